@@ -1,0 +1,60 @@
+//! What the kernel's numbers mean, by the architecture of the dumped machine. Never that of the machine that reads: its
+//! libc would name other things. A leaf: it depends on nothing, and any layer may use it.
+//!
+//! Sources: the kernel's `include/uapi` headers (generic ones, and those of mips, arm and powerpc where they differ).
+
+pub mod arch;
+pub mod clock;
+pub mod device;
+pub mod events;
+pub mod mapping;
+pub mod mount;
+pub mod namespace;
+pub mod open;
+pub mod sched;
+pub mod signal;
+pub mod socket;
+
+use std::borrow::Cow;
+
+/// Names of bits, lowest first.
+pub(crate) type Bits = &'static [(u64, &'static str)];
+
+/// The names of the bits that are set in a mask; what has no name stands last, in hexadecimal.
+pub fn names_of(mask: u64, bits: &[(u64, &'static str)]) -> Vec<Cow<'static, str>> {
+    let mut left = mask;
+    let mut names = Vec::new();
+    for &(bit, name) in bits {
+        if bit != 0 && left & bit == bit {
+            names.push(Cow::Borrowed(name));
+            left &= !bit;
+        }
+    }
+    if left != 0 {
+        names.push(Cow::Owned(format!("{left:#x}")));
+    }
+    names
+}
+
+/// The name of a number.
+pub(crate) fn name_of(number: u64, names: &[(u64, &'static str)]) -> Option<&'static str> {
+    names.iter().find(|(n, _)| *n == number).map(|&(_, name)| name)
+}
+
+/// The name of a number, or the number itself.
+pub(crate) fn name_or_number(number: u64, names: &[(u64, &'static str)]) -> Cow<'static, str> {
+    name_of(number, names).map_or_else(|| Cow::Owned(number.to_string()), Cow::Borrowed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bits_without_a_name_are_kept() {
+        let bits: Bits = &[(1, "one"), (2, "two")];
+        assert_eq!(names_of(3, bits), ["one", "two"]);
+        assert_eq!(names_of(0x12, bits), ["two", "0x10"]);
+        assert!(names_of(0, bits).is_empty());
+    }
+}

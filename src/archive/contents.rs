@@ -1,0 +1,343 @@
+//! The bytes of a member: where they lie, which are holes, and which are not here. Borrowed from the input's map or
+//! from what was kept while inflating; never copied to be looked at.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::Read;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use super::map::Map;
+use crate::int::{u64_of, usize_of};
+
+/// Files of a directory up to this size are read rather than mapped: a map costs more than it saves, and a process may
+/// only have some 65,000 of them.
+const READ_BELOW: u64 = 256 << 10;
+
+/// Why bytes of a member are not here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Absence {
+    /// The archive ends before them, or was damaged there.
+    Truncated,
+    /// The file that holds them could not be read.
+    Unreadable,
+    /// They were not asked for when the archive was inflated.
+    NotKept,
+    /// They are there, but the archive contradicts itself about where they belong.
+    Contradicted,
+}
+
+/// Something that holds bytes of members.
+#[derive(Debug)]
+pub(super) enum Backing {
+    Map(Map),
+    Heap(Vec<u8>),
+    File(LazyFile),
+}
+
+impl Backing {
+    pub(super) fn bytes(&self) -> Option<&[u8]> {
+        match self {
+            Backing::Map(map) => Some(map),
+            Backing::Heap(bytes) => Some(bytes),
+            Backing::File(file) => file.bytes(),
+        }
+    }
+}
+
+/// A file of a directory, opened when its bytes are first wanted.
+#[derive(Debug)]
+pub(super) struct LazyFile {
+    path: PathBuf,
+    opened: OnceLock<Option<Box<Backing>>>,
+}
+
+impl LazyFile {
+    pub(super) fn new(path: PathBuf) -> Self {
+        LazyFile { path, opened: OnceLock::new() }
+    }
+
+    fn bytes(&self) -> Option<&[u8]> {
+        self.opened.get_or_init(|| self.open()).as_ref()?.bytes()
+    }
+
+    fn open(&self) -> Option<Box<Backing>> {
+        let mut file = File::open(&self.path).ok()?;
+        let size = file.metadata().ok().filter(std::fs::Metadata::is_file)?.len();
+        if size >= READ_BELOW
+            && let Ok(map) = Map::of(&file)
+        {
+            return Some(Box::new(Backing::Map(map)));
+        }
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).ok()?;
+        Some(Box::new(Backing::Heap(bytes)))
+    }
+}
+
+/// A run of a member's bytes and where they lie.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Extent {
+    /// Offset in the member.
+    pub(super) at: u64,
+    pub(super) len: u64,
+    pub(super) source: Source,
+}
+
+impl Extent {
+    /// The part of it between two offsets of the member; `None` if there is none.
+    fn clip(&self, from: u64, to: u64) -> Option<Extent> {
+        let at = self.at.max(from);
+        let end = self.at.saturating_add(self.len).min(to);
+        let len = end.checked_sub(at).filter(|&len| len > 0)?;
+        Some(Extent { at, len, source: self.source.skip(at.saturating_sub(self.at)) })
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    /// `offset` in the backing of this number.
+    Backing { number: usize, offset: u64 },
+    Absent(Absence),
+}
+
+impl Source {
+    /// The source of the bytes that lie so much further on.
+    pub(super) fn skip(self, len: u64) -> Source {
+        match self {
+            Source::Backing { number, offset } => Source::Backing { number, offset: offset.saturating_add(len) },
+            absent @ Source::Absent(_) => absent,
+        }
+    }
+}
+
+/// Where the bytes of a member lie: extents in order, not overlapping. What is between them is a hole (zeros).
+#[derive(Clone, Debug, Default)]
+pub(super) struct Layout {
+    pub(super) len: u64,
+    pub(super) extents: Vec<Extent>,
+}
+
+impl Layout {
+    /// One run without holes.
+    pub(super) fn run(len: u64, source: Source) -> Self {
+        let extents = if len == 0 { Vec::new() } else { vec![Extent { at: 0, len, source }] };
+        Layout { len, extents }
+    }
+
+    /// The extents of a range, moved so that `offset` comes to lie at `to`. What lies behind the end is truncated.
+    pub(super) fn slice(&self, offset: u64, len: u64, to: u64) -> Vec<Extent> {
+        let end = offset.saturating_add(len);
+        let moved = |at: u64| to.saturating_add(at.saturating_sub(offset));
+        let first = self.extents.partition_point(|e| e.at.saturating_add(e.len) <= offset);
+        let mut slice: Vec<Extent> = self.extents.iter().skip(first).map_while(|e| e.clip(offset, end)).collect();
+        for extent in &mut slice {
+            extent.at = moved(extent.at);
+        }
+        if end > self.len {
+            let from = self.len.max(offset);
+            let source = Source::Absent(Absence::Truncated);
+            slice.push(Extent { at: moved(from), len: end.saturating_sub(from), source });
+        }
+        slice
+    }
+}
+
+/// What lies at an offset of a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Piece<'a> {
+    /// These bytes, and nothing else up to their end.
+    Bytes(&'a [u8]),
+    /// So many zeros that are not stored.
+    Hole(u64),
+    /// So many bytes that are not here.
+    Absent(u64, Absence),
+}
+
+impl Piece<'_> {
+    /// How many bytes of the member the piece stands for.
+    pub fn len(&self) -> u64 {
+        match self {
+            Piece::Bytes(bytes) => u64_of(bytes.len()),
+            Piece::Hole(len) | Piece::Absent(len, _) => *len,
+        }
+    }
+
+    /// Whether the piece stands for no byte.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// The bytes of one member, to be borrowed.
+#[derive(Clone, Copy, Debug)]
+pub struct Contents<'a> {
+    pub(super) layout: &'a Layout,
+    pub(super) backings: &'a [Backing],
+}
+
+impl<'a> Contents<'a> {
+    /// Bytes in all, holes included.
+    pub fn len(&self) -> u64 {
+        self.layout.len
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.layout.len == 0
+    }
+
+    /// Where the archive ends or is damaged within the contents: the offset of the first byte that is missing for that
+    /// reason. The length, if none is.
+    pub fn cut_at(&self) -> u64 {
+        let lost = |e: &&Extent| matches!(e.source, Source::Absent(why) if why != Absence::NotKept);
+        let marked = self.layout.extents.iter().find(lost).map(|e| e.at);
+        let last = self.layout.extents.last().filter(|e| matches!(e.source, Source::Backing { .. }));
+        // The last bytes tell whether the backing is as long as it must be.
+        let short = last.and_then(|e| match self.piece(e.at, e.len) {
+            Some(Piece::Bytes(bytes)) => Some(e.at.saturating_add(u64_of(bytes.len()))).filter(|_| u64_of(bytes.len()) < e.len),
+            _ => Some(e.at),
+        });
+        [marked, short].into_iter().flatten().min().unwrap_or(self.layout.len)
+    }
+
+    /// The longest piece that begins at `offset` and has at most `most` bytes; `None` behind the end.
+    ///
+    /// Costs a binary search over the member's extents, of which ordinary members have one.
+    pub fn piece(&self, offset: u64, most: u64) -> Option<Piece<'a>> {
+        let left = self.layout.len.checked_sub(offset).filter(|&n| n > 0)?.min(most);
+        let after = self.layout.extents.partition_point(|e| e.at <= offset);
+        let hole_end = self.layout.extents.get(after).map_or(self.layout.len, |e| e.at);
+        let here = after.checked_sub(1).and_then(|i| self.layout.extents.get(i));
+        let Some((extent, inside)) = here.and_then(|e| Some((e, offset.checked_sub(e.at).filter(|&n| n < e.len)?))) else {
+            return Some(Piece::Hole(left.min(hole_end.saturating_sub(offset))));
+        };
+        let len = left.min(extent.len.saturating_sub(inside));
+        match extent.source {
+            Source::Absent(why) => Some(Piece::Absent(len, why)),
+            Source::Backing { number, offset } => {
+                let Some(bytes) = self.backings.get(number).and_then(Backing::bytes) else {
+                    return Some(Piece::Absent(len, Absence::Unreadable));
+                };
+                let from = usize_of(offset.saturating_add(inside)).min(bytes.len());
+                let to = from.saturating_add(usize_of(len)).min(bytes.len());
+                match bytes.get(from..to) {
+                    Some(bytes) if !bytes.is_empty() => Some(Piece::Bytes(bytes)),
+                    // The file was longer when the directory was listed.
+                    _ => Some(Piece::Absent(len, Absence::Truncated)),
+                }
+            }
+        }
+    }
+
+    /// The pieces of a range, in order and without a gap; what lies behind the end is left out.
+    pub fn pieces(&self, offset: u64, len: u64) -> impl Iterator<Item = Piece<'a>> + use<'a> {
+        let contents = *self;
+        let end = offset.saturating_add(len);
+        let mut at = offset;
+        std::iter::from_fn(move || {
+            let piece = contents.piece(at, end.checked_sub(at).filter(|&n| n > 0)?)?;
+            at = at.saturating_add(piece.len());
+            Some(piece)
+        })
+    }
+
+    /// All bytes from the beginning up to the first that is not here, or up to `limit`; and what stopped it, if
+    /// anything did. Borrowed where they lie in one piece.
+    pub fn prefix(&self, limit: u64) -> (Cow<'a, [u8]>, Option<Stop>) {
+        let wanted = self.len().min(limit);
+        let over = (self.len() > limit).then_some(Stop::Limit);
+        if let Some(Piece::Bytes(bytes)) = self.piece(0, wanted)
+            && u64_of(bytes.len()) == wanted
+        {
+            return (Cow::Borrowed(bytes), over);
+        }
+        let mut all = Vec::new();
+        for piece in self.pieces(0, wanted) {
+            match piece {
+                Piece::Bytes(bytes) => all.extend_from_slice(bytes),
+                Piece::Hole(len) => all.resize(all.len().saturating_add(usize_of(len)), 0),
+                Piece::Absent(_, why) => return (Cow::Owned(all), Some(Stop::Absent(why))),
+            }
+        }
+        (Cow::Owned(all), over)
+    }
+}
+
+/// Why [`Contents::prefix`] has not all bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// The member is longer than the limit.
+    Limit,
+    /// The next bytes are not here.
+    Absent(Absence),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> (Layout, Vec<Backing>) {
+        let extents = vec![
+            Extent { at: 2, len: 3, source: Source::Backing { number: 0, offset: 1 } },
+            Extent { at: 8, len: 2, source: Source::Absent(Absence::Truncated) },
+        ];
+        (Layout { len: 12, extents }, vec![Backing::Heap(b"abcdef".to_vec())])
+    }
+
+    #[test]
+    fn pieces_are_bytes_holes_and_absences_in_order() {
+        let (layout, backings) = sample();
+        let contents = Contents { layout: &layout, backings: &backings };
+        let pieces: Vec<_> = contents.pieces(0, 100).collect();
+        let expected = [
+            Piece::Hole(2),
+            Piece::Bytes(b"bcd"),
+            Piece::Hole(3),
+            Piece::Absent(2, Absence::Truncated),
+            Piece::Hole(2),
+        ];
+        assert_eq!(pieces, expected);
+        assert_eq!(contents.pieces(3, 3).collect::<Vec<_>>(), [Piece::Bytes(b"cd"), Piece::Hole(1)]);
+        assert_eq!(contents.piece(12, 1), None);
+    }
+
+    #[test]
+    fn a_prefix_stops_at_the_first_byte_that_is_not_here() {
+        let (layout, backings) = sample();
+        let contents = Contents { layout: &layout, backings: &backings };
+        let (bytes, stop) = contents.prefix(100);
+        assert_eq!(&*bytes, b"\0\0bcd\0\0\0");
+        assert_eq!(stop, Some(Stop::Absent(Absence::Truncated)));
+        assert_eq!(contents.prefix(4), (Cow::Owned(b"\0\0bc".to_vec()), Some(Stop::Limit)));
+    }
+
+    #[test]
+    fn a_slice_keeps_holes_and_says_what_is_cut() {
+        let (layout, _) = sample();
+        let at_and_len = |slice: Vec<Extent>| slice.iter().map(|e| (e.at, e.len)).collect::<Vec<_>>();
+        let slice = layout.slice(3, 6, 100);
+        assert_eq!(slice[0].source, Source::Backing { number: 0, offset: 2 });
+        assert_eq!(at_and_len(slice), [(100, 2), (105, 1)]);
+        assert_eq!(at_and_len(layout.slice(11, 5, 0)), [(1, 4)]);
+        assert_eq!(at_and_len(layout.slice(20, 5, 0)), [(0, 5)]);
+        assert_eq!(at_and_len(layout.slice(5, 3, 0)), []);
+    }
+
+    #[test]
+    fn one_run_is_borrowed() {
+        let layout = Layout::run(6, Source::Backing { number: 0, offset: 0 });
+        let backings = [Backing::Heap(b"abcdef".to_vec())];
+        let contents = Contents { layout: &layout, backings: &backings };
+        assert!(matches!(contents.prefix(100), (Cow::Borrowed(b"abcdef"), None)));
+    }
+
+    #[test]
+    fn a_backing_shorter_than_its_extent_is_truncated_not_zero() {
+        let layout = Layout::run(9, Source::Backing { number: 0, offset: 0 });
+        let backings = [Backing::Heap(b"abcdef".to_vec())];
+        let contents = Contents { layout: &layout, backings: &backings };
+        let pieces: Vec<_> = contents.pieces(0, 9).collect();
+        assert_eq!(pieces, [Piece::Bytes(b"abcdef"), Piece::Absent(3, Absence::Truncated)]);
+    }
+}

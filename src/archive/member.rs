@@ -1,0 +1,193 @@
+//! One member of an archive, or one file of a directory: its name and what is recorded about it.
+
+use bstr::{BString, ByteSlice};
+use jiff::Timestamp;
+
+use super::contents::Layout;
+
+/// What a member is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MemberKind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link; `link` is its target.
+    Symlink,
+    /// A hard link; `link` is the path of the member that holds the contents.
+    Hardlink,
+    /// A character device.
+    CharacterDevice,
+    /// A block device.
+    BlockDevice,
+    /// A named pipe.
+    Fifo,
+    /// Another type of tar (the type flag), or another kind of file (0).
+    Other(u8),
+}
+
+impl MemberKind {
+    /// `file`, `directory`, `symlink`, `hardlink`, `character`, `block`, `fifo` or `other`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            MemberKind::File => "file",
+            MemberKind::Directory => "directory",
+            MemberKind::Symlink => "symlink",
+            MemberKind::Hardlink => "hardlink",
+            MemberKind::CharacterDevice => "character",
+            MemberKind::BlockDevice => "block",
+            MemberKind::Fifo => "fifo",
+            MemberKind::Other(_) => "other",
+        }
+    }
+}
+
+/// How far a member's path can be believed. Of two members with one path, one that is less believable never takes the
+/// place of one that is more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Trust {
+    /// The path leads out of the archive: listed, never used.
+    Outside,
+    /// Found behind a damaged header; it may be part of another member's contents.
+    Recovered,
+    /// The path goes through `..` and back.
+    Dotted,
+    /// An ordinary member.
+    Plain,
+}
+
+/// One member of an archive, or one file of a directory.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// The name as the archive has it.
+    pub name: BString,
+    /// The path from the root of the archive: without `./`, `/` in front, `.` and doubled slashes, and with `..` resolved.
+    pub path: BString,
+    /// What it is.
+    pub kind: MemberKind,
+    /// Bytes of its contents, holes included.
+    pub size: u64,
+    /// Permission bits.
+    pub mode: Option<u32>,
+    /// Owner.
+    pub uid: Option<u64>,
+    /// Group.
+    pub gid: Option<u64>,
+    /// Last modification, as exact as the archive has it; `None` if it has none that can be.
+    pub mtime: Option<Timestamp>,
+    /// Target of a link, as recorded.
+    pub link: Option<BString>,
+    /// Extended attributes.
+    pub xattrs: Vec<(BString, BString)>,
+    /// Where the contents begin, in bytes from the beginning of the uncompressed archive; 0 in a directory.
+    pub offset: u64,
+    pub(super) trust: Trust,
+    pub(super) layout: Layout,
+}
+
+impl Member {
+    /// A member of which nothing but the name is known yet.
+    pub(super) fn named(name: BString) -> Self {
+        let cleaned = Cleaned::of(&name);
+        let trust = match (cleaned.outside, cleaned.dotted) {
+            (true, _) => Trust::Outside,
+            (false, true) => Trust::Dotted,
+            (false, false) => Trust::Plain,
+        };
+        Member {
+            name,
+            path: cleaned.path,
+            kind: MemberKind::File,
+            size: 0,
+            mode: None,
+            uid: None,
+            gid: None,
+            mtime: None,
+            link: None,
+            xattrs: Vec::new(),
+            offset: 0,
+            trust,
+            layout: Layout::default(),
+        }
+    }
+
+    /// The last part of the path.
+    pub fn file_name(&self) -> &[u8] {
+        self.path.rsplit_once_str("/").map_or(self.path.as_slice(), |(_, name)| name)
+    }
+
+    /// The path without its last part; empty at the root.
+    pub fn folder(&self) -> &[u8] {
+        folder_of(&self.path)
+    }
+}
+
+/// The part of a path before its last slash; empty if it has none.
+pub(crate) fn folder_of(path: &[u8]) -> &[u8] {
+    path.rsplit_once_str("/").map_or(b"".as_slice(), |(folder, _)| folder)
+}
+
+/// A member's name, made a path from the archive's root.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Cleaned {
+    pub(super) path: BString,
+    /// The name begins with a slash.
+    pub(super) absolute: bool,
+    /// The name has `..` in it.
+    pub(super) dotted: bool,
+    /// The name leads out of the archive.
+    pub(super) outside: bool,
+}
+
+impl Cleaned {
+    pub(super) fn of(name: &[u8]) -> Self {
+        let mut parts: Vec<&[u8]> = Vec::new();
+        let (mut dotted, mut outside) = (false, false);
+        for part in name.split_str("/") {
+            match part {
+                b"" | b"." => {}
+                b".." => {
+                    dotted = true;
+                    outside |= parts.pop().is_none();
+                }
+                _ => parts.push(part),
+            }
+        }
+        let path = if outside { BString::from(name) } else { BString::from(bstr::join("/", parts)) };
+        Cleaned { path, absolute: name.starts_with(b"/"), dotted, outside }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_become_paths_from_the_root() {
+        let path = |name: &str| Cleaned::of(name.as_bytes()).path;
+        assert_eq!(path("./checkpoint/core-1.img"), "checkpoint/core-1.img");
+        assert_eq!(path("checkpoint//./core-1.img/"), "checkpoint/core-1.img");
+        assert_eq!(path("/checkpoint/"), "checkpoint");
+        assert_eq!(path("x/../checkpoint/a"), "checkpoint/a");
+        assert_eq!(path("./"), "");
+        assert_eq!(path("..."), "...");
+    }
+
+    #[test]
+    fn names_that_lead_outside_stay_as_they_are() {
+        let cleaned = Cleaned::of(b"checkpoint/../../etc/passwd");
+        assert!(cleaned.outside && cleaned.dotted && !cleaned.absolute);
+        assert_eq!(cleaned.path, "checkpoint/../../etc/passwd");
+        assert_eq!(Member::named(cleaned.path).trust, Trust::Outside);
+        assert_eq!(Member::named("x/../a".into()).trust, Trust::Dotted);
+        assert!(Cleaned::of(b"/a").absolute);
+    }
+
+    #[test]
+    fn a_path_splits_into_folder_and_file_name() {
+        let member = Member::named("./a/b/c".into());
+        assert_eq!((member.folder(), member.file_name()), (&b"a/b"[..], &b"c"[..]));
+        let member = Member::named("c".into());
+        assert_eq!((member.folder(), member.file_name()), (&b""[..], &b"c"[..]));
+    }
+}

@@ -1,0 +1,331 @@
+//! From a path, a reader or a directory to **members**: names, what is recorded of them, and bytes to borrow.
+//!
+//! Uncompressed archives are mapped, and nothing but headers is touched until contents are asked for. Compressed input
+//! is inflated once, as a stream; what of it is kept is decided by a [`Select`]. This layer knows nothing of CRIU.
+//!
+//! ```text
+//! path ─ sniff ─┬─ directory ─────────────┐
+//!               ├─ tar ── map ── walk ────┼─ members ── (OCI layout? its layers, opened the same way)
+//! reader ───────┴─ compressed ── stream ──┘
+//! ```
+
+mod contents;
+mod decompress;
+mod directory;
+mod header;
+mod input;
+mod map;
+mod member;
+mod oci;
+mod pax;
+mod select;
+mod sniff;
+mod sparse;
+mod spool;
+mod stream;
+mod tar;
+mod walk;
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Cursor, Read, Seek};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bstr::{BStr, BString};
+
+pub use contents::{Absence, Contents, Piece, Stop};
+pub(crate) use member::folder_of;
+pub use member::{Member, MemberKind};
+pub use select::{Everything, Kept, Select, Selection};
+pub use sniff::Compression;
+
+use self::contents::{Backing, Layout, Source};
+use self::input::{End, StreamInput};
+use self::map::Map;
+use self::member::Trust;
+use self::sniff::{ENOUGH, Format, sniff};
+use crate::error::ErrorKind;
+use crate::int::u64_of;
+use crate::limits::Limits;
+use crate::warning::{Code, Place, Warnings};
+
+/// Compression in compression that is undone.
+const NESTING: usize = 4;
+/// Links from member to member that are followed.
+const HOPS: usize = 16;
+
+/// The members of an archive or a directory.
+#[derive(Debug)]
+pub struct Archive {
+    members: Vec<Member>,
+    /// The member that counts for each path.
+    by_path: HashMap<BString, usize>,
+    backings: Vec<Backing>,
+    /// Bytes of the input as it was given; `None` of a directory.
+    input_bytes: Option<u64>,
+    /// Bytes of the innermost tar; `None` of a directory.
+    unpacked_bytes: Option<u64>,
+    compression: Vec<Compression>,
+    annotations: Vec<(String, String)>,
+}
+
+impl Archive {
+    /// All members, in the order of the archive.
+    pub fn members(&self) -> &[Member] {
+        &self.members
+    }
+
+    /// The member that counts for a path: the last of that name, as in tar.
+    pub fn find(&self, path: &[u8]) -> Option<&Member> {
+        self.by_path.get(BStr::new(path)).and_then(|&i| self.members.get(i))
+    }
+
+    /// The place of a member in the list of members; only of one that counts for its path.
+    pub(crate) fn number_of(&self, member: &Member) -> Option<usize> {
+        let number = self.by_path.get(&member.path).copied()?;
+        self.members.get(number).is_some_and(|m| std::ptr::eq(m, member)).then_some(number)
+    }
+
+    /// The bytes of a member. Links have none: [`Archive::resolve`] first.
+    pub fn contents<'a>(&'a self, member: &'a Member) -> Contents<'a> {
+        Contents { layout: &member.layout, backings: &self.backings }
+    }
+
+    /// Follows links from member to member, inside the archive only.
+    ///
+    /// # Errors
+    ///
+    /// The last member of the chain, if its target is not in the archive or the links go round in circles.
+    pub fn resolve<'a>(&'a self, member: &'a Member) -> Result<&'a Member, &'a Member> {
+        let mut here = member;
+        for _ in 0..HOPS {
+            let Some(link) = here.link.as_ref().filter(|_| is_link(here)) else { return Ok(here) };
+            let target = match here.kind {
+                MemberKind::Symlink if link.starts_with(b"/") => return Err(here),
+                MemberKind::Symlink => BString::from(bstr::join("/", [here.folder(), link.as_slice()])),
+                _ => link.clone(),
+            };
+            let cleaned = member::Cleaned::of(&target);
+            here = self.find(&cleaned.path).filter(|_| !cleaned.outside).ok_or(here)?;
+        }
+        Err(here)
+    }
+
+    /// The folder of the archive that a symbolic link leads to; `None` if it leads out of it. The folder may not exist.
+    pub fn folder_of_link(&self, link: &Member) -> Option<BString> {
+        let target = link.link.as_ref().filter(|target| !target.starts_with(b"/"))?;
+        let cleaned = member::Cleaned::of(&bstr::join("/", [link.folder(), target.as_slice()]));
+        (!cleaned.outside).then_some(cleaned.path)
+    }
+
+    /// Bytes of the input as it was given; `None` of a directory or a pipe.
+    pub fn input_bytes(&self) -> Option<u64> {
+        self.input_bytes
+    }
+
+    /// Bytes of the archive once inflated; `None` of a directory.
+    pub fn unpacked_bytes(&self) -> Option<u64> {
+        self.unpacked_bytes
+    }
+
+    /// How the input was compressed, from the outside in.
+    pub fn compression(&self) -> &[Compression] {
+        &self.compression
+    }
+
+    /// Annotations of the OCI image that held the archive.
+    pub fn annotations(&self) -> &[(String, String)] {
+        &self.annotations
+    }
+
+    /// Finds the member that counts for each path, and reports where others have the same.
+    fn index(&mut self, warnings: &Warnings) {
+        self.by_path.clear();
+        for (i, member) in self.members.iter().enumerate() {
+            if member.path.is_empty() || member.trust == Trust::Outside {
+                continue;
+            }
+            let Some(before) = self.by_path.get(&member.path).copied() else {
+                self.by_path.insert(member.path.clone(), i);
+                continue;
+            };
+            let Some(other) = self.members.get(before) else { continue };
+            let wins = member.trust >= other.trust;
+            // Directories are listed again by many tools.
+            if member.kind != MemberKind::Directory || other.kind != MemberKind::Directory {
+                warnings.push(Code::MemberDuplicate, Place::member(&member.path).at(member.offset), || {
+                    let (used, ignored) = if wins { (i, before) } else { (before, i) };
+                    format!("two members have this name; member {used} is used, member {ignored} is not")
+                });
+            }
+            if wins {
+                self.by_path.insert(member.path.clone(), i);
+            }
+        }
+    }
+}
+
+/// How many bytes of a file tell what it is.
+pub(crate) const HEAD: u64 = 512;
+
+/// Whether a file can be a tar, plain or compressed, by its first [`HEAD`] bytes.
+pub(crate) fn may_be_tar(head: &[u8]) -> bool {
+    matches!(sniff(head), Format::Tar | Format::Compressed(_))
+}
+
+fn is_link(member: &Member) -> bool {
+    matches!(member.kind, MemberKind::Symlink | MemberKind::Hardlink)
+}
+
+/// How far inflating has come: bytes of the input read, and how many there are, if that is known.
+pub type Progress<'a> = dyn Fn(u64, Option<u64>) + Send + Sync + 'a;
+
+/// Opens archives.
+pub(crate) struct Opener<'a> {
+    pub(crate) limits: &'a Limits,
+    pub(crate) warnings: &'a Warnings,
+    pub(crate) select: &'a mut dyn Select,
+    pub(crate) progress: &'a Progress<'a>,
+    /// Whether files may be mapped.
+    pub(crate) map: bool,
+}
+
+impl Opener<'_> {
+    /// Opens a file or a directory.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read, or is neither an archive nor a directory.
+    pub(crate) fn path(&mut self, path: &Path) -> Result<Archive, ErrorKind> {
+        let metadata = std::fs::metadata(path)?;
+        if metadata.is_dir() {
+            let (members, backings) = directory::read(path, self.limits, self.warnings)?;
+            return self.finish(Archive::of(members, backings));
+        }
+        self.file(File::open(path)?)
+    }
+
+    /// Opens a file, from where it stands; a regular one that is not compressed is mapped.
+    pub(crate) fn file(&mut self, mut file: File) -> Result<Archive, ErrorKind> {
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
+            return self.reader(file, None);
+        }
+        if self.map && file.stream_position()? == 0 {
+            let mut head = Vec::new();
+            (&mut file).take(u64_of(ENOUGH)).read_to_end(&mut head)?;
+            if sniff(&head) == Format::Tar
+                && let Ok(map) = Map::of(&file)
+            {
+                let size = u64_of(map.len());
+                let layout = Layout::run(size, Source::Backing { number: 0, offset: 0 });
+                let backings = vec![Backing::Map(map)];
+                let members = walk::members(&layout, &backings, self.limits, self.warnings);
+                let archive = Archive { input_bytes: Some(size), unpacked_bytes: Some(size), ..Archive::of(members, backings) };
+                return self.finish(archive);
+            }
+            file.rewind()?;
+        }
+        self.reader(file, Some(metadata.len()))
+    }
+
+    /// Opens a stream of `input_bytes`, if that is known.
+    pub(crate) fn reader(&mut self, reader: impl Read + Send, input_bytes: Option<u64>) -> Result<Archive, ErrorKind> {
+        let read = AtomicU64::new(0);
+        let metered = BufReader::with_capacity(256 << 10, Metered { reader, read: &read });
+        let progress = || (self.progress)(read.load(Ordering::Relaxed), input_bytes);
+        let mut input: Box<dyn BufRead + Send + '_> = Box::new(metered);
+        let mut compression = Vec::new();
+        loop {
+            let mut head = Vec::new();
+            let failure = (&mut input).take(u64_of(ENOUGH)).read_to_end(&mut head).err();
+            match (sniff(&head), failure) {
+                (Format::Compressed(inner), _) if compression.len() < NESTING => {
+                    let whole = BufReader::with_capacity(64 << 10, Cursor::new(head).chain(input));
+                    compression.push(inner);
+                    input = Box::new(BufReader::with_capacity(64 << 10, decompress::decoder(inner, whole)?));
+                }
+                (Format::Compressed(_), _) => return Err(ErrorKind::NotAnArchive("compressed over and over")),
+                (Format::Tar, _) => {
+                    let bound = if compression.is_empty() { u64::MAX } else { self.limits.unpacked(input_bytes) };
+                    let stream = StreamInput::new(Cursor::new(head).chain(input), bound, &progress);
+                    return self.stream(stream, input_bytes, compression);
+                }
+                (Format::Empty | Format::Other(_), Some(error)) => {
+                    return Err(match compression.last() {
+                        Some(around) => ErrorKind::Damaged(around.as_str(), error),
+                        None => ErrorKind::Io(error),
+                    });
+                }
+                (Format::Empty, None) => return Err(ErrorKind::Empty),
+                (Format::Other(what), None) => return Err(ErrorKind::NotAnArchive(what)),
+            }
+        }
+    }
+
+    fn stream(
+        &mut self,
+        stream: StreamInput<'_, impl Read>,
+        input_bytes: Option<u64>,
+        compression: Vec<Compression>,
+    ) -> Result<Archive, ErrorKind> {
+        let streamed = stream::read(stream, self.select, 0, self.limits, self.warnings);
+        self.warn_of_end(&streamed.end, &compression);
+        let input_bytes = input_bytes.or(compression.is_empty().then_some(streamed.bytes));
+        self.finish(Archive {
+            input_bytes,
+            unpacked_bytes: Some(streamed.bytes),
+            compression,
+            ..Archive::of(streamed.members, streamed.backings)
+        })
+    }
+
+    fn finish(&mut self, mut archive: Archive) -> Result<Archive, ErrorKind> {
+        archive.index(self.warnings);
+        oci::open(&mut archive, self.select, self.limits, self.warnings)?;
+        archive.index(self.warnings);
+        Ok(archive)
+    }
+
+    fn warn_of_end(&self, end: &End, compression: &[Compression]) {
+        let what = compression.iter().map(|c| c.as_str()).collect::<Vec<_>>().join(" in ");
+        match end {
+            End::Whole => {}
+            End::Damaged(error) => self.warnings.push(Code::CompressedDamaged, Place::archive(), || {
+                format!("the {what} data is damaged or cut ({error}); what was inflated before is used")
+            }),
+            End::Bound(bound) => self.warnings.push(Code::LimitReached, Place::archive(), || {
+                format!("the {what} data inflates to more than {bound} bytes; the rest is left out, --max-ratio and --max-unpacked raise the limit")
+            }),
+        }
+    }
+}
+
+impl Archive {
+    fn of(members: Vec<Member>, backings: Vec<Backing>) -> Self {
+        Archive {
+            members,
+            by_path: HashMap::new(),
+            backings,
+            input_bytes: None,
+            unpacked_bytes: None,
+            compression: Vec::new(),
+            annotations: Vec::new(),
+        }
+    }
+}
+
+/// Counts what is read.
+struct Metered<'a, R> {
+    reader: R,
+    read: &'a AtomicU64,
+}
+
+impl<R: Read> Read for Metered<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let len = self.reader.read(buffer)?;
+        self.read.fetch_add(u64_of(len), Ordering::Relaxed);
+        Ok(len)
+    }
+}

@@ -1,0 +1,41 @@
+//! What of a compressed archive is kept while it is inflated. The archive knows nothing of CRIU: whoever opens it says
+//! which bytes it will want.
+
+use std::fmt;
+use std::ops::Range;
+
+use super::member::Member;
+
+/// Which bytes of a member are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Selection {
+    /// All of them.
+    All,
+    /// None; the member is only listed.
+    Nothing,
+    /// These, in order.
+    Ranges(Vec<Range<u64>>),
+}
+
+/// Bytes of members that were kept so far, by path.
+pub trait Kept {
+    /// All bytes of a member, if it was kept whole, in memory.
+    fn bytes(&self, path: &[u8]) -> Option<&[u8]>;
+}
+
+/// Says which bytes of a member will be wanted. It is asked once a member, in the order of the archive, before the
+/// member's contents are inflated.
+pub trait Select: fmt::Debug + Send {
+    /// What to keep of a member.
+    fn select(&mut self, member: &Member, kept: &dyn Kept) -> Selection;
+}
+
+/// Keeps everything.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Everything;
+
+impl Select for Everything {
+    fn select(&mut self, _: &Member, _: &dyn Kept) -> Selection {
+        Selection::All
+    }
+}

@@ -1,0 +1,121 @@
+//! Tells by content what an input is. Names are never believed: Podman writes zstd under `.tar.gz`.
+
+use super::header::{BLOCK, Block, Header};
+
+/// How input is compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Compression {
+    /// RFC 1952, one or several members.
+    Gzip,
+    /// RFC 8878, one or several frames.
+    Zstd,
+    /// xz, one or several streams.
+    Xz,
+    /// bzip2, one or several streams.
+    Bzip2,
+}
+
+impl Compression {
+    /// `gzip`, `zstd`, `xz` or `bzip2`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Compression::Gzip => "gzip",
+            Compression::Zstd => "zstd",
+            Compression::Xz => "xz",
+            Compression::Bzip2 => "bzip2",
+        }
+    }
+}
+
+/// How much of an input is needed to tell what it is.
+pub(super) const ENOUGH: usize = BLOCK;
+
+/// What an input is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    Compressed(Compression),
+    Tar,
+    Empty,
+    /// Something else; what it looks like, with its article.
+    Other(&'static str),
+}
+
+/// Beginnings of things that people take for checkpoints.
+const OTHERS: &[(&[u8], &str)] = &[
+    (b"%PDF-", "a PDF"),
+    (b"\x89PNG\r\n", "a PNG image"),
+    (b"PK\x03\x04", "a zip archive"),
+    (b"PK\x05\x06", "a zip archive"),
+    (b"\x7fELF", "an ELF file (a program, or a core dump)"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
+    (b"Rar!", "a RAR archive"),
+    (b"\x04\x22\x4d\x18", "an lz4 frame"),
+    (b"hsqs", "a squashfs image"),
+    (b"QFI\xfb", "a qcow2 disk image"),
+    (b"{", "JSON text"),
+    (b"[", "JSON text"),
+    (b"#!", "a script"),
+    (b"\x19\x43\x56\x54", "a single CRIU image"),
+    (b"\x54\x56\x43\x19", "a single CRIU image"),
+    (b"\x16\x31\x31\x58", "a single CRIU image (an inventory)"),
+    (b"\x58\x31\x31\x16", "a single CRIU image (an inventory)"),
+    (b"\x40\x59\x10\x55", "a CRIU service file (statistics)"),
+];
+
+/// Tells what an input is by its first [`ENOUGH`] bytes, or by all it has.
+pub(super) fn sniff(head: &[u8]) -> Format {
+    if head.is_empty() {
+        return Format::Empty;
+    }
+    if let Some(compression) = compression(head) {
+        return Format::Compressed(compression);
+    }
+    if let Some(block) = head.first_chunk::<BLOCK>()
+        && (Header::of(block).is_some() || *block == Block::from([0; BLOCK]))
+    {
+        return Format::Tar;
+    }
+    let other = OTHERS.iter().find(|(magic, _)| head.starts_with(magic));
+    Format::Other(match other {
+        Some((_, name)) => name,
+        None if head.len() < BLOCK && head.iter().any(|&b| b == 0) => "shorter than a tar's first header",
+        None if head.iter().all(|&b| b.is_ascii_graphic() || b.is_ascii_whitespace()) => "text",
+        None => "no tar and of no known kind",
+    })
+}
+
+fn compression(head: &[u8]) -> Option<Compression> {
+    // A zstd file may begin with a skippable frame, whose magic has 16 values.
+    let skippable = head.len() >= 4 && head.starts_with(&[head.first()? & 0x0f | 0x50, 0x2a, 0x4d, 0x18]);
+    match head {
+        [0x1f, 0x8b, 0x08, ..] => Some(Compression::Gzip),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Compression::Zstd),
+        _ if skippable => Some(Compression::Zstd),
+        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Some(Compression::Xz),
+        [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, 0x59, 0x26, 0x53, 0x59, ..] => Some(Compression::Bzip2),
+        [b'B', b'Z', b'h', b'1'..=b'9', 0x17, 0x72, 0x45, 0x38, 0x50, 0x90, ..] => Some(Compression::Bzip2),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn content_decides() {
+        assert_eq!(sniff(b""), Format::Empty);
+        assert_eq!(sniff(b"\x1f\x8b\x08\0"), Format::Compressed(Compression::Gzip));
+        assert_eq!(sniff(b"\x28\xb5\x2f\xfd\0"), Format::Compressed(Compression::Zstd));
+        assert_eq!(sniff(b"\x5a\x2a\x4d\x18\x04"), Format::Compressed(Compression::Zstd));
+        assert_eq!(sniff(b"BZh91AY&SY"), Format::Compressed(Compression::Bzip2));
+        assert_eq!(sniff(b"%PDF-1.7"), Format::Other("a PDF"));
+        assert_eq!(sniff(b"hello\n"), Format::Other("text"));
+        let mut header = tar::Header::new_gnu();
+        header.set_path("a").unwrap();
+        header.set_cksum();
+        assert_eq!(sniff(header.as_bytes()), Format::Tar);
+        assert_eq!(sniff(&[7; 512]), Format::Other("no tar and of no known kind"));
+    }
+}

@@ -1,0 +1,121 @@
+//! Lists a tar that comes as a stream, and keeps what is wanted of it on the way: one pass, nothing unpacked.
+
+use std::collections::HashMap;
+use std::io::Read;
+
+use bstr::BString;
+
+use super::contents::{Absence, Backing, Extent, Source};
+use super::input::{End, Input, StreamInput};
+use super::member::{Member, MemberKind};
+use super::oci;
+use super::select::{Kept, Select, Selection};
+use super::spool::Spool;
+use super::tar::{Entry, Walker};
+use crate::limits::Limits;
+use crate::warning::{Code, Place, Warnings};
+
+/// What a stream held.
+#[derive(Debug)]
+pub(super) struct Streamed {
+    pub(super) members: Vec<Member>,
+    pub(super) backings: Vec<Backing>,
+    /// Bytes of the stream.
+    pub(super) bytes: u64,
+    /// Why it ended.
+    pub(super) end: End,
+}
+
+/// Reads a tar from a stream. `base` is the number that the first new backing will have.
+pub(super) fn read(
+    mut input: StreamInput<'_, impl Read>,
+    select: &mut dyn Select,
+    base: usize,
+    limits: &Limits,
+    warnings: &Warnings,
+) -> Streamed {
+    let mut walker = Walker::new(limits, warnings);
+    let mut kept = InProgress { spool: Spool::new(limits.kept_in_memory, base), whole: HashMap::new() };
+    let mut members = Vec::new();
+    while let Some(mut entry) = walker.next(&mut input) {
+        let selection = match entry.member.kind {
+            MemberKind::File if oci::is_part(&entry.member.path) => Selection::All,
+            MemberKind::File => select.select(&entry.member, &kept),
+            _ => Selection::Nothing,
+        };
+        let start = input.position();
+        kept.take(&mut input, &mut entry, &selection);
+        let consumed = input.position().saturating_sub(start);
+        let rest = entry.stored.saturating_sub(consumed);
+        let skipped = input.skip(rest);
+        if skipped < rest {
+            walker.cut(&entry.member, rest.saturating_sub(skipped));
+        }
+        members.push(entry.member);
+    }
+    let (bytes, end) = input.finish();
+    let (backings, failed) = kept.spool.into_backings();
+    if let Some(error) = failed {
+        warnings.push(Code::MemberUnreadable, Place::archive(), || {
+            format!("no room in the temporary folder for what is kept while inflating ({error}); set TMPDIR, or inflate the archive")
+        });
+    }
+    Streamed { members, backings, bytes, end }
+}
+
+/// What has been kept, while more is.
+#[derive(Debug)]
+struct InProgress {
+    spool: Spool,
+    /// Where members lie that were kept whole and in one piece.
+    whole: HashMap<BString, Extent>,
+}
+
+impl InProgress {
+    /// Keeps the selected parts of a member's contents and lays them out.
+    fn take(&mut self, input: &mut impl Input, entry: &mut Entry, selection: &Selection) {
+        let (start, size) = (input.position(), entry.member.size);
+        let layout = match selection {
+            Selection::Nothing => entry.layout(|_, len, at| absent(at, len)),
+            Selection::All => entry.layout(|_, len, at| self.spool.keep(input, len, at)),
+            Selection::Ranges(ranges) => entry.layout(|stored_at, len, at| {
+                let mut extents = Vec::new();
+                let (mut from, end) = (at, at.saturating_add(len));
+                for range in ranges {
+                    let (first, last) = (range.start.clamp(from, end), range.end.clamp(from, end));
+                    if first == last {
+                        continue;
+                    }
+                    extents.extend(absent(from, first.saturating_sub(from)));
+                    let target = start.saturating_add(stored_at).saturating_add(first.saturating_sub(at));
+                    input.skip(target.saturating_sub(input.position()));
+                    extents.extend(self.spool.keep(input, last.saturating_sub(first), first));
+                    from = last;
+                }
+                let target = start.saturating_add(stored_at).saturating_add(len);
+                input.skip(target.saturating_sub(input.position()));
+                extents.extend(absent(from, end.saturating_sub(from)));
+                extents
+            }),
+        };
+        if let [extent] = layout.extents.as_slice()
+            && (extent.at, extent.len) == (0, size)
+        {
+            self.whole.insert(entry.member.path.clone(), extent.clone());
+        } else {
+            self.whole.remove(&entry.member.path);
+        }
+        entry.member.layout = layout;
+    }
+}
+
+impl Kept for InProgress {
+    fn bytes(&self, path: &[u8]) -> Option<&[u8]> {
+        let extent = self.whole.get(bstr::BStr::new(path))?;
+        self.spool.bytes(extent.source, extent.len)
+    }
+}
+
+fn absent(at: u64, len: u64) -> Vec<Extent> {
+    if len == 0 { Vec::new() } else { vec![Extent { at, len, source: Source::Absent(Absence::NotKept) }] }
+}

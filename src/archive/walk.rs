@@ -1,0 +1,26 @@
+//! Lists a tar whose bytes lie here. Only its headers are touched; the members' contents stay where they are.
+
+use super::contents::{Backing, Contents, Layout};
+use super::input::{ContentsInput, Input};
+use super::member::Member;
+use super::tar::Walker;
+use crate::limits::Limits;
+use crate::warning::Warnings;
+
+/// The members of a tar that lies in `layout`.
+pub(super) fn members(layout: &Layout, backings: &[Backing], limits: &Limits, warnings: &Warnings) -> Vec<Member> {
+    let mut input = ContentsInput::new(Contents { layout, backings });
+    let mut walker = Walker::new(limits, warnings);
+    let mut members = Vec::new();
+    while let Some(mut entry) = walker.next(&mut input) {
+        let start = input.position();
+        entry.member.layout =
+            entry.layout(|stored_at, len, at| layout.slice(start.saturating_add(stored_at), len, at));
+        let skipped = input.skip(entry.stored);
+        if skipped < entry.stored {
+            walker.cut(&entry.member, entry.stored.saturating_sub(skipped));
+        }
+        members.push(entry.member);
+    }
+    members
+}

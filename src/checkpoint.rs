@@ -1,0 +1,301 @@
+//! A checkpoint: the door to everything that is known of one. It opens an archive, finds the dumps in it, and builds each
+//! layer's product when it is first asked for.
+
+use std::fmt;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use bstr::BStr;
+
+use crate::archive::{Archive, Opener, Progress};
+use crate::error::{Error, ErrorKind};
+use crate::images::{ImageSet, Images, Kind, Sets, root_of};
+use crate::limits::Limits;
+use crate::memory::{Demand, Layer, Memory};
+use crate::model::{Model, Side};
+use crate::warning::{Warning, Warnings};
+
+/// How to open an archive.
+///
+/// ```
+/// # fn main() -> Result<(), cryoscope::Error> {
+/// use cryoscope::{Limits, Options};
+///
+/// let mut limits = Limits::default();
+/// limits.members = 10_000;
+/// for checkpoint in Options::new().limits(limits).open("fixtures/podman.tar")? {
+///     println!("{}", checkpoint.processes().count());
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub struct Options {
+    limits: Limits,
+    map: bool,
+    arguments: bool,
+    progress: Box<Progress<'static>>,
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options").field("limits", &self.limits).field("map", &self.map).finish_non_exhaustive()
+    }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { limits: Limits::default(), map: true, arguments: true, progress: Box::new(|_, _| ()) }
+    }
+}
+
+impl Options {
+    /// The defaults.
+    pub fn new() -> Self {
+        Options::default()
+    }
+
+    /// Bounds on what the archive may cost.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Whether uncompressed archives may be mapped (the default) or are read as a stream. A map ends the process if the
+    /// file shrinks under it, as it may on media that vanish.
+    #[must_use]
+    pub fn map(mut self, map: bool) -> Self {
+        self.map = map;
+        self
+    }
+
+    /// Whether arguments and environments will be asked for (the default). Without them, no page is kept of an archive
+    /// that comes as a stream.
+    #[must_use]
+    pub fn arguments(mut self, arguments: bool) -> Self {
+        self.arguments = arguments;
+        self
+    }
+
+    /// Called while a stream is read, with the bytes of the input that were read and how many there are, if that is known.
+    #[must_use]
+    pub fn progress(mut self, progress: impl Fn(u64, Option<u64>) + Send + Sync + 'static) -> Self {
+        self.progress = Box::new(progress);
+        self
+    }
+
+    /// Opens an archive or a directory. It may hold several checkpoints.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read, or holds no images.
+    pub fn open(&self, path: impl AsRef<Path>) -> Result<Vec<Checkpoint>, Error> {
+        let path = path.as_ref();
+        let file_name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+        self.checkpoints(file_name, |opener| opener.path(path)).map_err(|kind| Error::of(path, kind))
+    }
+
+    /// Opens an archive that is a file already, such as standard input. What can be mapped is.
+    ///
+    /// # Errors
+    ///
+    /// As [`Options::open`].
+    pub fn open_file(&self, file: File) -> Result<Vec<Checkpoint>, Error> {
+        Ok(self.checkpoints(None, |opener| opener.file(file))?)
+    }
+
+    /// Opens an archive that comes as a stream.
+    ///
+    /// # Errors
+    ///
+    /// As [`Options::open`].
+    pub fn open_reader(&self, reader: impl Read + Send) -> Result<Vec<Checkpoint>, Error> {
+        Ok(self.checkpoints(None, |opener| opener.reader(reader, None))?)
+    }
+
+    fn checkpoints(
+        &self,
+        file_name: Option<String>,
+        open: impl FnOnce(&mut Opener<'_>) -> Result<Archive, ErrorKind>,
+    ) -> Result<Vec<Checkpoint>, ErrorKind> {
+        let of_archive = Warnings::new(&self.limits);
+        let mut demand = Demand::new(&self.limits, self.arguments);
+        let mut opener = Opener {
+            limits: &self.limits,
+            warnings: &of_archive,
+            select: &mut demand,
+            progress: &*self.progress,
+            map: self.map,
+        };
+        let archive = open(&mut opener)?;
+        let sets = Sets::of(&archive);
+        if sets.checkpoints.is_empty() {
+            return Err(ErrorKind::NoImages(what_is_there(&archive)));
+        }
+        let shared = Arc::new(Shared { archive: Arc::new(archive), sets, of_archive, limits: self.limits.clone(), file_name });
+        Ok(shared.sets.checkpoints.iter().map(|set| Checkpoint::new(&shared, set)).collect())
+    }
+}
+
+/// What an archive without images holds, for the message.
+fn what_is_there(archive: &Archive) -> String {
+    let names: Vec<String> =
+        archive.members().iter().map(|m| BStr::new(m.file_name()).to_string()).filter(|name| !name.is_empty()).collect();
+    match names.as_slice() {
+        [] => "it has no members at all".to_owned(),
+        [one] => format!("its only member is {one:?}"),
+        [first, .., last] => format!("{} members, from {first:?} to {last:?}", names.len()),
+    }
+}
+
+/// What the checkpoints of one archive have in common.
+#[derive(Debug)]
+struct Shared {
+    archive: Arc<Archive>,
+    sets: Sets,
+    /// Warnings about the archive as such.
+    of_archive: Warnings,
+    limits: Limits,
+    file_name: Option<String>,
+}
+
+/// One checkpoint of an archive.
+///
+/// ```
+/// # fn main() -> Result<(), cryoscope::Error> {
+/// use cryoscope::Checkpoint;
+///
+/// let checkpoint = Checkpoint::open("fixtures/podman.tar")?;
+/// let container = checkpoint.container();
+/// assert_eq!(container.name.as_deref(), Some("tick"));
+/// for process in checkpoint.processes() {
+///     println!("{} {:?}", process.pid, process.argv);
+/// }
+/// assert!(checkpoint.warnings().is_empty(), "nothing is missing");
+/// # Ok(())
+/// # }
+/// ```
+pub struct Checkpoint {
+    shared: Arc<Shared>,
+    set: Arc<ImageSet>,
+    warnings: Warnings,
+    model: OnceLock<Model>,
+    memory: OnceLock<Memory>,
+}
+
+impl fmt::Debug for Checkpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Checkpoint").field("folder", &self.set.folder).finish_non_exhaustive()
+    }
+}
+
+impl Checkpoint {
+    /// Opens the checkpoint of an archive or a directory.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read, holds no images, or holds several checkpoints ([`Options::open`] opens them all).
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref();
+        only(Options::new().open(path)?).map_err(|kind| Error::of(path, kind))
+    }
+
+    /// Opens the checkpoint of an archive that comes as a stream, compressed or not.
+    ///
+    /// # Errors
+    ///
+    /// As [`Checkpoint::open`].
+    pub fn from_reader(reader: impl Read + Send) -> Result<Self, Error> {
+        Ok(only(Options::new().open_reader(reader)?)?)
+    }
+
+    fn new(shared: &Arc<Shared>, set: &Arc<ImageSet>) -> Self {
+        let (shared, set) = (Arc::clone(shared), Arc::clone(set));
+        let warnings = Warnings::new(&shared.limits);
+        Checkpoint { shared, set, warnings, model: OnceLock::new(), memory: OnceLock::new() }
+    }
+
+    /// What tells it from the others of its archive: the folder that it lies in, empty for the root.
+    pub fn set_name(&self) -> &BStr {
+        BStr::new(root_of(&self.set.folder))
+    }
+
+    /// The archive that holds it.
+    pub fn archive(&self) -> &Archive {
+        &self.shared.archive
+    }
+
+    /// The folder of its images.
+    pub fn images(&self) -> &ImageSet {
+        &self.set
+    }
+
+    /// The bounds it was opened with.
+    pub fn limits(&self) -> &Limits {
+        &self.shared.limits
+    }
+
+    /// Everything that was dumped, joined; built when first asked for.
+    pub fn model(&self) -> &Model {
+        self.model.get_or_init(|| {
+            let images = self.reader(self.images());
+            let side = Side::new(images, self.shared.sets.checkpoints.len() == 1);
+            Model::read(images, &side, self.shared.file_name.as_deref())
+        })
+    }
+
+    /// The memory of its processes: which pages there are; built when first asked for.
+    pub fn memory(&self) -> &Memory {
+        self.memory.get_or_init(|| {
+            let chain = self.shared.sets.chain(self.images());
+            let layers: Vec<Layer<'_>> = chain
+                .into_iter()
+                .map(|set| Layer { images: self.reader(set), archive: &self.shared.archive })
+                .collect();
+            Memory::read(&layers, self.model())
+        })
+    }
+
+    /// All that was odd, damaged or missing in what has been read so far. Reading is lazy: [`Checkpoint::read_all`] first,
+    /// to hear everything.
+    pub fn warnings(&self) -> Vec<Warning> {
+        let mut all = self.shared.of_archive.snapshot();
+        all.extend(self.warnings.snapshot());
+        all
+    }
+
+    /// Whether something is missing from what has been read so far.
+    pub fn is_partial(&self) -> bool {
+        self.shared.of_archive.partial() || self.warnings.partial()
+    }
+
+    /// Reads everything that tables are made of, so that all warnings are known.
+    pub fn read_all(&self) {
+        let _ = self.memory();
+    }
+
+    pub(crate) fn reader<'a>(&'a self, set: &'a ImageSet) -> Images<'a> {
+        Images { archive: &self.shared.archive, set, limits: &self.shared.limits, warnings: &self.warnings }
+    }
+
+    /// The magic numbers of an image and how many records it has. What is wrong with it was warned of when it was read.
+    pub(crate) fn count_records(&self, kind: Kind, number: u64) -> Option<(Vec<u32>, usize)> {
+        let unheard = Warnings::new(&self.shared.limits);
+        let images = Images { warnings: &unheard, ..self.reader(&self.set) };
+        let image = images.open(kind, number)?;
+        Some((image.magics(), image.records(images.limits, &unheard).count()))
+    }
+}
+
+/// The one checkpoint of an archive.
+fn only(mut checkpoints: Vec<Checkpoint>) -> Result<Checkpoint, ErrorKind> {
+    match (checkpoints.pop(), checkpoints.as_slice()) {
+        (Some(only), []) => Ok(only),
+        (last, others) => {
+            let all = others.iter().chain(last.iter());
+            Err(ErrorKind::SeveralCheckpoints(all.map(|c| c.set_name().to_string()).collect()))
+        }
+    }
+}

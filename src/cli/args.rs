@@ -1,0 +1,274 @@
+//! What the user typed: one struct a command, from which help texts are made.
+
+use std::path::PathBuf;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use cryoscope::Limits;
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Yellow.on_default().bold())
+    .usage(AnsiColor::Yellow.on_default().bold())
+    .literal(AnsiColor::Green.on_default())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+/// Opens container checkpoint archives (Kubernetes, Podman, CRI-O, containerd, bare CRIU sets) and answers what ran in
+/// them, as whom, talking to whom, holding which files.
+#[derive(Debug, Parser)]
+#[command(name = "cryoscope", version, styles = STYLES, disable_help_subcommand = true, arg_required_else_help = true)]
+#[command(after_help = "Exit codes: 0 done · 2 could not do it · 3 done as far as the archive allowed, warnings say what is \
+                        missing\n\nExample: cryoscope inspect checkpoint-web-0_prod-nginx-2026-01-02T03:04:05Z.tar")]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    #[command(flatten)]
+    pub(crate) global: Global,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Show(Show),
+    List(List),
+    Inspect(Box<Inspect>),
+    Table(TableArgs),
+}
+
+/// One line per checkpoint: container, image, engine, times, sizes
+#[derive(Debug, Args)]
+#[command(after_help = "Example: cryoscope show *.tar")]
+pub(crate) struct Show {
+    /// Archives or directories of images; `-` for standard input
+    #[arg(required = true)]
+    pub(crate) archives: Vec<PathBuf>,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = ListFormat::Table)]
+    pub(crate) format: ListFormat,
+    /// How many archives are read at once (default: one per processor)
+    #[arg(long, visible_alias = "jobs", value_name = "N")]
+    pub(crate) threads: Option<usize>,
+}
+
+/// The checkpoints in a directory (default: the kubelet's)
+#[derive(Debug, Args)]
+#[command(after_help = "Example: cryoscope list /var/lib/kubelet/checkpoints --format ndjson")]
+pub(crate) struct List {
+    /// Directories to look in; not those below them
+    #[arg(default_value = "/var/lib/kubelet/checkpoints")]
+    pub(crate) directories: Vec<PathBuf>,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = ListFormat::Table)]
+    pub(crate) format: ListFormat,
+    /// How many archives are read at once (default: one per processor)
+    #[arg(long, visible_alias = "jobs", value_name = "N")]
+    pub(crate) threads: Option<usize>,
+}
+
+/// What was running: process tree with files, sockets, mounts, statistics
+#[derive(Debug, Args)]
+#[command(after_help = "Example: cryoscope inspect --files --sockets --pid 1 checkpoint.tar")]
+pub(crate) struct Inspect {
+    /// Archives or directories of images; `-` for standard input
+    #[arg(required = true)]
+    pub(crate) archives: Vec<PathBuf>,
+    /// Show open files, current and root directories
+    #[arg(long)]
+    pub(crate) files: bool,
+    /// Show sockets
+    #[arg(long)]
+    pub(crate) sockets: bool,
+    /// Show mounts, as they were and as the specification asked for
+    #[arg(long)]
+    pub(crate) mounts: bool,
+    /// Show environments
+    #[arg(long, visible_alias = "ps-tree-env")]
+    pub(crate) env: bool,
+    /// Show mappings
+    #[arg(long)]
+    pub(crate) maps: bool,
+    /// Show threads
+    #[arg(long)]
+    pub(crate) threads: bool,
+    /// Show statistics of the dump
+    #[arg(long)]
+    pub(crate) stats: bool,
+    /// Show labels, annotations, ids and digests
+    #[arg(long)]
+    pub(crate) metadata: bool,
+    /// Show all of these
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Show only this process and its descendants
+    #[arg(short, long, value_name = "N")]
+    pub(crate) pid: Option<u32>,
+    /// Show the process tree (as checkpointctl has it; the tree is always shown)
+    #[arg(long)]
+    pub(crate) ps_tree: bool,
+    /// Show whole command lines in the process tree
+    #[arg(long)]
+    pub(crate) ps_tree_cmd: bool,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = InspectFormat::Tree)]
+    pub(crate) format: InspectFormat,
+    /// How many archives are read at once (default: one per processor)
+    #[arg(long, value_name = "N")]
+    pub(crate) jobs: Option<usize>,
+}
+
+/// Raw rows of any table
+#[derive(Debug, Args)]
+#[command(after_help = "Example: cryoscope table checkpoint.tar processes process_open_sockets --format ndjson\n\
+                        Without a table, the tables are listed.")]
+pub(crate) struct TableArgs {
+    /// Archive or directory of images; `-` for standard input
+    pub(crate) archive: Option<PathBuf>,
+    /// Names of tables
+    #[arg(value_name = "TABLE")]
+    pub(crate) tables: Vec<String>,
+    /// All tables
+    #[arg(long, conflicts_with = "tables")]
+    pub(crate) all: bool,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = RowFormat::Table)]
+    pub(crate) format: RowFormat,
+    /// Columns to print, in this order; `all` for all (as text, only those are printed that fit a screen)
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(crate) columns: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RowFormat {
+    /// Aligned columns
+    Table,
+    /// An array of objects
+    Json,
+    /// An object a line
+    Ndjson,
+    /// Comma-separated values
+    Csv,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ListFormat {
+    /// Aligned columns
+    Table,
+    /// An array of objects
+    Json,
+    /// An object a line
+    Ndjson,
+    /// Comma-separated values
+    Csv,
+    /// The keys of checkpointctl's JSON
+    CheckpointctlJson,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum InspectFormat {
+    /// A tree
+    Tree,
+    /// Tables, one below the other
+    Table,
+    /// One object an archive, with an array a table
+    Json,
+    /// An object a line, each naming its table
+    Ndjson,
+    /// Comma-separated values, one table below the other
+    Csv,
+    /// The keys of checkpointctl's JSON
+    CheckpointctlJson,
+}
+
+/// Flags of every command.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// Write to this file, not to standard output
+    #[arg(short, long, global = true, value_name = "FILE", help_heading = "Output")]
+    pub(crate) output: Option<PathBuf>,
+    /// When to use colours
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, help_heading = "Output")]
+    pub(crate) color: Color,
+    /// Do not print warnings (the exit code still tells)
+    #[arg(short, long, global = true, help_heading = "Output")]
+    pub(crate) quiet: bool,
+    /// Print notes, too: what is odd although nothing is missing
+    #[arg(short, long, global = true, help_heading = "Output")]
+    pub(crate) verbose: bool,
+    /// Do not show progress (it is only shown on a terminal)
+    #[arg(long, global = true, help_heading = "Output")]
+    pub(crate) no_progress: bool,
+    /// Of an archive that holds several checkpoints, only this one
+    #[arg(long, global = true, value_name = "FOLDER", help_heading = "Input")]
+    pub(crate) set: Option<String>,
+    /// Read files, do not map them
+    #[arg(long, global = true, help_heading = "Input")]
+    pub(crate) no_mmap: bool,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless `NO_COLOR` is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// Bounds on what an archive may cost.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Limits")]
+pub(crate) struct LimitArgs {
+    /// Bytes that compressed input may inflate to
+    #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
+    max_unpacked: Option<u64>,
+    /// How many times its size compressed input may inflate to, above 4 GiB
+    #[arg(long, global = true, value_name = "N", hide_short_help = true)]
+    max_ratio: Option<u64>,
+    /// Members of an archive, files of a directory
+    #[arg(long, global = true, value_name = "N", hide_short_help = true)]
+    max_members: Option<u64>,
+    /// Bytes of a member's extended header
+    #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
+    max_header: Option<u64>,
+    /// Bytes of inflated members kept in memory; more go to a temporary file
+    #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
+    max_memory: Option<u64>,
+    /// Bytes of a JSON document
+    #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
+    max_json: Option<u64>,
+    /// Bytes of an image that is a sparse member
+    #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
+    max_assembled: Option<u64>,
+    /// Records of an image
+    #[arg(long, global = true, value_name = "N", hide_short_help = true)]
+    max_records: Option<u64>,
+    /// Bytes of a record
+    #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
+    max_record: Option<u64>,
+    /// Bytes of a process's arguments, and of its environment
+    #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
+    max_arguments: Option<u64>,
+    /// Warnings of one kind that are listed
+    #[arg(long, global = true, value_name = "N", hide_short_help = true)]
+    max_warnings: Option<usize>,
+}
+
+impl LimitArgs {
+    pub(crate) fn limits(&self) -> Limits {
+        let mut limits = Limits::default();
+        let set = |field: &mut u64, flag: Option<u64>| *field = flag.unwrap_or(*field);
+        set(&mut limits.unpacked_bytes, self.max_unpacked);
+        set(&mut limits.unpacked_ratio, self.max_ratio);
+        set(&mut limits.members, self.max_members);
+        set(&mut limits.header_bytes, self.max_header);
+        set(&mut limits.kept_in_memory, self.max_memory);
+        set(&mut limits.json_bytes, self.max_json);
+        set(&mut limits.assembled_bytes, self.max_assembled);
+        set(&mut limits.records, self.max_records);
+        set(&mut limits.record_bytes, self.max_record);
+        set(&mut limits.argument_bytes, self.max_arguments);
+        limits.warnings_per_code = self.max_warnings.unwrap_or(limits.warnings_per_code);
+        limits
+    }
+}

@@ -1,0 +1,74 @@
+//! The command: from arguments to calls of the library, and to an exit code. One command a file; nothing here knows more
+//! than the library's public API.
+
+mod args;
+mod exit;
+mod open;
+mod screen;
+mod table;
+
+use std::io;
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind as ClapKind;
+
+use self::args::{Cli, Command};
+use self::exit::Exit;
+
+/// Why a command could not do its work.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The archive.
+    Archive(cryoscope::Error),
+    /// The output.
+    Output(io::Error),
+    /// What was asked for.
+    Usage(String),
+}
+
+impl From<cryoscope::Error> for Failure {
+    fn from(error: cryoscope::Error) -> Self {
+        Failure::Archive(error)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Failure::Output(error)
+    }
+}
+
+/// How a command ended.
+pub(crate) type Outcome = Result<Exit, Failure>;
+
+/// Runs the command that the arguments name.
+pub(crate) fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let done = matches!(error.kind(), ClapKind::DisplayHelp | ClapKind::DisplayVersion);
+            let _ = error.print();
+            return if done { Exit::Done } else { Exit::Failed }.into();
+        }
+    };
+    let outcome = match &cli.command {
+        Command::Table(args) => table::run(args, &cli.global),
+        _ => Ok(Exit::Done),
+    };
+    match outcome {
+        Ok(exit) => exit.into(),
+        Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done.into(),
+        Err(failure) => {
+            screen::complain(&match failure {
+                Failure::Archive(error) => error.to_string(),
+                Failure::Output(error) => match &cli.global.output {
+                    Some(path) => format!("{}: cannot write the output: {error}", path.display()),
+                    None => format!("cannot write the output: {error}"),
+                },
+                Failure::Usage(message) => message,
+            });
+            Exit::Failed.into()
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Opening of archives for commands: a path or standard input, with progress on a terminal.
+
+use std::io::{IsTerminal, stderr, stdin};
+use std::path::Path;
+use std::time::Duration;
+
+use cryoscope::{Checkpoint, Error, ErrorKind, Options};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::args::Global;
+
+/// How archives are opened.
+#[derive(Debug)]
+pub(crate) struct Opener<'g> {
+    global: &'g Global,
+    arguments: bool,
+    progress: bool,
+}
+
+impl<'g> Opener<'g> {
+    /// An opener; `arguments` if command lines and environments will be asked for.
+    pub(crate) fn new(global: &'g Global, arguments: bool) -> Self {
+        let progress = !global.no_progress && !global.quiet && stderr().is_terminal();
+        Opener { global, arguments, progress }
+    }
+
+    /// The same without progress, for many archives at once.
+    pub(crate) fn without_progress(mut self) -> Self {
+        self.progress = false;
+        self
+    }
+
+    /// The checkpoints of an archive: all, or the one that was chosen.
+    pub(crate) fn open(&self, path: &Path) -> Result<Vec<Checkpoint>, Error> {
+        let bar = self.progress.then(|| progress_bar(path));
+        let options = Options::new()
+            .limits(self.global.limits.limits())
+            .map(!self.global.no_mmap)
+            .arguments(self.arguments);
+        let options = match bar.clone() {
+            None => options,
+            Some(bar) => options.progress(move |read, all| {
+                if let Some(all) = all {
+                    bar.set_length(all);
+                }
+                bar.set_position(read);
+            }),
+        };
+        let opened = if path == Path::new("-") { from_stdin(&options) } else { options.open(path) };
+        if let Some(bar) = bar {
+            bar.finish_and_clear();
+        }
+        self.choose(opened?)
+    }
+
+    fn choose(&self, mut checkpoints: Vec<Checkpoint>) -> Result<Vec<Checkpoint>, Error> {
+        let Some(wanted) = &self.global.set else { return Ok(checkpoints) };
+        let names: Vec<String> = checkpoints.iter().map(|c| c.set_name().to_string()).collect();
+        checkpoints.retain(|checkpoint| checkpoint.set_name() == wanted.trim_matches('/').as_bytes());
+        if checkpoints.is_empty() {
+            return Err(ErrorKind::NoSuchCheckpoint(wanted.clone(), names.join(", ")).into());
+        }
+        Ok(checkpoints)
+    }
+}
+
+/// Standard input: a file is mapped, if it can be; a pipe is read once.
+fn from_stdin(options: &Options) -> Result<Vec<Checkpoint>, Error> {
+    #[cfg(unix)]
+    {
+        use std::os::fd::AsFd;
+        let owned = stdin().as_fd().try_clone_to_owned().map_err(ErrorKind::Io)?;
+        options.open_file(owned.into())
+    }
+    #[cfg(not(unix))]
+    options.open_reader(stdin())
+}
+
+/// A bar that only shows itself when the work takes long.
+fn progress_bar(path: &Path) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+    let style = ProgressStyle::with_template("{msg} {bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta}");
+    if let Ok(style) = style {
+        bar.set_style(style);
+    }
+    let name = path.file_name().map_or_else(|| "-".into(), std::ffi::OsStr::to_string_lossy);
+    bar.set_message(format!("reading {}", cryoscope::formats::escape(name.as_bytes())));
+    bar.enable_steady_tick(Duration::from_millis(100));
+    bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(10));
+    bar
+}

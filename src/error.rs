@@ -1,0 +1,95 @@
+//! Why an archive could not be read at all. What is merely damaged is a [`crate::Warning`].
+
+use std::path::{Path, PathBuf};
+use std::{fmt, io};
+
+use thiserror::Error as ThisError;
+
+/// Why there is no answer. [`Error::kind`] is for programs, the text for people: what, where, what to do.
+#[derive(Debug)]
+pub struct Error {
+    archive: Option<PathBuf>,
+    kind: ErrorKind,
+}
+
+/// What went wrong.
+#[derive(Debug, ThisError)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The path does not exist, or may not be read.
+    #[error("{}", explain_io(.0))]
+    Io(#[from] io::Error),
+    /// The input has no bytes.
+    #[error("the file is empty; was the copy of the archive interrupted?")]
+    Empty,
+    /// The input is something else than an archive or a directory of images.
+    #[error(
+        "this is {0}, not a checkpoint; give a tar archive (plain or compressed) or a directory that holds CRIU images"
+    )]
+    NotAnArchive(&'static str),
+    /// The input could not be inflated as far as the first member.
+    #[error("the {0} data is damaged before the first member: {1}; copy the archive again")]
+    Damaged(&'static str, io::Error),
+    /// An archive, but without any image of CRIU.
+    #[error("no CRIU images in it ({0}); was the runtime's images directory redirected (criu.conf: images-dir)?")]
+    NoImages(String),
+    /// The archive holds several checkpoints, and one was asked for.
+    #[error("it holds {} checkpoints; choose one with --set: {}", .0.len(), .0.join(", "))]
+    SeveralCheckpoints(Vec<String>),
+    /// The archive holds no checkpoint of that name.
+    #[error("no checkpoint named {0} in it; there is: {1}")]
+    NoSuchCheckpoint(String, String),
+    /// An OCI layout or image archive whose parts do not fit together.
+    #[error("an OCI image, but {0}")]
+    Oci(String),
+}
+
+impl Error {
+    /// What went wrong.
+    pub fn kind(&self) -> &ErrorKind {
+        &self.kind
+    }
+
+    /// Which archive it is about; `None` for a reader.
+    pub fn archive(&self) -> Option<&Path> {
+        self.archive.as_deref()
+    }
+
+    pub(crate) fn of(archive: &Path, kind: ErrorKind) -> Self {
+        Error { archive: Some(archive.to_owned()), kind }
+    }
+}
+
+impl From<ErrorKind> for Error {
+    fn from(kind: ErrorKind) -> Self {
+        Error { archive: None, kind }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(archive) = &self.archive {
+            write!(f, "{}: ", archive.display())?;
+        }
+        write!(f, "{}", self.kind)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.kind {
+            ErrorKind::Io(e) | ErrorKind::Damaged(_, e) => Some(e),
+            _ => None,
+        }
+    }
+}
+
+fn explain_io(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "no such file or directory; check the path".to_owned(),
+        io::ErrorKind::PermissionDenied => {
+            "permission denied; checkpoints hold all memory, so engines make them readable for root only".to_owned()
+        }
+        _ => error.to_string(),
+    }
+}

@@ -1,0 +1,73 @@
+//! Rows as CSV (RFC 4180), for spreadsheets and databases. Text is escaped as on screens, and what a spreadsheet would take
+//! for a formula has an apostrophe before it. A list is joined by one space; if its texts have spaces, it is JSON.
+
+use std::borrow::Cow;
+
+use super::{Columns, escape, json};
+use crate::tables::{Row, Value};
+
+/// The cells of a row.
+pub(super) fn cells(row: &dyn Row, columns: &Columns) -> Vec<String> {
+    columns.of(row.table()).map(|(number, _)| cell(&row.value(number))).collect()
+}
+
+/// A cell; empty for null.
+fn cell(value: &Value<'_>) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::Bool(on) => on.to_string(),
+        Value::Integer(number) => number.to_string(),
+        Value::Text(text) => guarded(escape(text.as_bytes())),
+        Value::Bytes(bytes) => guarded(escape(bytes)),
+        Value::Address(address) => format!("{address:#x}"),
+        Value::Mask(mask) => format!("{mask:016x}"),
+        Value::Time(time) => time.to_string(),
+        Value::List(list) => {
+            let items: Vec<String> = list.iter().map(item).collect();
+            let plain = list.iter().all(is_simple) && items.iter().all(|item| !item.is_empty() && !item.contains(' '));
+            guarded(Cow::Owned(if plain { items.join(" ") } else { escape(json::to_text(value).as_bytes()).into_owned() }))
+        }
+        Value::Object(_) | Value::Json(_) => guarded(Cow::Owned(escape(json::to_text(value).as_bytes()).into_owned())),
+    }
+}
+
+/// An item of a list, not guarded yet.
+fn item(value: &Value<'_>) -> String {
+    match value {
+        Value::Text(text) => escape(text.as_bytes()).into_owned(),
+        Value::Bytes(bytes) => escape(bytes).into_owned(),
+        other => cell(other),
+    }
+}
+
+fn is_simple(value: &Value<'_>) -> bool {
+    !matches!(value, Value::Null | Value::List(_) | Value::Object(_) | Value::Json(_))
+}
+
+/// Text that no spreadsheet takes for a formula.
+fn guarded(text: Cow<'_, str>) -> String {
+    if text.starts_with(['=', '+', '-', '@']) { format!("'{text}") } else { text.into_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_cannot_be_formulas_or_escapes() {
+        let text = |t: &'static str| Value::Text(t.into());
+        assert_eq!(cell(&text("=cmd|' /C calc'!A0")), "'=cmd|' /C calc'!A0");
+        assert_eq!(cell(&text("@SUM(1)")), "'@SUM(1)");
+        assert_eq!(cell(&Value::Integer((-5).into())), "-5", "numbers are numbers");
+        assert_eq!(cell(&text("\x1b[2J")), "\\x1b[2J");
+    }
+
+    #[test]
+    fn lists_are_joined_or_json() {
+        let list = |items: &[&'static str]| Value::List(items.iter().map(|&t| Value::Text(t.into())).collect());
+        assert_eq!(cell(&list(&["a", "b"])), "a b");
+        assert_eq!(cell(&list(&["sh", "-c", "echo hi"])), r#"["sh","-c","echo hi"]"#);
+        assert_eq!(cell(&list(&[])), "");
+        assert_eq!(cell(&list(&["-x"])), "'-x");
+    }
+}

@@ -1,0 +1,176 @@
+//! Rows as JSON: lossless, in the order of the columns, one row a line.
+//!
+//! Bytes that are not UTF-8 have U+FFFD for each bad byte, and one more key, `<column>_hex`, with all bytes.
+
+use std::io::{self, Write};
+
+use bstr::ByteSlice;
+
+use super::Columns;
+use crate::tables::{Row, Value};
+
+/// Writes a row as an object, with some keys before its own.
+///
+/// # Errors
+///
+/// If writing fails.
+pub(super) fn row(out: &mut dyn Write, lead: &[(&str, &str)], row: &dyn Row, columns: &Columns) -> io::Result<()> {
+    let mut object = ObjectWriter::begin(out)?;
+    for (key, text) in lead {
+        object.entry(key, &Value::Text((*text).into()))?;
+    }
+    for (number, column) in columns.of(row.table()) {
+        object.entry(column.name, &row.value(number))?;
+    }
+    object.end()
+}
+
+/// Writes the entries of an object.
+struct ObjectWriter<'w> {
+    out: &'w mut dyn Write,
+    first: bool,
+}
+
+impl<'w> ObjectWriter<'w> {
+    fn begin(out: &'w mut dyn Write) -> io::Result<Self> {
+        out.write_all(b"{")?;
+        Ok(ObjectWriter { out, first: true })
+    }
+
+    fn entry(&mut self, key: &str, entry: &Value<'_>) -> io::Result<()> {
+        self.key(key)?;
+        value(self.out, entry)?;
+        if has_hex(entry) {
+            self.key(&format!("{key}_hex"))?;
+            hex(self.out, entry)?;
+        }
+        Ok(())
+    }
+
+    fn key(&mut self, key: &str) -> io::Result<()> {
+        if !self.first {
+            self.out.write_all(b",")?;
+        }
+        self.first = false;
+        text(self.out, key)?;
+        self.out.write_all(b":")
+    }
+
+    fn end(self) -> io::Result<()> {
+        self.out.write_all(b"}")
+    }
+}
+
+/// Writes a value.
+fn value(out: &mut dyn Write, value: &Value<'_>) -> io::Result<()> {
+    match value {
+        Value::Null => out.write_all(b"null"),
+        Value::Bool(on) => write!(out, "{on}"),
+        Value::Integer(number) => write!(out, "{number}"),
+        Value::Text(t) => text(out, t),
+        Value::Bytes(bytes) => match bytes.to_str() {
+            Ok(t) => text(out, t),
+            Err(_) => text(out, &lossy(bytes)),
+        },
+        Value::Address(address) => write!(out, "\"{address:#x}\""),
+        Value::Mask(mask) => write!(out, "\"{mask:016x}\""),
+        Value::Time(time) => write!(out, "\"{time}\""),
+        Value::List(list) => {
+            out.write_all(b"[")?;
+            for (i, item) in list.iter().enumerate() {
+                if i > 0 {
+                    out.write_all(b",")?;
+                }
+                self::value(out, item)?;
+            }
+            out.write_all(b"]")
+        }
+        Value::Object(entries) => {
+            let mut object = ObjectWriter::begin(out)?;
+            for (key, entry) in entries {
+                object.entry(key, entry)?;
+            }
+            object.end()
+        }
+        Value::Json(json) => serde_json::to_writer(out, json).map_err(io::Error::from),
+    }
+}
+
+fn text(out: &mut dyn Write, text: &str) -> io::Result<()> {
+    serde_json::to_writer(out, text).map_err(io::Error::from)
+}
+
+/// Text with U+FFFD for each byte that is not UTF-8, so that its length tells how many there were.
+pub(super) fn lossy(bytes: &[u8]) -> String {
+    let mut lossy = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        lossy.push_str(chunk.valid());
+        lossy.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
+    }
+    lossy
+}
+
+/// Whether a value has bytes that its text loses.
+fn has_hex(value: &Value<'_>) -> bool {
+    match value {
+        Value::Bytes(bytes) => bytes.to_str().is_err(),
+        Value::List(list) => list.iter().any(|item| matches!(item, Value::Bytes(_)) && has_hex(item)),
+        _ => false,
+    }
+}
+
+fn hex(out: &mut dyn Write, value: &Value<'_>) -> io::Result<()> {
+    match value {
+        Value::Bytes(bytes) => {
+            out.write_all(b"\"")?;
+            for byte in bytes.iter() {
+                write!(out, "{byte:02x}")?;
+            }
+            out.write_all(b"\"")
+        }
+        Value::List(list) => {
+            out.write_all(b"[")?;
+            for (i, item) in list.iter().enumerate() {
+                if i > 0 {
+                    out.write_all(b",")?;
+                }
+                hex(out, item)?;
+            }
+            out.write_all(b"]")
+        }
+        _ => out.write_all(b"null"),
+    }
+}
+
+/// The JSON of a value, as text.
+pub(super) fn to_text(v: &Value<'_>) -> String {
+    let mut out = Vec::new();
+    // Writing to memory does not fail.
+    let _ = value(&mut out, v);
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use super::*;
+
+    #[test]
+    fn values_have_the_notation_of_the_contract() {
+        assert_eq!(to_text(&Value::Address(0x7ffc)), "\"0x7ffc\"");
+        assert_eq!(to_text(&Value::Mask(0xa0)), "\"00000000000000a0\"");
+        assert_eq!(to_text(&Value::Integer(u64::MAX.into())), "18446744073709551615");
+        assert_eq!(to_text(&Value::List(vec![Value::Null, Value::Bool(true)])), "[null,true]");
+        assert_eq!(to_text(&Value::Text("a\"\n\u{1b}".into())), "\"a\\\"\\n\\u001b\"");
+    }
+
+    #[test]
+    fn each_bad_byte_is_one_replacement() {
+        assert_eq!(lossy(b"a\xff\xfeb\xe2\x82"), "a\u{fffd}\u{fffd}b\u{fffd}\u{fffd}");
+        let bytes = |b: &'static [u8]| Value::Bytes(Cow::Borrowed(b));
+        let object = Value::Object(vec![("p".into(), bytes(b"x\xff")), ("l".into(), Value::List(vec![bytes(b"a"), bytes(b"\xfe")]))]);
+        let expected = r#"{"p":"x�","p_hex":"78ff","l":["a","�"],"l_hex":["61","fe"]}"#;
+        assert_eq!(to_text(&object), expected);
+    }
+}

@@ -1,0 +1,295 @@
+//! How records lie in an image. All generations of CRIU are told by content:
+//!
+//! ```text
+//! image        = COMMON, OWN, { record [payload] }        CRIU 1.6 and later
+//! service file = SERVICE, OWN, { record }                 statistics, caches
+//! old image    = OWN, { record [payload] }                before 1.6, and every inventory
+//! record       = SIZE, SIZE bytes of protobuf
+//! ```
+//!
+//! Numbers have 32 bits in the byte order of the dumped machine. There is no padding, no check sum, no end mark.
+
+use std::borrow::Cow;
+
+use super::kind::{Form, Kind, Payload};
+use super::payload;
+use crate::archive::{Contents, Stop};
+use crate::int::{u64_of, usize_of};
+use crate::limits::Limits;
+use crate::warning::{Code, Place, Warnings};
+
+const COMMON: u32 = 0x5456_4319;
+const SERVICE: u32 = 0x5510_5940;
+
+/// Byte order of the dumped machine, which CRIU's own numbers, payloads and pages have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum ByteOrder {
+    /// x86, arm, aarch64, ppc64le, riscv64, loongarch64, little-endian mips.
+    #[default]
+    Little,
+    /// s390x, big-endian mips.
+    Big,
+}
+
+impl ByteOrder {
+    /// A number of 32 bits.
+    pub fn u32(self, bytes: [u8; 4]) -> u32 {
+        match self {
+            ByteOrder::Little => u32::from_le_bytes(bytes),
+            ByteOrder::Big => u32::from_be_bytes(bytes),
+        }
+    }
+}
+
+/// The first number of 32 bits, and what follows.
+pub(super) fn split_u32(bytes: &[u8], order: ByteOrder) -> Option<(u32, &[u8])> {
+    let (number, rest) = bytes.split_first_chunk::<4>()?;
+    Some((order.u32(*number), rest))
+}
+
+/// An image whose magic numbers are right, with its records to come.
+#[derive(Debug)]
+pub struct Image<'a> {
+    kind: Kind,
+    place: Place,
+    bytes: Cow<'a, [u8]>,
+    /// Where the first record begins.
+    start: usize,
+    order: ByteOrder,
+    payload: Payload,
+    stop: Option<Stop>,
+}
+
+/// One record of an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record<'i> {
+    /// The record's number in its image, from 0.
+    pub number: u64,
+    /// Where its size stands, in bytes from the beginning of the image.
+    pub offset: u64,
+    /// The protobuf message.
+    pub message: &'i [u8],
+    /// The bytes that follow the message and belong to it.
+    pub payload: &'i [u8],
+}
+
+impl<'a> Image<'a> {
+    /// Opens an image of records. What is wrong with its magic numbers is a warning; then there is no image.
+    pub(crate) fn open(
+        kind: Kind,
+        path: &[u8],
+        contents: Contents<'a>,
+        limits: &Limits,
+        warnings: &Warnings,
+    ) -> Option<Self> {
+        let limit = if contents.piece(0, u64::MAX).is_some_and(|piece| piece.len() == contents.len()) {
+            u64::MAX
+        } else {
+            limits.assembled_bytes
+        };
+        let (bytes, stop) = contents.prefix(limit);
+        Self::of_bytes(kind, path, bytes, stop, warnings)
+    }
+
+    /// Opens an image whose bytes are at hand.
+    pub(crate) fn of_bytes(
+        kind: Kind,
+        path: &[u8],
+        bytes: Cow<'a, [u8]>,
+        stop: Option<Stop>,
+        warnings: &Warnings,
+    ) -> Option<Self> {
+        let Form::Records { magic, payload, .. } = kind.form() else { return None };
+        let place = Place::member(path);
+        let (start, order) = match magics(&bytes, magic) {
+            Ok(found) => found,
+            Err(why) => {
+                let code = if bytes.is_empty() { Code::ImageEmpty } else { Code::ImageMagic };
+                warnings.push(code, place, || why.say(kind, &bytes));
+                return None;
+            }
+        };
+        Some(Image { kind, place, bytes, start, order, payload, stop })
+    }
+
+    /// Which kind it is.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Byte order of the machine that wrote it.
+    pub fn byte_order(&self) -> ByteOrder {
+        self.order
+    }
+
+    /// Its magic numbers, in the order in which they stand.
+    pub fn magics(&self) -> Vec<u32> {
+        let head = self.bytes.get(..self.start).unwrap_or_default();
+        head.as_chunks::<4>().0.iter().map(|&number| self.order.u32(number)).collect()
+    }
+
+    /// Where the image is.
+    pub(crate) fn place(&self) -> Place {
+        self.place.clone()
+    }
+
+    /// Where a record stands.
+    pub(crate) fn place_of(&self, record: &Record<'_>) -> Place {
+        self.place.clone().record(record.number).at(record.offset)
+    }
+
+    /// Its records, up to the first that is damaged; what is wrong then is a warning.
+    pub(crate) fn records<'i>(&'i self, limits: &'i Limits, warnings: &'i Warnings) -> Records<'i> {
+        Records { image: self, limits, warnings, next: 0, offset: self.start, chunked: false, ended: false }
+    }
+}
+
+/// Reads an image's records one after the other.
+#[derive(Debug)]
+pub(crate) struct Records<'i> {
+    image: &'i Image<'i>,
+    limits: &'i Limits,
+    warnings: &'i Warnings,
+    next: u64,
+    offset: usize,
+    /// The first record of a ghost file said that chunks follow.
+    chunked: bool,
+    ended: bool,
+}
+
+impl<'i> Iterator for Records<'i> {
+    type Item = Record<'i>;
+
+    fn next(&mut self) -> Option<Record<'i>> {
+        let record = self.read();
+        self.ended = record.is_none();
+        record
+    }
+}
+
+impl<'i> Records<'i> {
+    fn read(&mut self) -> Option<Record<'i>> {
+        let rest = self.image.bytes.get(self.offset..).filter(|rest| !rest.is_empty() && !self.ended)?;
+        if self.next >= self.limits.records {
+            let limit = self.limits.records;
+            self.warn(Code::LimitReached, || {
+                format!("more than {limit} records; the rest is left out, --max-records raises the limit")
+            });
+            return None;
+        }
+        let Some((size, rest)) = split_u32(rest, self.image.order) else {
+            let left = rest.len();
+            self.warn(Code::ImageTruncated, || format!("{left} bytes follow the last record{}", self.why_cut()));
+            return None;
+        };
+        if u64::from(size) > self.limits.record_bytes {
+            let limit = self.limits.record_bytes;
+            self.warn(Code::ImageTruncated, || {
+                format!("a record claims {size} bytes, the limit is {limit} (--max-record); this and all that follow are left out")
+            });
+            return None;
+        }
+        let Some((message, after)) = rest.split_at_checked(usize_of(size.into())) else {
+            let left = rest.len();
+            self.warn(Code::ImageTruncated, || format!("a record claims {size} bytes, {left} are left{}", self.why_cut()));
+            return None;
+        };
+        let len = payload::len(self.image.payload, message, after, self.image.order, &mut self.chunked);
+        let Some((payload, _)) = len.ok().and_then(|len| after.split_at_checked(usize_of(len))) else {
+            let left = after.len();
+            self.warn(Code::ImageTruncated, || match len {
+                Ok(len) => format!("{len} bytes must follow the record, {left} are left{}", self.why_cut()),
+                Err(why) => format!("what follows the record cannot be told: {why}"),
+            });
+            // The message itself is whole.
+            let record = Record { number: self.next, offset: u64_of(self.offset), message, payload: after };
+            self.offset = self.image.bytes.len();
+            return Some(record);
+        };
+        let record = Record { number: self.next, offset: u64_of(self.offset), message, payload };
+        self.next = self.next.saturating_add(1);
+        self.offset = self.offset.saturating_add(4).saturating_add(message.len()).saturating_add(payload.len());
+        Some(record)
+    }
+
+    fn why_cut(&self) -> &'static str {
+        match self.image.stop {
+            Some(Stop::Limit) => " below the limit for sparse images, which --max-assembled raises",
+            Some(Stop::Absent(_)) => " before the archive ends or is damaged",
+            None => "",
+        }
+    }
+
+    fn warn(&self, code: Code, message: impl FnOnce() -> String) {
+        let place = self.image.place.clone().record(self.next).at(u64_of(self.offset));
+        self.warnings.push(code, place, message);
+    }
+}
+
+/// What is wrong with an image's magic numbers.
+enum Wrong {
+    /// It ends before them.
+    Short,
+    /// This number stands in the place of its own magic.
+    Magic(u32),
+}
+
+impl Wrong {
+    fn say(&self, kind: Kind, bytes: &[u8]) -> String {
+        match self {
+            Wrong::Short if bytes.is_empty() => format!("an empty file, not a {kind} image"),
+            Wrong::Short => format!("{} bytes, too short for the magic numbers of a {kind} image", bytes.len()),
+            Wrong::Magic(number) => match Kind::of_magic(*number) {
+                Some(other) => format!("named as {kind}, but with the magic number of {other}; left out"),
+                None => format!("{number:#010x} is not the magic number of {kind}; left out"),
+            },
+        }
+    }
+}
+
+/// Where the first record begins, and the byte order, by the magic numbers.
+fn magics(bytes: &[u8], own: u32) -> Result<(usize, ByteOrder), Wrong> {
+    let (first, rest) = split_u32(bytes, ByteOrder::Little).ok_or(Wrong::Short)?;
+    let order = match first {
+        COMMON | SERVICE => ByteOrder::Little,
+        _ if first == own => return Ok((4, ByteOrder::Little)),
+        _ if first.swap_bytes() == own => return Ok((4, ByteOrder::Big)),
+        _ if matches!(first.swap_bytes(), COMMON | SERVICE) => ByteOrder::Big,
+        _ => return Err(Wrong::Magic(first)),
+    };
+    let (second, _) = split_u32(rest, order).ok_or(Wrong::Short)?;
+    if second == own { Ok((8, order)) } else { Err(Wrong::Magic(second)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PSTREE: u32 = 0x5027_3030;
+
+    fn le(numbers: &[u32]) -> Vec<u8> {
+        numbers.iter().flat_map(|n| n.to_le_bytes()).collect()
+    }
+
+    #[test]
+    fn every_generation_is_told_by_content() {
+        assert!(matches!(magics(&le(&[COMMON, PSTREE]), PSTREE), Ok((8, ByteOrder::Little))));
+        assert!(matches!(magics(&le(&[SERVICE, PSTREE]), PSTREE), Ok((8, ByteOrder::Little))));
+        assert!(matches!(magics(&le(&[PSTREE]), PSTREE), Ok((4, ByteOrder::Little))));
+        let big: Vec<u8> = [COMMON, PSTREE].iter().flat_map(|n| n.to_be_bytes()).collect();
+        assert!(matches!(magics(&big, PSTREE), Ok((8, ByteOrder::Big))));
+        assert!(matches!(magics(&big[4..], PSTREE), Ok((4, ByteOrder::Big))));
+    }
+
+    #[test]
+    fn wrong_magics_say_what_was_found() {
+        let say = |bytes: &[u8]| magics(bytes, PSTREE).err().unwrap().say(Kind::Pstree, bytes);
+        assert_eq!(say(&[]), "an empty file, not a PSTREE image");
+        assert_eq!(say(&[1, 2, 3]), "3 bytes, too short for the magic numbers of a PSTREE image");
+        assert_eq!(say(&[0; 8]), "0x00000000 is not the magic number of PSTREE; left out");
+        assert_eq!(
+            say(&le(&[COMMON, 0x5608_4025])),
+            "named as PSTREE, but with the magic number of PAGEMAP; left out"
+        );
+    }
+}

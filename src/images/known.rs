@@ -1,0 +1,83 @@
+//! Finds fields in a record that the schema does not know. A typed decode drops them without a word; a newer CRIU, or
+//! somebody with something to hide, may have written them.
+
+use std::fmt;
+
+use prost::bytes::Buf;
+use prost::encoding::{WireType, decode_key, decode_varint, skip_field};
+
+include!(concat!(env!("OUT_DIR"), "/known_fields.rs"));
+
+/// Messages in messages that are looked into; a typed decode refuses deeper ones.
+const DEPTH: usize = 100;
+
+/// A field that the schema does not know: the numbers of the fields that lead to it, and its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Unknown(Vec<u32>);
+
+impl fmt::Display for Unknown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let numbers: Vec<String> = self.0.iter().map(u32::to_string).collect();
+        f.write_str(&numbers.join("."))
+    }
+}
+
+/// The first unknown field of a message that is valid protobuf.
+pub(super) fn first_unknown(message: &str, bytes: &[u8]) -> Option<Unknown> {
+    let place = KNOWN_FIELDS.binary_search_by_key(&message, |(name, _)| name).ok()?;
+    let mut path = Vec::new();
+    find(place, bytes, &mut path).then_some(Unknown(path))
+}
+
+/// Whether there is an unknown field; `path` leads to it then.
+fn find(message: usize, mut bytes: &[u8], path: &mut Vec<u32>) -> bool {
+    let Some((_, fields)) = KNOWN_FIELDS.get(message).filter(|_| path.len() < DEPTH) else { return false };
+    while bytes.has_remaining() {
+        let Ok((number, wire_type)) = decode_key(&mut bytes) else { return false };
+        path.push(number);
+        let Ok(known) = fields.binary_search_by_key(&number, |(number, _)| *number) else { return true };
+        let inner = fields.get(known).and_then(|(_, inner)| *inner);
+        if let (Some(inner), WireType::LengthDelimited) = (inner, wire_type) {
+            let body = decode_varint(&mut bytes).ok().and_then(|len| bytes.split_at_checked(usize::try_from(len).ok()?));
+            let Some((body, rest)) = body else { return false };
+            if find(inner.into(), body, path) {
+                return true;
+            }
+            bytes = rest;
+        } else if skip_field(wire_type, number, &mut bytes, Default::default()).is_err() {
+            return false;
+        }
+        path.pop();
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use prost::Message;
+
+    use super::super::proto::{CoreEntry, TaskCoreEntry};
+    use super::*;
+
+    #[test]
+    fn known_messages_have_no_unknown_fields() {
+        let core = CoreEntry {
+            tc: Some(TaskCoreEntry { comm: Some(b"sh".to_vec()), exit_code: Some(0), ..Default::default() }),
+            ..Default::default()
+        };
+        assert_eq!(first_unknown("core_entry", &core.encode_to_vec()), None);
+    }
+
+    #[test]
+    fn unknown_fields_are_found_at_any_depth() {
+        assert_eq!(first_unknown("pstree_entry", b"\x08\x01\xd0\x3e\x07").unwrap().to_string(), "1002");
+        // core_entry.tc (3) { 999: 1 }
+        assert_eq!(first_unknown("core_entry", b"\x1a\x03\xb8\x3e\x01").unwrap().to_string(), "3.999");
+    }
+
+    #[test]
+    fn damage_is_not_searched() {
+        assert_eq!(first_unknown("core_entry", b"\x1a\xff"), None);
+        assert_eq!(first_unknown("no_such_message", b"\x08\x01"), None);
+    }
+}

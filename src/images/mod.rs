@@ -1,0 +1,164 @@
+//! From members to **records**: which files are images of which kind, how their records are framed, and what is in each.
+//! This layer does not know what records mean together.
+
+mod framing;
+mod kind;
+mod known;
+mod payload;
+mod reflect;
+mod set;
+
+/// The messages of CRIU's images, generated from `proto/`. Every field is optional: what one version of CRIU requires,
+/// another leaves out. Text is bytes, because the kernel's names and paths are.
+#[allow(
+    missing_docs,
+    clippy::all,
+    clippy::pedantic,
+    rustdoc::all,
+    reason = "generated: what has no comment in CRIU's schema has none here"
+)]
+pub mod proto {
+    include!(concat!(env!("OUT_DIR"), "/criu.rs"));
+}
+
+use std::fmt;
+
+use bstr::ByteSlice;
+use prost::{Message, Name};
+
+pub use framing::{ByteOrder, Image, Record};
+pub use kind::{Form, Kind, Payload};
+pub use reflect::Schema;
+pub(crate) use set::{Sets, join, root_of};
+pub use set::{ImageSet, Parent};
+
+use crate::archive::{Archive, Member, MemberKind};
+use crate::limits::Limits;
+use crate::warning::{Code, Place, Warnings};
+
+/// Reads the images of one set.
+#[derive(Clone, Copy)]
+pub(crate) struct Images<'a> {
+    pub(crate) archive: &'a Archive,
+    pub(crate) set: &'a ImageSet,
+    pub(crate) limits: &'a Limits,
+    pub(crate) warnings: &'a Warnings,
+}
+
+impl fmt::Debug for Images<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Images").field("folder", &self.set.folder).finish_non_exhaustive()
+    }
+}
+
+impl<'a> Images<'a> {
+    /// The file behind an image's name: the member itself, or the one that it links to in the archive.
+    pub(crate) fn file(self, member: &'a Member) -> Option<&'a Member> {
+        match self.archive.resolve(member) {
+            Ok(file) if file.kind == MemberKind::File => {
+                if !std::ptr::eq(file, member) {
+                    self.warnings.push(Code::MemberLinked, Place::member(&member.path), || {
+                        format!("a {} to {}, which is read in its place", member.kind.as_str(), file.path)
+                    });
+                }
+                Some(file)
+            }
+            Ok(other) => {
+                self.warnings.push(Code::ImageNotAFile, Place::member(&member.path), || {
+                    format!("not a file but a {}; left out", other.kind.as_str())
+                });
+                None
+            }
+            Err(link) => {
+                self.warnings.push(Code::MemberLinkBroken, Place::member(&member.path), || {
+                    let target = link.link.as_ref().map_or(b"".as_bstr(), |l| l.as_bstr());
+                    format!("a link to {target}, which is not a file of this archive; links are never followed out of it")
+                });
+                None
+            }
+        }
+    }
+
+    /// Opens an image. `None` if there is none of this kind and number, or if it is damaged, which is a warning.
+    pub(crate) fn open(self, kind: Kind, number: u64) -> Option<Image<'a>> {
+        let member = self.set.find(self.archive, kind, number)?;
+        let file = self.file(member)?;
+        Image::open(kind, &member.path, self.archive.contents(file), self.limits, self.warnings)
+    }
+
+    /// Whether there is an image of this kind and number, damaged or not.
+    pub(crate) fn has(self, kind: Kind, number: u64) -> bool {
+        self.set.find(self.archive, kind, number).is_some()
+    }
+
+    /// The place of an image, whether it exists or not.
+    pub(crate) fn place(self, kind: Kind, number: u64) -> Place {
+        let pattern = kind.pattern();
+        let name = pattern.replace("%u", &number.to_string()).replace("%x", &format!("{number:x}"));
+        Place::member(join(self.set.folder.as_bstr(), name.as_bytes()))
+    }
+
+    /// Calls `each` with every record of an image that can be decoded.
+    pub(crate) fn each<M: Message + Default + Name>(self, kind: Kind, number: u64, mut each: impl FnMut(M, &Record<'_>, &dyn Fn() -> Place)) {
+        let Some(image) = self.open(kind, number) else { return };
+        for record in image.records(self.limits, self.warnings) {
+            let place = || image.place_of(&record);
+            if let Some(message) = self.decode::<M>(record.message, place) {
+                each(message, &record, &place);
+            }
+        }
+    }
+
+    /// All records of an image that can be decoded.
+    pub(crate) fn all<M: Message + Default + Name>(self, kind: Kind, number: u64) -> Vec<M> {
+        let mut all = Vec::new();
+        self.each(kind, number, |message, _, _| all.push(message));
+        all
+    }
+
+    /// The one record of an image.
+    pub(crate) fn one<M: Message + Default + Name>(self, kind: Kind, number: u64) -> Option<M> {
+        let image = self.open(kind, number)?;
+        let mut records = image.records(self.limits, self.warnings);
+        let Some(first) = records.next() else {
+            self.warnings.push(Code::ImageEmpty, self.place(kind, number), || "no record in it".to_owned());
+            return None;
+        };
+        let message = self.decode(first.message, || image.place_of(&first));
+        if let Some(second) = records.next() {
+            self.warnings.push(Code::RecordDuplicate, image.place_of(&second), || {
+                format!("a {kind} image has one record; this one is left out")
+            });
+        }
+        message
+    }
+
+    /// Decodes a record. What is wrong with it is a warning.
+    pub(crate) fn decode<M: Message + Default + Name>(self, bytes: &[u8], place: impl Fn() -> Place) -> Option<M> {
+        decode(bytes, place, self.warnings)
+    }
+}
+
+/// Decodes a record. What is wrong with it is a warning.
+pub(crate) fn decode<M: Message + Default + Name>(
+    bytes: &[u8],
+    place: impl Fn() -> Place,
+    warnings: &Warnings,
+) -> Option<M> {
+    match M::decode(bytes) {
+        Ok(message) => {
+            if let Some(unknown) = known::first_unknown(M::NAME, bytes) {
+                warnings.push(Code::RecordUnknownField, place(), || {
+                    format!("field {unknown} of {} is not in the schema; a newer CRIU may have written it", M::NAME)
+                });
+            }
+            Some(message)
+        }
+        Err(error) => {
+            warnings.push(Code::RecordDamaged, place(), || {
+                format!("no valid {}: {error}; the record is left out", M::NAME)
+            });
+            None
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! Opens container checkpoint archives and answers what was running in them.
+
+mod int;
+pub mod abi;
+pub mod archive;
+mod checkpoint;
+mod error;
+pub mod formats;
+pub mod images;
+mod limits;
+pub mod memory;
+pub mod model;
+pub mod tables;
+mod warning;
+
+pub use checkpoint::{Checkpoint, Options};
+pub use error::{Error, ErrorKind};
+pub use limits::Limits;
+pub use warning::{Code, Place, Severity, Warning};

@@ -1,0 +1,9 @@
+//! The command `cryoscope`: see `cryoscope --help`.
+
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

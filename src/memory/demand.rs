@@ -1,0 +1,182 @@
+//! What of a compressed archive is kept while it is inflated: every image of records and every document, and of pages
+//! those that hold arguments and environments.
+//!
+//! Engines write a task's `mm` and `pagemap` before its pages, so when pages come it is known which are wanted. In other
+//! orders they are kept whole until the end.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::ops::Range;
+
+use bstr::{BStr, BString};
+
+use super::arguments;
+use super::pagemap::Pagemap;
+use crate::archive::{Kept, Member, Select, Selection};
+use crate::images::proto::{MmEntry, PagemapHead};
+use crate::images::{Form, Image, Kind, decode, join};
+use crate::limits::Limits;
+use crate::model::auxv::{self, Auxv};
+use crate::warning::Warnings;
+
+/// Bytes of logs and tars by which they are known.
+const LOG_HEAD: u64 = 64 << 10;
+const TAR_HEAD: u64 = 512;
+
+/// Keeps what processes, files, sockets and mounts are read from.
+#[derive(Debug)]
+pub(crate) struct Demand {
+    limits: Limits,
+    /// Whether arguments and environments are wanted.
+    arguments: bool,
+    /// Folders in which an `mm` image of a task was seen, by pid.
+    layouts: HashMap<u64, Vec<BString>>,
+    /// The pagemaps that were seen, by folder.
+    pagemaps: HashMap<BString, Claims>,
+    /// What reading them here would warn of is warned of when they are read for good.
+    unheard: Warnings,
+}
+
+/// Which pagemaps of a folder claim which pages image.
+#[derive(Debug, Default)]
+struct Claims {
+    /// Pagemaps that were inflated but not looked at yet.
+    new: Vec<(Kind, u64)>,
+    by_pages: HashMap<u64, Vec<(Kind, u64)>>,
+    /// A pagemap could not be read: it may claim anything.
+    unknown: bool,
+}
+
+impl Demand {
+    pub(crate) fn new(limits: &Limits, arguments: bool) -> Self {
+        let unheard = Warnings::new(limits);
+        Demand { limits: limits.clone(), arguments, layouts: HashMap::new(), pagemaps: HashMap::new(), unheard }
+    }
+
+    /// The parts of a pages image that are wanted; `None` if that cannot be told.
+    fn of_pages(&mut self, folder: &BStr, pages_id: u64, kept: &dyn Kept) -> Option<Vec<Range<u64>>> {
+        self.look_at_new(folder, kept);
+        let claims = self.pagemaps.get(folder).filter(|claims| !claims.unknown)?;
+        let mut ranges = Vec::new();
+        for &(kind, number) in claims.by_pages.get(&pages_id)? {
+            if kind == Kind::Pagemap {
+                ranges.extend(self.of_task(folder, number, kept)?);
+            }
+        }
+        ranges.sort_by_key(|range: &Range<u64>| range.start);
+        Some(merged(&ranges))
+    }
+
+    /// Reads which pages the pagemaps claim that came since the last pages.
+    fn look_at_new(&mut self, folder: &BStr, kept: &dyn Kept) {
+        let Some(mut claims) = self.pagemaps.remove(folder) else { return };
+        for (kind, number) in std::mem::take(&mut claims.new) {
+            let name = kind.pattern().replace("%u", &number.to_string());
+            let image = self.image(kind, &join(folder, name.as_bytes()), kept);
+            let head = image.as_ref().and_then(|image| {
+                let first = image.records(&self.limits, &self.unheard).next()?;
+                decode::<PagemapHead>(first.message, || image.place(), &self.unheard)?.pages_id
+            });
+            match head {
+                Some(pages_id) => claims.by_pages.entry(pages_id.into()).or_default().push((kind, number)),
+                None => claims.unknown = true,
+            }
+        }
+        self.pagemaps.insert(folder.into(), claims);
+    }
+
+    fn image<'k>(&self, kind: Kind, path: &[u8], kept: &'k dyn Kept) -> Option<Image<'k>> {
+        Image::of_bytes(kind, path, Cow::Borrowed(kept.bytes(path)?), None, &self.unheard)
+    }
+
+    /// The parts of a task's pages that hold its arguments and environment.
+    fn of_task(&self, folder: &BStr, pid: u64, kept: &dyn Kept) -> Option<Vec<Range<u64>>> {
+        let mut ranges = Vec::new();
+        // A pre-dump has no layouts: that of the dump which follows it counts.
+        for layout in self.layouts.get(&pid)? {
+            let name = format!("mm-{pid}.img");
+            let image = self.image(Kind::Mm, &join(BStr::new(layout), name.as_bytes()), kept)?;
+            let record = image.records(&self.limits, &self.unheard).next()?;
+            let mm: MmEntry = decode(record.message, || image.place(), &self.unheard)?;
+            let page_size = page_size(&mm)?;
+            let path = join(folder, format!("pagemap-{pid}.img").as_bytes());
+            let pagemap = self.image(Kind::Pagemap, &path, kept)?;
+            let map = Pagemap::read(&pagemap, page_size, u64::MAX, &self.limits, &self.unheard)?;
+            for range in arguments::addresses(&mm, page_size, self.limits.argument_bytes) {
+                ranges.extend(map.stored(range.start, range.end));
+            }
+        }
+        Some(ranges)
+    }
+}
+
+/// The page size that a task was told, whichever width its words have.
+fn page_size(mm: &MmEntry) -> Option<u64> {
+    let possible = |size: &u64| matches!(size, 4096 | 16384 | 65536);
+    let told = |compat| Auxv::of(&mm.mm_saved_auxv, compat).get(auxv::PAGE_SIZE).filter(possible);
+    told(false).or_else(|| told(true))
+}
+
+impl Select for Demand {
+    fn select(&mut self, member: &Member, kept: &dyn Kept) -> Selection {
+        let folder = BStr::new(member.folder());
+        let Some((kind, number)) = Kind::of(member.file_name()) else {
+            return of_file(member, &self.limits);
+        };
+        match kind {
+            Kind::Pages if !self.arguments => Selection::Nothing,
+            Kind::Pages => self.of_pages(folder, number, kept).map_or(Selection::All, Selection::Ranges),
+            Kind::Mm => {
+                self.layouts.entry(number).or_default().push(folder.into());
+                Selection::All
+            }
+            Kind::Pagemap | Kind::ShmemPagemap => {
+                self.pagemaps.entry(folder.into()).or_default().new.push((kind, number));
+                Selection::All
+            }
+            // Contents of file systems and of devices, and pages of before there were pagemaps.
+            Kind::TmpfsDev | Kind::TmpfsOld | Kind::AmdgpuPages | Kind::AmdgpuDrmPages | Kind::ShmPagesOld => {
+                Selection::Nothing
+            }
+            _ => match kind.form() {
+                Form::Records { .. } | Form::Plugin(_) => Selection::All,
+                Form::Raw | Form::Text => Selection::Ranges(vec![0..self.limits.assembled_bytes]),
+            },
+        }
+    }
+}
+
+/// What is wanted of a file that is no image.
+fn of_file(member: &Member, limits: &Limits) -> Selection {
+    match member.file_name() {
+        b"config.dump" | b"spec.dump" | b"network.status" | b"status" | b"status.dump" | b"bind.mounts"
+        | b"deleted.files" | b"config.json" | b"config.v2.json" | b"hostconfig.json" => {
+            if member.size <= limits.json_bytes { Selection::All } else { Selection::Nothing }
+        }
+        b"dump.log" | b"criu-dump.log" => Selection::Ranges(vec![0..LOG_HEAD]),
+        b"rootfs-diff.tar" => Selection::Ranges(vec![0..TAR_HEAD]),
+        _ => Selection::Nothing,
+    }
+}
+
+/// Ranges in order, those that touch as one.
+fn merged(ranges: &[Range<u64>]) -> Vec<Range<u64>> {
+    let mut merged: Vec<Range<u64>> = Vec::new();
+    for range in ranges.iter().filter(|range| !range.is_empty()) {
+        match merged.last_mut() {
+            Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
+            _ => merged.push(range.clone()),
+        }
+    }
+    merged
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_that_touch_become_one() {
+        assert_eq!(merged(&[0..4, 4..8, 6..7, 10..12, 12..12]), [0..8, 10..12]);
+    }
+}

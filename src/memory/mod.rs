@@ -1,0 +1,167 @@
+//! Address spaces: what was in a process's memory, as far as the archive has it; and for what it has not, why.
+
+mod arguments;
+mod blocks;
+mod demand;
+mod object;
+mod pagemap;
+mod space;
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+pub use arguments::Text;
+pub(crate) use demand::Demand;
+pub(crate) use object::Layer;
+pub use object::Lost;
+pub use space::{AddressSpace, Recorded};
+
+use self::object::{Objects, Reader, Wanted};
+use crate::images::{Images, Kind, Parent, join};
+use crate::model::Model;
+use crate::model::process::Process;
+use crate::warning::{Code, Place};
+
+/// The memory of all processes of a dump.
+#[derive(Debug)]
+pub struct Memory {
+    objects: Objects,
+    page_size: u64,
+}
+
+impl Memory {
+    /// Reads which pages were recorded, through the chain of dumps, the newest first. Pages themselves are not touched.
+    pub(crate) fn read(layers: &[Layer<'_>], model: &Model) -> Self {
+        let address_mask = if model.arch().is_some_and(crate::abi::arch::Arch::is_32_bit) { 0xffff_ffff } else { u64::MAX };
+        let page_size = model.page_size();
+        let mut memory = Memory { objects: Objects::default(), page_size };
+        let Some(newest) = layers.first() else { return memory };
+        let wanted = wanted(model);
+        let mut reader = Reader::new(layers, page_size, address_mask);
+        for segment in model.segments().filter(|s| !newest.images.has(Kind::ShmemPagemap, s.id.into())) {
+            if let Some((offset, len)) = segment.embedded
+                && let Some(member) = newest.images.set.find(newest.images.archive, Kind::IpcnsShm, segment.namespace)
+            {
+                reader.add_embedded(newest, segment.id.into(), member, offset, len);
+            }
+        }
+        memory.objects = reader.read(&wanted);
+        memory.check(newest.images, model, &wanted);
+        memory
+    }
+
+    /// Bytes of a page on the dumped machine.
+    pub fn page_size(&self) -> u64 {
+        self.page_size
+    }
+
+    /// The address space of a process; `None` of zombies and where its image is missing.
+    pub fn space<'a>(&'a self, process: &'a Process, model: &'a Model) -> Option<AddressSpace<'a>> {
+        let mm = process.mm.as_ref()?;
+        Some(AddressSpace { memory: self, mm, files: model.files(), own: self.objects.task(process.pid().0) })
+    }
+
+    /// Notes what of the memory is not here, and what contradicts the mappings.
+    fn check(&self, images: Images<'_>, model: &Model, wanted: &Wanted) {
+        let mut lost = Tally::default();
+        for process in model.processes() {
+            let Some(mm) = &process.mm else { continue };
+            let pid = process.pid();
+            let Some(own) = self.objects.task(pid.0) else {
+                if !images.has(Kind::Pagemap, pid.0.into()) {
+                    images.warnings.push(Code::ImageMissing, images.place(Kind::Pagemap, pid.0.into()), || {
+                        format!("process {pid} is alive but has no pagemap: what was in its memory is not known")
+                    });
+                }
+                continue;
+            };
+            if let Some(space) = self.space(process, model) {
+                check_arguments(&space, process, images);
+            }
+            for (from, to, why) in self.objects.spans(own, 0, u64::MAX) {
+                lost.add(why, to.saturating_sub(from));
+                let mut at = from;
+                while let Some(vma) = mm.vma_at(at).filter(|_| at < to) {
+                    at = vma.end.0;
+                }
+                if at < to {
+                    images.warnings.push(Code::PagemapInvalid, images.place(Kind::Pagemap, pid.0.into()), || {
+                        format!("pages at {at:#x} lie in no mapping")
+                    });
+                }
+            }
+        }
+        for &number in &wanted.shared {
+            let Some(object) = self.objects.shared(number) else { continue };
+            for (from, to, why) in self.objects.spans(object, 0, u64::MAX) {
+                lost.add(why, to.saturating_sub(from));
+            }
+        }
+        lost.report(images, self.page_size);
+    }
+}
+
+/// Notes if what a process was told lies in memory that is not here.
+fn check_arguments(space: &AddressSpace<'_>, process: &Process, images: Images<'_>) {
+    let limit = images.limits.argument_bytes;
+    for (what, text) in [("arguments", space.cmdline(limit)), ("environment", space.environ(limit))] {
+        if text.is_whole() {
+            continue;
+        }
+        let pid = process.pid();
+        images.warnings.push(Code::ArgumentsUnavailable, images.place(Kind::Mm, pid.0.into()), || {
+            format!("the {what} of process {pid} are not in the archive, or longer than {limit} bytes (--max-arguments)")
+        });
+    }
+}
+
+/// The tasks and shared objects of a dump.
+fn wanted(model: &Model) -> Wanted {
+    let alive = model.processes().iter().filter(|process| process.mm.is_some());
+    let mut shared: BTreeSet<u64> = model.segments().map(|segment| segment.id.into()).collect();
+    shared.extend(model.files().memfds().filter(|inode| inode.size() > 0).map(|inode| u64::from(inode.shmid())));
+    for process in alive.clone() {
+        let vmas = process.mm.as_ref().map_or(&[][..], |mm| &mm.vmas);
+        shared.extend(vmas.iter().filter_map(crate::model::vma::Vma::shared_memory));
+    }
+    Wanted { pids: alive.map(|process| process.pid().0).collect(), shared: shared.into_iter().collect() }
+}
+
+/// Bytes that were recorded but are not here.
+#[derive(Debug, Default)]
+struct Tally {
+    in_parent: u64,
+    lazy: u64,
+}
+
+impl Tally {
+    fn add(&mut self, why: Option<Lost>, len: u64) {
+        match why {
+            Some(Lost::InParent) => self.in_parent = self.in_parent.saturating_add(len),
+            Some(Lost::Lazy) => self.lazy = self.lazy.saturating_add(len),
+            // Warned of where the pages image was opened.
+            Some(Lost::Truncated | Lost::Contradicted | Lost::NotKept) | None => {}
+        }
+    }
+
+    fn report(&self, images: Images<'_>, page_size: u64) {
+        let pages = |bytes: u64| bytes.checked_div(page_size).unwrap_or_default();
+        if self.in_parent > 0 {
+            let place = Place::member(join(bstr::BStr::new(&images.set.folder), b"parent"));
+            images.warnings.push(Code::ParentMissing, place, || {
+                let whence: &dyn fmt::Display = match images.set.parent() {
+                    Some(Parent::Folder(folder) | Parent::Outside(folder)) => folder,
+                    None => &"a parent that no link names",
+                };
+                let count = pages(self.in_parent);
+                format!("{count} pages are in an earlier dump ({whence}) that is not in this archive; they are not available")
+            });
+        }
+        if self.lazy > 0 {
+            images.warnings.push(Code::PagesLazy, Place::member(&images.set.folder), || {
+                let count = pages(self.lazy);
+                format!("{count} pages stayed in the frozen processes, for a lazy-pages server; they are not available")
+            });
+        }
+    }
+}

@@ -1,0 +1,426 @@
+//! What was recorded of one task's memory, or of one shared object: runs of bytes, each with where it is or why it is
+//! not here. Chains of parents are resolved once, so that a reader sees one flat list.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::blocks;
+use super::pagemap::{Entry, Flags, Pagemap, Stored};
+use crate::archive::{Absence, Archive, Contents, Member, Piece};
+use crate::images::{Images, Kind};
+use crate::int::{u64_of, usize_of};
+use crate::warning::Code;
+
+/// Why bytes that CRIU recorded are not here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lost {
+    /// In a parent dump that is not in this archive.
+    InParent,
+    /// They stayed in the frozen process, for a lazy-pages server.
+    Lazy,
+    /// The pages image is missing, or shorter than its pagemap says.
+    Truncated,
+    /// The archive contradicts itself about which bytes they are, or they cannot be inflated.
+    Contradicted,
+    /// They were not asked for when the archive was inflated.
+    NotKept,
+}
+
+/// Where the bytes of a run are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    /// In a file, from this offset on.
+    Raw { file: usize, offset: u64 },
+    /// In an LZ4 block that is stored in a file from `offset` on; the run begins `skip` bytes into it.
+    Block { file: usize, offset: u64, stored: u64, block_bytes: u64, skip: u64 },
+    Lost(Lost),
+}
+
+/// A run of bytes of an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Run {
+    start: u64,
+    len: u64,
+    origin: Origin,
+}
+
+impl Run {
+    fn end(&self) -> u64 {
+        self.start.saturating_add(self.len)
+    }
+
+    /// The part of it in a range.
+    fn clip(&self, from: u64, to: u64) -> Option<Run> {
+        let start = self.start.max(from);
+        let len = self.end().min(to).checked_sub(start).filter(|&len| len > 0)?;
+        let further = start.saturating_sub(self.start);
+        let origin = match self.origin {
+            Origin::Raw { file, offset } => Origin::Raw { file, offset: offset.saturating_add(further) },
+            Origin::Block { file, offset, stored, block_bytes, skip } => {
+                Origin::Block { file, offset, stored, block_bytes, skip: skip.saturating_add(further) }
+            }
+            lost @ Origin::Lost(_) => lost,
+        };
+        Some(Run { start, len, origin })
+    }
+}
+
+/// The memory of one task, or of one shared object, by address or by offset. What is in no run was never recorded.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Object {
+    runs: Vec<Run>,
+}
+
+impl Object {
+    /// The parts of runs in a range, in order.
+    fn clip(&self, from: u64, to: u64) -> impl Iterator<Item = Run> + '_ {
+        let first = self.runs.partition_point(|run| run.end() <= from);
+        self.runs.get(first..).unwrap_or_default().iter().map_while(move |run| run.clip(from, to))
+    }
+}
+
+/// A file that holds pages.
+#[derive(Clone, Debug)]
+struct PagesFile {
+    archive: Arc<Archive>,
+    member: usize,
+    /// Bytes up to where the archive ends or is damaged.
+    size: u64,
+}
+
+impl PagesFile {
+    fn new(archive: &Arc<Archive>, member: usize) -> Self {
+        let mut file = PagesFile { archive: Arc::clone(archive), member, size: 0 };
+        file.size = file.contents().map_or(0, |contents| contents.cut_at());
+        file
+    }
+
+    fn member(&self) -> Option<&Member> {
+        self.archive.members().get(self.member)
+    }
+
+    fn contents(&self) -> Option<Contents<'_>> {
+        self.member().map(|member| self.archive.contents(member))
+    }
+}
+
+/// What lies at an address of an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Here<'a> {
+    /// These bytes.
+    Bytes(Cow<'a, [u8]>),
+    /// So many zeros that are not stored.
+    Zeros(u64),
+    /// So many bytes that are lost.
+    Lost(u64, Lost),
+    /// So many bytes that were never recorded.
+    Unrecorded(u64),
+}
+
+/// All objects of a dump and the files that hold their pages.
+#[derive(Debug, Default)]
+pub(super) struct Objects {
+    files: Vec<PagesFile>,
+    tasks: HashMap<u32, Object>,
+    shared: HashMap<u64, Object>,
+}
+
+impl Objects {
+    pub(super) fn task(&self, pid: u32) -> Option<&Object> {
+        self.tasks.get(&pid)
+    }
+
+    pub(super) fn shared(&self, number: u64) -> Option<&Object> {
+        self.shared.get(&number)
+    }
+
+    /// The ranges within a range that were recorded, and whether they are lost. Pages images that end early are told by
+    /// their size, not by touching them.
+    pub(super) fn spans<'o>(
+        &'o self,
+        object: &'o Object,
+        from: u64,
+        to: u64,
+    ) -> impl Iterator<Item = (u64, u64, Option<Lost>)> + 'o {
+        object.clip(from, to).flat_map(|run| {
+            let whole = |lost| [Some((run.start, run.end(), lost)), None];
+            let parts = match run.origin {
+                Origin::Lost(why) => whole(Some(why)),
+                Origin::Raw { file, offset } => {
+                    let len = self.size(file).saturating_sub(offset).min(run.len);
+                    let cut = run.start.saturating_add(len);
+                    let here = (len > 0).then_some((run.start, cut, None));
+                    [here, (len < run.len).then_some((cut, run.end(), Some(Lost::Truncated)))]
+                }
+                Origin::Block { file, offset, stored, .. } => {
+                    let cut = self.size(file) < offset.saturating_add(stored);
+                    whole(cut.then_some(Lost::Truncated))
+                }
+            };
+            parts.into_iter().flatten()
+        })
+    }
+
+    /// Bytes of a file up to where the archive ends.
+    fn size(&self, file: usize) -> u64 {
+        self.files.get(file).map_or(0, |file| file.size)
+    }
+
+    /// What lies at `at` of an object, at most `most` bytes.
+    pub(super) fn read<'a>(&'a self, object: &Object, at: u64, most: u64) -> Here<'a> {
+        let to = at.saturating_add(most);
+        let Some(run) = object.clip(at, to).next() else { return Here::Unrecorded(to.saturating_sub(at)) };
+        if run.start > at {
+            return Here::Unrecorded(run.start.saturating_sub(at));
+        }
+        match run.origin {
+            Origin::Lost(why) => Here::Lost(run.len, why),
+            Origin::Raw { file, offset } => self.raw(file, offset, run.len),
+            Origin::Block { file, offset, stored, block_bytes, skip } => {
+                let lost = Here::Lost(run.len, Lost::Contradicted);
+                let bytes = match self.whole(file, offset, stored) {
+                    Ok(bytes) => bytes,
+                    Err(why) => return Here::Lost(run.len, why),
+                };
+                let Some(block) = blocks::inflate(&bytes, block_bytes) else { return lost };
+                let range = usize_of(skip)..usize_of(skip.saturating_add(run.len));
+                block.get(range).map_or(lost, |part| Here::Bytes(Cow::Owned(part.to_vec())))
+            }
+        }
+    }
+
+    fn raw(&self, file: usize, offset: u64, len: u64) -> Here<'_> {
+        let contents = self.files.get(file).and_then(PagesFile::contents);
+        match contents.and_then(|contents| contents.piece(offset, len)) {
+            Some(Piece::Bytes(bytes)) => Here::Bytes(Cow::Borrowed(bytes)),
+            Some(Piece::Hole(len)) => Here::Zeros(len),
+            Some(Piece::Absent(len, why)) => Here::Lost(len, lost(why)),
+            None => Here::Lost(len, Lost::Truncated),
+        }
+    }
+
+    /// So many bytes of a file, in one piece.
+    fn whole(&self, file: usize, offset: u64, len: u64) -> Result<Cow<'_, [u8]>, Lost> {
+        let contents = self.files.get(file).and_then(PagesFile::contents).ok_or(Lost::Truncated)?;
+        let mut all = Cow::Borrowed(&[][..]);
+        for piece in contents.pieces(offset, len) {
+            match piece {
+                Piece::Bytes(bytes) if u64_of(bytes.len()) == len => return Ok(Cow::Borrowed(bytes)),
+                Piece::Bytes(bytes) => all.to_mut().extend_from_slice(bytes),
+                Piece::Hole(zeros) => {
+                    let len = all.len().saturating_add(usize_of(zeros));
+                    all.to_mut().resize(len, 0);
+                }
+                Piece::Absent(_, why) => return Err(lost(why)),
+            }
+        }
+        if u64_of(all.len()) == len { Ok(all) } else { Err(Lost::Truncated) }
+    }
+}
+
+fn lost(why: Absence) -> Lost {
+    match why {
+        Absence::Truncated | Absence::Unreadable => Lost::Truncated,
+        Absence::NotKept => Lost::NotKept,
+        Absence::Contradicted => Lost::Contradicted,
+    }
+}
+
+/// One dump of a chain: its images, and the archive that holds them.
+#[derive(Clone, Debug)]
+pub(crate) struct Layer<'a> {
+    pub(crate) images: Images<'a>,
+    pub(crate) archive: &'a Arc<Archive>,
+}
+
+/// What is to be read: which tasks and which shared objects there are.
+#[derive(Debug, Default)]
+pub(super) struct Wanted {
+    pub(super) pids: Vec<u32>,
+    pub(super) shared: Vec<u64>,
+}
+
+/// Reads all pagemaps of a chain of dumps, the newest first.
+pub(super) struct Reader<'a> {
+    layers: &'a [Layer<'a>],
+    page_size: u64,
+    address_mask: u64,
+    objects: Objects,
+}
+
+/// The pagemaps of one dump, and the pages image of each.
+#[derive(Default)]
+struct LayerMaps {
+    maps: HashMap<(Kind, u64), Pagemap>,
+    /// By number; `None` where it is missing, or claimed by pagemaps that it does not fit.
+    files: HashMap<(Kind, u64), Result<usize, Lost>>,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(layers: &'a [Layer<'a>], page_size: u64, address_mask: u64) -> Self {
+        Reader { layers, page_size, address_mask, objects: Objects::default() }
+    }
+
+    pub(super) fn read(mut self, wanted: &Wanted) -> Objects {
+        let keys: Vec<(Kind, u64)> = (wanted.pids.iter().map(|&pid| (Kind::Pagemap, pid.into())))
+            .chain(wanted.shared.iter().map(|&number| (Kind::ShmemPagemap, number)))
+            .collect();
+        let layers = self.layers;
+        let maps: Vec<LayerMaps> = layers.iter().map(|layer| self.layer(layer, &keys)).collect();
+        for &(kind, number) in &keys {
+            if !maps.first().is_some_and(|layer| layer.maps.contains_key(&(kind, number))) {
+                continue;
+            }
+            let object = Object { runs: runs(&maps, (kind, number)) };
+            match u32::try_from(number) {
+                Ok(pid) if kind == Kind::Pagemap => drop(self.objects.tasks.insert(pid, object)),
+                _ => drop(self.objects.shared.insert(number, object)),
+            }
+        }
+        self.objects
+    }
+
+    /// The pagemaps of one dump. Which of several that claim one pages image may have it is told by its size: CRIU 3.4
+    /// gave some the number of another's.
+    fn layer(&mut self, layer: &Layer<'_>, keys: &[(Kind, u64)]) -> LayerMaps {
+        let images = layer.images;
+        let mut result = LayerMaps::default();
+        let mut claims: HashMap<u32, Vec<(Kind, u64)>> = HashMap::new();
+        for &(kind, number) in keys.iter().filter(|(kind, number)| images.has(*kind, *number)) {
+            let map = images.open(kind, number).and_then(|image| {
+                Pagemap::read(&image, self.page_size, self.address_mask, images.limits, images.warnings)
+            });
+            let Some(map) = map else { continue };
+            claims.entry(map.pages_id).or_default().push((kind, number));
+            result.maps.insert((kind, number), map);
+        }
+        let mut claims: Vec<_> = claims.into_iter().collect();
+        claims.sort_unstable();
+        for (pages_id, claimants) in claims {
+            let needed = |key: &(Kind, u64)| result.maps.get(key).map_or(0, |map| map.stored_bytes);
+            let wanting: Vec<_> = claimants.iter().copied().filter(|key| needed(key) > 0).collect();
+            let file = self.pages_file(layer, pages_id);
+            let size = file.as_ref().ok().map(|&file| self.objects.size(file));
+            let fitting: Vec<_> = wanting.iter().filter(|key| Some(needed(key)) == size).collect();
+            let sole = if wanting.len() > 1 {
+                images.warnings.push(Code::PagesShared, images.place(Kind::Pages, pages_id.into()), || {
+                    let names: Vec<String> =
+                        wanting.iter().map(|&(kind, number)| images.place(kind, number).to_string()).collect();
+                    let verdict = match fitting.as_slice() {
+                        [(kind, number)] => format!("its size fits {}", images.place(*kind, *number)),
+                        _ => "its size does not tell whose it is, so nobody gets them".to_owned(),
+                    };
+                    format!("{} claim these pages; {verdict}", names.join(" and "))
+                });
+                match fitting.as_slice() {
+                    [one] => Some(**one),
+                    _ => None,
+                }
+            } else {
+                wanting.first().copied()
+            };
+            for key in wanting {
+                let file = if Some(key) == sole { file.clone() } else { Err(Lost::Contradicted) };
+                if let (Ok(_), Some(size)) = (&file, size) {
+                    self.compare(images, pages_id, needed(&key), size);
+                }
+                result.files.insert(key, file);
+            }
+        }
+        result
+    }
+
+    /// The pages image of a number.
+    fn pages_file(&mut self, layer: &Layer<'_>, pages_id: u32) -> Result<usize, Lost> {
+        let images = layer.images;
+        let Some(member) = images.set.find(images.archive, Kind::Pages, pages_id.into()) else {
+            images.warnings.push(Code::ImageMissing, images.place(Kind::Pages, pages_id.into()), || {
+                "the pages image that a pagemap names is missing: what was in that memory is not known".to_owned()
+            });
+            return Err(Lost::Truncated);
+        };
+        let file = images.file(member).ok_or(Lost::Truncated)?;
+        let number = images.archive.number_of(file).ok_or(Lost::Truncated)?;
+        self.objects.files.push(PagesFile::new(layer.archive, number));
+        Ok(self.objects.files.len().saturating_sub(1))
+    }
+
+    fn compare(&self, images: Images<'_>, pages_id: u32, needed: u64, size: u64) {
+        let place = images.place(Kind::Pages, pages_id.into());
+        if size < needed {
+            images.warnings.push(Code::PagesShort, place, || {
+                format!("{size} bytes are here, its pagemap names {needed}; the rest is not available")
+            });
+        } else if size > needed {
+            images.warnings.push(Code::PagesLong, place, || {
+                format!("{size} bytes are here, its pagemap names {needed}; what follows belongs to no address")
+            });
+        }
+    }
+
+    /// Adds an object whose bytes lie in one piece in an image, behind a record.
+    pub(super) fn add_embedded(&mut self, layer: &Layer<'_>, number: u64, member: &Member, offset: u64, len: u64) {
+        let Some(place) = layer.archive.number_of(member) else { return };
+        self.objects.files.push(PagesFile::new(layer.archive, place));
+        let file = self.objects.files.len().saturating_sub(1);
+        let run = Run { start: 0, len, origin: Origin::Raw { file, offset } };
+        self.objects.shared.insert(number, Object { runs: vec![run] });
+    }
+}
+
+/// The runs of an object in the newest dump, with those of its parents in their places.
+fn runs(layers: &[LayerMaps], key: (Kind, u64)) -> Vec<Run> {
+    // From the oldest dump on, so that each resolves what it leaves to its parent.
+    let mut below: Option<Object> = None;
+    for layer in layers.iter().rev() {
+        let Some(map) = layer.maps.get(&key) else {
+            below = None;
+            continue;
+        };
+        let file = layer.files.get(&key).cloned().unwrap_or(Err(Lost::Truncated));
+        let mut runs = Vec::with_capacity(map.entries.len());
+        for entry in &map.entries {
+            resolve(entry, &file, below.as_ref(), &mut runs);
+        }
+        below = Some(Object { runs });
+    }
+    below.map(|object| object.runs).unwrap_or_default()
+}
+
+/// The runs that an entry stands for.
+fn resolve(entry: &Entry, file: &Result<usize, Lost>, parent: Option<&Object>, runs: &mut Vec<Run>) {
+    let whole = |origin| Run { start: entry.start, len: entry.len, origin };
+    if entry.flags.contains(Flags::PARENT) {
+        let mut at = entry.start;
+        for run in parent.iter().flat_map(|parent| parent.clip(entry.start, entry.end())) {
+            if run.start > at {
+                let gap = Run { start: at, len: run.start.saturating_sub(at), origin: Origin::Lost(Lost::InParent) };
+                runs.push(gap);
+            }
+            at = run.end();
+            runs.push(run);
+        }
+        if at < entry.end() {
+            let len = entry.end().saturating_sub(at);
+            runs.push(Run { start: at, len, origin: Origin::Lost(Lost::InParent) });
+        }
+        return;
+    }
+    match (&entry.stored, file) {
+        (Stored::Raw(offset), Ok(file)) => runs.push(whole(Origin::Raw { file: *file, offset: *offset })),
+        (Stored::Blocks(offset, blocks), Ok(file)) => {
+            let mut at = 0;
+            while let Some((begin, stored_at, stored)) = blocks.at(at).filter(|_| at < entry.len) {
+                let block_bytes = blocks.block_bytes.min(entry.len.saturating_sub(begin));
+                let offset = offset.saturating_add(stored_at);
+                let origin = Origin::Block { file: *file, offset, stored, block_bytes, skip: 0 };
+                runs.push(Run { start: entry.start.saturating_add(begin), len: block_bytes, origin });
+                at = begin.saturating_add(block_bytes);
+            }
+        }
+        (Stored::Nowhere, _) if entry.flags.contains(Flags::PRESENT) => runs.push(whole(Origin::Lost(Lost::Contradicted))),
+        (Stored::Nowhere, _) => runs.push(whole(Origin::Lost(Lost::Lazy))),
+        (_, Err(why)) => runs.push(whole(Origin::Lost(*why))),
+    }
+}

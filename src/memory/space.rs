@@ -1,0 +1,144 @@
+//! One process's address space: its mappings, and what lies in them.
+
+use super::arguments::{self, Text};
+use super::object::{Here, Lost, Object};
+use super::Memory;
+use crate::int::{u64_of, usize_of};
+use crate::model::file::FileTable;
+use crate::model::process::Mm;
+use crate::model::vma::{Status, Vma};
+
+/// The memory of one process.
+#[derive(Clone, Copy, Debug)]
+pub struct AddressSpace<'a> {
+    pub(super) memory: &'a Memory,
+    pub(super) mm: &'a Mm,
+    pub(super) files: &'a FileTable,
+    pub(super) own: Option<&'a Object>,
+}
+
+/// Bytes of a mapping by what became of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Recorded {
+    /// In the archive.
+    pub here: u64,
+    /// In a parent dump that is not in the archive.
+    pub in_parent: u64,
+    /// Left in the frozen process.
+    pub lazy: u64,
+    /// Recorded, but their image is missing, cut or contradicts itself.
+    pub lost: u64,
+}
+
+/// What stopped a read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stopped {
+    /// No anonymous mapping goes on there: the kernel stops, too.
+    Unmapped,
+    /// The memory is not in the archive.
+    Lost,
+}
+
+/// Bytes, and what stopped them before all were read.
+#[derive(Debug)]
+pub(super) struct Read {
+    pub(super) bytes: Vec<u8>,
+    pub(super) stopped: Option<Stopped>,
+}
+
+impl<'a> AddressSpace<'a> {
+    /// Its layout and mappings.
+    pub fn mm(&self) -> &'a Mm {
+        self.mm
+    }
+
+    /// Bytes of a page on the dumped machine.
+    pub fn page_size(&self) -> u64 {
+        self.memory.page_size
+    }
+
+    /// What `/proc/PID/cmdline` printed.
+    pub fn cmdline(&self, limit: u64) -> Text {
+        arguments::cmdline(self, limit)
+    }
+
+    /// What `/proc/PID/environ` printed.
+    pub fn environ(&self, limit: u64) -> Text {
+        arguments::environ(self, limit)
+    }
+
+    /// The number of the shared object behind a mapping: that of `pagemap-shmem-N.img`. Shared anonymous memory, memfds
+    /// and System V segments have one.
+    pub fn shared_object(&self, vma: &Vma) -> Option<u64> {
+        if vma.status.contains(Status::MEMFD) {
+            return Some(self.files.memfd_of(vma.file()?)?.shmid().into());
+        }
+        vma.shared_memory()
+    }
+
+    /// How much of a mapping was recorded.
+    pub fn recorded(&self, vma: &Vma) -> Recorded {
+        let mut recorded = Recorded::default();
+        let mut add = |from: u64, to: u64, lost: Option<Lost>| {
+            let field = match lost {
+                None | Some(Lost::NotKept) => &mut recorded.here,
+                Some(Lost::InParent) => &mut recorded.in_parent,
+                Some(Lost::Lazy) => &mut recorded.lazy,
+                Some(Lost::Truncated | Lost::Contradicted) => &mut recorded.lost,
+            };
+            *field = field.saturating_add(to.saturating_sub(from));
+        };
+        let shared = self.shared_object(vma).and_then(|number| self.memory.objects.shared(number));
+        // Offset in the object, of an address.
+        let offset = |address: u64| address.saturating_sub(vma.start.0).saturating_add(vma.offset);
+        let mut of_shared = |from: u64, to: u64| {
+            for (from, to, lost) in shared.iter().flat_map(|object| self.spans(object, offset(from), offset(to))) {
+                add(from, to, lost);
+            }
+        };
+        // Pages of the process's own lie over those of the object.
+        let mut at = vma.start.0;
+        let own: Vec<_> = self.own.iter().flat_map(|own| self.spans(own, vma.start.0, vma.end.0)).collect();
+        for &(from, to, _) in &own {
+            of_shared(at, from);
+            at = to;
+        }
+        of_shared(at, vma.end.0);
+        for (from, to, lost) in own {
+            add(from, to, lost);
+        }
+        recorded
+    }
+
+    fn spans(&self, object: &'a Object, from: u64, to: u64) -> impl Iterator<Item = (u64, u64, Option<Lost>)> + 'a {
+        self.memory.objects.spans(object, from, to)
+    }
+
+    /// Bytes of anonymous mappings, which is all that the kernel's `/proc` reads for arguments and environment. Pages that
+    /// were never recorded are zeros.
+    pub(super) fn anonymous(&self, start: u64, len: u64) -> Read {
+        let end = start.saturating_add(len);
+        let mut bytes = Vec::new();
+        let mut at = start;
+        while at < end {
+            let Some(vma) = self.mm.vma_at(at).filter(|vma| vma.is_anonymous()) else {
+                return Read { bytes, stopped: Some(Stopped::Unmapped) };
+            };
+            let most = end.min(vma.end.0).saturating_sub(at);
+            let here = self.own.map_or(Here::Lost(most, Lost::Truncated), |own| self.memory.objects.read(own, at, most));
+            let len = match here {
+                Here::Bytes(part) => {
+                    bytes.extend_from_slice(&part);
+                    u64_of(part.len())
+                }
+                Here::Zeros(len) | Here::Unrecorded(len) => {
+                    bytes.resize(bytes.len().saturating_add(usize_of(len)), 0);
+                    len
+                }
+                Here::Lost(..) => return Read { bytes, stopped: Some(Stopped::Lost) },
+            };
+            at = at.saturating_add(len.max(1));
+        }
+        Read { bytes, stopped: None }
+    }
+}

@@ -1,0 +1,80 @@
+//! Tables of descriptors: `fdinfo-N.img`.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::file::FileTable;
+use super::ids::{Fd, FileId};
+use super::process::Process;
+use crate::images::proto::{FdTypes, FdinfoEntry};
+use crate::images::{Images, Kind};
+use crate::warning::Code;
+
+/// A descriptor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Descriptor {
+    /// Its number.
+    pub fd: Fd,
+    /// The open file behind it.
+    pub file: FileId,
+    /// The type of that file; `None` for a number that is not known.
+    pub fd_type: Option<FdTypes>,
+    /// Closed on exec.
+    pub cloexec: bool,
+}
+
+/// The tables of all processes. Several processes may share one.
+#[derive(Debug, Default)]
+pub struct Descriptors {
+    tables: HashMap<u64, Vec<Descriptor>>,
+}
+
+impl Descriptors {
+    pub(super) fn read(images: Images<'_>, processes: &[Process], files: &FileTable) -> Self {
+        let mut tables = HashMap::new();
+        for process in processes {
+            let Some(number) = process.descriptors() else { continue };
+            if tables.contains_key(&number) {
+                continue;
+            }
+            if !images.has(Kind::Fdinfo, number) {
+                images.warnings.push(Code::ImageMissing, images.place(Kind::Fdinfo, number), || {
+                    format!("process {} is alive but has no table of descriptors: its open files are not known", process.pid())
+                });
+            }
+            tables.insert(number, table(images, number, files));
+        }
+        Descriptors { tables }
+    }
+
+    /// The descriptors of a process, by number.
+    pub fn of(&self, process: &Process) -> &[Descriptor] {
+        process.descriptors().and_then(|number| self.tables.get(&number)).map_or(&[], Vec::as_slice)
+    }
+}
+
+fn table(images: Images<'_>, number: u64, files: &FileTable) -> Vec<Descriptor> {
+    let mut by_fd: BTreeMap<Fd, Descriptor> = BTreeMap::new();
+    images.each::<FdinfoEntry>(Kind::Fdinfo, number, |entry, _, place| {
+        let fd_type = entry.r#type.and_then(|t| FdTypes::try_from(t).ok());
+        let (fd, file) = (Fd(entry.fd()), FileId(entry.id()));
+        if i32::try_from(fd.0).is_err() {
+            images.warnings.push(Code::NumberInvalid, place(), || format!("{fd} cannot be a descriptor"));
+        }
+        match fd_type {
+            None => images.warnings.push(Code::FileTypeUnknown, place(), || {
+                format!("descriptor {fd} is of a type that is not known ({})", entry.r#type.unwrap_or_default())
+            }),
+            Some(fd_type) if files.get(fd_type, file).is_none() => {
+                images.warnings.push(Code::FileMissing, place(), || {
+                    format!("descriptor {fd} refers to file {file}, which is not in the table of files")
+                });
+            }
+            Some(_) => {}
+        }
+        let descriptor = Descriptor { fd, file, fd_type, cloexec: entry.flags() & 1 != 0 };
+        if by_fd.insert(fd, descriptor).is_some() {
+            images.warnings.push(Code::RecordDuplicate, place(), || format!("descriptor {fd} is recorded twice; the last counts"));
+        }
+    });
+    by_fd.into_values().collect()
+}

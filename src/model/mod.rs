@@ -1,0 +1,267 @@
+//! The container as it was: records and engine documents, joined to processes, files, sockets, mounts. This layer knows
+//! nothing of rows and screens.
+
+pub mod auxv;
+pub mod container;
+pub mod credentials;
+mod document;
+pub mod engine;
+pub mod fdinfo;
+pub mod file;
+pub mod ids;
+pub mod ipc;
+pub mod kubelet;
+pub mod mount;
+mod network;
+pub mod process;
+pub mod pstree;
+pub mod registers;
+mod side;
+pub mod socket;
+mod statistics;
+pub mod vma;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use self::container::Container;
+use self::fdinfo::Descriptors;
+use self::file::{File, FileTable};
+use self::ids::{FileId, Pid};
+use self::ipc::Segment;
+use self::mount::Mount;
+use self::process::Process;
+pub(crate) use self::side::Side;
+use self::socket::{Queues, Socket};
+use crate::abi::arch::Arch;
+use crate::images::proto::{DumpStatsEntry, InventoryEntry, UsernsEntry};
+use crate::images::{ByteOrder, Images, Kind};
+use crate::warning::{Code, Place};
+
+/// The newest image version that is known: 1.2.
+const NEWEST_VERSION: u32 = 3;
+
+/// Everything that was dumped, but for the contents of memory and files.
+#[derive(Debug)]
+pub struct Model {
+    inventory: Option<InventoryEntry>,
+    processes: Vec<Process>,
+    entered: HashSet<Pid>,
+    files: FileTable,
+    descriptors: Descriptors,
+    queues: Queues,
+    mounts: Vec<Mount>,
+    segments: BTreeMap<u64, Segment>,
+    container: Container,
+    statistics: Option<DumpStatsEntry>,
+    page_size: u64,
+    holders: HashMap<FileId, Vec<Pid>>,
+}
+
+impl Model {
+    /// Reads a dump. `file_name` is the archive's own, if it has one.
+    pub(crate) fn read(images: Images<'_>, side: &Side<'_>, file_name: Option<&str>) -> Self {
+        let inventory = inventory(images);
+        let processes = process::read(images, inventory.as_ref());
+        process::note_orphans(images, &processes);
+        let files = FileTable::read(images);
+        let descriptors = Descriptors::read(images, &processes, &files);
+        let order = inventory_order(images);
+        let closed = inventory.as_ref().is_some_and(InventoryEntry::tcp_close);
+        let queues = Queues::read(images, order, closed);
+        let page_size = process::page_size(&processes, images);
+        let mut model = Model {
+            entered: process::entered(&processes),
+            queues,
+            mounts: mount::read(images, user_namespace(images).as_ref()),
+            segments: ipc::segments(images),
+            container: container::read(images, side, &processes, file_name),
+            statistics: statistics::read(images, side),
+            page_size,
+            holders: HashMap::new(),
+            inventory,
+            processes,
+            files,
+            descriptors,
+        };
+        model.holders = model.holders();
+        model.check(images, side);
+        model
+    }
+
+    /// The inventory of the dump.
+    pub fn inventory(&self) -> Option<&InventoryEntry> {
+        self.inventory.as_ref()
+    }
+
+    /// All processes, in tree order.
+    pub fn processes(&self) -> &[Process] {
+        &self.processes
+    }
+
+    /// Whether a process was brought into the container by `exec`.
+    pub fn entered(&self, process: &Process) -> bool {
+        self.entered.contains(&process.pid())
+    }
+
+    /// All open files.
+    pub fn files(&self) -> &FileTable {
+        &self.files
+    }
+
+    /// Descriptors of all processes.
+    pub fn descriptors(&self) -> &Descriptors {
+        &self.descriptors
+    }
+
+    /// The socket that an open file is.
+    pub fn socket(&self, id: FileId, file: &File) -> Option<Socket> {
+        self.queues.socket(id, file)
+    }
+
+    /// The processes that hold an open file, by pid.
+    pub fn holders_of(&self, id: FileId) -> &[Pid] {
+        self.holders.get(&id).map_or(&[], Vec::as_slice)
+    }
+
+    /// Mounts of all mount namespaces.
+    pub fn mounts(&self) -> &[Mount] {
+        &self.mounts
+    }
+
+    /// System V segments.
+    pub fn segments(&self) -> impl Iterator<Item = &Segment> {
+        self.segments.values()
+    }
+
+    /// The System V segment of an id.
+    pub fn segment(&self, id: u64) -> Option<&Segment> {
+        self.segments.get(&id)
+    }
+
+    /// The container as a whole.
+    pub fn container(&self) -> &Container {
+        &self.container
+    }
+
+    /// Statistics of the dump.
+    pub fn statistics(&self) -> Option<&DumpStatsEntry> {
+        self.statistics.as_ref()
+    }
+
+    /// The architecture of the first process that tells.
+    pub fn arch(&self) -> Option<Arch> {
+        self.processes.iter().find_map(Process::arch)
+    }
+
+    /// Bytes of a page on the dumped machine.
+    pub fn page_size(&self) -> u64 {
+        self.page_size
+    }
+
+    fn holders(&self) -> HashMap<FileId, Vec<Pid>> {
+        let mut holders: HashMap<FileId, Vec<Pid>> = HashMap::new();
+        for process in &self.processes {
+            for descriptor in self.descriptors.of(process) {
+                let pids = holders.entry(descriptor.file).or_default();
+                if pids.last() != Some(&process.pid()) {
+                    pids.push(process.pid());
+                }
+            }
+        }
+        for pids in holders.values_mut() {
+            pids.sort_unstable();
+            pids.dedup();
+        }
+        holders
+    }
+
+    /// Consistency checks that cost nothing: what images say of each other.
+    fn check(&self, images: Images<'_>, side: &Side<'_>) {
+        for process in &self.processes {
+            let pid = u64::from(process.pid().0);
+            let missing = |kind, what: &str, id: FileId| {
+                images.warnings.push(Code::FileMissing, images.place(kind, pid), || {
+                    format!("{what} is file {id}, which is not in the table of files")
+                });
+            };
+            if let Some(mm) = &process.mm {
+                if let Some(exe) = mm.exe().filter(|&exe| self.files.path(exe).is_none()) {
+                    missing(Kind::Mm, "the executable", exe);
+                }
+                for vma in &mm.vmas {
+                    let Some(id) = vma.file() else { continue };
+                    let known = self.files.regular(id).is_some()
+                        || self.files.memfd_of(id).is_some()
+                        || vma.status.contains(vma::Status::SOCKET);
+                    if !known {
+                        missing(Kind::Mm, &format!("what is mapped at {}", vma.start), id);
+                    }
+                }
+            }
+            if let Some(fs) = &process.fs {
+                for (what, id) in [("the current directory", fs.cwd_id), ("the root directory", fs.root_id)] {
+                    if let Some(id) = id.map(FileId).filter(|&id| self.files.regular(id).is_none()) {
+                        missing(Kind::Fs, what, id);
+                    }
+                }
+            }
+        }
+        let place = images.place(Kind::Files, 0);
+        for (_, file) in self.files.iter() {
+            if let File::Inet(entry) = file {
+                socket::check(entry, &place, images);
+            }
+        }
+        for member in images.set.others(images.archive) {
+            if member.path.ends_with(b".img") {
+                images.warnings.push(Code::ImageUnknown, Place::member(&member.path), || {
+                    "an image of no known kind; a newer CRIU may have written it".to_owned()
+                });
+            }
+        }
+        check_side_files(side);
+    }
+}
+
+/// Files beside the images that later questions need: whether they are what their names say.
+fn check_side_files(side: &Side<'_>) {
+    if let Some(document) = side.document("deleted.files")
+        && !document.value.is_array()
+        && !document.value.is_null()
+    {
+        document.unexpected("the document", "an array of paths", &document.value);
+    }
+    side.check_rootfs_diff();
+}
+
+fn inventory(images: Images<'_>) -> Option<InventoryEntry> {
+    if !images.has(Kind::Inventory, 0) {
+        // Pre-dumps of CRIU before 3.15 have none.
+        if images.set.has_tasks() {
+            images.warnings.push(Code::ImageMissing, images.place(Kind::Inventory, 0), || {
+                "the inventory is missing, which CRIU writes last: the dump was not finished, or is not whole".to_owned()
+            });
+        }
+        return None;
+    }
+    let entry: InventoryEntry = images.one(Kind::Inventory, 0)?;
+    if entry.img_version() > NEWEST_VERSION {
+        images.warnings.push(Code::ImageVersion, images.place(Kind::Inventory, 0), || {
+            format!("image version {}; versions up to {NEWEST_VERSION} are known", entry.img_version())
+        });
+    }
+    Some(entry)
+}
+
+/// The byte order of the dumped machine: that of the inventory's magic number.
+fn inventory_order(images: Images<'_>) -> ByteOrder {
+    let inventory = images.open(Kind::Inventory, 0).map(|image| image.byte_order());
+    let tree = || images.open(Kind::Pstree, 0).map(|image| image.byte_order());
+    inventory.or_else(tree).unwrap_or_default()
+}
+
+/// The user namespace of the dump; there is one at most.
+fn user_namespace(images: Images<'_>) -> Option<UsernsEntry> {
+    let number = images.set.of_kind(images.archive, Kind::Userns).map(|(number, _)| number).next()?;
+    images.one(Kind::Userns, number)
+}

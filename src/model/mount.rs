@@ -1,0 +1,139 @@
+//! The mount tables of mount namespaces, as `/proc/PID/mountinfo` prints them: `mountpoints-NS.img`.
+
+use std::collections::BTreeSet;
+
+use bstr::{BString, ByteSlice};
+
+use super::ids::NamespaceId;
+use crate::abi;
+use crate::abi::device::Device;
+use crate::images::proto::{MntEntry, UsernsEntry};
+use crate::images::{Images, Kind};
+
+/// A mount.
+#[derive(Clone, Debug)]
+pub struct Mount {
+    /// The mount namespace that it is in (CRIU's id).
+    pub namespace: NamespaceId,
+    /// The kernel's number of the mount.
+    pub id: Option<u32>,
+    /// The number of the mount that it is mounted on.
+    pub parent: Option<u32>,
+    /// Where it is mounted.
+    pub path: Vec<u8>,
+    /// File system; `None` for those that CRIU has no name for (ext4, xfs, nfs, …).
+    pub file_system: Option<BString>,
+    /// What is mounted, as mountinfo prints it.
+    pub source: Vec<u8>,
+    /// The folder of the file system that is mounted.
+    pub root: Vec<u8>,
+    /// Options of the mount and of the file system, sorted.
+    pub options: Vec<BString>,
+    /// Propagation, as mountinfo's optional fields.
+    pub propagation: String,
+    /// Provided by the engine.
+    pub external: bool,
+    /// Device of the file system.
+    pub device: Option<Device>,
+}
+
+/// Reads the mount tables of all namespaces, each in the order of its image.
+pub(super) fn read(images: Images<'_>, users: Option<&UsernsEntry>) -> Vec<Mount> {
+    let mut mounts = Vec::new();
+    let namespaces: Vec<u64> = images.set.of_kind(images.archive, Kind::Mountpoints).map(|(number, _)| number).collect();
+    for number in namespaces {
+        let namespace = NamespaceId(u32::try_from(number).unwrap_or(u32::MAX));
+        images.each::<MntEntry>(Kind::Mountpoints, number, |entry, _, _| mounts.push(mount(namespace, &entry, users)));
+    }
+    mounts
+}
+
+fn mount(namespace: NamespaceId, entry: &MntEntry, users: Option<&UsernsEntry>) -> Mount {
+    let number = entry.fstype();
+    let file_system = match number {
+        abi::mount::AUTO => entry.fsname.clone().map(BString::from),
+        _ => abi::mount::file_system(number).map(BString::from),
+    };
+    let mut propagation = Vec::new();
+    propagation.extend(entry.shared_id.filter(|&id| id != 0).map(|id| format!("shared:{id}")));
+    propagation.extend(entry.master_id.filter(|&id| id != 0).map(|id| format!("master:{id}")));
+    propagation.extend((entry.flags() & abi::mount::UNBINDABLE != 0).then(|| "unbindable".to_owned()));
+    Mount {
+        namespace,
+        id: entry.mnt_id,
+        parent: entry.parent_mnt_id,
+        path: entry.mountpoint().to_vec(),
+        file_system,
+        source: entry.source().to_vec(),
+        root: entry.root().to_vec(),
+        options: options(entry, users),
+        propagation: propagation.join(" "),
+        external: entry.ext_key.is_some() || entry.ext_mount(),
+        device: entry.root_dev.map(Device::from_kernel),
+    }
+}
+
+/// The mount's own options and those of its file system, sorted; without the file system's own `ro` and `rw`.
+fn options(entry: &MntEntry, users: Option<&UsernsEntry>) -> Vec<BString> {
+    let access = if entry.flags() & abi::mount::READ_ONLY != 0 { "ro" } else { "rw" };
+    let known = |mask: u32, bits: &'static [(u64, &'static str)]| {
+        bits.iter().filter(move |(bit, _)| u64::from(mask) & bit == *bit).map(|(_, name)| BString::from(*name))
+    };
+    let mut options = BTreeSet::from([BString::from(access)]);
+    options.extend(known(entry.flags(), abi::mount::OPTIONS));
+    options.extend(known(entry.sb_flags(), abi::mount::SUPER_OPTIONS));
+    for option in entry.options().split_str(",").filter(|option| !option.is_empty()) {
+        // CRIU adds this to every devpts, so that its restore makes a new one.
+        if entry.fstype() == abi::mount::DEVPTS && option == b"newinstance" {
+            continue;
+        }
+        options.insert(inside(option, users));
+    }
+    options.into_iter().collect()
+}
+
+/// An option as the container's own user namespace would have it: user and group ids are recorded as the host numbers
+/// them.
+fn inside(option: &[u8], users: Option<&UsernsEntry>) -> BString {
+    let translated = users.and_then(|users| {
+        let (key, value) = option.split_once_str("=")?;
+        let map = match key {
+            b"uid" => &users.uid_map,
+            b"gid" => &users.gid_map,
+            _ => return None,
+        };
+        let outside: u32 = value.to_str().ok()?.parse().ok()?;
+        let extent = map.iter().find(|e| outside.checked_sub(e.lower_first()).is_some_and(|k| k < e.count()))?;
+        let inside = outside.checked_sub(extent.lower_first())?.checked_add(extent.first())?;
+        Some(BString::from(format!("{}={inside}", key.as_bstr())))
+    });
+    translated.unwrap_or_else(|| option.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::images::proto::UidGidExtent;
+
+    #[test]
+    fn options_are_those_of_the_mount_and_of_the_file_system() {
+        let entry = MntEntry {
+            fstype: Some(abi::mount::DEVPTS),
+            flags: Some(0x20_000b),
+            sb_flags: Some(0x1),
+            options: Some(b"gid=100005,mode=620,newinstance".to_vec()),
+            ..Default::default()
+        };
+        let extent = UidGidExtent { first: Some(0), lower_first: Some(100_000), count: Some(65536) };
+        let users = UsernsEntry { gid_map: vec![extent], ..Default::default() };
+        assert_eq!(options(&entry, Some(&users)), ["gid=5", "mode=620", "noexec", "nosuid", "relatime", "ro"]);
+        assert_eq!(options(&entry, None)[0], "gid=100005");
+    }
+
+    #[test]
+    fn ids_outside_the_map_stay() {
+        let users = UsernsEntry::default();
+        assert_eq!(inside(b"uid=7", Some(&users)), "uid=7");
+        assert_eq!(inside(b"mode=755", Some(&users)), "mode=755");
+    }
+}

@@ -1,0 +1,467 @@
+//! Processes and their threads, joined from the tree and the images of each task.
+
+use std::collections::HashSet;
+
+use super::auxv::{self, Auxv};
+use super::credentials::Credentials;
+use super::ids::{Address, FileId, Pid, Tid};
+use super::pstree::{self, Node, Parent};
+use super::registers::Registers;
+use super::vma::{Status, Vma};
+use crate::abi;
+use crate::abi::arch::Arch;
+use crate::images::proto::{
+    CoreEntry, CredsEntry, FsEntry, InventoryEntry, MmEntry, SignalQueueEntry, TaskCoreEntry, TaskKobjIdsEntry,
+    ThreadCoreEntry, VmaEntry,
+};
+use crate::images::{Images, Kind};
+use crate::warning::{Code, Place};
+
+/// What a task was doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Running or waiting.
+    Alive,
+    /// Stopped by a signal.
+    Stopped,
+    /// Ended, and not yet waited for by its parent. CRIU calls it dead.
+    Zombie,
+}
+
+impl State {
+    /// `alive`, `stopped` or `zombie`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            State::Alive => "alive",
+            State::Stopped => "stopped",
+            State::Zombie => "zombie",
+        }
+    }
+}
+
+/// How a zombie ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// By itself, with this status.
+    Status(u8),
+    /// Killed by this signal.
+    Signal(u32),
+}
+
+/// How system calls are filtered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seccomp {
+    /// Not at all.
+    Disabled,
+    /// Only read, write, exit and sigreturn.
+    Strict,
+    /// By programs.
+    Filter,
+}
+
+impl Seccomp {
+    fn from_mode(mode: i32) -> Option<Self> {
+        match mode {
+            0 => Some(Seccomp::Disabled),
+            1 => Some(Seccomp::Strict),
+            2 => Some(Seccomp::Filter),
+            _ => None,
+        }
+    }
+
+    /// `disabled`, `strict` or `filter`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Seccomp::Disabled => "disabled",
+            Seccomp::Strict => "strict",
+            Seccomp::Filter => "filter",
+        }
+    }
+}
+
+/// One thread.
+#[derive(Clone, Debug)]
+pub struct Thread {
+    /// Its id.
+    pub tid: Tid,
+    core: Option<Box<CoreEntry>>,
+}
+
+impl Thread {
+    /// Its core image, as decoded.
+    pub fn core(&self) -> Option<&CoreEntry> {
+        self.core.as_deref()
+    }
+
+    /// The part of the core image that is the thread's own.
+    pub fn own(&self) -> Option<&ThreadCoreEntry> {
+        self.core.as_ref()?.thread_core.as_ref()
+    }
+
+    /// Its name (comm). CRIU before 3.11 records none for threads other than the leader.
+    pub fn name(&self) -> Option<&[u8]> {
+        let of_task = || Some(self.core.as_ref()?.tc.as_ref()?.comm.as_deref()?);
+        of_task().or_else(|| self.own()?.comm.as_deref())
+    }
+
+    /// Blocked signals. The leader's are in the part of the process, others' in their own.
+    pub fn signals_blocked(&self) -> Option<u64> {
+        let of_task = || self.core.as_ref()?.tc.as_ref()?.blk_sigset;
+        of_task().or_else(|| self.own()?.blk_sigset)
+    }
+
+    /// Signals that wait for this thread alone.
+    pub fn signals_pending(&self) -> Option<u64> {
+        Some(pending(self.own()?.signals_p.as_ref()?))
+    }
+
+    /// Its registers.
+    pub fn registers(&self) -> Option<Registers> {
+        Registers::of(self.core.as_ref()?)
+    }
+
+    /// Priority as `/proc/PID/stat` prints it: 20 + nice, below 0 under a real-time policy.
+    pub fn priority(&self) -> Option<i64> {
+        const FIFO_AND_RR: [u32; 2] = [1, 2];
+        let own = self.own()?;
+        let policy = own.sched_policy? & 0xffff;
+        if FIFO_AND_RR.contains(&policy) {
+            return Some((-1_i64).saturating_sub(own.sched_prio?.into()));
+        }
+        Some(i64::from(own.sched_nice?).saturating_add(20))
+    }
+}
+
+/// The mask of a queue of signals: `si_signo` is the first number of each `siginfo_t`, in the machine's byte order.
+/// Signal numbers are small, so the order can be told from the number.
+fn pending(queue: &SignalQueueEntry) -> u64 {
+    const MOST: u32 = 128;
+    let numbers = queue.signals.iter().filter_map(|s| s.siginfo.as_ref()?.first_chunk::<4>().copied());
+    let number = |bytes| Some(u32::from_le_bytes(bytes)).filter(|&n| n <= MOST).unwrap_or(u32::from_be_bytes(bytes));
+    numbers.fold(0, |mask, bytes| mask | abi::signal::bit(number(bytes)))
+}
+
+/// Layout of an address space and its mappings.
+#[derive(Clone, Debug, Default)]
+pub struct Mm {
+    /// The image as decoded, without its mappings.
+    pub entry: MmEntry,
+    /// The mappings, by address. Guard pages are no mappings and not among them.
+    pub vmas: Vec<Vma>,
+    /// What the kernel told the program at its start.
+    pub auxv: Auxv,
+}
+
+impl Mm {
+    /// The executable.
+    pub fn exe(&self) -> Option<FileId> {
+        self.entry.exe_file_id.map(FileId)
+    }
+
+    /// The mapping in which an address lies.
+    pub fn vma_at(&self, address: u64) -> Option<&Vma> {
+        let after = self.vmas.partition_point(|vma| vma.start.0 <= address);
+        self.vmas.get(after.checked_sub(1)?).filter(|vma| vma.contains(address))
+    }
+
+    /// Whether an anonymous mapping is the heap: CRIU saw that `/proc` called it so, or it lies in the program break.
+    pub fn is_heap(&self, vma: &Vma) -> bool {
+        let in_break = vma.start.0 < self.entry.mm_brk() && vma.end.0 > self.entry.mm_start_brk();
+        vma.status.contains(Status::HEAP) || vma.is_anonymous() && in_break
+    }
+
+    /// Whether an anonymous mapping is the main stack.
+    pub fn is_stack(&self, vma: &Vma) -> bool {
+        let start = self.entry.mm_start_stack();
+        vma.is_anonymous() && start != 0 && vma.start.0 <= start && start <= vma.end.0
+    }
+
+    /// Some address of the layout, or none where it is 0.
+    pub fn address(&self, field: impl Fn(&MmEntry) -> Option<u64>) -> Option<Address> {
+        Address::non_zero(field(&self.entry))
+    }
+}
+
+/// One process.
+#[derive(Clone, Debug)]
+pub struct Process {
+    /// Its place in the tree.
+    pub node: Node,
+    /// Its threads, the leader first.
+    pub threads: Vec<Thread>,
+    /// Numbers of the objects that it shares with others, and of its namespaces.
+    pub ids: Option<TaskKobjIdsEntry>,
+    /// Current and root directory, umask.
+    pub fs: Option<FsEntry>,
+    /// Its address space.
+    pub mm: Option<Mm>,
+    old_creds: Option<CredsEntry>,
+    versions: Versions,
+}
+
+impl Process {
+    /// Its id.
+    pub fn pid(&self) -> Pid {
+        self.node.pid
+    }
+
+    /// The leader's core image: the part that is the whole process's.
+    pub fn task(&self) -> Option<&TaskCoreEntry> {
+        self.leader()?.core.as_ref()?.tc.as_ref()
+    }
+
+    /// Its name (comm).
+    pub fn name(&self) -> Option<&[u8]> {
+        self.task()?.comm.as_deref()
+    }
+
+    /// What it was doing; `None` if its image is missing or names a state that does not exist.
+    pub fn state(&self) -> Option<State> {
+        match self.task()?.task_state? {
+            1 => Some(State::Alive),
+            2 | 6 => Some(State::Zombie),
+            3 => Some(State::Stopped),
+            _ => None,
+        }
+    }
+
+    /// Whether it has ended.
+    pub fn is_zombie(&self) -> bool {
+        self.state() == Some(State::Zombie)
+    }
+
+    /// How it ended; `None` of the living.
+    pub fn exit(&self) -> Option<Exit> {
+        let status = self.task().filter(|_| self.is_zombie())?.exit_code?;
+        Some(match status & 0x7f {
+            0 => Exit::Status(status.to_le_bytes()[1]),
+            signal => Exit::Signal(signal),
+        })
+    }
+
+    /// The architecture of its registers.
+    pub fn arch(&self) -> Option<Arch> {
+        Arch::from_mtype(self.leader()?.core.as_ref()?.mtype?)
+    }
+
+    /// Who it acts as: the leader's credentials.
+    pub fn credentials(&self) -> Option<Credentials> {
+        let own = self.leader()?.own().and_then(|own| own.creds.as_ref());
+        let entry = own.or(self.old_creds.as_ref())?;
+        let knows = self.versions.knows_no_new_privs || !entry.cap_amb.is_empty();
+        Some(Credentials::of(entry, knows))
+    }
+
+    /// How the system calls of one of its threads are filtered; `None` if the version of CRIU did not look. Before 3.10
+    /// one mode was recorded for all threads.
+    pub fn seccomp(&self, thread: &Thread) -> Option<Seccomp> {
+        let mode = thread.own().and_then(|own| own.seccomp_mode).or(self.task()?.old_seccomp_mode);
+        match mode {
+            Some(mode) => Seccomp::from_mode(mode),
+            None => (self.versions.knows_seccomp && thread.own().is_some()).then_some(Seccomp::Disabled),
+        }
+    }
+
+    /// The thread that it began with.
+    pub fn leader(&self) -> Option<&Thread> {
+        self.threads.first()
+    }
+
+    /// The number of its table of descriptors: that of `fdinfo-N.img`.
+    pub fn descriptors(&self) -> Option<u64> {
+        if self.is_zombie() {
+            None
+        } else if self.versions.fdinfo_per_id {
+            Some(self.ids.as_ref()?.files_id?.into())
+        } else {
+            Some(self.pid().0.into())
+        }
+    }
+}
+
+/// What the version of CRIU that made the dump records, as far as the images tell.
+#[derive(Clone, Copy, Debug, Default)]
+struct Versions {
+    /// 3.19 and later.
+    knows_no_new_privs: bool,
+    /// 1.7 and later.
+    knows_seccomp: bool,
+    /// Tables of descriptors are numbered by `ids.files_id`, not by pid.
+    fdinfo_per_id: bool,
+}
+
+impl Versions {
+    fn of(inventory: Option<&InventoryEntry>, images: Images<'_>) -> Self {
+        // Without an inventory: tables that are numbered by pid have the numbers of pids.
+        let per_id = inventory.map_or_else(|| !images.has(Kind::Fdinfo, 1), InventoryEntry::fdinfo_per_id);
+        Versions {
+            knows_no_new_privs: inventory.is_some_and(|i| i.dump_criu_run_id.is_some()),
+            knows_seccomp: inventory.is_none_or(|i| i.img_version() >= 2),
+            fdinfo_per_id: per_id,
+        }
+    }
+}
+
+/// Reads all processes, in tree order.
+pub(super) fn read(images: Images<'_>, inventory: Option<&InventoryEntry>) -> Vec<Process> {
+    let versions = Versions::of(inventory, images);
+    pstree::read(images).into_iter().map(|node| process(images, node, versions)).collect()
+}
+
+fn process(images: Images<'_>, node: Node, versions: Versions) -> Process {
+    let threads: Vec<Thread> = node.tids.iter().map(|&tid| thread(images, node.pid, tid)).collect();
+    let pid = u64::from(node.pid.0);
+    let mut process = Process { node, threads, ids: None, fs: None, mm: None, old_creds: None, versions };
+    if process.task().is_some() && process.state().is_none() {
+        let state = process.task().map(TaskCoreEntry::task_state).unwrap_or_default();
+        images.warnings.push(Code::NumberInvalid, images.place(Kind::Core, pid), || format!("{state} is no state of a task"));
+    }
+    // A zombie has nothing but its core; what else bears its number is of an earlier dump.
+    if process.is_zombie() || process.threads.first().is_none_or(|leader| leader.core.is_none()) && !images.has(Kind::Mm, pid) {
+        return process;
+    }
+    process.ids = required(images, Kind::Ids, pid).or_else(|| process.threads.first()?.core.as_ref()?.ids);
+    process.fs = required(images, Kind::Fs, pid);
+    if images.has(Kind::Creds, pid) {
+        process.old_creds = images.one(Kind::Creds, pid);
+    }
+    let compat = process.threads.first().and_then(Thread::registers).is_some_and(|r| r.compat);
+    process.mm = mm(images, pid, compat);
+    process
+}
+
+fn thread(images: Images<'_>, pid: Pid, tid: Tid) -> Thread {
+    let number = u64::from(tid.0);
+    let core = if images.has(Kind::Core, number) {
+        images.one::<CoreEntry>(Kind::Core, number).map(Box::new)
+    } else {
+        images.warnings.push(Code::ImageMissing, images.place(Kind::Core, number), || {
+            format!("thread {tid} of process {pid} has no core image: state, credentials and registers are not known")
+        });
+        None
+    };
+    Thread { tid, core }
+}
+
+/// The one record of an image that every living process has.
+fn required<M: prost::Message + prost::Name + Default>(images: Images<'_>, kind: Kind, pid: u64) -> Option<M> {
+    if images.has(kind, pid) {
+        return images.one(kind, pid);
+    }
+    images.warnings.push(Code::ImageMissing, images.place(kind, pid), || {
+        format!("process {pid} is alive but has no such image: what it would say is not known")
+    });
+    None
+}
+
+fn mm(images: Images<'_>, pid: u64, compat: bool) -> Option<Mm> {
+    let mut entry: MmEntry = required(images, Kind::Mm, pid)?;
+    let mut entries = std::mem::take(&mut entry.vmas);
+    if entries.is_empty() {
+        entries = images.all::<VmaEntry>(Kind::Vmas, pid);
+    }
+    let place = images.place(Kind::Mm, pid);
+    let warn = |message: String| images.warnings.push(Code::MappingInvalid, place.clone(), || message);
+    if entries.is_empty() {
+        warn("a living process without a single mapping".to_owned());
+    }
+    let mut vmas = Vec::with_capacity(entries.len());
+    for entry in &entries {
+        match Vma::of(entry) {
+            // Entries of guard pages stand behind the others and overlap them.
+            Ok(vma) if vma.status.contains(Status::GUARD) => {}
+            Ok(vma) => vmas.push(vma),
+            Err(why) => warn(why),
+        }
+    }
+    vmas.sort_by_key(|vma| vma.start);
+    for pair in vmas.array_windows::<2>() {
+        let [before, after] = pair;
+        if after.start < before.end {
+            warn(format!("the mapping at {} overlaps the one at {}", after.start, before.start));
+        }
+    }
+    let auxv = Auxv::of(&entry.mm_saved_auxv, compat);
+    Some(Mm { entry, vmas, auxv })
+}
+
+/// The page size that the kernel told programs, which is not that of the machine that reads the archive; and whether it
+/// can be true.
+pub(super) fn page_size(processes: &[Process], images: Images<'_>) -> u64 {
+    const USUAL: u64 = 4096;
+    let mut fallback = None;
+    for process in processes {
+        let Some(size) = process.mm.as_ref().and_then(|mm| mm.auxv.get(auxv::PAGE_SIZE)) else { continue };
+        let known = process.arch().map_or(&[4096, 16384, 65536][..], Arch::page_sizes);
+        if known.contains(&size) {
+            return check_alignment(processes, size, images);
+        }
+        fallback.get_or_insert((process.pid(), size));
+    }
+    if let Some((pid, size)) = fallback {
+        images.warnings.push(Code::PageSizeUnknown, images.place(Kind::Mm, pid.0.into()), || {
+            format!("process {pid} was told a page size of {size} bytes, which no kernel has; {USUAL} is used")
+        });
+    }
+    check_alignment(processes, USUAL, images)
+}
+
+/// Mappings begin and end at pages.
+fn check_alignment(processes: &[Process], page_size: u64, images: Images<'_>) -> u64 {
+    for process in processes {
+        let vmas = process.mm.as_ref().map_or(&[][..], |mm| &mm.vmas);
+        let odd = vmas.iter().find(|vma| (vma.start.0 | vma.end.0) & page_size.wrapping_sub(1) != 0);
+        if let Some(vma) = odd {
+            images.warnings.push(Code::MappingInvalid, images.place(Kind::Mm, process.pid().0.into()), || {
+                format!("the mapping from {} to {} does not begin and end at pages of {page_size} bytes", vma.start, vma.end)
+            });
+        }
+    }
+    page_size
+}
+
+/// Notes images of tasks that no process of the tree explains: they are left over from an earlier dump into the same
+/// folder, and never mixed in.
+pub(super) fn note_orphans(images: Images<'_>, processes: &[Process]) {
+    if !images.has(Kind::Pstree, 0) {
+        return;
+    }
+    let tids: HashSet<u64> = processes.iter().flat_map(|p| p.threads.iter().map(|t| t.tid.0.into())).collect();
+    let pids: HashSet<u64> = processes.iter().filter(|p| !p.is_zombie()).map(|p| p.pid().0.into()).collect();
+    let of_threads = [Kind::Core];
+    let of_processes = [Kind::Ids, Kind::Mm, Kind::Fs, Kind::Pagemap, Kind::Vmas, Kind::Creds, Kind::Sigacts];
+    for (kind, number, member) in images.set.images(images.archive) {
+        let orphan = of_threads.contains(&kind) && !tids.contains(&number)
+            || of_processes.contains(&kind) && !pids.contains(&number);
+        if orphan {
+            images.warnings.push(Code::ImageOrphaned, Place::member(&member.path), || {
+                let time = member.mtime.map_or_else(String::new, |time| format!(", written {time}"));
+                format!("no process of the tree has the number {number}; left over from an earlier dump{time}, not used")
+            });
+        }
+    }
+}
+
+/// Which processes are no descendants of the root task's own tree, but were brought into the container by `exec`, or
+/// descend from one that was. The tree has every process below the root task, so a session whose leader is not in it
+/// began outside; that of a daemon whose leader has ended looks the same.
+pub(super) fn entered(processes: &[Process]) -> HashSet<Pid> {
+    let pids: HashSet<u32> = processes.iter().map(|p| p.pid().0).collect();
+    let root = processes.first();
+    let mut entered = HashSet::new();
+    // In tree order parents come before their children.
+    for process in processes {
+        let foreign_session = process.node.sid.is_some_and(|sid| {
+            sid != 0 && Some(sid) != root.and_then(|r| r.node.sid) && !pids.contains(&sid)
+        });
+        let by_ancestor = match process.node.parent {
+            Parent::Process(parent) => entered.contains(&parent),
+            Parent::Outside => root.is_some_and(|root| root.pid() != process.pid()),
+            Parent::Unknown => false,
+        };
+        if foreign_session || by_ancestor {
+            entered.insert(process.pid());
+        }
+    }
+    entered
+}

@@ -1,0 +1,212 @@
+//! The process tree: from records in any order, with whatever an attacker made of them, to a forest in tree order.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::ids::{Pid, Tid};
+use crate::images::proto::PstreeEntry;
+use crate::images::{Images, Kind};
+use crate::warning::{Code, Place};
+
+/// The highest pid that a kernel can give (`PID_MAX_LIMIT` on 64-bit machines).
+const PID_MAX: u32 = 1 << 22;
+
+/// Who started a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Parent {
+    /// Nobody in the container: the root task, and what `exec` brought in.
+    Outside,
+    /// This process.
+    Process(Pid),
+    /// Not known: the tree is missing or damaged.
+    Unknown,
+}
+
+/// A process's place in the tree.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// Its process id.
+    pub pid: Pid,
+    /// Who started it.
+    pub parent: Parent,
+    /// How many ancestors it has in the container.
+    pub depth: usize,
+    /// Its process group; 0 where the leader is outside.
+    pub pgid: Option<u32>,
+    /// Its session; 0 where the leader is outside.
+    pub sid: Option<u32>,
+    /// Its threads, the leader first.
+    pub tids: Vec<Tid>,
+}
+
+/// Reads the tree: depth first, children by pid. Without a process tree there are the processes that have a core image,
+/// with unknown parents.
+pub(super) fn read(images: Images<'_>) -> Vec<Node> {
+    let mut entries: Vec<(PstreeEntry, Place)> = Vec::new();
+    images.each::<PstreeEntry>(Kind::Pstree, 0, |entry, _, place| entries.push((entry, place())));
+    if entries.is_empty() {
+        if !images.has(Kind::Pstree, 0) && images.set.of_kind(images.archive, Kind::Core).next().is_some() {
+            images.warnings.push(Code::ImageMissing, images.place(Kind::Pstree, 0), || {
+                "the process tree is missing; processes are those with a core image, and who started whom is not known".to_owned()
+            });
+        }
+        let nodes = without_tree(images);
+        if nodes.is_empty() {
+            let is_pre_dump = !images.has(Kind::Pstree, 0);
+            images.warnings.push(Code::ProcessesMissing, Place::member(&images.set.folder), || {
+                let why = if is_pre_dump { "a pre-dump has pages only; its dump is in another archive" } else { "its tree is empty" };
+                format!("no process in it: {why}")
+            });
+        }
+        return nodes;
+    }
+    let root = |place: Place, code, message: String| images.warnings.push(code, place, || message);
+    let mut by_pid: BTreeMap<u32, (PstreeEntry, Place)> = BTreeMap::new();
+    let mut order = Vec::new();
+    for (entry, place) in entries {
+        let pid = entry.pid();
+        if pid == 0 || pid > PID_MAX {
+            root(place, Code::NumberInvalid, format!("{pid} cannot be a process id; the process is left out"));
+        } else if let Some((_, first)) = by_pid.get(&pid) {
+            let message = format!("process {pid} is recorded twice; the first counts ({first})");
+            root(place, Code::ProcessTree, message);
+        } else {
+            order.push(pid);
+            by_pid.insert(pid, (entry, place));
+        }
+    }
+    let parents = parents(&by_pid, &order, |place, message| root(place, Code::ProcessTree, message));
+    let roots = parents.values().filter(|parent| **parent == 0).count();
+    if roots > 1 {
+        root(Place::member(&images.place(Kind::Pstree, 0).member), Code::ProcessRoots, format!(
+            "the tree has {roots} roots; CRIU dumps one process and its descendants, so it was put together or changed"
+        ));
+    }
+    in_tree_order(&by_pid, &parents)
+}
+
+/// The parent of each process, 0 for roots. Whoever has an impossible one becomes a root.
+fn parents(
+    by_pid: &BTreeMap<u32, (PstreeEntry, Place)>,
+    order: &[u32],
+    warn: impl Fn(Place, String),
+) -> HashMap<u32, u32> {
+    let mut parents: HashMap<u32, u32> = HashMap::new();
+    for (&pid, (entry, place)) in by_pid {
+        let claimed = entry.ppid();
+        let known = claimed == 0 || by_pid.contains_key(&claimed);
+        if !known {
+            warn(place.clone(), format!("process {pid} has the parent {claimed}, which is not in the tree; shown as a root"));
+        }
+        parents.insert(pid, if known { claimed } else { 0 });
+    }
+    // Walk up from each process; meeting the same walk again is a circle. Each process is passed once.
+    let mut walk_of: HashMap<u32, usize> = HashMap::new();
+    for (walk, &start) in order.iter().enumerate() {
+        let mut here = start;
+        while here != 0 && !walk_of.contains_key(&here) {
+            walk_of.insert(here, walk);
+            here = parents.get(&here).copied().unwrap_or(0);
+        }
+        if here != 0 && walk_of.get(&here) == Some(&walk) {
+            parents.insert(here, 0);
+            let place = by_pid.get(&here).map(|(_, place)| place.clone()).unwrap_or_default();
+            warn(place, format!("process {here} is its own ancestor; shown as a root"));
+        }
+    }
+    parents
+}
+
+fn in_tree_order(by_pid: &BTreeMap<u32, (PstreeEntry, Place)>, parents: &HashMap<u32, u32>) -> Vec<Node> {
+    let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
+    for &pid in by_pid.keys() {
+        children.entry(parents.get(&pid).copied().unwrap_or(0)).or_default().push(pid);
+    }
+    let mut nodes = Vec::with_capacity(by_pid.len());
+    // Not a recursion: an attacker may make the tree as deep as it has processes.
+    let mut stack: Vec<(u32, usize)> = Vec::new();
+    let push = |stack: &mut Vec<(u32, usize)>, parent: u32, depth: usize| {
+        let list = children.get(&parent).map_or(&[][..], Vec::as_slice);
+        stack.extend(list.iter().rev().map(|&pid| (pid, depth)));
+    };
+    push(&mut stack, 0, 0);
+    while let Some((pid, depth)) = stack.pop() {
+        if let Some((entry, _)) = by_pid.get(&pid) {
+            let parent = match parents.get(&pid) {
+                None | Some(0) => Parent::Outside,
+                Some(&parent) => Parent::Process(Pid(parent)),
+            };
+            nodes.push(node(entry, parent, depth));
+        }
+        push(&mut stack, pid, depth.saturating_add(1));
+    }
+    nodes
+}
+
+fn node(entry: &PstreeEntry, parent: Parent, depth: usize) -> Node {
+    let pid = entry.pid();
+    let mut tids = vec![Tid(pid)];
+    // Of a zombie, CRIU writes the list `[0]`.
+    tids.extend(entry.threads.iter().filter(|&&tid| tid != 0 && tid != pid).map(|&tid| Tid(tid)));
+    Node { pid: Pid(pid), parent, depth, pgid: entry.pgid, sid: entry.sid, tids }
+}
+
+/// Processes without a tree: every core image that has the part of a leader.
+fn without_tree(images: Images<'_>) -> Vec<Node> {
+    let cores = images.set.of_kind(images.archive, Kind::Core);
+    let pids = cores.filter_map(|(number, _)| u32::try_from(number).ok());
+    pids.map(|pid| Node { pid: Pid(pid), parent: Parent::Unknown, depth: 0, pgid: None, sid: None, tids: vec![Tid(pid)] }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree(entries: &[(u32, u32)]) -> (Vec<(u32, usize)>, usize) {
+        let by_pid: BTreeMap<_, _> = entries
+            .iter()
+            .map(|&(pid, ppid)| {
+                (pid, (PstreeEntry { pid: Some(pid), ppid: Some(ppid), ..Default::default() }, Place::default()))
+            })
+            .collect();
+        let order: Vec<u32> = entries.iter().map(|e| e.0).collect();
+        let warned = std::cell::Cell::new(0);
+        let parents = parents(&by_pid, &order, |_, _| warned.set(warned.get() + 1));
+        let nodes = in_tree_order(&by_pid, &parents);
+        (nodes.iter().map(|n| (n.pid.0, n.depth)).collect(), warned.get())
+    }
+
+    #[test]
+    fn depth_first_and_children_by_pid() {
+        let (order, warned) = tree(&[(1, 0), (30, 1), (7, 1), (9, 30)]);
+        assert_eq!(order, [(1, 0), (7, 1), (30, 1), (9, 2)]);
+        assert_eq!(warned, 0);
+    }
+
+    #[test]
+    fn circles_are_cut_once_and_nobody_is_lost() {
+        assert_eq!(tree(&[(1, 2), (2, 1)]), (vec![(1, 0), (2, 1)], 1));
+        assert_eq!(tree(&[(5, 5)]), (vec![(5, 0)], 1));
+        let (order, warned) = tree(&[(1, 0), (2, 4), (3, 2), (4, 3), (9, 4)]);
+        assert_eq!((order.len(), warned), (5, 1));
+    }
+
+    #[test]
+    fn unknown_parents_make_roots() {
+        assert_eq!(tree(&[(1, 0), (2, 9999)]), (vec![(1, 0), (2, 0)], 1));
+    }
+
+    #[test]
+    fn a_long_line_of_processes_needs_no_recursion() {
+        let entries: Vec<_> = (1..=200_000).map(|pid| (pid, pid - 1)).collect();
+        let (order, _) = tree(&entries);
+        assert_eq!(order.last(), Some(&(200_000, 199_999)));
+    }
+
+    #[test]
+    fn the_threads_of_a_zombie_are_itself() {
+        let entry = PstreeEntry { pid: Some(8), threads: vec![0], ..Default::default() };
+        assert_eq!(node(&entry, Parent::Outside, 0).tids, [Tid(8)]);
+        let entry = PstreeEntry { pid: Some(8), threads: vec![8, 9], ..Default::default() };
+        assert_eq!(node(&entry, Parent::Outside, 0).tids, [Tid(8), Tid(9)]);
+    }
+}

@@ -1,0 +1,141 @@
+//! What lies beside the images: where an engine puts its documents, and what CRIU writes to its work directory.
+
+use bstr::{BStr, BString, ByteSlice};
+use serde_json::Value;
+
+use super::document::Document;
+use crate::archive::{self, Archive, Member, MemberKind, folder_of};
+use crate::images::{ImageSet, Images, join, root_of};
+use crate::limits::Limits;
+use crate::warning::{Code, Place, Warnings};
+
+/// Bytes of a log in which CRIU's version stands, if it does.
+const LOG_HEAD: u64 = 64 << 10;
+
+/// What lies beside the images of a set.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Side<'a> {
+    archive: &'a Archive,
+    set: &'a ImageSet,
+    /// The only checkpoint of the archive: then files of the work directory are its, wherever they are.
+    only: bool,
+    pub(crate) limits: &'a Limits,
+    pub(crate) warnings: &'a Warnings,
+}
+
+impl<'a> Side<'a> {
+    pub(crate) fn new(images: Images<'a>, only: bool) -> Self {
+        Side { archive: images.archive, set: images.set, only, limits: images.limits, warnings: images.warnings }
+    }
+
+    /// The root of the engine's archive.
+    pub(crate) fn root(&self) -> &'a [u8] {
+        root_of(&self.set.folder)
+    }
+
+    /// A document of the engine's, at the root of its archive.
+    pub(crate) fn document(&self, name: &str) -> Option<Document<'a>> {
+        Document::read(self.archive, self.root(), name, self.limits, self.warnings)
+    }
+
+    /// A document in a folder above the root.
+    pub(crate) fn document_above(&self, levels: usize, name: &str) -> Option<Document<'a>> {
+        let mut folder = self.root();
+        for _ in 0..levels {
+            if folder.is_empty() {
+                return None;
+            }
+            folder = folder_of(folder);
+        }
+        Document::read(self.archive, folder, name, self.limits, self.warnings)
+    }
+
+    /// A file at the root of the engine's archive.
+    pub(crate) fn file(&self, name: &str) -> Option<&'a Member> {
+        self.archive.find(&join(BStr::new(self.root()), name.as_bytes()))
+    }
+
+    /// A file of the work directory: with the images, beside them, or the only one of its name.
+    pub(crate) fn work_file(&self, name: &str) -> Option<&'a Member> {
+        let near = [self.set.folder.as_slice(), self.root(), folder_of(self.root())];
+        let found = near.iter().find_map(|folder| self.archive.find(&join(BStr::new(folder), name.as_bytes())));
+        found.or_else(|| {
+            let mut all = self.archive.members().iter().filter(|m| m.file_name() == name.as_bytes());
+            let first = all.next().filter(|_| self.only)?;
+            all.next().is_none().then_some(first)
+        })
+    }
+
+    /// Annotations of the OCI image that held the archive.
+    pub(crate) fn image_annotation(&self, key: &str) -> Option<&'a str> {
+        // Of several with one key, the innermost index comes last and is the container's own.
+        self.archive.annotations().iter().rfind(|(k, _)| k == key).map(|(_, value)| value.as_str())
+    }
+
+    /// Whether the OCI image that held the archive has annotations with a prefix.
+    pub(crate) fn has_image_annotation(&self, prefix: &str) -> bool {
+        self.archive.annotations().iter().any(|(key, _)| key.starts_with(prefix))
+    }
+
+    /// The version of CRIU: from the image's annotations, or the first lines of the log.
+    pub(crate) fn criu_version(&self) -> Option<String> {
+        let keys = [
+            "io.podman.annotations.checkpoint.criu.version",
+            "io.kubernetes.cri-o.annotations.checkpoint.criu.version",
+            "org.criu.checkpoint.criu.version",
+        ];
+        let annotated = keys.iter().find_map(|key| self.image_annotation(key)).map(version_of_number);
+        annotated.or_else(|| self.logged_version())
+    }
+
+    fn logged_version(&self) -> Option<String> {
+        let log = ["dump.log", "criu-dump.log"].iter().find_map(|name| self.work_file(name))?;
+        let file = self.archive.resolve(log).ok().filter(|file| file.kind == MemberKind::File)?;
+        let (head, _) = self.archive.contents(file).prefix(LOG_HEAD);
+        head.lines().find_map(|line| {
+            let (_, version) = line.split_once_str("Version: ")?;
+            let end = version.find_byteset(b" \t").unwrap_or(version.len());
+            Some(version.get(..end)?.to_str().ok()?.to_owned())
+        })
+    }
+
+    /// Notes if the root file system's changes are no tar, plain or compressed. Only its head is looked at.
+    pub(crate) fn check_rootfs_diff(&self) {
+        let Some(member) = self.file("rootfs-diff.tar").filter(|m| m.kind == MemberKind::File && m.size > 0) else { return };
+        let (head, _) = self.archive.contents(member).prefix(archive::HEAD);
+        if !archive::may_be_tar(&head) {
+            self.warnings.push(Code::RootfsDiffDamaged, Place::member(&member.path), || {
+                "neither a tar nor a compressed one: which files the container changed is not known".to_owned()
+            });
+        }
+    }
+}
+
+/// A version written as one number, `major * 10000 + minor * 100 + sublevel`, as dotted; anything else as it is.
+fn version_of_number(text: &str) -> String {
+    match text.parse::<u32>() {
+        Ok(number) if number >= 10_000 => {
+            let (major, minor, sub) = (number / 10_000, number / 100 % 100, number % 100);
+            if sub == 0 { format!("{major}.{minor}") } else { format!("{major}.{minor}.{sub}") }
+        }
+        _ => text.to_owned(),
+    }
+}
+
+
+/// Text of an object's key.
+pub(crate) fn text_of<'v>(value: &'v Value, key: &str) -> Option<&'v str> {
+    value.get(key).and_then(Value::as_str).filter(|text| !text.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_dotted() {
+        assert_eq!(version_of_number("40101"), "4.1.1");
+        assert_eq!(version_of_number("40200"), "4.2");
+        assert_eq!(version_of_number("4.1"), "4.1");
+    }
+}

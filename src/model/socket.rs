@@ -1,0 +1,473 @@
+//! Sockets of every family, as one kind of thing.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::file::File;
+use super::ids::{FileId, NamespaceId};
+use crate::abi;
+use crate::abi::socket as sk;
+use crate::images::proto::{
+    InetSkEntry, NetlinkSkEntry, PacketSockEntry, SkOptsEntry, SkPacketEntry, SkShutdown, TcpStreamEntry, UnixSkEntry,
+};
+use crate::images::{ByteOrder, Images, Kind};
+use crate::warning::{Code, Place};
+
+/// A family of sockets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Family {
+    /// IPv4.
+    Inet,
+    /// IPv6.
+    Inet6,
+    /// Unix.
+    Unix,
+    /// Netlink.
+    Netlink,
+    /// Packet.
+    Packet,
+    /// Something that CRIU does not dump today.
+    Other,
+}
+
+impl Family {
+    /// `inet`, `inet6`, `unix`, `netlink`, `packet` or `other`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Family::Inet => "inet",
+            Family::Inet6 => "inet6",
+            Family::Unix => "unix",
+            Family::Netlink => "netlink",
+            Family::Packet => "packet",
+            Family::Other => "other",
+        }
+    }
+}
+
+/// An option of a socket that was set, or that matters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Setting {
+    /// On.
+    On,
+    /// This number.
+    Number(u64),
+    /// These words.
+    Text(Cow<'static, str>),
+    /// These bytes, from the kernel.
+    Bytes(Vec<u8>),
+}
+
+/// A socket.
+#[derive(Clone, Debug)]
+pub struct Socket {
+    /// Its inode, as in `socket:[…]`; not recorded of packet sockets.
+    pub inode: Option<u64>,
+    /// Its family.
+    pub family: Family,
+    /// `stream`, `dgram`, …; not recorded of netlink sockets.
+    pub socket_type: Option<&'static str>,
+    /// Protocol; none of unix sockets.
+    pub protocol: Option<Cow<'static, str>>,
+    /// State, where there is one.
+    pub state: Option<Cow<'static, str>>,
+    /// Own address.
+    pub local_address: Option<IpAddr>,
+    /// Own port.
+    pub local_port: Option<u16>,
+    /// The peer's address; unspecified where there is none.
+    pub remote_address: Option<IpAddr>,
+    /// The peer's port.
+    pub remote_port: Option<u16>,
+    /// Unix: its name, with `@` for the NUL of an abstract one.
+    pub path: Option<Vec<u8>>,
+    /// Unix: the peer's inode.
+    pub peer: Option<u64>,
+    /// Bytes that wait to be read.
+    pub receive_queue: Option<u64>,
+    /// Bytes written that are not acknowledged or not sent.
+    pub send_queue: Option<u64>,
+    /// Listeners: connections that may wait.
+    pub backlog: Option<u32>,
+    /// Options that were set, or that matter.
+    pub options: Vec<(&'static str, Setting)>,
+    /// The device it is bound to.
+    pub bound_device: Option<Vec<u8>>,
+    /// Its network namespace (CRIU's id).
+    pub net_namespace: Option<NamespaceId>,
+}
+
+impl Socket {
+    fn new(family: Family) -> Self {
+        Socket {
+            inode: None,
+            family,
+            socket_type: None,
+            protocol: None,
+            state: None,
+            local_address: None,
+            local_port: None,
+            remote_address: None,
+            remote_port: None,
+            path: None,
+            peer: None,
+            receive_queue: None,
+            send_queue: None,
+            backlog: None,
+            options: Vec::new(),
+            bound_device: None,
+            net_namespace: None,
+        }
+    }
+
+    /// Whether it waits for connections, or for packets from anybody.
+    pub fn listens(&self) -> bool {
+        self.state.as_deref() == Some("LISTEN")
+    }
+}
+
+/// Bytes in the queues of sockets, and the byte order of addresses.
+#[derive(Debug, Default)]
+pub struct Queues {
+    order: ByteOrder,
+    /// Connections were dumped as closed: queues are lost on purpose.
+    closed: bool,
+    /// Received and sent bytes by the inode of a TCP socket.
+    streams: HashMap<u64, TcpStreamEntry>,
+    /// Received bytes by file id, of unix sockets.
+    packets: HashMap<FileId, u64>,
+}
+
+impl Queues {
+    pub(super) fn read(images: Images<'_>, order: ByteOrder, closed: bool) -> Self {
+        let mut queues = Queues { order, closed, ..Queues::default() };
+        let streams: Vec<u64> = images.set.of_kind(images.archive, Kind::TcpStream).map(|(number, _)| number).collect();
+        for inode in streams {
+            queues.streams.extend(images.one(Kind::TcpStream, inode).map(|entry| (inode, entry)));
+        }
+        images.each::<SkPacketEntry>(Kind::SkQueues, 0, |entry, _, _| {
+            let bytes = queues.packets.entry(FileId(entry.id_for())).or_default();
+            *bytes = bytes.saturating_add(entry.length().into());
+        });
+        queues
+    }
+
+    /// The socket that an open file is; `None` if it is none.
+    pub fn socket(&self, id: FileId, file: &File) -> Option<Socket> {
+        match file {
+            File::Inet(entry) => Some(self.inet(entry)),
+            File::Unix(entry) => Some(self.unix(id, entry)),
+            File::Netlink(entry) => Some(netlink(entry)),
+            File::Packet(entry) => Some(packet(entry)),
+            _ => None,
+        }
+    }
+
+    fn inet(&self, entry: &InetSkEntry) -> Socket {
+        let family = match entry.family() {
+            sk::INET => Family::Inet,
+            sk::INET6 => Family::Inet6,
+            _ => Family::Other,
+        };
+        let mut socket = Socket::new(family);
+        let (kind, state) = (entry.r#type(), entry.state());
+        let protocol = sk::protocol(entry.proto(), kind);
+        socket.inode = entry.ino.map(u64::from);
+        socket.socket_type = sk::type_name(kind);
+        socket.local_address = self.address(family, &entry.src_addr);
+        socket.remote_address = self.address(family, &entry.dst_addr);
+        let is_tcp = protocol == "tcp" && kind == sk::STREAM;
+        if kind != sk::RAW {
+            socket.local_port = u16::try_from(entry.src_port()).ok();
+            let peer = u16::try_from(entry.dst_port()).ok();
+            // /proc prints 0 where a connection has no peer.
+            socket.remote_port = peer.filter(|&port| port != 0 || is_tcp && state != sk::LISTEN);
+        }
+        if is_tcp {
+            socket.state = Some(sk::tcp_state(state));
+            if state == sk::LISTEN {
+                socket.backlog = entry.backlog;
+            } else if !self.closed {
+                let stream = entry.ino.and_then(|ino| self.streams.get(&ino.into()));
+                // Only connections have an image of their queues; what was never connected has nothing in them.
+                let unconnected = sk::tcp_state(state) == "CLOSE";
+                let bytes = |len: fn(&TcpStreamEntry) -> u32| {
+                    stream.map(|s| u64::from(len(s))).or(unconnected.then_some(0))
+                };
+                socket.receive_queue = bytes(TcpStreamEntry::inq_len);
+                socket.send_queue = bytes(TcpStreamEntry::outq_len);
+            }
+        }
+        socket.protocol = Some(protocol);
+        socket.net_namespace = entry.ns_id.map(NamespaceId);
+        socket.options = inet_options(entry);
+        common(&mut socket, entry.opts.as_ref());
+        if socket.bound_device.is_none() {
+            socket.bound_device = entry.ifname.clone().filter(|name| !name.is_empty());
+        }
+        socket
+    }
+
+    fn unix(&self, id: FileId, entry: &UnixSkEntry) -> Socket {
+        let mut socket = Socket::new(Family::Unix);
+        let (kind, state) = (entry.r#type(), entry.state());
+        let listens = state == sk::LISTEN;
+        socket.inode = entry.ino.map(u64::from);
+        socket.socket_type = sk::type_name(kind);
+        socket.peer = entry.peer.filter(|&peer| peer != 0).map(u64::from);
+        // A datagram socket has the state of a connection already when somebody connects to it.
+        let connected = if kind == sk::DGRAM { socket.peer.is_some() } else { state == sk::ESTABLISHED };
+        socket.state = Some(Cow::Borrowed(match (listens, connected) {
+            (true, _) => "LISTEN",
+            (false, true) => "CONNECTED",
+            (false, false) => "UNCONNECTED",
+        }));
+        socket.path = entry.name.as_deref().and_then(unix_name);
+        if listens {
+            socket.backlog = entry.backlog;
+        } else {
+            socket.receive_queue = Some(self.packets.get(&id).copied().unwrap_or(0));
+        }
+        socket.net_namespace = entry.ns_id.map(NamespaceId);
+        if entry.deleted() {
+            socket.options.push(("deleted", Setting::On));
+        }
+        if let Some(folder) = entry.name_dir.clone().filter(|folder| !folder.is_empty()) {
+            socket.options.push(("bound_in", Setting::Bytes(folder)));
+        }
+        if let Some(perms) = &entry.file_perms {
+            socket.options.push(("mode", Setting::Text(Cow::Owned(format!("{:04o}", perms.mode() & 0o7777)))));
+        }
+        shutdown(&mut socket.options, entry.shutdown);
+        common(&mut socket, entry.opts.as_ref());
+        socket
+    }
+
+    /// An address from its words, which hold its bytes as they lay in memory. No words: unspecified.
+    fn address(&self, family: Family, words: &[u32]) -> Option<IpAddr> {
+        let bytes = |word: u32| match self.order {
+            ByteOrder::Little => word.to_le_bytes(),
+            ByteOrder::Big => word.to_be_bytes(),
+        };
+        match (family, words) {
+            (Family::Inet, []) => Some(Ipv4Addr::UNSPECIFIED.into()),
+            (Family::Inet, &[word]) => Some(Ipv4Addr::from(bytes(word)).into()),
+            (Family::Inet6, []) => Some(Ipv6Addr::UNSPECIFIED.into()),
+            (Family::Inet6, &[a, b, c, d]) => {
+                let [[a, b, c, d], [e, f, g, h], [i, j, k, l], [m, n, o, p]] = [bytes(a), bytes(b), bytes(c), bytes(d)];
+                Some(Ipv6Addr::from([a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]).into())
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Notes addresses, ports and families that cannot be.
+pub(super) fn check(entry: &InetSkEntry, place: &Place, images: Images<'_>) {
+    let warn = |message: String| images.warnings.push(Code::SocketInvalid, place.clone(), || message);
+    let words = match entry.family() {
+        sk::INET => 1,
+        sk::INET6 => 4,
+        family => {
+            warn(format!("an internet socket of family {family}"));
+            return;
+        }
+    };
+    for (name, address) in [("local", &entry.src_addr), ("remote", &entry.dst_addr)] {
+        if !address.is_empty() && address.len() != words {
+            warn(format!("the {name} address has {} words, not {words}; left out", address.len()));
+        }
+    }
+    for (name, port) in [("local", entry.src_port()), ("remote", entry.dst_port())] {
+        if u16::try_from(port).is_err() {
+            warn(format!("{port} cannot be the {name} port; left out"));
+        }
+    }
+}
+
+/// The name of a unix socket as tools show it; `None` if it has none.
+fn unix_name(name: &[u8]) -> Option<Vec<u8>> {
+    match name {
+        [] => None,
+        [0, rest @ ..] => Some([b"@", rest].concat()),
+        _ => {
+            let end = name.iter().rposition(|&b| b != 0).map_or(0, |last| last.saturating_add(1));
+            Some(name.get(..end).unwrap_or_default().to_vec())
+        }
+    }
+}
+
+fn netlink(entry: &NetlinkSkEntry) -> Socket {
+    let mut socket = Socket::new(Family::Netlink);
+    socket.inode = entry.ino.map(u64::from);
+    socket.protocol = Some(sk::netlink(entry.protocol()));
+    socket.net_namespace = entry.ns_id.map(NamespaceId);
+    let numbers = [("port_id", entry.portid), ("peer_port_id", entry.dst_portid), ("peer_group", entry.dst_group)];
+    for (name, number) in numbers {
+        if let Some(number) = number.filter(|&n| n != 0) {
+            socket.options.push((name, Setting::Number(number.into())));
+        }
+    }
+    if entry.groups.iter().any(|&word| word != 0) {
+        let words: Vec<String> = entry.groups.iter().map(|word| format!("{word:08x}")).collect();
+        socket.options.push(("groups", Setting::Text(Cow::Owned(words.join(" ")))));
+    }
+    common(&mut socket, entry.opts.as_ref());
+    socket
+}
+
+fn packet(entry: &PacketSockEntry) -> Socket {
+    /// `PACKET_MR_PROMISC`.
+    const PROMISCUOUS: u32 = 1;
+    let mut socket = Socket::new(Family::Packet);
+    socket.socket_type = sk::type_name(entry.r#type());
+    // An Ethernet type in network byte order, kept as a number of the host's.
+    let protocol = u16::try_from(entry.protocol()).ok();
+    socket.protocol = protocol.filter(|&p| p != 0).map(|p| sk::ethertype(p.swap_bytes()));
+    socket.net_namespace = entry.ns_id.map(NamespaceId);
+    if let Some(index) = entry.ifindex.filter(|&index| index != 0) {
+        socket.options.push(("interface_index", Setting::Number(index.into())));
+    }
+    if entry.mclist.iter().any(|m| m.r#type() == PROMISCUOUS) {
+        socket.options.push(("promiscuous", Setting::On));
+    }
+    common(&mut socket, entry.opts.as_ref());
+    socket
+}
+
+fn shutdown(options: &mut Vec<(&'static str, Setting)>, direction: Option<i32>) {
+    let name = match direction.and_then(|d| SkShutdown::try_from(d).ok()) {
+        Some(SkShutdown::Read) => "read",
+        Some(SkShutdown::Write) => "write",
+        Some(SkShutdown::Both) => "both",
+        _ => return,
+    };
+    options.push(("shutdown", Setting::Text(Cow::Borrowed(name))));
+}
+
+fn inet_options(entry: &InetSkEntry) -> Vec<(&'static str, Setting)> {
+    let mut options = Vec::new();
+    shutdown(&mut options, entry.shutdown);
+    let ip = entry.ip_opts.as_ref();
+    let raw = ip.and_then(|o| o.raw.as_ref());
+    let tcp = entry.tcp_opts.as_ref();
+    let switches = [
+        ("ipv6_only", entry.v6only()),
+        ("freebind", ip.is_some_and(|o| o.freebind())),
+        ("pktinfo", ip.is_some_and(|o| o.pktinfo())),
+        ("hdrincl", raw.is_some_and(|o| o.hdrincl())),
+        ("nodefrag", raw.is_some_and(|o| o.nodefrag())),
+        ("tcp_cork", tcp.is_some_and(|o| o.cork())),
+        ("tcp_nodelay", tcp.is_some_and(|o| o.nodelay())),
+    ];
+    options.extend(switches.iter().filter(|(_, on)| *on).map(|(name, _)| (*name, Setting::On)));
+    let numbers = [
+        ("tos", ip.and_then(|o| o.tos).filter(|&n| n != 0)),
+        ("ttl", ip.and_then(|o| o.ttl).filter(|&n| n != 0)),
+        ("tcp_keepcnt", tcp.and_then(|o| o.keepcnt)),
+        ("tcp_keepidle", tcp.and_then(|o| o.keepidle)),
+        ("tcp_keepintvl", tcp.and_then(|o| o.keepintvl)),
+    ];
+    options.extend(numbers.iter().filter_map(|(name, n)| Some((*name, Setting::Number((*n)?.into())))));
+    options
+}
+
+/// Options that every socket has.
+fn common(socket: &mut Socket, options: Option<&SkOptsEntry>) {
+    let Some(o) = options else { return };
+    let list = &mut socket.options;
+    let numbers = [
+        ("send_buffer", o.so_sndbuf.map(u64::from)),
+        ("receive_buffer", o.so_rcvbuf.map(u64::from)),
+        ("priority", o.so_priority.filter(|&n| n != 0).map(u64::from)),
+        ("rcvlowat", o.so_rcvlowat.filter(|&n| n > 1).map(u64::from)),
+        ("mark", o.so_mark.filter(|&n| n != 0).map(u64::from)),
+        ("linger", o.so_linger.map(u64::from)),
+        ("filter_instructions", Some(crate::int::u64_of(o.so_filter.len())).filter(|&n| n != 0)),
+        ("send_timeout_us", timeout(o.so_snd_tmo_sec, o.so_snd_tmo_usec)),
+        ("receive_timeout_us", timeout(o.so_rcv_tmo_sec, o.so_rcv_tmo_usec)),
+    ];
+    list.extend(numbers.iter().filter_map(|(name, n)| Some((*name, Setting::Number((*n)?)))));
+    let switches = [
+        ("reuseaddr", o.reuseaddr()),
+        ("reuseport", o.so_reuseport()),
+        ("passcred", o.so_passcred()),
+        ("passsec", o.so_passsec()),
+        ("dontroute", o.so_dontroute()),
+        ("no_check", o.so_no_check()),
+        ("broadcast", o.so_broadcast()),
+        ("keepalive", o.so_keepalive()),
+        ("oobinline", o.so_oobinline() != 0),
+    ];
+    list.extend(switches.iter().filter(|(_, on)| *on).map(|(name, _)| (*name, Setting::On)));
+    socket.bound_device = o.so_bound_dev.clone().filter(|name| !name.is_empty());
+}
+
+fn timeout(seconds: Option<u64>, microseconds: Option<u64>) -> Option<u64> {
+    let all = seconds.unwrap_or(0).saturating_mul(1_000_000).saturating_add(microseconds.unwrap_or(0));
+    Some(all).filter(|&us| us != 0)
+}
+
+/// What an option's value reads as.
+impl std::fmt::Display for Setting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Setting::On => f.write_str("on"),
+            Setting::Number(number) => write!(f, "{number}"),
+            Setting::Text(text) => f.write_str(text),
+            Setting::Bytes(bytes) => write!(f, "{}", bstr::BStr::new(bytes)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(order: ByteOrder, family: Family, words: &[u32]) -> Option<String> {
+        Queues { order, ..Queues::default() }.address(family, words).map(|a| a.to_string())
+    }
+
+    #[test]
+    fn addresses_are_bytes_as_they_lay_in_memory() {
+        use ByteOrder::{Big, Little};
+        assert_eq!(address(Little, Family::Inet, &[16_777_343]).unwrap(), "127.0.0.1");
+        assert_eq!(address(Big, Family::Inet, &[0x7f00_0001]).unwrap(), "127.0.0.1");
+        assert_eq!(address(Little, Family::Inet6, &[0, 0, 0, 16_777_216]).unwrap(), "::1");
+        assert_eq!(address(Little, Family::Inet6, &[0, 0, 4_294_901_760, 16_777_343]).unwrap(), "::ffff:127.0.0.1");
+        assert_eq!(address(Little, Family::Inet6, &[0xb80d_0120, 0, 0, 0x0200_0100]).unwrap(), "2001:db8::1:2");
+        assert_eq!(address(Little, Family::Inet, &[]).unwrap(), "0.0.0.0");
+        assert_eq!(address(Little, Family::Inet, &[1, 2, 3]), None);
+    }
+
+    #[test]
+    fn unix_names() {
+        assert_eq!(unix_name(b"/run/a.sock\0").unwrap(), b"/run/a.sock");
+        assert_eq!(unix_name(b"\0abstract\0x\0").unwrap(), b"@abstract\0x\0");
+        assert_eq!(unix_name(b""), None);
+    }
+
+    #[test]
+    fn a_listener_has_a_backlog_and_a_connection_has_queues() {
+        let mut queues = Queues::default();
+        let stream = TcpStreamEntry { inq_len: Some(26), outq_len: Some(3), ..Default::default() };
+        queues.streams.insert(7, stream);
+        let entry = |state| InetSkEntry {
+            ino: Some(7),
+            family: Some(sk::INET),
+            r#type: Some(sk::STREAM),
+            proto: Some(sk::TCP),
+            state: Some(state),
+            backlog: Some(5),
+            ..Default::default()
+        };
+        let listener = queues.inet(&entry(sk::LISTEN));
+        assert_eq!((listener.backlog, listener.receive_queue, listener.remote_port), (Some(5), None, None));
+        let connection = queues.inet(&entry(sk::ESTABLISHED));
+        assert_eq!((connection.backlog, connection.receive_queue, connection.send_queue), (None, Some(26), Some(3)));
+        assert_eq!(connection.remote_port, Some(0), "as /proc prints it");
+        queues.closed = true;
+        assert_eq!(queues.inet(&entry(sk::ESTABLISHED)).receive_queue, None, "lost is not empty");
+    }
+}

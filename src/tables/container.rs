@@ -1,0 +1,113 @@
+//! Table `container`: one row.
+
+use jiff::Timestamp;
+use serde_json::{Map, Value as Json};
+
+use super::table::table;
+use crate::Checkpoint;
+use bstr::BString;
+
+table! {
+    "container", key(), brief(name, image, engine, runtime, created, checkpointed, hostname, pod, namespace);
+    /// The container, as its engine recorded it and as the images show it: one row.
+    pub struct Container {
+        /// The container's name; in Kubernetes its name in the pod.
+        pub name: Option<String>,
+        /// Full id.
+        pub id: Option<String>,
+        /// Name of the image, as the engine recorded it.
+        pub image: Option<String>,
+        /// Id of the image.
+        pub image_id: Option<String>,
+        /// Digest of the image in its registry.
+        pub image_digest: Option<String>,
+        /// `Podman`, `CRI-O`, `containerd` or `Docker`; null for a bare set of images.
+        pub engine: Option<&'static str>,
+        /// The runtime, as recorded: `runc`, `crun`, `io.containerd.runc.v2`.
+        pub runtime: Option<String>,
+        /// Version of the runtime.
+        pub runtime_version: Option<String>,
+        /// Version of the engine.
+        pub engine_version: Option<String>,
+        /// Version of CRIU.
+        pub criu_version: Option<String>,
+        /// When the container was created.
+        pub created: Option<Timestamp>,
+        /// When its first process started.
+        pub started: Option<Timestamp>,
+        /// The moment of the dump.
+        pub checkpointed: Option<Timestamp>,
+        /// Where `checkpointed` is known from: `config.dump`, `inventory` and `members` (modification times), `file name`.
+        pub checkpointed_from: Option<&'static str>,
+        /// Host name, from the UTS namespace, else from the specification.
+        pub hostname: Option<BString>,
+        /// Kubernetes: the pod.
+        pub pod: Option<String>,
+        /// Kubernetes: the namespace.
+        pub namespace: Option<String>,
+        /// Kubernetes: unique id of the pod.
+        pub pod_uid: Option<String>,
+        /// Addresses, without loopback and link-local ones. Empty: it had none; null: not known.
+        pub ip_addresses: Option<Vec<String>>,
+        /// Hardware addresses.
+        pub mac_addresses: Option<Vec<String>>,
+        /// Labels, as recorded.
+        pub labels: Option<Map<String, Json>>,
+        /// Annotations, as recorded.
+        pub annotations: Option<Map<String, Json>>,
+        /// Architecture, as `uname -m` names it.
+        pub architecture: Option<&'static str>,
+        /// Bytes of a page on the dumped machine; null where no process tells.
+        pub page_size: Option<u64>,
+        /// Pid of the root task.
+        pub root_pid: Option<u32>,
+    }
+}
+
+/// The row of a checkpoint.
+pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = Container> + use<> {
+    std::iter::once(row(checkpoint))
+}
+
+/// The one row of a checkpoint.
+pub(super) fn row(checkpoint: &Checkpoint) -> Container {
+    let model = checkpoint.model();
+    let container = model.container().clone();
+    let facts = container.facts;
+    let annotations = match (container.annotations, facts.annotations) {
+        (Some(mut own), Some(more)) => {
+            for (key, value) in more {
+                own.entry(key).or_insert(value);
+            }
+            Some(own)
+        }
+        (own, more) => own.or(more),
+    };
+    Container {
+        name: facts.name,
+        id: facts.id,
+        image: facts.image,
+        image_id: facts.image_id,
+        image_digest: facts.image_digest,
+        engine: container.engine.map(|engine| engine.as_str()),
+        runtime: facts.runtime,
+        runtime_version: facts.runtime_version,
+        engine_version: facts.engine_version,
+        criu_version: container.criu_version,
+        created: facts.created,
+        started: facts.started,
+        checkpointed: container.checkpointed.map(|(time, _)| time),
+        checkpointed_from: container.checkpointed.map(|(_, source)| source.as_str()),
+        hostname: container.hostname.map(BString::from),
+        pod: facts.pod,
+        namespace: facts.namespace,
+        pod_uid: facts.pod_uid,
+        ip_addresses: container.ip_addresses.map(|list| list.iter().map(ToString::to_string).collect()),
+        mac_addresses: container.mac_addresses,
+        labels: facts.labels,
+        annotations,
+        architecture: model.arch().map(crate::abi::arch::Arch::as_str),
+        page_size: model.processes().iter().any(|p| p.mm.is_some()).then(|| model.page_size()),
+        root_pid: model.processes().first().map(|root| root.pid().0),
+    }
+}

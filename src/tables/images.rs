@@ -1,0 +1,75 @@
+//! Table `images`.
+
+use bstr::BString;
+
+use super::table::table;
+use crate::Checkpoint;
+use crate::archive::Member;
+use crate::images::{Form, Kind};
+use crate::int::u64_of;
+use crate::warning::{Severity, Warning};
+
+table! {
+    "images", key(path), brief(path, kind, records, bytes, decoded, note);
+    /// The files of the image directory, by kind and number, then those of no known kind.
+    pub struct Image {
+        /// Path in the archive.
+        pub path: BString,
+        /// CRIU's name of the kind, for example `PSTREE`; null if it is not known.
+        pub kind: Option<&'static str>,
+        /// Magic numbers, in hexadecimal; null for files without.
+        pub magic: Option<String>,
+        /// Records that can be told apart; null for files without records.
+        pub records: Option<u64>,
+        /// Bytes.
+        pub bytes: u64,
+        /// The number in the file name: a pid, a thread, a namespace, …; null where there is none.
+        pub id: Option<u64>,
+        /// Whether all its records can be told apart and decoded.
+        pub decoded: bool,
+        /// What is wrong with it, if anything is.
+        pub note: Option<String>,
+    }
+}
+
+/// The rows of a checkpoint.
+pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = Image> + '_ {
+    checkpoint.read_all();
+    let (archive, set) = (checkpoint.archive(), checkpoint.images());
+    let warnings = checkpoint.warnings();
+    let known: Vec<Image> =
+        set.images(archive).map(|(kind, number, member)| of_kind(checkpoint, kind, number, member, &warnings)).collect();
+    let others = set.others(archive).map(|member| Image {
+        path: member.path.clone(),
+        kind: None,
+        magic: None,
+        records: None,
+        bytes: member.size,
+        id: None,
+        decoded: false,
+        note: None,
+    });
+    known.into_iter().chain(others)
+}
+
+fn of_kind(checkpoint: &Checkpoint, kind: Kind, number: u64, member: &Member, warnings: &[Warning]) -> Image {
+    let about: Vec<&Warning> = warnings.iter().filter(|w| w.place.member == member.path).collect();
+    let broken = about.iter().any(|warning| warning.severity() == Severity::Warning);
+    let opened = match kind.form() {
+        Form::Records { .. } => checkpoint.count_records(kind, number),
+        _ => None,
+    };
+    let has_number = kind.pattern().contains('%');
+    Image {
+        path: member.path.clone(),
+        kind: Some(kind.as_str()),
+        magic: opened.as_ref().map(|(magics, _)| {
+            magics.iter().map(|magic| format!("{magic:#010x}")).collect::<Vec<_>>().join(" ")
+        }),
+        records: opened.as_ref().map(|(_, records)| u64_of(*records)),
+        bytes: member.size,
+        id: has_number.then_some(number),
+        decoded: opened.is_some() && !broken,
+        note: about.first().map(|warning| warning.message.clone()),
+    }
+}

@@ -1,0 +1,57 @@
+//! Table `members`.
+
+use bstr::BString;
+use jiff::Timestamp;
+
+use super::table::table;
+use crate::Checkpoint;
+use crate::int::u64_of;
+
+table! {
+    "members", key(path, position), brief(position, type, mode, size, mtime, path);
+    /// The members of the archive, or the files of the directory, in their order. It lists the whole archive, whichever of
+    /// its checkpoints is asked.
+    pub struct Member {
+        /// Place in the archive, from 0.
+        pub position: u64,
+        /// Name, as recorded.
+        pub path: BString,
+        /// `file`, `directory`, `symlink`, `hardlink`, `character`, `block`, `fifo` or `other`.
+        pub r#type: &'static str,
+        /// Bytes of the contents, holes included.
+        pub size: u64,
+        /// Permissions, four octal digits.
+        pub mode: Option<String>,
+        /// Owner.
+        pub uid: Option<u64>,
+        /// Group.
+        pub gid: Option<u64>,
+        /// Last modification.
+        pub mtime: Option<Timestamp>,
+        /// Target of a link.
+        pub link: Option<BString>,
+        /// Where the contents begin, in the uncompressed archive; null in a directory.
+        pub offset: Option<u64>,
+        /// SHA-256 of the contents; null unless asked for.
+        pub sha256: Option<String>,
+    }
+}
+
+/// The rows of a checkpoint.
+pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = Member> + '_ {
+    let archive = checkpoint.archive();
+    let is_tar = archive.unpacked_bytes().is_some();
+    archive.members().iter().enumerate().map(move |(position, member)| Member {
+        position: u64_of(position),
+        path: member.name.clone(),
+        r#type: member.kind.as_str(),
+        size: member.size,
+        mode: member.mode.map(|mode| format!("{:04o}", mode & 0o7777)),
+        uid: member.uid,
+        gid: member.gid,
+        mtime: member.mtime,
+        link: member.link.clone(),
+        offset: is_tar.then_some(member.offset),
+        sha256: None,
+    })
+}

@@ -1,0 +1,50 @@
+//! Table `process_envs`.
+
+use bstr::{BString, ByteSlice};
+
+use super::table::table;
+use crate::Checkpoint;
+use crate::int::u64_of;
+use crate::model::ids::Pid;
+use crate::model::process::Process;
+
+table! {
+    "process_envs", key(pid, position), brief(pid, position, key, value);
+    /// Environments, as `/proc/PID/environ` prints them: in the order of memory, with duplicates, and with what processes
+    /// wrote over them. Variables that a program set later are in its heap, not here.
+    pub struct ProcessEnv {
+        /// Process id.
+        pub pid: Pid,
+        /// Place in the environment, from 0. Empty entries count, but are not shown.
+        pub position: u64,
+        /// The text before the first `=`; the whole entry where there is none.
+        pub key: BString,
+        /// The text behind the first `=`; null where there is none.
+        pub value: Option<BString>,
+    }
+}
+
+/// The rows of a checkpoint.
+pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = ProcessEnv> + '_ {
+    checkpoint.model().processes().iter().flat_map(move |process| of_process(checkpoint, process))
+}
+
+fn of_process(checkpoint: &Checkpoint, process: &Process) -> Vec<ProcessEnv> {
+    let Some(space) = checkpoint.memory().space(process, checkpoint.model()) else { return Vec::new() };
+    let text = space.environ(checkpoint.limits().argument_bytes);
+    let entries = text.pieces().into_iter().enumerate().filter(|(_, entry)| !entry.is_empty());
+    entries
+        .map(|(position, entry)| {
+            let (key, value) = match entry.split_once_str("=") {
+                Some((key, value)) => (key, Some(value)),
+                None => (entry, None),
+            };
+            ProcessEnv {
+                pid: process.pid(),
+                position: u64_of(position),
+                key: key.into(),
+                value: value.map(BString::from),
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,114 @@
+//! Table `process_open_sockets`.
+
+use std::borrow::Cow;
+
+use bstr::BString;
+
+use super::process_open_files::SOCKETS;
+use super::table::table;
+use super::value::{Detail, Object};
+use crate::Checkpoint;
+use crate::model::Model;
+use crate::model::fdinfo::Descriptor;
+use crate::model::ids::{Fd, NamespaceId, Pid};
+use crate::model::process::Process;
+use crate::model::socket::Setting;
+
+table! {
+    "process_open_sockets", key(pid, fd),
+    brief(pid, fd, family, protocol, state, local_address, local_port, remote_address, remote_port, path);
+    /// Sockets of the living processes, by pid and descriptor.
+    pub struct OpenSocket {
+        /// Process id.
+        pub pid: Pid,
+        /// Number of the descriptor.
+        pub fd: Fd,
+        /// Inode, as in `socket:[…]`; not recorded of packet sockets.
+        pub socket: Option<u64>,
+        /// `inet`, `inet6`, `unix`, `netlink`, `packet` or `other`.
+        pub family: &'static str,
+        /// `stream`, `dgram`, `raw`, `seqpacket`, `rdm` or `packet`; not recorded of netlink sockets.
+        pub r#type: Option<&'static str>,
+        /// `tcp`, `udp`, `udplite`, `icmp`, …; of netlink sockets the family's name, of packet sockets the Ethernet type;
+        /// null for unix sockets.
+        pub protocol: Option<Cow<'static, str>>,
+        /// TCP: `LISTEN`, `ESTABLISHED`, …; unix: `LISTEN`, `CONNECTED` or `UNCONNECTED`; else null.
+        pub state: Option<Cow<'static, str>>,
+        /// Own address; unspecified as `0.0.0.0` or `::`.
+        pub local_address: Option<String>,
+        /// Own port.
+        pub local_port: Option<u32>,
+        /// The peer's address; unspecified where there is none.
+        pub remote_address: Option<String>,
+        /// The peer's port; null where there is no peer, but 0 of TCP sockets that do not listen, as `/proc` has it.
+        pub remote_port: Option<u32>,
+        /// Unix: the name, with `@` for the NUL of an abstract one; null if it has none.
+        pub path: Option<BString>,
+        /// Unix: inode of the peer; of a connection that is not accepted yet, the listener's.
+        pub peer: Option<u64>,
+        /// Bytes that wait to be read (TCP and unix); null where CRIU does not record them.
+        pub receive_queue: Option<u64>,
+        /// TCP: bytes written that are not acknowledged or not sent.
+        pub send_queue: Option<u64>,
+        /// Listeners: connections that may wait.
+        pub backlog: Option<u32>,
+        /// Options that were set, or that matter; buffer sizes as `getsockopt` gives them, doubled.
+        pub options: Option<Object>,
+        /// The device that it is bound to.
+        pub bound_device: Option<BString>,
+        /// Its network namespace: CRIU's id, joins `process_namespaces.net`.
+        pub net_namespace: Option<NamespaceId>,
+        /// Other processes that hold the same open socket.
+        pub shared_with: Vec<Pid>,
+    }
+}
+
+/// The rows of a checkpoint.
+pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = OpenSocket> + '_ {
+    let model = checkpoint.model();
+    let mut processes: Vec<&Process> = model.processes().iter().collect();
+    processes.sort_by_key(|process| process.pid());
+    processes.into_iter().flat_map(move |process| {
+        let descriptors = model.descriptors().of(process).iter();
+        descriptors.filter_map(move |descriptor| row(model, process, descriptor))
+    })
+}
+
+fn row(model: &Model, process: &Process, descriptor: &Descriptor) -> Option<OpenSocket> {
+    let fd_type = descriptor.fd_type.filter(|fd_type| SOCKETS.contains(fd_type))?;
+    let file = model.files().get(fd_type, descriptor.file)?;
+    let socket = model.socket(descriptor.file, file)?;
+    let others = model.holders_of(descriptor.file).iter().copied().filter(|&pid| pid != process.pid());
+    let options = socket.options.into_iter().map(|(name, setting)| (name, detail(setting)));
+    Some(OpenSocket {
+        pid: process.pid(),
+        fd: descriptor.fd,
+        socket: socket.inode,
+        family: socket.family.as_str(),
+        r#type: socket.socket_type,
+        protocol: socket.protocol,
+        state: socket.state,
+        local_address: socket.local_address.map(|address| address.to_string()),
+        local_port: socket.local_port.map(u32::from),
+        remote_address: socket.remote_address.map(|address| address.to_string()),
+        remote_port: socket.remote_port.map(u32::from),
+        path: socket.path.map(BString::from),
+        peer: socket.peer,
+        receive_queue: socket.receive_queue,
+        send_queue: socket.send_queue,
+        backlog: socket.backlog,
+        options: Some(Object(options.collect())).filter(|options| !options.0.is_empty()),
+        bound_device: socket.bound_device.map(BString::from),
+        net_namespace: socket.net_namespace,
+        shared_with: others.collect(),
+    })
+}
+
+fn detail(setting: Setting) -> Detail {
+    match setting {
+        Setting::On => Detail::Bool(true),
+        Setting::Number(number) => Detail::Integer(number.into()),
+        Setting::Text(text) => Detail::Text(text),
+        Setting::Bytes(bytes) => Detail::Bytes(bytes),
+    }
+}

@@ -1,0 +1,192 @@
+//! Table `processes`.
+
+use bstr::BString;
+
+use super::table::table;
+use super::value::Mask;
+use crate::Checkpoint;
+use crate::abi;
+use crate::model::credentials::Credentials;
+use crate::model::ids::{Address, FileId, Pid};
+use crate::model::process::{Exit, Mm, Process as Task, Seccomp, State};
+use crate::model::pstree::Parent;
+use crate::model::vma::Status;
+
+table! {
+    "processes", key(pid), brief(pid, parent, state, uid, threads, name, cmdline, path);
+    /// The processes of the container, in tree order: depth first, children by pid.
+    pub struct Process {
+        /// Process id, as in the container.
+        pub pid: Pid,
+        /// The parent's pid; 0 for the root, whose parent is outside; null if the tree is missing.
+        pub parent: Option<u32>,
+        /// Process group.
+        pub pgroup: Option<u32>,
+        /// Session.
+        pub session: Option<u32>,
+        /// Name (comm); a process chooses it.
+        pub name: Option<BString>,
+        /// The executable, as `/proc/PID/exe` prints it; null for zombies.
+        pub path: Option<BString>,
+        /// Arguments joined by one space; null if they lie in memory that is not in the archive.
+        pub cmdline: Option<BString>,
+        /// Arguments, as the kernel prints them; null if they lie in memory that is not in the archive.
+        pub argv: Option<Vec<BString>>,
+        /// `alive`, `stopped`, `zombie` or `dead`.
+        pub state: Option<&'static str>,
+        /// Zombie: exit status, 0 to 255.
+        pub exit_status: Option<u32>,
+        /// Zombie: the signal that killed it.
+        pub exit_signal: Option<String>,
+        /// Current directory.
+        pub cwd: Option<BString>,
+        /// Root directory.
+        pub root: Option<BString>,
+        /// Mask of permissions of new files, four octal digits.
+        pub umask: Option<String>,
+        /// Real user id, as in the container's user namespace.
+        pub uid: Option<u32>,
+        /// Effective user id.
+        pub euid: Option<u32>,
+        /// Saved user id.
+        pub suid: Option<u32>,
+        /// User id for file access.
+        pub fsuid: Option<u32>,
+        /// Real group id.
+        pub gid: Option<u32>,
+        /// Effective group id.
+        pub egid: Option<u32>,
+        /// Saved group id.
+        pub sgid: Option<u32>,
+        /// Group id for file access.
+        pub fsgid: Option<u32>,
+        /// Supplementary groups, in the kernel's order.
+        pub groups: Option<Vec<u32>>,
+        /// Inheritable capabilities.
+        pub cap_inh: Option<Mask>,
+        /// Permitted capabilities.
+        pub cap_prm: Option<Mask>,
+        /// Effective capabilities.
+        pub cap_eff: Option<Mask>,
+        /// Bounding set of capabilities.
+        pub cap_bnd: Option<Mask>,
+        /// Ambient capabilities; not recorded before CRIU 4.1.
+        pub cap_amb: Option<Mask>,
+        /// `PR_SET_NO_NEW_PRIVS`; null where the version of CRIU did not look.
+        pub no_new_privs: Option<bool>,
+        /// `disabled`, `strict` or `filter`.
+        pub seccomp: Option<&'static str>,
+        /// `AppArmor` profile or `SELinux` context.
+        pub lsm_profile: Option<BString>,
+        /// Adjustment of the out-of-memory score, -1000 to 1000.
+        pub oom_score_adj: Option<i32>,
+        /// Live threads; 1 for a zombie.
+        pub threads: u64,
+        /// Bytes of all mappings, without `[vsyscall]`, as the kernel counts VmSize.
+        pub total_size: Option<u64>,
+        /// Bytes of memory that are in this archive, shared memory counted for each process.
+        pub recorded_size: Option<u64>,
+        /// Not a descendant of the root task's own tree: brought in by `exec`, or a daemon whose session leader has ended.
+        pub entered: bool,
+        /// The program's entry point (`AT_ENTRY`).
+        pub auxv_entry: Option<Address>,
+        /// Where arguments begin.
+        pub argv_start: Option<Address>,
+        /// Where arguments end.
+        pub argv_end: Option<Address>,
+        /// Where the environment begins.
+        pub env_start: Option<Address>,
+        /// Where the environment ends.
+        pub env_end: Option<Address>,
+        /// Where the heap begins.
+        pub start_brk: Option<Address>,
+        /// Where the heap ends.
+        pub brk: Option<Address>,
+    }
+}
+
+/// The rows of a checkpoint.
+pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = Process> + '_ {
+    checkpoint.model().processes().iter().map(move |task| row(checkpoint, task))
+}
+
+fn row(checkpoint: &Checkpoint, task: &Task) -> Process {
+    let (model, memory) = (checkpoint.model(), checkpoint.memory());
+    let path = |id: Option<FileId>| model.files().path(id?).map(|path| BString::from(path.text));
+    let creds = task.credentials();
+    let creds = creds.as_ref();
+    let mask = |set: fn(&Credentials) -> Option<u64>| creds.and_then(set).map(Mask);
+    let id = |ids: fn(&Credentials) -> &[Option<u32>; 4], i: usize| creds.and_then(|c| *ids(c).get(i)?);
+    let (uid, gid) = (|i| id(|c| &c.uid, i), |i| id(|c| &c.gid, i));
+    let mm = task.mm.as_ref();
+    let address = |field: fn(&crate::images::proto::MmEntry) -> Option<u64>| mm.and_then(|mm: &Mm| mm.address(field));
+    let space = memory.space(task, model);
+    let text = space.as_ref().map(|space| space.cmdline(checkpoint.limits().argument_bytes));
+    let argv = text.filter(|text| text.is_whole()).map(|text| {
+        text.pieces().into_iter().map(BString::from).collect::<Vec<_>>()
+    });
+    let exit = task.exit();
+    Process {
+        pid: task.pid(),
+        parent: match task.node.parent {
+            Parent::Outside => Some(0),
+            Parent::Process(pid) => Some(pid.0),
+            Parent::Unknown => None,
+        },
+        pgroup: task.node.pgid,
+        session: task.node.sid,
+        name: task.name().map(BString::from),
+        path: path(mm.and_then(Mm::exe)),
+        cmdline: argv.as_ref().map(|argv| BString::from(bstr::join(" ", argv))),
+        argv,
+        state: task.state().map(State::as_str),
+        exit_status: exit.and_then(|exit| match exit {
+            Exit::Status(status) => Some(status.into()),
+            Exit::Signal(_) => None,
+        }),
+        exit_signal: exit.and_then(|exit| match exit {
+            Exit::Signal(number) => Some(abi::signal::name(number, task.arch()).into_owned()),
+            Exit::Status(_) => None,
+        }),
+        cwd: path(task.fs.as_ref().and_then(|fs| fs.cwd_id).map(FileId)),
+        root: path(task.fs.as_ref().and_then(|fs| fs.root_id).map(FileId)),
+        umask: task.fs.as_ref().and_then(|fs| fs.umask).map(|umask| format!("{umask:04o}")),
+        uid: uid(0),
+        euid: uid(1),
+        suid: uid(2),
+        fsuid: uid(3),
+        gid: gid(0),
+        egid: gid(1),
+        sgid: gid(2),
+        fsgid: gid(3),
+        groups: creds.map(|creds| creds.groups.clone()),
+        cap_inh: mask(|c| c.inheritable),
+        cap_prm: mask(|c| c.permitted),
+        cap_eff: mask(|c| c.effective),
+        cap_bnd: mask(|c| c.bounding),
+        cap_amb: mask(|c| c.ambient),
+        no_new_privs: creds.and_then(|creds| creds.no_new_privs),
+        seccomp: task.leader().and_then(|leader| task.seccomp(leader)).map(Seccomp::as_str),
+        lsm_profile: creds.and_then(|creds| creds.lsm_profile.clone()).map(BString::from),
+        oom_score_adj: task.task().filter(|_| !task.is_zombie()).and_then(|tc| tc.oom_score_adj),
+        threads: crate::int::u64_of(task.threads.len()),
+        total_size: mm.map(total_size),
+        recorded_size: space.map(|space| {
+            let here = space.mm().vmas.iter().map(|vma| space.recorded(vma).here);
+            here.fold(0, u64::saturating_add)
+        }),
+        entered: model.entered(task),
+        auxv_entry: mm.and_then(|mm| mm.auxv.entry()),
+        argv_start: address(|mm| mm.mm_arg_start),
+        argv_end: address(|mm| mm.mm_arg_end),
+        env_start: address(|mm| mm.mm_env_start),
+        env_end: address(|mm| mm.mm_env_end),
+        start_brk: address(|mm| mm.mm_start_brk),
+        brk: address(|mm| mm.mm_brk),
+    }
+}
+
+fn total_size(mm: &Mm) -> u64 {
+    let counted = mm.vmas.iter().filter(|vma| !vma.status.contains(Status::VSYSCALL));
+    counted.fold(0, |sum: u64, vma| sum.saturating_add(vma.len()))
+}

@@ -1,0 +1,99 @@
+//! What a table is: its name, its columns and their documentation, all defined in one place, the row's struct.
+
+use super::value::{Type, Value};
+
+/// A table.
+#[derive(Clone, Copy, Debug)]
+pub struct Table {
+    /// Its name, for example `processes`.
+    pub name: &'static str,
+    /// What its rows are, in a sentence or two.
+    pub doc: &'static str,
+    /// The columns that identify a row.
+    pub key: &'static [&'static str],
+    /// The columns that fit a screen.
+    pub brief: &'static [&'static str],
+    /// All columns, in order.
+    pub columns: &'static [Column],
+}
+
+/// A column.
+#[derive(Clone, Copy, Debug)]
+pub struct Column {
+    /// Its name.
+    pub name: &'static str,
+    /// What it means, with units and what null stands for.
+    pub doc: &'static str,
+    /// Its type. Any column can be null.
+    pub column_type: Type,
+}
+
+/// A row of some table.
+pub trait Row {
+    /// The table it belongs to.
+    fn table(&self) -> &'static Table;
+
+    /// The value of the column of a number; null where there is none.
+    fn value(&self, column: usize) -> Value<'_>;
+}
+
+impl Table {
+    /// The number of a column.
+    pub fn column(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|column| column.name == name)
+    }
+}
+
+/// The name of a column whose field had to be written as a raw identifier.
+pub(crate) const fn plain(name: &'static str) -> &'static str {
+    match name.as_bytes() {
+        [b'r', b'#', rest @ ..] => match std::str::from_utf8(rest) {
+            Ok(rest) => rest,
+            Err(_) => name,
+        },
+        _ => name,
+    }
+}
+
+/// Defines a table by the struct of its rows. The doc comments are the documentation of the table and its columns.
+macro_rules! table {
+    (
+        $name:literal, key($($key:ident),*), brief($($brief:ident),*);
+        $(#[doc = $doc:literal])+
+        pub struct $row:ident {
+            $($(#[doc = $column_doc:literal])+ pub $column:ident: $type:ty,)+
+        }
+    ) => {
+        $(#[doc = $doc])+
+        #[derive(Clone, Debug)]
+        pub struct $row { $($(#[doc = $column_doc])+ pub $column: $type,)+ }
+
+        impl $row {
+            /// The table's name, documentation and columns.
+            pub const TABLE: $crate::tables::Table = $crate::tables::Table {
+                name: $name,
+                doc: concat!($($doc, "\n"),+),
+                key: &[$($crate::tables::table::plain(stringify!($key))),*],
+                brief: &[$($crate::tables::table::plain(stringify!($brief))),*],
+                columns: &[$($crate::tables::Column {
+                    name: $crate::tables::table::plain(stringify!($column)),
+                    doc: concat!($($column_doc, "\n"),+),
+                    column_type: <$type as $crate::tables::value::Cell>::TYPE,
+                }),+],
+            };
+        }
+
+        impl $crate::tables::Row for $row {
+            fn table(&self) -> &'static $crate::tables::Table {
+                &Self::TABLE
+            }
+
+            fn value(&self, column: usize) -> $crate::tables::Value<'_> {
+                let getters: &[fn(&Self) -> $crate::tables::Value<'_>] =
+                    &[$(|row| $crate::tables::value::Cell::value(&row.$column)),+];
+                getters.get(column).map_or($crate::tables::Value::Null, |get| get(self))
+            }
+        }
+    };
+}
+pub(crate) use table;

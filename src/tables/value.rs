@@ -1,0 +1,250 @@
+//! What a column of a row can hold. Formats turn values into text; rows never do.
+
+use std::borrow::Cow;
+
+use bstr::{BString, ByteSlice};
+use jiff::Timestamp;
+use serde_json::Value as Json;
+
+use crate::model::ids::{Address, Fd, FileId, NamespaceId, Pid, Tid};
+
+/// A value of a column.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Value<'a> {
+    /// The archive does not say.
+    Null,
+    /// A switch.
+    Bool(bool),
+    /// A number.
+    Integer(i128),
+    /// Text of ours, or of a document.
+    Text(Cow<'a, str>),
+    /// Bytes from the kernel that name something; mostly UTF-8.
+    Bytes(Cow<'a, [u8]>),
+    /// An address: `0x7ffc3a1e2000`.
+    Address(u64),
+    /// A mask of capabilities or signals: 16 hexadecimal digits.
+    Mask(u64),
+    /// A moment.
+    Time(Timestamp),
+    /// Several values.
+    List(Vec<Value<'a>>),
+    /// Named values.
+    Object(Vec<(Cow<'a, str>, Value<'a>)>),
+    /// A value of a document, as it stands there.
+    Json(&'a Json),
+}
+
+/// The type of a column, for documentation and schemas.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Type {
+    /// `true` or `false`.
+    Bool,
+    /// A whole number.
+    Integer,
+    /// Text; of bytes that are not UTF-8, `<column>_hex` has all.
+    Text,
+    /// Text of an address.
+    Address,
+    /// Text of a mask.
+    Mask,
+    /// Text of a time, RFC 3339 in UTC.
+    Time,
+    /// An array.
+    List,
+    /// An object.
+    Object,
+}
+
+impl Type {
+    /// `bool`, `int`, `text`, `address`, `mask`, `time`, `list` or `object`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Type::Bool => "bool",
+            Type::Integer => "int",
+            Type::Text => "text",
+            Type::Address => "address",
+            Type::Mask => "mask",
+            Type::Time => "time",
+            Type::List => "list",
+            Type::Object => "object",
+        }
+    }
+}
+
+/// A capability or signal mask, as `/proc/PID/status` prints it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mask(pub u64);
+
+/// Named values, in order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Object(pub Vec<(&'static str, Detail)>);
+
+/// A value in an [`Object`].
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Detail {
+    /// A switch.
+    Bool(bool),
+    /// A number.
+    Integer(i128),
+    /// Text.
+    Text(Cow<'static, str>),
+    /// Bytes from the kernel.
+    Bytes(Vec<u8>),
+    /// An address or cookie.
+    Address(u64),
+    /// A mask.
+    Mask(u64),
+    /// Several of them.
+    List(Vec<Detail>),
+    /// Named ones.
+    Object(Object),
+}
+
+/// A type that a column can have.
+pub(crate) trait Cell {
+    /// What it is called in documentation and schemas.
+    const TYPE: Type;
+    /// The value.
+    fn value(&self) -> Value<'_>;
+}
+
+impl<T: Cell> Cell for Option<T> {
+    const TYPE: Type = T::TYPE;
+
+    fn value(&self) -> Value<'_> {
+        self.as_ref().map_or(Value::Null, Cell::value)
+    }
+}
+
+impl<T: Cell> Cell for Vec<T> {
+    const TYPE: Type = Type::List;
+
+    fn value(&self) -> Value<'_> {
+        Value::List(self.iter().map(Cell::value).collect())
+    }
+}
+
+impl Cell for bool {
+    const TYPE: Type = Type::Bool;
+
+    fn value(&self) -> Value<'_> {
+        Value::Bool(*self)
+    }
+}
+
+/// Types that are numbers.
+macro_rules! integers {
+    ($($type:ty => $value:expr;)+) => {
+        $(impl Cell for $type {
+            const TYPE: Type = Type::Integer;
+
+            fn value(&self) -> Value<'_> {
+                let number: fn(&$type) -> i128 = $value;
+                Value::Integer(number(self))
+            }
+        })+
+    };
+}
+
+integers! {
+    u32 => |n| (*n).into();
+    i32 => |n| (*n).into();
+    u64 => |n| (*n).into();
+    i64 => |n| (*n).into();
+    Pid => |n| n.0.into();
+    Tid => |n| n.0.into();
+    Fd => |n| n.0.into();
+    FileId => |n| n.0.into();
+    NamespaceId => |n| n.0.into();
+}
+
+impl Cell for String {
+    const TYPE: Type = Type::Text;
+
+    fn value(&self) -> Value<'_> {
+        Value::Text(Cow::Borrowed(self))
+    }
+}
+
+impl Cell for Cow<'static, str> {
+    const TYPE: Type = Type::Text;
+
+    fn value(&self) -> Value<'_> {
+        Value::Text(Cow::Borrowed(self))
+    }
+}
+
+impl Cell for &'static str {
+    const TYPE: Type = Type::Text;
+
+    fn value(&self) -> Value<'_> {
+        Value::Text(Cow::Borrowed(self))
+    }
+}
+
+impl Cell for BString {
+    const TYPE: Type = Type::Text;
+
+    fn value(&self) -> Value<'_> {
+        Value::Bytes(Cow::Borrowed(self.as_bytes()))
+    }
+}
+
+impl Cell for Address {
+    const TYPE: Type = Type::Address;
+
+    fn value(&self) -> Value<'_> {
+        Value::Address(self.0)
+    }
+}
+
+impl Cell for Mask {
+    const TYPE: Type = Type::Mask;
+
+    fn value(&self) -> Value<'_> {
+        Value::Mask(self.0)
+    }
+}
+
+impl Cell for Timestamp {
+    const TYPE: Type = Type::Time;
+
+    fn value(&self) -> Value<'_> {
+        Value::Time(*self)
+    }
+}
+
+impl Cell for serde_json::Map<String, Json> {
+    const TYPE: Type = Type::Object;
+
+    fn value(&self) -> Value<'_> {
+        Value::Object(self.iter().map(|(key, value)| (Cow::Borrowed(key.as_str()), Value::Json(value))).collect())
+    }
+}
+
+impl Cell for Object {
+    const TYPE: Type = Type::Object;
+
+    fn value(&self) -> Value<'_> {
+        Value::Object(self.0.iter().map(|(key, detail)| (Cow::Borrowed(*key), detail.value())).collect())
+    }
+}
+
+impl Detail {
+    fn value(&self) -> Value<'_> {
+        match self {
+            Detail::Bool(on) => Value::Bool(*on),
+            Detail::Integer(number) => Value::Integer(*number),
+            Detail::Text(text) => Value::Text(Cow::Borrowed(text)),
+            Detail::Bytes(bytes) => Value::Bytes(Cow::Borrowed(bytes)),
+            Detail::Address(address) => Value::Address(*address),
+            Detail::Mask(mask) => Value::Mask(*mask),
+            Detail::List(list) => Value::List(list.iter().map(Detail::value).collect()),
+            Detail::Object(object) => object.value(),
+        }
+    }
+}

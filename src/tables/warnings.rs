@@ -1,0 +1,44 @@
+//! Table `warnings`.
+
+use bstr::BString;
+
+use super::table::table;
+use super::value::{Detail, Object};
+use crate::Checkpoint;
+use crate::warning::Place;
+
+table! {
+    "warnings", key(), brief(severity, code, place, message);
+    /// What was odd, damaged or missing in the archive, in the order in which it was found.
+    pub struct Warning {
+        /// `note`: odd, but nothing is missing; `warning`: the answer is partial.
+        pub severity: &'static str,
+        /// What it is about, a stable name.
+        pub code: &'static str,
+        /// Where: `member`, `record` (from 0) and `offset` (bytes), as far as they apply; null for the archive as a whole.
+        pub place: Option<Object>,
+        /// What was found, what was expected, and what became of it.
+        pub message: BString,
+    }
+}
+
+/// The rows of a checkpoint.
+pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = Warning> + '_ {
+    checkpoint.read_all();
+    checkpoint.warnings().into_iter().map(|warning| Warning {
+        severity: warning.severity().as_str(),
+        code: warning.code.as_str(),
+        place: place(&warning.place),
+        message: warning.message.into(),
+    })
+}
+
+fn place(place: &Place) -> Option<Object> {
+    let mut object = Vec::new();
+    if !place.member.is_empty() {
+        object.push(("member", Detail::Bytes(place.member.to_vec())));
+    }
+    object.extend(place.record.map(|record| ("record", Detail::Integer(record.into()))));
+    object.extend(place.offset.map(|offset| ("offset", Detail::Integer(offset.into()))));
+    (!object.is_empty()).then_some(Object(object))
+}
