@@ -134,15 +134,20 @@ impl Options {
         if sets.checkpoints.is_empty() {
             return Err(ErrorKind::NoImages(what_is_there(&archive)));
         }
-        let shared = Arc::new(Shared { archive: Arc::new(archive), sets, of_archive, limits: self.limits.clone(), file_name });
+        let shared =
+            Arc::new(Shared { archive: Arc::new(archive), sets, of_archive, limits: self.limits.clone(), file_name });
         Ok(shared.sets.checkpoints.iter().map(|set| Checkpoint::new(&shared, set)).collect())
     }
 }
 
 /// What an archive without images holds, for the message.
 fn what_is_there(archive: &Archive) -> String {
-    let names: Vec<String> =
-        archive.members().iter().map(|m| BStr::new(m.file_name()).to_string()).filter(|name| !name.is_empty()).collect();
+    let names: Vec<String> = archive
+        .members()
+        .iter()
+        .map(|m| BStr::new(m.file_name()).to_string())
+        .filter(|name| !name.is_empty())
+        .collect();
     match names.as_slice() {
         [] => "it has no members at all".to_owned(),
         [one] => format!("its only member is {one:?}"),

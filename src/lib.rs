@@ -1,12 +1,12 @@
 //! Opens container checkpoint archives and answers what was running in them.
 
-mod int;
 pub mod abi;
 pub mod archive;
 mod checkpoint;
 mod error;
 pub mod formats;
 pub mod images;
+mod int;
 mod limits;
 pub mod memory;
 pub mod model;

@@ -109,6 +109,8 @@ codes! {
     ImageMissing = "image_missing", Warning;
     /// An image belongs to no process of the tree: left over from an earlier dump.
     ImageOrphaned = "image_orphaned", Note;
+    /// One of the two documents that every engine writes is missing, but the other is there.
+    DocumentMissing = "document_missing", Warning;
     /// A JSON document cannot be read, or not as a whole.
     JsonDamaged = "json_damaged", Warning;
     /// A JSON document says something other than its form allows.

@@ -61,8 +61,7 @@ impl Arch {
     pub fn page_sizes(self) -> &'static [u64] {
         match self {
             Arch::X86_64 | Arch::S390 | Arch::Riscv64 => &[4096],
-            Arch::Arm => &[4096, 16384, 65536],
-            Arch::Aarch64 | Arch::Mips | Arch::Loongarch64 => &[4096, 16384, 65536],
+            Arch::Arm | Arch::Aarch64 | Arch::Mips | Arch::Loongarch64 => &[4096, 16384, 65536],
             Arch::Ppc64 => &[65536, 4096],
         }
     }

@@ -34,7 +34,7 @@ mod tests {
     #[test]
     fn both_forms() {
         assert_eq!(Device::from_kernel(0x2b), Device { major: 0, minor: 43 });
-        assert_eq!(Device::from_kernel(8 << 20 | 17), Device { major: 8, minor: 17 });
+        assert_eq!(Device::from_kernel(0x80_0011), Device { major: 8, minor: 17 });
         assert_eq!(Device::from_stat(0x8803), Device { major: 136, minor: 3 });
         assert_eq!(Device::from_stat(0x1234_5678), Device { major: 0x456, minor: 0x1_2378 });
         assert!(Device::from_stat(0x502).is_terminal() && !Device::from_stat(0x103).is_terminal());

@@ -65,11 +65,5 @@ pub const ADVICE: Bits = &[
 ];
 
 /// Seals of a memfd.
-pub const SEALS: Bits = &[
-    (0x1, "seal"),
-    (0x2, "shrink"),
-    (0x4, "grow"),
-    (0x8, "write"),
-    (0x10, "future_write"),
-    (0x20, "exec"),
-];
+pub const SEALS: Bits =
+    &[(0x1, "seal"), (0x2, "shrink"), (0x4, "grow"), (0x8, "write"), (0x10, "future_write"), (0x20, "exec")];

@@ -97,7 +97,10 @@ impl Extent {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Source {
     /// `offset` in the backing of this number.
-    Backing { number: usize, offset: u64 },
+    Backing {
+        number: usize,
+        offset: u64,
+    },
     Absent(Absence),
 }
 
@@ -192,10 +195,12 @@ impl<'a> Contents<'a> {
     pub fn cut_at(&self) -> u64 {
         let lost = |e: &&Extent| matches!(e.source, Source::Absent(why) if why != Absence::NotKept);
         let marked = self.layout.extents.iter().find(lost).map(|e| e.at);
-        let last = self.layout.extents.last().filter(|e| matches!(e.source, Source::Backing { .. }));
+        let end = self.layout.extents.last().filter(|e| matches!(e.source, Source::Backing { .. }));
         // The last bytes tell whether the backing is as long as it must be.
-        let short = last.and_then(|e| match self.piece(e.at, e.len) {
-            Some(Piece::Bytes(bytes)) => Some(e.at.saturating_add(u64_of(bytes.len()))).filter(|_| u64_of(bytes.len()) < e.len),
+        let short = end.and_then(|e| match self.piece(e.at, e.len) {
+            Some(Piece::Bytes(bytes)) => {
+                Some(e.at.saturating_add(u64_of(bytes.len()))).filter(|_| u64_of(bytes.len()) < e.len)
+            }
             _ => Some(e.at),
         });
         [marked, short].into_iter().flatten().min().unwrap_or(self.layout.len)
@@ -209,7 +214,8 @@ impl<'a> Contents<'a> {
         let after = self.layout.extents.partition_point(|e| e.at <= offset);
         let hole_end = self.layout.extents.get(after).map_or(self.layout.len, |e| e.at);
         let here = after.checked_sub(1).and_then(|i| self.layout.extents.get(i));
-        let Some((extent, inside)) = here.and_then(|e| Some((e, offset.checked_sub(e.at).filter(|&n| n < e.len)?))) else {
+        let Some((extent, inside)) = here.and_then(|e| Some((e, offset.checked_sub(e.at).filter(|&n| n < e.len)?)))
+        else {
             return Some(Piece::Hole(left.min(hole_end.saturating_sub(offset))));
         };
         let len = left.min(extent.len.saturating_sub(inside));

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use bstr::{BString, ByteVec};
 use jiff::Timestamp;
 
-use super::contents::{Backing, LazyFile, Layout, Source};
+use super::contents::{Backing, Layout, LazyFile, Source};
 use super::member::{Member, MemberKind};
 use crate::int::u64_of;
 use crate::limits::Limits;

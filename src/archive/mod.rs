@@ -9,6 +9,20 @@
 //! reader ───────┴─ compressed ── stream ──┘
 //! ```
 
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::unreachable,
+        clippy::indexing_slicing,
+        clippy::string_slice,
+        clippy::as_conversions,
+        clippy::arithmetic_side_effects
+    )
+)]
+
 mod contents;
 mod decompress;
 mod directory;
@@ -222,7 +236,8 @@ impl Opener<'_> {
                 let layout = Layout::run(size, Source::Backing { number: 0, offset: 0 });
                 let backings = vec![Backing::Map(map)];
                 let members = walk::members(&layout, &backings, self.limits, self.warnings);
-                let archive = Archive { input_bytes: Some(size), unpacked_bytes: Some(size), ..Archive::of(members, backings) };
+                let archive =
+                    Archive { input_bytes: Some(size), unpacked_bytes: Some(size), ..Archive::of(members, backings) };
                 return self.finish(archive);
             }
             file.rewind()?;

@@ -127,10 +127,13 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn json(&self, path: &str) -> Result<Value, ErrorKind> {
         let path = join(&self.root, path);
-        let member =
-            self.archive.find(&path).ok_or_else(|| ErrorKind::Oci(format!("{path} is missing; export the image again")))?;
+        let member = self
+            .archive
+            .find(&path)
+            .ok_or_else(|| ErrorKind::Oci(format!("{path} is missing; export the image again")))?;
         let (bytes, _) = self.archive.contents(member).prefix(self.limits.json_bytes);
-        serde_json::from_slice(&bytes).map_err(|error| ErrorKind::Oci(format!("{path} is not JSON that can be read: {error}")))
+        serde_json::from_slice(&bytes)
+            .map_err(|error| ErrorKind::Oci(format!("{path} is not JSON that can be read: {error}")))
     }
 
     /// The path of a blob.
@@ -304,7 +307,6 @@ impl Opener<'_> {
         member.name = renamed.name;
         member.path = renamed.path;
     }
-
 
     /// Opens a layer: a tar, plain or compressed.
     fn tar(&mut self, path: &BString, folder: &str) -> Result<(), ErrorKind> {

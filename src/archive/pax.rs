@@ -188,7 +188,10 @@ mod tests {
     fn sparse_maps_of_both_forms() {
         let mut pax = Pax::default();
         pax.set(b"GNU.sparse.map", b"0,512,4096,100");
-        assert_eq!(pax.sparse.regions.as_deref(), Some(&[Region { at: 0, len: 512 }, Region { at: 4096, len: 100 }][..]));
+        assert_eq!(
+            pax.sparse.regions.as_deref(),
+            Some(&[Region { at: 0, len: 512 }, Region { at: 4096, len: 100 }][..])
+        );
         let mut pax = Pax::default();
         for (key, value) in [("offset", "0"), ("numbytes", "512"), ("offset", "4096"), ("numbytes", "100")] {
             pax.set(format!("GNU.sparse.{key}").as_bytes(), value.as_bytes());

@@ -17,6 +17,13 @@ pub enum Selection {
     Ranges(Vec<Range<u64>>),
 }
 
+impl Selection {
+    /// The first so many bytes.
+    pub fn head(len: u64) -> Self {
+        Selection::Ranges(std::iter::once(0..len).collect())
+    }
+}
+
 /// Bytes of members that were kept so far, by path.
 pub trait Kept {
     /// All bytes of a member, if it was kept whole, in memory.

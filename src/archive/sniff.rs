@@ -79,7 +79,7 @@ pub(super) fn sniff(head: &[u8]) -> Format {
     let other = OTHERS.iter().find(|(magic, _)| head.starts_with(magic));
     Format::Other(match other {
         Some((_, name)) => name,
-        None if head.len() < BLOCK && head.iter().any(|&b| b == 0) => "shorter than a tar's first header",
+        None if head.len() < BLOCK && head.contains(&0) => "shorter than a tar's first header",
         None if head.iter().all(|&b| b.is_ascii_graphic() || b.is_ascii_whitespace()) => "text",
         None => "no tar and of no known kind",
     })
@@ -93,8 +93,12 @@ fn compression(head: &[u8]) -> Option<Compression> {
         [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Compression::Zstd),
         _ if skippable => Some(Compression::Zstd),
         [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Some(Compression::Xz),
-        [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, 0x59, 0x26, 0x53, 0x59, ..] => Some(Compression::Bzip2),
-        [b'B', b'Z', b'h', b'1'..=b'9', 0x17, 0x72, 0x45, 0x38, 0x50, 0x90, ..] => Some(Compression::Bzip2),
+        // A first block, or the end of an empty stream.
+        [b'B', b'Z', b'h', b'1'..=b'9', rest @ ..]
+            if rest.starts_with(b"1AY&SY") || rest.starts_with(b"\x17\x72\x45\x38\x50\x90") =>
+        {
+            Some(Compression::Bzip2)
+        }
         _ => None,
     }
 }

@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn small_runs_stay_whole() {
-        let (kept, in_memory, extents) = keep(&[0; 20_000], u64::MAX, 20_000);
+        let (kept, in_memory, extents) = keep(&vec![0; 20_000], u64::MAX, 20_000);
         assert_eq!((kept.len(), in_memory, extents), (20_000, 20_000, 1));
     }
 

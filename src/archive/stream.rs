@@ -15,6 +15,10 @@ use super::tar::{Entry, Walker};
 use crate::limits::Limits;
 use crate::warning::{Code, Place, Warnings};
 
+/// Bytes of small members that nobody asked for and that are kept all the same, in all and each.
+const SPARE: u64 = 4 << 20;
+const SPARE_EACH: u64 = 64 << 10;
+
 /// What a stream held.
 #[derive(Debug)]
 pub(super) struct Streamed {
@@ -37,11 +41,20 @@ pub(super) fn read(
     let mut walker = Walker::new(limits, warnings);
     let mut kept = InProgress { spool: Spool::new(limits.kept_in_memory, base), whole: HashMap::new() };
     let mut members = Vec::new();
+    let mut spare = SPARE;
     while let Some(mut entry) = walker.next(&mut input) {
         let selection = match entry.member.kind {
             MemberKind::File if oci::is_part(&entry.member.path) => Selection::All,
             MemberKind::File => select.select(&entry.member, &kept),
             _ => Selection::Nothing,
+        };
+        let selection = match selection {
+            // A hard link to it may come later, under a name that is wanted.
+            Selection::Nothing if entry.stored <= SPARE_EACH && entry.stored <= spare => {
+                spare = spare.saturating_sub(entry.stored);
+                Selection::All
+            }
+            selection => selection,
         };
         let start = input.position();
         kept.take(&mut input, &mut entry, &selection);

@@ -127,7 +127,8 @@ impl<'a> Walker<'a> {
                 self.ended = false;
                 self.zeros = 0;
                 self.warn(Code::TarContinued, at, || {
-                    "members follow an end mark: archives were joined, and tar reads them only with --ignore-zeros".to_owned()
+                    "members follow an end mark: archives were joined, and tar reads them only with --ignore-zeros"
+                        .to_owned()
                 });
             }
             if let Some(entry) = self.entry(&header, at, input) {
@@ -168,7 +169,10 @@ impl<'a> Walker<'a> {
         let size = pax.size.unwrap_or(size);
         if header.size().is_some_and(|own| own != size && own != 0) {
             self.warn(Code::TarSizeDisagrees, at, || {
-                format!("the header says {} bytes, its PAX header {size}; PAX counts", header.size().unwrap_or_default())
+                format!(
+                    "the header says {} bytes, its PAX header {size}; PAX counts",
+                    header.size().unwrap_or_default()
+                )
             });
         }
 
@@ -284,24 +288,27 @@ impl<'a> Walker<'a> {
         // The last two blocks of a tar within the tar are zeros, whatever else it holds.
         const END_MARK: u64 = 1024;
         let place = Place::member(&member.path);
-        if missing <= END_MARK && missing % u64_of(BLOCK) == 0 && member.path.ends_with(b".tar") {
+        if missing <= END_MARK && missing.is_multiple_of(u64_of(BLOCK)) && member.path.ends_with(b".tar") {
             self.warnings.push(Code::TarEndMissing, place, || {
                 format!("the archive ends {missing} bytes early, in the zeros that end the tar within")
             });
         } else {
-            self.warnings.push(Code::TarTruncated, place, || {
-                format!("the archive ends {missing} bytes before the member does")
-            });
+            self.warnings
+                .push(Code::TarTruncated, place, || format!("the archive ends {missing} bytes before the member does"));
         }
     }
 
     fn check_names(&self, member: &mut Member, at: u64) {
         let cleaned = Cleaned::of(&member.name);
         if cleaned.absolute {
-            self.warn(Code::MemberNameUnsafe, at, || format!("{} is an absolute name; read as {}", member.name, member.path));
+            self.warn(Code::MemberNameUnsafe, at, || {
+                format!("{} is an absolute name; read as {}", member.name, member.path)
+            });
         }
         if cleaned.outside {
-            self.warn(Code::MemberNameUnsafe, at, || format!("{} leads out of the archive; listed, not used", member.name));
+            self.warn(Code::MemberNameUnsafe, at, || {
+                format!("{} leads out of the archive; listed, not used", member.name)
+            });
         } else if cleaned.dotted {
             self.warn(Code::MemberNameUnsafe, at, || format!("{} has `..`; read as {}", member.name, member.path));
         }
@@ -367,6 +374,5 @@ fn until_nul(data: &[u8]) -> BString {
 }
 
 fn padding(size: u64) -> u64 {
-    let block = u64_of(BLOCK);
-    block.saturating_sub(size % block) % block
+    size.checked_next_multiple_of(u64_of(BLOCK)).map_or(0, |padded| padded.saturating_sub(size))
 }

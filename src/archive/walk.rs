@@ -14,8 +14,7 @@ pub(super) fn members(layout: &Layout, backings: &[Backing], limits: &Limits, wa
     let mut members = Vec::new();
     while let Some(mut entry) = walker.next(&mut input) {
         let start = input.position();
-        entry.member.layout =
-            entry.layout(|stored_at, len, at| layout.slice(start.saturating_add(stored_at), len, at));
+        entry.member.layout = entry.layout(|stored_at, len, at| layout.slice(start.saturating_add(stored_at), len, at));
         let skipped = input.skip(entry.stored);
         if skipped < entry.stored {
             walker.cut(&entry.member, entry.stored.saturating_sub(skipped));

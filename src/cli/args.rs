@@ -16,8 +16,10 @@ const STYLES: Styles = Styles::styled()
 /// them, as whom, talking to whom, holding which files.
 #[derive(Debug, Parser)]
 #[command(name = "cryoscope", version, styles = STYLES, disable_help_subcommand = true, arg_required_else_help = true)]
-#[command(after_help = "Exit codes: 0 done · 2 could not do it · 3 done as far as the archive allowed, warnings say what is \
-                        missing\n\nExample: cryoscope inspect checkpoint-web-0_prod-nginx-2026-01-02T03:04:05Z.tar")]
+#[command(
+    after_help = "Exit codes: 0 done · 2 could not do it · 3 done as far as the archive allowed, warnings say what is \
+                        missing\n\nExample: cryoscope inspect checkpoint-web-0_prod-nginx-2026-01-02T03:04:05Z.tar"
+)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -216,6 +218,7 @@ pub(crate) enum Color {
 }
 
 /// Bounds on what an archive may cost.
+#[expect(clippy::struct_field_names, reason = "the fields are named as their flags are")]
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Limits")]
 pub(crate) struct LimitArgs {

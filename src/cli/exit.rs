@@ -2,26 +2,26 @@
 
 use std::process::ExitCode;
 
-/// How a command ended. The worse of two wins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// Done.
-    Done = 0,
+    Done,
     /// Done as far as the archive allowed; warnings say what is missing.
-    Partial = 3,
+    Partial,
     /// Could not do it.
-    Failed = 2,
+    Failed,
 }
 
 impl Exit {
-    /// What two parts of a command's work come to: a failure counts more than something missing.
+    /// What two parts of a command's work come to: it has failed only if both have.
     pub(crate) fn and(self, other: Exit) -> Exit {
-        let rank = |exit| match exit {
-            Exit::Done => 0,
-            Exit::Partial => 1,
-            Exit::Failed => 2,
-        };
-        if rank(other) > rank(self) { other } else { self }
+        if self == other { self } else { Exit::Partial }
+    }
+
+    /// What all parts of a command's work come to.
+    pub(crate) fn of_all(parts: impl IntoIterator<Item = Exit>) -> Exit {
+        parts.into_iter().reduce(Exit::and).unwrap_or(Exit::Done)
     }
 }
 
@@ -40,9 +40,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_worse_wins() {
-        assert_eq!(Exit::Done.and(Exit::Partial), Exit::Partial);
-        assert_eq!(Exit::Failed.and(Exit::Partial), Exit::Failed);
-        assert_eq!(Exit::Done.and(Exit::Done), Exit::Done);
+    fn one_that_failed_among_others_is_partial() {
+        assert_eq!(Exit::of_all([Exit::Done, Exit::Failed]), Exit::Partial);
+        assert_eq!(Exit::of_all([Exit::Failed, Exit::Failed]), Exit::Failed);
+        assert_eq!(Exit::of_all([Exit::Done, Exit::Partial]), Exit::Partial);
+        assert_eq!(Exit::of_all([Exit::Done]), Exit::Done);
+        assert_eq!(Exit::of_all([]), Exit::Done);
     }
 }

@@ -3,10 +3,16 @@
 
 mod args;
 mod exit;
+mod inspect;
+mod list;
 mod open;
+mod rows;
 mod screen;
+mod show;
+mod sizes;
 mod table;
 
+use std::fmt;
 use std::io;
 use std::process::ExitCode;
 
@@ -25,6 +31,16 @@ pub(crate) enum Failure {
     Output(io::Error),
     /// What was asked for.
     Usage(String),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Archive(error) => error.fmt(f),
+            Failure::Output(error) => write!(f, "cannot write the output: {error}"),
+            Failure::Usage(message) => f.write_str(message),
+        }
+    }
 }
 
 impl From<cryoscope::Error> for Failure {
@@ -53,21 +69,16 @@ pub(crate) fn main() -> ExitCode {
         }
     };
     let outcome = match &cli.command {
+        Command::Show(args) => show::run(args, &cli.global),
+        Command::List(args) => list::run(args, &cli.global),
+        Command::Inspect(args) => inspect::run(args, &cli.global),
         Command::Table(args) => table::run(args, &cli.global),
-        _ => Ok(Exit::Done),
     };
     match outcome {
         Ok(exit) => exit.into(),
         Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done.into(),
         Err(failure) => {
-            screen::complain(&match failure {
-                Failure::Archive(error) => error.to_string(),
-                Failure::Output(error) => match &cli.global.output {
-                    Some(path) => format!("{}: cannot write the output: {error}", path.display()),
-                    None => format!("cannot write the output: {error}"),
-                },
-                Failure::Usage(message) => message,
-            });
+            screen::complain(&failure.to_string());
             Exit::Failed.into()
         }
     }

@@ -33,10 +33,8 @@ impl<'g> Opener<'g> {
     /// The checkpoints of an archive: all, or the one that was chosen.
     pub(crate) fn open(&self, path: &Path) -> Result<Vec<Checkpoint>, Error> {
         let bar = self.progress.then(|| progress_bar(path));
-        let options = Options::new()
-            .limits(self.global.limits.limits())
-            .map(!self.global.no_mmap)
-            .arguments(self.arguments);
+        let options =
+            Options::new().limits(self.global.limits.limits()).map(!self.global.no_mmap).arguments(self.arguments);
         let options = match bar.clone() {
             None => options,
             Some(bar) => options.progress(move |read, all| {

@@ -1,13 +1,14 @@
 //! `cryoscope table`: raw rows of any table.
 
-use std::ops::ControlFlow;
+use std::io::Write;
 
-use cryoscope::formats::{Columns, Format, Grid, RowWriter, Style};
+use cryoscope::formats::{Columns, Format, Grid, Style};
 use cryoscope::tables::{self, Source};
 
 use super::args::{Global, RowFormat, TableArgs};
 use super::exit::Exit;
 use super::open::Opener;
+use super::rows::{self, All, Filter, Named};
 use super::screen::{Screen, report};
 use super::{Failure, Outcome};
 
@@ -16,33 +17,19 @@ pub(crate) fn run(args: &TableArgs, global: &Global) -> Outcome {
     let sources = sources(args)?;
     let columns = columns(args, &sources)?;
     let checkpoints = Opener::new(global, true).open(archive)?;
-    let screen = Screen::open(global)?;
+    let mut screen = Screen::open(global)?;
     let style = Style { format: args.format.into(), columns, name_tables: sources.len() > 1, width: screen.width };
     let several = checkpoints.len() > 1;
-    let mut writer = RowWriter::new(screen.out, style);
-    for source in sources {
-        if several {
-            writer.lead("set", String::new());
-        }
-        writer.begin(source.table)?;
-        for checkpoint in &checkpoints {
-            if several {
-                writer.lead("set", checkpoint.set_name().to_string());
-            }
-            let mut result = Ok(());
-            source.each(checkpoint, &mut |row| match writer.row(row) {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(error) => {
-                    result = Err(error);
-                    ControlFlow::Break(())
-                }
-            });
-            result?;
-        }
-    }
-    writer.finish()?;
+    let named: Vec<(Named<'_>, Box<dyn Filter>)> = checkpoints
+        .iter()
+        .map(|checkpoint| {
+            let set = several.then(|| checkpoint.set_name().to_string());
+            (Named { checkpoint, archive: None, set }, Box::new(All) as Box<dyn Filter>)
+        })
+        .collect();
+    rows::write(&mut screen.out, style, &sources, &named)?;
     let name = archive.display().to_string();
-    Ok(checkpoints.iter().fold(Exit::Done, |exit, checkpoint| exit.and(report(checkpoint, &name, global))))
+    Ok(Exit::of_all(checkpoints.iter().map(|checkpoint| report(checkpoint, &name, global))))
 }
 
 /// The tables that were asked for.
@@ -98,7 +85,6 @@ fn list(global: &Global) -> Outcome {
         let doc = source.table.doc.trim().replace('\n', "");
         grid.push(vec![source.table.name.to_owned(), source.table.columns.len().to_string(), doc]);
     }
-    use std::io::Write;
     screen.out.write_all(grid.render(screen.width).as_bytes())?;
     screen.out.flush()?;
     Ok(Exit::Done)

@@ -25,7 +25,11 @@ fn cell(value: &Value<'_>) -> String {
         Value::List(list) => {
             let items: Vec<String> = list.iter().map(item).collect();
             let plain = list.iter().all(is_simple) && items.iter().all(|item| !item.is_empty() && !item.contains(' '));
-            guarded(Cow::Owned(if plain { items.join(" ") } else { escape(json::to_text(value).as_bytes()).into_owned() }))
+            guarded(Cow::Owned(if plain {
+                items.join(" ")
+            } else {
+                escape(json::to_text(value).as_bytes()).into_owned()
+            }))
         }
         Value::Object(_) | Value::Json(_) => guarded(Cow::Owned(escape(json::to_text(value).as_bytes()).into_owned())),
     }

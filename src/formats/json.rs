@@ -169,7 +169,10 @@ mod tests {
     fn each_bad_byte_is_one_replacement() {
         assert_eq!(lossy(b"a\xff\xfeb\xe2\x82"), "a\u{fffd}\u{fffd}b\u{fffd}\u{fffd}");
         let bytes = |b: &'static [u8]| Value::Bytes(Cow::Borrowed(b));
-        let object = Value::Object(vec![("p".into(), bytes(b"x\xff")), ("l".into(), Value::List(vec![bytes(b"a"), bytes(b"\xfe")]))]);
+        let object = Value::Object(vec![
+            ("p".into(), bytes(b"x\xff")),
+            ("l".into(), Value::List(vec![bytes(b"a"), bytes(b"\xfe")])),
+        ]);
         let expected = r#"{"p":"x�","p_hex":"78ff","l":["a","�"],"l_hex":["61","fe"]}"#;
         assert_eq!(to_text(&object), expected);
     }

@@ -1,9 +1,12 @@
 //! From rows to bytes: text, JSON, NDJSON, CSV, trees. One format a file; no format knows where rows come from.
 
+pub mod checkpointctl;
 mod csv;
 mod escape;
 mod json;
 mod text;
+pub mod tree;
+pub mod units;
 
 use std::io::{self, Write};
 

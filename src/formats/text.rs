@@ -10,6 +10,8 @@ use crate::tables::{Row, Table, Type, Value};
 
 /// Spaces between columns.
 const GAP: usize = 2;
+/// Rows from which a grid is large.
+const LARGE: usize = 500;
 /// Text is not cut below this width.
 const NARROWEST: usize = 8;
 
@@ -72,6 +74,33 @@ impl Grid {
     /// The text, each line ended; no wider than `width` columns, as far as numbers allow.
     pub fn render(&self, width: Option<usize>) -> String {
         let widths = self.widths(width);
+        if self.rows.len() > LARGE { self.padded(&widths) } else { self.laid_out(&widths) }
+    }
+
+    /// The text of a large grid, line by line: a layout of so many cells would take more memory than the rows.
+    fn padded(&self, widths: &[usize]) -> String {
+        let mut text = String::new();
+        let titles: Vec<String> = self.columns.iter().map(|column| column.title.clone()).collect();
+        for row in std::iter::once(&titles).chain(&self.rows) {
+            let start = text.len();
+            for ((cell, &width), column) in row.iter().zip(widths).zip(&self.columns) {
+                if text.len() > start {
+                    text.push_str("  ");
+                }
+                let cell = cut(cell, width);
+                let blanks = " ".repeat(width.saturating_sub(cell.width()));
+                let (before, behind) = if column.right { (blanks.as_str(), "") } else { ("", blanks.as_str()) };
+                text.push_str(before);
+                text.push_str(&cell);
+                text.push_str(behind);
+            }
+            text.truncate(text.trim_end_matches(' ').len().max(start));
+            text.push('\n');
+        }
+        text
+    }
+
+    fn laid_out(&self, widths: &[usize]) -> String {
         let mut table = Rendered::new();
         table.load_style(presets::NOTHING);
         let cells = |row: &[String]| -> Vec<Cell> {
@@ -148,20 +177,21 @@ pub(super) fn cell<'a>(value: &'a Value<'_>) -> Cow<'a, str> {
 
 /// Text of at most `width` columns; what is cut is marked.
 pub fn cut(text: &str, width: usize) -> Cow<'_, str> {
-    if text.width() <= width {
-        return Cow::Borrowed(text);
-    }
-    let mut cut = String::new();
+    if text.width() <= width { Cow::Borrowed(text) } else { Cow::Owned(marked(text, width)) }
+}
+
+/// The beginning of a text with the mark of something cut, together at most `width` columns.
+pub(super) fn marked(text: &str, width: usize) -> String {
     let mut used = 1;
-    for c in text.chars() {
-        used = c.width().unwrap_or(0).saturating_add(used);
-        if used > width {
-            break;
-        }
-        cut.push(c);
-    }
+    let mut cut: String = text
+        .chars()
+        .take_while(|c| {
+            used = c.width().unwrap_or(0).saturating_add(used);
+            used <= width
+        })
+        .collect();
     cut.push('…');
-    Cow::Owned(cut)
+    cut
 }
 
 #[cfg(test)]
@@ -177,8 +207,19 @@ mod tests {
 
     #[test]
     fn columns_are_aligned_and_lines_have_no_trailing_blanks() {
-        let expected = "    PID  NAME   COMMAND\n      1  sh     sh -c 'while true; do sleep 1; done'\n1234567  sleep  sleep 1\n";
+        let expected =
+            "    PID  NAME   COMMAND\n      1  sh     sh -c 'while true; do sleep 1; done'\n1234567  sleep  sleep 1\n";
         assert_eq!(grid().render(None), expected);
+    }
+
+    #[test]
+    fn large_grids_look_like_small_ones() {
+        let mut grid = grid();
+        grid.push(vec![String::new(), "日本語".into(), String::new()]);
+        for width in [None, Some(30), Some(24), Some(3)] {
+            let widths = grid.widths(width);
+            assert_eq!(grid.padded(&widths), grid.laid_out(&widths), "{width:?}");
+        }
     }
 
     #[test]

@@ -191,7 +191,9 @@ impl<'i> Records<'i> {
         }
         let Some((message, after)) = rest.split_at_checked(usize_of(size.into())) else {
             let left = rest.len();
-            self.warn(Code::ImageTruncated, || format!("a record claims {size} bytes, {left} are left{}", self.why_cut()));
+            self.warn(Code::ImageTruncated, || {
+                format!("a record claims {size} bytes, {left} are left{}", self.why_cut())
+            });
             return None;
         };
         let len = payload::len(self.image.payload, message, after, self.image.order, &mut self.chunked);
@@ -287,9 +289,6 @@ mod tests {
         assert_eq!(say(&[]), "an empty file, not a PSTREE image");
         assert_eq!(say(&[1, 2, 3]), "3 bytes, too short for the magic numbers of a PSTREE image");
         assert_eq!(say(&[0; 8]), "0x00000000 is not the magic number of PSTREE; left out");
-        assert_eq!(
-            say(&le(&[COMMON, 0x5608_4025])),
-            "named as PSTREE, but with the magic number of PAGEMAP; left out"
-        );
+        assert_eq!(say(&le(&[COMMON, 0x5608_4025])), "named as PSTREE, but with the magic number of PAGEMAP; left out");
     }
 }

@@ -91,129 +91,129 @@ macro_rules! kinds {
 
 kinds! {
     /// What the dump is: version, options, ids of the dumping criu itself.
-    Inventory = "INVENTORY", "inventory.img", records(0x58313116, "inventory_entry", Payload::None);
+    Inventory = "INVENTORY", "inventory.img", records(0x5831_3116, "inventory_entry", Payload::None);
     /// Process tree with thread ids.
-    Pstree = "PSTREE", "pstree.img", records(0x50273030, "pstree_entry", Payload::None);
+    Pstree = "PSTREE", "pstree.img", records(0x5027_3030, "pstree_entry", Payload::None);
     /// Registers, credentials, signals, limits, state; zombies have one too (state 2).
-    Core = "CORE", "core-%u.img", records(0x55053847, "core_entry", Payload::None);
+    Core = "CORE", "core-%u.img", records(0x5505_3847, "core_entry", Payload::None);
     /// Ids of mm, fd table, fs, sighand and of the eight namespaces; not written for zombies.
-    Ids = "IDS", "ids-%u.img", records(0x54432030, "task_kobj_ids_entry", Payload::None);
+    Ids = "IDS", "ids-%u.img", records(0x5443_2030, "task_kobj_ids_entry", Payload::None);
     /// Address space: layout, auxv, VMAs (inside since v1.2, see vmas).
-    Mm = "MM", "mm-%u.img", records(0x57492820, "mm_entry", Payload::None);
+    Mm = "MM", "mm-%u.img", records(0x5749_2820, "mm_entry", Payload::None);
     /// VMAs of a task, old place.
-    Vmas = "VMAS", "vmas-%u.img", records(0x54123737, "vma_entry", Payload::None);
+    Vmas = "VMAS", "vmas-%u.img", records(0x5412_3737, "vma_entry", Payload::None);
     /// Which pages of the task are in `pages-N` or in the parent.
-    Pagemap = "PAGEMAP", "pagemap-%u.img", headed(0x56084025, "pagemap_head", "pagemap_entry", Payload::None);
+    Pagemap = "PAGEMAP", "pagemap-%u.img", headed(0x5608_4025, "pagemap_head", "pagemap_entry", Payload::None);
     /// Same for shared memory; vaddr is the offset inside the object.
-    ShmemPagemap = "SHMEM_PAGEMAP", "pagemap-shmem-%u.img", headed(0x56084025, "pagemap_head", "pagemap_entry", Payload::None);
+    ShmemPagemap = "SHMEM_PAGEMAP", "pagemap-shmem-%u.img", headed(0x5608_4025, "pagemap_head", "pagemap_entry", Payload::None);
     /// Memory contents.
     Pages = "PAGES", "pages-%u.img", Form::Raw;
     /// Shared memory before pagemaps existed.
     ShmPagesOld = "SHM_PAGES_OLD", "pages-shmem-%u.img", Form::Raw;
     /// One record per descriptor: number, file id, type, close-on-exec.
-    Fdinfo = "FDINFO", "fdinfo-%u.img", records(0x56213732, "fdinfo_entry", Payload::None);
+    Fdinfo = "FDINFO", "fdinfo-%u.img", records(0x5621_3732, "fdinfo_entry", Payload::None);
     /// All open files, sockets, exe/cwd/root/mapped files, keyed by id.
-    Files = "FILES", "files.img", records(0x56303138, "file_entry", Payload::None);
+    Files = "FILES", "files.img", records(0x5630_3138, "file_entry", Payload::None);
     /// Split file table: reg-files.
-    RegFiles = "REG_FILES", "reg-files.img", records(0x50363636, "reg_file_entry", Payload::None);
+    RegFiles = "REG_FILES", "reg-files.img", records(0x5036_3636, "reg_file_entry", Payload::None);
     /// Split file table: ext-files.
-    ExtFiles = "EXT_FILES", "ext-files.img", records(0x59255641, "ext_file_entry", Payload::None);
+    ExtFiles = "EXT_FILES", "ext-files.img", records(0x5925_5641, "ext_file_entry", Payload::None);
     /// Split file table: ns-files.
-    NsFiles = "NS_FILES", "ns-files.img", records(0x61394011, "ns_file_entry", Payload::None);
+    NsFiles = "NS_FILES", "ns-files.img", records(0x6139_4011, "ns_file_entry", Payload::None);
     /// Split file table: eventfd.
-    Eventfd = "EVENTFD_FILE", "eventfd.img", records(0x44523722, "eventfd_file_entry", Payload::None);
+    Eventfd = "EVENTFD_FILE", "eventfd.img", records(0x4452_3722, "eventfd_file_entry", Payload::None);
     /// Split file table: eventpoll.
-    Eventpoll = "EVENTPOLL_FILE", "eventpoll.img", records(0x45023858, "eventpoll_file_entry", Payload::None);
+    Eventpoll = "EVENTPOLL_FILE", "eventpoll.img", records(0x4502_3858, "eventpoll_file_entry", Payload::None);
     /// Split file table: signalfd.
-    Signalfd = "SIGNALFD", "signalfd.img", records(0x57323820, "signalfd_entry", Payload::None);
+    Signalfd = "SIGNALFD", "signalfd.img", records(0x5732_3820, "signalfd_entry", Payload::None);
     /// Split file table: inotify.
-    Inotify = "INOTIFY_FILE", "inotify.img", records(0x48424431, "inotify_file_entry", Payload::None);
+    Inotify = "INOTIFY_FILE", "inotify.img", records(0x4842_4431, "inotify_file_entry", Payload::None);
     /// Split file table: fanotify.
-    Fanotify = "FANOTIFY_FILE", "fanotify.img", records(0x55096122, "fanotify_file_entry", Payload::None);
+    Fanotify = "FANOTIFY_FILE", "fanotify.img", records(0x5509_6122, "fanotify_file_entry", Payload::None);
     /// Split file table: pipes.
-    Pipes = "PIPES", "pipes.img", records(0x56513555, "pipe_entry", Payload::None);
+    Pipes = "PIPES", "pipes.img", records(0x5651_3555, "pipe_entry", Payload::None);
     /// Split file table: fifo.
-    Fifo = "FIFO", "fifo.img", records(0x58364939, "fifo_entry", Payload::None);
+    Fifo = "FIFO", "fifo.img", records(0x5836_4939, "fifo_entry", Payload::None);
     /// Split file table: unixsk.
-    UnixSk = "UNIXSK", "unixsk.img", records(0x54373943, "unix_sk_entry", Payload::None);
+    UnixSk = "UNIXSK", "unixsk.img", records(0x5437_3943, "unix_sk_entry", Payload::None);
     /// Split file table: inetsk.
-    InetSk = "INETSK", "inetsk.img", records(0x56443851, "inet_sk_entry", Payload::None);
+    InetSk = "INETSK", "inetsk.img", records(0x5644_3851, "inet_sk_entry", Payload::None);
     /// Split file table: packetsk.
-    PacketSk = "PACKETSK", "packetsk.img", records(0x60454618, "packet_sock_entry", Payload::None);
+    PacketSk = "PACKETSK", "packetsk.img", records(0x6045_4618, "packet_sock_entry", Payload::None);
     /// Split file table: netlinksk.
-    NetlinkSk = "NETLINK_SK", "netlinksk.img", records(0x58005614, "netlink_sk_entry", Payload::None);
+    NetlinkSk = "NETLINK_SK", "netlinksk.img", records(0x5800_5614, "netlink_sk_entry", Payload::None);
     /// Split file table: tty.
-    Tty = "TTY_FILES", "tty.img", records(0x59433025, "tty_file_entry", Payload::None);
+    Tty = "TTY_FILES", "tty.img", records(0x5943_3025, "tty_file_entry", Payload::None);
     /// Split file table: tunfile.
-    Tunfile = "TUNFILE", "tunfile.img", records(0x57143751, "tunfile_entry", Payload::None);
+    Tunfile = "TUNFILE", "tunfile.img", records(0x5714_3751, "tunfile_entry", Payload::None);
     /// Split file table: timerfd.
-    Timerfd = "TIMERFD", "timerfd.img", records(0x50493712, "timerfd_entry", Payload::None);
+    Timerfd = "TIMERFD", "timerfd.img", records(0x5049_3712, "timerfd_entry", Payload::None);
     /// Targets of epoll files, joined by id.
-    EventpollTfd = "EVENTPOLL_TFD", "eventpoll-tfd.img", records(0x44433746, "eventpoll_tfd_entry", Payload::None);
+    EventpollTfd = "EVENTPOLL_TFD", "eventpoll-tfd.img", records(0x4443_3746, "eventpoll_tfd_entry", Payload::None);
     /// Inotify watches, joined by id.
-    InotifyWd = "INOTIFY_WD", "inotify-wd.img", records(0x54562009, "inotify_wd_entry", Payload::None);
+    InotifyWd = "INOTIFY_WD", "inotify-wd.img", records(0x5456_2009, "inotify_wd_entry", Payload::None);
     /// Fanotify marks, joined by id.
-    FanotifyMark = "FANOTIFY_MARK", "fanotify-mark.img", records(0x56506035, "fanotify_mark_entry", Payload::None);
+    FanotifyMark = "FANOTIFY_MARK", "fanotify-mark.img", records(0x5650_6035, "fanotify_mark_entry", Payload::None);
     /// Reserved name; the entries are in files.img.
-    BpfmapFile = "BPFMAP_FILE", "bpfmap-file.img", records(0x57506142, "bpfmap_file_entry", Payload::None);
+    BpfmapFile = "BPFMAP_FILE", "bpfmap-file.img", records(0x5750_6142, "bpfmap_file_entry", Payload::None);
     /// Reserved name; the entries are in files.img.
-    Pidfd = "PIDFD", "pidfd.img", records(0x54435556, "pidfd_entry", Payload::None);
+    Pidfd = "PIDFD", "pidfd.img", records(0x5443_5556, "pidfd_entry", Payload::None);
     /// Contents of BPF maps.
-    BpfmapData = "BPFMAP_DATA", "bpfmap-data.img", records(0x64324033, "bpfmap_data_entry", Payload::BpfMap);
+    BpfmapData = "BPFMAP_DATA", "bpfmap-data.img", records(0x6432_4033, "bpfmap_data_entry", Payload::BpfMap);
     /// Bytes waiting in pipes, one record per pipe.
-    PipesData = "PIPES_DATA", "pipes-data.img", records(0x56453709, "pipe_data_entry", Payload::Pipe);
+    PipesData = "PIPES_DATA", "pipes-data.img", records(0x5645_3709, "pipe_data_entry", Payload::Pipe);
     /// Bytes waiting in named fifos.
-    FifoData = "FIFO_DATA", "fifo-data.img", records(0x59333054, "pipe_data_entry", Payload::Pipe);
-    /// Queued packets of unix (and other non-TCP) sockets, joined by id_for = file id.
-    SkQueues = "SK_QUEUES", "sk-queues.img", records(0x56264026, "sk_packet_entry", Payload::Packet);
+    FifoData = "FIFO_DATA", "fifo-data.img", records(0x5933_3054, "pipe_data_entry", Payload::Pipe);
+    /// Queued packets of unix (and other non-TCP) sockets, joined by `id_for`, a file id.
+    SkQueues = "SK_QUEUES", "sk-queues.img", records(0x5626_4026, "sk_packet_entry", Payload::Packet);
     /// Established TCP connection.
-    TcpStream = "TCP_STREAM", "tcp-stream-%x.img", records(0x51465506, "tcp_stream_entry", Payload::TcpStream);
+    TcpStream = "TCP_STREAM", "tcp-stream-%x.img", records(0x5146_5506, "tcp_stream_entry", Payload::TcpStream);
     /// Contents of deleted but open files.
-    GhostFile = "GHOST_FILE", "ghost-file-%x.img", headed(0x52583605, "ghost_file_entry", "ghost_chunk_entry", Payload::Ghost);
+    GhostFile = "GHOST_FILE", "ghost-file-%x.img", headed(0x5258_3605, "ghost_file_entry", "ghost_chunk_entry", Payload::Ghost);
     /// Which file ids are deleted and where their contents are.
-    RemapFpath = "REMAP_FPATH", "remap-fpath.img", records(0x59133954, "remap_file_path_entry", Payload::None);
+    RemapFpath = "REMAP_FPATH", "remap-fpath.img", records(0x5913_3954, "remap_file_path_entry", Payload::None);
     /// Memfd objects.
-    Memfd = "MEMFD_INODE", "memfd.img", records(0x48453499, "memfd_inode_entry", Payload::None);
+    Memfd = "MEMFD_INODE", "memfd.img", records(0x4845_3499, "memfd_inode_entry", Payload::None);
     /// Cwd, root (file ids), umask.
-    Fs = "FS", "fs-%u.img", records(0x51403912, "fs_entry", Payload::None);
+    Fs = "FS", "fs-%u.img", records(0x5140_3912, "fs_entry", Payload::None);
     /// Flock/POSIX/OFD locks and leases.
-    FileLocks = "FILE_LOCKS", "filelocks.img", records(0x54323616, "file_lock_entry", Payload::None);
+    FileLocks = "FILE_LOCKS", "filelocks.img", records(0x5432_3616, "file_lock_entry", Payload::None);
     /// Same, one file per task.
-    FileLocksPid = "FILE_LOCKS_PID", "filelocks-%u.img", records(0x54323616, "file_lock_entry", Payload::None);
+    FileLocksPid = "FILE_LOCKS_PID", "filelocks-%u.img", records(0x5432_3616, "file_lock_entry", Payload::None);
     /// Cgroup membership sets and the properties of the directories.
-    Cgroup = "CGROUP", "cgroup.img", records(0x59383330, "cgroup_entry", Payload::None);
+    Cgroup = "CGROUP", "cgroup.img", records(0x5938_3330, "cgroup_entry", Payload::None);
     /// All seccomp filters of all threads.
-    Seccomp = "SECCOMP", "seccomp.img", records(0x64413049, "seccomp_entry", Payload::None);
-    /// AppArmor namespaces and policy blobs.
-    Apparmor = "APPARMOR", "apparmor.img", records(0x59423047, "apparmor_entry", Payload::None);
+    Seccomp = "SECCOMP", "seccomp.img", records(0x6441_3049, "seccomp_entry", Payload::None);
+    /// `AppArmor` namespaces and policy blobs.
+    Apparmor = "APPARMOR", "apparmor.img", records(0x5942_3047, "apparmor_entry", Payload::None);
     /// Cpu features, only when asked for.
-    Cpuinfo = "CPUINFO", "cpuinfo.img", records(0x61404013, "cpuinfo_entry", Payload::None);
+    Cpuinfo = "CPUINFO", "cpuinfo.img", records(0x6140_4013, "cpuinfo_entry", Payload::None);
     /// Terminals: session, termios, window size.
-    TtyInfo = "TTY_INFO", "tty-info.img", records(0x59453036, "tty_info_entry", Payload::None);
+    TtyInfo = "TTY_INFO", "tty-info.img", records(0x5945_3036, "tty_info_entry", Payload::None);
     /// Bytes waiting in pty pairs.
-    TtyData = "TTY_DATA", "tty-data.img", records(0x59413026, "tty_data_entry", Payload::None);
+    TtyData = "TTY_DATA", "tty-data.img", records(0x5941_3026, "tty_data_entry", Payload::None);
     /// Host name, domain name.
-    Utsns = "UTSNS", "utsns-%u.img", records(0x54473203, "utsns_entry", Payload::None);
+    Utsns = "UTSNS", "utsns-%u.img", records(0x5447_3203, "utsns_entry", Payload::None);
     /// Ipc sysctls.
-    IpcVar = "IPC_VAR", "ipcns-var-%u.img", records(0x53115007, "ipc_var_entry", Payload::None);
+    IpcVar = "IPC_VAR", "ipcns-var-%u.img", records(0x5311_5007, "ipc_var_entry", Payload::None);
     /// SysV shared memory segments.
-    IpcnsShm = "IPCNS_SHM", "ipcns-shm-%u.img", records(0x46283044, "ipc_shm_entry", Payload::IpcShm);
+    IpcnsShm = "IPCNS_SHM", "ipcns-shm-%u.img", records(0x4628_3044, "ipc_shm_entry", Payload::IpcShm);
     /// SysV semaphore sets.
-    IpcnsSem = "IPCNS_SEM", "ipcns-sem-%u.img", records(0x59573019, "ipc_sem_entry", Payload::IpcSem);
+    IpcnsSem = "IPCNS_SEM", "ipcns-sem-%u.img", records(0x5957_3019, "ipc_sem_entry", Payload::IpcSem);
     /// SysV message queues with messages.
-    IpcnsMsg = "IPCNS_MSG", "ipcns-msg-%u.img", records(0x55453737, "ipc_msg_entry", Payload::IpcMsg);
+    IpcnsMsg = "IPCNS_MSG", "ipcns-msg-%u.img", records(0x5545_3737, "ipc_msg_entry", Payload::IpcMsg);
     /// Mount table.
-    Mountpoints = "MNTS", "mountpoints-%u.img", records(0x55563928, "mnt_entry", Payload::None);
+    Mountpoints = "MNTS", "mountpoints-%u.img", records(0x5556_3928, "mnt_entry", Payload::None);
     /// Uid and gid maps.
-    Userns = "USERNS", "userns-%u.img", records(0x55474906, "userns_entry", Payload::None);
+    Userns = "USERNS", "userns-%u.img", records(0x5547_4906, "userns_entry", Payload::None);
     /// Monotonic and boottime clock readings at dump.
-    Timens = "TIMENS", "timens-%u.img", records(0x43114433, "timens_entry", Payload::None);
+    Timens = "TIMENS", "timens-%u.img", records(0x4311_4433, "timens_entry", Payload::None);
     /// External key of a pid namespace.
-    Pidns = "PIDNS", "pidns-%u.img", records(0x61157326, "pidns_entry", Payload::None);
+    Pidns = "PIDNS", "pidns-%u.img", records(0x6115_7326, "pidns_entry", Payload::None);
     /// Sysctls of the network namespace, ids of other namespaces, external key.
-    Netns = "NETNS", "netns-%u.img", records(0x55933752, "netns_entry", Payload::None);
+    Netns = "NETNS", "netns-%u.img", records(0x5593_3752, "netns_entry", Payload::None);
     /// Network interfaces.
-    Netdev = "NETDEV", "netdev-%u.img", records(0x57373951, "net_device_entry", Payload::None);
+    Netdev = "NETDEV", "netdev-%u.img", records(0x5737_3951, "net_device_entry", Payload::None);
     /// Addresses.
     Ifaddr = "IFADDR", "ifaddr-%u.img", Form::Raw;
     /// IPv4 routes.
@@ -237,31 +237,31 @@ kinds! {
     /// Contents of a tmpfs or devtmpfs superblock.
     TmpfsDev = "TMPFS_DEV", "tmpfs-dev-%u.tar.gz.img", Form::Raw;
     /// Autofs mount.
-    Autofs = "AUTOFS", "autofs-%u.img", records(0x49353943, "autofs_entry", Payload::None);
+    Autofs = "AUTOFS", "autofs-%u.img", records(0x4935_3943, "autofs_entry", Payload::None);
     /// Registered binary formats.
-    BinfmtMisc = "BINFMT_MISC", "binfmt-misc.img", records(0x67343323, "binfmt_misc_entry", Payload::None);
+    BinfmtMisc = "BINFMT_MISC", "binfmt-misc.img", records(0x6734_3323, "binfmt_misc_entry", Payload::None);
     /// Same, old name.
-    BinfmtMiscOld = "BINFMT_MISC_OLD", "binfmt-misc-%u.img", records(0x67343323, "binfmt_misc_entry", Payload::None);
+    BinfmtMiscOld = "BINFMT_MISC_OLD", "binfmt-misc-%u.img", records(0x6734_3323, "binfmt_misc_entry", Payload::None);
     /// Signal handlers, 62 records, old place.
-    Sigacts = "SIGACT", "sigacts-%u.img", records(0x55344201, "sa_entry", Payload::None);
+    Sigacts = "SIGACT", "sigacts-%u.img", records(0x5534_4201, "sa_entry", Payload::None);
     /// Interval timers, 3 records real, virtual, prof, old place.
-    Itimers = "ITIMERS", "itimers-%u.img", records(0x57464056, "itimer_entry", Payload::None);
+    Itimers = "ITIMERS", "itimers-%u.img", records(0x5746_4056, "itimer_entry", Payload::None);
     /// POSIX timers, old place.
-    PosixTimers = "POSIX_TIMERS", "posix-timers-%u.img", records(0x52603957, "posix_timer_entry", Payload::None);
+    PosixTimers = "POSIX_TIMERS", "posix-timers-%u.img", records(0x5260_3957, "posix_timer_entry", Payload::None);
     /// Credentials, old place.
-    Creds = "CREDS", "creds-%u.img", records(0x54023547, "creds_entry", Payload::None);
+    Creds = "CREDS", "creds-%u.img", records(0x5402_3547, "creds_entry", Payload::None);
     /// Resource limits in index order, old place.
-    Rlimit = "RLIMIT", "rlimit-%u.img", records(0x57113925, "rlimit_entry", Payload::None);
+    Rlimit = "RLIMIT", "rlimit-%u.img", records(0x5711_3925, "rlimit_entry", Payload::None);
     /// Shared pending signals, old place.
-    SignalShared = "SIGNAL", "signal-s-%u.img", records(0x59255647, "siginfo_entry", Payload::None);
+    SignalShared = "SIGNAL", "signal-s-%u.img", records(0x5925_5647, "siginfo_entry", Payload::None);
     /// Private pending signals, old place.
-    SignalPrivate = "PSIGNAL", "signal-p-%u.img", records(0x59255647, "siginfo_entry", Payload::None);
+    SignalPrivate = "PSIGNAL", "signal-p-%u.img", records(0x5925_5647, "siginfo_entry", Payload::None);
     /// Statistics of the dump (work directory, no .img).
-    StatsDump = "STATS", "stats-dump", records(0x57093306, "stats_entry", Payload::None);
+    StatsDump = "STATS", "stats-dump", records(0x5709_3306, "stats_entry", Payload::None);
     /// Statistics of a restore.
-    StatsRestore = "STATS", "stats-restore", records(0x57093306, "stats_entry", Payload::None);
+    StatsRestore = "STATS", "stats-restore", records(0x5709_3306, "stats_entry", Payload::None);
     /// Device and inode to path cache for fsnotify (work directory).
-    IrmapCache = "IRMAP_CACHE", "irmap-cache", records(0x57004059, "irmap_cache_entry", Payload::None);
+    IrmapCache = "IRMAP_CACHE", "irmap-cache", records(0x5700_4059, "irmap_cache_entry", Payload::None);
     /// Array of strings: what fd 0,1,2 of the container pointed to; written by runc, crun.
     Descriptors = "DESCRIPTORS", "descriptors.json", Form::Text;
     /// AMD GPU plugin: KFD state.
@@ -351,7 +351,8 @@ mod tests {
         assert_eq!(Kind::of(b"amdgpu-pages-3-00a1.img"), Some((Kind::AmdgpuPages, 0)));
         assert_eq!(Kind::of(b"stats-dump"), Some((Kind::StatsDump, 0)));
         assert_eq!(Kind::of(b"binfmt-misc.img"), Some((Kind::BinfmtMisc, 0)));
-        for name in ["core-1f.img", "core-+1.img", "core-99999999999999999999.img", "xcore-1.img", "core-1.img.tmp", ""] {
+        for name in ["core-1f.img", "core-+1.img", "core-99999999999999999999.img", "xcore-1.img", "core-1.img.tmp", ""]
+        {
             assert_eq!(Kind::of(name.as_bytes()), None, "{name}");
         }
     }

@@ -4,9 +4,14 @@
 use std::fmt;
 
 use prost::bytes::Buf;
-use prost::encoding::{WireType, decode_key, decode_varint, skip_field};
+use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 
-include!(concat!(env!("OUT_DIR"), "/known_fields.rs"));
+/// By name of the message: its fields by number, each with the place of the message that it holds, if it holds one.
+#[expect(clippy::type_complexity, reason = "generated")]
+mod table {
+    include!(concat!(env!("OUT_DIR"), "/known_fields.rs"));
+}
+use table::KNOWN_FIELDS;
 
 /// Messages in messages that are looked into; a typed decode refuses deeper ones.
 const DEPTH: usize = 100;
@@ -38,13 +43,14 @@ fn find(message: usize, mut bytes: &[u8], path: &mut Vec<u32>) -> bool {
         let Ok(known) = fields.binary_search_by_key(&number, |(number, _)| *number) else { return true };
         let inner = fields.get(known).and_then(|(_, inner)| *inner);
         if let (Some(inner), WireType::LengthDelimited) = (inner, wire_type) {
-            let body = decode_varint(&mut bytes).ok().and_then(|len| bytes.split_at_checked(usize::try_from(len).ok()?));
+            let body =
+                decode_varint(&mut bytes).ok().and_then(|len| bytes.split_at_checked(usize::try_from(len).ok()?));
             let Some((body, rest)) = body else { return false };
             if find(inner.into(), body, path) {
                 return true;
             }
             bytes = rest;
-        } else if skip_field(wire_type, number, &mut bytes, Default::default()).is_err() {
+        } else if skip_field(wire_type, number, &mut bytes, DecodeContext::default()).is_err() {
             return false;
         }
         path.pop();

@@ -1,6 +1,20 @@
 //! From members to **records**: which files are images of which kind, how their records are framed, and what is in each.
 //! This layer does not know what records mean together.
 
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::unreachable,
+        clippy::indexing_slicing,
+        clippy::string_slice,
+        clippy::as_conversions,
+        clippy::arithmetic_side_effects
+    )
+)]
+
 mod framing;
 mod kind;
 mod known;
@@ -29,8 +43,8 @@ use prost::{Message, Name};
 pub use framing::{ByteOrder, Image, Record};
 pub use kind::{Form, Kind, Payload};
 pub use reflect::Schema;
-pub(crate) use set::{Sets, join, root_of};
 pub use set::{ImageSet, Parent};
+pub(crate) use set::{Sets, join, root_of};
 
 use crate::archive::{Archive, Member, MemberKind};
 use crate::limits::Limits;
@@ -72,7 +86,9 @@ impl<'a> Images<'a> {
             Err(link) => {
                 self.warnings.push(Code::MemberLinkBroken, Place::member(&member.path), || {
                     let target = link.link.as_ref().map_or(b"".as_bstr(), |l| l.as_bstr());
-                    format!("a link to {target}, which is not a file of this archive; links are never followed out of it")
+                    format!(
+                        "a link to {target}, which is not a file of this archive; links are never followed out of it"
+                    )
                 });
                 None
             }
@@ -99,7 +115,12 @@ impl<'a> Images<'a> {
     }
 
     /// Calls `each` with every record of an image that can be decoded.
-    pub(crate) fn each<M: Message + Default + Name>(self, kind: Kind, number: u64, mut each: impl FnMut(M, &Record<'_>, &dyn Fn() -> Place)) {
+    pub(crate) fn each<M: Message + Default + Name>(
+        self,
+        kind: Kind,
+        number: u64,
+        mut each: impl FnMut(M, &Record<'_>, &dyn Fn() -> Place),
+    ) {
         let Some(image) = self.open(kind, number) else { return };
         for record in image.records(self.limits, self.warnings) {
             let place = || image.place_of(&record);

@@ -119,7 +119,8 @@ impl Sets {
         let whole: BTreeSet<BString> = all.values().filter(|set| is_whole(set)).map(|set| set.folder.clone()).collect();
         // Without any process there is still a pre-dump to show, or what is left of a dump.
         let is_shown = |set: &ImageSet| whole.is_empty() || whole.contains(&set.folder);
-        let all: BTreeMap<BString, Arc<ImageSet>> = all.into_iter().map(|(folder, set)| (folder, Arc::new(set))).collect();
+        let all: BTreeMap<BString, Arc<ImageSet>> =
+            all.into_iter().map(|(folder, set)| (folder, Arc::new(set))).collect();
         let checkpoints = all.values().filter(|set| is_shown(set)).cloned().collect();
         Sets { all, checkpoints }
     }

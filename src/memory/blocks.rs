@@ -124,12 +124,7 @@ mod tests {
     use super::*;
 
     fn entry(field: Vec<u8>, total: Option<u64>, region_pages: Option<u32>) -> PagemapEntry {
-        PagemapEntry {
-            compressed_size: Some(field),
-            total_compressed_size: total,
-            region_pages,
-            ..Default::default()
-        }
+        PagemapEntry { compressed_size: Some(field), total_compressed_size: total, region_pages, ..Default::default() }
     }
 
     #[test]

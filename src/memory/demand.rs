@@ -140,7 +140,7 @@ impl Select for Demand {
             }
             _ => match kind.form() {
                 Form::Records { .. } | Form::Plugin(_) => Selection::All,
-                Form::Raw | Form::Text => Selection::Ranges(vec![0..self.limits.assembled_bytes]),
+                Form::Raw | Form::Text => Selection::head(self.limits.assembled_bytes),
             },
         }
     }
@@ -153,8 +153,8 @@ fn of_file(member: &Member, limits: &Limits) -> Selection {
         | b"deleted.files" | b"config.json" | b"config.v2.json" | b"hostconfig.json" => {
             if member.size <= limits.json_bytes { Selection::All } else { Selection::Nothing }
         }
-        b"dump.log" | b"criu-dump.log" => Selection::Ranges(vec![0..LOG_HEAD]),
-        b"rootfs-diff.tar" => Selection::Ranges(vec![0..TAR_HEAD]),
+        b"dump.log" | b"criu-dump.log" => Selection::head(LOG_HEAD),
+        b"rootfs-diff.tar" => Selection::head(TAR_HEAD),
         _ => Selection::Nothing,
     }
 }

@@ -1,5 +1,19 @@
 //! Address spaces: what was in a process's memory, as far as the archive has it; and for what it has not, why.
 
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::unreachable,
+        clippy::indexing_slicing,
+        clippy::string_slice,
+        clippy::as_conversions,
+        clippy::arithmetic_side_effects
+    )
+)]
+
 mod arguments;
 mod blocks;
 mod demand;
@@ -32,7 +46,8 @@ pub struct Memory {
 impl Memory {
     /// Reads which pages were recorded, through the chain of dumps, the newest first. Pages themselves are not touched.
     pub(crate) fn read(layers: &[Layer<'_>], model: &Model) -> Self {
-        let address_mask = if model.arch().is_some_and(crate::abi::arch::Arch::is_32_bit) { 0xffff_ffff } else { u64::MAX };
+        let address_mask =
+            if model.arch().is_some_and(crate::abi::arch::Arch::is_32_bit) { 0xffff_ffff } else { u64::MAX };
         let page_size = model.page_size();
         let mut memory = Memory { objects: Objects::default(), page_size };
         let Some(newest) = layers.first() else { return memory };
@@ -110,7 +125,9 @@ fn check_arguments(space: &AddressSpace<'_>, process: &Process, images: Images<'
         }
         let pid = process.pid();
         images.warnings.push(Code::ArgumentsUnavailable, images.place(Kind::Mm, pid.0.into()), || {
-            format!("the {what} of process {pid} are not in the archive, or longer than {limit} bytes (--max-arguments)")
+            format!(
+                "the {what} of process {pid} are not in the archive, or longer than {limit} bytes (--max-arguments)"
+            )
         });
     }
 }

@@ -31,9 +31,18 @@ pub enum Lost {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Origin {
     /// In a file, from this offset on.
-    Raw { file: usize, offset: u64 },
+    Raw {
+        file: usize,
+        offset: u64,
+    },
     /// In an LZ4 block that is stored in a file from `offset` on; the run begins `skip` bytes into it.
-    Block { file: usize, offset: u64, stored: u64, block_bytes: u64, skip: u64 },
+    Block {
+        file: usize,
+        offset: u64,
+        stored: u64,
+        block_bytes: u64,
+        skip: u64,
+    },
     Lost(Lost),
 }
 
@@ -321,9 +330,9 @@ impl<'a> Reader<'a> {
                 wanting.first().copied()
             };
             for key in wanting {
-                let file = if Some(key) == sole { file.clone() } else { Err(Lost::Contradicted) };
+                let file = if Some(key) == sole { file } else { Err(Lost::Contradicted) };
                 if let (Ok(_), Some(size)) = (&file, size) {
-                    self.compare(images, pages_id, needed(&key), size);
+                    Self::compare(images, pages_id, needed(&key), size);
                 }
                 result.files.insert(key, file);
             }
@@ -346,7 +355,7 @@ impl<'a> Reader<'a> {
         Ok(self.objects.files.len().saturating_sub(1))
     }
 
-    fn compare(&self, images: Images<'_>, pages_id: u32, needed: u64, size: u64) {
+    fn compare(images: Images<'_>, pages_id: u32, needed: u64, size: u64) {
         let place = images.place(Kind::Pages, pages_id.into());
         if size < needed {
             images.warnings.push(Code::PagesShort, place, || {
@@ -378,7 +387,7 @@ fn runs(layers: &[LayerMaps], key: (Kind, u64)) -> Vec<Run> {
             below = None;
             continue;
         };
-        let file = layer.files.get(&key).cloned().unwrap_or(Err(Lost::Truncated));
+        let file = layer.files.get(&key).copied().unwrap_or(Err(Lost::Truncated));
         let mut runs = Vec::with_capacity(map.entries.len());
         for entry in &map.entries {
             resolve(entry, &file, below.as_ref(), &mut runs);
@@ -419,7 +428,9 @@ fn resolve(entry: &Entry, file: &Result<usize, Lost>, parent: Option<&Object>, r
                 at = begin.saturating_add(block_bytes);
             }
         }
-        (Stored::Nowhere, _) if entry.flags.contains(Flags::PRESENT) => runs.push(whole(Origin::Lost(Lost::Contradicted))),
+        (Stored::Nowhere, _) if entry.flags.contains(Flags::PRESENT) => {
+            runs.push(whole(Origin::Lost(Lost::Contradicted)));
+        }
         (Stored::Nowhere, _) => runs.push(whole(Origin::Lost(Lost::Lazy))),
         (_, Err(why)) => runs.push(whole(Origin::Lost(*why))),
     }

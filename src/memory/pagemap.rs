@@ -154,7 +154,8 @@ impl Builder {
         if flags.contains(Flags::PARENT) {
             flags.remove(Flags::PRESENT);
         }
-        let stored = if flags.contains(Flags::PRESENT) { self.store(entry, flags, pages, len) } else { Ok(Stored::Nowhere) };
+        let stored =
+            if flags.contains(Flags::PRESENT) { self.store(entry, flags, pages, len) } else { Ok(Stored::Nowhere) };
         let (stored, result) = match stored {
             Ok(stored) => (stored, Ok(())),
             Err(why) => (Stored::Nowhere, Err((Code::PagesCompressed, why))),
@@ -176,16 +177,12 @@ impl Builder {
             self.offset = at.saturating_add(len);
             return Ok(Stored::Raw(at));
         }
-        match Blocks::of(entry, pages, self.page_size) {
-            Some(blocks) => {
-                self.offset = at.saturating_add(blocks.stored_bytes());
-                Ok(Stored::Blocks(at, blocks))
-            }
-            None => {
-                self.offset = u64::MAX;
-                Err("compressed pages in a layout that is not known; these and what follows are not available".to_owned())
-            }
+        if let Some(blocks) = Blocks::of(entry, pages, self.page_size) {
+            self.offset = at.saturating_add(blocks.stored_bytes());
+            return Ok(Stored::Blocks(at, blocks));
         }
+        self.offset = u64::MAX;
+        Err("compressed pages in a layout that is not known; these and what follows are not available".to_owned())
     }
 
     fn finish(self, pages_id: u32, warnings: &Warnings, place: &Place) -> Pagemap {
@@ -217,7 +214,9 @@ mod tests {
         PagemapEntry { vaddr: Some(vaddr), compat_nr_pages: old, nr_pages: new, flags, ..Default::default() }
     }
 
-    fn build(entries: &[PagemapEntry]) -> (Vec<(u64, u64, u32, Stored)>, u64, usize) {
+    type Row = (u64, u64, u32, Stored);
+
+    fn build(entries: &[PagemapEntry]) -> (Vec<Row>, u64, usize) {
         let mut builder = Builder { page_size: 4096, entries: Vec::new(), offset: 0 };
         let errors = entries.iter().filter(|e| builder.add(e, u64::MAX).is_err()).count();
         let rows = builder.entries.iter().map(|e| (e.start, e.len, e.flags.bits(), e.stored.clone())).collect();

@@ -1,8 +1,8 @@
 //! One process's address space: its mappings, and what lies in them.
 
+use super::Memory;
 use super::arguments::{self, Text};
 use super::object::{Here, Lost, Object};
-use super::Memory;
 use crate::int::{u64_of, usize_of};
 use crate::model::file::FileTable;
 use crate::model::process::Mm;
@@ -125,7 +125,8 @@ impl<'a> AddressSpace<'a> {
                 return Read { bytes, stopped: Some(Stopped::Unmapped) };
             };
             let most = end.min(vma.end.0).saturating_sub(at);
-            let here = self.own.map_or(Here::Lost(most, Lost::Truncated), |own| self.memory.objects.read(own, at, most));
+            let here =
+                self.own.map_or(Here::Lost(most, Lost::Truncated), |own| self.memory.objects.read(own, at, most));
             let len = match here {
                 Here::Bytes(part) => {
                     bytes.extend_from_slice(&part);

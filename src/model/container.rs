@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use bstr::ByteSlice;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
@@ -109,7 +108,8 @@ pub(super) fn read(images: Images<'_>, side: &Side<'_>, processes: &[Process], f
     let root = processes.first();
     let own_network = network::of_images(images, root);
     let annotated = network::of_annotations(spec);
-    let recorded: Vec<IpAddr> = interfaces.iter().flat_map(|i| &i.addresses).filter_map(|a| network::address(a)).collect();
+    let recorded: Vec<IpAddr> =
+        interfaces.iter().flat_map(|i| &i.addresses).filter_map(|a| network::address(a)).collect();
     let ip_addresses = if recorded.is_empty() {
         annotated.or(own_network.addresses).or_else(|| network::is_own_and_empty(spec).then(Vec::new))
     } else {
@@ -180,4 +180,3 @@ fn spec_mounts(spec: &Document<'_>) -> Vec<SpecMount> {
         })
         .collect()
 }
-

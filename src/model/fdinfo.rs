@@ -38,7 +38,10 @@ impl Descriptors {
             }
             if !images.has(Kind::Fdinfo, number) {
                 images.warnings.push(Code::ImageMissing, images.place(Kind::Fdinfo, number), || {
-                    format!("process {} is alive but has no table of descriptors: its open files are not known", process.pid())
+                    format!(
+                        "process {} is alive but has no table of descriptors: its open files are not known",
+                        process.pid()
+                    )
                 });
             }
             tables.insert(number, table(images, number, files));
@@ -73,7 +76,9 @@ fn table(images: Images<'_>, number: u64, files: &FileTable) -> Vec<Descriptor> 
         }
         let descriptor = Descriptor { fd, file, fd_type, cloexec: entry.flags() & 1 != 0 };
         if by_fd.insert(fd, descriptor).is_some() {
-            images.warnings.push(Code::RecordDuplicate, place(), || format!("descriptor {fd} is recorded twice; the last counts"));
+            images
+                .warnings
+                .push(Code::RecordDuplicate, place(), || format!("descriptor {fd} is recorded twice; the last counts"));
         }
     });
     by_fd.into_values().collect()

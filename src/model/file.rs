@@ -161,7 +161,8 @@ impl FileTable {
             images.each::<FileEntry>(Kind::Files, 0, |entry, _, place| table.add_entry(entry, &place(), images));
         } else if !images.has(has_split, 0) && images.set.of_kind(images.archive, Kind::Fdinfo).next().is_some() {
             images.warnings.push(Code::ImageMissing, images.place(Kind::Files, 0), || {
-                "the table of open files is missing: what descriptors, mappings and executables are is not known".to_owned()
+                "the table of open files is missing: what descriptors, mappings and executables are is not known"
+                    .to_owned()
             });
         }
         let mut split = Vec::new();
@@ -195,9 +196,9 @@ impl FileTable {
     fn add(&mut self, id: FileId, file: File, place: &Place, images: Images<'_>) {
         // TUN descriptors have two records of one id, the path and the device; so types count, too.
         if self.files.insert((file.fd_type(), id), file).is_some() {
-            images.warnings.push(Code::RecordDuplicate, place.clone(), || {
-                format!("file {id} is recorded twice; the last counts")
-            });
+            images
+                .warnings
+                .push(Code::RecordDuplicate, place.clone(), || format!("file {id} is recorded twice; the last counts"));
         }
     }
 

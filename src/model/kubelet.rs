@@ -76,7 +76,12 @@ mod tests {
         assert_eq!(parse("checkpoint-web-0_shop-front-tick-2026-11-23T11:16:51Z.tar").unwrap(), expected);
         assert_eq!(parse("checkpoint-web-0_shop-front-tick-2026-11-23T12:16:51+01:00.tar").unwrap(), expected);
         assert_eq!(parse("checkpoint-web-0_shop-front-tick-2026-11-23T11:16:51Z.tar.gz").unwrap(), expected);
-        for name in ["checkpoint.tar", "checkpoint-web-0.tar", "checkpoint-a_b-c-yesterday.tar", "checkpoint-_-2026-11-23T11:16:51Z"] {
+        for name in [
+            "checkpoint.tar",
+            "checkpoint-web-0.tar",
+            "checkpoint-a_b-c-yesterday.tar",
+            "checkpoint-_-2026-11-23T11:16:51Z",
+        ] {
             assert_eq!(parse(name), None, "{name}");
         }
     }
@@ -89,6 +94,10 @@ mod tests {
         assert_eq!((facts.pod.as_deref(), facts.namespace.as_deref()), (Some("web-0"), Some("shop-front")));
         let mut facts = Facts::default();
         name.fill(&mut facts);
-        assert_eq!((facts.pod.as_deref(), facts.namespace, facts.name), (Some("web-0"), None, None), "it could be either");
+        assert_eq!(
+            (facts.pod.as_deref(), facts.namespace, facts.name),
+            (Some("web-0"), None, None),
+            "it could be either"
+        );
     }
 }

@@ -1,6 +1,20 @@
 //! The container as it was: records and engine documents, joined to processes, files, sockets, mounts. This layer knows
 //! nothing of rows and screens.
 
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::unreachable,
+        clippy::indexing_slicing,
+        clippy::string_slice,
+        clippy::as_conversions,
+        clippy::arithmetic_side_effects
+    )
+)]
+
 pub mod auxv;
 pub mod container;
 pub mod credentials;
@@ -9,6 +23,7 @@ pub mod engine;
 pub mod fdinfo;
 pub mod file;
 pub mod ids;
+mod ifaddr;
 pub mod ipc;
 pub mod kubelet;
 pub mod mount;
@@ -232,6 +247,7 @@ fn check_side_files(side: &Side<'_>) {
         document.unexpected("the document", "an array of paths", &document.value);
     }
     side.check_rootfs_diff();
+    side.check_documents();
 }
 
 fn inventory(images: Images<'_>) -> Option<InventoryEntry> {
@@ -239,7 +255,8 @@ fn inventory(images: Images<'_>) -> Option<InventoryEntry> {
         // Pre-dumps of CRIU before 3.15 have none.
         if images.set.has_tasks() {
             images.warnings.push(Code::ImageMissing, images.place(Kind::Inventory, 0), || {
-                "the inventory is missing, which CRIU writes last: the dump was not finished, or is not whole".to_owned()
+                "the inventory is missing, which CRIU writes last: the dump was not finished, or is not whole"
+                    .to_owned()
             });
         }
         return None;

@@ -40,7 +40,8 @@ pub struct Mount {
 /// Reads the mount tables of all namespaces, each in the order of its image.
 pub(super) fn read(images: Images<'_>, users: Option<&UsernsEntry>) -> Vec<Mount> {
     let mut mounts = Vec::new();
-    let namespaces: Vec<u64> = images.set.of_kind(images.archive, Kind::Mountpoints).map(|(number, _)| number).collect();
+    let namespaces: Vec<u64> =
+        images.set.of_kind(images.archive, Kind::Mountpoints).map(|(number, _)| number).collect();
     for number in namespaces {
         let namespace = NamespaceId(u32::try_from(number).unwrap_or(u32::MAX));
         images.each::<MntEntry>(Kind::Mountpoints, number, |entry, _, _| mounts.push(mount(namespace, &entry, users)));

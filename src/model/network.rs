@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::container::Interface;
 use super::document::Document;
+use super::ifaddr;
 use super::process::Process;
 use super::side::text_of;
 use crate::images::proto::NetDeviceEntry;
@@ -85,7 +86,9 @@ pub(super) struct OwnNetwork {
 
 /// Addresses and devices of the root task's network namespace, where CRIU dumped it.
 pub(super) fn of_images(images: Images<'_>, root: Option<&Process>) -> OwnNetwork {
-    let Some(number) = root.and_then(|p| p.ids.as_ref()?.net_ns_id).map(u64::from) else { return OwnNetwork::default() };
+    let Some(number) = root.and_then(|p| p.ids.as_ref()?.net_ns_id).map(u64::from) else {
+        return OwnNetwork::default();
+    };
     let mut macs = Vec::new();
     images.each::<NetDeviceEntry>(Kind::Netdev, number, |device, _, _| {
         let address = device.address.as_deref().filter(|a| a.iter().any(|&b| b != 0));
@@ -97,100 +100,6 @@ pub(super) fn of_images(images: Images<'_>, root: Option<&Process>) -> OwnNetwor
         ifaddr::addresses(&bytes)
     });
     OwnNetwork { addresses, macs: (!macs.is_empty() || images.has(Kind::Netdev, number)).then_some(macs) }
-}
-
-/// `ifaddr-NS.img`: what `ip addr save` wrote, a magic number and netlink messages.
-///
-/// Source: the kernel's `include/uapi/linux/netlink.h`, `rtnetlink.h` and `if_addr.h`.
-mod ifaddr {
-    use std::net::IpAddr;
-
-    const RTM_NEWADDR: u16 = 20;
-    const IFA_ADDRESS: u16 = 1;
-    const IFA_LOCAL: u16 = 2;
-    const SCOPE_UNIVERSE: u8 = 0;
-
-    /// Global addresses of all interfaces but loopback.
-    pub(super) fn addresses(bytes: &[u8]) -> Vec<IpAddr> {
-        let mut all = Vec::new();
-        let mut rest = bytes.get(4..).unwrap_or_default();
-        while let Some((kind, body, after)) = message(rest) {
-            if kind == RTM_NEWADDR {
-                all.extend(address(body));
-            }
-            rest = after;
-        }
-        all
-    }
-
-    /// A netlink message: its type, its body, and what follows. Little-endian, as every machine that runs containers
-    /// today but s390x.
-    fn message(bytes: &[u8]) -> Option<(u16, &[u8], &[u8])> {
-        let (header, _) = bytes.split_first_chunk::<16>()?;
-        let [a, b, c, d, e, f, ..] = *header;
-        let len = usize::try_from(u32::from_le_bytes([a, b, c, d])).ok().filter(|&len| len >= 16)?;
-        let body = bytes.get(16..len)?;
-        let next = len.checked_next_multiple_of(4)?;
-        Some((u16::from_le_bytes([e, f]), body, bytes.get(next..).unwrap_or_default()))
-    }
-
-    fn address(body: &[u8]) -> Option<IpAddr> {
-        let ([_, _, _, scope, ..], mut attributes) = body.split_first_chunk::<8>()?;
-        if *scope != SCOPE_UNIVERSE {
-            return None;
-        }
-        let mut found = None;
-        while let Some(([a, b, c, d], _)) = attributes.split_first_chunk::<4>() {
-            let len = usize::from(u16::from_le_bytes([*a, *b]));
-            let value = attributes.get(4..len)?;
-            match u16::from_le_bytes([*c, *d]) {
-                // Of a point-to-point link, the address is the peer's and the local one our own.
-                IFA_LOCAL => return ip(value),
-                IFA_ADDRESS => found = ip(value),
-                _ => {}
-            }
-            attributes = attributes.get(len.checked_next_multiple_of(4)?..).unwrap_or_default();
-        }
-        found
-    }
-
-    fn ip(bytes: &[u8]) -> Option<IpAddr> {
-        let address = match bytes.len() {
-            4 => IpAddr::from(<[u8; 4]>::try_from(bytes).ok()?),
-            16 => IpAddr::from(<[u8; 16]>::try_from(bytes).ok()?),
-            _ => return None,
-        };
-        (!address.is_loopback()).then_some(address)
-    }
-
-    #[cfg(test)]
-    mod tests {
-        use super::*;
-
-        fn save(messages: &[(u8, &[u8])]) -> Vec<u8> {
-            let mut bytes = 0x4736_1222_u32.to_le_bytes().to_vec();
-            for (scope, ip) in messages {
-                let attribute = 4 + u16::try_from(ip.len()).unwrap();
-                let len = 16 + 8 + u32::from(attribute);
-                bytes.extend(len.to_le_bytes());
-                bytes.extend(RTM_NEWADDR.to_le_bytes());
-                bytes.extend([0; 10]);
-                bytes.extend([2, 16, 0, *scope, 2, 0, 0, 0]);
-                bytes.extend(attribute.to_le_bytes());
-                bytes.extend(IFA_LOCAL.to_le_bytes());
-                bytes.extend(*ip);
-            }
-            bytes
-        }
-
-        #[test]
-        fn global_addresses_without_loopback() {
-            let bytes = save(&[(254, &[127, 0, 0, 1]), (0, &[10, 88, 0, 5]), (0, &[127, 0, 0, 2]), (253, &[0xfe; 16])]);
-            assert_eq!(addresses(&bytes), ["10.88.0.5".parse::<IpAddr>().unwrap()]);
-            assert!(addresses(&bytes[..40]).is_empty());
-            assert!(addresses(b"").is_empty());
-        }
-    }
 }
 
 #[cfg(test)]

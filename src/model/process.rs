@@ -100,7 +100,7 @@ impl Thread {
 
     /// Its name (comm). CRIU before 3.11 records none for threads other than the leader.
     pub fn name(&self) -> Option<&[u8]> {
-        let of_task = || Some(self.core.as_ref()?.tc.as_ref()?.comm.as_deref()?);
+        let of_task = || self.core.as_ref()?.tc.as_ref()?.comm.as_deref();
         of_task().or_else(|| self.own()?.comm.as_deref())
     }
 
@@ -185,7 +185,7 @@ impl Mm {
 /// One process.
 #[derive(Clone, Debug)]
 pub struct Process {
-    /// Its place in the tree.
+    /// Its place in the tree. The list of threads has moved to `threads`.
     pub node: Node,
     /// Its threads, the leader first.
     pub threads: Vec<Thread>,
@@ -308,16 +308,26 @@ pub(super) fn read(images: Images<'_>, inventory: Option<&InventoryEntry>) -> Ve
     pstree::read(images).into_iter().map(|node| process(images, node, versions)).collect()
 }
 
-fn process(images: Images<'_>, node: Node, versions: Versions) -> Process {
-    let threads: Vec<Thread> = node.tids.iter().map(|&tid| thread(images, node.pid, tid)).collect();
+fn process(images: Images<'_>, mut node: Node, versions: Versions) -> Process {
     let pid = u64::from(node.pid.0);
-    let mut process = Process { node, threads, ids: None, fs: None, mm: None, old_creds: None, versions };
+    let leader = thread(images, node.pid, Tid(node.pid.0));
+    let tids = std::mem::take(&mut node.tids);
+    let mut process = Process { node, threads: vec![leader], ids: None, fs: None, mm: None, old_creds: None, versions };
+    // The list of a zombie's threads says nothing: CRIU leaves in it what was there before.
+    if !process.is_zombie() {
+        let others = tids.iter().filter(|tid| u64::from(tid.0) != pid);
+        process.threads.extend(others.map(|&tid| thread(images, process.node.pid, tid)));
+    }
     if process.task().is_some() && process.state().is_none() {
         let state = process.task().map(TaskCoreEntry::task_state).unwrap_or_default();
-        images.warnings.push(Code::NumberInvalid, images.place(Kind::Core, pid), || format!("{state} is no state of a task"));
+        images
+            .warnings
+            .push(Code::NumberInvalid, images.place(Kind::Core, pid), || format!("{state} is no state of a task"));
     }
     // A zombie has nothing but its core; what else bears its number is of an earlier dump.
-    if process.is_zombie() || process.threads.first().is_none_or(|leader| leader.core.is_none()) && !images.has(Kind::Mm, pid) {
+    if process.is_zombie()
+        || process.threads.first().is_none_or(|leader| leader.core.is_none()) && !images.has(Kind::Mm, pid)
+    {
         return process;
     }
     process.ids = required(images, Kind::Ids, pid).or_else(|| process.threads.first()?.core.as_ref()?.ids);
@@ -413,7 +423,10 @@ fn check_alignment(processes: &[Process], page_size: u64, images: Images<'_>) ->
         let odd = vmas.iter().find(|vma| (vma.start.0 | vma.end.0) & page_size.wrapping_sub(1) != 0);
         if let Some(vma) = odd {
             images.warnings.push(Code::MappingInvalid, images.place(Kind::Mm, process.pid().0.into()), || {
-                format!("the mapping from {} to {} does not begin and end at pages of {page_size} bytes", vma.start, vma.end)
+                format!(
+                    "the mapping from {} to {} does not begin and end at pages of {page_size} bytes",
+                    vma.start, vma.end
+                )
             });
         }
     }
@@ -436,7 +449,9 @@ pub(super) fn note_orphans(images: Images<'_>, processes: &[Process]) {
         if orphan {
             images.warnings.push(Code::ImageOrphaned, Place::member(&member.path), || {
                 let time = member.mtime.map_or_else(String::new, |time| format!(", written {time}"));
-                format!("no process of the tree has the number {number}; left over from an earlier dump{time}, not used")
+                format!(
+                    "no process of the tree has the number {number}; left over from an earlier dump{time}, not used"
+                )
             });
         }
     }
@@ -451,9 +466,10 @@ pub(super) fn entered(processes: &[Process]) -> HashSet<Pid> {
     let mut entered = HashSet::new();
     // In tree order parents come before their children.
     for process in processes {
-        let foreign_session = process.node.sid.is_some_and(|sid| {
-            sid != 0 && Some(sid) != root.and_then(|r| r.node.sid) && !pids.contains(&sid)
-        });
+        let foreign_session = process
+            .node
+            .sid
+            .is_some_and(|sid| sid != 0 && Some(sid) != root.and_then(|r| r.node.sid) && !pids.contains(&sid));
         let by_ancestor = match process.node.parent {
             Parent::Process(parent) => entered.contains(&parent),
             Parent::Outside => root.is_some_and(|root| root.pid() != process.pid()),

@@ -44,20 +44,7 @@ pub(super) fn read(images: Images<'_>) -> Vec<Node> {
     let mut entries: Vec<(PstreeEntry, Place)> = Vec::new();
     images.each::<PstreeEntry>(Kind::Pstree, 0, |entry, _, place| entries.push((entry, place())));
     if entries.is_empty() {
-        if !images.has(Kind::Pstree, 0) && images.set.of_kind(images.archive, Kind::Core).next().is_some() {
-            images.warnings.push(Code::ImageMissing, images.place(Kind::Pstree, 0), || {
-                "the process tree is missing; processes are those with a core image, and who started whom is not known".to_owned()
-            });
-        }
-        let nodes = without_tree(images);
-        if nodes.is_empty() {
-            let is_pre_dump = !images.has(Kind::Pstree, 0);
-            images.warnings.push(Code::ProcessesMissing, Place::member(&images.set.folder), || {
-                let why = if is_pre_dump { "a pre-dump has pages only; its dump is in another archive" } else { "its tree is empty" };
-                format!("no process in it: {why}")
-            });
-        }
-        return nodes;
+        return without_tree(images);
     }
     let root = |place: Place, code, message: String| images.warnings.push(code, place, || message);
     let mut by_pid: BTreeMap<u32, (PstreeEntry, Place)> = BTreeMap::new();
@@ -77,9 +64,13 @@ pub(super) fn read(images: Images<'_>) -> Vec<Node> {
     let parents = parents(&by_pid, &order, |place, message| root(place, Code::ProcessTree, message));
     let roots = parents.values().filter(|parent| **parent == 0).count();
     if roots > 1 {
-        root(Place::member(&images.place(Kind::Pstree, 0).member), Code::ProcessRoots, format!(
-            "the tree has {roots} roots; CRIU dumps one process and its descendants, so it was put together or changed"
-        ));
+        root(
+            Place::member(&images.place(Kind::Pstree, 0).member),
+            Code::ProcessRoots,
+            format!(
+                "the tree has {roots} roots; CRIU dumps one process and its descendants, so it was put together or changed"
+            ),
+        );
     }
     in_tree_order(&by_pid, &parents)
 }
@@ -95,7 +86,10 @@ fn parents(
         let claimed = entry.ppid();
         let known = claimed == 0 || by_pid.contains_key(&claimed);
         if !known {
-            warn(place.clone(), format!("process {pid} has the parent {claimed}, which is not in the tree; shown as a root"));
+            warn(
+                place.clone(),
+                format!("process {pid} has the parent {claimed}, which is not in the tree; shown as a root"),
+            );
         }
         parents.insert(pid, if known { claimed } else { 0 });
     }
@@ -145,16 +139,31 @@ fn in_tree_order(by_pid: &BTreeMap<u32, (PstreeEntry, Place)>, parents: &HashMap
 fn node(entry: &PstreeEntry, parent: Parent, depth: usize) -> Node {
     let pid = entry.pid();
     let mut tids = vec![Tid(pid)];
-    // Of a zombie, CRIU writes the list `[0]`.
+    // Of some zombies, CRIU writes the list `[0]`.
     tids.extend(entry.threads.iter().filter(|&&tid| tid != 0 && tid != pid).map(|&tid| Tid(tid)));
     Node { pid: Pid(pid), parent, depth, pgid: entry.pgid, sid: entry.sid, tids }
 }
 
-/// Processes without a tree: every core image that has the part of a leader.
+/// Processes without a tree: every core image, of which those of threads cannot be told.
 fn without_tree(images: Images<'_>) -> Vec<Node> {
     let cores = images.set.of_kind(images.archive, Kind::Core);
-    let pids = cores.filter_map(|(number, _)| u32::try_from(number).ok());
-    pids.map(|pid| Node { pid: Pid(pid), parent: Parent::Unknown, depth: 0, pgid: None, sid: None, tids: vec![Tid(pid)] }).collect()
+    let pids: Vec<u32> = cores.filter_map(|(number, _)| u32::try_from(number).ok()).collect();
+    let place = images.place(Kind::Pstree, 0);
+    match (images.has(Kind::Pstree, 0), pids.is_empty()) {
+        (_, true) => images.warnings.push(Code::ProcessesMissing, Place::member(&images.set.folder), || {
+            "no process in it; a pre-dump has pages only, and its dump is in another archive".to_owned()
+        }),
+        (false, false) => images.warnings.push(Code::ImageMissing, place, || {
+            "the process tree is missing; shown is whatever has a core image, and who started whom is not known"
+                .to_owned()
+        }),
+        (true, false) => images.warnings.push(Code::ProcessTree, place, || {
+            "the process tree names no process; shown is whatever has a core image".to_owned()
+        }),
+    }
+    let node =
+        |pid| Node { pid: Pid(pid), parent: Parent::Unknown, depth: 0, pgid: None, sid: None, tids: vec![Tid(pid)] };
+    pids.into_iter().map(node).collect()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What lies beside the images: where an engine puts its documents, and what CRIU writes to its work directory.
 
-use bstr::{BStr, BString, ByteSlice};
+use bstr::{BStr, ByteSlice};
 use serde_json::Value;
 
 use super::document::Document;
@@ -99,9 +99,29 @@ impl<'a> Side<'a> {
         })
     }
 
+    /// Notes if an engine's archive lacks one of its two documents. `ctr` writes no configuration.
+    pub(crate) fn check_documents(&self) {
+        let (config, spec) = (self.file("config.dump"), self.file("spec.dump"));
+        let missing = match (config, spec) {
+            (None, Some(_)) if !self.has_image_annotation("io.containerd.checkpoint.") => "config.dump",
+            (Some(_), None) => "spec.dump",
+            _ => return,
+        };
+        self.warnings.push(
+            Code::DocumentMissing,
+            Place::member(join(BStr::new(self.root()), missing.as_bytes())),
+            || {
+                "every engine writes this document beside the images: what it would say of the container is not known"
+                    .to_owned()
+            },
+        );
+    }
+
     /// Notes if the root file system's changes are no tar, plain or compressed. Only its head is looked at.
     pub(crate) fn check_rootfs_diff(&self) {
-        let Some(member) = self.file("rootfs-diff.tar").filter(|m| m.kind == MemberKind::File && m.size > 0) else { return };
+        let Some(member) = self.file("rootfs-diff.tar").filter(|m| m.kind == MemberKind::File && m.size > 0) else {
+            return;
+        };
         let (head, _) = self.archive.contents(member).prefix(archive::HEAD);
         if !archive::may_be_tar(&head) {
             self.warnings.push(Code::RootfsDiffDamaged, Place::member(&member.path), || {
@@ -121,7 +141,6 @@ fn version_of_number(text: &str) -> String {
         _ => text.to_owned(),
     }
 }
-
 
 /// Text of an object's key.
 pub(crate) fn text_of<'v>(value: &'v Value, key: &str) -> Option<&'v str> {

@@ -6,10 +6,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::file::File;
 use super::ids::{FileId, NamespaceId};
-use crate::abi;
 use crate::abi::socket as sk;
 use crate::images::proto::{
-    InetSkEntry, NetlinkSkEntry, PacketSockEntry, SkOptsEntry, SkPacketEntry, SkShutdown, TcpStreamEntry, UnixSkEntry,
+    InetSkEntry, IpOptsEntry, IpOptsRawEntry, NetlinkSkEntry, PacketSockEntry, SkOptsEntry, SkPacketEntry, SkShutdown,
+    TcpOptsEntry, TcpStreamEntry, UnixSkEntry,
 };
 use crate::images::{ByteOrder, Images, Kind};
 use crate::warning::{Code, Place};
@@ -192,9 +192,8 @@ impl Queues {
                 let stream = entry.ino.and_then(|ino| self.streams.get(&ino.into()));
                 // Only connections have an image of their queues; what was never connected has nothing in them.
                 let unconnected = sk::tcp_state(state) == "CLOSE";
-                let bytes = |len: fn(&TcpStreamEntry) -> u32| {
-                    stream.map(|s| u64::from(len(s))).or(unconnected.then_some(0))
-                };
+                let bytes =
+                    |len: fn(&TcpStreamEntry) -> u32| stream.map(|s| u64::from(len(s))).or(unconnected.then_some(0));
                 socket.receive_queue = bytes(TcpStreamEntry::inq_len);
                 socket.send_queue = bytes(TcpStreamEntry::outq_len);
             }
@@ -254,9 +253,9 @@ impl Queues {
             (Family::Inet, []) => Some(Ipv4Addr::UNSPECIFIED.into()),
             (Family::Inet, &[word]) => Some(Ipv4Addr::from(bytes(word)).into()),
             (Family::Inet6, []) => Some(Ipv6Addr::UNSPECIFIED.into()),
-            (Family::Inet6, &[a, b, c, d]) => {
-                let [[a, b, c, d], [e, f, g, h], [i, j, k, l], [m, n, o, p]] = [bytes(a), bytes(b), bytes(c), bytes(d)];
-                Some(Ipv6Addr::from([a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]).into())
+            (Family::Inet6, words) => {
+                let all: Vec<u8> = words.iter().flat_map(|&word| bytes(word)).collect();
+                Some(Ipv6Addr::from(<[u8; 16]>::try_from(all).ok()?).into())
             }
             _ => None,
         }
@@ -354,12 +353,12 @@ fn inet_options(entry: &InetSkEntry) -> Vec<(&'static str, Setting)> {
     let tcp = entry.tcp_opts.as_ref();
     let switches = [
         ("ipv6_only", entry.v6only()),
-        ("freebind", ip.is_some_and(|o| o.freebind())),
-        ("pktinfo", ip.is_some_and(|o| o.pktinfo())),
-        ("hdrincl", raw.is_some_and(|o| o.hdrincl())),
-        ("nodefrag", raw.is_some_and(|o| o.nodefrag())),
-        ("tcp_cork", tcp.is_some_and(|o| o.cork())),
-        ("tcp_nodelay", tcp.is_some_and(|o| o.nodelay())),
+        ("freebind", ip.is_some_and(IpOptsEntry::freebind)),
+        ("pktinfo", ip.is_some_and(IpOptsEntry::pktinfo)),
+        ("hdrincl", raw.is_some_and(IpOptsRawEntry::hdrincl)),
+        ("nodefrag", raw.is_some_and(IpOptsRawEntry::nodefrag)),
+        ("tcp_cork", tcp.is_some_and(TcpOptsEntry::cork)),
+        ("tcp_nodelay", tcp.is_some_and(TcpOptsEntry::nodelay)),
     ];
     options.extend(switches.iter().filter(|(_, on)| *on).map(|(name, _)| (*name, Setting::On)));
     let numbers = [

@@ -15,4 +15,3 @@ pub(super) fn read(images: Images<'_>, side: &Side<'_>) -> Option<DumpStatsEntry
     let entry: StatsEntry = images.decode(record.message, || image.place_of(&record))?;
     entry.dump
 }
-

@@ -5,6 +5,7 @@ use serde_json::{Map, Value as Json};
 
 use super::table::table;
 use crate::Checkpoint;
+use crate::model::engine::Engine;
 use bstr::BString;
 
 table! {
@@ -89,7 +90,7 @@ pub(super) fn row(checkpoint: &Checkpoint) -> Container {
         image: facts.image,
         image_id: facts.image_id,
         image_digest: facts.image_digest,
-        engine: container.engine.map(|engine| engine.as_str()),
+        engine: container.engine.map(Engine::as_str),
         runtime: facts.runtime,
         runtime_version: facts.runtime_version,
         engine_version: facts.engine_version,

@@ -37,8 +37,10 @@ pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = Image> + '_ 
     checkpoint.read_all();
     let (archive, set) = (checkpoint.archive(), checkpoint.images());
     let warnings = checkpoint.warnings();
-    let known: Vec<Image> =
-        set.images(archive).map(|(kind, number, member)| of_kind(checkpoint, kind, number, member, &warnings)).collect();
+    let known: Vec<Image> = set
+        .images(archive)
+        .map(|(kind, number, member)| of_kind(checkpoint, kind, number, member, &warnings))
+        .collect();
     let others = set.others(archive).map(|member| Image {
         path: member.path.clone(),
         kind: None,
@@ -63,9 +65,9 @@ fn of_kind(checkpoint: &Checkpoint, kind: Kind, number: u64, member: &Member, wa
     Image {
         path: member.path.clone(),
         kind: Some(kind.as_str()),
-        magic: opened.as_ref().map(|(magics, _)| {
-            magics.iter().map(|magic| format!("{magic:#010x}")).collect::<Vec<_>>().join(" ")
-        }),
+        magic: opened
+            .as_ref()
+            .map(|(magics, _)| magics.iter().map(|magic| format!("{magic:#010x}")).collect::<Vec<_>>().join(" ")),
         records: opened.as_ref().map(|(_, records)| u64_of(*records)),
         bytes: member.size,
         id: has_number.then_some(number),

@@ -1,6 +1,21 @@
 //! From the model to **rows**: everything that is known of an archive is a row of one of these tables, and every output is
 //! made of rows. One table a file; the struct of its rows is its definition and its documentation.
 
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::unreachable,
+        clippy::indexing_slicing,
+        clippy::string_slice,
+        clippy::as_conversions,
+        clippy::arithmetic_side_effects
+    )
+)]
+
+mod checkpoints;
 mod container;
 mod images;
 mod members;
@@ -19,6 +34,7 @@ mod warnings;
 
 use std::ops::ControlFlow;
 
+pub use checkpoints::Summary;
 pub use container::Container;
 pub use images::Image;
 pub use members::Member;

@@ -6,6 +6,7 @@ use super::table::table;
 use super::value::Mask;
 use crate::Checkpoint;
 use crate::abi;
+use crate::memory::Text;
 use crate::model::credentials::Credentials;
 use crate::model::ids::{Address, FileId, Pid};
 use crate::model::process::{Exit, Mm, Process as Task, Seccomp, State};
@@ -82,7 +83,7 @@ table! {
         pub oom_score_adj: Option<i32>,
         /// Live threads; 1 for a zombie.
         pub threads: u64,
-        /// Bytes of all mappings, without `[vsyscall]`, as the kernel counts VmSize.
+        /// Bytes of all mappings, without `[vsyscall]`, as the kernel counts `VmSize`.
         pub total_size: Option<u64>,
         /// Bytes of memory that are in this archive, shared memory counted for each process.
         pub recorded_size: Option<u64>,
@@ -122,9 +123,7 @@ fn row(checkpoint: &Checkpoint, task: &Task) -> Process {
     let address = |field: fn(&crate::images::proto::MmEntry) -> Option<u64>| mm.and_then(|mm: &Mm| mm.address(field));
     let space = memory.space(task, model);
     let text = space.as_ref().map(|space| space.cmdline(checkpoint.limits().argument_bytes));
-    let argv = text.filter(|text| text.is_whole()).map(|text| {
-        text.pieces().into_iter().map(BString::from).collect::<Vec<_>>()
-    });
+    let argv = text.filter(Text::is_whole).map(|text| text.pieces().into_iter().map(BString::from).collect::<Vec<_>>());
     let exit = task.exit();
     Process {
         pid: task.pid(),

@@ -28,7 +28,9 @@ pub(super) fn facts(documents: &Documents<'_>, side: &Side<'_>) -> Facts {
             .and_then(|c| c.text(&["rootfsImageName"]))
             .map(str::to_owned)
             .or_else(|| annotation("image-name"))
-            .or_else(|| side.image_annotation("org.opencontainers.image.ref.name").filter(|_| is_ctr).map(str::to_owned)),
+            .or_else(|| {
+                side.image_annotation("org.opencontainers.image.ref.name").filter(|_| is_ctr).map(str::to_owned)
+            }),
         image_id: cri
             .and_then(|cri| cri.text(&["image_id"]))
             .or(reference.filter(|reference| !reference.contains('@')))

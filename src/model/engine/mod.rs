@@ -143,15 +143,16 @@ pub(super) fn detect(documents: &Documents<'_>, side: &Side<'_>) -> Option<Engin
         _ => {}
     }
     let config_has = |key| documents.config.as_ref().is_some_and(|c| c.value.get(key).is_some());
-    let status_is_containerds =
-        documents.cri_status.is_some() || documents.status.as_ref().is_some_and(|s| s.value["CreatedAt"].is_number());
+    let status_is_containerds = documents.cri_status.is_some()
+        || documents.status.as_ref().is_some_and(|s| s.value.get("CreatedAt").is_some_and(Value::is_number));
     if has_prefix("io.kubernetes.cri-o.") || side.has_image_annotation("io.kubernetes.cri-o.annotations.checkpoint.") {
         Some(Engine::CriO)
     } else if has_prefix("io.kubernetes.cri.") || status_is_containerds {
         Some(Engine::Containerd)
-    } else if config_has("spec") || config_has("staticDir") {
-        Some(Engine::Podman)
-    } else if side.has_image_annotation("io.podman.annotations.checkpoint.") {
+    } else if config_has("spec")
+        || config_has("staticDir")
+        || side.has_image_annotation("io.podman.annotations.checkpoint.")
+    {
         Some(Engine::Podman)
     } else if side.has_image_annotation("io.containerd.checkpoint.") {
         Some(Engine::Containerd)
@@ -215,11 +216,8 @@ fn common(documents: &Documents<'_>) -> Facts {
 
 /// What the OCI image that held the archive is annotated with.
 fn of_image(side: &Side<'_>) -> Facts {
-    const PREFIXES: [&str; 3] = [
-        "io.podman.annotations.checkpoint.",
-        "io.kubernetes.cri-o.annotations.checkpoint.",
-        "org.criu.checkpoint.",
-    ];
+    const PREFIXES: [&str; 3] =
+        ["io.podman.annotations.checkpoint.", "io.kubernetes.cri-o.annotations.checkpoint.", "org.criu.checkpoint."];
     let get = |names: &[&str]| {
         let keys = PREFIXES.iter().flat_map(|prefix| names.iter().map(move |name| format!("{prefix}{name}")));
         keys.into_iter().find_map(|key| side.image_annotation(&key)).map(str::to_owned)

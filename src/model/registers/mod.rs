@@ -38,7 +38,14 @@ impl Registers {
         let mips = || core.ti_mips.as_ref().and_then(mips::read);
         let loongarch64 = || core.ti_loongarch64.as_ref().and_then(loongarch64::read);
         let riscv64 = || core.ti_riscv64.as_ref().and_then(riscv64::read);
-        x86().or_else(aarch64).or_else(arm).or_else(ppc64).or_else(s390).or_else(mips).or_else(loongarch64).or_else(riscv64)
+        x86()
+            .or_else(aarch64)
+            .or_else(arm)
+            .or_else(ppc64)
+            .or_else(s390)
+            .or_else(mips)
+            .or_else(loongarch64)
+            .or_else(riscv64)
     }
 
     /// The value of a register by its name.

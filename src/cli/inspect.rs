@@ -1,0 +1,235 @@
+//! `cryoscope inspect`: what was running.
+
+use std::collections::HashSet;
+use std::io::{self, Write};
+
+use cryoscope::Checkpoint;
+use cryoscope::formats::checkpointctl::Report;
+use cryoscope::formats::tree::{Look, Overview, Sections};
+use cryoscope::formats::{Columns, Format, Style};
+use cryoscope::model::ids::Pid;
+use cryoscope::tables::{Process, Row, Source};
+
+use super::args::{Global, Inspect, InspectFormat};
+use super::exit::Exit;
+use super::open::Opener;
+use super::rows::{self, Filter, Named, pid_of};
+use super::screen::{Screen, complain, report};
+use super::sizes::sizes;
+use super::{Failure, Outcome};
+
+/// What is asked for, beside the container and its processes.
+#[derive(Clone, Copy, Debug)]
+struct Wanted {
+    files: bool,
+    sockets: bool,
+    mounts: bool,
+    variables: bool,
+    maps: bool,
+    threads: bool,
+    statistics: bool,
+    metadata: bool,
+    tree: bool,
+    command_lines: bool,
+    pid: Option<Pid>,
+}
+
+impl Wanted {
+    fn of(args: &Inspect) -> Self {
+        Wanted {
+            files: args.files || args.all,
+            sockets: args.sockets || args.all,
+            mounts: args.mounts || args.all,
+            variables: args.env || args.all,
+            maps: args.maps || args.all,
+            threads: args.threads || args.all,
+            statistics: args.stats || args.all,
+            metadata: args.metadata || args.all,
+            tree: args.ps_tree || args.ps_tree_cmd || args.env || args.all || args.pid.is_some(),
+            command_lines: args.ps_tree_cmd || args.env || args.all,
+            pid: args.pid.map(Pid),
+        }
+    }
+
+    /// The tables that hold what is asked for.
+    fn tables(&self) -> Vec<&'static Source> {
+        let sections = [
+            ("container", true),
+            ("processes", true),
+            ("threads", self.threads),
+            ("process_envs", self.variables),
+            ("process_memory_map", self.maps),
+            ("process_open_files", self.files),
+            ("process_open_sockets", self.sockets),
+            ("mounts", self.mounts),
+            ("statistics", self.statistics),
+            ("warnings", true),
+        ];
+        sections.iter().filter(|(_, wanted)| *wanted).filter_map(|(name, _)| Source::find(name)).collect()
+    }
+}
+
+/// A checkpoint, the archive that it is from, and the processes that are shown.
+struct Subject {
+    archive: String,
+    checkpoint: Checkpoint,
+    shown: Option<HashSet<Pid>>,
+}
+
+pub(crate) fn run(args: &Inspect, global: &Global) -> Outcome {
+    let wanted = Wanted::of(args);
+    let mut screen = Screen::open(global)?;
+    let opener = Opener::new(global, true);
+    let mut parts = Vec::new();
+    let mut subjects = Vec::new();
+    for path in &args.archives {
+        let archive = path.display().to_string();
+        match opener.open(path).map_err(Failure::Archive).and_then(|found| choose(found, &archive, wanted.pid)) {
+            Ok(chosen) => subjects.extend(chosen),
+            Err(failure) if args.archives.len() == 1 => return Err(failure),
+            Err(failure) => {
+                complain(&failure.to_string());
+                parts.push(Exit::Failed);
+            }
+        }
+    }
+    let several = subjects.len() > 1;
+    match args.format {
+        InspectFormat::Tree => {
+            for (i, subject) in subjects.iter().enumerate() {
+                let gap = if i > 0 { "\n" } else { "" };
+                let look = Look { width: screen.width, color: screen.color };
+                write!(screen.out, "{gap}{}", overview(subject, wanted, several).render(look))?;
+            }
+        }
+        InspectFormat::CheckpointctlJson => {
+            let list: Vec<_> = subjects.iter().map(|subject| checkpointctl(subject, wanted).to_json()).collect();
+            serde_json::to_writer_pretty(&mut screen.out, &list).map_err(io::Error::from)?;
+            writeln!(screen.out)?;
+        }
+        InspectFormat::Table | InspectFormat::Json | InspectFormat::Ndjson | InspectFormat::Csv => {
+            let (format, columns) = match args.format {
+                InspectFormat::Json => (Format::Json, Columns::All),
+                InspectFormat::Ndjson => (Format::Ndjson, Columns::All),
+                InspectFormat::Csv => (Format::Csv, Columns::All),
+                _ => (Format::Table, Columns::Brief),
+            };
+            let style = Style { format, columns, name_tables: true, width: screen.width };
+            let named: Vec<(Named<'_>, Box<dyn Filter>)> = subjects
+                .iter()
+                .map(|subject| {
+                    let set = subject.checkpoint.set_name().to_string();
+                    let archive = several.then_some(subject.archive.as_str());
+                    let named = Named { checkpoint: &subject.checkpoint, archive, set: several.then_some(set) };
+                    (named, Box::new(Shown(subject.shown.clone())) as Box<dyn Filter>)
+                })
+                .collect();
+            rows::write(&mut screen.out, style, &wanted.tables(), &named)?;
+        }
+    }
+    screen.out.flush()?;
+    for subject in &subjects {
+        subject.checkpoint.read_all();
+        parts.push(report(&subject.checkpoint, &subject.archive, global));
+    }
+    Ok(Exit::of_all(parts))
+}
+
+/// The checkpoints of an archive, with the processes that are shown: all, or one and its descendants.
+fn choose(found: Vec<Checkpoint>, archive: &str, pid: Option<Pid>) -> Result<Vec<Subject>, Failure> {
+    let mut subjects = Vec::new();
+    let mut known = Vec::new();
+    for checkpoint in found {
+        let shown = match pid {
+            None => None,
+            Some(pid) => {
+                let processes: Vec<Process> = checkpoint.processes().collect();
+                known.extend(processes.iter().map(|process| process.pid.to_string()));
+                match descendants(&processes, pid) {
+                    Some(shown) => Some(shown),
+                    None => continue,
+                }
+            }
+        };
+        subjects.push(Subject { archive: archive.to_owned(), checkpoint, shown });
+    }
+    match pid {
+        Some(pid) if subjects.is_empty() => {
+            Err(Failure::Usage(format!("{archive}: there is no process {pid}; there are: {}", known.join(" "))))
+        }
+        _ => Ok(subjects),
+    }
+}
+
+/// A process and its descendants; `None` if there is no such process. Parents come before their children.
+fn descendants(processes: &[Process], pid: Pid) -> Option<HashSet<Pid>> {
+    let mut shown = HashSet::new();
+    for process in processes {
+        if process.pid == pid || process.parent.is_some_and(|parent| shown.contains(&Pid(parent))) {
+            shown.insert(process.pid);
+        }
+    }
+    shown.contains(&pid).then_some(shown)
+}
+
+/// Rows of the processes that are shown, and those that are about no process.
+struct Shown(Option<HashSet<Pid>>);
+
+impl Filter for Shown {
+    fn wants(&self, row: &dyn Row) -> bool {
+        let Some(shown) = &self.0 else { return true };
+        pid_of(row).is_none_or(|pid| shown.contains(&Pid(pid)))
+    }
+}
+
+fn overview(subject: &Subject, wanted: Wanted, several: bool) -> Overview {
+    let checkpoint = &subject.checkpoint;
+    let filter = Shown(subject.shown.clone());
+    let processes: Vec<Process> = checkpoint.processes().filter(|row| filter.wants(row)).collect();
+    let title = several.then(|| match checkpoint.set_name() {
+        set if set.is_empty() => subject.archive.clone(),
+        set => format!("{}: {set}", subject.archive),
+    });
+    Overview {
+        title,
+        container: Some(checkpoint.container()),
+        statistics: Some(checkpoint.statistics()),
+        processes,
+        sockets: checkpoint.process_open_sockets().filter(|row| filter.wants(row)).collect(),
+        files: wanted.files.then(|| checkpoint.process_open_files().filter(|row| filter.wants(row)).collect()),
+        variables: wanted.variables.then(|| checkpoint.process_envs().filter(|row| filter.wants(row)).collect()),
+        maps: wanted.maps.then(|| checkpoint.process_memory_map().filter(|row| filter.wants(row)).collect()),
+        threads: wanted.threads.then(|| checkpoint.threads().filter(|row| filter.wants(row)).collect()),
+        mounts: wanted.mounts.then(|| checkpoint.mounts().collect()),
+        warnings: checkpoint.warning_rows().collect(),
+        sections: Sections {
+            sockets: wanted.sockets,
+            statistics: wanted.statistics,
+            metadata: wanted.metadata,
+            whole_tree: wanted.tree,
+            whole_commands: wanted.command_lines,
+        },
+    }
+}
+
+/// The report that checkpointctl would give. As there, a pid restricts the tree only.
+fn checkpointctl(subject: &Subject, wanted: Wanted) -> Report {
+    let checkpoint = &subject.checkpoint;
+    let filter = Shown(subject.shown.clone());
+    let with_tree = wanted.tree || wanted.files || wanted.sockets;
+    let needs_sockets = wanted.files || wanted.sockets;
+    Report {
+        container: Some(checkpoint.container()),
+        interfaces: checkpoint.model().container().interfaces.clone(),
+        sizes: sizes(checkpoint),
+        statistics: wanted.statistics.then(|| checkpoint.statistics()),
+        metadata: wanted.metadata,
+        processes: with_tree.then(|| checkpoint.processes().filter(|row| filter.wants(row)).collect()),
+        command_lines: wanted.command_lines,
+        variables: wanted.variables.then(|| checkpoint.process_envs().collect()),
+        files: wanted.files.then(|| (checkpoint.process_open_files().collect(), checkpoint.processes().collect())),
+        sockets: if needs_sockets { checkpoint.process_open_sockets().collect() } else { Vec::new() },
+        show_sockets: wanted.sockets,
+        mounts: wanted.mounts.then(|| checkpoint.mounts().collect()),
+    }
+}

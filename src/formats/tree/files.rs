@@ -1,0 +1,48 @@
+//! Section: open files of each process, with current and root directory.
+
+use super::{Overview, Page, heading, number, text};
+use crate::formats::Grid;
+use crate::tables::OpenFile;
+
+pub(super) fn write(overview: &Overview, files: &[OpenFile], page: &mut Page) {
+    page.section("Open files");
+    for (process, rows) in overview.by_process(files, |file| file.pid) {
+        // A process without descriptors still has directories.
+        if rows.is_empty() && process.cwd.is_none() && process.root.is_none() {
+            continue;
+        }
+        page.line(&heading(process));
+        let mut grid = Grid::with_titles(&[">FD", "TYPE", "MODE", ">POS", "PATH"]);
+        for row in rows {
+            grid.push(vec![
+                row.fd.to_string(),
+                row.r#type.unwrap_or("-").to_owned(),
+                mode(row),
+                number(row.pos.filter(|&pos| pos != 0)),
+                text(row.path.as_ref().map(|path| path.as_slice())),
+            ]);
+        }
+        for (what, path) in [("cwd", &process.cwd), ("root", &process.root)] {
+            if let Some(path) = path {
+                let cells = [what, "directory", "", "-"].map(str::to_owned).to_vec();
+                grid.push([cells, vec![text(Some(path))]].concat());
+            }
+        }
+        page.grid(&grid, 2);
+    }
+}
+
+/// Reading, writing, appending, and whether it stays open on exec.
+fn mode(row: &OpenFile) -> String {
+    let names = row.flag_names.as_deref().unwrap_or_default();
+    let has = |name: &str| names.iter().any(|n| n == name);
+    let access = match names.first().map(AsRef::as_ref) {
+        Some("O_RDONLY") => "r",
+        Some("O_WRONLY") => "w",
+        Some("O_RDWR") => "rw",
+        _ => "-",
+    };
+    let append = if has("O_APPEND") { "a" } else { "" };
+    let cloexec = if row.cloexec { " cloexec" } else { "" };
+    format!("{access}{append}{cloexec}")
+}

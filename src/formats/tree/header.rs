@@ -1,0 +1,87 @@
+//! The first lines: what it is, where it is from, when it was, how big.
+
+use super::line::{Line, Role};
+use super::{Overview, Page};
+use crate::formats::{escape, units};
+use crate::tables::{Container, Statistics};
+
+/// Columns of the names before the facts.
+const NAMES: usize = 14;
+
+pub(super) fn write(overview: &Overview, page: &mut Page) {
+    let Some(container) = &overview.container else { return };
+    let mut title = Line::of(Role::Title, name(container));
+    let pod: Vec<String> = [("pod", &container.pod), ("namespace", &container.namespace)]
+        .iter()
+        .filter_map(|(what, name)| Some(format!("{what} {}", escape(name.as_ref()?.as_bytes()))))
+        .collect();
+    if !pod.is_empty() {
+        title.push(Role::Plain, format!("  {}", pod.join(", ")));
+    }
+    page.line(&title);
+    for (name, facts) in facts(container, overview.statistics.as_ref()) {
+        if !facts.is_empty() {
+            let mut line = Line::of(Role::Faint, format!("  {name:<NAMES$}"));
+            line.push(Role::Plain, facts.join(" · "));
+            page.line(&line);
+        }
+    }
+    if !overview.warnings.is_empty() {
+        let missing = overview.warnings.iter().filter(|w| w.severity == "warning").count();
+        if missing > 0 {
+            let mut line = Line::of(Role::Faint, format!("  {:<NAMES$}", "incomplete"));
+            line.push(Role::Alarm, units::count(missing, "warning"));
+            line.push(Role::Plain, ": something is missing or contradicts itself");
+            page.line(&line);
+        }
+    }
+}
+
+fn name(container: &Container) -> String {
+    let id = container.id.as_deref().map(|id| escape(id.as_bytes()).chars().take(12).collect());
+    let name = container.name.as_deref().map(|name| escape(name.as_bytes()).into_owned());
+    name.or(id).unwrap_or_else(|| "a container without a name".to_owned())
+}
+
+fn facts(container: &Container, statistics: Option<&Statistics>) -> Vec<(&'static str, Vec<String>)> {
+    let shown = |text: &Option<String>| text.as_deref().map(|text| escape(text.as_bytes()).into_owned());
+    let with = |what: &str, text: &Option<String>| shown(text).map(|text| format!("{what} {text}"));
+    let engine = container.engine.map(|engine| match shown(&container.engine_version) {
+        Some(version) => format!("{engine} {version}"),
+        None => engine.to_owned(),
+    });
+    let frozen = statistics.and_then(|s| s.frozen_us).map(|us| format!("frozen for {}", units::duration(us)));
+    let checkpointed = container.checkpointed.map(|time| {
+        let from = container.checkpointed_from.unwrap_or("unknown");
+        format!("{} (by {from})", units::moment(time))
+    });
+    let sizes = |s: &Statistics| {
+        let archive = s.archive_size.map(|bytes| format!("archive {}", units::size(bytes)));
+        let inflated = s.unpacked_size.filter(|_| s.unpacked_size != s.archive_size);
+        let changes = s.rootfs_diff_size.map(|bytes| format!("changed files {}", units::size(bytes)));
+        [
+            archive,
+            inflated.map(|bytes| format!("inflated {}", units::size(bytes))),
+            Some(format!("memory {}", units::size(s.pages_size))),
+            changes,
+        ]
+    };
+    let addresses = container.ip_addresses.as_ref().filter(|list| !list.is_empty()).map(|list| list.join(" "));
+    let list = |facts: Vec<Option<String>>| facts.into_iter().flatten().collect();
+    vec![
+        ("image", list(vec![shown(&container.image)])),
+        (
+            "engine",
+            list(vec![
+                engine.or_else(|| Some("unknown: a bare set of images".to_owned())),
+                shown(&container.runtime),
+                with("CRIU", &container.criu_version),
+                container.architecture.map(str::to_owned),
+            ]),
+        ),
+        ("host", list(vec![container.hostname.as_ref().map(|name| escape(name).into_owned()), addresses])),
+        ("created", list(vec![container.created.map(units::moment)])),
+        ("checkpointed", list(vec![checkpointed, frozen])),
+        ("size", statistics.map_or_else(Vec::new, |s| sizes(s).into_iter().flatten().collect())),
+    ]
+}

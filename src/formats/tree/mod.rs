@@ -1,0 +1,174 @@
+//! What was running, for people: a header, the process tree with what matters about each process, and sections for the
+//! rest. Made of rows and nothing else.
+
+mod files;
+mod header;
+mod line;
+mod maps;
+mod metadata;
+mod mounts;
+mod processes;
+mod sockets;
+mod statistics;
+mod threads;
+mod variables;
+
+use std::collections::HashMap;
+
+use self::line::{Line, Role};
+use super::escape;
+use crate::model::ids::Pid;
+use crate::tables::{
+    Container, Mapping, Mount, OpenFile, OpenSocket, Process, ProcessEnv, Statistics, Thread, Warning,
+};
+
+/// The rows of one checkpoint. Sections that were not asked for are `None`.
+#[derive(Debug, Default)]
+pub struct Overview {
+    /// Where it came from, if there are several.
+    pub title: Option<String>,
+    /// Row of `container`.
+    pub container: Option<Container>,
+    /// Row of `statistics`.
+    pub statistics: Option<Statistics>,
+    /// Rows of `processes`, as far as they are shown.
+    pub processes: Vec<Process>,
+    /// Rows of `process_open_sockets`, for what is said of each process.
+    pub sockets: Vec<OpenSocket>,
+    /// Rows of `process_open_files`.
+    pub files: Option<Vec<OpenFile>>,
+    /// Rows of `process_envs`.
+    pub variables: Option<Vec<ProcessEnv>>,
+    /// Rows of `process_memory_map`.
+    pub maps: Option<Vec<Mapping>>,
+    /// Rows of `threads`.
+    pub threads: Option<Vec<Thread>>,
+    /// Rows of `mounts`.
+    pub mounts: Option<Vec<Mount>>,
+    /// Rows of `warnings`.
+    pub warnings: Vec<Warning>,
+    /// What is shown.
+    pub sections: Sections,
+}
+
+/// What is shown beside the header and the tree.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sections {
+    /// Sockets, each with its options and queues.
+    pub sockets: bool,
+    /// Statistics of the dump.
+    pub statistics: bool,
+    /// Ids, labels, annotations.
+    pub metadata: bool,
+    /// The whole tree, however long.
+    pub whole_tree: bool,
+    /// Whole command lines.
+    pub whole_commands: bool,
+}
+
+/// How it is shown.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Look {
+    /// Columns of the screen; `None` if there is none.
+    pub width: Option<usize>,
+    /// Whether colours are used.
+    pub color: bool,
+}
+
+impl Overview {
+    /// The text, each line ended.
+    pub fn render(&self, look: Look) -> String {
+        let mut page = Page { look, text: String::new() };
+        if let Some(title) = &self.title {
+            page.line(&Line::of(Role::Title, escape(title.as_bytes())));
+        }
+        header::write(self, &mut page);
+        processes::write(self, &mut page);
+        if let Some(files) = &self.files {
+            files::write(self, files, &mut page);
+        }
+        if self.sections.sockets {
+            sockets::write(self, &mut page);
+        }
+        if let Some(variables) = &self.variables {
+            variables::write(self, variables, &mut page);
+        }
+        if let Some(threads) = &self.threads {
+            threads::write(self, threads, &mut page);
+        }
+        if let Some(maps) = &self.maps {
+            maps::write(self, maps, &mut page);
+        }
+        if let Some(mounts) = &self.mounts {
+            mounts::write(mounts, &mut page);
+        }
+        if self.sections.statistics {
+            statistics::write(self, &mut page);
+        }
+        if self.sections.metadata {
+            metadata::write(self, &mut page);
+        }
+        page.text
+    }
+
+    /// Rows grouped by process, in the order of the processes shown; processes without rows have empty groups.
+    fn by_process<'r, R>(&'r self, rows: &'r [R], pid: impl Fn(&R) -> Pid) -> Vec<(&'r Process, Vec<&'r R>)> {
+        let mut groups: HashMap<Pid, Vec<&R>> = HashMap::new();
+        for row in rows {
+            groups.entry(pid(row)).or_default().push(row);
+        }
+        self.processes.iter().map(|process| (process, groups.remove(&process.pid).unwrap_or_default())).collect()
+    }
+}
+
+/// The heading of a process's part of a section: pid and command.
+fn heading(process: &Process) -> Line {
+    let mut line = Line::of(Role::Title, format!("{} ", process.pid));
+    line.push(Role::Plain, processes::command(process));
+    line
+}
+
+/// Text that is being put together.
+struct Page {
+    look: Look,
+    text: String,
+}
+
+impl Page {
+    fn line(&mut self, line: &Line) {
+        self.text.push_str(&line.render(self.look.width, self.look.color));
+        self.text.push('\n');
+    }
+
+    /// A line that may be longer than the screen is wide.
+    fn long_line(&mut self, line: &Line) {
+        self.text.push_str(&line.render(None, self.look.color));
+        self.text.push('\n');
+    }
+
+    /// The title of a section.
+    fn section(&mut self, title: &str) {
+        self.text.push('\n');
+        self.line(&Line::of(Role::Title, title));
+    }
+
+    /// A grid, indented.
+    fn grid(&mut self, grid: &super::Grid, indent: usize) {
+        let width = self.look.width.map(|width| width.saturating_sub(indent));
+        for line in grid.render(width).lines() {
+            self.text.push_str(&" ".repeat(if line.is_empty() { 0 } else { indent }));
+            self.text.push_str(line);
+            self.text.push('\n');
+        }
+    }
+}
+
+/// Text of a column, `-` where the archive does not say.
+fn text(value: Option<&[u8]>) -> String {
+    value.map_or_else(|| "-".to_owned(), |bytes| escape(bytes).into_owned())
+}
+
+/// A number, `-` where the archive does not say.
+fn number(value: Option<impl ToString>) -> String {
+    value.map_or_else(|| "-".to_owned(), |number| number.to_string())
+}

@@ -1,0 +1,257 @@
+//! The process tree, as `ps f` draws it, with what matters about each process behind its command.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+
+use bstr::ByteSlice;
+
+use super::line::{Line, Role};
+use super::{Overview, Page};
+use crate::formats::{cut, escape, units};
+use crate::model::ids::Pid;
+use crate::tables::{OpenSocket, Process};
+
+/// Lines of the tree that are shown unless the whole tree is asked for.
+const LINES: usize = 24;
+/// Columns of a command where there is no screen to fit.
+const COMMAND: usize = 120;
+/// Columns that a command gets on a narrow screen, whatever is to be said behind it.
+const COMMAND_LEAST: usize = 24;
+/// Sockets that are named behind a process; the others are counted.
+const NAMED: usize = 3;
+/// Children that do the same are shown as one from this number on.
+const ALIKE: usize = 4;
+
+pub(super) fn write(overview: &Overview, page: &mut Page) {
+    let processes = &overview.processes;
+    let threads: u64 = processes.iter().map(|process| process.threads).fold(0, u64::saturating_add);
+    let threads = units::count(usize::try_from(threads).unwrap_or(usize::MAX), "thread");
+    page.section(&format!("{}, {threads}", units::count(processes.len(), "process")));
+    let sockets = Sockets::of(&overview.sockets);
+    let rows = rows(processes, overview.sections.whole_tree);
+    let digits = |numbers: &mut dyn Iterator<Item = String>| numbers.map(|n| n.len()).max().unwrap_or(1);
+    let pids = digits(&mut rows.iter().map(|row| row.process.pid.to_string())).max("PID".len());
+    let uids = digits(&mut rows.iter().map(|row| uid(row.process))).max("UID".len());
+    page.line(&Line::of(Role::Faint, format!("{:>pids$} {:>uids$} COMMAND", "PID", "UID")));
+    let shown = if overview.sections.whole_tree { rows.len() } else { LINES };
+    for row in rows.iter().take(shown) {
+        let mut line = Line::of(Role::Plain, format!("{:>pids$} ", row.process.pid));
+        let role = if row.process.uid == Some(0) { Role::Notable } else { Role::Plain };
+        line.push(role, format!("{:>uids$} ", uid(row.process)));
+        line.push(Role::Faint, row.branches.clone());
+        let badges = badges(row, &sockets);
+        let room = page.look.width.map_or(COMMAND, |width| {
+            width.saturating_sub(line.width()).saturating_sub(badges.width()).max(COMMAND_LEAST)
+        });
+        let whole = overview.sections.whole_commands;
+        let command = command(row.process);
+        line.push(Role::Plain, if whole { command } else { cut(&command, room).into_owned() });
+        line.append(badges);
+        if whole { page.long_line(&line) } else { page.line(&line) }
+    }
+    if rows.len() > shown {
+        let left = rows.iter().skip(shown).map(|row| row.alike.saturating_add(1)).fold(0, usize::saturating_add);
+        let text = format!("… and {} more; --ps-tree shows all", units::count(left, "process"));
+        page.line(&Line::of(Role::Faint, format!("{:>pids$} {:>uids$} {text}", "", "")));
+    }
+}
+
+fn uid(process: &Process) -> String {
+    process.uid.map_or_else(|| "-".to_owned(), |uid| uid.to_string())
+}
+
+/// The command line of a process, or its name in brackets where there is none.
+pub(super) fn command(process: &Process) -> String {
+    let name = || process.name.as_ref().map_or_else(|| "?".to_owned(), |name| escape(name).into_owned());
+    match &process.argv {
+        Some(argv) if argv.iter().any(|argument| !argument.is_empty()) => {
+            // Titles are padded with NULs, which read as empty arguments.
+            let last = argv.iter().rposition(|argument| !argument.is_empty()).unwrap_or(0);
+            argv.iter().take(last.saturating_add(1)).map(|argument| quoted(argument)).collect::<Vec<_>>().join(" ")
+        }
+        _ => format!("[{}]", name()),
+    }
+}
+
+/// An argument, in quotes if one could not tell where it ends.
+fn quoted(argument: &[u8]) -> String {
+    let text = escape(argument);
+    let is_title = argument.contains(&b':') && !argument.starts_with(b"-");
+    if argument.is_empty() || argument.find_byteset(b" '\"\\").is_some() && !is_title {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    } else {
+        text.into_owned()
+    }
+}
+
+/// A line of the tree.
+struct Row<'p> {
+    process: &'p Process,
+    /// The lines that lead to it.
+    branches: String,
+    /// How many brothers behind it do the same.
+    alike: usize,
+}
+
+/// Lines of the tree in order; children that do the same are one line, unless all are asked for.
+fn rows<'p>(processes: &'p [Process], whole: bool) -> Vec<Row<'p>> {
+    let shown: HashMap<Pid, &Process> = processes.iter().map(|process| (process.pid, process)).collect();
+    let mut children: HashMap<Option<Pid>, Vec<&'p Process>> = HashMap::new();
+    for process in processes {
+        let parent = process.parent.map(Pid).filter(|parent| shown.contains_key(parent));
+        children.entry(parent).or_default().push(process);
+    }
+    let mut rows = Vec::new();
+    // What is still to be drawn, the next on top. Not a recursion: trees may be as deep as they have processes.
+    let mut stack: Vec<(Row<'p>, String)> = Vec::new();
+    let push = |stack: &mut Vec<(Row<'p>, String)>, of: Option<Pid>, lead: &str| {
+        let list = children.get(&of).map_or(&[][..], Vec::as_slice);
+        let is_leaf = |process: &Process| !children.contains_key(&Some(process.pid));
+        let groups = grouped(list, if whole { usize::MAX } else { ALIKE }, is_leaf);
+        let final_one = groups.len().saturating_sub(1);
+        for (i, &(process, alike)) in groups.iter().enumerate().rev() {
+            let (branch, below) = match (of, i == final_one) {
+                (None, _) => ("", ""),
+                (_, true) => ("└─ ", "   "),
+                (_, false) => ("├─ ", "│  "),
+            };
+            // Deep trees would only show their branches.
+            let lead = if lead.chars().count() > 60 { "…  " } else { lead };
+            stack.push((Row { process, branches: format!("{lead}{branch}"), alike }, format!("{lead}{below}")));
+        }
+    };
+    push(&mut stack, None, "");
+    while let Some((row, lead)) = stack.pop() {
+        push(&mut stack, Some(row.process.pid), &lead);
+        rows.push(row);
+    }
+    rows
+}
+
+/// Brothers in order, each with how many of those behind it do the same: leaves with the same command, user and state.
+fn grouped<'p>(list: &[&'p Process], alike: usize, is_leaf: impl Fn(&Process) -> bool) -> Vec<(&'p Process, usize)> {
+    let same = |a: &Process, b: &Process| {
+        is_leaf(a)
+            && is_leaf(b)
+            && (&a.argv, &a.name, a.uid, a.state, &a.path) == (&b.argv, &b.name, b.uid, b.state, &b.path)
+    };
+    list.chunk_by(|a, b| same(a, b))
+        .flat_map(|run| {
+            let others = run.len().saturating_sub(1);
+            let folded = run.len() >= alike;
+            let shown = if folded { run.get(..1) } else { Some(run) };
+            shown.unwrap_or_default().iter().map(move |&process| (process, if folded { others } else { 0 }))
+        })
+        .collect()
+}
+
+/// What matters about a process.
+fn badges(row: &Row<'_>, sockets: &Sockets) -> Line {
+    let process = row.process;
+    let mut line = Line::default();
+    let mut badge = |role, text: String| line.push(role, format!("  {text}"));
+    if row.alike > 0 {
+        badge(Role::Faint, format!("and {} alike", row.alike));
+    }
+    match (process.state, process.exit_status, &process.exit_signal) {
+        (Some("zombie"), Some(status), _) => badge(Role::Alarm, format!("zombie (exit {status})")),
+        (Some("zombie"), _, Some(signal)) => badge(Role::Alarm, format!("zombie ({signal})")),
+        (Some("alive"), ..) => {}
+        (Some(state), ..) => badge(Role::Notable, state.to_owned()),
+        (None, ..) => badge(Role::Alarm, "state not known".to_owned()),
+    }
+    let path = process.path.as_ref().map(|path| path.as_bytes());
+    match path {
+        Some(path) if path.starts_with(b"/memfd:") => badge(Role::Alarm, "runs from a memfd".to_owned()),
+        Some(path) if path.ends_with(b" (deleted)") => badge(Role::Alarm, "executable deleted".to_owned()),
+        _ => {}
+    }
+    if process.argv.is_none() && process.path.is_some() {
+        badge(Role::Notable, "arguments not in the archive".to_owned());
+    }
+    if process.entered {
+        badge(Role::Notable, "session began outside".to_owned());
+    }
+    if process.threads > 1 {
+        badge(Role::Faint, format!("{} threads", process.threads));
+    }
+    let empty = Vec::new();
+    let named = |list: Option<&Vec<String>>| {
+        let list = list.unwrap_or(&empty);
+        let more = list.len().saturating_sub(NAMED);
+        let mut text = list.iter().take(NAMED).cloned().collect::<Vec<_>>().join(" ");
+        if more > 0 {
+            let _ = write!(text, " +{more}");
+        }
+        (!list.is_empty()).then_some(text)
+    };
+    if let Some(text) = named(sockets.listening.get(&process.pid)) {
+        badge(Role::Listens, format!("listens {text}"));
+    }
+    if let Some(text) = named(sockets.peers.get(&process.pid)) {
+        badge(Role::Peer, format!("peers {text}"));
+    }
+    line
+}
+
+/// Who listens where, and who talks to whom.
+#[derive(Default)]
+struct Sockets {
+    listening: HashMap<Pid, Vec<String>>,
+    peers: HashMap<Pid, Vec<String>>,
+}
+
+impl Sockets {
+    fn of(rows: &[OpenSocket]) -> Self {
+        let mut sockets = Sockets::default();
+        let mut add = |row: &OpenSocket| {
+            let (list, text) = match place(row) {
+                Some((true, text)) => (&mut sockets.listening, text),
+                Some((false, text)) => (&mut sockets.peers, text),
+                None => return,
+            };
+            let texts = list.entry(row.pid).or_default();
+            if !texts.contains(&text) {
+                texts.push(text);
+            }
+        };
+        // Peers elsewhere come before those in the container itself.
+        let (inside, outside): (Vec<&OpenSocket>, Vec<&OpenSocket>) = rows.iter().partition(|row| is_loopback(row));
+        outside.into_iter().for_each(&mut add);
+        inside.into_iter().for_each(&mut add);
+        sockets
+    }
+}
+
+fn is_loopback(row: &OpenSocket) -> bool {
+    row.remote_address.as_ref().is_some_and(|address| address.starts_with("127.") || address == "::1")
+}
+
+/// Whether a socket listens, and where; or who its peer is on the network.
+fn place(row: &OpenSocket) -> Option<(bool, String)> {
+    let protocol = row.protocol.as_deref().unwrap_or_default();
+    let is_inet = matches!(row.family, "inet" | "inet6");
+    match row.state.as_deref() {
+        Some("LISTEN") if is_inet => {
+            let address = row.local_address.as_deref().unwrap_or_default();
+            let any = matches!(address, "0.0.0.0" | "::");
+            let port = row.local_port.unwrap_or_default();
+            Some((true, if any { format!("{protocol}:{port}") } else { endpoint(address, port) }))
+        }
+        Some("LISTEN") => Some((true, row.path.as_ref().map_or_else(|| "unix".to_owned(), |p| escape(p).into_owned()))),
+        _ if row.family == "packet" => Some((true, "to packets".to_owned())),
+        _ if protocol == "udp" && row.remote_port.is_none() && row.local_port.unwrap_or(0) != 0 => {
+            Some((true, format!("udp:{}", row.local_port.unwrap_or_default())))
+        }
+        _ if is_inet => {
+            let port = row.remote_port.filter(|&port| port != 0)?;
+            Some((false, endpoint(row.remote_address.as_deref()?, port)))
+        }
+        _ => None,
+    }
+}
+
+/// Address and port, with brackets around IPv6 addresses.
+pub(super) fn endpoint(address: &str, port: u32) -> String {
+    if address.contains(':') { format!("[{address}]:{port}") } else { format!("{address}:{port}") }
+}

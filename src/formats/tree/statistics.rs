@@ -1,0 +1,38 @@
+//! Section: what the dump cost.
+
+use super::{Overview, Page};
+use crate::formats::{Grid, units};
+
+pub(super) fn write(overview: &Overview, page: &mut Page) {
+    let Some(row) = &overview.statistics else { return };
+    page.section("Statistics of the dump");
+    let mut grid = Grid::with_titles(&["WHAT", ">HOW MUCH"]);
+    let times = [
+        ("freezing time", row.freezing_us),
+        ("frozen time", row.frozen_us),
+        ("reading memory", row.memdump_us),
+        ("writing memory", row.memwrite_us),
+    ];
+    let counts = [
+        ("pages scanned", row.pages_scanned),
+        ("pages written", row.pages_written),
+        ("pages in the parent", row.pages_skipped_parent),
+        ("pages that may be lazy", row.pages_lazy),
+        ("shared pages scanned", row.shpages_scanned),
+        ("shared pages written", row.shpages_written),
+        ("shared pages in the parent", row.shpages_skipped_parent),
+        ("pipes for pages", row.page_pipes),
+        ("buffers of those pipes", row.page_pipe_bufs),
+    ];
+    for (what, time) in times.into_iter().filter_map(|(what, time)| Some((what, time?))) {
+        grid.push(vec![what.to_owned(), units::duration(time)]);
+    }
+    for (what, count) in counts.into_iter().filter_map(|(what, count)| Some((what, count?))) {
+        grid.push(vec![what.to_owned(), count.to_string()]);
+    }
+    if grid.is_empty() {
+        page.text.push_str("  not recorded: there is no stats-dump\n");
+    } else {
+        page.grid(&grid, 2);
+    }
+}

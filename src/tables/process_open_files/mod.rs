@@ -1,0 +1,97 @@
+//! Table `process_open_files`.
+
+mod opened;
+
+use std::borrow::Cow;
+
+use bstr::BString;
+
+use self::opened::opened;
+use super::table::table;
+use super::value::Object;
+use crate::Checkpoint;
+use crate::abi;
+use crate::images::proto::{FdTypes, FownEntry};
+use crate::model::Model;
+use crate::model::fdinfo::Descriptor;
+use crate::model::file::File;
+use crate::model::ids::{Fd, FileId, Pid};
+use crate::model::process::Process;
+
+table! {
+    "process_open_files", key(pid, fd), brief(pid, fd, type, flags, cloexec, pos, path);
+    /// Descriptors of the living processes, by pid and number.
+    pub struct OpenFile {
+        /// Process id.
+        pub pid: Pid,
+        /// Number of the descriptor.
+        pub fd: Fd,
+        /// What `readlink /proc/PID/fd/N` prints; null where the kernel's inode in it is not recorded (namespaces, packet
+        /// sockets) or the file is not in the archive's table.
+        pub path: Option<BString>,
+        /// `regular`, `directory`, `character`, `block`, `pipe`, `fifo`, `socket`, `eventfd`, `eventpoll`, `signalfd`,
+        /// `timerfd`, `inotify`, `fanotify`, `memfd`, `tty`, `pidfd`, `namespace`, `tun`, `bpf_map`, `path` or `other`; null
+        /// where CRIU before 2.4 did not record what a path leads to.
+        pub r#type: Option<&'static str>,
+        /// Open flags in octal, as `/proc/PID/fdinfo` prints them, without `O_CLOEXEC`.
+        pub flags: Option<String>,
+        /// Names of the open flags.
+        pub flag_names: Option<Vec<Cow<'static, str>>>,
+        /// Closed on exec.
+        pub cloexec: bool,
+        /// Position in the file, in bytes, where there is one.
+        pub pos: Option<u64>,
+        /// Bytes of the file, where recorded.
+        pub size: Option<u64>,
+        /// The file had no name any more.
+        pub deleted: Option<bool>,
+        /// The mount that its path is on; joins `mounts`.
+        pub mount_id: Option<u32>,
+        /// Process that gets its signals.
+        pub owner_pid: Option<u32>,
+        /// Signal that it gets, where it is not `SIGIO`.
+        pub owner_signal: Option<Cow<'static, str>>,
+        /// CRIU's id of the open file: descriptors with one id share position and flags.
+        pub file_id: FileId,
+        /// What is particular to the type: an eventfd's counter, a timerfd's settings, an epoll's targets.
+        pub detail: Option<Object>,
+    }
+}
+
+/// The rows of a checkpoint.
+pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = OpenFile> + '_ {
+    let model = checkpoint.model();
+    let mut processes: Vec<&Process> = model.processes().iter().collect();
+    processes.sort_by_key(|process| process.pid());
+    processes.into_iter().flat_map(move |process| {
+        model.descriptors().of(process).iter().map(move |descriptor| row(model, process, descriptor))
+    })
+}
+
+fn row(model: &Model, process: &Process, descriptor: &Descriptor) -> OpenFile {
+    let files = model.files();
+    let arch = process.arch();
+    let file = descriptor.fd_type.and_then(|fd_type| files.get(fd_type, descriptor.file));
+    let opened = file.map(|file| opened(model, descriptor.file, file)).unwrap_or_default();
+    let owner = file.and_then(File::owner).filter(|owner| owner.pid() != 0);
+    OpenFile {
+        pid: process.pid(),
+        fd: descriptor.fd,
+        deleted: opened.path.as_ref().map(|path| path.deleted),
+        path: opened.path.map(|path| BString::from(path.text)),
+        r#type: opened.kind,
+        flags: opened.flags.map(|flags| format!("0{:o}", flags & !abi::open::CLOEXEC)),
+        flag_names: opened.flags.map(|flags| abi::open::names(flags & !abi::open::CLOEXEC, arch)),
+        cloexec: descriptor.cloexec,
+        pos: opened.pos,
+        size: opened.size,
+        mount_id: opened.mount_id.and_then(|id| u32::try_from(id).ok()),
+        owner_pid: owner.map(FownEntry::pid),
+        owner_signal: owner.filter(|o| o.signum() != 0).map(|o| abi::signal::name(o.signum(), arch)),
+        file_id: descriptor.file,
+        detail: (!opened.detail.is_empty()).then_some(Object(opened.detail)),
+    }
+}
+
+/// The types of sockets, whose rows are in a table of their own.
+pub(super) const SOCKETS: [FdTypes; 4] = [FdTypes::Inetsk, FdTypes::Unixsk, FdTypes::Netlinksk, FdTypes::Packetsk];
