@@ -25,7 +25,7 @@ use crate::warning::{Warning, Warnings};
 ///
 /// let mut limits = Limits::default();
 /// limits.members = 10_000;
-/// for checkpoint in Options::new().limits(limits).open("fixtures/podman.tar")? {
+/// for checkpoint in Options::new().limits(limits).open("fixtures/forms-reference/podman-runc.tar")? {
 ///     println!("{}", checkpoint.processes().count());
 /// }
 /// # Ok(())
@@ -172,7 +172,7 @@ struct Shared {
 /// # fn main() -> Result<(), cryoscope::Error> {
 /// use cryoscope::Checkpoint;
 ///
-/// let checkpoint = Checkpoint::open("fixtures/podman.tar")?;
+/// let checkpoint = Checkpoint::open("fixtures/forms-reference/podman-runc.tar")?;
 /// let container = checkpoint.container();
 /// assert_eq!(container.name.as_deref(), Some("tick"));
 /// for process in checkpoint.processes() {

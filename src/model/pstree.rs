@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::ids::{Pid, Tid};
-use crate::images::proto::PstreeEntry;
+use crate::images::proto::{CoreEntry, PstreeEntry};
 use crate::images::{Images, Kind};
-use crate::warning::{Code, Place};
+use crate::warning::{Code, Place, Warnings};
 
 /// The highest pid that a kernel can give (`PID_MAX_LIMIT` on 64-bit machines).
 const PID_MAX: u32 = 1 << 22;
@@ -144,22 +144,35 @@ fn node(entry: &PstreeEntry, parent: Parent, depth: usize) -> Node {
     Node { pid: Pid(pid), parent, depth, pgid: entry.pgid, sid: entry.sid, tids }
 }
 
-/// Processes without a tree: every core image, of which those of threads cannot be told.
+/// Processes without a tree: every core image that has the part which is the process's own; those of mere threads have
+/// not, and whose threads they are only the tree would say.
 fn without_tree(images: Images<'_>) -> Vec<Node> {
-    let cores = images.set.of_kind(images.archive, Kind::Core);
-    let pids: Vec<u32> = cores.filter_map(|(number, _)| u32::try_from(number).ok()).collect();
+    // Whoever reads the images for good reports what is wrong with them.
+    let unheard = Warnings::new(images.limits);
+    let quiet = Images { warnings: &unheard, ..images };
+    let cores: Vec<u64> = images.set.of_kind(images.archive, Kind::Core).map(|(number, _)| number).collect();
+    let is_leader = |&number: &u64| quiet.one::<CoreEntry>(Kind::Core, number).is_none_or(|core| core.tc.is_some());
+    let pids: Vec<u32> =
+        cores.iter().copied().filter(is_leader).filter_map(|number| u32::try_from(number).ok()).collect();
+    let threads = cores.len().saturating_sub(pids.len());
+    let shown = || match threads {
+        0 => "shown is whatever has a core image, and who started whom is not known".to_owned(),
+        _ => format!(
+            "shown is whatever has a core image; who started whom is not known, nor whose {threads} further threads are"
+        ),
+    };
     let place = images.place(Kind::Pstree, 0);
     match (images.has(Kind::Pstree, 0), pids.is_empty()) {
         (_, true) => images.warnings.push(Code::ProcessesMissing, Place::member(&images.set.folder), || {
             "no process in it; a pre-dump has pages only, and its dump is in another archive".to_owned()
         }),
-        (false, false) => images.warnings.push(Code::ImageMissing, place, || {
-            "the process tree is missing; shown is whatever has a core image, and who started whom is not known"
-                .to_owned()
-        }),
-        (true, false) => images.warnings.push(Code::ProcessTree, place, || {
-            "the process tree names no process; shown is whatever has a core image".to_owned()
-        }),
+        (false, false) => {
+            images.warnings.push(Code::ImageMissing, place, || format!("the process tree is missing; {}", shown()));
+        }
+        (true, false) => {
+            let message = || format!("the process tree names no process; {}", shown());
+            images.warnings.push(Code::ProcessTree, place, message);
+        }
     }
     let node =
         |pid| Node { pid: Pid(pid), parent: Parent::Unknown, depth: 0, pgid: None, sid: None, tids: vec![Tid(pid)] };

@@ -1,0 +1,134 @@
+//! Odd forms of one checkpoint read like their reference; damaged and hostile ones end as they should.
+
+use std::path::Path;
+use std::process::Command;
+use std::{fs, thread};
+
+use serde_json::Value;
+
+use crate::fixtures::{self, Rows};
+
+const TABLES: [&str; 8] = [
+    "container",
+    "processes",
+    "threads",
+    "process_envs",
+    "process_memory_map",
+    "process_open_files",
+    "process_open_sockets",
+    "mounts",
+];
+
+/// What differs between two archives of one container, whatever their form.
+const NOT_COMPARED: [&str; 4] = ["annotations", "labels", "checkpointed", "checkpointed_from"];
+
+fn exit_code(expected: &Value) -> Option<i32> {
+    Some(match expected.as_str()? {
+        "ok" => 0,
+        "partial" => 3,
+        "error" => 2,
+        other => panic!("a manifest expects {other}"),
+    })
+}
+
+/// The command, at home in a folder of its own.
+fn cryoscope(home: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cryoscope"));
+    command.current_dir(home).env("TMPDIR", home);
+    command
+}
+
+/// Does the same with every item, on as many threads as there are processors; what comes back is what went wrong.
+fn each<T: Sync>(items: &[T], check: impl Fn(&T) -> Vec<String> + Sync) -> Vec<String> {
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| {
+        let check = &check;
+        let workers: Vec<_> = (0..threads)
+            .map(|first| {
+                scope.spawn(move || items.iter().skip(first).step_by(threads).flat_map(check).collect::<Vec<_>>())
+            })
+            .collect();
+        workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
+    })
+}
+
+#[test]
+fn odd_forms_read_like_their_reference() {
+    let home = tempfile::tempdir().unwrap();
+    let read = |name: &str| -> (Option<i32>, Rows) {
+        let output = cryoscope(home.path())
+            .arg("table")
+            .arg(fixtures::path(name))
+            .args(TABLES)
+            .args(["--format", "ndjson"])
+            .output()
+            .unwrap();
+        let mut rows = fixtures::parse(&output.stdout, &TABLES);
+        for row in rows.get_mut("container").unwrap() {
+            row.as_object_mut().unwrap().retain(|column, _| !NOT_COMPARED.contains(&column.as_str()));
+        }
+        (output.status.code(), rows)
+    };
+    let entries = fixtures::manifest("MANIFEST.forms.jsonl");
+    let wrong = each(&entries, |entry| {
+        let name = entry["archive"].as_str().unwrap();
+        let (code, mut rows) = read(name);
+        let mut wrong = Vec::new();
+        if code != exit_code(&entry["expect"]) {
+            wrong.push(format!("{name}: exit {code:?}, expected {}", entry["expect"]));
+        }
+        for column in ["engine", "pod", "namespace"] {
+            let of_container = rows["container"].first().map_or(&Value::Null, |row| &row[column]);
+            if let Some(expected) = entry.get(column).filter(|expected| *expected != of_container) {
+                wrong.push(format!("{name}: {column} is {of_container}, expected {expected}"));
+            }
+        }
+        if let Some(reference) = entry["same_as"].as_str() {
+            let mut expected = read(reference).1;
+            if matches!(entry["form"].as_str(), Some("bare" | "docker-archive" | "oci-layout")) {
+                // What the engine knew is not in these forms.
+                for table in ["container", "mounts"] {
+                    rows.remove(table);
+                    expected.remove(table);
+                }
+            }
+            assert!(expected.values().any(|rows| !rows.is_empty()));
+            if rows != expected {
+                wrong.push(format!("{name}: rows differ from those of {reference}"));
+            }
+        }
+        wrong
+    });
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(entries.len() > 45, "have fixtures been lost?");
+}
+
+#[test]
+fn damage_ends_in_an_answer_or_a_message() {
+    let entries = fixtures::manifest("malformed/MANIFEST.jsonl");
+    let wrong = each(&entries, |entry| {
+        let name = entry["file"].as_str().unwrap();
+        let home = tempfile::tempdir().unwrap();
+        let archive = fixtures::path("malformed").join(name);
+        let output = cryoscope(home.path()).args(["inspect", "--all"]).arg(archive).output().unwrap();
+        let code = output.status.code();
+        let mut wrong = Vec::new();
+        if code.is_none() || code != exit_code(&entry["expect"]) && code != exit_code(&entry["also"]) {
+            let message = String::from_utf8_lossy(&output.stderr).into_owned();
+            wrong.push(format!("{name} ({}): exit {code:?}: {message}", entry["wrong"]));
+        }
+        if code != Some(0) && output.stderr.is_empty() {
+            wrong.push(format!("{name}: exit {code:?} without a message"));
+        }
+        let is_raw = |b: &u8| matches!(b, 0..=8 | 11..=31 | 127);
+        if output.stdout.iter().chain(&output.stderr).any(is_raw) {
+            wrong.push(format!("{name}: control bytes reach the terminal"));
+        }
+        if fs::read_dir(&home).unwrap().next().is_some() {
+            wrong.push(format!("{name}: files are left behind"));
+        }
+        wrong
+    });
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(entries.len() > 165, "have fixtures been lost?");
+}

@@ -1,0 +1,7 @@
+//! Integration tests: the library and the command on real archives, on archives made here, and on damage.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod fixtures;
+mod forms;
+mod truth;
