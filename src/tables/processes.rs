@@ -100,7 +100,7 @@ table! {
         /// Where the environment ends.
         pub env_end: Option<Address>,
         /// Where the heap begins.
-        pub start_brk: Option<Address>,
+        pub brk_start: Option<Address>,
         /// Where the heap ends.
         pub brk: Option<Address>,
     }
@@ -180,7 +180,7 @@ fn row(checkpoint: &Checkpoint, task: &Task) -> Process {
         argv_end: address(|mm| mm.mm_arg_end),
         env_start: address(|mm| mm.mm_env_start),
         env_end: address(|mm| mm.mm_env_end),
-        start_brk: address(|mm| mm.mm_start_brk),
+        brk_start: address(|mm| mm.mm_start_brk),
         brk: address(|mm| mm.mm_brk),
     }
 }
