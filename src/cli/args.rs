@@ -111,9 +111,6 @@ pub(crate) struct Inspect {
     /// How to print it
     #[arg(long, value_enum, default_value_t = InspectFormat::Tree)]
     pub(crate) format: InspectFormat,
-    /// How many archives are read at once (default: one per processor)
-    #[arg(long, value_name = "N")]
-    pub(crate) jobs: Option<usize>,
 }
 
 /// Raw rows of any table
@@ -169,7 +166,7 @@ pub(crate) enum InspectFormat {
     Tree,
     /// Tables, one below the other
     Table,
-    /// One object an archive, with an array a table
+    /// An object of tables, each an array of rows
     Json,
     /// An object a line, each naming its table
     Ndjson,
@@ -185,6 +182,12 @@ pub(crate) struct Global {
     /// Write to this file, not to standard output
     #[arg(short, long, global = true, value_name = "FILE", help_heading = "Output")]
     pub(crate) output: Option<PathBuf>,
+    /// Replace the file if it exists
+    #[arg(long, global = true, help_heading = "Output")]
+    pub(crate) force: bool,
+    /// Cut lines to so many columns (default: those of the terminal; into pipes and files, lines are not cut)
+    #[arg(long, global = true, value_name = "COLUMNS", help_heading = "Output")]
+    pub(crate) width: Option<usize>,
     /// When to use colours
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto, help_heading = "Output")]
     pub(crate) color: Color,

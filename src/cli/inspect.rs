@@ -4,17 +4,18 @@ use std::collections::HashSet;
 use std::io::{self, Write};
 
 use cryoscope::Checkpoint;
-use cryoscope::formats::checkpointctl::Report;
+use cryoscope::formats::checkpointctl::Report as Document;
 use cryoscope::formats::tree::{Look, Overview, Sections};
 use cryoscope::formats::{Columns, Format, Style};
 use cryoscope::model::ids::Pid;
 use cryoscope::tables::{Process, Row, Source};
+use serde_json::Value;
 
 use super::args::{Global, Inspect, InspectFormat};
 use super::exit::Exit;
 use super::open::Opener;
 use super::rows::{self, Filter, Named, pid_of};
-use super::screen::{Screen, complain, report};
+use super::screen::{Report, Screen, complain};
 use super::sizes::sizes;
 use super::{Failure, Outcome};
 
@@ -74,18 +75,24 @@ struct Subject {
     archive: String,
     checkpoint: Checkpoint,
     shown: Option<HashSet<Pid>>,
+    /// It is not the only one, so its rows say which archive they are from.
+    several: bool,
 }
 
 pub(crate) fn run(args: &Inspect, global: &Global) -> Outcome {
     let wanted = Wanted::of(args);
-    let mut screen = Screen::open(global)?;
     let opener = Opener::new(global, true);
     let mut parts = Vec::new();
-    let mut subjects = Vec::new();
+    let mut output = Output::open(args, wanted, global)?;
     for path in &args.archives {
         let archive = path.display().to_string();
         match opener.open(path).map_err(Failure::Archive).and_then(|found| choose(found, &archive, wanted.pid)) {
-            Ok(chosen) => subjects.extend(chosen),
+            Ok(chosen) => {
+                let several = args.archives.len() > 1 || chosen.len() > 1;
+                for subject in chosen {
+                    output.take(Subject { several, ..subject }, &mut parts)?;
+                }
+            }
             Err(failure) if args.archives.len() == 1 => return Err(failure),
             Err(failure) => {
                 complain(&failure.to_string());
@@ -93,46 +100,85 @@ pub(crate) fn run(args: &Inspect, global: &Global) -> Outcome {
             }
         }
     }
-    let several = subjects.len() > 1;
-    match args.format {
-        InspectFormat::Tree => {
-            for (i, subject) in subjects.iter().enumerate() {
-                let gap = if i > 0 { "\n" } else { "" };
-                let look = Look { width: screen.width, color: screen.color };
-                write!(screen.out, "{gap}{}", overview(subject, wanted, several).render(look))?;
+    output.finish(parts)
+}
+
+/// Takes checkpoints one by one. Most formats write each at once, so that only one has to be open.
+struct Output<'g> {
+    global: &'g Global,
+    wanted: Wanted,
+    format: InspectFormat,
+    screen: Screen,
+    /// Whether something has been written.
+    begun: bool,
+    /// What checkpointctl would say of each.
+    documents: Vec<Value>,
+    /// Checkpoints that wait for the others, because all rows of a table stand together.
+    waiting: Vec<Subject>,
+}
+
+impl<'g> Output<'g> {
+    fn open(args: &Inspect, wanted: Wanted, global: &'g Global) -> Result<Self, Failure> {
+        let (screen, documents, waiting) = (Screen::open(global)?, Vec::new(), Vec::new());
+        Ok(Output { global, wanted, format: args.format, screen, begun: false, documents, waiting })
+    }
+
+    fn take(&mut self, subject: Subject, parts: &mut Vec<Exit>) -> Result<(), Failure> {
+        match self.format {
+            InspectFormat::Tree => {
+                let gap = if self.begun { "\n" } else { "" };
+                let look = Look { width: self.screen.width, color: self.screen.color };
+                write!(self.screen.out, "{gap}{}", overview(&subject, self.wanted).render(look))?;
+            }
+            InspectFormat::Ndjson => self.rows(Format::Ndjson, Columns::All, std::slice::from_ref(&subject))?,
+            InspectFormat::CheckpointctlJson => self.documents.push(checkpointctl(&subject, self.wanted).to_json()),
+            InspectFormat::Table | InspectFormat::Json | InspectFormat::Csv => {
+                self.waiting.push(subject);
+                return Ok(());
             }
         }
-        InspectFormat::CheckpointctlJson => {
-            let list: Vec<_> = subjects.iter().map(|subject| checkpointctl(subject, wanted).to_json()).collect();
-            serde_json::to_writer_pretty(&mut screen.out, &list).map_err(io::Error::from)?;
-            writeln!(screen.out)?;
-        }
-        InspectFormat::Table | InspectFormat::Json | InspectFormat::Ndjson | InspectFormat::Csv => {
-            let (format, columns) = match args.format {
-                InspectFormat::Json => (Format::Json, Columns::All),
-                InspectFormat::Ndjson => (Format::Ndjson, Columns::All),
-                InspectFormat::Csv => (Format::Csv, Columns::All),
-                _ => (Format::Table, Columns::Brief),
-            };
-            let style = Style { format, columns, name_tables: true, width: screen.width };
-            let named: Vec<(Named<'_>, Box<dyn Filter>)> = subjects
-                .iter()
-                .map(|subject| {
-                    let set = subject.checkpoint.set_name().to_string();
-                    let archive = several.then_some(subject.archive.as_str());
-                    let named = Named { checkpoint: &subject.checkpoint, archive, set: several.then_some(set) };
-                    (named, Box::new(Shown(subject.shown.clone())) as Box<dyn Filter>)
-                })
-                .collect();
-            rows::write(&mut screen.out, style, &wanted.tables(), &named)?;
-        }
+        self.begun = true;
+        self.screen.out.flush()?;
+        parts.push(report(&subject, self.global));
+        Ok(())
     }
-    screen.out.flush()?;
-    for subject in &subjects {
-        subject.checkpoint.read_all();
-        parts.push(report(&subject.checkpoint, &subject.archive, global));
+
+    fn rows(&mut self, format: Format, columns: Columns, subjects: &[Subject]) -> io::Result<()> {
+        let style = Style { format, columns, name_tables: true, width: self.screen.width };
+        let named: Vec<(Named<'_>, Box<dyn Filter>)> = subjects
+            .iter()
+            .map(|subject| {
+                let set = subject.several.then(|| subject.checkpoint.set_name().to_string());
+                let archive = subject.several.then_some(subject.archive.as_str());
+                let named = Named { checkpoint: &subject.checkpoint, archive, set };
+                (named, Box::new(Shown(subject.shown.clone())) as Box<dyn Filter>)
+            })
+            .collect();
+        rows::write(&mut self.screen.out, style, &self.wanted.tables(), &named)
     }
-    Ok(Exit::of_all(parts))
+
+    fn finish(mut self, mut parts: Vec<Exit>) -> Outcome {
+        let waiting = std::mem::take(&mut self.waiting);
+        match self.format {
+            InspectFormat::CheckpointctlJson => {
+                serde_json::to_writer_pretty(&mut self.screen.out, &self.documents).map_err(io::Error::from)?;
+                writeln!(self.screen.out)?;
+            }
+            InspectFormat::Json => self.rows(Format::Json, Columns::All, &waiting)?,
+            InspectFormat::Csv => self.rows(Format::Csv, Columns::All, &waiting)?,
+            InspectFormat::Table => self.rows(Format::Table, Columns::Brief, &waiting)?,
+            InspectFormat::Tree | InspectFormat::Ndjson => {}
+        }
+        self.screen.out.flush()?;
+        parts.extend(waiting.iter().map(|subject| report(subject, self.global)));
+        self.screen.finish(Exit::of_all(parts))
+    }
+}
+
+/// Prints what was odd about a checkpoint, and tells the exit code that it comes to.
+fn report(subject: &Subject, global: &Global) -> Exit {
+    subject.checkpoint.read_all();
+    Report::of(&subject.checkpoint).print(&subject.archive, global)
 }
 
 /// The checkpoints of an archive, with the processes that are shown: all, or one and its descendants.
@@ -151,7 +197,7 @@ fn choose(found: Vec<Checkpoint>, archive: &str, pid: Option<Pid>) -> Result<Vec
                 }
             }
         };
-        subjects.push(Subject { archive: archive.to_owned(), checkpoint, shown });
+        subjects.push(Subject { archive: archive.to_owned(), checkpoint, shown, several: false });
     }
     match pid {
         Some(pid) if subjects.is_empty() => {
@@ -182,11 +228,11 @@ impl Filter for Shown {
     }
 }
 
-fn overview(subject: &Subject, wanted: Wanted, several: bool) -> Overview {
+fn overview(subject: &Subject, wanted: Wanted) -> Overview {
     let checkpoint = &subject.checkpoint;
     let filter = Shown(subject.shown.clone());
     let processes: Vec<Process> = checkpoint.processes().filter(|row| filter.wants(row)).collect();
-    let title = several.then(|| match checkpoint.set_name() {
+    let title = subject.several.then(|| match checkpoint.set_name() {
         set if set.is_empty() => subject.archive.clone(),
         set => format!("{}: {set}", subject.archive),
     });
@@ -213,12 +259,12 @@ fn overview(subject: &Subject, wanted: Wanted, several: bool) -> Overview {
 }
 
 /// The report that checkpointctl would give. As there, a pid restricts the tree only.
-fn checkpointctl(subject: &Subject, wanted: Wanted) -> Report {
+fn checkpointctl(subject: &Subject, wanted: Wanted) -> Document {
     let checkpoint = &subject.checkpoint;
     let filter = Shown(subject.shown.clone());
     let with_tree = wanted.tree || wanted.files || wanted.sockets;
     let needs_sockets = wanted.files || wanted.sockets;
-    Report {
+    Document {
         container: Some(checkpoint.container()),
         interfaces: checkpoint.model().container().interfaces.clone(),
         sizes: sizes(checkpoint),

@@ -24,7 +24,7 @@ pub(crate) fn run(args: &List, global: &Global) -> Outcome {
             }
         }
     }
-    let mut archives = show::read(&paths, args.threads, global)?;
+    let mut archives = show::read(&paths, args.threads, args.format, global)?;
     // A directory may hold other things; only what is damaged is worth a word.
     archives.retain(|archive| !is_something_else(archive));
     if archives.is_empty() && parts.is_empty() && !global.quiet {
@@ -55,7 +55,7 @@ fn entries(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
 
 /// Whether it is no checkpoint and does not look as if it were meant for one.
 fn is_something_else(archive: &Archive) -> bool {
-    let Err(error) = &archive.checkpoints else { return false };
+    let Err(error) = &archive.lines else { return false };
     let is_named_so = archive.path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("checkpoint-"));
     !is_named_so && matches!(error.kind(), ErrorKind::NotAnArchive(_) | ErrorKind::NoImages(_) | ErrorKind::Empty)
 }

@@ -39,8 +39,7 @@ pub(crate) fn pid_of(row: &dyn Row) -> Option<u32> {
     }
 }
 
-/// Writes tables of checkpoints: one table after the other, but as NDJSON one checkpoint after the other, so that no more
-/// than one has to be open.
+/// Writes tables of checkpoints: one table after the other, but as NDJSON one checkpoint after the other.
 pub(crate) fn write(
     out: &mut dyn Write,
     style: Style,

@@ -1,45 +1,122 @@
-//! Where output goes: standard output or a file, with colours and a width if it is a terminal; and messages, which go to
+//! Where output goes: standard output, with colours and a width if it is a terminal, or a file; and messages, which go to
 //! standard error.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufWriter, IsTerminal, Write, stderr, stdout};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use cryoscope::formats::escape;
-use cryoscope::{Checkpoint, Severity};
+use cryoscope::{Checkpoint, Severity, Warning};
+use tempfile::NamedTempFile;
 
 use super::args::{Color, Global};
 use super::exit::Exit;
+use super::{Failure, Outcome};
 
 /// Warnings that are printed for one archive; all are in the table `warnings`.
 const PRINTED: usize = 12;
+/// Bytes that are written at once.
+const BUFFER: usize = 64 << 10;
 
 /// Output of a command.
 pub(crate) struct Screen {
     /// Where text goes.
-    pub(crate) out: BufWriter<Box<dyn Write>>,
+    pub(crate) out: BufWriter<Target>,
     /// Columns of the terminal; `None` if there is none.
     pub(crate) width: Option<usize>,
     /// Whether colours are used.
     pub(crate) color: bool,
 }
 
+/// Where text goes.
+pub(crate) enum Target {
+    /// To standard output, or into a device or pipe that was named.
+    Stream(Box<dyn Write>),
+    /// Into a file, which bears its name only when it is whole.
+    File { file: NamedTempFile, path: PathBuf, replace: bool },
+}
+
+impl Write for Target {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Target::Stream(stream) => stream.write(bytes),
+            Target::File { file, .. } => file.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Target::Stream(stream) => stream.flush(),
+            Target::File { file, .. } => file.flush(),
+        }
+    }
+}
+
+impl Target {
+    /// What the flags name.
+    fn of(global: &Global) -> Result<Self, Failure> {
+        let Some(path) = global.output.as_deref().filter(|path| *path != Path::new("-")) else {
+            return Ok(Target::Stream(Box::new(stdout().lock())));
+        };
+        let replace = global.force;
+        match fs::metadata(path) {
+            Ok(metadata) if metadata.is_file() && !replace => {
+                let path = path.display();
+                return Err(Failure::Usage(format!("{path} exists; --force replaces it, or name another file")));
+            }
+            Ok(metadata) if !metadata.is_file() => {
+                let file = File::options().write(true).open(path).map_err(|error| not_written(path, &error))?;
+                return Ok(Target::Stream(Box::new(file)));
+            }
+            _ => {}
+        }
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        if !folder.is_dir() {
+            let folder = folder.display();
+            return Err(Failure::Usage(format!("cannot write {}: there is no folder {folder}", path.display())));
+        }
+        let file = new_file(folder).map_err(|error| not_written(path, &error))?;
+        Ok(Target::File { file, path: path.to_owned(), replace })
+    }
+}
+
+/// A file without its name yet, which others may read as far as the user's mask lets them.
+fn new_file(folder: &Path) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(folder)
+}
+
+fn not_written(path: &Path, error: &io::Error) -> Failure {
+    Failure::Usage(format!("cannot write {}: {error}", path.display()))
+}
+
 impl Screen {
     /// Opens the output that the flags ask for.
-    pub(crate) fn open(global: &Global) -> io::Result<Self> {
-        let to_file = global.output.as_deref().filter(|path| *path != Path::new("-"));
-        let out: Box<dyn Write> = match to_file {
-            Some(path) => Box::new(File::create(path)?),
-            None => Box::new(stdout().lock()),
-        };
-        let is_terminal = to_file.is_none() && stdout().is_terminal();
-        let width = is_terminal.then(|| terminal_size::terminal_size().map_or(80, |(width, _)| width.0.into()));
+    pub(crate) fn open(global: &Global) -> Result<Self, Failure> {
+        let target = Target::of(global)?;
+        let is_terminal = global.output.is_none() && stdout().is_terminal();
+        let of_terminal =
+            || is_terminal.then(|| terminal_size::terminal_size().map_or(80, |(width, _)| width.0.into()));
         let color = match global.color {
             Color::Always => true,
             Color::Never => false,
             Color::Auto => is_terminal && colors_wanted(),
         };
-        Ok(Screen { out: BufWriter::with_capacity(64 << 10, out), width, color })
+        let width = global.width.or_else(of_terminal);
+        Ok(Screen { out: BufWriter::with_capacity(BUFFER, target), width, color })
+    }
+
+    /// Ends the output: a file gets its name. How the command ended is passed through.
+    pub(crate) fn finish(mut self, exit: Exit) -> Outcome {
+        self.out.flush()?;
+        if let Ok(Target::File { file, path, replace }) = self.out.into_inner().map_err(io::IntoInnerError::into_error)
+        {
+            let kept = if replace { file.persist(&path) } else { file.persist_noclobber(&path) };
+            kept.map_err(|error| not_written(&path, &error.error))?;
+        }
+        Ok(exit)
     }
 }
 
@@ -55,20 +132,37 @@ pub(crate) fn complain(message: &str) {
     let _ = writeln!(stderr(), "cryoscope: {}", escape(message.as_bytes()));
 }
 
-/// Prints the warnings of a checkpoint, and tells the exit code that they come to.
-pub(crate) fn report(checkpoint: &Checkpoint, archive: &str, global: &Global) -> Exit {
-    let exit = if checkpoint.is_partial() { Exit::Partial } else { Exit::Done };
-    let least = if global.verbose { Severity::Note } else { Severity::Warning };
-    if global.quiet {
-        return exit;
+/// What is to be said of a checkpoint beside the answer; known when everything that is asked has been read.
+pub(crate) struct Report {
+    partial: bool,
+    warnings: Vec<Warning>,
+}
+
+impl Report {
+    /// Everything that was found so far.
+    pub(crate) fn of(checkpoint: &Checkpoint) -> Self {
+        Report { partial: checkpoint.is_partial(), warnings: checkpoint.warnings() }
     }
-    let warnings: Vec<_> = checkpoint.warnings().into_iter().filter(|w| w.severity() >= least).collect();
-    for warning in warnings.iter().take(if global.verbose { usize::MAX } else { PRINTED }) {
-        complain(&format!("{}: {archive}: {warning}", warning.severity().as_str()));
+
+    /// Prints the warnings, and tells the exit code that they come to.
+    pub(crate) fn print(&self, archive: &str, global: &Global) -> Exit {
+        let exit = if self.partial { Exit::Partial } else { Exit::Done };
+        let least = if global.verbose { Severity::Note } else { Severity::Warning };
+        if global.quiet {
+            return exit;
+        }
+        let printed = if global.verbose { usize::MAX } else { PRINTED };
+        let mut left = 0_usize;
+        for (number, warning) in self.warnings.iter().filter(|w| w.severity() >= least).enumerate() {
+            if number < printed {
+                complain(&format!("{}: {archive}: {warning}", warning.severity().as_str()));
+            } else {
+                left = left.saturating_add(1);
+            }
+        }
+        if left > 0 {
+            complain(&format!("{archive}: {left} more warnings; `cryoscope table {archive} warnings` lists all"));
+        }
+        exit
     }
-    if warnings.len() > PRINTED && !global.verbose {
-        let more = warnings.len().saturating_sub(PRINTED);
-        complain(&format!("{archive}: {more} more warnings; `cryoscope table {archive} warnings` lists all"));
-    }
-    exit
 }

@@ -3,49 +3,67 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use cryoscope::formats::checkpointctl::Report;
+use cryoscope::formats::checkpointctl::Report as Document;
 use cryoscope::formats::{Columns, Format, Grid, RowWriter, Style, escape, units};
 use cryoscope::tables::Summary;
 use cryoscope::{Checkpoint, Error};
 use rayon::ThreadPoolBuilder;
 use rayon::prelude::*;
+use serde_json::Value;
 
 use super::args::{Global, ListFormat, Show};
 use super::exit::Exit;
 use super::open::Opener;
-use super::screen::{Screen, complain, report};
+use super::screen::{Report, Screen, complain};
 use super::sizes::sizes;
 use super::{Failure, Outcome};
 
 pub(crate) fn run(args: &Show, global: &Global) -> Outcome {
-    let read = read(&args.archives, args.threads, global)?;
-    if let [Archive { checkpoints: Err(_), .. }] = read.as_slice() {
+    let mut archives = read(&args.archives, args.threads, args.format, global)?;
+    if let [Archive { lines: Err(_), .. }] = archives.as_slice()
+        && let Some(Archive { lines: Err(error), .. }) = archives.pop()
+    {
         // Alone, an archive that cannot be read is the command's failure.
-        return read
-            .into_iter()
-            .next()
-            .map_or(Ok(Exit::Done), |archive| archive.checkpoints.map(|_| Exit::Done).map_err(Failure::from));
+        return Err(error.into());
     }
-    write(&read, args.format, global)
+    write(&archives, args.format, global)
 }
 
-/// An archive that was read, or why it could not be.
+/// An archive, and what its lines say, or why it could not be read.
 pub(crate) struct Archive {
     pub(crate) path: PathBuf,
-    pub(crate) checkpoints: Result<Vec<Checkpoint>, Error>,
+    pub(crate) lines: Result<Vec<Line>, Error>,
+}
+
+/// What is said of one checkpoint. The checkpoint itself is closed by then: there may be thousands.
+pub(crate) struct Line {
+    summary: Summary,
+    /// What checkpointctl would say, if that is asked for.
+    document: Option<Value>,
+    report: Report,
+}
+
+impl Line {
+    fn of(path: &Path, checkpoint: &Checkpoint, format: ListFormat) -> Self {
+        let summary = Summary::of(path.display().to_string(), checkpoint);
+        let document = (format == ListFormat::CheckpointctlJson).then(|| checkpointctl(checkpoint).to_json());
+        Line { summary, document, report: Report::of(checkpoint) }
+    }
 }
 
 /// Reads archives, several at once; they come in the order in which they were named.
-pub(crate) fn read(paths: &[PathBuf], threads: Option<usize>, global: &Global) -> Result<Vec<Archive>, Failure> {
+pub(crate) fn read(
+    paths: &[PathBuf],
+    threads: Option<usize>,
+    format: ListFormat,
+    global: &Global,
+) -> Result<Vec<Archive>, Failure> {
     let opener = Opener::new(global, false);
     let opener = if paths.len() > 1 { opener.without_progress() } else { opener };
     let open = |path: &PathBuf| {
         let checkpoints = opener.open(path);
-        // What is shown is read here, where it is done side by side.
-        for checkpoint in checkpoints.iter().flatten() {
-            checkpoint.model();
-        }
-        Archive { path: path.clone(), checkpoints }
+        let lines = checkpoints.map(|all| all.iter().map(|checkpoint| Line::of(path, checkpoint, format)).collect());
+        Archive { path: path.clone(), lines }
     };
     if paths.len() < 2 {
         return Ok(paths.iter().map(open).collect());
@@ -59,60 +77,53 @@ pub(crate) fn read(paths: &[PathBuf], threads: Option<usize>, global: &Global) -
 /// Writes a line for each checkpoint, and complains of archives that could not be read.
 pub(crate) fn write(archives: &[Archive], format: ListFormat, global: &Global) -> Outcome {
     let mut screen = Screen::open(global)?;
-    let checkpoints: Vec<(&Path, &Checkpoint)> = archives
-        .iter()
-        .flat_map(|archive| archive.checkpoints.iter().flatten().map(|checkpoint| (archive.path.as_path(), checkpoint)))
-        .collect();
-    let row_format = match format {
+    let lines: Vec<&Line> = archives.iter().flat_map(|archive| archive.lines.iter().flatten()).collect();
+    let rows = match format {
         ListFormat::Json => Some(Format::Json),
         ListFormat::Ndjson => Some(Format::Ndjson),
         ListFormat::Csv => Some(Format::Csv),
         ListFormat::Table | ListFormat::CheckpointctlJson => None,
     };
-    let summary = |path: &Path, checkpoint| Summary::of(path.display().to_string(), checkpoint);
-    match (format, row_format) {
+    match (format, rows) {
         (_, Some(format)) => {
             let style = Style { format, columns: Columns::All, name_tables: false, width: None };
             let mut writer = RowWriter::new(&mut screen.out, style);
             writer.begin(&Summary::TABLE)?;
-            for (path, checkpoint) in checkpoints {
-                writer.row(&summary(path, checkpoint))?;
+            for line in lines {
+                writer.row(&line.summary)?;
             }
             writer.finish()?;
         }
         (ListFormat::CheckpointctlJson, _) => {
-            let list: Vec<_> = checkpoints.iter().map(|(_, checkpoint)| checkpointctl(checkpoint).to_json()).collect();
+            let list: Vec<&Value> = lines.iter().filter_map(|line| line.document.as_ref()).collect();
             serde_json::to_writer_pretty(&mut screen.out, &list).map_err(io::Error::from)?;
             writeln!(screen.out)?;
         }
-        _ => {
-            let rows: Vec<Summary> = checkpoints.iter().map(|(path, checkpoint)| summary(path, checkpoint)).collect();
-            if !rows.is_empty() {
-                screen.out.write_all(grid(&rows).render(screen.width).as_bytes())?;
-            }
-        }
+        _ if lines.is_empty() => {}
+        _ => screen.out.write_all(grid(&lines).render(screen.width).as_bytes())?,
     }
     screen.out.flush()?;
-    Ok(Exit::of_all(archives.iter().map(|archive| match &archive.checkpoints {
-        Ok(checkpoints) => {
+    let exit = Exit::of_all(archives.iter().map(|archive| match &archive.lines {
+        Ok(lines) => {
             let name = archive.path.display().to_string();
-            Exit::of_all(checkpoints.iter().map(|checkpoint| report(checkpoint, &name, global)))
+            Exit::of_all(lines.iter().map(|line| line.report.print(&name, global)))
         }
         Err(error) => {
             complain(&error.to_string());
             Exit::Failed
         }
-    })))
+    }));
+    screen.finish(exit)
 }
 
 /// The lines for people: names as far as there are any.
-fn grid(rows: &[Summary]) -> Grid {
-    let in_pods = rows.iter().any(|row| row.pod.is_some());
+fn grid(lines: &[&Line]) -> Grid {
+    let in_pods = lines.iter().any(|line| line.summary.pod.is_some());
     let titles =
         ["NAME", "POD", "NAMESPACE", "IMAGE", "ENGINE", "CHECKPOINTED", ">PROCESSES", ">SIZE", ">CHANGED", "ARCHIVE"];
     let shown = |title: &&&str| in_pods || !matches!(**title, "POD" | "NAMESPACE");
     let mut grid = Grid::with_titles(&titles.iter().filter(shown).copied().collect::<Vec<_>>());
-    for row in rows {
+    for row in lines.iter().map(|line| &line.summary) {
         let text =
             |text: &Option<String>| text.as_ref().map_or_else(|| "-".to_owned(), |t| escape(t.as_bytes()).into_owned());
         let id = row.id.as_ref().map(|id| id.chars().take(12).collect());
@@ -136,11 +147,11 @@ fn grid(rows: &[Summary]) -> Grid {
 }
 
 /// What checkpointctl would say without further flags.
-fn checkpointctl(checkpoint: &Checkpoint) -> Report {
-    Report {
+fn checkpointctl(checkpoint: &Checkpoint) -> Document {
+    Document {
         container: Some(checkpoint.container()),
         interfaces: checkpoint.model().container().interfaces.clone(),
         sizes: sizes(checkpoint),
-        ..Report::default()
+        ..Document::default()
     }
 }

@@ -9,7 +9,7 @@ use super::args::{Global, RowFormat, TableArgs};
 use super::exit::Exit;
 use super::open::Opener;
 use super::rows::{self, All, Filter, Named};
-use super::screen::{Screen, report};
+use super::screen::{Report, Screen};
 use super::{Failure, Outcome};
 
 pub(crate) fn run(args: &TableArgs, global: &Global) -> Outcome {
@@ -28,8 +28,10 @@ pub(crate) fn run(args: &TableArgs, global: &Global) -> Outcome {
         })
         .collect();
     rows::write(&mut screen.out, style, &sources, &named)?;
+    screen.out.flush()?;
     let name = archive.display().to_string();
-    Ok(Exit::of_all(checkpoints.iter().map(|checkpoint| report(checkpoint, &name, global))))
+    let exit = Exit::of_all(checkpoints.iter().map(|checkpoint| Report::of(checkpoint).print(&name, global)));
+    screen.finish(exit)
 }
 
 /// The tables that were asked for.
@@ -42,8 +44,8 @@ fn sources(args: &TableArgs) -> Result<Vec<&'static Source>, Failure> {
     }
     let find = |name: &String| {
         Source::find(name).ok_or_else(|| {
-            let nearest = nearest(name, names()).map_or_else(String::new, |near| format!("; did you mean {near}?"));
-            Failure::Usage(format!("there is no table {name}{nearest} There is: {}", names().join(", ")))
+            let nearest = nearest(name, names()).map_or_else(String::new, |near| format!(", did you mean {near}"));
+            Failure::Usage(format!("there is no table {name}{nearest}? There is: {}", names().join(", ")))
         })
     };
     args.tables.iter().map(find).collect()
@@ -86,8 +88,7 @@ fn list(global: &Global) -> Outcome {
         grid.push(vec![source.table.name.to_owned(), source.table.columns.len().to_string(), doc]);
     }
     screen.out.write_all(grid.render(screen.width).as_bytes())?;
-    screen.out.flush()?;
-    Ok(Exit::Done)
+    screen.finish(Exit::Done)
 }
 
 impl From<RowFormat> for Format {

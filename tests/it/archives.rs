@@ -5,8 +5,10 @@ use std::fs;
 use std::io::{Cursor, Read};
 use std::path::Path;
 
+use bstr::ByteSlice;
 use cryoscope::images::{Form, Kind, Payload, Schema};
 use cryoscope::{Checkpoint, Error, Options};
+use prost::Message;
 use prost_reflect::DynamicMessage;
 
 /// A member of an archive: its name and its contents.
@@ -54,6 +56,34 @@ impl Members {
     /// Takes a file out.
     pub(crate) fn remove(&mut self, name: &str) {
         self.0.retain(|member| member.name != name);
+    }
+
+    /// Changes each record of an image.
+    pub(crate) fn edit<M: Message + Default>(&mut self, name: &str, change: impl Fn(usize, &mut M)) {
+        self.parts(name, |image| {
+            for (number, (bytes, _)) in image.records.iter_mut().enumerate() {
+                let mut message = M::decode(bytes.as_slice()).unwrap();
+                change(number, &mut message);
+                *bytes = message.encode_to_vec();
+            }
+        });
+    }
+
+    /// Changes the parts of an image.
+    pub(crate) fn parts(&mut self, name: &str, change: impl FnOnce(&mut Image)) {
+        let member = Member { name: name.to_owned(), contents: self.get(name).to_vec() };
+        let mut image = Image::of(&Schema::load().unwrap(), &member).unwrap();
+        change(&mut image);
+        self.set(name, image.bytes());
+    }
+
+    /// Bytes in a file in place of others of the same length; there must be such.
+    pub(crate) fn overwrite(&mut self, name: &str, from: &[u8], to: &[u8]) {
+        assert_eq!(from.len(), to.len());
+        let mut contents = self.get(name).to_vec();
+        let at = contents.find(from).unwrap_or_else(|| panic!("{name} has no {}", from.as_bstr()));
+        contents[at..at + to.len()].copy_from_slice(to);
+        self.set(name, contents);
     }
 
     /// The tar that they make.
@@ -118,7 +148,8 @@ impl Image {
             let decoded = image.decode(schema, image.records.len(), message);
             let number = |field: &str| {
                 let value = decoded.get_field_by_name(field).unwrap();
-                value.as_u64().or_else(|| value.as_u32().map(u64::from)).unwrap() as usize
+                let number = value.as_u64().or_else(|| value.as_u32().map(u64::from)).unwrap();
+                usize::try_from(number).unwrap()
             };
             let flag = |field: &str| decoded.get_field_by_name(field).unwrap().as_bool().unwrap();
             let follows = match payload {

@@ -1,11 +1,10 @@
 //! Odd forms of one checkpoint read like their reference; damaged and hostile ones end as they should.
 
-use std::path::Path;
-use std::process::Command;
 use std::{fs, thread};
 
 use serde_json::Value;
 
+use crate::command::cryoscope;
 use crate::fixtures::{self, Rows};
 
 const TABLES: [&str; 8] = [
@@ -29,13 +28,6 @@ fn exit_code(expected: &Value) -> Option<i32> {
         "error" => 2,
         other => panic!("a manifest expects {other}"),
     })
-}
-
-/// The command, at home in a folder of its own.
-fn cryoscope(home: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_cryoscope"));
-    command.current_dir(home).env("TMPDIR", home);
-    command
 }
 
 /// Does the same with every item, on as many threads as there are processors; what comes back is what went wrong.

@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod archives;
+mod command;
 mod fixtures;
 mod forms;
+mod peers;
 mod schema;
 mod truth;
