@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use cryoscope::Checkpoint;
 use cryoscope::formats::checkpointctl::Report as Document;
 use cryoscope::formats::tree::{Look, Overview, Sections};
-use cryoscope::formats::{Columns, Format, Style};
+use cryoscope::formats::{Columns, Format, Style, pretty};
 use cryoscope::model::ids::Pid;
 use cryoscope::tables::{Process, Row, Source};
 use serde_json::Value;
@@ -161,8 +161,8 @@ impl<'g> Output<'g> {
         let waiting = std::mem::take(&mut self.waiting);
         match self.format {
             InspectFormat::CheckpointctlJson => {
-                serde_json::to_writer_pretty(&mut self.screen.out, &self.documents).map_err(io::Error::from)?;
-                writeln!(self.screen.out)?;
+                let documents = std::mem::take(&mut self.documents);
+                writeln!(self.screen.out, "{}", pretty(&Value::Array(documents)))?;
             }
             InspectFormat::Json => self.rows(Format::Json, Columns::All, &waiting)?,
             InspectFormat::Csv => self.rows(Format::Csv, Columns::All, &waiting)?,

@@ -1,10 +1,10 @@
 //! `cryoscope show`: one line a checkpoint.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use cryoscope::formats::checkpointctl::Report as Document;
-use cryoscope::formats::{Columns, Format, Grid, RowWriter, Style, escape, units};
+use cryoscope::formats::{Columns, Format, Grid, GridColumn, RowWriter, Style, escape, pretty, units};
 use cryoscope::tables::Summary;
 use cryoscope::{Checkpoint, Error};
 use rayon::ThreadPoolBuilder;
@@ -95,9 +95,8 @@ pub(crate) fn write(archives: &[Archive], format: ListFormat, global: &Global) -
             writer.finish()?;
         }
         (ListFormat::CheckpointctlJson, _) => {
-            let list: Vec<&Value> = lines.iter().filter_map(|line| line.document.as_ref()).collect();
-            serde_json::to_writer_pretty(&mut screen.out, &list).map_err(io::Error::from)?;
-            writeln!(screen.out)?;
+            let documents = lines.iter().filter_map(|line| line.document.clone()).collect();
+            writeln!(screen.out, "{}", pretty(&Value::Array(documents)))?;
         }
         _ if lines.is_empty() => {}
         _ => screen.out.write_all(grid(&lines).render(screen.width).as_bytes())?,
@@ -119,10 +118,20 @@ pub(crate) fn write(archives: &[Archive], format: ListFormat, global: &Global) -
 /// The lines for people: names as far as there are any.
 fn grid(lines: &[&Line]) -> Grid {
     let in_pods = lines.iter().any(|line| line.summary.pod.is_some());
-    let titles =
-        ["NAME", "POD", "NAMESPACE", "IMAGE", "ENGINE", "CHECKPOINTED", ">PROCESSES", ">SIZE", ">CHANGED", "ARCHIVE"];
-    let shown = |title: &&&str| in_pods || !matches!(**title, "POD" | "NAMESPACE");
-    let mut grid = Grid::with_titles(&titles.iter().filter(shown).copied().collect::<Vec<_>>());
+    let mut columns = vec![GridColumn::text("NAME")];
+    if in_pods {
+        columns.extend([GridColumn::text("POD"), GridColumn::text("NAMESPACE")]);
+    }
+    columns.extend([
+        GridColumn::text("IMAGE").spared(3),
+        GridColumn::text("ENGINE").spared(2),
+        GridColumn::fixed("CHECKPOINTED (UTC)"),
+        GridColumn::number("PROCS"),
+        GridColumn::number("SIZE").spared(1),
+        GridColumn::number("CHANGED").spared(4),
+        GridColumn::text("ARCHIVE").cut_at_front(),
+    ]);
+    let mut grid = Grid::new(columns);
     for row in lines.iter().map(|line| &line.summary) {
         let text =
             |text: &Option<String>| text.as_ref().map_or_else(|| "-".to_owned(), |t| escape(t.as_bytes()).into_owned());
@@ -135,7 +144,7 @@ fn grid(lines: &[&Line]) -> Grid {
         cells.extend([
             text(&row.image),
             row.engine.unwrap_or("-").to_owned(),
-            row.checkpointed.map_or_else(|| "-".to_owned(), units::moment),
+            row.checkpointed.map_or_else(|| "-".to_owned(), units::second),
             format!("{}{}", row.processes, if row.partial { "?" } else { "" }),
             units::size(row.pages_size),
             row.rootfs_diff_size.map_or_else(|| "-".to_owned(), units::size),

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use cryoscope::formats::{Columns, Format, Grid, Style};
+use cryoscope::formats::{Columns, Format, Grid, GridColumn, Style};
 use cryoscope::tables::{self, Source};
 
 use super::args::{Global, RowFormat, TableArgs};
@@ -82,7 +82,8 @@ fn nearest<'n>(word: &str, names: Vec<&'n str>) -> Option<&'n str> {
 /// Without an archive: what tables there are.
 fn list(global: &Global) -> Outcome {
     let mut screen = Screen::open(global)?;
-    let mut grid = Grid::with_titles(&["TABLE", ">COLUMNS", "WHAT ITS ROWS ARE"]);
+    let mut grid =
+        Grid::new([GridColumn::text("TABLE"), GridColumn::number("COLUMNS"), GridColumn::text("WHAT ITS ROWS ARE")]);
     for source in tables::ALL {
         let doc = source.table.doc.trim().replace('\n', "");
         grid.push(vec![source.table.name.to_owned(), source.table.columns.len().to_string(), doc]);

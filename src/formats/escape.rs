@@ -47,7 +47,7 @@ fn escape_char(c: char, escaped: &mut String) {
 }
 
 /// Whether a character does something else than to be seen.
-fn is_unsafe(c: char) -> bool {
+pub(super) fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{ad}' | '\u{61c}' | '\u{180e}' // soft hyphen, Arabic letter mark, Mongolian vowel separator

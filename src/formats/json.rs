@@ -2,11 +2,13 @@
 //!
 //! Bytes that are not UTF-8 have U+FFFD for each bad byte, and one more key, `<column>_hex`, with all bytes.
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use bstr::ByteSlice;
 
 use super::Columns;
+use super::escape::is_unsafe;
 use crate::tables::{Row, Value};
 
 /// Writes a row as an object, with some keys before its own.
@@ -92,12 +94,43 @@ fn value(out: &mut dyn Write, value: &Value<'_>) -> io::Result<()> {
             }
             object.end()
         }
-        Value::Json(json) => serde_json::to_writer(out, json).map_err(io::Error::from),
+        Value::Json(json) => out.write_all(harmless(json.to_string()).as_bytes()),
     }
 }
 
 fn text(out: &mut dyn Write, text: &str) -> io::Result<()> {
-    serde_json::to_writer(out, text).map_err(io::Error::from)
+    if text.chars().any(is_unsafe) {
+        let json = serde_json::to_string(text).map_err(io::Error::from)?;
+        out.write_all(harmless(json).as_bytes())
+    } else {
+        serde_json::to_writer(out, text).map_err(io::Error::from)
+    }
+}
+
+/// A document in lines, each level indented by two blanks; without a newline at its end.
+pub fn pretty(document: &serde_json::Value) -> String {
+    harmless(format!("{document:#}"))
+}
+
+/// JSON in which characters that do something to a terminal, but that JSON leaves as they are, have their escapes. It
+/// means the same.
+fn harmless(json: String) -> String {
+    // Text has no newline that is not escaped already: it stands between values.
+    let is_harmful = |c: char| c != '\n' && is_unsafe(c);
+    if !json.chars().any(is_harmful) {
+        return json;
+    }
+    let mut harmless = String::with_capacity(json.len());
+    for c in json.chars() {
+        if is_harmful(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(harmless, "\\u{unit:04x}");
+            }
+        } else {
+            harmless.push(c);
+        }
+    }
+    harmless
 }
 
 /// Text with U+FFFD for each byte that is not UTF-8, so that its length tells how many there were.
@@ -163,6 +196,18 @@ mod tests {
         assert_eq!(to_text(&Value::Integer(u64::MAX.into())), "18446744073709551615");
         assert_eq!(to_text(&Value::List(vec![Value::Null, Value::Bool(true)])), "[null,true]");
         assert_eq!(to_text(&Value::Text("a\"\n\u{1b}".into())), "\"a\\\"\\n\\u001b\"");
+    }
+
+    #[test]
+    fn what_moves_a_terminal_is_escaped_and_means_the_same() {
+        let text = "a\u{202e}\u{7f}\u{9b}\u{e0041}b\u{1b}";
+        let json = to_text(&Value::Text(text.into()));
+        assert_eq!(json, r#""a\u202e\u007f\u009b\udb40\udc41b\u001b""#);
+        assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
+        let document = serde_json::json!({ "k\u{202e}": ["\u{200b}"] });
+        let json = to_text(&Value::Json(&document));
+        assert_eq!(json, r#"{"k\u202e":["\u200b"]}"#);
+        assert_eq!(pretty(&document), "{\n  \"k\\u202e\": [\n    \"\\u200b\"\n  ]\n}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 pub mod checkpointctl;
 mod csv;
 mod escape;
+mod grid;
 mod json;
 mod text;
 pub mod tree;
@@ -11,7 +12,9 @@ pub mod units;
 use std::io::{self, Write};
 
 pub use escape::escape;
-pub use text::{Grid, cut};
+pub use grid::{Column as GridColumn, Grid};
+pub use json::pretty;
+pub use text::cut;
 
 use crate::tables::{Column, Row, Table};
 

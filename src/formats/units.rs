@@ -37,7 +37,12 @@ pub fn duration(microseconds: u32) -> String {
 
 /// A moment, to the second: `2026-11-23 11:16:51 UTC`.
 pub fn moment(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+    format!("{} UTC", second(time))
+}
+
+/// A moment in UTC, to the second, where its title says so: `2026-11-23 11:16:51`.
+pub fn second(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
 /// A count and its noun: `1 thread`, `5 threads`.

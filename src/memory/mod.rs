@@ -116,19 +116,26 @@ impl Memory {
     }
 }
 
-/// Notes if what a process was told lies in memory that is not here.
+/// Notes if what a process was told lies in memory that is not here, or is longer than anybody wants to read.
 fn check_arguments(space: &AddressSpace<'_>, process: &Process, images: Images<'_>) {
-    let limit = images.limits.argument_bytes;
-    for (what, text) in [("arguments", space.cmdline(limit)), ("environment", space.environ(limit))] {
+    let (limit, entry, pid) = (images.limits.argument_bytes, &space.mm().entry, process.pid());
+    let arguments = ("arguments", space.cmdline(limit), entry.mm_arg_start()..entry.mm_arg_end());
+    let variables = ("variables", space.environ(limit), entry.mm_env_start()..entry.mm_env_end());
+    for (what, text, area) in [arguments, variables] {
         if text.is_whole() {
             continue;
         }
-        let pid = process.pid();
-        images.warnings.push(Code::ArgumentsUnavailable, images.place(Kind::Mm, pid.0.into()), || {
-            format!(
-                "the {what} of process {pid} are not in the archive, or longer than {limit} bytes (--max-arguments)"
-            )
-        });
+        let place = images.place(Kind::Mm, pid.0.into());
+        let len = area.end.saturating_sub(area.start);
+        if len > limit {
+            images.warnings.push(Code::LimitReached, place, || {
+                format!("process {pid}: {what} of {len} bytes, the limit is {limit}; --max-arguments raises it")
+            });
+        } else {
+            images.warnings.push(Code::ArgumentsUnavailable, place, || {
+                format!("process {pid}: {what} not available, they lie in memory that is not in the archive")
+            });
+        }
     }
 }
 

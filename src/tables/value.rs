@@ -226,11 +226,18 @@ impl Cell for serde_json::Map<String, Json> {
     }
 }
 
+impl Object {
+    /// The value that it is.
+    pub fn value(&self) -> Value<'_> {
+        Value::Object(self.0.iter().map(|(key, detail)| (Cow::Borrowed(*key), detail.value())).collect())
+    }
+}
+
 impl Cell for Object {
     const TYPE: Type = Type::Object;
 
     fn value(&self) -> Value<'_> {
-        Value::Object(self.0.iter().map(|(key, detail)| (Cow::Borrowed(*key), detail.value())).collect())
+        self.value()
     }
 }
 

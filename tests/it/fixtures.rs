@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use cryoscope::Checkpoint;
 use cryoscope::formats::{Columns, Format, RowWriter, Style};
 use cryoscope::tables::Source;
+use proptest::prelude::ProptestConfig;
 use serde_json::Value;
 
 /// The rows of some tables, by table.
@@ -83,4 +84,10 @@ pub(crate) fn parse(bytes: &[u8], tables: &[&str]) -> Rows {
         rows.get_mut(&table).unwrap_or_else(|| panic!("a row of {table}, which nobody asked for")).push(row);
     }
     rows
+}
+
+/// So many cases of a property, or as many as `PROPTEST_CASES` asks for.
+pub(crate) fn cases_of(usual: u32) -> ProptestConfig {
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(usual);
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }

@@ -1,25 +1,37 @@
 //! Section: open files of each process, with current and root directory.
 
-use super::{Overview, Page, heading, number, text};
-use crate::formats::Grid;
-use crate::tables::OpenFile;
+use std::collections::HashMap;
+
+use super::{Overview, Page, heading, number, sockets, text};
+use crate::formats::text::cell;
+use crate::formats::{Grid, GridColumn};
+use crate::model::ids::{Fd, Pid};
+use crate::tables::{OpenFile, OpenSocket};
 
 pub(super) fn write(overview: &Overview, files: &[OpenFile], page: &mut Page) {
     page.section("Open files");
+    let sockets: HashMap<(Pid, Fd), &OpenSocket> =
+        overview.sockets.iter().map(|socket| ((socket.pid, socket.fd), socket)).collect();
     for (process, rows) in overview.by_process(files, |file| file.pid) {
         // A process without descriptors still has directories.
         if rows.is_empty() && process.cwd.is_none() && process.root.is_none() {
             continue;
         }
         page.line(&heading(process));
-        let mut grid = Grid::with_titles(&[">FD", "TYPE", "MODE", ">POS", "PATH"]);
+        let mut grid = Grid::new([
+            GridColumn::number("FD"),
+            GridColumn::text("TYPE"),
+            GridColumn::text("MODE"),
+            GridColumn::number("POS"),
+            GridColumn::text("PATH"),
+        ]);
         for row in rows {
             grid.push(vec![
                 row.fd.to_string(),
                 row.r#type.unwrap_or("-").to_owned(),
                 mode(row),
                 number(row.pos.filter(|&pos| pos != 0)),
-                text(row.path.as_ref().map(|path| path.as_slice())),
+                text(row.path.as_ref().map(|path| path.as_slice())) + &more(row, &sockets),
             ]);
         }
         for (what, path) in [("cwd", &process.cwd), ("root", &process.root)] {
@@ -29,6 +41,18 @@ pub(super) fn write(overview: &Overview, files: &[OpenFile], page: &mut Page) {
             }
         }
         page.grid(&grid, 2);
+    }
+}
+
+/// What the name of a file without a path does not say: a socket's addresses, a counter, what is watched.
+fn more(row: &OpenFile, sockets: &HashMap<(Pid, Fd), &OpenSocket>) -> String {
+    if let Some(socket) = sockets.get(&(row.pid, row.fd)) {
+        return format!("  {}", sockets::brief(socket));
+    }
+    match (&row.detail, row.r#type) {
+        // Its mode; the path says enough.
+        (None, _) | (Some(_), Some("regular" | "directory" | "character" | "block" | "path")) => String::new(),
+        (Some(detail), _) => format!("  {}", cell(&detail.value())),
     }
 }
 

@@ -1,5 +1,7 @@
 //! The first lines: what it is, where it is from, when it was, how big.
 
+use unicode_width::UnicodeWidthStr;
+
 use super::line::{Line, Role};
 use super::{Overview, Page};
 use crate::formats::{escape, units};
@@ -7,6 +9,8 @@ use crate::tables::{Container, Statistics};
 
 /// Columns of the names before the facts.
 const NAMES: usize = 14;
+/// What stands between facts.
+const BETWEEN: &str = " · ";
 
 pub(super) fn write(overview: &Overview, page: &mut Page) {
     let Some(container) = &overview.container else { return };
@@ -20,9 +24,10 @@ pub(super) fn write(overview: &Overview, page: &mut Page) {
     }
     page.line(&title);
     for (name, facts) in facts(container, overview.statistics.as_ref()) {
-        if !facts.is_empty() {
-            let mut line = Line::of(Role::Faint, format!("  {name:<NAMES$}"));
-            line.push(Role::Plain, facts.join(" · "));
+        let room = page.look.width.map(|width| width.saturating_sub(NAMES).saturating_sub(2));
+        for (number, text) in wrapped(&facts, room).into_iter().enumerate() {
+            let mut line = Line::of(Role::Faint, format!("  {:<NAMES$}", if number == 0 { name } else { "" }));
+            line.push(Role::Plain, text);
             page.line(&line);
         }
     }
@@ -35,6 +40,21 @@ pub(super) fn write(overview: &Overview, page: &mut Page) {
             page.line(&line);
         }
     }
+}
+
+/// Facts side by side, in as many lines as they need.
+fn wrapped(facts: &[String], room: Option<usize>) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for fact in facts {
+        match lines.last_mut() {
+            Some(line) if room.is_none_or(|room| line.width() + BETWEEN.width() + fact.width() <= room) => {
+                line.push_str(BETWEEN);
+                line.push_str(fact);
+            }
+            _ => lines.push(fact.clone()),
+        }
+    }
+    lines
 }
 
 fn name(container: &Container) -> String {
@@ -73,7 +93,7 @@ fn facts(container: &Container, statistics: Option<&Statistics>) -> Vec<(&'stati
         (
             "engine",
             list(vec![
-                engine.or_else(|| Some("unknown: a bare set of images".to_owned())),
+                engine.or_else(|| Some("unknown, nothing in the archive names it".to_owned())),
                 shown(&container.runtime),
                 with("CRIU", &container.criu_version),
                 container.architecture.map(str::to_owned),

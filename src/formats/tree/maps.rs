@@ -1,7 +1,7 @@
 //! Section: the mappings of each process, with what was recorded of each.
 
 use super::{Overview, Page, heading};
-use crate::formats::{Grid, escape, units};
+use crate::formats::{Grid, GridColumn, escape, units};
 use crate::tables::Mapping;
 
 pub(super) fn write(overview: &Overview, maps: &[Mapping], page: &mut Page) {
@@ -11,7 +11,14 @@ pub(super) fn write(overview: &Overview, maps: &[Mapping], page: &mut Page) {
             continue;
         }
         page.line(&heading(process));
-        let mut grid = Grid::with_titles(&["START", "END", "PERM", ">SIZE", ">RECORDED", "PATH"]);
+        let mut grid = Grid::new([
+            GridColumn::fixed("START"),
+            GridColumn::fixed("END"),
+            GridColumn::fixed("PERM"),
+            GridColumn::number("SIZE"),
+            GridColumn::number("RECORDED"),
+            GridColumn::text("PATH").cut_at_front(),
+        ]);
         for row in rows {
             let name = if row.path.is_empty() { format!("({})", row.kind) } else { escape(&row.path).into_owned() };
             grid.push(vec![

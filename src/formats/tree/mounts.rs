@@ -1,7 +1,7 @@
 //! Section: mounts, as they were and as the specification asked for.
 
 use super::{Page, text};
-use crate::formats::Grid;
+use crate::formats::{Grid, GridColumn};
 use crate::tables::Mount;
 
 pub(super) fn write(mounts: &[Mount], page: &mut Page) {
@@ -11,7 +11,13 @@ pub(super) fn write(mounts: &[Mount], page: &mut Page) {
             continue;
         }
         page.section(title);
-        let mut grid = Grid::with_titles(&["PATH", "TYPE", "SOURCE", "ROOT", "OPTIONS"]);
+        let mut grid = Grid::new([
+            GridColumn::text("PATH"),
+            GridColumn::text("TYPE"),
+            GridColumn::text("SOURCE"),
+            GridColumn::text("ROOT"),
+            GridColumn::text("OPTIONS"),
+        ]);
         for row in rows {
             let options: Vec<String> =
                 row.options.iter().map(|option| crate::formats::escape(option).into_owned()).collect();

@@ -2,7 +2,7 @@
 
 use super::processes::endpoint;
 use super::{Overview, Page, heading, number};
-use crate::formats::{Grid, escape};
+use crate::formats::{Grid, GridColumn, escape};
 use crate::tables::OpenSocket;
 
 pub(super) fn write(overview: &Overview, page: &mut Page) {
@@ -16,7 +16,15 @@ pub(super) fn write(overview: &Overview, page: &mut Page) {
             continue;
         }
         page.line(&heading(process));
-        let mut grid = Grid::with_titles(&[">FD", "PROTOCOL", "STATE", "LOCAL", "REMOTE", ">UNREAD", ">UNSENT"]);
+        let mut grid = Grid::new([
+            GridColumn::number("FD"),
+            GridColumn::text("PROTOCOL"),
+            GridColumn::text("STATE"),
+            GridColumn::text("LOCAL"),
+            GridColumn::text("REMOTE"),
+            GridColumn::number("UNREAD"),
+            GridColumn::number("UNSENT"),
+        ]);
         for row in rows {
             grid.push(vec![
                 row.fd.to_string(),
@@ -30,6 +38,18 @@ pub(super) fn write(overview: &Overview, page: &mut Page) {
         }
         page.grid(&grid, 2);
     }
+}
+
+/// A socket in a few words: protocol, state, addresses.
+pub(super) fn brief(row: &OpenSocket) -> String {
+    let state = row.state.as_deref().unwrap_or_default();
+    let peer = remote(row);
+    let peer = if peer == "-" { String::new() } else { format!("→ {peer}") };
+    let own = local(row);
+    // Its own inode is the name already.
+    let own = if own.starts_with('[') && row.local_address.is_none() { String::new() } else { own };
+    let words = [protocol(row), state.to_owned(), own, peer];
+    words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 fn protocol(row: &OpenSocket) -> String {

@@ -1,12 +1,12 @@
 //! Section: what the dump cost.
 
 use super::{Overview, Page};
-use crate::formats::{Grid, units};
+use crate::formats::{Grid, GridColumn, units};
 
 pub(super) fn write(overview: &Overview, page: &mut Page) {
     let Some(row) = &overview.statistics else { return };
     page.section("Statistics of the dump");
-    let mut grid = Grid::with_titles(&["WHAT", ">HOW MUCH"]);
+    let mut grid = Grid::new([GridColumn::text("WHAT"), GridColumn::number("HOW MUCH")]);
     let times = [
         ("freezing time", row.freezing_us),
         ("frozen time", row.frozen_us),

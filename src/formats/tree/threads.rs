@@ -1,7 +1,7 @@
 //! Section: the threads of each process.
 
 use super::{Overview, Page, heading, number, text};
-use crate::formats::Grid;
+use crate::formats::{Grid, GridColumn};
 use crate::tables::Thread;
 
 pub(super) fn write(overview: &Overview, threads: &[Thread], page: &mut Page) {
@@ -11,8 +11,16 @@ pub(super) fn write(overview: &Overview, threads: &[Thread], page: &mut Page) {
             continue;
         }
         page.line(&heading(process));
-        let titles = [">TID", "NAME", "INSTRUCTION", "STACK", "POLICY", ">NICE", "SECCOMP", "BLOCKED SIGNALS"];
-        let mut grid = Grid::with_titles(&titles);
+        let mut grid = Grid::new([
+            GridColumn::number("TID"),
+            GridColumn::text("NAME"),
+            GridColumn::fixed("INSTRUCTION"),
+            GridColumn::fixed("STACK"),
+            GridColumn::text("POLICY").spared(1),
+            GridColumn::number("NICE").spared(2),
+            GridColumn::text("SECCOMP").spared(3),
+            GridColumn::fixed("BLOCKED SIGNALS"),
+        ]);
         for row in rows {
             grid.push(vec![
                 row.tid.to_string(),
