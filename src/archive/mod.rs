@@ -248,7 +248,7 @@ impl Opener<'_> {
     /// Opens a stream of `input_bytes`, if that is known.
     pub(crate) fn reader(&mut self, reader: impl Read + Send, input_bytes: Option<u64>) -> Result<Archive, ErrorKind> {
         let read = AtomicU64::new(0);
-        let metered = BufReader::with_capacity(256 << 10, Metered { reader, read: &read });
+        let metered = BufReader::with_capacity(64 << 10, Metered { reader, read: &read });
         let progress = || (self.progress)(read.load(Ordering::Relaxed), input_bytes);
         let mut input: Box<dyn BufRead + Send + '_> = Box::new(metered);
         let mut compression = Vec::new();

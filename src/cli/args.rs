@@ -225,37 +225,37 @@ pub(crate) enum Color {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Limits")]
 pub(crate) struct LimitArgs {
-    /// Bytes that compressed input may inflate to
+    /// Bytes that compressed input may inflate to (default: 1 TiB)
     #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
     max_unpacked: Option<u64>,
-    /// How many times its size compressed input may inflate to, above 4 GiB
+    /// How many times its size compressed input may inflate to, above 4 GiB (default: 250)
     #[arg(long, global = true, value_name = "N", hide_short_help = true)]
     max_ratio: Option<u64>,
-    /// Members of an archive, files of a directory
+    /// Members of an archive, files of a directory (default: 1000000)
     #[arg(long, global = true, value_name = "N", hide_short_help = true)]
     max_members: Option<u64>,
-    /// Bytes of a member's extended header
+    /// Bytes of a member's extended header (default: 1 MiB)
     #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
     max_header: Option<u64>,
-    /// Bytes of inflated members kept in memory; more go to a temporary file
+    /// Bytes of inflated members kept in memory; more go to a temporary file (default: 96 MiB)
     #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
     max_memory: Option<u64>,
-    /// Bytes of a JSON document
+    /// Bytes of a JSON document (default: 16 MiB)
     #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
     max_json: Option<u64>,
-    /// Bytes of an image that is a sparse member
+    /// Bytes of an image that is a sparse member (default: 64 MiB)
     #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
     max_assembled: Option<u64>,
-    /// Records of an image
+    /// Records of an image (default: 4194304)
     #[arg(long, global = true, value_name = "N", hide_short_help = true)]
     max_records: Option<u64>,
-    /// Bytes of a record
+    /// Bytes of a record (default: 64 MiB)
     #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
     max_record: Option<u64>,
-    /// Bytes of a process's arguments, and of its environment
+    /// Bytes of a process's arguments, and of its environment (default: 8 MiB)
     #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
     max_arguments: Option<u64>,
-    /// Warnings of one kind that are listed
+    /// Warnings of one kind that are listed (default: 100)
     #[arg(long, global = true, value_name = "N", hide_short_help = true)]
     max_warnings: Option<usize>,
 }

@@ -37,10 +37,19 @@ pub(super) fn first_unknown(message: &str, bytes: &[u8]) -> Option<Unknown> {
 /// Whether there is an unknown field; `path` leads to it then.
 fn find(message: usize, mut bytes: &[u8], path: &mut Vec<u32>) -> bool {
     let Some((_, fields)) = KNOWN_FIELDS.get(message).filter(|_| path.len() < DEPTH) else { return false };
+    // Fields mostly come in the order of their numbers, so the next is where the last one's successor is.
+    let mut next = 0;
     while bytes.has_remaining() {
         let Ok((number, wire_type)) = decode_key(&mut bytes) else { return false };
         path.push(number);
-        let Ok(known) = fields.binary_search_by_key(&number, |(number, _)| *number) else { return true };
+        let known = match fields.get(next) {
+            Some((expected, _)) if *expected == number => next,
+            _ => match fields.binary_search_by_key(&number, |(number, _)| *number) {
+                Ok(known) => known,
+                Err(_) => return true,
+            },
+        };
+        next = known.saturating_add(1);
         let inner = fields.get(known).and_then(|(_, inner)| *inner);
         if let (Some(inner), WireType::LengthDelimited) = (inner, wire_type) {
             let body =

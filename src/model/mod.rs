@@ -37,6 +37,7 @@ mod statistics;
 pub mod vma;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use self::container::Container;
 use self::fdinfo::Descriptors;
@@ -69,7 +70,7 @@ pub struct Model {
     container: Container,
     statistics: Option<DumpStatsEntry>,
     page_size: u64,
-    holders: HashMap<FileId, Vec<Pid>>,
+    holders: HashMap<FileId, Arc<[Pid]>>,
 }
 
 impl Model {
@@ -133,9 +134,10 @@ impl Model {
         self.queues.socket(id, file)
     }
 
-    /// The processes that hold an open file, by pid.
-    pub fn holders_of(&self, id: FileId) -> &[Pid] {
-        self.holders.get(&id).map_or(&[], Vec::as_slice)
+    /// The processes that hold an open file, by pid. One list for all that ask: rows of thousands of processes that
+    /// share their sockets would hold thousands of long lists.
+    pub fn holders_of(&self, id: FileId) -> Arc<[Pid]> {
+        self.holders.get(&id).cloned().unwrap_or_default()
     }
 
     /// Mounts of all mount namespaces.
@@ -173,7 +175,7 @@ impl Model {
         self.page_size
     }
 
-    fn holders(&self) -> HashMap<FileId, Vec<Pid>> {
+    fn holders(&self) -> HashMap<FileId, Arc<[Pid]>> {
         let mut holders: HashMap<FileId, Vec<Pid>> = HashMap::new();
         for process in &self.processes {
             for descriptor in self.descriptors.of(process) {
@@ -183,11 +185,12 @@ impl Model {
                 }
             }
         }
-        for pids in holders.values_mut() {
+        let sorted = holders.into_iter().map(|(id, mut pids)| {
             pids.sort_unstable();
             pids.dedup();
-        }
-        holders
+            (id, Arc::from(pids))
+        });
+        sorted.collect()
     }
 
     /// Consistency checks that cost nothing: what images say of each other.

@@ -43,7 +43,7 @@ pub use process_envs::ProcessEnv;
 pub use process_memory_map::Mapping;
 pub use process_namespaces::ProcessNamespaces;
 pub use process_open_files::OpenFile;
-pub use process_open_sockets::OpenSocket;
+pub use process_open_sockets::{OpenSocket, OtherHolders};
 pub use processes::Process;
 pub use statistics::Statistics;
 pub use table::{Column, Row, Table};

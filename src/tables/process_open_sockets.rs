@@ -1,12 +1,13 @@
 //! Table `process_open_sockets`.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use bstr::BString;
 
 use super::process_open_files::SOCKETS;
 use super::table::table;
-use super::value::{Detail, Object};
+use super::value::{Cell, Detail, Object, Type, Value};
 use crate::Checkpoint;
 use crate::model::Model;
 use crate::model::fdinfo::Descriptor;
@@ -59,7 +60,29 @@ table! {
         /// Its network namespace: CRIU's id, joins `process_namespaces.net`.
         pub net_namespace: Option<NamespaceId>,
         /// Other processes that hold the same open socket.
-        pub shared_with: Vec<Pid>,
+        pub shared_with: OtherHolders,
+    }
+}
+
+/// The processes that hold an open socket, but for one.
+#[derive(Clone, Debug)]
+pub struct OtherHolders {
+    all: Arc<[Pid]>,
+    except: Pid,
+}
+
+impl OtherHolders {
+    /// They, by pid.
+    pub fn iter(&self) -> impl Iterator<Item = Pid> + '_ {
+        self.all.iter().copied().filter(|&pid| pid != self.except)
+    }
+}
+
+impl Cell for OtherHolders {
+    const TYPE: Type = Type::List;
+
+    fn value(&self) -> Value<'_> {
+        Value::List(self.iter().map(|pid| Value::Integer(pid.0.into())).collect())
     }
 }
 
@@ -78,7 +101,6 @@ fn row(model: &Model, process: &Process, descriptor: &Descriptor) -> Option<Open
     let fd_type = descriptor.fd_type.filter(|fd_type| SOCKETS.contains(fd_type))?;
     let file = model.files().get(fd_type, descriptor.file)?;
     let socket = model.socket(descriptor.file, file)?;
-    let others = model.holders_of(descriptor.file).iter().copied().filter(|&pid| pid != process.pid());
     let options = socket.options.into_iter().map(|(name, setting)| (name, detail(setting)));
     Some(OpenSocket {
         pid: process.pid(),
@@ -100,7 +122,7 @@ fn row(model: &Model, process: &Process, descriptor: &Descriptor) -> Option<Open
         options: Some(Object(options.collect())).filter(|options| !options.0.is_empty()),
         bound_device: socket.bound_device.map(BString::from),
         net_namespace: socket.net_namespace,
-        shared_with: others.collect(),
+        shared_with: OtherHolders { all: model.holders_of(descriptor.file), except: process.pid() },
     })
 }
 

@@ -4,10 +4,12 @@
 
 mod archives;
 mod command;
+mod docs;
 mod fixtures;
 mod forms;
 mod hostile;
 mod peers;
+mod readme;
 mod schema;
 mod screens;
 mod tars;

@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# benches/slow.sh WORK_DIR: what takes too long for `cargo test`. 250,000 tampered archives a property, and archives of 1.6 GiB in
+# every compression, whose rows must be those of the plain one.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+work=$1
+PROPTEST_CASES=${PROPTEST_CASES:-250000} cargo test --release --test it -- hostile tars
+cargo build --release
+[ -e "$work/big/big.json" ] || python3 ../shared/lab/big.py "$work/big" >/dev/null
+rows() { target/release/cryoscope table "$1" processes threads process_memory_map --format ndjson | sha256sum; }
+plain=$(rows "$work/big/big.tar")
+for other in "$work/big/big.tar.gz" "$work/big/big.tar.zst"; do
+    [ "$(rows "$other")" = "$plain" ] || { echo "$other reads otherwise than the plain archive"; exit 1; }
+done
+[ "$(cat "$work/big/big.tar" | target/release/cryoscope table - processes threads process_memory_map --format ndjson | sha256sum)" = "$plain" ]
+echo "big archives read alike"

@@ -1,0 +1,54 @@
+//! `docs/tables.md` and `docs/warnings.md` say what the code says. `UPDATE_DOCS=1 cargo test docs` writes them anew.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use cryoscope::{Code, tables};
+
+#[test]
+fn tables_are_documented() {
+    let mut text = "# Tables\n\nEvery output is made of rows of these tables. Any column can be null: the archive does \
+                    not say. Times are RFC 3339 in UTC,\naddresses and masks are hexadecimal text, sizes are bytes. Of text \
+                    that is not UTF-8, `<column>_hex` has all bytes.\n"
+        .to_owned();
+    for source in tables::ALL {
+        let table = source.table;
+        let _ = write!(text, "\n## `{}`\n\n{}\n\n", table.name, flat(table.doc));
+        if !table.key.is_empty() {
+            let keys: Vec<String> = table.key.iter().map(|key| format!("`{key}`")).collect();
+            let _ = write!(text, "Key: {}.\n\n", keys.join(", "));
+        }
+        text.push_str("| column | type | meaning |\n| --- | --- | --- |\n");
+        for column in table.columns {
+            let _ = writeln!(text, "| `{}` | {} | {} |", column.name, column.column_type.as_str(), flat(column.doc));
+        }
+    }
+    compare("docs/tables.md", &text);
+}
+
+#[test]
+fn warnings_are_documented() {
+    let mut text =
+        "# Warnings\n\nWhat was odd, damaged or missing in an archive, each with its place (member, record, \
+                    offset). A *warning* means that the answer\nis partial, and the command ends with exit code 3; a \
+                    *note* that nothing is missing (`--verbose` prints notes, too). The codes are\nstable.\n\n\
+                    | code | severity | meaning |\n| --- | --- | --- |\n"
+            .to_owned();
+    for code in Code::ALL {
+        let _ = writeln!(text, "| `{code}` | {} | {} |", code.severity().as_str(), flat(code.meaning()));
+    }
+    compare("docs/warnings.md", &text);
+}
+
+fn flat(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|")
+}
+
+fn compare(path: &str, expected: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&path, expected).unwrap();
+    }
+    let found = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(found == expected, "{} is stale; UPDATE_DOCS=1 cargo test docs writes it anew", path.display());
+}
