@@ -17,9 +17,11 @@
 mod arguments;
 mod blocks;
 mod demand;
+mod ghost;
 mod object;
 mod pagemap;
 mod space;
+mod view;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -29,6 +31,7 @@ pub(crate) use demand::Demand;
 pub(crate) use object::Layer;
 pub use object::Lost;
 pub use space::{AddressSpace, Recorded};
+pub use view::{Content, Missing, Origin, Run};
 
 use self::object::{Objects, Reader, Wanted};
 use crate::images::{Images, Kind, Parent, join};
@@ -60,6 +63,7 @@ impl Memory {
                 reader.add_embedded(newest, segment.id.into(), member, offset, len);
             }
         }
+        ghost::add(&mut reader, newest, model);
         memory.objects = reader.read(&wanted);
         memory.check(newest.images, model, &wanted);
         memory

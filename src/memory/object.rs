@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use bstr::BStr;
+
 use super::blocks;
 use super::pagemap::{Entry, Flags, Pagemap, Stored};
 use crate::archive::{Absence, Archive, Contents, Member, Piece};
@@ -57,6 +59,14 @@ struct Run {
 impl Run {
     fn end(&self) -> u64 {
         self.start.saturating_add(self.len)
+    }
+
+    /// Where bytes would lie that go on behind a run of plain bytes.
+    fn raw_end(&self) -> Option<(usize, u64)> {
+        match self.origin {
+            Origin::Raw { file, offset } => Some((file, offset.saturating_add(self.len))),
+            Origin::Block { .. } | Origin::Lost(_) => None,
+        }
     }
 
     /// The part of it in a range.
@@ -133,6 +143,7 @@ pub(super) struct Objects {
     files: Vec<PagesFile>,
     tasks: HashMap<u32, Object>,
     shared: HashMap<u64, Object>,
+    ghosts: HashMap<u64, Object>,
 }
 
 impl Objects {
@@ -142,6 +153,43 @@ impl Objects {
 
     pub(super) fn shared(&self, number: u64) -> Option<&Object> {
         self.shared.get(&number)
+    }
+
+    /// The contents of a deleted file, by the number of its image.
+    pub(super) fn ghost(&self, number: u64) -> Option<&Object> {
+        self.ghosts.get(&number)
+    }
+
+    /// Whether an address of an object was recorded, and for how many bytes from it on the same holds.
+    pub(super) fn recorded(&self, object: &Object, at: u64, most: u64) -> (u64, bool) {
+        let end = at.saturating_add(most);
+        match object.clip(at, end).next() {
+            Some(run) if run.start == at => (run.len, true),
+            Some(run) => (run.start.saturating_sub(at), false),
+            None => (most, false),
+        }
+    }
+
+    /// Where the bytes at `at` of an object lie: the path of the image and the offset in it, or why they are not here;
+    /// and of how many bytes that is true. No page is touched.
+    pub(super) fn place(&self, object: &Object, at: u64, most: u64) -> (u64, Result<(&BStr, u64), Lost>) {
+        let end = at.saturating_add(most);
+        let Some(run) = object.clip(at, end).next().filter(|run| run.start == at) else {
+            return (most, Err(Lost::Truncated));
+        };
+        let path = |file: usize| self.files.get(file).and_then(PagesFile::member).map(|member| BStr::new(&member.path));
+        let (file, offset, stored) = match run.origin {
+            Origin::Lost(why) => return (run.len, Err(why)),
+            Origin::Raw { file, offset } => (file, offset, run.len),
+            Origin::Block { file, offset, stored, .. } => (file, offset, stored),
+        };
+        let here = self.size(file).saturating_sub(offset).min(stored);
+        match path(file) {
+            Some(path) if here == stored => (run.len, Ok((path, offset))),
+            // Of a block that is cut, nothing can be read.
+            Some(path) if here > 0 && matches!(run.origin, Origin::Raw { .. }) => (here, Ok((path, offset))),
+            _ => (run.len, Err(Lost::Truncated)),
+        }
     }
 
     /// The ranges within a range that were recorded, and whether they are lost. Pages images that end early are told by
@@ -368,6 +416,15 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Adds the contents of a deleted file: pieces of its image, each with its place in the file.
+    pub(super) fn add_ghost(&mut self, layer: &Layer<'_>, number: u64, member: &Member, pieces: &[(u64, u64, u64)]) {
+        let Some(place) = layer.archive.number_of(member) else { return };
+        self.objects.files.push(PagesFile::new(layer.archive, place));
+        let file = self.objects.files.len().saturating_sub(1);
+        let run = |&(start, len, offset): &(u64, u64, u64)| Run { start, len, origin: Origin::Raw { file, offset } };
+        self.objects.ghosts.insert(number, Object { runs: pieces.iter().map(run).collect() });
+    }
+
     /// Adds an object whose bytes lie in one piece in an image, behind a record.
     pub(super) fn add_embedded(&mut self, layer: &Layer<'_>, number: u64, member: &Member, offset: u64, len: u64) {
         let Some(place) = layer.archive.number_of(member) else { return };
@@ -392,9 +449,29 @@ fn runs(layers: &[LayerMaps], key: (Kind, u64)) -> Vec<Run> {
         for entry in &map.entries {
             resolve(entry, &file, below.as_ref(), &mut runs);
         }
-        below = Some(Object { runs });
+        below = Some(Object { runs: merged(runs) });
     }
     below.map(|object| object.runs).unwrap_or_default()
+}
+
+/// Runs with those as one that go on where the one before ends, in memory and in the file: CRIU splits runs wherever a
+/// flag of a page changes.
+fn merged(runs: Vec<Run>) -> Vec<Run> {
+    let mut merged: Vec<Run> = Vec::with_capacity(runs.len());
+    for run in runs {
+        match (merged.last_mut(), run.origin) {
+            (Some(last), Origin::Raw { file, offset })
+                if last.end() == run.start && last.raw_end() == Some((file, offset)) =>
+            {
+                last.len = last.len.saturating_add(run.len);
+            }
+            (Some(last), Origin::Lost(why)) if last.end() == run.start && last.origin == Origin::Lost(why) => {
+                last.len = last.len.saturating_add(run.len);
+            }
+            _ => merged.push(run),
+        }
+    }
+    merged
 }
 
 /// The runs that an entry stands for.

@@ -1,0 +1,312 @@
+//! What lies at each address of a process: its own pages, then the shared object or the deleted file behind the mapping,
+//! then zeros that nobody ever wrote; or why it is not here.
+
+use std::borrow::Cow;
+
+use bstr::BStr;
+
+use super::object::{Here, Lost, Object};
+use super::space::AddressSpace;
+use crate::int::{u64_of, usize_of};
+use crate::model::file::Remap;
+use crate::model::vma::{Status, Vma};
+
+/// Why bytes of an address space are not here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Missing {
+    /// No mapping has the address.
+    Unmapped,
+    /// An unchanged page of a file, or a device: CRIU leaves them to the file.
+    FileBacked,
+    /// The kernel's own: `[vvar]`, `[vsyscall]`.
+    Kernel,
+    /// In a parent dump that is not here.
+    InParent,
+    /// It stayed in the frozen process, for a lazy-pages server.
+    Lazy,
+    /// Its image is missing or cut.
+    Truncated,
+    /// The archive contradicts itself about it, or it cannot be inflated.
+    Contradicted,
+    /// It was not asked for when the archive was inflated.
+    NotKept,
+}
+
+impl Missing {
+    /// All reasons.
+    pub const ALL: [Missing; 8] = [
+        Missing::Unmapped,
+        Missing::FileBacked,
+        Missing::Kernel,
+        Missing::InParent,
+        Missing::Lazy,
+        Missing::Truncated,
+        Missing::Contradicted,
+        Missing::NotKept,
+    ];
+
+    /// For people: `in a parent dump that is not here`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Missing::Unmapped => "not mapped",
+            Missing::FileBacked => "file-backed, not in the archive",
+            Missing::Kernel => "the kernel's own",
+            Missing::InParent => "in a parent dump that is not here",
+            Missing::Lazy => "left in the frozen process (lazy)",
+            Missing::Truncated => "its image is missing or cut",
+            Missing::Contradicted => "contradicted or damaged",
+            Missing::NotKept => "not kept while inflating",
+        }
+    }
+}
+
+impl From<Lost> for Missing {
+    fn from(lost: Lost) -> Self {
+        match lost {
+            Lost::InParent => Missing::InParent,
+            Lost::Lazy => Missing::Lazy,
+            Lost::Truncated => Missing::Truncated,
+            Lost::Contradicted => Missing::Contradicted,
+            Lost::NotKept => Missing::NotKept,
+        }
+    }
+}
+
+/// What lies at an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content<'a> {
+    /// These bytes, borrowed where they lie in one piece.
+    Bytes(Cow<'a, [u8]>),
+    /// So many zeros that were recorded but take no room: holes of sparse members.
+    Zeros(u64),
+    /// So many zeros of anonymous memory that nobody ever wrote to.
+    Untouched(u64),
+    /// So many bytes that are not here.
+    Missing(u64, Missing),
+}
+
+impl Content<'_> {
+    /// Bytes of the address space; never 0.
+    pub fn len(&self) -> u64 {
+        match self {
+            Content::Bytes(bytes) => u64_of(bytes.len()),
+            Content::Zeros(len) | Content::Untouched(len) | Content::Missing(len, _) => *len,
+        }
+    }
+
+    /// Never.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Where a run of bytes comes from, without a look at the bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin<'a> {
+    /// Recorded: in this image, from this offset on; of compressed pages, of their block.
+    Recorded {
+        /// The member's path.
+        image: &'a BStr,
+        /// Bytes from its beginning.
+        offset: u64,
+        /// The number of the shared object, if the pages are not the process's own.
+        shared: Option<u64>,
+    },
+    /// Zeros of anonymous memory that nobody ever wrote to.
+    Untouched,
+    /// Not here.
+    Missing(Missing),
+}
+
+/// A run of addresses of one origin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Run<'a> {
+    /// First address.
+    pub start: u64,
+    /// Address behind the last byte.
+    pub end: u64,
+    /// Where its bytes come from.
+    pub origin: Origin<'a>,
+}
+
+/// What is responsible for an address: an object and the address's place in it, or nothing.
+pub(super) enum Owner<'a> {
+    Object { object: &'a Object, offset: u64, shared: Option<u64> },
+    Untouched,
+    Missing(Missing),
+}
+
+impl<'a> AddressSpace<'a> {
+    /// What lies at an address, at most `most` bytes of it.
+    pub fn at(&self, address: u64, most: u64) -> Content<'a> {
+        let (len, owner) = self.owner(address, most);
+        match owner {
+            Owner::Untouched => Content::Untouched(len),
+            Owner::Missing(why) => Content::Missing(len, why),
+            Owner::Object { object, offset, .. } => match self.memory.objects.read(object, offset, len) {
+                Here::Bytes(bytes) => Content::Bytes(bytes),
+                Here::Zeros(len) => Content::Zeros(len),
+                Here::Lost(len, why) => Content::Missing(len, why.into()),
+                Here::Unrecorded(len) => Content::Untouched(len),
+            },
+        }
+    }
+
+    /// What lies in a range, piece by piece, without a gap; `to` is behind the last byte.
+    pub fn pieces(&self, from: u64, to: u64) -> impl Iterator<Item = (u64, Content<'a>)> + use<'a> {
+        let space = *self;
+        let mut at = from;
+        std::iter::from_fn(move || {
+            let most = to.checked_sub(at).filter(|&most| most > 0)?;
+            let content = space.at(at, most);
+            let start = at;
+            at = at.saturating_add(content.len().max(1));
+            Some((start, content))
+        })
+    }
+
+    /// Bytes of a range, borrowed where they lie in one piece. Anonymous memory that nobody ever wrote to reads as zeros.
+    ///
+    /// # Errors
+    ///
+    /// The first address that is not here, and why.
+    pub fn read(&self, address: u64, len: u64) -> Result<Cow<'a, [u8]>, (u64, Missing)> {
+        if address.checked_add(len).is_none() {
+            return Err((u64::MAX, Missing::Unmapped));
+        }
+        let mut all = Cow::Borrowed(&[][..]);
+        for (at, content) in self.pieces(address, address.saturating_add(len)) {
+            match content {
+                Content::Bytes(bytes) if u64_of(bytes.len()) == len => return Ok(bytes),
+                Content::Bytes(bytes) => all.to_mut().extend_from_slice(&bytes),
+                Content::Zeros(zeros) | Content::Untouched(zeros) => {
+                    // Mappings may claim terabytes that nobody wrote to; a buffer of them is the caller's wish.
+                    let len = all.len().saturating_add(usize_of(zeros));
+                    all.to_mut().resize(len, 0);
+                }
+                Content::Missing(_, why) => return Err((at, why)),
+            }
+        }
+        Ok(all)
+    }
+
+    /// The runs of a range: what was recorded and where it lies, and what is not here and why. No page is touched.
+    pub fn runs(&self, from: u64, to: u64) -> impl Iterator<Item = Run<'a>> + use<'a> {
+        let space = *self;
+        let mut at = from;
+        let mut next: Option<Run<'a>> = None;
+        std::iter::from_fn(move || {
+            loop {
+                let Some(most) = to.checked_sub(at).filter(|&most| most > 0) else { return next.take() };
+                let (len, origin) = space.origin(at, most);
+                let run = Run { start: at, end: at.saturating_add(len.max(1)), origin };
+                at = run.end;
+                match &mut next {
+                    Some(last) if goes_on(last, &run) => last.end = run.end,
+                    last => {
+                        if let Some(done) = last.replace(run) {
+                            return Some(done);
+                        }
+                    }
+                }
+            }
+        })
+    }
+
+    /// Where the bytes of an address come from, and of how many behind it.
+    fn origin(&self, address: u64, most: u64) -> (u64, Origin<'a>) {
+        let (len, owner) = self.owner(address, most);
+        match owner {
+            Owner::Untouched => (len, Origin::Untouched),
+            Owner::Missing(why) => (len, Origin::Missing(why)),
+            Owner::Object { object, offset, shared } => {
+                let (len, place) = self.memory.objects.place(object, offset, len);
+                match place {
+                    Ok((image, offset)) => (len, Origin::Recorded { image, offset, shared }),
+                    Err(why) => (len, Origin::Missing(why.into())),
+                }
+            }
+        }
+    }
+
+    /// Which object has an address, and for how many bytes.
+    pub(super) fn owner(&self, address: u64, most: u64) -> (u64, Owner<'a>) {
+        let objects = &self.memory.objects;
+        let mut len = most;
+        if let Some(own) = self.own {
+            let (own_len, recorded) = objects.recorded(own, address, len);
+            len = own_len;
+            if recorded {
+                return (len, Owner::Object { object: own, offset: address, shared: None });
+            }
+        }
+        let Some(vma) = self.mm.vma_at(address) else {
+            let after = self.mm.vmas.partition_point(|vma| vma.start.0 <= address);
+            let next = self.mm.vmas.get(after).map_or(u64::MAX, |vma| vma.start.0);
+            return (len.min(next.saturating_sub(address)), Owner::Missing(Missing::Unmapped));
+        };
+        len = len.min(vma.end.0.saturating_sub(address));
+        let offset = address.saturating_sub(vma.start.0).saturating_add(vma.offset);
+        if let Some((object, shared)) = self.behind(vma) {
+            let (object_len, recorded) = objects.recorded(object, offset, len);
+            len = object_len;
+            if recorded {
+                return (len, Owner::Object { object, offset, shared });
+            }
+            return (len, Owner::Untouched);
+        }
+        (len, self.unrecorded(vma))
+    }
+
+    /// The object behind a mapping: shared memory, a memfd, or a deleted file whose contents CRIU kept.
+    pub(super) fn behind(&self, vma: &Vma) -> Option<(&'a Object, Option<u64>)> {
+        if let Some(number) = self.shared_object(vma) {
+            return Some((self.memory.objects.shared(number)?, Some(number)));
+        }
+        match self.files.remap(vma.file()?)? {
+            Remap::Ghost(ghost) => Some((self.memory.objects.ghost(ghost)?, None)),
+            Remap::Linked(_) | Remap::Procfs(_) => None,
+        }
+    }
+
+    /// What an address holds that nothing was recorded of.
+    fn unrecorded(&self, vma: &Vma) -> Owner<'a> {
+        let status = vma.status;
+        if status.intersects(Status::VVAR | Status::VSYSCALL) {
+            return Owner::Missing(Missing::Kernel);
+        }
+        if self.own.is_none() && vma.is_anonymous() {
+            return Owner::Missing(Missing::Truncated);
+        }
+        if vma.is_anonymous() || self.is_dev_zero(vma) {
+            return Owner::Untouched;
+        }
+        if self.shared_object(vma).is_some() {
+            return Owner::Missing(Missing::Truncated);
+        }
+        Owner::Missing(Missing::FileBacked)
+    }
+
+    /// Whether a private mapping is of `/dev/zero`, which is anonymous memory by another name.
+    fn is_dev_zero(&self, vma: &Vma) -> bool {
+        const TYPE: u32 = 0o170_000;
+        const CHARACTER: u32 = 0o020_000;
+        let file = vma.file().filter(|_| vma.status.contains(Status::FILE_PRIVATE)).and_then(|id| self.files.regular(id));
+        file.is_some_and(|file| file.name() == b"/dev/zero" && file.mode() & TYPE == CHARACTER)
+    }
+}
+
+/// Whether a run goes on where another ends, in memory and in its image.
+fn goes_on(last: &Run<'_>, run: &Run<'_>) -> bool {
+    match (last.origin, run.origin) {
+        (
+            Origin::Recorded { image, offset, shared },
+            Origin::Recorded { image: next_image, offset: next_offset, shared: next_shared },
+        ) => {
+            let len = last.end.saturating_sub(last.start);
+            image == next_image && shared == next_shared && offset.checked_add(len) == Some(next_offset)
+        }
+        (last, run) => last == run,
+    }
+}
