@@ -13,7 +13,7 @@ use crate::archive::{Archive, Opener, Progress};
 use crate::error::{Error, ErrorKind};
 use crate::images::{ImageSet, Images, Kind, Sets, root_of};
 use crate::limits::Limits;
-use crate::memory::{Demand, Layer, Memory};
+use crate::memory::{Demand, Keep, Layer, Memory};
 use crate::model::{Model, Side};
 use crate::warning::{Warning, Warnings};
 
@@ -34,7 +34,7 @@ use crate::warning::{Warning, Warnings};
 pub struct Options {
     limits: Limits,
     map: bool,
-    arguments: bool,
+    keep: Keep,
     progress: Box<Progress<'static>>,
 }
 
@@ -46,7 +46,7 @@ impl fmt::Debug for Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Options { limits: Limits::default(), map: true, arguments: true, progress: Box::new(|_, _| ()) }
+        Options { limits: Limits::default(), map: true, keep: Keep::default(), progress: Box::new(|_, _| ()) }
     }
 }
 
@@ -71,11 +71,10 @@ impl Options {
         self
     }
 
-    /// Whether arguments and environments will be asked for (the default). Without them, no page is kept of an archive
-    /// that comes as a stream.
+    /// What is kept of an archive that comes as a stream ([`Keep::Arguments`] unless told).
     #[must_use]
-    pub fn arguments(mut self, arguments: bool) -> Self {
-        self.arguments = arguments;
+    pub fn keep(mut self, keep: Keep) -> Self {
+        self.keep = keep;
         self
     }
 
@@ -121,7 +120,7 @@ impl Options {
         open: impl FnOnce(&mut Opener<'_>) -> Result<Archive, ErrorKind>,
     ) -> Result<Vec<Checkpoint>, ErrorKind> {
         let of_archive = Warnings::new(&self.limits);
-        let mut demand = Demand::new(&self.limits, self.arguments);
+        let mut demand = Demand::new(&self.limits, self.keep);
         let mut opener = Opener {
             limits: &self.limits,
             warnings: &of_archive,
@@ -185,6 +184,8 @@ struct Shared {
 pub struct Checkpoint {
     shared: Arc<Shared>,
     set: Arc<ImageSet>,
+    /// Earlier dumps from other archives, the newest first.
+    parents: Vec<(Arc<Shared>, Arc<ImageSet>)>,
     warnings: Warnings,
     model: OnceLock<Model>,
     memory: OnceLock<Memory>,
@@ -219,7 +220,14 @@ impl Checkpoint {
     fn new(shared: &Arc<Shared>, set: &Arc<ImageSet>) -> Self {
         let (shared, set) = (Arc::clone(shared), Arc::clone(set));
         let warnings = Warnings::new(&shared.limits);
-        Checkpoint { shared, set, warnings, model: OnceLock::new(), memory: OnceLock::new() }
+        Checkpoint { shared, set, parents: Vec::new(), warnings, model: OnceLock::new(), memory: OnceLock::new() }
+    }
+
+    /// Gives it an earlier dump from another archive, in which pages are that it left to its parent; the newest first.
+    /// Only what is asked of memory afterwards knows of it.
+    pub fn add_parent(&mut self, parent: &Checkpoint) {
+        self.parents.push((Arc::clone(&parent.shared), Arc::clone(&parent.set)));
+        self.memory = OnceLock::new();
     }
 
     /// What tells it from the others of its archive: the folder that it lies in, empty for the root.
@@ -254,11 +262,15 @@ impl Checkpoint {
     /// The memory of its processes: which pages there are; built when first asked for.
     pub fn memory(&self) -> &Memory {
         self.memory.get_or_init(|| {
-            let chain = self.shared.sets.chain(self.images());
-            let layers: Vec<Layer<'_>> = chain
-                .into_iter()
-                .map(|set| Layer { images: self.reader(set), archive: &self.shared.archive })
-                .collect();
+            let mut layers = Vec::new();
+            let own = [(&self.shared, &self.set)];
+            for (shared, set) in own.into_iter().chain(self.parents.iter().map(|(shared, set)| (shared, set))) {
+                layers.extend(shared.sets.chain(set).into_iter().map(|set| {
+                    let images =
+                        Images { archive: &shared.archive, set, limits: &shared.limits, warnings: &self.warnings };
+                    Layer { images, archive: &shared.archive }
+                }));
+            }
             Memory::read(&layers, self.model())
         })
     }

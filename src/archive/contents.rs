@@ -43,6 +43,15 @@ impl Backing {
             Backing::File(file) => file.bytes(),
         }
     }
+
+    /// The map, if it is one.
+    fn map(&self) -> Option<&Map> {
+        match self {
+            Backing::Map(map) => Some(map),
+            Backing::Heap(_) => None,
+            Backing::File(file) => file.opened.get()?.as_deref()?.map(),
+        }
+    }
 }
 
 /// A file of a directory, opened when its bytes are first wanted.
@@ -246,6 +255,33 @@ impl<'a> Contents<'a> {
             at = at.saturating_add(piece.len());
             Some(piece)
         })
+    }
+
+    /// Reads a range ahead if it is mapped; for who will read all of it.
+    pub fn will_read(&self, offset: u64, len: u64) {
+        self.each_mapped(offset, len, Map::will_read);
+    }
+
+    /// Gives the pages of a range back to the kernel if it is mapped; they can be read again.
+    pub fn give_back(&self, offset: u64, len: u64) {
+        self.each_mapped(offset, len, Map::give_back);
+    }
+
+    fn each_mapped(&self, offset: u64, len: u64, each: impl Fn(&Map, usize, usize)) {
+        let end = offset.saturating_add(len);
+        let first = self.layout.extents.partition_point(|e| e.at.saturating_add(e.len) <= offset);
+        let extents = self.layout.extents.get(first..).unwrap_or_default();
+        for extent in extents.iter().map_while(|extent| extent.clip(offset, end)) {
+            if let Source::Backing { number, offset } = extent.source
+                && let Some(map) = self.backings.get(number).and_then(Backing::map)
+            {
+                let from = usize_of(offset).min(map.len());
+                let to = from.saturating_add(usize_of(extent.len)).min(map.len());
+                if from < to {
+                    each(map, from, to.saturating_sub(from));
+                }
+            }
+        }
     }
 
     /// All bytes from the beginning up to the first that is not here, or up to `limit`; and what stopped it, if

@@ -27,6 +27,27 @@ impl Map {
         let _ = map.advise(Advice::Random);
         Ok(Map(map))
     }
+
+    /// Reads a range ahead, for who will read all of it: in one go, not page by page. Only a hint.
+    pub(crate) fn will_read(&self, offset: usize, len: usize) {
+        let _ = self.0.advise_range(Advice::WillNeed, offset, len);
+        #[cfg(target_os = "linux")]
+        let _ = self.0.advise_range(Advice::PopulateRead, offset, len);
+    }
+
+    /// Gives the pages of a range back to the kernel, so that who reads a large file does not come to hold all of it.
+    /// They can be read again. Only a hint.
+    pub(crate) fn give_back(&self, offset: usize, len: usize) {
+        #[cfg(unix)]
+        {
+            use memmap2::UncheckedAdvice;
+            #[expect(unsafe_code, reason = "the advice is unchecked because it would lose what was written to a map")]
+            // SAFETY: the map is read-only and of a file, so nothing can have been written to it: the kernel drops the
+            // pages of the range and reads the same bytes again from the file when they are touched. Slices of the map
+            // that others hold stay valid: the range stays mapped.
+            let _ = unsafe { self.0.unchecked_advise_range(UncheckedAdvice::DontNeed, offset, len) };
+        }
+    }
 }
 
 impl Deref for Map {

@@ -7,6 +7,7 @@ use cryoscope::Checkpoint;
 use cryoscope::formats::checkpointctl::Report as Document;
 use cryoscope::formats::tree::{Look, Overview, Sections};
 use cryoscope::formats::{Columns, Format, Style, pretty};
+use cryoscope::memory::Keep;
 use cryoscope::model::ids::Pid;
 use cryoscope::tables::{Process, Row, Source};
 use serde_json::Value;
@@ -81,7 +82,7 @@ struct Subject {
 
 pub(crate) fn run(args: &Inspect, global: &Global) -> Outcome {
     let wanted = Wanted::of(args);
-    let opener = Opener::new(global, true);
+    let opener = Opener::new(global, Keep::Arguments);
     let mut parts = Vec::new();
     let mut output = Output::open(args, wanted, global)?;
     for path in &args.archives {

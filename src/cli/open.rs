@@ -4,6 +4,7 @@ use std::io::{IsTerminal, stderr, stdin};
 use std::path::Path;
 use std::time::Duration;
 
+use cryoscope::memory::Keep;
 use cryoscope::{Checkpoint, Error, ErrorKind, Options};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -13,15 +14,15 @@ use super::args::Global;
 #[derive(Debug)]
 pub(crate) struct Opener<'g> {
     global: &'g Global,
-    arguments: bool,
+    keep: Keep,
     progress: bool,
 }
 
 impl<'g> Opener<'g> {
-    /// An opener; `arguments` if command lines and environments will be asked for.
-    pub(crate) fn new(global: &'g Global, arguments: bool) -> Self {
+    /// An opener; `keep` is what will be asked for.
+    pub(crate) fn new(global: &'g Global, keep: Keep) -> Self {
         let progress = !global.no_progress && !global.quiet && stderr().is_terminal();
-        Opener { global, arguments, progress }
+        Opener { global, keep, progress }
     }
 
     /// The same without progress, for many archives at once.
@@ -33,8 +34,7 @@ impl<'g> Opener<'g> {
     /// The checkpoints of an archive: all, or the one that was chosen.
     pub(crate) fn open(&self, path: &Path) -> Result<Vec<Checkpoint>, Error> {
         let bar = self.progress.then(|| progress_bar(path));
-        let options =
-            Options::new().limits(self.global.limits.limits()).map(!self.global.no_mmap).arguments(self.arguments);
+        let options = Options::new().limits(self.global.limits.limits()).map(!self.global.no_mmap).keep(self.keep);
         let options = match bar.clone() {
             None => options,
             Some(bar) => options.progress(move |read, all| {

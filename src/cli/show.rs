@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use cryoscope::formats::checkpointctl::Report as Document;
 use cryoscope::formats::{Columns, Format, Grid, GridColumn, RowWriter, Style, escape, pretty, units};
+use cryoscope::memory::Keep;
 use cryoscope::tables::Summary;
 use cryoscope::{Checkpoint, Error};
 use rayon::ThreadPoolBuilder;
@@ -58,7 +59,7 @@ pub(crate) fn read(
     format: ListFormat,
     global: &Global,
 ) -> Result<Vec<Archive>, Failure> {
-    let opener = Opener::new(global, false);
+    let opener = Opener::new(global, Keep::Tables);
     let opener = if paths.len() > 1 { opener.without_progress() } else { opener };
     let open = |path: &PathBuf| {
         let checkpoints = opener.open(path);

@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use cryoscope::formats::{Columns, Format, Grid, GridColumn, Style};
+use cryoscope::memory::Keep;
 use cryoscope::tables::{self, Source};
 
 use super::args::{Global, RowFormat, TableArgs};
@@ -16,7 +17,7 @@ pub(crate) fn run(args: &TableArgs, global: &Global) -> Outcome {
     let Some(archive) = &args.archive else { return list(global) };
     let sources = sources(args)?;
     let columns = columns(args, &sources)?;
-    let checkpoints = Opener::new(global, true).open(archive)?;
+    let checkpoints = Opener::new(global, Keep::Arguments).open(archive)?;
     let mut screen = Screen::open(global)?;
     let style = Style { format: args.format.into(), columns, name_tables: sources.len() > 1, width: screen.width };
     let several = checkpoints.len() > 1;

@@ -23,12 +23,25 @@ use crate::warning::Warnings;
 const LOG_HEAD: u64 = 64 << 10;
 const TAR_HEAD: u64 = 512;
 
+/// What is kept of an archive that comes as a stream, for what will be asked. Archives that are mapped are kept anyway.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Keep {
+    /// What tables are made of, but no pages: arguments and environments are not known then.
+    Tables,
+    /// What tables are made of.
+    #[default]
+    Arguments,
+    /// All memory, too.
+    Memory,
+    /// Every member.
+    Everything,
+}
+
 /// Keeps what processes, files, sockets and mounts are read from.
 #[derive(Debug)]
 pub(crate) struct Demand {
     limits: Limits,
-    /// Whether arguments and environments are wanted.
-    arguments: bool,
+    keep: Keep,
     /// Folders in which an `mm` image of a task was seen, by pid.
     layouts: HashMap<u64, Vec<BString>>,
     /// The pagemaps that were seen, by folder.
@@ -48,9 +61,9 @@ struct Claims {
 }
 
 impl Demand {
-    pub(crate) fn new(limits: &Limits, arguments: bool) -> Self {
+    pub(crate) fn new(limits: &Limits, keep: Keep) -> Self {
         let unheard = Warnings::new(limits);
-        Demand { limits: limits.clone(), arguments, layouts: HashMap::new(), pagemaps: HashMap::new(), unheard }
+        Demand { limits: limits.clone(), keep, layouts: HashMap::new(), pagemaps: HashMap::new(), unheard }
     }
 
     /// The parts of a pages image that are wanted; `None` if that cannot be told.
@@ -121,10 +134,15 @@ impl Select for Demand {
     fn select(&mut self, member: &Member, kept: &dyn Kept) -> Selection {
         let folder = BStr::new(member.folder());
         let Some((kind, number)) = Kind::of(member.file_name()) else {
-            return of_file(member, &self.limits);
+            return match self.keep {
+                Keep::Everything => Selection::All,
+                Keep::Tables | Keep::Arguments | Keep::Memory => of_file(member, &self.limits),
+            };
         };
         match kind {
-            Kind::Pages if !self.arguments => Selection::Nothing,
+            _ if self.keep == Keep::Everything => Selection::All,
+            Kind::Pages if self.keep == Keep::Tables => Selection::Nothing,
+            Kind::Pages | Kind::ShmPagesOld if self.keep == Keep::Memory => Selection::All,
             Kind::Pages => self.of_pages(folder, number, kept).map_or(Selection::All, Selection::Ranges),
             Kind::Mm => {
                 self.layouts.entry(number).or_default().push(folder.into());

@@ -18,21 +18,30 @@ mod arguments;
 mod blocks;
 mod demand;
 mod ghost;
+mod lines;
 mod object;
 mod pagemap;
+mod parallel;
+mod search;
 mod space;
+mod strings;
 mod view;
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::ops::{ControlFlow, Range};
 
 pub use arguments::Text;
 pub(crate) use demand::Demand;
+pub use demand::Keep;
 pub(crate) use object::Layer;
 pub use object::Lost;
+pub use search::{Encoding, Findings, Found, Matcher, Pattern, PatternError, SearchOptions};
 pub use space::{AddressSpace, Recorded};
+pub use strings::{StringAt, StringBlock, StringOptions};
 pub use view::{Content, Missing, Origin, Run};
 
+use self::lines::Lines;
 use self::object::{Objects, Reader, Wanted};
 use crate::images::{Images, Kind, Parent, join};
 use crate::model::Model;
@@ -78,6 +87,58 @@ impl Memory {
     pub fn space<'a>(&'a self, process: &'a Process, model: &'a Model) -> Option<AddressSpace<'a>> {
         let mm = process.mm.as_ref()?;
         Some(AddressSpace { memory: self, mm, files: model.files(), own: self.objects.task(process.pid().0) })
+    }
+
+    /// Searches the memory of processes, each in the ranges of addresses that are wanted of it, in order and without
+    /// overlaps: bytes outside them are as if they were not there. All of a process is `0..u64::MAX`.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use cryoscope::Checkpoint;
+    /// use cryoscope::memory::{Encoding, Matcher, Pattern, SearchOptions};
+    ///
+    /// let checkpoint = Checkpoint::open("fixtures/forms-reference/podman-runc.tar")?;
+    /// let model = checkpoint.model();
+    /// let matcher = Matcher::new(&[Pattern::text("container=podman", Encoding::Utf8, false)?])?;
+    /// let everywhere: Vec<_> = model.processes().iter().map(|process| (process, vec![0..u64::MAX])).collect();
+    /// let findings = checkpoint.memory().search(model, &everywhere, &matcher, &SearchOptions::default());
+    /// assert!(!findings.found.is_empty());
+    /// for found in findings.found {
+    ///     println!("{} {:#x}", found.pid, found.address);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn search(
+        &self,
+        model: &Model,
+        wanted: &[(&Process, Vec<Range<u64>>)],
+        matcher: &Matcher,
+        options: &SearchOptions,
+    ) -> Findings {
+        search::run(&self.objects, &self.lines(model, wanted), matcher, options)
+    }
+
+    /// Looks for printable text, in the same ranges as [`Memory::search`]. `map` is called for each block of memory, on any
+    /// thread; `take` gets what it returned in order, until it has enough.
+    pub fn strings<T: Send>(
+        &self,
+        model: &Model,
+        wanted: &[(&Process, Vec<Range<u64>>)],
+        options: &StringOptions,
+        map: impl Fn(&StringBlock<'_>) -> T + Sync,
+        take: impl FnMut(T) -> ControlFlow<()>,
+    ) {
+        strings::run(&self.objects, &self.lines(model, wanted), options, map, take);
+    }
+
+    /// What there is to go through of processes.
+    fn lines<'a>(&'a self, model: &'a Model, wanted: &[(&'a Process, Vec<Range<u64>>)]) -> Lines<'a> {
+        let wanted: Vec<_> = wanted
+            .iter()
+            .filter_map(|(process, ranges)| Some((process.pid(), self.space(process, model)?, ranges.clone())))
+            .collect();
+        Lines::of(&self.objects, &wanted)
     }
 
     /// Notes what of the memory is not here, and what contradicts the mappings.

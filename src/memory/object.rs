@@ -247,6 +247,54 @@ impl Objects {
         }
     }
 
+    /// Bytes of a range of an object that is recorded throughout; `None` if something of it cannot be read after all.
+    /// Borrowed where they lie in one piece.
+    pub(super) fn slice<'a>(&'a self, object: &Object, from: u64, to: u64) -> Option<Cow<'a, [u8]>> {
+        let len = to.saturating_sub(from);
+        let mut all = Cow::Borrowed(&[][..]);
+        let mut at = from;
+        while at < to {
+            let got = match self.read(object, at, to.saturating_sub(at)) {
+                Here::Bytes(bytes) if u64_of(bytes.len()) == len => return Some(bytes),
+                Here::Bytes(bytes) => {
+                    all.to_mut().extend_from_slice(&bytes);
+                    u64_of(bytes.len())
+                }
+                Here::Zeros(zeros) => {
+                    let len = all.len().saturating_add(usize_of(zeros));
+                    all.to_mut().resize(len, 0);
+                    zeros
+                }
+                Here::Lost(..) | Here::Unrecorded(_) => return None,
+            };
+            at = at.saturating_add(got.max(1));
+        }
+        Some(all)
+    }
+
+    /// Tells the kernel which bytes of an object will all be read next.
+    pub(super) fn will_read(&self, object: &Object, from: u64, to: u64) {
+        self.each_raw(object, from, to, |contents, offset, len| contents.will_read(offset, len));
+    }
+
+    /// Gives back to the kernel what was read of an object.
+    pub(super) fn give_back(&self, object: &Object, from: u64, to: u64) {
+        self.each_raw(object, from, to, |contents, offset, len| contents.give_back(offset, len));
+    }
+
+    fn each_raw(&self, object: &Object, from: u64, to: u64, each: impl Fn(Contents<'_>, u64, u64)) {
+        for run in object.clip(from, to) {
+            let (file, offset, len) = match run.origin {
+                Origin::Raw { file, offset } => (file, offset, run.len),
+                Origin::Block { file, offset, stored, .. } => (file, offset, stored),
+                Origin::Lost(_) => continue,
+            };
+            if let Some(contents) = self.files.get(file).and_then(PagesFile::contents) {
+                each(contents, offset, len);
+            }
+        }
+    }
+
     fn raw(&self, file: usize, offset: u64, len: u64) -> Here<'_> {
         let contents = self.files.get(file).and_then(PagesFile::contents);
         match contents.and_then(|contents| contents.piece(offset, len)) {

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use bstr::BStr;
 
+use super::lines::Key;
 use super::object::{Here, Lost, Object};
 use super::space::AddressSpace;
 use crate::int::{u64_of, usize_of};
@@ -132,7 +133,12 @@ pub struct Run<'a> {
 
 /// What is responsible for an address: an object and the address's place in it, or nothing.
 pub(super) enum Owner<'a> {
-    Object { object: &'a Object, offset: u64, shared: Option<u64> },
+    /// `key` is `None` of the process's own pages.
+    Object {
+        object: &'a Object,
+        offset: u64,
+        key: Option<Key>,
+    },
     Untouched,
     Missing(Missing),
 }
@@ -220,7 +226,11 @@ impl<'a> AddressSpace<'a> {
         match owner {
             Owner::Untouched => (len, Origin::Untouched),
             Owner::Missing(why) => (len, Origin::Missing(why)),
-            Owner::Object { object, offset, shared } => {
+            Owner::Object { object, offset, key } => {
+                let shared = match key {
+                    Some(Key::Shared(number)) => Some(number),
+                    _ => None,
+                };
                 let (len, place) = self.memory.objects.place(object, offset, len);
                 match place {
                     Ok((image, offset)) => (len, Origin::Recorded { image, offset, shared }),
@@ -238,7 +248,7 @@ impl<'a> AddressSpace<'a> {
             let (own_len, recorded) = objects.recorded(own, address, len);
             len = own_len;
             if recorded {
-                return (len, Owner::Object { object: own, offset: address, shared: None });
+                return (len, Owner::Object { object: own, offset: address, key: None });
             }
         }
         let Some(vma) = self.mm.vma_at(address) else {
@@ -248,11 +258,11 @@ impl<'a> AddressSpace<'a> {
         };
         len = len.min(vma.end.0.saturating_sub(address));
         let offset = address.saturating_sub(vma.start.0).saturating_add(vma.offset);
-        if let Some((object, shared)) = self.behind(vma) {
+        if let Some((object, key)) = self.behind(vma) {
             let (object_len, recorded) = objects.recorded(object, offset, len);
             len = object_len;
             if recorded {
-                return (len, Owner::Object { object, offset, shared });
+                return (len, Owner::Object { object, offset, key: Some(key) });
             }
             return (len, Owner::Untouched);
         }
@@ -260,12 +270,12 @@ impl<'a> AddressSpace<'a> {
     }
 
     /// The object behind a mapping: shared memory, a memfd, or a deleted file whose contents CRIU kept.
-    pub(super) fn behind(&self, vma: &Vma) -> Option<(&'a Object, Option<u64>)> {
+    pub(super) fn behind(&self, vma: &Vma) -> Option<(&'a Object, Key)> {
         if let Some(number) = self.shared_object(vma) {
-            return Some((self.memory.objects.shared(number)?, Some(number)));
+            return Some((self.memory.objects.shared(number)?, Key::Shared(number)));
         }
         match self.files.remap(vma.file()?)? {
-            Remap::Ghost(ghost) => Some((self.memory.objects.ghost(ghost)?, None)),
+            Remap::Ghost(ghost) => Some((self.memory.objects.ghost(ghost)?, Key::Ghost(ghost))),
             Remap::Linked(_) | Remap::Procfs(_) => None,
         }
     }
@@ -292,7 +302,8 @@ impl<'a> AddressSpace<'a> {
     fn is_dev_zero(&self, vma: &Vma) -> bool {
         const TYPE: u32 = 0o170_000;
         const CHARACTER: u32 = 0o020_000;
-        let file = vma.file().filter(|_| vma.status.contains(Status::FILE_PRIVATE)).and_then(|id| self.files.regular(id));
+        let file =
+            vma.file().filter(|_| vma.status.contains(Status::FILE_PRIVATE)).and_then(|id| self.files.regular(id));
         file.is_some_and(|file| file.name() == b"/dev/zero" && file.mode() & TYPE == CHARACTER)
     }
 }

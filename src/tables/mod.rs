@@ -18,7 +18,11 @@
 mod checkpoints;
 mod container;
 mod images;
+mod mappings;
+mod matches;
 mod members;
+mod memory_classes;
+mod memory_sizes;
 mod mounts;
 mod process_envs;
 mod process_memory_map;
@@ -27,6 +31,7 @@ mod process_open_files;
 mod process_open_sockets;
 mod processes;
 mod statistics;
+mod strings;
 mod table;
 mod threads;
 mod value;
@@ -37,7 +42,11 @@ use std::ops::ControlFlow;
 pub use checkpoints::Summary;
 pub use container::Container;
 pub use images::Image;
+pub use mappings::Mappings;
+pub use matches::{Match, Matches};
 pub use members::Member;
+pub use memory_classes::MemoryClass;
+pub use memory_sizes::MemorySize;
 pub use mounts::Mount;
 pub use process_envs::ProcessEnv;
 pub use process_memory_map::Mapping;
@@ -46,6 +55,7 @@ pub use process_open_files::OpenFile;
 pub use process_open_sockets::{OpenSocket, OtherHolders};
 pub use processes::Process;
 pub use statistics::Statistics;
+pub use strings::{StringRow, Strings};
 pub use table::{Column, Row, Table};
 pub use threads::Thread;
 pub use value::{Detail, Mask, Object, Type, Value};
@@ -82,6 +92,9 @@ impl Source {
     }
 }
 
+/// Tables whose rows depend on what is asked, so that they are no part of [`ALL`].
+pub const ASKED: &[&Table] = &[&Match::TABLE, &StringRow::TABLE];
+
 /// Defines [`ALL`], and the methods of [`Checkpoint`] that give typed rows.
 macro_rules! sources {
     ($($(#[doc = $doc:literal])+ $method:ident: $module:ident::$row:ident;)+) => {
@@ -113,6 +126,10 @@ sources! {
     process_envs: process_envs::ProcessEnv;
     /// Rows of `process_memory_map`.
     process_memory_map: process_memory_map::Mapping;
+    /// Rows of `memory_sizes`.
+    memory_sizes: memory_sizes::MemorySize;
+    /// Rows of `memory_classes`.
+    memory_classes: memory_classes::MemoryClass;
     /// Rows of `process_open_files`.
     process_open_files: process_open_files::OpenFile;
     /// Rows of `process_open_sockets`.

@@ -1,0 +1,197 @@
+//! What there is to go through: **lines**, the longest runs of recorded bytes of each object, every byte once; **views**,
+//! where processes see shared objects; and **seams**, the addresses at which a process's memory goes on from one line to
+//! another.
+//!
+//! A pass over all lines reads content that several processes share once. What lies across a seam is in no line, so a
+//! search looks there, too.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use super::object::{Object, Objects};
+use super::space::AddressSpace;
+use super::view::Owner;
+use crate::model::ids::Pid;
+
+/// Which object a line belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Key {
+    /// Pages of the process's own.
+    Task(Pid),
+    /// Shared memory, by CRIU's number.
+    Shared(u64),
+    /// A deleted file, by the number of its image.
+    Ghost(u64),
+}
+
+/// A run of recorded bytes of one object.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Line<'a> {
+    pub(super) key: Key,
+    pub(super) object: &'a Object,
+    /// Address (of a task) or offset (of a shared object) of the first byte.
+    pub(super) start: u64,
+    /// Behind the last byte.
+    pub(super) end: u64,
+}
+
+/// Where a process sees a part of a shared object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct View {
+    pub(super) pid: Pid,
+    /// Address of the first byte.
+    pub(super) address: u64,
+    /// Its offset in the object.
+    pub(super) offset: u64,
+    pub(super) len: u64,
+}
+
+/// Addresses of one process that follow each other without a gap but lie in several lines.
+#[derive(Clone, Debug)]
+pub(super) struct Join<'a> {
+    pub(super) space: AddressSpace<'a>,
+    pub(super) pid: Pid,
+    pub(super) start: u64,
+    pub(super) end: u64,
+    /// Where one line ends and the next begins, in order.
+    pub(super) seams: Vec<u64>,
+}
+
+/// Everything that is gone through.
+#[derive(Debug, Default)]
+pub(super) struct Lines<'a> {
+    pub(super) lines: Vec<Line<'a>>,
+    pub(super) views: BTreeMap<Key, Vec<View>>,
+    pub(super) joins: Vec<Join<'a>>,
+}
+
+/// A run of a process's memory within one line.
+struct Piece<'a> {
+    address: u64,
+    len: u64,
+    key: Key,
+    object: &'a Object,
+    offset: u64,
+}
+
+impl Piece<'_> {
+    fn end(&self) -> u64 {
+        self.address.saturating_add(self.len)
+    }
+}
+
+impl<'a> Lines<'a> {
+    /// The lines of processes, each with the addresses that are wanted of it, in order and without overlaps.
+    pub(super) fn of(objects: &'a Objects, wanted: &[(Pid, AddressSpace<'a>, Vec<Range<u64>>)]) -> Self {
+        let mut lines = Lines::default();
+        let mut shared: BTreeMap<Key, &'a Object> = BTreeMap::new();
+        for (pid, space, ranges) in wanted {
+            let mut pieces: Vec<Piece<'a>> = Vec::new();
+            for range in ranges {
+                add_pieces(objects, *pid, space, range, &mut pieces);
+            }
+            for piece in &pieces {
+                if piece.key == Key::Task(*pid) {
+                    lines.lines.push(Line {
+                        key: piece.key,
+                        object: piece.object,
+                        start: piece.address,
+                        end: piece.end(),
+                    });
+                } else {
+                    shared.insert(piece.key, piece.object);
+                    let view = View { pid: *pid, address: piece.address, offset: piece.offset, len: piece.len };
+                    lines.views.entry(piece.key).or_default().push(view);
+                }
+            }
+            lines.joins.extend(joins(*pid, space, &pieces));
+        }
+        for (key, object) in shared {
+            let views = lines.views.get(&key).map_or(&[][..], Vec::as_slice);
+            let seen = union(views.iter().map(|view| view.offset..view.offset.saturating_add(view.len)));
+            lines.lines.extend(seen.into_iter().map(|range| Line { key, object, start: range.start, end: range.end }));
+        }
+        lines
+    }
+}
+
+/// The recorded runs of a range, those that go on in the same object as one.
+fn add_pieces<'a>(
+    objects: &'a Objects,
+    pid: Pid,
+    space: &AddressSpace<'a>,
+    range: &Range<u64>,
+    pieces: &mut Vec<Piece<'a>>,
+) {
+    let mut at = range.start;
+    while at < range.end {
+        let (len, owner) = space.owner(at, range.end.saturating_sub(at));
+        let mut step = len;
+        if let Owner::Object { object, offset, key } = owner {
+            let (here, place) = objects.place(object, offset, len);
+            step = here;
+            if place.is_ok() {
+                let piece = Piece { address: at, len: here, key: key.unwrap_or(Key::Task(pid)), object, offset };
+                match pieces.last_mut() {
+                    Some(last)
+                        if last.end() == at
+                            && last.key == piece.key
+                            && last.offset.saturating_add(last.len) == offset =>
+                    {
+                        last.len = last.len.saturating_add(here);
+                    }
+                    _ => pieces.push(piece),
+                }
+            }
+        }
+        at = at.saturating_add(step.max(1));
+    }
+}
+
+/// Where pieces of a process touch.
+fn joins<'a>(pid: Pid, space: &AddressSpace<'a>, pieces: &[Piece<'a>]) -> Vec<Join<'a>> {
+    let mut joins: Vec<Join<'a>> = Vec::new();
+    for (before, after) in pieces.iter().zip(pieces.iter().skip(1)) {
+        if before.end() != after.address {
+            continue;
+        }
+        match joins.last_mut() {
+            Some(join) if join.end == before.end() => {
+                join.seams.push(after.address);
+                join.end = after.end();
+            }
+            _ => joins.push(Join {
+                space: *space,
+                pid,
+                start: before.address,
+                end: after.end(),
+                seams: vec![after.address],
+            }),
+        }
+    }
+    joins
+}
+
+/// Ranges in order, those that overlap or touch as one.
+fn union(ranges: impl Iterator<Item = Range<u64>>) -> Vec<Range<u64>> {
+    let mut sorted: Vec<Range<u64>> = ranges.collect();
+    sorted.sort_unstable_by_key(|range| (range.start, range.end));
+    let mut union: Vec<Range<u64>> = Vec::new();
+    for range in sorted {
+        match union.last_mut() {
+            Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
+            _ => union.push(range),
+        }
+    }
+    union
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_that_overlap_or_touch_are_one() {
+        assert_eq!(union([5..9, 0..2, 2..4, 6..7].into_iter()), [0..4, 5..9]);
+    }
+}

@@ -1,0 +1,336 @@
+//! Finds many patterns in a slice of bytes. Every pattern is found independently of the others: of a literal every
+//! occurrence, also where they overlap; of a regular expression the leftmost matches, one behind the other.
+
+use std::ops::Range;
+
+use aho_corasick::packed;
+use memchr::memmem;
+use regex_automata::meta::Regex;
+use regex_automata::util::syntax;
+use regex_automata::{Input, MatchKind, PatternSet};
+
+use super::pattern::{Pattern, PatternError, Shape, escaped};
+
+/// More literals than these are found faster as one regular expression.
+const PACKED_MOST: usize = 64;
+/// Bytes that a compiled expression may take.
+const REGEX_SIZE: usize = 64 << 20;
+
+/// A match: which pattern, and where in the slice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Match {
+    pub(super) start: usize,
+    pub(super) end: usize,
+    pub(super) pattern: usize,
+}
+
+/// Compiled patterns. Clone it for each thread: clones share no caches.
+#[derive(Clone, Debug)]
+pub struct Matcher {
+    literals: Option<Literals>,
+    regexes: Vec<(usize, Regex)>,
+    /// All expressions as one, to pass over blocks in which none matches, and to tell which do.
+    any: Option<(Regex, Regex)>,
+    names: Vec<String>,
+    /// Longest literal.
+    longest: usize,
+}
+
+impl Matcher {
+    /// Compiles patterns. Matches name them by their place in the list.
+    ///
+    /// # Errors
+    ///
+    /// If a regular expression is not one, or too large, or can only match nothing.
+    pub fn new(patterns: &[Pattern]) -> Result<Self, PatternError> {
+        let mut literals = Vec::new();
+        let mut regexes = Vec::new();
+        let mut sources = Vec::new();
+        for (number, pattern) in patterns.iter().enumerate() {
+            let fail = |why: String| PatternError { pattern: pattern.name.clone(), why };
+            match &pattern.shape {
+                Shape::Literal { bytes, any_case } => {
+                    literals.push(Literal { number, bytes: bytes.clone(), any_case: *any_case });
+                }
+                Shape::Regex(source) => {
+                    let regex = compile(&[source], MatchKind::LeftmostFirst).map_err(fail)?;
+                    if matches_only_nothing(source) {
+                        return Err(fail("it only matches nothing".to_owned()));
+                    }
+                    regexes.push((number, regex));
+                    sources.push(source.as_str());
+                }
+            }
+        }
+        let both =
+            || Some((compile(&sources, MatchKind::LeftmostFirst).ok()?, compile(&sources, MatchKind::All).ok()?));
+        let any = if sources.len() > 1 { both() } else { None };
+        let longest = literals.iter().map(|literal| literal.bytes.len()).max().unwrap_or(0);
+        let names = patterns.iter().map(|pattern| pattern.name.clone()).collect();
+        Ok(Matcher { literals: Literals::new(literals), regexes, any, names, longest })
+    }
+
+    /// The patterns' names, in order.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Bytes of the longest literal.
+    pub(super) fn longest_literal(&self) -> usize {
+        self.longest
+    }
+
+    /// Whether there are regular expressions.
+    pub(super) fn has_regexes(&self) -> bool {
+        !self.regexes.is_empty()
+    }
+
+    /// Whether a pattern's matches never overlap.
+    pub(super) fn is_regex(&self, pattern: usize) -> bool {
+        self.regexes.iter().any(|(number, _)| *number == pattern)
+    }
+
+    /// All matches that begin in `span`; they may run on to the end of the slice. At most `most` of each pattern or, of
+    /// literals, of all. Empty matches are passed over.
+    pub(super) fn find(&self, haystack: &[u8], span: Range<usize>, most: usize) -> Vec<Match> {
+        let mut found = Vec::new();
+        if let Some(literals) = &self.literals {
+            literals.find(haystack, span.clone(), self.longest, most, &mut found);
+        }
+        let candidates = self.candidates(haystack, &span);
+        for (place, (number, regex)) in self.regexes.iter().enumerate() {
+            if candidates.as_ref().is_none_or(|set| set.get(place).copied().unwrap_or(true)) {
+                find_regex(*number, regex, haystack, span.clone(), most, &mut found);
+            }
+        }
+        found
+    }
+
+    /// The matches of one regular expression, from a place of the span on.
+    pub(super) fn find_one(&self, pattern: usize, haystack: &[u8], span: Range<usize>, most: usize) -> Vec<Match> {
+        let mut found = Vec::new();
+        if let Some((number, regex)) = self.regexes.iter().find(|(number, _)| *number == pattern) {
+            find_regex(*number, regex, haystack, span, most, &mut found);
+        }
+        found
+    }
+
+    /// Which expressions match at all; `None` if that was not asked.
+    fn candidates(&self, haystack: &[u8], span: &Range<usize>) -> Option<Vec<bool>> {
+        let (any, which) = self.any.as_ref()?;
+        let input = Input::new(haystack).range(span.start..haystack.len());
+        let mut matching = PatternSet::new(which.pattern_len());
+        if any.is_match(input.clone()) {
+            which.which_overlapping_matches(&input, &mut matching);
+        }
+        let mut list = vec![false; any.pattern_len()];
+        for pattern in matching.iter() {
+            if let Some(entry) = list.get_mut(pattern.as_usize()) {
+                *entry = true;
+            }
+        }
+        Some(list)
+    }
+}
+
+/// The syntax of expressions over bytes: any byte is one character.
+fn bytes_syntax() -> syntax::Config {
+    syntax::Config::new().unicode(false).utf8(false).dot_matches_new_line(true)
+}
+
+fn compile(sources: &[&str], kind: MatchKind) -> Result<Regex, String> {
+    let config = Regex::config().match_kind(kind).utf8_empty(false).nfa_size_limit(Some(REGEX_SIZE));
+    Regex::builder().syntax(bytes_syntax()).configure(config).build_many(sources).map_err(|error| {
+        match error.syntax_error() {
+            Some(error) => format!("not a regular expression: {error}"),
+            None => match error.size_limit() {
+                Some(limit) => format!("the expression is too large: it compiles to more than {limit} bytes"),
+                None => format!("cannot be compiled: {error}"),
+            },
+        }
+    })
+}
+
+/// Whether all that an expression can match is the empty text.
+fn matches_only_nothing(source: &str) -> bool {
+    syntax::parse_with(source, &bytes_syntax()).is_ok_and(|hir| hir.properties().maximum_len() == Some(0))
+}
+
+fn find_regex(number: usize, regex: &Regex, haystack: &[u8], span: Range<usize>, most: usize, found: &mut Vec<Match>) {
+    let before = found.len();
+    let input = Input::new(haystack).range(span.start..haystack.len());
+    for m in regex.find_iter(input).take_while(|m| m.start() < span.end).filter(|m| !m.is_empty()) {
+        found.push(Match { start: m.start(), end: m.end(), pattern: number });
+        if found.len().saturating_sub(before) >= most {
+            break;
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Literal {
+    number: usize,
+    bytes: Vec<u8>,
+    any_case: bool,
+}
+
+impl Literal {
+    fn is_at(&self, haystack: &[u8]) -> bool {
+        match haystack.get(..self.bytes.len()) {
+            Some(here) if self.any_case => here.eq_ignore_ascii_case(&self.bytes),
+            Some(here) => here == self.bytes,
+            None => false,
+        }
+    }
+}
+
+/// All literals: a fast way to the next place at which any of them begins, and a slow one to tell which.
+#[derive(Clone, Debug)]
+struct Literals {
+    finder: Finder,
+    literals: Vec<Literal>,
+    /// By their first byte in lower case: which literals may begin there.
+    by_first: Vec<Vec<usize>>,
+}
+
+#[derive(Clone, Debug)]
+enum Finder {
+    One(memmem::Finder<'static>),
+    Packed(packed::Searcher),
+    Regex(Regex),
+}
+
+impl Finder {
+    fn next(&self, haystack: &[u8], span: Range<usize>) -> Option<usize> {
+        match self {
+            Finder::One(finder) => {
+                let at = finder.find(haystack.get(span.clone())?)?;
+                span.start.checked_add(at)
+            }
+            Finder::Packed(searcher) => searcher.find_in(haystack, aho_corasick::Span::from(span)).map(|m| m.start()),
+            Finder::Regex(regex) => regex.find(Input::new(haystack).range(span)).map(|m| m.start()),
+        }
+    }
+}
+
+impl Literals {
+    fn new(literals: Vec<Literal>) -> Option<Self> {
+        let mut by_first = vec![Vec::new(); 256];
+        for (place, literal) in literals.iter().enumerate() {
+            if let Some(list) =
+                literal.bytes.first().and_then(|b| by_first.get_mut(usize::from(b.to_ascii_lowercase())))
+            {
+                list.push(place);
+            }
+        }
+        let finder = Self::finder(&literals)?;
+        Some(Literals { finder, literals, by_first })
+    }
+
+    fn finder(literals: &[Literal]) -> Option<Finder> {
+        let exact = literals.iter().all(|literal| !literal.any_case);
+        match literals {
+            [] => return None,
+            [one] if exact => return Some(Finder::One(memmem::Finder::new(&one.bytes).into_owned())),
+            _ if exact && literals.len() <= PACKED_MOST => {
+                if let Some(searcher) = packed::Searcher::new(literals.iter().map(|literal| &literal.bytes)) {
+                    return Some(Finder::Packed(searcher));
+                }
+            }
+            _ => {}
+        }
+        let alternatives: Vec<String> = literals
+            .iter()
+            .map(|literal| {
+                let flag = if literal.any_case { "i" } else { "" };
+                format!("(?{flag}:{})", escaped(&literal.bytes))
+            })
+            .collect();
+        compile(&[&alternatives.join("|")], MatchKind::LeftmostFirst).ok().map(Finder::Regex)
+    }
+
+    fn find(&self, haystack: &[u8], span: Range<usize>, longest: usize, most: usize, found: &mut Vec<Match>) {
+        let end = span.end.saturating_add(longest.saturating_sub(1)).min(haystack.len());
+        let before = found.len();
+        let mut at = span.start;
+        while let Some(start) = self.finder.next(haystack, at..end).filter(|&start| start < span.end) {
+            at = start.saturating_add(1);
+            let Some(here) = haystack.get(start..) else { break };
+            let first = here.first().map_or(0, u8::to_ascii_lowercase);
+            let candidates = self.by_first.get(usize::from(first)).map_or(&[][..], Vec::as_slice);
+            for literal in candidates.iter().filter_map(|&place| self.literals.get(place)) {
+                if literal.is_at(here) {
+                    let end = start.saturating_add(literal.bytes.len());
+                    found.push(Match { start, end, pattern: literal.number });
+                }
+            }
+            if found.len().saturating_sub(before) >= most {
+                break;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::pattern::Encoding;
+    use super::*;
+
+    fn find(patterns: &[Pattern], haystack: &[u8]) -> Vec<(usize, usize, usize)> {
+        let matcher = Matcher::new(patterns).unwrap();
+        let mut found = matcher.find(haystack, 0..haystack.len(), usize::MAX);
+        found.sort_unstable();
+        found.iter().map(|m| (m.pattern, m.start, m.end)).collect()
+    }
+
+    fn text(text: &str) -> Pattern {
+        Pattern::text(text, Encoding::Utf8, false).unwrap()
+    }
+
+    #[test]
+    fn occurrences_that_overlap_are_all_found() {
+        assert_eq!(find(&[text("aa")], b"aaaa"), [(0, 0, 2), (0, 1, 3), (0, 2, 4)]);
+    }
+
+    #[test]
+    fn no_pattern_hides_another() {
+        let found = find(&[text("pass"), text("password"), text("swo"), Pattern::regex("p.*d", false)], b"a password");
+        assert_eq!(found, [(0, 2, 6), (1, 2, 10), (3, 2, 10), (2, 5, 8)]);
+    }
+
+    #[test]
+    fn hundreds_of_literals_are_found_as_few_are() {
+        let many: Vec<Pattern> = (0..200).map(|n| text(&format!("needle-{n:03}"))).collect();
+        let found = find(&many, b"..needle-007..needle-199needle-200");
+        assert_eq!(found, [(7, 2, 12), (199, 14, 24)]);
+    }
+
+    #[test]
+    fn cases_and_bytes_that_are_no_text() {
+        let any = Pattern::text("SeCret", Encoding::Utf8, true).unwrap();
+        assert_eq!(find(&[any], b"\xffsecretSECRET"), [(0, 1, 7), (0, 7, 13)]);
+        assert_eq!(find(&[Pattern::hex("ff ?? 0?").unwrap()], b"\xff\n\x07"), [(0, 0, 3)]);
+        assert_eq!(find(&[Pattern::regex("a.b", false)], b"a\nb a\xffb a\0b"), [(0, 0, 3), (0, 4, 7), (0, 8, 11)]);
+    }
+
+    #[test]
+    fn empty_matches_are_passed_over() {
+        assert_eq!(find(&[Pattern::regex("a*", false)], b"baab"), [(0, 1, 3)]);
+        assert!(Matcher::new(&[Pattern::regex("()", false)]).is_err());
+        assert!(Matcher::new(&[Pattern::regex("(", false)]).unwrap_err().to_string().contains("not a regular"));
+    }
+
+    #[test]
+    fn several_expressions_are_each_found() {
+        let found =
+            find(&[Pattern::regex("ab+", false), Pattern::regex("b+c", false), Pattern::regex("x", false)], b"abbc");
+        assert_eq!(found, [(0, 0, 3), (1, 1, 4)]);
+    }
+
+    #[test]
+    fn matches_begin_in_the_span_and_may_end_behind_it() {
+        let matcher = Matcher::new(&[text("abc"), Pattern::regex("abc+", false)]).unwrap();
+        let found = matcher.find(b"abcabccc", 1..4, usize::MAX);
+        assert_eq!(found.iter().map(|m| (m.start, m.end)).collect::<Vec<_>>(), [(3, 6), (3, 8)]);
+    }
+}

@@ -1,0 +1,279 @@
+//! Search over address spaces. What several processes share is read once and found for each of them; matches across
+//! pages, entries of pagemaps, blocks and neighbouring mappings are found exactly once; across holes never.
+//!
+//! Lines are cut into blocks that several threads search; each looks a little beyond its end, so that it finds all that
+//! begins in it. Seams, where a process's memory goes on in another line, are searched afterwards.
+
+mod matcher;
+mod pattern;
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::{ControlFlow, Range};
+
+pub use matcher::Matcher;
+pub use pattern::{Encoding, Pattern, PatternError};
+
+use self::matcher::Match;
+use super::lines::{Join, Key, Line, Lines};
+use super::object::Objects;
+use super::parallel;
+use crate::int::{u64_of, usize_of};
+use crate::model::ids::Pid;
+
+/// Bytes of a line that are searched in one go.
+const BLOCK: u64 = 1 << 20;
+/// Bytes before a block that a regular expression may look back at, as for `\b`.
+const BEHIND: u64 = 16;
+
+/// How to search.
+#[derive(Clone, Copy, Debug)]
+pub struct SearchOptions {
+    /// Threads that search.
+    pub threads: usize,
+    /// Longest match of a regular expression that is found whole wherever it lies; longer ones may end at a multiple of
+    /// 1 MiB.
+    pub longest: u64,
+    /// Matches that are looked for.
+    pub most: u64,
+}
+
+impl Default for SearchOptions {
+    fn default() -> Self {
+        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        SearchOptions { threads, longest: 4096, most: 1_000_000 }
+    }
+}
+
+/// A match in the memory of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Found {
+    /// The process.
+    pub pid: Pid,
+    /// Address of its first byte.
+    pub address: u64,
+    /// The number of the pattern.
+    pub pattern: usize,
+    /// Bytes.
+    pub len: u64,
+}
+
+/// What a search found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// By process, address and pattern.
+    pub found: Vec<Found>,
+    /// There are more matches than were looked for.
+    pub more: bool,
+}
+
+/// Searches all lines and seams.
+pub(super) fn run(objects: &Objects, lines: &Lines<'_>, matcher: &Matcher, options: &SearchOptions) -> Findings {
+    let most = usize_of(options.most);
+    let reach = reach(matcher, options);
+    let mut findings = Findings::default();
+    let blocks = blocks(&lines.lines);
+    let search = Blocks { objects, lines: &lines.lines, blocks: &blocks, reach, most: most.saturating_add(1) };
+    let mut ends = Ends::default();
+    parallel::in_order(
+        blocks.len(),
+        options.threads,
+        || {
+            let matcher = matcher.clone();
+            move |number| search.block(&matcher, number)
+        },
+        |number, matches| {
+            let Some((line, matches)) = search.settle(matcher, number, matches, &mut ends) else {
+                return ControlFlow::Continue(());
+            };
+            for m in &matches {
+                add_owners(line, lines, m, &mut findings.found);
+            }
+            if findings.found.len() > most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        },
+    );
+    for join in &lines.joins {
+        if findings.found.len() <= most {
+            across(join, matcher, reach, most, &mut findings.found);
+        }
+    }
+    findings.found.sort_unstable_by_key(|f| (f.pid, f.address, f.pattern, std::cmp::Reverse(f.len)));
+    findings.found.dedup();
+    drop_overlaps(matcher, &mut findings.found);
+    findings.more = findings.found.len() > most;
+    findings.found.truncate(most);
+    findings
+}
+
+/// Bytes behind a block in which what begins in it may end.
+fn reach(matcher: &Matcher, options: &SearchOptions) -> u64 {
+    let literals = u64_of(matcher.longest_literal().saturating_sub(1));
+    if matcher.has_regexes() { literals.max(options.longest) } else { literals }
+}
+
+/// A part of a line.
+#[derive(Clone, Copy, Debug)]
+struct Block {
+    line: usize,
+    start: u64,
+    end: u64,
+}
+
+fn blocks(lines: &[Line<'_>]) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    for (number, line) in lines.iter().enumerate() {
+        let mut start = line.start;
+        while start < line.end {
+            let end = start.saturating_add(BLOCK).min(line.end);
+            blocks.push(Block { line: number, start, end });
+            start = end;
+        }
+    }
+    blocks
+}
+
+/// A match in a line: addresses or offsets, as the line has them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct InLine {
+    start: u64,
+    end: u64,
+    pattern: usize,
+}
+
+/// Where the last match of each expression ended, in the line that is being searched.
+#[derive(Debug, Default)]
+struct Ends {
+    line: usize,
+    of: HashMap<usize, u64>,
+}
+
+/// The search of blocks.
+#[derive(Clone, Copy)]
+struct Blocks<'s> {
+    objects: &'s Objects,
+    lines: &'s [Line<'s>],
+    blocks: &'s [Block],
+    reach: u64,
+    most: usize,
+}
+
+impl Blocks<'_> {
+    /// Matches that begin in a block.
+    fn block(&self, matcher: &Matcher, number: usize) -> Vec<InLine> {
+        self.with(number, true, |haystack, base, span| {
+            let matches = matcher.find(haystack, span, self.most);
+            matches.into_iter().map(|m| in_line(&m, base)).collect()
+        })
+        .unwrap_or_default()
+    }
+
+    /// Calls `search` with the bytes of a block and around it, the address of the first of them, and the block's place
+    /// among them.
+    fn with<R>(&self, number: usize, give_back: bool, search: impl FnOnce(&[u8], u64, Range<usize>) -> R) -> Option<R> {
+        let block = self.blocks.get(number)?;
+        let line = self.lines.get(block.line)?;
+        let from = block.start.saturating_sub(BEHIND).max(line.start);
+        let to = block.end.saturating_add(self.reach).min(line.end);
+        if give_back {
+            self.objects.will_read(line.object, block.start, to);
+        }
+        let haystack = self.objects.slice(line.object, from, to)?;
+        let span = usize_of(block.start.saturating_sub(from))..usize_of(block.end.saturating_sub(from));
+        let result = search(&haystack, from, span);
+        if give_back {
+            self.objects.give_back(line.object, block.start, block.end);
+        }
+        Some(result)
+    }
+
+    /// The matches of a block as they are with the blocks before it: a match of an expression that runs on from the block
+    /// before takes the place of those that it overlaps.
+    fn settle(
+        &self,
+        matcher: &Matcher,
+        number: usize,
+        mut matches: Vec<InLine>,
+        ends: &mut Ends,
+    ) -> Option<(&Line<'_>, Vec<InLine>)> {
+        let block = self.blocks.get(number)?;
+        let line = self.lines.get(block.line)?;
+        if ends.line != block.line {
+            *ends = Ends { line: block.line, of: HashMap::new() };
+        }
+        for (&pattern, &end) in &ends.of {
+            if !matches.iter().any(|m| m.pattern == pattern && m.start < end) {
+                continue;
+            }
+            matches.retain(|m| m.pattern != pattern);
+            let again = self.with(number, false, |haystack, base, span| {
+                let from = usize_of(end.saturating_sub(base));
+                let rest = from.min(span.end)..span.end;
+                matcher
+                    .find_one(pattern, haystack, rest, self.most)
+                    .iter()
+                    .map(|m| in_line(m, base))
+                    .collect::<Vec<_>>()
+            });
+            matches.extend(again.unwrap_or_default());
+        }
+        for m in matches.iter().filter(|m| matcher.is_regex(m.pattern)) {
+            let end = ends.of.entry(m.pattern).or_default();
+            *end = m.end.max(*end);
+        }
+        Some((line, matches))
+    }
+}
+
+fn in_line(m: &Match, base: u64) -> InLine {
+    let at = |place: usize| base.saturating_add(u64_of(place));
+    InLine { start: at(m.start), end: at(m.end), pattern: m.pattern }
+}
+
+/// A match in a line is one of each process that sees all of it there.
+fn add_owners(line: &Line<'_>, lines: &Lines<'_>, m: &InLine, found: &mut Vec<Found>) {
+    let len = m.end.saturating_sub(m.start);
+    if let Key::Task(pid) = line.key {
+        found.push(Found { pid, address: m.start, pattern: m.pattern, len });
+        return;
+    }
+    for view in lines.views.get(&line.key).into_iter().flatten() {
+        let view_end = view.offset.saturating_add(view.len);
+        if view.offset <= m.start && m.end <= view_end {
+            let address = view.address.saturating_add(m.start.saturating_sub(view.offset));
+            found.push(Found { pid: view.pid, address, pattern: m.pattern, len });
+        }
+    }
+}
+
+/// Matches that lie across seams.
+fn across(join: &Join<'_>, matcher: &Matcher, reach: u64, most: usize, found: &mut Vec<Found>) {
+    let mut earlier = join.start;
+    for &seam in &join.seams {
+        let (from, to) = (seam.saturating_sub(reach).max(join.start), seam.saturating_add(reach).min(join.end));
+        if let Ok(bytes) = join.space.read(from, to.saturating_sub(from)) {
+            for m in matcher.find(&bytes, 0..usize_of(seam.saturating_sub(from)), most) {
+                let InLine { start, end, pattern } = in_line(&m, from);
+                // What crosses several seams is found at the first.
+                if start >= earlier && end > seam {
+                    found.push(Found { pid: join.pid, address: start, pattern, len: end.saturating_sub(start) });
+                }
+            }
+        }
+        earlier = seam;
+    }
+}
+
+/// Of matches of an expression that overlap, those count that begin first, and of these the longest.
+fn drop_overlaps(matcher: &Matcher, found: &mut Vec<Found>) {
+    let mut ends: BTreeMap<usize, (Pid, u64)> = BTreeMap::new();
+    found.retain(|f| {
+        if !matcher.is_regex(f.pattern) {
+            return true;
+        }
+        let end = ends.entry(f.pattern).or_insert((f.pid, 0));
+        if end.0 == f.pid && f.address < end.1 {
+            return false;
+        }
+        *end = (f.pid, f.address.saturating_add(f.len));
+        true
+    });
+}

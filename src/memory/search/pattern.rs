@@ -1,0 +1,201 @@
+//! What is searched for: text in UTF-8 or UTF-16, bytes with wildcards, regular expressions over bytes.
+
+use std::fmt::{self, Write as _};
+
+/// One thing to search for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pattern {
+    /// As the user gave it; matches name it.
+    pub name: String,
+    /// What matches.
+    pub(super) shape: Shape,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// These bytes; with `any_case`, ASCII letters in any case.
+    Literal { bytes: Vec<u8>, any_case: bool },
+    /// A regular expression in the syntax of `regex-syntax`, with Unicode switched off.
+    Regex(String),
+}
+
+/// Why something cannot be searched for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PatternError {
+    /// The pattern, as the user gave it.
+    pub pattern: String,
+    /// What is wrong with it, and what to do.
+    pub why: String,
+}
+
+impl fmt::Display for PatternError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "pattern {:?}: {}", self.pattern, self.why)
+    }
+}
+
+impl std::error::Error for PatternError {}
+
+/// How text is stored in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// UTF-8.
+    Utf8,
+    /// UTF-16, the low byte first, as Windows, Java and JavaScript programs hold it on little-endian machines.
+    Utf16Le,
+    /// UTF-16, the high byte first.
+    Utf16Be,
+}
+
+impl Encoding {
+    /// The bytes of text.
+    fn bytes(self, text: &str) -> Vec<u8> {
+        match self {
+            Encoding::Utf8 => text.as_bytes().to_vec(),
+            Encoding::Utf16Le => text.encode_utf16().flat_map(u16::to_le_bytes).collect(),
+            Encoding::Utf16Be => text.encode_utf16().flat_map(u16::to_be_bytes).collect(),
+        }
+    }
+}
+
+impl Pattern {
+    /// Text, stored in some encoding; letters in any case if so wanted.
+    ///
+    /// # Errors
+    ///
+    /// If it is empty.
+    pub fn text(text: &str, encoding: Encoding, any_case: bool) -> Result<Self, PatternError> {
+        let name = text.to_owned();
+        if text.is_empty() {
+            return Err(empty(text));
+        }
+        if !any_case || text.is_ascii() {
+            return Ok(Pattern { name, shape: Shape::Literal { bytes: encoding.bytes(text), any_case } });
+        }
+        // Beyond ASCII, the cases of a letter may differ in all their bytes.
+        let mut regex = String::new();
+        for c in text.chars() {
+            let mut cases: Vec<String> = vec![c.to_string(), c.to_lowercase().collect(), c.to_uppercase().collect()];
+            cases.sort_unstable();
+            cases.dedup();
+            let cases: Vec<String> = cases.iter().map(|case| escaped(&encoding.bytes(case))).collect();
+            let _ = write!(regex, "(?:{})", cases.join("|"));
+        }
+        Ok(Pattern { name, shape: Shape::Regex(regex) })
+    }
+
+    /// These very bytes.
+    ///
+    /// # Errors
+    ///
+    /// If there are none.
+    pub fn bytes(name: &str, bytes: &[u8]) -> Result<Self, PatternError> {
+        if bytes.is_empty() {
+            return Err(empty(name));
+        }
+        Ok(Pattern { name: name.to_owned(), shape: Shape::Literal { bytes: bytes.to_vec(), any_case: false } })
+    }
+
+    /// Bytes in hexadecimal, with or without blanks; `?` stands for any digit: `48 8b ?? c3`, `4?`.
+    ///
+    /// # Errors
+    ///
+    /// If it is empty, has a character that is no digit, or half a byte, or nothing but wildcards.
+    pub fn hex(hex: &str) -> Result<Self, PatternError> {
+        let fail = |why: &str| Err(PatternError { pattern: hex.to_owned(), why: why.to_owned() });
+        let mut nibbles = Vec::new();
+        for c in hex.chars().filter(|c| !c.is_whitespace()) {
+            match (c, c.to_digit(16).and_then(|digit| u8::try_from(digit).ok())) {
+                ('?', _) => nibbles.push(None),
+                (_, Some(digit)) => nibbles.push(Some(digit)),
+                _ => return fail(&format!("{c:?} is no hexadecimal digit; write bytes as 48 8b ?? c3, without 0x")),
+            }
+        }
+        let (pairs, rest) = nibbles.as_chunks::<2>();
+        if nibbles.is_empty() {
+            return Err(empty(hex));
+        }
+        if !rest.is_empty() {
+            return fail("the last byte has only one digit; each byte has two, as in 0a");
+        }
+        if nibbles.iter().all(Option::is_none) {
+            return fail("nothing but wildcards matches everywhere; give at least one digit");
+        }
+        let byte = |high: u8, low: u8| high.wrapping_shl(4) | low;
+        let fixed: Option<Vec<u8>> = pairs.iter().map(|&[high, low]| Some(byte(high?, low?))).collect();
+        let shape = match fixed {
+            Some(bytes) => Shape::Literal { bytes, any_case: false },
+            None => Shape::Regex(pairs.iter().map(class).collect()),
+        };
+        Ok(Pattern { name: hex.to_owned(), shape })
+    }
+
+    /// A regular expression over bytes, in the syntax of the `regex` crate: `.` is any byte, classes are ASCII, `(?u)`
+    /// switches Unicode on.
+    pub fn regex(regex: &str, any_case: bool) -> Self {
+        let shape = Shape::Regex(if any_case { format!("(?i:{regex})") } else { regex.to_owned() });
+        Pattern { name: regex.to_owned(), shape }
+    }
+}
+
+fn empty(pattern: &str) -> PatternError {
+    PatternError { pattern: pattern.to_owned(), why: "there is nothing to search for".to_owned() }
+}
+
+/// A regular expression for one byte of a pattern with wildcards.
+fn class(&[high, low]: &[Option<u8>; 2]) -> String {
+    match (high, low) {
+        (Some(high), Some(low)) => format!(r"\x{high:x}{low:x}"),
+        (Some(high), None) => format!(r"[\x{high:x}0-\x{high:x}f]"),
+        (None, Some(low)) => {
+            (0..16).fold("[".to_owned(), |mut class, high| {
+                let _ = write!(class, r"\x{high:x}{low:x}");
+                class
+            }) + "]"
+        }
+        (None, None) => "(?s:.)".to_owned(),
+    }
+}
+
+/// A regular expression for these very bytes.
+pub(super) fn escaped(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut regex, byte| {
+        let _ = write!(regex, r"\x{byte:02x}");
+        regex
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn literal(bytes: &[u8]) -> Shape {
+        Shape::Literal { bytes: bytes.to_vec(), any_case: false }
+    }
+
+    #[test]
+    fn hex_has_blanks_and_wildcards() {
+        assert_eq!(Pattern::hex("48 8B c3").unwrap().shape, literal(b"\x48\x8b\xc3"));
+        assert_eq!(Pattern::hex("488bc3").unwrap().shape, literal(b"\x48\x8b\xc3"));
+        assert_eq!(Pattern::hex("48 ?? 4?").unwrap().shape, Shape::Regex(r"\x48(?s:.)[\x40-\x4f]".to_owned()));
+    }
+
+    #[test]
+    fn what_cannot_be_searched_for_says_why() {
+        for (hex, why) in [("", "nothing"), ("4", "one digit"), ("0x48", "without 0x"), ("????", "wildcards")] {
+            let error = Pattern::hex(hex).unwrap_err().to_string();
+            assert!(error.contains(why), "{error}");
+        }
+        assert!(Pattern::text("", Encoding::Utf8, false).is_err());
+    }
+
+    #[test]
+    fn text_has_encodings_and_cases() {
+        let shape = |text, encoding, any_case| Pattern::text(text, encoding, any_case).unwrap().shape;
+        assert_eq!(shape("aß", Encoding::Utf8, false), literal("aß".as_bytes()));
+        assert_eq!(shape("a", Encoding::Utf16Le, false), literal(b"a\0"));
+        assert_eq!(shape("a", Encoding::Utf16Be, false), literal(b"\0a"));
+        assert_eq!(shape("a", Encoding::Utf8, true), Shape::Literal { bytes: b"a".to_vec(), any_case: true });
+        assert_eq!(shape("ä", Encoding::Utf8, true), Shape::Regex(r"(?:\xc3\x84|\xc3\xa4)".to_owned()));
+    }
+}

@@ -1,0 +1,261 @@
+//! Printable text in memory, as `strings(1)` finds it in files: in ASCII, and in UTF-16 as far as it is ASCII.
+//!
+//! Lines are cut into blocks for several threads. A string belongs to the block in which it begins, and is followed
+//! wherever it ends; seams between lines end it.
+
+use std::ops::{ControlFlow, Range};
+
+use super::lines::{Key, Line, Lines};
+use super::object::Objects;
+use super::parallel;
+use crate::int::{u64_of, usize_of};
+use crate::model::ids::Pid;
+
+/// Bytes of a line that are gone through in one go.
+const BLOCK: u64 = 1 << 20;
+/// Bytes that are read at once of a string that goes on behind its block.
+const MORE: u64 = 64 << 10;
+
+/// How to look for strings.
+#[derive(Clone, Copy, Debug)]
+pub struct StringOptions {
+    /// Threads that look.
+    pub threads: usize,
+    /// Fewest characters.
+    pub least: usize,
+    /// Look for ASCII.
+    pub ascii: bool,
+    /// Look for UTF-16, the low byte first.
+    pub utf16: bool,
+}
+
+/// A string in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StringAt {
+    /// The process; of shared memory, the first that sees it.
+    pub pid: Pid,
+    /// Address of its first byte.
+    pub address: u64,
+    /// It is UTF-16, not ASCII.
+    pub utf16: bool,
+    /// Characters.
+    pub len: u64,
+}
+
+/// The strings of a block.
+#[derive(Debug)]
+pub struct StringBlock<'b> {
+    /// By address; of one address, ASCII first.
+    pub strings: Vec<StringAt>,
+    /// The address of the first of `bytes`, as the process of the strings sees it.
+    base: u64,
+    bytes: &'b [u8],
+}
+
+impl StringBlock<'_> {
+    /// The beginning of a string, as far as it lies in the block or close behind it: at least 64 KiB, or all.
+    pub fn text(&self, string: &StringAt) -> Vec<u8> {
+        let from = usize_of(string.address.saturating_sub(self.base)).min(self.bytes.len());
+        let rest = self.bytes.get(from..).unwrap_or_default();
+        if string.utf16 {
+            rest.iter().step_by(2).take(usize_of(string.len)).copied().collect()
+        } else {
+            rest.get(..usize_of(string.len)).unwrap_or(rest).to_vec()
+        }
+    }
+}
+
+/// Goes through all lines: `map` is called for each block, on any thread; `take` gets what it returned in order.
+pub(super) fn run<T: Send>(
+    objects: &Objects,
+    lines: &Lines<'_>,
+    options: &StringOptions,
+    map: impl Fn(&StringBlock<'_>) -> T + Sync,
+    mut take: impl FnMut(T) -> ControlFlow<()>,
+) {
+    let mut blocks = Vec::new();
+    for line in &lines.lines {
+        let mut start = line.start;
+        while start < line.end {
+            let end = start.saturating_add(BLOCK).min(line.end);
+            blocks.push((line, start..end));
+            start = end;
+        }
+    }
+    let work = |number: usize| {
+        let (line, range) = blocks.get(number)?;
+        let result = block(objects, lines, line, range, options, &map);
+        objects.give_back(line.object, range.start, range.end);
+        result
+    };
+    parallel::in_order(
+        blocks.len(),
+        options.threads,
+        || work,
+        |_, result| match result {
+            Some(result) => take(result),
+            None => ControlFlow::Continue(()),
+        },
+    );
+}
+
+fn block<T>(
+    objects: &Objects,
+    lines: &Lines<'_>,
+    line: &Line<'_>,
+    range: &Range<u64>,
+    options: &StringOptions,
+    map: impl Fn(&StringBlock<'_>) -> T,
+) -> Option<T> {
+    // Two bytes before tell whether a string has begun already.
+    let from = range.start.saturating_sub(2).max(line.start);
+    let to = range.end.saturating_add(MORE).min(line.end);
+    objects.will_read(line.object, range.start, to);
+    let bytes = objects.slice(line.object, from, to)?;
+    let span = usize_of(range.start.saturating_sub(from))..usize_of(range.end.saturating_sub(from));
+    let mut found: Vec<(usize, usize, bool)> = Vec::new();
+    if options.ascii {
+        let printable = |unit: usize| bytes.get(unit).is_some_and(|&b| is_printable(b));
+        runs(&span, options.least, printable, |start, end| found.push((start, end.saturating_sub(start), false)));
+    }
+    if options.utf16 {
+        for parity in 0..2 {
+            let place = |unit: usize| unit.saturating_mul(2).saturating_add(parity);
+            let printable = |unit: usize| match bytes.get(place(unit)..) {
+                Some([low, 0, ..]) => is_printable(*low),
+                _ => false,
+            };
+            let units = |at: usize| at.saturating_sub(parity).div_ceil(2);
+            runs(&(units(span.start)..units(span.end)), options.least, printable, |start, end| {
+                found.push((place(start), end.saturating_sub(start), true));
+            });
+        }
+    }
+    found.sort_unstable_by_key(|&(start, _, utf16)| (start, utf16));
+    let (pid, base) = owner(lines, line, range.start, from)?;
+    let strings = found.into_iter().map(|(start, len, utf16)| {
+        let width = if utf16 { 2 } else { 1 };
+        let end = start.saturating_add(len.saturating_mul(width));
+        let reaches_end = end.saturating_add(width) > bytes.len();
+        let more = if reaches_end { goes_on(objects, line, from.saturating_add(u64_of(end)), utf16) } else { 0 };
+        let address = base.saturating_add(u64_of(start));
+        StringAt { pid, address, utf16, len: u64_of(len).saturating_add(more) }
+    });
+    let strings = strings.collect();
+    Some(map(&StringBlock { strings, base, bytes: &bytes }))
+}
+
+/// The process that strings of a line are said to be of, and the address at which it sees `from`.
+fn owner(lines: &Lines<'_>, line: &Line<'_>, start: u64, from: u64) -> Option<(Pid, u64)> {
+    if let Key::Task(pid) = line.key {
+        return Some((pid, from));
+    }
+    let views = lines.views.get(&line.key)?;
+    let sees = |offset: u64, len: u64| (offset..offset.saturating_add(len)).contains(&start);
+    let view = views.iter().find(|view| sees(view.offset, view.len))?;
+    Some((view.pid, view.address.wrapping_add(from).wrapping_sub(view.offset)))
+}
+
+/// How many characters a string goes on for, from an address of its line on.
+fn goes_on(objects: &Objects, line: &Line<'_>, from: u64, utf16: bool) -> u64 {
+    let mut at = from;
+    let mut characters = 0_u64;
+    while at < line.end {
+        let to = at.saturating_add(MORE).min(line.end);
+        let Some(bytes) = objects.slice(line.object, at, to) else { break };
+        let here = if utf16 {
+            bytes.as_chunks::<2>().0.iter().take_while(|[low, high]| *high == 0 && is_printable(*low)).count()
+        } else {
+            bytes.iter().take_while(|&&b| is_printable(b)).count()
+        };
+        characters = characters.saturating_add(u64_of(here));
+        let width = if utf16 { 2 } else { 1 };
+        if here < bytes.len().checked_div(width).unwrap_or(0) {
+            break;
+        }
+        at = to;
+    }
+    characters
+}
+
+/// What `strings(1)` prints: visible ASCII, blanks and tabs.
+fn is_printable(byte: u8) -> bool {
+    matches!(byte, b'\t' | b' '..=b'~')
+}
+
+/// The runs of at least `least` printable units that begin in a range; each is followed to its end, also behind the range.
+///
+/// Looks at every `least`-th unit first: where that is not printable, no run can cover it.
+fn runs(range: &Range<usize>, least: usize, printable: impl Fn(usize) -> bool, mut each: impl FnMut(usize, usize)) {
+    let least = least.max(1);
+    let mut at = range.start;
+    if let Some(before) = at.checked_sub(1)
+        && printable(before)
+    {
+        // It began before, so it is another's.
+        while printable(at) {
+            at = at.saturating_add(1);
+        }
+    }
+    while at < range.end {
+        let probe = at.saturating_add(least).saturating_sub(1);
+        if !printable(probe) {
+            at = probe.saturating_add(1);
+            continue;
+        }
+        let mut start = probe;
+        while start > at && printable(start.saturating_sub(1)) {
+            start = start.saturating_sub(1);
+        }
+        let mut end = probe.saturating_add(1);
+        while printable(end) {
+            end = end.saturating_add(1);
+        }
+        if start < range.end && end.saturating_sub(start) >= least {
+            each(start, end);
+        }
+        at = end.saturating_add(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn naive(bytes: &[u8], range: &Range<usize>, least: usize) -> Vec<(usize, usize)> {
+        let mut found = Vec::new();
+        let mut at = 0;
+        while at < bytes.len() {
+            let end = at + bytes[at..].iter().take_while(|&&b| is_printable(b)).count();
+            if end - at >= least && range.contains(&at) {
+                found.push((at, end));
+            }
+            at = end + 1;
+        }
+        found
+    }
+
+    #[test]
+    fn skipping_finds_what_looking_at_every_byte_does() {
+        let mut seed = 1_u32;
+        for round in 0..400 {
+            let bytes: Vec<u8> = (0..200)
+                .map(|_| {
+                    seed = seed.wrapping_mul(1_103_515_245).wrapping_add(12345);
+                    if (seed >> 16) % 5 == 0 { 0 } else { b'a' }
+                })
+                .collect();
+            let range = (round % 50)..(200 - round % 37);
+            for least in 1..7 {
+                let mut found = Vec::new();
+                runs(
+                    &range,
+                    least,
+                    |unit| bytes.get(unit).is_some_and(|&b| is_printable(b)),
+                    |s, e| found.push((s, e)),
+                );
+                assert_eq!(found, naive(&bytes, &range, least), "{bytes:?} {range:?} {least}");
+            }
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Table `matches`.
+
+use bstr::BString;
+
+use super::mappings::Mappings;
+use super::table::table;
+use crate::Checkpoint;
+use crate::memory::{AddressSpace, Content, Found, Matcher, Origin};
+use crate::model::ids::{Address, Pid};
+use crate::model::process::Process;
+
+/// Bytes of a match that its row has; longer ones are cut.
+const MOST: u64 = 64 << 10;
+
+table! {
+    "matches", key(pid, address, pattern), brief(pid, name, address, pattern, text, permissions, kind, path);
+    /// What a search found, by process and address; in memory that processes share, once for each of them.
+    pub struct Match {
+        /// Process id; null where it is not in a process's memory.
+        pub pid: Option<Pid>,
+        /// The process's name.
+        pub name: Option<BString>,
+        /// Address of the first byte; null where it is not in a process's memory.
+        pub address: Option<Address>,
+        /// The pattern, as it was given.
+        pub pattern: String,
+        /// Bytes that match.
+        pub length: u64,
+        /// The bytes that match, with those around them that were asked for; at most 64 KiB.
+        pub text: BString,
+        /// The same in hexadecimal.
+        pub hex: String,
+        /// Bytes of `text` that come before the match.
+        pub before: u64,
+        /// First address of the mapping.
+        pub mapping: Option<Address>,
+        /// Permissions of the mapping, as `maps` prints them.
+        pub permissions: Option<String>,
+        /// The kind of the mapping, as in `process_memory_map`.
+        pub kind: Option<&'static str>,
+        /// What `maps` prints as the mapping's path; or what else the bytes are in: a file, a queue, a log.
+        pub path: Option<BString>,
+        /// The member of the archive that holds the bytes.
+        pub image: Option<BString>,
+        /// Offset of the first byte in the member; of compressed pages, of their block.
+        pub offset: Option<u64>,
+        /// Number of the shared memory, if it is shared.
+        pub shared_id: Option<u64>,
+        /// Other processes that have the same bytes, because they share them.
+        pub shared_with: Vec<Pid>,
+    }
+}
+
+/// Makes rows of what a search found.
+#[derive(Debug)]
+pub struct Matches<'c> {
+    checkpoint: &'c Checkpoint,
+    mappings: Mappings,
+    names: Vec<String>,
+    /// Bytes around a match that its row has.
+    context: u64,
+}
+
+impl<'c> Matches<'c> {
+    /// Of a checkpoint. `context` is how many bytes around a match its row has, before and behind.
+    pub fn new(checkpoint: &'c Checkpoint, mappings: Mappings, matcher: &Matcher, context: u64) -> Self {
+        Matches { checkpoint, mappings, names: matcher.names().to_vec(), context }
+    }
+
+    /// The row of a match.
+    pub fn row(&self, found: &Found) -> Match {
+        let model = self.checkpoint.model();
+        let process = model.processes().iter().find(|process| process.pid() == found.pid);
+        let space = process.and_then(|process| self.checkpoint.memory().space(process, model));
+        let (text, before) = space.map_or((Vec::new(), 0), |space| around(&space, found, self.context));
+        let mapping = self.mappings.at(found.pid, found.address);
+        let place = space.and_then(|space| space.runs(found.address, found.address.saturating_add(1)).next());
+        let (image, offset, shared_id) = match place.map(|run| run.origin) {
+            Some(Origin::Recorded { image, offset, shared }) => (Some(image.to_owned()), Some(offset), shared),
+            _ => (None, None, None),
+        };
+        let others = mapping.filter(|_| shared_id.is_some()).map(|m| self.mappings.sharing(m, found.address));
+        Match {
+            pid: Some(found.pid),
+            name: process.and_then(Process::name).map(BString::from),
+            address: Some(Address(found.address)),
+            pattern: self.names.get(found.pattern).cloned().unwrap_or_default(),
+            length: found.len,
+            hex: hex(&text),
+            text: text.into(),
+            before,
+            mapping: mapping.map(|mapping| mapping.start),
+            permissions: mapping.map(|mapping| mapping.permissions.clone()),
+            kind: mapping.map(|mapping| mapping.kind),
+            path: mapping.map(|mapping| mapping.path.clone()).filter(|path| !path.is_empty()),
+            image,
+            offset,
+            shared_id,
+            shared_with: others.unwrap_or_default(),
+        }
+    }
+}
+
+/// The bytes of a match with those around it as far as they are here, and how many come before it.
+fn around(space: &AddressSpace<'_>, found: &Found, context: u64) -> (Vec<u8>, u64) {
+    let end = found.address.saturating_add(found.len);
+    let mut bytes = Vec::new();
+    for (_, content) in space.pieces(found.address.saturating_sub(context), found.address) {
+        match content {
+            Content::Bytes(part) => bytes.extend_from_slice(&part),
+            // What is not here parts the match from what lies before that.
+            _ => bytes.clear(),
+        }
+    }
+    let before = crate::int::u64_of(bytes.len());
+    let cut = end.min(found.address.saturating_add(MOST));
+    for (_, content) in space.pieces(found.address, cut.saturating_add(if cut == end { context } else { 0 })) {
+        match content {
+            Content::Bytes(part) => bytes.extend_from_slice(&part),
+            Content::Zeros(len) => bytes.resize(bytes.len().saturating_add(crate::int::usize_of(len)), 0),
+            Content::Untouched(_) | Content::Missing(..) => break,
+        }
+    }
+    (bytes, before)
+}
+
+/// Bytes in hexadecimal.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len().saturating_mul(2)), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

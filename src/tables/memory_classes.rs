@@ -1,0 +1,56 @@
+//! Table `memory_classes`.
+
+use bstr::BString;
+
+use super::memory_sizes::sizes;
+use super::table::table;
+use crate::Checkpoint;
+use crate::model::ids::Pid;
+
+table! {
+    "memory_classes", key(pid, class), brief(pid, name, class, mappings, mapped_bytes, recorded_bytes, missing_bytes, why);
+    /// The mappings of each living process by class; all sizes in bytes.
+    pub struct MemoryClass {
+        /// Process id.
+        pub pid: Pid,
+        /// The process's name.
+        pub name: Option<BString>,
+        /// `heap`, `stack`, `anonymous`, `file`, `memfd`, `shared`, `vdso` or `other`.
+        pub class: &'static str,
+        /// How many mappings.
+        pub mappings: u64,
+        /// All of them together.
+        pub mapped_bytes: u64,
+        /// In the archive.
+        pub recorded_bytes: u64,
+        /// Anonymous memory that nobody ever wrote to.
+        pub untouched_bytes: u64,
+        /// Not captured.
+        pub missing_bytes: u64,
+        /// Why not.
+        pub why: Vec<String>,
+    }
+}
+
+/// The classes, in the order in which they are shown.
+const CLASSES: [&str; 8] = ["heap", "stack", "anonymous", "file", "memfd", "shared", "vdso", "other"];
+
+/// The rows of `memory_classes`.
+pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = MemoryClass> + '_ {
+    sizes(checkpoint).flat_map(|(process, mut classes)| {
+        CLASSES.into_iter().filter_map(move |class| {
+            let sizes = classes.remove(class)?;
+            Some(MemoryClass {
+                pid: process.pid(),
+                name: process.name().map(BString::from),
+                class,
+                mappings: sizes.mappings,
+                mapped_bytes: sizes.mapped,
+                recorded_bytes: sizes.recorded,
+                untouched_bytes: sizes.untouched,
+                missing_bytes: sizes.missing.values().copied().fold(0, u64::saturating_add),
+                why: sizes.missing.keys().map(|why| why.as_str().to_owned()).collect(),
+            })
+        })
+    })
+}

@@ -1,0 +1,144 @@
+//! Table `memory_sizes`.
+
+use std::collections::BTreeMap;
+
+use bstr::BString;
+
+use super::mappings::Mappings;
+use super::table::table;
+use crate::Checkpoint;
+use crate::memory::{AddressSpace, Missing, Origin};
+use crate::model::ids::Pid;
+use crate::model::process::Process;
+
+table! {
+    "memory_sizes", key(pid),
+    brief(pid, name, recorded_bytes, heap, stack, anonymous, file, memfd, shared, vdso, file_backed_bytes, lost_bytes);
+    /// How much of each living process's memory was recorded, by class, and how much was not, by reason; all in bytes.
+    pub struct MemorySize {
+        /// Process id.
+        pub pid: Pid,
+        /// The process's name.
+        pub name: Option<BString>,
+        /// In the archive, in all. Memory that processes share counts for each.
+        pub recorded_bytes: u64,
+        /// Of these, in the heap.
+        pub heap: u64,
+        /// In the main stack. Stacks of other threads are anonymous memory.
+        pub stack: u64,
+        /// In anonymous memory.
+        pub anonymous: u64,
+        /// Changed pages of private file mappings, and deleted files.
+        pub file: u64,
+        /// In memfds.
+        pub memfd: u64,
+        /// In shared anonymous memory and System V segments.
+        pub shared: u64,
+        /// Code that the kernel maps.
+        pub vdso: u64,
+        /// In other mappings, or in none.
+        pub other: u64,
+        /// All mappings together.
+        pub mapped_bytes: u64,
+        /// Anonymous memory that nobody ever wrote to.
+        pub untouched_bytes: u64,
+        /// Unchanged pages of files, and devices: CRIU leaves them to the files.
+        pub file_backed_bytes: u64,
+        /// The kernel's own mappings.
+        pub kernel_bytes: u64,
+        /// In a parent dump that is not here.
+        pub parent_bytes: u64,
+        /// Left in the frozen process, for a lazy-pages server.
+        pub lazy_bytes: u64,
+        /// Recorded, but their image is missing, cut, or contradicts itself.
+        pub lost_bytes: u64,
+    }
+}
+
+/// The class of a kind of mapping.
+fn class(kind: &str) -> &'static str {
+    match kind {
+        "heap" => "heap",
+        "stack" => "stack",
+        "anonymous" | "aio" => "anonymous",
+        "file" => "file",
+        "memfd" => "memfd",
+        "shared_anonymous" | "sysv" => "shared",
+        "vdso" | "vvar" | "vsyscall" => "vdso",
+        _ => "other",
+    }
+}
+
+/// Bytes of the mappings of a class.
+#[derive(Debug, Default)]
+pub(super) struct Sizes {
+    pub(super) mappings: u64,
+    pub(super) mapped: u64,
+    pub(super) recorded: u64,
+    pub(super) untouched: u64,
+    pub(super) missing: BTreeMap<Missing, u64>,
+}
+
+/// Living processes with the sizes of each class.
+pub(super) fn sizes<'c>(
+    checkpoint: &'c Checkpoint,
+) -> impl Iterator<Item = (&'c Process, BTreeMap<&'static str, Sizes>)> + 'c {
+    let (model, memory) = (checkpoint.model(), checkpoint.memory());
+    let mappings = Mappings::of(checkpoint);
+    let mut processes: Vec<&Process> = model.processes().iter().collect();
+    processes.sort_by_key(|process| process.pid());
+    processes.into_iter().filter_map(move |process| {
+        let space = memory.space(process, model)?;
+        Some((process, of_process(&space, &mappings, process.pid())))
+    })
+}
+
+fn of_process(space: &AddressSpace<'_>, mappings: &Mappings, pid: Pid) -> BTreeMap<&'static str, Sizes> {
+    let mut classes: BTreeMap<&'static str, Sizes> = BTreeMap::new();
+    for mapping in mappings.of_process(pid) {
+        let sizes = classes.entry(class(mapping.kind)).or_default();
+        sizes.mappings = sizes.mappings.saturating_add(1);
+        sizes.mapped = sizes.mapped.saturating_add(mapping.end.0.saturating_sub(mapping.start.0));
+        for run in space.runs(mapping.start.0, mapping.end.0) {
+            let field = match run.origin {
+                Origin::Recorded { .. } => &mut sizes.recorded,
+                Origin::Untouched => &mut sizes.untouched,
+                Origin::Missing(why) => sizes.missing.entry(why).or_default(),
+            };
+            *field = field.saturating_add(run.end.saturating_sub(run.start));
+        }
+    }
+    classes
+}
+
+/// The rows of `memory_sizes`.
+pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = MemorySize> + '_ {
+    sizes(checkpoint).map(|(process, classes)| {
+        let recorded = |class| classes.get(class).map_or(0, |sizes: &Sizes| sizes.recorded);
+        let sum = |field: &dyn Fn(&Sizes) -> u64| classes.values().map(field).fold(0, u64::saturating_add);
+        let missing = |why| sum(&|sizes| sizes.missing.get(&why).copied().unwrap_or(0));
+        MemorySize {
+            pid: process.pid(),
+            name: process.name().map(BString::from),
+            recorded_bytes: sum(&|sizes| sizes.recorded),
+            heap: recorded("heap"),
+            stack: recorded("stack"),
+            anonymous: recorded("anonymous"),
+            file: recorded("file"),
+            memfd: recorded("memfd"),
+            shared: recorded("shared"),
+            vdso: recorded("vdso"),
+            other: recorded("other"),
+            mapped_bytes: sum(&|sizes| sizes.mapped),
+            untouched_bytes: sum(&|sizes| sizes.untouched),
+            file_backed_bytes: missing(Missing::FileBacked),
+            kernel_bytes: missing(Missing::Kernel),
+            parent_bytes: missing(Missing::InParent),
+            lazy_bytes: missing(Missing::Lazy),
+            lost_bytes: [Missing::Truncated, Missing::Contradicted, Missing::NotKept]
+                .into_iter()
+                .map(missing)
+                .fold(0, u64::saturating_add),
+        }
+    })
+}
