@@ -32,6 +32,7 @@ pub(crate) enum Command {
     Show(Show),
     List(List),
     Inspect(Box<Inspect>),
+    Memparse(Box<MemparseArgs>),
     Table(TableArgs),
 }
 
@@ -111,6 +112,102 @@ pub(crate) struct Inspect {
     /// How to print it
     #[arg(long, value_enum, default_value_t = InspectFormat::Tree)]
     pub(crate) format: InspectFormat,
+}
+
+/// Memory: sizes, search, strings, hexdump, dump
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Without a search, --hexdump, --strings or --dump: how much memory was recorded, and of --pid alone \
+                        a hexdump, as checkpointctl has it.\n\n\
+                        Exit codes: 0 found · 1 no match · 2 could not do it · 3 part of the memory is missing\n\n\
+                        Example: cryoscope memparse checkpoint.tar --search 'password=' --context 32\n\
+                        Example: cryoscope memparse checkpoint.tar --search-hex '48 8b ?? c3' --prot x --format ndjson"
+)]
+pub(crate) struct MemparseArgs {
+    /// Archive or directory of images; `-` for standard input
+    pub(crate) archive: PathBuf,
+    /// Search for text
+    #[arg(short, long, value_name = "TEXT", help_heading = "Search")]
+    pub(crate) search: Vec<String>,
+    /// Search for bytes: `48 8b ?? c3`
+    #[arg(long, value_name = "HEX", help_heading = "Search")]
+    pub(crate) search_hex: Vec<String>,
+    /// Search for a regular expression over bytes: `.` is any byte, classes are ASCII
+    #[arg(short = 'r', long, value_name = "RE", help_heading = "Search")]
+    pub(crate) search_regex: Vec<String>,
+    /// Search for all patterns of a file: a line each, text unless it begins with `hex:` or `re:`
+    #[arg(long, value_name = "FILE", help_heading = "Search")]
+    pub(crate) patterns: Vec<PathBuf>,
+    /// Search for text in UTF-16, too
+    #[arg(long, help_heading = "Search")]
+    pub(crate) utf16: bool,
+    /// Letters in any case
+    #[arg(short, long, help_heading = "Search")]
+    pub(crate) ignore_case: bool,
+    /// Show so many bytes before and behind each match
+    #[arg(short, long, value_name = "N", default_value_t = 0, help_heading = "Search")]
+    pub(crate) context: u64,
+    /// Print how many matches there are, by process and pattern
+    #[arg(long, help_heading = "Search")]
+    pub(crate) count: bool,
+    /// Stop at so many matches
+    #[arg(long, value_name = "N", default_value_t = 1_000_000, help_heading = "Search")]
+    pub(crate) max_matches: u64,
+    /// Longest match of a regular expression that is found whole wherever it lies, in bytes
+    #[arg(long, value_name = "N", default_value_t = 4096, help_heading = "Search")]
+    pub(crate) max_match_length: u64,
+    /// Search everything in the archive: files, queues, logs, documents, too
+    #[arg(long, help_heading = "Search")]
+    pub(crate) everywhere: bool,
+    /// Print bytes, sixteen a row
+    #[arg(long, help_heading = "Contents")]
+    pub(crate) hexdump: bool,
+    /// Print all rows of a hexdump, also those that equal the one before
+    #[arg(long, help_heading = "Contents")]
+    pub(crate) no_squeeze: bool,
+    /// Print text, in ASCII and UTF-16
+    #[arg(long, help_heading = "Contents")]
+    pub(crate) strings: bool,
+    /// Fewest characters of a string
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 4, help_heading = "Contents")]
+    pub(crate) min_length: usize,
+    /// Write raw bytes: to a file, into a folder (a file for each mapping), or `-` for standard output; of what is missing
+    /// zeros, which files do not store. An index tells what lies where
+    #[arg(long, value_name = "FILE|DIR|-", help_heading = "Contents")]
+    pub(crate) dump: Option<PathBuf>,
+    /// Only these processes
+    #[arg(short, long, value_name = "N", help_heading = "Filters")]
+    pub(crate) pid: Vec<u32>,
+    /// Only processes of this name (`*` and `?` are wildcards)
+    #[arg(long, value_name = "GLOB", help_heading = "Filters")]
+    pub(crate) name: Option<String>,
+    /// Only these addresses, in hexadecimal: `0x400000-0x401000`
+    #[arg(long, value_name = "A-B", help_heading = "Filters")]
+    pub(crate) range: Option<String>,
+    /// Only mappings with these permissions: `rwx`; a `-` in its place for one they must not have: `r-x`
+    #[arg(long, value_name = "PROT", help_heading = "Filters")]
+    pub(crate) prot: Option<String>,
+    /// Only mappings of these kinds, as in `inspect --maps`: `heap,stack`
+    #[arg(long, value_name = "KINDS", value_delimiter = ',', help_heading = "Filters")]
+    pub(crate) kind: Vec<String>,
+    /// Only mappings of these paths (`*` and `?` are wildcards)
+    #[arg(long, value_name = "GLOB", help_heading = "Filters")]
+    pub(crate) path: Option<String>,
+    /// Show sizes by class of mapping
+    #[arg(long, value_name = "WHAT")]
+    pub(crate) by: Option<By>,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = RowFormat::Table)]
+    pub(crate) format: RowFormat,
+    /// How many threads work (default: one per processor)
+    #[arg(long, visible_alias = "jobs", value_name = "N")]
+    pub(crate) threads: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum By {
+    /// A row for each class of mappings of each process
+    Class,
 }
 
 /// Raw rows of any table
@@ -203,6 +300,9 @@ pub(crate) struct Global {
     /// Of an archive that holds several checkpoints, only this one
     #[arg(long, global = true, value_name = "FOLDER", help_heading = "Input")]
     pub(crate) set: Option<String>,
+    /// An archive that holds an earlier dump, in which pages are that this one left there; the newest first
+    #[arg(long, global = true, value_name = "ARCHIVE", help_heading = "Input")]
+    pub(crate) parent: Vec<PathBuf>,
     /// Read files, do not map them
     #[arg(long, global = true, help_heading = "Input")]
     pub(crate) no_mmap: bool,

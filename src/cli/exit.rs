@@ -7,6 +7,8 @@ use std::process::ExitCode;
 pub(crate) enum Exit {
     /// Done.
     Done,
+    /// Done, and the answer is no: nothing was found.
+    No,
     /// Done as far as the archive allowed; warnings say what is missing.
     Partial,
     /// Could not do it.
@@ -29,6 +31,7 @@ impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         ExitCode::from(match exit {
             Exit::Done => 0,
+            Exit::No => 1,
             Exit::Failed => 2,
             Exit::Partial => 3,
         })

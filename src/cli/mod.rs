@@ -5,6 +5,8 @@ mod args;
 mod exit;
 mod inspect;
 mod list;
+mod memparse;
+mod newfile;
 mod open;
 mod rows;
 mod screen;
@@ -72,6 +74,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Show(args) => show::run(args, &cli.global),
         Command::List(args) => list::run(args, &cli.global),
         Command::Inspect(args) => inspect::run(args, &cli.global),
+        Command::Memparse(args) => memparse::run(args, &cli.global),
         Command::Table(args) => table::run(args, &cli.global),
     };
     match outcome {

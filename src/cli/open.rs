@@ -33,6 +33,18 @@ impl<'g> Opener<'g> {
 
     /// The checkpoints of an archive: all, or the one that was chosen.
     pub(crate) fn open(&self, path: &Path) -> Result<Vec<Checkpoint>, Error> {
+        let mut checkpoints = self.choose(self.open_all(path)?)?;
+        for path in &self.global.parent {
+            for parent in self.open_all(path)? {
+                for checkpoint in &mut checkpoints {
+                    checkpoint.add_parent(&parent);
+                }
+            }
+        }
+        Ok(checkpoints)
+    }
+
+    fn open_all(&self, path: &Path) -> Result<Vec<Checkpoint>, Error> {
         let bar = self.progress.then(|| progress_bar(path));
         let options = Options::new().limits(self.global.limits.limits()).map(!self.global.no_mmap).keep(self.keep);
         let options = match bar.clone() {
@@ -48,7 +60,7 @@ impl<'g> Opener<'g> {
         if let Some(bar) = bar {
             bar.finish_and_clear();
         }
-        self.choose(opened?)
+        opened
     }
 
     fn choose(&self, mut checkpoints: Vec<Checkpoint>) -> Result<Vec<Checkpoint>, Error> {

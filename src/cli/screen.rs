@@ -3,14 +3,14 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, IsTerminal, Write, stderr, stdout};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use cryoscope::formats::escape;
 use cryoscope::{Checkpoint, Severity, Warning};
-use tempfile::NamedTempFile;
 
 use super::args::{Color, Global};
 use super::exit::Exit;
+use super::newfile::{NewFile, not_written};
 use super::{Failure, Outcome};
 
 /// Warnings that are printed for one archive; all are in the table `warnings`.
@@ -33,21 +33,21 @@ pub(crate) enum Target {
     /// To standard output, or into a device or pipe that was named.
     Stream(Box<dyn Write>),
     /// Into a file, which bears its name only when it is whole.
-    File { file: NamedTempFile, path: PathBuf, replace: bool },
+    File(NewFile),
 }
 
 impl Write for Target {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Target::Stream(stream) => stream.write(bytes),
-            Target::File { file, .. } => file.write(bytes),
+            Target::File(file) => file.file().write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
             Target::Stream(stream) => stream.flush(),
-            Target::File { file, .. } => file.flush(),
+            Target::File(file) => file.file().flush(),
         }
     }
 }
@@ -58,38 +58,13 @@ impl Target {
         let Some(path) = global.output.as_deref().filter(|path| *path != Path::new("-")) else {
             return Ok(Target::Stream(Box::new(stdout().lock())));
         };
-        let replace = global.force;
-        match fs::metadata(path) {
-            Ok(metadata) if metadata.is_file() && !replace => {
-                let path = path.display();
-                return Err(Failure::Usage(format!("{path} exists; --force replaces it, or name another file")));
-            }
-            Ok(metadata) if !metadata.is_file() => {
-                let file = File::options().write(true).open(path).map_err(|error| not_written(path, &error))?;
-                return Ok(Target::Stream(Box::new(file)));
-            }
-            _ => {}
+        // Devices and pipes are written to as they are.
+        if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+            let file = File::options().write(true).open(path).map_err(|error| not_written(path, &error))?;
+            return Ok(Target::Stream(Box::new(file)));
         }
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        if !folder.is_dir() {
-            let folder = folder.display();
-            return Err(Failure::Usage(format!("cannot write {}: there is no folder {folder}", path.display())));
-        }
-        let file = new_file(folder).map_err(|error| not_written(path, &error))?;
-        Ok(Target::File { file, path: path.to_owned(), replace })
+        Ok(Target::File(NewFile::create(path, global.force)?))
     }
-}
-
-/// A file without its name yet, which others may read as far as the user's mask lets them.
-fn new_file(folder: &Path) -> io::Result<NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.tempfile_in(folder)
-}
-
-fn not_written(path: &Path, error: &io::Error) -> Failure {
-    Failure::Usage(format!("cannot write {}: {error}", path.display()))
 }
 
 impl Screen {
@@ -111,10 +86,8 @@ impl Screen {
     /// Ends the output: a file gets its name. How the command ended is passed through.
     pub(crate) fn finish(mut self, exit: Exit) -> Outcome {
         self.out.flush()?;
-        if let Ok(Target::File { file, path, replace }) = self.out.into_inner().map_err(io::IntoInnerError::into_error)
-        {
-            let kept = if replace { file.persist(&path) } else { file.persist_noclobber(&path) };
-            kept.map_err(|error| not_written(&path, &error.error))?;
+        if let Target::File(file) = self.out.into_inner().map_err(io::IntoInnerError::into_error)? {
+            file.finish()?;
         }
         Ok(exit)
     }

@@ -4,6 +4,7 @@ pub mod checkpointctl;
 mod csv;
 mod escape;
 mod grid;
+mod hexdump;
 mod json;
 mod text;
 pub mod tree;
@@ -13,6 +14,7 @@ use std::io::{self, Write};
 
 pub use escape::escape;
 pub use grid::{Column as GridColumn, Grid};
+pub use hexdump::hexdump;
 pub use json::pretty;
 pub use text::cut;
 

@@ -60,7 +60,7 @@ pub(super) struct Join<'a> {
 /// Everything that is gone through.
 #[derive(Debug, Default)]
 pub(super) struct Lines<'a> {
-    pub(super) lines: Vec<Line<'a>>,
+    pub(super) all: Vec<Line<'a>>,
     pub(super) views: BTreeMap<Key, Vec<View>>,
     pub(super) joins: Vec<Join<'a>>,
 }
@@ -92,7 +92,7 @@ impl<'a> Lines<'a> {
             }
             for piece in &pieces {
                 if piece.key == Key::Task(*pid) {
-                    lines.lines.push(Line {
+                    lines.all.push(Line {
                         key: piece.key,
                         object: piece.object,
                         start: piece.address,
@@ -109,7 +109,7 @@ impl<'a> Lines<'a> {
         for (key, object) in shared {
             let views = lines.views.get(&key).map_or(&[][..], Vec::as_slice);
             let seen = union(views.iter().map(|view| view.offset..view.offset.saturating_add(view.len)));
-            lines.lines.extend(seen.into_iter().map(|range| Line { key, object, start: range.start, end: range.end }));
+            lines.all.extend(seen.into_iter().map(|range| Line { key, object, start: range.start, end: range.end }));
         }
         lines
     }

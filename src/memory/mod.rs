@@ -26,6 +26,7 @@ mod search;
 mod space;
 mod strings;
 mod view;
+mod walk;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -40,11 +41,13 @@ pub use search::{Encoding, Findings, Found, Matcher, Pattern, PatternError, Sear
 pub use space::{AddressSpace, Recorded};
 pub use strings::{StringAt, StringBlock, StringOptions};
 pub use view::{Content, Missing, Origin, Run};
+pub use walk::{Part, PartContent};
 
 use self::lines::Lines;
 use self::object::{Objects, Reader, Wanted};
 use crate::images::{Images, Kind, Parent, join};
 use crate::model::Model;
+use crate::model::ids::Pid;
 use crate::model::process::Process;
 use crate::warning::{Code, Place};
 
@@ -132,13 +135,34 @@ impl Memory {
         strings::run(&self.objects, &self.lines(model, wanted), options, map, take);
     }
 
+    /// Walks through ranges of addresses in their order, those of one process after those of another: what is here in parts
+    /// of at most 1 MiB, and what is not. `map` is called for each part, on any thread; `take` gets what it returned in
+    /// order, until it has enough.
+    pub fn walk<'a, T: Send>(
+        &'a self,
+        model: &'a Model,
+        wanted: &[(&'a Process, Vec<Range<u64>>)],
+        threads: usize,
+        map: impl Fn(Part<'a>) -> T + Sync,
+        take: impl FnMut(T) -> ControlFlow<()>,
+    ) {
+        walk::run(&self.spaces(model, wanted), threads, map, take);
+    }
+
     /// What there is to go through of processes.
     fn lines<'a>(&'a self, model: &'a Model, wanted: &[(&'a Process, Vec<Range<u64>>)]) -> Lines<'a> {
-        let wanted: Vec<_> = wanted
-            .iter()
-            .filter_map(|(process, ranges)| Some((process.pid(), self.space(process, model)?, ranges.clone())))
-            .collect();
-        Lines::of(&self.objects, &wanted)
+        Lines::of(&self.objects, &self.spaces(model, wanted))
+    }
+
+    fn spaces<'a>(
+        &'a self,
+        model: &'a Model,
+        wanted: &[(&'a Process, Vec<Range<u64>>)],
+    ) -> Vec<(Pid, AddressSpace<'a>, Vec<Range<u64>>)> {
+        let space = |(process, ranges): &(&'a Process, _)| {
+            Some((process.pid(), self.space(process, model)?, Vec::clone(ranges)))
+        };
+        wanted.iter().filter_map(space).collect()
     }
 
     /// Notes what of the memory is not here, and what contradicts the mappings.

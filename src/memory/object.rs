@@ -92,6 +92,16 @@ pub(super) struct Object {
 }
 
 impl Object {
+    /// Whether an address was recorded, and for how many bytes from it on the same holds.
+    pub(super) fn recorded(&self, at: u64, most: u64) -> (u64, bool) {
+        let end = at.saturating_add(most);
+        match self.clip(at, end).next() {
+            Some(run) if run.start == at => (run.len, true),
+            Some(run) => (run.start.saturating_sub(at), false),
+            None => (most, false),
+        }
+    }
+
     /// The parts of runs in a range, in order.
     fn clip(&self, from: u64, to: u64) -> impl Iterator<Item = Run> + '_ {
         let first = self.runs.partition_point(|run| run.end() <= from);
@@ -158,16 +168,6 @@ impl Objects {
     /// The contents of a deleted file, by the number of its image.
     pub(super) fn ghost(&self, number: u64) -> Option<&Object> {
         self.ghosts.get(&number)
-    }
-
-    /// Whether an address of an object was recorded, and for how many bytes from it on the same holds.
-    pub(super) fn recorded(&self, object: &Object, at: u64, most: u64) -> (u64, bool) {
-        let end = at.saturating_add(most);
-        match object.clip(at, end).next() {
-            Some(run) if run.start == at => (run.len, true),
-            Some(run) => (run.start.saturating_sub(at), false),
-            None => (most, false),
-        }
     }
 
     /// Where the bytes at `at` of an object lie: the path of the image and the offset in it, or why they are not here;

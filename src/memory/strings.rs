@@ -74,7 +74,7 @@ pub(super) fn run<T: Send>(
     mut take: impl FnMut(T) -> ControlFlow<()>,
 ) {
     let mut blocks = Vec::new();
-    for line in &lines.lines {
+    for line in &lines.all {
         let mut start = line.start;
         while start < line.end {
             let end = start.saturating_add(BLOCK).min(line.end);
@@ -242,7 +242,7 @@ mod tests {
             let bytes: Vec<u8> = (0..200)
                 .map(|_| {
                     seed = seed.wrapping_mul(1_103_515_245).wrapping_add(12345);
-                    if (seed >> 16) % 5 == 0 { 0 } else { b'a' }
+                    if (seed >> 16).is_multiple_of(5) { 0 } else { b'a' }
                 })
                 .collect();
             let range = (round % 50)..(200 - round % 37);

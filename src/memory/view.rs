@@ -242,10 +242,9 @@ impl<'a> AddressSpace<'a> {
 
     /// Which object has an address, and for how many bytes.
     pub(super) fn owner(&self, address: u64, most: u64) -> (u64, Owner<'a>) {
-        let objects = &self.memory.objects;
         let mut len = most;
         if let Some(own) = self.own {
-            let (own_len, recorded) = objects.recorded(own, address, len);
+            let (own_len, recorded) = own.recorded(address, len);
             len = own_len;
             if recorded {
                 return (len, Owner::Object { object: own, offset: address, key: None });
@@ -259,7 +258,7 @@ impl<'a> AddressSpace<'a> {
         len = len.min(vma.end.0.saturating_sub(address));
         let offset = address.saturating_sub(vma.start.0).saturating_add(vma.offset);
         if let Some((object, key)) = self.behind(vma) {
-            let (object_len, recorded) = objects.recorded(object, offset, len);
+            let (object_len, recorded) = object.recorded(offset, len);
             len = object_len;
             if recorded {
                 return (len, Owner::Object { object, offset, key: Some(key) });

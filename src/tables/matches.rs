@@ -51,6 +51,21 @@ table! {
     }
 }
 
+table! {
+    "match_counts", key(pid, pattern), brief(pid, name, pattern, count);
+    /// How many matches each process has of each pattern; memory that processes share counts for each.
+    pub struct MatchCount {
+        /// Process id.
+        pub pid: Pid,
+        /// The process's name.
+        pub name: Option<BString>,
+        /// The pattern, as it was given.
+        pub pattern: String,
+        /// How many matches.
+        pub count: u64,
+    }
+}
+
 /// Makes rows of what a search found.
 #[derive(Debug)]
 pub struct Matches<'c> {
@@ -65,6 +80,17 @@ impl<'c> Matches<'c> {
     /// Of a checkpoint. `context` is how many bytes around a match its row has, before and behind.
     pub fn new(checkpoint: &'c Checkpoint, mappings: Mappings, matcher: &Matcher, context: u64) -> Self {
         Matches { checkpoint, mappings, names: matcher.names().to_vec(), context }
+    }
+
+    /// The row of a count.
+    pub fn count(&self, pid: Pid, pattern: usize, count: u64) -> MatchCount {
+        let process = self.checkpoint.model().processes().iter().find(|process| process.pid() == pid);
+        MatchCount {
+            pid,
+            name: process.and_then(Process::name).map(BString::from),
+            pattern: self.names.get(pattern).cloned().unwrap_or_default(),
+            count,
+        }
     }
 
     /// The row of a match.

@@ -80,9 +80,7 @@ pub(super) struct Sizes {
 }
 
 /// Living processes with the sizes of each class.
-pub(super) fn sizes<'c>(
-    checkpoint: &'c Checkpoint,
-) -> impl Iterator<Item = (&'c Process, BTreeMap<&'static str, Sizes>)> + 'c {
+pub(super) fn sizes(checkpoint: &Checkpoint) -> impl Iterator<Item = (&Process, BTreeMap<&'static str, Sizes>)> + '_ {
     let (model, memory) = (checkpoint.model(), checkpoint.memory());
     let mappings = Mappings::of(checkpoint);
     let mut processes: Vec<&Process> = model.processes().iter().collect();

@@ -17,6 +17,7 @@
 
 mod checkpoints;
 mod container;
+mod dumped;
 mod images;
 mod mappings;
 mod matches;
@@ -41,9 +42,10 @@ use std::ops::ControlFlow;
 
 pub use checkpoints::Summary;
 pub use container::Container;
+pub use dumped::{DumpedRun, dumped};
 pub use images::Image;
 pub use mappings::Mappings;
-pub use matches::{Match, Matches};
+pub use matches::{Match, MatchCount, Matches};
 pub use members::Member;
 pub use memory_classes::MemoryClass;
 pub use memory_sizes::MemorySize;
@@ -93,7 +95,7 @@ impl Source {
 }
 
 /// Tables whose rows depend on what is asked, so that they are no part of [`ALL`].
-pub const ASKED: &[&Table] = &[&Match::TABLE, &StringRow::TABLE];
+pub const ASKED: &[&Table] = &[&Match::TABLE, &MatchCount::TABLE, &StringRow::TABLE, &DumpedRun::TABLE];
 
 /// Defines [`ALL`], and the methods of [`Checkpoint`] that give typed rows.
 macro_rules! sources {

@@ -188,7 +188,7 @@ impl Literal {
 #[derive(Clone, Debug)]
 struct Literals {
     finder: Finder,
-    literals: Vec<Literal>,
+    all: Vec<Literal>,
     /// By their first byte in lower case: which literals may begin there.
     by_first: Vec<Vec<usize>>,
 }
@@ -224,7 +224,7 @@ impl Literals {
             }
         }
         let finder = Self::finder(&literals)?;
-        Some(Literals { finder, literals, by_first })
+        Some(Literals { finder, all: literals, by_first })
     }
 
     fn finder(literals: &[Literal]) -> Option<Finder> {
@@ -258,7 +258,7 @@ impl Literals {
             let Some(here) = haystack.get(start..) else { break };
             let first = here.first().map_or(0, u8::to_ascii_lowercase);
             let candidates = self.by_first.get(usize::from(first)).map_or(&[][..], Vec::as_slice);
-            for literal in candidates.iter().filter_map(|&place| self.literals.get(place)) {
+            for literal in candidates.iter().filter_map(|&place| self.all.get(place)) {
                 if literal.is_at(here) {
                     let end = start.saturating_add(literal.bytes.len());
                     found.push(Match { start, end, pattern: literal.number });

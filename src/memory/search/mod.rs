@@ -71,8 +71,8 @@ pub(super) fn run(objects: &Objects, lines: &Lines<'_>, matcher: &Matcher, optio
     let most = usize_of(options.most);
     let reach = reach(matcher, options);
     let mut findings = Findings::default();
-    let blocks = blocks(&lines.lines);
-    let search = Blocks { objects, lines: &lines.lines, blocks: &blocks, reach, most: most.saturating_add(1) };
+    let blocks = blocks(&lines.all);
+    let search = Pass { objects, lines: &lines.all, blocks: &blocks, reach, most: most.saturating_add(1) };
     let mut ends = Ends::default();
     parallel::in_order(
         blocks.len(),
@@ -81,11 +81,11 @@ pub(super) fn run(objects: &Objects, lines: &Lines<'_>, matcher: &Matcher, optio
             let matcher = matcher.clone();
             move |number| search.block(&matcher, number)
         },
-        |number, matches| {
-            let Some((line, matches)) = search.settle(matcher, number, matches, &mut ends) else {
+        |number, hits| {
+            let Some((line, settled)) = search.settle(matcher, number, hits, &mut ends) else {
                 return ControlFlow::Continue(());
             };
-            for m in &matches {
+            for m in &settled {
                 add_owners(line, lines, m, &mut findings.found);
             }
             if findings.found.len() > most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
@@ -148,7 +148,7 @@ struct Ends {
 
 /// The search of blocks.
 #[derive(Clone, Copy)]
-struct Blocks<'s> {
+struct Pass<'s> {
     objects: &'s Objects,
     lines: &'s [Line<'s>],
     blocks: &'s [Block],
@@ -156,12 +156,11 @@ struct Blocks<'s> {
     most: usize,
 }
 
-impl Blocks<'_> {
+impl Pass<'_> {
     /// Matches that begin in a block.
     fn block(&self, matcher: &Matcher, number: usize) -> Vec<InLine> {
         self.with(number, true, |haystack, base, span| {
-            let matches = matcher.find(haystack, span, self.most);
-            matches.into_iter().map(|m| in_line(&m, base)).collect()
+            matcher.find(haystack, span, self.most).iter().map(|m| in_line(m, base)).collect()
         })
         .unwrap_or_default()
     }
@@ -191,7 +190,7 @@ impl Blocks<'_> {
         &self,
         matcher: &Matcher,
         number: usize,
-        mut matches: Vec<InLine>,
+        mut hits: Vec<InLine>,
         ends: &mut Ends,
     ) -> Option<(&Line<'_>, Vec<InLine>)> {
         let block = self.blocks.get(number)?;
@@ -200,10 +199,10 @@ impl Blocks<'_> {
             *ends = Ends { line: block.line, of: HashMap::new() };
         }
         for (&pattern, &end) in &ends.of {
-            if !matches.iter().any(|m| m.pattern == pattern && m.start < end) {
+            if !hits.iter().any(|m| m.pattern == pattern && m.start < end) {
                 continue;
             }
-            matches.retain(|m| m.pattern != pattern);
+            hits.retain(|m| m.pattern != pattern);
             let again = self.with(number, false, |haystack, base, span| {
                 let from = usize_of(end.saturating_sub(base));
                 let rest = from.min(span.end)..span.end;
@@ -213,13 +212,13 @@ impl Blocks<'_> {
                     .map(|m| in_line(m, base))
                     .collect::<Vec<_>>()
             });
-            matches.extend(again.unwrap_or_default());
+            hits.extend(again.unwrap_or_default());
         }
-        for m in matches.iter().filter(|m| matcher.is_regex(m.pattern)) {
+        for m in hits.iter().filter(|m| matcher.is_regex(m.pattern)) {
             let end = ends.of.entry(m.pattern).or_default();
             *end = m.end.max(*end);
         }
-        Some((line, matches))
+        Some((line, hits))
     }
 }
 

@@ -125,7 +125,7 @@ impl Pattern {
         let fixed: Option<Vec<u8>> = pairs.iter().map(|&[high, low]| Some(byte(high?, low?))).collect();
         let shape = match fixed {
             Some(bytes) => Shape::Literal { bytes, any_case: false },
-            None => Shape::Regex(pairs.iter().map(class).collect()),
+            None => Shape::Regex(pairs.iter().copied().map(class).collect()),
         };
         Ok(Pattern { name: hex.to_owned(), shape })
     }
@@ -143,7 +143,7 @@ fn empty(pattern: &str) -> PatternError {
 }
 
 /// A regular expression for one byte of a pattern with wildcards.
-fn class(&[high, low]: &[Option<u8>; 2]) -> String {
+fn class([high, low]: [Option<u8>; 2]) -> String {
     match (high, low) {
         (Some(high), Some(low)) => format!(r"\x{high:x}{low:x}"),
         (Some(high), None) => format!(r"[\x{high:x}0-\x{high:x}f]"),

@@ -1,0 +1,231 @@
+//! `memparse --dump`: raw bytes, and an index of what lies where.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, IsTerminal, Seek, SeekFrom, Write, stdout};
+use std::ops::{ControlFlow, Range};
+use std::path::{Path, PathBuf};
+
+use cryoscope::Checkpoint;
+use cryoscope::formats::{Columns, Format, RowWriter, Style};
+use cryoscope::memory::{Part, PartContent};
+use cryoscope::model::process::Process;
+use cryoscope::tables::{DumpedRun, dumped};
+
+use super::super::args::{Global, MemparseArgs};
+use super::super::exit::Exit;
+use super::super::newfile::{NewFile, not_written};
+use super::super::{Failure, Outcome};
+use super::selection::Selected;
+use super::threads;
+
+/// Zeros that are written at once where a file cannot be sparse.
+static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+
+pub(super) fn run(checkpoint: &Checkpoint, selected: &Selected<'_>, args: &MemparseArgs, global: &Global) -> Outcome {
+    let Some(target) = args.dump.as_deref() else { return Ok(Exit::Done) };
+    if global.output.is_some() {
+        return Err(Failure::Usage("--dump names the file itself; leave --output out".to_owned()));
+    }
+    let ranges = match selected.range() {
+        Some(range) if args.prot.is_none() && args.kind.is_empty() && args.path.is_none() => {
+            selected.ranges.iter().map(|(process, _)| (*process, vec![range.clone()])).collect()
+        }
+        _ => selected.by_mapping(),
+    };
+    if ranges.iter().all(|(_, list)| list.is_empty()) {
+        return Err(Failure::Usage("no mapping is selected; `cryoscope inspect --maps` lists them".to_owned()));
+    }
+    let dump = Dump { checkpoint, selected, threads: threads(args), force: global.force };
+    if is_folder(target) {
+        return dump.to_folder(target, &ranges);
+    }
+    let [(process, list)] = ranges.as_slice() else {
+        let pids: Vec<String> = ranges.iter().map(|(process, _)| process.pid().to_string()).collect();
+        return Err(Failure::Usage(format!(
+            "one file holds the memory of one process; choose it by --pid ({}), or name a folder",
+            pids.join(", ")
+        )));
+    };
+    if target == Path::new("-") {
+        return dump.to_stdout(process, list);
+    }
+    if fs::metadata(target).is_ok_and(|metadata| !metadata.is_file()) {
+        let file = File::options().write(true).open(target).map_err(|error| not_written(target, &error))?;
+        dump.write(process, list, &mut Plain(BufWriter::new(file)))?;
+        return Ok(Exit::Done);
+    }
+    let index = index_of(target);
+    let mut rows = Index::create(&index, global.force)?;
+    dump.to_file(target, process, list, &mut rows)?;
+    rows.finish()?;
+    Ok(Exit::Done)
+}
+
+fn is_folder(path: &Path) -> bool {
+    path.is_dir() || path.as_os_str().to_string_lossy().ends_with('/')
+}
+
+/// `FILE.index.ndjson`.
+fn index_of(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".index.ndjson");
+    PathBuf::from(name)
+}
+
+/// The index of a dump.
+struct Index {
+    file: NewFile,
+    rows: Vec<u8>,
+}
+
+impl Index {
+    fn create(path: &Path, force: bool) -> Result<Self, Failure> {
+        Ok(Index { file: NewFile::create(path, force)?, rows: Vec::new() })
+    }
+
+    fn add(&mut self, rows: impl Iterator<Item = DumpedRun>) -> io::Result<()> {
+        let style = Style { format: Format::Ndjson, columns: Columns::All, name_tables: false, width: None };
+        let mut writer = RowWriter::new(&mut self.rows, style);
+        writer.begin(&DumpedRun::TABLE)?;
+        for row in rows {
+            writer.row(&row)?;
+        }
+        writer.finish()?;
+        self.file.file().write_all(&self.rows)?;
+        self.rows.clear();
+        Ok(())
+    }
+
+    fn finish(self) -> Result<(), Failure> {
+        self.file.finish()
+    }
+}
+
+struct Dump<'c> {
+    checkpoint: &'c Checkpoint,
+    selected: &'c Selected<'c>,
+    threads: usize,
+    force: bool,
+}
+
+impl Dump<'_> {
+    fn to_stdout(&self, process: &Process, ranges: &[Range<u64>]) -> Outcome {
+        if stdout().is_terminal() {
+            return Err(Failure::Usage(
+                "raw bytes would confuse the terminal; redirect them, or name a file".to_owned(),
+            ));
+        }
+        self.write(process, ranges, &mut Plain(stdout().lock()))?;
+        Ok(Exit::Done)
+    }
+
+    /// A file for each mapping, and one index.
+    fn to_folder(&self, folder: &Path, ranges: &[(&Process, Vec<Range<u64>>)]) -> Outcome {
+        fs::create_dir_all(folder).map_err(|error| not_written(folder, &error))?;
+        let mut index = Index::create(&folder.join("index.ndjson"), self.force)?;
+        for (process, list) in ranges {
+            for range in list {
+                let name = format!("{}-{:x}-{:x}.bin", process.pid(), range.start, range.end);
+                self.to_file(&folder.join(name), process, std::slice::from_ref(range), &mut index)?;
+            }
+        }
+        index.finish()?;
+        Ok(Exit::Done)
+    }
+
+    /// One sparse file: the ranges one behind the other.
+    fn to_file(&self, path: &Path, process: &Process, ranges: &[Range<u64>], index: &mut Index) -> Result<(), Failure> {
+        let mut file = NewFile::create(path, self.force)?;
+        let mut sparse = Sparse { file: file.file(), len: 0 };
+        self.write(process, ranges, &mut sparse)?;
+        sparse.file.set_len(sparse.len).map_err(|error| not_written(path, &error))?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if let Some(space) = self.checkpoint.memory().space(process, self.checkpoint.model()) {
+            let mut offset = 0_u64;
+            for range in ranges {
+                let mapping = self.selected.mappings.at(process.pid(), range.start);
+                index.add(dumped(&name, offset, &space, process.pid(), range, mapping))?;
+                offset = offset.saturating_add(range.end.saturating_sub(range.start));
+            }
+        }
+        file.finish()
+    }
+
+    fn write(&self, process: &Process, ranges: &[Range<u64>], sink: &mut impl Sink) -> io::Result<()> {
+        let (model, memory) = (self.checkpoint.model(), self.checkpoint.memory());
+        let space = memory.space(process, model);
+        let mut result = Ok(());
+        memory.walk(
+            model,
+            &[(process, ranges.to_vec())],
+            self.threads,
+            |part: Part<'_>| part,
+            |part| {
+                result = match &part.content {
+                    PartContent::Bytes(bytes) => sink.bytes(bytes),
+                    PartContent::Untouched | PartContent::Missing(_) => {
+                        sink.nothing(part.end.saturating_sub(part.start))
+                    }
+                };
+                if let Some(space) = &space {
+                    space.give_back(part.start, part.end);
+                }
+                if result.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            },
+        );
+        result.and_then(|()| sink.flush())
+    }
+}
+
+/// Where a dump goes.
+trait Sink {
+    fn bytes(&mut self, bytes: &[u8]) -> io::Result<()>;
+    /// So many bytes that are not there.
+    fn nothing(&mut self, len: u64) -> io::Result<()>;
+    fn flush(&mut self) -> io::Result<()>;
+}
+
+/// A file in which what is not there takes no room.
+struct Sparse<'f> {
+    file: &'f mut File,
+    len: u64,
+}
+
+impl Sink for Sparse<'_> {
+    fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.seek(SeekFrom::Start(self.len))?;
+        self.file.write_all(bytes)?;
+        self.nothing(u64::try_from(bytes.len()).unwrap_or(u64::MAX))
+    }
+
+    fn nothing(&mut self, len: u64) -> io::Result<()> {
+        self.len = self.len.saturating_add(len);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+/// A stream: what is not there is zeros.
+struct Plain<W>(W);
+
+impl<W: Write> Sink for Plain<W> {
+    fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.0.write_all(bytes)
+    }
+
+    fn nothing(&mut self, mut len: u64) -> io::Result<()> {
+        while len > 0 {
+            let now = usize::try_from(len).unwrap_or(usize::MAX).min(ZEROS.len());
+            self.0.write_all(&ZEROS[..now])?;
+            len = len.saturating_sub(u64::try_from(now).unwrap_or(len));
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}

@@ -1,0 +1,69 @@
+//! `memparse --hexdump`.
+
+use std::io::Write as _;
+use std::ops::ControlFlow;
+
+use cryoscope::Checkpoint;
+use cryoscope::formats::{escape, hexdump, units};
+use cryoscope::memory::{Part, PartContent};
+use cryoscope::model::process::Process;
+
+use super::super::args::{Global, MemparseArgs, RowFormat};
+use super::super::exit::Exit;
+use super::super::screen::Screen;
+use super::super::{Failure, Outcome};
+use super::selection::Selected;
+use super::threads;
+
+pub(super) fn run(checkpoint: &Checkpoint, selected: &Selected<'_>, args: &MemparseArgs, global: &Global) -> Outcome {
+    if args.format != RowFormat::Table {
+        return Err(Failure::Usage("a hexdump has no rows; --dump writes the bytes themselves".to_owned()));
+    }
+    let (model, memory) = (checkpoint.model(), checkpoint.memory());
+    let ranges = selected.by_mapping();
+    let mut screen = Screen::open(global)?;
+    let render = |part: Part<'_>| {
+        let mut text = Vec::new();
+        let process = ranges.iter().find(|(process, _)| process.pid() == part.pid);
+        if let Some((process, list)) = process
+            && list.get(part.range).is_some_and(|range| range.start == part.start)
+        {
+            heading(selected, process, part.start, &mut text);
+        }
+        let len = units::size(part.end.saturating_sub(part.start));
+        let _ = match &part.content {
+            PartContent::Bytes(bytes) => {
+                hexdump(part.start, bytes, &part.before, args.no_squeeze, &mut text);
+                Ok(())
+            }
+            PartContent::Untouched => writeln!(text, "{:016x}  {len} never written to: zeros", part.start),
+            PartContent::Missing(why) => writeln!(text, "{:016x}  {len} not here: {}", part.start, why.as_str()),
+        };
+        if let Some(space) = process.and_then(|(process, _)| memory.space(process, model)) {
+            space.give_back(part.start, part.end);
+        }
+        text
+    };
+    let mut result = Ok(());
+    memory.walk(model, &ranges, threads(args), render, |text| match screen.out.write_all(&text) {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(error) => {
+            result = Err(error);
+            ControlFlow::Break(())
+        }
+    });
+    result?;
+    screen.finish(Exit::Done)
+}
+
+/// A line that says whose memory follows, and which.
+fn heading(selected: &Selected<'_>, process: &Process, address: u64, text: &mut Vec<u8>) {
+    let Some(mapping) = selected.mappings.at(process.pid(), address) else { return };
+    let name = escape(process.name().unwrap_or_default()).into_owned();
+    let path = match mapping.path.as_slice() {
+        b"" => format!("({})", mapping.kind),
+        path => escape(path).into_owned(),
+    };
+    let (start, end) = (mapping.start.0, mapping.end.0);
+    let _ = writeln!(text, "\n{} {name}  {start:#x}-{end:#x}  {}  {path}", process.pid(), mapping.permissions);
+}

@@ -1,0 +1,117 @@
+//! `cryoscope memparse`: what was in memory.
+
+mod dump;
+mod hexdump;
+mod pattern;
+mod search;
+mod selection;
+mod strings;
+
+use std::io::Write;
+
+use cryoscope::Checkpoint;
+use cryoscope::formats::{Columns, Style};
+use cryoscope::memory::Keep;
+use cryoscope::tables::{Row, Source};
+
+use self::selection::Selected;
+use super::args::{By, Global, MemparseArgs, RowFormat};
+use super::exit::Exit;
+use super::open::Opener;
+use super::rows::{self, Filter, Named, pid_of};
+use super::screen::{Report, Screen};
+use super::{Failure, Outcome};
+
+/// What is to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    Sizes,
+    Search,
+    Hexdump,
+    Strings,
+    Dump,
+}
+
+pub(crate) fn run(args: &MemparseArgs, global: &Global) -> Outcome {
+    let mode = mode(args)?;
+    // What is wrong with what was asked is said before anything is read.
+    let matcher = if mode == Mode::Search { Some(pattern::matcher(args)?) } else { None };
+    selection::check(args)?;
+    let keep = match mode {
+        Mode::Sizes => Keep::Arguments,
+        _ if args.everywhere => Keep::Everything,
+        _ => Keep::Memory,
+    };
+    let mut checkpoints = Opener::new(global, keep).open(&args.archive)?;
+    let [checkpoint] = checkpoints.as_mut_slice() else {
+        let names: Vec<String> = checkpoints.iter().map(|c| c.set_name().to_string()).collect();
+        return Err(Failure::Usage(format!("it holds several checkpoints; choose one by --set: {}", names.join(", "))));
+    };
+    checkpoint.read_all();
+    let selected = Selected::of(checkpoint, args)?;
+    let exit = match (mode, matcher) {
+        (Mode::Search, Some(matcher)) => search::run(checkpoint, &selected, &matcher, args, global)?,
+        (Mode::Hexdump, _) => hexdump::run(checkpoint, &selected, args, global)?,
+        (Mode::Strings, _) => strings::run(checkpoint, &selected, args, global)?,
+        (Mode::Dump, _) => dump::run(checkpoint, &selected, args, global)?,
+        _ => sizes(checkpoint, &selected, args, global)?,
+    };
+    let partial = Report::of(checkpoint).print(&args.archive.display().to_string(), global);
+    Ok(if partial == Exit::Done { exit } else { partial })
+}
+
+/// What the flags ask for; they must not ask for two things.
+fn mode(args: &MemparseArgs) -> Result<Mode, Failure> {
+    let searches = [&args.search, &args.search_hex, &args.search_regex].iter().any(|list| !list.is_empty());
+    let asked = [
+        (Mode::Search, "a search", searches || !args.patterns.is_empty()),
+        (Mode::Hexdump, "--hexdump", args.hexdump),
+        (Mode::Strings, "--strings", args.strings),
+        (Mode::Dump, "--dump", args.dump.is_some()),
+        (Mode::Sizes, "--by", args.by.is_some()),
+    ];
+    let asked: Vec<(Mode, &str)> =
+        asked.into_iter().filter(|(.., on)| *on).map(|(mode, name, _)| (mode, name)).collect();
+    match asked.as_slice() {
+        [] if args.everywhere || args.count => Err(Failure::Usage(
+            "nothing to search for; give --search, --search-hex, --search-regex or --patterns".to_owned(),
+        )),
+        // As checkpointctl has it.
+        [] if !args.pid.is_empty() && args.format == RowFormat::Table => Ok(Mode::Hexdump),
+        [] => Ok(Mode::Sizes),
+        [(mode, _)] => Ok(*mode),
+        [(_, one), (_, other), ..] => Err(Failure::Usage(format!("{one} and {other} are two things; ask for one"))),
+    }
+}
+
+/// How many threads work.
+fn threads(args: &MemparseArgs) -> usize {
+    let all = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    args.threads.unwrap_or_else(all).max(1)
+}
+
+/// Rows about processes that were selected.
+struct OfProcesses(Vec<u32>);
+
+impl Filter for OfProcesses {
+    fn wants(&self, row: &dyn Row) -> bool {
+        pid_of(row).is_some_and(|pid| self.0.contains(&pid))
+    }
+}
+
+/// How much was recorded.
+fn sizes(checkpoint: &Checkpoint, selected: &Selected<'_>, args: &MemparseArgs, global: &Global) -> Outcome {
+    let table = match args.by {
+        Some(By::Class) => "memory_classes",
+        None => "memory_sizes",
+    };
+    let sources: Vec<&'static Source> = Source::find(table).into_iter().collect();
+    let mut screen = Screen::open(global)?;
+    let columns = if args.format == RowFormat::Table { Columns::Brief } else { Columns::All };
+    let style = Style { format: args.format.into(), columns, name_tables: false, width: screen.width };
+    let filter = Box::new(OfProcesses(selected.pids()));
+    let named = [(Named { checkpoint, archive: None, set: None }, filter as Box<dyn Filter>)];
+    rows::write(&mut screen.out, style, &sources, &named)?;
+    screen.out.flush()?;
+    screen.finish(Exit::Done)
+}

@@ -1,0 +1,86 @@
+//! From flags and files to patterns.
+
+use std::fs;
+use std::path::Path;
+
+use cryoscope::memory::{Encoding, Matcher, Pattern, PatternError};
+
+use super::super::Failure;
+use super::super::args::MemparseArgs;
+
+/// Bytes of a file of patterns.
+const FILE_MOST: u64 = 64 << 20;
+
+impl From<PatternError> for Failure {
+    fn from(error: PatternError) -> Self {
+        Failure::Usage(error.to_string())
+    }
+}
+
+/// Everything that is to be searched for, compiled.
+pub(super) fn matcher(args: &MemparseArgs) -> Result<Matcher, Failure> {
+    let mut patterns = Vec::new();
+    for text in &args.search {
+        add_text(text, args, &mut patterns)?;
+    }
+    for hex in &args.search_hex {
+        patterns.push(Pattern::hex(hex)?);
+    }
+    for regex in &args.search_regex {
+        add_regex(regex, args, &mut patterns)?;
+    }
+    for path in &args.patterns {
+        add_file(path, args, &mut patterns)?;
+    }
+    if patterns.is_empty() {
+        return Err(Failure::Usage("the files of --patterns hold no pattern".to_owned()));
+    }
+    Ok(Matcher::new(&patterns)?)
+}
+
+fn add_text(text: &str, args: &MemparseArgs, patterns: &mut Vec<Pattern>) -> Result<(), Failure> {
+    patterns.push(Pattern::text(text, Encoding::Utf8, args.ignore_case)?);
+    if args.utf16 {
+        patterns.push(Pattern::text(text, Encoding::Utf16Le, args.ignore_case)?);
+        patterns.push(Pattern::text(text, Encoding::Utf16Be, args.ignore_case)?);
+    }
+    Ok(())
+}
+
+fn add_regex(regex: &str, args: &MemparseArgs, patterns: &mut Vec<Pattern>) -> Result<(), Failure> {
+    if regex.is_empty() {
+        return Err(Failure::Usage("the regular expression is empty; it would match everywhere".to_owned()));
+    }
+    patterns.push(Pattern::regex(regex, args.ignore_case));
+    Ok(())
+}
+
+/// The patterns of a file, a line each. Empty lines and those that begin with `#` are passed over.
+fn add_file(path: &Path, args: &MemparseArgs, patterns: &mut Vec<Pattern>) -> Result<(), Failure> {
+    let fail = |what: String| Failure::Usage(format!("cannot read patterns from {}: {what}", path.display()));
+    let len = fs::metadata(path).map_err(|error| fail(error.to_string()))?.len();
+    if len > FILE_MOST {
+        return Err(fail(format!("{len} bytes are more than {FILE_MOST}")));
+    }
+    let bytes = fs::read(path).map_err(|error| fail(error.to_string()))?;
+    for (number, line) in bytes.split(|&b| b == b'\n').enumerate() {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let place = |error: Failure| fail(format!("line {}: {error}", number.saturating_add(1)));
+        if line.is_empty() || line.starts_with(b"#") {
+            continue;
+        }
+        let Ok(text) = std::str::from_utf8(line) else {
+            // Text of another encoding is bytes.
+            patterns.push(Pattern::bytes(&String::from_utf8_lossy(line), line)?);
+            continue;
+        };
+        if let Some(hex) = text.strip_prefix("hex:") {
+            patterns.push(Pattern::hex(hex).map_err(|error| place(error.into()))?);
+        } else if let Some(regex) = text.strip_prefix("re:") {
+            add_regex(regex, args, patterns).map_err(place)?;
+        } else {
+            add_text(text.strip_prefix("text:").unwrap_or(text), args, patterns).map_err(place)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,232 @@
+//! Which processes and which of their memory is meant.
+
+use std::ops::Range;
+
+use cryoscope::Checkpoint;
+use cryoscope::model::process::Process;
+use cryoscope::tables::{Mapping, Mappings};
+use globset::{GlobBuilder, GlobMatcher};
+
+use super::super::Failure;
+use super::super::args::MemparseArgs;
+
+/// Pids that a message names.
+const NAMED: usize = 20;
+/// Kinds that `--kind` knows: those of the column `kind`, and `shared` for both kinds of shared memory.
+const KINDS: [&str; 14] = [
+    "heap",
+    "stack",
+    "anonymous",
+    "file",
+    "memfd",
+    "shared",
+    "shared_anonymous",
+    "sysv",
+    "vdso",
+    "vvar",
+    "vsyscall",
+    "socket",
+    "aio",
+    "other",
+];
+
+/// What was selected.
+pub(super) struct Selected<'c> {
+    /// Processes with memory, by pid, each with the selected ranges; without filters by mapping, all of it is one range.
+    pub(super) ranges: Vec<(&'c Process, Vec<Range<u64>>)>,
+    /// All mappings.
+    pub(super) mappings: Mappings,
+    /// The mappings that were selected, whole.
+    filters: Filters,
+}
+
+impl<'c> Selected<'c> {
+    /// What the flags select of a checkpoint.
+    pub(super) fn of(checkpoint: &'c Checkpoint, args: &MemparseArgs) -> Result<Self, Failure> {
+        let filters = Filters::of(args)?;
+        let mappings = Mappings::of(checkpoint);
+        let mut processes = processes(checkpoint, args)?;
+        processes.sort_by_key(|process| process.pid());
+        let ranges = processes
+            .into_iter()
+            .map(|process| {
+                let all = std::iter::once(filters.range.clone()).collect();
+                let ranges = if filters.by_mapping() { filters.of_mappings(&mappings, process) } else { all };
+                (process, joined(ranges))
+            })
+            .collect();
+        Ok(Selected { ranges, mappings, filters })
+    }
+
+    /// The pids of the processes.
+    pub(super) fn pids(&self) -> Vec<u32> {
+        self.ranges.iter().map(|(process, _)| process.pid().0).collect()
+    }
+
+    /// The same processes, each with its selected mappings, one by one.
+    pub(super) fn by_mapping(&self) -> Vec<(&'c Process, Vec<Range<u64>>)> {
+        let of = |process: &'c Process| (process, self.filters.of_mappings(&self.mappings, process));
+        self.ranges.iter().map(|(process, _)| of(process)).collect()
+    }
+
+    /// The one range of addresses that was asked for, if one was.
+    pub(super) fn range(&self) -> Option<Range<u64>> {
+        (self.filters.range != (0..u64::MAX)).then(|| self.filters.range.clone())
+    }
+}
+
+/// Whether the flags can be understood, before anything is read.
+pub(super) fn check(args: &MemparseArgs) -> Result<(), Failure> {
+    Filters::of(args).map(drop)
+}
+
+fn processes<'c>(checkpoint: &'c Checkpoint, args: &MemparseArgs) -> Result<Vec<&'c Process>, Failure> {
+    let all = checkpoint.model().processes();
+    for &pid in &args.pid {
+        match all.iter().find(|process| process.pid().0 == pid) {
+            None => {
+                let mut pids: Vec<u32> = all.iter().filter(|p| p.mm.is_some()).map(|p| p.pid().0).collect();
+                pids.sort_unstable();
+                return Err(Failure::Usage(format!("no process has the pid {pid}; {}", there_are(&pids))));
+            }
+            Some(process) if process.is_zombie() => {
+                return Err(Failure::Usage(format!(
+                    "process {pid} is a zombie: it has ended, and has no memory any more"
+                )));
+            }
+            Some(_) => {}
+        }
+    }
+    let name = args.name.as_deref().map(glob).transpose()?;
+    let wanted = |process: &&Process| {
+        let text = String::from_utf8_lossy(process.name().unwrap_or_default());
+        (args.pid.is_empty() || args.pid.contains(&process.pid().0))
+            && name.as_ref().is_none_or(|name| name.is_match(&*text))
+            && process.mm.is_some()
+    };
+    let wanted: Vec<&Process> = all.iter().filter(wanted).collect();
+    if let (Some(name), true) = (&args.name, wanted.is_empty()) {
+        return Err(Failure::Usage(format!("no living process is called {name:?}; `cryoscope inspect` lists them")));
+    }
+    Ok(wanted)
+}
+
+/// The pids that there are, as far as a message has room.
+fn there_are(pids: &[u32]) -> String {
+    let named: Vec<String> = pids.iter().take(NAMED).map(u32::to_string).collect();
+    let more = pids.len().saturating_sub(NAMED);
+    match (named.is_empty(), more) {
+        (true, _) => "no process has memory".to_owned(),
+        (_, 0) => format!("there are {}", named.join(", ")),
+        _ => format!("there are {} and {more} more (`cryoscope inspect` lists all)", named.join(", ")),
+    }
+}
+
+/// Which mappings and addresses are meant.
+struct Filters {
+    range: Range<u64>,
+    /// Letters that must be there, and that must not.
+    prot: Option<(Vec<char>, Vec<char>)>,
+    kinds: Vec<String>,
+    path: Option<GlobMatcher>,
+}
+
+impl Filters {
+    fn of(args: &MemparseArgs) -> Result<Self, Failure> {
+        if let Some(unknown) = args.kind.iter().find(|kind| !KINDS.contains(&kind.as_str())) {
+            return Err(Failure::Usage(format!("there is no kind {unknown:?}; there is {}", KINDS.join(", "))));
+        }
+        Ok(Filters {
+            range: args.range.as_deref().map_or(Ok(0..u64::MAX), range)?,
+            prot: args.prot.as_deref().map(prot).transpose()?,
+            kinds: args.kind.clone(),
+            path: args.path.as_deref().map(glob).transpose()?,
+        })
+    }
+
+    fn by_mapping(&self) -> bool {
+        self.prot.is_some() || !self.kinds.is_empty() || self.path.is_some()
+    }
+
+    /// The selected parts of a process's mappings, one by one.
+    fn of_mappings(&self, mappings: &Mappings, process: &Process) -> Vec<Range<u64>> {
+        let selected = mappings.of_process(process.pid()).iter().filter(|mapping| self.wants(mapping));
+        selected
+            .map(|mapping| mapping.start.0.max(self.range.start)..mapping.end.0.min(self.range.end))
+            .filter(|range| !range.is_empty())
+            .collect()
+    }
+
+    fn wants(&self, mapping: &Mapping) -> bool {
+        let kind = mapping.kind;
+        let is_kind = |wanted: &String| {
+            wanted == kind
+                || wanted == "shared" && matches!(kind, "shared_anonymous" | "sysv" | "memfd" if kind != "memfd")
+        };
+        let has_prot = |(with, without): &(Vec<char>, Vec<char>)| {
+            with.iter().all(|&c| mapping.permissions.contains(c))
+                && !without.iter().any(|&c| mapping.permissions.contains(c))
+        };
+        self.prot.as_ref().is_none_or(has_prot)
+            && (self.kinds.is_empty() || self.kinds.iter().any(is_kind))
+            && self.path.as_ref().is_none_or(|path| path.is_match(&*String::from_utf8_lossy(&mapping.path)))
+    }
+}
+
+/// Ranges that touch as one.
+fn joined(ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
+    let mut joined: Vec<Range<u64>> = Vec::new();
+    for range in ranges {
+        match joined.last_mut() {
+            Some(last) if last.end == range.start => last.end = range.end,
+            _ => joined.push(range),
+        }
+    }
+    joined
+}
+
+fn range(text: &str) -> Result<Range<u64>, Failure> {
+    let address = |text: &str| u64::from_str_radix(text.trim().trim_start_matches("0x"), 16).ok();
+    let parsed = text.split_once('-').and_then(|(from, to)| Some(address(from)?..address(to)?));
+    match parsed {
+        Some(range) if !range.is_empty() => Ok(range),
+        Some(_) => Err(Failure::Usage(format!("the range {text} ends before it begins"))),
+        None => Err(Failure::Usage(format!("{text:?} is no range of addresses; write 0x400000-0x401000"))),
+    }
+}
+
+fn prot(text: &str) -> Result<(Vec<char>, Vec<char>), Failure> {
+    let (mut with, mut without) = (Vec::new(), Vec::new());
+    for (place, c) in text.chars().enumerate() {
+        match (c, "rwx".chars().nth(place)) {
+            ('r' | 'w' | 'x' | 'p' | 's', _) => with.push(c),
+            ('-', Some(absent)) => without.push(absent),
+            _ => return Err(Failure::Usage(format!("{text:?} are no permissions; write them as rwx, x or r-x"))),
+        }
+    }
+    Ok((with, without))
+}
+
+fn glob(text: &str) -> Result<GlobMatcher, Failure> {
+    let glob = GlobBuilder::new(text).literal_separator(false).build();
+    glob.map(|glob| glob.compile_matcher()).map_err(|error| Failure::Usage(format!("{text:?}: {}", error.kind())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_and_permissions() {
+        assert_eq!(range("0x1000-2000").unwrap(), 0x1000..0x2000);
+        assert!(range("2000-1000").is_err() && range("nonsense").is_err());
+        assert_eq!(prot("rwx").unwrap(), (vec!['r', 'w', 'x'], vec![]));
+        assert_eq!(prot("r-x").unwrap(), (vec!['r', 'x'], vec!['w']));
+        assert!(prot("q").is_err());
+    }
+
+    #[test]
+    fn ranges_that_touch_are_one() {
+        assert_eq!(joined(vec![1..2, 2..3, 5..6]), [1..3, 5..6]);
+    }
+}

@@ -1,0 +1,58 @@
+//! A file that bears its name only when it is whole.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use super::Failure;
+
+/// A new file, without its name yet. Dropped, it leaves nothing behind.
+pub(crate) struct NewFile {
+    file: NamedTempFile,
+    path: PathBuf,
+    replace: bool,
+}
+
+impl NewFile {
+    /// Begins a file. Refuses one that exists, unless it is to be replaced.
+    pub(crate) fn create(path: &Path, replace: bool) -> Result<Self, Failure> {
+        if !replace && fs::symlink_metadata(path).is_ok() {
+            let path = path.display();
+            return Err(Failure::Usage(format!("{path} exists; --force replaces it, or name another file")));
+        }
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        if !folder.is_dir() {
+            let folder = folder.display();
+            return Err(Failure::Usage(format!("cannot write {}: there is no folder {folder}", path.display())));
+        }
+        let file = in_folder(folder).map_err(|error| not_written(path, &error))?;
+        Ok(NewFile { file, path: path.to_owned(), replace })
+    }
+
+    /// The file, to be written.
+    pub(crate) fn file(&mut self) -> &mut File {
+        self.file.as_file_mut()
+    }
+
+    /// Gives it its name.
+    pub(crate) fn finish(self) -> Result<(), Failure> {
+        let NewFile { file, path, replace } = self;
+        let kept = if replace { file.persist(&path) } else { file.persist_noclobber(&path) };
+        kept.map(drop).map_err(|error| not_written(&path, &error.error))
+    }
+}
+
+/// A file that others may read as far as the user's mask lets them.
+fn in_folder(folder: &Path) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(folder)
+}
+
+/// Why a file was not written.
+pub(crate) fn not_written(path: &Path, error: &io::Error) -> Failure {
+    Failure::Usage(format!("cannot write {}: {error}", path.display()))
+}
