@@ -13,7 +13,7 @@ use crate::archive::{Archive, Opener, Progress};
 use crate::error::{Error, ErrorKind};
 use crate::images::{ImageSet, Images, Kind, Sets, root_of};
 use crate::limits::Limits;
-use crate::memory::{Demand, Keep, Layer, Memory};
+use crate::memory::{Demand, ElsewhereSearch, FindingsElsewhere, Keep, Layer, Matcher, Memory, SearchOptions};
 use crate::model::{Model, Side};
 use crate::warning::{Warning, Warnings};
 
@@ -273,6 +273,15 @@ impl Checkpoint {
             }
             Memory::read(&layers, self.model())
         })
+    }
+
+    /// Searches everything in the archive that is not the memory of a process: files, queues, documents, logs, and the
+    /// archives among them. `context` is how many bytes around a match are kept with it. Of an archive that came as a
+    /// stream, only what [`Options::keep`] kept is there.
+    pub fn search_elsewhere(&self, matcher: &Matcher, options: &SearchOptions, context: u64) -> FindingsElsewhere {
+        let done = self.memory().images(self.model());
+        let (archive, limits, warnings) = (self.archive(), self.limits(), &self.warnings);
+        ElsewhereSearch { archive, matcher, options, context, limits, warnings, done: &done }.run()
     }
 
     /// All that was odd, damaged or missing in what has been read so far. Reading is lazy: [`Checkpoint::read_all`] first,

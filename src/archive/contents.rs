@@ -284,6 +284,24 @@ impl<'a> Contents<'a> {
         }
     }
 
+    /// Bytes of a range; `None` if some of them are not here. Borrowed where they lie in one piece.
+    pub fn slice(&self, from: u64, to: u64) -> Option<Cow<'a, [u8]>> {
+        let len = to.saturating_sub(from);
+        let mut all = Cow::Borrowed(&[][..]);
+        for piece in self.pieces(from, len) {
+            match piece {
+                Piece::Bytes(bytes) if u64_of(bytes.len()) == len => return Some(Cow::Borrowed(bytes)),
+                Piece::Bytes(bytes) => all.to_mut().extend_from_slice(bytes),
+                Piece::Hole(zeros) => {
+                    let len = all.len().saturating_add(usize_of(zeros));
+                    all.to_mut().resize(len, 0);
+                }
+                Piece::Absent(..) => return None,
+            }
+        }
+        (u64_of(all.len()) == len).then_some(all)
+    }
+
     /// All bytes from the beginning up to the first that is not here, or up to `limit`; and what stopped it, if
     /// anything did. Borrowed where they lie in one piece.
     pub fn prefix(&self, limit: u64) -> (Cow<'a, [u8]>, Option<Stop>) {

@@ -30,6 +30,7 @@ mod header;
 mod input;
 mod map;
 mod member;
+mod nested;
 mod oci;
 mod pax;
 mod select;

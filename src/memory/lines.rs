@@ -5,12 +5,14 @@
 //! A pass over all lines reads content that several processes share once. What lies across a seam is in no line, so a
 //! search looks there, too.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::object::{Object, Objects};
 use super::space::AddressSpace;
 use super::view::Owner;
+use crate::archive::Contents;
 use crate::model::ids::Pid;
 
 /// Which object a line belongs to.
@@ -22,13 +24,50 @@ pub(super) enum Key {
     Shared(u64),
     /// A deleted file, by the number of its image.
     Ghost(u64),
+    /// No memory, but contents of a member of the archive.
+    Contents,
+}
+
+/// What holds the bytes of a line.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Source<'a> {
+    /// An object.
+    Object(&'a Objects, &'a Object),
+    /// Contents of a member of the archive.
+    Contents(Contents<'a>),
+}
+
+impl<'a> Source<'a> {
+    /// Bytes of a range that is here throughout; `None` if something of it cannot be read after all.
+    pub(super) fn slice(&self, from: u64, to: u64) -> Option<Cow<'a, [u8]>> {
+        match self {
+            Source::Object(objects, object) => objects.slice(object, from, to),
+            Source::Contents(contents) => contents.slice(from, to),
+        }
+    }
+
+    /// Tells the kernel which bytes will all be read next.
+    pub(super) fn will_read(&self, from: u64, to: u64) {
+        match self {
+            Source::Object(objects, object) => objects.will_read(object, from, to),
+            Source::Contents(contents) => contents.will_read(from, to.saturating_sub(from)),
+        }
+    }
+
+    /// Gives back to the kernel what was read.
+    pub(super) fn give_back(&self, from: u64, to: u64) {
+        match self {
+            Source::Object(objects, object) => objects.give_back(object, from, to),
+            Source::Contents(contents) => contents.give_back(from, to.saturating_sub(from)),
+        }
+    }
 }
 
 /// A run of recorded bytes of one object.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Line<'a> {
     pub(super) key: Key,
-    pub(super) object: &'a Object,
+    pub(super) source: Source<'a>,
     /// Address (of a task) or offset (of a shared object) of the first byte.
     pub(super) start: u64,
     /// Behind the last byte.
@@ -92,12 +131,8 @@ impl<'a> Lines<'a> {
             }
             for piece in &pieces {
                 if piece.key == Key::Task(*pid) {
-                    lines.all.push(Line {
-                        key: piece.key,
-                        object: piece.object,
-                        start: piece.address,
-                        end: piece.end(),
-                    });
+                    let source = Source::Object(objects, piece.object);
+                    lines.all.push(Line { key: piece.key, source, start: piece.address, end: piece.end() });
                 } else {
                     shared.insert(piece.key, piece.object);
                     let view = View { pid: *pid, address: piece.address, offset: piece.offset, len: piece.len };
@@ -109,7 +144,12 @@ impl<'a> Lines<'a> {
         for (key, object) in shared {
             let views = lines.views.get(&key).map_or(&[][..], Vec::as_slice);
             let seen = union(views.iter().map(|view| view.offset..view.offset.saturating_add(view.len)));
-            lines.all.extend(seen.into_iter().map(|range| Line { key, object, start: range.start, end: range.end }));
+            lines.all.extend(seen.into_iter().map(|range| Line {
+                key,
+                source: Source::Object(objects, object),
+                start: range.start,
+                end: range.end,
+            }));
         }
         lines
     }

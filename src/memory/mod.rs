@@ -33,11 +33,15 @@ use std::fmt;
 use std::ops::{ControlFlow, Range};
 
 pub use arguments::Text;
+use bstr::{BString, ByteSlice as _};
 pub(crate) use demand::Demand;
 pub use demand::Keep;
 pub(crate) use object::Layer;
 pub use object::Lost;
-pub use search::{Encoding, Findings, Found, Matcher, Pattern, PatternError, SearchOptions};
+pub(crate) use search::ElsewhereSearch;
+pub use search::{
+    Elsewhere, Encoding, Findings, FindingsElsewhere, Found, Matcher, Pattern, PatternError, SearchOptions,
+};
 pub use space::{AddressSpace, Recorded};
 pub use strings::{StringAt, StringBlock, StringOptions};
 pub use view::{Content, Missing, Origin, Run};
@@ -119,7 +123,7 @@ impl Memory {
         matcher: &Matcher,
         options: &SearchOptions,
     ) -> Findings {
-        search::run(&self.objects, &self.lines(model, wanted), matcher, options)
+        search::run(&self.lines(model, wanted), matcher, options)
     }
 
     /// Looks for printable text, in the same ranges as [`Memory::search`]. `map` is called for each block of memory, on any
@@ -132,7 +136,26 @@ impl Memory {
         map: impl Fn(&StringBlock<'_>) -> T + Sync,
         take: impl FnMut(T) -> ControlFlow<()>,
     ) {
-        strings::run(&self.objects, &self.lines(model, wanted), options, map, take);
+        strings::run(&self.lines(model, wanted), options, map, take);
+    }
+
+    /// The pages images that processes' memory is made of.
+    pub(crate) fn images(&self, model: &Model) -> BTreeSet<BString> {
+        let spaces = model.processes().iter().filter_map(|process| self.space(process, model));
+        let runs = spaces.flat_map(|space| space.runs(0, u64::MAX));
+        let images = runs.filter_map(|run| match run.origin {
+            Origin::Recorded { image, .. } => Some(image.to_owned()),
+            Origin::Untouched | Origin::Missing(_) => None,
+        });
+        // Deleted files and the images of segments hold more than what is mapped of them.
+        images
+            .filter(|path| {
+                matches!(
+                    Kind::of(path.rsplit_once_str("/").map_or(path.as_slice(), |(_, name)| name)),
+                    Some((Kind::Pages, _))
+                )
+            })
+            .collect()
     }
 
     /// Walks through ranges of addresses in their order, those of one process after those of another: what is here in parts

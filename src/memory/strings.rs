@@ -6,7 +6,6 @@
 use std::ops::{ControlFlow, Range};
 
 use super::lines::{Key, Line, Lines};
-use super::object::Objects;
 use super::parallel;
 use crate::int::{u64_of, usize_of};
 use crate::model::ids::Pid;
@@ -67,7 +66,6 @@ impl StringBlock<'_> {
 
 /// Goes through all lines: `map` is called for each block, on any thread; `take` gets what it returned in order.
 pub(super) fn run<T: Send>(
-    objects: &Objects,
     lines: &Lines<'_>,
     options: &StringOptions,
     map: impl Fn(&StringBlock<'_>) -> T + Sync,
@@ -84,8 +82,8 @@ pub(super) fn run<T: Send>(
     }
     let work = |number: usize| {
         let (line, range) = blocks.get(number)?;
-        let result = block(objects, lines, line, range, options, &map);
-        objects.give_back(line.object, range.start, range.end);
+        let result = block(lines, line, range, options, &map);
+        line.source.give_back(range.start, range.end);
         result
     };
     parallel::in_order(
@@ -100,7 +98,6 @@ pub(super) fn run<T: Send>(
 }
 
 fn block<T>(
-    objects: &Objects,
     lines: &Lines<'_>,
     line: &Line<'_>,
     range: &Range<u64>,
@@ -110,8 +107,8 @@ fn block<T>(
     // Two bytes before tell whether a string has begun already.
     let from = range.start.saturating_sub(2).max(line.start);
     let to = range.end.saturating_add(MORE).min(line.end);
-    objects.will_read(line.object, range.start, to);
-    let bytes = objects.slice(line.object, from, to)?;
+    line.source.will_read(range.start, to);
+    let bytes = line.source.slice(from, to)?;
     let span = usize_of(range.start.saturating_sub(from))..usize_of(range.end.saturating_sub(from));
     let mut found: Vec<(usize, usize, bool)> = Vec::new();
     if options.ascii {
@@ -137,7 +134,7 @@ fn block<T>(
         let width = if utf16 { 2 } else { 1 };
         let end = start.saturating_add(len.saturating_mul(width));
         let reaches_end = end.saturating_add(width) > bytes.len();
-        let more = if reaches_end { goes_on(objects, line, from.saturating_add(u64_of(end)), utf16) } else { 0 };
+        let more = if reaches_end { goes_on(line, from.saturating_add(u64_of(end)), utf16) } else { 0 };
         let address = base.saturating_add(u64_of(start));
         StringAt { pid, address, utf16, len: u64_of(len).saturating_add(more) }
     });
@@ -157,12 +154,12 @@ fn owner(lines: &Lines<'_>, line: &Line<'_>, start: u64, from: u64) -> Option<(P
 }
 
 /// How many characters a string goes on for, from an address of its line on.
-fn goes_on(objects: &Objects, line: &Line<'_>, from: u64, utf16: bool) -> u64 {
+fn goes_on(line: &Line<'_>, from: u64, utf16: bool) -> u64 {
     let mut at = from;
     let mut characters = 0_u64;
     while at < line.end {
         let to = at.saturating_add(MORE).min(line.end);
-        let Some(bytes) = objects.slice(line.object, at, to) else { break };
+        let Some(bytes) = line.source.slice(at, to) else { break };
         let here = if utf16 {
             bytes.as_chunks::<2>().0.iter().take_while(|[low, high]| *high == 0 && is_printable(*low)).count()
         } else {

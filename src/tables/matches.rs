@@ -1,11 +1,13 @@
 //! Table `matches`.
 
-use bstr::BString;
+use bstr::{BString, ByteSlice};
 
 use super::mappings::Mappings;
 use super::table::table;
 use crate::Checkpoint;
-use crate::memory::{AddressSpace, Content, Found, Matcher, Origin};
+use crate::images::Kind;
+use crate::memory::{AddressSpace, Content, Elsewhere, Found, Matcher, Origin};
+use crate::model::file::Remap;
 use crate::model::ids::{Address, Pid};
 use crate::model::process::Process;
 
@@ -36,13 +38,14 @@ table! {
         pub mapping: Option<Address>,
         /// Permissions of the mapping, as `maps` prints them.
         pub permissions: Option<String>,
-        /// The kind of the mapping, as in `process_memory_map`.
+        /// The kind of the mapping, as in `process_memory_map`; outside memory `image` or `file`.
         pub kind: Option<&'static str>,
         /// What `maps` prints as the mapping's path; or what else the bytes are in: a file, a queue, a log.
         pub path: Option<BString>,
         /// The member of the archive that holds the bytes.
         pub image: Option<BString>,
-        /// Offset of the first byte in the member; of compressed pages, of their block.
+        /// Offset of the first byte in the member, or in the file of `path` if the member is an archive; of compressed pages,
+        /// of their block.
         pub offset: Option<u64>,
         /// Number of the shared memory, if it is shared.
         pub shared_id: Option<u64>,
@@ -52,13 +55,15 @@ table! {
 }
 
 table! {
-    "match_counts", key(pid, pattern), brief(pid, name, pattern, count);
+    "match_counts", key(pid, path, pattern), brief(pid, name, path, pattern, count);
     /// How many matches each process has of each pattern; memory that processes share counts for each.
     pub struct MatchCount {
-        /// Process id.
-        pub pid: Pid,
+        /// Process id; null where it is not in a process's memory.
+        pub pid: Option<Pid>,
         /// The process's name.
         pub name: Option<BString>,
+        /// What else they are in: a file, a queue, a log.
+        pub path: Option<BString>,
         /// The pattern, as it was given.
         pub pattern: String,
         /// How many matches.
@@ -86,10 +91,47 @@ impl<'c> Matches<'c> {
     pub fn count(&self, pid: Pid, pattern: usize, count: u64) -> MatchCount {
         let process = self.checkpoint.model().processes().iter().find(|process| process.pid() == pid);
         MatchCount {
-            pid,
+            pid: Some(pid),
             name: process.and_then(Process::name).map(BString::from),
+            path: None,
             pattern: self.names.get(pattern).cloned().unwrap_or_default(),
             count,
+        }
+    }
+
+    /// The row of a count outside memory.
+    pub fn count_elsewhere(&self, path: BString, pattern: usize, count: u64) -> MatchCount {
+        let pattern = self.names.get(pattern).cloned().unwrap_or_default();
+        MatchCount { pid: None, name: None, path: Some(path), pattern, count }
+    }
+
+    /// The row of a match outside memory.
+    pub fn elsewhere(&self, found: &Elsewhere) -> Match {
+        let kind = Kind::of(found.member.rsplit_once_str("/").map_or(&*found.member, |(_, name)| name));
+        let files = self.checkpoint.model().files();
+        // A deleted file is called by its name.
+        let deleted = match kind {
+            Some((Kind::GhostFile, number)) => files.remaps().find(|(_, remap)| *remap == Remap::Ghost(number)),
+            _ => None,
+        };
+        let path = deleted.and_then(|(id, _)| files.path(id)).map(|path| BString::from(path.text));
+        Match {
+            pid: None,
+            name: None,
+            address: None,
+            pattern: self.names.get(found.pattern).cloned().unwrap_or_default(),
+            length: found.len,
+            hex: hex(&found.bytes),
+            text: found.bytes.clone().into(),
+            before: found.before,
+            mapping: None,
+            permissions: None,
+            kind: Some(if kind.is_some() { "image" } else { "file" }),
+            path: Some(path.unwrap_or_else(|| found.place())),
+            image: Some(found.member.clone()),
+            offset: Some(found.offset),
+            shared_id: None,
+            shared_with: Vec::new(),
         }
     }
 

@@ -5,7 +5,7 @@ use std::io::Write;
 
 use cryoscope::Checkpoint;
 use cryoscope::formats::{Columns, RowWriter, Style, escape};
-use cryoscope::memory::{Findings, Matcher, SearchOptions};
+use cryoscope::memory::{Findings, FindingsElsewhere, Matcher, SearchOptions};
 use cryoscope::tables::{Mappings, Match, MatchCount, Matches};
 
 use super::super::Outcome;
@@ -25,6 +25,12 @@ pub(super) fn run(
     let options = SearchOptions { threads: threads(args), longest: args.max_match_length, most: args.max_matches };
     let model = checkpoint.model();
     let findings = checkpoint.memory().search(model, &selected.ranges, matcher, &options);
+    let elsewhere = if args.everywhere {
+        let left = args.max_matches.saturating_sub(u64::try_from(findings.found.len()).unwrap_or(u64::MAX));
+        checkpoint.search_elsewhere(matcher, &SearchOptions { most: left, ..options }, args.context)
+    } else {
+        FindingsElsewhere::default()
+    };
     let mut screen = Screen::open(global)?;
     let format = args.format;
     let columns = if format == RowFormat::Table { Columns::Brief } else { Columns::All };
@@ -33,7 +39,7 @@ pub(super) fn run(
     let mut writer = RowWriter::new(&mut screen.out, style);
     if args.count {
         writer.begin(&MatchCount::TABLE)?;
-        for row in counts(&findings, &rows) {
+        for row in counts(&findings, &elsewhere, &rows) {
             writer.row(&row)?;
         }
     } else {
@@ -41,35 +47,46 @@ pub(super) fn run(
         for found in &findings.found {
             writer.row(&rows.row(found))?;
         }
+        for found in &elsewhere.found {
+            writer.row(&rows.elsewhere(found))?;
+        }
     }
     writer.finish()?;
     screen.out.flush()?;
-    let exit = verdict(&findings, matcher, args, global);
+    let (more, none) = (findings.more || elsewhere.more, findings.found.is_empty() && elsewhere.found.is_empty());
+    let exit = verdict(more, none, matcher, args, global);
     screen.finish(exit)
 }
 
 /// How many matches each process has of each pattern.
-fn counts(findings: &Findings, rows: &Matches<'_>) -> Vec<MatchCount> {
+fn counts(findings: &Findings, elsewhere: &FindingsElsewhere, rows: &Matches<'_>) -> Vec<MatchCount> {
     let mut counts = BTreeMap::new();
     for found in &findings.found {
         let count: &mut u64 = counts.entry((found.pid, found.pattern)).or_default();
         *count = count.saturating_add(1);
     }
-    counts.into_iter().map(|((pid, pattern), count)| rows.count(pid, pattern, count)).collect()
+    let mut others = BTreeMap::new();
+    for found in &elsewhere.found {
+        let count: &mut u64 = others.entry((found.place(), found.pattern)).or_default();
+        *count = count.saturating_add(1);
+    }
+    let counts = counts.into_iter().map(|((pid, pattern), count)| rows.count(pid, pattern, count));
+    let others = others.into_iter().map(|((path, pattern), count)| rows.count_elsewhere(path, pattern, count));
+    counts.chain(others).collect()
 }
 
 /// What the search comes to, said where it is not plain from the rows.
-fn verdict(findings: &Findings, matcher: &Matcher, args: &MemparseArgs, global: &Global) -> Exit {
+fn verdict(more: bool, none: bool, matcher: &Matcher, args: &MemparseArgs, global: &Global) -> Exit {
     let say = |message: &str| {
         if !global.quiet {
             complain(message);
         }
     };
-    if findings.more {
+    if more {
         say(&format!("there are more matches than {}; --max-matches raises the limit", args.max_matches));
         return Exit::Partial;
     }
-    if findings.found.is_empty() {
+    if none {
         match matcher.names() {
             [one] => say(&format!("no match for {:?}", escape(one.as_bytes()))),
             names => say(&format!("no match for any of {} patterns", names.len())),

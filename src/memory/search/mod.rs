@@ -4,18 +4,20 @@
 //! Lines are cut into blocks that several threads search; each looks a little beyond its end, so that it finds all that
 //! begins in it. Seams, where a process's memory goes on in another line, are searched afterwards.
 
+mod elsewhere;
 mod matcher;
 mod pattern;
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::{ControlFlow, Range};
 
+pub(crate) use elsewhere::Search as ElsewhereSearch;
+pub use elsewhere::{Elsewhere, Findings as FindingsElsewhere};
 pub use matcher::Matcher;
 pub use pattern::{Encoding, Pattern, PatternError};
 
 use self::matcher::Match;
 use super::lines::{Join, Key, Line, Lines};
-use super::object::Objects;
 use super::parallel;
 use crate::int::{u64_of, usize_of};
 use crate::model::ids::Pid;
@@ -67,12 +69,37 @@ pub struct Findings {
 }
 
 /// Searches all lines and seams.
-pub(super) fn run(objects: &Objects, lines: &Lines<'_>, matcher: &Matcher, options: &SearchOptions) -> Findings {
+pub(super) fn run(lines: &Lines<'_>, matcher: &Matcher, options: &SearchOptions) -> Findings {
     let most = usize_of(options.most);
-    let reach = reach(matcher, options);
     let mut findings = Findings::default();
-    let blocks = blocks(&lines.all);
-    let search = Pass { objects, lines: &lines.all, blocks: &blocks, reach, most: most.saturating_add(1) };
+    in_lines(&lines.all, matcher, options, |line, m| {
+        add_owners(line, lines, m, &mut findings.found);
+        findings.found.len() <= most
+    });
+    let reach = reach(matcher, options);
+    for join in &lines.joins {
+        if findings.found.len() <= most {
+            across(join, matcher, reach, most, &mut findings.found);
+        }
+    }
+    findings.found.sort_unstable_by_key(|f| (f.pid, f.address, f.pattern, std::cmp::Reverse(f.len)));
+    findings.found.dedup();
+    drop_overlaps(matcher, &mut findings.found);
+    findings.more = findings.found.len() > most;
+    findings.found.truncate(most);
+    findings
+}
+
+/// The matches of each line, in the order of the lines; `each` says whether more are wanted.
+pub(super) fn in_lines(
+    lines: &[Line<'_>],
+    matcher: &Matcher,
+    options: &SearchOptions,
+    mut each: impl FnMut(&Line<'_>, &InLine) -> bool,
+) {
+    let blocks = blocks(lines);
+    let reach = reach(matcher, options);
+    let search = Pass { lines, blocks: &blocks, reach, most: usize_of(options.most).saturating_add(1) };
     let mut ends = Ends::default();
     parallel::in_order(
         blocks.len(),
@@ -85,23 +112,9 @@ pub(super) fn run(objects: &Objects, lines: &Lines<'_>, matcher: &Matcher, optio
             let Some((line, settled)) = search.settle(matcher, number, hits, &mut ends) else {
                 return ControlFlow::Continue(());
             };
-            for m in &settled {
-                add_owners(line, lines, m, &mut findings.found);
-            }
-            if findings.found.len() > most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            if settled.iter().all(|m| each(line, m)) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         },
     );
-    for join in &lines.joins {
-        if findings.found.len() <= most {
-            across(join, matcher, reach, most, &mut findings.found);
-        }
-    }
-    findings.found.sort_unstable_by_key(|f| (f.pid, f.address, f.pattern, std::cmp::Reverse(f.len)));
-    findings.found.dedup();
-    drop_overlaps(matcher, &mut findings.found);
-    findings.more = findings.found.len() > most;
-    findings.found.truncate(most);
-    findings
 }
 
 /// Bytes behind a block in which what begins in it may end.
@@ -133,10 +146,10 @@ fn blocks(lines: &[Line<'_>]) -> Vec<Block> {
 
 /// A match in a line: addresses or offsets, as the line has them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct InLine {
-    start: u64,
-    end: u64,
-    pattern: usize,
+pub(super) struct InLine {
+    pub(super) start: u64,
+    pub(super) end: u64,
+    pub(super) pattern: usize,
 }
 
 /// Where the last match of each expression ended, in the line that is being searched.
@@ -149,7 +162,6 @@ struct Ends {
 /// The search of blocks.
 #[derive(Clone, Copy)]
 struct Pass<'s> {
-    objects: &'s Objects,
     lines: &'s [Line<'s>],
     blocks: &'s [Block],
     reach: u64,
@@ -173,13 +185,13 @@ impl Pass<'_> {
         let from = block.start.saturating_sub(BEHIND).max(line.start);
         let to = block.end.saturating_add(self.reach).min(line.end);
         if give_back {
-            self.objects.will_read(line.object, block.start, to);
+            line.source.will_read(block.start, to);
         }
-        let haystack = self.objects.slice(line.object, from, to)?;
+        let haystack = line.source.slice(from, to)?;
         let span = usize_of(block.start.saturating_sub(from))..usize_of(block.end.saturating_sub(from));
         let result = search(&haystack, from, span);
         if give_back {
-            self.objects.give_back(line.object, block.start, block.end);
+            line.source.give_back(block.start, block.end);
         }
         Some(result)
     }

@@ -1,0 +1,59 @@
+//! Archives within an archive: `rootfs-diff.tar`, `devshm-checkpoint.tar`, the contents of file systems. Plain ones are
+//! looked at where they lie; compressed ones are inflated once, and kept as streams are.
+
+use super::contents::{Backing, Contents};
+use super::input::{ContentsInput, StreamInput};
+use super::member::{Member, MemberKind};
+use super::select::Everything;
+use super::sniff::{ENOUGH, Format, sniff};
+use super::{Archive, decompress, stream, walk};
+use crate::int::u64_of;
+use crate::limits::Limits;
+use crate::warning::Warnings;
+
+/// A tar that is a member of an archive.
+#[derive(Debug)]
+pub(crate) struct Nested<'a> {
+    members: Vec<Member>,
+    backings: Backings<'a>,
+}
+
+#[derive(Debug)]
+enum Backings<'a> {
+    Outer(&'a [Backing]),
+    Own(Vec<Backing>),
+}
+
+impl Nested<'_> {
+    /// Its files, each with its contents.
+    pub(crate) fn files(&self) -> impl Iterator<Item = (&Member, Contents<'_>)> {
+        let backings = match &self.backings {
+            Backings::Outer(backings) => backings,
+            Backings::Own(backings) => backings.as_slice(),
+        };
+        let files = self.members.iter().filter(|member| member.kind == MemberKind::File);
+        files.map(move |member| (member, Contents { layout: &member.layout, backings }))
+    }
+}
+
+impl Archive {
+    /// The tar that a member is, by its contents; `None` if it is none.
+    pub(crate) fn nested<'a>(&'a self, member: &'a Member, limits: &Limits, warnings: &Warnings) -> Option<Nested<'a>> {
+        let contents = self.contents(member);
+        let (members, backings) = match sniff(&contents.prefix(u64_of(ENOUGH)).0) {
+            Format::Tar => {
+                let members = walk::members(&member.layout, &self.backings, limits, warnings);
+                (members, Backings::Outer(&self.backings))
+            }
+            Format::Compressed(compression) => {
+                let input = std::io::BufReader::new(ContentsInput::new(contents));
+                let decoder = decompress::decoder(compression, input).ok()?;
+                let input = StreamInput::new(decoder, limits.unpacked(Some(contents.len())), &|| ());
+                let streamed = stream::read(input, &mut Everything, 0, limits, warnings);
+                (streamed.members, Backings::Own(streamed.backings))
+            }
+            Format::Empty | Format::Other(_) => return None,
+        };
+        (!members.is_empty()).then_some(Nested { members, backings })
+    }
+}

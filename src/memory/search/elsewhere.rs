@@ -1,0 +1,145 @@
+//! Search of everything in an archive that is not the memory of a process: contents of deleted files and memfds, of pipes
+//! and sockets, of file systems and the changed part of the root file system, documents and logs. Each match is named by
+//! the member that it is in.
+
+use std::collections::BTreeSet;
+
+use bstr::{BString, ByteSlice};
+
+use super::{InLine, Matcher, SearchOptions, in_lines};
+use crate::archive::{Archive, Contents, Member, MemberKind, Piece};
+use crate::int::usize_of;
+use crate::limits::Limits;
+use crate::memory::lines::{Key, Line, Source};
+use crate::warning::Warnings;
+
+/// Bytes of a match that are kept with it.
+const MOST: u64 = 64 << 10;
+
+/// A match outside the memory of processes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// Path of the member of the archive.
+    pub member: BString,
+    /// Path of the file in it, if the member is an archive itself.
+    pub file: Option<BString>,
+    /// Bytes from the beginning of the member or, if there is one, of the file in it.
+    pub offset: u64,
+    /// Bytes.
+    pub len: u64,
+    /// The number of the pattern.
+    pub pattern: usize,
+    /// The bytes, with those around them that were asked for; at most 64 KiB of the match.
+    pub bytes: Vec<u8>,
+    /// How many of them come before the match.
+    pub before: u64,
+}
+
+/// What a search outside memory found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// In the order of the archive.
+    pub found: Vec<Elsewhere>,
+    /// There are more matches than were looked for.
+    pub more: bool,
+}
+
+/// The search of an archive.
+pub(crate) struct Search<'s> {
+    pub(crate) archive: &'s Archive,
+    pub(crate) matcher: &'s Matcher,
+    pub(crate) options: &'s SearchOptions,
+    pub(crate) context: u64,
+    pub(crate) limits: &'s Limits,
+    pub(crate) warnings: &'s Warnings,
+    /// Members that have been searched as memory.
+    pub(crate) done: &'s BTreeSet<BString>,
+}
+
+impl Search<'_> {
+    /// Searches all members.
+    pub(crate) fn run(&self) -> Findings {
+        let mut findings = Findings::default();
+        let files = self.archive.members().iter().filter(|member| member.kind == MemberKind::File);
+        for member in files.filter(|member| !self.done.contains(&member.path)) {
+            if findings.more {
+                break;
+            }
+            if let Some(nested) = self.archive.nested(member, self.limits, self.warnings) {
+                for (inner, contents) in nested.files() {
+                    self.contents(member, Some(&inner.path), contents, &mut findings);
+                }
+            } else {
+                self.contents(member, None, self.archive.contents(member), &mut findings);
+            }
+        }
+        findings
+    }
+
+    fn contents(&self, member: &Member, file: Option<&BString>, contents: Contents<'_>, findings: &mut Findings) {
+        let mut found: Vec<InLine> = Vec::new();
+        let room = usize_of(self.options.most).saturating_sub(findings.found.len());
+        in_lines(&lines(contents), self.matcher, self.options, |_, m| {
+            found.push(*m);
+            found.len() <= room
+        });
+        found.sort_unstable();
+        findings.more |= found.len() > room;
+        found.truncate(room);
+        findings.found.extend(found.iter().map(|m| {
+            let (bytes, before) = around(contents, m, self.context);
+            let len = m.end.saturating_sub(m.start);
+            let path = member.path.clone();
+            Elsewhere { member: path, file: file.cloned(), offset: m.start, len, pattern: m.pattern, bytes, before }
+        }));
+    }
+}
+
+/// The runs of contents that are here.
+fn lines(contents: Contents<'_>) -> Vec<Line<'_>> {
+    let mut lines: Vec<Line<'_>> = Vec::new();
+    let mut at = 0_u64;
+    for piece in contents.pieces(0, contents.len()) {
+        let (start, end) = (at, at.saturating_add(piece.len()));
+        at = end;
+        match (piece, lines.last_mut()) {
+            (Piece::Absent(..), _) => {}
+            (_, Some(last)) if last.end == start => last.end = end,
+            _ => lines.push(Line { key: Key::Contents, source: Source::Contents(contents), start, end }),
+        }
+    }
+    lines
+}
+
+/// The bytes of a match with those around it as far as they are here, and how many come before it.
+fn around(contents: Contents<'_>, m: &InLine, context: u64) -> (Vec<u8>, u64) {
+    let end = m.end.min(m.start.saturating_add(MOST));
+    let from = m.start.saturating_sub(context);
+    let mut bytes = Vec::new();
+    for piece in contents.pieces(from, m.start.saturating_sub(from)) {
+        match piece {
+            Piece::Bytes(part) => bytes.extend_from_slice(part),
+            Piece::Hole(_) | Piece::Absent(..) => bytes.clear(),
+        }
+    }
+    let before = crate::int::u64_of(bytes.len());
+    let behind = if end == m.end { context } else { 0 };
+    for piece in contents.pieces(m.start, end.saturating_sub(m.start).saturating_add(behind)) {
+        match piece {
+            Piece::Bytes(part) => bytes.extend_from_slice(part),
+            Piece::Hole(len) => bytes.resize(bytes.len().saturating_add(usize_of(len)), 0),
+            Piece::Absent(..) => break,
+        }
+    }
+    (bytes, before)
+}
+
+impl Elsewhere {
+    /// Where it is, for people: `rootfs-diff.tar: etc/passwd`.
+    pub fn place(&self) -> BString {
+        match &self.file {
+            Some(file) => bstr::join(": ", [self.member.as_bytes(), file.as_bytes()]).into(),
+            None => self.member.clone(),
+        }
+    }
+}
