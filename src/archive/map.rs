@@ -41,6 +41,12 @@ impl Map {
         #[cfg(unix)]
         {
             use memmap2::UncheckedAdvice;
+
+            /// Who touches a page gets those around it, too.
+            const AROUND: usize = 64 << 10;
+            let from = offset & !AROUND.wrapping_sub(1);
+            let len = len.saturating_add(offset.saturating_sub(from));
+            let offset = from;
             #[expect(unsafe_code, reason = "the advice is unchecked because it would lose what was written to a map")]
             // SAFETY: the map is read-only and of a file, so nothing can have been written to it: the kernel drops the
             // pages of the range and reads the same bytes again from the file when they are touched. Slices of the map

@@ -3,6 +3,7 @@
 //! Lines are cut into blocks for several threads. A string belongs to the block in which it begins, and is followed
 //! wherever it ends; seams between lines end it.
 
+use std::borrow::Cow;
 use std::ops::{ControlFlow, Range};
 
 use super::lines::{Key, Line, Lines};
@@ -53,13 +54,13 @@ pub struct StringBlock<'b> {
 
 impl StringBlock<'_> {
     /// The beginning of a string, as far as it lies in the block or close behind it: at least 64 KiB, or all.
-    pub fn text(&self, string: &StringAt) -> Vec<u8> {
+    pub fn text(&self, string: &StringAt) -> Cow<'_, [u8]> {
         let from = usize_of(string.address.saturating_sub(self.base)).min(self.bytes.len());
         let rest = self.bytes.get(from..).unwrap_or_default();
         if string.utf16 {
-            rest.iter().step_by(2).take(usize_of(string.len)).copied().collect()
+            Cow::Owned(rest.iter().step_by(2).take(usize_of(string.len)).copied().collect())
         } else {
-            rest.get(..usize_of(string.len)).unwrap_or(rest).to_vec()
+            Cow::Borrowed(rest.get(..usize_of(string.len)).unwrap_or(rest))
         }
     }
 }

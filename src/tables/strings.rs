@@ -70,7 +70,7 @@ impl<'c> Strings<'c> {
             _ => (None, None, None),
         };
         let others = mapping.filter(|_| shared.is_some()).map(|m| self.mappings.sharing(m, string.address));
-        let mut text = block.text(string);
+        let mut text = block.text(string).into_owned();
         text.truncate(MOST);
         StringRow {
             pid: string.pid,

@@ -23,7 +23,9 @@ pub(super) fn run(checkpoint: &Checkpoint, selected: &Selected<'_>, args: &Mempa
     let ranges = selected.by_mapping();
     let mut screen = Screen::open(global)?;
     let render = |part: Part<'_>| {
-        let mut text = Vec::new();
+        // A row of sixteen bytes has 87 characters.
+        let bytes = if let PartContent::Bytes(bytes) = &part.content { bytes.len() } else { 0 };
+        let mut text = Vec::with_capacity(bytes.div_ceil(16).saturating_mul(87).saturating_add(256));
         let process = ranges.iter().find(|(process, _)| process.pid() == part.pid);
         if let Some((process, list)) = process
             && list.get(part.range).is_some_and(|range| range.start == part.start)

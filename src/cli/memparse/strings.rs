@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use cryoscope::Checkpoint;
 use cryoscope::formats::{Columns, RowWriter, Style};
 use cryoscope::memory::{StringBlock, StringOptions};
-use cryoscope::tables::{Mappings, StringRow, Strings};
+use cryoscope::tables::{Mapping, Mappings, StringRow, Strings};
 
 use super::super::Outcome;
 use super::super::args::{Global, MemparseArgs, RowFormat};
@@ -61,24 +61,58 @@ fn flow(written: io::Result<()>, result: &mut io::Result<()>) -> ControlFlow<()>
 /// A line a string: pid, address, the mapping's permissions and kind, `u` for UTF-16, and the text.
 fn lines(block: &StringBlock<'_>, selected: &Selected<'_>) -> Vec<u8> {
     let mut text = Vec::with_capacity(block.strings.len().saturating_mul(64));
-    let mut mapping = None;
+    // What stands before and behind the address is the same for all strings of a mapping.
+    let mut mapping: Option<&Mapping> = None;
+    let (mut before, mut behind) = (String::new(), String::new());
     for string in &block.strings {
-        let is_in = |mapping: &&cryoscope::tables::Mapping| {
-            mapping.pid == string.pid && (mapping.start.0..mapping.end.0).contains(&string.address)
-        };
-        mapping = mapping.filter(is_in).or_else(|| selected.mappings.at(string.pid, string.address));
-        let (permissions, kind) = mapping.map_or(("----", "-"), |m| (m.permissions.as_str(), m.kind));
-        let mark = if string.utf16 { 'u' } else { ' ' };
-        let _ = write!(text, "{:>6} {:#014x} {permissions} {kind:<9} {mark} ", string.pid, string.address);
-        let mut bytes = block.text(string);
-        let cut = bytes.len() > SHOWN;
-        bytes.truncate(SHOWN);
+        let here =
+            |mapping: &Mapping| mapping.pid == string.pid && (mapping.start.0..mapping.end.0).contains(&string.address);
+        if before.is_empty() || !mapping.is_some_and(here) {
+            mapping = selected.mappings.at(string.pid, string.address);
+            let (permissions, kind) = mapping.map_or(("----", "-"), |m| (m.permissions.as_str(), m.kind));
+            before = format!("{:>6} 0x", string.pid);
+            behind = format!(" {permissions} {kind:<9} ");
+        }
+        text.extend_from_slice(before.as_bytes());
+        push_address(string.address, &mut text);
+        text.extend_from_slice(behind.as_bytes());
+        text.extend_from_slice(if string.utf16 { b"u " } else { b"  " });
+        let bytes = block.text(string);
+        let shown = bytes.get(..SHOWN).unwrap_or(&bytes);
+        let from = text.len();
+        text.extend_from_slice(shown);
         // Tabs are the only characters among them that move.
-        text.extend(bytes.iter().map(|&b| if b == b'\t' { b' ' } else { b }));
-        if cut {
+        text[from..].iter_mut().filter(|byte| **byte == b'\t').for_each(|byte| *byte = b' ');
+        if shown.len() < bytes.len() {
             text.extend_from_slice("…".as_bytes());
         }
         text.push(b'\n');
     }
     text
+}
+
+/// An address in at least 12 hexadecimal digits. Millions are printed, which formatting by the standard library slows.
+fn push_address(address: u64, text: &mut Vec<u8>) {
+    let digits = (address.max(1).ilog2() / 4 + 1).max(12);
+    for place in (0..digits).rev() {
+        let digit = (address >> (place * 4)) & 15;
+        text.push(b"0123456789abcdef"[usize::try_from(digit).unwrap_or(0)]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_have_twelve_digits_or_more() {
+        let digits = |address| {
+            let mut text = Vec::new();
+            push_address(address, &mut text);
+            String::from_utf8(text).unwrap()
+        };
+        assert_eq!(digits(0x7f2a_64f6_8ffa), "7f2a64f68ffa");
+        assert_eq!(digits(0), "000000000000");
+        assert_eq!(digits(u64::MAX), "ffffffffffffffff");
+    }
 }
