@@ -13,7 +13,9 @@ use crate::archive::{Archive, Opener, Progress};
 use crate::error::{Error, ErrorKind};
 use crate::images::{ImageSet, Images, Kind, Sets, root_of};
 use crate::limits::Limits;
-use crate::memory::{Demand, ElsewhereSearch, FindingsElsewhere, Keep, Layer, Matcher, Memory, SearchOptions};
+use crate::memory::{
+    Demand, EarlySearch, ElsewhereSearch, FindingsElsewhere, Keep, Layer, Matcher, Memory, SearchOptions, Searched,
+};
 use crate::model::{Model, Side};
 use crate::warning::{Warning, Warnings};
 
@@ -35,6 +37,7 @@ pub struct Options {
     limits: Limits,
     map: bool,
     keep: Keep,
+    search: Option<EarlySearch>,
     progress: Box<Progress<'static>>,
 }
 
@@ -46,7 +49,13 @@ impl fmt::Debug for Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Options { limits: Limits::default(), map: true, keep: Keep::default(), progress: Box::new(|_, _| ()) }
+        Options {
+            limits: Limits::default(),
+            map: true,
+            keep: Keep::default(),
+            search: None,
+            progress: Box::new(|_, _| ()),
+        }
     }
 }
 
@@ -75,6 +84,15 @@ impl Options {
     #[must_use]
     pub fn keep(mut self, keep: Keep) -> Self {
         self.keep = keep;
+        self
+    }
+
+    /// A search that will be made of all memory, by whole processes. Of an archive that comes as a stream, pages are then
+    /// searched while they are inflated, and only what matches is kept of them. To be used with [`Keep::Memory`] or more;
+    /// another search of the same checkpoint finds nothing in such pages.
+    #[must_use]
+    pub fn search(mut self, search: EarlySearch) -> Self {
+        self.search = Some(search);
         self
     }
 
@@ -120,7 +138,7 @@ impl Options {
         open: impl FnOnce(&mut Opener<'_>) -> Result<Archive, ErrorKind>,
     ) -> Result<Vec<Checkpoint>, ErrorKind> {
         let of_archive = Warnings::new(&self.limits);
-        let mut demand = Demand::new(&self.limits, self.keep);
+        let mut demand = Demand::new(&self.limits, self.keep, self.search.as_ref());
         let mut opener = Opener {
             limits: &self.limits,
             warnings: &of_archive,
@@ -129,12 +147,19 @@ impl Options {
             map: self.map,
         };
         let archive = open(&mut opener)?;
+        let searched = demand.into_searched().map(Arc::new);
         let sets = Sets::of(&archive);
         if sets.checkpoints.is_empty() {
             return Err(ErrorKind::NoImages(what_is_there(&archive)));
         }
-        let shared =
-            Arc::new(Shared { archive: Arc::new(archive), sets, of_archive, limits: self.limits.clone(), file_name });
+        let shared = Arc::new(Shared {
+            archive: Arc::new(archive),
+            sets,
+            of_archive,
+            limits: self.limits.clone(),
+            file_name,
+            searched,
+        });
         Ok(shared.sets.checkpoints.iter().map(|set| Checkpoint::new(&shared, set)).collect())
     }
 }
@@ -163,6 +188,8 @@ struct Shared {
     of_archive: Warnings,
     limits: Limits,
     file_name: Option<String>,
+    /// What was found while it was inflated.
+    searched: Option<Arc<Searched>>,
 }
 
 /// One checkpoint of an archive.
@@ -271,7 +298,7 @@ impl Checkpoint {
                     Layer { images, archive: &shared.archive }
                 }));
             }
-            Memory::read(&layers, self.model())
+            Memory::read(&layers, self.model(), self.shared.searched.clone())
         })
     }
 

@@ -137,6 +137,33 @@ impl Layout {
         Layout { len, extents }
     }
 
+    /// Puts extents in the place of what is absent; what is here already stays. Both are in order.
+    pub(super) fn fill(&mut self, extents: Vec<Extent>) {
+        let mut filled: Vec<Extent> = Vec::with_capacity(self.extents.len().saturating_add(extents.len()));
+        let mut fillers = extents.into_iter().peekable();
+        for extent in std::mem::take(&mut self.extents) {
+            let end = extent.at.saturating_add(extent.len);
+            if !matches!(extent.source, Source::Absent(_)) {
+                filled.push(extent);
+                continue;
+            }
+            let mut at = extent.at;
+            while let Some(filler) = fillers.peek().filter(|filler| filler.at < end) {
+                if let Some(part) = filler.clip(at, end) {
+                    filled.extend(extent.clip(at, part.at));
+                    at = part.at.saturating_add(part.len);
+                    filled.push(part);
+                }
+                if filler.at.saturating_add(filler.len) > end {
+                    break;
+                }
+                fillers.next();
+            }
+            filled.extend(extent.clip(at, end));
+        }
+        self.extents = filled;
+    }
+
     /// The extents of a range, moved so that `offset` comes to lie at `to`. What lies behind the end is truncated.
     pub(super) fn slice(&self, offset: u64, len: u64, to: u64) -> Vec<Extent> {
         let end = offset.saturating_add(len);
@@ -382,6 +409,28 @@ mod tests {
         assert_eq!(at_and_len(layout.slice(11, 5, 0)), [(1, 4)]);
         assert_eq!(at_and_len(layout.slice(20, 5, 0)), [(0, 5)]);
         assert_eq!(at_and_len(layout.slice(5, 3, 0)), []);
+    }
+
+    #[test]
+    fn what_is_absent_can_be_filled() {
+        let absent = |at, len| Extent { at, len, source: Source::Absent(Absence::NotKept) };
+        let here = |at, len, number| Extent { at, len, source: Source::Backing { number, offset: 0 } };
+        let mut layout = Layout { len: 20, extents: vec![absent(0, 8), here(8, 2, 0), absent(10, 10)] };
+        layout.fill(vec![here(2, 3, 1), here(6, 8, 2), here(18, 2, 3)]);
+        let parts: Vec<_> = layout.extents.iter().map(|e| (e.at, e.len, e.source)).collect();
+        let not = Source::Absent(Absence::NotKept);
+        let at = |number, offset| Source::Backing { number, offset };
+        let expected = [
+            (0, 2, not),
+            (2, 3, at(1, 0)),
+            (5, 1, not),
+            (6, 2, at(2, 0)),
+            (8, 2, at(0, 0)),
+            (10, 4, at(2, 4)),
+            (14, 4, not),
+            (18, 2, at(3, 0)),
+        ];
+        assert_eq!(parts, expected);
     }
 
     #[test]

@@ -52,7 +52,7 @@ use bstr::{BStr, BString};
 pub use contents::{Absence, Contents, Piece, Stop};
 pub(crate) use member::folder_of;
 pub use member::{Member, MemberKind};
-pub use select::{Everything, Kept, Select, Selection};
+pub use select::{Everything, Island, Kept, Select, Selection};
 pub use sniff::Compression;
 
 use self::contents::{Backing, Layout, Source};

@@ -4,6 +4,8 @@
 use std::fmt;
 use std::ops::Range;
 
+use bstr::BString;
+
 use super::member::Member;
 
 /// Which bytes of a member are kept.
@@ -15,6 +17,19 @@ pub enum Selection {
     Nothing,
     /// These, in order.
     Ranges(Vec<Range<u64>>),
+    /// These, in order; and all bytes go by [`Select::watch`] on their way.
+    Watched(Vec<Range<u64>>),
+}
+
+/// Bytes of a member that were kept although they were not selected beforehand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Island {
+    /// The member's path.
+    pub path: BString,
+    /// Where they belong, each run with its offset in the member and its place in `bytes`; in order, not overlapping.
+    pub runs: Vec<(u64, Range<usize>)>,
+    /// All of them.
+    pub bytes: Vec<u8>,
 }
 
 impl Selection {
@@ -35,6 +50,16 @@ pub trait Kept {
 pub trait Select: fmt::Debug + Send {
     /// What to keep of a member.
     fn select(&mut self, member: &Member, kept: &dyn Kept) -> Selection;
+
+    /// The next bytes of a member whose bytes are watched.
+    fn watch(&mut self, bytes: &[u8]) {
+        let _ = bytes;
+    }
+
+    /// The stream has ended: bytes of members that are to be kept after all.
+    fn islands(&mut self) -> Vec<Island> {
+        Vec::new()
+    }
 }
 
 /// Keeps everything.

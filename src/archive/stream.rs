@@ -12,6 +12,7 @@ use super::oci;
 use super::select::{Kept, Select, Selection};
 use super::spool::Spool;
 use super::tar::{Entry, Walker};
+use crate::int::{u64_of, usize_of};
 use crate::limits::Limits;
 use crate::warning::{Code, Place, Warnings};
 
@@ -57,10 +58,17 @@ pub(super) fn read(
             selection => selection,
         };
         let start = input.position();
-        kept.take(&mut input, &mut entry, &selection);
-        let consumed = input.position().saturating_sub(start);
-        let rest = entry.stored.saturating_sub(consumed);
-        let skipped = input.skip(rest);
+        let end = start.saturating_add(entry.stored);
+        let (rest, skipped) = if let Selection::Watched(ranges) = selection {
+            let mut watched = Watched { input: &mut input, select: &mut *select };
+            kept.take(&mut watched, &mut entry, &Selection::Ranges(ranges));
+            let rest = end.saturating_sub(watched.position());
+            (rest, watched.skip(rest))
+        } else {
+            kept.take(&mut input, &mut entry, &selection);
+            let rest = end.saturating_sub(input.position());
+            (rest, input.skip(rest))
+        };
         if skipped < rest {
             walker.cut(&entry.member, rest.saturating_sub(skipped));
         }
@@ -73,7 +81,48 @@ pub(super) fn read(
             format!("no room in the temporary folder for what is kept while inflating ({error}); set TMPDIR, or inflate the archive")
         });
     }
+    let mut backings = backings;
+    for island in select.islands() {
+        let number = base.saturating_add(backings.len());
+        let Some(member) = members.iter_mut().rev().find(|member| member.path == island.path) else { continue };
+        let extents = island.runs.iter().map(|(at, range)| {
+            let source = Source::Backing { number, offset: u64_of(range.start) };
+            Extent { at: *at, len: u64_of(range.len()), source }
+        });
+        member.layout.fill(extents.collect());
+        backings.push(Backing::Heap(island.bytes));
+    }
     Streamed { members, backings, bytes, end }
+}
+
+/// An input whose bytes are looked at as they go by, also those that are passed over.
+struct Watched<'w, I> {
+    input: &'w mut I,
+    select: &'w mut dyn Select,
+}
+
+impl<I: Input> Input for Watched<'_, I> {
+    fn position(&self) -> u64 {
+        self.input.position()
+    }
+
+    fn chunk(&mut self, most: usize) -> &[u8] {
+        let chunk = self.input.chunk(most);
+        self.select.watch(chunk);
+        chunk
+    }
+
+    fn skip(&mut self, len: u64) -> u64 {
+        let mut left = len;
+        while left > 0 {
+            let skipped = u64_of(self.chunk(usize_of(left)).len());
+            if skipped == 0 {
+                break;
+            }
+            left = left.saturating_sub(skipped);
+        }
+        len.saturating_sub(left)
+    }
 }
 
 /// What has been kept, while more is.
@@ -91,7 +140,7 @@ impl InProgress {
         let layout = match selection {
             Selection::Nothing => entry.layout(|_, len, at| absent(at, len)),
             Selection::All => entry.layout(|_, len, at| self.spool.keep(input, len, at)),
-            Selection::Ranges(ranges) => entry.layout(|stored_at, len, at| {
+            Selection::Ranges(ranges) | Selection::Watched(ranges) => entry.layout(|stored_at, len, at| {
                 let mut extents = Vec::new();
                 let (mut from, end) = (at, at.saturating_add(len));
                 for range in ranges {

@@ -4,7 +4,7 @@ use std::io::{IsTerminal, stderr, stdin};
 use std::path::Path;
 use std::time::Duration;
 
-use cryoscope::memory::Keep;
+use cryoscope::memory::{EarlySearch, Keep};
 use cryoscope::{Checkpoint, Error, ErrorKind, Options};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -15,6 +15,7 @@ use super::args::Global;
 pub(crate) struct Opener<'g> {
     global: &'g Global,
     keep: Keep,
+    search: Option<EarlySearch>,
     progress: bool,
 }
 
@@ -22,7 +23,13 @@ impl<'g> Opener<'g> {
     /// An opener; `keep` is what will be asked for.
     pub(crate) fn new(global: &'g Global, keep: Keep) -> Self {
         let progress = !global.no_progress && !global.quiet && stderr().is_terminal();
-        Opener { global, keep, progress }
+        Opener { global, keep, search: None, progress }
+    }
+
+    /// The same, with a search that will be made of all memory.
+    pub(crate) fn searching(mut self, search: Option<EarlySearch>) -> Self {
+        self.search = search;
+        self
     }
 
     /// The same without progress, for many archives at once.
@@ -33,9 +40,9 @@ impl<'g> Opener<'g> {
 
     /// The checkpoints of an archive: all, or the one that was chosen.
     pub(crate) fn open(&self, path: &Path) -> Result<Vec<Checkpoint>, Error> {
-        let mut checkpoints = self.choose(self.open_all(path)?)?;
+        let mut checkpoints = self.choose(self.open_all(path, self.search.as_ref())?)?;
         for path in &self.global.parent {
-            for parent in self.open_all(path)? {
+            for parent in self.open_all(path, None)? {
                 for checkpoint in &mut checkpoints {
                     checkpoint.add_parent(&parent);
                 }
@@ -44,9 +51,13 @@ impl<'g> Opener<'g> {
         Ok(checkpoints)
     }
 
-    fn open_all(&self, path: &Path) -> Result<Vec<Checkpoint>, Error> {
+    fn open_all(&self, path: &Path, search: Option<&EarlySearch>) -> Result<Vec<Checkpoint>, Error> {
         let bar = self.progress.then(|| progress_bar(path));
         let options = Options::new().limits(self.global.limits.limits()).map(!self.global.no_mmap).keep(self.keep);
+        let options = match search {
+            Some(search) => options.search(search.clone()),
+            None => options,
+        };
         let options = match bar.clone() {
             None => options,
             Some(bar) => options.progress(move |read, all| {

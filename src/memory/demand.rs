@@ -12,7 +12,8 @@ use bstr::{BStr, BString};
 
 use super::arguments;
 use super::pagemap::Pagemap;
-use crate::archive::{Kept, Member, Select, Selection};
+use super::search::{EarlySearch, Searched, StreamSearch};
+use crate::archive::{Island, Kept, Member, Select, Selection};
 use crate::images::proto::{MmEntry, PagemapHead};
 use crate::images::{Form, Image, Kind, decode, join};
 use crate::limits::Limits;
@@ -42,6 +43,9 @@ pub enum Keep {
 pub(crate) struct Demand {
     limits: Limits,
     keep: Keep,
+    /// Searches pages on their way, so that they need not be kept.
+    search: Option<(EarlySearch, StreamSearch)>,
+    searched: Option<Searched>,
     /// Folders in which an `mm` image of a task was seen, by pid.
     layouts: HashMap<u64, Vec<BString>>,
     /// The pagemaps that were seen, by folder.
@@ -61,9 +65,20 @@ struct Claims {
 }
 
 impl Demand {
-    pub(crate) fn new(limits: &Limits, keep: Keep) -> Self {
+    pub(crate) fn new(limits: &Limits, keep: Keep, search: Option<&EarlySearch>) -> Self {
         let unheard = Warnings::new(limits);
-        Demand { limits: limits.clone(), keep, layouts: HashMap::new(), pagemaps: HashMap::new(), unheard }
+        let search = search
+            .filter(|early| early.is_possible())
+            .map(|early| (early.clone(), StreamSearch::new(early, limits.kept_in_memory)));
+        Demand {
+            limits: limits.clone(),
+            keep,
+            search,
+            searched: None,
+            layouts: HashMap::new(),
+            pagemaps: HashMap::new(),
+            unheard,
+        }
     }
 
     /// The parts of a pages image that are wanted; `None` if that cannot be told.
@@ -78,6 +93,50 @@ impl Demand {
         }
         ranges.sort_by_key(|range: &Range<u64>| range.start);
         Some(merged(&ranges))
+    }
+
+    /// What was found on the way.
+    pub(crate) fn into_searched(self) -> Option<Searched> {
+        self.searched
+    }
+
+    /// Begins to search a pages image, if it can be searched on its way; returns what is to be kept of it all the same.
+    fn search_pages(&mut self, member: &Member, pages_id: u64, kept: &dyn Kept) -> Option<Vec<Range<u64>>> {
+        let edge = self.search.as_ref()?.0.edge();
+        let folder = BStr::new(member.folder());
+        // A folder without layouts is an earlier dump, of which a later one may need any page.
+        if !self.layouts.values().any(|folders| folders.iter().any(|other| other == folder)) {
+            return None;
+        }
+        let mut ranges = self.of_pages(folder, pages_id, kept)?;
+        let claims = self.pagemaps.get(folder)?;
+        let [(kind, number)] = claims.by_pages.get(&pages_id)?.as_slice() else { return None };
+        let name = kind.pattern().replace("%u", &number.to_string());
+        let image = self.image(*kind, &join(folder, name.as_bytes()), kept)?;
+        let page_size = self.page_size_of(kept)?;
+        let lines = Pagemap::read(&image, page_size, u64::MAX, &self.limits, &self.unheard)?.lines()?;
+        let ends = |line: &Range<u64>| {
+            [
+                line.start..line.start.saturating_add(edge).min(line.end),
+                line.end.saturating_sub(edge).max(line.start)..line.end,
+            ]
+        };
+        ranges.extend(lines.iter().flat_map(ends));
+        ranges.sort_by_key(|range| range.start);
+        self.search.as_mut()?.1.begin(&member.path, lines);
+        Some(merged(&ranges))
+    }
+
+    /// The page size that some task was told.
+    fn page_size_of(&self, kept: &dyn Kept) -> Option<u64> {
+        let sizes = self.layouts.iter().flat_map(|(pid, folders)| folders.iter().map(move |folder| (pid, folder)));
+        let mut sizes = sizes.filter_map(|(pid, folder)| {
+            let image = self.image(Kind::Mm, &join(BStr::new(folder), format!("mm-{pid}.img").as_bytes()), kept)?;
+            let record = image.records(&self.limits, &self.unheard).next()?;
+            let mm: MmEntry = decode(record.message, || image.place(), &self.unheard)?;
+            page_size(&mm)
+        });
+        sizes.next()
     }
 
     /// Reads which pages the pagemaps claim that came since the last pages.
@@ -130,7 +189,32 @@ fn page_size(mm: &MmEntry) -> Option<u64> {
     told(false).or_else(|| told(true))
 }
 
+impl Demand {
+    /// Remembers an image by which pages will be understood.
+    fn note(&mut self, kind: Kind, number: u64, folder: &BStr) -> Selection {
+        if kind == Kind::Mm {
+            self.layouts.entry(number).or_default().push(folder.into());
+        } else {
+            self.pagemaps.entry(folder.into()).or_default().new.push((kind, number));
+        }
+        Selection::All
+    }
+}
+
 impl Select for Demand {
+    fn watch(&mut self, bytes: &[u8]) {
+        if let Some((_, search)) = &mut self.search {
+            search.watch(bytes);
+        }
+    }
+
+    fn islands(&mut self) -> Vec<Island> {
+        let Some((_, search)) = self.search.take() else { return Vec::new() };
+        let (searched, islands) = search.finish();
+        self.searched = Some(searched);
+        islands
+    }
+
     fn select(&mut self, member: &Member, kept: &dyn Kept) -> Selection {
         let folder = BStr::new(member.folder());
         let Some((kind, number)) = Kind::of(member.file_name()) else {
@@ -140,18 +224,14 @@ impl Select for Demand {
             };
         };
         match kind {
+            Kind::Pages if self.keep >= Keep::Memory => {
+                self.search_pages(member, number, kept).map_or(Selection::All, Selection::Watched)
+            }
+            Kind::Mm | Kind::Pagemap | Kind::ShmemPagemap => self.note(kind, number, folder),
             _ if self.keep == Keep::Everything => Selection::All,
             Kind::Pages if self.keep == Keep::Tables => Selection::Nothing,
-            Kind::Pages | Kind::ShmPagesOld if self.keep == Keep::Memory => Selection::All,
+            Kind::ShmPagesOld if self.keep == Keep::Memory => Selection::All,
             Kind::Pages => self.of_pages(folder, number, kept).map_or(Selection::All, Selection::Ranges),
-            Kind::Mm => {
-                self.layouts.entry(number).or_default().push(folder.into());
-                Selection::All
-            }
-            Kind::Pagemap | Kind::ShmemPagemap => {
-                self.pagemaps.entry(folder.into()).or_default().new.push((kind, number));
-                Selection::All
-            }
             // Contents of file systems and of devices, and pages of before there were pagemaps.
             Kind::TmpfsDev | Kind::TmpfsOld | Kind::AmdgpuPages | Kind::AmdgpuDrmPages | Kind::ShmPagesOld => {
                 Selection::Nothing

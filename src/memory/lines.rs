@@ -9,6 +9,8 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use bstr::BStr;
+
 use super::object::{Object, Objects};
 use super::space::AddressSpace;
 use super::view::Owner;
@@ -43,6 +45,17 @@ impl<'a> Source<'a> {
         match self {
             Source::Object(objects, object) => objects.slice(object, from, to),
             Source::Contents(contents) => contents.slice(from, to),
+        }
+    }
+
+    /// The image in which all of a range lies in one piece, and the offset in it.
+    pub(super) fn image(&self, from: u64, to: u64) -> Option<(&'a BStr, u64)> {
+        match self {
+            Source::Object(objects, object) => {
+                let (len, place) = objects.place(object, from, to.saturating_sub(from));
+                place.ok().filter(|_| len == to.saturating_sub(from))
+            }
+            Source::Contents(_) => None,
         }
     }
 

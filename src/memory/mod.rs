@@ -31,6 +31,7 @@ mod walk;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::{ControlFlow, Range};
+use std::sync::Arc;
 
 pub use arguments::Text;
 use bstr::{BString, ByteSlice as _};
@@ -38,10 +39,10 @@ pub(crate) use demand::Demand;
 pub use demand::Keep;
 pub(crate) use object::Layer;
 pub use object::Lost;
-pub(crate) use search::ElsewhereSearch;
 pub use search::{
-    Elsewhere, Encoding, Findings, FindingsElsewhere, Found, Matcher, Pattern, PatternError, SearchOptions,
+    EarlySearch, Elsewhere, Encoding, Findings, FindingsElsewhere, Found, Matcher, Pattern, PatternError, SearchOptions,
 };
+pub(crate) use search::{ElsewhereSearch, Searched};
 pub use space::{AddressSpace, Recorded};
 pub use strings::{StringAt, StringBlock, StringOptions};
 pub use view::{Content, Missing, Origin, Run};
@@ -60,15 +61,17 @@ use crate::warning::{Code, Place};
 pub struct Memory {
     objects: Objects,
     page_size: u64,
+    /// What was found while the archive was inflated.
+    searched: Option<Arc<Searched>>,
 }
 
 impl Memory {
     /// Reads which pages were recorded, through the chain of dumps, the newest first. Pages themselves are not touched.
-    pub(crate) fn read(layers: &[Layer<'_>], model: &Model) -> Self {
+    pub(crate) fn read(layers: &[Layer<'_>], model: &Model, searched: Option<Arc<Searched>>) -> Self {
         let address_mask =
             if model.arch().is_some_and(crate::abi::arch::Arch::is_32_bit) { 0xffff_ffff } else { u64::MAX };
         let page_size = model.page_size();
-        let mut memory = Memory { objects: Objects::default(), page_size };
+        let mut memory = Memory { objects: Objects::default(), page_size, searched };
         let Some(newest) = layers.first() else { return memory };
         let wanted = wanted(model);
         let mut reader = Reader::new(layers, page_size, address_mask);
@@ -123,7 +126,7 @@ impl Memory {
         matcher: &Matcher,
         options: &SearchOptions,
     ) -> Findings {
-        search::run(&self.lines(model, wanted), matcher, options)
+        search::run(&self.lines(model, wanted), matcher, options, self.searched.as_deref())
     }
 
     /// Looks for printable text, in the same ranges as [`Memory::search`]. `map` is called for each block of memory, on any

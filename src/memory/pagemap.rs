@@ -100,6 +100,33 @@ impl Pagemap {
         Some(builder.finish(pages_id, warnings, &image.place()))
     }
 
+    /// The ranges of the pages image that follow each other in memory, too. `None` if not all pages lie there as they are
+    /// and in the order of their addresses.
+    pub(super) fn lines(&self) -> Option<Vec<Range<u64>>> {
+        let mut lines: Vec<Range<u64>> = Vec::new();
+        let mut address = None;
+        for entry in &self.entries {
+            let at = match entry.stored {
+                Stored::Raw(at) if at.checked_add(entry.len).is_some() => at,
+                Stored::Nowhere if !entry.flags.contains(Flags::PARENT) => continue,
+                _ => return None,
+            };
+            let end = at.saturating_add(entry.len);
+            match lines.last_mut() {
+                Some(last) if at < last.end => return None,
+                Some(last) if address == Some(entry.start) => {
+                    if last.end != at {
+                        return None;
+                    }
+                    last.end = end;
+                }
+                _ => lines.push(at..end),
+            }
+            address = Some(entry.end());
+        }
+        Some(lines)
+    }
+
     /// Where in the pages image the bytes of an address range lie, in order.
     pub(super) fn stored(&self, from: u64, to: u64) -> Vec<Range<u64>> {
         let first = self.entries.partition_point(|entry| entry.end() <= from);
@@ -227,6 +254,21 @@ mod tests {
     fn page_counts_of_both_generations() {
         let (rows, ..) = build(&[entry(0x1000, Some(2), None, Some(4)), entry(0x8000, Some(0), Some(3), Some(4))]);
         assert_eq!(rows, [(0x1000, 8192, 4, Stored::Raw(0)), (0x8000, 12288, 4, Stored::Raw(8192))]);
+    }
+
+    #[test]
+    fn lines_are_what_lies_together_in_memory_and_in_the_image() {
+        let lines = |entries: &[PagemapEntry]| {
+            let mut builder = Builder { page_size: 4096, entries: Vec::new(), offset: 0 };
+            assert!(entries.iter().all(|e| builder.add(e, u64::MAX).is_ok()));
+            let limits = Limits::default();
+            builder.finish(1, &Warnings::new(&limits), &Place::archive()).lines()
+        };
+        let present = |vaddr| entry(vaddr, Some(1), None, Some(4));
+        let expected = [0..0x2000, 0x2000..0x3000];
+        assert_eq!(lines(&[present(0x1000), present(0x2000), present(0x8000)]).unwrap(), expected);
+        assert_eq!(lines(&[present(0x1000), entry(0x2000, Some(1), None, Some(1))]), None, "a part is in the parent");
+        assert_eq!(lines(&[present(0x2000), present(0x1000)]), None, "not in order");
     }
 
     #[test]

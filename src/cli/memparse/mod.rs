@@ -8,6 +8,7 @@ mod selection;
 mod strings;
 
 use std::io::Write;
+use std::sync::Arc;
 
 use cryoscope::Checkpoint;
 use cryoscope::formats::{Columns, Style};
@@ -35,14 +36,17 @@ enum Mode {
 pub(crate) fn run(args: &MemparseArgs, global: &Global) -> Outcome {
     let mode = mode(args)?;
     // What is wrong with what was asked is said before anything is read.
-    let matcher = if mode == Mode::Search { Some(pattern::matcher(args)?) } else { None };
+    let matcher = if mode == Mode::Search { Some(Arc::new(pattern::matcher(args)?)) } else { None };
     selection::check(args)?;
     let keep = match mode {
         Mode::Sizes => Keep::Arguments,
         _ if args.everywhere => Keep::Everything,
         _ => Keep::Memory,
     };
-    let mut checkpoints = Opener::new(global, keep).open(&args.archive)?;
+    // What is inflated can be searched on its way, if lines are searched whole.
+    let whole = args.range.is_none() && args.prot.is_none() && args.kind.is_empty() && args.path.is_none();
+    let early = matcher.clone().filter(|_| whole).map(|matcher| search::early(matcher, args));
+    let mut checkpoints = Opener::new(global, keep).searching(early).open(&args.archive)?;
     let [checkpoint] = checkpoints.as_mut_slice() else {
         let names: Vec<String> = checkpoints.iter().map(|c| c.set_name().to_string()).collect();
         return Err(Failure::Usage(format!("it holds several checkpoints; choose one by --set: {}", names.join(", "))));

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::sync::Arc;
 
 use cryoscope::Checkpoint;
-use cryoscope::formats::{Columns, RowWriter, Style, escape};
-use cryoscope::memory::{Findings, FindingsElsewhere, Matcher, SearchOptions};
+use cryoscope::formats::{Columns, RowWriter, Style, escape, units};
+use cryoscope::memory::{EarlySearch, Findings, FindingsElsewhere, Matcher, SearchOptions};
 use cryoscope::tables::{Mappings, Match, MatchCount, Matches};
 
 use super::super::Outcome;
@@ -22,7 +23,7 @@ pub(super) fn run(
     args: &MemparseArgs,
     global: &Global,
 ) -> Outcome {
-    let options = SearchOptions { threads: threads(args), longest: args.max_match_length, most: args.max_matches };
+    let options = options(args);
     let model = checkpoint.model();
     let findings = checkpoint.memory().search(model, &selected.ranges, matcher, &options);
     let elsewhere = if args.everywhere {
@@ -33,7 +34,13 @@ pub(super) fn run(
     };
     let mut screen = Screen::open(global)?;
     let format = args.format;
-    let columns = if format == RowFormat::Table { Columns::Brief } else { Columns::All };
+    let columns = match format {
+        RowFormat::Table if args.count && !args.everywhere => {
+            Columns::Named(["pid", "name", "pattern", "count"].map(str::to_owned).to_vec())
+        }
+        RowFormat::Table => Columns::Brief,
+        _ => Columns::All,
+    };
     let style = Style { format: format.into(), columns, name_tables: false, width: screen.width };
     let rows = Matches::new(checkpoint, Mappings::of(checkpoint), matcher, args.context);
     let mut writer = RowWriter::new(&mut screen.out, style);
@@ -54,8 +61,22 @@ pub(super) fn run(
     writer.finish()?;
     screen.out.flush()?;
     let (more, none) = (findings.more || elsewhere.more, findings.found.is_empty() && elsewhere.found.is_empty());
+    let unread = findings.unread.saturating_add(elsewhere.unread);
+    if unread > 0 {
+        complain(&format!("warning: {} could not be searched: they cannot be read", units::size(unread)));
+        return screen.finish(Exit::Partial);
+    }
     let exit = verdict(more, none, matcher, args, global);
     screen.finish(exit)
+}
+
+fn options(args: &MemparseArgs) -> SearchOptions {
+    SearchOptions { threads: threads(args), longest: args.max_match_length, most: args.max_matches }
+}
+
+/// The search as it is told to whoever opens the archive.
+pub(super) fn early(matcher: Arc<Matcher>, args: &MemparseArgs) -> EarlySearch {
+    EarlySearch { matcher, options: options(args), context: args.context }
 }
 
 /// How many matches each process has of each pattern.

@@ -42,6 +42,8 @@ pub struct Findings {
     pub found: Vec<Elsewhere>,
     /// There are more matches than were looked for.
     pub more: bool,
+    /// Bytes that could not be searched.
+    pub unread: u64,
 }
 
 /// The search of an archive.
@@ -79,11 +81,12 @@ impl Search<'_> {
     fn contents(&self, member: &Member, file: Option<&BString>, contents: Contents<'_>, findings: &mut Findings) {
         let mut found: Vec<InLine> = Vec::new();
         let room = usize_of(self.options.most).saturating_sub(findings.found.len());
-        in_lines(&lines(contents), self.matcher, self.options, |_, m| {
+        let unread = in_lines(&lines(contents), self.matcher, self.options, |_, m| {
             found.push(*m);
             found.len() <= room
         });
         found.sort_unstable();
+        findings.unread = findings.unread.saturating_add(unread);
         findings.more |= found.len() > room;
         found.truncate(room);
         findings.found.extend(found.iter().map(|m| {

@@ -7,6 +7,7 @@
 mod elsewhere;
 mod matcher;
 mod pattern;
+mod stream;
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::{ControlFlow, Range};
@@ -15,6 +16,8 @@ pub(crate) use elsewhere::Search as ElsewhereSearch;
 pub use elsewhere::{Elsewhere, Findings as FindingsElsewhere};
 pub use matcher::Matcher;
 pub use pattern::{Encoding, Pattern, PatternError};
+pub use stream::EarlySearch;
+pub(crate) use stream::{Searched, StreamSearch};
 
 use self::matcher::Match;
 use super::lines::{Join, Key, Line, Lines};
@@ -66,13 +69,29 @@ pub struct Findings {
     pub found: Vec<Found>,
     /// There are more matches than were looked for.
     pub more: bool,
+    /// Recorded bytes that could not be searched, because they were not kept or cannot be inflated.
+    pub unread: u64,
 }
 
 /// Searches all lines and seams.
-pub(super) fn run(lines: &Lines<'_>, matcher: &Matcher, options: &SearchOptions) -> Findings {
+pub(super) fn run(
+    lines: &Lines<'_>,
+    matcher: &Matcher,
+    options: &SearchOptions,
+    searched: Option<&Searched>,
+) -> Findings {
     let most = usize_of(options.most);
     let mut findings = Findings::default();
-    in_lines(&lines.all, matcher, options, |line, m| {
+    let searched = searched.filter(|searched| std::ptr::eq(&raw const *searched.matcher, matcher));
+    let mut left = Vec::new();
+    for line in &lines.all {
+        match searched.and_then(|searched| hits_of(line, searched)) {
+            Some(hits) => hits.iter().for_each(|m| add_owners(line, lines, m, &mut findings.found)),
+            None => left.push(*line),
+        }
+    }
+    findings.more = searched.is_some_and(|searched| searched.more);
+    findings.unread = in_lines(&left, matcher, options, |line, m| {
         add_owners(line, lines, m, &mut findings.found);
         findings.found.len() <= most
     });
@@ -85,18 +104,31 @@ pub(super) fn run(lines: &Lines<'_>, matcher: &Matcher, options: &SearchOptions)
     findings.found.sort_unstable_by_key(|f| (f.pid, f.address, f.pattern, std::cmp::Reverse(f.len)));
     findings.found.dedup();
     drop_overlaps(matcher, &mut findings.found);
-    findings.more = findings.found.len() > most;
+    findings.more |= findings.found.len() > most;
     findings.found.truncate(most);
     findings
 }
 
-/// The matches of each line, in the order of the lines; `each` says whether more are wanted.
+/// The matches of a line in a pages image that was searched while it was inflated.
+fn hits_of(line: &Line<'_>, searched: &Searched) -> Option<Vec<InLine>> {
+    let (path, offset) = line.source.image(line.start, line.end)?;
+    let hits = searched.hits.get(path)?;
+    let end = offset.saturating_add(line.end.saturating_sub(line.start));
+    let first = hits.partition_point(|m| m.start < offset);
+    let inside = hits.iter().skip(first).take_while(|m| m.start < end).filter(|m| m.end <= end);
+    let moved = |at: u64| line.start.saturating_add(at.saturating_sub(offset));
+    Some(inside.map(|m| InLine { start: moved(m.start), end: moved(m.end), pattern: m.pattern }).collect())
+}
+
+/// The matches of each line, in the order of the lines; `each` says whether more are wanted. Returns how many bytes could
+/// not be read.
 pub(super) fn in_lines(
     lines: &[Line<'_>],
     matcher: &Matcher,
     options: &SearchOptions,
     mut each: impl FnMut(&Line<'_>, &InLine) -> bool,
-) {
+) -> u64 {
+    let mut unread = 0_u64;
     let blocks = blocks(lines);
     let reach = reach(matcher, options);
     let search = Pass { lines, blocks: &blocks, reach, most: usize_of(options.most).saturating_add(1) };
@@ -109,12 +141,18 @@ pub(super) fn in_lines(
             move |number| search.block(&matcher, number)
         },
         |number, hits| {
+            let Some(hits) = hits else {
+                let len = blocks.get(number).map_or(0, |block| block.end.saturating_sub(block.start));
+                unread = unread.saturating_add(len);
+                return ControlFlow::Continue(());
+            };
             let Some((line, settled)) = search.settle(matcher, number, hits, &mut ends) else {
                 return ControlFlow::Continue(());
             };
             if settled.iter().all(|m| each(line, m)) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         },
     );
+    unread
 }
 
 /// Bytes behind a block in which what begins in it may end.
@@ -169,12 +207,11 @@ struct Pass<'s> {
 }
 
 impl Pass<'_> {
-    /// Matches that begin in a block.
-    fn block(&self, matcher: &Matcher, number: usize) -> Vec<InLine> {
+    /// Matches that begin in a block; `None` if it cannot be read.
+    fn block(&self, matcher: &Matcher, number: usize) -> Option<Vec<InLine>> {
         self.with(number, true, |haystack, base, span| {
             matcher.find(haystack, span, self.most).iter().map(|m| in_line(m, base)).collect()
         })
-        .unwrap_or_default()
     }
 
     /// Calls `search` with the bytes of a block and around it, the address of the first of them, and the block's place
@@ -210,27 +247,35 @@ impl Pass<'_> {
         if ends.line != block.line {
             *ends = Ends { line: block.line, of: HashMap::new() };
         }
-        for (&pattern, &end) in &ends.of {
-            if !hits.iter().any(|m| m.pattern == pattern && m.start < end) {
-                continue;
-            }
-            hits.retain(|m| m.pattern != pattern);
+        resolve(matcher, &mut hits, &mut ends.of, |pattern, end| {
             let again = self.with(number, false, |haystack, base, span| {
                 let from = usize_of(end.saturating_sub(base));
                 let rest = from.min(span.end)..span.end;
-                matcher
-                    .find_one(pattern, haystack, rest, self.most)
-                    .iter()
-                    .map(|m| in_line(m, base))
-                    .collect::<Vec<_>>()
+                matcher.find_one(pattern, haystack, rest, self.most).iter().map(|m| in_line(m, base)).collect()
             });
-            hits.extend(again.unwrap_or_default());
-        }
-        for m in hits.iter().filter(|m| matcher.is_regex(m.pattern)) {
-            let end = ends.of.entry(m.pattern).or_default();
-            *end = m.end.max(*end);
-        }
+            again.unwrap_or_default()
+        });
         Some((line, hits))
+    }
+}
+
+/// Puts matches of expressions in the place of those that begin within a match of an earlier block, and remembers where
+/// the last of each ends. `again` finds those of one expression from a place on.
+fn resolve(
+    matcher: &Matcher,
+    hits: &mut Vec<InLine>,
+    ends: &mut HashMap<usize, u64>,
+    again: impl Fn(usize, u64) -> Vec<InLine>,
+) {
+    for (&pattern, &end) in ends.iter() {
+        if hits.iter().any(|m| m.pattern == pattern && m.start < end) {
+            hits.retain(|m| m.pattern != pattern);
+            hits.extend(again(pattern, end));
+        }
+    }
+    for m in hits.iter().filter(|m| matcher.is_regex(m.pattern)) {
+        let end = ends.entry(m.pattern).or_default();
+        *end = m.end.max(*end);
     }
 }
 
