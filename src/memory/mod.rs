@@ -162,7 +162,7 @@ impl Memory {
     }
 
     /// Walks through ranges of addresses in their order, those of one process after those of another: what is here in parts
-    /// of at most 256 KiB, and what is not. `map` is called for each part, on any thread; `take` gets what it returned in
+    /// of at most 64 KiB, and what is not. `map` is called for each part, on any thread; `take` gets what it returned in
     /// order, until it has enough.
     pub fn walk<'a, T: Send>(
         &'a self,

@@ -9,7 +9,7 @@ use super::view::{Missing, Origin, Owner};
 use crate::model::ids::Pid;
 
 /// Bytes of a part.
-const PART: u64 = 256 << 10;
+const PART: u64 = 64 << 10;
 
 /// What is at a part of an address space.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub struct Part<'a> {
     pub start: u64,
     /// Address behind the last byte.
     pub end: u64,
-    /// What is there. Bytes come in parts of at most 256 KiB, anything else in one.
+    /// What is there. Bytes come in parts of at most 64 KiB, anything else in one.
     pub content: PartContent<'a>,
     /// Recorded bytes right before it, at most 32; none where it does not go on from the part before.
     pub before: Vec<u8>,
