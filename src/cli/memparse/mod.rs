@@ -42,11 +42,7 @@ pub(crate) fn run(args: &MemparseArgs, global: &Global) -> Outcome {
         _ if args.everywhere => Keep::Everything,
         _ => Keep::Memory,
     };
-    let mut checkpoints = Opener::new(global, keep).open(&args.archive)?;
-    let [checkpoint] = checkpoints.as_mut_slice() else {
-        let names: Vec<String> = checkpoints.iter().map(|c| c.set_name().to_string()).collect();
-        return Err(Failure::Usage(format!("it holds several checkpoints; choose one by --set: {}", names.join(", "))));
-    };
+    let checkpoint = &Opener::new(global, keep).open_one(&args.archive)?;
     checkpoint.read_all();
     let selected = Selected::of(checkpoint, args)?;
     let exit = match (mode, matcher) {

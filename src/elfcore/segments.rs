@@ -1,0 +1,117 @@
+//! Which parts of an address space are segments, and which of them have bytes.
+
+use std::ops::Range;
+
+use crate::memory::{AddressSpace, Content, Missing};
+use crate::model::vma::Vma;
+
+/// A program header of memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Segment {
+    /// `p_vaddr`.
+    pub(super) address: u64,
+    /// `p_filesz`.
+    pub(super) file: u64,
+    /// `p_memsz`.
+    pub(super) memory: u64,
+    /// `PF_*`.
+    pub(super) flags: u32,
+}
+
+/// What a core says of memory.
+#[derive(Debug, Default)]
+pub(super) struct Segments {
+    loads: Vec<Segment>,
+    mapped: Vec<Range<u64>>,
+}
+
+/// What a part of a mapping becomes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    /// Bytes in the file.
+    Bytes,
+    /// Zeros that take no room in it.
+    Zeros,
+    /// What a file has.
+    OfFile,
+    /// Not here, and nobody may think it is.
+    Lost,
+}
+
+impl Segments {
+    /// Those of an address space. Compressed pages are inflated to see whether they can be.
+    pub(super) fn of(space: &AddressSpace<'_>) -> Self {
+        let mut segments = Segments::default();
+        // Mappings that overlap are a sign of damage; a core must not have such.
+        let mut after = 0;
+        for vma in &space.mm().vmas {
+            let start = vma.start.0.max(after);
+            if start < vma.end.0 {
+                segments.add(space, vma, start);
+                after = vma.end.0;
+            }
+        }
+        segments
+    }
+
+    fn add(&mut self, space: &AddressSpace<'_>, vma: &Vma, start: u64) {
+        let flags = flags(vma);
+        let mut last = Part::Lost;
+        for (address, content) in space.pieces(start, vma.end.0) {
+            let len = content.len().min(vma.end.0.saturating_sub(address));
+            let part = match content {
+                Content::Bytes(_) => Part::Bytes,
+                Content::Zeros(_) | Content::Untouched(_) => Part::Zeros,
+                Content::Missing(_, Missing::FileBacked) => Part::OfFile,
+                Content::Missing(..) => Part::Lost,
+            };
+            match part {
+                Part::Lost => {}
+                // Bytes go on behind bytes, zeros behind both, and what a file has stands alone.
+                Part::Bytes if last == Part::Bytes => self.grow(len, len),
+                Part::Zeros if matches!(last, Part::Bytes | Part::Zeros) => self.grow(0, len),
+                Part::OfFile if last == Part::OfFile => self.grow(0, len),
+                Part::Bytes => self.loads.push(Segment { address, file: len, memory: len, flags }),
+                Part::Zeros | Part::OfFile => self.loads.push(Segment { address, file: 0, memory: len, flags }),
+            }
+            if matches!(part, Part::Bytes | Part::OfFile) {
+                self.map(address, len, start);
+            }
+            last = part;
+        }
+    }
+
+    fn grow(&mut self, file: u64, memory: u64) {
+        if let Some(last) = self.loads.last_mut() {
+            last.file = last.file.saturating_add(file);
+            last.memory = last.memory.saturating_add(memory);
+        }
+    }
+
+    /// Notes a range that is as the file behind it, or here; `start` is where its mapping begins.
+    fn map(&mut self, address: u64, len: u64, start: u64) {
+        let end = address.saturating_add(len);
+        match self.mapped.last_mut() {
+            Some(last) if last.end == address && address != start => last.end = end,
+            _ => self.mapped.push(address..end),
+        }
+    }
+
+    /// The segments, by address.
+    pub(super) fn loads(&self) -> &[Segment] {
+        &self.loads
+    }
+
+    /// The parts of a mapping that a file may be named for: where a debugger finds no bytes in the core, it reads the
+    /// file. It must not do so for zeros, nor for pages that were changed and are lost.
+    pub(super) fn mapped(&self, from: u64, to: u64) -> &[Range<u64>] {
+        let first = self.mapped.partition_point(|range| range.start < from);
+        let end = self.mapped.partition_point(|range| range.start < to);
+        self.mapped.get(first..end).unwrap_or_default()
+    }
+}
+
+/// `PF_X` 1, `PF_W` 2, `PF_R` 4 of `PROT_READ` 1, `PROT_WRITE` 2, `PROT_EXEC` 4.
+fn flags(vma: &Vma) -> u32 {
+    (vma.prot & 1) << 2 | vma.prot & 2 | (vma.prot & 4) >> 2
+}
