@@ -27,7 +27,7 @@ mod segments;
 mod x86;
 mod x86_64;
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 
 use self::encode::{Class, Encoder};
 use self::machine::Machine;
@@ -50,7 +50,8 @@ const PT_NOTE: u32 = 4;
 ///
 /// Memory that nobody ever wrote to takes no room in the file (`p_filesz` is less than `p_memsz`). Unchanged parts of
 /// files, which CRIU leaves to the files, are segments without bytes: debuggers take them from the files of a container's
-/// image (`set sysroot` of gdb). What else is not in the archive is in no segment.
+/// image (`set sysroot` of gdb). What else is not in the archive is in no segment. Of archives that are compressed, memory
+/// is only there if it was kept ([`Keep::Memory`](crate::memory::Keep)).
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -171,6 +172,7 @@ fn memory(space: &AddressSpace<'_>, segment: &Segment, out: &mut impl Write) -> 
         for (address, content) in space.pieces(at, to) {
             match content {
                 Content::Bytes(bytes) => out.write_all(&bytes)?,
+                Content::Zeros(len) => io::copy(&mut io::repeat(0).take(len), out).map(drop)?,
                 // The segments were made of the same pieces.
                 _ => return Err(io::Error::other(format!("memory at {address:#x} is not what it was"))),
             }

@@ -200,3 +200,34 @@ fn files(
     out.bytes(&names);
     Ok(Some(Note::core(NT_FILE, out.finish())))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::registers::Registers;
+
+    #[test]
+    fn structures_have_the_kernels_sizes() {
+        let checkpoint = Checkpoint::open("fixtures/forms-reference/podman-runc.tar").unwrap();
+        let process = &checkpoint.model().processes()[0];
+        let space = checkpoint.memory().space(process, checkpoint.model()).unwrap();
+        for (machine, status, info) in
+            [(Machine::X86_64, 336, 136), (Machine::X86, 144, 124), (Machine::Aarch64, 392, 136)]
+        {
+            assert_eq!(prstatus(machine, process, &process.threads[0]).unwrap().len(), status);
+            assert_eq!(prpsinfo(machine.class(), process, &space).len(), info);
+            let mut registers = Encoder::new(machine.class());
+            machine.general(&Registers::default(), &mut registers);
+            let word = if machine.class() == Class::Wide { 8 } else { 4 };
+            assert_eq!(registers.finish().len() % word, 0);
+        }
+        assert_eq!(auxv(Class::Wide, &space).unwrap().len() % 16, 0);
+    }
+
+    #[test]
+    fn notes_are_padded_to_words() {
+        let mut bytes = Vec::new();
+        Note { name: LINUX, kind: 0x202, body: vec![1; 5] }.encode(&mut bytes).unwrap();
+        assert_eq!(bytes, *b"\x06\0\0\0\x05\0\0\0\x02\x02\0\0LINUX\0\0\0\x01\x01\x01\x01\x01\0\0\0");
+    }
+}

@@ -25,6 +25,10 @@ pub(super) struct Segments {
     mapped: Vec<Range<u64>>,
 }
 
+/// Recorded zeros that are not stored take no room in the core either where there are at least so many; fewer are written,
+/// because each gap costs a program header.
+const LONG: u64 = 1 << 20;
+
 /// What a part of a mapping becomes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
@@ -55,29 +59,33 @@ impl Segments {
     }
 
     fn add(&mut self, space: &AddressSpace<'_>, vma: &Vma, start: u64) {
-        let flags = flags(vma);
+        let flags = flags(vma.prot);
         let mut last = Part::Lost;
         for (address, content) in space.pieces(start, vma.end.0) {
-            let len = content.len().min(vma.end.0.saturating_sub(address));
-            let part = match content {
-                Content::Bytes(_) => Part::Bytes,
-                Content::Zeros(_) | Content::Untouched(_) => Part::Zeros,
-                Content::Missing(_, Missing::FileBacked) => Part::OfFile,
-                Content::Missing(..) => Part::Lost,
-            };
-            match part {
-                Part::Lost => {}
-                // Bytes go on behind bytes, zeros behind both, and what a file has stands alone.
-                Part::Bytes if last == Part::Bytes => self.grow(len, len),
-                Part::Zeros if matches!(last, Part::Bytes | Part::Zeros) => self.grow(0, len),
-                Part::OfFile if last == Part::OfFile => self.grow(0, len),
-                Part::Bytes => self.loads.push(Segment { address, file: len, memory: len, flags }),
-                Part::Zeros | Part::OfFile => self.loads.push(Segment { address, file: 0, memory: len, flags }),
+            let end = vma.end.0.min(address.saturating_add(content.len()));
+            for (part, range) in parts(&content, address..end, space.page_size()) {
+                if !range.is_empty() {
+                    self.part(last, part, &range, flags, start);
+                    last = part;
+                }
             }
-            if matches!(part, Part::Bytes | Part::OfFile) {
-                self.map(address, len, start);
-            }
-            last = part;
+        }
+    }
+
+    /// Adds a part that follows another; `start` is where their mapping begins.
+    fn part(&mut self, last: Part, part: Part, range: &Range<u64>, flags: u32, start: u64) {
+        let (address, len) = (range.start, range.end.saturating_sub(range.start));
+        match part {
+            Part::Lost => {}
+            // Bytes go on behind bytes, zeros behind both, and what a file has stands alone.
+            Part::Bytes if last == Part::Bytes => self.grow(len, len),
+            Part::Zeros if matches!(last, Part::Bytes | Part::Zeros) => self.grow(0, len),
+            Part::OfFile if last == Part::OfFile => self.grow(0, len),
+            Part::Bytes => self.loads.push(Segment { address, file: len, memory: len, flags }),
+            Part::Zeros | Part::OfFile => self.loads.push(Segment { address, file: 0, memory: len, flags }),
+        }
+        if matches!(part, Part::Bytes | Part::OfFile) {
+            self.map(address, len, start);
         }
     }
 
@@ -111,7 +119,46 @@ impl Segments {
     }
 }
 
+/// What a piece of memory becomes. Holes of sparse members begin and end anywhere, segments at pages.
+fn parts(content: &Content<'_>, range: Range<u64>, page_size: u64) -> [(Part, Range<u64>); 3] {
+    let whole = |part| [(part, range.clone()), (part, 0..0), (part, 0..0)];
+    match content {
+        Content::Bytes(_) => whole(Part::Bytes),
+        Content::Untouched(_) => whole(Part::Zeros),
+        Content::Missing(_, Missing::FileBacked) => whole(Part::OfFile),
+        Content::Missing(..) => whole(Part::Lost),
+        Content::Zeros(_) => {
+            let from = range.start.checked_next_multiple_of(page_size.max(1)).unwrap_or(range.end);
+            let to = range.end.saturating_sub(range.end.checked_rem(page_size).unwrap_or_default());
+            if to.saturating_sub(from) < LONG {
+                return whole(Part::Bytes);
+            }
+            [(Part::Bytes, range.start..from), (Part::Zeros, from..to), (Part::Bytes, to..range.end)]
+        }
+    }
+}
+
 /// `PF_X` 1, `PF_W` 2, `PF_R` 4 of `PROT_READ` 1, `PROT_WRITE` 2, `PROT_EXEC` 4.
-fn flags(vma: &Vma) -> u32 {
-    (vma.prot & 1) << 2 | vma.prot & 2 | (vma.prot & 4) >> 2
+fn flags(prot: u32) -> u32 {
+    (prot & 1) << 2 | prot & 2 | (prot & 4) >> 2
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_holes_are_written_and_long_ones_are_not() {
+        let short = parts(&Content::Zeros(0x3000), 0x1200..0x4200, 0x1000);
+        assert_eq!(short[0], (Part::Bytes, 0x1200..0x4200));
+        let long = parts(&Content::Zeros(0x20_0000), 0x1200..0x20_1200, 0x1000);
+        let expected =
+            [(Part::Bytes, 0x1200..0x2000), (Part::Zeros, 0x2000..0x20_1000), (Part::Bytes, 0x20_1000..0x20_1200)];
+        assert_eq!(long, expected);
+    }
+
+    #[test]
+    fn permissions_have_other_bits_than_protection() {
+        assert_eq!((flags(1), flags(2), flags(4), flags(3), flags(5)), (4, 2, 1, 6, 5));
+    }
 }

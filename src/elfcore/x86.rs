@@ -9,9 +9,8 @@ use crate::images::proto::{CoreEntry, UserX86FpregsEntry, UserX86RegsEntry};
 const NT_PRXFPREG: u32 = 0x46e6_2b7f;
 
 /// `user_regs_struct32`.
-pub(super) const GENERAL: [&str; 17] = [
-    "bx", "cx", "dx", "si", "di", "bp", "ax", "ds", "es", "fs", "gs", "orig_ax", "ip", "cs", "flags", "sp", "ss",
-];
+pub(super) const GENERAL: [&str; 17] =
+    ["bx", "cx", "dx", "si", "di", "bp", "ax", "ds", "es", "fs", "gs", "orig_ax", "ip", "cs", "flags", "sp", "ss"];
 
 /// Bytes of an FSAVE image.
 const FSAVE: usize = 108;
