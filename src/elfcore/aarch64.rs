@@ -22,7 +22,9 @@ pub(super) fn others(core: &CoreEntry) -> Vec<Note> {
 /// `user_fpsimd_state`: 32 registers of 128 bits, each recorded in two halves, the low one first.
 fn fpsimd(fp: &UserAarch64FpsimdContextEntry) -> Vec<u8> {
     let mut out = Encoder::new(Class::Wide);
-    fp.vregs.iter().for_each(|&n| out.u64(n));
+    for &n in &fp.vregs {
+        out.u64(n);
+    }
     out.pad_to(512);
     out.u32(fp.fpsr());
     out.u32(fp.fpcr());

@@ -116,12 +116,10 @@ impl Encoder {
 
 /// The low half of a number.
 pub(super) fn low(n: u64) -> u32 {
-    let [a, b, c, d, ..] = n.to_le_bytes();
-    u32::from_le_bytes([a, b, c, d])
+    u32::try_from(n & 0xffff_ffff).unwrap_or_default()
 }
 
 /// The low half of a number.
 pub(super) fn low16(n: u32) -> u16 {
-    let [a, b, ..] = n.to_le_bytes();
-    u16::from_le_bytes([a, b])
+    u16::try_from(n & 0xffff).unwrap_or_default()
 }

@@ -1,9 +1,10 @@
 //! ELF core files: a process as debuggers open it. The kernel writes the same of a process that crashes.
 //!
 //! Sources: the kernel's `fs/binfmt_elf.c` (`elf_core_dump`), the ELF specification (gABI, chapter 5), and what gdb makes
-//! of a core (`gdb/corelow.c`): a segment without bytes in the file reads as zeros there, unless a file that the note
-//! `NT_FILE` names covers it. So what is not in the archive has a segment only where such a file can stand in for it;
-//! elsewhere the core has no segment, and a debugger says that it cannot read there.
+//! of a core (`gdb/corelow.c`): it reads bytes of segments, then files that the note `NT_FILE` names, if it finds them,
+//! and then zeros of segments that have no bytes in the file. The kernel leaves such segments for unchanged parts of
+//! files, too, so that gdb shows zeros for code whose file it does not find. Here they are only in `NT_FILE`, and what is
+//! not in the archive for other reasons is in neither: a debugger reads the right file, or says that it cannot read.
 
 #![cfg_attr(
     not(test),
@@ -48,9 +49,10 @@ const PT_NOTE: u32 = 4;
 
 /// Writes a process as an ELF core file: the registers of its threads, what the kernel told it, and its memory.
 ///
-/// Memory that nobody ever wrote to takes no room in the file (`p_filesz` is less than `p_memsz`). Unchanged parts of
-/// files, which CRIU leaves to the files, are segments without bytes: debuggers take them from the files of a container's
-/// image (`set sysroot` of gdb). What else is not in the archive is in no segment. Of archives that are compressed, memory
+/// Memory that nobody ever wrote to takes no room in the file (`p_filesz` is less than `p_memsz`). What is not in the
+/// archive has no segment, so that nobody takes it for zeros. Unchanged parts of files, which CRIU leaves to the files,
+/// are named by the note `NT_FILE`: debuggers read them from the files of a container's image (`set sysroot` of gdb). Of
+/// archives that are compressed, memory
 /// is only there if it was kept ([`Keep::Memory`](crate::memory::Keep)).
 ///
 /// ```

@@ -10,6 +10,7 @@ use super::machine::Machine;
 use super::segments::Segments;
 use super::too_large;
 use crate::Checkpoint;
+use crate::images::proto::TaskCoreEntry;
 use crate::int::u64_of;
 use crate::memory::{AddressSpace, Text};
 use crate::model::process::{Process, State, Thread};
@@ -111,9 +112,13 @@ fn prstatus(machine: Machine, process: &Process, thread: &Thread) -> Option<Vec<
     out.low_word(thread.signals_pending().unwrap_or_default());
     out.low_word(thread.signals_blocked().unwrap_or_default());
     out.u32(thread.tid.0);
-    relatives(process).into_iter().for_each(|id| out.u32(id));
+    for id in relatives(process) {
+        out.u32(id);
+    }
     // Four times of two words, which are not recorded.
-    (0..8).for_each(|_| out.low_word(0));
+    for _ in 0..8 {
+        out.low_word(0);
+    }
     machine.general(&registers, &mut out);
     out.u32(thread.core().is_some_and(|core| machine.has_floating_point(core)).into());
     if machine.class() == Class::Wide {
@@ -131,7 +136,7 @@ fn prpsinfo(class: Class, process: &Process, space: &AddressSpace<'_>) -> Vec<u8
     };
     let nice = process.leader().and_then(|leader| leader.own()?.sched_nice).unwrap_or_default();
     let [nice, ..] = nice.to_le_bytes();
-    let flags = process.task().map(|task| task.flags()).unwrap_or_default();
+    let flags = process.task().map(TaskCoreEntry::flags).unwrap_or_default();
     let credentials = process.credentials().unwrap_or_default();
     let [uid, ..] = credentials.uid;
     let [gid, ..] = credentials.gid;
@@ -142,15 +147,21 @@ fn prpsinfo(class: Class, process: &Process, space: &AddressSpace<'_>) -> Vec<u8
         Class::Wide => {
             out.zeros(4);
             out.u64(flags.into());
-            ids.into_iter().for_each(|id| out.u32(id));
+            for id in ids {
+                out.u32(id);
+            }
         }
         Class::Narrow => {
             out.u32(flags);
-            ids.into_iter().for_each(|id| out.u16(low16(id)));
+            for id in ids {
+                out.u16(low16(id));
+            }
         }
     }
     out.u32(process.pid().0);
-    relatives(process).into_iter().for_each(|id| out.u32(id));
+    for id in relatives(process) {
+        out.u32(id);
+    }
     out.text(process.name().unwrap_or_default(), NAME);
     let (Text::Known(arguments) | Text::Cut(arguments)) = space.cmdline(u64_of(ARGUMENTS));
     let arguments: Vec<u8> = arguments.strip_suffix(b"\0").unwrap_or(&arguments).to_vec();

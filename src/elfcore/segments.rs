@@ -36,7 +36,7 @@ enum Part {
     Bytes,
     /// Zeros that take no room in it.
     Zeros,
-    /// What a file has.
+    /// What a file has: not here, but a debugger may find it.
     OfFile,
     /// Not here, and nobody may think it is.
     Lost,
@@ -76,13 +76,12 @@ impl Segments {
     fn part(&mut self, last: Part, part: Part, range: &Range<u64>, flags: u32, start: u64) {
         let (address, len) = (range.start, range.end.saturating_sub(range.start));
         match part {
-            Part::Lost => {}
-            // Bytes go on behind bytes, zeros behind both, and what a file has stands alone.
+            Part::OfFile | Part::Lost => {}
+            // Bytes go on behind bytes, zeros behind both.
             Part::Bytes if last == Part::Bytes => self.grow(len, len),
             Part::Zeros if matches!(last, Part::Bytes | Part::Zeros) => self.grow(0, len),
-            Part::OfFile if last == Part::OfFile => self.grow(0, len),
             Part::Bytes => self.loads.push(Segment { address, file: len, memory: len, flags }),
-            Part::Zeros | Part::OfFile => self.loads.push(Segment { address, file: 0, memory: len, flags }),
+            Part::Zeros => self.loads.push(Segment { address, file: 0, memory: len, flags }),
         }
         if matches!(part, Part::Bytes | Part::OfFile) {
             self.map(address, len, start);

@@ -53,7 +53,9 @@ pub(super) fn fxsave(fp: &UserX86FpregsEntry) -> Vec<u8> {
     out.u32(fp.mxcsr());
     out.u32(fp.mxcsr_mask());
     for (space, end) in [(&fp.st_space, 160), (&fp.xmm_space, 416), (&fp.padding, FXSAVE)] {
-        space.iter().for_each(|&n| out.u32(n));
+        for &n in space {
+            out.u32(n);
+        }
         out.pad_to(end);
     }
     out.finish()
@@ -86,7 +88,9 @@ fn xstate(fp: &UserX86FpregsEntry, xsave: &UserX86XsaveEntry) -> Option<Vec<u8>>
     // The compaction bits: none, the form is standard.
     out.u64(0);
     out.pad_to(576);
-    xsave.ymmh_space.iter().for_each(|&n| out.u32(n));
+    for &n in &xsave.ymmh_space {
+        out.u32(n);
+    }
     out.pad_to(960);
     let wide = [
         (&xsave.bndreg_state, 1024),
@@ -96,10 +100,14 @@ fn xstate(fp: &UserX86FpregsEntry, xsave: &UserX86XsaveEntry) -> Option<Vec<u8>>
         (&xsave.hi16_zmm, 2688),
     ];
     for (words, end) in wide {
-        words.iter().for_each(|&n| out.u64(n));
+        for &n in words {
+            out.u64(n);
+        }
         out.pad_to(end);
     }
-    xsave.pkru.iter().for_each(|&n| out.u32(n));
+    for &n in &xsave.pkru {
+        out.u32(n);
+    }
     out.pad_to(len);
     Some(out.finish())
 }
