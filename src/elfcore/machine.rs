@@ -7,6 +7,7 @@ use super::notes::Note;
 use super::{aarch64, x86, x86_64};
 use crate::abi::arch::Arch;
 use crate::images::proto::CoreEntry;
+use crate::model::Model;
 use crate::model::process::{Process, Thread};
 use crate::model::registers::Registers;
 
@@ -19,19 +20,20 @@ pub(super) enum Machine {
 }
 
 impl Machine {
-    /// That of a process: of its first thread whose registers are known.
-    pub(super) fn of(process: &Process) -> io::Result<Self> {
+    /// That of a process: of its first thread that tells, else of another process, so that the memory of one whose
+    /// threads are lost can be read.
+    pub(super) fn of(process: &Process, model: &Model) -> io::Result<Self> {
         let compat = process.threads.iter().find_map(Thread::registers).is_some_and(|registers| registers.compat);
         let of_thread = |thread: &Thread| Arch::from_mtype(thread.core()?.mtype?);
-        match process.threads.iter().find_map(of_thread) {
+        match process.threads.iter().find_map(of_thread).or_else(|| model.arch()) {
             Some(Arch::X86_64) if compat => Ok(Machine::X86),
             Some(Arch::X86_64) => Ok(Machine::X86_64),
             Some(Arch::Aarch64) => Ok(Machine::Aarch64),
-            other => {
-                let name = other.map_or("a machine that is not known", Arch::as_str);
-                let message = format!("core files of {name} are not supported, only of x86_64, x86 and aarch64");
-                Err(io::Error::new(io::ErrorKind::Unsupported, message))
-            }
+            Some(other) => Err(unsupported(format!(
+                "core files of {} are not supported, only of x86_64, x86 and aarch64",
+                other.as_str()
+            ))),
+            None => Err(unsupported("its machine is not known: core images are missing or damaged".to_owned())),
         }
     }
 
@@ -79,4 +81,8 @@ impl Machine {
             Machine::Aarch64 => aarch64::others(core),
         }
     }
+}
+
+fn unsupported(message: String) -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, message)
 }

@@ -70,10 +70,10 @@ const PT_NOTE: u32 = 4;
 ///
 /// # Errors
 ///
-/// What writing fails with; `Unsupported` of machines other than x86 and 64-bit arm; `NotFound` of a process without
+/// What writing fails with; `Unsupported` of machines that are not known or other than x86 and 64-bit arm; `NotFound` of a process without
 /// memory.
 pub fn write(checkpoint: &Checkpoint, process: &Process, out: &mut impl Write) -> io::Result<()> {
-    let machine = Machine::of(process)?;
+    let machine = Machine::of(process, checkpoint.model())?;
     let no_memory = || io::Error::new(io::ErrorKind::NotFound, "the process has no memory in the archive");
     let space = checkpoint.memory().space(process, checkpoint.model()).ok_or_else(no_memory)?;
     let segments = Segments::of(&space);

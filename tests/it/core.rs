@@ -453,6 +453,23 @@ fn a_core_needs_a_process_with_memory_and_a_file() {
     refused(&damaged, &["--pid", "1", "-o", "core"], "core files of ppc64le are not supported");
 }
 
+/// Of a process whose threads are lost there is still its memory; of what machine it is another process tells.
+#[test]
+fn memory_without_registers_is_a_core() {
+    let checkpoint = open(&fixtures::path("malformed/no-core-1.tar.gz"));
+    let process = checkpoint.model().processes().iter().find(|process| process.pid().0 == 1).unwrap();
+    let bytes = core(&checkpoint, process);
+    let elf = Elf::parse(&bytes).unwrap();
+    let kinds: Vec<u32> = notes(&elf, &bytes).iter().map(|note| note.1).collect();
+    assert_eq!((elf.header.e_machine, &kinds[..]), (62, &[3, 0x5349_4749, 6, 0x4649_4c45][..]));
+    assert!(elf.program_headers.iter().any(|header| header.p_type == PT_LOAD && header.p_filesz > 0));
+
+    let home = tempfile::tempdir().unwrap();
+    let ran = core_of(home.path(), &fixtures::path("malformed/no-cores.tar.gz"), &["--pid", "1", "-o", "core"]);
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.err.contains("its machine is not known"), "{}", ran.err);
+}
+
 #[test]
 fn damage_does_not_stop_it() {
     for case in ["vma-backwards", "vma-huge", "vma-unaligned", "pagemap-overlap", "pagemap-no-vma", "pages-short"] {
