@@ -33,6 +33,7 @@ pub(crate) enum Command {
     List(List),
     Inspect(Box<Inspect>),
     Memparse(Box<MemparseArgs>),
+    Core(CoreArgs),
     Table(TableArgs),
 }
 
@@ -208,6 +209,23 @@ pub(crate) struct MemparseArgs {
 pub(crate) enum By {
     /// A row for each class of mappings of each process
     Class,
+}
+
+/// A process as an ELF core file, for gdb and other debuggers
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Registers of all threads, mapped files, and all memory that is in the archive. Unchanged parts of files \
+                        are not: debuggers read them from the container's files, whose root `set sysroot` of gdb names. \
+                        Without it, gdb reads the files of its own machine.\n\n\
+                        Example: cryoscope core checkpoint.tar --pid 1 -o core.1\n         \
+                        gdb -iex 'set sysroot rootfs' -c core.1"
+)]
+pub(crate) struct CoreArgs {
+    /// Archive or directory of images; `-` for standard input
+    pub(crate) archive: PathBuf,
+    /// The process
+    #[arg(short, long, value_name = "N")]
+    pub(crate) pid: u32,
 }
 
 /// Raw rows of any table

@@ -2,12 +2,14 @@
 //! than the library's public API.
 
 mod args;
+mod core;
 mod exit;
 mod inspect;
 mod list;
 mod memparse;
 mod newfile;
 mod open;
+mod processes;
 mod rows;
 mod screen;
 mod show;
@@ -75,6 +77,7 @@ pub(crate) fn main() -> ExitCode {
         Command::List(args) => list::run(args, &cli.global),
         Command::Inspect(args) => inspect::run(args, &cli.global),
         Command::Memparse(args) => memparse::run(args, &cli.global),
+        Command::Core(args) => core::run(args, &cli.global),
         Command::Table(args) => table::run(args, &cli.global),
     };
     match outcome {

@@ -8,6 +8,7 @@ use cryoscope::memory::{EarlySearch, Keep};
 use cryoscope::{Checkpoint, Error, ErrorKind, Options};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::Failure;
 use super::args::Global;
 
 /// How archives are opened.
@@ -49,6 +50,19 @@ impl<'g> Opener<'g> {
             }
         }
         Ok(checkpoints)
+    }
+
+    /// The one checkpoint of an archive, or the one that was chosen.
+    pub(crate) fn open_one(&self, path: &Path) -> Result<Checkpoint, Failure> {
+        let mut checkpoints = self.open(path)?;
+        match (checkpoints.pop(), checkpoints.as_slice()) {
+            (Some(only), []) => Ok(only),
+            (last, others) => {
+                let names: Vec<String> = others.iter().chain(&last).map(|c| c.set_name().to_string()).collect();
+                let names = names.join(", ");
+                Err(Failure::Usage(format!("it holds several checkpoints; choose one by --set: {names}")))
+            }
+        }
     }
 
     fn open_all(&self, path: &Path, search: Option<&EarlySearch>) -> Result<Vec<Checkpoint>, Error> {

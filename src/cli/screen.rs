@@ -99,6 +99,15 @@ fn colors_wanted() -> bool {
     !is_set("NO_COLOR") && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
+/// Refuses to write what is no text to a terminal.
+pub(crate) fn refuse_terminal() -> Result<(), Failure> {
+    if stdout().is_terminal() {
+        let message = "raw bytes would confuse the terminal; redirect them, or name a file";
+        return Err(Failure::Usage(message.to_owned()));
+    }
+    Ok(())
+}
+
 /// Prints a message on standard error.
 pub(crate) fn complain(message: &str) {
     // Whoever closed standard error does not want to hear.

@@ -52,6 +52,7 @@ pub use memory_sizes::MemorySize;
 pub use mounts::Mount;
 pub use process_envs::ProcessEnv;
 pub use process_memory_map::Mapping;
+pub(crate) use process_memory_map::rows_of as mappings_of;
 pub use process_namespaces::ProcessNamespaces;
 pub use process_open_files::OpenFile;
 pub use process_open_sockets::{OpenSocket, OtherHolders};

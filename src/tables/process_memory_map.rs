@@ -54,11 +54,15 @@ pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = Mapping> + '
     let model = checkpoint.model();
     let mut processes: Vec<&Process> = model.processes().iter().collect();
     processes.sort_by_key(|process| process.pid());
-    processes.into_iter().flat_map(move |process| {
-        let space = checkpoint.memory().space(process, model);
-        let vmas = process.mm.as_ref().map_or(&[][..], |mm| &mm.vmas);
-        vmas.iter().filter_map(move |vma| Some(row(model, process, space.as_ref()?, vma)))
-    })
+    processes.into_iter().flat_map(move |process| rows_of(checkpoint, process))
+}
+
+/// The rows of one process, by address.
+pub(crate) fn rows_of<'c>(checkpoint: &'c Checkpoint, process: &'c Process) -> impl Iterator<Item = Mapping> + 'c {
+    let model = checkpoint.model();
+    let space = checkpoint.memory().space(process, model);
+    let vmas = process.mm.as_ref().map_or(&[][..], |mm| &mm.vmas);
+    vmas.iter().filter_map(move |vma| Some(row(model, process, space.as_ref()?, vma)))
 }
 
 fn row(model: &Model, process: &Process, space: &AddressSpace<'_>, vma: &Vma) -> Mapping {

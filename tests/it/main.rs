@@ -4,6 +4,7 @@
 
 mod archives;
 mod command;
+mod core;
 mod docs;
 mod fixtures;
 mod forms;

@@ -40,6 +40,7 @@ screens! {
     help_show: "show --help";
     help_list: "list --help";
     help_inspect: "inspect --help";
+    help_core: "core --help";
     help_table: "table --help";
 
     show_narrow: "show {TREE} {LOGS} {BARE} --width 80";

@@ -1,7 +1,7 @@
 //! `memparse --dump`: raw bytes, and an index of what lies where.
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter, IsTerminal, Seek, SeekFrom, Write, stdout};
+use std::io::{self, BufWriter, Seek, SeekFrom, Write, stdout};
 use std::ops::{ControlFlow, Range};
 use std::path::{Path, PathBuf};
 
@@ -14,6 +14,7 @@ use cryoscope::tables::{DumpedRun, dumped};
 use super::super::args::{Global, MemparseArgs};
 use super::super::exit::Exit;
 use super::super::newfile::{NewFile, not_written};
+use super::super::screen::refuse_terminal;
 use super::super::{Failure, Outcome};
 use super::selection::Selected;
 use super::threads;
@@ -110,11 +111,7 @@ struct Dump<'c> {
 
 impl Dump<'_> {
     fn to_stdout(&self, process: &Process, ranges: &[Range<u64>]) -> Outcome {
-        if stdout().is_terminal() {
-            return Err(Failure::Usage(
-                "raw bytes would confuse the terminal; redirect them, or name a file".to_owned(),
-            ));
-        }
+        refuse_terminal()?;
         self.write(process, ranges, &mut Plain(stdout().lock()))?;
         Ok(Exit::Done)
     }

@@ -46,11 +46,7 @@ pub(crate) fn run(args: &MemparseArgs, global: &Global) -> Outcome {
     // What is inflated can be searched on its way, if lines are searched whole.
     let whole = args.range.is_none() && args.prot.is_none() && args.kind.is_empty() && args.path.is_none();
     let early = matcher.clone().filter(|_| whole).map(|matcher| search::early(matcher, args));
-    let mut checkpoints = Opener::new(global, keep).searching(early).open(&args.archive)?;
-    let [checkpoint] = checkpoints.as_mut_slice() else {
-        let names: Vec<String> = checkpoints.iter().map(|c| c.set_name().to_string()).collect();
-        return Err(Failure::Usage(format!("it holds several checkpoints; choose one by --set: {}", names.join(", "))));
-    };
+    let checkpoint = &Opener::new(global, keep).searching(early).open_one(&args.archive)?;
     checkpoint.read_all();
     let selected = Selected::of(checkpoint, args)?;
     let exit = match (mode, matcher) {

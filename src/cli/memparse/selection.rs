@@ -9,9 +9,8 @@ use globset::{GlobBuilder, GlobMatcher};
 
 use super::super::Failure;
 use super::super::args::MemparseArgs;
+use super::super::processes::living;
 
-/// Pids that a message names.
-const NAMED: usize = 20;
 /// Kinds that `--kind` knows: those of the column `kind`, and `shared` for both kinds of shared memory.
 const KINDS: [&str; 14] = [
     "heap",
@@ -83,19 +82,7 @@ pub(super) fn check(args: &MemparseArgs) -> Result<(), Failure> {
 fn processes<'c>(checkpoint: &'c Checkpoint, args: &MemparseArgs) -> Result<Vec<&'c Process>, Failure> {
     let all = checkpoint.model().processes();
     for &pid in &args.pid {
-        match all.iter().find(|process| process.pid().0 == pid) {
-            None => {
-                let mut pids: Vec<u32> = all.iter().filter(|p| p.mm.is_some()).map(|p| p.pid().0).collect();
-                pids.sort_unstable();
-                return Err(Failure::Usage(format!("no process has the pid {pid}; {}", there_are(&pids))));
-            }
-            Some(process) if process.is_zombie() => {
-                return Err(Failure::Usage(format!(
-                    "process {pid} is a zombie: it has ended, and has no memory any more"
-                )));
-            }
-            Some(_) => {}
-        }
+        living(checkpoint, pid)?;
     }
     let name = args.name.as_deref().map(glob).transpose()?;
     let wanted = |process: &&Process| {
@@ -109,17 +96,6 @@ fn processes<'c>(checkpoint: &'c Checkpoint, args: &MemparseArgs) -> Result<Vec<
         return Err(Failure::Usage(format!("no living process is called {name:?}; `cryoscope inspect` lists them")));
     }
     Ok(wanted)
-}
-
-/// The pids that there are, as far as a message has room.
-fn there_are(pids: &[u32]) -> String {
-    let named: Vec<String> = pids.iter().take(NAMED).map(u32::to_string).collect();
-    let more = pids.len().saturating_sub(NAMED);
-    match (named.is_empty(), more) {
-        (true, _) => "no process has memory".to_owned(),
-        (_, 0) => format!("there are {}", named.join(", ")),
-        _ => format!("there are {} and {more} more (`cryoscope inspect` lists all)", named.join(", ")),
-    }
 }
 
 /// Which mappings and addresses are meant.

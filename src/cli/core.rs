@@ -1,0 +1,36 @@
+//! `cryoscope core`: a process as a file that debuggers open.
+
+use cryoscope::elfcore;
+use cryoscope::memory::Keep;
+
+use super::args::{CoreArgs, Global};
+use super::open::Opener;
+use super::processes::living;
+use super::screen::{Report, Screen, refuse_terminal};
+use super::{Failure, Outcome};
+
+pub(crate) fn run(args: &CoreArgs, global: &Global) -> Outcome {
+    let Some(output) = &global.output else {
+        return Err(Failure::Usage("which file? --output names it; `-` is standard output".to_owned()));
+    };
+    if output.as_os_str() == "-" {
+        refuse_terminal()?;
+    }
+    // A file that must not be replaced is refused before anything is read.
+    let mut screen = Screen::open(global)?;
+    let checkpoint = Opener::new(global, Keep::Memory).open_one(&args.archive)?;
+    let process = living(&checkpoint, args.pid)?;
+    if process.mm.is_none() {
+        return Err(Failure::Usage(format!(
+            "the memory of process {} is not in the archive: its image mm-{0}.img is missing or damaged",
+            args.pid
+        )));
+    }
+    checkpoint.read_all();
+    elfcore::write(&checkpoint, process, &mut screen.out).map_err(|error| match error.kind() {
+        std::io::ErrorKind::Unsupported => Failure::Usage(format!("process {}: {error}", args.pid)),
+        _ => Failure::Output(error),
+    })?;
+    let exit = Report::of(&checkpoint).print(&args.archive.display().to_string(), global);
+    screen.finish(exit)
+}

@@ -1,0 +1,244 @@
+//! The notes of a core: threads, the process, what the kernel told it, its files.
+//!
+//! Source: the kernel's `include/linux/elfcore.h` (`elf_prstatus`, `elf_prpsinfo`) and `fs/binfmt_elf.c`
+//! (`fill_note_info`, whose order is kept: debuggers take registers to be of the thread whose status was before them).
+
+use std::io;
+
+use super::encode::{Class, Encoder, low16};
+use super::machine::Machine;
+use super::segments::Segments;
+use super::too_large;
+use crate::Checkpoint;
+use crate::images::proto::TaskCoreEntry;
+use crate::int::u64_of;
+use crate::memory::{AddressSpace, Text};
+use crate::model::process::{Process, State, Thread};
+use crate::model::pstree::Parent;
+use crate::tables::Mapping;
+
+pub(super) const CORE: &[u8] = b"CORE\0";
+pub(super) const LINUX: &[u8] = b"LINUX\0";
+
+const NT_PRSTATUS: u32 = 1;
+pub(super) const NT_PRFPREG: u32 = 2;
+const NT_PRPSINFO: u32 = 3;
+const NT_AUXV: u32 = 6;
+const NT_FILE: u32 = 0x4649_4c45;
+const NT_SIGINFO: u32 = 0x5349_4749;
+
+/// Bytes of `siginfo_t`.
+const SIGINFO: usize = 128;
+/// Bytes of a command line that `PRPSINFO` has.
+const ARGUMENTS: usize = 80;
+/// Bytes of a name that it has.
+const NAME: usize = 16;
+
+/// A note.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Note {
+    /// Who defined it, with a NUL.
+    pub(super) name: &'static [u8],
+    /// `NT_*`.
+    pub(super) kind: u32,
+    pub(super) body: Vec<u8>,
+}
+
+impl Note {
+    fn core(kind: u32, body: Vec<u8>) -> Self {
+        Note { name: CORE, kind, body }
+    }
+
+    fn encode(&self, out: &mut Vec<u8>) -> io::Result<()> {
+        let len = |bytes: &[u8]| u32::try_from(bytes.len()).map_err(|_| too_large());
+        for number in [len(self.name)?, len(&self.body)?, self.kind] {
+            out.extend(number.to_le_bytes());
+        }
+        for bytes in [self.name, &self.body] {
+            out.extend(bytes);
+            out.resize(out.len().next_multiple_of(4), 0);
+        }
+        Ok(())
+    }
+}
+
+/// All notes, the leader's first.
+pub(super) fn all(
+    machine: Machine,
+    checkpoint: &Checkpoint,
+    process: &Process,
+    space: &AddressSpace<'_>,
+    segments: &Segments,
+) -> io::Result<Vec<u8>> {
+    let mut of_process = vec![
+        Note::core(NT_PRPSINFO, prpsinfo(machine.class(), process, space)),
+        // Nothing crashed: no signal.
+        Note::core(NT_SIGINFO, vec![0; SIGINFO]),
+        Note::core(NT_AUXV, auxv(machine.class(), space)?),
+    ];
+    let mappings = crate::tables::mappings_of(checkpoint, process);
+    of_process.extend(files(machine.class(), mappings, segments, space.page_size())?);
+    let mut notes = Vec::new();
+    // Of threads whose images are missing there is nothing to say; that was warned of.
+    for thread in &process.threads {
+        let Some(status) = prstatus(machine, process, thread) else { continue };
+        notes.push(Note::core(NT_PRSTATUS, status));
+        notes.append(&mut of_process);
+        notes.extend(thread.core().into_iter().flat_map(|core| machine.others(core)));
+    }
+    notes.append(&mut of_process);
+    let mut bytes = Vec::new();
+    for note in notes {
+        note.encode(&mut bytes)?;
+    }
+    Ok(bytes)
+}
+
+/// Parent, process group and session: 0 where they are outside.
+fn relatives(process: &Process) -> [u32; 3] {
+    let parent = match process.node.parent {
+        Parent::Process(pid) => pid.0,
+        Parent::Outside | Parent::Unknown => 0,
+    };
+    [parent, process.node.pgid.unwrap_or_default(), process.node.sid.unwrap_or_default()]
+}
+
+/// `elf_prstatus`; `None` of a thread whose registers are not known.
+fn prstatus(machine: Machine, process: &Process, thread: &Thread) -> Option<Vec<u8>> {
+    let registers = thread.registers()?;
+    let mut out = Encoder::new(machine.class());
+    // No signal: `si_signo`, `si_code`, `si_errno`, `pr_cursig`.
+    out.zeros(16);
+    out.low_word(thread.signals_pending().unwrap_or_default());
+    out.low_word(thread.signals_blocked().unwrap_or_default());
+    out.u32(thread.tid.0);
+    for id in relatives(process) {
+        out.u32(id);
+    }
+    // Four times of two words, which are not recorded.
+    for _ in 0..8 {
+        out.low_word(0);
+    }
+    machine.general(&registers, &mut out);
+    out.u32(thread.core().is_some_and(|core| machine.has_floating_point(core)).into());
+    if machine.class() == Class::Wide {
+        out.u32(0);
+    }
+    Some(out.finish())
+}
+
+/// `elf_prpsinfo`.
+fn prpsinfo(class: Class, process: &Process, space: &AddressSpace<'_>) -> Vec<u8> {
+    let (state, letter) = match process.state() {
+        Some(State::Stopped) => (3, b'T'),
+        Some(State::Zombie) => (4, b'Z'),
+        Some(State::Alive) | None => (0, b'R'),
+    };
+    let nice = process.leader().and_then(|leader| leader.own()?.sched_nice).unwrap_or_default();
+    let [nice, ..] = nice.to_le_bytes();
+    let flags = process.task().map(TaskCoreEntry::flags).unwrap_or_default();
+    let credentials = process.credentials().unwrap_or_default();
+    let [uid, ..] = credentials.uid;
+    let [gid, ..] = credentials.gid;
+    let ids = [uid, gid].map(Option::unwrap_or_default);
+    let mut out = Encoder::new(class);
+    out.bytes(&[state, letter, u8::from(letter == b'Z'), nice]);
+    match class {
+        Class::Wide => {
+            out.zeros(4);
+            out.u64(flags.into());
+            for id in ids {
+                out.u32(id);
+            }
+        }
+        Class::Narrow => {
+            out.u32(flags);
+            for id in ids {
+                out.u16(low16(id));
+            }
+        }
+    }
+    out.u32(process.pid().0);
+    for id in relatives(process) {
+        out.u32(id);
+    }
+    out.text(process.name().unwrap_or_default(), NAME);
+    let (Text::Known(arguments) | Text::Cut(arguments)) = space.cmdline(u64_of(ARGUMENTS));
+    let arguments: Vec<u8> = arguments.strip_suffix(b"\0").unwrap_or(&arguments).to_vec();
+    let arguments: Vec<u8> = arguments.into_iter().map(|byte| if byte == 0 { b' ' } else { byte }).collect();
+    out.text(&arguments, ARGUMENTS);
+    out.finish()
+}
+
+fn auxv(class: Class, space: &AddressSpace<'_>) -> io::Result<Vec<u8>> {
+    let mut out = Encoder::new(class);
+    for &(key, value) in space.mm().auxv.pairs().iter().chain([&(0, 0)]) {
+        out.word(key)?;
+        out.word(value)?;
+    }
+    Ok(out.finish())
+}
+
+/// The mapped files: ranges, and what a debugger may read for them.
+fn files(
+    class: Class,
+    mappings: impl Iterator<Item = Mapping>,
+    segments: &Segments,
+    page_size: u64,
+) -> io::Result<Option<Note>> {
+    let mut ranges = Encoder::new(class);
+    let mut names = Vec::new();
+    let mut count = 0_u64;
+    for mapping in mappings.filter(|mapping| !mapping.pseudo && mapping.path.starts_with(b"/")) {
+        for range in segments.mapped(mapping.start.0, mapping.end.0) {
+            let offset = mapping.offset.saturating_add(range.start.saturating_sub(mapping.start.0));
+            ranges.word(range.start)?;
+            ranges.word(range.end)?;
+            ranges.word(offset.checked_div(page_size).unwrap_or_default())?;
+            // A name ends at its NUL.
+            names.extend(mapping.path.iter().take_while(|&&byte| byte != 0));
+            names.push(0);
+            count = count.saturating_add(1);
+        }
+    }
+    if count == 0 {
+        return Ok(None);
+    }
+    let mut out = Encoder::new(class);
+    out.word(count)?;
+    out.word(page_size)?;
+    out.bytes(&ranges.finish());
+    out.bytes(&names);
+    Ok(Some(Note::core(NT_FILE, out.finish())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::registers::Registers;
+
+    #[test]
+    fn structures_have_the_kernels_sizes() {
+        let checkpoint = Checkpoint::open("fixtures/forms-reference/podman-runc.tar").unwrap();
+        let process = &checkpoint.model().processes()[0];
+        let space = checkpoint.memory().space(process, checkpoint.model()).unwrap();
+        for (machine, status, info) in
+            [(Machine::X86_64, 336, 136), (Machine::X86, 144, 124), (Machine::Aarch64, 392, 136)]
+        {
+            assert_eq!(prstatus(machine, process, &process.threads[0]).unwrap().len(), status);
+            assert_eq!(prpsinfo(machine.class(), process, &space).len(), info);
+            let mut registers = Encoder::new(machine.class());
+            machine.general(&Registers::default(), &mut registers);
+            let word = if machine.class() == Class::Wide { 8 } else { 4 };
+            assert_eq!(registers.finish().len() % word, 0);
+        }
+        assert_eq!(auxv(Class::Wide, &space).unwrap().len() % 16, 0);
+    }
+
+    #[test]
+    fn notes_are_padded_to_words() {
+        let mut bytes = Vec::new();
+        Note { name: LINUX, kind: 0x202, body: vec![1; 5] }.encode(&mut bytes).unwrap();
+        assert_eq!(bytes, *b"\x06\0\0\0\x05\0\0\0\x02\x02\0\0LINUX\0\0\0\x01\x01\x01\x01\x01\0\0\0");
+    }
+}
