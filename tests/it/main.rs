@@ -13,5 +13,6 @@ mod peers;
 mod readme;
 mod schema;
 mod screens;
+mod search;
 mod tars;
 mod truth;
