@@ -9,6 +9,7 @@ mod docs;
 mod fixtures;
 mod forms;
 mod hostile;
+mod memory;
 mod peers;
 mod readme;
 mod schema;

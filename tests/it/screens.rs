@@ -43,6 +43,18 @@ screens! {
     help_core: "core --help";
     help_table: "table --help";
 
+    help_memparse: "memparse --help";
+
+    memparse_sizes: "memparse {TICK} --width 120";
+    memparse_sizes_narrow: "memparse {TICK} --width 80";
+    memparse_classes: "memparse {TICK} --by class --width 120";
+    memparse_search: "memparse {TICK} --search needle --context 10 --pid 6 --width 120";
+    memparse_search_row: "memparse {TICK} --search-hex 6e6565??6c65 --max-matches 1 --format json";
+    memparse_count: "memparse {TICK} --search needle --count";
+    memparse_hexdump: "memparse {TICK} --pid 1 --range 0x7f722c504fc0-0x7f722c505080 --hexdump";
+    memparse_strings: "memparse {TICK} --pid 1 --kind stack --strings --min-length 8";
+    memparse_lazy: "memparse fixtures/forms-memory/lazy.tar.gz --width 120";
+
     show_narrow: "show {TREE} {LOGS} {BARE} --width 80";
     show_wide: "show {TREE} {LOGS} {BARE} --width 200";
     show_piped: "show {TREE}";

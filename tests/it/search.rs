@@ -2,7 +2,7 @@
 //! place. Address spaces are random: runs, holes, neighbouring mappings, memory that two processes share at different
 //! places, and contents so uniform that matches lie across every border.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 use cryoscope::images::proto::{MmEntry, PagemapEntry, PagemapHead, VmaEntry};
 use cryoscope::memory::{Content, Encoding, Findings, Keep, Matcher, Pattern, SearchOptions, StringOptions};
@@ -152,9 +152,14 @@ fn stretches(checkpoint: &Checkpoint, process: &Process) -> Vec<(u64, Vec<u8>)> 
     stretches
 }
 
+/// All memory of a process.
+fn all_of(process: &Process) -> (&Process, Vec<Range<u64>>) {
+    (process, std::iter::once(0..u64::MAX).collect())
+}
+
 fn search(checkpoint: &Checkpoint, patterns: &[Pattern], threads: usize) -> Findings {
     let matcher = Matcher::new(patterns).unwrap();
-    let processes: Vec<_> = checkpoint.model().processes().iter().map(|process| (process, vec![0..u64::MAX])).collect();
+    let processes: Vec<_> = checkpoint.model().processes().iter().map(all_of).collect();
     let options = SearchOptions { threads, ..SearchOptions::default() };
     checkpoint.memory().search(checkpoint.model(), &processes, &matcher, &options)
 }
@@ -261,7 +266,7 @@ proptest! {
         let mut found = Vec::new();
         checkpoint.memory().strings(
             checkpoint.model(),
-            &[(process, vec![0..u64::MAX])],
+            &[all_of(process)],
             &options,
             |block| block.strings.clone(),
             |strings| {

@@ -5,22 +5,18 @@ mod hexdump;
 mod pattern;
 mod search;
 mod selection;
+mod sizes;
 mod strings;
 
-use std::io::Write;
 use std::sync::Arc;
 
-use cryoscope::Checkpoint;
-use cryoscope::formats::{Columns, Style};
 use cryoscope::memory::Keep;
-use cryoscope::tables::{Row, Source};
 
 use self::selection::Selected;
-use super::args::{By, Global, MemparseArgs, RowFormat};
+use super::args::{Global, MemparseArgs, RowFormat};
 use super::exit::Exit;
 use super::open::Opener;
-use super::rows::{self, Filter, Named, pid_of};
-use super::screen::{Report, Screen};
+use super::screen::Report;
 use super::{Failure, Outcome};
 
 /// What is to be done.
@@ -54,7 +50,7 @@ pub(crate) fn run(args: &MemparseArgs, global: &Global) -> Outcome {
         (Mode::Hexdump, _) => hexdump::run(checkpoint, &selected, args, global)?,
         (Mode::Strings, _) => strings::run(checkpoint, &selected, args, global)?,
         (Mode::Dump, _) => dump::run(checkpoint, &selected, args, global)?,
-        _ => sizes(checkpoint, &selected, args, global)?,
+        _ => sizes::run(checkpoint, &selected, args, global)?,
     };
     let partial = Report::of(checkpoint).print(&args.archive.display().to_string(), global);
     Ok(if partial == Exit::Done { exit } else { partial })
@@ -88,30 +84,4 @@ fn mode(args: &MemparseArgs) -> Result<Mode, Failure> {
 fn threads(args: &MemparseArgs) -> usize {
     let all = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     args.threads.unwrap_or_else(all).max(1)
-}
-
-/// Rows about processes that were selected.
-struct OfProcesses(Vec<u32>);
-
-impl Filter for OfProcesses {
-    fn wants(&self, row: &dyn Row) -> bool {
-        pid_of(row).is_some_and(|pid| self.0.contains(&pid))
-    }
-}
-
-/// How much was recorded.
-fn sizes(checkpoint: &Checkpoint, selected: &Selected<'_>, args: &MemparseArgs, global: &Global) -> Outcome {
-    let table = match args.by {
-        Some(By::Class) => "memory_classes",
-        None => "memory_sizes",
-    };
-    let sources: Vec<&'static Source> = Source::find(table).into_iter().collect();
-    let mut screen = Screen::open(global)?;
-    let columns = if args.format == RowFormat::Table { Columns::Brief } else { Columns::All };
-    let style = Style { format: args.format.into(), columns, name_tables: false, width: screen.width };
-    let filter = Box::new(OfProcesses(selected.pids()));
-    let named = [(Named { checkpoint, archive: None, set: None }, filter as Box<dyn Filter>)];
-    rows::write(&mut screen.out, style, &sources, &named)?;
-    screen.out.flush()?;
-    screen.finish(Exit::Done)
 }
