@@ -13,11 +13,11 @@ const STYLES: Styles = Styles::styled()
     .placeholder(AnsiColor::Cyan.on_default());
 
 /// Opens container checkpoint archives (Kubernetes, Podman, CRI-O, containerd, bare CRIU sets) and answers what ran in
-/// them, as whom, talking to whom, holding which files.
+/// them, as whom, talking to whom, holding which files, with what in memory.
 #[derive(Debug, Parser)]
 #[command(name = "cryoscope", version, styles = STYLES, disable_help_subcommand = true, arg_required_else_help = true)]
 #[command(
-    after_help = "Exit codes: 0 done · 2 could not do it · 3 done as far as the archive allowed, warnings say what is \
+    after_help = "Exit codes: 0 done · 1 done, and nothing was found · 2 could not do it · 3 done as far as the archive allowed, warnings say what is \
                         missing\n\nExample: cryoscope inspect checkpoint-web-0_prod-nginx-2026-01-02T03:04:05Z.tar"
 )]
 pub(crate) struct Cli {

@@ -9,6 +9,22 @@ use crate::model::process::Mm;
 use crate::model::vma::{Status, Vma};
 
 /// The memory of one process.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use cryoscope::Checkpoint;
+///
+/// let checkpoint = Checkpoint::open("fixtures/forms-reference/podman-runc.tar")?;
+/// let process = checkpoint.model().processes().first().ok_or("no process")?;
+/// let space = checkpoint.memory().space(process, checkpoint.model()).ok_or("a zombie")?;
+/// let bytes = space.read(0x7f72_2c50_5040, 18).map_err(|(at, why)| format!("{at:#x}: {}", why.as_str()))?;
+/// assert_eq!(&*bytes, b"cryoscope needle 0");
+/// for (vma, recorded) in space.regions() {
+///     println!("{} {} {}", vma.start, vma.permissions(), recorded.here);
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct AddressSpace<'a> {
     pub(super) memory: &'a Memory,
@@ -74,6 +90,12 @@ impl<'a> AddressSpace<'a> {
             return Some(self.files.memfd_of(vma.file()?)?.shmid().into());
         }
         vma.shared_memory()
+    }
+
+    /// Its mappings, each with how much of it was recorded.
+    pub fn regions(&self) -> impl Iterator<Item = (&'a Vma, Recorded)> + use<'a> {
+        let space = *self;
+        self.mm.vmas.iter().map(move |vma| (vma, space.recorded(vma)))
     }
 
     /// How much of a mapping was recorded.

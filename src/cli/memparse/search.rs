@@ -38,6 +38,10 @@ pub(super) fn run(
         RowFormat::Table if args.count && !args.everywhere => {
             Columns::Named(["pid", "name", "pattern", "count"].map(str::to_owned).to_vec())
         }
+        // Of one pattern, everybody knows which it is.
+        RowFormat::Table if !args.count && matcher.names().len() == 1 => Columns::Named(
+            ["pid", "name", "address", "text", "permissions", "kind", "path"].map(str::to_owned).to_vec(),
+        ),
         RowFormat::Table => Columns::Brief,
         _ => Columns::All,
     };
