@@ -17,7 +17,8 @@ pub(crate) fn run(args: &TableArgs, global: &Global) -> Outcome {
     let Some(archive) = &args.archive else { return list(global) };
     let sources = sources(args)?;
     let columns = columns(args, &sources)?;
-    let checkpoints = Opener::new(global, Keep::Arguments).open(archive)?;
+    let keep = sources.iter().fold(Keep::Tables, |keep, source| keep.and(source.keep));
+    let checkpoints = Opener::new(global, keep).open(archive)?;
     let mut screen = Screen::open(global)?;
     let style = Style { format: args.format.into(), columns, name_tables: sources.len() > 1, width: screen.width };
     let several = checkpoints.len() > 1;

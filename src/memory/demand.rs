@@ -25,17 +25,43 @@ const LOG_HEAD: u64 = 64 << 10;
 const TAR_HEAD: u64 = 512;
 
 /// What is kept of an archive that comes as a stream, for what will be asked. Archives that are mapped are kept anyway.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Keep {
-    /// What tables are made of, but no pages: arguments and environments are not known then.
+    /// What most tables are made of, but no pages: arguments and environments are not known then.
     Tables,
-    /// What tables are made of.
+    /// What most tables are made of.
     #[default]
     Arguments,
-    /// All memory, too.
+    /// That, and every file that is no image of memory: changed files, contents of file systems, volumes, logs.
+    Files,
+    /// What most tables are made of, and all memory.
     Memory,
     /// Every member.
     Everything,
+}
+
+impl Keep {
+    /// What is needed for both.
+    #[must_use]
+    pub const fn and(self, other: Keep) -> Keep {
+        let files = self.files() || other.files();
+        let memory = self.memory() || other.memory();
+        match (files, memory) {
+            (true, true) => Keep::Everything,
+            (true, false) => Keep::Files,
+            (false, true) => Keep::Memory,
+            (false, false) if matches!((self, other), (Keep::Tables, Keep::Tables)) => Keep::Tables,
+            (false, false) => Keep::Arguments,
+        }
+    }
+
+    const fn files(self) -> bool {
+        matches!(self, Keep::Files | Keep::Everything)
+    }
+
+    const fn memory(self) -> bool {
+        matches!(self, Keep::Memory | Keep::Everything)
+    }
 }
 
 /// Keeps what processes, files, sockets and mounts are read from.
@@ -218,19 +244,17 @@ impl Select for Demand {
     fn select(&mut self, member: &Member, kept: &dyn Kept) -> Selection {
         let folder = BStr::new(member.folder());
         let Some((kind, number)) = Kind::of(member.file_name()) else {
-            return match self.keep {
-                Keep::Everything => Selection::All,
-                Keep::Tables | Keep::Arguments | Keep::Memory => of_file(member, &self.limits),
-            };
+            return if self.keep.files() { Selection::All } else { of_file(member, &self.limits) };
         };
         match kind {
-            Kind::Pages if self.keep >= Keep::Memory => {
+            Kind::Pages if self.keep.memory() => {
                 self.search_pages(member, number, kept).map_or(Selection::All, Selection::Watched)
             }
             Kind::Mm | Kind::Pagemap | Kind::ShmemPagemap => self.note(kind, number, folder),
             _ if self.keep == Keep::Everything => Selection::All,
             Kind::Pages if self.keep == Keep::Tables => Selection::Nothing,
-            Kind::ShmPagesOld if self.keep == Keep::Memory => Selection::All,
+            Kind::ShmPagesOld if self.keep.memory() => Selection::All,
+            Kind::TmpfsDev | Kind::TmpfsOld if self.keep.files() => Selection::All,
             Kind::Pages => self.of_pages(folder, number, kept).map_or(Selection::All, Selection::Ranges),
             // Contents of file systems and of devices, and pages of before there were pagemaps.
             Kind::TmpfsDev | Kind::TmpfsOld | Kind::AmdgpuPages | Kind::AmdgpuDrmPages | Kind::ShmPagesOld => {
@@ -272,6 +296,15 @@ fn merged(ranges: &[Range<u64>]) -> Vec<Range<u64>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn needs_add_up() {
+        assert_eq!(Keep::Files.and(Keep::Memory), Keep::Everything);
+        assert_eq!(Keep::Tables.and(Keep::Arguments), Keep::Arguments);
+        assert_eq!(Keep::Tables.and(Keep::Tables), Keep::Tables);
+        assert_eq!(Keep::Memory.and(Keep::Tables), Keep::Memory);
+        assert_eq!(Keep::Everything.and(Keep::Tables), Keep::Everything);
+    }
 
     #[test]
     fn ranges_that_touch_become_one() {

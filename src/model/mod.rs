@@ -70,6 +70,7 @@ pub struct Model {
     container: Container,
     statistics: Option<DumpStatsEntry>,
     page_size: u64,
+    byte_order: ByteOrder,
     holders: HashMap<FileId, Arc<[Pid]>>,
 }
 
@@ -93,6 +94,7 @@ impl Model {
             container: container::read(images, side, &processes, file_name),
             statistics: statistics::read(images, side),
             page_size,
+            byte_order: order,
             holders: HashMap::new(),
             inventory,
             processes,
@@ -173,6 +175,11 @@ impl Model {
     /// Bytes of a page on the dumped machine.
     pub fn page_size(&self) -> u64 {
         self.page_size
+    }
+
+    /// The byte order of the dumped machine.
+    pub fn byte_order(&self) -> ByteOrder {
+        self.byte_order
     }
 
     fn holders(&self) -> HashMap<FileId, Arc<[Pid]>> {

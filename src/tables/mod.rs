@@ -65,6 +65,7 @@ pub use value::{Detail, Mask, Object, Type, Value};
 pub use warnings::Warning;
 
 use crate::Checkpoint;
+use crate::memory::Keep;
 
 /// Takes rows one by one, until it has enough.
 pub type Sink<'a> = dyn FnMut(&dyn Row) -> ControlFlow<()> + 'a;
@@ -74,6 +75,8 @@ pub type Sink<'a> = dyn FnMut(&dyn Row) -> ControlFlow<()> + 'a;
 pub struct Source {
     /// The table.
     pub table: &'static Table,
+    /// What of an archive that comes as a stream has to be kept for its rows.
+    pub keep: Keep,
     each: fn(&Checkpoint, &mut Sink<'_>),
 }
 
@@ -98,12 +101,14 @@ impl Source {
 /// Tables whose rows depend on what is asked, so that they are no part of [`ALL`].
 pub const ASKED: &[&Table] = &[&Match::TABLE, &MatchCount::TABLE, &StringRow::TABLE, &DumpedRun::TABLE];
 
-/// Defines [`ALL`], and the methods of [`Checkpoint`] that give typed rows.
+/// Defines [`ALL`], and the methods of [`Checkpoint`] that give typed rows. What has to be kept for a table's rows is
+/// [`Keep::Arguments`] unless told.
 macro_rules! sources {
-    ($($(#[doc = $doc:literal])+ $method:ident: $module:ident::$row:ident;)+) => {
+    ($($(#[doc = $doc:literal])+ $method:ident: $module:ident::$row:ident $(, $keep:ident)?;)+) => {
         /// All tables, in the order in which they are documented.
         pub const ALL: &[Source] = &[$(Source {
             table: &$row::TABLE,
+            keep: Keep::Arguments$(.and(Keep::$keep))?,
             each: |checkpoint, sink| {
                 let _ = $module::rows(checkpoint).try_for_each(|row| sink(&row));
             },

@@ -11,6 +11,7 @@ mod forms;
 mod hostile;
 mod memory;
 mod peers;
+mod planted;
 mod readme;
 mod schema;
 mod screens;

@@ -1,6 +1,8 @@
 //! A checkpoint: the door to everything that is known of one. It opens an archive, finds the dumps in it, and builds each
 //! layer's product when it is first asked for.
 
+mod families;
+
 use std::fmt;
 use std::fs::File;
 use std::io::Read;
@@ -9,6 +11,7 @@ use std::sync::{Arc, OnceLock};
 
 use bstr::BStr;
 
+use self::families::Families;
 use crate::archive::{Archive, Opener, Progress};
 use crate::error::{Error, ErrorKind};
 use crate::images::{ImageSet, Images, Kind, Sets, root_of};
@@ -216,6 +219,8 @@ pub struct Checkpoint {
     warnings: Warnings,
     model: OnceLock<Model>,
     memory: OnceLock<Memory>,
+    #[allow(dead_code, reason = "until the first family is here")]
+    families: Families,
 }
 
 impl fmt::Debug for Checkpoint {
@@ -247,7 +252,15 @@ impl Checkpoint {
     fn new(shared: &Arc<Shared>, set: &Arc<ImageSet>) -> Self {
         let (shared, set) = (Arc::clone(shared), Arc::clone(set));
         let warnings = Warnings::new(&shared.limits);
-        Checkpoint { shared, set, parents: Vec::new(), warnings, model: OnceLock::new(), memory: OnceLock::new() }
+        Checkpoint {
+            shared,
+            set,
+            parents: Vec::new(),
+            warnings,
+            model: OnceLock::new(),
+            memory: OnceLock::new(),
+            families: Families::default(),
+        }
     }
 
     /// Gives it an earlier dump from another archive, in which pages are that it left to its parent; the newest first.
@@ -279,11 +292,8 @@ impl Checkpoint {
 
     /// Everything that was dumped, joined; built when first asked for.
     pub fn model(&self) -> &Model {
-        self.model.get_or_init(|| {
-            let images = self.reader(self.images());
-            let side = Side::new(images, self.shared.sets.checkpoints.len() == 1);
-            Model::read(images, &side, self.shared.file_name.as_deref())
-        })
+        self.model
+            .get_or_init(|| Model::read(self.reader(self.images()), &self.side(), self.shared.file_name.as_deref()))
     }
 
     /// The memory of its processes: which pages there are; built when first asked for.
@@ -327,6 +337,12 @@ impl Checkpoint {
     /// Reads everything that tables are made of, so that all warnings are known.
     pub fn read_all(&self) {
         let _ = self.memory();
+        self.read_families();
+    }
+
+    /// What lies beside the images.
+    pub(crate) fn side(&self) -> Side<'_> {
+        Side::new(self.reader(self.images()), self.shared.sets.checkpoints.len() == 1)
     }
 
     pub(crate) fn reader<'a>(&'a self, set: &'a ImageSet) -> Images<'a> {
