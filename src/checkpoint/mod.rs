@@ -17,8 +17,10 @@ use crate::error::{Error, ErrorKind};
 use crate::images::{ImageSet, Images, Kind, Sets, root_of};
 use crate::limits::Limits;
 use crate::memory::{
-    Demand, EarlySearch, ElsewhereSearch, FindingsElsewhere, Keep, Layer, Matcher, Memory, SearchOptions, Searched,
+    AddressSpace, Demand, EarlySearch, ElsewhereSearch, FindingsElsewhere, Keep, Layer, Matcher, Memory, SearchOptions,
+    Searched,
 };
+use crate::model::ids::Pid;
 use crate::model::{Model, Side};
 use crate::warning::{Warning, Warnings};
 
@@ -310,6 +312,12 @@ impl Checkpoint {
             }
             Memory::read(&layers, self.model(), self.shared.searched.clone())
         })
+    }
+
+    /// The memory of a process; `None` if there is no such process, if it is a zombie, or if its image is missing.
+    pub fn address_space(&self, pid: Pid) -> Option<AddressSpace<'_>> {
+        let process = self.model().processes().iter().find(|process| process.pid() == pid)?;
+        self.memory().space(process, self.model())
     }
 
     /// Searches everything in the archive that is not the memory of a process: files, queues, documents, logs, and the
