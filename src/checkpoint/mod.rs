@@ -17,7 +17,8 @@ use crate::error::{Error, ErrorKind};
 use crate::images::{ImageSet, Images, Kind, Sets, root_of};
 use crate::limits::Limits;
 use crate::memory::{
-    Demand, EarlySearch, ElsewhereSearch, FindingsElsewhere, Keep, Layer, Matcher, Memory, SearchOptions, Searched,
+    Demand, EarlySearch, ElsewhereSearch, FindingsElsewhere, Keep, Layer, Matcher, Memory, RecoveredFiles,
+    SearchOptions, Searched,
 };
 use crate::model::{Model, Side};
 use crate::warning::{Warning, Warnings};
@@ -219,7 +220,6 @@ pub struct Checkpoint {
     warnings: Warnings,
     model: OnceLock<Model>,
     memory: OnceLock<Memory>,
-    #[allow(dead_code, reason = "until the first family is here")]
     families: Families,
 }
 
@@ -319,6 +319,13 @@ impl Checkpoint {
         let done = self.memory().images(self.model());
         let (archive, limits, warnings) = (self.archive(), self.limits(), &self.warnings);
         ElsewhereSearch { archive, matcher, options, context, limits, warnings, done: &done }.run()
+    }
+
+    /// Files of which the archive has the contents though no file system that is left may have them: deleted ones, memfds,
+    /// System V segments, file systems in memory. Of an archive that came as a stream, only what [`Options::keep`] kept is
+    /// there: [`Keep::Everything`] is needed for all of them.
+    pub fn recovered(&self) -> RecoveredFiles<'_> {
+        RecoveredFiles::read(self.reader(self.images()), &self.side(), self.model(), self.memory(), self.holders())
     }
 
     /// All that was odd, damaged or missing in what has been read so far. Reading is lazy: [`Checkpoint::read_all`] first,

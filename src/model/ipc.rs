@@ -17,6 +17,18 @@ pub struct Segment {
     pub size: u64,
     /// The IPC namespace that it is in (CRIU's id).
     pub namespace: u64,
+    /// Owner.
+    pub uid: Option<u32>,
+    /// Group.
+    pub gid: Option<u32>,
+    /// Who made it.
+    pub creator_uid: Option<u32>,
+    /// Group of who made it.
+    pub creator_gid: Option<u32>,
+    /// Permissions.
+    pub mode: Option<u32>,
+    /// Its size of huge pages, as `shmget(2)` takes it; `None` of ordinary ones.
+    pub huge_pages: Option<u32>,
     /// Where its contents lie in the image, if they are there and not in pages: offset and length.
     pub(crate) embedded: Option<(u64, u64)>,
 }
@@ -31,7 +43,19 @@ pub(super) fn segments(images: Images<'_>) -> BTreeMap<u64, Segment> {
             let offset = record.offset.saturating_add(4).saturating_add(u64_of(record.message.len()));
             let len = entry.size().min(u64_of(record.payload.len()));
             let embedded = (!entry.in_pagemaps()).then_some((offset, len));
-            let segment = Segment { id: desc.id(), key: desc.key(), size: entry.size(), namespace, embedded };
+            let segment = Segment {
+                id: desc.id(),
+                key: desc.key(),
+                size: entry.size(),
+                namespace,
+                uid: desc.uid,
+                gid: desc.gid,
+                creator_uid: desc.cuid,
+                creator_gid: desc.cgid,
+                mode: desc.mode,
+                huge_pages: entry.hugetlb_flag.filter(|&flag| flag != 0),
+                embedded,
+            };
             segments.insert(segment.id.into(), segment);
         });
     }

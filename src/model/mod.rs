@@ -22,6 +22,7 @@ mod document;
 pub mod engine;
 pub mod fdinfo;
 pub mod file;
+pub mod holders;
 pub mod ids;
 mod ifaddr;
 pub mod ipc;
