@@ -21,7 +21,7 @@ use crate::memory::{
     SearchOptions, Searched,
 };
 use crate::model::{Model, Side};
-use crate::warning::{Warning, Warnings};
+use crate::warning::{Code, Place, Warning, Warnings};
 
 /// How to open an archive.
 ///
@@ -345,6 +345,11 @@ impl Checkpoint {
     pub fn read_all(&self) {
         let _ = self.memory();
         self.read_families();
+    }
+
+    /// Adds a warning about something that was only seen when rows were made.
+    pub(crate) fn warn(&self, code: Code, place: Place, message: impl FnOnce() -> String) {
+        self.warnings.push(code, place, message);
     }
 
     /// What lies beside the images.

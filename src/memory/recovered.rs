@@ -102,6 +102,16 @@ pub struct RecoveredFile {
     stored: Stored,
 }
 
+impl RecoveredFile {
+    /// Why all of its contents are missing, if they are.
+    pub fn missing(&self) -> Option<Missing> {
+        match self.stored {
+            Stored::Missing(why) => Some(why),
+            _ => None,
+        }
+    }
+}
+
 /// Where contents are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Stored {
@@ -394,8 +404,8 @@ impl<'c> Reader<'_, 'c> {
             file.path = Some(format!("/SYSV{key:08x}").into());
             file.size = Some(segment.size);
             file.stored = Stored::Shared(id.into());
-            file.mode = segment.mode.map(|mode| mode & 0o7777);
-            (file.uid, file.gid) = (segment.uid.map(u64::from), segment.gid.map(u64::from));
+            file.mode = segment.owner.mode;
+            (file.uid, file.gid) = (segment.owner.uid.map(u64::from), segment.owner.gid.map(u64::from));
             file.inode = Some(id.into());
             file.holders = self.holders.of_segment(id.into());
             let in_image = || {
