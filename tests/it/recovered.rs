@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::archives::{Members, image_of};
-use crate::fixtures::{self, rows_of};
+use crate::fixtures::{self, hex, rows_of};
 
 const REGULAR: u32 = 0o100_644;
 
@@ -38,7 +38,7 @@ fn of_source<'r>(rows: &'r [Value], source: &str) -> Vec<&'r Value> {
 }
 
 fn hash(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(bytes))
 }
 
 /// A ghost image of chunks.

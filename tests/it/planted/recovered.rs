@@ -9,7 +9,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::{each, is_held, of_compromise, opened, planted};
-use crate::fixtures::{self, Rows, rows_of};
+use crate::fixtures::{self, Rows, hex, rows_of};
 
 /// All bytes of a file, which must all be here.
 fn bytes_of(recovered: &RecoveredFiles<'_>, file: &RecoveredFile) -> Vec<u8> {
@@ -18,7 +18,7 @@ fn bytes_of(recovered: &RecoveredFiles<'_>, file: &RecoveredFile) -> Vec<u8> {
         assert_eq!(offset, all.len() as u64, "pieces have no gap");
         match content {
             Content::Bytes(bytes) => all.extend_from_slice(bytes),
-            Content::Zeros(len) | Content::Untouched(len) => all.resize(all.len() + *len as usize, 0),
+            Content::Zeros(len) | Content::Untouched(len) => all.resize(all.len() + usize::try_from(*len).unwrap(), 0),
             Content::Missing(..) => panic!("{:?} is not whole", file.path),
         }
         ControlFlow::Continue(())
@@ -49,7 +49,7 @@ fn deleted_files_and_memfds_have_their_contents() {
                 let name = format!("{}:{}", fact["pid"], fact["fd"]);
                 let file = recovered.iter().find(|file| file.holders.iter().any(|holder| holder.to_string() == name));
                 let file = file.unwrap_or_else(|| panic!("{case}: {fact}"));
-                let hex: String = bytes_of(&recovered, file).iter().map(|byte| format!("{byte:02x}")).collect();
+                let hex: String = hex(&bytes_of(&recovered, file));
                 assert_eq!((file.source.as_str(), file.size), (source, fact["bytes"].as_u64()), "{case}");
                 assert!(hex.starts_with(fact["begins"].as_str().unwrap()), "{case}: {fact}");
                 assert_eq!(hex.len() as u64, 2 * fact["bytes"].as_u64().unwrap(), "{case}");
@@ -88,7 +88,7 @@ fn recovered_files_hash_to_what_was_mapped() {
                 let Some(mapping) = rows["process_memory_map"].iter().find(is_it) else { continue };
                 let Some(file) = of_mapping(&recovered, mapping) else { continue };
                 let mut bytes = bytes_of(&recovered, file);
-                let offset = mapping["offset"].as_u64().unwrap() as usize;
+                let offset = usize::try_from(mapping["offset"].as_u64().unwrap()).unwrap();
                 // Behind its end, the last page of a file is zeros.
                 bytes.resize(offset + len_of(mapping), 0);
                 assert_eq!(hash(&bytes[offset..]), fact["sha256"].as_str().unwrap(), "{case}: {fact}");
@@ -101,7 +101,7 @@ fn recovered_files_hash_to_what_was_mapped() {
 }
 
 fn hash(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(bytes))
 }
 
 fn len_of(mapping: &Value) -> usize {
