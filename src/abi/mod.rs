@@ -7,6 +7,7 @@ pub mod arch;
 pub mod clock;
 pub mod device;
 pub mod events;
+pub mod hints;
 pub mod mapping;
 pub mod mount;
 pub mod namespace;
