@@ -16,5 +16,6 @@ mod readme;
 mod schema;
 mod screens;
 mod search;
+mod synth;
 mod tars;
 mod truth;

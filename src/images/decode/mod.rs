@@ -268,7 +268,7 @@ impl Decoder<'_> {
     }
 
     /// An image of a plugin: a length of 64 bits, then one message.
-    fn plugin(&self, mut head: Head<'_>, name: &str, bytes: &[u8], visit: &mut dyn Visit) -> io::Result<()> {
+    fn plugin(&self, head: Head<'_>, name: &str, bytes: &[u8], visit: &mut dyn Visit) -> io::Result<()> {
         visit.begin(&head)?;
         let mut summary = Summary::default();
         let place = || Place::member(head.path).record(0);
@@ -286,7 +286,6 @@ impl Decoder<'_> {
                 summary.damaged = 1;
             }
         }
-        head.byte_order = Some(self.machine.order);
         visit.end(&head, &summary)
     }
 

@@ -130,9 +130,13 @@ pub(super) struct OldPages<'i> {
     number: u64,
 }
 
-/// The pages of an image of before there were pagemaps; `None` if it is none.
+/// The pages of an image of before there were pagemaps; `None` if it is none. Whole pages and nothing else are pages, however
+/// they begin.
 pub(super) fn old_pages(bytes: &[u8]) -> Option<OldPages<'_>> {
     let order = ByteOrder::Little;
+    if bytes.len().is_multiple_of(OLD_PAGE) {
+        return None;
+    }
     let (first, rest) = split_u32(bytes, order)?;
     let magics = match first {
         OLD_PAGES => vec![first],

@@ -1,5 +1,6 @@
 //! The wire format of protobuf: fields of a message one after the other, without a copy of any.
 
+use prost::DecodeError;
 use prost::bytes::Buf;
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 
@@ -53,14 +54,14 @@ impl<'m> Fields<'m> {
         if self.rest.is_empty() {
             return Ok(None);
         }
-        let (number, wire_type) = decode_key(&mut self.rest).map_err(|error| error.to_string())?;
+        let (number, wire_type) = decode_key(&mut self.rest).map_err(|error| said(&error))?;
         let cut = |_| format!("field {number} is cut");
         let wire = match wire_type {
-            WireType::Varint => Wire::Varint(decode_varint(&mut self.rest).map_err(|error| error.to_string())?),
+            WireType::Varint => Wire::Varint(decode_varint(&mut self.rest).map_err(|error| said(&error))?),
             WireType::SixtyFourBit => Wire::Fixed64(self.rest.try_get_u64_le().map_err(cut)?),
             WireType::ThirtyTwoBit => Wire::Fixed32(self.rest.try_get_u32_le().map_err(cut)?),
             WireType::LengthDelimited => {
-                let len = decode_varint(&mut self.rest).map_err(|error| error.to_string())?;
+                let len = decode_varint(&mut self.rest).map_err(|error| said(&error))?;
                 let left = self.rest.len();
                 let (bytes, rest) = self
                     .rest
@@ -72,7 +73,7 @@ impl<'m> Fields<'m> {
             WireType::StartGroup => {
                 let begin = self.rest;
                 skip_field(wire_type, number, &mut self.rest, DecodeContext::default())
-                    .map_err(|error| error.to_string())?;
+                    .map_err(|error| said(&error))?;
                 // The mark at the end has the length of the number that it repeats.
                 let mark = prost::encoding::key_len(number);
                 let len = begin.len().saturating_sub(self.rest.len()).saturating_sub(mark);
@@ -82,6 +83,12 @@ impl<'m> Fields<'m> {
         };
         Ok(Some((number, wire)))
     }
+}
+
+/// What is wrong, without what is said of every error.
+fn said(error: &DecodeError) -> String {
+    let text = error.to_string();
+    text.strip_prefix("failed to decode Protobuf message: ").map(str::to_owned).unwrap_or(text)
 }
 
 impl<'m> Iterator for Fields<'m> {
