@@ -151,7 +151,8 @@ fn every_field_is_reachable_and_shown_as_the_schema_says() {
             // Lengths of what follows would have to be true.
             let (set, value) = filled(message, field);
             message = set;
-            let is_number = value == json!(NUMBER) || value == json!([NUMBER]) || value == json!(-7) || value == json!([-7]);
+            let is_number =
+                value == json!(NUMBER) || value == json!([NUMBER]) || value == json!(-7) || value == json!([-7]);
             let value = match (inherits_hex(route) && is_number, field.repeated) {
                 (false, _) => value,
                 (true, false) => json!("0x2"),
@@ -208,7 +209,12 @@ fn every_kind_of_image_is_known() {
         if matches!(pattern, "parent") || pattern.ends_with("(old)") {
             continue;
         }
-        let name = pattern.replace("%04x", "00a1").replace("%lu", "7").replace("%u", "7").replace("%d", "7").replace("%x", "7");
+        let name = pattern
+            .replace("%04x", "00a1")
+            .replace("%lu", "7")
+            .replace("%u", "7")
+            .replace("%d", "7")
+            .replace("%x", "7");
         let (kind, _) = Kind::of(name.as_bytes()).unwrap_or_else(|| panic!("{pattern} is of no kind"));
         if constant != "-" {
             assert_eq!(kind.as_str(), constant, "{pattern}");
