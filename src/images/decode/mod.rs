@@ -18,6 +18,7 @@ use bstr::{BStr, ByteSlice};
 
 pub use message::{Field, Machine, Message, Value};
 pub use raw::Number;
+pub(crate) use raw::old_pages;
 pub use tail::Tail;
 pub use wire::Wire;
 

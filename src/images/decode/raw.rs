@@ -122,7 +122,7 @@ const OLD_PAGE: usize = 4096;
 
 /// Pages behind their addresses.
 #[derive(Debug)]
-pub(super) struct OldPages<'i> {
+pub(crate) struct OldPages<'i> {
     pub(super) magics: Vec<u32>,
     pub(super) order: ByteOrder,
     bytes: &'i [u8],
@@ -132,7 +132,7 @@ pub(super) struct OldPages<'i> {
 
 /// The pages of an image of before there were pagemaps; `None` if it is none. Whole pages and nothing else are pages, however
 /// they begin.
-pub(super) fn old_pages(bytes: &[u8]) -> Option<OldPages<'_>> {
+pub(crate) fn old_pages(bytes: &[u8]) -> Option<OldPages<'_>> {
     let order = ByteOrder::Little;
     if bytes.len().is_multiple_of(OLD_PAGE) {
         return None;
@@ -147,10 +147,9 @@ pub(super) fn old_pages(bytes: &[u8]) -> Option<OldPages<'_>> {
     Some(OldPages { magics, order, bytes, offset, number: 0 })
 }
 
-impl<'i> Iterator for OldPages<'i> {
-    type Item = Decoded<'i>;
-
-    fn next(&mut self) -> Option<Decoded<'i>> {
+impl<'i> OldPages<'i> {
+    /// The next page: its address, where it lies in the image, and itself.
+    pub(crate) fn page(&mut self) -> Option<(u64, u64, &'i [u8])> {
         let (address, rest) = self.bytes.get(self.offset..)?.split_first_chunk::<8>()?;
         let address = u64_at(*address, self.order);
         // An address of 0 ends the list.
@@ -158,15 +157,64 @@ impl<'i> Iterator for OldPages<'i> {
             return None;
         }
         let page = rest.get(..OLD_PAGE).unwrap_or(rest);
-        let decoded = Decoded {
-            number: self.number,
-            offset: u64_of(self.offset),
+        let at = self.offset.saturating_add(8);
+        self.offset = at.saturating_add(page.len());
+        Some((address, u64_of(at), page))
+    }
+}
+
+impl<'i> Iterator for OldPages<'i> {
+    type Item = Decoded<'i>;
+
+    fn next(&mut self) -> Option<Decoded<'i>> {
+        let (address, at, page) = self.page()?;
+        let number = self.number;
+        self.number = number.saturating_add(1);
+        Some(Decoded {
+            number,
+            offset: at.saturating_sub(8),
             body: Body::Header("page_entry", vec![("vaddr", Number::Hex(address))]),
             tail: Tail::Bytes(page),
             tail_bytes: u64_of(page.len()),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_of_before_there_were_pagemaps_have_addresses() {
+        let mut image = OLD_PAGES.to_le_bytes().to_vec();
+        for address in [0x7000_u64, 0x40_0000] {
+            image.extend(address.to_le_bytes());
+            image.extend([7; OLD_PAGE]);
+        }
+        let places = |image: &[u8]| {
+            let mut pages = old_pages(image).unwrap();
+            std::iter::from_fn(|| pages.page()).map(|(address, at, page)| (address, at, page.len())).collect::<Vec<_>>()
         };
-        self.number = self.number.saturating_add(1);
-        self.offset = self.offset.saturating_add(8).saturating_add(page.len());
-        Some(decoded)
+        let expected = [(0x7000, 12, 4096), (0x40_0000, 4116, 4096)];
+        assert_eq!(places(&image), expected);
+        image.extend([0; 8]);
+        assert_eq!(places(&image), expected, "an address of 0 ends the list");
+        image.truncate(5_000);
+        assert_eq!(places(&image), [(0x7000, 12, 4096), (0x40_0000, 4116, 884)], "the last is cut");
+        assert!(old_pages(&[0; 4096]).is_none() && old_pages(&[0; 5]).is_none() && old_pages(&[]).is_none());
+    }
+
+    #[test]
+    fn netlink_messages_end_where_they_are_damaged() {
+        let mut image = SAVED[0].to_le_bytes().to_vec();
+        image.extend([18, 0, 0, 0, 20, 0, 2, 0, 1, 0, 0, 0, 0, 0, 0, 0, b'a', b'b', 0, 0]);
+        let good = image.len();
+        image.extend([200, 0, 0, 0, 20, 0, 2, 0, 1, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(saved_magic(&image), Some((SAVED[0], ByteOrder::Little)));
+        let mut messages = NetlinkMessages::new(&image, 4, true, ByteOrder::Little);
+        let first = messages.next().unwrap();
+        assert!(matches!(first.tail, Tail::Bytes(b"ab")), "{first:?}");
+        assert!(messages.next().is_none());
+        assert_eq!(messages.left(), u64_of(image.len() - good));
     }
 }

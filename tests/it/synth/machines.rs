@@ -314,13 +314,13 @@ impl Machine {
     }
 }
 
-fn pstree(pid: i128, threads: &[u64]) -> Message {
+pub(super) fn pstree(pid: i128, threads: &[u64]) -> Message {
     let entry =
         Message::new("pstree_entry").number("pid", pid).number("ppid", 0).number("pgid", pid).number("sid", pid);
     entry.numbers("threads", threads.iter().copied())
 }
 
-fn ids() -> Message {
+pub(super) fn ids() -> Message {
     let ids = ["vm_id", "files_id", "fs_id", "sighand_id"];
     ids.into_iter().fold(Message::new("task_kobj_ids_entry"), |message, name| message.number(name, 1))
 }
@@ -331,7 +331,7 @@ fn regular(id: i128, name: &str) -> Message {
     Message::new("file_entry").number("type", 1).number("id", id).with("reg", &file)
 }
 
-fn no_owner() -> Message {
+pub(super) fn no_owner() -> Message {
     ["uid", "euid", "signum", "pid_type", "pid"]
         .into_iter()
         .fold(Message::new("fown_entry"), |message, name| message.number(name, 0))
