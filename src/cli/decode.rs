@@ -48,14 +48,14 @@ pub(crate) fn run(args: &DecodeArgs, global: &Global) -> Outcome {
 }
 
 fn of_archive(path: &Path, members: &[String], args: &DecodeArgs, global: &Global) -> Outcome {
-    if members.is_empty() && !args.all && !args.info {
-        let message = "which image? Name one or several (`core-1.img`, `core-*.img`), or give --all; --info lists them";
-        return Err(Failure::Usage(message.to_owned()));
-    }
     let wanted = members.iter().map(|pattern| Wanted::of(pattern)).collect::<Result<Vec<_>, _>>()?;
     // Pages and contents of file systems are kept of a stream only if somebody wants to see them.
     let keep = if args.payload && !args.info { Keep::Everything } else { Keep::Tables };
     let checkpoints = Opener::new(global, keep).open(path)?;
+    if members.is_empty() && !args.all && !args.info {
+        let message = "which image? Name one or several (`core-1.img`, `core-*.img`), or give --all; --info lists them";
+        return Err(Failure::Usage(message.to_owned()));
+    }
     let chosen: Vec<Vec<&Member>> = checkpoints.iter().map(|checkpoint| choose(checkpoint, &wanted)).collect();
     let found = |wanted: &Wanted| chosen.iter().flatten().any(|member| wanted.is(member));
     if let Some(missing) = wanted.iter().find(|wanted| !found(wanted)) {

@@ -5,6 +5,7 @@
 mod archives;
 mod command;
 mod core;
+mod decode;
 mod docs;
 mod fixtures;
 mod forms;
