@@ -26,8 +26,14 @@ fn tar(images: &[(&str, Vec<u8>)]) -> Vec<u8> {
         "checkpoint/pstree.img",
         Writer::TODAY.image("pstree.img", [&Message::new("pstree_entry").number("pid", 1)]),
     );
-    images.iter().for_each(|(name, contents)| members.set(&format!("checkpoint/{name}"), contents.clone()));
+    for (name, contents) in images {
+        members.set(&format!("checkpoint/{name}"), contents.clone());
+    }
     members.tar()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
 }
 
 /// Whether JSON says what a message holds, decoded by another reader.
@@ -51,10 +57,7 @@ fn says(shown: &Json, value: &Value) -> bool {
         Value::U64(number) => shown.as_u64() == Some(*number),
         // Names of numbers are shown as such.
         Value::EnumNumber(_) => shown.is_string(),
-        Value::Bytes(bytes) => {
-            let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-            shown.as_str() == Some(&hex) || shown.as_str().map(str::as_bytes) == Some(bytes)
-        }
+        Value::Bytes(bytes) => shown.as_str() == Some(&hex(bytes)) || shown.as_str().map(str::as_bytes) == Some(bytes),
         Value::Message(message) => agree(shown, message),
         Value::List(list) => {
             shown.as_array().is_some_and(|all| all.len() == list.len() && all.iter().zip(list).all(|(a, b)| says(a, b)))
@@ -176,7 +179,7 @@ fn what_follows_records_is_shown_when_it_is_asked_for() {
         run(arguments.into_iter().chain(names.iter().map(std::ffi::OsStr::new)))
     };
     let decoded = payload("json").json();
-    let text = "bytes that nobody has read".bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let text = hex(b"bytes that nobody has read");
     assert_eq!(decoded[0]["records"][0]["payload"], json!({ "inq": text, "outq": "" }));
     assert_eq!(decoded[1]["records"][0]["payload"], "612064656c657465642066696c650a");
     let pages = Members::of(&tick()).get("checkpoint/pages-1.img").to_vec();
@@ -350,6 +353,6 @@ fn the_library_decodes_into_anything_that_writes() {
     let mut writer = DecodeWriter::new(&mut out, style);
     image.decode(&mut writer).unwrap();
     writer.finish().unwrap();
-    let decoded: Json = serde_json::from_slice(&out).unwrap();
-    assert_eq!((&decoded[0]["kind"], &decoded[0]["member_hex"]), (&json!("CORE"), &json!("636f72652dff2e62696e")));
+    let shown: Json = serde_json::from_slice(&out).unwrap();
+    assert_eq!((&shown[0]["kind"], &shown[0]["member_hex"]), (&json!("CORE"), &json!("636f72652dff2e62696e")));
 }

@@ -17,9 +17,9 @@ pub(super) fn begin(out: &mut dyn Write, head: &Head<'_>, payload: bool) -> io::
     if let Some(raw) = &head.contents {
         out.write_all(b"\n{\"extra\":")?;
         if payload {
-            base64(out, &raw.bytes)?
+            base64(out, raw.bytes)?;
         } else {
-            length(out, head.bytes)?
+            length(out, head.bytes)?;
         }
         out.write_all(b"}")?;
     }

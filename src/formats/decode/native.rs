@@ -103,7 +103,7 @@ pub(super) fn about(out: &mut dyn Write, commas: &mut Commas, head: &Head<'_>, p
             }
             _ => {
                 commas.key(out, "payload")?;
-                hex(out, &raw.bytes)
+                hex(out, raw.bytes)
             }
         },
         _ => Ok(()),
@@ -147,7 +147,6 @@ fn of_record(
     commas.key(out, "payload_bytes")?;
     write!(out, "{}", record.tail_bytes)?;
     match &record.tail {
-        Tail::None => Ok(()),
         Tail::Bytes(bytes) if payload => {
             commas.key(out, "payload")?;
             hex(out, bytes)
@@ -161,7 +160,7 @@ fn of_record(
             hex(out, b)?;
             out.write_all(b"}")
         }
-        Tail::Bytes(_) | Tail::Pair(_) => Ok(()),
+        Tail::None | Tail::Bytes(_) | Tail::Pair(_) => Ok(()),
         Tail::Semaphores(values) => {
             commas.key(out, "values")?;
             write!(out, "{values:?}")

@@ -177,14 +177,13 @@ impl<'f, 'm> Field<'f, 'm> {
         Some(match (self.def.ty, wire) {
             (Type::Bool, Wire::Varint(n)) => Value::Bool(n != 0),
             (Type::Int32, Wire::Varint(n)) => Value::Signed(low(n).cast_signed().into()),
-            (Type::Int64, Wire::Varint(n)) => Value::Signed(n.cast_signed()),
+            (Type::Int64, Wire::Varint(n)) | (Type::Sfixed64, Wire::Fixed64(n)) => Value::Signed(n.cast_signed()),
             (Type::Uint32, Wire::Varint(n)) => Value::Unsigned(low(n).into()),
             (Type::Uint64, Wire::Varint(n)) | (Type::Fixed64, Wire::Fixed64(n)) => Value::Unsigned(n),
             (Type::Sint32, Wire::Varint(n)) => Value::Signed(zigzag(low(n).into())),
             (Type::Sint64, Wire::Varint(n)) => Value::Signed(zigzag(n)),
             (Type::Fixed32, Wire::Fixed32(n)) => Value::Unsigned(n.into()),
             (Type::Sfixed32, Wire::Fixed32(n)) => Value::Signed(n.cast_signed().into()),
-            (Type::Sfixed64, Wire::Fixed64(n)) => Value::Signed(n.cast_signed()),
             (Type::Float, Wire::Fixed32(n)) => Value::Float(f32::from_bits(n).into()),
             (Type::Double, Wire::Fixed64(n)) => Value::Float(f64::from_bits(n)),
             (ty @ Type::Enum(_), Wire::Varint(n)) => {

@@ -29,7 +29,7 @@ use super::framing::{self, ByteOrder, COMMON, Image, SERVICE, split_u32};
 use super::kind::{Form, Kind, Payload};
 use super::known;
 use crate::archive::{Absence, Archive, Contents, Member, Stop};
-use crate::int::u64_of;
+use crate::int::{u64_of, usize_of};
 use crate::limits::Limits;
 use crate::warning::{Code, Place, Warnings};
 
@@ -72,7 +72,7 @@ pub struct Head<'i> {
 #[non_exhaustive]
 pub struct Raw<'i> {
     /// The bytes.
-    pub bytes: Cow<'i, [u8]>,
+    pub bytes: &'i [u8],
     /// Whether they are meant to be text.
     pub is_text: bool,
 }
@@ -185,20 +185,20 @@ impl Decoder<'_> {
             Some((kind, Form::Records { .. })) => {
                 match Image::of_bytes(kind, path, Cow::Borrowed(&bytes), stop, self.warnings) {
                     Some(image) => self.records(head, &image, visit),
-                    None => self.raw(head, bytes, stop, visit),
+                    None => self.raw(head, &bytes, stop, visit),
                 }
             }
-            Some((_, Form::Plugin(message))) => self.plugin(head, message, &bytes, visit),
+            Some((_, Form::Plugin(message))) => self.plugin(&head, message, &bytes, visit),
             Some((Kind::Ifaddr | Kind::Route | Kind::Route6 | Kind::Rule, _)) => {
                 self.netlink(head, &bytes, Netlink::Saved, stop, visit)
             }
             Some((Kind::Conntrack | Kind::ConntrackExpect, _)) => {
                 self.netlink(head, &bytes, Netlink::BackToBack, stop, visit)
             }
-            Some((Kind::Pages | Kind::ShmPagesOld, _)) if raw::old_pages(&bytes).is_some() => {
+            Some((Kind::Pages | Kind::ShmPagesOld, _)) if old_pages(&bytes).is_some() => {
                 self.old_pages(head, &bytes, visit)
             }
-            _ => self.raw(head, bytes, stop, visit),
+            _ => self.raw(head, &bytes, stop, visit),
         }
     }
 
@@ -269,29 +269,25 @@ impl Decoder<'_> {
     }
 
     /// An image of a plugin: a length of 64 bits, then one message.
-    fn plugin(&self, head: Head<'_>, name: &str, bytes: &[u8], visit: &mut dyn Visit) -> io::Result<()> {
-        visit.begin(&head)?;
+    fn plugin(&self, head: &Head<'_>, name: &str, bytes: &[u8], visit: &mut dyn Visit) -> io::Result<()> {
+        visit.begin(head)?;
         let mut summary = Summary::default();
         let place = || Place::member(head.path).record(0);
-        match raw::behind_length(bytes, self.machine.order) {
-            Some(message) => {
-                let body = self.message(name, message, self.machine, &place);
-                let decoded = Decoded { number: 0, offset: 0, body, tail: Tail::None, tail_bytes: 0 };
-                summary.add(&decoded);
-                visit.record(&head, &decoded)?;
-            }
-            None => {
-                self.warnings.push(Code::ImageTruncated, place(), || {
-                    format!("{} bytes are not the message that its length says", bytes.len())
-                });
-                summary.damaged = 1;
-            }
+        if let Some(message) = raw::behind_length(bytes, self.machine.order) {
+            let body = self.message(name, message, self.machine, &place);
+            let decoded = Decoded { number: 0, offset: 0, body, tail: Tail::None, tail_bytes: 0 };
+            summary.add(&decoded);
+            visit.record(head, &decoded)?;
+        } else {
+            self.warnings.push(Code::ImageTruncated, place(), || {
+                format!("{} bytes are not the message that its length says", bytes.len())
+            });
         }
-        visit.end(&head, &summary)
+        visit.end(head, &summary)
     }
 
     /// An image whose bytes are shown as they are.
-    fn raw(&self, head: Head<'_>, bytes: Cow<'_, [u8]>, stop: Option<Stop>, visit: &mut dyn Visit) -> io::Result<()> {
+    fn raw(&self, head: Head<'_>, bytes: &[u8], stop: Option<Stop>, visit: &mut dyn Visit) -> io::Result<()> {
         let limit = self.limits.assembled_bytes;
         let place = || Place::member(head.path);
         match stop {
@@ -305,7 +301,7 @@ impl Decoder<'_> {
             }),
         }
         let is_text = head.kind.is_some_and(|kind| kind.form() == Form::Text);
-        let head = Head { contents: Some(Raw { bytes: Cow::Borrowed(&bytes), is_text }), ..head };
+        let head = Head { contents: Some(Raw { bytes, is_text }), ..head };
         visit.begin(&head)?;
         visit.end(&head, &Summary { payload_bytes: head.bytes, ..Summary::default() })
     }
@@ -343,7 +339,7 @@ impl Decoder<'_> {
                     self.warnings.push(Code::ImageMagic, Place::member(head.path), || {
                         "it does not begin as iproute2 saves addresses, routes and rules; shown as bytes".to_owned()
                     });
-                    return self.raw(head, Cow::Borrowed(bytes), stop, visit);
+                    return self.raw(head, bytes, stop, visit);
                 }
             },
         };
@@ -366,14 +362,14 @@ impl Decoder<'_> {
 
     /// Pages of before there were pagemaps: each behind its address.
     fn old_pages(&self, mut head: Head<'_>, bytes: &[u8], visit: &mut dyn Visit) -> io::Result<()> {
-        let Some(pages) = raw::old_pages(bytes) else { return Ok(()) };
+        let Some(pages) = old_pages(bytes) else { return Ok(()) };
         head.name = Some(if head.kind == Some(Kind::Pages) { "PAGES_OLD" } else { "SHM_PAGES_OLD" });
         head.magics.clone_from(&pages.magics);
         head.version = Some(if pages.magics.len() > 1 { "1.1" } else { "1.0" });
         head.byte_order = Some(pages.order);
         visit.begin(&head)?;
         let mut summary = Summary::default();
-        for decoded in pages {
+        for decoded in pages.take(usize_of(self.limits.records)) {
             summary.add(&decoded);
             visit.record(&head, &decoded)?;
         }

@@ -31,10 +31,9 @@ impl<'i> Tail<'i> {
         let head = |bytes: &'i [u8], len: u64| bytes.split_at_checked(usize_of(len)).unwrap_or((bytes, &[]));
         match payload {
             Payload::None => Tail::None,
-            Payload::Pipe | Payload::Packet => Tail::Bytes(bytes),
-            // What has no contents, and the head of contents in chunks.
-            Payload::Ghost if bytes.is_empty() => Tail::None,
-            Payload::Ghost => Tail::Bytes(bytes),
+            // What has no contents, and the heads of contents that come in chunks or lie elsewhere.
+            Payload::Ghost | Payload::IpcShm if bytes.is_empty() => Tail::None,
+            Payload::Pipe | Payload::Packet | Payload::Ghost => Tail::Bytes(bytes),
             Payload::TcpStream => {
                 let (received, sent) = head(bytes, number("inq_len"));
                 Tail::Pair([("inq", received), ("outq", sent)])
@@ -43,7 +42,6 @@ impl<'i> Tail<'i> {
                 let (keys, values) = head(bytes, number("keys_bytes"));
                 Tail::Pair([("keys", keys), ("values", values)])
             }
-            Payload::IpcShm if bytes.is_empty() => Tail::None,
             Payload::IpcShm => Tail::Bytes(head(bytes, number("size")).0),
             Payload::IpcSem => {
                 let words = bytes.as_chunks::<2>().0.iter().map(|&word| raw::u16_of(word, machine.order));

@@ -159,6 +159,9 @@ const MACHINES: [Machine; 10] = [
 
 /// The value of the thread pointer where it is no register.
 const TLS: u64 = 0x7f00_1000;
+/// Where the code and the data of the process are.
+const CODE: u64 = 0x10_0000;
+const DATA: u64 = 0x20_0000;
 const PORT: u64 = 8443;
 const ADDRESS: [u8; 4] = [10, 1, 2, 3];
 const ADDRESS6: [u8; 16] = [0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5];
@@ -199,40 +202,45 @@ impl Machine {
     fn set(&self, info: &Message) -> Set {
         let writer = self.writer();
         let mut set = Set::new(writer);
-        let (page, code, data) = (self.page_size, 0x10_0000, 0x20_0000);
-        set.image(
-            "inventory.img",
-            [&Message::new("inventory_entry")
-                .number("img_version", 2)
-                .number("fdinfo_per_id", 1)
-                .number("ns_per_id", 1)],
-        );
+        let inventory = Message::new("inventory_entry").number("img_version", 2).number("fdinfo_per_id", 1);
+        set.image("inventory.img", [&inventory.number("ns_per_id", 1)]);
         set.image("pstree.img", [&pstree(1, &[1])]);
         set.image("ids-1.img", [&ids()]);
         set.image("core-1.img", [&self.core(info)]);
-        let text = Message::new("vma_entry").number("start", code).number("end", (code as u64 + page).into());
-        let text = text
-            .number("prot", 5)
-            .number("flags", 2)
-            .number("status", 0x41)
-            .number("shmid", 5)
-            .number("pgoff", 0)
-            .number("fd", -1);
-        let anonymous = Message::new("vma_entry").number("start", data).number("end", (data as u64 + 3 * page).into());
-        let anonymous_flags = if self.name == "mips64" { 0x802 } else { 0x22 };
-        let anonymous = anonymous
-            .number("prot", 3)
-            .number("flags", anonymous_flags)
-            .number("status", 0x201)
-            .number("shmid", 0)
-            .number("pgoff", 0)
-            .number("fd", -1);
+        self.memory(&mut set);
+        let fs = Message::new("fs_entry").number("cwd_id", 6).number("root_id", 6).number("umask", 0o22);
+        set.image("fs-1.img", [&fs]);
+        let socket = |id: i128, fd: i128| {
+            Message::new("fdinfo_entry").number("id", id).number("flags", 0).number("type", 4).number("fd", fd)
+        };
+        set.image("fdinfo-1.img", [&socket(7, 3), &socket(8, 4)]);
+        let files = [
+            &regular(5, "/bin/daemon"),
+            &regular(6, "/"),
+            &inet(7, 2, &writer.address(&ADDRESS)),
+            &inet(8, 10, &writer.address(&ADDRESS6)),
+        ];
+        set.image("files.img", files);
+        set
+    }
+
+    /// The memory of the process: its code, and two pages with its arguments and its environment across their border.
+    fn memory(&self, set: &mut Set) {
+        let page = self.page_size;
+        let mapping = |start: u64, pages: u64, prot: i128, flags: i128, status: i128, file: i128| {
+            let vma =
+                Message::new("vma_entry").number("start", start.into()).number("end", (start + pages * page).into());
+            let vma = vma.number("pgoff", 0).number("shmid", file).number("prot", prot).number("flags", flags);
+            vma.number("status", status).number("fd", -1)
+        };
+        let anonymous = if self.name == "mips64" { 0x802 } else { 0x22 };
+        let (code, data) = (mapping(CODE, 1, 5, 2, 0x41, 5), mapping(DATA, 3, 3, anonymous, 0x201, 0));
         let arguments = b"/bin/daemon\0--verbose\0".as_slice();
         let environment = b"NEEDLE=found\0".as_slice();
-        // Across the border of two pages.
-        let start = data as u64 + page - 5;
+        let start = DATA + page - 5;
         let middle = start + arguments.len() as u64;
-        let mm = [
+        let end = middle + environment.len() as u64;
+        let zeros = [
             "mm_start_code",
             "mm_end_code",
             "mm_start_data",
@@ -241,49 +249,22 @@ impl Machine {
             "mm_start_brk",
             "mm_brk",
         ];
-        let mm = mm.into_iter().fold(Message::new("mm_entry"), |mm, name| mm.number(name, 0));
+        let mm = zeros.into_iter().fold(Message::new("mm_entry"), |mm, name| mm.number(name, 0));
         let mm = mm.number("mm_arg_start", start.into()).number("mm_arg_end", middle.into());
-        let mm =
-            mm.number("mm_env_start", middle.into()).number("mm_env_end", (middle + environment.len() as u64).into());
-        let mm = mm.number("exe_file_id", 5).numbers("mm_saved_auxv", [AT_PAGESZ, page, AT_ENTRY, 0x10_0040]);
-        set.image("mm-1.img", [&mm.with("vmas", &text).with("vmas", &anonymous)]);
-        let entry = |vaddr: u64, pages: i128| {
-            Message::new("pagemap_entry")
-                .number("vaddr", vaddr.into())
-                .number("compat_nr_pages", pages)
-                .number("flags", 4)
+        let mm = mm.number("mm_env_start", middle.into()).number("mm_env_end", end.into());
+        let mm = mm.number("exe_file_id", 5).numbers("mm_saved_auxv", [AT_PAGESZ, page, AT_ENTRY, CODE + 64]);
+        set.image("mm-1.img", [&mm.with("vmas", &code).with("vmas", &data)]);
+        let entry = |vaddr: u64| {
+            let entry = Message::new("pagemap_entry").number("vaddr", vaddr.into());
+            entry.number("compat_nr_pages", 1).number("flags", 4)
         };
-        set.image(
-            "pagemap-1.img",
-            [
-                &Message::new("pagemap_head").number("pages_id", 1),
-                &entry(data as u64, 1),
-                &entry(data as u64 + page, 1),
-            ],
-        );
+        let head = Message::new("pagemap_head").number("pages_id", 1);
+        set.image("pagemap-1.img", [&head, &entry(DATA), &entry(DATA + page)]);
         let mut pages = vec![0; usize::try_from(2 * page).unwrap()];
         let at = usize::try_from(page - 5).unwrap();
         let both = [arguments, environment].concat();
         pages[at..at + both.len()].copy_from_slice(&both);
         set.file("pages-1.img", pages);
-        set.image(
-            "fs-1.img",
-            [&Message::new("fs_entry").number("cwd_id", 6).number("root_id", 6).number("umask", 0o22)],
-        );
-        let socket = |id: i128, fd: i128| {
-            Message::new("fdinfo_entry").number("id", id).number("flags", 0).number("type", 4).number("fd", fd)
-        };
-        set.image("fdinfo-1.img", [&socket(7, 3), &socket(8, 4)]);
-        set.image(
-            "files.img",
-            [
-                &regular(5, "/bin/daemon"),
-                &regular(6, "/"),
-                &inet(7, 2, &writer.address(&ADDRESS)),
-                &inet(8, 10, &writer.address(&ADDRESS6)),
-            ],
-        );
-        set
     }
 
     fn core(&self, info: &Message) -> Message {
@@ -417,7 +398,7 @@ fn programs_of_32_bits_are_told_by_their_registers() {
     let info = info.with("tls", &descriptor(13, 0)).with("tls", &descriptor(12, 0xf7d0_0500));
     let mut set = X86_64.set(&info);
     set.members.edit("checkpoint/mm-1.img", |_, mm: &mut cryoscope::images::proto::MmEntry| {
-        mm.mm_saved_auxv = vec![AT_PAGESZ | 4096 << 32, AT_ENTRY | 0x10_0040 << 32];
+        mm.mm_saved_auxv = vec![AT_PAGESZ | (4096 << 32), AT_ENTRY | (0x10_0040 << 32)];
     });
     let checkpoint = set.members.open();
     let thread = &rows(&checkpoint, "threads")[0];
@@ -435,10 +416,10 @@ fn addresses_of_32_bits_lose_their_extended_sign() {
     let (general, _) = arm.general();
     let info = Message::new("thread_info_arm").with("gpregs", &general).number("tls", TLS.into());
     let mut set = arm.set(&info);
-    let (low, high) = (0x20_0000_u64, 0xb6f0_0000_u64);
+    let (low, high) = (DATA, 0xb6f0_0000_u64);
     set.members.edit("checkpoint/pagemap-1.img", |number, entry: &mut cryoscope::images::proto::PagemapEntry| {
         if number > 0 {
-            entry.vaddr = entry.vaddr.map(|vaddr| vaddr - low + high | 0xffff_ffff_0000_0000);
+            entry.vaddr = entry.vaddr.map(|vaddr| (vaddr - low + high) | 0xffff_ffff_0000_0000);
         }
     });
     set.members.edit("checkpoint/mm-1.img", |_, mm: &mut cryoscope::images::proto::MmEntry| {

@@ -36,7 +36,9 @@ pub(crate) static MESSAGES: LazyLock<BTreeMap<&'static str, Vec<Field>>> = LazyL
         };
         messages.entry(columns[0]).or_default().push(field);
     }
-    messages.values_mut().for_each(|fields| fields.sort_by_key(|field| field.number));
+    for fields in messages.values_mut() {
+        fields.sort_by_key(|field| field.number);
+    }
     messages
 });
 
