@@ -97,7 +97,9 @@ struct Wanted {
 
 impl Wanted {
     fn of(text: &str) -> Result<Self, Failure> {
-        let glob = GlobBuilder::new(text).literal_separator(true).build();
+        let glob = |pattern: &str| GlobBuilder::new(pattern).literal_separator(true).build();
+        // What is no pattern may still be a name.
+        let glob = glob(text).or_else(|_| glob(&globset::escape(text)));
         let glob = glob.map_err(|error| Failure::Usage(format!("{text} is no member: {error}")))?;
         Ok(Wanted { text: text.to_owned(), glob: glob.compile_matcher() })
     }

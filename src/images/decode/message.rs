@@ -218,7 +218,12 @@ pub enum Value<'m> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::images::Schema;
+    use crate::images::proto::{CoreEntry, CredsEntry, ItimerEntry, TaskCoreEntry, TaskTimersEntry, ThreadCoreEntry};
 
     fn message<'m>(name: &str, bytes: &'m [u8]) -> Message<'m> {
         Message::of(name, bytes, Machine::default()).unwrap()
@@ -269,7 +274,7 @@ mod tests {
         assert!(matches!(first(&thread), Value::Signed(-20)), "{:?}", first(&thread));
         // oom_score_adj is int32: -1 has ten bytes.
         let mut bytes = Vec::new();
-        let task = super::super::super::proto::TaskCoreEntry { oom_score_adj: Some(-1), ..Default::default() };
+        let task = TaskCoreEntry { oom_score_adj: Some(-1), ..Default::default() };
         prost::Message::encode(&task, &mut bytes).unwrap();
         assert!(matches!(first(&message("task_core_entry", &bytes)), Value::Signed(-1)));
         // A number beyond 32 bits in a field of 32.
@@ -290,5 +295,49 @@ mod tests {
         let six = b"\x58\x00\x58\x00\x58\x00\x58\x80\x80\x80\x08";
         assert_eq!(address(six, ByteOrder::Little).as_deref(), Some("::1"));
         assert_eq!(address(b"\x58\x00\x58\x00", ByteOrder::Little), None);
+    }
+
+    /// Looks at everything in a message, and counts what it sees.
+    fn look(message: &Message<'_>) -> usize {
+        let fields = message.fields().map(|field| {
+            let values = field.values().chain(field.value());
+            let _ = field.address();
+            values.map(|value| if let Value::Message(inner) = value { look(&inner) } else { 1 }).sum::<usize>()
+        });
+        fields.sum::<usize>() + message.unknown().count()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// Whatever another reader takes for a record is one here, too; and nothing that is none does harm.
+        #[test]
+        fn damage_is_never_more_than_damage(changes in vec((0_usize..400, any::<u8>()), 0..4), cut in 0_usize..400) {
+            let mut bytes = prost::Message::encode_to_vec(&sample());
+            for (at, byte) in changes {
+                let len = bytes.len();
+                bytes[at % len] = byte;
+            }
+            bytes.truncate(bytes.len().saturating_sub(cut / 8));
+            let other = Schema::load().unwrap().decode("core_entry", &bytes).unwrap();
+            match Message::of("core_entry", &bytes, Machine::default()) {
+                Ok(message) => prop_assert!(look(&message) <= 4 * bytes.len()),
+                Err(why) => prop_assert!(other.is_err(), "{why}"),
+            }
+        }
+    }
+
+    fn sample() -> CoreEntry {
+        let timers =
+            TaskTimersEntry { real: Some(ItimerEntry { isec: Some(1), ..Default::default() }), ..Default::default() };
+        let task = TaskCoreEntry {
+            comm: Some(b"daemon".to_vec()),
+            timers: Some(timers),
+            oom_score_adj: Some(-500),
+            ..Default::default()
+        };
+        let creds = CredsEntry { groups: vec![0, 1000, 100_000], ..Default::default() };
+        let thread = ThreadCoreEntry { sched_nice: Some(-3), creds: Some(creds), ..Default::default() };
+        CoreEntry { mtype: Some(1), tc: Some(task), thread_core: Some(thread), ..Default::default() }
     }
 }
