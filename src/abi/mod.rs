@@ -8,6 +8,7 @@ pub mod bpf_map;
 pub mod clock;
 pub mod device;
 pub mod events;
+pub mod hints;
 pub mod mapping;
 pub mod mount;
 pub mod namespace;
