@@ -6,14 +6,18 @@
 pub mod arch;
 pub mod clock;
 pub mod device;
+pub mod errno;
 pub mod events;
+pub mod filter;
 pub mod mapping;
 pub mod mount;
 pub mod namespace;
 pub mod open;
 pub mod sched;
+pub mod seccomp;
 pub mod signal;
 pub mod socket;
+pub mod syscall;
 
 use std::borrow::Cow;
 

@@ -16,6 +16,7 @@
 )]
 
 pub mod auxv;
+pub mod bpf;
 pub mod container;
 pub mod credentials;
 mod document;
@@ -31,6 +32,7 @@ mod network;
 pub mod process;
 pub mod pstree;
 pub mod registers;
+pub mod seccomp;
 mod side;
 pub mod socket;
 mod statistics;
