@@ -48,6 +48,16 @@ pub fn action(answer: u32, arch: Option<Arch>) -> Cow<'static, str> {
     Cow::Borrowed(name)
 }
 
+/// How strict an answer is: the kernel takes the smallest action, as a number with a sign.
+pub fn strictness(answer: u32) -> i32 {
+    (answer & ACTION).cast_signed()
+}
+
+/// Whether the call is made: it is allowed, or allowed and logged.
+pub fn allows(answer: u32) -> bool {
+    matches!(answer & ACTION, 0x7fff_0000 | 0x7ffc_0000)
+}
+
 /// The part of `seccomp_data` at an offset.
 pub fn data_name(offset: u32) -> Option<Cow<'static, str>> {
     Some(match offset {

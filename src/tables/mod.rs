@@ -31,6 +31,9 @@ mod process_namespaces;
 mod process_open_files;
 mod process_open_sockets;
 mod processes;
+mod seccomp_filters;
+mod seccomp_instructions;
+mod seccomp_rules;
 mod statistics;
 mod strings;
 mod table;
@@ -57,6 +60,9 @@ pub use process_namespaces::ProcessNamespaces;
 pub use process_open_files::OpenFile;
 pub use process_open_sockets::{OpenSocket, OtherHolders};
 pub use processes::Process;
+pub use seccomp_filters::SeccompFilter;
+pub use seccomp_instructions::SeccompInstruction;
+pub use seccomp_rules::SeccompRule;
 pub use statistics::Statistics;
 pub use strings::{StringRow, Strings};
 pub use table::{Column, Row, Table};
@@ -146,6 +152,12 @@ sources! {
     mounts: mounts::Mount;
     /// Rows of `process_namespaces`.
     process_namespaces: process_namespaces::ProcessNamespaces;
+    /// Rows of `seccomp_filters`.
+    seccomp_filters: seccomp_filters::SeccompFilter;
+    /// Rows of `seccomp_rules`.
+    seccomp_rules: seccomp_rules::SeccompRule;
+    /// Rows of `seccomp_instructions`.
+    seccomp_instructions: seccomp_instructions::SeccompInstruction;
     /// Rows of `statistics`: one.
     statistics_rows: statistics::Statistics;
     /// Rows of `members`.

@@ -5,7 +5,7 @@
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
-use crate::abi::seccomp::{DATA_ARCH, DATA_NUMBER, DATA_SIZE};
+use crate::abi::seccomp::{DATA_ARCH, DATA_NUMBER, DATA_SIZE, strictness};
 use crate::abi::syscall::{Abi, X32_BIT};
 use crate::int::usize_of;
 use crate::model::bpf::{Arithmetic, MEMORY_WORDS, Operand, Operation, Program, Register, Source, Test};
@@ -144,12 +144,6 @@ pub(super) fn both(before: &[Effect], after: &[Effect]) -> Arc<[Effect]> {
         others: together(&before.others, &after.others),
     });
     effects.collect()
-}
-
-/// How strict an answer is: the kernel takes the smallest action, as a number with a sign.
-pub(super) fn strictness(answer: u32) -> i32 {
-    const ACTION: u32 = 0xffff_0000;
-    (answer & ACTION).cast_signed()
 }
 
 fn stricter(before: Option<u32>, after: Option<u32>) -> Option<u32> {
