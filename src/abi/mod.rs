@@ -4,6 +4,7 @@
 //! Sources: the kernel's `include/uapi` headers (generic ones, and those of mips, arm and powerpc where they differ).
 
 pub mod arch;
+pub mod capability;
 pub mod clock;
 pub mod device;
 pub mod errno;
@@ -18,6 +19,7 @@ pub mod seccomp;
 pub mod signal;
 pub mod socket;
 pub mod syscall;
+pub mod termios;
 
 use std::borrow::Cow;
 

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use super::Checkpoint;
-use crate::model::seccomp;
+use crate::model::{cgroup, lsm, seccomp, terminal};
 
 /// Defines [`Families`], and the methods of [`Checkpoint`] that give each. `read` is a function of the model that takes
 /// the images of the dump, the model, and what lies beside the images.
@@ -35,4 +35,10 @@ macro_rules! families {
 families! {
     /// Filters of system calls.
     seccomp: seccomp::Filters = seccomp::read;
+    /// Control groups.
+    cgroup_sets: cgroup::Cgroups = cgroup::read;
+    /// What waits in terminals.
+    terminal_data: terminal::TerminalData = terminal::read;
+    /// Policies of `AppArmor`.
+    apparmor_policies: Vec<lsm::Policy> = lsm::read;
 }

@@ -17,6 +17,7 @@
 
 pub mod auxv;
 pub mod bpf;
+pub mod cgroup;
 pub mod container;
 pub mod credentials;
 mod document;
@@ -27,6 +28,7 @@ pub mod ids;
 mod ifaddr;
 pub mod ipc;
 pub mod kubelet;
+pub mod lsm;
 pub mod mount;
 mod network;
 pub mod process;
@@ -36,6 +38,7 @@ pub mod seccomp;
 mod side;
 pub mod socket;
 mod statistics;
+pub mod terminal;
 pub mod vma;
 
 use std::collections::{BTreeMap, HashMap, HashSet};

@@ -15,10 +15,16 @@
     )
 )]
 
+mod apparmor;
+mod cgroup_properties;
+mod cgroups;
 mod checkpoints;
 mod container;
 mod dumped;
+mod epoll;
+mod fanotify;
 mod images;
+mod inotify;
 mod mappings;
 mod matches;
 mod members;
@@ -34,19 +40,27 @@ mod processes;
 mod seccomp_filters;
 mod seccomp_instructions;
 mod seccomp_rules;
+mod socket_filters;
 mod statistics;
 mod strings;
 mod table;
 mod threads;
+mod ttys;
 mod value;
 mod warnings;
 
 use std::ops::ControlFlow;
 
+pub use apparmor::AppArmorPolicy;
+pub use cgroup_properties::CgroupProperty;
+pub use cgroups::Cgroup;
 pub use checkpoints::Summary;
 pub use container::Container;
 pub use dumped::{DumpedRun, dumped};
+pub use epoll::Epoll;
+pub use fanotify::Fanotify;
 pub use images::Image;
+pub use inotify::Inotify;
 pub use mappings::Mappings;
 pub use matches::{Match, MatchCount, Matches};
 pub use members::Member;
@@ -63,10 +77,12 @@ pub use processes::Process;
 pub use seccomp_filters::SeccompFilter;
 pub use seccomp_instructions::SeccompInstruction;
 pub use seccomp_rules::SeccompRule;
+pub use socket_filters::SocketFilter;
 pub use statistics::Statistics;
 pub use strings::{StringRow, Strings};
 pub use table::{Column, Row, Table};
 pub use threads::Thread;
+pub use ttys::Tty;
 pub use value::{Detail, Mask, Object, Type, Value};
 pub use warnings::Warning;
 
@@ -158,6 +174,22 @@ sources! {
     seccomp_rules: seccomp_rules::SeccompRule;
     /// Rows of `seccomp_instructions`.
     seccomp_instructions: seccomp_instructions::SeccompInstruction;
+    /// Rows of `socket_filters`.
+    socket_filters: socket_filters::SocketFilter;
+    /// Rows of `cgroups`.
+    cgroups: cgroups::Cgroup;
+    /// Rows of `cgroup_properties`.
+    cgroup_properties: cgroup_properties::CgroupProperty;
+    /// Rows of `epoll`.
+    epoll: epoll::Epoll;
+    /// Rows of `inotify`.
+    inotify: inotify::Inotify;
+    /// Rows of `fanotify`.
+    fanotify: fanotify::Fanotify;
+    /// Rows of `ttys`.
+    ttys: ttys::Tty;
+    /// Rows of `apparmor`.
+    apparmor: apparmor::AppArmorPolicy;
     /// Rows of `statistics`: one.
     statistics_rows: statistics::Statistics;
     /// Rows of `members`.

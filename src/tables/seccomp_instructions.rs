@@ -73,7 +73,9 @@ fn of_program(filter: u64, program: &Program, model: &Model) -> Vec<SeccompInstr
                 abi = abis.iter().find(|abi| abi.audit == k).or(abi);
                 syscall::audit_name(k).map(Cow::Borrowed)
             }
-            Operation::Branch(test, Operand::Number(k), ..) if holds == Holds::Number && test != Test::AnyBit => call(k, abi, abis),
+            Operation::Branch(test, Operand::Number(k), ..) if holds == Holds::Number && test != Test::AnyBit => {
+                call(k, abi, abis)
+            }
             Operation::Return(Operand::Number(k)) => Some(abi::seccomp::action(k, arch)),
             _ => None,
         };

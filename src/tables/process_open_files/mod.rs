@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use bstr::BString;
 
 use self::opened::opened;
+pub(super) use self::opened::terminal_path;
 use super::table::table;
 use super::value::Object;
 use crate::Checkpoint;
@@ -61,11 +62,31 @@ table! {
 /// The rows of a checkpoint.
 pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = OpenFile> + '_ {
     let model = checkpoint.model();
+    descriptors(model).map(|(process, descriptor)| row(model, process, descriptor))
+}
+
+/// The descriptors of all processes, by pid and number.
+fn descriptors(model: &Model) -> impl Iterator<Item = (&Process, &Descriptor)> {
     let mut processes: Vec<&Process> = model.processes().iter().collect();
     processes.sort_by_key(|process| process.pid());
-    processes.into_iter().flat_map(move |process| {
-        model.descriptors().of(process).iter().map(move |descriptor| row(model, process, descriptor))
+    processes
+        .into_iter()
+        .flat_map(|process| model.descriptors().of(process).iter().map(move |descriptor| (process, descriptor)))
+}
+
+/// The descriptors of all processes and the files behind them, by pid and number.
+pub(super) fn files(model: &Model) -> impl Iterator<Item = (&Process, &Descriptor, &File)> {
+    descriptors(model).filter_map(|(process, descriptor)| {
+        Some((process, descriptor, model.files().get(descriptor.fd_type?, descriptor.file)?))
     })
+}
+
+/// What a descriptor of a process prints as, and its type; `None` if it has none of this number.
+pub(super) fn link_of(model: &Model, process: &Process, fd: Fd) -> Option<(Option<BString>, Option<&'static str>)> {
+    let descriptor = model.descriptors().of(process).iter().find(|descriptor| descriptor.fd == fd)?;
+    let file = model.files().get(descriptor.fd_type?, descriptor.file)?;
+    let opened = opened(model, descriptor.file, file);
+    Some((opened.path.map(|path| BString::from(path.text)), opened.kind))
 }
 
 fn row(model: &Model, process: &Process, descriptor: &Descriptor) -> OpenFile {

@@ -183,7 +183,7 @@ fn terminal(files: &FileTable, id: FileId, entry: &TtyFileEntry) -> Opened {
 }
 
 /// The path of a terminal by what it is, for sets that did not record it.
-fn terminal_path(info: &TtyInfoEntry) -> Option<String> {
+pub(in crate::tables) fn terminal_path(info: &TtyInfoEntry) -> Option<String> {
     let device = Device::from_stat(info.rdev());
     match (info.r#type(), &info.pty) {
         (TtyType::Pty, Some(pty)) if matches!(device.major, 136..=143) => Some(format!("/dev/pts/{}", pty.index())),
