@@ -98,6 +98,27 @@ pub struct Names {
     pub size: u32,
 }
 
+/// `CBAUD`, and the bit in it that tells the faster ones.
+const SPEED: u32 = 0x100f;
+const FAST: u32 = 0x1000;
+const SPEEDS: &[u32] = &[0, 50, 75, 110, 134, 150, 200, 300, 600, 1200, 1800, 2400, 4800, 9600, 19200, 38400];
+const FAST_SPEEDS: &[u32] = &[
+    57600, 115_200, 230_400, 460_800, 500_000, 576_000, 921_600, 1_000_000, 1_152_000, 1_500_000, 2_000_000, 2_500_000,
+    3_000_000, 3_500_000, 4_000_000,
+];
+
+impl Names {
+    /// The speed that `c_cflag` names.
+    pub fn speed(&self, control: u32) -> Option<u32> {
+        if self.control.is_empty() {
+            return None;
+        }
+        let number = usize::try_from(control & SPEED & !FAST).ok()?;
+        let speed = if control & FAST == 0 { SPEEDS.get(number) } else { FAST_SPEEDS.get(number.checked_sub(1)?) };
+        speed.copied()
+    }
+}
+
 /// The names on an architecture; of mips and power all bits are numbers.
 pub fn names(arch: Option<Arch>) -> Names {
     match arch {
@@ -113,5 +134,19 @@ pub fn names(arch: Option<Arch>) -> Names {
             speed_and_size: 0x100f_103f | 0x30,
             size: 0x30,
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn speeds_are_those_of_the_header() {
+        let names = names(Some(Arch::X86_64));
+        assert_eq!(names.speed(0xbf), Some(38400));
+        assert_eq!(names.speed(0x1002), Some(115_200));
+        assert_eq!(names.speed(0x1000), None, "a speed by number");
+        assert_eq!(super::names(Some(Arch::Mips)).speed(0xbf), None);
     }
 }

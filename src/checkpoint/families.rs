@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use super::Checkpoint;
-use crate::model::{cgroup, lsm, seccomp, terminal};
+use crate::model::{cgroup, declared, lsm, seccomp, terminal};
 
 /// Defines [`Families`], and the methods of [`Checkpoint`] that give each. `read` is a function of the model that takes
 /// the images of the dump, the model, and what lies beside the images.
@@ -39,6 +39,8 @@ families! {
     cgroup_sets: cgroup::Cgroups = cgroup::read;
     /// What waits in terminals.
     terminal_data: terminal::TerminalData = terminal::read;
+    /// What was declared: the engine's specification.
+    declared: declared::Declared = declared::read;
     /// Policies of `AppArmor`.
     apparmor_policies: Vec<lsm::Policy> = lsm::read;
 }

@@ -21,7 +21,8 @@ pub struct Membership {
     pub controllers: BString,
     /// Path in the host's hierarchy.
     pub path: BString,
-    /// The part of the path behind the root of the cgroup namespace, as the thread sees it; `None` before CRIU 2.0.
+    /// The part of the path behind the root of the cgroup namespace, as the thread sees it; `None` where no path of the
+    /// dump has such a root: before CRIU 2.0, and outside of all cgroup namespaces.
     pub inside: Option<BString>,
 }
 
@@ -78,8 +79,10 @@ pub(crate) fn read(images: Images<'_>, model: &Model, _side: &Side<'_>) -> Cgrou
     }
     cgroups.threads.sort_unstable();
     images.each::<CgroupEntry>(Kind::Cgroup, 0, |entry, _, place| {
+        // Not written where the root of the namespace is that of the hierarchy.
+        let has_roots = entry.sets.iter().flat_map(|set| &set.ctls).any(|member| member.cgns_prefix.is_some());
         for set in &entry.sets {
-            cgroups.sets.insert(set.id(), set.ctls.iter().map(membership).collect());
+            cgroups.sets.insert(set.id(), set.ctls.iter().map(|member| membership(member, has_roots)).collect());
         }
         for controller in entry.controllers {
             let names = BString::from(bstr::join(",", &controller.cnames));
@@ -98,9 +101,9 @@ pub(crate) fn read(images: Images<'_>, model: &Model, _side: &Side<'_>) -> Cgrou
     cgroups
 }
 
-fn membership(member: &CgMemberEntry) -> Membership {
+fn membership(member: &CgMemberEntry, has_roots: bool) -> Membership {
     let path = member.path();
-    let inside = member.cgns_prefix.map(|prefix| {
+    let inside = member.cgns_prefix.or(has_roots.then_some(0)).map(|prefix| {
         let rest = usize::try_from(prefix).ok().and_then(|prefix| path.get(prefix..)).unwrap_or_default();
         if rest.starts_with(b"/") { BString::from(rest) } else { BString::from([b"/", rest].concat()) }
     });
@@ -121,7 +124,8 @@ impl Walk<'_> {
         }
         // The names of the highest directories are whole paths.
         let name = directory.dir_name();
-        let slash: &[u8] = if name.starts_with(b"/") { b"" } else { b"/" };
+        let slash: &[u8] = if name.starts_with(b"/") || above.ends_with(b"/") { b"" } else { b"/" };
+        let above = if name.starts_with(b"/") { above.strip_suffix(b"/").unwrap_or(above) } else { above };
         let path = [above, slash, name].concat();
         let property = |file, perms| Property {
             controllers: self.controllers.clone(),
@@ -148,7 +152,7 @@ mod tests {
 
     fn member(path: &str, prefix: Option<u32>) -> Option<BString> {
         let entry = CgMemberEntry { path: Some(path.into()), cgns_prefix: prefix, ..Default::default() };
-        membership(&entry).inside
+        membership(&entry, false).inside
     }
 
     #[test]

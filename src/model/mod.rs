@@ -20,6 +20,7 @@ pub mod bpf;
 pub mod cgroup;
 pub mod container;
 pub mod credentials;
+pub mod declared;
 mod document;
 pub mod engine;
 pub mod fdinfo;

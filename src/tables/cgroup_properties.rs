@@ -6,7 +6,7 @@ use super::table::table;
 use crate::Checkpoint;
 
 table! {
-    "cgroup_properties", key(controllers, path, name), brief(controllers, path, name, value, mode, uid, gid);
+    "cgroup_properties", key(controllers, path, name), brief(controllers, name, value, mode, uid, gid, path);
     /// Directories of the container's control groups and the files in them that CRIU records, limits above all, in the
     /// order of the image.
     pub struct CgroupProperty {

@@ -21,7 +21,7 @@ table! {
         pub controllers: Option<BString>,
         /// Path in the host's hierarchy; in Kubernetes it holds the pod's and the container's id.
         pub path: Option<BString>,
-        /// The same as seen from the root of the cgroup namespace; null before CRIU 2.0.
+        /// The same as seen from the root of the cgroup namespace; null before CRIU 2.0, and where no cgroup namespace is.
         pub path_in_namespace: Option<BString>,
     }
 }

@@ -16,15 +16,19 @@
 )]
 
 mod apparmor;
+mod capabilities;
 mod cgroup_properties;
 mod cgroups;
 mod checkpoints;
 mod container;
+mod declared;
+mod devices;
 mod dumped;
 mod epoll;
 mod fanotify;
 mod images;
 mod inotify;
+mod isolation;
 mod mappings;
 mod matches;
 mod members;
@@ -52,15 +56,19 @@ mod warnings;
 use std::ops::ControlFlow;
 
 pub use apparmor::AppArmorPolicy;
+pub use capabilities::CapabilitySet;
 pub use cgroup_properties::CgroupProperty;
 pub use cgroups::Cgroup;
 pub use checkpoints::Summary;
 pub use container::Container;
+pub use declared::DeclaredFact;
+pub use devices::DeclaredDevice;
 pub use dumped::{DumpedRun, dumped};
 pub use epoll::Epoll;
 pub use fanotify::Fanotify;
 pub use images::Image;
 pub use inotify::Inotify;
+pub use isolation::Isolation;
 pub use mappings::Mappings;
 pub use matches::{Match, MatchCount, Matches};
 pub use members::Member;
@@ -190,6 +198,14 @@ sources! {
     ttys: ttys::Tty;
     /// Rows of `apparmor`.
     apparmor: apparmor::AppArmorPolicy;
+    /// Rows of `isolation`.
+    isolation: isolation::Isolation;
+    /// Rows of `capabilities`.
+    capabilities: capabilities::CapabilitySet;
+    /// Rows of `devices`.
+    devices: devices::DeclaredDevice;
+    /// Rows of `declared`.
+    declared_facts: declared::DeclaredFact;
     /// Rows of `statistics`: one.
     statistics_rows: statistics::Statistics;
     /// Rows of `members`.

@@ -13,6 +13,7 @@ use crate::Checkpoint;
 use crate::abi;
 use crate::abi::device::Device;
 use crate::abi::termios::Names;
+use crate::images::ByteOrder;
 use crate::images::proto::{TermiosEntry, TtyInfoEntry, TtyType};
 use crate::int::u64_of;
 use crate::model::file::File;
@@ -67,9 +68,11 @@ table! {
         pub local_modes: Option<Vec<Cow<'static, str>>>,
         /// Number of the line discipline; 0 is the usual one.
         pub line_discipline: Option<u32>,
-        /// Input speed, in bits a second.
+        /// Speed in bits a second, by the control modes; null where they name none.
+        pub speed: Option<u32>,
+        /// Input speed that was set by number; null where it was not.
         pub input_speed: Option<u32>,
-        /// Output speed, in bits a second.
+        /// Output speed that was set by number; null where it was not.
         pub output_speed: Option<u32>,
         /// Control characters by name, as numbers.
         pub control_characters: Option<Object>,
@@ -132,9 +135,10 @@ fn row(checkpoint: &Checkpoint, info: &TtyInfoEntry) -> Tty {
         control_modes: modes.map(|modes| control_modes(modes, &names)),
         local_modes: modes.map(|modes| abi::names_of(modes.c_lflag().into(), names.local)),
         line_discipline: modes.and_then(|modes| modes.c_line),
-        input_speed: modes.and_then(|modes| modes.c_ispeed),
-        output_speed: modes.and_then(|modes| modes.c_ospeed),
-        control_characters: modes.map(|modes| characters(modes, &names)),
+        speed: modes.and_then(|modes| names.speed(modes.c_cflag())),
+        input_speed: modes.and_then(|modes| modes.c_ispeed).filter(|&speed| speed != 0),
+        output_speed: modes.and_then(|modes| modes.c_ospeed).filter(|&speed| speed != 0),
+        control_characters: modes.map(|modes| characters(modes, &names, model.byte_order())),
         locked_modes: info.termios_locked.as_ref().map(|locked| all_modes(locked, &names)),
         waiting: data.map(|data| u64_of(data.len())),
         data: shown.map(BString::from),
@@ -176,7 +180,34 @@ fn all_modes(modes: &TermiosEntry, names: &Names) -> Vec<Cow<'static, str>> {
     kinds.into_iter().flat_map(|(mask, names)| abi::names_of(mask.into(), names)).collect()
 }
 
-fn characters(modes: &TermiosEntry, names: &Names) -> Object {
-    let named = names.characters.iter().zip(&modes.c_cc);
-    Object(named.map(|(&name, &character)| (name, Detail::Integer(character.into()))).collect())
+fn characters(modes: &TermiosEntry, names: &Names, order: ByteOrder) -> Object {
+    let characters = character_bytes(&modes.c_cc, order);
+    let named = names.characters.iter().zip(characters);
+    Object(named.map(|(&name, character)| (name, Detail::Integer(character.into()))).collect())
+}
+
+/// Control characters. CRIU copies the kernel's bytes over the words of its own list, so that four lie in a word and the
+/// last words hold what was in memory before; a list of single characters has no number above 255.
+fn character_bytes(words: &[u32], order: ByteOrder) -> Vec<u8> {
+    let single: Result<Vec<u8>, _> = words.iter().map(|&word| u8::try_from(word)).collect();
+    single.unwrap_or_else(|_| {
+        let bytes = words.iter().flat_map(|word| match order {
+            ByteOrder::Little => word.to_le_bytes(),
+            ByteOrder::Big => word.to_be_bytes(),
+        });
+        bytes.collect()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_lie_four_in_a_word() {
+        let usual = [0x157f_1c03, 0x0001_0004, 0x001a_1311, 0x1617_0f12, 0, 0x6c3f_3f40, 0x7f3a];
+        assert_eq!(character_bytes(&usual, ByteOrder::Little)[..8], [3, 28, 127, 21, 4, 0, 1, 0]);
+        assert_eq!(character_bytes(&[0x031c_7f15, 0x0400_0100], ByteOrder::Big)[..8], [3, 28, 127, 21, 4, 0, 1, 0]);
+        assert_eq!(character_bytes(&[3, 28, 127, 21], ByteOrder::Little), [3, 28, 127, 21]);
+    }
 }
