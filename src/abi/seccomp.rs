@@ -34,7 +34,6 @@ const MOST_ERRNO: u32 = 4095;
 pub fn action(answer: u32, arch: Option<Arch>) -> Cow<'static, str> {
     let data = answer & DATA;
     let name = match answer & ACTION {
-        0x8000_0000 => "kill_process",
         0x0000_0000 => "kill_thread",
         0x0003_0000 => "trap",
         0x0005_0000 if data == 0 => "errno(0)",
@@ -43,6 +42,7 @@ pub fn action(answer: u32, arch: Option<Arch>) -> Cow<'static, str> {
         0x7ff0_0000 => return Cow::Owned(format!("trace({data})")),
         0x7ffc_0000 => "log",
         0x7fff_0000 => "allow",
+        // 0x8000_0000, and what is no action.
         _ => "kill_process",
     };
     Cow::Borrowed(name)
@@ -64,7 +64,7 @@ pub fn data_name(offset: u32) -> Option<Cow<'static, str>> {
         DATA_NUMBER => Cow::Borrowed("nr"),
         DATA_ARCH => Cow::Borrowed("arch"),
         8 | 12 => Cow::Owned(format!("instruction_pointer+{}", offset & 4)),
-        16..=60 if offset % 4 == 0 => Cow::Owned(format!("args[{}]+{}", offset / 8 - 2, offset & 4)),
+        16..=60 if offset.is_multiple_of(4) => Cow::Owned(format!("args[{}]+{}", offset / 8 - 2, offset & 4)),
         _ => return None,
     })
 }

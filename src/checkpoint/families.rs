@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use super::Checkpoint;
-use crate::model::{cgroup, declared, lsm, seccomp, terminal};
+use crate::model::{cgroup, declared, host, lsm, seccomp, terminal};
 
 /// Defines [`Families`], and the methods of [`Checkpoint`] that give each. `read` is a function of the model that takes
 /// the images of the dump, the model, and what lies beside the images.
@@ -41,6 +41,8 @@ families! {
     terminal_data: terminal::TerminalData = terminal::read;
     /// What was declared: the engine's specification.
     declared: declared::Declared = declared::read;
+    /// What the container's mounts of autofs and `binfmt_misc` say, and the processors of the host.
+    host: host::Host = host::read;
     /// Policies of `AppArmor`.
     apparmor_policies: Vec<lsm::Policy> = lsm::read;
 }

@@ -229,7 +229,7 @@ impl Program {
 
 impl Instruction {
     /// What it does at its place in a program.
-    pub fn operation(&self, at: u64) -> Operation {
+    pub fn operation(self, at: u64) -> Operation {
         const CLASS: u16 = 0x07;
         const SIZE: u16 = 0x18;
         const MODE: u16 = 0xe0;
@@ -271,7 +271,7 @@ impl Instruction {
     }
 
     /// Arithmetic and branches, whose operand is the number or the index.
-    fn by_source(&self, code: u16, at: u64) -> Operation {
+    fn by_source(self, code: u16, at: u64) -> Operation {
         const SOURCE_X: u16 = 0x08;
         let operand = if code & SOURCE_X == 0 { Operand::Number(self.k) } else { Operand::X };
         let arithmetic = |op| Operation::Arithmetic(op, operand);
@@ -392,7 +392,7 @@ impl fmt::Display for Operation {
 }
 
 /// What a whole instruction prints: an unknown one with all that it is made of.
-pub(crate) fn text_of(instruction: &Instruction, operation: Operation) -> String {
+pub(crate) fn text_of(instruction: Instruction, operation: Operation) -> String {
     match operation {
         Operation::Unknown => {
             let Instruction { code, jt, jf, k } = instruction;
@@ -409,7 +409,7 @@ mod tests {
     use super::*;
 
     fn lines(program: &Program) -> Vec<String> {
-        program.0.iter().zip(program.operations()).map(|(i, operation)| text_of(i, operation)).collect()
+        program.0.iter().zip(program.operations()).map(|(&i, operation)| text_of(i, operation)).collect()
     }
 
     #[test]

@@ -25,6 +25,7 @@ mod document;
 pub mod engine;
 pub mod fdinfo;
 pub mod file;
+pub mod host;
 pub mod ids;
 mod ifaddr;
 pub mod ipc;

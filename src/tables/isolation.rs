@@ -8,22 +8,22 @@ use crate::model::declared::{DeviceRule, Origin, SeccompProfile, Spec};
 use crate::model::engine::Engine;
 
 table! {
-    "isolation", key(fact, item), brief(fact, item, value, unusual);
+    "isolation", key(fact, item), brief(fact, item, unusual, value);
     /// What the container was allowed, by its specification: a row for each fact, so that the unusual ones can be picked
     /// out. What its processes made of it is in `capabilities`, `declared`, `seccomp_rules` and `mounts`. No rows where
     /// there is no specification.
     pub struct Isolation {
         /// `privileged`, `user`, `namespace`, `capability_added`, `capability_dropped`, `seccomp`, `apparmor`, `selinux`,
-        /// `no_new_privs`, `read_only_root`, `masked_paths`, `read_only_paths`, `host_mount`, `device`, `device_rule`,
+        /// `no_new_privs`, `read_only_root`, `masked_path`, `read_only_path`, `host_mount`, `device`, `device_rule`,
         /// `sysctl`, `rlimit`, `cgroup_path`, `root_propagation` or `oom_score_adj`.
         pub fact: &'static str,
         /// What of it: the kind of namespace, the capability, the path in the container, the setting; null where there is
         /// one only.
         pub item: Option<String>,
-        /// What it is; null if the archive does not say.
-        pub value: Option<String>,
         /// Whether it loosens what engines do when they are asked for nothing; null if that cannot be told.
         pub unusual: Option<bool>,
+        /// What it is; null if the archive does not say.
+        pub value: Option<String>,
     }
 }
 
@@ -91,7 +91,7 @@ pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = Isolation> +
     declared.spec.iter().flat_map(move |spec| {
         let mut rows = Vec::new();
         let mut add = |fact, item: Option<String>, value: Option<String>, unusual: Option<bool>| {
-            rows.push(Isolation { fact, item, value, unusual });
+            rows.push(Isolation { fact, item, unusual, value });
         };
         add("privileged", None, declared.privileged.map(yes_no), declared.privileged);
         add("user", None, user(spec), spec.uid.map(|_| false));
@@ -110,8 +110,14 @@ pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = Isolation> +
         add("selinux", None, selinux.map(str::to_owned), selinux.map(|label| label.contains(":spc_t:")));
         add("no_new_privs", None, Some(yes_no(spec.no_new_privs)), Some(false));
         add("read_only_root", None, Some(yes_no(spec.read_only_root)), Some(false));
-        add("masked_paths", None, Some(spec.masked_paths.join(" ")), Some(spec.masked_paths.is_empty()));
-        add("read_only_paths", None, Some(spec.read_only_paths.join(" ")), Some(spec.read_only_paths.is_empty()));
+        for (fact, paths) in [("masked_path", &spec.masked_paths), ("read_only_path", &spec.read_only_paths)] {
+            if paths.is_empty() {
+                add(fact, None, Some("none".to_owned()), Some(true));
+            }
+            for path in paths {
+                add(fact, Some(path.clone()), Some("yes".to_owned()), Some(false));
+            }
+        }
         for mount in container.mounts.iter().filter(|mount| is_of_host(mount)) {
             let unusual =
                 mount.source.as_deref().map(|source| !USUAL_SOURCES.iter().any(|usual| source.starts_with(usual)));

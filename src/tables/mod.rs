@@ -16,11 +16,14 @@
 )]
 
 mod apparmor;
+mod autofs;
+mod binfmt_misc;
 mod capabilities;
 mod cgroup_properties;
 mod cgroups;
 mod checkpoints;
 mod container;
+mod cpuinfo;
 mod declared;
 mod devices;
 mod dumped;
@@ -56,11 +59,14 @@ mod warnings;
 use std::ops::ControlFlow;
 
 pub use apparmor::AppArmorPolicy;
+pub use autofs::Autofs;
+pub use binfmt_misc::BinfmtMisc;
 pub use capabilities::CapabilitySet;
 pub use cgroup_properties::CgroupProperty;
 pub use cgroups::Cgroup;
 pub use checkpoints::Summary;
 pub use container::Container;
+pub use cpuinfo::Cpu;
 pub use declared::DeclaredFact;
 pub use devices::DeclaredDevice;
 pub use dumped::{DumpedRun, dumped};
@@ -206,6 +212,12 @@ sources! {
     devices: devices::DeclaredDevice;
     /// Rows of `declared`.
     declared_facts: declared::DeclaredFact;
+    /// Rows of `cpuinfo`.
+    cpuinfo: cpuinfo::Cpu;
+    /// Rows of `binfmt_misc`.
+    binfmt_misc: binfmt_misc::BinfmtMisc;
+    /// Rows of `autofs`.
+    autofs: autofs::Autofs;
     /// Rows of `statistics`: one.
     statistics_rows: statistics::Statistics;
     /// Rows of `members`.

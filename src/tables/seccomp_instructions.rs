@@ -82,7 +82,7 @@ fn of_program(filter: u64, program: &Program, model: &Model) -> Vec<SeccompInstr
         rows.push(SeccompInstruction {
             filter,
             instruction: u64_of(at),
-            text: text_of(instruction, operation),
+            text: text_of(*instruction, operation),
             comment,
             code: instruction.code.into(),
             jt: instruction.jt.into(),

@@ -58,7 +58,7 @@ fn of_socket(model: &Model, id: FileId, file: &File) -> Vec<SocketFilter> {
             family: socket.as_ref().map_or("other", |socket| socket.family.as_str()),
             pids: holders.to_vec(),
             instruction: u64_of(at),
-            text: text_of(instruction, operation),
+            text: text_of(*instruction, operation),
             code: instruction.code.into(),
             jt: instruction.jt.into(),
             jf: instruction.jf.into(),

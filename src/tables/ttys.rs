@@ -113,7 +113,7 @@ fn row(checkpoint: &Checkpoint, info: &TtyInfoEntry) -> Tty {
     let pids: BTreeSet<Pid> = holders.map(|(process, ..)| process.pid()).collect();
     let data = checkpoint.terminal_data().of(info.id());
     let shown = data.map(|data| data.get(..MOST_BYTES).unwrap_or(data));
-    let (modes, size) = (info.termios.as_ref(), info.winsize.as_ref());
+    let (termios, size) = (info.termios.as_ref(), info.winsize.as_ref());
     Tty {
         tty: info.id(),
         path: path.map(BString::from),
@@ -128,17 +128,17 @@ fn row(checkpoint: &Checkpoint, info: &TtyInfoEntry) -> Tty {
         locked: info.locked,
         exclusive: info.exclusive,
         packet_mode: info.packet_mode,
-        rows: size.and_then(|size| size.ws_row.map(u32::from)),
-        columns: size.and_then(|size| size.ws_col.map(u32::from)),
-        input_modes: modes.map(|modes| abi::names_of(modes.c_iflag().into(), names.input)),
-        output_modes: modes.map(|modes| abi::names_of(modes.c_oflag().into(), names.output)),
-        control_modes: modes.map(|modes| control_modes(modes, &names)),
-        local_modes: modes.map(|modes| abi::names_of(modes.c_lflag().into(), names.local)),
-        line_discipline: modes.and_then(|modes| modes.c_line),
-        speed: modes.and_then(|modes| names.speed(modes.c_cflag())),
-        input_speed: modes.and_then(|modes| modes.c_ispeed).filter(|&speed| speed != 0),
-        output_speed: modes.and_then(|modes| modes.c_ospeed).filter(|&speed| speed != 0),
-        control_characters: modes.map(|modes| characters(modes, &names, model.byte_order())),
+        rows: size.and_then(|size| size.ws_row),
+        columns: size.and_then(|size| size.ws_col),
+        input_modes: termios.map(|modes| abi::names_of(modes.c_iflag().into(), names.input)),
+        output_modes: termios.map(|modes| abi::names_of(modes.c_oflag().into(), names.output)),
+        control_modes: termios.map(|modes| control_modes(modes, &names)),
+        local_modes: termios.map(|modes| abi::names_of(modes.c_lflag().into(), names.local)),
+        line_discipline: termios.and_then(|modes| modes.c_line),
+        speed: termios.and_then(|modes| names.speed(modes.c_cflag())),
+        input_speed: termios.and_then(|modes| modes.c_ispeed).filter(|&speed| speed != 0),
+        output_speed: termios.and_then(|modes| modes.c_ospeed).filter(|&speed| speed != 0),
+        control_characters: termios.map(|modes| characters(modes, &names, model.byte_order())),
         locked_modes: info.termios_locked.as_ref().map(|locked| all_modes(locked, &names)),
         waiting: data.map(|data| u64_of(data.len())),
         data: shown.map(BString::from),
@@ -182,8 +182,8 @@ fn all_modes(modes: &TermiosEntry, names: &Names) -> Vec<Cow<'static, str>> {
 
 fn characters(modes: &TermiosEntry, names: &Names, order: ByteOrder) -> Object {
     let characters = character_bytes(&modes.c_cc, order);
-    let named = names.characters.iter().zip(characters);
-    Object(named.map(|(&name, character)| (name, Detail::Integer(character.into()))).collect())
+    let pairs = names.characters.iter().zip(characters);
+    Object(pairs.map(|(&name, character)| (name, Detail::Integer(character.into()))).collect())
 }
 
 /// Control characters. CRIU copies the kernel's bytes over the words of its own list, so that four lie in a word and the

@@ -54,8 +54,16 @@ pub struct Effect {
 /// The calls that programs are followed for.
 #[derive(Debug)]
 pub struct Calls {
-    abis: Vec<(Abi, Vec<(u32, Option<&'static str>)>, u32)>,
+    abis: Vec<OfAbi>,
     foreign: u32,
+}
+
+/// The calls of one kind of programs, and the number that stands for all others.
+#[derive(Debug)]
+struct OfAbi {
+    abi: Abi,
+    calls: Vec<(u32, Option<&'static str>)>,
+    other: u32,
 }
 
 impl Calls {
@@ -83,7 +91,7 @@ impl Calls {
             let mut all: Vec<(u32, Option<&'static str>)> = named.iter().map(|&(n, name)| (n, Some(name))).collect();
             all.extend(extra.into_iter().map(|number| (number, None)));
             all.sort_unstable();
-            (abi, all, unnamed(abi.base))
+            OfAbi { abi, calls: all, other: unnamed(abi.base) }
         });
         let mut foreign = (FOREIGN..=u32::MAX).filter(|arch| !constants.contains(arch));
         Calls { abis: abis.collect(), foreign: foreign.next().unwrap_or(FOREIGN) }
@@ -112,7 +120,7 @@ pub(super) fn of(program: &Program, calls: &Calls, budget: &mut Budget) -> Optio
     check(program).ok()?;
     let operations: Vec<Operation> = program.operations().collect();
     let mut effects = Vec::new();
-    for (abi, numbers, other) in &calls.abis {
+    for OfAbi { abi, calls: numbers, other } in &calls.abis {
         let others = answers(&operations, *other, abi.audit, budget)?;
         let mut all = Vec::with_capacity(numbers.len());
         for &(number, name) in numbers {

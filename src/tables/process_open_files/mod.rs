@@ -48,10 +48,16 @@ table! {
         pub deleted: Option<bool>,
         /// The mount that its path is on; joins `mounts`.
         pub mount_id: Option<u32>,
-        /// Process that gets its signals.
+        /// Process, process group or thread that gets its signals.
         pub owner_pid: Option<u32>,
         /// Signal that it gets, where it is not `SIGIO`.
         pub owner_signal: Option<Cow<'static, str>>,
+        /// What `owner_pid` is: `process`, `group` or `thread`.
+        pub owner_type: Option<&'static str>,
+        /// User who asked for the signals.
+        pub owner_uid: Option<u32>,
+        /// Effective user who asked for the signals.
+        pub owner_euid: Option<u32>,
         /// CRIU's id of the open file: descriptors with one id share position and flags.
         pub file_id: FileId,
         /// What is particular to the type: an eventfd's counter, a timerfd's settings, an epoll's targets.
@@ -109,6 +115,9 @@ fn row(model: &Model, process: &Process, descriptor: &Descriptor) -> OpenFile {
         mount_id: opened.mount_id.and_then(|id| u32::try_from(id).ok()),
         owner_pid: owner.map(FownEntry::pid),
         owner_signal: owner.filter(|o| o.signum() != 0).map(|o| abi::signal::name(o.signum(), arch)),
+        owner_type: owner.and_then(|owner| abi::signal::receiver(owner.pid_type())),
+        owner_uid: owner.and_then(|owner| owner.uid),
+        owner_euid: owner.and_then(|owner| owner.euid),
         file_id: descriptor.file,
         detail: (!opened.detail.is_empty()).then_some(Object(opened.detail)),
     }
