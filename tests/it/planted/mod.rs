@@ -1,11 +1,13 @@
 //! Every planted fact of the fixtures' truth files stands in its table, with the planted value. One family a file.
 
+mod restrictions;
+mod watches;
+
 use serde_json::Value;
 
 use crate::fixtures;
 
 /// The planted facts of a kind, by case, for all cases that have some.
-#[allow(dead_code, reason = "until the first family is here")]
 pub(crate) fn planted(kind: &str) -> Vec<(String, Vec<Value>)> {
     let mut all = Vec::new();
     for case in fixtures::cases() {
