@@ -1,11 +1,12 @@
 //! Table `seccomp_instructions`.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use super::table::table;
 use crate::Checkpoint;
 use crate::abi;
-use crate::abi::syscall::{self, Abi};
+use crate::abi::syscall;
 use crate::images::ByteOrder;
 use crate::int::u64_of;
 use crate::model::Model;
@@ -55,7 +56,9 @@ enum Holds {
 fn of_program(filter: u64, program: &Program, model: &Model) -> Vec<SeccompInstruction> {
     let arch = model.arch();
     let abis = arch.map_or(&[][..], |arch| syscall::abis(arch, model.byte_order() == ByteOrder::Big));
-    let mut abi = abis.first();
+    let names: Vec<HashMap<u32, &'static str>> = abis.iter().map(|abi| abi.calls().collect()).collect();
+    let of_x32 = abis.iter().position(|abi| abi.base == syscall::X32_BIT);
+    let mut current = 0;
     let mut holds = Holds::Other;
     let mut rows = Vec::with_capacity(program.0.len());
     for (at, (instruction, operation)) in program.0.iter().zip(program.operations()).enumerate() {
@@ -70,11 +73,12 @@ fn of_program(filter: u64, program: &Program, model: &Model) -> Vec<SeccompInstr
             }
             Operation::Branch(_, Operand::Number(k), ..) if holds == Holds::Arch => {
                 // Programs treat one architecture after the other; what follows is most likely of this one.
-                abi = abis.iter().find(|abi| abi.audit == k).or(abi);
+                current = abis.iter().position(|abi| abi.audit == k).unwrap_or(current);
                 syscall::audit_name(k).map(Cow::Borrowed)
             }
             Operation::Branch(test, Operand::Number(k), ..) if holds == Holds::Number && test != Test::AnyBit => {
-                call(k, abi, abis)
+                let of = of_x32.filter(|_| k & syscall::X32_BIT != 0).unwrap_or(current);
+                names.get(of).and_then(|names| names.get(&k)).map(|&name| Cow::Borrowed(name))
             }
             Operation::Return(Operand::Number(k)) => Some(abi::seccomp::action(k, arch)),
             _ => None,
@@ -91,11 +95,4 @@ fn of_program(filter: u64, program: &Program, model: &Model) -> Vec<SeccompInstr
         });
     }
     rows
-}
-
-/// The name of a call, among those of a kind of programs, or of x32 if its bit is set.
-fn call(number: u32, abi: Option<&Abi>, abis: &[Abi]) -> Option<Cow<'static, str>> {
-    let of_x32 = |abi: &&Abi| abi.base == syscall::X32_BIT && number & syscall::X32_BIT != 0;
-    let name = abis.iter().find(of_x32).or(abi)?.name_of(number)?;
-    Some(Cow::Borrowed(name))
 }

@@ -2,7 +2,7 @@
 //! program is followed both ways wherever it asks for them. So what is found holds for all arguments, and where several
 //! answers are found, it depends on them.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use crate::abi::seccomp::{DATA_ARCH, DATA_NUMBER, DATA_SIZE, strictness};
@@ -205,69 +205,109 @@ impl State {
     }
 }
 
+/// Where a program is after an instruction.
+enum Next {
+    /// At this instruction.
+    At(usize),
+    /// At either of these; the first in the state that is left, the second in this one.
+    Either(usize, usize, State),
+    /// At its end.
+    End,
+}
+
 /// The answers of a checked program to one call, whatever its arguments are. Jumps lead forward only, so that one pass
 /// over the instructions follows all ways.
 fn answers(operations: &[Operation], number: u32, arch: u32, budget: &mut Budget) -> Option<Answers> {
-    // The kernel clears both registers before a program, but a program cannot read memory that it has not written.
-    let start = State { a: Some(0), x: Some(0), memory: [None; MEMORY_WORDS] };
-    let mut reached: Vec<Vec<State>> = vec![Vec::new(); operations.len()];
-    reached.first_mut()?.push(start);
     let mut answers = Answers::new();
-    for (at, operation) in operations.iter().enumerate() {
-        for mut state in std::mem::take(reached.get_mut(at)?) {
-            budget.step()?;
-            let mut next = at.saturating_add(1);
-            match *operation {
-                Operation::Load(register, _, source) => state.set(register, state.load(source, number, arch)),
-                Operation::Store(register, word) => {
-                    let value = if register == Register::A { state.a } else { state.x };
-                    *state.memory.get_mut(usize_of(word.into()))? = value;
-                }
-                Operation::Arithmetic(arithmetic, operand) => {
-                    let operand = state.operand(operand);
-                    let divides = matches!(arithmetic, Arithmetic::Div | Arithmetic::Mod);
-                    if divides && operand.is_none_or(|operand| operand == 0) {
-                        answers.insert(Some(0));
-                        if operand == Some(0) {
-                            continue;
-                        }
-                    }
-                    state.a = state.a.zip(operand).and_then(|(a, operand)| arithmetic.of(a, operand));
-                }
-                Operation::Negate => state.a = state.a.map(u32::wrapping_neg),
-                Operation::ToIndex => state.x = state.a,
-                Operation::ToAccumulator => state.a = state.x,
-                Operation::Jump(target) => next = usize_of(target),
-                Operation::Branch(test, operand, when, otherwise) => {
-                    let operand = state.operand(operand);
-                    match state.a.zip(operand).map(|(a, operand)| test.holds(a, operand)) {
-                        Some(true) => next = usize_of(when),
-                        Some(false) => next = usize_of(otherwise),
-                        None => {
-                            reach(&mut reached, usize_of(otherwise), state);
-                            if test == Test::Equal && operand.is_some() {
-                                state.a = operand;
-                            }
-                            next = usize_of(when);
-                        }
-                    }
-                }
-                Operation::Return(operand) => {
-                    answers.insert(state.operand(operand));
-                    continue;
-                }
-                // Checked programs have none.
-                Operation::Unknown => return None,
+    // The kernel clears both registers before a program, but a program cannot read memory that it has not written.
+    let mut state = State { a: Some(0), x: Some(0), memory: [None; MEMORY_WORDS] };
+    let mut at = 0;
+    let mut waiting: BTreeMap<usize, Vec<State>> = BTreeMap::new();
+    loop {
+        budget.step()?;
+        let next = step(&mut state, *operations.get(at)?, at, (number, arch), &mut answers)?;
+        match next {
+            // The only way there is.
+            Next::At(next) if waiting.is_empty() => {
+                at = next;
+                continue;
             }
-            reach(&mut reached, next, state);
+            Next::At(next) => reach(&mut waiting, next, state),
+            Next::Either(first, second, other) => {
+                reach(&mut waiting, first, state);
+                reach(&mut waiting, second, other);
+            }
+            Next::End => {}
+        }
+        // What is reached again comes later, so the first that waits is complete.
+        let Some(mut first) = waiting.first_entry() else { return Some(answers) };
+        at = *first.key();
+        match first.get_mut().pop() {
+            Some(last) => state = last,
+            None => return None,
+        }
+        if first.get().is_empty() {
+            first.remove();
         }
     }
-    Some(answers)
+}
+
+/// Does one instruction. `None` if it is none that checked programs have.
+fn step(
+    state: &mut State,
+    operation: Operation,
+    at: usize,
+    (number, arch): (u32, u32),
+    answers: &mut Answers,
+) -> Option<Next> {
+    match operation {
+        Operation::Load(register, _, source) => state.set(register, state.load(source, number, arch)),
+        Operation::Store(register, word) => {
+            let value = if register == Register::A { state.a } else { state.x };
+            *state.memory.get_mut(usize_of(word.into()))? = value;
+        }
+        Operation::Arithmetic(arithmetic, operand) => {
+            let operand = state.operand(operand);
+            let divides = matches!(arithmetic, Arithmetic::Div | Arithmetic::Mod);
+            if divides && operand.is_none_or(|operand| operand == 0) {
+                answers.insert(Some(0));
+                if operand == Some(0) {
+                    return Some(Next::End);
+                }
+            }
+            state.a = state.a.zip(operand).and_then(|(a, operand)| arithmetic.of(a, operand));
+        }
+        Operation::Negate => state.a = state.a.map(u32::wrapping_neg),
+        Operation::ToIndex => state.x = state.a,
+        Operation::ToAccumulator => state.a = state.x,
+        Operation::Jump(target) => return Some(Next::At(usize_of(target))),
+        Operation::Branch(test, operand, when, otherwise) => {
+            let (when, otherwise) = (usize_of(when), usize_of(otherwise));
+            let operand = state.operand(operand);
+            return Some(match state.a.zip(operand).map(|(a, operand)| test.holds(a, operand)) {
+                Some(true) => Next::At(when),
+                Some(false) => Next::At(otherwise),
+                None => {
+                    let other = *state;
+                    if test == Test::Equal && operand.is_some() {
+                        state.a = operand;
+                    }
+                    Next::Either(when, otherwise, other)
+                }
+            });
+        }
+        Operation::Return(operand) => {
+            answers.insert(state.operand(operand));
+            return Some(Next::End);
+        }
+        Operation::Unknown => return None,
+    }
+    Some(Next::At(at.saturating_add(1)))
 }
 
 /// Notes that an instruction is reached in a state.
-fn reach(reached: &mut [Vec<State>], at: usize, state: State) {
-    let Some(states) = reached.get_mut(at) else { return };
+fn reach(waiting: &mut BTreeMap<usize, Vec<State>>, at: usize, state: State) {
+    let states = waiting.entry(at).or_default();
     if states.contains(&state) {
         return;
     }

@@ -159,3 +159,41 @@ fn filters_and_control_groups_are_shown() {
     let of_pids = |row: &cryoscope::tables::CgroupProperty| row.name.as_ref().is_some_and(|name| name == "pids.max");
     assert!(checkpoint.cgroup_properties().any(|row| of_pids(&row)));
 }
+
+/// W59: filters that contradict themselves cost what is wrong with them.
+#[test]
+fn filters_that_cannot_be_are_warned_of() {
+    use cryoscope::images::proto::{SeccompEntry, SeccompFilter};
+    let filter = |bytes: &[u8], prev| SeccompFilter { filter: Some(bytes.to_vec()), prev, flags: None };
+    let allow = [0x06, 0, 0, 0, 0, 0, 0xff, 0x7f];
+    let refuse = [0x06, 0, 0, 0, 1, 0, 5, 0];
+    let mut members = reference();
+    members.edit("checkpoint/seccomp.img", |_, entry: &mut SeccompEntry| {
+        let (itself, cut, jumps_out) = (Some(0), &allow[..7], [0x05, 0, 0, 0, 9, 0, 0, 0]);
+        entry.seccomp_filters = vec![
+            filter(&allow, itself),
+            filter(&refuse, Some(0)),
+            filter(cut, Some(u32::MAX)),
+            filter(&jumps_out, Some(2)),
+            filter(&allow, None),
+        ];
+    });
+    members.edit("checkpoint/core-1.img", |_, core: &mut CoreEntry| {
+        core.thread_core.as_mut().unwrap().seccomp_filter = Some(1);
+    });
+    members.edit("checkpoint/core-6.img", |_, core: &mut CoreEntry| {
+        core.thread_core.as_mut().unwrap().seccomp_filter = Some(77);
+    });
+    let checkpoint = members.open();
+    let filters: Vec<_> = checkpoint.seccomp_filters().collect();
+    let column = |of: fn(&cryoscope::tables::SeccompFilter) -> Option<u64>| filters.iter().map(of).collect::<Vec<_>>();
+    assert_eq!(column(|row| row.previous), [None, Some(0), None, Some(2), None]);
+    assert_eq!(column(|row| row.same_as), [None, None, None, None, Some(0)]);
+    assert_eq!(column(|row| row.instructions), [Some(1), Some(1), None, Some(1), Some(1)]);
+    assert_eq!(column(|row| row.refused.map(|count| count.min(1))), [Some(0), Some(1), None, None, Some(0)]);
+    let bound: Vec<Vec<u32>> = filters.iter().map(|row| row.pids.iter().map(|pid| pid.0).collect()).collect();
+    assert_eq!(bound, [vec![1], vec![1], vec![], vec![], vec![]], "a filter binds what the later ones bind");
+    let together = checkpoint.seccomp_rules().find(|row| row.filter == 1 && row.with_previous).unwrap();
+    assert_eq!((together.actions.len(), together.actions[0].as_ref()), (1, "errno(EPERM)"));
+    assert_eq!(codes(&checkpoint).iter().filter(|&&code| code == Code::FilterInvalid).count(), 5);
+}

@@ -103,11 +103,11 @@ fn valid() -> impl Strategy<Value = Program> {
         all.append(&mut instructions);
         let last = all.len();
         for (at, (code, jt, jf, k)) in all.iter_mut().enumerate() {
-            let room = (last - at - 1).min(255);
+            let room = u8::try_from(last - at - 1).unwrap_or(u8::MAX);
             if *code & 7 == 5 {
-                (*jt, *jf) = ((*jt).min(room as u8), (*jf).min(room as u8));
+                (*jt, *jf) = ((*jt).min(room), (*jf).min(room));
                 if *code == 0x05 {
-                    *k = (*k).min(room as u32);
+                    *k = (*k).min(room.into());
                 }
             }
         }
