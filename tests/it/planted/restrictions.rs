@@ -57,7 +57,7 @@ fn actions(checkpoint: &Checkpoint) -> BTreeMap<String, Vec<String>> {
     let is_native = |rule: &SeccompRule| rule.filter == 0 && !rule.with_previous && rule.architecture == "x86_64";
     for rule in checkpoint.seccomp_rules().filter(is_native) {
         for call in &rule.syscalls {
-            let names = rule.actions.iter().map(|action| action.to_string()).collect();
+            let names = rule.actions.iter().map(ToString::to_string).collect();
             assert!(actions.insert(call.to_string(), names).is_none(), "{call} is listed twice");
         }
     }

@@ -135,7 +135,7 @@ fn epoll_targets_are_those_of_fdinfo() {
             let found = of(&rows, "epoll", pid, fd);
             assert_eq!(found.len(), lines.len(), "{case}: {pid}/{fd}");
             for line in lines {
-                let row = found.iter().find(|row| row["target_fd"].to_string() == line["tfd"]).unwrap();
+                let row = found.iter().find(|row| row["target_fd"] == line["tfd"].parse::<u64>().unwrap()).unwrap();
                 let hex = |name: &str| u64::from_str_radix(&line[name], 16).unwrap();
                 assert_eq!(mask(&row["events"], "", EPOLL), hex("events"), "{case}: {line:?}");
                 assert_eq!(address(&row["data"]), hex("data"), "{case}: {line:?}");
@@ -179,7 +179,7 @@ fn inotify_watches_are_those_of_fdinfo() {
             let found = of(&rows, "inotify", pid, fd);
             assert_eq!(found.len(), lines.len(), "{case}: {pid}/{fd}");
             for line in lines {
-                let row = found.iter().find(|row| row["wd"].to_string() == line["wd"]).unwrap();
+                let row = found.iter().find(|row| row["wd"] == u64::from_str_radix(&line["wd"], 16).unwrap()).unwrap();
                 assert_eq!(format!("{:x}", row["inode"].as_u64().unwrap()), line["ino"], "{case}: {line:?}");
                 assert_eq!(device(row), line["sdev"], "{case}: {line:?}");
                 assert_eq!(format!("{:x}", mask(&row["events"], "IN_", WATCH)), line["mask"], "{case}: {line:?}");
