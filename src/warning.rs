@@ -153,6 +153,8 @@ codes! {
     ArgumentsUnavailable = "arguments_unavailable", Warning;
     /// The page size is not one that any machine has; 4096 was used.
     PageSizeUnknown = "page_size_unknown", Warning;
+    /// A filter of system calls, or of a socket, that no kernel would take, or that is not in the archive.
+    FilterInvalid = "filter_invalid", Warning;
     /// Statistics of the dump and the images disagree.
     StatisticsDisagree = "statistics_disagree", Note;
 }

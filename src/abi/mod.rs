@@ -5,17 +5,23 @@
 
 pub mod arch;
 pub mod bpf_map;
+pub mod capability;
 pub mod clock;
 pub mod device;
+pub mod errno;
 pub mod events;
+pub mod filter;
 pub mod hints;
 pub mod mapping;
 pub mod mount;
 pub mod namespace;
 pub mod open;
 pub mod sched;
+pub mod seccomp;
 pub mod signal;
 pub mod socket;
+pub mod syscall;
+pub mod termios;
 
 use std::borrow::Cow;
 

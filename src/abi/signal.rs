@@ -95,6 +95,12 @@ pub fn bit(number: u32) -> u64 {
     number.checked_sub(1).and_then(|n| 1_u64.checked_shl(n)).unwrap_or(0)
 }
 
+/// Who gets the signals of a file: `process`, `group` or `thread`. Source: `F_OWNER_*` of `fcntl(F_GETOWN_EX)` in
+/// `include/uapi/asm-generic/fcntl.h`.
+pub fn receiver(pid_type: u32) -> Option<&'static str> {
+    super::name_of(pid_type.into(), &[(0, "thread"), (1, "process"), (2, "group")])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use super::Checkpoint;
-use crate::model::{bpf_map, holders, ipc, pipe, terminal};
+use crate::model::{bpf_map, cgroup, declared, holders, host, ipc, lsm, pipe, seccomp, terminal};
 
 /// Defines [`Families`], and the methods of [`Checkpoint`] that give each. `read` is a function of the model that takes
 /// the images of the dump, the model, and what lies beside the images.
@@ -39,9 +39,19 @@ families! {
     /// Pipes, and what waited in them.
     pipe_table: pipe::Pipes = pipe::read;
     /// What waited in pseudo terminals.
-    terminal_queues: Vec<terminal::Waiting> = terminal::read;
+    terminal_queues: terminal::TerminalQueues = terminal::read;
     /// System V message queues and semaphores.
     system_v: ipc::Ipc = ipc::read;
     /// BPF maps and what was in them, by the kernel's number.
     bpf_map_table: BTreeMap<u32, bpf_map::BpfMap> = bpf_map::read;
+    /// Filters of system calls.
+    seccomp: seccomp::Filters = seccomp::read;
+    /// Control groups.
+    cgroup_sets: cgroup::Cgroups = cgroup::read;
+    /// What was declared: the engine's specification.
+    declared: declared::Declared = declared::read;
+    /// What the container's mounts of autofs and `binfmt_misc` say, and the processors of the host.
+    host: host::Host = host::read;
+    /// Policies of `AppArmor`.
+    apparmor_policies: Vec<lsm::Policy> = lsm::read;
 }

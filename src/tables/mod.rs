@@ -15,15 +15,28 @@
     )
 )]
 
+mod apparmor;
+mod autofs;
+mod binfmt_misc;
 mod bpf_maps;
+mod capabilities;
+mod cgroup_properties;
+mod cgroups;
 mod checkpoints;
 mod container;
 mod content;
+mod cpuinfo;
+mod declared;
+mod devices;
 mod dumped;
+mod epoll;
+mod fanotify;
 mod holding;
 mod images;
+mod inotify;
 mod ipc;
 mod ipc_messages;
+mod isolation;
 mod mappings;
 mod matches;
 mod members;
@@ -38,6 +51,10 @@ mod process_open_files;
 mod process_open_sockets;
 mod processes;
 mod recovered_files;
+mod seccomp_filters;
+mod seccomp_instructions;
+mod seccomp_rules;
+mod socket_filters;
 mod statistics;
 mod strings;
 mod table;
@@ -45,20 +62,34 @@ mod tcp_connections;
 mod tcp_queues;
 mod threads;
 mod tty_queues;
+mod ttys;
 mod unix_queues;
 mod value;
 mod warnings;
 
 use std::ops::ControlFlow;
 
+pub use apparmor::AppArmorPolicy;
+pub use autofs::Autofs;
+pub use binfmt_misc::BinfmtMisc;
 pub use bpf_maps::BpfMapRow;
+pub use capabilities::CapabilitySet;
+pub use cgroup_properties::CgroupProperty;
+pub use cgroups::Cgroup;
 pub use checkpoints::Summary;
 pub use container::Container;
+pub use cpuinfo::Cpu;
+pub use declared::DeclaredFact;
+pub use devices::DeclaredDevice;
 pub use dumped::{DumpedRun, dumped};
+pub use epoll::Epoll;
+pub use fanotify::Fanotify;
 pub use holding::Holding;
 pub use images::Image;
+pub use inotify::Inotify;
 pub use ipc::IpcObject;
 pub use ipc_messages::IpcMessage;
+pub use isolation::Isolation;
 pub use mappings::Mappings;
 pub use matches::{Match, MatchCount, Matches};
 pub use members::Member;
@@ -74,6 +105,10 @@ pub use process_open_files::OpenFile;
 pub use process_open_sockets::{OpenSocket, OtherHolders};
 pub use processes::Process;
 pub use recovered_files::RecoveredFile;
+pub use seccomp_filters::SeccompFilter;
+pub use seccomp_instructions::SeccompInstruction;
+pub use seccomp_rules::SeccompRule;
+pub use socket_filters::SocketFilter;
 pub use statistics::Statistics;
 pub use strings::{StringRow, Strings};
 pub use table::{Column, Row, Table};
@@ -81,6 +116,7 @@ pub use tcp_connections::TcpConnection;
 pub use tcp_queues::TcpQueue;
 pub use threads::Thread;
 pub use tty_queues::TtyQueue;
+pub use ttys::Tty;
 pub use unix_queues::UnixPacket;
 pub use value::{Detail, Mask, Object, Type, Value};
 pub use warnings::Warning;
@@ -185,6 +221,42 @@ sources! {
     mounts: mounts::Mount;
     /// Rows of `process_namespaces`.
     process_namespaces: process_namespaces::ProcessNamespaces;
+    /// Rows of `seccomp_filters`.
+    seccomp_filters: seccomp_filters::SeccompFilter;
+    /// Rows of `seccomp_rules`.
+    seccomp_rules: seccomp_rules::SeccompRule;
+    /// Rows of `seccomp_instructions`.
+    seccomp_instructions: seccomp_instructions::SeccompInstruction;
+    /// Rows of `socket_filters`.
+    socket_filters: socket_filters::SocketFilter;
+    /// Rows of `cgroups`.
+    cgroups: cgroups::Cgroup;
+    /// Rows of `cgroup_properties`.
+    cgroup_properties: cgroup_properties::CgroupProperty;
+    /// Rows of `epoll`.
+    epoll: epoll::Epoll;
+    /// Rows of `inotify`.
+    inotify: inotify::Inotify;
+    /// Rows of `fanotify`.
+    fanotify: fanotify::Fanotify;
+    /// Rows of `ttys`.
+    ttys: ttys::Tty;
+    /// Rows of `apparmor`.
+    apparmor: apparmor::AppArmorPolicy;
+    /// Rows of `isolation`.
+    isolation: isolation::Isolation;
+    /// Rows of `capabilities`.
+    capabilities: capabilities::CapabilitySet;
+    /// Rows of `devices`.
+    devices: devices::DeclaredDevice;
+    /// Rows of `declared`.
+    declared_facts: declared::DeclaredFact;
+    /// Rows of `cpuinfo`.
+    cpuinfo: cpuinfo::Cpu;
+    /// Rows of `binfmt_misc`.
+    binfmt_misc: binfmt_misc::BinfmtMisc;
+    /// Rows of `autofs`.
+    autofs: autofs::Autofs;
     /// Rows of `statistics`: one.
     statistics_rows: statistics::Statistics;
     /// Rows of `members`.

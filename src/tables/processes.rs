@@ -111,7 +111,7 @@ pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = Process> + '
     checkpoint.model().processes().iter().map(move |task| row(checkpoint, task))
 }
 
-fn row(checkpoint: &Checkpoint, task: &Task) -> Process {
+pub(super) fn row(checkpoint: &Checkpoint, task: &Task) -> Process {
     let (model, memory) = (checkpoint.model(), checkpoint.memory());
     let path = |id: Option<FileId>| model.files().path(id?).map(|path| BString::from(path.text));
     let creds = task.credentials();

@@ -3,6 +3,8 @@
 mod ipc;
 mod queues;
 mod recovered;
+mod restrictions;
+mod watches;
 
 use std::collections::BTreeMap;
 
