@@ -7,13 +7,17 @@ pub mod arch;
 pub mod clock;
 pub mod device;
 pub mod events;
+pub mod limit;
+pub mod lock;
 pub mod mapping;
 pub mod mount;
 pub mod namespace;
 pub mod open;
 pub mod sched;
+pub mod siginfo;
 pub mod signal;
 pub mod socket;
+pub mod task;
 
 use std::borrow::Cow;
 

@@ -1,9 +1,12 @@
 //! Parts of the model that only some questions need: each is read when it is first asked for, and only once.
 
-#[allow(unused_imports, reason = "until the first family is here")]
 use std::sync::OnceLock;
 
 use super::Checkpoint;
+use crate::model::lock::{self, FileLocks};
+use crate::model::rlimit::{self, ResourceLimits};
+use crate::model::signal::{self, Signals};
+use crate::model::timer::{self, Timers};
 
 /// Defines [`Families`], and the methods of [`Checkpoint`] that give each. `read` is a function of the model that takes
 /// the images of the dump, the model, and what lies beside the images.
@@ -32,4 +35,13 @@ macro_rules! families {
     };
 }
 
-families! {}
+families! {
+    /// Signals that wait, and what each process does about signals.
+    signals: Signals = signal::read;
+    /// Timers that run.
+    timers: Timers = timer::read;
+    /// Limits on what each process may use.
+    resource_limits: ResourceLimits = rlimit::read;
+    /// Locks of files.
+    file_locks: FileLocks = lock::read;
+}

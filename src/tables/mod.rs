@@ -18,23 +18,29 @@
 mod checkpoints;
 mod container;
 mod dumped;
+mod file_locks;
 mod images;
+mod limits;
 mod mappings;
 mod matches;
 mod members;
 mod memory_classes;
 mod memory_sizes;
 mod mounts;
+mod pending_signals;
 mod process_envs;
 mod process_memory_map;
 mod process_namespaces;
 mod process_open_files;
 mod process_open_sockets;
 mod processes;
+mod signal_actions;
+mod signals;
 mod statistics;
 mod strings;
 mod table;
 mod threads;
+mod timers;
 mod value;
 mod warnings;
 
@@ -43,13 +49,16 @@ use std::ops::ControlFlow;
 pub use checkpoints::Summary;
 pub use container::Container;
 pub use dumped::{DumpedRun, dumped};
+pub use file_locks::FileLock;
 pub use images::Image;
+pub use limits::Limit;
 pub use mappings::Mappings;
 pub use matches::{Match, MatchCount, Matches};
 pub use members::Member;
 pub use memory_classes::MemoryClass;
 pub use memory_sizes::MemorySize;
 pub use mounts::Mount;
+pub use pending_signals::PendingSignal;
 pub use process_envs::ProcessEnv;
 pub use process_memory_map::Mapping;
 pub(crate) use process_memory_map::rows_of as mappings_of;
@@ -57,15 +66,19 @@ pub use process_namespaces::ProcessNamespaces;
 pub use process_open_files::OpenFile;
 pub use process_open_sockets::{OpenSocket, OtherHolders};
 pub use processes::Process;
+pub use signal_actions::SignalAction;
+pub use signals::ThreadSignals;
 pub use statistics::Statistics;
 pub use strings::{StringRow, Strings};
 pub use table::{Column, Row, Table};
 pub use threads::Thread;
+pub use timers::Timer;
 pub use value::{Detail, Mask, Object, Type, Value};
 pub use warnings::Warning;
 
 use crate::Checkpoint;
 use crate::memory::Keep;
+use crate::model::process;
 
 /// Takes rows one by one, until it has enough.
 pub type Sink<'a> = dyn FnMut(&dyn Row) -> ControlFlow<()> + 'a;
@@ -146,6 +159,18 @@ sources! {
     mounts: mounts::Mount;
     /// Rows of `process_namespaces`.
     process_namespaces: process_namespaces::ProcessNamespaces;
+    /// Rows of `signals`.
+    signal_rows: signals::ThreadSignals;
+    /// Rows of `pending_signals`.
+    pending_signals: pending_signals::PendingSignal;
+    /// Rows of `signal_actions`.
+    signal_actions: signal_actions::SignalAction;
+    /// Rows of `timers`.
+    timer_rows: timers::Timer;
+    /// Rows of `limits`.
+    limit_rows: limits::Limit;
+    /// Rows of `file_locks`.
+    file_lock_rows: file_locks::FileLock;
     /// Rows of `statistics`: one.
     statistics_rows: statistics::Statistics;
     /// Rows of `members`.
@@ -166,4 +191,18 @@ impl Checkpoint {
     pub fn statistics(&self) -> Statistics {
         statistics::row(self)
     }
+}
+
+/// The living processes by pid, which is the order of most tables.
+fn living(checkpoint: &Checkpoint) -> impl Iterator<Item = &process::Process> {
+    let mut processes: Vec<_> = checkpoint.model().processes().iter().filter(|p| !p.is_zombie()).collect();
+    processes.sort_by_key(|process| process.pid());
+    processes.into_iter()
+}
+
+/// The threads of a process by tid.
+fn threads_of(process: &process::Process) -> impl Iterator<Item = &process::Thread> {
+    let mut threads: Vec<_> = process.threads.iter().collect();
+    threads.sort_by_key(|thread| thread.tid);
+    threads.into_iter()
 }
