@@ -60,7 +60,9 @@ impl Clock {
             (true, 0) => "CPUCLOCK_PROF|CPUCLOCK_PERTHREAD",
             (true, 1) => "CPUCLOCK_VIRT|CPUCLOCK_PERTHREAD",
             (true, 2) => "CLOCK_THREAD_CPUTIME_ID",
-            (true, _) => return Clock { name: Cow::Owned(id.cast_signed().to_string()), of: None, fd: None, is_wall: false },
+            (true, _) => {
+                return Clock { name: Cow::Owned(id.cast_signed().to_string()), of: None, fd: None, is_wall: false };
+            }
         };
         Clock { name: Cow::Borrowed(name), of: Some(number).filter(|&pid| pid != 0), fd: None, is_wall: false }
     }
@@ -85,7 +87,11 @@ mod tests {
         };
         assert_eq!(clock(1), ("CLOCK_MONOTONIC".into(), None, None, true));
         assert_eq!(clock(2), ("CLOCK_PROCESS_CPUTIME_ID".into(), None, None, false));
-        assert_eq!(clock(-6), ("CLOCK_PROCESS_CPUTIME_ID".into(), None, None, false), "its own, as the kernel keeps it");
+        assert_eq!(
+            clock(-6),
+            ("CLOCK_PROCESS_CPUTIME_ID".into(), None, None, false),
+            "its own, as the kernel keeps it"
+        );
         assert_eq!(clock(-2), ("CLOCK_THREAD_CPUTIME_ID".into(), None, None, false));
         assert_eq!(clock((!17 << 3) | 2), ("CLOCK_PROCESS_CPUTIME_ID".into(), Some(17), None, false));
         assert_eq!(clock((!17 << 3) | 4 | 1), ("CPUCLOCK_VIRT|CPUCLOCK_PERTHREAD".into(), Some(17), None, false));

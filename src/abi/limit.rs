@@ -39,12 +39,10 @@ resources! {
     RTTIME = "RLIMIT_RTTIME", "Max realtime timeout", Some("us");
 }
 
-const GENERIC: [Resource; 16] = [
-    CPU, FSIZE, DATA, STACK, CORE, RSS, NPROC, NOFILE, MEMLOCK, AS, LOCKS, SIGPENDING, MSGQUEUE, NICE, RTPRIO, RTTIME,
-];
-const MIPS: [Resource; 16] = [
-    CPU, FSIZE, DATA, STACK, CORE, NOFILE, AS, RSS, NPROC, MEMLOCK, LOCKS, SIGPENDING, MSGQUEUE, NICE, RTPRIO, RTTIME,
-];
+const GENERIC: [Resource; 16] =
+    [CPU, FSIZE, DATA, STACK, CORE, RSS, NPROC, NOFILE, MEMLOCK, AS, LOCKS, SIGPENDING, MSGQUEUE, NICE, RTPRIO, RTTIME];
+const MIPS: [Resource; 16] =
+    [CPU, FSIZE, DATA, STACK, CORE, NOFILE, AS, RSS, NPROC, MEMLOCK, LOCKS, SIGPENDING, MSGQUEUE, NICE, RTPRIO, RTTIME];
 
 /// The resource of a number.
 pub fn resource(number: usize, arch: Option<Arch>) -> Option<Resource> {

@@ -58,21 +58,10 @@ const SEGV: Codes = &[
     (9, "SEGV_MTESERR"),
     (10, "SEGV_CPERR"),
 ];
-const BUS: Codes = &[
-    (1, "BUS_ADRALN"),
-    (2, "BUS_ADRERR"),
-    (3, "BUS_OBJERR"),
-    (4, "BUS_MCEERR_AR"),
-    (5, "BUS_MCEERR_AO"),
-];
-const TRAP: Codes = &[
-    (1, "TRAP_BRKPT"),
-    (2, "TRAP_TRACE"),
-    (3, "TRAP_BRANCH"),
-    (4, "TRAP_HWBKPT"),
-    (5, "TRAP_UNK"),
-    (6, "TRAP_PERF"),
-];
+const BUS: Codes =
+    &[(1, "BUS_ADRALN"), (2, "BUS_ADRERR"), (3, "BUS_OBJERR"), (4, "BUS_MCEERR_AR"), (5, "BUS_MCEERR_AO")];
+const TRAP: Codes =
+    &[(1, "TRAP_BRKPT"), (2, "TRAP_TRACE"), (3, "TRAP_BRANCH"), (4, "TRAP_HWBKPT"), (5, "TRAP_UNK"), (6, "TRAP_PERF")];
 const CHILD: Codes = &[
     (1, "CLD_EXITED"),
     (2, "CLD_KILLED"),
@@ -81,14 +70,8 @@ const CHILD: Codes = &[
     (5, "CLD_STOPPED"),
     (6, "CLD_CONTINUED"),
 ];
-const POLL: Codes = &[
-    (1, "POLL_IN"),
-    (2, "POLL_OUT"),
-    (3, "POLL_MSG"),
-    (4, "POLL_ERR"),
-    (5, "POLL_PRI"),
-    (6, "POLL_HUP"),
-];
+const POLL: Codes =
+    &[(1, "POLL_IN"), (2, "POLL_OUT"), (3, "POLL_MSG"), (4, "POLL_ERR"), (5, "POLL_PRI"), (6, "POLL_HUP")];
 const SYSTEM: Codes = &[(1, "SYS_SECCOMP"), (2, "SYS_USER_DISPATCH")];
 
 /// What follows the three numbers that every `siginfo_t` begins with.

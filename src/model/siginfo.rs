@@ -20,16 +20,10 @@ pub struct Value {
 impl Value {
     /// From the pointer. The number lies at the union's beginning, which is the upper half on a big-endian machine.
     pub fn of_pointer(pointer: u64, order: ByteOrder) -> Self {
-        let (number, _) = halves(pointer.to_le_bytes());
-        let (_, upper) = halves(pointer.to_le_bytes());
-        let number = if order == ByteOrder::Big { upper } else { number };
-        Value { number: number.cast_signed(), pointer: Address(pointer) }
+        let half = if order == ByteOrder::Big { pointer >> 32 } else { pointer & 0xffff_ffff };
+        let number = u32::try_from(half).unwrap_or_default().cast_signed();
+        Value { number, pointer: Address(pointer) }
     }
-}
-
-/// The lower and the upper half.
-fn halves([a, b, c, d, e, f, g, h]: [u8; 8]) -> (u32, u32) {
-    (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h]))
 }
 
 /// One signal that waits. What does not belong to its kind is `None`.
@@ -248,7 +242,10 @@ mod tests {
         let refused = of(&[(0, 31, 4), (8, 1, 4), (16, 0x40, 8), (24, 59, 4), (28, 0xc000_003e, 4)]);
         assert_eq!((refused.system_call, refused.audit_arch), (Some(59), Some(0xc000_003e)));
         let child = of(&[(0, 17, 4), (8, 2, 4), (16, 8, 4), (24, 9, 4), (32, 3, 8), (40, 4, 8)]);
-        assert_eq!((child.pid, child.status, child.user_ticks, child.system_ticks), (Some(8), Some(9), Some(3), Some(4)));
+        assert_eq!(
+            (child.pid, child.status, child.user_ticks, child.system_ticks),
+            (Some(8), Some(9), Some(3), Some(4))
+        );
     }
 
     #[test]

@@ -226,7 +226,7 @@ mod tests {
         let of = |sigaction, arch| Action::of(10, &SaEntry { sigaction: Some(sigaction), ..SaEntry::default() }, arch);
         assert!(of(0, None).is_unset());
         assert_eq!(of(1, None).handler, Handler::Ignore);
-        assert_eq!(of(0x401665, None).handler, Handler::Function(Address(0x401665)));
+        assert_eq!(of(0x40_1665, None).handler, Handler::Function(Address(0x40_1665)));
         let extended = 0xffff_ffff_8000_1000;
         assert_eq!(of(extended, Some(Arch::Arm)).handler, Handler::Function(Address(0x8000_1000)));
         assert_eq!(of(extended, None).handler, Handler::Function(Address(extended)));

@@ -64,7 +64,10 @@ fn row(model: &Model, held: &Held) -> FileLock {
         end: lock.len.filter(|&len| len != 0).and_then(last),
         length: lock.len,
         inherited,
-        breaking: lock.r#type.filter(|_| lock.flag() == abi::lock::LEASE).map(|number| number & abi::lock::BREAKING != 0),
+        breaking: lock
+            .r#type
+            .filter(|_| lock.flag() == abi::lock::LEASE)
+            .map(|number| number & abi::lock::BREAKING != 0),
         mandatory: lock.r#type.map(|number| number & abi::lock::MANDATORY != 0),
         file_id: file,
     }

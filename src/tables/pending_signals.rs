@@ -96,11 +96,8 @@ pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = PendingSigna
 fn row(process: &Process, tid: Option<Tid>, position: u64, info: &Siginfo) -> PendingSignal {
     let arch = process.arch();
     // Of SIGCHLD from the kernel, pid and uid are the child's, who did not send anything.
-    let (sender, child) = if info.status.is_some() {
-        ((None, None), (info.pid, info.uid))
-    } else {
-        ((info.pid, info.uid), (None, None))
-    };
+    let (sender, child) =
+        if info.status.is_some() { ((None, None), (info.pid, info.uid)) } else { ((info.pid, info.uid), (None, None)) };
     PendingSignal {
         pid: process.pid(),
         tid,

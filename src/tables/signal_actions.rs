@@ -12,6 +12,7 @@ use crate::model::Model;
 use crate::model::ids::{Address, Pid};
 use crate::model::process::Process;
 use crate::model::signal::{Action, Handler, SignalSet};
+use crate::model::vma::Vma;
 
 table! {
     "signal_actions", key(pid, number), brief(pid, signal, action, handler, flags, permissions, path);
@@ -76,7 +77,7 @@ fn row(model: &Model, process: &Process, action: &Action) -> SignalAction {
         restorer: Address::non_zero(Some(action.restorer)),
         compat: action.compat,
         mapping: vma.map(|vma| vma.start),
-        permissions: vma.map(|vma| vma.permissions()),
+        permissions: vma.map(Vma::permissions),
         kind: kind_and_path.as_ref().map(|(kind, _)| *kind),
         path: kind_and_path.map(|(_, path)| BString::from(path)).filter(|path| !path.is_empty()),
     }

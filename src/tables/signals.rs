@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::table::table;
 use crate::Checkpoint;
 use crate::abi;
+use crate::images::proto::ThreadSasEntry;
 use crate::model::ids::{Address, Pid, Tid};
 use crate::model::process::{Process, Thread};
 use crate::model::signal::{OfProcess, SignalSet};
@@ -61,7 +62,7 @@ fn row(process: &Process, thread: &Thread, signals: Option<&OfProcess>) -> Threa
         ignored: signals.and_then(OfProcess::ignored),
         caught: signals.and_then(OfProcess::caught),
         altstack_start: usable.map(|stack| Address(stack.ss_sp())),
-        altstack_size: usable.map(|stack| stack.ss_size()),
+        altstack_size: usable.map(ThreadSasEntry::ss_size),
         altstack_flags: stack.map(|stack| abi::names_of(stack.ss_flags().into(), abi::signal::STACK_FLAGS)),
     }
 }

@@ -191,7 +191,7 @@ mod tests {
     fn time_that_cannot_be_told_is_null() {
         let at = |left| {
             let timer = timer(Pid(1), "real", Clock::MONOTONIC, left, 0, Some(Timestamp::UNIX_EPOCH));
-            timer.expires.map(|time| time.as_second())
+            timer.expires.map(Timestamp::as_second)
         };
         assert_eq!((at(0), at(60_000_000_000)), (None, Some(60)));
         assert_eq!(at(u64::MAX), Some(18_446_744_073), "584 years");

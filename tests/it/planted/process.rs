@@ -20,7 +20,9 @@ fn rows(case: &str, table: &str) -> Vec<Vec<Value>> {
 fn each_fact(kind: &str, table: &str, check: impl Fn(&str, &[Value], &Value)) {
     for (case, facts) in planted(kind) {
         for rows in rows(&case, table) {
-            facts.iter().for_each(|fact| check(&case, &rows, fact));
+            for fact in &facts {
+                check(&case, &rows, fact);
+            }
         }
     }
 }
@@ -91,7 +93,8 @@ fn handlers() {
         // The C library adds it.
         flags.retain(|flag| *flag != "SA_RESTORER");
         let mut wanted: Vec<&str> = fact["flags"].as_str().unwrap().split(' ').collect();
-        (flags.sort_unstable(), wanted.sort_unstable());
+        flags.sort_unstable();
+        wanted.sort_unstable();
         assert_eq!(flags, wanted, "{case}");
         assert!(row["permissions"].as_str().unwrap().contains('x'), "{case}: {row}");
         assert!(row["path"].as_str().unwrap().starts_with("/lab/"), "{case}: {row}");
@@ -108,19 +111,17 @@ fn alternate_stacks() {
 
 #[test]
 fn queued_signals() {
-    for (case, facts) in planted("queued") {
+    for (case, mut facts) in planted("queued") {
+        // Within a queue the order counts; queues come by process, and its threads after it.
+        facts.sort_by_key(|fact| (fact["pid"].as_u64(), fact["tid"].as_u64()));
         for rows in rows(&case, "pending_signals") {
-            let mut wanted: Vec<(&Value, &Value, String)> = facts
-                .iter()
-                .map(|fact| (&fact["pid"], &fact["tid"], signal(fact["signal"].as_u64().unwrap())))
-                .collect();
-            let found = rows.iter().map(|row| (&row["pid"], &row["tid"], row["signal"].as_str().unwrap().to_owned()));
-            // The order within a queue counts, not that of the queues.
-            let queue = |entry: &(&Value, &Value, String)| (entry.0.as_u64(), entry.1.as_u64());
-            wanted.sort_by_key(queue);
-            assert_eq!(found.collect::<Vec<_>>(), wanted, "{case}");
-            for (fact, row) in facts.iter().zip(&rows).filter(|(fact, _)| fact["value"].is_i64()) {
-                assert_eq!((&row["value"], &row["code"]), (&fact["value"], &Value::from("SI_QUEUE")), "{case}");
+            assert_eq!(rows.len(), facts.len(), "{case}");
+            for (fact, row) in facts.iter().zip(&rows) {
+                assert_eq!((&row["pid"], &row["tid"], &row["number"]), (&fact["pid"], &fact["tid"], &fact["signal"]));
+                assert_eq!(row["signal"], signal(fact["signal"].as_u64().unwrap()), "{case}");
+                if fact["value"].is_i64() {
+                    assert_eq!((&row["value"], &row["code"]), (&fact["value"], &"SI_QUEUE".into()), "{case}");
+                }
             }
             // As `kill` sends it.
             let sent = row(&case, &rows, &[("signal", "SIGUSR2".into())]);
@@ -144,11 +145,10 @@ fn interval_timers() {
 fn posix_timers() {
     each_fact("posix_timer", "timers", |case, rows, fact| {
         let clock = clock(fact["clock"].as_i64().unwrap());
-        let row =
-            row(case, rows, &[("pid", fact["pid"].clone()), ("kind", "posix".into()), ("clock", clock.into())]);
+        let row = row(case, rows, &[("pid", fact["pid"].clone()), ("kind", "posix".into()), ("clock", clock.into())]);
         let notify = if fact["notify"] == "thread" { &Value::from("thread_id") } else { &fact["notify"] };
         assert_eq!((&row["notify"], &row["tid"]), (notify, &fact["tid"]), "{case}");
-        assert_eq!(row["signal"], fact["signal"].as_u64().map(signal).into(), "{case}");
+        assert_eq!(row["signal"], Value::from(fact["signal"].as_u64().map(signal)), "{case}");
         assert!(is_left(row, seconds(&fact["value_s"])), "{case}: {fact} {row}");
         assert!(is_interval(row, seconds(&fact["interval_s"])), "{case}: {fact} {row}");
     });
@@ -339,7 +339,8 @@ fn zombies() {
     each_fact("zombie", "processes", |case, rows, fact| {
         let row = row(case, rows, &[("pid", fact["zombie"].clone())]);
         assert_eq!((&row["state"], &row["exit_status"]), (&Value::from("zombie"), &fact["exit_status"]), "{case}");
-        let killed = fact["signal"].as_u64().map(|number| if number == 9 { "SIGKILL".to_owned() } else { signal(number) });
+        let killed =
+            fact["signal"].as_u64().map(|number| if number == 9 { "SIGKILL".to_owned() } else { signal(number) });
         assert_eq!(row["exit_signal"], Value::from(killed), "{case}");
         assert_eq!((&row["personality"], &row["loginuid"], &row["vm_id"]), (&Value::Null, &Value::Null, &Value::Null));
     });
@@ -378,7 +379,8 @@ fn locks() {
                         [&words[..3], &words[5..]].concat().join(" ")
                     })
                     .collect();
-                (found.sort(), wanted.sort());
+                found.sort();
+                wanted.sort();
                 assert_eq!(found, wanted, "{case}: {place}");
                 compared += wanted.len();
             }
