@@ -88,7 +88,13 @@ pub(crate) fn read(images: Images<'_>, model: &Model, _: &Side<'_>) -> FileLocks
         }
         add(*lock, place, &holders, images, &mut all, most);
     }
-    all.sort_by_key(|held| (held.pid, held.fd, held.inherited, held.lock.flag(), held.lock.start(), held.lock.len()));
+    // One lock can be recorded for several descriptors of its file: each of them is then not inherited.
+    let which = |held: &Held| {
+        let FileLockEntry { flag, r#type, start, len, .. } = held.lock;
+        (held.pid, held.fd, flag, start, len, r#type)
+    };
+    all.sort_by_key(|held| (which(held), held.inherited));
+    all.dedup_by_key(|held| which(held));
     FileLocks(all)
 }
 

@@ -113,10 +113,21 @@ fn locks_that_nobody_can_hold_are_shown_and_warned_of() {
 }
 
 #[test]
-fn holders_of_locks_are_bounded() {
+fn a_lock_that_is_recorded_for_each_holder_is_inherited_by_none() {
     let mut members = Members::of(&fixtures::archive_of("files"));
     let one = locks(&members)[&1].iter().find(|lock| lock.flag() == 2).copied().unwrap();
-    members.set("checkpoint/filelocks.img", image(Kind::FileLocks, &[one; 150]));
+    members.set("checkpoint/filelocks.img", image(Kind::FileLocks, &[one, FileLockEntry { pid: Some(6), ..one }]));
+    let rows = fixtures::rows_of(&members.open(), &["file_locks"]).remove("file_locks").unwrap();
+    let holders: Vec<(&Value, &Value)> = rows.iter().map(|row| (&row["pid"], &row["inherited"])).collect();
+    assert_eq!(holders, [(&Value::from(1), &Value::from(false)), (&Value::from(6), &Value::from(false))]);
+}
+
+#[test]
+fn holders_of_locks_are_bounded() {
+    let mut members = Members::of(&fixtures::archive_of("files"));
+    let one = locks(&members)[&1].iter().find(|lock| lock.flag() == 4).copied().unwrap();
+    let all: Vec<FileLockEntry> = (0..150).map(|start| FileLockEntry { start: Some(start), ..one }).collect();
+    members.set("checkpoint/filelocks.img", image(Kind::FileLocks, &all));
     let mut limits = Limits::default();
     limits.records = 200;
     let tar = std::io::Cursor::new(members.tar());
