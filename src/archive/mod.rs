@@ -52,6 +52,7 @@ use bstr::{BStr, BString};
 pub use contents::{Absence, Contents, Piece, Stop};
 pub(crate) use member::folder_of;
 pub use member::{Member, MemberKind};
+pub(crate) use nested::Nested;
 pub use select::{Everything, Island, Kept, Select, Selection};
 pub use sniff::Compression;
 

@@ -17,12 +17,12 @@ use crate::error::{Error, ErrorKind};
 use crate::images::{ImageSet, Images, Kind, Sets, root_of};
 use crate::limits::Limits;
 use crate::memory::{
-    AddressSpace, Demand, EarlySearch, ElsewhereSearch, FindingsElsewhere, Keep, Layer, Matcher, Memory, SearchOptions,
-    Searched,
+    AddressSpace, Demand, EarlySearch, ElsewhereSearch, FindingsElsewhere, Keep, Layer, Matcher, Memory,
+    RecoveredFiles, SearchOptions, Searched,
 };
 use crate::model::ids::Pid;
 use crate::model::{Model, Side};
-use crate::warning::{Warning, Warnings};
+use crate::warning::{Code, Place, Warning, Warnings};
 
 /// How to open an archive.
 ///
@@ -328,6 +328,13 @@ impl Checkpoint {
         ElsewhereSearch { archive, matcher, options, context, limits, warnings, done: &done }.run()
     }
 
+    /// Files of which the archive has the contents though no file system that is left may have them: deleted ones, memfds,
+    /// System V segments, file systems in memory. Of an archive that came as a stream, only what [`Options::keep`] kept is
+    /// there: [`Keep::Everything`] is needed for all of them.
+    pub fn recovered(&self) -> RecoveredFiles<'_> {
+        RecoveredFiles::read(self.reader(self.images()), &self.side(), self.model(), self.memory(), self.holders())
+    }
+
     /// All that was odd, damaged or missing in what has been read so far. Reading is lazy: [`Checkpoint::read_all`] first,
     /// to hear everything.
     pub fn warnings(&self) -> Vec<Warning> {
@@ -345,6 +352,11 @@ impl Checkpoint {
     pub fn read_all(&self) {
         let _ = self.memory();
         self.read_families();
+    }
+
+    /// Adds a warning about something that was only seen when rows were made.
+    pub(crate) fn warn(&self, code: Code, place: Place, message: impl FnOnce() -> String) {
+        self.warnings.push(code, place, message);
     }
 
     /// What lies beside the images.

@@ -343,7 +343,7 @@ impl Objects {
     }
 }
 
-fn lost(why: Absence) -> Lost {
+pub(super) fn lost(why: Absence) -> Lost {
     match why {
         Absence::Truncated | Absence::Unreadable => Lost::Truncated,
         Absence::NotKept => Lost::NotKept,

@@ -16,12 +16,14 @@
 )]
 
 pub mod auxv;
+pub mod bpf_map;
 pub mod container;
 pub mod credentials;
 mod document;
 pub mod engine;
 pub mod fdinfo;
 pub mod file;
+pub mod holders;
 pub mod ids;
 mod ifaddr;
 pub mod ipc;
@@ -29,6 +31,7 @@ pub mod kubelet;
 pub mod lock;
 pub mod mount;
 mod network;
+pub mod pipe;
 pub mod process;
 pub mod pstree;
 pub mod registers;
@@ -38,6 +41,7 @@ pub mod siginfo;
 pub mod signal;
 pub mod socket;
 mod statistics;
+pub mod terminal;
 pub mod timer;
 pub mod vma;
 
@@ -139,6 +143,11 @@ impl Model {
     /// The socket that an open file is.
     pub fn socket(&self, id: FileId, file: &File) -> Option<Socket> {
         self.queues.socket(id, file)
+    }
+
+    /// Connections and packets, with what waited in them.
+    pub fn queues(&self) -> &Queues {
+        &self.queues
     }
 
     /// The processes that hold an open file, by pid. One list for all that ask: rows of thousands of processes that

@@ -15,11 +15,16 @@
     )
 )]
 
+mod bpf_maps;
 mod checkpoints;
 mod container;
+mod content;
 mod dumped;
 mod file_locks;
+mod holding;
 mod images;
+mod ipc;
+mod ipc_messages;
 mod limits;
 mod mappings;
 mod matches;
@@ -28,29 +33,39 @@ mod memory_classes;
 mod memory_sizes;
 mod mounts;
 mod pending_signals;
+mod pipes;
 mod process_envs;
 mod process_memory_map;
 mod process_namespaces;
 mod process_open_files;
 mod process_open_sockets;
 mod processes;
+mod recovered_files;
 mod signal_actions;
 mod signals;
 mod statistics;
 mod strings;
 mod table;
+mod tcp_connections;
+mod tcp_queues;
 mod threads;
 mod timers;
+mod tty_queues;
+mod unix_queues;
 mod value;
 mod warnings;
 
 use std::ops::ControlFlow;
 
+pub use bpf_maps::BpfMapRow;
 pub use checkpoints::Summary;
 pub use container::Container;
 pub use dumped::{DumpedRun, dumped};
 pub use file_locks::FileLock;
+pub use holding::Holding;
 pub use images::Image;
+pub use ipc::IpcObject;
+pub use ipc_messages::IpcMessage;
 pub use limits::Limit;
 pub use mappings::Mappings;
 pub use matches::{Match, MatchCount, Matches};
@@ -59,6 +74,7 @@ pub use memory_classes::MemoryClass;
 pub use memory_sizes::MemorySize;
 pub use mounts::Mount;
 pub use pending_signals::PendingSignal;
+pub use pipes::PipeRow;
 pub use process_envs::ProcessEnv;
 pub use process_memory_map::Mapping;
 pub(crate) use process_memory_map::rows_of as mappings_of;
@@ -66,13 +82,18 @@ pub use process_namespaces::ProcessNamespaces;
 pub use process_open_files::OpenFile;
 pub use process_open_sockets::{OpenSocket, OtherHolders};
 pub use processes::Process;
+pub use recovered_files::RecoveredFile;
 pub use signal_actions::SignalAction;
 pub use signals::ThreadSignals;
 pub use statistics::Statistics;
 pub use strings::{StringRow, Strings};
 pub use table::{Column, Row, Table};
+pub use tcp_connections::TcpConnection;
+pub use tcp_queues::TcpQueue;
 pub use threads::Thread;
 pub use timers::Timer;
+pub use tty_queues::TtyQueue;
+pub use unix_queues::UnixPacket;
 pub use value::{Detail, Mask, Object, Type, Value};
 pub use warnings::Warning;
 
@@ -155,6 +176,24 @@ sources! {
     process_open_files: process_open_files::OpenFile;
     /// Rows of `process_open_sockets`.
     process_open_sockets: process_open_sockets::OpenSocket;
+    /// Rows of `pipes`.
+    pipes: pipes::PipeRow;
+    /// Rows of `unix_queues`.
+    unix_queues: unix_queues::UnixPacket;
+    /// Rows of `tcp_connections`.
+    tcp_connections: tcp_connections::TcpConnection;
+    /// Rows of `tcp_queues`.
+    tcp_queues: tcp_queues::TcpQueue;
+    /// Rows of `tty_queues`.
+    tty_queues: tty_queues::TtyQueue;
+    /// Rows of `ipc`.
+    ipc: ipc::IpcObject;
+    /// Rows of `ipc_messages`.
+    ipc_messages: ipc_messages::IpcMessage;
+    /// Rows of `bpf_maps`.
+    bpf_maps: bpf_maps::BpfMapRow;
+    /// Rows of `recovered_files`.
+    recovered_files: recovered_files::RecoveredFile, Everything;
     /// Rows of `mounts`.
     mounts: mounts::Mount;
     /// Rows of `process_namespaces`.

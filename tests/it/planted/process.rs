@@ -1,30 +1,21 @@
 //! Signals, timers, limits, locks and properties of processes.
 
-use cryoscope::Checkpoint;
 use serde_json::{Map, Value};
 
-use super::{captured, planted};
+use super::{captured, each, opened, planted};
 use crate::fixtures;
 
 /// Seconds that may pass between what was planted or captured and the freeze.
 const SLACK: f64 = 120.0;
 
-/// The rows of a table in every archive of a case.
+/// The rows of a table in every checkpoint of a case.
 fn rows(case: &str, table: &str) -> Vec<Vec<Value>> {
-    let archives = fixtures::archives_of(case);
-    let open = |archive| Checkpoint::open(archive).unwrap_or_else(|error| panic!("{case}: {error}"));
-    archives.iter().map(|archive| fixtures::rows_of(&open(archive), &[table]).remove(table).unwrap()).collect()
+    opened(case).iter().map(|checkpoint| fixtures::rows_of(checkpoint, &[table]).remove(table).unwrap()).collect()
 }
 
 /// Compares every planted fact of a kind with the rows of a table.
 fn each_fact(kind: &str, table: &str, check: impl Fn(&str, &[Value], &Value)) {
-    for (case, facts) in planted(kind) {
-        for rows in rows(&case, table) {
-            for fact in &facts {
-                check(&case, &rows, fact);
-            }
-        }
-    }
+    each(kind, &[table], |case, fact, rows| check(case, &rows[table], fact));
 }
 
 /// Compares everything that was captured of a kind with the rows of a table.
