@@ -13,7 +13,7 @@ use crate::model::process::Process;
 const UNLIMITED: u64 = u64::MAX;
 
 table! {
-    "limits", key(pid, resource), brief(pid, name, soft, soft_unlimited, hard, hard_unlimited, unit);
+    "limits", key(pid, resource), brief(pid, name, soft, soft_unlimited, hard, hard_unlimited);
     /// Limits on what the living processes may use, by pid, in the order of `/proc/PID/limits`.
     pub struct Limit {
         /// Process id.

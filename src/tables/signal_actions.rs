@@ -15,7 +15,7 @@ use crate::model::signal::{Action, Handler, SignalSet};
 use crate::model::vma::Vma;
 
 table! {
-    "signal_actions", key(pid, number), brief(pid, signal, action, handler, flags, permissions, path);
+    "signal_actions", key(pid, number), brief(pid, signal, action, handler, permissions, path);
     /// What the living processes do when a signal arrives, by pid and number: a row for each signal whose action was set.
     /// Signals without a row have the kernel's own action. All threads of a process share its actions.
     pub struct SignalAction {
