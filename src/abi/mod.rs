@@ -10,6 +10,7 @@ pub mod device;
 pub mod events;
 pub mod limit;
 pub mod lock;
+pub mod hints;
 pub mod mapping;
 pub mod mount;
 pub mod namespace;

@@ -3,6 +3,7 @@
 
 mod args;
 mod core;
+mod decode;
 mod exit;
 mod inspect;
 mod list;
@@ -79,6 +80,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Memparse(args) => memparse::run(args, &cli.global),
         Command::Core(args) => core::run(args, &cli.global),
         Command::Table(args) => table::run(args, &cli.global),
+        Command::Decode(args) => decode::run(args, &cli.global),
     };
     match outcome {
         Ok(exit) => exit.into(),

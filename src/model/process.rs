@@ -350,7 +350,12 @@ fn process(images: Images<'_>, mut node: Node, versions: Versions) -> Process {
     {
         return process;
     }
-    process.ids = required(images, Kind::Ids, pid).or_else(|| process.threads.first()?.core.as_ref()?.ids);
+    // Up to CRIU 0.8, the ids may be in the core.
+    let in_core = || process.threads.first()?.core.as_ref()?.ids;
+    process.ids = match in_core().filter(|_| !images.has(Kind::Ids, pid)) {
+        Some(ids) => Some(ids),
+        None => required(images, Kind::Ids, pid).or_else(in_core),
+    };
     process.fs = required(images, Kind::Fs, pid);
     if images.has(Kind::Creds, pid) {
         process.old_creds = images.one(Kind::Creds, pid);

@@ -5,6 +5,7 @@
 mod archives;
 mod command;
 mod core;
+mod decode;
 mod docs;
 mod fixtures;
 mod forms;
@@ -18,6 +19,7 @@ mod recovered;
 mod schema;
 mod screens;
 mod search;
+mod synth;
 mod tars;
 mod truth;
 mod waiting;
