@@ -135,6 +135,8 @@ codes! {
     FileTypeUnknown = "file_type_unknown", Warning;
     /// A socket's address or port cannot be.
     SocketInvalid = "socket_invalid", Warning;
+    /// A signal that waits, or the list of a process's signal actions, is not as any kernel has it.
+    SignalInvalid = "signal_invalid", Warning;
     /// A pagemap's entries contradict each other, their mappings or the address space.
     PagemapInvalid = "pagemap_invalid", Warning;
     /// A pages image is shorter than its pagemap says.

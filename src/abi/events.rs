@@ -22,6 +22,22 @@ pub const EPOLL: Bits = &[
     (0x8000_0000, "EPOLLET"),
 ];
 
+/// Events of `poll`, as `SIGIO` has them.
+pub const POLL: Bits = &[
+    (0x1, "POLLIN"),
+    (0x2, "POLLPRI"),
+    (0x4, "POLLOUT"),
+    (0x8, "POLLERR"),
+    (0x10, "POLLHUP"),
+    (0x20, "POLLNVAL"),
+    (0x40, "POLLRDNORM"),
+    (0x80, "POLLRDBAND"),
+    (0x100, "POLLWRNORM"),
+    (0x200, "POLLWRBAND"),
+    (0x400, "POLLMSG"),
+    (0x2000, "POLLRDHUP"),
+];
+
 /// Events of inotify.
 pub const INOTIFY: Bits = &[
     (0x1, "IN_ACCESS"),

@@ -4,6 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use super::Checkpoint;
+use crate::model::lock::{self, FileLocks};
+use crate::model::rlimit::{self, ResourceLimits};
+use crate::model::signal::{self, Signals};
+use crate::model::timer::{self, Timers};
 use crate::model::{bpf_map, cgroup, declared, holders, host, ipc, lsm, pipe, seccomp, terminal};
 
 /// Defines [`Families`], and the methods of [`Checkpoint`] that give each. `read` is a function of the model that takes
@@ -34,6 +38,14 @@ macro_rules! families {
 }
 
 families! {
+    /// Signals that wait, and what each process does about signals.
+    signals: Signals = signal::read;
+    /// Timers that run.
+    timers: Timers = timer::read;
+    /// Limits on what each process may use.
+    resource_limits: ResourceLimits = rlimit::read;
+    /// Locks of files.
+    file_locks: FileLocks = lock::read;
     /// Which processes hold which files, and how.
     holders: holders::Holders = holders::read;
     /// Pipes, and what waited in them.

@@ -47,6 +47,14 @@ impl ByteOrder {
             ByteOrder::Big => u32::from_be_bytes(bytes),
         }
     }
+
+    /// A number of 64 bits.
+    pub fn u64(self, bytes: [u8; 8]) -> u64 {
+        match self {
+            ByteOrder::Little => u64::from_le_bytes(bytes),
+            ByteOrder::Big => u64::from_be_bytes(bytes),
+        }
+    }
 }
 
 /// The first number of 32 bits, and what follows.

@@ -31,18 +31,21 @@ mod devices;
 mod dumped;
 mod epoll;
 mod fanotify;
+mod file_locks;
 mod holding;
 mod images;
 mod inotify;
 mod ipc;
 mod ipc_messages;
 mod isolation;
+mod limits;
 mod mappings;
 mod matches;
 mod members;
 mod memory_classes;
 mod memory_sizes;
 mod mounts;
+mod pending_signals;
 mod pipes;
 mod process_envs;
 mod process_memory_map;
@@ -54,6 +57,8 @@ mod recovered_files;
 mod seccomp_filters;
 mod seccomp_instructions;
 mod seccomp_rules;
+mod signal_actions;
+mod signals;
 mod socket_filters;
 mod statistics;
 mod strings;
@@ -61,6 +66,7 @@ mod table;
 mod tcp_connections;
 mod tcp_queues;
 mod threads;
+mod timers;
 mod tty_queues;
 mod ttys;
 mod unix_queues;
@@ -84,18 +90,21 @@ pub use devices::DeclaredDevice;
 pub use dumped::{DumpedRun, dumped};
 pub use epoll::Epoll;
 pub use fanotify::Fanotify;
+pub use file_locks::FileLock;
 pub use holding::Holding;
 pub use images::Image;
 pub use inotify::Inotify;
 pub use ipc::IpcObject;
 pub use ipc_messages::IpcMessage;
 pub use isolation::Isolation;
+pub use limits::Limit;
 pub use mappings::Mappings;
 pub use matches::{Match, MatchCount, Matches};
 pub use members::Member;
 pub use memory_classes::MemoryClass;
 pub use memory_sizes::MemorySize;
 pub use mounts::Mount;
+pub use pending_signals::PendingSignal;
 pub use pipes::PipeRow;
 pub use process_envs::ProcessEnv;
 pub use process_memory_map::Mapping;
@@ -108,6 +117,8 @@ pub use recovered_files::RecoveredFile;
 pub use seccomp_filters::SeccompFilter;
 pub use seccomp_instructions::SeccompInstruction;
 pub use seccomp_rules::SeccompRule;
+pub use signal_actions::SignalAction;
+pub use signals::ThreadSignals;
 pub use socket_filters::SocketFilter;
 pub use statistics::Statistics;
 pub use strings::{StringRow, Strings};
@@ -115,6 +126,7 @@ pub use table::{Column, Row, Table};
 pub use tcp_connections::TcpConnection;
 pub use tcp_queues::TcpQueue;
 pub use threads::Thread;
+pub use timers::Timer;
 pub use tty_queues::TtyQueue;
 pub use ttys::Tty;
 pub use unix_queues::UnixPacket;
@@ -123,6 +135,7 @@ pub use warnings::Warning;
 
 use crate::Checkpoint;
 use crate::memory::Keep;
+use crate::model::process;
 
 /// Takes rows one by one, until it has enough.
 pub type Sink<'a> = dyn FnMut(&dyn Row) -> ControlFlow<()> + 'a;
@@ -257,6 +270,18 @@ sources! {
     binfmt_misc: binfmt_misc::BinfmtMisc;
     /// Rows of `autofs`.
     autofs: autofs::Autofs;
+    /// Rows of `signals`.
+    signal_rows: signals::ThreadSignals;
+    /// Rows of `pending_signals`.
+    pending_signals: pending_signals::PendingSignal;
+    /// Rows of `signal_actions`.
+    signal_actions: signal_actions::SignalAction;
+    /// Rows of `timers`.
+    timer_rows: timers::Timer;
+    /// Rows of `limits`.
+    limit_rows: limits::Limit;
+    /// Rows of `file_locks`.
+    file_lock_rows: file_locks::FileLock;
     /// Rows of `statistics`: one.
     statistics_rows: statistics::Statistics;
     /// Rows of `members`.
@@ -277,4 +302,18 @@ impl Checkpoint {
     pub fn statistics(&self) -> Statistics {
         statistics::row(self)
     }
+}
+
+/// The living processes by pid, which is the order of most tables.
+fn living(checkpoint: &Checkpoint) -> impl Iterator<Item = &process::Process> {
+    let mut processes: Vec<_> = checkpoint.model().processes().iter().filter(|p| !p.is_zombie()).collect();
+    processes.sort_by_key(|process| process.pid());
+    processes.into_iter()
+}
+
+/// The threads of a process by tid.
+fn threads_of(process: &process::Process) -> impl Iterator<Item = &process::Thread> {
+    let mut threads: Vec<_> = process.threads.iter().collect();
+    threads.sort_by_key(|thread| thread.tid);
+    threads.into_iter()
 }

@@ -11,6 +11,7 @@ mod fixtures;
 mod forms;
 mod hostile;
 mod memory;
+mod old_places;
 mod peers;
 mod planted;
 mod readme;
