@@ -3,6 +3,7 @@
 pub mod abi;
 pub mod archive;
 mod checkpoint;
+mod digest;
 pub mod elfcore;
 mod error;
 pub mod formats;

@@ -5,9 +5,11 @@
 
 pub mod arch;
 pub mod bpf_map;
+pub mod capability;
 pub mod clock;
 pub mod device;
 pub mod events;
+pub mod file_capability;
 pub mod mapping;
 pub mod mount;
 pub mod namespace;

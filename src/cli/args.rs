@@ -247,6 +247,9 @@ pub(crate) struct TableArgs {
     /// Columns to print, in this order; `all` for all (as text, only those are printed that fit a screen)
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub(crate) columns: Vec<String>,
+    /// Hash the contents of files: fills `sha256` of members, `rootfs_changes` and `volume_files`
+    #[arg(long)]
+    pub(crate) hash: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -361,6 +364,18 @@ pub(crate) struct LimitArgs {
     /// Bytes of a JSON document (default: 16 MiB)
     #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
     max_json: Option<u64>,
+    /// Bytes of a line of a log (default: 1 MiB)
+    #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
+    max_line: Option<u64>,
+    /// Lines of a log (default: 100000000)
+    #[arg(long, global = true, value_name = "N", hide_short_help = true)]
+    max_lines: Option<u64>,
+    /// Bytes that are extracted in all, without holes (default: 1 TiB)
+    #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
+    max_extracted: Option<u64>,
+    /// Files and folders that are extracted (default: 1000000)
+    #[arg(long, global = true, value_name = "N", hide_short_help = true)]
+    max_files: Option<u64>,
     /// Bytes of an image that is a sparse member (default: 64 MiB)
     #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
     max_assembled: Option<u64>,
@@ -391,6 +406,10 @@ impl LimitArgs {
         set(&mut limits.header_bytes, self.max_header);
         set(&mut limits.kept_in_memory, self.max_memory);
         set(&mut limits.json_bytes, self.max_json);
+        set(&mut limits.line_bytes, self.max_line);
+        set(&mut limits.lines, self.max_lines);
+        set(&mut limits.extracted_bytes, self.max_extracted);
+        set(&mut limits.extracted_files, self.max_files);
         set(&mut limits.assembled_bytes, self.max_assembled);
         set(&mut limits.records, self.max_records);
         set(&mut limits.record_bytes, self.max_record);

@@ -15,6 +15,7 @@
     )
 )]
 
+mod attributes;
 mod bpf_maps;
 mod checkpoints;
 mod container;
@@ -24,6 +25,7 @@ mod holding;
 mod images;
 mod ipc;
 mod ipc_messages;
+mod log_lines;
 mod mappings;
 mod matches;
 mod members;
@@ -38,6 +40,7 @@ mod process_open_files;
 mod process_open_sockets;
 mod processes;
 mod recovered_files;
+mod rootfs_changes;
 mod statistics;
 mod strings;
 mod table;
@@ -47,10 +50,12 @@ mod threads;
 mod tty_queues;
 mod unix_queues;
 mod value;
+mod volume_files;
 mod warnings;
 
 use std::ops::ControlFlow;
 
+pub use attributes::Attributes;
 pub use bpf_maps::BpfMapRow;
 pub use checkpoints::Summary;
 pub use container::Container;
@@ -59,6 +64,7 @@ pub use holding::Holding;
 pub use images::Image;
 pub use ipc::IpcObject;
 pub use ipc_messages::IpcMessage;
+pub use log_lines::LogLine;
 pub use mappings::Mappings;
 pub use matches::{Match, MatchCount, Matches};
 pub use members::Member;
@@ -74,6 +80,7 @@ pub use process_open_files::OpenFile;
 pub use process_open_sockets::{OpenSocket, OtherHolders};
 pub use processes::Process;
 pub use recovered_files::RecoveredFile;
+pub use rootfs_changes::RootfsChange;
 pub use statistics::Statistics;
 pub use strings::{StringRow, Strings};
 pub use table::{Column, Row, Table};
@@ -83,6 +90,7 @@ pub use threads::Thread;
 pub use tty_queues::TtyQueue;
 pub use unix_queues::UnixPacket;
 pub use value::{Detail, Mask, Object, Type, Value};
+pub use volume_files::VolumeFile;
 pub use warnings::Warning;
 
 use crate::Checkpoint;
@@ -187,6 +195,12 @@ sources! {
     process_namespaces: process_namespaces::ProcessNamespaces;
     /// Rows of `statistics`: one.
     statistics_rows: statistics::Statistics;
+    /// Rows of `rootfs_changes`.
+    rootfs_changes: rootfs_changes::RootfsChange, Files;
+    /// Rows of `volume_files`.
+    volume_files: volume_files::VolumeFile, Files;
+    /// Rows of `log_lines`.
+    log_lines: log_lines::LogLine, Files;
     /// Rows of `members`.
     members: members::Member;
     /// Rows of `images`.
