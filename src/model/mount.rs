@@ -29,6 +29,10 @@ pub struct Mount {
     pub root: Vec<u8>,
     /// Options of the mount and of the file system, sorted.
     pub options: Vec<BString>,
+    /// Options of the mount alone, in the order of mountinfo.
+    pub own_options: BString,
+    /// Options of its file system, in the order of mountinfo.
+    pub super_options: BString,
     /// Propagation, as mountinfo's optional fields.
     pub propagation: String,
     /// Provided by the engine.
@@ -68,6 +72,8 @@ fn mount(namespace: NamespaceId, entry: &MntEntry, users: Option<&UsernsEntry>) 
         source: entry.source().to_vec(),
         root: entry.root().to_vec(),
         options: options(entry, users),
+        own_options: own_options(entry),
+        super_options: super_options(entry, users),
         propagation: propagation.join(" "),
         external: entry.ext_key.is_some() || entry.ext_mount(),
         device: entry.root_dev.map(Device::from_kernel),
@@ -76,21 +82,40 @@ fn mount(namespace: NamespaceId, entry: &MntEntry, users: Option<&UsernsEntry>) 
 
 /// The mount's own options and those of its file system, sorted; without the file system's own `ro` and `rw`.
 fn options(entry: &MntEntry, users: Option<&UsernsEntry>) -> Vec<BString> {
-    let access = if entry.flags() & abi::mount::READ_ONLY != 0 { "ro" } else { "rw" };
-    let known = |mask: u32, bits: &'static [(u64, &'static str)]| {
-        bits.iter().filter(move |(bit, _)| u64::from(mask) & bit == *bit).map(|(_, name)| BString::from(*name))
-    };
-    let mut options = BTreeSet::from([BString::from(access)]);
+    let mut options = BTreeSet::from([access(entry.flags())]);
     options.extend(known(entry.flags(), abi::mount::OPTIONS));
     options.extend(known(entry.sb_flags(), abi::mount::SUPER_OPTIONS));
-    for option in entry.options().split_str(",").filter(|option| !option.is_empty()) {
-        // CRIU adds this to every devpts, so that its restore makes a new one.
-        if entry.fstype() == abi::mount::DEVPTS && option == b"newinstance" {
-            continue;
-        }
-        options.insert(inside(option, users));
-    }
+    options.extend(particular(entry, users));
     options.into_iter().collect()
+}
+
+fn own_options(entry: &MntEntry) -> BString {
+    let all: Vec<BString> =
+        [access(entry.flags())].into_iter().chain(known(entry.flags(), abi::mount::OPTIONS)).collect();
+    bstr::join(",", all).into()
+}
+
+fn super_options(entry: &MntEntry, users: Option<&UsernsEntry>) -> BString {
+    let general = [access(entry.sb_flags())].into_iter().chain(known(entry.sb_flags(), abi::mount::SUPER_OPTIONS));
+    let all: Vec<BString> = general.chain(particular(entry, users)).collect();
+    bstr::join(",", all).into()
+}
+
+fn access(flags: u32) -> BString {
+    BString::from(if flags & abi::mount::READ_ONLY != 0 { "ro" } else { "rw" })
+}
+
+/// Names of the flags that are set.
+fn known(mask: u32, bits: &'static [(u64, &'static str)]) -> impl Iterator<Item = BString> {
+    bits.iter().filter(move |(bit, _)| u64::from(mask) & bit == *bit).map(|(_, name)| BString::from(*name))
+}
+
+/// Options that only this file system has.
+fn particular<'e>(entry: &'e MntEntry, users: Option<&'e UsernsEntry>) -> impl Iterator<Item = BString> + 'e {
+    // CRIU adds this to every devpts, so that its restore makes a new one.
+    let is_added = |option: &[u8]| entry.fstype() == abi::mount::DEVPTS && option == b"newinstance";
+    let options = entry.options().split_str(",").filter(move |option| !option.is_empty() && !is_added(option));
+    options.map(move |option| inside(option, users))
 }
 
 /// An option as the container's own user namespace would have it: user and group ids are recorded as the host numbers

@@ -55,6 +55,7 @@ pub use process_memory_map::Mapping;
 pub(crate) use process_memory_map::rows_of as mappings_of;
 pub use process_namespaces::ProcessNamespaces;
 pub use process_open_files::OpenFile;
+pub(crate) use process_open_files::rows_of as open_files_of;
 pub use process_open_sockets::{OpenSocket, OtherHolders};
 pub use processes::Process;
 pub use statistics::Statistics;
