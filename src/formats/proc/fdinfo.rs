@@ -1,4 +1,4 @@
-//! `/proc/PID/fdinfo/N`. Inodes are not recorded, and so is the line that has one.
+//! `/proc/PID/fdinfo/N`.
 
 use std::fmt::Write as _;
 
@@ -23,11 +23,27 @@ pub(super) fn write(model: &Model, descriptor: &Descriptor, open: &OpenFile) -> 
     if let Some(mount) = open.mount_id {
         let _ = writeln!(out, "mnt_id:\t{mount}");
     }
+    if let Some(inode) = file.and_then(inode) {
+        let _ = writeln!(out, "ino:\t{inode}");
+    }
     let mut bytes = Vec::new();
     if let Some(file) = file {
         own(&mut out, &mut bytes, model, file);
     }
     [out.into_bytes(), bytes].concat()
+}
+
+/// The inode, which is recorded only where it names the file.
+fn inode(file: &File) -> Option<u32> {
+    match file {
+        File::Pipe(entry) => entry.pipe_id,
+        File::Fifo(entry) => entry.pipe_id,
+        File::Inet(entry) => entry.ino,
+        File::Unix(entry) => entry.ino,
+        File::Netlink(entry) => entry.ino,
+        File::Pidfd(entry) => entry.ino,
+        _ => None,
+    }
 }
 
 /// What only this type of file has.
@@ -97,8 +113,8 @@ fn inotify(out: &mut String, watch: &InotifyWdEntry, order: ByteOrder) {
 
 /// Source: the same, `fanotify_fdinfo`.
 fn fanotify(out: &mut String, mark: &FanotifyMarkEntry, order: ByteOrder) {
-    let (flags, mask, ignored, device) = (mark.mflags(), mark.mask(), mark.ignored_mask(), mark.s_dev());
-    let masks = format!("mflags:{flags:x} mask:{mask:x} ignored_mask:{ignored:x}");
+    let (flags, events, ignored, device) = (mark.mflags(), mark.mask(), mark.ignored_mask(), mark.s_dev());
+    let masks = format!("mflags:{flags:x} mask:{events:x} ignored_mask:{ignored:x}");
     if let Some(inode) = &mark.ie {
         let handle = inode.f_handle.as_ref().map(|h| handle(h, order)).unwrap_or_default();
         let _ = writeln!(out, "fanotify ino:{:x} sdev:{device:x} {masks} {handle}", inode.i_ino());

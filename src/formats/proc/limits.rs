@@ -1,5 +1,7 @@
 //! `/proc/PID/limits`.
 
+use std::fmt::Write as _;
+
 use super::Task;
 use crate::abi::arch::Arch;
 use crate::images::Kind;
@@ -41,8 +43,9 @@ pub(super) fn write(task: &Task<'_>) -> Option<Vec<u8>> {
             continue;
         };
         let amount = |n: u64| if n == UNLIMITED { "unlimited".to_owned() } else { n.to_string() };
-        text.push_str(&format!("{name:<25} {:<20} {:<20} ", amount(soft), amount(hard)));
-        text.push_str(&if unit.is_empty() { "\n".to_owned() } else { format!("{unit:<10}\n") });
+        let _ = write!(text, "{name:<25} {:<20} {:<20} ", amount(soft), amount(hard));
+        // What has no unit ends with the space before it.
+        let _ = if unit.is_empty() { writeln!(text) } else { writeln!(text, "{unit:<10}") };
     }
     (!limits.is_empty()).then(|| text.into_bytes())
 }

@@ -4,8 +4,8 @@ use super::{Task, text};
 use crate::abi::arch::Arch;
 use crate::tables::{Mapping, mappings_of};
 
-/// Where the path begins. Source: the kernel's `fs/proc/task_mmu.c`: 25 characters and six words.
-fn path_column(word: usize) -> usize {
+/// How wide what stands before the path is at least. Source: the kernel's `fs/proc/task_mmu.c`, `show_vma_header_prefix`.
+fn width(word: usize) -> usize {
     25 + 6 * word - 1
 }
 
@@ -41,7 +41,8 @@ fn line(out: &mut Vec<u8>, word: usize, start: u64, end: u64, mapping: &Mapping,
     out.extend_from_slice(format!("{start:08x}-{end:08x} {permissions} {offset:08x} {device} {inode} ").as_bytes());
     if !path.is_empty() {
         let written = out.len() - begin;
-        out.resize(begin + written.max(path_column(word)), b' ');
+        out.resize(begin + written.max(width(word)), b' ');
+        out.push(b' ');
         text::octal(out, path, b"\n");
     }
     out.push(b'\n');

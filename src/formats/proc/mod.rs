@@ -100,8 +100,11 @@ const CONTENTS: &[(&str, Write)] = &[
     ("uid_map", users::uid_map),
 ];
 
+/// Finds the file that a link leads to.
+type Target = fn(&Process) -> Option<FileId>;
+
 /// Links to files.
-const LINKS: &[(&str, fn(&Process) -> Option<FileId>)] = &[
+const LINKS: &[(&str, Target)] = &[
     ("cwd", |process| process.fs.as_ref()?.cwd_id.map(FileId)),
     ("exe", |process| process.mm.as_ref()?.exe()),
     ("root", |process| process.fs.as_ref()?.root_id.map(FileId)),

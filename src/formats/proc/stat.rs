@@ -3,9 +3,12 @@
 
 use super::memory::Sizes;
 use super::{Task, signals, text};
-use crate::images::proto::{MmEntry, TaskCoreEntry};
+use crate::images::proto::{MmEntry, TaskCoreEntry, ThreadCoreEntry};
 use crate::model::process::{State, Thread};
 use crate::model::pstree::Parent;
+
+/// Only the first 31 signals have room.
+const OLD_SIGNALS: u64 = 0x7fff_ffff;
 
 /// Source: the kernel's `fs/proc/array.c`, `do_task_stat`.
 pub(super) fn write(task: &Task<'_>, thread: &Thread) -> Option<Vec<u8>> {
@@ -28,8 +31,6 @@ pub(super) fn write(task: &Task<'_>, thread: &Thread) -> Option<Vec<u8>> {
     let pending = signals::private(task, thread).unwrap_or(0) | signals::shared(task).unwrap_or(0);
     let resident = super::limits::resident(task).unwrap_or(0);
     let size = mm.map_or(0, |mm| Sizes::of(mm, process.arch(), task.model.page_size()).total);
-    /// Only the first 31 signals have room.
-    const OLD_SIGNALS: u64 = 0x7fff_ffff;
     let mask = |mask: u64| i128::from(mask & OLD_SIGNALS);
     let fields: [i128; 49] = [
         parent.into(),
@@ -48,7 +49,7 @@ pub(super) fn write(task: &Task<'_>, thread: &Thread) -> Option<Vec<u8>> {
         0,
         0,
         thread.priority().unwrap_or(0).into(),
-        own.map_or(0, |own| own.sched_nice()).into(),
+        own.map_or(0, ThreadCoreEntry::sched_nice).into(),
         crate::int::u64_of(process.threads.len()).into(),
         // itrealvalue, starttime.
         0,
@@ -73,7 +74,7 @@ pub(super) fn write(task: &Task<'_>, thread: &Thread) -> Option<Vec<u8>> {
         0,
         0,
         0,
-        own.map_or(0, |own| own.sched_prio()).into(),
+        own.map_or(0, ThreadCoreEntry::sched_prio).into(),
         own.map_or(0, |own| own.sched_policy() & 0xffff).into(),
         // delayacct_blkio_ticks, guest_time, cguest_time.
         0,

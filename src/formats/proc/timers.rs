@@ -10,7 +10,8 @@ const TO_THREAD: u32 = 4;
 pub(super) fn write(task: &Task<'_>) -> Option<Vec<u8>> {
     let timers = recorded(task)?;
     let pid = task.process.pid().0;
-    Some(timers.iter().map(|timer| entry(timer, pid)).collect::<String>().into_bytes())
+    // The kernel prints the newest first, and CRIU turns its list around.
+    Some(timers.iter().rev().map(|timer| entry(timer, pid)).collect::<String>().into_bytes())
 }
 
 /// Source: the kernel's `fs/proc/base.c`, `show_timer`.

@@ -5,11 +5,11 @@ use crate::images::Kind;
 use crate::images::proto::{UidGidExtent, UsernsEntry};
 
 pub(super) fn uid_map(task: &Task<'_>) -> Option<Vec<u8>> {
-    write(&namespace(task)?.uid_map)
+    Some(write(&namespace(task)?.uid_map))
 }
 
 pub(super) fn gid_map(task: &Task<'_>) -> Option<Vec<u8>> {
-    write(&namespace(task)?.gid_map)
+    Some(write(&namespace(task)?.gid_map))
 }
 
 /// The user namespace of a process, if it had one of its own.
@@ -19,9 +19,9 @@ fn namespace(task: &Task<'_>) -> Option<UsernsEntry> {
 }
 
 /// Source: the kernel's `kernel/user_namespace.c`, `uid_m_show`.
-fn write(map: &[UidGidExtent]) -> Option<Vec<u8>> {
+fn write(map: &[UidGidExtent]) -> Vec<u8> {
     let lines = map.iter().map(|e| format!("{:>10} {:>10} {:>10}\n", e.first(), e.lower_first(), e.count()));
-    Some(lines.collect::<String>().into_bytes())
+    lines.collect::<String>().into_bytes()
 }
 
 #[cfg(test)]
@@ -31,6 +31,6 @@ mod tests {
     #[test]
     fn columns_are_as_wide_as_the_kernels() {
         let extent = UidGidExtent { first: Some(0), lower_first: Some(100_000), count: Some(65536) };
-        assert_eq!(write(&[extent]).unwrap(), b"         0     100000      65536\n");
+        assert_eq!(write(&[extent]), b"         0     100000      65536\n");
     }
 }

@@ -1,5 +1,7 @@
 //! Every planted fact of the fixtures' truth files stands in its table, with the planted value. One family a file.
 
+mod proc;
+
 use serde_json::Value;
 
 use crate::fixtures;
