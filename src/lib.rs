@@ -6,6 +6,7 @@ mod checkpoint;
 mod digest;
 pub mod elfcore;
 mod error;
+pub mod extract;
 pub mod formats;
 pub mod images;
 mod int;

@@ -1,7 +1,7 @@
 //! Device numbers. CRIU stores them in two forms.
 
 /// A device number's parts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Device {
     /// Which driver.
     pub major: u32,

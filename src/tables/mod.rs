@@ -21,6 +21,7 @@ mod checkpoints;
 mod container;
 mod content;
 mod dumped;
+mod extracted;
 mod holding;
 mod images;
 mod ipc;
@@ -60,6 +61,7 @@ pub use bpf_maps::BpfMapRow;
 pub use checkpoints::Summary;
 pub use container::Container;
 pub use dumped::{DumpedRun, dumped};
+pub use extracted::Extracted;
 pub use holding::Holding;
 pub use images::Image;
 pub use ipc::IpcObject;
@@ -77,6 +79,7 @@ pub use process_memory_map::Mapping;
 pub(crate) use process_memory_map::rows_of as mappings_of;
 pub use process_namespaces::ProcessNamespaces;
 pub use process_open_files::OpenFile;
+pub(crate) use process_open_files::rows_of as open_files_of;
 pub use process_open_sockets::{OpenSocket, OtherHolders};
 pub use processes::Process;
 pub use recovered_files::RecoveredFile;
@@ -128,7 +131,7 @@ impl Source {
 }
 
 /// Tables whose rows depend on what is asked, so that they are no part of [`ALL`].
-pub const ASKED: &[&Table] = &[&Match::TABLE, &MatchCount::TABLE, &StringRow::TABLE, &DumpedRun::TABLE];
+pub const ASKED: &[&Table] = &[&Match::TABLE, &MatchCount::TABLE, &StringRow::TABLE, &DumpedRun::TABLE, &Extracted::TABLE];
 
 /// Defines [`ALL`], and the methods of [`Checkpoint`] that give typed rows. What has to be kept for a table's rows is
 /// [`Keep::Arguments`] unless told.

@@ -63,9 +63,12 @@ pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = OpenFile> + 
     let model = checkpoint.model();
     let mut processes: Vec<&Process> = model.processes().iter().collect();
     processes.sort_by_key(|process| process.pid());
-    processes.into_iter().flat_map(move |process| {
-        model.descriptors().of(process).iter().map(move |descriptor| row(model, process, descriptor))
-    })
+    processes.into_iter().flat_map(move |process| rows_of(model, process))
+}
+
+/// The rows of one process, by number.
+pub(crate) fn rows_of<'m>(model: &'m Model, process: &'m Process) -> impl Iterator<Item = OpenFile> + 'm {
+    model.descriptors().of(process).iter().map(move |descriptor| row(model, process, descriptor))
 }
 
 fn row(model: &Model, process: &Process, descriptor: &Descriptor) -> OpenFile {

@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 
 use cryoscope::memory::Keep;
 use cryoscope::{Checkpoint, Options};
+mod proc;
+
 use serde_json::Value;
 
 use crate::fixtures;
