@@ -34,6 +34,7 @@ pub(crate) enum Command {
     Inspect(Box<Inspect>),
     Memparse(Box<MemparseArgs>),
     Core(CoreArgs),
+    Extract(ExtractArgs),
     Table(TableArgs),
 }
 
@@ -226,6 +227,33 @@ pub(crate) struct CoreArgs {
     /// The process
     #[arg(short, long, value_name = "N")]
     pub(crate) pid: u32,
+}
+
+/// Recovered files, changed files, volumes, logs, queues, memory, a view of /proc, as files
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Files go into the folder that --output names, which must be new or empty; manifest.ndjson in it says of each what \
+                        it was, where it is from, and its SHA-256. Nothing is written elsewhere. Links, devices and named pipes \
+                        are not made, they stand in the manifest; links of the view of /proc are files with their text. Files \
+                        are yours alone (0600), whatever they were. Of names, bytes that might do harm are written as %0A, \
+                        long ones are cut and end with ~ and a hash.\n\n\
+                        Exit codes: 0 done · 2 could not do it · 3 part of what was asked for is missing\n\n\
+                        Example: cryoscope extract checkpoint.tar -o out\n\
+                        Example: cryoscope extract checkpoint.tar -o out --what rootfs,recovered --path '/tmp/*'"
+)]
+pub(crate) struct ExtractArgs {
+    /// Archive or directory of images; `-` for standard input
+    pub(crate) archive: PathBuf,
+    /// What to extract: recovered, rootfs, tmpfs, devshm, volumes, logs, queues, proc, memory, images, or all (default: all
+    /// but memory and images)
+    #[arg(long, value_name = "WHAT", value_delimiter = ',')]
+    pub(crate) what: Vec<String>,
+    /// Only these paths in the container (`*` and `?` are wildcards); of logs and images, names in the archive
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) path: Vec<String>,
+    /// Only what these processes held, their memory and queues
+    #[arg(short, long, value_name = "N")]
+    pub(crate) pid: Vec<u32>,
 }
 
 /// Raw rows of any table

@@ -83,6 +83,7 @@ pub(crate) use process_open_files::rows_of as open_files_of;
 pub use process_open_sockets::{OpenSocket, OtherHolders};
 pub use processes::Process;
 pub use recovered_files::RecoveredFile;
+pub(crate) use rootfs_changes::OpenPaths;
 pub use rootfs_changes::RootfsChange;
 pub use statistics::Statistics;
 pub use strings::{StringRow, Strings};

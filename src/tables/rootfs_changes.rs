@@ -108,7 +108,7 @@ fn row(changed: &Changed<'_>, open: &OpenPaths<'_>, hasher: &mut Hasher<'_>) -> 
 }
 
 /// Open files by their paths.
-pub(super) struct OpenPaths<'c> {
+pub(crate) struct OpenPaths<'c> {
     checkpoint: &'c Checkpoint,
     /// Those that still had their names.
     named: HashMap<&'c [u8], Vec<FileId>>,
@@ -117,7 +117,7 @@ pub(super) struct OpenPaths<'c> {
 }
 
 impl<'c> OpenPaths<'c> {
-    pub(super) fn of(checkpoint: &'c Checkpoint) -> Self {
+    pub(crate) fn of(checkpoint: &'c Checkpoint) -> Self {
         let files = checkpoint.model().files();
         let mut open = OpenPaths { checkpoint, named: HashMap::new(), deleted: HashMap::new() };
         for (id, file) in files.iter() {
@@ -133,7 +133,12 @@ impl<'c> OpenPaths<'c> {
 
     /// Who holds what is at a path, or was.
     pub(super) fn holders(&self, path: &[u8], change: Change) -> Holding {
+        Holding::of_all(self.checkpoint, self.files(path, change))
+    }
+
+    /// The open files that are what is at a path, or was.
+    pub(crate) fn files(&self, path: &[u8], change: Change) -> &[FileId] {
         let paths = if change == Change::Deleted { &self.deleted } else { &self.named };
-        Holding::of_all(self.checkpoint, paths.get(path).map_or(&[], Vec::as_slice))
+        paths.get(path).map_or(&[], Vec::as_slice)
     }
 }

@@ -1,6 +1,7 @@
 //! Every planted fact of the fixtures' truth files stands in its table, with the planted value. One family a file.
 
 mod ipc;
+mod proc;
 mod queues;
 mod recovered;
 
@@ -8,8 +9,6 @@ use std::collections::BTreeMap;
 
 use cryoscope::memory::Keep;
 use cryoscope::{Checkpoint, Options};
-mod proc;
-
 use serde_json::Value;
 
 use crate::fixtures;
