@@ -89,7 +89,7 @@ fn recovered_file(
     output: &mut Output<'_>,
 ) -> Result<(), ExtractError> {
     // Of what stays in a file system that is not in the archive, a file of zeros would say nothing.
-    if let Some(why) = file.missing() {
+    if let Some(why) = file.missing().filter(|_| file.size != Some(0)) {
         return output.list(what, Extracted { why: Some(why.as_str()), missing_bytes: file.size, ..row });
     }
     output.file(what, parts, row, |target| {

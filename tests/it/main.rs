@@ -6,6 +6,7 @@ mod archives;
 mod command;
 mod core;
 mod docs;
+mod extract;
 mod fixtures;
 mod forms;
 mod hostile;

@@ -4,6 +4,7 @@ mod ipc;
 mod proc;
 mod queues;
 mod recovered;
+mod rootfs;
 
 use std::collections::BTreeMap;
 
