@@ -1,6 +1,6 @@
 //! What lies beside the images: where an engine puts its documents, and what CRIU writes to its work directory.
 
-use bstr::{BStr, BString, ByteSlice};
+use bstr::{BStr, ByteSlice};
 use serde_json::Value;
 
 use super::document::Document;
@@ -87,17 +87,6 @@ impl<'a> Side<'a> {
             let first = all.next().filter(|_| self.only)?;
             all.next().is_none().then_some(first)
         })
-    }
-
-    /// What the first three descriptors of the container's first process were on the host, as the runtime noted it.
-    pub(crate) fn stdio(&self) -> Vec<BString> {
-        /// The runtimes write three.
-        const MOST: usize = 3;
-        let folder = self.set.folder.as_slice();
-        let document = Document::read(self.archive, folder, "descriptors.json", self.limits, self.warnings);
-        let Some(document) = document else { return Vec::new() };
-        let links = document.array(&[]).unwrap_or_default();
-        links.iter().take(MOST).map(|link| BString::from(link.as_str().unwrap_or_default())).collect()
     }
 
     /// Annotations of the OCI image that held the archive.

@@ -43,7 +43,6 @@ mod processes;
 mod recovered_files;
 mod rootfs_changes;
 mod statistics;
-mod stdio;
 mod strings;
 mod table;
 mod tcp_connections;
@@ -87,7 +86,6 @@ pub use recovered_files::RecoveredFile;
 pub(crate) use rootfs_changes::OpenPaths;
 pub use rootfs_changes::RootfsChange;
 pub use statistics::Statistics;
-pub use stdio::Stdio;
 pub use strings::{StringRow, Strings};
 pub use table::{Column, Row, Table};
 pub use tcp_connections::TcpConnection;
@@ -205,8 +203,6 @@ sources! {
     rootfs_changes: rootfs_changes::RootfsChange, Files;
     /// Rows of `volume_files`.
     volume_files: volume_files::VolumeFile, Files;
-    /// Rows of `stdio`.
-    stdio: stdio::Stdio;
     /// Rows of `log_lines`.
     log_lines: log_lines::LogLine, Files;
     /// Rows of `members`.
