@@ -17,9 +17,10 @@ use crate::error::{Error, ErrorKind};
 use crate::images::{ImageSet, Images, Kind, Sets, root_of};
 use crate::limits::Limits;
 use crate::memory::{
-    Demand, EarlySearch, ElsewhereSearch, FindingsElsewhere, Keep, Layer, Matcher, Memory, RecoveredFiles,
-    SearchOptions, Searched,
+    AddressSpace, Demand, EarlySearch, ElsewhereSearch, FindingsElsewhere, Keep, Layer, Matcher, Memory,
+    RecoveredFiles, SearchOptions, Searched,
 };
+use crate::model::ids::Pid;
 use crate::model::log::{self, LogFile};
 use crate::model::rootfs::RootfsChanges;
 use crate::model::tree::{self, FileTree};
@@ -325,6 +326,12 @@ impl Checkpoint {
             }
             Memory::read(&layers, self.model(), self.shared.searched.clone())
         })
+    }
+
+    /// The memory of a process; `None` if there is no such process, if it is a zombie, or if its image is missing.
+    pub fn address_space(&self, pid: Pid) -> Option<AddressSpace<'_>> {
+        let process = self.model().processes().iter().find(|process| process.pid() == pid)?;
+        self.memory().space(process, self.model())
     }
 
     /// Searches everything in the archive that is not the memory of a process: files, queues, documents, logs, and the

@@ -99,8 +99,7 @@ fn index(
         for (process, mapping, name) in written {
             let Some(space) = checkpoint.memory().space(process, checkpoint.model()) else { continue };
             let range = mapping.start.0..mapping.end.0;
-            let rows: Vec<DumpedRun> =
-                dumped(name, 0, &space, process.pid(), &range, Some(mapping)).collect();
+            let rows: Vec<DumpedRun> = dumped(name, 0, &space, process.pid(), &range, Some(mapping)).collect();
             let mut lines = Vec::new();
             super::output::ndjson(&DumpedRun::TABLE, rows.iter().map(|row| row as &dyn Row), &mut lines)?;
             contents.bytes(&lines)?;

@@ -101,12 +101,7 @@ impl<'p> Output<'p> {
     /// # Errors
     ///
     /// If there is something in it, something else in its place, or it cannot be made.
-    pub fn create(
-        root: &Path,
-        replace: bool,
-        limits: &Limits,
-        progress: Progress<'p>,
-    ) -> Result<Self, ExtractError> {
+    pub fn create(root: &Path, replace: bool, limits: &Limits, progress: Progress<'p>) -> Result<Self, ExtractError> {
         let failed = |error| ExtractError::Io(root.to_owned(), error);
         match make_folder(root) {
             Ok(()) => {}

@@ -101,7 +101,13 @@ impl Memory {
     /// The address space of a process; `None` of zombies and where its image is missing.
     pub fn space<'a>(&'a self, process: &'a Process, model: &'a Model) -> Option<AddressSpace<'a>> {
         let mm = process.mm.as_ref()?;
-        Some(AddressSpace { memory: self, mm, files: model.files(), own: self.objects.task(process.pid().0) })
+        Some(AddressSpace {
+            pid: process.pid(),
+            memory: self,
+            mm,
+            files: model.files(),
+            own: self.objects.task(process.pid().0),
+        })
     }
 
     /// Searches the memory of processes, each in the ranges of addresses that are wanted of it, in order and without

@@ -132,7 +132,8 @@ impl Source {
 }
 
 /// Tables whose rows depend on what is asked, so that they are no part of [`ALL`].
-pub const ASKED: &[&Table] = &[&Match::TABLE, &MatchCount::TABLE, &StringRow::TABLE, &DumpedRun::TABLE, &Extracted::TABLE];
+pub const ASKED: &[&Table] =
+    &[&Match::TABLE, &MatchCount::TABLE, &StringRow::TABLE, &DumpedRun::TABLE, &Extracted::TABLE];
 
 /// Defines [`ALL`], and the methods of [`Checkpoint`] that give typed rows. What has to be kept for a table's rows is
 /// [`Keep::Arguments`] unless told.

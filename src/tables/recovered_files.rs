@@ -19,7 +19,7 @@ use crate::warning::{Code, Place};
 static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
 table! {
-    "recovered_files", key(source, member, file, path), brief(source, type, mode, uid, size, mtime, sha256, holders, path);
+    "recovered_files", key(source, member, file, path), brief(source, type, mode, size, holders, path);
     /// Files of which the archive has the contents though no disk may have them any more: files that were deleted while they
     /// were open, run or mapped, memfds, System V segments, `/dev/shm` and other file systems in memory; by source, and then
     /// in the order of the images.

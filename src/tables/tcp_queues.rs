@@ -10,7 +10,7 @@ use crate::Checkpoint;
 use crate::abi::socket as sk;
 
 table! {
-    "tcp_queues", key(socket, queue), brief(socket, queue, holders, remote_address, remote_port, bytes, text);
+    "tcp_queues", key(socket, queue), brief(socket, queue, holders, remote_address, bytes, text);
     /// What waited in the two queues of every TCP connection, by inode: what had come and nobody had read, and what had been
     /// written and the peer had not acknowledged.
     pub struct TcpQueue {

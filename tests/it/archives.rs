@@ -7,6 +7,7 @@ use std::path::Path;
 
 use bstr::ByteSlice;
 use cryoscope::images::{Form, Kind, Payload, Schema};
+use cryoscope::memory::Keep;
 use cryoscope::{Checkpoint, Error, Options};
 use prost::Message;
 use prost_reflect::DynamicMessage;
@@ -104,6 +105,11 @@ impl Members {
         Checkpoint::from_reader(Cursor::new(self.tar())).unwrap()
     }
 
+    /// The checkpoint that they make, opened as a stream of which so much is kept.
+    pub(crate) fn open_keeping(&self, keep: Keep) -> Checkpoint {
+        Options::new().keep(keep).open_reader(Cursor::new(self.tar())).unwrap().remove(0)
+    }
+
     /// All checkpoints that they make.
     pub(crate) fn open_all(&self) -> Result<Vec<Checkpoint>, Error> {
         Options::new().open_reader(Cursor::new(self.tar()))
@@ -129,6 +135,13 @@ pub(crate) struct Image {
     pub(crate) head: Vec<u8>,
     /// Messages and what follows each.
     pub(crate) records: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+/// An image as CRIU 1.6 and later writes it, of messages and what follows each.
+pub(crate) fn image_of(kind: Kind, records: &[(Vec<u8>, Vec<u8>)]) -> Image {
+    const COMMON: u32 = 0x5456_4319;
+    let head = [COMMON.to_le_bytes(), kind.magic().unwrap().to_le_bytes()].concat();
+    Image { kind, head, records: records.to_vec() }
 }
 
 impl Image {

@@ -296,7 +296,8 @@ fn a_write_that_fails_leaves_no_half_file() {
     let ran = place.run(&["a.tar", "-o", "out", "--what", "rootfs", "--force"]);
     assert_eq!(ran.code, Some(2), "{}", ran.err);
     let left: Vec<_> = place.everything().into_keys().filter(|path| path.starts_with(place.path("out"))).collect();
-    let expected = ["", "manifest.ndjson", "rootfs", "rootfs/d", "rootfs/first"].map(|name| place.path("out").join(name));
+    let expected =
+        ["", "manifest.ndjson", "rootfs", "rootfs/d", "rootfs/first"].map(|name| place.path("out").join(name));
     assert_eq!(left, expected, "what is whole, the manifest of it, and nothing else");
     assert_eq!(place.manifest("out").len(), 1);
 }
@@ -363,10 +364,12 @@ fn what_was_cut_is_zeros_and_is_said() {
 #[test]
 fn contents_are_those_of_the_tables() {
     let mut compared = BTreeMap::new();
-    for case in ["rootfs-diff", "mounts", "files", "ipc", "containerd2-logs", "crio-counters-oci", "webapp-compromise"] {
+    for case in ["rootfs-diff", "mounts", "files", "ipc", "containerd2-logs", "crio-counters-oci", "webapp-compromise"]
+    {
         let place = Place::new();
         let archive = fixtures::archive_of(case);
-        let ran = place.run(&[archive.to_str().unwrap(), "-o", "out", "--what", "recovered,rootfs,tmpfs,devshm,volumes"]);
+        let ran =
+            place.run(&[archive.to_str().unwrap(), "-o", "out", "--what", "recovered,rootfs,tmpfs,devshm,volumes"]);
         assert_eq!(ran.code, Some(0), "{case}: {}", ran.err);
         let manifest = check(&place, "out");
         let tables = ["rootfs_changes", "volume_files", "recovered_files"];
@@ -443,7 +446,10 @@ fn paths_and_processes_choose() {
     let ran = place.run(&[archive, "-o", "of-15", "--pid", "15", "--what", "recovered,rootfs,logs"]);
     assert_eq!(ran.code, Some(0), "{}", ran.err);
     let rows = check(&place, "of-15");
-    assert!(!rows.is_empty() && rows.iter().all(|row| row["pids"].as_array().unwrap().contains(&15.into())), "{rows:?}");
+    assert!(
+        !rows.is_empty() && rows.iter().all(|row| row["pids"].as_array().unwrap().contains(&15.into())),
+        "{rows:?}"
+    );
     assert_eq!(place.run(&[archive, "-o", "nobody", "--pid", "4711"]).code, Some(2));
     assert!(!place.path("nobody").exists(), "nothing is made before it is known what is wanted");
     assert_eq!(place.run(&[archive, "-o", "nothing", "--what", "rotfs"]).code, Some(2));

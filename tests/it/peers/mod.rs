@@ -2,6 +2,7 @@
 //! those of the survey of other tools with which cryoscope began.
 
 mod evidence;
+mod files;
 mod memory;
 mod processes;
 mod reach;

@@ -39,7 +39,7 @@ pub(crate) fn opened(case: &str) -> Vec<Checkpoint> {
 pub(crate) fn each(kind: &str, tables: &[&str], mut check: impl FnMut(&str, &Value, &fixtures::Rows)) {
     let mut checked = BTreeMap::new();
     for (case, facts) in planted(kind) {
-        for checkpoint in opened(&case).iter().filter(|checkpoint| checkpoint.model().processes().len() > 0) {
+        for checkpoint in opened(&case).iter().filter(|checkpoint| !checkpoint.model().processes().is_empty()) {
             let rows = fixtures::rows_of(checkpoint, tables);
             for fact in &facts {
                 check(&case, fact, &rows);

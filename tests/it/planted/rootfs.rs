@@ -73,6 +73,9 @@ fn the_containers_log_is_there_line_by_line() {
         let both = written.len().min(facts.len());
         assert!(both >= 2, "{case}: {written:?}");
         assert_eq!(written[..both], planted.take(both).collect::<Vec<_>>(), "{case}");
-        assert!(rows.iter().any(|row| row["source"] == "criu" && row["elapsed_us"].is_u64()), "{case}: CRIU's log, too");
+        assert!(
+            rows.iter().any(|row| row["source"] == "criu" && row["elapsed_us"].is_u64()),
+            "{case}: CRIU's log, too"
+        );
     }
 }
