@@ -1,6 +1,8 @@
 //! Hashes of contents. Holes are hashed as the zeros that they stand for, so that a hash is that of the file; but a file
 //! of holes costs nothing to record and very much to hash, so holes are bounded.
 
+use std::fmt::Write as _;
+
 use sha2::{Digest as _, Sha256};
 
 use crate::Checkpoint;
@@ -78,7 +80,10 @@ impl Digest {
 
 /// Bytes in hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::with_capacity(bytes.len().saturating_mul(2)), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// Hashes contents for the rows of a table, if hashes were asked for.
@@ -136,7 +141,7 @@ mod tests {
         digest.bytes(b"a");
         digest.hole(200_000);
         assert_eq!(digest.holes_left(), 1);
-        let expected = [b"a".as_slice(), &[0; 200_000]].concat();
+        let expected = [b"a".to_vec(), vec![0; 200_000]].concat();
         assert_eq!(digest.clone().finish().unwrap(), hex(&Sha256::digest(expected)));
         digest.hole(2);
         assert!(digest.is_over() && digest.finish().is_none());

@@ -44,11 +44,8 @@ impl FileCapabilities {
         let groups = [(both, "ip"), (self.permitted & !both, "p"), (self.inheritable & !both, "i")];
         let groups = groups.iter().filter(|(set, _)| *set != 0);
         let clauses: Vec<String> = groups.map(|(set, flags)| format!("{}+{effective}{flags}", names(*set))).collect();
-        let mut text = if clauses.is_empty() { "=".to_owned() } else { clauses.join(" ") };
-        if let Some(root) = self.root {
-            text.push_str(&format!(" [rootid={root}]"));
-        }
-        text
+        let text = if clauses.is_empty() { "=".to_owned() } else { clauses.join(" ") };
+        self.root.map_or_else(|| text.clone(), |root| format!("{text} [rootid={root}]"))
     }
 }
 

@@ -6,7 +6,7 @@ use bstr::{BStr, BString, ByteSlice};
 
 use super::memory::is_lost;
 use super::output::Contents as Target;
-use super::{Choice, ExtractError, Output, What, below, device, listed, octal, pids_of, pids_of_files, text};
+use super::{Choice, ExtractError, Output, What, below, device, listed, octal, pids_of, pids_of_files};
 use crate::Checkpoint;
 use crate::archive::{Absence, Contents, Member, MemberKind, Piece};
 use crate::formats::proc;
@@ -64,9 +64,9 @@ pub(super) fn recovered(
         let is_further_name = file.link.is_some() && file.source != RecoveredFrom::LinkRemap;
         match file.file_type {
             "directory" => output.folder(what, &parts, row)?,
-            "regular" if is_further_name => output.list(what, Extracted { why: Some(FURTHER_NAME), ..row })?,
+            "regular" if is_further_name => output.list(what, &Extracted { why: Some(FURTHER_NAME), ..row })?,
             "regular" => recovered_file(&recovered, file, what, &parts, row, output)?,
-            file_type => output.list(what, Extracted { why: why_listed(file_type), ..row })?,
+            file_type => output.list(what, &Extracted { why: Some(why_listed(file_type)), ..row })?,
         }
     }
     Ok(())
@@ -90,7 +90,7 @@ fn recovered_file(
 ) -> Result<(), ExtractError> {
     // Of what stays in a file system that is not in the archive, a file of zeros would say nothing.
     if let Some(why) = file.missing().filter(|_| file.size != Some(0)) {
-        return output.list(what, Extracted { why: Some(why.as_str()), missing_bytes: file.size, ..row });
+        return output.list(what, &Extracted { why: Some(why.as_str()), missing_bytes: file.size, ..row });
     }
     output.file(what, parts, row, |target| {
         let mut result = Ok(());
@@ -129,7 +129,7 @@ pub(super) fn rootfs(
         let parts = below(&[What::Rootfs.as_str()], &changed.path);
         match &changed.entry {
             Some(entry) => tree_entry(What::Rootfs, entry, &parts, row, output)?,
-            None => output.list(What::Rootfs, Extracted { why: Some(changed.change.as_str()), ..row })?,
+            None => output.list(What::Rootfs, &Extracted { why: Some(changed.change.as_str()), ..row })?,
         }
     }
     Ok(())
@@ -177,8 +177,8 @@ fn tree_entry(
     match (contents, entry.file_type()) {
         (Some(contents), _) => output.file(what, parts, row, |target| copy(contents, target)),
         (None, "directory") => output.folder(what, parts, row),
-        (None, _) if entry.is_further_name() => output.list(what, Extracted { why: Some(FURTHER_NAME), ..row }),
-        (None, file_type) => output.list(what, Extracted { why: why_listed(file_type), ..row }),
+        (None, _) if entry.is_further_name() => output.list(what, &Extracted { why: Some(FURTHER_NAME), ..row }),
+        (None, file_type) => output.list(what, &Extracted { why: Some(why_listed(file_type)), ..row }),
     }
 }
 
@@ -187,7 +187,7 @@ pub(super) fn logs(checkpoint: &Checkpoint, choice: &Choice<'_>, output: &mut Ou
     for log in checkpoint.logs() {
         if choice.wants(log.member.file_name(), &[]) {
             let row = of_member(log.member, Extracted::of(What::Logs.as_str()));
-            let row = Extracted { path: text(log.member.file_name()), r#type: Some("regular"), ..row };
+            let row = Extracted { path: Some(log.member.file_name().into()), r#type: Some("regular"), ..row };
             let row = Extracted { member: Some(log.member.path.clone()), ..offset_of(checkpoint, log.member, row) };
             let parts = below(&[What::Logs.as_str()], log.member.file_name());
             output.file(What::Logs, &parts, row, |target| copy(log.contents(), target))?;
@@ -218,8 +218,8 @@ pub(super) fn images(
         match member.kind {
             MemberKind::File => output.file(what, &parts, row, |target| copy(archive.contents(member), target))?,
             MemberKind::Directory => output.folder(what, &parts, row)?,
-            MemberKind::Hardlink => output.list(what, Extracted { why: Some(FURTHER_NAME), ..row })?,
-            kind => output.list(what, Extracted { why: why_listed(kind.as_str()), ..row })?,
+            MemberKind::Hardlink => output.list(what, &Extracted { why: Some(FURTHER_NAME), ..row })?,
+            kind => output.list(what, &Extracted { why: Some(why_listed(kind.as_str())), ..row })?,
         }
     }
     Ok(())
@@ -238,7 +238,7 @@ pub(super) fn proc(checkpoint: &Checkpoint, choice: &Choice<'_>, output: &mut Ou
             proc::Content::Link(target) => (target, true),
         };
         let row = Extracted {
-            path: text(path),
+            path: Some(path.into()),
             r#type: Some(if link { "symlink" } else { "regular" }),
             link: link.then(|| BString::from(bytes.as_slice())),
             pids: pid.into_iter().collect(),
@@ -254,14 +254,14 @@ pub(super) fn proc(checkpoint: &Checkpoint, choice: &Choice<'_>, output: &mut Ou
 const FURTHER_NAME: &str = "a further name of a file";
 
 /// Why something is only listed.
-fn why_listed(file_type: &str) -> Option<&'static str> {
-    Some(match file_type {
+fn why_listed(file_type: &str) -> &'static str {
+    match file_type {
         "symlink" => "links are not made",
         "character" | "block" => "devices are not made",
         "fifo" => "named pipes are not made",
         "socket" => "sockets are not made",
         _ => "no file or folder",
-    })
+    }
 }
 
 /// What a tar says of one of its members.

@@ -2,11 +2,12 @@
 
 use std::ops::ControlFlow;
 
+use super::output::ndjson;
 use super::{Choice, ExtractError, Output, What, below};
 use crate::Checkpoint;
 use crate::memory::{AddressSpace, Missing, Origin, PartContent};
 use crate::model::process::Process;
-use crate::tables::{DumpedRun, Extracted, Mapping, Mappings, Row, dumped};
+use crate::tables::{DumpedRun, Extracted, Mapping, Mappings, dumped};
 
 /// The name of the index, in the folder of memory.
 const INDEX: &str = "index.ndjson";
@@ -53,7 +54,7 @@ fn file(
             Origin::Missing(why) => Some(why.as_str()),
             _ => None,
         });
-        output.list(What::Memory, Extracted { why, missing_bytes: row.size, ..row })?;
+        output.list(What::Memory, &Extracted { why, missing_bytes: row.size, ..row })?;
         return Ok(false);
     }
     let parts = below(&[What::Memory.as_str()], name.as_bytes());
@@ -99,9 +100,9 @@ fn index(
         for (process, mapping, name) in written {
             let Some(space) = checkpoint.memory().space(process, checkpoint.model()) else { continue };
             let range = mapping.start.0..mapping.end.0;
-            let rows: Vec<DumpedRun> = dumped(name, 0, &space, process.pid(), &range, Some(mapping)).collect();
             let mut lines = Vec::new();
-            super::output::ndjson(&DumpedRun::TABLE, rows.iter().map(|row| row as &dyn Row), &mut lines)?;
+            let rows = dumped(name, 0, &space, process.pid(), &range, Some(mapping));
+            ndjson(&DumpedRun::TABLE, rows, &mut lines)?;
             contents.bytes(&lines)?;
         }
         Ok(())

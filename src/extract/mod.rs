@@ -24,8 +24,6 @@ mod name;
 mod output;
 mod queues;
 
-use bstr::BString;
-
 pub use name::original;
 pub use output::{Count, ExtractError, Output, Progress};
 
@@ -200,8 +198,4 @@ fn octal(mode: Option<u32>) -> Option<String> {
 
 fn device(numbers: (u32, u32)) -> String {
     format!("{}:{}", numbers.0, numbers.1)
-}
-
-fn text(bytes: impl Into<Vec<u8>>) -> Option<BString> {
-    Some(BString::from(bytes.into()))
 }

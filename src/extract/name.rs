@@ -164,7 +164,7 @@ mod tests {
         let (one, two) = (parts_of(many("p").as_bytes()), parts_of(many("q").as_bytes()));
         assert!(one.len() <= DEEPEST + 1 && one.last().unwrap() == "name" && one != two);
         let wide = "\u{65e5}".repeat(300);
-        assert!(super::part_of(wide.as_bytes()).len() <= LONGEST, "cut between characters");
+        assert!(part_of(wide.as_bytes()).len() <= LONGEST, "cut between characters");
     }
 
     proptest! {

@@ -155,10 +155,10 @@ impl<'p> Output<'p> {
     }
 
     /// Notes something of which no file is made.
-    pub(super) fn list(&mut self, what: What, row: Extracted) -> Result<(), ExtractError> {
+    pub(super) fn list(&mut self, what: What, row: &Extracted) -> Result<(), ExtractError> {
         let count = self.counts.entry(what).or_default();
         count.listed = count.listed.saturating_add(1);
-        self.note(&row)
+        self.note(row)
     }
 
     /// Notes something that should have been written, but was not.
@@ -229,7 +229,7 @@ impl<'p> Output<'p> {
     }
 
     fn note(&mut self, row: &Extracted) -> Result<(), ExtractError> {
-        let written = ndjson(&Extracted::TABLE, std::iter::once(row as &dyn Row), &mut self.manifest);
+        let written = ndjson(&Extracted::TABLE, [row.clone()], &mut self.manifest);
         written.map_err(|error| ExtractError::Io(self.root.join(MANIFEST), error))
     }
 
@@ -326,16 +326,16 @@ fn make_folder(path: &Path) -> io::Result<()> {
 }
 
 /// Writes rows, a line each.
-pub(super) fn ndjson<'r>(
+pub(super) fn ndjson<R: Row>(
     table: &'static Table,
-    rows: impl Iterator<Item = &'r dyn Row>,
+    rows: impl IntoIterator<Item = R>,
     out: &mut impl Write,
 ) -> io::Result<()> {
     let style = Style { format: Format::Ndjson, columns: Columns::All, name_tables: false, width: None };
     let mut lines = Vec::new();
     let mut writer = RowWriter::new(&mut lines, style);
     writer.begin(table)?;
-    rows.into_iter().try_for_each(|row| writer.row(row))?;
+    rows.into_iter().try_for_each(|row| writer.row(&row))?;
     writer.finish()?;
     out.write_all(&lines)
 }

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::output::Contents;
-use super::{Choice, ExtractError, Output, What, below, listed, pids_of_files, text};
+use super::{Choice, ExtractError, Output, What, below, listed, pids_of_files};
 use crate::Checkpoint;
 use crate::images::Span;
 use crate::int::u64_of;
@@ -102,7 +102,7 @@ impl Queues<'_, '_, '_> {
             let files = open.get(&waiting.terminal).map_or(&[][..], Vec::as_slice);
             let pids = pids_of_files(self.checkpoint, files);
             let name = format!("tty-{}", waiting.terminal);
-            let row = Extracted { member: text("tty-data.img"), ..Extracted::of(What::Queues.as_str()) };
+            let row = Extracted { member: Some("tty-data.img".into()), ..Extracted::of(What::Queues.as_str()) };
             self.file(&name, name.clone().into_bytes(), pids, row, |contents| contents.bytes(&waiting.bytes))?;
         }
         Ok(())
@@ -146,7 +146,7 @@ impl Queues<'_, '_, '_> {
         if !self.choice.wants(&path, &pids) {
             return Ok(());
         }
-        let row = Extracted { path: text(path), pids: listed(pids), ..row };
+        let row = Extracted { path: Some(path.into()), pids: listed(pids), ..row };
         self.output.file(What::Queues, &below(&[What::Queues.as_str()], name.as_bytes()), row, write)
     }
 }

@@ -13,12 +13,13 @@ use crate::digest::Hasher;
 use crate::model::file::File;
 use crate::model::ids::FileId;
 use crate::model::rootfs::{Change, Changed};
+use crate::model::tree::Entry;
 
 const SET_USER: u32 = 0o4000;
 const SET_GROUP: u32 = 0o2000;
 
 table! {
-    "rootfs_changes", key(path, change), brief(change, type, mode, uid, size, mtime, path);
+    "rootfs_changes", key(path, change), brief(change, type, mode, size, path);
     /// What the container changed in its root file system, from `rootfs-diff.tar` and `deleted.files`: what the tar has, in its
     /// order, then what was deleted. That a file is not here is no proof that it is as it was: Podman and CRI-O leave changed
     /// files out that the host does not have at the same path.
@@ -80,12 +81,12 @@ pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = RootfsChange
 fn row(changed: &Changed<'_>, open: &OpenPaths<'_>, hasher: &mut Hasher<'_>) -> RootfsChange {
     let entry = changed.entry.as_ref();
     let member = entry.map(|entry| entry.member);
-    let contents = entry.and_then(|entry| entry.contents());
+    let contents = entry.and_then(Entry::contents);
     let is_regular = contents.is_some();
     let has = |bit: u32| Some(member?.mode? & bit != 0).filter(|_| is_regular);
     RootfsChange {
         change: changed.change.as_str(),
-        r#type: entry.map(|entry| entry.file_type()),
+        r#type: entry.map(Entry::file_type),
         size: contents.map(|contents| contents.len()),
         mode: member.and_then(|member| member.mode).map(|mode| format!("{:04o}", mode & 0o7777)),
         uid: member.and_then(|member| member.uid),

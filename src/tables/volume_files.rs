@@ -13,7 +13,7 @@ use crate::model::rootfs::Change;
 use crate::model::tree::Entry;
 
 table! {
-    "volume_files", key(volume, path), brief(volume, type, mode, uid, size, mtime, path);
+    "volume_files", key(volume, path), brief(volume, type, mode, size, mtime, path);
     /// What was in the container's named volumes, where the engine kept it (Podman: `volumes/NAME.tar`); in the order of the
     /// tars.
     pub struct VolumeFile {

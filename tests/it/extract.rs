@@ -116,7 +116,8 @@ impl Forge {
 }
 
 fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    let digest = Sha256::digest(bytes);
+    digest.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 /// That the manifest and what is on disk are the same, and that nothing was made that is no file or folder of the user's own.
