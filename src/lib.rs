@@ -3,8 +3,10 @@
 pub mod abi;
 pub mod archive;
 mod checkpoint;
+mod digest;
 pub mod elfcore;
 mod error;
+pub mod extract;
 pub mod formats;
 pub mod images;
 mod int;

@@ -24,6 +24,14 @@ pub struct Limits {
     pub kept_in_memory: u64,
     /// Bytes of one JSON document (default 16 MiB).
     pub json_bytes: u64,
+    /// Bytes of one line of a log (default 1 MiB).
+    pub line_bytes: u64,
+    /// Lines of one log (default 100,000,000).
+    pub lines: u64,
+    /// Bytes that are extracted in all, without holes (default 1 TiB).
+    pub extracted_bytes: u64,
+    /// Files and folders that are extracted (default 1,000,000).
+    pub extracted_files: u64,
     /// Bytes of one image that has to be put together from the pieces of a sparse member (default 64 MiB). Images that
     /// lie in one piece are borrowed, and pages are never read whole.
     pub assembled_bytes: u64,
@@ -57,6 +65,10 @@ impl Default for Limits {
             header_bytes: 1 << 20,
             kept_in_memory: 96 << 20,
             json_bytes: 16 << 20,
+            line_bytes: 1 << 20,
+            lines: 100_000_000,
+            extracted_bytes: 1 << 40,
+            extracted_files: 1_000_000,
             assembled_bytes: 64 << 20,
             records: 1 << 22,
             record_bytes: 64 << 20,

@@ -87,6 +87,8 @@ codes! {
     MemberLinked = "member_linked", Note;
     /// A member is a link that leads out of the archive, nowhere, or in a circle.
     MemberLinkBroken = "member_link_broken", Warning;
+    /// Extracted files have zeros where bytes should be that are not in the archive.
+    ContentsMissing = "contents_missing", Warning;
     /// A member or file could not be read.
     MemberUnreadable = "member_unreadable", Warning;
     /// An image is not a file (a directory, a device, a pipe).

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// A device number's parts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Device {
     /// Which driver.
     pub major: u32,

@@ -10,6 +10,7 @@ pub mod clock;
 pub mod device;
 pub mod errno;
 pub mod events;
+pub mod file_capability;
 pub mod filter;
 pub mod hints;
 pub mod limit;

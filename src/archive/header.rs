@@ -76,6 +76,12 @@ impl<'a> Header<'a> {
         i64::try_from(number(self.field(136, 12))?).ok()
     }
 
+    /// Major and minor number of a device.
+    pub(super) fn device(&self) -> Option<(u32, u32)> {
+        let part = |from| u32::try_from(number(self.field(from, 8))?).ok();
+        Some((part(329)?, part(337)?))
+    }
+
     pub(super) fn type_flag(&self) -> u8 {
         self.field(156, 1).first().copied().unwrap_or_default()
     }

@@ -79,6 +79,8 @@ pub struct Member {
     pub link: Option<BString>,
     /// Extended attributes.
     pub xattrs: Vec<(BString, BString)>,
+    /// Major and minor number of a device; only members of a tar have them.
+    pub device: Option<(u32, u32)>,
     /// Where the contents begin, in bytes from the beginning of the uncompressed archive; 0 in a directory.
     pub offset: u64,
     pub(super) trust: Trust,
@@ -105,6 +107,7 @@ impl Member {
             mtime: None,
             link: None,
             xattrs: Vec::new(),
+            device: None,
             offset: 0,
             trust,
             layout: Layout::default(),

@@ -186,6 +186,9 @@ impl<'a> Walker<'a> {
         member.link = matches!(member.kind, MemberKind::Hardlink | MemberKind::Symlink)
             .then(|| pax.link.or(extensions.link).unwrap_or_else(|| header.link()));
         member.xattrs = pax.xattrs;
+        member.device = matches!(member.kind, MemberKind::CharacterDevice | MemberKind::BlockDevice)
+            .then(|| header.device())
+            .flatten();
         self.check_names(&mut member, at);
         if member.mtime.is_none() {
             self.warn(Code::NumberInvalid, at, || format!("the time of {} cannot be", member.path));

@@ -10,7 +10,7 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use bstr::BStr;
+use bstr::{BStr, BString};
 
 pub use self::decode::ImageFile;
 use self::families::Families;
@@ -23,6 +23,9 @@ use crate::memory::{
     RecoveredFiles, SearchOptions, Searched,
 };
 use crate::model::ids::Pid;
+use crate::model::log::{self, LogFile};
+use crate::model::rootfs::RootfsChanges;
+use crate::model::tree::{self, FileTree};
 use crate::model::{Model, Side};
 use crate::warning::{Code, Place, Warning, Warnings};
 
@@ -43,6 +46,7 @@ use crate::warning::{Code, Place, Warning, Warnings};
 pub struct Options {
     limits: Limits,
     map: bool,
+    hash: bool,
     keep: Keep,
     search: Option<EarlySearch>,
     progress: Box<Progress<'static>>,
@@ -59,6 +63,7 @@ impl Default for Options {
         Options {
             limits: Limits::default(),
             map: true,
+            hash: false,
             keep: Keep::default(),
             search: None,
             progress: Box::new(|_, _| ()),
@@ -84,6 +89,14 @@ impl Options {
     #[must_use]
     pub fn map(mut self, map: bool) -> Self {
         self.map = map;
+        self
+    }
+
+    /// Whether rows of `members`, `rootfs_changes` and `volume_files` have the hashes of contents (not unless told): all of
+    /// these have to be read for them.
+    #[must_use]
+    pub fn hash(mut self, hash: bool) -> Self {
+        self.hash = hash;
         self
     }
 
@@ -164,6 +177,7 @@ impl Options {
             sets,
             of_archive,
             limits: self.limits.clone(),
+            hash: self.hash,
             file_name,
             searched,
         });
@@ -194,6 +208,7 @@ struct Shared {
     /// Warnings about the archive as such.
     of_archive: Warnings,
     limits: Limits,
+    hash: bool,
     file_name: Option<String>,
     /// What was found while it was inflated.
     searched: Option<Arc<Searched>>,
@@ -337,6 +352,24 @@ impl Checkpoint {
         RecoveredFiles::read(self.reader(self.images()), &self.side(), self.model(), self.memory(), self.holders())
     }
 
+    /// What the container changed in its root file system. Of an archive that came as a stream, only what [`Options::keep`]
+    /// kept is there: [`Keep::Files`] is needed.
+    pub fn rootfs(&self) -> RootfsChanges<'_> {
+        RootfsChanges::read(&self.side(), self.model())
+    }
+
+    /// Logs that lie beside the images: CRIU's own, and what the container wrote. [`Keep::Files`] is needed, as for
+    /// [`Checkpoint::rootfs`].
+    pub fn logs(&self) -> Vec<LogFile<'_>> {
+        log::files(&self.side())
+    }
+
+    /// The named volumes whose contents the engine kept, each by its name. [`Keep::Files`] is needed, as for
+    /// [`Checkpoint::rootfs`].
+    pub fn volumes(&self) -> Vec<(BString, FileTree<'_>)> {
+        tree::volumes(&self.side())
+    }
+
     /// All that was odd, damaged or missing in what has been read so far. Reading is lazy: [`Checkpoint::read_all`] first,
     /// to hear everything.
     pub fn warnings(&self) -> Vec<Warning> {
@@ -354,6 +387,11 @@ impl Checkpoint {
     pub fn read_all(&self) {
         let _ = self.memory();
         self.read_families();
+    }
+
+    /// Whether columns of hashes that are not made unless asked for were asked for.
+    pub(crate) fn hashes(&self) -> bool {
+        self.shared.hash
     }
 
     /// Adds a warning about something that was only seen when rows were made.

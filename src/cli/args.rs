@@ -34,6 +34,7 @@ pub(crate) enum Command {
     Inspect(Box<Inspect>),
     Memparse(Box<MemparseArgs>),
     Core(CoreArgs),
+    Extract(ExtractArgs),
     Table(TableArgs),
     Decode(DecodeArgs),
 }
@@ -229,6 +230,33 @@ pub(crate) struct CoreArgs {
     pub(crate) pid: u32,
 }
 
+/// Recovered files, changed files, volumes, logs, queues, memory, a view of /proc, as files
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Files go into the folder that --output names, which must be new or empty; manifest.ndjson in it says of each what \
+                        it was, where it is from, and its SHA-256. Nothing is written elsewhere. Links, devices and named pipes \
+                        are not made, they stand in the manifest; links of the view of /proc are files with their text. Files \
+                        are yours alone (0600), whatever they were. Of names, bytes that might do harm are written as %0A, \
+                        long ones are cut and end with ~ and a hash.\n\n\
+                        Exit codes: 0 done · 2 could not do it · 3 part of what was asked for is missing\n\n\
+                        Example: cryoscope extract checkpoint.tar -o out\n\
+                        Example: cryoscope extract checkpoint.tar -o out --what rootfs,recovered --path '/tmp/*'"
+)]
+pub(crate) struct ExtractArgs {
+    /// Archive or directory of images; `-` for standard input
+    pub(crate) archive: PathBuf,
+    /// What to extract: recovered, rootfs, tmpfs, devshm, volumes, logs, queues, proc, memory, images, or all (default: all
+    /// but memory and images)
+    #[arg(long, value_name = "WHAT", value_delimiter = ',')]
+    pub(crate) what: Vec<String>,
+    /// Only these paths in the container (`*` and `?` are wildcards); of logs and images, names in the archive
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) path: Vec<String>,
+    /// Only what these processes held, their memory and queues
+    #[arg(short, long, value_name = "N")]
+    pub(crate) pid: Vec<u32>,
+}
+
 /// Raw rows of any table
 #[derive(Debug, Args)]
 #[command(after_help = "Example: cryoscope table checkpoint.tar processes process_open_sockets --format ndjson\n\
@@ -248,6 +276,9 @@ pub(crate) struct TableArgs {
     /// Columns to print, in this order; `all` for all (as text, only those are printed that fit a screen)
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub(crate) columns: Vec<String>,
+    /// Hash the contents of files: fills `sha256` of members, `rootfs_changes` and `volume_files`
+    #[arg(long)]
+    pub(crate) hash: bool,
 }
 
 /// Any image as JSON, field by field
@@ -407,6 +438,18 @@ pub(crate) struct LimitArgs {
     /// Bytes of a JSON document (default: 16 MiB)
     #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
     max_json: Option<u64>,
+    /// Bytes of a line of a log (default: 1 MiB)
+    #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
+    max_line: Option<u64>,
+    /// Lines of a log (default: 100000000)
+    #[arg(long, global = true, value_name = "N", hide_short_help = true)]
+    max_lines: Option<u64>,
+    /// Bytes that are extracted in all, without holes (default: 1 TiB)
+    #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
+    max_extracted: Option<u64>,
+    /// Files and folders that are extracted (default: 1000000)
+    #[arg(long, global = true, value_name = "N", hide_short_help = true)]
+    max_files: Option<u64>,
     /// Bytes of an image that is a sparse member (default: 64 MiB)
     #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
     max_assembled: Option<u64>,
@@ -437,6 +480,10 @@ impl LimitArgs {
         set(&mut limits.header_bytes, self.max_header);
         set(&mut limits.kept_in_memory, self.max_memory);
         set(&mut limits.json_bytes, self.max_json);
+        set(&mut limits.line_bytes, self.max_line);
+        set(&mut limits.lines, self.max_lines);
+        set(&mut limits.extracted_bytes, self.max_extracted);
+        set(&mut limits.extracted_files, self.max_files);
         set(&mut limits.assembled_bytes, self.max_assembled);
         set(&mut limits.records, self.max_records);
         set(&mut limits.record_bytes, self.max_record);

@@ -5,6 +5,7 @@ mod args;
 mod core;
 mod decode;
 mod exit;
+mod extract;
 mod inspect;
 mod list;
 mod memparse;
@@ -54,6 +55,12 @@ impl From<cryoscope::Error> for Failure {
     }
 }
 
+impl From<cryoscope::extract::ExtractError> for Failure {
+    fn from(error: cryoscope::extract::ExtractError) -> Self {
+        Failure::Usage(error.to_string())
+    }
+}
+
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         Failure::Output(error)
@@ -79,6 +86,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Inspect(args) => inspect::run(args, &cli.global),
         Command::Memparse(args) => memparse::run(args, &cli.global),
         Command::Core(args) => core::run(args, &cli.global),
+        Command::Extract(args) => extract::run(args, &cli.global),
         Command::Table(args) => table::run(args, &cli.global),
         Command::Decode(args) => decode::run(args, &cli.global),
     };

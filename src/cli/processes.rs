@@ -10,18 +10,21 @@ const NAMED: usize = 20;
 
 /// The process of a pid, which must not have ended.
 pub(crate) fn living(checkpoint: &Checkpoint, pid: u32) -> Result<&Process, Failure> {
-    let all = checkpoint.model().processes();
-    match all.iter().find(|process| process.pid().0 == pid) {
-        None => {
-            let mut pids: Vec<u32> = all.iter().filter(|p| p.mm.is_some()).map(|p| p.pid().0).collect();
-            pids.sort_unstable();
-            Err(Failure::Usage(format!("no process has the pid {pid}; {}", there_are(&pids))))
-        }
-        Some(process) if process.is_zombie() => {
-            Err(Failure::Usage(format!("process {pid} is a zombie: it has ended, and has no memory any more")))
-        }
-        Some(process) => Ok(process),
+    let process = process(checkpoint, pid)?;
+    if process.is_zombie() {
+        return Err(Failure::Usage(format!("process {pid} is a zombie: it has ended, and has no memory any more")));
     }
+    Ok(process)
+}
+
+/// The process of a pid.
+pub(crate) fn process(checkpoint: &Checkpoint, pid: u32) -> Result<&Process, Failure> {
+    let all = checkpoint.model().processes();
+    all.iter().find(|process| process.pid().0 == pid).ok_or_else(|| {
+        let mut pids: Vec<u32> = all.iter().filter(|p| p.mm.is_some()).map(|p| p.pid().0).collect();
+        pids.sort_unstable();
+        Failure::Usage(format!("no process has the pid {pid}; {}", there_are(&pids)))
+    })
 }
 
 /// The pids that there are, as far as a message has room.

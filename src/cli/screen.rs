@@ -72,15 +72,19 @@ impl Screen {
     pub(crate) fn open(global: &Global) -> Result<Self, Failure> {
         let target = Target::of(global)?;
         let is_terminal = global.output.is_none() && stdout().is_terminal();
-        let of_terminal =
-            || is_terminal.then(|| terminal_size::terminal_size().map_or(80, |(width, _)| width.0.into()));
         let color = match global.color {
             Color::Always => true,
             Color::Never => false,
             Color::Auto => is_terminal && colors_wanted(),
         };
-        let width = global.width.or_else(of_terminal);
+        let width = global.width.or_else(|| is_terminal.then(terminal_width));
         Ok(Screen { out: BufWriter::with_capacity(BUFFER, target), width, color })
+    }
+
+    /// Standard output, of a command whose `--output` is something else.
+    pub(crate) fn on_stdout(global: &Global) -> Self {
+        let width = global.width.or_else(|| stdout().is_terminal().then(terminal_width));
+        Screen { out: BufWriter::with_capacity(BUFFER, Target::Stream(Box::new(stdout()))), width, color: false }
     }
 
     /// Ends the output: a file gets its name. How the command ended is passed through.
@@ -91,6 +95,10 @@ impl Screen {
         }
         Ok(exit)
     }
+}
+
+fn terminal_width() -> usize {
+    terminal_size::terminal_size().map_or(80, |(width, _)| width.0.into())
 }
 
 /// Whether the environment wants colours (<https://no-color.org>).

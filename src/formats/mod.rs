@@ -7,6 +7,7 @@ mod escape;
 mod grid;
 mod hexdump;
 mod json;
+pub mod proc;
 mod text;
 pub mod tree;
 pub mod units;

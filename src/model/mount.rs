@@ -7,7 +7,7 @@ use bstr::{BString, ByteSlice};
 use super::ids::NamespaceId;
 use crate::abi;
 use crate::abi::device::Device;
-use crate::images::proto::{MntEntry, UsernsEntry};
+use crate::images::proto::{MntEntry, UidGidExtent, UsernsEntry};
 use crate::images::{Images, Kind};
 
 /// A mount.
@@ -29,6 +29,10 @@ pub struct Mount {
     pub root: Vec<u8>,
     /// Options of the mount and of the file system, sorted.
     pub options: Vec<BString>,
+    /// Options of the mount alone, in the order of mountinfo.
+    pub own_options: BString,
+    /// Options of its file system, in the order of mountinfo, with ids as the host numbers them.
+    pub super_options: BString,
     /// Propagation, as mountinfo's optional fields.
     pub propagation: String,
     /// Provided by the engine.
@@ -68,6 +72,8 @@ fn mount(namespace: NamespaceId, entry: &MntEntry, users: Option<&UsernsEntry>) 
         source: entry.source().to_vec(),
         root: entry.root().to_vec(),
         options: options(entry, users),
+        own_options: own_options(entry),
+        super_options: super_options(entry, users),
         propagation: propagation.join(" "),
         external: entry.ext_key.is_some() || entry.ext_mount(),
         device: entry.root_dev.map(Device::from_kernel),
@@ -76,26 +82,60 @@ fn mount(namespace: NamespaceId, entry: &MntEntry, users: Option<&UsernsEntry>) 
 
 /// The mount's own options and those of its file system, sorted; without the file system's own `ro` and `rw`.
 fn options(entry: &MntEntry, users: Option<&UsernsEntry>) -> Vec<BString> {
-    let access = if entry.flags() & abi::mount::READ_ONLY != 0 { "ro" } else { "rw" };
-    let known = |mask: u32, bits: &'static [(u64, &'static str)]| {
-        bits.iter().filter(move |(bit, _)| u64::from(mask) & bit == *bit).map(|(_, name)| BString::from(*name))
-    };
-    let mut options = BTreeSet::from([BString::from(access)]);
+    let mut options = BTreeSet::from([access(entry.flags())]);
     options.extend(known(entry.flags(), abi::mount::OPTIONS));
     options.extend(known(entry.sb_flags(), abi::mount::SUPER_OPTIONS));
-    for option in entry.options().split_str(",").filter(|option| !option.is_empty()) {
-        // CRIU adds this to every devpts, so that its restore makes a new one.
-        if entry.fstype() == abi::mount::DEVPTS && option == b"newinstance" {
-            continue;
-        }
-        options.insert(inside(option, users));
-    }
+    options.extend(particular(entry, users));
     options.into_iter().collect()
 }
 
-/// An option as the container's own user namespace would have it: user and group ids are recorded as the host numbers
-/// them.
+fn own_options(entry: &MntEntry) -> BString {
+    let all: Vec<BString> =
+        [access(entry.flags())].into_iter().chain(known(entry.flags(), abi::mount::OPTIONS)).collect();
+    bstr::join(",", all).into()
+}
+
+/// The kernel prints ids in them as the host numbers them, whoever reads.
+fn super_options(entry: &MntEntry, users: Option<&UsernsEntry>) -> BString {
+    let general = [access(entry.sb_flags())].into_iter().chain(known(entry.sb_flags(), abi::mount::SUPER_OPTIONS));
+    let all: Vec<BString> = general.chain(particular(entry, users).map(|option| outside(&option, users))).collect();
+    bstr::join(",", all).into()
+}
+
+fn access(flags: u32) -> BString {
+    BString::from(if flags & abi::mount::READ_ONLY != 0 { "ro" } else { "rw" })
+}
+
+/// Names of the flags that are set.
+fn known(mask: u32, bits: &'static [(u64, &'static str)]) -> impl Iterator<Item = BString> {
+    bits.iter().filter(move |(bit, _)| u64::from(mask) & bit == *bit).map(|(_, name)| BString::from(*name))
+}
+
+/// Options that only this file system has.
+fn particular<'e>(entry: &'e MntEntry, users: Option<&'e UsernsEntry>) -> impl Iterator<Item = BString> + 'e {
+    // CRIU adds this to every devpts, so that its restore makes a new one.
+    let is_added = |option: &[u8]| entry.fstype() == abi::mount::DEVPTS && option == b"newinstance";
+    let options = entry.options().split_str(",").filter(move |option| !option.is_empty() && !is_added(option));
+    options.map(move |option| inside(option, users))
+}
+
+/// An option as the container's own user namespace would have it. Some versions of CRIU record user and group ids as the
+/// host numbers them, others translate them.
 fn inside(option: &[u8], users: Option<&UsernsEntry>) -> BString {
+    translated(option, users, |e, id| {
+        id.checked_sub(e.lower_first()).filter(|&k| k < e.count())?.checked_add(e.first())
+    })
+}
+
+/// An option with ids as the host numbers them.
+fn outside(option: &[u8], users: Option<&UsernsEntry>) -> BString {
+    translated(option, users, |e, id| {
+        id.checked_sub(e.first()).filter(|&k| k < e.count())?.checked_add(e.lower_first())
+    })
+}
+
+/// An option with its user or group id translated by the first extent that has it.
+fn translated(option: &[u8], users: Option<&UsernsEntry>, by: impl Fn(&UidGidExtent, u32) -> Option<u32>) -> BString {
     let translated = users.and_then(|users| {
         let (key, value) = option.split_once_str("=")?;
         let map = match key {
@@ -103,10 +143,9 @@ fn inside(option: &[u8], users: Option<&UsernsEntry>) -> BString {
             b"gid" => &users.gid_map,
             _ => return None,
         };
-        let outside: u32 = value.to_str().ok()?.parse().ok()?;
-        let extent = map.iter().find(|e| outside.checked_sub(e.lower_first()).is_some_and(|k| k < e.count()))?;
-        let inside = outside.checked_sub(extent.lower_first())?.checked_add(extent.first())?;
-        Some(BString::from(format!("{}={inside}", key.as_bstr())))
+        let id: u32 = value.to_str().ok()?.parse().ok()?;
+        let id = map.iter().find_map(|extent| by(extent, id))?;
+        Some(BString::from(format!("{}={id}", key.as_bstr())))
     });
     translated.unwrap_or_else(|| option.into())
 }
@@ -114,7 +153,6 @@ fn inside(option: &[u8], users: Option<&UsernsEntry>) -> BString {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::images::proto::UidGidExtent;
 
     #[test]
     fn options_are_those_of_the_mount_and_of_the_file_system() {
@@ -129,6 +167,10 @@ mod tests {
         let users = UsernsEntry { gid_map: vec![extent], ..Default::default() };
         assert_eq!(options(&entry, Some(&users)), ["gid=5", "mode=620", "noexec", "nosuid", "relatime", "ro"]);
         assert_eq!(options(&entry, None)[0], "gid=100005");
+        assert_eq!(own_options(&entry), "ro,nosuid,noexec,relatime");
+        assert_eq!(super_options(&entry, Some(&users)), "ro,gid=100005,mode=620");
+        let by_criu = MntEntry { options: Some(b"gid=5,mode=620,newinstance".to_vec()), ..entry };
+        assert_eq!(super_options(&by_criu, Some(&users)), "ro,gid=100005,mode=620");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::vma::{Status, Vma};
 use crate::abi;
 use crate::abi::arch::Arch;
 use crate::images::proto::{
-    CoreEntry, CredsEntry, FsEntry, InventoryEntry, MmEntry, SignalQueueEntry, TaskCoreEntry, TaskKobjIdsEntry,
+    CoreEntry, CredsEntry, FsEntry, InventoryEntry, MmEntry, SiginfoEntry, TaskCoreEntry, TaskKobjIdsEntry,
     ThreadCoreEntry, VmaEntry,
 };
 use crate::images::{Images, Kind};
@@ -118,7 +118,7 @@ impl Thread {
 
     /// Signals that wait for this thread alone.
     pub fn signals_pending(&self) -> Option<u64> {
-        Some(pending(self.own()?.signals_p.as_ref()?))
+        Some(pending(&self.own()?.signals_p.as_ref()?.signals))
     }
 
     /// Its registers.
@@ -140,9 +140,9 @@ impl Thread {
 
 /// The mask of a queue of signals: `si_signo` is the first number of each `siginfo_t`, in the machine's byte order.
 /// Signal numbers are small, so the order can be told from the number.
-fn pending(queue: &SignalQueueEntry) -> u64 {
+pub(crate) fn pending(queue: &[SiginfoEntry]) -> u64 {
     const MOST: u32 = 128;
-    let numbers = queue.signals.iter().filter_map(|s| s.siginfo.as_ref()?.first_chunk::<4>().copied());
+    let numbers = queue.iter().filter_map(|s| s.siginfo.as_ref()?.first_chunk::<4>().copied());
     let number = |bytes| Some(u32::from_le_bytes(bytes)).filter(|&n| n <= MOST).unwrap_or(u32::from_be_bytes(bytes));
     numbers.fold(0, |mask, bytes| mask | abi::signal::bit(number(bytes)))
 }

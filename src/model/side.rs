@@ -28,6 +28,19 @@ impl<'a> Side<'a> {
         Side { archive: images.archive, set: images.set, only, limits: images.limits, warnings: images.warnings }
     }
 
+    /// The archive that it all lies in.
+    pub(crate) fn archive(&self) -> &'a Archive {
+        self.archive
+    }
+
+    /// The same, with other ears for what is odd.
+    pub(crate) fn with_warnings<'w>(&self, warnings: &'w Warnings) -> Side<'w>
+    where
+        'a: 'w,
+    {
+        Side { warnings, ..*self }
+    }
+
     /// The root of the engine's archive.
     pub(crate) fn root(&self) -> &'a [u8] {
         root_of(&self.set.folder)
@@ -53,6 +66,16 @@ impl<'a> Side<'a> {
     /// A file at the root of the engine's archive.
     pub(crate) fn file(&self, name: &str) -> Option<&'a Member> {
         self.archive.find(&join(BStr::new(self.root()), name.as_bytes()))
+    }
+
+    /// The files of a folder at the root of the engine's archive, in the order of the archive.
+    pub(crate) fn files_in(&self, folder: &str) -> impl Iterator<Item = &'a Member> + use<'a> {
+        let folder = join(BStr::new(self.root()), folder.as_bytes());
+        let archive = self.archive;
+        archive
+            .members()
+            .iter()
+            .filter(move |member| member.folder() == folder.as_slice() && archive.number_of(member).is_some())
     }
 
     /// A file of the work directory: with the images, beside them, or the only one of its name.

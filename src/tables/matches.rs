@@ -5,6 +5,7 @@ use bstr::{BString, ByteSlice};
 use super::mappings::Mappings;
 use super::table::table;
 use crate::Checkpoint;
+pub(super) use crate::digest::hex;
 use crate::images::Kind;
 use crate::memory::{AddressSpace, Content, Elsewhere, Found, Matcher, Origin};
 use crate::model::file::Remap;
@@ -190,13 +191,4 @@ fn around(space: &AddressSpace<'_>, found: &Found, context: u64) -> (Vec<u8>, u6
         }
     }
     (bytes, before)
-}
-
-/// Bytes in hexadecimal.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len().saturating_mul(2)), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

@@ -16,6 +16,7 @@
 )]
 
 mod apparmor;
+mod attributes;
 mod autofs;
 mod binfmt_misc;
 mod bpf_maps;
@@ -30,6 +31,7 @@ mod declared;
 mod devices;
 mod dumped;
 mod epoll;
+mod extracted;
 mod fanotify;
 mod file_locks;
 mod holding;
@@ -39,6 +41,7 @@ mod ipc;
 mod ipc_messages;
 mod isolation;
 mod limits;
+mod log_lines;
 mod mappings;
 mod matches;
 mod members;
@@ -54,6 +57,7 @@ mod process_open_files;
 mod process_open_sockets;
 mod processes;
 mod recovered_files;
+mod rootfs_changes;
 mod seccomp_filters;
 mod seccomp_instructions;
 mod seccomp_rules;
@@ -71,11 +75,13 @@ mod tty_queues;
 mod ttys;
 mod unix_queues;
 mod value;
+mod volume_files;
 mod warnings;
 
 use std::ops::ControlFlow;
 
 pub use apparmor::AppArmorPolicy;
+pub use attributes::Attributes;
 pub use autofs::Autofs;
 pub use binfmt_misc::BinfmtMisc;
 pub use bpf_maps::BpfMapRow;
@@ -89,6 +95,7 @@ pub use declared::DeclaredFact;
 pub use devices::DeclaredDevice;
 pub use dumped::{DumpedRun, dumped};
 pub use epoll::Epoll;
+pub use extracted::Extracted;
 pub use fanotify::Fanotify;
 pub use file_locks::FileLock;
 pub use holding::Holding;
@@ -98,6 +105,7 @@ pub use ipc::IpcObject;
 pub use ipc_messages::IpcMessage;
 pub use isolation::Isolation;
 pub use limits::Limit;
+pub use log_lines::LogLine;
 pub use mappings::Mappings;
 pub use matches::{Match, MatchCount, Matches};
 pub use members::Member;
@@ -111,9 +119,12 @@ pub use process_memory_map::Mapping;
 pub(crate) use process_memory_map::rows_of as mappings_of;
 pub use process_namespaces::ProcessNamespaces;
 pub use process_open_files::OpenFile;
+pub(crate) use process_open_files::rows_of as open_files_of;
 pub use process_open_sockets::{OpenSocket, OtherHolders};
 pub use processes::Process;
 pub use recovered_files::RecoveredFile;
+pub(crate) use rootfs_changes::OpenPaths;
+pub use rootfs_changes::RootfsChange;
 pub use seccomp_filters::SeccompFilter;
 pub use seccomp_instructions::SeccompInstruction;
 pub use seccomp_rules::SeccompRule;
@@ -131,6 +142,7 @@ pub use tty_queues::TtyQueue;
 pub use ttys::Tty;
 pub use unix_queues::UnixPacket;
 pub use value::{Detail, Mask, Object, Type, Value};
+pub use volume_files::VolumeFile;
 pub use warnings::Warning;
 
 use crate::Checkpoint;
@@ -169,7 +181,8 @@ impl Source {
 }
 
 /// Tables whose rows depend on what is asked, so that they are no part of [`ALL`].
-pub const ASKED: &[&Table] = &[&Match::TABLE, &MatchCount::TABLE, &StringRow::TABLE, &DumpedRun::TABLE];
+pub const ASKED: &[&Table] =
+    &[&Match::TABLE, &MatchCount::TABLE, &StringRow::TABLE, &DumpedRun::TABLE, &Extracted::TABLE];
 
 /// Defines [`ALL`], and the methods of [`Checkpoint`] that give typed rows. What has to be kept for a table's rows is
 /// [`Keep::Arguments`] unless told.
@@ -284,6 +297,12 @@ sources! {
     file_lock_rows: file_locks::FileLock;
     /// Rows of `statistics`: one.
     statistics_rows: statistics::Statistics;
+    /// Rows of `rootfs_changes`.
+    rootfs_changes: rootfs_changes::RootfsChange, Files;
+    /// Rows of `volume_files`.
+    volume_files: volume_files::VolumeFile, Files;
+    /// Rows of `log_lines`.
+    log_lines: log_lines::LogLine, Files;
     /// Rows of `members`.
     members: members::Member;
     /// Rows of `images`.

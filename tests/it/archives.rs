@@ -7,6 +7,7 @@ use std::path::Path;
 
 use bstr::ByteSlice;
 use cryoscope::images::{Form, Kind, Payload, Schema};
+use cryoscope::memory::Keep;
 use cryoscope::{Checkpoint, Error, Options};
 use prost::Message;
 use prost_reflect::DynamicMessage;
@@ -102,6 +103,11 @@ impl Members {
     /// The checkpoint that they make.
     pub(crate) fn open(&self) -> Checkpoint {
         Checkpoint::from_reader(Cursor::new(self.tar())).unwrap()
+    }
+
+    /// The checkpoint that they make, opened as a stream of which so much is kept.
+    pub(crate) fn open_keeping(&self, keep: Keep) -> Checkpoint {
+        Options::new().keep(keep).open_reader(Cursor::new(self.tar())).unwrap().remove(0)
     }
 
     /// All checkpoints that they make.

@@ -3,10 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod archives;
+mod beside;
 mod command;
 mod core;
 mod decode;
 mod docs;
+mod extract;
 mod fixtures;
 mod forms;
 mod hostile;

@@ -41,6 +41,7 @@ screens! {
     help_list: "list --help";
     help_inspect: "inspect --help";
     help_core: "core --help";
+    help_extract: "extract --help";
     help_table: "table --help";
     help_decode: "decode --help";
 
@@ -87,6 +88,12 @@ screens! {
     table_columns: "table {WEBAPP} processes --columns pid,uid,name,path --width 80";
     table_csv: "table {FILES} process_open_files --format csv --columns pid,fd,type,path,flag_names,detail";
     table_ndjson: "table {FILES} container process_open_files --format ndjson --columns name,fd,path,detail";
+    table_changes: "table fixtures/rootfs-diff/rootfs-diff.tar.zst rootfs_changes --width 80";
+    table_log: "table fixtures/webapp-compromise/webapp-compromise.tar.zst log_lines --width 80";
+
+    extract_nowhere: "extract {TICK}";
+    extract_unknown: "extract {TICK} --what rotfs -o never-made";
+
     table_unknown: "table {TICK} process_open_fles";
     table_unknown_column: "table {TICK} processes --columns pid,cmd";
     table_none: "table {TICK}";

@@ -95,6 +95,11 @@ pub(super) fn link_of(model: &Model, process: &Process, fd: Fd) -> Option<(Optio
     Some((opened.path.map(|path| BString::from(path.text)), opened.kind))
 }
 
+/// The rows of one process, by number.
+pub(crate) fn rows_of<'m>(model: &'m Model, process: &'m Process) -> impl Iterator<Item = OpenFile> + 'm {
+    model.descriptors().of(process).iter().map(move |descriptor| row(model, process, descriptor))
+}
+
 fn row(model: &Model, process: &Process, descriptor: &Descriptor) -> OpenFile {
     let files = model.files();
     let arch = process.arch();

@@ -4,6 +4,7 @@
 mod declared;
 mod decoders;
 mod evidence;
+mod files;
 mod memory;
 mod processes;
 mod reach;

@@ -1,10 +1,12 @@
 //! Every planted fact of the fixtures' truth files stands in its table, with the planted value. One family a file.
 
 mod ipc;
+mod proc;
 mod process;
 mod queues;
 mod recovered;
 mod restrictions;
+mod rootfs;
 mod watches;
 
 use std::collections::BTreeMap;

@@ -1,0 +1,98 @@
+//! `cryoscope extract`: files of a checkpoint, written into a folder of their own.
+
+use std::io::{IsTerminal, Write, stderr};
+use std::path::Path;
+
+use cryoscope::extract::{Choice, Output, Progress, What, extract};
+use cryoscope::formats::{Grid, GridColumn};
+use cryoscope::memory::Keep;
+use cryoscope::model::ids::Pid;
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::args::{ExtractArgs, Global};
+use super::open::Opener;
+use super::processes::process;
+use super::screen::{Report, Screen};
+use super::{Failure, Outcome};
+
+pub(crate) fn run(args: &ExtractArgs, global: &Global) -> Outcome {
+    let Some(folder) = global.output.as_deref().filter(|path| *path != Path::new("-")) else {
+        return Err(Failure::Usage("into which folder? --output names it".to_owned()));
+    };
+    let what = whats(&args.what)?;
+    let globs = globs(&args.path)?;
+    let keep = what.iter().fold(Keep::Arguments, |keep, what| keep.and(what.keep()));
+    let checkpoint = Opener::new(global, keep).open_one(&args.archive)?;
+    for &pid in &args.pid {
+        process(&checkpoint, pid)?;
+    }
+    let pids: Vec<Pid> = args.pid.iter().copied().map(Pid).collect();
+    let mut output = Output::create(folder, global.force, checkpoint.limits(), progress(global))?;
+    let wants = |path: &[u8]| globs.is_empty() || globs.is_match(&*String::from_utf8_lossy(path));
+    let extracted = extract(&checkpoint, &Choice { what: &what, path: &wants, pids: &pids }, &mut output);
+    let counts: Vec<_> = what.iter().map(|&what| (what, output.count(what))).collect();
+    // What was written before something went wrong is in the manifest, too.
+    let finished = output.finish();
+    extracted?;
+    finished?;
+
+    // The folder is the output; what this says goes to the screen.
+    let mut screen = Screen::on_stdout(global);
+    let mut grid = Grid::new([
+        GridColumn::text("WHAT"),
+        GridColumn::number("FILES"),
+        GridColumn::number("BYTES"),
+        GridColumn::number("PARTIAL"),
+        GridColumn::number("LEFT OUT"),
+        GridColumn::number("ONLY LISTED"),
+    ]);
+    for (what, count) in counts {
+        let numbers = [count.files, count.bytes, count.partial, count.left_out, count.listed];
+        grid.push(std::iter::once(what.as_str().to_owned()).chain(numbers.map(|n| n.to_string())).collect());
+    }
+    screen.out.write_all(grid.render(screen.width).as_bytes())?;
+    let exit = Report::of(&checkpoint).print(&args.archive.display().to_string(), global);
+    screen.finish(exit)
+}
+
+/// What is to be extracted; without a choice, what usually is.
+fn whats(names: &[String]) -> Result<Vec<What>, Failure> {
+    let all = || What::ALL.iter().copied();
+    if names.is_empty() {
+        return Ok(all().filter(|what| what.is_usual()).collect());
+    }
+    if names == ["all"] {
+        return Ok(all().collect());
+    }
+    let known: Vec<&str> = all().map(What::as_str).collect();
+    if let Some(unknown) = names.iter().find(|name| !known.contains(&name.as_str())) {
+        return Err(Failure::Usage(format!("there is no {unknown:?} to extract; there is all, {}", known.join(", "))));
+    }
+    Ok(all().filter(|what| names.iter().any(|name| name == what.as_str())).collect())
+}
+
+fn globs(texts: &[String]) -> Result<GlobSet, Failure> {
+    let mut set = GlobSetBuilder::new();
+    for text in texts {
+        let glob = GlobBuilder::new(text).literal_separator(false).build();
+        set.add(glob.map_err(|error| Failure::Usage(format!("{text:?}: {}", error.kind())))?);
+    }
+    set.build().map_err(|error| Failure::Usage(error.to_string()))
+}
+
+/// What is shown on a terminal while files are written.
+fn progress(global: &Global) -> Progress<'static> {
+    if global.no_progress || global.quiet || !stderr().is_terminal() {
+        return Box::new(|_, _| ());
+    }
+    let bar = ProgressBar::no_length().with_finish(indicatif::ProgressFinish::AndClear);
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
+        bar.set_style(style);
+    }
+    bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(10));
+    Box::new(move |files, bytes| {
+        bar.set_message(format!("{files} files, {}", HumanBytes(bytes)));
+        bar.tick();
+    })
+}

@@ -1,0 +1,110 @@
+//! Memory: a file for each mapping of which something is known, and an index of what lies where.
+
+use std::ops::ControlFlow;
+
+use super::output::ndjson;
+use super::{Choice, ExtractError, Output, What, below};
+use crate::Checkpoint;
+use crate::memory::{AddressSpace, Missing, Origin, PartContent};
+use crate::model::process::Process;
+use crate::tables::{DumpedRun, Extracted, Mapping, Mappings, dumped};
+
+/// The name of the index, in the folder of memory.
+const INDEX: &str = "index.ndjson";
+
+/// Writes it.
+pub(super) fn write(checkpoint: &Checkpoint, choice: &Choice<'_>, output: &mut Output<'_>) -> Result<(), ExtractError> {
+    let (model, memory) = (checkpoint.model(), checkpoint.memory());
+    let mappings = Mappings::of(checkpoint);
+    let mut processes: Vec<&Process> = model.processes().iter().filter(|process| process.mm.is_some()).collect();
+    processes.sort_by_key(|process| process.pid());
+    let mut written: Vec<(&Process, &Mapping, String)> = Vec::new();
+    for process in processes {
+        let Some(space) = memory.space(process, model) else { continue };
+        let of_process = mappings.of_process(process.pid()).iter();
+        for mapping in of_process.filter(|mapping| choice.wants(&mapping.path, &[process.pid()])) {
+            let name = format!("{}/{:x}-{:x}.bin", process.pid(), mapping.start.0, mapping.end.0);
+            if file(checkpoint, process, &space, mapping, &name, output)? {
+                written.push((process, mapping, name));
+            }
+        }
+    }
+    index(checkpoint, &written, output)
+}
+
+/// Writes a mapping; `false` if nothing of it is known.
+fn file(
+    checkpoint: &Checkpoint,
+    process: &Process,
+    space: &AddressSpace<'_>,
+    mapping: &Mapping,
+    name: &str,
+    output: &mut Output<'_>,
+) -> Result<bool, ExtractError> {
+    let (start, end) = (mapping.start.0, mapping.end.0);
+    let row = Extracted {
+        path: Some(mapping.path.clone()).filter(|path| !path.is_empty()),
+        size: Some(end.saturating_sub(start)),
+        pids: vec![process.pid()],
+        ..Extracted::of(What::Memory.as_str())
+    };
+    let is_known = |origin: Origin<'_>| !matches!(origin, Origin::Missing(_));
+    if !space.runs(start, end).any(|run| is_known(run.origin)) {
+        let why = space.runs(start, end).find_map(|run| match run.origin {
+            Origin::Missing(why) => Some(why.as_str()),
+            _ => None,
+        });
+        output.list(What::Memory, &Extracted { why, missing_bytes: row.size, ..row })?;
+        return Ok(false);
+    }
+    let parts = below(&[What::Memory.as_str()], name.as_bytes());
+    output.file(What::Memory, &parts, row, |contents| {
+        let mut result = Ok(());
+        checkpoint.memory().walk(
+            checkpoint.model(),
+            &[(process, std::iter::once(start..end).collect())],
+            1,
+            |part| part,
+            |part| {
+                let len = part.end.saturating_sub(part.start);
+                match &part.content {
+                    PartContent::Bytes(bytes) => result = contents.bytes(bytes),
+                    PartContent::Untouched => contents.hole(len),
+                    PartContent::Missing(why) => contents.missing(len, is_lost(*why), why.as_str()),
+                }
+                space.give_back(part.start, part.end);
+                if result.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            },
+        );
+        result
+    })?;
+    Ok(true)
+}
+
+/// Whether memory that is missing should be in the archive: what is as in its file, and the kernel's own, never is.
+pub(super) fn is_lost(why: Missing) -> bool {
+    !matches!(why, Missing::FileBacked | Missing::Kernel | Missing::Unmapped)
+}
+
+/// The index of all files.
+fn index(
+    checkpoint: &Checkpoint,
+    written: &[(&Process, &Mapping, String)],
+    output: &mut Output<'_>,
+) -> Result<(), ExtractError> {
+    if written.is_empty() {
+        return Ok(());
+    }
+    let row = Extracted { why: Some("the index"), ..Extracted::of(What::Memory.as_str()) };
+    output.file(What::Memory, &below(&[What::Memory.as_str()], INDEX.as_bytes()), row, |contents| {
+        for (process, mapping, name) in written {
+            let Some(space) = checkpoint.memory().space(process, checkpoint.model()) else { continue };
+            let range = mapping.start.0..mapping.end.0;
+            let mut lines = Vec::new();
+            let rows = dumped(name, 0, &space, process.pid(), &range, Some(mapping));
+            ndjson(&DumpedRun::TABLE, rows, &mut lines)?;
+            contents.bytes(&lines)?;
+        }
+        Ok(())
+    })
+}

@@ -1,0 +1,201 @@
+//! Writes files of a checkpoint into a folder of their own, with a manifest: what was recovered or changed, what waited in
+//! queues, memory, logs, images, a view of `/proc`.
+//!
+//! The archive may come from an attacker and the output may be evidence: nothing is written outside of the folder, no link
+//! is followed or made, names are escaped so that they can be turned back, and a file bears its name only when it is whole.
+
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::unreachable,
+        clippy::indexing_slicing,
+        clippy::string_slice,
+        clippy::as_conversions,
+        clippy::arithmetic_side_effects
+    )
+)]
+
+mod files;
+mod memory;
+mod name;
+mod output;
+mod queues;
+
+pub use name::original;
+pub use output::{Count, ExtractError, Output, Progress};
+
+use crate::Checkpoint;
+use crate::memory::Keep;
+use crate::model::holders::Holder;
+use crate::model::ids::{FileId, Pid};
+use crate::warning::{Code, Place};
+
+/// Processes that a line of the manifest lists.
+const PIDS: usize = 256;
+
+/// Defines [`What`].
+macro_rules! whats {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal, $keep:ident, $usual:literal;)+) => {
+        /// What can be extracted.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
+        pub enum What { $($(#[doc = $doc])+ $variant,)+ }
+
+        impl What {
+            /// All of it, in the order in which it is written.
+            pub const ALL: &'static [What] = &[$(What::$variant,)+];
+
+            /// Its name, which is also that of its folder in the output.
+            pub fn as_str(self) -> &'static str {
+                match self { $(What::$variant => $name,)+ }
+            }
+
+            /// What has to be kept for it of an archive that comes as a stream.
+            pub fn keep(self) -> Keep {
+                match self { $(What::$variant => Keep::$keep,)+ }
+            }
+
+            /// Whether it is extracted when nothing is chosen.
+            pub fn is_usual(self) -> bool {
+                match self { $(What::$variant => $usual,)+ }
+            }
+        }
+    };
+}
+
+whats! {
+    /// Files that had no name any more, memfds, System V segments.
+    Recovered = "recovered", Everything, true;
+    /// What the container changed in its root file system.
+    Rootfs = "rootfs", Files, true;
+    /// File systems in memory.
+    Tmpfs = "tmpfs", Files, true;
+    /// `/dev/shm`, where the engine kept it.
+    Devshm = "devshm", Files, true;
+    /// Named volumes.
+    Volumes = "volumes", Files, true;
+    /// CRIU's log and the container's.
+    Logs = "logs", Files, true;
+    /// What waited in pipes, sockets, terminals and message queues.
+    Queues = "queues", Arguments, true;
+    /// A view of `/proc`.
+    Proc = "proc", Arguments, true;
+    /// Memory, a file a mapping.
+    Memory = "memory", Memory, false;
+    /// The members of the archive as they are.
+    Images = "images", Everything, false;
+}
+
+/// What is to be extracted.
+#[derive(Clone, Copy)]
+pub struct Choice<'f> {
+    /// Which kinds; each once.
+    pub what: &'f [What],
+    /// Which paths, as `path` of [`crate::tables::Extracted`] has them; what has none is taken by the name of its member.
+    pub path: &'f dyn Fn(&[u8]) -> bool,
+    /// Only what these processes held, their memory, queues and files of `/proc`; all if there are none.
+    pub pids: &'f [Pid],
+}
+
+impl std::fmt::Debug for Choice<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Choice").field("what", &self.what).field("pids", &self.pids).finish_non_exhaustive()
+    }
+}
+
+impl Choice<'_> {
+    /// Whether something is wanted that has a path and is held by some processes.
+    fn wants(&self, path: &[u8], holders: &[Pid]) -> bool {
+        (self.pids.is_empty() || holders.iter().any(|pid| self.pids.contains(pid))) && (self.path)(path)
+    }
+}
+
+/// Extracts what was chosen of a checkpoint. Limits that were hit, and what is missing, are warnings of the checkpoint.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use cryoscope::Options;
+/// use cryoscope::extract::{Choice, Output, What, extract};
+///
+/// # let folder = tempfile::tempdir()?;
+/// let checkpoint = Options::new().keep(What::Rootfs.keep()).open("fixtures/rootfs-diff/rootfs-diff.tar.zst")?.remove(0);
+/// let target = folder.path().join("out");
+/// let mut output = Output::create(&target, false, checkpoint.limits(), Box::new(|_, _| ()))?;
+/// extract(&checkpoint, &Choice { what: &[What::Rootfs], path: &|_| true, pids: &[] }, &mut output)?;
+/// assert_eq!(output.count(What::Rootfs).files, 5);
+/// output.finish()?;
+/// assert!(target.join("rootfs/home/app/suid-root").is_file() && target.join("manifest.ndjson").is_file());
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// If the output cannot be written. What has been written until then stays, and is in the manifest once
+/// [`Output::finish`] is called.
+pub fn extract(checkpoint: &Checkpoint, choice: &Choice<'_>, output: &mut Output<'_>) -> Result<(), ExtractError> {
+    for &what in What::ALL.iter().filter(|what| choice.what.contains(what)) {
+        match what {
+            What::Recovered | What::Tmpfs | What::Devshm => files::recovered(checkpoint, what, choice, output)?,
+            What::Rootfs => files::rootfs(checkpoint, choice, output)?,
+            What::Volumes => files::volumes(checkpoint, choice, output)?,
+            What::Logs => files::logs(checkpoint, choice, output)?,
+            What::Queues => queues::write(checkpoint, choice, output)?,
+            What::Proc => files::proc(checkpoint, choice, output)?,
+            What::Memory => memory::write(checkpoint, choice, output)?,
+            What::Images => files::images(checkpoint, choice, output)?,
+        }
+        if output.count(what).partial > 0 {
+            let count = output.count(what).partial;
+            checkpoint.warn(Code::ContentsMissing, Place::archive(), || {
+                format!("{}: {count} files have zeros where bytes are not in the archive", what.as_str())
+            });
+        }
+    }
+    let (over, limits) = (output.over(), checkpoint.limits());
+    let hit = |is: bool, message: String| {
+        if is {
+            checkpoint.warn(Code::LimitReached, Place::archive(), || message);
+        }
+    };
+    let (files, bytes, holes) = (limits.extracted_files, limits.extracted_bytes, limits.hole_bytes);
+    hit(over.files, format!("more than {files} files and folders; the rest is left out, --max-files raises the limit"));
+    hit(over.bytes, format!("more than {bytes} bytes; what did not fit is left out, --max-extracted raises the limit"));
+    hit(over.holes, format!("files with more than {holes} bytes of holes have no hash; --max-holes raises the limit"));
+    Ok(())
+}
+
+/// The processes among holders.
+fn pids_of(holders: &[Holder]) -> Vec<Pid> {
+    let mut pids: Vec<Pid> = holders.iter().map(|holder| holder.pid).collect();
+    pids.sort_unstable();
+    pids.dedup();
+    pids
+}
+
+/// The processes that hold some open files.
+fn pids_of_files(checkpoint: &Checkpoint, files: &[FileId]) -> Vec<Pid> {
+    pids_of(&checkpoint.holders().of_all(files.iter().copied()))
+}
+
+/// The first of them, as many as a line of the manifest lists.
+fn listed(pids: Vec<Pid>) -> Vec<Pid> {
+    pids.into_iter().take(PIDS).collect()
+}
+
+/// Names of the output for a path below the folder of its kind.
+fn below(folders: &[&str], path: &[u8]) -> Vec<String> {
+    let below = name::parts_of(path);
+    folders.iter().map(|folder| (*folder).to_owned()).chain(below).collect()
+}
+
+fn octal(mode: Option<u32>) -> Option<String> {
+    mode.map(|mode| format!("{:04o}", mode & 0o7777))
+}
+
+fn device(numbers: (u32, u32)) -> String {
+    format!("{}:{}", numbers.0, numbers.1)
+}

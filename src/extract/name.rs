@@ -1,0 +1,186 @@
+//! Names of files in the output: made from names of the archive, which may hold anything.
+//!
+//! | of the archive | in the output |
+//! | --- | --- |
+//! | ASCII letters and digits, blanks and ``!#$&'()+,-.;=@[]^_`{}``; letters and digits of other scripts | as they are |
+//! | every other byte: control characters, `%`, `~`, `:`, quotes, what is not UTF-8 | `%` and two hexadecimal digits |
+//! | a dot in front of nothing but dots, a blank at the end | `%2E`, `%20` |
+//! | a name of more than 200 bytes | its beginning, `~`, and 16 digits of its SHA-256 |
+//! | folders that go deeper than 32, or are longer than 1,000 bytes | the first of them, and one `~` with 16 digits for the rest |
+//! | a name that is taken, by a file and a folder of one name for example | with `~2`, `~3`, … behind it |
+//!
+//! A name without `~` can be turned back by [`original`]; for all of them, the manifest has the name of the archive.
+
+use bstr::{BString, ByteSlice, ByteVec};
+use sha2::{Digest as _, Sha256};
+
+use crate::digest::hex;
+
+/// Bytes of a name. File systems take 255; the rest is for what tells equal names apart.
+const LONGEST: usize = 200;
+/// Bytes of a shortened name that are left of it.
+const LEFT: usize = 160;
+/// Folders in folders. Below that, and below the next bound, all paths fit what systems take (4,096 bytes).
+const DEEPEST: usize = 32;
+/// Bytes of all folders of a path.
+const FOLDERS: usize = 1000;
+/// What is left of folders that are too many or too long.
+const FOLDERS_LEFT: (usize, usize) = (8, 500);
+
+/// The folders and the name in the output for a path of the archive: no part is empty, `.` or `..`, none has a slash. A path
+/// without a name has none.
+pub(super) fn parts_of(path: &[u8]) -> Vec<String> {
+    let parts = path.split_str("/").filter(|part| !part.is_empty() && *part != b".");
+    let mut parts: Vec<String> = parts.map(part_of).collect();
+    let Some(name) = parts.pop() else { return Vec::new() };
+    if parts.len() > DEEPEST || length(&parts) > FOLDERS {
+        let rest = format!("~{}", short_hash(path.rsplit_once_str("/").map_or(path, |(folders, _)| folders)));
+        while parts.len() > FOLDERS_LEFT.0 || length(&parts) > FOLDERS_LEFT.1 {
+            parts.pop();
+        }
+        parts.push(rest);
+    }
+    parts.push(name);
+    parts
+}
+
+fn length(parts: &[String]) -> usize {
+    parts.iter().fold(0, |sum, part| sum.saturating_add(part.len()).saturating_add(1))
+}
+
+/// One name.
+fn part_of(name: &[u8]) -> String {
+    let mut escaped = String::with_capacity(name.len());
+    let all_dots = name.iter().all(|&byte| byte == b'.');
+    let mut at = 0_usize;
+    let mut cut = None;
+    for chunk in name.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            at = at.saturating_add(c.len_utf8());
+            let ends = at == name.len();
+            if is_plain(c) && !(c == '.' && all_dots) && !(c == ' ' && ends) {
+                escaped.push(c);
+            } else {
+                c.encode_utf8(&mut [0; 4]).bytes().for_each(|byte| escape(&mut escaped, byte));
+            }
+            if escaped.len() <= LEFT {
+                cut = Some(escaped.len());
+            }
+        }
+        at = at.saturating_add(chunk.invalid().len());
+        for &byte in chunk.invalid() {
+            escape(&mut escaped, byte);
+            if escaped.len() <= LEFT {
+                cut = Some(escaped.len());
+            }
+        }
+    }
+    if escaped.len() > LONGEST {
+        escaped.truncate(cut.unwrap_or(0));
+        escaped.push('~');
+        escaped.push_str(&short_hash(name));
+    }
+    escaped
+}
+
+fn escape(escaped: &mut String, byte: u8) {
+    escaped.push('%');
+    escaped.push_str(&hex(&[byte]).to_ascii_uppercase());
+}
+
+/// Whether a character stands for itself.
+fn is_plain(c: char) -> bool {
+    c.is_alphanumeric() || "!#$&'()+,-.;=@[]^_`{} ".contains(c)
+}
+
+fn short_hash(bytes: &[u8]) -> String {
+    hex(Sha256::digest(bytes).get(..8).unwrap_or_default())
+}
+
+/// The bytes that a name of the output stands for; `None` of one that was shortened or numbered, and of what is no name of
+/// the output.
+///
+/// ```
+/// use cryoscope::extract::original;
+///
+/// assert_eq!(original("a%0Ab.txt").unwrap(), "a\nb.txt");
+/// assert_eq!(original("memo~2"), None);
+/// ```
+pub fn original(name: &str) -> Option<BString> {
+    let mut bytes = BString::default();
+    let mut pieces = name.split('%');
+    bytes.push_str(pieces.next()?);
+    for piece in pieces {
+        let (digits, rest) = piece.split_at_checked(2)?;
+        bytes.push(u8::from_str_radix(digits, 16).ok()?);
+        bytes.push_str(rest);
+    }
+    (!name.contains('~')).then_some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn one(name: &[u8]) -> String {
+        part_of(name)
+    }
+
+    #[test]
+    fn names_that_do_harm_are_escaped() {
+        let cases: [(&[u8], &str); 12] = [
+            (b"ordinary.txt", "ordinary.txt"),
+            (b".hidden", ".hidden"),
+            (b"a\nb", "a%0Ab"),
+            (b".", "%2E"),
+            (b"..", "%2E%2E"),
+            (b"...", "%2E%2E%2E"),
+            (b".. ", "..%20"),
+            (b"%41~", "%2541%7E"),
+            (b"\xff\xfe", "%FF%FE"),
+            (b"C:\\x", "C%3A%5Cx"),
+            ("stra\u{df}e \u{65e5}\u{672c}".as_bytes(), "stra\u{df}e \u{65e5}\u{672c}"),
+            ("\u{202e}gpj.exe".as_bytes(), "%E2%80%AEgpj.exe"),
+        ];
+        for (name, expected) in cases {
+            assert_eq!(one(name), expected);
+        }
+    }
+
+    #[test]
+    fn paths_stay_below_where_they_are_put() {
+        assert_eq!(parts_of(b"/etc//./passwd"), ["etc", "passwd"]);
+        assert_eq!(parts_of(b"../../etc/passwd"), ["%2E%2E", "%2E%2E", "etc", "passwd"]);
+        assert_eq!(parts_of(b"/"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn long_names_are_told_apart_by_their_hash() {
+        let (a, b) = (vec![b'a'; 4096], vec![b'a'; 4097]);
+        assert!(one(&a).len() <= LONGEST && one(&a) != one(&b) && one(&a).starts_with("aaaa"));
+        let many = |last: &str| format!("{}{last}/name", "x/".repeat(2000));
+        let (one, two) = (parts_of(many("p").as_bytes()), parts_of(many("q").as_bytes()));
+        assert!(one.len() <= DEEPEST + 1 && one.last().unwrap() == "name" && one != two);
+        let wide = "\u{65e5}".repeat(300);
+        assert!(part_of(wide.as_bytes()).len() <= LONGEST, "cut between characters");
+    }
+
+    proptest! {
+        #[test]
+        fn any_path_is_safe_and_any_short_name_comes_back(path in prop::collection::vec(any::<u8>(), 0..5000)) {
+            let parts = parts_of(&path);
+            prop_assert!(length(&parts) < 2000 && parts.len() <= DEEPEST + 2);
+            for part in &parts {
+                prop_assert!(!part.is_empty() && part.len() <= 255 && part != "." && part != "..");
+                prop_assert!(!part.contains(['/', '\0', '\n', '\\']));
+            }
+            let name = path.split(|&b| b == b'/').next().unwrap();
+            let escaped = part_of(name);
+            if !escaped.contains('~') {
+                prop_assert_eq!(original(&escaped).unwrap(), name);
+            }
+        }
+    }
+}

@@ -1,0 +1,407 @@
+//! The folder that is written to. Nothing outside of it is ever touched, and nothing in it is followed that leads out.
+//!
+//! Every name is made by [`super::name`]; every file is written without a name and gets it when it is whole; files are 0600 and
+//! folders 0700, whatever they were in the container. Links, devices and named pipes are not made at all, so no name of the
+//! archive can lead through one. Folders that were there before (`--force`) are used, links in their place are refused.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use bstr::BString;
+use tempfile::NamedTempFile;
+use thiserror::Error as ThisError;
+
+use super::What;
+use crate::digest::Digest;
+use crate::formats::{Columns, Format, RowWriter, Style};
+use crate::int::u64_of;
+use crate::limits::Limits;
+use crate::tables::{Extracted, Row, Table};
+
+/// The name of the manifest.
+const MANIFEST: &str = "manifest.ndjson";
+/// Names that differ in their number only.
+const ALIKE: u32 = 10_000;
+
+/// Why nothing more is extracted.
+#[derive(Debug, ThisError)]
+#[non_exhaustive]
+pub enum ExtractError {
+    /// The folder has something in it.
+    #[error("{} exists and is not empty; --force writes into it, or name another folder", .0.display())]
+    NotEmpty(PathBuf),
+    /// There is something else in the place of a folder.
+    #[error("{} is no folder (links are not followed); name another folder", .0.display())]
+    NotAFolder(PathBuf),
+    /// It cannot be written.
+    #[error("cannot write {}: {}", .0.display(), .1)]
+    Io(PathBuf, #[source] io::Error),
+}
+
+/// What is said of the work while it goes on: files and bytes so far.
+pub type Progress<'p> = Box<dyn FnMut(u64, u64) + 'p>;
+
+/// How much of one kind was extracted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Count {
+    /// Files that were written.
+    pub files: u64,
+    /// Bytes of their contents, holes included.
+    pub bytes: u64,
+    /// What stands only in the manifest: links, devices, deleted files.
+    pub listed: u64,
+    /// Files with zeros in the place of what has been lost.
+    pub partial: u64,
+    /// What should have been written, but was not.
+    pub left_out: u64,
+}
+
+/// What a path of the output is taken by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Taken {
+    File,
+    Folder,
+}
+
+/// A folder that is being filled.
+pub struct Output<'p> {
+    root: PathBuf,
+    replace: bool,
+    files_left: u64,
+    bytes_left: u64,
+    holes: u64,
+    /// Paths that this run has made, or found, relative to the root.
+    taken: HashMap<PathBuf, Taken>,
+    manifest: BufWriter<NamedTempFile>,
+    counts: HashMap<What, Count>,
+    done: (u64, u64),
+    over: Over,
+    progress: Progress<'p>,
+}
+
+/// Which limits were hit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Over {
+    pub(super) files: bool,
+    pub(super) bytes: bool,
+    pub(super) holes: bool,
+}
+
+impl std::fmt::Debug for Output<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Output").field("root", &self.root).finish_non_exhaustive()
+    }
+}
+
+impl<'p> Output<'p> {
+    /// A new folder, or an empty one. `replace` also allows one with something in it; files of the same names are replaced.
+    ///
+    /// # Errors
+    ///
+    /// If there is something in it, something else in its place, or it cannot be made.
+    pub fn create(root: &Path, replace: bool, limits: &Limits, progress: Progress<'p>) -> Result<Self, ExtractError> {
+        let failed = |error| ExtractError::Io(root.to_owned(), error);
+        match make_folder(root) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                if !fs::symlink_metadata(root).map_err(failed)?.is_dir() {
+                    return Err(ExtractError::NotAFolder(root.to_owned()));
+                }
+                if !replace && fs::read_dir(root).map_err(failed)?.next().is_some() {
+                    return Err(ExtractError::NotEmpty(root.to_owned()));
+                }
+            }
+            Err(error) => return Err(failed(error)),
+        }
+        let manifest = BufWriter::new(unnamed(root).map_err(failed)?);
+        Ok(Output {
+            root: root.to_owned(),
+            replace,
+            files_left: limits.extracted_files,
+            bytes_left: limits.extracted_bytes,
+            holes: limits.hole_bytes,
+            taken: HashMap::from([(PathBuf::from(MANIFEST), Taken::File)]),
+            manifest,
+            counts: HashMap::new(),
+            done: (0, 0),
+            over: Over::default(),
+            progress,
+        })
+    }
+
+    /// How much of each kind was extracted.
+    pub fn count(&self, what: What) -> Count {
+        self.counts.get(&what).copied().unwrap_or_default()
+    }
+
+    /// Which limits were hit.
+    pub(super) fn over(&self) -> Over {
+        self.over
+    }
+
+    /// Gives the manifest its name.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub fn finish(self) -> Result<(), ExtractError> {
+        let path = self.root.join(MANIFEST);
+        let failed = |error| ExtractError::Io(path.clone(), error);
+        let file = self.manifest.into_inner().map_err(|error| failed(error.into_error()))?;
+        let kept = if self.replace { file.persist(&path) } else { file.persist_noclobber(&path) };
+        kept.map(drop).map_err(|error| failed(error.error))
+    }
+
+    /// Notes something of which no file is made.
+    pub(super) fn list(&mut self, what: What, row: &Extracted) -> Result<(), ExtractError> {
+        let count = self.counts.entry(what).or_default();
+        count.listed = count.listed.saturating_add(1);
+        self.note(row)
+    }
+
+    /// Notes something that should have been written, but was not.
+    pub(super) fn leave_out(&mut self, what: What, row: Extracted, why: &'static str) -> Result<(), ExtractError> {
+        let count = self.counts.entry(what).or_default();
+        count.left_out = count.left_out.saturating_add(1);
+        self.note(&Extracted { state: "left_out", why: Some(why), ..row })
+    }
+
+    /// Makes a folder.
+    pub(super) fn folder(&mut self, what: What, parts: &[String], mut row: Extracted) -> Result<(), ExtractError> {
+        match self.folders(parts)? {
+            Some(folder) => {
+                (row.file, row.state) = (Some(text_of(&folder)), "written");
+                self.note(&row)
+            }
+            None => self.leave_out(what, row, TOO_MANY),
+        }
+    }
+
+    /// Writes a file. What `write` says of its contents completes the row.
+    pub(super) fn file(
+        &mut self,
+        what: What,
+        parts: &[String],
+        mut row: Extracted,
+        write: impl FnOnce(&mut Contents<'_>) -> io::Result<()>,
+    ) -> Result<(), ExtractError> {
+        let Some((name, folders)) = parts.split_last() else { return self.leave_out(what, row, "it has no name") };
+        let Some(folder) = self.folders(folders)?.filter(|_| self.files_left > 0) else {
+            self.over.files = true;
+            return self.leave_out(what, row, TOO_MANY);
+        };
+        let path = self.root.join(&folder).join(name);
+        let failed = |error| ExtractError::Io(path.clone(), error);
+        let mut file = unnamed(&self.root.join(&folder)).map_err(failed)?;
+        let mut contents = Contents::new(file.as_file_mut(), self.bytes_left, self.holes);
+        let written = write(&mut contents).and_then(|()| contents.finish());
+        if contents.over {
+            self.over.bytes = true;
+            return self.leave_out(what, row, "more bytes than are extracted (--max-extracted)");
+        }
+        match written {
+            // Sparse files may be longer than the file system takes.
+            Err(error) if matches!(error.kind(), io::ErrorKind::FileTooLarge | io::ErrorKind::InvalidInput) => {
+                return self.leave_out(what, row, "too long for the file system");
+            }
+            other => other.map_err(failed)?,
+        }
+        let Contents { len, stored, missing, lost, why, digest, .. } = contents;
+        self.over.holes |= digest.is_over();
+        let path = self.keep(file, &folder, name)?;
+        self.files_left = self.files_left.saturating_sub(1);
+        self.bytes_left = self.bytes_left.saturating_sub(stored);
+        row.file = Some(text_of(&path));
+        row.state = if missing > 0 { "partial" } else { "written" };
+        row.why = row.why.or(why);
+        row.size = Some(len);
+        row.missing_bytes = Some(missing);
+        row.sha256 = digest.finish();
+        let count = self.counts.entry(what).or_default();
+        count.files = count.files.saturating_add(1);
+        count.bytes = count.bytes.saturating_add(len);
+        count.partial = count.partial.saturating_add(u64::from(lost));
+        self.done = (self.done.0.saturating_add(1), self.done.1.saturating_add(stored));
+        (self.progress)(self.done.0, self.done.1);
+        self.note(&row)
+    }
+
+    fn note(&mut self, row: &Extracted) -> Result<(), ExtractError> {
+        let written = ndjson(&Extracted::TABLE, [row.clone()], &mut self.manifest);
+        written.map_err(|error| ExtractError::Io(self.root.join(MANIFEST), error))
+    }
+
+    /// Makes folders, each in the one before; `None` if there are too many of them. Returns the path from the root.
+    fn folders(&mut self, parts: &[String]) -> Result<Option<PathBuf>, ExtractError> {
+        let mut here = PathBuf::new();
+        for part in parts {
+            let mut found = None;
+            for name in alike(part) {
+                let path = here.join(name);
+                match self.taken.get(&path) {
+                    Some(Taken::Folder) => found = Some(path),
+                    Some(Taken::File) => continue,
+                    None if self.files_left == 0 => {
+                        self.over.files = true;
+                        return Ok(None);
+                    }
+                    None => found = self.new_folder(&path)?.then_some(path),
+                }
+                if found.is_some() {
+                    break;
+                }
+            }
+            let Some(path) = found else { return Ok(None) };
+            here = path;
+        }
+        Ok(Some(here))
+    }
+
+    /// Makes a folder, or takes one that is there; `false` if there is something else in its place.
+    fn new_folder(&mut self, path: &Path) -> Result<bool, ExtractError> {
+        let whole = self.root.join(path);
+        let failed = |error| ExtractError::Io(whole.clone(), error);
+        match make_folder(&whole) {
+            Ok(()) => self.files_left = self.files_left.saturating_sub(1),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                let there = fs::symlink_metadata(&whole).map_err(failed)?;
+                if there.is_symlink() {
+                    return Err(ExtractError::NotAFolder(whole));
+                }
+                if !there.is_dir() {
+                    return Ok(false);
+                }
+            }
+            Err(error) => return Err(failed(error)),
+        }
+        self.taken.insert(path.to_owned(), Taken::Folder);
+        Ok(true)
+    }
+
+    /// Gives a file its name, or the next like it that is free. A link in its place is replaced, not followed.
+    fn keep(&mut self, mut file: NamedTempFile, folder: &Path, name: &str) -> Result<PathBuf, ExtractError> {
+        for name in alike(name) {
+            let path = folder.join(name);
+            let whole = self.root.join(&path);
+            let is_folder = || fs::symlink_metadata(&whole).is_ok_and(|there| there.is_dir());
+            if self.taken.contains_key(&path) || self.replace && is_folder() {
+                continue;
+            }
+            let kept = if self.replace { file.persist(&whole) } else { file.persist_noclobber(&whole) };
+            match kept {
+                Ok(_) => {
+                    self.taken.insert(path.clone(), Taken::File);
+                    return Ok(path);
+                }
+                // On file systems that do not tell capitals from small letters.
+                Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => file = error.file,
+                Err(error) => return Err(ExtractError::Io(whole, error.error)),
+            }
+        }
+        let error = io::Error::new(io::ErrorKind::AlreadyExists, "too many files of one name");
+        Err(ExtractError::Io(self.root.join(folder).join(name), error))
+    }
+}
+
+const TOO_MANY: &str = "more files than are extracted (--max-files)";
+
+/// A name, and those to take where it is taken.
+fn alike(name: &str) -> impl Iterator<Item = String> + '_ {
+    std::iter::once(name.to_owned()).chain((2..ALIKE).map(move |number| format!("{name}~{number}")))
+}
+
+/// A path of the output for the manifest: with slashes on every system. All of its parts are text of ours.
+fn text_of(path: &Path) -> BString {
+    let parts: Vec<String> = path.iter().map(|part| part.to_string_lossy().into_owned()).collect();
+    BString::from(parts.join("/"))
+}
+
+fn make_folder(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
+/// Writes rows, a line each.
+pub(super) fn ndjson<R: Row>(
+    table: &'static Table,
+    rows: impl IntoIterator<Item = R>,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let style = Style { format: Format::Ndjson, columns: Columns::All, name_tables: false, width: None };
+    let mut lines = Vec::new();
+    let mut writer = RowWriter::new(&mut lines, style);
+    writer.begin(table)?;
+    rows.into_iter().try_for_each(|row| writer.row(&row))?;
+    writer.finish()?;
+    out.write_all(&lines)
+}
+
+/// A file that is gone when it is dropped, and that nobody else may read.
+fn unnamed(folder: &Path) -> io::Result<NamedTempFile> {
+    tempfile::Builder::new().prefix(".cryoscope-").tempfile_in(folder)
+}
+
+/// The contents of a file that is being written. What is zeros or missing takes no room.
+#[derive(Debug)]
+pub(super) struct Contents<'f> {
+    file: &'f mut File,
+    /// Where the file stands.
+    at: u64,
+    len: u64,
+    stored: u64,
+    missing: u64,
+    lost: bool,
+    why: Option<&'static str>,
+    digest: Digest,
+    bytes_left: u64,
+    over: bool,
+}
+
+impl<'f> Contents<'f> {
+    fn new(file: &'f mut File, bytes_left: u64, holes: u64) -> Self {
+        let digest = Digest::new(holes);
+        Contents { file, at: 0, len: 0, stored: 0, missing: 0, lost: false, why: None, digest, bytes_left, over: false }
+    }
+
+    /// The next bytes. Once there are more than may be extracted, this fails.
+    pub(super) fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let len = u64_of(bytes.len());
+        self.stored = self.stored.saturating_add(len);
+        if self.stored > self.bytes_left {
+            self.over = true;
+            return Err(io::Error::other("more bytes than are extracted"));
+        }
+        if self.at != self.len {
+            self.file.seek(SeekFrom::Start(self.len))?;
+        }
+        self.file.write_all(bytes)?;
+        self.digest.bytes(bytes);
+        self.len = self.len.saturating_add(len);
+        self.at = self.len;
+        Ok(())
+    }
+
+    /// So many zeros.
+    pub(super) fn hole(&mut self, len: u64) {
+        self.digest.hole(len);
+        self.len = self.len.saturating_add(len);
+    }
+
+    /// So many bytes that are not here, and why; `lost` if they should be.
+    pub(super) fn missing(&mut self, len: u64, lost: bool, why: &'static str) {
+        self.digest.missing();
+        self.len = self.len.saturating_add(len);
+        self.missing = self.missing.saturating_add(len);
+        self.lost |= lost;
+        self.why.get_or_insert(why);
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        self.file.set_len(self.len)?;
+        self.file.flush()
+    }
+}

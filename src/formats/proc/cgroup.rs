@@ -1,0 +1,50 @@
+//! `/proc/PID/cgroup`.
+
+use super::{Task, text};
+use crate::images::proto::CgMemberEntry;
+use crate::int::usize_of;
+
+/// Source: the kernel's `kernel/cgroup/cgroup.c`, `proc_cgroup_show`. The number of a hierarchy of version 1 is not
+/// recorded: 0 stands for it, which is the number of version 2 only where no controller is named.
+pub(super) fn write(task: &Task<'_>) -> Option<Vec<u8>> {
+    let own = task.process.leader().and_then(|leader| leader.own()?.cg_set);
+    let set = own.or(task.process.task()?.cg_set)?;
+    task.common.cgroups(set).map(<[u8]>::to_vec)
+}
+
+/// The lines of a set.
+pub(super) fn lines(members: &[CgMemberEntry]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for member in members {
+        out.extend_from_slice(b"0:");
+        text::octal(&mut out, member.name(), b"\n");
+        out.push(b':');
+        text::octal(&mut out, inside(member), b" \t\n\\");
+        out.push(b'\n');
+    }
+    out
+}
+
+/// The path as the task's own cgroup namespace has it.
+fn inside(member: &CgMemberEntry) -> &[u8] {
+    let path = member.path.as_deref().unwrap_or_default();
+    match path.get(usize_of(member.cgns_prefix().into())..).unwrap_or(path) {
+        [] => b"/",
+        inside => inside,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_root_of_the_namespace_is_cut_off() {
+        let member =
+            |path: &str, prefix| CgMemberEntry { name: None, path: Some(path.into()), cgns_prefix: Some(prefix) };
+        assert_eq!(inside(&member("/pod/c1", 7)), b"/");
+        assert_eq!(inside(&member("/pod/c1/init", 7)), b"/init");
+        assert_eq!(inside(&member("/pod", 0)), b"/pod");
+        assert_eq!(inside(&member("/pod", 99)), b"/pod", "a prefix that is longer than the path");
+    }
+}

@@ -1,0 +1,190 @@
+//! A view of `/proc` as text, in the kernel's own layout, so that what reads `/proc` works on a checkpoint. One file of
+//! `/proc` a file here.
+//!
+//! Only what the archive holds is written: a line or a file that cannot be known is left out. `docs/proc.md` lists them
+//! with the reasons, and the few fields in the midst of a line that stand for what is not known.
+
+mod auxv;
+mod cgroup;
+mod common;
+mod fdinfo;
+mod limits;
+mod maps;
+mod memory;
+mod mounts;
+mod signals;
+mod stat;
+mod status;
+mod text;
+mod timers;
+mod users;
+
+use self::common::Common;
+use crate::Checkpoint;
+use crate::memory::{AddressSpace, Text};
+use crate::model::Model;
+use crate::model::ids::FileId;
+use crate::model::process::Process;
+use crate::tables::open_files_of;
+
+/// A file of the view.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct File {
+    /// Its path relative to `/proc`: `1/status`, `1/fd/0`, `1/task/7/comm`. Made of ASCII letters, digits, `_` and `/` alone,
+    /// so it is safe to write to.
+    pub path: String,
+    /// What it holds.
+    pub content: Content,
+}
+
+/// What a file of the view holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// What reading it gives.
+    Bytes(Vec<u8>),
+    /// A link: what `readlink` says of it. It is text from the archive, and no path of the machine that reads it.
+    Link(Vec<u8>),
+}
+
+/// What the files of a process are made from.
+struct Task<'c> {
+    checkpoint: &'c Checkpoint,
+    model: &'c Model,
+    process: &'c Process,
+    space: Option<AddressSpace<'c>>,
+    common: &'c Common,
+}
+
+/// The files of the view, process by process in tree order. One process at a time is in memory.
+///
+/// ```
+/// # fn main() -> Result<(), cryoscope::Error> {
+/// use cryoscope::formats::proc::{Content, files};
+///
+/// let checkpoint = cryoscope::Checkpoint::open("fixtures/forms-reference/podman-runc.tar")?;
+/// let comm = files(&checkpoint).find(|file| file.path == "1/comm").unwrap();
+/// assert_eq!(comm.content, Content::Bytes(b"tick\n".to_vec()));
+/// # Ok(())
+/// # }
+/// ```
+pub fn files(checkpoint: &Checkpoint) -> impl Iterator<Item = File> + '_ {
+    let model = checkpoint.model();
+    let common = Common::read(checkpoint);
+    model.processes().iter().flat_map(move |process| {
+        let space = checkpoint.memory().space(process, model);
+        of_process(&Task { checkpoint, model, process, space, common: &common })
+    })
+}
+
+/// Writes one file of a process; none where nothing of it is known.
+type Write = fn(&Task<'_>) -> Option<Vec<u8>>;
+
+/// Files with contents.
+const CONTENTS: &[(&str, Write)] = &[
+    ("auxv", auxv::write),
+    ("cgroup", cgroup::write),
+    ("cmdline", cmdline),
+    ("comm", |task| Some(comm(task.process.name()?))),
+    ("environ", environ),
+    ("gid_map", users::gid_map),
+    ("limits", limits::write),
+    ("loginuid", |task| Some(task.alive()?.loginuid?.to_string().into_bytes())),
+    ("maps", maps::write),
+    ("mountinfo", mounts::mountinfo),
+    ("mounts", mounts::mounts),
+    ("oom_score_adj", |task| Some(format!("{}\n", task.alive()?.oom_score_adj?).into_bytes())),
+    ("personality", |task| Some(format!("{:08x}\n", task.alive()?.personality?).into_bytes())),
+    ("stat", |task| stat::write(task, task.process.leader()?)),
+    ("status", |task| Some(status::write(task, task.process.leader()?))),
+    ("timers", timers::write),
+    ("uid_map", users::uid_map),
+];
+
+/// Finds the file that a link leads to.
+type Target = fn(&Process) -> Option<FileId>;
+
+/// Links to files.
+const LINKS: &[(&str, Target)] = &[
+    ("cwd", |process| process.fs.as_ref()?.cwd_id.map(FileId)),
+    ("exe", |process| process.mm.as_ref()?.exe()),
+    ("root", |process| process.fs.as_ref()?.root_id.map(FileId)),
+];
+
+fn of_process(task: &Task<'_>) -> Vec<File> {
+    let pid = task.process.pid();
+    let mut files = Vec::new();
+    let mut add = |path: String, content| files.push(File { path: format!("{pid}/{path}"), content });
+    for (name, write) in CONTENTS {
+        if let Some(bytes) = write(task) {
+            add((*name).to_owned(), Content::Bytes(bytes));
+        }
+    }
+    for (name, target) in LINKS {
+        if let Some(path) = target(task.process).and_then(|id| task.model.files().path(id)) {
+            add((*name).to_owned(), Content::Link(path.text));
+        }
+    }
+    let descriptors = task.model.descriptors().of(task.process);
+    for (descriptor, open) in descriptors.iter().zip(open_files_of(task.model, task.process)) {
+        if let Some(path) = &open.path {
+            add(format!("fd/{}", open.fd), Content::Link(path.to_vec()));
+        }
+        add(format!("fdinfo/{}", open.fd), Content::Bytes(fdinfo::write(task.model, descriptor, &open)));
+    }
+    for thread in &task.process.threads {
+        let tid = thread.tid;
+        if let Some(name) = thread.name() {
+            add(format!("task/{tid}/comm"), Content::Bytes(comm(name)));
+        }
+        add(format!("task/{tid}/status"), Content::Bytes(status::write(task, thread)));
+        if let Some(stat) = stat::write(task, thread) {
+            add(format!("task/{tid}/stat"), Content::Bytes(stat));
+        }
+    }
+    files
+}
+
+impl<'c> Task<'c> {
+    /// What was recorded of a process that has not ended.
+    fn alive(&self) -> Option<&'c crate::images::proto::TaskCoreEntry> {
+        self.process.task().filter(|_| !self.process.is_zombie())
+    }
+
+    /// The images of the dump.
+    fn images(&self) -> crate::images::Images<'c> {
+        self.checkpoint.reader(self.checkpoint.images())
+    }
+
+    /// Whether the pid namespace is another than that of CRIU, so that what is outside has no number in it.
+    fn has_own_pids(&self) -> bool {
+        let of_criu = self.model.inventory().and_then(|inventory| inventory.root_ids.as_ref()?.pid_ns_id);
+        let own = self.process.ids.as_ref().or_else(|| self.model.processes().first()?.ids.as_ref());
+        let own = own.and_then(|ids| ids.pid_ns_id);
+        own.is_some() && own != of_criu
+    }
+}
+
+/// Source: the kernel's `fs/proc/base.c`, `comm_show`: nothing in it is escaped.
+fn comm(name: &[u8]) -> Vec<u8> {
+    [name, b"\n"].concat()
+}
+
+/// The arguments. A process that has ended has no memory, of which the kernel prints nothing.
+fn cmdline(task: &Task<'_>) -> Option<Vec<u8>> {
+    if task.process.is_zombie() {
+        return Some(Vec::new());
+    }
+    whole(task.space.as_ref()?.cmdline(task.checkpoint.limits().argument_bytes))
+}
+
+fn environ(task: &Task<'_>) -> Option<Vec<u8>> {
+    whole(task.space.as_ref()?.environ(task.checkpoint.limits().argument_bytes))
+}
+
+/// Text that the archive has to its end; a part of it would pass for the whole.
+fn whole(text: Text) -> Option<Vec<u8>> {
+    match text {
+        Text::Known(bytes) => Some(bytes),
+        Text::Cut(_) => None,
+    }
+}

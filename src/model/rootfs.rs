@@ -1,0 +1,171 @@
+//! What the container changed in its root file system: `rootfs-diff.tar`, `deleted.files`.
+//!
+//! Podman and CRI-O put what was added or changed into the tar and the rest into `deleted.files`. containerd's tar is a layer of
+//! an OCI image: an empty file `.wh.NAME` says that NAME was deleted, `.wh..wh..opq` that nothing of the image is left in
+//! its folder.
+
+use std::collections::HashSet;
+
+use bstr::{BStr, BString, ByteSlice};
+
+use super::engine::Engine;
+use super::tree::{Entry, FileTree};
+use super::{Model, Side};
+use crate::archive::{Member, MemberKind, folder_of};
+use crate::warning::{Code, Place, Warnings};
+
+/// Prefix of an entry that stands for a deletion, by the specification of OCI image layers.
+const WHITEOUT: &[u8] = b".wh.";
+/// The whiteout of all that a folder had in the image.
+const OPAQUE: &[u8] = b".wh..wh..opq";
+/// Prefix of what storage drivers keep for themselves.
+const OF_DRIVER: &[u8] = b".wh..wh.";
+
+/// What became of a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Change {
+    /// It is new, or was changed; engines do not tell which.
+    AddedOrChanged,
+    /// It was deleted.
+    Deleted,
+    /// A folder of which nothing is left that the image had in it.
+    Opaque,
+}
+
+impl Change {
+    /// `added_or_changed`, `deleted` or `opaque`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Change::AddedOrChanged => "added_or_changed",
+            Change::Deleted => "deleted",
+            Change::Opaque => "opaque",
+        }
+    }
+}
+
+/// One change.
+#[derive(Clone, Debug)]
+pub struct Changed<'r> {
+    /// What became of the path.
+    pub change: Change,
+    /// The path in the container.
+    pub path: BString,
+    /// What stands there now.
+    pub entry: Option<Entry<'r>>,
+    /// The member of the archive that says so.
+    pub member: &'r Member,
+    /// Where it says so: in the tar, bytes from its beginning once it is inflated.
+    pub offset: Option<u64>,
+    /// The engine made the change, not the container.
+    pub engine_noise: bool,
+}
+
+/// The changes of the root file system.
+#[derive(Debug)]
+pub struct RootfsChanges<'c> {
+    tree: Option<FileTree<'c>>,
+    deleted: Option<(&'c Member, Vec<BString>)>,
+    /// The tar is a layer with whiteouts.
+    is_layer: bool,
+    /// Mount points and all folders above them.
+    mount_points: HashSet<BString>,
+}
+
+impl<'c> RootfsChanges<'c> {
+    pub(crate) fn read(side: &Side<'c>, model: &Model) -> Self {
+        let tree = side.file("rootfs-diff.tar").and_then(|member| FileTree::open(side, member, BString::from("/")));
+        let container = model.container();
+        // Podman and CRI-O list deletions apart: there, a file with such a name is a file.
+        let is_layer = !matches!(container.engine, Some(Engine::Podman | Engine::CriO));
+        let mut mount_points = HashSet::new();
+        let of_images = model.mounts().iter().map(|mount| mount.path.as_slice());
+        for path in of_images.chain(container.mounts.iter().map(|mount| mount.destination.as_bytes())) {
+            let mut here = path.trim_end_with(|c| c == '/');
+            while !here.is_empty() && mount_points.insert(BString::from(here)) {
+                here = folder_of(here);
+            }
+        }
+        RootfsChanges { tree, deleted: deleted(side), is_layer, mount_points }
+    }
+
+    /// They: what the tar has in its order, then what `deleted.files` lists.
+    pub fn iter(&self) -> impl Iterator<Item = Changed<'_>> {
+        let changed = self.tree.iter().flat_map(|tree| tree.entries().map(|entry| self.of_entry(tree, entry)));
+        let deleted = self.deleted.iter().flat_map(|(member, paths)| {
+            paths.iter().map(|path| Changed {
+                change: Change::Deleted,
+                path: path.clone(),
+                entry: None,
+                member,
+                offset: None,
+                engine_noise: false,
+            })
+        });
+        changed.chain(deleted)
+    }
+
+    fn of_entry<'r>(&'r self, tree: &'r FileTree<'c>, entry: Entry<'r>) -> Changed<'r> {
+        let member = entry.member;
+        let changed = |change, path, entry, engine_noise| Changed {
+            change,
+            path,
+            entry,
+            member: tree.member,
+            offset: Some(member.offset),
+            engine_noise,
+        };
+        if self.is_layer {
+            let name = member.file_name();
+            let folder = BStr::new(member.folder());
+            if name == OPAQUE {
+                return changed(Change::Opaque, tree.path_of(folder), None, false);
+            }
+            if let Some(name) = name.strip_prefix(WHITEOUT).filter(|_| !name.starts_with(OF_DRIVER)) {
+                let path = bstr::join("/", [folder.as_bytes(), name]);
+                return changed(Change::Deleted, tree.path_of(&path), None, false);
+            }
+            // The form in which overlayfs itself keeps a deletion.
+            if member.kind == MemberKind::CharacterDevice && member.device == Some((0, 0)) {
+                return changed(Change::Deleted, entry.path(), None, false);
+            }
+        }
+        let path = entry.path();
+        let noise = self.is_noise(BStr::new(&path), member);
+        changed(Change::AddedOrChanged, path, Some(entry), noise)
+    }
+
+    /// Whether an engine makes such an entry in every container: what mounts are mounted on, and files that it mounts over.
+    fn is_noise(&self, path: &BStr, member: &Member) -> bool {
+        match member.kind {
+            MemberKind::Directory => self.mount_points.contains(path),
+            MemberKind::File if member.size == 0 => {
+                self.mount_points.contains(path)
+                    || matches!(path.as_bytes(), b"/etc/hostname" | b"/etc/hosts" | b"/etc/resolv.conf")
+            }
+            MemberKind::Symlink => {
+                path == "/etc/mtab" && member.link.as_ref().is_some_and(|link| link == "/proc/mounts")
+            }
+            MemberKind::File => member.file_name().starts_with(OF_DRIVER) && self.is_layer,
+            _ => false,
+        }
+    }
+}
+
+/// The paths that `deleted.files` lists, and the member that it is.
+fn deleted<'c>(side: &Side<'c>) -> Option<(&'c Member, Vec<BString>)> {
+    let member = side.file("deleted.files")?;
+    // What is wrong with the document as a whole was warned of when the model was read.
+    let unheard = Warnings::new(side.limits);
+    let document = side.with_warnings(&unheard).document("deleted.files")?;
+    let mut paths = Vec::new();
+    for (number, value) in document.value.as_array()?.iter().enumerate() {
+        match value.as_str() {
+            Some(path) if path.starts_with('/') => paths.push(BString::from(path)),
+            Some(path) => paths.push(BString::from(format!("/{path}"))),
+            None => side.warnings.push(Code::JsonUnexpected, Place::member(&member.path), || {
+                format!("element {number} is no path; left out")
+            }),
+        }
+    }
+    Some((member, paths))
+}

@@ -1,0 +1,145 @@
+//! Table `rootfs_changes`.
+
+use std::collections::HashMap;
+
+use bstr::BString;
+use jiff::Timestamp;
+
+use super::attributes::{self, Attributes};
+use super::holding::Holding;
+use super::table::table;
+use crate::Checkpoint;
+use crate::digest::Hasher;
+use crate::model::file::File;
+use crate::model::ids::FileId;
+use crate::model::rootfs::{Change, Changed};
+use crate::model::tree::Entry;
+
+const SET_USER: u32 = 0o4000;
+const SET_GROUP: u32 = 0o2000;
+
+table! {
+    "rootfs_changes", key(path, change), brief(change, type, mode, size, path);
+    /// What the container changed in its root file system, from `rootfs-diff.tar` and `deleted.files`: what the tar has, in its
+    /// order, then what was deleted. That a file is not here is no proof that it is as it was: Podman and CRI-O leave changed
+    /// files out that the host does not have at the same path.
+    pub struct RootfsChange {
+        /// Path in the container.
+        pub path: BString,
+        /// `added_or_changed` (engines do not tell which; containerd also lists the folders above what was changed), `deleted`, or
+        /// `opaque`: a folder of which nothing is left that the image had in it.
+        pub change: &'static str,
+        /// `regular`, `directory`, `symlink`, `character`, `block`, `fifo` or `other`; null of what was deleted.
+        pub r#type: Option<&'static str>,
+        /// Bytes of the contents, holes included; null of what has none.
+        pub size: Option<u64>,
+        /// Permissions, four octal digits.
+        pub mode: Option<String>,
+        /// Owner, as the host numbers users where the container had a user namespace.
+        pub uid: Option<u64>,
+        /// Group, likewise.
+        pub gid: Option<u64>,
+        /// Last modification.
+        pub mtime: Option<Timestamp>,
+        /// Target of a symbolic link; of a further name of a file, its first name in the tar.
+        pub link: Option<BString>,
+        /// The device that it is, `major:minor`.
+        pub device: Option<String>,
+        /// It runs as its owner, whoever starts it.
+        pub setuid: Option<bool>,
+        /// It runs as its group, whoever starts it.
+        pub setgid: Option<bool>,
+        /// Capabilities that it gives to who runs it, as `getcap` prints them: `cap_net_raw+ep`.
+        pub capabilities: Option<String>,
+        /// Extended attributes: text as it is, capabilities as in the column of that name, other values in hexadecimal behind
+        /// `0x`. At most 256, of each at most 4096 bytes.
+        pub xattrs: Option<Attributes>,
+        /// The engine makes such an entry in every container: what mounts are mounted on, `/etc/mtab`.
+        pub engine_noise: bool,
+        /// Who held it: `1:8` is descriptor 8 of process 1, `1:exe` ran it, `1:map` had it mapped. Of a deleted path, who held the
+        /// file that had been there. At most 256.
+        pub open_by: Holding,
+        /// The member of the archive that says so.
+        pub member: BString,
+        /// Where its contents begin, in bytes from the beginning of that tar, inflated; null of `deleted.files`.
+        pub offset: Option<u64>,
+        /// SHA-256 of the contents, holes as zeros; null unless asked for (`--hash`), of what has none, and where some are not
+        /// here.
+        pub sha256: Option<String>,
+    }
+}
+
+/// The rows of a checkpoint.
+pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = RootfsChange> + '_ {
+    let changes = checkpoint.rootfs();
+    let open = OpenPaths::of(checkpoint);
+    let mut hasher = Hasher::of(checkpoint);
+    let rows: Vec<RootfsChange> = changes.iter().map(|changed| row(&changed, &open, &mut hasher)).collect();
+    rows.into_iter()
+}
+
+fn row(changed: &Changed<'_>, open: &OpenPaths<'_>, hasher: &mut Hasher<'_>) -> RootfsChange {
+    let entry = changed.entry.as_ref();
+    let member = entry.map(|entry| entry.member);
+    let contents = entry.and_then(Entry::contents);
+    let is_regular = contents.is_some();
+    let has = |bit: u32| Some(member?.mode? & bit != 0).filter(|_| is_regular);
+    RootfsChange {
+        change: changed.change.as_str(),
+        r#type: entry.map(Entry::file_type),
+        size: contents.map(|contents| contents.len()),
+        mode: member.and_then(|member| member.mode).map(|mode| format!("{:04o}", mode & 0o7777)),
+        uid: member.and_then(|member| member.uid),
+        gid: member.and_then(|member| member.gid),
+        mtime: member.and_then(|member| member.mtime),
+        link: member.and_then(|member| member.link.clone()),
+        device: member.and_then(|member| member.device).map(|(major, minor)| format!("{major}:{minor}")),
+        setuid: has(SET_USER),
+        setgid: has(SET_GROUP),
+        capabilities: member.and_then(|member| attributes::capabilities(&member.xattrs)),
+        xattrs: member.filter(|member| !member.xattrs.is_empty()).map(|member| Attributes::of(&member.xattrs)),
+        engine_noise: changed.engine_noise,
+        open_by: open.holders(&changed.path, changed.change),
+        member: changed.member.path.clone(),
+        offset: changed.offset,
+        sha256: contents
+            .and_then(|contents| hasher.hash(&contents, &changed.member.path, changed.offset.unwrap_or_default())),
+        path: changed.path.clone(),
+    }
+}
+
+/// Open files by their paths.
+pub(crate) struct OpenPaths<'c> {
+    checkpoint: &'c Checkpoint,
+    /// Those that still had their names.
+    named: HashMap<&'c [u8], Vec<FileId>>,
+    /// Those that were deleted.
+    deleted: HashMap<&'c [u8], Vec<FileId>>,
+}
+
+impl<'c> OpenPaths<'c> {
+    pub(crate) fn of(checkpoint: &'c Checkpoint) -> Self {
+        let files = checkpoint.model().files();
+        let mut open = OpenPaths { checkpoint, named: HashMap::new(), deleted: HashMap::new() };
+        for (id, file) in files.iter() {
+            if let File::Regular(entry) = file
+                && let Some(name) = entry.name.as_deref()
+            {
+                let paths = if files.remap(id).is_some() { &mut open.deleted } else { &mut open.named };
+                paths.entry(name).or_default().push(id);
+            }
+        }
+        open
+    }
+
+    /// Who holds what is at a path, or was.
+    pub(super) fn holders(&self, path: &[u8], change: Change) -> Holding {
+        Holding::of_all(self.checkpoint, self.files(path, change))
+    }
+
+    /// The open files that are what is at a path, or was.
+    pub(crate) fn files(&self, path: &[u8], change: Change) -> &[FileId] {
+        let paths = if change == Change::Deleted { &self.deleted } else { &self.named };
+        paths.get(path).map_or(&[], Vec::as_slice)
+    }
+}

@@ -1,0 +1,93 @@
+//! Table `volume_files`.
+
+use bstr::BString;
+use jiff::Timestamp;
+
+use super::attributes::{self, Attributes};
+use super::holding::Holding;
+use super::rootfs_changes::OpenPaths;
+use super::table::table;
+use crate::Checkpoint;
+use crate::digest::Hasher;
+use crate::model::rootfs::Change;
+use crate::model::tree::Entry;
+
+table! {
+    "volume_files", key(volume, path), brief(volume, type, mode, size, mtime, path);
+    /// What was in the container's named volumes, where the engine kept it (Podman: `volumes/NAME.tar`); in the order of the
+    /// tars.
+    pub struct VolumeFile {
+        /// Name of the volume.
+        pub volume: BString,
+        /// Path in the container; from the root of the volume where the archive does not say where it was mounted.
+        pub path: BString,
+        /// `regular`, `directory`, `symlink`, `character`, `block`, `fifo` or `other`.
+        pub r#type: &'static str,
+        /// Bytes of the contents, holes included; null of what has none.
+        pub size: Option<u64>,
+        /// Permissions, four octal digits.
+        pub mode: Option<String>,
+        /// Owner, as the host numbers users where the container had a user namespace.
+        pub uid: Option<u64>,
+        /// Group, likewise.
+        pub gid: Option<u64>,
+        /// Last modification.
+        pub mtime: Option<Timestamp>,
+        /// Target of a symbolic link; of a further name of a file, its first name in the tar.
+        pub link: Option<BString>,
+        /// The device that it is, `major:minor`.
+        pub device: Option<String>,
+        /// Capabilities that it gives to who runs it, as `getcap` prints them.
+        pub capabilities: Option<String>,
+        /// Extended attributes, as in `rootfs_changes`.
+        pub xattrs: Option<Attributes>,
+        /// Who held it, as in `rootfs_changes`. At most 256.
+        pub open_by: Holding,
+        /// The member of the archive that has it.
+        pub member: BString,
+        /// Where its contents begin, in bytes from the beginning of that tar, inflated.
+        pub offset: u64,
+        /// SHA-256 of the contents, holes as zeros; null unless asked for (`--hash`), of what has none, and where some are not
+        /// here.
+        pub sha256: Option<String>,
+    }
+}
+
+/// The rows of a checkpoint.
+pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = VolumeFile> + '_ {
+    let open = OpenPaths::of(checkpoint);
+    let mut hasher = Hasher::of(checkpoint);
+    let mut rows = Vec::new();
+    for (volume, tree) in &checkpoint.volumes() {
+        rows.extend(tree.entries().map(|entry| row(volume, &tree.member.path, &entry, &open, &mut hasher)));
+    }
+    rows.into_iter()
+}
+
+fn row(
+    volume: &BString,
+    tar: &BString,
+    entry: &Entry<'_>,
+    open: &OpenPaths<'_>,
+    hasher: &mut Hasher<'_>,
+) -> VolumeFile {
+    let (member, contents, path) = (entry.member, entry.contents(), entry.path());
+    VolumeFile {
+        volume: volume.clone(),
+        r#type: entry.file_type(),
+        size: contents.map(|contents| contents.len()),
+        mode: member.mode.map(|mode| format!("{:04o}", mode & 0o7777)),
+        uid: member.uid,
+        gid: member.gid,
+        mtime: member.mtime,
+        link: member.link.clone(),
+        device: member.device.map(|(major, minor)| format!("{major}:{minor}")),
+        capabilities: attributes::capabilities(&member.xattrs),
+        xattrs: (!member.xattrs.is_empty()).then(|| Attributes::of(&member.xattrs)),
+        open_by: open.holders(&path, Change::AddedOrChanged),
+        member: tar.clone(),
+        offset: member.offset,
+        sha256: contents.and_then(|contents| hasher.hash(&contents, tar, member.offset)),
+        path,
+    }
+}
