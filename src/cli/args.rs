@@ -82,6 +82,18 @@ pub(crate) struct Inspect {
     /// Show sockets
     #[arg(long)]
     pub(crate) sockets: bool,
+    /// Show what waited: bytes in pipes, sockets and terminals, signals
+    #[arg(long)]
+    pub(crate) queues: bool,
+    /// Show deleted files, memfds and file systems in memory whose contents are in the archive
+    #[arg(long)]
+    pub(crate) recovered: bool,
+    /// Show what the container changed in its root file system
+    #[arg(long)]
+    pub(crate) changes: bool,
+    /// Show all that the container was allowed
+    #[arg(long)]
+    pub(crate) isolation: bool,
     /// Show mounts, as they were and as the specification asked for
     #[arg(long)]
     pub(crate) mounts: bool,

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use cryoscope::Checkpoint;
 use cryoscope::formats::checkpointctl::Report as Document;
-use cryoscope::formats::tree::{Look, Overview, Sections};
+use cryoscope::formats::tree::{Look, Overview, Sections, Waiting};
 use cryoscope::formats::{Columns, Format, Style, pretty};
 use cryoscope::memory::Keep;
 use cryoscope::model::ids::Pid;
@@ -25,6 +25,10 @@ use super::{Failure, Outcome};
 struct Wanted {
     files: bool,
     sockets: bool,
+    queues: bool,
+    recovered: bool,
+    changes: bool,
+    isolation: bool,
     mounts: bool,
     variables: bool,
     maps: bool,
@@ -41,6 +45,10 @@ impl Wanted {
         Wanted {
             files: args.files || args.all,
             sockets: args.sockets || args.all,
+            queues: args.queues || args.all,
+            recovered: args.recovered || args.all,
+            changes: args.changes || args.all,
+            isolation: args.isolation || args.all,
             mounts: args.mounts || args.all,
             variables: args.env || args.all,
             maps: args.maps || args.all,
@@ -53,6 +61,11 @@ impl Wanted {
         }
     }
 
+    /// What has to be kept of an archive that comes as a stream.
+    fn keep(&self) -> Keep {
+        self.tables().iter().fold(Keep::Arguments, |keep, source| keep.and(source.keep))
+    }
+
     /// The tables that hold what is asked for.
     fn tables(&self) -> Vec<&'static Source> {
         let sections = [
@@ -63,6 +76,14 @@ impl Wanted {
             ("process_memory_map", self.maps),
             ("process_open_files", self.files),
             ("process_open_sockets", self.sockets),
+            ("pipes", self.queues),
+            ("unix_queues", self.queues),
+            ("tcp_queues", self.queues),
+            ("tty_queues", self.queues),
+            ("pending_signals", self.queues),
+            ("recovered_files", self.recovered),
+            ("rootfs_changes", self.changes),
+            ("isolation", self.isolation),
             ("mounts", self.mounts),
             ("statistics", self.statistics),
             ("warnings", true),
@@ -82,7 +103,7 @@ struct Subject {
 
 pub(crate) fn run(args: &Inspect, global: &Global) -> Outcome {
     let wanted = Wanted::of(args);
-    let opener = Opener::new(global, Keep::Arguments);
+    let opener = Opener::new(global, wanted.keep());
     let mut parts = Vec::new();
     let mut output = Output::open(args, wanted, global)?;
     for path in &args.archives {
@@ -248,9 +269,21 @@ fn overview(subject: &Subject, wanted: Wanted) -> Overview {
         maps: wanted.maps.then(|| checkpoint.process_memory_map().filter(|row| filter.wants(row)).collect()),
         threads: wanted.threads.then(|| checkpoint.threads().filter(|row| filter.wants(row)).collect()),
         mounts: wanted.mounts.then(|| checkpoint.mounts().collect()),
+        isolation: checkpoint.isolation().collect(),
+        waiting: Waiting {
+            pipes: checkpoint.pipes().collect(),
+            packets: checkpoint.unix_queues().collect(),
+            streams: checkpoint.tcp_queues().collect(),
+            terminals: checkpoint.tty_queues().collect(),
+            signals: checkpoint.pending_signals().filter(|row| filter.wants(row)).collect(),
+        },
+        recovered: wanted.recovered.then(|| checkpoint.recovered_files().collect()),
+        changes: wanted.changes.then(|| checkpoint.rootfs_changes().collect()),
         warnings: checkpoint.warning_rows().collect(),
         sections: Sections {
             sockets: wanted.sockets,
+            queues: wanted.queues,
+            isolation: wanted.isolation,
             statistics: wanted.statistics,
             metadata: wanted.metadata,
             whole_tree: wanted.tree,

@@ -8,6 +8,7 @@ use bstr::ByteSlice;
 
 /// Text in which nothing can move the cursor, change colours, hide or turn around: control characters (C0, C1, DEL), line
 /// and paragraph separators, bidirectional and zero-width characters and bytes that are not UTF-8 are shown by their codes.
+/// So is a space at the end, which nobody sees: `/tmp/.. ` is not `/tmp/..`.
 ///
 /// ```
 /// use cryoscope::formats::escape;
@@ -16,8 +17,17 @@ use bstr::ByteSlice;
 /// assert_eq!(escape(b"\x1b[2Jgone\n"), "\\x1b[2Jgone\\n");
 /// assert_eq!(escape("a\u{202e}b".as_bytes()), "a\\u{202e}b");
 /// assert_eq!(escape(b"\xff\xfe"), "\\xff\\xfe");
+/// assert_eq!(escape(b".. "), "..\\x20");
 /// ```
 pub fn escape(bytes: &[u8]) -> Cow<'_, str> {
+    if let Some(seen) = bytes.strip_suffix(b" ") {
+        return Cow::Owned(plain(seen).into_owned() + "\\x20");
+    }
+    plain(bytes)
+}
+
+/// The same, but for a space at the end.
+fn plain(bytes: &[u8]) -> Cow<'_, str> {
     if let Ok(text) = bytes.to_str()
         && !text.chars().any(is_unsafe)
     {

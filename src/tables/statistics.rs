@@ -4,6 +4,7 @@ use super::table::table;
 use crate::Checkpoint;
 use crate::archive::Member;
 use crate::images::{Kind, join, root_of};
+use crate::int::u64_of;
 use bstr::BStr;
 
 table! {
@@ -45,6 +46,12 @@ table! {
         pub pages_size: u64,
         /// Bytes of `rootfs-diff.tar`; null if there is none.
         pub rootfs_diff_size: Option<u64>,
+        /// Deleted files whose contents CRIU kept, open or mapped.
+        pub ghost_files: u64,
+        /// Memfds, without shared anonymous memory.
+        pub memfds: u64,
+        /// System V segments.
+        pub sysv_segments: u64,
     }
 }
 
@@ -59,6 +66,9 @@ pub(super) fn row(checkpoint: &Checkpoint) -> Statistics {
     let dump = checkpoint.model().statistics();
     let pages = checkpoint.images().of_kind(archive, Kind::Pages).map(|(_, member)| member.size);
     let root = BStr::new(root_of(&checkpoint.images().folder));
+    let model = checkpoint.model();
+    // What is no memfd has a name that begins with a slash, `/dev/zero`.
+    let memfds = model.files().memfds().filter(|inode| !inode.name().starts_with(b"/"));
     Statistics {
         freezing_us: dump.and_then(|d| d.freezing_time),
         frozen_us: dump.and_then(|d| d.frozen_time),
@@ -77,5 +87,8 @@ pub(super) fn row(checkpoint: &Checkpoint) -> Statistics {
         unpacked_size: archive.unpacked_bytes(),
         pages_size: pages.fold(0, u64::saturating_add),
         rootfs_diff_size: archive.find(&join(root, b"rootfs-diff.tar")).map(|member: &Member| member.size),
+        ghost_files: u64_of(checkpoint.images().of_kind(archive, Kind::GhostFile).count()),
+        memfds: u64_of(memfds.count()),
+        sysv_segments: u64_of(model.segments().count()),
     }
 }

@@ -3,7 +3,7 @@
 use unicode_width::UnicodeWidthStr;
 
 use super::line::{Line, Role};
-use super::{Overview, Page};
+use super::{Overview, Page, isolation};
 use crate::formats::{escape, units};
 use crate::tables::{Container, Statistics};
 
@@ -23,11 +23,16 @@ pub(super) fn write(overview: &Overview, page: &mut Page) {
         title.push(Role::Plain, format!("  {}", pod.join(", ")));
     }
     page.line(&title);
-    for (name, facts) in facts(container, overview.statistics.as_ref()) {
+    let mut facts = facts(container, overview.statistics.as_ref());
+    facts.push(("recovered", overview.statistics.as_ref().map(recoverable).unwrap_or_default()));
+    facts.push(("waiting", overview.waiting.facts()));
+    facts.push(("isolation", isolation::facts(&overview.isolation, &overview.processes)));
+    for (name, facts) in facts {
+        let role = if name == "isolation" { Role::Notable } else { Role::Plain };
         let room = page.look.width.map(|width| width.saturating_sub(NAMES).saturating_sub(2));
         for (number, text) in wrapped(&facts, room).into_iter().enumerate() {
             let mut line = Line::of(Role::Faint, format!("  {:<NAMES$}", if number == 0 { name } else { "" }));
-            line.push(Role::Plain, text);
+            line.push(role, text);
             page.line(&line);
         }
     }
@@ -40,6 +45,16 @@ pub(super) fn write(overview: &Overview, page: &mut Page) {
             page.line(&line);
         }
     }
+}
+
+/// Files whose contents the archive has though they have no name, or never had one.
+fn recoverable(statistics: &Statistics) -> Vec<String> {
+    let kinds =
+        [(statistics.ghost_files, "deleted file"), (statistics.memfds, "memfd"), (statistics.sysv_segments, "segment")];
+    let count = |(number, noun): (u64, &str)| {
+        (number > 0).then(|| units::count(usize::try_from(number).unwrap_or(usize::MAX), noun))
+    };
+    kinds.into_iter().filter_map(count).collect()
 }
 
 /// Facts side by side, in as many lines as they need.

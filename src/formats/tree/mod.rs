@@ -1,25 +1,31 @@
 //! What was running, for people: a header, the process tree with what matters about each process, and sections for the
 //! rest. Made of rows and nothing else.
 
+mod changes;
 mod files;
 mod header;
+mod isolation;
 mod line;
 mod maps;
 mod metadata;
 mod mounts;
 mod processes;
+mod recovered;
 mod sockets;
 mod statistics;
 mod threads;
 mod variables;
+mod waiting;
 
 use std::collections::HashMap;
 
 use self::line::{Line, Role};
+pub use self::waiting::Waiting;
 use super::escape;
 use crate::model::ids::Pid;
 use crate::tables::{
-    Container, Mapping, Mount, OpenFile, OpenSocket, Process, ProcessEnv, Statistics, Thread, Warning,
+    Container, Isolation, Mapping, Mount, OpenFile, OpenSocket, Process, ProcessEnv, RecoveredFile, RootfsChange,
+    Statistics, Thread, Warning,
 };
 
 /// The rows of one checkpoint. Sections that were not asked for are `None`.
@@ -35,6 +41,14 @@ pub struct Overview {
     pub processes: Vec<Process>,
     /// Rows of `process_open_sockets`, for what is said of each process.
     pub sockets: Vec<OpenSocket>,
+    /// Rows of `isolation`, for what is said of the container.
+    pub isolation: Vec<Isolation>,
+    /// What waited to be read, received or handled.
+    pub waiting: Waiting,
+    /// Rows of `recovered_files`.
+    pub recovered: Option<Vec<RecoveredFile>>,
+    /// Rows of `rootfs_changes`.
+    pub changes: Option<Vec<RootfsChange>>,
     /// Rows of `process_open_files`.
     pub files: Option<Vec<OpenFile>>,
     /// Rows of `process_envs`.
@@ -56,6 +70,10 @@ pub struct Overview {
 pub struct Sections {
     /// Sockets, each with its options and queues.
     pub sockets: bool,
+    /// What waited, with the bytes.
+    pub queues: bool,
+    /// All that the container was allowed, not just what is unusual.
+    pub isolation: bool,
     /// Statistics of the dump.
     pub statistics: bool,
     /// Ids, labels, annotations.
@@ -90,6 +108,15 @@ impl Overview {
         if self.sections.sockets {
             sockets::write(self, &mut page);
         }
+        if self.sections.queues {
+            waiting::write(&self.waiting, &mut page);
+        }
+        if let Some(recovered) = &self.recovered {
+            recovered::write(recovered, &mut page);
+        }
+        if let Some(changes) = &self.changes {
+            changes::write(changes, &mut page);
+        }
         if let Some(variables) = &self.variables {
             variables::write(self, variables, &mut page);
         }
@@ -101,6 +128,9 @@ impl Overview {
         }
         if let Some(mounts) = &self.mounts {
             mounts::write(mounts, &mut page);
+        }
+        if self.sections.isolation {
+            isolation::write(&self.isolation, &mut page);
         }
         if self.sections.statistics {
             statistics::write(self, &mut page);

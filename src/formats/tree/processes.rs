@@ -28,6 +28,7 @@ pub(super) fn write(overview: &Overview, page: &mut Page) {
     let threads = units::count(usize::try_from(threads).unwrap_or(usize::MAX), "thread");
     page.section(&format!("{}, {threads}", units::count(processes.len(), "process")));
     let sockets = Sockets::of(&overview.sockets);
+    let signals = overview.waiting.signals_of();
     let rows = rows(processes, overview.sections.whole_tree);
     let digits = |numbers: &mut dyn Iterator<Item = String>| numbers.map(|n| n.len()).max().unwrap_or(1);
     let pids = digits(&mut rows.iter().map(|row| row.process.pid.to_string())).max("PID".len());
@@ -39,7 +40,7 @@ pub(super) fn write(overview: &Overview, page: &mut Page) {
         let role = if row.process.uid == Some(0) { Role::Notable } else { Role::Plain };
         line.push(role, format!("{:>uids$} ", uid(row.process)));
         line.push(Role::Faint, row.branches.clone());
-        let badges = badges(row, &sockets);
+        let badges = badges(row, &sockets, &signals);
         let room = page.look.width.map_or(COMMAND, |width| {
             width.saturating_sub(line.width()).saturating_sub(badges.width()).max(COMMAND_LEAST)
         });
@@ -146,7 +147,7 @@ fn grouped<'p>(list: &[&'p Process], alike: usize, is_leaf: impl Fn(&Process) ->
 }
 
 /// What matters about a process.
-fn badges(row: &Row<'_>, sockets: &Sockets) -> Line {
+fn badges(row: &Row<'_>, sockets: &Sockets, signals: &HashMap<Pid, usize>) -> Line {
     let process = row.process;
     let mut line = Line::default();
     let mut badge = |role, text: String| line.push(role, format!("  {text}"));
@@ -174,6 +175,9 @@ fn badges(row: &Row<'_>, sockets: &Sockets) -> Line {
     }
     if process.threads > 1 {
         badge(Role::Faint, format!("{} threads", process.threads));
+    }
+    if let Some(&count) = signals.get(&process.pid) {
+        badge(Role::Faint, format!("{} waiting", units::count(count, "signal")));
     }
     let empty = Vec::new();
     let named = |list: Option<&Vec<String>>| {

@@ -1,0 +1,70 @@
+//! Section: what the container was allowed.
+
+use super::Page;
+use crate::formats::{Grid, GridColumn, escape};
+use crate::tables::{Isolation, Process};
+
+/// What loosens the walls of the container, in a few words each, the gravest first.
+pub(super) fn facts(rows: &[Isolation], processes: &[Process]) -> Vec<String> {
+    let unusual: Vec<&Isolation> = rows.iter().filter(|row| row.unusual == Some(true)).collect();
+    let items = |fact: &str| -> Vec<String> {
+        let of_fact = unusual.iter().filter(|row| row.fact == fact);
+        of_fact.filter_map(|row| Some(escape(row.item.as_ref()?.as_bytes()).into_owned())).collect()
+    };
+    let has = |fact: &str| unusual.iter().any(|row| row.fact == fact);
+    let list = |before: &str, items: Vec<String>, after: &str| {
+        (!items.is_empty()).then(|| format!("{before}{}{after}", items.join(" ")))
+    };
+    let told = ["privileged", "namespace", "capability_added", "seccomp", "apparmor", "selinux", "host_mount"];
+    let others: Vec<String> = unusual
+        .iter()
+        .filter(|row| !told.contains(&row.fact))
+        .map(|row| match &row.item {
+            Some(item) => format!("{} {}", row.fact.replace('_', " "), escape(item.as_bytes())),
+            None => row.fact.replace('_', " "),
+        })
+        .collect();
+    let mut facts: Vec<String> = [
+        has("privileged").then(|| "privileged".to_owned()),
+        list("of the host: ", items("namespace"), ""),
+        list("", items("capability_added"), " added"),
+        has("seccomp").then(|| "no seccomp profile".to_owned()),
+        has("apparmor").then(|| "no AppArmor profile".to_owned()),
+        has("selinux").then(|| "no SELinux label".to_owned()),
+        list("host paths at ", items("host_mount"), ""),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    facts.extend(others);
+    // What the images show whatever the specification says.
+    let free = processes.iter().filter(|process| process.seccomp == Some("disabled")).count();
+    if free > 0 && free < processes.len() && processes.iter().any(|process| process.seccomp == Some("filter")) {
+        facts.push(format!("{free} of {} processes without a seccomp filter", processes.len()));
+    }
+    facts
+}
+
+pub(super) fn write(rows: &[Isolation], page: &mut Page) {
+    page.section("What the container was allowed");
+    if rows.is_empty() {
+        page.text.push_str("  not known: there is no specification in the archive\n");
+        return;
+    }
+    let mut grid = Grid::new([
+        GridColumn::text(""),
+        GridColumn::text("WHAT"),
+        GridColumn::text("OF IT"),
+        GridColumn::text("VALUE"),
+    ]);
+    for row in rows {
+        let escaped =
+            |value: &Option<String>| value.as_ref().map_or("-".into(), |value| escape(value.as_bytes()).into_owned());
+        let mark = if row.unusual == Some(true) { "!" } else { "" };
+        grid.push(vec![mark.to_owned(), row.fact.replace('_', " "), escaped(&row.item), escaped(&row.value)]);
+    }
+    page.grid(&grid, 2);
+    if rows.iter().any(|row| row.unusual == Some(true)) {
+        page.text.push_str("  ! loosens what engines do when they are asked for nothing\n");
+    }
+}
