@@ -10,6 +10,8 @@ mod memparse;
 mod newfile;
 mod open;
 mod processes;
+#[cfg(feature = "query")]
+mod query;
 mod rows;
 mod screen;
 mod show;
@@ -79,6 +81,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Memparse(args) => memparse::run(args, &cli.global),
         Command::Core(args) => core::run(args, &cli.global),
         Command::Table(args) => table::run(args, &cli.global),
+        #[cfg(feature = "query")]
+        Command::Query(args) => query::run(args, &cli.global),
     };
     match outcome {
         Ok(exit) => exit.into(),

@@ -6,6 +6,7 @@ mod escape;
 mod grid;
 mod hexdump;
 mod json;
+mod results;
 mod text;
 pub mod tree;
 pub mod units;
@@ -16,6 +17,9 @@ pub use escape::escape;
 pub use grid::{Column as GridColumn, Grid};
 pub use hexdump::hexdump;
 pub use json::pretty;
+#[cfg(feature = "query")]
+pub(crate) use json::to_text as json_of;
+pub use results::ResultWriter;
 pub use text::cut;
 
 use crate::tables::{Column, Row, Table};
