@@ -26,6 +26,23 @@ pub struct Bounds {
     /// How long making rows and answering may take, without opening archives (default 60 s).
     pub time: Duration,
     /// Bytes of memory that the engine may take, in all databases of the process (default 4 GiB).
+    ///
+    /// ```
+    /// # fn main() -> Result<(), cryoscope::query::Error> {
+    /// use std::ops::ControlFlow;
+    ///
+    /// use cryoscope::query::{Bounds, Database, Error};
+    ///
+    /// let mut bounds = Bounds::default();
+    /// bounds.memory = 16 << 20;
+    /// let mut database = Database::new(bounds)?;
+    /// let sql = "WITH RECURSIVE n(i) AS (SELECT 1 UNION SELECT i + 1 FROM n) SELECT max(i) FROM n";
+    /// let mut query = database.prepare(sql)?;
+    /// let answer = database.run(&mut query, &mut |_| ControlFlow::Continue(()));
+    /// assert_eq!(answer, Err(Error::Memory(16 << 20)));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub memory: u64,
 }
 
@@ -111,7 +128,7 @@ impl Database {
         if let Some(refused) = refused {
             return Err(Error::Refused(refused));
         }
-        let statement = prepared.map_err(|error| Error::of(error, sql))?;
+        let statement = prepared.map_err(|error| self.failure(error, sql))?;
         if !statement.readonly() || statement.column_count() == 0 {
             return Err(Error::Refused("to change something".to_owned()));
         }
@@ -145,6 +162,8 @@ impl Database {
                 return Err(Error::TimedOut(self.bounds.time));
             }
             self.loaded.insert(key, columns);
+            let by_pid = index(source.table).map_or(Ok(0), |sql| self.connection.execute(&sql, []));
+            by_pid.map_err(|error| self.failure(error, ""))?;
         }
         query.left = query.left.saturating_sub(start.elapsed());
         Ok(())
@@ -230,6 +249,7 @@ impl Database {
         match error.sqlite_error_code() {
             Some(ErrorCode::OperationInterrupted) => Error::TimedOut(self.bounds.time),
             Some(ErrorCode::OutOfMemory) => Error::Memory(self.bounds.memory),
+            Some(ErrorCode::TooBig) => Error::Engine("a value, a row or the query itself is too long".to_owned()),
             _ => Error::of(error, sql),
         }
     }
@@ -263,6 +283,14 @@ fn definition(table: &Table) -> String {
     }
     sql.push(')');
     sql
+}
+
+/// The SQL that makes the index by which subqueries find the rows of a process. It is no use for reading all rows, so that
+/// they come in the order of the table.
+fn index(table: &Table) -> Option<String> {
+    let name = table.name;
+    table.column("pid")?;
+    Some(format!("CREATE INDEX IF NOT EXISTS {name}_pid ON {name} (pid, {ARCHIVE}) WHERE pid IS NOT NULL"))
 }
 
 /// The SQL that adds a row of some columns.
@@ -335,14 +363,22 @@ mod tests {
 
     #[test]
     fn all_columns_are_the_same_by_every_way() {
-        let all = answer("SELECT * FROM processes").unwrap();
+        let all = answer("SELECT * FROM processes ORDER BY pid, archive").unwrap();
         assert_eq!(all.len(), 4);
         let names: Vec<&str> = Source::find("processes").unwrap().table.columns.iter().map(|c| c.name).collect();
         let quoted: Vec<String> = names.iter().map(|name| format!("p.\"{name}\"")).collect();
         let named = format!("SELECT p.archive, {} FROM processes p", quoted.join(", "));
-        assert_eq!(answer(&named).unwrap(), all);
-        let joined = format!("{named} NATURAL JOIN (SELECT archive, pid FROM processes)");
+        assert_eq!(answer(&format!("{named} ORDER BY pid, archive")).unwrap(), all);
+        let joined = format!("{named} NATURAL JOIN (SELECT archive, pid FROM processes) ORDER BY pid, archive");
         assert_eq!(answer(&joined).unwrap(), all);
+    }
+
+    #[test]
+    fn rows_come_in_the_order_of_their_table() {
+        let all = ["[\"a\",1]", "[\"a\",6]", "[\"b\",1]", "[\"b\",6]"];
+        assert_eq!(answer("SELECT archive, pid FROM processes").unwrap(), all, "no index changes that");
+        let plan = answer("EXPLAIN QUERY PLAN SELECT 1 FROM processes WHERE pid = 1").unwrap();
+        assert!(plan[0].contains("INDEX processes_pid"), "{plan:?}");
     }
 
     #[test]
@@ -438,8 +474,8 @@ mod tests {
         let many = format!("SELECT 1{}", " UNION ALL SELECT 1".repeat(200));
         assert!(prepared(&many).unwrap_err().to_string().contains("too many terms in compound SELECT"));
         let long = format!("SELECT '{}'", "x".repeat(2 << 20));
-        assert!(prepared(&long).unwrap_err().to_string().contains("too big"));
-        assert!(answer("SELECT zeroblob(1 << 30)").unwrap_err().to_string().contains("too big"));
+        assert!(prepared(&long).unwrap_err().to_string().contains("too long"));
+        assert!(answer("SELECT zeroblob(1 << 30)").unwrap_err().to_string().contains("too long"));
         assert!(answer("SELECT replace(hex(zeroblob(1 << 20)), '0', hex(zeroblob(1 << 20)))").is_err());
         assert_eq!(
             answer("SELECT in_network('10.0.0.1', 'x')").unwrap_err().to_string(),

@@ -174,11 +174,30 @@ fn table(name: &str) -> Result<&'static Table, Failure> {
 }
 
 fn help(width: Option<usize>) -> String {
-    let mut grid = Grid::new([GridColumn::fixed("FUNCTION"), GridColumn::text("WHAT IT GIVES")]);
+    let mut text = format!("{HELP}\nBeside the functions of SQLite, there are:\n");
     for function in FUNCTIONS {
-        grid.push(vec![format!("{}({})", function.name, function.arguments.join(", ")), function.doc.to_owned()]);
+        let head = format!("{}({})", function.name, function.arguments.join(", "));
+        text.push_str(&entry(&head, 0, function.doc, width));
     }
-    format!("{HELP}\n{}", grid.render(width))
+    text
+}
+
+/// A name, and behind it what it means, in as many lines as that takes.
+fn entry(head: &str, least: usize, text: &str, width: Option<usize>) -> String {
+    const INDENT: usize = 4;
+    let mut line = format!("{head:least$} ");
+    let mut lines = String::new();
+    for word in text.split_whitespace() {
+        let end = line.chars().count() + 1 + word.chars().count();
+        if width.is_some_and(|width| end > width) && !line.trim().is_empty() {
+            lines.push_str(line.trim_end());
+            lines.push('\n');
+            line = " ".repeat(least.max(INDENT) + 1);
+        }
+        line.push(' ');
+        line.push_str(word);
+    }
+    lines + &line + "\n"
 }
 
 /// What tables there are.
@@ -192,13 +211,16 @@ fn list(width: Option<usize>) -> String {
 
 /// The columns of a table.
 fn schema(table: &Table, width: Option<usize>) -> String {
-    let mut grid = Grid::new([GridColumn::fixed("COLUMN"), GridColumn::fixed("TYPE"), GridColumn::text("MEANING")]);
-    let row = |name: &str, of_type: &str, doc: &str| vec![name.to_owned(), of_type.to_owned(), flat(doc)];
-    grid.push(row(ARCHIVE, "text", "The archive that the row is of."));
+    let mut text = entry(&format!("{}:", table.name), 0, table.doc, width);
+    let longest = table.columns.iter().map(|column| column.name.len()).max().unwrap_or(0).max(ARCHIVE.len());
+    let row = |name: &str, of_type: &str, doc: &str| {
+        entry(&format!("  {name:longest$}  {of_type:7}"), longest + 11, doc, width)
+    };
+    text.push_str(&row(ARCHIVE, "text", "The archive that the row is of."));
     for column in table.columns {
-        grid.push(row(column.name, column.column_type.as_str(), column.doc));
+        text.push_str(&row(column.name, column.column_type.as_str(), column.doc));
     }
-    format!("{}: {}\n{}", table.name, flat(table.doc), grid.render(width))
+    text
 }
 
 fn flat(text: &str) -> String {
