@@ -12,6 +12,7 @@ mod hostile;
 mod memory;
 mod peers;
 mod planted;
+mod query;
 mod readme;
 mod recovered;
 mod schema;

@@ -42,6 +42,7 @@ screens! {
     help_inspect: "inspect --help";
     help_core: "core --help";
     help_table: "table --help";
+    help_query: "query --help";
 
     help_memparse: "memparse --help";
 

@@ -81,40 +81,42 @@ fn once(archives: &[PathBuf], sql: &str, args: &QueryArgs, global: &Global) -> O
     // What is wrong with the query is said before anything is read.
     let mut database = database(args)?;
     let mut query = database.prepare(sql)?;
-    let opener = Opener::new(global, query.keep());
     let mut reports = Vec::new();
-    each_opened(archives, &opener, args, &mut |path, opened| {
-        match opened {
+    each_archive(archives, &Opener::new(global, query.keep()), args, &mut |path, checkpoints| {
+        match checkpoints {
             Ok(checkpoints) => {
                 for (name, checkpoint) in named(path, &checkpoints) {
                     database.load(&mut query, &name, checkpoint)?;
-                    reports.push((path.display().to_string(), Some(Report::of(checkpoint))));
+                    reports.push((path.display().to_string(), Ok(Report::of(checkpoint))));
                 }
             }
             // Alone, an archive that cannot be read is the command's failure.
             Err(error) if archives.len() == 1 => return Err(error.into()),
-            Err(error) => reports.push((error.to_string(), None)),
+            Err(error) => reports.push((path.display().to_string(), Err(error))),
         }
         Ok(())
     })?;
     let mut screen = Screen::open(global)?;
     answer(&mut database, &mut query, args, &mut screen)?;
-    let exit = Exit::of_all(reports.iter().map(|(text, report)| match report {
-        Some(report) => report.print(text, global),
-        None => {
-            complain(text);
+    let exit = Exit::of_all(reports.iter().map(|(path, report)| match report {
+        Ok(report) => report.print(path, global),
+        Err(error) => {
+            complain(&error.to_string());
             Exit::Failed
         }
     }));
     screen.finish(exit)
 }
 
+/// The checkpoints of an archive, or why there are none.
+type Opened = Result<Vec<Checkpoint>, ArchiveError>;
+
 /// Opens archives, several at once, and gives them away in the order in which they were named.
-fn each_opened(
+fn each_archive(
     archives: &[PathBuf],
     opener: &Opener<'_>,
     args: &QueryArgs,
-    each: &mut dyn FnMut(&Path, Result<Vec<Checkpoint>, ArchiveError>) -> Result<(), Failure>,
+    each: &mut dyn FnMut(&Path, Opened) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     if let [archive] = archives {
         return each(archive, opener.open(archive));
@@ -122,9 +124,9 @@ fn each_opened(
     let opener = opener.clone().without_progress();
     let threads = args.threads.unwrap_or_else(rayon::current_num_threads).max(1);
     for some in archives.chunks(threads) {
-        let opened: Vec<_> = some.par_iter().map(|archive| opener.open(archive)).collect();
-        for (archive, opened) in some.iter().zip(opened) {
-            each(archive, opened)?;
+        let together: Vec<Opened> = some.par_iter().map(|archive| opener.open(archive)).collect();
+        for (archive, checkpoints) in some.iter().zip(together) {
+            each(archive, checkpoints)?;
         }
     }
     Ok(())

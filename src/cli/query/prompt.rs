@@ -18,7 +18,7 @@ use rustyline::history::FileHistory;
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{CompletionType, Context, Editor, Helper};
 
-use super::{answer, database, each_opened, named};
+use super::{answer, database, each_archive, named};
 use crate::cli::args::{Global, QueryArgs};
 use crate::cli::exit::Exit;
 use crate::cli::open::Opener;
@@ -47,7 +47,7 @@ const WORDS: [&str; 32] = [
 const COMMANDS: [&str; 4] = [".help", ".quit", ".schema", ".tables"];
 
 /// An archive that stays open.
-struct Opened {
+struct Held {
     path: String,
     checkpoints: Vec<Checkpoint>,
     /// How many of its warnings have been spoken of.
@@ -59,14 +59,14 @@ pub(super) fn run(archives: &[PathBuf], args: &QueryArgs, global: &Global) -> Ou
         return Err(Failure::Usage("--output takes the answer to one query; give it behind the archives".to_owned()));
     }
     let mut database = database(args)?;
-    let mut opened = Vec::new();
+    let mut all = Vec::new();
     let mut exits = Vec::new();
     // Anything may be asked.
     let opener = Opener::new(global, Keep::Everything);
-    each_opened(archives, &opener, args, &mut |path, result| {
+    each_archive(archives, &opener, args, &mut |path, result| {
         match result {
             Ok(checkpoints) => {
-                opened.push(Opened { path: path.display().to_string(), checkpoints, warned: 0 });
+                all.push(Held { path: path.display().to_string(), checkpoints, warned: 0 });
                 exits.push(Exit::Done);
             }
             Err(error) if archives.len() == 1 => return Err(error.into()),
@@ -100,7 +100,7 @@ pub(super) fn run(archives: &[PathBuf], args: &QueryArgs, global: &Global) -> Ou
         }
         let done = match line.strip_prefix('.') {
             Some(command) => obey(command, global),
-            None => ask(line, &mut database, &mut opened, args, global),
+            None => ask(line, &mut database, &mut all, args, global),
         };
         match done {
             Ok(()) => {}
@@ -113,28 +113,22 @@ pub(super) fn run(archives: &[PathBuf], args: &QueryArgs, global: &Global) -> Ou
     {
         complain(&format!("the history was not kept: {}: {error}", history.display()));
     }
-    let partial = opened.iter().flat_map(|archive| &archive.checkpoints).any(Checkpoint::is_partial);
+    let partial = all.iter().flat_map(|archive| &archive.checkpoints).any(Checkpoint::is_partial);
     exits.push(if partial { Exit::Partial } else { Exit::Done });
     Ok(Exit::of_all(exits))
 }
 
 /// Answers a query.
-fn ask(
-    sql: &str,
-    database: &mut Database,
-    opened: &mut [Opened],
-    args: &QueryArgs,
-    global: &Global,
-) -> Result<(), Failure> {
+fn ask(sql: &str, database: &mut Database, all: &mut [Held], args: &QueryArgs, global: &Global) -> Result<(), Failure> {
     let mut query = database.prepare(sql)?;
-    for archive in &*opened {
+    for archive in &*all {
         for (name, checkpoint) in named(Path::new(&archive.path), &archive.checkpoints) {
             database.load(&mut query, &name, checkpoint)?;
         }
     }
     let mut screen = Screen::open(global)?;
     answer(database, &mut query, args, &mut screen)?;
-    for archive in opened.iter_mut().filter(|_| !global.quiet) {
+    for archive in all.iter_mut().filter(|_| !global.quiet) {
         let warnings = archive.checkpoints.iter().flat_map(Checkpoint::warnings);
         let count = warnings.filter(|warning| warning.severity() >= Severity::Warning).count();
         if count > archive.warned {
