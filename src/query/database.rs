@@ -505,6 +505,24 @@ mod tests {
     }
 
     #[test]
+    fn columns_hold_numbers_that_the_engine_does_not_have() {
+        let connection = Connection::open_in_memory().unwrap();
+        let most = u64::MAX.to_string();
+        let mut wide = 0;
+        for table in tables::ALL.iter().map(|source| source.table) {
+            connection.execute(&definition(table), []).unwrap();
+            for (number, column) in table.columns.iter().enumerate().filter(|(_, column)| column.wide) {
+                connection.execute(&insertion(table, &BTreeSet::from([number])), ["a", &most]).unwrap();
+                let sql = format!("DELETE FROM {} RETURNING \"{}\"", table.name, column.name);
+                let held: String = connection.query_row(&sql, [], |row| row.get(0)).unwrap();
+                assert_eq!(held, most, "{}.{}", table.name, column.name);
+                wide += 1;
+            }
+        }
+        assert!(wide > 0);
+    }
+
+    #[test]
     fn a_sink_that_has_enough_gets_no_more() {
         let mut database = Database::new(Bounds::default()).unwrap();
         let mut query = database.prepare("VALUES (1), (2), (3)").unwrap();

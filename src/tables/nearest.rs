@@ -1,17 +1,20 @@
 //! The name that somebody meant.
 
-/// The name that is most like a word, if one is: a few letters differ, one begins as the other does, or has it within.
+/// The name that is most like a word, if one is: it goes on where the word ends, a few letters differ, both begin alike, or
+/// the word is within it.
 pub fn nearest<'n>(word: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
     let word = word.to_lowercase();
-    let begins = |name: &str| name.bytes().zip(word.bytes()).take_while(|(a, b)| a == b).count();
-    let names = names.into_iter().map(|name| (distance(&word, name), begins(name), name));
-    let is_like = |&(distance, begins, name): &(usize, usize, &str)| {
-        distance.saturating_mul(3) <= name.len().max(3) || begins >= 3 || (!word.is_empty() && name.contains(&word))
+    let rank = |name: &'n str| {
+        let distance = distance(&word, name);
+        let alike = name.bytes().zip(word.bytes()).take_while(|(a, b)| a == b).count();
+        let goes_on = word.len() >= 3 && name.starts_with(&word);
+        let is_like = goes_on
+            || distance.saturating_mul(3) <= name.len().max(3)
+            || alike >= 3
+            || (!word.is_empty() && name.contains(&word));
+        is_like.then_some(((!goes_on, distance, usize::MAX.saturating_sub(alike)), name))
     };
-    names
-        .filter(is_like)
-        .min_by_key(|&(distance, begins, _)| (distance, usize::MAX.saturating_sub(begins)))
-        .map(|(.., name)| name)
+    names.into_iter().filter_map(rank).min_by_key(|(rank, _)| *rank).map(|(_, name)| name)
 }
 
 /// How many letters have to be put in, taken out or changed to make one of the other (Levenshtein).
@@ -36,7 +39,7 @@ fn distance(one: &str, other: &str) -> usize {
 mod tests {
     use super::*;
 
-    const NAMES: [&str; 5] = ["processes", "process_open_files", "process_open_sockets", "mounts", "cmdline"];
+    const NAMES: [&str; 6] = ["processes", "process_open_files", "process_open_sockets", "mounts", "cwd", "cmdline"];
 
     #[test]
     fn a_slip_of_the_hand_is_understood() {
@@ -46,7 +49,7 @@ mod tests {
         assert_eq!(near("process_open_fles"), Some("process_open_files"));
         assert_eq!(near("open_files"), Some("process_open_files"));
         assert_eq!(near("mount"), Some("mounts"));
-        assert_eq!(near("cmd"), Some("cmdline"));
+        assert_eq!(near("cmd"), Some("cmdline"), "though cwd differs by less");
         assert_eq!((near("xyzzy"), near("")), (None, None));
     }
 
