@@ -13,6 +13,8 @@ mod int;
 mod limits;
 pub mod memory;
 pub mod model;
+#[cfg(feature = "query")]
+pub mod query;
 pub mod tables;
 mod warning;
 

@@ -37,6 +37,8 @@ pub(crate) enum Command {
     Extract(ExtractArgs),
     Table(TableArgs),
     Decode(DecodeArgs),
+    #[cfg(feature = "query")]
+    Query(QueryArgs),
 }
 
 /// One line per checkpoint: container, image, engine, times, sizes
@@ -336,6 +338,36 @@ pub(crate) enum DecodeFormat {
     Ndjson,
     /// The keys of CRIU's crit, an image after the other
     CritJson,
+}
+
+/// SQL over the tables of one archive or of many
+#[cfg(feature = "query")]
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "cryoscope query [OPTIONS] <ARCHIVE>... [SQL]",
+    after_help = "The SQL is SQLite's; queries only read, and reach nothing but the tables that `cryoscope table` lists. Each has \
+                  a column `archive` before its own. Lists and objects are JSON text. Without SQL, it is read from standard \
+                  input; on a terminal, there is a prompt.\n\n\
+                  Example: cryoscope query checkpoint.tar \"SELECT pid, path FROM processes WHERE path LIKE '%(deleted)'\"\n\
+                  Example: cryoscope query *.tar --format csv < question.sql"
+)]
+pub(crate) struct QueryArgs {
+    /// Archives or directories of images, `-` for standard input; and behind them the query, one argument
+    #[arg(required = true, value_name = "ARCHIVE")]
+    pub(crate) archives: Vec<PathBuf>,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = RowFormat::Table)]
+    pub(crate) format: RowFormat,
+    /// Stop a query that takes longer, without the opening of archives
+    #[arg(long, value_name = "SECONDS", default_value_t = 60.0)]
+    pub(crate) timeout: f64,
+    /// Keep no history of the prompt (it is kept in the user's state directory)
+    #[cfg(feature = "prompt")]
+    #[arg(long)]
+    pub(crate) no_history: bool,
+    /// How many archives are opened at once (default: one per processor)
+    #[arg(long, visible_alias = "jobs", value_name = "N")]
+    pub(crate) threads: Option<usize>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -12,6 +12,8 @@ mod memparse;
 mod newfile;
 mod open;
 mod processes;
+#[cfg(feature = "query")]
+mod query;
 mod rows;
 mod screen;
 mod show;
@@ -89,6 +91,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Extract(args) => extract::run(args, &cli.global),
         Command::Table(args) => table::run(args, &cli.global),
         Command::Decode(args) => decode::run(args, &cli.global),
+        #[cfg(feature = "query")]
+        Command::Query(args) => query::run(args, &cli.global),
     };
     match outcome {
         Ok(exit) => exit.into(),

@@ -12,7 +12,7 @@ use super::Failure;
 use super::args::Global;
 
 /// How archives are opened.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Opener<'g> {
     global: &'g Global,
     keep: Keep,

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use cryoscope::formats::{Columns, Format, Grid, GridColumn, Style};
 use cryoscope::memory::Keep;
-use cryoscope::tables::{self, Source};
+use cryoscope::tables::{self, Source, nearest};
 
 use super::args::{Global, RowFormat, TableArgs};
 use super::exit::Exit;
@@ -74,12 +74,6 @@ fn columns(args: &TableArgs, sources: &[&Source]) -> Result<Columns, Failure> {
             Ok(Columns::Named(names.to_vec()))
         }
     }
-}
-
-/// The name that is most like a word, if one is.
-fn nearest<'n>(word: &str, names: Vec<&'n str>) -> Option<&'n str> {
-    let like = |name: &str| name.bytes().zip(word.bytes()).take_while(|(a, b)| a == b).count();
-    names.into_iter().max_by_key(|name| like(name)).filter(|name| like(name) >= 3 || name.contains(word))
 }
 
 /// Without an archive: what tables there are.

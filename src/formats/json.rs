@@ -27,6 +27,22 @@ pub(super) fn row(out: &mut dyn Write, lead: &[(&str, &str)], row: &dyn Row, col
     object.end()
 }
 
+/// Writes named values as an object.
+///
+/// # Errors
+///
+/// If writing fails.
+pub(super) fn named<'v>(
+    out: &mut dyn Write,
+    entries: impl IntoIterator<Item = (&'v str, &'v Value<'v>)>,
+) -> io::Result<()> {
+    let mut object = ObjectWriter::begin(out)?;
+    for (key, entry) in entries {
+        object.entry(key, entry)?;
+    }
+    object.end()
+}
+
 /// Writes the entries of an object.
 struct ObjectWriter<'w> {
     out: &'w mut dyn Write,
@@ -177,7 +193,7 @@ fn hex(out: &mut dyn Write, value: &Value<'_>) -> io::Result<()> {
 }
 
 /// The JSON of a value, as text.
-pub(super) fn to_text(v: &Value<'_>) -> String {
+pub(crate) fn to_text(v: &Value<'_>) -> String {
     let mut out = Vec::new();
     // Writing to memory does not fail.
     let _ = value(&mut out, v);

@@ -8,6 +8,7 @@ mod grid;
 mod hexdump;
 mod json;
 pub mod proc;
+mod results;
 mod text;
 pub mod tree;
 pub mod units;
@@ -18,6 +19,9 @@ pub use escape::escape;
 pub use grid::{Column as GridColumn, Grid};
 pub use hexdump::hexdump;
 pub use json::pretty;
+#[cfg(feature = "query")]
+pub(crate) use json::to_text as json_of;
+pub use results::ResultWriter;
 pub use text::cut;
 
 use crate::tables::{Column, Row, Table};

@@ -11,13 +11,13 @@ use crate::model::declared::CAPABILITY_SETS;
 use crate::model::ids::Pid;
 
 table! {
-    "capabilities", key(pid, set), brief(pid, set, mask, added, missing, names);
+    "capabilities", key(pid, capability_set), brief(pid, capability_set, mask, added, missing, names);
     /// Capabilities by name: first the sets that the specification declares, then those of each process, in tree order.
     pub struct CapabilitySet {
         /// Process id; null for what the specification declares.
         pub pid: Option<Pid>,
         /// `inheritable`, `permitted`, `effective`, `bounding` or `ambient`.
-        pub set: &'static str,
+        pub capability_set: &'static str,
         /// The set as a mask; null where it is not recorded.
         pub mask: Option<Mask>,
         /// Names of the capabilities in it.
@@ -38,7 +38,7 @@ pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = CapabilitySe
         let mask = declared(set);
         CapabilitySet {
             pid: None,
-            set,
+            capability_set: set,
             mask: mask.map(Mask),
             names: mask.map(capability::names),
             added: None,
@@ -53,7 +53,7 @@ pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = CapabilitySe
                 let both = mask.zip(declared(set));
                 CapabilitySet {
                     pid: Some(pid),
-                    set,
+                    capability_set: set,
                     mask: mask.map(Mask),
                     names: mask.map(capability::names),
                     added: both.map(|(actual, declared)| capability::names(actual & !declared)),

@@ -16,7 +16,7 @@ table! {
         /// Thread id; before CRIU 3.18, which recorded one set for all, that of every thread.
         pub tid: Tid,
         /// CRIU's number of the set of groups.
-        pub set: u32,
+        pub set_id: u32,
         /// Controllers of the hierarchy, as `cpu,cpuacct` or `name=systemd`; empty for the unified hierarchy (cgroup v2).
         pub controllers: Option<BString>,
         /// Path in the host's hierarchy; in Kubernetes it holds the pod's and the container's id.
@@ -30,7 +30,7 @@ table! {
 pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = Cgroup> + '_ {
     let cgroups = checkpoint.cgroup_sets();
     cgroups.threads().iter().flat_map(|&(pid, tid, set)| {
-        let unknown = Cgroup { pid, tid, set, controllers: None, path: None, path_in_namespace: None };
+        let unknown = Cgroup { pid, tid, set_id: set, controllers: None, path: None, path_in_namespace: None };
         let Some(memberships) = cgroups.set(set) else { return vec![unknown] };
         let row = |membership: &crate::model::cgroup::Membership| Cgroup {
             controllers: Some(membership.controllers.clone()),

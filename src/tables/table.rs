@@ -26,6 +26,8 @@ pub struct Column {
     pub doc: &'static str,
     /// Its type. Any column can be null.
     pub column_type: Type,
+    /// Whether its numbers may be greater than an `i64` holds.
+    pub wide: bool,
 }
 
 /// A row of some table.
@@ -79,6 +81,7 @@ macro_rules! table {
                     name: $crate::tables::table::plain(stringify!($column)),
                     doc: concat!($($column_doc, "\n"),+),
                     column_type: <$type as $crate::tables::value::Cell>::TYPE,
+                    wide: <$type as $crate::tables::value::Cell>::WIDE,
                 }),+],
             };
         }

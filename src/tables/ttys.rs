@@ -30,7 +30,7 @@ table! {
         /// `pty`, `console`, `vt`, `ctty`, `external`, `serial` or `unknown`.
         pub r#type: Option<&'static str>,
         /// Pseudo terminals: the number in `/dev/pts`.
-        pub index: Option<u32>,
+        pub pty: Option<u32>,
         /// Device number of the terminal, `major:minor`.
         pub device: Option<String>,
         /// Device of the file system that its path is on, `major:minor`; null before CRIU 2.0.
@@ -109,7 +109,7 @@ fn row(checkpoint: &Checkpoint, info: &TtyInfoEntry) -> Tty {
         tty: info.id(),
         path: path.map(BString::from),
         r#type: info.r#type.and_then(|number| TtyType::try_from(number).ok()).map(type_name),
-        index: info.pty.as_ref().and_then(|pty| pty.index),
+        pty: info.pty.as_ref().and_then(|pty| pty.index),
         device: info.rdev.map(|number| Device::from_stat(number).to_string()),
         file_system: info.dev.map(|number| Device::from_stat(number).to_string()),
         session: info.sid.filter(|&session| session != 0),

@@ -109,12 +109,15 @@ pub enum Detail {
 pub(crate) trait Cell {
     /// What it is called in documentation and schemas.
     const TYPE: Type;
+    /// Whether it is a number that may be greater than an `i64` holds.
+    const WIDE: bool = false;
     /// The value.
     fn value(&self) -> Value<'_>;
 }
 
 impl<T: Cell> Cell for Option<T> {
     const TYPE: Type = T::TYPE;
+    const WIDE: bool = T::WIDE;
 
     fn value(&self) -> Value<'_> {
         self.as_ref().map_or(Value::Null, Cell::value)
@@ -139,9 +142,10 @@ impl Cell for bool {
 
 /// Types that are numbers.
 macro_rules! integers {
-    ($($type:ty => $value:expr;)+) => {
+    ($($type:ty => $value:expr $(, wide: $wide:literal)?;)+) => {
         $(impl Cell for $type {
             const TYPE: Type = Type::Integer;
+            $(const WIDE: bool = $wide;)?
 
             fn value(&self) -> Value<'_> {
                 let number: fn(&$type) -> i128 = $value;
@@ -154,7 +158,7 @@ macro_rules! integers {
 integers! {
     u32 => |n| (*n).into();
     i32 => |n| (*n).into();
-    u64 => |n| (*n).into();
+    u64 => |n| (*n).into(), wide: true;
     i64 => |n| (*n).into();
     Pid => |n| n.0.into();
     Tid => |n| n.0.into();

@@ -16,6 +16,7 @@ mod memory;
 mod old_places;
 mod peers;
 mod planted;
+mod query;
 mod readme;
 mod recovered;
 mod schema;

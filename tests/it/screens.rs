@@ -44,6 +44,7 @@ screens! {
     help_extract: "extract --help";
     help_table: "table --help";
     help_decode: "decode --help";
+    help_query: "query --help";
 
     help_memparse: "memparse --help";
 

@@ -66,7 +66,7 @@ fn what_was_declared_is_held_against_what_was() {
         "uid",
     ];
     assert_eq!(differences(&changed), expected.iter().map(|name| (*name).to_owned()).collect());
-    let added = changed.capabilities().find(|row| row.pid.is_some() && row.set == "effective").unwrap();
+    let added = changed.capabilities().find(|row| row.pid.is_some() && row.capability_set == "effective").unwrap();
     assert_eq!(added.added.unwrap(), ["CAP_SYS_ADMIN"]);
 }
 

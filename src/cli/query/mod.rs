@@ -1,0 +1,176 @@
+//! `cryoscope query`: SQL over the tables.
+
+#[cfg(feature = "prompt")]
+mod prompt;
+
+use std::io::{IsTerminal, Read, Write, stdin};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use cryoscope::formats::ResultWriter;
+use cryoscope::query::{Bounds, Database, Error, Query};
+use cryoscope::{Checkpoint, Error as ArchiveError};
+use rayon::prelude::*;
+
+use super::args::{Global, QueryArgs};
+use super::exit::Exit;
+use super::open::Opener;
+use super::screen::{Report, Screen, complain};
+use super::{Failure, Outcome};
+
+/// Bytes of standard input that are read: more than a query may have.
+const LONGEST: u64 = 2 << 20;
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Failure::Usage(error.to_string())
+    }
+}
+
+pub(crate) fn run(args: &QueryArgs, global: &Global) -> Outcome {
+    let (archives, sql) = split(&args.archives);
+    match sql {
+        Some(sql) => once(archives, &sql, args, global),
+        None if stdin().is_terminal() => prompted(archives, args, global),
+        None => {
+            if archives.iter().any(|archive| archive == Path::new("-")) {
+                let message = "standard input is the archive; give the query behind it";
+                return Err(Failure::Usage(message.to_owned()));
+            }
+            let mut sql = String::new();
+            stdin()
+                .take(LONGEST)
+                .read_to_string(&mut sql)
+                .map_err(|error| Failure::Usage(format!("cannot read the query from standard input: {error}")))?;
+            once(archives, &sql, args, global)
+        }
+    }
+}
+
+#[cfg(feature = "prompt")]
+fn prompted(archives: &[PathBuf], args: &QueryArgs, global: &Global) -> Outcome {
+    prompt::run(archives, args, global)
+}
+
+#[cfg(not(feature = "prompt"))]
+fn prompted(_: &[PathBuf], _: &QueryArgs, _: &Global) -> Outcome {
+    Err(Failure::Usage("give a query behind the archives, or on standard input".to_owned()))
+}
+
+/// Archives and the query behind them, if one is there: it has blanks, and is the name of no file.
+fn split(arguments: &[PathBuf]) -> (&[PathBuf], Option<String>) {
+    match arguments {
+        [archives @ .., last] if !archives.is_empty() && !last.exists() => match last.to_str() {
+            Some(sql) if sql.contains(char::is_whitespace) => (archives, Some(sql.to_owned())),
+            _ => (arguments, None),
+        },
+        _ => (arguments, None),
+    }
+}
+
+fn database(args: &QueryArgs) -> Result<Database, Failure> {
+    let mut bounds = Bounds::default();
+    bounds.time = Duration::try_from_secs_f64(args.timeout)
+        .map_err(|_| Failure::Usage(format!("--timeout {}: give a number of seconds", args.timeout)))?;
+    Ok(Database::new(bounds)?)
+}
+
+/// Answers one query.
+fn once(archives: &[PathBuf], sql: &str, args: &QueryArgs, global: &Global) -> Outcome {
+    // What is wrong with the query is said before anything is read.
+    let mut database = database(args)?;
+    let mut query = database.prepare(sql)?;
+    let mut reports = Vec::new();
+    each_archive(archives, &Opener::new(global, query.keep()), args, &mut |path, checkpoints| {
+        match checkpoints {
+            Ok(checkpoints) => {
+                for (name, checkpoint) in named(path, &checkpoints) {
+                    database.load(&mut query, &name, checkpoint)?;
+                    reports.push((path.display().to_string(), Ok(Report::of(checkpoint))));
+                }
+            }
+            // Alone, an archive that cannot be read is the command's failure.
+            Err(error) if archives.len() == 1 => return Err(error.into()),
+            Err(error) => reports.push((path.display().to_string(), Err(error))),
+        }
+        Ok(())
+    })?;
+    let mut screen = Screen::open(global)?;
+    answer(&mut database, &mut query, args, &mut screen)?;
+    let exit = Exit::of_all(reports.iter().map(|(path, report)| match report {
+        Ok(report) => report.print(path, global),
+        Err(error) => {
+            complain(&error.to_string());
+            Exit::Failed
+        }
+    }));
+    screen.finish(exit)
+}
+
+/// The checkpoints of an archive, or why there are none.
+type Opened = Result<Vec<Checkpoint>, ArchiveError>;
+
+/// Opens archives, several at once, and gives them away in the order in which they were named.
+fn each_archive(
+    archives: &[PathBuf],
+    opener: &Opener<'_>,
+    args: &QueryArgs,
+    each: &mut dyn FnMut(&Path, Opened) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    if let [archive] = archives {
+        return each(archive, opener.open(archive));
+    }
+    let opener = opener.clone().without_progress();
+    let threads = args.threads.unwrap_or_else(rayon::current_num_threads).max(1);
+    for some in archives.chunks(threads) {
+        let together: Vec<Opened> = some.par_iter().map(|archive| opener.open(archive)).collect();
+        for (archive, checkpoints) in some.iter().zip(together) {
+            each(archive, checkpoints)?;
+        }
+    }
+    Ok(())
+}
+
+/// The checkpoints of an archive, with what their rows have in the column `archive`.
+fn named<'c>(path: &Path, checkpoints: &'c [Checkpoint]) -> impl Iterator<Item = (String, &'c Checkpoint)> {
+    let path = path.display().to_string();
+    let several = checkpoints.len() > 1;
+    checkpoints.iter().map(move |checkpoint| {
+        let name = if several { format!("{path}: {}", checkpoint.set_name()) } else { path.clone() };
+        (name, checkpoint)
+    })
+}
+
+/// Writes the answer to a query whose tables are loaded.
+fn answer(database: &mut Database, query: &mut Query, args: &QueryArgs, screen: &mut Screen) -> Result<(), Failure> {
+    let mut writer = ResultWriter::new(&mut screen.out, args.format.into(), screen.width, query.names())?;
+    let mut written = Ok(());
+    database.run(query, &mut |row| {
+        written = writer.row(row);
+        if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    })?;
+    written?;
+    writer.finish()?;
+    screen.out.flush()?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(arguments: &[&str]) -> (usize, Option<String>) {
+        let arguments: Vec<PathBuf> = arguments.iter().map(PathBuf::from).collect();
+        let (archives, sql) = split(&arguments);
+        (archives.len(), sql)
+    }
+
+    #[test]
+    fn the_query_is_what_is_no_file() {
+        assert_eq!(parts(&["a.tar", "b.tar", "SELECT 1"]), (2, Some("SELECT 1".to_owned())));
+        assert_eq!(parts(&["a.tar", "b.tar"]), (2, None));
+        assert_eq!(parts(&["no such.tar"]), (1, None), "the first is always an archive");
+        assert_eq!(parts(&["a.tar", "-"]), (2, None));
+    }
+}

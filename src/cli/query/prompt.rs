@@ -1,0 +1,328 @@
+//! The prompt of `cryoscope query`, on a terminal.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use cryoscope::formats::{Grid, GridColumn};
+use cryoscope::memory::Keep;
+use cryoscope::query::{ARCHIVE, Database, FUNCTIONS};
+use cryoscope::tables::{self, Source, Table, nearest};
+use cryoscope::{Checkpoint, Severity};
+use rustyline::completion::Completer;
+use rustyline::config::Configurer;
+use rustyline::error::ReadlineError;
+use rustyline::highlight::Highlighter;
+use rustyline::hint::Hinter;
+use rustyline::history::FileHistory;
+use rustyline::validate::{ValidationContext, ValidationResult, Validator};
+use rustyline::{CompletionType, Context, Editor, Helper};
+
+use super::{answer, database, each_archive, named};
+use crate::cli::args::{Global, QueryArgs};
+use crate::cli::exit::Exit;
+use crate::cli::open::Opener;
+use crate::cli::screen::{Screen, complain};
+use crate::cli::{Failure, Outcome};
+
+/// What is said first.
+const GREETING: &str = "SQL over the tables of the checkpoint, ended by a semicolon. .help tells more.\n";
+
+const HELP: &str = "\
+SELECT …;        a query; it may go over several lines
+.tables          what tables there are
+.schema [TABLE]  columns of a table, or of all, and what they mean
+.help            this, and the functions beside those of SQLite
+.quit            end, as Ctrl-D does
+Tab completes names of tables, columns and functions.
+";
+
+/// Words that are completed, beside names.
+const WORDS: [&str; 32] = [
+    "AND", "AS", "ASC", "BETWEEN", "BY", "CASE", "COUNT(*)", "DESC", "DISTINCT", "ELSE", "END", "EXISTS", "FROM",
+    "GROUP", "HAVING", "IN", "IS", "JOIN", "LEFT", "LIKE", "LIMIT", "NOT", "NULL", "ON", "OR", "ORDER", "REGEXP",
+    "SELECT", "THEN", "UNION", "WHERE", "WITH",
+];
+
+const COMMANDS: [&str; 4] = [".help", ".quit", ".schema", ".tables"];
+
+/// An archive that stays open.
+struct Held {
+    path: String,
+    checkpoints: Vec<Checkpoint>,
+    /// How many of its warnings have been spoken of.
+    warned: usize,
+}
+
+pub(super) fn run(archives: &[PathBuf], args: &QueryArgs, global: &Global) -> Outcome {
+    if global.output.is_some() {
+        return Err(Failure::Usage("--output takes the answer to one query; give it behind the archives".to_owned()));
+    }
+    let mut database = database(args)?;
+    let mut all = Vec::new();
+    let mut exits = Vec::new();
+    // Anything may be asked.
+    let opener = Opener::new(global, Keep::Everything);
+    each_archive(archives, &opener, args, &mut |path, result| {
+        match result {
+            Ok(checkpoints) => {
+                all.push(Held { path: path.display().to_string(), checkpoints, warned: 0 });
+                exits.push(Exit::Done);
+            }
+            Err(error) if archives.len() == 1 => return Err(error.into()),
+            Err(error) => {
+                complain(&error.to_string());
+                exits.push(Exit::Failed);
+            }
+        }
+        Ok(())
+    })?;
+    let history = if args.no_history { None } else { history_file() };
+    let mut editor = editor(history.as_deref())?;
+    let mut screen = Screen::open(global)?;
+    screen.out.write_all(GREETING.as_bytes())?;
+    screen.out.flush()?;
+    drop(screen);
+    loop {
+        let line = match editor.readline("cryoscope> ") {
+            Ok(line) => line,
+            Err(ReadlineError::Interrupted) => continue,
+            Err(ReadlineError::Eof) => break,
+            Err(error) => return Err(Failure::Usage(format!("cannot read from the terminal: {error}"))),
+        };
+        let line = line.trim();
+        if line.is_empty() {
+            continue;
+        }
+        let _ = editor.add_history_entry(line);
+        if line == ".quit" || line == ".exit" {
+            break;
+        }
+        let done = match line.strip_prefix('.') {
+            Some(command) => obey(command, global),
+            None => ask(line, &mut database, &mut all, args, global),
+        };
+        match done {
+            Ok(()) => {}
+            Err(Failure::Output(error)) => return Err(error.into()),
+            Err(failure) => complain(&failure.to_string()),
+        }
+    }
+    if let Some(history) = history
+        && let Err(error) = editor.save_history(&history)
+    {
+        complain(&format!("the history was not kept: {}: {error}", history.display()));
+    }
+    let partial = all.iter().flat_map(|archive| &archive.checkpoints).any(Checkpoint::is_partial);
+    exits.push(if partial { Exit::Partial } else { Exit::Done });
+    Ok(Exit::of_all(exits))
+}
+
+/// Answers a query.
+fn ask(sql: &str, database: &mut Database, all: &mut [Held], args: &QueryArgs, global: &Global) -> Result<(), Failure> {
+    let mut query = database.prepare(sql)?;
+    for archive in &*all {
+        for (name, checkpoint) in named(Path::new(&archive.path), &archive.checkpoints) {
+            database.load(&mut query, &name, checkpoint)?;
+        }
+    }
+    let mut screen = Screen::open(global)?;
+    answer(database, &mut query, args, &mut screen)?;
+    for archive in all.iter_mut().filter(|_| !global.quiet) {
+        let warnings = archive.checkpoints.iter().flat_map(Checkpoint::warnings);
+        let count = warnings.filter(|warning| warning.severity() >= Severity::Warning).count();
+        if count > archive.warned {
+            let path = &archive.path;
+            complain(&format!("{path}: something is missing or damaged ({count} warnings): SELECT * FROM warnings;"));
+            archive.warned = count;
+        }
+    }
+    Ok(())
+}
+
+/// Does what a command says.
+fn obey(command: &str, global: &Global) -> Result<(), Failure> {
+    let mut screen = Screen::open(global)?;
+    let width = screen.width;
+    let mut words = command.split_whitespace();
+    let text = match (words.next(), words.next().map(|name| name.trim_end_matches(';'))) {
+        (Some("help"), None) => help(width),
+        (Some("tables"), None) => list(width),
+        (Some("schema"), None) => {
+            tables::ALL.iter().map(|source| schema(source.table, width)).collect::<Vec<_>>().join("\n")
+        }
+        (Some("schema"), Some(name)) => schema(table(name)?, width),
+        _ => return Err(Failure::Usage(format!("there is no command .{command}; .help lists them"))),
+    };
+    screen.out.write_all(text.as_bytes())?;
+    screen.out.flush()?;
+    Ok(())
+}
+
+fn table(name: &str) -> Result<&'static Table, Failure> {
+    Source::find(name).map(|source| source.table).ok_or_else(|| {
+        let near = nearest(name, tables::ALL.iter().map(|source| source.table.name));
+        let near = near.map_or_else(String::new, |near| format!("; did you mean {near}?"));
+        Failure::Usage(format!("there is no table {name}{near}"))
+    })
+}
+
+fn help(width: Option<usize>) -> String {
+    let mut text = format!("{HELP}\nBeside the functions of SQLite, there are:\n");
+    for function in FUNCTIONS {
+        let head = format!("{}({})", function.name, function.arguments.join(", "));
+        text.push_str(&entry(&head, 0, function.doc, width));
+    }
+    text
+}
+
+/// A name, and behind it what it means, in as many lines as that takes.
+fn entry(head: &str, least: usize, text: &str, width: Option<usize>) -> String {
+    const INDENT: usize = 4;
+    let mut line = format!("{head:least$} ");
+    let mut lines = String::new();
+    for word in text.split_whitespace() {
+        let end = line.chars().count() + 1 + word.chars().count();
+        if width.is_some_and(|width| end > width) && !line.trim().is_empty() {
+            lines.push_str(line.trim_end());
+            lines.push('\n');
+            line = " ".repeat(least.max(INDENT) + 1);
+        }
+        line.push(' ');
+        line.push_str(word);
+    }
+    lines + &line + "\n"
+}
+
+/// What tables there are.
+fn list(width: Option<usize>) -> String {
+    let mut grid = Grid::new([GridColumn::fixed("TABLE"), GridColumn::text("WHAT ITS ROWS ARE")]);
+    for source in tables::ALL {
+        grid.push(vec![source.table.name.to_owned(), flat(source.table.doc)]);
+    }
+    grid.render(width)
+}
+
+/// The columns of a table.
+fn schema(table: &Table, width: Option<usize>) -> String {
+    let mut text = entry(&format!("{}:", table.name), 0, table.doc, width);
+    let longest = table.columns.iter().map(|column| column.name.len()).max().unwrap_or(0).max(ARCHIVE.len());
+    let row = |name: &str, of_type: &str, doc: &str| {
+        entry(&format!("  {name:longest$}  {of_type:7}"), longest + 11, doc, width)
+    };
+    text.push_str(&row(ARCHIVE, "text", "The archive that the row is of."));
+    for column in table.columns {
+        text.push_str(&row(column.name, column.column_type.as_str(), column.doc));
+    }
+    text
+}
+
+fn flat(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Where the history is kept: with the user's state, never beside evidence.
+fn history_file() -> Option<PathBuf> {
+    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let state = absolute("XDG_STATE_HOME");
+    let state = if cfg!(windows) { state.or_else(|| absolute("LOCALAPPDATA")) } else { state };
+    let state = state.or_else(|| Some(absolute("HOME")?.join(".local/state")))?;
+    Some(state.join("cryoscope").join("query_history"))
+}
+
+fn editor(history: Option<&Path>) -> Result<Editor<Names, FileHistory>, Failure> {
+    let failed = |error: ReadlineError| Failure::Usage(format!("cannot read from the terminal: {error}"));
+    let mut editor = Editor::new().map_err(failed)?;
+    editor.set_completion_type(CompletionType::List);
+    editor.set_helper(Some(Names));
+    if let Some(history) = history {
+        // Without its folder, or before the first time, there is none.
+        let _ = history.parent().map(fs::create_dir_all);
+        let _ = editor.load_history(history);
+    }
+    Ok(editor)
+}
+
+/// Completes names, and knows when a query ends.
+struct Names;
+
+impl Names {
+    /// Names that begin as the word at the end of a text; and where that word begins.
+    fn complete(before: &str, line: &str) -> (usize, Vec<String>) {
+        if before.starts_with('.') && !before.contains(' ') {
+            return (
+                0,
+                COMMANDS.iter().filter(|name| name.starts_with(before)).map(|name| (*name).to_owned()).collect(),
+            );
+        }
+        let is_part = |c: char| c.is_alphanumeric() || c == '_';
+        let start = before.trim_end_matches(is_part).len();
+        let word = before.get(start..).unwrap_or_default().to_lowercase();
+        let tables = || tables::ALL.iter().map(|source| source.table);
+        let mentioned: Vec<&Table> =
+            tables().filter(|table| line.split(|c| !is_part(c)).any(|word| word == table.name)).collect();
+        let columns = tables()
+            .filter(|table| mentioned.is_empty() || mentioned.iter().any(|other| other.name == table.name))
+            .flat_map(|table| table.columns.iter().map(|column| column.name))
+            .chain([ARCHIVE]);
+        let all = tables().map(|table| table.name);
+        let functions = FUNCTIONS.iter().map(|function| function.name);
+        // `.schema` takes a table, a name behind a dot is a column.
+        let mut names: Vec<&str> = if before.starts_with('.') {
+            all.collect()
+        } else if before.get(..start).is_some_and(|rest| rest.ends_with('.')) {
+            columns.collect()
+        } else {
+            all.chain(columns).chain(functions).chain(WORDS).collect()
+        };
+        names.retain(|name| name.to_lowercase().starts_with(&word));
+        names.sort_unstable();
+        names.dedup();
+        (start, names.into_iter().map(str::to_owned).collect())
+    }
+}
+
+impl Completer for Names {
+    type Candidate = String;
+
+    fn complete(&self, line: &str, pos: usize, _: &Context<'_>) -> rustyline::Result<(usize, Vec<String>)> {
+        Ok(Names::complete(line.get(..pos).unwrap_or(line), line))
+    }
+}
+
+impl Validator for Names {
+    fn validate(&self, context: &mut ValidationContext<'_>) -> rustyline::Result<ValidationResult> {
+        let line = context.input().trim();
+        let is_whole = line.is_empty() || line.starts_with('.') || line.ends_with(';');
+        Ok(if is_whole { ValidationResult::Valid(None) } else { ValidationResult::Incomplete })
+    }
+}
+
+impl Hinter for Names {
+    type Hint = String;
+}
+
+impl Highlighter for Names {}
+
+impl Helper for Names {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn completed(before: &str) -> Vec<String> {
+        Names::complete(before, before).1
+    }
+
+    #[test]
+    fn names_are_completed_by_what_is_there() {
+        assert_eq!(completed(".s"), [".schema"]);
+        assert_eq!(completed(".schema mou"), ["mounts"]);
+        assert_eq!(completed("SELECT p.cmd"), ["cmdline"]);
+        assert_eq!(completed("sel"), ["SELECT"]);
+        assert_eq!(completed("SELECT * FROM process_open_f"), ["process_open_files"]);
+        assert!(completed("SELECT cap_e FROM mounts WHERE cap").is_empty(), "mounts have no capabilities");
+        assert_eq!(Names::complete("SELECT cap_e", "SELECT cap_e FROM processes").1, ["cap_eff"]);
+        assert_eq!(Names::complete("SELECT ha", "SELECT ha").0, 7);
+    }
+}

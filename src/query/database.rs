@@ -1,0 +1,537 @@
+//! The database: tables of archives, loaded as far as queries read them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, ErrorCode};
+
+use super::ARCHIVE;
+use super::cell::{fraction, from_sql, to_sql};
+use super::error::Error;
+use super::functions::register;
+use super::guard::{Guard, Reads, words};
+use crate::Checkpoint;
+use crate::memory::Keep;
+use crate::tables::{self, Source, Table, Type, Value};
+
+/// Steps of the engine after which the clock is looked at.
+const STEPS: i32 = 1000;
+
+/// The table of warnings.
+const WARNINGS: &str = "warnings";
+
+/// What a query may cost. What is compiled is bounded, too: a query has at most 1 MiB, a value 256 MiB.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Bounds {
+    /// How long making rows and answering may take, without opening archives (default 60 s).
+    pub time: Duration,
+    /// Bytes of memory that the engine may take, in all databases of the process (default 4 GiB).
+    ///
+    /// ```
+    /// # fn main() -> Result<(), cryoscope::query::Error> {
+    /// use std::ops::ControlFlow;
+    ///
+    /// use cryoscope::query::{Bounds, Database, Error};
+    ///
+    /// let mut bounds = Bounds::default();
+    /// bounds.memory = 16 << 20;
+    /// let mut database = Database::new(bounds)?;
+    /// let sql = "WITH RECURSIVE n(i) AS (SELECT 1 UNION SELECT i + 1 FROM n) SELECT max(i) FROM n";
+    /// let mut query = database.prepare(sql)?;
+    /// let answer = database.run(&mut query, &mut |_| ControlFlow::Continue(()));
+    /// assert_eq!(answer, Err(Error::Memory(16 << 20)));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub memory: u64,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Bounds { time: Duration::from_mins(1), memory: 4 << 30 }
+    }
+}
+
+/// Tables in memory.
+#[derive(Debug)]
+pub struct Database {
+    connection: Connection,
+    guard: Guard,
+    bounds: Bounds,
+    /// The columns that are there, by archive and table.
+    loaded: BTreeMap<(String, &'static str), BTreeSet<usize>>,
+}
+
+/// A query that the engine understands.
+#[derive(Clone, Debug)]
+pub struct Query {
+    sql: String,
+    names: Vec<String>,
+    reads: Reads,
+    /// How much of its time is left.
+    left: Duration,
+}
+
+impl Query {
+    /// The names of its result's columns.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The tables that it reads.
+    pub fn sources(&self) -> impl Iterator<Item = &'static Source> {
+        self.reads.keys().filter_map(|name| Source::find(name))
+    }
+
+    /// What has to be kept of an archive that comes as a stream.
+    pub fn keep(&self) -> Keep {
+        self.sources().fold(Keep::Tables, |keep, source| keep.and(source.keep))
+    }
+}
+
+impl Database {
+    /// A database of empty tables.
+    ///
+    /// # Errors
+    ///
+    /// If the engine does not start.
+    pub fn new(bounds: Bounds) -> Result<Self, Error> {
+        let guard = Guard::default();
+        let start = || {
+            let mut connection = Connection::open_in_memory()?;
+            // Large sorts would go to files.
+            connection.pragma_update(None, "temp_store", "MEMORY")?;
+            connection.pragma_update(None, "hard_heap_limit", i64::try_from(bounds.memory).unwrap_or(i64::MAX))?;
+            for source in tables::ALL {
+                connection.execute(&definition(source.table), [])?;
+            }
+            register(&connection)?;
+            guard.set(&mut connection)?;
+            Ok(connection)
+        };
+        let connection = start().map_err(|error| Error::of(error, ""))?;
+        Ok(Database { connection, guard, bounds, loaded: BTreeMap::new() })
+    }
+
+    /// Compiles a query, without any archive.
+    ///
+    /// # Errors
+    ///
+    /// If it is wrong, or asks for what is no table.
+    pub fn prepare(&mut self, sql: &str) -> Result<Query, Error> {
+        if let Some(nul) = sql.find('\0') {
+            return Err(Error::sql("a NUL is no part of a query".to_owned(), sql, Some(nul)));
+        }
+        self.guard.watch();
+        let prepared = self.connection.prepare(sql);
+        let (mut reads, refused) = self.guard.found();
+        if let Some(refused) = refused {
+            return Err(Error::Refused(refused));
+        }
+        let statement = prepared.map_err(|error| self.failure(error, sql))?;
+        if !statement.readonly() || statement.column_count() == 0 {
+            return Err(Error::Refused("to change something".to_owned()));
+        }
+        if statement.parameter_count() > 0 {
+            return Err(Error::sql("a query has no parameters".to_owned(), sql, None));
+        }
+        let names = statement.column_names().map(str::to_owned).collect();
+        add_joined(sql, &mut reads);
+        Ok(Query { sql: sql.to_owned(), names, reads, left: self.bounds.time })
+    }
+
+    /// Loads what a query reads of a checkpoint, unless it is there already. `archive` is what its rows have in the column
+    /// [`ARCHIVE`].
+    ///
+    /// # Errors
+    ///
+    /// If there is not time or memory enough.
+    pub fn load(&mut self, query: &mut Query, archive: &str, checkpoint: &Checkpoint) -> Result<(), Error> {
+        self.guard.trust();
+        let start = Instant::now();
+        for source in query.sources() {
+            let Some(columns) = query.reads.get(source.table.name) else { continue };
+            let key = (archive.to_owned(), source.table.name);
+            let before = self.loaded.get(&key);
+            // There are more warnings, the more has been read; their table comes last by its name.
+            let may_stay = source.table.name != WARNINGS;
+            if may_stay && before.is_some_and(|before| before.is_superset(columns)) {
+                continue;
+            }
+            let columns: BTreeSet<usize> = columns.union(before.unwrap_or(&BTreeSet::new())).copied().collect();
+            let filled = self.fill(source, &columns, archive, checkpoint, start.checked_add(query.left));
+            if !filled.map_err(|error| self.failure(error, ""))? {
+                return Err(Error::TimedOut(self.bounds.time));
+            }
+            self.loaded.insert(key, columns);
+            let by_pid = index(source.table).map_or(Ok(0), |sql| self.connection.execute(&sql, []));
+            by_pid.map_err(|error| self.failure(error, ""))?;
+        }
+        query.left = query.left.saturating_sub(start.elapsed());
+        Ok(())
+    }
+
+    /// Fills some columns of a table with the rows of a checkpoint, or leaves it as it was; whether there was time.
+    fn fill(
+        &self,
+        source: &Source,
+        columns: &BTreeSet<usize>,
+        archive: &str,
+        checkpoint: &Checkpoint,
+        deadline: Option<Instant>,
+    ) -> rusqlite::Result<bool> {
+        let transaction = self.connection.unchecked_transaction()?;
+        transaction.execute(&format!("DELETE FROM {} WHERE {ARCHIVE} = ?", source.table.name), [archive])?;
+        let mut statement = transaction.prepare(&insertion(source.table, columns))?;
+        statement.raw_bind_parameter(1, archive)?;
+        let mut result = Ok(true);
+        source.each(checkpoint, &mut |row| {
+            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                result = Ok(false);
+                return ControlFlow::Break(());
+            }
+            let mut insert = || {
+                for (number, &column) in (2..).zip(columns) {
+                    statement.raw_bind_parameter::<usize, _>(number, to_sql(&row.value(column)))?;
+                }
+                statement.raw_execute()
+            };
+            match insert() {
+                Ok(_) => ControlFlow::Continue(()),
+                Err(error) => {
+                    result = Err(error);
+                    ControlFlow::Break(())
+                }
+            }
+        });
+        drop(statement);
+        if matches!(result, Ok(true)) {
+            transaction.commit()?;
+        }
+        result
+    }
+
+    /// Answers a query from what has been loaded: gives rows to a sink, until it has enough.
+    ///
+    /// # Errors
+    ///
+    /// If there is not time or memory enough, or a function is called with what it does not understand.
+    pub fn run(
+        &mut self,
+        query: &mut Query,
+        sink: &mut dyn FnMut(&[Value<'_>]) -> ControlFlow<()>,
+    ) -> Result<(), Error> {
+        self.guard.watch();
+        let start = Instant::now();
+        let deadline = start.checked_add(query.left);
+        let is_late = move || deadline.is_some_and(|deadline| Instant::now() >= deadline);
+        let watched = self.connection.progress_handler(STEPS, Some(is_late));
+        let answered = watched.and_then(|()| self.answer(query, sink));
+        query.left = query.left.saturating_sub(start.elapsed());
+        answered.map_err(|error| self.failure(error, &query.sql))
+    }
+
+    fn answer(&self, query: &Query, sink: &mut dyn FnMut(&[Value<'_>]) -> ControlFlow<()>) -> rusqlite::Result<()> {
+        let mut statement = self.connection.prepare(&query.sql)?;
+        let columns = statement.column_count();
+        let mut rows = statement.raw_query();
+        while let Some(row) = rows.next()? {
+            let cells = (0..columns).map(|column| row.get_ref(column)).collect::<rusqlite::Result<Vec<_>>>()?;
+            let fractions: Vec<_> = cells.iter().copied().map(fraction).collect();
+            let values: Vec<_> =
+                cells.iter().zip(&fractions).map(|(cell, fraction)| from_sql(*cell, fraction)).collect();
+            if sink(&values).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn failure(&self, error: rusqlite::Error, sql: &str) -> Error {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::OperationInterrupted) => Error::TimedOut(self.bounds.time),
+            Some(ErrorCode::OutOfMemory) => Error::Memory(self.bounds.memory),
+            Some(ErrorCode::TooBig) => Error::Engine("a value, a row or the query itself is too long".to_owned()),
+            _ => Error::of(error, sql),
+        }
+    }
+}
+
+/// Adds what joins by `USING` and `NATURAL` read: the engine does not ask for it.
+fn add_joined(sql: &str, reads: &mut Reads) {
+    let words = words(sql);
+    let has = |name: &str| words.iter().any(|word| word.eq_ignore_ascii_case(name));
+    let natural = has("natural");
+    if !natural && !has("using") {
+        return;
+    }
+    for table in tables::ALL.iter().map(|source| source.table).filter(|table| has(table.name)) {
+        let joined = table.columns.iter().enumerate().filter(|(_, column)| natural || has(column.name));
+        reads.entry(table.name).or_default().extend(joined.map(|(number, _)| number));
+    }
+}
+
+/// The SQL that makes a table.
+fn definition(table: &Table) -> String {
+    let mut sql = format!("CREATE TABLE {} ({ARCHIVE} TEXT", table.name);
+    for column in table.columns {
+        // A column of type INTEGER would make text of digits a fraction if they are too many for it.
+        let of_type = match column.column_type {
+            Type::Integer if column.wide => "",
+            Type::Integer | Type::Bool => " INTEGER",
+            _ => " TEXT",
+        };
+        let _ = write!(sql, ", \"{}\"{of_type}", column.name);
+    }
+    sql.push(')');
+    sql
+}
+
+/// The SQL that makes the index by which subqueries find the rows of a process. It is no use for reading all rows, so that
+/// they come in the order of the table.
+fn index(table: &Table) -> Option<String> {
+    let name = table.name;
+    table.column("pid")?;
+    Some(format!("CREATE INDEX IF NOT EXISTS {name}_pid ON {name} (pid, {ARCHIVE}) WHERE pid IS NOT NULL"))
+}
+
+/// The SQL that adds a row of some columns.
+fn insertion(table: &Table, columns: &BTreeSet<usize>) -> String {
+    let mut names = ARCHIVE.to_owned();
+    let mut values = "?".to_owned();
+    for column in columns.iter().filter_map(|&number| table.columns.get(number)) {
+        let _ = write!(names, ", \"{}\"", column.name);
+        values.push_str(", ?");
+    }
+    format!("INSERT INTO {} ({names}) VALUES ({values})", table.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATH: &str = "fixtures/forms-reference/podman-runc.tar";
+
+    fn prepared(sql: &str) -> Result<Query, Error> {
+        Database::new(Bounds::default()).unwrap().prepare(sql)
+    }
+
+    /// The rows of a query as JSON, with a second archive that is the first under another name.
+    fn rows(database: &mut Database, sql: &str) -> Result<Vec<String>, Error> {
+        let checkpoint = Checkpoint::open(PATH).unwrap();
+        let mut query = database.prepare(sql)?;
+        for name in ["a", "b"] {
+            database.load(&mut query, name, &checkpoint)?;
+        }
+        let mut rows = Vec::new();
+        database.run(&mut query, &mut |row| {
+            rows.push(crate::formats::json_of(&Value::List(row.to_vec())));
+            ControlFlow::Continue(())
+        })?;
+        Ok(rows)
+    }
+
+    fn answer(sql: &str) -> Result<Vec<String>, Error> {
+        rows(&mut Database::new(Bounds::default()).unwrap(), sql)
+    }
+
+    #[test]
+    fn only_what_is_named_is_read() {
+        let read = |sql: &str| {
+            let query = prepared(sql).unwrap();
+            let columns = |(table, columns): (&&str, &BTreeSet<usize>)| {
+                let table = Source::find(table).unwrap().table;
+                let names: Vec<&str> = columns.iter().map(|&number| table.columns[number].name).collect();
+                format!("{}({})", table.name, names.join(" "))
+            };
+            query.reads.iter().map(columns).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(read("SELECT 1"), "");
+        assert_eq!(read("SELECT count(*) FROM mounts"), "mounts()");
+        assert_eq!(read("SELECT archive FROM mounts"), "mounts()");
+        assert_eq!(read("SELECT PID FROM Processes WHERE name = 'sh'"), "processes(pid name)");
+        assert_eq!(
+            read("SELECT p.name FROM processes p WHERE EXISTS (SELECT 1 FROM process_envs e WHERE e.pid = p.pid)"),
+            "process_envs(pid) processes(pid name)"
+        );
+        assert_eq!(
+            read("SELECT name FROM processes JOIN process_namespaces USING (pid)"),
+            "process_namespaces(pid) processes(pid name)",
+            "the engine does not ask for what USING reads"
+        );
+        assert_eq!(read("SELECT processes.name FROM processes NATURAL JOIN pipes").matches("pipes(").count(), 1);
+        assert_eq!(read("WITH x AS (SELECT pid FROM threads) SELECT count(*) FROM x"), "threads(pid)");
+    }
+
+    #[test]
+    fn all_columns_are_the_same_by_every_way() {
+        let all = answer("SELECT * FROM processes ORDER BY pid, archive").unwrap();
+        assert_eq!(all.len(), 4);
+        let names: Vec<&str> = Source::find("processes").unwrap().table.columns.iter().map(|c| c.name).collect();
+        let quoted: Vec<String> = names.iter().map(|name| format!("p.\"{name}\"")).collect();
+        let every = format!("SELECT p.archive, {} FROM processes p", quoted.join(", "));
+        assert_eq!(answer(&format!("{every} ORDER BY pid, archive")).unwrap(), all);
+        let joined = format!("{every} NATURAL JOIN (SELECT archive, pid FROM processes) ORDER BY pid, archive");
+        assert_eq!(answer(&joined).unwrap(), all);
+    }
+
+    #[test]
+    fn rows_come_in_the_order_of_their_table() {
+        let all = ["[\"a\",1]", "[\"a\",6]", "[\"b\",1]", "[\"b\",6]"];
+        assert_eq!(answer("SELECT archive, pid FROM processes").unwrap(), all, "no index changes that");
+        let plan = answer("EXPLAIN QUERY PLAN SELECT 1 FROM processes WHERE pid = 1").unwrap();
+        assert!(plan[0].contains("INDEX processes_pid"), "{plan:?}");
+    }
+
+    #[test]
+    fn what_is_loaded_stays_and_grows() {
+        let mut database = Database::new(Bounds::default()).unwrap();
+        let name = rows(&mut database, "SELECT name FROM processes WHERE pid = 1").unwrap();
+        assert_eq!(name, ["[\"tick\"]", "[\"tick\"]"]);
+        let state = rows(&mut database, "SELECT state, name FROM processes WHERE pid = 1 AND archive = 'b'").unwrap();
+        assert_eq!(state, ["[\"alive\",\"tick\"]"], "no row came twice, and what was there still is");
+        assert_eq!(rows(&mut database, "SELECT count(*) FROM processes").unwrap(), ["[4]"]);
+    }
+
+    #[test]
+    fn few_names_of_columns_need_quotes() {
+        let reserved: Vec<String> = tables::ALL
+            .iter()
+            .flat_map(|source| source.table.columns.iter().map(|column| (source.table.name, column.name)))
+            .filter(|(table, column)| prepared(&format!("SELECT {column} FROM {table}")).is_err())
+            .map(|(table, column)| format!("{table}.{column}"))
+            .collect();
+        assert_eq!(reserved, ["ipc.values", "mounts.from"], "docs/queries.md names those that do");
+        let taken = tables::ALL.iter().filter(|source| source.table.column(ARCHIVE).is_some()).count();
+        assert_eq!(taken, 0, "the column is ours");
+    }
+
+    #[test]
+    fn a_query_cannot_leave_its_tables() {
+        for (sql, what) in [
+            ("ATTACH 'x.db' AS x", "ATTACH"),
+            ("ATTACH ':memory:' AS x", "ATTACH"),
+            ("DETACH main", "DETACH"),
+            ("PRAGMA temp_store_directory = '/'", "PRAGMA temp_store_directory"),
+            ("PRAGMA writable_schema = 1", "PRAGMA writable_schema"),
+            ("PRAGMA hard_heap_limit", "PRAGMA hard_heap_limit"),
+            ("SELECT * FROM pragma_table_info('processes')", "to read pragma_table_info"),
+            ("SELECT count(*) FROM pragma_database_list", "to read pragma_database_list"),
+            ("SELECT * FROM dbstat", "to read dbstat"),
+            ("SELECT count(*) FROM dbstat", "to read dbstat"),
+            ("SELECT load_extension('x')", "the function load_extension"),
+            ("SELECT LOAD_EXTENSION('x', 'y')", "the function load_extension"),
+            ("SELECT fts3_tokenizer('simple')", "the function fts3_tokenizer"),
+            ("SELECT rtreecheck('main', 'x')", "the function rtreecheck"),
+            ("SELECT sqlite_log(1, 'x')", "the function sqlite_log"),
+            ("BEGIN", "a transaction"),
+            ("SAVEPOINT x", "a transaction"),
+            ("INSERT INTO processes (pid) VALUES (1)", "to change something"),
+            ("UPDATE processes SET pid = 1", "to change something"),
+            ("DELETE FROM processes", "to change something"),
+            ("DELETE FROM processes RETURNING pid", "to change something"),
+            ("WITH x AS (SELECT 1) INSERT INTO processes (pid) SELECT * FROM x", "to change something"),
+            ("DROP TABLE processes", "to change something"),
+            ("ALTER TABLE processes ADD COLUMN x", "to change something"),
+            ("CREATE TABLE x (y)", "to change something"),
+            ("CREATE TEMP TABLE x (y)", "to change something"),
+            ("CREATE VIEW x AS SELECT 1", "to change something"),
+            ("CREATE TEMP TRIGGER x INSERT ON processes BEGIN SELECT 1; END", "to change something"),
+            ("CREATE INDEX x ON processes (pid)", "to change something"),
+            ("CREATE VIRTUAL TABLE x USING fts5(y)", "to change something"),
+            ("CREATE VIRTUAL TABLE x USING csv(filename='/etc/passwd')", "to change something"),
+            ("VACUUM", "to change something"),
+            ("VACUUM INTO 'x.db'", "to change something"),
+            ("REINDEX", "to change something"),
+            ("ANALYZE", "to change something"),
+            ("SELECT 1; DROP TABLE processes", "to change something"),
+        ] {
+            assert_eq!(prepared(sql).unwrap_err(), Error::Refused(what.to_owned()), "{sql}");
+        }
+        for function in ["readfile('/etc/passwd')", "writefile('x', 'y')", "edit('x')", "fsdir('/')", "shell('x')"] {
+            let message = prepared(&format!("SELECT {function}")).unwrap_err().to_string();
+            assert!(message.contains("no such function: "), "{message}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_has_its_place_and_what_was_meant() {
+        for (sql, message) in [
+            ("SELECT * FORM processes", "line 1, column 10: near \"FORM\": syntax error"),
+            ("SELECT *\nFROM procesess", "line 2, column 6: no such table: procesess; did you mean processes?"),
+            ("SELECT p.pth FROM processes p", "line 1, column 8: no such column: p.pth; did you mean path?"),
+            ("SELECT 'é', regexpp(1, 2)", "line 1, column 13: no such function: regexpp; did you mean regexp?"),
+            ("SELECT has_bit(1)", "line 1, column 8: wrong number of arguments to function has_bit()"),
+            ("SELECT 1; SELECT 2", "these are several queries; give one at a time"),
+            (" -- nothing\n;", "there is no query"),
+            ("SELECT ?1", "a query has no parameters"),
+            ("SELECT 1\0; SELECT 2", "line 1, column 9: a NUL is no part of a query"),
+            ("SELECT (1", "line 1, column 10: incomplete input"),
+        ] {
+            let error = prepared(sql).err().map(|error| error.to_string());
+            assert_eq!(error.as_deref(), Some(message), "{sql}");
+        }
+        let deep = format!("SELECT {}1{}", "(1+".repeat(400), ")".repeat(400));
+        assert!(prepared(&deep).unwrap_err().to_string().contains("Expression tree is too large"));
+        let many = format!("SELECT 1{}", " UNION ALL SELECT 1".repeat(200));
+        assert!(prepared(&many).unwrap_err().to_string().contains("too many terms in compound SELECT"));
+        let long = format!("SELECT '{}'", "x".repeat(2 << 20));
+        assert!(prepared(&long).unwrap_err().to_string().contains("too long"));
+        assert!(answer("SELECT zeroblob(1 << 30)").unwrap_err().to_string().contains("too long"));
+        assert!(answer("SELECT replace(hex(zeroblob(1 << 20)), '0', hex(zeroblob(1 << 20)))").is_err());
+        assert_eq!(
+            answer("SELECT in_network('10.0.0.1', 'x')").unwrap_err().to_string(),
+            "in_network: x is no network; write 10.0.0.0/8 or fc00::/7"
+        );
+    }
+
+    #[test]
+    fn time_is_bounded() {
+        let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
+        let mut bounds = Bounds { time: Duration::from_millis(20), ..Bounds::default() };
+        let mut database = Database::new(bounds.clone()).unwrap();
+        assert_eq!(rows(&mut database, endless), Err(Error::TimedOut(bounds.time)));
+        assert_eq!(rows(&mut database, "SELECT 1"), Ok(vec!["[1]".to_owned()]), "it still answers");
+        bounds.time = Duration::ZERO;
+        let mut database = Database::new(bounds.clone()).unwrap();
+        assert_eq!(
+            rows(&mut database, "SELECT pid FROM processes"),
+            Err(Error::TimedOut(bounds.time)),
+            "while it loads"
+        );
+    }
+
+    #[test]
+    fn columns_hold_numbers_that_the_engine_does_not_have() {
+        let connection = Connection::open_in_memory().unwrap();
+        let most = u64::MAX.to_string();
+        let mut wide = 0;
+        for table in tables::ALL.iter().map(|source| source.table) {
+            connection.execute(&definition(table), []).unwrap();
+            for (number, column) in table.columns.iter().enumerate().filter(|(_, column)| column.wide) {
+                connection.execute(&insertion(table, &BTreeSet::from([number])), ["a", &most]).unwrap();
+                let sql = format!("DELETE FROM {} RETURNING \"{}\"", table.name, column.name);
+                let held: String = connection.query_row(&sql, [], |row| row.get(0)).unwrap();
+                assert_eq!(held, most, "{}.{}", table.name, column.name);
+                wide += 1;
+            }
+        }
+        assert!(wide > 0);
+    }
+
+    #[test]
+    fn a_sink_that_has_enough_gets_no_more() {
+        let mut database = Database::new(Bounds::default()).unwrap();
+        let mut query = database.prepare("VALUES (1), (2), (3)").unwrap();
+        let mut seen = 0;
+        let sink = &mut |_: &[Value<'_>]| {
+            seen += 1;
+            ControlFlow::Break(())
+        };
+        database.run(&mut query, sink).unwrap();
+        assert_eq!(seen, 1);
+    }
+}

@@ -1,0 +1,155 @@
+//! Why a query has no answer.
+
+use std::fmt;
+use std::time::Duration;
+
+use rusqlite::Error as Sqlite;
+use rusqlite::ErrorCode;
+use thiserror::Error as ThisError;
+
+use super::{ARCHIVE, FUNCTIONS};
+use crate::tables::{self, nearest};
+
+/// Why a query has no answer: what, where, what to do.
+#[derive(Clone, Debug, PartialEq, Eq, ThisError)]
+#[non_exhaustive]
+pub enum Error {
+    /// It is wrong.
+    #[error("{}{message}{}", at(position.as_ref()), meant(nearest.as_deref()))]
+    Sql {
+        /// What the engine says.
+        message: String,
+        /// Where.
+        position: Option<Position>,
+        /// The name that was probably meant.
+        nearest: Option<String>,
+    },
+    /// It asks for something else than rows of tables.
+    #[error("{0} is refused: a query reads the tables of archives and nothing else")]
+    Refused(String),
+    /// There is no query.
+    #[error("there is no query")]
+    Empty,
+    /// There is another query behind the first.
+    #[error("these are several queries; give one at a time")]
+    Several,
+    /// It took too long.
+    #[error("the query was stopped after {} seconds; ask for less, or give it more time by --timeout", .0.as_secs_f64())]
+    TimedOut(Duration),
+    /// It needed too much memory.
+    #[error("the query was stopped: it needs more than {} MiB of memory; ask for less", .0 >> 20)]
+    Memory(u64),
+    /// The engine failed.
+    #[error("{0}")]
+    Engine(String),
+}
+
+/// A place in a query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// The line, from 1.
+    pub line: usize,
+    /// The character in it, from 1.
+    pub column: usize,
+}
+
+impl Position {
+    /// The place of a byte.
+    fn of(sql: &str, offset: usize) -> Self {
+        let before = sql.get(..offset).unwrap_or(sql);
+        let line = before.rsplit('\n').next().unwrap_or_default();
+        Position {
+            line: before.matches('\n').count().saturating_add(1),
+            column: line.chars().count().saturating_add(1),
+        }
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}, column {}", self.line, self.column)
+    }
+}
+
+fn at(position: Option<&Position>) -> String {
+    position.map_or_else(String::new, |position| format!("{position}: "))
+}
+
+fn meant(nearest: Option<&str>) -> String {
+    nearest.map_or_else(String::new, |name| format!("; did you mean {name}?"))
+}
+
+impl Error {
+    /// What the engine said of a query.
+    pub(super) fn of(error: Sqlite, sql: &str) -> Self {
+        match error {
+            Sqlite::SqlInputError { msg, offset, .. } => Error::sql(msg, sql, usize::try_from(offset).ok()),
+            Sqlite::SqliteFailure(failure, Some(message)) if failure.code == ErrorCode::Unknown => {
+                Error::sql(message, sql, None)
+            }
+            Sqlite::SqliteFailure(_, Some(message)) => Error::Engine(message),
+            Sqlite::UserFunctionError(error) => Error::Engine(error.to_string()),
+            Sqlite::MultipleStatement => Error::Several,
+            Sqlite::Empty => Error::Empty,
+            other => Error::Engine(other.to_string()),
+        }
+    }
+
+    pub(super) fn sql(message: String, sql: &str, offset: Option<usize>) -> Self {
+        let unknown = unknown(&message);
+        let nearest = unknown.and_then(|(kind, name)| match kind {
+            "table" => nearest(name, table_names()),
+            "function" => nearest(name, FUNCTIONS.iter().map(|function| function.name)),
+            _ => nearest(name, columns_of(sql)),
+        });
+        // Of an unknown table, and of an end too early, the engine does not say the place.
+        let end = (message == "incomplete input").then(|| sql.trim_end().len());
+        let offset = offset.or(end).or_else(|| unknown.and_then(|(_, name)| sql.find(name)));
+        Error::Sql {
+            position: offset.map(|offset| Position::of(sql, offset)),
+            nearest: nearest.map(str::to_owned),
+            message,
+        }
+    }
+}
+
+/// What it is that the engine does not know, and its name without that of its table.
+fn unknown(message: &str) -> Option<(&str, &str)> {
+    let (kind, name) = message.strip_prefix("no such ")?.split_once(": ")?;
+    // An unknown name in double quotes is followed by advice.
+    let name = name.split(" - ").next()?.trim_matches('"');
+    Some((kind, name.rsplit('.').next()?))
+}
+
+fn table_names() -> impl Iterator<Item = &'static str> {
+    tables::ALL.iter().map(|source| source.table.name)
+}
+
+/// The columns of the tables that are named in a query; of all if none is.
+fn columns_of(sql: &str) -> Vec<&'static str> {
+    let words = super::guard::words(sql);
+    let named = |name: &str| words.iter().any(|word| word.eq_ignore_ascii_case(name));
+    let any = table_names().any(named);
+    let tables = tables::ALL.iter().map(|source| source.table).filter(|table| !any || named(table.name));
+    tables.flat_map(|table| table.columns.iter().map(|column| column.name)).chain([ARCHIVE]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_taken_from_what_the_engine_says() {
+        assert_eq!(unknown("no such table: x"), Some(("table", "x")));
+        assert_eq!(unknown("no such column: p.pidd"), Some(("column", "pidd")));
+        let advice = "no such column: \"x y\" - should this be a string literal in single-quotes?";
+        assert_eq!(unknown(advice), Some(("column", "x y")));
+        assert_eq!(unknown("near \"x\": syntax error"), None);
+    }
+
+    #[test]
+    fn places_are_counted_in_characters() {
+        assert_eq!(Position::of("SELECT 'ä',\n x", 14), Position { line: 2, column: 2 });
+        assert_eq!(Position::of("x", 99), Position { line: 1, column: 2 });
+    }
+}

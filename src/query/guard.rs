@@ -1,0 +1,156 @@
+//! What a query may do: read rows of our tables, and call functions. The engine asks for every step while it compiles
+//! a query; by the way, that tells which columns of which tables are read.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rusqlite::config::DbConfig;
+use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
+use rusqlite::limits::Limit;
+use rusqlite::{Connection, Result};
+
+use super::ARCHIVE;
+use crate::tables::ALL;
+
+/// Tables of the engine that hold nothing but what is in the query, or the names of our tables.
+const HARMLESS: [&str; 4] = ["json_each", "json_tree", "sqlite_master", "sqlite_schema"];
+
+/// What the names of functions begin with that reach out of the database, or into the engine.
+const REFUSED: [&str; 4] = ["load_extension", "fts", "rtree", "sqlite_"];
+
+/// Bounds of the engine on what it compiles and on single values.
+const LIMITS: [(Limit, i32); 10] = [
+    // A value, or a row.
+    (Limit::SQLITE_LIMIT_LENGTH, 256 << 20),
+    (Limit::SQLITE_LIMIT_SQL_LENGTH, 1 << 20),
+    (Limit::SQLITE_LIMIT_COLUMN, 500),
+    (Limit::SQLITE_LIMIT_EXPR_DEPTH, 200),
+    (Limit::SQLITE_LIMIT_COMPOUND_SELECT, 100),
+    (Limit::SQLITE_LIMIT_VDBE_OP, 1 << 20),
+    (Limit::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1000),
+    (Limit::SQLITE_LIMIT_ATTACHED, 0),
+    (Limit::SQLITE_LIMIT_TRIGGER_DEPTH, 0),
+    (Limit::SQLITE_LIMIT_WORKER_THREADS, 0),
+];
+
+/// What is read of each table, by the numbers of columns.
+pub(super) type Reads = BTreeMap<&'static str, BTreeSet<usize>>;
+
+/// What was seen while a query was compiled.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// Tables that are made by the engine's modules, and are none of ours.
+    modules: BTreeSet<String>,
+    /// The statement is not a query but ours.
+    ours: bool,
+    reads: Reads,
+    /// What it was refused for.
+    refused: Option<String>,
+}
+
+/// Watches over a connection.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Guard(Arc<Mutex<Seen>>);
+
+impl Guard {
+    /// Locks a connection up.
+    pub(super) fn set(&self, connection: &mut Connection) -> Result<()> {
+        for (limit, value) in LIMITS {
+            connection.set_limit(limit, value)?;
+        }
+        let switches = [
+            (DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true),
+            (DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false),
+            (DbConfig::SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER, false),
+            (DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false),
+            // A name in double quotes that is none of a column is a mistake, not text.
+            (DbConfig::SQLITE_DBCONFIG_DQS_DML, false),
+            (DbConfig::SQLITE_DBCONFIG_DQS_DDL, false),
+        ];
+        for (switch, on) in switches {
+            connection.set_db_config(switch, on)?;
+        }
+        let modules = connection.prepare("SELECT lower(name) FROM pragma_module_list")?;
+        self.seen().modules = { modules }.query_map([], |row| row.get(0))?.collect::<Result<_>>()?;
+        let guard = self.clone();
+        connection.authorizer(Some(move |context: AuthContext<'_>| guard.seen().judge(context.action)))
+    }
+
+    /// Begins to watch a query.
+    pub(super) fn watch(&self) {
+        self.seen().begin(false);
+    }
+
+    /// Lets everything pass: the statement is ours.
+    pub(super) fn trust(&self) {
+        self.seen().begin(true);
+    }
+
+    /// What was read, and what was refused, since then.
+    pub(super) fn found(&self) -> (Reads, Option<String>) {
+        let seen = self.seen();
+        (seen.reads.clone(), seen.refused.clone())
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Seen {
+    fn begin(&mut self, ours: bool) {
+        *self = Seen { ours, modules: std::mem::take(&mut self.modules), ..Seen::default() };
+    }
+
+    fn judge(&mut self, action: AuthAction<'_>) -> Authorization {
+        if self.ours {
+            return Authorization::Allow;
+        }
+        let refused = match action {
+            AuthAction::Select | AuthAction::Recursive => return Authorization::Allow,
+            AuthAction::Read { table_name, column_name } => {
+                if self.read(table_name, column_name) {
+                    return Authorization::Allow;
+                }
+                format!("to read {table_name}")
+            }
+            AuthAction::Function { function_name } => {
+                let name = function_name.to_ascii_lowercase();
+                if !REFUSED.iter().any(|beginning| name.starts_with(beginning)) {
+                    return Authorization::Allow;
+                }
+                format!("the function {function_name}")
+            }
+            AuthAction::Pragma { pragma_name, .. } => format!("PRAGMA {pragma_name}"),
+            AuthAction::Attach { .. } => "ATTACH".to_owned(),
+            AuthAction::Detach { .. } => "DETACH".to_owned(),
+            AuthAction::Transaction { .. } | AuthAction::Savepoint { .. } => "a transaction".to_owned(),
+            _ => "to change something".to_owned(),
+        };
+        self.refused.get_or_insert(refused);
+        Authorization::Deny
+    }
+
+    /// Notes that a column is read, if it may be.
+    fn read(&mut self, table: &str, column: &str) -> bool {
+        if HARMLESS.iter().any(|name| table.eq_ignore_ascii_case(name)) {
+            return true;
+        }
+        let Some(source) = ALL.iter().find(|source| source.table.name.eq_ignore_ascii_case(table)) else {
+            // Of a part of the query that has a name, the engine asks when no column of it matters.
+            let table = table.to_ascii_lowercase();
+            return column.is_empty() && !table.starts_with("pragma_") && !self.modules.contains(&table);
+        };
+        let columns = self.reads.entry(source.table.name).or_default();
+        // Without a name, only the number of rows matters.
+        if column != ARCHIVE {
+            columns.extend(source.table.column(column));
+        }
+        true
+    }
+}
+
+/// The words of a query.
+pub(super) fn words(sql: &str) -> Vec<&str> {
+    sql.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|word| !word.is_empty()).collect()
+}

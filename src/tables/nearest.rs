@@ -1,0 +1,61 @@
+//! The name that somebody meant.
+
+/// The name that is most like a word, if one is: it goes on where the word ends, a few letters differ, both begin alike, or
+/// the word is within it.
+pub fn nearest<'n>(word: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+    let word = word.to_lowercase();
+    let rank = |name: &'n str| {
+        let distance = distance(&word, name);
+        let alike = name.bytes().zip(word.bytes()).take_while(|(a, b)| a == b).count();
+        let goes_on = word.len() >= 3 && name.starts_with(&word);
+        let is_like = goes_on
+            || distance.saturating_mul(3) <= name.len().max(3)
+            || alike >= 3
+            || (!word.is_empty() && name.contains(&word));
+        is_like.then_some(((!goes_on, distance, usize::MAX.saturating_sub(alike)), name))
+    };
+    names.into_iter().filter_map(rank).min_by_key(|(rank, _)| *rank).map(|(_, name)| name)
+}
+
+/// How many letters have to be put in, taken out or changed to make one of the other (Levenshtein).
+fn distance(one: &str, other: &str) -> usize {
+    let mut row: Vec<usize> = (0..=other.chars().count()).collect();
+    for (i, a) in one.chars().enumerate() {
+        let mut before = i;
+        let mut left = i.saturating_add(1);
+        let mut next = vec![left];
+        for (b, &above) in other.chars().zip(row.iter().skip(1)) {
+            let changed = before.saturating_add(usize::from(a != b));
+            left = changed.min(left.saturating_add(1)).min(above.saturating_add(1));
+            next.push(left);
+            before = above;
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NAMES: [&str; 6] = ["processes", "process_open_files", "process_open_sockets", "mounts", "cwd", "cmdline"];
+
+    #[test]
+    fn a_slip_of_the_hand_is_understood() {
+        let near = |word| nearest(word, NAMES);
+        assert_eq!(near("processs"), Some("processes"));
+        assert_eq!(near("Porcesses"), Some("processes"));
+        assert_eq!(near("process_open_fles"), Some("process_open_files"));
+        assert_eq!(near("open_files"), Some("process_open_files"));
+        assert_eq!(near("mount"), Some("mounts"));
+        assert_eq!(near("cmd"), Some("cmdline"), "though cwd differs by less");
+        assert_eq!((near("xyzzy"), near("")), (None, None));
+    }
+
+    #[test]
+    fn distances_are_those_of_levenshtein() {
+        assert_eq!(distance("kitten", "sitting"), 3);
+        assert_eq!((distance("", "abc"), distance("abc", ""), distance("abc", "abc")), (3, 3, 0));
+    }
+}

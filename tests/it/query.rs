@@ -1,0 +1,267 @@
+//! `cryoscope query`: the questions of `docs/queries.md`, what is refused, and values that are hard to carry.
+
+use std::path::Path;
+use std::process::Command;
+
+use cryoscope::Options;
+use cryoscope::memory::Keep;
+use serde_json::{Value, json};
+
+use crate::command::{Ran, run, run_with};
+use crate::fixtures;
+
+const WEBAPP: &str = "webapp-compromise/webapp-compromise.tar.zst";
+
+/// The answer of a query to a fixture, as a program reads it.
+fn answer(fixture: &str, sql: &str) -> Vec<Value> {
+    let path = fixtures::path(fixture);
+    let out = run(["query", path.to_str().unwrap(), sql, "--format", "ndjson"]);
+    out.ok().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// What a query that is wrong comes to.
+fn refusal(sql: &str) -> String {
+    let ran = run(["query", "/nowhere/at/all.tar", sql]);
+    assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""), "{sql}: {}", ran.err);
+    ran.err
+}
+
+/// A question of the document: the arguments, and what is below them.
+struct Question {
+    arguments: Vec<String>,
+    /// The lines of the answer, by number.
+    answer: std::ops::Range<usize>,
+}
+
+fn questions(lines: &[&str]) -> Vec<Question> {
+    let mut questions = Vec::new();
+    for (start, first) in lines.iter().enumerate() {
+        let Some(first) = first.strip_prefix("$ cryoscope ") else { continue };
+        let is_end = |line: &&str| line.matches('"').count() - line.matches("\\\"").count() == 1;
+        let length = lines[start + 1..].iter().position(is_end).unwrap() + 1;
+        let text = std::iter::once(&first).chain(&lines[start + 1..=start + length]).copied().collect::<Vec<_>>();
+        let text = text.join("\n").replace("\\\"", "\u{0}");
+        let mut arguments = Vec::new();
+        for (number, part) in text.split('"').enumerate() {
+            if number == 1 {
+                arguments.push(part.replace('\u{0}', "\""));
+            } else {
+                arguments.extend(part.split_whitespace().map(str::to_owned));
+            }
+        }
+        let begin = start + length + 1;
+        let end = begin + lines[begin..].iter().position(|line| *line == "```").unwrap();
+        questions.push(Question { arguments, answer: begin..end });
+    }
+    questions
+}
+
+/// `UPDATE_DOCS=1 cargo test --test it query` writes the answers anew.
+#[test]
+fn questions_of_the_document_have_its_answers() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let path = root.join("docs/queries.md");
+    let document = std::fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = document.lines().collect();
+    let questions = questions(&lines);
+    assert!(questions.len() >= 12, "{} questions", questions.len());
+    let mut written = String::new();
+    let mut done = 0;
+    for Question { arguments, answer } in questions {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cryoscope"));
+        let ran = Ran::of(command.args(&arguments).args(["--width", "120"]).current_dir(root).output().unwrap()).ok();
+        assert!(!ran.is_empty(), "{arguments:?} has no answer");
+        for line in &lines[done..answer.start] {
+            written.push_str(line);
+            written.push('\n');
+        }
+        written.push_str(&ran);
+        done = answer.end;
+    }
+    for line in &lines[done..] {
+        written.push_str(line);
+        written.push('\n');
+    }
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&path, &written).unwrap();
+    } else {
+        assert_eq!(document, written, "UPDATE_DOCS=1 cargo test --test it query writes the answers anew");
+    }
+}
+
+#[test]
+fn a_wrong_query_fails_before_anything_is_read() {
+    let message = |sql: &str| refusal(sql).trim_start_matches("cryoscope: ").trim_end().to_owned();
+    assert_eq!(
+        message("SELECT * FROM\nproceses"),
+        "line 2, column 1: no such table: proceses; did you mean processes?"
+    );
+    assert_eq!(
+        message("SELECT remote_addres FROM process_open_sockets"),
+        "line 1, column 8: no such column: remote_addres; did you mean remote_address?"
+    );
+    assert_eq!(message("SELECT pid processes WHERE"), "line 1, column 27: incomplete input");
+    assert_eq!(message("SELECT pid FORM processes"), "line 1, column 17: near \"processes\": syntax error");
+    assert_eq!(message("SELECT 1; SELECT 2"), "these are several queries; give one at a time");
+    assert!(message("SELECT pid FROM processes").contains("no such file or directory"), "now the archive is missed");
+}
+
+#[test]
+fn nothing_outside_the_tables_is_reached() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("x.db");
+    for sql in [
+        format!("ATTACH '{}' AS x", file.display()),
+        format!("VACUUM INTO '{}'", file.display()),
+        format!("ATTACH 'file:{}?mode=rwc' AS x", file.display()),
+        format!("PRAGMA temp_store_directory = '{}'", home.path().display()),
+        "PRAGMA database_list(1 )".to_owned(),
+        "SELECT * FROM pragma_compile_options".to_owned(),
+        "SELECT load_extension('libc.so.6')".to_owned(),
+        "INSERT INTO processes (pid) VALUES (1)".to_owned(),
+        "DELETE FROM processes".to_owned(),
+        "DROP TABLE processes".to_owned(),
+        "CREATE TEMP TABLE x (y)".to_owned(),
+    ] {
+        let said = refusal(&sql);
+        assert!(said.contains(" is refused: a query reads the tables of archives and nothing else"), "{sql}: {said}");
+    }
+    assert!(refusal("SELECT readfile('/etc/passwd')").contains("no such function: readfile"));
+    assert!(!file.exists(), "no file was made");
+}
+
+#[test]
+fn endless_queries_are_stopped() {
+    let sql = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n WHERE i < 0";
+    let archive = fixtures::path(WEBAPP);
+    let ran = run(["query", archive.to_str().unwrap(), sql, "--timeout", "0.2"]);
+    let message =
+        "cryoscope: the query was stopped after 0.2 seconds; ask for less, or give it more time by --timeout\n";
+    assert_eq!((ran.code, ran.out.as_str(), ran.err.as_str()), (Some(2), "", message));
+    let ran = run(["query", archive.to_str().unwrap(), "SELECT 1", "--timeout", "soon"]);
+    assert_eq!(ran.code, Some(2));
+}
+
+#[test]
+fn half_an_answer_gets_no_name() {
+    let home = tempfile::tempdir().unwrap();
+    let (archive, file) = (fixtures::path(WEBAPP), home.path().join("out.csv"));
+    let sql = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n";
+    let (archive, out) = (archive.to_str().unwrap(), file.to_str().unwrap());
+    let ran = run(["query", archive, sql, "--timeout", "0.2", "--format", "csv", "-o", out]);
+    assert_eq!((ran.code, file.exists()), (Some(2), false), "{}", ran.err);
+    let ran = run(["query", archive, "SELECT count(*) FROM processes", "--format", "csv", "-o", out]);
+    assert_eq!((ran.code, std::fs::read_to_string(&file).unwrap().as_str()), (Some(0), "count(*)\n14\n"));
+}
+
+#[test]
+fn values_come_out_as_they_went_in() {
+    let rows = answer(
+        WEBAPP,
+        "SELECT 18446744073709551615 AS fraction, '18446744073709551615' AS text, x'ff41' AS bytes, NULL AS none,
+         -9223372036854775808 AS least, 0.5 AS half, 'a' || char(0, 10, 27) || '</script>' AS odd, '=cmd' AS cmd,
+         length(replace(hex(zeroblob(1 << 20)), '00', 'ab')) AS long, 1 AS pid, 2 AS pid",
+    );
+    let expected = json!({
+        "fraction": 1.844_674_407_370_955_2e19, "text": "18446744073709551615", "bytes": "\u{fffd}A", "bytes_hex": "ff41",
+        "none": null, "least": i64::MIN, "half": 0.5, "odd": "a\u{0}\n\u{1b}</script>", "cmd": "=cmd", "long": 2 << 20,
+        "pid": 1, "pid_2": 2,
+    });
+    assert_eq!(rows, [expected]);
+    let long = answer(WEBAPP, "SELECT replace(hex(zeroblob(1 << 20)), '00', 'ab') AS long");
+    assert_eq!(long[0]["long"], "ab".repeat(1 << 20));
+}
+
+/// Every value of every table is what the table itself shows.
+#[test]
+fn rows_are_those_of_the_tables() {
+    let names: Vec<&str> = cryoscope::tables::ALL.iter().map(|source| source.table.name).collect();
+    let mut odd = 0;
+    for case in [WEBAPP, "files/files.tar.zst", "files-more/files-more.tar.zst", "sockets-unix/sockets-unix.tar.zst"] {
+        let path = fixtures::path(case);
+        let checkpoints = Options::new().keep(Keep::Everything).open(&path).unwrap();
+        let expected = fixtures::rows_of(&checkpoints[0], &names);
+        for name in &names {
+            let rows = answer(case, &format!("SELECT * FROM {name}"));
+            assert_eq!(rows.len(), expected[*name].len(), "{case} {name}");
+            for (row, expected) in rows.iter().zip(&expected[*name]) {
+                compare(row, expected, &format!("{case} {name}"));
+                odd += expected.as_object().unwrap().iter().filter(|(key, _)| key.ends_with("_hex")).count();
+            }
+        }
+    }
+    assert!(odd > 0, "some bytes are not UTF-8");
+}
+
+fn compare(row: &Value, expected: &Value, at: &str) {
+    for (key, expected) in expected.as_object().unwrap().iter().filter(|(key, _)| *key != "table") {
+        let found = &row[key];
+        match expected {
+            Value::Bool(on) => assert_eq!(*found, json!(u8::from(*on)), "{at} {key}"),
+            // Items that are not UTF-8 are objects there.
+            Value::Array(_) if row.get(format!("{key}_hex")).is_none() && found.as_str().unwrap().contains("_hex") => {}
+            Value::Array(_) | Value::Object(_) => {
+                let parsed: Value = serde_json::from_str(found.as_str().unwrap()).unwrap();
+                assert_eq!(parsed, *expected, "{at} {key}");
+            }
+            Value::Number(number) if number.as_i64().is_none() => assert_eq!(*found, number.to_string(), "{at} {key}"),
+            _ if key.ends_with("_hex") && expected.is_array() => {}
+            _ => assert_eq!(found, expected, "{at} {key}"),
+        }
+    }
+}
+
+#[test]
+fn a_query_may_come_from_standard_input() {
+    let archive = fixtures::path(WEBAPP);
+    let asked = run_with(b"SELECT count(*) AS n\nFROM processes;\n", ["query", archive.to_str().unwrap()]).ok();
+    assert_eq!(asked, " N\n14\n");
+    let ran = run_with(b"", ["query", archive.to_str().unwrap()]);
+    assert_eq!((ran.code, ran.err.as_str()), (Some(2), "cryoscope: there is no query\n"));
+    let ran = run_with(b"SELECT 1", ["query", "-"]);
+    assert_eq!(ran.code, Some(2), "{}", ran.err);
+    let bytes = std::fs::read(&archive).unwrap();
+    let of_stream =
+        run_with(&bytes, ["query", "-", "SELECT path, sha256 FROM recovered_files", "--format", "csv"]).ok();
+    let of_file =
+        run(["query", archive.to_str().unwrap(), "SELECT path, sha256 FROM recovered_files", "--format", "csv"]);
+    assert_eq!(of_stream.replace(&archive.display().to_string(), ""), of_file.ok(), "what is asked for was kept");
+}
+
+#[test]
+fn several_archives_are_one_database() {
+    let names = ["tree/tree.tar.zst", "malformed/elf", WEBAPP];
+    let paths: Vec<String> = names.iter().map(|name| fixtures::path(name).display().to_string()).collect();
+    let sql = "SELECT archive, count(*) AS n FROM processes GROUP BY archive ORDER BY archive";
+    let arguments = || ["query"].into_iter().chain(paths.iter().map(String::as_str)).chain([sql, "--format", "ndjson"]);
+    let ran = run(arguments());
+    assert_eq!(ran.code, Some(3), "one of three cannot be read");
+    assert!(ran.err.contains("this is an ELF file"), "{}", ran.err);
+    let archives: Vec<Value> =
+        ran.out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["archive"].take()).collect();
+    assert_eq!(archives, [json!(paths[0]), json!(paths[2])]);
+    for threads in ["1", "4"] {
+        assert_eq!(run(arguments().chain(["--threads", threads])).out, ran.out, "the same with {threads} threads");
+    }
+}
+
+#[test]
+fn checkpoints_of_one_archive_are_told_apart() {
+    let home = tempfile::tempdir().unwrap();
+    let mut builder = tar::Builder::new(std::fs::File::create(home.path().join("two.tar")).unwrap());
+    let members = crate::archives::Members::of(&fixtures::path("forms-bare/runc-images.tar"));
+    for folder in ["one", "two"] {
+        for member in &members.0 {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(member.contents.len().try_into().unwrap());
+            let name = format!("{folder}/{}", member.name);
+            builder.append_data(&mut header, name, member.contents.as_slice()).unwrap();
+        }
+    }
+    builder.into_inner().unwrap();
+    let path = home.path().join("two.tar");
+    let sql = "SELECT archive, count(*) FROM processes GROUP BY archive";
+    let out = run(["query", path.to_str().unwrap(), sql, "--format", "csv"]).ok();
+    let name = path.display();
+    assert_eq!(out, format!("archive,count(*)\n{name}: one,2\n{name}: two,2\n"));
+}
