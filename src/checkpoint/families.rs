@@ -1,9 +1,9 @@
 //! Parts of the model that only some questions need: each is read when it is first asked for, and only once.
 
-#[allow(unused_imports, reason = "until the first family is here")]
 use std::sync::OnceLock;
 
 use super::Checkpoint;
+use crate::model::netns::{self, Networks};
 
 /// Defines [`Families`], and the methods of [`Checkpoint`] that give each. `read` is a function of the model that takes
 /// the images of the dump, the model, and what lies beside the images.
@@ -32,4 +32,7 @@ macro_rules! families {
     };
 }
 
-families! {}
+families! {
+    /// What the images of network namespaces hold.
+    networks: Networks = netns::read;
+}

@@ -219,7 +219,6 @@ pub struct Checkpoint {
     warnings: Warnings,
     model: OnceLock<Model>,
     memory: OnceLock<Memory>,
-    #[allow(dead_code, reason = "until the first family is here")]
     families: Families,
 }
 

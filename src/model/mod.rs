@@ -23,10 +23,11 @@ pub mod engine;
 pub mod fdinfo;
 pub mod file;
 pub mod ids;
-mod ifaddr;
 pub mod ipc;
 pub mod kubelet;
 pub mod mount;
+pub(crate) mod netlink;
+pub mod netns;
 mod network;
 pub mod process;
 pub mod pstree;
@@ -91,7 +92,7 @@ impl Model {
             queues,
             mounts: mount::read(images, user_namespace(images).as_ref()),
             segments: ipc::segments(images),
-            container: container::read(images, side, &processes, file_name),
+            container: container::read(images, side, &processes, file_name, order),
             statistics: statistics::read(images, side),
             page_size,
             byte_order: order,
