@@ -51,8 +51,9 @@ def seconds(value):
     return f"{value * 1000:.1f} ms" if value < 1 else f"{value:.2f} s"
 
 
-def against(what, ours, peer_name, peer, goal):
-    """One row: ours and the peer in turn. The ratio is how many times as long the peer takes."""
+def against(what, ours, peer_name, peer, goal, scale=1):
+    """One row: ours and the peer in turn. The ratio is how many times as long the peer takes; `scale` is how many times as
+    many bytes we get."""
     installed = peer and shutil.which(peer[0])
     mine, theirs, peak = [], [], 0
     for _ in range(options.rounds):
@@ -66,7 +67,7 @@ def against(what, ours, peer_name, peer, goal):
             theirs.append(once(peer)[0])
     own = statistics.median(mine)
     if installed:
-        other = statistics.median(theirs)
+        other = statistics.median(theirs) * scale
         ratio = f"{seconds(other)} | {other / own:.2f}" if other / own < 10 else f"{seconds(other)} | {other / own:.0f}"
     else:
         ratio = "not installed | -" if peer else "- | -"
@@ -140,7 +141,8 @@ def memory():
             ours = [CRYOSCOPE, "memparse", path, "--search", literal]
             against(f"literal, {name}", ours, "inflating alone", [INFLATE, path], "≥ 0.83")
     if group("Contents"):
-        against("hexdump, all rows", [*own, "--hexdump", "--no-squeeze"], f"xxd, {PART >> 20} MiB of {os.path.getsize(plain) >> 20}", ["xxd", part], "≥ 5")
+        against("hexdump, all rows", [*own, "--hexdump", "--no-squeeze"], f"xxd, {PART >> 20} MiB, scaled", ["xxd", part], "≥ 5",
+                os.path.getsize(plain) / PART)
         against("strings, UTF-16 too", [*own, "--strings"], "strings -a -n 4, ASCII", ["strings", "-a", "-n", "4", plain], "≥ 3")
 
 

@@ -33,6 +33,8 @@ pub struct Limits {
     pub record_bytes: u64,
     /// Bytes of one process's argument area and of its environment area, each (default 8 MiB).
     pub argument_bytes: u64,
+    /// Bytes of holes that are hashed of sparse files, in all (default 4 GiB).
+    pub hole_bytes: u64,
     /// Warnings of one kind that are listed one by one; the rest are counted (default 100).
     pub warnings_per_code: usize,
 }
@@ -59,6 +61,7 @@ impl Default for Limits {
             records: 1 << 22,
             record_bytes: 64 << 20,
             argument_bytes: 8 << 20,
+            hole_bytes: 4 << 30,
             warnings_per_code: 100,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Bits, name_of, name_or_number};
+use super::{Bits, name_of, name_or_number, names_of};
 
 /// `AF_UNIX`.
 pub const UNIX: u32 = 1;
@@ -120,6 +120,26 @@ pub fn protocol(number: u32, socket_type: u32) -> Cow<'static, str> {
 /// The name of a TCP state.
 pub fn tcp_state(number: u32) -> Cow<'static, str> {
     name_or_number(number.into(), TCP_STATES)
+}
+
+/// What `tcp_info.tcpi_options` has of a connection. Source: `include/uapi/linux/tcp.h`.
+const TCP_OPTIONS: Bits =
+    &[(0x1, "timestamps"), (0x2, "sack"), (0x4, "window_scale"), (0x8, "ecn"), (0x10, "ecn_seen"), (0x20, "syn_data")];
+
+/// Names of what both ends of a connection had agreed on.
+pub fn tcp_options(mask: u32) -> Vec<Cow<'static, str>> {
+    names_of(mask.into(), TCP_OPTIONS)
+}
+
+/// Whether the own end of a connection in this state has been closed, so that its end has a sequence number: `FIN_WAIT1`,
+/// `FIN_WAIT2`, `LAST_ACK`, `CLOSING`.
+pub fn has_sent_end(state: u32) -> bool {
+    matches!(state, 4 | 5 | 9 | 11)
+}
+
+/// Whether the peer's end of a connection in this state has come: `TIME_WAIT`, `CLOSE_WAIT`, `LAST_ACK`, `CLOSING`.
+pub fn has_received_end(state: u32) -> bool {
+    matches!(state, 6 | 8 | 9 | 11)
 }
 
 /// The name of a netlink family.

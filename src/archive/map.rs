@@ -6,11 +6,28 @@ use std::ops::Deref;
 
 use memmap2::{Advice, Mmap};
 
+#[cfg(unix)]
+use crate::int::u64_of;
+
 /// A regular file, mapped for reading. Pages are read when they are touched, and no sooner.
 #[derive(Debug)]
-pub(crate) struct Map(Mmap);
+pub(crate) struct Map {
+    map: Mmap,
+    /// The file itself, if it was kept: who goes through all of it once reads it faster than the map can be built.
+    file: Option<File>,
+}
 
 impl Map {
+    /// Maps a whole file, and keeps it open for [`Map::copy`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Map::of`].
+    pub(crate) fn with(file: File) -> io::Result<Self> {
+        let map = Map::of(&file)?;
+        Ok(Map { file: Some(file), ..map })
+    }
+
     /// Maps a whole file.
     ///
     /// # Errors
@@ -25,14 +42,31 @@ impl Map {
         let map = unsafe { Mmap::map(file)? };
         // The headers of a tar lie far apart: reading ahead would fetch pages that nobody asked for.
         let _ = map.advise(Advice::Random);
-        Ok(Map(map))
+        Ok(Map { map, file: None })
+    }
+
+    /// Fills a buffer with the bytes at an offset by reading the file, which costs a copy but no page of the map. `false`
+    /// if it cannot be read so.
+    pub(crate) fn copy(&self, offset: usize, buffer: &mut [u8]) -> bool {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::FileExt;
+
+            let Some(file) = &self.file else { return false };
+            file.read_exact_at(buffer, u64_of(offset)).is_ok()
+        }
+        #[cfg(not(unix))]
+        {
+            let _ = (offset, buffer);
+            false
+        }
     }
 
     /// Reads a range ahead, for who will read all of it: in one go, not page by page. Only a hint.
     pub(crate) fn will_read(&self, offset: usize, len: usize) {
-        let _ = self.0.advise_range(Advice::WillNeed, offset, len);
+        let _ = self.map.advise_range(Advice::WillNeed, offset, len);
         #[cfg(target_os = "linux")]
-        let _ = self.0.advise_range(Advice::PopulateRead, offset, len);
+        let _ = self.map.advise_range(Advice::PopulateRead, offset, len);
     }
 
     /// Gives the pages of a range back to the kernel, so that who reads a large file does not come to hold all of it.
@@ -42,16 +76,20 @@ impl Map {
         {
             use memmap2::UncheckedAdvice;
 
-            /// Who touches a page gets those around it, too.
+            /// Who touches a page gets those around it, too: also those around the byte before, which who reads on may look
+            /// back at.
             const AROUND: usize = 64 << 10;
-            let from = offset & !AROUND.wrapping_sub(1);
-            let len = len.saturating_add(offset.saturating_sub(from));
-            let offset = from;
+            let end = offset
+                .saturating_add(len)
+                .checked_next_multiple_of(AROUND)
+                .map_or(self.map.len(), |end| end.min(self.map.len()));
+            let offset = offset.saturating_sub(1) & !AROUND.wrapping_sub(1);
+            let len = end.saturating_sub(offset);
             #[expect(unsafe_code, reason = "the advice is unchecked because it would lose what was written to a map")]
             // SAFETY: the map is read-only and of a file, so nothing can have been written to it: the kernel drops the
             // pages of the range and reads the same bytes again from the file when they are touched. Slices of the map
             // that others hold stay valid: the range stays mapped.
-            let _ = unsafe { self.0.unchecked_advise_range(UncheckedAdvice::DontNeed, offset, len) };
+            let _ = unsafe { self.map.unchecked_advise_range(UncheckedAdvice::DontNeed, offset, len) };
         }
     }
 }
@@ -60,6 +98,6 @@ impl Deref for Map {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        &self.0
+        &self.map
     }
 }

@@ -52,6 +52,7 @@ use bstr::{BStr, BString};
 pub use contents::{Absence, Contents, Piece, Stop};
 pub(crate) use member::folder_of;
 pub use member::{Member, MemberKind};
+pub(crate) use nested::Nested;
 pub use select::{Everything, Island, Kept, Select, Selection};
 pub use sniff::Compression;
 
@@ -231,7 +232,7 @@ impl Opener<'_> {
             let mut head = Vec::new();
             (&mut file).take(u64_of(ENOUGH)).read_to_end(&mut head)?;
             if sniff(&head) == Format::Tar
-                && let Ok(map) = Map::of(&file)
+                && let Ok(map) = file.try_clone().and_then(Map::with)
             {
                 let size = u64_of(map.len());
                 let layout = Layout::run(size, Source::Backing { number: 0, offset: 0 });

@@ -27,12 +27,22 @@ enum Backings<'a> {
 impl Nested<'_> {
     /// Its files, each with its contents.
     pub(crate) fn files(&self) -> impl Iterator<Item = (&Member, Contents<'_>)> {
+        let files = self.members.iter().filter(|member| member.kind == MemberKind::File);
+        files.map(|member| (member, self.contents(member)))
+    }
+
+    /// All its members, in order.
+    pub(crate) fn members(&self) -> &[Member] {
+        &self.members
+    }
+
+    /// The bytes of one of its members.
+    pub(crate) fn contents<'m>(&'m self, member: &'m Member) -> Contents<'m> {
         let backings = match &self.backings {
             Backings::Outer(backings) => backings,
             Backings::Own(backings) => backings.as_slice(),
         };
-        let files = self.members.iter().filter(|member| member.kind == MemberKind::File);
-        files.map(move |member| (member, Contents { layout: &member.layout, backings }))
+        Contents { layout: &member.layout, backings }
     }
 }
 

@@ -1,9 +1,11 @@
 //! Parts of the model that only some questions need: each is read when it is first asked for, and only once.
 
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use super::Checkpoint;
 use crate::model::netns::{self, Networks};
+use crate::model::{bpf_map, holders, ipc, pipe, terminal};
 
 /// Defines [`Families`], and the methods of [`Checkpoint`] that give each. `read` is a function of the model that takes
 /// the images of the dump, the model, and what lies beside the images.
@@ -35,4 +37,14 @@ macro_rules! families {
 families! {
     /// What the images of network namespaces hold.
     networks: Networks = netns::read;
+    /// Which processes hold which files, and how.
+    holders: holders::Holders = holders::read;
+    /// Pipes, and what waited in them.
+    pipe_table: pipe::Pipes = pipe::read;
+    /// What waited in pseudo terminals.
+    terminal_queues: Vec<terminal::Waiting> = terminal::read;
+    /// System V message queues and semaphores.
+    system_v: ipc::Ipc = ipc::read;
+    /// BPF maps and what was in them, by the kernel's number.
+    bpf_map_table: BTreeMap<u32, bpf_map::BpfMap> = bpf_map::read;
 }

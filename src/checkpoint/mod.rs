@@ -17,10 +17,12 @@ use crate::error::{Error, ErrorKind};
 use crate::images::{ImageSet, Images, Kind, Sets, root_of};
 use crate::limits::Limits;
 use crate::memory::{
-    Demand, EarlySearch, ElsewhereSearch, FindingsElsewhere, Keep, Layer, Matcher, Memory, SearchOptions, Searched,
+    AddressSpace, Demand, EarlySearch, ElsewhereSearch, FindingsElsewhere, Keep, Layer, Matcher, Memory,
+    RecoveredFiles, SearchOptions, Searched,
 };
+use crate::model::ids::Pid;
 use crate::model::{Model, Side};
-use crate::warning::{Warning, Warnings};
+use crate::warning::{Code, Place, Warning, Warnings};
 
 /// How to open an archive.
 ///
@@ -311,6 +313,12 @@ impl Checkpoint {
         })
     }
 
+    /// The memory of a process; `None` if there is no such process, if it is a zombie, or if its image is missing.
+    pub fn address_space(&self, pid: Pid) -> Option<AddressSpace<'_>> {
+        let process = self.model().processes().iter().find(|process| process.pid() == pid)?;
+        self.memory().space(process, self.model())
+    }
+
     /// Searches everything in the archive that is not the memory of a process: files, queues, documents, logs, and the
     /// archives among them. `context` is how many bytes around a match are kept with it. Of an archive that came as a
     /// stream, only what [`Options::keep`] kept is there.
@@ -318,6 +326,13 @@ impl Checkpoint {
         let done = self.memory().images(self.model());
         let (archive, limits, warnings) = (self.archive(), self.limits(), &self.warnings);
         ElsewhereSearch { archive, matcher, options, context, limits, warnings, done: &done }.run()
+    }
+
+    /// Files of which the archive has the contents though no file system that is left may have them: deleted ones, memfds,
+    /// System V segments, file systems in memory. Of an archive that came as a stream, only what [`Options::keep`] kept is
+    /// there: [`Keep::Everything`] is needed for all of them.
+    pub fn recovered(&self) -> RecoveredFiles<'_> {
+        RecoveredFiles::read(self.reader(self.images()), &self.side(), self.model(), self.memory(), self.holders())
     }
 
     /// All that was odd, damaged or missing in what has been read so far. Reading is lazy: [`Checkpoint::read_all`] first,
@@ -337,6 +352,11 @@ impl Checkpoint {
     pub fn read_all(&self) {
         let _ = self.memory();
         self.read_families();
+    }
+
+    /// Adds a warning about something that was only seen when rows were made.
+    pub(crate) fn warn(&self, code: Code, place: Place, message: impl FnOnce() -> String) {
+        self.warnings.push(code, place, message);
     }
 
     /// What lies beside the images.

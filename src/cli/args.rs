@@ -373,6 +373,9 @@ pub(crate) struct LimitArgs {
     /// Bytes of a process's arguments, and of its environment (default: 8 MiB)
     #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
     max_arguments: Option<u64>,
+    /// Bytes of holes that are hashed of sparse files, in all (default: 4 GiB)
+    #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
+    max_holes: Option<u64>,
     /// Warnings of one kind that are listed (default: 100)
     #[arg(long, global = true, value_name = "N", hide_short_help = true)]
     max_warnings: Option<usize>,
@@ -392,6 +395,7 @@ impl LimitArgs {
         set(&mut limits.records, self.max_records);
         set(&mut limits.record_bytes, self.max_record);
         set(&mut limits.argument_bytes, self.max_arguments);
+        set(&mut limits.hole_bytes, self.max_holes);
         limits.warnings_per_code = self.max_warnings.unwrap_or(limits.warnings_per_code);
         limits
     }

@@ -32,6 +32,14 @@ pub enum ByteOrder {
 }
 
 impl ByteOrder {
+    /// A number of 16 bits.
+    pub fn u16(self, bytes: [u8; 2]) -> u16 {
+        match self {
+            ByteOrder::Little => u16::from_le_bytes(bytes),
+            ByteOrder::Big => u16::from_be_bytes(bytes),
+        }
+    }
+
     /// A number of 32 bits.
     pub fn u32(self, bytes: [u8; 4]) -> u32 {
         match self {

@@ -21,6 +21,7 @@ mod known;
 mod payload;
 mod reflect;
 mod set;
+mod span;
 
 /// The messages of CRIU's images, generated from `proto/`. Every field is optional: what one version of CRIU requires,
 /// another leaves out. Text is bytes, because the kernel's names and paths are.
@@ -45,6 +46,7 @@ pub use kind::{Form, Kind, Payload};
 pub use reflect::Schema;
 pub use set::{ImageSet, Parent};
 pub(crate) use set::{Sets, join, root_of};
+pub use span::Span;
 
 use crate::archive::{Archive, Member, MemberKind};
 use crate::limits::Limits;
@@ -139,6 +141,11 @@ impl<'a> Images<'a> {
 
     /// The one record of an image.
     pub(crate) fn one<M: Message + Default + Name>(self, kind: Kind, number: u64) -> Option<M> {
+        self.one_at(kind, number).map(|(message, _)| message)
+    }
+
+    /// The one record of an image, and the offset of what follows it.
+    pub(crate) fn one_at<M: Message + Default + Name>(self, kind: Kind, number: u64) -> Option<(M, u64)> {
         let image = self.open(kind, number)?;
         let mut records = image.records(self.limits, self.warnings);
         let Some(first) = records.next() else {
@@ -146,12 +153,13 @@ impl<'a> Images<'a> {
             return None;
         };
         let message = self.decode(first.message, || image.place_of(&first));
+        let behind = Span::behind((kind, number), &first, 0, 0).offset;
         if let Some(second) = records.next() {
             self.warnings.push(Code::RecordDuplicate, image.place_of(&second), || {
                 format!("a {kind} image has one record; this one is left out")
             });
         }
-        message
+        Some((message?, behind))
     }
 
     /// Decodes a record. What is wrong with it is a warning.

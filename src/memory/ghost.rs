@@ -1,59 +1,115 @@
-//! Deleted files that are mapped: CRIU keeps their contents in ghost images, whole or in chunks.
+//! Deleted files: CRIU keeps their contents in ghost images, whole or in chunks.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+
+use bstr::BString;
 
 use super::object::{Layer, Reader};
 use crate::images::proto::{GhostChunkEntry, GhostFileEntry};
-use crate::images::{Kind, decode};
+use crate::images::{Images, Kind, decode};
 use crate::int::u64_of;
-use crate::model::Model;
-use crate::model::file::Remap;
 
 /// A piece of a deleted file: offset in the file, bytes, offset in the image.
 pub(super) type Piece = (u64, u64, u64);
 
-/// Adds the contents of all deleted files that some process maps.
-pub(super) fn add(reader: &mut Reader<'_>, layer: &Layer<'_>, model: &Model) {
-    let vmas = model.processes().iter().filter_map(|process| process.mm.as_ref()).flat_map(|mm| &mm.vmas);
-    let mapped: BTreeSet<u64> = vmas
-        .filter_map(|vma| match model.files().remap(vma.file()?)? {
-            Remap::Ghost(number) => Some(number),
-            Remap::Linked(_) | Remap::Procfs(_) => None,
-        })
-        .collect();
-    for number in mapped {
-        if let Some(member) = layer.images.set.find(layer.images.archive, Kind::GhostFile, number) {
-            reader.add_ghost(layer, number, member, &pieces(layer, number));
-        }
-    }
+/// Type bits of `st_mode`, and those of a regular file.
+const TYPE: u32 = 0o170_000;
+const REGULAR: u32 = 0o100_000;
+
+/// A deleted file.
+#[derive(Clone, Debug)]
+pub(super) struct Ghost {
+    /// What is recorded of it.
+    pub(super) head: GhostFileEntry,
+    /// Path of its image.
+    pub(super) member: BString,
+    /// Bytes of its contents, holes included; `None` of what has none, such as a named pipe.
+    pub(super) size: Option<u64>,
+    /// Up to here it is known which bytes are holes: all of it, unless its image is cut between chunks.
+    pub(super) known: u64,
 }
 
-fn pieces(layer: &Layer<'_>, number: u64) -> Vec<Piece> {
+/// Adds the contents of all deleted files, and says what they are.
+pub(super) fn add(reader: &mut Reader<'_>, layer: &Layer<'_>) -> BTreeMap<u64, Ghost> {
     let images = layer.images;
-    let Some(image) = images.open(Kind::GhostFile, number) else { return Vec::new() };
-    let mut size = u64::MAX;
-    let mut pieces: Vec<Piece> = Vec::new();
-    for record in image.records(images.limits, images.warnings) {
-        let place = || image.place_of(&record);
-        let offset = record.offset.saturating_add(4).saturating_add(u64_of(record.message.len()));
-        let len = u64_of(record.payload.len());
-        if record.number == 0 {
-            let Some(head) = decode::<GhostFileEntry>(record.message, place, images.warnings) else { break };
-            size = head.size.unwrap_or(u64::MAX);
-            pieces.push((0, len, offset));
-        } else if let Some(chunk) = decode::<GhostChunkEntry>(record.message, place, images.warnings) {
-            // Extents are rounded to blocks and may run past the end of the file.
-            pieces.push((chunk.off(), len.min(size.saturating_sub(chunk.off())), offset));
+    let mut ghosts = BTreeMap::new();
+    for (number, member) in images.set.of_kind(images.archive, Kind::GhostFile) {
+        let Some((ghost, pieces)) = read(images, number, &member.path) else { continue };
+        if let Ok(file) = images.archive.resolve(member) {
+            reader.add_ghost(layer, number, file, &pieces);
         }
+        ghosts.insert(number, ghost);
     }
+    ghosts
+}
+
+fn read(images: Images<'_>, number: u64, path: &BString) -> Option<(Ghost, Vec<Piece>)> {
+    let image = images.open(Kind::GhostFile, number)?;
+    let mut records = image.records(images.limits, images.warnings);
+    let first = records.next()?;
+    let behind = |record: &crate::images::Record<'_>| {
+        record.offset.saturating_add(4).saturating_add(u64_of(record.message.len()))
+    };
+    let head: GhostFileEntry = decode(first.message, || image.place_of(&first), images.warnings)?;
+    let mut ghost = Ghost { head, member: path.clone(), size: None, known: u64::MAX };
+    if ghost.head.mode() & TYPE != REGULAR {
+        return Some((ghost, Vec::new()));
+    }
+    let len = images.set.find(images.archive, Kind::GhostFile, number).and_then(|m| images.archive.resolve(m).ok());
+    let len = len.map_or(0, |file| file.size);
+    if !ghost.head.chunks() {
+        // All that follows; the archive may have less of it than the member's size says.
+        let content = len.saturating_sub(behind(&first));
+        ghost.size = Some(content);
+        return Some((ghost, vec![(0, content, behind(&first))]));
+    }
+    let mut end = behind(&first);
+    let mut pieces: Vec<Piece> = Vec::new();
+    let mut whole = true;
+    for record in records {
+        let Some(chunk) = decode::<GhostChunkEntry>(record.message, || image.place_of(&record), images.warnings) else {
+            whole = false;
+            break;
+        };
+        let here = u64_of(record.payload.len());
+        pieces.push((chunk.off(), here, behind(&record)));
+        end = behind(&record).saturating_add(here);
+        whole &= here == chunk.len();
+    }
+    let furthest = pieces.iter().map(|&(at, len, _)| at.saturating_add(len)).max().unwrap_or(0);
+    let size = ghost.head.size.unwrap_or(furthest);
+    // What follows a cut is not known; CRIU writes chunks in order.
+    if !whole || end != len {
+        ghost.known = furthest;
+    }
+    ghost.size = Some(size);
+    // Extents are rounded to blocks and may run past the end of the file.
+    for piece in &mut pieces {
+        piece.1 = piece.1.min(size.saturating_sub(piece.0));
+    }
+    Some((ghost, in_order(pieces)))
+}
+
+/// Pieces by their place in the file. Of such that overlap, the first counts.
+fn in_order(mut pieces: Vec<Piece>) -> Vec<Piece> {
     pieces.retain(|&(at, len, _)| len > 0 && at.checked_add(len).is_some());
     pieces.sort_unstable();
     let mut end = 0;
-    // Of chunks that overlap, the first counts.
     pieces.retain(|&(at, len, _)| {
         let fits = at >= end;
         end = if fits { at.saturating_add(len) } else { end };
         fits
     });
     pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_pieces_that_overlap_the_first_counts() {
+        let pieces = vec![(10, 5, 300), (0, 4, 100), (2, 4, 200), (4, 0, 250), (u64::MAX, 2, 400)];
+        assert_eq!(in_order(pieces), [(0, 4, 100), (10, 5, 300)]);
+    }
 }

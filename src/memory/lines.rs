@@ -15,6 +15,7 @@ use super::object::{Object, Objects};
 use super::space::AddressSpace;
 use super::view::Owner;
 use crate::archive::Contents;
+use crate::int::usize_of;
 use crate::model::ids::Pid;
 
 /// Which object a line belongs to.
@@ -46,6 +47,23 @@ impl<'a> Source<'a> {
             Source::Object(objects, object) => objects.slice(object, from, to),
             Source::Contents(contents) => contents.slice(from, to),
         }
+    }
+
+    /// The same for who goes through all lines once: copied into `buffer` where that costs less than the pages of a map, and
+    /// then without a trace in this process's memory.
+    pub(super) fn pass<'b>(&'b self, from: u64, to: u64, buffer: &'b mut Vec<u8>) -> Option<Cow<'b, [u8]>> {
+        if let Source::Object(objects, object) = self {
+            let len = usize_of(to.saturating_sub(from));
+            if buffer.len() < len {
+                buffer.resize(len, 0);
+            }
+            let part = buffer.get_mut(..len)?;
+            if objects.copy(object, from, part) {
+                return Some(Cow::Borrowed(part));
+            }
+        }
+        self.will_read(from, to);
+        self.slice(from, to)
     }
 
     /// The image in which all of a range lies in one piece, and the offset in it.

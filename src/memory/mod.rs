@@ -22,13 +22,14 @@ mod lines;
 mod object;
 mod pagemap;
 mod parallel;
+mod recovered;
 mod search;
 mod space;
 mod strings;
 mod view;
 mod walk;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
@@ -39,6 +40,7 @@ pub(crate) use demand::Demand;
 pub use demand::Keep;
 pub(crate) use object::Layer;
 pub use object::Lost;
+pub use recovered::{RecoveredFile, RecoveredFiles, RecoveredFrom};
 pub use search::{
     EarlySearch, Elsewhere, Encoding, Findings, FindingsElsewhere, Found, Matcher, Pattern, PatternError, SearchOptions,
 };
@@ -48,6 +50,7 @@ pub use strings::{StringAt, StringBlock, StringOptions};
 pub use view::{Content, Missing, Origin, Run};
 pub use walk::{Part, PartContent};
 
+use self::ghost::Ghost;
 use self::lines::Lines;
 use self::object::{Objects, Reader, Wanted};
 use crate::images::{Images, Kind, Parent, join};
@@ -60,6 +63,8 @@ use crate::warning::{Code, Place};
 #[derive(Debug)]
 pub struct Memory {
     objects: Objects,
+    /// Deleted files, by the numbers of their images.
+    ghosts: BTreeMap<u64, Ghost>,
     page_size: u64,
     /// What was found while the archive was inflated.
     searched: Option<Arc<Searched>>,
@@ -71,7 +76,7 @@ impl Memory {
         let address_mask =
             if model.arch().is_some_and(crate::abi::arch::Arch::is_32_bit) { 0xffff_ffff } else { u64::MAX };
         let page_size = model.page_size();
-        let mut memory = Memory { objects: Objects::default(), page_size, searched };
+        let mut memory = Memory { objects: Objects::default(), ghosts: BTreeMap::new(), page_size, searched };
         let Some(newest) = layers.first() else { return memory };
         let wanted = wanted(model);
         let mut reader = Reader::new(layers, page_size, address_mask);
@@ -82,7 +87,7 @@ impl Memory {
                 reader.add_embedded(newest, segment.id.into(), member, offset, len);
             }
         }
-        ghost::add(&mut reader, newest, model);
+        memory.ghosts = ghost::add(&mut reader, newest);
         memory.objects = reader.read(&wanted);
         memory.check(newest.images, model, &wanted);
         memory
@@ -96,7 +101,13 @@ impl Memory {
     /// The address space of a process; `None` of zombies and where its image is missing.
     pub fn space<'a>(&'a self, process: &'a Process, model: &'a Model) -> Option<AddressSpace<'a>> {
         let mm = process.mm.as_ref()?;
-        Some(AddressSpace { memory: self, mm, files: model.files(), own: self.objects.task(process.pid().0) })
+        Some(AddressSpace {
+            pid: process.pid(),
+            memory: self,
+            mm,
+            files: model.files(),
+            own: self.objects.task(process.pid().0),
+        })
     }
 
     /// Searches the memory of processes, each in the ranges of addresses that are wanted of it, in order and without

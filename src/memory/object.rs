@@ -272,6 +272,25 @@ impl Objects {
         Some(all)
     }
 
+    /// Fills a buffer with the bytes from an address on, read from the archive's file and not through its map; `false` where
+    /// some of them have to be asked of [`Objects::slice`].
+    pub(super) fn copy(&self, object: &Object, from: u64, buffer: &mut [u8]) -> bool {
+        let to = from.saturating_add(u64_of(buffer.len()));
+        let place = |address: u64| usize_of(address.saturating_sub(from));
+        let mut at = from;
+        for run in object.clip(from, to) {
+            let Origin::Raw { file, offset } = run.origin else { return false };
+            let contents = self.files.get(file).and_then(PagesFile::contents);
+            let part = buffer.get_mut(place(run.start)..place(run.end()));
+            let copied = contents.zip(part).is_some_and(|(contents, part)| contents.copy(offset, part));
+            if !copied || run.start != at {
+                return false;
+            }
+            at = run.end();
+        }
+        at == to
+    }
+
     /// Tells the kernel which bytes of an object will all be read next.
     pub(super) fn will_read(&self, object: &Object, from: u64, to: u64) {
         self.each_raw(object, from, to, |contents, offset, len| contents.will_read(offset, len));
@@ -324,7 +343,7 @@ impl Objects {
     }
 }
 
-fn lost(why: Absence) -> Lost {
+pub(super) fn lost(why: Absence) -> Lost {
     match why {
         Absence::Truncated | Absence::Unreadable => Lost::Truncated,
         Absence::NotKept => Lost::NotKept,

@@ -1,10 +1,15 @@
 //! One process's address space: its mappings, and what lies in them.
 
+use std::ops::ControlFlow;
+
 use super::Memory;
 use super::arguments::{self, Text};
+use super::lines::Lines;
 use super::object::{Here, Lost, Object};
+use super::search::{self, Found, Matcher, SearchOptions};
 use crate::int::{u64_of, usize_of};
 use crate::model::file::FileTable;
+use crate::model::ids::Pid;
 use crate::model::process::Mm;
 use crate::model::vma::{Status, Vma};
 
@@ -12,21 +17,32 @@ use crate::model::vma::{Status, Vma};
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::ops::ControlFlow;
+///
 /// use cryoscope::Checkpoint;
+/// use cryoscope::memory::{Encoding, Matcher, Pattern, SearchOptions};
+/// use cryoscope::model::ids::Pid;
 ///
 /// let checkpoint = Checkpoint::open("fixtures/forms-reference/podman-runc.tar")?;
-/// let process = checkpoint.model().processes().first().ok_or("no process")?;
-/// let space = checkpoint.memory().space(process, checkpoint.model()).ok_or("a zombie")?;
+/// let space = checkpoint.address_space(Pid(1)).ok_or("no such process, or a zombie")?;
 /// let bytes = space.read(0x7f72_2c50_5040, 18).map_err(|(at, why)| format!("{at:#x}: {}", why.as_str()))?;
 /// assert_eq!(&*bytes, b"cryoscope needle 0");
 /// for (vma, recorded) in space.regions() {
 ///     println!("{} {} {}", vma.start, vma.permissions(), recorded.here);
 /// }
+/// let matcher = Matcher::new(&[Pattern::text("needle", Encoding::Utf8, false)?])?;
+/// let mut first = None;
+/// space.search(&matcher, &SearchOptions::default(), |found| {
+///     first = Some(found.address);
+///     ControlFlow::Break(())
+/// });
+/// assert_eq!(first, Some(0x40_1060));
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct AddressSpace<'a> {
+    pub(super) pid: Pid,
     pub(super) memory: &'a Memory,
     pub(super) mm: &'a Mm,
     pub(super) files: &'a FileTable,
@@ -63,6 +79,18 @@ pub(super) struct Read {
 }
 
 impl<'a> AddressSpace<'a> {
+    /// The process.
+    pub fn pid(&self) -> Pid {
+        self.pid
+    }
+
+    /// Searches all of it, and calls `visit` with each match, by address, until it has enough.
+    pub fn search(&self, matcher: &Matcher, options: &SearchOptions, visit: impl FnMut(Found) -> ControlFlow<()>) {
+        let lines = Lines::of(&self.memory.objects, &[(self.pid, *self, std::iter::once(0..u64::MAX).collect())]);
+        let findings = search::run(&lines, matcher, options, self.memory.searched.as_deref());
+        let _ = findings.found.into_iter().try_for_each(visit);
+    }
+
     /// Its layout and mappings.
     pub fn mm(&self) -> &'a Mm {
         self.mm

@@ -81,21 +81,20 @@ pub(super) fn run<T: Send>(
             start = end;
         }
     }
-    let work = |number: usize| {
-        let (line, range) = blocks.get(number)?;
-        let result = block(lines, line, range, options, &map);
-        line.source.give_back(range.start, range.end);
-        result
+    let (blocks, map) = (&blocks, &map);
+    let worker = || {
+        let mut buffer = Vec::new();
+        move |number: usize| {
+            let (line, range) = blocks.get(number)?;
+            let result = block(lines, line, range, options, &mut buffer, map);
+            line.source.give_back(range.start, range.end);
+            result
+        }
     };
-    parallel::in_order(
-        blocks.len(),
-        options.threads,
-        || work,
-        |_, result| match result {
-            Some(result) => take(result),
-            None => ControlFlow::Continue(()),
-        },
-    );
+    parallel::in_order(blocks.len(), options.threads, worker, |_, result| match result {
+        Some(result) => take(result),
+        None => ControlFlow::Continue(()),
+    });
 }
 
 fn block<T>(
@@ -103,13 +102,13 @@ fn block<T>(
     line: &Line<'_>,
     range: &Range<u64>,
     options: &StringOptions,
+    buffer: &mut Vec<u8>,
     map: impl Fn(&StringBlock<'_>) -> T,
 ) -> Option<T> {
     // Two bytes before tell whether a string has begun already.
     let from = range.start.saturating_sub(2).max(line.start);
     let to = range.end.saturating_add(MORE).min(line.end);
-    line.source.will_read(range.start, to);
-    let bytes = line.source.slice(from, to)?;
+    let bytes = line.source.pass(from, to, buffer)?;
     let span = usize_of(range.start.saturating_sub(from))..usize_of(range.end.saturating_sub(from));
     let mut found: Vec<(usize, usize, bool)> = Vec::new();
     if options.ascii {

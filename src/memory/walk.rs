@@ -6,6 +6,7 @@ use std::ops::{ControlFlow, Range};
 use super::parallel;
 use super::space::AddressSpace;
 use super::view::{Missing, Origin, Owner};
+use crate::int::usize_of;
 use crate::model::ids::Pid;
 
 /// Bytes of a part.
@@ -117,12 +118,11 @@ fn read<'a>(planned: &Planned<'a>) -> Part<'a> {
     let content = if let Some(absent) = absent {
         absent.clone()
     } else {
-        space.will_read(start, end);
         if *goes_on {
             let from = start.saturating_sub(32);
-            before = space.read(from, start.saturating_sub(from)).map(Cow::into_owned).unwrap_or_default();
+            before = space.pass(from, start).map(Cow::into_owned).unwrap_or_default();
         }
-        match space.read(start, end.saturating_sub(start)) {
+        match space.pass(start, end) {
             Ok(bytes) => PartContent::Bytes(bytes),
             Err((_, why)) => PartContent::Missing(why),
         }
@@ -130,7 +130,27 @@ fn read<'a>(planned: &Planned<'a>) -> Part<'a> {
     Part { pid: *pid, range: *range, start, end, content, before }
 }
 
-impl AddressSpace<'_> {
+impl<'a> AddressSpace<'a> {
+    /// Bytes of a range for who goes through all memory once: copied where that leaves no pages behind in this process.
+    fn pass(&self, from: u64, to: u64) -> Result<Cow<'a, [u8]>, (u64, Missing)> {
+        let mut bytes = vec![0; usize_of(to.saturating_sub(from))];
+        let (mut rest, mut at) = (bytes.as_mut_slice(), from);
+        while !rest.is_empty() {
+            let (len, owner) = self.owner(at, to.saturating_sub(at));
+            let Owner::Object { object, offset, .. } = owner else { break };
+            let Some((part, after)) = rest.split_at_mut_checked(usize_of(len)) else { break };
+            if !self.memory.objects.copy(object, offset, part) {
+                break;
+            }
+            (rest, at) = (after, at.saturating_add(len.max(1)));
+        }
+        if at == to {
+            return Ok(Cow::Owned(bytes));
+        }
+        self.will_read(from, to);
+        self.read(from, to.saturating_sub(from))
+    }
+
     /// Tells the kernel that a range will all be read.
     fn will_read(&self, from: u64, to: u64) {
         self.each_object(from, to, |space, owner, len| {

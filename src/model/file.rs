@@ -22,6 +22,9 @@ macro_rules! files {
         pub enum File { $($(#[doc = $doc])+ $variant(Box<$message>),)+ }
 
         impl File {
+            /// All types.
+            const TYPES: &[FdTypes] = &[$(FdTypes::$fd_type),+];
+
             /// CRIU's type of the file, as in `fdinfo_entry.type`.
             pub fn fd_type(&self) -> FdTypes {
                 match self { $(File::$variant(_) => FdTypes::$fd_type,)+ }
@@ -267,6 +270,11 @@ impl FileTable {
     /// The file of a type and id.
     pub fn get(&self, fd_type: FdTypes, id: FileId) -> Option<&File> {
         self.files.get(&(fd_type, id))
+    }
+
+    /// The file of an id, whatever its type; of a device and its path, the device.
+    pub fn any(&self, id: FileId) -> Option<&File> {
+        File::TYPES.iter().rev().find_map(|&fd_type| self.get(fd_type, id))
     }
 
     /// All files, by type and id.

@@ -16,12 +16,14 @@
 )]
 
 pub mod auxv;
+pub mod bpf_map;
 pub mod container;
 pub mod credentials;
 mod document;
 pub mod engine;
 pub mod fdinfo;
 pub mod file;
+pub mod holders;
 pub mod ids;
 pub mod ipc;
 pub mod kubelet;
@@ -29,12 +31,14 @@ pub mod mount;
 pub(crate) mod netlink;
 pub mod netns;
 mod network;
+pub mod pipe;
 pub mod process;
 pub mod pstree;
 pub mod registers;
 mod side;
 pub mod socket;
 mod statistics;
+pub mod terminal;
 pub mod vma;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -135,6 +139,11 @@ impl Model {
     /// The socket that an open file is.
     pub fn socket(&self, id: FileId, file: &File) -> Option<Socket> {
         self.queues.socket(id, file)
+    }
+
+    /// Connections and packets, with what waited in them.
+    pub fn queues(&self) -> &Queues {
+        &self.queues
     }
 
     /// The processes that hold an open file, by pid. One list for all that ask: rows of thousands of processes that

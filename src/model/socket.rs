@@ -1,17 +1,17 @@
 //! Sockets of every family, as one kind of thing.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::file::File;
 use super::ids::{FileId, NamespaceId};
 use crate::abi::socket as sk;
 use crate::images::proto::{
-    InetSkEntry, IpOptsEntry, IpOptsRawEntry, NetlinkSkEntry, PacketSockEntry, SkOptsEntry, SkPacketEntry, SkShutdown,
-    TcpOptsEntry, TcpStreamEntry, UnixSkEntry,
+    InetSkEntry, IpOptsEntry, IpOptsRawEntry, NetlinkSkEntry, PacketSockEntry, ScmEntry, SkOptsEntry, SkPacketEntry,
+    SkShutdown, TcpOptsEntry, TcpStreamEntry, UnixSkEntry,
 };
-use crate::images::{ByteOrder, Images, Kind};
+use crate::images::{ByteOrder, Images, Kind, Span};
 use crate::warning::{Code, Place};
 
 /// A family of sockets.
@@ -133,10 +133,33 @@ pub struct Queues {
     order: ByteOrder,
     /// Connections were dumped as closed: queues are lost on purpose.
     closed: bool,
-    /// Received and sent bytes by the inode of a TCP socket.
-    streams: HashMap<u64, TcpStreamEntry>,
+    /// Connections, by the inode of a TCP socket.
+    streams: BTreeMap<u64, TcpStream>,
     /// Received bytes by file id, of unix sockets.
-    packets: HashMap<FileId, u64>,
+    received: HashMap<FileId, u64>,
+    packets: Vec<Packet>,
+}
+
+/// A connection: its state, and where the bytes of its queues are.
+#[derive(Clone, Debug)]
+pub struct TcpStream {
+    /// Its state.
+    pub entry: TcpStreamEntry,
+    /// Bytes that the program had not read.
+    pub receive: Span,
+    /// Bytes written that the peer had not acknowledged, and behind them those that were not sent.
+    pub send: Span,
+}
+
+/// A packet that waited in a socket.
+#[derive(Clone, Debug)]
+pub struct Packet {
+    /// The open file that would have received it.
+    pub file: FileId,
+    /// Its bytes.
+    pub bytes: Span,
+    /// What came with it.
+    pub control: Vec<ScmEntry>,
 }
 
 impl Queues {
@@ -144,13 +167,31 @@ impl Queues {
         let mut queues = Queues { order, closed, ..Queues::default() };
         let streams: Vec<u64> = images.set.of_kind(images.archive, Kind::TcpStream).map(|(number, _)| number).collect();
         for inode in streams {
-            queues.streams.extend(images.one(Kind::TcpStream, inode).map(|entry| (inode, entry)));
+            let Some((entry, behind)) = images.one_at::<TcpStreamEntry>(Kind::TcpStream, inode) else { continue };
+            let span = |offset, len: u32| Span { image: (Kind::TcpStream, inode), offset, len: len.into() };
+            let receive = span(behind, entry.inq_len());
+            let send = span(behind.saturating_add(receive.len), entry.outq_len());
+            queues.streams.insert(inode, TcpStream { entry, receive, send });
         }
-        images.each::<SkPacketEntry>(Kind::SkQueues, 0, |entry, _, _| {
-            let bytes = queues.packets.entry(FileId(entry.id_for())).or_default();
-            *bytes = bytes.saturating_add(entry.length().into());
+        images.each::<SkPacketEntry>(Kind::SkQueues, 0, |entry, record, _| {
+            let file = FileId(entry.id_for());
+            let received = queues.received.entry(file).or_default();
+            *received = received.saturating_add(entry.length().into());
+            let bytes = Span::behind((Kind::SkQueues, 0), record, 0, entry.length().into());
+            queues.packets.push(Packet { file, bytes, control: entry.scm });
         });
         queues
+    }
+
+    /// Connections, by the inode of their socket.
+    pub fn streams(&self) -> impl Iterator<Item = (u64, &TcpStream)> {
+        self.streams.iter().map(|(&inode, stream)| (inode, stream))
+    }
+
+    /// Packets that waited in sockets other than TCP's, in the order of the image: that of each socket is the order in which
+    /// they came.
+    pub fn packets(&self) -> &[Packet] {
+        &self.packets
     }
 
     /// The socket that an open file is; `None` if it is none.
@@ -192,8 +233,9 @@ impl Queues {
                 let stream = entry.ino.and_then(|ino| self.streams.get(&ino.into()));
                 // Only connections have an image of their queues; what was never connected has nothing in them.
                 let unconnected = sk::tcp_state(state) == "CLOSE";
-                let bytes =
-                    |len: fn(&TcpStreamEntry) -> u32| stream.map(|s| u64::from(len(s))).or(unconnected.then_some(0));
+                let bytes = |len: fn(&TcpStreamEntry) -> u32| {
+                    stream.map(|s| u64::from(len(&s.entry))).or(unconnected.then_some(0))
+                };
                 socket.receive_queue = bytes(TcpStreamEntry::inq_len);
                 socket.send_queue = bytes(TcpStreamEntry::outq_len);
             }
@@ -226,7 +268,7 @@ impl Queues {
         if listens {
             socket.backlog = entry.backlog;
         } else {
-            socket.receive_queue = Some(self.packets.get(&id).copied().unwrap_or(0));
+            socket.receive_queue = Some(self.received.get(&id).copied().unwrap_or(0));
         }
         socket.net_namespace = entry.ns_id.map(NamespaceId);
         if entry.deleted() {
@@ -451,7 +493,8 @@ mod tests {
     fn a_listener_has_a_backlog_and_a_connection_has_queues() {
         let mut queues = Queues::default();
         let stream = TcpStreamEntry { inq_len: Some(26), outq_len: Some(3), ..Default::default() };
-        queues.streams.insert(7, stream);
+        let span = Span { image: (Kind::TcpStream, 7), offset: 0, len: 0 };
+        queues.streams.insert(7, TcpStream { entry: stream, receive: span, send: span });
         let entry = |state| InetSkEntry {
             ino: Some(7),
             family: Some(sk::INET),

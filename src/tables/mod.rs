@@ -15,41 +15,57 @@
     )
 )]
 
+mod bpf_maps;
 mod checkpoints;
 mod container;
+mod content;
 mod dumped;
+mod holding;
 mod images;
+mod ipc;
+mod ipc_messages;
 mod mappings;
 mod matches;
 mod members;
 mod memory_classes;
 mod memory_sizes;
 mod mounts;
+mod pipes;
 mod process_envs;
 mod process_memory_map;
 mod process_namespaces;
 mod process_open_files;
 mod process_open_sockets;
 mod processes;
+mod recovered_files;
 mod statistics;
 mod strings;
 mod table;
+mod tcp_connections;
+mod tcp_queues;
 mod threads;
+mod tty_queues;
+mod unix_queues;
 mod value;
 mod warnings;
 
 use std::ops::ControlFlow;
 
+pub use bpf_maps::BpfMapRow;
 pub use checkpoints::Summary;
 pub use container::Container;
 pub use dumped::{DumpedRun, dumped};
+pub use holding::Holding;
 pub use images::Image;
+pub use ipc::IpcObject;
+pub use ipc_messages::IpcMessage;
 pub use mappings::Mappings;
 pub use matches::{Match, MatchCount, Matches};
 pub use members::Member;
 pub use memory_classes::MemoryClass;
 pub use memory_sizes::MemorySize;
 pub use mounts::Mount;
+pub use pipes::PipeRow;
 pub use process_envs::ProcessEnv;
 pub use process_memory_map::Mapping;
 pub(crate) use process_memory_map::rows_of as mappings_of;
@@ -58,10 +74,15 @@ pub use process_open_files::OpenFile;
 pub(crate) use process_open_files::rows_of as open_files_of;
 pub use process_open_sockets::{OpenSocket, OtherHolders};
 pub use processes::Process;
+pub use recovered_files::RecoveredFile;
 pub use statistics::Statistics;
 pub use strings::{StringRow, Strings};
 pub use table::{Column, Row, Table};
+pub use tcp_connections::TcpConnection;
+pub use tcp_queues::TcpQueue;
 pub use threads::Thread;
+pub use tty_queues::TtyQueue;
+pub use unix_queues::UnixPacket;
 pub use value::{Detail, Mask, Object, Type, Value};
 pub use warnings::Warning;
 
@@ -143,6 +164,24 @@ sources! {
     process_open_files: process_open_files::OpenFile;
     /// Rows of `process_open_sockets`.
     process_open_sockets: process_open_sockets::OpenSocket;
+    /// Rows of `pipes`.
+    pipes: pipes::PipeRow;
+    /// Rows of `unix_queues`.
+    unix_queues: unix_queues::UnixPacket;
+    /// Rows of `tcp_connections`.
+    tcp_connections: tcp_connections::TcpConnection;
+    /// Rows of `tcp_queues`.
+    tcp_queues: tcp_queues::TcpQueue;
+    /// Rows of `tty_queues`.
+    tty_queues: tty_queues::TtyQueue;
+    /// Rows of `ipc`.
+    ipc: ipc::IpcObject;
+    /// Rows of `ipc_messages`.
+    ipc_messages: ipc_messages::IpcMessage;
+    /// Rows of `bpf_maps`.
+    bpf_maps: bpf_maps::BpfMapRow;
+    /// Rows of `recovered_files`.
+    recovered_files: recovered_files::RecoveredFile, Everything;
     /// Rows of `mounts`.
     mounts: mounts::Mount;
     /// Rows of `process_namespaces`.

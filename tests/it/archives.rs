@@ -131,6 +131,13 @@ pub(crate) struct Image {
     pub(crate) records: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
+/// An image as CRIU 1.6 and later writes it, of messages and what follows each.
+pub(crate) fn image_of(kind: Kind, records: &[(Vec<u8>, Vec<u8>)]) -> Image {
+    const COMMON: u32 = 0x5456_4319;
+    let head = [COMMON.to_le_bytes(), kind.magic().unwrap().to_le_bytes()].concat();
+    Image { kind, head, records: records.to_vec() }
+}
+
 impl Image {
     /// The image in a file of the image directory; `None` if the file is none of records.
     pub(crate) fn of(schema: &Schema, member: &Member) -> Option<Self> {

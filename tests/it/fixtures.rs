@@ -86,6 +86,12 @@ pub(crate) fn parse(bytes: &[u8], tables: &[&str]) -> Rows {
     rows
 }
 
+/// Bytes in hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    let digits = |byte: &u8| [byte >> 4, byte & 15].map(|digit| char::from_digit(digit.into(), 16).unwrap());
+    bytes.iter().flat_map(digits).collect()
+}
+
 /// So many cases of a property, or as many as `PROPTEST_CASES` asks for.
 pub(crate) fn cases_of(usual: u32) -> ProptestConfig {
     let cases = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(usual);

@@ -137,8 +137,8 @@ pub(super) fn in_lines(
         blocks.len(),
         options.threads,
         || {
-            let matcher = matcher.clone();
-            move |number| search.block(&matcher, number)
+            let (matcher, mut buffer) = (matcher.clone(), Vec::new());
+            move |number| search.block(&matcher, number, &mut buffer)
         },
         |number, hits| {
             let Some(hits) = hits else {
@@ -208,26 +208,32 @@ struct Pass<'s> {
 
 impl Pass<'_> {
     /// Matches that begin in a block; `None` if it cannot be read.
-    fn block(&self, matcher: &Matcher, number: usize) -> Option<Vec<InLine>> {
-        self.with(number, true, |haystack, base, span| {
+    fn block(&self, matcher: &Matcher, number: usize, buffer: &mut Vec<u8>) -> Option<Vec<InLine>> {
+        self.with(number, Some(buffer), |haystack, base, span| {
             matcher.find(haystack, span, self.most).iter().map(|m| in_line(m, base)).collect()
         })
     }
 
     /// Calls `search` with the bytes of a block and around it, the address of the first of them, and the block's place
-    /// among them.
-    fn with<R>(&self, number: usize, give_back: bool, search: impl FnOnce(&[u8], u64, Range<usize>) -> R) -> Option<R> {
+    /// among them. With a buffer for who will not come back.
+    fn with<R>(
+        &self,
+        number: usize,
+        buffer: Option<&mut Vec<u8>>,
+        search: impl FnOnce(&[u8], u64, Range<usize>) -> R,
+    ) -> Option<R> {
         let block = self.blocks.get(number)?;
         let line = self.lines.get(block.line)?;
         let from = block.start.saturating_sub(BEHIND).max(line.start);
         let to = block.end.saturating_add(self.reach).min(line.end);
-        if give_back {
-            line.source.will_read(block.start, to);
-        }
-        let haystack = line.source.slice(from, to)?;
+        let passes = buffer.is_some();
+        let haystack = match buffer {
+            Some(buffer) => line.source.pass(from, to, buffer)?,
+            None => line.source.slice(from, to)?,
+        };
         let span = usize_of(block.start.saturating_sub(from))..usize_of(block.end.saturating_sub(from));
         let result = search(&haystack, from, span);
-        if give_back {
+        if passes {
             line.source.give_back(block.start, block.end);
         }
         Some(result)
@@ -248,7 +254,7 @@ impl Pass<'_> {
             *ends = Ends { line: block.line, of: HashMap::new() };
         }
         resolve(matcher, &mut hits, &mut ends.of, |pattern, end| {
-            let again = self.with(number, false, |haystack, base, span| {
+            let again = self.with(number, None, |haystack, base, span| {
                 let from = usize_of(end.saturating_sub(base));
                 let rest = from.min(span.end)..span.end;
                 matcher.find_one(pattern, haystack, rest, self.most).iter().map(|m| in_line(m, base)).collect()

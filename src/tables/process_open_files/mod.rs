@@ -96,5 +96,11 @@ fn row(model: &Model, process: &Process, descriptor: &Descriptor) -> OpenFile {
     }
 }
 
+/// The type of an open file and what its link says, whoever holds it.
+pub(super) fn described(model: &Model, id: FileId) -> Option<(Option<&'static str>, Option<Vec<u8>>)> {
+    let opened = opened(model, id, model.files().any(id)?);
+    Some((opened.kind, opened.path.map(|path| path.text)))
+}
+
 /// The types of sockets, whose rows are in a table of their own.
 pub(super) const SOCKETS: [FdTypes; 4] = [FdTypes::Inetsk, FdTypes::Unixsk, FdTypes::Netlinksk, FdTypes::Packetsk];

@@ -25,6 +25,26 @@ fn an_engine_that_is_not_known_is_not_containerd() {
     assert_eq!(open("containerd2-logs").container().engine, Some("containerd"));
 }
 
+/// W24: peers never list the files that were deleted while they were open, and W59: nor what was in `/dev/shm` and other
+/// file systems in memory. They are listed with hash and holders, and their bytes can be had.
+#[test]
+fn files_that_are_on_no_disk_are_listed_with_their_hashes() {
+    let archive = fixtures::archive_of("webapp-compromise");
+    let arguments = ["table".as_ref(), archive.as_os_str(), "recovered_files".as_ref(), "--format=json".as_ref()];
+    let rows = run(arguments).json();
+    let find = |path: &str| rows.as_array().unwrap().iter().find(|row| row["path"] == path).unwrap();
+    let program = find("/tmp/.cache/.x/kdevtmpfsi");
+    assert_eq!((&program["source"], &program["holders"][0]), (&"ghost".into(), &"15:exe".into()));
+    // The program that runs from a memfd is the same, and lies in other images.
+    let memfd = find("/memfd:");
+    assert!(
+        memfd["sha256"].is_string() && memfd["sha256"] == program["sha256"] && memfd["member"] != program["member"]
+    );
+    let lock = find("/dev/shm/.lck/pid");
+    assert_eq!((&lock["member"], &lock["size"]), (&"devshm-checkpoint.tar".into(), &2.into()));
+    assert!(find("/dev/null")["member"].as_str().unwrap().ends_with(".tar.gz.img"), "and what is in a tmpfs");
+}
+
 /// W27: peers print a missing time as the year 1, and times to the minute.
 #[test]
 fn times_that_are_not_known_are_not_the_year_one() {

@@ -1,0 +1,659 @@
+//! Files of which the archive has the contents though no file system that is left may have them: deleted files (ghosts and
+//! further links), memfds, System V segments, `/dev/shm` and other file systems in memory. Shared anonymous memory is no
+//! file and not among them.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use bstr::{BString, ByteSlice};
+use jiff::Timestamp;
+
+use super::Memory;
+use super::ghost::Ghost;
+use super::object::{Here, Object, lost};
+use super::view::{Content, Missing};
+use crate::abi::device::Device;
+use crate::archive::{Absence, Contents, Member, MemberKind, Nested, Piece};
+use crate::images::proto::{GhostFileEntry, MemfdInodeEntry, Timeval};
+use crate::images::{Images, Kind};
+use crate::int::u64_of;
+use crate::model::file::{File, Remap};
+use crate::model::holders::{Holder, Holders};
+use crate::model::ids::FileId;
+use crate::model::ipc::Segment;
+use crate::model::mount::Mount;
+use crate::model::{Model, Side};
+use crate::warning::{Code, Place};
+
+/// Bytes that are handed out at once.
+const STEP: usize = 1 << 20;
+
+/// What a recovered file was, and where CRIU or the engine kept it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RecoveredFrom {
+    /// A file without any name: `ghost-file-N.img`.
+    Ghost,
+    /// A file whose name was gone while others were left: CRIU linked it as `link_remap.N` in its file system.
+    LinkRemap,
+    /// A memfd: pages of shared memory.
+    Memfd,
+    /// A System V segment.
+    Sysv,
+    /// A file of `/dev/shm`: `devshm-checkpoint.tar`.
+    Devshm,
+    /// A file of a file system in memory: `tmpfs-dev-N.tar.gz.img`.
+    Tmpfs,
+}
+
+impl RecoveredFrom {
+    /// `ghost`, `link_remap`, `memfd`, `sysv`, `devshm` or `tmpfs`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RecoveredFrom::Ghost => "ghost",
+            RecoveredFrom::LinkRemap => "link_remap",
+            RecoveredFrom::Memfd => "memfd",
+            RecoveredFrom::Sysv => "sysv",
+            RecoveredFrom::Devshm => "devshm",
+            RecoveredFrom::Tmpfs => "tmpfs",
+        }
+    }
+}
+
+/// One file.
+#[derive(Clone, Debug)]
+pub struct RecoveredFile {
+    /// What it was.
+    pub source: RecoveredFrom,
+    /// Its path in the container, without ` (deleted)`; `/memfd:NAME` and `/SYSV00001234` as `/proc` names them. `None` if it
+    /// is not known: of a ghost that nothing refers to, of a file system that is in no mount table.
+    pub path: Option<BString>,
+    /// `regular`, `directory`, `symlink`, `character`, `block`, `fifo`, `socket` or `other`.
+    pub file_type: &'static str,
+    /// Bytes of its contents, holes included; `None` if it has none, or the archive does not say.
+    pub size: Option<u64>,
+    /// Permission bits.
+    pub mode: Option<u32>,
+    /// Owner.
+    pub uid: Option<u64>,
+    /// Group.
+    pub gid: Option<u64>,
+    /// Last access.
+    pub atime: Option<Timestamp>,
+    /// Last modification.
+    pub mtime: Option<Timestamp>,
+    /// Device of its file system.
+    pub device: Option<Device>,
+    /// Its inode.
+    pub inode: Option<u64>,
+    /// The device that it is, if it is one.
+    pub rdev: Option<Device>,
+    /// Target of a symbolic link; of another name of a file, its first.
+    pub link: Option<BString>,
+    /// CRIU's ids of it where it is open.
+    pub files: Vec<FileId>,
+    /// Who holds it.
+    pub holders: Arc<[Holder]>,
+    /// The member of the archive that has its contents, or would have them.
+    pub member: Option<BString>,
+    /// Its path in the member, if that is an archive.
+    pub file: Option<BString>,
+    stored: Stored,
+}
+
+impl RecoveredFile {
+    /// Why all of its contents are missing, if they are.
+    pub fn missing(&self) -> Option<Missing> {
+        match self.stored {
+            Stored::Missing(why) => Some(why),
+            _ => None,
+        }
+    }
+}
+
+/// Where contents are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Stored {
+    /// There are none: a directory, a device.
+    Nothing,
+    /// A ghost image of this number.
+    Ghost(u64),
+    /// Shared memory of this number.
+    Shared(u64),
+    /// A member of an archive among the members.
+    Inner { tar: usize, member: usize },
+    /// Not here.
+    Missing(Missing),
+}
+
+/// The recovered files of a checkpoint.
+///
+/// ```
+/// # fn main() -> Result<(), cryoscope::Error> {
+/// use std::ops::ControlFlow;
+///
+/// use cryoscope::Checkpoint;
+/// use cryoscope::memory::Content;
+///
+/// let checkpoint = Checkpoint::open("fixtures/ipc/ipc.tar.zst")?;
+/// let recovered = checkpoint.recovered();
+/// for file in recovered.iter().filter(|file| file.size.is_some()) {
+///     let mut bytes = Vec::new();
+///     recovered.each_piece(file, &mut |offset, content| {
+///         match content {
+///             Content::Bytes(piece) => bytes.extend_from_slice(piece),
+///             other => println!("{offset}: {} bytes are a hole, or not here", other.len()),
+///         }
+///         ControlFlow::Continue(())
+///     });
+///     println!("{} {:?} {}", file.source.as_str(), file.path, bytes.len());
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub struct RecoveredFiles<'c> {
+    memory: &'c Memory,
+    tars: Vec<Tar<'c>>,
+    files: Vec<RecoveredFile>,
+}
+
+impl fmt::Debug for RecoveredFiles<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("RecoveredFiles").field(&self.files).finish()
+    }
+}
+
+/// An archive among the members.
+struct Tar<'c> {
+    path: BString,
+    nested: Nested<'c>,
+    /// The member that counts for each path.
+    by_path: HashMap<BString, usize>,
+}
+
+impl Tar<'_> {
+    /// The member that has the contents of another: itself, or the first name of its file.
+    fn first_name(&self, mut number: usize) -> Option<usize> {
+        /// Links from name to name; GNU tar writes one.
+        const HOPS: usize = 8;
+        for _ in 0..HOPS {
+            let member = self.nested.members().get(number)?;
+            if member.kind != MemberKind::Hardlink {
+                return Some(number);
+            }
+            let target = member.link.as_ref()?;
+            number = *self.by_path.get(&cleaned(target))?;
+        }
+        None
+    }
+}
+
+/// A name of a tar as a path from its root.
+fn cleaned(name: &[u8]) -> BString {
+    let parts = name.split_str("/").filter(|part| !part.is_empty() && *part != b".");
+    bstr::join("/", parts.collect::<Vec<_>>()).into()
+}
+
+impl<'c> RecoveredFiles<'c> {
+    pub(crate) fn read(
+        images: Images<'c>,
+        side: &Side<'c>,
+        model: &'c Model,
+        memory: &'c Memory,
+        holders: &Holders,
+    ) -> Self {
+        let mut recovered = RecoveredFiles { memory, tars: Vec::new(), files: Vec::new() };
+        let mut reader = Reader { images, model, holders, recovered: &mut recovered };
+        reader.ghosts();
+        reader.memfds();
+        reader.segments();
+        reader.file_systems(side);
+        reader.links(side);
+        // Stable: files of one source keep the order of their numbers, or of their archive.
+        recovered.files.sort_by_key(|file| file.source);
+        recovered
+    }
+
+    /// They, by source, and then in the order of their numbers or of their archive.
+    pub fn iter(&self) -> impl Iterator<Item = &RecoveredFile> {
+        self.files.iter()
+    }
+
+    /// Gives the contents of a file, from its beginning to its end and without a gap, each piece with its offset, until
+    /// `take` has enough: bytes in pieces of at most 1 MiB; zeros that take no room ([`Content::Zeros`],
+    /// [`Content::Untouched`]); and what is not here. Of what has no contents, nothing.
+    pub fn each_piece(&self, file: &RecoveredFile, take: &mut dyn FnMut(u64, &Content<'_>) -> ControlFlow<()>) {
+        // What a consumer does not want to hear any more ends the walk; there is nothing to tell of that.
+        let _ = self.pieces(file, take);
+    }
+
+    fn pieces(
+        &self,
+        file: &RecoveredFile,
+        take: &mut dyn FnMut(u64, &Content<'_>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let size = file.size.unwrap_or(0);
+        match file.stored {
+            Stored::Nothing => ControlFlow::Continue(()),
+            Stored::Missing(why) => missing(0, size, why, take),
+            Stored::Ghost(number) => {
+                let known = self.memory.ghosts.get(&number).map_or(0, |ghost| ghost.known);
+                self.object(self.memory.objects.ghost(number), size, known, Content::Zeros, take)
+            }
+            Stored::Shared(number) => {
+                self.object(self.memory.objects.shared(number), size, u64::MAX, Content::Untouched, take)
+            }
+            Stored::Inner { tar, member } => {
+                let Some(tar) = self.tars.get(tar) else { return ControlFlow::Continue(()) };
+                let Some(member) = tar.nested.members().get(member) else { return ControlFlow::Continue(()) };
+                contents(tar.nested.contents(member), take)
+            }
+        }
+    }
+
+    /// The pieces of an object. What was not recorded of it is a hole up to `known`.
+    fn object(
+        &self,
+        object: Option<&Object>,
+        size: u64,
+        known: u64,
+        hole: impl Fn(u64) -> Content<'static>,
+        take: &mut dyn FnMut(u64, &Content<'_>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let Some(object) = object else { return missing(0, size, Missing::Truncated, take) };
+        let objects = &self.memory.objects;
+        let mut at = 0_u64;
+        while at < size {
+            let left = size.saturating_sub(at);
+            let len = match objects.read(object, at, left) {
+                Here::Bytes(bytes) => {
+                    let mut from = at;
+                    for part in bytes.chunks(STEP) {
+                        take(from, &Content::Bytes(part.into()))?;
+                        let to = from.saturating_add(u64_of(part.len()));
+                        objects.give_back(object, from, to);
+                        from = to;
+                    }
+                    u64_of(bytes.len())
+                }
+                Here::Zeros(len) => take(at, &Content::Zeros(len)).map_continue(|()| len)?,
+                Here::Lost(len, why) => take(at, &Content::Missing(len, why.into())).map_continue(|()| len)?,
+                Here::Unrecorded(len) if at >= known => {
+                    take(at, &Content::Missing(len, Missing::Truncated)).map_continue(|()| len)?
+                }
+                Here::Unrecorded(len) => {
+                    let len = len.min(known.saturating_sub(at));
+                    take(at, &hole(len)).map_continue(|()| len)?
+                }
+            };
+            // Nothing of no length is ever read; should it be, this ends all the same.
+            at = at.saturating_add(len.max(1));
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn missing(
+    at: u64,
+    len: u64,
+    why: Missing,
+    take: &mut dyn FnMut(u64, &Content<'_>) -> ControlFlow<()>,
+) -> ControlFlow<()> {
+    if len == 0 { ControlFlow::Continue(()) } else { take(at, &Content::Missing(len, why)) }
+}
+
+/// The pieces of a member of a tar.
+fn contents(contents: Contents<'_>, take: &mut dyn FnMut(u64, &Content<'_>) -> ControlFlow<()>) -> ControlFlow<()> {
+    let mut at = 0_u64;
+    for piece in contents.pieces(0, contents.len()) {
+        match piece {
+            Piece::Bytes(bytes) => {
+                let mut from = at;
+                for part in bytes.chunks(STEP) {
+                    take(from, &Content::Bytes(part.into()))?;
+                    contents.give_back(from, u64_of(part.len()));
+                    from = from.saturating_add(u64_of(part.len()));
+                }
+            }
+            Piece::Hole(len) => take(at, &Content::Zeros(len))?,
+            Piece::Absent(len, why) => take(at, &Content::Missing(len, lost(why).into()))?,
+        }
+        at = at.saturating_add(piece.len());
+    }
+    ControlFlow::Continue(())
+}
+
+/// Finds the files.
+struct Reader<'r, 'c> {
+    images: Images<'c>,
+    model: &'c Model,
+    holders: &'r Holders,
+    recovered: &'r mut RecoveredFiles<'c>,
+}
+
+impl<'c> Reader<'_, 'c> {
+    /// Deleted files: those that something refers to, and whatever ghost images are left.
+    fn ghosts(&mut self) {
+        let mut by_number: HashMap<u64, Vec<FileId>> = HashMap::new();
+        for (id, remap) in self.model.files().remaps() {
+            if let Remap::Ghost(number) = remap {
+                by_number.entry(number).or_default().push(id);
+            }
+        }
+        let mut numbers: Vec<u64> = self.recovered.memory.ghosts.keys().chain(by_number.keys()).copied().collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        for number in numbers {
+            let files = by_number.remove(&number).unwrap_or_default();
+            let ghost = self.recovered.memory.ghosts.get(&number);
+            let file = self.ghost(number, ghost, files);
+            self.recovered.files.push(file);
+        }
+    }
+
+    fn ghost(&self, number: u64, ghost: Option<&Ghost>, files: Vec<FileId>) -> RecoveredFile {
+        let mut file = self.file(RecoveredFrom::Ghost, files);
+        let Some(ghost) = ghost else {
+            // The image is missing, or cannot be read: what CRIU said of the open file is all there is.
+            file.stored = Stored::Missing(Missing::Truncated);
+            file.size = self.size_of(&file.files);
+            return file;
+        };
+        let head: &GhostFileEntry = &ghost.head;
+        file.file_type = type_of(head.mode());
+        file.size = ghost.size;
+        file.stored = if ghost.size.is_some() { Stored::Ghost(number) } else { Stored::Nothing };
+        file.mode = head.mode.map(|mode| mode & 0o7777);
+        (file.uid, file.gid) = (head.uid.map(u64::from), head.gid.map(u64::from));
+        (file.atime, file.mtime) = (time(head.atim.as_ref()), time(head.mtim.as_ref()));
+        (file.device, file.inode) = (head.dev.map(Device::from_kernel), head.ino);
+        file.rdev = head.rdev.filter(|&rdev| rdev != 0).map(Device::from_stat);
+        file.link = head.symlnk_target.clone().filter(|target| !target.is_empty()).map(BString::from);
+        file.member = Some(ghost.member.clone());
+        file
+    }
+
+    fn memfds(&mut self) {
+        let mut by_inode: HashMap<u64, Vec<FileId>> = HashMap::new();
+        for (id, file) in self.model.files().iter() {
+            if let File::Memfd(entry) = file {
+                by_inode.entry(entry.inode_id().into()).or_default().push(id);
+            }
+        }
+        // Names with a slash are of shared anonymous memory and huge pages.
+        let mut inodes: Vec<&MemfdInodeEntry> =
+            self.model.files().memfds().filter(|inode| !inode.name().starts_with(b"/")).collect();
+        inodes.sort_by_key(|inode| inode.inode_id());
+        for inode in inodes {
+            let mut file = self.file(RecoveredFrom::Memfd, by_inode.remove(&inode.inode_id()).unwrap_or_default());
+            file.path = Some([b"/memfd:", inode.name()].concat().into());
+            file.size = inode.size;
+            file.stored = Stored::Shared(inode.shmid().into());
+            file.mode = inode.mode.map(|mode| mode & 0o7777);
+            (file.uid, file.gid) = (inode.uid.map(u64::from), inode.gid.map(u64::from));
+            file.member = self.pagemap(inode.shmid().into());
+            self.recovered.files.push(file);
+        }
+    }
+
+    fn segments(&mut self) {
+        for segment in self.model.segments() {
+            let mut file = self.file(RecoveredFrom::Sysv, Vec::new());
+            let Segment { id, key, .. } = *segment;
+            file.path = Some(format!("/SYSV{key:08x}").into());
+            file.size = Some(segment.size);
+            file.stored = Stored::Shared(id.into());
+            file.mode = segment.owner.mode;
+            (file.uid, file.gid) = (segment.owner.uid.map(u64::from), segment.owner.gid.map(u64::from));
+            file.inode = Some(id.into());
+            file.holders = self.holders.of_segment(id.into());
+            let in_image = || {
+                let images = self.images;
+                images.set.find(images.archive, Kind::IpcnsShm, segment.namespace).map(|member| member.path.clone())
+            };
+            file.member = if segment.embedded.is_some() { in_image() } else { self.pagemap(id.into()) };
+            self.recovered.files.push(file);
+        }
+    }
+
+    /// The pagemap of shared memory, which says where its pages are.
+    fn pagemap(&self, number: u64) -> Option<BString> {
+        let images = self.images;
+        images.set.find(images.archive, Kind::ShmemPagemap, number).map(|member| member.path.clone())
+    }
+
+    /// `/dev/shm` as the engine kept it, and file systems in memory as CRIU did.
+    fn file_systems(&mut self, side: &Side<'c>) {
+        let open = self.open_paths();
+        if let Some(tar) = side.file("devshm-checkpoint.tar").and_then(|member| self.tar(member)) {
+            self.members_of(tar, RecoveredFrom::Devshm, Some(b"/dev/shm"), None, &open);
+        }
+        for kind in [Kind::TmpfsDev, Kind::TmpfsOld] {
+            for (number, member) in self.images.set.of_kind(self.images.archive, kind) {
+                let mount = self.mount(kind, number);
+                let device = match kind {
+                    Kind::TmpfsDev => u32::try_from(number).ok().map(Device::from_kernel),
+                    _ => mount.and_then(|mount| mount.device),
+                };
+                if let Some(tar) = self.tar(member) {
+                    let path = mount.map(|mount| mount.path.as_slice());
+                    self.members_of(tar, RecoveredFrom::Tmpfs, path, device, &open);
+                }
+            }
+        }
+    }
+
+    /// Where a file system is mounted as a whole.
+    fn mount(&self, kind: Kind, number: u64) -> Option<&'c Mount> {
+        let is_it = |mount: &&Mount| match kind {
+            Kind::TmpfsDev => {
+                mount.device.is_some() && mount.device == u32::try_from(number).ok().map(Device::from_kernel)
+            }
+            _ => mount.id.map(u64::from) == Some(number),
+        };
+        self.model.mounts().iter().find(|mount| is_it(mount) && matches!(mount.root.as_slice(), b"/" | b""))
+    }
+
+    /// Opens an archive among the members; `None` if it is none, or was not kept.
+    fn tar(&mut self, member: &'c Member) -> Option<usize> {
+        let images = self.images;
+        let member = images.archive.resolve(member).ok().filter(|member| member.kind == MemberKind::File)?;
+        if let Some(known) = self.recovered.tars.iter().position(|tar| tar.path == member.path) {
+            return Some(known);
+        }
+        let contents = images.archive.contents(member);
+        if contents.pieces(0, contents.len()).any(|piece| matches!(piece, Piece::Absent(_, Absence::NotKept))) {
+            return None;
+        }
+        let nested = images.archive.nested(member, images.limits, images.warnings)?;
+        let mut by_path = HashMap::new();
+        for (number, inner) in nested.members().iter().enumerate() {
+            if by_path.insert(inner.path.clone(), number).is_some() && inner.kind != MemberKind::Directory {
+                images.warnings.push(Code::MemberDuplicate, Place::member(&member.path), || {
+                    format!("two of its members are named {}; the last counts", inner.path)
+                });
+            }
+        }
+        self.recovered.tars.push(Tar { path: member.path.clone(), nested, by_path });
+        Some(self.recovered.tars.len().saturating_sub(1))
+    }
+
+    /// Everything in a file system but its root folder.
+    fn members_of(
+        &mut self,
+        tar: usize,
+        source: RecoveredFrom,
+        mount: Option<&[u8]>,
+        device: Option<Device>,
+        open: &HashMap<&[u8], Vec<FileId>>,
+    ) {
+        let Some(archive) = self.recovered.tars.get(tar) else { return };
+        let mut files = Vec::new();
+        for (number, member) in archive.nested.members().iter().enumerate() {
+            if member.path.is_empty() || archive.by_path.get(&member.path) != Some(&number) {
+                continue;
+            }
+            let path = mount.map(|mount| below(mount, &member.path));
+            let ids = path.as_ref().and_then(|path| open.get(path.as_slice())).cloned().unwrap_or_default();
+            let mut file = self.file(source, ids);
+            let first = archive.first_name(number);
+            let target = first.and_then(|first| Some((first, archive.nested.members().get(first)?)));
+            match target {
+                Some((first, target)) => {
+                    file.file_type = type_of_member(target.kind);
+                    if target.kind == MemberKind::File {
+                        file.size = Some(target.size);
+                        file.stored = Stored::Inner { tar, member: first };
+                    }
+                }
+                // A further name of a file that the tar does not have.
+                None => file.stored = Stored::Missing(Missing::Truncated),
+            }
+            file.path = path;
+            (file.mode, file.uid, file.gid, file.mtime) = (member.mode, member.uid, member.gid, member.mtime);
+            file.link.clone_from(&member.link);
+            file.device = device;
+            (file.member, file.file) = (Some(archive.path.clone()), Some(member.path.clone()));
+            files.push(file);
+        }
+        self.recovered.files.append(&mut files);
+    }
+
+    /// Files whose name was gone while others were left. CRIU linked them in their own file system: what of that is in the
+    /// archive has them.
+    fn links(&mut self, side: &Side<'c>) {
+        let mut by_link: Vec<(FileId, Vec<FileId>)> = Vec::new();
+        for (id, remap) in self.model.files().remaps() {
+            let Remap::Linked(link) = remap else { continue };
+            match by_link.iter_mut().find(|(other, _)| *other == link) {
+                Some((_, files)) => files.push(id),
+                None => by_link.push((link, vec![id])),
+            }
+        }
+        if by_link.is_empty() {
+            return;
+        }
+        let rootfs = side.file("rootfs-diff.tar").and_then(|member| self.tar(member));
+        for (link, files) in by_link {
+            let mut file = self.file(RecoveredFrom::LinkRemap, files);
+            file.file_type = self.model.files().regular(link).and_then(|entry| entry.mode).map_or("regular", type_of);
+            file.size = self.size_of(&file.files);
+            file.stored = Stored::Missing(Missing::FileBacked);
+            let name = self.model.files().regular(link).and_then(|entry| entry.name.as_deref());
+            if let Some(name) = name {
+                self.find_link(name, rootfs, &mut file);
+            }
+            self.recovered.files.push(file);
+        }
+    }
+
+    /// Looks for a link of CRIU's in the file systems that are here.
+    fn find_link(&self, name: &[u8], rootfs: Option<usize>, file: &mut RecoveredFile) {
+        let in_memory = self.recovered.files.iter().find(|other| {
+            matches!(other.source, RecoveredFrom::Devshm | RecoveredFrom::Tmpfs)
+                && other.path.as_ref().is_some_and(|path| path == name)
+        });
+        if let Some(other) = in_memory {
+            let found = other.clone();
+            let (path, files, holders) = (file.path.take(), std::mem::take(&mut file.files), Arc::clone(&file.holders));
+            *file = RecoveredFile { source: RecoveredFrom::LinkRemap, path, files, holders, ..found };
+            return;
+        }
+        let Some(number) = rootfs else { return };
+        let Some(tar) = self.recovered.tars.get(number) else { return };
+        let Some(&named) = tar.by_path.get(&cleaned(name)) else { return };
+        let first = tar.first_name(named);
+        let Some(member) = first.and_then(|first| tar.nested.members().get(first)) else { return };
+        (file.mode, file.uid, file.gid, file.mtime) = (member.mode, member.uid, member.gid, member.mtime);
+        (file.member, file.file) = (Some(tar.path.clone()), Some(member.path.clone()));
+        if let (Some(member_number), MemberKind::File) = (first, member.kind) {
+            file.size = Some(member.size);
+            file.stored = Stored::Inner { tar: number, member: member_number };
+        }
+    }
+
+    /// A file of which nothing but its open files is known yet.
+    fn file(&self, source: RecoveredFrom, files: Vec<FileId>) -> RecoveredFile {
+        let name = |id: &FileId| Some(BString::from(self.model.files().regular(*id)?.name.clone()?));
+        RecoveredFile {
+            source,
+            path: files.iter().find_map(name),
+            file_type: "regular",
+            size: None,
+            mode: None,
+            uid: None,
+            gid: None,
+            atime: None,
+            mtime: None,
+            device: None,
+            inode: None,
+            rdev: None,
+            link: None,
+            holders: self.holders.of_all(files.iter().copied()),
+            files,
+            member: None,
+            file: None,
+            stored: Stored::Nothing,
+        }
+    }
+
+    /// The size that CRIU saw a file have.
+    fn size_of(&self, files: &[FileId]) -> Option<u64> {
+        files.iter().find_map(|&id| self.model.files().regular(id)?.size)
+    }
+
+    /// Open files that still had their names, by path.
+    fn open_paths(&self) -> HashMap<&'c [u8], Vec<FileId>> {
+        let mut open: HashMap<&[u8], Vec<FileId>> = HashMap::new();
+        for (id, file) in self.model.files().iter() {
+            if let File::Regular(entry) = file
+                && self.model.files().remap(id).is_none()
+                && let Some(name) = entry.name.as_deref()
+            {
+                open.entry(name).or_default().push(id);
+            }
+        }
+        open
+    }
+}
+
+/// A path below a mount point.
+fn below(mount: &[u8], path: &[u8]) -> BString {
+    bstr::concat([mount.strip_suffix(b"/").unwrap_or(mount), b"/", path]).into()
+}
+
+/// The type of a file by its mode.
+fn type_of(mode: u32) -> &'static str {
+    match mode & 0o170_000 {
+        0o100_000 => "regular",
+        0o040_000 => "directory",
+        0o120_000 => "symlink",
+        0o020_000 => "character",
+        0o060_000 => "block",
+        0o010_000 => "fifo",
+        0o140_000 => "socket",
+        _ => "other",
+    }
+}
+
+/// The type of a file by what a tar says it is.
+fn type_of_member(kind: MemberKind) -> &'static str {
+    match kind {
+        MemberKind::File => "regular",
+        MemberKind::Directory => "directory",
+        MemberKind::Symlink => "symlink",
+        MemberKind::CharacterDevice => "character",
+        MemberKind::BlockDevice => "block",
+        MemberKind::Fifo => "fifo",
+        MemberKind::Hardlink | MemberKind::Other(_) => "other",
+    }
+}
+
+/// A moment from seconds and microseconds.
+fn time(time: Option<&Timeval>) -> Option<Timestamp> {
+    let time = time?;
+    let seconds = i64::try_from(time.tv_sec()).ok()?;
+    let nanoseconds = i32::try_from(time.tv_usec()).ok()?.checked_mul(1000)?;
+    Timestamp::new(seconds, nanoseconds).ok()
+}

@@ -1,0 +1,56 @@
+//! BPF maps that the container held open, and what was in them: `bpfmap-data.img`.
+
+use std::collections::BTreeMap;
+
+use super::file::File;
+use super::ids::FileId;
+use super::{Model, Side};
+use crate::images::proto::{BpfmapDataEntry, BpfmapFileEntry};
+use crate::images::{Images, Kind, Span};
+use crate::warning::Code;
+
+/// A map.
+#[derive(Clone, Debug, Default)]
+pub struct BpfMap {
+    /// What is recorded of an open file of it.
+    pub entry: Option<BpfmapFileEntry>,
+    /// CRIU's ids of it where it is open.
+    pub files: Vec<FileId>,
+    /// What was in it, if that was recorded.
+    pub contents: Option<Contents>,
+}
+
+/// What was in a map.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Contents {
+    /// Entries.
+    pub count: u32,
+    /// All keys, one behind the other.
+    pub keys: Span,
+    /// All values, one behind the other.
+    pub values: Span,
+}
+
+/// Reads them, by the kernel's number of the map.
+pub(crate) fn read(images: Images<'_>, model: &Model, _: &Side<'_>) -> BTreeMap<u32, BpfMap> {
+    let mut maps: BTreeMap<u32, BpfMap> = BTreeMap::new();
+    for (id, file) in model.files().iter() {
+        if let File::BpfMap(entry) = file {
+            let map = maps.entry(entry.map_id()).or_default();
+            map.files.push(id);
+            map.entry.get_or_insert_with(|| BpfmapFileEntry::clone(entry));
+        }
+    }
+    images.each::<BpfmapDataEntry>(Kind::BpfmapData, 0, |entry, record, place| {
+        let map = maps.entry(entry.map_id()).or_default();
+        let image = (Kind::BpfmapData, 0);
+        let keys = Span::behind(image, record, 0, entry.keys_bytes().into());
+        let values = Span::behind(image, record, entry.keys_bytes().into(), entry.values_bytes().into());
+        if map.contents.replace(Contents { count: entry.count(), keys, values }).is_some() {
+            images.warnings.push(Code::RecordDuplicate, place(), || {
+                format!("the contents of map {} are recorded twice; the last count", entry.map_id())
+            });
+        }
+    });
+    maps
+}

@@ -1,0 +1,143 @@
+//! Table `bpf_maps`.
+
+use std::borrow::Cow;
+
+use bstr::BString;
+use sha2::{Digest as _, Sha256};
+
+use super::content::bytes_of;
+use super::holding::Holding;
+use super::matches::hex;
+use super::table::table;
+use super::value::{Detail, Object};
+use crate::Checkpoint;
+use crate::abi;
+use crate::int::{u64_of, usize_of};
+use crate::model::bpf_map::{BpfMap, Contents};
+use crate::model::ids::Address;
+
+/// Entries that a row lists, and bytes of their keys and values.
+const MOST: usize = 1024;
+const MOST_BYTES: usize = 64 << 10;
+
+table! {
+    "bpf_maps", key(map_id), brief(map_id, name, type, key_size, value_size, max_entries, count, holders);
+    /// BPF maps that were open, by the kernel's number, and what was in them.
+    pub struct BpfMapRow {
+        /// The kernel's number of the map.
+        pub map_id: u32,
+        /// Its name.
+        pub name: Option<BString>,
+        /// Its type: `hash`, `array`, …
+        pub r#type: Option<Cow<'static, str>>,
+        /// Bytes of a key.
+        pub key_size: Option<u32>,
+        /// Bytes of a value.
+        pub value_size: Option<u32>,
+        /// Entries that it may have.
+        pub max_entries: Option<u32>,
+        /// Flags that it was made with (`BPF_F_*`).
+        pub flags: Option<Address>,
+        /// What else its type was made with (`map_extra`).
+        pub extra: Option<u64>,
+        /// Bytes of memory that it is charged for.
+        pub memlock: Option<u64>,
+        /// Programs can no longer write it.
+        pub frozen: Option<bool>,
+        /// The network interface that it is offloaded to; null where it is not.
+        pub ifindex: Option<u32>,
+        /// Who holds it: `1:8` is descriptor 8 of process 1. At most 256.
+        pub holders: Holding,
+        /// Entries in it; null where what was in it is not recorded.
+        pub count: Option<u32>,
+        /// The entries, `key` and `value` in hexadecimal: at most the first 1,024, and of them what fits 64 KiB.
+        pub entries: Option<Vec<Object>>,
+        /// SHA-256 of all keys and then all values; null where some are not in the archive.
+        pub sha256: Option<String>,
+        /// Bytes of keys and values that are not in the archive, because it is cut.
+        pub missing_bytes: Option<u64>,
+    }
+}
+
+/// The rows of a checkpoint.
+pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = BpfMapRow> + '_ {
+    checkpoint.bpf_map_table().iter().map(move |(&id, map)| row(checkpoint, id, map))
+}
+
+fn row(checkpoint: &Checkpoint, id: u32, map: &BpfMap) -> BpfMapRow {
+    let entry = map.entry.as_ref();
+    let mut row = BpfMapRow {
+        map_id: id,
+        name: entry.and_then(|e| e.map_name.clone()).map(BString::from),
+        r#type: entry.and_then(|e| e.map_type).map(abi::bpf_map::type_name),
+        key_size: entry.and_then(|e| e.key_size),
+        value_size: entry.and_then(|e| e.value_size),
+        max_entries: entry.and_then(|e| e.max_entries),
+        flags: entry.and_then(|e| e.map_flags).map(|flags| Address(flags.into())),
+        extra: entry.and_then(|e| e.map_extra),
+        memlock: entry.and_then(|e| e.memlock),
+        frozen: entry.and_then(|e| e.frozen),
+        ifindex: entry.and_then(|e| e.ifindex).filter(|&index| index != 0),
+        holders: Holding::of_all(checkpoint, &map.files),
+        count: map.contents.map(|contents| contents.count),
+        entries: None,
+        sha256: None,
+        missing_bytes: None,
+    };
+    if let Some(contents) = map.contents {
+        fill(checkpoint, &mut row, contents);
+    }
+    row
+}
+
+fn fill(checkpoint: &Checkpoint, row: &mut BpfMapRow, contents: Contents) {
+    let (keys, values) = (bytes_of(checkpoint, contents.keys), bytes_of(checkpoint, contents.values));
+    let here = u64_of(keys.len()).saturating_add(u64_of(values.len()));
+    let missing = contents.keys.len.saturating_add(contents.values.len).saturating_sub(here);
+    row.missing_bytes = Some(missing);
+    row.sha256 = (missing == 0).then(|| hex(&Sha256::new().chain_update(&*keys).chain_update(&*values).finalize()));
+    row.entries = Some(entries(&keys, &values, contents.count));
+}
+
+/// Keys with their values: as many of each as were counted, all of one length.
+fn entries(keys: &[u8], values: &[u8], count: u32) -> Vec<Object> {
+    let count = usize_of(count.into());
+    let [Some(key_len), Some(value_len)] = [keys.len().checked_div(count), values.len().checked_div(count)] else {
+        return Vec::new();
+    };
+    if key_len == 0 || value_len == 0 {
+        return Vec::new();
+    }
+    let fit = MOST_BYTES.checked_div(key_len.saturating_add(value_len)).unwrap_or_default();
+    let pairs = keys.chunks_exact(key_len).zip(values.chunks_exact(value_len));
+    let entry = |(key, value): (&[u8], &[u8])| {
+        Object(vec![("key", Detail::Text(hex(key).into())), ("value", Detail::Text(hex(value).into()))])
+    };
+    pairs.take(MOST.min(fit).min(count)).map(entry).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(keys: &[u8], values: &[u8], count: u32) -> Vec<String> {
+        let text = |detail: &Detail| match detail {
+            Detail::Text(text) => text.to_string(),
+            other => panic!("{other:?}"),
+        };
+        entries(keys, values, count).iter().map(|o| format!("{}={}", text(&o.0[0].1), text(&o.0[1].1))).collect()
+    }
+
+    #[test]
+    fn keys_stand_before_all_values() {
+        assert_eq!(texts(&[1, 0, 2, 0], &[7, 7, 7, 8, 8, 8], 2), ["0100=070707", "0200=080808"]);
+    }
+
+    #[test]
+    fn counts_that_cannot_be_give_no_entries() {
+        assert!(texts(&[1, 2], &[3, 4], 0).is_empty());
+        assert!(texts(&[1, 2], &[3, 4], u32::MAX).is_empty());
+        assert!(texts(&[], &[3, 4], 2).is_empty());
+        assert_eq!(texts(&vec![1; 100_000], &vec![2; 100_000], 2).len(), 0, "too long for a row");
+    }
+}

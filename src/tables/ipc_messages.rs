@@ -1,0 +1,56 @@
+//! Table `ipc_messages`.
+
+use bstr::BString;
+
+use super::content::{Shown, shown};
+use super::table::table;
+use crate::Checkpoint;
+use crate::int::u64_of;
+
+table! {
+    "ipc_messages", key(namespace, queue, position), brief(queue, key, position, type, bytes, text);
+    /// Messages that waited in System V queues, by queue, the oldest first.
+    pub struct IpcMessage {
+        /// The IPC namespace that the queue is in: CRIU's id.
+        pub namespace: u64,
+        /// The queue's id; joins `ipc`.
+        pub queue: u32,
+        /// The queue's key, as `/proc/sysvipc` prints it; 0 for private ones.
+        pub key: i32,
+        /// Place in the queue, from 0.
+        pub position: u64,
+        /// Type of the message, as its sender chose it.
+        pub r#type: i64,
+        /// Bytes of its text.
+        pub bytes: u64,
+        /// They; at most the first 64 KiB.
+        pub text: Option<BString>,
+        /// The same in hexadecimal.
+        pub hex: Option<String>,
+        /// SHA-256 of all; null where some are not in the archive.
+        pub sha256: Option<String>,
+        /// Bytes that are not in the archive, because it is cut.
+        pub missing_bytes: Option<u64>,
+    }
+}
+
+/// The rows of a checkpoint.
+pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = IpcMessage> + '_ {
+    checkpoint.system_v().queues.iter().flat_map(move |queue| {
+        queue.messages.iter().enumerate().map(move |(position, message)| {
+            let Shown { text, hex, sha256, missing } = shown(checkpoint, message.text);
+            IpcMessage {
+                namespace: queue.namespace,
+                queue: queue.id,
+                key: queue.key.cast_signed(),
+                position: u64_of(position),
+                r#type: message.message_type.cast_signed(),
+                bytes: message.text.len,
+                text,
+                hex,
+                sha256,
+                missing_bytes: missing,
+            }
+        })
+    })
+}

@@ -1,0 +1,187 @@
+//! Table `recovered_files`.
+
+use std::ops::ControlFlow;
+
+use bstr::BString;
+use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
+
+use super::holding::Holding;
+use super::matches::hex;
+use super::table::table;
+use crate::Checkpoint;
+use crate::abi::device::Device;
+use crate::int::usize_of;
+use crate::memory::{Content, Missing, RecoveredFile as File, RecoveredFiles};
+use crate::warning::{Code, Place};
+
+/// Zeros that are hashed at once.
+static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+
+table! {
+    "recovered_files", key(source, member, file, path), brief(source, type, mode, size, holders, path);
+    /// Files of which the archive has the contents though no disk may have them any more: files that were deleted while they
+    /// were open, run or mapped, memfds, System V segments, `/dev/shm` and other file systems in memory; by source, and then
+    /// in the order of the images.
+    pub struct RecoveredFile {
+        /// Why it is here. `ghost`: it had no name any more; `link_remap`: its name was gone, others were left; `memfd`, `sysv`:
+        /// it never had one; `devshm`, `tmpfs`: it was in a file system in memory.
+        pub source: &'static str,
+        /// Its path in the container, without ` (deleted)`; `/memfd:NAME` and `/SYSV00001234` as `/proc` names them. Null where
+        /// it is not known: of what nothing refers to, and of file systems that are in no mount table.
+        pub path: Option<BString>,
+        /// `regular`, `directory`, `symlink`, `character`, `block`, `fifo`, `socket` or `other`.
+        pub r#type: &'static str,
+        /// Bytes of the contents, holes included; null of what has none.
+        pub size: Option<u64>,
+        /// Permissions, four octal digits.
+        pub mode: Option<String>,
+        /// Owner.
+        pub uid: Option<u64>,
+        /// Group.
+        pub gid: Option<u64>,
+        /// Last access.
+        pub atime: Option<Timestamp>,
+        /// Last modification.
+        pub mtime: Option<Timestamp>,
+        /// Device of its file system, `major:minor`.
+        pub device: Option<String>,
+        /// Its inode; of a System V segment its id.
+        pub inode: Option<u64>,
+        /// The device that it is, `major:minor`; null of what is none, and of devices in an archive of a file system.
+        pub rdev: Option<String>,
+        /// Target of a symbolic link; of a further name of a file, the first.
+        pub link: Option<BString>,
+        /// SHA-256 of the contents, holes as zeros; null where some bytes are not in the archive.
+        pub sha256: Option<String>,
+        /// Bytes of the contents that are not in the archive.
+        pub missing_bytes: Option<u64>,
+        /// Why there is no hash of the contents; null where there is one.
+        pub missing_reason: Option<&'static str>,
+        /// Bytes of the contents that are holes.
+        pub hole_bytes: Option<u64>,
+        /// Who holds it: `1:8` is descriptor 8 of process 1, `1:exe` runs it, `1:map` maps it. At most 256.
+        pub holders: Holding,
+        /// The member of the archive that has the contents, or the pagemap that says where they are.
+        pub member: Option<BString>,
+        /// Its path in the member, if that is an archive.
+        pub file: Option<BString>,
+    }
+}
+
+/// The rows of a checkpoint.
+pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = RecoveredFile> + '_ {
+    let recovered = checkpoint.recovered();
+    let files: Vec<File> = recovered.iter().cloned().collect();
+    // A file of holes costs nothing to record and very much to hash.
+    let mut holes_left = checkpoint.limits().hole_bytes;
+    files.into_iter().map(move |file| row(checkpoint, &recovered, &file, &mut holes_left))
+}
+
+fn row(checkpoint: &Checkpoint, recovered: &RecoveredFiles<'_>, file: &File, holes_left: &mut u64) -> RecoveredFile {
+    let device = |device: Device| format!("{}:{}", device.major, device.minor);
+    let hashed = file.size.map(|_| Hashed::of(recovered, file, holes_left));
+    if hashed.as_ref().is_some_and(|hashed| hashed.over) {
+        let place = file.member.as_ref().map_or_else(Place::archive, Place::member);
+        let limit = checkpoint.limits().hole_bytes;
+        checkpoint.warn(Code::LimitReached, place, || {
+            format!("files with more than {limit} bytes of holes in all; the rest is not hashed, --max-holes raises the limit")
+        });
+    }
+    RecoveredFile {
+        source: file.source.as_str(),
+        path: file.path.clone(),
+        r#type: file.file_type,
+        size: file.size,
+        mode: file.mode.map(|mode| format!("{:04o}", mode & 0o7777)),
+        uid: file.uid,
+        gid: file.gid,
+        atime: file.atime,
+        mtime: file.mtime,
+        device: file.device.map(device),
+        inode: file.inode,
+        rdev: file.rdev.map(device),
+        link: file.link.clone(),
+        missing_bytes: hashed.as_ref().map(|hashed| hashed.missing),
+        missing_reason: match &hashed {
+            Some(hashed) => hashed.reason(),
+            None => file.missing().map(Missing::as_str),
+        },
+        hole_bytes: hashed.as_ref().map(|hashed| hashed.holes),
+        sha256: hashed.and_then(Hashed::hash),
+        holders: Holding::from(file.holders.clone()),
+        member: file.member.clone(),
+        file: file.file.clone(),
+    }
+}
+
+/// What reading a file through told of it.
+struct Hashed {
+    sha256: Sha256,
+    holes: u64,
+    missing: u64,
+    why: Option<Missing>,
+    /// It has more holes than may be hashed.
+    over: bool,
+}
+
+impl Hashed {
+    fn of(recovered: &RecoveredFiles<'_>, file: &File, holes_left: &mut u64) -> Self {
+        let mut hashed = Hashed { sha256: Sha256::new(), holes: 0, missing: 0, why: None, over: false };
+        recovered.each_piece(file, &mut |_, content| {
+            let len = content.len();
+            match content {
+                Content::Missing(_, why) => {
+                    hashed.missing = hashed.missing.saturating_add(len);
+                    hashed.why.get_or_insert(*why);
+                }
+                Content::Zeros(_) | Content::Untouched(_) => {
+                    hashed.holes = hashed.holes.saturating_add(len);
+                    hashed.over |= len > *holes_left;
+                    *holes_left = holes_left.saturating_sub(len);
+                }
+                Content::Bytes(_) => {}
+            }
+            if hashed.is_whole() {
+                match content {
+                    Content::Bytes(bytes) => hashed.sha256.update(bytes),
+                    _ => zeros(&mut hashed.sha256, len),
+                }
+            }
+            ControlFlow::Continue(())
+        });
+        hashed
+    }
+
+    fn is_whole(&self) -> bool {
+        self.missing == 0 && !self.over
+    }
+
+    fn hash(self) -> Option<String> {
+        self.is_whole().then(|| hex(&self.sha256.finalize()))
+    }
+
+    fn reason(&self) -> Option<&'static str> {
+        self.why.map(Missing::as_str).or(self.over.then_some("more holes than are hashed"))
+    }
+}
+
+fn zeros(sha256: &mut Sha256, mut len: u64) {
+    while len > 0 {
+        let part = ZEROS.get(..usize_of(len)).unwrap_or(&ZEROS);
+        sha256.update(part);
+        len = len.saturating_sub(crate::int::u64_of(part.len()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn holes_hash_as_zeros() {
+        let (mut streamed, len) = (Sha256::new(), 200_001);
+        zeros(&mut streamed, len);
+        assert_eq!(streamed.finalize(), Sha256::digest(vec![0; usize_of(len)]));
+    }
+}
