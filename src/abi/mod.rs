@@ -11,6 +11,7 @@ pub mod events;
 pub mod mapping;
 pub mod mount;
 pub mod namespace;
+pub mod network;
 pub mod open;
 pub mod sched;
 pub mod signal;

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use super::Checkpoint;
 use crate::model::netns::{self, Networks};
-use crate::model::{bpf_map, holders, ipc, pipe, terminal};
+use crate::model::{bpf_map, holders, host, ipc, namespaces, pipe, sysctl, terminal};
 
 /// Defines [`Families`], and the methods of [`Checkpoint`] that give each. `read` is a function of the model that takes
 /// the images of the dump, the model, and what lies beside the images.
@@ -37,6 +37,12 @@ macro_rules! families {
 families! {
     /// What the images of network namespaces hold.
     networks: Networks = netns::read;
+    /// Settings of the kernel that belong to namespaces.
+    sysctl_list: Vec<sysctl::Sysctl> = sysctl::read;
+    /// Namespaces, by kind and number.
+    namespace_map: namespaces::Namespaces = namespaces::read;
+    /// What lies beside the images and tells of the host.
+    host: host::Host = host::read;
     /// Which processes hold which files, and how.
     holders: holders::Holders = holders::read;
     /// Pipes, and what waited in them.

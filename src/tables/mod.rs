@@ -15,13 +15,19 @@
     )
 )]
 
+mod addresses;
 mod bpf_maps;
 mod checkpoints;
+mod conntrack;
 mod container;
 mod content;
 mod dumped;
+mod firewall;
 mod holding;
+mod host_descriptors;
 mod images;
+mod inode_paths;
+mod interfaces;
 mod ipc;
 mod ipc_messages;
 mod mappings;
@@ -30,6 +36,7 @@ mod members;
 mod memory_classes;
 mod memory_sizes;
 mod mounts;
+mod namespaces;
 mod pipes;
 mod process_envs;
 mod process_memory_map;
@@ -38,8 +45,11 @@ mod process_open_files;
 mod process_open_sockets;
 mod processes;
 mod recovered_files;
+mod routes;
+mod routing_rules;
 mod statistics;
 mod strings;
+mod sysctls;
 mod table;
 mod tcp_connections;
 mod tcp_queues;
@@ -51,12 +61,18 @@ mod warnings;
 
 use std::ops::ControlFlow;
 
+pub use addresses::InterfaceAddress;
 pub use bpf_maps::BpfMapRow;
 pub use checkpoints::Summary;
+pub use conntrack::TrackedConnection;
 pub use container::Container;
 pub use dumped::{DumpedRun, dumped};
+pub use firewall::FirewallLine;
 pub use holding::Holding;
+pub use host_descriptors::HostDescriptor;
 pub use images::Image;
+pub use inode_paths::InodePathRow;
+pub use interfaces::Interface;
 pub use ipc::IpcObject;
 pub use ipc_messages::IpcMessage;
 pub use mappings::Mappings;
@@ -65,6 +81,7 @@ pub use members::Member;
 pub use memory_classes::MemoryClass;
 pub use memory_sizes::MemorySize;
 pub use mounts::Mount;
+pub use namespaces::NamespaceRow;
 pub use pipes::PipeRow;
 pub use process_envs::ProcessEnv;
 pub use process_memory_map::Mapping;
@@ -75,8 +92,11 @@ pub(crate) use process_open_files::rows_of as open_files_of;
 pub use process_open_sockets::{OpenSocket, OtherHolders};
 pub use processes::Process;
 pub use recovered_files::RecoveredFile;
+pub use routes::RouteRow;
+pub use routing_rules::RoutingRule;
 pub use statistics::Statistics;
 pub use strings::{StringRow, Strings};
+pub use sysctls::SysctlRow;
 pub use table::{Column, Row, Table};
 pub use tcp_connections::TcpConnection;
 pub use tcp_queues::TcpQueue;
@@ -186,6 +206,26 @@ sources! {
     mounts: mounts::Mount;
     /// Rows of `process_namespaces`.
     process_namespaces: process_namespaces::ProcessNamespaces;
+    /// Rows of `namespaces`.
+    namespaces: namespaces::NamespaceRow;
+    /// Rows of `interfaces`.
+    interfaces: interfaces::Interface;
+    /// Rows of `addresses`.
+    addresses: addresses::InterfaceAddress;
+    /// Rows of `routes`.
+    routes: routes::RouteRow;
+    /// Rows of `routing_rules`.
+    routing_rules: routing_rules::RoutingRule;
+    /// Rows of `conntrack`.
+    conntrack: conntrack::TrackedConnection;
+    /// Rows of `firewall`.
+    firewall: firewall::FirewallLine;
+    /// Rows of `sysctls`.
+    sysctls: sysctls::SysctlRow;
+    /// Rows of `host_descriptors`.
+    host_descriptors: host_descriptors::HostDescriptor;
+    /// Rows of `inode_paths`.
+    inode_paths: inode_paths::InodePathRow;
     /// Rows of `statistics`: one.
     statistics_rows: statistics::Statistics;
     /// Rows of `members`.
