@@ -75,7 +75,22 @@ pub(crate) fn read(images: Images<'_>, model: &Model, _: &Side<'_>) -> Namespace
         namespace.processes.sort_unstable();
         namespace.processes.dedup();
     }
+    host_clocks(&mut all);
     all
+}
+
+/// CRIU writes the clocks of the host under the number 0: those of the namespace that processes share with it.
+fn host_clocks(all: &mut Namespaces) {
+    let host = ("time", NamespaceId(0));
+    let of_processes = all.iter().filter(|((kind, id), _)| *kind == "time" && id.0 != 0).map(|(key, _)| *key);
+    let shared: Vec<_> = of_processes.filter(|key| all.get(key).and_then(|n| n.shared) == Some(true)).collect();
+    if let [key] = shared.as_slice()
+        && let Some(clocks) = all.remove(&host)
+        && let Some(namespace) = all.get_mut(key)
+    {
+        namespace.monotonic_ns = clocks.monotonic_ns;
+        namespace.boottime_ns = clocks.boottime_ns;
+    }
 }
 
 /// What images of single namespaces say.

@@ -117,7 +117,7 @@ pub(crate) fn read(images: Images<'_>, _: &Model, _: &Side<'_>) -> Vec<Sysctl> {
     for number in numbers(Kind::Netns) {
         let entry: NetnsEntry = images.one(Kind::Netns, number).unwrap_or_default();
         let mut add =
-            |folder: &str, names, entries: &[SysctlEntry]| add(&mut all, number, folder.into(), names, entries);
+            |folder: &str, names, entries: &[SysctlEntry]| add(&mut all, number, folder.as_bytes(), names, entries);
         add("net.ipv4.conf.default", &CONF4, &either(&entry.def_conf4, &entry.def_conf));
         add("net.ipv4.conf.all", &CONF4, &either(&entry.all_conf4, &entry.all_conf));
         add("net.ipv6.conf.default", &CONF6, &entry.def_conf6);
@@ -128,8 +128,8 @@ pub(crate) fn read(images: Images<'_>, _: &Model, _: &Side<'_>) -> Vec<Sysctl> {
     for number in numbers(Kind::Netdev) {
         images.each::<NetDeviceEntry>(Kind::Netdev, number, |device, _, _| {
             let folder = |family: &str| [family.as_bytes(), b".conf.", device.name()].concat();
-            add(&mut all, number, folder("net.ipv4"), &CONF4, &either(&device.conf4, &device.conf));
-            add(&mut all, number, folder("net.ipv6"), &CONF6, &device.conf6);
+            add(&mut all, number, &folder("net.ipv4"), &CONF4, &either(&device.conf4, &device.conf));
+            add(&mut all, number, &folder("net.ipv6"), &CONF6, &device.conf6);
         });
     }
     for number in numbers(Kind::IpcVar) {
@@ -146,13 +146,13 @@ fn either(entries: &[SysctlEntry], numbers: &[i32]) -> Vec<SysctlEntry> {
     numbers.iter().map(|&number| SysctlEntry { iarg: Some(number), ..SysctlEntry::default() }).collect()
 }
 
-fn add(all: &mut Vec<Sysctl>, namespace: u64, folder: Vec<u8>, names: &[&'static str], entries: &[SysctlEntry]) {
+fn add(all: &mut Vec<Sysctl>, namespace: u64, folder: &[u8], names: &[&'static str], entries: &[SysctlEntry]) {
     let is_known = entries.len() == names.len();
     for (position, entry) in entries.iter().enumerate() {
         all.push(Sysctl {
             kind: "net",
             namespace: id(namespace),
-            folder: folder.clone(),
+            folder: folder.to_vec(),
             position: u64_of(position),
             name: names.get(position).copied().filter(|_| is_known),
             value: entry.sarg.clone().or_else(|| Some(entry.iarg?.to_string().into_bytes())),
@@ -209,13 +209,13 @@ mod tests {
         let entry = |n| SysctlEntry { iarg: Some(n), ..SysctlEntry::default() };
         let mut all = Vec::new();
         let full: Vec<SysctlEntry> = (0..30).map(entry).collect();
-        add(&mut all, 7, b"net.ipv4.conf.all".to_vec(), &CONF4, &full);
+        add(&mut all, 7, b"net.ipv4.conf.all", &CONF4, &full);
         assert_eq!((all.len(), all[21].name, all[21].value.as_deref()), (30, Some("rp_filter"), Some(&b"21"[..])));
         all.clear();
-        add(&mut all, 7, b"net.ipv4.conf.all".to_vec(), &CONF4, &full[..29]);
+        add(&mut all, 7, b"net.ipv4.conf.all", &CONF4, &full[..29]);
         assert!(all.iter().all(|sysctl| sysctl.name.is_none()), "an order that is not known");
         all.clear();
-        add(&mut all, 7, b"net.ipv6.conf.all".to_vec(), &["stable_secret"], &[SysctlEntry::default()]);
+        add(&mut all, 7, b"net.ipv6.conf.all", &["stable_secret"], &[SysctlEntry::default()]);
         assert_eq!(all[0].value, None, "it could not be read");
     }
 

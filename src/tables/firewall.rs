@@ -9,7 +9,7 @@ use crate::model::ids::NamespaceId;
 use crate::model::netns::firewall::Line;
 
 table! {
-    "firewall", key(namespace, source, line), brief(namespace, source, table, chain, criu, rule);
+    "firewall", key(namespace, source, line), brief(namespace, source, table_name, chain, criu, rule);
     /// Firewalls of the network namespaces that CRIU dumped: the lines of `iptables-save`, `ip6tables-save` and
     /// `nft list ruleset` that say something. A rule of iptables-nft stands in both.
     pub struct FirewallLine {
@@ -20,7 +20,7 @@ table! {
         /// Number of the line, from 1.
         pub line: u64,
         /// The table: `filter`, `nat`, …; of nftables with the family before it: `ip filter`.
-        pub table: Option<BString>,
+        pub table_name: Option<BString>,
         /// The chain; null of lines that are in none.
         pub chain: Option<BString>,
         /// The line, without space around it.
@@ -44,7 +44,7 @@ fn row(line: &Line) -> FirewallLine {
             _ => "nftables",
         },
         line: line.number,
-        table: line.table.clone().map(BString::from),
+        table_name: line.table.clone().map(BString::from),
         chain: line.chain.clone().map(BString::from),
         rule: line.text.clone().into(),
         criu: line.of_criu,

@@ -14,7 +14,7 @@ table! {
     pub struct NamespaceRow {
         /// `cgroup`, `ipc`, `mnt`, `net`, `pid`, `time`, `user` or `uts`.
         pub kind: &'static str,
-        /// CRIU's id, joins `process_namespaces`; 0 for the clocks of the host.
+        /// CRIU's id, joins `process_namespaces`; 0 for the clocks of the host, if no process is known to be in its namespace.
         pub namespace: NamespaceId,
         /// CRIU was in it, too: it is the host's and not the container's own. Null where CRIU did not record its own.
         pub shared: Option<bool>,

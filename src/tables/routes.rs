@@ -13,8 +13,8 @@ use crate::model::netns::route::Hop;
 use crate::model::netns::{Networks, Route};
 
 table! {
-    "routes", key(namespace, family, table, destination, prefix_length, metric),
-    brief(namespace, table, destination, prefix_length, gateway, interface, source, metric, type);
+    "routes", key(namespace, family, route_table, destination, prefix_length, metric),
+    brief(namespace, route_table, destination, prefix_length, gateway, interface, source, metric, type);
     /// Routes of the network namespaces that CRIU dumped, IPv4 before IPv6, in the kernel's order.
     pub struct RouteRow {
         /// The network namespace: CRIU's id, joins `interfaces`.
@@ -22,7 +22,7 @@ table! {
         /// `inet` or `inet6`.
         pub family: Cow<'static, str>,
         /// The table: `main`, `local`, `default`, or its number.
-        pub table: Cow<'static, str>,
+        pub route_table: Cow<'static, str>,
         /// Where to; `0.0.0.0` or `::` with a prefix of 0 is everywhere.
         pub destination: Option<String>,
         /// Bits of the destination.
@@ -80,7 +80,7 @@ fn row(networks: &Networks, route: &Route) -> RouteRow {
     RouteRow {
         namespace: route.namespace,
         family: abi::family(route.family),
-        table: abi::route_table(route.table),
+        route_table: abi::route_table(route.table),
         destination: text(route.destination).or_else(|| everywhere(route).map(str::to_owned)),
         prefix_length: route.destination_prefix.into(),
         gateway: text(route.gateway),

@@ -12,7 +12,7 @@ use crate::model::netns::Rule;
 
 table! {
     "routing_rules", key(namespace, family, priority),
-    brief(namespace, family, priority, from, to, interface, mark, action, table);
+    brief(namespace, family, priority, from, to, interface, mark, action, route_table);
     /// Rules that choose the table in which a route is looked for, of the network namespaces that CRIU dumped, in the
     /// kernel's order. What a rule does not ask for is null.
     pub struct RoutingRule {
@@ -47,7 +47,7 @@ table! {
         /// What is done: `lookup`, `goto`, `nop`, `blackhole`, `unreachable` or `prohibit`.
         pub action: Cow<'static, str>,
         /// The table that is looked into: `main`, `local`, `default`, or its number; null of other actions.
-        pub table: Option<Cow<'static, str>>,
+        pub route_table: Option<Cow<'static, str>>,
         /// The priority of the rule that is gone on with.
         pub goto: Option<u32>,
         /// Who set it: `kernel`, `boot`, `static`, …; null where not recorded.
@@ -81,7 +81,7 @@ fn row(rule: &Rule) -> RoutingRule {
         destination_ports: ports(rule.destination_ports),
         tos: Some(rule.tos.into()).filter(|&tos| tos != 0),
         inverted: rule.inverted,
-        table: (action == "lookup").then(|| abi::route_table(rule.table)),
+        route_table: (action == "lookup").then(|| abi::route_table(rule.table)),
         action,
         goto: rule.goto,
         protocol: rule.protocol.map(abi::route_protocol),

@@ -76,8 +76,8 @@ impl Place {
 
     fn leave(&mut self, line: &[u8], kind: Kind) {
         if kind == Kind::Nftables {
-            let opened = u64_of(line.iter().filter(|&&b| b == b'{').count());
-            let closed = u64_of(line.iter().filter(|&&b| b == b'}').count());
+            let count = |brace: &[u8]| u64_of(line.find_iter(brace).count());
+            let (opened, closed) = (count(b"{"), count(b"}"));
             self.depth = self.depth.saturating_add(opened).saturating_sub(closed);
             self.chain = self.chain.take().filter(|_| self.depth > 1);
             self.table = self.table.take().filter(|_| self.depth > 0);

@@ -18,6 +18,7 @@ const RTA_PRIORITY: u16 = 6;
 const RTA_PREFSRC: u16 = 7;
 const RTA_METRICS: u16 = 8;
 const RTA_MULTIPATH: u16 = 9;
+const RTA_CACHEINFO: u16 = 12;
 const RTA_TABLE: u16 = 15;
 const RTA_VIA: u16 = 18;
 const RTA_PREF: u16 = 20;
@@ -92,7 +93,9 @@ impl Route {
             return None;
         }
         let attributes = Attributes::of(attributes, order);
-        let expires = attributes.u32(RTA_EXPIRES);
+        // In the kernel's ticks for programs, of which there are 100 in a second.
+        let ticks = attributes.get(RTA_CACHEINFO).and_then(|info| u32_at(info, 8, order)).filter(|&ticks| ticks != 0);
+        let expires = attributes.u32(RTA_EXPIRES).or(ticks.map(|ticks| ticks / 100));
         Some(Route {
             namespace,
             family,
