@@ -18,6 +18,7 @@ pub mod lock;
 pub mod mapping;
 pub mod mount;
 pub mod namespace;
+pub mod network;
 pub mod open;
 pub mod sched;
 pub mod seccomp;

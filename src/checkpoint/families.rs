@@ -5,10 +5,13 @@ use std::sync::OnceLock;
 
 use super::Checkpoint;
 use crate::model::lock::{self, FileLocks};
+use crate::model::netns::{self, Networks};
 use crate::model::rlimit::{self, ResourceLimits};
 use crate::model::signal::{self, Signals};
 use crate::model::timer::{self, Timers};
-use crate::model::{bpf_map, cgroup, declared, holders, host, ipc, lsm, pipe, seccomp, terminal};
+use crate::model::{
+    beside, bpf_map, cgroup, declared, holders, host, ipc, lsm, namespaces, pipe, seccomp, sysctl, terminal,
+};
 
 /// Defines [`Families`], and the methods of [`Checkpoint`] that give each. `read` is a function of the model that takes
 /// the images of the dump, the model, and what lies beside the images.
@@ -46,6 +49,14 @@ families! {
     resource_limits: ResourceLimits = rlimit::read;
     /// Locks of files.
     file_locks: FileLocks = lock::read;
+    /// What the images of network namespaces hold.
+    networks: Networks = netns::read;
+    /// Settings of the kernel that belong to namespaces.
+    sysctl_list: Vec<sysctl::Sysctl> = sysctl::read;
+    /// Namespaces, by kind and number.
+    namespace_map: namespaces::Namespaces = namespaces::read;
+    /// What lies beside the images and tells of the host.
+    beside: beside::Beside = beside::read;
     /// Which processes hold which files, and how.
     holders: holders::Holders = holders::read;
     /// Pipes, and what waited in them.

@@ -14,7 +14,7 @@ use super::network;
 use super::process::Process;
 use super::side::Side;
 use crate::images::proto::UtsnsEntry;
-use crate::images::{Images, Kind};
+use crate::images::{ByteOrder, Images, Kind};
 
 /// Where a time is known from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,7 +95,13 @@ pub struct SpecMount {
 }
 
 /// Reads what is known of the container.
-pub(super) fn read(images: Images<'_>, side: &Side<'_>, processes: &[Process], file_name: Option<&str>) -> Container {
+pub(super) fn read(
+    images: Images<'_>,
+    side: &Side<'_>,
+    processes: &[Process],
+    file_name: Option<&str>,
+    order: ByteOrder,
+) -> Container {
     let documents = engine::Documents::read(side);
     let engine = engine::detect(&documents, side);
     let mut facts = engine::facts(engine, &documents, side);
@@ -106,7 +112,7 @@ pub(super) fn read(images: Images<'_>, side: &Side<'_>, processes: &[Process], f
     let spec = documents.spec.as_ref();
     let interfaces = documents.network.as_ref().map(network::interfaces).unwrap_or_default();
     let root = processes.first();
-    let own_network = network::of_images(images, root);
+    let own_network = network::of_images(images, root, order);
     let annotated = network::of_annotations(spec);
     let recorded: Vec<IpAddr> =
         interfaces.iter().flat_map(|i| &i.addresses).filter_map(|a| network::address(a)).collect();

@@ -16,6 +16,7 @@
 )]
 
 pub mod auxv;
+pub mod beside;
 pub mod bpf;
 pub mod bpf_map;
 pub mod cgroup;
@@ -29,13 +30,15 @@ pub mod file;
 pub mod holders;
 pub mod host;
 pub mod ids;
-mod ifaddr;
 pub mod ipc;
 pub mod kubelet;
 pub mod lock;
 pub mod log;
 pub mod lsm;
 pub mod mount;
+pub mod namespaces;
+pub(crate) mod netlink;
+pub mod netns;
 mod network;
 pub mod pipe;
 pub mod process;
@@ -49,6 +52,7 @@ pub mod siginfo;
 pub mod signal;
 pub mod socket;
 mod statistics;
+pub mod sysctl;
 pub mod terminal;
 pub mod timer;
 pub mod tree;
@@ -109,7 +113,7 @@ impl Model {
             queues,
             mounts: mount::read(images, user_namespace(images).as_ref()),
             segments: ipc::segments(images),
-            container: container::read(images, side, &processes, file_name),
+            container: container::read(images, side, &processes, file_name, order),
             statistics: statistics::read(images, side),
             page_size,
             byte_order: order,

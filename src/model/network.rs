@@ -7,11 +7,11 @@ use serde_json::Value;
 
 use super::container::Interface;
 use super::document::Document;
-use super::ifaddr;
+use super::netns;
 use super::process::Process;
 use super::side::text_of;
 use crate::images::proto::NetDeviceEntry;
-use crate::images::{Images, Kind};
+use crate::images::{ByteOrder, Images, Kind};
 
 /// An address without the length of its prefix.
 pub(super) fn address(text: &str) -> Option<IpAddr> {
@@ -85,7 +85,7 @@ pub(super) struct OwnNetwork {
 }
 
 /// Addresses and devices of the root task's network namespace, where CRIU dumped it.
-pub(super) fn of_images(images: Images<'_>, root: Option<&Process>) -> OwnNetwork {
+pub(super) fn of_images(images: Images<'_>, root: Option<&Process>, order: ByteOrder) -> OwnNetwork {
     let Some(number) = root.and_then(|p| p.ids.as_ref()?.net_ns_id).map(u64::from) else {
         return OwnNetwork::default();
     };
@@ -97,7 +97,7 @@ pub(super) fn of_images(images: Images<'_>, root: Option<&Process>) -> OwnNetwor
     let member = images.set.find(images.archive, Kind::Ifaddr, number).and_then(|member| images.file(member));
     let addresses = member.map(|member| {
         let (bytes, _) = images.archive.contents(member).prefix(images.limits.assembled_bytes);
-        ifaddr::addresses(&bytes)
+        netns::address::global(&bytes, order)
     });
     OwnNetwork { addresses, macs: (!macs.is_empty() || images.has(Kind::Netdev, number)).then_some(macs) }
 }

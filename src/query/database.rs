@@ -402,9 +402,10 @@ mod tests {
             .iter()
             .flat_map(|source| source.table.columns.iter().map(|column| (source.table.name, column.name)))
             .filter(|(table, column)| prepared(&format!("SELECT {column} FROM {table}")).is_err())
-            .map(|(table, column)| format!("{table}.{column}"))
+            .map(|(table, column)| if table == "ipc" { format!("{table}.{column}") } else { column.to_owned() })
             .collect();
-        assert_eq!(reserved, ["ipc.values", "mounts.from"], "docs/queries.md names those that do");
+        let named: BTreeSet<&str> = reserved.iter().map(String::as_str).collect();
+        assert_eq!(named, BTreeSet::from(["from", "ipc.values", "to"]), "docs/queries.md names those that do");
         let taken = tables::ALL.iter().filter(|source| source.table.column(ARCHIVE).is_some()).count();
         assert_eq!(taken, 0, "the column is ours");
     }

@@ -15,6 +15,7 @@
     )
 )]
 
+mod addresses;
 mod apparmor;
 mod attributes;
 mod autofs;
@@ -24,6 +25,7 @@ mod capabilities;
 mod cgroup_properties;
 mod cgroups;
 mod checkpoints;
+mod conntrack;
 mod container;
 mod content;
 mod cpuinfo;
@@ -34,9 +36,13 @@ mod epoll;
 mod extracted;
 mod fanotify;
 mod file_locks;
+mod firewall;
 mod holding;
+mod host_descriptors;
 mod images;
+mod inode_paths;
 mod inotify;
+mod interfaces;
 mod ipc;
 mod ipc_messages;
 mod isolation;
@@ -48,6 +54,7 @@ mod members;
 mod memory_classes;
 mod memory_sizes;
 mod mounts;
+mod namespaces;
 mod nearest;
 mod pending_signals;
 mod pipes;
@@ -59,6 +66,8 @@ mod process_open_sockets;
 mod processes;
 mod recovered_files;
 mod rootfs_changes;
+mod routes;
+mod routing_rules;
 mod seccomp_filters;
 mod seccomp_instructions;
 mod seccomp_rules;
@@ -67,6 +76,7 @@ mod signals;
 mod socket_filters;
 mod statistics;
 mod strings;
+mod sysctls;
 mod table;
 mod tcp_connections;
 mod tcp_queues;
@@ -81,6 +91,7 @@ mod warnings;
 
 use std::ops::ControlFlow;
 
+pub use addresses::InterfaceAddress;
 pub use apparmor::AppArmorPolicy;
 pub use attributes::Attributes;
 pub use autofs::Autofs;
@@ -90,6 +101,7 @@ pub use capabilities::CapabilitySet;
 pub use cgroup_properties::CgroupProperty;
 pub use cgroups::Cgroup;
 pub use checkpoints::Summary;
+pub use conntrack::TrackedConnection;
 pub use container::Container;
 pub use cpuinfo::Cpu;
 pub use declared::DeclaredFact;
@@ -99,9 +111,13 @@ pub use epoll::Epoll;
 pub use extracted::Extracted;
 pub use fanotify::Fanotify;
 pub use file_locks::FileLock;
+pub use firewall::FirewallLine;
 pub use holding::Holding;
+pub use host_descriptors::HostDescriptor;
 pub use images::Image;
+pub use inode_paths::InodePathRow;
 pub use inotify::Inotify;
+pub use interfaces::Interface;
 pub use ipc::IpcObject;
 pub use ipc_messages::IpcMessage;
 pub use isolation::Isolation;
@@ -113,6 +129,7 @@ pub use members::Member;
 pub use memory_classes::MemoryClass;
 pub use memory_sizes::MemorySize;
 pub use mounts::Mount;
+pub use namespaces::NamespaceRow;
 pub use nearest::nearest;
 pub use pending_signals::PendingSignal;
 pub use pipes::PipeRow;
@@ -127,6 +144,8 @@ pub use processes::Process;
 pub use recovered_files::RecoveredFile;
 pub(crate) use rootfs_changes::OpenPaths;
 pub use rootfs_changes::RootfsChange;
+pub use routes::RouteRow;
+pub use routing_rules::RoutingRule;
 pub use seccomp_filters::SeccompFilter;
 pub use seccomp_instructions::SeccompInstruction;
 pub use seccomp_rules::SeccompRule;
@@ -135,6 +154,7 @@ pub use signals::ThreadSignals;
 pub use socket_filters::SocketFilter;
 pub use statistics::Statistics;
 pub use strings::{StringRow, Strings};
+pub use sysctls::SysctlRow;
 pub use table::{Column, Row, Table};
 pub use tcp_connections::TcpConnection;
 pub use tcp_queues::TcpQueue;
@@ -297,6 +317,26 @@ sources! {
     limit_rows: limits::Limit;
     /// Rows of `file_locks`.
     file_lock_rows: file_locks::FileLock;
+    /// Rows of `namespaces`.
+    namespaces: namespaces::NamespaceRow;
+    /// Rows of `interfaces`.
+    interfaces: interfaces::Interface;
+    /// Rows of `addresses`.
+    addresses: addresses::InterfaceAddress;
+    /// Rows of `routes`.
+    routes: routes::RouteRow;
+    /// Rows of `routing_rules`.
+    routing_rules: routing_rules::RoutingRule;
+    /// Rows of `conntrack`.
+    conntrack: conntrack::TrackedConnection;
+    /// Rows of `firewall`.
+    firewall: firewall::FirewallLine;
+    /// Rows of `sysctls`.
+    sysctls: sysctls::SysctlRow;
+    /// Rows of `host_descriptors`.
+    host_descriptors: host_descriptors::HostDescriptor;
+    /// Rows of `inode_paths`.
+    inode_paths: inode_paths::InodePathRow;
     /// Rows of `statistics`: one.
     statistics_rows: statistics::Statistics;
     /// Rows of `rootfs_changes`.

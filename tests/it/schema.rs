@@ -163,7 +163,7 @@ fn explained() -> BTreeSet<Field> {
         let [message, names, why] = line.trim_matches(['|', ' ']).split(" | ").collect::<Vec<_>>()[..] else {
             panic!("not a row of three columns: {line}");
         };
-        assert!(["Later: ", "Restore: ", "Same: ", "Default: "].iter().any(|word| why.starts_with(word)), "{line}");
+        assert!(["Elsewhere: ", "Restore: ", "Same: ", "Default: "].iter().any(|word| why.starts_with(word)), "{line}");
         for name in names.split(' ') {
             let field = (message.trim_matches('`').to_owned(), name.trim_matches('`').to_owned());
             assert!(fields.insert(field.clone()), "{field:?} is explained twice");

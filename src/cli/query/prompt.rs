@@ -321,7 +321,7 @@ mod tests {
         assert_eq!(completed("SELECT p.cmd"), ["cmdline"]);
         assert_eq!(completed("sel"), ["SELECT"]);
         assert_eq!(completed("SELECT * FROM process_open_f"), ["process_open_files"]);
-        assert!(completed("SELECT cap_e FROM mounts WHERE cap").is_empty(), "mounts have no capabilities");
+        assert!(completed("SELECT cap_e FROM mounts WHERE cap_").is_empty(), "mounts have no capabilities");
         assert_eq!(Names::complete("SELECT cap_e", "SELECT cap_e FROM processes").1, ["cap_eff"]);
         assert_eq!(Names::complete("SELECT ha", "SELECT ha").0, 7);
     }

@@ -12,6 +12,7 @@ mod limits;
 mod maps;
 mod memory;
 mod mounts;
+mod net;
 mod signals;
 mod stat;
 mod status;
@@ -19,11 +20,13 @@ mod text;
 mod timers;
 mod users;
 
+use std::collections::HashSet;
+
 use self::common::Common;
 use crate::Checkpoint;
 use crate::memory::{AddressSpace, Text};
 use crate::model::Model;
-use crate::model::ids::FileId;
+use crate::model::ids::{FileId, NamespaceId};
 use crate::model::process::Process;
 use crate::tables::open_files_of;
 
@@ -70,9 +73,20 @@ struct Task<'c> {
 pub fn files(checkpoint: &Checkpoint) -> impl Iterator<Item = File> + '_ {
     let model = checkpoint.model();
     let common = Common::read(checkpoint);
+    let mut seen = HashSet::new();
     model.processes().iter().flat_map(move |process| {
         let space = checkpoint.memory().space(process, model);
-        of_process(&Task { checkpoint, model, process, space, common: &common })
+        let mut files = of_process(&Task { checkpoint, model, process, space, common: &common });
+        // The same of all processes of a namespace: the first has them.
+        let net = process.ids.as_ref().and_then(|ids| ids.net_ns_id).map(NamespaceId);
+        if let Some(namespace) = net.filter(|&namespace| seen.insert(namespace)) {
+            let path = |name| format!("{}/net/{name}", process.pid());
+            files.extend(
+                net::files(checkpoint, namespace)
+                    .map(|(name, bytes)| File { path: path(name), content: Content::Bytes(bytes) }),
+            );
+        }
+        files
     })
 }
 

@@ -113,3 +113,21 @@ fn files_have_names_not_numbers() {
     assert!(deleted["path"].as_str().unwrap().ends_with(" (deleted)"));
     assert!(files.iter().all(|f| f["file_id"].is_u64() && f["flags"] != Value::Null || f["type"] == "pidfd"));
 }
+
+/// W29: peers show nothing of a container's network but the address that Podman noted. What the images have of it are rows.
+#[test]
+fn the_network_around_the_container_is_shown() {
+    let checkpoint = open("sockets-unix");
+    let rows = fixtures::rows_of(
+        &checkpoint,
+        &["interfaces", "addresses", "routing_rules", "firewall", "sysctls", "namespaces"],
+    );
+    for (table, of_table) in &rows {
+        assert!(!of_table.is_empty(), "{table} has no rows");
+    }
+    assert!(rows["addresses"].iter().any(|row| row["address"] == "127.0.0.1" && row["interface"] == "lo"));
+    // The rules of CRIU's own lock are in the image, but were not the container's.
+    assert!(rows["firewall"].iter().any(|row| row["criu"] == true));
+    let net = rows["namespaces"].iter().find(|row| row["kind"] == "net").unwrap();
+    assert_eq!(net["shared"], false, "a network of the container's own");
+}

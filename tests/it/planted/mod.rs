@@ -1,6 +1,7 @@
 //! Every planted fact of the fixtures' truth files stands in its table, with the planted value. One family a file.
 
 mod ipc;
+mod network;
 mod proc;
 mod process;
 mod queues;

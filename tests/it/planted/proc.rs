@@ -348,3 +348,40 @@ fn stat_has_52_fields_that_agree_with_the_tables() {
     });
     assert!(compared > 300, "only {compared} fields");
 }
+
+#[test]
+fn files_of_networks_have_the_sockets_of_the_tables() {
+    let mut compared = 0;
+    each_case(|case, _, view, truth| {
+        let nets: Vec<&String> = view.keys().filter(|path| path.contains("/net/")).collect();
+        for row in truth["tables"]["process_open_sockets"].as_array().into_iter().flatten() {
+            let (Some(family), Some(inode)) = (row["family"].as_str(), row["socket"].as_u64()) else { continue };
+            let text = |column: &str| row[column].as_str().unwrap_or_default();
+            let name = match (family, text("type"), text("protocol")) {
+                ("unix" | "netlink", ..) => family.to_owned(),
+                ("inet", "raw", _) => "raw".to_owned(),
+                ("inet6", "raw", _) => "raw6".to_owned(),
+                ("inet", _, protocol) => protocol.to_owned(),
+                ("inet6", _, "icmpv6") => "icmp6".to_owned(),
+                ("inet6", _, protocol) => format!("{protocol}6"),
+                _ => continue,
+            };
+            let suffix = format!("/net/{name}");
+            let files: Vec<&[u8]> =
+                nets.iter().filter(|path| path.ends_with(&suffix)).map(|path| bytes(view, path).unwrap()).collect();
+            let field = if name == "unix" { 6 } else { 9 };
+            let of_inode = |line: &&[u8]| {
+                let mut fields = line.fields();
+                fields.nth(field).is_some_and(|f| f == inode.to_string().as_bytes())
+            };
+            let line = files.iter().flat_map(|file| file.lines()).find(of_inode);
+            let line = line.unwrap_or_else(|| panic!("{case}: no line of socket {inode} in {suffix}"));
+            if let (Some(port), "tcp" | "tcp6") = (row["local_port"].as_u64(), name.as_str()) {
+                let local = line.fields().nth(1).unwrap();
+                assert!(local.ends_with(format!(":{port:04X}").as_bytes()), "{case}: {}", line.as_bstr());
+            }
+            compared += 1;
+        }
+    });
+    assert!(compared > 100, "only {compared} sockets");
+}

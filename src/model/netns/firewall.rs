@@ -1,0 +1,146 @@
+//! Firewalls: `iptables-NS.img` and `ip6tables-NS.img` are what `iptables-save` prints, `nftables-NS.img` what
+//! `nft list ruleset` prints. CRIU locks the network while it dumps, by rules of its own that are in these images.
+
+use bstr::ByteSlice;
+
+use crate::images::Kind;
+use crate::int::u64_of;
+use crate::model::ids::NamespaceId;
+
+/// The name of CRIU's chain, and what the name of its table begins with.
+const CRIU: &[u8] = b"CRIU";
+
+/// A line that says something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// The network namespace that it is of.
+    pub namespace: NamespaceId,
+    /// The image that it is in.
+    pub kind: Kind,
+    /// Its number, from 1.
+    pub number: u64,
+    /// The table that it is in, with the family in nftables.
+    pub table: Option<Vec<u8>>,
+    /// The chain that it is in.
+    pub chain: Option<Vec<u8>>,
+    /// Itself, without space around it.
+    pub text: Vec<u8>,
+    /// Part of the lock by which CRIU kept the network still; it was not the container's.
+    pub of_criu: bool,
+}
+
+/// The lines of an image that say something: neither empty nor the end of what another line began.
+pub(super) fn lines(namespace: NamespaceId, kind: Kind, text: &[u8]) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let mut place = Place::default();
+    for (number, line) in (1_u64..).zip(text.lines()) {
+        let line = line.trim();
+        place.enter(line, kind);
+        let says = !line.is_empty() && !matches!(line, b"}" | b"COMMIT");
+        if says {
+            let of_criu = place.is_of_criu() || jumps_to_criu(line);
+            let (table, chain) = (place.table.clone(), place.chain.clone());
+            lines.push(Line { namespace, kind, number, table, chain, text: line.to_vec(), of_criu });
+        }
+        place.leave(line, kind);
+    }
+    lines
+}
+
+/// Where a line stands.
+#[derive(Default)]
+struct Place {
+    table: Option<Vec<u8>>,
+    chain: Option<Vec<u8>>,
+    /// Braces that are open.
+    depth: u64,
+}
+
+impl Place {
+    fn enter(&mut self, line: &[u8], kind: Kind) {
+        if kind == Kind::Nftables {
+            let name = |word: &str| Some(line.strip_prefix(word.as_bytes())?.strip_suffix(b"{")?.trim().to_vec());
+            self.table = name("table ").or_else(|| self.table.take());
+            self.chain = name("chain ").or_else(|| self.chain.take());
+        } else {
+            self.table = line.strip_prefix(b"*").map(<[u8]>::to_vec).or_else(|| self.table.take());
+            // A chain's policy begins with its name, a rule with the chain that it is added to.
+            let mut words = line.fields();
+            self.chain = match words.next() {
+                Some([b':', name @ ..]) => Some(name.to_vec()),
+                Some(b"-A") => words.next().map(<[u8]>::to_vec),
+                _ => None,
+            };
+        }
+    }
+
+    fn leave(&mut self, line: &[u8], kind: Kind) {
+        if kind == Kind::Nftables {
+            let count = |brace: &[u8]| u64_of(line.find_iter(brace).count());
+            let (opened, closed) = (count(b"{"), count(b"}"));
+            self.depth = self.depth.saturating_add(opened).saturating_sub(closed);
+            self.chain = self.chain.take().filter(|_| self.depth > 1);
+            self.table = self.table.take().filter(|_| self.depth > 0);
+        } else if line == b"COMMIT" {
+            self.table = None;
+        }
+    }
+
+    fn is_of_criu(&self) -> bool {
+        // In nftables: the family, then the name.
+        let table = self.table.as_deref().and_then(|table| table.fields().last());
+        self.chain.as_deref() == Some(CRIU) || table.is_some_and(|table| table.starts_with(CRIU))
+    }
+}
+
+/// Whether a rule leads into CRIU's chain.
+fn jumps_to_criu(line: &[u8]) -> bool {
+    let words: Vec<&[u8]> = line.fields().collect();
+    words.windows(2).any(|pair| matches!(pair, [b"-j" | b"jump", chain] if *chain == CRIU))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(kind: Kind, text: &str) -> Vec<(u64, String, String, bool)> {
+        let text_of = |bytes: Option<Vec<u8>>| String::from_utf8(bytes.unwrap_or_default()).unwrap();
+        let lines = lines(NamespaceId(1), kind, text.as_bytes()).into_iter();
+        lines.map(|line| (line.number, text_of(line.table), text_of(line.chain), line.of_criu)).collect()
+    }
+
+    #[test]
+    fn lines_of_iptables_and_the_lock_of_criu() {
+        let text = "*filter\n:INPUT ACCEPT [0:0]\n:CRIU - [0:0]\n-A INPUT -j CRIU\n-A INPUT -p tcp --dport 22 -j DROP\n\
+                    -A CRIU -j DROP\nCOMMIT\n*nat\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n";
+        let filter = |number, chain: &str, of_criu| (number, "filter".to_owned(), chain.to_owned(), of_criu);
+        let expected = vec![
+            filter(1, "", false),
+            filter(2, "INPUT", false),
+            filter(3, "CRIU", true),
+            filter(4, "INPUT", true),
+            filter(5, "INPUT", false),
+            filter(6, "CRIU", true),
+            (8, "nat".to_owned(), String::new(), false),
+            (9, "nat".to_owned(), "OUTPUT".to_owned(), false),
+        ];
+        assert_eq!(of(Kind::Iptables, text), expected);
+    }
+
+    #[test]
+    fn lines_of_nftables_and_the_table_of_criu() {
+        let text = "table ip filter {\n\tset bad {\n\t\telements = { 1.2.3.4 }\n\t}\n\n\tchain INPUT {\n\t\tjump CRIU\n\
+                    \t\tip saddr @bad drop\n\t}\n}\ntable inet CRIU-7f {\n\tchain output {\n\t\tdrop\n\t}\n}\n";
+        let found = of(Kind::Nftables, text);
+        let filter = |number, chain: &str, of_criu| (number, "ip filter".to_owned(), chain.to_owned(), of_criu);
+        assert_eq!(found[..3], [filter(1, "", false), filter(2, "", false), filter(3, "", false)]);
+        assert_eq!(found[3..6], [filter(6, "INPUT", false), filter(7, "INPUT", true), filter(8, "INPUT", false)]);
+        assert!(found[6..].iter().all(|(.., of_criu)| *of_criu) && found.len() == 9, "{found:?}");
+    }
+
+    #[test]
+    fn unbalanced_text_is_kept() {
+        assert_eq!(of(Kind::Nftables, "}}}\nchain x {\n{{{{\n").len(), 3);
+        assert!(of(Kind::Iptables, "").is_empty());
+    }
+}

@@ -1,0 +1,107 @@
+//! Rules that choose a table of routes: `rule-NS.img`.
+//!
+//! Source: the kernel's `include/uapi/linux/fib_rules.h`.
+
+use std::net::IpAddr;
+
+use crate::images::ByteOrder;
+use crate::model::ids::NamespaceId;
+use crate::model::netlink::{Attributes, Message, u16_at, u32_at};
+
+const RTM_NEWRULE: u16 = 32;
+const FRA_DST: u16 = 1;
+const FRA_SRC: u16 = 2;
+const FRA_IIFNAME: u16 = 3;
+const FRA_GOTO: u16 = 4;
+const FRA_PRIORITY: u16 = 6;
+const FRA_FWMARK: u16 = 10;
+const FRA_TABLE: u16 = 15;
+const FRA_FWMASK: u16 = 16;
+const FRA_OIFNAME: u16 = 17;
+const FRA_UID_RANGE: u16 = 20;
+const FRA_PROTOCOL: u16 = 21;
+const FRA_IP_PROTO: u16 = 22;
+const FRA_SPORT_RANGE: u16 = 23;
+const FRA_DPORT_RANGE: u16 = 24;
+
+/// A rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// The network namespace that it is in.
+    pub namespace: NamespaceId,
+    /// `AF_INET` or `AF_INET6`.
+    pub family: u8,
+    /// The lower, the earlier.
+    pub priority: u32,
+    /// Only for what comes from there, and bits of it.
+    pub source: Option<(IpAddr, u8)>,
+    /// Only for what goes there, and bits of it.
+    pub destination: Option<(IpAddr, u8)>,
+    /// Only for this type of service.
+    pub tos: u8,
+    /// Only for what came in by this device.
+    pub input: Option<Vec<u8>>,
+    /// Only for what leaves by this device.
+    pub output: Option<Vec<u8>>,
+    /// Only for packets with this mark, in the bits of the mask.
+    pub mark: Option<(u32, u32)>,
+    /// Only for sockets of these users.
+    pub users: Option<(u32, u32)>,
+    /// Only for this IP protocol.
+    pub ip_protocol: Option<u8>,
+    /// Only from these ports.
+    pub source_ports: Option<(u16, u16)>,
+    /// Only to these ports.
+    pub destination_ports: Option<(u16, u16)>,
+    /// Only where the rest does not hold.
+    pub inverted: bool,
+    /// What is done (`FR_ACT_*`).
+    pub action: u8,
+    /// The table to look into.
+    pub table: u32,
+    /// The rule to go on with.
+    pub goto: Option<u32>,
+    /// Who set it (`RTPROT_*`).
+    pub protocol: Option<u8>,
+}
+
+impl Rule {
+    pub(super) fn of(namespace: NamespaceId, message: Message<'_>, order: ByteOrder) -> Option<Self> {
+        /// `FIB_RULE_INVERT`.
+        const INVERT: u32 = 2;
+        let (head, attributes) = message.body.split_first_chunk::<12>()?;
+        let [family, destination, source, tos, table, _, _, action, flags @ ..] = *head;
+        if message.kind != RTM_NEWRULE {
+            return None;
+        }
+        let attributes = Attributes::of(attributes, order);
+        let pair = |kind| {
+            let value = attributes.get(kind)?;
+            Some((u32_at(value, 0, order)?, u32_at(value, 4, order)?))
+        };
+        let ports = |kind| {
+            let value = attributes.get(kind)?;
+            Some((u16_at(value, 0, order)?, u16_at(value, 2, order)?))
+        };
+        Some(Rule {
+            namespace,
+            family,
+            priority: attributes.u32(FRA_PRIORITY).unwrap_or(0),
+            source: attributes.address(FRA_SRC).map(|address| (address, source)),
+            destination: attributes.address(FRA_DST).map(|address| (address, destination)),
+            tos,
+            input: attributes.text(FRA_IIFNAME),
+            output: attributes.text(FRA_OIFNAME),
+            mark: attributes.u32(FRA_FWMARK).map(|mark| (mark, attributes.u32(FRA_FWMASK).unwrap_or(u32::MAX))),
+            users: pair(FRA_UID_RANGE),
+            ip_protocol: attributes.u8(FRA_IP_PROTO),
+            source_ports: ports(FRA_SPORT_RANGE),
+            destination_ports: ports(FRA_DPORT_RANGE),
+            inverted: u32_at(&flags, 0, order)? & INVERT != 0,
+            action,
+            table: attributes.u32(FRA_TABLE).unwrap_or(table.into()),
+            goto: attributes.u32(FRA_GOTO),
+            protocol: attributes.u8(FRA_PROTOCOL),
+        })
+    }
+}

@@ -1,0 +1,104 @@
+//! Table `addresses`.
+
+use std::borrow::Cow;
+
+use bstr::BString;
+
+use super::table::table;
+use crate::Checkpoint;
+use crate::abi::network as abi;
+use crate::model::container::Interface;
+use crate::model::ids::NamespaceId;
+use crate::model::netns::Address as Set;
+
+table! {
+    "addresses", key(namespace, interface, address), brief(from, namespace, interface, address, prefix_length, scope, flags);
+    /// Addresses of network devices: those of the network namespaces that CRIU dumped, then what the engine recorded. Of a
+    /// namespace that the engine made, CRIU dumps none.
+    pub struct InterfaceAddress {
+        /// The network namespace: CRIU's id, joins `interfaces`; null of what the engine recorded.
+        pub namespace: Option<NamespaceId>,
+        /// Name of the device; its number where it is not among the dumped ones.
+        pub interface: BString,
+        /// `inet` or `inet6`.
+        pub family: Option<&'static str>,
+        /// The address.
+        pub address: String,
+        /// Bits of the network.
+        pub prefix_length: Option<u32>,
+        /// The address at the other end of a point-to-point link.
+        pub point_to_point: Option<String>,
+        /// The address to reach all in the network.
+        pub broadcast: Option<String>,
+        /// How far it is valid: `global`, `site`, `link`, `host` or `nowhere`.
+        pub scope: Option<Cow<'static, str>>,
+        /// The label of an IPv4 address: the device's name, or one that begins with it.
+        pub label: Option<BString>,
+        /// Flags, as `ip address` names them: `permanent`, `secondary`, `tentative`, ….
+        pub flags: Option<Vec<Cow<'static, str>>>,
+        /// Metric of the route that comes with it.
+        pub metric: Option<u32>,
+        /// Seconds that it was still to be preferred; null if for ever.
+        pub preferred_lifetime: Option<u32>,
+        /// Seconds that it was still to be valid; null if for ever.
+        pub valid_lifetime: Option<u32>,
+        /// Who set it: 1 the kernel for loopback, 2 a router, 3 the kernel for its link; null where not recorded.
+        pub protocol: Option<u32>,
+        /// `image`: as it was; `engine`: as the engine recorded.
+        pub from: &'static str,
+    }
+}
+
+/// The rows of a checkpoint.
+pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = InterfaceAddress> + '_ {
+    let networks = checkpoint.networks();
+    let of_images = networks.addresses.iter().map(|address| {
+        let name = networks.device_name(address.namespace, address.index).map(BString::from);
+        of_image(address, name.unwrap_or_else(|| address.index.to_string().into()))
+    });
+    let recorded = checkpoint.model().container().interfaces.iter();
+    of_images.chain(recorded.flat_map(|interface| interface.addresses.iter().map(|text| of_engine(interface, text))))
+}
+
+fn of_image(set: &Set, interface: BString) -> InterfaceAddress {
+    let [preferred_lifetime, valid_lifetime] = set.lifetimes;
+    InterfaceAddress {
+        namespace: Some(set.namespace),
+        interface,
+        family: Some(if set.address.is_ipv4() { "inet" } else { "inet6" }),
+        address: set.address.to_string(),
+        prefix_length: Some(set.prefix.into()),
+        point_to_point: set.peer.map(|peer| peer.to_string()),
+        broadcast: set.broadcast.map(|address| address.to_string()),
+        scope: Some(abi::scope(set.scope)),
+        label: set.label.clone().map(BString::from),
+        flags: Some(abi::address_flags(set.flags)),
+        metric: set.metric,
+        preferred_lifetime,
+        valid_lifetime,
+        protocol: set.protocol.map(u32::from),
+        from: "image",
+    }
+}
+
+fn of_engine(interface: &Interface, text: &str) -> InterfaceAddress {
+    let (address, prefix) = text.split_once('/').map_or((text, None), |(address, prefix)| (address, Some(prefix)));
+    let parsed = address.parse::<std::net::IpAddr>().ok();
+    InterfaceAddress {
+        namespace: None,
+        interface: interface.name.clone().into(),
+        family: parsed.map(|address| if address.is_ipv4() { "inet" } else { "inet6" }),
+        address: address.to_owned(),
+        prefix_length: prefix.and_then(|prefix| prefix.parse().ok()),
+        point_to_point: None,
+        broadcast: None,
+        scope: None,
+        label: None,
+        flags: None,
+        metric: None,
+        preferred_lifetime: None,
+        valid_lifetime: None,
+        protocol: None,
+        from: "engine",
+    }
+}

@@ -1,0 +1,52 @@
+//! Table `firewall`.
+
+use bstr::BString;
+
+use super::table::table;
+use crate::Checkpoint;
+use crate::images::Kind;
+use crate::model::ids::NamespaceId;
+use crate::model::netns::firewall::Line;
+
+table! {
+    "firewall", key(namespace, source, line), brief(namespace, source, table_name, chain, criu, rule);
+    /// Firewalls of the network namespaces that CRIU dumped: the lines of `iptables-save`, `ip6tables-save` and
+    /// `nft list ruleset` that say something. A rule of iptables-nft stands in both.
+    pub struct FirewallLine {
+        /// The network namespace: CRIU's id, joins `interfaces`.
+        pub namespace: NamespaceId,
+        /// `iptables`, `ip6tables` or `nftables`.
+        pub source: &'static str,
+        /// Number of the line, from 1.
+        pub line: u64,
+        /// The table: `filter`, `nat`, …; of nftables with the family before it: `ip filter`.
+        pub table_name: Option<BString>,
+        /// The chain; null of lines that are in none.
+        pub chain: Option<BString>,
+        /// The line, without space around it.
+        pub rule: BString,
+        /// It is part of the lock by which CRIU kept the network still while it dumped, and was not there before.
+        pub criu: bool,
+    }
+}
+
+/// The rows of a checkpoint.
+pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = FirewallLine> + '_ {
+    checkpoint.networks().firewall.iter().map(row)
+}
+
+fn row(line: &Line) -> FirewallLine {
+    FirewallLine {
+        namespace: line.namespace,
+        source: match line.kind {
+            Kind::Iptables => "iptables",
+            Kind::Ip6tables => "ip6tables",
+            _ => "nftables",
+        },
+        line: line.number,
+        table_name: line.table.clone().map(BString::from),
+        chain: line.chain.clone().map(BString::from),
+        rule: line.text.clone().into(),
+        criu: line.of_criu,
+    }
+}

@@ -1,0 +1,29 @@
+//! Table `inode_paths`.
+
+use bstr::BString;
+
+use super::table::table;
+use crate::Checkpoint;
+
+table! {
+    "inode_paths", key(device, inode), brief(device, inode, path);
+    /// Paths that CRIU found for inodes that were watched, in the order of its cache (`irmap-cache`, written by a pre-dump).
+    /// `process_open_files.detail` has the watches.
+    pub struct InodePathRow {
+        /// Device of the file system, `major:minor`.
+        pub device: String,
+        /// The inode.
+        pub inode: u64,
+        /// Its path.
+        pub path: BString,
+    }
+}
+
+/// The rows of a checkpoint.
+pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = InodePathRow> + '_ {
+    checkpoint.beside().paths.iter().map(|found| InodePathRow {
+        device: format!("{}:{}", found.device.major, found.device.minor),
+        inode: found.inode,
+        path: found.path.clone().into(),
+    })
+}

@@ -1,0 +1,169 @@
+//! Table `interfaces`.
+
+use std::borrow::Cow;
+
+use bstr::BString;
+
+use super::table::table;
+use super::value::{Detail, Object};
+use crate::Checkpoint;
+use crate::abi::network as abi;
+use crate::images::ByteOrder;
+use crate::images::proto::{MacvlanLinkEntry, SitEntry, TunLinkEntry};
+use crate::model::container::Interface as Recorded;
+use crate::model::ids::NamespaceId;
+use crate::model::netns::{Device, device};
+
+table! {
+    "interfaces", key(namespace, interface), brief(from, namespace, interface, ifindex, type, mac, mtu, flags);
+    /// Network devices: those of the network namespaces that CRIU dumped, then what the engine recorded. Of a namespace that
+    /// the engine made, CRIU dumps none.
+    pub struct Interface {
+        /// The network namespace: CRIU's id, joins `process_namespaces.net`; null of what the engine recorded.
+        pub namespace: Option<NamespaceId>,
+        /// Name of the device.
+        pub interface: BString,
+        /// The kernel's number of it, from 1.
+        pub ifindex: Option<u32>,
+        /// `loopback`, `veth`, `tun`, `extlink` (a device that the engine moves in), `venet`, `bridge`, `macvlan` or `sit`.
+        pub r#type: Option<Cow<'static, str>>,
+        /// Hardware address; null where there is none.
+        pub mac: Option<String>,
+        /// Bytes of the largest packet.
+        pub mtu: Option<u32>,
+        /// Flags, as `ip link` names them: `UP`, `LOOPBACK`, `PROMISC`, ….
+        pub flags: Option<Vec<Cow<'static, str>>>,
+        /// Name of the device that it is a port of, such as a bridge; its number where that has no name.
+        pub master: Option<BString>,
+        /// A veth's other end: its number in the namespace that it is in.
+        pub peer_index: Option<u32>,
+        /// The number of that namespace, as `namespaces.net_ids` of this one has it.
+        pub peer_nsid: Option<u32>,
+        /// What only this type has: of tun its flags, owner and group; of macvlan its mode; of sit the ends of the tunnel.
+        pub detail: Option<Object>,
+        /// The engine's network; null of what images have.
+        pub network: Option<String>,
+        /// `image`: as it was; `engine`: as the engine recorded.
+        pub from: &'static str,
+    }
+}
+
+/// The rows of a checkpoint.
+pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = Interface> + '_ {
+    let order = checkpoint.model().byte_order();
+    let devices = checkpoint.networks().devices.iter().map(move |device| of_image(checkpoint, device, order));
+    devices.chain(checkpoint.model().container().interfaces.iter().map(of_engine))
+}
+
+fn of_image(checkpoint: &Checkpoint, device: &Device, order: ByteOrder) -> Interface {
+    let entry = &device.entry;
+    let name_of = |index: u32| {
+        let name = checkpoint.networks().device_name(device.namespace, index).map(BString::from);
+        name.unwrap_or_else(|| BString::from(index.to_string()))
+    };
+    let mut detail = Vec::new();
+    detail.extend(entry.tun.as_ref().map(tun).into_iter().flatten());
+    detail.extend(entry.macvlan.as_ref().map(macvlan).into_iter().flatten());
+    detail.extend(entry.sit.as_ref().map(|sit| tunnel(sit, order)).into_iter().flatten());
+    Interface {
+        namespace: Some(device.namespace),
+        interface: entry.name.clone().unwrap_or_default().into(),
+        ifindex: entry.ifindex,
+        r#type: entry.r#type.map(|number| abi::device_type(number.cast_unsigned())),
+        mac: device.mac(),
+        mtu: entry.mtu,
+        flags: entry.flags.map(abi::device_flags),
+        master: entry.master.filter(|&index| index != 0).map(name_of),
+        peer_index: entry.peer_ifindex,
+        peer_nsid: entry.peer_nsid,
+        detail: (!detail.is_empty()).then_some(Object(detail)),
+        network: None,
+        from: "image",
+    }
+}
+
+fn of_engine(interface: &Recorded) -> Interface {
+    Interface {
+        namespace: None,
+        interface: interface.name.clone().into(),
+        ifindex: None,
+        r#type: None,
+        mac: interface.mac.clone(),
+        mtu: None,
+        flags: None,
+        master: None,
+        peer_index: None,
+        peer_nsid: None,
+        detail: None,
+        network: Some(interface.network.clone()),
+        from: "engine",
+    }
+}
+
+type Details = Vec<(&'static str, Detail)>;
+
+fn integer(number: impl Into<i128>) -> Detail {
+    Detail::Integer(number.into())
+}
+
+fn tun(entry: &TunLinkEntry) -> Details {
+    let mut detail = Vec::new();
+    detail.extend(
+        entry.flags.map(|flags| ("flags", Detail::List(abi::tun_flags(flags).into_iter().map(Detail::Text).collect()))),
+    );
+    // Anybody's: -1.
+    detail.extend(entry.owner.filter(|&id| id >= 0).map(|id| ("owner", integer(id))));
+    detail.extend(entry.group.filter(|&id| id >= 0).map(|id| ("group", integer(id))));
+    detail.extend(entry.vnethdr.map(|size| ("header_size", integer(size))));
+    detail.extend(entry.sndbuf.map(|size| ("send_buffer", integer(size))));
+    detail
+}
+
+fn macvlan(entry: &MacvlanLinkEntry) -> Details {
+    let mut detail = Vec::new();
+    detail.extend(entry.mode.map(|mode| ("mode", Detail::Text(abi::macvlan_mode(mode)))));
+    detail.extend(entry.flags.map(|flags| ("flags", integer(flags))));
+    detail
+}
+
+fn tunnel(entry: &SitEntry, order: ByteOrder) -> Details {
+    let address = |words: &[u32]| device::address(words, order).map(|ip| Detail::Text(Cow::Owned(ip.to_string())));
+    let addresses = [
+        ("local", &entry.local),
+        ("remote", &entry.remote),
+        ("rapid_prefix", &entry.rd_prefix),
+        ("relay_prefix", &entry.relay_prefix),
+    ];
+    let numbers = [
+        ("link", entry.link),
+        ("ttl", entry.ttl),
+        ("tos", entry.tos),
+        ("protocol", entry.proto),
+        ("flags", entry.flags),
+        ("encapsulation", entry.encap_type),
+        ("encapsulation_flags", entry.encap_flags),
+        ("encapsulation_source_port", entry.encap_sport),
+        ("encapsulation_destination_port", entry.encap_dport),
+        ("rapid_prefix_length", entry.rd_prefixlen),
+        ("relay_prefix_length", entry.relay_prefixlen),
+    ];
+    let mut detail: Details = addresses.iter().filter_map(|(name, words)| Some((*name, address(words)?))).collect();
+    detail.extend(numbers.iter().filter_map(|(name, number)| Some((*name, integer((*number)?)))));
+    detail.extend(entry.pmtudisc.map(|on| ("path_mtu_discovery", Detail::Bool(on))));
+    detail
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_only_a_type_has_is_in_its_detail() {
+        let detail = tun(&TunLinkEntry { flags: Some(0x1002), owner: Some(-1), group: Some(5), ..Default::default() });
+        let flags = ["tap", "no_packet_information"].map(|name| Detail::Text(name.into())).to_vec();
+        assert_eq!(detail, [("flags", Detail::List(flags)), ("group", integer(5))]);
+        let entry = SitEntry { remote: vec![0x0900_71cb], ttl: Some(64), ..Default::default() };
+        let remote = ("remote", Detail::Text("203.113.0.9".into()));
+        assert_eq!(tunnel(&entry, ByteOrder::Little), [remote, ("ttl", integer(64))]);
+    }
+}

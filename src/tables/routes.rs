@@ -1,0 +1,111 @@
+//! Table `routes`.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+use bstr::{BStr, BString};
+
+use super::table::table;
+use crate::Checkpoint;
+use crate::abi::network as abi;
+use crate::model::ids::NamespaceId;
+use crate::model::netns::route::Hop;
+use crate::model::netns::{Networks, Route};
+
+table! {
+    "routes", key(namespace, family, route_table, destination, prefix_length, metric),
+    brief(namespace, route_table, destination, prefix_length, gateway, interface, source, metric, type);
+    /// Routes of the network namespaces that CRIU dumped, IPv4 before IPv6, in the kernel's order.
+    pub struct RouteRow {
+        /// The network namespace: CRIU's id, joins `interfaces`.
+        pub namespace: NamespaceId,
+        /// `inet` or `inet6`.
+        pub family: Cow<'static, str>,
+        /// The table: `main`, `local`, `default`, or its number.
+        pub route_table: Cow<'static, str>,
+        /// Where to; `0.0.0.0` or `::` with a prefix of 0 is everywhere.
+        pub destination: Option<String>,
+        /// Bits of the destination.
+        pub prefix_length: u32,
+        /// The next hop; null where the destination is reached directly, and where there are several.
+        pub gateway: Option<String>,
+        /// Name of the device to leave by; its number where it is not among the dumped ones.
+        pub interface: Option<BString>,
+        /// The address that is sent from.
+        pub source: Option<String>,
+        /// The lower, the better.
+        pub metric: Option<u32>,
+        /// What it does: `unicast`, `local`, `broadcast`, `blackhole`, `unreachable`, ….
+        pub r#type: Cow<'static, str>,
+        /// How far it goes: `global`, `link`, `host`, ….
+        pub scope: Cow<'static, str>,
+        /// Who set it: `kernel`, `boot` (somebody by hand), `static`, `dhcp`, `ra`, ….
+        pub protocol: Cow<'static, str>,
+        /// Flags: `onlink`, `linkdown`, ….
+        pub flags: Vec<Cow<'static, str>>,
+        /// Bytes of the largest packet, where the route says.
+        pub mtu: Option<u32>,
+        /// Only for packets of this type of service; null for all.
+        pub tos: Option<u32>,
+        /// Only for what comes from there, with bits: `10.0.0.0/8`; null for all.
+        pub from: Option<String>,
+        /// Only for what came in by this device; null for all.
+        pub input_interface: Option<BString>,
+        /// Preference among routers of IPv6: 0 medium, 1 high, 3 low.
+        pub preference: Option<u32>,
+        /// Seconds until it was to go; null if never.
+        pub expires: Option<u32>,
+        /// Several next hops to share the load, each as `gateway device weight`.
+        pub next_hops: Option<Vec<BString>>,
+    }
+}
+
+/// The rows of a checkpoint.
+pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = RouteRow> + '_ {
+    let networks = checkpoint.networks();
+    networks.routes.iter().map(move |route| row(networks, route))
+}
+
+fn row(networks: &Networks, route: &Route) -> RouteRow {
+    let name = |index: u32| {
+        let name = networks.device_name(route.namespace, index).map(BString::from);
+        name.unwrap_or_else(|| index.to_string().into())
+    };
+    let hop = |hop: &Hop| {
+        let gateway = hop.gateway.map_or_else(|| "-".to_owned(), |gateway| gateway.to_string());
+        let device = name(hop.index);
+        BString::from(format!("{gateway} {} {}", BStr::new(&device), hop.weight))
+    };
+    let text = |address: Option<IpAddr>| address.map(|address| address.to_string());
+    RouteRow {
+        namespace: route.namespace,
+        family: abi::family(route.family),
+        route_table: abi::route_table(route.table),
+        destination: text(route.destination).or_else(|| everywhere(route).map(str::to_owned)),
+        prefix_length: route.destination_prefix.into(),
+        gateway: text(route.gateway),
+        interface: route.index.map(name),
+        source: text(route.source),
+        metric: route.metric,
+        r#type: abi::route_type(route.kind),
+        scope: abi::scope(route.scope),
+        protocol: abi::route_protocol(route.protocol),
+        flags: abi::route_flags(route.flags),
+        mtu: route.mtu,
+        tos: Some(route.tos.into()).filter(|&tos| tos != 0),
+        from: route.from.map(|from| format!("{from}/{}", route.from_prefix)),
+        input_interface: route.input.map(name),
+        preference: route.preference.map(u32::from),
+        expires: route.expires,
+        next_hops: (!route.hops.is_empty()).then(|| route.hops.iter().map(hop).collect()),
+    }
+}
+
+/// The destination of a route that names none.
+fn everywhere(route: &Route) -> Option<&'static str> {
+    match (route.family, route.destination_prefix) {
+        (2, 0) => Some("0.0.0.0"),
+        (10, 0) => Some("::"),
+        _ => None,
+    }
+}
