@@ -274,7 +274,8 @@ pub(crate) struct ExtractArgs {
 /// Raw rows of any table
 #[derive(Debug, Args)]
 #[command(after_help = "Example: cryoscope table checkpoint.tar processes process_open_sockets --format ndjson\n\
-                        Without a table, the tables are listed.")]
+                        Example: cryoscope table --list processes\n\
+                        Without an archive, the tables are listed.")]
 pub(crate) struct TableArgs {
     /// Archive or directory of images; `-` for standard input
     pub(crate) archive: Option<PathBuf>,
@@ -284,6 +285,9 @@ pub(crate) struct TableArgs {
     /// All tables
     #[arg(long, conflicts_with = "tables")]
     pub(crate) all: bool,
+    /// Instead of rows, say what the tables that are named (or all) and their columns mean; needs no archive
+    #[arg(long, conflicts_with_all = ["all", "columns", "hash"])]
+    pub(crate) list: bool,
     /// How to print it
     #[arg(long, value_enum, default_value_t = RowFormat::Table)]
     pub(crate) format: RowFormat,

@@ -2,9 +2,9 @@
 
 use std::io::Write;
 
-use cryoscope::formats::{Columns, Format, Grid, GridColumn, Style};
+use cryoscope::formats::{Columns, Format, Grid, GridColumn, RowWriter, Style, wrapped};
 use cryoscope::memory::Keep;
-use cryoscope::tables::{self, Source, nearest};
+use cryoscope::tables::{self, ColumnRow, Source, Table, columns_of, nearest, on_one_line};
 
 use super::args::{Global, RowFormat, TableArgs};
 use super::exit::Exit;
@@ -14,6 +14,9 @@ use super::screen::{Report, Screen};
 use super::{Failure, Outcome};
 
 pub(crate) fn run(args: &TableArgs, global: &Global) -> Outcome {
+    if args.list {
+        return document(args, global);
+    }
     let Some(archive) = &args.archive else { return list(global) };
     let sources = sources(args)?;
     let columns = columns(args, &sources)?;
@@ -45,13 +48,15 @@ fn sources(args: &TableArgs) -> Result<Vec<&'static Source>, Failure> {
     if args.tables.is_empty() {
         return Err(Failure::Usage(format!("which table? There is: {}", names().join(", "))));
     }
-    let find = |name: &String| {
-        Source::find(name).ok_or_else(|| {
-            let nearest = nearest(name, names()).map_or_else(String::new, |near| format!(", did you mean {near}"));
-            Failure::Usage(format!("there is no table {name}{nearest}? There is: {}", names().join(", ")))
-        })
-    };
-    args.tables.iter().map(find).collect()
+    args.tables.iter().map(|name| find(name)).collect()
+}
+
+/// The table of a name.
+fn find(name: &str) -> Result<&'static Source, Failure> {
+    Source::find(name).ok_or_else(|| {
+        let nearest = nearest(name, names()).map_or_else(String::new, |near| format!(", did you mean {near}"));
+        Failure::Usage(format!("there is no table {name}{nearest}? There is: {}", names().join(", ")))
+    })
 }
 
 fn names() -> Vec<&'static str> {
@@ -87,6 +92,45 @@ fn list(global: &Global) -> Outcome {
     }
     screen.out.write_all(grid.render(screen.width).as_bytes())?;
     screen.finish(Exit::Done)
+}
+
+/// What tables and columns mean. Here every name is a table's.
+fn document(args: &TableArgs, global: &Global) -> Outcome {
+    let first = args.archive.as_ref().map(|name| name.display().to_string());
+    let names: Vec<String> = first.into_iter().chain(args.tables.iter().cloned()).collect();
+    let chosen: Vec<&Source> = names.iter().map(|name| find(name)).collect::<Result<_, _>>()?;
+    let chosen = if chosen.is_empty() { tables::ALL.iter().collect() } else { chosen };
+    let mut screen = Screen::open(global)?;
+    if args.format == RowFormat::Table {
+        let pages: Vec<String> = chosen.iter().map(|source| page(source.table, screen.width)).collect();
+        screen.out.write_all(pages.join("\n").as_bytes())?;
+        return screen.finish(Exit::Done);
+    }
+    let style = Style { format: args.format.into(), columns: Columns::All, name_tables: false, width: screen.width };
+    let mut writer = RowWriter::new(&mut screen.out, style);
+    writer.begin(&ColumnRow::TABLE)?;
+    for row in chosen.iter().flat_map(|source| columns_of(source.table)) {
+        writer.row(&row)?;
+    }
+    writer.finish()?;
+    screen.finish(Exit::Done)
+}
+
+/// The documentation of a table as text.
+fn page(table: &'static Table, width: Option<usize>) -> String {
+    let key = if table.key.is_empty() { String::new() } else { format!("  key: {}", table.key.join(", ")) };
+    let mut page = format!("{}{key}\n", table.name);
+    let mut add = |indent: usize, text: &str| {
+        for line in wrapped(text, width.unwrap_or(120).saturating_sub(indent)) {
+            page.extend([" ".repeat(indent).as_str(), &line, "\n"]);
+        }
+    };
+    add(2, &on_one_line(table.doc));
+    for row in columns_of(table) {
+        add(2, &format!("{} ({})", row.column_name, row.r#type));
+        add(6, &row.meaning);
+    }
+    page
 }
 
 impl From<RowFormat> for Format {

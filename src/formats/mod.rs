@@ -22,7 +22,7 @@ pub use json::pretty;
 #[cfg(feature = "query")]
 pub(crate) use json::to_text as json_of;
 pub use results::ResultWriter;
-pub use text::cut;
+pub use text::{cut, wrapped};
 
 use crate::tables::{Column, Row, Table};
 

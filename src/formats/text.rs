@@ -32,6 +32,21 @@ pub fn cut(text: &str, width: usize) -> Cow<'_, str> {
     if text.width() <= width { Cow::Borrowed(text) } else { Cow::Owned(marked(text, width)) }
 }
 
+/// Text in lines of at most `width` columns, broken between words; a longer word has a line of its own.
+pub fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.width().saturating_add(1).saturating_add(word.width()) <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 /// The beginning of a text with the mark of something cut, together at most `width` columns.
 pub(super) fn marked(text: &str, width: usize) -> String {
     let mut used = 1;
@@ -63,6 +78,13 @@ pub(super) fn cut_front(text: &str, width: usize) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn text_is_broken_between_words() {
+        assert_eq!(wrapped("one two  three", 7), ["one two", "three"]);
+        assert_eq!(wrapped("incomprehensible to me", 5), ["incomprehensible", "to me"]);
+        assert!(wrapped("", 5).is_empty());
+    }
 
     #[test]
     fn text_is_cut_by_columns_not_bytes() {

@@ -16,9 +16,10 @@ pub(crate) type Rows = BTreeMap<String, Vec<Value>>;
 /// Files of a case that are not its archive.
 const BESIDE: [&str; 3] = ["truth.json", "case.json", "README.md"];
 
-/// A path below `fixtures/`.
+/// A path below `fixtures/`, or below the folder that `CRYOSCOPE_FIXTURES` names: a larger corpus of the same form.
 pub(crate) fn path(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name)
+    let own = || Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+    std::env::var_os("CRYOSCOPE_FIXTURES").map_or_else(own, PathBuf::from).join(name)
 }
 
 /// The folders that have a truth, by name.
