@@ -1,12 +1,8 @@
 //! One process's address space: its mappings, and what lies in them.
 
-use std::ops::ControlFlow;
-
 use super::Memory;
 use super::arguments::{self, Text};
-use super::lines::Lines;
 use super::object::{Here, Lost, Object};
-use super::search::{self, Found, Matcher, SearchOptions};
 use crate::int::{u64_of, usize_of};
 use crate::model::file::FileTable;
 use crate::model::ids::Pid;
@@ -82,13 +78,6 @@ impl<'a> AddressSpace<'a> {
     /// The process.
     pub fn pid(&self) -> Pid {
         self.pid
-    }
-
-    /// Searches all of it, and calls `visit` with each match, by address, until it has enough.
-    pub fn search(&self, matcher: &Matcher, options: &SearchOptions, visit: impl FnMut(Found) -> ControlFlow<()>) {
-        let lines = Lines::of(&self.memory.objects, &[(self.pid, *self, std::iter::once(0..u64::MAX).collect())]);
-        let findings = search::run(&lines, matcher, options, self.memory.searched.as_deref());
-        let _ = findings.found.into_iter().try_for_each(visit);
     }
 
     /// Its layout and mappings.

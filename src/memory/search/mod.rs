@@ -22,6 +22,7 @@ pub(crate) use stream::{Searched, StreamSearch};
 use self::matcher::Match;
 use super::lines::{Join, Key, Line, Lines};
 use super::parallel;
+use super::space::AddressSpace;
 use crate::int::{u64_of, usize_of};
 use crate::model::ids::Pid;
 
@@ -107,6 +108,15 @@ pub(super) fn run(
     findings.more |= findings.found.len() > most;
     findings.found.truncate(most);
     findings
+}
+
+impl AddressSpace<'_> {
+    /// Searches all of it, and calls `visit` with each match, by address, until it has enough.
+    pub fn search(&self, matcher: &Matcher, options: &SearchOptions, visit: impl FnMut(Found) -> ControlFlow<()>) {
+        let lines = Lines::of(&self.memory.objects, &[(self.pid, *self, std::iter::once(0..u64::MAX).collect())]);
+        let findings = run(&lines, matcher, options, self.memory.searched.as_deref());
+        let _ = findings.found.into_iter().try_for_each(visit);
+    }
 }
 
 /// The matches of a line in a pages image that was searched while it was inflated.
