@@ -3,11 +3,13 @@
 pub mod abi;
 pub mod archive;
 mod checkpoint;
+mod digest;
 pub mod elfcore;
 mod error;
 pub mod formats;
 pub mod images;
 mod int;
+mod json;
 mod limits;
 pub mod memory;
 pub mod model;
@@ -16,5 +18,5 @@ mod warning;
 
 pub use checkpoint::{Checkpoint, Options};
 pub use error::{Error, ErrorKind};
-pub use limits::Limits;
+pub use limits::{Limit, Limits};
 pub use warning::{Code, Place, Severity, Warning};

@@ -41,6 +41,8 @@ use crate::warning::{Code, Place, Warning, Warnings};
 pub struct Options {
     limits: Limits,
     map: bool,
+    hash: bool,
+    expected: Vec<String>,
     keep: Keep,
     search: Option<EarlySearch>,
     progress: Box<Progress<'static>>,
@@ -57,6 +59,8 @@ impl Default for Options {
         Options {
             limits: Limits::default(),
             map: true,
+            hash: false,
+            expected: Vec::new(),
             keep: Keep::default(),
             search: None,
             progress: Box::new(|_, _| ()),
@@ -82,6 +86,22 @@ impl Options {
     #[must_use]
     pub fn map(mut self, map: bool) -> Self {
         self.map = map;
+        self
+    }
+
+    /// Whether rows of `members` have the hashes of contents (not unless told), and [`Archive::sha256`] the one of an archive
+    /// that comes as a stream: both are made in the pass that inflates it.
+    #[must_use]
+    pub fn hash(mut self, hash: bool) -> Self {
+        self.hash = hash;
+        self
+    }
+
+    /// The SHA-256 that the archive must have, or any of several, in hexadecimal; opening another fails. It is read as a whole
+    /// for that.
+    #[must_use]
+    pub fn expect_sha256(mut self, expected: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.expected = expected.into_iter().map(|hash| hash.into().to_ascii_lowercase()).collect();
         self
     }
 
@@ -125,7 +145,7 @@ impl Options {
     ///
     /// As [`Options::open`].
     pub fn open_file(&self, file: File) -> Result<Vec<Checkpoint>, Error> {
-        Ok(self.checkpoints(None, |opener| opener.file(file))?)
+        Ok(self.checkpoints(None, |opener| opener.file(file, None))?)
     }
 
     /// Opens an archive that comes as a stream.
@@ -150,8 +170,15 @@ impl Options {
             select: &mut demand,
             progress: &*self.progress,
             map: self.map,
+            hash: self.hash || !self.expected.is_empty(),
         };
         let archive = open(&mut opener)?;
+        if !self.expected.is_empty() {
+            let found = archive.sha256().unwrap_or("none").to_owned();
+            if !self.expected.contains(&found) {
+                return Err(ErrorKind::OtherHash { found, expected: self.expected.join(" or ") });
+            }
+        }
         let searched = demand.into_searched().map(Arc::new);
         let sets = Sets::of(&archive);
         if sets.checkpoints.is_empty() {
@@ -162,6 +189,7 @@ impl Options {
             sets,
             of_archive,
             limits: self.limits.clone(),
+            hash: self.hash,
             file_name,
             searched,
         });
@@ -192,6 +220,7 @@ struct Shared {
     /// Warnings about the archive as such.
     of_archive: Warnings,
     limits: Limits,
+    hash: bool,
     file_name: Option<String>,
     /// What was found while it was inflated.
     searched: Option<Arc<Searched>>,
@@ -340,18 +369,28 @@ impl Checkpoint {
     pub fn warnings(&self) -> Vec<Warning> {
         let mut all = self.shared.of_archive.snapshot();
         all.extend(self.warnings.snapshot());
+        all.extend(self.shared.archive.changed().map(|message| Warning {
+            code: Code::InputChanged,
+            place: Place::archive(),
+            message,
+        }));
         all
     }
 
     /// Whether something is missing from what has been read so far.
     pub fn is_partial(&self) -> bool {
-        self.shared.of_archive.partial() || self.warnings.partial()
+        self.shared.of_archive.partial() || self.warnings.partial() || self.shared.archive.changed().is_some()
     }
 
     /// Reads everything that tables are made of, so that all warnings are known.
     pub fn read_all(&self) {
         let _ = self.memory();
         self.read_families();
+    }
+
+    /// Whether columns of hashes that are not made unless asked for were asked for.
+    pub(crate) fn hashes(&self) -> bool {
+        self.shared.hash
     }
 
     /// Adds a warning about something that was only seen when rows were made.

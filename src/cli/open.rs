@@ -17,6 +17,7 @@ pub(crate) struct Opener<'g> {
     global: &'g Global,
     keep: Keep,
     search: Option<EarlySearch>,
+    hash: bool,
     progress: bool,
 }
 
@@ -24,12 +25,18 @@ impl<'g> Opener<'g> {
     /// An opener; `keep` is what will be asked for.
     pub(crate) fn new(global: &'g Global, keep: Keep) -> Self {
         let progress = !global.no_progress && !global.quiet && stderr().is_terminal();
-        Opener { global, keep, search: None, progress }
+        Opener { global, keep, search: None, hash: false, progress }
     }
 
     /// The same, with a search that will be made of all memory.
     pub(crate) fn searching(mut self, search: Option<EarlySearch>) -> Self {
         self.search = search;
+        self
+    }
+
+    /// The same, with or without the hashes of contents.
+    pub(crate) fn hashing(mut self, hash: bool) -> Self {
+        self.hash = hash;
         self
     }
 
@@ -67,7 +74,12 @@ impl<'g> Opener<'g> {
 
     fn open_all(&self, path: &Path, search: Option<&EarlySearch>) -> Result<Vec<Checkpoint>, Error> {
         let bar = self.progress.then(|| progress_bar(path));
-        let options = Options::new().limits(self.global.limits.limits()).map(!self.global.no_mmap).keep(self.keep);
+        let options = Options::new()
+            .limits(self.global.limits.limits())
+            .map(!self.global.no_mmap)
+            .keep(self.keep)
+            .hash(self.hash || self.global.wants_hashes())
+            .expect_sha256(&self.global.expect_sha256);
         let options = match search {
             Some(search) => options.search(search.clone()),
             None => options,
@@ -84,6 +96,9 @@ impl<'g> Opener<'g> {
         let opened = if path == Path::new("-") { from_stdin(&options) } else { options.open(path) };
         if let Some(bar) = bar {
             bar.finish_and_clear();
+        }
+        if self.global.wants_hashes() {
+            self.global.record.input(path, &opened);
         }
         opened
     }

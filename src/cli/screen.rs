@@ -9,6 +9,7 @@ use cryoscope::formats::escape;
 use cryoscope::{Checkpoint, Severity, Warning};
 
 use super::args::{Color, Global};
+use super::evidence::Record;
 use super::exit::Exit;
 use super::newfile::{NewFile, not_written};
 use super::{Failure, Outcome};
@@ -26,6 +27,7 @@ pub(crate) struct Screen {
     pub(crate) width: Option<usize>,
     /// Whether colours are used.
     pub(crate) color: bool,
+    record: Record,
 }
 
 /// Where text goes.
@@ -80,14 +82,14 @@ impl Screen {
             Color::Auto => is_terminal && colors_wanted(),
         };
         let width = global.width.or_else(of_terminal);
-        Ok(Screen { out: BufWriter::with_capacity(BUFFER, target), width, color })
+        Ok(Screen { out: BufWriter::with_capacity(BUFFER, target), width, color, record: global.record.clone() })
     }
 
     /// Ends the output: a file gets its name. How the command ended is passed through.
     pub(crate) fn finish(mut self, exit: Exit) -> Outcome {
         self.out.flush()?;
         if let Target::File(file) = self.out.into_inner().map_err(io::IntoInnerError::into_error)? {
-            file.finish()?;
+            self.record.output(&file.finish()?);
         }
         Ok(exit)
     }
@@ -128,6 +130,7 @@ impl Report {
 
     /// Prints the warnings, and tells the exit code that they come to.
     pub(crate) fn print(&self, archive: &str, global: &Global) -> Exit {
+        global.record.warnings(archive, &self.warnings);
         let exit = if self.partial { Exit::Partial } else { Exit::Done };
         let least = if global.verbose { Severity::Note } else { Severity::Warning };
         if global.quiet {

@@ -18,7 +18,7 @@ pub(crate) fn run(args: &TableArgs, global: &Global) -> Outcome {
     let sources = sources(args)?;
     let columns = columns(args, &sources)?;
     let keep = sources.iter().fold(Keep::Tables, |keep, source| keep.and(source.keep));
-    let checkpoints = Opener::new(global, keep).open(archive)?;
+    let checkpoints = Opener::new(global, keep).hashing(args.hash).open(archive)?;
     let mut screen = Screen::open(global)?;
     let style = Style { format: args.format.into(), columns, name_tables: sources.len() > 1, width: screen.width };
     let several = checkpoints.len() > 1;

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::archive::{Archive, MemberKind, Stop};
 use crate::images::join;
+use crate::json::{self, Unparsed};
 use crate::limits::Limits;
 use crate::warning::{Code, Place, Warnings};
 
@@ -49,16 +50,17 @@ impl<'a> Document<'a> {
             return None;
         }
         let parsed = match bytes.to_str() {
-            Ok(text) => serde_json::from_str(text),
+            Ok(text) => json::parse(text.as_bytes(), limits.json_depth),
             Err(error) => {
                 warn(format!("not UTF-8 ({error}); what is not is shown as U+FFFD"));
-                serde_json::from_str(&bytes.to_str_lossy())
+                json::parse(bytes.to_str_lossy().as_bytes(), limits.json_depth)
             }
         };
         match parsed {
             Ok(value) => Some(Document { path, value, warnings }),
             Err(error) => {
-                warn(format!("not JSON that can be read: {error}"));
+                let code = if matches!(error, Unparsed::Deep(_)) { Code::LimitReached } else { Code::JsonDamaged };
+                warnings.push(code, Place::member(path), || error.to_string());
                 None
             }
         }

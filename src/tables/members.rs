@@ -5,6 +5,8 @@ use jiff::Timestamp;
 
 use super::table::table;
 use crate::Checkpoint;
+use crate::archive::MemberKind;
+use crate::digest::Hasher;
 use crate::int::u64_of;
 
 table! {
@@ -32,7 +34,8 @@ table! {
         pub link: Option<BString>,
         /// Where the contents begin, in the uncompressed archive; null in a directory.
         pub offset: Option<u64>,
-        /// SHA-256 of the contents; null unless asked for.
+        /// SHA-256 of the contents, holes as zeros; null unless asked for (`--hash`), of what has none, and where some are not
+        /// here.
         pub sha256: Option<String>,
     }
 }
@@ -41,6 +44,7 @@ table! {
 pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = Member> + '_ {
     let archive = checkpoint.archive();
     let is_tar = archive.unpacked_bytes().is_some();
+    let mut hasher = Hasher::of(checkpoint);
     archive.members().iter().enumerate().map(move |(position, member)| Member {
         position: u64_of(position),
         path: member.name.clone(),
@@ -52,6 +56,12 @@ pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = Member> + '_
         mtime: member.mtime,
         link: member.link.clone(),
         offset: is_tar.then_some(member.offset),
-        sha256: None,
+        sha256: (member.kind == MemberKind::File)
+            .then(|| {
+                // What came as a stream was hashed on its way.
+                let hash = || hasher.hash(&archive.contents(member), &member.path, member.offset);
+                member.sha256().map(str::to_owned).or_else(hash)
+            })
+            .flatten(),
     })
 }

@@ -12,7 +12,7 @@ use crate::archives::{Members, inflated};
 use crate::fixtures;
 
 /// Reads all rows of all tables; returns how many there are.
-fn read_everything(checkpoints: &[Checkpoint]) -> usize {
+pub(crate) fn read_everything(checkpoints: &[Checkpoint]) -> usize {
     let mut rows = 0;
     for checkpoint in checkpoints {
         for source in tables::ALL {
