@@ -9,6 +9,7 @@ mod docs;
 mod evidence;
 mod fixtures;
 mod forms;
+mod fuzz;
 mod hostile;
 mod limits;
 mod memory;
