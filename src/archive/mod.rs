@@ -369,8 +369,9 @@ impl Opener<'_> {
 
     fn finish(&mut self, mut archive: Archive) -> Result<Archive, ErrorKind> {
         archive.index(self.warnings);
-        oci::open(&mut archive, self.select, self.hash, self.limits, self.warnings)?;
-        archive.index(self.warnings);
+        if oci::open(&mut archive, self.select, self.hash, self.limits, self.warnings)? {
+            archive.index(self.warnings);
+        }
         Ok(archive)
     }
 

@@ -68,7 +68,7 @@ struct Any {
     value: Option<Vec<u8>>,
 }
 
-/// Opens the images of a layout, if the archive is one and holds no image directory of its own.
+/// Opens the images of a layout, if the archive is one and holds no image directory of its own; says whether it is.
 ///
 /// # Errors
 ///
@@ -79,8 +79,8 @@ pub(super) fn open(
     hash: bool,
     limits: &Limits,
     warnings: &Warnings,
-) -> Result<(), ErrorKind> {
-    let Some(root) = root(archive) else { return Ok(()) };
+) -> Result<bool, ErrorKind> {
+    let Some(root) = root(archive) else { return Ok(false) };
     let reader = Reader { archive, root, limits };
     let images = if reader.json("index.json").is_ok() { reader.layout()? } else { reader.docker()? };
     let several = images.len() > 1;
@@ -101,7 +101,7 @@ pub(super) fn open(
     archive.members = members;
     archive.backings.append(&mut backings);
     archive.annotations = images.into_iter().next().map(|image| image.annotations).unwrap_or_default();
-    Ok(())
+    Ok(true)
 }
 
 /// The folder that holds the layout; `None` if the archive is none.

@@ -5,6 +5,7 @@
 mod archives;
 mod command;
 mod core;
+mod differentials;
 mod docs;
 mod evidence;
 mod fixtures;
