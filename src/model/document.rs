@@ -5,7 +5,7 @@ use bstr::{BStr, ByteSlice};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use crate::archive::{Archive, MemberKind, Stop};
+use crate::archive::{Absence, Archive, MemberKind, Stop};
 use crate::images::join;
 use crate::json::{self, Unparsed};
 use crate::limits::Limits;
@@ -34,14 +34,15 @@ impl<'a> Document<'a> {
         let warn = |message: String| warnings.push(Code::JsonDamaged, Place::member(path), || message);
         let (bytes, stop) = archive.contents(file).prefix(limits.json_bytes);
         match stop {
-            Some(Stop::Limit) => {
+            // What is beyond the limit is not even kept of a stream.
+            Some(Stop::Limit | Stop::Absent(Absence::NotKept)) if file.size > limits.json_bytes => {
                 let (size, limit) = (file.size, limits.json_bytes);
                 warnings.push(Code::LimitReached, Place::member(path), || {
                     format!("{size} bytes of JSON, the limit is {limit}; left out, --max-json raises the limit")
                 });
                 return None;
             }
-            Some(Stop::Absent(_)) => warn("the document is cut by the end of the archive".to_owned()),
+            Some(Stop::Absent(_) | Stop::Limit) => warn("the document is cut by the end of the archive".to_owned()),
             None => {}
         }
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);

@@ -1,6 +1,11 @@
 //! Archives that somebody has tampered with: whatever is changed, there is an answer or a message, never a panic, and
 //! never more memory than there are bytes.
 
+mod commands;
+mod malformed;
+mod mutations;
+mod text;
+
 use std::io::Cursor;
 use std::ops::ControlFlow;
 
