@@ -13,6 +13,7 @@ use cryoscope::{Checkpoint, Options, tables};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
+pub(crate) use self::commands::COMMANDS;
 use crate::archives::{Members, inflated};
 use crate::fixtures;
 
