@@ -16,7 +16,7 @@ pub mod model;
 pub mod tables;
 mod warning;
 
-pub use checkpoint::{Checkpoint, Options};
+pub use checkpoint::{Checkpoint, ImageFile, Options};
 pub use error::{Error, ErrorKind};
 pub use limits::{Limit, Limits};
 pub use warning::{Code, Place, Severity, Warning};

@@ -138,6 +138,8 @@ codes! {
     FileTypeUnknown = "file_type_unknown", Warning;
     /// A socket's address or port cannot be.
     SocketInvalid = "socket_invalid", Warning;
+    /// A signal that waits, or the list of a process's signal actions, is not as any kernel has it.
+    SignalInvalid = "signal_invalid", Warning;
     /// A pagemap's entries contradict each other, their mappings or the address space.
     PagemapInvalid = "pagemap_invalid", Warning;
     /// A pages image is shorter than its pagemap says.
@@ -156,6 +158,8 @@ codes! {
     ArgumentsUnavailable = "arguments_unavailable", Warning;
     /// The page size is not one that any machine has; 4096 was used.
     PageSizeUnknown = "page_size_unknown", Warning;
+    /// A filter of system calls, or of a socket, that no kernel would take, or that is not in the archive.
+    FilterInvalid = "filter_invalid", Warning;
     /// Statistics of the dump and the images disagree.
     StatisticsDisagree = "statistics_disagree", Note;
 }

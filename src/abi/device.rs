@@ -1,5 +1,7 @@
 //! Device numbers. CRIU stores them in two forms.
 
+use std::fmt;
+
 /// A device number's parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Device {
@@ -24,6 +26,13 @@ impl Device {
     /// of pseudo terminals (136 to 143). Source: the kernel's `Documentation/admin-guide/devices.txt`.
     pub fn is_terminal(self) -> bool {
         matches!(self.major, 4 | 5 | 136..=143)
+    }
+}
+
+/// `major:minor`.
+impl fmt::Display for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.major, self.minor)
     }
 }
 

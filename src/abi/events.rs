@@ -22,6 +22,22 @@ pub const EPOLL: Bits = &[
     (0x8000_0000, "EPOLLET"),
 ];
 
+/// Events of `poll`, as `SIGIO` has them.
+pub const POLL: Bits = &[
+    (0x1, "POLLIN"),
+    (0x2, "POLLPRI"),
+    (0x4, "POLLOUT"),
+    (0x8, "POLLERR"),
+    (0x10, "POLLHUP"),
+    (0x20, "POLLNVAL"),
+    (0x40, "POLLRDNORM"),
+    (0x80, "POLLRDBAND"),
+    (0x100, "POLLWRNORM"),
+    (0x200, "POLLWRBAND"),
+    (0x400, "POLLMSG"),
+    (0x2000, "POLLRDHUP"),
+];
+
 /// Events of inotify.
 pub const INOTIFY: Bits = &[
     (0x1, "IN_ACCESS"),
@@ -74,3 +90,26 @@ pub const FANOTIFY: Bits = &[
     (0x1000_0000, "FAN_RENAME"),
     (0x4000_0000, "FAN_ONDIR"),
 ];
+
+/// How a fanotify group was set up: `fanotify_init(2)`'s flags, of which the first two are its class.
+pub const FANOTIFY_GROUP: Bits = &[
+    (0x4, "FAN_CLASS_CONTENT"),
+    (0x8, "FAN_CLASS_PRE_CONTENT"),
+    (0x1, "FAN_CLOEXEC"),
+    (0x2, "FAN_NONBLOCK"),
+    (0x10, "FAN_UNLIMITED_QUEUE"),
+    (0x20, "FAN_UNLIMITED_MARKS"),
+    (0x40, "FAN_ENABLE_AUDIT"),
+    (0x80, "FAN_REPORT_PIDFD"),
+    (0x100, "FAN_REPORT_TID"),
+    (0x200, "FAN_REPORT_FID"),
+    (0x400, "FAN_REPORT_DIR_FID"),
+    (0x800, "FAN_REPORT_NAME"),
+    (0x1000, "FAN_REPORT_TARGET_FID"),
+    (0x2000, "FAN_REPORT_FD_ERROR"),
+    (0x4000, "FAN_REPORT_MNT"),
+];
+
+/// Flags of a fanotify mark, as `/proc/PID/fdinfo` prints them.
+pub const FANOTIFY_MARK: Bits =
+    &[(0x40, "FAN_MARK_IGNORED_SURV_MODIFY"), (0x200, "FAN_MARK_EVICTABLE"), (0x400, "FAN_MARK_IGNORE")];

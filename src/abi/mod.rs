@@ -5,16 +5,27 @@
 
 pub mod arch;
 pub mod bpf_map;
+pub mod capability;
 pub mod clock;
 pub mod device;
+pub mod errno;
 pub mod events;
+pub mod filter;
+pub mod hints;
+pub mod limit;
+pub mod lock;
 pub mod mapping;
 pub mod mount;
 pub mod namespace;
 pub mod open;
 pub mod sched;
+pub mod seccomp;
+pub mod siginfo;
 pub mod signal;
 pub mod socket;
+pub mod syscall;
+pub mod task;
+pub mod termios;
 
 use std::borrow::Cow;
 

@@ -21,6 +21,9 @@ pub const SEQPACKET: u32 = 5;
 /// `IPPROTO_TCP`.
 pub const TCP: u32 = 6;
 
+/// Address families (`linux/socket.h`) of which CRIU dumps sockets.
+const FAMILIES: Bits = &[(0, "unspec"), (1, "unix"), (2, "inet"), (10, "inet6"), (16, "netlink"), (17, "packet")];
+
 const TYPES: Bits =
     &[(1, "stream"), (2, "dgram"), (3, "raw"), (4, "rdm"), (5, "seqpacket"), (6, "dccp"), (10, "packet")];
 
@@ -101,6 +104,21 @@ const ETHERTYPES: Bits = &[
 pub const ESTABLISHED: u32 = 1;
 /// The state of a listener, TCP or unix.
 pub const LISTEN: u32 = 10;
+
+/// `inet`, `unix`, …
+pub fn family_name(number: u32) -> Option<&'static str> {
+    name_of(number.into(), FAMILIES)
+}
+
+/// The name of an IP protocol by its number alone.
+pub fn protocol_name(number: u32) -> Option<&'static str> {
+    name_of(number.into(), PROTOCOLS)
+}
+
+/// The name of a TCP state, if it has one.
+pub fn tcp_state_name(number: u32) -> Option<&'static str> {
+    name_of(number.into(), TCP_STATES)
+}
 
 /// `stream`, `dgram`, …
 pub fn type_name(number: u32) -> Option<&'static str> {

@@ -28,6 +28,20 @@ pub(super) fn read(root: &Path, limits: &Limits, warnings: &Warnings) -> io::Res
     Ok((listing.members, listing.backings))
 }
 
+/// A single file as the one member of a directory.
+///
+/// # Errors
+///
+/// If there is no such file.
+pub(super) fn one(path: &Path) -> io::Result<(Vec<Member>, Vec<Backing>)> {
+    let metadata = fs::metadata(path)?;
+    let file_name = path.file_name().map(Vec::from_os_str_lossy).unwrap_or_default();
+    let mut member = Member::named(file_name.into_owned().into());
+    describe(&mut member, &metadata, path);
+    member.layout = Layout::run(metadata.len(), Source::Backing { number: 0, offset: 0 });
+    Ok((vec![member], vec![Backing::File(LazyFile::new(path.to_owned()))]))
+}
+
 struct Listing<'a> {
     limits: &'a Limits,
     warnings: &'a Warnings,

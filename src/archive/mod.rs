@@ -390,6 +390,16 @@ impl Opener<'_> {
 }
 
 impl Archive {
+    /// A single file, as the one member of an archive.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such file.
+    pub(crate) fn of_file(path: &Path) -> io::Result<Self> {
+        let (members, backings) = directory::one(path)?;
+        Ok(Archive::of(members, backings))
+    }
+
     fn of(members: Vec<Member>, backings: Vec<Backing>) -> Self {
         Archive {
             members,

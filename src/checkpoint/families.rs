@@ -4,7 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use super::Checkpoint;
-use crate::model::{bpf_map, holders, ipc, pipe, terminal};
+use crate::model::lock::{self, FileLocks};
+use crate::model::rlimit::{self, ResourceLimits};
+use crate::model::signal::{self, Signals};
+use crate::model::timer::{self, Timers};
+use crate::model::{bpf_map, cgroup, declared, holders, host, ipc, lsm, pipe, seccomp, terminal};
 
 /// Defines [`Families`], and the methods of [`Checkpoint`] that give each. `read` is a function of the model that takes
 /// the images of the dump, the model, and what lies beside the images.
@@ -34,14 +38,32 @@ macro_rules! families {
 }
 
 families! {
+    /// Signals that wait, and what each process does about signals.
+    signals: Signals = signal::read;
+    /// Timers that run.
+    timers: Timers = timer::read;
+    /// Limits on what each process may use.
+    resource_limits: ResourceLimits = rlimit::read;
+    /// Locks of files.
+    file_locks: FileLocks = lock::read;
     /// Which processes hold which files, and how.
     holders: holders::Holders = holders::read;
     /// Pipes, and what waited in them.
     pipe_table: pipe::Pipes = pipe::read;
     /// What waited in pseudo terminals.
-    terminal_queues: Vec<terminal::Waiting> = terminal::read;
+    terminal_queues: terminal::TerminalQueues = terminal::read;
     /// System V message queues and semaphores.
     system_v: ipc::Ipc = ipc::read;
     /// BPF maps and what was in them, by the kernel's number.
     bpf_map_table: BTreeMap<u32, bpf_map::BpfMap> = bpf_map::read;
+    /// Filters of system calls.
+    seccomp: seccomp::Filters = seccomp::read;
+    /// Control groups.
+    cgroup_sets: cgroup::Cgroups = cgroup::read;
+    /// What was declared: the engine's specification.
+    declared: declared::Declared = declared::read;
+    /// What the container's mounts of autofs and `binfmt_misc` say, and the processors of the host.
+    host: host::Host = host::read;
+    /// Policies of `AppArmor`.
+    apparmor_policies: Vec<lsm::Policy> = lsm::read;
 }

@@ -1,6 +1,7 @@
 //! A checkpoint: the door to everything that is known of one. It opens an archive, finds the dumps in it, and builds each
 //! layer's product when it is first asked for.
 
+mod decode;
 mod families;
 
 use std::fmt;
@@ -11,6 +12,7 @@ use std::sync::{Arc, OnceLock};
 
 use bstr::BStr;
 
+pub use self::decode::ImageFile;
 use self::families::Families;
 use crate::archive::{Archive, Opener, Progress};
 use crate::error::{Error, ErrorKind};

@@ -37,6 +37,7 @@ pub(crate) enum Command {
     Memparse(Box<MemparseArgs>),
     Core(CoreArgs),
     Table(TableArgs),
+    Decode(DecodeArgs),
 }
 
 /// One line per checkpoint: container, image, engine, times, sizes
@@ -252,6 +253,51 @@ pub(crate) struct TableArgs {
     /// Hash the contents of files: fills `sha256` of members
     #[arg(long)]
     pub(crate) hash: bool,
+}
+
+/// Any image as JSON, field by field
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Fields have CRIU's names; those that the schema does not know are shown by number, wire type and value. \
+                        Addresses, flags, device numbers and internet addresses are shown as such, unless --plain is \
+                        given. What follows records (queues, contents of deleted files) is shown by its length and, with \
+                        --payload, in hexadecimal; crit-json has base64.\n\n\
+                        Example: cryoscope decode checkpoint.tar core-1.img\n\
+                        Example: cryoscope decode checkpoint.tar 'tcp-stream-*.img' --payload --format ndjson\n\
+                        Example: cryoscope decode checkpoint.tar:checkpoint/files.img --format crit-json\n\
+                        Example: cryoscope decode checkpoint.tar --info"
+)]
+pub(crate) struct DecodeArgs {
+    /// An image, an archive or directory of images, or `ARCHIVE:MEMBER`; `-` for an archive on standard input
+    pub(crate) input: PathBuf,
+    /// Members to decode: paths in the archive or file names (`*` and `?` are wildcards); after an image, more images
+    #[arg(value_name = "MEMBER")]
+    pub(crate) members: Vec<String>,
+    /// All images of the archive
+    #[arg(long, conflicts_with = "members")]
+    pub(crate) all: bool,
+    /// Only what each image is: kind, magic number, version, records, sizes; of all images, unless some are named
+    #[arg(long)]
+    pub(crate) info: bool,
+    /// Show what follows records, and images without records, whole
+    #[arg(long)]
+    pub(crate) payload: bool,
+    /// Show numbers as they are
+    #[arg(long)]
+    pub(crate) plain: bool,
+    /// How to print it (default: json; of --info, a table)
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<DecodeFormat>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DecodeFormat {
+    /// An array of images, each with its records
+    Json,
+    /// A record a line
+    Ndjson,
+    /// The keys of CRIU's crit, an image after the other
+    CritJson,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

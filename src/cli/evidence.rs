@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cryoscope::archive::Identity;
-use cryoscope::{Checkpoint, Error, Limits, Warning};
+use cryoscope::{Checkpoint, Error, ErrorKind, Limits, Warning};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -53,12 +53,7 @@ impl Record {
                 error: None,
             },
             // What could not be opened is hashed by itself.
-            other => {
-                let identity = Identity::of(&path).ok().filter(|_| path.is_file());
-                let sha256 = identity.and_then(|_| hash_of(&path).ok());
-                let size = identity.map(|identity| identity.size);
-                Input { path, identity, size, sha256, error: other.err().map(ToString::to_string) }
-            }
+            other => Input::of_file(path, other.err().map(ToString::to_string)),
         };
         self.lock().inputs.push(input);
     }
@@ -82,6 +77,21 @@ impl Global {
     /// Whether archives are hashed while they are read.
     pub(crate) fn wants_hashes(&self) -> bool {
         self.verify || self.manifest.is_some() || !self.expect_sha256.is_empty()
+    }
+
+    /// Notes a file that is read but is no archive, and refuses one that is not the one that was meant.
+    pub(crate) fn input_file(&self, path: &Path) -> Result<(), Failure> {
+        if !self.wants_hashes() {
+            return Ok(());
+        }
+        let input = Input::of_file(path.to_owned(), None);
+        let found = input.sha256.clone().unwrap_or_else(|| "none".to_owned());
+        self.record.lock().inputs.push(input);
+        if self.expect_sha256.is_empty() || self.expect_sha256.contains(&found) {
+            return Ok(());
+        }
+        let expected = self.expect_sha256.join(" or ");
+        Err(Failure::Archive(ErrorKind::OtherHash { found, expected }.into()))
     }
 }
 
@@ -116,6 +126,13 @@ fn inputs(global: &Global) -> Vec<Value> {
 }
 
 impl Input {
+    /// A file that is hashed by itself.
+    fn of_file(path: PathBuf, error: Option<String>) -> Self {
+        let identity = Identity::of(&path).ok().filter(|_| path.is_file());
+        let sha256 = identity.and_then(|_| hash_of(&path).ok());
+        Input { identity, size: identity.map(|identity| identity.size), sha256, error, path }
+    }
+
     fn to_json(&self) -> Value {
         let now = Identity::of(&self.path);
         let changed = self.identity.and_then(|before| match now {

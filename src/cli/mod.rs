@@ -3,6 +3,7 @@
 
 mod args;
 mod core;
+mod decode;
 mod evidence;
 mod exit;
 mod inspect;
@@ -92,5 +93,6 @@ fn run(cli: &Cli) -> Outcome {
         Command::Memparse(args) => memparse::run(args, &cli.global),
         Command::Core(args) => core::run(args, &cli.global),
         Command::Table(args) => table::run(args, &cli.global),
+        Command::Decode(args) => decode::run(args, &cli.global),
     }
 }

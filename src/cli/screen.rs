@@ -6,7 +6,7 @@ use std::io::{self, BufWriter, IsTerminal, Write, stderr, stdout};
 use std::path::Path;
 
 use cryoscope::formats::escape;
-use cryoscope::{Checkpoint, Severity, Warning};
+use cryoscope::{Checkpoint, ImageFile, Severity, Warning};
 
 use super::args::{Color, Global};
 use super::evidence::Record;
@@ -126,6 +126,11 @@ impl Report {
     /// Everything that was found so far.
     pub(crate) fn of(checkpoint: &Checkpoint) -> Self {
         Report { partial: checkpoint.is_partial(), warnings: checkpoint.warnings() }
+    }
+
+    /// Everything that was found in an image.
+    pub(crate) fn of_image(image: &ImageFile) -> Self {
+        Report { partial: image.is_partial(), warnings: image.warnings() }
     }
 
     /// Prints the warnings, and tells the exit code that they come to.

@@ -98,7 +98,8 @@ fn value(out: &mut dyn Write, value: &Value<'_>) -> io::Result<()> {
     }
 }
 
-fn text(out: &mut dyn Write, text: &str) -> io::Result<()> {
+/// Writes text.
+pub(super) fn text(out: &mut dyn Write, text: &str) -> io::Result<()> {
     if text.chars().any(is_unsafe) {
         let json = serde_json::to_string(text).map_err(io::Error::from)?;
         out.write_all(harmless(json).as_bytes())

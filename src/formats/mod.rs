@@ -2,6 +2,7 @@
 
 pub mod checkpointctl;
 mod csv;
+pub mod decode;
 mod escape;
 mod grid;
 mod hexdump;

@@ -18,8 +18,8 @@ use crate::int::{u64_of, usize_of};
 use crate::limits::Limits;
 use crate::warning::{Code, Place, Warnings};
 
-const COMMON: u32 = 0x5456_4319;
-const SERVICE: u32 = 0x5510_5940;
+pub(super) const COMMON: u32 = 0x5456_4319;
+pub(super) const SERVICE: u32 = 0x5510_5940;
 
 /// Byte order of the dumped machine, which CRIU's own numbers, payloads and pages have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -47,12 +47,30 @@ impl ByteOrder {
             ByteOrder::Big => u32::from_be_bytes(bytes),
         }
     }
+
+    /// A number of 64 bits.
+    pub fn u64(self, bytes: [u8; 8]) -> u64 {
+        match self {
+            ByteOrder::Little => u64::from_le_bytes(bytes),
+            ByteOrder::Big => u64::from_be_bytes(bytes),
+        }
+    }
 }
 
 /// The first number of 32 bits, and what follows.
 pub(super) fn split_u32(bytes: &[u8], order: ByteOrder) -> Option<(u32, &[u8])> {
     let (number, rest) = bytes.split_first_chunk::<4>()?;
     Some((order.u32(*number), rest))
+}
+
+/// What stands in the place of an image's own magic number, whichever byte order and generation it is of.
+pub(super) fn own_magic(bytes: &[u8]) -> Option<u32> {
+    let own = |order| {
+        let (first, rest) = split_u32(bytes, order)?;
+        Some(if matches!(first, COMMON | SERVICE) { split_u32(rest, order)?.0 } else { first })
+    };
+    let known = |magic: &u32| Kind::of_magic(*magic).is_some();
+    own(ByteOrder::Little).filter(known).or_else(|| own(ByteOrder::Big).filter(known))
 }
 
 /// An image whose magic numbers are right, with its records to come.

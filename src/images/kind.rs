@@ -309,7 +309,7 @@ impl Kind {
     }
 
     /// The kind whose images begin with a magic number; of several, the first.
-    pub(super) fn of_magic(number: u32) -> Option<Kind> {
+    pub(crate) fn of_magic(number: u32) -> Option<Kind> {
         Kind::ALL.iter().copied().find(|kind| kind.magic() == Some(number))
     }
 

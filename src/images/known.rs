@@ -6,12 +6,7 @@ use std::fmt;
 use prost::bytes::Buf;
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 
-/// By name of the message: its fields by number, each with the place of the message that it holds, if it holds one.
-#[expect(clippy::type_complexity, reason = "generated")]
-mod table {
-    include!(concat!(env!("OUT_DIR"), "/known_fields.rs"));
-}
-use table::KNOWN_FIELDS;
+use super::schema::MessageDef;
 
 /// Messages in messages that are looked into; a typed decode refuses deeper ones.
 const DEPTH: usize = 100;
@@ -29,33 +24,29 @@ impl fmt::Display for Unknown {
 
 /// The first unknown field of a message that is valid protobuf.
 pub(super) fn first_unknown(message: &str, bytes: &[u8]) -> Option<Unknown> {
-    let place = KNOWN_FIELDS.binary_search_by_key(&message, |(name, _)| name).ok()?;
+    let message = MessageDef::find(message)?;
     let mut path = Vec::new();
-    find(place, bytes, &mut path).then_some(Unknown(path))
+    find(message, bytes, &mut path).then_some(Unknown(path))
 }
 
 /// Whether there is an unknown field; `path` leads to it then.
-fn find(message: usize, mut bytes: &[u8], path: &mut Vec<u32>) -> bool {
-    let Some((_, fields)) = KNOWN_FIELDS.get(message).filter(|_| path.len() < DEPTH) else { return false };
+fn find(message: &'static MessageDef, mut bytes: &[u8], path: &mut Vec<u32>) -> bool {
+    if path.len() >= DEPTH {
+        return false;
+    }
     // Fields mostly come in the order of their numbers, so the next is where the last one's successor is.
     let mut next = 0;
     while bytes.has_remaining() {
         let Ok((number, wire_type)) = decode_key(&mut bytes) else { return false };
         path.push(number);
-        let known = match fields.get(next) {
-            Some((expected, _)) if *expected == number => next,
-            _ => match fields.binary_search_by_key(&number, |(number, _)| *number) {
-                Ok(known) => known,
-                Err(_) => return true,
-            },
-        };
-        next = known.saturating_add(1);
-        let inner = fields.get(known).and_then(|(_, inner)| *inner);
+        let Some((place, field)) = message.field(number, next) else { return true };
+        next = place.saturating_add(1);
+        let inner = field.ty.message();
         if let (Some(inner), WireType::LengthDelimited) = (inner, wire_type) {
             let body =
                 decode_varint(&mut bytes).ok().and_then(|len| bytes.split_at_checked(usize::try_from(len).ok()?));
             let Some((body, rest)) = body else { return false };
-            if find(inner.into(), body, path) {
+            if find(inner, body, path) {
                 return true;
             }
             bytes = rest;

@@ -15,11 +15,13 @@
     )
 )]
 
+pub mod decode;
 mod framing;
 mod kind;
 mod known;
 mod payload;
 mod reflect;
+mod schema;
 mod set;
 mod span;
 
@@ -70,31 +72,7 @@ impl fmt::Debug for Images<'_> {
 impl<'a> Images<'a> {
     /// The file behind an image's name: the member itself, or the one that it links to in the archive.
     pub(crate) fn file(self, member: &'a Member) -> Option<&'a Member> {
-        match self.archive.resolve(member) {
-            Ok(file) if file.kind == MemberKind::File => {
-                if !std::ptr::eq(file, member) {
-                    self.warnings.push(Code::MemberLinked, Place::member(&member.path), || {
-                        format!("a {} to {}, which is read in its place", member.kind.as_str(), file.path)
-                    });
-                }
-                Some(file)
-            }
-            Ok(other) => {
-                self.warnings.push(Code::ImageNotAFile, Place::member(&member.path), || {
-                    format!("not a file but a {}; left out", other.kind.as_str())
-                });
-                None
-            }
-            Err(link) => {
-                self.warnings.push(Code::MemberLinkBroken, Place::member(&member.path), || {
-                    let target = link.link.as_ref().map_or(b"".as_bstr(), |l| l.as_bstr());
-                    format!(
-                        "a link to {target}, which is not a file of this archive; links are never followed out of it"
-                    )
-                });
-                None
-            }
-        }
+        file_of(self.archive, member, self.warnings)
     }
 
     /// Opens an image. `None` if there is none of this kind and number, or if it is damaged, which is a warning.
@@ -165,6 +143,34 @@ impl<'a> Images<'a> {
     /// Decodes a record. What is wrong with it is a warning.
     pub(crate) fn decode<M: Message + Default + Name>(self, bytes: &[u8], place: impl Fn() -> Place) -> Option<M> {
         decode(bytes, place, self.warnings)
+    }
+}
+
+/// The file behind an image's name: the member itself, or the one that it links to in the archive. What is wrong with it
+/// is a warning.
+fn file_of<'a>(archive: &'a Archive, member: &'a Member, warnings: &Warnings) -> Option<&'a Member> {
+    match archive.resolve(member) {
+        Ok(file) if file.kind == MemberKind::File => {
+            if !std::ptr::eq(file, member) {
+                warnings.push(Code::MemberLinked, Place::member(&member.path), || {
+                    format!("a {} to {}, which is read in its place", member.kind.as_str(), file.path)
+                });
+            }
+            Some(file)
+        }
+        Ok(other) => {
+            warnings.push(Code::ImageNotAFile, Place::member(&member.path), || {
+                format!("not a file but a {}; left out", other.kind.as_str())
+            });
+            None
+        }
+        Err(link) => {
+            warnings.push(Code::MemberLinkBroken, Place::member(&member.path), || {
+                let target = link.link.as_ref().map_or(b"".as_bstr(), |l| l.as_bstr());
+                format!("a link to {target}, which is not a file of this archive; links are never followed out of it")
+            });
+            None
+        }
     }
 }
 

@@ -199,7 +199,7 @@ impl Demand {
             let page_size = page_size(&mm)?;
             let path = join(folder, format!("pagemap-{pid}.img").as_bytes());
             let pagemap = self.image(Kind::Pagemap, &path, kept)?;
-            let map = Pagemap::read(&pagemap, page_size, u64::MAX, &self.limits, &self.unheard)?;
+            let map = Pagemap::read(&pagemap, page_size, address_mask(&mm), &self.limits, &self.unheard)?;
             for range in arguments::addresses(&mm, page_size, self.limits.argument_bytes) {
                 ranges.extend(map.stored(range.start, range.end));
             }
@@ -213,6 +213,14 @@ fn page_size(mm: &MmEntry) -> Option<u64> {
     let possible = |size: &u64| matches!(size, 4096 | 16384 | 65536);
     let told = |compat| Auxv::of(&mm.mm_saved_auxv, compat).get(auxv::PAGE_SIZE).filter(possible);
     told(false).or_else(|| told(true))
+}
+
+/// What is left of the addresses of a task's pages: a CRIU of 32 bits extended their sign. Which machine it was is known when
+/// the whole set is; that all of the task's layout has 32 bits is known by now.
+fn address_mask(mm: &MmEntry) -> u64 {
+    let ends = [mm.mm_arg_end(), mm.mm_env_end(), mm.mm_start_stack()];
+    let short = u64::from(u32::MAX);
+    if ends.into_iter().all(|end| end <= short) { short } else { u64::MAX }
 }
 
 impl Demand {

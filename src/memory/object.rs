@@ -10,6 +10,7 @@ use bstr::BStr;
 use super::blocks;
 use super::pagemap::{Entry, Flags, Pagemap, Stored};
 use crate::archive::{Absence, Archive, Contents, Member, Piece};
+use crate::images::decode::old_pages;
 use crate::images::{Images, Kind};
 use crate::int::{u64_of, usize_of};
 use crate::warning::Code;
@@ -393,16 +394,52 @@ impl<'a> Reader<'a> {
         let layers = self.layers;
         let maps: Vec<LayerMaps> = layers.iter().map(|layer| self.layer(layer, &keys)).collect();
         for &(kind, number) in &keys {
-            if !maps.first().is_some_and(|layer| layer.maps.contains_key(&(kind, number))) {
+            let object = if maps.first().is_some_and(|layer| layer.maps.contains_key(&(kind, number))) {
+                Object { runs: runs(&maps, (kind, number)) }
+            } else if let Some(object) = layers.first().and_then(|layer| self.old_pages(layer, kind, number)) {
+                object
+            } else {
                 continue;
-            }
-            let object = Object { runs: runs(&maps, (kind, number)) };
+            };
             match u32::try_from(number) {
                 Ok(pid) if kind == Kind::Pagemap => drop(self.objects.tasks.insert(pid, object)),
                 _ => drop(self.objects.shared.insert(number, object)),
             }
         }
         self.objects
+    }
+
+    /// The pages of a task or an object as CRIU wrote them before it had pagemaps: each behind its address. `None` if there
+    /// are none, or if there is a pagemap.
+    fn old_pages(&mut self, layer: &Layer<'_>, kind: Kind, number: u64) -> Option<Object> {
+        let images = layer.images;
+        let of_pages = if kind == Kind::Pagemap { Kind::Pages } else { Kind::ShmPagesOld };
+        let member = images.set.find(images.archive, of_pages, number).filter(|_| !images.has(kind, number))?;
+        let file = images.file(member)?;
+        let Some(Piece::Bytes(bytes)) = images.archive.contents(file).piece(0, u64::MAX) else { return None };
+        let mut pages = old_pages(bytes)?;
+        let place = images.archive.number_of(file)?;
+        self.objects.files.push(PagesFile::new(layer.archive, place));
+        let file = self.objects.files.len().saturating_sub(1);
+        let mut runs: Vec<Run> = Vec::new();
+        while let Some((start, offset, page)) = pages.page() {
+            let start = start & self.address_mask;
+            runs.push(Run { start, len: u64_of(page.len()), origin: Origin::Raw { file, offset } });
+        }
+        runs.sort_by_key(|run| run.start);
+        let mut end = 0;
+        runs.retain(|run| {
+            let is_behind = run.start >= end && run.start.checked_add(run.len).is_some();
+            if is_behind {
+                end = run.end();
+            } else {
+                images.warnings.push(Code::PagemapInvalid, images.place(of_pages, number), || {
+                    format!("a page at {:#x} lies within another; left out", run.start)
+                });
+            }
+            is_behind
+        });
+        Some(Object { runs })
     }
 
     /// The pagemaps of one dump. Which of several that claim one pages image may have it is told by its size: CRIU 3.4

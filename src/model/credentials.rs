@@ -23,6 +23,8 @@ pub struct Credentials {
     pub ambient: Option<u64>,
     /// Whether `PR_SET_NO_NEW_PRIVS` was called; `None` if the version of CRIU did not look.
     pub no_new_privs: Option<bool>,
+    /// What capabilities do for uid 0, and which of that is locked (`SECBIT_*`).
+    pub securebits: Option<u32>,
     /// `AppArmor` profile or `SELinux` context.
     pub lsm_profile: Option<Vec<u8>>,
 }
@@ -40,6 +42,7 @@ impl Credentials {
             ambient: set(&entry.cap_amb),
             // Written only where it is set.
             no_new_privs: entry.no_new_privs.map(|n| n != 0).or(knows_no_new_privs.then_some(false)),
+            securebits: entry.secbits,
             lsm_profile: entry.lsm_profile.clone().filter(|profile| !profile.is_empty()),
         }
     }

@@ -119,6 +119,20 @@ impl File {
     }
 }
 
+impl File {
+    /// The filter of a socket: an instruction of classic BPF in each word. `None` of what is no socket.
+    pub fn filter(&self) -> Option<&[u64]> {
+        let options = match self {
+            File::Inet(f) => f.opts.as_ref(),
+            File::Unix(f) => f.opts.as_ref(),
+            File::Netlink(f) => f.opts.as_ref(),
+            File::Packet(f) => f.opts.as_ref(),
+            _ => None,
+        };
+        Some(options?.so_filter.as_slice())
+    }
+}
+
 /// Why a file has no name any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Remap {
@@ -325,6 +339,13 @@ impl FileTable {
     /// The terminal behind an open one.
     pub fn terminal(&self, file: &TtyFileEntry) -> Option<&TtyInfoEntry> {
         self.terminals.get(&file.tty_info_id())
+    }
+
+    /// All terminals, by CRIU's id.
+    pub fn terminals(&self) -> impl Iterator<Item = &TtyInfoEntry> {
+        let mut all: Vec<_> = self.terminals.iter().collect();
+        all.sort_unstable_by_key(|(id, _)| **id);
+        all.into_iter().map(|(_, info)| info)
     }
 
     /// The path of a file or memfd as `/proc/PID/exe`, `cwd` and `fd` print it.

@@ -16,28 +16,39 @@
 )]
 
 pub mod auxv;
+pub mod bpf;
 pub mod bpf_map;
+pub mod cgroup;
 pub mod container;
 pub mod credentials;
+pub mod declared;
 mod document;
 pub mod engine;
 pub mod fdinfo;
 pub mod file;
 pub mod holders;
+pub mod host;
 pub mod ids;
 mod ifaddr;
 pub mod ipc;
 pub mod kubelet;
+pub mod lock;
+pub mod lsm;
 pub mod mount;
 mod network;
 pub mod pipe;
 pub mod process;
 pub mod pstree;
 pub mod registers;
+pub mod rlimit;
+pub mod seccomp;
 mod side;
+pub mod siginfo;
+pub mod signal;
 pub mod socket;
 mod statistics;
 pub mod terminal;
+pub mod timer;
 pub mod vma;
 
 use std::collections::{BTreeMap, HashMap, HashSet};

@@ -110,6 +110,12 @@ impl Thread {
         of_task().or_else(|| self.own()?.blk_sigset)
     }
 
+    /// Blocked signals above 64, which only mips has.
+    pub fn signals_blocked_above(&self) -> Option<u64> {
+        let of_task = || self.core.as_ref()?.tc.as_ref()?.blk_sigset_extended;
+        of_task().or_else(|| self.own()?.blk_sigset_extended)
+    }
+
     /// Signals that wait for this thread alone.
     pub fn signals_pending(&self) -> Option<u64> {
         Some(pending(self.own()?.signals_p.as_ref()?))
@@ -246,7 +252,12 @@ impl Process {
 
     /// Who it acts as: the leader's credentials.
     pub fn credentials(&self) -> Option<Credentials> {
-        let own = self.leader()?.own().and_then(|own| own.creds.as_ref());
+        self.credentials_of(self.leader()?)
+    }
+
+    /// Who one of its threads acts as.
+    pub fn credentials_of(&self, thread: &Thread) -> Option<Credentials> {
+        let own = thread.own().and_then(|own| own.creds.as_ref());
         let entry = own.or(self.old_creds.as_ref())?;
         let knows = self.versions.knows_no_new_privs || !entry.cap_amb.is_empty();
         Some(Credentials::of(entry, knows))
@@ -260,6 +271,15 @@ impl Process {
             Some(mode) => Seccomp::from_mode(mode),
             None => (self.versions.knows_seccomp && thread.own().is_some()).then_some(Seccomp::Disabled),
         }
+    }
+
+    /// The program that filters the system calls of one of its threads: its place in `seccomp.img`. Before CRIU 3.10 one
+    /// was recorded for all threads.
+    pub fn seccomp_filter(&self, thread: &Thread) -> Option<u32> {
+        if self.seccomp(thread) != Some(Seccomp::Filter) {
+            return None;
+        }
+        thread.own().and_then(|own| own.seccomp_filter).or(self.task()?.old_seccomp_filter)
     }
 
     /// The thread that it began with.
@@ -330,7 +350,12 @@ fn process(images: Images<'_>, mut node: Node, versions: Versions) -> Process {
     {
         return process;
     }
-    process.ids = required(images, Kind::Ids, pid).or_else(|| process.threads.first()?.core.as_ref()?.ids);
+    // Up to CRIU 0.8, the ids may be in the core.
+    let in_core = || process.threads.first()?.core.as_ref()?.ids;
+    process.ids = match in_core().filter(|_| !images.has(Kind::Ids, pid)) {
+        Some(ids) => Some(ids),
+        None => required(images, Kind::Ids, pid).or_else(in_core),
+    };
     process.fs = required(images, Kind::Fs, pid);
     if images.has(Kind::Creds, pid) {
         process.old_creds = images.one(Kind::Creds, pid);

@@ -279,6 +279,8 @@ impl Queues {
         }
         if let Some(perms) = &entry.file_perms {
             socket.options.push(("mode", Setting::Text(Cow::Owned(format!("{:04o}", perms.mode() & 0o7777)))));
+            let owners = [("uid", perms.uid), ("gid", perms.gid)];
+            socket.options.extend(owners.iter().filter_map(|(name, id)| Some((*name, Setting::Number((*id)?.into())))));
         }
         shutdown(&mut socket.options, entry.shutdown);
         common(&mut socket, entry.opts.as_ref());
@@ -373,6 +375,31 @@ fn packet(entry: &PacketSockEntry) -> Socket {
     if entry.mclist.iter().any(|m| m.r#type() == PROMISCUOUS) {
         socket.options.push(("promiscuous", Setting::On));
     }
+    let switches = [
+        ("auxdata", entry.aux_data()),
+        ("origdev", entry.orig_dev()),
+        ("vnet_hdr", entry.vnet_hdr()),
+        ("loss", entry.loss()),
+    ];
+    socket.options.extend(switches.iter().filter(|(_, on)| *on).map(|(name, _)| (*name, Setting::On)));
+    // `PACKET_FANOUT` is all ones where the socket is in no group.
+    let fanout = entry.fanout.filter(|&fanout| fanout != u32::MAX);
+    let numbers = [
+        ("version", entry.version.filter(|&n| n != 0)),
+        ("reserve", entry.reserve.filter(|&n| n != 0)),
+        ("copy_thresh", entry.copy_thresh.filter(|&n| n != 0)),
+        ("timestamp", entry.timestamp.filter(|&n| n != 0)),
+        ("fanout", fanout),
+    ];
+    socket.options.extend(numbers.iter().filter_map(|(name, n)| Some((*name, Setting::Number((*n)?.into())))));
+    for (name, ring) in [("rx_ring", &entry.rx_ring), ("tx_ring", &entry.tx_ring)] {
+        if let Some(ring) = ring {
+            let (blocks, block_size) = (ring.block_nr(), ring.block_size());
+            let (frames, frame_size) = (ring.frame_nr(), ring.frame_size());
+            let text = format!("{blocks} blocks of {block_size} bytes, {frames} frames of {frame_size} bytes");
+            socket.options.push((name, Setting::Text(Cow::Owned(text))));
+        }
+    }
     common(&mut socket, entry.opts.as_ref());
     socket
 }
@@ -403,6 +430,12 @@ fn inet_options(entry: &InetSkEntry) -> Vec<(&'static str, Setting)> {
         ("tcp_nodelay", tcp.is_some_and(TcpOptsEntry::nodelay)),
     ];
     options.extend(switches.iter().filter(|(_, on)| *on).map(|(name, _)| (*name, Setting::On)));
+    // `ICMP_FILTER` and `ICMPV6_FILTER`: a bit for each type of message that is refused, 32 in a word.
+    let refused = raw.map_or(&[][..], |raw| raw.icmpv_filter.as_slice());
+    if refused.iter().any(|&word| word != 0) {
+        let words: Vec<String> = refused.iter().map(|word| format!("{word:08x}")).collect();
+        options.push(("icmp_filter", Setting::Text(Cow::Owned(words.join(" ")))));
+    }
     let numbers = [
         ("tos", ip.and_then(|o| o.tos).filter(|&n| n != 0)),
         ("ttl", ip.and_then(|o| o.ttl).filter(|&n| n != 0)),

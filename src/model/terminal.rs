@@ -1,4 +1,4 @@
-//! Bytes that waited in pseudo terminals: `tty-data.img`.
+//! Bytes that waited in pseudo terminals: `tty-data.img`, which CRIU writes since 2.3.
 
 use super::{Model, Side};
 use crate::images::proto::TtyDataEntry;
@@ -13,11 +13,25 @@ pub struct Waiting {
     pub bytes: Vec<u8>,
 }
 
-/// Reads them, in the order of the image.
-pub(crate) fn read(images: Images<'_>, _: &Model, _: &Side<'_>) -> Vec<Waiting> {
+/// What waited in pseudo terminals, in the order of the image.
+#[derive(Clone, Debug, Default)]
+pub struct TerminalQueues(Vec<Waiting>);
+
+impl TerminalQueues {
+    /// All of it.
+    pub fn iter(&self) -> impl Iterator<Item = &Waiting> {
+        self.0.iter()
+    }
+
+    /// What waited for one end, by the number of its record in `tty-info.img`.
+    pub fn of(&self, terminal: u32) -> impl Iterator<Item = &Waiting> {
+        self.iter().filter(move |waiting| waiting.terminal == terminal)
+    }
+}
+
+/// Reads it.
+pub(crate) fn read(images: Images<'_>, _: &Model, _: &Side<'_>) -> TerminalQueues {
     let entries = images.all::<TtyDataEntry>(Kind::TtyData, 0);
-    entries
-        .into_iter()
-        .map(|entry| Waiting { terminal: entry.tty_id(), bytes: entry.data.unwrap_or_default() })
-        .collect()
+    let waiting = |entry: TtyDataEntry| Waiting { terminal: entry.tty_id(), bytes: entry.data.unwrap_or_default() };
+    TerminalQueues(entries.into_iter().map(waiting).collect())
 }

@@ -5,6 +5,7 @@ use serde_json::{Map, Value as Json};
 
 use super::table::table;
 use crate::Checkpoint;
+use crate::images::proto::Lsmtype;
 use crate::model::engine::Engine;
 use bstr::BString;
 
@@ -58,6 +59,8 @@ table! {
         pub annotations: Option<Map<String, Json>>,
         /// Architecture, as `uname -m` names it.
         pub architecture: Option<&'static str>,
+        /// Security module of the host: `none`, `selinux` or `apparmor`; null before CRIU 1.6, and where no inventory is.
+        pub security_module: Option<&'static str>,
         /// Bytes of a page on the dumped machine; null where no process tells.
         pub page_size: Option<u64>,
         /// Pid of the root task.
@@ -108,6 +111,13 @@ pub(super) fn row(checkpoint: &Checkpoint) -> Container {
         labels: facts.labels,
         annotations,
         architecture: model.arch().map(crate::abi::arch::Arch::as_str),
+        security_module: model.inventory().and_then(|inventory| inventory.lsmtype).and_then(|number| {
+            Some(match Lsmtype::try_from(number).ok()? {
+                Lsmtype::NoLsm => "none",
+                Lsmtype::Selinux => "selinux",
+                Lsmtype::Apparmor => "apparmor",
+            })
+        }),
         page_size: model.processes().iter().any(|p| p.mm.is_some()).then(|| model.page_size()),
         root_pid: model.processes().first().map(|root| root.pid().0),
     }

@@ -15,21 +15,37 @@
     )
 )]
 
+mod apparmor;
+mod autofs;
+mod binfmt_misc;
 mod bpf_maps;
+mod capabilities;
+mod cgroup_properties;
+mod cgroups;
 mod checkpoints;
 mod container;
 mod content;
+mod cpuinfo;
+mod declared;
+mod devices;
 mod dumped;
+mod epoll;
+mod fanotify;
+mod file_locks;
 mod holding;
 mod images;
+mod inotify;
 mod ipc;
 mod ipc_messages;
+mod isolation;
+mod limits;
 mod mappings;
 mod matches;
 mod members;
 mod memory_classes;
 mod memory_sizes;
 mod mounts;
+mod pending_signals;
 mod pipes;
 mod process_envs;
 mod process_memory_map;
@@ -38,33 +54,57 @@ mod process_open_files;
 mod process_open_sockets;
 mod processes;
 mod recovered_files;
+mod seccomp_filters;
+mod seccomp_instructions;
+mod seccomp_rules;
+mod signal_actions;
+mod signals;
+mod socket_filters;
 mod statistics;
 mod strings;
 mod table;
 mod tcp_connections;
 mod tcp_queues;
 mod threads;
+mod timers;
 mod tty_queues;
+mod ttys;
 mod unix_queues;
 mod value;
 mod warnings;
 
 use std::ops::ControlFlow;
 
+pub use apparmor::AppArmorPolicy;
+pub use autofs::Autofs;
+pub use binfmt_misc::BinfmtMisc;
 pub use bpf_maps::BpfMapRow;
+pub use capabilities::CapabilitySet;
+pub use cgroup_properties::CgroupProperty;
+pub use cgroups::Cgroup;
 pub use checkpoints::Summary;
 pub use container::Container;
+pub use cpuinfo::Cpu;
+pub use declared::DeclaredFact;
+pub use devices::DeclaredDevice;
 pub use dumped::{DumpedRun, dumped};
+pub use epoll::Epoll;
+pub use fanotify::Fanotify;
+pub use file_locks::FileLock;
 pub use holding::Holding;
 pub use images::Image;
+pub use inotify::Inotify;
 pub use ipc::IpcObject;
 pub use ipc_messages::IpcMessage;
+pub use isolation::Isolation;
+pub use limits::Limit;
 pub use mappings::Mappings;
 pub use matches::{Match, MatchCount, Matches};
 pub use members::Member;
 pub use memory_classes::MemoryClass;
 pub use memory_sizes::MemorySize;
 pub use mounts::Mount;
+pub use pending_signals::PendingSignal;
 pub use pipes::PipeRow;
 pub use process_envs::ProcessEnv;
 pub use process_memory_map::Mapping;
@@ -74,19 +114,28 @@ pub use process_open_files::OpenFile;
 pub use process_open_sockets::{OpenSocket, OtherHolders};
 pub use processes::Process;
 pub use recovered_files::RecoveredFile;
+pub use seccomp_filters::SeccompFilter;
+pub use seccomp_instructions::SeccompInstruction;
+pub use seccomp_rules::SeccompRule;
+pub use signal_actions::SignalAction;
+pub use signals::ThreadSignals;
+pub use socket_filters::SocketFilter;
 pub use statistics::Statistics;
 pub use strings::{StringRow, Strings};
 pub use table::{Column, Row, Table};
 pub use tcp_connections::TcpConnection;
 pub use tcp_queues::TcpQueue;
 pub use threads::Thread;
+pub use timers::Timer;
 pub use tty_queues::TtyQueue;
+pub use ttys::Tty;
 pub use unix_queues::UnixPacket;
 pub use value::{Detail, Mask, Object, Type, Value};
 pub use warnings::Warning;
 
 use crate::Checkpoint;
 use crate::memory::Keep;
+use crate::model::process;
 
 /// Takes rows one by one, until it has enough.
 pub type Sink<'a> = dyn FnMut(&dyn Row) -> ControlFlow<()> + 'a;
@@ -185,6 +234,54 @@ sources! {
     mounts: mounts::Mount;
     /// Rows of `process_namespaces`.
     process_namespaces: process_namespaces::ProcessNamespaces;
+    /// Rows of `seccomp_filters`.
+    seccomp_filters: seccomp_filters::SeccompFilter;
+    /// Rows of `seccomp_rules`.
+    seccomp_rules: seccomp_rules::SeccompRule;
+    /// Rows of `seccomp_instructions`.
+    seccomp_instructions: seccomp_instructions::SeccompInstruction;
+    /// Rows of `socket_filters`.
+    socket_filters: socket_filters::SocketFilter;
+    /// Rows of `cgroups`.
+    cgroups: cgroups::Cgroup;
+    /// Rows of `cgroup_properties`.
+    cgroup_properties: cgroup_properties::CgroupProperty;
+    /// Rows of `epoll`.
+    epoll: epoll::Epoll;
+    /// Rows of `inotify`.
+    inotify: inotify::Inotify;
+    /// Rows of `fanotify`.
+    fanotify: fanotify::Fanotify;
+    /// Rows of `ttys`.
+    ttys: ttys::Tty;
+    /// Rows of `apparmor`.
+    apparmor: apparmor::AppArmorPolicy;
+    /// Rows of `isolation`.
+    isolation: isolation::Isolation;
+    /// Rows of `capabilities`.
+    capabilities: capabilities::CapabilitySet;
+    /// Rows of `devices`.
+    devices: devices::DeclaredDevice;
+    /// Rows of `declared`.
+    declared_facts: declared::DeclaredFact;
+    /// Rows of `cpuinfo`.
+    cpuinfo: cpuinfo::Cpu;
+    /// Rows of `binfmt_misc`.
+    binfmt_misc: binfmt_misc::BinfmtMisc;
+    /// Rows of `autofs`.
+    autofs: autofs::Autofs;
+    /// Rows of `signals`.
+    signal_rows: signals::ThreadSignals;
+    /// Rows of `pending_signals`.
+    pending_signals: pending_signals::PendingSignal;
+    /// Rows of `signal_actions`.
+    signal_actions: signal_actions::SignalAction;
+    /// Rows of `timers`.
+    timer_rows: timers::Timer;
+    /// Rows of `limits`.
+    limit_rows: limits::Limit;
+    /// Rows of `file_locks`.
+    file_lock_rows: file_locks::FileLock;
     /// Rows of `statistics`: one.
     statistics_rows: statistics::Statistics;
     /// Rows of `members`.
@@ -205,4 +302,18 @@ impl Checkpoint {
     pub fn statistics(&self) -> Statistics {
         statistics::row(self)
     }
+}
+
+/// The living processes by pid, which is the order of most tables.
+fn living(checkpoint: &Checkpoint) -> impl Iterator<Item = &process::Process> {
+    let mut processes: Vec<_> = checkpoint.model().processes().iter().filter(|p| !p.is_zombie()).collect();
+    processes.sort_by_key(|process| process.pid());
+    processes.into_iter()
+}
+
+/// The threads of a process by tid.
+fn threads_of(process: &process::Process) -> impl Iterator<Item = &process::Thread> {
+    let mut threads: Vec<_> = process.threads.iter().collect();
+    threads.sort_by_key(|thread| thread.tid);
+    threads.into_iter()
 }

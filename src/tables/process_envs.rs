@@ -29,7 +29,7 @@ pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = ProcessEnv> 
     checkpoint.model().processes().iter().flat_map(move |process| of_process(checkpoint, process))
 }
 
-fn of_process(checkpoint: &Checkpoint, process: &Process) -> Vec<ProcessEnv> {
+pub(super) fn of_process(checkpoint: &Checkpoint, process: &Process) -> Vec<ProcessEnv> {
     let Some(space) = checkpoint.memory().space(process, checkpoint.model()) else { return Vec::new() };
     let text = space.environ(checkpoint.limits().argument_bytes);
     let entries = text.pieces().into_iter().enumerate().filter(|(_, entry)| !entry.is_empty());

@@ -91,7 +91,7 @@ fn row(model: &Model, process: &Process, space: &AddressSpace<'_>, vma: &Vma) ->
 }
 
 /// What a mapping is, and its name. The rules of the kernel's `fs/proc/task_mmu.c`, by what CRIU kept of them.
-fn kind_and_path(model: &Model, mm: &Mm, vma: &Vma) -> (&'static str, Vec<u8>) {
+pub(super) fn kind_and_path(model: &Model, mm: &Mm, vma: &Vma) -> (&'static str, Vec<u8>) {
     const ZERO: &[u8] = b"/dev/zero (deleted)";
     const HUGE: &[u8] = b"/anon_hugepage (deleted)";
     let files = model.files();

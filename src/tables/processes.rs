@@ -1,5 +1,7 @@
 //! Table `processes`.
 
+use std::borrow::Cow;
+
 use bstr::BString;
 
 use super::table::table;
@@ -103,6 +105,36 @@ table! {
         pub brk_start: Option<Address>,
         /// Where the heap ends.
         pub brk: Option<Address>,
+        /// Personality, eight hexadecimal digits as `/proc/PID/personality` prints it.
+        pub personality: Option<String>,
+        /// Its names: `PER_LINUX32`, `ADDR_NO_RANDOMIZE` (addresses are not made random), `READ_IMPLIES_EXEC`, …; empty for
+        /// an ordinary program.
+        pub personality_names: Option<Vec<Cow<'static, str>>>,
+        /// The kernel's flags of the main thread (`PF_*`), which tell of its past: `PF_SUPERPRIV` (used a capability),
+        /// `PF_FORKNOEXEC` (forked, and never ran another program), `PF_DUMPCORE`, …; bits without a name in hexadecimal.
+        pub task_flags: Option<Vec<Cow<'static, str>>>,
+        /// What its descendants leave behind becomes its children (`PR_SET_CHILD_SUBREAPER`).
+        pub child_subreaper: Option<bool>,
+        /// User id at login, which the kernel's audit keeps through changes of the user; 4294967295 if nobody logged in.
+        pub loginuid: Option<u32>,
+        /// The signal that stopped it, if it is stopped; null where CRIU before 3.18 did not record it.
+        pub stop_signal: Option<Cow<'static, str>>,
+        /// What capabilities do for uid 0, and which of that is locked (`SECBIT_*`).
+        pub securebits: Option<Vec<Cow<'static, str>>>,
+        /// Who may read its memory and dump its core (`PR_GET_DUMPABLE`): `no`, `yes`, or `root`.
+        pub dumpable: Option<Cow<'static, str>>,
+        /// Its memory is never put into huge pages (`PR_SET_THP_DISABLE`).
+        pub thp_disabled: Option<bool>,
+        /// What it registered with `membarrier` (`MEMBARRIER_CMD_REGISTER_*`); null if nothing, or not recorded.
+        pub membarrier: Option<Vec<Cow<'static, str>>>,
+        /// Number of its address space: processes with one number share all memory. Numbers are CRIU's own.
+        pub vm_id: Option<u32>,
+        /// Number of its table of descriptors.
+        pub files_id: Option<u32>,
+        /// Number of its current directory, root directory and umask, which processes can share.
+        pub fs_id: Option<u32>,
+        /// Number of its table of signal actions.
+        pub sighand_id: Option<u32>,
     }
 }
 
@@ -111,7 +143,7 @@ pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = Process> + '
     checkpoint.model().processes().iter().map(move |task| row(checkpoint, task))
 }
 
-fn row(checkpoint: &Checkpoint, task: &Task) -> Process {
+pub(super) fn row(checkpoint: &Checkpoint, task: &Task) -> Process {
     let (model, memory) = (checkpoint.model(), checkpoint.memory());
     let path = |id: Option<FileId>| model.files().path(id?).map(|path| BString::from(path.text));
     let creds = task.credentials();
@@ -125,6 +157,11 @@ fn row(checkpoint: &Checkpoint, task: &Task) -> Process {
     let text = space.as_ref().map(|space| space.cmdline(checkpoint.limits().argument_bytes));
     let argv = text.filter(Text::is_whole).map(|text| text.pieces().into_iter().map(BString::from).collect::<Vec<_>>());
     let exit = task.exit();
+    // Of a zombie, CRIU fills the rest of the record with nothing.
+    let living = task.task().filter(|_| !task.is_zombie());
+    let securebits = creds.and_then(|creds| creds.securebits);
+    let membarrier = living.and_then(|tc| tc.membarrier_registration_mask);
+    let ids = task.ids.as_ref();
     Process {
         pid: task.pid(),
         parent: match task.node.parent {
@@ -167,7 +204,7 @@ fn row(checkpoint: &Checkpoint, task: &Task) -> Process {
         no_new_privs: creds.and_then(|creds| creds.no_new_privs),
         seccomp: task.leader().and_then(|leader| task.seccomp(leader)).map(Seccomp::as_str),
         lsm_profile: creds.and_then(|creds| creds.lsm_profile.clone()).map(BString::from),
-        oom_score_adj: task.task().filter(|_| !task.is_zombie()).and_then(|tc| tc.oom_score_adj),
+        oom_score_adj: living.and_then(|tc| tc.oom_score_adj),
         threads: crate::int::u64_of(task.threads.len()),
         total_size: mm.map(total_size),
         recorded_size: space.map(|space| {
@@ -182,6 +219,20 @@ fn row(checkpoint: &Checkpoint, task: &Task) -> Process {
         env_end: address(|mm| mm.mm_env_end),
         brk_start: address(|mm| mm.mm_start_brk),
         brk: address(|mm| mm.mm_brk),
+        personality: living.and_then(|tc| tc.personality).map(|personality| format!("{personality:08x}")),
+        personality_names: living.and_then(|tc| tc.personality).map(abi::task::personality),
+        task_flags: living.and_then(|tc| tc.flags).map(|flags| abi::names_of(flags.into(), abi::task::FLAGS)),
+        child_subreaper: living.and_then(|tc| tc.child_subreaper),
+        loginuid: living.and_then(|tc| tc.loginuid),
+        stop_signal: living.and_then(|tc| tc.stop_signo).map(|number| abi::signal::name(number, task.arch())),
+        securebits: securebits.map(|bits| abi::names_of(bits.into(), abi::task::SECUREBITS)),
+        dumpable: mm.and_then(|mm| mm.entry.dumpable).map(abi::task::dumpable),
+        thp_disabled: mm.and_then(|mm| mm.entry.thp_disabled),
+        membarrier: membarrier.map(|mask| abi::names_of(mask.into(), abi::task::MEMBARRIER)),
+        vm_id: ids.and_then(|ids| ids.vm_id),
+        files_id: ids.and_then(|ids| ids.files_id),
+        fs_id: ids.and_then(|ids| ids.fs_id),
+        sighand_id: ids.and_then(|ids| ids.sighand_id),
     }
 }
 

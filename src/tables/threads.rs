@@ -10,6 +10,7 @@ use crate::Checkpoint;
 use crate::abi;
 use crate::model::ids::{Address, Pid, Tid};
 use crate::model::process::{Process, Seccomp, Thread as Task};
+use crate::model::signal::OfProcess;
 
 table! {
     "threads", key(pid, tid), brief(pid, tid, name, main, instruction_pointer, stack_pointer, scheduler_policy, nice);
@@ -49,23 +50,40 @@ table! {
         pub rseq: Option<Address>,
         /// `disabled`, `strict` or `filter`.
         pub seccomp: Option<&'static str>,
+        /// The program that filters its system calls: the last of its chain in `seccomp.img`, from 0; null if there is none.
+        pub seccomp_filter: Option<u32>,
+        /// The signal that it gets when its parent dies (`PR_SET_PDEATHSIG`); null if none, or not recorded.
+        pub pdeath_signal: Option<Cow<'static, str>>,
+        /// The critical section of a restartable sequence that it is in; null if it is in none.
+        pub rseq_section: Option<Address>,
+        /// Real user id. Threads of a process can act as different users, though libraries keep them in step.
+        pub uid: Option<u32>,
+        /// Effective user id.
+        pub euid: Option<u32>,
+        /// Real group id.
+        pub gid: Option<u32>,
+        /// Effective group id.
+        pub egid: Option<u32>,
+        /// Effective capabilities.
+        pub cap_eff: Option<Mask>,
     }
 }
 
 /// The rows of a checkpoint.
 pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = Thread> + '_ {
-    let mut processes: Vec<&Process> = checkpoint.model().processes().iter().filter(|p| !p.is_zombie()).collect();
-    processes.sort_by_key(|process| process.pid());
-    processes.into_iter().flat_map(|process| {
-        let mut threads: Vec<&Task> = process.threads.iter().collect();
-        threads.sort_by_key(|thread| thread.tid);
-        threads.into_iter().map(|thread| row(process, thread))
+    let signals = checkpoint.signals();
+    super::living(checkpoint).flat_map(move |process| {
+        let of_process = signals.of(process);
+        super::threads_of(process).map(move |thread| row(process, thread, of_process))
     })
 }
 
-fn row(process: &Process, thread: &Task) -> Thread {
+fn row(process: &Process, thread: &Task, signals: Option<&OfProcess>) -> Thread {
     let own = thread.own();
     let registers = thread.registers();
+    let pdeath_signal = own.and_then(|own| own.pdeath_sig).filter(|&number| number != 0);
+    let creds = process.credentials_of(thread);
+    let creds = creds.as_ref();
     let main = thread.tid.0 == process.pid().0;
     Thread {
         pid: process.pid(),
@@ -73,7 +91,7 @@ fn row(process: &Process, thread: &Task) -> Thread {
         name: thread.name().map(BString::from),
         main,
         signals_blocked: thread.signals_blocked().map(Mask),
-        signals_pending: thread.signals_pending().map(Mask),
+        signals_pending: signals.and_then(|signals| Some(Mask(signals.set_of(signals.of_thread(thread.tid)?).low))),
         instruction_pointer: registers.as_ref().and_then(|r| r.instruction_pointer),
         stack_pointer: registers.as_ref().and_then(|r| r.stack_pointer),
         tls: registers.as_ref().and_then(|r| r.tls),
@@ -85,6 +103,14 @@ fn row(process: &Process, thread: &Task) -> Thread {
         altstack: altstack(thread),
         rseq: own.and_then(|own| Address::non_zero(own.rseq_entry.as_ref()?.rseq_abi_pointer)),
         seccomp: process.seccomp(thread).map(Seccomp::as_str),
+        seccomp_filter: process.seccomp_filter(thread),
+        pdeath_signal: pdeath_signal.map(|number| abi::signal::name(number, process.arch())),
+        rseq_section: own.and_then(|own| Address::non_zero(own.rseq_entry.as_ref()?.rseq_cs_pointer)),
+        uid: creds.and_then(|creds| creds.uid.first().copied()?),
+        euid: creds.and_then(|creds| creds.uid.get(1).copied()?),
+        gid: creds.and_then(|creds| creds.gid.first().copied()?),
+        egid: creds.and_then(|creds| creds.gid.get(1).copied()?),
+        cap_eff: creds.and_then(|creds| creds.effective).map(Mask),
     }
 }
 

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde_json::Value as Json;
 
 use crate::model::ids::{Address, Fd, FileId, NamespaceId, Pid, Tid};
+use crate::model::signal::SignalSet;
 
 /// A value of a column.
 #[derive(Clone, Debug, PartialEq)]
@@ -207,6 +208,18 @@ impl Cell for Mask {
 
     fn value(&self) -> Value<'_> {
         Value::Mask(self.0)
+    }
+}
+
+impl Cell for SignalSet {
+    const TYPE: Type = Type::Mask;
+
+    /// Where there are 128 signals, `/proc/PID/status` prints 32 digits.
+    fn value(&self) -> Value<'_> {
+        match self.high {
+            Some(high) => Value::Text(Cow::Owned(format!("{high:016x}{:016x}", self.low))),
+            None => Value::Mask(self.low),
+        }
     }
 }
 

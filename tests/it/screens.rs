@@ -42,6 +42,7 @@ screens! {
     help_inspect: "inspect --help";
     help_core: "core --help";
     help_table: "table --help";
+    help_decode: "decode --help";
 
     help_memparse: "memparse --help";
 
@@ -89,6 +90,13 @@ screens! {
     table_unknown: "table {TICK} process_open_fles";
     table_unknown_column: "table {TICK} processes --columns pid,cmd";
     table_none: "table {TICK}";
+
+    decode_info: "decode {TICK} --info *.img --width 100";
+    decode_json: "decode {TICK} pstree.img tmpfs-dev-60.tar.gz.img";
+    decode_ndjson: "decode {TICK}:checkpoint/fdinfo-2.img --format ndjson";
+    decode_crit: "decode {TICK} tcp-stream-661c9.img mm-1.img --format crit-json";
+    decode_which: "decode {TICK}";
+    decode_no_such_image: "decode {TICK} core-4711.img";
 
     not_there: "inspect fixtures/nowhere.tar";
     not_a_checkpoint: "inspect fixtures/malformed/elf";

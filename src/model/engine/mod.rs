@@ -97,7 +97,7 @@ impl Facts {
 
 /// The documents that engines write.
 #[derive(Debug)]
-pub(super) struct Documents<'a> {
+pub(in crate::model) struct Documents<'a> {
     /// `config.dump`.
     pub(super) config: Option<Document<'a>>,
     /// `spec.dump`, or `config.json` of a bundle: the OCI runtime specification.

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use bstr::BString;
 
 use self::opened::opened;
+pub(super) use self::opened::terminal_path;
 use super::table::table;
 use super::value::Object;
 use crate::Checkpoint;
@@ -47,10 +48,16 @@ table! {
         pub deleted: Option<bool>,
         /// The mount that its path is on; joins `mounts`.
         pub mount_id: Option<u32>,
-        /// Process that gets its signals.
+        /// Process, process group or thread that gets its signals.
         pub owner_pid: Option<u32>,
         /// Signal that it gets, where it is not `SIGIO`.
         pub owner_signal: Option<Cow<'static, str>>,
+        /// What `owner_pid` is: `process`, `group` or `thread`.
+        pub owner_type: Option<&'static str>,
+        /// User who asked for the signals.
+        pub owner_uid: Option<u32>,
+        /// Effective user who asked for the signals.
+        pub owner_euid: Option<u32>,
         /// CRIU's id of the open file: descriptors with one id share position and flags.
         pub file_id: FileId,
         /// What is particular to the type: an eventfd's counter, a timerfd's settings, an epoll's targets.
@@ -61,11 +68,31 @@ table! {
 /// The rows of a checkpoint.
 pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = OpenFile> + '_ {
     let model = checkpoint.model();
+    descriptors(model).map(|(process, descriptor)| row(model, process, descriptor))
+}
+
+/// The descriptors of all processes, by pid and number.
+fn descriptors(model: &Model) -> impl Iterator<Item = (&Process, &Descriptor)> {
     let mut processes: Vec<&Process> = model.processes().iter().collect();
     processes.sort_by_key(|process| process.pid());
-    processes.into_iter().flat_map(move |process| {
-        model.descriptors().of(process).iter().map(move |descriptor| row(model, process, descriptor))
+    processes
+        .into_iter()
+        .flat_map(|process| model.descriptors().of(process).iter().map(move |descriptor| (process, descriptor)))
+}
+
+/// The descriptors of all processes and the files behind them, by pid and number.
+pub(super) fn files(model: &Model) -> impl Iterator<Item = (&Process, &Descriptor, &File)> {
+    descriptors(model).filter_map(|(process, descriptor)| {
+        Some((process, descriptor, model.files().get(descriptor.fd_type?, descriptor.file)?))
     })
+}
+
+/// What a descriptor of a process prints as, and its type; `None` if it has none of this number.
+pub(super) fn link_of(model: &Model, process: &Process, fd: Fd) -> Option<(Option<BString>, Option<&'static str>)> {
+    let descriptor = model.descriptors().of(process).iter().find(|descriptor| descriptor.fd == fd)?;
+    let file = model.files().get(descriptor.fd_type?, descriptor.file)?;
+    let opened = opened(model, descriptor.file, file);
+    Some((opened.path.map(|path| BString::from(path.text)), opened.kind))
 }
 
 fn row(model: &Model, process: &Process, descriptor: &Descriptor) -> OpenFile {
@@ -88,6 +115,9 @@ fn row(model: &Model, process: &Process, descriptor: &Descriptor) -> OpenFile {
         mount_id: opened.mount_id.and_then(|id| u32::try_from(id).ok()),
         owner_pid: owner.map(FownEntry::pid),
         owner_signal: owner.filter(|o| o.signum() != 0).map(|o| abi::signal::name(o.signum(), arch)),
+        owner_type: owner.and_then(|owner| abi::signal::receiver(owner.pid_type())),
+        owner_uid: owner.and_then(|owner| owner.uid),
+        owner_euid: owner.and_then(|owner| owner.euid),
         file_id: descriptor.file,
         detail: (!opened.detail.is_empty()).then_some(Object(opened.detail)),
     }

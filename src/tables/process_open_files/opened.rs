@@ -183,7 +183,7 @@ fn terminal(files: &FileTable, id: FileId, entry: &TtyFileEntry) -> Opened {
 }
 
 /// The path of a terminal by what it is, for sets that did not record it.
-fn terminal_path(info: &TtyInfoEntry) -> Option<String> {
+pub(in crate::tables) fn terminal_path(info: &TtyInfoEntry) -> Option<String> {
     let device = Device::from_stat(info.rdev());
     match (info.r#type(), &info.pty) {
         (TtyType::Pty, Some(pty)) if matches!(device.major, 136..=143) => Some(format!("/dev/pts/{}", pty.index())),
@@ -251,6 +251,11 @@ fn memfd(files: &FileTable, entry: &MemfdFileEntry) -> Opened {
     let Some(inode) = files.memfd(entry) else { return opened };
     let detail =
         vec![("seals", names(inode.seals().into(), abi::mapping::SEALS)), ("shared_id", integer(inode.shmid()))];
+    let mut detail = detail;
+    let owners = [("uid", inode.uid), ("gid", inode.gid)];
+    detail.extend(owners.into_iter().filter_map(|(name, id)| Some((name, integer(id?)))));
+    let mode = inode.mode.map(|mode| ("mode", Detail::Text(Cow::Owned(format!("{:04o}", mode & 0o7777)))));
+    detail.extend(mode);
     let path = Some(FilePath { text: memfd_path(inode), deleted: true });
     Opened { path, size: inode.size, ..opened }.with(detail)
 }

@@ -18,6 +18,8 @@ pub(crate) const COMMANDS: &[&[&str]] = &[
     &["memparse", "IN", "--strings", "--pid", "1"],
     &["memparse", "IN", "--hexdump", "--pid", "1", "--kind", "stack"],
     &["memparse", "IN", "--dump", "OUT/pages/"],
+    &["decode", "IN", "--all", "--payload"],
+    &["decode", "IN", "--info"],
     &["core", "IN", "--pid", "1", "--output", "OUT/core.1"],
 ];
 

@@ -2,6 +2,8 @@
 //! those of the survey of other tools with which cryoscope began.
 
 mod analyst;
+mod declared;
+mod decoders;
 mod evidence;
 mod memory;
 mod processes;

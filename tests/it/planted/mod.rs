@@ -1,14 +1,17 @@
 //! Every planted fact of the fixtures' truth files stands in its table, with the planted value. One family a file.
 
 mod ipc;
+mod process;
 mod queues;
 mod recovered;
+mod restrictions;
+mod watches;
 
 use std::collections::BTreeMap;
 
 use cryoscope::memory::Keep;
 use cryoscope::{Checkpoint, Options};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::fixtures;
 
@@ -24,6 +27,21 @@ pub(crate) fn planted(kind: &str) -> Vec<(String, Vec<Value>)> {
         }
     }
     assert!(!all.is_empty(), "no fixture has a planted {kind}");
+    all
+}
+
+/// What `/proc` said of a kind, by process, thread or descriptor; by case, for all cases that have some.
+pub(crate) fn captured(kind: &str) -> Vec<(String, Map<String, Value>)> {
+    let mut all = Vec::new();
+    for case in fixtures::cases() {
+        let text = std::fs::read_to_string(fixtures::path(&case).join("truth.json")).unwrap();
+        let truth: Value = serde_json::from_str(&text).unwrap();
+        let facts = truth["planted"][kind].as_object().cloned().unwrap_or_default();
+        if !facts.is_empty() {
+            all.push((case, facts));
+        }
+    }
+    assert!(!all.is_empty(), "nothing was captured of {kind} in any fixture");
     all
 }
 

@@ -1,0 +1,125 @@
+//! Decoding of images by reflection: those of a checkpoint, and single files.
+
+use std::io::{self, Read};
+use std::path::Path;
+
+use super::Checkpoint;
+use crate::abi::arch::Arch;
+use crate::archive::{Archive, Member};
+use crate::error::{Error, ErrorKind};
+use crate::images::decode::{Decoder, Machine, begins_as_image};
+use crate::images::proto::CoreEntry;
+use crate::images::{Images, Kind, join, root_of};
+use crate::limits::Limits;
+use crate::warning::{Warning, Warnings};
+
+impl Checkpoint {
+    /// What decodes its images by reflection.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use cryoscope::Checkpoint;
+    /// use cryoscope::formats::decode::{DecodeFormat, DecodeStyle, DecodeWriter};
+    ///
+    /// let checkpoint = Checkpoint::open("fixtures/forms-reference/podman-runc.tar")?;
+    /// let inventory = checkpoint.archive().find(b"checkpoint/inventory.img").ok_or("no inventory")?;
+    /// let style = DecodeStyle { format: DecodeFormat::Ndjson, payload: false, plain: false };
+    /// let mut json = Vec::new();
+    /// let mut writer = DecodeWriter::new(&mut json, style);
+    /// checkpoint.decoder().image(inventory, &mut writer)?;
+    /// writer.finish()?;
+    /// assert!(String::from_utf8(json)?.contains(r#""img_version":2"#));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn decoder(&self) -> Decoder<'_> {
+        let unheard = Warnings::new(&self.shared.limits);
+        let quiet = Images { warnings: &unheard, ..self.reader(&self.set) };
+        let mtype = self
+            .set
+            .of_kind(quiet.archive, Kind::Core)
+            .find_map(|(number, _)| quiet.one::<CoreEntry>(Kind::Core, number)?.mtype);
+        let order = quiet.open(Kind::Inventory, 0).map(|image| image.byte_order()).unwrap_or_default();
+        Decoder {
+            archive: &self.shared.archive,
+            machine: Machine { arch: mtype.and_then(Arch::from_mtype), order },
+            limits: &self.shared.limits,
+            warnings: &self.warnings,
+        }
+    }
+
+    /// The files of its images and of those of the earlier dumps that its archive holds: by folder, then by kind and number,
+    /// then those that are of no known kind by their names but begin as images do; and the statistics beside them.
+    pub fn image_members(&self) -> Vec<&Member> {
+        let archive = &self.shared.archive;
+        let sets = self.shared.sets.chain(&self.set);
+        let of_set = sets.into_iter().flat_map(|set| {
+            let known = set.images(archive).map(|(_, _, member)| member);
+            known.chain(set.others(archive).filter(|member| {
+                let contents = archive.contents(member);
+                member.file_name().ends_with(b".img") || begins_as_image(&contents.prefix(8).0)
+            }))
+        });
+        // Statistics and caches lie in the work directory, which engines put beside the images.
+        let root = root_of(&self.set.folder);
+        let work = [Kind::StatsDump, Kind::StatsRestore, Kind::IrmapCache];
+        let beside = work.into_iter().filter_map(|kind| archive.find(&join(root.into(), kind.pattern().as_bytes())));
+        of_set.chain(beside.filter(|member| member.folder() != self.set.folder.as_slice())).collect()
+    }
+}
+
+/// An image outside of any archive.
+#[derive(Debug)]
+pub struct ImageFile {
+    archive: Archive,
+    limits: Limits,
+    warnings: Warnings,
+}
+
+impl ImageFile {
+    /// Opens a file; `None` if it is no image by its name nor by what it begins with.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read.
+    pub fn open(path: impl AsRef<Path>, limits: &Limits) -> Result<Option<Self>, Error> {
+        let path = path.as_ref();
+        let failed = |error| Error::of(path, ErrorKind::Io(error));
+        if !std::fs::metadata(path).map_err(failed)?.is_file() {
+            return Ok(None);
+        }
+        let named = path.file_name().is_some_and(|name| Kind::of(name.as_encoded_bytes()).is_some());
+        let mut head = Vec::new();
+        std::fs::File::open(path).and_then(|file| file.take(8).read_to_end(&mut head)).map_err(failed)?;
+        if !named && !begins_as_image(&head) {
+            return Ok(None);
+        }
+        let archive = Archive::of_file(path).map_err(failed)?;
+        Ok(Some(ImageFile { archive, limits: limits.clone(), warnings: Warnings::new(limits) }))
+    }
+
+    /// Decodes it.
+    ///
+    /// # Errors
+    ///
+    /// If `visit` does.
+    pub fn decode(&self, visit: &mut dyn crate::images::decode::Visit) -> io::Result<()> {
+        let decoder = Decoder {
+            archive: &self.archive,
+            machine: Machine::default(),
+            limits: &self.limits,
+            warnings: &self.warnings,
+        };
+        self.archive.members().iter().try_for_each(|member| decoder.image(member, visit))
+    }
+
+    /// All that was odd, damaged or missing in what has been decoded so far.
+    pub fn warnings(&self) -> Vec<Warning> {
+        self.warnings.snapshot()
+    }
+
+    /// Whether something is missing from what has been decoded so far.
+    pub fn is_partial(&self) -> bool {
+        self.warnings.partial()
+    }
+}

@@ -1,0 +1,219 @@
+//! `cryoscope decode`: any image as JSON.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use cryoscope::archive::Member;
+use cryoscope::formats::decode::{self as formats, DecodeStyle, DecodeWriter, InfoWriter};
+use cryoscope::images::Kind;
+use cryoscope::images::decode::{Decoded, Head, Summary, Visit};
+use cryoscope::memory::Keep;
+use cryoscope::{Checkpoint, ImageFile};
+use globset::{GlobBuilder, GlobMatcher};
+
+use super::args::{DecodeArgs, DecodeFormat, Global};
+use super::exit::Exit;
+use super::open::Opener;
+use super::screen::{Report, Screen};
+use super::{Failure, Outcome};
+
+pub(crate) fn run(args: &DecodeArgs, global: &Global) -> Outcome {
+    let (path, member) = split(&args.input);
+    let limits = global.limits.limits();
+    let image = if path == Path::new("-") { None } else { ImageFile::open(&path, &limits)? };
+    let Some(image) = image else {
+        let members: Vec<String> = member.into_iter().chain(args.members.iter().cloned()).collect();
+        return of_archive(&path, &members, args, global);
+    };
+    if let Some(member) = member {
+        let path = path.display();
+        return Err(Failure::Usage(format!("{path} is an image, which has no member {member}")));
+    }
+    let mut images = vec![(path, image)];
+    for other in &args.members {
+        let Some(image) = ImageFile::open(other, &limits)? else {
+            return Err(Failure::Usage(format!("{other} is not an image, but {} is", args.input.display())));
+        };
+        images.push((PathBuf::from(other), image));
+    }
+    images.iter().try_for_each(|(path, _)| global.input_file(path))?;
+    let mut screen = Screen::open(global)?;
+    let mut writer = Writer::new(&mut screen, args);
+    for (_, image) in &images {
+        image.decode(&mut writer)?;
+    }
+    writer.finish()?;
+    let exits = images.iter().map(|(path, image)| Report::of_image(image).print(&path.display().to_string(), global));
+    let exit = Exit::of_all(exits);
+    screen.finish(exit)
+}
+
+fn of_archive(path: &Path, members: &[String], args: &DecodeArgs, global: &Global) -> Outcome {
+    let wanted = members.iter().map(|pattern| Wanted::of(pattern)).collect::<Result<Vec<_>, _>>()?;
+    // Pages and contents of file systems are kept of a stream only if somebody wants to see them.
+    let keep = if args.payload && !args.info { Keep::Everything } else { Keep::Tables };
+    let checkpoints = Opener::new(global, keep).open(path)?;
+    if members.is_empty() && !args.all && !args.info {
+        let message = "which image? Name one or several (`core-1.img`, `core-*.img`), or give --all; --info lists them";
+        return Err(Failure::Usage(message.to_owned()));
+    }
+    let chosen: Vec<Vec<&Member>> = checkpoints.iter().map(|checkpoint| choose(checkpoint, &wanted)).collect();
+    let found = |wanted: &Wanted| chosen.iter().flatten().any(|member| wanted.is(member));
+    if let Some(missing) = wanted.iter().find(|wanted| !found(wanted)) {
+        let message =
+            format!("no image {} in it; `cryoscope decode {} --info` lists them", missing.text, path.display());
+        return Err(Failure::Usage(message));
+    }
+    let mut screen = Screen::open(global)?;
+    let mut writer = Writer::new(&mut screen, args);
+    for (checkpoint, members) in checkpoints.iter().zip(&chosen) {
+        let decoder = checkpoint.decoder();
+        members.iter().try_for_each(|member| decoder.image(member, &mut writer))?;
+    }
+    writer.finish()?;
+    let name = path.display().to_string();
+    let exit = Exit::of_all(checkpoints.iter().map(|checkpoint| Report::of(checkpoint).print(&name, global)));
+    screen.finish(exit)
+}
+
+/// An input is a path, or a path and a member of it behind a colon. The longest path that exists counts: the names of the
+/// kubelet's archives have colons.
+fn split(input: &Path) -> (PathBuf, Option<String>) {
+    if let Some(text) = input.to_str().filter(|_| !input.exists()) {
+        for (colon, _) in text.rmatch_indices(':') {
+            let (path, member) = (&text[..colon], &text[colon + 1..]);
+            if !member.is_empty() && (path == "-" || !path.is_empty() && Path::new(path).exists()) {
+                return (PathBuf::from(path), Some(member.to_owned()));
+            }
+        }
+    }
+    (input.to_owned(), None)
+}
+
+/// A member that was asked for.
+struct Wanted {
+    text: String,
+    glob: GlobMatcher,
+}
+
+impl Wanted {
+    fn of(text: &str) -> Result<Self, Failure> {
+        let glob = |pattern: &str| GlobBuilder::new(pattern).literal_separator(true).build();
+        // What is no pattern may still be a name.
+        let glob = glob(text).or_else(|_| glob(&globset::escape(text)));
+        let glob = glob.map_err(|error| Failure::Usage(format!("{text} is no member: {error}")))?;
+        Ok(Wanted { text: text.to_owned(), glob: glob.compile_matcher() })
+    }
+
+    /// Whether it is this member: by its path, or by its file name.
+    fn is(&self, member: &Member) -> bool {
+        let matches = |name: &[u8]| {
+            name == self.text.as_bytes() || str::from_utf8(name).is_ok_and(|name| self.glob.is_match(name))
+        };
+        matches(&member.path) || matches(member.file_name())
+    }
+}
+
+/// The images of a checkpoint that are wanted, each once; all, if none is named. What is named by its whole path may be any
+/// file of the archive.
+fn choose<'c>(checkpoint: &'c Checkpoint, wanted: &[Wanted]) -> Vec<&'c Member> {
+    let images = checkpoint.image_members();
+    if wanted.is_empty() {
+        return images;
+    }
+    let mut chosen: Vec<&Member> = Vec::new();
+    for wanted in wanted {
+        let among: Vec<&Member> = images.iter().copied().filter(|member| wanted.is(member)).collect();
+        let elsewhere = || {
+            let archive = checkpoint.archive();
+            let member = archive.find(wanted.text.as_bytes());
+            let statistics = archive.members().iter().filter(|m| Kind::of(m.file_name()).is_some() && wanted.is(m));
+            member.into_iter().chain(statistics).collect()
+        };
+        let found = if among.is_empty() { elsewhere() } else { among };
+        for member in found {
+            if !chosen.iter().any(|other| std::ptr::eq(*other, member)) {
+                chosen.push(member);
+            }
+        }
+    }
+    chosen
+}
+
+/// Writes what was asked for: images, or a summary of each.
+enum Writer<W: Write> {
+    Images(DecodeWriter<W>),
+    Info(InfoWriter<W>),
+}
+
+impl<'s> Writer<&'s mut io::BufWriter<super::screen::Target>> {
+    fn new(screen: &'s mut Screen, args: &DecodeArgs) -> Self {
+        let format = args.format.map(formats::DecodeFormat::from);
+        if args.info {
+            return Writer::Info(InfoWriter::new(&mut screen.out, format, screen.width));
+        }
+        let format = format.unwrap_or(formats::DecodeFormat::Json);
+        Writer::Images(DecodeWriter::new(
+            &mut screen.out,
+            DecodeStyle { format, payload: args.payload, plain: args.plain },
+        ))
+    }
+}
+
+impl<W: Write> Writer<W> {
+    fn finish(self) -> io::Result<()> {
+        match self {
+            Writer::Images(writer) => writer.finish(),
+            Writer::Info(writer) => writer.finish(),
+        }
+    }
+
+    fn visit(&mut self) -> &mut dyn Visit {
+        match self {
+            Writer::Images(writer) => writer,
+            Writer::Info(writer) => writer,
+        }
+    }
+}
+
+impl<W: Write> Visit for Writer<W> {
+    fn begin(&mut self, head: &Head<'_>) -> io::Result<()> {
+        self.visit().begin(head)
+    }
+
+    fn record(&mut self, head: &Head<'_>, record: &Decoded<'_>) -> io::Result<()> {
+        self.visit().record(head, record)
+    }
+
+    fn end(&mut self, head: &Head<'_>, summary: &Summary) -> io::Result<()> {
+        self.visit().end(head, summary)
+    }
+}
+
+impl From<DecodeFormat> for formats::DecodeFormat {
+    fn from(format: DecodeFormat) -> Self {
+        match format {
+            DecodeFormat::Json => formats::DecodeFormat::Json,
+            DecodeFormat::Ndjson => formats::DecodeFormat::Ndjson,
+            DecodeFormat::CritJson => formats::DecodeFormat::CritJson,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_path_that_exists_counts() {
+        let folder = tempfile::tempdir().unwrap();
+        let archive = folder.path().join("checkpoint-2026-01-02T03:04:05Z.tar");
+        std::fs::write(&archive, "").unwrap();
+        let with = |rest: &str| PathBuf::from(format!("{}{rest}", archive.display()));
+        assert_eq!(split(&archive), (archive.clone(), None));
+        assert_eq!(split(&with(":core-1.img")), (archive.clone(), Some("core-1.img".to_owned())));
+        assert_eq!(split(&with(":a:b")), (archive.clone(), Some("a:b".to_owned())));
+        let missing = folder.path().join("no:where.tar:x");
+        assert_eq!(split(&missing), (missing.clone(), None));
+    }
+}

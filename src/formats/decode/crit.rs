@@ -1,0 +1,92 @@
+//! Images as JSON with the layout of CRIU's `crit`: an object with `magic` and `entries`, the bytes behind a record as
+//! `extra`.
+
+use std::io::{self, Write};
+
+use super::spelling::{Commas, Spelling, base64};
+use crate::formats::json::text;
+use crate::formats::units;
+use crate::images::Kind;
+use crate::images::decode::{Decoded, Head, Tail};
+
+/// Begins an image. Of images without records, which crit cannot read, there is one entry.
+pub(super) fn begin(out: &mut dyn Write, head: &Head<'_>, payload: bool) -> io::Result<()> {
+    out.write_all(b"{\"magic\":")?;
+    magic(out, head)?;
+    out.write_all(b",\"entries\":[")?;
+    if let Some(raw) = &head.contents {
+        out.write_all(b"\n{\"extra\":")?;
+        if payload {
+            base64(out, raw.bytes)?;
+        } else {
+            length(out, head.bytes)?;
+        }
+        out.write_all(b"}")?;
+    }
+    Ok(())
+}
+
+/// crit's name of an image's kind: kinds that share a magic number have one.
+pub(super) fn magic(out: &mut dyn Write, head: &Head<'_>) -> io::Result<()> {
+    let shared = head.kind.and_then(Kind::magic).and_then(Kind::of_magic);
+    match shared.map(Kind::as_str).or(head.name) {
+        Some(name) => text(out, name),
+        None => out.write_all(b"null"),
+    }
+}
+
+/// Ends an image.
+pub(super) fn end(out: &mut dyn Write, _: &Head<'_>) -> io::Result<()> {
+    out.write_all(b"\n]}\n")
+}
+
+/// Writes a record of an image that has been begun.
+pub(super) fn record(out: &mut dyn Write, record: &Decoded<'_>, spelling: Spelling, payload: bool) -> io::Result<()> {
+    out.write_all(if record.number == 0 { b"\n{" } else { b",\n{" })?;
+    let mut commas = Commas::default();
+    spelling.entries(out, &mut commas, &record.body)?;
+    if !matches!(record.tail, Tail::None) {
+        commas.key(out, "extra")?;
+        extra(out, record, spelling, payload)?;
+    }
+    out.write_all(b"}")
+}
+
+fn extra(out: &mut dyn Write, record: &Decoded<'_>, spelling: Spelling, payload: bool) -> io::Result<()> {
+    match &record.tail {
+        Tail::Semaphores(values) => write!(out, "{values:?}"),
+        _ if !payload => length(out, record.tail_bytes),
+        Tail::None => Ok(()),
+        Tail::Bytes(bytes) => base64(out, bytes),
+        // Keys and values of a map are one run.
+        Tail::Pair([("keys", keys), (_, values)]) => base64(out, &[*keys, *values].concat()),
+        Tail::Pair([(first, a), (second, b)]) => {
+            write!(out, "{{\"{first}\":")?;
+            base64(out, a)?;
+            write!(out, ",\"{second}\":")?;
+            base64(out, b)?;
+            out.write_all(b"}")
+        }
+        // Each message, then its text.
+        Tail::Messages(messages) => {
+            out.write_all(b"[")?;
+            let mut commas = Commas::default();
+            for (message, bytes) in messages {
+                commas.next(out)?;
+                match message {
+                    Some(message) => spelling.message(out, message)?,
+                    None => out.write_all(b"null")?,
+                }
+                commas.next(out)?;
+                base64(out, bytes)?;
+            }
+            out.write_all(b"]")
+        }
+    }
+}
+
+/// How crit shows bytes that were not asked for: `... <4KB>`.
+fn length(out: &mut dyn Write, bytes: u64) -> io::Result<()> {
+    let size = units::size(bytes).replace("iB", "B").replace(' ', "").replace(".0", "");
+    text(out, &format!("... <{size}>"))
+}

@@ -1,0 +1,294 @@
+//! Messages, fields and values as JSON.
+
+use std::io::{self, Write};
+
+use bstr::ByteSlice;
+
+use crate::abi::{device::Device, hints};
+use crate::formats::json::{lossy, text};
+use crate::images::decode::{Body, Field, Message, Number, Show, Value, Wire};
+
+/// How values are spelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Spelling {
+    /// As crit spells them.
+    pub(super) crit: bool,
+    /// Numbers as they are.
+    pub(super) plain: bool,
+}
+
+/// Writes commas between the entries of an object or a list.
+#[derive(Debug, Default)]
+pub(super) struct Commas(bool);
+
+impl Commas {
+    /// Begins an entry.
+    pub(super) fn next(&mut self, out: &mut dyn Write) -> io::Result<()> {
+        if std::mem::replace(&mut self.0, true) { out.write_all(b",") } else { Ok(()) }
+    }
+
+    /// Begins an entry of an object.
+    pub(super) fn key(&mut self, out: &mut dyn Write, key: &str) -> io::Result<()> {
+        self.next(out)?;
+        text(out, key)?;
+        out.write_all(b":")
+    }
+}
+
+impl Spelling {
+    /// Writes what is in a record as the entries of an object that has been begun.
+    pub(super) fn entries(self, out: &mut dyn Write, commas: &mut Commas, body: &Body<'_>) -> io::Result<()> {
+        match body {
+            Body::Message(message) => self.fields(out, commas, message),
+            Body::Header(_, numbers) => {
+                for (name, number) in numbers {
+                    commas.key(out, name)?;
+                    match *number {
+                        Number::Hex(number) if !self.plain => write!(out, "\"{number:#x}\"")?,
+                        Number::Code(_, Some(name)) if !self.plain => text(out, name)?,
+                        Number::Hex(number) | Number::Plain(number) | Number::Code(number, _) => {
+                            write!(out, "{number}")?;
+                        }
+                    }
+                }
+                Ok(())
+            }
+            Body::Damaged(bytes) => {
+                commas.key(out, "damaged")?;
+                self.bytes(out, bytes)
+            }
+        }
+    }
+
+    /// Writes a message.
+    pub(super) fn message(self, out: &mut dyn Write, message: &Message<'_>) -> io::Result<()> {
+        out.write_all(b"{")?;
+        self.fields(out, &mut Commas::default(), message)?;
+        out.write_all(b"}")
+    }
+
+    fn fields(self, out: &mut dyn Write, commas: &mut Commas, message: &Message<'_>) -> io::Result<()> {
+        for field in message.fields() {
+            commas.key(out, field.name())?;
+            self.field(out, field)?;
+            if self.loses(field) {
+                commas.key(out, &format!("{}_hex", field.name()))?;
+                each(out, field, |out, value| match value {
+                    Value::Bytes(bytes) => hex(out, bytes),
+                    _ => Ok(()),
+                })?;
+            }
+        }
+        let mut unknown = message.unknown().peekable();
+        if unknown.peek().is_some() {
+            commas.key(out, "unknown_fields")?;
+            out.write_all(b"[")?;
+            let mut commas = Commas::default();
+            for (number, wire) in unknown {
+                commas.next(out)?;
+                write!(out, "{{\"number\":{number},\"wire_type\":\"{}\",\"value\":", wire.type_name())?;
+                match wire {
+                    Wire::Varint(number) | Wire::Fixed64(number) => write!(out, "{number}")?,
+                    Wire::Fixed32(number) => write!(out, "{number}")?,
+                    Wire::Bytes(bytes) | Wire::Group(bytes) => self.bytes(out, bytes)?,
+                }
+                out.write_all(b"}")?;
+            }
+            out.write_all(b"]")?;
+        }
+        Ok(())
+    }
+
+    fn field(self, out: &mut dyn Write, field: Field<'_, '_>) -> io::Result<()> {
+        if field.show() == Show::Ip
+            && !self.plain
+            && let Some(address) = field.address()
+        {
+            return if self.crit { write!(out, "[\"{address}\"]") } else { write!(out, "\"{address}\"") };
+        }
+        each(out, field, |out, value| self.value(out, field, &value))
+    }
+
+    fn value(self, out: &mut dyn Write, field: Field<'_, '_>, value: &Value<'_>) -> io::Result<()> {
+        match value {
+            Value::Bool(on) => write!(out, "{on}"),
+            Value::Unsigned(number) if !self.plain => self.number(out, field, *number),
+            Value::Signed(number) if !self.plain && field.show() == Show::Hex => write!(out, "\"{number:#x}\""),
+            Value::Unsigned(number) => write!(out, "{number}"),
+            Value::Signed(number) => write!(out, "{number}"),
+            // JSON has no other numbers.
+            Value::Float(number) if number.is_finite() => write!(out, "{number}"),
+            Value::Float(_) => out.write_all(b"null"),
+            Value::Enum(_, Some(name)) => text(out, name),
+            Value::Enum(number, None) => write!(out, "{number}"),
+            Value::Bytes(bytes) => match field.show() {
+                Show::Text => text(out, &lossy(bytes)),
+                Show::UnixName if !self.plain => text(out, &lossy(&unix_name(bytes))),
+                _ => self.bytes(out, bytes),
+            },
+            Value::Message(message) => self.message(out, message),
+        }
+    }
+
+    fn number(self, out: &mut dyn Write, field: Field<'_, '_>, number: u64) -> io::Result<()> {
+        let short = u32::try_from(number).ok();
+        match (field.show(), short) {
+            (Show::Hex, _) => write!(out, "\"{number:#x}\""),
+            (Show::KernelDevice, Some(number)) => device(out, Device::from_kernel(number)),
+            (Show::StatDevice, Some(number)) => device(out, Device::from_stat(number)),
+            (Show::Flags(dictionary), Some(mask)) => match hints::flags(dictionary, mask, field.machine().arch) {
+                Some(names) if self.crit => {
+                    // crit says nothing of read-only, and has the shorter of two names.
+                    let names = names.iter().filter(|name| *name != "O_RDONLY");
+                    let names = names.map(|name| if *name == "MAP_ANONYMOUS" { "MAP_ANON" } else { name });
+                    text(out, &names.collect::<Vec<_>>().join(" | "))
+                }
+                Some(names) => {
+                    out.write_all(b"[")?;
+                    let mut commas = Commas::default();
+                    for name in names {
+                        commas.next(out)?;
+                        text(out, &name)?;
+                    }
+                    out.write_all(b"]")
+                }
+                None => write!(out, "{number}"),
+            },
+            (Show::Dict(dictionary), Some(code)) => match hints::code(dictionary, field.name(), code) {
+                Some("dead" | "zombie") if self.crit => text(out, "Zombie"),
+                Some(name) if self.crit && dictionary == "gen" => text(out, &capitalized(name)),
+                Some(name) if self.crit => text(out, &name.to_uppercase()),
+                Some(name) => text(out, name),
+                None => write!(out, "{number}"),
+            },
+            _ => write!(out, "{number}"),
+        }
+    }
+
+    /// Writes bytes that are no text.
+    pub(super) fn bytes(self, out: &mut dyn Write, bytes: &[u8]) -> io::Result<()> {
+        if self.crit { base64(out, bytes) } else { hex(out, bytes) }
+    }
+
+    /// Whether the text of a field loses some of its bytes.
+    fn loses(self, field: Field<'_, '_>) -> bool {
+        let lost = |value: Value<'_>| match value {
+            Value::Bytes(bytes) => {
+                bytes.to_str().is_err() || field.show() == Show::UnixName && bytes.first() == Some(&0)
+            }
+            _ => false,
+        };
+        match field.show() {
+            Show::Text => field.values().any(lost),
+            Show::UnixName => !self.plain && field.values().any(lost),
+            _ => false,
+        }
+    }
+}
+
+/// Writes the value of a field, or the list of its values.
+fn each<'m>(
+    out: &mut dyn Write,
+    field: Field<'_, 'm>,
+    write: impl Fn(&mut dyn Write, Value<'m>) -> io::Result<()>,
+) -> io::Result<()> {
+    if !field.is_repeated() {
+        return match field.value() {
+            Some(value) => write(out, value),
+            None => out.write_all(b"null"),
+        };
+    }
+    out.write_all(b"[")?;
+    let mut commas = Commas::default();
+    for value in field.values() {
+        commas.next(out)?;
+        write(out, value)?;
+    }
+    out.write_all(b"]")
+}
+
+fn device(out: &mut dyn Write, device: Device) -> io::Result<()> {
+    write!(out, "\"{}:{}\"", device.major, device.minor)
+}
+
+/// The name of a unix socket as the kernel shows it: a path without the byte that ends it; an abstract name with `@` for
+/// each zero byte.
+fn unix_name(name: &[u8]) -> Vec<u8> {
+    match name {
+        [0, ..] => name.replace(b"\0", b"@"),
+        [path @ .., 0] => path.to_vec(),
+        _ => name.to_vec(),
+    }
+}
+
+fn capitalized(name: &str) -> String {
+    let mut chars = name.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
+
+/// Writes bytes as text in hexadecimal.
+pub(super) fn hex(out: &mut dyn Write, bytes: &[u8]) -> io::Result<()> {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    out.write_all(b"\"")?;
+    for chunk in bytes.chunks(512) {
+        let digits: Vec<u8> =
+            chunk.iter().flat_map(|&b| [DIGITS[usize::from(b >> 4)], DIGITS[usize::from(b & 15)]]).collect();
+        out.write_all(&digits)?;
+    }
+    out.write_all(b"\"")
+}
+
+/// Writes bytes as text in base64 (RFC 4648, with padding).
+pub(super) fn base64(out: &mut dyn Write, bytes: &[u8]) -> io::Result<()> {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    out.write_all(b"\"")?;
+    for chunk in bytes.chunks(768) {
+        let mut digits = Vec::with_capacity(1024);
+        for three in chunk.chunks(3) {
+            let at = |i: usize| u32::from(three.get(i).copied().unwrap_or(0));
+            let bits = at(0) << 16 | at(1) << 8 | at(2);
+            for place in 0..4 {
+                let digit = DIGITS[usize::try_from(bits >> (18 - 6 * place) & 63).unwrap_or(0)];
+                digits.push(if place > three.len() { b'=' } else { digit });
+            }
+        }
+        out.write_all(&digits)?;
+    }
+    out.write_all(b"\"")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(write: impl Fn(&mut dyn Write) -> io::Result<()>) -> String {
+        let mut out = Vec::new();
+        write(&mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    /// The test vectors of RFC 4648, section 10.
+    #[test]
+    fn base64_is_that_of_the_standard() {
+        let vectors = [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foob", "Zm9vYg=="),
+            ("fooba", "Zm9vYmE="),
+            ("foobar", "Zm9vYmFy"),
+        ];
+        for (bytes, expected) in vectors {
+            assert_eq!(written(|out| base64(out, bytes.as_bytes())), format!("\"{expected}\""));
+        }
+        assert_eq!(written(|out| base64(out, &[0xfb; 800])).len(), 2 + 800_usize.div_ceil(3) * 4);
+    }
+
+    #[test]
+    fn names_of_unix_sockets_are_those_of_the_kernel() {
+        assert_eq!(unix_name(b"/run/s\0"), b"/run/s");
+        assert_eq!(unix_name(b"\0a\0b"), b"@a@b");
+        assert_eq!(unix_name(b""), b"");
+    }
+}

@@ -1,0 +1,213 @@
+//! The wire format of protobuf: fields of a message one after the other, without a copy of any.
+
+use prost::DecodeError;
+use prost::bytes::Buf;
+use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
+
+use super::super::schema::{FieldDef, MessageDef, Type};
+use crate::int::{u64_of, usize_of};
+
+/// Messages in messages that are looked into, as in the typed decode.
+const DEPTH: usize = 100;
+
+/// What stands in a field, by its wire type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wire<'m> {
+    /// A number of variable length.
+    Varint(u64),
+    /// Eight bytes.
+    Fixed64(u64),
+    /// Bytes behind their length: text, bytes, a message, packed numbers.
+    Bytes(&'m [u8]),
+    /// The fields between the two marks of a group.
+    Group(&'m [u8]),
+    /// Four bytes.
+    Fixed32(u32),
+}
+
+impl Wire<'_> {
+    /// `varint`, `fixed64`, `bytes`, `group` or `fixed32`.
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Wire::Varint(_) => "varint",
+            Wire::Fixed64(_) => "fixed64",
+            Wire::Bytes(_) => "bytes",
+            Wire::Group(_) => "group",
+            Wire::Fixed32(_) => "fixed32",
+        }
+    }
+}
+
+/// The fields of a message with their numbers, up to its end or the first that is damaged.
+#[derive(Clone, Debug)]
+pub(super) struct Fields<'m> {
+    rest: &'m [u8],
+}
+
+impl<'m> Fields<'m> {
+    pub(super) fn of(message: &'m [u8]) -> Self {
+        Fields { rest: message }
+    }
+
+    /// The next field; `Err` says what is wrong with it.
+    fn read(&mut self) -> Result<Option<(u32, Wire<'m>)>, String> {
+        if self.rest.is_empty() {
+            return Ok(None);
+        }
+        let (number, wire_type) = decode_key(&mut self.rest).map_err(|error| said(&error))?;
+        let cut = |_| format!("field {number} is cut");
+        let wire = match wire_type {
+            WireType::Varint => Wire::Varint(decode_varint(&mut self.rest).map_err(|error| said(&error))?),
+            WireType::SixtyFourBit => Wire::Fixed64(self.rest.try_get_u64_le().map_err(cut)?),
+            WireType::ThirtyTwoBit => Wire::Fixed32(self.rest.try_get_u32_le().map_err(cut)?),
+            WireType::LengthDelimited => {
+                let len = decode_varint(&mut self.rest).map_err(|error| said(&error))?;
+                let left = self.rest.len();
+                let (bytes, rest) = self
+                    .rest
+                    .split_at_checked(usize_of(len))
+                    .ok_or_else(|| format!("field {number} claims {len} bytes, {left} are left"))?;
+                self.rest = rest;
+                Wire::Bytes(bytes)
+            }
+            WireType::StartGroup => {
+                let begin = self.rest;
+                skip_field(wire_type, number, &mut self.rest, DecodeContext::default())
+                    .map_err(|error| said(&error))?;
+                // The mark at the end has the length of the number that it repeats.
+                let mark = prost::encoding::key_len(number);
+                let len = begin.len().saturating_sub(self.rest.len()).saturating_sub(mark);
+                Wire::Group(begin.get(..len).unwrap_or_default())
+            }
+            WireType::EndGroup => return Err(format!("a group {number} ends that did not begin")),
+        };
+        Ok(Some((number, wire)))
+    }
+}
+
+/// What is wrong, without what is said of every error.
+fn said(error: &DecodeError) -> String {
+    let text = error.to_string();
+    text.strip_prefix("failed to decode Protobuf message: ").map(str::to_owned).unwrap_or(text)
+}
+
+impl<'m> Iterator for Fields<'m> {
+    type Item = (u32, Wire<'m>);
+
+    fn next(&mut self) -> Option<(u32, Wire<'m>)> {
+        self.read().ok().flatten()
+    }
+}
+
+/// Whether what stands in a field is of the field's type.
+pub(super) fn fits(field: &FieldDef, wire: &Wire<'_>) -> bool {
+    match (field.ty, wire) {
+        (Type::Bytes | Type::Message(_), Wire::Bytes(_)) => true,
+        (Type::Bytes | Type::Message(_), _) => false,
+        (_, Wire::Bytes(packed)) => field.repeated && is_packed(field.ty, packed),
+        (Type::Fixed64 | Type::Sfixed64 | Type::Double, wire) => matches!(wire, Wire::Fixed64(_)),
+        (Type::Fixed32 | Type::Sfixed32 | Type::Float, wire) => matches!(wire, Wire::Fixed32(_)),
+        (_, wire) => matches!(wire, Wire::Varint(_)),
+    }
+}
+
+/// Whether bytes are numbers of a type, one after the other.
+fn is_packed(ty: Type, mut packed: &[u8]) -> bool {
+    match ty {
+        Type::Fixed64 | Type::Sfixed64 | Type::Double => u64_of(packed.len()).is_multiple_of(8),
+        Type::Fixed32 | Type::Sfixed32 | Type::Float => u64_of(packed.len()).is_multiple_of(4),
+        _ => {
+            while !packed.is_empty() {
+                if decode_varint(&mut packed).is_err() {
+                    return false;
+                }
+            }
+            true
+        }
+    }
+}
+
+/// The next of some packed numbers, as it would stand alone.
+pub(super) fn next_packed<'m>(ty: Type, packed: &mut &[u8]) -> Option<Wire<'m>> {
+    if packed.is_empty() {
+        return None;
+    }
+    match ty {
+        Type::Fixed64 | Type::Sfixed64 | Type::Double => packed.try_get_u64_le().ok().map(Wire::Fixed64),
+        Type::Fixed32 | Type::Sfixed32 | Type::Float => packed.try_get_u32_le().ok().map(Wire::Fixed32),
+        _ => decode_varint(packed).ok().map(Wire::Varint),
+    }
+}
+
+/// Whether a message can be read to its end, with all messages in it; `Err` says what is wrong, and where.
+pub(super) fn check(message: &'static MessageDef, bytes: &[u8]) -> Result<(), String> {
+    check_at(message, bytes, DEPTH)
+}
+
+fn check_at(message: &'static MessageDef, bytes: &[u8], depth: usize) -> Result<(), String> {
+    let depth = depth.checked_sub(1).ok_or_else(|| format!("more than {DEPTH} messages in each other"))?;
+    let mut fields = Fields::of(bytes);
+    let mut next = 0;
+    loop {
+        let field = fields.read().map_err(|why| format!("{}: {why}", message.name))?;
+        let Some((number, wire)) = field else { return Ok(()) };
+        let Some((place, field)) = message.field(number, next) else { continue };
+        next = place.saturating_add(1);
+        if let (Some(inner), Wire::Bytes(body)) = (field.ty.message(), wire) {
+            check_at(inner, body, depth).map_err(|why| format!("{}.{why}", message.name))?;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_wire_type_is_read() {
+        let bytes = b"\x08\x96\x01\x11\x01\0\0\0\0\0\0\0\x1a\x02hi\x25\x02\0\0\0\x2b\x08\x07\x2c\x30\x01";
+        let fields: Vec<_> = Fields::of(bytes).collect();
+        let expected = [
+            (1, Wire::Varint(150)),
+            (2, Wire::Fixed64(1)),
+            (3, Wire::Bytes(b"hi")),
+            (4, Wire::Fixed32(2)),
+            (5, Wire::Group(b"\x08\x07")),
+            (6, Wire::Varint(1)),
+        ];
+        assert_eq!(fields, expected);
+    }
+
+    #[test]
+    fn damage_is_named_with_its_message() {
+        let core = MessageDef::find("core_entry").unwrap();
+        assert_eq!(check(core, b""), Ok(()));
+        assert_eq!(check(core, b"\x1a\xff\x01").unwrap_err(), "core_entry: field 3 claims 255 bytes, 0 are left");
+        // core_entry.tc { comm, cut }
+        assert_eq!(
+            check(core, b"\x1a\x02\x32\x07").unwrap_err(),
+            "core_entry.task_core_entry: field 6 claims 7 bytes, 0 are left"
+        );
+        for damaged in [&b"\x00\x01"[..], b"\x0c", b"\x0b", b"\x0f", b"\x08", b"\x0d\x01", b"\x09\x01", &[0xff; 11]] {
+            assert!(check(core, damaged).is_err(), "{damaged:x?}");
+        }
+    }
+
+    #[test]
+    fn depth_is_bounded() {
+        let directory = MessageDef::find("cgroup_dir_entry").unwrap();
+        let nested = |levels: usize| {
+            let mut bytes = Vec::new();
+            for _ in 0..levels {
+                // children = 2
+                let mut outer = vec![0x12];
+                prost::encoding::encode_varint(bytes.len() as u64, &mut outer);
+                outer.append(&mut bytes);
+                bytes = outer;
+            }
+            bytes
+        };
+        assert_eq!(check(directory, &nested(90)), Ok(()));
+        assert!(check(directory, &nested(5_000)).unwrap_err().ends_with("more than 100 messages in each other"));
+    }
+}

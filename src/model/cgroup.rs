@@ -1,0 +1,180 @@
+//! Control groups: which each thread is in, and what their directories say; `cgroup.img`.
+
+use std::collections::BTreeMap;
+
+use bstr::BString;
+
+use super::ids::{Pid, Tid};
+use super::{Model, Side};
+use crate::images::proto::{CgMemberEntry, CgroupDirEntry, CgroupEntry, CgroupPerms};
+use crate::images::{Images, Kind};
+use crate::warning::Code;
+
+/// Directories within directories that are followed. The kernel's own default is no bound; real ones have about ten, and
+/// protobuf itself stops at 100.
+const MOST_DEPTH: usize = 64;
+
+/// A control group that a thread is in.
+#[derive(Clone, Debug)]
+pub struct Membership {
+    /// Controllers of the hierarchy, as `/proc/PID/cgroup` has them; empty for the unified one.
+    pub controllers: BString,
+    /// Path in the host's hierarchy.
+    pub path: BString,
+    /// The part of the path behind the root of the cgroup namespace, as the thread sees it; `None` where no path of the
+    /// dump has such a root: before CRIU 2.0, and outside of all cgroup namespaces.
+    pub inside: Option<BString>,
+}
+
+/// A property of a directory, or the directory itself.
+#[derive(Clone, Debug)]
+pub struct Property {
+    /// Controllers of the hierarchy, joined by commas; empty for the unified one.
+    pub controllers: BString,
+    /// Path of the directory in the host's hierarchy.
+    pub path: BString,
+    /// Name of the file and what is in it; `None` for the directory itself.
+    pub file: Option<(BString, BString)>,
+    /// Mode, owner and group; `None` before CRIU 2.0.
+    pub perms: Option<CgroupPerms>,
+    /// Whether the directory may hold single threads; `None` before CRIU 3.18.
+    pub threaded: Option<bool>,
+}
+
+/// Control groups of a dump.
+#[derive(Debug, Default)]
+pub struct Cgroups {
+    sets: BTreeMap<u32, Vec<Membership>>,
+    threads: Vec<(Pid, Tid, u32)>,
+    properties: Vec<Property>,
+}
+
+impl Cgroups {
+    /// The threads of which the set is known, by pid and tid.
+    pub fn threads(&self) -> &[(Pid, Tid, u32)] {
+        &self.threads
+    }
+
+    /// The groups of a set; `None` if the archive has no such set: that of CRIU itself is not recorded.
+    pub fn set(&self, id: u32) -> Option<&[Membership]> {
+        self.sets.get(&id).map(Vec::as_slice)
+    }
+
+    /// Directories and their properties, in the order of the image.
+    pub fn properties(&self) -> &[Property] {
+        &self.properties
+    }
+}
+
+/// Reads control groups.
+pub(crate) fn read(images: Images<'_>, model: &Model, _side: &Side<'_>) -> Cgroups {
+    let mut cgroups = Cgroups::default();
+    for process in model.processes() {
+        let of_process = process.task().and_then(|task| task.cg_set);
+        for thread in process.threads.iter().filter(|_| !process.is_zombie()) {
+            // Since CRIU 3.18 each thread has its own.
+            let set = thread.own().and_then(|own| own.cg_set).or(of_process);
+            cgroups.threads.extend(set.map(|set| (process.pid(), thread.tid, set)));
+        }
+    }
+    cgroups.threads.sort_unstable();
+    images.each::<CgroupEntry>(Kind::Cgroup, 0, |entry, _, place| {
+        // Not written where the root of the namespace is that of the hierarchy.
+        let has_roots = entry.sets.iter().flat_map(|set| &set.ctls).any(|member| member.cgns_prefix.is_some());
+        for set in &entry.sets {
+            cgroups.sets.insert(set.id(), set.ctls.iter().map(|member| membership(member, has_roots)).collect());
+        }
+        for controller in entry.controllers {
+            let names = BString::from(bstr::join(",", &controller.cnames));
+            let mut is_cut = false;
+            for directory in &controller.dirs {
+                let walk = Walk { controllers: &names, threaded: controller.is_threaded };
+                is_cut |= !walk.follow(directory, b"", 0, &mut cgroups.properties);
+            }
+            if is_cut {
+                images.warnings.push(Code::LimitReached, place(), || {
+                    format!("directories of control groups lie deeper than {MOST_DEPTH}; those are left out")
+                });
+            }
+        }
+    });
+    cgroups
+}
+
+fn membership(member: &CgMemberEntry, has_roots: bool) -> Membership {
+    let path = member.path();
+    let inside = member.cgns_prefix.or(has_roots.then_some(0)).map(|prefix| {
+        let rest = usize::try_from(prefix).ok().and_then(|prefix| path.get(prefix..)).unwrap_or_default();
+        if rest.starts_with(b"/") { BString::from(rest) } else { BString::from([b"/", rest].concat()) }
+    });
+    Membership { controllers: member.name().into(), path: path.into(), inside }
+}
+
+/// A hierarchy that is walked.
+struct Walk<'a> {
+    controllers: &'a BString,
+    threaded: Option<bool>,
+}
+
+impl Walk<'_> {
+    /// Adds a directory, its properties and all that is in it; `false` if it is too deep.
+    fn follow(&self, directory: &CgroupDirEntry, above: &[u8], depth: usize, found: &mut Vec<Property>) -> bool {
+        if depth >= MOST_DEPTH {
+            return false;
+        }
+        // The names of the highest directories are whole paths.
+        let name = directory.dir_name();
+        let slash: &[u8] = if name.starts_with(b"/") || above.ends_with(b"/") { b"" } else { b"/" };
+        let above = if name.starts_with(b"/") { above.strip_suffix(b"/").unwrap_or(above) } else { above };
+        let path = [above, slash, name].concat();
+        let property = |file, perms| Property {
+            controllers: self.controllers.clone(),
+            path: path.clone().into(),
+            file,
+            perms,
+            threaded: self.threaded,
+        };
+        found.push(property(None, directory.dir_perms));
+        for entry in &directory.properties {
+            found.push(property(Some((entry.name().into(), entry.value().into())), entry.perms));
+        }
+        let mut is_whole = true;
+        for child in &directory.children {
+            is_whole &= self.follow(child, &path, depth.saturating_add(1), found);
+        }
+        is_whole
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn member(path: &str, prefix: Option<u32>) -> Option<BString> {
+        let entry = CgMemberEntry { path: Some(path.into()), cgns_prefix: prefix, ..Default::default() };
+        membership(&entry, false).inside
+    }
+
+    #[test]
+    fn paths_are_seen_from_the_namespace() {
+        assert_eq!(member("/pod/c/job", Some(6)).unwrap(), "/job");
+        assert_eq!(member("/pod/c", Some(6)).unwrap(), "/", "its root");
+        assert_eq!(member("/pod/c", Some(0)).unwrap(), "/pod/c", "the host's namespace");
+        assert_eq!(member("/pod/c", Some(99)).unwrap(), "/", "a prefix that is longer than the path");
+        assert_eq!(member("/pod/c", None), None);
+    }
+
+    #[test]
+    fn directories_are_followed_to_a_depth() {
+        let mut deep = CgroupDirEntry { dir_name: Some("leaf".into()), ..Default::default() };
+        for _ in 0..MOST_DEPTH {
+            deep = CgroupDirEntry { dir_name: Some("d".into()), children: vec![deep], ..Default::default() };
+        }
+        let walk = Walk { controllers: &BString::from("cpu"), threaded: None };
+        let mut found = Vec::new();
+        assert!(!walk.follow(&deep, b"", 0, &mut found));
+        assert_eq!(found.len(), MOST_DEPTH);
+        assert!(walk.follow(&deep.children[0], b"", 0, &mut found));
+        assert_eq!(found.last().unwrap().path, BString::from(format!("{}/leaf", "/d".repeat(MOST_DEPTH - 1))));
+    }
+}

@@ -1,0 +1,280 @@
+//! What the container was asked to be: the OCI runtime specification (`spec.dump`) and what engines add to it
+//! (`config.dump`). What it was is in the images.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::document::Document;
+use super::engine::Documents;
+use super::{Model, Side};
+use crate::abi;
+use crate::images::Images;
+
+/// Sets of capabilities, as the specification names them, in the order of `/proc/PID/status`.
+pub const CAPABILITY_SETS: [&str; 5] = ["inheritable", "permitted", "effective", "bounding", "ambient"];
+
+/// A namespace of the specification.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Namespace {
+    /// `pid`, `network`, `mount`, `ipc`, `uts`, `user`, `cgroup` or `time`.
+    pub kind: String,
+    /// The namespace that is joined; `None` for a new one.
+    pub path: Option<String>,
+}
+
+/// A device node that is made in the container.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Device {
+    /// Where.
+    pub path: String,
+    /// `c`, `b`, `u` or `p`.
+    pub device_type: Option<String>,
+    /// Major number.
+    pub major: Option<i64>,
+    /// Minor number.
+    pub minor: Option<i64>,
+    /// Mode, with or without the file's type.
+    pub mode: Option<u32>,
+    /// Owner.
+    pub uid: Option<u32>,
+    /// Group.
+    pub gid: Option<u32>,
+}
+
+/// A rule of the device controller.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeviceRule {
+    /// Whether it allows or refuses.
+    pub allow: Option<bool>,
+    /// `a`, `b` or `c`; `None` stands for all.
+    pub device_type: Option<String>,
+    /// Major number; `None` stands for all.
+    pub major: Option<i64>,
+    /// Minor number; `None` stands for all.
+    pub minor: Option<i64>,
+    /// Of `r`, `w` and `m`.
+    pub access: Option<String>,
+}
+
+/// A limit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Limit {
+    /// For example `RLIMIT_NOFILE`.
+    pub name: String,
+    /// Soft limit.
+    pub soft: Option<u64>,
+    /// Hard limit.
+    pub hard: Option<u64>,
+}
+
+/// The profile by which calls are filtered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SeccompProfile {
+    /// What is done with calls that no rule names, as `SCMP_ACT_ERRNO`.
+    pub default_action: Option<String>,
+    /// The error of that, if one is given.
+    pub default_errno: Option<u64>,
+    /// How many rules it has.
+    pub rules: usize,
+}
+
+/// The specification, as far as it can be compared with what was, or tells what the container was allowed.
+#[derive(Clone, Debug, Default)]
+pub struct Spec {
+    /// Arguments of the first process.
+    pub args: Option<Vec<String>>,
+    /// Its environment.
+    pub env: Option<Vec<String>>,
+    /// Its current directory.
+    pub cwd: Option<String>,
+    /// User id.
+    pub uid: Option<u32>,
+    /// Group id.
+    pub gid: Option<u32>,
+    /// Supplementary groups; `None` if it says nothing of them, which is none.
+    pub groups: Option<Vec<u32>>,
+    /// File mode mask.
+    pub umask: Option<u32>,
+    /// Capabilities by set; a set that is missing is empty. `None` if it says nothing of capabilities.
+    pub capabilities: Option<BTreeMap<&'static str, Vec<String>>>,
+    /// Limits.
+    pub limits: Vec<Limit>,
+    /// Whether no program may give more privileges; missing is no.
+    pub no_new_privs: bool,
+    /// `AppArmor` profile.
+    pub apparmor: Option<String>,
+    /// `SELinux` label of processes.
+    pub selinux: Option<String>,
+    /// What the kernel adds to the badness of the process when memory runs out.
+    pub oom_score_adj: Option<i64>,
+    /// Host name.
+    pub hostname: Option<String>,
+    /// Whether the root file system cannot be written.
+    pub read_only_root: bool,
+    /// Namespaces; what is missing is the host's.
+    pub namespaces: Vec<Namespace>,
+    /// Paths that are covered.
+    pub masked_paths: Vec<String>,
+    /// Paths that cannot be written.
+    pub read_only_paths: Vec<String>,
+    /// Devices.
+    pub devices: Vec<Device>,
+    /// Rules of the device controller, in order.
+    pub device_rules: Vec<DeviceRule>,
+    /// Kernel settings.
+    pub sysctls: Vec<(String, String)>,
+    /// The filter of system calls; `None` if calls are not filtered.
+    pub seccomp: Option<SeccompProfile>,
+    /// Ids of the user namespace: inside, outside, how many.
+    pub uid_map: Vec<(u64, u64, u64)>,
+    /// Path of the control group.
+    pub cgroup_path: Option<String>,
+    /// Propagation of mounts at the root.
+    pub root_propagation: Option<String>,
+}
+
+/// What was declared.
+#[derive(Debug, Default)]
+pub struct Declared {
+    /// The specification; `None` if the archive has none.
+    pub spec: Option<Spec>,
+    /// Whether the engine says that the container was privileged; Podman alone records it.
+    pub privileged: Option<bool>,
+}
+
+/// Reads what was declared.
+pub(crate) fn read(_images: Images<'_>, _model: &Model, side: &Side<'_>) -> Declared {
+    let documents = Documents::read(side);
+    let privileged = documents.config.as_ref().and_then(|config| config.get(&["privileged"])?.as_bool());
+    Declared { spec: documents.spec.as_ref().map(spec), privileged }
+}
+
+fn spec(document: &Document<'_>) -> Spec {
+    let text = |keys: &[&str]| document.text(keys).map(str::to_owned);
+    let number = |keys: &[&str]| document.get(keys).and_then(number_of);
+    let list = |keys: &[&str]| document.array(keys).unwrap_or_default();
+    let texts = |keys: &[&str]| document.array(keys).map(texts_of);
+    let map = document.object(&["linux", "sysctl"]);
+    Spec {
+        args: texts(&["process", "args"]),
+        env: texts(&["process", "env"]),
+        cwd: text(&["process", "cwd"]),
+        uid: number(&["process", "user", "uid"]),
+        gid: number(&["process", "user", "gid"]),
+        groups: document
+            .array(&["process", "user", "additionalGids"])
+            .map(|groups| groups.iter().filter_map(number_of).collect()),
+        umask: number(&["process", "user", "umask"]),
+        capabilities: document.object(&["process", "capabilities"]).map(|sets| {
+            let of = |name: &str| sets.get(name).and_then(Value::as_array).map(|set| texts_of(set)).unwrap_or_default();
+            CAPABILITY_SETS.iter().map(|&name| (name, of(name))).collect()
+        }),
+        limits: list(&["process", "rlimits"]).iter().filter_map(limit).collect(),
+        no_new_privs: document.get(&["process", "noNewPrivileges"]).and_then(Value::as_bool).unwrap_or(false),
+        apparmor: text(&["process", "apparmorProfile"]),
+        selinux: text(&["process", "selinuxLabel"]),
+        oom_score_adj: document.get(&["process", "oomScoreAdj"]).and_then(Value::as_i64),
+        hostname: text(&["hostname"]),
+        read_only_root: document.get(&["root", "readonly"]).and_then(Value::as_bool).unwrap_or(false),
+        namespaces: list(&["linux", "namespaces"])
+            .iter()
+            .filter_map(|entry| Some(Namespace { kind: text_in(entry, "type")?, path: text_in(entry, "path") }))
+            .collect(),
+        masked_paths: texts(&["linux", "maskedPaths"]).unwrap_or_default(),
+        read_only_paths: texts(&["linux", "readonlyPaths"]).unwrap_or_default(),
+        devices: list(&["linux", "devices"]).iter().filter_map(device).collect(),
+        device_rules: list(&["linux", "resources", "devices"]).iter().map(device_rule).collect(),
+        sysctls: map.into_iter().flatten().filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned()))).collect(),
+        seccomp: document.object(&["linux", "seccomp"]).map(|profile| SeccompProfile {
+            default_action: profile.get("defaultAction").and_then(Value::as_str).map(str::to_owned),
+            default_errno: profile.get("defaultErrnoRet").and_then(Value::as_u64),
+            rules: profile.get("syscalls").and_then(Value::as_array).map_or(0, Vec::len),
+        }),
+        uid_map: list(&["linux", "uidMappings"])
+            .iter()
+            .filter_map(|entry| {
+                let number = |key| entry.get(key).and_then(Value::as_u64);
+                Some((number("containerID")?, number("hostID")?, number("size")?))
+            })
+            .collect(),
+        cgroup_path: text(&["linux", "cgroupsPath"]),
+        root_propagation: text(&["linux", "rootfsPropagation"]),
+    }
+}
+
+fn texts_of(values: &[Value]) -> Vec<String> {
+    values.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+fn text_in(value: &Value, key: &str) -> Option<String> {
+    value.get(key).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+fn number_of(value: &Value) -> Option<u32> {
+    value.as_u64().and_then(|number| u32::try_from(number).ok())
+}
+
+fn limit(value: &Value) -> Option<Limit> {
+    let number = |key| value.get(key).and_then(Value::as_u64);
+    Some(Limit { name: text_in(value, "type")?, soft: number("soft"), hard: number("hard") })
+}
+
+fn device(value: &Value) -> Option<Device> {
+    let number = |key| value.get(key).and_then(number_of);
+    Some(Device {
+        path: text_in(value, "path")?,
+        device_type: text_in(value, "type"),
+        major: value.get("major").and_then(Value::as_i64),
+        minor: value.get("minor").and_then(Value::as_i64),
+        mode: number("fileMode"),
+        uid: number("uid"),
+        gid: number("gid"),
+    })
+}
+
+fn device_rule(value: &Value) -> DeviceRule {
+    // Engines write -1 for all numbers.
+    let number = |key| value.get(key).and_then(Value::as_i64).filter(|&number| number >= 0);
+    DeviceRule {
+        allow: value.get("allow").and_then(Value::as_bool),
+        device_type: text_in(value, "type"),
+        major: number("major"),
+        minor: number("minor"),
+        access: text_in(value, "access"),
+    }
+}
+
+impl Spec {
+    /// The mask of a set of capabilities; `None` if it says nothing of capabilities. Names that are no capability are
+    /// left out.
+    pub fn capabilities(&self, set: &str) -> Option<u64> {
+        let names = self.capabilities.as_ref()?.get(set)?;
+        let bits = names.iter().filter_map(|name| 1_u64.checked_shl(abi::capability::number(name)?));
+        Some(bits.fold(0, |mask, bit| mask | bit))
+    }
+
+    /// Where a namespace of a kind comes from: a new one, one that is joined, or the host's.
+    pub fn namespace(&self, kind: &str) -> Origin<'_> {
+        let Some(namespace) = self.namespaces.iter().find(|namespace| namespace.kind == kind) else {
+            return Origin::Host;
+        };
+        match namespace.path.as_deref() {
+            // Of the host's first process.
+            Some(path) if path.starts_with("/proc/1/ns/") => Origin::Host,
+            Some(path) => Origin::Joined(path),
+            None => Origin::New,
+        }
+    }
+}
+
+/// Where a namespace comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin<'a> {
+    /// Made for the container.
+    New,
+    /// The one at a path, as a pod's.
+    Joined(&'a str),
+    /// The host's.
+    Host,
+}

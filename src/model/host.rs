@@ -1,0 +1,37 @@
+//! Rare images about the kernel that the container ran on: processors (`cpuinfo.img`, only when CRIU was asked for it),
+//! automatic mounts (`autofs-N.img`), formats of executables (`binfmt-misc.img`).
+
+use super::{Model, Side};
+use crate::images::proto::{AutofsEntry, BinfmtMiscEntry, CpuinfoEntry};
+use crate::images::{Images, Kind};
+
+/// What these images hold.
+#[derive(Debug, Default)]
+pub struct Host {
+    /// Processors.
+    pub processors: Vec<CpuinfoEntry>,
+    /// Automatic mounts, each with the number of its image: the mount's.
+    pub automounts: Vec<(u64, AutofsEntry)>,
+    /// Formats of executables.
+    pub formats: Vec<BinfmtMiscEntry>,
+}
+
+/// Reads them.
+pub(crate) fn read(images: Images<'_>, _model: &Model, _side: &Side<'_>) -> Host {
+    let numbers = |kind| images.set.of_kind(images.archive, kind).map(|(number, _)| number).collect::<Vec<u64>>();
+    let mut host = Host::default();
+    if images.has(Kind::Cpuinfo, 0) {
+        host.processors = images.all(Kind::Cpuinfo, 0);
+    }
+    for number in numbers(Kind::Autofs) {
+        images.each::<AutofsEntry>(Kind::Autofs, number, |entry, _, _| host.automounts.push((number, entry)));
+    }
+    if images.has(Kind::BinfmtMisc, 0) {
+        host.formats = images.all(Kind::BinfmtMisc, 0);
+    }
+    // Before CRIU 3.16 there was one image for each mount.
+    for number in numbers(Kind::BinfmtMiscOld) {
+        host.formats.append(&mut images.all(Kind::BinfmtMiscOld, number));
+    }
+    host
+}

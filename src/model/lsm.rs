@@ -1,0 +1,77 @@
+//! The host's security module: policies of `AppArmor` namespaces, `apparmor.img`, which CRIU writes since 3.16.
+
+use bstr::BString;
+
+use super::{Model, Side};
+use crate::images::proto::{AaNamespace, ApparmorEntry};
+use crate::images::{Images, Kind};
+use crate::warning::Code;
+
+/// Namespaces within namespaces that are followed.
+const MOST_DEPTH: usize = 32;
+
+/// A policy that was loaded in an `AppArmor` namespace.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// Names of the namespaces, from the outermost, joined as the kernel does.
+    pub namespace: BString,
+    /// Its name.
+    pub name: BString,
+    /// As it was compiled.
+    pub blob: Vec<u8>,
+}
+
+/// Reads the policies, in the order of the image.
+pub(crate) fn read(images: Images<'_>, _model: &Model, _side: &Side<'_>) -> Vec<Policy> {
+    let mut policies = Vec::new();
+    images.each::<ApparmorEntry>(Kind::Apparmor, 0, |entry, _, place| {
+        for namespace in entry.namespaces {
+            if !collect(namespace, None, 0, &mut policies) {
+                images.warnings.push(Code::LimitReached, place(), || {
+                    format!("namespaces of AppArmor lie deeper than {MOST_DEPTH}; those are left out")
+                });
+            }
+        }
+    });
+    policies
+}
+
+fn collect(namespace: AaNamespace, above: Option<&[u8]>, depth: usize, policies: &mut Vec<Policy>) -> bool {
+    if depth >= MOST_DEPTH {
+        return false;
+    }
+    let own = namespace.name.unwrap_or_default();
+    let name = above.map_or_else(|| own.clone(), |above| [above, b"//", &own].concat());
+    for policy in namespace.policies {
+        policies.push(Policy {
+            namespace: name.clone().into(),
+            name: policy.name.unwrap_or_default().into(),
+            blob: policy.blob.unwrap_or_default(),
+        });
+    }
+    let mut is_whole = true;
+    for inner in namespace.namespaces {
+        is_whole &= collect(inner, Some(&name), depth.saturating_add(1), policies);
+    }
+    is_whole
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::images::proto::AaPolicy;
+
+    #[test]
+    fn namespaces_within_namespaces_are_named_whole_and_bounded() {
+        let policy = AaPolicy { name: Some("web".into()), blob: Some(vec![1, 2]) };
+        let mut nested = AaNamespace { name: Some("n".into()), policies: vec![policy], namespaces: Vec::new() };
+        nested = AaNamespace { name: Some("outer".into()), policies: Vec::new(), namespaces: vec![nested] };
+        let mut policies = Vec::new();
+        assert!(collect(nested.clone(), None, 0, &mut policies));
+        assert_eq!((policies[0].namespace.as_slice(), policies[0].name.as_slice()), (&b"outer//n"[..], &b"web"[..]));
+        for _ in 0..MOST_DEPTH {
+            nested = AaNamespace { namespaces: vec![nested], ..Default::default() };
+        }
+        assert!(!collect(nested, None, 0, &mut policies));
+    }
+}

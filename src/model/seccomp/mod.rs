@@ -1,0 +1,209 @@
+//! Filters of system calls, and whom they bind: `seccomp.img`, which CRIU writes since 1.8.
+
+mod effect;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use super::bpf::Program;
+use super::ids::{Pid, Tid};
+use super::process::{Process, Seccomp, Thread};
+use super::{Model, Side};
+use crate::abi::syscall;
+use crate::images::proto::SeccompEntry;
+use crate::images::{ByteOrder, Images, Kind};
+use crate::int::{u64_of, usize_of};
+use crate::warning::Code;
+
+pub use effect::{Answers, Calls, Effect};
+
+/// A filter.
+#[derive(Clone, Debug)]
+pub struct Filter {
+    /// The filter that was installed before it.
+    pub previous: Option<u64>,
+    /// Flags that it was installed with; `None` before CRIU 3.10.
+    pub flags: Option<u32>,
+    /// Its program; `None` if the bytes are none.
+    pub program: Option<Arc<Program>>,
+    /// The first filter of the image that has the same program and flags, and the same filters before it. CRIU stores
+    /// the filters of each thread anew.
+    pub same_as: Option<u64>,
+    /// Threads that it binds.
+    pub threads: Vec<(Pid, Tid)>,
+    /// What it answers; `None` if its program cannot be one of the kernel's, or is too long to be followed.
+    pub alone: Option<Arc<[Effect]>>,
+    /// What it and all filters before it answer together; `None` where it is the first, or one of them is not known.
+    pub with_previous: Option<Arc<[Effect]>>,
+}
+
+/// All filters.
+#[derive(Debug, Default)]
+pub struct Filters {
+    filters: Vec<Filter>,
+}
+
+impl Filters {
+    /// They, in the order of the image.
+    pub fn all(&self) -> &[Filter] {
+        &self.filters
+    }
+}
+
+/// The last filter of a thread's chain.
+fn last_of(process: &Process, thread: &Thread) -> Option<u32> {
+    if process.seccomp(thread) != Some(Seccomp::Filter) {
+        return None;
+    }
+    // Before CRIU 3.10 the filter of all threads stood in the part of the process.
+    thread.own().and_then(|own| own.seccomp_filter).or_else(|| process.task()?.old_seccomp_filter)
+}
+
+/// Reads all filters, and follows each program once.
+pub(crate) fn read(images: Images<'_>, model: &Model, _side: &Side<'_>) -> Filters {
+    let mut filters = decode(images, model.byte_order());
+    bind(&mut filters, images, model);
+    note_same(&mut filters);
+    follow(&mut filters, images, model);
+    Filters { filters }
+}
+
+fn decode(images: Images<'_>, order: ByteOrder) -> Vec<Filter> {
+    let mut filters: Vec<Filter> = Vec::new();
+    let mut programs: HashMap<Vec<u8>, Arc<Program>> = HashMap::new();
+    images.each::<SeccompEntry>(Kind::Seccomp, 0, |entry, _, place| {
+        for filter in entry.seccomp_filters {
+            let index = u64_of(filters.len());
+            let warn = |message: String| images.warnings.push(Code::FilterInvalid, place(), || message);
+            let previous = filter.prev.map(u64::from).filter(|&previous| {
+                let is_before = previous < index;
+                if !is_before {
+                    warn(format!("filter {index} comes after filter {previous}, which is not before it; left out"));
+                }
+                is_before
+            });
+            let bytes = filter.filter.unwrap_or_default();
+            let program = match programs.get(&bytes) {
+                Some(program) => Some(Arc::clone(program)),
+                None => match Program::of_bytes(&bytes, order) {
+                    Ok(program) => {
+                        if let Err(why) = effect::check(&program) {
+                            warn(format!("filter {index}: {why}; the kernel takes no such program"));
+                        }
+                        let program = Arc::new(program);
+                        programs.insert(bytes, Arc::clone(&program));
+                        Some(program)
+                    }
+                    Err(why) => {
+                        warn(format!("filter {index}: {why}"));
+                        None
+                    }
+                },
+            };
+            filters.push(Filter {
+                previous,
+                flags: filter.flags,
+                program,
+                same_as: None,
+                threads: Vec::new(),
+                alone: None,
+                with_previous: None,
+            });
+        }
+    });
+    filters
+}
+
+/// Which threads a filter binds: those that name it, or a filter that came after it.
+fn bind(filters: &mut [Filter], images: Images<'_>, model: &Model) {
+    for process in model.processes() {
+        for thread in &process.threads {
+            let Some(last) = last_of(process, thread) else { continue };
+            if filters.get(usize_of(last.into())).is_none() {
+                let count = filters.len();
+                images.warnings.push(Code::FilterInvalid, images.place(Kind::Core, thread.tid.0.into()), || {
+                    format!("the thread's calls are filtered by program {last}, and the archive has {count}")
+                });
+                continue;
+            }
+            if let Some(filter) = filters.get_mut(usize_of(last.into())) {
+                filter.threads.push((process.pid(), thread.tid));
+            }
+        }
+    }
+    // A filter is always before those that came after it, so one pass from the end hands all threads down.
+    for index in (0..filters.len()).rev() {
+        let Some(filter) = filters.get_mut(index) else { continue };
+        filter.threads.sort_unstable();
+        filter.threads.dedup();
+        let (previous, threads) = (filter.previous, filter.threads.clone());
+        if let Some(previous) = previous.and_then(|previous| filters.get_mut(usize_of(previous))) {
+            previous.threads.extend(threads);
+        }
+    }
+}
+
+fn note_same(filters: &mut [Filter]) {
+    type Identity = (Option<Arc<Program>>, Option<u32>, Option<u64>);
+    let mut first: HashMap<Identity, u64> = HashMap::new();
+    for index in 0..filters.len() {
+        let of_previous = filters.get(index).and_then(|filter| filter.previous).map(|previous| {
+            let same = filters.get(usize_of(previous)).and_then(|filter| filter.same_as);
+            same.unwrap_or(previous)
+        });
+        let Some(filter) = filters.get_mut(index) else { continue };
+        if filter.program.is_none() {
+            continue;
+        }
+        let first = *first.entry((filter.program.clone(), filter.flags, of_previous)).or_insert(u64_of(index));
+        filter.same_as = (first != u64_of(index)).then_some(first);
+    }
+}
+
+/// Follows every program for every call. What it costs is bounded for all of them together.
+fn follow(filters: &mut [Filter], images: Images<'_>, model: &Model) {
+    let Some(arch) = model.arch() else { return };
+    let abis = syscall::abis(arch, model.byte_order() == ByteOrder::Big);
+    let calls = Calls::of(abis, filters.iter().filter_map(|filter| filter.program.as_deref()));
+    let mut budget = effect::Budget::default();
+    let mut known: HashMap<Arc<Program>, Option<Arc<[Effect]>>> = HashMap::new();
+    for index in 0..filters.len() {
+        let Some(filter) = filters.get(index) else { continue };
+        let same = filter.same_as.and_then(|same| filters.get(usize_of(same)));
+        let (alone, with_previous) = match (same, &filter.program) {
+            (Some(same), _) => (same.alone.clone(), same.with_previous.clone()),
+            (None, None) => (None, None),
+            (None, Some(program)) => {
+                let answers = known.entry(Arc::clone(program));
+                let alone = answers.or_insert_with(|| effect::of(program, &calls, &mut budget)).clone();
+                let previous = filter.previous.and_then(|previous| filters.get(usize_of(previous)));
+                let before = previous.and_then(|previous| match previous.previous {
+                    Some(_) => previous.with_previous.as_deref(),
+                    None => previous.alone.as_deref(),
+                });
+                let with_previous = before.zip(alone.as_deref()).map(|(before, alone)| effect::both(before, alone));
+                (alone, with_previous)
+            }
+        };
+        if let Some(filter) = filters.get_mut(index) {
+            filter.alone = alone;
+            filter.with_previous = with_previous;
+        }
+    }
+    if budget.is_spent() {
+        images.warnings.push(Code::FilterInvalid, images.place(Kind::Seccomp, 0), || {
+            "following all filters takes more steps than are allowed: what the last ones answer is not known".to_owned()
+        });
+    }
+}
+
+impl Filter {
+    /// The processes of which it binds a thread, with those threads.
+    pub fn processes(&self) -> BTreeMap<Pid, Vec<Tid>> {
+        let mut processes: BTreeMap<Pid, Vec<Tid>> = BTreeMap::new();
+        for &(pid, tid) in &self.threads {
+            processes.entry(pid).or_default().push(tid);
+        }
+        processes
+    }
+}

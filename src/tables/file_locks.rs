@@ -1,0 +1,74 @@
+//! Table `file_locks`.
+
+use std::borrow::Cow;
+
+use bstr::BString;
+
+use super::table::table;
+use crate::Checkpoint;
+use crate::abi;
+use crate::model::Model;
+use crate::model::ids::{Fd, FileId, Pid};
+use crate::model::lock::Held;
+
+table! {
+    "file_locks", key(pid, fd, kind, start), brief(pid, fd, kind, type, start, end, inherited, path);
+    /// Locks of files, as the `lock:` lines of `/proc/PID/fdinfo/FD` print them: a row for each descriptor through which
+    /// one is held; by pid, descriptor and place.
+    pub struct FileLock {
+        /// Process id.
+        pub pid: Pid,
+        /// The descriptor; joins `process_open_files`.
+        pub fd: Fd,
+        /// The file, as `process_open_files.path`; null if the process has no such descriptor.
+        pub path: Option<BString>,
+        /// `posix` (`fcntl`, of a process), `flock`, `ofd` (`fcntl`, of an open file) or `lease`.
+        pub kind: Option<Cow<'static, str>>,
+        /// `read` (shared), `write` (exclusive) or `none`.
+        pub r#type: Option<Cow<'static, str>>,
+        /// The first byte that is locked; 0 for `flock` and leases, which are of the whole file.
+        pub start: Option<i64>,
+        /// The last byte that is locked; null if all bytes to the end of the file are, however far it grows.
+        pub end: Option<i64>,
+        /// Bytes that are locked; 0 if all to the end of the file are.
+        pub length: Option<i64>,
+        /// Not this descriptor was recorded as the holder, but another of the same open file: it was inherited, duplicated
+        /// or sent.
+        pub inherited: bool,
+        /// A lease that somebody waits for; null for other kinds.
+        pub breaking: Option<bool>,
+        /// A lock that all access has to respect, not only that of those who ask for locks.
+        pub mandatory: Option<bool>,
+        /// CRIU's id of the open file; joins `process_open_files`. Null if the process has no such descriptor.
+        pub file_id: Option<FileId>,
+    }
+}
+
+/// The rows of a checkpoint.
+pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = FileLock> + '_ {
+    let model = checkpoint.model();
+    checkpoint.file_locks().iter().map(move |held| row(model, held))
+}
+
+fn row(model: &Model, held: &Held) -> FileLock {
+    let Held { pid, fd, file, inherited, lock } = *held;
+    let path = file.and_then(|file| model.files().path(file));
+    let last = |len: i64| lock.start().checked_add(len)?.checked_sub(1);
+    FileLock {
+        pid,
+        fd,
+        path: path.map(|path| BString::from(path.text)),
+        kind: lock.flag.map(abi::lock::kind),
+        r#type: lock.r#type.map(abi::lock::access),
+        start: lock.start,
+        end: lock.len.filter(|&len| len != 0).and_then(last),
+        length: lock.len,
+        inherited,
+        breaking: lock
+            .r#type
+            .filter(|_| lock.flag() == abi::lock::LEASE)
+            .map(|number| number & abi::lock::BREAKING != 0),
+        mandatory: lock.r#type.map(|number| number & abi::lock::MANDATORY != 0),
+        file_id: file,
+    }
+}

@@ -1,0 +1,273 @@
+//! Table `isolation`.
+
+use super::table::table;
+use crate::Checkpoint;
+use crate::abi::capability;
+use crate::model::container::SpecMount;
+use crate::model::declared::{DeviceRule, Origin, SeccompProfile, Spec};
+use crate::model::engine::Engine;
+
+table! {
+    "isolation", key(fact, item), brief(fact, item, unusual, value);
+    /// What the container was allowed, by its specification: a row for each fact, so that the unusual ones can be picked
+    /// out. What its processes made of it is in `capabilities`, `declared`, `seccomp_rules` and `mounts`. No rows where
+    /// there is no specification.
+    pub struct Isolation {
+        /// `privileged`, `user`, `namespace`, `capability_added`, `capability_dropped`, `seccomp`, `apparmor`, `selinux`,
+        /// `no_new_privs`, `read_only_root`, `masked_path`, `read_only_path`, `host_mount`, `device`, `device_rule`,
+        /// `sysctl`, `rlimit`, `cgroup_path`, `root_propagation` or `oom_score_adj`.
+        pub fact: &'static str,
+        /// What of it: the kind of namespace, the capability, the path in the container, the setting; null where there is
+        /// one only.
+        pub item: Option<String>,
+        /// Whether it loosens what engines do when they are asked for nothing; null if that cannot be told.
+        pub unusual: Option<bool>,
+        /// What it is; null if the archive does not say.
+        pub value: Option<String>,
+    }
+}
+
+/// Capabilities that Docker and containerd give.
+const DOCKER: &[&str] = &[
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "FSETID",
+    "FOWNER",
+    "MKNOD",
+    "NET_RAW",
+    "SETGID",
+    "SETUID",
+    "SETFCAP",
+    "SETPCAP",
+    "NET_BIND_SERVICE",
+    "SYS_CHROOT",
+    "KILL",
+    "AUDIT_WRITE",
+];
+/// Capabilities that Podman gives (containers-common, since 2020).
+const PODMAN: &[&str] = &[
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "FOWNER",
+    "FSETID",
+    "KILL",
+    "NET_BIND_SERVICE",
+    "SETFCAP",
+    "SETGID",
+    "SETPCAP",
+    "SETUID",
+    "SYS_CHROOT",
+];
+/// Capabilities that CRI-O gives (`default_capabilities` of `crio.conf`).
+const CRIO: &[&str] =
+    &["CHOWN", "DAC_OVERRIDE", "FSETID", "FOWNER", "SETGID", "SETUID", "SETPCAP", "NET_BIND_SERVICE", "KILL"];
+
+/// Devices of every container, which runtimes make without being asked.
+const USUAL_DEVICES: &[&str] =
+    &["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty", "/dev/console", "/dev/ptmx"];
+
+/// Folders in which engines and the kubelet keep what they mount into every container, and volumes.
+const USUAL_SOURCES: &[&str] = &[
+    "/var/lib/containers/",
+    "/run/containers/",
+    "/var/run/containers/",
+    "/var/lib/docker/",
+    "/var/lib/containerd/",
+    "/run/containerd/",
+    "/var/lib/kubelet/pods/",
+    "/run/user/",
+    "/var/lib/cni/",
+    "/run/netns/",
+    "/var/run/netns/",
+];
+
+/// Settings that engines change by default.
+const USUAL_SYSCTLS: &[&str] = &["net.ipv4.ping_group_range", "net.ipv4.ip_unprivileged_port_start"];
+
+/// The rows of a checkpoint.
+pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = Isolation> + '_ {
+    let declared = checkpoint.declared();
+    let container = checkpoint.model().container();
+    declared.spec.iter().flat_map(move |spec| {
+        let mut rows = Vec::new();
+        let mut add = |fact, item: Option<String>, value: Option<String>, unusual: Option<bool>| {
+            rows.push(Isolation { fact, item, unusual, value });
+        };
+        add("privileged", None, declared.privileged.map(yes_no), declared.privileged);
+        add("user", None, user(spec), spec.uid.map(|_| false));
+        namespaces(spec, &mut add);
+        capabilities(spec, container.engine, &mut add);
+        add(
+            "seccomp",
+            None,
+            Some(spec.seccomp.as_ref().map_or("none".to_owned(), profile)),
+            Some(spec.seccomp.is_none()),
+        );
+        let apparmor = spec.apparmor.as_deref();
+        add("apparmor", None, apparmor.map(str::to_owned), apparmor.map(|name| name == "unconfined"));
+        let selinux = spec.selinux.as_deref();
+        // The type of containers that nothing is refused.
+        add("selinux", None, selinux.map(str::to_owned), selinux.map(|label| label.contains(":spc_t:")));
+        add("no_new_privs", None, Some(yes_no(spec.no_new_privs)), Some(false));
+        add("read_only_root", None, Some(yes_no(spec.read_only_root)), Some(false));
+        for (fact, paths) in [("masked_path", &spec.masked_paths), ("read_only_path", &spec.read_only_paths)] {
+            if paths.is_empty() {
+                add(fact, None, Some("none".to_owned()), Some(true));
+            }
+            for path in paths {
+                add(fact, Some(path.clone()), Some("yes".to_owned()), Some(false));
+            }
+        }
+        for mount in container.mounts.iter().filter(|mount| is_of_host(mount)) {
+            let unusual =
+                mount.source.as_deref().map(|source| !USUAL_SOURCES.iter().any(|usual| source.starts_with(usual)));
+            let options = mount.options.join(",");
+            let value = mount.source.as_ref().map(|source| format!("{source} ({options})"));
+            add("host_mount", Some(mount.destination.clone()), value, unusual);
+        }
+        for device in &spec.devices {
+            let number = |number: Option<i64>| number.map_or("?".to_owned(), |number| number.to_string());
+            let kind = device.device_type.as_deref().unwrap_or("?");
+            let value = format!("{kind} {}:{}", number(device.major), number(device.minor));
+            let unusual = !USUAL_DEVICES.contains(&device.path.as_str());
+            add("device", Some(device.path.clone()), Some(value), Some(unusual));
+        }
+        for (position, rule) in spec.device_rules.iter().enumerate() {
+            let allows_all = rule.allow == Some(true) && rule.major.is_none() && rule.access.as_deref() != Some("m");
+            add("device_rule", Some(position.to_string()), Some(rule_text(rule)), Some(allows_all));
+        }
+        for (name, value) in &spec.sysctls {
+            add("sysctl", Some(name.clone()), Some(value.clone()), Some(!USUAL_SYSCTLS.contains(&name.as_str())));
+        }
+        for limit in &spec.limits {
+            let number = |number: Option<u64>| match number {
+                Some(u64::MAX) => "unlimited".to_owned(),
+                Some(number) => number.to_string(),
+                None => "?".to_owned(),
+            };
+            let value = format!("{} {}", number(limit.soft), number(limit.hard));
+            add("rlimit", Some(limit.name.clone()), Some(value), Some(false));
+        }
+        add("cgroup_path", None, spec.cgroup_path.clone(), spec.cgroup_path.as_ref().map(|_| false));
+        let propagation = spec.root_propagation.clone();
+        let is_shared = propagation.as_deref().map(|propagation| propagation.ends_with("shared"));
+        add("root_propagation", None, propagation, is_shared);
+        add(
+            "oom_score_adj",
+            None,
+            spec.oom_score_adj.map(|score| score.to_string()),
+            spec.oom_score_adj.map(|_| false),
+        );
+        rows
+    })
+}
+
+/// Takes a fact, what of it, its value, and whether it is unusual.
+type Add<'a> = dyn FnMut(&'static str, Option<String>, Option<String>, Option<bool>) + 'a;
+
+fn yes_no(yes: bool) -> String {
+    if yes { "yes".to_owned() } else { "no".to_owned() }
+}
+
+fn user(spec: &Spec) -> Option<String> {
+    let (uid, gid) = (spec.uid?, spec.gid.unwrap_or_default());
+    let name = if uid == 0 { " (root)" } else { "" };
+    let outside = spec.uid_map.iter().find_map(|&(inside, outside, count)| {
+        let behind = u64::from(uid).checked_sub(inside).filter(|&behind| behind < count)?;
+        outside.checked_add(behind)
+    });
+    let outside = outside.map_or_else(String::new, |outside| format!(", {outside} on the host"));
+    Some(format!("{uid}:{gid}{name}{outside}"))
+}
+
+fn namespaces(spec: &Spec, add: &mut Add<'_>) {
+    for kind in ["pid", "network", "mount", "ipc", "uts", "user", "cgroup", "time"] {
+        let origin = spec.namespace(kind);
+        let value = match origin {
+            Origin::New => "own".to_owned(),
+            Origin::Joined(path) => format!("joined {path}"),
+            Origin::Host => "host".to_owned(),
+        };
+        // Engines leave these to the host, the cgroup's where control groups are of version 1.
+        let is_optional = ["user", "cgroup", "time"].contains(&kind);
+        add("namespace", Some(kind.to_owned()), Some(value), Some(origin == Origin::Host && !is_optional));
+    }
+}
+
+/// Capabilities in the bounding set that the engine gives nobody unasked, and those that it gives and that are not in it.
+fn capabilities(spec: &Spec, engine: Option<Engine>, add: &mut Add<'_>) {
+    let Some(bounding) = spec.capabilities("bounding") else {
+        add("capability_added", None, None, None);
+        return;
+    };
+    let usual = match engine {
+        Some(Engine::Podman) => PODMAN,
+        Some(Engine::CriO) => CRIO,
+        Some(Engine::Containerd | Engine::Docker) => DOCKER,
+        // What is unusual depends on who made it.
+        None => return,
+    };
+    let bits = usual.iter().filter_map(|name| 1_u64.checked_shl(capability::number(name)?));
+    let usual = bits.fold(0, |mask, bit| mask | bit);
+    for name in capability::names(bounding & !usual) {
+        add("capability_added", Some(name.into_owned()), Some("yes".to_owned()), Some(true));
+    }
+    for name in capability::names(usual & !bounding) {
+        add("capability_dropped", Some(name.into_owned()), Some("yes".to_owned()), Some(false));
+    }
+}
+
+fn profile(profile: &SeccompProfile) -> String {
+    let action = profile.default_action.as_deref().unwrap_or("no default action");
+    let errno = profile.default_errno.map_or_else(String::new, |errno| format!(" {errno}"));
+    format!("{action}{errno}, {} rules", profile.rules)
+}
+
+/// Whether what is mounted is a path of the host.
+fn is_of_host(mount: &SpecMount) -> bool {
+    let is_bind = mount.mount_type.as_deref() == Some("bind")
+        || mount.options.iter().any(|option| option == "bind" || option == "rbind");
+    is_bind && mount.source.as_deref().is_some_and(|source| source.starts_with('/'))
+}
+
+fn rule_text(rule: &DeviceRule) -> String {
+    let number = |number: Option<i64>| number.map_or("*".to_owned(), |number| number.to_string());
+    let verb = match rule.allow {
+        Some(true) => "allow",
+        Some(false) => "refuse",
+        None => "?",
+    };
+    let kind = rule.device_type.as_deref().unwrap_or("a");
+    let access = rule.access.as_deref().unwrap_or("rwm");
+    format!("{verb} {kind} {}:{} {access}", number(rule.major), number(rule.minor))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_usual_capabilities_are_capabilities() {
+        for name in [DOCKER, PODMAN, CRIO].into_iter().flatten() {
+            assert!(capability::number(name).is_some(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_user_is_shown_as_the_host_numbers_it() {
+        let spec = Spec { uid: Some(33), gid: Some(33), uid_map: vec![(0, 100_000, 65536)], ..Spec::default() };
+        assert_eq!(user(&spec).unwrap(), "33:33, 100033 on the host");
+        let root = Spec { uid: Some(0), ..Spec::default() };
+        assert_eq!(user(&root).unwrap(), "0:0 (root)");
+    }
+
+    #[test]
+    fn a_namespace_of_the_first_process_is_the_hosts() {
+        let namespace =
+            |path: &str| crate::model::declared::Namespace { kind: "pid".to_owned(), path: Some(path.to_owned()) };
+        let spec = Spec { namespaces: vec![namespace("/proc/1/ns/pid")], ..Spec::default() };
+        assert_eq!(spec.namespace("pid"), Origin::Host);
+        let pod = Spec { namespaces: vec![namespace("/proc/4711/ns/pid")], ..Spec::default() };
+        assert_eq!(pod.namespace("pid"), Origin::Joined("/proc/4711/ns/pid"));
+    }
+}

@@ -1,0 +1,99 @@
+//! Table `seccomp_filters`.
+
+use std::borrow::Cow;
+
+use super::seccomp_rules::actions_of;
+use super::table::table;
+use crate::Checkpoint;
+use crate::abi;
+use crate::abi::arch::Arch;
+use crate::int::u64_of;
+use crate::model::ids::{Pid, Tid};
+use crate::model::seccomp::{Effect, Filter};
+
+table! {
+    "seccomp_filters", key(filter), brief(filter, previous, same_as, pids, instructions, flags, allowed, conditional, refused);
+    /// Filters of system calls (seccomp), in the order of the image. A thread is bound by the filter that it names and by
+    /// all that were installed before that; the kernel does what the strictest of them says. What they answer call by
+    /// call is in `seccomp_rules`, their programs are in `seccomp_instructions`.
+    pub struct SeccompFilter {
+        /// Number of the filter, from 0.
+        pub filter: u64,
+        /// The filter that was installed before it on the same threads; null if it was the first.
+        pub previous: Option<u64>,
+        /// The first filter that is the same, with the same ones before it; null if this is the first. CRIU records the
+        /// filters of each thread anew.
+        pub same_as: Option<u64>,
+        /// Processes of which it binds a thread.
+        pub pids: Vec<Pid>,
+        /// Threads that it binds.
+        pub tids: Vec<Tid>,
+        /// Flags that it was installed with: `log`, `new_listener`, …; null before CRIU 3.10.
+        pub flags: Option<Vec<Cow<'static, str>>>,
+        /// Instructions of its program; null if it is none.
+        pub instructions: Option<u64>,
+        /// Calls of the machine's own programs that this filter alone allows whatever their arguments are. Null, as all
+        /// that follows, if the program is none, or too long to be followed.
+        pub allowed: Option<u64>,
+        /// Calls that it allows or not, by their arguments.
+        pub conditional: Option<u64>,
+        /// Calls that it never allows.
+        pub refused: Option<u64>,
+        /// Answers to numbers of the machine's own programs that are no call.
+        pub other_calls: Option<String>,
+        /// Answers to programs of architectures that the machine does not run.
+        pub other_architectures: Option<String>,
+    }
+}
+
+/// The rows of a checkpoint.
+pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = SeccompFilter> + '_ {
+    let arch = checkpoint.model().arch();
+    checkpoint.seccomp().all().iter().enumerate().map(move |(index, filter)| row(u64_of(index), filter, arch))
+}
+
+fn row(index: u64, filter: &Filter, arch: Option<Arch>) -> SeccompFilter {
+    let processes = filter.processes();
+    let effects = filter.alone.as_deref();
+    let own = effects.and_then(<[Effect]>::first);
+    let counts = own.map(counts);
+    let foreign = effects.and_then(<[Effect]>::last);
+    SeccompFilter {
+        filter: index,
+        previous: filter.previous,
+        same_as: filter.same_as,
+        pids: processes.keys().copied().collect(),
+        tids: processes.into_values().flatten().collect(),
+        flags: filter.flags.map(|flags| abi::names_of(flags.into(), abi::seccomp::FLAGS)),
+        instructions: filter.program.as_ref().map(|program| u64_of(program.0.len())),
+        allowed: counts.map(|counts| counts.allowed),
+        conditional: counts.map(|counts| counts.conditional),
+        refused: counts.map(|counts| counts.refused),
+        other_calls: own.map(|effect| actions_of(&effect.others, arch).join(" or ")),
+        other_architectures: foreign.map(|effect| actions_of(&effect.others, arch).join(" or ")),
+    }
+}
+
+/// How many calls that have names are allowed.
+#[derive(Clone, Copy, Default)]
+struct Counts {
+    allowed: u64,
+    conditional: u64,
+    refused: u64,
+}
+
+fn counts(effect: &Effect) -> Counts {
+    let mut counts = Counts::default();
+    for (_, _, answers) in effect.calls.iter().filter(|(_, name, _)| name.is_some()) {
+        let allows = |answer: &Option<u32>| answer.map(abi::seccomp::allows);
+        let all_allow = answers.iter().all(|answer| allows(answer) == Some(true));
+        let none_allows = answers.iter().all(|answer| allows(answer) == Some(false));
+        let count = match (all_allow, none_allows) {
+            (true, _) => &mut counts.allowed,
+            (_, true) => &mut counts.refused,
+            _ => &mut counts.conditional,
+        };
+        *count = count.saturating_add(1);
+    }
+    counts
+}

@@ -1,0 +1,110 @@
+//! Table `seccomp_rules`.
+
+use std::borrow::Cow;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use super::table::table;
+use crate::Checkpoint;
+use crate::abi;
+use crate::abi::arch::Arch;
+use crate::int::u64_of;
+use crate::model::seccomp::{Answers, Effect, Filter};
+
+table! {
+    "seccomp_rules", key(filter, with_previous, architecture, actions), brief(filter, with_previous, architecture, actions, count, syscalls);
+    /// What filters of system calls do: for each kind of programs and each answer the calls that get it, the most lenient
+    /// answer first. Found by following the program for every call with arguments that can be anything, so it holds for
+    /// all arguments. Filters that are the same as an earlier one (`seccomp_filters.same_as`) have no rows of their own.
+    pub struct SeccompRule {
+        /// Number of the filter, from 0.
+        pub filter: u64,
+        /// `false`: of this filter alone. `true`: of it and all that were installed before it, which is what a thread
+        /// meets that names it; only where there are some.
+        pub with_previous: bool,
+        /// The kind of programs: `x86_64`, `i386`, `x32`, `aarch64`, …; `other` for all that the machine does not run.
+        pub architecture: &'static str,
+        /// What can happen: `allow`, `log`, `trace(N)`, `user_notif`, `errno(NAME)`, `trap`, `kill_thread`,
+        /// `kill_process`, or `unknown` where the answer itself comes from arguments. The arguments decide between
+        /// several.
+        pub actions: Vec<Cow<'static, str>>,
+        /// Whether arguments decide.
+        pub conditional: bool,
+        /// Calls that are listed.
+        pub count: u64,
+        /// The calls, by number; those without a name as numbers.
+        pub syscalls: Vec<Cow<'static, str>>,
+        /// Whether all numbers that are not listed anywhere get this answer.
+        pub other_calls: bool,
+    }
+}
+
+/// The rows of a checkpoint.
+pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = SeccompRule> + '_ {
+    let arch = checkpoint.model().arch();
+    let filters = checkpoint.seccomp().all().iter().enumerate().filter(|(_, filter)| filter.same_as.is_none());
+    filters.flat_map(move |(index, filter)| of_filter(u64_of(index), filter, arch))
+}
+
+fn of_filter(index: u64, filter: &Filter, arch: Option<Arch>) -> Vec<SeccompRule> {
+    let mut rows = Vec::new();
+    for (with_previous, effects) in [(false, &filter.alone), (true, &filter.with_previous)] {
+        for effect in effects.as_deref().unwrap_or_default() {
+            rows.extend(of_effect(effect, arch).into_iter().map(|row| SeccompRule {
+                filter: index,
+                with_previous,
+                ..row
+            }));
+        }
+    }
+    rows
+}
+
+fn of_effect(effect: &Effect, arch: Option<Arch>) -> Vec<SeccompRule> {
+    type Calls = Vec<Cow<'static, str>>;
+    let mut by_answers: BTreeMap<(bool, Vec<Reverse<i32>>, &Answers), Calls> = BTreeMap::new();
+    let key = |answers| {
+        let strictness: Vec<_> =
+            lenient_first(answers).map(|answer| Reverse(abi::seccomp::strictness(answer))).collect();
+        (answers.len() > 1, strictness, answers)
+    };
+    for (number, name, answers) in &effect.calls {
+        match name {
+            Some(name) => by_answers.entry(key(answers)).or_default().push(Cow::Borrowed(name)),
+            // A number that nobody names is of interest only if it is treated unlike the others.
+            None if *answers != effect.others => {
+                by_answers.entry(key(answers)).or_default().push(Cow::Owned(number.to_string()));
+            }
+            None => {}
+        }
+    }
+    by_answers.entry(key(&effect.others)).or_default();
+    let rows = by_answers.into_iter().map(|((conditional, _, answers), syscalls)| SeccompRule {
+        filter: 0,
+        with_previous: false,
+        architecture: effect.abi.map_or("other", |abi| abi.name),
+        actions: actions_of(answers, arch),
+        conditional,
+        count: u64_of(syscalls.len()),
+        syscalls,
+        other_calls: *answers == effect.others,
+    });
+    rows.collect()
+}
+
+/// Answers that are known, the most lenient first.
+fn lenient_first(answers: &Answers) -> impl Iterator<Item = u32> {
+    let mut known: Vec<u32> = answers.iter().copied().flatten().collect();
+    known.sort_by_key(|&answer| (Reverse(abi::seccomp::strictness(answer)), answer));
+    known.into_iter()
+}
+
+/// Answers by name, the most lenient first.
+pub(super) fn actions_of(answers: &Answers, arch: Option<Arch>) -> Vec<Cow<'static, str>> {
+    let mut actions: Vec<_> = lenient_first(answers).map(|answer| abi::seccomp::action(answer, arch)).collect();
+    actions.dedup();
+    if answers.contains(&None) {
+        actions.push(Cow::Borrowed("unknown"));
+    }
+    actions
+}
