@@ -39,7 +39,7 @@ fn all_commands_are_tried() {
     }
 }
 
-/// Runs a command as an analyst would who trusts nobody: it may use ten seconds of processor time and 1 GiB of addresses,
+/// Runs a command as an analyst would who trusts nobody: it may use a minute of processor time and 1 GiB of addresses,
 /// and has one folder to write to.
 pub(crate) fn guarded(command: &[&str], archive: &Path, home: &Path, out: &Path) -> Output {
     let arguments = command.iter().map(|argument| match *argument {
@@ -48,7 +48,7 @@ pub(crate) fn guarded(command: &[&str], archive: &Path, home: &Path, out: &Path)
         other => other.replace("OUT", out.to_str().unwrap()).into(),
     });
     Command::new("sh")
-        .args(["-c", "ulimit -t 20; ulimit -v 1048576; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_cryoscope")])
+        .args(["-c", "ulimit -t 60; ulimit -v 1048576; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_cryoscope")])
         .args(arguments)
         .current_dir(home)
         .env("TMPDIR", home)

@@ -59,7 +59,8 @@ fn no_command_is_brought_down() {
     let runs: Vec<(usize, usize)> = (0..entries.len())
         .flat_map(|entry| (0..COMMANDS.len()).map(move |command| (entry, command)))
         .filter(|(entry, command)| all || entry % COMMANDS.len() == *command)
-        .filter(|(_, command)| all || COMMANDS[*command][0] != "list")
+        // Once is enough for what looks at all of them.
+        .filter(|(entry, command)| COMMANDS[*command][0] != "list" || *entry == 0)
         .collect();
     let wrong = each(&runs, |&(entry, command)| {
         let name = entries[entry]["file"].as_str().unwrap();
