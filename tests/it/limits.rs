@@ -50,8 +50,8 @@ fn limits_are_documented() {
          - **Tables** cost time and memory in proportion to the records that are there, and to the members. A claim of a count or a length \
          costs\n  nothing: it is held against the bytes that are left before anything is allocated. Trees and chains of links are followed \
          with a\n  bound on their length, and never by recursion over what the archive says; JSON is as deep as `--max-json-depth` at most.\n\
-         - **Memory**: `--max-memory` of what is kept of a stream (more goes to a temporary file that has no name), `--max-metadata` of \
-         names,\n  about 300 bytes for each member, about five times the bytes of the records of the images that were asked for, and 64 MiB \
+         - **Memory**: `--max-memory` of what is kept of a stream (more goes to a temporary file that has no name), five times `--max-metadata` of \
+         names,\n  about 1 KiB for each member, a hundred times the bytes of records at most (a process is recorded in 25 bytes and shown with 2.8 KiB; `--max-records` bounds that), and 64 MiB \
          beside.\n\
          - **Searching and hashing** go over the bytes that are stored once. Holes of sparse members are not searched page by page, and are \
          hashed\n  up to `--max-holes`.\n\
