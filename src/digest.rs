@@ -62,6 +62,26 @@ impl Digest {
         self.void = true;
     }
 
+    /// All of some contents.
+    pub(crate) fn contents(&mut self, contents: &Contents<'_>) {
+        let mut at = 0_u64;
+        for piece in contents.pieces(0, contents.len()) {
+            match piece {
+                Piece::Bytes(bytes) => {
+                    for part in bytes.chunks(STEP) {
+                        self.bytes(part);
+                        contents.give_back(at, u64_of(part.len()));
+                        at = at.saturating_add(u64_of(part.len()));
+                    }
+                    continue;
+                }
+                Piece::Hole(len) => self.hole(len),
+                Piece::Absent(..) => self.missing(),
+            }
+            at = at.saturating_add(piece.len());
+        }
+    }
+
     /// Zeros of holes that may still be hashed.
     pub(crate) fn holes_left(&self) -> u64 {
         self.holes_left
@@ -104,22 +124,7 @@ impl<'c> Hasher<'c> {
             return None;
         }
         let mut digest = Digest::new(self.holes_left);
-        let mut at = 0_u64;
-        for piece in contents.pieces(0, contents.len()) {
-            match piece {
-                Piece::Bytes(bytes) => {
-                    for part in bytes.chunks(STEP) {
-                        digest.bytes(part);
-                        contents.give_back(at, u64_of(part.len()));
-                        at = at.saturating_add(u64_of(part.len()));
-                    }
-                    continue;
-                }
-                Piece::Hole(len) => digest.hole(len),
-                Piece::Absent(..) => digest.missing(),
-            }
-            at = at.saturating_add(piece.len());
-        }
+        digest.contents(contents);
         self.holes_left = digest.holes_left();
         if digest.is_over() {
             let limit = self.checkpoint.limits().hole_bytes;

@@ -33,6 +33,14 @@ pub enum ErrorKind {
     /// An archive, but without any image of CRIU.
     #[error("no CRIU images in it ({0}); was the runtime's images directory redirected (criu.conf: images-dir)?")]
     NoImages(String),
+    /// The input is not the one that was meant.
+    #[error("its SHA-256 is {found}, expected was {expected}; this is another file, or it was changed")]
+    OtherHash {
+        /// Its hash; `none` of a directory.
+        found: String,
+        /// Those that it may have.
+        expected: String,
+    },
     /// The archive holds several checkpoints, and one was asked for.
     #[error("it holds {} checkpoints; choose one with --set: {}", .0.len(), .0.join(", "))]
     SeveralCheckpoints(Vec<String>),

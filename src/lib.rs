@@ -10,6 +10,7 @@ pub mod extract;
 pub mod formats;
 pub mod images;
 mod int;
+mod json;
 mod limits;
 pub mod memory;
 pub mod model;
@@ -20,5 +21,5 @@ mod warning;
 
 pub use checkpoint::{Checkpoint, ImageFile, Options};
 pub use error::{Error, ErrorKind};
-pub use limits::Limits;
+pub use limits::{Limit, Limits};
 pub use warning::{Code, Place, Severity, Warning};

@@ -1,50 +1,102 @@
 //! What a hostile archive may cost. Every bound on work and memory that a claim in an archive could exceed is a field
 //! here, and hitting one is a warning that names it.
 
-/// Bounds on what is read from an archive. The defaults fit real checkpoints with much room.
-///
-/// ```
-/// use cryoscope::Limits;
-///
-/// let mut limits = Limits::default();
-/// limits.members = 10_000;
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A bound, as the command and the documentation know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Limits {
-    /// Bytes that compressed input may inflate to, in all (default 1 TiB).
-    pub unpacked_bytes: u64,
-    /// How many times its own size compressed input may inflate to, above the first 4 GiB (default 250).
-    pub unpacked_ratio: u64,
-    /// Members of an archive, or files of a directory (default 1,000,000).
-    pub members: u64,
-    /// Bytes of one member's extended header: long names, PAX records (default 1 MiB).
-    pub header_bytes: u64,
-    /// Bytes of inflated members kept in memory; what is more goes to an unlinked temporary file (default 96 MiB).
-    pub kept_in_memory: u64,
-    /// Bytes of one JSON document (default 16 MiB).
-    pub json_bytes: u64,
-    /// Bytes of one line of a log (default 1 MiB).
-    pub line_bytes: u64,
-    /// Lines of one log (default 100,000,000).
-    pub lines: u64,
-    /// Bytes that are extracted in all, without holes (default 1 TiB).
-    pub extracted_bytes: u64,
-    /// Files and folders that are extracted (default 1,000,000).
-    pub extracted_files: u64,
-    /// Bytes of one image that has to be put together from the pieces of a sparse member (default 64 MiB). Images that
-    /// lie in one piece are borrowed, and pages are never read whole.
-    pub assembled_bytes: u64,
-    /// Records of one image (default 4,194,304, the kernel's own bound on processes).
-    pub records: u64,
-    /// Bytes of one protobuf record (default 64 MiB).
-    pub record_bytes: u64,
-    /// Bytes of one process's argument area and of its environment area, each (default 8 MiB).
-    pub argument_bytes: u64,
-    /// Bytes of holes that are hashed of sparse files, in all (default 4 GiB).
-    pub hole_bytes: u64,
-    /// Warnings of one kind that are listed one by one; the rest are counted (default 100).
-    pub warnings_per_code: usize,
+pub struct Limit {
+    /// The field of [`Limits`].
+    pub field: &'static str,
+    /// The flag of the command that sets it.
+    pub flag: &'static str,
+    /// What is bounded.
+    pub doc: &'static str,
+    /// What it is unless told.
+    pub default: u64,
+}
+
+/// Defines [`Limits`]: one line a bound, with its flag.
+macro_rules! limits {
+    ($($(#[doc = $doc:literal])+ $field:ident: $flag:literal = $default:expr;)+) => {
+        /// Bounds on what is read from an archive. The defaults fit real checkpoints with much room.
+        ///
+        /// ```
+        /// use cryoscope::Limits;
+        ///
+        /// let mut limits = Limits::default();
+        /// limits.members = 10_000;
+        /// ```
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub struct Limits {
+            $($(#[doc = $doc])+ #[doc = concat!(" (`", $flag, "` of the command.)")] pub $field: u64,)+
+        }
+
+        impl Limits {
+            /// All bounds, in the order of their definition.
+            pub const ALL: &'static [Limit] = &[$(Limit {
+                field: stringify!($field),
+                flag: $flag,
+                doc: concat!($($doc),+).trim_ascii(),
+                default: $default,
+            },)+];
+
+            /// The flags and what they are set to.
+            pub fn values(&self) -> impl Iterator<Item = (&'static str, u64)> {
+                [$(($flag, self.$field),)+].into_iter()
+            }
+        }
+
+        impl Default for Limits {
+            fn default() -> Self {
+                Limits { $($field: $default,)+ }
+            }
+        }
+    };
+}
+
+limits! {
+    /// Bytes that compressed input may inflate to, in all.
+    unpacked_bytes: "--max-unpacked" = 1 << 40;
+    /// How many times its own size compressed input may inflate to, above the first 4 GiB.
+    unpacked_ratio: "--max-ratio" = 250;
+    /// Bytes that compressed archives within an archive may inflate to, all of them together.
+    nested_bytes: "--max-nested" = 16 << 30;
+    /// Members of an archive, or files of a directory.
+    members: "--max-members" = 1_000_000;
+    /// Bytes of one member's extended header: long names, PAX records, maps of sparse members.
+    header_bytes: "--max-header" = 1 << 20;
+    /// Bytes of what headers say of all members of an archive: names, targets, attributes, maps of sparse members.
+    metadata_bytes: "--max-metadata" = 64 << 20;
+    /// Bytes of inflated members kept in memory; what is more goes to an unlinked temporary file.
+    kept_in_memory: "--max-memory" = 96 << 20;
+    /// Bytes of one JSON document.
+    json_bytes: "--max-json" = 16 << 20;
+    /// Bytes of one line of a log.
+    line_bytes: "--max-line" = 1 << 20;
+    /// Lines of one log.
+    lines: "--max-lines" = 100_000_000;
+    /// Bytes that are extracted in all, without holes.
+    extracted_bytes: "--max-extracted" = 1 << 40;
+    /// Files and folders that are extracted.
+    extracted_files: "--max-files" = 1_000_000;
+    /// Brackets within brackets of one JSON document, 1024 at most.
+    json_depth: "--max-json-depth" = 128;
+    /// Bytes of one image that has to be put together from the pieces of a sparse member. Images that lie in one piece are
+    /// borrowed, and pages are never read whole.
+    assembled_bytes: "--max-assembled" = 64 << 20;
+    /// Records of one image; the default is the kernel's own bound on processes.
+    records: "--max-records" = 1 << 22;
+    /// Bytes of one protobuf record.
+    record_bytes: "--max-record" = 64 << 20;
+    /// Runs of pages of one address space; a process cannot have more mappings than 65,530 unless its kernel was told.
+    pagemap_entries: "--max-pagemap" = 1 << 22;
+    /// Bytes of one process's argument area and of its environment area, each.
+    argument_bytes: "--max-arguments" = 8 << 20;
+    /// Bytes of holes that are hashed of sparse files, in all.
+    hole_bytes: "--max-holes" = 4 << 30;
+    /// Warnings of one kind that are listed one by one; the rest are counted.
+    warnings_per_code: "--max-warnings" = 100;
 }
 
 impl Limits {
@@ -53,28 +105,5 @@ impl Limits {
         const FREE: u64 = 4 << 30;
         let by_ratio = input_bytes.map_or(u64::MAX, |n| n.saturating_mul(self.unpacked_ratio).max(FREE));
         self.unpacked_bytes.min(by_ratio)
-    }
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Limits {
-            unpacked_bytes: 1 << 40,
-            unpacked_ratio: 250,
-            members: 1_000_000,
-            header_bytes: 1 << 20,
-            kept_in_memory: 96 << 20,
-            json_bytes: 16 << 20,
-            line_bytes: 1 << 20,
-            lines: 100_000_000,
-            extracted_bytes: 1 << 40,
-            extracted_files: 1_000_000,
-            assembled_bytes: 64 << 20,
-            records: 1 << 22,
-            record_bytes: 64 << 20,
-            argument_bytes: 8 << 20,
-            hole_bytes: 4 << 30,
-            warnings_per_code: 100,
-        }
     }
 }

@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use bstr::{BStr, BString};
 
 use crate::Limits;
+use crate::int::usize_of;
 
 /// How much a warning matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,6 +60,8 @@ macro_rules! codes {
 }
 
 codes! {
+    /// The input was changed while it was read: what was read of it may fit nothing that ever was.
+    InputChanged = "input_changed", Warning;
     /// The compressed stream is damaged or ends early; what was inflated before is kept.
     CompressedDamaged = "compressed_damaged", Warning;
     /// A bound of `Limits` was reached; the message names it and its flag.
@@ -262,7 +265,7 @@ struct Inner {
 
 impl Warnings {
     pub(crate) fn new(limits: &Limits) -> Self {
-        Warnings { per_code: limits.warnings_per_code, inner: Mutex::default() }
+        Warnings { per_code: usize_of(limits.warnings_per_code), inner: Mutex::default() }
     }
 
     /// Adds a warning; `message` is only made if it is kept.

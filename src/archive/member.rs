@@ -85,6 +85,8 @@ pub struct Member {
     pub offset: u64,
     pub(super) trust: Trust,
     pub(super) layout: Layout,
+    /// The hash of the contents, if they were hashed on their way.
+    pub(super) sha256: Option<String>,
 }
 
 impl Member {
@@ -111,12 +113,18 @@ impl Member {
             offset: 0,
             trust,
             layout: Layout::default(),
+            sha256: None,
         }
     }
 
     /// The last part of the path.
     pub fn file_name(&self) -> &[u8] {
         self.path.rsplit_once_str("/").map_or(self.path.as_slice(), |(_, name)| name)
+    }
+
+    /// SHA-256 of the contents in hexadecimal, holes as zeros, if they were hashed while the archive was inflated.
+    pub fn sha256(&self) -> Option<&str> {
+        self.sha256.as_deref()
     }
 
     /// The path without its last part; empty at the root.

@@ -27,6 +27,7 @@ mod contents;
 mod decompress;
 mod directory;
 mod header;
+mod identity;
 mod input;
 mod map;
 mod member;
@@ -46,10 +47,13 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read, Seek};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use bstr::{BStr, BString};
+use sha2::{Digest as _, Sha256};
 
 pub use contents::{Absence, Contents, Piece, Stop};
+pub use identity::Identity;
 pub(crate) use member::folder_of;
 pub use member::{Member, MemberKind};
 pub(crate) use nested::Nested;
@@ -57,10 +61,13 @@ pub use select::{Everything, Island, Kept, Select, Selection};
 pub use sniff::Compression;
 
 use self::contents::{Backing, Layout, Source};
+use self::identity::Watch;
 use self::input::{End, StreamInput};
 use self::map::Map;
 use self::member::Trust;
+use self::nested::Inflated;
 use self::sniff::{ENOUGH, Format, sniff};
+use crate::digest::{Digest, hex};
 use crate::error::ErrorKind;
 use crate::int::u64_of;
 use crate::limits::Limits;
@@ -84,6 +91,10 @@ pub struct Archive {
     unpacked_bytes: Option<u64>,
     compression: Vec<Compression>,
     annotations: Vec<(String, String)>,
+    /// What the input was when it was opened.
+    watch: Option<Watch>,
+    sha256: OnceLock<Option<String>>,
+    inflated: Inflated,
 }
 
 impl Archive {
@@ -155,6 +166,34 @@ impl Archive {
         &self.annotations
     }
 
+    /// What the input was when it was opened, if it is a file.
+    pub fn identity(&self) -> Option<&Identity> {
+        self.watch.as_ref().map(Watch::before)
+    }
+
+    /// Whether the input has been changed since it was opened, and how; `None` if it was not, or nobody can tell, as of a
+    /// pipe.
+    pub fn changed(&self) -> Option<String> {
+        self.watch.as_ref().and_then(Watch::changed)
+    }
+
+    /// SHA-256 of the input as it was given, in hexadecimal. What is mapped is hashed when first asked; a stream is only
+    /// hashed if [`Options::hash`](crate::Options::hash) asks for it. `None` of a directory.
+    pub fn sha256(&self) -> Option<&str> {
+        let hash = || {
+            let (Some(Backing::Map(_)), Some(size), []) =
+                (self.backings.first(), self.input_bytes, self.compression.as_slice())
+            else {
+                return None;
+            };
+            let layout = Layout::run(size, Source::Backing { number: 0, offset: 0 });
+            let mut digest = Digest::new(0);
+            digest.contents(&Contents { layout: &layout, backings: &self.backings });
+            digest.finish()
+        };
+        self.sha256.get_or_init(hash).as_deref()
+    }
+
     /// Finds the member that counts for each path, and reports where others have the same.
     fn index(&mut self, warnings: &Warnings) {
         self.by_path.clear();
@@ -205,6 +244,8 @@ pub(crate) struct Opener<'a> {
     pub(crate) progress: &'a Progress<'a>,
     /// Whether files may be mapped.
     pub(crate) map: bool,
+    /// Whether streams are hashed, and their members.
+    pub(crate) hash: bool,
 }
 
 impl Opener<'_> {
@@ -219,15 +260,20 @@ impl Opener<'_> {
             let (members, backings) = directory::read(path, self.limits, self.warnings)?;
             return self.finish(Archive::of(members, backings));
         }
-        self.file(File::open(path)?)
+        self.file(File::open(path)?, Some(path))
     }
 
     /// Opens a file, from where it stands; a regular one that is not compressed is mapped.
-    pub(crate) fn file(&mut self, mut file: File) -> Result<Archive, ErrorKind> {
+    pub(crate) fn file(&mut self, file: File, path: Option<&Path>) -> Result<Archive, ErrorKind> {
         let metadata = file.metadata()?;
         if !metadata.is_file() {
             return self.reader(file, None);
         }
+        let watch = Watch::of(&file, path, &metadata);
+        Ok(Archive { watch, ..self.regular(file, metadata.len())? })
+    }
+
+    fn regular(&mut self, mut file: File, size: u64) -> Result<Archive, ErrorKind> {
         if self.map && file.stream_position()? == 0 {
             let mut head = Vec::new();
             (&mut file).take(u64_of(ENOUGH)).read_to_end(&mut head)?;
@@ -244,15 +290,38 @@ impl Opener<'_> {
             }
             file.rewind()?;
         }
-        self.reader(file, Some(metadata.len()))
+        self.reader(file, Some(size))
     }
 
     /// Opens a stream of `input_bytes`, if that is known.
-    pub(crate) fn reader(&mut self, reader: impl Read + Send, input_bytes: Option<u64>) -> Result<Archive, ErrorKind> {
+    pub(crate) fn reader(
+        &mut self,
+        mut reader: impl Read + Send,
+        input_bytes: Option<u64>,
+    ) -> Result<Archive, ErrorKind> {
         let read = AtomicU64::new(0);
-        let metered = BufReader::with_capacity(64 << 10, Metered { reader, read: &read });
-        let progress = || (self.progress)(read.load(Ordering::Relaxed), input_bytes);
-        let mut input: Box<dyn BufRead + Send + '_> = Box::new(metered);
+        let sha256 = self.hash.then(Mutex::default);
+        let metered = Metered { reader: &mut reader, read: &read, sha256: sha256.as_ref() };
+        let report = self.progress;
+        let progress = || report(read.load(Ordering::Relaxed), input_bytes);
+        let input = Box::new(BufReader::with_capacity(64 << 10, metered));
+        let archive = self.inflating(input, input_bytes, &progress)?;
+        if let Some(sha256) = sha256 {
+            // What the decoder did not come to is part of the input.
+            let whole = io::copy(&mut Metered { reader, read: &read, sha256: Some(&sha256) }, &mut io::sink());
+            let sha256 = sha256.into_inner().unwrap_or_else(PoisonError::into_inner);
+            let _ = archive.sha256.set(whole.is_ok().then(|| hex(&sha256.finalize())));
+        }
+        Ok(archive)
+    }
+
+    /// Opens a stream, whatever it is compressed with.
+    fn inflating(
+        &mut self,
+        mut input: Box<dyn BufRead + Send + '_>,
+        input_bytes: Option<u64>,
+        progress: &dyn Fn(),
+    ) -> Result<Archive, ErrorKind> {
         let mut compression = Vec::new();
         loop {
             let mut head = Vec::new();
@@ -266,7 +335,7 @@ impl Opener<'_> {
                 (Format::Compressed(_), _) => return Err(ErrorKind::NotAnArchive("compressed over and over")),
                 (Format::Tar, _) => {
                     let bound = if compression.is_empty() { u64::MAX } else { self.limits.unpacked(input_bytes) };
-                    let stream = StreamInput::new(Cursor::new(head).chain(input), bound, &progress);
+                    let stream = StreamInput::new(Cursor::new(head).chain(input), bound, progress);
                     return self.stream(stream, input_bytes, compression);
                 }
                 (Format::Empty | Format::Other(_), Some(error)) => {
@@ -287,7 +356,7 @@ impl Opener<'_> {
         input_bytes: Option<u64>,
         compression: Vec<Compression>,
     ) -> Result<Archive, ErrorKind> {
-        let streamed = stream::read(stream, self.select, 0, self.limits, self.warnings);
+        let streamed = stream::read(stream, self.select, 0, self.hash, self.limits, self.warnings);
         self.warn_of_end(&streamed.end, &compression);
         let input_bytes = input_bytes.or(compression.is_empty().then_some(streamed.bytes));
         self.finish(Archive {
@@ -300,8 +369,9 @@ impl Opener<'_> {
 
     fn finish(&mut self, mut archive: Archive) -> Result<Archive, ErrorKind> {
         archive.index(self.warnings);
-        oci::open(&mut archive, self.select, self.limits, self.warnings)?;
-        archive.index(self.warnings);
+        if oci::open(&mut archive, self.select, self.hash, self.limits, self.warnings)? {
+            archive.index(self.warnings);
+        }
         Ok(archive)
     }
 
@@ -339,20 +409,28 @@ impl Archive {
             unpacked_bytes: None,
             compression: Vec::new(),
             annotations: Vec::new(),
+            watch: None,
+            sha256: OnceLock::new(),
+            inflated: Inflated::default(),
         }
     }
 }
 
-/// Counts what is read.
+/// Counts what is read, and hashes it if asked to.
 struct Metered<'a, R> {
     reader: R,
     read: &'a AtomicU64,
+    sha256: Option<&'a Mutex<Sha256>>,
 }
 
 impl<R: Read> Read for Metered<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let len = self.reader.read(buffer)?;
         self.read.fetch_add(u64_of(len), Ordering::Relaxed);
+        if let Some(sha256) = self.sha256 {
+            let mut sha256 = sha256.lock().unwrap_or_else(PoisonError::into_inner);
+            sha256.update(buffer.get(..len).unwrap_or_default());
+        }
         Ok(len)
     }
 }

@@ -1,15 +1,21 @@
 //! Archives within an archive: `rootfs-diff.tar`, `devshm-checkpoint.tar`, the contents of file systems. Plain ones are
 //! looked at where they lie; compressed ones are inflated once, and kept as streams are.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bstr::BString;
+
 use super::contents::{Backing, Contents};
-use super::input::{ContentsInput, StreamInput};
+use super::input::{ContentsInput, End, StreamInput};
 use super::member::{Member, MemberKind};
+use super::oci::warn_of_end;
 use super::select::Everything;
 use super::sniff::{ENOUGH, Format, sniff};
 use super::{Archive, decompress, stream, walk};
 use crate::int::u64_of;
 use crate::limits::Limits;
-use crate::warning::Warnings;
+use crate::warning::{Code, Place, Warnings};
 
 /// A tar that is a member of an archive.
 #[derive(Debug)]
@@ -46,6 +52,27 @@ impl Nested<'_> {
     }
 }
 
+/// How much the archives within an archive have inflated to; each counts once, however often it is asked for.
+#[derive(Debug, Default)]
+pub(super) struct Inflated(Mutex<HashMap<BString, u64>>);
+
+impl Inflated {
+    /// How much a member may inflate to.
+    fn left(&self, member: &Member, limit: u64) -> u64 {
+        let inflated = self.lock();
+        let others = inflated.iter().filter(|(path, _)| **path != member.path).map(|(_, bytes)| *bytes);
+        limit.saturating_sub(others.fold(0, u64::saturating_add))
+    }
+
+    fn add(&self, member: &Member, bytes: u64) {
+        self.lock().insert(member.path.clone(), bytes);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<BString, u64>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Archive {
     /// The tar that a member is, by its contents; `None` if it is none.
     pub(crate) fn nested<'a>(&'a self, member: &'a Member, limits: &Limits, warnings: &Warnings) -> Option<Nested<'a>> {
@@ -58,8 +85,18 @@ impl Archive {
             Format::Compressed(compression) => {
                 let input = std::io::BufReader::new(ContentsInput::new(contents));
                 let decoder = decompress::decoder(compression, input).ok()?;
-                let input = StreamInput::new(decoder, limits.unpacked(Some(contents.len())), &|| ());
-                let streamed = stream::read(input, &mut Everything, 0, limits, warnings);
+                let left = self.inflated.left(member, limits.nested_bytes);
+                let bound = limits.unpacked(Some(contents.len()));
+                let input = StreamInput::new(decoder, bound.min(left), &|| ());
+                let streamed = stream::read(input, &mut Everything, 0, false, limits, warnings);
+                self.inflated.add(member, streamed.bytes);
+                match streamed.end {
+                    End::Bound(reached) if reached < bound => warnings.push(Code::LimitReached, Place::member(&member.path), || {
+                        let limit = limits.nested_bytes;
+                        format!("archives in the archive inflate to more than {limit} bytes; the rest is left out, --max-nested raises the limit")
+                    }),
+                    end => warn_of_end(&end, &member.path, warnings),
+                }
                 (streamed.members, Backings::Own(streamed.backings))
             }
             Format::Empty | Format::Other(_) => return None,

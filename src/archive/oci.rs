@@ -9,7 +9,7 @@ use bstr::{BString, ByteSlice};
 use prost::Message;
 use serde_json::{Map, Value};
 
-use super::contents::{Backing, Layout, Source};
+use super::contents::{Backing, Layout, Source, Stop};
 use super::input::{ContentsInput, End, StreamInput};
 use super::member::Member;
 use super::select::Select;
@@ -17,6 +17,7 @@ use super::sniff::{ENOUGH, Format, sniff};
 use super::{Archive, decompress, stream, walk};
 use crate::error::ErrorKind;
 use crate::int::u64_of;
+use crate::json;
 use crate::limits::Limits;
 use crate::warning::{Code, Place, Warnings};
 
@@ -48,7 +49,7 @@ struct Image {
     layers: Vec<Layer>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 enum Layer {
     /// A tar whose root is a checkpoint archive's.
     Archive(BString),
@@ -67,7 +68,7 @@ struct Any {
     value: Option<Vec<u8>>,
 }
 
-/// Opens the images of a layout, if the archive is one and holds no image directory of its own.
+/// Opens the images of a layout, if the archive is one and holds no image directory of its own; says whether it is.
 ///
 /// # Errors
 ///
@@ -75,28 +76,32 @@ struct Any {
 pub(super) fn open(
     archive: &mut Archive,
     select: &mut dyn Select,
+    hash: bool,
     limits: &Limits,
     warnings: &Warnings,
-) -> Result<(), ErrorKind> {
-    let Some(root) = root(archive) else { return Ok(()) };
+) -> Result<bool, ErrorKind> {
+    let Some(root) = root(archive) else { return Ok(false) };
     let reader = Reader { archive, root, limits };
     let images = if reader.json("index.json").is_ok() { reader.layout()? } else { reader.docker()? };
     let several = images.len() > 1;
     let mut members = Vec::new();
     let mut backings = Vec::new();
+    let mut left = limits.unpacked(archive.input_bytes);
     for image in &images {
         let prefix = if several { format!("{}/", image.name) } else { String::new() };
-        let mut opener = Opener { archive, prefix, select, limits, warnings, members: Vec::new(), backings };
-        for layer in &image.layers {
+        let mut opener = Opener { archive, prefix, select, hash, limits, warnings, left, members, backings };
+        let mut seen = HashSet::new();
+        for layer in image.layers.iter().filter(|layer| seen.insert(*layer)) {
             opener.layer(layer)?;
         }
-        members.append(&mut opener.members);
+        left = opener.left;
+        members = opener.members;
         backings = opener.backings;
     }
     archive.members = members;
     archive.backings.append(&mut backings);
     archive.annotations = images.into_iter().next().map(|image| image.annotations).unwrap_or_default();
-    Ok(())
+    Ok(true)
 }
 
 /// The folder that holds the layout; `None` if the archive is none.
@@ -131,9 +136,12 @@ impl Reader<'_> {
             .archive
             .find(&path)
             .ok_or_else(|| ErrorKind::Oci(format!("{path} is missing; export the image again")))?;
-        let (bytes, _) = self.archive.contents(member).prefix(self.limits.json_bytes);
-        serde_json::from_slice(&bytes)
-            .map_err(|error| ErrorKind::Oci(format!("{path} is not JSON that can be read: {error}")))
+        let limit = self.limits.json_bytes;
+        let (bytes, stop) = self.archive.contents(member).prefix(limit);
+        if stop == Some(Stop::Limit) {
+            return Err(ErrorKind::Oci(format!("{path} has more than {limit} bytes; --max-json raises the limit")));
+        }
+        json::parse(&bytes, self.limits.json_depth).map_err(|error| ErrorKind::Oci(format!("{path}: {error}")))
     }
 
     /// The path of a blob.
@@ -267,8 +275,11 @@ struct Opener<'a> {
     archive: &'a Archive,
     prefix: String,
     select: &'a mut dyn Select,
+    hash: bool,
     limits: &'a Limits,
     warnings: &'a Warnings,
+    /// Bytes that layers may still inflate to.
+    left: u64,
     members: Vec<Member>,
     /// New backings, numbered behind the archive's own.
     backings: Vec<Backing>,
@@ -276,6 +287,13 @@ struct Opener<'a> {
 
 impl Opener<'_> {
     fn layer(&mut self, layer: &Layer) -> Result<(), ErrorKind> {
+        if u64_of(self.members.len()) >= self.limits.members {
+            let limit = self.limits.members;
+            self.warnings.push(Code::LimitReached, Place::archive(), || {
+                format!("more than {limit} members in its layers; the rest is left out, --max-members raises the limit")
+            });
+            return Ok(());
+        }
         match layer {
             Layer::Archive(path) => self.tar(path, ""),
             Layer::Images(path) => self.tar(path, "checkpoint/"),
@@ -316,13 +334,14 @@ impl Opener<'_> {
         let mut members = match sniff(&head) {
             Format::Tar => walk::members(&blob.layout, &self.archive.backings, self.limits, self.warnings),
             Format::Compressed(compression) => {
-                let bound = self.limits.unpacked(Some(contents.len()));
+                let bound = self.limits.unpacked(Some(contents.len())).min(self.left);
                 let input = BufReader::new(ContentsInput::new(contents));
                 let decoder = decompress::decoder(compression, input).map_err(ErrorKind::Io)?;
                 let base = self.archive.backings.len().saturating_add(self.backings.len());
                 let input = StreamInput::new(decoder, bound, &|| ());
-                let mut streamed = stream::read(input, self.select, base, self.limits, self.warnings);
+                let mut streamed = stream::read(input, self.select, base, self.hash, self.limits, self.warnings);
                 warn_of_end(&streamed.end, path, self.warnings);
+                self.left = self.left.saturating_sub(streamed.bytes);
                 self.backings.append(&mut streamed.backings);
                 streamed.members
             }
@@ -343,10 +362,13 @@ fn blob<'a>(archive: &'a Archive, path: &BString) -> Result<&'a Member, ErrorKin
     found.ok_or_else(|| ErrorKind::Oci(format!("its layer {path} is missing; export the image again")))
 }
 
-fn warn_of_end(end: &End, path: &BString, warnings: &Warnings) {
+/// Says why the stream of a member ended, if not with it.
+pub(super) fn warn_of_end(end: &End, path: &BString, warnings: &Warnings) {
     match end {
         End::Whole => {}
-        End::Damaged(error) => warnings.push(Code::CompressedDamaged, Place::member(path), || error.to_string()),
+        End::Damaged(error) => warnings.push(Code::CompressedDamaged, Place::member(path), || {
+            format!("the compressed data is damaged or cut ({error}); what was inflated before is used")
+        }),
         End::Bound(bound) => warnings.push(Code::LimitReached, Place::member(path), || {
             format!("more than {bound} bytes inflated; --max-unpacked and --max-ratio raise the limit")
         }),

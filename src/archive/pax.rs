@@ -4,7 +4,7 @@ use bstr::{BString, ByteSlice};
 use jiff::{SignedDuration, Timestamp};
 
 use super::sparse::Region;
-use crate::int::usize_of;
+use crate::int::{u64_of, usize_of};
 
 /// What extended headers say of a member. A field that is `None` was not named, or is a number that cannot be
 /// (`invalid`).
@@ -51,6 +51,15 @@ impl Pax {
             bytes = rest;
         }
         Ok(())
+    }
+
+    /// Bytes that it takes to remember all this.
+    pub(super) fn bytes(&self) -> u64 {
+        let texts = [&self.path, &self.link, &self.sparse.name].into_iter().flatten();
+        let pairs = self.xattrs.iter().flat_map(|(name, value)| [name, value]);
+        let texts = texts.chain(pairs).chain(&self.invalid).map(|text| u64_of(text.len()));
+        let regions = self.sparse.regions.as_ref().map_or(0, |regions| u64_of(size_of_val(regions.as_slice())));
+        texts.fold(regions, u64::saturating_add)
     }
 
     fn set(&mut self, key: &[u8], value: &[u8]) {

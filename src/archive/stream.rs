@@ -10,8 +10,10 @@ use super::input::{End, Input, StreamInput};
 use super::member::{Member, MemberKind};
 use super::oci;
 use super::select::{Kept, Select, Selection};
+use super::sparse::Region;
 use super::spool::Spool;
 use super::tar::{Entry, Walker};
+use crate::digest::Digest;
 use crate::int::{u64_of, usize_of};
 use crate::limits::Limits;
 use crate::warning::{Code, Place, Warnings};
@@ -36,6 +38,7 @@ pub(super) fn read(
     mut input: StreamInput<'_, impl Read>,
     select: &mut dyn Select,
     base: usize,
+    hash: bool,
     limits: &Limits,
     warnings: &Warnings,
 ) -> Streamed {
@@ -43,6 +46,7 @@ pub(super) fn read(
     let mut kept = InProgress { spool: Spool::new(limits.kept_in_memory, base), whole: HashMap::new() };
     let mut members = Vec::new();
     let mut spare = SPARE;
+    let mut holes = limits.hole_bytes;
     while let Some(mut entry) = walker.next(&mut input) {
         let selection = match entry.member.kind {
             MemberKind::File if oci::is_part(&entry.member.path) => Selection::All,
@@ -59,16 +63,28 @@ pub(super) fn read(
         };
         let start = input.position();
         let end = start.saturating_add(entry.stored);
-        let (rest, skipped) = if let Selection::Watched(ranges) = selection {
-            let mut watched = Watched { input: &mut input, select: &mut *select };
-            kept.take(&mut watched, &mut entry, &Selection::Ranges(ranges));
-            let rest = end.saturating_sub(watched.position());
-            (rest, watched.skip(rest))
-        } else {
-            kept.take(&mut input, &mut entry, &selection);
-            let rest = end.saturating_sub(input.position());
-            (rest, input.skip(rest))
+        let watched = matches!(selection, Selection::Watched(_));
+        let selection = match selection {
+            Selection::Watched(ranges) => Selection::Ranges(ranges),
+            selection => selection,
         };
+        let digest = (hash && entry.member.kind == MemberKind::File).then(|| StoredDigest::of(&entry, holes));
+        let mut passing = Passing { input: &mut input, select: watched.then_some(&mut *select), digest };
+        kept.take(&mut passing, &mut entry, &selection);
+        let rest = end.saturating_sub(passing.position());
+        let skipped = passing.skip(rest);
+        if let Some(digest) = passing.digest {
+            let over;
+            (entry.member.sha256, holes, over) = digest.finish(entry.member.size);
+            if over {
+                let limit = limits.hole_bytes;
+                warnings.push(Code::LimitReached, Place::member(&entry.member.path).at(entry.member.offset), || {
+                    format!(
+                        "files with more than {limit} bytes of holes in all; not hashed, --max-holes raises the limit"
+                    )
+                });
+            }
+        }
         if skipped < rest {
             walker.cut(&entry.member, rest.saturating_sub(skipped));
         }
@@ -96,19 +112,25 @@ pub(super) fn read(
 }
 
 /// An input whose bytes are looked at as they go by, also those that are passed over.
-struct Watched<'w, I> {
+struct Passing<'w, I> {
     input: &'w mut I,
-    select: &'w mut dyn Select,
+    select: Option<&'w mut dyn Select>,
+    digest: Option<StoredDigest>,
 }
 
-impl<I: Input> Input for Watched<'_, I> {
+impl<I: Input> Input for Passing<'_, I> {
     fn position(&self) -> u64 {
         self.input.position()
     }
 
     fn chunk(&mut self, most: usize) -> &[u8] {
         let chunk = self.input.chunk(most);
-        self.select.watch(chunk);
+        if let Some(select) = &mut self.select {
+            select.watch(chunk);
+        }
+        if let Some(digest) = &mut self.digest {
+            digest.take(chunk);
+        }
         chunk
     }
 
@@ -122,6 +144,51 @@ impl<I: Input> Input for Watched<'_, I> {
             left = left.saturating_sub(skipped);
         }
         len.saturating_sub(left)
+    }
+}
+
+/// The hash of a member's contents, of which only the regions are stored.
+#[derive(Debug)]
+struct StoredDigest {
+    digest: Digest,
+    /// The regions that are still to come, the next one last.
+    regions: Vec<Region>,
+    /// How much of the contents has been hashed.
+    at: u64,
+}
+
+impl StoredDigest {
+    fn of(entry: &Entry, holes: u64) -> Self {
+        let mut digest = Digest::new(holes);
+        if entry.contradicted {
+            digest.missing();
+        }
+        let regions = entry.regions.iter().rev().filter(|region| region.len > 0).copied().collect();
+        StoredDigest { digest, regions, at: 0 }
+    }
+
+    fn take(&mut self, mut bytes: &[u8]) {
+        while let Some(region) = self.regions.last_mut().filter(|_| !bytes.is_empty()) {
+            self.digest.hole(region.at.saturating_sub(self.at));
+            let (here, rest) = bytes.split_at(bytes.len().min(usize_of(region.len)));
+            self.digest.bytes(here);
+            self.at = region.at.saturating_add(u64_of(here.len()));
+            (region.at, region.len) = (self.at, region.len.saturating_sub(u64_of(here.len())));
+            if region.len == 0 {
+                self.regions.pop();
+            }
+            bytes = rest;
+        }
+    }
+
+    /// The hash of contents of so many bytes, how many bytes of holes may still be hashed, and whether there were too many.
+    fn finish(mut self, size: u64) -> (Option<String>, u64, bool) {
+        if self.regions.is_empty() {
+            self.digest.hole(size.saturating_sub(self.at));
+        } else {
+            self.digest.missing();
+        }
+        (self.digest.clone().finish(), self.digest.holes_left(), self.digest.is_over())
     }
 }
 

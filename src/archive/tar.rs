@@ -62,6 +62,8 @@ pub(super) struct Walker<'a> {
     global: Pax,
     pending: Extensions,
     members: u64,
+    /// Bytes of names and other metadata so far.
+    metadata: u64,
     /// Padding of the last member's contents.
     padding: u64,
     /// An end mark has been seen.
@@ -82,7 +84,18 @@ struct Extensions {
 impl<'a> Walker<'a> {
     pub(super) fn new(limits: &'a Limits, warnings: &'a Warnings) -> Self {
         let (global, pending) = (Pax::default(), Extensions::default());
-        Walker { limits, warnings, global, pending, members: 0, padding: 0, ended: false, lost: false, zeros: 0 }
+        Walker {
+            limits,
+            warnings,
+            global,
+            pending,
+            members: 0,
+            metadata: 0,
+            padding: 0,
+            ended: false,
+            lost: false,
+            zeros: 0,
+        }
     }
 
     /// The next member; `None` at the end, or where the rest is no tar.
@@ -90,6 +103,15 @@ impl<'a> Walker<'a> {
         loop {
             input.skip(mem::take(&mut self.padding));
             let at = input.position();
+            if self.metadata > self.limits.metadata_bytes {
+                let limit = self.limits.metadata_bytes;
+                self.warn(Code::LimitReached, at, || {
+                    format!(
+                        "more than {limit} bytes of names and attributes; the rest is left out, --max-metadata raises the limit"
+                    )
+                });
+                return None;
+            }
             let mut block: Block = [0; BLOCK];
             let filled = input.fill(&mut block);
             if filled < BLOCK {
@@ -159,6 +181,8 @@ impl<'a> Walker<'a> {
         }
         let extensions = mem::take(&mut self.pending);
         let pax = extensions.pax.unwrap_or_else(|| self.global.clone());
+        let long = [&extensions.name, &extensions.link].into_iter().flatten().map(|name| u64_of(name.len()));
+        self.charge(long.fold(pax.bytes(), u64::saturating_add));
         for record in &pax.invalid {
             self.warn(Code::TarExtensionDamaged, at, || format!("PAX record {record} is no number"));
         }
@@ -210,8 +234,14 @@ impl<'a> Walker<'a> {
             Ok(None) => entry.regions = vec![Region { at: 0, len: entry.stored }],
             Err(why) => self.contradict(&mut entry, at, why),
         }
+        self.charge(u64_of(size_of_val(entry.regions.as_slice())));
         entry.member.offset = input.position();
         Some(entry)
+    }
+
+    /// Counts what has to be remembered beside the contents.
+    fn charge(&mut self, bytes: u64) {
+        self.metadata = self.metadata.saturating_add(bytes);
     }
 
     fn contradict(&self, entry: &mut Entry, at: u64, why: &'static str) {
@@ -231,7 +261,7 @@ impl<'a> Walker<'a> {
         input: &mut impl Input,
     ) -> Result<Option<(Vec<Region>, u64)>, &'static str> {
         if flag == b'S' {
-            return gnu_sparse(header, input).map(Some);
+            return gnu_sparse(header, input, self.limits.header_bytes).map(Some);
         }
         let Some(size) = pax.size else { return Ok(None) };
         if !pax.in_contents {
@@ -250,7 +280,7 @@ impl<'a> Walker<'a> {
                 return Ok(Some((regions, size)));
             }
         }
-        Err("its map does not end")
+        Err("its map does not end, or is longer than the limit, which --max-header raises")
     }
 
     /// Reads an extension header's data.
@@ -272,6 +302,7 @@ impl<'a> Walker<'a> {
             b'K' => self.pending.link = Some(until_nul(&data)),
             _ => {
                 let mut pax = if flag == b'g' { mem::take(&mut self.global) } else { self.global.clone() };
+                self.charge(pax.bytes());
                 if let Err(offset) = pax.read(&data) {
                     self.warn(Code::TarExtensionDamaged, at, || {
                         format!("PAX records are damaged from byte {offset} of {size} on; what stands before counts")
@@ -337,7 +368,7 @@ impl<'a> Walker<'a> {
 }
 
 /// The map of an old GNU sparse member: four regions in its header, more in blocks behind it.
-fn gnu_sparse(header: &Header<'_>, input: &mut impl Input) -> Result<(Vec<Region>, u64), &'static str> {
+fn gnu_sparse(header: &Header<'_>, input: &mut impl Input, most: u64) -> Result<(Vec<Region>, u64), &'static str> {
     const NO_MAP: &str = "its map is not a list of numbers";
     let fields = header.gnu_sparse();
     let (map, rest) = fields.split_at_checked(96).ok_or(NO_MAP)?;
@@ -345,7 +376,9 @@ fn gnu_sparse(header: &Header<'_>, input: &mut impl Input) -> Result<(Vec<Region
     let size = number(size).and_then(|n| u64::try_from(n).ok()).ok_or("its size is not a number")?;
     let mut regions = Region::gnu(map).ok_or(NO_MAP)?;
     let mut more = extended != 0;
+    let mut left = most;
     while more {
+        left = left.checked_sub(u64_of(BLOCK)).ok_or("its map is longer than the limit, which --max-header raises")?;
         let mut block: Block = [0; BLOCK];
         if input.fill(&mut block) < BLOCK {
             return Err("its map does not end");

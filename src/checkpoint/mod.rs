@@ -47,6 +47,7 @@ pub struct Options {
     limits: Limits,
     map: bool,
     hash: bool,
+    expected: Vec<String>,
     keep: Keep,
     search: Option<EarlySearch>,
     progress: Box<Progress<'static>>,
@@ -64,6 +65,7 @@ impl Default for Options {
             limits: Limits::default(),
             map: true,
             hash: false,
+            expected: Vec::new(),
             keep: Keep::default(),
             search: None,
             progress: Box::new(|_, _| ()),
@@ -92,11 +94,20 @@ impl Options {
         self
     }
 
-    /// Whether rows of `members`, `rootfs_changes` and `volume_files` have the hashes of contents (not unless told): all of
-    /// these have to be read for them.
+    /// Whether rows of `members`, `rootfs_changes` and `volume_files` have the hashes of contents (not unless told), and
+    /// [`Archive::sha256`] the one of an archive that comes as a stream: that and those of members are made in the pass that
+    /// inflates it.
     #[must_use]
     pub fn hash(mut self, hash: bool) -> Self {
         self.hash = hash;
+        self
+    }
+
+    /// The SHA-256 that the archive must have, or any of several, in hexadecimal; opening another fails. It is read as a whole
+    /// for that.
+    #[must_use]
+    pub fn expect_sha256(mut self, expected: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.expected = expected.into_iter().map(|hash| hash.into().to_ascii_lowercase()).collect();
         self
     }
 
@@ -140,7 +151,7 @@ impl Options {
     ///
     /// As [`Options::open`].
     pub fn open_file(&self, file: File) -> Result<Vec<Checkpoint>, Error> {
-        Ok(self.checkpoints(None, |opener| opener.file(file))?)
+        Ok(self.checkpoints(None, |opener| opener.file(file, None))?)
     }
 
     /// Opens an archive that comes as a stream.
@@ -165,8 +176,15 @@ impl Options {
             select: &mut demand,
             progress: &*self.progress,
             map: self.map,
+            hash: self.hash || !self.expected.is_empty(),
         };
         let archive = open(&mut opener)?;
+        if !self.expected.is_empty() {
+            let found = archive.sha256().unwrap_or("none").to_owned();
+            if !self.expected.contains(&found) {
+                return Err(ErrorKind::OtherHash { found, expected: self.expected.join(" or ") });
+            }
+        }
         let searched = demand.into_searched().map(Arc::new);
         let sets = Sets::of(&archive);
         if sets.checkpoints.is_empty() {
@@ -375,12 +393,17 @@ impl Checkpoint {
     pub fn warnings(&self) -> Vec<Warning> {
         let mut all = self.shared.of_archive.snapshot();
         all.extend(self.warnings.snapshot());
+        all.extend(self.shared.archive.changed().map(|message| Warning {
+            code: Code::InputChanged,
+            place: Place::archive(),
+            message,
+        }));
         all
     }
 
     /// Whether something is missing from what has been read so far.
     pub fn is_partial(&self) -> bool {
-        self.shared.of_archive.partial() || self.warnings.partial()
+        self.shared.of_archive.partial() || self.warnings.partial() || self.shared.archive.changed().is_some()
     }
 
     /// Reads everything that tables are made of, so that all warnings are known.

@@ -6,6 +6,8 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use cryoscope::Limits;
 
+use super::evidence::Record;
+
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Yellow.on_default().bold())
     .usage(AnsiColor::Yellow.on_default().bold())
@@ -449,8 +451,35 @@ pub(crate) struct Global {
     /// Read files, do not map them
     #[arg(long, global = true, help_heading = "Input")]
     pub(crate) no_mmap: bool,
+    /// Hash the archive and print its SHA-256, and whether it was changed while it was read
+    #[arg(long, global = true, help_heading = "Evidence")]
+    pub(crate) verify: bool,
+    /// Refuse an archive that has another SHA-256; given several times, any of them will do
+    #[arg(long, global = true, value_name = "HEX", help_heading = "Evidence", value_parser = sha256)]
+    pub(crate) expect_sha256: Vec<String>,
+    /// Write a record of the run: tool, arguments, limits, inputs and outputs with their hashes, times, warnings, exit code
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Evidence")]
+    pub(crate) manifest: Option<PathBuf>,
+    /// Case, for the manifest
+    #[arg(long, global = true, value_name = "ID", help_heading = "Evidence", requires = "manifest")]
+    pub(crate) case: Option<String>,
+    /// Who examines, for the manifest
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Evidence", requires = "manifest")]
+    pub(crate) examiner: Option<String>,
+    /// Piece of evidence, for the manifest
+    #[arg(long, global = true, value_name = "ID", help_heading = "Evidence", requires = "manifest")]
+    pub(crate) evidence_id: Option<String>,
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
+    /// What the run is found to do.
+    #[arg(skip)]
+    pub(crate) record: Record,
+}
+
+/// A SHA-256, in hexadecimal.
+fn sha256(text: &str) -> Result<String, String> {
+    let is_hash = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_hash { Ok(text.to_ascii_lowercase()) } else { Err("a SHA-256 has 64 hexadecimal digits".to_owned()) }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -474,12 +503,18 @@ pub(crate) struct LimitArgs {
     /// How many times its size compressed input may inflate to, above 4 GiB (default: 250)
     #[arg(long, global = true, value_name = "N", hide_short_help = true)]
     max_ratio: Option<u64>,
+    /// Bytes that compressed archives within an archive may inflate to, in all (default: 16 GiB)
+    #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
+    max_nested: Option<u64>,
     /// Members of an archive, files of a directory (default: 1000000)
     #[arg(long, global = true, value_name = "N", hide_short_help = true)]
     max_members: Option<u64>,
     /// Bytes of a member's extended header (default: 1 MiB)
     #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
     max_header: Option<u64>,
+    /// Bytes of names, attributes and sparse maps of all members (default: 64 MiB)
+    #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
+    max_metadata: Option<u64>,
     /// Bytes of inflated members kept in memory; more go to a temporary file (default: 96 MiB)
     #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
     max_memory: Option<u64>,
@@ -498,6 +533,9 @@ pub(crate) struct LimitArgs {
     /// Files and folders that are extracted (default: 1000000)
     #[arg(long, global = true, value_name = "N", hide_short_help = true)]
     max_files: Option<u64>,
+    /// Brackets within brackets of a JSON document, 1024 at most (default: 128)
+    #[arg(long, global = true, value_name = "N", hide_short_help = true)]
+    max_json_depth: Option<u64>,
     /// Bytes of an image that is a sparse member (default: 64 MiB)
     #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
     max_assembled: Option<u64>,
@@ -507,6 +545,9 @@ pub(crate) struct LimitArgs {
     /// Bytes of a record (default: 64 MiB)
     #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
     max_record: Option<u64>,
+    /// Runs of pages of an address space (default: 4194304)
+    #[arg(long, global = true, value_name = "N", hide_short_help = true)]
+    max_pagemap: Option<u64>,
     /// Bytes of a process's arguments, and of its environment (default: 8 MiB)
     #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
     max_arguments: Option<u64>,
@@ -515,7 +556,7 @@ pub(crate) struct LimitArgs {
     max_holes: Option<u64>,
     /// Warnings of one kind that are listed (default: 100)
     #[arg(long, global = true, value_name = "N", hide_short_help = true)]
-    max_warnings: Option<usize>,
+    max_warnings: Option<u64>,
 }
 
 impl LimitArgs {
@@ -524,20 +565,24 @@ impl LimitArgs {
         let set = |field: &mut u64, flag: Option<u64>| *field = flag.unwrap_or(*field);
         set(&mut limits.unpacked_bytes, self.max_unpacked);
         set(&mut limits.unpacked_ratio, self.max_ratio);
+        set(&mut limits.nested_bytes, self.max_nested);
         set(&mut limits.members, self.max_members);
         set(&mut limits.header_bytes, self.max_header);
+        set(&mut limits.metadata_bytes, self.max_metadata);
         set(&mut limits.kept_in_memory, self.max_memory);
         set(&mut limits.json_bytes, self.max_json);
         set(&mut limits.line_bytes, self.max_line);
         set(&mut limits.lines, self.max_lines);
         set(&mut limits.extracted_bytes, self.max_extracted);
         set(&mut limits.extracted_files, self.max_files);
+        set(&mut limits.json_depth, self.max_json_depth);
         set(&mut limits.assembled_bytes, self.max_assembled);
         set(&mut limits.records, self.max_records);
         set(&mut limits.record_bytes, self.max_record);
+        set(&mut limits.pagemap_entries, self.max_pagemap);
         set(&mut limits.argument_bytes, self.max_arguments);
         set(&mut limits.hole_bytes, self.max_holes);
-        limits.warnings_per_code = self.max_warnings.unwrap_or(limits.warnings_per_code);
+        set(&mut limits.warnings_per_code, self.max_warnings);
         limits
     }
 }

@@ -36,6 +36,7 @@ pub(crate) fn run(args: &DecodeArgs, global: &Global) -> Outcome {
         };
         images.push((PathBuf::from(other), image));
     }
+    images.iter().try_for_each(|(path, _)| global.input_file(path))?;
     let mut screen = Screen::open(global)?;
     let mut writer = Writer::new(&mut screen, args);
     for (_, image) in &images {

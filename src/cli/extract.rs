@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, Write, stderr};
 use std::path::Path;
 
-use cryoscope::extract::{Choice, Output, Progress, What, extract};
+use cryoscope::extract::{Choice, MANIFEST, Output, Progress, What, extract};
 use cryoscope::formats::{Grid, GridColumn};
 use cryoscope::memory::Keep;
 use cryoscope::model::ids::Pid;
@@ -36,6 +36,8 @@ pub(crate) fn run(args: &ExtractArgs, global: &Global) -> Outcome {
     let finished = output.finish();
     extracted?;
     finished?;
+    // It has the hashes of all the others.
+    global.record.output(&folder.join(MANIFEST));
 
     // The folder is the output; what this says goes to the screen.
     let mut screen = Screen::on_stdout(global);

@@ -4,6 +4,7 @@
 mod args;
 mod core;
 mod decode;
+mod evidence;
 mod exit;
 mod extract;
 mod inspect;
@@ -82,24 +83,28 @@ pub(crate) fn main() -> ExitCode {
             return if done { Exit::Done } else { Exit::Failed }.into();
         }
     };
-    let outcome = match &cli.command {
-        Command::Show(args) => show::run(args, &cli.global),
-        Command::List(args) => list::run(args, &cli.global),
-        Command::Inspect(args) => inspect::run(args, &cli.global),
-        Command::Memparse(args) => memparse::run(args, &cli.global),
-        Command::Core(args) => core::run(args, &cli.global),
-        Command::Extract(args) => extract::run(args, &cli.global),
-        Command::Table(args) => table::run(args, &cli.global),
-        Command::Decode(args) => decode::run(args, &cli.global),
-        #[cfg(feature = "query")]
-        Command::Query(args) => query::run(args, &cli.global),
-    };
-    match outcome {
+    match evidence::recorded(&cli.global, || run(&cli)) {
         Ok(exit) => exit.into(),
         Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done.into(),
         Err(failure) => {
             screen::complain(&failure.to_string());
             Exit::Failed.into()
         }
+    }
+}
+
+/// Runs a command.
+fn run(cli: &Cli) -> Outcome {
+    match &cli.command {
+        Command::Show(args) => show::run(args, &cli.global),
+        Command::List(args) => list::run(args, &cli.global),
+        Command::Inspect(args) => inspect::run(args, &cli.global),
+        Command::Memparse(args) => memparse::run(args, &cli.global),
+        Command::Core(args) => core::run(args, &cli.global),
+        Command::Table(args) => table::run(args, &cli.global),
+        Command::Decode(args) => decode::run(args, &cli.global),
+        Command::Extract(args) => extract::run(args, &cli.global),
+        #[cfg(feature = "query")]
+        Command::Query(args) => query::run(args, &cli.global),
     }
 }

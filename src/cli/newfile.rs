@@ -36,11 +36,14 @@ impl NewFile {
         self.file.as_file_mut()
     }
 
-    /// Gives it its name.
-    pub(crate) fn finish(self) -> Result<(), Failure> {
+    /// Gives it its name, and returns that.
+    pub(crate) fn finish(self) -> Result<PathBuf, Failure> {
         let NewFile { file, path, replace } = self;
         let kept = if replace { file.persist(&path) } else { file.persist_noclobber(&path) };
-        kept.map(drop).map_err(|error| not_written(&path, &error.error))
+        match kept {
+            Ok(_) => Ok(path),
+            Err(error) => Err(not_written(&path, &error.error)),
+        }
     }
 }
 

@@ -78,7 +78,8 @@ impl<'g> Opener<'g> {
             .limits(self.global.limits.limits())
             .map(!self.global.no_mmap)
             .keep(self.keep)
-            .hash(self.hash);
+            .hash(self.hash || self.global.wants_hashes())
+            .expect_sha256(&self.global.expect_sha256);
         let options = match search {
             Some(search) => options.search(search.clone()),
             None => options,
@@ -95,6 +96,9 @@ impl<'g> Opener<'g> {
         let opened = if path == Path::new("-") { from_stdin(&options) } else { options.open(path) };
         if let Some(bar) = bar {
             bar.finish_and_clear();
+        }
+        if self.global.wants_hashes() {
+            self.global.record.input(path, &opened);
         }
         opened
     }

@@ -9,6 +9,7 @@ use cryoscope::formats::escape;
 use cryoscope::{Checkpoint, ImageFile, Severity, Warning};
 
 use super::args::{Color, Global};
+use super::evidence::Record;
 use super::exit::Exit;
 use super::newfile::{NewFile, not_written};
 use super::{Failure, Outcome};
@@ -26,6 +27,7 @@ pub(crate) struct Screen {
     pub(crate) width: Option<usize>,
     /// Whether colours are used.
     pub(crate) color: bool,
+    record: Record,
 }
 
 /// Where text goes.
@@ -78,20 +80,21 @@ impl Screen {
             Color::Auto => is_terminal && colors_wanted(),
         };
         let width = global.width.or_else(|| is_terminal.then(terminal_width));
-        Ok(Screen { out: BufWriter::with_capacity(BUFFER, target), width, color })
+        Ok(Screen { out: BufWriter::with_capacity(BUFFER, target), width, color, record: global.record.clone() })
     }
 
     /// Standard output, of a command whose `--output` is something else.
     pub(crate) fn on_stdout(global: &Global) -> Self {
         let width = global.width.or_else(|| stdout().is_terminal().then(terminal_width));
-        Screen { out: BufWriter::with_capacity(BUFFER, Target::Stream(Box::new(stdout()))), width, color: false }
+        let out = BufWriter::with_capacity(BUFFER, Target::Stream(Box::new(stdout())));
+        Screen { out, width, color: false, record: global.record.clone() }
     }
 
     /// Ends the output: a file gets its name. How the command ended is passed through.
     pub(crate) fn finish(mut self, exit: Exit) -> Outcome {
         self.out.flush()?;
         if let Target::File(file) = self.out.into_inner().map_err(io::IntoInnerError::into_error)? {
-            file.finish()?;
+            self.record.output(&file.finish()?);
         }
         Ok(exit)
     }
@@ -141,6 +144,7 @@ impl Report {
 
     /// Prints the warnings, and tells the exit code that they come to.
     pub(crate) fn print(&self, archive: &str, global: &Global) -> Exit {
+        global.record.warnings(archive, &self.warnings);
         let exit = if self.partial { Exit::Partial } else { Exit::Done };
         let least = if global.verbose { Severity::Note } else { Severity::Warning };
         if global.quiet {

@@ -25,7 +25,7 @@ mod output;
 mod queues;
 
 pub use name::original;
-pub use output::{Count, ExtractError, Output, Progress};
+pub use output::{Count, ExtractError, MANIFEST, Output, Progress};
 
 use crate::Checkpoint;
 use crate::memory::Keep;

@@ -21,7 +21,7 @@ use crate::limits::Limits;
 use crate::tables::{Extracted, Row, Table};
 
 /// The name of the manifest.
-const MANIFEST: &str = "manifest.ndjson";
+pub const MANIFEST: &str = "manifest.ndjson";
 /// Names that differ in their number only.
 const ALIKE: u32 = 10_000;
 

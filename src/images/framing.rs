@@ -114,6 +114,12 @@ impl<'a> Image<'a> {
             limits.assembled_bytes
         };
         let (bytes, stop) = contents.prefix(limit);
+        if stop == Some(Stop::Limit) {
+            warnings.push(Code::LimitReached, Place::member(path), || {
+                let size = contents.len();
+                format!("{size} bytes in pieces, the limit is {limit}; the rest is left out, --max-assembled raises the limit")
+            });
+        }
         Self::of_bytes(kind, path, bytes, stop, warnings)
     }
 
@@ -208,13 +214,6 @@ impl<'i> Records<'i> {
             self.warn(Code::ImageTruncated, || format!("{left} bytes follow the last record{}", self.why_cut()));
             return None;
         };
-        if u64::from(size) > self.limits.record_bytes {
-            let limit = self.limits.record_bytes;
-            self.warn(Code::ImageTruncated, || {
-                format!("a record claims {size} bytes, the limit is {limit} (--max-record); this and all that follow are left out")
-            });
-            return None;
-        }
         let Some((message, after)) = rest.split_at_checked(usize_of(size.into())) else {
             let left = rest.len();
             self.warn(Code::ImageTruncated, || {
@@ -222,6 +221,13 @@ impl<'i> Records<'i> {
             });
             return None;
         };
+        if u64::from(size) > self.limits.record_bytes {
+            let limit = self.limits.record_bytes;
+            self.warn(Code::LimitReached, || {
+                format!("a record of {size} bytes, the limit is {limit}; this and all that follow are left out, --max-record raises the limit")
+            });
+            return None;
+        }
         let len = payload::len(self.image.payload, message, after, self.image.order, &mut self.chunked);
         let Some((payload, _)) = len.ok().and_then(|len| after.split_at_checked(usize_of(len))) else {
             let left = after.len();

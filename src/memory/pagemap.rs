@@ -12,6 +12,7 @@ use bitflags::bitflags;
 use super::blocks::Blocks;
 use crate::images::proto::{PagemapEntry, PagemapHead};
 use crate::images::{Image, decode};
+use crate::int::u64_of;
 use crate::limits::Limits;
 use crate::warning::{Code, Place, Warnings};
 
@@ -92,6 +93,13 @@ impl Pagemap {
         let mut builder = Builder { page_size, entries: Vec::new(), offset: 0 };
         for record in records {
             let place = || image.place_of(&record);
+            if u64_of(builder.entries.len()) >= limits.pagemap_entries {
+                let limit = limits.pagemap_entries;
+                warnings.push(Code::LimitReached, place(), || {
+                    format!("more than {limit} runs of pages; the rest is left out, --max-pagemap raises the limit")
+                });
+                break;
+            }
             let Some(entry) = decode::<PagemapEntry>(record.message, place, warnings) else { continue };
             if let Err((code, why)) = builder.add(&entry, address_mask) {
                 warnings.push(code, place(), || why);

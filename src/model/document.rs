@@ -5,8 +5,9 @@ use bstr::{BStr, ByteSlice};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use crate::archive::{Archive, MemberKind, Stop};
+use crate::archive::{Absence, Archive, MemberKind, Stop};
 use crate::images::join;
+use crate::json::{self, Unparsed};
 use crate::limits::Limits;
 use crate::warning::{Code, Place, Warnings};
 
@@ -33,14 +34,15 @@ impl<'a> Document<'a> {
         let warn = |message: String| warnings.push(Code::JsonDamaged, Place::member(path), || message);
         let (bytes, stop) = archive.contents(file).prefix(limits.json_bytes);
         match stop {
-            Some(Stop::Limit) => {
+            // What is beyond the limit is not even kept of a stream.
+            Some(Stop::Limit | Stop::Absent(Absence::NotKept)) if file.size > limits.json_bytes => {
                 let (size, limit) = (file.size, limits.json_bytes);
                 warnings.push(Code::LimitReached, Place::member(path), || {
                     format!("{size} bytes of JSON, the limit is {limit}; left out, --max-json raises the limit")
                 });
                 return None;
             }
-            Some(Stop::Absent(_)) => warn("the document is cut by the end of the archive".to_owned()),
+            Some(Stop::Absent(_) | Stop::Limit) => warn("the document is cut by the end of the archive".to_owned()),
             None => {}
         }
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
@@ -49,16 +51,17 @@ impl<'a> Document<'a> {
             return None;
         }
         let parsed = match bytes.to_str() {
-            Ok(text) => serde_json::from_str(text),
+            Ok(text) => json::parse(text.as_bytes(), limits.json_depth),
             Err(error) => {
                 warn(format!("not UTF-8 ({error}); what is not is shown as U+FFFD"));
-                serde_json::from_str(&bytes.to_str_lossy())
+                json::parse(bytes.to_str_lossy().as_bytes(), limits.json_depth)
             }
         };
         match parsed {
             Ok(value) => Some(Document { path, value, warnings }),
             Err(error) => {
-                warn(format!("not JSON that can be read: {error}"));
+                let code = if matches!(error, Unparsed::Deep(_)) { Code::LimitReached } else { Code::JsonDamaged };
+                warnings.push(code, Place::member(path), || error.to_string());
                 None
             }
         }

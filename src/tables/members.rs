@@ -57,7 +57,11 @@ pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = Member> + '_
         link: member.link.clone(),
         offset: is_tar.then_some(member.offset),
         sha256: (member.kind == MemberKind::File)
-            .then(|| hasher.hash(&archive.contents(member), &member.path, member.offset))
+            .then(|| {
+                // What came as a stream was hashed on its way.
+                let hash = || hasher.hash(&archive.contents(member), &member.path, member.offset);
+                member.sha256().map(str::to_owned).or_else(hash)
+            })
             .flatten(),
     })
 }

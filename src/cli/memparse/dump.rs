@@ -12,6 +12,7 @@ use cryoscope::model::process::Process;
 use cryoscope::tables::{DumpedRun, dumped};
 
 use super::super::args::{Global, MemparseArgs};
+use super::super::evidence::Record;
 use super::super::exit::Exit;
 use super::super::newfile::{NewFile, not_written};
 use super::super::screen::refuse_terminal;
@@ -36,7 +37,7 @@ pub(super) fn run(checkpoint: &Checkpoint, selected: &Selected<'_>, args: &Mempa
     if ranges.iter().all(|(_, list)| list.is_empty()) {
         return Err(Failure::Usage("no mapping is selected; `cryoscope inspect --maps` lists them".to_owned()));
     }
-    let dump = Dump { checkpoint, selected, threads: threads(args), force: global.force };
+    let dump = Dump { checkpoint, selected, threads: threads(args), force: global.force, record: &global.record };
     if is_folder(target) {
         return dump.to_folder(target, &ranges);
     }
@@ -58,7 +59,7 @@ pub(super) fn run(checkpoint: &Checkpoint, selected: &Selected<'_>, args: &Mempa
     let index = index_of(target);
     let mut rows = Index::create(&index, global.force)?;
     dump.to_file(target, process, list, &mut rows)?;
-    rows.finish()?;
+    rows.finish(dump.record)?;
     Ok(Exit::Done)
 }
 
@@ -97,8 +98,9 @@ impl Index {
         Ok(())
     }
 
-    fn finish(self) -> Result<(), Failure> {
-        self.file.finish()
+    fn finish(self, record: &Record) -> Result<(), Failure> {
+        record.output(&self.file.finish()?);
+        Ok(())
     }
 }
 
@@ -107,6 +109,7 @@ struct Dump<'c> {
     selected: &'c Selected<'c>,
     threads: usize,
     force: bool,
+    record: &'c Record,
 }
 
 impl Dump<'_> {
@@ -126,7 +129,7 @@ impl Dump<'_> {
                 self.to_file(&folder.join(name), process, std::slice::from_ref(range), &mut index)?;
             }
         }
-        index.finish()?;
+        index.finish(self.record)?;
         Ok(Exit::Done)
     }
 
@@ -145,7 +148,8 @@ impl Dump<'_> {
                 offset = offset.saturating_add(range.end.saturating_sub(range.start));
             }
         }
-        file.finish()
+        self.record.output(&file.finish()?);
+        Ok(())
     }
 
     fn write(&self, process: &Process, ranges: &[Range<u64>], sink: &mut impl Sink) -> io::Result<()> {

@@ -1,6 +1,7 @@
 //! Where today's tools are wrong, silent or fall over, a test each that shows the right answer. Their numbers (W14, …) are
 //! those of the survey of other tools with which cryoscope began.
 
+mod analyst;
 mod declared;
 mod decoders;
 mod evidence;

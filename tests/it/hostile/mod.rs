@@ -1,6 +1,11 @@
 //! Archives that somebody has tampered with: whatever is changed, there is an answer or a message, never a panic, and
 //! never more memory than there are bytes.
 
+mod commands;
+mod malformed;
+mod mutations;
+mod text;
+
 use std::io::Cursor;
 use std::ops::ControlFlow;
 
@@ -8,11 +13,12 @@ use cryoscope::{Checkpoint, Options, tables};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
+pub(crate) use self::commands::COMMANDS;
 use crate::archives::{Members, inflated};
 use crate::fixtures;
 
 /// Reads all rows of all tables; returns how many there are.
-fn read_everything(checkpoints: &[Checkpoint]) -> usize {
+pub(crate) fn read_everything(checkpoints: &[Checkpoint]) -> usize {
     let mut rows = 0;
     for checkpoint in checkpoints {
         for source in tables::ALL {

@@ -1,0 +1,92 @@
+//! What tells whether a file is still the one that was opened: evidence that somebody writes to while it is read is none.
+
+use std::fs::{File, Metadata};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+/// What the file system says of a file. Two that are equal are the same file, and nobody wrote to it in between.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Bytes.
+    pub size: u64,
+    /// Last change of the contents.
+    pub modified: Option<Timestamp>,
+    /// Last change of the contents or of what is recorded about them (ctime), which nobody can set back.
+    pub changed: Option<Timestamp>,
+    /// Device and number of the file on it.
+    pub inode: Option<(u64, u64)>,
+}
+
+impl Identity {
+    /// What the file system says of a path.
+    ///
+    /// # Errors
+    ///
+    /// If it says nothing.
+    pub fn of(path: &Path) -> io::Result<Self> {
+        std::fs::metadata(path).map(|metadata| Identity::from(&metadata))
+    }
+
+    /// In which way a file is another now; `None` if it is not.
+    pub fn differs(&self, now: &Identity) -> Option<String> {
+        if self.inode != now.inode {
+            return Some("another file has taken its place".to_owned());
+        }
+        if self.size != now.size {
+            return Some(format!("it had {} bytes and now has {}", self.size, now.size));
+        }
+        (self != now).then(|| "it was written to, or its metadata were changed".to_owned())
+    }
+}
+
+impl From<&Metadata> for Identity {
+    fn from(metadata: &Metadata) -> Self {
+        #[cfg(unix)]
+        let (changed, inode) = {
+            use std::os::unix::fs::MetadataExt;
+            let nanoseconds = i32::try_from(metadata.ctime_nsec()).unwrap_or_default();
+            (Timestamp::new(metadata.ctime(), nanoseconds).ok(), Some((metadata.dev(), metadata.ino())))
+        };
+        #[cfg(not(unix))]
+        let (changed, inode) = (None, None);
+        let modified = metadata.modified().ok().and_then(|time| Timestamp::try_from(time).ok());
+        Identity { size: metadata.len(), modified, changed, inode }
+    }
+}
+
+/// Watches over an input while it is open.
+#[derive(Debug)]
+pub(super) struct Watch {
+    /// Where it was found; whoever replaced it would be seen there.
+    path: Option<PathBuf>,
+    file: File,
+    before: Identity,
+}
+
+impl Watch {
+    /// Watches over a file that has been opened. `None` if it cannot be held open.
+    pub(super) fn of(file: &File, path: Option<&Path>, metadata: &Metadata) -> Option<Self> {
+        let file = file.try_clone().ok()?;
+        Some(Watch { path: path.map(Path::to_owned), file, before: Identity::from(metadata) })
+    }
+
+    /// What it was when it was opened.
+    pub(super) fn before(&self) -> &Identity {
+        &self.before
+    }
+
+    /// How it has been changed since.
+    pub(super) fn changed(&self) -> Option<String> {
+        let now = match &self.path {
+            Some(path) => Identity::of(path),
+            None => self.file.metadata().map(|metadata| Identity::from(&metadata)),
+        };
+        let how = match now {
+            Ok(now) => self.before.differs(&now)?,
+            Err(error) => format!("it cannot be looked at any more ({error})"),
+        };
+        Some(format!("the archive was changed while it was read: {how}; copy it and read the copy"))
+    }
+}

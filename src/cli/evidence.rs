@@ -1,0 +1,236 @@
+//! The record of a run: which evidence was read, with what result, so that others can repeat it. Kept by every command;
+//! written only where `--manifest` asks for it.
+
+use std::env;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use cryoscope::archive::Identity;
+use cryoscope::{Checkpoint, Error, ErrorKind, Limits, Warning};
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+
+use super::args::Global;
+use super::exit::Exit;
+use super::newfile::{NewFile, not_written};
+use super::screen::complain;
+use super::{Failure, Outcome};
+
+/// What a run is found to do; its copies share it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Record(Arc<Mutex<Found>>);
+
+#[derive(Debug, Default)]
+struct Found {
+    inputs: Vec<Input>,
+    outputs: Vec<PathBuf>,
+    warnings: Vec<(String, Warning)>,
+}
+
+/// An archive that was read, or could not be.
+#[derive(Debug)]
+struct Input {
+    path: PathBuf,
+    identity: Option<Identity>,
+    size: Option<u64>,
+    sha256: Option<String>,
+    error: Option<String>,
+}
+
+impl Record {
+    /// Notes an archive.
+    pub(crate) fn input(&self, path: &Path, opened: &Result<Vec<Checkpoint>, Error>) {
+        let path = path.to_owned();
+        let input = match opened.as_ref().map(|checkpoints| checkpoints.first().map(Checkpoint::archive)) {
+            Ok(Some(archive)) => Input {
+                path,
+                identity: archive.identity().copied(),
+                size: archive.input_bytes(),
+                sha256: archive.sha256().map(str::to_owned),
+                error: None,
+            },
+            // What could not be opened is hashed by itself.
+            other => Input::of_file(path, other.err().map(ToString::to_string)),
+        };
+        self.lock().inputs.push(input);
+    }
+
+    /// Notes a file that was written.
+    pub(crate) fn output(&self, path: &Path) {
+        self.lock().outputs.push(path.to_owned());
+    }
+
+    /// Notes what was odd about an archive.
+    pub(crate) fn warnings(&self, archive: &str, warnings: &[Warning]) {
+        self.lock().warnings.extend(warnings.iter().map(|warning| (archive.to_owned(), warning.clone())));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Found> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Global {
+    /// Whether archives are hashed while they are read.
+    pub(crate) fn wants_hashes(&self) -> bool {
+        self.verify || self.manifest.is_some() || !self.expect_sha256.is_empty()
+    }
+
+    /// Notes a file that is read but is no archive, and refuses one that is not the one that was meant.
+    pub(crate) fn input_file(&self, path: &Path) -> Result<(), Failure> {
+        if !self.wants_hashes() {
+            return Ok(());
+        }
+        let input = Input::of_file(path.to_owned(), None);
+        let found = input.sha256.clone().unwrap_or_else(|| "none".to_owned());
+        self.record.lock().inputs.push(input);
+        if self.expect_sha256.is_empty() || self.expect_sha256.contains(&found) {
+            return Ok(());
+        }
+        let expected = self.expect_sha256.join(" or ");
+        Err(Failure::Archive(ErrorKind::OtherHash { found, expected }.into()))
+    }
+}
+
+/// Runs a command, then says what `--verify` asks for and writes the manifest.
+pub(crate) fn recorded(global: &Global, run: impl FnOnce() -> Outcome) -> Outcome {
+    // A file that must not be replaced is refused before anything is read.
+    let manifest = global.manifest.as_deref().map(|path| NewFile::create(path, global.force)).transpose()?;
+    let started = Timestamp::now();
+    let outcome = run();
+    let inputs = inputs(global);
+    if global.verify {
+        for input in &inputs {
+            complain(&verified(input));
+        }
+    }
+    let changed = inputs.iter().any(|input| input["changed"].is_string());
+    let outcome = outcome.map(|exit| if changed && exit == Exit::Done { Exit::Partial } else { exit });
+    if let (Some(path), Some(mut file)) = (&global.manifest, manifest) {
+        let text = cryoscope::formats::pretty(&document(global, started, &inputs, &outcome));
+        writeln!(file.file(), "{text}").map_err(|error| not_written(path, &error))?;
+        file.finish()?;
+    }
+    outcome
+}
+
+/// The archives in the order of their names: several are read at once.
+fn inputs(global: &Global) -> Vec<Value> {
+    let mut found = global.record.lock();
+    found.inputs.sort_by(|a, b| a.path.cmp(&b.path));
+    found.inputs.dedup_by(|a, b| a.path == b.path && a.sha256 == b.sha256 && a.identity == b.identity);
+    found.inputs.iter().map(Input::to_json).collect()
+}
+
+impl Input {
+    /// A file that is hashed by itself.
+    fn of_file(path: PathBuf, error: Option<String>) -> Self {
+        let identity = Identity::of(&path).ok().filter(|_| path.is_file());
+        let sha256 = identity.and_then(|_| hash_of(&path).ok());
+        Input { identity, size: identity.map(|identity| identity.size), sha256, error, path }
+    }
+
+    fn to_json(&self) -> Value {
+        let now = Identity::of(&self.path);
+        let changed = self.identity.and_then(|before| match now {
+            Ok(now) => before.differs(&now),
+            // Standard input has no path to look at.
+            Err(_) if self.path == Path::new("-") => None,
+            Err(error) => Some(error.to_string()),
+        });
+        let time =
+            |of: fn(&Identity) -> Option<Timestamp>| self.identity.as_ref().and_then(of).map(|time| time.to_string());
+        json!({
+            "path": self.path.to_string_lossy(),
+            "size": self.size,
+            "sha256": self.sha256,
+            "modified": time(|identity| identity.modified),
+            "metadata_changed": time(|identity| identity.changed),
+            "inode": self.identity.and_then(|identity| identity.inode).map(|(_, number)| number),
+            "changed": changed,
+            "error": self.error,
+        })
+    }
+}
+
+/// What `--verify` says of an archive.
+fn verified(input: &Value) -> String {
+    let path = input["path"].as_str().unwrap_or_default();
+    let hash = match (input["sha256"].as_str(), input["size"].as_u64()) {
+        (Some(hash), Some(size)) => format!("sha256 {hash}, {size} bytes"),
+        (Some(hash), None) => format!("sha256 {hash}"),
+        (None, _) => "it has no hash as a whole; `table DIRECTORY members --hash` hashes its files".to_owned(),
+    };
+    let changed = match (input["changed"].as_str(), input["modified"].is_string()) {
+        (Some(how), _) => format!("; it was changed while it was read: {how}"),
+        (None, true) => "; it was not changed while it was read".to_owned(),
+        (None, false) => String::new(),
+    };
+    format!("{path}: {hash}{changed}")
+}
+
+fn document(global: &Global, started: Timestamp, inputs: &[Value], outcome: &Outcome) -> Value {
+    let found = global.record.lock();
+    let exit = match outcome {
+        Ok(exit) => *exit,
+        Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
+        Err(_) => Exit::Failed,
+    };
+    let outputs = found.outputs.iter().map(|path| {
+        json!({
+            "path": path.to_string_lossy(),
+            "size": path.metadata().ok().map(|metadata| metadata.len()),
+            "sha256": hash_of(path).ok(),
+        })
+    });
+    let warnings = found.warnings.iter().map(|(archive, warning)| {
+        json!({
+            "archive": archive,
+            "code": warning.code.as_str(),
+            "severity": warning.severity().as_str(),
+            "member": warning.place.member.to_string(),
+            "record": warning.place.record,
+            "offset": warning.place.offset,
+            "message": warning.message,
+        })
+    });
+    let arguments = env::args_os().map(|argument| Value::from(argument.to_string_lossy().into_owned()));
+    json!({
+        "tool": { "name": env!("CARGO_PKG_NAME"), "version": env!("CARGO_PKG_VERSION") },
+        "case": global.case,
+        "examiner": global.examiner,
+        "evidence_id": global.evidence_id,
+        "arguments": arguments.collect::<Vec<_>>(),
+        "directory": env::current_dir().ok().map(|path| path.to_string_lossy().into_owned()),
+        "limits": limits(&global.limits.limits()),
+        "started": started.to_string(),
+        "ended": Timestamp::now().to_string(),
+        "inputs": inputs,
+        "outputs": outputs.collect::<Vec<_>>(),
+        "warnings": warnings.collect::<Vec<_>>(),
+        "exit_code": exit.code(),
+        "failure": outcome.as_ref().err().map(ToString::to_string),
+    })
+}
+
+/// All limits, by their flags.
+fn limits(limits: &Limits) -> Map<String, Value> {
+    limits.values().map(|(flag, value)| (flag.to_owned(), value.into())).collect()
+}
+
+/// SHA-256 of a file, in hexadecimal.
+fn hash_of(path: &Path) -> io::Result<String> {
+    let mut file = File::open(path)?;
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        let len = file.read(&mut buffer)?;
+        if len == 0 {
+            return Ok(hash.finalize().iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}")));
+        }
+        hash.update(buffer.get(..len).unwrap_or_default());
+    }
+}

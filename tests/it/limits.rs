@@ -1,0 +1,284 @@
+//! Every bound on what an archive may cost: documented, settable by a flag, and named by the warning that tells of it.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::io::{Cursor, Write as _};
+
+use cryoscope::extract::{Choice, Output, What, extract};
+use cryoscope::images::proto::PagemapEntry;
+use cryoscope::memory::{Encoding, Keep, Matcher, Pattern, SearchOptions};
+use cryoscope::{Code, Limits, Options};
+use prost::Message;
+
+use crate::archives::Members;
+use crate::command::{run, run_with};
+use crate::docs::compare;
+use crate::fixtures;
+use crate::hostile::read_everything;
+
+/// A number as `--help` has it: with a unit, if it is one of bytes.
+fn human(field: &str, number: u64) -> String {
+    let units = [(40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")];
+    match units.iter().find(|(bits, _)| number.is_multiple_of(1 << bits)) {
+        Some((bits, unit)) if field.contains("bytes") || field.contains("memory") => {
+            format!("{} {unit}", number >> bits)
+        }
+        _ => number.to_string(),
+    }
+}
+
+#[test]
+fn limits_are_documented() {
+    let mut text = "# Limits\n\nAn archive may have been written by an attacker. Every count, length and depth in it is bounded by \
+                    what the archive really holds, or by\none of these limits. A limit that is hit is the warning `limit_reached`, \
+                    which names the number and the flag that raises it, and\nthe command ends with exit code 3: nothing is left \
+                    out in silence. The library has the same limits as fields of `Limits`.\n\n\
+                    | flag | field | default | what is bounded |\n| --- | --- | --- | --- |\n"
+        .to_owned();
+    for limit in Limits::ALL {
+        let default = human(limit.field, limit.default);
+        let doc = limit.doc.split_whitespace().collect::<Vec<_>>().join(" ");
+        let _ = writeln!(text, "| `{}` | `{}` | {default} | {doc} |", limit.flag, limit.field);
+    }
+    text.push_str(
+        "\n`memparse --max-matches` bounds the matches of a search and `--max-match-length` how long one can be. They belong to what is \
+         asked,\nnot to the archive; reaching the former is said on standard error.\n\n\
+         ## What an archive can cost in all\n\n\
+         Of *N* bytes of input, and with *U* bytes after inflating (*U* = *N* of plain archives; at most `--max-unpacked`, and at most \
+         `--max-ratio`\ntimes *N* above the first 4 GiB):\n\n\
+         - **Reading** goes over the *U* bytes once, forward. Archives within the archive are walked over once more for each table that \
+         asks\n  for them; compressed ones inflate to `--max-nested` at most. Compression in compression is undone four times.\n\
+         - **Tables** cost time and memory in proportion to the records that are there, and to the members. A claim of a count or a length \
+         costs\n  nothing: it is held against the bytes that are left before anything is allocated. Trees and chains of links are followed \
+         with a\n  bound on their length, and never by recursion over what the archive says; JSON is as deep as `--max-json-depth` at most.\n\
+         - **Memory**: `--max-memory` of what is kept of a stream (more goes to a temporary file that has no name), five times `--max-metadata` of \
+         names,\n  about 1 KiB for each member, a hundred times the bytes of records at most (a process is recorded in 25 bytes and shown with 2.8 KiB; `--max-records` bounds that), and 64 MiB \
+         beside.\n\
+         - **Searching and hashing** go over the bytes that are stored once. Holes of sparse members are not searched page by page, and are \
+         hashed\n  up to `--max-holes`.\n\
+         - **Writing** is done only where told: `--output`, `--dump` and the like. Holes stay holes.\n",
+    );
+    compare("docs/limits.md", &text);
+}
+
+#[test]
+fn every_limit_has_a_flag_and_the_help_tells_its_default() {
+    let help = run(["table", "--help"]).ok();
+    let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    for limit in Limits::ALL {
+        let (_, rest) =
+            help.split_once(&format!(" {} <", limit.flag)).unwrap_or_else(|| panic!("{limit:?} has no flag"));
+        let text = rest.split(" --").next().unwrap();
+        let default = format!("(default: {})", human(limit.field, limit.default));
+        assert!(text.contains(&default), "{}: the help says {text}, not {default}", limit.flag);
+    }
+    let values: Vec<_> = Limits::default().values().collect();
+    assert_eq!(values, Limits::ALL.iter().map(|limit| (limit.flag, limit.default)).collect::<Vec<_>>());
+}
+
+fn reference() -> Members {
+    Members::of(&fixtures::path("forms-reference/podman-runc.tar"))
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// An archive and limits of which `flag` is hit by it.
+#[expect(clippy::too_many_lines, reason = "an arm a limit")]
+fn hit(flag: &str) -> (Vec<u8>, Limits) {
+    let mut limits = Limits::default();
+    let mut members = reference();
+    let archive = match flag {
+        "--max-unpacked" => {
+            limits.unpacked_bytes = 65_536;
+            gzip(&members.tar())
+        }
+        "--max-ratio" => {
+            // The first 4 GiB are free: here the smaller bound is the other one, with the same words.
+            limits.unpacked_bytes = 65_536;
+            limits.unpacked_ratio = 0;
+            gzip(&members.tar())
+        }
+        "--max-nested" => {
+            limits.nested_bytes = 4096;
+            let mut inner = Members::default();
+            inner.set("etc/passwd", vec![b'x'; 100_000]);
+            members.set("rootfs-diff.tar", gzip(&inner.tar()));
+            members.tar()
+        }
+        "--max-members" => {
+            limits.members = 10;
+            members.tar()
+        }
+        "--max-header" => {
+            limits.header_bytes = 256;
+            members.set(&"long/".repeat(100), "");
+            members.0.last_mut().unwrap().name.push('x');
+            members.tar()
+        }
+        "--max-metadata" => {
+            limits.metadata_bytes = 1000;
+            let mut archive = Members::default();
+            for number in 0..10 {
+                archive.set(&format!("{}{number}", "long/".repeat(60)), "");
+            }
+            let mut first = members.tar();
+            first.truncate(first.len() - 1024);
+            first.extend(archive.tar());
+            first
+        }
+        "--max-json" => {
+            limits.json_bytes = 100;
+            members.tar()
+        }
+        "--max-json-depth" => {
+            limits.json_depth = 3;
+            members.set("config.dump", r#"{"a":[[[1]]]}"#);
+            members.tar()
+        }
+        "--max-line" => {
+            limits.line_bytes = 40;
+            members.set("ctr.log", format!("2026-11-23T11:12:27.184697551Z stdout F {}\n", "x".repeat(100)));
+            members.tar()
+        }
+        "--max-lines" => {
+            limits.lines = 2;
+            members.set("ctr.log", "2026-11-23T11:12:27.184697551Z stdout F x\n".repeat(5));
+            members.tar()
+        }
+        "--max-extracted" => {
+            limits.extracted_bytes = 8;
+            members.tar()
+        }
+        "--max-files" => {
+            limits.extracted_files = 2;
+            members.tar()
+        }
+        "--max-assembled" => {
+            limits.assembled_bytes = 1000;
+            return (sparse(&members), limits);
+        }
+        "--max-records" => {
+            limits.records = 1;
+            members.tar()
+        }
+        "--max-record" => {
+            limits.record_bytes = 8;
+            members.tar()
+        }
+        "--max-pagemap" => {
+            limits.pagemap_entries = 2;
+            members.tar()
+        }
+        "--max-arguments" => {
+            limits.argument_bytes = 10;
+            members.tar()
+        }
+        "--max-holes" => {
+            limits.hole_bytes = 4096;
+            return (sparse(&members), limits);
+        }
+        "--max-warnings" => {
+            limits.warnings_per_code = 1;
+            for pid in 10..20 {
+                members.set(&format!("checkpoint/unknown-{pid}.img"), "unknown");
+            }
+            members.tar()
+        }
+        other => panic!("{other} is a new limit: show here what hits it"),
+    };
+    (archive, limits)
+}
+
+/// The archive, with an image that is a sparse member: the same bytes in two pieces, and a hole behind them.
+fn sparse(members: &Members) -> Vec<u8> {
+    let mut members = members.clone();
+    let image = members.get("checkpoint/files.img").to_vec();
+    members.remove("checkpoint/files.img");
+    let mut archive = members.tar();
+    archive.truncate(archive.len() - 1024);
+    let middle = image.len() / 2;
+    let size = image.len() + 100_000;
+    let records = [
+        "GNU.sparse.major=0".to_owned(),
+        "GNU.sparse.minor=1".to_owned(),
+        format!("GNU.sparse.size={size}"),
+        format!("GNU.sparse.map=0,{middle},{middle},{},{size},0", image.len() - middle),
+    ];
+    let records = records.iter().fold(String::new(), |text, record| {
+        // A record begins with its own length.
+        let rest = record.len() + 2;
+        let len = (1..4).map(|digits| rest + digits).find(|len| len.to_string().len() + rest == *len).unwrap();
+        format!("{text}{len} {record}\n")
+    });
+    let mut builder = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_ustar();
+    header.set_entry_type(tar::EntryType::XHeader);
+    header.set_size(records.len() as u64);
+    builder.append_data(&mut header, "pax", records.as_bytes()).unwrap();
+    let mut header = tar::Header::new_ustar();
+    header.set_size(image.len() as u64);
+    builder.append_data(&mut header, "checkpoint/files.img", image.as_slice()).unwrap();
+    archive.extend(builder.into_inner().unwrap());
+    archive
+}
+
+#[test]
+fn every_limit_that_is_hit_is_a_warning_that_names_it() {
+    for limit in Limits::ALL.iter().filter(|limit| limit.flag != "--max-memory") {
+        let (archive, limits) = hit(limit.flag);
+        let set = limits.values().find(|(flag, _)| *flag == limit.flag).unwrap().1;
+        let options = Options::new().limits(limits).keep(Keep::Everything).hash(true);
+        let checkpoints = options.open_reader(Cursor::new(archive)).unwrap();
+        let checkpoint = &checkpoints[0];
+        checkpoint.read_all();
+        read_everything(&checkpoints);
+        let pattern = Pattern::text("nowhere in it", Encoding::Utf8, false).unwrap();
+        let matcher = Matcher::new(&[pattern]).unwrap();
+        let search = SearchOptions { threads: 1, longest: 16, most: 10 };
+        drop(checkpoint.search_elsewhere(&matcher, &search, 0));
+        let home = tempfile::tempdir().unwrap();
+        let mut output =
+            Output::create(&home.path().join("out"), false, checkpoint.limits(), Box::new(|_, _| ())).unwrap();
+        let choice = Choice { what: &[What::Images], path: &|_| true, pids: &[] };
+        extract(checkpoint, &choice, &mut output).unwrap();
+        let warnings = checkpoint.warnings();
+        let named = warnings.iter().find(|w| w.message.contains(&format!("{} ", limit.flag)));
+        let named = named.unwrap_or_else(|| panic!("{} is not named: {warnings:?}", limit.flag));
+        if !matches!(limit.flag, "--max-ratio" | "--max-warnings") {
+            assert_eq!(named.code, Code::LimitReached, "{}", limit.flag);
+            assert!(named.message.contains(&set.to_string()), "the number {set} is not in: {}", named.message);
+        }
+    }
+}
+
+/// What does not fit into memory goes to a file without a name: the answer is the same, and nothing is left.
+#[test]
+fn memory_that_is_short_changes_no_answer() {
+    let archive = gzip(&reference().tar());
+    let rows = |flags: &[&str]| {
+        let arguments = ["table", "-", "--all", "--format", "ndjson"].iter().chain(flags);
+        run_with(&archive, arguments).ok()
+    };
+    assert_eq!(rows(&[]), rows(&["--max-memory", "0"]));
+}
+
+#[test]
+fn flags_reach_the_limits() {
+    let mut flags = BTreeSet::new();
+    for limit in Limits::ALL {
+        assert!(flags.insert(limit.flag), "{} stands twice", limit.flag);
+    }
+    let ran = run_with(&reference().tar(), ["show", "-", "--max-members", "5"]);
+    assert!(ran.err.contains("more than 5 members") || ran.code == Some(2), "{ran:?}");
+    let mut members = reference();
+    members.parts("checkpoint/pagemap-1.img", |image| {
+        let entry = PagemapEntry { vaddr: Some(0x1000), nr_pages: Some(1), ..Default::default() };
+        image.records.push((entry.encode_to_vec(), Vec::new()));
+    });
+    let ran = run_with(&members.tar(), ["memparse", "-", "--max-pagemap", "3"]);
+    assert!(ran.err.contains("--max-pagemap") && ran.code == Some(3), "{ran:?}");
+}
