@@ -22,6 +22,7 @@ pub(crate) fn run(args: &ExtractArgs, global: &Global) -> Outcome {
     };
     let what = whats(&args.what)?;
     let globs = globs(&args.path)?;
+    Output::check(folder, global.force)?;
     let keep = what.iter().fold(Keep::Arguments, |keep, what| keep.and(what.keep()));
     let checkpoint = Opener::new(global, keep).open_one(&args.archive)?;
     for &pid in &args.pid {

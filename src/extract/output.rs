@@ -104,16 +104,8 @@ impl<'p> Output<'p> {
     pub fn create(root: &Path, replace: bool, limits: &Limits, progress: Progress<'p>) -> Result<Self, ExtractError> {
         let failed = |error| ExtractError::Io(root.to_owned(), error);
         match make_folder(root) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                if !fs::symlink_metadata(root).map_err(failed)?.is_dir() {
-                    return Err(ExtractError::NotAFolder(root.to_owned()));
-                }
-                if !replace && fs::read_dir(root).map_err(failed)?.next().is_some() {
-                    return Err(ExtractError::NotEmpty(root.to_owned()));
-                }
-            }
-            Err(error) => return Err(failed(error)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Output::check(root, replace)?,
+            other => other.map_err(failed)?,
         }
         let manifest = BufWriter::new(unnamed(root).map_err(failed)?);
         Ok(Output {
@@ -129,6 +121,23 @@ impl<'p> Output<'p> {
             over: Over::default(),
             progress,
         })
+    }
+
+    /// Whether a folder could be used, before anything is read that takes long.
+    ///
+    /// # Errors
+    ///
+    /// If there is something in it and nothing may be replaced, or something else is in its place.
+    pub fn check(root: &Path, replace: bool) -> Result<(), ExtractError> {
+        let failed = |error| ExtractError::Io(root.to_owned(), error);
+        match fs::symlink_metadata(root) {
+            Ok(there) if !there.is_dir() => Err(ExtractError::NotAFolder(root.to_owned())),
+            Ok(_) if !replace && fs::read_dir(root).map_err(failed)?.next().is_some() => {
+                Err(ExtractError::NotEmpty(root.to_owned()))
+            }
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(error)),
+            _ => Ok(()),
+        }
     }
 
     /// How much of each kind was extracted.
