@@ -4,6 +4,7 @@
 //! Sources: the kernel's `include/uapi` headers (generic ones, and those of mips, arm and powerpc where they differ).
 
 pub mod arch;
+pub mod capability;
 pub mod clock;
 pub mod device;
 pub mod events;

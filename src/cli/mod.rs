@@ -3,7 +3,9 @@
 
 mod args;
 mod core;
+mod describe;
 mod exit;
+mod fleet;
 mod inspect;
 mod list;
 mod memparse;
@@ -79,6 +81,9 @@ pub(crate) fn main() -> ExitCode {
         Command::Memparse(args) => memparse::run(args, &cli.global),
         Command::Core(args) => core::run(args, &cli.global),
         Command::Table(args) => table::run(args, &cli.global),
+        Command::Schema(args) => describe::schema_of(args, &cli.global),
+        Command::Completions(args) => describe::completions(args, &cli.global),
+        Command::Man => describe::man(&cli.global),
     };
     match outcome {
         Ok(exit) => exit.into(),

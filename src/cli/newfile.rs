@@ -1,7 +1,7 @@
 //! A file that bears its name only when it is whole.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
@@ -41,6 +41,16 @@ impl NewFile {
         let NewFile { file, path, replace } = self;
         let kept = if replace { file.persist(&path) } else { file.persist_noclobber(&path) };
         kept.map(drop).map_err(|error| not_written(&path, &error.error))
+    }
+}
+
+impl Write for NewFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.as_file_mut().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.as_file_mut().flush()
     }
 }
 

@@ -40,14 +40,14 @@ impl Write for Target {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Target::Stream(stream) => stream.write(bytes),
-            Target::File(file) => file.file().write(bytes),
+            Target::File(file) => file.write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
             Target::Stream(stream) => stream.flush(),
-            Target::File(file) => file.file().flush(),
+            Target::File(file) => file.flush(),
         }
     }
 }
@@ -90,6 +90,16 @@ impl Screen {
             file.finish()?;
         }
         Ok(exit)
+    }
+}
+
+impl Write for Screen {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.out.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
     }
 }
 

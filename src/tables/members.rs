@@ -8,7 +8,7 @@ use crate::Checkpoint;
 use crate::int::u64_of;
 
 table! {
-    "members", key(path, position), brief(position, type, mode, size, mtime, path);
+    "members", key(path, position), brief(position, type, mode, size, mtime, path), event(Event::state(&["file"], "archive-member").under("member"));
     /// The members of the archive, or the files of the directory, in their order. It lists the whole archive, whichever of
     /// its checkpoints is asked.
     pub struct Member {
@@ -27,12 +27,14 @@ table! {
         /// Group.
         pub gid: Option<u64>,
         /// Last modification.
+        #[to(moment("Content Modification Time"))]
         pub mtime: Option<Timestamp>,
         /// Target of a link.
         pub link: Option<BString>,
         /// Where the contents begin, in the uncompressed archive; null in a directory.
         pub offset: Option<u64>,
         /// SHA-256 of the contents; null unless asked for.
+        #[to(timesketch("sha256_hash"))]
         pub sha256: Option<String>,
     }
 }
