@@ -15,8 +15,9 @@ use globset::Glob;
 use sha2::{Digest as _, Sha256};
 
 use super::Failure;
-use super::args::{FleetArgs, SourceId};
+use super::args::{FleetArgs, Global, SourceId};
 use super::open::Opener;
+use super::screen::complain;
 
 /// Messages of an archive that may wait for those before it.
 const WAITING: usize = 16;
@@ -167,6 +168,26 @@ fn matching(pattern: &Path) -> Result<Vec<PathBuf>, Failure> {
         return Err(Failure::Usage(format!("{}: nothing matches", pattern.display())));
     }
     Ok(paths)
+}
+
+/// What came of many archives.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) read: usize,
+    pub(crate) failed: usize,
+    pub(crate) rows: Option<usize>,
+}
+
+impl Tally {
+    /// Says it, if there were several archives.
+    pub(crate) fn print(&self, entries: &[Entry], global: &Global) {
+        if global.quiet || entries.len() < 2 {
+            return;
+        }
+        let Tally { read, failed, rows } = self;
+        let rows = rows.map_or_else(String::new, |rows| format!("; {rows} rows"));
+        complain(&format!("{} archives: {read} read, {failed} failed{rows}", read + failed));
+    }
 }
 
 /// Says something of an archive; it waits if much was said already and those before it are not done.

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::args::{Global, Inspect, InspectFormat, RowFormat};
 use super::exit::Exit;
-use super::fleet::{self, Entry, Gone, Speaker, in_order};
+use super::fleet::{self, Entry, Gone, Speaker, Tally, in_order};
 use super::open::Opener;
 use super::rows::{Filter, Job, Place, pid_of};
 use super::screen::{Report, Screen, complain};
@@ -114,6 +114,8 @@ enum Said {
     Tree(String, Report),
     /// What checkpointctl would say of it.
     Document(Value, Report),
+    /// All of it has been said.
+    Read,
     /// It could not be read.
     Failed(Failure),
 }
@@ -142,7 +144,8 @@ fn reports(args: &Inspect, wanted: Wanted, entries: &[Entry], mut screen: Screen
             Ok(subjects) => {
                 let several = entries.len() > 1 || subjects.len() > 1;
                 let named = subjects.into_iter().map(|subject| Subject { several, ..subject });
-                let _ = named.map(|subject| speaker.say(say(&subject))).collect::<Result<(), Gone>>();
+                let said = named.map(|subject| speaker.say(say(&subject))).collect::<Result<(), Gone>>();
+                let _ = said.and_then(|()| speaker.say(Said::Read));
             }
             Err(failure) => {
                 let _ = speaker.say(Said::Failed(failure));
@@ -150,6 +153,7 @@ fn reports(args: &Inspect, wanted: Wanted, entries: &[Entry], mut screen: Screen
         }
     };
     let (mut parts, mut documents, mut begun) = (Vec::new(), Vec::new(), false);
+    let mut tally = Tally::default();
     in_order(entries.len(), args.jobs, work, |number, said| -> Result<(), Failure> {
         let archive = || entries.get(number).map(|entry| entry.path.display().to_string()).unwrap_or_default();
         match said {
@@ -164,8 +168,10 @@ fn reports(args: &Inspect, wanted: Wanted, entries: &[Entry], mut screen: Screen
                 documents.push(document);
                 parts.push(report.print(&archive(), global));
             }
+            Said::Read => tally.read += 1,
             Said::Failed(failure) if entries.len() == 1 => return Err(failure),
             Said::Failed(failure) => {
+                tally.failed += 1;
                 complain(&failure.to_string());
                 parts.push(Exit::Failed);
             }
@@ -178,7 +184,9 @@ fn reports(args: &Inspect, wanted: Wanted, entries: &[Entry], mut screen: Screen
     if parts.is_empty() {
         complain("no checkpoints there");
     }
-    screen.finish(Exit::of_all(parts))
+    let exit = screen.finish(Exit::of_all(parts))?;
+    tally.print(entries, global);
+    Ok(exit)
 }
 
 /// The checkpoints of an archive, with the processes that are shown: all, or one and its descendants.

@@ -21,8 +21,8 @@ pub(crate) fn run(args: &List, global: &Global) -> Outcome {
         }
     }
     let ask = Ask { threads: args.threads, format: args.format, documents: args.documents, source_id: None };
-    let (exit, read) = lines(&entries, &ask, global)?;
-    if !read && parts.is_empty() && !global.quiet {
+    let (exit, tally) = lines(&entries, &ask, global)?;
+    if tally.read + tally.failed == 0 && parts.is_empty() && !global.quiet {
         let names: Vec<String> = args.directories.iter().map(|directory| directory.display().to_string()).collect();
         complain(&format!("no checkpoints in {}", names.join(", ")));
     }

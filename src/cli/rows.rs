@@ -15,7 +15,7 @@ use tempfile::SpooledTempFile;
 use super::Failure;
 use super::args::{DocumentArgs, Global, RowFormat, SourceId};
 use super::exit::Exit;
-use super::fleet::{Entry, Gone, Speaker, in_order};
+use super::fleet::{Entry, Gone, Speaker, Tally, in_order};
 use super::newfile::NewFile;
 use super::open::Opener;
 use super::screen::{Report, Screen, complain};
@@ -165,7 +165,7 @@ impl Job<'_> {
                     output.opened(self, several)?;
                 }
                 Said::Rows(table, rows) => {
-                    tally.rows += rows.len();
+                    tally.rows = Some(tally.rows.unwrap_or(0) + rows.len());
                     output.rows(table, rows)?;
                 }
                 Said::Done(report) => {
@@ -187,9 +187,7 @@ impl Job<'_> {
         }
         let exit = Exit::of_all(parts);
         output.finish(self)?;
-        if self.entries.len() > 1 {
-            tally.print(self.global);
-        }
+        tally.print(self.entries, self.global);
         Ok(exit)
     }
 
@@ -292,23 +290,6 @@ impl From<Failure> for Stop {
 impl From<Gone> for Stop {
     fn from(Gone: Gone) -> Self {
         Stop::Gone
-    }
-}
-
-/// What came of many archives.
-#[derive(Default)]
-struct Tally {
-    read: usize,
-    failed: usize,
-    rows: usize,
-}
-
-impl Tally {
-    fn print(&self, global: &Global) {
-        if !global.quiet {
-            let Tally { read, failed, rows } = self;
-            complain(&format!("{read} archives read, {failed} failed, {rows} rows"));
-        }
     }
 }
 

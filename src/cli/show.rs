@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::args::{DocumentArgs, Global, ListFormat, RowFormat, Show, SourceId};
 use super::exit::Exit;
-use super::fleet::{self, Entry, Gone, Speaker, in_order};
+use super::fleet::{self, Entry, Speaker, Tally, in_order};
 use super::open::Opener;
 use super::rows;
 use super::screen::{Report, Screen, complain};
@@ -24,7 +24,9 @@ pub(crate) fn run(args: &Show, global: &Global) -> Outcome {
     let entries = fleet::entries(&args.archives, &args.fleet)?;
     let ask =
         Ask { threads: args.threads, format: args.format, documents: args.documents, source_id: args.fleet.source_id };
-    lines(&entries, &ask, global).map(|(exit, _)| exit)
+    let (exit, tally) = lines(&entries, &ask, global)?;
+    tally.print(&entries, global);
+    Ok(exit)
 }
 
 /// What is asked for.
@@ -66,9 +68,9 @@ fn style(format: Format) -> Style {
     Style { format, columns: Columns::All, name_tables: false, width: None }
 }
 
-/// Writes a line for each checkpoint, and complains of archives that could not be read. Tells whether there was anything
-/// to be said at all.
-pub(crate) fn lines(entries: &[Entry], ask: &Ask, global: &Global) -> Result<(Exit, bool), Failure> {
+/// Writes a line for each checkpoint, and complains of archives that could not be read. Tells how many there
+/// were of each.
+pub(crate) fn lines(entries: &[Entry], ask: &Ask, global: &Global) -> Result<(Exit, Tally), Failure> {
     let opener = Opener::new(global, Keep::Tables);
     let opener = if entries.len() > 1 { opener.without_progress() } else { opener };
     let read = |entry: &Entry| -> Option<Result<Vec<(Line, Report)>, Failure>> {
@@ -79,13 +81,10 @@ pub(crate) fn lines(entries: &[Entry], ask: &Ask, global: &Global) -> Result<(Ex
             checkpoints.iter().map(line).collect()
         }))
     };
-    let work = |number: usize, speaker: &Speaker<Result<(Line, Report), Failure>>| {
-        let said = match entries.get(number).and_then(read) {
-            Some(Ok(lines)) => lines.into_iter().map(Ok).collect(),
-            Some(Err(failure)) => vec![Err(failure)],
-            None => Vec::new(),
-        };
-        let _ = said.into_iter().map(|said| speaker.say(said)).collect::<Result<(), Gone>>();
+    let work = |number: usize, speaker: &Speaker<Result<Vec<(Line, Report)>, Failure>>| {
+        if let Some(said) = entries.get(number).and_then(read) {
+            let _ = speaker.say(said);
+        }
     };
     let screen = Screen::open(global)?;
     let (width, format) = (
@@ -99,25 +98,30 @@ pub(crate) fn lines(entries: &[Entry], ask: &Ask, global: &Global) -> Result<(Ex
     if format != Format::Table {
         writer.begin(&Summary::TABLE)?;
     }
+    let mut tally = Tally::default();
     let (mut parts, mut for_people, mut documents) = (Vec::new(), Vec::new(), Vec::new());
     in_order(entries.len(), ask.threads, work, |number, said| -> Result<(), Failure> {
-        let (line, report) = match said {
-            Ok(said) => said,
+        let lines = match said {
+            Ok(lines) => lines,
             // Alone, an archive that cannot be read is the command's failure.
             Err(failure) if entries.len() == 1 => return Err(failure),
             Err(failure) => {
+                tally.failed += 1;
                 complain(&failure.to_string());
                 parts.push(Exit::Failed);
                 return Ok(());
             }
         };
-        match line {
-            Line::Row(row) => for_people.push(*row),
-            Line::Encoded(row) => writer.put(row)?,
-            Line::Document(document) => documents.push(document),
-        }
+        tally.read += 1;
         let archive = entries.get(number).map(|entry| entry.path.display().to_string()).unwrap_or_default();
-        parts.push(report.print(&archive, global));
+        for (line, report) in lines {
+            match line {
+                Line::Row(row) => for_people.push(*row),
+                Line::Encoded(row) => writer.put(row)?,
+                Line::Document(document) => documents.push(document),
+            }
+            parts.push(report.print(&archive, global));
+        }
         Ok(())
     })?;
     let mut screen = writer.finish()?;
@@ -128,8 +132,8 @@ pub(crate) fn lines(entries: &[Entry], ask: &Ask, global: &Global) -> Result<(Ex
         }
         ListFormat::Rows(_) => {}
     }
-    let anything = !parts.is_empty();
-    Ok((screen.finish(Exit::of_all(parts))?, anything))
+    let exit = screen.finish(Exit::of_all(parts))?;
+    Ok((exit, tally))
 }
 
 /// The lines for people: names as far as there are any.
