@@ -11,6 +11,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use bstr::{BStr, BString};
+use sha2::{Digest as _, Sha256};
 
 pub use self::decode::ImageFile;
 use self::families::Families;
@@ -324,6 +325,23 @@ impl Checkpoint {
     /// The bounds it was opened with.
     pub fn limits(&self) -> &Limits {
         &self.shared.limits
+    }
+
+    /// What identifies it whatever its archive is called and however it is packed: the container's id and the moment of the
+    /// dump, or the digest of an image that each dump has where one of the two is not known.
+    pub fn identity(&self) -> String {
+        let container = self.container();
+        // Times of files are those of a copy.
+        if let (Some(id), Some(time), Some("config.dump")) =
+            (container.id, container.checkpointed, container.checkpointed_from)
+        {
+            return format!("{id} {time}");
+        }
+        let image =
+            [Kind::Inventory, Kind::Pstree].into_iter().find_map(|kind| self.images().find(self.archive(), kind, 0));
+        let bytes = image.map(|image| self.archive().contents(image).prefix(self.limits().record_bytes).0);
+        let digest = Sha256::digest(bytes.unwrap_or_default());
+        crate::digest::hex(&digest)
     }
 
     /// Everything that was dumped, joined; built when first asked for.

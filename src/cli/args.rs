@@ -2,9 +2,13 @@
 
 use std::path::PathBuf;
 
+use clap::builder::PossibleValue;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use cryoscope::Limits;
+use cryoscope::formats::{BulkAction, Format};
+use jiff::Timestamp;
 
 use super::evidence::Record;
 
@@ -37,25 +41,34 @@ pub(crate) enum Command {
     Memparse(Box<MemparseArgs>),
     Core(CoreArgs),
     Extract(ExtractArgs),
-    Table(TableArgs),
+    Table(Box<TableArgs>),
     Decode(DecodeArgs),
     #[cfg(feature = "query")]
     Query(QueryArgs),
+    Schema(SchemaArgs),
+    Completions(CompletionsArgs),
+    /// The manual page, for `man -l -`
+    #[command(after_help = "Example: cryoscope man > cryoscope.1")]
+    Man,
 }
 
 /// One line per checkpoint: container, image, engine, times, sizes
 #[derive(Debug, Args)]
 #[command(after_help = "Example: cryoscope show *.tar")]
 pub(crate) struct Show {
-    /// Archives or directories of images; `-` for standard input
-    #[arg(required = true)]
+    /// Archives or directories of images; `-` for standard input. Of a directory of archives, all that are in it
+    #[arg(required_unless_present = "files_from")]
     pub(crate) archives: Vec<PathBuf>,
     /// How to print it
-    #[arg(long, value_enum, default_value_t = ListFormat::Table)]
+    #[arg(long, value_enum, default_value_t = ListFormat::Rows(RowFormat::Table))]
     pub(crate) format: ListFormat,
+    #[command(flatten)]
+    pub(crate) documents: DocumentArgs,
     /// How many archives are read at once (default: one per processor)
     #[arg(long, visible_alias = "jobs", value_name = "N")]
     pub(crate) threads: Option<usize>,
+    #[command(flatten)]
+    pub(crate) fleet: FleetArgs,
 }
 
 /// The checkpoints in a directory (default: the kubelet's)
@@ -66,8 +79,10 @@ pub(crate) struct List {
     #[arg(default_value = "/var/lib/kubelet/checkpoints")]
     pub(crate) directories: Vec<PathBuf>,
     /// How to print it
-    #[arg(long, value_enum, default_value_t = ListFormat::Table)]
+    #[arg(long, value_enum, default_value_t = ListFormat::Rows(RowFormat::Table))]
     pub(crate) format: ListFormat,
+    #[command(flatten)]
+    pub(crate) documents: DocumentArgs,
     /// How many archives are read at once (default: one per processor)
     #[arg(long, visible_alias = "jobs", value_name = "N")]
     pub(crate) threads: Option<usize>,
@@ -77,8 +92,8 @@ pub(crate) struct List {
 #[derive(Debug, Args)]
 #[command(after_help = "Example: cryoscope inspect --files --sockets --pid 1 checkpoint.tar")]
 pub(crate) struct Inspect {
-    /// Archives or directories of images; `-` for standard input
-    #[arg(required = true)]
+    /// Archives or directories of images; `-` for standard input. Of a directory of archives, all that are in it
+    #[arg(required_unless_present = "files_from")]
     pub(crate) archives: Vec<PathBuf>,
     /// Show open files, current and root directories
     #[arg(long)]
@@ -131,6 +146,13 @@ pub(crate) struct Inspect {
     /// How to print it
     #[arg(long, value_enum, default_value_t = InspectFormat::Tree)]
     pub(crate) format: InspectFormat,
+    #[command(flatten)]
+    pub(crate) documents: DocumentArgs,
+    /// How many archives are read at once (default: one per processor)
+    #[arg(long, value_name = "N")]
+    pub(crate) jobs: Option<usize>,
+    #[command(flatten)]
+    pub(crate) fleet: FleetArgs,
 }
 
 /// Memory: sizes, search, strings, hexdump, dump
@@ -218,6 +240,8 @@ pub(crate) struct MemparseArgs {
     /// How to print it
     #[arg(long, value_enum, default_value_t = RowFormat::Table)]
     pub(crate) format: RowFormat,
+    #[command(flatten)]
+    pub(crate) documents: DocumentArgs,
     /// How many threads work (default: one per processor)
     #[arg(long, visible_alias = "jobs", value_name = "N")]
     pub(crate) threads: Option<usize>,
@@ -275,17 +299,19 @@ pub(crate) struct ExtractArgs {
 
 /// Raw rows of any table
 #[derive(Debug, Args)]
-#[command(after_help = "Example: cryoscope table checkpoint.tar processes process_open_sockets --format ndjson\n\
-                        Example: cryoscope table --list processes\n\
-                        Without an archive, the tables are listed.")]
+#[command(
+    after_help = "What is the name of a table is a table, all else is an archive; `./processes` is an archive of that \
+                        name. Rows of several archives say which one they are from. Without a table, the tables are listed.\n\n\
+                        Example: cryoscope table checkpoint.tar processes process_open_sockets --format ndjson\n\
+                        Example: cryoscope table /var/lib/kubelet/checkpoints processes --format bulk --output-dir out\n\
+                        Example: cryoscope table --list processes"
+)]
 pub(crate) struct TableArgs {
-    /// Archive or directory of images; `-` for standard input
-    pub(crate) archive: Option<PathBuf>,
-    /// Names of tables
-    #[arg(value_name = "TABLE")]
-    pub(crate) tables: Vec<String>,
+    /// Archives or directories of images, `-` for standard input; and names of tables
+    #[arg(value_name = "ARCHIVE|TABLE")]
+    pub(crate) names: Vec<PathBuf>,
     /// All tables
-    #[arg(long, conflicts_with = "tables")]
+    #[arg(long)]
     pub(crate) all: bool,
     /// Instead of rows, say what the tables that are named (or all) and their columns mean; needs no archive
     #[arg(long, conflicts_with_all = ["all", "columns", "hash"])]
@@ -293,12 +319,22 @@ pub(crate) struct TableArgs {
     /// How to print it
     #[arg(long, value_enum, default_value_t = RowFormat::Table)]
     pub(crate) format: RowFormat,
+    #[command(flatten)]
+    pub(crate) documents: DocumentArgs,
     /// Columns to print, in this order; `all` for all (as text, only those are printed that fit a screen)
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub(crate) columns: Vec<String>,
     /// Hash the contents of files: fills `sha256` of members, `rootfs_changes` and `volume_files`
     #[arg(long)]
     pub(crate) hash: bool,
+    /// Write a file for each table into this directory, named after it
+    #[arg(long, value_name = "DIR", conflicts_with = "output")]
+    pub(crate) output_dir: Option<PathBuf>,
+    /// How many archives are read at once (default: one per processor)
+    #[arg(long, visible_alias = "jobs", value_name = "N")]
+    pub(crate) threads: Option<usize>,
+    #[command(flatten)]
+    pub(crate) fleet: FleetArgs,
 }
 
 /// Any image as JSON, field by field
@@ -362,8 +398,8 @@ pub(crate) struct QueryArgs {
     #[arg(required = true, value_name = "ARCHIVE")]
     pub(crate) archives: Vec<PathBuf>,
     /// How to print it
-    #[arg(long, value_enum, default_value_t = RowFormat::Table)]
-    pub(crate) format: RowFormat,
+    #[arg(long, value_enum, default_value_t = QueryFormat::Table)]
+    pub(crate) format: QueryFormat,
     /// Stop a query that takes longer, without the opening of archives
     #[arg(long, value_name = "SECONDS", default_value_t = 60.0)]
     pub(crate) timeout: f64,
@@ -376,46 +412,175 @@ pub(crate) struct QueryArgs {
     pub(crate) threads: Option<usize>,
 }
 
+#[cfg(feature = "query")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum QueryFormat {
+    /// Aligned columns
+    Table,
+    /// An array of objects
+    Json,
+    /// An object a line
+    Ndjson,
+    /// Comma-separated values
+    Csv,
+}
+
+#[cfg(feature = "query")]
+impl From<QueryFormat> for cryoscope::formats::ResultFormat {
+    fn from(format: QueryFormat) -> Self {
+        match format {
+            QueryFormat::Table => Self::Table,
+            QueryFormat::Json => Self::Json,
+            QueryFormat::Ndjson => Self::Ndjson,
+            QueryFormat::Csv => Self::Csv,
+        }
+    }
+}
+
+/// What rows look like: the columns of all tables
+#[derive(Debug, Args)]
+#[command(after_help = "Example: cryoscope schema --json > cryoscope.schema.json")]
+pub(crate) struct SchemaArgs {
+    /// As JSON Schema, for programs
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Only these tables
+    #[arg(value_name = "TABLE")]
+    pub(crate) tables: Vec<String>,
+}
+
+/// Completions for a shell
+#[derive(Debug, Args)]
+#[command(after_help = "Example: cryoscope completions bash > /etc/bash_completion.d/cryoscope")]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    pub(crate) shell: Shell,
+}
+
+/// Several archives at once.
+#[derive(Debug, Args)]
+pub(crate) struct FleetArgs {
+    /// Read names of archives from a file, a line each, or ended by NUL; `-` for standard input
+    #[arg(long, value_name = "FILE", help_heading = "Input")]
+    pub(crate) files_from: Vec<PathBuf>,
+    /// Say which archive rows are from: its path (the default, if there are several), or the digest of its bytes
+    #[arg(long, value_enum, value_name = "WHAT", help_heading = "Input")]
+    pub(crate) source_id: Option<SourceId>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SourceId {
+    /// The path, as it was given
+    Path,
+    /// SHA-256 of the file; of a directory and of standard input the path
+    Sha256,
+}
+
+/// What documents need beside their rows.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct DocumentArgs {
+    /// The moment of the dump, for archives that do not tell one (ECS, OCSF, Timesketch)
+    #[arg(long, value_name = "RFC3339", help_heading = "Output")]
+    pub(crate) time: Option<Timestamp>,
+    /// What a server does with documents that it has already (bulk)
+    #[arg(long, value_enum, value_name = "ACTION", default_value_t = BulkOp::Create, help_heading = "Output")]
+    pub(crate) bulk_op: BulkOp,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BulkOp {
+    /// It keeps the first
+    Create,
+    /// It replaces it
+    Index,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum RowFormat {
     /// Aligned columns
     Table,
-    /// An array of objects
+    /// An array of objects; of several tables, an object of arrays
     Json,
     /// An object a line
     Ndjson,
-    /// Comma-separated values
+    /// Comma-separated values; several tables one below the other
     Csv,
+    /// Documents of the Elastic Common Schema, one a line
+    Ecs,
+    /// Events of the Open Cybersecurity Schema Framework, one a line
+    Ocsf,
+    /// Events for Timesketch, one a line (`.jsonl`)
+    Timesketch,
+    /// ECS documents for `_bulk` of Elasticsearch and OpenSearch
+    Bulk,
+    /// Events for Splunk's HTTP Event Collector, one a line
+    Hec,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ListFormat {
-    /// Aligned columns
-    Table,
-    /// An array of objects
-    Json,
-    /// An object a line
-    Ndjson,
-    /// Comma-separated values
-    Csv,
-    /// The keys of checkpointctl's JSON
-    CheckpointctlJson,
+impl RowFormat {
+    /// The format, with what else was said of it.
+    pub(crate) fn with(self, documents: &DocumentArgs) -> Format {
+        match self {
+            RowFormat::Table => Format::Table,
+            RowFormat::Json => Format::Json,
+            RowFormat::Ndjson => Format::Ndjson,
+            RowFormat::Csv => Format::Csv,
+            RowFormat::Ecs => Format::Ecs,
+            RowFormat::Ocsf => Format::Ocsf,
+            RowFormat::Timesketch => Format::Timesketch,
+            RowFormat::Bulk => Format::Bulk(match documents.bulk_op {
+                BulkOp::Create => BulkAction::Create,
+                BulkOp::Index => BulkAction::Index,
+            }),
+            RowFormat::Hec => Format::Hec,
+        }
+    }
+
+    /// How files in it are named.
+    pub(crate) fn extension(self) -> &'static str {
+        match self {
+            RowFormat::Table => "txt",
+            RowFormat::Json => "json",
+            RowFormat::Csv => "csv",
+            RowFormat::Timesketch => "jsonl",
+            _ => "ndjson",
+        }
+    }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum InspectFormat {
-    /// A tree
-    Tree,
-    /// Tables, one below the other
-    Table,
-    /// An object of tables, each an array of rows
-    Json,
-    /// An object a line, each naming its table
-    Ndjson,
-    /// Comma-separated values, one table below the other
-    Csv,
-    /// The keys of checkpointctl's JSON
-    CheckpointctlJson,
+/// Defines the formats of a command that has more than those of rows.
+macro_rules! formats {
+    ($name:ident: $($own:ident $own_name:literal $own_help:literal),+) => {
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum $name {
+            $($own,)+
+            Rows(RowFormat),
+        }
+
+        impl ValueEnum for $name {
+            fn value_variants<'a>() -> &'a [Self] {
+                use RowFormat::{Bulk, Csv, Ecs, Hec, Json, Ndjson, Ocsf, Table, Timesketch};
+                const ALL: &[$name] = &[
+                    $($name::$own,)+
+                    $name::Rows(Table), $name::Rows(Json), $name::Rows(Ndjson), $name::Rows(Csv), $name::Rows(Ecs),
+                    $name::Rows(Ocsf), $name::Rows(Timesketch), $name::Rows(Bulk), $name::Rows(Hec),
+                ];
+                ALL
+            }
+
+            fn to_possible_value(&self) -> Option<PossibleValue> {
+                match self {
+                    $($name::$own => Some(PossibleValue::new($own_name).help($own_help)),)+
+                    $name::Rows(format) => format.to_possible_value(),
+                }
+            }
+        }
+    };
+}
+
+formats! { ListFormat: CheckpointctlJson "checkpointctl-json" "The keys of checkpointctl's JSON" }
+formats! {
+    InspectFormat: Tree "tree" "A tree", CheckpointctlJson "checkpointctl-json" "The keys of checkpointctl's JSON"
 }
 
 /// Flags of every command.

@@ -1,21 +1,22 @@
 //! `cryoscope inspect`: what was running.
 
 use std::collections::HashSet;
-use std::io::{self, Write};
+use std::io::Write;
 
 use cryoscope::Checkpoint;
 use cryoscope::formats::checkpointctl::Report as Document;
 use cryoscope::formats::tree::{Look, Overview, Sections, Waiting};
-use cryoscope::formats::{Columns, Format, Style, pretty};
+use cryoscope::formats::{Columns, Style, pretty};
 use cryoscope::memory::Keep;
 use cryoscope::model::ids::Pid;
 use cryoscope::tables::{Process, Row, Source};
 use serde_json::Value;
 
-use super::args::{Global, Inspect, InspectFormat};
+use super::args::{Global, Inspect, InspectFormat, RowFormat};
 use super::exit::Exit;
+use super::fleet::{self, Entry, Speaker, Tally, in_order};
 use super::open::Opener;
-use super::rows::{self, Filter, Named, pid_of};
+use super::rows::{Filter, Job, Place, pid_of};
 use super::screen::{Report, Screen, complain};
 use super::sizes::sizes;
 use super::{Failure, Outcome};
@@ -97,110 +98,117 @@ struct Subject {
     archive: String,
     checkpoint: Checkpoint,
     shown: Option<HashSet<Pid>>,
-    /// It is not the only one, so its rows say which archive they are from.
+    /// It is not the only one, so it says which archive it is from.
     several: bool,
 }
 
 pub(crate) fn run(args: &Inspect, global: &Global) -> Outcome {
     let wanted = Wanted::of(args);
+    let entries = fleet::entries(&args.archives, &args.fleet)?;
+    let screen = Screen::open(global)?;
+    match args.format {
+        InspectFormat::Rows(format) => {
+            let columns = if format == RowFormat::Table { Columns::Brief } else { Columns::All };
+            let job = Job {
+                entries: &entries,
+                sources: &wanted.tables(),
+                style: Style { format: format.with(&args.documents), columns, name_tables: true, width: screen.width },
+                threads: args.jobs,
+                documents: &args.documents,
+                source_id: args.fleet.source_id,
+                hash: false,
+                global,
+            };
+            job.run(Place::Screen(screen), |archive, found| {
+                let subjects = choose(found, archive, wanted.pid)?;
+                let filtered =
+                    |subject: Subject| (subject.checkpoint, Box::new(Shown(subject.shown)) as Box<dyn Filter>);
+                Ok(subjects.into_iter().map(filtered).collect())
+            })
+        }
+        InspectFormat::Tree | InspectFormat::CheckpointctlJson => reports(args, wanted, &entries, screen, global),
+    }
+}
+
+/// What is said of an archive.
+enum Said {
+    /// The tree of a checkpoint, and its warnings.
+    Tree(String, Report),
+    /// What checkpointctl would say of it.
+    Document(Value, Report),
+    /// All of it has been said.
+    Read,
+    /// It could not be read.
+    Failed(Failure),
+}
+
+/// Trees, or what checkpointctl would say.
+fn reports(args: &Inspect, wanted: Wanted, entries: &[Entry], mut screen: Screen, global: &Global) -> Outcome {
     let opener = Opener::new(global, wanted.keep());
-    let mut parts = Vec::new();
-    let mut output = Output::open(args, wanted, global)?;
-    for path in &args.archives {
-        let archive = path.display().to_string();
-        match opener.open(path).map_err(Failure::Archive).and_then(|found| choose(found, &archive, wanted.pid)) {
-            Ok(chosen) => {
-                let several = args.archives.len() > 1 || chosen.len() > 1;
-                for subject in chosen {
-                    output.take(Subject { several, ..subject }, &mut parts)?;
-                }
+    let opener = if entries.len() > 1 { opener.without_progress() } else { opener };
+    let look = Look { width: screen.width, color: screen.color };
+    let say = |subject: &Subject| {
+        let checkpoint = &subject.checkpoint;
+        if args.format == InspectFormat::Tree {
+            let tree = overview(subject, wanted).render(look);
+            checkpoint.read_all();
+            return Said::Tree(tree, Report::of(checkpoint));
+        }
+        let document = checkpointctl(subject, wanted).to_json();
+        checkpoint.read_all();
+        Said::Document(document, Report::of(checkpoint))
+    };
+    let work = |number: usize, speaker: &Speaker<Said>| {
+        let Some(entry) = entries.get(number) else { return };
+        let Some(found) = entry.open(&opener) else { return };
+        let archive = entry.path.display().to_string();
+        match found.map_err(Failure::Archive).and_then(|found| choose(found, &archive, wanted.pid)) {
+            Ok(subjects) => {
+                let several = entries.len() > 1 || subjects.len() > 1;
+                let mut named = subjects.into_iter().map(|subject| Subject { several, ..subject });
+                let said = named.try_for_each(|subject| speaker.say(say(&subject)));
+                let _ = said.and_then(|()| speaker.say(Said::Read));
             }
-            Err(failure) if args.archives.len() == 1 => return Err(failure),
             Err(failure) => {
+                let _ = speaker.say(Said::Failed(failure));
+            }
+        }
+    };
+    let (mut parts, mut documents, mut begun) = (Vec::new(), Vec::new(), false);
+    let mut tally = Tally::default();
+    in_order(entries.len(), args.jobs, work, |number, said| -> Result<(), Failure> {
+        let archive = || entries.get(number).map(|entry| entry.path.display().to_string()).unwrap_or_default();
+        match said {
+            Said::Tree(tree, report) => {
+                let gap = if begun { "\n" } else { "" };
+                write!(screen.out, "{gap}{tree}")?;
+                screen.out.flush()?;
+                begun = true;
+                parts.push(report.print(&archive(), global));
+            }
+            Said::Document(document, report) => {
+                documents.push(document);
+                parts.push(report.print(&archive(), global));
+            }
+            Said::Read => tally.read += 1,
+            Said::Failed(failure) if entries.len() == 1 => return Err(failure),
+            Said::Failed(failure) => {
+                tally.failed += 1;
                 complain(&failure.to_string());
                 parts.push(Exit::Failed);
             }
         }
-    }
-    output.finish(parts)
-}
-
-/// Takes checkpoints one by one. Most formats write each at once, so that only one has to be open.
-struct Output<'g> {
-    global: &'g Global,
-    wanted: Wanted,
-    format: InspectFormat,
-    screen: Screen,
-    /// Whether something has been written.
-    begun: bool,
-    /// What checkpointctl would say of each.
-    documents: Vec<Value>,
-    /// Checkpoints that wait for the others, because all rows of a table stand together.
-    waiting: Vec<Subject>,
-}
-
-impl<'g> Output<'g> {
-    fn open(args: &Inspect, wanted: Wanted, global: &'g Global) -> Result<Self, Failure> {
-        let (screen, documents, waiting) = (Screen::open(global)?, Vec::new(), Vec::new());
-        Ok(Output { global, wanted, format: args.format, screen, begun: false, documents, waiting })
-    }
-
-    fn take(&mut self, subject: Subject, parts: &mut Vec<Exit>) -> Result<(), Failure> {
-        match self.format {
-            InspectFormat::Tree => {
-                let gap = if self.begun { "\n" } else { "" };
-                let look = Look { width: self.screen.width, color: self.screen.color };
-                write!(self.screen.out, "{gap}{}", overview(&subject, self.wanted).render(look))?;
-            }
-            InspectFormat::Ndjson => self.rows(Format::Ndjson, Columns::All, std::slice::from_ref(&subject))?,
-            InspectFormat::CheckpointctlJson => self.documents.push(checkpointctl(&subject, self.wanted).to_json()),
-            InspectFormat::Table | InspectFormat::Json | InspectFormat::Csv => {
-                self.waiting.push(subject);
-                return Ok(());
-            }
-        }
-        self.begun = true;
-        self.screen.out.flush()?;
-        parts.push(report(&subject, self.global));
         Ok(())
+    })?;
+    if args.format == InspectFormat::CheckpointctlJson {
+        writeln!(screen.out, "{}", pretty(&Value::Array(documents)))?;
     }
-
-    fn rows(&mut self, format: Format, columns: Columns, subjects: &[Subject]) -> io::Result<()> {
-        let style = Style { format, columns, name_tables: true, width: self.screen.width };
-        let named: Vec<(Named<'_>, Box<dyn Filter>)> = subjects
-            .iter()
-            .map(|subject| {
-                let set = subject.several.then(|| subject.checkpoint.set_name().to_string());
-                let archive = subject.several.then_some(subject.archive.as_str());
-                let named = Named { checkpoint: &subject.checkpoint, archive, set };
-                (named, Box::new(Shown(subject.shown.clone())) as Box<dyn Filter>)
-            })
-            .collect();
-        rows::write(&mut self.screen.out, style, &self.wanted.tables(), &named)
+    if parts.is_empty() {
+        complain("no checkpoints there");
     }
-
-    fn finish(mut self, mut parts: Vec<Exit>) -> Outcome {
-        let waiting = std::mem::take(&mut self.waiting);
-        match self.format {
-            InspectFormat::CheckpointctlJson => {
-                let documents = std::mem::take(&mut self.documents);
-                writeln!(self.screen.out, "{}", pretty(&Value::Array(documents)))?;
-            }
-            InspectFormat::Json => self.rows(Format::Json, Columns::All, &waiting)?,
-            InspectFormat::Csv => self.rows(Format::Csv, Columns::All, &waiting)?,
-            InspectFormat::Table => self.rows(Format::Table, Columns::Brief, &waiting)?,
-            InspectFormat::Tree | InspectFormat::Ndjson => {}
-        }
-        self.screen.out.flush()?;
-        parts.extend(waiting.iter().map(|subject| report(subject, self.global)));
-        self.screen.finish(Exit::of_all(parts))
-    }
-}
-
-/// Prints what was odd about a checkpoint, and tells the exit code that it comes to.
-fn report(subject: &Subject, global: &Global) -> Exit {
-    subject.checkpoint.read_all();
-    Report::of(&subject.checkpoint).print(&subject.archive, global)
+    let exit = screen.finish(Exit::of_all(parts))?;
+    tally.print(entries, global);
+    Ok(exit)
 }
 
 /// The checkpoints of an archive, with the processes that are shown: all, or one and its descendants.

@@ -4,9 +4,11 @@
 mod args;
 mod core;
 mod decode;
+mod describe;
 mod evidence;
 mod exit;
 mod extract;
+mod fleet;
 mod inspect;
 mod list;
 mod memparse;
@@ -104,6 +106,9 @@ fn run(cli: &Cli) -> Outcome {
         Command::Table(args) => table::run(args, &cli.global),
         Command::Decode(args) => decode::run(args, &cli.global),
         Command::Extract(args) => extract::run(args, &cli.global),
+        Command::Schema(args) => describe::schema_of(args, &cli.global),
+        Command::Completions(args) => describe::completions(args, &cli.global),
+        Command::Man => describe::man(&cli.global),
         #[cfg(feature = "query")]
         Command::Query(args) => query::run(args, &cli.global),
     }

@@ -1,20 +1,29 @@
-//! Writing of tables of checkpoints, for every command that prints rows.
+//! Writing of tables of checkpoints, for every command that prints rows: of one checkpoint, or of many archives at once.
 
-use std::io::{self, Write};
+use std::fs;
+use std::io::{self, BufWriter, Read as _, Seek as _, Write};
 use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
 
 use cryoscope::Checkpoint;
-use cryoscope::formats::{Format, RowWriter, Style};
+use cryoscope::formats::{Encoded, Encoder, Format, Origin, RowWriter, Style};
+use cryoscope::memory::Keep;
 use cryoscope::tables::{Row, Source, Value};
+use tempfile::SpooledTempFile;
 
-/// A checkpoint and what tells it from others in the output.
-pub(crate) struct Named<'c> {
-    pub(crate) checkpoint: &'c Checkpoint,
-    /// The archive, if there are several.
-    pub(crate) archive: Option<&'c str>,
-    /// The folder in the archive, if it holds several.
-    pub(crate) set: Option<String>,
-}
+use super::Failure;
+use super::args::{DocumentArgs, Global, RowFormat, SourceId};
+use super::exit::Exit;
+use super::fleet::{Entry, Gone, Speaker, Tally, in_order};
+use super::newfile::NewFile;
+use super::open::Opener;
+use super::screen::{Report, Screen, complain};
+
+/// Bytes of rows that are handed on at once.
+const BATCH: usize = 64 << 10;
+/// Bytes of rows that wait in memory for the tables before theirs.
+const SPOOLED: usize = 1 << 20;
 
 /// Which rows are written.
 pub(crate) trait Filter {
@@ -39,53 +48,50 @@ pub(crate) fn pid_of(row: &dyn Row) -> Option<u32> {
     }
 }
 
-/// Writes tables of checkpoints: one table after the other, but as NDJSON one checkpoint after the other.
+/// What has to be kept of a stream for some tables in a format.
+pub(crate) fn keep(sources: &[&Source], format: Format) -> Keep {
+    // Documents name the processes that they are about.
+    let least = if format.needs_origin() { Keep::Arguments } else { Keep::Tables };
+    sources.iter().fold(least, |keep, source| keep.and(source.keep))
+}
+
+/// What documents say of a checkpoint, if the format is one of documents.
+pub(crate) fn origin(
+    checkpoint: &Checkpoint,
+    format: Format,
+    archive: &str,
+    documents: &DocumentArgs,
+) -> Result<Option<Arc<Origin>>, Failure> {
+    if !format.needs_origin() {
+        return Ok(None);
+    }
+    let set = Some(checkpoint.set_name().to_string()).filter(|set| !set.is_empty());
+    let origin = Origin::new(checkpoint.container(), checkpoint.identity(), archive.to_owned(), set)
+        .or_time(documents.time)
+        .with_processes(checkpoint.processes())
+        .with_sockets(checkpoint.process_open_sockets());
+    if format.needs_time() && !origin.has_time() {
+        return Err(Failure::Usage(format!(
+            "{archive}: it does not tell when it was made, and documents need a time; give it by --time"
+        )));
+    }
+    Ok(Some(Arc::new(origin)))
+}
+
+/// Writes a table of one checkpoint.
 pub(crate) fn write(
     out: &mut dyn Write,
     style: Style,
-    sources: &[&'static Source],
-    checkpoints: &[(Named<'_>, Box<dyn Filter>)],
-) -> io::Result<()> {
-    let by_checkpoint = style.format == Format::Ndjson;
-    let mut writer = RowWriter::new(out, style);
-    if by_checkpoint {
-        for (named, filter) in checkpoints {
-            for source in sources {
-                lead(&mut writer, named);
-                writer.begin(source.table)?;
-                rows(&mut writer, source, named.checkpoint, &**filter)?;
-            }
-        }
-    } else {
-        for source in sources {
-            if let Some((first, _)) = checkpoints.first() {
-                lead(&mut writer, first);
-            }
-            writer.begin(source.table)?;
-            for (named, filter) in checkpoints {
-                lead(&mut writer, named);
-                rows(&mut writer, source, named.checkpoint, &**filter)?;
-            }
-        }
-    }
-    writer.finish()
-}
-
-fn lead<W: Write>(writer: &mut RowWriter<W>, named: &Named<'_>) {
-    if let Some(archive) = named.archive {
-        writer.lead("archive", archive.to_owned());
-    }
-    if let Some(set) = &named.set {
-        writer.lead("set", set.clone());
-    }
-}
-
-fn rows<W: Write>(
-    writer: &mut RowWriter<W>,
-    source: &Source,
+    source: &'static Source,
     checkpoint: &Checkpoint,
+    origin: Option<Arc<Origin>>,
     filter: &dyn Filter,
 ) -> io::Result<()> {
+    let mut writer = RowWriter::new(out, style);
+    if let Some(origin) = origin {
+        writer.encoder().origin(origin);
+    }
+    writer.begin(source.table)?;
     let mut result = Ok(());
     source.each(checkpoint, &mut |row| {
         if !filter.wants(row) {
@@ -99,5 +105,355 @@ fn rows<W: Write>(
             }
         }
     });
-    result
+    result?;
+    writer.finish().map(drop)
+}
+
+/// Tables of archives in a format.
+pub(crate) struct Job<'a> {
+    pub(crate) entries: &'a [Entry],
+    pub(crate) sources: &'a [&'static Source],
+    pub(crate) style: Style,
+    pub(crate) threads: Option<usize>,
+    pub(crate) documents: &'a DocumentArgs,
+    pub(crate) source_id: Option<SourceId>,
+    /// Whether contents are hashed where tables have a column for it.
+    pub(crate) hash: bool,
+    pub(crate) global: &'a Global,
+}
+
+/// What is said of an archive.
+enum Said {
+    /// It has been opened: whether it holds several checkpoints.
+    Opened(bool),
+    /// Rows of the table of a number.
+    Rows(usize, Vec<Encoded>),
+    /// A checkpoint is done.
+    Done(Report),
+    /// It could not be read.
+    Failed(Failure),
+}
+
+/// Where rows go.
+pub(crate) enum Place<'a> {
+    /// All to one output.
+    Screen(Screen),
+    /// Those of each table into a file of a directory.
+    Directory(&'a Path, RowFormat),
+}
+
+impl Job<'_> {
+    /// Reads the archives and writes their rows. `choose` tells which rows of a checkpoint are wanted; nothing is, if it
+    /// has none of them.
+    pub(crate) fn run(
+        &self,
+        place: Place<'_>,
+        choose: impl Fn(&str, Vec<Checkpoint>) -> Result<Vec<(Checkpoint, Box<dyn Filter>)>, Failure> + Sync,
+    ) -> Result<Exit, Failure> {
+        let mut output = Output::open(self, place)?;
+        let keep = keep(self.sources, self.style.format);
+        let keep = if self.hash { keep.and(Keep::Everything) } else { keep };
+        let opener = Opener::new(self.global, keep).hashing(self.hash);
+        let opener = if self.entries.len() > 1 { opener.without_progress() } else { opener };
+        let (mut parts, mut tally) = (Vec::new(), Tally::default());
+        let work = |number: usize, speaker: &Speaker<Said>| {
+            let Some(entry) = self.entries.get(number) else { return };
+            if let Err(Stop::Failed(failure)) = self.read(entry, &opener, &choose, speaker) {
+                let _ = speaker.say(Said::Failed(failure));
+            }
+        };
+        in_order(self.entries.len(), self.threads, work, |number, said| -> Result<(), Failure> {
+            match said {
+                Said::Opened(several) => {
+                    tally.read += 1;
+                    output.opened(self, several)?;
+                }
+                Said::Rows(table, rows) => {
+                    tally.rows = Some(tally.rows.unwrap_or(0) + rows.len());
+                    output.rows(table, rows)?;
+                }
+                Said::Done(report) => {
+                    output.flush()?;
+                    let name = self.entries.get(number).map(|entry| entry.path.display().to_string());
+                    parts.push(report.print(&name.unwrap_or_default(), self.global));
+                }
+                Said::Failed(failure) if self.entries.len() == 1 => return Err(failure),
+                Said::Failed(failure) => {
+                    tally.failed += 1;
+                    complain(&failure.to_string());
+                    parts.push(Exit::Failed);
+                }
+            }
+            Ok(())
+        })?;
+        if parts.is_empty() {
+            complain("no checkpoints there");
+        }
+        let exit = Exit::of_all(parts);
+        output.finish(self)?;
+        tally.print(self.entries, self.global);
+        Ok(exit)
+    }
+
+    /// Reads an archive, and says its rows.
+    fn read(
+        &self,
+        entry: &Entry,
+        opener: &Opener<'_>,
+        choose: &impl Fn(&str, Vec<Checkpoint>) -> Result<Vec<(Checkpoint, Box<dyn Filter>)>, Failure>,
+        speaker: &Speaker<Said>,
+    ) -> Result<(), Stop> {
+        let Some(found) = entry.open(opener) else { return Ok(()) };
+        let name = entry.path.display().to_string();
+        let chosen = choose(&name, found.map_err(Failure::Archive)?)?;
+        let id = entry.id(self.source_id)?;
+        let several = chosen.len() > 1;
+        let origins: Vec<Option<Arc<Origin>>> = chosen
+            .iter()
+            .map(|(checkpoint, _)| origin(checkpoint, self.style.format, &id, self.documents))
+            .collect::<Result<_, _>>()?;
+        speaker.say(Said::Opened(several))?;
+        for ((checkpoint, filter), origin) in chosen.into_iter().zip(origins) {
+            let mut encoder = Encoder::new(self.style.clone());
+            for key in self.leads(several) {
+                let text = if key == "archive" { id.clone() } else { checkpoint.set_name().to_string() };
+                encoder.lead(key, text);
+            }
+            if let Some(origin) = origin {
+                encoder.origin(origin);
+            }
+            for (number, source) in self.sources.iter().enumerate() {
+                say_rows(source, number, &checkpoint, &*filter, &mut encoder, speaker)?;
+            }
+            // What tables alone do not ask for may be damaged, too.
+            checkpoint.read_all();
+            speaker.say(Said::Done(Report::of(&checkpoint)))?;
+        }
+        Ok(())
+    }
+
+    /// The keys that tell archives and checkpoints apart.
+    fn leads(&self, several: bool) -> Vec<&'static str> {
+        let many = self.entries.len() > 1;
+        let archive = (many || self.source_id.is_some()).then_some("archive");
+        archive.into_iter().chain((many || several).then_some("set")).collect()
+    }
+}
+
+/// Says the rows of a table, some at a time.
+fn say_rows(
+    source: &Source,
+    number: usize,
+    checkpoint: &Checkpoint,
+    filter: &dyn Filter,
+    encoder: &mut Encoder,
+    speaker: &Speaker<Said>,
+) -> Result<(), Stop> {
+    let (mut batch, mut bytes) = (Vec::new(), 0_usize);
+    let mut result = Ok(());
+    source.each(checkpoint, &mut |row| {
+        if !filter.wants(row) {
+            return ControlFlow::Continue(());
+        }
+        let said = encoder.encode(row).map_err(|error| Stop::Failed(error.into())).and_then(|row| {
+            bytes = bytes.saturating_add(row.len());
+            batch.push(row);
+            if bytes < BATCH {
+                return Ok(());
+            }
+            bytes = 0;
+            Ok(speaker.say(Said::Rows(number, std::mem::take(&mut batch)))?)
+        });
+        match said {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(stop) => {
+                result = Err(stop);
+                ControlFlow::Break(())
+            }
+        }
+    });
+    result?;
+    if !batch.is_empty() {
+        speaker.say(Said::Rows(number, batch))?;
+    }
+    Ok(())
+}
+
+/// Why an archive is read no further.
+enum Stop {
+    Failed(Failure),
+    Gone,
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Stop::Failed(failure)
+    }
+}
+
+impl From<Gone> for Stop {
+    fn from(Gone: Gone) -> Self {
+        Stop::Gone
+    }
+}
+
+/// Rows on their way to their place.
+enum Output {
+    /// As they come.
+    Straight { writer: Box<RowWriter<Screen>>, begun: bool },
+    /// Tables one below the other: rows wait until all archives are read.
+    Waiting { screen: Screen, tables: Vec<Spool>, leads: Vec<&'static str> },
+    /// A file for each table.
+    Files { files: Vec<RowWriter<BufWriter<NewFile>>>, begun: bool },
+}
+
+impl Output {
+    /// Opens the place. What must not be replaced is refused before anything is read.
+    fn open(job: &Job<'_>, place: Place<'_>) -> Result<Self, Failure> {
+        match place {
+            Place::Screen(screen) if job.style.format.is_by_table() && job.sources.len() > 1 => {
+                let tables = job.sources.iter().map(|_| Spool::default()).collect();
+                Ok(Output::Waiting { screen, tables, leads: job.leads(false) })
+            }
+            Place::Screen(screen) => {
+                Ok(Output::Straight { writer: Box::new(RowWriter::new(screen, job.style.clone())), begun: false })
+            }
+            Place::Directory(directory, format) => {
+                if !directory.is_dir() {
+                    let message = |error: io::Error| {
+                        Failure::Usage(format!("cannot make the directory {}: {error}", directory.display()))
+                    };
+                    fs::create_dir(directory).map_err(message)?;
+                }
+                let file = |source: &&Source| {
+                    let path = directory.join(format!("{}.{}", source.table.name, format.extension()));
+                    let file = BufWriter::new(NewFile::create(&path, job.global.force)?);
+                    Ok(RowWriter::new(file, job.style.clone()))
+                };
+                let files = job.sources.iter().map(file).collect::<Result<_, Failure>>()?;
+                Ok(Output::Files { files, begun: false })
+            }
+        }
+    }
+
+    /// The first archive tells what keys rows have.
+    fn opened(&mut self, job: &Job<'_>, several: bool) -> io::Result<()> {
+        match self {
+            Output::Straight { writer, begun } if !*begun => {
+                *begun = true;
+                begin(writer, job.sources.first(), &job.leads(several))
+            }
+            Output::Files { files, begun } if !*begun => {
+                *begun = true;
+                let leads = job.leads(several);
+                files.iter_mut().zip(job.sources).try_for_each(|(file, source)| begin(file, Some(source), &leads))
+            }
+            Output::Waiting { leads, .. } => {
+                *leads = job.leads(several);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn rows(&mut self, table: usize, rows: Vec<Encoded>) -> io::Result<()> {
+        let mut rows = rows.into_iter();
+        match self {
+            Output::Straight { writer, .. } => rows.try_for_each(|row| writer.put(row)),
+            Output::Waiting { tables, .. } => match tables.get_mut(table) {
+                Some(spool) => rows.try_for_each(|row| spool.add(row)),
+                None => Ok(()),
+            },
+            Output::Files { files, .. } => match files.get_mut(table) {
+                Some(file) => rows.try_for_each(|row| file.put(row)),
+                None => Ok(()),
+            },
+        }
+    }
+
+    /// Writes what is known, so that warnings come behind it.
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Output::Straight { writer, .. } => writer.flush(),
+            _ => Ok(()),
+        }
+    }
+
+    /// Ends the output: files get their names.
+    fn finish(mut self, job: &Job<'_>) -> Result<(), Failure> {
+        // Where there was nothing, there is an empty table.
+        if let Output::Straight { begun: false, .. } | Output::Files { begun: false, .. } = self {
+            self.opened(job, false)?;
+        }
+        match self {
+            Output::Straight { writer, .. } => writer.finish()?.finish(Exit::Done).map(drop),
+            Output::Files { files, .. } => files.into_iter().try_for_each(|file| {
+                let file = file.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?;
+                job.global.record.output(&file.finish()?);
+                Ok(())
+            }),
+            Output::Waiting { screen, tables, leads } => {
+                let mut writer = RowWriter::new(screen, job.style.clone());
+                for (spool, source) in tables.into_iter().zip(job.sources) {
+                    begin(&mut writer, Some(source), &leads)?;
+                    spool.take(&mut writer)?;
+                }
+                writer.finish()?.finish(Exit::Done).map(drop)
+            }
+        }
+    }
+}
+
+/// Begins a table whose rows have some keys before theirs.
+fn begin<W: Write>(
+    writer: &mut RowWriter<W>,
+    source: Option<&&'static Source>,
+    leads: &[&'static str],
+) -> io::Result<()> {
+    let Some(source) = source else { return Ok(()) };
+    for key in leads {
+        writer.encoder().lead(key, String::new());
+    }
+    writer.begin(source.table)
+}
+
+/// Rows that wait: in a file that has no name, if there are many.
+struct Spool {
+    bytes: SpooledTempFile,
+    cells: Vec<Vec<String>>,
+}
+
+impl Default for Spool {
+    fn default() -> Self {
+        Spool { bytes: SpooledTempFile::new(SPOOLED), cells: Vec::new() }
+    }
+}
+
+impl Spool {
+    fn add(&mut self, row: Encoded) -> io::Result<()> {
+        match row {
+            Encoded::Cells(cells) => self.cells.push(cells),
+            Encoded::Bytes(bytes) => {
+                self.bytes.write_all(&bytes.len().to_ne_bytes())?;
+                self.bytes.write_all(&bytes)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn take<W: Write>(mut self, writer: &mut RowWriter<W>) -> io::Result<()> {
+        self.cells.drain(..).try_for_each(|cells| writer.put(Encoded::Cells(cells)))?;
+        let mut left = self.bytes.stream_position()?;
+        self.bytes.rewind()?;
+        let mut bytes = io::BufReader::new(self.bytes);
+        while left > 0 {
+            let mut len = [0; size_of::<usize>()];
+            bytes.read_exact(&mut len)?;
+            let mut row = vec![0; usize::from_ne_bytes(len)];
+            bytes.read_exact(&mut row)?;
+            left = left.saturating_sub(u64::try_from(row.len() + len.len()).unwrap_or(u64::MAX));
+            writer.put(Encoded::Bytes(row))?;
+        }
+        Ok(())
+    }
 }

@@ -1,124 +1,144 @@
 //! `cryoscope show`: one line a checkpoint.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
 
+use cryoscope::Checkpoint;
 use cryoscope::formats::checkpointctl::Report as Document;
-use cryoscope::formats::{Columns, Format, Grid, GridColumn, RowWriter, Style, escape, pretty, units};
+use cryoscope::formats::{
+    Columns, Encoded, Encoder, Format, Grid, GridColumn, RowWriter, Style, escape, pretty, units,
+};
 use cryoscope::memory::Keep;
 use cryoscope::tables::Summary;
-use cryoscope::{Checkpoint, Error};
-use rayon::ThreadPoolBuilder;
-use rayon::prelude::*;
 use serde_json::Value;
 
-use super::args::{Global, ListFormat, Show};
+use super::args::{DocumentArgs, Global, ListFormat, RowFormat, Show, SourceId};
 use super::exit::Exit;
+use super::fleet::{self, Entry, Speaker, Tally, in_order};
 use super::open::Opener;
+use super::rows;
 use super::screen::{Report, Screen, complain};
 use super::sizes::sizes;
 use super::{Failure, Outcome};
 
 pub(crate) fn run(args: &Show, global: &Global) -> Outcome {
-    let mut archives = read(&args.archives, args.threads, args.format, global)?;
-    if let [Archive { lines: Err(_), .. }] = archives.as_slice()
-        && let Some(Archive { lines: Err(error), .. }) = archives.pop()
-    {
-        // Alone, an archive that cannot be read is the command's failure.
-        return Err(error.into());
-    }
-    write(&archives, args.format, global)
+    let entries = fleet::entries(&args.archives, &args.fleet)?;
+    let ask =
+        Ask { threads: args.threads, format: args.format, documents: args.documents, source_id: args.fleet.source_id };
+    let (exit, tally) = lines(&entries, &ask, global)?;
+    tally.print(&entries, global);
+    Ok(exit)
 }
 
-/// An archive, and what its lines say, or why it could not be read.
-pub(crate) struct Archive {
-    pub(crate) path: PathBuf,
-    pub(crate) lines: Result<Vec<Line>, Error>,
+/// What is asked for.
+pub(crate) struct Ask {
+    pub(crate) threads: Option<usize>,
+    pub(crate) format: ListFormat,
+    pub(crate) documents: DocumentArgs,
+    pub(crate) source_id: Option<SourceId>,
 }
 
 /// What is said of one checkpoint. The checkpoint itself is closed by then: there may be thousands.
-pub(crate) struct Line {
-    summary: Summary,
-    /// What checkpointctl would say, if that is asked for.
-    document: Option<Value>,
-    report: Report,
+enum Line {
+    /// Its row, for people.
+    Row(Box<Summary>),
+    /// Its row in another format.
+    Encoded(Encoded),
+    /// What checkpointctl would say.
+    Document(Value),
 }
 
 impl Line {
-    fn of(path: &Path, checkpoint: &Checkpoint, format: ListFormat) -> Self {
-        let summary = Summary::of(path.display().to_string(), checkpoint);
-        let document = (format == ListFormat::CheckpointctlJson).then(|| checkpointctl(checkpoint).to_json());
-        Line { summary, document, report: Report::of(checkpoint) }
-    }
-}
-
-/// Reads archives, several at once; they come in the order in which they were named.
-pub(crate) fn read(
-    paths: &[PathBuf],
-    threads: Option<usize>,
-    format: ListFormat,
-    global: &Global,
-) -> Result<Vec<Archive>, Failure> {
-    let opener = Opener::new(global, Keep::Tables);
-    let opener = if paths.len() > 1 { opener.without_progress() } else { opener };
-    let open = |path: &PathBuf| {
-        let checkpoints = opener.open(path);
-        let lines = checkpoints.map(|all| all.iter().map(|checkpoint| Line::of(path, checkpoint, format)).collect());
-        Archive { path: path.clone(), lines }
-    };
-    if paths.len() < 2 {
-        return Ok(paths.iter().map(open).collect());
-    }
-    let pool = ThreadPoolBuilder::new().num_threads(threads.unwrap_or(0)).build();
-    let pool =
-        pool.map_err(|error| Failure::Usage(format!("cannot start {} threads: {error}", threads.unwrap_or(0))))?;
-    Ok(pool.install(|| paths.par_iter().map(open).collect()))
-}
-
-/// Writes a line for each checkpoint, and complains of archives that could not be read.
-pub(crate) fn write(archives: &[Archive], format: ListFormat, global: &Global) -> Outcome {
-    let mut screen = Screen::open(global)?;
-    let lines: Vec<&Line> = archives.iter().flat_map(|archive| archive.lines.iter().flatten()).collect();
-    let rows = match format {
-        ListFormat::Json => Some(Format::Json),
-        ListFormat::Ndjson => Some(Format::Ndjson),
-        ListFormat::Csv => Some(Format::Csv),
-        ListFormat::Table | ListFormat::CheckpointctlJson => None,
-    };
-    match (format, rows) {
-        (_, Some(format)) => {
-            let style = Style { format, columns: Columns::All, name_tables: false, width: None };
-            let mut writer = RowWriter::new(&mut screen.out, style);
-            writer.begin(&Summary::TABLE)?;
-            for line in lines {
-                writer.row(&line.summary)?;
+    fn of(archive: &str, checkpoint: &Checkpoint, ask: &Ask) -> Result<Self, Failure> {
+        match ask.format {
+            ListFormat::CheckpointctlJson => Ok(Line::Document(checkpointctl(checkpoint).to_json())),
+            ListFormat::Rows(RowFormat::Table) => Ok(Line::Row(Box::new(Summary::of(archive, checkpoint)))),
+            ListFormat::Rows(format) => {
+                let format = format.with(&ask.documents);
+                let mut encoder = Encoder::new(style(format));
+                if let Some(origin) = rows::origin(checkpoint, format, archive, &ask.documents)? {
+                    encoder.origin(origin);
+                }
+                Ok(Line::Encoded(encoder.encode(&Summary::of(archive, checkpoint))?))
             }
-            writer.finish()?;
         }
-        (ListFormat::CheckpointctlJson, _) => {
-            let documents = lines.iter().filter_map(|line| line.document.clone()).collect();
-            writeln!(screen.out, "{}", pretty(&Value::Array(documents)))?;
-        }
-        _ if lines.is_empty() => {}
-        _ => screen.out.write_all(grid(&lines).render(screen.width).as_bytes())?,
     }
-    screen.out.flush()?;
-    let exit = Exit::of_all(archives.iter().map(|archive| match &archive.lines {
-        Ok(lines) => {
-            let name = archive.path.display().to_string();
-            Exit::of_all(lines.iter().map(|line| line.report.print(&name, global)))
+}
+
+fn style(format: Format) -> Style {
+    Style { format, columns: Columns::All, name_tables: false, width: None }
+}
+
+/// Writes a line for each checkpoint, and complains of archives that could not be read. Tells how many there
+/// were of each.
+pub(crate) fn lines(entries: &[Entry], ask: &Ask, global: &Global) -> Result<(Exit, Tally), Failure> {
+    let opener = Opener::new(global, Keep::Tables);
+    let opener = if entries.len() > 1 { opener.without_progress() } else { opener };
+    let read = |entry: &Entry| -> Option<Result<Vec<(Line, Report)>, Failure>> {
+        let found = entry.open(&opener)?.map_err(Failure::Archive);
+        Some(found.and_then(|checkpoints| {
+            let id = entry.id(ask.source_id)?;
+            let line = |checkpoint| Ok((Line::of(&id, checkpoint, ask)?, Report::of(checkpoint)));
+            checkpoints.iter().map(line).collect()
+        }))
+    };
+    let work = |number: usize, speaker: &Speaker<Result<Vec<(Line, Report)>, Failure>>| {
+        if let Some(said) = entries.get(number).and_then(read) {
+            let _ = speaker.say(said);
         }
-        Err(error) => {
-            complain(&error.to_string());
-            Exit::Failed
+    };
+    let screen = Screen::open(global)?;
+    let (width, format) = (
+        screen.width,
+        match ask.format {
+            ListFormat::Rows(format) => format.with(&ask.documents),
+            ListFormat::CheckpointctlJson => Format::Table,
+        },
+    );
+    let mut writer = RowWriter::new(screen, style(format));
+    if format != Format::Table {
+        writer.begin(&Summary::TABLE)?;
+    }
+    let mut tally = Tally::default();
+    let (mut parts, mut for_people, mut documents) = (Vec::new(), Vec::new(), Vec::new());
+    in_order(entries.len(), ask.threads, work, |number, said| -> Result<(), Failure> {
+        let lines = match said {
+            Ok(lines) => lines,
+            // Alone, an archive that cannot be read is the command's failure.
+            Err(failure) if entries.len() == 1 => return Err(failure),
+            Err(failure) => {
+                tally.failed += 1;
+                complain(&failure.to_string());
+                parts.push(Exit::Failed);
+                return Ok(());
+            }
+        };
+        tally.read += 1;
+        let archive = entries.get(number).map(|entry| entry.path.display().to_string()).unwrap_or_default();
+        for (line, report) in lines {
+            match line {
+                Line::Row(row) => for_people.push(*row),
+                Line::Encoded(row) => writer.put(row)?,
+                Line::Document(document) => documents.push(document),
+            }
+            parts.push(report.print(&archive, global));
         }
-    }));
-    screen.finish(exit)
+        Ok(())
+    })?;
+    let mut screen = writer.finish()?;
+    match ask.format {
+        ListFormat::CheckpointctlJson => writeln!(screen.out, "{}", pretty(&Value::Array(documents)))?,
+        ListFormat::Rows(RowFormat::Table) if !for_people.is_empty() => {
+            screen.out.write_all(grid(&for_people).render(width).as_bytes())?;
+        }
+        ListFormat::Rows(_) => {}
+    }
+    let exit = screen.finish(Exit::of_all(parts))?;
+    Ok((exit, tally))
 }
 
 /// The lines for people: names as far as there are any.
-fn grid(lines: &[&Line]) -> Grid {
-    let in_pods = lines.iter().any(|line| line.summary.pod.is_some());
+fn grid(rows: &[Summary]) -> Grid {
+    let in_pods = rows.iter().any(|row| row.pod.is_some());
     let mut columns = vec![GridColumn::text("NAME")];
     if in_pods {
         columns.extend([GridColumn::text("POD"), GridColumn::text("NAMESPACE")]);
@@ -133,7 +153,7 @@ fn grid(lines: &[&Line]) -> Grid {
         GridColumn::text("ARCHIVE").cut_at_front(),
     ]);
     let mut grid = Grid::new(columns);
-    for row in lines.iter().map(|line| &line.summary) {
+    for row in rows {
         let text =
             |text: &Option<String>| text.as_ref().map_or_else(|| "-".to_owned(), |t| escape(t.as_bytes()).into_owned());
         let id = row.id.as_ref().map(|id| id.chars().take(12).collect());

@@ -1,62 +1,81 @@
 //! `cryoscope table`: raw rows of any table.
 
 use std::io::Write;
+use std::path::{Path, PathBuf};
 
-use cryoscope::formats::{Columns, Format, Grid, GridColumn, RowWriter, Style, wrapped};
-use cryoscope::memory::Keep;
+use cryoscope::formats::{Columns, Grid, GridColumn, RowWriter, Style, wrapped};
 use cryoscope::tables::{self, ColumnRow, Source, Table, columns_of, nearest, on_one_line};
 
 use super::args::{Global, RowFormat, TableArgs};
 use super::exit::Exit;
-use super::open::Opener;
-use super::rows::{self, All, Filter, Named};
-use super::screen::{Report, Screen};
+use super::fleet;
+use super::rows::{All, Filter, Job, Place};
+use super::screen::Screen;
 use super::{Failure, Outcome};
 
 pub(crate) fn run(args: &TableArgs, global: &Global) -> Outcome {
     if args.list {
         return document(args, global);
     }
-    let Some(archive) = &args.archive else { return list(global) };
-    let sources = sources(args)?;
+    if args.names.is_empty() && args.fleet.files_from.is_empty() && !args.all {
+        return list(global);
+    }
+    let (sources, archives) = asked(args)?;
     let columns = columns(args, &sources)?;
-    let keep = sources.iter().fold(Keep::Tables, |keep, source| keep.and(source.keep));
-    let keep = if args.hash { keep.and(Keep::Everything) } else { keep };
-    let checkpoints = Opener::new(global, keep).hashing(args.hash).open(archive)?;
-    let mut screen = Screen::open(global)?;
-    let style = Style { format: args.format.into(), columns, name_tables: sources.len() > 1, width: screen.width };
-    let several = checkpoints.len() > 1;
-    let named: Vec<(Named<'_>, Box<dyn Filter>)> = checkpoints
-        .iter()
-        .map(|checkpoint| {
-            let set = several.then(|| checkpoint.set_name().to_string());
-            (Named { checkpoint, archive: None, set }, Box::new(All) as Box<dyn Filter>)
-        })
-        .collect();
-    rows::write(&mut screen.out, style, &sources, &named)?;
-    screen.out.flush()?;
-    let name = archive.display().to_string();
-    let exit = Exit::of_all(checkpoints.iter().map(|checkpoint| Report::of(checkpoint).print(&name, global)));
-    screen.finish(exit)
+    let entries = fleet::entries(&archives, &args.fleet)?;
+    let (width, place) = if let Some(directory) = &args.output_dir {
+        (None, Place::Directory(directory, args.format))
+    } else {
+        let screen = Screen::open(global)?;
+        (screen.width, Place::Screen(screen))
+    };
+    let name_tables = sources.len() > 1 && args.output_dir.is_none();
+    let job = Job {
+        entries: &entries,
+        sources: &sources,
+        style: Style { format: args.format.with(&args.documents), columns, name_tables, width },
+        threads: args.threads,
+        documents: &args.documents,
+        source_id: args.fleet.source_id,
+        hash: args.hash,
+        global,
+    };
+    let all = |checkpoint| (checkpoint, Box::new(All) as Box<dyn Filter>);
+    job.run(place, |_, checkpoints| Ok(checkpoints.into_iter().map(all).collect()))
 }
 
-/// The tables that were asked for.
-fn sources(args: &TableArgs) -> Result<Vec<&'static Source>, Failure> {
-    if args.all {
-        return Ok(tables::ALL.iter().collect());
+/// The tables and the archives that were asked for: what is the name of a table is one.
+fn asked(args: &TableArgs) -> Result<(Vec<&'static Source>, Vec<PathBuf>), Failure> {
+    let mut tables = Vec::new();
+    let mut archives = Vec::new();
+    for name in &args.names {
+        match name.to_str().and_then(Source::find) {
+            Some(source) => tables.push(source),
+            None => archives.push(name.clone()),
+        }
     }
-    if args.tables.is_empty() {
+    // What is neither there nor could be a path was meant for a table.
+    let looks_so = |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    let mut others = archives.iter().filter_map(|name| name.to_str());
+    if let Some(name) = others.find(|name| looks_so(name) && !Path::new(name).exists()) {
+        return Err(unknown(name));
+    }
+    if args.all {
+        tables = tables::ALL.iter().collect();
+    }
+    if tables.is_empty() {
         return Err(Failure::Usage(format!("which table? There is: {}", names().join(", "))));
     }
-    args.tables.iter().map(|name| find(name)).collect()
+    if archives.is_empty() && args.fleet.files_from.is_empty() {
+        return Err(Failure::Usage("which archive? Name it beside the table; `-` is standard input".to_owned()));
+    }
+    Ok((tables, archives))
 }
 
-/// The table of a name.
-fn find(name: &str) -> Result<&'static Source, Failure> {
-    Source::find(name).ok_or_else(|| {
-        let nearest = nearest(name, names()).map_or_else(String::new, |near| format!(", did you mean {near}"));
-        Failure::Usage(format!("there is no table {name}{nearest}? There is: {}", names().join(", ")))
-    })
+/// There is no table of a name.
+fn unknown(name: &str) -> Failure {
+    let nearest = nearest(name, names()).map_or_else(String::new, |near| format!(", did you mean {near}"));
+    Failure::Usage(format!("there is no table {name}{nearest}? There is: {}", names().join(", ")))
 }
 
 fn names() -> Vec<&'static str> {
@@ -96,9 +115,9 @@ fn list(global: &Global) -> Outcome {
 
 /// What tables and columns mean. Here every name is a table's.
 fn document(args: &TableArgs, global: &Global) -> Outcome {
-    let first = args.archive.as_ref().map(|name| name.display().to_string());
-    let names: Vec<String> = first.into_iter().chain(args.tables.iter().cloned()).collect();
-    let chosen: Vec<&Source> = names.iter().map(|name| find(name)).collect::<Result<_, _>>()?;
+    let names = args.names.iter().map(|name| name.display().to_string());
+    let chosen: Vec<&Source> =
+        names.map(|name| Source::find(&name).ok_or_else(|| unknown(&name))).collect::<Result<_, _>>()?;
     let chosen = if chosen.is_empty() { tables::ALL.iter().collect() } else { chosen };
     let mut screen = Screen::open(global)?;
     if args.format == RowFormat::Table {
@@ -106,7 +125,12 @@ fn document(args: &TableArgs, global: &Global) -> Outcome {
         screen.out.write_all(pages.join("\n").as_bytes())?;
         return screen.finish(Exit::Done);
     }
-    let style = Style { format: args.format.into(), columns: Columns::All, name_tables: false, width: screen.width };
+    let style = Style {
+        format: args.format.with(&args.documents),
+        columns: Columns::All,
+        name_tables: false,
+        width: screen.width,
+    };
     let mut writer = RowWriter::new(&mut screen.out, style);
     writer.begin(&ColumnRow::TABLE)?;
     for row in chosen.iter().flat_map(|source| columns_of(source.table)) {
@@ -131,15 +155,4 @@ fn page(table: &'static Table, width: Option<usize>) -> String {
         add(6, &row.meaning);
     }
     page
-}
-
-impl From<RowFormat> for Format {
-    fn from(format: RowFormat) -> Self {
-        match format {
-            RowFormat::Table => Format::Table,
-            RowFormat::Json => Format::Json,
-            RowFormat::Ndjson => Format::Ndjson,
-            RowFormat::Csv => Format::Csv,
-        }
-    }
 }

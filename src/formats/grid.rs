@@ -73,6 +73,11 @@ impl Column {
     }
 }
 
+/// The cells of a row of a table.
+pub(super) fn cells(row: &dyn Row, columns: &Columns) -> Vec<String> {
+    columns.of(row.table()).map(|(number, _)| cell(&row.value(number)).into_owned()).collect()
+}
+
 impl Grid {
     /// A grid of some columns.
     pub fn new(columns: impl IntoIterator<Item = Column>) -> Self {
@@ -89,12 +94,6 @@ impl Grid {
                 _ => Column::fixed(title),
             }
         }))
-    }
-
-    /// Adds a row of a table.
-    pub(super) fn add(&mut self, row: &dyn Row, columns: &Columns) {
-        let cells = columns.of(row.table()).map(|(number, _)| cell(&row.value(number)).into_owned());
-        self.rows.push(cells.collect());
     }
 
     /// Adds a row of cells that are escaped already.

@@ -131,7 +131,7 @@ pub fn pretty(document: &serde_json::Value) -> String {
 
 /// JSON in which characters that do something to a terminal, but that JSON leaves as they are, have their escapes. It
 /// means the same.
-fn harmless(json: String) -> String {
+pub(super) fn harmless(json: String) -> String {
     // Text has no newline that is not escaped already: it stands between values.
     let is_harmful = |c: char| c != '\n' && is_unsafe(c);
     if !json.chars().any(is_harmful) {

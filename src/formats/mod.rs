@@ -1,29 +1,43 @@
-//! From rows to bytes: text, JSON, NDJSON, CSV, trees. One format a file; no format knows where rows come from.
+//! From rows to bytes: text, JSON, NDJSON, CSV, trees, documents for SIEMs. One format a file; no format knows where rows
+//! come from.
 
+mod bulk;
 pub mod checkpointctl;
 mod csv;
 pub mod decode;
+mod document;
+mod ecs;
 mod escape;
 mod grid;
+mod hec;
 mod hexdump;
 mod json;
+mod ocsf;
+mod origin;
 pub mod proc;
 mod results;
 mod text;
+mod timesketch;
 pub mod tree;
 pub mod units;
 
 use std::io::{self, Write};
+use std::sync::Arc;
 
+pub use bulk::BulkAction;
 pub use escape::escape;
 pub use grid::{Column as GridColumn, Grid};
 pub use hexdump::hexdump;
 pub use json::pretty;
 #[cfg(feature = "query")]
 pub(crate) use json::to_text as json_of;
-pub use results::ResultWriter;
+pub use origin::Origin;
+pub use results::{ResultFormat, ResultWriter};
 pub use text::{cut, wrapped};
 
+use serde_json::{Map, Value as Json};
+
+use self::origin::Ids;
 use crate::tables::{Column, Row, Table};
 
 /// A format of rows.
@@ -38,6 +52,34 @@ pub enum Format {
     Ndjson,
     /// RFC 4180.
     Csv,
+    /// Documents of the Elastic Common Schema, one a line.
+    Ecs,
+    /// Events of the Open Cybersecurity Schema Framework, one a line.
+    Ocsf,
+    /// Events for Timesketch, one a line.
+    Timesketch,
+    /// ECS documents for `_bulk` of Elasticsearch and OpenSearch.
+    Bulk(BulkAction),
+    /// Events for Splunk's HTTP Event Collector, one a line.
+    Hec,
+}
+
+impl Format {
+    /// Whether all rows of a table stand together, whichever checkpoints they are from. Of other formats, each row stands
+    /// for itself.
+    pub fn is_by_table(self) -> bool {
+        matches!(self, Format::Table | Format::Json | Format::Csv)
+    }
+
+    /// Whether rows are documents, which say what checkpoint they are from.
+    pub fn needs_origin(self) -> bool {
+        !self.is_by_table() && self != Format::Ndjson
+    }
+
+    /// Whether a document has to have a time.
+    pub fn needs_time(self) -> bool {
+        self.needs_origin() && self != Format::Hec
+    }
 }
 
 /// Which columns are written.
@@ -77,13 +119,119 @@ pub struct Style {
     pub width: Option<usize>,
 }
 
+/// A row in a format, without what stands between rows. Made where the row is; written where its turn comes.
+#[derive(Clone, Debug)]
+pub enum Encoded {
+    /// As it is written.
+    Bytes(Vec<u8>),
+    /// Cells, whose widths the others decide.
+    Cells(Vec<String>),
+}
+
+impl Encoded {
+    /// Bytes of memory that it takes, about.
+    pub fn len(&self) -> usize {
+        match self {
+            Encoded::Bytes(bytes) => bytes.len(),
+            Encoded::Cells(cells) => cells.iter().map(String::len).sum(),
+        }
+    }
+
+    /// Whether there is nothing.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Encodes the rows of one checkpoint.
+#[derive(Debug)]
+pub struct Encoder {
+    style: Style,
+    /// Keys before those of each row, such as the checkpoint's name in an archive of several.
+    lead: Vec<(&'static str, String)>,
+    origin: Option<Arc<Origin>>,
+    ids: Ids,
+}
+
+impl Encoder {
+    /// An encoder of a style.
+    pub fn new(style: Style) -> Self {
+        Encoder { style, lead: Vec::new(), origin: None, ids: Ids::default() }
+    }
+
+    /// Sets a key that comes before those of each row.
+    pub fn lead(&mut self, key: &'static str, text: String) {
+        self.lead.retain(|(k, _)| *k != key);
+        self.lead.push((key, text));
+    }
+
+    /// Sets the checkpoint that the next rows are from. Documents need it.
+    pub fn origin(&mut self, origin: Arc<Origin>) {
+        self.origin = Some(origin);
+        self.ids = Ids::default();
+    }
+
+    /// A row.
+    ///
+    /// # Errors
+    ///
+    /// If the format is one of documents, and nobody said what checkpoint the row is from.
+    pub fn encode(&mut self, row: &dyn Row) -> io::Result<Encoded> {
+        let (columns, format) = (&self.style.columns, self.style.format);
+        let table = row.table();
+        let table_name = (self.style.name_tables && format != Format::Json).then_some(("table", table.name));
+        let others = self.lead.iter().map(|(key, text)| (*key, text.as_str()));
+        let lead: Vec<(&str, &str)> = table_name.into_iter().chain(others).collect();
+        let mut out = Vec::new();
+        if format.needs_origin() {
+            let origin = self.origin.as_deref();
+            let missing = || io::Error::new(io::ErrorKind::InvalidInput, "documents need to know their checkpoint");
+            let origin = origin.ok_or_else(missing)?;
+            let id = self.ids.next(row, origin);
+            match format {
+                Format::Ecs => line(&mut out, ecs::document(row, columns, origin, &id)),
+                Format::Bulk(action) => {
+                    bulk::action(&mut out, action, table.name, &id)?;
+                    line(&mut out, ecs::document(row, columns, origin, &id));
+                }
+                Format::Ocsf => line(&mut out, ocsf::event(row, columns, origin, &id)),
+                Format::Timesketch => {
+                    for event in timesketch::events(row, columns, origin, &id) {
+                        line(&mut out, event);
+                    }
+                }
+                _ => hec::event(&mut out, row, columns, &lead, origin, &id)?,
+            }
+            return Ok(Encoded::Bytes(out));
+        }
+        match format {
+            Format::Table => return Ok(Encoded::Cells(grid::cells(row, columns))),
+            Format::Csv => {
+                let cells = csv::cells(row, columns);
+                write_csv(&mut out, lead.iter().map(|(_, text)| *text).chain(cells.iter().map(String::as_str)))?;
+            }
+            _ => {
+                json::row(&mut out, &lead, row, columns)?;
+                if format == Format::Ndjson {
+                    out.push(b'\n');
+                }
+            }
+        }
+        Ok(Encoded::Bytes(out))
+    }
+}
+
+/// Writes a document as a line.
+fn line(out: &mut Vec<u8>, document: Map<String, Json>) {
+    out.extend_from_slice(json::harmless(Json::Object(document).to_string()).as_bytes());
+    out.push(b'\n');
+}
+
 /// Writes rows of one table after the other.
 #[derive(Debug)]
 pub struct RowWriter<W: Write> {
     out: W,
-    style: Style,
-    /// Keys before those of each row, such as the checkpoint's name in an archive of several.
-    lead: Vec<(&'static str, String)>,
+    encoder: Encoder,
     state: State,
 }
 
@@ -91,19 +239,18 @@ pub struct RowWriter<W: Write> {
 enum State {
     Before,
     /// In a table; whether it has rows.
-    Table(&'static Table, bool, Option<Grid>),
+    Table(bool, Option<Grid>),
 }
 
 impl<W: Write> RowWriter<W> {
     /// A writer of a style.
     pub fn new(out: W, style: Style) -> Self {
-        RowWriter { out, style, lead: Vec::new(), state: State::Before }
+        RowWriter { out, encoder: Encoder::new(style), state: State::Before }
     }
 
-    /// Sets a key that comes before those of each row.
-    pub fn lead(&mut self, key: &'static str, text: String) {
-        self.lead.retain(|(k, _)| *k != key);
-        self.lead.push((key, text));
+    /// What encodes its rows.
+    pub fn encoder(&mut self) -> &mut Encoder {
+        &mut self.encoder
     }
 
     /// Begins a table.
@@ -114,32 +261,33 @@ impl<W: Write> RowWriter<W> {
     pub fn begin(&mut self, table: &'static Table) -> io::Result<()> {
         self.end_table()?;
         let first = matches!(self.state, State::Before);
+        let style = &self.encoder.style;
         let mut grid = None;
-        match self.style.format {
-            Format::Json if self.style.name_tables => {
+        match style.format {
+            Format::Json if style.name_tables => {
                 let separator = if first { "{" } else { "," };
                 write!(self.out, "{separator}\n{:?}: [", table.name)?;
             }
             Format::Json => self.out.write_all(b"[")?,
-            Format::Ndjson => {}
             Format::Csv => {
                 if !first {
                     self.out.write_all(b"\n")?;
                 }
-                let names: Vec<&str> = self.style.columns.of(table).map(|(_, column)| column.name).collect();
-                let lead = self.lead.iter().map(|(key, _)| *key);
-                let table_name = self.style.name_tables.then_some("table");
+                let names: Vec<&str> = style.columns.of(table).map(|(_, column)| column.name).collect();
+                let lead = self.encoder.lead.iter().map(|(key, _)| *key);
+                let table_name = style.name_tables.then_some("table");
                 write_csv(&mut self.out, table_name.into_iter().chain(lead).chain(names))?;
             }
             Format::Table => {
-                if self.style.name_tables {
+                if style.name_tables {
                     let gap = if first { "" } else { "\n" };
                     writeln!(self.out, "{gap}{}", table.name)?;
                 }
-                grid = Some(Grid::of_table(table, &self.style.columns));
+                grid = Some(Grid::of_table(table, &style.columns));
             }
+            _ => {}
         }
-        self.state = State::Table(table, false, grid);
+        self.state = State::Table(false, grid);
         Ok(())
     }
 
@@ -149,28 +297,25 @@ impl<W: Write> RowWriter<W> {
     ///
     /// If writing fails.
     pub fn row(&mut self, row: &dyn Row) -> io::Result<()> {
-        let State::Table(table, has_rows, grid) = &mut self.state else { return Ok(()) };
-        let columns = &self.style.columns;
-        let table_name = (self.style.name_tables && self.style.format != Format::Json).then_some(("table", table.name));
-        let others = self.lead.iter().map(|(key, text)| (*key, text.as_str()));
-        let lead: Vec<(&str, &str)> = table_name.into_iter().chain(others).collect();
-        match self.style.format {
-            Format::Table => {
-                if let Some(grid) = grid {
-                    grid.add(row, columns);
+        let encoded = self.encoder.encode(row)?;
+        self.put(encoded)
+    }
+
+    /// Writes a row of the table that was begun, which was encoded in the same style.
+    ///
+    /// # Errors
+    ///
+    /// If writing fails.
+    pub fn put(&mut self, row: Encoded) -> io::Result<()> {
+        let State::Table(has_rows, grid) = &mut self.state else { return Ok(()) };
+        match (row, grid) {
+            (Encoded::Cells(cells), Some(grid)) => grid.push(cells),
+            (Encoded::Cells(_), None) => {}
+            (Encoded::Bytes(bytes), _) => {
+                if self.encoder.style.format == Format::Json {
+                    self.out.write_all(if *has_rows { b",\n" } else { b"\n" })?;
                 }
-            }
-            Format::Json => {
-                self.out.write_all(if *has_rows { b",\n" } else { b"\n" })?;
-                json::row(&mut self.out, &lead, row, columns)?;
-            }
-            Format::Ndjson => {
-                json::row(&mut self.out, &lead, row, columns)?;
-                self.out.write_all(b"\n")?;
-            }
-            Format::Csv => {
-                let cells = csv::cells(row, columns);
-                write_csv(&mut self.out, lead.iter().map(|(_, text)| *text).chain(cells.iter().map(String::as_str)))?;
+                self.out.write_all(&bytes)?;
             }
         }
         *has_rows = true;
@@ -178,28 +323,38 @@ impl<W: Write> RowWriter<W> {
     }
 
     fn end_table(&mut self) -> io::Result<()> {
-        let State::Table(_, has_rows, grid) = &self.state else { return Ok(()) };
-        match (self.style.format, grid) {
+        let State::Table(has_rows, grid) = &self.state else { return Ok(()) };
+        let style = &self.encoder.style;
+        match (style.format, grid) {
             (Format::Json, _) => self.out.write_all(if *has_rows { b"\n]" } else { b"]" }),
-            (Format::Table, Some(grid)) if !grid.is_empty() => {
-                self.out.write_all(grid.render(self.style.width).as_bytes())
-            }
-            (Format::Table, _) if self.style.name_tables => self.out.write_all(b"(no rows)\n"),
+            (Format::Table, Some(grid)) if !grid.is_empty() => self.out.write_all(grid.render(style.width).as_bytes()),
+            (Format::Table, _) if style.name_tables => self.out.write_all(b"(no rows)\n"),
             _ => Ok(()),
         }
     }
 
-    /// Ends the last table and the output.
+    /// Writes what is known already.
     ///
     /// # Errors
     ///
     /// If writing fails.
-    pub fn finish(mut self) -> io::Result<()> {
-        self.end_table()?;
-        if self.style.format == Format::Json {
-            self.out.write_all(if self.style.name_tables { b"\n}\n" } else { b"\n" })?;
-        }
+    pub fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
+    }
+
+    /// Ends the last table and the output, and gives it back.
+    ///
+    /// # Errors
+    ///
+    /// If writing fails.
+    pub fn finish(mut self) -> io::Result<W> {
+        self.end_table()?;
+        let style = &self.encoder.style;
+        if style.format == Format::Json {
+            self.out.write_all(if style.name_tables { b"\n}\n" } else { b"\n" })?;
+        }
+        self.out.flush()?;
+        Ok(self.out)
     }
 }
 

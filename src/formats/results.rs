@@ -3,14 +3,28 @@
 use std::io::{self, Write};
 
 use super::text::cell;
-use super::{Format, Grid, GridColumn, csv, json, write_csv};
+use super::{Grid, GridColumn, csv, json, write_csv};
 use crate::tables::Value;
+
+/// A format of results. What a query makes up is no event, so there are no documents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ResultFormat {
+    /// Aligned columns, for people.
+    Table,
+    /// An array of objects.
+    Json,
+    /// An object a line.
+    Ndjson,
+    /// RFC 4180.
+    Csv,
+}
 
 /// Writes rows of values under some names.
 #[derive(Debug)]
 pub struct ResultWriter<W: Write> {
     out: W,
-    format: Format,
+    format: ResultFormat,
     width: Option<usize>,
     names: Vec<String>,
     has_rows: bool,
@@ -50,12 +64,12 @@ impl<W: Write> ResultWriter<W> {
     /// # Errors
     ///
     /// If writing fails.
-    pub fn new(mut out: W, format: Format, width: Option<usize>, names: &[String]) -> io::Result<Self> {
+    pub fn new(mut out: W, format: ResultFormat, width: Option<usize>, names: &[String]) -> io::Result<Self> {
         let names = distinct(names);
         match format {
-            Format::Csv => write_csv(&mut out, names.iter().map(String::as_str))?,
-            Format::Json => out.write_all(b"[")?,
-            Format::Ndjson | Format::Table => {}
+            ResultFormat::Csv => write_csv(&mut out, names.iter().map(String::as_str))?,
+            ResultFormat::Json => out.write_all(b"[")?,
+            ResultFormat::Ndjson | ResultFormat::Table => {}
         }
         let kinds = vec![Kind::Null; names.len()];
         Ok(ResultWriter { out, format, width, names, has_rows: false, lines: Vec::new(), kinds })
@@ -69,19 +83,19 @@ impl<W: Write> ResultWriter<W> {
     pub fn row(&mut self, values: &[Value<'_>]) -> io::Result<()> {
         let entries = self.names.iter().map(String::as_str).zip(values);
         match self.format {
-            Format::Json => {
+            ResultFormat::Json => {
                 self.out.write_all(if self.has_rows { b",\n" } else { b"\n" })?;
                 json::named(&mut self.out, entries)?;
             }
-            Format::Ndjson => {
+            ResultFormat::Ndjson => {
                 json::named(&mut self.out, entries)?;
                 self.out.write_all(b"\n")?;
             }
-            Format::Csv => {
+            ResultFormat::Csv => {
                 let cells: Vec<String> = values.iter().map(csv::cell).collect();
                 write_csv(&mut self.out, cells.iter().map(String::as_str))?;
             }
-            Format::Table => {
+            ResultFormat::Table => {
                 for (kind, value) in self.kinds.iter_mut().zip(values) {
                     *kind = if *kind == Kind::Null || Kind::of(value) == Kind::Null {
                         Kind::of(value).max(*kind)
@@ -105,8 +119,8 @@ impl<W: Write> ResultWriter<W> {
     /// If writing fails.
     pub fn finish(mut self) -> io::Result<()> {
         match self.format {
-            Format::Json => self.out.write_all(if self.has_rows { b"\n]\n" } else { b"]\n" })?,
-            Format::Table if self.has_rows => {
+            ResultFormat::Json => self.out.write_all(if self.has_rows { b"\n]\n" } else { b"]\n" })?,
+            ResultFormat::Table if self.has_rows => {
                 let columns = self.names.iter().zip(&self.kinds).map(|(name, kind)| {
                     let title = super::escape(name.as_bytes()).to_uppercase();
                     match kind {
@@ -151,7 +165,7 @@ mod tests {
         names.iter().map(|name| (*name).to_owned()).collect()
     }
 
-    fn written(format: Format, rows: &[Vec<Value<'_>>]) -> String {
+    fn written(format: ResultFormat, rows: &[Vec<Value<'_>>]) -> String {
         let mut out = Vec::new();
         let mut writer = ResultWriter::new(&mut out, format, Some(30), &names(&["pid", "at", "path"])).unwrap();
         for row in rows {
@@ -174,19 +188,19 @@ mod tests {
             vec![Value::Null, Value::Text("0x20000000000".into()), Value::Text("a,b".into())],
         ];
         let table = "PID  AT             PATH\n  7  0x1000         /tmp/\\xff\n  -  0x20000000000  a,b\n";
-        assert_eq!(written(Format::Table, &rows), table);
+        assert_eq!(written(ResultFormat::Table, &rows), table);
         let first = r#"{"pid":7,"at":"0x1000","path":"/tmp/�","path_hex":"2f746d702fff"}"#;
         let second = r#"{"pid":null,"at":"0x20000000000","path":"a,b"}"#;
-        assert_eq!(written(Format::Ndjson, &rows), format!("{first}\n{second}\n"));
-        assert_eq!(written(Format::Json, &rows), format!("[\n{first},\n{second}\n]\n"));
-        assert_eq!(written(Format::Csv, &rows), "pid,at,path\n7,0x1000,/tmp/\\xff\n,0x20000000000,\"a,b\"\n");
+        assert_eq!(written(ResultFormat::Ndjson, &rows), format!("{first}\n{second}\n"));
+        assert_eq!(written(ResultFormat::Json, &rows), format!("[\n{first},\n{second}\n]\n"));
+        assert_eq!(written(ResultFormat::Csv, &rows), "pid,at,path\n7,0x1000,/tmp/\\xff\n,0x20000000000,\"a,b\"\n");
     }
 
     #[test]
     fn nothing_is_nothing_in_every_format() {
-        assert_eq!(written(Format::Table, &[]), "");
-        assert_eq!(written(Format::Ndjson, &[]), "");
-        assert_eq!(written(Format::Json, &[]), "[]\n");
-        assert_eq!(written(Format::Csv, &[]), "pid,at,path\n");
+        assert_eq!(written(ResultFormat::Table, &[]), "");
+        assert_eq!(written(ResultFormat::Ndjson, &[]), "");
+        assert_eq!(written(ResultFormat::Json, &[]), "[]\n");
+        assert_eq!(written(ResultFormat::Csv, &[]), "pid,at,path\n");
     }
 }

@@ -9,7 +9,8 @@ use crate::int::u64_of;
 
 table! {
     "checkpoints", key(archive, set),
-    brief(name, pod, namespace, image, engine, checkpointed, processes, archive_size, archive);
+    brief(name, pod, namespace, image, engine, checkpointed, processes, archive_size, archive),
+    event(Event::state(&["host"], "checkpoint-state").about(Subject::Device).under("checkpoint"));
     /// A line for each checkpoint of several archives.
     pub struct Summary {
         /// The archive, as it was named.
@@ -31,8 +32,10 @@ table! {
         /// The runtime.
         pub runtime: Option<String>,
         /// When the container was created.
+        #[to(moment("Container Created"))]
         pub created: Option<Timestamp>,
         /// The moment of the dump.
+        #[to(moment("Checkpoint Created"))]
         pub checkpointed: Option<Timestamp>,
         /// Where `checkpointed` is known from.
         pub checkpointed_from: Option<&'static str>,

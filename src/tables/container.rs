@@ -10,20 +10,27 @@ use crate::model::engine::Engine;
 use bstr::BString;
 
 table! {
-    "container", key(), brief(name, image, engine, runtime, created, checkpointed, hostname, pod, namespace);
+    "container", key(), brief(name, image, engine, runtime, created, checkpointed, hostname, pod, namespace),
+    event(Event::state(&["host"], "container-state").about(Subject::Device).under("container"));
     /// The container, as its engine recorded it and as the images show it: one row.
     pub struct Container {
         /// The container's name; in Kubernetes its name in the pod.
+        #[to(ecs("container.name"), ocsf("container.name"), timesketch("container_name"))]
         pub name: Option<String>,
         /// Full id.
+        #[to(ecs("container.id"), ocsf("container.uid"), timesketch("container_id"))]
         pub id: Option<String>,
         /// Name of the image, as the engine recorded it.
+        #[to(ecs("container.image.name").form(Form::Image), ocsf("container.image.name"), timesketch("image"))]
         pub image: Option<String>,
         /// Id of the image.
+        #[to(ocsf("container.image.uid"))]
         pub image_id: Option<String>,
         /// Digest of the image in its registry.
+        #[to(ecs("container.image.hash.all").form(Form::Digest))]
         pub image_digest: Option<String>,
         /// `Podman`, `CRI-O`, `containerd` or `Docker`; null for a bare set of images.
+        #[to(ecs("container.runtime").form(Form::Lower), ocsf("container.runtime").form(Form::Lower))]
         pub engine: Option<&'static str>,
         /// The runtime, as recorded: `runc`, `crun`, `io.containerd.runc.v2`.
         pub runtime: Option<String>,
@@ -34,30 +41,41 @@ table! {
         /// Version of CRIU.
         pub criu_version: Option<String>,
         /// When the container was created.
+        #[to(moment("Container Created"))]
         pub created: Option<Timestamp>,
         /// When its first process started.
+        #[to(moment("Container Started"))]
         pub started: Option<Timestamp>,
         /// The moment of the dump.
+        #[to(moment("Checkpoint Created"))]
         pub checkpointed: Option<Timestamp>,
         /// Where `checkpointed` is known from: `config.dump`, `inventory` and `members` (modification times), `file name`.
         pub checkpointed_from: Option<&'static str>,
         /// Host name, from the UTS namespace, else from the specification.
+        #[to(ocsf("hostname"), timesketch("hostname"))]
         pub hostname: Option<BString>,
         /// Kubernetes: the pod.
+        #[to(ecs("orchestrator.resource.name"), timesketch("pod_name"))]
         pub pod: Option<String>,
         /// Kubernetes: the namespace.
+        #[to(ecs("orchestrator.namespace"), timesketch("namespace"))]
         pub namespace: Option<String>,
         /// Kubernetes: unique id of the pod.
+        #[to(ecs("orchestrator.resource.id"), ocsf("container.pod_uuid").form(Form::Uuid))]
         pub pod_uid: Option<String>,
         /// Addresses, without loopback and link-local ones. Empty: it had none; null: not known.
+        #[to(ocsf("ip").form(Form::First))]
         pub ip_addresses: Option<Vec<String>>,
         /// Hardware addresses.
+        #[to(ocsf("mac").form(Form::First))]
         pub mac_addresses: Option<Vec<String>>,
         /// Labels, as recorded.
+        #[to(ecs("container.labels").form(Form::Labels), ocsf("container.labels").form(Form::Pairs).own())]
         pub labels: Option<Map<String, Json>>,
         /// Annotations, as recorded.
         pub annotations: Option<Map<String, Json>>,
         /// Architecture, as `uname -m` names it.
+        #[to(ecs("host.architecture"))]
         pub architecture: Option<&'static str>,
         /// Security module of the host: `none`, `selinux` or `apparmor`; null before CRIU 1.6, and where no inventory is.
         pub security_module: Option<&'static str>,

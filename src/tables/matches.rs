@@ -16,7 +16,8 @@ use crate::model::process::Process;
 const MOST: u64 = 64 << 10;
 
 table! {
-    "matches", key(pid, address, pattern), brief(pid, name, address, pattern, text, permissions, kind, path);
+    "matches", key(pid, address, pattern), brief(pid, name, address, pattern, text, permissions, kind, path),
+    event(Event::state(&["process"], "memory-match").about(Subject::Process).under("match"));
     /// What a search found, by process and address; in memory that processes share, once for each of them.
     pub struct Match {
         /// Process id; null where it is not in a process's memory.

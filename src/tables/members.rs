@@ -10,7 +10,7 @@ use crate::digest::Hasher;
 use crate::int::u64_of;
 
 table! {
-    "members", key(path, position), brief(position, type, mode, size, mtime, path);
+    "members", key(path, position), brief(position, type, mode, size, mtime, path), event(Event::state(&["file"], "archive-member").under("member"));
     /// The members of the archive, or the files of the directory, in their order. It lists the whole archive, whichever of
     /// its checkpoints is asked.
     pub struct Member {
@@ -29,6 +29,7 @@ table! {
         /// Group.
         pub gid: Option<u64>,
         /// Last modification.
+        #[to(moment("Content Modification Time"))]
         pub mtime: Option<Timestamp>,
         /// Target of a link.
         pub link: Option<BString>,
@@ -36,6 +37,7 @@ table! {
         pub offset: Option<u64>,
         /// SHA-256 of the contents, holes as zeros; null unless asked for (`--hash`), of what has none, and where some are not
         /// here.
+        #[to(timesketch("sha256_hash"))]
         pub sha256: Option<String>,
     }
 }

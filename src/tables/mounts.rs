@@ -9,7 +9,8 @@ use crate::model::ids::NamespaceId;
 use crate::model::mount::Mount as Mounted;
 
 table! {
-    "mounts", key(mount_namespace, mount_id), brief(from, mount_id, path, type, source, options);
+    "mounts", key(mount_namespace, mount_id), brief(from, mount_id, path, type, source, options),
+    event(Event::state(&["configuration"], "mount-state").about(Subject::Folder).under("mount"));
     /// Mounts: first those of the mount namespaces as they were, in the order of the image; then what the specification
     /// asked for.
     pub struct Mount {
@@ -20,6 +21,7 @@ table! {
         /// Number of the mount that it is mounted on.
         pub parent_id: Option<u32>,
         /// Where it is mounted, in the container.
+        #[to(ocsf("folder.path").path())]
         pub path: BString,
         /// File system; null for those that CRIU has no name for (ext4, xfs, nfs, …).
         pub r#type: Option<BString>,

@@ -9,7 +9,8 @@ use crate::model::ids::Pid;
 use crate::model::process::Process;
 
 table! {
-    "process_envs", key(pid, position), brief(pid, position, key, value);
+    "process_envs", key(pid, position), brief(pid, position, key, value),
+    event(Event::state(&["process"], "environment").about(Subject::Process).under("env"));
     /// Environments, as `/proc/PID/environ` prints them: in the order of memory, with duplicates, and with what processes
     /// wrote over them. Variables that a program set later are in its heap, not here.
     pub struct ProcessEnv {

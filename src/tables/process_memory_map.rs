@@ -12,12 +12,14 @@ use crate::model::process::{Mm, Process};
 use crate::model::vma::{Status, Vma};
 
 table! {
-    "process_memory_map", key(pid, start), brief(pid, start, end, permissions, recorded_bytes, kind, path);
+    "process_memory_map", key(pid, start), brief(pid, start, end, permissions, recorded_bytes, kind, path),
+    event(Event::state(&["process"], "memory-map").about(Subject::Module).under("memory"));
     /// Mappings, as `/proc/PID/maps` prints them, with what the archive recorded of each; by pid and address.
     pub struct Mapping {
         /// Process id.
         pub pid: Pid,
         /// First address.
+        #[to(ocsf("module.base_address"))]
         pub start: Address,
         /// Address behind the last byte.
         pub end: Address,
@@ -30,6 +32,7 @@ table! {
         /// Inode of the mapped file or shared memory; 0 for anonymous memory, null where not recorded.
         pub inode: Option<u64>,
         /// What `maps` prints last: a path, `[heap]`, `[stack]`, …; empty for anonymous memory.
+        #[to(ecs("file.path").path(), ocsf("module.file.path").path())]
         pub path: BString,
         /// The path is a name that the kernel made up: `[heap]`.
         pub pseudo: bool,

@@ -17,7 +17,8 @@ use crate::model::socket::Setting;
 
 table! {
     "process_open_sockets", key(pid, fd),
-    brief(pid, fd, family, protocol, state, local_address, local_port, remote_address, remote_port, path);
+    brief(pid, fd, family, protocol, state, local_address, local_port, remote_address, remote_port, path),
+    event(Event::state(&["network", "process"], "socket-state").about(Subject::Connection).under("socket"));
     /// Sockets of the living processes, by pid and descriptor.
     pub struct OpenSocket {
         /// Process id.
@@ -27,21 +28,28 @@ table! {
         /// Inode, as in `socket:[…]`; not recorded of packet sockets.
         pub socket: Option<u64>,
         /// `inet`, `inet6`, `unix`, `netlink`, `packet` or `other`.
+        #[to(flow("family"))]
         pub family: &'static str,
         /// `stream`, `dgram`, `raw`, `seqpacket`, `rdm` or `packet`; not recorded of netlink sockets.
         pub r#type: Option<&'static str>,
         /// `tcp`, `udp`, `udplite`, `icmp`, …; of netlink sockets the family's name, of packet sockets the Ethernet type;
         /// null for unix sockets.
+        #[to(flow("transport"))]
         pub protocol: Option<Cow<'static, str>>,
         /// TCP: `LISTEN`, `ESTABLISHED`, …; unix: `LISTEN`, `CONNECTED` or `UNCONNECTED`; else null.
+        #[to(flow("state"), ocsf("state"), ocsf("tcp_state_id").form(Form::TcpState))]
         pub state: Option<Cow<'static, str>>,
         /// Own address; unspecified as `0.0.0.0` or `::`.
+        #[to(flow("local.ip"))]
         pub local_address: Option<String>,
         /// Own port.
+        #[to(flow("local.port"))]
         pub local_port: Option<u32>,
         /// The peer's address; unspecified where there is none.
+        #[to(flow("remote.ip"))]
         pub remote_address: Option<String>,
         /// The peer's port; null where there is no peer, but 0 of TCP sockets that do not listen, as `/proc` has it.
+        #[to(flow("remote.port"))]
         pub remote_port: Option<u32>,
         /// Unix: the name, with `@` for the NUL of an abstract one; null if it has none.
         pub path: Option<BString>,
@@ -58,6 +66,7 @@ table! {
         /// The device that it is bound to.
         pub bound_device: Option<BString>,
         /// Its network namespace: CRIU's id, joins `process_namespaces.net`.
+        #[to(flow("namespace"))]
         pub net_namespace: Option<NamespaceId>,
         /// Other processes that hold the same open socket.
         pub shared_with: OtherHolders,

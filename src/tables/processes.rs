@@ -16,60 +16,79 @@ use crate::model::pstree::Parent;
 use crate::model::vma::Status;
 
 table! {
-    "processes", key(pid), brief(pid, parent, state, uid, threads, name, cmdline, path);
+    "processes", key(pid), brief(pid, parent, state, uid, threads, name, cmdline, path),
+    event(Event::state(&["process"], "process-state").about(Subject::Process).under("process"));
     /// The processes of the container, in tree order: depth first, children by pid.
     pub struct Process {
         /// Process id, as in the container.
         pub pid: Pid,
         /// The parent's pid; 0 for the root, whose parent is outside; null if the tree is missing.
+        #[to(ecs("process.parent").process(), ocsf("process.parent_process").process())]
         pub parent: Option<u32>,
         /// Process group.
+        #[to(ecs("process.group_leader").process())]
         pub pgroup: Option<u32>,
         /// Session.
+        #[to(ecs("process.session_leader").process())]
         pub session: Option<u32>,
         /// Name (comm); a process chooses it.
+        #[to(ecs("process.name"), ocsf("process.name"))]
         pub name: Option<BString>,
         /// The executable, as `/proc/PID/exe` prints it; null for zombies.
+        #[to(ecs("process.executable").path(), ocsf("process.path").path())]
         pub path: Option<BString>,
         /// Arguments joined by one space; null if they lie in memory that is not in the archive.
+        #[to(ecs("process.command_line"), ocsf("process.cmd_line"))]
         pub cmdline: Option<BString>,
         /// Arguments, as the kernel prints them; null if they lie in memory that is not in the archive.
+        #[to(ecs("process.args"))]
         pub argv: Option<Vec<BString>>,
         /// `alive`, `stopped`, `zombie` or `dead`.
         pub state: Option<&'static str>,
         /// Zombie: exit status, 0 to 255.
+        #[to(ecs("process.exit_code"))]
         pub exit_status: Option<u32>,
         /// Zombie: the signal that killed it.
         pub exit_signal: Option<String>,
         /// Current directory.
+        #[to(ecs("process.working_directory"), ocsf("process.working_directory"))]
         pub cwd: Option<BString>,
         /// Root directory.
         pub root: Option<BString>,
         /// Mask of permissions of new files, four octal digits.
         pub umask: Option<String>,
         /// Real user id, as in the container's user namespace.
+        #[to(ecs("process.real_user.id").text())]
         pub uid: Option<u32>,
         /// Effective user id.
+        #[to(ecs("process.user.id").text(), ocsf("process.user.uid").text())]
         pub euid: Option<u32>,
         /// Saved user id.
+        #[to(ecs("process.saved_user.id").text())]
         pub suid: Option<u32>,
         /// User id for file access.
         pub fsuid: Option<u32>,
         /// Real group id.
+        #[to(ecs("process.real_group.id").text())]
         pub gid: Option<u32>,
         /// Effective group id.
+        #[to(ecs("process.group.id").text())]
         pub egid: Option<u32>,
         /// Saved group id.
+        #[to(ecs("process.saved_group.id").text())]
         pub sgid: Option<u32>,
         /// Group id for file access.
         pub fsgid: Option<u32>,
         /// Supplementary groups, in the kernel's order.
+        #[to(ecs("process.supplemental_groups.id").text())]
         pub groups: Option<Vec<u32>>,
         /// Inheritable capabilities.
         pub cap_inh: Option<Mask>,
         /// Permitted capabilities.
+        #[to(ecs("process.thread.capabilities.permitted").form(Form::Capabilities))]
         pub cap_prm: Option<Mask>,
         /// Effective capabilities.
+        #[to(ecs("process.thread.capabilities.effective").form(Form::Capabilities))]
         pub cap_eff: Option<Mask>,
         /// Bounding set of capabilities.
         pub cap_bnd: Option<Mask>,

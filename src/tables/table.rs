@@ -1,5 +1,6 @@
 //! What a table is: its name, its columns and their documentation, all defined in one place, the row's struct.
 
+use super::event::{Event, PID, Target};
 use super::value::{Type, Value};
 
 /// A table.
@@ -15,6 +16,8 @@ pub struct Table {
     pub brief: &'static [&'static str],
     /// All columns, in order.
     pub columns: &'static [Column],
+    /// What its rows tell a SIEM.
+    pub event: Event,
 }
 
 /// A column.
@@ -28,6 +31,15 @@ pub struct Column {
     pub column_type: Type,
     /// Whether its numbers may be greater than an `i64` holds.
     pub wide: bool,
+    /// What it is called in other schemas, as far as it says.
+    pub said: &'static [Target],
+}
+
+impl Column {
+    /// What it is called in other schemas.
+    pub fn targets(&self) -> &'static [Target] {
+        if self.said.is_empty() && self.name == "pid" && self.column_type == Type::Integer { PID } else { self.said }
+    }
 }
 
 /// A row of some table.
@@ -58,12 +70,15 @@ pub(crate) const fn plain(name: &'static str) -> &'static str {
 }
 
 /// Defines a table by the struct of its rows. The doc comments are the documentation of the table and its columns.
+///
+/// What it is called in other schemas may stand beside them: `event(Event::state(…))` behind `brief(…)`, and
+/// `#[to(ecs("process.name"), …)]` between a column's documentation and its field (see [`super::event`]).
 macro_rules! table {
     (
-        $name:literal, key($($key:ident),*), brief($($brief:ident),*);
+        $name:literal, key($($key:ident),*), brief($($brief:ident),*) $(, event($event:expr))?;
         $(#[doc = $doc:literal])+
         pub struct $row:ident {
-            $($(#[doc = $column_doc:literal])+ pub $column:ident: $type:ty,)+
+            $($(#[doc = $column_doc:literal])+ $(#[to($($target:expr),+)])? pub $column:ident: $type:ty,)+
         }
     ) => {
         $(#[doc = $doc])+
@@ -82,7 +97,9 @@ macro_rules! table {
                     doc: concat!($($column_doc, "\n"),+),
                     column_type: <$type as $crate::tables::value::Cell>::TYPE,
                     wide: <$type as $crate::tables::value::Cell>::WIDE,
+                    said: $crate::tables::table::said!($($($target),+)?),
                 }),+],
+                event: $crate::tables::table::event!($($event)?),
             };
         }
 
@@ -100,3 +117,27 @@ macro_rules! table {
     };
 }
 pub(crate) use table;
+
+/// What a column is called in other schemas.
+macro_rules! said {
+    () => { &[] };
+    ($($target:expr),+) => {{
+        #[allow(unused_imports, reason = "few columns need all of them")]
+        use $crate::tables::event::{Form, ecs, flow, moment, ocsf, timesketch};
+        &[$($target),+]
+    }};
+}
+pub(crate) use said;
+
+/// What the rows of a table tell a SIEM.
+macro_rules! event {
+    () => {
+        $crate::tables::event::Event::PLAIN
+    };
+    ($event:expr) => {{
+        #[allow(unused_imports, reason = "few tables need both")]
+        use $crate::tables::event::{Event, Subject};
+        $event
+    }};
+}
+pub(crate) use event;

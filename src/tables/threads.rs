@@ -13,14 +13,17 @@ use crate::model::process::{Process, Seccomp, Thread as Task};
 use crate::model::signal::OfProcess;
 
 table! {
-    "threads", key(pid, tid), brief(pid, tid, name, main, instruction_pointer, stack_pointer, scheduler_policy, nice);
+    "threads", key(pid, tid), brief(pid, tid, name, main, instruction_pointer, stack_pointer, scheduler_policy, nice),
+    event(Event::state(&["process"], "thread-state").about(Subject::Process).under("thread"));
     /// The threads of the living processes, by pid and tid.
     pub struct Thread {
         /// Process id.
         pub pid: Pid,
         /// Thread id; of the main thread the process id.
+        #[to(ecs("process.thread.id"), ocsf("process.ptid"))]
         pub tid: Tid,
         /// Name (comm); CRIU before 3.11 records only the main thread's.
+        #[to(ecs("process.thread.name"))]
         pub name: Option<BString>,
         /// The thread that the process began with.
         pub main: bool,

@@ -41,6 +41,13 @@ fn warnings_are_documented() {
     compare("docs/warnings.md", &text);
 }
 
+#[test]
+fn the_schema_of_rows_is_documented() {
+    // `row_schema` holds the one before against this.
+    let tables = tables::ALL.iter().map(|source| source.table).chain(tables::ASKED.iter().copied());
+    compare("docs/schema.json", &format!("{}\n", cryoscope::formats::pretty(&tables::schema(tables))));
+}
+
 fn flat(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|")
 }

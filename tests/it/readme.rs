@@ -49,7 +49,9 @@ fn commands_print_what_the_readme_says() {
         }
         let mut run = Command::new(env!("CARGO_BIN_EXE_cryoscope"));
         let ran = Ran::of(run.args(words).args(["--width", "100"]).current_dir(root).output().unwrap());
-        assert_eq!((ran.out.as_str(), ran.err.as_str(), ran.code), (expected.as_str(), "", Some(0)), "{command}");
+        assert_eq!((ran.out.as_str(), ran.code), (expected.as_str(), Some(0)), "{command}");
+        // Of several archives, how many were read is said on standard error.
+        assert!(ran.err.is_empty() || ran.err.ends_with(" read, 0 failed\n"), "{command}: {}", ran.err);
         compared += 1;
     }
     assert!(compared >= 6, "{compared} examples");

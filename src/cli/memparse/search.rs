@@ -12,6 +12,7 @@ use cryoscope::tables::{Mappings, Match, MatchCount, Matches};
 use super::super::Outcome;
 use super::super::args::{Global, MemparseArgs, RowFormat};
 use super::super::exit::Exit;
+use super::super::rows;
 use super::super::screen::{Screen, complain};
 use super::selection::Selected;
 use super::threads;
@@ -45,9 +46,13 @@ pub(super) fn run(
         RowFormat::Table => Columns::Brief,
         _ => Columns::All,
     };
-    let style = Style { format: format.into(), columns, name_tables: false, width: screen.width };
+    let style = Style { format: format.with(&args.documents), columns, name_tables: false, width: screen.width };
     let rows = Matches::new(checkpoint, Mappings::of(checkpoint), matcher, args.context);
+    let origin = rows::origin(checkpoint, style.format, &args.archive.display().to_string(), &args.documents)?;
     let mut writer = RowWriter::new(&mut screen.out, style);
+    if let Some(origin) = origin {
+        writer.encoder().origin(origin);
+    }
     if args.count {
         writer.begin(&MatchCount::TABLE)?;
         for row in counts(&findings, &elsewhere, &rows) {

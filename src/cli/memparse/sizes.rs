@@ -9,7 +9,7 @@ use cryoscope::tables::{MemorySize, Row, Source};
 use super::super::Outcome;
 use super::super::args::{By, Global, MemparseArgs, RowFormat};
 use super::super::exit::Exit;
-use super::super::rows::{self, Filter, Named, pid_of};
+use super::super::rows::{self, Filter, pid_of};
 use super::super::screen::Screen;
 use super::selection::Selected;
 
@@ -28,12 +28,12 @@ pub(super) fn run(checkpoint: &Checkpoint, selected: &Selected<'_>, args: &Mempa
         Some(By::Class) => "memory_classes",
         None => "memory_sizes",
     };
-    let sources: Vec<&'static Source> = Source::find(table).into_iter().collect();
+    let Some(source) = Source::find(table) else { return screen.finish(Exit::Done) };
     let columns = if args.format == RowFormat::Table { Columns::Brief } else { Columns::All };
-    let style = Style { format: args.format.into(), columns, name_tables: false, width: screen.width };
-    let filter = Box::new(OfProcesses(selected.pids()));
-    let named = [(Named { checkpoint, archive: None, set: None }, filter as Box<dyn Filter>)];
-    rows::write(&mut screen.out, style, &sources, &named)?;
+    let format = args.format.with(&args.documents);
+    let style = Style { format, columns, name_tables: false, width: screen.width };
+    let origin = rows::origin(checkpoint, format, &args.archive.display().to_string(), &args.documents)?;
+    rows::write(&mut screen.out, style, source, checkpoint, origin, &OfProcesses(selected.pids()))?;
     screen.finish(Exit::Done)
 }
 

@@ -11,6 +11,7 @@ use cryoscope::tables::{Mapping, Mappings, StringRow, Strings};
 use super::super::Outcome;
 use super::super::args::{Global, MemparseArgs, RowFormat};
 use super::super::exit::Exit;
+use super::super::rows;
 use super::super::screen::Screen;
 use super::selection::Selected;
 use super::threads;
@@ -30,9 +31,14 @@ pub(super) fn run(checkpoint: &Checkpoint, selected: &Selected<'_>, args: &Mempa
                 .strings(model, &selected.ranges, &options, map, |text| flow(screen.out.write_all(&text), &mut result));
         }
         format => {
-            let style = Style { format: format.into(), columns: Columns::All, name_tables: false, width: None };
+            let style =
+                Style { format: format.with(&args.documents), columns: Columns::All, name_tables: false, width: None };
             let strings = Strings::new(checkpoint, Mappings::of(checkpoint));
+            let origin = rows::origin(checkpoint, style.format, &args.archive.display().to_string(), &args.documents)?;
             let mut writer = RowWriter::new(&mut screen.out, style);
+            if let Some(origin) = origin {
+                writer.encoder().origin(origin);
+            }
             writer.begin(&StringRow::TABLE)?;
             let map = |block: &StringBlock<'_>| {
                 block.strings.iter().map(|string| strings.row(block, string)).collect::<Vec<StringRow>>()

@@ -20,7 +20,8 @@ use crate::model::ids::{Fd, FileId, Pid};
 use crate::model::process::Process;
 
 table! {
-    "process_open_files", key(pid, fd), brief(pid, fd, type, flags, cloexec, pos, path);
+    "process_open_files", key(pid, fd), brief(pid, fd, type, flags, cloexec, pos, path),
+    event(Event::state(&["file"], "file-open").about(Subject::File).under("fd"));
     /// Descriptors of the living processes, by pid and number.
     pub struct OpenFile {
         /// Process id.
@@ -29,10 +30,12 @@ table! {
         pub fd: Fd,
         /// What `readlink /proc/PID/fd/N` prints; null where the kernel's inode in it is not recorded (namespaces, packet
         /// sockets) or the file is not in the archive's table.
+        #[to(ecs("file.path").path(), ocsf("file.path").path())]
         pub path: Option<BString>,
         /// `regular`, `directory`, `character`, `block`, `pipe`, `fifo`, `socket`, `eventfd`, `eventpoll`, `signalfd`,
         /// `timerfd`, `inotify`, `fanotify`, `memfd`, `tty`, `pidfd`, `namespace`, `tun`, `bpf_map`, `path` or `other`; null
         /// where CRIU before 2.4 did not record what a path leads to.
+        #[to(ecs("file.type").form(Form::FileType), ocsf("file.type_id").form(Form::FileType))]
         pub r#type: Option<&'static str>,
         /// Open flags in octal, as `/proc/PID/fdinfo` prints them, without `O_CLOEXEC`.
         pub flags: Option<String>,
@@ -43,8 +46,10 @@ table! {
         /// Position in the file, in bytes, where there is one.
         pub pos: Option<u64>,
         /// Bytes of the file, where recorded.
+        #[to(ecs("file.size"), ocsf("file.size"))]
         pub size: Option<u64>,
         /// The file had no name any more.
+        #[to(ocsf("file.is_deleted"))]
         pub deleted: Option<bool>,
         /// The mount that its path is on; joins `mounts`.
         pub mount_id: Option<u32>,

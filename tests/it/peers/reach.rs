@@ -104,11 +104,11 @@ fn every_command_speaks_json_and_names_the_archive() {
     let [one, two] = archives.each_ref().map(|path| path.to_str().unwrap());
     let shown = run(["show", "--format", "json", one, two]).json();
     assert_eq!((shown[0]["archive"].as_str(), shown[1]["archive"].as_str()), (Some(one), Some(two)));
-    let lines = run(["show", "--format", "ndjson", one, two]).ok();
+    let lines = run(["show", "-q", "--format", "ndjson", one, two]).ok();
     assert_eq!(lines.lines().count(), 2);
     let listed = run(["list", "--format", "json", fixtures::path("forms-engines").to_str().unwrap()]).json();
     assert_eq!(listed.as_array().unwrap().len(), 2);
-    let inspected = run(["inspect", "--format", "ndjson", one, two]).ok();
+    let inspected = run(["inspect", "-q", "--format", "ndjson", one, two]).ok();
     for line in inspected.lines() {
         let row: serde_json::Value = serde_json::from_str(line).unwrap();
         assert!(row["table"].is_string() && row["archive"].is_string(), "{line}");

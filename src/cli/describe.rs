@@ -1,0 +1,79 @@
+//! `cryoscope schema`, `completions` and `man`: what programs, shells and readers of manuals need to know. All of it is
+//! made from the definitions that the command itself follows.
+
+use std::io::Write;
+
+use clap::CommandFactory;
+use cryoscope::formats::{Grid, GridColumn, pretty};
+use cryoscope::tables::{self, Table, schema};
+
+use super::args::{Cli, CompletionsArgs, Global, SchemaArgs};
+use super::exit::Exit;
+use super::screen::Screen;
+use super::{Failure, Outcome};
+
+/// `cryoscope schema`.
+pub(crate) fn schema_of(args: &SchemaArgs, global: &Global) -> Outcome {
+    let all = tables::ALL.iter().map(|source| source.table).chain(tables::ASKED.iter().copied());
+    let all: Vec<&'static Table> = all.collect();
+    if let Some(unknown) = args.tables.iter().find(|name| !all.iter().any(|table| table.name == **name)) {
+        let names: Vec<&str> = all.iter().map(|table| table.name).collect();
+        return Err(Failure::Usage(format!("there is no table {unknown}. There is: {}", names.join(", "))));
+    }
+    let wanted = |table: &&Table| args.tables.is_empty() || args.tables.iter().any(|name| name == table.name);
+    let mut screen = Screen::open(global)?;
+    if args.json {
+        writeln!(screen.out, "{}", pretty(&schema(all.into_iter().filter(wanted))))?;
+        return screen.finish(Exit::Done);
+    }
+    let mut grid = Grid::new([
+        GridColumn::fixed("TABLE"),
+        GridColumn::fixed("COLUMN"),
+        GridColumn::fixed("TYPE"),
+        GridColumn::text("MEANING"),
+    ]);
+    for table in all.into_iter().filter(wanted) {
+        for column in table.columns {
+            let words: Vec<&str> = column.doc.split_whitespace().collect();
+            let kind = column.column_type.as_str();
+            grid.push(vec![table.name.to_owned(), column.name.to_owned(), kind.to_owned(), words.join(" ")]);
+        }
+    }
+    screen.out.write_all(grid.render(screen.width).as_bytes())?;
+    screen.finish(Exit::Done)
+}
+
+/// `cryoscope completions`.
+pub(crate) fn completions(args: &CompletionsArgs, global: &Global) -> Outcome {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "cryoscope", &mut script);
+    let mut screen = Screen::open(global)?;
+    screen.out.write_all(&script)?;
+    screen.finish(Exit::Done)
+}
+
+/// `cryoscope man`: the page of the command, and a section for each of its commands.
+pub(crate) fn man(global: &Global) -> Outcome {
+    let mut command = Cli::command();
+    command.build();
+    let mut page = Vec::new();
+    let whole = clap_mangen::Man::new(command.clone());
+    whole.render_title(&mut page)?;
+    whole.render_name_section(&mut page)?;
+    whole.render_synopsis_section(&mut page)?;
+    whole.render_description_section(&mut page)?;
+    whole.render_subcommands_section(&mut page)?;
+    for part in command.get_subcommands() {
+        let part_of = clap_mangen::Man::new(part.clone());
+        writeln!(page, ".SH \"CRYOSCOPE {}\"", part.get_name().to_uppercase())?;
+        part_of.render_description_section(&mut page)?;
+        part_of.render_synopsis_section(&mut page)?;
+        part_of.render_options_section(&mut page)?;
+        part_of.render_extra_section(&mut page)?;
+    }
+    whole.render_extra_section(&mut page)?;
+    whole.render_version_section(&mut page)?;
+    let mut screen = Screen::open(global)?;
+    screen.out.write_all(&page)?;
+    screen.finish(Exit::Done)
+}

@@ -1,0 +1,338 @@
+//! Rows as documents of the Elastic Common Schema, release 9.4.0. Which column goes to which field is said beside the
+//! column; columns without a field stand below `cryoscope`, under the table's own name. See `docs/siem.md`.
+
+use serde_json::{Map, Value as Json};
+
+use super::document::{self, Direction, Document, End, Flow, PathText, is_empty, needs_more, plain};
+use super::{Columns, Origin};
+use crate::abi::capability;
+use crate::tables::{Form, Row, System, Target, Value};
+
+/// The release of the schema.
+const VERSION: &str = "9.4.0";
+/// The longest term that Lucene takes, in bytes: a document with a longer one is refused as a whole.
+const LONGEST: usize = 32766;
+/// Who makes the documents.
+const NAME: &str = "cryoscope";
+
+/// The document of a row.
+pub(super) fn document(row: &dyn Row, columns: &Columns, origin: &Origin, id: &str) -> Map<String, Json> {
+    let table = row.table();
+    let event = &table.event;
+    let pid = document::pid_of(row);
+    let flow = Flow::of(row, origin);
+    let mut ecs = Ecs { document: Document::default(), origin };
+    let document = &mut ecs.document;
+    document.set_some("@timestamp", origin.time.as_ref().map(|(time, _)| format!("{time:.3}")));
+    document.set("ecs.version", VERSION);
+    document.set("event.kind", event.kind);
+    if event.kind == "state" {
+        let by_default: &[&str] = if pid.is_some() { &["process"] } else { &["host"] };
+        let categories = if event.categories.is_empty() { by_default } else { event.categories };
+        document.set("event.category", categories);
+        let connected = flow.as_ref().is_some_and(|flow| flow.remote.ip.is_some());
+        document.set("event.type", [if connected { "connection" } else { "info" }].as_slice());
+    }
+    document.set("event.action", if event.action.is_empty() { table.name } else { event.action });
+    document.set("event.module", NAME);
+    document.set("event.dataset", format!("{NAME}.{}", table.name));
+    document.set("event.provider", NAME);
+    document.set("event.id", id);
+    document.set("observer.type", "forensic");
+    document.set("observer.vendor", NAME);
+    document.set("observer.product", NAME);
+    document.set("observer.version", env!("CARGO_PKG_VERSION"));
+    ecs.context();
+    let prefix = if event.prefix.is_empty() { table.name } else { event.prefix };
+    for (number, column) in columns.of(table) {
+        let value = row.value(number);
+        if is_empty(&value) {
+            continue;
+        }
+        let targets = column.targets().iter().filter(|target| target.system == System::Ecs);
+        let mut said = false;
+        for target in targets {
+            said |= ecs.put(target, &value);
+        }
+        if !said || needs_more(&value) {
+            ecs.own(prefix, column.name, &value);
+        }
+    }
+    if let Some(pid) = pid {
+        ecs.process("process", pid, Detail::Names);
+    }
+    if let Some(flow) = flow {
+        ecs.flow(&flow);
+    }
+    ecs.related();
+    ecs.document.0
+}
+
+/// How much of a process is said where it is not the subject.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Detail {
+    /// Its ids.
+    Ids,
+    /// And its name and executable.
+    Names,
+    /// And its arguments.
+    Arguments,
+}
+
+struct Ecs<'o> {
+    document: Document,
+    origin: &'o Origin,
+}
+
+impl Ecs<'_> {
+    /// What all documents of a checkpoint have: its container, and the archive.
+    fn context(&mut self) {
+        let container = &self.origin.container;
+        for (number, column) in container.table().columns.iter().enumerate() {
+            let value = container.value(number);
+            for target in column.targets().iter().filter(|target| target.system == System::Ecs && !target.own) {
+                if !is_empty(&value) {
+                    self.put(target, &value);
+                }
+            }
+        }
+        if container.pod.is_some() {
+            self.document.set("orchestrator.type", "kubernetes");
+            self.document.set("orchestrator.resource.type", "pod");
+            let addresses = self.origin.addresses();
+            if !addresses.is_empty() {
+                self.document.set("orchestrator.resource.ip", addresses);
+            }
+        }
+        self.document.set("host.os.type", "linux");
+        self.document.set("cryoscope.archive", self.origin.archive.as_str());
+        self.document.set_some("cryoscope.set", self.origin.set.as_deref());
+        let source = self.origin.time.as_ref().map(|(_, source)| source.as_str());
+        self.document.set_some("cryoscope.time_source", source);
+    }
+
+    /// Puts a value into a field, if it can stand there, and tells whether nothing of it is lost.
+    fn put(&mut self, target: &Target, value: &Value<'_>) -> bool {
+        let field = target.field;
+        let json = match target.form {
+            Form::Plain if needs_more(value) && matches!(value, Value::Integer(_)) => None,
+            Form::Plain => Some(plain(value)),
+            Form::Text => Some(document::as_text(value)),
+            Form::Lower => document::lower(value),
+            Form::Capabilities => match value {
+                // An empty list cannot be told from one that is not there.
+                Value::Mask(0) => None,
+                Value::Mask(mask) => Some(capability::names(*mask).iter().map(|name| Json::from(&**name)).collect()),
+                _ => None,
+            },
+            Form::FileType => document::file_type(value).map(|name| match name.as_str() {
+                "regular" => "file".into(),
+                "directory" => "dir".into(),
+                _ => name.into(),
+            }),
+            Form::First => match value {
+                Value::List(list) => list.first().map(plain),
+                _ => None,
+            },
+            Form::Digest => plain(value).as_str().map(|text| {
+                let digest = text.rsplit_once('@').map_or(text, |(_, digest)| digest);
+                [digest].as_slice().into()
+            }),
+            Form::Labels => Some(labels(value)),
+            Form::Pairs => Some(document::pairs(value)),
+            Form::Process => return self.related_process(field, value),
+            Form::Path => return self.path(field, value),
+            Form::Image => return self.image(value),
+            Form::Uuid | Form::TcpState | Form::Moment => None,
+        };
+        let Some(json) = json else { return false };
+        let (json, cut) = cut(json);
+        if cut {
+            self.document.add("tags", "truncated");
+        }
+        let whole = !cut && (target.form == Form::Text || json == plain(value));
+        self.document.set(field, json);
+        whole
+    }
+
+    /// Puts a value where columns stand that ECS does not know.
+    fn own(&mut self, prefix: &str, column: &str, value: &Value<'_>) {
+        // Dots in names would make objects of them.
+        let entries = match value {
+            Value::Object(entries) if entries.iter().any(|(name, _)| name.is_empty() || name.contains('.')) => {
+                vec![(format!("{column}_json"), super::json::to_text(value).into())]
+            }
+            _ => document::entries(column, value),
+        };
+        for (name, json) in entries {
+            self.document.set(&format!("cryoscope.{prefix}.{name}"), json);
+        }
+    }
+
+    /// A process that another column names. ECS has the host's pid and the one in the namespace. Only the latter is known;
+    /// it stands in both, because searches use the first, and a tag says so.
+    fn related_process(&mut self, field: &str, value: &Value<'_>) -> bool {
+        let Value::Integer(pid) = value else { return false };
+        let Ok(pid) = u32::try_from(*pid) else { return false };
+        if field != "process" && self.origin.process(pid).is_none() {
+            return false;
+        }
+        let detail = if field.ends_with(".parent") { Detail::Arguments } else { Detail::Ids };
+        self.process(field, pid, detail);
+        true
+    }
+
+    fn process(&mut self, field: &str, pid: u32, detail: Detail) {
+        let document = &mut self.document;
+        document.set(&format!("{field}.vpid"), pid);
+        document.set(&format!("{field}.pid"), pid);
+        document.set(&format!("{field}.entity_id"), self.origin.entity(pid));
+        document.add("tags", "pid_in_namespace");
+        if let Some(args) = document.get("process.args").and_then(Json::as_array).map(Vec::len) {
+            document.set("process.args_count", args);
+        }
+        let Some(known) = self.origin.process(pid).filter(|_| detail != Detail::Ids) else { return };
+        let name = known.name.as_ref().map(|name| document::text_of(name).into_owned());
+        let path = known.path.as_ref().and_then(|path| PathText::of(&Value::Bytes((&***path).into())));
+        let mut put = |name: &str, value: Option<Json>| {
+            let field = format!("{field}.{name}");
+            if let Some(value) = value.filter(|_| document.get(&field).is_none()) {
+                document.set(&field, cut(value).0);
+            }
+        };
+        put("name", name.map(Json::from));
+        put("executable", path.map(|path| path.path.into()));
+        if detail == Detail::Arguments {
+            let args: Option<Vec<Json>> = known
+                .argv
+                .as_ref()
+                .filter(|argv| !argv.is_empty())
+                .map(|argv| argv.iter().map(|argument| document::text_of(argument).into()).collect());
+            put("args_count", args.as_ref().map(|args| args.len().into()));
+            put("args", args.map(Json::from));
+            let line = known.cmdline.as_ref().filter(|line| !line.is_empty());
+            put("command_line", line.map(|line| document::text_of(line).into()));
+        }
+    }
+
+    /// A path, and what can be told from it.
+    fn path(&mut self, field: &str, value: &Value<'_>) -> bool {
+        let Some(path) = PathText::of(value) else { return false };
+        let (text, cut) = cut(path.path.clone().into());
+        self.document.set(field, text);
+        if field == "file.path" {
+            self.document.set("file.name", path.name());
+            self.document.set_some("file.directory", path.directory());
+            self.document.set_some("file.extension", path.extension());
+        }
+        if path.deleted {
+            self.document.add("tags", if field == "file.path" { "deleted_file" } else { "deleted_executable" });
+        }
+        if cut {
+            self.document.add("tags", "truncated");
+        }
+        !path.deleted && !cut
+    }
+
+    /// The reference of an image: `registry.test:5000/shop:1.4@sha256:…`.
+    fn image(&mut self, value: &Value<'_>) -> bool {
+        let json = plain(value);
+        let Some(reference) = json.as_str() else { return false };
+        let (reference, _) = reference.split_once('@').unwrap_or((reference, ""));
+        let (name, tag) = match reference.rsplit_once(':') {
+            // What stands behind the colon of a registry is a port.
+            Some((name, tag)) if !tag.contains('/') => (name, Some(tag)),
+            _ => (reference, None),
+        };
+        self.document.set("container.image.name", name);
+        self.document.set_some("container.image.tag", tag.map(|tag| Json::from([tag].as_slice())));
+        false
+    }
+
+    fn flow(&mut self, flow: &Flow) {
+        let document = &mut self.document;
+        let transport = flow.keyword();
+        document.set_some("network.transport", transport.filter(|name| name.parse::<u32>().is_err()));
+        document.set_some("network.iana_number", flow.number().map(|number| number.to_string()));
+        let version = if flow.family.as_deref() == Some("inet6") { "ipv6" } else { "ipv4" };
+        document.set("network.type", version);
+        let direction = flow.direction.map(|direction| match direction {
+            Direction::Ingress => "ingress",
+            Direction::Egress => "egress",
+        });
+        document.set_some("network.direction", direction);
+        let (source, destination) = flow.ends();
+        for (name, End { ip, port }) in [("source", source), ("destination", destination)] {
+            let Some(ip) = ip else { continue };
+            document.set(&format!("{name}.address"), ip.as_str());
+            document.set(&format!("{name}.ip"), ip);
+            document.set_some(&format!("{name}.port"), port);
+        }
+        if flow.listening {
+            document.add("tags", "listener");
+        }
+    }
+
+    /// Collects what analysts pivot on, wherever it stands.
+    fn related(&mut self) {
+        let document = &mut self.document;
+        let texts = |document: &Document, fields: &[&str]| -> Vec<String> {
+            let values = fields.iter().filter_map(|field| document.get(field));
+            let mut texts: Vec<String> = values
+                .flat_map(|value| match value {
+                    Json::String(text) => vec![text.clone()],
+                    Json::Array(list) => list.iter().filter_map(Json::as_str).map(str::to_owned).collect(),
+                    _ => Vec::new(),
+                })
+                .collect();
+            texts.sort();
+            texts.dedup();
+            texts
+        };
+        let mut ips = texts(document, &["source.ip", "destination.ip", "orchestrator.resource.ip"]);
+        if document.text("event.dataset") == Some("cryoscope.container") {
+            ips.extend(self.origin.addresses().iter().cloned());
+        }
+        ips.sort();
+        ips.dedup();
+        let hosts = self.origin.container.hostname.as_ref().filter(|name| !name.is_empty());
+        let hosts: Vec<String> = hosts.map(|name| document::text_of(name).into_owned()).into_iter().collect();
+        let users = texts(document, &["process.user.id", "process.real_user.id", "process.saved_user.id"]);
+        let hashes = texts(document, &["container.image.hash.all", "file.hash.sha256"]);
+        let hashes = hashes.iter().map(|hash| hash.rsplit(':').next().unwrap_or(hash).to_owned()).collect();
+        for (name, list) in [("ip", ips), ("hosts", hosts), ("user", users), ("hash", hashes)] {
+            if !list.is_empty() {
+                document.set(&format!("related.{name}"), list);
+            }
+        }
+    }
+}
+
+/// Labels, with `_` for each dot in their names; of those that become the same, the first.
+fn labels(value: &Value<'_>) -> Json {
+    let Value::Object(entries) = value else { return Json::Null };
+    let mut labels = Map::new();
+    for (name, value) in entries.iter().filter(|(name, _)| !name.is_empty()) {
+        let text = match plain(value) {
+            Json::String(text) => text,
+            other => other.to_string(),
+        };
+        labels.entry(name.replace('.', "_")).or_insert_with(|| text.into());
+    }
+    Json::Object(labels)
+}
+
+/// Text that Lucene takes, and whether something had to be cut off. All of it stands below `cryoscope` then.
+fn cut(json: Json) -> (Json, bool) {
+    match json {
+        Json::String(mut text) if text.len() > LONGEST => {
+            text.truncate(text.floor_char_boundary(LONGEST));
+            (text.into(), true)
+        }
+        Json::Array(list) => {
+            let (list, cuts): (Vec<Json>, Vec<bool>) = list.into_iter().map(cut).unzip();
+            (list.into(), cuts.contains(&true))
+        }
+        other => (other, false),
+    }
+}

@@ -1,0 +1,175 @@
+//! What documents say of the checkpoint that their row is from, and what they need of its other rows: a SIEM has no joins.
+
+use std::collections::{HashMap, HashSet};
+
+use bstr::BString;
+use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
+
+use super::json;
+use crate::int::usize_of;
+use crate::tables::{Container, OpenSocket, Process, Row, Value};
+
+/// A checkpoint, as its documents know it.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    pub(super) container: Container,
+    pub(super) identity: String,
+    /// The archive, by its path or digest.
+    pub(super) archive: String,
+    /// The folder in the archive, if it holds several checkpoints.
+    pub(super) set: Option<String>,
+    /// The moment of the dump, and where it is known from.
+    pub(super) time: Option<(Timestamp, String)>,
+    processes: HashMap<u32, Known>,
+    listeners: HashSet<Listener>,
+}
+
+/// What is known of a process in documents that are about something of it.
+#[derive(Clone, Debug)]
+pub(super) struct Known {
+    pub(super) name: Option<BString>,
+    pub(super) path: Option<BString>,
+    pub(super) argv: Option<Vec<BString>>,
+    pub(super) cmdline: Option<BString>,
+}
+
+/// A port that somebody listens on: network namespace, protocol, port.
+type Listener = (Option<u32>, String, u32);
+
+impl Origin {
+    /// Of a container that was found in an archive. The identity is that of [`crate::Checkpoint::identity`].
+    pub fn new(container: Container, identity: String, archive: String, set: Option<String>) -> Self {
+        let from = container.checkpointed_from.unwrap_or_default().to_owned();
+        Origin {
+            time: container.checkpointed.map(|time| (time, from)),
+            container,
+            identity,
+            archive,
+            set,
+            processes: HashMap::new(),
+            listeners: HashSet::new(),
+        }
+    }
+
+    /// With a moment that somebody gave, for archives that do not tell one.
+    #[must_use]
+    pub fn or_time(mut self, given: Option<Timestamp>) -> Self {
+        self.time = self.time.or_else(|| Some((given?, "given".to_owned())));
+        self
+    }
+
+    /// With its processes, so that what belongs to one says which it is.
+    #[must_use]
+    pub fn with_processes(mut self, rows: impl Iterator<Item = Process>) -> Self {
+        let known =
+            |row: Process| (row.pid.0, Known { name: row.name, path: row.path, argv: row.argv, cmdline: row.cmdline });
+        self.processes = rows.map(known).collect();
+        self
+    }
+
+    /// With its sockets, so that of a connection it is known who listened.
+    #[must_use]
+    pub fn with_sockets(mut self, rows: impl Iterator<Item = OpenSocket>) -> Self {
+        let listener = |row: OpenSocket| {
+            let namespace = row.net_namespace.map(|id| id.0);
+            (row.state.as_deref() == Some("LISTEN")).then_some((namespace, row.protocol?.into_owned(), row.local_port?))
+        };
+        self.listeners = rows.filter_map(listener).collect();
+        self
+    }
+
+    /// Whether the moment of the dump is known.
+    pub fn has_time(&self) -> bool {
+        self.time.is_some()
+    }
+
+    pub(super) fn process(&self, pid: u32) -> Option<&Known> {
+        self.processes.get(&pid)
+    }
+
+    pub(super) fn listens(&self, namespace: Option<u32>, protocol: &str, port: u32) -> bool {
+        self.listeners.contains(&(namespace, protocol.to_owned(), port))
+    }
+
+    /// What identifies a process everywhere and always.
+    pub(super) fn entity(&self, pid: u32) -> String {
+        let digest = Sha256::new().chain_update(&self.identity).chain_update([0]).chain_update(pid.to_string());
+        base64url(&digest.finalize()).chars().take(22).collect()
+    }
+
+    /// The first of the container's addresses and its host name, for fields that are about all of them.
+    pub(super) fn addresses(&self) -> &[String] {
+        self.container.ip_addresses.as_deref().unwrap_or_default()
+    }
+}
+
+/// Gives the rows of a checkpoint their ids: always the same for the same row of the same checkpoint, whatever its archive
+/// is called, so that what is sent twice is stored once.
+#[derive(Debug, Default)]
+pub(super) struct Ids {
+    /// How many rows there were with each key: images may say the same thing twice.
+    seen: HashMap<[u8; 16], u64>,
+}
+
+impl Ids {
+    /// The id of the next row. Rows with the same key, and those whose key is empty or has nulls, are told apart by their
+    /// order.
+    pub(super) fn next(&mut self, row: &dyn Row, origin: &Origin) -> String {
+        let table = row.table();
+        let values: Vec<Value<'_>> =
+            table.key.iter().map(|name| table.column(name).map_or(Value::Null, |column| row.value(column))).collect();
+        let unique = !values.is_empty() && !values.contains(&Value::Null);
+        let hash = Sha256::new()
+            .chain_update("cryoscope\0")
+            .chain_update(table.name)
+            .chain_update([0])
+            .chain_update(&origin.identity)
+            .chain_update([0])
+            .chain_update(json::to_text(&Value::List(values)));
+        let id = |hash: Sha256| -> [u8; 16] { hash.finalize().first_chunk().copied().unwrap_or_default() };
+        let seen = self.seen.entry(id(hash.clone())).or_default();
+        let number = *seen;
+        *seen = seen.saturating_add(1);
+        if unique && number == 0 {
+            return base64url(&id(hash));
+        }
+        base64url(&id(hash.chain_update([0]).chain_update(number.to_string())))
+    }
+}
+
+/// Base64 for URLs and file names (RFC 4648 section 5), without padding.
+fn base64url(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3).saturating_mul(4));
+    for chunk in bytes.chunks(3) {
+        let bits = (0..3).fold(0_u32, |bits, i| bits << 8 | u32::from(chunk.get(i).copied().unwrap_or(0)));
+        for digit in 0..=chunk.len() {
+            let value = bits >> (18_usize.saturating_sub(digit.saturating_mul(6))) & 63;
+            text.push(DIGITS.get(usize_of(value.into())).copied().unwrap_or(b'A').into());
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_is_that_of_the_standard() {
+        // RFC 4648 section 10, and the two digits that differ.
+        let vectors: [(&[u8], &str); 7] = [
+            (b"", ""),
+            (b"f", "Zg"),
+            (b"fo", "Zm8"),
+            (b"foo", "Zm9v"),
+            (b"foob", "Zm9vYg"),
+            (b"foobar", "Zm9vYmFy"),
+            (b"\xfb\xff", "-_8"),
+        ];
+        for (bytes, text) in vectors {
+            assert_eq!(base64url(bytes), text);
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Rows as events for Timesketch, an object a line: one for each time that the row has, or else one at the moment of the
+//! checkpoint. All columns stand under their own names. See `docs/siem.md`.
+
+use jiff::Timestamp;
+use jiff::tz::Offset;
+use serde_json::{Map, Value as Json};
+
+use super::document::{self, Flow, plain};
+use super::{Columns, Origin};
+use crate::tables::{Form, Row, System, Value};
+
+/// The events of a row.
+pub(super) fn events(row: &dyn Row, columns: &Columns, origin: &Origin, id: &str) -> Vec<Map<String, Json>> {
+    let table = row.table();
+    let mut times: Vec<(Timestamp, String)> = Vec::new();
+    for (number, column) in columns.of(table) {
+        if let Value::Time(time) = row.value(number) {
+            let said = column.targets().iter().find(|target| target.form == Form::Moment);
+            let description = said.map_or_else(|| format!("{} {}", table.name, column.name), |t| t.field.to_owned());
+            times.push((time, description));
+        }
+    }
+    if times.is_empty() {
+        times.extend(origin.time.as_ref().map(|(time, _)| (*time, "Checkpoint Created".to_owned())));
+    }
+    let fields = fields(row, columns, origin);
+    let several = times.len() > 1;
+    let event = |(number, (time, description)): (usize, (Timestamp, String))| {
+        let mut event = Map::new();
+        event.insert("message".to_owned(), document::sentence(row).into());
+        event.insert("datetime".to_owned(), datetime(time).into());
+        event.insert("timestamp".to_owned(), time.as_microsecond().into());
+        event.insert("timestamp_desc".to_owned(), description.into());
+        event.insert("data_type".to_owned(), format!("cryoscope:{}:{}", table.name, table.event.kind).into());
+        let id = if several { format!("{id}-{number}") } else { id.to_owned() };
+        event.insert("event_id".to_owned(), id.into());
+        for (name, value) in &fields {
+            event.entry(name.clone()).or_insert_with(|| value.clone());
+        }
+        event
+    };
+    times.into_iter().enumerate().map(event).collect()
+}
+
+/// ISO 8601 with microseconds and a zone.
+fn datetime(time: Timestamp) -> String {
+    format!("{:.6}", time.display_with_offset(Offset::UTC))
+}
+
+/// The columns of a row, and what tells of its checkpoint.
+fn fields(row: &dyn Row, columns: &Columns, origin: &Origin) -> Map<String, Json> {
+    let mut fields = Map::new();
+    let container = &origin.container;
+    for (number, column) in container.table().columns.iter().enumerate() {
+        let value = container.value(number);
+        let targets = column.targets().iter().filter(|t| t.system == System::Timesketch && t.form == Form::Plain);
+        for target in targets.filter(|_| !document::is_empty(&value)) {
+            fields.insert(target.field.to_owned(), plain(&value));
+        }
+    }
+    fields.insert("archive".to_owned(), origin.archive.as_str().into());
+    if let Some(set) = &origin.set {
+        fields.insert("set".to_owned(), set.as_str().into());
+    }
+    if let Some((_, source)) = &origin.time {
+        fields.insert("time_source".to_owned(), source.as_str().into());
+    }
+    if let Some(pid) = document::pid_of(row)
+        && let Some(name) = origin.process(pid).and_then(|known| known.name.as_ref())
+    {
+        fields.insert("process_name".to_owned(), document::text_of(name).into());
+    }
+    for (number, column) in columns.of(row.table()) {
+        let value = row.value(number);
+        if document::is_empty(&value) {
+            continue;
+        }
+        // Objects would become hundreds of fields.
+        if matches!(value, Value::Object(_)) {
+            fields.insert(column.name.to_owned(), super::json::to_text(&value).into());
+        } else {
+            fields.extend(document::entries(column.name, &value));
+        }
+        let targets = column.targets().iter().filter(|t| t.system == System::Timesketch && t.form == Form::Plain);
+        for target in targets {
+            fields.insert(target.field.to_owned(), plain(&value));
+        }
+    }
+    if let Some(flow) = Flow::of(row, origin) {
+        let (source, destination) = flow.ends();
+        let port = |port: Option<u32>| port.map(Json::from);
+        let named = [
+            ("src_ip", source.ip.map(Json::from)),
+            ("src_port", port(source.port)),
+            ("dst_ip", destination.ip.map(Json::from)),
+            ("dst_port", port(destination.port)),
+        ];
+        fields.extend(named.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+    }
+    fields
+}

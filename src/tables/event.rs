@@ -1,0 +1,189 @@
+//! What rows and columns are called elsewhere: in the Elastic Common Schema (ECS), in the Open Cybersecurity Schema
+//! Framework (OCSF) and in Timesketch. A table says it beside its name, a column beside its documentation; the formats
+//! only follow. What says nothing comes out under its own name, so a new table needs no mapping to be of use.
+
+/// What a row of a table tells a SIEM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// ECS `event.kind`: `state`, or `pipeline_error` for what went wrong with the archive itself.
+    pub kind: &'static str,
+    /// ECS `event.category`; if there is none, `process` for rows with a pid and `host` for others.
+    pub categories: &'static [&'static str],
+    /// ECS `event.action`; empty for the table's name.
+    pub action: &'static str,
+    /// What the row describes.
+    pub subject: Subject,
+    /// Where columns without an ECS field stand, below `cryoscope`; empty for the table's name.
+    pub prefix: &'static str,
+}
+
+/// What a row describes. OCSF has an object for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Subject {
+    /// The container as a whole.
+    Device,
+    /// A process, or what belongs to one.
+    Process,
+    /// An end of a connection.
+    Connection,
+    /// A file.
+    File,
+    /// A folder, or what is mounted there.
+    Folder,
+    /// A part of a process's memory.
+    Module,
+    /// Something else: of a process if it has a pid, else of the kernel.
+    Other,
+}
+
+impl Event {
+    /// What is true of tables that say nothing.
+    pub const PLAIN: Event = Event { kind: "state", categories: &[], action: "", subject: Subject::Other, prefix: "" };
+
+    /// Rows that tell how something was at the moment of the checkpoint.
+    pub const fn state(categories: &'static [&'static str], action: &'static str) -> Self {
+        Event { categories, action, ..Event::PLAIN }
+    }
+
+    /// Rows that tell what went wrong with the archive.
+    pub const fn error(action: &'static str) -> Self {
+        Event { kind: "pipeline_error", action, ..Event::PLAIN }
+    }
+
+    /// The same, with what rows describe.
+    #[must_use]
+    pub const fn about(self, subject: Subject) -> Self {
+        Event { subject, ..self }
+    }
+
+    /// The same, with the name below `cryoscope` for columns that ECS does not know.
+    #[must_use]
+    pub const fn under(self, prefix: &'static str) -> Self {
+        Event { prefix, ..self }
+    }
+}
+
+/// A field in another schema that a column's value goes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Whose field.
+    pub system: System,
+    /// Its name, with dots between levels. OCSF: below `query_evidence`, or `device` for [`Subject::Device`].
+    pub field: &'static str,
+    /// How the value is written there.
+    pub form: Form,
+    /// Only in the row's own document, not in those of other rows of the checkpoint (columns of `container`).
+    pub own: bool,
+}
+
+/// A schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum System {
+    /// The Elastic Common Schema.
+    Ecs,
+    /// The Open Cybersecurity Schema Framework.
+    Ocsf,
+    /// Timesketch. Its documents have all columns by their names; a target is one more name, or what a time means.
+    Timesketch,
+    /// An end of a connection: `local.ip`, `local.port`, `remote.ip`, `remote.port`, `transport`, `state`, `family` or
+    /// `namespace`. Formats make source and destination of them.
+    Flow,
+}
+
+/// How a value is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Form {
+    /// As it is.
+    Plain,
+    /// A number as text.
+    Text,
+    /// Text in lower case.
+    Lower,
+    /// The process of a pid, with what is known of it.
+    Process,
+    /// The names of a mask's capabilities.
+    Capabilities,
+    /// An absolute path, without ` (deleted)`; anything else is no path.
+    Path,
+    /// A type of files, by the schema's own names.
+    FileType,
+    /// A reference of an image: its name, and its tag beside it.
+    Image,
+    /// Digests, without the name of the image before them.
+    Digest,
+    /// The first of several values.
+    First,
+    /// Text that is a UUID; anything else is none.
+    Uuid,
+    /// Named values, with names that have no dots.
+    Labels,
+    /// Named values, as a list of `name:value`.
+    Pairs,
+    /// The state of a TCP connection, by the schema's own numbers.
+    TcpState,
+    /// What a time means; the field is the description.
+    Moment,
+}
+
+/// A field of ECS.
+pub(crate) const fn ecs(field: &'static str) -> Target {
+    Target { system: System::Ecs, field, form: Form::Plain, own: false }
+}
+
+/// A field of OCSF.
+pub(crate) const fn ocsf(field: &'static str) -> Target {
+    Target { system: System::Ocsf, ..ecs(field) }
+}
+
+/// A field of Timesketch.
+pub(crate) const fn timesketch(field: &'static str) -> Target {
+    Target { system: System::Timesketch, ..ecs(field) }
+}
+
+/// A part of a connection.
+pub(crate) const fn flow(field: &'static str) -> Target {
+    Target { system: System::Flow, ..ecs(field) }
+}
+
+/// What a time means, in Timesketch's words.
+pub(crate) const fn moment(description: &'static str) -> Target {
+    Target { system: System::Timesketch, form: Form::Moment, ..ecs(description) }
+}
+
+impl Target {
+    /// The same, in a form.
+    #[must_use]
+    pub const fn form(self, form: Form) -> Self {
+        Target { form, ..self }
+    }
+
+    /// The same, a number as text.
+    #[must_use]
+    pub const fn text(self) -> Self {
+        self.form(Form::Text)
+    }
+
+    /// The same, a pid as the process that it is of.
+    #[must_use]
+    pub const fn process(self) -> Self {
+        self.form(Form::Process)
+    }
+
+    /// The same, a path.
+    #[must_use]
+    pub const fn path(self) -> Self {
+        self.form(Form::Path)
+    }
+
+    /// The same, in the row's own document only.
+    #[must_use]
+    pub const fn own(self) -> Self {
+        Target { own: true, ..self }
+    }
+}
+
+/// What a column named `pid` goes to unless it says otherwise: it means the same in all tables.
+pub(super) const PID: &[Target] = &[ecs("process").process(), ocsf("process").process()];

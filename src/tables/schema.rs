@@ -1,0 +1,87 @@
+//! The tables as JSON Schema (draft 2020-12), for programs that read our rows.
+
+use serde_json::{Map, Value as Json, json};
+
+use super::table::Table;
+use super::value::Type;
+
+/// The version of the schema: the first number changes when a column is removed, renamed or gets another type, which
+/// breaks who reads it; the second when one is added.
+pub const SCHEMA_VERSION: &str = "1.0";
+
+/// The schema of the rows of some tables, one definition a table.
+pub fn schema(tables: impl Iterator<Item = &'static Table>) -> Json {
+    let definitions: Map<String, Json> = tables.map(|table| (table.name.to_owned(), of_table(table))).collect();
+    let any: Vec<Json> = definitions.keys().map(|name| json!({ "$ref": format!("#/$defs/{name}") })).collect();
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Rows of cryoscope",
+        "version": SCHEMA_VERSION,
+        "description": "A row is an object with all columns of its table. Any column can be null: the archive does not say. \
+                        Columns are added without notice; what is here stays.",
+        "anyOf": any,
+        "$defs": definitions,
+    })
+}
+
+fn of_table(table: &Table) -> Json {
+    let mut properties = Map::new();
+    // What tells rows of several tables, archives and checkpoints apart. Tables may have columns of these names.
+    for (name, description) in [
+        ("table", "The table, where there are rows of several."),
+        ("archive", "The archive, where there are rows of several."),
+        ("set", "The folder in the archive, where there are several checkpoints."),
+    ] {
+        properties.insert(name.to_owned(), json!({ "type": "string", "description": description }));
+    }
+    if let Some(Json::Object(name)) = properties.get_mut("table") {
+        name.insert("const".to_owned(), table.name.into());
+    }
+    for column in table.columns {
+        properties.insert(column.name.to_owned(), of_column(column.column_type, &flat(column.doc)));
+        if matches!(column.column_type, Type::Text | Type::List) {
+            let hex = if column.column_type == Type::Text { json!("string") } else { json!("array") };
+            let description = format!("All bytes of `{}` in hexadecimal, where they are not UTF-8.", column.name);
+            let own = table.columns.iter().any(|other| other.name == format!("{}_hex", column.name));
+            if !own {
+                properties.insert(format!("{}_hex", column.name), json!({ "type": hex, "description": description }));
+            }
+        }
+    }
+    let names: Vec<&str> = table.columns.iter().map(|column| column.name).collect();
+    json!({
+        "type": "object",
+        "description": flat(table.doc),
+        "x-key": table.key,
+        "properties": properties,
+        "required": names,
+        "additionalProperties": false,
+    })
+}
+
+fn of_column(column_type: Type, description: &str) -> Json {
+    let (name, pattern) = match column_type {
+        Type::Bool => ("boolean", None),
+        Type::Integer => ("integer", None),
+        Type::Text => ("string", None),
+        Type::Address => ("string", Some("^0x[0-9a-f]+$")),
+        Type::Mask => ("string", Some("^[0-9a-f]{16}$")),
+        Type::Time => ("string", Some("^-?[0-9]{4,6}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z$")),
+        Type::List => ("array", None),
+        Type::Object => ("object", None),
+    };
+    let mut column = Map::new();
+    column.insert("type".to_owned(), json!([name, "null"]));
+    if let Some(pattern) = pattern {
+        column.insert("pattern".to_owned(), pattern.into());
+    }
+    if column_type == Type::Time {
+        column.insert("format".to_owned(), "date-time".into());
+    }
+    column.insert("description".to_owned(), description.into());
+    Json::Object(column)
+}
+
+fn flat(doc: &str) -> String {
+    doc.split_whitespace().collect::<Vec<_>>().join(" ")
+}

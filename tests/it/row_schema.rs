@@ -1,0 +1,181 @@
+//! The schema of our rows: it says what is printed, and what it said once stays true.
+
+use std::path::Path;
+
+use cryoscope::tables::{self, SCHEMA_VERSION, schema};
+use cryoscope::{Checkpoint, Options};
+use regex_automata::meta::Regex;
+use serde_json::Value;
+
+use crate::command::run;
+use crate::fixtures;
+
+fn current() -> Value {
+    schema(tables::ALL.iter().map(|source| source.table).chain(tables::ASKED.iter().copied()))
+}
+
+fn committed() -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/schema.json");
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// What is wrong with a value, by the few words of JSON Schema that ours has. Words that it does not know are wrong.
+fn faults(value: &Value, schema: &Value, path: &str) -> Vec<String> {
+    let mut faults = Vec::new();
+    for (word, rule) in schema.as_object().unwrap() {
+        match word.as_str() {
+            "description" | "format" | "x-key" => {}
+            "type" => {
+                let names: Vec<&str> = match rule {
+                    Value::Array(names) => names.iter().map(|name| name.as_str().unwrap()).collect(),
+                    name => vec![name.as_str().unwrap()],
+                };
+                let is = |name: &&str| match *name {
+                    "null" => value.is_null(),
+                    "boolean" => value.is_boolean(),
+                    "integer" => value.is_i64() || value.is_u64(),
+                    "string" => value.is_string(),
+                    "array" => value.is_array(),
+                    "object" => value.is_object(),
+                    other => panic!("no type {other}"),
+                };
+                if !names.iter().any(is) {
+                    faults.push(format!("{path}: {value} is none of {names:?}"));
+                }
+            }
+            "pattern" => {
+                let matches = |text: &str| Regex::new(rule.as_str().unwrap()).unwrap().is_match(text);
+                if value.as_str().is_some_and(|text| !matches(text)) {
+                    faults.push(format!("{path}: {value} does not match {rule}"));
+                }
+            }
+            "const" => {
+                if value != rule {
+                    faults.push(format!("{path}: {value} is not {rule}"));
+                }
+            }
+            "properties" => {
+                for (name, value) in value.as_object().into_iter().flatten() {
+                    match rule.get(name) {
+                        Some(rule) => faults.extend(self::faults(value, rule, &format!("{path}.{name}"))),
+                        None => faults.push(format!("{path}.{name} is not in the schema")),
+                    }
+                }
+            }
+            "required" => {
+                let missing =
+                    rule.as_array().unwrap().iter().filter(|name| value.get(name.as_str().unwrap()).is_none());
+                faults.extend(missing.map(|name| format!("{path}: {name} is missing")));
+            }
+            "additionalProperties" => assert_eq!(*rule, Value::Bool(false)),
+            other => panic!("this reader does not know {other}"),
+        }
+    }
+    faults
+}
+
+#[test]
+fn rows_are_what_the_schema_says() {
+    let schema = current();
+    let names: Vec<&str> = tables::ALL.iter().map(|source| source.table.name).collect();
+    let mut rows = 0;
+    for case in fixtures::cases() {
+        for archive in fixtures::archives_of(&case) {
+            let checkpoints: Vec<Checkpoint> = Options::new().open(&archive).unwrap();
+            for checkpoint in &checkpoints {
+                for (table, found) in fixtures::rows_of(checkpoint, &names) {
+                    for row in found {
+                        let faults = faults(&row, &schema["$defs"][&table], &table);
+                        assert!(faults.is_empty(), "{case}: {faults:?}");
+                        rows += 1;
+                    }
+                }
+            }
+        }
+    }
+    assert!(rows > 1000, "{rows} rows");
+}
+
+#[test]
+fn the_reader_of_schemas_finds_faults() {
+    let schema = &current()["$defs"]["processes"];
+    let checkpoint = Checkpoint::open(fixtures::archive_of("tree")).unwrap();
+    let row = fixtures::rows_of(&checkpoint, &["processes"])["processes"][0].clone();
+    assert!(faults(&row, schema, "").is_empty());
+    for (name, value) in [("pid", Value::from("1")), ("cap_eff", "xyz".into()), ("invented", 1.into())] {
+        let mut changed = row.clone();
+        changed[name] = value;
+        assert_eq!(faults(&changed, schema, "").len(), 1, "{name}");
+    }
+    let mut short = row;
+    short.as_object_mut().unwrap().remove("pid");
+    assert_eq!(faults(&short, schema, "").len(), 1);
+}
+
+/// What of an old schema a new one does not keep.
+fn broken(old: &Value, new: &Value) -> Vec<String> {
+    let mut broken = Vec::new();
+    for (table, definition) in old["$defs"].as_object().unwrap() {
+        let Some(now) = new["$defs"].get(table) else {
+            broken.push(format!("table {table} is gone"));
+            continue;
+        };
+        for (column, was) in definition["properties"].as_object().unwrap() {
+            match now["properties"].get(column) {
+                None => broken.push(format!("{table}.{column} is gone")),
+                Some(is) if is["type"] != was["type"] || is["pattern"] != was["pattern"] => {
+                    broken.push(format!("{table}.{column} was {}, and is {}", was["type"], is["type"]));
+                }
+                Some(_) => {}
+            }
+        }
+        let keys = |definition: &Value| definition["x-key"].clone();
+        if keys(definition) != keys(now) {
+            broken.push(format!("{table} has another key: rows would get other ids"));
+        }
+    }
+    broken
+}
+
+/// Whoever reads our rows reads those of the next version, too. If that has to end: a new first number of
+/// [`SCHEMA_VERSION`], and a word in CHANGELOG.md.
+#[test]
+fn nothing_that_was_promised_is_broken() {
+    let (old, new) = (committed(), current());
+    let major = |version: &str| version.split('.').next().unwrap().to_owned();
+    if major(old["version"].as_str().unwrap()) == major(SCHEMA_VERSION) {
+        assert_eq!(broken(&old, &new), Vec::<String>::new());
+    }
+    let mut without = new.clone();
+    without["$defs"]["processes"]["properties"].as_object_mut().unwrap().remove("pid");
+    without["$defs"]["mounts"]["properties"]["path"]["type"] = "integer".into();
+    without["$defs"].as_object_mut().unwrap().remove("members");
+    without["$defs"]["threads"]["x-key"] = Value::Null;
+    assert_eq!(broken(&new, &without).len(), 4, "this test can fail");
+}
+
+#[test]
+fn the_schema_is_printed_and_kept() {
+    let printed: Value = serde_json::from_str(&run(["schema", "--json"]).ok()).unwrap();
+    assert_eq!(printed, current());
+    let one: Value = serde_json::from_str(&run(["schema", "--json", "mounts"]).ok()).unwrap();
+    assert_eq!(one["$defs"].as_object().unwrap().len(), 1);
+    assert_eq!(one["$defs"]["mounts"], printed["$defs"]["mounts"]);
+    assert_eq!(run(["schema", "nothing"]).code, Some(2));
+}
+
+#[test]
+fn shells_and_readers_of_manuals_get_what_they_need() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = run(["completions", shell]).ok();
+        assert!(
+            // Some shells are not told the values of flags.
+            script.contains("memparse") && (matches!(shell, "elvish" | "powershell") || script.contains("timesketch")),
+            "{shell}"
+        );
+    }
+    let page = run(["man"]).ok();
+    for part in [".TH cryoscope", "INSPECT", "MEMPARSE", r"\-\-source\-id"] {
+        assert!(page.contains(part), "{part}");
+    }
+}

@@ -1,0 +1,541 @@
+//! Documents for SIEMs: each field that is written is one of the schema, of its type and with a value that it allows; what
+//! the schema requires is there; ids are those of the rows; and text that breaks naive formats comes back as it was.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+
+use bstr::BString;
+use cryoscope::formats::{BulkAction, Columns, Encoded, Encoder, Format, Origin, Style};
+use cryoscope::model::ids::Pid;
+use cryoscope::tables::{self, Process, Row, Summary};
+use cryoscope::{Checkpoint, Options};
+use serde_json::{Value, json};
+
+use crate::archives::Members;
+use crate::command::run;
+use crate::fixtures;
+
+/// A table of tests/data/siem/, by its header.
+fn data(name: &str) -> Vec<BTreeMap<String, String>> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/siem").join(name);
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut lines = text.lines();
+    let header: Vec<&str> = lines.next().unwrap().split('\t').collect();
+    let row = |line: &str| header.iter().map(|&h| h.to_owned()).zip(line.split('\t').map(str::to_owned)).collect();
+    lines.map(row).collect()
+}
+
+fn encoder(format: Format, checkpoint: &Checkpoint) -> Encoder {
+    let style = Style { format, columns: Columns::All, name_tables: false, width: None };
+    let mut encoder = Encoder::new(style);
+    let origin = Origin::new(checkpoint.container(), checkpoint.identity(), "archive.tar".to_owned(), None)
+        .or_time(Some("2026-01-02T03:04:05Z".parse().unwrap()))
+        .with_processes(checkpoint.processes())
+        .with_sockets(checkpoint.process_open_sockets());
+    encoder.origin(Arc::new(origin));
+    encoder
+}
+
+fn lines(encoded: Encoded) -> Vec<Value> {
+    let Encoded::Bytes(bytes) = encoded else { panic!("documents are bytes") };
+    assert_eq!(bytes.last(), Some(&b'\n'));
+    let lines = bytes.split(|&b| b == b'\n').filter(|line| !line.is_empty());
+    lines.map(|line| serde_json::from_slice(line).unwrap_or_else(|e| panic!("{e}: {}", BString::from(line)))).collect()
+}
+
+/// The documents of all rows of all tables, and of the checkpoint itself, with their tables.
+fn documents(checkpoint: &Checkpoint, format: Format) -> Vec<(&'static str, Vec<Value>)> {
+    let mut encoder = encoder(format, checkpoint);
+    let mut documents = Vec::new();
+    for source in tables::ALL {
+        source.each(checkpoint, &mut |row| {
+            documents.push((source.table.name, lines(encoder.encode(row).unwrap())));
+            ControlFlow::Continue(())
+        });
+    }
+    documents.push(("checkpoints", lines(encoder.encode(&Summary::of("archive.tar", checkpoint)).unwrap())));
+    documents
+}
+
+/// All checkpoints of the fixtures that have a truth.
+fn checkpoints() -> impl Iterator<Item = Checkpoint> {
+    let archives = fixtures::cases().into_iter().flat_map(|case| fixtures::archives_of(&case));
+    archives.flat_map(|archive| Options::new().open(&archive).unwrap())
+}
+
+/// The values that are no objects, with their paths; a list counts as one value.
+fn leaves<'v>(value: &'v Value, path: &str, found: &mut Vec<(String, &'v Value)>) {
+    match value {
+        Value::Object(map) if !map.is_empty() => {
+            for (name, value) in map {
+                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                leaves(value, &path, found);
+            }
+        }
+        other => found.push((path.to_owned(), other)),
+    }
+}
+
+/// Nothing that is unknown is written.
+fn nothing_is_filled(document: &Value) {
+    let mut found = Vec::new();
+    leaves(document, "", &mut found);
+    for (path, value) in found {
+        assert!(!value.is_null() && *value != json!([]) && *value != json!({}), "{path} is empty: {document}");
+        assert!(value.as_f64().is_none_or(|n| n.abs() <= 9_007_199_254_740_992.0), "{path}: {value} would be rounded");
+    }
+}
+
+struct Ecs {
+    fields: BTreeMap<String, BTreeMap<String, String>>,
+    types_of: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Ecs {
+    fn new() -> Self {
+        let fields = data("ecs-fields.tsv").into_iter().map(|row| (row["field"].clone(), row)).collect();
+        let split = |text: &str| text.split(',').map(str::to_owned).collect();
+        let types_of = data("ecs-category-types.tsv")
+            .into_iter()
+            .map(|row| (row["event.category"].clone(), split(&row["expected event.type"])))
+            .collect();
+        Ecs { fields, types_of }
+    }
+
+    fn check(&self, table: &str, document: &Value) {
+        nothing_is_filled(document);
+        for required in ["@timestamp", "ecs", "event"] {
+            assert!(document.get(required).is_some(), "{required} is missing: {document}");
+        }
+        assert_eq!(document["ecs"]["version"], "9.4.0");
+        assert_eq!(document["event"]["dataset"], format!("cryoscope.{table}"));
+        assert_eq!(document["event"]["id"].as_str().unwrap().len(), 22);
+        assert!(document["host"].get("hostname").is_none(), "the container's name is not the host's");
+        let mut found = Vec::new();
+        leaves(document, "", &mut found);
+        for (path, value) in found {
+            if path.starts_with("cryoscope.") {
+                continue;
+            }
+            if let Some(label) = path.strip_prefix("container.labels.") {
+                assert!(value.is_string() && !label.contains('.'), "{path}: {value}");
+                continue;
+            }
+            let field = self.fields.get(&path).unwrap_or_else(|| panic!("{path} is no field of ECS: {document}"));
+            let values: Vec<&Value> = match value {
+                Value::Array(list) => list.iter().collect(),
+                one => vec![one],
+            };
+            // Any field may have several values, but those that are meant to have them always are lists.
+            let may_be_list = field["array"] == "yes" || path == "process.supplemental_groups.id";
+            assert_eq!(value.is_array(), may_be_list, "{path}: {value}");
+            for value in values {
+                let fits = match field["type"].as_str() {
+                    "long" => value.is_i64() || value.is_u64(),
+                    "boolean" => value.is_boolean(),
+                    "date" => value.as_str().is_some_and(|t| t.ends_with('Z') && t.parse::<jiff::Timestamp>().is_ok()),
+                    "ip" => value.as_str().is_some_and(|t| t.parse::<std::net::IpAddr>().is_ok()),
+                    "keyword" | "wildcard" | "match_only_text" => {
+                        value.as_str().is_some_and(|text| text.len() <= 32766)
+                    }
+                    other => panic!("{path} is of type {other}"),
+                };
+                assert!(fits, "{path} ({}): {value}", field["type"]);
+                for list in ["allowed_values", "expected_values"] {
+                    let allowed = field.get(list).filter(|text| !text.is_empty());
+                    let text = value.as_str().unwrap_or_default();
+                    assert!(allowed.is_none_or(|list| list.split(',').any(|v| v == text)), "{path}: {value}");
+                }
+            }
+        }
+        self.types(&document["event"]);
+    }
+
+    /// Each type is one that a category of the document expects.
+    fn types(&self, event: &Value) {
+        let texts = |name: &str| -> Vec<String> {
+            event[name].as_array().into_iter().flatten().map(|v| v.as_str().unwrap().to_owned()).collect()
+        };
+        let expected: BTreeSet<&String> = texts("category").iter().flat_map(|c| &self.types_of[c]).collect();
+        assert!(texts("type").iter().all(|t| expected.contains(t)), "{event}");
+        assert_eq!(event["kind"] == "state", !expected.is_empty(), "{event}");
+    }
+}
+
+#[test]
+fn every_document_is_one_of_ecs() {
+    let (ecs, mut seen, mut with_rows) = (Ecs::new(), BTreeSet::new(), BTreeSet::new());
+    for checkpoint in checkpoints() {
+        for source in tables::ALL {
+            source.each(&checkpoint, &mut |row| {
+                with_rows.insert(row.table().name);
+                ControlFlow::Break(())
+            });
+        }
+        for (table, documents) in documents(&checkpoint, Format::Ecs) {
+            for document in &documents {
+                ecs.check(table, document);
+            }
+            assert_eq!(documents.len(), 1);
+            seen.insert(table);
+        }
+    }
+    assert!(with_rows.is_subset(&seen), "{:?}", with_rows.difference(&seen));
+    assert!(seen.len() > tables::ALL.len() / 2, "{seen:?}");
+}
+
+struct Ocsf {
+    classes: Vec<BTreeMap<String, String>>,
+    objects: BTreeMap<String, Vec<BTreeMap<String, String>>>,
+    constraints: Vec<BTreeMap<String, String>>,
+    bases: BTreeMap<String, String>,
+}
+
+impl Ocsf {
+    fn new() -> Self {
+        let mut objects: BTreeMap<String, Vec<BTreeMap<String, String>>> = BTreeMap::new();
+        for row in data("ocsf-objects.tsv") {
+            objects.entry(row["object"].clone()).or_default().push(row);
+        }
+        let bases = data("ocsf-types.tsv");
+        let bases = bases.into_iter().map(|row| (row["type"].clone(), row.get("base").cloned().unwrap_or_default()));
+        let (classes, constraints) = (data("ocsf-classes.tsv"), data("ocsf-constraints.tsv"));
+        Ocsf { classes, objects, constraints, bases: bases.collect() }
+    }
+
+    fn check(&self, event: &Value) {
+        nothing_is_filled(event);
+        let class = event["class_uid"].as_u64().unwrap();
+        let attributes: Vec<_> = self.classes.iter().filter(|row| row["class_uid"] == class.to_string()).collect();
+        self.attributes("", event, &attributes);
+        assert_eq!(event["type_uid"], class * 100 + event["activity_id"].as_u64().unwrap());
+        assert_eq!(event["metadata"]["version"], "1.8.0");
+    }
+
+    fn attributes(&self, path: &str, value: &Value, attributes: &[&BTreeMap<String, String>]) {
+        let map = value.as_object().unwrap_or_else(|| panic!("{path} is no object: {value}"));
+        for (name, value) in map {
+            let known = attributes.iter().find(|row| row["attribute"] == *name);
+            let attribute = known.unwrap_or_else(|| panic!("{path}.{name} is no attribute: {map:?}"));
+            self.value(&format!("{path}.{name}"), value, attribute);
+        }
+        for attribute in attributes.iter().filter(|row| row["requirement"] == "required") {
+            assert!(
+                map.contains_key(&attribute["attribute"]),
+                "{path}: {} is required: {map:?}",
+                attribute["attribute"]
+            );
+        }
+    }
+
+    fn value(&self, path: &str, value: &Value, attribute: &BTreeMap<String, String>) {
+        if let Some(item) = attribute["type"].strip_suffix("[]") {
+            let list = value.as_array().unwrap_or_else(|| panic!("{path} is no list: {value}"));
+            for value in list {
+                self.one(path, value, item);
+            }
+        } else {
+            self.one(path, value, &attribute["type"]);
+        }
+        let numbers: Vec<&str> =
+            attribute.get("enum").into_iter().flat_map(|e| e.split(';')).filter_map(|e| e.split('=').next()).collect();
+        // The types of observables stand in a dictionary of their own: those that we use are 2 (address) and 11 (port).
+        if numbers != [""] && !numbers.is_empty() && !path.ends_with("observables.type_id") {
+            assert!(numbers.contains(&value.to_string().as_str()), "{path}: {value} is none of {numbers:?}");
+        }
+    }
+
+    fn one(&self, path: &str, value: &Value, kind: &str) {
+        if kind == "object" {
+            assert!(value.is_object(), "{path}");
+            return;
+        }
+        if let Some(attributes) = self.objects.get(kind) {
+            let attributes: Vec<_> = attributes.iter().collect();
+            self.attributes(path, value, &attributes);
+            for constraint in self.constraints.iter().filter(|row| row["object"] == kind) {
+                let names = constraint["attributes"].split(',').filter(|name| value.get(name).is_some()).count();
+                let holds = if constraint["constraint"] == "just_one" { names == 1 } else { names > 0 };
+                assert!(holds, "{path}: {} of {}: {value}", constraint["constraint"], constraint["attributes"]);
+            }
+            return;
+        }
+        let base = self.bases.get(kind).unwrap_or_else(|| panic!("{path}: no type {kind}"));
+        let fits = match (kind, base.as_str()) {
+            ("integer_t" | "long_t", _) | (_, "integer_t" | "long_t") => value.is_i64() || value.is_u64(),
+            ("boolean_t", _) => value.is_boolean(),
+            _ => value.is_string(),
+        };
+        assert!(fits, "{path} ({kind}): {value}");
+        match kind {
+            "ip_t" => assert!(value.as_str().unwrap().parse::<std::net::IpAddr>().is_ok(), "{path}: {value}"),
+            "uuid_t" => assert_eq!(value.as_str().unwrap().split('-').count(), 5, "{path}: {value}"),
+            "mac_t" => assert_eq!(value.as_str().unwrap().len(), 17, "{path}: {value}"),
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn every_event_is_one_of_ocsf() {
+    let ocsf = Ocsf::new();
+    let mut classes = BTreeSet::new();
+    let mut types = BTreeSet::new();
+    for checkpoint in checkpoints() {
+        for (_, events) in documents(&checkpoint, Format::Ocsf) {
+            for event in events {
+                ocsf.check(&event);
+                classes.insert(event["class_uid"].as_u64());
+                types.insert(event["query_evidence"]["query_type_id"].as_u64());
+            }
+        }
+    }
+    assert_eq!(classes, [Some(5001), Some(5040)].into());
+    assert_eq!(types, [None, Some(2), Some(3), Some(6), Some(7), Some(10), Some(99)].into());
+}
+
+#[test]
+fn every_event_has_what_timesketch_and_splunk_need() {
+    for checkpoint in checkpoints() {
+        let mut ids = BTreeSet::new();
+        for (table, events) in documents(&checkpoint, Format::Timesketch) {
+            for event in events {
+                nothing_is_filled(&event);
+                assert!(!event["message"].as_str().unwrap().is_empty());
+                assert!(!event["timestamp_desc"].as_str().unwrap().is_empty());
+                let datetime = event["datetime"].as_str().unwrap();
+                assert!(datetime.ends_with("+00:00") && datetime.len() == 32, "{datetime}");
+                let time: jiff::Timestamp = datetime.parse().unwrap();
+                assert_eq!(event["timestamp"], time.as_microsecond());
+                assert!(event["data_type"].as_str().unwrap().starts_with(&format!("cryoscope:{table}:")));
+                assert!(event.as_object().unwrap().values().all(|value| !value.is_object()), "flat: {event}");
+                assert!(ids.insert(event["event_id"].as_str().unwrap().to_owned()), "{event}");
+            }
+        }
+        for (table, events) in documents(&checkpoint, Format::Hec) {
+            let [event] = events.as_slice() else { panic!("one a row") };
+            assert!(event["time"].is_number() && event["sourcetype"] == format!("cryoscope:{table}"));
+            assert!(event["event"].as_object().is_some_and(|row| !row.is_empty()));
+            assert!(event["fields"].as_object().unwrap().values().all(Value::is_string), "{event}");
+        }
+    }
+}
+
+/// A strict reader of the protocol: an action and a source in turn, each a line; an id of at most 512 bytes, once.
+#[test]
+fn bulk_is_what_the_protocol_wants_and_ids_are_once() {
+    for checkpoint in checkpoints() {
+        let mut ids = BTreeSet::new();
+        for (table, pair) in documents(&checkpoint, Format::Bulk(BulkAction::Create)) {
+            let [action, source] = pair.as_slice() else { panic!("two lines: {pair:?}") };
+            let expected =
+                json!({ "create": { "_index": format!("cryoscope-{table}"), "_id": source["event"]["id"] } });
+            assert_eq!(*action, expected);
+            let id = source["event"]["id"].as_str().unwrap();
+            assert!(id.len() <= 512 && ids.insert((table, id.to_owned())), "{table} {id} is there twice");
+        }
+    }
+    let archive = fixtures::path("forms-reference/podman-runc.tar");
+    let bulk = run(["table", archive.to_str().unwrap(), "mounts", "--format", "bulk", "--bulk-op", "index"]).ok();
+    assert!(bulk.starts_with(r#"{"index":{"_index":"cryoscope-mounts","_id":"#) && bulk.ends_with("}\n"));
+}
+
+#[test]
+fn ids_and_times_are_those_of_the_checkpoint_not_of_its_file() {
+    let original = fixtures::archive_of("pod");
+    let folder = tempfile::tempdir().unwrap();
+    let copy = folder.path().join("copy");
+    std::fs::copy(&original, &copy).unwrap();
+    let ids = |path: &Path| -> Vec<(Value, Value)> {
+        let out =
+            run(["inspect", path.to_str().unwrap(), "--all", "--format", "ecs", "--time", "2020-01-01T00:00:00Z"]);
+        let documents = out.out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        documents.map(|document| (document["event"]["id"].clone(), document["@timestamp"].clone())).collect()
+    };
+    assert_eq!(ids(&original), ids(&copy));
+    assert!(!ids(&copy).is_empty());
+}
+
+#[test]
+fn a_document_needs_a_time() {
+    // Without a document of the engine, and with files that are of no time.
+    let members = Members::of(&fixtures::path("forms-reference/podman-runc.tar"));
+    let folder = tempfile::tempdir().unwrap();
+    let mut bare = tar::Builder::new(Vec::new());
+    let archive = members.tar();
+    for entry in tar::Archive::new(archive.as_slice()).entries().unwrap() {
+        let mut entry = entry.unwrap();
+        let path = entry.path().unwrap().into_owned();
+        if path.starts_with("checkpoint") && entry.header().entry_type().is_file() {
+            let mut header = entry.header().clone();
+            header.set_mtime(0);
+            let mut contents = Vec::new();
+            std::io::copy(&mut entry, &mut contents).unwrap();
+            bare.append_data(&mut header, path, contents.as_slice()).unwrap();
+        }
+    }
+    let path = folder.path().join("bare.tar");
+    std::fs::write(&path, bare.into_inner().unwrap()).unwrap();
+    let path = path.to_str().unwrap();
+    for format in ["ecs", "ocsf", "timesketch", "bulk"] {
+        let ran = run(["table", path, "processes", "--format", format]);
+        assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""), "{}", ran.err);
+        assert!(ran.err.contains("--time"), "{}", ran.err);
+    }
+    let given = run(["table", path, "processes", "--format", "ecs", "--time", "2026-01-02T03:04:05.678Z"]);
+    let document: Value = serde_json::from_str(given.out.lines().next().unwrap()).unwrap();
+    assert_eq!(document["@timestamp"], "2026-01-02T03:04:05.678Z");
+    assert_eq!(document["cryoscope"]["time_source"], "given");
+    let splunk = run(["table", path, "processes", "--format", "hec"]);
+    let event: Value = serde_json::from_str(splunk.out.lines().next().unwrap()).unwrap();
+    assert!(event.get("time").is_none() && event["event"]["pid"].is_u64(), "Splunk takes the time of arrival");
+}
+
+/// Texts that break what is written without care.
+fn hostile() -> Vec<Vec<u8>> {
+    vec![
+        b"two\nlines\r\n".to_vec(),
+        b"a\0b".to_vec(),
+        b"\xff\xfe\x80 bad".to_vec(),
+        b"</script><script>alert(1)</script>".to_vec(),
+        b"=cmd|' /C calc'!A0".to_vec(),
+        b"+1\t-1\t@SUM(A1)".to_vec(),
+        b"\"quotes\", 'more', \\ and ,".to_vec(),
+        "\u{202e}\u{2028}\u{feff}\u{7f}\u{9b}2J\u{1b}[31m".as_bytes().to_vec(),
+        b"{\"index\":{}}\n".to_vec(),
+        vec![b'x'; 100_000],
+    ]
+}
+
+/// A row with hostile text everywhere, and numbers as large as they get.
+fn hostile_row(checkpoint: &Checkpoint, text: &[u8]) -> Process {
+    let mut row = checkpoint.processes().next().unwrap();
+    let name = BString::from(text);
+    let bytes = Some(name.clone());
+    row.pid = Pid(u32::MAX);
+    (row.name, row.cwd, row.cmdline) = (bytes.clone(), bytes.clone(), bytes.clone());
+    row.argv = Some(vec![name.clone(), "plain".into(), name]);
+    row.total_size = Some(u64::MAX);
+    row.recorded_size = Some((1 << 53) + 1);
+    row.oom_score_adj = Some(i32::MIN);
+    row
+}
+
+fn lossy(bytes: &[u8]) -> String {
+    bytes.utf8_chunks().map(|c| c.valid().to_owned() + &"\u{fffd}".repeat(c.invalid().len())).collect()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+}
+
+/// That a text stands in an object as it was, under a name, or under that name in hexadecimal.
+fn is_lossless(object: &Value, name: &str, text: &[u8]) {
+    assert_eq!(object[name].as_str(), Some(&*lossy(text)), "{name}");
+    if std::str::from_utf8(text).is_err() {
+        assert_eq!(object[format!("{name}_hex")].as_str(), Some(&*hex(text)), "{name}_hex");
+    }
+}
+
+#[test]
+fn hostile_text_comes_back_from_every_format() {
+    let checkpoint = Checkpoint::open(fixtures::path("forms-reference/podman-runc.tar")).unwrap();
+    for text in hostile() {
+        let row = hostile_row(&checkpoint, &text);
+        let one = |format| {
+            let lines = lines(encoder(format, &checkpoint).encode(&row).unwrap());
+            lines.last().unwrap().clone()
+        };
+        let valid = std::str::from_utf8(&text).is_ok();
+        for format in [Format::Ndjson, Format::Hec] {
+            let document = one(format);
+            let object = if format == Format::Hec { &document["event"] } else { &document };
+            is_lossless(object, "cwd", &text);
+            assert_eq!(object["total_size"], u64::MAX);
+            assert_eq!(object["argv"][2].as_str(), Some(&*lossy(&text)));
+        }
+        for format in [Format::Ecs, Format::Bulk(BulkAction::Index)] {
+            let document = one(format);
+            let own = &document["cryoscope"]["process"];
+            if text.len() > 32766 {
+                assert!(document["tags"].as_array().unwrap().contains(&"truncated".into()));
+                is_lossless(own, "cwd", &text);
+                assert_eq!(document["process"]["working_directory"].as_str().map(str::len), Some(32766));
+            } else if valid {
+                assert_eq!(document["process"]["working_directory"].as_str(), Some(&*lossy(&text)));
+                assert!(own.get("cwd").is_none());
+            } else {
+                is_lossless(own, "cwd", &text);
+            }
+            assert_eq!(own["total_size_text"], "18446744073709551615");
+            assert_eq!(own["recorded_size_text"], "9007199254740993");
+            Ecs::new().check("processes", &document);
+        }
+        let event = one(Format::Ocsf);
+        Ocsf::new().check(&event);
+        assert_eq!(event["query_evidence"]["process"]["working_directory"].as_str(), Some(&*lossy(&text)));
+        assert_eq!(event["unmapped"]["total_size_text"], "18446744073709551615");
+        if !valid {
+            is_lossless(&event["unmapped"], "cwd", &text);
+        }
+        let event = one(Format::Timesketch);
+        is_lossless(&event, "cwd", &text);
+        assert_eq!(event["total_size_text"], "18446744073709551615");
+        assert!(event["message"].as_str().unwrap().chars().all(|c| !c.is_control()));
+    }
+}
+
+/// What comes back from CSV is what people see: the bytes are escaped, and formulas have an apostrophe before them.
+#[test]
+fn hostile_text_in_csv_is_escaped_and_stays_in_its_cell() {
+    let checkpoint = Checkpoint::open(fixtures::path("forms-reference/podman-runc.tar")).unwrap();
+    let column = |name: &str| Process::TABLE.column(name).unwrap();
+    for text in hostile() {
+        let row = hostile_row(&checkpoint, &text);
+        let Encoded::Bytes(line) = encoder(Format::Csv, &checkpoint).encode(&row).unwrap() else { panic!() };
+        let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(line.as_slice());
+        let records: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+        let [record] = records.as_slice() else { panic!("one row is one record") };
+        assert_eq!(record.len(), row.table().columns.len());
+        let shown = cryoscope::formats::escape(&text);
+        let guard = if shown.starts_with(['=', '+', '-', '@']) { "'" } else { "" };
+        assert_eq!(record.get(column("cwd")), Some(&*format!("{guard}{shown}")));
+        assert_eq!(record.get(column("total_size")), Some("18446744073709551615"));
+        assert!(record.iter().all(|cell| !cell.contains(char::is_control)), "nothing moves a cursor");
+    }
+}
+
+#[test]
+fn connections_have_their_ends_where_searches_look() {
+    let checkpoint = Checkpoint::open(fixtures::archive_of("sockets-tcp")).unwrap();
+    let sockets: Vec<Value> = documents(&checkpoint, Format::Ecs)
+        .into_iter()
+        .filter(|(table, _)| *table == "process_open_sockets")
+        .flat_map(|(_, documents)| documents)
+        .collect();
+    let mut seen = BTreeSet::new();
+    for socket in &sockets {
+        let row = &socket["cryoscope"]["socket"];
+        let (local, remote) = (&row["local_port"], &row["remote_port"]);
+        let tagged = socket["tags"].as_array().unwrap().contains(&"listener".into());
+        let direction = socket["network"].get("direction").and_then(Value::as_str);
+        match (row["state"].as_str(), direction) {
+            (Some("LISTEN"), _) => {
+                assert!(tagged && socket.get("source").is_none() && socket["destination"]["port"] == *local);
+                seen.insert("listener");
+            }
+            (_, Some("ingress")) => {
+                assert!(socket["source"]["port"] == *remote && socket["destination"]["port"] == *local, "{socket}");
+                seen.insert("ingress");
+            }
+            (_, Some("egress")) => {
+                assert!(socket["source"]["port"] == *local && socket["destination"]["port"] == *remote, "{socket}");
+                seen.insert("egress");
+            }
+            (_, _) => assert!(!tagged),
+        }
+    }
+    assert_eq!(seen, ["egress", "ingress", "listener"].into(), "{} sockets", sockets.len());
+}
