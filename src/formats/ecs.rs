@@ -26,7 +26,7 @@ pub(super) fn document(row: &dyn Row, columns: &Columns, origin: &Origin, id: &s
     document.set_some("@timestamp", origin.time.as_ref().map(|(time, _)| format!("{time:.3}")));
     document.set("ecs.version", VERSION);
     document.set("event.kind", event.kind);
-    if event.kind == "state" {
+    if event.kind != "pipeline_error" {
         let by_default: &[&str] = if pid.is_some() { &["process"] } else { &["host"] };
         let categories = if event.categories.is_empty() { by_default } else { event.categories };
         document.set("event.category", categories);
@@ -143,7 +143,12 @@ impl Ecs<'_> {
             Form::Process => return self.related_process(field, value),
             Form::Path => return self.path(field, value),
             Form::Image => return self.image(value),
-            Form::Uuid | Form::TcpState | Form::Moment => None,
+            Form::ChangeType => match plain(value).as_str() {
+                Some("deleted" | "opaque") => Some(["deletion"].as_slice().into()),
+                // Engines do not tell what is new from what is changed.
+                _ => None,
+            },
+            Form::Uuid | Form::TcpState | Form::Sha256 | Form::Moment => None,
         };
         let Some(json) = json else { return false };
         let (json, cut) = cut(json);

@@ -189,7 +189,16 @@ fn field(target: &Target, value: &Value<'_>) -> Option<Json> {
         Form::Uuid => plain(value).as_str().filter(|text| is_uuid(text)).map(Json::from),
         Form::TcpState => plain(value).as_str().and_then(tcp_state).map(Json::from),
         Form::FileType => document::file_type(value).map(|name| file_type(&name).into()),
-        Form::Process | Form::Capabilities | Form::Image | Form::Digest | Form::Labels | Form::Moment => None,
+        Form::Sha256 => {
+            plain(value).as_str().map(|hash| json!([{ "algorithm_id": 3, "algorithm": "SHA-256", "value": hash }]))
+        }
+        Form::Process
+        | Form::ChangeType
+        | Form::Capabilities
+        | Form::Image
+        | Form::Digest
+        | Form::Labels
+        | Form::Moment => None,
     }
 }
 

@@ -11,7 +11,8 @@ use crate::model::netns::Flow;
 
 table! {
     "conntrack", key(namespace, id),
-    brief(namespace, protocol, state, source, source_port, destination, destination_port, status, timeout);
+    brief(namespace, protocol, state, source, source_port, destination, destination_port, status, timeout),
+    event(Event::state(&["network"], "tracked-connection"));
     /// Connections that the kernel tracked in the network namespaces that CRIU dumped, in its order, also those of programs
     /// that have ended; then those that it expected.
     pub struct TrackedConnection {
@@ -22,16 +23,21 @@ table! {
         /// It had not begun: another connection, which stands in the columns of the reply, told of it.
         pub expected: bool,
         /// `tcp`, `udp`, `icmp`, ….
+        #[to(ecs("network.transport"))]
         pub protocol: Option<Cow<'static, str>>,
         /// State of a TCP connection: `ESTABLISHED`, `TIME_WAIT`, ….
         pub state: Option<Cow<'static, str>>,
         /// Who began it.
+        #[to(ecs("source.ip"), timesketch("src_ip"))]
         pub source: Option<String>,
         /// Port of who began it.
+        #[to(ecs("source.port"), timesketch("src_port"))]
         pub source_port: Option<u32>,
         /// With whom.
+        #[to(ecs("destination.ip"), timesketch("dst_ip"))]
         pub destination: Option<String>,
         /// Port with whom.
+        #[to(ecs("destination.port"), timesketch("dst_port"))]
         pub destination_port: Option<u32>,
         /// Who answers; another than `destination` if that was translated.
         pub reply_source: Option<String>,

@@ -5,7 +5,7 @@
 /// What a row of a table tells a SIEM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// ECS `event.kind`: `state`, or `pipeline_error` for what went wrong with the archive itself.
+    /// ECS `event.kind`: `state`, `event`, or `pipeline_error` for what went wrong with the archive itself.
     pub kind: &'static str,
     /// ECS `event.category`; if there is none, `process` for rows with a pid and `host` for others.
     pub categories: &'static [&'static str],
@@ -44,6 +44,11 @@ impl Event {
     /// Rows that tell how something was at the moment of the checkpoint.
     pub const fn state(categories: &'static [&'static str], action: &'static str) -> Self {
         Event { categories, action, ..Event::PLAIN }
+    }
+
+    /// Rows that tell that something happened.
+    pub const fn event(categories: &'static [&'static str], action: &'static str) -> Self {
+        Event { kind: "event", ..Event::state(categories, action) }
     }
 
     /// Rows that tell what went wrong with the archive.
@@ -124,6 +129,10 @@ pub enum Form {
     Pairs,
     /// The state of a TCP connection, by the schema's own numbers.
     TcpState,
+    /// What became of a file, as a type of events.
+    ChangeType,
+    /// A digest, as the schema's object for it.
+    Sha256,
     /// What a time means; the field is the description.
     Moment,
 }

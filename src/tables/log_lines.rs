@@ -8,7 +8,8 @@ use crate::Checkpoint;
 use crate::model::log::{LogFile, LogLine as Line};
 
 table! {
-    "log_lines", key(member, line), brief(line, time, level, text);
+    "log_lines", key(member, line), brief(line, time, level, text),
+    event(Event::event(&["process"], "log-line").under("log"));
     /// The lines of CRIU's log and of the container's, log by log; of a log that is cut, those that are there.
     pub struct LogLine {
         /// Whose log it is: `criu` (it numbers processes as the host did) or `container` (its standard output and error).
@@ -20,10 +21,12 @@ table! {
         /// Where the line begins in the member.
         pub offset: u64,
         /// When the container wrote it. CRIU's log has no times of day.
+        #[to(ecs("event.start"), moment("Log Entry"))]
         pub time: Option<Timestamp>,
         /// Microseconds since CRIU was started; null of lines without a time.
         pub elapsed_us: Option<u64>,
         /// `error` or `warning` of CRIU's log, null of all else; a dump that went well has some, too.
+        #[to(ecs("log.level"))]
         pub level: Option<&'static str>,
         /// File of CRIU's source that wrote a warning or an error.
         pub source_file: Option<BString>,
@@ -34,6 +37,7 @@ table! {
         /// `F`: the end of a line that the container wrote; `P`: a piece that the next row of the stream continues.
         pub tag: Option<BString>,
         /// What was written; at most 1 MiB, or what `--max-line` says.
+        #[to(ecs("message"))]
         pub text: BString,
     }
 }

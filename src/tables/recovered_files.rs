@@ -14,7 +14,8 @@ use crate::memory::{Content, Missing, RecoveredFile as File, RecoveredFiles};
 use crate::warning::{Code, Place};
 
 table! {
-    "recovered_files", key(source, member, file, path), brief(source, type, mode, size, holders, path);
+    "recovered_files", key(source, member, file, path), brief(source, type, mode, size, holders, path),
+    event(Event::state(&["file"], "file-recovered").about(Subject::File).under("recovered"));
     /// Files of which the archive has the contents though no disk may have them any more: files that were deleted while they
     /// were open, run or mapped, memfds, System V segments, `/dev/shm` and other file systems in memory; by source, and then
     /// in the order of the images.
@@ -24,30 +25,42 @@ table! {
         pub source: &'static str,
         /// Its path in the container, without ` (deleted)`; `/memfd:NAME` and `/SYSV00001234` as `/proc` names them. Null where
         /// it is not known: of what nothing refers to, and of file systems that are in no mount table.
+        #[to(ecs("file.path").path(), ocsf("file.path").path())]
         pub path: Option<BString>,
         /// `regular`, `directory`, `symlink`, `character`, `block`, `fifo`, `socket` or `other`.
+        #[to(ecs("file.type").form(Form::FileType), ocsf("file.type_id").form(Form::FileType))]
         pub r#type: &'static str,
         /// Bytes of the contents, holes included; null of what has none.
+        #[to(ecs("file.size"), ocsf("file.size"))]
         pub size: Option<u64>,
         /// Permissions, four octal digits.
+        #[to(ecs("file.mode"))]
         pub mode: Option<String>,
         /// Owner.
+        #[to(ecs("file.uid").text())]
         pub uid: Option<u64>,
         /// Group.
+        #[to(ecs("file.gid").text())]
         pub gid: Option<u64>,
         /// Last access.
+        #[to(ecs("file.accessed"), moment("Last Access Time"))]
         pub atime: Option<Timestamp>,
         /// Last modification.
+        #[to(ecs("file.mtime"), moment("Content Modification Time"))]
         pub mtime: Option<Timestamp>,
         /// Device of its file system, `major:minor`.
+        #[to(ecs("file.device"))]
         pub device: Option<String>,
         /// Its inode; of a System V segment its id.
+        #[to(ecs("file.inode").text())]
         pub inode: Option<u64>,
         /// The device that it is, `major:minor`; null of what is none, and of devices in an archive of a file system.
         pub rdev: Option<String>,
         /// Target of a symbolic link; of a further name of a file, the first.
+        #[to(ecs("file.target_path"))]
         pub link: Option<BString>,
         /// SHA-256 of the contents, holes as zeros; null where some bytes are not in the archive.
+        #[to(ecs("file.hash.sha256"), ocsf("file.hashes").form(Form::Sha256), timesketch("sha256_hash"))]
         pub sha256: Option<String>,
         /// Bytes of the contents that are not in the archive.
         pub missing_bytes: Option<u64>,

@@ -19,29 +19,39 @@ const SET_USER: u32 = 0o4000;
 const SET_GROUP: u32 = 0o2000;
 
 table! {
-    "rootfs_changes", key(path, change), brief(change, type, mode, size, path);
+    "rootfs_changes", key(path, change), brief(change, type, mode, size, path),
+    event(Event::state(&["file"], "rootfs-diff").about(Subject::File).under("change"));
     /// What the container changed in its root file system, from `rootfs-diff.tar` and `deleted.files`: what the tar has, in its
     /// order, then what was deleted. That a file is not here is no proof that it is as it was: Podman and CRI-O leave changed
     /// files out that the host does not have at the same path.
     pub struct RootfsChange {
         /// Path in the container.
+        #[to(ecs("file.path").path(), ocsf("file.path").path())]
         pub path: BString,
         /// `added_or_changed` (engines do not tell which; containerd also lists the folders above what was changed), `deleted`, or
         /// `opaque`: a folder of which nothing is left that the image had in it.
+        #[to(ecs("event.type").form(Form::ChangeType))]
         pub change: &'static str,
         /// `regular`, `directory`, `symlink`, `character`, `block`, `fifo` or `other`; null of what was deleted.
+        #[to(ecs("file.type").form(Form::FileType), ocsf("file.type_id").form(Form::FileType))]
         pub r#type: Option<&'static str>,
         /// Bytes of the contents, holes included; null of what has none.
+        #[to(ecs("file.size"), ocsf("file.size"))]
         pub size: Option<u64>,
         /// Permissions, four octal digits.
+        #[to(ecs("file.mode"))]
         pub mode: Option<String>,
         /// Owner, as the host numbers users where the container had a user namespace.
+        #[to(ecs("file.uid").text())]
         pub uid: Option<u64>,
         /// Group, likewise.
+        #[to(ecs("file.gid").text())]
         pub gid: Option<u64>,
         /// Last modification.
+        #[to(ecs("file.mtime"), moment("Content Modification Time"))]
         pub mtime: Option<Timestamp>,
         /// Target of a symbolic link; of a further name of a file, its first name in the tar.
+        #[to(ecs("file.target_path"))]
         pub link: Option<BString>,
         /// The device that it is, `major:minor`.
         pub device: Option<String>,
@@ -65,6 +75,7 @@ table! {
         pub offset: Option<u64>,
         /// SHA-256 of the contents, holes as zeros; null unless asked for (`--hash`), of what has none, and where some are not
         /// here.
+        #[to(ecs("file.hash.sha256"), ocsf("file.hashes").form(Form::Sha256), timesketch("sha256_hash"))]
         pub sha256: Option<String>,
     }
 }

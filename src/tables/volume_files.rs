@@ -13,27 +13,36 @@ use crate::model::rootfs::Change;
 use crate::model::tree::Entry;
 
 table! {
-    "volume_files", key(volume, path), brief(volume, type, mode, size, mtime, path);
+    "volume_files", key(volume, path), brief(volume, type, mode, size, mtime, path),
+    event(Event::state(&["file"], "volume-file").about(Subject::File).under("volume"));
     /// What was in the container's named volumes, where the engine kept it (Podman: `volumes/NAME.tar`); in the order of the
     /// tars.
     pub struct VolumeFile {
         /// Name of the volume.
         pub volume: BString,
         /// Path in the container; from the root of the volume where the archive does not say where it was mounted.
+        #[to(ecs("file.path").path(), ocsf("file.path").path())]
         pub path: BString,
         /// `regular`, `directory`, `symlink`, `character`, `block`, `fifo` or `other`.
+        #[to(ecs("file.type").form(Form::FileType), ocsf("file.type_id").form(Form::FileType))]
         pub r#type: &'static str,
         /// Bytes of the contents, holes included; null of what has none.
+        #[to(ecs("file.size"), ocsf("file.size"))]
         pub size: Option<u64>,
         /// Permissions, four octal digits.
+        #[to(ecs("file.mode"))]
         pub mode: Option<String>,
         /// Owner, as the host numbers users where the container had a user namespace.
+        #[to(ecs("file.uid").text())]
         pub uid: Option<u64>,
         /// Group, likewise.
+        #[to(ecs("file.gid").text())]
         pub gid: Option<u64>,
         /// Last modification.
+        #[to(ecs("file.mtime"), moment("Content Modification Time"))]
         pub mtime: Option<Timestamp>,
         /// Target of a symbolic link; of a further name of a file, its first name in the tar.
+        #[to(ecs("file.target_path"))]
         pub link: Option<BString>,
         /// The device that it is, `major:minor`.
         pub device: Option<String>,
@@ -49,6 +58,7 @@ table! {
         pub offset: u64,
         /// SHA-256 of the contents, holes as zeros; null unless asked for (`--hash`), of what has none, and where some are not
         /// here.
+        #[to(ecs("file.hash.sha256"), ocsf("file.hashes").form(Form::Sha256), timesketch("sha256_hash"))]
         pub sha256: Option<String>,
     }
 }

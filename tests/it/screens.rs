@@ -68,6 +68,14 @@ screens! {
     list_folder: "list fixtures/forms-engines --width 120";
     list_nothing: "list fixtures/forms-memory/none";
 
+    rows_as_ecs: "table {TICK} container processes rootfs_changes log_lines --format ecs";
+    rows_as_ocsf: "table {TICK} container processes rootfs_changes log_lines --format ocsf";
+    rows_as_timesketch: "table {TICK} container processes rootfs_changes log_lines --format timesketch";
+    rows_as_bulk: "table {TICK} container processes rootfs_changes log_lines --format bulk";
+    rows_as_hec: "table {TICK} container processes rootfs_changes log_lines --format hec";
+    show_ecs: "show {LOGS} --format ecs";
+    memparse_ocsf: "memparse {TICK} --search needle --max-matches 1 --format ocsf";
+
     inspect_compromised: "inspect {WEBAPP} --width 100";
     inspect_narrow: "inspect {WEBAPP} --width 80";
     inspect_colors: "inspect {WEBAPP} --width 100 --color always --pid 9";
