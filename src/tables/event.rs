@@ -47,7 +47,7 @@ impl Event {
     }
 
     /// Rows that tell that something happened.
-    pub const fn event(categories: &'static [&'static str], action: &'static str) -> Self {
+    pub const fn happened(categories: &'static [&'static str], action: &'static str) -> Self {
         Event { kind: "event", ..Event::state(categories, action) }
     }
 
