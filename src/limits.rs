@@ -87,6 +87,10 @@ limits! {
     assembled_bytes: "--max-assembled" = 64 << 20;
     /// Records of one image; the default is the kernel's own bound on processes.
     records: "--max-records" = 1 << 22;
+    /// Processes of a dump, of which each costs some KiB to show.
+    processes: "--max-processes" = 1 << 18;
+    /// Steps that it may take to follow all filters of system calls.
+    filter_steps: "--max-filter-steps" = 200_000_000;
     /// Bytes of one protobuf record.
     record_bytes: "--max-record" = 64 << 20;
     /// Runs of pages of one address space; a process cannot have more mappings than 65,530 unless its kernel was told.

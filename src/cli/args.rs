@@ -716,6 +716,12 @@ pub(crate) struct LimitArgs {
     /// Records of an image (default: 4194304)
     #[arg(long, global = true, value_name = "N", hide_short_help = true)]
     max_records: Option<u64>,
+    /// Processes of a dump (default: 262144)
+    #[arg(long, global = true, value_name = "N", hide_short_help = true)]
+    max_processes: Option<u64>,
+    /// Steps to follow all filters of system calls (default: 200000000)
+    #[arg(long, global = true, value_name = "N", hide_short_help = true)]
+    max_filter_steps: Option<u64>,
     /// Bytes of a record (default: 64 MiB)
     #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
     max_record: Option<u64>,
@@ -752,6 +758,8 @@ impl LimitArgs {
         set(&mut limits.json_depth, self.max_json_depth);
         set(&mut limits.assembled_bytes, self.max_assembled);
         set(&mut limits.records, self.max_records);
+        set(&mut limits.processes, self.max_processes);
+        set(&mut limits.filter_steps, self.max_filter_steps);
         set(&mut limits.record_bytes, self.max_record);
         set(&mut limits.pagemap_entries, self.max_pagemap);
         set(&mut limits.argument_bytes, self.max_arguments);

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::ids::{Pid, Tid};
 use crate::images::proto::{CoreEntry, PstreeEntry};
 use crate::images::{Images, Kind};
+use crate::int::u64_of;
 use crate::warning::{Code, Place, Warnings};
 
 /// The highest pid that a kernel can give (`PID_MAX_LIMIT` on 64-bit machines).
@@ -42,7 +43,20 @@ pub struct Node {
 /// with unknown parents.
 pub(super) fn read(images: Images<'_>) -> Vec<Node> {
     let mut entries: Vec<(PstreeEntry, Place)> = Vec::new();
-    images.each::<PstreeEntry>(Kind::Pstree, 0, |entry, _, place| entries.push((entry, place())));
+    let most = images.limits.processes;
+    let mut over = None;
+    images.each::<PstreeEntry>(Kind::Pstree, 0, |entry, _, place| {
+        if u64_of(entries.len()) < most {
+            entries.push((entry, place()));
+        } else if over.is_none() {
+            over = Some(place());
+        }
+    });
+    if let Some(place) = over {
+        images.warnings.push(Code::LimitReached, place, || {
+            format!("more than {most} processes; this and the others are left out, --max-processes raises the limit")
+        });
+    }
     if entries.is_empty() {
         return without_tree(images);
     }

@@ -4,19 +4,14 @@ use std::ops::ControlFlow;
 
 use bstr::BString;
 use jiff::Timestamp;
-use sha2::{Digest as _, Sha256};
 
 use super::holding::Holding;
-use super::matches::hex;
 use super::table::table;
 use crate::Checkpoint;
 use crate::abi::device::Device;
-use crate::int::usize_of;
+use crate::digest::Digest;
 use crate::memory::{Content, Missing, RecoveredFile as File, RecoveredFiles};
 use crate::warning::{Code, Place};
-
-/// Zeros that are hashed at once.
-static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
 table! {
     "recovered_files", key(source, member, file, path), brief(source, type, mode, size, holders, path),
@@ -94,7 +89,7 @@ pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = RecoveredFil
 fn row(checkpoint: &Checkpoint, recovered: &RecoveredFiles<'_>, file: &File, holes_left: &mut u64) -> RecoveredFile {
     let device = |device: Device| format!("{}:{}", device.major, device.minor);
     let hashed = file.size.map(|_| Hashed::of(recovered, file, holes_left));
-    if hashed.as_ref().is_some_and(|hashed| hashed.over) {
+    if hashed.as_ref().is_some_and(|hashed| hashed.digest.is_over()) {
         let place = file.member.as_ref().map_or_else(Place::archive, Place::member);
         let limit = checkpoint.limits().hole_bytes;
         checkpoint.warn(Code::LimitReached, place, || {
@@ -121,7 +116,7 @@ fn row(checkpoint: &Checkpoint, recovered: &RecoveredFiles<'_>, file: &File, hol
             None => file.missing().map(Missing::as_str),
         },
         hole_bytes: hashed.as_ref().map(|hashed| hashed.holes),
-        sha256: hashed.and_then(Hashed::hash),
+        sha256: hashed.and_then(|hashed| hashed.digest.finish()),
         holders: Holding::from(file.holders.clone()),
         member: file.member.clone(),
         file: file.file.clone(),
@@ -130,71 +125,36 @@ fn row(checkpoint: &Checkpoint, recovered: &RecoveredFiles<'_>, file: &File, hol
 
 /// What reading a file through told of it.
 struct Hashed {
-    sha256: Sha256,
+    digest: Digest,
     holes: u64,
     missing: u64,
     why: Option<Missing>,
-    /// It has more holes than may be hashed.
-    over: bool,
 }
 
 impl Hashed {
     fn of(recovered: &RecoveredFiles<'_>, file: &File, holes_left: &mut u64) -> Self {
-        let mut hashed = Hashed { sha256: Sha256::new(), holes: 0, missing: 0, why: None, over: false };
+        let mut hashed = Hashed { digest: Digest::new(*holes_left), holes: 0, missing: 0, why: None };
         recovered.each_piece(file, &mut |_, content| {
             let len = content.len();
             match content {
                 Content::Missing(_, why) => {
                     hashed.missing = hashed.missing.saturating_add(len);
                     hashed.why.get_or_insert(*why);
+                    hashed.digest.missing();
                 }
                 Content::Zeros(_) | Content::Untouched(_) => {
                     hashed.holes = hashed.holes.saturating_add(len);
-                    hashed.over |= len > *holes_left;
-                    *holes_left = holes_left.saturating_sub(len);
+                    hashed.digest.hole(len);
                 }
-                Content::Bytes(_) => {}
-            }
-            if hashed.is_whole() {
-                match content {
-                    Content::Bytes(bytes) => hashed.sha256.update(bytes),
-                    _ => zeros(&mut hashed.sha256, len),
-                }
+                Content::Bytes(bytes) => hashed.digest.bytes(bytes),
             }
             ControlFlow::Continue(())
         });
+        *holes_left = hashed.digest.holes_left();
         hashed
     }
 
-    fn is_whole(&self) -> bool {
-        self.missing == 0 && !self.over
-    }
-
-    fn hash(self) -> Option<String> {
-        self.is_whole().then(|| hex(&self.sha256.finalize()))
-    }
-
     fn reason(&self) -> Option<&'static str> {
-        self.why.map(Missing::as_str).or(self.over.then_some("more holes than are hashed"))
-    }
-}
-
-fn zeros(sha256: &mut Sha256, mut len: u64) {
-    while len > 0 {
-        let part = ZEROS.get(..usize_of(len)).unwrap_or(&ZEROS);
-        sha256.update(part);
-        len = len.saturating_sub(crate::int::u64_of(part.len()));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn holes_hash_as_zeros() {
-        let (mut streamed, len) = (Sha256::new(), 200_001);
-        zeros(&mut streamed, len);
-        assert_eq!(streamed.finalize(), Sha256::digest(vec![0; usize_of(len)]));
+        self.why.map(Missing::as_str).or(self.digest.is_over().then_some("more holes than are hashed"))
     }
 }

@@ -52,7 +52,7 @@ fn limits_are_documented() {
          costs\n  nothing: it is held against the bytes that are left before anything is allocated. Trees and chains of links are followed \
          with a\n  bound on their length, and never by recursion over what the archive says; JSON is as deep as `--max-json-depth` at most.\n\
          - **Memory**: `--max-memory` of what is kept of a stream (more goes to a temporary file that has no name), five times `--max-metadata` of \
-         names,\n  about 1 KiB for each member, a hundred times the bytes of records at most (a process is recorded in 25 bytes and shown with 2.8 KiB; `--max-records` bounds that), and 64 MiB \
+         names,\n  about 1 KiB for each member, a hundred times the bytes of records at most (a process is recorded in 25 bytes and shown with 2.8 KiB; `--max-processes` bounds that), and 64 MiB \
          beside.\n\
          - **Searching and hashing** go over the bytes that are stored once. Holes of sparse members are not searched page by page, and are \
          hashed\n  up to `--max-holes`.\n\
@@ -163,6 +163,14 @@ fn hit(flag: &str) -> (Vec<u8>, Limits) {
         }
         "--max-records" => {
             limits.records = 1;
+            members.tar()
+        }
+        "--max-processes" => {
+            limits.processes = 1;
+            members.tar()
+        }
+        "--max-filter-steps" => {
+            limits.filter_steps = 10;
             members.tar()
         }
         "--max-record" => {

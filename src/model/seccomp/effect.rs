@@ -12,20 +12,16 @@ use crate::model::bpf::{Arithmetic, MEMORY_WORDS, Operand, Operation, Program, R
 
 /// States at one instruction that are told apart; what comes after is merged into what is certain of all of them.
 const MOST_STATES: usize = 16;
-/// Steps that following all filters of a dump may take: some thousand real filters.
-const MOST_STEPS: u64 = 200_000_000;
-
 /// What following filters may still cost.
 #[derive(Debug)]
 pub(super) struct Budget(u64);
 
-impl Default for Budget {
-    fn default() -> Self {
-        Budget(MOST_STEPS)
-    }
-}
-
 impl Budget {
+    /// So many steps for all filters of a dump.
+    pub(super) fn of(steps: u64) -> Self {
+        Budget(steps)
+    }
+
     pub(super) fn is_spent(&self) -> bool {
         self.0 == 0
     }

@@ -165,7 +165,7 @@ fn follow(filters: &mut [Filter], images: Images<'_>, model: &Model) {
     let Some(arch) = model.arch() else { return };
     let abis = syscall::abis(arch, model.byte_order() == ByteOrder::Big);
     let calls = Calls::of(abis, filters.iter().filter_map(|filter| filter.program.as_deref()));
-    let mut budget = effect::Budget::default();
+    let mut budget = effect::Budget::of(images.limits.filter_steps);
     let mut known: HashMap<Arc<Program>, Option<Arc<[Effect]>>> = HashMap::new();
     for index in 0..filters.len() {
         let Some(filter) = filters.get(index) else { continue };
@@ -191,8 +191,12 @@ fn follow(filters: &mut [Filter], images: Images<'_>, model: &Model) {
         }
     }
     if budget.is_spent() {
-        images.warnings.push(Code::FilterInvalid, images.place(Kind::Seccomp, 0), || {
-            "following all filters takes more steps than are allowed: what the last ones answer is not known".to_owned()
+        images.warnings.push(Code::LimitReached, images.place(Kind::Seccomp, 0), || {
+            let most = images.limits.filter_steps;
+            format!(
+                "following all filters takes more than {most} steps: what the last ones answer is not known, \
+                 --max-filter-steps raises the limit"
+            )
         });
     }
 }

@@ -69,12 +69,12 @@ fn program(instructions: &[(u16, u8, u8, u32)]) -> Program {
 
 fn answers_of(program: &Program, number: u32, arch: u32) -> Answers {
     let operations: Vec<Operation> = program.operations().collect();
-    answers(&operations, number, arch, &mut Budget::default()).unwrap()
+    answers(&operations, number, arch, &mut Budget::of(10_000_000)).unwrap()
 }
 
 fn effects(program: &Program) -> Option<Arc<[Effect]>> {
     let calls = Calls::of(syscall::abis(Arch::X86_64, false), std::iter::once(program));
-    of(program, &calls, &mut Budget::default())
+    of(program, &calls, &mut Budget::of(10_000_000))
 }
 
 /// Numbers that programs are likely to compare with.
