@@ -515,6 +515,9 @@ pub(crate) enum RowFormat {
     Bulk,
     /// Events for Splunk's HTTP Event Collector, one a line
     Hec,
+    /// Apache Parquet, one table a file
+    #[cfg(feature = "parquet")]
+    Parquet,
 }
 
 impl RowFormat {
@@ -533,6 +536,8 @@ impl RowFormat {
                 BulkOp::Index => BulkAction::Index,
             }),
             RowFormat::Hec => Format::Hec,
+            #[cfg(feature = "parquet")]
+            RowFormat::Parquet => Format::Parquet,
         }
     }
 
@@ -543,6 +548,8 @@ impl RowFormat {
             RowFormat::Json => "json",
             RowFormat::Csv => "csv",
             RowFormat::Timesketch => "jsonl",
+            #[cfg(feature = "parquet")]
+            RowFormat::Parquet => "parquet",
             _ => "ndjson",
         }
     }
@@ -564,6 +571,8 @@ macro_rules! formats {
                     $($name::$own,)+
                     $name::Rows(Table), $name::Rows(Json), $name::Rows(Ndjson), $name::Rows(Csv), $name::Rows(Ecs),
                     $name::Rows(Ocsf), $name::Rows(Timesketch), $name::Rows(Bulk), $name::Rows(Hec),
+                    #[cfg(feature = "parquet")]
+                    $name::Rows(RowFormat::Parquet),
                 ];
                 ALL
             }

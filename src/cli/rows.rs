@@ -311,6 +311,11 @@ impl Output {
     /// Opens the place. What must not be replaced is refused before anything is read.
     fn open(job: &Job<'_>, place: Place<'_>) -> Result<Self, Failure> {
         match place {
+            Place::Screen(_) if job.style.format.is_one_table() && job.sources.len() > 1 => {
+                let message =
+                    "such a file has one table; ask for one, or let `table --output-dir` write a file for each";
+                Err(Failure::Usage(message.to_owned()))
+            }
             Place::Screen(screen) if job.style.format.is_by_table() && job.sources.len() > 1 => {
                 let tables = job.sources.iter().map(|_| Spool::default()).collect();
                 Ok(Output::Waiting { screen, tables, leads: job.leads(false) })
@@ -433,6 +438,9 @@ impl Spool {
     fn add(&mut self, row: Encoded) -> io::Result<()> {
         match row {
             Encoded::Cells(cells) => self.cells.push(cells),
+            // Of such, an output has one table, whose rows need not wait.
+            #[cfg(feature = "parquet")]
+            Encoded::Typed(_) => {}
             Encoded::Bytes(bytes) => {
                 self.bytes.write_all(&bytes.len().to_ne_bytes())?;
                 self.bytes.write_all(&bytes)?;

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, IsTerminal, Write, stderr, stdout};
 use std::path::Path;
 
-use cryoscope::formats::escape;
+use cryoscope::formats::{Format, escape};
 use cryoscope::{Checkpoint, ImageFile, Severity, Warning};
 
 use super::args::{Color, Global};
@@ -127,6 +127,11 @@ pub(crate) fn refuse_terminal() -> Result<(), Failure> {
         return Err(Failure::Usage(message.to_owned()));
     }
     Ok(())
+}
+
+/// Refuses formats that are no text where a terminal would get them.
+pub(crate) fn refuse_terminal_of(format: Format, global: &Global) -> Result<(), Failure> {
+    if format.is_one_table() && global.output.is_none() { refuse_terminal() } else { Ok(()) }
 }
 
 /// Prints a message on standard error.

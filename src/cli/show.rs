@@ -16,7 +16,7 @@ use super::exit::Exit;
 use super::fleet::{self, Entry, Speaker, Tally, in_order};
 use super::open::Opener;
 use super::rows;
-use super::screen::{Report, Screen, complain};
+use super::screen::{Report, Screen, complain, refuse_terminal_of};
 use super::sizes::sizes;
 use super::{Failure, Outcome};
 
@@ -86,6 +86,9 @@ pub(crate) fn lines(entries: &[Entry], ask: &Ask, global: &Global) -> Result<(Ex
             let _ = speaker.say(said);
         }
     };
+    if let ListFormat::Rows(format) = ask.format {
+        refuse_terminal_of(format.with(&ask.documents), global)?;
+    }
     let screen = Screen::open(global)?;
     let (width, format) = (
         screen.width,

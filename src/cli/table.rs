@@ -10,7 +10,7 @@ use super::args::{Global, RowFormat, TableArgs};
 use super::exit::Exit;
 use super::fleet;
 use super::rows::{All, Filter, Job, Place};
-use super::screen::Screen;
+use super::screen::{Screen, refuse_terminal_of};
 use super::{Failure, Outcome};
 
 pub(crate) fn run(args: &TableArgs, global: &Global) -> Outcome {
@@ -26,6 +26,7 @@ pub(crate) fn run(args: &TableArgs, global: &Global) -> Outcome {
     let (width, place) = if let Some(directory) = &args.output_dir {
         (None, Place::Directory(directory, args.format))
     } else {
+        refuse_terminal_of(args.format.with(&args.documents), global)?;
         let screen = Screen::open(global)?;
         (screen.width, Place::Screen(screen))
     };

@@ -14,6 +14,8 @@ mod hexdump;
 mod json;
 mod ocsf;
 mod origin;
+#[cfg(feature = "parquet")]
+mod parquet;
 pub mod proc;
 mod results;
 mod text;
@@ -32,6 +34,8 @@ pub use json::pretty;
 #[cfg(feature = "query")]
 pub(crate) use json::to_text as json_of;
 pub use origin::Origin;
+#[cfg(feature = "parquet")]
+pub use parquet::Cells as TypedCells;
 pub use results::{ResultFormat, ResultWriter};
 pub use text::{cut, wrapped};
 
@@ -62,13 +66,24 @@ pub enum Format {
     Bulk(BulkAction),
     /// Events for Splunk's HTTP Event Collector, one a line.
     Hec,
+    /// Apache Parquet: one table a file.
+    #[cfg(feature = "parquet")]
+    Parquet,
 }
 
 impl Format {
     /// Whether all rows of a table stand together, whichever checkpoints they are from. Of other formats, each row stands
     /// for itself.
     pub fn is_by_table(self) -> bool {
-        matches!(self, Format::Table | Format::Json | Format::Csv)
+        matches!(self, Format::Table | Format::Json | Format::Csv) || self.is_one_table()
+    }
+
+    /// Whether an output has one table and no more. It is no text, either.
+    pub fn is_one_table(self) -> bool {
+        #[cfg(feature = "parquet")]
+        return self == Format::Parquet;
+        #[cfg(not(feature = "parquet"))]
+        false
     }
 
     /// Whether rows are documents, which say what checkpoint they are from.
@@ -126,6 +141,9 @@ pub enum Encoded {
     Bytes(Vec<u8>),
     /// Cells, whose widths the others decide.
     Cells(Vec<String>),
+    /// Cells with their types.
+    #[cfg(feature = "parquet")]
+    Typed(TypedCells),
 }
 
 impl Encoded {
@@ -134,6 +152,8 @@ impl Encoded {
         match self {
             Encoded::Bytes(bytes) => bytes.len(),
             Encoded::Cells(cells) => cells.iter().map(String::len).sum(),
+            #[cfg(feature = "parquet")]
+            Encoded::Typed(cells) => cells.len(),
         }
     }
 
@@ -206,6 +226,8 @@ impl Encoder {
         }
         match format {
             Format::Table => return Ok(Encoded::Cells(grid::cells(row, columns))),
+            #[cfg(feature = "parquet")]
+            Format::Parquet => return Ok(Encoded::Typed(TypedCells::of(&lead, row, columns))),
             Format::Csv => {
                 let cells = csv::cells(row, columns);
                 write_csv(&mut out, lead.iter().map(|(_, text)| *text).chain(cells.iter().map(String::as_str)))?;
@@ -239,7 +261,19 @@ pub struct RowWriter<W: Write> {
 enum State {
     Before,
     /// In a table; whether it has rows.
-    Table(bool, Option<Grid>),
+    Table(bool, Sheet),
+}
+
+/// What holds rows of a table back.
+#[derive(Debug)]
+enum Sheet {
+    /// Nothing does.
+    Open,
+    /// The widths of its columns.
+    Grid(Grid),
+    /// Columns that are written one by one.
+    #[cfg(feature = "parquet")]
+    Parquet(Box<parquet::Writer>),
 }
 
 impl<W: Write> RowWriter<W> {
@@ -262,7 +296,12 @@ impl<W: Write> RowWriter<W> {
         self.end_table()?;
         let first = matches!(self.state, State::Before);
         let style = &self.encoder.style;
-        let mut grid = None;
+        let names = || style.columns.of(table).map(|(_, column)| column.name);
+        let lead = || {
+            let table_name = style.name_tables.then_some("table");
+            table_name.into_iter().chain(self.encoder.lead.iter().map(|(key, _)| *key))
+        };
+        let mut sheet = Sheet::Open;
         match style.format {
             Format::Json if style.name_tables => {
                 let separator = if first { "{" } else { "," };
@@ -273,21 +312,20 @@ impl<W: Write> RowWriter<W> {
                 if !first {
                     self.out.write_all(b"\n")?;
                 }
-                let names: Vec<&str> = style.columns.of(table).map(|(_, column)| column.name).collect();
-                let lead = self.encoder.lead.iter().map(|(key, _)| *key);
-                let table_name = style.name_tables.then_some("table");
-                write_csv(&mut self.out, table_name.into_iter().chain(lead).chain(names))?;
+                write_csv(&mut self.out, lead().chain(names()))?;
             }
             Format::Table => {
                 if style.name_tables {
                     let gap = if first { "" } else { "\n" };
                     writeln!(self.out, "{gap}{}", table.name)?;
                 }
-                grid = Some(Grid::of_table(table, &style.columns));
+                sheet = Sheet::Grid(Grid::of_table(table, &style.columns));
             }
+            #[cfg(feature = "parquet")]
+            Format::Parquet => sheet = Sheet::Parquet(Box::new(parquet::Writer::new(table, &style.columns, lead())?)),
             _ => {}
         }
-        self.state = State::Table(false, grid);
+        self.state = State::Table(false, sheet);
         Ok(())
     }
 
@@ -307,10 +345,14 @@ impl<W: Write> RowWriter<W> {
     ///
     /// If writing fails.
     pub fn put(&mut self, row: Encoded) -> io::Result<()> {
-        let State::Table(has_rows, grid) = &mut self.state else { return Ok(()) };
-        match (row, grid) {
-            (Encoded::Cells(cells), Some(grid)) => grid.push(cells),
-            (Encoded::Cells(_), None) => {}
+        let State::Table(has_rows, sheet) = &mut self.state else { return Ok(()) };
+        match (row, sheet) {
+            (Encoded::Cells(cells), Sheet::Grid(grid)) => grid.push(cells),
+            (Encoded::Cells(_), _) => {}
+            #[cfg(feature = "parquet")]
+            (Encoded::Typed(cells), Sheet::Parquet(file)) => file.put(cells, &mut self.out)?,
+            #[cfg(feature = "parquet")]
+            (Encoded::Typed(_), _) => {}
             (Encoded::Bytes(bytes), _) => {
                 if self.encoder.style.format == Format::Json {
                     self.out.write_all(if *has_rows { b",\n" } else { b"\n" })?;
@@ -323,12 +365,19 @@ impl<W: Write> RowWriter<W> {
     }
 
     fn end_table(&mut self) -> io::Result<()> {
-        let State::Table(has_rows, grid) = &self.state else { return Ok(()) };
+        let State::Table(has_rows, sheet) = std::mem::replace(&mut self.state, State::Table(false, Sheet::Open)) else {
+            self.state = State::Before;
+            return Ok(());
+        };
         let style = &self.encoder.style;
-        match (style.format, grid) {
-            (Format::Json, _) => self.out.write_all(if *has_rows { b"\n]" } else { b"]" }),
-            (Format::Table, Some(grid)) if !grid.is_empty() => self.out.write_all(grid.render(style.width).as_bytes()),
+        match (style.format, sheet) {
+            (Format::Json, _) => self.out.write_all(if has_rows { b"\n]" } else { b"]" }),
+            (Format::Table, Sheet::Grid(grid)) if !grid.is_empty() => {
+                self.out.write_all(grid.render(style.width).as_bytes())
+            }
             (Format::Table, _) if style.name_tables => self.out.write_all(b"(no rows)\n"),
+            #[cfg(feature = "parquet")]
+            (_, Sheet::Parquet(file)) => file.finish(&mut self.out),
             _ => Ok(()),
         }
     }

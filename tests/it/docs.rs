@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use cryoscope::tables::System;
 use cryoscope::{Code, tables};
 
 #[test]
@@ -39,6 +40,38 @@ fn warnings_are_documented() {
         let _ = writeln!(text, "| `{code}` | {} | {} |", code.severity().as_str(), flat(code.meaning()));
     }
     compare("docs/warnings.md", &text);
+}
+
+#[test]
+fn where_columns_go_is_documented() {
+    let mut text = "# Where columns go in a SIEM\n\nColumns that have a field in another schema. All others stand under their own \
+                    names: in ECS below `cryoscope` and\nthe name that is given, in OCSF in `unmapped`, in Timesketch at the top. \
+                    See [siem.md](siem.md) for what documents have beside them.\n"
+        .to_owned();
+    let all = tables::ALL.iter().map(|source| source.table).chain(tables::ASKED.iter().copied());
+    for table in all.chain([&tables::Summary::TABLE]).filter(|table| table.event != tables::Event::PLAIN) {
+        let event = &table.event;
+        let prefix = if event.prefix.is_empty() { table.name } else { event.prefix };
+        let kind = format!("`event.kind` `{}`, `event.action` `{}`", event.kind, event.action);
+        let _ = write!(text, "\n## `{}`\n\nECS: {kind}, own columns below `cryoscope.{prefix}`.\n", table.name);
+        let going: Vec<_> = table.columns.iter().filter(|column| !column.targets().is_empty()).collect();
+        if going.is_empty() {
+            continue;
+        }
+        text.push_str("\n| column | ECS | OCSF | Timesketch |\n| --- | --- | --- | --- |\n");
+        for column in going {
+            let of = |system| -> String {
+                let targets = column.targets().iter().filter(|target| target.system == system);
+                let names: Vec<String> = targets.map(|target| format!("`{}`", target.field)).collect();
+                names.join(", ")
+            };
+            let (ecs, ocsf, timesketch) = (of(System::Ecs), of(System::Ocsf), of(System::Timesketch));
+            let flow = of(System::Flow);
+            let flow = if flow.is_empty() { flow } else { format!("source or destination ({flow})") };
+            let _ = writeln!(text, "| `{}` | {ecs}{flow} | {ocsf} | {timesketch} |", column.name);
+        }
+    }
+    compare("docs/siem-fields.md", &text);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The commands of `README.md` print what it says that they print, on a screen of 100 columns.
+//! The commands of `README.md` and `docs/siem.md` print what these say that they print, on a screen of 100 columns.
 
 use std::path::Path;
 use std::process::Command;
@@ -30,6 +30,19 @@ fn commands_print_what_the_readme_says() {
     let examples = examples(&std::fs::read_to_string(root.join("README.md")).unwrap());
     assert!(examples.len() >= 7, "a main command, the tests and five examples: {examples:?}");
     assert!(examples.iter().any(|(command, _)| command == "cargo test"), "it says how to run the tests");
+    let compared = compare(root, examples);
+    assert!(compared >= 6, "{compared} examples");
+}
+
+#[test]
+fn commands_print_what_the_page_on_siems_says() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let examples = examples(&std::fs::read_to_string(root.join("docs/siem.md")).unwrap());
+    assert_eq!(compare(root, examples), 1);
+}
+
+/// Runs the examples, and tells how many there were to be compared.
+fn compare(root: &Path, examples: Vec<(String, String)>) -> usize {
     let mut compared = 0;
     for (command, expected) in examples {
         let Some(arguments) =
@@ -54,5 +67,5 @@ fn commands_print_what_the_readme_says() {
         assert!(ran.err.is_empty() || ran.err.ends_with(" read, 0 failed\n"), "{command}: {}", ran.err);
         compared += 1;
     }
-    assert!(compared >= 6, "{compared} examples");
+    compared
 }

@@ -45,14 +45,23 @@ fn lines(encoded: Encoded) -> Vec<Value> {
     lines.map(|line| serde_json::from_slice(line).unwrap_or_else(|e| panic!("{e}: {}", BString::from(line)))).collect()
 }
 
-/// The documents of all rows of all tables, and of the checkpoint itself, with their tables.
+/// Rows of a table of a checkpoint that are looked at: those that come behind them are like them.
+const LOOKED_AT: usize = 200;
+
+/// The documents of the rows of all tables, and of the checkpoint itself, with their tables.
 fn documents(checkpoint: &Checkpoint, format: Format) -> Vec<(&'static str, Vec<Value>)> {
+    documents_of(checkpoint, format, LOOKED_AT)
+}
+
+fn documents_of(checkpoint: &Checkpoint, format: Format, most: usize) -> Vec<(&'static str, Vec<Value>)> {
     let mut encoder = encoder(format, checkpoint);
     let mut documents = Vec::new();
     for source in tables::ALL {
+        let mut left = most;
         source.each(checkpoint, &mut |row| {
             documents.push((source.table.name, lines(encoder.encode(row).unwrap())));
-            ControlFlow::Continue(())
+            left -= 1;
+            if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
     }
     documents.push(("checkpoints", lines(encoder.encode(&Summary::of("archive.tar", checkpoint)).unwrap())));
@@ -328,7 +337,7 @@ fn every_event_has_what_timesketch_and_splunk_need() {
 fn bulk_is_what_the_protocol_wants_and_ids_are_once() {
     for checkpoint in checkpoints() {
         let mut ids = BTreeSet::new();
-        for (table, pair) in documents(&checkpoint, Format::Bulk(BulkAction::Create)) {
+        for (table, pair) in documents_of(&checkpoint, Format::Bulk(BulkAction::Create), usize::MAX) {
             let [action, source] = pair.as_slice() else { panic!("two lines: {pair:?}") };
             let expected =
                 json!({ "create": { "_index": format!("cryoscope-{table}"), "_id": source["event"]["id"] } });
@@ -538,4 +547,58 @@ fn connections_have_their_ends_where_searches_look() {
         }
     }
     assert_eq!(seen, ["egress", "ingress", "listener"].into(), "{} sockets", sockets.len());
+}
+
+/// Each cell of a Parquet file is what NDJSON has.
+#[cfg(feature = "parquet")]
+#[test]
+fn parquet_has_the_rows_that_ndjson_has() {
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+    use parquet::record::Field;
+
+    let folder = tempfile::tempdir().unwrap();
+    let mut cells = 0;
+    for case in ["webapp-compromise", "files", "counters"] {
+        let archive = fixtures::archive_of(case);
+        let out = |format: &str| {
+            let path = folder.path().join(format!("{case}-{format}"));
+            let paths = [archive.to_str().unwrap(), "--output-dir", path.to_str().unwrap()];
+            run(["table", "--all", "-q", "--source-id", "path", "--format", format].into_iter().chain(paths));
+            path
+        };
+        let (columns, lines) = (out("parquet"), out("ndjson"));
+        for source in tables::ALL {
+            let name = source.table.name;
+            let file = std::fs::File::open(columns.join(format!("{name}.parquet"))).unwrap();
+            let found: Vec<_> = SerializedFileReader::new(file).unwrap().get_row_iter(None).unwrap().collect();
+            let text = std::fs::read_to_string(lines.join(format!("{name}.ndjson"))).unwrap();
+            assert_eq!(found.len(), text.lines().count(), "{name}");
+            for (row, line) in found.into_iter().zip(text.lines()) {
+                let expected: Value = serde_json::from_str(line).unwrap();
+                for (column, field) in row.unwrap().get_column_iter().filter(|(column, _)| *column != "_hex") {
+                    let expected = &expected[column];
+                    let value = match field {
+                        Field::Null => Value::Null,
+                        Field::Bool(on) => (*on).into(),
+                        Field::Long(number) => (*number).into(),
+                        Field::ULong(number) => (*number).into(),
+                        Field::TimestampMicros(time) => {
+                            let expected: jiff::Timestamp = expected.as_str().unwrap().parse().unwrap();
+                            assert_eq!(*time, expected.as_microsecond());
+                            continue;
+                        }
+                        Field::Str(text) if expected.is_string() => text.as_str().into(),
+                        Field::Str(text) => serde_json::from_str(text).unwrap(),
+                        other => panic!("{column}: {other:?}"),
+                    };
+                    assert_eq!(value, *expected, "{name}.{column}");
+                    cells += 1;
+                }
+            }
+        }
+    }
+    assert!(cells > 10_000, "{cells} cells");
+    let archive = fixtures::archive_of("tree");
+    let several = run(["inspect", archive.to_str().unwrap(), "--format", "parquet"]);
+    assert_eq!((several.code, several.out.as_str()), (Some(2), ""), "a file has one table");
 }

@@ -16,7 +16,7 @@ use self::selection::Selected;
 use super::args::{Global, MemparseArgs, RowFormat};
 use super::exit::Exit;
 use super::open::Opener;
-use super::screen::Report;
+use super::screen::{Report, refuse_terminal_of};
 use super::{Failure, Outcome};
 
 /// What is to be done.
@@ -34,6 +34,7 @@ pub(crate) fn run(args: &MemparseArgs, global: &Global) -> Outcome {
     // What is wrong with what was asked is said before anything is read.
     let matcher = if mode == Mode::Search { Some(Arc::new(pattern::matcher(args)?)) } else { None };
     selection::check(args)?;
+    refuse_terminal_of(args.format.with(&args.documents), global)?;
     let keep = match mode {
         Mode::Sizes => Keep::Arguments,
         _ if args.everywhere => Keep::Everything,
