@@ -1,71 +1,90 @@
-//! The commands of `README.md` and `docs/siem.md` print what these say that they print, on a screen of 100 columns.
+//! The commands of the pages print what these say that they print, on a screen of 100 columns. `UPDATE_DOCS=1 cargo test
+//! commands_print` writes anew what is below them.
 
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
 
 use crate::command::Ran;
 
-/// Commands and what is below them, of all `console` blocks.
-fn examples(readme: &str) -> Vec<(String, String)> {
-    let mut examples: Vec<(String, String)> = Vec::new();
-    let mut inside = false;
-    for line in readme.lines() {
-        match (line, inside) {
-            ("```console", false) => inside = true,
-            ("```", true) => inside = false,
-            (_, true) => match (line.strip_prefix("$ "), examples.last_mut()) {
-                (Some(command), _) => examples.push((command.to_owned(), String::new())),
-                (None, Some((_, output))) => output.extend([line, "\n"]),
-                (None, None) => panic!("output without a command: {line}"),
-            },
-            _ => {}
-        }
-    }
-    examples
-}
-
 #[test]
 fn commands_print_what_the_readme_says() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let examples = examples(&std::fs::read_to_string(root.join("README.md")).unwrap());
-    assert!(examples.len() >= 7, "a main command, the tests and five examples: {examples:?}");
-    assert!(examples.iter().any(|(command, _)| command == "cargo test"), "it says how to run the tests");
-    let compared = compare(root, examples);
-    assert!(compared >= 6, "{compared} examples");
+    let commands = run_all("README.md");
+    assert!(commands.len() >= 7, "a main command, the tests and five examples: {commands:?}");
+    assert!(commands.iter().any(|command| command == "cargo test"), "it says how to run the tests");
 }
 
 #[test]
 fn commands_print_what_the_page_on_siems_says() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let examples = examples(&std::fs::read_to_string(root.join("docs/siem.md")).unwrap());
-    assert_eq!(compare(root, examples), 1);
+    assert_eq!(run_all("docs/siem.md").len(), 1);
 }
 
-/// Runs the examples, and tells how many there were to be compared.
-fn compare(root: &Path, examples: Vec<(String, String)>) -> usize {
-    let mut compared = 0;
-    for (command, expected) in examples {
-        let Some(arguments) =
-            command.strip_prefix("cargo run --release -- ").or_else(|| command.strip_prefix("cryoscope "))
-        else {
-            assert!(expected.is_empty(), "{command}: nobody compares what it prints");
-            continue;
-        };
-        let mut words: Vec<String> = Vec::new();
-        for (i, part) in arguments.split('\'').enumerate() {
-            // Between quotes, blanks are part of the word.
-            if i % 2 == 1 {
-                words.push(part.to_owned());
-            } else {
-                words.extend(part.split_whitespace().map(str::to_owned));
-            }
+#[test]
+fn commands_print_what_the_guide_says() {
+    assert!(run_all("docs/guide.md").len() >= 15);
+}
+
+#[test]
+fn commands_print_what_the_page_on_moving_says() {
+    assert!(run_all("docs/moving.md").len() >= 5);
+}
+
+#[test]
+fn commands_print_what_the_answers_say() {
+    assert!(run_all("docs/faq.md").len() >= 2);
+}
+
+/// Runs the commands of all `console` blocks of a page, one after the other in one folder, which has the fixtures in it, and
+/// gives them.
+fn run_all(page: &str) -> Vec<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let home = tempfile::tempdir().unwrap();
+    symlink(root.join("fixtures"), home.path().join("fixtures")).unwrap();
+    let wrapper = home.path().join("bin/cryoscope");
+    fs::create_dir(home.path().join("bin")).unwrap();
+    let script = format!("#!/bin/sh\nexec '{}' --width 100 \"$@\"\n", env!("CARGO_BIN_EXE_cryoscope"));
+    fs::write(&wrapper, script).unwrap();
+    fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755)).unwrap();
+
+    let text = fs::read_to_string(root.join(page)).unwrap();
+    let (mut written, mut commands) = (String::new(), Vec::new());
+    let mut lines = text.lines().peekable();
+    let mut inside = false;
+    while let Some(line) = lines.next() {
+        written.extend([line, "\n"]);
+        inside = if inside { line != "```" } else { line == "```console" };
+        let Some(command) = line.strip_prefix("$ ").filter(|_| inside) else { continue };
+        let mut expected = String::new();
+        while let Some(line) = lines.next_if(|line| !line.starts_with("$ ") && *line != "```") {
+            expected.extend([line, "\n"]);
         }
-        let mut run = Command::new(env!("CARGO_BIN_EXE_cryoscope"));
-        let ran = Ran::of(run.args(words).args(["--width", "100"]).current_dir(root).output().unwrap());
-        assert_eq!((ran.out.as_str(), ran.code), (expected.as_str(), Some(0)), "{command}");
-        // Of several archives, how many were read is said on standard error.
-        assert!(ran.err.is_empty() || ran.err.ends_with(" read, 0 failed\n"), "{command}: {}", ran.err);
-        compared += 1;
+        let printed = match command {
+            "cargo test" => String::new(),
+            _ => print(home.path(), &command.replacen("cargo run --release --", "cryoscope", 1)),
+        };
+        if std::env::var_os("UPDATE_DOCS").is_none() {
+            assert_eq!(printed, expected, "{page}: {command}");
+        }
+        written.push_str(&printed);
+        commands.push(command.to_owned());
     }
-    compared
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        fs::write(root.join(page), written).unwrap();
+    }
+    commands
+}
+
+/// What a line of a shell prints.
+fn print(home: &Path, command: &str) -> String {
+    let mut path = OsString::from(home.join("bin"));
+    path.push(":");
+    path.push(std::env::var_os("PATH").unwrap_or_default());
+    let mut shell = Command::new("sh");
+    let ran = Ran::of(shell.args(["-c", command]).current_dir(home).env("PATH", path).output().unwrap());
+    assert_eq!(ran.code, Some(0), "{command}: {}", ran.err);
+    // Of several archives, how many were read is said on standard error.
+    assert!(ran.err.is_empty() || ran.err.ends_with(" read, 0 failed\n"), "{command}: {}", ran.err);
+    ran.out
 }
