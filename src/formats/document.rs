@@ -261,7 +261,8 @@ const EPHEMERAL: std::ops::RangeInclusive<u32> = 32768..=60999;
 impl Flow {
     /// That of a row, if it is about an end of a connection of internet protocols.
     pub(super) fn of(row: &dyn Row, origin: &super::Origin) -> Option<Self> {
-        let mut flow = Flow::default();
+        let transport = row.table().event.transport.map(str::to_owned);
+        let mut flow = Flow { transport, ..Flow::default() };
         let (mut state, mut namespace) = (None, None);
         for (number, column) in row.table().columns.iter().enumerate() {
             let fields = column.targets().iter().filter(|target| target.system == System::Flow);
@@ -273,7 +274,7 @@ impl Flow {
                     "family" => flow.family = text(),
                     "transport" => flow.transport = text(),
                     "state" => state = text(),
-                    "namespace" => namespace = port(),
+                    "namespace" => namespace = Some(port()),
                     "local.ip" => flow.local.ip = text(),
                     "local.port" => flow.local.port = port(),
                     "remote.ip" => flow.remote.ip = text(),
@@ -281,6 +282,11 @@ impl Flow {
                     _ => {}
                 }
             }
+        }
+        if flow.family.is_none()
+            && let Some(address) = flow.local.ip.as_ref().or(flow.remote.ip.as_ref())
+        {
+            flow.family = Some(if address.contains(':') { "inet6" } else { "inet" }.to_owned());
         }
         if !matches!(flow.family.as_deref(), Some("inet" | "inet6")) {
             return None;

@@ -1,6 +1,8 @@
 //! Rows as documents of the Elastic Common Schema, release 9.4.0. Which column goes to which field is said beside the
 //! column; columns without a field stand below `cryoscope`, under the table's own name. See `docs/siem.md`.
 
+use std::net::IpAddr;
+
 use serde_json::{Map, Value as Json};
 
 use super::document::{self, Direction, Document, End, Flow, PathText, is_empty, needs_more, plain};
@@ -140,6 +142,7 @@ impl Ecs<'_> {
             }),
             Form::Labels => Some(labels(value)),
             Form::Pairs => Some(document::pairs(value)),
+            Form::Related => return self.related_value(field, value),
             Form::Process => return self.related_process(field, value),
             Form::Path => return self.path(field, value),
             Form::Image => return self.image(value),
@@ -172,6 +175,16 @@ impl Ecs<'_> {
         for (name, json) in entries {
             self.document.set(&format!("cryoscope.{prefix}.{name}"), json);
         }
+    }
+
+    /// A value to find the document by. It stands where the column is, too.
+    fn related_value(&mut self, field: &str, value: &Value<'_>) -> bool {
+        let json = plain(value);
+        let fits = |text: &&str| field != "related.ip" || text.parse::<IpAddr>().is_ok();
+        if let Some(text) = json.as_str().filter(fits) {
+            self.document.add(field, text);
+        }
+        false
     }
 
     /// A process that another column names. ECS has the host's pid and the one in the namespace. Only the latter is known;
@@ -294,7 +307,7 @@ impl Ecs<'_> {
             texts.dedup();
             texts
         };
-        let mut ips = texts(document, &["source.ip", "destination.ip", "orchestrator.resource.ip"]);
+        let mut ips = texts(document, &["related.ip", "source.ip", "destination.ip", "orchestrator.resource.ip"]);
         if document.text("event.dataset") == Some("cryoscope.container") {
             ips.extend(self.origin.addresses().iter().cloned());
         }
@@ -303,7 +316,7 @@ impl Ecs<'_> {
         let hosts = self.origin.container.hostname.as_ref().filter(|name| !name.is_empty());
         let hosts: Vec<String> = hosts.map(|name| document::text_of(name).into_owned()).into_iter().collect();
         let users = texts(document, &["process.user.id", "process.real_user.id", "process.saved_user.id"]);
-        let hashes = texts(document, &["container.image.hash.all", "file.hash.sha256"]);
+        let hashes = texts(document, &["related.hash", "container.image.hash.all", "file.hash.sha256"]);
         let hashes = hashes.iter().map(|hash| hash.rsplit(':').next().unwrap_or(hash).to_owned()).collect();
         for (name, list) in [("ip", ips), ("hosts", hosts), ("user", users), ("hash", hashes)] {
             if !list.is_empty() {

@@ -103,6 +103,7 @@ fn evidence(row: &dyn Row, columns: &Columns, origin: &Origin, id: &str) -> (Doc
         Subject::File => (2, "File"),
         Subject::Folder => (3, "Folder"),
         Subject::Module => (6, "Module"),
+        Subject::Interface => (8, "Network Interfaces"),
         Subject::Process => (10, "Process"),
         _ => (99, row.table().name),
     };
@@ -117,6 +118,12 @@ fn evidence(row: &dyn Row, columns: &Columns, origin: &Origin, id: &str) -> (Doc
         Subject::File => file(&mut evidence, "file", row),
         Subject::Folder => file(&mut evidence, "folder", row),
         Subject::Module => module(&mut evidence, row),
+        Subject::Interface => {
+            // The schema has a list of them.
+            if let Some(Json::Object(interface)) = evidence.0.remove("network_interfaces") {
+                evidence.set("network_interfaces", vec![Json::Object(interface)]);
+            }
+        }
         _ => evidence.set("kernel", json!({ "name": row.table().name, "type_id": 99, "type": row.table().name })),
     }
     (evidence, observables)
@@ -147,6 +154,7 @@ fn object_of(subject: Subject) -> &'static str {
         Subject::File => "file",
         Subject::Folder => "folder",
         Subject::Module => "module",
+        Subject::Interface => "network_interfaces",
         _ => "kernel",
     }
 }
@@ -198,6 +206,7 @@ fn field(target: &Target, value: &Value<'_>) -> Option<Json> {
         | Form::Image
         | Form::Digest
         | Form::Labels
+        | Form::Related
         | Form::Moment => None,
     }
 }

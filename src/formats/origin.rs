@@ -88,8 +88,12 @@ impl Origin {
         self.processes.get(&pid)
     }
 
-    pub(super) fn listens(&self, namespace: Option<u32>, protocol: &str, port: u32) -> bool {
-        self.listeners.contains(&(namespace, protocol.to_owned(), port))
+    /// Whether somebody listens on a port: in a network namespace, or in any, where a table does not say in which.
+    pub(super) fn listens(&self, namespace: Option<Option<u32>>, protocol: &str, port: u32) -> bool {
+        match namespace {
+            Some(namespace) => self.listeners.contains(&(namespace, protocol.to_owned(), port)),
+            None => self.listeners.iter().any(|(_, p, n)| p == protocol && *n == port),
+        }
     }
 
     /// What identifies a process everywhere and always.

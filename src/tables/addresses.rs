@@ -12,19 +12,23 @@ use crate::model::ids::NamespaceId;
 use crate::model::netns::Address as Set;
 
 table! {
-    "addresses", key(namespace, interface, address), brief(from, namespace, interface, address, prefix_length, scope, flags);
+    "addresses", key(namespace, interface, address), brief(from, namespace, interface, address, prefix_length, scope, flags),
+    event(Event::state(&["network"], "address-state").about(Subject::Interface));
     /// Addresses of network devices: those of the network namespaces that CRIU dumped, then what the engine recorded. Of a
     /// namespace that the engine made, CRIU dumps none.
     pub struct InterfaceAddress {
         /// The network namespace: CRIU's id, joins `interfaces`; null of what the engine recorded.
         pub namespace: Option<NamespaceId>,
         /// Name of the device; its number where it is not among the dumped ones.
+        #[to(ocsf("network_interfaces.name"))]
         pub interface: BString,
         /// `inet` or `inet6`.
         pub family: Option<&'static str>,
         /// The address.
+        #[to(ecs("related.ip").related(), ocsf("network_interfaces.ip"))]
         pub address: String,
         /// Bits of the network.
+        #[to(ocsf("network_interfaces.subnet_prefix"))]
         pub prefix_length: Option<u32>,
         /// The address at the other end of a point-to-point link.
         pub point_to_point: Option<String>,

@@ -7,7 +7,8 @@ use crate::Checkpoint;
 use crate::int::u64_of;
 
 table! {
-    "apparmor", key(namespace, name), brief(namespace, name, size);
+    "apparmor", key(namespace, name), brief(namespace, name, size),
+    event(Event::state(&["configuration"], "apparmor-policy"));
     /// Policies that were loaded in the container's own `AppArmor` namespaces, in the order of the image. Which profile a
     /// process has is in `processes.lsm_profile`.
     pub struct AppArmorPolicy {

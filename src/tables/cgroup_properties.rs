@@ -6,7 +6,8 @@ use super::table::table;
 use crate::Checkpoint;
 
 table! {
-    "cgroup_properties", key(controllers, path, name), brief(controllers, name, value, mode, uid, gid, path);
+    "cgroup_properties", key(controllers, path, name), brief(controllers, name, value, mode, uid, gid, path),
+    event(Event::state(&["configuration"], "cgroup-property"));
     /// Directories of the container's control groups and the files in them that CRIU records, limits above all, in the
     /// order of the image.
     pub struct CgroupProperty {

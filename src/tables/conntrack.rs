@@ -40,10 +40,12 @@ table! {
         #[to(ecs("destination.port"), timesketch("dst_port"))]
         pub destination_port: Option<u32>,
         /// Who answers; another than `destination` if that was translated.
+        #[to(ecs("related.ip").related())]
         pub reply_source: Option<String>,
         /// Port of who answers.
         pub reply_source_port: Option<u32>,
         /// Whom is answered; another than `source` if that was translated.
+        #[to(ecs("related.ip").related())]
         pub reply_destination: Option<String>,
         /// Port of whom is answered.
         pub reply_destination_port: Option<u32>,

@@ -5,7 +5,8 @@ use crate::Checkpoint;
 use crate::model::declared::{Device, DeviceRule};
 
 table! {
-    "devices", key(kind, position), brief(kind, path, type, major, minor, allow, access, mode, uid, gid);
+    "devices", key(kind, position), brief(kind, path, type, major, minor, allow, access, mode, uid, gid),
+    event(Event::state(&["configuration"], "device-rule"));
     /// Devices that the specification gives the container: nodes that are made in it, then rules of the device controller,
     /// each in the order of the specification. Of rules, the last that fits counts. No rows where there is no
     /// specification.

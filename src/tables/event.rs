@@ -15,6 +15,8 @@ pub struct Event {
     pub subject: Subject,
     /// Where columns without an ECS field stand, below `cryoscope`; empty for the table's name.
     pub prefix: &'static str,
+    /// The protocol of all connections of the table, if it has no column for it.
+    pub transport: Option<&'static str>,
 }
 
 /// What a row describes. OCSF has an object for each.
@@ -33,13 +35,16 @@ pub enum Subject {
     Folder,
     /// A part of a process's memory.
     Module,
+    /// A network device.
+    Interface,
     /// Something else: of a process if it has a pid, else of the kernel.
     Other,
 }
 
 impl Event {
     /// What is true of tables that say nothing.
-    pub const PLAIN: Event = Event { kind: "state", categories: &[], action: "", subject: Subject::Other, prefix: "" };
+    pub const PLAIN: Event =
+        Event { kind: "state", categories: &[], action: "", subject: Subject::Other, prefix: "", transport: None };
 
     /// Rows that tell how something was at the moment of the checkpoint.
     pub const fn state(categories: &'static [&'static str], action: &'static str) -> Self {
@@ -60,6 +65,12 @@ impl Event {
     #[must_use]
     pub const fn about(self, subject: Subject) -> Self {
         Event { subject, ..self }
+    }
+
+    /// The same, of connections of one protocol.
+    #[must_use]
+    pub const fn over(self, transport: &'static str) -> Self {
+        Event { transport: Some(transport), ..self }
     }
 
     /// The same, with the name below `cryoscope` for columns that ECS does not know.
@@ -135,6 +146,8 @@ pub enum Form {
     Sha256,
     /// What a time means; the field is the description.
     Moment,
+    /// One of the values that searches find a document by, beside where it stands.
+    Related,
 }
 
 /// A field of ECS.
@@ -185,6 +198,12 @@ impl Target {
     #[must_use]
     pub const fn path(self) -> Self {
         self.form(Form::Path)
+    }
+
+    /// The same, one of the values of a list that searches find a document by.
+    #[must_use]
+    pub const fn related(self) -> Self {
+        self.form(Form::Related)
     }
 
     /// The same, in the row's own document only.

@@ -12,7 +12,8 @@ use crate::model::ids::{Fd, FileId, Pid};
 use crate::model::lock::Held;
 
 table! {
-    "file_locks", key(pid, fd, kind, start), brief(pid, fd, kind, type, start, end, inherited, path);
+    "file_locks", key(pid, fd, kind, start), brief(pid, fd, kind, type, start, end, inherited, path),
+    event(Event::state(&["file"], "file-lock").about(Subject::File));
     /// Locks of files, as the `lock:` lines of `/proc/PID/fdinfo/FD` print them: a row for each descriptor through which
     /// one is held; by pid, descriptor and place.
     pub struct FileLock {
@@ -21,6 +22,7 @@ table! {
         /// The descriptor; joins `process_open_files`.
         pub fd: Fd,
         /// The file, as `process_open_files.path`; null if the process has no such descriptor.
+        #[to(ecs("file.path").path(), ocsf("file.path").path())]
         pub path: Option<BString>,
         /// `posix` (`fcntl`, of a process), `flock`, `ofd` (`fcntl`, of an open file) or `lease`.
         pub kind: Option<Cow<'static, str>>,

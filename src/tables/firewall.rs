@@ -9,7 +9,8 @@ use crate::model::ids::NamespaceId;
 use crate::model::netns::firewall::Line;
 
 table! {
-    "firewall", key(namespace, source, line), brief(namespace, source, table_name, chain, criu, rule);
+    "firewall", key(namespace, source, line), brief(namespace, source, table_name, chain, criu, rule),
+    event(Event::state(&["network"], "firewall-line"));
     /// Firewalls of the network namespaces that CRIU dumped: the lines of `iptables-save`, `ip6tables-save` and
     /// `nft list ruleset` that say something. A rule of iptables-nft stands in both.
     pub struct FirewallLine {

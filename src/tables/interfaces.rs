@@ -15,19 +15,23 @@ use crate::model::ids::NamespaceId;
 use crate::model::netns::{Device, device};
 
 table! {
-    "interfaces", key(namespace, interface), brief(from, namespace, interface, ifindex, type, mac, mtu, flags);
+    "interfaces", key(namespace, interface), brief(from, namespace, interface, ifindex, type, mac, mtu, flags),
+    event(Event::state(&["network"], "interface-state").about(Subject::Interface));
     /// Network devices: those of the network namespaces that CRIU dumped, then what the engine recorded. Of a namespace that
     /// the engine made, CRIU dumps none.
     pub struct Interface {
         /// The network namespace: CRIU's id, joins `process_namespaces.net`; null of what the engine recorded.
         pub namespace: Option<NamespaceId>,
         /// Name of the device.
+        #[to(ocsf("network_interfaces.name"))]
         pub interface: BString,
         /// The kernel's number of it, from 1.
         pub ifindex: Option<u32>,
         /// `loopback`, `veth`, `tun`, `extlink` (a device that the engine moves in), `venet`, `bridge`, `macvlan` or `sit`.
+        #[to(ocsf("network_interfaces.type"))]
         pub r#type: Option<Cow<'static, str>>,
         /// Hardware address; null where there is none.
+        #[to(ocsf("network_interfaces.mac"))]
         pub mac: Option<String>,
         /// Bytes of the largest packet.
         pub mtu: Option<u32>,

@@ -8,7 +8,8 @@ use crate::model::declared::{DeviceRule, Origin, SeccompProfile, Spec};
 use crate::model::engine::Engine;
 
 table! {
-    "isolation", key(fact, item), brief(fact, item, unusual, value);
+    "isolation", key(fact, item), brief(fact, item, unusual, value),
+    event(Event::state(&["configuration"], "container-isolation"));
     /// What the container was allowed, by its specification: a row for each fact, so that the unusual ones can be picked
     /// out. What its processes made of it is in `capabilities`, `declared`, `seccomp_rules` and `mounts`. No rows where
     /// there is no specification.

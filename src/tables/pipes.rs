@@ -31,6 +31,7 @@ table! {
         /// The same in hexadecimal.
         pub hex: Option<String>,
         /// SHA-256 of all; null where some are not in the archive.
+        #[to(ecs("related.hash").related(), timesketch("sha256_hash"))]
         pub sha256: Option<String>,
         /// Bytes that waited but are not in the archive, because it is cut.
         pub missing_bytes: Option<u64>,

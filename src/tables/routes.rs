@@ -14,7 +14,8 @@ use crate::model::netns::{Networks, Route};
 
 table! {
     "routes", key(namespace, family, route_table, destination, prefix_length, metric),
-    brief(namespace, route_table, destination, prefix_length, gateway, interface, source, metric, type);
+    brief(namespace, route_table, destination, prefix_length, gateway, interface, source, metric, type),
+    event(Event::state(&["network"], "route"));
     /// Routes of the network namespaces that CRIU dumped, IPv4 before IPv6, in the kernel's order.
     pub struct RouteRow {
         /// The network namespace: CRIU's id, joins `interfaces`.
@@ -28,6 +29,7 @@ table! {
         /// Bits of the destination.
         pub prefix_length: u32,
         /// The next hop; null where the destination is reached directly, and where there are several.
+        #[to(ecs("related.ip").related())]
         pub gateway: Option<String>,
         /// Name of the device to leave by; its number where it is not among the dumped ones.
         pub interface: Option<BString>,

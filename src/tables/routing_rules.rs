@@ -12,7 +12,8 @@ use crate::model::netns::Rule;
 
 table! {
     "routing_rules", key(namespace, family, priority),
-    brief(namespace, family, priority, from, to, interface, mark, action, route_table);
+    brief(namespace, family, priority, from, to, interface, mark, action, route_table),
+    event(Event::state(&["network"], "routing-rule"));
     /// Rules that choose the table in which a route is looked for, of the network namespaces that CRIU dumped, in the
     /// kernel's order. What a rule does not ask for is null.
     pub struct RoutingRule {

@@ -12,7 +12,8 @@ use crate::model::ids::{Pid, Tid};
 use crate::model::seccomp::{Effect, Filter};
 
 table! {
-    "seccomp_filters", key(filter), brief(filter, previous, same_as, pids, instructions, flags, allowed, conditional, refused);
+    "seccomp_filters", key(filter), brief(filter, previous, same_as, pids, instructions, flags, allowed, conditional, refused),
+    event(Event::state(&["configuration"], "seccomp-filter"));
     /// Filters of system calls (seccomp), in the order of the image. A thread is bound by the filter that it names and by
     /// all that were installed before that; the kernel does what the strictest of them says. What they answer call by
     /// call is in `seccomp_rules`, their programs are in `seccomp_instructions`.

@@ -12,7 +12,8 @@ use crate::int::u64_of;
 use crate::model::seccomp::{Answers, Effect, Filter};
 
 table! {
-    "seccomp_rules", key(filter, with_previous, architecture, actions), brief(filter, with_previous, architecture, actions, count, syscalls);
+    "seccomp_rules", key(filter, with_previous, architecture, actions), brief(filter, with_previous, architecture, actions, count, syscalls),
+    event(Event::state(&["configuration"], "seccomp-rule"));
     /// What filters of system calls do: for each kind of programs and each answer the calls that get it, the most lenient
     /// answer first. Found by following the program for every call with arguments that can be anything, so it holds for
     /// all arguments. Filters that are the same as an earlier one (`seccomp_filters.same_as`) have no rows of their own.

@@ -8,7 +8,8 @@ use crate::model::ids::NamespaceId;
 use crate::model::sysctl::Sysctl;
 
 table! {
-    "sysctls", key(namespace_kind, namespace, folder, position), brief(namespace_kind, namespace, name, value);
+    "sysctls", key(namespace_kind, namespace, folder, position), brief(namespace_kind, namespace, name, value),
+    event(Event::state(&["configuration"], "sysctl"));
     /// Settings of the kernel that belong to network and IPC namespaces, in the order of the images.
     pub struct SysctlRow {
         /// `net` or `ipc`.

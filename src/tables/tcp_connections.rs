@@ -12,7 +12,8 @@ use crate::model::ids::FileId;
 use crate::model::socket::{Socket, TcpStream};
 
 table! {
-    "tcp_connections", key(socket), brief(socket, holders, state, remote_address, remote_port, receive_queue, send_queue);
+    "tcp_connections", key(socket), brief(socket, holders, state, remote_address, remote_port, receive_queue, send_queue),
+    event(Event::state(&["network"], "tcp-connection").about(Subject::Connection).over("tcp"));
     /// The state of every TCP connection, by inode: everything that the kernel told CRIU of it. What waited in it is in
     /// `tcp_queues`.
     pub struct TcpConnection {
@@ -21,14 +22,19 @@ table! {
         /// Who holds it: `1:8` is descriptor 8 of process 1. At most 256.
         pub holders: Holding,
         /// State: `ESTABLISHED`, `CLOSE_WAIT`, …
+        #[to(flow("state"), ocsf("state"), ocsf("tcp_state_id").form(Form::TcpState))]
         pub state: Option<Cow<'static, str>>,
         /// Own address.
+        #[to(flow("local.ip"))]
         pub local_address: Option<String>,
         /// Own port.
+        #[to(flow("local.port"))]
         pub local_port: Option<u32>,
         /// The peer's address.
+        #[to(flow("remote.ip"))]
         pub remote_address: Option<String>,
         /// The peer's port.
+        #[to(flow("remote.port"))]
         pub remote_port: Option<u32>,
         /// Bytes received that nobody had read.
         pub receive_queue: Option<u32>,

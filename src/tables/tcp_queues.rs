@@ -10,7 +10,8 @@ use crate::Checkpoint;
 use crate::abi::socket as sk;
 
 table! {
-    "tcp_queues", key(socket, queue), brief(socket, queue, holders, remote_address, bytes, text);
+    "tcp_queues", key(socket, queue), brief(socket, queue, holders, remote_address, bytes, text),
+    event(Event::state(&["network"], "tcp-queue").about(Subject::Connection).over("tcp"));
     /// What waited in the two queues of every TCP connection, by inode: what had come and nobody had read, and what had been
     /// written and the peer had not acknowledged.
     pub struct TcpQueue {
@@ -21,12 +22,16 @@ table! {
         /// Who holds the connection: `1:8` is descriptor 8 of process 1. At most 256.
         pub holders: Holding,
         /// Own address.
+        #[to(flow("local.ip"))]
         pub local_address: Option<String>,
         /// Own port.
+        #[to(flow("local.port"))]
         pub local_port: Option<u32>,
         /// The peer's address.
+        #[to(flow("remote.ip"))]
         pub remote_address: Option<String>,
         /// The peer's port.
+        #[to(flow("remote.port"))]
         pub remote_port: Option<u32>,
         /// Bytes.
         pub bytes: u64,
@@ -39,6 +44,7 @@ table! {
         /// The same in hexadecimal.
         pub hex: Option<String>,
         /// SHA-256 of all; null where some are not in the archive.
+        #[to(ecs("related.hash").related(), timesketch("sha256_hash"))]
         pub sha256: Option<String>,
         /// Bytes that are not in the archive, because it is cut.
         pub missing_bytes: Option<u64>,

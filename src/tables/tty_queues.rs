@@ -33,6 +33,7 @@ table! {
         /// The same in hexadecimal.
         pub hex: Option<String>,
         /// SHA-256 of all.
+        #[to(ecs("related.hash").related(), timesketch("sha256_hash"))]
         pub sha256: Option<String>,
     }
 }

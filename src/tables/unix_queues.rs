@@ -21,7 +21,8 @@ const MOST: usize = 256;
 const RIGHTS: u32 = 1;
 
 table! {
-    "unix_queues", key(file_id, position), brief(socket, holders, path, position, bytes, text, descriptors);
+    "unix_queues", key(file_id, position), brief(socket, holders, path, position, bytes, text, descriptors),
+    event(Event::state(&["network"], "unix-queue"));
     /// Packets that had been sent to a unix socket and that nobody had read, by socket, the oldest first. What waited in a
     /// socket of streams comes in pieces as CRIU read it, not as it was written. Who sent a packet is recorded for none.
     pub struct UnixPacket {
@@ -48,6 +49,7 @@ table! {
         /// The same in hexadecimal.
         pub hex: Option<String>,
         /// SHA-256 of all; null where some are not in the archive.
+        #[to(ecs("related.hash").related(), timesketch("sha256_hash"))]
         pub sha256: Option<String>,
         /// Bytes that are not in the archive, because it is cut.
         pub missing_bytes: Option<u64>,

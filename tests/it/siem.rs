@@ -302,7 +302,7 @@ fn every_event_is_one_of_ocsf() {
         }
     }
     assert_eq!(classes, [Some(5001), Some(5040)].into());
-    assert_eq!(types, [None, Some(2), Some(3), Some(6), Some(7), Some(10), Some(99)].into());
+    assert_eq!(types, [None, Some(2), Some(3), Some(6), Some(7), Some(8), Some(10), Some(99)].into());
 }
 
 #[test]
@@ -547,6 +547,47 @@ fn connections_have_their_ends_where_searches_look() {
         }
     }
     assert_eq!(seen, ["egress", "ingress", "listener"].into(), "{} sockets", sockets.len());
+}
+
+#[test]
+fn what_waited_in_a_connection_has_its_ends_and_what_waited_is_found_by_its_hash() {
+    let checkpoint = Checkpoint::open(fixtures::archive_of("webapp-compromise")).unwrap();
+    let queues: Vec<Value> = documents(&checkpoint, Format::Ecs)
+        .into_iter()
+        .filter(|(table, _)| table.ends_with("_queues"))
+        .flat_map(|(_, documents)| documents)
+        .collect();
+    let implant = queues.iter().find(|queue| queue["destination"]["port"] == 8443).unwrap();
+    assert_eq!(implant["network"]["transport"], "tcp");
+    assert_eq!(implant["network"]["direction"], "egress");
+    assert_eq!(implant["destination"]["ip"], "203.0.113.66");
+    let hashed = queues.iter().filter(|queue| {
+        let own = queue["cryoscope"].as_object().unwrap().values().find_map(|own| own.get("sha256"));
+        let related = queue["related"].get("hash").and_then(Value::as_array);
+        own.is_some_and(|own| related.is_some_and(|related| related.contains(own)))
+    });
+    assert!(hashed.count() >= 4, "two connections and two sockets had bytes: {queues:?}");
+}
+
+#[test]
+fn addresses_of_devices_are_where_searches_look() {
+    let checkpoint = Checkpoint::open(fixtures::archive_of("bridge-net")).unwrap();
+    let of = |format| {
+        let all = documents(&checkpoint, format).into_iter();
+        all.filter(|(table, _)| *table == "addresses").flat_map(|(_, rows)| rows).collect::<Vec<Value>>()
+    };
+    let documents = of(Format::Ecs);
+    assert!(!documents.is_empty());
+    for document in &documents {
+        let address = &document["cryoscope"]["addresses"]["address"];
+        assert!(document["related"]["ip"].as_array().unwrap().contains(address), "{document}");
+    }
+    for event in of(Format::Ocsf) {
+        let [interface] = event["query_evidence"]["network_interfaces"].as_array().unwrap().as_slice() else {
+            panic!("{event}")
+        };
+        assert!(interface["name"].is_string() && interface["ip"].is_string(), "{event}");
+    }
 }
 
 /// Each cell of a Parquet file is what NDJSON has.
