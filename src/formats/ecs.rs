@@ -67,6 +67,7 @@ pub(super) fn document(row: &dyn Row, columns: &Columns, origin: &Origin, id: &s
         ecs.flow(&flow);
     }
     ecs.related();
+    ecs.cut();
     ecs.document.0
 }
 
@@ -154,11 +155,7 @@ impl Ecs<'_> {
             Form::Uuid | Form::TcpState | Form::Sha256 | Form::Moment => None,
         };
         let Some(json) = json else { return false };
-        let (json, cut) = cut(json);
-        if cut {
-            self.document.add("tags", "truncated");
-        }
-        let whole = !cut && (target.form == Form::Text || json == plain(value));
+        let whole = fits(&json) && (target.form == Form::Text || json == plain(value));
         self.document.set(field, json);
         whole
     }
@@ -215,7 +212,7 @@ impl Ecs<'_> {
         let mut put = |name: &str, value: Option<Json>| {
             let field = format!("{field}.{name}");
             if let Some(value) = value.filter(|_| document.get(&field).is_none()) {
-                document.set(&field, cut(value).0);
+                document.set(&field, value);
             }
         };
         put("name", name.map(Json::from));
@@ -236,7 +233,8 @@ impl Ecs<'_> {
     /// A path, and what can be told from it.
     fn path(&mut self, field: &str, value: &Value<'_>) -> bool {
         let Some(path) = PathText::of(value) else { return false };
-        let (text, cut) = cut(path.path.clone().into());
+        let text = Json::from(path.path.as_str());
+        let whole = !path.deleted && fits(&text);
         self.document.set(field, text);
         if field == "file.path" {
             self.document.set("file.name", path.name());
@@ -246,10 +244,7 @@ impl Ecs<'_> {
         if path.deleted {
             self.document.add("tags", if field == "file.path" { "deleted_file" } else { "deleted_executable" });
         }
-        if cut {
-            self.document.add("tags", "truncated");
-        }
-        !path.deleted && !cut
+        whole
     }
 
     /// The reference of an image: `registry.test:5000/shop:1.4@sha256:…`.
@@ -288,6 +283,20 @@ impl Ecs<'_> {
         }
         if flow.listening {
             document.add("tags", "listener");
+        }
+    }
+
+    /// Cuts text in the fields of the schema that is longer than Lucene takes. All of it stands below `cryoscope` then.
+    fn cut(&mut self) {
+        let mut some = false;
+        for (_, field) in self.document.0.iter_mut().filter(|(name, _)| *name != NAME) {
+            if !fits(field) {
+                cut(field);
+                some = true;
+            }
+        }
+        if some {
+            self.document.add("tags", "truncated");
         }
     }
 
@@ -340,17 +349,22 @@ fn labels(value: &Value<'_>) -> Json {
     Json::Object(labels)
 }
 
-/// Text that Lucene takes, and whether something had to be cut off. All of it stands below `cryoscope` then.
-fn cut(json: Json) -> (Json, bool) {
+/// Whether Lucene takes all of it.
+fn fits(json: &Json) -> bool {
     match json {
-        Json::String(mut text) if text.len() > LONGEST => {
-            text.truncate(text.floor_char_boundary(LONGEST));
-            (text.into(), true)
-        }
-        Json::Array(list) => {
-            let (list, cuts): (Vec<Json>, Vec<bool>) = list.into_iter().map(cut).unzip();
-            (list.into(), cuts.contains(&true))
-        }
-        other => (other, false),
+        Json::String(text) => text.len() <= LONGEST,
+        Json::Array(list) => list.iter().all(fits),
+        Json::Object(map) => map.values().all(fits),
+        _ => true,
+    }
+}
+
+/// Cuts text that Lucene does not take.
+fn cut(json: &mut Json) {
+    match json {
+        Json::String(text) if text.len() > LONGEST => text.truncate(text.floor_char_boundary(LONGEST)),
+        Json::Array(list) => list.iter_mut().for_each(cut),
+        Json::Object(map) => map.values_mut().for_each(cut),
+        _ => {}
     }
 }

@@ -129,18 +129,15 @@ fn evidence(row: &dyn Row, columns: &Columns, origin: &Origin, id: &str) -> (Doc
     (evidence, observables)
 }
 
-/// What a row is about. A file that has no path is something that its process holds.
+/// What a row is about. A file that has no path is something that its process holds; a device has a name.
 fn subject(row: &dyn Row) -> Subject {
     let table = row.table();
-    let named = || table.column("path").is_some_and(|column| !is_empty(&row.value(column)));
+    let has = |column: &str| table.column(column).is_some_and(|column| !is_empty(&row.value(column)));
     match table.event.subject {
-        Subject::File | Subject::Folder if named() => table.event.subject,
-        Subject::File | Subject::Folder | Subject::Process | Subject::Other => {
-            if document::pid_of(row).is_some() {
-                Subject::Process
-            } else {
-                Subject::Other
-            }
+        Subject::File | Subject::Folder if has("path") => table.event.subject,
+        Subject::Interface if has("interface") => Subject::Interface,
+        Subject::File | Subject::Folder | Subject::Interface | Subject::Process | Subject::Other => {
+            if document::pid_of(row).is_some() { Subject::Process } else { Subject::Other }
         }
         other => other,
     }

@@ -1,6 +1,8 @@
 //! Documents for SIEMs: each field that is written is one of the schema, of its type and with a value that it allows; what
 //! the schema requires is there; ids are those of the rows; and text that breaks naive formats comes back as it was.
 
+mod every_table;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::Path;
