@@ -274,7 +274,7 @@ impl Flow {
                     "family" => flow.family = text(),
                     "transport" => flow.transport = text(),
                     "state" => state = text(),
-                    "namespace" => namespace = Some(port()),
+                    "namespace" => namespace = port(),
                     "local.ip" => flow.local.ip = text(),
                     "local.port" => flow.local.port = port(),
                     "remote.ip" => flow.remote.ip = text(),

@@ -88,10 +88,10 @@ impl Origin {
         self.processes.get(&pid)
     }
 
-    /// Whether somebody listens on a port: in a network namespace, or in any, where a table does not say in which.
-    pub(super) fn listens(&self, namespace: Option<Option<u32>>, protocol: &str, port: u32) -> bool {
+    /// Whether somebody listens on a port: in a network namespace, or in any, if it is not known in which.
+    pub(super) fn listens(&self, namespace: Option<u32>, protocol: &str, port: u32) -> bool {
         match namespace {
-            Some(namespace) => self.listeners.contains(&(namespace, protocol.to_owned(), port)),
+            Some(_) => self.listeners.contains(&(namespace, protocol.to_owned(), port)),
             None => self.listeners.iter().any(|(_, p, n)| p == protocol && *n == port),
         }
     }
