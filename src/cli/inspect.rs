@@ -16,7 +16,7 @@ use super::args::{Global, Inspect, InspectFormat, RowFormat};
 use super::exit::Exit;
 use super::fleet::{self, Entry, Speaker, Tally, in_order};
 use super::open::Opener;
-use super::rows::{Filter, Job, Place, pid_of};
+use super::rows::{Filter, Job, Place, holders_of, pid_of};
 use super::screen::{Report, Screen, complain};
 use super::sizes::sizes;
 use super::{Failure, Outcome};
@@ -248,13 +248,19 @@ fn descendants(processes: &[Process], pid: Pid) -> Option<HashSet<Pid>> {
     shown.contains(&pid).then_some(shown)
 }
 
-/// Rows of the processes that are shown, and those that are about no process.
+/// Rows of the processes that are shown or that these hold, and those that are about no process.
 struct Shown(Option<HashSet<Pid>>);
 
 impl Filter for Shown {
     fn wants(&self, row: &dyn Row) -> bool {
         let Some(shown) = &self.0 else { return true };
-        pid_of(row).is_none_or(|pid| shown.contains(&Pid(pid)))
+        let mut about = match pid_of(row) {
+            Some(pid) => vec![pid],
+            None => holders_of(row),
+        };
+        let nobody = about.is_empty();
+        about.retain(|&pid| shown.contains(&Pid(pid)));
+        nobody || !about.is_empty()
     }
 }
 
@@ -278,25 +284,30 @@ fn overview(subject: &Subject, wanted: Wanted) -> Overview {
         threads: wanted.threads.then(|| checkpoint.threads().filter(|row| filter.wants(row)).collect()),
         mounts: wanted.mounts.then(|| checkpoint.mounts().collect()),
         isolation: checkpoint.isolation().collect(),
-        waiting: Waiting {
-            pipes: checkpoint.pipes().collect(),
-            packets: checkpoint.unix_queues().collect(),
-            streams: checkpoint.tcp_queues().collect(),
-            terminals: checkpoint.tty_queues().collect(),
-            signals: checkpoint.pending_signals().filter(|row| filter.wants(row)).collect(),
-        },
-        recovered: wanted.recovered.then(|| checkpoint.recovered_files().collect()),
-        changes: wanted.changes.then(|| checkpoint.rootfs_changes().collect()),
+        waiting: waiting(checkpoint, &Shown(None)),
+        queues: wanted.queues.then(|| waiting(checkpoint, &filter)),
+        recovered: wanted.recovered.then(|| checkpoint.recovered_files().filter(|row| filter.wants(row)).collect()),
+        changes: wanted.changes.then(|| checkpoint.rootfs_changes().filter(|row| filter.wants(row)).collect()),
         warnings: checkpoint.warning_rows().collect(),
         sections: Sections {
             sockets: wanted.sockets,
-            queues: wanted.queues,
             isolation: wanted.isolation,
             statistics: wanted.statistics,
             metadata: wanted.metadata,
             whole_tree: wanted.tree,
             whole_commands: wanted.command_lines,
         },
+    }
+}
+
+/// What waited for somebody.
+fn waiting(checkpoint: &Checkpoint, filter: &Shown) -> Waiting {
+    Waiting {
+        pipes: checkpoint.pipes().filter(|row| filter.wants(row)).collect(),
+        packets: checkpoint.unix_queues().filter(|row| filter.wants(row)).collect(),
+        streams: checkpoint.tcp_queues().filter(|row| filter.wants(row)).collect(),
+        terminals: checkpoint.tty_queues().filter(|row| filter.wants(row)).collect(),
+        signals: checkpoint.pending_signals().filter(|row| filter.wants(row)).collect(),
     }
 }
 

@@ -48,6 +48,20 @@ pub(crate) fn pid_of(row: &dyn Row) -> Option<u32> {
     }
 }
 
+/// The processes that hold what a row is about. The row lists them as `PID:HOW`.
+pub(crate) fn holders_of(row: &dyn Row) -> Vec<u32> {
+    let columns = ["holders", "open_by", "readers", "writers"].iter().filter_map(|name| row.table().column(name));
+    let listed = columns.flat_map(|column| match row.value(column) {
+        Value::List(holders) => holders,
+        _ => Vec::new(),
+    });
+    let pid = |holder: Value<'_>| match holder {
+        Value::Text(text) => text.split_once(':')?.0.parse().ok(),
+        _ => None,
+    };
+    listed.filter_map(pid).collect()
+}
+
 /// What has to be kept of a stream for some tables in a format.
 pub(crate) fn keep(sources: &[&Source], format: Format) -> Keep {
     // Documents name the processes that they are about.

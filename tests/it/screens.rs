@@ -85,6 +85,8 @@ screens! {
     inspect_everything: "inspect {TICK} --all --width 120";
     inspect_files: "inspect {FILES} --files --pid 6 --width 100";
     inspect_one_process: "inspect {WEBAPP} --pid 11 --sockets --ps-tree-cmd --width 100";
+    inspect_held_by_one: "inspect {WEBAPP} --pid 23 --queues --recovered --width 100";
+    inspect_held_rows: "inspect {WEBAPP} --pid 12 --queues --format table --width 100";
     inspect_no_such_process: "inspect {TREE} --pid 4711";
     inspect_two: "inspect {TICK} {BARE} --width 80";
     inspect_table: "inspect {TICK} --format table --sockets --width 140";

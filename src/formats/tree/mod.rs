@@ -43,8 +43,10 @@ pub struct Overview {
     pub sockets: Vec<OpenSocket>,
     /// Rows of `isolation`, for what is said of the container.
     pub isolation: Vec<Isolation>,
-    /// What waited to be read, received or handled.
+    /// What waited to be read, received or handled, for what is said of the container and of each process.
     pub waiting: Waiting,
+    /// The same, with the bytes, as far as it is shown.
+    pub queues: Option<Waiting>,
     /// Rows of `recovered_files`.
     pub recovered: Option<Vec<RecoveredFile>>,
     /// Rows of `rootfs_changes`.
@@ -70,8 +72,6 @@ pub struct Overview {
 pub struct Sections {
     /// Sockets, each with its options and queues.
     pub sockets: bool,
-    /// What waited, with the bytes.
-    pub queues: bool,
     /// All that the container was allowed, not just what is unusual.
     pub isolation: bool,
     /// Statistics of the dump.
@@ -108,8 +108,8 @@ impl Overview {
         if self.sections.sockets {
             sockets::write(self, &mut page);
         }
-        if self.sections.queues {
-            waiting::write(&self.waiting, &mut page);
+        if let Some(queues) = &self.queues {
+            waiting::write(queues, &mut page);
         }
         if let Some(recovered) = &self.recovered {
             recovered::write(recovered, &mut page);
