@@ -330,6 +330,9 @@ pub(crate) struct TableArgs {
     /// Write a file for each table into this directory, named after it
     #[arg(long, value_name = "DIR", conflicts_with = "output")]
     pub(crate) output_dir: Option<PathBuf>,
+    /// Bytes of a file of `bulk` in that directory; what is more begins another (`processes.0002.ndjson`)
+    #[arg(long, value_name = "N", default_value_t = 5 << 20, requires = "output_dir")]
+    pub(crate) bulk_size: u64,
     /// How many archives are read at once (default: one per processor)
     #[arg(long, visible_alias = "jobs", value_name = "N")]
     pub(crate) threads: Option<usize>,
@@ -442,11 +445,26 @@ impl From<QueryFormat> for cryoscope::formats::ResultFormat {
 #[command(after_help = "Example: cryoscope schema --json > cryoscope.schema.json")]
 pub(crate) struct SchemaArgs {
     /// As JSON Schema, for programs
-    #[arg(long)]
+    #[arg(long, conflicts_with = "format")]
     pub(crate) json: bool,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = SchemaFormat::Table)]
+    pub(crate) format: SchemaFormat,
     /// Only these tables
     #[arg(value_name = "TABLE")]
     pub(crate) tables: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemaFormat {
+    /// Aligned columns
+    Table,
+    /// JSON Schema of the rows
+    Json,
+    /// Index template for the documents of `bulk`, for Elasticsearch
+    EcsTemplate,
+    /// The same for OpenSearch
+    OpensearchTemplate,
 }
 
 /// Completions for a shell
@@ -485,6 +503,12 @@ pub(crate) struct DocumentArgs {
     /// What a server does with documents that it has already (bulk)
     #[arg(long, value_enum, value_name = "ACTION", default_value_t = BulkOp::Create, help_heading = "Output")]
     pub(crate) bulk_op: BulkOp,
+    /// With the values of environments, which are secrets more often than not (ECS, OCSF, Timesketch, bulk, hec)
+    #[arg(long, help_heading = "Output")]
+    pub(crate) with_env: bool,
+    /// Without `process.pid`: ECS means that of the host, which no archive knows (ECS, bulk)
+    #[arg(long, help_heading = "Output")]
+    pub(crate) strict_ecs: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -4,10 +4,10 @@
 use std::io::Write;
 
 use clap::CommandFactory;
-use cryoscope::formats::{Grid, GridColumn, pretty};
+use cryoscope::formats::{Grid, GridColumn, SearchEngine, index_template, pretty};
 use cryoscope::tables::{self, Table, schema};
 
-use super::args::{Cli, CompletionsArgs, Global, SchemaArgs};
+use super::args::{Cli, CompletionsArgs, Global, SchemaArgs, SchemaFormat};
 use super::exit::Exit;
 use super::screen::Screen;
 use super::{Failure, Outcome};
@@ -22,8 +22,14 @@ pub(crate) fn schema_of(args: &SchemaArgs, global: &Global) -> Outcome {
     }
     let wanted = |table: &&Table| args.tables.is_empty() || args.tables.iter().any(|name| name == table.name);
     let mut screen = Screen::open(global)?;
-    if args.json {
-        writeln!(screen.out, "{}", pretty(&schema(all.into_iter().filter(wanted))))?;
+    let document = match args.format {
+        SchemaFormat::EcsTemplate => Some(index_template(SearchEngine::Elasticsearch)),
+        SchemaFormat::OpensearchTemplate => Some(index_template(SearchEngine::OpenSearch)),
+        SchemaFormat::Table if !args.json => None,
+        _ => Some(schema(all.iter().copied().filter(wanted))),
+    };
+    if let Some(document) = document {
+        writeln!(screen.out, "{}", pretty(&document))?;
         return screen.finish(Exit::Done);
     }
     let mut grid = Grid::new([

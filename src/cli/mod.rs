@@ -22,6 +22,7 @@ mod screen;
 mod show;
 mod sizes;
 mod table;
+mod table_file;
 
 use std::fmt;
 use std::io;

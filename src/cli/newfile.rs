@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempPath};
 
 use super::Failure;
 
@@ -36,12 +36,31 @@ impl NewFile {
         self.file.as_file_mut()
     }
 
+    /// Ends it. It has no name yet, but takes no descriptor any more.
+    pub(crate) fn close(self) -> Whole {
+        Whole { file: self.file.into_temp_path(), path: self.path, replace: self.replace }
+    }
+
     /// Gives it its name, and returns that.
     pub(crate) fn finish(self) -> Result<PathBuf, Failure> {
-        let NewFile { file, path, replace } = self;
+        self.close().finish()
+    }
+}
+
+/// A file that is whole, without its name yet. Dropped, it leaves nothing behind.
+pub(crate) struct Whole {
+    file: TempPath,
+    path: PathBuf,
+    replace: bool,
+}
+
+impl Whole {
+    /// Gives it its name, and returns that.
+    pub(crate) fn finish(self) -> Result<PathBuf, Failure> {
+        let Whole { file, path, replace } = self;
         let kept = if replace { file.persist(&path) } else { file.persist_noclobber(&path) };
         match kept {
-            Ok(_) => Ok(path),
+            Ok(()) => Ok(path),
             Err(error) => Err(not_written(&path, &error.error)),
         }
     }

@@ -1,9 +1,8 @@
 //! Writing of tables of checkpoints, for every command that prints rows: of one checkpoint, or of many archives at once.
 
 use std::fs;
-use std::io::{self, BufWriter, Read as _, Seek as _, Write};
+use std::io::{self, Read as _, Seek as _, Write};
 use std::ops::ControlFlow;
-use std::path::Path;
 use std::sync::Arc;
 
 use cryoscope::Checkpoint;
@@ -13,12 +12,12 @@ use cryoscope::tables::{Row, Source, Value};
 use tempfile::SpooledTempFile;
 
 use super::Failure;
-use super::args::{DocumentArgs, Global, RowFormat, SourceId};
+use super::args::{DocumentArgs, Global, SourceId};
 use super::exit::Exit;
 use super::fleet::{Entry, Gone, Speaker, Tally, in_order};
-use super::newfile::NewFile;
 use super::open::Opener;
 use super::screen::{Report, Screen, complain};
+use super::table_file::{Folder, TableFile};
 
 /// Bytes of rows that are handed on at once.
 const BATCH: usize = 64 << 10;
@@ -84,6 +83,8 @@ pub(crate) fn origin(
         .or_time(documents.time)
         .with_processes(checkpoint.processes())
         .with_sockets(checkpoint.process_open_sockets());
+    let origin = if documents.with_env { origin.with_secrets() } else { origin };
+    let origin = if documents.strict_ecs { origin.without_host_pids() } else { origin };
     if format.needs_time() && !origin.has_time() {
         return Err(Failure::Usage(format!(
             "{archive}: it does not tell when it was made, and documents need a time; give it by --time"
@@ -153,7 +154,7 @@ pub(crate) enum Place<'a> {
     /// All to one output.
     Screen(Screen),
     /// Those of each table into a file of a directory.
-    Directory(&'a Path, RowFormat),
+    Directory(Folder<'a>),
 }
 
 impl Job<'_> {
@@ -312,18 +313,18 @@ impl From<Gone> for Stop {
 }
 
 /// Rows on their way to their place.
-enum Output {
+enum Output<'a> {
     /// As they come.
     Straight { writer: Box<RowWriter<Screen>>, begun: bool },
     /// Tables one below the other: rows wait until all archives are read.
     Waiting { screen: Screen, tables: Vec<Spool>, leads: Vec<&'static str> },
     /// A file for each table.
-    Files { files: Vec<RowWriter<BufWriter<NewFile>>>, begun: bool },
+    Files { files: Vec<TableFile<'a>>, begun: bool },
 }
 
-impl Output {
+impl<'a> Output<'a> {
     /// Opens the place. What must not be replaced is refused before anything is read.
-    fn open(job: &Job<'_>, place: Place<'_>) -> Result<Self, Failure> {
+    fn open(job: &Job<'_>, place: Place<'a>) -> Result<Self, Failure> {
         match place {
             Place::Screen(_) if job.style.format.is_one_table() && job.sources.len() > 1 => {
                 let message =
@@ -337,18 +338,14 @@ impl Output {
             Place::Screen(screen) => {
                 Ok(Output::Straight { writer: Box::new(RowWriter::new(screen, job.style.clone())), begun: false })
             }
-            Place::Directory(directory, format) => {
-                if !directory.is_dir() {
+            Place::Directory(folder) => {
+                if !folder.path.is_dir() {
                     let message = |error: io::Error| {
-                        Failure::Usage(format!("cannot make the directory {}: {error}", directory.display()))
+                        Failure::Usage(format!("cannot make the directory {}: {error}", folder.path.display()))
                     };
-                    fs::create_dir(directory).map_err(message)?;
+                    fs::create_dir(folder.path).map_err(message)?;
                 }
-                let file = |source: &&Source| {
-                    let path = directory.join(format!("{}.{}", source.table.name, format.extension()));
-                    let file = BufWriter::new(NewFile::create(&path, job.global.force)?);
-                    Ok(RowWriter::new(file, job.style.clone()))
-                };
+                let file = |source: &&'static Source| TableFile::create(folder, source, job.style.clone());
                 let files = job.sources.iter().map(file).collect::<Result<_, Failure>>()?;
                 Ok(Output::Files { files, begun: false })
             }
@@ -365,7 +362,7 @@ impl Output {
             Output::Files { files, begun } if !*begun => {
                 *begun = true;
                 let leads = job.leads(several);
-                files.iter_mut().zip(job.sources).try_for_each(|(file, source)| begin(file, Some(source), &leads))
+                files.iter_mut().try_for_each(|file| file.begin(leads.clone()))
             }
             Output::Waiting { leads, .. } => {
                 *leads = job.leads(several);
@@ -375,12 +372,12 @@ impl Output {
         }
     }
 
-    fn rows(&mut self, table: usize, rows: Vec<Encoded>) -> io::Result<()> {
+    fn rows(&mut self, table: usize, rows: Vec<Encoded>) -> Result<(), Failure> {
         let mut rows = rows.into_iter();
         match self {
-            Output::Straight { writer, .. } => rows.try_for_each(|row| writer.put(row)),
+            Output::Straight { writer, .. } => Ok(rows.try_for_each(|row| writer.put(row))?),
             Output::Waiting { tables, .. } => match tables.get_mut(table) {
-                Some(spool) => rows.try_for_each(|row| spool.add(row)),
+                Some(spool) => Ok(rows.try_for_each(|row| spool.add(row))?),
                 None => Ok(()),
             },
             Output::Files { files, .. } => match files.get_mut(table) {
@@ -406,11 +403,13 @@ impl Output {
         }
         match self {
             Output::Straight { writer, .. } => writer.finish()?.finish(Exit::Done).map(drop),
-            Output::Files { files, .. } => files.into_iter().try_for_each(|file| {
-                let file = file.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?;
-                job.global.record.output(&file.finish()?);
-                Ok(())
-            }),
+            Output::Files { files, .. } => {
+                let whole = files.into_iter().map(TableFile::close).collect::<Result<Vec<_>, Failure>>()?;
+                whole.into_iter().flatten().try_for_each(|file| {
+                    job.global.record.output(&file.finish()?);
+                    Ok(())
+                })
+            }
             Output::Waiting { screen, tables, leads } => {
                 let mut writer = RowWriter::new(screen, job.style.clone());
                 for (spool, source) in tables.into_iter().zip(job.sources) {
@@ -424,7 +423,7 @@ impl Output {
 }
 
 /// Begins a table whose rows have some keys before theirs.
-fn begin<W: Write>(
+pub(crate) fn begin<W: Write>(
     writer: &mut RowWriter<W>,
     source: Option<&&'static Source>,
     leads: &[&'static str],

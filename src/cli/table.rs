@@ -11,6 +11,7 @@ use super::exit::Exit;
 use super::fleet;
 use super::rows::{All, Filter, Job, Place};
 use super::screen::{Screen, refuse_terminal_of};
+use super::table_file::Folder;
 use super::{Failure, Outcome};
 
 pub(crate) fn run(args: &TableArgs, global: &Global) -> Outcome {
@@ -24,7 +25,8 @@ pub(crate) fn run(args: &TableArgs, global: &Global) -> Outcome {
     let columns = columns(args, &sources)?;
     let entries = fleet::entries(&archives, &args.fleet)?;
     let (width, place) = if let Some(directory) = &args.output_dir {
-        (None, Place::Directory(directory, args.format))
+        let most = (args.format == RowFormat::Bulk).then_some(args.bulk_size);
+        (None, Place::Directory(Folder { path: directory, format: args.format, most, replace: global.force }))
     } else {
         refuse_terminal_of(args.format.with(&args.documents), global)?;
         let screen = Screen::open(global)?;

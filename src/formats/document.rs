@@ -6,10 +6,12 @@
 //! What is null is left out.
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 
 use bstr::ByteSlice;
 use serde_json::{Map, Value as Json};
 
+use super::community_id::community_id;
 use super::json::lossy;
 use crate::tables::{Row, System, Value};
 
@@ -313,6 +315,18 @@ impl Flow {
             Some(Direction::Ingress) => (remote, local),
             _ => (local, remote),
         }
+    }
+
+    /// What network monitors call the connection, if both ends are known and its protocol has ports.
+    pub(super) fn community_id(&self) -> Option<String> {
+        let protocol = self.number().filter(|number| matches!(number, 6 | 17 | 132))?;
+        let end = |end: &End| -> Option<(IpAddr, u16)> {
+            let port = u16::try_from(end.port?).ok().filter(|&port| port != 0)?;
+            Some((end.ip.as_ref()?.parse().ok()?, port))
+        };
+        let (local, remote) = (end(&self.local)?, end(&self.remote)?);
+        let specified = !local.0.to_canonical().is_unspecified();
+        specified.then(|| community_id(u8::try_from(protocol).unwrap_or_default(), local, remote))
     }
 
     /// The protocol, by IANA's keyword.

@@ -66,6 +66,9 @@ pub(super) fn document(row: &dyn Row, columns: &Columns, origin: &Origin, id: &s
     if let Some(flow) = flow {
         ecs.flow(&flow);
     }
+    if !row.withheld().is_empty() {
+        ecs.document.add("tags", "withheld");
+    }
     ecs.related();
     ecs.cut();
     ecs.document.0
@@ -200,9 +203,11 @@ impl Ecs<'_> {
     fn process(&mut self, field: &str, pid: u32, detail: Detail) {
         let document = &mut self.document;
         document.set(&format!("{field}.vpid"), pid);
-        document.set(&format!("{field}.pid"), pid);
         document.set(&format!("{field}.entity_id"), self.origin.entity(pid));
-        document.add("tags", "pid_in_namespace");
+        if !self.origin.strict {
+            document.set(&format!("{field}.pid"), pid);
+            document.add("tags", "pid_in_namespace");
+        }
         if let Some(args) = document.get("process.args").and_then(Json::as_array).map(Vec::len) {
             document.set("process.args_count", args);
         }
@@ -281,6 +286,7 @@ impl Ecs<'_> {
             document.set(&format!("{name}.ip"), ip);
             document.set_some(&format!("{name}.port"), port);
         }
+        document.set_some("network.community_id", flow.community_id());
         if flow.listening {
             document.add("tags", "listener");
         }

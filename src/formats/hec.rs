@@ -44,7 +44,8 @@ pub(super) fn event(
         ("pod", container.pod.as_deref()),
         ("namespace", container.namespace.as_deref()),
     ];
-    for (name, value) in known {
+    let withheld = row.withheld().join(" ");
+    for (name, value) in known.into_iter().chain([("withheld", Some(&*withheld))]) {
         if let Some(value) = value.filter(|value| !value.is_empty()) {
             fields.insert(name.to_owned(), value.into());
         }

@@ -3,6 +3,7 @@
 
 mod bulk;
 pub mod checkpointctl;
+mod community_id;
 mod csv;
 pub mod decode;
 mod document;
@@ -18,10 +19,12 @@ mod origin;
 mod parquet;
 pub mod proc;
 mod results;
+mod template;
 mod text;
 mod timesketch;
 pub mod tree;
 pub mod units;
+mod withheld;
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -37,11 +40,13 @@ pub use origin::Origin;
 #[cfg(feature = "parquet")]
 pub use parquet::Cells as TypedCells;
 pub use results::{ResultFormat, ResultWriter};
+pub use template::{SearchEngine, index_template};
 pub use text::{cut, wrapped};
 
 use serde_json::{Map, Value as Json};
 
 use self::origin::Ids;
+use self::withheld::Withheld;
 use crate::tables::{Column, Row, Table};
 
 /// A format of rows.
@@ -208,6 +213,8 @@ impl Encoder {
             let missing = || io::Error::new(io::ErrorKind::InvalidInput, "documents need to know their checkpoint");
             let origin = origin.ok_or_else(missing)?;
             let id = self.ids.next(row, origin);
+            let withheld = Withheld(row);
+            let row: &dyn Row = if origin.secrets { row } else { &withheld };
             match format {
                 Format::Ecs => line(&mut out, ecs::document(row, columns, origin, &id)),
                 Format::Bulk(action) => {

@@ -366,6 +366,9 @@ fn unmapped(row: &dyn Row, columns: &Columns, origin: &Origin) -> Map<String, Js
             unmapped.extend(document::entries(column.name, &value));
         }
     }
+    if !row.withheld().is_empty() {
+        unmapped.insert("withheld".to_owned(), row.withheld().into());
+    }
     unmapped.insert("archive".to_owned(), origin.archive.as_str().into());
     if let Some(set) = &origin.set {
         unmapped.insert("set".to_owned(), set.as_str().into());

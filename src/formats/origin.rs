@@ -3,11 +3,11 @@
 use std::collections::{HashMap, HashSet};
 
 use bstr::BString;
+use data_encoding::BASE64URL_NOPAD;
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use super::json;
-use crate::int::usize_of;
 use crate::tables::{Container, OpenSocket, Process, Row, Value};
 
 /// A checkpoint, as its documents know it.
@@ -21,6 +21,10 @@ pub struct Origin {
     pub(super) set: Option<String>,
     /// The moment of the dump, and where it is known from.
     pub(super) time: Option<(Timestamp, String)>,
+    /// Whether documents tell secrets.
+    pub(super) secrets: bool,
+    /// Whether `process.pid` of ECS is left to pids of the host, which no archive knows.
+    pub(super) strict: bool,
     processes: HashMap<u32, Known>,
     listeners: HashSet<Listener>,
 }
@@ -47,6 +51,8 @@ impl Origin {
             identity,
             archive,
             set,
+            secrets: false,
+            strict: false,
             processes: HashMap::new(),
             listeners: HashSet::new(),
         }
@@ -57,6 +63,18 @@ impl Origin {
     pub fn or_time(mut self, given: Option<Timestamp>) -> Self {
         self.time = self.time.or_else(|| Some((given?, "given".to_owned())));
         self
+    }
+
+    /// With what is secret more often than not: values of environments.
+    #[must_use]
+    pub fn with_secrets(self) -> Self {
+        Origin { secrets: true, ..self }
+    }
+
+    /// With nothing in `process.pid` of ECS, which is the pid on the host; `process.vpid` has that of the namespace.
+    #[must_use]
+    pub fn without_host_pids(self) -> Self {
+        Origin { strict: true, ..self }
     }
 
     /// With its processes, so that what belongs to one says which it is.
@@ -99,7 +117,7 @@ impl Origin {
     /// What identifies a process everywhere and always.
     pub(super) fn entity(&self, pid: u32) -> String {
         let digest = Sha256::new().chain_update(&self.identity).chain_update([0]).chain_update(pid.to_string());
-        base64url(&digest.finalize()).chars().take(22).collect()
+        BASE64URL_NOPAD.encode(&digest.finalize()).chars().take(22).collect()
     }
 
     /// The first of the container's addresses and its host name, for fields that are about all of them.
@@ -136,44 +154,8 @@ impl Ids {
         let number = *seen;
         *seen = seen.saturating_add(1);
         if unique && number == 0 {
-            return base64url(&id(hash));
+            return BASE64URL_NOPAD.encode(&id(hash));
         }
-        base64url(&id(hash.chain_update([0]).chain_update(number.to_string())))
-    }
-}
-
-/// Base64 for URLs and file names (RFC 4648 section 5), without padding.
-fn base64url(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3).saturating_mul(4));
-    for chunk in bytes.chunks(3) {
-        let bits = (0..3).fold(0_u32, |bits, i| bits << 8 | u32::from(chunk.get(i).copied().unwrap_or(0)));
-        for digit in 0..=chunk.len() {
-            let value = bits >> (18_usize.saturating_sub(digit.saturating_mul(6))) & 63;
-            text.push(DIGITS.get(usize_of(value.into())).copied().unwrap_or(b'A').into());
-        }
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn base64_is_that_of_the_standard() {
-        // RFC 4648 section 10, and the two digits that differ.
-        let vectors: [(&[u8], &str); 7] = [
-            (b"", ""),
-            (b"f", "Zg"),
-            (b"fo", "Zm8"),
-            (b"foo", "Zm9v"),
-            (b"foob", "Zm9vYg"),
-            (b"foobar", "Zm9vYmFy"),
-            (b"\xfb\xff", "-_8"),
-        ];
-        for (bytes, text) in vectors {
-            assert_eq!(base64url(bytes), text);
-        }
+        BASE64URL_NOPAD.encode(&id(hash.chain_update([0]).chain_update(number.to_string())))
     }
 }

@@ -86,6 +86,9 @@ fn fields(row: &dyn Row, columns: &Columns, origin: &Origin) -> Map<String, Json
             fields.insert(target.field.to_owned(), plain(&value));
         }
     }
+    if !row.withheld().is_empty() {
+        fields.insert("withheld".to_owned(), row.withheld().into());
+    }
     if let Some(flow) = Flow::of(row, origin) {
         let (source, destination) = flow.ends();
         let port = |port: Option<u32>| port.map(Json::from);

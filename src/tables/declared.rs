@@ -14,7 +14,7 @@ use crate::model::process::Process;
 
 table! {
     "declared", key(fact, item), brief(fact, item, equal, declared, actual),
-    event(Event::state(&["configuration"], "declared-state"));
+    event(Event::state(&["configuration"], "declared-state").secret_if("fact", "env", &["declared", "actual"]));
     /// What the specification declares of the container's first process, and what that process was: a row for each fact,
     /// so that differences can be picked out. A program may change all of it by itself, so a difference is a question, not
     /// an answer. No rows where there is no specification.

@@ -17,6 +17,17 @@ pub struct Event {
     pub prefix: &'static str,
     /// The protocol of all connections of the table, if it has no column for it.
     pub transport: Option<&'static str>,
+    /// What is not spread, unless it is asked for.
+    pub secrets: Option<Secrets>,
+}
+
+/// Columns whose values are secrets more often than not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Secrets {
+    /// Their names.
+    pub columns: &'static [&'static str],
+    /// Only of rows that have this text in this column.
+    pub only_if: Option<(&'static str, &'static str)>,
 }
 
 /// What a row describes. OCSF has an object for each.
@@ -43,8 +54,15 @@ pub enum Subject {
 
 impl Event {
     /// What is true of tables that say nothing.
-    pub const PLAIN: Event =
-        Event { kind: "state", categories: &[], action: "", subject: Subject::Other, prefix: "", transport: None };
+    pub const PLAIN: Event = Event {
+        kind: "state",
+        categories: &[],
+        action: "",
+        subject: Subject::Other,
+        prefix: "",
+        transport: None,
+        secrets: None,
+    };
 
     /// Rows that tell how something was at the moment of the checkpoint.
     pub const fn state(categories: &'static [&'static str], action: &'static str) -> Self {
@@ -71,6 +89,18 @@ impl Event {
     #[must_use]
     pub const fn over(self, transport: &'static str) -> Self {
         Event { transport: Some(transport), ..self }
+    }
+
+    /// The same, with columns that hold secrets.
+    #[must_use]
+    pub const fn secret(self, columns: &'static [&'static str]) -> Self {
+        Event { secrets: Some(Secrets { columns, only_if: None }), ..self }
+    }
+
+    /// The same, with columns that hold secrets in rows that have a text in a column.
+    #[must_use]
+    pub const fn secret_if(self, column: &'static str, text: &'static str, columns: &'static [&'static str]) -> Self {
+        Event { secrets: Some(Secrets { columns, only_if: Some((column, text)) }), ..self }
     }
 
     /// The same, with the name below `cryoscope` for columns that ECS does not know.

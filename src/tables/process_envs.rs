@@ -10,7 +10,7 @@ use crate::model::process::Process;
 
 table! {
     "process_envs", key(pid, position), brief(pid, position, key, value),
-    event(Event::state(&["process"], "environment").about(Subject::Process).under("env"));
+    event(Event::state(&["process"], "environment").about(Subject::Process).under("env").secret(&["value"]));
     /// Environments, as `/proc/PID/environ` prints them: in the order of memory, with duplicates, and with what processes
     /// wrote over them. Variables that a program set later are in its heap, not here.
     pub struct ProcessEnv {

@@ -49,6 +49,11 @@ pub trait Row {
 
     /// The value of the column of a number; null where there is none.
     fn value(&self, column: usize) -> Value<'_>;
+
+    /// The columns that hold something which is not told, and that are null for that.
+    fn withheld(&self) -> Vec<&'static str> {
+        Vec::new()
+    }
 }
 
 impl Table {

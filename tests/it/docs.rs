@@ -54,6 +54,12 @@ fn where_columns_go_is_documented() {
         let prefix = if event.prefix.is_empty() { table.name } else { event.prefix };
         let kind = format!("`event.kind` `{}`, `event.action` `{}`", event.kind, event.action);
         let _ = write!(text, "\n## `{}`\n\nECS: {kind}, own columns below `cryoscope.{prefix}`.\n", table.name);
+        if let Some(secrets) = event.secrets {
+            let columns: Vec<String> = secrets.columns.iter().map(|name| format!("`{name}`")).collect();
+            let only_if = secrets.only_if.map(|(column, value)| format!(" of rows whose `{column}` is `{value}`"));
+            let only_if = only_if.unwrap_or_default();
+            let _ = writeln!(text, "Left out, unless `--with-env` is given: {}{only_if}.", columns.join(", "));
+        }
         let going: Vec<_> = table.columns.iter().filter(|column| !column.targets().is_empty()).collect();
         if going.is_empty() {
             continue;

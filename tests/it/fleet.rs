@@ -127,6 +127,37 @@ fn a_directory_of_output_has_a_whole_file_for_each_table() {
     assert_eq!(nowhere.err.lines().count(), 1, "{}", nowhere.err);
 }
 
+/// Servers take only so much at once.
+#[test]
+fn files_of_bulk_are_split_between_documents() {
+    let folder = tempfile::tempdir().unwrap();
+    let (tree, pod) = (archive("tree"), archive("pod"));
+    let ask = |out: &str, size: &str| {
+        let out = folder.path().join(out);
+        let all = ["table", &tree, &pod, "processes", "mounts", "-q", "--format", "bulk", "--bulk-size", size];
+        let ran = run(all.iter().copied().chain(["--output-dir", out.to_str().unwrap()]));
+        assert_eq!(ran.ok(), "");
+        out
+    };
+    let (whole, parts) = (ask("whole", "100000000"), ask("parts", "20000"));
+    for table in ["processes", "mounts"] {
+        let whole = fs::read_to_string(whole.join(format!("{table}.ndjson"))).unwrap();
+        let mut joined = fs::read_to_string(parts.join(format!("{table}.ndjson"))).unwrap();
+        let mut number = 2;
+        while let Ok(part) = fs::read_to_string(parts.join(format!("{table}.{number:04}.ndjson"))) {
+            assert!(part.starts_with(r#"{"create":"#) && part.ends_with("}\n"), "{part}");
+            assert!(part.len() <= 20_000 || part.lines().count() == 2, "{}", part.len());
+            joined.push_str(&part);
+            number += 1;
+        }
+        assert!(number > 2, "{table} is in one file");
+        assert_eq!(joined, whole);
+    }
+    let refused = run(["table", &tree, "mounts", "--format", "bulk", "--bulk-size", "1"]);
+    assert_eq!(refused.code, Some(2));
+    assert!(refused.err.contains("--output-dir"), "{}", refused.err);
+}
+
 #[test]
 fn tables_and_archives_may_stand_in_any_order() {
     let tree = archive("tree");

@@ -353,6 +353,62 @@ fn bulk_is_what_the_protocol_wants_and_ids_are_once() {
     assert!(bulk.starts_with(r#"{"index":{"_index":"cryoscope-mounts","_id":"#) && bulk.ends_with("}\n"));
 }
 
+/// Values of environments are in no document, unless somebody asks; that there is something is said.
+#[test]
+fn secrets_are_not_spread() {
+    let archive = fixtures::path("forms-reference/podman-runc.tar");
+    let archive = archive.to_str().unwrap();
+    let value = |row: &Value| row["value"].as_str().filter(|value| value.len() > 6).map(str::to_owned);
+    let plain = run(["table", archive, "process_envs", "--format", "ndjson"]).ok();
+    // Such as the container's own name is told elsewhere.
+    let elsewhere = run(["table", archive, "container", "processes", "--format", "ndjson"]).ok();
+    let values = plain.lines().filter_map(|row| value(&serde_json::from_str(row).unwrap()));
+    let planted: BTreeSet<String> = values.filter(|value| !elsewhere.contains(value.as_str())).collect();
+    assert!(!planted.is_empty());
+    for format in ["ecs", "bulk", "ocsf", "timesketch", "hec"] {
+        let ask = |more: &[&str]| {
+            let all = ["table", archive, "process_envs", "declared", "--format", format];
+            run(all.iter().copied().chain(more.iter().copied())).ok()
+        };
+        let (bare, whole) = (ask(&[]), ask(&["--with-env"]));
+        for secret in &planted {
+            assert!(!bare.contains(secret.as_str()), "{format} has {secret}");
+            assert!(whole.contains(secret.as_str()), "{format} lacks {secret}");
+        }
+        assert!(bare.contains("withheld") && !whole.contains("withheld"), "{format}");
+        assert_eq!(bare.lines().count(), whole.lines().count());
+    }
+}
+
+/// ECS has the host's pid in `process.pid`, which no archive knows.
+#[test]
+fn strict_documents_have_no_pid_of_the_host() {
+    let archive = fixtures::path("forms-reference/podman-runc.tar");
+    let all = ["table", archive.to_str().unwrap(), "processes", "process_open_files", "--format", "ecs"];
+    let documents = run(all.iter().copied().chain(["--strict-ecs"])).ok();
+    for document in documents.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()) {
+        assert!(document["process"]["vpid"].is_u64() && document["process"].get("pid").is_none(), "{document}");
+        assert!(!document.to_string().contains("pid_in_namespace"), "{document}");
+    }
+    assert!(run(all).ok().contains("pid_in_namespace"));
+}
+
+/// The fields of the template are fields of documents, and OpenSearch's differs in one type.
+#[test]
+fn the_index_template_is_of_fields_that_documents_have() {
+    let template = |format| serde_json::from_str::<Value>(&run(["schema", "--format", format]).ok()).unwrap();
+    let (elastic, open) = (template("ecs-template"), template("opensearch-template"));
+    assert_eq!(elastic.to_string().replace("flattened", "flat_object"), open.to_string());
+    let fields = Ecs::new().fields;
+    let mut found = Vec::new();
+    leaves(&elastic["template"]["mappings"]["properties"], "", &mut found);
+    for (path, _) in found {
+        let field = path.replace(".properties.", ".");
+        let field = field.strip_suffix(".type").unwrap();
+        assert!(fields.contains_key(field), "{field} is no field of ECS");
+    }
+}
+
 #[test]
 fn ids_and_times_are_those_of_the_checkpoint_not_of_its_file() {
     let original = fixtures::archive_of("pod");
@@ -549,6 +605,12 @@ fn connections_have_their_ends_where_searches_look() {
         }
     }
     assert_eq!(seen, ["egress", "ingress", "listener"].into(), "{} sockets", sockets.len());
+    // Both ends of a connection within the container are the same connection.
+    let ids = |direction: &str| -> BTreeSet<String> {
+        let sockets = sockets.iter().filter(|socket| socket["network"]["direction"] == direction);
+        sockets.filter_map(|socket| Some(socket["network"]["community_id"].as_str()?.to_owned())).collect()
+    };
+    assert!(ids("egress").intersection(&ids("ingress")).next().is_some());
 }
 
 #[test]

@@ -1,0 +1,87 @@
+//! The files of a directory that has the rows of each table: one for a table, or several, where servers take only so much at
+//! once. They get their names when all of them are whole.
+
+use std::io::{self, BufWriter};
+use std::path::{Path, PathBuf};
+
+use cryoscope::formats::{Encoded, RowWriter, Style};
+use cryoscope::tables::Source;
+
+use super::Failure;
+use super::args::RowFormat;
+use super::newfile::{NewFile, Whole};
+use super::rows::begin;
+
+/// How the files of a directory are made.
+#[derive(Clone, Copy)]
+pub(crate) struct Folder<'a> {
+    pub(crate) path: &'a Path,
+    pub(crate) format: RowFormat,
+    /// Bytes of a file; a row that is longer has its own.
+    pub(crate) most: Option<u64>,
+    /// Whether files that are there are replaced.
+    pub(crate) replace: bool,
+}
+
+/// The files of a table.
+pub(crate) struct TableFile<'a> {
+    folder: Folder<'a>,
+    source: &'static Source,
+    style: Style,
+    leads: Vec<&'static str>,
+    writer: RowWriter<BufWriter<NewFile>>,
+    /// Bytes in the file that is being written.
+    bytes: u64,
+    /// Those before it.
+    whole: Vec<Whole>,
+}
+
+impl<'a> TableFile<'a> {
+    /// The first file. Refuses one that exists, unless it is to be replaced.
+    pub(crate) fn create(folder: Folder<'a>, source: &'static Source, style: Style) -> Result<Self, Failure> {
+        let writer = writer(folder, source, &style, 1)?;
+        Ok(TableFile { folder, source, style, leads: Vec::new(), writer, bytes: 0, whole: Vec::new() })
+    }
+
+    /// Begins the table, whose rows have some keys before theirs.
+    pub(crate) fn begin(&mut self, leads: Vec<&'static str>) -> io::Result<()> {
+        self.leads = leads;
+        begin(&mut self.writer, Some(&self.source), &self.leads)
+    }
+
+    /// Writes a row.
+    pub(crate) fn put(&mut self, row: Encoded) -> Result<(), Failure> {
+        let len = u64::try_from(row.len()).unwrap_or(u64::MAX);
+        if self.bytes > 0 && self.folder.most.is_some_and(|most| self.bytes.saturating_add(len) > most) {
+            let number = self.whole.len().saturating_add(2);
+            let next = writer(self.folder, self.source, &self.style, number)?;
+            self.whole.push(close(std::mem::replace(&mut self.writer, next))?);
+            self.bytes = 0;
+            begin(&mut self.writer, Some(&self.source), &self.leads)?;
+        }
+        self.bytes = self.bytes.saturating_add(len);
+        Ok(self.writer.put(row)?)
+    }
+
+    /// Ends the last file. None has its name yet.
+    pub(crate) fn close(mut self) -> Result<Vec<Whole>, Failure> {
+        self.whole.push(close(self.writer)?);
+        Ok(self.whole)
+    }
+}
+
+fn close(writer: RowWriter<BufWriter<NewFile>>) -> Result<Whole, Failure> {
+    Ok(writer.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?.close())
+}
+
+/// The file of a number: `processes.ndjson`, then `processes.0002.ndjson`.
+fn writer(
+    folder: Folder<'_>,
+    source: &Source,
+    style: &Style,
+    number: usize,
+) -> Result<RowWriter<BufWriter<NewFile>>, Failure> {
+    let part = if number > 1 { format!(".{number:04}") } else { String::new() };
+    let path: PathBuf = folder.path.join(format!("{}{part}.{}", source.table.name, folder.format.extension()));
+    Ok(RowWriter::new(BufWriter::new(NewFile::create(&path, folder.replace)?), style.clone()))
+}

@@ -1,0 +1,46 @@
+//! The index template that `_bulk` documents need: what Elasticsearch and OpenSearch would guess of their fields is text
+//! twice over, and addresses as words.
+
+use serde_json::{Value as Json, json};
+
+/// Whose template.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SearchEngine {
+    /// Elasticsearch.
+    Elasticsearch,
+    /// OpenSearch.
+    OpenSearch,
+}
+
+/// The body of `PUT _index_template/cryoscope`.
+pub fn index_template(engine: SearchEngine) -> Json {
+    let names = match engine {
+        SearchEngine::Elasticsearch => "flattened",
+        SearchEngine::OpenSearch => "flat_object",
+    };
+    json!({
+        "index_patterns": ["cryoscope-*"],
+        "template": { "mappings": {
+            // Text that looks like a time is none.
+            "date_detection": false,
+            "dynamic_templates": [
+                { "ips": {
+                    "match_pattern": "regex",
+                    "path_match": "^(source|destination|related|orchestrator\\.resource)\\.ip$",
+                    "mapping": { "type": "ip" }
+                } },
+                { "text": {
+                    "match_mapping_type": "string",
+                    "mapping": { "type": "keyword", "ignore_above": 1024 }
+                } }
+            ],
+            "properties": {
+                "@timestamp": { "type": "date" },
+                "message": { "type": "text" },
+                "container": { "properties": { "labels": { "type": names } } },
+                "file": { "properties": { "mtime": { "type": "date" } } },
+                "process": { "properties": { "args_count": { "type": "long" } } }
+            }
+        } }
+    })
+}
