@@ -75,14 +75,23 @@ pub(crate) fn origin(
     archive: &str,
     documents: &DocumentArgs,
 ) -> Result<Option<Arc<Origin>>, Failure> {
+    let Some(origin) = origin_of_itself(checkpoint, format, archive, documents)? else { return Ok(None) };
+    Ok(Some(Arc::new(origin.with_processes(checkpoint.processes()).with_sockets(checkpoint.process_open_sockets()))))
+}
+
+/// The same for rows that are about no process and no connection, which then need not be read.
+pub(crate) fn origin_of_itself(
+    checkpoint: &Checkpoint,
+    format: Format,
+    archive: &str,
+    documents: &DocumentArgs,
+) -> Result<Option<Origin>, Failure> {
     if !format.needs_origin() {
         return Ok(None);
     }
     let set = Some(checkpoint.set_name().to_string()).filter(|set| !set.is_empty());
-    let origin = Origin::new(checkpoint.container(), checkpoint.identity(), archive.to_owned(), set)
-        .or_time(documents.time)
-        .with_processes(checkpoint.processes())
-        .with_sockets(checkpoint.process_open_sockets());
+    let origin = Origin::new(checkpoint.container(), checkpoint.identity(), archive.to_owned(), set);
+    let origin = origin.or_time(documents.time);
     let origin = if documents.with_env { origin.with_secrets() } else { origin };
     let origin = if documents.strict_ecs { origin.without_host_pids() } else { origin };
     if format.needs_time() && !origin.has_time() {
@@ -90,7 +99,7 @@ pub(crate) fn origin(
             "{archive}: it does not tell when it was made, and documents need a time; give it by --time"
         )));
     }
-    Ok(Some(Arc::new(origin)))
+    Ok(Some(origin))
 }
 
 /// Writes a table of one checkpoint.

@@ -1,6 +1,7 @@
 //! `cryoscope show`: one line a checkpoint.
 
 use std::io::Write;
+use std::sync::Arc;
 
 use cryoscope::Checkpoint;
 use cryoscope::formats::checkpointctl::Report as Document;
@@ -55,8 +56,8 @@ impl Line {
             ListFormat::Rows(format) => {
                 let format = format.with(&ask.documents);
                 let mut encoder = Encoder::new(style(format));
-                if let Some(origin) = rows::origin(checkpoint, format, archive, &ask.documents)? {
-                    encoder.origin(origin);
+                if let Some(origin) = rows::origin_of_itself(checkpoint, format, archive, &ask.documents)? {
+                    encoder.origin(Arc::new(origin));
                 }
                 Ok(Line::Encoded(encoder.encode(&Summary::of(archive, checkpoint))?))
             }

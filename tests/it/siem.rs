@@ -380,6 +380,15 @@ fn secrets_are_not_spread() {
     }
 }
 
+/// The document of a checkpoint needs nothing of its processes, which `show` does not read of a compressed archive.
+#[test]
+fn show_makes_documents_of_compressed_archives_without_a_warning() {
+    let archive = fixtures::archive_of("webapp-compromise");
+    for format in ["ecs", "bulk", "ocsf", "timesketch", "hec"] {
+        run(["show", archive.to_str().unwrap(), "--format", format]).ok();
+    }
+}
+
 /// ECS has the host's pid in `process.pid`, which no archive knows.
 #[test]
 fn strict_documents_have_no_pid_of_the_host() {
