@@ -331,7 +331,8 @@ pub(crate) struct TableArgs {
     #[arg(long, value_name = "DIR", conflicts_with = "output")]
     pub(crate) output_dir: Option<PathBuf>,
     /// Bytes of a file of `bulk` in that directory; what is more begins another (`processes.0002.ndjson`)
-    #[arg(long, value_name = "N", default_value_t = 5 << 20, requires = "output_dir")]
+    #[arg(long, value_name = "N", default_value_t = 5 << 20, requires = "output_dir",
+          value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) bulk_size: u64,
     /// How many archives are read at once (default: one per processor)
     #[arg(long, visible_alias = "jobs", value_name = "N")]

@@ -218,6 +218,9 @@ fn a_query_may_come_from_standard_input() {
     assert_eq!(asked, " N\n14\n");
     let ran = run_with(b"", ["query", archive.to_str().unwrap()]);
     assert_eq!((ran.code, ran.err.as_str()), (Some(2), "cryoscope: there is no query\n"));
+    let ran = run_with(b".tables\n", ["query", archive.to_str().unwrap()]);
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.err.starts_with("cryoscope: .tables is for the prompt") && ran.err.contains("schema"), "{}", ran.err);
     let ran = run_with(b"SELECT 1", ["query", "-"]);
     assert_eq!(ran.code, Some(2), "{}", ran.err);
     let bytes = std::fs::read(&archive).unwrap();

@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use cryoscope::formats::ResultWriter;
+use cryoscope::formats::{ResultWriter, escape};
 use cryoscope::query::{Bounds, Database, Error, Query};
 use cryoscope::{Checkpoint, Error as ArchiveError};
 use rayon::prelude::*;
@@ -79,6 +79,11 @@ fn database(args: &QueryArgs) -> Result<Database, Failure> {
 /// Answers one query.
 fn once(archives: &[PathBuf], sql: &str, args: &QueryArgs, global: &Global) -> Outcome {
     // What is wrong with the query is said before anything is read.
+    if let Some(command) = sql.trim_start().strip_prefix('.') {
+        let command = command.split_whitespace().next().unwrap_or_default();
+        let message = "is for the prompt, on a terminal; `cryoscope schema` lists tables and columns";
+        return Err(Failure::Usage(format!(".{} {message}", escape(command.as_bytes()))));
+    }
     let mut database = database(args)?;
     let mut query = database.prepare(sql)?;
     let mut reports = Vec::new();
