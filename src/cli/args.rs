@@ -510,6 +510,9 @@ pub(crate) struct DocumentArgs {
     /// Without `process.pid`: ECS means that of the host, which no archive knows (ECS, bulk)
     #[arg(long, help_heading = "Output")]
     pub(crate) strict_ecs: bool,
+    /// With the classes of before 1.5.0: queries of processes, connections, files and modules (OCSF)
+    #[arg(long, help_heading = "Output")]
+    pub(crate) ocsf_legacy: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

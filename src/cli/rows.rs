@@ -94,6 +94,7 @@ pub(crate) fn origin_of_itself(
     let origin = origin.or_time(documents.time);
     let origin = if documents.with_env { origin.with_secrets() } else { origin };
     let origin = if documents.strict_ecs { origin.without_host_pids() } else { origin };
+    let origin = if documents.ocsf_legacy { origin.with_legacy_classes() } else { origin };
     if format.needs_time() && !origin.has_time() {
         return Err(Failure::Usage(format!(
             "{archive}: it does not tell when it was made, and documents need a time; give it by --time"

@@ -1,6 +1,6 @@
 //! Rows as events of the Open Cybersecurity Schema Framework, release 1.8.0: the container as Device Inventory Info
-//! (5001), all else as Live Evidence Info (5040). What the schema has no place for stands in `unmapped`, under the
-//! column's name. See `docs/siem.md`.
+//! (5001), all else as Live Evidence Info (5040), or as the classes of queries that were there before it. What the schema
+//! has no place for stands in `unmapped`, under the column's name. See `docs/siem.md`.
 
 use serde_json::{Map, Value as Json, json};
 
@@ -15,10 +15,12 @@ const VERSION: &str = "1.8.0";
 pub(super) fn event(row: &dyn Row, columns: &Columns, origin: &Origin, id: &str) -> Map<String, Json> {
     let table = row.table();
     let is_device = table.event.subject == Subject::Device;
-    let (class, class_name, activity, activity_name) = if is_device {
-        (5001, "Device Inventory Info", 2, "Collect")
-    } else {
-        (5040, "Live Evidence Info", 1, "Query")
+    let (evidence, observables) = if is_device { Default::default() } else { evidence(row, columns, origin, id) };
+    let legacy = if origin.legacy { legacy(row, &evidence, origin) } else { None };
+    let (class, class_name, activity, activity_name) = match &legacy {
+        _ if is_device => (5001, "Device Inventory Info", 2, "Collect"),
+        Some(legacy) => (legacy.class, legacy.name, 1, "Query"),
+        None => (5040, "Live Evidence Info", 1, "Query"),
     };
     let mut event = Document::default();
     event.set("class_uid", class);
@@ -49,14 +51,16 @@ pub(super) fn event(row: &dyn Row, columns: &Columns, origin: &Origin, id: &str)
     }
     event.set("device", device.0);
     if !is_device {
-        let (evidence, observables) = evidence(row, columns, origin, id);
         event.set("query_result_id", 1);
         event.set("query_result", "Exists");
         event.set(
             "query_info",
             json!({ "name": table.name, "uid": id, "query_string": format!("table {}", table.name) }),
         );
-        event.set("query_evidence", evidence.0);
+        match legacy {
+            Some(legacy) => event.0.extend(legacy.objects.0),
+            None => event.set("query_evidence", evidence.0),
+        }
         if !observables.is_empty() {
             event.set("observables", observables);
         }
@@ -66,6 +70,36 @@ pub(super) fn event(row: &dyn Row, columns: &Columns, origin: &Origin, id: &str)
         event.set("unmapped", unmapped);
     }
     event.0
+}
+
+/// A class of queries that 1.5.0 deprecated, and what its events have in the place of evidence.
+struct Legacy {
+    class: u32,
+    name: &'static str,
+    objects: Document,
+}
+
+/// The class of queries for evidence, if there was one that can hold it: lakes of before 1.5.0 know no other.
+fn legacy(row: &dyn Row, evidence: &Document, origin: &Origin) -> Option<Legacy> {
+    let pid = document::pid_of(row);
+    let (class, name, object) = match subject(row) {
+        Subject::Process => (5015, "Process Query", "process"),
+        Subject::Connection => (5012, "Network Connection Query", "connection_info"),
+        Subject::File => (5007, "File Query", "file"),
+        Subject::Module => (5011, "Module Query", "module"),
+        _ => return None,
+    };
+    let mut objects = Document::default();
+    objects.set(object, evidence.get(object)?.clone());
+    if matches!(class, 5011 | 5012) {
+        known_process(&mut objects, "process", pid?, origin);
+    }
+    if class == 5012 {
+        let unknown = Json::from(0);
+        objects.set("state_id", evidence.get("tcp_state_id").unwrap_or(&unknown).clone());
+        objects.set_some("state", evidence.get("state").cloned());
+    }
+    Some(Legacy { class, name, objects })
 }
 
 /// The container, as a device.

@@ -25,6 +25,8 @@ pub struct Origin {
     pub(super) secrets: bool,
     /// Whether `process.pid` of ECS is left to pids of the host, which no archive knows.
     pub(super) strict: bool,
+    /// Whether OCSF has the classes of before Live Evidence Info.
+    pub(super) legacy: bool,
     processes: HashMap<u32, Known>,
     listeners: HashSet<Listener>,
 }
@@ -53,6 +55,7 @@ impl Origin {
             set,
             secrets: false,
             strict: false,
+            legacy: false,
             processes: HashMap::new(),
             listeners: HashSet::new(),
         }
@@ -75,6 +78,12 @@ impl Origin {
     #[must_use]
     pub fn without_host_pids(self) -> Self {
         Origin { strict: true, ..self }
+    }
+
+    /// With the classes that OCSF had before 1.5.0, where one can hold the row.
+    #[must_use]
+    pub fn with_legacy_classes(self) -> Self {
+        Origin { legacy: true, ..self }
     }
 
     /// With its processes, so that what belongs to one says which it is.

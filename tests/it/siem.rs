@@ -30,13 +30,17 @@ fn data(name: &str) -> Vec<BTreeMap<String, String>> {
 }
 
 fn encoder(format: Format, checkpoint: &Checkpoint) -> Encoder {
+    encoder_of(format, checkpoint, |origin| origin)
+}
+
+fn encoder_of(format: Format, checkpoint: &Checkpoint, with: fn(Origin) -> Origin) -> Encoder {
     let style = Style { format, columns: Columns::All, name_tables: false, width: None };
     let mut encoder = Encoder::new(style);
     let origin = Origin::new(checkpoint.container(), checkpoint.identity(), "archive.tar".to_owned(), None)
         .or_time(Some("2026-01-02T03:04:05Z".parse().unwrap()))
         .with_processes(checkpoint.processes())
         .with_sockets(checkpoint.process_open_sockets());
-    encoder.origin(Arc::new(origin));
+    encoder.origin(Arc::new(with(origin)));
     encoder
 }
 
@@ -56,7 +60,10 @@ fn documents(checkpoint: &Checkpoint, format: Format) -> Vec<(&'static str, Vec<
 }
 
 fn documents_of(checkpoint: &Checkpoint, format: Format, most: usize) -> Vec<(&'static str, Vec<Value>)> {
-    let mut encoder = encoder(format, checkpoint);
+    documents_by(encoder(format, checkpoint), checkpoint, most)
+}
+
+fn documents_by(mut encoder: Encoder, checkpoint: &Checkpoint, most: usize) -> Vec<(&'static str, Vec<Value>)> {
     let mut documents = Vec::new();
     for source in tables::ALL {
         let mut left = most;
@@ -305,6 +312,23 @@ fn every_event_is_one_of_ocsf() {
     }
     assert_eq!(classes, [Some(5001), Some(5040)].into());
     assert_eq!(types, [None, Some(2), Some(3), Some(6), Some(7), Some(8), Some(10), Some(99)].into());
+}
+
+/// Lakes that know no Live Evidence Info get the queries of before it.
+#[test]
+fn events_of_old_classes_are_of_ocsf_too() {
+    let ocsf = Ocsf::new();
+    let mut classes = BTreeSet::new();
+    for checkpoint in checkpoints() {
+        let encoder = encoder_of(Format::Ocsf, &checkpoint, Origin::with_legacy_classes);
+        for (_, events) in documents_by(encoder, &checkpoint, 20) {
+            for event in events {
+                ocsf.check(&event);
+                classes.insert(event["class_uid"].as_u64().unwrap());
+            }
+        }
+    }
+    assert_eq!(classes, [5001, 5007, 5011, 5012, 5015, 5040].into());
 }
 
 #[test]
