@@ -1,4 +1,4 @@
 //! The functions that are fuzzed, for cargo-fuzz.
 
-#[path = "../targets.rs"]
+#[path = "../targets/mod.rs"]
 pub mod targets;

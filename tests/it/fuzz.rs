@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 #[allow(unreachable_pub, reason = "cargo-fuzz's crate has them public")]
-#[path = "../../fuzz/targets.rs"]
+#[path = "../../fuzz/targets/mod.rs"]
 mod targets;
 
 use targets::{ALL, Target};
@@ -101,8 +101,16 @@ targets! {
     compressed: 200;
     image: 150;
     record: 150;
+    unknown: 200;
     memory: 100;
+    core: 150;
+    filter: 200;
+    siginfo: 400;
+    queues: 300;
+    netlink: 400;
     json: 100;
+    log: 400;
+    attributes: 400;
     nested: 50;
     inspect: 30;
 }
