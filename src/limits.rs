@@ -78,6 +78,9 @@ limits! {
     lines: "--max-lines" = 100_000_000;
     /// Bytes that are extracted in all, without holes.
     extracted_bytes: "--max-extracted" = 1 << 40;
+    /// How many times the bytes of the archive may be extracted, above the first GiB: what many processes share is written
+    /// for each of them.
+    extracted_ratio: "--max-extracted-ratio" = 32;
     /// Files and folders that are extracted.
     extracted_files: "--max-files" = 1_000_000;
     /// Brackets within brackets of one JSON document, 1024 at most.
@@ -89,6 +92,19 @@ limits! {
     records: "--max-records" = 1 << 22;
     /// Processes of a dump, of which each costs some KiB to show.
     processes: "--max-processes" = 1 << 18;
+    /// Checkpoints of an archive.
+    checkpoints: "--max-checkpoints" = 100;
+    /// Bytes of images that are links to others: what several names share is read once for each of them. Pages do not
+    /// count.
+    linked_bytes: "--max-linked" = 4 << 20;
+    /// Descriptors of tables that processes share, counted for each process but the first.
+    shared_descriptors: "--max-shared" = 1 << 18;
+    /// Bytes of the name of an open file; the kernel knows none that is longer.
+    path_bytes: "--max-path" = 4096;
+    /// Bytes of memory that the rows of one table take together, besides 32 for each byte of the archive.
+    table_bytes: "--max-table" = 64 << 20;
+    /// Bytes of the view of `/proc`, besides 32 for each byte of the archive.
+    view_bytes: "--max-view" = 256 << 20;
     /// Steps that it may take to follow all filters of system calls.
     filter_steps: "--max-filter-steps" = 200_000_000;
     /// Bytes of one protobuf record.

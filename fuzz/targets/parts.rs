@@ -31,7 +31,7 @@ pub(super) fn options() -> Options {
     limits.unpacked_bytes = 16 << 20;
     limits.nested_bytes = 4 << 20;
     limits.hole_bytes = 1 << 20;
-    limits.filter_steps = 100_000;
+    limits.filter_steps = 2_000_000;
     Options::new().limits(limits).hash(true)
 }
 

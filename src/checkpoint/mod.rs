@@ -187,7 +187,7 @@ impl Options {
             }
         }
         let searched = demand.into_searched().map(Arc::new);
-        let sets = Sets::of(&archive);
+        let sets = Sets::of(&archive, &self.limits, &of_archive);
         if sets.checkpoints.is_empty() {
             return Err(ErrorKind::NoImages(what_is_there(&archive)));
         }
@@ -433,6 +433,20 @@ impl Checkpoint {
     /// Whether columns of hashes that are not made unless asked for were asked for.
     pub(crate) fn hashes(&self) -> bool {
         self.shared.hash
+    }
+
+    /// What may be made of each byte of the archive where one thing is said of many.
+    pub(crate) const EACH_BYTE: u64 = 32;
+
+    /// A limit, and what the bytes of the archive allow beyond.
+    pub(crate) fn in_proportion(&self, limit: u64) -> u64 {
+        self.bytes().saturating_mul(Self::EACH_BYTE).saturating_add(limit)
+    }
+
+    /// Bytes of the archive once inflated, or of the files of a directory.
+    pub(crate) fn bytes(&self) -> u64 {
+        let sizes = || self.archive().members().iter().map(|member| member.size).fold(0, u64::saturating_add);
+        self.archive().unpacked_bytes().unwrap_or_else(sizes)
     }
 
     /// Adds a warning about something that was only seen when rows were made.

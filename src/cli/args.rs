@@ -732,6 +732,9 @@ pub(crate) struct LimitArgs {
     /// Bytes that are extracted in all, without holes (default: 1 TiB)
     #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
     max_extracted: Option<u64>,
+    /// How many times the bytes of the archive may be extracted, above the first GiB (default: 32)
+    #[arg(long, global = true, value_name = "N", hide_short_help = true)]
+    max_extracted_ratio: Option<u64>,
     /// Files and folders that are extracted (default: 1000000)
     #[arg(long, global = true, value_name = "N", hide_short_help = true)]
     max_files: Option<u64>,
@@ -747,6 +750,24 @@ pub(crate) struct LimitArgs {
     /// Processes of a dump (default: 262144)
     #[arg(long, global = true, value_name = "N", hide_short_help = true)]
     max_processes: Option<u64>,
+    /// Checkpoints of an archive (default: 100)
+    #[arg(long, global = true, value_name = "N", hide_short_help = true)]
+    max_checkpoints: Option<u64>,
+    /// Bytes of images that are links to others (default: 4 MiB)
+    #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
+    max_linked: Option<u64>,
+    /// Descriptors that processes share (default: 262144)
+    #[arg(long, global = true, value_name = "N", hide_short_help = true)]
+    max_shared: Option<u64>,
+    /// Bytes of the name of an open file (default: 4 KiB)
+    #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
+    max_path: Option<u64>,
+    /// Bytes of the rows of a table, besides 32 for each of the archive (default: 64 MiB)
+    #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
+    max_table: Option<u64>,
+    /// Bytes of the view of /proc, besides 32 for each of the archive (default: 256 MiB)
+    #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
+    max_view: Option<u64>,
     /// Steps to follow all filters of system calls (default: 200000000)
     #[arg(long, global = true, value_name = "N", hide_short_help = true)]
     max_filter_steps: Option<u64>,
@@ -782,11 +803,18 @@ impl LimitArgs {
         set(&mut limits.line_bytes, self.max_line);
         set(&mut limits.lines, self.max_lines);
         set(&mut limits.extracted_bytes, self.max_extracted);
+        set(&mut limits.extracted_ratio, self.max_extracted_ratio);
         set(&mut limits.extracted_files, self.max_files);
         set(&mut limits.json_depth, self.max_json_depth);
         set(&mut limits.assembled_bytes, self.max_assembled);
         set(&mut limits.records, self.max_records);
         set(&mut limits.processes, self.max_processes);
+        set(&mut limits.checkpoints, self.max_checkpoints);
+        set(&mut limits.linked_bytes, self.max_linked);
+        set(&mut limits.shared_descriptors, self.max_shared);
+        set(&mut limits.path_bytes, self.max_path);
+        set(&mut limits.table_bytes, self.max_table);
+        set(&mut limits.view_bytes, self.max_view);
         set(&mut limits.filter_steps, self.max_filter_steps);
         set(&mut limits.record_bytes, self.max_record);
         set(&mut limits.pagemap_entries, self.max_pagemap);

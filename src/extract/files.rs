@@ -16,6 +16,7 @@ use crate::model::ids::Pid;
 use crate::model::rootfs::Change;
 use crate::model::tree::Entry;
 use crate::tables::{Extracted, OpenPaths};
+use crate::warning::{Code, Place};
 
 /// Bytes after which mapped pages are given back.
 const STEP: usize = 4 << 20;
@@ -56,7 +57,7 @@ pub(super) fn recovered(
             mtime: file.mtime,
             link: file.link.clone(),
             device: file.rdev.map(|rdev| device((rdev.major, rdev.minor))),
-            pids: listed(pids),
+            pids: listed(&pids),
             member: file.member.clone(),
             ..Extracted::of(what.as_str())
         };
@@ -121,7 +122,7 @@ pub(super) fn rootfs(
         }
         let row = Extracted {
             path: Some(changed.path.clone()),
-            pids: listed(pids),
+            pids: listed(&pids),
             member: Some(changed.member.path.clone()),
             offset: changed.offset,
             ..Extracted::of(What::Rootfs.as_str())
@@ -151,7 +152,7 @@ pub(super) fn volumes(
             }
             let row = Extracted {
                 path: Some(path),
-                pids: listed(pids),
+                pids: listed(&pids),
                 member: Some(tree.member.path.clone()),
                 offset: Some(entry.member.offset),
                 ..Extracted::of(What::Volumes.as_str())
@@ -227,6 +228,8 @@ pub(super) fn images(
 
 /// A view of `/proc`. Its links are files that have the text of the link.
 pub(super) fn proc(checkpoint: &Checkpoint, choice: &Choice<'_>, output: &mut Output<'_>) -> Result<(), ExtractError> {
+    let limit = checkpoint.limits().view_bytes;
+    let mut left = checkpoint.in_proportion(limit);
     for file in proc::files(checkpoint) {
         let pid = file.path.split('/').next().and_then(|pid| pid.parse().ok()).map(Pid);
         let path = format!("/proc/{}", file.path);
@@ -237,6 +240,17 @@ pub(super) fn proc(checkpoint: &Checkpoint, choice: &Choice<'_>, output: &mut Ou
             proc::Content::Bytes(bytes) => (bytes, false),
             proc::Content::Link(target) => (target, true),
         };
+        let Some(rest) = left.checked_sub(u64_of(bytes.len())) else {
+            let each = Checkpoint::EACH_BYTE;
+            checkpoint.warn(Code::LimitReached, Place::archive(), || {
+                format!(
+                    "the view of /proc has more than {limit} bytes, and {each} for each byte of the archive; the rest \
+                     is left out, --max-view raises the limit"
+                )
+            });
+            break;
+        };
+        left = rest;
         let row = Extracted {
             path: Some(path.into()),
             r#type: Some(if link { "symlink" } else { "regular" }),

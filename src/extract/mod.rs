@@ -137,6 +137,11 @@ impl Choice<'_> {
 /// If the output cannot be written. What has been written until then stays, and is in the manifest once
 /// [`Output::finish`] is called.
 pub fn extract(checkpoint: &Checkpoint, choice: &Choice<'_>, output: &mut Output<'_>) -> Result<(), ExtractError> {
+    /// Bytes that any archive may be extracted to.
+    const FREE: u64 = 1 << 30;
+    let ratio = checkpoint.limits().extracted_ratio;
+    let by_ratio = checkpoint.bytes().saturating_mul(ratio).max(FREE);
+    output.at_most(by_ratio);
     for &what in What::ALL.iter().filter(|what| choice.what.contains(what)) {
         match what {
             What::Recovered | What::Tmpfs | What::Devshm => files::recovered(checkpoint, what, choice, output)?,
@@ -163,7 +168,9 @@ pub fn extract(checkpoint: &Checkpoint, choice: &Choice<'_>, output: &mut Output
     };
     let (files, bytes, holes) = (limits.extracted_files, limits.extracted_bytes, limits.hole_bytes);
     hit(over.files, format!("more than {files} files and folders; the rest is left out, --max-files raises the limit"));
-    hit(over.bytes, format!("more than {bytes} bytes; what did not fit is left out, --max-extracted raises the limit"));
+    let most = bytes.min(by_ratio);
+    let why = "what did not fit is left out, --max-extracted and --max-extracted-ratio raise the limit";
+    hit(over.bytes, format!("more than {most} bytes; {why}"));
     hit(over.holes, format!("files with more than {holes} bytes of holes have no hash; --max-holes raises the limit"));
     Ok(())
 }
@@ -182,8 +189,8 @@ fn pids_of_files(checkpoint: &Checkpoint, files: &[FileId]) -> Vec<Pid> {
 }
 
 /// The first of them, as many as a line of the manifest lists.
-fn listed(pids: Vec<Pid>) -> Vec<Pid> {
-    pids.into_iter().take(PIDS).collect()
+fn listed(pids: &[Pid]) -> Vec<Pid> {
+    pids.iter().copied().take(PIDS).collect()
 }
 
 /// Names of the output for a path below the folder of its kind.

@@ -163,6 +163,11 @@ impl<'p> Output<'p> {
         kept.map(drop).map_err(|error| failed(error.error))
     }
 
+    /// No more bytes than these from now on.
+    pub(super) fn at_most(&mut self, bytes: u64) {
+        self.bytes_left = self.bytes_left.min(bytes);
+    }
+
     /// Notes something of which no file is made.
     pub(super) fn list(&mut self, what: What, row: &Extracted) -> Result<(), ExtractError> {
         let count = self.counts.entry(what).or_default();
@@ -208,7 +213,7 @@ impl<'p> Output<'p> {
         let written = write(&mut contents).and_then(|()| contents.finish());
         if contents.over {
             self.over.bytes = true;
-            return self.leave_out(what, row, "more bytes than are extracted (--max-extracted)");
+            return self.leave_out(what, row, "more bytes than are extracted (--max-extracted, --max-extracted-ratio)");
         }
         match written {
             // Sparse files may be longer than the file system takes.

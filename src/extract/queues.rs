@@ -38,7 +38,7 @@ impl Queues<'_, '_, '_> {
                 _ if named => (format!("fifo-{inode}"), format!("fifo:[{inode}]").into_bytes()),
                 _ => (format!("pipe-{inode}"), format!("pipe:[{inode}]").into_bytes()),
             };
-            self.span(&file, path, pids_of_files(self.checkpoint, &files), span)?;
+            self.span(&file, path, &pids_of_files(self.checkpoint, &files), span)?;
         }
         Ok(())
     }
@@ -51,7 +51,7 @@ impl Queues<'_, '_, '_> {
             for (queue, span) in [("receive", stream.receive), ("send", stream.send)] {
                 if span.len > 0 {
                     let path = format!("socket:[{inode}]").into_bytes();
-                    self.span(&format!("tcp-{inode}-{queue}"), path, pids.clone(), span)?;
+                    self.span(&format!("tcp-{inode}-{queue}"), path, &pids, span)?;
                 }
             }
         }
@@ -75,6 +75,7 @@ impl Queues<'_, '_, '_> {
         let model = self.checkpoint.model();
         let files: HashMap<FileId, &File> = model.files().iter().filter(|(_, file)| is_socket(file)).collect();
         let mut before: HashMap<FileId, u64> = HashMap::new();
+        let mut holders: HashMap<FileId, Vec<Pid>> = HashMap::new();
         for packet in model.queues().packets() {
             let position = before.entry(packet.file).or_default();
             let number = *position;
@@ -85,7 +86,8 @@ impl Queues<'_, '_, '_> {
                 Some(inode) => (format!("{family}-{inode}"), format!("socket:[{inode}]")),
                 None => (format!("{family}-file-{}", packet.file), format!("file {}", packet.file)),
             };
-            let pids = pids_of_files(self.checkpoint, &[packet.file]);
+            // Thousands of packets may wait for one socket that thousands hold.
+            let pids = holders.entry(packet.file).or_insert_with(|| pids_of_files(self.checkpoint, &[packet.file]));
             self.span(&format!("{file}/{number:06}"), path.into_bytes(), pids, packet.bytes)?;
         }
         Ok(())
@@ -103,7 +105,7 @@ impl Queues<'_, '_, '_> {
             let pids = pids_of_files(self.checkpoint, files);
             let name = format!("tty-{}", waiting.terminal);
             let row = Extracted { member: Some("tty-data.img".into()), ..Extracted::of(What::Queues.as_str()) };
-            self.file(&name, name.clone().into_bytes(), pids, row, |contents| contents.bytes(&waiting.bytes))?;
+            self.file(&name, name.clone().into_bytes(), &pids, row, |contents| contents.bytes(&waiting.bytes))?;
         }
         Ok(())
     }
@@ -113,13 +115,13 @@ impl Queues<'_, '_, '_> {
             for (number, message) in queue.messages.iter().enumerate() {
                 let name = format!("messages-{}-{}", queue.namespace, queue.id);
                 let path = format!("message queue {} key {:#010x}", queue.id, queue.key);
-                self.span(&format!("{name}/{number:06}"), path.into_bytes(), Vec::new(), message.text)?;
+                self.span(&format!("{name}/{number:06}"), path.into_bytes(), &[], message.text)?;
             }
         }
         Ok(())
     }
 
-    fn span(&mut self, name: &str, path: Vec<u8>, pids: Vec<Pid>, span: Span) -> Result<(), ExtractError> {
+    fn span(&mut self, name: &str, path: Vec<u8>, pids: &[Pid], span: Span) -> Result<(), ExtractError> {
         let (kind, number) = span.image;
         let images = self.checkpoint.reader(self.checkpoint.images());
         let member = images.set.find(images.archive, kind, number).map(|member| member.path.clone());
@@ -139,11 +141,11 @@ impl Queues<'_, '_, '_> {
         &mut self,
         name: &str,
         path: Vec<u8>,
-        pids: Vec<Pid>,
+        pids: &[Pid],
         row: Extracted,
         write: impl FnOnce(&mut Contents<'_>) -> std::io::Result<()>,
     ) -> Result<(), ExtractError> {
-        if !self.choice.wants(&path, &pids) {
+        if !self.choice.wants(&path, pids) {
             return Ok(());
         }
         let row = Extracted { path: Some(path.into()), pids: listed(pids), ..row };

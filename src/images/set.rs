@@ -7,6 +7,9 @@ use bstr::{BStr, BString, ByteSlice};
 
 use super::kind::Kind;
 use crate::archive::{Archive, Member, MemberKind, folder_of};
+use crate::int::usize_of;
+use crate::limits::Limits;
+use crate::warning::{Code, Place, Warnings};
 
 /// A folder of images: one dump or pre-dump.
 #[derive(Clone, Debug, Default)]
@@ -86,7 +89,8 @@ pub(crate) struct Sets {
 
 impl Sets {
     /// Looks through an archive.
-    pub(crate) fn of(archive: &Archive) -> Self {
+    pub(crate) fn of(archive: &Archive, limits: &Limits, warnings: &Warnings) -> Self {
+        let mut linked = Linked { left: limits.linked_bytes, limits, warnings };
         let mut all: BTreeMap<BString, ImageSet> = BTreeMap::new();
         for (i, member) in archive.members().iter().enumerate() {
             let name = member.file_name();
@@ -98,7 +102,9 @@ impl Sets {
             if name == b"parent" && member.kind == MemberKind::Symlink {
                 set.parent = parent(archive, member);
             } else if let Some((kind, number)) = Kind::of(name) {
-                set.images.insert((kind, number), i);
+                if linked.allow(archive, kind, member) {
+                    set.images.insert((kind, number), i);
+                }
             } else {
                 set.others.push(i);
             }
@@ -121,8 +127,46 @@ impl Sets {
         let is_shown = |set: &ImageSet| whole.is_empty() || whole.contains(&set.folder);
         let all: BTreeMap<BString, Arc<ImageSet>> =
             all.into_iter().map(|(folder, set)| (folder, Arc::new(set))).collect();
-        let checkpoints = all.values().filter(|set| is_shown(set)).cloned().collect();
+        let mut checkpoints: Vec<_> = all.values().filter(|set| is_shown(set)).cloned().collect();
+        let most = limits.checkpoints;
+        if let Some(first) = checkpoints.get(usize_of(most)) {
+            warnings.push(Code::LimitReached, Place::member(&first.folder), || {
+                format!(
+                    "one of more than {most} checkpoints; this and the others are left out, --max-checkpoints raises the limit"
+                )
+            });
+            checkpoints.truncate(usize_of(most));
+        }
         Sets { all, checkpoints }
+    }
+}
+
+/// Bounds what images that are links make of what is stored once.
+struct Linked<'a> {
+    left: u64,
+    limits: &'a Limits,
+    warnings: &'a Warnings,
+}
+
+impl Linked<'_> {
+    /// Whether an image is no link, or one that may still be read.
+    fn allow(&mut self, archive: &Archive, kind: Kind, member: &Member) -> bool {
+        if matches!(kind, Kind::Pages | Kind::ShmPagesOld | Kind::AmdgpuPages | Kind::AmdgpuDrmPages) {
+            return true;
+        }
+        let Some(file) = archive.resolve(member).ok().filter(|file| !std::ptr::eq(*file, member)) else { return true };
+        if let Some(left) = self.left.checked_sub(file.size) {
+            self.left = left;
+            return true;
+        }
+        let most = self.limits.linked_bytes;
+        self.warnings.push(Code::LimitReached, Place::member(&member.path), || {
+            format!(
+                "a link to {}, and images that are links have more than {most} bytes; left out, --max-linked raises the limit",
+                file.path
+            )
+        });
+        false
     }
 }
 

@@ -1,12 +1,13 @@
 //! Tables of descriptors: `fdinfo-N.img`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::file::FileTable;
-use super::ids::{Fd, FileId};
+use super::ids::{Fd, FileId, Pid};
 use super::process::Process;
 use crate::images::proto::{FdTypes, FdinfoEntry};
 use crate::images::{Images, Kind};
+use crate::int::u64_of;
 use crate::warning::Code;
 
 /// A descriptor.
@@ -26,14 +27,30 @@ pub struct Descriptor {
 #[derive(Debug, Default)]
 pub struct Descriptors {
     tables: HashMap<u64, Vec<Descriptor>>,
+    /// Processes whose descriptors are left out: too many share them.
+    without: HashSet<Pid>,
 }
 
 impl Descriptors {
     pub(super) fn read(images: Images<'_>, processes: &[Process], files: &FileTable) -> Self {
-        let mut tables = HashMap::new();
+        let mut tables: HashMap<u64, Vec<Descriptor>> = HashMap::new();
+        let mut without = HashSet::new();
+        let most = images.limits.shared_descriptors;
+        let mut left = most;
         for process in processes {
             let Some(number) = process.descriptors() else { continue };
-            if tables.contains_key(&number) {
+            if let Some(shared) = tables.get(&number) {
+                if let Some(rest) = left.checked_sub(u64_of(shared.len())) {
+                    left = rest;
+                } else {
+                    without.insert(process.pid());
+                    images.warnings.push(Code::LimitReached, images.place(Kind::Fdinfo, number), || {
+                        format!(
+                            "processes share more than {most} descriptors: those of process {} are left out, --max-shared raises the limit",
+                            process.pid()
+                        )
+                    });
+                }
                 continue;
             }
             if !images.has(Kind::Fdinfo, number) {
@@ -46,12 +63,23 @@ impl Descriptors {
             }
             tables.insert(number, table(images, number, files));
         }
-        Descriptors { tables }
+        Descriptors { tables, without }
+    }
+
+    /// How often each file is open.
+    pub(super) fn opens(&self, processes: &[Process]) -> HashMap<FileId, u64> {
+        let mut opens: HashMap<FileId, u64> = HashMap::new();
+        for descriptor in processes.iter().flat_map(|process| self.of(process)) {
+            let count = opens.entry(descriptor.file).or_default();
+            *count = count.saturating_add(1);
+        }
+        opens
     }
 
     /// The descriptors of a process, by number.
     pub fn of(&self, process: &Process) -> &[Descriptor] {
-        process.descriptors().and_then(|number| self.tables.get(&number)).map_or(&[], Vec::as_slice)
+        let number = process.descriptors().filter(|_| !self.without.contains(&process.pid()));
+        number.and_then(|number| self.tables.get(&number)).map_or(&[], Vec::as_slice)
     }
 }
 

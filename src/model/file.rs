@@ -10,6 +10,7 @@ use crate::images::proto::{
     RemapFilePathEntry, RemapType, SignalfdEntry, TimerfdEntry, TtyFileEntry, TtyInfoEntry, TunfileEntry, UnixSkEntry,
 };
 use crate::images::{Images, Kind};
+use crate::int::{u64_of, usize_of};
 use crate::warning::{Code, Place};
 
 /// Defines [`File`]: variant, CRIU's type, the message, the field of `file_entry` that has it, and the split image that
@@ -133,6 +134,28 @@ impl File {
     }
 }
 
+impl File {
+    /// How many things it waits for or watches.
+    fn targets(&self) -> u64 {
+        u64_of(match self {
+            File::Eventpoll(entry) => entry.tfd.len(),
+            File::Inotify(entry) => entry.wd.len(),
+            File::Fanotify(entry) => entry.mark.len(),
+            _ => 0,
+        })
+    }
+
+    /// Keeps the first of them.
+    fn keep_targets(&mut self, most: usize) {
+        match self {
+            File::Eventpoll(entry) => entry.tfd.truncate(most),
+            File::Inotify(entry) => entry.wd.truncate(most),
+            File::Fanotify(entry) => entry.mark.truncate(most),
+            _ => {}
+        }
+    }
+}
+
 /// Why a file has no name any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Remap {
@@ -189,7 +212,8 @@ impl FileTable {
         }
         table.add_watches(images);
         table.add_remaps(images);
-        images.each::<MemfdInodeEntry>(Kind::Memfd, 0, |entry, _, _| {
+        images.each::<MemfdInodeEntry>(Kind::Memfd, 0, |mut entry, _, place| {
+            cut_name(&mut entry.name, &place(), images);
             table.memfds.insert(entry.inode_id(), entry);
         });
         images.each::<TtyInfoEntry>(Kind::TtyInfo, 0, |entry, _, _| {
@@ -210,7 +234,10 @@ impl FileTable {
         }
     }
 
-    fn add(&mut self, id: FileId, file: File, place: &Place, images: Images<'_>) {
+    fn add(&mut self, id: FileId, mut file: File, place: &Place, images: Images<'_>) {
+        if let File::Regular(entry) = &mut file {
+            cut_name(&mut entry.name, place, images);
+        }
         // TUN descriptors have two records of one id, the path and the device; so types count, too.
         if self.files.insert((file.fd_type(), id), file).is_some() {
             images
@@ -236,6 +263,33 @@ impl FileTable {
                 file.mark.push(entry);
             }
         });
+    }
+
+    /// Leaves out what files wait for or watch where that is much, and they are open many times: each descriptor tells it
+    /// anew.
+    pub(super) fn bound_targets(&mut self, opens: &HashMap<FileId, u64>, images: Images<'_>) {
+        let most = images.limits.shared_descriptors;
+        let mut left = most;
+        let mut keys: Vec<_> = self.files.keys().copied().collect();
+        keys.sort_unstable_by_key(|&(fd_type, id)| (i32::from(fd_type), id));
+        for key in keys {
+            let (Some(file), (fd_type, id)) = (self.files.get_mut(&key), key) else { continue };
+            let (opens, len) = (opens.get(&id).copied().unwrap_or(0).saturating_sub(1), file.targets());
+            if let Some(rest) = left.checked_sub(opens.saturating_mul(len)) {
+                left = rest;
+                continue;
+            }
+            let kept = left.checked_div(opens).unwrap_or(0);
+            left = left.saturating_sub(opens.saturating_mul(kept));
+            file.keep_targets(usize_of(kept));
+            let (kind, number) = if images.has(Kind::Files, 0) { (Kind::Files, 0) } else { (Kind::Fdinfo, 0) };
+            images.warnings.push(Code::LimitReached, images.place(kind, number), || {
+                format!(
+                    "file {id} ({fd_type:?}) waits for {len} things and is open {opens} times more: beyond {most} of both in all, \
+                     targets are left out, --max-shared raises the limit"
+                )
+            });
+        }
     }
 
     fn add_remaps(&mut self, images: Images<'_>) {
@@ -363,6 +417,17 @@ impl FileTable {
             text.extend_from_slice(DELETED);
         }
         Some(FilePath { text, deleted: remap.is_some() })
+    }
+}
+
+/// Cuts a name that is longer than any can be: it is said anew wherever the file is open or mapped.
+fn cut_name(name: &mut Option<Vec<u8>>, place: &Place, images: Images<'_>) {
+    let most = images.limits.path_bytes;
+    if let Some(name) = name.as_mut().filter(|name| u64_of(name.len()) > most) {
+        images.warnings.push(Code::LimitReached, place.clone(), || {
+            format!("a name of {} bytes is cut after {most}; --max-path raises the limit", name.len())
+        });
+        name.truncate(usize_of(most));
     }
 }
 

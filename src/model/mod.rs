@@ -102,8 +102,9 @@ impl Model {
         let inventory = inventory(images);
         let processes = process::read(images, inventory.as_ref());
         process::note_orphans(images, &processes);
-        let files = FileTable::read(images);
+        let mut files = FileTable::read(images);
         let descriptors = Descriptors::read(images, &processes, &files);
+        files.bound_targets(&descriptors.opens(&processes), images);
         let order = inventory_order(images);
         let closed = inventory.as_ref().is_some_and(InventoryEntry::tcp_close);
         let queues = Queues::read(images, order, closed);
@@ -314,8 +315,23 @@ fn inventory_order(images: Images<'_>) -> ByteOrder {
     inventory.or_else(tree).unwrap_or_default()
 }
 
+/// Extents of a map of user or group ids that the kernel allows.
+const EXTENTS: usize = 340;
+
 /// The user namespace of the dump; there is one at most.
 fn user_namespace(images: Images<'_>) -> Option<UsernsEntry> {
     let number = images.set.of_kind(images.archive, Kind::Userns).map(|(number, _)| number).next()?;
-    images.one(Kind::Userns, number)
+    let mut entry: UsernsEntry = images.one(Kind::Userns, number)?;
+    for map in [&mut entry.uid_map, &mut entry.gid_map] {
+        if map.len() > EXTENTS {
+            images.warnings.push(Code::NumberInvalid, images.place(Kind::Userns, number), || {
+                format!(
+                    "a map of {} extents, of which the kernel has {EXTENTS} at most; the rest is left out",
+                    map.len()
+                )
+            });
+            map.truncate(EXTENTS);
+        }
+    }
+    Some(entry)
 }

@@ -410,6 +410,7 @@ fn mm(images: Images<'_>, pid: u64, compat: bool) -> Option<Mm> {
         }
     }
     vmas.sort_by_key(|vma| vma.start);
+    leave_out_overlaps(&mut vmas, &warn);
     for pair in vmas.array_windows::<2>() {
         let [before, after] = pair;
         if after.start < before.end {
@@ -418,6 +419,22 @@ fn mm(images: Images<'_>, pid: u64, compat: bool) -> Option<Mm> {
     }
     let auxv = Auxv::of(&entry.mm_saved_auxv, compat);
     Some(Mm { entry, vmas, auxv })
+}
+
+/// No two mappings of a kernel overlap. A few that do are shown all the same; of thousands, each would have all pages.
+fn leave_out_overlaps(vmas: &mut Vec<Vma>, warn: &impl Fn(String)) {
+    const MOST: usize = 256;
+    let (mut end, mut overlaps) = (0_u64, 0_usize);
+    vmas.retain(|vma| {
+        overlaps = overlaps.saturating_add(usize::from(vma.start.0 < end));
+        let is_kept = vma.start.0 >= end || overlaps <= MOST;
+        if is_kept {
+            end = end.max(vma.end.0);
+        } else {
+            warn(format!("the mapping at {} is one of more than {MOST} that overlap others; left out", vma.start));
+        }
+        is_kept
+    });
 }
 
 /// The page size that the kernel told programs, which is not that of the machine that reads the archive; and whether it

@@ -1,6 +1,6 @@
 //! The process tree: from records in any order, with whatever an attacker made of them, to a forest in tree order.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::ids::{Pid, Tid};
 use crate::images::proto::{CoreEntry, PstreeEntry};
@@ -86,7 +86,25 @@ pub(super) fn read(images: Images<'_>) -> Vec<Node> {
             ),
         );
     }
-    in_tree_order(&by_pid, &parents)
+    let mut nodes = in_tree_order(&by_pid, &parents);
+    keep_threads_once(&mut nodes, |pid, count| {
+        let place = by_pid.get(&pid.0).map(|(_, place)| place.clone()).unwrap_or_default();
+        root(place, Code::ProcessTree, format!("{count} threads of process {pid} are listed before; left out here"));
+    });
+    nodes
+}
+
+/// A thread is of one process, and in it once: else whoever lists it often would have its image read as often.
+fn keep_threads_once(nodes: &mut [Node], mut warn: impl FnMut(Pid, usize)) {
+    let mut seen: HashSet<Tid> = nodes.iter().map(|node| Tid(node.pid.0)).collect();
+    for node in nodes {
+        let (pid, listed) = (node.pid, node.tids.len());
+        node.tids.retain(|&tid| tid.0 == pid.0 || seen.insert(tid));
+        let repeated = listed.saturating_sub(node.tids.len());
+        if repeated > 0 {
+            warn(pid, repeated);
+        }
+    }
 }
 
 /// The parent of each process, 0 for roots. Whoever has an impossible one becomes a root.

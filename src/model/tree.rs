@@ -116,7 +116,19 @@ fn cleaned(name: &[u8]) -> BString {
 /// The named volumes whose contents the engine kept, each by its name: `volumes/NAME.tar`.
 pub(crate) fn volumes<'c>(side: &Side<'c>) -> Vec<(BString, FileTree<'c>)> {
     let mounts = mounts_of_volumes(side);
+    let mut read: HashMap<&BString, &Member> = HashMap::new();
     side.files_in("volumes")
+        .filter(|member| {
+            // Each volume is a tar of its own; links would have one read again and again.
+            let Ok(file) = side.archive().resolve(member) else { return true };
+            let first = *read.entry(&file.path).or_insert(member);
+            if !std::ptr::eq(first, *member) {
+                side.warnings.push(Code::MemberLinked, Place::member(&member.path), || {
+                    format!("the same file as {}, where it is read; left out here", first.path)
+                });
+            }
+            std::ptr::eq(first, *member)
+        })
         .filter_map(|member| {
             let name = BString::from(member.file_name().strip_suffix(b".tar")?);
             let mount = mounts.get(name.as_slice()).cloned().unwrap_or_else(|| BString::from("/"));

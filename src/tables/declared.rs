@@ -1,5 +1,7 @@
 //! Table `declared`.
 
+use std::collections::{HashMap, HashSet};
+
 use bstr::{BString, ByteSlice};
 
 use super::capabilities::mask_of;
@@ -10,6 +12,7 @@ use crate::abi::capability;
 use crate::model::Model;
 use crate::model::declared::{CAPABILITY_SETS, Limit, Spec};
 use crate::model::ids::{NamespaceId, Pid};
+use crate::model::mount::Mount;
 use crate::model::process::Process;
 
 table! {
@@ -117,17 +120,24 @@ fn environment(checkpoint: &Checkpoint, spec: &Spec, root: &Process, facts: &mut
         None => (BString::from(entry.as_str()), None),
     };
     let mut variables: Vec<(BString, Option<Vec<BString>>)> = Vec::new();
+    let mut places: HashMap<BString, usize> = HashMap::new();
     for (key, value) in declared.iter().map(split) {
-        match variables.iter_mut().find(|(known, _)| *known == key) {
-            Some((_, known)) => *known = value,
-            None => variables.push((key, value)),
+        if let Some((_, known)) = places.get(&key).and_then(|&place| variables.get_mut(place)) {
+            *known = value;
+        } else {
+            places.insert(key.clone(), variables.len());
+            variables.push((key, value));
         }
     }
     // Without memory there is no environment to compare with; an empty one cannot be told from it.
     let own = process_envs::of_process(checkpoint, root);
     let is_known = !own.is_empty();
+    let mut first = HashMap::new();
+    for variable in &own {
+        first.entry(&variable.key).or_insert(variable);
+    }
     for (key, value) in &variables {
-        let actual = own.iter().find(|variable| variable.key == *key);
+        let actual = first.get(key);
         let actual = actual.map(|variable| variable.value.iter().cloned().collect::<Vec<_>>());
         let equal = is_known.then(|| actual == *value);
         facts.rows.push(DeclaredFact {
@@ -139,12 +149,11 @@ fn environment(checkpoint: &Checkpoint, spec: &Spec, root: &Process, facts: &mut
             equal,
         });
     }
-    let mut seen: Vec<&BString> = variables.iter().map(|(key, _)| key).collect();
+    let mut seen: HashSet<&BString> = variables.iter().map(|(key, _)| key).collect();
     for variable in &own {
-        if seen.contains(&&variable.key) {
+        if !seen.insert(&variable.key) {
             continue;
         }
-        seen.push(&variable.key);
         facts.rows.push(DeclaredFact {
             fact: "env",
             item: Some(variable.key.clone()),
@@ -233,11 +242,12 @@ fn mounts(model: &Model, spec: &Spec, root: &Process, facts: &mut Facts) {
     let own: Vec<_> = model.mounts().iter().filter(|mount| Some(mount.namespace) == namespace).collect();
     let trimmed = |path: &str| BString::from(if path.len() > 1 { path.trim_end_matches('/') } else { path });
     let is_read_only = |options: &[BString]| options.iter().any(|option| option == "ro");
-    let mut declared_paths = Vec::new();
+    // The last mount at a place covers those before.
+    let by_path: HashMap<BString, &Mount> = own.iter().map(|mount| (resolved(&mount.path), *mount)).collect();
+    let mut declared_paths = HashSet::new();
     for mount in &model.container().mounts {
         let path = resolved(&trimmed(&mount.destination));
-        // The last mount at a place covers those before.
-        let actual = own.iter().rfind(|actual| resolved(actual.path.as_bstr().as_ref()) == path);
+        let actual = by_path.get(&path);
         let options: Vec<BString> = mount.options.iter().map(|option| option.as_str().into()).collect();
         let access = |read_only: bool| texts([if read_only { "ro" } else { "rw" }]);
         let declared = access(is_read_only(&options));
@@ -251,13 +261,13 @@ fn mounts(model: &Model, spec: &Spec, root: &Process, facts: &mut Facts) {
             pid: facts.pid,
             equal,
         });
-        declared_paths.push(path);
+        declared_paths.insert(path);
     }
     // Runtimes mount the root, what is covered, what cannot be written and devices without being told by a mount.
+    let of_spec = spec.masked_paths.iter().chain(&spec.read_only_paths).chain(spec.devices.iter().map(|d| &d.path));
+    let of_spec: HashSet<&[u8]> = of_spec.map(String::as_bytes).collect();
     let by_other_means = |path: &[u8]| {
-        let of_spec = spec.masked_paths.iter().chain(&spec.read_only_paths).chain(spec.devices.iter().map(|d| &d.path));
-        let is_of_spec = of_spec.into_iter().any(|known| known.as_bytes() == path);
-        path == b"/" || is_of_spec || path.starts_with(b"/dev/") || path.starts_with(b"/sys/fs/cgroup/")
+        path == b"/" || of_spec.contains(path) || path.starts_with(b"/dev/") || path.starts_with(b"/sys/fs/cgroup/")
     };
     for mount in own {
         let path = resolved(&mount.path);
@@ -271,7 +281,7 @@ fn mounts(model: &Model, spec: &Spec, root: &Process, facts: &mut Facts) {
                 pid: facts.pid,
                 equal: Some(false),
             });
-            declared_paths.push(path);
+            declared_paths.insert(path);
         }
     }
 }

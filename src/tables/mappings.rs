@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::Checkpoint;
 use crate::model::ids::Pid;
 
-use super::process_memory_map::{Mapping, rows};
+use super::process_memory_map::Mapping;
 
 /// All mappings of a checkpoint, by process and address.
 #[derive(Debug)]
@@ -15,7 +15,7 @@ impl Mappings {
     /// Reads the table `process_memory_map`.
     pub fn of(checkpoint: &Checkpoint) -> Self {
         let mut mappings: HashMap<Pid, Vec<Mapping>> = HashMap::new();
-        for row in rows(checkpoint) {
+        for row in checkpoint.process_memory_map() {
             mappings.entry(row.pid).or_default().push(row);
         }
         Mappings(mappings)

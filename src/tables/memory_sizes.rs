@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bstr::BString;
 
-use super::mappings::Mappings;
+use super::process_memory_map::{Mapping, rows_of as mappings_of};
 use super::table::table;
 use crate::Checkpoint;
 use crate::memory::{AddressSpace, Missing, Origin};
@@ -82,18 +82,17 @@ pub(super) struct Sizes {
 /// Living processes with the sizes of each class.
 pub(super) fn sizes(checkpoint: &Checkpoint) -> impl Iterator<Item = (&Process, BTreeMap<&'static str, Sizes>)> + '_ {
     let (model, memory) = (checkpoint.model(), checkpoint.memory());
-    let mappings = Mappings::of(checkpoint);
     let mut processes: Vec<&Process> = model.processes().iter().collect();
     processes.sort_by_key(|process| process.pid());
     processes.into_iter().filter_map(move |process| {
         let space = memory.space(process, model)?;
-        Some((process, of_process(&space, &mappings, process.pid())))
+        Some((process, of_process(&space, mappings_of(checkpoint, process))))
     })
 }
 
-fn of_process(space: &AddressSpace<'_>, mappings: &Mappings, pid: Pid) -> BTreeMap<&'static str, Sizes> {
+fn of_process(space: &AddressSpace<'_>, mappings: impl Iterator<Item = Mapping>) -> BTreeMap<&'static str, Sizes> {
     let mut classes: BTreeMap<&'static str, Sizes> = BTreeMap::new();
-    for mapping in mappings.of_process(pid) {
+    for mapping in mappings {
         let sizes = classes.entry(class(mapping.kind)).or_default();
         sizes.mappings = sizes.mappings.saturating_add(1);
         sizes.mapped = sizes.mapped.saturating_add(mapping.end.0.saturating_sub(mapping.start.0));

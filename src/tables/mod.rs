@@ -173,9 +173,11 @@ pub use value::{Detail, Mask, Object, Type, Value};
 pub use volume_files::VolumeFile;
 pub use warnings::Warning;
 
+use self::table::Weigh;
 use crate::Checkpoint;
 use crate::memory::Keep;
 use crate::model::process;
+use crate::warning::{Code, Place};
 
 /// Takes rows one by one, until it has enough.
 pub type Sink<'a> = dyn FnMut(&dyn Row) -> ControlFlow<()> + 'a;
@@ -221,14 +223,14 @@ macro_rules! sources {
             table: &$row::TABLE,
             keep: Keep::Arguments$(.and(Keep::$keep))?,
             each: |checkpoint, sink| {
-                let _ = $module::rows(checkpoint).try_for_each(|row| sink(&row));
+                let _ = bounded(checkpoint, $module::$row::TABLE.name, $module::rows(checkpoint)).try_for_each(|row| sink(&row));
             },
         },)+];
 
         impl Checkpoint {
             $($(#[doc = $doc])+
             pub fn $method(&self) -> impl Iterator<Item = $row> + '_ {
-                $module::rows(self)
+                bounded(self, $module::$row::TABLE.name, $module::rows(self))
             })+
         }
     };
@@ -369,6 +371,31 @@ impl Checkpoint {
     pub fn statistics(&self) -> Statistics {
         statistics::row(self)
     }
+}
+
+/// Rows, as far as they are not too much altogether: what is said once may belong to many rows, such as the name of a file
+/// that is open a hundred thousand times.
+fn bounded<'c, R: Weigh>(
+    checkpoint: &'c Checkpoint,
+    name: &'static str,
+    rows: impl Iterator<Item = R> + 'c,
+) -> impl Iterator<Item = R> + 'c {
+    let limit = checkpoint.limits().table_bytes;
+    let mut left = checkpoint.in_proportion(limit);
+    rows.map_while(move |row| {
+        if let Some(rest) = left.checked_sub(row.weight()) {
+            left = rest;
+            return Some(row);
+        }
+        let each = Checkpoint::EACH_BYTE;
+        checkpoint.warn(Code::LimitReached, Place::archive(), || {
+            format!(
+                "the rows of {name} take more than {limit} bytes, and {each} for each byte of the archive; the rest is \
+                 left out, --max-table raises the limit"
+            )
+        });
+        None
+    })
 }
 
 /// The living processes by pid, which is the order of most tables.

@@ -93,6 +93,11 @@ impl Cell for OtherHolders {
     fn value(&self) -> Value<'_> {
         Value::List(self.iter().map(|pid| Value::Integer(pid.0.into())).collect())
     }
+
+    /// What is shown; in memory, all rows have one list.
+    fn weight(&self) -> usize {
+        size_of_val::<[Pid]>(&self.all)
+    }
 }
 
 /// The rows of a checkpoint.

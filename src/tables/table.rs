@@ -56,6 +56,12 @@ pub trait Row {
     }
 }
 
+/// What a row costs.
+pub(crate) trait Weigh {
+    /// Bytes that it takes in memory, with all that it has.
+    fn weight(&self) -> u64;
+}
+
 impl Table {
     /// The number of a column.
     pub fn column(&self, name: &str) -> Option<usize> {
@@ -106,6 +112,13 @@ macro_rules! table {
                 }),+],
                 event: $crate::tables::table::event!($($event)?),
             };
+        }
+
+        impl $crate::tables::table::Weigh for $row {
+            fn weight(&self) -> u64 {
+                let cells = [$($crate::tables::value::Cell::weight(&self.$column)),+];
+                $crate::int::u64_of(cells.into_iter().fold(size_of::<Self>(), usize::saturating_add))
+            }
         }
 
         impl $crate::tables::Row for $row {

@@ -113,6 +113,11 @@ pub(crate) trait Cell {
     const WIDE: bool = false;
     /// The value.
     fn value(&self) -> Value<'_>;
+
+    /// Bytes that it takes in memory beyond its own size.
+    fn weight(&self) -> usize {
+        0
+    }
 }
 
 impl<T: Cell> Cell for Option<T> {
@@ -122,6 +127,10 @@ impl<T: Cell> Cell for Option<T> {
     fn value(&self) -> Value<'_> {
         self.as_ref().map_or(Value::Null, Cell::value)
     }
+
+    fn weight(&self) -> usize {
+        self.as_ref().map_or(0, Cell::weight)
+    }
 }
 
 impl<T: Cell> Cell for Vec<T> {
@@ -129,6 +138,10 @@ impl<T: Cell> Cell for Vec<T> {
 
     fn value(&self) -> Value<'_> {
         Value::List(self.iter().map(Cell::value).collect())
+    }
+
+    fn weight(&self) -> usize {
+        self.iter().fold(size_of_val(self.as_slice()), |sum, cell| sum.saturating_add(cell.weight()))
     }
 }
 
@@ -173,6 +186,10 @@ impl Cell for String {
     fn value(&self) -> Value<'_> {
         Value::Text(Cow::Borrowed(self))
     }
+
+    fn weight(&self) -> usize {
+        self.len()
+    }
 }
 
 impl Cell for Cow<'static, str> {
@@ -180,6 +197,10 @@ impl Cell for Cow<'static, str> {
 
     fn value(&self) -> Value<'_> {
         Value::Text(Cow::Borrowed(self))
+    }
+
+    fn weight(&self) -> usize {
+        self.len()
     }
 }
 
@@ -196,6 +217,10 @@ impl Cell for BString {
 
     fn value(&self) -> Value<'_> {
         Value::Bytes(Cow::Borrowed(self.as_bytes()))
+    }
+
+    fn weight(&self) -> usize {
+        self.len()
     }
 }
 
@@ -256,9 +281,26 @@ impl Cell for Object {
     fn value(&self) -> Value<'_> {
         self.value()
     }
+
+    fn weight(&self) -> usize {
+        let of = |(_, detail): &(_, Detail)| detail.weight();
+        self.0.iter().map(of).fold(size_of_val(self.0.as_slice()), usize::saturating_add)
+    }
 }
 
 impl Detail {
+    fn weight(&self) -> usize {
+        match self {
+            Detail::Text(text) => text.len(),
+            Detail::Bytes(bytes) => bytes.len(),
+            Detail::List(list) => {
+                list.iter().map(Detail::weight).fold(size_of_val(list.as_slice()), usize::saturating_add)
+            }
+            Detail::Object(object) => Cell::weight(object),
+            _ => 0,
+        }
+    }
+
     fn value(&self) -> Value<'_> {
         match self {
             Detail::Bool(on) => Value::Bool(*on),

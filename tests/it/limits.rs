@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use std::io::{Cursor, Write as _};
 
 use cryoscope::extract::{Choice, Output, What, extract};
-use cryoscope::images::proto::PagemapEntry;
+use cryoscope::images::proto::{
+    EventpollFileEntry, EventpollTfdEntry, FdTypes, FdinfoEntry, FileEntry, PagemapEntry, TaskKobjIdsEntry,
+};
 use cryoscope::memory::{Encoding, Keep, Matcher, Pattern, SearchOptions};
 use cryoscope::{Code, Limits, Options};
 use prost::Message;
@@ -48,6 +50,10 @@ fn limits_are_documented() {
          `--max-ratio`\ntimes *N* above the first 4 GiB):\n\n\
          - **Reading** goes over the *U* bytes once, forward. Archives within the archive are walked over once more for each table that \
          asks\n  for them; compressed ones inflate to `--max-nested` at most. Compression in compression is undone four times.\n\
+         - **What is said once and belongs to many** is said of each of them: an open file of each of its descriptors, a mount table of each \
+         process. So\n  the rows of one table take `--max-table` and 32 bytes for each of the *U* at most, the view of `/proc` `--max-view` and as \
+         much, and all that\n  is extracted a GiB or 32 *U*, whichever is more (`--max-extracted-ratio`). Images that are links to one file count \
+         each (`--max-linked`), so do\n  descriptors of tables that processes share, and what waits behind descriptors of one file (`--max-shared`).\n\
          - **Tables** cost time and memory in proportion to the records that are there, and to the members. A claim of a count or a length \
          costs\n  nothing: it is held against the bytes that are left before anything is allocated. Trees and chains of links are followed \
          with a\n  bound on their length, and never by recursion over what the archive says; JSON is as deep as `--max-json-depth` at most.\n\
@@ -153,6 +159,41 @@ fn hit(flag: &str) -> (Vec<u8>, Limits) {
             limits.extracted_bytes = 8;
             members.tar()
         }
+        "--max-extracted-ratio" => {
+            // The first GiB is free: here the smaller bound is the other one, with the same words.
+            limits.extracted_bytes = 8;
+            limits.extracted_ratio = 0;
+            members.tar()
+        }
+        "--max-checkpoints" => {
+            limits.checkpoints = 1;
+            members.set("second/checkpoint/pstree.img", members.get("checkpoint/pstree.img").to_vec());
+            members.tar()
+        }
+        "--max-linked" => {
+            limits.linked_bytes = 100;
+            members.remove("checkpoint/mm-6.img");
+            with_link(members.tar(), "checkpoint/mm-6.img", "checkpoint/mm-1.img")
+        }
+        "--max-shared" => {
+            limits.shared_descriptors = 1;
+            members.edit("checkpoint/ids-6.img", |_, ids: &mut TaskKobjIdsEntry| ids.files_id = Some(2));
+            members.tar()
+        }
+        "--max-path" => {
+            limits.path_bytes = 3;
+            members.tar()
+        }
+        "--max-table" => {
+            limits.table_bytes = 1;
+            members.set("ctr.log", "\n".repeat(100_000));
+            members.tar()
+        }
+        "--max-view" => {
+            limits.view_bytes = 1;
+            wait_often(&mut members);
+            members.tar()
+        }
         "--max-files" => {
             limits.extracted_files = 2;
             members.tar()
@@ -199,6 +240,33 @@ fn hit(flag: &str) -> (Vec<u8>, Limits) {
         other => panic!("{other} is a new limit: show here what hits it"),
     };
     (archive, limits)
+}
+
+/// An epoll instance that waits for 500 descriptors, and is open as often: each of them tells it anew.
+fn wait_often(members: &mut Members) {
+    let fd_type = Some(FdTypes::Eventpoll.into());
+    let target = EventpollTfdEntry { tfd: Some(1), dev: Some(1), inode: Some(1), pos: Some(0), ..Default::default() };
+    let instance = EventpollFileEntry { id: Some(900), tfd: vec![target; 500], ..Default::default() };
+    let file = FileEntry { r#type: fd_type, id: Some(900), epfd: Some(instance), ..Default::default() };
+    members.parts("checkpoint/files.img", |image| image.records.push((file.encode_to_vec(), Vec::new())));
+    members.parts("checkpoint/fdinfo-2.img", |image| {
+        image.records.extend((100..600).map(|fd| {
+            let entry = FdinfoEntry { id: Some(900), r#type: fd_type, fd: Some(fd), ..Default::default() };
+            (entry.encode_to_vec(), Vec::new())
+        }));
+    });
+}
+
+/// The archive with a hard link in it.
+fn with_link(mut archive: Vec<u8>, name: &str, target: &str) -> Vec<u8> {
+    archive.truncate(archive.len() - 1024);
+    let mut builder = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(tar::EntryType::Link);
+    header.set_size(0);
+    builder.append_link(&mut header, name, target).unwrap();
+    archive.extend(builder.into_inner().unwrap());
+    archive
 }
 
 /// The archive, with an image that is a sparse member: the same bytes in two pieces, and a hole behind them.
@@ -251,12 +319,12 @@ fn every_limit_that_is_hit_is_a_warning_that_names_it() {
         let home = tempfile::tempdir().unwrap();
         let mut output =
             Output::create(&home.path().join("out"), false, checkpoint.limits(), Box::new(|_, _| ())).unwrap();
-        let choice = Choice { what: &[What::Images], path: &|_| true, pids: &[] };
+        let choice = Choice { what: &[What::Images, What::Proc], path: &|_| true, pids: &[] };
         extract(checkpoint, &choice, &mut output).unwrap();
         let warnings = checkpoint.warnings();
         let named = warnings.iter().find(|w| w.message.contains(&format!("{} ", limit.flag)));
         let named = named.unwrap_or_else(|| panic!("{} is not named: {warnings:?}", limit.flag));
-        if !matches!(limit.flag, "--max-ratio" | "--max-warnings") {
+        if !matches!(limit.flag, "--max-ratio" | "--max-extracted-ratio" | "--max-warnings") {
             assert_eq!(named.code, Code::LimitReached, "{}", limit.flag);
             assert!(named.message.contains(&set.to_string()), "the number {set} is not in: {}", named.message);
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::abi::seccomp::{DATA_ARCH, DATA_NUMBER, DATA_SIZE, strictness};
 use crate::abi::syscall::{Abi, X32_BIT};
-use crate::int::usize_of;
+use crate::int::{u64_of, usize_of};
 use crate::model::bpf::{Arithmetic, MEMORY_WORDS, Operand, Operation, Program, Register, Source, Test};
 
 /// States at one instruction that are told apart; what comes after is merged into what is certain of all of them.
@@ -24,6 +24,16 @@ impl Budget {
 
     pub(super) fn is_spent(&self) -> bool {
         self.0 == 0
+    }
+
+    /// What it costs to keep some answers to a call: memory is bounded by steps, too.
+    fn keep(&mut self, answers: usize) -> Option<()> {
+        const EACH: u64 = 100;
+        self.0 = self.0.checked_sub(EACH.saturating_mul(u64_of(answers))).or_else(|| {
+            self.0 = 0;
+            None
+        })?;
+        Some(())
     }
 
     /// One step, if one is left.
@@ -121,6 +131,7 @@ pub(super) fn of(program: &Program, calls: &Calls, budget: &mut Budget) -> Optio
         let mut all = Vec::with_capacity(numbers.len());
         for &(number, name) in numbers {
             let answers = answers(&operations, number, abi.audit, budget)?;
+            budget.keep(answers.len())?;
             all.push((number, name, answers));
         }
         effects.push(Effect { abi: Some(*abi), calls: all, others });
@@ -131,21 +142,22 @@ pub(super) fn of(program: &Program, calls: &Calls, budget: &mut Budget) -> Optio
 }
 
 /// What two filters do together: the kernel asks all, and does what the strictest says, or the one that was installed
-/// last if several are as strict.
-pub(super) fn both(before: &[Effect], after: &[Effect]) -> Arc<[Effect]> {
-    let together = |before: &Answers, after: &Answers| {
+/// last if several are as strict. `None` if it takes more steps than are left.
+pub(super) fn both(before: &[Effect], after: &[Effect], budget: &mut Budget) -> Option<Arc<[Effect]>> {
+    let mut together = |before: &Answers, after: &Answers| {
+        budget.keep(before.len().saturating_mul(after.len()))?;
         let pairs = before.iter().flat_map(|&b| after.iter().map(move |&a| stricter(b, a)));
-        pairs.collect::<Answers>()
+        Some(pairs.collect::<Answers>())
     };
-    let effects = before.iter().zip(after).map(|(before, after)| Effect {
-        abi: after.abi,
-        calls: before
-            .calls
-            .iter()
-            .zip(&after.calls)
-            .map(|((_, _, b), (number, name, a))| (*number, *name, together(b, a)))
-            .collect(),
-        others: together(&before.others, &after.others),
+    let effects = before.iter().zip(after).map(|(before, after)| {
+        let calls = before.calls.iter().zip(&after.calls);
+        Some(Effect {
+            abi: after.abi,
+            calls: calls
+                .map(|((_, _, b), (number, name, a))| Some((*number, *name, together(b, a)?)))
+                .collect::<Option<_>>()?,
+            others: together(&before.others, &after.others)?,
+        })
     });
     effects.collect()
 }

@@ -17,6 +17,9 @@ use crate::warning::Code;
 
 pub use effect::{Answers, Calls, Effect};
 
+/// Threads, each with its process.
+pub type Threads = Arc<[(Pid, Tid)]>;
+
 /// A filter.
 #[derive(Clone, Debug)]
 pub struct Filter {
@@ -29,8 +32,8 @@ pub struct Filter {
     /// The first filter of the image that has the same program and flags, and the same filters before it. CRIU stores
     /// the filters of each thread anew.
     pub same_as: Option<u64>,
-    /// Threads that it binds.
-    pub threads: Vec<(Pid, Tid)>,
+    /// Threads that it binds. One list for all filters that bind the same: chains of them may be long.
+    pub threads: Threads,
     /// What it answers; `None` if its program cannot be one of the kernel's, or is too long to be followed.
     pub alone: Option<Arc<[Effect]>>,
     /// What it and all filters before it answer together; `None` where it is the first, or one of them is not known.
@@ -105,7 +108,7 @@ fn decode(images: Images<'_>, order: ByteOrder) -> Vec<Filter> {
                 flags: filter.flags,
                 program,
                 same_as: None,
-                threads: Vec::new(),
+                threads: Arc::default(),
                 alone: None,
                 with_previous: None,
             });
@@ -116,6 +119,7 @@ fn decode(images: Images<'_>, order: ByteOrder) -> Vec<Filter> {
 
 /// Which threads a filter binds: those that name it, or a filter that came after it.
 fn bind(filters: &mut [Filter], images: Images<'_>, model: &Model) {
+    let mut named: HashMap<usize, Vec<(Pid, Tid)>> = HashMap::new();
     for process in model.processes() {
         for thread in &process.threads {
             let Some(last) = last_of(process, thread) else { continue };
@@ -126,19 +130,38 @@ fn bind(filters: &mut [Filter], images: Images<'_>, model: &Model) {
                 });
                 continue;
             }
-            if let Some(filter) = filters.get_mut(usize_of(last.into())) {
-                filter.threads.push((process.pid(), thread.tid));
-            }
+            named.entry(usize_of(last.into())).or_default().push((process.pid(), thread.tid));
         }
     }
     // A filter is always before those that came after it, so one pass from the end hands all threads down.
-    for index in (0..filters.len()).rev() {
-        let Some(filter) = filters.get_mut(index) else { continue };
-        filter.threads.sort_unstable();
-        filter.threads.dedup();
-        let (previous, threads) = (filter.previous, filter.threads.clone());
-        if let Some(previous) = previous.and_then(|previous| filters.get_mut(usize_of(previous))) {
-            previous.threads.extend(threads);
+    let most = images.limits.records;
+    let mut left = most;
+    let mut after: HashMap<usize, Vec<Threads>> = HashMap::new();
+    for (index, filter) in filters.iter_mut().enumerate().rev() {
+        let (own, lists) = (named.remove(&index).unwrap_or_default(), after.remove(&index).unwrap_or_default());
+        filter.threads = match lists.as_slice() {
+            [one] if own.is_empty() => Arc::clone(one),
+            _ => {
+                let len = lists.iter().map(|list| list.len()).fold(own.len(), usize::saturating_add);
+                let Some(rest) = left.checked_sub(u64_of(len)) else {
+                    images.warnings.push(Code::LimitReached, images.place(Kind::Seccomp, 0), || {
+                        format!(
+                            "filters bind threads more than {most} times: whom filter {index} binds is left out, \
+                             --max-records raises the limit"
+                        )
+                    });
+                    continue;
+                };
+                left = rest;
+                let mut all = own;
+                all.extend(lists.iter().flat_map(|list| list.iter().copied()));
+                all.sort_unstable();
+                all.dedup();
+                all.into()
+            }
+        };
+        if let Some(previous) = filter.previous.filter(|_| !filter.threads.is_empty()) {
+            after.entry(usize_of(previous)).or_default().push(Arc::clone(&filter.threads));
         }
     }
 }
@@ -181,7 +204,8 @@ fn follow(filters: &mut [Filter], images: Images<'_>, model: &Model) {
                     Some(_) => previous.with_previous.as_deref(),
                     None => previous.alone.as_deref(),
                 });
-                let with_previous = before.zip(alone.as_deref()).map(|(before, alone)| effect::both(before, alone));
+                let with_previous =
+                    before.zip(alone.as_deref()).and_then(|(before, alone)| effect::both(before, alone, &mut budget));
                 (alone, with_previous)
             }
         };
@@ -205,7 +229,7 @@ impl Filter {
     /// The processes of which it binds a thread, with those threads.
     pub fn processes(&self) -> BTreeMap<Pid, Vec<Tid>> {
         let mut processes: BTreeMap<Pid, Vec<Tid>> = BTreeMap::new();
-        for &(pid, tid) in &self.threads {
+        for &(pid, tid) in self.threads.iter() {
             processes.entry(pid).or_default().push(tid);
         }
         processes

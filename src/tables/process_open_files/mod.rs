@@ -6,8 +6,8 @@ use std::borrow::Cow;
 
 use bstr::BString;
 
-use self::opened::opened;
 pub(super) use self::opened::terminal_path;
+use self::opened::{named, opened};
 use super::table::table;
 use super::value::Object;
 use crate::Checkpoint;
@@ -94,9 +94,10 @@ pub(super) fn files(model: &Model) -> impl Iterator<Item = (&Process, &Descripto
 
 /// What a descriptor of a process prints as, and its type; `None` if it has none of this number.
 pub(super) fn link_of(model: &Model, process: &Process, fd: Fd) -> Option<(Option<BString>, Option<&'static str>)> {
-    let descriptor = model.descriptors().of(process).iter().find(|descriptor| descriptor.fd == fd)?;
+    let descriptors = model.descriptors().of(process);
+    let descriptor = descriptors.get(descriptors.binary_search_by_key(&fd, |descriptor| descriptor.fd).ok()?)?;
     let file = model.files().get(descriptor.fd_type?, descriptor.file)?;
-    let opened = opened(model, descriptor.file, file);
+    let opened = named(model, descriptor.file, file);
     Some((opened.path.map(|path| BString::from(path.text)), opened.kind))
 }
 
@@ -135,7 +136,7 @@ fn row(model: &Model, process: &Process, descriptor: &Descriptor) -> OpenFile {
 
 /// The type of an open file and what its link says, whoever holds it.
 pub(super) fn described(model: &Model, id: FileId) -> Option<(Option<&'static str>, Option<Vec<u8>>)> {
-    let opened = opened(model, id, model.files().any(id)?);
+    let opened = named(model, id, model.files().any(id)?);
     Some((opened.kind, opened.path.map(|path| path.text)))
 }
 

@@ -14,6 +14,12 @@ use crate::model::file::{File, FilePath, FileTable, memfd_path};
 use crate::model::ids::FileId;
 use crate::tables::value::{Detail, Object};
 
+/// What links to files without a name say.
+const EVENTPOLL: &str = "anon_inode:[eventpoll]";
+/// Without brackets: the kernel names it so.
+const INOTIFY: &str = "anon_inode:inotify";
+const FANOTIFY: &str = "anon_inode:[fanotify]";
+
 /// Named facts.
 type Details = Vec<(&'static str, Detail)>;
 
@@ -48,6 +54,16 @@ impl Opened {
     fn with(mut self, detail: Details) -> Self {
         self.detail = detail;
         self
+    }
+}
+
+/// An open file by its type, without what it waits for or watches: quick, however much that is.
+pub(super) fn named(model: &Model, id: FileId, file: &File) -> Opened {
+    match file {
+        File::Eventpoll(entry) => Opened::named("eventpoll", EVENTPOLL, entry.flags),
+        File::Inotify(entry) => Opened::named("inotify", INOTIFY, entry.flags),
+        File::Fanotify(entry) => Opened::named("fanotify", FANOTIFY, entry.flags),
+        _ => opened(model, id, file),
     }
 }
 
@@ -203,8 +219,7 @@ fn eventpoll(entry: &EventpollFileEntry) -> Opened {
             ("data", Detail::Address(target.data())),
         ]))
     });
-    Opened::named("eventpoll", "anon_inode:[eventpoll]", entry.flags)
-        .with(vec![("targets", Detail::List(targets.collect()))])
+    Opened::named("eventpoll", EVENTPOLL, entry.flags).with(vec![("targets", Detail::List(targets.collect()))])
 }
 
 fn timerfd(entry: &TimerfdEntry) -> Opened {
@@ -229,8 +244,7 @@ fn inotify(entry: &InotifyFileEntry) -> Opened {
         detail.extend(path.map(|path| ("path", Detail::Bytes(path))));
         Detail::Object(Object(detail))
     });
-    // Without brackets: the kernel names it so.
-    Opened::named("inotify", "anon_inode:inotify", entry.flags).with(vec![("watches", Detail::List(watches.collect()))])
+    Opened::named("inotify", INOTIFY, entry.flags).with(vec![("watches", Detail::List(watches.collect()))])
 }
 
 fn fanotify(entry: &FanotifyFileEntry) -> Opened {
@@ -243,7 +257,7 @@ fn fanotify(entry: &FanotifyFileEntry) -> Opened {
         }
         Detail::Object(Object(detail))
     });
-    Opened::named("fanotify", "anon_inode:[fanotify]", entry.flags).with(vec![("marks", Detail::List(marks.collect()))])
+    Opened::named("fanotify", FANOTIFY, entry.flags).with(vec![("marks", Detail::List(marks.collect()))])
 }
 
 fn memfd(files: &FileTable, entry: &MemfdFileEntry) -> Opened {

@@ -2,6 +2,7 @@
 //! never more memory than there are bytes.
 
 mod commands;
+mod joins;
 mod malformed;
 mod mutations;
 mod text;

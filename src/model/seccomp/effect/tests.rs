@@ -177,7 +177,9 @@ fn calls_are_told_apart_by_number_architecture_and_arguments() {
 fn the_strictest_of_several_filters_counts() {
     let answer = |k| effects(&program(&[(0x06, 0, 0, k)])).unwrap();
     let (allow, refuse, kill) = (answer(0x7fff_0000), answer(0x0005_0001), answer(0x8000_0000));
-    let together = |before: &[Effect], after: &[Effect]| both(before, after)[0].others.clone();
+    let together = |before: &[Effect], after: &[Effect]| {
+        both(before, after, &mut Budget::of(1_000_000)).unwrap()[0].others.clone()
+    };
     assert_eq!(together(&allow, &refuse), Answers::from([Some(0x0005_0001)]));
     assert_eq!(together(&kill, &refuse), Answers::from([Some(0x8000_0000)]), "the whole process is the strictest");
     assert_eq!(together(&refuse, &answer(0x0005_0026)), Answers::from([Some(0x0005_0026)]), "the last of equals");
