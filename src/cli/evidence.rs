@@ -17,6 +17,7 @@ use super::args::Global;
 use super::exit::Exit;
 use super::newfile::{NewFile, not_written};
 use super::screen::complain;
+use super::stdout::Written;
 use super::{Failure, Outcome};
 
 /// What a run is found to do; its copies share it.
@@ -28,6 +29,8 @@ struct Found {
     inputs: Vec<Input>,
     outputs: Vec<PathBuf>,
     warnings: Vec<(String, Warning)>,
+    /// What went to standard output; `None` if nobody will ask.
+    stdout: Option<Written>,
 }
 
 /// An archive that was read, or could not be.
@@ -68,6 +71,13 @@ impl Record {
         self.lock().warnings.extend(warnings.iter().map(|warning| (archive.to_owned(), warning.clone())));
     }
 
+    /// Notes what goes to standard output, if that is recorded.
+    pub(crate) fn stdout(&self, note: impl FnOnce(&mut Written)) {
+        if let Some(written) = &mut self.lock().stdout {
+            note(written);
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Found> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -99,6 +109,7 @@ impl Global {
 pub(crate) fn recorded(global: &Global, run: impl FnOnce() -> Outcome) -> Outcome {
     // A file that must not be replaced is refused before anything is read.
     let manifest = global.manifest.as_deref().map(|path| NewFile::create(path, global.force)).transpose()?;
+    global.record.lock().stdout = manifest.is_some().then(Written::default);
     let started = Timestamp::now();
     let outcome = run();
     let inputs = inputs(global);
@@ -210,6 +221,7 @@ fn document(global: &Global, started: Timestamp, inputs: &[Value], outcome: &Out
         "ended": Timestamp::now().to_string(),
         "inputs": inputs,
         "outputs": outputs.collect::<Vec<_>>(),
+        "stdout": found.stdout.as_ref().map(|out| json!({ "size": out.bytes(), "sha256": out.sha256() })),
         "warnings": warnings.collect::<Vec<_>>(),
         "exit_code": exit.code(),
         "failure": outcome.as_ref().err().map(ToString::to_string),

@@ -21,6 +21,7 @@ mod rows;
 mod screen;
 mod show;
 mod sizes;
+mod stdout;
 mod table;
 mod table_file;
 

@@ -12,6 +12,7 @@ use super::args::{Color, Global};
 use super::evidence::Record;
 use super::exit::Exit;
 use super::newfile::{NewFile, not_written};
+use super::stdout::Stdout;
 use super::{Failure, Outcome};
 
 /// Warnings that are printed for one archive; all are in the table `warnings`.
@@ -58,7 +59,7 @@ impl Target {
     /// What the flags name.
     fn of(global: &Global) -> Result<Self, Failure> {
         let Some(path) = global.output.as_deref().filter(|path| *path != Path::new("-")) else {
-            return Ok(Target::Stream(Box::new(stdout().lock())));
+            return Ok(Target::Stream(Box::new(Stdout::new(&global.record))));
         };
         // Devices and pipes are written to as they are.
         if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
@@ -86,7 +87,7 @@ impl Screen {
     /// Standard output, of a command whose `--output` is something else.
     pub(crate) fn on_stdout(global: &Global) -> Self {
         let width = global.width.or_else(|| stdout().is_terminal().then(terminal_width));
-        let out = BufWriter::with_capacity(BUFFER, Target::Stream(Box::new(stdout())));
+        let out = BufWriter::with_capacity(BUFFER, Target::Stream(Box::new(Stdout::new(&global.record))));
         Screen { out, width, color: false, record: global.record.clone() }
     }
 

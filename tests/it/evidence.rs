@@ -204,6 +204,31 @@ fn a_run_leaves_a_record_if_asked() {
 }
 
 #[test]
+fn what_goes_to_standard_output_is_in_the_record() {
+    let archive = plain();
+    let commands: [&[&str]; 5] = [
+        &["table", "ARCHIVE", "processes", "--format", "ndjson"],
+        &["inspect", "ARCHIVE", "--all"],
+        &["decode", "ARCHIVE:checkpoint/pstree.img"],
+        &["memparse", "ARCHIVE", "--pid", "1", "--dump", "-"],
+        &["extract", "ARCHIVE", "--what", "logs", "--output", "out"],
+    ];
+    for command in commands {
+        let home = tempfile::tempdir().unwrap();
+        let output = cryoscope(home.path())
+            .args(command.iter().map(|argument| argument.replace("ARCHIVE", archive.to_str().unwrap())))
+            .args(["--manifest", "manifest.json"])
+            .output()
+            .unwrap();
+        let manifest: Value = serde_json::from_slice(&fs::read(home.path().join("manifest.json")).unwrap()).unwrap();
+        assert!(!output.stdout.is_empty(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+        let stdout = &manifest["stdout"];
+        assert_eq!(stdout["size"], output.stdout.len(), "{command:?}");
+        assert_eq!(stdout["sha256"], hash(&output.stdout), "{command:?}");
+    }
+}
+
+#[test]
 fn a_run_that_fails_leaves_a_record_too() {
     let home = tempfile::tempdir().unwrap();
     let path = fixtures::path("malformed/pdf.pdf");

@@ -1,7 +1,7 @@
 //! `memparse --dump`: raw bytes, and an index of what lies where.
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Seek, SeekFrom, Write, stdout};
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::ops::{ControlFlow, Range};
 use std::path::{Path, PathBuf};
 
@@ -16,6 +16,7 @@ use super::super::evidence::Record;
 use super::super::exit::Exit;
 use super::super::newfile::{NewFile, not_written};
 use super::super::screen::refuse_terminal;
+use super::super::stdout::Stdout;
 use super::super::{Failure, Outcome};
 use super::selection::Selected;
 use super::threads;
@@ -115,7 +116,7 @@ struct Dump<'c> {
 impl Dump<'_> {
     fn to_stdout(&self, process: &Process, ranges: &[Range<u64>]) -> Outcome {
         refuse_terminal()?;
-        self.write(process, ranges, &mut Plain(stdout().lock()))?;
+        self.write(process, ranges, &mut Plain(Stdout::new(self.record)))?;
         Ok(Exit::Done)
     }
 
