@@ -213,6 +213,8 @@ impl<'p> Output<'p> {
         let written = write(&mut contents).and_then(|()| contents.finish());
         if contents.over {
             self.over.bytes = true;
+            // What was written in vain counts: else thousands of files that do not fit are written almost whole.
+            self.bytes_left = self.bytes_left.saturating_sub(contents.len);
             return self.leave_out(what, row, "more bytes than are extracted (--max-extracted, --max-extracted-ratio)");
         }
         match written {
