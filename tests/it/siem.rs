@@ -52,7 +52,7 @@ fn lines(encoded: Encoded) -> Vec<Value> {
 }
 
 /// Rows of a table of a checkpoint that are looked at: those that come behind them are like them.
-const LOOKED_AT: usize = 200;
+const LOOKED_AT: usize = 80;
 
 /// The documents of the rows of all tables, and of the checkpoint itself, with their tables.
 fn documents(checkpoint: &Checkpoint, format: Format) -> Vec<(&'static str, Vec<Value>)> {
