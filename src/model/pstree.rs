@@ -88,8 +88,12 @@ pub(super) fn read(images: Images<'_>) -> Vec<Node> {
     }
     let mut nodes = in_tree_order(&by_pid, &parents);
     keep_threads_once(&mut nodes, |pid, count| {
-        let place = by_pid.get(&pid.0).map(|(_, place)| place.clone()).unwrap_or_default();
-        root(place, Code::ProcessTree, format!("{count} threads of process {pid} are listed before; left out here"));
+        let Some((entry, place)) = by_pid.get(&pid.0) else { return };
+        // Of a zombie, CRIU writes what was left in memory: any number, but not its own.
+        if entry.threads.contains(&pid.0) {
+            let message = format!("{count} threads of process {pid} are listed before; left out here");
+            root(place.clone(), Code::ProcessTree, message);
+        }
     });
     nodes
 }

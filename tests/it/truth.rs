@@ -155,3 +155,15 @@ fn brief(row: &Value) -> String {
     let first: Map<String, Value> = row.as_object().unwrap().clone().into_iter().take(6).collect();
     Value::Object(first).to_string()
 }
+
+/// Odd as they may be (zombies whose threads are any numbers, sockets half open), archives that nobody tampered with are read
+/// without a warning.
+#[test]
+fn what_nobody_tampered_with_is_read_without_a_warning() {
+    for case in ["console", "criu-1.8-tree", "files", "pod", "sockets-tcp", "tree", "webapp-compromise"] {
+        let archive = fixtures::archive_of(case);
+        let ran = crate::command::run(["table", archive.to_str().unwrap(), "warnings", "--format", "ndjson"]);
+        let warnings: Vec<&str> = ran.out.lines().filter(|row| row.contains(r#""severity":"warning""#)).collect();
+        assert!(warnings.is_empty() && ran.code == Some(0), "{case}: {warnings:?}");
+    }
+}
