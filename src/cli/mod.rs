@@ -82,12 +82,20 @@ pub(crate) fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            let done = matches!(error.kind(), ClapKind::DisplayHelp | ClapKind::DisplayVersion);
-            let _ = error.print();
-            return if done { Exit::Done } else { Exit::Failed }.into();
+            let asked = matches!(error.kind(), ClapKind::DisplayHelp | ClapKind::DisplayVersion);
+            return match error.print() {
+                Ok(()) if asked => Exit::Done.into(),
+                Ok(()) => Exit::Failed.into(),
+                Err(error) => ended(Err(error.into())),
+            };
         }
     };
-    match evidence::recorded(&cli.global, || run(&cli)) {
+    ended(evidence::recorded(&cli.global, || run(&cli)))
+}
+
+/// What a command came to; of what went wrong there is a message.
+fn ended(outcome: Outcome) -> ExitCode {
+    match outcome {
         Ok(exit) => exit.into(),
         Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done.into(),
         Err(failure) => {

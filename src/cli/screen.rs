@@ -3,7 +3,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, IsTerminal, Write, stderr, stdout};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use cryoscope::formats::{Format, escape};
 use cryoscope::{Checkpoint, ImageFile, Severity, Warning};
@@ -39,6 +39,26 @@ pub(crate) enum Target {
     File(NewFile),
 }
 
+/// A device or a pipe that was named. Who named a pipe wants to know that nobody read all of it.
+struct Device {
+    file: File,
+    path: PathBuf,
+}
+
+impl Write for Device {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes).map_err(|error| {
+            // A reader of standard output may go without a word.
+            let kind = if error.kind() == io::ErrorKind::BrokenPipe { io::ErrorKind::Other } else { error.kind() };
+            io::Error::new(kind, format!("{}: {error}", self.path.display()))
+        })
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
 impl Write for Target {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
@@ -64,7 +84,7 @@ impl Target {
         // Devices and pipes are written to as they are.
         if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
             let file = File::options().write(true).open(path).map_err(|error| not_written(path, &error))?;
-            return Ok(Target::Stream(Box::new(file)));
+            return Ok(Target::Stream(Box::new(Device { file, path: path.to_owned() })));
         }
         Ok(Target::File(NewFile::create(path, global.force)?))
     }

@@ -10,7 +10,7 @@ use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use bstr::BString;
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempPath};
 use thiserror::Error as ThisError;
 
 use super::What;
@@ -74,7 +74,9 @@ pub struct Output<'p> {
     holes: u64,
     /// Paths that this run has made, or found, relative to the root.
     taken: HashMap<PathBuf, Taken>,
-    manifest: BufWriter<NamedTempFile>,
+    manifest: BufWriter<File>,
+    /// Where the manifest is, until it gets its name.
+    manifest_path: TempPath,
     counts: HashMap<What, Count>,
     done: (u64, u64),
     over: Over,
@@ -107,7 +109,7 @@ impl<'p> Output<'p> {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Output::check(root, replace)?,
             other => other.map_err(failed)?,
         }
-        let manifest = BufWriter::new(unnamed(root).map_err(failed)?);
+        let (manifest, manifest_path) = unnamed(root).map_err(failed)?.into_parts();
         Ok(Output {
             root: root.to_owned(),
             replace,
@@ -115,7 +117,8 @@ impl<'p> Output<'p> {
             bytes_left: limits.extracted_bytes,
             holes: limits.hole_bytes,
             taken: HashMap::from([(PathBuf::from(MANIFEST), Taken::File)]),
-            manifest,
+            manifest: BufWriter::new(manifest),
+            manifest_path,
             counts: HashMap::new(),
             done: (0, 0),
             over: Over::default(),
@@ -155,12 +158,13 @@ impl<'p> Output<'p> {
     /// # Errors
     ///
     /// If it cannot be written.
-    pub fn finish(self) -> Result<(), ExtractError> {
+    pub fn finish(mut self) -> Result<(), ExtractError> {
         let path = self.root.join(MANIFEST);
         let failed = |error| ExtractError::Io(path.clone(), error);
-        let file = self.manifest.into_inner().map_err(|error| failed(error.into_error()))?;
+        self.manifest.flush().map_err(failed)?;
+        let file = self.manifest_path;
         let kept = if self.replace { file.persist(&path) } else { file.persist_noclobber(&path) };
-        kept.map(drop).map_err(|error| failed(error.error))
+        kept.map_err(|error| failed(error.error))
     }
 
     /// No more bytes than these from now on.

@@ -32,4 +32,5 @@ mod siem;
 mod synth;
 mod tars;
 mod truth;
+mod unwritable;
 mod waiting;

@@ -73,6 +73,13 @@ screens! {
     rows_as_timesketch: "table {TICK} container processes rootfs_changes log_lines --format timesketch";
     rows_as_bulk: "table {TICK} container processes rootfs_changes log_lines --format bulk";
     rows_as_hec: "table {TICK} container processes rootfs_changes log_lines --format hec";
+    rows_as_json: "table {TICK} container log_lines --format json";
+    connections_as_ecs: "table {WEBAPP} tcp_connections --format ecs --columns state,local_address,local_port,remote_address,remote_port --strict-ecs";
+    connections_as_ocsf: "table {WEBAPP} tcp_connections --format ocsf --columns state,local_address,local_port,remote_address,remote_port";
+    connections_as_timesketch: "table {WEBAPP} tcp_connections --format timesketch --columns state,local_address,local_port,remote_address,remote_port";
+    environments_as_ecs: "table {BARE} process_envs --format ecs";
+    environments_as_ocsf: "table {BARE} process_envs --format ocsf --with-env";
+    environments_as_hec: "table {BARE} process_envs --format hec";
     show_ecs: "show {LOGS} --format ecs";
     memparse_ocsf: "memparse {TICK} --search needle --max-matches 1 --format ocsf";
 

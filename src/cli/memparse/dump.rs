@@ -94,7 +94,7 @@ impl Index {
             writer.row(&row)?;
         }
         writer.finish()?;
-        self.file.file().write_all(&self.rows)?;
+        self.file.write_all(&self.rows)?;
         self.rows.clear();
         Ok(())
     }
@@ -138,7 +138,7 @@ impl Dump<'_> {
     fn to_file(&self, path: &Path, process: &Process, ranges: &[Range<u64>], index: &mut Index) -> Result<(), Failure> {
         let mut file = NewFile::create(path, self.force)?;
         let mut sparse = Sparse { file: file.file(), len: 0 };
-        self.write(process, ranges, &mut sparse)?;
+        self.write(process, ranges, &mut sparse).map_err(|error| not_written(path, &error))?;
         sparse.file.set_len(sparse.len).map_err(|error| not_written(path, &error))?;
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if let Some(space) = self.checkpoint.memory().space(process, self.checkpoint.model()) {

@@ -3,8 +3,9 @@
 //! in every format.
 
 use std::io::Cursor;
+use std::sync::Arc;
 
-use cryoscope::formats::{Columns, Format, RowWriter, Style};
+use cryoscope::formats::{BulkAction, Columns, Format, Origin, RowWriter, Style};
 use cryoscope::images::Schema;
 use cryoscope::memory::Keep;
 use cryoscope::{Checkpoint, Options, tables};
@@ -160,6 +161,14 @@ fn write(checkpoint: &Checkpoint, format: Format, source: &tables::Source) -> St
     let mut bytes = Vec::new();
     let style = Style { format, columns: Columns::All, name_tables: false, width: Some(200) };
     let mut writer = RowWriter::new(&mut bytes, style);
+    if format.needs_origin() {
+        // What documents say of the container and of processes is the attacker's, too.
+        let origin = Origin::new(checkpoint.container(), checkpoint.identity(), "archive.tar".to_owned(), None)
+            .or_time(Some("2026-01-02T03:04:05Z".parse().unwrap()))
+            .with_processes(checkpoint.processes())
+            .with_sockets(checkpoint.process_open_sockets());
+        writer.encoder().origin(Arc::new(origin));
+    }
     writer.begin(source.table).unwrap();
     source.each(checkpoint, &mut |row| {
         writer.row(row).unwrap();
@@ -182,6 +191,21 @@ fn no_table_lets_text_through_in_any_format() {
                 assert!(found.is_none(), "{case}: {} as {format:?}: {}", source.table.name, found.unwrap());
             }
             let rows = write(&checkpoint, Format::Ndjson, source).lines().count();
+            for format in [Format::Ecs, Format::Bulk(BulkAction::Create), Format::Ocsf, Format::Timesketch, Format::Hec]
+            {
+                let text = write(&checkpoint, format, source);
+                let found = first_unsafe(&text, &['\n']);
+                assert!(found.is_none(), "{case}: {} as {format:?}: {}", source.table.name, found.unwrap());
+                let is_object = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap().is_object();
+                assert!(text.lines().all(is_object), "{case}: {} as {format:?}", source.table.name);
+                let lines = text.lines().count();
+                let expected = if matches!(format, Format::Bulk(_)) { 2 * rows } else { rows };
+                assert!(
+                    lines == expected || format == Format::Timesketch,
+                    "{case}: {}: a line is forged",
+                    source.table.name
+                );
+            }
             let csv = write(&checkpoint, Format::Csv, source).lines().count();
             assert_eq!(rows + 1, csv, "{case}: {}: a line is forged", source.table.name);
         }
