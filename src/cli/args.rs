@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::builder::PossibleValue;
 use clap::builder::styling::{AnsiColor, Styles};
+#[cfg(feature = "query")]
+use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use cryoscope::Limits;
@@ -399,7 +401,7 @@ pub(crate) enum DecodeFormat {
 )]
 pub(crate) struct QueryArgs {
     /// Archives or directories of images, `-` for standard input; and behind them the query, one argument
-    #[arg(required = true, value_name = "ARCHIVE")]
+    #[arg(required = true, value_name = "ARCHIVE", value_parser = OsStringValueParser::new().map(PathBuf::from))]
     pub(crate) archives: Vec<PathBuf>,
     /// How to print it
     #[arg(long, value_enum, default_value_t = QueryFormat::Table)]

@@ -31,5 +31,6 @@ fn secrets_of(row: &dyn Row) -> Vec<&'static str> {
     if secrets.only_if.is_some_and(|(column, text)| value(column) != Value::Text(text.into())) {
         return Vec::new();
     }
-    secrets.columns.iter().copied().filter(|name| value(name) != Value::Null).collect()
+    let nameless = secrets.nameless.filter(|(_, other)| value(other) == Value::Null).map(|(name, _)| name);
+    secrets.columns.iter().copied().chain(nameless).filter(|name| value(name) != Value::Null).collect()
 }

@@ -461,7 +461,7 @@ mod tests {
     #[test]
     fn what_is_wrong_has_its_place_and_what_was_meant() {
         for (sql, message) in [
-            ("SELECT * FORM processes", "line 1, column 10: near \"FORM\": syntax error"),
+            ("SELECT * FORM processes", "line 1, column 10: near \"FORM\": syntax error; did you mean FROM?"),
             ("SELECT *\nFROM procesess", "line 2, column 6: no such table: procesess; did you mean processes?"),
             ("SELECT p.pth FROM processes p", "line 1, column 8: no such column: p.pth; did you mean path?"),
             ("SELECT 'é', regexpp(1, 2)", "line 1, column 13: no such function: regexpp; did you mean regexp?"),

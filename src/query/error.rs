@@ -7,7 +7,7 @@ use rusqlite::Error as Sqlite;
 use rusqlite::ErrorCode;
 use thiserror::Error as ThisError;
 
-use super::{ARCHIVE, FUNCTIONS};
+use super::{ARCHIVE, FUNCTIONS, KEYWORDS};
 use crate::tables::{self, nearest};
 
 /// Why a query has no answer: what, where, what to do.
@@ -15,14 +15,16 @@ use crate::tables::{self, nearest};
 #[non_exhaustive]
 pub enum Error {
     /// It is wrong.
-    #[error("{}{message}{}", at(position.as_ref()), meant(nearest.as_deref()))]
+    #[error("{}{message}{}{}", at(position.as_ref()), meant(nearest.as_deref()), then(advice.as_deref()))]
     Sql {
         /// What the engine says.
         message: String,
         /// Where.
         position: Option<Position>,
-        /// The name that was probably meant.
+        /// The name or word that was probably meant.
         nearest: Option<String>,
+        /// What else may help.
+        advice: Option<String>,
     },
     /// It asks for something else than rows of tables.
     #[error("{0} is refused: a query reads the tables of archives and nothing else")]
@@ -79,6 +81,10 @@ fn meant(nearest: Option<&str>) -> String {
     nearest.map_or_else(String::new, |name| format!("; did you mean {name}?"))
 }
 
+fn then(advice: Option<&str>) -> String {
+    advice.map_or_else(String::new, |advice| format!("; {advice}"))
+}
+
 impl Error {
     /// What the engine said of a query.
     pub(super) fn of(error: Sqlite, sql: &str) -> Self {
@@ -97,17 +103,23 @@ impl Error {
 
     pub(super) fn sql(message: String, sql: &str, offset: Option<usize>) -> Self {
         let unknown = unknown(&message);
-        let nearest = unknown.and_then(|(kind, name)| match kind {
-            "table" => nearest(name, table_names()),
-            "function" => nearest(name, FUNCTIONS.iter().map(|function| function.name)),
-            _ => nearest(name, columns_of(sql)),
-        });
+        let (nearest, advice) = match unknown {
+            Some(("table", name)) => (nearest(name, table_names()), None),
+            Some(("function", name)) => (nearest(name, FUNCTIONS.iter().map(|function| function.name)), None),
+            Some((_, name)) => match elsewhere(name, sql) {
+                Some(tables) => (None, Some(tables)),
+                None => (nearest(name, columns_of(sql)), None),
+            },
+            None if message.ends_with(": syntax error") => (misspelt(sql, offset), None),
+            None => (None, ambiguous(&message)),
+        };
         // Of an unknown table, and of an end too early, the engine does not say the place.
         let end = (message == "incomplete input").then(|| sql.trim_end().len());
         let offset = offset.or(end).or_else(|| unknown.and_then(|(_, name)| sql.find(name)));
         Error::Sql {
             position: offset.map(|offset| Position::of(sql, offset)),
             nearest: nearest.map(str::to_owned),
+            advice,
             message,
         }
     }
@@ -119,6 +131,60 @@ fn unknown(message: &str) -> Option<(&str, &str)> {
     // An unknown name in double quotes is followed by advice.
     let name = name.split(" - ").next()?.trim_matches('"');
     Some((kind, name.rsplit('.').next()?))
+}
+
+/// What other tables have a column that those of a query have not.
+fn elsewhere(name: &str, sql: &str) -> Option<String> {
+    if columns_of(sql).iter().any(|column| column.eq_ignore_ascii_case(name)) {
+        return None;
+    }
+    let has =
+        |source: &&tables::Source| source.table.columns.iter().any(|column| column.name.eq_ignore_ascii_case(name));
+    let names: Vec<&str> = tables::ALL.iter().filter(has).map(|source| source.table.name).collect();
+    match names.as_slice() {
+        [] => None,
+        [first, second, _, ..] => Some(format!("it is a column of {first}, {second} and other tables")),
+        few => Some(format!("it is a column of {}", few.join(" and "))),
+    }
+}
+
+/// The word that is misspelt where the engine understands no more: the one there, or the one before, which it took for a
+/// name.
+fn misspelt(sql: &str, offset: Option<usize>) -> Option<&'static str> {
+    let (before, behind) = sql.split_at_checked(offset?)?;
+    let there = super::guard::words(behind).into_iter().next();
+    let last = super::guard::words(before).into_iter().next_back();
+    // What is right, or begins right, is not taken for another word.
+    let is_right = |word: &&str| KEYWORDS.iter().any(|keyword| keyword.eq_ignore_ascii_case(word));
+    let is_name = |word: &&str| table_names().chain(columns_of(sql)).any(|name| name.eq_ignore_ascii_case(word));
+    let mut words = there.into_iter().chain(last).filter(|word| !is_right(word) && !is_name(word) && word.len() > 2);
+    words.find_map(|word| KEYWORDS.iter().copied().find(|keyword| is_slip(word, keyword)))
+}
+
+/// Whether a word is a keyword with a slip of the hand: a letter is missing, too many or another, or two are swapped.
+fn is_slip(word: &str, keyword: &str) -> bool {
+    let word = word.to_ascii_uppercase();
+    let (mut letters, mut expected): (Vec<u8>, Vec<u8>) = (word.bytes().collect(), keyword.bytes().collect());
+    if letters.len().abs_diff(expected.len()) > 1 {
+        return false;
+    }
+    let begin = letters.iter().zip(&expected).take_while(|(a, b)| a == b).count();
+    let end =
+        letters.iter().skip(begin).rev().zip(expected.iter().skip(begin).rev()).take_while(|(a, b)| a == b).count();
+    letters.truncate(letters.len().saturating_sub(end));
+    expected.truncate(expected.len().saturating_sub(end));
+    let (differ, other) = (letters.split_off(begin), expected.split_off(begin));
+    match (differ.as_slice(), other.as_slice()) {
+        ([], [_]) | ([_], [] | [_]) => true,
+        ([a, b], [c, d]) => (a, b) == (d, c),
+        _ => false,
+    }
+}
+
+/// What helps if several tables have a column.
+fn ambiguous(message: &str) -> Option<String> {
+    let name = message.strip_prefix("ambiguous column name: ")?;
+    Some(format!("write its table before it: `TABLE.{name}`"))
 }
 
 fn table_names() -> impl Iterator<Item = &'static str> {

@@ -52,5 +52,12 @@ pub use database::{Bounds, Database, Query};
 pub use error::{Error, Position};
 pub use functions::{FUNCTIONS, Function};
 
+/// The words of SQL that queries are made of.
+pub const KEYWORDS: &[&str] = &[
+    "AND", "AS", "ASC", "BETWEEN", "BY", "CASE", "DESC", "DISTINCT", "ELSE", "END", "EXISTS", "FROM", "GROUP",
+    "HAVING", "IN", "IS", "JOIN", "LEFT", "LIKE", "LIMIT", "NOT", "NULL", "ON", "OR", "ORDER", "REGEXP", "SELECT",
+    "THEN", "UNION", "USING", "WHEN", "WHERE", "WITH",
+];
+
 /// The column that every table has before its own: which archive a row is of.
 pub const ARCHIVE: &str = "archive";

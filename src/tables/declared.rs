@@ -150,7 +150,8 @@ fn environment(checkpoint: &Checkpoint, spec: &Spec, root: &Process, facts: &mut
         });
     }
     let mut seen: HashSet<&BString> = variables.iter().map(|(key, _)| key).collect();
-    for variable in &own {
+    // What has no `=` is no variable, but what is left of one, say; it stands in `process_envs`.
+    for variable in own.iter().filter(|variable| variable.value.is_some()) {
         if !seen.insert(&variable.key) {
             continue;
         }

@@ -28,6 +28,8 @@ pub struct Secrets {
     pub columns: &'static [&'static str],
     /// Only of rows that have this text in this column.
     pub only_if: Option<(&'static str, &'static str)>,
+    /// A column that is a secret, too, in rows in which another one, the second, is null.
+    pub nameless: Option<(&'static str, &'static str)>,
 }
 
 /// What a row describes. OCSF has an object for each.
@@ -94,13 +96,22 @@ impl Event {
     /// The same, with columns that hold secrets.
     #[must_use]
     pub const fn secret(self, columns: &'static [&'static str]) -> Self {
-        Event { secrets: Some(Secrets { columns, only_if: None }), ..self }
+        Event { secrets: Some(Secrets { columns, only_if: None, nameless: None }), ..self }
+    }
+
+    /// The same, with a column that holds what is left of a secret in rows in which another, a column of secrets, is null.
+    #[must_use]
+    pub const fn nameless(self, column: &'static str, other: &'static str) -> Self {
+        match self.secrets {
+            Some(secrets) => Event { secrets: Some(Secrets { nameless: Some((column, other)), ..secrets }), ..self },
+            None => self,
+        }
     }
 
     /// The same, with columns that hold secrets in rows that have a text in a column.
     #[must_use]
     pub const fn secret_if(self, column: &'static str, text: &'static str, columns: &'static [&'static str]) -> Self {
-        Event { secrets: Some(Secrets { columns, only_if: Some((column, text)) }), ..self }
+        Event { secrets: Some(Secrets { columns, only_if: Some((column, text)), nameless: None }), ..self }
     }
 
     /// The same, with the name below `cryoscope` for columns that ECS does not know.

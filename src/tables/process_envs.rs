@@ -10,7 +10,7 @@ use crate::model::process::Process;
 
 table! {
     "process_envs", key(pid, position), brief(pid, position, key, value),
-    event(Event::state(&["process"], "environment").about(Subject::Process).under("env").secret(&["value"]));
+    event(Event::state(&["process"], "environment").about(Subject::Process).under("env").secret(&["value"]).nameless("key", "value"));
     /// Environments, as `/proc/PID/environ` prints them: in the order of memory, with duplicates, and with what processes
     /// wrote over them. Variables that a program set later are in its heap, not here.
     pub struct ProcessEnv {
@@ -18,7 +18,8 @@ table! {
         pub pid: Pid,
         /// Place in the environment, from 0. Empty entries count, but are not shown.
         pub position: u64,
-        /// The text before the first `=`; the whole entry where there is none.
+        /// The text before the first `=`; the whole entry where there is none, which may be what is left of a value that was
+        /// written over.
         pub key: BString,
         /// The text behind the first `=`; null where there is none.
         pub value: Option<BString>,

@@ -101,7 +101,34 @@ fn a_wrong_query_fails_before_anything_is_read() {
         "line 1, column 8: no such column: remote_addres; did you mean remote_address?"
     );
     assert_eq!(message("SELECT pid processes WHERE"), "line 1, column 27: incomplete input");
-    assert_eq!(message("SELECT pid FORM processes"), "line 1, column 17: near \"processes\": syntax error");
+    for (sql, expected) in [
+        ("SELECT pid FORM processes", "line 1, column 17: near \"processes\": syntax error; did you mean FROM?"),
+        ("SELEC pid FROM processes", "line 1, column 1: near \"SELEC\": syntax error; did you mean SELECT?"),
+        (
+            "SELECT pid\nFROM processes\nWHRE pid = 1",
+            "line 3, column 6: near \"pid\": syntax error; did you mean WHERE?",
+        ),
+        ("SELECT pid FROM processes GROPU BY pid", "line 1, column 33: near \"BY\": syntax error; did you mean GROUP?"),
+        ("SELECT pid, FROM processes", "line 1, column 13: near \"FROM\": syntax error"),
+        (
+            "SELECT remote_port FROM processes",
+            "line 1, column 8: no such column: remote_port; it is a column of process_open_sockets, tcp_connections and other tables",
+        ),
+        (
+            "SELECT size FROM processes",
+            "line 1, column 8: no such column: size; it is a column of process_open_files, ipc and other tables",
+        ),
+        (
+            "SELECT pid FROM processes JOIN threads USING (archive) WHERE 1",
+            "line 1, column 8: ambiguous column name: pid; write its table before it: `TABLE.pid`",
+        ),
+        ("SELECT substr() FROM processes", "line 1, column 8: wrong number of arguments to function substr()"),
+        ("SELECT (SELECT pid, name FROM processes)", "sub-select returns 2 columns - expected 1"),
+        ("", "there is no query"),
+        ("  \n", "there is no query"),
+    ] {
+        assert_eq!(message(sql), expected, "{sql}");
+    }
     assert_eq!(message("SELECT 1; SELECT 2"), "these are several queries; give one at a time");
     assert!(message("SELECT pid FROM processes").contains("no such file or directory"), "now the archive is missed");
 }

@@ -16,7 +16,7 @@ use cryoscope::{Checkpoint, Options};
 use serde_json::{Value, json};
 
 use crate::archives::Members;
-use crate::command::run;
+use crate::command::{run, run_with};
 use crate::fixtures;
 
 /// A table of tests/data/siem/, by its header.
@@ -413,6 +413,31 @@ fn show_makes_documents_of_compressed_archives_without_a_warning() {
     }
 }
 
+/// Programs write titles over their environment: what is left of a value has no name.
+#[test]
+fn what_is_left_of_a_secret_is_no_name() {
+    let mut members = Members::of(&fixtures::path("forms-reference/podman-runc.tar"));
+    let (variable, left) = (b"GREETING=good day\0", b"\0\0\0\0\0\0\0\0\0\0od day\0\0");
+    let mut changed = 0;
+    for member in members.0.iter_mut().filter(|member| member.name.contains("/pages-")) {
+        let at = member.contents.windows(variable.len()).position(|bytes| bytes == variable);
+        if let Some(at) = at {
+            member.contents[at..at + left.len()].copy_from_slice(left);
+            changed += 1;
+        }
+    }
+    assert!(changed > 0);
+    let archive = members.tar();
+    let rows = run_with(&archive, ["table", "-", "process_envs", "--format", "ndjson", "-q"]).out;
+    assert!(rows.contains(r#""key":"od day","value":null"#), "{rows}");
+    for format in ["ecs", "bulk", "ocsf", "timesketch", "hec"] {
+        let out = run_with(&archive, ["table", "-", "--all", "--format", format, "-q"]).out;
+        assert!(out.contains("GREETING") && !out.contains("od day\""), "{format}");
+        let out = run_with(&archive, ["table", "-", "process_envs", "--format", format, "--with-env", "-q"]).out;
+        assert!(out.contains("od day"), "{format}");
+    }
+}
+
 /// ECS has the host's pid in `process.pid`, which no archive knows.
 #[test]
 fn strict_documents_have_no_pid_of_the_host() {
@@ -696,8 +721,10 @@ fn parquet_has_the_rows_that_ndjson_has() {
 
     let folder = tempfile::tempdir().unwrap();
     let mut cells = 0;
-    for case in ["webapp-compromise", "files", "counters"] {
-        let archive = fixtures::archive_of(case);
+    let hostile = folder.path().join("hostile.tar");
+    std::fs::write(&hostile, crate::hostile::all_text_hostile("files-more")).unwrap();
+    let archives = ["webapp-compromise", "files", "counters"].map(|case| (case, fixtures::archive_of(case)));
+    for (case, archive) in archives.into_iter().chain([("hostile", hostile)]) {
         let out = |format: &str| {
             let path = folder.path().join(format!("{case}-{format}"));
             let paths = [archive.to_str().unwrap(), "--output-dir", path.to_str().unwrap()];

@@ -62,7 +62,7 @@ fn prompted(_: &[PathBuf], _: &QueryArgs, _: &Global) -> Outcome {
 fn split(arguments: &[PathBuf]) -> (&[PathBuf], Option<String>) {
     match arguments {
         [archives @ .., last] if !archives.is_empty() && !last.exists() => match last.to_str() {
-            Some(sql) if sql.contains(char::is_whitespace) => (archives, Some(sql.to_owned())),
+            Some(sql) if sql.is_empty() || sql.contains(char::is_whitespace) => (archives, Some(sql.to_owned())),
             _ => (arguments, None),
         },
         _ => (arguments, None),

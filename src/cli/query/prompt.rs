@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use cryoscope::formats::{Grid, GridColumn};
 use cryoscope::memory::Keep;
-use cryoscope::query::{ARCHIVE, Database, FUNCTIONS};
+use cryoscope::query::{ARCHIVE, Database, FUNCTIONS, KEYWORDS};
 use cryoscope::tables::{self, Source, Table, nearest};
 use cryoscope::{Checkpoint, Severity};
 use rustyline::completion::Completer;
@@ -36,13 +36,6 @@ SELECT …;        a query; it may go over several lines
 .quit            end, as Ctrl-D does
 Tab completes names of tables, columns and functions.
 ";
-
-/// Words that are completed, beside names.
-const WORDS: [&str; 32] = [
-    "AND", "AS", "ASC", "BETWEEN", "BY", "CASE", "COUNT(*)", "DESC", "DISTINCT", "ELSE", "END", "EXISTS", "FROM",
-    "GROUP", "HAVING", "IN", "IS", "JOIN", "LEFT", "LIKE", "LIMIT", "NOT", "NULL", "ON", "OR", "ORDER", "REGEXP",
-    "SELECT", "THEN", "UNION", "WHERE", "WITH",
-];
 
 const COMMANDS: [&str; 4] = [".help", ".quit", ".schema", ".tables"];
 
@@ -273,7 +266,7 @@ impl Names {
         } else if before.get(..start).is_some_and(|rest| rest.ends_with('.')) {
             columns.collect()
         } else {
-            all.chain(columns).chain(functions).chain(WORDS).collect()
+            all.chain(columns).chain(functions).chain(KEYWORDS.iter().copied()).chain(["COUNT(*)"]).collect()
         };
         names.retain(|name| name.to_lowercase().starts_with(&word));
         names.sort_unstable();

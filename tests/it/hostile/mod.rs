@@ -15,6 +15,8 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 pub(crate) use self::commands::COMMANDS;
+#[cfg(feature = "parquet")]
+pub(crate) use self::text::all_text_hostile;
 use crate::archives::{Members, inflated};
 use crate::fixtures;
 

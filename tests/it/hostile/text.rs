@@ -135,6 +135,12 @@ fn hostile(case: &str) -> (Vec<u8>, usize) {
     (archive, texts.0)
 }
 
+/// An archive of which all text is hostile.
+#[cfg(feature = "parquet")]
+pub(crate) fn all_text_hostile(case: &str) -> Vec<u8> {
+    hostile(case).0
+}
+
 /// The first character that does something else than to be seen.
 fn first_unsafe(text: &str, also: &[char]) -> Option<String> {
     let is_unsafe = |c: char| {
