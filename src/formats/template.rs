@@ -15,9 +15,12 @@ pub enum SearchEngine {
 /// The body of `PUT _index_template/cryoscope`.
 pub fn index_template(engine: SearchEngine) -> Json {
     let names = match engine {
-        SearchEngine::Elasticsearch => "flattened",
-        SearchEngine::OpenSearch => "flat_object",
+        // A term that Lucene does not take would cost the whole document.
+        SearchEngine::Elasticsearch => json!({ "type": "flattened", "ignore_above": 1024 }),
+        SearchEngine::OpenSearch => json!({ "type": "flat_object" }),
     };
+    // So would a time of a file that an attacker put beyond what servers take.
+    let moment = json!({ "type": "date", "ignore_malformed": true });
     json!({
         "index_patterns": ["cryoscope-*"],
         "template": { "mappings": {
@@ -37,8 +40,10 @@ pub fn index_template(engine: SearchEngine) -> Json {
             "properties": {
                 "@timestamp": { "type": "date" },
                 "message": { "type": "text" },
-                "container": { "properties": { "labels": { "type": names } } },
-                "file": { "properties": { "mtime": { "type": "date" } } },
+                "container": { "properties": { "labels": names } },
+                "error": { "properties": { "message": { "type": "text" } } },
+                "event": { "properties": { "start": moment.clone() } },
+                "file": { "properties": { "accessed": moment.clone(), "mtime": moment } },
                 "process": { "properties": { "args_count": { "type": "long" } } }
             }
         } }
