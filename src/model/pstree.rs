@@ -87,26 +87,30 @@ pub(super) fn read(images: Images<'_>) -> Vec<Node> {
         );
     }
     let mut nodes = in_tree_order(&by_pid, &parents);
-    keep_threads_once(&mut nodes, |pid, count| {
-        let Some((entry, place)) = by_pid.get(&pid.0) else { return };
-        // Of a zombie, CRIU writes what was left in memory: any number, but not its own.
-        if entry.threads.contains(&pid.0) {
-            let message = format!("{count} threads of process {pid} are listed before; left out here");
-            root(place.clone(), Code::ProcessTree, message);
-        }
+    keep_threads_once(&mut nodes, &by_pid, |pid, count, place| {
+        let message = format!("{count} threads of process {pid} are listed before; left out here");
+        root(place.clone(), Code::ProcessTree, message);
     });
     nodes
 }
 
-/// A thread is of one process, and in it once: else whoever lists it often would have its image read as often.
-fn keep_threads_once(nodes: &mut [Node], mut warn: impl FnMut(Pid, usize)) {
+/// A thread is of one process, and in it once: else whoever lists it often would have its image read as often. A process
+/// that lives lists itself; of a zombie, CRIU writes what was left in memory, any number but its own, which takes no thread
+/// away from others and is nothing to warn of.
+fn keep_threads_once(
+    nodes: &mut [Node],
+    by_pid: &BTreeMap<u32, (PstreeEntry, Place)>,
+    mut warn: impl FnMut(Pid, usize, &Place),
+) {
     let mut seen: HashSet<Tid> = nodes.iter().map(|node| Tid(node.pid.0)).collect();
-    for node in nodes {
+    let listing = |node: &Node| by_pid.get(&node.pid.0).filter(|(entry, _)| entry.threads.contains(&node.pid.0));
+    let (living, left): (Vec<&mut Node>, Vec<&mut Node>) = nodes.iter_mut().partition(|node| listing(node).is_some());
+    for node in living.into_iter().chain(left) {
         let (pid, listed) = (node.pid, node.tids.len());
         node.tids.retain(|&tid| tid.0 == pid.0 || seen.insert(tid));
         let repeated = listed.saturating_sub(node.tids.len());
-        if repeated > 0 {
-            warn(pid, repeated);
+        if let Some((_, place)) = listing(node).filter(|_| repeated > 0) {
+            warn(pid, repeated, place);
         }
     }
 }
@@ -258,6 +262,24 @@ mod tests {
         let entries: Vec<_> = (1..=200_000).map(|pid| (pid, pid - 1)).collect();
         let (order, _) = tree(&entries);
         assert_eq!(order.last(), Some(&(200_000, 199_999)));
+    }
+
+    /// Both zombies of a real console had the number 80.
+    #[test]
+    fn what_is_left_in_a_zombie_takes_no_thread_from_who_has_it() {
+        let entries = [(5, vec![80]), (6, vec![80]), (12, vec![12, 80, 81]), (13, vec![13, 81])];
+        let by_pid: BTreeMap<u32, (PstreeEntry, Place)> = entries
+            .into_iter()
+            .map(|(pid, threads)| {
+                (pid, (PstreeEntry { pid: Some(pid), threads, ..Default::default() }, Place::default()))
+            })
+            .collect();
+        let mut nodes: Vec<Node> = by_pid.values().map(|(entry, _)| node(entry, Parent::Outside, 0)).collect();
+        let mut warned = Vec::new();
+        keep_threads_once(&mut nodes, &by_pid, |pid, count, _| warned.push((pid.0, count)));
+        let tids: Vec<Vec<u32>> = nodes.iter().map(|node| node.tids.iter().map(|tid| tid.0).collect()).collect();
+        assert_eq!(tids, [vec![5], vec![6], vec![12, 80, 81], vec![13]]);
+        assert_eq!(warned, [(13, 1)]);
     }
 
     #[test]
