@@ -33,6 +33,25 @@ pub enum ErrorKind {
     /// An archive, but without any image of CRIU.
     #[error("no CRIU images in it ({0}); was the runtime's images directory redirected (criu.conf: images-dir)?")]
     NoImages(String),
+    /// A checkpoint, but none of CRIU's images.
+    #[error("this is {0}; cryoscope reads what CRIU writes")]
+    OtherCheckpoint(&'static str),
+    /// An archive of which no image was reached: it is damaged, or a limit was hit before.
+    #[error("no CRIU images in what could be read of it ({found}): {why}")]
+    NotReached {
+        /// What was read.
+        found: String,
+        /// What was in the way.
+        why: String,
+    },
+    /// An archive without images, but with the log of a dump that failed.
+    #[error("no CRIU images in it ({found}): {why}")]
+    DumpFailed {
+        /// What is there.
+        found: String,
+        /// What the log says.
+        why: String,
+    },
     /// The input is not the one that was meant.
     #[error("its SHA-256 is {found}, expected was {expected}; this is another file, or it was changed")]
     OtherHash {

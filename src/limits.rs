@@ -62,6 +62,8 @@ limits! {
     unpacked_ratio: "--max-ratio" = 250;
     /// Bytes that compressed archives within an archive may inflate to, all of them together.
     nested_bytes: "--max-nested" = 16 << 30;
+    /// Archives within the archive, and layers of images, that are looked into.
+    inner_archives: "--max-archives" = 10_000;
     /// Members of an archive, or files of a directory.
     members: "--max-members" = 1_000_000;
     /// Bytes of one member's extended header: long names, PAX records, maps of sparse members.

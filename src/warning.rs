@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use bstr::{BStr, BString};
+use bstr::{BStr, BString, ByteSlice};
 
 use crate::Limits;
 use crate::int::usize_of;
@@ -86,6 +86,12 @@ codes! {
     MemberDuplicate = "member_duplicate", Note;
     /// A member's name is absolute or has `..`; names with `..` are listed but not used.
     MemberNameUnsafe = "member_name_unsafe", Note;
+    /// The archive holds another archive, or an image, with a checkpoint of its own; it is shown beside the others.
+    ArchiveInner = "archive_inner", Note;
+    /// An image (OCI layout, docker archive) names parts that are missing, or that are not what it says; the rest is read.
+    LayoutDamaged = "layout_damaged", Warning;
+    /// A part of an image is not what its digest says: it was changed, or it is damaged.
+    BlobDigest = "blob_digest", Warning;
     /// A member is a link to another member, which was read in its place.
     MemberLinked = "member_linked", Note;
     /// A member is a link that leads out of the archive, nowhere, or in a circle.
@@ -112,6 +118,10 @@ codes! {
     ImageVersion = "image_version", Warning;
     /// An image is missing that others say must be there.
     ImageMissing = "image_missing", Warning;
+    /// There is no image of CRIU beside what the engine wrote: only that is shown.
+    ImagesMissing = "images_missing", Warning;
+    /// CRIU's log says that the dump failed, or ends before the dump did.
+    DumpFailed = "dump_failed", Warning;
     /// An image belongs to no process of the tree: left over from an earlier dump.
     ImageOrphaned = "image_orphaned", Note;
     /// One of the two documents that every engine writes is missing, but the other is there.
@@ -198,6 +208,17 @@ impl Place {
     #[must_use]
     pub fn record(mut self, number: u64) -> Self {
         self.record = Some(number);
+        self
+    }
+
+    /// The same place, of an archive that lies at `root` in another.
+    pub(crate) fn below(mut self, root: &BStr) -> Self {
+        let known = self.member.starts_with(root) || root.is_empty();
+        self.member = match (self.member.is_empty(), known) {
+            (true, _) => root.into(),
+            (false, true) => self.member,
+            (false, false) => bstr::join("/", [root.as_bytes(), self.member.as_bytes()]).into(),
+        };
         self
     }
 

@@ -119,16 +119,31 @@ impl<'p, R: Read> StreamInput<'p, R> {
         (self.position, self.end.unwrap_or(End::Whole))
     }
 
+    /// The next bytes without moving on, as many as `most` if there are so many; a buffer's worth at the most.
+    pub(super) fn peek(&mut self, most: usize) -> &[u8] {
+        let most = most.min(self.buffer.len());
+        while self.to.saturating_sub(self.from) < most && self.end.is_none() {
+            self.refill();
+        }
+        self.buffer.get(self.from..self.to.min(self.from.saturating_add(most))).unwrap_or_default()
+    }
+
+    /// Reads on; what is in the buffer and not read yet stays.
     fn refill(&mut self) {
         if self.end.is_some() {
             return;
         }
-        (self.from, self.to) = (0, 0);
+        self.buffer.copy_within(self.from..self.to, 0);
+        let ahead = self.to.saturating_sub(self.from);
+        (self.from, self.to) = (0, ahead);
         loop {
-            match self.reader.read(&mut self.buffer) {
+            let room = self.buffer.get_mut(ahead..).unwrap_or_default();
+            match self.reader.read(room) {
                 Ok(0) => self.end = Some(End::Whole),
-                Ok(_) if self.position >= self.bound => self.end = Some(End::Bound(self.bound)),
-                Ok(len) => self.to = len.min(self.buffer.len()),
+                Ok(_) if self.position.saturating_add(u64_of(ahead)) >= self.bound => {
+                    self.end = Some(End::Bound(self.bound));
+                }
+                Ok(len) => self.to = ahead.saturating_add(len).min(self.buffer.len()),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => self.end = Some(End::Damaged(error)),
             }

@@ -1,9 +1,9 @@
 //! One member of an archive, or one file of a directory: its name and what is recorded about it.
 
-use bstr::{BString, ByteSlice};
+use bstr::{BStr, BString, ByteSlice};
 use jiff::Timestamp;
 
-use super::contents::Layout;
+use super::contents::{Layout, Source};
 
 /// What a member is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,6 +114,30 @@ impl Member {
             trust,
             layout: Layout::default(),
             sha256: None,
+        }
+    }
+
+    /// A file of so many bytes, all of a backing.
+    pub(super) fn of_bytes(name: BString, len: u64, number: usize) -> Self {
+        let layout = Layout::run(len, Source::Backing { number, offset: 0 });
+        Member { size: len, layout, ..Member::named(name) }
+    }
+
+    /// Gives it another name.
+    pub(super) fn rename(&mut self, name: BString) {
+        self.path = Cleaned::of(&name).path;
+        self.name = name;
+    }
+
+    /// Puts a folder before its name, and before what it is a hard link to: a member of an archive that lies in another.
+    pub(super) fn move_below(&mut self, root: &BStr) {
+        if root.is_empty() {
+            return;
+        }
+        let moved = |name: &BString| BString::from(bstr::join("/", [root.as_bytes(), name.as_bytes()]));
+        self.rename(moved(&self.name));
+        if self.kind == MemberKind::Hardlink {
+            self.link = self.link.as_ref().map(moved);
         }
     }
 

@@ -28,11 +28,13 @@ mod decompress;
 mod directory;
 mod header;
 mod identity;
+mod inner;
 mod input;
+mod layout;
+mod listing;
 mod map;
 mod member;
 mod nested;
-mod oci;
 mod pax;
 mod select;
 mod sniff;
@@ -42,14 +44,13 @@ mod stream;
 mod tar;
 mod walk;
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read, Seek};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use bstr::{BStr, BString};
+use bstr::BString;
 use sha2::{Digest as _, Sha256};
 
 pub use contents::{Absence, Contents, Piece, Stop};
@@ -63,10 +64,11 @@ pub use sniff::Compression;
 use self::contents::{Backing, Layout, Source};
 use self::identity::Watch;
 use self::input::{End, StreamInput};
+use self::listing::Listing;
 use self::map::Map;
-use self::member::Trust;
 use self::nested::Inflated;
 use self::sniff::{ENOUGH, Format, sniff};
+use self::stream::Below;
 use crate::digest::{Digest, hex};
 use crate::error::ErrorKind;
 use crate::int::u64_of;
@@ -75,22 +77,19 @@ use crate::warning::{Code, Place, Warnings};
 
 /// Compression in compression that is undone.
 const NESTING: usize = 4;
-/// Links from member to member that are followed.
-const HOPS: usize = 16;
 
 /// The members of an archive or a directory.
 #[derive(Debug)]
 pub struct Archive {
-    members: Vec<Member>,
-    /// The member that counts for each path.
-    by_path: HashMap<BString, usize>,
+    listing: Listing,
     backings: Vec<Backing>,
     /// Bytes of the input as it was given; `None` of a directory.
     input_bytes: Option<u64>,
     /// Bytes of the innermost tar; `None` of a directory.
     unpacked_bytes: Option<u64>,
     compression: Vec<Compression>,
-    annotations: Vec<(String, String)>,
+    /// What images say of what they hold, by the folder below which it lies.
+    annotations: Vec<(BString, Annotations)>,
     /// What the input was when it was opened.
     watch: Option<Watch>,
     sha256: OnceLock<Option<String>>,
@@ -100,18 +99,17 @@ pub struct Archive {
 impl Archive {
     /// All members, in the order of the archive.
     pub fn members(&self) -> &[Member] {
-        &self.members
+        &self.listing.members
     }
 
     /// The member that counts for a path: the last of that name, as in tar.
     pub fn find(&self, path: &[u8]) -> Option<&Member> {
-        self.by_path.get(BStr::new(path)).and_then(|&i| self.members.get(i))
+        self.listing.find(path)
     }
 
     /// The place of a member in the list of members; only of one that counts for its path.
     pub(crate) fn number_of(&self, member: &Member) -> Option<usize> {
-        let number = self.by_path.get(&member.path).copied()?;
-        self.members.get(number).is_some_and(|m| std::ptr::eq(m, member)).then_some(number)
+        self.listing.number_of(member)
     }
 
     /// The bytes of a member. Links have none: [`Archive::resolve`] first.
@@ -125,18 +123,7 @@ impl Archive {
     ///
     /// The last member of the chain, if its target is not in the archive or the links go round in circles.
     pub fn resolve<'a>(&'a self, member: &'a Member) -> Result<&'a Member, &'a Member> {
-        let mut here = member;
-        for _ in 0..HOPS {
-            let Some(link) = here.link.as_ref().filter(|_| is_link(here)) else { return Ok(here) };
-            let target = match here.kind {
-                MemberKind::Symlink if link.starts_with(b"/") => return Err(here),
-                MemberKind::Symlink => BString::from(bstr::join("/", [here.folder(), link.as_slice()])),
-                _ => link.clone(),
-            };
-            let cleaned = member::Cleaned::of(&target);
-            here = self.find(&cleaned.path).filter(|_| !cleaned.outside).ok_or(here)?;
-        }
-        Err(here)
+        self.listing.resolve(member)
     }
 
     /// The folder of the archive that a symbolic link leads to; `None` if it leads out of it. The folder may not exist.
@@ -161,9 +148,11 @@ impl Archive {
         &self.compression
     }
 
-    /// Annotations of the OCI image that held the archive.
-    pub fn annotations(&self) -> &[(String, String)] {
-        &self.annotations
+    /// Annotations of the image that held what lies in a folder of the archive; none if no image did.
+    pub fn annotations(&self, folder: &[u8]) -> &[(String, String)] {
+        let below = |root: &BString| root.is_empty() || folder == root.as_slice() || is_below(folder, root);
+        let nearest = self.annotations.iter().filter(|(root, _)| below(root)).max_by_key(|(root, _)| root.len());
+        nearest.map_or(&[], |(_, annotations)| annotations)
     }
 
     /// What the input was when it was opened, if it is a file.
@@ -193,32 +182,6 @@ impl Archive {
         };
         self.sha256.get_or_init(hash).as_deref()
     }
-
-    /// Finds the member that counts for each path, and reports where others have the same.
-    fn index(&mut self, warnings: &Warnings) {
-        self.by_path.clear();
-        for (i, member) in self.members.iter().enumerate() {
-            if member.path.is_empty() || member.trust == Trust::Outside {
-                continue;
-            }
-            let Some(before) = self.by_path.get(&member.path).copied() else {
-                self.by_path.insert(member.path.clone(), i);
-                continue;
-            };
-            let Some(other) = self.members.get(before) else { continue };
-            let wins = member.trust >= other.trust;
-            // Directories are listed again by many tools.
-            if member.kind != MemberKind::Directory || other.kind != MemberKind::Directory {
-                warnings.push(Code::MemberDuplicate, Place::member(&member.path).at(member.offset), || {
-                    let (used, ignored) = if wins { (i, before) } else { (before, i) };
-                    format!("two members have this name; member {used} is used, member {ignored} is not")
-                });
-            }
-            if wins {
-                self.by_path.insert(member.path.clone(), i);
-            }
-        }
-    }
 }
 
 /// How many bytes of a file tell what it is.
@@ -229,9 +192,13 @@ pub(crate) fn may_be_tar(head: &[u8]) -> bool {
     matches!(sniff(head), Format::Tar | Format::Compressed(_))
 }
 
-fn is_link(member: &Member) -> bool {
-    matches!(member.kind, MemberKind::Symlink | MemberKind::Hardlink)
+/// Whether a path lies below a folder.
+pub(crate) fn is_below(path: &[u8], folder: &[u8]) -> bool {
+    path.strip_prefix(folder).is_some_and(|rest| rest.starts_with(b"/"))
 }
+
+/// What an image says of itself.
+pub(super) type Annotations = Vec<(String, String)>;
 
 /// How far inflating has come: bytes of the input read, and how many there are, if that is known.
 pub type Progress<'a> = dyn Fn(u64, Option<u64>) + Send + Sync + 'a;
@@ -258,7 +225,7 @@ impl Opener<'_> {
         let metadata = std::fs::metadata(path)?;
         if metadata.is_dir() {
             let (members, backings) = directory::read(path, self.limits, self.warnings)?;
-            return self.finish(Archive::of(members, backings));
+            return self.finish(Archive::of(backings), members);
         }
         self.file(File::open(path)?, Some(path))
     }
@@ -284,9 +251,8 @@ impl Opener<'_> {
                 let layout = Layout::run(size, Source::Backing { number: 0, offset: 0 });
                 let backings = vec![Backing::Map(map)];
                 let members = walk::members(&layout, &backings, self.limits, self.warnings);
-                let archive =
-                    Archive { input_bytes: Some(size), unpacked_bytes: Some(size), ..Archive::of(members, backings) };
-                return self.finish(archive);
+                let archive = Archive { input_bytes: Some(size), unpacked_bytes: Some(size), ..Archive::of(backings) };
+                return self.finish(archive, members);
             }
             file.rewind()?;
         }
@@ -345,6 +311,7 @@ impl Opener<'_> {
                     });
                 }
                 (Format::Empty, None) => return Err(ErrorKind::Empty),
+                (Format::Foreign(what), _) => return Err(ErrorKind::OtherCheckpoint(what)),
                 (Format::Other(what), None) => return Err(ErrorKind::NotAnArchive(what)),
             }
         }
@@ -356,22 +323,28 @@ impl Opener<'_> {
         input_bytes: Option<u64>,
         compression: Vec<Compression>,
     ) -> Result<Archive, ErrorKind> {
-        let streamed = stream::read(stream, self.select, 0, self.hash, self.limits, self.warnings);
+        let streamed = stream::read(stream, self.select, Below::default(), self.hash, self.limits, self.warnings);
         self.warn_of_end(&streamed.end, &compression);
         let input_bytes = input_bytes.or(compression.is_empty().then_some(streamed.bytes));
-        self.finish(Archive {
-            input_bytes,
-            unpacked_bytes: Some(streamed.bytes),
-            compression,
-            ..Archive::of(streamed.members, streamed.backings)
-        })
+        let (members, backings) = (streamed.members, streamed.backings);
+        let unpacked_bytes = Some(streamed.bytes);
+        self.finish(Archive { input_bytes, unpacked_bytes, compression, ..Archive::of(backings) }, members)
     }
 
-    fn finish(&mut self, mut archive: Archive) -> Result<Archive, ErrorKind> {
-        archive.index(self.warnings);
-        if oci::open(&mut archive, self.select, self.hash, self.limits, self.warnings)? {
-            archive.index(self.warnings);
+    /// Opens what lies in the archive, and gives it its members.
+    fn finish(&mut self, mut archive: Archive, members: Vec<Member>) -> Result<Archive, ErrorKind> {
+        let listing = Listing::of(members, self.warnings);
+        let found = inner::Search {
+            select: self.select,
+            hash: self.hash,
+            limits: self.limits,
+            warnings: self.warnings,
+            input_bytes: archive.input_bytes,
         }
+        .run(listing, std::mem::take(&mut archive.backings))?;
+        archive.listing = found.listing;
+        archive.backings = found.backings;
+        archive.annotations = found.annotations;
         Ok(archive)
     }
 
@@ -397,13 +370,13 @@ impl Archive {
     /// If there is no such file.
     pub(crate) fn of_file(path: &Path) -> io::Result<Self> {
         let (members, backings) = directory::one(path)?;
-        Ok(Archive::of(members, backings))
+        Ok(Archive { listing: Listing::unsorted(members), ..Archive::of(backings) })
     }
 
-    fn of(members: Vec<Member>, backings: Vec<Backing>) -> Self {
+    /// An archive of which the members are still to come.
+    fn of(backings: Vec<Backing>) -> Self {
         Archive {
-            members,
-            by_path: HashMap::new(),
+            listing: Listing::default(),
             backings,
             input_bytes: None,
             unpacked_bytes: None,

@@ -9,9 +9,9 @@ use bstr::BString;
 use super::contents::{Backing, Contents};
 use super::input::{ContentsInput, End, StreamInput};
 use super::member::{Member, MemberKind};
-use super::oci::warn_of_end;
 use super::select::Everything;
 use super::sniff::{ENOUGH, Format, sniff};
+use super::stream::Below;
 use super::{Archive, decompress, stream, walk};
 use crate::int::u64_of;
 use crate::limits::Limits;
@@ -88,19 +88,30 @@ impl Archive {
                 let left = self.inflated.left(member, limits.nested_bytes);
                 let bound = limits.unpacked(Some(contents.len()));
                 let input = StreamInput::new(decoder, bound.min(left), &|| ());
-                let streamed = stream::read(input, &mut Everything, 0, false, limits, warnings);
+                let streamed = stream::read(input, &mut Everything, Below::default(), false, limits, warnings);
                 self.inflated.add(member, streamed.bytes);
-                match streamed.end {
-                    End::Bound(reached) if reached < bound => warnings.push(Code::LimitReached, Place::member(&member.path), || {
-                        let limit = limits.nested_bytes;
-                        format!("archives in the archive inflate to more than {limit} bytes; the rest is left out, --max-nested raises the limit")
-                    }),
-                    end => warn_of_end(&end, &member.path, warnings),
-                }
+                warn_of_end(&streamed.end, &member.path, left < bound, limits, warnings);
                 (streamed.members, Backings::Own(streamed.backings))
             }
-            Format::Empty | Format::Other(_) => return None,
+            Format::Empty | Format::Other(_) | Format::Foreign(_) => return None,
         };
         (!members.is_empty()).then_some(Nested { members, backings })
+    }
+}
+
+/// Says why the stream of a member ended, if not with it. `together`: the bound was that of all archives within the archive.
+pub(super) fn warn_of_end(end: &End, path: &BString, together: bool, limits: &Limits, warnings: &Warnings) {
+    match end {
+        End::Whole => {}
+        End::Damaged(error) => warnings.push(Code::CompressedDamaged, Place::member(path), || {
+            format!("the compressed data is damaged or cut ({error}); what was inflated before is used")
+        }),
+        End::Bound(_) if together => warnings.push(Code::LimitReached, Place::member(path), || {
+            let limit = limits.nested_bytes;
+            format!("archives in the archive inflate to more than {limit} bytes; the rest is left out, --max-nested raises the limit")
+        }),
+        End::Bound(bound) => warnings.push(Code::LimitReached, Place::member(path), || {
+            format!("more than {bound} bytes inflated; --max-unpacked and --max-ratio raise the limit")
+        }),
     }
 }

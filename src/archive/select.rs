@@ -48,6 +48,14 @@ pub trait Kept {
 /// Says which bytes of a member will be wanted. It is asked once a member, in the order of the archive, before the
 /// member's contents are inflated.
 pub trait Select: fmt::Debug + Send {
+    /// Whether an archive with these members is one of those that are looked for. Archives in archives and layers of images
+    /// are only listed if they are.
+    fn wants(&self, members: &[Member]) -> bool;
+
+    /// Whether a member may be an archive of its own, and is no part of the one it lies in. `has` tells whether there is a
+    /// folder of a path. Of what comes as a stream, it only knows of folders that came before.
+    fn may_be_archive(&self, member: &Member, has: &dyn Fn(&[u8]) -> bool) -> bool;
+
     /// What to keep of a member.
     fn select(&mut self, member: &Member, kept: &dyn Kept) -> Selection;
 
@@ -67,6 +75,14 @@ pub trait Select: fmt::Debug + Send {
 pub struct Everything;
 
 impl Select for Everything {
+    fn wants(&self, _: &[Member]) -> bool {
+        true
+    }
+
+    fn may_be_archive(&self, _: &Member, _: &dyn Fn(&[u8]) -> bool) -> bool {
+        false
+    }
+
     fn select(&mut self, _: &Member, _: &dyn Kept) -> Selection {
         Selection::All
     }

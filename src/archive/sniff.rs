@@ -37,6 +37,8 @@ pub(super) enum Format {
     Compressed(Compression),
     Tar,
     Empty,
+    /// A checkpoint that is no archive of CRIU's images; what it is, with its article.
+    Foreign(&'static str),
     /// Something else; what it looks like, with its article.
     Other(&'static str),
 }
@@ -76,6 +78,16 @@ pub(super) fn sniff(head: &[u8]) -> Format {
     {
         return Format::Tar;
     }
+    if head.starts_with(b"gVisorSF") {
+        return Format::Foreign(
+            "a state file of gVisor (runsc), whose kernel saves itself and writes no images of CRIU",
+        );
+    }
+    if is_image_stream(head) {
+        return Format::Foreign(
+            "a stream of criu-image-streamer; let `criu-image-streamer --images-dir DIR extract` write the images to a folder, and give that",
+        );
+    }
     let other = OTHERS.iter().find(|(magic, _)| head.starts_with(magic));
     Format::Other(match other {
         Some((_, name)) => name,
@@ -83,6 +95,27 @@ pub(super) fn sniff(head: &[u8]) -> Format {
         None if head.iter().all(|&b| b.is_ascii_graphic() || b.is_ascii_whitespace()) => "text",
         None => "no tar and of no known kind",
     })
+}
+
+/// Whether an input begins as criu-image-streamer writes: the length of a marker (32 bits, little end first), and a marker
+/// of protobuf with the number of the next image (1, left out if 0) and its name (2).
+fn is_image_stream(head: &[u8]) -> bool {
+    let Some((len, rest)) = head.split_first_chunk() else { return false };
+    let Some(marker) = usize::try_from(u32::from_le_bytes(*len)).ok().and_then(|len| rest.get(..len)) else {
+        return false;
+    };
+    let after_number = match marker {
+        [0x08, number, rest @ ..] if *number < 0x80 => rest,
+        other => other,
+    };
+    match after_number {
+        [0x12, len, name @ ..] => {
+            usize::from(*len) == name.len()
+                && name.ends_with(b".img")
+                && name.iter().all(|&b| b.is_ascii_graphic() && b != b'/')
+        }
+        _ => false,
+    }
 }
 
 fn compression(head: &[u8]) -> Option<Compression> {
@@ -121,5 +154,8 @@ mod tests {
         header.set_cksum();
         assert_eq!(sniff(header.as_bytes()), Format::Tar);
         assert_eq!(sniff(&[7; 512]), Format::Other("no tar and of no known kind"));
+        assert!(matches!(sniff(b"gVisorSF\0\0"), Format::Foreign(_)));
+        assert!(matches!(sniff(b"\x0c\0\0\0\x12\x0acgroup.img\x05\0\0\0"), Format::Foreign(_)));
+        assert!(matches!(sniff(b"\x0e\0\0\0\x08\x02\x12\x0acgroup.img\x05\0\0\0"), Format::Foreign(_)));
     }
 }

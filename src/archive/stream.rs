@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 use std::io::Read;
 
-use bstr::BString;
+use bstr::{BString, ByteSlice};
 
 use super::contents::{Absence, Backing, Extent, Source};
+use super::inner::{PEEK, is_archive};
 use super::input::{End, Input, StreamInput};
+use super::layout;
+use super::listing::Folders;
 use super::member::{Member, MemberKind};
-use super::oci;
 use super::select::{Kept, Select, Selection};
 use super::sparse::Region;
 use super::spool::Spool;
@@ -33,11 +35,20 @@ pub(super) struct Streamed {
     pub(super) end: End,
 }
 
-/// Reads a tar from a stream. `base` is the number that the first new backing will have.
+/// Where the members of a stream belong.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Below {
+    /// The folder before their names; empty for the archive itself.
+    pub(super) root: BString,
+    /// The number that the first new backing will have.
+    pub(super) base: usize,
+}
+
+/// Reads a tar from a stream.
 pub(super) fn read(
     mut input: StreamInput<'_, impl Read>,
     select: &mut dyn Select,
-    base: usize,
+    Below { root, base }: Below,
     hash: bool,
     limits: &Limits,
     warnings: &Warnings,
@@ -47,9 +58,33 @@ pub(super) fn read(
     let mut members = Vec::new();
     let mut spare = SPARE;
     let mut holes = limits.hole_bytes;
+    let mut folders = Folders::default();
+    let mut archives = limits.nested_bytes;
     while let Some(mut entry) = walker.next(&mut input) {
+        entry.member.move_below(root.as_bstr());
+        folders.add(&entry.member);
         let selection = match entry.member.kind {
-            MemberKind::File if oci::is_part(&entry.member.path) => Selection::All,
+            MemberKind::File if layout::is_document(&entry.member.path) && entry.member.size <= limits.json_bytes => {
+                Selection::All
+            }
+            // What may hold a checkpoint is looked into when all of it is here.
+            MemberKind::File
+                if entry.stored == entry.member.size
+                    && select.may_be_archive(&entry.member, &|folder| folders.has(folder))
+                    && is_archive(input.peek(PEEK.min(usize_of(entry.stored)))) =>
+            {
+                let left = archives.checked_sub(entry.stored);
+                archives = left.unwrap_or(archives);
+                if left.is_some() {
+                    Selection::All
+                } else {
+                    let limit = limits.nested_bytes;
+                    warnings.push(Code::LimitReached, Place::member(&entry.member.path), || {
+                        format!("archives in the archive have more than {limit} bytes; this one is not looked into, --max-nested raises the limit")
+                    });
+                    select.select(&entry.member, &kept)
+                }
+            }
             MemberKind::File => select.select(&entry.member, &kept),
             _ => Selection::Nothing,
         };

@@ -17,7 +17,7 @@ pub use self::decode::ImageFile;
 use self::families::Families;
 use crate::archive::{Archive, Opener, Progress};
 use crate::error::{Error, ErrorKind};
-use crate::images::{ImageSet, Images, Kind, Sets, root_of};
+use crate::images::{ImageSet, Images, Kind, Sets, foreign, root_of};
 use crate::limits::Limits;
 use crate::memory::{
     AddressSpace, Demand, EarlySearch, ElsewhereSearch, FindingsElsewhere, Keep, Layer, Matcher, Memory,
@@ -27,8 +27,8 @@ use crate::model::ids::Pid;
 use crate::model::log::{self, LogFile};
 use crate::model::rootfs::RootfsChanges;
 use crate::model::tree::{self, FileTree};
-use crate::model::{Model, Side};
-use crate::warning::{Code, Place, Warning, Warnings};
+use crate::model::{Model, Side, dump_log};
+use crate::warning::{Code, Place, Severity, Warning, Warnings};
 
 /// How to open an archive.
 ///
@@ -189,7 +189,7 @@ impl Options {
         let searched = demand.into_searched().map(Arc::new);
         let sets = Sets::of(&archive, &self.limits, &of_archive);
         if sets.checkpoints.is_empty() {
-            return Err(ErrorKind::NoImages(what_is_there(&archive)));
+            return Err(why_none(&archive, &of_archive));
         }
         let shared = Arc::new(Shared {
             archive: Arc::new(archive),
@@ -202,6 +202,21 @@ impl Options {
         });
         Ok(shared.sets.checkpoints.iter().map(|set| Checkpoint::new(&shared, set)).collect())
     }
+}
+
+/// Why an archive has no checkpoint.
+fn why_none(archive: &Archive, warnings: &Warnings) -> ErrorKind {
+    if let Some(name) = foreign::name(archive) {
+        return ErrorKind::OtherCheckpoint(name);
+    }
+    let found = what_is_there(archive);
+    if let Some(why) = dump_log::failure_alone(archive) {
+        return ErrorKind::DumpFailed { found, why };
+    }
+    let warnings = warnings.snapshot();
+    let in_the_way = warnings.iter().filter(|warning| warning.severity() == Severity::Warning).take(3);
+    let why = in_the_way.map(ToString::to_string).collect::<Vec<_>>().join("; ");
+    if why.is_empty() { ErrorKind::NoImages(found) } else { ErrorKind::NotReached { found, why } }
 }
 
 /// What an archive without images holds, for the message.

@@ -16,6 +16,7 @@
 )]
 
 pub mod decode;
+pub(crate) mod foreign;
 mod framing;
 mod kind;
 mod known;
@@ -47,7 +48,7 @@ pub use framing::{ByteOrder, Image, Record};
 pub use kind::{Form, Kind, Payload};
 pub use reflect::Schema;
 pub use set::{ImageSet, Parent};
-pub(crate) use set::{Sets, join, root_of};
+pub(crate) use set::{Sets, holds_checkpoint, is_part, join, root_of};
 pub use span::Span;
 
 use crate::archive::{Archive, Member, MemberKind};

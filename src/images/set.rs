@@ -67,10 +67,69 @@ impl ImageSet {
         begins(Kind::Pstree) || begins(Kind::Core)
     }
 
+    /// Whether there is no image in it: what an engine wrote is all that there is.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.images.is_empty()
+    }
+
+    /// Whether it has pages, as a pre-dump has.
+    pub(crate) fn has_pages(&self) -> bool {
+        self.images.range((Kind::Pagemap, 0)..=(Kind::Pagemap, u64::MAX)).next().is_some()
+    }
+
     /// Whether there is anything by which to know it as images of CRIU.
     fn is_images(&self) -> bool {
         self.has_tasks() || self.images.keys().any(|(kind, _)| kind.magic().is_some() && !is_work(*kind))
     }
+}
+
+/// Whether an archive with these members holds a checkpoint: images, or what an engine wrote beside some.
+pub(crate) fn holds_checkpoint(members: &[Member]) -> bool {
+    let is_image = |member: &Member| {
+        member.kind != MemberKind::Directory
+            && Kind::of(member.file_name()).is_some_and(|(kind, _)| kind.magic().is_some() && !is_work(kind))
+    };
+    members.iter().any(is_image) || !engine_roots(members).is_empty()
+}
+
+/// The folders in which an engine laid out a checkpoint, whether there are images or not: its documents beside the folder
+/// of the images or CRIU's log. Documents alone are those of any container.
+fn engine_roots(members: &[Member]) -> BTreeSet<&[u8]> {
+    let files = members.iter().filter(|member| member.kind != MemberKind::Directory);
+    let documents: BTreeSet<&[u8]> =
+        files.filter(|member| DOCUMENTS.contains(&member.file_name())).map(Member::folder).collect();
+    if documents.is_empty() {
+        return documents;
+    }
+    let mut roots = BTreeSet::new();
+    for member in members {
+        let of_images = |folder: &[u8]| is_image_folder(folder.rsplit_once_str("/").map_or(folder, |(_, last)| last));
+        if member.kind == MemberKind::Directory && of_images(&member.path) || member.file_name() == b"dump.log" {
+            roots.insert(member.folder());
+        } else if of_images(member.folder()) {
+            roots.insert(folder_of(member.folder()));
+        }
+    }
+    roots.retain(|root| documents.contains(root));
+    roots
+}
+
+/// The two documents that engines write beside the images.
+const DOCUMENTS: [&[u8]; 2] = [b"config.dump", b"spec.dump"];
+
+/// Whether a member belongs to the checkpoint that it lies beside, and is no archive with a checkpoint of its own: an image,
+/// or what the engine packed of the container's files. `has` tells whether there is a folder of a path.
+pub(crate) fn is_part(member: &Member, has: &dyn Fn(&[u8]) -> bool) -> bool {
+    let (folder, name) = (member.folder(), member.file_name());
+    if Kind::of(name).is_some() {
+        return true;
+    }
+    let beside = match name {
+        b"rootfs-diff.tar" | b"devshm-checkpoint.tar" => folder,
+        _ if folder == b"volumes" || folder.ends_with(b"/volumes") => folder_of(folder),
+        _ => return false,
+    };
+    ["checkpoint", "pre-checkpoint"].iter().any(|images| has(&join(BStr::new(beside), images.as_bytes())))
 }
 
 /// Whether files of this kind lie in the work directory, which may be another folder than the images'.
@@ -128,6 +187,8 @@ impl Sets {
         let all: BTreeMap<BString, Arc<ImageSet>> =
             all.into_iter().map(|(folder, set)| (folder, Arc::new(set))).collect();
         let mut checkpoints: Vec<_> = all.values().filter(|set| is_shown(set)).cloned().collect();
+        checkpoints.extend(without_images(archive, &all, &checkpoints));
+        checkpoints.sort_by(|a, b| a.folder.cmp(&b.folder));
         let most = limits.checkpoints;
         if let Some(first) = checkpoints.get(usize_of(most)) {
             warnings.push(Code::LimitReached, Place::member(&first.folder), || {
@@ -139,6 +200,23 @@ impl Sets {
         }
         Sets { all, checkpoints }
     }
+}
+
+/// What engines wrote of containers whose images are somewhere else, or lack processes: a set for each, empty if there is
+/// no image at all.
+fn without_images(
+    archive: &Archive,
+    all: &BTreeMap<BString, Arc<ImageSet>>,
+    shown: &[Arc<ImageSet>],
+) -> Vec<Arc<ImageSet>> {
+    let known: BTreeSet<&[u8]> = shown.iter().map(|set| root_of(&set.folder)).collect();
+    let left = engine_roots(archive.members()).into_iter().filter(|root| !known.contains(root));
+    left.map(|root| {
+        let folder = join(BStr::new(root), b"checkpoint");
+        let there = all.get(&folder).cloned();
+        there.unwrap_or_else(|| Arc::new(ImageSet { folder, ..ImageSet::default() }))
+    })
+    .collect()
 }
 
 /// Bounds what images that are links make of what is stored once.
@@ -198,7 +276,12 @@ fn parent(archive: &Archive, link: &Member) -> Option<Parent> {
 /// or `pre-checkpoint/`, as engines lay them out; else the folder itself.
 pub(crate) fn root_of(folder: &[u8]) -> &[u8] {
     let last = folder.rsplit_once_str("/").map_or(folder, |(_, last)| last);
-    if last == b"checkpoint" || last == b"pre-checkpoint" { folder_of(folder) } else { folder }
+    if is_image_folder(last) { folder_of(folder) } else { folder }
+}
+
+/// Whether engines keep images in folders of this name.
+fn is_image_folder(name: &[u8]) -> bool {
+    name == b"checkpoint" || name == b"pre-checkpoint"
 }
 
 /// A path below a folder.

@@ -15,13 +15,16 @@ use super::pagemap::Pagemap;
 use super::search::{EarlySearch, Searched, StreamSearch};
 use crate::archive::{Island, Kept, Member, Select, Selection};
 use crate::images::proto::{MmEntry, PagemapHead};
-use crate::images::{Form, Image, Kind, decode, join};
+use crate::images::{self, Form, Image, Kind, decode, join};
 use crate::limits::Limits;
 use crate::model::auxv::{self, Auxv};
 use crate::warning::Warnings;
 
-/// Bytes of logs and tars by which they are known.
-const LOG_HEAD: u64 = 64 << 10;
+/// Bytes at both ends of a log of CRIU: who wrote it, and how it ended.
+const LOG_ENDS: u64 = 64 << 10;
+/// A log of CRIU that is kept whole, to find the first error in it.
+const LOG_WHOLE: u64 = 8 << 20;
+/// Bytes of tars by which they are known.
 const TAR_HEAD: u64 = 512;
 
 /// What is kept of an archive that comes as a stream, for what will be asked. Archives that are mapped are kept anyway.
@@ -236,6 +239,14 @@ impl Demand {
 }
 
 impl Select for Demand {
+    fn wants(&self, members: &[Member]) -> bool {
+        images::holds_checkpoint(members)
+    }
+
+    fn may_be_archive(&self, member: &Member, has: &dyn Fn(&[u8]) -> bool) -> bool {
+        !images::is_part(member, has)
+    }
+
     fn watch(&mut self, bytes: &[u8]) {
         if let Some((_, search)) = &mut self.search {
             search.watch(bytes);
@@ -283,8 +294,12 @@ fn of_file(member: &Member, limits: &Limits) -> Selection {
         | b"deleted.files" | b"config.json" | b"config.v2.json" | b"hostconfig.json" => {
             if member.size <= limits.json_bytes { Selection::All } else { Selection::Nothing }
         }
-        b"dump.log" | b"criu-dump.log" => Selection::head(LOG_HEAD),
-        b"rootfs-diff.tar" => Selection::head(TAR_HEAD),
+        b"dump.log" | b"criu-dump.log" | b"pre-dump.log" if member.size <= LOG_WHOLE => Selection::All,
+        b"dump.log" | b"criu-dump.log" | b"pre-dump.log" => {
+            Selection::Ranges(vec![0..LOG_ENDS, member.size.saturating_sub(LOG_ENDS)..member.size])
+        }
+        // By its head it is known for what it is; `checkpoint.img` is gVisor's.
+        b"rootfs-diff.tar" | b"checkpoint.img" => Selection::head(TAR_HEAD),
         _ => Selection::Nothing,
     }
 }

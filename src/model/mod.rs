@@ -24,6 +24,7 @@ pub mod container;
 pub mod credentials;
 pub mod declared;
 mod document;
+pub(crate) mod dump_log;
 pub mod engine;
 pub mod fdinfo;
 pub mod file;
@@ -273,6 +274,7 @@ impl Model {
             }
         }
         check_side_files(side);
+        dump_log::check(images, side);
     }
 }
 

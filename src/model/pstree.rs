@@ -203,8 +203,14 @@ fn without_tree(images: Images<'_>) -> Vec<Node> {
     };
     let place = images.place(Kind::Pstree, 0);
     match (images.has(Kind::Pstree, 0), pids.is_empty()) {
+        // That there is no image at all is said by itself.
+        (_, true) if images.set.is_empty() => {}
         (_, true) => images.warnings.push(Code::ProcessesMissing, Place::member(&images.set.folder), || {
-            "no process in it; a pre-dump has pages only, and its dump is in another archive".to_owned()
+            if images.set.has_pages() {
+                "no process in it; a pre-dump has pages only, and its dump is in another archive".to_owned()
+            } else {
+                "no process in it; the dump stopped before it came to them, or its images were lost".to_owned()
+            }
         }),
         (false, false) => {
             images.warnings.push(Code::ImageMissing, place, || format!("the process tree is missing; {}", shown()));

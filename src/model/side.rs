@@ -92,12 +92,12 @@ impl<'a> Side<'a> {
     /// Annotations of the OCI image that held the archive.
     pub(crate) fn image_annotation(&self, key: &str) -> Option<&'a str> {
         // Of several with one key, the innermost index comes last and is the container's own.
-        self.archive.annotations().iter().rfind(|(k, _)| k == key).map(|(_, value)| value.as_str())
+        self.archive.annotations(&self.set.folder).iter().rfind(|(k, _)| k == key).map(|(_, value)| value.as_str())
     }
 
     /// Whether the OCI image that held the archive has annotations with a prefix.
     pub(crate) fn has_image_annotation(&self, prefix: &str) -> bool {
-        self.archive.annotations().iter().any(|(key, _)| key.starts_with(prefix))
+        self.archive.annotations(&self.set.folder).iter().any(|(key, _)| key.starts_with(prefix))
     }
 
     /// The version of CRIU: from the image's annotations, or the first lines of the log.

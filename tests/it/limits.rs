@@ -115,6 +115,13 @@ fn hit(flag: &str) -> (Vec<u8>, Limits) {
             members.set("rootfs-diff.tar", gzip(&inner.tar()));
             members.tar()
         }
+        "--max-archives" => {
+            limits.inner_archives = 0;
+            let mut inner = Members::default();
+            inner.set("notes", "nothing");
+            members.set("more.tar", inner.tar());
+            members.tar()
+        }
         "--max-members" => {
             limits.members = 10;
             members.tar()

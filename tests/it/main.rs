@@ -20,6 +20,7 @@ mod limits;
 mod memory;
 mod old_places;
 mod peers;
+mod places;
 mod planted;
 mod query;
 mod readme;

@@ -1,0 +1,438 @@
+//! Finds what is looked for wherever it lies in an archive: beside other things, in the layers of an image, in an archive
+//! within the archive. What an archive holds is decided by its contents; a file's name hides nothing.
+//!
+//! Each place that holds something is a **volume**: its members get the path of the place before theirs. Only an image
+//! that is all there is takes the place of the layout that carried it, so that it reads like the engine's own archive.
+
+use std::collections::HashSet;
+use std::io::{BufReader, Read};
+
+use bstr::{BStr, BString, ByteSlice};
+
+use super::contents::{Backing, Contents};
+use super::header::{Block, Header};
+use super::input::{ContentsInput, StreamInput};
+use super::layout::{self, Fault, Image};
+use super::listing::{Folders, Listing};
+use super::member::{Member, MemberKind};
+use super::select::Select;
+use super::sniff::{ENOUGH, Format, sniff};
+use super::{Annotations, decompress, nested, stream, walk};
+use crate::error::ErrorKind;
+use crate::int::{u64_of, usize_of};
+use crate::limits::Limits;
+use crate::warning::{Code, Place, Warnings};
+
+/// Archives within archives within the archive.
+const DEPTH: usize = 4;
+
+/// Bytes of a compressed member that are inflated to see whether it is an archive.
+pub(super) const PEEK: usize = 4096;
+
+/// Looks through an archive.
+pub(super) struct Search<'a> {
+    pub(super) select: &'a mut dyn Select,
+    pub(super) hash: bool,
+    pub(super) limits: &'a Limits,
+    pub(super) warnings: &'a Warnings,
+    /// Bytes of the input as it was given, if that is known.
+    pub(super) input_bytes: Option<u64>,
+}
+
+/// The members of an archive, and those of the archives in it that hold what is looked for.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) listing: Listing,
+    pub(super) backings: Vec<Backing>,
+    pub(super) annotations: Vec<(BString, Annotations)>,
+}
+
+impl Search<'_> {
+    /// Looks through the members of an archive.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Oci`] if it is an image of which nothing can be read.
+    pub(super) fn run(self, outer: Listing, backings: Vec<Backing>) -> Result<Found, ErrorKind> {
+        let own = self.select.wants(&outer.members);
+        let mut work = Work {
+            select: self.select,
+            hash: self.hash,
+            limits: self.limits,
+            warnings: self.warnings,
+            backings,
+            volumes: Vec::new(),
+            faults: Vec::new(),
+            checked: HashSet::new(),
+            images: 0,
+            replaced: false,
+            layers_left: self.limits.unpacked(self.input_bytes),
+            nested_left: self.limits.nested_bytes,
+            members_left: self.limits.members.saturating_sub(u64_of(outer.members.len())),
+            opened: 0,
+            full: false,
+        };
+        work.look_into(&outer, &Scope { root: BString::default(), own, depth: 0 });
+        let Work { backings, volumes, faults, images, replaced, .. } = work;
+        if volumes.is_empty() {
+            if !own && (images > 0 || !faults.is_empty()) {
+                return Err(ErrorKind::Oci(why_nothing(images, &faults)));
+            }
+            warn(faults, self.warnings);
+            return Ok(Found { listing: outer, backings, annotations: Vec::new() });
+        }
+        warn(faults, self.warnings);
+        if own {
+            for volume in &volumes {
+                self.warnings.push(Code::ArchiveInner, Place::member(&volume.root), || {
+                    "another checkpoint lies in here; both are shown".to_owned()
+                });
+            }
+        }
+        let mut members = if replaced { Vec::new() } else { outer.members };
+        let mut annotations = Vec::new();
+        for volume in volumes {
+            members.extend(volume.listing.members);
+            annotations.push((volume.root, volume.annotations));
+        }
+        // Two of one name in one place were warned of when that place was listed.
+        let unheard = Warnings::new(self.limits);
+        Ok(Found { listing: Listing::of(members, &unheard), backings, annotations })
+    }
+}
+
+fn warn(faults: Vec<Fault>, warnings: &Warnings) {
+    for fault in faults {
+        warnings.push(fault.code, fault.place, || fault.message);
+    }
+}
+
+/// Why an image has nothing of what is looked for.
+fn why_nothing(images: usize, faults: &[Fault]) -> String {
+    let why = faults.iter().map(|fault| format!("{}: {}", fault.place, fault.message)).collect::<Vec<_>>().join("; ");
+    match (images, why.is_empty()) {
+        (0, true) => "its index names no image".to_owned(),
+        (0, false) => why,
+        (_, true) => format!(
+            "none of its images holds CRIU data ({images} looked through); export the image of the checkpoint, not the one that the container was made from"
+        ),
+        (_, false) => format!("none of its images holds CRIU data ({images} looked through); {why}"),
+    }
+}
+
+/// A place that holds what is looked for.
+#[derive(Debug)]
+struct Volume {
+    root: BString,
+    listing: Listing,
+    annotations: Annotations,
+}
+
+/// Where a list of members lies.
+#[derive(Debug)]
+struct Scope {
+    /// What stands before their paths.
+    root: BString,
+    /// Whether what is looked for is among them.
+    own: bool,
+    depth: usize,
+}
+
+struct Work<'a> {
+    select: &'a mut dyn Select,
+    hash: bool,
+    limits: &'a Limits,
+    warnings: &'a Warnings,
+    backings: Vec<Backing>,
+    volumes: Vec<Volume>,
+    faults: Vec<Fault>,
+    /// Blobs that were held against their digests.
+    checked: HashSet<BString>,
+    /// Images that were looked through.
+    images: usize,
+    /// An image took the place of its layout.
+    replaced: bool,
+    /// Bytes that layers may still inflate to, or be walked over.
+    layers_left: u64,
+    /// The same of archives within the archive.
+    nested_left: u64,
+    members_left: u64,
+    opened: u64,
+    /// A bound was reached and warned of.
+    full: bool,
+}
+
+impl Work<'_> {
+    fn look_into(&mut self, listing: &Listing, scope: &Scope) {
+        let mut used = HashSet::new();
+        self.layouts(listing, scope, &mut used);
+        self.archives(listing, scope, &used);
+    }
+
+    /// Opens the images of the layouts among some members.
+    fn layouts(&mut self, listing: &Listing, scope: &Scope, used: &mut HashSet<BString>) {
+        let read = layout::read(listing, &scope.root, &self.backings, self.limits, self.warnings);
+        self.faults.extend(read.faults);
+        used.extend(read.documents);
+        let mut images = read.images;
+        let most = usize_of(self.limits.checkpoints);
+        if images.len() > most {
+            images.truncate(most);
+            self.warnings.push(Code::LimitReached, Place::member(&scope.root), || {
+                format!("more than {most} images; the rest is not looked into, --max-checkpoints raises the limit")
+            });
+        }
+        let alone = images.len() == 1;
+        let mut names = HashSet::new();
+        for image in images {
+            let root = match (alone && !scope.own, scope.own) {
+                (true, _) => scope.root.clone(),
+                (false, own) => {
+                    let folder = if own { image.folder.as_bstr() } else { scope.root.as_bstr() };
+                    unused(below(folder, image.name.as_bytes()), |root| !names.contains(root))
+                }
+            };
+            names.insert(root.clone());
+            used.extend(image.layers.iter().map(|layer| layer.path().clone()));
+            self.images = self.images.saturating_add(1);
+            self.image(listing, image, root, scope);
+        }
+    }
+
+    /// Opens an image, and keeps it if it holds what is looked for.
+    fn image(&mut self, listing: &Listing, image: Image, root: BString, scope: &Scope) {
+        let (volumes, backings) = (self.volumes.len(), self.backings.len());
+        let mut members = Vec::new();
+        for layer in &image.layers {
+            if let Some(layer) = self.layer(listing, layer, &root) {
+                members.extend(layer);
+            }
+        }
+        let own = self.select.wants(&members);
+        let layers = Listing::of(members, self.warnings);
+        if scope.depth < DEPTH {
+            self.archives(
+                &layers,
+                &Scope { root: root.clone(), own, depth: scope.depth.saturating_add(1) },
+                &HashSet::new(),
+            );
+        }
+        if own {
+            self.replaced |= scope.depth == 0 && !scope.own;
+            self.keep(Volume { root, listing: layers, annotations: image.annotations });
+        }
+        self.forget(volumes, backings);
+    }
+
+    /// Opens the archives among some members.
+    fn archives(&mut self, listing: &Listing, scope: &Scope, used: &HashSet<BString>) {
+        if scope.depth >= DEPTH {
+            return;
+        }
+        let mut folders = None;
+        for member in &listing.members {
+            if member.kind != MemberKind::File
+                || member.size == 0
+                || listing.number_of(member).is_none()
+                || used.contains(&member.path)
+            {
+                continue;
+            }
+            let folders: &Folders = folders.get_or_insert_with(|| listing.folders());
+            if !self.select.may_be_archive(member, &|folder| folders.has(folder)) {
+                continue;
+            }
+            let contents = Contents { layout: &member.layout, backings: &self.backings };
+            if !is_archive(&contents.prefix(u64_of(PEEK)).0) {
+                continue;
+            }
+            if !self.may_open(&member.path) {
+                return;
+            }
+            let (volumes, backings) = (self.volumes.len(), self.backings.len());
+            let root = unused(member.path.clone(), |root| !folders.leads_through(root));
+            let Some(members) = self.archive(member, &root) else { continue };
+            let own = self.select.wants(&members);
+            let inner = Listing::of(members, self.warnings);
+            self.look_into(&inner, &Scope { root: root.clone(), own, depth: scope.depth.saturating_add(1) });
+            if own {
+                self.keep(Volume { root, listing: inner, annotations: Annotations::new() });
+            }
+            self.forget(volumes, backings);
+        }
+    }
+
+    /// Keeps what was kept of an archive only if something was found in it.
+    fn forget(&mut self, volumes: usize, backings: usize) {
+        if self.volumes.len() == volumes {
+            self.backings.truncate(backings);
+        }
+    }
+
+    fn keep(&mut self, volume: Volume) {
+        self.volumes.push(volume);
+    }
+
+    /// Whether one more archive may be opened.
+    fn may_open(&mut self, path: &BString) -> bool {
+        let (most, checkpoints) = (self.limits.inner_archives, self.limits.checkpoints);
+        if self.opened < most && u64_of(self.volumes.len()) < checkpoints && self.members_left > 0 {
+            self.opened = self.opened.saturating_add(1);
+            return true;
+        }
+        if !self.full {
+            self.full = true;
+            let what = if self.members_left == 0 {
+                format!(
+                    "more than {} members in archives in the archive; the rest is not looked into, --max-members raises the limit",
+                    self.limits.members
+                )
+            } else if self.opened >= most {
+                format!(
+                    "one of more than {most} archives in the archive; this and the others are not looked into, --max-archives raises the limit"
+                )
+            } else {
+                format!(
+                    "behind {checkpoints} checkpoints in archives in the archive; this and the others are not looked into, --max-checkpoints raises the limit"
+                )
+            };
+            self.warnings.push(Code::LimitReached, Place::member(path), || what);
+        }
+        false
+    }
+
+    /// The members of an archive that is a member.
+    fn archive(&mut self, member: &Member, root: &BString) -> Option<Vec<Member>> {
+        let left = self.nested_left;
+        let (members, bytes) = self.tar(member, root, left)?;
+        self.nested_left = left.saturating_sub(bytes);
+        Some(members)
+    }
+
+    /// The members of a layer; what is wrong with it is a fault of the image.
+    fn layer(&mut self, listing: &Listing, layer: &layout::Layer, root: &BString) -> Option<Vec<Member>> {
+        let path = layer.path();
+        let Some(blob) = listing.file(path) else {
+            self.fault(path, "this layer is missing; export the image again".to_owned());
+            return None;
+        };
+        if !self.may_open(path) {
+            return None;
+        }
+        let contents = Contents { layout: &blob.layout, backings: &self.backings };
+        let checked = contents.len().min(self.layers_left);
+        self.layers_left = self.layers_left.saturating_sub(checked);
+        if self.checked.insert(path.clone()) {
+            self.faults.extend(layout::check_digest(path, layer.digest(), &contents));
+        }
+        match layer.kind() {
+            layout::LayerKind::Archive | layout::LayerKind::Images => {
+                let root = match layer.kind() {
+                    layout::LayerKind::Images => below(root.as_bstr(), b"checkpoint"),
+                    _ => root.clone(),
+                };
+                match sniff(&contents.prefix(u64_of(ENOUGH)).0) {
+                    Format::Other(what) | Format::Foreign(what) => {
+                        // Attestations and the like are layers, too, and no tars.
+                        if layer.says_tar() {
+                            self.fault(path, format!("this layer is {what}, not a tar"));
+                        }
+                        None
+                    }
+                    _ => {
+                        let left = self.layers_left;
+                        let (members, bytes) = self.tar(blob, &root, left)?;
+                        self.layers_left = left.saturating_sub(bytes);
+                        Some(members)
+                    }
+                }
+            }
+            layout::LayerKind::Changes => {
+                let mut member = blob.clone();
+                member.rename(below(root.as_bstr(), b"rootfs-diff.tar"));
+                Some(vec![member])
+            }
+            layout::LayerKind::Specification => match layout::specification(&contents, self.limits) {
+                Ok(json) => {
+                    let name = below(root.as_bstr(), b"spec.dump");
+                    let member = Member::of_bytes(name, u64_of(json.len()), self.backings.len());
+                    self.backings.push(Backing::Heap(json));
+                    Some(vec![member])
+                }
+                Err(error) => {
+                    self.fault(path, format!("the specification in it is damaged: {error}"));
+                    None
+                }
+            },
+        }
+    }
+
+    fn fault(&mut self, path: &BString, message: String) {
+        self.faults.push(Fault { code: Code::LayoutDamaged, place: Place::member(path), message });
+    }
+
+    /// The members of a tar, plain or compressed, below a root, and how many bytes it inflated to.
+    fn tar(&mut self, member: &Member, root: &BString, left: u64) -> Option<(Vec<Member>, u64)> {
+        let limits = Limits { members: self.members_left, ..self.limits.clone() };
+        let heard = Warnings::new(self.limits);
+        let contents = Contents { layout: &member.layout, backings: &self.backings };
+        let (members, bytes) = match sniff(&contents.prefix(u64_of(ENOUGH)).0) {
+            Format::Tar => {
+                let mut members = walk::members(&member.layout, &self.backings, &limits, &heard);
+                for member in &mut members {
+                    member.move_below(root.as_bstr());
+                }
+                (members, 0)
+            }
+            Format::Compressed(compression) => {
+                let by_ratio = self.limits.unpacked(Some(contents.len()));
+                let input = BufReader::new(ContentsInput::new(contents));
+                let decoder = decompress::decoder(compression, input).ok()?;
+                let input = StreamInput::new(decoder, by_ratio.min(left), &|| ());
+                let place = stream::Below { root: root.clone(), base: self.backings.len() };
+                let mut streamed = stream::read(input, self.select, place, self.hash, &limits, &heard);
+                nested::warn_of_end(&streamed.end, &member.path, left < by_ratio, self.limits, self.warnings);
+                self.backings.append(&mut streamed.backings);
+                (streamed.members, streamed.bytes)
+            }
+            Format::Empty | Format::Other(_) | Format::Foreign(_) => return None,
+        };
+        // What was odd in it is told with its place in the whole.
+        for warning in heard.snapshot() {
+            let place = warning.place.below(root.as_bstr());
+            self.warnings.push(warning.code, place, || warning.message);
+        }
+        self.members_left = self.members_left.saturating_sub(u64_of(members.len()));
+        Some((members, bytes))
+    }
+}
+
+/// A path below a folder.
+pub(super) fn below(folder: &BStr, name: &[u8]) -> BString {
+    if folder.is_empty() { name.into() } else { bstr::join("/", [folder.as_bytes(), name]).into() }
+}
+
+/// A path that nothing else has: itself, or with a number behind it.
+fn unused(path: BString, is_free: impl Fn(&BString) -> bool) -> BString {
+    if is_free(&path) {
+        return path;
+    }
+    let numbered = (2_u32..).map(|number| BString::from(format!("{path}-{number}")));
+    numbered.into_iter().find(is_free).unwrap_or(path)
+}
+
+/// Whether a file is a tar, plain or compressed, by its first [`PEEK`] bytes. Where compression gives nothing away so early,
+/// it may be.
+pub(super) fn is_archive(head: &[u8]) -> bool {
+    // Zeros are the end of a tar, but no archive.
+    let begins_as_tar = |head: &[u8]| head.first_chunk().is_some_and(|block: &Block| Header::of(block).is_some());
+    if begins_as_tar(head) {
+        return true;
+    }
+    let Format::Compressed(compression) = sniff(head) else { return false };
+    let mut inflated = Vec::new();
+    let failed = decompress::decoder(compression, head)
+        .and_then(|decoder| decoder.take(u64_of(ENOUGH)).read_to_end(&mut inflated))
+        .is_err();
+    begins_as_tar(&inflated) || failed && inflated.is_empty() || matches!(sniff(&inflated), Format::Compressed(_))
+}

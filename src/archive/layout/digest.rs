@@ -1,0 +1,42 @@
+//! Blobs of images are named by the hash of what they hold.
+
+use bstr::BString;
+use sha2::{Digest, Sha256, Sha512};
+
+use super::Fault;
+use crate::archive::contents::{Contents, Piece};
+use crate::digest::hex;
+use crate::int::u64_of;
+use crate::warning::{Code, Place};
+
+/// Bytes that are hashed before mapped pages are given back.
+const STEP: usize = 8 << 20;
+
+/// Holds a blob against the digest that names it. What is not all here was warned of, and has no hash.
+pub(in crate::archive) fn check(path: &BString, digest: Option<&str>, contents: &Contents<'_>) -> Option<Fault> {
+    let (algorithm, expected) = digest?.split_once(':')?;
+    let found = match algorithm {
+        "sha256" => hash::<Sha256>(contents)?,
+        "sha512" => hash::<Sha512>(contents)?,
+        _ => return None,
+    };
+    (!found.eq_ignore_ascii_case(expected)).then(|| Fault {
+        code: Code::BlobDigest,
+        place: Place::member(path),
+        message: format!("its digest is {algorithm}:{found}, not the {algorithm}:{expected} that names it: the blob was changed or is damaged; it is read as it is"),
+    })
+}
+
+fn hash<D: Digest>(contents: &Contents<'_>) -> Option<String> {
+    let mut hash = D::new();
+    let mut at = 0_u64;
+    for piece in contents.pieces(0, contents.len()) {
+        let Piece::Bytes(bytes) = piece else { return None };
+        for part in bytes.chunks(STEP) {
+            hash.update(part);
+            contents.give_back(at, u64_of(part.len()));
+            at = at.saturating_add(u64_of(part.len()));
+        }
+    }
+    Some(hex(&hash.finalize()))
+}

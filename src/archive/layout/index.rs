@@ -1,0 +1,112 @@
+//! The images of an OCI index: manifests, indexes of indexes, and the index of blobs that containerd makes.
+
+use std::collections::HashSet;
+
+use serde_json::Value;
+
+use super::{INDEXES, Image, Layer, LayerKind, Reader, Unread, annotations, check_digest, list, short, text, unique};
+use crate::archive::contents::Contents;
+
+const CRIU_TAR: &str = "application/vnd.containerd.container.criu.checkpoint.criu.tar";
+const CONFIG: &str = "application/vnd.containerd.container.checkpoint.config.v1+proto";
+
+/// A descriptor of an index, and what the indexes around it say.
+struct Named {
+    digest: String,
+    annotations: Vec<(String, String)>,
+}
+
+impl Reader<'_, '_> {
+    /// The images of an index, and of the indexes that it names.
+    pub(super) fn index(&mut self, index: Value) {
+        let mut seen = HashSet::new();
+        // The documents themselves are gone when those that they name are read.
+        let mut waiting = self.named(index, &[]);
+        waiting.reverse();
+        while let Some(Named { digest, annotations: above }) = waiting.pop() {
+            if !seen.insert(digest.clone()) {
+                self.fault("index.json", &format!("its indexes list {digest} more than once; it is read once"));
+                continue;
+            }
+            if seen.len() > INDEXES {
+                self.fault("index.json", &format!("its indexes list more than {INDEXES} images; the rest is left out"));
+                return;
+            }
+            let Some(path) = self.blob(&digest) else {
+                let path = self.blob_or_missing(&digest);
+                self.fault_at(&path, "the index names it, and it is not here (another platform's image, perhaps); export all platforms to have it".to_owned());
+                continue;
+            };
+            let inner = match self.json(&path) {
+                Ok(inner) => inner,
+                Err(Unread::Missing) => continue,
+                Err(Unread::Damaged(why)) => {
+                    self.fault_at(&path, why);
+                    continue;
+                }
+            };
+            if let Some(member) = self.listing.file(&path) {
+                let contents = Contents { layout: &member.layout, backings: self.backings };
+                self.layouts.faults.extend(check_digest(&path, Some(&digest), &contents));
+            }
+            if inner.get("manifests").is_some() {
+                let mut more = self.named(inner, &above);
+                more.reverse();
+                waiting.extend(more);
+                continue;
+            }
+            let mut annotated = above;
+            annotated.extend(self.budget.annotations(annotations(&inner), &path));
+            let layers = self.layers(&inner);
+            if !layers.is_empty() {
+                self.push(short(&digest), annotated, layers);
+            }
+        }
+    }
+
+    /// What an index names. Blobs of containerd's are an image at once.
+    fn named(&mut self, index: Value, above: &[(String, String)]) -> Vec<Named> {
+        let place = self.path(b"index.json");
+        let mut around = self.budget.annotations(above.iter().map(|(key, value)| (key, value)), &place);
+        around.extend(self.budget.annotations(annotations(&index), &place));
+        let descriptors = list(&index, "manifests");
+        if descriptors.iter().any(|descriptor| text(descriptor, "mediaType") == CRIU_TAR) {
+            self.containerd(descriptors, around);
+            return Vec::new();
+        }
+        let mut named = Vec::new();
+        for descriptor in descriptors.iter().take(INDEXES.saturating_add(1)) {
+            let mut annotated = self.budget.annotations(around.iter().map(|(key, value)| (key, value)), &place);
+            annotated.extend(self.budget.annotations(annotations(descriptor), &place));
+            named.push(Named { digest: text(descriptor, "digest").to_owned(), annotations: annotated });
+        }
+        // It may be as large as a document may be, and others come before it would go by itself.
+        drop(index);
+        named
+    }
+
+    /// The blobs that containerd makes: the images, the specification, the read-write layer.
+    fn containerd(&mut self, descriptors: &[Value], annotations: Vec<(String, String)>) {
+        let mut name = String::new();
+        let mut layers = Vec::new();
+        for descriptor in descriptors {
+            let digest = text(descriptor, "digest");
+            let kind = match text(descriptor, "mediaType") {
+                CRIU_TAR => {
+                    name = short(digest);
+                    LayerKind::Images
+                }
+                CONFIG => LayerKind::Specification,
+                kind if kind.starts_with("application/vnd.oci.image.layer.") => LayerKind::Changes,
+                _ => continue,
+            };
+            let path = self.blob_or_missing(digest);
+            layers.push(Layer { path, digest: Some(digest.to_owned()), kind, says_tar: true });
+        }
+        self.push(name, annotations, unique(layers.into_iter()));
+    }
+
+    pub(super) fn push(&mut self, name: String, annotations: Vec<(String, String)>, layers: Vec<Layer>) {
+        self.layouts.images.push(Image { folder: self.folder.clone(), name, annotations, layers });
+    }
+}
