@@ -173,10 +173,10 @@ impl Sets {
         }
         all.retain(|_, set| set.is_images());
 
-        let parents: BTreeSet<&BString> = all
+        let parents: BTreeSet<BString> = all
             .values()
             .filter_map(|set| match &set.parent {
-                Some(Parent::Folder(folder)) if *folder != set.folder => Some(folder),
+                Some(Parent::Folder(folder)) if *folder != set.folder => Some(folder.clone()),
                 _ => None,
             })
             .collect();
@@ -189,6 +189,14 @@ impl Sets {
         let mut checkpoints: Vec<_> = all.values().filter(|set| is_shown(set)).cloned().collect();
         checkpoints.extend(without_images(archive, &all, &checkpoints));
         checkpoints.sort_by(|a, b| a.folder.cmp(&b.folder));
+        let mut named = parents;
+        named.extend(checkpoints.iter().map(|set| set.folder.clone()));
+        for folder in all.keys().filter(|folder| !named.contains(*folder)) {
+            warnings.push(Code::ImageOrphaned, Place::member(folder), || {
+                "images without a process, which no dump here names as its parent: not shown; `decode` reads them"
+                    .to_owned()
+            });
+        }
         let most = limits.checkpoints;
         if let Some(first) = checkpoints.get(usize_of(most)) {
             warnings.push(Code::LimitReached, Place::member(&first.folder), || {

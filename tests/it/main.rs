@@ -11,6 +11,7 @@ mod differentials;
 mod docs;
 mod evidence;
 mod extract;
+mod field;
 mod fixtures;
 mod fleet;
 mod forms;

@@ -439,6 +439,16 @@ fn one_container_without_images_does_not_vanish_beside_others() {
 }
 
 #[test]
+fn what_is_left_of_a_dump_beside_a_whole_one_is_noted() {
+    let mut left = Members::default();
+    left.set("b/files.img", podman().get("checkpoint/files.img"));
+    let checkpoints = opened(&joined(&[&below("a", &podman()), &left])).unwrap();
+    assert_eq!(names(&checkpoints).len(), 1);
+    let note = checkpoints[0].warnings().into_iter().find(|warning| warning.code.as_str() == "image_orphaned").unwrap();
+    assert_eq!(note.place.member, "b");
+}
+
+#[test]
 fn a_dump_that_failed_is_said_to_have_failed() {
     let log = "(00.1) Version: 4.2\n(00.2) Error (criu/files-ext.c:98): Can't dump file 11\n(00.3) Error (criu/cr-dump.c:2053): Dumping FAILED.\n";
     let mut members = without_images(crio());
