@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 use std::path::Path;
 
-use super::Checkpoint;
+use super::{Checkpoint, faults};
 use crate::abi::arch::Arch;
 use crate::archive::{Archive, Member};
 use crate::error::{Error, ErrorKind};
@@ -94,7 +94,7 @@ impl ImageFile {
         if !named && !begins_as_image(&head) {
             return Ok(None);
         }
-        let archive = Archive::of_file(path).map_err(failed)?;
+        let archive = Archive::of_file(path, limits).map_err(failed)?;
         Ok(Some(ImageFile { archive, limits: limits.clone(), warnings: Warnings::new(limits) }))
     }
 
@@ -115,11 +115,13 @@ impl ImageFile {
 
     /// All that was odd, damaged or missing in what has been decoded so far.
     pub fn warnings(&self) -> Vec<Warning> {
-        self.warnings.snapshot()
+        let mut all = self.warnings.snapshot();
+        all.extend(faults(&self.archive, &self.limits));
+        all
     }
 
     /// Whether something is missing from what has been decoded so far.
     pub fn is_partial(&self) -> bool {
-        self.warnings.partial()
+        self.warnings.partial() || self.archive.faults().next().is_some()
     }
 }

@@ -411,17 +411,22 @@ impl Checkpoint {
     pub fn warnings(&self) -> Vec<Warning> {
         let mut all = self.shared.of_archive.snapshot();
         all.extend(self.warnings.snapshot());
-        all.extend(self.shared.archive.changed().map(|message| Warning {
+        all.extend(self.shared.archive.watched().map(|message| Warning {
             code: Code::InputChanged,
             place: Place::archive(),
             message,
         }));
+        all.extend(faults(&self.shared.archive, &self.shared.limits));
         all
     }
 
     /// Whether something is missing from what has been read so far.
     pub fn is_partial(&self) -> bool {
-        self.shared.of_archive.partial() || self.warnings.partial() || self.shared.archive.changed().is_some()
+        let archive = &self.shared.archive;
+        self.shared.of_archive.partial()
+            || self.warnings.partial()
+            || archive.watched().is_some()
+            || archive.faults().next().is_some()
     }
 
     /// Reads everything that tables are made of, so that all warnings are known.
@@ -470,6 +475,15 @@ impl Checkpoint {
         let image = images.open(kind, number)?;
         Some((image.magics(), image.records(images.limits, &unheard).count()))
     }
+}
+
+/// Warnings of what is wrong with the files of a directory, as far as they were opened.
+fn faults(archive: &Archive, limits: &Limits) -> Vec<Warning> {
+    let warnings = Warnings::new(limits);
+    for (name, fault) in archive.faults() {
+        warnings.push(fault.code, Place::member(name), || fault.message);
+    }
+    warnings.snapshot()
 }
 
 /// The one checkpoint of an archive.

@@ -24,6 +24,8 @@ pub enum Lost {
     Lazy,
     /// The pages image is missing, or shorter than its pagemap says.
     Truncated,
+    /// The pages image cannot be read: the file system does not give it out.
+    Unreadable,
     /// The archive contradicts itself about which bytes they are, or they cannot be inflated.
     Contradicted,
     /// They were not asked for when the archive was inflated.
@@ -117,12 +119,17 @@ struct PagesFile {
     member: usize,
     /// Bytes up to where the archive ends or is damaged.
     size: u64,
+    /// Why there are no more.
+    cut: Lost,
 }
 
 impl PagesFile {
     fn new(archive: &Arc<Archive>, member: usize) -> Self {
-        let mut file = PagesFile { archive: Arc::clone(archive), member, size: 0 };
-        file.size = file.contents().map_or(0, |contents| contents.cut_at());
+        let mut file = PagesFile { archive: Arc::clone(archive), member, size: 0, cut: Lost::Truncated };
+        let cut = |contents: Contents<'_>| {
+            (contents.cut_at(), if contents.is_unreadable() { Lost::Unreadable } else { Lost::Truncated })
+        };
+        (file.size, file.cut) = file.contents().map_or((0, Lost::Truncated), cut);
         file
     }
 
@@ -209,11 +216,11 @@ impl Objects {
                     let len = self.size(file).saturating_sub(offset).min(run.len);
                     let cut = run.start.saturating_add(len);
                     let here = (len > 0).then_some((run.start, cut, None));
-                    [here, (len < run.len).then_some((cut, run.end(), Some(Lost::Truncated)))]
+                    [here, (len < run.len).then_some((cut, run.end(), Some(self.cut(file))))]
                 }
                 Origin::Block { file, offset, stored, .. } => {
                     let cut = self.size(file) < offset.saturating_add(stored);
-                    whole(cut.then_some(Lost::Truncated))
+                    whole(cut.then_some(self.cut(file)))
                 }
             };
             parts.into_iter().flatten()
@@ -223,6 +230,11 @@ impl Objects {
     /// Bytes of a file up to where the archive ends.
     fn size(&self, file: usize) -> u64 {
         self.files.get(file).map_or(0, |file| file.size)
+    }
+
+    /// Why a file has no more bytes.
+    fn cut(&self, file: usize) -> Lost {
+        self.files.get(file).map_or(Lost::Truncated, |file| file.cut)
     }
 
     /// What lies at `at` of an object, at most `most` bytes.
@@ -346,7 +358,8 @@ impl Objects {
 
 pub(super) fn lost(why: Absence) -> Lost {
     match why {
-        Absence::Truncated | Absence::Unreadable => Lost::Truncated,
+        Absence::Truncated => Lost::Truncated,
+        Absence::Unreadable => Lost::Unreadable,
         Absence::NotKept => Lost::NotKept,
         Absence::Contradicted => Lost::Contradicted,
     }
@@ -483,7 +496,10 @@ impl<'a> Reader<'a> {
             };
             for key in wanting {
                 let file = if Some(key) == sole { file } else { Err(Lost::Contradicted) };
-                if let (Ok(_), Some(size)) = (&file, size) {
+                // What cannot be read is warned of by itself.
+                if let (Ok(number), Some(size)) = (&file, size)
+                    && self.objects.cut(*number) != Lost::Unreadable
+                {
                     Self::compare(images, pages_id, needed(&key), size);
                 }
                 result.files.insert(key, file);

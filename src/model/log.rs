@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::Side;
 use super::side::text_of;
-use crate::archive::{Contents, Member, MemberKind, Piece};
+use crate::archive::{Absence, Contents, Member, MemberKind, Piece};
 use crate::int::{u64_of, usize_of};
 use crate::warning::{Code, Place, Warnings};
 
@@ -154,10 +154,13 @@ impl<'c> RawLines<'c> {
                     self.at = self.at.saturating_add(len.saturating_sub(room));
                     Cow::Owned(vec![0; usize_of(len.min(room))])
                 }
-                Some(Piece::Absent(missing, _)) => {
-                    self.log.warnings.push(Code::MemberUnreadable, self.log.place(self.at), || {
-                        format!("{missing} bytes of the log are not here; the lines before count")
-                    });
+                Some(Piece::Absent(missing, why)) => {
+                    // What cannot be read is warned of by itself.
+                    if why != Absence::Unreadable {
+                        self.log.warnings.push(Code::MemberUnreadable, self.log.place(self.at), || {
+                            format!("{missing} bytes of the log are not here; the lines before count")
+                        });
+                    }
                     self.at = u64::MAX;
                     break;
                 }

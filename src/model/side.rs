@@ -4,7 +4,7 @@ use bstr::{BStr, ByteSlice};
 use serde_json::Value;
 
 use super::document::Document;
-use crate::archive::{self, Archive, Member, MemberKind, folder_of};
+use crate::archive::{self, Absence, Archive, Member, MemberKind, Stop, folder_of};
 use crate::images::{ImageSet, Images, join, root_of};
 use crate::limits::Limits;
 use crate::warning::{Code, Place, Warnings};
@@ -145,8 +145,9 @@ impl<'a> Side<'a> {
         let Some(member) = self.file("rootfs-diff.tar").filter(|m| m.kind == MemberKind::File && m.size > 0) else {
             return;
         };
-        let (head, _) = self.archive.contents(member).prefix(archive::HEAD);
-        if !archive::may_be_tar(&head) {
+        let (head, stop) = self.archive.contents(member).prefix(archive::HEAD);
+        // What cannot be read is warned of by itself.
+        if stop != Some(Stop::Absent(Absence::Unreadable)) && !archive::may_be_tar(&head) {
             self.warnings.push(Code::RootfsDiffDamaged, Place::member(&member.path), || {
                 "neither a tar nor a compressed one: which files the container changed is not known".to_owned()
             });
