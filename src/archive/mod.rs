@@ -433,8 +433,8 @@ impl Archive {
     /// # Errors
     ///
     /// If there is no such file.
-    pub(crate) fn of_file(path: &Path, limits: &Limits) -> io::Result<Self> {
-        let (members, backings) = directory::one(path, true, limits)?;
+    pub(crate) fn of_file(path: &Path, map: bool, limits: &Limits) -> io::Result<Self> {
+        let (members, backings) = directory::one(path, map, limits)?;
         Ok(Archive::of(members, backings))
     }
 
