@@ -33,6 +33,9 @@ pub enum ErrorKind {
     /// An archive, but without any image of CRIU.
     #[error("no CRIU images in it ({0}); was the runtime's images directory redirected (criu.conf: images-dir)?")]
     NoImages(String),
+    /// No image of CRIU among what can be read, and something cannot be.
+    #[error("no CRIU images among what can be read: {0}")]
+    Unreadable(String),
     /// The input is not the one that was meant.
     #[error("its SHA-256 is {found}, expected was {expected}; this is another file, or it was changed")]
     OtherHash {

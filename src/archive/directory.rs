@@ -38,7 +38,6 @@ pub(super) fn read(
         members: Vec::new(),
         backings: Vec::new(),
         full: false,
-        may_search: true,
     };
     if let Some(root) = reading.folder() {
         listing.folder(root, &BString::default(), 0)?;
@@ -68,15 +67,12 @@ struct Listing<'a> {
     members: Vec<Member>,
     backings: Vec<Backing>,
     full: bool,
-    /// Whether the files of the folder at hand can be looked at, as far as is known.
-    may_search: bool,
 }
 
 impl Listing<'_> {
     fn folder(&mut self, folder: &Folder, prefix: &BString, depth: usize) -> io::Result<()> {
         let mut entries = folder.entries()?;
         entries.sort_by(|a, b| a.name.cmp(&b.name));
-        self.may_search = true;
         for entry in entries {
             if u64_of(self.members.len()) >= self.limits.members {
                 if !self.full {
@@ -122,7 +118,6 @@ impl Listing<'_> {
             Some(kernel) => Err(io::Error::other(format!("{kernel} of the kernel, whose files are made when they are read"))),
             None => self.folder(&inside, &name, depth.saturating_add(1)),
         });
-        self.may_search = true;
         if let Err(error) = inside {
             self.unreadable(&name, &error);
         }
@@ -142,26 +137,21 @@ impl Listing<'_> {
         Layout::run(size, source)
     }
 
-    /// Lists a name of which the file system says no more, as in a folder without the right to search it. One warning says
-    /// so of all names of the folder.
+    /// Lists a name of which the file system says no more, as in a folder without the right to search it.
     fn only_a_name(&mut self, entry: &Entry, name: BString, error: &io::Error) {
         if error.kind() == io::ErrorKind::NotFound {
             self.unreadable(&name, error);
             return;
         }
-        if std::mem::take(&mut self.may_search) {
-            let folder = name.rsplit_once_str("/").map_or(&b""[..], |(folder, _)| folder);
-            let place = if folder.is_empty() { Place::archive() } else { Place::member([folder, b"/"].concat()) };
-            let denied = error.kind() == io::ErrorKind::PermissionDenied;
-            self.warnings.push(Code::MemberUnreadable, place, || {
-                if denied {
-                    "permission denied: the folder may be listed, but not searched (it lacks the x bit), so only the names in it are known"
-                        .to_owned()
-                } else {
-                    format!("only the names in this folder are known ({error})")
-                }
-            });
-        }
+        let denied = error.kind() == io::ErrorKind::PermissionDenied;
+        self.warnings.push(Code::MemberUnreadable, Place::member(&name), || {
+            if denied {
+                "permission denied; its folder may be listed but not searched (no x bit), so only its name is known"
+                    .to_owned()
+            } else {
+                format!("only its name is known ({error})")
+            }
+        });
         let mut member = Member::named(name);
         // What is not known to be something else may be an image.
         member.kind = entry.kind.unwrap_or(MemberKind::File);

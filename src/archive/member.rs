@@ -127,6 +127,12 @@ impl Member {
         self.sha256.as_deref()
     }
 
+    /// Bytes of its contents; `None` if nothing is known of them, as of a file in a folder that may not be searched.
+    pub fn known_size(&self) -> Option<u64> {
+        // There, one byte that cannot be read stands for all.
+        (self.size > 0 || self.layout.len == 0).then_some(self.size)
+    }
+
     /// The path without its last part; empty at the root.
     pub fn folder(&self) -> &[u8] {
         folder_of(&self.path)

@@ -189,6 +189,9 @@ impl Options {
         let searched = demand.into_searched().map(Arc::new);
         let sets = Sets::of(&archive, &self.limits, &of_archive);
         if sets.checkpoints.is_empty() {
+            if let Some(unreadable) = unreadable(&of_archive) {
+                return Err(ErrorKind::Unreadable(unreadable));
+            }
             return Err(ErrorKind::NoImages(what_is_there(&archive)));
         }
         let shared = Arc::new(Shared {
@@ -202,6 +205,20 @@ impl Options {
         });
         Ok(shared.sets.checkpoints.iter().map(|set| Checkpoint::new(&shared, set)).collect())
     }
+}
+
+/// What of an archive could not be read, for the message; `None` if all was.
+fn unreadable(warnings: &Warnings) -> Option<String> {
+    let all = warnings.snapshot();
+    let mut unreadable = all.iter().filter(|warning| warning.code == Code::MemberUnreadable);
+    let first = unreadable.next()?;
+    let more = match unreadable.count() {
+        0 => String::new(),
+        more => format!("; and {more} more"),
+    };
+    let denied = first.message.starts_with("permission denied");
+    let hint = if denied { "; engines make checkpoints readable for root only: read it as root" } else { "" };
+    Some(format!("{first}{more}{hint}"))
 }
 
 /// What an archive without images holds, for the message.

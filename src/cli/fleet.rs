@@ -161,7 +161,9 @@ pub(crate) fn in_directory(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
     let entries = fs::read_dir(directory).map_err(message)?;
     let mut paths: Vec<PathBuf> =
         entries.map(|entry| entry.map(|e| e.path())).collect::<Result<_, _>>().map_err(message)?;
-    paths.retain(|path| path.is_file() || path.is_dir());
+    // What may not even be looked at is not left out: opening it says why.
+    let denied = |path: &PathBuf| path.metadata().is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied);
+    paths.retain(|path| path.is_file() || path.is_dir() || denied(path));
     paths.sort();
     Ok(paths)
 }

@@ -162,6 +162,8 @@ pub(super) struct Objects {
     tasks: HashMap<u32, Object>,
     shared: HashMap<u64, Object>,
     ghosts: HashMap<u64, Object>,
+    /// There is a pagemap that cannot be read.
+    unreadable: bool,
 }
 
 impl Objects {
@@ -230,6 +232,11 @@ impl Objects {
     /// Bytes of a file up to where the archive ends.
     fn size(&self, file: usize) -> u64 {
         self.files.get(file).map_or(0, |file| file.size)
+    }
+
+    /// Whether there is a pagemap that cannot be read.
+    pub(super) fn has_unreadable(&self) -> bool {
+        self.unreadable
     }
 
     /// Why a file has no more bytes.
@@ -405,6 +412,8 @@ impl<'a> Reader<'a> {
             .chain(wanted.shared.iter().map(|&number| (Kind::ShmemPagemap, number)))
             .collect();
         let layers = self.layers;
+        let unreadable = |&(kind, number): &(Kind, u64)| layers.first()?.images.is_unreadable(kind, number).then_some(());
+        self.objects.unreadable = keys.iter().any(|key| unreadable(key).is_some());
         let maps: Vec<LayerMaps> = layers.iter().map(|layer| self.layer(layer, &keys)).collect();
         for &(kind, number) in &keys {
             let object = if maps.first().is_some_and(|layer| layer.maps.contains_key(&(kind, number))) {

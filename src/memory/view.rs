@@ -290,14 +290,16 @@ impl<'a> AddressSpace<'a> {
         if status.intersects(Status::VVAR | Status::VSYSCALL) {
             return Owner::Missing(Missing::Kernel);
         }
+        let no_pagemap =
+            if self.memory.objects.has_unreadable() { Missing::Unreadable } else { Missing::Truncated };
         if self.own.is_none() && vma.is_anonymous() {
-            return Owner::Missing(Missing::Truncated);
+            return Owner::Missing(no_pagemap);
         }
         if vma.is_anonymous() || self.is_dev_zero(vma) {
             return Owner::Untouched;
         }
         if self.shared_object(vma).is_some() {
-            return Owner::Missing(Missing::Truncated);
+            return Owner::Missing(no_pagemap);
         }
         Owner::Missing(Missing::FileBacked)
     }

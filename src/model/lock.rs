@@ -110,6 +110,12 @@ fn add(
 ) {
     let (pid, fd) = (Pid(lock.pid().cast_unsigned()), Fd(lock.fd().cast_unsigned()));
     let Some((owner, descriptor)) = holders.of_descriptor.get(&(pid, fd)) else {
+        let unreadable = || images.set.of_kind(images.archive, Kind::Fdinfo).any(|(n, _)| images.is_unreadable(Kind::Fdinfo, n));
+        // What cannot be read is warned of by itself.
+        if unreadable() {
+            all.push(Held { pid, fd, file: None, inherited: false, lock });
+            return;
+        }
         images.warnings.push(Code::FileMissing, place.clone(), || {
             format!("a lock is held through descriptor {fd} of process {pid}, which is not there")
         });

@@ -203,6 +203,8 @@ fn without_tree(images: Images<'_>) -> Vec<Node> {
     };
     let place = images.place(Kind::Pstree, 0);
     match (images.has(Kind::Pstree, 0), pids.is_empty()) {
+        // Which is warned of by itself.
+        _ if images.is_unreadable(Kind::Pstree, 0) => {}
         (_, true) => images.warnings.push(Code::ProcessesMissing, Place::member(&images.set.folder), || {
             "no process in it; a pre-dump has pages only, and its dump is in another archive".to_owned()
         }),
