@@ -153,6 +153,7 @@ impl Listing<'_> {
             }
         });
         let mut member = Member::named(name);
+        member.in_folder = true;
         // What is not known to be something else may be an image.
         member.kind = entry.kind.unwrap_or(MemberKind::File);
         if member.kind == MemberKind::File {
@@ -170,7 +171,7 @@ impl Listing<'_> {
 fn describe(member: &mut Member, facts: &Facts) {
     member.kind = facts.kind;
     member.size = if facts.kind == MemberKind::File { facts.identity.size } else { 0 };
-    member.mtime = facts.identity.modified;
+    (member.mtime, member.in_folder) = (facts.identity.modified, true);
     (member.mode, member.uid, member.gid) = (facts.mode, facts.uid, facts.gid);
 }
 
