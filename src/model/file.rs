@@ -202,7 +202,7 @@ impl FileTable {
     pub(super) fn read(images: Images<'_>) -> Self {
         let mut table = FileTable::default();
         let has_split = Kind::RegFiles;
-        let of_table = [Kind::Files].into_iter().chain(File::SPLIT.iter().copied());
+        let of_table = [Kind::Files, Kind::Memfd].into_iter().chain(File::SPLIT.iter().copied());
         table.unreadable = of_table.into_iter().any(|kind| images.is_unreadable(kind, 0));
         if images.has(Kind::Files, 0) {
             images.each::<FileEntry>(Kind::Files, 0, |entry, _, place| table.add_entry(entry, &place(), images));

@@ -14,10 +14,10 @@ use crate::int::{u64_of, usize_of};
 use crate::warning::{Code, Place, Warnings};
 
 /// Logs of CRIU: of a dump, of a pre-dump, and left over from a restore.
-const OF_CRIU: [&str; 4] = ["dump.log", "criu-dump.log", "pre-dump.log", "restore.log"];
+pub(super) const OF_CRIU: [&str; 4] = ["dump.log", "criu-dump.log", "pre-dump.log", "restore.log"];
 /// Logs of the container: Podman's (`k8s-file` and `json-file` write the same), containerd's, CRI-O's (the file is named as
 /// the annotation is that has its path).
-const OF_CONTAINER: [&str; 3] = ["ctr.log", "container.log", "io.kubernetes.cri-o.LogPath"];
+pub(super) const OF_CONTAINER: [&str; 3] = ["ctr.log", "container.log", "io.kubernetes.cri-o.LogPath"];
 /// How the name of Docker's log ends.
 const OF_DOCKER: &[u8] = b"-json.log";
 

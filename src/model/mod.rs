@@ -289,6 +289,7 @@ fn check_side_files(side: &Side<'_>) {
     }
     side.check_rootfs_diff();
     side.check_documents();
+    side.check_files();
 }
 
 fn inventory(images: Images<'_>) -> Option<InventoryEntry> {

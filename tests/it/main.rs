@@ -13,6 +13,7 @@ mod evidence;
 mod extract;
 mod fixtures;
 mod fleet;
+mod folders;
 mod forms;
 mod fuzz;
 mod hostile;
