@@ -28,7 +28,7 @@ pub enum Absence {
 pub(super) enum Backing {
     Map(Map),
     Heap(Vec<u8>),
-    File(LazyFile),
+    File(Box<LazyFile>),
 }
 
 impl Backing {

@@ -84,10 +84,10 @@ impl Copied {
             let stop = start.saturating_add(PART).min(self.len);
             if *part == Part::Unread {
                 buffer.resize(usize_of(stop.saturating_sub(start)), 0);
-                let copied = read(start, &mut buffer)
-                    .and_then(|()| copies.write(self.base.saturating_add(start), &buffer));
-                *part = if copied.is_ok() { Part::Here } else { Part::Lost };
-                if let Err(error) = copied {
+                let done =
+                    read(start, &mut buffer).and_then(|()| copies.write(self.base.saturating_add(start), &buffer));
+                *part = if done.is_ok() { Part::Here } else { Part::Lost };
+                if let Err(error) = done {
                     failed(error);
                 }
             }
@@ -139,14 +139,14 @@ mod tests {
     #[test]
     fn what_cannot_be_read_ends_what_is_here_and_is_tried_once() {
         let copies = Copies::default();
-        let copied = copies.reserve(1 << 20).unwrap();
+        let copy = copies.reserve(1 << 20).unwrap();
         let failures = AtomicUsize::new(0);
         let read = |at: u64, buffer: &mut [u8]| {
             buffer.fill(1);
             if at < 512 << 10 { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
         };
         for _ in 0..2 {
-            let bytes = copied.get(&copies, 10, 1 << 20, read, |_| {
+            let bytes = copy.get(&copies, 10, 1 << 20, read, |_| {
                 failures.fetch_add(1, Ordering::Relaxed);
             });
             assert_eq!(bytes.len(), (512 << 10) - 10);

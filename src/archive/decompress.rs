@@ -252,7 +252,7 @@ mod tests {
         let message = ended.unwrap_err().to_string();
         assert!(message.starts_with("more than 10"), "{message}");
         // As programs make them that compress blocks side by side; of zeros nearly nothing is left.
-        let block = stream(&[0; 100_000]);
+        let block = stream(&vec![0; 100_000]);
         assert_eq!(of_bzip2(&block.repeat(1500)).1.unwrap(), 150_000_000);
     }
 

@@ -31,14 +31,8 @@ pub(super) fn read(
     warnings: &Warnings,
 ) -> io::Result<(Vec<Member>, Vec<Backing>)> {
     let reading = Reading::new(Some(root), map, limits.kept_in_memory);
-    let mut listing = Listing {
-        limits,
-        warnings,
-        reading: &reading,
-        members: Vec::new(),
-        backings: Vec::new(),
-        full: false,
-    };
+    let mut listing =
+        Listing { limits, warnings, reading: &reading, members: Vec::new(), backings: Vec::new(), full: false };
     if let Some(root) = reading.folder() {
         listing.folder(root, &BString::default(), 0)?;
     }
@@ -57,7 +51,7 @@ pub(super) fn one(path: &Path, map: bool, limits: &Limits) -> io::Result<(Vec<Me
     describe(&mut member, &facts);
     member.layout = Layout::run(member.size, Source::Backing { number: 0, offset: 0 });
     let reading = Reading::new(None, map, limits.kept_in_memory);
-    Ok((vec![member], vec![Backing::File(LazyFile::new(&reading, path.to_owned(), facts.identity))]))
+    Ok((vec![member], vec![Backing::File(Box::new(LazyFile::new(&reading, path.to_owned(), facts.identity)))]))
 }
 
 struct Listing<'a> {
@@ -115,7 +109,9 @@ impl Listing<'_> {
             return;
         }
         let inside = folder.inside(entry).and_then(|inside| match inside.is_of_the_kernel() {
-            Some(kernel) => Err(io::Error::other(format!("{kernel} of the kernel, whose files are made when they are read"))),
+            Some(kernel) => {
+                Err(io::Error::other(format!("{kernel} of the kernel, whose files are made when they are read")))
+            }
             None => self.folder(&inside, &name, depth.saturating_add(1)),
         });
         if let Err(error) = inside {
@@ -133,7 +129,7 @@ impl Listing<'_> {
         // A name that is no path here cannot be opened either.
         let Some(path) = path_of(name) else { return Layout::unreadable(Some(size)) };
         let source = Source::Backing { number: self.backings.len(), offset: 0 };
-        self.backings.push(Backing::File(LazyFile::new(self.reading, path, facts.identity)));
+        self.backings.push(Backing::File(Box::new(LazyFile::new(self.reading, path, facts.identity))));
         Layout::run(size, source)
     }
 

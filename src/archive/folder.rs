@@ -8,10 +8,10 @@ use bstr::BString;
 use super::identity::Identity;
 use super::member::MemberKind;
 
-#[cfg(not(unix))]
-pub(super) use self::by_path::Folder;
 #[cfg(unix)]
 pub(super) use self::by_descriptor::Folder;
+#[cfg(not(unix))]
+pub(super) use self::by_path::Folder;
 
 /// What the file system says of an entry of a folder.
 #[derive(Clone, Copy, Debug)]
@@ -86,8 +86,8 @@ mod by_descriptor {
 
     use bstr::{BString, ByteSlice};
     use jiff::Timestamp;
-    use rustix::io::Errno;
     use rustix::fs::{self, Access, AtFlags, Dir, FileType, Mode, OFlags, Stat};
+    use rustix::io::Errno;
 
     use super::{Entry, Facts};
     use crate::archive::identity::Identity;
@@ -209,7 +209,7 @@ mod by_descriptor {
             FileType::CharacterDevice => MemberKind::CharacterDevice,
             FileType::BlockDevice => MemberKind::BlockDevice,
             FileType::Unknown => return None,
-            _ => MemberKind::Other(0),
+            FileType::Socket => MemberKind::Other(0),
         })
     }
 

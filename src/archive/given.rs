@@ -29,7 +29,9 @@ pub(super) fn at(path: &Path) -> Result<Given, ErrorKind> {
         MemberKind::Directory => {
             let folder = Folder::open(path)?;
             match folder.is_of_the_kernel() {
-                Some(_) => Err(ErrorKind::NotAnArchive("a folder of the kernel's own, whose files are made when they are read")),
+                Some(_) => Err(ErrorKind::NotAnArchive(
+                    "a folder of the kernel's own, whose files are made when they are read",
+                )),
                 None => Ok(Given::Folder(folder)),
             }
         }
@@ -112,7 +114,7 @@ fn pipe(path: &Path) -> Result<Given, ErrorKind> {
         };
         first.truncate(read);
         let flags = fcntl_getfl(&file).map_err(io::Error::from)?;
-        fcntl_setfl(&file, flags - OFlags::NONBLOCK).map_err(io::Error::from)?;
+        fcntl_setfl(&file, flags.difference(OFlags::NONBLOCK)).map_err(io::Error::from)?;
         return Ok(Given::Stream(first, file));
     }
     Err(ErrorKind::NotAnArchive(

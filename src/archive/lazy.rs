@@ -63,9 +63,7 @@ pub(super) struct LazyFile {
     path: PathBuf,
     /// What it was when the folder was listed.
     listed: Identity,
-    opened: OnceLock<Result<Opened, Fault>>,
-    /// What went wrong after it was opened.
-    later: OnceLock<Fault>,
+    opened: OnceLock<Box<Result<Opened, Fault>>>,
 }
 
 /// A file that could be opened.
@@ -73,6 +71,8 @@ pub(super) struct LazyFile {
 struct Opened {
     held: Option<File>,
     bytes: Bytes,
+    /// What went wrong afterwards.
+    later: OnceLock<Fault>,
 }
 
 #[derive(Debug)]
@@ -95,9 +95,10 @@ impl Fault {
     pub(super) fn of(error: &io::Error) -> Self {
         let changed = |how: &str| Fault { code: Code::InputChanged, message: format!("{how}; {AGAIN}") };
         match error.kind() {
-            io::ErrorKind::PermissionDenied => {
-                Fault { code: Code::MemberUnreadable, message: "permission denied; what is in it is not known".to_owned() }
-            }
+            io::ErrorKind::PermissionDenied => Fault {
+                code: Code::MemberUnreadable,
+                message: "permission denied; what is in it is not known".to_owned(),
+            },
             io::ErrorKind::NotFound => changed("it is gone since the folder was listed"),
             // What a link is said to be where none may be followed.
             io::ErrorKind::NotADirectory => {
@@ -109,7 +110,10 @@ impl Fault {
     }
 
     fn changed(how: &str) -> Self {
-        Fault { code: Code::InputChanged, message: format!("the file was changed while the folder was read: {how}; {AGAIN}") }
+        Fault {
+            code: Code::InputChanged,
+            message: format!("the file was changed while the folder was read: {how}; {AGAIN}"),
+        }
     }
 }
 
@@ -118,7 +122,7 @@ const AGAIN: &str = "copy the folder and read the copy";
 impl LazyFile {
     /// A file that was found in a folder, by its path from there.
     pub(super) fn new(reading: &Arc<Reading>, path: PathBuf, listed: Identity) -> Self {
-        LazyFile { reading: Arc::clone(reading), path, listed, opened: OnceLock::new(), later: OnceLock::new() }
+        LazyFile { reading: Arc::clone(reading), path, listed, opened: OnceLock::new() }
     }
 
     /// How many bytes it has, as far as they can be read; opens it. `None` if it cannot be read.
@@ -138,7 +142,7 @@ impl LazyFile {
             Bytes::Map(map) => range(map, offset, len),
             Bytes::Copied(copied) => {
                 let read = |at: u64, buffer: &mut [u8]| self.with_file(opened, |file| read_exact_at(file, buffer, at));
-                let failed = |error: io::Error| drop(self.later.set(Fault::of(&error)));
+                let failed = |error: io::Error| drop(opened.later.set(Fault::of(&error)));
                 copied.get(&self.reading.copies, offset, len, read, failed)
             }
         };
@@ -155,14 +159,14 @@ impl LazyFile {
     pub(super) fn read(&self, offset: u64, buffer: &mut [u8]) -> Result<(), Absence> {
         let Some(opened) = self.opened() else { return Err(Absence::Unreadable) };
         self.with_file(opened, |file| read_exact_at(file, buffer, offset)).map_err(|error| {
-            let _ = self.later.set(Fault::of(&error));
+            let _ = opened.later.set(Fault::of(&error));
             Absence::Unreadable
         })
     }
 
     /// The map that its bytes are borrowed from, if there is one already.
     pub(super) fn map(&self) -> Option<&Map> {
-        match &self.opened.get()?.as_ref().ok()?.bytes {
+        match &self.opened.get()?.as_ref().as_ref().ok()?.bytes {
             Bytes::Heap(_) => None,
             Bytes::Map(map) => Some(map),
             Bytes::Copied(copied) => Some(copied.map()),
@@ -171,14 +175,15 @@ impl LazyFile {
 
     /// Whether advice on what will be read is of use: of a copy, it is there only once it was read.
     pub(super) fn is_mapped(&self) -> bool {
-        matches!(self.opened.get(), Some(Ok(Opened { bytes: Bytes::Map(_), .. })))
+        self.opened.get().is_some_and(|opened| matches!(**opened, Ok(Opened { bytes: Bytes::Map(_), .. })))
     }
 
     /// What is wrong with it, if it was opened: that it could not be read, or has been changed since the folder was listed.
     pub(super) fn fault(&self) -> Option<Fault> {
-        if let Err(fault) = self.opened.get()? {
-            return Some(fault.clone());
-        }
+        let opened = match self.opened.get()?.as_ref() {
+            Ok(opened) => opened,
+            Err(fault) => return Some(fault.clone()),
+        };
         match self.facts_now() {
             Ok(now) if now.kind != MemberKind::File => {
                 Some(Fault::changed(&format!("it is a {} now", now.kind.as_str())))
@@ -186,11 +191,11 @@ impl LazyFile {
             Ok(now) => self.listed.differs(&now.identity).map(|how| Fault::changed(&how)),
             Err(error) => Some(Fault::changed(&format!("it cannot be looked at any more ({error})"))),
         }
-        .or_else(|| self.later.get().cloned())
+        .or_else(|| opened.later.get().cloned())
     }
 
     fn opened(&self) -> Option<&Opened> {
-        self.opened.get_or_init(|| self.open()).as_ref().ok()
+        self.opened.get_or_init(|| Box::new(self.open())).as_ref().as_ref().ok()
     }
 
     fn open(&self) -> Result<Opened, Fault> {
@@ -200,7 +205,7 @@ impl LazyFile {
         if size < READ_BELOW && take(&self.reading.in_memory, size) {
             let mut bytes = Vec::with_capacity(usize_of(size));
             file.take(size).read_to_end(&mut bytes).map_err(read)?;
-            return Ok(Opened { held: None, bytes: Bytes::Heap(bytes) });
+            return Ok(Opened { held: None, bytes: Bytes::Heap(bytes), later: OnceLock::new() });
         }
         let map = if self.reading.map { Map::of(&file).ok() } else { None };
         let bytes = match map {
@@ -211,7 +216,7 @@ impl LazyFile {
             })?),
         };
         let held = take(&self.reading.held, 1).then_some(file);
-        Ok(Opened { held, bytes })
+        Ok(Opened { held, bytes, later: OnceLock::new() })
     }
 
     /// Opens the file that was listed, and no other.

@@ -87,8 +87,8 @@ impl Options {
         self
     }
 
-    /// Whether uncompressed archives may be mapped (the default) or are read as a stream. A map ends the process if the
-    /// file shrinks under it, as it may on media that vanish.
+    /// Whether uncompressed archives and files of directories may be mapped (the default) or are read, archives as a stream.
+    /// A map ends the process if the file shrinks under it, as it may on media that vanish.
     #[must_use]
     pub fn map(mut self, map: bool) -> Self {
         self.map = map;

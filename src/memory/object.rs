@@ -412,7 +412,8 @@ impl<'a> Reader<'a> {
             .chain(wanted.shared.iter().map(|&number| (Kind::ShmemPagemap, number)))
             .collect();
         let layers = self.layers;
-        let unreadable = |&(kind, number): &(Kind, u64)| layers.first()?.images.is_unreadable(kind, number).then_some(());
+        let unreadable =
+            |&(kind, number): &(Kind, u64)| layers.first()?.images.is_unreadable(kind, number).then_some(());
         self.objects.unreadable = keys.iter().any(|key| unreadable(key).is_some());
         let maps: Vec<LayerMaps> = layers.iter().map(|layer| self.layer(layer, &keys)).collect();
         for &(kind, number) in &keys {

@@ -290,8 +290,7 @@ impl<'a> AddressSpace<'a> {
         if status.intersects(Status::VVAR | Status::VSYSCALL) {
             return Owner::Missing(Missing::Kernel);
         }
-        let no_pagemap =
-            if self.memory.objects.has_unreadable() { Missing::Unreadable } else { Missing::Truncated };
+        let no_pagemap = if self.memory.objects.has_unreadable() { Missing::Unreadable } else { Missing::Truncated };
         if self.own.is_none() && vma.is_anonymous() {
             return Owner::Missing(no_pagemap);
         }

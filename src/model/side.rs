@@ -165,7 +165,9 @@ impl<'a> Side<'a> {
                 }),
                 Err(link) => self.warnings.push(Code::MemberLinkBroken, Place::member(&member.path), || {
                     let target = link.link.as_deref().map_or(b"".as_bstr(), |target| target.as_bstr());
-                    format!("a link to {target}, which is not a file of this archive; links are never followed out of it")
+                    format!(
+                        "a link to {target}, which is not a file of this archive; links are never followed out of it"
+                    )
                 }),
             }
         }

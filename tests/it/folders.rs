@@ -348,13 +348,17 @@ fn special_files_in_a_folder_are_listed_and_never_opened() {
         &["decode", "--all"],
         &["memparse", "--search", "needle"],
     ] {
-        let ran = run([command[0].as_ref(), home.path().as_os_str()].into_iter().chain(command[1..].iter().map(OsStr::new)));
+        let ran =
+            run([command[0].as_ref(), home.path().as_os_str()].into_iter().chain(command[1..].iter().map(OsStr::new)));
         assert_eq!(ran.code, Some(3), "{command:?}: {}", ran.err);
         assert!(ran.err.contains("not a file but a fifo"), "{command:?}: {}", ran.err);
     }
     let rows = rows_of(&open(home.path(), true), &["members"]).remove("members").unwrap();
     let kind = |path: &str| rows.iter().find(|row| row["path"] == path).unwrap()["type"].clone();
-    assert_eq!((kind("dump.log"), kind("socket"), kind("checkpoint/core-78.img")), ("fifo".into(), "other".into(), "symlink".into()));
+    assert_eq!(
+        (kind("dump.log"), kind("socket"), kind("checkpoint/core-78.img")),
+        ("fifo".into(), "other".into(), "symlink".into())
+    );
 }
 
 #[test]
@@ -410,7 +414,9 @@ fn pipes_that_somebody_writes_to_are_read() {
     shown(r#"cat "$1" | "$0" show -"#);
     shown(r#""$0" show /dev/stdin < "$1""#);
     shown(r#"cat "$1" > "$2" & "$0" show "$2"; wait"#);
-    if cfg!(target_os = "linux") && Command::new("bash").args(["-c", "true < <(true)"]).status().is_ok_and(|s| s.success()) {
+    if cfg!(target_os = "linux")
+        && Command::new("bash").args(["-c", "true < <(true)"]).status().is_ok_and(|s| s.success())
+    {
         shown(r#""$0" show <(cat "$1")"#);
         shown(r#""$0" show <(gzip -c "$1")"#);
         shown(r#""$0" show <(sleep 0.2; cat "$1")"#);
