@@ -13,8 +13,8 @@ use crate::warning::{Code, Place};
 /// Zeros that are hashed at once.
 static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
-/// Bytes that are hashed before mapped pages are given back.
-const STEP: usize = 8 << 20;
+/// There is nothing more to hash.
+struct Over;
 
 /// The hash of what comes piece by piece.
 #[derive(Clone, Debug)]
@@ -64,22 +64,16 @@ impl Digest {
 
     /// All of some contents.
     pub(crate) fn contents(&mut self, contents: &Contents<'_>) {
-        let mut at = 0_u64;
-        for piece in contents.pieces(0, contents.len()) {
+        let hashed: Result<(), Over> = contents.once(|piece| {
             match piece {
-                Piece::Bytes(bytes) => {
-                    for part in bytes.chunks(STEP) {
-                        self.bytes(part);
-                        contents.give_back(at, u64_of(part.len()));
-                        at = at.saturating_add(u64_of(part.len()));
-                    }
-                    continue;
-                }
+                Piece::Bytes(bytes) => self.bytes(bytes),
                 Piece::Hole(len) => self.hole(len),
                 Piece::Absent(..) => self.missing(),
             }
-            at = at.saturating_add(piece.len());
-        }
+            // There will be no hash: the rest need not be read.
+            if self.void { Err(Over) } else { Ok(()) }
+        });
+        let _ = hashed;
     }
 
     /// Zeros of holes that may still be hashed.

@@ -52,6 +52,9 @@ pub enum ErrorKind {
         /// What the log says.
         why: String,
     },
+    /// No image of CRIU among what can be read, and something cannot be.
+    #[error("no CRIU images among what can be read: {0}")]
+    Unreadable(String),
     /// The input is not the one that was meant.
     #[error("its SHA-256 is {found}, expected was {expected}; this is another file, or it was changed")]
     OtherHash {

@@ -100,7 +100,7 @@ codes! {
     ContentsMissing = "contents_missing", Warning;
     /// A member or file could not be read.
     MemberUnreadable = "member_unreadable", Warning;
-    /// An image is not a file (a directory, a device, a pipe).
+    /// An image, a document or a log is not a file (a directory, a device, a pipe).
     ImageNotAFile = "image_not_a_file", Warning;
     /// An image begins with the magic of another kind, or with none that is known.
     ImageMagic = "image_magic", Warning;

@@ -2,17 +2,13 @@
 //! from what was kept while inflating; never copied to be looked at.
 
 use std::borrow::Cow;
-use std::fs::File;
-use std::io::Read;
-use std::path::PathBuf;
-use std::sync::OnceLock;
 
+use super::lazy::LazyFile;
 use super::map::Map;
 use crate::int::{u64_of, usize_of};
 
-/// Files of a directory up to this size are read rather than mapped: a map costs more than it saves, and a process may
-/// only have some 65,000 of them.
-const READ_BELOW: u64 = 256 << 10;
+/// How many bytes are looked at in one go by who goes through all of them.
+const PART: u64 = 1 << 20;
 
 /// Why bytes of a member are not here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,16 +28,29 @@ pub enum Absence {
 pub(super) enum Backing {
     Map(Map),
     Heap(Vec<u8>),
-    File(LazyFile),
+    File(Box<LazyFile>),
 }
 
 impl Backing {
-    pub(super) fn bytes(&self) -> Option<&[u8]> {
+    /// How many bytes it has; `None` if it cannot be read.
+    fn len(&self) -> Option<u64> {
         match self {
-            Backing::Map(map) => Some(map),
-            Backing::Heap(bytes) => Some(bytes),
-            Backing::File(file) => file.bytes(),
+            Backing::Map(map) => Some(u64_of(map.len())),
+            Backing::Heap(bytes) => Some(u64_of(bytes.len())),
+            Backing::File(file) => file.len(),
         }
+    }
+
+    /// The bytes of a range up to the first that is not here; at least one.
+    fn get(&self, offset: u64, len: u64) -> Result<&[u8], Absence> {
+        let all: &[u8] = match self {
+            Backing::Map(map) => map,
+            Backing::Heap(bytes) => bytes,
+            Backing::File(file) => return file.get(offset, len),
+        };
+        let from = usize_of(offset).min(all.len());
+        let to = from.saturating_add(usize_of(len)).min(all.len());
+        all.get(from..to).filter(|bytes| !bytes.is_empty()).ok_or(Absence::Truncated)
     }
 
     /// The map, if it is one.
@@ -49,38 +58,37 @@ impl Backing {
         match self {
             Backing::Map(map) => Some(map),
             Backing::Heap(_) => None,
-            Backing::File(file) => file.opened.get()?.as_deref()?.map(),
+            Backing::File(file) => file.map(),
         }
     }
-}
 
-/// A file of a directory, opened when its bytes are first wanted.
-#[derive(Debug)]
-pub(super) struct LazyFile {
-    path: PathBuf,
-    opened: OnceLock<Option<Box<Backing>>>,
-}
-
-impl LazyFile {
-    pub(super) fn new(path: PathBuf) -> Self {
-        LazyFile { path, opened: OnceLock::new() }
-    }
-
-    fn bytes(&self) -> Option<&[u8]> {
-        self.opened.get_or_init(|| self.open()).as_ref()?.bytes()
-    }
-
-    fn open(&self) -> Option<Box<Backing>> {
-        let mut file = File::open(&self.path).ok()?;
-        let size = file.metadata().ok().filter(std::fs::Metadata::is_file)?.len();
-        if size >= READ_BELOW
-            && let Ok(map) = Map::of(&file)
-        {
-            return Some(Box::new(Backing::Map(map)));
+    /// Whether it is worth to read a range of its map ahead.
+    fn reads_ahead(&self) -> bool {
+        match self {
+            Backing::Map(_) => true,
+            Backing::Heap(_) => false,
+            Backing::File(file) => file.is_mapped(),
         }
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).ok()?;
-        Some(Box::new(Backing::Heap(bytes)))
+    }
+
+    /// Whether there is a file to read it from.
+    fn can_be_read(&self) -> bool {
+        match self {
+            Backing::Map(map) => map.has_file(),
+            Backing::Heap(_) => false,
+            Backing::File(file) => file.can_be_read(),
+        }
+    }
+
+    /// Fills a buffer with the bytes at an offset by reading. `None` if there is no file to read them from, an error if it
+    /// does not give them.
+    fn read(&self, offset: u64, buffer: &mut [u8]) -> Option<Result<(), Absence>> {
+        match self {
+            Backing::Map(map) => Some(map.copy(usize_of(offset), buffer).map_err(|_| Absence::Truncated)),
+            Backing::Heap(_) => None,
+            Backing::File(file) => Some(file.read(offset, buffer)),
+        }
+        .filter(|_| self.can_be_read())
     }
 }
 
@@ -135,6 +143,11 @@ impl Layout {
     pub(super) fn run(len: u64, source: Source) -> Self {
         let extents = if len == 0 { Vec::new() } else { vec![Extent { at: 0, len, source }] };
         Layout { len, extents }
+    }
+
+    /// Contents that cannot be read. Of those of which not even the length is known, one byte that is absent stands for all.
+    pub(super) fn unreadable(len: Option<u64>) -> Self {
+        Layout::run(len.unwrap_or(1), Source::Absent(Absence::Unreadable))
     }
 
     /// Puts extents in the place of what is absent; what is here already stays. Both are in order.
@@ -226,18 +239,30 @@ impl<'a> Contents<'a> {
         self.layout.len == 0
     }
 
+    /// Whether some of them cannot be read, though they are there: what the file system does not give out, or somebody
+    /// took away meanwhile. That is warned of by itself, and nothing else is to be said of what is missing.
+    pub fn is_unreadable(&self) -> bool {
+        let unreadable = |e: &Extent| match e.source {
+            Source::Absent(why) => why == Absence::Unreadable,
+            Source::Backing { number, offset } => match self.backings.get(number) {
+                Some(Backing::File(file)) => file.len().is_none_or(|len| len < offset.saturating_add(e.len)),
+                _ => false,
+            },
+        };
+        self.layout.extents.iter().any(unreadable)
+    }
+
     /// Where the archive ends or is damaged within the contents: the offset of the first byte that is missing for that
     /// reason. The length, if none is.
     pub fn cut_at(&self) -> u64 {
         let lost = |e: &&Extent| matches!(e.source, Source::Absent(why) if why != Absence::NotKept);
         let marked = self.layout.extents.iter().find(lost).map(|e| e.at);
-        let end = self.layout.extents.last().filter(|e| matches!(e.source, Source::Backing { .. }));
         // The last bytes tell whether the backing is as long as it must be.
-        let short = end.and_then(|e| match self.piece(e.at, e.len) {
-            Some(Piece::Bytes(bytes)) => {
-                Some(e.at.saturating_add(u64_of(bytes.len()))).filter(|_| u64_of(bytes.len()) < e.len)
-            }
-            _ => Some(e.at),
+        let short = self.layout.extents.last().and_then(|e| {
+            let Source::Backing { number, offset } = e.source else { return None };
+            let all = self.backings.get(number).and_then(Backing::len).unwrap_or_default();
+            let here = all.saturating_sub(offset).min(e.len);
+            (here < e.len).then(|| e.at.saturating_add(here))
         });
         [marked, short].into_iter().flatten().min().unwrap_or(self.layout.len)
     }
@@ -258,16 +283,9 @@ impl<'a> Contents<'a> {
         match extent.source {
             Source::Absent(why) => Some(Piece::Absent(len, why)),
             Source::Backing { number, offset } => {
-                let Some(bytes) = self.backings.get(number).and_then(Backing::bytes) else {
-                    return Some(Piece::Absent(len, Absence::Unreadable));
-                };
-                let from = usize_of(offset.saturating_add(inside)).min(bytes.len());
-                let to = from.saturating_add(usize_of(len)).min(bytes.len());
-                match bytes.get(from..to) {
-                    Some(bytes) if !bytes.is_empty() => Some(Piece::Bytes(bytes)),
-                    // The file was longer when the directory was listed.
-                    _ => Some(Piece::Absent(len, Absence::Truncated)),
-                }
+                let offset = offset.saturating_add(inside);
+                let got = self.backings.get(number).map_or(Err(Absence::Truncated), |backing| backing.get(offset, len));
+                Some(got.map_or_else(|why| Piece::Absent(len, why), Piece::Bytes))
             }
         }
     }
@@ -286,21 +304,21 @@ impl<'a> Contents<'a> {
 
     /// Reads a range ahead if it is mapped; for who will read all of it.
     pub fn will_read(&self, offset: u64, len: u64) {
-        self.each_mapped(offset, len, Map::will_read);
+        self.each_mapped(offset, len, Backing::reads_ahead, Map::will_read);
     }
 
     /// Gives the pages of a range back to the kernel if it is mapped; they can be read again.
     pub fn give_back(&self, offset: u64, len: u64) {
-        self.each_mapped(offset, len, Map::give_back);
+        self.each_mapped(offset, len, |_| true, Map::give_back);
     }
 
-    fn each_mapped(&self, offset: u64, len: u64, each: impl Fn(&Map, usize, usize)) {
+    fn each_mapped(&self, offset: u64, len: u64, which: fn(&Backing) -> bool, each: impl Fn(&Map, usize, usize)) {
         let end = offset.saturating_add(len);
         let first = self.layout.extents.partition_point(|e| e.at.saturating_add(e.len) <= offset);
         let extents = self.layout.extents.get(first..).unwrap_or_default();
         for extent in extents.iter().map_while(|extent| extent.clip(offset, end)) {
             if let Source::Backing { number, offset } = extent.source
-                && let Some(map) = self.backings.get(number).and_then(Backing::map)
+                && let Some(map) = self.backings.get(number).filter(|backing| which(backing)).and_then(Backing::map)
             {
                 let from = usize_of(offset).min(map.len());
                 let to = from.saturating_add(usize_of(extent.len)).min(map.len());
@@ -318,8 +336,73 @@ impl<'a> Contents<'a> {
         let after = self.layout.extents.partition_point(|e| e.at <= offset);
         let extent = after.checked_sub(1).and_then(|i| self.layout.extents.get(i)).and_then(|e| e.clip(offset, end));
         let Some(Extent { at, len, source: Source::Backing { number, offset: from } }) = extent else { return false };
-        let map = self.backings.get(number).and_then(Backing::map);
-        at == offset && len == u64_of(buffer.len()) && map.is_some_and(|map| map.copy(usize_of(from), buffer))
+        let backing = self.backings.get(number).filter(|_| at == offset && len == u64_of(buffer.len()));
+        backing.and_then(|backing| backing.read(from, buffer)).is_some_and(|read| read.is_ok())
+    }
+
+    /// Goes through all of them once, in order and in parts, of which holes are one each. They are read where that is
+    /// possible, which costs a copy but no page of a map, and cannot be cut short by a file that shrinks; mapped ones are
+    /// given back.
+    ///
+    /// # Errors
+    ///
+    /// If `each` fails, which ends it.
+    pub(crate) fn once<E>(&self, mut each: impl FnMut(Piece<'_>) -> Result<(), E>) -> Result<(), E> {
+        let mut buffer = Vec::new();
+        let mut at = 0_u64;
+        while let Some((len, source)) = self.run(at) {
+            let end = at.saturating_add(len);
+            while at < end {
+                let left = end.saturating_sub(at);
+                let most = left.min(PART);
+                let piece = match self.read(source, at, most, &mut buffer) {
+                    Some(Ok(())) => Piece::Bytes(&buffer),
+                    Some(Err(why)) => Piece::Absent(left, why),
+                    None => match self.piece(at, left) {
+                        Some(Piece::Bytes(bytes)) => Piece::Bytes(bytes.get(..usize_of(PART)).unwrap_or(bytes)),
+                        Some(piece) => piece,
+                        None => return Ok(()),
+                    },
+                };
+                each(piece)?;
+                if source.is_some() {
+                    self.give_back(at, piece.len());
+                }
+                at = at.saturating_add(piece.len());
+            }
+        }
+        Ok(())
+    }
+
+    /// The run that an offset lies in: how many bytes of it follow, and where they begin in which backing, if in one.
+    fn run(&self, offset: u64) -> Option<(u64, Option<(usize, u64)>)> {
+        let piece_end = |len: u64| self.layout.len.saturating_sub(offset).min(len);
+        let left = self.layout.len.checked_sub(offset).filter(|&n| n > 0)?;
+        let after = self.layout.extents.partition_point(|e| e.at <= offset);
+        let here = after.checked_sub(1).and_then(|i| self.layout.extents.get(i)).and_then(|e| e.clip(offset, u64::MAX));
+        let next = self.layout.extents.get(after).map_or(left, |e| e.at.saturating_sub(offset));
+        Some(match here {
+            Some(Extent { len, source: Source::Backing { number, offset: from }, .. }) => {
+                // As offset of the contents' own beginning, so that any later offset can be told from it.
+                (piece_end(len), Some((number, from.wrapping_sub(offset))))
+            }
+            Some(extent) => (piece_end(extent.len), None),
+            None => (piece_end(next), None),
+        })
+    }
+
+    /// Reads `most` bytes at an offset of a run into a buffer; `None` if it is nothing that is read.
+    fn read(
+        &self,
+        source: Option<(usize, u64)>,
+        offset: u64,
+        most: u64,
+        buffer: &mut Vec<u8>,
+    ) -> Option<Result<(), Absence>> {
+        let (number, base) = source?;
+        let backing = self.backings.get(number).filter(|backing| backing.can_be_read())?;
+        buffer.resize(usize_of(most), 0);
+        backing.read(base.wrapping_add(offset), buffer)
     }
 
     /// Bytes of a range; `None` if some of them are not here. Borrowed where they lie in one piece.

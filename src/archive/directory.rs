@@ -1,14 +1,16 @@
 //! An unpacked archive, or a directory of images: its files as members. Nothing outside it is looked at, and no link is
 //! followed.
 
-use std::fs::{self, Metadata};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use bstr::{BString, ByteVec};
-use jiff::Timestamp;
+use bstr::{BString, ByteSlice, ByteVec};
 
-use super::contents::{Backing, Layout, LazyFile, Source};
+use super::contents::{Backing, Layout, Source};
+use super::folder::{Entry, Facts, Folder};
+use super::lazy::{Fault, LazyFile, Reading};
 use super::member::{Member, MemberKind};
 use crate::int::u64_of;
 use crate::limits::Limits;
@@ -17,14 +19,23 @@ use crate::warning::{Code, Place, Warnings};
 /// Folders in folders that are looked into.
 const DEPTH: usize = 64;
 
-/// Lists a directory. Files are opened when their contents are first wanted.
+/// Lists a directory. Files are opened when their contents are first wanted, and mapped if `map` says that they may be.
 ///
 /// # Errors
 ///
 /// If the directory itself cannot be listed.
-pub(super) fn read(root: &Path, limits: &Limits, warnings: &Warnings) -> io::Result<(Vec<Member>, Vec<Backing>)> {
-    let mut listing = Listing { limits, warnings, members: Vec::new(), backings: Vec::new(), full: false };
-    listing.folder(root, &BString::default(), 0)?;
+pub(super) fn read(
+    root: Folder,
+    map: bool,
+    limits: &Limits,
+    warnings: &Warnings,
+) -> io::Result<(Vec<Member>, Vec<Backing>)> {
+    let reading = Reading::new(Some(root), map, limits.kept_in_memory);
+    let mut listing =
+        Listing { limits, warnings, reading: &reading, members: Vec::new(), backings: Vec::new(), full: false };
+    if let Some(root) = reading.folder() {
+        listing.folder(root, &BString::default(), 0)?;
+    }
     Ok((listing.members, listing.backings))
 }
 
@@ -33,30 +44,30 @@ pub(super) fn read(root: &Path, limits: &Limits, warnings: &Warnings) -> io::Res
 /// # Errors
 ///
 /// If there is no such file.
-pub(super) fn one(path: &Path) -> io::Result<(Vec<Member>, Vec<Backing>)> {
-    let metadata = fs::metadata(path)?;
+pub(super) fn one(path: &Path, map: bool, limits: &Limits) -> io::Result<(Vec<Member>, Vec<Backing>)> {
+    let facts = Facts::from(&fs::metadata(path)?);
     let file_name = path.file_name().map(Vec::from_os_str_lossy).unwrap_or_default();
     let mut member = Member::named(file_name.into_owned().into());
-    describe(&mut member, &metadata, path);
-    member.layout = Layout::run(metadata.len(), Source::Backing { number: 0, offset: 0 });
-    Ok((vec![member], vec![Backing::File(LazyFile::new(path.to_owned()))]))
+    describe(&mut member, &facts);
+    member.layout = Layout::run(member.size, Source::Backing { number: 0, offset: 0 });
+    let reading = Reading::new(None, map, limits.kept_in_memory);
+    Ok((vec![member], vec![Backing::File(Box::new(LazyFile::new(&reading, path.to_owned(), facts.identity)))]))
 }
 
 struct Listing<'a> {
     limits: &'a Limits,
     warnings: &'a Warnings,
+    reading: &'a Arc<Reading>,
     members: Vec<Member>,
     backings: Vec<Backing>,
     full: bool,
 }
 
 impl Listing<'_> {
-    fn folder(&mut self, folder: &Path, prefix: &BString, depth: usize) -> io::Result<()> {
-        let mut entries: Vec<(BString, PathBuf)> = fs::read_dir(folder)?
-            .map(|entry| entry.map(|e| (Vec::from_os_str_lossy(&e.file_name()).into_owned().into(), e.path())))
-            .collect::<io::Result<_>>()?;
-        entries.sort();
-        for (file_name, path) in entries {
+    fn folder(&mut self, folder: &Folder, prefix: &BString, depth: usize) -> io::Result<()> {
+        let mut entries = folder.entries()?;
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        for entry in entries {
             if u64_of(self.members.len()) >= self.limits.members {
                 if !self.full {
                     self.full = true;
@@ -68,83 +79,98 @@ impl Listing<'_> {
                 return Ok(());
             }
             let mut name = prefix.clone();
-            name.extend_from_slice(&file_name);
-            let metadata = match fs::symlink_metadata(&path) {
-                Ok(metadata) => metadata,
-                Err(error) => {
-                    self.unreadable(&name, &error);
-                    continue;
-                }
-            };
-            let mut member = Member::named(name.clone());
-            describe(&mut member, &metadata, &path);
-            if member.kind == MemberKind::File {
-                let source = Source::Backing { number: self.backings.len(), offset: 0 };
-                member.layout = Layout::run(metadata.len(), source);
-                self.backings.push(Backing::File(LazyFile::new(path.clone())));
-            }
-            self.members.push(member);
-            if metadata.is_dir() {
-                name.push(b'/');
-                let inside = if depth < DEPTH { self.folder(&path, &name, depth.saturating_add(1)) } else { Ok(()) };
-                if let Err(error) = inside {
-                    self.unreadable(&name, &error);
-                }
+            name.extend_from_slice(&entry.name);
+            match folder.facts(&entry.name) {
+                Ok(facts) => self.entry(folder, &entry.name, name, &facts, depth),
+                Err(error) => self.only_a_name(&entry, name, &error),
             }
         }
         Ok(())
     }
 
+    fn entry(&mut self, folder: &Folder, entry: &BString, mut name: BString, facts: &Facts, depth: usize) {
+        let mut member = Member::named(name.clone());
+        describe(&mut member, facts);
+        match member.kind {
+            MemberKind::Symlink => member.link = folder.link(entry).ok(),
+            MemberKind::File => member.layout = self.layout(folder, entry, &name, facts),
+            _ => {}
+        }
+        let is_folder = member.kind == MemberKind::Directory;
+        self.members.push(member);
+        if !is_folder {
+            return;
+        }
+        name.push(b'/');
+        if depth >= DEPTH {
+            self.warnings.push(Code::LimitReached, Place::member(&name), || {
+                format!("more than {DEPTH} folders lie one in another; what is in this one is left out")
+            });
+            return;
+        }
+        let inside = folder.inside(entry).and_then(|inside| match inside.is_of_the_kernel() {
+            Some(kernel) => {
+                Err(io::Error::other(format!("{kernel} of the kernel, whose files are made when they are read")))
+            }
+            None => self.folder(&inside, &name, depth.saturating_add(1)),
+        });
+        if let Err(error) = inside {
+            self.unreadable(&name, &error);
+        }
+    }
+
+    /// Where the bytes of a file are.
+    fn layout(&mut self, folder: &Folder, entry: &BString, name: &BString, facts: &Facts) -> Layout {
+        let size = facts.identity.size;
+        if let Err(error) = folder.may_read(entry) {
+            self.unreadable(name, &error);
+            return Layout::unreadable(Some(size));
+        }
+        // A name that is no path here cannot be opened either.
+        let Some(path) = path_of(name) else { return Layout::unreadable(Some(size)) };
+        let source = Source::Backing { number: self.backings.len(), offset: 0 };
+        self.backings.push(Backing::File(Box::new(LazyFile::new(self.reading, path, facts.identity))));
+        Layout::run(size, source)
+    }
+
+    /// Lists a name of which the file system says no more, as in a folder without the right to search it.
+    fn only_a_name(&mut self, entry: &Entry, name: BString, error: &io::Error) {
+        if error.kind() == io::ErrorKind::NotFound {
+            self.unreadable(&name, error);
+            return;
+        }
+        let denied = error.kind() == io::ErrorKind::PermissionDenied;
+        self.warnings.push(Code::MemberUnreadable, Place::member(&name), || {
+            if denied {
+                "permission denied; its folder may be listed but not searched (no x bit), so only its name is known"
+                    .to_owned()
+            } else {
+                format!("only its name is known ({error})")
+            }
+        });
+        let mut member = Member::named(name);
+        member.in_folder = true;
+        // What is not known to be something else may be an image.
+        member.kind = entry.kind.unwrap_or(MemberKind::File);
+        if member.kind == MemberKind::File {
+            member.layout = Layout::unreadable(None);
+        }
+        self.members.push(member);
+    }
+
     fn unreadable(&self, name: &BString, error: &io::Error) {
-        self.warnings.push(Code::MemberUnreadable, Place::member(name), || error.to_string());
+        let fault = Fault::of(error);
+        self.warnings.push(fault.code, Place::member(name), || fault.message);
     }
 }
 
-fn describe(member: &mut Member, metadata: &Metadata, path: &Path) {
-    let kind = metadata.file_type();
-    member.kind = if kind.is_file() {
-        MemberKind::File
-    } else if kind.is_dir() {
-        MemberKind::Directory
-    } else if kind.is_symlink() {
-        MemberKind::Symlink
-    } else {
-        special(kind)
-    };
-    member.size = if kind.is_file() { metadata.len() } else { 0 };
-    member.mtime = metadata.modified().ok().and_then(|time| Timestamp::try_from(time).ok());
-    if kind.is_symlink() {
-        member.link = fs::read_link(path).ok().map(|target| Vec::from_path_lossy(&target).into_owned().into());
-    }
-    owner(member, metadata);
+fn describe(member: &mut Member, facts: &Facts) {
+    member.kind = facts.kind;
+    member.size = if facts.kind == MemberKind::File { facts.identity.size } else { 0 };
+    (member.mtime, member.in_folder) = (facts.identity.modified, true);
+    (member.mode, member.uid, member.gid) = (facts.mode, facts.uid, facts.gid);
 }
 
-#[cfg(unix)]
-fn special(kind: fs::FileType) -> MemberKind {
-    use std::os::unix::fs::FileTypeExt;
-    if kind.is_fifo() {
-        MemberKind::Fifo
-    } else if kind.is_char_device() {
-        MemberKind::CharacterDevice
-    } else if kind.is_block_device() {
-        MemberKind::BlockDevice
-    } else {
-        MemberKind::Other(0)
-    }
+fn path_of(name: &BString) -> Option<PathBuf> {
+    name.to_path().ok().map(Path::to_owned)
 }
-
-#[cfg(not(unix))]
-fn special(_: fs::FileType) -> MemberKind {
-    MemberKind::Other(0)
-}
-
-#[cfg(unix)]
-fn owner(member: &mut Member, metadata: &Metadata) {
-    use std::os::unix::fs::MetadataExt;
-    member.mode = Some(metadata.mode() & 0o7777);
-    member.uid = Some(metadata.uid().into());
-    member.gid = Some(metadata.gid().into());
-}
-
-#[cfg(not(unix))]
-fn owner(_: &mut Member, _: &Metadata) {}

@@ -113,6 +113,11 @@ impl<'p, R: Read> StreamInput<'p, R> {
         StreamInput { reader, buffer, from: 0, to: 0, position: 0, bound, end: None, progress }
     }
 
+    /// Whether it may have any length.
+    pub(super) fn is_unbounded(&self) -> bool {
+        self.bound == u64::MAX
+    }
+
     /// Reads to the end, so that check sums are looked at, and says why it ended.
     pub(super) fn finish(mut self) -> (u64, End) {
         while !self.chunk(BUFFER).is_empty() {}

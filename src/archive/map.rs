@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 use std::ops::Deref;
 
-use memmap2::{Advice, Mmap};
+use memmap2::{Advice, Mmap, MmapOptions};
 
 #[cfg(unix)]
 use crate::int::u64_of;
@@ -45,20 +45,41 @@ impl Map {
         Ok(Map { map, file: None })
     }
 
-    /// Fills a buffer with the bytes at an offset by reading the file, which costs a copy but no page of the map. `false`
-    /// if it cannot be read so.
-    pub(crate) fn copy(&self, offset: usize, buffer: &mut [u8]) -> bool {
+    /// Maps a part of a file that nobody else has, as a temporary one without a name.
+    ///
+    /// # Errors
+    ///
+    /// As [`Map::of`].
+    pub(crate) fn part(file: &File, offset: u64, len: usize) -> io::Result<Self> {
+        #[expect(unsafe_code, reason = "mapping a file is the one thing that needs it")]
+        // SAFETY: the map is read-only, and its bytes are only ever seen as `&[u8]`. Nobody else can open the file, so it
+        // does not shrink; bytes are written to it before they are lent, and never again.
+        let map = unsafe { MmapOptions::new().offset(offset).len(len).map(file)? };
+        Ok(Map { map, file: None })
+    }
+
+    /// Whether there is a file for [`Map::copy`].
+    pub(crate) fn has_file(&self) -> bool {
+        cfg!(unix) && self.file.is_some()
+    }
+
+    /// Fills a buffer with the bytes at an offset by reading the file, which costs a copy but no page of the map.
+    ///
+    /// # Errors
+    ///
+    /// If the file was not kept, or does not have them any more.
+    pub(crate) fn copy(&self, offset: usize, buffer: &mut [u8]) -> io::Result<()> {
         #[cfg(unix)]
         {
             use std::os::unix::fs::FileExt;
 
-            let Some(file) = &self.file else { return false };
-            file.read_exact_at(buffer, u64_of(offset)).is_ok()
+            let file = self.file.as_ref().ok_or(io::ErrorKind::Unsupported)?;
+            file.read_exact_at(buffer, u64_of(offset))
         }
         #[cfg(not(unix))]
         {
             let _ = (offset, buffer);
-            false
+            Err(io::ErrorKind::Unsupported.into())
         }
     }
 

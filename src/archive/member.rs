@@ -81,6 +81,8 @@ pub struct Member {
     pub xattrs: Vec<(BString, BString)>,
     /// Major and minor number of a device; only members of a tar have them.
     pub device: Option<(u32, u32)>,
+    /// The time is that of a file in a folder.
+    pub(super) in_folder: bool,
     /// Where the contents begin, in bytes from the beginning of the uncompressed archive; 0 in a directory.
     pub offset: u64,
     pub(super) trust: Trust,
@@ -110,6 +112,7 @@ impl Member {
             link: None,
             xattrs: Vec::new(),
             device: None,
+            in_folder: false,
             offset: 0,
             trust,
             layout: Layout::default(),
@@ -149,6 +152,22 @@ impl Member {
     /// SHA-256 of the contents in hexadecimal, holes as zeros, if they were hashed while the archive was inflated.
     pub fn sha256(&self) -> Option<&str> {
         self.sha256.as_deref()
+    }
+
+    /// Last modification as an archive recorded it; `None` of a file in a folder, whose time may be that of a copy.
+    pub fn recorded_mtime(&self) -> Option<Timestamp> {
+        self.mtime.filter(|_| !self.in_folder)
+    }
+
+    /// Whether it is a file in a folder, and not a member of a tar.
+    pub(crate) fn is_in_folder(&self) -> bool {
+        self.in_folder
+    }
+
+    /// Bytes of its contents; `None` if nothing is known of them, as of a file in a folder that may not be searched.
+    pub fn known_size(&self) -> Option<u64> {
+        // There, one byte that cannot be read stands for all.
+        (self.size > 0 || self.layout.len == 0).then_some(self.size)
     }
 
     /// The path without its last part; empty at the root.

@@ -24,13 +24,17 @@
 )]
 
 mod contents;
+mod copies;
 mod decompress;
 mod directory;
+mod folder;
+mod given;
 mod header;
 mod identity;
 mod inner;
 mod input;
 mod layout;
+mod lazy;
 mod listing;
 mod map;
 mod member;
@@ -55,6 +59,7 @@ use sha2::{Digest as _, Sha256};
 
 pub use contents::{Absence, Contents, Piece, Stop};
 pub use identity::Identity;
+pub(crate) use lazy::Fault;
 pub(crate) use member::folder_of;
 pub use member::{Member, MemberKind};
 pub(crate) use nested::Nested;
@@ -62,6 +67,7 @@ pub use select::{Everything, Island, Kept, Select, Selection};
 pub use sniff::Compression;
 
 use self::contents::{Backing, Layout, Source};
+use self::given::Given;
 use self::identity::Watch;
 use self::input::{End, StreamInput};
 use self::listing::Listing;
@@ -161,8 +167,26 @@ impl Archive {
     }
 
     /// Whether the input has been changed since it was opened, and how; `None` if it was not, or nobody can tell, as of a
-    /// pipe.
+    /// pipe. Of a directory, the first of its files that was read and has been changed.
     pub fn changed(&self) -> Option<String> {
+        let of_files = || {
+            let (name, fault) = self.faults().find(|(_, fault)| fault.code == Code::InputChanged)?;
+            Some(format!("{name}: {}", fault.message))
+        };
+        self.watch.as_ref().and_then(Watch::changed).or_else(of_files)
+    }
+
+    /// What is wrong with the files of a directory that were opened so far, each with its name: they could not be read, or
+    /// have been changed since the directory was listed. The file system is asked each time.
+    pub(crate) fn faults(&self) -> impl Iterator<Item = (BString, Fault)> {
+        self.backings.iter().filter_map(|backing| match backing {
+            Backing::File(file) => Some((file.name(), file.fault()?)),
+            Backing::Map(_) | Backing::Heap(_) => None,
+        })
+    }
+
+    /// What of the input itself was changed while it was read; the place is the archive as a whole.
+    pub(crate) fn watched(&self) -> Option<String> {
         self.watch.as_ref().and_then(Watch::changed)
     }
 
@@ -182,6 +206,12 @@ impl Archive {
         };
         self.sha256.get_or_init(hash).as_deref()
     }
+}
+
+/// What file system of the kernel's own a folder is on, such as `proc`; `None` if it is on another, or not to be had. Files
+/// of such a folder are made when they are read, and may have no end.
+pub fn kernel_file_system(path: impl AsRef<Path>) -> Option<&'static str> {
+    folder::Folder::open(path.as_ref()).ok()?.is_of_the_kernel()
 }
 
 /// How many bytes of a file tell what it is.
@@ -222,22 +252,30 @@ impl Opener<'_> {
     ///
     /// If it cannot be read, or is neither an archive nor a directory.
     pub(crate) fn path(&mut self, path: &Path) -> Result<Archive, ErrorKind> {
-        let metadata = std::fs::metadata(path)?;
-        if metadata.is_dir() {
-            let (members, backings) = directory::read(path, self.limits, self.warnings)?;
-            return self.finish(Archive::of(backings), members);
+        match given::at(path)? {
+            Given::Folder(folder) => {
+                let (members, backings) = directory::read(folder, self.map, self.limits, self.warnings)?;
+                self.finish(Archive::of(backings), members)
+            }
+            given => self.given(given, Some(path)),
         }
-        self.file(File::open(path)?, Some(path))
     }
 
     /// Opens a file, from where it stands; a regular one that is not compressed is mapped.
     pub(crate) fn file(&mut self, file: File, path: Option<&Path>) -> Result<Archive, ErrorKind> {
-        let metadata = file.metadata()?;
-        if !metadata.is_file() {
-            return self.reader(file, None);
+        self.given(given::opened(file)?, path)
+    }
+
+    fn given(&mut self, given: Given, path: Option<&Path>) -> Result<Archive, ErrorKind> {
+        match given {
+            Given::File(file) => {
+                let metadata = file.metadata()?;
+                let watch = Watch::of(&file, path, &metadata);
+                Ok(Archive { watch, ..self.regular(file, metadata.len())? })
+            }
+            Given::Stream(first, file) => self.reader(Cursor::new(first).chain(file), None),
+            Given::Folder(_) => Err(ErrorKind::NotAnArchive("a folder that was given as a file; give its path")),
         }
-        let watch = Watch::of(&file, path, &metadata);
-        Ok(Archive { watch, ..self.regular(file, metadata.len())? })
     }
 
     fn regular(&mut self, mut file: File, size: u64) -> Result<Archive, ErrorKind> {
@@ -272,7 +310,7 @@ impl Opener<'_> {
         let progress = || report(read.load(Ordering::Relaxed), input_bytes);
         let input = Box::new(BufReader::with_capacity(64 << 10, metered));
         let archive = self.inflating(input, input_bytes, &progress)?;
-        if let Some(sha256) = sha256 {
+        if let Some(sha256) = sha256.filter(|_| !archive.members().is_empty()) {
             // What the decoder did not come to is part of the input.
             let whole = io::copy(&mut Metered { reader, read: &read, sha256: Some(&sha256) }, &mut io::sink());
             let sha256 = sha256.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -368,8 +406,8 @@ impl Archive {
     /// # Errors
     ///
     /// If there is no such file.
-    pub(crate) fn of_file(path: &Path) -> io::Result<Self> {
-        let (members, backings) = directory::one(path)?;
+    pub(crate) fn of_file(path: &Path, map: bool, limits: &Limits) -> io::Result<Self> {
+        let (members, backings) = directory::one(path, map, limits)?;
         Ok(Archive { listing: Listing::unsorted(members), ..Archive::of(backings) })
     }
 

@@ -125,7 +125,9 @@ pub(super) fn read(
         }
         members.push(entry.member);
     }
-    let (bytes, end) = input.finish();
+    // Zeros without end, as from a device, are no archive: nobody waits for what may come behind them.
+    let (bytes, end) =
+        if members.is_empty() && input.is_unbounded() { (input.position(), End::Whole) } else { input.finish() };
     let (backings, failed) = kept.spool.into_backings();
     if let Some(error) = failed {
         warnings.push(Code::MemberUnreadable, Place::archive(), || {

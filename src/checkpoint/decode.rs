@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 use std::path::Path;
 
-use super::Checkpoint;
+use super::{Checkpoint, faults};
 use crate::abi::arch::Arch;
 use crate::archive::{Archive, Member};
 use crate::error::{Error, ErrorKind};
@@ -83,7 +83,19 @@ impl ImageFile {
     ///
     /// If it cannot be read.
     pub fn open(path: impl AsRef<Path>, limits: &Limits) -> Result<Option<Self>, Error> {
-        let path = path.as_ref();
+        Self::open_mapped(path.as_ref(), true, limits)
+    }
+
+    /// The same, of a file that is read and never mapped: one that may shrink meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// As [`ImageFile::open`].
+    pub fn open_unmapped(path: impl AsRef<Path>, limits: &Limits) -> Result<Option<Self>, Error> {
+        Self::open_mapped(path.as_ref(), false, limits)
+    }
+
+    fn open_mapped(path: &Path, map: bool, limits: &Limits) -> Result<Option<Self>, Error> {
         let failed = |error| Error::of(path, ErrorKind::Io(error));
         if !std::fs::metadata(path).map_err(failed)?.is_file() {
             return Ok(None);
@@ -94,7 +106,7 @@ impl ImageFile {
         if !named && !begins_as_image(&head) {
             return Ok(None);
         }
-        let archive = Archive::of_file(path).map_err(failed)?;
+        let archive = Archive::of_file(path, map, limits).map_err(failed)?;
         Ok(Some(ImageFile { archive, limits: limits.clone(), warnings: Warnings::new(limits) }))
     }
 
@@ -115,11 +127,13 @@ impl ImageFile {
 
     /// All that was odd, damaged or missing in what has been decoded so far.
     pub fn warnings(&self) -> Vec<Warning> {
-        self.warnings.snapshot()
+        let mut all = self.warnings.snapshot();
+        all.extend(faults(&self.archive, &self.limits));
+        all
     }
 
     /// Whether something is missing from what has been decoded so far.
     pub fn is_partial(&self) -> bool {
-        self.warnings.partial()
+        self.warnings.partial() || self.archive.faults().next().is_some()
     }
 }

@@ -87,8 +87,8 @@ impl Options {
         self
     }
 
-    /// Whether uncompressed archives may be mapped (the default) or are read as a stream. A map ends the process if the
-    /// file shrinks under it, as it may on media that vanish.
+    /// Whether uncompressed archives and files of directories may be mapped (the default) or are read, archives as a stream.
+    /// A map ends the process if the file shrinks under it, as it may on media that vanish.
     #[must_use]
     pub fn map(mut self, map: bool) -> Self {
         self.map = map;
@@ -206,6 +206,9 @@ impl Options {
 
 /// Why an archive has no checkpoint.
 fn why_none(archive: &Archive, warnings: &Warnings) -> ErrorKind {
+    if let Some(unreadable) = unreadable(warnings) {
+        return ErrorKind::Unreadable(unreadable);
+    }
     if let Some(name) = foreign::name(archive) {
         return ErrorKind::OtherCheckpoint(name);
     }
@@ -217,6 +220,20 @@ fn why_none(archive: &Archive, warnings: &Warnings) -> ErrorKind {
     let in_the_way = warnings.iter().filter(|warning| warning.severity() == Severity::Warning).take(3);
     let why = in_the_way.map(ToString::to_string).collect::<Vec<_>>().join("; ");
     if why.is_empty() { ErrorKind::NoImages(found) } else { ErrorKind::NotReached { found, why } }
+}
+
+/// What of an archive could not be read, for the message; `None` if all was.
+fn unreadable(warnings: &Warnings) -> Option<String> {
+    let all = warnings.snapshot();
+    let mut unreadable = all.iter().filter(|warning| warning.code == Code::MemberUnreadable);
+    let first = unreadable.next()?;
+    let more = match unreadable.count() {
+        0 => String::new(),
+        more => format!("; and {more} more"),
+    };
+    let denied = first.message.starts_with("permission denied");
+    let hint = if denied { "; engines make checkpoints readable for root only: read it as root" } else { "" };
+    Some(format!("{first}{more}{hint}"))
 }
 
 /// What an archive without images holds, for the message.
@@ -426,17 +443,22 @@ impl Checkpoint {
     pub fn warnings(&self) -> Vec<Warning> {
         let mut all = self.shared.of_archive.snapshot();
         all.extend(self.warnings.snapshot());
-        all.extend(self.shared.archive.changed().map(|message| Warning {
+        all.extend(self.shared.archive.watched().map(|message| Warning {
             code: Code::InputChanged,
             place: Place::archive(),
             message,
         }));
+        all.extend(faults(&self.shared.archive, &self.shared.limits));
         all
     }
 
     /// Whether something is missing from what has been read so far.
     pub fn is_partial(&self) -> bool {
-        self.shared.of_archive.partial() || self.warnings.partial() || self.shared.archive.changed().is_some()
+        let archive = &self.shared.archive;
+        self.shared.of_archive.partial()
+            || self.warnings.partial()
+            || archive.watched().is_some()
+            || archive.faults().next().is_some()
     }
 
     /// Reads everything that tables are made of, so that all warnings are known.
@@ -485,6 +507,15 @@ impl Checkpoint {
         let image = images.open(kind, number)?;
         Some((image.magics(), image.records(images.limits, &unheard).count()))
     }
+}
+
+/// Warnings of what is wrong with the files of a directory, as far as they were opened.
+fn faults(archive: &Archive, limits: &Limits) -> Vec<Warning> {
+    let warnings = Warnings::new(limits);
+    for (name, fault) in archive.faults() {
+        warnings.push(fault.code, Place::member(name), || fault.message);
+    }
+    warnings.snapshot()
 }
 
 /// The one checkpoint of an archive.

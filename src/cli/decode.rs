@@ -20,7 +20,10 @@ use super::{Failure, Outcome};
 pub(crate) fn run(args: &DecodeArgs, global: &Global) -> Outcome {
     let (path, member) = split(&args.input);
     let limits = global.limits.limits();
-    let image = if path == Path::new("-") { None } else { ImageFile::open(&path, &limits)? };
+    let open = |path: &Path| {
+        if global.no_mmap { ImageFile::open_unmapped(path, &limits) } else { ImageFile::open(path, &limits) }
+    };
+    let image = if path == Path::new("-") { None } else { open(&path)? };
     let Some(image) = image else {
         let members: Vec<String> = member.into_iter().chain(args.members.iter().cloned()).collect();
         return of_archive(&path, &members, args, global);
@@ -31,7 +34,7 @@ pub(crate) fn run(args: &DecodeArgs, global: &Global) -> Outcome {
     }
     let mut images = vec![(path, image)];
     for other in &args.members {
-        let Some(image) = ImageFile::open(other, &limits)? else {
+        let Some(image) = open(Path::new(other))? else {
             return Err(Failure::Usage(format!("{other} is not an image, but {} is", args.input.display())));
         };
         images.push((PathBuf::from(other), image));

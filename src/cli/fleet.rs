@@ -128,6 +128,10 @@ fn listed(list: &Path) -> Result<Vec<PathBuf>, Failure> {
 
 /// Whether a directory is an unpacked archive or holds images, not archives.
 fn is_checkpoint(directory: &Path) -> bool {
+    // Neither, which is said when it is opened.
+    if cryoscope::archive::kernel_file_system(directory).is_some() {
+        return true;
+    }
     if SIGNS.iter().any(|name| directory.join(name).exists()) {
         return true;
     }
@@ -135,6 +139,10 @@ fn is_checkpoint(directory: &Path) -> bool {
     let mut only_directories = true;
     for entry in entries.flatten() {
         if entry.path().extension().is_some_and(|extension| extension == "img") {
+            return true;
+        }
+        // What may be listed but not searched cannot be told; opening it says so.
+        if entry.metadata().is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied) {
             return true;
         }
         only_directories &= entry.path().is_dir();
@@ -153,7 +161,9 @@ pub(crate) fn in_directory(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
     let entries = fs::read_dir(directory).map_err(message)?;
     let mut paths: Vec<PathBuf> =
         entries.map(|entry| entry.map(|e| e.path())).collect::<Result<_, _>>().map_err(message)?;
-    paths.retain(|path| path.is_file() || path.is_dir());
+    // What may not even be looked at is not left out: opening it says why.
+    let denied = |path: &PathBuf| path.metadata().is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied);
+    paths.retain(|path| path.is_file() || path.is_dir() || denied(path));
     paths.sort();
     Ok(paths)
 }

@@ -18,9 +18,6 @@ use crate::model::tree::Entry;
 use crate::tables::{Extracted, OpenPaths};
 use crate::warning::{Code, Place};
 
-/// Bytes after which mapped pages are given back.
-const STEP: usize = 4 << 20;
-
 /// Recovered files: those of one kind.
 pub(super) fn recovered(
     checkpoint: &Checkpoint,
@@ -303,25 +300,16 @@ fn offset_of(checkpoint: &Checkpoint, member: &Member, row: Extracted) -> Extrac
     Extracted { offset: checkpoint.archive().unpacked_bytes().is_some().then_some(member.offset), ..row }
 }
 
-/// Copies contents piece by piece, and gives the pages of the map back that have been read.
+/// Copies contents piece by piece.
 fn copy(contents: Contents<'_>, target: &mut Target<'_>) -> std::io::Result<()> {
-    let mut at = 0_u64;
-    for piece in contents.pieces(0, contents.len()) {
+    contents.once(|piece| {
         match piece {
-            Piece::Bytes(bytes) => {
-                for part in bytes.chunks(STEP) {
-                    target.bytes(part)?;
-                    contents.give_back(at, u64_of(part.len()));
-                    at = at.saturating_add(u64_of(part.len()));
-                }
-                continue;
-            }
+            Piece::Bytes(bytes) => target.bytes(bytes)?,
             Piece::Hole(len) => target.hole(len),
             Piece::Absent(len, why) => target.missing(len, true, absent(why)),
         }
-        at = at.saturating_add(piece.len());
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 fn absent(why: Absence) -> &'static str {

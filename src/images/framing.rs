@@ -13,7 +13,7 @@ use std::borrow::Cow;
 
 use super::kind::{Form, Kind, Payload};
 use super::payload;
-use crate::archive::{Contents, Stop};
+use crate::archive::{Absence, Contents, Stop};
 use crate::int::{u64_of, usize_of};
 use crate::limits::Limits;
 use crate::warning::{Code, Place, Warnings};
@@ -135,6 +135,8 @@ impl<'a> Image<'a> {
         let place = Place::member(path);
         let (start, order) = match magics(&bytes, magic) {
             Ok(found) => found,
+            // What cannot be read is warned of by itself.
+            Err(Wrong::Short) if stop == Some(Stop::Absent(Absence::Unreadable)) => return None,
             Err(why) => {
                 let code = if bytes.is_empty() { Code::ImageEmpty } else { Code::ImageMagic };
                 warnings.push(code, place, || why.say(kind, &bytes));
@@ -255,6 +257,10 @@ impl<'i> Records<'i> {
     }
 
     fn warn(&self, code: Code, message: impl FnOnce() -> String) {
+        // What cannot be read is warned of by itself.
+        if code == Code::ImageTruncated && self.image.stop == Some(Stop::Absent(Absence::Unreadable)) {
+            return;
+        }
         let place = self.image.place.clone().record(self.next).at(u64_of(self.offset));
         self.warnings.push(code, place, message);
     }

@@ -88,6 +88,14 @@ impl<'a> Images<'a> {
         self.set.find(self.archive, kind, number).is_some()
     }
 
+    /// Whether there is an image of this kind and number that cannot be read. That is warned of by itself: nothing is to be
+    /// said of what it does not have.
+    pub(crate) fn is_unreadable(self, kind: Kind, number: u64) -> bool {
+        let file = |member: &'a Member| self.archive.resolve(member).ok();
+        let file = self.set.find(self.archive, kind, number).and_then(file);
+        file.is_some_and(|file| self.archive.contents(file).is_unreadable())
+    }
+
     /// The place of an image, whether it exists or not.
     pub(crate) fn place(self, kind: Kind, number: u64) -> Place {
         let pattern = kind.pattern();

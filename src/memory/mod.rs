@@ -290,7 +290,7 @@ impl Tally {
             Some(Lost::InParent) => self.in_parent = self.in_parent.saturating_add(len),
             Some(Lost::Lazy) => self.lazy = self.lazy.saturating_add(len),
             // Warned of where the pages image was opened.
-            Some(Lost::Truncated | Lost::Contradicted | Lost::NotKept) | None => {}
+            Some(Lost::Truncated | Lost::Unreadable | Lost::Contradicted | Lost::NotKept) | None => {}
         }
     }
 

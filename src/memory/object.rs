@@ -24,6 +24,8 @@ pub enum Lost {
     Lazy,
     /// The pages image is missing, or shorter than its pagemap says.
     Truncated,
+    /// The pages image cannot be read: the file system does not give it out.
+    Unreadable,
     /// The archive contradicts itself about which bytes they are, or they cannot be inflated.
     Contradicted,
     /// They were not asked for when the archive was inflated.
@@ -117,12 +119,17 @@ struct PagesFile {
     member: usize,
     /// Bytes up to where the archive ends or is damaged.
     size: u64,
+    /// Why there are no more.
+    cut: Lost,
 }
 
 impl PagesFile {
     fn new(archive: &Arc<Archive>, member: usize) -> Self {
-        let mut file = PagesFile { archive: Arc::clone(archive), member, size: 0 };
-        file.size = file.contents().map_or(0, |contents| contents.cut_at());
+        let mut file = PagesFile { archive: Arc::clone(archive), member, size: 0, cut: Lost::Truncated };
+        let cut = |contents: Contents<'_>| {
+            (contents.cut_at(), if contents.is_unreadable() { Lost::Unreadable } else { Lost::Truncated })
+        };
+        (file.size, file.cut) = file.contents().map_or((0, Lost::Truncated), cut);
         file
     }
 
@@ -155,6 +162,8 @@ pub(super) struct Objects {
     tasks: HashMap<u32, Object>,
     shared: HashMap<u64, Object>,
     ghosts: HashMap<u64, Object>,
+    /// There is a pagemap that cannot be read.
+    unreadable: bool,
 }
 
 impl Objects {
@@ -209,11 +218,11 @@ impl Objects {
                     let len = self.size(file).saturating_sub(offset).min(run.len);
                     let cut = run.start.saturating_add(len);
                     let here = (len > 0).then_some((run.start, cut, None));
-                    [here, (len < run.len).then_some((cut, run.end(), Some(Lost::Truncated)))]
+                    [here, (len < run.len).then_some((cut, run.end(), Some(self.cut(file))))]
                 }
                 Origin::Block { file, offset, stored, .. } => {
                     let cut = self.size(file) < offset.saturating_add(stored);
-                    whole(cut.then_some(Lost::Truncated))
+                    whole(cut.then_some(self.cut(file)))
                 }
             };
             parts.into_iter().flatten()
@@ -223,6 +232,16 @@ impl Objects {
     /// Bytes of a file up to where the archive ends.
     fn size(&self, file: usize) -> u64 {
         self.files.get(file).map_or(0, |file| file.size)
+    }
+
+    /// Whether there is a pagemap that cannot be read.
+    pub(super) fn has_unreadable(&self) -> bool {
+        self.unreadable
+    }
+
+    /// Why a file has no more bytes.
+    fn cut(&self, file: usize) -> Lost {
+        self.files.get(file).map_or(Lost::Truncated, |file| file.cut)
     }
 
     /// What lies at `at` of an object, at most `most` bytes.
@@ -346,7 +365,8 @@ impl Objects {
 
 pub(super) fn lost(why: Absence) -> Lost {
     match why {
-        Absence::Truncated | Absence::Unreadable => Lost::Truncated,
+        Absence::Truncated => Lost::Truncated,
+        Absence::Unreadable => Lost::Unreadable,
         Absence::NotKept => Lost::NotKept,
         Absence::Contradicted => Lost::Contradicted,
     }
@@ -392,6 +412,9 @@ impl<'a> Reader<'a> {
             .chain(wanted.shared.iter().map(|&number| (Kind::ShmemPagemap, number)))
             .collect();
         let layers = self.layers;
+        let unreadable =
+            |&(kind, number): &(Kind, u64)| layers.first()?.images.is_unreadable(kind, number).then_some(());
+        self.objects.unreadable = keys.iter().any(|key| unreadable(key).is_some());
         let maps: Vec<LayerMaps> = layers.iter().map(|layer| self.layer(layer, &keys)).collect();
         for &(kind, number) in &keys {
             let object = if maps.first().is_some_and(|layer| layer.maps.contains_key(&(kind, number))) {
@@ -483,7 +506,10 @@ impl<'a> Reader<'a> {
             };
             for key in wanting {
                 let file = if Some(key) == sole { file } else { Err(Lost::Contradicted) };
-                if let (Ok(_), Some(size)) = (&file, size) {
+                // What cannot be read is warned of by itself.
+                if let (Ok(number), Some(size)) = (&file, size)
+                    && self.objects.cut(*number) != Lost::Unreadable
+                {
                     Self::compare(images, pages_id, needed(&key), size);
                 }
                 result.files.insert(key, file);

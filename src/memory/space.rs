@@ -123,7 +123,7 @@ impl<'a> AddressSpace<'a> {
                 None | Some(Lost::NotKept) => &mut recorded.here,
                 Some(Lost::InParent) => &mut recorded.in_parent,
                 Some(Lost::Lazy) => &mut recorded.lazy,
-                Some(Lost::Truncated | Lost::Contradicted) => &mut recorded.lost,
+                Some(Lost::Truncated | Lost::Unreadable | Lost::Contradicted) => &mut recorded.lost,
             };
             *field = field.saturating_add(to.saturating_sub(from));
         };

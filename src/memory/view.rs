@@ -28,6 +28,8 @@ pub enum Missing {
     Lazy,
     /// Its image is missing or cut.
     Truncated,
+    /// Its image cannot be read: the file system does not give it out.
+    Unreadable,
     /// The archive contradicts itself about it, or it cannot be inflated.
     Contradicted,
     /// It was not asked for when the archive was inflated.
@@ -36,13 +38,14 @@ pub enum Missing {
 
 impl Missing {
     /// All reasons.
-    pub const ALL: [Missing; 8] = [
+    pub const ALL: [Missing; 9] = [
         Missing::Unmapped,
         Missing::FileBacked,
         Missing::Kernel,
         Missing::InParent,
         Missing::Lazy,
         Missing::Truncated,
+        Missing::Unreadable,
         Missing::Contradicted,
         Missing::NotKept,
     ];
@@ -56,6 +59,7 @@ impl Missing {
             Missing::InParent => "in a parent dump that is not here",
             Missing::Lazy => "left in the frozen process (lazy)",
             Missing::Truncated => "its image is missing or cut",
+            Missing::Unreadable => "its image cannot be read",
             Missing::Contradicted => "contradicted or damaged",
             Missing::NotKept => "not kept while inflating",
         }
@@ -68,6 +72,7 @@ impl From<Lost> for Missing {
             Lost::InParent => Missing::InParent,
             Lost::Lazy => Missing::Lazy,
             Lost::Truncated => Missing::Truncated,
+            Lost::Unreadable => Missing::Unreadable,
             Lost::Contradicted => Missing::Contradicted,
             Lost::NotKept => Missing::NotKept,
         }
@@ -285,14 +290,15 @@ impl<'a> AddressSpace<'a> {
         if status.intersects(Status::VVAR | Status::VSYSCALL) {
             return Owner::Missing(Missing::Kernel);
         }
+        let no_pagemap = if self.memory.objects.has_unreadable() { Missing::Unreadable } else { Missing::Truncated };
         if self.own.is_none() && vma.is_anonymous() {
-            return Owner::Missing(Missing::Truncated);
+            return Owner::Missing(no_pagemap);
         }
         if vma.is_anonymous() || self.is_dev_zero(vma) {
             return Owner::Untouched;
         }
         if self.shared_object(vma).is_some() {
-            return Owner::Missing(Missing::Truncated);
+            return Owner::Missing(no_pagemap);
         }
         Owner::Missing(Missing::FileBacked)
     }

@@ -21,9 +21,9 @@ use crate::images::{ByteOrder, Images, Kind};
 pub enum TimeSource {
     /// `config.dump`.
     Config,
-    /// Modification time of the inventory, which CRIU writes last.
+    /// Modification time of the inventory, which CRIU writes last, as a tar recorded it.
     Inventory,
-    /// The newest of the images.
+    /// The newest of the images, as a tar recorded them.
     Members,
     /// The name that the kubelet gave the archive: when the request came.
     FileName,
@@ -37,6 +37,27 @@ impl TimeSource {
             TimeSource::Inventory => "inventory",
             TimeSource::Members => "members",
             TimeSource::FileName => "file name",
+        }
+    }
+}
+
+/// Why the moment of the dump is not known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NoTime {
+    /// Nothing has a time, as in archives that were made for transport.
+    #[default]
+    NotRecorded,
+    /// All there is are the times of files in a folder. A tool that unpacks sets them as they were, one that copies does not,
+    /// and they do not tell which it was.
+    Copied,
+}
+
+impl NoTime {
+    /// `not recorded` or `copied`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            NoTime::NotRecorded => "not recorded",
+            NoTime::Copied => "copied",
         }
     }
 }
@@ -57,14 +78,14 @@ pub struct Interface {
 }
 
 /// What is known of the container as a whole.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Container {
     /// What the engine's documents say.
     pub facts: Facts,
     /// The engine that made it; `None` for a bare set of images.
     pub engine: Option<Engine>,
     /// When it was checkpointed, and where that is known from.
-    pub checkpointed: Option<(Timestamp, TimeSource)>,
+    pub checkpointed: Result<(Timestamp, TimeSource), NoTime>,
     /// Host name, as the container saw it.
     pub hostname: Option<Vec<u8>>,
     /// Version of CRIU.
@@ -140,20 +161,24 @@ fn checkpointed(
     images: Images<'_>,
     documents: &engine::Documents<'_>,
     kubelet: Option<&kubelet::ArchiveName>,
-) -> Option<(Timestamp, TimeSource)> {
+) -> Result<(Timestamp, TimeSource), NoTime> {
     // Archives that were made for transport have the time 0 everywhere.
     let since_1970 = |time: &Timestamp| time.as_second() > 0;
     let config = || Some((documents.config.as_ref()?.time(&["checkpointedTime"])?, TimeSource::Config));
     let inventory = || {
         let member = images.set.find(images.archive, Kind::Inventory, 0)?;
-        Some((member.mtime.filter(since_1970)?, TimeSource::Inventory))
+        Some((member.recorded_mtime().filter(since_1970)?, TimeSource::Inventory))
     };
     let members = || {
-        let times = images.set.images(images.archive).filter_map(|(_, _, member)| member.mtime.filter(since_1970));
+        let times = images.set.images(images.archive);
+        let times = times.filter_map(|(_, _, member)| member.recorded_mtime().filter(since_1970));
         Some((times.max()?, TimeSource::Members))
     };
     let file_name = || Some((kubelet?.time, TimeSource::FileName));
-    config().or_else(inventory).or_else(members).or_else(file_name)
+    config().or_else(inventory).or_else(members).or_else(file_name).ok_or_else(|| {
+        let in_folder = images.set.images(images.archive).any(|(_, _, member)| member.is_in_folder());
+        if in_folder { NoTime::Copied } else { NoTime::NotRecorded }
+    })
 }
 
 /// The host name of the root task's UTS namespace, or the one that was asked for.

@@ -42,6 +42,8 @@ impl<'a> Document<'a> {
                 });
                 return None;
             }
+            // Which is warned of by itself.
+            Some(Stop::Absent(Absence::Unreadable)) => return None,
             Some(Stop::Absent(_) | Stop::Limit) => warn("the document is cut by the end of the archive".to_owned()),
             None => {}
         }

@@ -95,7 +95,7 @@ fn table(images: Images<'_>, number: u64, files: &FileTable) -> Vec<Descriptor> 
             None => images.warnings.push(Code::FileTypeUnknown, place(), || {
                 format!("descriptor {fd} is of a type that is not known ({})", entry.r#type.unwrap_or_default())
             }),
-            Some(fd_type) if files.get(fd_type, file).is_none() => {
+            Some(fd_type) if files.get(fd_type, file).is_none() && !files.is_unreadable() => {
                 images.warnings.push(Code::FileMissing, place(), || {
                     format!("descriptor {fd} refers to file {file}, which is not in the table of files")
                 });

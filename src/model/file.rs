@@ -39,6 +39,9 @@ macro_rules! files {
                 }
             }
 
+            /// The images that had the files of a type before there was `files.img`.
+            const SPLIT: &[Kind] = &[$(Kind::$split),+];
+
             /// Every type with the image that had its files before there was `files.img`.
             fn each_split(images: Images<'_>, mut each: impl FnMut(u32, File, Place)) {
                 $(if Kind::$split != Kind::Files && images.has(Kind::$split, 0) {
@@ -190,6 +193,8 @@ pub struct FileTable {
     remaps: HashMap<FileId, Remap>,
     memfds: HashMap<u64, MemfdInodeEntry>,
     terminals: HashMap<u32, TtyInfoEntry>,
+    /// The images of the table, or some of them, cannot be read: what it lacks may well be in them.
+    unreadable: bool,
 }
 
 impl FileTable {
@@ -197,6 +202,8 @@ impl FileTable {
     pub(super) fn read(images: Images<'_>) -> Self {
         let mut table = FileTable::default();
         let has_split = Kind::RegFiles;
+        let of_table = [Kind::Files, Kind::Memfd].into_iter().chain(File::SPLIT.iter().copied());
+        table.unreadable = of_table.into_iter().any(|kind| images.is_unreadable(kind, 0));
         if images.has(Kind::Files, 0) {
             images.each::<FileEntry>(Kind::Files, 0, |entry, _, place| table.add_entry(entry, &place(), images));
         } else if !images.has(has_split, 0) && images.set.of_kind(images.archive, Kind::Fdinfo).next().is_some() {
@@ -313,7 +320,7 @@ impl FileTable {
                 },
             };
             let original = FileId(entry.orig_id());
-            if !self.files.contains_key(&(FdTypes::Reg, original)) {
+            if !self.unreadable && !self.files.contains_key(&(FdTypes::Reg, original)) {
                 images.warnings.push(Code::FileMissing, place(), || {
                     format!("a file without a name, {original}, is not in the table of files")
                 });
@@ -324,7 +331,7 @@ impl FileTable {
                         format!("the contents of the deleted file {original} are missing")
                     });
                 }
-                Remap::Linked(link) if !self.files.contains_key(&(FdTypes::Reg, link)) => {
+                Remap::Linked(link) if !self.unreadable && !self.files.contains_key(&(FdTypes::Reg, link)) => {
                     images.warnings.push(Code::FileMissing, place(), || {
                         format!("the link {link} that stands for file {original} is not in the table of files")
                     });
@@ -333,6 +340,11 @@ impl FileTable {
             }
             self.remaps.insert(original, remap);
         });
+    }
+
+    /// Whether something of the table cannot be read, so that it may have what is not found in it.
+    pub(super) fn is_unreadable(&self) -> bool {
+        self.unreadable
     }
 
     /// The file of a type and id.

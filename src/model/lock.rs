@@ -45,11 +45,15 @@ type Holder<'a> = (&'a Process, &'a Descriptor);
 struct Holders<'a> {
     of_file: HashMap<FileId, Vec<Holder<'a>>>,
     of_descriptor: HashMap<(Pid, Fd), Holder<'a>>,
+    /// The descriptors of somebody cannot be read, which is warned of by itself.
+    unreadable: bool,
 }
 
 impl<'a> Holders<'a> {
-    fn of(model: &'a Model) -> Self {
+    fn of(model: &'a Model, images: Images<'_>) -> Self {
         let mut holders = Holders::default();
+        let mut tables = images.set.of_kind(images.archive, Kind::Fdinfo).map(|(number, _)| number);
+        holders.unreadable = tables.any(|number| images.is_unreadable(Kind::Fdinfo, number));
         for process in model.processes() {
             for descriptor in model.descriptors().of(process) {
                 let holder = (process, descriptor);
@@ -76,7 +80,7 @@ pub(crate) fn read(images: Images<'_>, model: &Model, _: &Side<'_>) -> FileLocks
     if recorded.is_empty() {
         return FileLocks::default();
     }
-    let holders = Holders::of(model);
+    let holders = Holders::of(model, images);
     let most = crate::int::usize_of(images.limits.records);
     let mut all = Vec::new();
     for (lock, place) in &recorded {
@@ -110,9 +114,11 @@ fn add(
 ) {
     let (pid, fd) = (Pid(lock.pid().cast_unsigned()), Fd(lock.fd().cast_unsigned()));
     let Some((owner, descriptor)) = holders.of_descriptor.get(&(pid, fd)) else {
-        images.warnings.push(Code::FileMissing, place.clone(), || {
-            format!("a lock is held through descriptor {fd} of process {pid}, which is not there")
-        });
+        if !holders.unreadable {
+            images.warnings.push(Code::FileMissing, place.clone(), || {
+                format!("a lock is held through descriptor {fd} of process {pid}, which is not there")
+            });
+        }
         all.push(Held { pid, fd, file: None, inherited: false, lock });
         return;
     };

@@ -9,15 +9,15 @@ use serde_json::Value;
 
 use super::Side;
 use super::side::text_of;
-use crate::archive::{Contents, Member, MemberKind, Piece};
+use crate::archive::{Absence, Contents, Member, MemberKind, Piece};
 use crate::int::{u64_of, usize_of};
 use crate::warning::{Code, Place, Warnings};
 
 /// Logs of CRIU: of a dump, of a pre-dump, and left over from a restore.
-const OF_CRIU: [&str; 4] = ["dump.log", "criu-dump.log", "pre-dump.log", "restore.log"];
+pub(super) const OF_CRIU: [&str; 4] = ["dump.log", "criu-dump.log", "pre-dump.log", "restore.log"];
 /// Logs of the container: Podman's (`k8s-file` and `json-file` write the same), containerd's, CRI-O's (the file is named as
 /// the annotation is that has its path).
-const OF_CONTAINER: [&str; 3] = ["ctr.log", "container.log", "io.kubernetes.cri-o.LogPath"];
+pub(super) const OF_CONTAINER: [&str; 3] = ["ctr.log", "container.log", "io.kubernetes.cri-o.LogPath"];
 /// How the name of Docker's log ends.
 const OF_DOCKER: &[u8] = b"-json.log";
 
@@ -154,10 +154,13 @@ impl<'c> RawLines<'c> {
                     self.at = self.at.saturating_add(len.saturating_sub(room));
                     Cow::Owned(vec![0; usize_of(len.min(room))])
                 }
-                Some(Piece::Absent(missing, _)) => {
-                    self.log.warnings.push(Code::MemberUnreadable, self.log.place(self.at), || {
-                        format!("{missing} bytes of the log are not here; the lines before count")
-                    });
+                Some(Piece::Absent(missing, why)) => {
+                    // What cannot be read is warned of by itself.
+                    if why != Absence::Unreadable {
+                        self.log.warnings.push(Code::MemberUnreadable, self.log.place(self.at), || {
+                            format!("{missing} bytes of the log are not here; the lines before count")
+                        });
+                    }
                     self.at = u64::MAX;
                     break;
                 }

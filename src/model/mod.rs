@@ -234,6 +234,9 @@ impl Model {
         for process in &self.processes {
             let pid = u64::from(process.pid().0);
             let missing = |kind, what: &str, id: FileId| {
+                if self.files.is_unreadable() {
+                    return;
+                }
                 images.warnings.push(Code::FileMissing, images.place(kind, pid), || {
                     format!("{what} is file {id}, which is not in the table of files")
                 });
@@ -288,6 +291,7 @@ fn check_side_files(side: &Side<'_>) {
     }
     side.check_rootfs_diff();
     side.check_documents();
+    side.check_files();
 }
 
 fn inventory(images: Images<'_>) -> Option<InventoryEntry> {

@@ -95,7 +95,7 @@ pub(super) fn of_images(images: Images<'_>, root: Option<&Process>, order: ByteO
         macs.extend(address.map(|a| a.iter().map(|b| format!("{b:02x}")).collect::<Vec<_>>().join(":")));
     });
     let member = images.set.find(images.archive, Kind::Ifaddr, number).and_then(|member| images.file(member));
-    let addresses = member.map(|member| {
+    let addresses = member.filter(|_| !images.is_unreadable(Kind::Ifaddr, number)).map(|member| {
         let (bytes, _) = images.archive.contents(member).prefix(images.limits.assembled_bytes);
         netns::address::global(&bytes, order)
     });

@@ -205,6 +205,8 @@ fn without_tree(images: Images<'_>) -> Vec<Node> {
     match (images.has(Kind::Pstree, 0), pids.is_empty()) {
         // That there is no image at all is said by itself.
         (_, true) if images.set.is_empty() => {}
+        // Which is warned of by itself.
+        _ if images.is_unreadable(Kind::Pstree, 0) => {}
         (_, true) => images.warnings.push(Code::ProcessesMissing, Place::member(&images.set.folder), || {
             if images.set.has_pages() {
                 "no process in it; a pre-dump has pages only, and its dump is in another archive".to_owned()

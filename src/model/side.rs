@@ -4,7 +4,8 @@ use bstr::{BStr, ByteSlice};
 use serde_json::Value;
 
 use super::document::Document;
-use crate::archive::{self, Archive, Member, MemberKind, folder_of};
+use super::log;
+use crate::archive::{self, Absence, Archive, Member, MemberKind, Stop, folder_of};
 use crate::images::{ImageSet, Images, join, root_of};
 use crate::limits::Limits;
 use crate::warning::{Code, Place, Warnings};
@@ -140,13 +141,46 @@ impl<'a> Side<'a> {
         );
     }
 
+    /// Notes which of the engine's files and of CRIU's logs are none: a pipe, a device, a link that leads nowhere. They are
+    /// left out.
+    pub(crate) fn check_files(&self) {
+        const NAMES: [&str; 9] = [
+            "config.dump",
+            "spec.dump",
+            "network.status",
+            "status",
+            "status.dump",
+            "config.v2.json",
+            "rootfs-diff.tar",
+            "deleted.files",
+            "devshm-checkpoint.tar",
+        ];
+        let logs = log::OF_CRIU.iter().chain(&log::OF_CONTAINER);
+        for member in NAMES.iter().chain(logs).filter_map(|name| self.file(name)) {
+            match self.archive.resolve(member) {
+                // Folders of such names are somebody else's.
+                Ok(file) if matches!(file.kind, MemberKind::File | MemberKind::Directory) => {}
+                Ok(other) => self.warnings.push(Code::ImageNotAFile, Place::member(&member.path), || {
+                    format!("not a file but a {}; left out", other.kind.as_str())
+                }),
+                Err(link) => self.warnings.push(Code::MemberLinkBroken, Place::member(&member.path), || {
+                    let target = link.link.as_deref().map_or(b"".as_bstr(), |target| target.as_bstr());
+                    format!(
+                        "a link to {target}, which is not a file of this archive; links are never followed out of it"
+                    )
+                }),
+            }
+        }
+    }
+
     /// Notes if the root file system's changes are no tar, plain or compressed. Only its head is looked at.
     pub(crate) fn check_rootfs_diff(&self) {
         let Some(member) = self.file("rootfs-diff.tar").filter(|m| m.kind == MemberKind::File && m.size > 0) else {
             return;
         };
-        let (head, _) = self.archive.contents(member).prefix(archive::HEAD);
-        if !archive::may_be_tar(&head) {
+        let (head, stop) = self.archive.contents(member).prefix(archive::HEAD);
+        // What cannot be read is warned of by itself.
+        if stop != Some(Stop::Absent(Absence::Unreadable)) && !archive::may_be_tar(&head) {
             self.warnings.push(Code::RootfsDiffDamaged, Place::member(&member.path), || {
                 "neither a tar nor a compressed one: which files the container changed is not known".to_owned()
             });

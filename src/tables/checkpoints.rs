@@ -37,7 +37,7 @@ table! {
         /// The moment of the dump.
         #[to(moment("Checkpoint Created"))]
         pub checkpointed: Option<Timestamp>,
-        /// Where `checkpointed` is known from.
+        /// Where `checkpointed` is known from, or why it is not known: as in `container`.
         pub checkpointed_from: Option<&'static str>,
         /// Host name, as the container saw it.
         pub hostname: Option<BString>,

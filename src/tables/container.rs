@@ -6,6 +6,7 @@ use serde_json::{Map, Value as Json};
 use super::table::table;
 use crate::Checkpoint;
 use crate::images::proto::Lsmtype;
+use crate::model::container::NoTime;
 use crate::model::engine::Engine;
 use bstr::BString;
 
@@ -49,7 +50,9 @@ table! {
         /// The moment of the dump.
         #[to(moment("Checkpoint Created"))]
         pub checkpointed: Option<Timestamp>,
-        /// Where `checkpointed` is known from: `config.dump`, `inventory` and `members` (modification times), `file name`.
+        /// Where `checkpointed` is known from: `config.dump`, `inventory` and `members` (modification times as a tar has them),
+        /// `file name` (the kubelet's). If it is null, why: `copied` (there is nothing but the times of files in a folder,
+        /// which may be those of a copy), `not recorded`.
         pub checkpointed_from: Option<&'static str>,
         /// Host name, from the UTS namespace, else from the specification.
         #[to(ocsf("hostname"), timesketch("hostname"))]
@@ -118,8 +121,8 @@ pub(super) fn row(checkpoint: &Checkpoint) -> Container {
         criu_version: container.criu_version,
         created: facts.created,
         started: facts.started,
-        checkpointed: container.checkpointed.map(|(time, _)| time),
-        checkpointed_from: container.checkpointed.map(|(_, source)| source.as_str()),
+        checkpointed: container.checkpointed.ok().map(|(time, _)| time),
+        checkpointed_from: Some(container.checkpointed.map_or_else(NoTime::as_str, |(_, source)| source.as_str())),
         hostname: container.hostname.map(BString::from),
         pod: facts.pod,
         namespace: facts.namespace,

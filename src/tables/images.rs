@@ -21,8 +21,8 @@ table! {
         pub magic: Option<String>,
         /// Records that can be told apart; null for files without records.
         pub records: Option<u64>,
-        /// Bytes.
-        pub bytes: u64,
+        /// Bytes; null of a file in a folder that may be listed but not searched.
+        pub bytes: Option<u64>,
         /// The number in the file name: a pid, a thread, a namespace, …; null where there is none.
         pub id: Option<u64>,
         /// Whether all its records can be told apart and decoded.
@@ -46,7 +46,7 @@ pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = Image> + '_ 
         kind: None,
         magic: None,
         records: None,
-        bytes: member.size,
+        bytes: member.known_size(),
         id: None,
         decoded: false,
         note: None,
@@ -69,7 +69,7 @@ fn of_kind(checkpoint: &Checkpoint, kind: Kind, number: u64, member: &Member, wa
             .as_ref()
             .map(|(magics, _)| magics.iter().map(|magic| format!("{magic:#010x}")).collect::<Vec<_>>().join(" ")),
         records: opened.as_ref().map(|(_, records)| u64_of(*records)),
-        bytes: member.size,
+        bytes: member.known_size(),
         id: has_number.then_some(number),
         decoded: opened.is_some() && !broken,
         note: about.first().map(|warning| warning.message.clone()),

@@ -20,8 +20,8 @@ table! {
         pub path: BString,
         /// `file`, `directory`, `symlink`, `hardlink`, `character`, `block`, `fifo` or `other`.
         pub r#type: &'static str,
-        /// Bytes of the contents, holes included.
-        pub size: u64,
+        /// Bytes of the contents, holes included; null of a file in a folder that may be listed but not searched.
+        pub size: Option<u64>,
         /// Permissions, four octal digits.
         pub mode: Option<String>,
         /// Owner.
@@ -51,7 +51,7 @@ pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = Member> + '_
         position: u64_of(position),
         path: member.name.clone(),
         r#type: member.kind.as_str(),
-        size: member.size,
+        size: member.known_size(),
         mode: member.mode.map(|mode| format!("{:04o}", mode & 0o7777)),
         uid: member.uid,
         gid: member.gid,

@@ -132,7 +132,7 @@ pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = MemorySize> 
             kernel_bytes: missing(Missing::Kernel),
             parent_bytes: missing(Missing::InParent),
             lazy_bytes: missing(Missing::Lazy),
-            lost_bytes: [Missing::Truncated, Missing::Contradicted, Missing::NotKept]
+            lost_bytes: [Missing::Truncated, Missing::Unreadable, Missing::Contradicted, Missing::NotKept]
                 .into_iter()
                 .map(missing)
                 .fold(0, u64::saturating_add),

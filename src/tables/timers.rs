@@ -75,7 +75,7 @@ pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = Timer> + '_ 
 fn of_process(checkpoint: &Checkpoint, process: &Process) -> Vec<Timer> {
     let model = checkpoint.model();
     let pid = process.pid();
-    let checkpointed = model.container().checkpointed.map(|(time, _)| time);
+    let checkpointed = model.container().checkpointed.ok().map(|(time, _)| time);
     let mut rows = Vec::new();
     if let Some(timers) = checkpoint.timers().of(process) {
         let of_interval = [

@@ -14,6 +14,7 @@ mod extract;
 mod field;
 mod fixtures;
 mod fleet;
+mod folders;
 mod forms;
 mod fuzz;
 mod hostile;

@@ -15,7 +15,7 @@ use prost::Message;
 use serde_json::{Map, Value};
 
 pub(super) use self::digest::check as check_digest;
-use super::contents::{Backing, Contents, Stop};
+use super::contents::{Absence, Backing, Contents, Stop};
 use super::inner::below;
 use super::listing::Listing;
 use crate::int::u64_of;
@@ -285,6 +285,7 @@ impl Reader<'_, '_> {
             Some(Stop::Limit) => {
                 return Err(Unread::Damaged(format!("it has more than {limit} bytes; --max-json raises the limit")));
             }
+            Some(Stop::Absent(Absence::Unreadable)) => return Err(Unread::Damaged("it cannot be read".to_owned())),
             Some(Stop::Absent(_)) => return Err(Unread::Damaged("it is cut by the end of the archive".to_owned())),
             None => {}
         }

@@ -86,10 +86,11 @@ fn facts(container: &Container, statistics: Option<&Statistics>) -> Vec<(&'stati
         None => engine.to_owned(),
     });
     let frozen = statistics.and_then(|s| s.frozen_us).map(|us| format!("frozen for {}", units::duration(us)));
-    let checkpointed = container.checkpointed.map(|time| {
-        let from = container.checkpointed_from.unwrap_or("unknown");
-        format!("{} (by {from})", units::moment(time))
-    });
+    let checkpointed = match (container.checkpointed, container.checkpointed_from) {
+        (Some(time), from) => Some(format!("{} (by {})", units::moment(time), from.unwrap_or("unknown"))),
+        (None, Some("copied")) => Some("not known (the times of files in a folder may be those of a copy)".to_owned()),
+        (None, _) => Some("not known (nothing recorded a time)".to_owned()),
+    };
     let sizes = |s: &Statistics| {
         let archive = s.archive_size.map(|bytes| format!("archive {}", units::size(bytes)));
         let inflated = s.unpacked_size.filter(|_| s.unpacked_size != s.archive_size);

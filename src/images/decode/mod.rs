@@ -169,6 +169,10 @@ impl Decoder<'_> {
         let named = Kind::of(file_name);
         let whole = contents.piece(0, u64::MAX).is_some_and(|piece| piece.len() == contents.len());
         let (bytes, stop) = contents.prefix(if whole { u64::MAX } else { self.limits.assembled_bytes });
+        // What cannot be read is warned of by itself; it is not an image without contents.
+        if bytes.is_empty() && stop == Some(Stop::Absent(Absence::Unreadable)) {
+            return Ok(());
+        }
         let kind = self.kind(path, named.map(|(kind, _)| kind), &bytes);
         let head = Head {
             path,
@@ -294,8 +298,9 @@ impl Decoder<'_> {
             Some(Stop::Limit) => self.warnings.push(Code::LimitReached, place(), || {
                 format!("more than {limit} bytes in pieces; the rest is left out, --max-assembled raises the limit")
             }),
-            // Pages that nobody asked for are not kept of an archive that comes as a stream: no damage.
-            Some(Stop::Absent(Absence::NotKept)) | None => {}
+            // Pages that nobody asked for are not kept of an archive that comes as a stream: no damage. What cannot be read
+            // is warned of by itself.
+            Some(Stop::Absent(Absence::NotKept | Absence::Unreadable)) | None => {}
             Some(Stop::Absent(_)) => self.warnings.push(Code::ImageTruncated, place(), || {
                 format!("{} of {} bytes are in the archive", bytes.len(), head.bytes)
             }),

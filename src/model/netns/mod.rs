@@ -19,7 +19,7 @@ use super::Model;
 use super::ids::NamespaceId;
 use super::netlink::{self, Messages};
 use super::side::Side;
-use crate::archive::Stop;
+use crate::archive::{Absence, Stop};
 use crate::images::proto::NetDeviceEntry;
 use crate::images::{ByteOrder, Images, Kind};
 use crate::warning::Code;
@@ -101,7 +101,8 @@ fn contents(images: Images<'_>, kind: Kind, number: u64) -> Vec<u8> {
     let file = images.set.find(images.archive, kind, number).and_then(|member| images.file(member));
     let Some(file) = file else { return Vec::new() };
     let (bytes, stop) = images.archive.contents(file).prefix(images.limits.assembled_bytes);
-    if let Some(stop) = stop {
+    // What cannot be read is warned of by itself.
+    if let Some(stop) = stop.filter(|&stop| stop != Stop::Absent(Absence::Unreadable)) {
         let (code, why) = match stop {
             Stop::Limit => {
                 (Code::LimitReached, "the rest is over the limit for one image, which --max-assembled raises")

@@ -1,0 +1,128 @@
+//! What was given to be read, by its path or already open: a file, a folder, a pipe. What is none of them, or would be waited
+//! for without end, is refused with the word for what it is.
+
+use std::fs::File;
+use std::io::{self, IsTerminal};
+use std::path::Path;
+
+use super::folder::{self, Folder};
+use super::member::MemberKind;
+use crate::error::ErrorKind;
+
+/// What can be read.
+pub(super) enum Given {
+    /// A regular file.
+    File(File),
+    /// A pipe, or what else gives its bytes once and in order; with those that were read of it already.
+    Stream(Vec<u8>, File),
+    Folder(Folder),
+}
+
+/// What is at a path.
+///
+/// # Errors
+///
+/// If it cannot be opened, or is nothing that can be read.
+pub(super) fn at(path: &Path) -> Result<Given, ErrorKind> {
+    let kind = folder::kind(std::fs::metadata(path)?.file_type());
+    match kind {
+        MemberKind::Directory => {
+            let folder = Folder::open(path)?;
+            match folder.is_of_the_kernel() {
+                Some(_) => Err(ErrorKind::NotAnArchive(
+                    "a folder of the kernel's own, whose files are made when they are read",
+                )),
+                None => Ok(Given::Folder(folder)),
+            }
+        }
+        MemberKind::File => opened(File::open(path)?),
+        MemberKind::Fifo => pipe(path),
+        MemberKind::BlockDevice => Err(ErrorKind::NotAnArchive(
+            "a block device (if an archive was written to it as to a tape, give it as standard input, `- < DEVICE`)",
+        )),
+        kind => Err(refused(kind)),
+    }
+}
+
+/// What is open already, such as standard input.
+///
+/// # Errors
+///
+/// If it is nothing that can be read.
+pub(super) fn opened(file: File) -> Result<Given, ErrorKind> {
+    if file.is_terminal() {
+        return Err(ErrorKind::NotAnArchive("a terminal"));
+    }
+    match folder::kind(file.metadata()?.file_type()) {
+        MemberKind::File if is_of_the_kernel(&file) => {
+            Err(ErrorKind::NotAnArchive("a file of the kernel's own, which is made when it is read"))
+        }
+        MemberKind::File => Ok(Given::File(file)),
+        MemberKind::Directory => Err(ErrorKind::NotAnArchive("a folder that was given as a file; give its path")),
+        // A socket that is open already has somebody at its other end, as a pipe has.
+        MemberKind::Fifo | MemberKind::BlockDevice | MemberKind::Other(_) => Ok(Given::Stream(Vec::new(), file)),
+        kind => Err(refused(kind)),
+    }
+}
+
+fn refused(kind: MemberKind) -> ErrorKind {
+    ErrorKind::NotAnArchive(match kind {
+        MemberKind::CharacterDevice => "a character device, which gives bytes without end, or none",
+        _ => "a socket, or another special file",
+    })
+}
+
+#[cfg(unix)]
+fn is_of_the_kernel(file: &File) -> bool {
+    folder::is_of_the_kernel(file).is_some()
+}
+
+#[cfg(not(unix))]
+fn is_of_the_kernel(_: &File) -> bool {
+    false
+}
+
+/// Opens a pipe by its name. To open one that nobody writes to would wait until somebody does, which may be never; so it is
+/// opened without, and a writer that is just being started is given a moment.
+#[cfg(unix)]
+fn pipe(path: &Path) -> Result<Given, ErrorKind> {
+    use std::fs::OpenOptions;
+    use std::io::Read;
+    use std::os::unix::fs::OpenOptionsExt;
+    use std::time::Duration;
+
+    use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+
+    const TRIES: usize = 100;
+    const PAUSE: Duration = Duration::from_millis(10);
+
+    let without_waiting = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
+    let mut file = OpenOptions::new().read(true).custom_flags(without_waiting).open(path)?;
+    let mut first = vec![0];
+    for _ in 0..TRIES {
+        let read = match file.read(&mut first) {
+            // Nobody writes to it, or everybody has stopped without a byte.
+            Ok(0) => {
+                std::thread::sleep(PAUSE);
+                continue;
+            }
+            Ok(len) => len,
+            // Somebody will.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error.into()),
+        };
+        first.truncate(read);
+        let flags = fcntl_getfl(&file).map_err(io::Error::from)?;
+        fcntl_setfl(&file, flags.difference(OFlags::NONBLOCK)).map_err(io::Error::from)?;
+        return Ok(Given::Stream(first, file));
+    }
+    Err(ErrorKind::NotAnArchive(
+        "a named pipe that nobody writes to (start its writer first, or give the archive as standard input, `-`)",
+    ))
+}
+
+#[cfg(not(unix))]
+fn pipe(path: &Path) -> Result<Given, ErrorKind> {
+    Ok(Given::Stream(Vec::new(), File::open(path)?))
+}
