@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 
 use bstr::ByteSlice;
-use cryoscope::formats::decode::{DecodeFormat, DecodeStyle, DecodeWriter};
+use cryoscope::formats::decode::{DecodeFormat, DecodeStyle, DecodeWriter, Payload};
 use cryoscope::images::Schema;
 use cryoscope::{Checkpoint, ImageFile, Limits};
 use prost_reflect::{DynamicMessage, FieldDescriptor, Value};
@@ -331,7 +331,7 @@ fn images_of_other_forms_are_taken_apart() {
 /// The library does what the command does.
 #[test]
 fn the_library_decodes_into_anything_that_writes() {
-    let style = DecodeStyle { format: DecodeFormat::Json, payload: false, plain: false };
+    let style = DecodeStyle { format: DecodeFormat::Json, payload: Payload::Lengths, plain: false };
     let checkpoint = Checkpoint::open(tick()).unwrap();
     let mut out = Vec::new();
     let mut writer = DecodeWriter::new(&mut out, style);
