@@ -297,6 +297,11 @@ pub(crate) struct ExtractArgs {
     /// Only what these processes held, their memory and queues
     #[arg(short, long, value_name = "N")]
     pub(crate) pid: Vec<u32>,
+    /// In the view of /proc, make `exe`, `cwd`, `root`, `fd/N`, `self` symbolic links, which programs need (default: files with
+    /// their texts). They lead to whatever this machine has there: mind them when you copy or follow
+    #[cfg(unix)]
+    #[arg(long)]
+    pub(crate) links: bool,
 }
 
 /// Raw rows of any table
