@@ -21,6 +21,7 @@ mod memory;
 mod old_places;
 mod peers;
 mod planted;
+mod proc_view;
 mod query;
 mod readme;
 mod recovered;
