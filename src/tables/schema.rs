@@ -3,8 +3,8 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::table::Table;
-use super::{ALL, Summary};
 use super::value::Type;
+use super::{ALL, Summary};
 
 /// The version of the schema: the first number changes when a column is removed, renamed or gets another type, which
 /// breaks who reads it; the second when one is added.

@@ -47,7 +47,7 @@ fn programs_work_on_the_view() {
     let view = place.path().join("view/proc");
     let cases: [(&str, &[&str], &[&str]); 9] = [
         ("ps", &["aux"], &["python3 implant.py 203.0.113.66 8443", "./xmrig --donate-level 1"]),
-        ("ps", &["-eLf", "--forest"], &["sh /tmp/.cache/.x/run.sh", "sshd: [accepted]"]),
+        ("ps", &["-eLf"], &["sh /tmp/.cache/.x/run.sh", "sshd: [accepted]"]),
         ("pstree", &["-pa"], &["python3,1 /srv/shop/app.py", "`-bash,35"]),
         ("pgrep", &["-a", "xmrig"], &["21 ./xmrig --donate-level 1"]),
         ("top", &["-b", "-n1", "-w200"], &["14 total", "xmrig"]),

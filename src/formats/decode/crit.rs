@@ -42,7 +42,12 @@ pub(super) fn end(out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// Writes a record of an image that has been begun.
-pub(super) fn record(out: &mut dyn Write, record: &Decoded<'_>, spelling: Spelling, payload: Payload) -> io::Result<()> {
+pub(super) fn record(
+    out: &mut dyn Write,
+    record: &Decoded<'_>,
+    spelling: Spelling,
+    payload: Payload,
+) -> io::Result<()> {
     out.write_all(if record.number == 0 { b"{" } else { b",{" })?;
     let mut commas = Commas::default();
     spelling.entries(out, &mut commas, &record.body)?;

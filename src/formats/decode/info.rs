@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
-use super::spelling::Commas;
 use super::python::PythonJson;
+use super::spelling::Commas;
 use super::{DecodeFormat, Payload, crit, native};
 use crate::formats::{Grid, GridColumn, escape};
 use crate::images::decode::{Decoded, Head, Summary, Visit};

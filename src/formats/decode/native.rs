@@ -26,7 +26,12 @@ pub(super) fn end(out: &mut dyn Write, head: &Head<'_>) -> io::Result<()> {
 }
 
 /// Writes a record of an image that has been begun.
-pub(super) fn record(out: &mut dyn Write, record: &Decoded<'_>, spelling: Spelling, payload: Payload) -> io::Result<()> {
+pub(super) fn record(
+    out: &mut dyn Write,
+    record: &Decoded<'_>,
+    spelling: Spelling,
+    payload: Payload,
+) -> io::Result<()> {
     out.write_all(if record.number == 0 { b"\n{" } else { b",\n{" })?;
     of_record(out, &mut Commas::default(), record, "number", spelling, payload)?;
     out.write_all(b"}")
