@@ -416,16 +416,16 @@ mod tests {
 
     #[test]
     fn created_is_what_the_engine_says() {
-        let created = |engine, annotation: Option<&str>| {
+        let text_of = |engine, annotation: Option<&str>| {
             let entry = |text: &str| ("io.kubernetes.cri-o.Created".to_owned(), Value::from(text));
             let annotations: Option<Map<String, Value>> = annotation.map(|text| [entry(text)].into_iter().collect());
             let time = Some("2026-11-23T10:06:00.123456789Z".parse().unwrap());
-            super::created(Some(engine), annotations.as_ref(), time)
+            created(Some(engine), annotations.as_ref(), time)
         };
         let text = "2026-11-23T11:06:00.5+01:00";
-        assert_eq!(created("CRI-O", Some(text)), text);
-        assert_eq!(created("CRI-O", None), "2026-11-23T10:06:00Z");
-        assert_eq!(created("Podman", Some(text)), "2026-11-23T10:06:00Z");
+        assert_eq!(text_of("CRI-O", Some(text)), text);
+        assert_eq!(text_of("CRI-O", None), "2026-11-23T10:06:00Z");
+        assert_eq!(text_of("Podman", Some(text)), "2026-11-23T10:06:00Z");
     }
 
     #[test]

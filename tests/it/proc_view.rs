@@ -18,6 +18,12 @@ fn extracted(case: &str, folder: &Path, flags: &[&str]) {
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
 }
 
+/// Says what was not tried.
+#[allow(clippy::print_stdout, reason = "who runs the tests should know")]
+fn skipped(what: &str) {
+    println!("skipped: {what}");
+}
+
 /// Runs a program with the view in the place of `/proc`, as the first process of its pid namespace; `None`, and a word on
 /// the screen, where that cannot be done.
 fn with_view(view: &Path, program: &str, arguments: &[&str]) -> Option<String> {
@@ -28,12 +34,12 @@ fn with_view(view: &Path, program: &str, arguments: &[&str]) -> Option<String> {
         bound.stdin(Stdio::null()).env("LC_ALL", "C").env("COLUMNS", "200").env("TZ", "UTC").output()
     };
     if !run("true", &[]).is_ok_and(|ran| ran.status.success()) {
-        println!("skipped: {program}, because nothing can be mounted here");
+        skipped(&format!("{program}, because nothing can be mounted here"));
         return None;
     }
     let found = Command::new("sh").args(["-c", "command -v \"$0\""]).arg(program).output().unwrap();
     if !found.status.success() {
-        println!("skipped: {program} is not installed");
+        skipped(&format!("{program} is not installed"));
         return None;
     }
     let ran = run(program, arguments).unwrap();
@@ -68,7 +74,7 @@ fn programs_work_on_the_view() {
                   print([c.raddr for c in p.net_connections()], len(psutil.pids()))\n\
                   print(sorted((c.pid, c.status) for c in psutil.net_connections('tcp')))\n";
     if !Command::new("python3").args(["-c", "import psutil"]).output().is_ok_and(|ran| ran.status.success()) {
-        println!("skipped: psutil is not installed");
+        skipped("psutil is not installed");
     } else if let Some(printed) = with_view(&view, "python3", &["-c", script]) {
         for text in ["/usr/bin/python3.13", "'implant.py'", "ip='203.0.113.66', port=8443", "(1, 'LISTEN')", "] 14"] {
             assert!(printed.contains(text), "psutil does not say {text:?}:\n{printed}");

@@ -57,9 +57,8 @@ impl<W: Write> PythonJson<W> {
                 self.at = At::Opened;
             }
             b'"' => self.at = At::Text,
-            b':' => self.out.write_all(b" ")?,
             b',' if self.indent.is_some() => self.line()?,
-            b',' => self.out.write_all(b" ")?,
+            b',' | b':' => self.out.write_all(b" ")?,
             _ => {}
         }
         Ok(())

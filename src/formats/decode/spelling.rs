@@ -289,7 +289,7 @@ fn python_bytes(bytes: &[u8]) -> String {
             b'\\' => text.push_str("\\\\"),
             _ if byte == quote => text.extend(['\\', char::from(byte)]),
             b' '..=b'~' => text.push(char::from(byte)),
-            _ => text.push_str(&format!("\\x{byte:02x}")),
+            _ => text.extend([format!("\\x{byte:02x}")]),
         }
     }
     text.push(char::from(quote));
@@ -317,12 +317,12 @@ fn quoted_printable(bytes: &[u8]) -> String {
                 text.push_str(end);
                 column = 0;
             }
-            text.push_str(&format!("={byte:02X}"));
+            text.extend([format!("={byte:02X}")]);
             column += 3;
         } else if byte == b'\n' || byte == b'\r' && next == Some(b'\n') {
             if let Some(blank @ (' ' | '\t')) = text.chars().next_back() {
                 text.pop();
-                text.push_str(&format!("={:02X}", u32::from(blank)));
+                text.extend([format!("={:02X}", u32::from(blank))]);
             }
             text.push_str(end);
             column = 0;

@@ -84,6 +84,10 @@ fn meminfo() -> String {
         "SReclaimable",
     ];
     // `ps` divides by the total.
-    let amount = |name: &str| u8::from(name == "MemTotal");
-    LINES.iter().map(|name| format!("{:<16}{:>8} kB\n", format!("{name}:"), amount(name))).collect()
+    let mut text = String::new();
+    for name in LINES {
+        let width = 23_usize.saturating_sub(name.len());
+        let _ = writeln!(text, "{name}:{:>width$} kB", u8::from(name == "MemTotal"));
+    }
+    text
 }
