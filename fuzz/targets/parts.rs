@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::OnceLock;
 
 use cryoscope::archive::MemberKind;
-use cryoscope::formats::decode::{DecodeFormat, DecodeStyle, DecodeWriter};
+use cryoscope::formats::decode::{DecodeFormat, DecodeStyle, DecodeWriter, Payload};
 use cryoscope::images::Kind;
 use cryoscope::memory::Keep;
 use cryoscope::tables::Source;
@@ -108,7 +108,8 @@ pub(super) fn decode(checkpoints: &[Checkpoint], only: Option<&str>) {
     for checkpoint in checkpoints {
         let decoder = checkpoint.decoder();
         for format in [DecodeFormat::Json, DecodeFormat::CritJson] {
-            let mut writer = DecodeWriter::new(sink(), DecodeStyle { format, payload: true, plain: false });
+            let mut writer =
+                DecodeWriter::new(sink(), DecodeStyle { format, payload: Payload::Everything, plain: false });
             for member in checkpoint.image_members() {
                 if only.is_none_or(|name| member.path == name) {
                     decoder.image(member, &mut writer).expect("nothing fails to write to nowhere");

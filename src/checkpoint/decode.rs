@@ -19,11 +19,11 @@ impl Checkpoint {
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// use cryoscope::Checkpoint;
-    /// use cryoscope::formats::decode::{DecodeFormat, DecodeStyle, DecodeWriter};
+    /// use cryoscope::formats::decode::{DecodeFormat, DecodeStyle, DecodeWriter, Payload};
     ///
     /// let checkpoint = Checkpoint::open("fixtures/forms-reference/podman-runc.tar")?;
     /// let inventory = checkpoint.archive().find(b"checkpoint/inventory.img").ok_or("no inventory")?;
-    /// let style = DecodeStyle { format: DecodeFormat::Ndjson, payload: false, plain: false };
+    /// let style = DecodeStyle { format: DecodeFormat::Ndjson, payload: Payload::Lengths, plain: false };
     /// let mut json = Vec::new();
     /// let mut writer = DecodeWriter::new(&mut json, style);
     /// checkpoint.decoder().image(inventory, &mut writer)?;

@@ -297,6 +297,11 @@ pub(crate) struct ExtractArgs {
     /// Only what these processes held, their memory and queues
     #[arg(short, long, value_name = "N")]
     pub(crate) pid: Vec<u32>,
+    /// In the view of /proc, make `exe`, `cwd`, `root`, `fd/N`, `self` symbolic links, which programs need (default: files with
+    /// their texts). They lead to whatever this machine has there: mind them when you copy or follow
+    #[cfg(unix)]
+    #[arg(long)]
+    pub(crate) links: bool,
 }
 
 /// Raw rows of any table
@@ -349,7 +354,8 @@ pub(crate) struct TableArgs {
     after_help = "Fields have CRIU's names; those that the schema does not know are shown by number, wire type and value. \
                         Addresses, flags, device numbers and internet addresses are shown as such, unless --plain is \
                         given. What follows records (queues, contents of deleted files) is shown by its length and, with \
-                        --payload, in hexadecimal; crit-json has base64.\n\n\
+                        --payload, in hexadecimal. --format crit-json prints what `crit decode` prints, and \
+                        `crit encode` takes it back.\n\n\
                         Example: cryoscope decode checkpoint.tar core-1.img\n\
                         Example: cryoscope decode checkpoint.tar 'tcp-stream-*.img' --payload --format ndjson\n\
                         Example: cryoscope decode checkpoint.tar:checkpoint/files.img --format crit-json\n\
@@ -370,9 +376,15 @@ pub(crate) struct DecodeArgs {
     /// Show what follows records, and images without records, whole
     #[arg(long)]
     pub(crate) payload: bool,
-    /// Show numbers as they are
+    /// Show only the length of what follows records, in crit-json, too (`crit show --nopl`)
+    #[arg(long, conflicts_with = "payload")]
+    pub(crate) no_payload: bool,
+    /// Show numbers as they are; crit-json always does, unless --pretty is given
     #[arg(long)]
     pub(crate) plain: bool,
+    /// Lay crit-json out in lines, with flags, addresses and devices in words (`crit decode --pretty`)
+    #[arg(long, conflicts_with = "plain")]
+    pub(crate) pretty: bool,
     /// How to print it (default: json; of --info, a table)
     #[arg(long, value_enum)]
     pub(crate) format: Option<DecodeFormat>,
@@ -384,7 +396,7 @@ pub(crate) enum DecodeFormat {
     Json,
     /// A record a line
     Ndjson,
-    /// The keys of CRIU's crit, an image after the other
+    /// What CRIU's `crit decode` prints, an image after the other
     CritJson,
 }
 

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use cryoscope::archive::Member;
-use cryoscope::formats::decode::{self as formats, DecodeStyle, DecodeWriter, InfoWriter};
+use cryoscope::formats::decode::{self as formats, DecodeStyle, DecodeWriter, InfoWriter, Payload};
 use cryoscope::images::Kind;
 use cryoscope::images::decode::{Decoded, Head, Summary, Visit};
 use cryoscope::memory::Keep;
@@ -18,6 +18,10 @@ use super::screen::{Report, Screen};
 use super::{Failure, Outcome};
 
 pub(crate) fn run(args: &DecodeArgs, global: &Global) -> Outcome {
+    if args.pretty && args.format != Some(DecodeFormat::CritJson) {
+        let message = "--pretty is how crit-json is laid out: give --format crit-json, too";
+        return Err(Failure::Usage(message.to_owned()));
+    }
     let (path, member) = split(&args.input);
     let limits = global.limits.limits();
     let open = |path: &Path| {
@@ -143,6 +147,18 @@ fn choose<'c>(checkpoint: &'c Checkpoint, wanted: &[Wanted]) -> Vec<&'c Member> 
     chosen
 }
 
+/// How images are written. As crit has it, numbers are plain and payloads are there, unless the flags say otherwise.
+fn style(args: &DecodeArgs) -> DecodeStyle {
+    let format = args.format.map_or(formats::DecodeFormat::Json, formats::DecodeFormat::from);
+    let crit = format == formats::DecodeFormat::CritJson;
+    let payload = match args.payload {
+        true => Payload::Everything,
+        false if crit && !args.no_payload => Payload::Records,
+        false => Payload::Lengths,
+    };
+    DecodeStyle { format, payload, plain: args.plain || crit && !args.pretty }
+}
+
 /// Writes what was asked for: images, or a summary of each.
 enum Writer<W: Write> {
     Images(DecodeWriter<W>),
@@ -155,11 +171,7 @@ impl<'s> Writer<&'s mut io::BufWriter<super::screen::Target>> {
         if args.info {
             return Writer::Info(InfoWriter::new(&mut screen.out, format, screen.width));
         }
-        let format = format.unwrap_or(formats::DecodeFormat::Json);
-        Writer::Images(DecodeWriter::new(
-            &mut screen.out,
-            DecodeStyle { format, payload: args.payload, plain: args.plain },
-        ))
+        Writer::Images(DecodeWriter::new(&mut screen.out, style(args)))
     }
 }
 

@@ -30,6 +30,10 @@ pub(crate) fn run(args: &ExtractArgs, global: &Global) -> Outcome {
     }
     let pids: Vec<Pid> = args.pid.iter().copied().map(Pid).collect();
     let mut output = Output::create(folder, global.force, checkpoint.limits(), progress(global))?;
+    #[cfg(unix)]
+    if args.links {
+        output.make_links();
+    }
     let wants = |path: &[u8]| globs.is_empty() || globs.is_match(&*String::from_utf8_lossy(path));
     let extracted = extract(&checkpoint, &Choice { what: &what, path: &wants, pids: &pids }, &mut output);
     let counts: Vec<_> = what.iter().map(|&what| (what, output.count(what))).collect();

@@ -256,6 +256,11 @@ pub(super) fn proc(checkpoint: &Checkpoint, choice: &Choice<'_>, output: &mut Ou
             ..Extracted::of(What::Proc.as_str())
         };
         let parts = below(&[What::Proc.as_str()], file.path.as_bytes());
+        #[cfg(unix)]
+        if link && output.makes_links() {
+            output.link(What::Proc, &parts, row, bytes)?;
+            continue;
+        }
         output.file(What::Proc, &parts, row, |target| target.bytes(bytes))?;
     }
     Ok(())

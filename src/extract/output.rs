@@ -1,8 +1,9 @@
 //! The folder that is written to. Nothing outside of it is ever touched, and nothing in it is followed that leads out.
 //!
 //! Every name is made by [`super::name`]; every file is written without a name and gets it when it is whole; files are 0600 and
-//! folders 0700, whatever they were in the container. Links, devices and named pipes are not made at all, so no name of the
-//! archive can lead through one. Folders that were there before (`--force`) are used, links in their place are refused.
+//! folders 0700, whatever they were in the container. Devices and named pipes are not made at all. Links are made only in a view
+//! of `/proc`, and only if somebody asks for them; no name of the archive leads through one. Folders that were there before
+//! (`--force`) are used, links in their place are refused.
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -69,6 +70,7 @@ enum Taken {
 pub struct Output<'p> {
     root: PathBuf,
     replace: bool,
+    links: bool,
     files_left: u64,
     bytes_left: u64,
     holes: u64,
@@ -113,6 +115,7 @@ impl<'p> Output<'p> {
         Ok(Output {
             root: root.to_owned(),
             replace,
+            links: false,
             files_left: limits.extracted_files,
             bytes_left: limits.extracted_bytes,
             holes: limits.hole_bytes,
@@ -124,6 +127,18 @@ impl<'p> Output<'p> {
             over: Over::default(),
             progress,
         })
+    }
+
+    /// Makes the links of the view of `/proc` symbolic links, where it would make files with their texts. They are texts of the
+    /// archive: on this machine they lead anywhere, or nowhere. Nothing here follows them.
+    #[cfg(unix)]
+    pub fn make_links(&mut self) {
+        self.links = true;
+    }
+
+    /// Whether links are made.
+    pub(super) fn makes_links(&self) -> bool {
+        self.links
     }
 
     /// Whether a folder could be used, before anything is read that takes long.
@@ -248,6 +263,40 @@ impl<'p> Output<'p> {
         self.note(&row)
     }
 
+    /// Makes a symbolic link with a text, which is not looked at.
+    #[cfg(unix)]
+    pub(super) fn link(
+        &mut self,
+        what: What,
+        parts: &[String],
+        mut row: Extracted,
+        text: &[u8],
+    ) -> Result<(), ExtractError> {
+        use std::ffi::OsStr;
+        use std::os::unix::ffi::OsStrExt;
+
+        /// `PATH_MAX`, with the byte that ends a path.
+        const LONGEST: usize = 4096;
+        let Some((name, folders)) = parts.split_last() else { return self.leave_out(what, row, "it has no name") };
+        if text.is_empty() || text.contains(&0) || text.len() >= LONGEST {
+            return self.leave_out(what, row, "no link can have this text");
+        }
+        let Some(folder) = self.folders(folders)?.filter(|_| self.files_left > 0) else {
+            self.over.files = true;
+            return self.leave_out(what, row, TOO_MANY);
+        };
+        let whole = self.root.join(&folder);
+        let make = |path: &Path| std::os::unix::fs::symlink(OsStr::from_bytes(text), path);
+        let link = tempfile::Builder::new().prefix(PREFIX).make_in(&whole, make);
+        let link = link.map_err(|error| ExtractError::Io(whole.join(name), error))?;
+        row.file = Some(text_of(&self.keep(link, &folder, name)?));
+        row.state = "written";
+        self.files_left = self.files_left.saturating_sub(1);
+        let count = self.counts.entry(what).or_default();
+        count.files = count.files.saturating_add(1);
+        self.note(&row)
+    }
+
     fn note(&mut self, row: &Extracted) -> Result<(), ExtractError> {
         let written = ndjson(&Extracted::TABLE, [row.clone()], &mut self.manifest);
         written.map_err(|error| ExtractError::Io(self.root.join(MANIFEST), error))
@@ -301,7 +350,7 @@ impl<'p> Output<'p> {
     }
 
     /// Gives a file its name, or the next like it that is free. A link in its place is replaced, not followed.
-    fn keep(&mut self, mut file: NamedTempFile, folder: &Path, name: &str) -> Result<PathBuf, ExtractError> {
+    fn keep<F>(&mut self, mut file: NamedTempFile<F>, folder: &Path, name: &str) -> Result<PathBuf, ExtractError> {
         for name in alike(name) {
             let path = folder.join(name);
             let whole = self.root.join(&path);
@@ -325,6 +374,8 @@ impl<'p> Output<'p> {
     }
 }
 
+/// What names begin with until what they name is whole.
+const PREFIX: &str = ".cryoscope-";
 const TOO_MANY: &str = "more files than are extracted (--max-files)";
 
 /// A name, and those to take where it is taken.
@@ -362,7 +413,7 @@ pub(super) fn ndjson<R: Row>(
 
 /// A file that is gone when it is dropped, and that nobody else may read.
 fn unnamed(folder: &Path) -> io::Result<NamedTempFile> {
-    tempfile::Builder::new().prefix(".cryoscope-").tempfile_in(folder)
+    tempfile::Builder::new().prefix(PREFIX).tempfile_in(folder)
 }
 
 /// The contents of a file that is being written. What is zeros or missing takes no room.

@@ -1,7 +1,9 @@
 //! The JSON of checkpointctl: its keys, with values that are right, for scripts that were written for it.
 //!
-//! Where checkpointctl prints something wrong, such as `containerd` for every engine that it does not know, the right value
-//! stands under the same key.
+//! Where checkpointctl prints something wrong, such as `containerd` for an engine that is known to be another, the right
+//! value stands under the same key. Where an engine wrote the archive, but nothing tells which, `containerd` stands there as
+//! well: an empty spec is one of containerd for the scripts. Images that no engine packed, which checkpointctl refuses, are
+//! of an `unknown` one.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -96,11 +98,12 @@ impl Report {
         put("image", text(&container.image).into());
         put("id", text(&container.id).into());
         put("runtime", text(&container.runtime).into());
-        put("created", container.created.map(seconds).unwrap_or_default().into());
+        put("created", created(container.engine, container.annotations.as_ref(), container.created).into());
         if let Some(time) = container.checkpointed {
             put("checkpointed", seconds(time).into());
         }
-        put("engine", container.engine.unwrap_or("unknown").into());
+        let is_packed = container.id.is_some() || container.name.is_some();
+        put("engine", container.engine.unwrap_or(if is_packed { "containerd" } else { "unknown" }).into());
         if let Some(addresses) = container.ip_addresses.as_ref().filter(|list| !list.is_empty()) {
             put("ip", addresses.join(", ").into());
         }
@@ -117,10 +120,8 @@ impl Report {
         let shown: HashMap<Pid, &Process> = processes.iter().map(|process| (process.pid, process)).collect();
         let mut environments: HashMap<Pid, BTreeMap<String, String>> = HashMap::new();
         for row in self.variables.iter().flatten() {
-            // Of variables given twice, the last counts; what has no `=` is none.
-            if let Some(value) = &row.value {
-                environments.entry(row.pid).or_default().insert(lossy(&row.key), lossy(value));
-            }
+            // Of variables given twice, the last counts.
+            environments.entry(row.pid).or_default().extend([variable(row)]);
         }
         let mut roots = Vec::new();
         let mut children: HashMap<Pid, Vec<Value>> = HashMap::new();
@@ -239,6 +240,19 @@ fn insert_list(key: &str, list: Vec<Value>, object: &mut Map<String, Value>) {
 /// A time as Go prints it with `time.RFC3339`: whole seconds.
 fn seconds(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// When the container was created: of CRI-O the text of its annotation, which has a fraction.
+fn created(engine: Option<&str>, annotations: Option<&Map<String, Value>>, time: Option<Timestamp>) -> String {
+    let annotations = annotations.filter(|_| engine == Some("CRI-O"));
+    let text = annotations.and_then(|annotations| annotations.get("io.kubernetes.cri-o.Created")?.as_str());
+    let text = text.filter(|text| !text.is_empty()).map(str::to_owned);
+    text.or_else(|| time.map(seconds)).unwrap_or_default()
+}
+
+/// A variable. What has no `=`, at which checkpointctl gives up, is a name without a value.
+fn variable(row: &ProcessEnv) -> (String, String) {
+    (lossy(&row.key), row.value.as_ref().map_or_else(String::new, |value| lossy(value)))
 }
 
 fn statistics_json(row: &Statistics) -> Value {
@@ -389,6 +403,29 @@ mod tests {
     #[test]
     fn times_have_whole_seconds() {
         assert_eq!(seconds("2026-11-23T10:06:00.123456789Z".parse().unwrap()), "2026-11-23T10:06:00Z");
+    }
+
+    #[test]
+    fn variables_without_a_value_are_kept() {
+        let variable = |key: &str, value: Option<&str>| {
+            variable(&ProcessEnv { pid: Pid(1), position: 0, key: key.into(), value: value.map(BString::from) })
+        };
+        assert_eq!(variable("nginx: worker", None), ("nginx: worker".to_owned(), String::new()));
+        assert_eq!(variable("A", Some("b=c")), ("A".to_owned(), "b=c".to_owned()));
+    }
+
+    #[test]
+    fn created_is_what_the_engine_says() {
+        let text_of = |engine, annotation: Option<&str>| {
+            let entry = |text: &str| ("io.kubernetes.cri-o.Created".to_owned(), Value::from(text));
+            let annotations: Option<Map<String, Value>> = annotation.map(|text| [entry(text)].into_iter().collect());
+            let time = Some("2026-11-23T10:06:00.123456789Z".parse().unwrap());
+            created(Some(engine), annotations.as_ref(), time)
+        };
+        let text = "2026-11-23T11:06:00.5+01:00";
+        assert_eq!(text_of("CRI-O", Some(text)), text);
+        assert_eq!(text_of("CRI-O", None), "2026-11-23T10:06:00Z");
+        assert_eq!(text_of("Podman", Some(text)), "2026-11-23T10:06:00Z");
     }
 
     #[test]

@@ -4,23 +4,61 @@ use serde_json::{Map, Value as Json, json};
 
 use super::table::Table;
 use super::value::Type;
+use super::{ALL, Summary};
 
 /// The version of the schema: the first number changes when a column is removed, renamed or gets another type, which
 /// breaks who reads it; the second when one is added.
 pub const SCHEMA_VERSION: &str = "1.0";
 
-/// The schema of the rows of some tables, one definition a table.
+/// The schema of the rows of some tables, one definition a table. With all tables it is whole: it has the rows that `show` and
+/// `list` print of each checkpoint, too, and those of `query`, and says which command prints which.
 pub fn schema(tables: impl Iterator<Item = &'static Table>) -> Json {
-    let definitions: Map<String, Json> = tables.map(|table| (table.name.to_owned(), of_table(table))).collect();
+    let mut definitions: Map<String, Json> = tables.map(|table| (table.name.to_owned(), of_table(table))).collect();
+    let mut commands = Map::new();
+    if ALL.iter().all(|source| definitions.contains_key(source.table.name)) {
+        let listed = Summary::TABLE.name;
+        definitions.insert(listed.to_owned(), of_table(&Summary::TABLE));
+        definitions.insert("query".to_owned(), of_query());
+        let prints = [
+            ("show", listed, "A row for each checkpoint."),
+            ("list", listed, "A row for each checkpoint of the directory."),
+            ("query", "query", "A row for each row of the result."),
+        ];
+        commands.extend(prints.map(|(command, row, description)| (command.to_owned(), printed(row, description))));
+    }
     let any: Vec<Json> = definitions.keys().map(|name| json!({ "$ref": format!("#/$defs/{name}") })).collect();
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Rows of cryoscope",
         "version": SCHEMA_VERSION,
         "description": "A row is an object with all columns of its table. Any column can be null: the archive does not say. \
-                        Columns are added without notice; what is here stays.",
+                        Columns are added without notice; what is here stays. `commands` says which rows a \
+                        command prints, as `--format json` and a line each, as `--format ndjson`.",
         "anyOf": any,
+        "commands": commands,
         "$defs": definitions,
+    })
+}
+
+/// What a command prints, by `--format`.
+fn printed(row: &str, description: &str) -> Json {
+    let row = json!({ "$ref": format!("#/$defs/{row}") });
+    json!({
+        "description": description,
+        "json": { "type": "array", "items": row },
+        "ndjson": row,
+    })
+}
+
+/// A row of a result of `query`: which columns it has, the SQL says.
+fn of_query() -> Json {
+    json!({
+        "type": "object",
+        "description": "A row of a result: its columns are those of the SQL, in their order. Lists and objects are JSON text; a \
+                        second column of one name is `name_2`. What is no text has U+FFFD for each byte that is not UTF-8, and \
+                        one more key, `<column>_hex`, with all bytes.",
+        "properties": {},
+        "additionalProperties": { "type": ["integer", "number", "string", "null"] },
     })
 }
 

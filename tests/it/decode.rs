@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 
 use bstr::ByteSlice;
-use cryoscope::formats::decode::{DecodeFormat, DecodeStyle, DecodeWriter};
+use cryoscope::formats::decode::{DecodeFormat, DecodeStyle, DecodeWriter, Payload};
 use cryoscope::images::Schema;
 use cryoscope::{Checkpoint, ImageFile, Limits};
 use prost_reflect::{DynamicMessage, FieldDescriptor, Value};
@@ -185,12 +185,62 @@ fn what_follows_records_is_shown_when_it_is_asked_for() {
     let out = payload("crit-json").out;
     let documents: Vec<Json> =
         serde_json::Deserializer::from_str(&out).into_iter().map(|document| document.unwrap()).collect();
-    assert_eq!(documents[0]["entries"][0]["extra"]["inq"], "Ynl0ZXMgdGhhdCBub2JvZHkgaGFzIHJlYWQ=");
-    assert_eq!(documents[1]["entries"][0]["extra"], "YSBkZWxldGVkIGZpbGUK");
+    assert_eq!(documents[0]["entries"][0]["extra"]["inq"], "Ynl0ZXMgdGhhdCBub2JvZHkgaGFzIHJlYWQ=\n");
+    assert_eq!(documents[1]["entries"][0]["extra"], "YSBkZWxldGVkIGZpbGUK\n");
     // Without being asked: lengths.
     let brief = run(["decode".as_ref(), tick().as_os_str(), "ghost-file-1.img".as_ref()]).json();
     assert_eq!(brief[0]["records"][0]["payload_bytes"], 15);
     assert_eq!(brief[0]["records"][0].get("payload"), None);
+}
+
+/// What crit 4.1.1 (Debian 13) printed of images of the fixtures, character by character. `tests/crit-round-trip.py` compares
+/// all images with a crit that is installed.
+#[test]
+fn crit_json_is_what_crit_prints() {
+    const CASES: [(&str, &str, &str, &[&str]); 17] = [
+        ("forms-reference/podman-runc.tar", "files.img", "files", &[]),
+        ("forms-reference/podman-runc.tar", "core-6.img", "core", &[]),
+        ("forms-reference/podman-runc.tar", "tcp-stream-661c9.img", "tcp-stream", &[]),
+        ("forms-reference/podman-runc.tar", "pagemap-1.img", "pagemap", &[]),
+        ("forms-reference/podman-runc.tar", "ghost-file-1.img", "ghost", &[]),
+        ("forms-reference/podman-runc.tar", "ghost-file-1.img", "ghost", &["--plain", "--payload"]),
+        ("sockets-unix/sockets-unix.tar.zst", "files.img", "unix", &[]),
+        ("sockets-unix/sockets-unix.tar.zst", "sk-queues.img", "queues", &[]),
+        ("files-more/files-more.tar.zst", "ghost-file-3.img", "empty-ghost", &[]),
+        ("ipc/ipc.tar.zst", "ipcns-sem-11.img", "semaphores", &[]),
+        ("ipc/ipc.tar.zst", "ipcns-msg-11.img", "messages", &[]),
+        ("criu-3.6-ghosts/criu-3.6-ghosts.tar.gz", "files.img", "not-utf8", &[]),
+        ("tree/tree.tar.zst", "core-17.img", "stopped", &[]),
+        ("tree/tree.tar.zst", "core-18.img", "zombie", &[]),
+        ("forms-reference/podman-runc.tar", "files.img", "files-pretty", &["--pretty"]),
+        ("forms-reference/podman-runc.tar", "tcp-stream-661c9.img", "tcp-stream-nopl", &["--pretty", "--no-payload"]),
+        ("forms-reference/podman-runc.tar", "files.img", "info", &["--info"]),
+    ];
+    for (archive, member, name, flags) in CASES {
+        let path = fixtures::path(archive);
+        let arguments = ["decode".as_ref(), path.as_os_str(), member.as_ref(), "--format=crit-json".as_ref()];
+        let printed = run(arguments.into_iter().chain(flags.iter().map(std::ffi::OsStr::new))).ok();
+        let theirs = format!("{}/tests/it/data/crit/{name}.json", env!("CARGO_MANIFEST_DIR"));
+        assert_eq!(printed, fs::read_to_string(theirs).unwrap(), "{archive} {member} {flags:?}");
+    }
+}
+
+/// crit's forms are asked for by name.
+#[test]
+fn flags_of_crits_forms_are_checked() {
+    let path = fixtures::path("forms-reference/podman-runc.tar");
+    for (flags, message) in [
+        (&["--pretty"][..], "--format crit-json"),
+        (&["--format=crit-json", "--pretty", "--plain"], "cannot be used with"),
+        (&["--payload", "--no-payload"], "cannot be used with"),
+    ] {
+        let arguments = ["decode".as_ref(), path.as_os_str(), "pstree.img".as_ref()];
+        let ran = run(arguments.into_iter().chain(flags.iter().map(std::ffi::OsStr::new)));
+        assert!(ran.code == Some(2) && ran.out.is_empty() && ran.err.contains(message), "{flags:?}: {ran:?}");
+    }
+    // What crit cannot read is not printed whole unless that is asked for.
+    let arguments = ["decode".as_ref(), path.as_os_str(), "pages-1.img".as_ref(), "--format=crit-json".as_ref()];
+    assert_eq!(run(arguments).json()["entries"][0]["extra"], "... <16KB>");
 }
 
 #[test]
@@ -331,7 +381,7 @@ fn images_of_other_forms_are_taken_apart() {
 /// The library does what the command does.
 #[test]
 fn the_library_decodes_into_anything_that_writes() {
-    let style = DecodeStyle { format: DecodeFormat::Json, payload: false, plain: false };
+    let style = DecodeStyle { format: DecodeFormat::Json, payload: Payload::Lengths, plain: false };
     let checkpoint = Checkpoint::open(tick()).unwrap();
     let mut out = Vec::new();
     let mut writer = DecodeWriter::new(&mut out, style);

@@ -24,6 +24,7 @@ mod old_places;
 mod peers;
 mod places;
 mod planted;
+mod proc_view;
 mod query;
 mod readme;
 mod recovered;

@@ -3,21 +3,22 @@
 
 use std::io::{self, Write};
 
-use super::spelling::{Commas, Spelling, base64};
+use super::Payload;
+use super::spelling::{Commas, Spelling, base64_lines};
 use crate::formats::json::text;
 use crate::formats::units;
 use crate::images::Kind;
 use crate::images::decode::{Decoded, Head, Tail};
 
 /// Begins an image. Of images without records, which crit cannot read, there is one entry.
-pub(super) fn begin(out: &mut dyn Write, head: &Head<'_>, payload: bool) -> io::Result<()> {
+pub(super) fn begin(out: &mut dyn Write, head: &Head<'_>, payload: Payload) -> io::Result<()> {
     out.write_all(b"{\"magic\":")?;
     magic(out, head)?;
     out.write_all(b",\"entries\":[")?;
     if let Some(raw) = &head.contents {
-        out.write_all(b"\n{\"extra\":")?;
-        if payload {
-            base64(out, raw.bytes)?;
+        out.write_all(b"{\"extra\":")?;
+        if payload == Payload::Everything {
+            base64_lines(out, raw.bytes)?;
         } else {
             length(out, head.bytes)?;
         }
@@ -36,35 +37,48 @@ pub(super) fn magic(out: &mut dyn Write, head: &Head<'_>) -> io::Result<()> {
 }
 
 /// Ends an image.
-pub(super) fn end(out: &mut dyn Write, _: &Head<'_>) -> io::Result<()> {
-    out.write_all(b"\n]}\n")
+pub(super) fn end(out: &mut dyn Write) -> io::Result<()> {
+    out.write_all(b"]}")
 }
 
 /// Writes a record of an image that has been begun.
-pub(super) fn record(out: &mut dyn Write, record: &Decoded<'_>, spelling: Spelling, payload: bool) -> io::Result<()> {
-    out.write_all(if record.number == 0 { b"\n{" } else { b",\n{" })?;
+pub(super) fn record(
+    out: &mut dyn Write,
+    record: &Decoded<'_>,
+    spelling: Spelling,
+    payload: Payload,
+) -> io::Result<()> {
+    out.write_all(if record.number == 0 { b"{" } else { b",{" })?;
     let mut commas = Commas::default();
     spelling.entries(out, &mut commas, &record.body)?;
-    if !matches!(record.tail, Tail::None) {
-        commas.key(out, "extra")?;
-        extra(out, record, spelling, payload)?;
+    match &record.tail {
+        // `crit encode` pads what is there, and here is nothing: the contents are in the pages.
+        Tail::None if record.body.name() == Some("ipc_shm_entry") => {
+            commas.key(out, "extra")?;
+            base64_lines(out, &[])?;
+        }
+        Tail::None => {}
+        _ => {
+            commas.key(out, "extra")?;
+            extra(out, record, spelling, payload)?;
+        }
     }
     out.write_all(b"}")
 }
 
-fn extra(out: &mut dyn Write, record: &Decoded<'_>, spelling: Spelling, payload: bool) -> io::Result<()> {
+fn extra(out: &mut dyn Write, record: &Decoded<'_>, spelling: Spelling, payload: Payload) -> io::Result<()> {
     match &record.tail {
         Tail::Semaphores(values) => write!(out, "{values:?}"),
-        _ if !payload => length(out, record.tail_bytes),
+        _ if payload == Payload::Lengths => length(out, record.tail_bytes),
         Tail::None => Ok(()),
-        Tail::Bytes(bytes) => base64(out, bytes),
+        Tail::Bytes(bytes) => base64_lines(out, bytes),
         // Keys and values of a map are one run.
-        Tail::Pair([("keys", keys), (_, values)]) => base64(out, &[*keys, *values].concat()),
+        Tail::Pair([("keys", keys), (_, values)]) => base64_lines(out, &[*keys, *values].concat()),
         Tail::Pair([(first, a), (second, b)]) => {
             write!(out, "{{\"{first}\":")?;
-            base64(out, a)?;
+            base64_lines(out, a)?;
             write!(out, ",\"{second}\":")?;
-            base64(out, b)?;
+            base64_lines(out, b)?;
             out.write_all(b"}")
         }
         // Each message, then its text.
@@ -78,7 +92,7 @@ fn extra(out: &mut dyn Write, record: &Decoded<'_>, spelling: Spelling, payload:
                     None => out.write_all(b"null")?,
                 }
                 commas.next(out)?;
-                base64(out, bytes)?;
+                base64_lines(out, bytes)?;
             }
             out.write_all(b"]")
         }

@@ -2,8 +2,9 @@
 
 use std::io::{self, Write};
 
+use super::python::PythonJson;
 use super::spelling::Commas;
-use super::{DecodeFormat, crit, native};
+use super::{DecodeFormat, Payload, crit, native};
 use crate::formats::{Grid, GridColumn, escape};
 use crate::images::decode::{Decoded, Head, Summary, Visit};
 
@@ -65,7 +66,7 @@ impl<W: Write> InfoWriter<W> {
         let out = &mut self.out;
         let mut commas = Commas::default();
         out.write_all(b"{")?;
-        native::about(out, &mut commas, head, false)?;
+        native::about(out, &mut commas, head, Payload::Lengths)?;
         if head.contents.is_none() {
             commas.key(out, "records")?;
             write!(out, "{}", summary.records)?;
@@ -100,9 +101,11 @@ impl<W: Write> Visit for InfoWriter<W> {
             }
             // As `crit info` has it.
             Some(DecodeFormat::CritJson) => {
-                self.out.write_all(b"{\"magic\":")?;
-                crit::magic(&mut self.out, head)?;
-                writeln!(self.out, ",\"count\":{}}}", summary.records)?;
+                let mut out = PythonJson::new(&mut self.out, Some(4));
+                out.write_all(b"{\"magic\":")?;
+                crit::magic(&mut out, head)?;
+                write!(out, ",\"count\":{}}}", summary.records)?;
+                out.end()?;
             }
         }
         self.images = self.images.saturating_add(1);

@@ -4,13 +4,14 @@ use std::io::{self, Write};
 
 use bstr::ByteSlice;
 
+use super::Payload;
 use super::spelling::{Commas, Spelling, hex};
 use crate::formats::json::{lossy, text};
 use crate::images::ByteOrder;
 use crate::images::decode::{Body, Decoded, Head, Tail};
 
 /// Begins an image.
-pub(super) fn begin(out: &mut dyn Write, head: &Head<'_>, payload: bool) -> io::Result<()> {
+pub(super) fn begin(out: &mut dyn Write, head: &Head<'_>, payload: Payload) -> io::Result<()> {
     out.write_all(b"{")?;
     about(out, &mut Commas::default(), head, payload)?;
     if head.contents.is_none() {
@@ -25,14 +26,19 @@ pub(super) fn end(out: &mut dyn Write, head: &Head<'_>) -> io::Result<()> {
 }
 
 /// Writes a record of an image that has been begun.
-pub(super) fn record(out: &mut dyn Write, record: &Decoded<'_>, spelling: Spelling, payload: bool) -> io::Result<()> {
+pub(super) fn record(
+    out: &mut dyn Write,
+    record: &Decoded<'_>,
+    spelling: Spelling,
+    payload: Payload,
+) -> io::Result<()> {
     out.write_all(if record.number == 0 { b"\n{" } else { b",\n{" })?;
     of_record(out, &mut Commas::default(), record, "number", spelling, payload)?;
     out.write_all(b"}")
 }
 
 /// Writes an image without records as a line.
-pub(super) fn line_of_image(out: &mut dyn Write, head: &Head<'_>, payload: bool) -> io::Result<()> {
+pub(super) fn line_of_image(out: &mut dyn Write, head: &Head<'_>, payload: Payload) -> io::Result<()> {
     out.write_all(b"{")?;
     about(out, &mut Commas::default(), head, payload)?;
     out.write_all(b"}\n")
@@ -44,7 +50,7 @@ pub(super) fn line(
     head: &Head<'_>,
     record: &Decoded<'_>,
     spelling: Spelling,
-    payload: bool,
+    payload: Payload,
 ) -> io::Result<()> {
     let mut commas = Commas::default();
     out.write_all(b"{")?;
@@ -69,7 +75,7 @@ pub(super) fn named(out: &mut dyn Write, commas: &mut Commas, head: &Head<'_>) -
 }
 
 /// What is known of an image beside its records.
-pub(super) fn about(out: &mut dyn Write, commas: &mut Commas, head: &Head<'_>, payload: bool) -> io::Result<()> {
+pub(super) fn about(out: &mut dyn Write, commas: &mut Commas, head: &Head<'_>, payload: Payload) -> io::Result<()> {
     named(out, commas, head)?;
     if let Some(id) = head.id {
         commas.key(out, "id")?;
@@ -96,7 +102,7 @@ pub(super) fn about(out: &mut dyn Write, commas: &mut Commas, head: &Head<'_>, p
     commas.key(out, "bytes")?;
     write!(out, "{}", head.bytes)?;
     match &head.contents {
-        Some(raw) if payload => match raw.bytes.to_str() {
+        Some(raw) if payload == Payload::Everything => match raw.bytes.to_str() {
             Ok(contents) if raw.is_text => {
                 commas.key(out, "text")?;
                 text(out, contents)
@@ -124,7 +130,7 @@ fn of_record(
     record: &Decoded<'_>,
     number: &str,
     spelling: Spelling,
-    payload: bool,
+    payload: Payload,
 ) -> io::Result<()> {
     commas.key(out, number)?;
     write!(out, "{}", record.number)?;
@@ -147,11 +153,11 @@ fn of_record(
     commas.key(out, "payload_bytes")?;
     write!(out, "{}", record.tail_bytes)?;
     match &record.tail {
-        Tail::Bytes(bytes) if payload => {
+        Tail::Bytes(bytes) if payload != Payload::Lengths => {
             commas.key(out, "payload")?;
             hex(out, bytes)
         }
-        Tail::Pair(pair) if payload => {
+        Tail::Pair(pair) if payload != Payload::Lengths => {
             commas.key(out, "payload")?;
             let [(first, a), (second, b)] = pair;
             write!(out, "{{\"{first}\":")?;
@@ -176,7 +182,7 @@ fn of_record(
                     Some(message) => spelling.message(out, message)?,
                     None => out.write_all(b"null")?,
                 }
-                if payload {
+                if payload != Payload::Lengths {
                     out.write_all(b",\"payload\":")?;
                     hex(out, bytes)?;
                 }

@@ -69,10 +69,11 @@ impl Spelling {
 
     fn fields(self, out: &mut dyn Write, commas: &mut Commas, message: &Message<'_>) -> io::Result<()> {
         for field in message.fields() {
-            commas.key(out, field.name())?;
+            let name = self.name(message, field);
+            commas.key(out, name)?;
             self.field(out, field)?;
             if self.loses(field) {
-                commas.key(out, &format!("{}_hex", field.name()))?;
+                commas.key(out, &format!("{name}_hex"))?;
                 each(out, field, |out, value| match value {
                     Value::Bytes(bytes) => hex(out, bytes),
                     _ => Ok(()),
@@ -99,6 +100,15 @@ impl Spelling {
         Ok(())
     }
 
+    /// The key of a field. CRIU 4.2 gave the number of pages another field, and the old one another name: where only the old
+    /// one is, an older CRIU wrote it, and its crit knows it by the old name.
+    fn name(self, message: &Message<'_>, field: Field<'_, '_>) -> &'static str {
+        match field.name() {
+            "compat_nr_pages" if self.crit && message.fields().all(|other| other.name() != "nr_pages") => "nr_pages",
+            name => name,
+        }
+    }
+
     fn field(self, out: &mut dyn Write, field: Field<'_, '_>) -> io::Result<()> {
         if field.show() == Show::Ip
             && !self.plain
@@ -122,7 +132,13 @@ impl Spelling {
             Value::Enum(_, Some(name)) => text(out, name),
             Value::Enum(number, None) => write!(out, "{number}"),
             Value::Bytes(bytes) => match field.show() {
-                Show::Text => text(out, &lossy(bytes)),
+                Show::Text => match bytes.to_str() {
+                    Ok(valid) => text(out, valid),
+                    Err(_) if self.crit => text(out, &python_bytes(bytes)),
+                    Err(_) => text(out, &lossy(bytes)),
+                },
+                // crit writes them as text whether the rest is plain or not.
+                Show::UnixName if self.crit => text(out, &quoted_printable(bytes)),
                 Show::UnixName if !self.plain => text(out, &lossy(&unix_name(bytes))),
                 _ => self.bytes(out, bytes),
             },
@@ -167,11 +183,14 @@ impl Spelling {
 
     /// Writes bytes that are no text.
     pub(super) fn bytes(self, out: &mut dyn Write, bytes: &[u8]) -> io::Result<()> {
-        if self.crit { base64(out, bytes) } else { hex(out, bytes) }
+        if self.crit { base64_lines(out, bytes) } else { hex(out, bytes) }
     }
 
-    /// Whether the text of a field loses some of its bytes.
+    /// Whether the text of a field loses some of its bytes. As crit writes it, none does.
     fn loses(self, field: Field<'_, '_>) -> bool {
+        if self.crit {
+            return false;
+        }
         let lost = |value: Value<'_>| match value {
             Value::Bytes(bytes) => {
                 bytes.to_str().is_err() || field.show() == Show::UnixName && bytes.first() == Some(&0)
@@ -238,23 +257,88 @@ pub(super) fn hex(out: &mut dyn Write, bytes: &[u8]) -> io::Result<()> {
     out.write_all(b"\"")
 }
 
-/// Writes bytes as text in base64 (RFC 4648, with padding).
-pub(super) fn base64(out: &mut dyn Write, bytes: &[u8]) -> io::Result<()> {
+/// Writes bytes as text in base64 in lines of 76 characters, each with its end (MIME, RFC 2045), as crit does.
+pub(super) fn base64_lines(out: &mut dyn Write, bytes: &[u8]) -> io::Result<()> {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     out.write_all(b"\"")?;
-    for chunk in bytes.chunks(768) {
-        let mut digits = Vec::with_capacity(1024);
+    for chunk in bytes.chunks(57) {
+        let mut line = Vec::with_capacity(78);
         for three in chunk.chunks(3) {
             let at = |i: usize| u32::from(three.get(i).copied().unwrap_or(0));
             let bits = at(0) << 16 | at(1) << 8 | at(2);
             for place in 0..4 {
                 let digit = DIGITS[usize::try_from(bits >> (18 - 6 * place) & 63).unwrap_or(0)];
-                digits.push(if place > three.len() { b'=' } else { digit });
+                line.push(if place > three.len() { b'=' } else { digit });
             }
         }
-        out.write_all(&digits)?;
+        line.extend(b"\\n");
+        out.write_all(&line)?;
     }
     out.write_all(b"\"")
+}
+
+/// Bytes as Python shows them, `b'…'`: so does crit with text that is not UTF-8.
+fn python_bytes(bytes: &[u8]) -> String {
+    let quote = if bytes.contains(&b'\'') && !bytes.contains(&b'"') { b'"' } else { b'\'' };
+    let mut text = format!("b{}", char::from(quote));
+    for &byte in bytes {
+        match byte {
+            b'\t' => text.push_str("\\t"),
+            b'\n' => text.push_str("\\n"),
+            b'\r' => text.push_str("\\r"),
+            b'\\' => text.push_str("\\\\"),
+            _ if byte == quote => text.extend(['\\', char::from(byte)]),
+            b' '..=b'~' => text.push(char::from(byte)),
+            _ => text.extend([format!("\\x{byte:02x}")]),
+        }
+    }
+    text.push(char::from(quote));
+    text
+}
+
+/// Bytes as quoted-printable text (RFC 2045), with the choices of Python's `quopri`, which crit asks: lines of 76
+/// characters at most, blanks quoted only at the end of a line, ends of lines as they are.
+fn quoted_printable(bytes: &[u8]) -> String {
+    const LINE: usize = 76;
+    let newline = bytes.iter().position(|&b| b == b'\n');
+    let end = if newline.is_some_and(|at| at > 0 && bytes[at - 1] == b'\r') { "\r\n" } else { "\n" };
+    let mut text = String::with_capacity(bytes.len());
+    let mut column = 0;
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        let next = bytes.get(at + 1).copied();
+        let is_blank = matches!(byte, b' ' | b'\t');
+        // A dot alone on a line ends a mail.
+        let lone_dot = byte == b'.' && column == 0 && matches!(next, None | Some(b'\n' | b'\r' | 0));
+        let is_control = byte < b' ' && !matches!(byte, b'\r' | b'\n' | b'\t');
+        if byte > b'~' || byte == b'=' || is_control || lone_dot || is_blank && next.is_none() {
+            if column + 3 >= LINE {
+                text.push('=');
+                text.push_str(end);
+                column = 0;
+            }
+            text.extend([format!("={byte:02X}")]);
+            column += 3;
+        } else if byte == b'\n' || byte == b'\r' && next == Some(b'\n') {
+            if let Some(blank @ (' ' | '\t')) = text.chars().next_back() {
+                text.pop();
+                text.extend([format!("={:02X}", u32::from(blank))]);
+            }
+            text.push_str(end);
+            column = 0;
+            at += usize::from(byte == b'\r');
+        } else {
+            if next.is_some_and(|next| next != b'\n') && column + 1 >= LINE {
+                text.push('=');
+                text.push_str(end);
+                column = 0;
+            }
+            text.push(char::from(byte));
+            column += 1;
+        }
+        at += 1;
+    }
+    text
 }
 
 #[cfg(test)]
@@ -267,9 +351,9 @@ mod tests {
         String::from_utf8(out).unwrap()
     }
 
-    /// The test vectors of RFC 4648, section 10.
+    /// The test vectors of RFC 4648, section 10, and what Python's `base64.encodebytes` makes of more than a line.
     #[test]
-    fn base64_is_that_of_the_standard() {
+    fn base64_is_that_of_the_standard_in_lines() {
         let vectors = [
             ("", ""),
             ("f", "Zg=="),
@@ -280,9 +364,12 @@ mod tests {
             ("foobar", "Zm9vYmFy"),
         ];
         for (bytes, expected) in vectors {
-            assert_eq!(written(|out| base64(out, bytes.as_bytes())), format!("\"{expected}\""));
+            let line = if expected.is_empty() { String::new() } else { format!("{expected}\\n") };
+            assert_eq!(written(|out| base64_lines(out, bytes.as_bytes())), format!("\"{line}\""));
         }
-        assert_eq!(written(|out| base64(out, &[0xfb; 800])).len(), 2 + 800_usize.div_ceil(3) * 4);
+        let line = "A".repeat(76);
+        assert_eq!(written(|out| base64_lines(out, &[0; 57])), format!("\"{line}\\n\""));
+        assert_eq!(written(|out| base64_lines(out, &[0; 58])), format!("\"{line}\\nAA==\\n\""));
     }
 
     #[test]
@@ -290,5 +377,45 @@ mod tests {
         assert_eq!(unix_name(b"/run/s\0"), b"/run/s");
         assert_eq!(unix_name(b"\0a\0b"), b"@a@b");
         assert_eq!(unix_name(b""), b"");
+    }
+
+    /// What Python 3.11's `quopri.encodestring` gives.
+    #[test]
+    fn quoted_printable_is_that_of_python() {
+        let x = |count| "x".repeat(count);
+        let cases: Vec<(Vec<u8>, String)> = vec![
+            (b"".into(), String::new()),
+            (b"\0bus name \xff".into(), "=00bus name =FF".into()),
+            (b"/run/s\0".into(), "/run/s=00".into()),
+            (b"a=b ".into(), "a=3Db=20".into()),
+            (b"\ta\t".into(), "\ta=09".into()),
+            (b".".into(), "=2E".into()),
+            (b"..".into(), "..".into()),
+            (b"a \nb\n.".into(), "a=20\nb\n=2E".into()),
+            (b"a\r\nb\t\r\n".into(), "a\r\nb=09\r\n".into()),
+            (b"a\rb\x7f~".into(), "a\rb=7F~".into()),
+            (x(76).into(), x(76)),
+            (x(77).into(), format!("{}=\nxx", x(75))),
+            (format!("{}=y", x(74)).into(), format!("{}=\n=3Dy", x(74))),
+            (vec![0; 26], format!("{}=\n=00", "=00".repeat(25))),
+            (format!("q\r\n{}", x(80)).into(), format!("q\r\n{}=\r\n{}", x(75), x(5))),
+        ];
+        for (bytes, expected) in cases {
+            assert_eq!(quoted_printable(&bytes), expected);
+        }
+    }
+
+    /// What Python's `repr` gives.
+    #[test]
+    fn bytes_are_shown_as_python_shows_them() {
+        let cases: [(&[u8], &str); 4] = [
+            (b"/tmp/\xff\xc3(", r"b'/tmp/\xff\xc3('"),
+            (b"it's\xff", r#"b"it's\xff""#),
+            (b"\"it's\"\xff", r#"b'"it\'s"\xff'"#),
+            (b"\t\n\r\\\0\x1b\x7f\x80", r"b'\t\n\r\\\x00\x1b\x7f\x80'"),
+        ];
+        for (bytes, expected) in cases {
+            assert_eq!(python_bytes(bytes), expected);
+        }
     }
 }

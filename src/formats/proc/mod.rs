@@ -16,6 +16,7 @@ mod net;
 mod signals;
 mod stat;
 mod status;
+mod system;
 mod text;
 mod timers;
 mod users;
@@ -58,7 +59,7 @@ struct Task<'c> {
     common: &'c Common,
 }
 
-/// The files of the view, process by process in tree order. One process at a time is in memory.
+/// The files of the view: those of the system, then process by process in tree order. One process at a time is in memory.
 ///
 /// ```
 /// # fn main() -> Result<(), cryoscope::Error> {
@@ -74,7 +75,7 @@ pub fn files(checkpoint: &Checkpoint) -> impl Iterator<Item = File> + '_ {
     let model = checkpoint.model();
     let common = Common::read(checkpoint);
     let mut seen = HashSet::new();
-    model.processes().iter().flat_map(move |process| {
+    let of_processes = model.processes().iter().flat_map(move |process| {
         let space = checkpoint.memory().space(process, model);
         let mut files = of_process(&Task { checkpoint, model, process, space, common: &common });
         // The same of all processes of a namespace: the first has them.
@@ -87,7 +88,8 @@ pub fn files(checkpoint: &Checkpoint) -> impl Iterator<Item = File> + '_ {
             );
         }
         files
-    })
+    });
+    system::files(checkpoint).into_iter().chain(of_processes)
 }
 
 /// Writes one file of a process; none where nothing of it is known.
@@ -109,6 +111,7 @@ const CONTENTS: &[(&str, Write)] = &[
     ("oom_score_adj", |task| Some(format!("{}\n", task.alive()?.oom_score_adj?).into_bytes())),
     ("personality", |task| Some(format!("{:08x}\n", task.alive()?.personality?).into_bytes())),
     ("stat", |task| stat::write(task, task.process.leader()?)),
+    ("statm", statm),
     ("status", |task| Some(status::write(task, task.process.leader()?))),
     ("timers", timers::write),
     ("uid_map", users::uid_map),
@@ -189,6 +192,19 @@ fn cmdline(task: &Task<'_>) -> Option<Vec<u8>> {
         return Some(Vec::new());
     }
     whole(task.space.as_ref()?.cmdline(task.checkpoint.limits().argument_bytes))
+}
+
+/// Pages: of the whole, resident, shared, of code, of libraries, of data, dirty. Which were present is not recorded; the kernel
+/// itself prints 0 for libraries and dirty ones. Source: the kernel's `fs/proc/array.c`, `proc_pid_statm`.
+fn statm(task: &Task<'_>) -> Option<Vec<u8>> {
+    let page = task.model.page_size().max(1);
+    let sizes = match &task.process.mm {
+        Some(mm) => memory::Sizes::of(mm, task.process.arch(), page),
+        None if task.process.is_zombie() => memory::Sizes::default(),
+        None => return None,
+    };
+    let data = sizes.data.saturating_add(sizes.stack);
+    Some(format!("{} 0 0 {} 0 {} 0\n", sizes.total / page, sizes.text / page, data / page).into_bytes())
 }
 
 fn environ(task: &Task<'_>) -> Option<Vec<u8>> {

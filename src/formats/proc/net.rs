@@ -47,7 +47,7 @@ pub(super) fn files(
     namespace: NamespaceId,
 ) -> impl Iterator<Item = (&'static str, Vec<u8>)> + use<> {
     let model = checkpoint.model();
-    let mut net = Net::new();
+    let mut net = empty();
     // Before CRIU had several of them, sockets did not say which one they are in.
     let is_here = |socket: &Socket| socket.net_namespace.is_none_or(|id| id == namespace);
     for (id, file) in model.files().iter() {
@@ -71,6 +71,20 @@ pub(super) fn files(
     net.into_iter().map(|(name, lines)| (name, lines.bytes))
 }
 
+/// The files that a kernel has although there is no socket of their kind: programs take it that the kernel knows none else.
+fn empty() -> Net {
+    let mut net = Net::new();
+    for v6 in [false, true] {
+        let kinds = [("tcp", 0), ("udp", 0), ("udplite", 0), (if v6 { "icmpv6" } else { "icmp" }, 0), ("", sk::RAW)];
+        for layout in kinds.into_iter().filter_map(|(protocol, socket_type)| layout(protocol, socket_type, v6)) {
+            net.insert(layout.name, Lines::under(layout.heading, layout.width));
+        }
+    }
+    net.insert("unix", Lines::under(UNIX, 0));
+    net.insert("netlink", Lines::under(NETLINK, 0));
+    net
+}
+
 /// In `unix_sk_entry.uflags`: it stands for a socket outside.
 const EXTERNAL: u32 = 1;
 
@@ -89,6 +103,9 @@ const TCP6: &str = "  sl  local_address                         remote_address  
                     st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode";
 const UDP6: &str = "  sl  local_address                         remote_address                        \
                     st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops";
+
+const UNIX: &str = "Num       RefCount Protocol Flags    Type St Inode Path";
+const NETLINK: &str = "sk               Eth Pid        Groups   Rmem     Wmem     Dump  Locks    Drops    Inode";
 
 /// Source: the kernel's `net/ipv4/tcp_ipv4.c`, `udp.c`, `raw.c`, `ping.c`, and those of IPv6.
 fn layout(protocol: &str, socket_type: u32, v6: bool) -> Option<Layout> {
@@ -151,8 +168,7 @@ fn words(address: Option<IpAddr>, order: ByteOrder) -> String {
 fn unix(net: &mut Net, socket: &Socket, entry: &UnixSkEntry) {
     /// `__SO_ACCEPTCON`.
     const ACCEPTS: u32 = 0x1_0000;
-    let file =
-        net.entry("unix").or_insert_with(|| Lines::under("Num       RefCount Protocol Flags    Type St Inode Path", 0));
+    let file = net.entry("unix").or_insert_with(|| Lines::under(UNIX, 0));
     let flags = if socket.listens() { ACCEPTS } else { 0 };
     // `SS_CONNECTED` and `SS_UNCONNECTED`.
     let state = if socket.state.as_deref() == Some("CONNECTED") { 3 } else { 1 };
@@ -166,8 +182,7 @@ fn unix(net: &mut Net, socket: &Socket, entry: &UnixSkEntry) {
 
 /// Source: the kernel's `net/netlink/af_netlink.c`, `netlink_native_seq_show`.
 fn netlink(net: &mut Net, entry: &NetlinkSkEntry) {
-    let heading = "sk               Eth Pid        Groups   Rmem     Wmem     Dump  Locks    Drops    Inode";
-    let file = net.entry("netlink").or_insert_with(|| Lines::under(heading, 0));
+    let file = net.entry("netlink").or_insert_with(|| Lines::under(NETLINK, 0));
     let (protocol, port, inode) = (entry.protocol(), entry.portid(), entry.ino());
     let groups = entry.groups.first().copied().unwrap_or(0);
     let line =

@@ -31,8 +31,9 @@ impl<'i> Tail<'i> {
         let head = |bytes: &'i [u8], len: u64| bytes.split_at_checked(usize_of(len)).unwrap_or((bytes, &[]));
         match payload {
             Payload::None => Tail::None,
-            // What has no contents, and the heads of contents that come in chunks or lie elsewhere.
-            Payload::Ghost | Payload::IpcShm if bytes.is_empty() => Tail::None,
+            // The head of contents that come in chunks; contents that lie elsewhere.
+            Payload::Ghost if bytes.is_empty() && number("chunks") != 0 => Tail::None,
+            Payload::IpcShm if bytes.is_empty() => Tail::None,
             Payload::Pipe | Payload::Packet | Payload::Ghost => Tail::Bytes(bytes),
             Payload::TcpStream => {
                 let (received, sent) = head(bytes, number("inq_len"));
@@ -69,11 +70,12 @@ fn messages(mut bytes: &[u8], count: u64, machine: Machine) -> Vec<(Option<Messa
 }
 
 impl Message<'_> {
-    /// A number by the name of its field; 0 where there is none.
+    /// A number, or 1 for yes, by the name of its field; 0 where there is none.
     fn number(&self, name: &str) -> u64 {
         let field = self.fields().find(|field| field.name() == name);
         match field.and_then(super::Field::value) {
             Some(Value::Unsigned(number)) => number,
+            Some(Value::Bool(on)) => on.into(),
             _ => 0,
         }
     }

@@ -211,7 +211,7 @@ fn messages_of_queues_are_reachable() {
     let messages = &decoded[0]["records"][0]["messages"];
     assert_eq!(messages, &json!([{ "fields": { "mtype": 9, "msize": 5 }, "payload": "68656c6c6f" }]));
     let crit = decode("ipcns-msg-7.img", image, &["--payload", "--format", "crit-json"]).json();
-    assert_eq!(crit["entries"][0]["extra"], json!([{ "mtype": 9, "msize": 5 }, "aGVsbG8="]));
+    assert_eq!(crit["entries"][0]["extra"], json!([{ "mtype": 9, "msize": 5 }, "aGVsbG8=\n"]));
 }
 
 /// Each kind of the written table of images is known by its name, with its magic number and its message.
