@@ -104,7 +104,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("dump.log");
         std::fs::write(&path, log).unwrap();
-        let archive = Archive::of_file(&path).unwrap();
+        let archive = Archive::of_file(&path, true, &crate::Limits::default()).unwrap();
         let contents = archive.contents(&archive.members()[0]);
         failure(&contents, finished)
     }
