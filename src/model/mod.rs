@@ -100,7 +100,8 @@ impl Model {
     /// Reads a dump. `file_name` is the archive's own, if it has one.
     pub(crate) fn read(images: Images<'_>, side: &Side<'_>, file_name: Option<&str>) -> Self {
         let inventory = inventory(images);
-        let processes = process::read(images, inventory.as_ref());
+        let mut processes = process::read(images, inventory.as_ref());
+        seccomp::note_shared(images, &mut processes);
         process::note_orphans(images, &processes);
         let mut files = FileTable::read(images);
         let descriptors = Descriptors::read(images, &processes, &files);

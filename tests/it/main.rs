@@ -11,6 +11,7 @@ mod differentials;
 mod docs;
 mod evidence;
 mod extract;
+mod facts;
 mod fixtures;
 mod fleet;
 mod forms;
