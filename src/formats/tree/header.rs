@@ -3,12 +3,14 @@
 use unicode_width::UnicodeWidthStr;
 
 use super::line::{Line, Role};
-use super::{Overview, Page, isolation};
+use super::{Overview, Page, isolation, some};
 use crate::formats::{escape, units};
 use crate::tables::{Container, Statistics};
 
 /// Columns of the names before the facts.
 const NAMES: usize = 14;
+/// Addresses that are named.
+const ADDRESSES: usize = 4;
 /// What stands between facts.
 const BETWEEN: &str = " · ";
 
@@ -26,10 +28,10 @@ pub(super) fn write(overview: &Overview, page: &mut Page) {
     let mut facts = facts(container, overview.statistics.as_ref());
     facts.push(("recovered", overview.statistics.as_ref().map(recoverable).unwrap_or_default()));
     facts.push(("waiting", overview.waiting.facts()));
-    facts.push(("isolation", isolation::facts(&overview.isolation, &overview.processes)));
+    let room = page.look.width.map(|width| width.saturating_sub(NAMES).saturating_sub(2));
+    facts.push(("isolation", isolation::facts(&overview.isolation, &overview.processes, room)));
     for (name, facts) in facts {
         let role = if name == "isolation" { Role::Notable } else { Role::Plain };
-        let room = page.look.width.map(|width| width.saturating_sub(NAMES).saturating_sub(2));
         for (number, text) in wrapped(&facts, room).into_iter().enumerate() {
             let mut line = Line::of(Role::Faint, format!("  {:<NAMES$}", if number == 0 { name } else { "" }));
             line.push(role, text);
@@ -101,7 +103,7 @@ fn facts(container: &Container, statistics: Option<&Statistics>) -> Vec<(&'stati
             changes,
         ]
     };
-    let addresses = container.ip_addresses.as_ref().filter(|list| !list.is_empty()).map(|list| list.join(" "));
+    let addresses = container.ip_addresses.as_ref().filter(|list| !list.is_empty()).map(|list| some(list, ADDRESSES));
     let list = |facts: Vec<Option<String>>| facts.into_iter().flatten().collect();
     vec![
         ("image", list(vec![shown(&container.image)])),

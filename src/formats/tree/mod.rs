@@ -24,7 +24,7 @@ pub use self::waiting::Waiting;
 use super::escape;
 use crate::model::ids::Pid;
 use crate::tables::{
-    Container, Isolation, Mapping, Mount, OpenFile, OpenSocket, Process, ProcessEnv, RecoveredFile, RootfsChange,
+    Container, Holding, Isolation, Mapping, Mount, OpenFile, OpenSocket, Process, ProcessEnv, RecoveredFile, RootfsChange,
     Statistics, Thread, Warning,
 };
 
@@ -191,6 +191,29 @@ impl Page {
             self.text.push('\n');
         }
     }
+}
+
+/// The first of a list, and how many more there are: `a b +26`.
+fn some(list: &[impl ToString], most: usize) -> String {
+    named(list.iter().map(ToString::to_string), list.len(), most)
+}
+
+/// The same of a list that is `len` long.
+fn named(list: impl Iterator<Item = String>, len: usize, most: usize) -> String {
+    let mut words: Vec<String> = list.take(most).collect();
+    let more = len.saturating_sub(words.len());
+    if more > 0 {
+        words.push(format!("+{more}"));
+    }
+    words.join(" ")
+}
+
+/// Holders that are named.
+const HOLDERS: usize = 4;
+
+/// Who holds something, for a cell.
+fn holders(holding: &Holding) -> String {
+    named(holding.iter().map(|holder| holder.to_string()), holding.count(), HOLDERS)
 }
 
 /// Text of a column, `-` where the archive does not say.
