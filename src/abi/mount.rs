@@ -42,6 +42,8 @@ pub fn file_system(number: u32) -> Option<&'static str> {
 
 /// `MS_RDONLY`.
 pub const READ_ONLY: u32 = 0x1;
+/// How mountinfo prints it.
+pub const READ_ONLY_OPTION: &str = "ro";
 /// `MS_UNBINDABLE`.
 pub const UNBINDABLE: u32 = 0x2_0000;
 

@@ -47,6 +47,7 @@ pub mod registers;
 pub mod rlimit;
 pub mod rootfs;
 pub mod seccomp;
+pub mod shown;
 mod side;
 pub mod siginfo;
 pub mod signal;
@@ -94,6 +95,7 @@ pub struct Model {
     page_size: u64,
     byte_order: ByteOrder,
     holders: HashMap<FileId, Arc<[Pid]>>,
+    has_gpu_images: bool,
 }
 
 impl Model {
@@ -120,6 +122,9 @@ impl Model {
             page_size,
             byte_order: order,
             holders: HashMap::new(),
+            has_gpu_images: [Kind::AmdgpuKfd, Kind::AmdgpuRender]
+                .iter()
+                .any(|&kind| images.set.of_kind(images.archive, kind).next().is_some()),
             inventory,
             processes,
             files,
@@ -133,6 +138,16 @@ impl Model {
     /// The inventory of the dump.
     pub fn inventory(&self) -> Option<&InventoryEntry> {
         self.inventory.as_ref()
+    }
+
+    /// The plugins of CRIU that took part in the dump; `None` if it is too old to record them.
+    pub fn plugins(&self) -> Option<Vec<Vec<u8>>> {
+        let recorded = self.inventory.as_ref().and_then(|inventory| inventory.plugins_entry.as_ref());
+        match recorded {
+            Some(entry) => Some(entry.plugins.clone()),
+            // Older ones left images of their own.
+            None => self.has_gpu_images.then(|| vec![b"amdgpu_plugin".to_vec()]),
+        }
     }
 
     /// All processes, in tree order.

@@ -1,5 +1,6 @@
 //! The first lines: what it is, where it is from, when it was, how big.
 
+use bstr::BString;
 use unicode_width::UnicodeWidthStr;
 
 use super::line::{Line, Role};
@@ -80,6 +81,17 @@ fn name(container: &Container) -> String {
     name.or(id).unwrap_or_else(|| "a container without a name".to_owned())
 }
 
+/// Plugins of CRIU. What a GPU had is in the archive where one of its plugins took part.
+fn plugins(container: &Container) -> Vec<String> {
+    const GPUS: [&str; 2] = ["cuda_plugin", "amdgpu_plugin"];
+    let all = container.criu_plugins.as_deref().unwrap_or_default();
+    let (of_gpus, others): (Vec<_>, Vec<_>) = all.iter().partition(|name| GPUS.iter().any(|gpu| *name == gpu));
+    let names = |list: Vec<&BString>| list.iter().map(|name| escape(name).into_owned()).collect::<Vec<_>>();
+    let of_gpus = names(of_gpus);
+    let gpus = (!of_gpus.is_empty()).then(|| format!("GPU state is inside: {}", of_gpus.join(" ")));
+    gpus.into_iter().chain(names(others)).collect()
+}
+
 fn facts(container: &Container, statistics: Option<&Statistics>) -> Vec<(&'static str, Vec<String>)> {
     let shown = |text: &Option<String>| text.as_deref().map(|text| escape(text.as_bytes()).into_owned());
     let with = |what: &str, text: &Option<String>| shown(text).map(|text| format!("{what} {text}"));
@@ -92,6 +104,11 @@ fn facts(container: &Container, statistics: Option<&Statistics>) -> Vec<(&'stati
         let from = container.checkpointed_from.unwrap_or("unknown");
         format!("{} (by {from})", units::moment(time))
     });
+    let restored = match (container.restored, container.restored_at) {
+        (_, Some(time)) => Some(format!("{}, from another checkpoint", units::moment(time))),
+        (Some(true), None) => Some("from another checkpoint".to_owned()),
+        _ => None,
+    };
     let sizes = |s: &Statistics| {
         let archive = s.archive_size.map(|bytes| format!("archive {}", units::size(bytes)));
         let inflated = s.unpacked_size.filter(|_| s.unpacked_size != s.archive_size);
@@ -116,8 +133,10 @@ fn facts(container: &Container, statistics: Option<&Statistics>) -> Vec<(&'stati
                 container.architecture.map(str::to_owned),
             ]),
         ),
+        ("plugins", plugins(container)),
         ("host", list(vec![container.hostname.as_ref().map(|name| escape(name).into_owned()), addresses])),
         ("created", list(vec![container.created.map(units::moment)])),
+        ("restored", list(vec![restored])),
         ("checkpointed", list(vec![checkpointed, frozen])),
         ("size", statistics.map_or_else(Vec::new, |s| sizes(s).into_iter().flatten().collect())),
     ]

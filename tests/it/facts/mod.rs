@@ -1,7 +1,10 @@
 //! Facts that were once shown wrongly, or not at all: a small set of images for each, written here.
 
+mod engine;
+mod mounts;
 mod seccomp;
 mod sockets;
+mod spec;
 
 use cryoscope::Checkpoint;
 use serde_json::Value;
