@@ -27,6 +27,8 @@ pub(super) fn write(overview: &Overview, page: &mut Page) {
     }
     page.line(&title);
     let mut facts = facts(container, overview.statistics.as_ref());
+    let behind_host = facts.iter().position(|(name, _)| *name == "host").map_or(facts.len(), |at| at.saturating_add(1));
+    facts.insert(behind_host, ("networks", overview.networks.facts()));
     facts.push(("recovered", overview.statistics.as_ref().map(recoverable).unwrap_or_default()));
     facts.push(("waiting", overview.waiting.facts()));
     let room = page.look.width.map(|width| width.saturating_sub(NAMES).saturating_sub(2));

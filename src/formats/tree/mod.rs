@@ -9,6 +9,7 @@ mod line;
 mod maps;
 mod metadata;
 mod mounts;
+mod networks;
 mod processes;
 mod recovered;
 mod sockets;
@@ -20,6 +21,7 @@ mod waiting;
 use std::collections::HashMap;
 
 use self::line::{Line, Role};
+pub use self::networks::Networks;
 pub use self::waiting::Waiting;
 use super::escape;
 use crate::model::ids::Pid;
@@ -41,6 +43,8 @@ pub struct Overview {
     pub processes: Vec<Process>,
     /// Rows of `process_open_sockets`, for what is said of each process.
     pub sockets: Vec<OpenSocket>,
+    /// Rows of `interfaces`, `addresses` and `routes`, for what is said of the container.
+    pub networks: Networks,
     /// Rows of `isolation`, for what is said of the container.
     pub isolation: Vec<Isolation>,
     /// What waited to be read, received or handled, for what is said of the container and of each process.

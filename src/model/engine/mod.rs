@@ -3,6 +3,7 @@
 mod containerd;
 mod crio;
 mod docker;
+pub mod network;
 mod podman;
 
 use jiff::Timestamp;

@@ -2,6 +2,7 @@
 
 mod engine;
 mod mounts;
+mod networks;
 mod seccomp;
 mod sockets;
 mod spec;
