@@ -187,8 +187,7 @@ fn spec(document: &Document<'_>) -> Spec {
         hostname: text(&["hostname"]),
         read_only_root: flag("root", "readonly"),
         namespaces: document.array(&["linux", "namespaces"]).map(|list| {
-            let namespace =
-                |entry| Some(Namespace { kind: text_in(entry, "type")?, path: text_in(entry, "path") });
+            let namespace = |entry| Some(Namespace { kind: text_in(entry, "type")?, path: text_in(entry, "path") });
             list.iter().filter_map(namespace).collect()
         }),
         masked_paths: texts(&["linux", "maskedPaths"]),

@@ -76,12 +76,12 @@ pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = RouteRow> + 
     let dumped: HashSet<_> = networks.routes.iter().map(|route| key(&row(networks, route))).collect();
     let recorded = checkpoint.model().container().interfaces.iter();
     let recorded = recorded.flat_map(|interface| {
-        interface.all_routes().into_iter().map(move |(to, gateway)| of_engine(interface, &to, gateway))
+        interface.all_routes().into_iter().map(move |(to, gateway)| of_engine(interface, &to, gateway.as_deref()))
     });
     of_images.chain(recorded.filter(move |row| !dumped.contains(&key(row))))
 }
 
-fn of_engine(interface: &Interface, to: &str, gateway: Option<String>) -> RouteRow {
+fn of_engine(interface: &Interface, to: &str, gateway: Option<&str>) -> RouteRow {
     let (to, prefix) = to.split_once('/').map_or((to, None), |(to, prefix)| (to, Some(prefix)));
     let one_spelling = |text: &str| text.parse::<IpAddr>().map_or_else(|_| text.to_owned(), |ip| ip.to_string());
     let family = to.parse::<IpAddr>().ok().map(|to| if to.is_ipv4() { "inet" } else { "inet6" });
@@ -91,7 +91,7 @@ fn of_engine(interface: &Interface, to: &str, gateway: Option<String>) -> RouteR
         route_table: None,
         destination: Some(one_spelling(to)),
         prefix_length: prefix.and_then(|prefix| prefix.parse().ok()),
-        gateway: gateway.as_deref().map(one_spelling),
+        gateway: gateway.map(one_spelling),
         interface: interface.name.clone().map(BString::from),
         source: None,
         metric: None,

@@ -7,7 +7,7 @@ use super::value::Type;
 
 /// The version of the schema: the first number changes when a column is removed, renamed or gets another type, which
 /// breaks who reads it; the second when one is added.
-pub const SCHEMA_VERSION: &str = "1.0";
+pub const SCHEMA_VERSION: &str = "2.0";
 
 /// The schema of the rows of some tables, one definition a table.
 pub fn schema(tables: impl Iterator<Item = &'static Table>) -> Json {

@@ -26,8 +26,8 @@ pub use self::waiting::Waiting;
 use super::escape;
 use crate::model::ids::Pid;
 use crate::tables::{
-    Container, Holding, Isolation, Mapping, Mount, OpenFile, OpenSocket, Process, ProcessEnv, RecoveredFile, RootfsChange,
-    Statistics, Thread, Warning,
+    Container, Holding, Isolation, Mapping, Mount, OpenFile, OpenSocket, Process, ProcessEnv, RecoveredFile,
+    RootfsChange, Statistics, Thread, Warning,
 };
 
 /// The rows of one checkpoint. Sections that were not asked for are `None`.

@@ -1,5 +1,6 @@
 //! Networks that the engine put the container in, for the header.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use bstr::BString;
@@ -42,7 +43,7 @@ impl Networks {
         let fact = |row: &&Interface| {
             let key = row.interface.as_ref();
             let name = [row.network.as_ref().map(|name| escape(name.as_bytes())), key.map(|name| escape(name))];
-            let mut words: Vec<String> = name.into_iter().flatten().map(|word| word.into_owned()).collect();
+            let mut words: Vec<String> = name.into_iter().flatten().map(Cow::into_owned).collect();
             words.extend(addresses.get(&key).map(|list| some(list, ADDRESSES)));
             let through = gateways.get(&key).filter(|list| !list.is_empty());
             words.extend(through.map(|list| format!("via {}", some(list, ADDRESSES))));

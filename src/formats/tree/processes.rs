@@ -193,8 +193,7 @@ fn badges(row: &Row<'_>, sockets: &Sockets, signals: &HashMap<Pid, usize>, [plac
     if let Some(&count) = signals.get(&process.pid) {
         badge(Role::Faint, format!("{} waiting", units::count(count, "signal")));
     }
-    let lists =
-        [(Role::Listens, "listens", &sockets.listening, places), (Role::Peer, "peers", &sockets.peers, peers)];
+    let lists = [(Role::Listens, "listens", &sockets.listening, places), (Role::Peer, "peers", &sockets.peers, peers)];
     for (role, what, lists, names) in lists {
         match lists.get(&process.pid) {
             None => {}
@@ -264,13 +263,19 @@ fn place(row: &OpenSocket) -> Option<(bool, String)> {
             let end = remote.as_ref().or(local.as_ref()).map_or_else(String::new, |address| format!(" {address}"));
             Some((remote.is_none(), format!("raw {protocol}{end}")))
         }
-        (_, Some("LISTEN")) => Some((true, match local {
-            Some(address) => endpoint(&address, port.unwrap_or_default()),
-            None => format!("{protocol}:{}", port.unwrap_or_default()),
-        })),
+        (_, Some("LISTEN")) => Some((
+            true,
+            match local {
+                Some(address) => endpoint(&address, port.unwrap_or_default()),
+                None => format!("{protocol}:{}", port.unwrap_or_default()),
+            },
+        )),
         (_, None) if remote.is_none() && matches!(protocol, "udp" | "udplite") => {
             let port = port?;
-            Some((true, local.map_or_else(|| format!("{protocol}:{port}"), |a| format!("{protocol} {}", endpoint(&a, port)))))
+            Some((
+                true,
+                local.map_or_else(|| format!("{protocol}:{port}"), |a| format!("{protocol} {}", endpoint(&a, port))),
+            ))
         }
         _ => match row.remote_port.filter(|&port| port != 0) {
             Some(port) => Some((false, endpoint(row.remote_address.as_deref()?, port))),

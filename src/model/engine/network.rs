@@ -65,9 +65,8 @@ impl Interface {
         match &self.routes {
             // What has no gateway of its own goes through the subnet's.
             Some(routes) => {
-                let through = |(to, gateway): &(String, Option<String>)| {
-                    (to.clone(), gateway.clone().or_else(|| of_family(to)))
-                };
+                let through =
+                    |(to, gateway): &(String, Option<String>)| (to.clone(), gateway.clone().or_else(|| of_family(to)));
                 routes.iter().map(through).collect()
             }
             None => self.gateways.iter().map(everywhere).collect(),
@@ -78,7 +77,8 @@ impl Interface {
 /// All that the documents record, each address once.
 pub(in crate::model) fn interfaces(documents: &Documents<'_>) -> Vec<Interface> {
     let mut all = documents.network.as_ref().map(status).unwrap_or_default();
-    if let Some(networks) = documents.docker.as_ref().and_then(|docker| docker.object(&["NetworkSettings", "Networks"])) {
+    if let Some(networks) = documents.docker.as_ref().and_then(|docker| docker.object(&["NetworkSettings", "Networks"]))
+    {
         all.extend(networks.iter().filter_map(|(name, network)| of_docker(name, network)));
     }
     if let Some(annotations) = documents.spec.as_ref().and_then(|spec| spec.object(&["annotations"])) {
@@ -140,7 +140,9 @@ fn of_cni(result: &Value, network: &str, place: Place) -> Vec<Interface> {
     let interfaces = list(result, "interfaces");
     // The container's own interfaces are those with a sandbox.
     let mut inside: Vec<(Option<usize>, Interface)> = Vec::new();
-    for (number, interface) in interfaces.iter().enumerate().filter(|(_, i)| text_of(i, "sandbox").is_some_and(|s| !s.is_empty())) {
+    for (number, interface) in
+        interfaces.iter().enumerate().filter(|(_, i)| text_of(i, "sandbox").is_some_and(|s| !s.is_empty()))
+    {
         let (name, mac) = (owned(interface, "name"), owned(interface, "mac"));
         inside.push((Some(number), Interface { name, mac, ..Interface::default() }));
     }
@@ -182,8 +184,9 @@ fn of_cni(result: &Value, network: &str, place: Place) -> Vec<Interface> {
     let gateways: HashMap<String, usize> = all.iter().enumerate().flat_map(through).collect();
     for (to, gateway) in routes {
         let own = gateway.as_ref().and_then(|gateway| gateways.get(gateway).copied());
-        let interface = all.get_mut(own.unwrap_or(last)).and_then(|interface| interface.routes.as_mut());
-        interface.into_iter().for_each(|routes| routes.push((to.clone(), gateway.clone())));
+        if let Some(routes) = all.get_mut(own.unwrap_or(last)).and_then(|interface| interface.routes.as_mut()) {
+            routes.push((to, gateway));
+        }
     }
     all
 }

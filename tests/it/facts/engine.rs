@@ -59,7 +59,8 @@ fn plugins_of_criu_say_that_the_state_of_gpus_is_inside() {
     let with = |plugins: Option<&[&str]>| {
         let mut members = logs();
         members.edit("checkpoint/inventory.img", |_, inventory: &mut InventoryEntry| {
-            let entry = |names: &[&str]| PluginsEntry { plugins: names.iter().map(|n| n.as_bytes().to_vec()).collect() };
+            let entry =
+                |names: &[&str]| PluginsEntry { plugins: names.iter().map(|n| n.as_bytes().to_vec()).collect() };
             inventory.plugins_entry = plugins.map(entry);
         });
         members

@@ -83,7 +83,10 @@ fn without_the_mark_a_thread_without_a_mode_has_no_filter() {
 #[test]
 fn a_mode_of_its_own_is_kept() {
     let mut set = filtered(TSYNC);
-    set.image("core-5.img", [&Message::new("core_entry").number("mtype", 1).with("thread_core", &thread(Some(0), None))]);
+    set.image(
+        "core-5.img",
+        [&Message::new("core_entry").number("mtype", 1).with("thread_core", &thread(Some(0), None))],
+    );
     assert_eq!(modes(&set)[1], (json!("disabled"), Value::Null));
 }
 
