@@ -13,6 +13,7 @@ pub mod events;
 pub mod file_capability;
 pub mod filter;
 pub mod hints;
+pub mod ip;
 pub mod limit;
 pub mod lock;
 pub mod mapping;

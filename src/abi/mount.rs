@@ -42,6 +42,8 @@ pub fn file_system(number: u32) -> Option<&'static str> {
 
 /// `MS_RDONLY`.
 pub const READ_ONLY: u32 = 0x1;
+/// How mountinfo prints it.
+pub const READ_ONLY_OPTION: &str = "ro";
 /// `MS_UNBINDABLE`.
 pub const UNBINDABLE: u32 = 0x2_0000;
 
@@ -58,3 +60,80 @@ pub const OPTIONS: Bits = &[
 
 /// Flags of a file system that mountinfo prints. Source: the same, `show_sb_opts`.
 pub const SUPER_OPTIONS: Bits = &[(0x10, "sync"), (0x80, "dirsync"), (0x40, "mand"), (0x200_0000, "lazytime")];
+
+/// The options of a file system, as mountinfo prints them: between commas, but for commas in a value within quotes, as
+/// labels of `SELinux` are (`context="system_u:object_r:container_file_t:s0:c31,c779"`), and for those of a list of nodes
+/// (`mpol=bind:0,2`). Source: the kernel's `security/selinux/hooks.c` (`show_sid`) and `mm/mempolicy.c`.
+pub fn split_options(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let mut end = end_of_option(text, 0);
+        // A number is no option.
+        while text.starts_with(b"mpol=") && text.get(end.saturating_add(1)).is_some_and(u8::is_ascii_digit) {
+            end = end_of_option(text, end.saturating_add(1));
+        }
+        rest = text.get(end.saturating_add(1)..).filter(|_| end < text.len());
+        text.get(..end)
+    })
+}
+
+/// Where the option that is at a place ends.
+fn end_of_option(text: &[u8], from: usize) -> usize {
+    let comma_after = |at: usize| {
+        let rest = text.get(at..).unwrap_or_default();
+        rest.iter().position(|&byte| byte == b',').map_or(text.len(), |comma| at.saturating_add(comma))
+    };
+    let comma = comma_after(from);
+    let option = text.get(from..comma).unwrap_or_default();
+    let value = option.iter().position(|&byte| byte == b'=').map(|at| from.saturating_add(at).saturating_add(1));
+    let quote = value.filter(|&at| text.get(at) == Some(&b'"'));
+    // A quote that is not closed is a character like any other.
+    quote.and_then(|at| closing_quote(text, at.saturating_add(1))).map_or(comma, comma_after)
+}
+
+/// Where the quotes that were opened before a place are closed.
+fn closing_quote(text: &[u8], from: usize) -> Option<usize> {
+    let mut at = from;
+    loop {
+        match text.get(at)? {
+            b'"' => return Some(at),
+            // What follows is escaped.
+            b'\\' => at = at.saturating_add(2),
+            _ => at = at.saturating_add(1),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn split(text: &str) -> Vec<&str> {
+        split_options(text.as_bytes()).map(|option| std::str::from_utf8(option).unwrap()).collect()
+    }
+
+    #[test]
+    fn commas_within_quotes_are_of_the_option() {
+        let label = r#"context="system_u:object_r:container_file_t:s0:c31,c779""#;
+        assert_eq!(split(&format!("{label},size=64000k")), [label, "size=64000k"]);
+        assert_eq!(split(&format!("rw,{label}")), ["rw", label]);
+        let both = r#"fscontext="a:s0:c1,c2",rootcontext="b:s0:c3,c4",defcontext=c:s0"#;
+        assert_eq!(split(both), [r#"fscontext="a:s0:c1,c2""#, r#"rootcontext="b:s0:c3,c4""#, "defcontext=c:s0"]);
+        assert_eq!(split(r#"context="a\042,b\"c",d"#), [r#"context="a\042,b\"c""#, "d"]);
+        assert_eq!(split(r#"context="a,b"c,d"#), [r#"context="a,b"c"#, "d"]);
+    }
+
+    #[test]
+    fn quotes_that_are_not_around_a_value_are_characters() {
+        assert_eq!(split(r#"lowerdir=/a"b,upperdir=/c"d"#), [r#"lowerdir=/a"b"#, r#"upperdir=/c"d"#]);
+        assert_eq!(split(r#"context="a,b"#), [r#"context="a"#, "b"], "never closed");
+        assert_eq!(split(r#"context="a,b\"#), [r#"context="a"#, r"b\"]);
+        assert_eq!((split(""), split("a,,b"), split("a,")), (vec![""], vec!["a", "", "b"], vec!["a", ""]));
+    }
+
+    #[test]
+    fn lists_of_nodes_are_of_the_option() {
+        assert_eq!(split("size=1k,mpol=bind:0,2,4-5,huge=always"), ["size=1k", "mpol=bind:0,2,4-5", "huge=always"]);
+    }
+}

@@ -12,6 +12,9 @@ pub const DATA_NUMBER: u32 = 0;
 /// Where the architecture is in it.
 pub const DATA_ARCH: u32 = 4;
 
+/// `SECCOMP_FILTER_FLAG_TSYNC`: all threads get the filter.
+pub const TSYNC: u32 = 0x1;
+
 /// `SECCOMP_FILTER_FLAG_*`.
 pub const FLAGS: Bits = &[
     (0x1, "tsync"),

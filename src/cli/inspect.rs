@@ -5,7 +5,7 @@ use std::io::Write;
 
 use cryoscope::Checkpoint;
 use cryoscope::formats::checkpointctl::Report as Document;
-use cryoscope::formats::tree::{Look, Overview, Sections, Waiting};
+use cryoscope::formats::tree::{Look, Networks, Overview, Sections, Waiting};
 use cryoscope::formats::{Columns, Style, pretty};
 use cryoscope::memory::Keep;
 use cryoscope::model::ids::Pid;
@@ -283,6 +283,11 @@ fn overview(subject: &Subject, wanted: Wanted) -> Overview {
         maps: wanted.maps.then(|| checkpoint.process_memory_map().filter(|row| filter.wants(row)).collect()),
         threads: wanted.threads.then(|| checkpoint.threads().filter(|row| filter.wants(row)).collect()),
         mounts: wanted.mounts.then(|| checkpoint.mounts().collect()),
+        networks: Networks {
+            interfaces: checkpoint.interfaces().collect(),
+            addresses: checkpoint.addresses().collect(),
+            routes: checkpoint.routes().collect(),
+        },
         isolation: checkpoint.isolation().collect(),
         waiting: waiting(checkpoint, &Shown(None)),
         queues: wanted.queues.then(|| waiting(checkpoint, &filter)),

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::json::lossy;
-use crate::model::container::Interface;
+use crate::model::engine::network::{Interface, Place};
 use crate::model::ids::{Fd, Pid};
 use crate::tables::{Container, Detail, Mount, OpenFile, OpenSocket, Process, ProcessEnv, Statistics};
 
@@ -110,7 +110,7 @@ impl Report {
         if let Some(macs) = container.mac_addresses.as_ref().filter(|list| !list.is_empty()) {
             put("mac", macs.join(", ").into());
         }
-        if !self.interfaces.is_empty() {
+        if self.interfaces.iter().any(|interface| interface.place == Place::Status) {
             put("networks", networks(&self.interfaces));
         }
     }
@@ -286,9 +286,11 @@ fn metadata(container: &Container) -> Value {
 /// Of several subnets of an interface, the last one counts, as in checkpointctl; `ip` has them all.
 fn networks(interfaces: &[Interface]) -> Value {
     let mut networks: Vec<(&str, Map<String, Value>)> = Vec::new();
-    for interface in interfaces {
-        if networks.last().is_none_or(|(name, _)| *name != interface.network) {
-            networks.push((&interface.network, Map::new()));
+    // It reads `network.status` alone.
+    for interface in interfaces.iter().filter(|interface| interface.place == Place::Status) {
+        let network = interface.network.as_deref().unwrap_or_default();
+        if networks.last().is_none_or(|(name, _)| *name != network) {
+            networks.push((network, Map::new()));
         }
         let fields = [
             ("ip", interface.addresses.last()),
@@ -297,7 +299,7 @@ fn networks(interfaces: &[Interface]) -> Value {
         ];
         let known = fields.into_iter().filter_map(|(key, text)| Some((key.to_owned(), text?.clone().into())));
         if let Some((_, list)) = networks.last_mut() {
-            list.insert(interface.name.clone(), Value::Object(known.collect()));
+            list.insert(interface.name.clone().unwrap_or_default(), Value::Object(known.collect()));
         }
     }
     networks.into_iter().map(|(name, interfaces)| json!({"name": name, "interfaces": interfaces})).collect()

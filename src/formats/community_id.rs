@@ -6,13 +6,15 @@ use std::net::IpAddr;
 use data_encoding::BASE64;
 use sha1::{Digest as _, Sha1};
 
+use crate::abi::ip;
+
 /// The seed that everybody has who was not told another.
 const SEED: u16 = 0;
 
 /// The id of a connection of a protocol that has ports, by its number (6 TCP, 17 UDP, 132 SCTP).
 pub(super) fn community_id(protocol: u8, one: (IpAddr, u16), other: (IpAddr, u16)) -> String {
     // On the wire, addresses of IPv4 that a socket of IPv6 has are of IPv4.
-    let (one, other) = ((one.0.to_canonical(), one.1), (other.0.to_canonical(), other.1));
+    let (one, other) = ((ip::on_the_wire(one.0), one.1), (ip::on_the_wire(other.0), other.1));
     let (low, high) = if one <= other { (one, other) } else { (other, one) };
     let mut hash = Sha1::new().chain_update(SEED.to_be_bytes());
     for (address, _) in [low, high] {

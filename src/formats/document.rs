@@ -13,6 +13,7 @@ use serde_json::{Map, Value as Json};
 
 use super::community_id::community_id;
 use super::json::lossy;
+use crate::abi::ip;
 use crate::tables::{Row, System, Value};
 
 /// The largest whole number up to which floating point has all.
@@ -102,6 +103,16 @@ fn is_inexact(value: &Value<'_>) -> bool {
         Value::List(list) => list.iter().any(|item| matches!(item, Value::Integer(_)) && is_inexact(item)),
         Value::Json(Json::Number(number)) => number.as_i128().is_some_and(|number| number.abs() > EXACT),
         _ => false,
+    }
+}
+
+/// A value in a field of a schema: as it is, but for addresses. Schemas have them as packets have them, so that what a
+/// socket of IPv6 has of IPv4 is found by who searches for it.
+pub(super) fn plain_in(field: &str, value: &Value<'_>) -> Json {
+    let json = plain(value);
+    match json.as_str() {
+        Some(text) if field.rsplit(['.', '_']).next() == Some("ip") => ip::text_on_the_wire(text).into(),
+        _ => json,
     }
 }
 
@@ -271,29 +282,34 @@ impl Flow {
             for target in fields {
                 let json = plain(&row.value(number));
                 let text = || json.as_str().map(str::to_owned);
+                let wire = || json.as_str().map(|text| ip::text_on_the_wire(text).into_owned());
                 let port = || json.as_u64().and_then(|port| u32::try_from(port).ok());
                 match target.field {
                     "family" => flow.family = text(),
                     "transport" => flow.transport = text(),
                     "state" => state = text(),
                     "namespace" => namespace = port(),
-                    "local.ip" => flow.local.ip = text(),
+                    "local.ip" => flow.local.ip = wire(),
                     "local.port" => flow.local.port = port(),
-                    "remote.ip" => flow.remote.ip = text(),
+                    "remote.ip" => flow.remote.ip = wire(),
                     "remote.port" => flow.remote.port = port(),
                     _ => {}
                 }
             }
         }
-        if flow.family.is_none()
-            && let Some(address) = flow.local.ip.as_ref().or(flow.remote.ip.as_ref())
-        {
-            flow.family = Some(if address.contains(':') { "inet6" } else { "inet" }.to_owned());
+        let is_ip4 = |end: &End| Some(end.ip.as_ref()?.parse::<IpAddr>().ok()?.is_ipv4());
+        let families = [is_ip4(&flow.local), is_ip4(&flow.remote)];
+        if families.contains(&Some(true)) {
+            // Of a socket of IPv6, too, whose packets are those of IPv4.
+            flow.family = Some("inet".to_owned());
+        } else if flow.family.is_none() && families.contains(&Some(false)) {
+            flow.family = Some("inet6".to_owned());
         }
         if !matches!(flow.family.as_deref(), Some("inet" | "inet6")) {
             return None;
         }
-        if flow.remote.ip.as_deref().is_none_or(|ip| matches!(ip, "0.0.0.0" | "::")) {
+        let specified = |ip: &String| ip.parse().is_ok_and(|ip| !ip::is_unspecified(ip));
+        if !flow.remote.ip.as_ref().is_some_and(specified) {
             flow.remote = End::default();
         }
         flow.listening = state.as_deref() == Some("LISTEN");
@@ -325,7 +341,7 @@ impl Flow {
             Some((end.ip.as_ref()?.parse().ok()?, port))
         };
         let (local, remote) = (end(&self.local)?, end(&self.remote)?);
-        let specified = !local.0.to_canonical().is_unspecified();
+        let specified = !ip::is_unspecified(local.0);
         specified.then(|| community_id(u8::try_from(protocol).unwrap_or_default(), local, remote))
     }
 

@@ -5,9 +5,9 @@ use std::net::IpAddr;
 
 use serde_json::{Map, Value as Json};
 
-use super::document::{self, Direction, Document, End, Flow, PathText, is_empty, needs_more, plain};
+use super::document::{self, Direction, Document, End, Flow, PathText, is_empty, needs_more, plain, plain_in};
 use super::{Columns, Origin};
-use crate::abi::capability;
+use crate::abi::{capability, ip};
 use crate::tables::{Form, Row, System, Target, Value};
 
 /// The release of the schema.
@@ -122,7 +122,7 @@ impl Ecs<'_> {
         let field = target.field;
         let json = match target.form {
             Form::Plain if needs_more(value) && matches!(value, Value::Integer(_)) => None,
-            Form::Plain => Some(plain(value)),
+            Form::Plain => Some(plain_in(field, value)),
             Form::Text => Some(document::as_text(value)),
             Form::Lower => document::lower(value),
             Form::Capabilities => match value {
@@ -182,7 +182,8 @@ impl Ecs<'_> {
         let json = plain(value);
         let fits = |text: &&str| field != "related.ip" || text.parse::<IpAddr>().is_ok();
         if let Some(text) = json.as_str().filter(fits) {
-            self.document.add(field, text);
+            let text = if field == "related.ip" { ip::text_on_the_wire(text) } else { text.into() };
+            self.document.add(field, text.as_ref());
         }
         false
     }
@@ -324,7 +325,7 @@ impl Ecs<'_> {
         };
         let mut ips = texts(document, &["related.ip", "source.ip", "destination.ip", "orchestrator.resource.ip"]);
         if document.text("event.dataset") == Some("cryoscope.container") {
-            ips.extend(self.origin.addresses().iter().cloned());
+            ips.extend(self.origin.addresses());
         }
         ips.sort();
         ips.dedup();

@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::document::{self, Direction, Document, Flow, PathText, is_empty, needs_more, plain};
+use super::document::{self, Direction, Document, Flow, PathText, is_empty, needs_more, plain, plain_in};
 use super::{Columns, Origin};
 use crate::tables::{Form, Row, Subject, System, Target, Value};
 
@@ -216,13 +216,16 @@ fn field(target: &Target, value: &Value<'_>) -> Option<Json> {
         return None;
     }
     match target.form {
-        Form::Plain => (!matches!(value, Value::Integer(_)) || !needs_more(value)).then(|| plain(value)),
+        // Lists of addresses keep what they have: `ip` is one address.
+        Form::Plain => {
+            (!matches!(value, Value::Integer(_)) || !needs_more(value)).then(|| plain_in(target.field, value))
+        }
         Form::Text => Some(document::as_text(value)),
         Form::Lower => document::lower(value),
         Form::Path => PathText::of(value).map(|path| path.path.into()),
         Form::Pairs => Some(document::pairs(value)),
         Form::First => match value {
-            Value::List(list) => list.first().map(plain),
+            Value::List(list) => list.first().map(|first| plain_in(target.field, first)),
             _ => None,
         },
         Form::Uuid => plain(value).as_str().filter(|text| is_uuid(text)).map(Json::from),

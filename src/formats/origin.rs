@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use super::json;
+use crate::abi::ip;
 use crate::tables::{Container, OpenSocket, Process, Row, Value};
 
 /// A checkpoint, as its documents know it.
@@ -129,9 +130,10 @@ impl Origin {
         BASE64URL_NOPAD.encode(&digest.finalize()).chars().take(22).collect()
     }
 
-    /// The first of the container's addresses and its host name, for fields that are about all of them.
-    pub(super) fn addresses(&self) -> &[String] {
-        self.container.ip_addresses.as_deref().unwrap_or_default()
+    /// The container's addresses, as packets have them.
+    pub(super) fn addresses(&self) -> Vec<String> {
+        let all = self.container.ip_addresses.as_deref().unwrap_or_default();
+        all.iter().map(|text| ip::text_on_the_wire(text).into_owned()).collect()
     }
 }
 

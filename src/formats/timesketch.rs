@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use jiff::tz::Offset;
 use serde_json::{Map, Value as Json};
 
-use super::document::{self, Flow, plain};
+use super::document::{self, Flow, plain_in};
 use super::{Columns, Origin};
 use crate::tables::{Form, Row, System, Value};
 
@@ -55,7 +55,7 @@ fn fields(row: &dyn Row, columns: &Columns, origin: &Origin) -> Map<String, Json
         let value = container.value(number);
         let targets = column.targets().iter().filter(|t| t.system == System::Timesketch && t.form == Form::Plain);
         for target in targets.filter(|_| !document::is_empty(&value)) {
-            fields.insert(target.field.to_owned(), plain(&value));
+            fields.insert(target.field.to_owned(), plain_in(target.field, &value));
         }
     }
     fields.insert("archive".to_owned(), origin.archive.as_str().into());
@@ -83,7 +83,7 @@ fn fields(row: &dyn Row, columns: &Columns, origin: &Origin) -> Map<String, Json
         }
         let targets = column.targets().iter().filter(|t| t.system == System::Timesketch && t.form == Form::Plain);
         for target in targets {
-            fields.insert(target.field.to_owned(), plain(&value));
+            fields.insert(target.field.to_owned(), plain_in(target.field, &value));
         }
     }
     if !row.withheld().is_empty() {

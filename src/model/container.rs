@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::document::Document;
+use super::engine::network::Interface;
 use super::engine::{self, Engine, Facts};
 use super::kubelet;
 use super::network;
@@ -60,21 +61,6 @@ impl NoTime {
             NoTime::Copied => "copied",
         }
     }
-}
-
-/// An interface of a network, as the engine recorded it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Interface {
-    /// The network's name.
-    pub network: String,
-    /// The interface's name in the container.
-    pub name: String,
-    /// Addresses with the length of their prefix.
-    pub addresses: Vec<String>,
-    /// Gateways of the subnets.
-    pub gateways: Vec<String>,
-    /// Hardware address.
-    pub mac: Option<String>,
 }
 
 /// What is known of the container as a whole.
@@ -131,14 +117,13 @@ pub(super) fn read(
         name.fill(&mut facts);
     }
     let spec = documents.spec.as_ref();
-    let interfaces = documents.network.as_ref().map(network::interfaces).unwrap_or_default();
+    let interfaces = engine::network::interfaces(&documents);
     let root = processes.first();
     let own_network = network::of_images(images, root, order);
-    let annotated = network::of_annotations(spec);
     let recorded: Vec<IpAddr> =
         interfaces.iter().flat_map(|i| &i.addresses).filter_map(|a| network::address(a)).collect();
     let ip_addresses = if recorded.is_empty() {
-        annotated.or(own_network.addresses).or_else(|| network::is_own_and_empty(spec).then(Vec::new))
+        own_network.addresses.or_else(|| network::is_own_and_empty(spec).then(Vec::new))
     } else {
         Some(recorded)
     };

@@ -92,7 +92,7 @@ pub struct Spec {
     pub uid: Option<u32>,
     /// Group id.
     pub gid: Option<u32>,
-    /// Supplementary groups; `None` if it says nothing of them, which is none.
+    /// Supplementary groups; `None` if it says nothing of them, which is none where it names a user.
     pub groups: Option<Vec<u32>>,
     /// File mode mask.
     pub umask: Option<u32>,
@@ -100,8 +100,8 @@ pub struct Spec {
     pub capabilities: Option<BTreeMap<&'static str, Vec<String>>>,
     /// Limits.
     pub limits: Vec<Limit>,
-    /// Whether no program may give more privileges; missing is no.
-    pub no_new_privs: bool,
+    /// Whether no program may give more privileges; `None` if it says nothing of a process.
+    pub no_new_privs: Option<bool>,
     /// `AppArmor` profile.
     pub apparmor: Option<String>,
     /// `SELinux` label of processes.
@@ -110,21 +110,25 @@ pub struct Spec {
     pub oom_score_adj: Option<i64>,
     /// Host name.
     pub hostname: Option<String>,
-    /// Whether the root file system cannot be written.
-    pub read_only_root: bool,
-    /// Namespaces; what is missing is the host's.
-    pub namespaces: Vec<Namespace>,
-    /// Paths that are covered.
-    pub masked_paths: Vec<String>,
-    /// Paths that cannot be written.
-    pub read_only_paths: Vec<String>,
+    /// Whether the root file system cannot be written; `None` if it says nothing of that.
+    pub read_only_root: Option<bool>,
+    /// Namespaces; what is missing in the list is the host's. `None` if it has no list.
+    pub namespaces: Option<Vec<Namespace>>,
+    /// Paths that are covered; `None` if it has no list.
+    pub masked_paths: Option<Vec<String>>,
+    /// Paths that cannot be written; `None` if it has no list.
+    pub read_only_paths: Option<Vec<String>>,
     /// Devices.
     pub devices: Vec<Device>,
     /// Rules of the device controller, in order.
     pub device_rules: Vec<DeviceRule>,
     /// Kernel settings.
     pub sysctls: Vec<(String, String)>,
-    /// The filter of system calls; `None` if calls are not filtered.
+    /// Whether it lists mounts.
+    pub lists_mounts: bool,
+    /// Whether it has a part for Linux.
+    pub is_of_linux: bool,
+    /// The filter of system calls; `None` if it asks for none.
     pub seccomp: Option<SeccompProfile>,
     /// Ids of the user namespace: inside, outside, how many.
     pub uid_map: Vec<(u64, u64, u64)>,
@@ -155,6 +159,11 @@ fn spec(document: &Document<'_>) -> Spec {
     let number = |keys: &[&str]| document.get(keys).and_then(number_of);
     let list = |keys: &[&str]| document.array(keys).unwrap_or_default();
     let texts = |keys: &[&str]| document.array(keys).map(texts_of);
+    // What is missing in a part that is there is off.
+    let flag = |part: &str, key: &str| {
+        let part = document.object(&[part])?;
+        Some(part.get(key).and_then(Value::as_bool).unwrap_or(false))
+    };
     let map = document.object(&["linux", "sysctl"]);
     Spec {
         args: texts(&["process", "args"]),
@@ -171,18 +180,20 @@ fn spec(document: &Document<'_>) -> Spec {
             CAPABILITY_SETS.iter().map(|&name| (name, of(name))).collect()
         }),
         limits: list(&["process", "rlimits"]).iter().filter_map(limit).collect(),
-        no_new_privs: document.get(&["process", "noNewPrivileges"]).and_then(Value::as_bool).unwrap_or(false),
+        no_new_privs: flag("process", "noNewPrivileges"),
         apparmor: text(&["process", "apparmorProfile"]),
         selinux: text(&["process", "selinuxLabel"]),
         oom_score_adj: document.get(&["process", "oomScoreAdj"]).and_then(Value::as_i64),
         hostname: text(&["hostname"]),
-        read_only_root: document.get(&["root", "readonly"]).and_then(Value::as_bool).unwrap_or(false),
-        namespaces: list(&["linux", "namespaces"])
-            .iter()
-            .filter_map(|entry| Some(Namespace { kind: text_in(entry, "type")?, path: text_in(entry, "path") }))
-            .collect(),
-        masked_paths: texts(&["linux", "maskedPaths"]).unwrap_or_default(),
-        read_only_paths: texts(&["linux", "readonlyPaths"]).unwrap_or_default(),
+        read_only_root: flag("root", "readonly"),
+        namespaces: document.array(&["linux", "namespaces"]).map(|list| {
+            let namespace = |entry| Some(Namespace { kind: text_in(entry, "type")?, path: text_in(entry, "path") });
+            list.iter().filter_map(namespace).collect()
+        }),
+        masked_paths: texts(&["linux", "maskedPaths"]),
+        read_only_paths: texts(&["linux", "readonlyPaths"]),
+        lists_mounts: document.array(&["mounts"]).is_some(),
+        is_of_linux: document.object(&["linux"]).is_some(),
         devices: list(&["linux", "devices"]).iter().filter_map(device).collect(),
         device_rules: list(&["linux", "resources", "devices"]).iter().map(device_rule).collect(),
         sysctls: map.into_iter().flatten().filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned()))).collect(),
@@ -254,17 +265,18 @@ impl Spec {
         Some(bits.fold(0, |mask, bit| mask | bit))
     }
 
-    /// Where a namespace of a kind comes from: a new one, one that is joined, or the host's.
-    pub fn namespace(&self, kind: &str) -> Origin<'_> {
-        let Some(namespace) = self.namespaces.iter().find(|namespace| namespace.kind == kind) else {
-            return Origin::Host;
+    /// Where a namespace of a kind comes from: a new one, one that is joined, or the host's. `None` if it says nothing of
+    /// namespaces.
+    pub fn namespace(&self, kind: &str) -> Option<Origin<'_>> {
+        let Some(namespace) = self.namespaces.as_ref()?.iter().find(|namespace| namespace.kind == kind) else {
+            return Some(Origin::Host);
         };
-        match namespace.path.as_deref() {
+        Some(match namespace.path.as_deref() {
             // Of the host's first process.
             Some(path) if path.starts_with("/proc/1/ns/") => Origin::Host,
             Some(path) => Origin::Joined(path),
             None => Origin::New,
-        }
+        })
     }
 }
 

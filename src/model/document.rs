@@ -114,6 +114,15 @@ impl<'a> Document<'a> {
         array.map(Vec::as_slice)
     }
 
+    /// Yes or no.
+    pub(crate) fn bool(&self, keys: &[&str]) -> Option<bool> {
+        let value = self.get(keys)?;
+        if !value.is_boolean() {
+            self.unexpected(&keys.join("."), "true or false", value);
+        }
+        value.as_bool()
+    }
+
     /// A time as RFC 3339. Go's zero time, in the year 1, is none.
     pub(crate) fn time(&self, keys: &[&str]) -> Option<Timestamp> {
         let text = self.text(keys)?;

@@ -48,6 +48,7 @@ pub mod registers;
 pub mod rlimit;
 pub mod rootfs;
 pub mod seccomp;
+pub mod shown;
 mod side;
 pub mod siginfo;
 pub mod signal;
@@ -95,13 +96,15 @@ pub struct Model {
     page_size: u64,
     byte_order: ByteOrder,
     holders: HashMap<FileId, Arc<[Pid]>>,
+    has_gpu_images: bool,
 }
 
 impl Model {
     /// Reads a dump. `file_name` is the archive's own, if it has one.
     pub(crate) fn read(images: Images<'_>, side: &Side<'_>, file_name: Option<&str>) -> Self {
         let inventory = inventory(images);
-        let processes = process::read(images, inventory.as_ref());
+        let mut processes = process::read(images, inventory.as_ref());
+        seccomp::note_shared(images, &mut processes);
         process::note_orphans(images, &processes);
         let mut files = FileTable::read(images);
         let descriptors = Descriptors::read(images, &processes, &files);
@@ -120,6 +123,9 @@ impl Model {
             page_size,
             byte_order: order,
             holders: HashMap::new(),
+            has_gpu_images: [Kind::AmdgpuKfd, Kind::AmdgpuRender]
+                .iter()
+                .any(|&kind| images.set.of_kind(images.archive, kind).next().is_some()),
             inventory,
             processes,
             files,
@@ -133,6 +139,16 @@ impl Model {
     /// The inventory of the dump.
     pub fn inventory(&self) -> Option<&InventoryEntry> {
         self.inventory.as_ref()
+    }
+
+    /// The plugins of CRIU that took part in the dump; `None` if it is too old to record them.
+    pub fn plugins(&self) -> Option<Vec<Vec<u8>>> {
+        let recorded = self.inventory.as_ref().and_then(|inventory| inventory.plugins_entry.as_ref());
+        match recorded {
+            Some(entry) => Some(entry.plugins.clone()),
+            // Older ones left images of their own.
+            None => self.has_gpu_images.then(|| vec![b"amdgpu_plugin".to_vec()]),
+        }
     }
 
     /// All processes, in tree order.

@@ -115,7 +115,8 @@ fn known(mask: u32, bits: &'static [(u64, &'static str)]) -> impl Iterator<Item 
 fn particular<'e>(entry: &'e MntEntry, users: Option<&'e UsernsEntry>) -> impl Iterator<Item = BString> + 'e {
     // CRIU adds this to every devpts, so that its restore makes a new one.
     let is_added = |option: &[u8]| entry.fstype() == abi::mount::DEVPTS && option == b"newinstance";
-    let options = entry.options().split_str(",").filter(move |option| !option.is_empty() && !is_added(option));
+    let options =
+        abi::mount::split_options(entry.options()).filter(move |option| !option.is_empty() && !is_added(option));
     options.map(move |option| inside(option, users))
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Model;
 use super::ids::{NamespaceId, Pid};
+use super::process::Process;
 use super::side::Side;
 use crate::images::proto::{
     NetnsEntry, PidnsEntry, TaskKobjIdsEntry, TimensEntry, Timespec, UidGidExtent, UsernsEntry, UtsnsEntry,
@@ -47,6 +48,15 @@ const KINDS: [(&str, Field); 8] = [
     ("user", |ids| ids.user_ns_id),
     ("uts", |ids| ids.uts_ns_id),
 ];
+
+/// Whether a process was in the namespace of a kind that CRIU was in, too, which is the engine's, and the host's; none where
+/// CRIU did not record one of them. The kind is named as in `/proc/PID/ns`.
+pub fn is_shared(model: &Model, process: &Process, kind: &str) -> Option<bool> {
+    let (_, field) = KINDS.iter().find(|(name, _)| *name == kind)?;
+    let recorded = |ids| field(ids).filter(|&id| id != 0);
+    let of_criu = recorded(model.inventory()?.root_ids.as_ref()?)?;
+    Some(recorded(process.ids.as_ref()?)? == of_criu)
+}
 
 /// All namespaces, by kind and number.
 pub type Namespaces = BTreeMap<(&'static str, NamespaceId), Namespace>;

@@ -3,9 +3,6 @@
 
 use std::net::IpAddr;
 
-use serde_json::Value;
-
-use super::container::Interface;
 use super::document::Document;
 use super::netns;
 use super::process::Process;
@@ -16,57 +13,6 @@ use crate::images::{ByteOrder, Images, Kind};
 /// An address without the length of its prefix.
 pub(super) fn address(text: &str) -> Option<IpAddr> {
     text.split('/').next()?.parse().ok()
-}
-
-/// The interfaces of `network.status`: an object by network since Podman 4, an array of CNI results before.
-pub(super) fn interfaces(document: &Document<'_>) -> Vec<Interface> {
-    let mut all = Vec::new();
-    match &document.value {
-        Value::Null => {}
-        Value::Object(networks) => {
-            for (network, status) in networks {
-                let interfaces = status.get("interfaces").and_then(Value::as_object);
-                for (name, interface) in interfaces.into_iter().flatten() {
-                    let subnets = interface.get("subnets").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-                    let texts = |key| subnets.iter().filter_map(|s| text_of(s, key)).map(str::to_owned).collect();
-                    all.push(Interface {
-                        network: network.clone(),
-                        name: name.clone(),
-                        addresses: texts("ipnet"),
-                        gateways: texts("gateway"),
-                        mac: text_of(interface, "mac_address").map(str::to_owned),
-                    });
-                }
-            }
-        }
-        Value::Array(results) => {
-            for (i, result) in results.iter().enumerate() {
-                let list = |key| result.get(key).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-                // The container's own interface is the one with a sandbox.
-                let inside = list("interfaces").iter().rfind(|i| text_of(i, "sandbox").is_some());
-                let texts = |key| list("ips").iter().filter_map(|ip| text_of(ip, key)).map(str::to_owned).collect();
-                all.push(Interface {
-                    network: format!("cni-{i}"),
-                    name: inside.and_then(|i| text_of(i, "name")).unwrap_or("eth0").to_owned(),
-                    addresses: texts("address"),
-                    gateways: texts("gateway"),
-                    mac: inside.and_then(|i| text_of(i, "mac")).map(str::to_owned),
-                });
-            }
-        }
-        other => document.unexpected("the document", "an object of networks", other),
-    }
-    all.sort_by(|a, b| (&a.network, &a.name).cmp(&(&b.network, &b.name)));
-    all
-}
-
-/// The addresses that CRI-O annotates: `io.kubernetes.cri-o.IP.0` and so on.
-pub(super) fn of_annotations(spec: Option<&Document<'_>>) -> Option<Vec<IpAddr>> {
-    let annotations = spec?.get(&["annotations"])?.as_object()?;
-    let is_ip = |key: &str| key.starts_with("io.kubernetes.cri-o.IP.");
-    let addresses: Vec<IpAddr> =
-        annotations.iter().filter(|(key, _)| is_ip(key)).filter_map(|(_, v)| address(v.as_str()?)).collect();
-    (!addresses.is_empty()).then_some(addresses)
 }
 
 /// Whether the container was given a network namespace of its own, with nothing in it.

@@ -79,6 +79,18 @@ impl Seccomp {
     }
 }
 
+/// What threads have of which no mode is recorded, other than the leader.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Unfiltered {
+    /// No filter.
+    #[default]
+    Free,
+    /// The leader's filters.
+    AsLeader,
+    /// What cannot be told: the filters of the leader are not in the archive.
+    Unknown,
+}
+
 /// One thread.
 #[derive(Clone, Debug)]
 pub struct Thread {
@@ -202,6 +214,7 @@ pub struct Process {
     /// Its address space.
     pub mm: Option<Mm>,
     old_creds: Option<CredsEntry>,
+    unfiltered: Unfiltered,
     versions: Versions,
 }
 
@@ -263,13 +276,17 @@ impl Process {
         Some(Credentials::of(entry, knows))
     }
 
-    /// How the system calls of one of its threads are filtered; `None` if the version of CRIU did not look. Before 3.10
-    /// one mode was recorded for all threads.
+    /// How the system calls of one of its threads are filtered; `None` if the version of CRIU did not look, or if the
+    /// archive does not say whether the thread has what the leader has. Before 3.10 one mode was recorded for all threads.
     pub fn seccomp(&self, thread: &Thread) -> Option<Seccomp> {
-        let mode = thread.own().and_then(|own| own.seccomp_mode).or(self.task()?.old_seccomp_mode);
-        match mode {
+        match self.recorded_seccomp(thread) {
             Some(mode) => Seccomp::from_mode(mode),
-            None => (self.versions.knows_seccomp && thread.own().is_some()).then_some(Seccomp::Disabled),
+            None if !self.versions.knows_seccomp || thread.own().is_none() => None,
+            None => match self.unfiltered {
+                Unfiltered::Free => Some(Seccomp::Disabled),
+                Unfiltered::AsLeader => Some(if self.leads(thread) { Seccomp::Disabled } else { Seccomp::Filter }),
+                Unfiltered::Unknown => self.leads(thread).then_some(Seccomp::Disabled),
+            },
         }
     }
 
@@ -279,7 +296,28 @@ impl Process {
         if self.seccomp(thread) != Some(Seccomp::Filter) {
             return None;
         }
-        thread.own().and_then(|own| own.seccomp_filter).or(self.task()?.old_seccomp_filter)
+        let of_leader = || self.leader().filter(|_| self.recorded_seccomp(thread).is_none())?.own()?.seccomp_filter;
+        thread.own().and_then(|own| own.seccomp_filter).or_else(of_leader).or(self.task()?.old_seccomp_filter)
+    }
+
+    /// The mode that the images have for a thread.
+    fn recorded_seccomp(&self, thread: &Thread) -> Option<i32> {
+        thread.own().and_then(|own| own.seccomp_mode).or(self.task()?.old_seccomp_mode)
+    }
+
+    /// Whether a thread is the one that it began with.
+    fn leads(&self, thread: &Thread) -> bool {
+        thread.tid.0 == self.pid().0
+    }
+
+    /// Whether there are threads of which only what the leader has can tell how they are filtered.
+    pub(super) fn has_threads_without_mode(&self) -> bool {
+        self.threads.iter().skip(1).any(|thread| self.recorded_seccomp(thread).is_none())
+    }
+
+    /// Says what threads without a mode of their own have.
+    pub(super) fn note_unfiltered(&mut self, unfiltered: Unfiltered) {
+        self.unfiltered = unfiltered;
     }
 
     /// The thread that it began with.
@@ -332,7 +370,16 @@ fn process(images: Images<'_>, mut node: Node, versions: Versions) -> Process {
     let pid = u64::from(node.pid.0);
     let leader = thread(images, node.pid, Tid(node.pid.0));
     let tids = std::mem::take(&mut node.tids);
-    let mut process = Process { node, threads: vec![leader], ids: None, fs: None, mm: None, old_creds: None, versions };
+    let mut process = Process {
+        node,
+        threads: vec![leader],
+        ids: None,
+        fs: None,
+        mm: None,
+        old_creds: None,
+        unfiltered: Unfiltered::default(),
+        versions,
+    };
     // The list of a zombie's threads says nothing: CRIU leaves in it what was there before.
     if !process.is_zombie() {
         let others = tids.iter().filter(|tid| u64::from(tid.0) != pid);

@@ -70,8 +70,10 @@ pub struct Socket {
     pub socket_type: Option<&'static str>,
     /// Protocol; none of unix sockets.
     pub protocol: Option<Cow<'static, str>>,
-    /// State, where there is one.
+    /// State of a connection, where there can be one.
     pub state: Option<Cow<'static, str>>,
+    /// State as the kernel has it of every internet socket, connected or not.
+    pub kernel_state: Option<Cow<'static, str>>,
     /// Own address.
     pub local_address: Option<IpAddr>,
     /// Own port.
@@ -106,6 +108,7 @@ impl Socket {
             socket_type: None,
             protocol: None,
             state: None,
+            kernel_state: None,
             local_address: None,
             local_port: None,
             remote_address: None,
@@ -218,6 +221,7 @@ impl Queues {
         socket.socket_type = sk::type_name(kind);
         socket.local_address = self.address(family, &entry.src_addr);
         socket.remote_address = self.address(family, &entry.dst_addr);
+        socket.kernel_state = entry.state.filter(|&state| state != 0).map(sk::tcp_state);
         let is_tcp = protocol == "tcp" && kind == sk::STREAM;
         if kind != sk::RAW {
             socket.local_port = u16::try_from(entry.src_port()).ok();

@@ -9,6 +9,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Result};
 
 use super::cell::integer;
+use crate::abi::ip;
 
 /// A function.
 #[derive(Clone, Copy, Debug)]
@@ -122,7 +123,7 @@ fn parse_network(text: &str) -> Option<(IpAddr, u32)> {
 
 /// The bits of an address, and how many there are. IPv4 within IPv6 is IPv4.
 fn bits(address: IpAddr) -> (u128, u32) {
-    match address.to_canonical() {
+    match ip::on_the_wire(address) {
         IpAddr::V4(address) => (address.to_bits().into(), 32),
         IpAddr::V6(address) => (address.to_bits(), 128),
     }

@@ -1,13 +1,14 @@
 //! Table `addresses`.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use bstr::BString;
 
 use super::table::table;
 use crate::Checkpoint;
 use crate::abi::network as abi;
-use crate::model::container::Interface;
+use crate::model::engine::network::Interface;
 use crate::model::ids::NamespaceId;
 use crate::model::netns::Address as Set;
 
@@ -19,9 +20,9 @@ table! {
     pub struct InterfaceAddress {
         /// The network namespace: CRIU's id, joins `interfaces`; null of what the engine recorded.
         pub namespace: Option<NamespaceId>,
-        /// Name of the device; its number where it is not among the dumped ones.
+        /// Name of the device; its number where it is not among the dumped ones; null if the engine does not record it.
         #[to(ocsf("network_interfaces.name"))]
-        pub interface: BString,
+        pub interface: Option<BString>,
         /// `inet` or `inet6`.
         pub family: Option<&'static str>,
         /// The address.
@@ -48,8 +49,11 @@ table! {
         pub valid_lifetime: Option<u32>,
         /// Who set it: 1 the kernel for loopback, 2 a router, 3 the kernel for its link; null where not recorded.
         pub protocol: Option<u32>,
-        /// `image`: as it was; `engine`: as the engine recorded.
+        /// `image`: as it was; `engine`: as the engine recorded, where no image has the same.
         pub from: &'static str,
+        /// Where it is recorded: `images`, `network.status` (Podman), `annotations` (CRI-O and network plugins) or
+        /// `config.v2.json` (Docker).
+        pub recorded_in: &'static str,
     }
 }
 
@@ -61,14 +65,24 @@ pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = InterfaceAdd
         of_image(address, name.unwrap_or_else(|| address.index.to_string().into()))
     });
     let recorded = checkpoint.model().container().interfaces.iter();
-    of_images.chain(recorded.flat_map(|interface| interface.addresses.iter().map(|text| of_engine(interface, text))))
+    let recorded =
+        recorded.flat_map(|interface| interface.addresses.iter().map(move |text| of_engine(interface, text)));
+    // Thousands may be recorded, and thousands dumped.
+    let key = |address: &Set| (address.address.to_string(), u32::from(address.prefix));
+    let dumped: HashSet<(String, u32)> = networks.addresses.iter().map(key).collect();
+    let plain: HashSet<String> = dumped.iter().map(|(address, _)| address.clone()).collect();
+    let is_dumped = move |row: &InterfaceAddress| match row.prefix_length {
+        Some(bits) => dumped.contains(&(row.address.clone(), bits)),
+        None => plain.contains(&row.address),
+    };
+    of_images.chain(recorded.filter(move |row| !is_dumped(row)))
 }
 
 fn of_image(set: &Set, interface: BString) -> InterfaceAddress {
     let [preferred_lifetime, valid_lifetime] = set.lifetimes;
     InterfaceAddress {
         namespace: Some(set.namespace),
-        interface,
+        interface: Some(interface),
         family: Some(if set.address.is_ipv4() { "inet" } else { "inet6" }),
         address: set.address.to_string(),
         prefix_length: Some(set.prefix.into()),
@@ -82,6 +96,7 @@ fn of_image(set: &Set, interface: BString) -> InterfaceAddress {
         valid_lifetime,
         protocol: set.protocol.map(u32::from),
         from: "image",
+        recorded_in: "images",
     }
 }
 
@@ -90,9 +105,10 @@ fn of_engine(interface: &Interface, text: &str) -> InterfaceAddress {
     let parsed = address.parse::<std::net::IpAddr>().ok();
     InterfaceAddress {
         namespace: None,
-        interface: interface.name.clone().into(),
+        interface: interface.name.clone().map(BString::from),
         family: parsed.map(|address| if address.is_ipv4() { "inet" } else { "inet6" }),
-        address: address.to_owned(),
+        // In one spelling, as those of images are.
+        address: parsed.map_or_else(|| address.to_owned(), |address| address.to_string()),
         prefix_length: prefix.and_then(|prefix| prefix.parse().ok()),
         point_to_point: None,
         broadcast: None,
@@ -104,5 +120,6 @@ fn of_engine(interface: &Interface, text: &str) -> InterfaceAddress {
         valid_lifetime: None,
         protocol: None,
         from: "engine",
+        recorded_in: interface.place.as_str(),
     }
 }

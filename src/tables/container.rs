@@ -47,6 +47,11 @@ table! {
         /// When its first process started.
         #[to(moment("Container Started"))]
         pub started: Option<Timestamp>,
+        /// Whether it had been restored from a checkpoint itself; null if the engine does not say.
+        pub restored: Option<bool>,
+        /// When it was restored; null if it was not, or if the engine does not say.
+        #[to(moment("Container Restored"))]
+        pub restored_at: Option<Timestamp>,
         /// The moment of the dump.
         #[to(moment("Checkpoint Created"))]
         pub checkpointed: Option<Timestamp>,
@@ -82,6 +87,9 @@ table! {
         pub architecture: Option<&'static str>,
         /// Security module of the host: `none`, `selinux` or `apparmor`; null before CRIU 1.6, and where no inventory is.
         pub security_module: Option<&'static str>,
+        /// Plugins of CRIU that took part in the dump: with `cuda_plugin` or `amdgpu_plugin` the state of GPUs is inside. Null
+        /// before CRIU 4.1, which does not record them.
+        pub criu_plugins: Option<Vec<BString>>,
         /// Bytes of a page on the dumped machine; null where no process tells.
         pub page_size: Option<u64>,
         /// Pid of the root task.
@@ -121,6 +129,8 @@ pub(super) fn row(checkpoint: &Checkpoint) -> Container {
         criu_version: container.criu_version,
         created: facts.created,
         started: facts.started,
+        restored: facts.restored,
+        restored_at: facts.restored_at,
         checkpointed: container.checkpointed.ok().map(|(time, _)| time),
         checkpointed_from: Some(container.checkpointed.map_or_else(NoTime::as_str, |(_, source)| source.as_str())),
         hostname: container.hostname.map(BString::from),
@@ -139,6 +149,7 @@ pub(super) fn row(checkpoint: &Checkpoint) -> Container {
                 Lsmtype::Apparmor => "apparmor",
             })
         }),
+        criu_plugins: model.plugins().map(|plugins| plugins.into_iter().map(BString::from).collect()),
         page_size: model.processes().iter().any(|p| p.mm.is_some()).then(|| model.page_size()),
         root_pid: model.processes().first().map(|root| root.pid().0),
     }

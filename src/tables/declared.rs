@@ -96,7 +96,7 @@ fn of_root(checkpoint: &Checkpoint, spec: &Spec, root: &Process) -> Vec<Declared
         let declared = limit.soft.zip(limit.hard).map(|(soft, hard)| limits(soft, hard));
         facts.add("rlimit", Some(limit.name.as_str().into()), declared, own.map(|(soft, hard)| limits(soft, hard)));
     }
-    facts.one("no_new_privs", Some(spec.no_new_privs), actual.no_new_privs);
+    facts.one("no_new_privs", spec.no_new_privs, actual.no_new_privs);
     let profile = spec.apparmor.as_ref().or(spec.selinux.as_ref());
     profile_of(profile, actual.lsm_profile, &mut facts);
     facts.one("oom_score_adj", spec.oom_score_adj, actual.oom_score_adj);
@@ -175,7 +175,8 @@ fn groups(spec: &Spec, actual: Option<Vec<u32>>, facts: &mut Facts) {
         groups
     };
     let declared = spec.groups.clone().unwrap_or_default();
-    let equal = actual.as_ref().map(|actual| sorted(actual) == sorted(&declared));
+    let names_user = spec.groups.is_some() || spec.uid.is_some();
+    let equal = actual.as_ref().filter(|_| names_user).map(|actual| sorted(actual) == sorted(&declared));
     facts.rows.push(DeclaredFact {
         fact: "groups",
         item: None,
@@ -265,7 +266,8 @@ fn mounts(model: &Model, spec: &Spec, root: &Process, facts: &mut Facts) {
         declared_paths.insert(path);
     }
     // Runtimes mount the root, what is covered, what cannot be written and devices without being told by a mount.
-    let of_spec = spec.masked_paths.iter().chain(&spec.read_only_paths).chain(spec.devices.iter().map(|d| &d.path));
+    let covered = [&spec.masked_paths, &spec.read_only_paths].into_iter().flatten().flatten();
+    let of_spec = covered.chain(spec.devices.iter().map(|d| &d.path));
     let of_spec: HashSet<&[u8]> = of_spec.map(String::as_bytes).collect();
     let by_other_means = |path: &[u8]| {
         path == b"/" || of_spec.contains(path) || path.starts_with(b"/dev/") || path.starts_with(b"/sys/fs/cgroup/")
@@ -280,7 +282,7 @@ fn mounts(model: &Model, spec: &Spec, root: &Process, facts: &mut Facts) {
                 declared: None,
                 actual: Some(texts([access])),
                 pid: facts.pid,
-                equal: Some(false),
+                equal: spec.lists_mounts.then_some(false),
             });
             declared_paths.insert(path);
         }

@@ -20,6 +20,11 @@ impl Holding {
         self.0.iter().copied().take(MOST)
     }
 
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
     pub(super) fn of(checkpoint: &Checkpoint, id: FileId) -> Self {
         Holding(checkpoint.holders().of(id))
     }

@@ -1,6 +1,7 @@
 //! Table `interfaces`.
 
 use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 
 use bstr::BString;
 
@@ -10,7 +11,7 @@ use crate::Checkpoint;
 use crate::abi::network as abi;
 use crate::images::ByteOrder;
 use crate::images::proto::{MacvlanLinkEntry, SitEntry, TunLinkEntry};
-use crate::model::container::Interface as Recorded;
+use crate::model::engine::network::Interface as Recorded;
 use crate::model::ids::NamespaceId;
 use crate::model::netns::{Device, device};
 
@@ -22,9 +23,9 @@ table! {
     pub struct Interface {
         /// The network namespace: CRIU's id, joins `process_namespaces.net`; null of what the engine recorded.
         pub namespace: Option<NamespaceId>,
-        /// Name of the device.
+        /// Name of the device; null if the engine does not record it.
         #[to(ocsf("network_interfaces.name"))]
-        pub interface: BString,
+        pub interface: Option<BString>,
         /// The kernel's number of it, from 1.
         pub ifindex: Option<u32>,
         /// `loopback`, `veth`, `tun`, `extlink` (a device that the engine moves in), `venet`, `bridge`, `macvlan` or `sit`.
@@ -45,18 +46,43 @@ table! {
         pub peer_nsid: Option<u32>,
         /// What only this type has: of tun its flags, owner and group; of macvlan its mode; of sit the ends of the tunnel.
         pub detail: Option<Object>,
-        /// The engine's network; null of what images have.
+        /// The engine's network, where the engine recorded one.
         pub network: Option<String>,
-        /// `image`: as it was; `engine`: as the engine recorded.
+        /// `image`: as it was; `engine`: as the engine recorded, where no image has the same.
         pub from: &'static str,
+        /// Where it is recorded: `images`, `network.status` (Podman), `annotations` (CRI-O and network plugins) or
+        /// `config.v2.json` (Docker).
+        pub recorded_in: &'static str,
     }
 }
 
 /// The rows of a checkpoint.
 pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = Interface> + '_ {
     let order = checkpoint.model().byte_order();
-    let devices = checkpoint.networks().devices.iter().map(move |device| of_image(checkpoint, device, order));
-    devices.chain(checkpoint.model().container().interfaces.iter().map(of_engine))
+    let all = &checkpoint.networks().devices;
+    let recorded = &checkpoint.model().container().interfaces;
+    let by_name: HashMap<&[u8], &Recorded> =
+        recorded.iter().filter_map(|interface| Some((interface.name.as_ref()?.as_bytes(), interface))).collect();
+    let same_as = |device: &Device| {
+        let same = by_name.get(device.entry.name.as_deref()?).copied();
+        same.filter(|interface| is_same(device, interface))
+    };
+    let networks: Vec<Option<&Recorded>> = all.iter().map(same_as).collect();
+    let dumped: HashSet<&str> = networks.iter().flatten().filter_map(|interface| interface.name.as_deref()).collect();
+    let devices = all.iter().zip(networks).map(move |(device, same)| Interface {
+        network: same.and_then(|same| same.network.clone()),
+        ..of_image(checkpoint, device, order)
+    });
+    let is_other = move |interface: &&Recorded| interface.name.as_deref().is_none_or(|name| !dumped.contains(name));
+    let others = recorded.iter().filter(is_other);
+    // Of addresses alone nothing is known of the interface.
+    let others = others.filter(|interface| interface.name.is_some() || interface.network.is_some());
+    devices.chain(others.map(of_engine))
+}
+
+/// Whether an interface that the engine recorded is the dumped device of that name.
+fn is_same(device: &Device, interface: &Recorded) -> bool {
+    interface.mac.as_ref().is_none_or(|mac| device.mac().is_some_and(|own| own.eq_ignore_ascii_case(mac)))
 }
 
 fn of_image(checkpoint: &Checkpoint, device: &Device, order: ByteOrder) -> Interface {
@@ -71,7 +97,7 @@ fn of_image(checkpoint: &Checkpoint, device: &Device, order: ByteOrder) -> Inter
     detail.extend(entry.sit.as_ref().map(|sit| tunnel(sit, order)).into_iter().flatten());
     Interface {
         namespace: Some(device.namespace),
-        interface: entry.name.clone().unwrap_or_default().into(),
+        interface: Some(entry.name.clone().unwrap_or_default().into()),
         ifindex: entry.ifindex,
         r#type: entry.r#type.map(|number| abi::device_type(number.cast_unsigned())),
         mac: device.mac(),
@@ -83,13 +109,14 @@ fn of_image(checkpoint: &Checkpoint, device: &Device, order: ByteOrder) -> Inter
         detail: (!detail.is_empty()).then_some(Object(detail)),
         network: None,
         from: "image",
+        recorded_in: "images",
     }
 }
 
 fn of_engine(interface: &Recorded) -> Interface {
     Interface {
         namespace: None,
-        interface: interface.name.clone().into(),
+        interface: interface.name.clone().map(BString::from),
         ifindex: None,
         r#type: None,
         mac: interface.mac.clone(),
@@ -99,8 +126,9 @@ fn of_engine(interface: &Recorded) -> Interface {
         peer_index: None,
         peer_nsid: None,
         detail: None,
-        network: Some(interface.network.clone()),
+        network: interface.network.clone(),
         from: "engine",
+        recorded_in: interface.place.as_str(),
     }
 }
 

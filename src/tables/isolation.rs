@@ -1,18 +1,23 @@
 //! Table `isolation`.
 
+use bstr::ByteSlice as _;
+
 use super::table::table;
 use crate::Checkpoint;
 use crate::abi::capability;
 use crate::model::container::SpecMount;
 use crate::model::declared::{DeviceRule, Origin, SeccompProfile, Spec};
 use crate::model::engine::Engine;
+use crate::model::process::Seccomp as Mode;
+use crate::model::shown::{Cover, Shown};
 
 table! {
     "isolation", key(fact, item), brief(fact, item, unusual, value),
     event(Event::state(&["configuration"], "container-isolation"));
     /// What the container was allowed, by its specification: a row for each fact, so that the unusual ones can be picked
-    /// out. What its processes made of it is in `capabilities`, `declared`, `seccomp_rules` and `mounts`. No rows where
-    /// there is no specification.
+    /// out. Of what the specification does not say, the images decide, and where they show something else than it says,
+    /// the value has both. What its processes made of it is in `capabilities`, `declared`, `seccomp_rules` and `mounts`. No
+    /// rows where there is no specification.
     pub struct Isolation {
         /// `privileged`, `user`, `namespace`, `capability_added`, `capability_dropped`, `seccomp`, `apparmor`, `selinux`,
         /// `no_new_privs`, `read_only_root`, `masked_path`, `read_only_path`, `host_mount`, `device`, `device_rule`,
@@ -89,6 +94,7 @@ const USUAL_SYSCTLS: &[&str] = &["net.ipv4.ping_group_range", "net.ipv4.ip_unpri
 pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = Isolation> + '_ {
     let declared = checkpoint.declared();
     let container = checkpoint.model().container();
+    let shown = Shown::of(checkpoint.model());
     declared.spec.iter().flat_map(move |spec| {
         let mut rows = Vec::new();
         let mut add = |fact, item: Option<String>, value: Option<String>, unusual: Option<bool>| {
@@ -96,29 +102,23 @@ pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = Isolation> +
         };
         add("privileged", None, declared.privileged.map(yes_no), declared.privileged);
         add("user", None, user(spec), spec.uid.map(|_| false));
-        namespaces(spec, &mut add);
-        capabilities(spec, container.engine, &mut add);
-        add(
-            "seccomp",
-            None,
-            Some(spec.seccomp.as_ref().map_or("none".to_owned(), profile)),
-            Some(spec.seccomp.is_none()),
-        );
+        namespaces(spec, &shown, &mut add);
+        capabilities(spec.capabilities("bounding").or(shown.bounding()), container.engine, &mut add);
+        seccomp(spec, &shown, &mut add);
         let apparmor = spec.apparmor.as_deref();
         add("apparmor", None, apparmor.map(str::to_owned), apparmor.map(|name| name == "unconfined"));
         let selinux = spec.selinux.as_deref();
         // The type of containers that nothing is refused.
         add("selinux", None, selinux.map(str::to_owned), selinux.map(|label| label.contains(":spc_t:")));
-        add("no_new_privs", None, Some(yes_no(spec.no_new_privs)), Some(false));
-        add("read_only_root", None, Some(yes_no(spec.read_only_root)), Some(false));
-        for (fact, paths) in [("masked_path", &spec.masked_paths), ("read_only_path", &spec.read_only_paths)] {
-            if paths.is_empty() {
-                add(fact, None, Some("none".to_owned()), Some(true));
-            }
-            for path in paths {
-                add(fact, Some(path.clone()), Some("yes".to_owned()), Some(false));
-            }
+        let switch = [
+            ("no_new_privs", spec.no_new_privs.or(shown.no_new_privs())),
+            ("read_only_root", spec.read_only_root.or(shown.read_only_root())),
+        ];
+        for (fact, on) in switch {
+            add(fact, None, on.map(yes_no), on.map(|_| false));
         }
+        covered("masked_path", spec.masked_paths.as_deref(), shown.covered(Cover::Masked), &mut add);
+        covered("read_only_path", spec.read_only_paths.as_deref(), shown.covered(Cover::ReadOnly), &mut add);
         for mount in container.mounts.iter().filter(|mount| is_of_host(mount)) {
             let unusual =
                 mount.source.as_deref().map(|source| !USUAL_SOURCES.iter().any(|usual| source.starts_with(usual)));
@@ -181,23 +181,63 @@ fn user(spec: &Spec) -> Option<String> {
     Some(format!("{uid}:{gid}{name}{outside}"))
 }
 
-fn namespaces(spec: &Spec, add: &mut Add<'_>) {
+fn namespaces(spec: &Spec, shown: &Shown<'_>, add: &mut Add<'_>) {
     for kind in ["pid", "network", "mount", "ipc", "uts", "user", "cgroup", "time"] {
         let origin = spec.namespace(kind);
-        let value = match origin {
+        let said = origin.map(|origin| match origin {
             Origin::New => "own".to_owned(),
             Origin::Joined(path) => format!("joined {path}"),
             Origin::Host => "host".to_owned(),
-        };
+        });
+        let said_own = origin.map(|origin| origin != Origin::Host);
+        let own = shown.has_own_namespace(kind);
+        let of_images = own.map(|own| if own { "own" } else { "host" });
+        let value = both(said, of_images, said_own != own);
         // Engines leave these to the host, the cgroup's where control groups are of version 1.
         let is_optional = ["user", "cgroup", "time"].contains(&kind);
-        add("namespace", Some(kind.to_owned()), Some(value), Some(origin == Origin::Host && !is_optional));
+        add("namespace", Some(kind.to_owned()), value, own.or(said_own).map(|own| !own && !is_optional));
+    }
+}
+
+/// What the specification says, else what the images show; both, if they are not the same.
+fn both(said: Option<String>, shown: Option<&str>, differ: bool) -> Option<String> {
+    match (said, shown) {
+        (Some(said), Some(shown)) if differ => Some(format!("{said} by the specification, {shown} by the images")),
+        (Some(said), _) => Some(said),
+        (None, shown) => shown.map(str::to_owned),
+    }
+}
+
+/// The filter of system calls that it asks for, and whether there was one.
+fn seccomp(spec: &Spec, shown: &Shown<'_>, add: &mut Add<'_>) {
+    // Without a part for Linux it cannot ask for one.
+    let said = spec.seccomp.as_ref().map(profile).or_else(|| spec.is_of_linux.then(|| "none".to_owned()));
+    let filtered = shown.seccomp().map(|mode| mode != Mode::Disabled);
+    let of_images = shown.seccomp().map(|mode| if mode == Mode::Disabled { "none" } else { mode.as_str() });
+    let value = both(said, of_images, Some(spec.seccomp.is_some()) != filtered);
+    let by_profile = spec.seccomp.as_ref().map(|_| true);
+    add("seccomp", None, value, filtered.or(by_profile).map(|filtered| !filtered));
+}
+
+/// Paths of the kernel that the specification lists, else those that the images show.
+fn covered(fact: &'static str, said: Option<&[String]>, shown: Option<Vec<&[u8]>>, add: &mut Add<'_>) {
+    let shown = || shown.map(|paths| paths.iter().map(|path| path.to_str_lossy().into_owned()).collect());
+    let paths: Option<Vec<String>> = said.map(<[String]>::to_vec).or_else(shown);
+    let Some(paths) = paths else {
+        add(fact, None, None, None);
+        return;
+    };
+    if paths.is_empty() {
+        add(fact, None, Some("none".to_owned()), Some(true));
+    }
+    for path in paths {
+        add(fact, Some(path), Some("yes".to_owned()), Some(false));
     }
 }
 
 /// Capabilities in the bounding set that the engine gives nobody unasked, and those that it gives and that are not in it.
-fn capabilities(spec: &Spec, engine: Option<Engine>, add: &mut Add<'_>) {
-    let Some(bounding) = spec.capabilities("bounding") else {
+fn capabilities(bounding: Option<u64>, engine: Option<Engine>, add: &mut Add<'_>) {
+    let Some(bounding) = bounding else {
         add("capability_added", None, None, None);
         return;
     };
@@ -266,9 +306,11 @@ mod tests {
     fn a_namespace_of_the_first_process_is_the_hosts() {
         let namespace =
             |path: &str| crate::model::declared::Namespace { kind: "pid".to_owned(), path: Some(path.to_owned()) };
-        let spec = Spec { namespaces: vec![namespace("/proc/1/ns/pid")], ..Spec::default() };
-        assert_eq!(spec.namespace("pid"), Origin::Host);
-        let pod = Spec { namespaces: vec![namespace("/proc/4711/ns/pid")], ..Spec::default() };
-        assert_eq!(pod.namespace("pid"), Origin::Joined("/proc/4711/ns/pid"));
+        let spec = Spec { namespaces: Some(vec![namespace("/proc/1/ns/pid")]), ..Spec::default() };
+        assert_eq!(spec.namespace("pid"), Some(Origin::Host));
+        let pod = Spec { namespaces: Some(vec![namespace("/proc/4711/ns/pid")]), ..Spec::default() };
+        assert_eq!(pod.namespace("pid"), Some(Origin::Joined("/proc/4711/ns/pid")));
+        assert_eq!(pod.namespace("network"), Some(Origin::Host), "not in the list");
+        assert_eq!(Spec::default().namespace("pid"), None, "no list");
     }
 }

@@ -39,6 +39,10 @@ table! {
         /// TCP: `LISTEN`, `ESTABLISHED`, …; unix: `LISTEN`, `CONNECTED` or `UNCONNECTED`; else null.
         #[to(flow("state"), ocsf("state"), ocsf("tcp_state_id").form(Form::TcpState))]
         pub state: Option<Cow<'static, str>>,
+        /// State of an internet socket of any protocol, by the kernel's name for what `/proc/net` prints as `st`: of UDP,
+        /// UDP-Lite, ICMP and raw sockets `ESTABLISHED` (it has one peer) or `CLOSE` (it takes packets from anybody; `ss`
+        /// calls it `UNCONN`). Null for other families.
+        pub kernel_state: Option<Cow<'static, str>>,
         /// Own address; unspecified as `0.0.0.0` or `::`.
         #[to(flow("local.ip"))]
         pub local_address: Option<String>,
@@ -124,6 +128,7 @@ fn row(model: &Model, process: &Process, descriptor: &Descriptor) -> Option<Open
         r#type: socket.socket_type,
         protocol: socket.protocol,
         state: socket.state,
+        kernel_state: socket.kernel_state,
         local_address: socket.local_address.map(|address| address.to_string()),
         local_port: socket.local_port.map(u32::from),
         remote_address: socket.remote_address.map(|address| address.to_string()),

@@ -1,6 +1,7 @@
 //! Table `routes`.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::net::IpAddr;
 
 use bstr::{BStr, BString};
@@ -8,6 +9,7 @@ use bstr::{BStr, BString};
 use super::table::table;
 use crate::Checkpoint;
 use crate::abi::network as abi;
+use crate::model::engine::network::Interface;
 use crate::model::ids::NamespaceId;
 use crate::model::netns::route::Hop;
 use crate::model::netns::{Networks, Route};
@@ -16,18 +18,19 @@ table! {
     "routes", key(namespace, family, route_table, destination, prefix_length, metric),
     brief(namespace, route_table, destination, prefix_length, gateway, interface, source, metric, type),
     event(Event::state(&["network"], "route"));
-    /// Routes of the network namespaces that CRIU dumped, IPv4 before IPv6, in the kernel's order.
+    /// Routes of the network namespaces that CRIU dumped, IPv4 before IPv6, in the kernel's order; then what the engine
+    /// recorded, which has the columns up to the metric. Of a namespace that the engine made, CRIU dumps none.
     pub struct RouteRow {
-        /// The network namespace: CRIU's id, joins `interfaces`.
-        pub namespace: NamespaceId,
+        /// The network namespace: CRIU's id, joins `interfaces`; null of what the engine recorded.
+        pub namespace: Option<NamespaceId>,
         /// `inet` or `inet6`.
-        pub family: Cow<'static, str>,
+        pub family: Option<Cow<'static, str>>,
         /// The table: `main`, `local`, `default`, or its number.
-        pub route_table: Cow<'static, str>,
+        pub route_table: Option<Cow<'static, str>>,
         /// Where to; `0.0.0.0` or `::` with a prefix of 0 is everywhere.
         pub destination: Option<String>,
         /// Bits of the destination.
-        pub prefix_length: u32,
+        pub prefix_length: Option<u32>,
         /// The next hop; null where the destination is reached directly, and where there are several.
         #[to(ecs("related.ip").related())]
         pub gateway: Option<String>,
@@ -38,13 +41,13 @@ table! {
         /// The lower, the better.
         pub metric: Option<u32>,
         /// What it does: `unicast`, `local`, `broadcast`, `blackhole`, `unreachable`, ….
-        pub r#type: Cow<'static, str>,
+        pub r#type: Option<Cow<'static, str>>,
         /// How far it goes: `global`, `link`, `host`, ….
-        pub scope: Cow<'static, str>,
+        pub scope: Option<Cow<'static, str>>,
         /// Who set it: `kernel`, `boot` (somebody by hand), `static`, `dhcp`, `ra`, ….
-        pub protocol: Cow<'static, str>,
+        pub protocol: Option<Cow<'static, str>>,
         /// Flags: `onlink`, `linkdown`, ….
-        pub flags: Vec<Cow<'static, str>>,
+        pub flags: Option<Vec<Cow<'static, str>>>,
         /// Bytes of the largest packet, where the route says.
         pub mtu: Option<u32>,
         /// Only for packets of this type of service; null for all.
@@ -59,13 +62,52 @@ table! {
         pub expires: Option<u32>,
         /// Several next hops to share the load, each as `gateway device weight`.
         pub next_hops: Option<Vec<BString>>,
+        /// Where it is recorded: `images`, `network.status` (Podman), `annotations` (CRI-O and network plugins) or
+        /// `config.v2.json` (Docker). An engine that records gateways alone sends everything through them.
+        pub recorded_in: &'static str,
     }
 }
 
 /// The rows of a checkpoint.
 pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = RouteRow> + '_ {
     let networks = checkpoint.networks();
-    networks.routes.iter().map(move |route| row(networks, route))
+    let of_images = networks.routes.iter().map(move |route| row(networks, route));
+    let key = |row: &RouteRow| (row.destination.clone(), row.prefix_length, row.gateway.clone());
+    let dumped: HashSet<_> = networks.routes.iter().map(|route| key(&row(networks, route))).collect();
+    let recorded = checkpoint.model().container().interfaces.iter();
+    let recorded = recorded.flat_map(|interface| {
+        interface.all_routes().into_iter().map(move |(to, gateway)| of_engine(interface, &to, gateway.as_deref()))
+    });
+    of_images.chain(recorded.filter(move |row| !dumped.contains(&key(row))))
+}
+
+fn of_engine(interface: &Interface, to: &str, gateway: Option<&str>) -> RouteRow {
+    let (to, prefix) = to.split_once('/').map_or((to, None), |(to, prefix)| (to, Some(prefix)));
+    let one_spelling = |text: &str| text.parse::<IpAddr>().map_or_else(|_| text.to_owned(), |ip| ip.to_string());
+    let family = to.parse::<IpAddr>().ok().map(|to| if to.is_ipv4() { "inet" } else { "inet6" });
+    RouteRow {
+        namespace: None,
+        family: family.map(Cow::Borrowed),
+        route_table: None,
+        destination: Some(one_spelling(to)),
+        prefix_length: prefix.and_then(|prefix| prefix.parse().ok()),
+        gateway: gateway.map(one_spelling),
+        interface: interface.name.clone().map(BString::from),
+        source: None,
+        metric: None,
+        r#type: None,
+        scope: None,
+        protocol: None,
+        flags: None,
+        mtu: None,
+        tos: None,
+        from: None,
+        input_interface: None,
+        preference: None,
+        expires: None,
+        next_hops: None,
+        recorded_in: interface.place.as_str(),
+    }
 }
 
 fn row(networks: &Networks, route: &Route) -> RouteRow {
@@ -80,19 +122,19 @@ fn row(networks: &Networks, route: &Route) -> RouteRow {
     };
     let text = |address: Option<IpAddr>| address.map(|address| address.to_string());
     RouteRow {
-        namespace: route.namespace,
-        family: abi::family(route.family),
-        route_table: abi::route_table(route.table),
+        namespace: Some(route.namespace),
+        family: Some(abi::family(route.family)),
+        route_table: Some(abi::route_table(route.table)),
         destination: text(route.destination).or_else(|| everywhere(route).map(str::to_owned)),
-        prefix_length: route.destination_prefix.into(),
+        prefix_length: Some(route.destination_prefix.into()),
         gateway: text(route.gateway),
         interface: route.index.map(name),
         source: text(route.source),
         metric: route.metric,
-        r#type: abi::route_type(route.kind),
-        scope: abi::scope(route.scope),
-        protocol: abi::route_protocol(route.protocol),
-        flags: abi::route_flags(route.flags),
+        r#type: Some(abi::route_type(route.kind)),
+        scope: Some(abi::scope(route.scope)),
+        protocol: Some(abi::route_protocol(route.protocol)),
+        flags: Some(abi::route_flags(route.flags)),
         mtu: route.mtu,
         tos: Some(route.tos.into()).filter(|&tos| tos != 0),
         from: route.from.map(|from| format!("{from}/{}", route.from_prefix)),
@@ -100,6 +142,7 @@ fn row(networks: &Networks, route: &Route) -> RouteRow {
         preference: route.preference.map(u32::from),
         expires: route.expires,
         next_hops: (!route.hops.is_empty()).then(|| route.hops.iter().map(hop).collect()),
+        recorded_in: "images",
     }
 }
 

@@ -8,7 +8,7 @@ use super::{ALL, Summary};
 
 /// The version of the schema: the first number changes when a column is removed, renamed or gets another type, which
 /// breaks who reads it; the second when one is added.
-pub const SCHEMA_VERSION: &str = "1.0";
+pub const SCHEMA_VERSION: &str = "2.0";
 
 /// The schema of the rows of some tables, one definition a table. With all tables it is whole: it has the rows that `show` and
 /// `list` print of each checkpoint, too, and those of `query`, and says which command prints which.

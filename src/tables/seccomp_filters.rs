@@ -27,9 +27,9 @@ table! {
         pub same_as: Option<u64>,
         /// Processes of which it binds a thread.
         pub pids: Vec<Pid>,
-        /// Threads that it binds.
+        /// Threads that it binds. CRIU records what all threads of a process share with the main one only.
         pub tids: Vec<Tid>,
-        /// Flags that it was installed with: `log`, `new_listener`, …; null before CRIU 3.10.
+        /// Flags that the program installed it with, as far as the kernel tells CRIU: `log`; null before CRIU 3.10.
         pub flags: Option<Vec<Cow<'static, str>>>,
         /// Instructions of its program; null if it is none.
         pub instructions: Option<u64>,

@@ -51,7 +51,7 @@ table! {
         pub altstack: Option<String>,
         /// Area of restartable sequences.
         pub rseq: Option<Address>,
-        /// `disabled`, `strict` or `filter`.
+        /// `disabled`, `strict` or `filter`; null if the archive does not say.
         pub seccomp: Option<&'static str>,
         /// The program that filters its system calls: the last of its chain in `seccomp.img`, from 0; null if there is none.
         pub seccomp_filter: Option<u32>,

@@ -11,6 +11,7 @@ mod differentials;
 mod docs;
 mod evidence;
 mod extract;
+mod facts;
 mod field;
 mod fixtures;
 mod fleet;

@@ -137,6 +137,5 @@ fn filters(task: &Task<'_>, thread: &Thread, mode: Seccomp) -> Option<usize> {
     if mode != Seccomp::Filter {
         return Some(0);
     }
-    let last = thread.own().and_then(|own| own.seccomp_filter).or(task.process.task()?.old_seccomp_filter)?;
-    task.common.chain_of_filters(last)
+    task.common.chain_of_filters(task.process.seccomp_filter(thread)?)
 }

@@ -1,14 +1,17 @@
 //! The first lines: what it is, where it is from, when it was, how big.
 
+use bstr::BString;
 use unicode_width::UnicodeWidthStr;
 
 use super::line::{Line, Role};
-use super::{Overview, Page, isolation};
+use super::{Overview, Page, isolation, some};
 use crate::formats::{escape, units};
 use crate::tables::{Container, Statistics};
 
 /// Columns of the names before the facts.
 const NAMES: usize = 14;
+/// Addresses that are named.
+const ADDRESSES: usize = 4;
 /// What stands between facts.
 const BETWEEN: &str = " · ";
 
@@ -24,12 +27,14 @@ pub(super) fn write(overview: &Overview, page: &mut Page) {
     }
     page.line(&title);
     let mut facts = facts(container, overview.statistics.as_ref());
+    let behind_host = facts.iter().position(|(name, _)| *name == "host").map_or(facts.len(), |at| at.saturating_add(1));
+    facts.insert(behind_host, ("networks", overview.networks.facts()));
     facts.push(("recovered", overview.statistics.as_ref().map(recoverable).unwrap_or_default()));
     facts.push(("waiting", overview.waiting.facts()));
-    facts.push(("isolation", isolation::facts(&overview.isolation, &overview.processes)));
+    let room = page.look.width.map(|width| width.saturating_sub(NAMES).saturating_sub(2));
+    facts.push(("isolation", isolation::facts(&overview.isolation, &overview.processes, room)));
     for (name, facts) in facts {
         let role = if name == "isolation" { Role::Notable } else { Role::Plain };
-        let room = page.look.width.map(|width| width.saturating_sub(NAMES).saturating_sub(2));
         for (number, text) in wrapped(&facts, room).into_iter().enumerate() {
             let mut line = Line::of(Role::Faint, format!("  {:<NAMES$}", if number == 0 { name } else { "" }));
             line.push(role, text);
@@ -78,6 +83,17 @@ fn name(container: &Container) -> String {
     name.or(id).unwrap_or_else(|| "a container without a name".to_owned())
 }
 
+/// Plugins of CRIU. What a GPU had is in the archive where one of its plugins took part.
+fn plugins(container: &Container) -> Vec<String> {
+    const GPUS: [&str; 2] = ["cuda_plugin", "amdgpu_plugin"];
+    let all = container.criu_plugins.as_deref().unwrap_or_default();
+    let (of_gpus, others): (Vec<_>, Vec<_>) = all.iter().partition(|name| GPUS.iter().any(|gpu| *name == gpu));
+    let names = |list: Vec<&BString>| list.iter().map(|name| escape(name).into_owned()).collect::<Vec<_>>();
+    let of_gpus = names(of_gpus);
+    let gpus = (!of_gpus.is_empty()).then(|| format!("GPU state is inside: {}", of_gpus.join(" ")));
+    gpus.into_iter().chain(names(others)).collect()
+}
+
 fn facts(container: &Container, statistics: Option<&Statistics>) -> Vec<(&'static str, Vec<String>)> {
     let shown = |text: &Option<String>| text.as_deref().map(|text| escape(text.as_bytes()).into_owned());
     let with = |what: &str, text: &Option<String>| shown(text).map(|text| format!("{what} {text}"));
@@ -91,6 +107,11 @@ fn facts(container: &Container, statistics: Option<&Statistics>) -> Vec<(&'stati
         (None, Some("copied")) => Some("not known (the times of files in a folder may be those of a copy)".to_owned()),
         (None, _) => Some("not known (nothing recorded a time)".to_owned()),
     };
+    let restored = match (container.restored, container.restored_at) {
+        (_, Some(time)) => Some(format!("{}, from another checkpoint", units::moment(time))),
+        (Some(true), None) => Some("from another checkpoint".to_owned()),
+        _ => None,
+    };
     let sizes = |s: &Statistics| {
         let archive = s.archive_size.map(|bytes| format!("archive {}", units::size(bytes)));
         let inflated = s.unpacked_size.filter(|_| s.unpacked_size != s.archive_size);
@@ -102,7 +123,7 @@ fn facts(container: &Container, statistics: Option<&Statistics>) -> Vec<(&'stati
             changes,
         ]
     };
-    let addresses = container.ip_addresses.as_ref().filter(|list| !list.is_empty()).map(|list| list.join(" "));
+    let addresses = container.ip_addresses.as_ref().filter(|list| !list.is_empty()).map(|list| some(list, ADDRESSES));
     let list = |facts: Vec<Option<String>>| facts.into_iter().flatten().collect();
     vec![
         ("image", list(vec![shown(&container.image)])),
@@ -115,8 +136,10 @@ fn facts(container: &Container, statistics: Option<&Statistics>) -> Vec<(&'stati
                 container.architecture.map(str::to_owned),
             ]),
         ),
+        ("plugins", plugins(container)),
         ("host", list(vec![container.hostname.as_ref().map(|name| escape(name).into_owned()), addresses])),
         ("created", list(vec![container.created.map(units::moment)])),
+        ("restored", list(vec![restored])),
         ("checkpointed", list(vec![checkpointed, frozen])),
         ("size", statistics.map_or_else(Vec::new, |s| sizes(s).into_iter().flatten().collect())),
     ]

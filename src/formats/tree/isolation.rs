@@ -1,11 +1,13 @@
 //! Section: what the container was allowed.
 
-use super::Page;
+use unicode_width::UnicodeWidthStr as _;
+
+use super::{Page, some};
 use crate::formats::{Grid, GridColumn, escape};
 use crate::tables::{Isolation, Process};
 
-/// What loosens the walls of the container, in a few words each, the gravest first.
-pub(super) fn facts(rows: &[Isolation], processes: &[Process]) -> Vec<String> {
+/// What loosens the walls of the container, in a few words each, the gravest first; none wider than there is room.
+pub(super) fn facts(rows: &[Isolation], processes: &[Process], room: Option<usize>) -> Vec<String> {
     let unusual: Vec<&Isolation> = rows.iter().filter(|row| row.unusual == Some(true)).collect();
     let items = |fact: &str| -> Vec<String> {
         let of_fact = unusual.iter().filter(|row| row.fact == fact);
@@ -13,7 +15,11 @@ pub(super) fn facts(rows: &[Isolation], processes: &[Process]) -> Vec<String> {
     };
     let has = |fact: &str| unusual.iter().any(|row| row.fact == fact);
     let list = |before: &str, items: Vec<String>, after: &str| {
-        (!items.is_empty()).then(|| format!("{before}{}{after}", items.join(" ")))
+        let with = |named: usize| format!("{before}{}{after}", some(&items, named));
+        let fits = |text: &String| room.is_none_or(|room| text.width() <= room);
+        // Each has a column at least.
+        let most = items.len().min(room.unwrap_or(usize::MAX)).max(1);
+        (!items.is_empty()).then(|| (1..=most).rev().map(with).find(fits).unwrap_or_else(|| with(1)))
     };
     let told = ["privileged", "namespace", "capability_added", "seccomp", "apparmor", "selinux", "host_mount"];
     let others: Vec<String> = unusual

@@ -9,6 +9,7 @@ mod line;
 mod maps;
 mod metadata;
 mod mounts;
+mod networks;
 mod processes;
 mod recovered;
 mod sockets;
@@ -20,12 +21,13 @@ mod waiting;
 use std::collections::HashMap;
 
 use self::line::{Line, Role};
+pub use self::networks::Networks;
 pub use self::waiting::Waiting;
 use super::escape;
 use crate::model::ids::Pid;
 use crate::tables::{
-    Container, Isolation, Mapping, Mount, OpenFile, OpenSocket, Process, ProcessEnv, RecoveredFile, RootfsChange,
-    Statistics, Thread, Warning,
+    Container, Holding, Isolation, Mapping, Mount, OpenFile, OpenSocket, Process, ProcessEnv, RecoveredFile,
+    RootfsChange, Statistics, Thread, Warning,
 };
 
 /// The rows of one checkpoint. Sections that were not asked for are `None`.
@@ -41,6 +43,8 @@ pub struct Overview {
     pub processes: Vec<Process>,
     /// Rows of `process_open_sockets`, for what is said of each process.
     pub sockets: Vec<OpenSocket>,
+    /// Rows of `interfaces`, `addresses` and `routes`, for what is said of the container.
+    pub networks: Networks,
     /// Rows of `isolation`, for what is said of the container.
     pub isolation: Vec<Isolation>,
     /// What waited to be read, received or handled, for what is said of the container and of each process.
@@ -191,6 +195,29 @@ impl Page {
             self.text.push('\n');
         }
     }
+}
+
+/// The first of a list, and how many more there are: `a b +26`.
+fn some(list: &[impl ToString], most: usize) -> String {
+    named(list.iter().map(ToString::to_string), list.len(), most)
+}
+
+/// The same of a list that is `len` long.
+fn named(list: impl Iterator<Item = String>, len: usize, most: usize) -> String {
+    let mut words: Vec<String> = list.take(most).collect();
+    let more = len.saturating_sub(words.len());
+    if more > 0 {
+        words.push(format!("+{more}"));
+    }
+    words.join(" ")
+}
+
+/// Holders that are named.
+const HOLDERS: usize = 4;
+
+/// Who holds something, for a cell.
+fn holders(holding: &Holding) -> String {
+    named(holding.iter().map(|holder| holder.to_string()), holding.count(), HOLDERS)
 }
 
 /// Text of a column, `-` where the archive does not say.

@@ -1,12 +1,14 @@
 //! The process tree, as `ps f` draws it, with what matters about each process behind its command.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
+use std::net::IpAddr;
 
 use bstr::ByteSlice;
+use unicode_width::UnicodeWidthStr as _;
 
 use super::line::{Line, Role};
-use super::{Overview, Page};
+use super::{Overview, Page, some};
+use crate::abi::ip;
 use crate::formats::{cut, escape, units};
 use crate::model::ids::Pid;
 use crate::tables::{OpenSocket, Process};
@@ -40,12 +42,17 @@ pub(super) fn write(overview: &Overview, page: &mut Page) {
         let role = if row.process.uid == Some(0) { Role::Notable } else { Role::Plain };
         line.push(role, format!("{:>uids$} ", uid(row.process)));
         line.push(Role::Faint, row.branches.clone());
-        let badges = badges(row, &sockets, &signals);
+        let whole = overview.sections.whole_commands;
+        let command = command(row.process);
+        let fits = |badges: &Line| {
+            let least = command.width().min(COMMAND_LEAST);
+            let room = page.look.width.filter(|_| !whole).unwrap_or(usize::MAX);
+            line.width().saturating_add(least).saturating_add(badges.width()) <= room
+        };
+        let badges = with_names(fits, |names| badges(row, &sockets, &signals, names));
         let room = page.look.width.map_or(COMMAND, |width| {
             width.saturating_sub(line.width()).saturating_sub(badges.width()).max(COMMAND_LEAST)
         });
-        let whole = overview.sections.whole_commands;
-        let command = command(row.process);
         line.push(Role::Plain, if whole { command } else { cut(&command, room).into_owned() });
         line.append(badges);
         if whole { page.long_line(&line) } else { page.line(&line) }
@@ -146,8 +153,15 @@ fn grouped<'p>(list: &[&'p Process], alike: usize, is_leaf: impl Fn(&Process) ->
         .collect()
 }
 
-/// What matters about a process.
-fn badges(row: &Row<'_>, sockets: &Sockets, signals: &HashMap<Pid, usize>) -> Line {
+/// What is made of as many names as fit: the rest of a list is counted, and a count must not be cut off.
+fn with_names(fits: impl Fn(&Line) -> bool, make: impl Fn([usize; 2]) -> Line) -> Line {
+    // Who listens says more than who the peers are.
+    let numbers = [[NAMED, NAMED], [NAMED, 2], [2, 2], [2, 1], [1, 1], [1, 0]];
+    numbers.into_iter().map(&make).find(fits).unwrap_or_else(|| make([0, 0]))
+}
+
+/// What matters about a process, with so many names of where it listens and of its peers.
+fn badges(row: &Row<'_>, sockets: &Sockets, signals: &HashMap<Pid, usize>, [places, peers]: [usize; 2]) -> Line {
     let process = row.process;
     let mut line = Line::default();
     let mut badge = |role, text: String| line.push(role, format!("  {text}"));
@@ -179,21 +193,13 @@ fn badges(row: &Row<'_>, sockets: &Sockets, signals: &HashMap<Pid, usize>) -> Li
     if let Some(&count) = signals.get(&process.pid) {
         badge(Role::Faint, format!("{} waiting", units::count(count, "signal")));
     }
-    let empty = Vec::new();
-    let named = |list: Option<&Vec<String>>| {
-        let list = list.unwrap_or(&empty);
-        let more = list.len().saturating_sub(NAMED);
-        let mut text = list.iter().take(NAMED).cloned().collect::<Vec<_>>().join(" ");
-        if more > 0 {
-            let _ = write!(text, " +{more}");
+    let lists = [(Role::Listens, "listens", &sockets.listening, places), (Role::Peer, "peers", &sockets.peers, peers)];
+    for (role, what, lists, names) in lists {
+        match lists.get(&process.pid) {
+            None => {}
+            Some(list) if names > 0 || list.len() == 1 => badge(role, format!("{what} {}", some(list, names.max(1)))),
+            Some(list) => badge(role, format!("{what} +{}", list.len())),
         }
-        (!list.is_empty()).then_some(text)
-    };
-    if let Some(text) = named(sockets.listening.get(&process.pid)) {
-        badge(Role::Listens, format!("listens {text}"));
-    }
-    if let Some(text) = named(sockets.peers.get(&process.pid)) {
-        badge(Role::Peer, format!("peers {text}"));
     }
     line
 }
@@ -228,30 +234,55 @@ impl Sockets {
 }
 
 fn is_loopback(row: &OpenSocket) -> bool {
-    row.remote_address.as_ref().is_some_and(|address| address.starts_with("127.") || address == "::1")
+    row.remote_address.as_ref().is_some_and(|address| address.parse().is_ok_and(ip::is_loopback))
 }
 
-/// Whether a socket listens, and where; or who its peer is on the network.
+/// Whether a socket listens, and where; or who its peer is on the network. Sockets without connections listen where they
+/// take packets from anybody.
 fn place(row: &OpenSocket) -> Option<(bool, String)> {
     let protocol = row.protocol.as_deref().unwrap_or_default();
-    let is_inet = matches!(row.family, "inet" | "inet6");
-    match row.state.as_deref() {
-        Some("LISTEN") if is_inet => {
-            let address = row.local_address.as_deref().unwrap_or_default();
-            let any = matches!(address, "0.0.0.0" | "::");
-            let port = row.local_port.unwrap_or_default();
-            Some((true, if any { format!("{protocol}:{port}") } else { endpoint(address, port) }))
+    let specified = |address: &Option<String>| {
+        let address = address.as_deref()?;
+        address.parse::<IpAddr>().is_ok_and(|address| !ip::is_unspecified(address)).then(|| address.to_owned())
+    };
+    let (local, remote) = (specified(&row.local_address), specified(&row.remote_address));
+    match row.family {
+        "packet" => return Some((true, "to packets".to_owned())),
+        "inet" | "inet6" => {}
+        _ if row.state.as_deref() == Some("LISTEN") => {
+            let name = row.path.as_ref().map_or_else(|| "unix".to_owned(), |path| escape(path).into_owned());
+            return Some((true, name));
         }
-        Some("LISTEN") => Some((true, row.path.as_ref().map_or_else(|| "unix".to_owned(), |p| escape(p).into_owned()))),
-        _ if row.family == "packet" => Some((true, "to packets".to_owned())),
-        _ if protocol == "udp" && row.remote_port.is_none() && row.local_port.unwrap_or(0) != 0 => {
-            Some((true, format!("udp:{}", row.local_port.unwrap_or_default())))
+        _ => return None,
+    }
+    let port = row.local_port.filter(|&port| port != 0);
+    match (row.r#type, row.state.as_deref()) {
+        // What is sent there goes out as it is, and nothing comes in.
+        (Some("raw"), _) if protocol == "raw" && remote.is_none() => None,
+        (Some("raw"), _) => {
+            let end = remote.as_ref().or(local.as_ref()).map_or_else(String::new, |address| format!(" {address}"));
+            Some((remote.is_none(), format!("raw {protocol}{end}")))
         }
-        _ if is_inet => {
-            let port = row.remote_port.filter(|&port| port != 0)?;
-            Some((false, endpoint(row.remote_address.as_deref()?, port)))
+        (_, Some("LISTEN")) => Some((
+            true,
+            match local {
+                Some(address) => endpoint(&address, port.unwrap_or_default()),
+                None => format!("{protocol}:{}", port.unwrap_or_default()),
+            },
+        )),
+        (_, None) if remote.is_none() && matches!(protocol, "udp" | "udplite") => {
+            let port = port?;
+            Some((
+                true,
+                local.map_or_else(|| format!("{protocol}:{port}"), |a| format!("{protocol} {}", endpoint(&a, port))),
+            ))
         }
-        _ => None,
+        _ => match row.remote_port.filter(|&port| port != 0) {
+            Some(port) => Some((false, endpoint(row.remote_address.as_deref()?, port))),
+            // Echo requests have no ports.
+            None if protocol.starts_with("icmp") => Some((false, format!("{protocol} {}", remote?))),
+            None => None,
+        },
     }
 }
 

@@ -4,9 +4,6 @@ use super::{Page, number, text};
 use crate::formats::{Grid, GridColumn};
 use crate::tables::RecoveredFile;
 
-/// Holders that are named.
-const HOLDERS: usize = 4;
-
 pub(super) fn write(rows: &[RecoveredFile], page: &mut Page) {
     page.section("Recovered files");
     let mut grid = Grid::new([
@@ -18,12 +15,11 @@ pub(super) fn write(rows: &[RecoveredFile], page: &mut Page) {
     ]);
     // Folders, links and devices of file systems in memory have no contents.
     for row in rows.iter().filter(|row| row.r#type == "regular") {
-        let holders: Vec<String> = row.holders.iter().take(HOLDERS).map(|holder| holder.to_string()).collect();
         let hash = row.sha256.clone().unwrap_or_else(|| row.missing_reason.unwrap_or("-").to_owned());
         grid.push(vec![
             row.source.to_owned(),
             number(row.size),
-            holders.join(" "),
+            super::holders(&row.holders),
             hash,
             text(row.path.as_ref().map(|path| path.as_slice())),
         ]);

@@ -29,7 +29,7 @@ pub(super) fn write(overview: &Overview, page: &mut Page) {
             grid.push(vec![
                 row.fd.to_string(),
                 protocol(row),
-                row.state.as_deref().unwrap_or("-").to_owned(),
+                state(row).unwrap_or("-").to_owned(),
                 local(row),
                 remote(row),
                 number(row.receive_queue.filter(|&bytes| bytes != 0)),
@@ -42,7 +42,7 @@ pub(super) fn write(overview: &Overview, page: &mut Page) {
 
 /// A socket in a few words: protocol, state, addresses.
 pub(super) fn brief(row: &OpenSocket) -> String {
-    let state = row.state.as_deref().unwrap_or_default();
+    let state = state(row).unwrap_or_default();
     let peer = remote(row);
     let peer = if peer == "-" { String::new() } else { format!("→ {peer}") };
     let own = local(row);
@@ -50,6 +50,14 @@ pub(super) fn brief(row: &OpenSocket) -> String {
     let own = if own.starts_with('[') && row.local_address.is_none() { String::new() } else { own };
     let words = [protocol(row), state.to_owned(), own, peer];
     words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+/// The state, of UDP and the like in the words that unix sockets have.
+fn state(row: &OpenSocket) -> Option<&str> {
+    row.state.as_deref().or_else(|| match row.kernel_state.as_deref()? {
+        "CLOSE" => Some("UNCONNECTED"),
+        other => Some(other),
+    })
 }
 
 fn protocol(row: &OpenSocket) -> String {

@@ -2,8 +2,13 @@
 
 use std::collections::HashMap;
 
+use bstr::ByteSlice as _;
+use unicode_width::UnicodeWidthStr as _;
+
 use super::{Page, text};
-use crate::formats::{Grid, GridColumn, units};
+use crate::formats::text::marked;
+use crate::formats::{Grid, GridColumn, escape, units};
+use crate::int::u64_of;
 use crate::model::ids::Pid;
 use crate::tables::{Holding, PendingSignal, PipeRow, TcpQueue, TtyQueue, UnixPacket};
 
@@ -64,8 +69,7 @@ pub(super) fn write(waiting: &Waiting, page: &mut Page) {
     ]);
     let mut add = |place: String, holders: &Holding, bytes: u64, content: Option<&[u8]>| {
         if bytes > 0 {
-            let holders: Vec<String> = holders.iter().take(HOLDERS).map(|holder| holder.to_string()).collect();
-            grid.push(vec![place, holders.join(" "), bytes.to_string(), text(content)]);
+            grid.push(vec![place, super::holders(holders), bytes.to_string(), excerpt(content, bytes)]);
         }
     };
     for row in &waiting.pipes {
@@ -117,5 +121,34 @@ pub(super) fn write(waiting: &Waiting, page: &mut Page) {
     }
 }
 
-/// Holders that are named.
-const HOLDERS: usize = 4;
+/// Columns of what waited that are shown.
+const EXCERPT: usize = 100;
+
+/// The beginning of what waited. Where that is not all, how much there is in all.
+fn excerpt(content: Option<&[u8]>, bytes: u64) -> String {
+    let Some(content) = content else { return text(None) };
+    let chars = content.char_indices().map(|(_, end, _)| end).take_while(|&end| end <= EXCERPT);
+    let first = content.get(..chars.last().unwrap_or(0)).unwrap_or_default();
+    let shown = escape(first);
+    if u64_of(first.len()) >= bytes && shown.width() <= EXCERPT {
+        return shown.into_owned();
+    }
+    format!("{} ({bytes} bytes)", marked(&shown, EXCERPT))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_all_shown_says_how_much_there_is() {
+        assert_eq!(excerpt(Some(b"all of it"), 9), "all of it");
+        assert_eq!(excerpt(Some(b""), 0), "");
+        let full = excerpt(Some("x".repeat(65_536).as_bytes()), 65_536);
+        assert_eq!(full, format!("{}… (65536 bytes)", "x".repeat(99)));
+        let wide = excerpt(Some("é\u{1f}".repeat(60).as_bytes()), 120);
+        assert!(wide.width() <= EXCERPT + " (120 bytes)".len() && wide.ends_with("… (120 bytes)"), "{wide}");
+        assert_eq!(excerpt(Some(b"part"), 70_000), "part… (70000 bytes)", "the rest is not in the archive");
+        assert_eq!(excerpt(None, 5), "-");
+    }
+}

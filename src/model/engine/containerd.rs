@@ -43,6 +43,8 @@ pub(super) fn facts(documents: &Documents<'_>, side: &Side<'_>) -> Facts {
         started: status
             .and_then(|status| status.nanoseconds(&["StartedAt"]))
             .or_else(|| cri.and_then(|cri| cri.nanoseconds(&["started_at"]))),
+        // A container that was not restored has this key, too, and `config.dump` says when it was.
+        restored: status.and_then(|status| status.bool(&["Restore"])).filter(|&restored| restored),
         pod: annotation("sandbox-name").or_else(|| label("io.kubernetes.pod.name")),
         namespace: annotation("sandbox-namespace").or_else(|| label("io.kubernetes.pod.namespace")),
         pod_uid: annotation("sandbox-uid").or_else(|| label("io.kubernetes.pod.uid")),

@@ -3,6 +3,7 @@
 mod containerd;
 mod crio;
 mod docker;
+pub mod network;
 mod podman;
 
 use jiff::Timestamp;
@@ -60,6 +61,10 @@ pub struct Facts {
     pub created: Option<Timestamp>,
     /// When its first process started.
     pub started: Option<Timestamp>,
+    /// Whether it had been restored from a checkpoint itself.
+    pub restored: Option<bool>,
+    /// When it was restored.
+    pub restored_at: Option<Timestamp>,
     /// Kubernetes: the pod.
     pub pod: Option<String>,
     /// Kubernetes: the namespace.
@@ -86,6 +91,8 @@ impl Facts {
             engine_version: self.engine_version.or(other.engine_version),
             created: self.created.or(other.created),
             started: self.started.or(other.started),
+            restored: self.restored.or(other.restored),
+            restored_at: self.restored_at.or(other.restored_at),
             pod: self.pod.or(other.pod),
             namespace: self.namespace.or(other.namespace),
             pod_uid: self.pod_uid.or(other.pod_uid),
@@ -199,6 +206,7 @@ fn common(documents: &Documents<'_>) -> Facts {
         None => (text("name"), None, None, None),
     };
     let reference = text("rootfsImageRef");
+    let restored_at = config.time(&["restoredTime"]);
     Facts {
         name,
         pod,
@@ -210,6 +218,9 @@ fn common(documents: &Documents<'_>) -> Facts {
         image_digest: reference.and_then(|r| r.split_once('@').map(|(_, digest)| digest.to_owned())),
         runtime: text("runtime"),
         created: config.time(&["createdTime"]),
+        // A time is of a restore, whether or not the other key is there.
+        restored: config.bool(&["restored"]).or(restored_at.map(|_| true)),
+        restored_at,
         ..Facts::default()
     }
 }

@@ -4,6 +4,7 @@
 
 use std::net::IpAddr;
 
+use crate::abi::ip;
 use crate::images::ByteOrder;
 use crate::model::ids::NamespaceId;
 use crate::model::netlink::{Attributes, Message, Messages, u32_at};
@@ -82,7 +83,7 @@ impl Address {
 pub(crate) fn global(image: &[u8], order: ByteOrder) -> Vec<IpAddr> {
     let messages = Messages::of(image.get(4..).unwrap_or_default(), order);
     let all = messages.filter_map(|message| Address::of(NamespaceId(0), message, order));
-    let global = all.filter(|address| address.scope == SCOPE_UNIVERSE && !address.address.is_loopback());
+    let global = all.filter(|address| address.scope == SCOPE_UNIVERSE && !ip::is_loopback(address.address));
     global.map(|address| address.address).collect()
 }
 

@@ -1,14 +1,15 @@
 //! Filters of system calls, and whom they bind: `seccomp.img`, which CRIU writes since 1.8.
 
 mod effect;
+mod shared;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::bpf::Program;
 use super::ids::{Pid, Tid};
-use super::process::{Process, Seccomp, Thread};
 use super::{Model, Side};
+use crate::abi::seccomp::TSYNC;
 use crate::abi::syscall;
 use crate::images::proto::SeccompEntry;
 use crate::images::{ByteOrder, Images, Kind};
@@ -16,6 +17,7 @@ use crate::int::{u64_of, usize_of};
 use crate::warning::Code;
 
 pub use effect::{Answers, Calls, Effect};
+pub(crate) use shared::note as note_shared;
 
 /// Threads, each with its process.
 pub type Threads = Arc<[(Pid, Tid)]>;
@@ -25,7 +27,7 @@ pub type Threads = Arc<[(Pid, Tid)]>;
 pub struct Filter {
     /// The filter that was installed before it.
     pub previous: Option<u64>,
-    /// Flags that it was installed with; `None` before CRIU 3.10.
+    /// Flags that the program installed it with, without CRIU's own mark; `None` before CRIU 3.10.
     pub flags: Option<u32>,
     /// Its program; `None` if the bytes are none.
     pub program: Option<Arc<Program>>,
@@ -51,15 +53,6 @@ impl Filters {
     pub fn all(&self) -> &[Filter] {
         &self.filters
     }
-}
-
-/// The last filter of a thread's chain.
-fn last_of(process: &Process, thread: &Thread) -> Option<u32> {
-    if process.seccomp(thread) != Some(Seccomp::Filter) {
-        return None;
-    }
-    // Before CRIU 3.10 the filter of all threads stood in the part of the process.
-    thread.own().and_then(|own| own.seccomp_filter).or_else(|| process.task()?.old_seccomp_filter)
 }
 
 /// Reads all filters, and follows each program once.
@@ -105,7 +98,8 @@ fn decode(images: Images<'_>, order: ByteOrder) -> Vec<Filter> {
             };
             filters.push(Filter {
                 previous,
-                flags: filter.flags,
+                // The mark is CRIU's own: the kernel does not tell whether a program set it.
+                flags: filter.flags.map(|flags| flags & !TSYNC),
                 program,
                 same_as: None,
                 threads: Arc::default(),
@@ -122,7 +116,7 @@ fn bind(filters: &mut [Filter], images: Images<'_>, model: &Model) {
     let mut named: HashMap<usize, Vec<(Pid, Tid)>> = HashMap::new();
     for process in model.processes() {
         for thread in &process.threads {
-            let Some(last) = last_of(process, thread) else { continue };
+            let Some(last) = process.seccomp_filter(thread) else { continue };
             if filters.get(usize_of(last.into())).is_none() {
                 let count = filters.len();
                 images.warnings.push(Code::FilterInvalid, images.place(Kind::Core, thread.tid.0.into()), || {

@@ -1,0 +1,48 @@
+//! Addresses of internet protocols: which of them are special. An IPv4 address within IPv6 (`::ffff:127.0.0.1`), as sockets
+//! of both families have it, is the IPv4 address.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+/// The address that goes over the wire.
+pub fn on_the_wire(address: IpAddr) -> IpAddr {
+    address.to_canonical()
+}
+
+/// The same of text. What is no address is left as it is.
+pub fn text_on_the_wire(text: &str) -> Cow<'_, str> {
+    match text.parse::<IpAddr>() {
+        Ok(address) if on_the_wire(address) != address => Cow::Owned(on_the_wire(address).to_string()),
+        _ => Cow::Borrowed(text),
+    }
+}
+
+/// Whether it never leaves the machine.
+pub fn is_loopback(address: IpAddr) -> bool {
+    on_the_wire(address).is_loopback()
+}
+
+/// Whether it stands for no address, or for any.
+pub fn is_unspecified(address: IpAddr) -> bool {
+    on_the_wire(address).is_unspecified()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_ipv4_within_ipv6_are_of_ipv4() {
+        let of = |text: &str| text.parse::<IpAddr>().unwrap();
+        for loopback in ["127.0.0.1", "127.8.0.1", "::1", "::ffff:127.0.0.1"] {
+            assert!(is_loopback(of(loopback)) && !is_unspecified(of(loopback)), "{loopback}");
+        }
+        for unspecified in ["0.0.0.0", "::", "::ffff:0.0.0.0"] {
+            assert!(is_unspecified(of(unspecified)) && !is_loopback(of(unspecified)), "{unspecified}");
+        }
+        assert!(!is_loopback(of("::ffff:10.0.0.1")) && !is_loopback(of("fe80::1")));
+        assert_eq!(text_on_the_wire("::ffff:10.0.0.1"), "10.0.0.1");
+        assert_eq!(text_on_the_wire("::1"), "::1", "an address of IPv6 that only looks like one of IPv4");
+        assert_eq!(text_on_the_wire("eth0"), "eth0");
+    }
+}

@@ -1,0 +1,243 @@
+//! Networks as engines record them: `network.status` of Podman, annotations of CRI-O and of Kubernetes' network plugins,
+//! Docker's settings.
+
+use std::collections::{HashMap, HashSet};
+
+use serde_json::{Map, Value};
+
+use super::Documents;
+use crate::model::document::Document;
+use crate::model::side::text_of;
+
+/// Where an engine recorded a network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Place {
+    /// `network.status`.
+    #[default]
+    Status,
+    /// Annotations of the specification.
+    Annotations,
+    /// Docker's `config.v2.json`.
+    Docker,
+}
+
+impl Place {
+    /// `network.status`, `annotations` or `config.v2.json`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Place::Status => "network.status",
+            Place::Annotations => "annotations",
+            Place::Docker => "config.v2.json",
+        }
+    }
+}
+
+/// An interface of a network, as the engine recorded it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Interface {
+    /// Where it is recorded.
+    pub place: Place,
+    /// The network's name.
+    pub network: Option<String>,
+    /// The interface's name in the container.
+    pub name: Option<String>,
+    /// Addresses, with the length of their prefix where it is recorded.
+    pub addresses: Vec<String>,
+    /// Gateways of the subnets.
+    pub gateways: Vec<String>,
+    /// Routes, each with its gateway; `None` if the engine does not record them.
+    pub routes: Option<Vec<(String, Option<String>)>>,
+    /// Hardware address.
+    pub mac: Option<String>,
+}
+
+impl Interface {
+    /// Its routes: those that are recorded, else everywhere through each gateway.
+    pub fn all_routes(&self) -> Vec<(String, Option<String>)> {
+        let everywhere = |gateway: &String| {
+            let destination = if gateway.contains(':') { "::/0" } else { "0.0.0.0/0" };
+            (destination.to_owned(), Some(gateway.clone()))
+        };
+        let of_family = |destination: &str| {
+            let is_same = |gateway: &&String| gateway.contains(':') == destination.contains(':');
+            self.gateways.iter().find(is_same).cloned()
+        };
+        match &self.routes {
+            // What has no gateway of its own goes through the subnet's.
+            Some(routes) => {
+                let through =
+                    |(to, gateway): &(String, Option<String>)| (to.clone(), gateway.clone().or_else(|| of_family(to)));
+                routes.iter().map(through).collect()
+            }
+            None => self.gateways.iter().map(everywhere).collect(),
+        }
+    }
+}
+
+/// All that the documents record, each address once.
+pub(in crate::model) fn interfaces(documents: &Documents<'_>) -> Vec<Interface> {
+    let mut all = documents.network.as_ref().map(status).unwrap_or_default();
+    if let Some(networks) = documents.docker.as_ref().and_then(|docker| docker.object(&["NetworkSettings", "Networks"]))
+    {
+        all.extend(networks.iter().filter_map(|(name, network)| of_docker(name, network)));
+    }
+    if let Some(annotations) = documents.spec.as_ref().and_then(|spec| spec.object(&["annotations"])) {
+        all.extend(of_annotations(annotations));
+    }
+    let bare = |text: &str| text.split('/').next().unwrap_or_default().to_owned();
+    let mut seen = HashSet::new();
+    for interface in &mut all {
+        interface.addresses.retain(|address| seen.insert(bare(address)));
+    }
+    // An address without anything else is of an interface that is known already, or of none that has a name.
+    all.retain(|interface| interface.name.is_some() || interface.network.is_some() || !interface.addresses.is_empty());
+    all
+}
+
+/// The interfaces of `network.status`: an object by network since Podman 4, an array of CNI results before.
+fn status(document: &Document<'_>) -> Vec<Interface> {
+    let mut all = Vec::new();
+    match &document.value {
+        Value::Null => {}
+        Value::Object(networks) => {
+            for (network, status) in networks {
+                let interfaces = status.get("interfaces").and_then(Value::as_object);
+                for (name, interface) in interfaces.into_iter().flatten() {
+                    let subnets = list(interface, "subnets");
+                    let texts = |key| subnets.iter().filter_map(|s| text_of(s, key)).map(str::to_owned).collect();
+                    all.push(Interface {
+                        network: Some(network.clone()),
+                        name: Some(name.clone()),
+                        addresses: texts("ipnet"),
+                        gateways: texts("gateway"),
+                        mac: text_of(interface, "mac_address").map(str::to_owned),
+                        ..Interface::default()
+                    });
+                }
+            }
+        }
+        Value::Array(results) => {
+            for (i, result) in results.iter().enumerate() {
+                all.extend(of_cni(result, &format!("cni-{i}"), Place::Status));
+            }
+        }
+        other => document.unexpected("the document", "an object of networks", other),
+    }
+    all.sort_by(|a, b| (&a.network, &a.name).cmp(&(&b.network, &b.name)));
+    all
+}
+
+fn list<'v>(value: &'v Value, key: &str) -> &'v [Value] {
+    value.get(key).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+fn owned(value: &Value, key: &str) -> Option<String> {
+    text_of(value, key).filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+/// A result of CNI. Source: its specification, versions 0.2 to 1.1.
+fn of_cni(result: &Value, network: &str, place: Place) -> Vec<Interface> {
+    let interfaces = list(result, "interfaces");
+    // The container's own interfaces are those with a sandbox.
+    let mut inside: Vec<(Option<usize>, Interface)> = Vec::new();
+    for (number, interface) in
+        interfaces.iter().enumerate().filter(|(_, i)| text_of(i, "sandbox").is_some_and(|s| !s.is_empty()))
+    {
+        let (name, mac) = (owned(interface, "name"), owned(interface, "mac"));
+        inside.push((Some(number), Interface { name, mac, ..Interface::default() }));
+    }
+    if inside.is_empty() {
+        // Plugins that name none make this one.
+        inside.push((None, Interface { name: Some("eth0".to_owned()), ..Interface::default() }));
+    }
+    // Versions before 0.3 have one address of each family.
+    let places: HashMap<usize, usize> =
+        inside.iter().enumerate().filter_map(|(place, (number, _))| Some(((*number)?, place))).collect();
+    let last = inside.len().saturating_sub(1);
+    let old = ["ip4", "ip6"].iter().filter_map(|key| result.get(*key));
+    let old: Vec<(&Value, Option<String>)> = old.map(|ip| (ip, owned(ip, "ip"))).collect();
+    let new = list(result, "ips").iter().map(|ip| (ip, owned(ip, "address")));
+    for (ip, address) in new.chain(old.iter().cloned()) {
+        let number = ip.get("interface").and_then(Value::as_u64).and_then(|number| usize::try_from(number).ok());
+        let own = number.and_then(|number| places.get(&number).copied());
+        let Some((_, interface)) = inside.get_mut(own.unwrap_or(last)) else { continue };
+        interface.addresses.extend(address);
+        interface.gateways.extend(owned(ip, "gateway"));
+    }
+    let routes = list(result, "routes").iter().chain(old.iter().flat_map(|(ip, _)| list(ip, "routes")));
+    let routes: Vec<(String, Option<String>)> =
+        routes.filter_map(|route| Some((owned(route, "dst")?, owned(route, "gw")))).collect();
+    let says_routes = result.get("routes").is_some() || old.iter().any(|(ip, _)| ip.get("routes").is_some());
+    let mut all: Vec<Interface> = inside
+        .into_iter()
+        .map(|(_, interface)| Interface {
+            place,
+            network: Some(network.to_owned()),
+            routes: says_routes.then(Vec::new),
+            ..interface
+        })
+        .collect();
+    // Of which interface a route is, is not said: its gateway is of one, and else it is of the last.
+    let through = |(place, interface): (usize, &Interface)| {
+        interface.gateways.iter().map(|gateway| (gateway.clone(), place)).collect::<Vec<_>>()
+    };
+    let gateways: HashMap<String, usize> = all.iter().enumerate().flat_map(through).collect();
+    for (to, gateway) in routes {
+        let own = gateway.as_ref().and_then(|gateway| gateways.get(gateway).copied());
+        if let Some(routes) = all.get_mut(own.unwrap_or(last)).and_then(|interface| interface.routes.as_mut()) {
+            routes.push((to, gateway));
+        }
+    }
+    all
+}
+
+/// What CRI-O and network plugins annotate.
+fn of_annotations(annotations: &Map<String, Value>) -> Vec<Interface> {
+    let json = |key: &str| annotations.get(key)?.as_str().and_then(|text| serde_json::from_str::<Value>(text).ok());
+    let mut all = Vec::new();
+    // Multus, under its older name, too.
+    let multus = ["k8s.v1.cni.cncf.io/network-status", "k8s.v1.cni.cncf.io/networks-status"].into_iter().find_map(json);
+    for status in multus.as_ref().and_then(Value::as_array).into_iter().flatten() {
+        let texts = |key: &str| list(status, key).iter().filter_map(Value::as_str).map(str::to_owned).collect();
+        all.push(Interface {
+            place: Place::Annotations,
+            network: owned(status, "name"),
+            name: owned(status, "interface"),
+            addresses: texts("ips"),
+            gateways: texts("gateway"),
+            mac: owned(status, "mac"),
+            routes: None,
+        });
+    }
+    if all.is_empty()
+        && let Some(result) = json("io.kubernetes.cri-o.CNIResult")
+    {
+        all.extend(of_cni(&result, "cni-0", Place::Annotations));
+    }
+    // `io.kubernetes.cri-o.IP.0` and so on: the interface is not recorded.
+    let addresses = annotations.iter().filter(|(key, _)| key.starts_with("io.kubernetes.cri-o.IP."));
+    let addresses: Vec<String> = addresses.filter_map(|(_, value)| value.as_str().map(str::to_owned)).collect();
+    all.push(Interface { place: Place::Annotations, addresses, ..Interface::default() });
+    all
+}
+
+/// A network of Docker's settings, which do not name the interface. Networks that the container was not in yet have no
+/// address.
+fn of_docker(name: &str, network: &Value) -> Option<Interface> {
+    let address = |key, length| {
+        let address = owned(network, key)?;
+        let bits = network.get(length).and_then(Value::as_u64).filter(|&bits| bits != 0);
+        Some(bits.map_or_else(|| address.clone(), |bits| format!("{address}/{bits}")))
+    };
+    let addresses = [address("IPAddress", "IPPrefixLen"), address("GlobalIPv6Address", "GlobalIPv6PrefixLen")];
+    let addresses: Vec<String> = addresses.into_iter().flatten().collect();
+    (!addresses.is_empty()).then(|| Interface {
+        place: Place::Docker,
+        network: Some(name.to_owned()),
+        name: None,
+        addresses,
+        gateways: ["Gateway", "IPv6Gateway"].iter().filter_map(|key| owned(network, key)).collect(),
+        routes: None,
+        mac: owned(network, "MacAddress"),
+    })
+}
