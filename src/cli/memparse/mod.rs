@@ -32,7 +32,8 @@ enum Mode {
 pub(crate) fn run(args: &MemparseArgs, global: &Global) -> Outcome {
     let mode = mode(args)?;
     // What is wrong with what was asked is said before anything is read.
-    let matcher = if mode == Mode::Search { Some(Arc::new(pattern::matcher(args)?)) } else { None };
+    let matcher =
+        if mode == Mode::Search { Some(Arc::new(pattern::matcher(args, &global.limits.limits())?)) } else { None };
     selection::check(args)?;
     refuse_terminal_of(args.format.with(&args.documents), global)?;
     let keep = match mode {

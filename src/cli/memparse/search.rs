@@ -17,6 +17,9 @@ use super::super::screen::{Screen, complain};
 use super::selection::Selected;
 use super::threads;
 
+/// Characters of a pattern that a message repeats.
+const SHOWN: usize = 100;
+
 pub(super) fn run(
     checkpoint: &Checkpoint,
     selected: &Selected<'_>,
@@ -118,7 +121,11 @@ fn verdict(more: bool, none: bool, matcher: &Matcher, args: &MemparseArgs, globa
     }
     if none {
         match matcher.names() {
-            [one] => say(&format!("no match for {:?}", escape(one.as_bytes()))),
+            [one] => {
+                let head: String = one.chars().take(SHOWN).collect();
+                let rest = if head.len() < one.len() { "…" } else { "" };
+                say(&format!("no match for {:?}{rest}", escape(head.as_bytes())));
+            }
             names => say(&format!("no match for any of {} patterns", names.len())),
         }
         return Exit::No;

@@ -5,11 +5,11 @@ use std::ops::Range;
 use cryoscope::Checkpoint;
 use cryoscope::model::process::Process;
 use cryoscope::tables::{Mapping, Mappings};
-use globset::{GlobBuilder, GlobMatcher};
+use globset::GlobSet;
 
-use super::super::Failure;
 use super::super::args::MemparseArgs;
 use super::super::processes::living;
+use super::super::{Failure, wildcard};
 
 /// Kinds that `--kind` knows: those of the column `kind`, and `shared` for both kinds of shared memory.
 const KINDS: [&str; 14] = [
@@ -104,7 +104,7 @@ struct Filters {
     /// Letters that must be there, and that must not.
     prot: Option<(Vec<char>, Vec<char>)>,
     kinds: Vec<String>,
-    path: Option<GlobMatcher>,
+    path: Option<GlobSet>,
 }
 
 impl Filters {
@@ -183,9 +183,8 @@ fn prot(text: &str) -> Result<(Vec<char>, Vec<char>), Failure> {
     Ok((with, without))
 }
 
-fn glob(text: &str) -> Result<GlobMatcher, Failure> {
-    let glob = GlobBuilder::new(text).literal_separator(false).build();
-    glob.map(|glob| glob.compile_matcher()).map_err(|error| Failure::Usage(format!("{text:?}: {}", error.kind())))
+fn glob(text: &str) -> Result<GlobSet, Failure> {
+    wildcard::one(text, true)
 }
 
 #[cfg(test)]
