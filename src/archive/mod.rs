@@ -26,6 +26,7 @@
 mod contents;
 mod decompress;
 mod directory;
+mod frames;
 mod header;
 mod identity;
 mod input;

@@ -129,7 +129,7 @@ impl Dump<'_> {
     /// size, and only files have holes.
     fn check_zeros(&self, process: &Process, ranges: &[Range<u64>]) -> Result<(), Failure> {
         let most = self.checkpoint.limits().dumped_zeros;
-        let Some(space) = self.checkpoint.memory().space(process, self.checkpoint.model()) else { return Ok(()) };
+        let Some(space) = self.checkpoint.memory().pages(process, self.checkpoint.model()) else { return Ok(()) };
         let runs = ranges.iter().flat_map(|range| space.runs(range.start, range.end));
         let zeros = runs.filter(|run| !matches!(run.origin, Origin::Recorded { .. }));
         let zeros = zeros.map(|run| run.end.saturating_sub(run.start)).fold(0, u64::saturating_add);
@@ -182,7 +182,7 @@ impl Dump<'_> {
             other => other.map_err(|error| not_written(path, &error))?,
         }
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if let Some(space) = self.checkpoint.memory().space(process, self.checkpoint.model()) {
+        if let Some(space) = self.checkpoint.memory().pages(process, self.checkpoint.model()) {
             let mut offset = 0_u64;
             for range in ranges {
                 let mapping = self.selected.mappings.at(process.pid(), range.start);
@@ -196,7 +196,7 @@ impl Dump<'_> {
 
     fn write(&self, process: &Process, ranges: &[Range<u64>], sink: &mut impl Sink) -> io::Result<()> {
         let (model, memory) = (self.checkpoint.model(), self.checkpoint.memory());
-        let space = memory.space(process, model);
+        let space = memory.pages(process, model);
         let mut result = Ok(());
         memory.walk(
             model,

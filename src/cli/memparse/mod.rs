@@ -46,7 +46,7 @@ pub(crate) fn run(args: &MemparseArgs, global: &Global) -> Outcome {
     let early = matcher.clone().filter(|_| whole).map(|matcher| search::early(matcher, args));
     let checkpoint = &Opener::new(global, keep).searching(early).open_one(&args.archive)?;
     checkpoint.read_all();
-    let selected = Selected::of(checkpoint, args)?;
+    let selected = Selected::of(checkpoint, args, global)?;
     let exit = match (mode, matcher) {
         (Mode::Search, Some(matcher)) => search::run(checkpoint, &selected, &matcher, args, global)?,
         (Mode::Hexdump, _) => hexdump::run(checkpoint, &selected, args, global)?,
