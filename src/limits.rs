@@ -117,7 +117,7 @@ limits! {
     dumped_zeros: "--max-dump" = 4 << 30;
     /// Bytes of one process's argument area and of its environment area, each.
     argument_bytes: "--max-arguments" = 8 << 20;
-    /// Bytes of holes that are hashed of sparse files, in all.
+    /// Bytes of holes of sparse files that are hashed, in all, and of pages images that are read as memory.
     hole_bytes: "--max-holes" = 4 << 30;
     /// Warnings of one kind that are listed one by one; the rest are counted.
     warnings_per_code: "--max-warnings" = 100;

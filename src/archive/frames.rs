@@ -46,8 +46,8 @@ impl Archive {
         let (len, end) = input.finish();
         self.inflated.add(member, len);
         match end {
-            End::Whole if whole => {}
-            End::Whole => damaged("cut, or no such frames at all"),
+            End::Whole | End::Damaged(_) if !whole => damaged("cut, or no such frames at all"),
+            End::Whole => {}
             End::Damaged(error) => damaged(&format!("damaged ({error})")),
             End::Bound(most) => warnings.push(Code::LimitReached, Place::member(&member.path), || {
                 format!(

@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 
 pub use self::decode::ImageFile;
 use self::families::Families;
-use crate::archive::{Archive, Opener, Progress};
+use crate::archive::{Archive, Member, Opener, Progress};
 use crate::error::{Error, ErrorKind};
 use crate::images::{ImageSet, Images, Kind, Sets, root_of};
 use crate::limits::Limits;
@@ -233,6 +233,15 @@ struct Shared {
     searched: Option<Arc<Searched>>,
 }
 
+impl Shared {
+    /// Whether two archives are the same one, opened twice: all members have the same names, sizes and times.
+    fn is_copy_of(self: &Arc<Self>, other: &Arc<Self>) -> bool {
+        let (here, there) = (self.archive.members(), other.archive.members());
+        let is_same = |(a, b): (&Member, &Member)| (&a.path, a.size, a.mtime) == (&b.path, b.size, b.mtime);
+        Arc::ptr_eq(self, other) || here.len() == there.len() && here.iter().zip(there).all(is_same)
+    }
+}
+
 /// One checkpoint of an archive.
 ///
 /// ```
@@ -314,14 +323,14 @@ impl Checkpoint {
 
     /// The dump of another archive, or of a copy of this one, that comes before those that are known.
     fn earlier_in(&self, parent: &Checkpoint) -> Option<Arc<ImageSet>> {
-        let is_same = Arc::ptr_eq(&self.shared, &parent.shared) || self.identity() == parent.identity();
+        let is_same = self.shared.is_copy_of(&parent.shared);
         let chains = std::iter::once((&self.shared, &self.set)).chain(self.parents.iter().map(|(a, b)| (a, b)));
         let mut known: Vec<&ImageSet> = Vec::new();
         let mut last = &*self.set;
         for (shared, set) in chains {
             let chain = shared.sets.chain(set);
             last = chain.last().copied().unwrap_or(last);
-            if is_same || Arc::ptr_eq(shared, &parent.shared) {
+            if shared.is_copy_of(&parent.shared) {
                 known.extend(chain);
             }
         }

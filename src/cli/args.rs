@@ -794,7 +794,7 @@ pub(crate) struct LimitArgs {
     /// Bytes of a process's arguments, and of its environment (default: 8 MiB)
     #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
     max_arguments: Option<u64>,
-    /// Bytes of holes that are hashed of sparse files, in all (default: 4 GiB)
+    /// Bytes of holes that are hashed of sparse files, or read as memory, in all (default: 4 GiB)
     #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
     max_holes: Option<u64>,
     /// Warnings of one kind that are listed (default: 100)

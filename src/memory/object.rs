@@ -424,6 +424,8 @@ pub(super) struct Reader<'a> {
     page_size: u64,
     address_mask: u64,
     objects: Objects,
+    /// Bytes of holes that may still be read as memory.
+    holes: u64,
 }
 
 /// The pagemaps of one dump, and the pages image of each.
@@ -436,7 +438,12 @@ struct LayerMaps {
 
 impl<'a> Reader<'a> {
     pub(super) fn new(layers: &'a [Layer<'a>], page_size: u64, address_mask: u64) -> Self {
-        Reader { layers, page_size, address_mask, objects: Objects::default() }
+        // Zeros that a stream really had are not kept, but were paid for.
+        let paid =
+            |layer: &Layer<'_>| layer.archive.unpacked_bytes().filter(|_| !layer.archive.compression().is_empty());
+        let paid = layers.iter().filter_map(paid).fold(0, u64::saturating_add);
+        let limit = layers.first().map_or(0, |layer| layer.images.limits.hole_bytes);
+        Reader { layers, page_size, address_mask, objects: Objects::default(), holes: limit.saturating_add(paid) }
     }
 
     pub(super) fn read(mut self, wanted: &Wanted) -> Objects {
@@ -578,7 +585,7 @@ impl<'a> Reader<'a> {
     fn plain(&mut self, layer: &Layer<'_>, member: &Member) -> Result<usize, Lost> {
         let file = layer.images.file(member).ok_or(Lost::Truncated)?;
         let number = layer.images.archive.number_of(file).ok_or(Lost::Truncated)?;
-        Ok(self.add_file(PagesFile::new(layer.archive, number)))
+        Ok(self.add_file(PagesFile::new(layer.archive, number), layer.images))
     }
 
     /// A pages image in LZ4 frames.
@@ -586,10 +593,36 @@ impl<'a> Reader<'a> {
         let images = layer.images;
         let file = images.file(member).ok_or(Lost::Truncated)?;
         let inflated = images.archive.unframed(file, images.limits, images.warnings).ok_or(Lost::NotKept)?;
-        Ok(self.add_file(PagesFile::new(&Arc::new(inflated), 0)))
+        Ok(self.add_file(PagesFile::new(&Arc::new(inflated), 0), images))
     }
 
-    fn add_file(&mut self, file: PagesFile) -> usize {
+    /// Adds a file. What of its holes is beyond the limit is as if the file ended there: a sparse member of a few bytes may
+    /// claim more zeros than anybody can read.
+    fn add_file(&mut self, mut file: PagesFile, images: Images<'_>) -> usize {
+        let mut at = 0_u64;
+        let pieces = file.contents().into_iter().flat_map(|contents| contents.pieces(0, contents.len()));
+        let mut cut = None;
+        for piece in pieces {
+            if let Piece::Hole(len) = piece {
+                let Some(left) = self.holes.checked_sub(len) else {
+                    cut = Some(at.saturating_add(self.holes));
+                    self.holes = 0;
+                    break;
+                };
+                self.holes = left;
+            }
+            at = at.saturating_add(piece.len());
+        }
+        if let Some(cut) = cut.filter(|&cut| cut < file.size) {
+            let place = file.member().map_or_else(Place::archive, |member| Place::member(&member.path));
+            images.warnings.push(Code::LimitReached, place, || {
+                format!(
+                    "holes of more than {} bytes in pages images; what follows is left out, --max-holes raises the limit",
+                    images.limits.hole_bytes
+                )
+            });
+            file.size = cut;
+        }
         self.objects.files.push(file);
         self.objects.files.len().saturating_sub(1)
     }
