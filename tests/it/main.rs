@@ -24,6 +24,7 @@ mod planted;
 mod query;
 mod readme;
 mod recovered;
+mod remains;
 mod row_schema;
 mod schema;
 mod screens;
