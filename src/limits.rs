@@ -114,7 +114,7 @@ limits! {
     /// Bytes that the patterns of a search compile to, all of them together; a search takes a multiple of it.
     pattern_bytes: "--max-patterns" = 16 << 20;
     /// Bytes of zeros that a dump writes to a stream, which has no holes, for memory that is not in the archive.
-    dumped_zeros: "--max-dump" = 4 << 30;
+    zero_bytes: "--max-dump" = 4 << 30;
     /// Bytes of one process's argument area and of its environment area, each.
     argument_bytes: "--max-arguments" = 8 << 20;
     /// Bytes of holes of sparse files that are hashed, in all, and of pages images that are read as memory.

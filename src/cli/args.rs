@@ -833,7 +833,7 @@ impl LimitArgs {
         set(&mut limits.record_bytes, self.max_record);
         set(&mut limits.pagemap_entries, self.max_pagemap);
         set(&mut limits.pattern_bytes, self.max_patterns);
-        set(&mut limits.dumped_zeros, self.max_dump);
+        set(&mut limits.zero_bytes, self.max_dump);
         set(&mut limits.argument_bytes, self.max_arguments);
         set(&mut limits.hole_bytes, self.max_holes);
         set(&mut limits.warnings_per_code, self.max_warnings);

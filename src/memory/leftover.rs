@@ -31,7 +31,10 @@ pub(super) fn note(memory: &Memory, images: Images<'_>, model: &Model, wanted: &
                     "no pagemap of this dump names these pages: they belong to no address".to_owned()
                 });
             }
-            left.insert(file.path.clone());
+            // What is in frames has no text as it is; of those that have a twin that is used, that was said.
+            if kind != Kind::PagesFramed || !memory.objects.is_claimed(number) {
+                left.insert(file.path.clone());
+            }
         }
     }
     left

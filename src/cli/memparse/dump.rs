@@ -128,7 +128,7 @@ impl Dump<'_> {
     /// Refuses a stream of more zeros than anybody waits for, before the first byte is written: a mapping may claim any
     /// size, and only files have holes.
     fn check_zeros(&self, process: &Process, ranges: &[Range<u64>]) -> Result<(), Failure> {
-        let most = self.checkpoint.limits().dumped_zeros;
+        let most = self.checkpoint.limits().zero_bytes;
         let Some(space) = self.checkpoint.memory().pages(process, self.checkpoint.model()) else { return Ok(()) };
         let runs = ranges.iter().flat_map(|range| space.runs(range.start, range.end));
         let zeros = runs.filter(|run| !matches!(run.origin, Origin::Recorded { .. }));

@@ -66,7 +66,7 @@ fn an_endless_dump_is_refused_before_it_begins() {
     let ran = memparse(&archive, &["--pid", "1", "--dump", "-"]);
     assert!(ran.code == Some(2) && ran.out.is_empty() && ran.err.contains("--max-dump"), "{ran:?}");
     let ran = memparse(&archive, &["--pid", "1", "--dump", "-", "--range", "0x1000-0x3000"]);
-    assert!(ran.code == Some(3) && ran.out.len() == 0x2000, "{:?} {}", ran.code, ran.err);
+    assert!(ran.code == Some(0) && ran.out.len() == 0x2000, "{:?} {}", ran.code, ran.err);
     let ran = memparse(&archive, &["--pid", "1", "--dump", "-", "--range", "0x1000-0x3000", "--max-dump", "8191"]);
     assert!(ran.code == Some(2), "{ran:?}");
     // Files have holes, but no end of them.
@@ -75,7 +75,7 @@ fn an_endless_dump_is_refused_before_it_begins() {
     let ran = run(["memparse", &archive, "--pid", "1", "--dump", &folder]);
     assert!(ran.code == Some(3), "{ran:?}");
     let core = format!("{}/core", home.path().to_str().unwrap());
-    assert_eq!(run(["core", &archive, "--pid", "1", "-o", &core]).code, Some(3));
+    assert_eq!(run(["core", &archive, "--pid", "1", "-o", &core]).code, Some(0));
     assert!(fs::metadata(&core).unwrap().len() < 1 << 20);
 }
 

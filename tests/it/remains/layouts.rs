@@ -57,8 +57,8 @@ fn a_pre_dump_is_searched_by_pid_and_address() {
     ];
     let mut members = without(&names);
     let ran = memparse(&members.tar(), &["-s", "needle 0"]);
-    assert!(places(&ran).contains(&("1".into(), "0x7f722c505040".into())), "{ran:?}");
-    assert!(places(&ran).contains(&("6".into(), "0x7f722c505040".into())), "{ran:?}");
+    assert!(places(&ran).contains(&("1".into(), "0x7f722c50504a".into())), "{ran:?}");
+    assert!(places(&ran).contains(&("6".into(), "0x7f722c50504a".into())), "{ran:?}");
     // Shared memory has no addresses without mappings, but contents.
     assert!(ran.out.contains("checkpoint/pages-1.img"), "{ran:?}");
     members.remove("checkpoint/pages-2.img");
