@@ -1,4 +1,4 @@
-//! Members that are LZ4 frames, as CRaC's fork of CRIU compresses pages images: inflated once, and kept as streams are.
+//! Members that are LZ4 frames, as `CRaC`'s fork of CRIU compresses pages images: inflated once, and kept as streams are.
 //!
 //! Source: the LZ4 frame format, version 1.6.4. A frame says of itself where it ends, so a look at the sizes of its blocks
 //! tells whether it is whole before anything is inflated.

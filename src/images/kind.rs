@@ -108,7 +108,7 @@ kinds! {
     ShmemPagemap = "SHMEM_PAGEMAP", "pagemap-shmem-%u.img", headed(0x5608_4025, "pagemap_head", "pagemap_entry", Payload::None);
     /// Memory contents.
     Pages = "PAGES", "pages-%u.img", Form::Raw;
-    /// The same in LZ4 frames, as CRaC's fork of CRIU writes it.
+    /// The same in LZ4 frames, as `CRaC`'s fork of CRIU writes it.
     PagesFramed = "PAGES", "pages-%u.comp.img", Form::Raw;
     /// Shared memory before pagemaps existed.
     ShmPagesOld = "SHM_PAGES_OLD", "pages-shmem-%u.img", Form::Raw;

@@ -34,34 +34,38 @@ pub(super) fn warn(layers: &[Layer<'_>], missing: &BTreeMap<usize, u64>, page_si
         let Some(layer) = number.checked_sub(1).and_then(|number| layers.get(number)) else { continue };
         let count = bytes.checked_div(page_size).unwrap_or_default();
         layer.images.warnings.push(Code::ParentMissing, link_of(layer), || match layers.get(number) {
-            Some(before) => {
-                let set = &before.images.set.folder;
-                let folder = if set.is_empty() { BStr::new("the root") } else { set.as_bstr() };
-                let whose = if layer.is_with(before) { "of this archive" } else { "that --parent named" };
-                format!(
-                    "{count} pages are said to be in the earlier dump {whose} ({folder}), but its pagemaps lack them; they are not available"
-                )
-            }
-            None => {
-                let set = &layer.images.set;
-                let whence = match set.parent() {
-                    Some(Parent::Folder(folder)) if layers.iter().any(|known| known.is_with(layer) && known.images.set.folder == *folder) => {
-                        return format!(
-                            "{count} pages are said to be in an earlier dump, but the link to it leads back to {folder}; they are not available"
-                        );
-                    }
-                    Some(Parent::Folder(folder)) if has_files(layer, folder) => {
-                        return format!(
-                            "{count} pages are said to be in an earlier dump ({folder}), but no pagemap is there; they are not available"
-                        );
-                    }
-                    Some(Parent::Folder(folder) | Parent::Outside(folder)) => folder.as_bstr(),
-                    None => BStr::new("a parent that no link names"),
-                };
-                format!("{count} pages are in an earlier dump ({whence}) that is not in this archive; they are not available")
-            }
+            Some(before) => lacking(layer, before, count),
+            None => absent(layers, layer, count),
         });
     }
+}
+
+/// The dump is here, and its pagemaps have no such pages.
+fn lacking(layer: &Layer<'_>, before: &Layer<'_>, count: u64) -> String {
+    let set = &before.images.set.folder;
+    let folder = if set.is_empty() { BStr::new("the root") } else { set.as_bstr() };
+    let whose = if layer.is_with(before) { "of this archive" } else { "that --parent named" };
+    format!(
+        "{count} pages are said to be in the earlier dump {whose} ({folder}), but its pagemaps lack them; they are not available"
+    )
+}
+
+/// There is no such dump.
+fn absent(layers: &[Layer<'_>], layer: &Layer<'_>, count: u64) -> String {
+    let is_known =
+        |folder: &BString| layers.iter().any(|known| known.is_with(layer) && known.images.set.folder == *folder);
+    let said = format!("{count} pages are said to be in an earlier dump");
+    let whence = match layer.images.set.parent() {
+        Some(Parent::Folder(folder)) if is_known(folder) => {
+            return format!("{said}, but the link to it leads back to {folder}; they are not available");
+        }
+        Some(Parent::Folder(folder)) if has_files(layer, folder) => {
+            return format!("{said} ({folder}), but no pagemap is there; they are not available");
+        }
+        Some(Parent::Folder(folder) | Parent::Outside(folder)) => folder.as_bstr(),
+        None => BStr::new("a parent that no link names"),
+    };
+    format!("{count} pages are in an earlier dump ({whence}) that is not in this archive; they are not available")
 }
 
 /// Whether a folder has anything in it.

@@ -364,7 +364,7 @@ struct Tally {
 
 impl Tally {
     fn add_all(&mut self, objects: &Objects, object: &Object) {
-        for (layer, len) in objects.earlier(object) {
+        for (layer, len) in Objects::earlier(object) {
             let bytes = self.earlier.entry(layer).or_default();
             *bytes = bytes.saturating_add(len);
         }

@@ -258,7 +258,7 @@ impl Objects {
 
     /// The bytes of an object that are said to be in an earlier dump but are not here: which dump of the chain lacks them,
     /// and how many.
-    pub(super) fn earlier<'o>(&'o self, object: &'o Object) -> impl Iterator<Item = (usize, u64)> + 'o {
+    pub(super) fn earlier(object: &Object) -> impl Iterator<Item = (usize, u64)> + '_ {
         object.runs.iter().filter_map(|run| match run.origin {
             Origin::Earlier { layer } => Some((layer, run.len)),
             _ => None,

@@ -23,7 +23,7 @@ fn odd() -> Members {
             (0x3000, u64::MAX - 4095),
         ];
         let flags = [0x22, 0x2122, 0x22, 0x122, 0x2022, 0x21];
-        let first = mm.vmas[0].clone();
+        let first = mm.vmas[0];
         mm.vmas = odd
             .into_iter()
             .zip(flags)
@@ -33,7 +33,7 @@ fn odd() -> Members {
                 flags: Some(flags),
                 prot: Some(5),
                 status: Some(1),
-                ..first.clone()
+                ..first
             })
             .collect();
     });

@@ -35,7 +35,9 @@ fn a_dump_of_the_links_name_is_used_wherever_the_link_leads() {
     // Of two of the name, none is the one.
     let mut two = both();
     let copies: Vec<_> = two.0.iter().filter(|member| member.name.starts_with("pre-checkpoint/")).cloned().collect();
-    copies.into_iter().for_each(|member| two.set(&format!("other/{}", member.name), member.contents));
+    for member in copies {
+        two.set(&format!("other/{}", member.name), member.contents);
+    }
     let (_home, path) = linked(&two, "/gone/pre-checkpoint");
     assert!(run(["memparse", &path]).err.contains("that is not in this archive"));
 }

@@ -1,4 +1,4 @@
-//! Pages images in LZ4 frames, as CRaC's fork of CRIU writes them.
+//! Pages images in LZ4 frames, as `CRaC`'s fork of CRIU writes them.
 
 use std::io::Write;
 

@@ -44,7 +44,7 @@ fn with_mapping(start: u64, end: u64) -> Members {
             flags: Some(0x22),
             status: Some(1),
             fd: Some(-1),
-            ..mm.vmas[0].clone()
+            ..mm.vmas[0]
         }];
     });
     members

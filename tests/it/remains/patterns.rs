@@ -40,7 +40,7 @@ fn patterns_that_are_too_large_together_name_the_limit() {
 
 #[test]
 fn thousands_of_literals_are_each_found() {
-    let mut lines: String = (0..5000).map(|n| format!("no such text {n}\n")).collect();
+    let mut lines = (0..5000).map(|n| format!("no such text {n}\n")).collect::<Vec<_>>().concat();
     lines += "needle\nneed\ncryoscope needle 0\n";
     let ran = with_patterns(&lines);
     for (pattern, count) in [("needle", 12), ("need", 12), ("cryoscope needle 0", 3)] {
