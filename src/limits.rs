@@ -113,9 +113,13 @@ limits! {
     record_bytes: "--max-record" = 64 << 20;
     /// Runs of pages of one address space; a process cannot have more mappings than 65,530 unless its kernel was told.
     pagemap_entries: "--max-pagemap" = 1 << 22;
+    /// Bytes that the patterns of a search compile to, all of them together; a search takes a multiple of it.
+    pattern_bytes: "--max-patterns" = 16 << 20;
+    /// Bytes of zeros that a dump writes to a stream, which has no holes, for memory that is not in the archive.
+    zero_bytes: "--max-dump" = 4 << 30;
     /// Bytes of one process's argument area and of its environment area, each.
     argument_bytes: "--max-arguments" = 8 << 20;
-    /// Bytes of holes that are hashed of sparse files, in all.
+    /// Bytes of holes of sparse files that are hashed, in all, and of pages images that are read as memory.
     hole_bytes: "--max-holes" = 4 << 30;
     /// Warnings of one kind that are listed one by one; the rest are counted.
     warnings_per_code: "--max-warnings" = 100;

@@ -318,6 +318,11 @@ impl Warnings {
         self.lock().count.keys().any(|code| code.severity() == Severity::Warning)
     }
 
+    /// Whether there is a warning of a kind so far.
+    pub(crate) fn has(&self, code: Code) -> bool {
+        self.lock().count.contains_key(&code)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }

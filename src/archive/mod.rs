@@ -28,6 +28,7 @@ mod copies;
 mod decompress;
 mod directory;
 mod folder;
+mod frames;
 mod given;
 mod header;
 mod identity;
@@ -88,6 +89,8 @@ const NESTING: usize = 4;
 #[derive(Debug)]
 pub struct Archive {
     listing: Listing,
+    /// There is something that may not be read, which may be what is looked for.
+    unreadable: bool,
     backings: Vec<Backing>,
     /// Bytes of the input as it was given; `None` of a directory.
     input_bytes: Option<u64>,
@@ -147,6 +150,11 @@ impl Archive {
     /// Bytes of the archive once inflated; `None` of a directory.
     pub fn unpacked_bytes(&self) -> Option<u64> {
         self.unpacked_bytes
+    }
+
+    /// Whether there is something in a directory that may not be read.
+    pub(crate) fn has_unreadable(&self) -> bool {
+        self.unreadable
     }
 
     /// How the input was compressed, from the outside in.
@@ -381,6 +389,7 @@ impl Opener<'_> {
         }
         .run(listing, std::mem::take(&mut archive.backings))?;
         archive.listing = found.listing;
+        archive.unreadable = self.warnings.has(Code::MemberUnreadable);
         archive.backings = found.backings;
         archive.annotations = found.annotations;
         Ok(archive)
@@ -415,6 +424,7 @@ impl Archive {
     fn of(backings: Vec<Backing>) -> Self {
         Archive {
             listing: Listing::default(),
+            unreadable: false,
             backings,
             input_bytes: None,
             unpacked_bytes: None,

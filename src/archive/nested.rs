@@ -58,13 +58,13 @@ pub(super) struct Inflated(Mutex<HashMap<BString, u64>>);
 
 impl Inflated {
     /// How much a member may inflate to.
-    fn left(&self, member: &Member, limit: u64) -> u64 {
+    pub(super) fn left(&self, member: &Member, limit: u64) -> u64 {
         let inflated = self.lock();
         let others = inflated.iter().filter(|(path, _)| **path != member.path).map(|(_, bytes)| *bytes);
         limit.saturating_sub(others.fold(0, u64::saturating_add))
     }
 
-    fn add(&self, member: &Member, bytes: u64) {
+    pub(super) fn add(&self, member: &Member, bytes: u64) {
         self.lock().insert(member.path.clone(), bytes);
     }
 

@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 
 pub use self::decode::ImageFile;
 use self::families::Families;
-use crate::archive::{Archive, Opener, Progress};
+use crate::archive::{Archive, Member, Opener, Progress};
 use crate::error::{Error, ErrorKind};
 use crate::images::{ImageSet, Images, Kind, Sets, foreign, root_of};
 use crate::limits::Limits;
@@ -265,6 +265,15 @@ struct Shared {
     searched: Option<Arc<Searched>>,
 }
 
+impl Shared {
+    /// Whether two archives are the same one, opened twice: all members have the same names, sizes and times.
+    fn is_copy_of(self: &Arc<Self>, other: &Arc<Self>) -> bool {
+        let (here, there) = (self.archive.members(), other.archive.members());
+        let is_same = |(a, b): (&Member, &Member)| (&a.path, a.size, a.mtime) == (&b.path, b.size, b.mtime);
+        Arc::ptr_eq(self, other) || here.len() == there.len() && here.iter().zip(there).all(is_same)
+    }
+}
+
 /// One checkpoint of an archive.
 ///
 /// ```
@@ -334,9 +343,38 @@ impl Checkpoint {
 
     /// Gives it an earlier dump from another archive, in which pages are that it left to its parent; the newest first.
     /// Only what is asked of memory afterwards knows of it.
+    ///
+    /// Of an archive with several dumps, that one is taken whose folder has the name that the last known dump's `parent` link
+    /// ends with. It may be the archive of this very checkpoint: then it is one of the earlier dumps in it.
     pub fn add_parent(&mut self, parent: &Checkpoint) {
-        self.parents.push((Arc::clone(&parent.shared), Arc::clone(&parent.set)));
-        self.memory = OnceLock::new();
+        if let Some(set) = self.earlier_in(parent) {
+            self.parents.push((Arc::clone(&parent.shared), set));
+            self.memory = OnceLock::new();
+        }
+    }
+
+    /// The dump of another archive, or of a copy of this one, that comes before those that are known.
+    fn earlier_in(&self, parent: &Checkpoint) -> Option<Arc<ImageSet>> {
+        let is_same = self.shared.is_copy_of(&parent.shared);
+        let chains = std::iter::once((&self.shared, &self.set)).chain(self.parents.iter().map(|(a, b)| (a, b)));
+        let mut known: Vec<&ImageSet> = Vec::new();
+        let mut last = &*self.set;
+        for (shared, set) in chains {
+            let chain = shared.sets.chain(set);
+            last = chain.last().copied().unwrap_or(last);
+            if shared.is_copy_of(&parent.shared) {
+                known.extend(chain);
+            }
+        }
+        let is_new = |set: &&Arc<ImageSet>| !known.iter().any(|known| known.folder == set.folder);
+        let only = |sets: Vec<&Arc<ImageSet>>| match sets.as_slice() {
+            [one] => Some(Arc::clone(one)),
+            _ => None,
+        };
+        let all = || parent.shared.sets.all.values().filter(is_new);
+        let by_name = last.parent().and_then(|link| only(all().filter(|set| link.ends_with(&set.folder)).collect()));
+        let whole = || (!is_same).then(|| Arc::clone(&parent.set)).filter(|set| is_new(&set));
+        by_name.or_else(whole).or_else(|| only(all().filter(|set| !set.has_tasks()).collect()))
     }
 
     /// What tells it from the others of its archive: the folder that it lies in, empty for the root.
@@ -410,7 +448,19 @@ impl Checkpoint {
     pub fn search_elsewhere(&self, matcher: &Matcher, options: &SearchOptions, context: u64) -> FindingsElsewhere {
         let done = self.memory().images(self.model());
         let (archive, limits, warnings) = (self.archive(), self.limits(), &self.warnings);
-        ElsewhereSearch { archive, matcher, options, context, limits, warnings, done: &done }.run()
+        ElsewhereSearch { archive, matcher, options, context, limits, warnings, done: &done, only: None }.run()
+    }
+
+    /// Searches the pages images that belong to no address, because no pagemap names them, or several do: as the contents of
+    /// files, as [`Checkpoint::search_elsewhere`] does, which finds them too.
+    pub fn search_unattributed(&self, matcher: &Matcher, options: &SearchOptions, context: u64) -> FindingsElsewhere {
+        let only = self.memory().unattributed();
+        if only.is_empty() {
+            return FindingsElsewhere::default();
+        }
+        let (archive, limits, warnings) = (self.archive(), self.limits(), &self.warnings);
+        let done = std::collections::BTreeSet::new();
+        ElsewhereSearch { archive, matcher, options, context, limits, warnings, done: &done, only: Some(only) }.run()
     }
 
     /// Files of which the archive has the contents though no file system that is left may have them: deleted ones, memfds,

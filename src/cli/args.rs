@@ -14,6 +14,10 @@ use jiff::Timestamp;
 
 use super::evidence::Record;
 
+/// Bytes around a match that may be asked for, and the longest match.
+const CONTEXT_MOST: u64 = 1 << 20;
+const MATCH_MOST: u64 = 16 << 20;
+
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Yellow.on_default().bold())
     .usage(AnsiColor::Yellow.on_default().bold())
@@ -189,6 +193,7 @@ pub(crate) struct MemparseArgs {
     pub(crate) ignore_case: bool,
     /// Show so many bytes before and behind each match
     #[arg(short, long, value_name = "N", default_value_t = 0, help_heading = "Search")]
+    #[arg(value_parser = clap::value_parser!(u64).range(..=CONTEXT_MOST))]
     pub(crate) context: u64,
     /// Print how many matches there are, by process and pattern
     #[arg(long, help_heading = "Search")]
@@ -198,6 +203,7 @@ pub(crate) struct MemparseArgs {
     pub(crate) max_matches: u64,
     /// Longest match of a regular expression that is found whole wherever it lies, in bytes
     #[arg(long, value_name = "N", default_value_t = 4096, help_heading = "Search")]
+    #[arg(value_parser = clap::value_parser!(u64).range(..=MATCH_MOST))]
     pub(crate) max_match_length: u64,
     /// Search everything in the archive: files, queues, logs, documents, too
     #[arg(long, help_heading = "Search")]
@@ -794,10 +800,16 @@ pub(crate) struct LimitArgs {
     /// Runs of pages of an address space (default: 4194304)
     #[arg(long, global = true, value_name = "N", hide_short_help = true)]
     max_pagemap: Option<u64>,
+    /// Bytes that the patterns of a search compile to, in all (default: 16 MiB)
+    #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
+    max_patterns: Option<u64>,
+    /// Bytes of zeros that a dump writes to a stream for memory that is not here (default: 4 GiB)
+    #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
+    max_dump: Option<u64>,
     /// Bytes of a process's arguments, and of its environment (default: 8 MiB)
     #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
     max_arguments: Option<u64>,
-    /// Bytes of holes that are hashed of sparse files, in all (default: 4 GiB)
+    /// Bytes of holes that are hashed of sparse files, or read as memory, in all (default: 4 GiB)
     #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
     max_holes: Option<u64>,
     /// Warnings of one kind that are listed (default: 100)
@@ -836,6 +848,8 @@ impl LimitArgs {
         set(&mut limits.filter_steps, self.max_filter_steps);
         set(&mut limits.record_bytes, self.max_record);
         set(&mut limits.pagemap_entries, self.max_pagemap);
+        set(&mut limits.pattern_bytes, self.max_patterns);
+        set(&mut limits.zero_bytes, self.max_dump);
         set(&mut limits.argument_bytes, self.max_arguments);
         set(&mut limits.hole_bytes, self.max_holes);
         set(&mut limits.warnings_per_code, self.max_warnings);

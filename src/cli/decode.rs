@@ -9,13 +9,13 @@ use cryoscope::images::Kind;
 use cryoscope::images::decode::{Decoded, Head, Summary, Visit};
 use cryoscope::memory::Keep;
 use cryoscope::{Checkpoint, ImageFile};
-use globset::{GlobBuilder, GlobMatcher};
+use globset::GlobSet;
 
 use super::args::{DecodeArgs, DecodeFormat, Global};
 use super::exit::Exit;
 use super::open::Opener;
 use super::screen::{Report, Screen};
-use super::{Failure, Outcome};
+use super::{Failure, Outcome, wildcard};
 
 pub(crate) fn run(args: &DecodeArgs, global: &Global) -> Outcome {
     if args.pretty && args.format != Some(DecodeFormat::CritJson) {
@@ -100,16 +100,15 @@ fn split(input: &Path) -> (PathBuf, Option<String>) {
 /// A member that was asked for.
 struct Wanted {
     text: String,
-    glob: GlobMatcher,
+    glob: GlobSet,
 }
 
 impl Wanted {
     fn of(text: &str) -> Result<Self, Failure> {
-        let glob = |pattern: &str| GlobBuilder::new(pattern).literal_separator(true).build();
         // What is no pattern may still be a name.
-        let glob = glob(text).or_else(|_| glob(&globset::escape(text)));
-        let glob = glob.map_err(|error| Failure::Usage(format!("{text} is no member: {error}")))?;
-        Ok(Wanted { text: text.to_owned(), glob: glob.compile_matcher() })
+        let glob = wildcard::one(text, false).or_else(|_| wildcard::one(&globset::escape(text), false));
+        let glob = glob.map_err(|error| Failure::Usage(format!("no member: {error}")))?;
+        Ok(Wanted { text: text.to_owned(), glob })
     }
 
     /// Whether it is this member: by its path, or by its file name.

@@ -7,21 +7,20 @@ use cryoscope::extract::{Choice, MANIFEST, Output, Progress, What, extract};
 use cryoscope::formats::{Grid, GridColumn};
 use cryoscope::memory::Keep;
 use cryoscope::model::ids::Pid;
-use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::args::{ExtractArgs, Global};
 use super::open::Opener;
 use super::processes::process;
 use super::screen::{Report, Screen};
-use super::{Failure, Outcome};
+use super::{Failure, Outcome, wildcard};
 
 pub(crate) fn run(args: &ExtractArgs, global: &Global) -> Outcome {
     let Some(folder) = global.output.as_deref().filter(|path| *path != Path::new("-")) else {
         return Err(Failure::Usage("into which folder? --output names it".to_owned()));
     };
     let what = whats(&args.what)?;
-    let globs = globs(&args.path)?;
+    let globs = wildcard::any_of(&args.path, true)?;
     Output::check(folder, global.force)?;
     let keep = what.iter().fold(Keep::Arguments, |keep, what| keep.and(what.keep()));
     let checkpoint = Opener::new(global, keep).open_one(&args.archive)?;
@@ -77,15 +76,6 @@ fn whats(names: &[String]) -> Result<Vec<What>, Failure> {
         return Err(Failure::Usage(format!("there is no {unknown:?} to extract; there is all, {}", known.join(", "))));
     }
     Ok(all().filter(|what| names.iter().any(|name| name == what.as_str())).collect())
-}
-
-fn globs(texts: &[String]) -> Result<GlobSet, Failure> {
-    let mut set = GlobSetBuilder::new();
-    for text in texts {
-        let glob = GlobBuilder::new(text).literal_separator(false).build();
-        set.add(glob.map_err(|error| Failure::Usage(format!("{text:?}: {}", error.kind())))?);
-    }
-    set.build().map_err(|error| Failure::Usage(error.to_string()))
 }
 
 /// What is shown on a terminal while files are written.

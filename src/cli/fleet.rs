@@ -12,7 +12,6 @@ use std::thread;
 
 use bstr::ByteSlice as _;
 use cryoscope::{Checkpoint, ErrorKind};
-use globset::Glob;
 use sha2::{Digest as _, Sha256};
 
 use super::Failure;
@@ -175,8 +174,7 @@ fn has_wildcards(path: &Path) -> bool {
 /// What a wildcard in the last part of a path means; shells mostly have replaced it already.
 fn matching(pattern: &Path) -> Result<Vec<PathBuf>, Failure> {
     let name = pattern.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let wrong = |error: globset::Error| Failure::Usage(format!("{}: {error}", pattern.display()));
-    let glob = Glob::new(&name).map_err(wrong)?.compile_matcher();
+    let glob = super::wildcard::one(&name, true)?;
     let folder = pattern.parent().filter(|folder| !folder.as_os_str().is_empty());
     let mut paths = in_directory(folder.unwrap_or(Path::new(".")))?;
     paths.retain(|path| path.file_name().is_some_and(|name| glob.is_match(name)));

@@ -24,6 +24,7 @@ mod sizes;
 mod stdout;
 mod table;
 mod table_file;
+mod wildcard;
 
 use std::fmt;
 use std::io;

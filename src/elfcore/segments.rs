@@ -83,7 +83,7 @@ impl Segments {
             Part::Bytes => self.loads.push(Segment { address, file: len, memory: len, flags }),
             Part::Zeros => self.loads.push(Segment { address, file: 0, memory: len, flags }),
         }
-        if matches!(part, Part::Bytes | Part::OfFile) {
+        if part != Part::Lost {
             self.map(address, len, start);
         }
     }
@@ -95,7 +95,7 @@ impl Segments {
         }
     }
 
-    /// Notes a range that is as the file behind it, or here; `start` is where its mapping begins.
+    /// Notes a range that is as the file behind it, here, or zeros; `start` is where its mapping begins.
     fn map(&mut self, address: u64, len: u64, start: u64) {
         let end = address.saturating_add(len);
         match self.mapped.last_mut() {
@@ -109,8 +109,9 @@ impl Segments {
         &self.loads
     }
 
-    /// The parts of a mapping that a file may be named for: where a debugger finds no bytes in the core, it reads the
-    /// file. It must not do so for zeros, nor for pages that were changed and are lost.
+    /// The parts of a mapping that a file is named for. The kernel names it for all of the mapping, also where that runs on
+    /// behind the end of the file or is `/dev/zero`. Left out is only what was changed and is lost: where a debugger finds no
+    /// bytes in the core, it reads the file, which has others.
     pub(super) fn mapped(&self, from: u64, to: u64) -> &[Range<u64>] {
         let first = self.mapped.partition_point(|range| range.start < from);
         let end = self.mapped.partition_point(|range| range.start < to);

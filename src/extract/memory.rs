@@ -1,6 +1,6 @@
 //! Memory: a file for each mapping of which something is known, and an index of what lies where.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 use super::output::ndjson;
 use super::{Choice, ExtractError, Output, What, below};
@@ -16,34 +16,52 @@ const INDEX: &str = "index.ndjson";
 pub(super) fn write(checkpoint: &Checkpoint, choice: &Choice<'_>, output: &mut Output<'_>) -> Result<(), ExtractError> {
     let (model, memory) = (checkpoint.model(), checkpoint.memory());
     let mappings = Mappings::of(checkpoint);
-    let mut processes: Vec<&Process> = model.processes().iter().filter(|process| process.mm.is_some()).collect();
+    let mut processes: Vec<&Process> = model.processes().iter().chain(memory.nameless()).collect();
     processes.sort_by_key(|process| process.pid());
-    let mut written: Vec<(&Process, &Mapping, String)> = Vec::new();
+    let mut written: Vec<Part<'_>> = Vec::new();
     for process in processes {
-        let Some(space) = memory.space(process, model) else { continue };
+        let Some(space) = memory.pages(process, model) else { continue };
         let of_process = mappings.of_process(process.pid()).iter();
-        for mapping in of_process.filter(|mapping| choice.wants(&mapping.path, &[process.pid()])) {
-            let name = format!("{}/{:x}-{:x}.bin", process.pid(), mapping.start.0, mapping.end.0);
-            if file(checkpoint, process, &space, mapping, &name, output)? {
-                written.push((process, mapping, name));
+        let mut parts: Vec<(Range<u64>, Option<&Mapping>)> =
+            of_process.map(|mapping| (mapping.start.0..mapping.end.0, Some(mapping))).collect();
+        if process.mm.is_none() {
+            // Of what mappings its pages are is not known.
+            parts = memory.recorded_ranges(process).into_iter().map(|range| (range, None)).collect();
+        }
+        for (range, mapping) in parts {
+            let path = mapping.map_or(&[][..], |mapping| &mapping.path);
+            if !choice.wants(path, &[process.pid()]) {
+                continue;
+            }
+            let name = format!("{}/{:x}-{:x}.bin", process.pid(), range.start, range.end);
+            let part = Part { process, range, mapping, name };
+            if file(checkpoint, &space, &part, output)? {
+                written.push(part);
             }
         }
     }
     index(checkpoint, &written, output)
 }
 
-/// Writes a mapping; `false` if nothing of it is known.
+/// What becomes a file: a mapping, or pages of which none is known.
+struct Part<'p> {
+    process: &'p Process,
+    range: Range<u64>,
+    mapping: Option<&'p Mapping>,
+    name: String,
+}
+
+/// Writes a part; `false` if nothing of it is known.
 fn file(
     checkpoint: &Checkpoint,
-    process: &Process,
     space: &AddressSpace<'_>,
-    mapping: &Mapping,
-    name: &str,
+    part: &Part<'_>,
     output: &mut Output<'_>,
 ) -> Result<bool, ExtractError> {
-    let (start, end) = (mapping.start.0, mapping.end.0);
+    let Part { process, range, mapping, name } = part;
+    let (start, end) = (range.start, range.end);
     let row = Extracted {
-        path: Some(mapping.path.clone()).filter(|path| !path.is_empty()),
+        path: mapping.map(|mapping| mapping.path.clone()).filter(|path| !path.is_empty()),
         size: Some(end.saturating_sub(start)),
         pids: vec![process.pid()],
         ..Extracted::of(What::Memory.as_str())
@@ -62,7 +80,7 @@ fn file(
         let mut result = Ok(());
         checkpoint.memory().walk(
             checkpoint.model(),
-            &[(process, std::iter::once(start..end).collect())],
+            &[(*process, std::iter::once(start..end).collect())],
             1,
             |part| part,
             |part| {
@@ -87,21 +105,16 @@ pub(super) fn is_lost(why: Missing) -> bool {
 }
 
 /// The index of all files.
-fn index(
-    checkpoint: &Checkpoint,
-    written: &[(&Process, &Mapping, String)],
-    output: &mut Output<'_>,
-) -> Result<(), ExtractError> {
+fn index(checkpoint: &Checkpoint, written: &[Part<'_>], output: &mut Output<'_>) -> Result<(), ExtractError> {
     if written.is_empty() {
         return Ok(());
     }
     let row = Extracted { why: Some("the index"), ..Extracted::of(What::Memory.as_str()) };
     output.file(What::Memory, &below(&[What::Memory.as_str()], INDEX.as_bytes()), row, |contents| {
-        for (process, mapping, name) in written {
-            let Some(space) = checkpoint.memory().space(process, checkpoint.model()) else { continue };
-            let range = mapping.start.0..mapping.end.0;
+        for Part { process, range, mapping, name } in written {
+            let Some(space) = checkpoint.memory().pages(process, checkpoint.model()) else { continue };
             let mut lines = Vec::new();
-            let rows = dumped(name, 0, &space, process.pid(), &range, Some(mapping));
+            let rows = dumped(name, 0, &space, process.pid(), range, *mapping);
             ndjson(&DumpedRun::TABLE, rows, &mut lines)?;
             contents.bytes(&lines)?;
         }

@@ -108,6 +108,8 @@ kinds! {
     ShmemPagemap = "SHMEM_PAGEMAP", "pagemap-shmem-%u.img", headed(0x5608_4025, "pagemap_head", "pagemap_entry", Payload::None);
     /// Memory contents.
     Pages = "PAGES", "pages-%u.img", Form::Raw;
+    /// The same in LZ4 frames, as `CRaC`'s fork of CRIU writes it.
+    PagesFramed = "PAGES", "pages-%u.comp.img", Form::Raw;
     /// Shared memory before pagemaps existed.
     ShmPagesOld = "SHM_PAGES_OLD", "pages-shmem-%u.img", Form::Raw;
     /// One record per descriptor: number, file id, type, close-on-exec.
@@ -346,6 +348,7 @@ mod tests {
         assert_eq!(Kind::of(b"inventory.img"), Some((Kind::Inventory, 0)));
         assert_eq!(Kind::of(b"pagemap-7.img"), Some((Kind::Pagemap, 7)));
         assert_eq!(Kind::of(b"pagemap-shmem-7.img"), Some((Kind::ShmemPagemap, 7)));
+        assert_eq!(Kind::of(b"pages-7.comp.img"), Some((Kind::PagesFramed, 7)));
         assert_eq!(Kind::of(b"ghost-file-1f.img"), Some((Kind::GhostFile, 31)));
         assert_eq!(Kind::of(b"tmpfs-dev-57.tar.gz.img"), Some((Kind::TmpfsDev, 57)));
         assert_eq!(Kind::of(b"amdgpu-pages-3-00a1.img"), Some((Kind::AmdgpuPages, 0)));

@@ -237,7 +237,10 @@ struct Linked<'a> {
 impl Linked<'_> {
     /// Whether an image is no link, or one that may still be read.
     fn allow(&mut self, archive: &Archive, kind: Kind, member: &Member) -> bool {
-        if matches!(kind, Kind::Pages | Kind::ShmPagesOld | Kind::AmdgpuPages | Kind::AmdgpuDrmPages) {
+        if matches!(
+            kind,
+            Kind::Pages | Kind::PagesFramed | Kind::ShmPagesOld | Kind::AmdgpuPages | Kind::AmdgpuDrmPages
+        ) {
             return true;
         }
         let Some(file) = archive.resolve(member).ok().filter(|file| !std::ptr::eq(*file, member)) else { return true };
@@ -263,13 +266,43 @@ impl Sets {
         let mut chain = vec![newest];
         let mut seen = BTreeSet::from([&newest.folder]);
         let mut here = newest;
-        while let Some(Parent::Folder(folder)) = here.parent() {
-            let Some(next) = self.all.get(folder).filter(|set| seen.insert(&set.folder)) else { break };
+        while let Some(next) = self.before(here).filter(|set| seen.insert(&set.folder)) {
             chain.push(next);
             here = next;
         }
         chain
     }
+}
+
+impl Sets {
+    /// The dump before one: in the folder that its link leads to. Engines rewrite the link and move folders, so where that is
+    /// not here, it is the only other one whose folder has the name that the link ends with.
+    fn before(&self, set: &ImageSet) -> Option<&ImageSet> {
+        let link = set.parent()?;
+        if let Parent::Folder(folder) = link
+            && let Some(next) = self.all.get(folder)
+        {
+            return Some(next);
+        }
+        // Every container has a `checkpoint`: another one's must not be taken for this one's.
+        let is_other = |other: &&Arc<ImageSet>| {
+            other.folder != set.folder && !(other.has_tasks() && last_part(&other.folder) == last_part(&set.folder))
+        };
+        let mut of_name = self.all.values().filter(is_other).filter(|other| link.ends_with(&other.folder));
+        of_name.next().filter(|_| of_name.next().is_none()).map(|next| &**next)
+    }
+}
+
+impl Parent {
+    /// Whether the last part of the link's target is that of a folder.
+    pub(crate) fn ends_with(&self, folder: &BString) -> bool {
+        let (Parent::Folder(target) | Parent::Outside(target)) = self;
+        !folder.is_empty() && last_part(target) == last_part(folder)
+    }
+}
+
+fn last_part(path: &BString) -> &[u8] {
+    path.rsplit(|&byte| byte == b'/').find(|part| !part.is_empty()).unwrap_or_default()
 }
 
 fn parent(archive: &Archive, link: &Member) -> Option<Parent> {

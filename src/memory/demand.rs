@@ -271,7 +271,9 @@ impl Select for Demand {
             }
             Kind::Mm | Kind::Pagemap | Kind::ShmemPagemap => self.note(kind, number, folder),
             _ if self.keep == Keep::Everything => Selection::All,
-            Kind::Pages if self.keep == Keep::Tables => Selection::Nothing,
+            Kind::Pages | Kind::PagesFramed if self.keep == Keep::Tables => Selection::Nothing,
+            // Which of it is wanted is known when it is inflated.
+            Kind::PagesFramed => Selection::All,
             Kind::ShmPagesOld if self.keep.memory() => Selection::All,
             Kind::TmpfsDev | Kind::TmpfsOld if self.keep.files() => Selection::All,
             Kind::Pages => self.of_pages(folder, number, kept).map_or(Selection::All, Selection::Ranges),

@@ -17,7 +17,9 @@
 mod arguments;
 mod blocks;
 mod demand;
+mod earlier;
 mod ghost;
+mod leftover;
 mod lines;
 mod object;
 mod pagemap;
@@ -30,7 +32,6 @@ mod view;
 mod walk;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
@@ -52,11 +53,11 @@ pub use walk::{Part, PartContent};
 
 use self::ghost::Ghost;
 use self::lines::Lines;
-use self::object::{Objects, Reader, Wanted};
-use crate::images::{Images, Kind, Parent, join};
+use self::object::{Object, Objects, Reader, Wanted};
+use crate::images::{Images, Kind};
 use crate::model::Model;
 use crate::model::ids::Pid;
-use crate::model::process::Process;
+use crate::model::process::{Mm, Process};
 use crate::warning::{Code, Place};
 
 /// The memory of all processes of a dump.
@@ -68,6 +69,12 @@ pub struct Memory {
     page_size: u64,
     /// What was found while the archive was inflated.
     searched: Option<Arc<Searched>>,
+    /// The layout of a process of which none is known: no mappings.
+    unknown: Mm,
+    /// Tasks of which there are pages, in a dump without a process tree.
+    nameless: Vec<Process>,
+    /// Pages images of which no byte belongs to any address.
+    unattributed: BTreeSet<BString>,
 }
 
 impl Memory {
@@ -76,9 +83,18 @@ impl Memory {
         let address_mask =
             if model.arch().is_some_and(crate::abi::arch::Arch::is_32_bit) { 0xffff_ffff } else { u64::MAX };
         let page_size = model.page_size();
-        let mut memory = Memory { objects: Objects::default(), ghosts: BTreeMap::new(), page_size, searched };
+        let mut memory = Memory {
+            objects: Objects::default(),
+            ghosts: BTreeMap::new(),
+            page_size,
+            searched,
+            unknown: Mm::default(),
+            nameless: Vec::new(),
+            unattributed: BTreeSet::new(),
+        };
         let Some(newest) = layers.first() else { return memory };
-        let wanted = wanted(model);
+        memory.nameless = nameless(newest.images, model);
+        let wanted = wanted(newest.images, model, &memory.nameless);
         let mut reader = Reader::new(layers, page_size, address_mask);
         for segment in model.segments().filter(|s| !newest.images.has(Kind::ShmemPagemap, s.id.into())) {
             if let Some((offset, len)) = segment.embedded
@@ -89,7 +105,8 @@ impl Memory {
         }
         memory.ghosts = ghost::add(&mut reader, newest);
         memory.objects = reader.read(&wanted);
-        memory.check(newest.images, model, &wanted);
+        memory.check(layers, newest.images, model, &wanted);
+        memory.unattributed = leftover::note(&memory, newest.images, model, &wanted);
         memory
     }
 
@@ -108,6 +125,44 @@ impl Memory {
             files: model.files(),
             own: self.objects.task(process.pid().0),
         })
+    }
+
+    /// The same also of a process whose layout is missing or damaged, and of [`Memory::nameless`] tasks: their pages at their
+    /// addresses, without mappings. What lies between is not known and reads as not mapped.
+    pub fn pages<'a>(&'a self, process: &'a Process, model: &'a Model) -> Option<AddressSpace<'a>> {
+        if let Some(space) = self.space(process, model) {
+            return Some(space);
+        }
+        let own = Some(self.objects.task(process.pid().0)?);
+        Some(AddressSpace { pid: process.pid(), memory: self, mm: &self.unknown, files: model.files(), own })
+    }
+
+    /// The ranges of addresses of which a process's own pages were recorded; those that touch are one.
+    pub fn recorded_ranges(&self, process: &Process) -> Vec<Range<u64>> {
+        let mut ranges: Vec<Range<u64>> = Vec::new();
+        let object = self.objects.task(process.pid().0);
+        for (from, to, _) in object.into_iter().flat_map(|object| self.objects.spans(object, 0, u64::MAX)) {
+            match ranges.last_mut() {
+                Some(last) if last.end == from => last.end = to,
+                _ => ranges.push(from..to),
+            }
+        }
+        ranges
+    }
+
+    /// Tasks of which only pages are known, because the dump has no process tree: a pre-dump, or what is left of a dump.
+    pub fn nameless(&self) -> &[Process] {
+        &self.nameless
+    }
+
+    /// The process of a pid, or the nameless task.
+    pub(crate) fn process<'a>(&'a self, pid: Pid, model: &'a Model) -> Option<&'a Process> {
+        model.processes().iter().chain(&self.nameless).find(|process| process.pid() == pid)
+    }
+
+    /// The pages images of which no byte belongs to any address: no pagemap names them, or several do.
+    pub(crate) fn unattributed(&self) -> &BTreeSet<BString> {
+        &self.unattributed
     }
 
     /// Searches the memory of processes, each in the ranges of addresses that are wanted of it, in order and without
@@ -155,7 +210,8 @@ impl Memory {
 
     /// The pages images that processes' memory is made of.
     pub(crate) fn images(&self, model: &Model) -> BTreeSet<BString> {
-        let spaces = model.processes().iter().filter_map(|process| self.space(process, model));
+        let tasks = model.processes().iter().chain(&self.nameless);
+        let spaces = tasks.filter_map(|process| self.pages(process, model));
         let runs = spaces.flat_map(|space| space.runs(0, u64::MAX));
         let images = runs.filter_map(|run| match run.origin {
             Origin::Recorded { image, .. } => Some(image.to_owned()),
@@ -166,7 +222,7 @@ impl Memory {
             .filter(|path| {
                 matches!(
                     Kind::of(path.rsplit_once_str("/").map_or(path.as_slice(), |(_, name)| name)),
-                    Some((Kind::Pages, _))
+                    Some((Kind::Pages | Kind::PagesFramed, _))
                 )
             })
             .collect()
@@ -197,14 +253,21 @@ impl Memory {
         wanted: &[(&'a Process, Vec<Range<u64>>)],
     ) -> Vec<(Pid, AddressSpace<'a>, Vec<Range<u64>>)> {
         let space = |(process, ranges): &(&'a Process, _)| {
-            Some((process.pid(), self.space(process, model)?, Vec::clone(ranges)))
+            Some((process.pid(), self.pages(process, model)?, Vec::clone(ranges)))
         };
         wanted.iter().filter_map(space).collect()
     }
 
     /// Notes what of the memory is not here, and what contradicts the mappings.
-    fn check(&self, images: Images<'_>, model: &Model, wanted: &Wanted) {
+    fn check(&self, layers: &[Layer<'_>], images: Images<'_>, model: &Model, wanted: &Wanted) {
         let mut lost = Tally::default();
+        earlier::note_found(layers);
+        let without = |process: &&Process| process.mm.is_none();
+        for process in model.processes().iter().filter(without).chain(&self.nameless) {
+            if let Some(own) = self.objects.task(process.pid().0) {
+                lost.add_all(&self.objects, own);
+            }
+        }
         for process in model.processes() {
             let Some(mm) = &process.mm else { continue };
             let pid = process.pid();
@@ -219,8 +282,8 @@ impl Memory {
             if let Some(space) = self.space(process, model) {
                 check_arguments(&space, process, images);
             }
-            for (from, to, why) in self.objects.spans(own, 0, u64::MAX) {
-                lost.add(why, to.saturating_sub(from));
+            lost.add_all(&self.objects, own);
+            for (from, to, _) in self.objects.spans(own, 0, u64::MAX) {
                 let mut at = from;
                 while let Some(vma) = mm.vma_at(at).filter(|_| at < to) {
                     at = vma.end.0;
@@ -234,11 +297,9 @@ impl Memory {
         }
         for &number in &wanted.shared {
             let Some(object) = self.objects.shared(number) else { continue };
-            for (from, to, why) in self.objects.spans(object, 0, u64::MAX) {
-                lost.add(why, to.saturating_sub(from));
-            }
+            lost.add_all(&self.objects, object);
         }
-        lost.report(images, self.page_size);
+        lost.report(layers, images, self.page_size);
     }
 }
 
@@ -265,14 +326,30 @@ fn check_arguments(space: &AddressSpace<'_>, process: &Process, images: Images<'
     }
 }
 
+/// Tasks with pages in a dump that has no process tree. Where there is one, what it does not have is left over from another
+/// dump.
+fn nameless(images: Images<'_>, model: &Model) -> Vec<Process> {
+    if images.has(Kind::Pstree, 0) {
+        return Vec::new();
+    }
+    let known: BTreeSet<u32> = model.processes().iter().map(|process| process.pid().0).collect();
+    let numbers = images.set.of_kind(images.archive, Kind::Pagemap).filter_map(|(number, _)| number.try_into().ok());
+    numbers.filter(|number| !known.contains(number)).map(|number| Process::unknown(Pid(number))).collect()
+}
+
 /// The tasks and shared objects of a dump.
-fn wanted(model: &Model) -> Wanted {
-    let alive = model.processes().iter().filter(|process| process.mm.is_some());
+fn wanted(images: Images<'_>, model: &Model, nameless: &[Process]) -> Wanted {
+    let has_pages = |process: &&Process| !process.is_zombie() && images.has(Kind::Pagemap, process.pid().0.into());
+    let alive = model.processes().iter().filter(|process| process.mm.is_some() || has_pages(process)).chain(nameless);
     let mut shared: BTreeSet<u64> = model.segments().map(|segment| segment.id.into()).collect();
     shared.extend(model.files().memfds().filter(|inode| inode.size() > 0).map(|inode| u64::from(inode.shmid())));
     for process in alive.clone() {
         let vmas = process.mm.as_ref().map_or(&[][..], |mm| &mm.vmas);
         shared.extend(vmas.iter().filter_map(crate::model::vma::Vma::shared_memory));
+    }
+    if !images.has(Kind::Pstree, 0) && model.processes().is_empty() {
+        // Nothing says whose they are; that they are whole can be said all the same.
+        shared.extend(images.set.of_kind(images.archive, Kind::ShmemPagemap).map(|(number, _)| number));
     }
     Wanted { pids: alive.map(|process| process.pid().0).collect(), shared: shared.into_iter().collect() }
 }
@@ -280,33 +357,33 @@ fn wanted(model: &Model) -> Wanted {
 /// Bytes that were recorded but are not here.
 #[derive(Debug, Default)]
 struct Tally {
-    in_parent: u64,
+    /// By the place in the chain of the dump that should have them.
+    earlier: BTreeMap<usize, u64>,
     lazy: u64,
 }
 
 impl Tally {
-    fn add(&mut self, why: Option<Lost>, len: u64) {
-        match why {
-            Some(Lost::InParent) => self.in_parent = self.in_parent.saturating_add(len),
-            Some(Lost::Lazy) => self.lazy = self.lazy.saturating_add(len),
-            // Warned of where the pages image was opened.
-            Some(Lost::Truncated | Lost::Unreadable | Lost::Contradicted | Lost::NotKept) | None => {}
+    fn add_all(&mut self, objects: &Objects, object: &Object) {
+        for (layer, len) in Objects::earlier(object) {
+            let bytes = self.earlier.entry(layer).or_default();
+            *bytes = bytes.saturating_add(len);
+        }
+        for (from, to, why) in objects.spans(object, 0, u64::MAX) {
+            self.add(why, to.saturating_sub(from));
         }
     }
 
-    fn report(&self, images: Images<'_>, page_size: u64) {
-        let pages = |bytes: u64| bytes.checked_div(page_size).unwrap_or_default();
-        if self.in_parent > 0 {
-            let place = Place::member(join(bstr::BStr::new(&images.set.folder), b"parent"));
-            images.warnings.push(Code::ParentMissing, place, || {
-                let whence: &dyn fmt::Display = match images.set.parent() {
-                    Some(Parent::Folder(folder) | Parent::Outside(folder)) => folder,
-                    None => &"a parent that no link names",
-                };
-                let count = pages(self.in_parent);
-                format!("{count} pages are in an earlier dump ({whence}) that is not in this archive; they are not available")
-            });
+    fn add(&mut self, why: Option<Lost>, len: u64) {
+        match why {
+            Some(Lost::Lazy) => self.lazy = self.lazy.saturating_add(len),
+            // Warned of where the pages image was opened.
+            Some(Lost::InParent | Lost::Truncated | Lost::Unreadable | Lost::Contradicted | Lost::NotKept) | None => {}
         }
+    }
+
+    fn report(&self, layers: &[Layer<'_>], images: Images<'_>, page_size: u64) {
+        earlier::warn(layers, &self.earlier, page_size);
+        let pages = |bytes: u64| bytes.checked_div(page_size).unwrap_or_default();
         if self.lazy > 0 {
             images.warnings.push(Code::PagesLazy, Place::member(&images.set.folder), || {
                 let count = pages(self.lazy);

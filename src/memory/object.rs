@@ -2,10 +2,10 @@
 //! not here. Chains of parents are resolved once, so that a reader sees one flat list.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use bstr::BStr;
+use bstr::{BStr, BString};
 
 use super::blocks;
 use super::pagemap::{Entry, Flags, Pagemap, Stored};
@@ -13,7 +13,7 @@ use crate::archive::{Absence, Archive, Contents, Member, Piece};
 use crate::images::decode::old_pages;
 use crate::images::{Images, Kind};
 use crate::int::{u64_of, usize_of};
-use crate::warning::Code;
+use crate::warning::{Code, Place};
 
 /// Why bytes that CRIU recorded are not here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +49,21 @@ enum Origin {
         skip: u64,
     },
     Lost(Lost),
+    /// Said to be in an earlier dump: that of this place in the chain, which lacks them or is not there.
+    Earlier {
+        layer: usize,
+    },
+}
+
+impl Origin {
+    /// Why the bytes are not here, if they are not.
+    fn lost(&self) -> Option<Lost> {
+        match self {
+            Origin::Lost(why) => Some(*why),
+            Origin::Earlier { .. } => Some(Lost::InParent),
+            Origin::Raw { .. } | Origin::Block { .. } => None,
+        }
+    }
 }
 
 /// A run of bytes of an object.
@@ -68,7 +83,7 @@ impl Run {
     fn raw_end(&self) -> Option<(usize, u64)> {
         match self.origin {
             Origin::Raw { file, offset } => Some((file, offset.saturating_add(self.len))),
-            Origin::Block { .. } | Origin::Lost(_) => None,
+            Origin::Block { .. } | Origin::Lost(_) | Origin::Earlier { .. } => None,
         }
     }
 
@@ -82,7 +97,7 @@ impl Run {
             Origin::Block { file, offset, stored, block_bytes, skip } => {
                 Origin::Block { file, offset, stored, block_bytes, skip: skip.saturating_add(further) }
             }
-            lost @ Origin::Lost(_) => lost,
+            lost @ (Origin::Lost(_) | Origin::Earlier { .. }) => lost,
         };
         Some(Run { start, len, origin })
     }
@@ -164,9 +179,28 @@ pub(super) struct Objects {
     ghosts: HashMap<u64, Object>,
     /// There is a pagemap that cannot be read.
     unreadable: bool,
+    /// The numbers of the pages images that pagemaps of the newest dump name.
+    claimed: BTreeSet<u64>,
 }
 
 impl Objects {
+    /// Whether a pagemap of the newest dump names the pages image of a number.
+    pub(super) fn is_claimed(&self, pages_id: u64) -> bool {
+        self.claimed.contains(&pages_id)
+    }
+
+    /// The paths of the images in which tasks have bytes, or shared objects that count.
+    pub(super) fn used(&self, counts: impl Fn(u64) -> bool) -> BTreeSet<BString> {
+        let shared = self.shared.iter().filter(|(number, _)| counts(**number)).map(|(_, object)| object);
+        let objects = self.tasks.values().chain(shared);
+        let files = objects.flat_map(|object| &object.runs).filter_map(|run| match run.origin {
+            Origin::Raw { file, .. } | Origin::Block { file, .. } => Some(file),
+            Origin::Lost(_) | Origin::Earlier { .. } => None,
+        });
+        let files: BTreeSet<usize> = files.collect();
+        files.into_iter().filter_map(|file| self.path(file).cloned()).collect()
+    }
+
     pub(super) fn task(&self, pid: u32) -> Option<&Object> {
         self.tasks.get(&pid)
     }
@@ -189,7 +223,9 @@ impl Objects {
         };
         let path = |file: usize| self.files.get(file).and_then(PagesFile::member).map(|member| BStr::new(&member.path));
         let (file, offset, stored) = match run.origin {
-            Origin::Lost(why) => return (run.len, Err(why)),
+            Origin::Lost(_) | Origin::Earlier { .. } => {
+                return (run.len, Err(run.origin.lost().unwrap_or(Lost::Truncated)));
+            }
             Origin::Raw { file, offset } => (file, offset, run.len),
             Origin::Block { file, offset, stored, .. } => (file, offset, stored),
         };
@@ -213,7 +249,7 @@ impl Objects {
         object.clip(from, to).flat_map(|run| {
             let whole = |lost| [Some((run.start, run.end(), lost)), None];
             let parts = match run.origin {
-                Origin::Lost(why) => whole(Some(why)),
+                Origin::Lost(_) | Origin::Earlier { .. } => whole(run.origin.lost()),
                 Origin::Raw { file, offset } => {
                     let len = self.size(file).saturating_sub(offset).min(run.len);
                     let cut = run.start.saturating_add(len);
@@ -227,6 +263,20 @@ impl Objects {
             };
             parts.into_iter().flatten()
         })
+    }
+
+    /// The bytes of an object that are said to be in an earlier dump but are not here: which dump of the chain lacks them,
+    /// and how many.
+    pub(super) fn earlier(object: &Object) -> impl Iterator<Item = (usize, u64)> + '_ {
+        object.runs.iter().filter_map(|run| match run.origin {
+            Origin::Earlier { layer } => Some((layer, run.len)),
+            _ => None,
+        })
+    }
+
+    /// The path of the image behind a file.
+    fn path(&self, file: usize) -> Option<&BString> {
+        self.files.get(file)?.member().map(|member| &member.path)
     }
 
     /// Bytes of a file up to where the archive ends.
@@ -252,7 +302,9 @@ impl Objects {
             return Here::Unrecorded(run.start.saturating_sub(at));
         }
         match run.origin {
-            Origin::Lost(why) => Here::Lost(run.len, why),
+            Origin::Lost(_) | Origin::Earlier { .. } => {
+                Here::Lost(run.len, run.origin.lost().unwrap_or(Lost::Truncated))
+            }
             Origin::Raw { file, offset } => self.raw(file, offset, run.len),
             Origin::Block { file, offset, stored, block_bytes, skip } => {
                 let lost = Here::Lost(run.len, Lost::Contradicted);
@@ -326,7 +378,7 @@ impl Objects {
             let (file, offset, len) = match run.origin {
                 Origin::Raw { file, offset } => (file, offset, run.len),
                 Origin::Block { file, offset, stored, .. } => (file, offset, stored),
-                Origin::Lost(_) => continue,
+                Origin::Lost(_) | Origin::Earlier { .. } => continue,
             };
             if let Some(contents) = self.files.get(file).and_then(PagesFile::contents) {
                 each(contents, offset, len);
@@ -392,6 +444,8 @@ pub(super) struct Reader<'a> {
     page_size: u64,
     address_mask: u64,
     objects: Objects,
+    /// Bytes of holes that may still be read as memory.
+    holes: u64,
 }
 
 /// The pagemaps of one dump, and the pages image of each.
@@ -404,7 +458,12 @@ struct LayerMaps {
 
 impl<'a> Reader<'a> {
     pub(super) fn new(layers: &'a [Layer<'a>], page_size: u64, address_mask: u64) -> Self {
-        Reader { layers, page_size, address_mask, objects: Objects::default() }
+        // Zeros that a stream really had are not kept, but were paid for.
+        let paid =
+            |layer: &Layer<'_>| layer.archive.unpacked_bytes().filter(|_| !layer.archive.compression().is_empty());
+        let paid = layers.iter().filter_map(paid).fold(0, u64::saturating_add);
+        let limit = layers.first().map_or(0, |layer| layer.images.limits.hole_bytes);
+        Reader { layers, page_size, address_mask, objects: Objects::default(), holes: limit.saturating_add(paid) }
     }
 
     pub(super) fn read(mut self, wanted: &Wanted) -> Objects {
@@ -481,10 +540,14 @@ impl<'a> Reader<'a> {
         }
         let mut claims: Vec<_> = claims.into_iter().collect();
         claims.sort_unstable();
+        if self.layers.first().is_some_and(|newest| std::ptr::eq(newest, layer)) {
+            self.objects.claimed = claims.iter().map(|(pages_id, _)| u64::from(*pages_id)).collect();
+        }
         for (pages_id, claimants) in claims {
             let needed = |key: &(Kind, u64)| result.maps.get(key).map_or(0, |map| map.stored_bytes);
             let wanting: Vec<_> = claimants.iter().copied().filter(|key| needed(key) > 0).collect();
-            let file = self.pages_file(layer, pages_id);
+            let sizes: Vec<u64> = wanting.iter().map(needed).collect();
+            let file = self.pages_file(layer, pages_id, &sizes);
             let size = file.as_ref().ok().map(|&file| self.objects.size(file));
             let fitting: Vec<_> = wanting.iter().filter(|key| Some(needed(key)) == size).collect();
             let sole = if wanting.len() > 1 {
@@ -507,10 +570,11 @@ impl<'a> Reader<'a> {
             for key in wanting {
                 let file = if Some(key) == sole { file } else { Err(Lost::Contradicted) };
                 // What cannot be read is warned of by itself.
-                if let (Ok(number), Some(size)) = (&file, size)
-                    && self.objects.cut(*number) != Lost::Unreadable
+                if let (Ok(file), Some(size)) = (file, size)
+                    && self.objects.cut(file) != Lost::Unreadable
                 {
-                    Self::compare(images, pages_id, needed(&key), size);
+                    let place = self.objects.path(file).map_or_else(Place::archive, Place::member);
+                    Self::compare(images, place, needed(&key), size);
                 }
                 result.files.insert(key, file);
             }
@@ -518,23 +582,78 @@ impl<'a> Reader<'a> {
         result
     }
 
-    /// The pages image of a number.
-    fn pages_file(&mut self, layer: &Layer<'_>, pages_id: u32) -> Result<usize, Lost> {
+    /// The pages image of a number: as it is, or in LZ4 frames. Of both, the one counts whose size fits.
+    fn pages_file(&mut self, layer: &Layer<'_>, pages_id: u32, sizes: &[u64]) -> Result<usize, Lost> {
         let images = layer.images;
-        let Some(member) = images.set.find(images.archive, Kind::Pages, pages_id.into()) else {
+        let find = |kind| images.set.find(images.archive, kind, pages_id.into());
+        if let Some(framed) = find(Kind::PagesFramed) {
+            let Some(plain) = find(Kind::Pages) else { return self.framed(layer, framed) };
+            let both = (self.plain(layer, plain), self.framed(layer, framed));
+            let fits =
+                |file: &Result<usize, Lost>| file.as_ref().is_ok_and(|&file| sizes.contains(&self.objects.size(file)));
+            let (used, left, file) =
+                if fits(&both.0) || !fits(&both.1) { (plain, framed, both.0) } else { (framed, plain, both.1) };
+            images.warnings.push(Code::ImageOrphaned, Place::member(&left.path), || {
+                format!("{} has the same pages and is used; this one is not", used.path)
+            });
+            return file;
+        }
+        let Some(member) = find(Kind::Pages) else {
             images.warnings.push(Code::ImageMissing, images.place(Kind::Pages, pages_id.into()), || {
                 "the pages image that a pagemap names is missing: what was in that memory is not known".to_owned()
             });
             return Err(Lost::Truncated);
         };
-        let file = images.file(member).ok_or(Lost::Truncated)?;
-        let number = images.archive.number_of(file).ok_or(Lost::Truncated)?;
-        self.objects.files.push(PagesFile::new(layer.archive, number));
-        Ok(self.objects.files.len().saturating_sub(1))
+        self.plain(layer, member)
     }
 
-    fn compare(images: Images<'_>, pages_id: u32, needed: u64, size: u64) {
-        let place = images.place(Kind::Pages, pages_id.into());
+    /// A pages image as it is.
+    fn plain(&mut self, layer: &Layer<'_>, member: &Member) -> Result<usize, Lost> {
+        let file = layer.images.file(member).ok_or(Lost::Truncated)?;
+        let number = layer.images.archive.number_of(file).ok_or(Lost::Truncated)?;
+        Ok(self.add_file(PagesFile::new(layer.archive, number), layer.images))
+    }
+
+    /// A pages image in LZ4 frames.
+    fn framed(&mut self, layer: &Layer<'_>, member: &Member) -> Result<usize, Lost> {
+        let images = layer.images;
+        let file = images.file(member).ok_or(Lost::Truncated)?;
+        let inflated = images.archive.unframed(file, images.limits, images.warnings).ok_or(Lost::NotKept)?;
+        Ok(self.add_file(PagesFile::new(&Arc::new(inflated), 0), images))
+    }
+
+    /// Adds a file. What of its holes is beyond the limit is as if the file ended there: a sparse member of a few bytes may
+    /// claim more zeros than anybody can read.
+    fn add_file(&mut self, mut file: PagesFile, images: Images<'_>) -> usize {
+        let mut at = 0_u64;
+        let pieces = file.contents().into_iter().flat_map(|contents| contents.pieces(0, contents.len()));
+        let mut cut = None;
+        for piece in pieces {
+            if let Piece::Hole(len) = piece {
+                let Some(left) = self.holes.checked_sub(len) else {
+                    cut = Some(at.saturating_add(self.holes));
+                    self.holes = 0;
+                    break;
+                };
+                self.holes = left;
+            }
+            at = at.saturating_add(piece.len());
+        }
+        if let Some(cut) = cut.filter(|&cut| cut < file.size) {
+            let place = file.member().map_or_else(Place::archive, |member| Place::member(&member.path));
+            images.warnings.push(Code::LimitReached, place, || {
+                format!(
+                    "holes of more than {} bytes in pages images; what follows is left out, --max-holes raises the limit",
+                    images.limits.hole_bytes
+                )
+            });
+            file.size = cut;
+        }
+        self.objects.files.push(file);
+        self.objects.files.len().saturating_sub(1)
+    }
+
+    fn compare(images: Images<'_>, place: Place, needed: u64, size: u64) {
         if size < needed {
             images.warnings.push(Code::PagesShort, place, || {
                 format!("{size} bytes are here, its pagemap names {needed}; the rest is not available")
@@ -569,7 +688,7 @@ impl<'a> Reader<'a> {
 fn runs(layers: &[LayerMaps], key: (Kind, u64)) -> Vec<Run> {
     // From the oldest dump on, so that each resolves what it leaves to its parent.
     let mut below: Option<Object> = None;
-    for layer in layers.iter().rev() {
+    for (number, layer) in layers.iter().enumerate().rev() {
         let Some(map) = layer.maps.get(&key) else {
             below = None;
             continue;
@@ -577,7 +696,7 @@ fn runs(layers: &[LayerMaps], key: (Kind, u64)) -> Vec<Run> {
         let file = layer.files.get(&key).copied().unwrap_or(Err(Lost::Truncated));
         let mut runs = Vec::with_capacity(map.entries.len());
         for entry in &map.entries {
-            resolve(entry, &file, below.as_ref(), &mut runs);
+            resolve(entry, &file, (number.saturating_add(1), below.as_ref()), &mut runs);
         }
         below = Some(Object { runs: merged(runs) });
     }
@@ -595,7 +714,9 @@ fn merged(runs: Vec<Run>) -> Vec<Run> {
             {
                 last.len = last.len.saturating_add(run.len);
             }
-            (Some(last), Origin::Lost(why)) if last.end() == run.start && last.origin == Origin::Lost(why) => {
+            (Some(last), Origin::Lost(_) | Origin::Earlier { .. })
+                if last.end() == run.start && last.origin == run.origin =>
+            {
                 last.len = last.len.saturating_add(run.len);
             }
             _ => merged.push(run),
@@ -604,22 +725,22 @@ fn merged(runs: Vec<Run>) -> Vec<Run> {
     merged
 }
 
-/// The runs that an entry stands for.
-fn resolve(entry: &Entry, file: &Result<usize, Lost>, parent: Option<&Object>, runs: &mut Vec<Run>) {
+/// The runs that an entry stands for; `parent` is the dump before, its place in the chain and what it has.
+fn resolve(entry: &Entry, file: &Result<usize, Lost>, (layer, parent): (usize, Option<&Object>), runs: &mut Vec<Run>) {
     let whole = |origin| Run { start: entry.start, len: entry.len, origin };
     if entry.flags.contains(Flags::PARENT) {
         let mut at = entry.start;
         for run in parent.iter().flat_map(|parent| parent.clip(entry.start, entry.end())) {
             if run.start > at {
-                let gap = Run { start: at, len: run.start.saturating_sub(at), origin: Origin::Lost(Lost::InParent) };
-                runs.push(gap);
+                let len = run.start.saturating_sub(at);
+                runs.push(Run { start: at, len, origin: Origin::Earlier { layer } });
             }
             at = run.end();
             runs.push(run);
         }
         if at < entry.end() {
             let len = entry.end().saturating_sub(at);
-            runs.push(Run { start: at, len, origin: Origin::Lost(Lost::InParent) });
+            runs.push(Run { start: at, len, origin: Origin::Earlier { layer } });
         }
         return;
     }

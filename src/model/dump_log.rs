@@ -25,9 +25,8 @@ pub(super) fn check(images: Images<'_>, side: &Side<'_>) {
         side.warnings.push(Code::DumpFailed, Place::member(path), || why);
         true
     });
-    let is_unreadable = |member: &Member| images.archive.contents(member).is_unreadable();
     // What may not be read may be the images, and was warned of.
-    if images.set.is_empty() && !images.archive.members().iter().any(is_unreadable) {
+    if images.set.is_empty() && !images.archive.has_unreadable() {
         side.warnings.push(Code::ImagesMissing, Place::member(&images.set.folder), || {
             let rest = "what the engine wrote is all that is shown";
             if failed {

@@ -219,6 +219,14 @@ pub struct Process {
 }
 
 impl Process {
+    /// A process of which nothing is known but its number.
+    pub(crate) fn unknown(pid: Pid) -> Self {
+        let node = Node { pid, parent: Parent::Unknown, depth: 0, pgid: None, sid: None, tids: Vec::new() };
+        let versions = Versions::default();
+        let unfiltered = Unfiltered::default();
+        Process { node, threads: Vec::new(), ids: None, fs: None, mm: None, old_creds: None, unfiltered, versions }
+    }
+
     /// Its id.
     pub fn pid(&self) -> Pid {
         self.node.pid
@@ -530,11 +538,32 @@ pub(super) fn note_orphans(images: Images<'_>, processes: &[Process]) {
     }
     let tids: HashSet<u64> = processes.iter().flat_map(|p| p.threads.iter().map(|t| t.tid.0.into())).collect();
     let pids: HashSet<u64> = processes.iter().filter(|p| !p.is_zombie()).map(|p| p.pid().0.into()).collect();
-    let of_threads = [Kind::Core];
-    let of_processes = [Kind::Ids, Kind::Mm, Kind::Fs, Kind::Pagemap, Kind::Vmas, Kind::Creds, Kind::Sigacts];
+    let of_threads = [Kind::Core, Kind::SignalPrivate];
+    let of_processes = [
+        Kind::Ids,
+        Kind::Mm,
+        Kind::Fs,
+        Kind::Pagemap,
+        Kind::Vmas,
+        Kind::Creds,
+        Kind::Sigacts,
+        Kind::Itimers,
+        Kind::PosixTimers,
+        Kind::Rlimit,
+        Kind::SignalShared,
+        Kind::FileLocksPid,
+    ];
+    // Tables of descriptors have numbers of their own, which are known if all processes' are.
+    let living = || processes.iter().filter(|process| !process.is_zombie());
+    let tables: Option<HashSet<u64>> = living().map(Process::descriptors).collect();
     for (kind, number, member) in images.set.images(images.archive) {
         let orphan = of_threads.contains(&kind) && !tids.contains(&number)
             || of_processes.contains(&kind) && !pids.contains(&number);
+        if kind == Kind::Fdinfo && tables.as_ref().is_some_and(|tables| !tables.contains(&number)) {
+            images.warnings.push(Code::ImageOrphaned, Place::member(&member.path), || {
+                format!("no process has the table of descriptors {number}; left over from an earlier dump, not used")
+            });
+        }
         if orphan {
             images.warnings.push(Code::ImageOrphaned, Place::member(&member.path), || {
                 let time = member.mtime.map_or_else(String::new, |time| format!(", written {time}"));

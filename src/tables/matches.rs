@@ -140,8 +140,8 @@ impl<'c> Matches<'c> {
     /// The row of a match.
     pub fn row(&self, found: &Found) -> Match {
         let model = self.checkpoint.model();
-        let process = model.processes().iter().find(|process| process.pid() == found.pid);
-        let space = process.and_then(|process| self.checkpoint.memory().space(process, model));
+        let process = self.checkpoint.memory().process(found.pid, model);
+        let space = process.and_then(|process| self.checkpoint.memory().pages(process, model));
         let (text, before) = space.map_or((Vec::new(), 0), |space| around(&space, found, self.context));
         let mapping = self.mappings.at(found.pid, found.address);
         let place = space.and_then(|space| space.runs(found.address, found.address.saturating_add(1)).next());

@@ -82,9 +82,12 @@ pub(super) struct Sizes {
 /// Living processes with the sizes of each class.
 pub(super) fn sizes(checkpoint: &Checkpoint) -> impl Iterator<Item = (&Process, BTreeMap<&'static str, Sizes>)> + '_ {
     let (model, memory) = (checkpoint.model(), checkpoint.memory());
-    let mut processes: Vec<&Process> = model.processes().iter().collect();
+    let mut processes: Vec<&Process> = model.processes().iter().chain(memory.nameless()).collect();
     processes.sort_by_key(|process| process.pid());
     processes.into_iter().filter_map(move |process| {
+        if process.mm.is_none() {
+            return Some((process, of_pages(&memory.pages(process, model)?, &memory.recorded_ranges(process))));
+        }
         let space = memory.space(process, model)?;
         Some((process, of_process(&space, mappings_of(checkpoint, process))))
     })
@@ -106,6 +109,20 @@ fn of_process(space: &AddressSpace<'_>, mappings: impl Iterator<Item = Mapping>)
         }
     }
     classes
+}
+
+/// Without mappings there is one class of what was recorded.
+fn of_pages(space: &AddressSpace<'_>, ranges: &[std::ops::Range<u64>]) -> BTreeMap<&'static str, Sizes> {
+    let mut sizes = Sizes::default();
+    for run in ranges.iter().flat_map(|range| space.runs(range.start, range.end)) {
+        let field = match run.origin {
+            Origin::Recorded { .. } => &mut sizes.recorded,
+            Origin::Untouched => &mut sizes.untouched,
+            Origin::Missing(why) => sizes.missing.entry(why).or_default(),
+        };
+        *field = field.saturating_add(run.end.saturating_sub(run.start));
+    }
+    BTreeMap::from([("other", sizes)])
 }
 
 /// The rows of `memory_sizes`.

@@ -485,3 +485,23 @@ fn damage_does_not_stop_it() {
         }
     }
 }
+
+/// The kernel names the file of a mapping for all of it, also of `/dev/zero`, and where pages of it were never written to.
+#[test]
+fn the_file_of_a_mapping_is_named_for_all_of_it() {
+    let seen = std::cell::Cell::new(0);
+    each("memory", |checkpoint, process, core| {
+        let elf = Elf::parse(core).unwrap();
+        let all = notes(&elf, core);
+        let (_, _, note) = all.iter().find(|(_, kind, _)| *kind == 0x4649_4c45).unwrap();
+        let count = usize::try_from(number(note, 0, 8)).unwrap();
+        let ranges: Vec<(u64, u64)> =
+            (0..count).map(|n| (number(note, 16 + 24 * n, 8), number(note, 24 + 24 * n, 8))).collect();
+        let mappings: Vec<_> = checkpoint.process_memory_map().filter(|mapping| mapping.pid == process.pid()).collect();
+        for mapping in mappings.iter().filter(|mapping| mapping.path.starts_with(b"/dev/zero")) {
+            assert!(ranges.contains(&(mapping.start.0, mapping.end.0)), "{mapping:?} {ranges:x?}");
+            seen.set(seen.get() + 1);
+        }
+    });
+    assert!(seen.get() > 0, "no mapping of /dev/zero");
+}

@@ -29,6 +29,7 @@ mod proc_view;
 mod query;
 mod readme;
 mod recovered;
+mod remains;
 mod row_schema;
 mod schema;
 mod screens;

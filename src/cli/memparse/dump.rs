@@ -6,8 +6,8 @@ use std::ops::{ControlFlow, Range};
 use std::path::{Path, PathBuf};
 
 use cryoscope::Checkpoint;
-use cryoscope::formats::{Columns, Format, RowWriter, Style};
-use cryoscope::memory::{Part, PartContent};
+use cryoscope::formats::{Columns, Format, RowWriter, Style, units};
+use cryoscope::memory::{Origin, Part, PartContent};
 use cryoscope::model::process::Process;
 use cryoscope::tables::{DumpedRun, dumped};
 
@@ -15,7 +15,7 @@ use super::super::args::{Global, MemparseArgs};
 use super::super::evidence::Record;
 use super::super::exit::Exit;
 use super::super::newfile::{NewFile, not_written};
-use super::super::screen::refuse_terminal;
+use super::super::screen::{complain, refuse_terminal};
 use super::super::stdout::Stdout;
 use super::super::{Failure, Outcome};
 use super::selection::Selected;
@@ -53,13 +53,17 @@ pub(super) fn run(checkpoint: &Checkpoint, selected: &Selected<'_>, args: &Mempa
         return dump.to_stdout(process, list);
     }
     if fs::metadata(target).is_ok_and(|metadata| !metadata.is_file()) {
+        dump.check_zeros(process, list)?;
         let file = File::options().write(true).open(target).map_err(|error| not_written(target, &error))?;
         dump.write(process, list, &mut Plain(BufWriter::new(file)))?;
         return Ok(Exit::Done);
     }
     let index = index_of(target);
     let mut rows = Index::create(&index, global.force)?;
-    dump.to_file(target, process, list, &mut rows)?;
+    if !dump.to_file(target, process, list, &mut rows)? {
+        let why = "the mappings are longer than a file can be; choose fewer by --kind or --range";
+        return Err(Failure::Usage(format!("cannot write {}: {why}", target.display())));
+    }
     rows.finish(dump.record)?;
     Ok(Exit::Done)
 }
@@ -116,32 +120,69 @@ struct Dump<'c> {
 impl Dump<'_> {
     fn to_stdout(&self, process: &Process, ranges: &[Range<u64>]) -> Outcome {
         refuse_terminal()?;
+        self.check_zeros(process, ranges)?;
         self.write(process, ranges, &mut Plain(Stdout::new(self.record)))?;
         Ok(Exit::Done)
+    }
+
+    /// Refuses a stream of more zeros than anybody waits for, before the first byte is written: a mapping may claim any
+    /// size, and only files have holes.
+    fn check_zeros(&self, process: &Process, ranges: &[Range<u64>]) -> Result<(), Failure> {
+        let most = self.checkpoint.limits().zero_bytes;
+        let Some(space) = self.checkpoint.memory().pages(process, self.checkpoint.model()) else { return Ok(()) };
+        let runs = ranges.iter().flat_map(|range| space.runs(range.start, range.end));
+        let zeros = runs.filter(|run| !matches!(run.origin, Origin::Recorded { .. }));
+        let zeros = zeros.map(|run| run.end.saturating_sub(run.start)).fold(0, u64::saturating_add);
+        if zeros <= most {
+            return Ok(());
+        }
+        Err(Failure::Usage(format!(
+            "{} of what is to be dumped are not in the archive and would be zeros, the limit is {}; choose mappings (--kind, \
+             --range), dump to a file or a folder, where zeros take no room, or raise the limit by --max-dump",
+            units::size(zeros),
+            units::size(most)
+        )))
     }
 
     /// A file for each mapping, and one index.
     fn to_folder(&self, folder: &Path, ranges: &[(&Process, Vec<Range<u64>>)]) -> Outcome {
         fs::create_dir_all(folder).map_err(|error| not_written(folder, &error))?;
         let mut index = Index::create(&folder.join("index.ndjson"), self.force)?;
+        let mut exit = Exit::Done;
         for (process, list) in ranges {
             for range in list {
                 let name = format!("{}-{:x}-{:x}.bin", process.pid(), range.start, range.end);
-                self.to_file(&folder.join(name), process, std::slice::from_ref(range), &mut index)?;
+                if !self.to_file(&folder.join(&name), process, std::slice::from_ref(range), &mut index)? {
+                    complain(&format!(
+                        "warning: {name}: longer than a file can be; left out, --range chooses a part of it"
+                    ));
+                    exit = Exit::Partial;
+                }
             }
         }
         index.finish(self.record)?;
-        Ok(Exit::Done)
+        Ok(exit)
     }
 
-    /// One sparse file: the ranges one behind the other.
-    fn to_file(&self, path: &Path, process: &Process, ranges: &[Range<u64>], index: &mut Index) -> Result<(), Failure> {
+    /// One sparse file: the ranges one behind the other. `false` if it would be longer than the file system takes.
+    fn to_file(
+        &self,
+        path: &Path,
+        process: &Process,
+        ranges: &[Range<u64>],
+        index: &mut Index,
+    ) -> Result<bool, Failure> {
         let mut file = NewFile::create(path, self.force)?;
         let mut sparse = Sparse { file: file.file(), len: 0 };
-        self.write(process, ranges, &mut sparse).map_err(|error| not_written(path, &error))?;
-        sparse.file.set_len(sparse.len).map_err(|error| not_written(path, &error))?;
+        let written = self.write(process, ranges, &mut sparse).and_then(|()| sparse.file.set_len(sparse.len));
+        match written {
+            Err(error) if matches!(error.kind(), io::ErrorKind::FileTooLarge | io::ErrorKind::InvalidInput) => {
+                return Ok(false);
+            }
+            other => other.map_err(|error| not_written(path, &error))?,
+        }
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if let Some(space) = self.checkpoint.memory().space(process, self.checkpoint.model()) {
+        if let Some(space) = self.checkpoint.memory().pages(process, self.checkpoint.model()) {
             let mut offset = 0_u64;
             for range in ranges {
                 let mapping = self.selected.mappings.at(process.pid(), range.start);
@@ -150,12 +191,12 @@ impl Dump<'_> {
             }
         }
         self.record.output(&file.finish()?);
-        Ok(())
+        Ok(true)
     }
 
     fn write(&self, process: &Process, ranges: &[Range<u64>], sink: &mut impl Sink) -> io::Result<()> {
         let (model, memory) = (self.checkpoint.model(), self.checkpoint.memory());
-        let space = memory.space(process, model);
+        let space = memory.pages(process, model);
         let mut result = Ok(());
         memory.walk(
             model,

@@ -41,7 +41,7 @@ pub(super) fn run(checkpoint: &Checkpoint, selected: &Selected<'_>, args: &Mempa
             PartContent::Untouched => writeln!(text, "{:016x}  {len} never written to: zeros", part.start),
             PartContent::Missing(why) => writeln!(text, "{:016x}  {len} not here: {}", part.start, why.as_str()),
         };
-        if let Some(space) = process.and_then(|(process, _)| memory.space(process, model)) {
+        if let Some(space) = process.and_then(|(process, _)| memory.pages(process, model)) {
             space.give_back(part.start, part.end);
         }
         text
@@ -60,8 +60,11 @@ pub(super) fn run(checkpoint: &Checkpoint, selected: &Selected<'_>, args: &Mempa
 
 /// A line that says whose memory follows, and which.
 fn heading(selected: &Selected<'_>, process: &Process, address: u64, text: &mut Vec<u8>) {
-    let Some(mapping) = selected.mappings.at(process.pid(), address) else { return };
     let name = escape(process.name().unwrap_or_default()).into_owned();
+    let Some(mapping) = selected.mappings.at(process.pid(), address) else {
+        let _ = writeln!(text, "\n{} {name}  {address:#x}  (in no mapping that is known)", process.pid());
+        return;
+    };
     let path = match mapping.path.as_slice() {
         b"" => format!("({})", mapping.kind),
         path => escape(path).into_owned(),

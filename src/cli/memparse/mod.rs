@@ -32,7 +32,8 @@ enum Mode {
 pub(crate) fn run(args: &MemparseArgs, global: &Global) -> Outcome {
     let mode = mode(args)?;
     // What is wrong with what was asked is said before anything is read.
-    let matcher = if mode == Mode::Search { Some(Arc::new(pattern::matcher(args)?)) } else { None };
+    let matcher =
+        if mode == Mode::Search { Some(Arc::new(pattern::matcher(args, &global.limits.limits())?)) } else { None };
     selection::check(args)?;
     refuse_terminal_of(args.format.with(&args.documents), global)?;
     let keep = match mode {
@@ -45,7 +46,7 @@ pub(crate) fn run(args: &MemparseArgs, global: &Global) -> Outcome {
     let early = matcher.clone().filter(|_| whole).map(|matcher| search::early(matcher, args));
     let checkpoint = &Opener::new(global, keep).searching(early).open_one(&args.archive)?;
     checkpoint.read_all();
-    let selected = Selected::of(checkpoint, args)?;
+    let selected = Selected::of(checkpoint, args, global)?;
     let exit = match (mode, matcher) {
         (Mode::Search, Some(matcher)) => search::run(checkpoint, &selected, &matcher, args, global)?,
         (Mode::Hexdump, _) => hexdump::run(checkpoint, &selected, args, global)?,

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use cryoscope::Limits;
 use cryoscope::memory::{Encoding, Matcher, Pattern, PatternError};
 
 use super::super::Failure;
@@ -18,7 +19,7 @@ impl From<PatternError> for Failure {
 }
 
 /// Everything that is to be searched for, compiled.
-pub(super) fn matcher(args: &MemparseArgs) -> Result<Matcher, Failure> {
+pub(super) fn matcher(args: &MemparseArgs, limits: &Limits) -> Result<Matcher, Failure> {
     let mut patterns = Vec::new();
     for text in &args.search {
         add_text(text, args, &mut patterns)?;
@@ -35,7 +36,7 @@ pub(super) fn matcher(args: &MemparseArgs) -> Result<Matcher, Failure> {
     if patterns.is_empty() {
         return Err(Failure::Usage("the files of --patterns hold no pattern".to_owned()));
     }
-    Ok(Matcher::new(&patterns)?)
+    Ok(Matcher::within(&patterns, limits)?)
 }
 
 fn add_text(text: &str, args: &MemparseArgs, patterns: &mut Vec<Pattern>) -> Result<(), Failure> {

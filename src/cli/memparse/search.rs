@@ -17,6 +17,9 @@ use super::super::screen::{Screen, complain};
 use super::selection::Selected;
 use super::threads;
 
+/// Characters of a pattern that a message repeats.
+const SHOWN: usize = 100;
+
 pub(super) fn run(
     checkpoint: &Checkpoint,
     selected: &Selected<'_>,
@@ -30,13 +33,17 @@ pub(super) fn run(
     let elsewhere = if args.everywhere {
         let left = args.max_matches.saturating_sub(u64::try_from(findings.found.len()).unwrap_or(u64::MAX));
         checkpoint.search_elsewhere(matcher, &SearchOptions { most: left, ..options }, args.context)
+    } else if selected.is_all() {
+        // Pages that belong to no process are no less in the archive.
+        let left = args.max_matches.saturating_sub(u64::try_from(findings.found.len()).unwrap_or(u64::MAX));
+        checkpoint.search_unattributed(matcher, &SearchOptions { most: left, ..options }, args.context)
     } else {
         FindingsElsewhere::default()
     };
     let mut screen = Screen::open(global)?;
     let format = args.format;
     let columns = match format {
-        RowFormat::Table if args.count && !args.everywhere => {
+        RowFormat::Table if args.count && elsewhere.found.is_empty() && !args.everywhere => {
             Columns::Named(["pid", "name", "pattern", "count"].map(str::to_owned).to_vec())
         }
         // Of one pattern, everybody knows which it is.
@@ -118,7 +125,11 @@ fn verdict(more: bool, none: bool, matcher: &Matcher, args: &MemparseArgs, globa
     }
     if none {
         match matcher.names() {
-            [one] => say(&format!("no match for {:?}", escape(one.as_bytes()))),
+            [one] => {
+                let head: String = one.chars().take(SHOWN).collect();
+                let rest = if head.len() < one.len() { "…" } else { "" };
+                say(&format!("no match for {:?}{rest}", escape(head.as_bytes())));
+            }
             names => say(&format!("no match for any of {} patterns", names.len())),
         }
         return Exit::No;

@@ -5,11 +5,12 @@ use std::ops::Range;
 use cryoscope::Checkpoint;
 use cryoscope::model::process::Process;
 use cryoscope::tables::{Mapping, Mappings};
-use globset::{GlobBuilder, GlobMatcher};
+use globset::GlobSet;
 
-use super::super::Failure;
-use super::super::args::MemparseArgs;
+use super::super::args::{Global, MemparseArgs};
 use super::super::processes::living;
+use super::super::screen::complain;
+use super::super::{Failure, wildcard};
 
 /// Kinds that `--kind` knows: those of the column `kind`, and `shared` for both kinds of shared memory.
 const KINDS: [&str; 14] = [
@@ -29,6 +30,9 @@ const KINDS: [&str; 14] = [
     "other",
 ];
 
+/// Pids that a message names.
+const NAMED: usize = 20;
+
 /// What was selected.
 pub(super) struct Selected<'c> {
     /// Processes with memory, by pid, each with the selected ranges; without filters by mapping, all of it is one range.
@@ -37,11 +41,13 @@ pub(super) struct Selected<'c> {
     pub(super) mappings: Mappings,
     /// The mappings that were selected, whole.
     filters: Filters,
+    checkpoint: &'c Checkpoint,
+    all_processes: bool,
 }
 
 impl<'c> Selected<'c> {
     /// What the flags select of a checkpoint.
-    pub(super) fn of(checkpoint: &'c Checkpoint, args: &MemparseArgs) -> Result<Self, Failure> {
+    pub(super) fn of(checkpoint: &'c Checkpoint, args: &MemparseArgs, global: &Global) -> Result<Self, Failure> {
         let filters = Filters::of(args)?;
         let mappings = Mappings::of(checkpoint);
         let mut processes = processes(checkpoint, args)?;
@@ -54,7 +60,29 @@ impl<'c> Selected<'c> {
                 (process, joined(ranges))
             })
             .collect();
-        Ok(Selected { ranges, mappings, filters })
+        let all_processes = args.pid.is_empty() && args.name.is_none();
+        let selected = Selected { ranges, mappings, filters, checkpoint, all_processes };
+        selected.say_what_is_unknown(global);
+        Ok(selected)
+    }
+
+    /// Says which processes have pages but no mappings.
+    fn say_what_is_unknown(&self, global: &Global) {
+        let without = self.ranges.iter().filter(|(process, _)| process.mm.is_none());
+        let pids: Vec<String> = without.map(|(process, _)| process.pid().to_string()).collect();
+        if pids.is_empty() || global.quiet {
+            return;
+        }
+        let what = if self.filters.by_mapping() {
+            "--prot, --kind and --path select nothing of them"
+        } else {
+            "what is shown is what their pagemaps have"
+        };
+        let named = pids.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+        let more = if pids.len() > NAMED { ", …" } else { "" };
+        complain(&format!(
+            "the mappings of some processes are not known (their mm images are not here): {what} (pid {named}{more})"
+        ));
     }
 
     /// The pids of the processes.
@@ -62,10 +90,24 @@ impl<'c> Selected<'c> {
         self.ranges.iter().map(|(process, _)| process.pid().0).collect()
     }
 
-    /// The same processes, each with its selected mappings, one by one.
+    /// The same processes, each with its selected mappings, one by one; of a process without any, the runs of its pages.
     pub(super) fn by_mapping(&self) -> Vec<(&'c Process, Vec<Range<u64>>)> {
-        let of = |process: &'c Process| (process, self.filters.of_mappings(&self.mappings, process));
+        let of = |process: &'c Process| {
+            let ranges = if process.mm.is_some() {
+                self.filters.of_mappings(&self.mappings, process)
+            } else if self.filters.by_mapping() {
+                Vec::new()
+            } else {
+                clipped(self.checkpoint.memory().recorded_ranges(process), &self.filters.range)
+            };
+            (process, ranges)
+        };
         self.ranges.iter().map(|(process, _)| of(process)).collect()
+    }
+
+    /// Whether all memory was selected: of all processes, wherever it lies.
+    pub(super) fn is_all(&self) -> bool {
+        self.all_processes && self.range().is_none() && !self.filters.by_mapping()
     }
 
     /// The one range of addresses that was asked for, if one was.
@@ -80,18 +122,26 @@ pub(super) fn check(args: &MemparseArgs) -> Result<(), Failure> {
 }
 
 fn processes<'c>(checkpoint: &'c Checkpoint, args: &MemparseArgs) -> Result<Vec<&'c Process>, Failure> {
-    let all = checkpoint.model().processes();
+    let (model, memory) = (checkpoint.model(), checkpoint.memory());
+    let all = || model.processes().iter().chain(memory.nameless());
     for &pid in &args.pid {
-        living(checkpoint, pid)?;
+        if !memory.nameless().iter().any(|process| process.pid().0 == pid) {
+            let process = living(checkpoint, pid)?;
+            if memory.pages(process, model).is_none() {
+                return Err(Failure::Usage(format!(
+                    "the memory of process {pid} is not in the archive: its images mm-{pid}.img and pagemap-{pid}.img are missing or damaged"
+                )));
+            }
+        }
     }
     let name = args.name.as_deref().map(glob).transpose()?;
     let wanted = |process: &&Process| {
         let text = String::from_utf8_lossy(process.name().unwrap_or_default());
         (args.pid.is_empty() || args.pid.contains(&process.pid().0))
             && name.as_ref().is_none_or(|name| name.is_match(&*text))
-            && process.mm.is_some()
+            && memory.pages(process, model).is_some()
     };
-    let wanted: Vec<&Process> = all.iter().filter(wanted).collect();
+    let wanted: Vec<&Process> = all().filter(wanted).collect();
     if let (Some(name), true) = (&args.name, wanted.is_empty()) {
         return Err(Failure::Usage(format!("no living process is called {name:?}; `cryoscope inspect` lists them")));
     }
@@ -104,7 +154,7 @@ struct Filters {
     /// Letters that must be there, and that must not.
     prot: Option<(Vec<char>, Vec<char>)>,
     kinds: Vec<String>,
-    path: Option<GlobMatcher>,
+    path: Option<GlobSet>,
 }
 
 impl Filters {
@@ -149,6 +199,12 @@ impl Filters {
     }
 }
 
+/// The parts of ranges that lie in another.
+fn clipped(ranges: Vec<Range<u64>>, within: &Range<u64>) -> Vec<Range<u64>> {
+    let clip = |range: Range<u64>| range.start.max(within.start)..range.end.min(within.end);
+    ranges.into_iter().map(clip).filter(|range| !range.is_empty()).collect()
+}
+
 /// Ranges that touch as one.
 fn joined(ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
     let mut joined: Vec<Range<u64>> = Vec::new();
@@ -183,9 +239,8 @@ fn prot(text: &str) -> Result<(Vec<char>, Vec<char>), Failure> {
     Ok((with, without))
 }
 
-fn glob(text: &str) -> Result<GlobMatcher, Failure> {
-    let glob = GlobBuilder::new(text).literal_separator(false).build();
-    glob.map(|glob| glob.compile_matcher()).map_err(|error| Failure::Usage(format!("{text:?}: {}", error.kind())))
+fn glob(text: &str) -> Result<GlobSet, Failure> {
+    wildcard::one(text, true)
 }
 
 #[cfg(test)]

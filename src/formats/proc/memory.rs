@@ -1,5 +1,7 @@
 //! Sums of mappings, as `status` and `stat` print them.
 
+#![deny(clippy::arithmetic_side_effects)]
+
 use crate::abi::arch::Arch;
 use crate::abi::mapping;
 use crate::model::process::Mm;
@@ -35,15 +37,19 @@ impl Sizes {
             _ => (GROWS_DOWN, LOCKED),
         };
         let mut sizes = Sizes::default();
-        let mut executable = 0;
+        let mut executable = 0_u64;
         // The area of vsyscall is the kernel's own and not counted.
         for vma in mm.vmas.iter().filter(|vma| !vma.status.contains(Status::VSYSCALL)) {
-            sizes.total += vma.len();
-            sizes.locked += if vma.flags & locked != 0 { vma.len() } else { 0 };
+            // Mappings that overlap may claim more than an address space has.
+            let add = |sum: &mut u64| *sum = sum.saturating_add(vma.len());
+            add(&mut sizes.total);
+            if vma.flags & locked != 0 {
+                add(&mut sizes.locked);
+            }
             match Class::of(vma, grows_down) {
-                Class::Executable => executable += vma.len(),
-                Class::Stack => sizes.stack += vma.len(),
-                Class::Data => sizes.data += vma.len(),
+                Class::Executable => add(&mut executable),
+                Class::Stack => add(&mut sizes.stack),
+                Class::Data => add(&mut sizes.data),
                 Class::Other => {}
             }
         }
@@ -51,7 +57,7 @@ impl Sizes {
         let mask = page_size.saturating_sub(1);
         let code = (end.saturating_add(mask) & !mask).saturating_sub(start & !mask);
         sizes.text = code.min(executable);
-        sizes.libraries = executable - sizes.text;
+        sizes.libraries = executable.saturating_sub(sizes.text);
         sizes
     }
 }

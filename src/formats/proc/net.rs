@@ -37,7 +37,7 @@ impl Lines {
         self.bytes.extend_from_slice(line.as_bytes());
         text::octal(&mut self.bytes, name, b"\n");
         self.bytes.push(b'\n');
-        self.count += 1;
+        self.count = self.count.saturating_add(1);
     }
 }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use bstr::{BString, ByteSlice};
 
 use super::{InLine, Matcher, SearchOptions, in_lines};
-use crate::archive::{Archive, Contents, Member, MemberKind, Piece};
+use crate::archive::{Absence, Archive, Contents, Member, MemberKind, Piece};
 use crate::int::usize_of;
 use crate::limits::Limits;
 use crate::memory::lines::{Key, Line, Source};
@@ -56,6 +56,8 @@ pub(crate) struct Search<'s> {
     pub(crate) warnings: &'s Warnings,
     /// Members that have been searched as memory.
     pub(crate) done: &'s BTreeSet<BString>,
+    /// Only these members, if there are any.
+    pub(crate) only: Option<&'s BTreeSet<BString>>,
 }
 
 impl Search<'_> {
@@ -63,7 +65,10 @@ impl Search<'_> {
     pub(crate) fn run(&self) -> Findings {
         let mut findings = Findings::default();
         let files = self.archive.members().iter().filter(|member| member.kind == MemberKind::File);
-        for member in files.filter(|member| !self.done.contains(&member.path)) {
+        let wanted = |member: &&Member| {
+            !self.done.contains(&member.path) && self.only.is_none_or(|only| only.contains(&member.path))
+        };
+        for member in files.filter(wanted) {
             if findings.more {
                 break;
             }
@@ -86,7 +91,11 @@ impl Search<'_> {
             found.len() <= room
         });
         found.sort_unstable();
-        findings.unread = findings.unread.saturating_add(unread);
+        let not_kept = contents.pieces(0, contents.len()).filter_map(|piece| match piece {
+            Piece::Absent(len, Absence::NotKept | Absence::Unreadable) => Some(len),
+            _ => None,
+        });
+        findings.unread = not_kept.fold(findings.unread.saturating_add(unread), u64::saturating_add);
         findings.more |= found.len() > room;
         found.truncate(room);
         findings.found.extend(found.iter().map(|m| {

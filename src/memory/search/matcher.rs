@@ -9,12 +9,24 @@ use regex_automata::meta::Regex;
 use regex_automata::util::syntax;
 use regex_automata::{Input, MatchKind, PatternSet};
 
+use super::mask::Mask;
 use super::pattern::{Pattern, PatternError, Shape, escaped};
+use super::table::Table;
+use crate::int::{u64_of, usize_of};
+use crate::limits::Limits;
 
 /// More literals than these are found faster as one regular expression.
 const PACKED_MOST: usize = 64;
-/// Bytes that a compiled expression may take.
-const REGEX_SIZE: usize = 64 << 20;
+/// Bytes that the expression may take which finds some hundreds of literals.
+const FINDER: u64 = 64 << 20;
+/// More literals than these make too large an expression.
+const REGEX_MOST: usize = 2000;
+/// Bytes that the caches of all expressions may take in one thread, and those of one expression at least and at most.
+const CACHES: usize = 64 << 20;
+const CACHE: std::ops::RangeInclusive<usize> = (64 << 10)..=(2 << 20);
+
+/// Matches in one slice beyond which patterns that come later are not looked for, if fewer are wanted in all.
+const ENOUGH: usize = 1 << 20;
 
 /// A match: which pattern, and where in the slice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,12 +40,15 @@ pub(super) struct Match {
 #[derive(Clone, Debug)]
 pub struct Matcher {
     literals: Option<Literals>,
+    masks: Vec<(usize, Mask)>,
     regexes: Vec<(usize, Regex)>,
     /// All expressions as one, to pass over blocks in which none matches, and to tell which do.
     any: Option<(Regex, Regex)>,
     names: Vec<String>,
-    /// Longest literal.
-    longest: usize,
+    /// Bytes of the longest literal.
+    longest_literal: usize,
+    /// Bytes of the longest pattern whose matches are all of one length.
+    longest_fixed: usize,
 }
 
 impl Matcher {
@@ -41,33 +56,59 @@ impl Matcher {
     ///
     /// # Errors
     ///
-    /// If a regular expression is not one, or too large, or can only match nothing.
+    /// If a regular expression is not one, or can only match nothing; or if the patterns are too large together.
     pub fn new(patterns: &[Pattern]) -> Result<Self, PatternError> {
+        Self::within(patterns, &Limits::default())
+    }
+
+    /// The same within other limits than the usual ones: `pattern_bytes` bounds what the patterns compile to.
+    ///
+    /// # Errors
+    ///
+    /// As [`Matcher::new`].
+    pub fn within(patterns: &[Pattern], limits: &Limits) -> Result<Self, PatternError> {
         let mut literals = Vec::new();
+        let mut masks = Vec::new();
         let mut regexes = Vec::new();
         let mut sources = Vec::new();
+        let mut room = limits.pattern_bytes;
+        let expressions = patterns.iter().filter(|pattern| matches!(pattern.shape, Shape::Regex(_))).count();
         for (number, pattern) in patterns.iter().enumerate() {
-            let fail = |why: String| PatternError { pattern: pattern.name.clone(), why };
-            match &pattern.shape {
+            let fail = |why: Why| PatternError::of(&pattern.name, number, why, limits);
+            let taken = match &pattern.shape {
                 Shape::Literal { bytes, any_case } => {
                     literals.push(Literal { number, bytes: bytes.clone(), any_case: *any_case });
+                    bytes.len()
+                }
+                Shape::Mask(pairs) => {
+                    masks.push((number, Mask::new(pairs)));
+                    pairs.len()
                 }
                 Shape::Regex(source) => {
-                    let regex = compile(&[source], MatchKind::LeftmostFirst).map_err(fail)?;
+                    let regex = compile(&[source], MatchKind::LeftmostFirst, room, expressions).map_err(fail)?;
                     if matches_only_nothing(source) {
-                        return Err(fail("it only matches nothing".to_owned()));
+                        return Err(fail(Why::Not("it only matches nothing".to_owned())));
                     }
-                    regexes.push((number, regex));
-                    sources.push(source.as_str());
+                    let taken = regex.memory_usage();
+                    if let Some(mask) = Mask::of_regex(source, &bytes_syntax()) {
+                        masks.push((number, mask));
+                    } else {
+                        regexes.push((number, regex));
+                        sources.push(source.as_str());
+                    }
+                    taken
                 }
-            }
+            };
+            room = room.checked_sub(u64_of(taken)).ok_or_else(|| fail(Why::TooLarge))?;
         }
-        let both =
-            || Some((compile(&sources, MatchKind::LeftmostFirst).ok()?, compile(&sources, MatchKind::All).ok()?));
+        let all = |kind| compile(&sources, kind, limits.pattern_bytes, 1).ok();
+        let both = || Some((all(MatchKind::LeftmostFirst)?, all(MatchKind::All)?));
         let any = if sources.len() > 1 { both() } else { None };
-        let longest = literals.iter().map(|literal| literal.bytes.len()).max().unwrap_or(0);
+        let longest_literal = literals.iter().map(|literal| literal.bytes.len()).max().unwrap_or(0);
+        let longest_mask = masks.iter().map(|(_, mask)| mask.len()).max().unwrap_or(0);
         let names = patterns.iter().map(|pattern| pattern.name.clone()).collect();
-        Ok(Matcher { literals: Literals::new(literals), regexes, any, names, longest })
+        let longest_fixed = longest_literal.max(longest_mask);
+        Ok(Matcher { literals: Literals::new(literals), masks, regexes, any, names, longest_literal, longest_fixed })
     }
 
     /// The patterns' names, in order.
@@ -75,9 +116,9 @@ impl Matcher {
         &self.names
     }
 
-    /// Bytes of the longest literal.
-    pub(super) fn longest_literal(&self) -> usize {
-        self.longest
+    /// Bytes of the longest pattern whose matches are all of one length: a literal, or bytes with wildcards.
+    pub(super) fn longest_fixed(&self) -> usize {
+        self.longest_fixed
     }
 
     /// Whether there are regular expressions.
@@ -87,19 +128,33 @@ impl Matcher {
 
     /// Whether a pattern's matches never overlap.
     pub(super) fn is_regex(&self, pattern: usize) -> bool {
-        self.regexes.iter().any(|(number, _)| *number == pattern)
+        let number_of = |list: &[(usize, Regex)]| list.binary_search_by_key(&pattern, |(number, _)| *number).is_ok();
+        number_of(&self.regexes) || self.mask(pattern).is_some()
     }
 
-    /// All matches that begin in `span`; they may run on to the end of the slice. At most `most` of each pattern or, of
-    /// literals, of all. Empty matches are passed over.
+    fn mask(&self, pattern: usize) -> Option<&Mask> {
+        let place = self.masks.binary_search_by_key(&pattern, |(number, _)| *number).ok()?;
+        self.masks.get(place).map(|(_, mask)| mask)
+    }
+
+    /// All matches that begin in `span`; they may run on to the end of the slice. At most about `most` of each pattern or, of
+    /// literals, of all; and where there are more than that and a million, not those of all patterns. Empty matches are passed over.
     pub(super) fn find(&self, haystack: &[u8], span: Range<usize>, most: usize) -> Vec<Match> {
         let mut found = Vec::new();
         if let Some(literals) = &self.literals {
-            literals.find(haystack, span.clone(), self.longest, most, &mut found);
+            literals.find(haystack, span.clone(), self.longest_literal, most, &mut found);
+        }
+        // Where there are more than anybody wants, thousands of patterns must not each add theirs.
+        let enough = most.max(ENOUGH);
+        for (number, mask) in &self.masks {
+            if found.len() <= enough {
+                find_mask(*number, mask, haystack, span.clone(), most, &mut found);
+            }
         }
         let candidates = self.candidates(haystack, &span);
         for (place, (number, regex)) in self.regexes.iter().enumerate() {
-            if candidates.as_ref().is_none_or(|set| set.get(place).copied().unwrap_or(true)) {
+            let may_match = candidates.as_ref().is_none_or(|set| set.get(place).copied().unwrap_or(true));
+            if may_match && found.len() <= enough {
                 find_regex(*number, regex, haystack, span.clone(), most, &mut found);
             }
         }
@@ -109,7 +164,11 @@ impl Matcher {
     /// The matches of one regular expression, from a place of the span on.
     pub(super) fn find_one(&self, pattern: usize, haystack: &[u8], span: Range<usize>, most: usize) -> Vec<Match> {
         let mut found = Vec::new();
-        if let Some((number, regex)) = self.regexes.iter().find(|(number, _)| *number == pattern) {
+        if let Some(mask) = self.mask(pattern) {
+            find_mask(pattern, mask, haystack, span, most, &mut found);
+        } else if let Ok(place) = self.regexes.binary_search_by_key(&pattern, |(number, _)| *number)
+            && let Some((number, regex)) = self.regexes.get(place)
+        {
             find_regex(*number, regex, haystack, span, most, &mut found);
         }
         found
@@ -138,15 +197,49 @@ fn bytes_syntax() -> syntax::Config {
     syntax::Config::new().unicode(false).utf8(false).dot_matches_new_line(true)
 }
 
-fn compile(sources: &[&str], kind: MatchKind) -> Result<Regex, String> {
-    let config = Regex::config().match_kind(kind).utf8_empty(false).nfa_size_limit(Some(REGEX_SIZE));
+/// Why a pattern cannot be compiled.
+#[derive(Debug)]
+enum Why {
+    /// It, with those before it, is larger than the limit.
+    TooLarge,
+    /// It is none.
+    Not(String),
+}
+
+impl PatternError {
+    fn of(pattern: &str, number: usize, why: Why, limits: &Limits) -> Self {
+        let why = match why {
+            Why::Not(why) => why,
+            Why::TooLarge => {
+                let before = if number == 0 { "it compiles" } else { "it and those before it compile" };
+                format!(
+                    "{before} to more than {} bytes; give fewer or shorter patterns, --max-patterns raises the limit",
+                    limits.pattern_bytes
+                )
+            }
+        };
+        PatternError { pattern: pattern.to_owned(), why }
+    }
+}
+
+/// Compiles expressions into one, which may take `most` bytes and is one of `count`.
+fn compile(sources: &[&str], kind: MatchKind, most: u64, count: usize) -> Result<Regex, Why> {
+    let cache = CACHES.checked_div(count).unwrap_or(CACHES).clamp(*CACHE.start(), *CACHE.end());
+    let config = Regex::config()
+        .match_kind(kind)
+        .utf8_empty(false)
+        .nfa_size_limit(Some(usize_of(most)))
+        .hybrid_cache_capacity(cache);
     Regex::builder().syntax(bytes_syntax()).configure(config).build_many(sources).map_err(|error| {
         match error.syntax_error() {
-            Some(error) => format!("not a regular expression: {error}"),
-            None => match error.size_limit() {
-                Some(limit) => format!("the expression is too large: it compiles to more than {limit} bytes"),
-                None => format!("cannot be compiled: {error}"),
-            },
+            // Its last line says what is wrong, those before show where.
+            Some(error) => {
+                let error = error.to_string();
+                let what = error.lines().last().unwrap_or_default().trim_start_matches("error: ");
+                Why::Not(format!("not a regular expression: {what}"))
+            }
+            None if error.size_limit().is_some() => Why::TooLarge,
+            None => Why::Not(format!("cannot be compiled: {error}")),
         }
     })
 }
@@ -164,6 +257,15 @@ fn find_regex(number: usize, regex: &Regex, haystack: &[u8], span: Range<usize>,
         if found.len().saturating_sub(before) >= most {
             break;
         }
+    }
+}
+
+fn find_mask(number: usize, mask: &Mask, haystack: &[u8], span: Range<usize>, most: usize, found: &mut Vec<Match>) {
+    let (end, mut at) = (span.end, span.start);
+    for _ in 0..most {
+        let Some(start) = mask.find(haystack, at..end) else { break };
+        at = start.saturating_add(mask.len());
+        found.push(Match { start, end: at, pattern: number });
     }
 }
 
@@ -198,6 +300,8 @@ enum Finder {
     One(memmem::Finder<'static>),
     Packed(packed::Searcher),
     Regex(Regex),
+    /// Every occurrence of thousands of literals.
+    Many(Table),
 }
 
 impl Finder {
@@ -209,12 +313,17 @@ impl Finder {
             }
             Finder::Packed(searcher) => searcher.find_in(haystack, aho_corasick::Span::from(span)).map(|m| m.start()),
             Finder::Regex(regex) => regex.find(Input::new(haystack).range(span)).map(|m| m.start()),
+            // It finds them all by itself.
+            Finder::Many(_) => None,
         }
     }
 }
 
 impl Literals {
     fn new(literals: Vec<Literal>) -> Option<Self> {
+        if literals.is_empty() {
+            return None;
+        }
         let mut by_first = vec![Vec::new(); 256];
         for (place, literal) in literals.iter().enumerate() {
             if let Some(list) =
@@ -223,20 +332,20 @@ impl Literals {
                 list.push(place);
             }
         }
-        let finder = Self::finder(&literals)?;
+        let finder = Self::finder(&literals);
         Some(Literals { finder, all: literals, by_first })
     }
 
-    fn finder(literals: &[Literal]) -> Option<Finder> {
+    fn finder(literals: &[Literal]) -> Finder {
         let exact = literals.iter().all(|literal| !literal.any_case);
         match literals {
-            [] => return None,
-            [one] if exact => return Some(Finder::One(memmem::Finder::new(&one.bytes).into_owned())),
+            [one] if exact => return Finder::One(memmem::Finder::new(&one.bytes).into_owned()),
             _ if exact && literals.len() <= PACKED_MOST => {
                 if let Some(searcher) = packed::Searcher::new(literals.iter().map(|literal| &literal.bytes)) {
-                    return Some(Finder::Packed(searcher));
+                    return Finder::Packed(searcher);
                 }
             }
+            _ if literals.len() > REGEX_MOST => return Self::many(literals, exact),
             _ => {}
         }
         let alternatives: Vec<String> = literals
@@ -246,11 +355,31 @@ impl Literals {
                 format!("(?{flag}:{})", escaped(&literal.bytes))
             })
             .collect();
-        compile(&[&alternatives.join("|")], MatchKind::LeftmostFirst).ok().map(Finder::Regex)
+        let regex = compile(&[&alternatives.join("|")], MatchKind::LeftmostFirst, FINDER, 1);
+        regex.map_or_else(|_| Self::many(literals, exact), Finder::Regex)
+    }
+
+    fn many(literals: &[Literal], exact: bool) -> Finder {
+        Finder::Many(Table::new(literals.iter().map(|literal| literal.bytes.as_slice()), !exact))
     }
 
     fn find(&self, haystack: &[u8], span: Range<usize>, longest: usize, most: usize, found: &mut Vec<Match>) {
         let end = span.end.saturating_add(longest.saturating_sub(1)).min(haystack.len());
+        if let Finder::Many(table) = &self.finder {
+            let before = found.len();
+            for start in span {
+                let Some(here) = haystack.get(start..) else { break };
+                table.at(here, |place, len| {
+                    if let Some(literal) = self.all.get(place).filter(|literal| literal.is_at(here)) {
+                        found.push(Match { start, end: start.saturating_add(len), pattern: literal.number });
+                    }
+                });
+                if found.len().saturating_sub(before) >= most {
+                    break;
+                }
+            }
+            return;
+        }
         let before = found.len();
         let mut at = span.start;
         while let Some(start) = self.finder.next(haystack, at..end).filter(|&start| start < span.end) {

@@ -5,9 +5,11 @@
 //! begins in it. Seams, where a process's memory goes on in another line, are searched afterwards.
 
 mod elsewhere;
+mod mask;
 mod matcher;
 mod pattern;
 mod stream;
+mod table;
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::{ControlFlow, Range};
@@ -167,7 +169,7 @@ pub(super) fn in_lines(
 
 /// Bytes behind a block in which what begins in it may end.
 fn reach(matcher: &Matcher, options: &SearchOptions) -> u64 {
-    let literals = u64_of(matcher.longest_literal().saturating_sub(1));
+    let literals = u64_of(matcher.longest_fixed().saturating_sub(1));
     if matcher.has_regexes() { literals.max(options.longest) } else { literals }
 }
 

@@ -15,6 +15,8 @@ pub struct Pattern {
 pub(super) enum Shape {
     /// These bytes; with `any_case`, ASCII letters in any case.
     Literal { bytes: Vec<u8>, any_case: bool },
+    /// Nibbles, the high one of each byte first; `None` is any.
+    Mask(Vec<[Option<u8>; 2]>),
     /// A regular expression in the syntax of `regex-syntax`, with Unicode switched off.
     Regex(String),
 }
@@ -30,7 +32,12 @@ pub struct PatternError {
 
 impl fmt::Display for PatternError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "pattern {:?}: {}", self.pattern, self.why)
+        /// Characters of a pattern that a message repeats.
+        const SHOWN: usize = 100;
+        let mut chars = self.pattern.chars();
+        let head: String = chars.by_ref().take(SHOWN).collect();
+        let rest = if chars.next().is_some() { "…" } else { "" };
+        write!(f, "pattern {head:?}{rest}: {}", self.why)
     }
 }
 
@@ -125,7 +132,7 @@ impl Pattern {
         let fixed: Option<Vec<u8>> = pairs.iter().map(|&[high, low]| Some(byte(high?, low?))).collect();
         let shape = match fixed {
             Some(bytes) => Shape::Literal { bytes, any_case: false },
-            None => Shape::Regex(pairs.iter().copied().map(class).collect()),
+            None => Shape::Mask(pairs.to_vec()),
         };
         Ok(Pattern { name: hex.to_owned(), shape })
     }
@@ -140,21 +147,6 @@ impl Pattern {
 
 fn empty(pattern: &str) -> PatternError {
     PatternError { pattern: pattern.to_owned(), why: "there is nothing to search for".to_owned() }
-}
-
-/// A regular expression for one byte of a pattern with wildcards.
-fn class([high, low]: [Option<u8>; 2]) -> String {
-    match (high, low) {
-        (Some(high), Some(low)) => format!(r"\x{high:x}{low:x}"),
-        (Some(high), None) => format!(r"[\x{high:x}0-\x{high:x}f]"),
-        (None, Some(low)) => {
-            (0..16).fold("[".to_owned(), |mut class, high| {
-                let _ = write!(class, r"\x{high:x}{low:x}");
-                class
-            }) + "]"
-        }
-        (None, None) => "(?s:.)".to_owned(),
-    }
 }
 
 /// A regular expression for these very bytes.
@@ -177,7 +169,8 @@ mod tests {
     fn hex_has_blanks_and_wildcards() {
         assert_eq!(Pattern::hex("48 8B c3").unwrap().shape, literal(b"\x48\x8b\xc3"));
         assert_eq!(Pattern::hex("488bc3").unwrap().shape, literal(b"\x48\x8b\xc3"));
-        assert_eq!(Pattern::hex("48 ?? 4?").unwrap().shape, Shape::Regex(r"\x48(?s:.)[\x40-\x4f]".to_owned()));
+        let mask = vec![[Some(4), Some(8)], [None, None], [Some(4), None]];
+        assert_eq!(Pattern::hex("48 ?? 4?").unwrap().shape, Shape::Mask(mask));
     }
 
     #[test]
