@@ -13,11 +13,12 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::args::Global;
+use super::args::{Cli, Global};
 use super::exit::Exit;
-use super::newfile::{NewFile, not_written};
+use super::inputs;
+use super::newfile::{NewFile, Readers, not_written};
 use super::screen::complain;
-use super::stdout::Written;
+use super::stdout::{Stdout, Written};
 use super::{Failure, Outcome};
 
 /// What a run is found to do; its copies share it.
@@ -105,11 +106,48 @@ impl Global {
     }
 }
 
+/// Where the record of a run goes.
+enum Manifest {
+    File(NewFile),
+    Stdout,
+}
+
+impl Manifest {
+    /// A file that must not be replaced is refused before anything is read.
+    fn open(path: &Path, cli: &Cli) -> Result<Self, Failure> {
+        if path != Path::new("-") {
+            let claim = cli.global.outputs.claim(path)?;
+            return Ok(Manifest::File(NewFile::create(&claim, cli.global.force, Readers::Owner)?));
+        }
+        if inputs::leaves_stdout_free(cli) {
+            return Ok(Manifest::Stdout);
+        }
+        let message = "--manifest - is standard output, which has the answer already; send that to a file by --output, or name \
+                       a file for the manifest";
+        Err(Failure::Usage(message.to_owned()))
+    }
+
+    fn write(self, text: &str, global: &Global) -> Result<(), Failure> {
+        match self {
+            Manifest::File(mut file) => {
+                let path = global.manifest.as_deref().unwrap_or(Path::new("-"));
+                writeln!(file.file(), "{text}").map_err(|error| not_written(path, &error))?;
+                file.finish().map(drop)
+            }
+            Manifest::Stdout => Ok(writeln!(Stdout::new(&Record::default()), "{text}")?),
+        }
+    }
+}
+
 /// Runs a command, then says what `--verify` asks for and writes the manifest.
-pub(crate) fn recorded(global: &Global, run: impl FnOnce() -> Outcome) -> Outcome {
-    // A file that must not be replaced is refused before anything is read.
-    let manifest = global.manifest.as_deref().map(|path| NewFile::create(path, global.force)).transpose()?;
-    global.record.lock().stdout = manifest.is_some().then(Written::default);
+pub(crate) fn recorded(cli: &Cli, run: impl FnOnce() -> Outcome) -> Outcome {
+    let global = &cli.global;
+    // What would be written onto evidence is refused before anything is.
+    global.outputs.inputs(inputs::of(cli).iter().map(PathBuf::as_path))?;
+    global.outputs.check_streams()?;
+    inputs::written(cli).into_iter().try_for_each(|path| global.outputs.check(path))?;
+    let manifest = global.manifest.as_deref().map(|path| Manifest::open(path, cli)).transpose()?;
+    global.record.lock().stdout = matches!(manifest, Some(Manifest::File(_))).then(Written::default);
     let started = Timestamp::now();
     let outcome = run();
     let inputs = inputs(global);
@@ -120,10 +158,8 @@ pub(crate) fn recorded(global: &Global, run: impl FnOnce() -> Outcome) -> Outcom
     }
     let changed = inputs.iter().any(|input| input["changed"].is_string());
     let outcome = outcome.map(|exit| if changed && exit == Exit::Done { Exit::Partial } else { exit });
-    if let (Some(path), Some(mut file)) = (&global.manifest, manifest) {
-        let text = cryoscope::formats::pretty(&document(global, started, &inputs, &outcome));
-        writeln!(file.file(), "{text}").map_err(|error| not_written(path, &error))?;
-        file.finish()?;
+    if let Some(manifest) = manifest {
+        manifest.write(&cryoscope::formats::pretty(&document(global, started, &inputs, &outcome)), global)?;
     }
     outcome
 }

@@ -22,6 +22,7 @@ pub(crate) fn run(args: &ExtractArgs, global: &Global) -> Outcome {
     };
     let what = whats(&args.what)?;
     let globs = globs(&args.path)?;
+    let claim = global.outputs.claim_extracted(folder)?;
     Output::check(folder, global.force)?;
     let keep = what.iter().fold(Keep::Arguments, |keep, what| keep.and(what.keep()));
     let checkpoint = Opener::new(global, keep).open_one(&args.archive)?;
@@ -29,7 +30,8 @@ pub(crate) fn run(args: &ExtractArgs, global: &Global) -> Outcome {
         process(&checkpoint, pid)?;
     }
     let pids: Vec<Pid> = args.pid.iter().copied().map(Pid).collect();
-    let mut output = Output::create(folder, global.force, checkpoint.limits(), progress(global))?;
+    let (limits, scratch) = (checkpoint.limits(), claim.scratch().clone());
+    let mut output = Output::with_scratch(folder, global.force, limits, progress(global), scratch)?;
     let wants = |path: &[u8]| globs.is_empty() || globs.is_match(&*String::from_utf8_lossy(path));
     let extracted = extract(&checkpoint, &Choice { what: &what, path: &wants, pids: &pids }, &mut output);
     let counts: Vec<_> = what.iter().map(|&what| (what, output.count(what))).collect();

@@ -94,9 +94,7 @@ fn hex(bytes: &[u8]) -> String {
 /// The archives that were named: themselves, in lists, by wildcards and by the directories that hold them.
 pub(crate) fn entries(named: &[PathBuf], args: &FleetArgs) -> Result<Vec<Entry>, Failure> {
     let mut paths = named.to_vec();
-    for list in &args.files_from {
-        paths.extend(listed(list)?);
-    }
+    paths.extend(args.lists()?.iter().cloned());
     let mut entries = Vec::new();
     for path in paths {
         if path.is_dir() && !is_checkpoint(&path) {
@@ -108,6 +106,32 @@ pub(crate) fn entries(named: &[PathBuf], args: &FleetArgs) -> Result<Vec<Entry>,
         }
     }
     Ok(entries)
+}
+
+/// What is read for that: the archives, also those that lists and wildcards name, and the lists.
+pub(crate) fn read_by(named: &[PathBuf], args: &FleetArgs) -> Vec<PathBuf> {
+    // What cannot be read is said later.
+    let listed = args.lists().cloned().unwrap_or_default();
+    let paths = named.iter().chain(&listed);
+    let meant =
+        paths.flat_map(|path| if is_pattern(path) { matching(path).unwrap_or_default() } else { vec![path.clone()] });
+    meant.chain(args.files_from.iter().cloned()).collect()
+}
+
+/// Whether a path is a pattern: there is nothing of that name, and it has wildcards.
+fn is_pattern(path: &Path) -> bool {
+    path != Path::new("-") && fs::symlink_metadata(path).is_err() && has_wildcards(path)
+}
+
+impl FleetArgs {
+    /// The names in lists. They are read once: standard input can be one.
+    fn lists(&self) -> Result<&Vec<PathBuf>, Failure> {
+        if let Some(names) = self.listed.get() {
+            return Ok(names);
+        }
+        let names = self.files_from.iter().map(|list| listed(list)).collect::<Result<Vec<_>, _>>()?;
+        Ok(self.listed.get_or_init(|| names.concat()))
+    }
 }
 
 /// The lines of a list, or what is ended by NUL in it.

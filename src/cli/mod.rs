@@ -9,28 +9,34 @@ mod evidence;
 mod exit;
 mod extract;
 mod fleet;
+mod inputs;
 mod inspect;
 mod list;
 mod memparse;
 mod newfile;
 mod open;
+mod outputs;
 mod processes;
 #[cfg(feature = "query")]
 mod query;
 mod rows;
 mod screen;
 mod show;
+mod signals;
 mod sizes;
 mod stdout;
 mod table;
 mod table_file;
 
+use std::env;
+use std::ffi::OsString;
 use std::fmt;
 use std::io;
 use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::ErrorKind as ClapKind;
+use cryoscope::formats::escape;
 
 use self::args::{Cli, Command};
 use self::exit::Exit;
@@ -79,18 +85,37 @@ pub(crate) type Outcome = Result<Exit, Failure>;
 
 /// Runs the command that the arguments name.
 pub(crate) fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) => {
-            let asked = matches!(error.kind(), ClapKind::DisplayHelp | ClapKind::DisplayVersion);
-            return match error.print() {
-                Ok(()) if asked => Exit::Done.into(),
-                Ok(()) => Exit::Failed.into(),
-                Err(error) => ended(Err(error.into())),
-            };
+    let arguments: Vec<OsString> = env::args_os().collect();
+    match Cli::try_parse_from(&arguments) {
+        Ok(cli) => {
+            let outcome = evidence::recorded(&cli, || run(&cli));
+            cli.global.outputs.abandon();
+            ended(outcome)
         }
-    };
-    ended(evidence::recorded(&cli.global, || run(&cli)))
+        Err(error) => ended(explained(error, &arguments)),
+    }
+}
+
+/// Prints help, or what is wrong with the arguments.
+fn explained(error: clap::Error, arguments: &[OsString]) -> Outcome {
+    if matches!(error.kind(), ClapKind::DisplayHelp | ClapKind::DisplayVersion) {
+        stdout::check()?;
+        error.print()?;
+        return Ok(Exit::Done);
+    }
+    // Messages have the arguments in them. What could move the cursor or begin a line of its own is said by its code: wrong is
+    // the same then, as no such code is the name of a flag or a value.
+    let escaped: Vec<OsString> =
+        arguments.iter().map(|argument| escape(argument.as_encoded_bytes()).into_owned().into()).collect();
+    if escaped == arguments {
+        error.print()?;
+        return Ok(Exit::Failed);
+    }
+    match Cli::try_parse_from(escaped) {
+        Err(same) if same.kind() == error.kind() => same.print()?,
+        _ => screen::complain(&error.render().to_string()),
+    }
+    Ok(Exit::Failed)
 }
 
 /// What a command came to; of what went wrong there is a message.

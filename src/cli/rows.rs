@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{self, Read as _, Seek as _, Write};
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::sync::Arc;
 
 use cryoscope::Checkpoint;
@@ -353,7 +354,7 @@ impl<'a> Output<'a> {
                     let message = |error: io::Error| {
                         Failure::Usage(format!("cannot make the directory {}: {error}", folder.path.display()))
                     };
-                    fs::create_dir(folder.path).map_err(message)?;
+                    make_folder(folder.path).map_err(message)?;
                 }
                 let file = |source: &&'static Source| TableFile::create(folder, source, job.style.clone());
                 let files = job.sources.iter().map(file).collect::<Result<_, Failure>>()?;
@@ -430,6 +431,14 @@ impl<'a> Output<'a> {
             }
         }
     }
+}
+
+/// A folder that is the user's alone, as what is in it.
+fn make_folder(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
 }
 
 /// Begins a table whose rows have some keys before theirs.

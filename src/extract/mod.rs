@@ -23,9 +23,11 @@ mod memory;
 mod name;
 mod output;
 mod queues;
+mod unfinished;
 
 pub use name::original;
 pub use output::{Count, ExtractError, MANIFEST, Output, Progress};
+pub use unfinished::{Cleared, Name, Scratch, Unfinished};
 
 use crate::Checkpoint;
 use crate::memory::Keep;

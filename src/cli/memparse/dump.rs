@@ -14,7 +14,8 @@ use cryoscope::tables::{DumpedRun, dumped};
 use super::super::args::{Global, MemparseArgs};
 use super::super::evidence::Record;
 use super::super::exit::Exit;
-use super::super::newfile::{NewFile, not_written};
+use super::super::newfile::{NewFile, Readers, not_written};
+use super::super::outputs::{Claim, Outputs};
 use super::super::screen::refuse_terminal;
 use super::super::stdout::Stdout;
 use super::super::{Failure, Outcome};
@@ -38,7 +39,8 @@ pub(super) fn run(checkpoint: &Checkpoint, selected: &Selected<'_>, args: &Mempa
     if ranges.iter().all(|(_, list)| list.is_empty()) {
         return Err(Failure::Usage("no mapping is selected; `cryoscope inspect --maps` lists them".to_owned()));
     }
-    let dump = Dump { checkpoint, selected, threads: threads(args), force: global.force, record: &global.record };
+    let (record, outputs) = (&global.record, &global.outputs);
+    let dump = Dump { checkpoint, selected, threads: threads(args), force: global.force, record, outputs };
     if is_folder(target) {
         return dump.to_folder(target, &ranges);
     }
@@ -52,20 +54,28 @@ pub(super) fn run(checkpoint: &Checkpoint, selected: &Selected<'_>, args: &Mempa
     if target == Path::new("-") {
         return dump.to_stdout(process, list);
     }
+    let claim = outputs.claim(target)?;
     if fs::metadata(target).is_ok_and(|metadata| !metadata.is_file()) {
         let file = File::options().write(true).open(target).map_err(|error| not_written(target, &error))?;
         dump.write(process, list, &mut Plain(BufWriter::new(file)))?;
         return Ok(Exit::Done);
     }
-    let index = index_of(target);
-    let mut rows = Index::create(&index, global.force)?;
-    dump.to_file(target, process, list, &mut rows)?;
+    let mut rows = Index::create(&outputs.claim(&index_of(target))?, global.force)?;
+    dump.to_file(&claim, process, list, &mut rows)?;
     rows.finish(dump.record)?;
     Ok(Exit::Done)
 }
 
 fn is_folder(path: &Path) -> bool {
     path.is_dir() || path.as_os_str().to_string_lossy().ends_with('/')
+}
+
+/// Folders that are the user's alone, as what is in them.
+fn make_folders(folder: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(folder)
 }
 
 /// `FILE.index.ndjson`.
@@ -82,8 +92,8 @@ struct Index {
 }
 
 impl Index {
-    fn create(path: &Path, force: bool) -> Result<Self, Failure> {
-        Ok(Index { file: NewFile::create(path, force)?, rows: Vec::new() })
+    fn create(claim: &Claim, force: bool) -> Result<Self, Failure> {
+        Ok(Index { file: NewFile::create(claim, force, Readers::Owner)?, rows: Vec::new() })
     }
 
     fn add(&mut self, rows: impl Iterator<Item = DumpedRun>) -> io::Result<()> {
@@ -111,6 +121,7 @@ struct Dump<'c> {
     threads: usize,
     force: bool,
     record: &'c Record,
+    outputs: &'c Outputs,
 }
 
 impl Dump<'_> {
@@ -122,21 +133,32 @@ impl Dump<'_> {
 
     /// A file for each mapping, and one index.
     fn to_folder(&self, folder: &Path, ranges: &[(&Process, Vec<Range<u64>>)]) -> Outcome {
-        fs::create_dir_all(folder).map_err(|error| not_written(folder, &error))?;
-        let mut index = Index::create(&folder.join("index.ndjson"), self.force)?;
-        for (process, list) in ranges {
-            for range in list {
-                let name = format!("{}-{:x}-{:x}.bin", process.pid(), range.start, range.end);
-                self.to_file(&folder.join(name), process, std::slice::from_ref(range), &mut index)?;
-            }
+        make_folders(folder).map_err(|error| not_written(folder, &error))?;
+        let mut index = Index::create(&self.outputs.claim(&folder.join("index.ndjson"))?, self.force)?;
+        let all = || ranges.iter().flat_map(|(process, list)| list.iter().map(move |range| (*process, range)));
+        let claim = |(process, range): (&Process, &Range<u64>)| {
+            let name = format!("{}-{:x}-{:x}.bin", process.pid(), range.start, range.end);
+            self.outputs.claim(&folder.join(name))
+        };
+        // All of them may be written, or none is.
+        let claims = all().map(claim).collect::<Result<Vec<_>, _>>()?;
+        for (claim, (process, range)) in claims.iter().zip(all()) {
+            self.to_file(claim, process, std::slice::from_ref(range), &mut index)?;
         }
         index.finish(self.record)?;
         Ok(Exit::Done)
     }
 
     /// One sparse file: the ranges one behind the other.
-    fn to_file(&self, path: &Path, process: &Process, ranges: &[Range<u64>], index: &mut Index) -> Result<(), Failure> {
-        let mut file = NewFile::create(path, self.force)?;
+    fn to_file(
+        &self,
+        claim: &Claim,
+        process: &Process,
+        ranges: &[Range<u64>],
+        index: &mut Index,
+    ) -> Result<(), Failure> {
+        let path = claim.path();
+        let mut file = NewFile::create(claim, self.force, Readers::Owner)?;
         let mut sparse = Sparse { file: file.file(), len: 0 };
         self.write(process, ranges, &mut sparse).map_err(|error| not_written(path, &error))?;
         sparse.file.set_len(sparse.len).map_err(|error| not_written(path, &error))?;

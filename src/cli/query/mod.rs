@@ -59,7 +59,7 @@ fn prompted(_: &[PathBuf], _: &QueryArgs, _: &Global) -> Outcome {
 }
 
 /// Archives and the query behind them, if one is there: it has blanks, and is the name of no file.
-fn split(arguments: &[PathBuf]) -> (&[PathBuf], Option<String>) {
+pub(crate) fn split(arguments: &[PathBuf]) -> (&[PathBuf], Option<String>) {
     match arguments {
         [archives @ .., last] if !archives.is_empty() && !last.exists() => match last.to_str() {
             Some(sql) if sql.is_empty() || sql.contains(char::is_whitespace) => (archives, Some(sql.to_owned())),
