@@ -5,6 +5,8 @@ use std::{fmt, io};
 
 use thiserror::Error as ThisError;
 
+use crate::archive::{TOO_SHORT, UNKNOWN};
+
 /// Why there is no answer. [`Error::kind`] is for programs, the text for people: what, where, what to do.
 #[derive(Debug)]
 pub struct Error {
@@ -33,6 +35,9 @@ pub enum ErrorKind {
     /// An archive, but without any image of CRIU.
     #[error("no CRIU images in it ({0}); was the runtime's images directory redirected (criu.conf: images-dir)?")]
     NoImages(String),
+    /// The same, but part of the input was not read: what that was, and why.
+    #[error("no CRIU images in what could be read of it ({0}): {1}")]
+    NotAllRead(String, String),
     /// The input is not the one that was meant.
     #[error("its SHA-256 is {found}, expected was {expected}; this is another file, or it was changed")]
     OtherHash {
@@ -50,6 +55,18 @@ pub enum ErrorKind {
     /// An OCI layout or image archive whose parts do not fit together.
     #[error("an OCI image, but {0}")]
     Oci(String),
+}
+
+impl ErrorKind {
+    /// Whether the input is whole, and plainly something else than a checkpoint: text, a program, an archive of other things.
+    /// Whoever looks through a folder passes over it.
+    pub fn is_something_else(&self) -> bool {
+        match self {
+            ErrorKind::NotAnArchive(what) => ![UNKNOWN, TOO_SHORT].contains(what),
+            ErrorKind::NoImages(_) | ErrorKind::Empty => true,
+            _ => false,
+        }
+    }
 }
 
 impl Error {

@@ -57,6 +57,7 @@ pub use identity::Identity;
 pub(crate) use member::folder_of;
 pub use member::{Member, MemberKind};
 pub(crate) use nested::Nested;
+pub(crate) use sniff::{TOO_SHORT, UNKNOWN};
 pub use select::{Everything, Island, Kept, Select, Selection};
 pub use sniff::Compression;
 
@@ -72,6 +73,11 @@ use crate::error::ErrorKind;
 use crate::int::u64_of;
 use crate::limits::Limits;
 use crate::warning::{Code, Place, Warnings};
+
+/// Whether an input is an archive, compressed or not, by its first bytes: 512 of them tell.
+pub fn is_archive(head: &[u8]) -> bool {
+    matches!(sniff(head), Format::Tar | Format::Compressed(_))
+}
 
 /// Compression in compression that is undone.
 const NESTING: usize = 4;

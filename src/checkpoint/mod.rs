@@ -189,7 +189,12 @@ impl Options {
         let searched = demand.into_searched().map(Arc::new);
         let sets = Sets::of(&archive, &self.limits, &of_archive);
         if sets.checkpoints.is_empty() {
-            return Err(ErrorKind::NoImages(what_is_there(&archive)));
+            let there = what_is_there(&archive);
+            // They may be in what was not read.
+            return Err(match of_archive.snapshot().into_iter().find(|warning| hides(warning.code)) {
+                Some(warning) => ErrorKind::NotAllRead(there, warning.message),
+                None => ErrorKind::NoImages(there),
+            });
         }
         let shared = Arc::new(Shared {
             archive: Arc::new(archive),
@@ -202,6 +207,19 @@ impl Options {
         });
         Ok(shared.sets.checkpoints.iter().map(|set| Checkpoint::new(&shared, set)).collect())
     }
+}
+
+/// Whether what a warning is about may hide members.
+fn hides(code: Code) -> bool {
+    matches!(
+        code,
+        Code::InputChanged
+            | Code::CompressedDamaged
+            | Code::LimitReached
+            | Code::TarTruncated
+            | Code::TarHeaderDamaged
+            | Code::MemberUnreadable
+    )
 }
 
 /// What an archive without images holds, for the message.

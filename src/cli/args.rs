@@ -78,7 +78,7 @@ pub(crate) struct Show {
 #[derive(Debug, Args)]
 #[command(after_help = "Example: cryoscope list /var/lib/kubelet/checkpoints --format ndjson")]
 pub(crate) struct List {
-    /// Directories to look in; not those below them
+    /// Directories to look in, and in those in them
     #[arg(default_value = "/var/lib/kubelet/checkpoints")]
     pub(crate) directories: Vec<PathBuf>,
     /// How to print it

@@ -30,6 +30,8 @@ struct Found {
     inputs: Vec<Input>,
     outputs: Vec<PathBuf>,
     warnings: Vec<(String, Warning)>,
+    /// Files of folders that are no checkpoints.
+    skipped: Vec<PathBuf>,
     /// What went to standard output; `None` if nobody will ask.
     stdout: Option<Written>,
 }
@@ -60,6 +62,11 @@ impl Record {
             other => Input::of_file(path, other.err().map(ToString::to_string)),
         };
         self.lock().inputs.push(input);
+    }
+
+    /// Notes a file of a folder that is no checkpoint.
+    pub(crate) fn skipped(&self, path: &Path) {
+        self.lock().skipped.push(path.to_owned());
     }
 
     /// Notes a file that was written.
@@ -150,6 +157,9 @@ pub(crate) fn recorded(cli: &Cli, run: impl FnOnce() -> Outcome) -> Outcome {
     global.record.lock().stdout = matches!(manifest, Some(Manifest::File(_))).then(Written::default);
     let started = Timestamp::now();
     let outcome = run();
+    if global.verbose {
+        say_skipped(global);
+    }
     let inputs = inputs(global);
     if global.verify {
         for input in &inputs {
@@ -162,6 +172,15 @@ pub(crate) fn recorded(cli: &Cli, run: impl FnOnce() -> Outcome) -> Outcome {
         manifest.write(&cryoscope::formats::pretty(&document(global, started, &inputs, &outcome)), global)?;
     }
     outcome
+}
+
+/// Says which files of folders are no checkpoints.
+fn say_skipped(global: &Global) {
+    let mut found = global.record.lock();
+    found.skipped.sort();
+    for path in &found.skipped {
+        complain(&format!("note: {}: no checkpoint, passed over", path.display()));
+    }
 }
 
 /// The archives in the order of their names: several are read at once.
@@ -223,8 +242,7 @@ fn document(global: &Global, started: Timestamp, inputs: &[Value], outcome: &Out
     let found = global.record.lock();
     let exit = match outcome {
         Ok(exit) => *exit,
-        Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
-        Err(_) => Exit::Failed,
+        Err(failure) => failure.exit(),
     };
     let outputs = found.outputs.iter().map(|path| {
         json!({
@@ -259,6 +277,7 @@ fn document(global: &Global, started: Timestamp, inputs: &[Value], outcome: &Out
         "outputs": outputs.collect::<Vec<_>>(),
         "stdout": found.stdout.as_ref().map(|out| json!({ "size": out.bytes(), "sha256": out.sha256() })),
         "warnings": warnings.collect::<Vec<_>>(),
+        "passed_over": found.skipped.iter().map(|path| path.to_string_lossy()).collect::<Vec<_>>(),
         "exit_code": exit.code(),
         "failure": outcome.as_ref().err().map(ToString::to_string),
     })

@@ -11,19 +11,28 @@ use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 use std::thread;
 
 use bstr::ByteSlice as _;
-use cryoscope::{Checkpoint, ErrorKind};
+use cryoscope::archive::is_archive;
+use cryoscope::memory::Keep;
+use cryoscope::{Checkpoint, ErrorKind, ImageFile, Limits, Options};
 use globset::Glob;
 use sha2::{Digest as _, Sha256};
 
 use super::Failure;
 use super::args::{FleetArgs, Global, SourceId};
+use super::exit::Exit;
 use super::open::Opener;
 use super::screen::complain;
 
 /// Messages of an archive that may wait for those before it.
 const WAITING: usize = 16;
-/// What tells that a directory is a checkpoint, and not a place where archives are kept.
+/// What an unpacked archive or image has, and other folders may have, too.
 const SIGNS: [&str; 6] = ["checkpoint", "config.dump", "spec.dump", "oci-layout", "index.json", "manifest.json"];
+/// Archives that engines put into an archive.
+const PARTS: [&str; 2] = ["rootfs-diff.tar", "devshm-checkpoint.tar"];
+/// Bytes of a file that tell whether it is an archive.
+const HEAD: u64 = 512;
+/// Images that are looked at to tell whether files of that name are.
+const IMAGES: usize = 16;
 
 /// An archive that was named.
 #[derive(Clone, Debug)]
@@ -44,22 +53,25 @@ impl Entry {
         Entry { path, found: true }
     }
 
-    /// Its checkpoints; `None` if it was only found and does not look as if it were meant for one.
+    /// Its checkpoints; `None` if it was only found, and plainly is something else.
     pub(crate) fn open(&self, opener: &Opener<'_>) -> Option<Result<Vec<Checkpoint>, cryoscope::Error>> {
         let found = opener.open(&self.path);
-        let is_named_so = self.path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("checkpoint-"));
-        match &found {
-            Err(error)
-                if self.found
-                    && !is_named_so
-                    && matches!(
-                        error.kind(),
-                        ErrorKind::NotAnArchive(_) | ErrorKind::NoImages(_) | ErrorKind::Empty
-                    ) =>
-            {
-                None
-            }
-            _ => Some(found),
+        if self.found && found.as_ref().is_err_and(|error| self.is_something_else(error.kind())) {
+            opener.skipped(&self.path);
+            return None;
+        }
+        Some(found)
+    }
+
+    /// Whether an error says that it was never meant for a checkpoint.
+    fn is_something_else(&self, error: &ErrorKind) -> bool {
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
+        // A copy that was interrupted at once has no content that tells.
+        let is_archive = || [".tar", ".tgz", ".gz", ".zst", ".xz", ".bz2"].iter().any(|end| name.ends_with(end));
+        match error {
+            ErrorKind::Empty if is_archive() => false,
+            _ if name.starts_with("checkpoint-") => false,
+            error => error.is_something_else(),
         }
     }
 
@@ -95,17 +107,37 @@ fn hex(bytes: &[u8]) -> String {
 pub(crate) fn entries(named: &[PathBuf], args: &FleetArgs) -> Result<Vec<Entry>, Failure> {
     let mut paths = named.to_vec();
     paths.extend(args.lists()?.iter().cloned());
+    entries_of(paths)
+}
+
+/// The same without lists.
+pub(crate) fn entries_of(paths: Vec<PathBuf>) -> Result<Vec<Entry>, Failure> {
     let mut entries = Vec::new();
     for path in paths {
-        if path.is_dir() && !is_checkpoint(&path) {
-            entries.extend(in_directory(&path)?.into_iter().map(Entry::found));
-        } else if path != Path::new("-") && fs::symlink_metadata(&path).is_err() && has_wildcards(&path) {
-            entries.extend(matching(&path)?.into_iter().map(Entry::named));
+        if path.is_dir() {
+            // What cannot be listed is opened, which tells why.
+            entries.extend(in_folder(&path).unwrap_or_else(|_| vec![Entry::named(path)]));
+        } else if is_pattern(&path) {
+            let found = matching(&path)?;
+            if found.is_empty() {
+                complain(&format!("{}: nothing matches", path.display()));
+            }
+            entries.extend(found.into_iter().map(Entry::named));
         } else {
             entries.push(Entry::named(path));
         }
     }
     Ok(entries)
+}
+
+/// Says that there were no checkpoints, and where.
+pub(crate) fn none_in<'p>(named: impl IntoIterator<Item = &'p Path>, global: &Global) -> Exit {
+    if !global.quiet {
+        let names: Vec<String> = named.into_iter().map(|path| path.display().to_string()).collect();
+        let place = if names.is_empty() { "that list: it names nothing".to_owned() } else { names.join(", ") };
+        complain(&format!("no checkpoints in {place}"));
+    }
+    Exit::No
 }
 
 /// What is read for that: the archives, also those that lists and wildcards name, and the lists.
@@ -150,21 +182,59 @@ fn listed(list: &Path) -> Result<Vec<PathBuf>, Failure> {
     Ok(names.filter(|name| !name.is_empty()).map(|name| name.to_path_lossy().into_owned()).collect())
 }
 
-/// Whether a directory is an unpacked archive or holds images, not archives.
-fn is_checkpoint(directory: &Path) -> bool {
-    if SIGNS.iter().any(|name| directory.join(name).exists()) {
-        return true;
+/// What is to be opened of a folder: the folder itself if it is an unpacked checkpoint, else what is in it and, one level down, in
+/// its folders. What a file is called hides nothing that lies beside it.
+pub(crate) fn in_folder(folder: &Path) -> Result<Vec<Entry>, Failure> {
+    let paths = in_directory(folder)?;
+    if has_images(folder) {
+        return Ok(vec![Entry::named(folder.to_owned())]);
     }
-    let Ok(entries) = fs::read_dir(directory) else { return true };
-    let mut only_directories = true;
-    for entry in entries.flatten() {
-        if entry.path().extension().is_some_and(|extension| extension == "img") {
-            return true;
-        }
-        only_directories &= entry.path().is_dir();
-    }
+    let (folders, files): (Vec<&PathBuf>, Vec<&PathBuf>) = paths.iter().partition(|path| path.is_dir());
     // Unpacked archives side by side are one with several checkpoints.
-    only_directories
+    if files.is_empty() && !folders.is_empty() && folders.iter().all(|folder| has_images(folder)) {
+        return Ok(vec![Entry::named(folder.to_owned())]);
+    }
+    if SIGNS.iter().any(|name| folder.join(name).exists()) {
+        let archives: Vec<Entry> =
+            files.into_iter().filter(|file| is_archive_beside(file)).cloned().map(Entry::found).collect();
+        if archives.is_empty() || Options::new().keep(Keep::Tables).open(folder).is_ok() {
+            return Ok(std::iter::once(Entry::named(folder.to_owned())).chain(archives).collect());
+        }
+    }
+    let mut entries = Vec::new();
+    for path in &paths {
+        let below = if path.is_dir() && !has_images(path) { in_directory(path).ok() } else { None };
+        match below {
+            Some(below) if !SIGNS.iter().any(|name| path.join(name).exists()) => {
+                entries.extend(below.into_iter().map(Entry::found));
+            }
+            _ => entries.push(Entry::found(path.clone())),
+        }
+    }
+    Ok(entries)
+}
+
+/// Whether a folder is an unpacked archive or a set of images: it holds some, or its folder for them does.
+fn has_images(folder: &Path) -> bool {
+    let limits = Limits::default();
+    [folder.to_owned(), folder.join("checkpoint")].iter().any(|folder| {
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        let named = entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|end| end == "img"));
+        // Those that have a magic number of their own come first: of pages there may be many.
+        let is_pages = |path: &PathBuf| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"pages-"));
+        let (pages, others): (Vec<PathBuf>, Vec<PathBuf>) = named.partition(is_pages);
+        let mut images = others.iter().chain(&pages).filter(|path| path.is_file()).take(IMAGES);
+        images.any(|path| ImageFile::open(path, &limits).is_ok_and(|image| image.is_some()))
+    })
+}
+
+/// Whether a file beside what may be an unpacked archive is an archive of its own, not a part of that.
+fn is_archive_beside(file: &Path) -> bool {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    let is_digest = name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let mut head = Vec::new();
+    let read = || File::open(file)?.take(HEAD).read_to_end(&mut head);
+    !is_digest && !PARTS.contains(&&*name) && { read }().is_ok() && is_archive(&head)
 }
 
 /// Files and directories in a directory, by name.
@@ -177,7 +247,8 @@ pub(crate) fn in_directory(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
     let entries = fs::read_dir(directory).map_err(message)?;
     let mut paths: Vec<PathBuf> =
         entries.map(|entry| entry.map(|e| e.path())).collect::<Result<_, _>>().map_err(message)?;
-    paths.retain(|path| path.is_file() || path.is_dir());
+    // Pipes, sockets and devices hold nothing. What cannot be looked at is opened, which tells why.
+    paths.retain(|path| fs::metadata(path).map_or(true, |metadata| metadata.is_file() || metadata.is_dir()));
     paths.sort();
     Ok(paths)
 }
@@ -196,9 +267,6 @@ fn matching(pattern: &Path) -> Result<Vec<PathBuf>, Failure> {
     paths.retain(|path| path.file_name().is_some_and(|name| glob.is_match(name)));
     if folder.is_none() {
         paths = paths.iter().filter_map(|path| Some(PathBuf::from(path.file_name()?))).collect();
-    }
-    if paths.is_empty() {
-        return Err(Failure::Usage(format!("{}: nothing matches", pattern.display())));
     }
     Ok(paths)
 }

@@ -32,10 +32,12 @@ use std::env;
 use std::ffi::OsString;
 use std::fmt;
 use std::io;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::ErrorKind as ClapKind;
+use cryoscope::ErrorKind;
 use cryoscope::formats::escape;
 
 use self::args::{Cli, Command};
@@ -58,6 +60,21 @@ impl fmt::Display for Failure {
             Failure::Archive(error) => error.fmt(f),
             Failure::Output(error) => write!(f, "cannot write the output: {error}"),
             Failure::Usage(message) => f.write_str(message),
+        }
+    }
+}
+
+impl Failure {
+    /// The exit code that it comes to. A folder in which there is no checkpoint is one where nothing was found.
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
+            Failure::Archive(error)
+                if matches!(error.kind(), ErrorKind::NoImages(_)) && error.archive().is_some_and(Path::is_dir) =>
+            {
+                Exit::No
+            }
+            _ => Exit::Failed,
         }
     }
 }
@@ -122,10 +139,13 @@ fn explained(error: clap::Error, arguments: &[OsString]) -> Outcome {
 fn ended(outcome: Outcome) -> ExitCode {
     match outcome {
         Ok(exit) => exit.into(),
-        Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done.into(),
         Err(failure) => {
-            screen::complain(&failure.to_string());
-            Exit::Failed.into()
+            let exit = failure.exit();
+            // Whoever has read enough wants no message.
+            if exit != Exit::Done {
+                screen::complain(&failure.to_string());
+            }
+            exit.into()
         }
     }
 }

@@ -45,6 +45,7 @@ pub(crate) fn run(args: &TableArgs, global: &Global) -> Outcome {
     let name_tables = sources.len() > 1 && args.output_dir.is_none();
     let job = Job {
         entries: &entries,
+        named: &archives,
         sources: &sources,
         style: Style { format: args.format.with(&args.documents), columns, name_tables, width },
         threads: args.threads,

@@ -67,7 +67,7 @@ pub(super) fn recovered(
             "directory" => output.folder(what, &parts, row)?,
             "regular" if is_further_name => output.list(what, &Extracted { why: Some(FURTHER_NAME), ..row })?,
             "regular" => recovered_file(&recovered, file, what, &parts, row, output)?,
-            file_type => output.list(what, &Extracted { why: Some(why_listed(file_type)), ..row })?,
+            file_type => not_made(what, file_type, row, output)?,
         }
     }
     Ok(())
@@ -179,7 +179,7 @@ fn tree_entry(
         (Some(contents), _) => output.file(what, parts, row, |target| copy(contents, target)),
         (None, "directory") => output.folder(what, parts, row),
         (None, _) if entry.is_further_name() => output.list(what, &Extracted { why: Some(FURTHER_NAME), ..row }),
-        (None, file_type) => output.list(what, &Extracted { why: Some(why_listed(file_type)), ..row }),
+        (None, file_type) => not_made(what, file_type, row, output),
     }
 }
 
@@ -220,7 +220,7 @@ pub(super) fn images(
             MemberKind::File => output.file(what, &parts, row, |target| copy(archive.contents(member), target))?,
             MemberKind::Directory => output.folder(what, &parts, row)?,
             MemberKind::Hardlink => output.list(what, &Extracted { why: Some(FURTHER_NAME), ..row })?,
-            kind => output.list(what, &Extracted { why: Some(why_listed(kind.as_str())), ..row })?,
+            kind => not_made(what, kind.as_str(), row, output)?,
         }
     }
     Ok(())
@@ -267,15 +267,16 @@ pub(super) fn proc(checkpoint: &Checkpoint, choice: &Choice<'_>, output: &mut Ou
 /// Why a further name of a file is only listed.
 const FURTHER_NAME: &str = "a further name of a file";
 
-/// Why something is only listed.
-fn why_listed(file_type: &str) -> &'static str {
-    match file_type {
-        "symlink" => "links are not made",
+/// What no file is made of. Of a link, the manifest has all there is to know; devices and the like are left out.
+fn not_made(what: What, file_type: &str, row: Extracted, output: &mut Output<'_>) -> Result<(), ExtractError> {
+    let why = match file_type {
+        "symlink" | "hardlink" => return output.list(what, &Extracted { why: Some("links are not made"), ..row }),
         "character" | "block" => "devices are not made",
         "fifo" => "named pipes are not made",
         "socket" => "sockets are not made",
         _ => "no file or folder",
-    }
+    };
+    output.leave_out(what, row, why)
 }
 
 /// What a tar says of one of its members.

@@ -161,6 +161,12 @@ pub fn extract(checkpoint: &Checkpoint, choice: &Choice<'_>, output: &mut Output
                 format!("{}: {count} files have zeros where bytes are not in the archive", what.as_str())
             });
         }
+        let left_out = output.count(what).left_out;
+        if left_out > 0 {
+            checkpoint.warn(Code::NotExtracted, Place::archive(), || {
+                format!("{}: {left_out} left out; {MANIFEST} says of each why", what.as_str())
+            });
+        }
     }
     let (over, limits) = (output.over(), checkpoint.limits());
     let hit = |is: bool, message: String| {

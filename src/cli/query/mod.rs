@@ -15,6 +15,7 @@ use rayon::prelude::*;
 
 use super::args::{Global, QueryArgs};
 use super::exit::Exit;
+use super::fleet::{self, Entry};
 use super::open::Opener;
 use super::screen::{Report, Screen, complain};
 use super::{Failure, Outcome};
@@ -87,7 +88,8 @@ fn once(archives: &[PathBuf], sql: &str, args: &QueryArgs, global: &Global) -> O
     let mut database = database(args)?;
     let mut query = database.prepare(sql)?;
     let mut reports = Vec::new();
-    each_archive(archives, &Opener::new(global, query.keep()), args, &mut |path, checkpoints| {
+    let entries = fleet::entries_of(archives.to_vec())?;
+    each_archive(&entries, &Opener::new(global, query.keep()), args, &mut |path, checkpoints| {
         match checkpoints {
             Ok(checkpoints) => {
                 for (name, checkpoint) in named(path, &checkpoints) {
@@ -96,18 +98,22 @@ fn once(archives: &[PathBuf], sql: &str, args: &QueryArgs, global: &Global) -> O
                 }
             }
             // Alone, an archive that cannot be read is the command's failure.
-            Err(error) if archives.len() == 1 => return Err(error.into()),
+            Err(error) if entries.len() == 1 => return Err(error.into()),
             Err(error) => reports.push((path.display().to_string(), Err(error))),
         }
         Ok(())
     })?;
+    if reports.is_empty() {
+        return Ok(fleet::none_in(archives.iter().map(PathBuf::as_path), global));
+    }
     let mut screen = Screen::open(global)?;
     answer(&mut database, &mut query, args, &mut screen)?;
-    let exit = Exit::of_all(reports.iter().map(|(path, report)| match report {
-        Ok(report) => report.print(path, global),
+    let exit = Exit::of_found(reports.into_iter().map(|(path, report)| match report {
+        Ok(report) => report.print(&path, global),
         Err(error) => {
-            complain(&error.to_string());
-            Exit::Failed
+            let failure = Failure::Archive(error);
+            complain(&failure.to_string());
+            failure.exit()
         }
     }));
     screen.finish(exit)
@@ -118,20 +124,22 @@ type Opened = Result<Vec<Checkpoint>, ArchiveError>;
 
 /// Opens archives, several at once, and gives them away in the order in which they were named.
 fn each_archive(
-    archives: &[PathBuf],
+    entries: &[Entry],
     opener: &Opener<'_>,
     args: &QueryArgs,
     each: &mut dyn FnMut(&Path, Opened) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    if let [archive] = archives {
-        return each(archive, opener.open(archive));
+    if let [entry] = entries {
+        return entry.open(opener).map_or(Ok(()), |opened| each(&entry.path, opened));
     }
     let opener = opener.clone().without_progress();
     let threads = args.threads.unwrap_or_else(rayon::current_num_threads).max(1);
-    for some in archives.chunks(threads) {
-        let together: Vec<Opened> = some.par_iter().map(|archive| opener.open(archive)).collect();
-        for (archive, checkpoints) in some.iter().zip(together) {
-            each(archive, checkpoints)?;
+    for some in entries.chunks(threads) {
+        let together: Vec<Option<Opened>> = some.par_iter().map(|entry| entry.open(&opener)).collect();
+        for (entry, checkpoints) in some.iter().zip(together) {
+            if let Some(checkpoints) = checkpoints {
+                each(&entry.path, checkpoints)?;
+            }
         }
     }
     Ok(())

@@ -21,6 +21,7 @@ use rustyline::{CompletionType, Context, Editor, Helper};
 use super::{answer, database, each_archive, named};
 use crate::cli::args::{Global, QueryArgs};
 use crate::cli::exit::Exit;
+use crate::cli::fleet;
 use crate::cli::open::Opener;
 use crate::cli::screen::{Screen, complain};
 use crate::cli::{Failure, Outcome};
@@ -56,13 +57,14 @@ pub(super) fn run(archives: &[PathBuf], args: &QueryArgs, global: &Global) -> Ou
     let mut exits = Vec::new();
     // Anything may be asked.
     let opener = Opener::new(global, Keep::Everything);
-    each_archive(archives, &opener, args, &mut |path, result| {
+    let entries = fleet::entries_of(archives.to_vec())?;
+    each_archive(&entries, &opener, args, &mut |path, result| {
         match result {
             Ok(checkpoints) => {
                 all.push(Held { path: path.display().to_string(), checkpoints, warned: 0 });
                 exits.push(Exit::Done);
             }
-            Err(error) if archives.len() == 1 => return Err(error.into()),
+            Err(error) if entries.len() == 1 => return Err(error.into()),
             Err(error) => {
                 complain(&error.to_string());
                 exits.push(Exit::Failed);
@@ -70,6 +72,9 @@ pub(super) fn run(archives: &[PathBuf], args: &QueryArgs, global: &Global) -> Ou
         }
         Ok(())
     })?;
+    if exits.is_empty() {
+        return Ok(fleet::none_in(archives.iter().map(PathBuf::as_path), global));
+    }
     let history = if args.no_history { None } else { history_file() };
     let mut editor = editor(history.as_deref())?;
     let mut screen = Screen::open(global)?;
