@@ -191,7 +191,10 @@ impl Options {
         if sets.checkpoints.is_empty() {
             let there = what_is_there(&archive);
             // They may be in what was not read.
-            return Err(match of_archive.snapshot().into_iter().find(|warning| hides(warning.code)) {
+            let mut hiding: Vec<_> = of_archive.snapshot().into_iter().filter(|warning| hides(warning.code)).collect();
+            // Of what comes of one another, a limit is what can be raised.
+            hiding.sort_by_key(|warning| warning.code != Code::LimitReached);
+            return Err(match hiding.into_iter().next() {
                 Some(warning) => ErrorKind::NotAllRead(there, warning.message),
                 None => ErrorKind::NoImages(there),
             });

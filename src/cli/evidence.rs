@@ -3,13 +3,14 @@
 
 use std::env;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cryoscope::archive::Identity;
 use cryoscope::{Checkpoint, Error, ErrorKind, Limits, Warning};
 use jiff::Timestamp;
+use rayon::prelude::*;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
@@ -43,6 +44,8 @@ struct Input {
     identity: Option<Identity>,
     size: Option<u64>,
     sha256: Option<String>,
+    /// The same when the work was done; `None` if it has not been looked at.
+    sha256_after: Option<Result<String, String>>,
     error: Option<String>,
 }
 
@@ -56,6 +59,7 @@ impl Record {
                 identity: archive.identity().copied(),
                 size: archive.input_bytes(),
                 sha256: archive.sha256().map(str::to_owned),
+                sha256_after: None,
                 error: None,
             },
             // What could not be opened is hashed by itself.
@@ -165,6 +169,10 @@ pub(crate) fn recorded(cli: &Cli, run: impl FnOnce() -> Outcome) -> Outcome {
         for input in &inputs {
             complain(&verified(input));
         }
+    } else if global.wants_hashes() {
+        for input in inputs.iter().filter(|input| input["changed"].is_string()) {
+            complain(&format!("warning: {}", verified(input)));
+        }
     }
     let changed = inputs.iter().any(|input| input["changed"].is_string());
     let outcome = outcome.map(|exit| if changed && exit == Exit::Done { Exit::Partial } else { exit });
@@ -188,6 +196,7 @@ fn inputs(global: &Global) -> Vec<Value> {
     let mut found = global.record.lock();
     found.inputs.sort_by(|a, b| a.path.cmp(&b.path));
     found.inputs.dedup_by(|a, b| a.path == b.path && a.sha256 == b.sha256 && a.identity == b.identity);
+    found.inputs.par_iter_mut().for_each(Input::hash_again);
     found.inputs.iter().map(Input::to_json).collect()
 }
 
@@ -196,23 +205,42 @@ impl Input {
     fn of_file(path: PathBuf, error: Option<String>) -> Self {
         let identity = Identity::of(&path).ok().filter(|_| path.is_file());
         let sha256 = identity.and_then(|_| hash_of(&path).ok());
-        Input { identity, size: identity.map(|identity| identity.size), sha256, error, path }
+        Input { identity, size: identity.map(|identity| identity.size), sha256, sha256_after: None, error, path }
     }
 
-    fn to_json(&self) -> Value {
-        let now = Identity::of(&self.path);
-        let changed = self.identity.and_then(|before| match now {
+    /// Hashes a file that has been hashed. Times alone do not tell: what is written through a map may show in them long
+    /// afterwards.
+    fn hash_again(&mut self) {
+        if self.identity.is_some() && self.sha256.is_some() {
+            let hash = if self.path == Path::new("-") { hash_of_stdin() } else { hash_of(&self.path) };
+            self.sha256_after = Some(hash.map_err(|error| error.to_string()));
+        }
+    }
+
+    /// How it is another than it was.
+    fn changed(&self) -> Option<String> {
+        let by_metadata = self.identity.and_then(|before| match Identity::of(&self.path) {
             Ok(now) => before.differs(&now),
             // Standard input has no path to look at.
             Err(_) if self.path == Path::new("-") => None,
             Err(error) => Some(error.to_string()),
         });
+        by_metadata.or_else(|| match (&self.sha256, self.sha256_after.as_ref()?) {
+            (Some(before), Ok(after)) => (before != after).then(|| format!("its SHA-256 is {after} now")),
+            (_, Err(error)) => Some(format!("it could not be hashed again ({error})")),
+            (None, Ok(_)) => None,
+        })
+    }
+
+    fn to_json(&self) -> Value {
+        let changed = self.changed();
         let time =
             |of: fn(&Identity) -> Option<Timestamp>| self.identity.as_ref().and_then(of).map(|time| time.to_string());
         json!({
             "path": self.path.to_string_lossy(),
             "size": self.size,
             "sha256": self.sha256,
+            "sha256_after": self.sha256_after.as_ref().and_then(|hash| hash.as_ref().ok()),
             "modified": time(|identity| identity.modified),
             "metadata_changed": time(|identity| identity.changed),
             "inode": self.identity.and_then(|identity| identity.inode).map(|(_, number)| number),
@@ -230,9 +258,9 @@ fn verified(input: &Value) -> String {
         (Some(hash), None) => format!("sha256 {hash}"),
         (None, _) => "it has no hash as a whole; `table DIRECTORY members --hash` hashes its files".to_owned(),
     };
-    let changed = match (input["changed"].as_str(), input["modified"].is_string()) {
+    let changed = match (input["changed"].as_str(), input["sha256_after"].is_string()) {
         (Some(how), _) => format!("; it was changed while it was read: {how}"),
-        (None, true) => "; it was not changed while it was read".to_owned(),
+        (None, true) => "; SHA-256, size and times were the same afterwards".to_owned(),
         (None, false) => String::new(),
     };
     format!("{path}: {hash}{changed}")
@@ -288,9 +316,25 @@ fn limits(limits: &Limits) -> Map<String, Value> {
     limits.values().map(|(flag, value)| (flag.to_owned(), value.into())).collect()
 }
 
+/// The same of the file that is standard input, whole.
+fn hash_of_stdin() -> io::Result<String> {
+    #[cfg(unix)]
+    {
+        use std::os::fd::AsFd;
+        let mut file = File::from(io::stdin().as_fd().try_clone_to_owned()?);
+        file.rewind()?;
+        hash_of_file(&mut file)
+    }
+    #[cfg(not(unix))]
+    Err(io::Error::from(io::ErrorKind::Unsupported))
+}
+
 /// SHA-256 of a file, in hexadecimal.
 fn hash_of(path: &Path) -> io::Result<String> {
-    let mut file = File::open(path)?;
+    hash_of_file(&mut File::open(path)?)
+}
+
+fn hash_of_file(file: &mut File) -> io::Result<String> {
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 1 << 20];
     loop {
