@@ -57,9 +57,9 @@ pub use identity::Identity;
 pub(crate) use member::folder_of;
 pub use member::{Member, MemberKind};
 pub(crate) use nested::Nested;
-pub(crate) use sniff::{TOO_SHORT, UNKNOWN};
 pub use select::{Everything, Island, Kept, Select, Selection};
 pub use sniff::Compression;
+pub(crate) use sniff::{TOO_SHORT, UNKNOWN};
 
 use self::contents::{Backing, Layout, Source};
 use self::identity::Watch;

@@ -410,6 +410,12 @@ pub(crate) struct QueryArgs {
     /// Stop a query that takes longer, without the opening of archives
     #[arg(long, value_name = "SECONDS", default_value_t = 60.0)]
     pub(crate) timeout: f64,
+    /// Bytes of a value, and of a row
+    #[arg(long, value_name = "BYTES", default_value_t = 64 << 20, value_parser = clap::value_parser!(u64).range(1..=1 << 30))]
+    pub(crate) max_value: u64,
+    /// Bytes of memory that tables and answers may take
+    #[arg(long, value_name = "BYTES", default_value_t = 4 << 30, value_parser = clap::value_parser!(u64).range(1 << 20..))]
+    pub(crate) max_sql_memory: u64,
     /// Keep no history of the prompt (it is kept in the user's state directory)
     #[cfg(feature = "prompt")]
     #[arg(long)]

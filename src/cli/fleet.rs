@@ -221,7 +221,8 @@ fn has_images(folder: &Path) -> bool {
         let entries = fs::read_dir(folder).into_iter().flatten().flatten();
         let named = entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|end| end == "img"));
         // Those that have a magic number of their own come first: of pages there may be many.
-        let is_pages = |path: &PathBuf| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"pages-"));
+        let is_pages =
+            |path: &PathBuf| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"pages-"));
         let (pages, others): (Vec<PathBuf>, Vec<PathBuf>) = named.partition(is_pages);
         let mut images = others.iter().chain(&pages).filter(|path| path.is_file()).take(IMAGES);
         images.any(|path| ImageFile::open(path, &limits).is_ok_and(|image| image.is_some()))

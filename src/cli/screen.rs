@@ -34,7 +34,7 @@ pub(crate) struct Screen {
 /// Where text goes.
 pub(crate) enum Target {
     /// To standard output, or into a device or pipe that was named.
-    Stream(Box<dyn Write>),
+    Stream(Box<dyn Write + Send>),
     /// Into a file, which bears its name only when it is whole.
     File(NewFile),
 }
@@ -115,7 +115,8 @@ impl Screen {
         let width = global.width.or_else(|| stdout().is_terminal().then(terminal_width));
         // The manifest may be there already.
         let is_taken = global.manifest.as_deref() == Some(Path::new("-"));
-        let out: Box<dyn Write> = if is_taken { Box::new(stderr()) } else { Box::new(Stdout::new(&global.record)) };
+        let out: Box<dyn Write + Send> =
+            if is_taken { Box::new(stderr()) } else { Box::new(Stdout::new(&global.record)) };
         let out = BufWriter::with_capacity(BUFFER, Target::Stream(out));
         Screen { out, width, color: false, record: global.record.clone() }
     }

@@ -89,8 +89,10 @@ fn an_archive_is_verified() {
         for more in ["--quiet", "--no-mmap"] {
             let ran = run(["show".as_ref(), path.as_os_str(), "--verify".as_ref(), more.as_ref()]);
             let size = fs::metadata(path).unwrap().len();
-            let line =
-                format!("{}: sha256 {expected}, {size} bytes; SHA-256, size and times were the same afterwards", path.display());
+            let line = format!(
+                "{}: sha256 {expected}, {size} bytes; SHA-256, size and times were the same afterwards",
+                path.display()
+            );
             assert!(ran.err.contains(&line), "{line} is not in: {}", ran.err);
         }
         let bytes = fs::read(path).unwrap();

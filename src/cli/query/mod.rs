@@ -5,7 +5,12 @@ mod prompt;
 
 use std::io::{IsTerminal, Read, Write, stdin};
 use std::ops::ControlFlow;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::thread;
 use std::time::Duration;
 
 use cryoscope::formats::{ResultWriter, escape};
@@ -13,7 +18,7 @@ use cryoscope::query::{Bounds, Database, Error, Query};
 use cryoscope::{Checkpoint, Error as ArchiveError};
 use rayon::prelude::*;
 
-use super::args::{Global, QueryArgs};
+use super::args::{Global, QueryArgs, QueryFormat};
 use super::exit::Exit;
 use super::fleet::{self, Entry};
 use super::open::Opener;
@@ -22,6 +27,10 @@ use super::{Failure, Outcome};
 
 /// Bytes of standard input that are read: more than a query may have.
 const LONGEST: u64 = 2 << 20;
+/// How often is looked whether there is an answer; which comes at once when there is.
+const TICK: Duration = Duration::from_millis(50);
+/// How long a query may go on when its time is over: mostly it stops by itself.
+const GRACE: Duration = Duration::from_millis(500);
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
@@ -74,6 +83,7 @@ fn database(args: &QueryArgs) -> Result<Database, Failure> {
     let mut bounds = Bounds::default();
     bounds.time = Duration::try_from_secs_f64(args.timeout)
         .map_err(|_| Failure::Usage(format!("--timeout {}: give a number of seconds", args.timeout)))?;
+    (bounds.value, bounds.memory) = (args.max_value, args.max_sql_memory);
     Ok(Database::new(bounds)?)
 }
 
@@ -106,8 +116,7 @@ fn once(archives: &[PathBuf], sql: &str, args: &QueryArgs, global: &Global) -> O
     if reports.is_empty() {
         return Ok(fleet::none_in(archives.iter().map(PathBuf::as_path), global));
     }
-    let mut screen = Screen::open(global)?;
-    answer(&mut database, &mut query, args, &mut screen)?;
+    let screen = answer(database, query, args, Screen::open(global)?).1?;
     let exit = Exit::of_found(reports.into_iter().map(|(path, report)| match report {
         Ok(report) => report.print(&path, global),
         Err(error) => {
@@ -155,15 +164,59 @@ fn named<'c>(path: &Path, checkpoints: &'c [Checkpoint]) -> impl Iterator<Item =
     })
 }
 
-/// Writes the answer to a query whose tables are loaded.
-fn answer(database: &mut Database, query: &mut Query, args: &QueryArgs, screen: &mut Screen) -> Result<(), Failure> {
-    let mut writer = ResultWriter::new(&mut screen.out, args.format.into(), screen.width, query.names())?;
+/// Writes the answer to a query whose tables are loaded. The database comes back, unless it does not stop: inside one function,
+/// the engine hears no clock. Then it is left to itself, until it ends or the command does.
+fn answer(
+    mut database: Database,
+    mut query: Query,
+    args: &QueryArgs,
+    mut screen: Screen,
+) -> (Option<Database>, Result<Screen, Failure>) {
+    let (format, left) = (args.format, query.time_left());
+    let writes = Arc::new(AtomicBool::new(false));
+    let is_writing = Arc::clone(&writes);
+    let (done, waiting) = sync_channel(1);
+    let work = thread::spawn(move || {
+        let written = write(&mut database, &mut query, format, &mut screen, &writes);
+        let _ = done.send((Some(database), written.map(|()| screen)));
+    });
+    let mut spent = Duration::ZERO;
+    loop {
+        match waiting.recv_timeout(TICK) {
+            Ok(answered) => return answered,
+            Err(RecvTimeoutError::Disconnected) => break,
+            // Whoever reads slowly is no cost of the query.
+            Err(RecvTimeoutError::Timeout) if is_writing.load(Ordering::Relaxed) => {}
+            Err(RecvTimeoutError::Timeout) => spent = spent.saturating_add(TICK),
+        }
+        if spent > left.saturating_add(GRACE) {
+            let bound = Duration::try_from_secs_f64(args.timeout).unwrap_or(left);
+            return (None, Err(Error::TimedOut(bound).into()));
+        }
+    }
+    match work.join() {
+        Err(panic) => resume_unwind(panic),
+        Ok(()) => (None, Err(Failure::Usage("the query ended without an answer".to_owned()))),
+    }
+}
+
+fn write(
+    database: &mut Database,
+    query: &mut Query,
+    format: QueryFormat,
+    screen: &mut Screen,
+    writes: &AtomicBool,
+) -> Result<(), Failure> {
+    let mut writer = ResultWriter::new(&mut screen.out, format.into(), screen.width, query.names())?;
     let mut written = Ok(());
     database.run(query, &mut |row| {
+        writes.store(true, Ordering::Relaxed);
         written = writer.row(row);
+        writes.store(false, Ordering::Relaxed);
         if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;
     written?;
+    writes.store(true, Ordering::Relaxed);
     writer.finish()?;
     screen.out.flush()?;
     Ok(())

@@ -52,7 +52,7 @@ pub(super) fn run(archives: &[PathBuf], args: &QueryArgs, global: &Global) -> Ou
     if global.output.is_some() {
         return Err(Failure::Usage("--output takes the answer to one query; give it behind the archives".to_owned()));
     }
-    let mut database = database(args)?;
+    let mut database = Some(database(args)?);
     let mut all = Vec::new();
     let mut exits = Vec::new();
     // Anything may be asked.
@@ -117,15 +117,29 @@ pub(super) fn run(archives: &[PathBuf], args: &QueryArgs, global: &Global) -> Ou
 }
 
 /// Answers a query.
-fn ask(sql: &str, database: &mut Database, all: &mut [Held], args: &QueryArgs, global: &Global) -> Result<(), Failure> {
+fn ask(
+    sql: &str,
+    kept: &mut Option<Database>,
+    all: &mut [Held],
+    args: &QueryArgs,
+    global: &Global,
+) -> Result<(), Failure> {
+    // One that did not stop in time is not there any more.
+    let database = match kept {
+        Some(database) => database,
+        None => kept.insert(database(args)?),
+    };
     let mut query = database.prepare(sql)?;
     for archive in &*all {
         for (name, checkpoint) in named(Path::new(&archive.path), &archive.checkpoints) {
             database.load(&mut query, &name, checkpoint)?;
         }
     }
-    let mut screen = Screen::open(global)?;
-    answer(database, &mut query, args, &mut screen)?;
+    let screen = Screen::open(global)?;
+    let Some(database) = kept.take() else { return Ok(()) };
+    let (database, answered) = answer(database, query, args, screen);
+    *kept = database;
+    answered?;
     for archive in all.iter_mut().filter(|_| !global.quiet) {
         let warnings = archive.checkpoints.iter().flat_map(Checkpoint::warnings);
         let count = warnings.filter(|warning| warning.severity() >= Severity::Warning).count();
