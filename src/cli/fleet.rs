@@ -197,7 +197,8 @@ pub(crate) fn in_folder(folder: &Path) -> Result<Vec<Entry>, Failure> {
     if SIGNS.iter().any(|name| folder.join(name).exists()) {
         let archives: Vec<Entry> =
             files.into_iter().filter(|file| is_archive_beside(file)).cloned().map(Entry::found).collect();
-        if archives.is_empty() || Options::new().keep(Keep::Tables).open(folder).is_ok() {
+        let is_image = archives.is_empty() && folder.join("blobs").is_dir();
+        if is_image || Options::new().keep(Keep::Tables).open(folder).is_ok() {
             return Ok(std::iter::once(Entry::named(folder.to_owned())).chain(archives).collect());
         }
     }

@@ -52,6 +52,8 @@ pub(crate) enum Failure {
     Output(io::Error),
     /// What was asked for.
     Usage(String),
+    /// It would be written onto what is read, or twice to one file.
+    Clash(String),
 }
 
 impl fmt::Display for Failure {
@@ -59,7 +61,7 @@ impl fmt::Display for Failure {
         match self {
             Failure::Archive(error) => error.fmt(f),
             Failure::Output(error) => write!(f, "cannot write the output: {error}"),
-            Failure::Usage(message) => f.write_str(message),
+            Failure::Usage(message) | Failure::Clash(message) => f.write_str(message),
         }
     }
 }

@@ -129,7 +129,7 @@ impl Outputs {
         let known = self.lock();
         if let Some(input) = known.inputs.iter().find(|input| input.chain.iter().any(|id| parts.contains(id))) {
             let (root, input) = (root.display(), input.named.display());
-            return Err(Failure::Usage(format!(
+            return Err(Failure::Clash(format!(
                 "{input} is read, and lies where {root} is written to; name another folder"
             )));
         }
@@ -137,7 +137,7 @@ impl Outputs {
         let within = |target: &&Target| Id::at(root).is_some_and(|id| target.chain.first() == Some(&id));
         if let Some(other) = known.claimed.iter().find(within) {
             let (root, other) = (root.display(), other.named.display());
-            return Err(Failure::Usage(format!("{other} lies in {root}, which is filled; name a file elsewhere")));
+            return Err(Failure::Clash(format!("{other} lies in {root}, which is filled; name a file elsewhere")));
         }
         drop(known);
         Ok(claim)
@@ -178,12 +178,12 @@ impl Known {
         }
         if let Some(other) = self.claimed.iter().find(|other| target.is(other)) {
             let (path, other) = (path.display(), other.named.display());
-            return Err(Failure::Usage(format!(
+            return Err(Failure::Clash(format!(
                 "{path} and {other} are one file, and two outputs go there; name another for one of them"
             )));
         }
         if target.id.is_some() && target.id == stdout_id() {
-            return Err(Failure::Usage(format!("{} is standard output as well; name another file", path.display())));
+            return Err(Failure::Clash(format!("{} is standard output as well; name another file", path.display())));
         }
         Ok(())
     }
@@ -235,7 +235,7 @@ impl Input {
             (true, _) => format!("is {input} or lies in it"),
             (false, _) => format!("is the input {input}"),
         };
-        Failure::Usage(format!("{output} {what}, which is read; evidence is never written to: name a file elsewhere"))
+        Failure::Clash(format!("{output} {what}, which is read; evidence is never written to: name a file elsewhere"))
     }
 }
 

@@ -91,7 +91,11 @@ fn recovered_file(
 ) -> Result<(), ExtractError> {
     // Of what stays in a file system that is not in the archive, a file of zeros would say nothing.
     if let Some(why) = file.missing().filter(|_| file.size != Some(0)) {
-        return output.list(what, &Extracted { why: Some(why.as_str()), missing_bytes: file.size, ..row });
+        let row = Extracted { missing_bytes: file.size, ..row };
+        if is_lost(why) {
+            return output.leave_out(what, row, why.as_str());
+        }
+        return output.list(what, &Extracted { why: Some(why.as_str()), ..row });
     }
     output.file(what, parts, row, |target| {
         let mut result = Ok(());
@@ -267,16 +271,17 @@ pub(super) fn proc(checkpoint: &Checkpoint, choice: &Choice<'_>, output: &mut Ou
 /// Why a further name of a file is only listed.
 const FURTHER_NAME: &str = "a further name of a file";
 
-/// What no file is made of. Of a link, the manifest has all there is to know; devices and the like are left out.
+/// What no file is made of. Of links, devices, pipes and sockets the manifest has all there is to know; what may have had
+/// contents is left out.
 fn not_made(what: What, file_type: &str, row: Extracted, output: &mut Output<'_>) -> Result<(), ExtractError> {
     let why = match file_type {
-        "symlink" | "hardlink" => return output.list(what, &Extracted { why: Some("links are not made"), ..row }),
+        "symlink" | "hardlink" => "links are not made",
         "character" | "block" => "devices are not made",
         "fifo" => "named pipes are not made",
         "socket" => "sockets are not made",
-        _ => "no file or folder",
+        _ => return output.leave_out(what, row, "no file or folder"),
     };
-    output.leave_out(what, row, why)
+    output.list(what, &Extracted { why: Some(why), ..row })
 }
 
 /// What a tar says of one of its members.

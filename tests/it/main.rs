@@ -19,6 +19,8 @@ mod hostile;
 mod limits;
 mod memory;
 mod old_places;
+#[cfg(unix)]
+mod outputs;
 mod peers;
 mod planted;
 mod query;
@@ -29,6 +31,8 @@ mod schema;
 mod screens;
 mod search;
 mod siem;
+#[cfg(unix)]
+mod signals;
 mod synth;
 mod tars;
 mod truth;
