@@ -131,9 +131,9 @@ pub(crate) fn entries_of(paths: Vec<PathBuf>) -> Result<Vec<Entry>, Failure> {
 }
 
 /// Says that there were no checkpoints, and where.
-pub(crate) fn none_in<'p>(named: impl IntoIterator<Item = &'p Path>, global: &Global) -> Exit {
+pub(crate) fn none_in<'p>(places: impl IntoIterator<Item = &'p Path>, global: &Global) -> Exit {
     if !global.quiet {
-        let names: Vec<String> = named.into_iter().map(|path| path.display().to_string()).collect();
+        let names: Vec<String> = places.into_iter().map(|path| path.display().to_string()).collect();
         let place = if names.is_empty() { "that list: it names nothing".to_owned() } else { names.join(", ") };
         complain(&format!("no checkpoints in {place}"));
     }

@@ -111,12 +111,12 @@ pub(crate) fn main() -> ExitCode {
             cli.global.outputs.abandon();
             ended(outcome)
         }
-        Err(error) => ended(explained(error, &arguments)),
+        Err(error) => ended(explained(&error, &arguments)),
     }
 }
 
 /// Prints help, or what is wrong with the arguments.
-fn explained(error: clap::Error, arguments: &[OsString]) -> Outcome {
+fn explained(error: &clap::Error, arguments: &[OsString]) -> Outcome {
     if matches!(error.kind(), ClapKind::DisplayHelp | ClapKind::DisplayVersion) {
         stdout::check()?;
         error.print()?;

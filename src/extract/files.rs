@@ -182,6 +182,9 @@ fn tree_entry(
     match (contents, entry.file_type()) {
         (Some(contents), _) => output.file(what, parts, row, |target| copy(contents, target)),
         (None, "directory") => output.folder(what, parts, row),
+        (None, "other") if entry.is_further_name() => {
+            output.leave_out(what, row, "its first name is not in the archive")
+        }
         (None, _) if entry.is_further_name() => output.list(what, &Extracted { why: Some(FURTHER_NAME), ..row }),
         (None, file_type) => not_made(what, file_type, row, output),
     }

@@ -209,10 +209,9 @@ fn clear_away(part: &Path) -> io::Result<()> {
 /// Locks a file; `false` if another process has. Where nothing can be locked, nobody is asked.
 fn hold(file: &File) -> io::Result<bool> {
     match file.try_lock() {
-        Ok(()) => Ok(true),
         Err(TryLockError::WouldBlock) => Ok(false),
         Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Interrupted => Err(error),
-        Err(TryLockError::Error(_)) => Ok(true),
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(true),
     }
 }
 

@@ -245,13 +245,16 @@ fn a_folder_hides_no_archive_and_no_damage() {
     for (name, text) in [("manifest.json", "[]"), ("index.json", "{}"), ("vm.img", "a disk"), ("notes.txt", "notes")] {
         fs::write(folder.join(name), text).unwrap();
     }
-    let ran = |more: &[&str]| {
-        Ran::of(cryoscope(home.path()).args(more).args(["--format", "ndjson"]).output().unwrap())
-    };
+    let ran = |more: &[&str]| Ran::of(cryoscope(home.path()).args(more).args(["--format", "ndjson"]).output().unwrap());
     let all = ["evidence/a.tar", "evidence/node1/b.tar", "evidence/node1/c", "evidence/node2/unpacked"];
     for command in [&["list", "evidence"][..], &["show", "evidence"], &["table", "evidence", "container"]] {
         let ran = ran(command);
-        assert_eq!((archives_in(&ran.out), ran.code), (all.map(str::to_owned).to_vec(), Some(0)), "{command:?}: {}", ran.err);
+        assert_eq!(
+            (archives_in(&ran.out), ran.code),
+            (all.map(str::to_owned).to_vec(), Some(0)),
+            "{command:?}: {}",
+            ran.err
+        );
     }
     let said = ran(&["show", "evidence", "-v"]).err;
     assert!(["manifest.json", "notes.txt", "vm.img"].iter().all(|name| said.contains(name)), "{said}");
@@ -277,7 +280,12 @@ fn a_folder_hides_no_archive_and_no_damage() {
         fs::write(folder.join("node1").join(name), bytes).unwrap();
         for command in [&["list", "evidence"][..], &["show", "evidence"], &["table", "evidence", "container"]] {
             let ran = ran(command);
-            assert_eq!((archives_in(&ran.out), ran.code), (all.map(str::to_owned).to_vec(), Some(3)), "{name}: {}", ran.err);
+            assert_eq!(
+                (archives_in(&ran.out), ran.code),
+                (all.map(str::to_owned).to_vec(), Some(3)),
+                "{name}: {}",
+                ran.err
+            );
             assert!(ran.err.contains(name), "{command:?}: {name} is not in {}", ran.err);
         }
         fs::remove_file(folder.join("node1").join(name)).unwrap();

@@ -143,7 +143,11 @@ fn standard_input_and_output_are_looked_at_too() {
         (&["query", "a.tar", "-o", "question.sql"], "question.sql"),
     ] {
         let ran = run(arguments, input);
-        assert!(ran.code == Some(2) && ran.err.contains("is standard input, which is read"), "{arguments:?}: {}", ran.err);
+        assert!(
+            ran.code == Some(2) && ran.err.contains("is standard input, which is read"),
+            "{arguments:?}: {}",
+            ran.err
+        );
     }
     // `>> a.tar`
     let output = File::options().append(true).open(place.path("a.tar")).unwrap();
@@ -235,10 +239,22 @@ fn a_closed_standard_output_is_an_error() {
         shell.args(["-c", &format!("exec \"$0\" {arguments} >&-"), env!("CARGO_BIN_EXE_cryoscope")]);
         Ran::of(shell.current_dir(place.0.path()).output().unwrap())
     };
-    for arguments in ["--help", "--version", "show a.tar", "table a.tar processes", "memparse a.tar --pid 1 --dump -", "schema", "man"] {
+    for arguments in [
+        "--help",
+        "--version",
+        "show a.tar",
+        "table a.tar processes",
+        "memparse a.tar --pid 1 --dump -",
+        "schema",
+        "man",
+    ] {
         let ran = run(arguments);
         assert_eq!(ran.code, Some(2), "{arguments}: {}", ran.err);
-        assert!(ran.err.contains("standard output is closed") && ran.err.lines().count() == 1, "{arguments}: {}", ran.err);
+        assert!(
+            ran.err.contains("standard output is closed") && ran.err.lines().count() == 1,
+            "{arguments}: {}",
+            ran.err
+        );
     }
     let ran = run("table a.tar processes -o rows");
     assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "nothing goes there");

@@ -329,5 +329,9 @@ fn values_and_memory_are_bounded_by_flags_that_are_named() {
     assert_eq!(asked(&["--max-value", "1000"], "SELECT printf('%.*c', 2000, 'x')").code, Some(2));
     let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION SELECT i + 1 FROM n) SELECT max(i) FROM n";
     let ran = asked(&["--max-sql-memory", "16777216"], endless);
-    assert!(ran.code == Some(2) && ran.err.contains("16777216 bytes") && ran.err.contains("--max-sql-memory"), "{}", ran.err);
+    assert!(
+        ran.code == Some(2) && ran.err.contains("16777216 bytes") && ran.err.contains("--max-sql-memory"),
+        "{}",
+        ran.err
+    );
 }

@@ -173,11 +173,11 @@ fn answer(
     mut screen: Screen,
 ) -> (Option<Database>, Result<Screen, Failure>) {
     let (format, left) = (args.format, query.time_left());
-    let writes = Arc::new(AtomicBool::new(false));
-    let is_writing = Arc::clone(&writes);
+    let is_writing = Arc::new(AtomicBool::new(false));
+    let writing = Arc::clone(&is_writing);
     let (done, waiting) = sync_channel(1);
     let work = thread::spawn(move || {
-        let written = write(&mut database, &mut query, format, &mut screen, &writes);
+        let written = write(&mut database, &mut query, format, &mut screen, &writing);
         let _ = done.send((Some(database), written.map(|()| screen)));
     });
     let mut spent = Duration::ZERO;
@@ -205,18 +205,18 @@ fn write(
     query: &mut Query,
     format: QueryFormat,
     screen: &mut Screen,
-    writes: &AtomicBool,
+    is_writing: &AtomicBool,
 ) -> Result<(), Failure> {
     let mut writer = ResultWriter::new(&mut screen.out, format.into(), screen.width, query.names())?;
     let mut written = Ok(());
     database.run(query, &mut |row| {
-        writes.store(true, Ordering::Relaxed);
+        is_writing.store(true, Ordering::Relaxed);
         written = writer.row(row);
-        writes.store(false, Ordering::Relaxed);
+        is_writing.store(false, Ordering::Relaxed);
         if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;
     written?;
-    writes.store(true, Ordering::Relaxed);
+    is_writing.store(true, Ordering::Relaxed);
     writer.finish()?;
     screen.out.flush()?;
     Ok(())
