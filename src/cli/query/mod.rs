@@ -175,14 +175,14 @@ fn answer(
     let (format, left) = (args.format, query.time_left());
     let is_writing = Arc::new(AtomicBool::new(false));
     let writing = Arc::clone(&is_writing);
-    let (done, waiting) = sync_channel(1);
+    let (done, answers) = sync_channel(1);
     let work = thread::spawn(move || {
         let written = write(&mut database, &mut query, format, &mut screen, &writing);
         let _ = done.send((Some(database), written.map(|()| screen)));
     });
     let mut spent = Duration::ZERO;
     loop {
-        match waiting.recv_timeout(TICK) {
+        match answers.recv_timeout(TICK) {
             Ok(answered) => return answered,
             Err(RecvTimeoutError::Disconnected) => break,
             // Whoever reads slowly is no cost of the query.
