@@ -53,8 +53,13 @@ impl Entry {
         Entry { path, found: true }
     }
 
-    /// Its checkpoints; `None` if it was only found, and plainly is something else.
+    /// Its checkpoints; `None` if it was only found, and plainly is something else. A link to a folder leads anywhere, maybe to all
+    /// of this machine: it is not followed unless it was named.
     pub(crate) fn open(&self, opener: &Opener<'_>) -> Option<Result<Vec<Checkpoint>, cryoscope::Error>> {
+        if self.found && is_link_to_folder(&self.path) {
+            opener.skipped(&self.path);
+            return None;
+        }
         let found = opener.open(&self.path);
         if self.found && found.as_ref().is_err_and(|error| self.is_something_else(error.kind())) {
             opener.skipped(&self.path);
@@ -204,7 +209,8 @@ pub(crate) fn in_folder(folder: &Path) -> Result<Vec<Entry>, Failure> {
     }
     let mut entries = Vec::new();
     for path in &paths {
-        let below = if path.is_dir() && !has_images(path) { in_directory(path).ok() } else { None };
+        let is_looked_into = path.is_dir() && !is_link_to_folder(path) && !has_images(path);
+        let below = if is_looked_into { in_directory(path).ok() } else { None };
         match below {
             Some(below) if !SIGNS.iter().any(|name| path.join(name).exists()) => {
                 entries.extend(below.into_iter().map(Entry::found));
@@ -213,6 +219,10 @@ pub(crate) fn in_folder(folder: &Path) -> Result<Vec<Entry>, Failure> {
         }
     }
     Ok(entries)
+}
+
+fn is_link_to_folder(path: &Path) -> bool {
+    path.is_symlink() && path.is_dir()
 }
 
 /// Whether a folder is an unpacked archive or a set of images: it holds some, or its folder for them does.

@@ -256,7 +256,10 @@ fn a_folder_hides_no_archive_and_no_damage() {
             ran.err
         );
     }
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("/", folder.join("elsewhere")).unwrap();
     let said = ran(&["show", "evidence", "-v"]).err;
+    assert!(cfg!(not(unix)) || said.contains("elsewhere: no checkpoint, passed over"), "{said}");
     assert!(["manifest.json", "notes.txt", "vm.img"].iter().all(|name| said.contains(name)), "{said}");
 
     // What may have been a checkpoint is named.
