@@ -5,6 +5,8 @@ use std::{fmt, io};
 
 use thiserror::Error as ThisError;
 
+use crate::archive::{TOO_SHORT, UNKNOWN};
+
 /// Why there is no answer. [`Error::kind`] is for programs, the text for people: what, where, what to do.
 #[derive(Debug)]
 pub struct Error {
@@ -72,6 +74,18 @@ pub enum ErrorKind {
     /// An OCI layout or image archive whose parts do not fit together.
     #[error("an OCI image, but {0}")]
     Oci(String),
+}
+
+impl ErrorKind {
+    /// Whether the input is whole, and plainly something else than a checkpoint: text, a program, an archive of other things.
+    /// Whoever looks through a folder passes over it.
+    pub fn is_something_else(&self) -> bool {
+        match self {
+            ErrorKind::NotAnArchive(what) => ![UNKNOWN, TOO_SHORT].contains(what),
+            ErrorKind::NoImages(_) | ErrorKind::Empty => true,
+            _ => false,
+        }
+    }
 }
 
 impl Error {

@@ -98,6 +98,8 @@ codes! {
     MemberLinkBroken = "member_link_broken", Warning;
     /// Extracted files have zeros where bytes should be that are not in the archive.
     ContentsMissing = "contents_missing", Warning;
+    /// Something was to be extracted that no file was made of; the manifest says why.
+    NotExtracted = "not_extracted", Warning;
     /// A member or file could not be read.
     MemberUnreadable = "member_unreadable", Warning;
     /// An image, a document or a log is not a file (a directory, a device, a pipe).

@@ -66,6 +66,7 @@ pub use member::{Member, MemberKind};
 pub(crate) use nested::Nested;
 pub use select::{Everything, Island, Kept, Select, Selection};
 pub use sniff::Compression;
+pub(crate) use sniff::{TOO_SHORT, UNKNOWN};
 
 use self::contents::{Backing, Layout, Source};
 use self::given::Given;

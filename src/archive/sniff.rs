@@ -54,6 +54,12 @@ const OTHERS: &[(&[u8], &str)] = &[
     (b"Rar!", "a RAR archive"),
     (b"\x04\x22\x4d\x18", "an lz4 frame"),
     (b"hsqs", "a squashfs image"),
+    (b"\xff\xd8\xff", "a JPEG image"),
+    (b"GIF8", "a GIF image"),
+    (b"SQLite format 3\0", "an SQLite database"),
+    (b"\xd4\xc3\xb2\xa1", "a capture of packets"),
+    (b"\x0a\x0d\x0d\x0a", "a capture of packets"),
+    (b"PAR1", "a Parquet file"),
     (b"QFI\xfb", "a qcow2 disk image"),
     (b"{", "JSON text"),
     (b"[", "JSON text"),
@@ -64,6 +70,11 @@ const OTHERS: &[(&[u8], &str)] = &[
     (b"\x58\x31\x31\x16", "a single CRIU image (an inventory)"),
     (b"\x40\x59\x10\x55", "a CRIU service file (statistics)"),
 ];
+
+/// What is of no known kind may be a damaged archive.
+pub(crate) const UNKNOWN: &str = "no tar and of no known kind";
+/// So may what ends early.
+pub(crate) const TOO_SHORT: &str = "shorter than a tar's first header";
 
 /// Tells what an input is by its first [`ENOUGH`] bytes, or by all it has.
 pub(super) fn sniff(head: &[u8]) -> Format {
@@ -91,9 +102,9 @@ pub(super) fn sniff(head: &[u8]) -> Format {
     let other = OTHERS.iter().find(|(magic, _)| head.starts_with(magic));
     Format::Other(match other {
         Some((_, name)) => name,
-        None if head.len() < BLOCK && head.contains(&0) => "shorter than a tar's first header",
+        None if head.len() < BLOCK && head.contains(&0) => TOO_SHORT,
         None if head.iter().all(|&b| b.is_ascii_graphic() || b.is_ascii_whitespace()) => "text",
-        None => "no tar and of no known kind",
+        None => UNKNOWN,
     })
 }
 

@@ -217,8 +217,10 @@ fn why_none(archive: &Archive, warnings: &Warnings) -> ErrorKind {
         return ErrorKind::DumpFailed { found, why };
     }
     let warnings = warnings.snapshot();
-    let in_the_way = warnings.iter().filter(|warning| warning.severity() == Severity::Warning).take(3);
-    let why = in_the_way.map(ToString::to_string).collect::<Vec<_>>().join("; ");
+    let mut in_the_way: Vec<_> = warnings.iter().filter(|warning| warning.severity() == Severity::Warning).collect();
+    // Of what comes of one another, a limit is what can be raised.
+    in_the_way.sort_by_key(|warning| warning.code != Code::LimitReached);
+    let why = in_the_way.into_iter().take(3).map(ToString::to_string).collect::<Vec<_>>().join("; ");
     if why.is_empty() { ErrorKind::NoImages(found) } else { ErrorKind::NotReached { found, why } }
 }
 

@@ -13,6 +13,7 @@ use cryoscope::formats::{BulkAction, Format};
 use jiff::Timestamp;
 
 use super::evidence::Record;
+use super::outputs::Outputs;
 
 /// Bytes around a match that may be asked for, and the longest match.
 const CONTEXT_MOST: u64 = 1 << 20;
@@ -27,7 +28,7 @@ const STYLES: Styles = Styles::styled()
 /// Opens container checkpoint archives (Kubernetes, Podman, CRI-O, containerd, bare CRIU sets) and answers what ran in
 /// them, as whom, talking to whom, holding which files, with what in memory.
 #[derive(Debug, Parser)]
-#[command(name = "cryoscope", version, styles = STYLES, disable_help_subcommand = true, arg_required_else_help = true)]
+#[command(name = "cryoscope", bin_name = "cryoscope", version, styles = STYLES, disable_help_subcommand = true, arg_required_else_help = true)]
 #[command(
     after_help = "Exit codes: 0 done · 1 done, and nothing was found · 2 could not do it · 3 done as far as the archive allowed, warnings say what is \
                         missing\n\nExample: cryoscope inspect checkpoint-web-0_prod-nginx-2026-01-02T03:04:05Z.tar"
@@ -81,7 +82,7 @@ pub(crate) struct Show {
 #[derive(Debug, Args)]
 #[command(after_help = "Example: cryoscope list /var/lib/kubelet/checkpoints --format ndjson")]
 pub(crate) struct List {
-    /// Directories to look in; not those below them
+    /// Directories to look in, and in those in them
     #[arg(default_value = "/var/lib/kubelet/checkpoints")]
     pub(crate) directories: Vec<PathBuf>,
     /// How to print it
@@ -427,6 +428,12 @@ pub(crate) struct QueryArgs {
     /// Stop a query that takes longer, without the opening of archives
     #[arg(long, value_name = "SECONDS", default_value_t = 60.0)]
     pub(crate) timeout: f64,
+    /// Bytes of a value, and of a row
+    #[arg(long, value_name = "BYTES", default_value_t = 64 << 20, value_parser = clap::value_parser!(u64).range(1..=1 << 30))]
+    pub(crate) max_value: u64,
+    /// Bytes of memory that tables and answers may take
+    #[arg(long, value_name = "BYTES", default_value_t = 4 << 30, value_parser = clap::value_parser!(u64).range(1 << 20..))]
+    pub(crate) max_sql_memory: u64,
     /// Keep no history of the prompt (it is kept in the user's state directory)
     #[cfg(feature = "prompt")]
     #[arg(long)]
@@ -502,6 +509,9 @@ pub(crate) struct FleetArgs {
     /// Read names of archives from a file, a line each, or ended by NUL; `-` for standard input
     #[arg(long, value_name = "FILE", help_heading = "Input")]
     pub(crate) files_from: Vec<PathBuf>,
+    /// What they name.
+    #[arg(skip)]
+    pub(crate) listed: std::sync::OnceLock<Vec<PathBuf>>,
     /// Say which archive rows are from: its path (the default, if there are several), or the digest of its bytes
     #[arg(long, value_enum, value_name = "WHAT", help_heading = "Input")]
     pub(crate) source_id: Option<SourceId>,
@@ -679,7 +689,8 @@ pub(crate) struct Global {
     /// Refuse an archive that has another SHA-256; given several times, any of them will do
     #[arg(long, global = true, value_name = "HEX", help_heading = "Evidence", value_parser = sha256)]
     pub(crate) expect_sha256: Vec<String>,
-    /// Write a record of the run: tool, arguments, limits, inputs and outputs with their hashes, times, warnings, exit code
+    /// Write a record of the run: tool, arguments, limits, inputs and outputs with their hashes, times, warnings, exit code; `-`
+    /// for standard output, if all else goes to files
     #[arg(long, global = true, value_name = "FILE", help_heading = "Evidence")]
     pub(crate) manifest: Option<PathBuf>,
     /// Case, for the manifest
@@ -696,6 +707,9 @@ pub(crate) struct Global {
     /// What the run is found to do.
     #[arg(skip)]
     pub(crate) record: Record,
+    /// What it reads, and may write.
+    #[arg(skip)]
+    pub(crate) outputs: Outputs,
 }
 
 /// A SHA-256, in hexadecimal.

@@ -43,6 +43,7 @@ pub(crate) fn run(args: &DecodeArgs, global: &Global) -> Outcome {
         };
         images.push((PathBuf::from(other), image));
     }
+    global.outputs.inputs(images.iter().map(|(path, _)| path.as_path()))?;
     images.iter().try_for_each(|(path, _)| global.input_file(path))?;
     let mut screen = Screen::open(global)?;
     let mut writer = Writer::new(&mut screen, args);
@@ -81,6 +82,11 @@ fn of_archive(path: &Path, members: &[String], args: &DecodeArgs, global: &Globa
     let name = path.display().to_string();
     let exit = Exit::of_all(checkpoints.iter().map(|checkpoint| Report::of(checkpoint).print(&name, global)));
     screen.finish(exit)
+}
+
+/// The file that an input names.
+pub(crate) fn path_of(input: &Path) -> PathBuf {
+    split(input).0
 }
 
 /// An input is a path, or a path and a member of it behind a colon. The longest path that exists counts: the names of the

@@ -9,6 +9,7 @@ use cryoscope::tables::{self, Table, schema};
 
 use super::args::{Cli, CompletionsArgs, Global, SchemaArgs, SchemaFormat};
 use super::exit::Exit;
+use super::newfile::Readers;
 use super::screen::Screen;
 use super::{Failure, Outcome};
 
@@ -21,7 +22,7 @@ pub(crate) fn schema_of(args: &SchemaArgs, global: &Global) -> Outcome {
         return Err(Failure::Usage(format!("there is no table {unknown}. There is: {}", names.join(", "))));
     }
     let wanted = |table: &&Table| args.tables.is_empty() || args.tables.iter().any(|name| name == table.name);
-    let mut screen = Screen::open(global)?;
+    let mut screen = Screen::open_for(global, Readers::Anybody)?;
     let document = match args.format {
         SchemaFormat::EcsTemplate => Some(index_template(SearchEngine::Elasticsearch)),
         SchemaFormat::OpensearchTemplate => Some(index_template(SearchEngine::OpenSearch)),
@@ -53,7 +54,7 @@ pub(crate) fn schema_of(args: &SchemaArgs, global: &Global) -> Outcome {
 pub(crate) fn completions(args: &CompletionsArgs, global: &Global) -> Outcome {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "cryoscope", &mut script);
-    let mut screen = Screen::open(global)?;
+    let mut screen = Screen::open_for(global, Readers::Anybody)?;
     screen.out.write_all(&script)?;
     screen.finish(Exit::Done)
 }
@@ -79,7 +80,7 @@ pub(crate) fn man(global: &Global) -> Outcome {
     }
     whole.render_extra_section(&mut page)?;
     whole.render_version_section(&mut page)?;
-    let mut screen = Screen::open(global)?;
+    let mut screen = Screen::open_for(global, Readers::Anybody)?;
     screen.out.write_all(&page)?;
     screen.finish(Exit::Done)
 }

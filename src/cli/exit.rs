@@ -16,9 +16,19 @@ pub(crate) enum Exit {
 }
 
 impl Exit {
-    /// What two parts of a command's work come to: it has failed only if both have.
+    /// What two parts of a command's work come to: it has failed only if both have. A part in which nothing was found changes
+    /// nothing, and all of them together are such a part.
     pub(crate) fn and(self, other: Exit) -> Exit {
-        if self == other { self } else { Exit::Partial }
+        match (self, other) {
+            (Exit::No, one) | (one, Exit::No) => one,
+            (one, other) if one == other => one,
+            _ => Exit::Partial,
+        }
+    }
+
+    /// The same of all parts; without any, nothing was found.
+    pub(crate) fn of_found(parts: impl IntoIterator<Item = Exit>) -> Exit {
+        parts.into_iter().fold(Exit::No, Exit::and)
     }
 
     /// What all parts of a command's work come to.
@@ -56,5 +66,9 @@ mod tests {
         assert_eq!(Exit::of_all([Exit::Done, Exit::Partial]), Exit::Partial);
         assert_eq!(Exit::of_all([Exit::Done]), Exit::Done);
         assert_eq!(Exit::of_all([]), Exit::Done);
+        assert_eq!(Exit::of_found([]), Exit::No);
+        assert_eq!(Exit::of_found([Exit::No, Exit::Done]), Exit::Done);
+        assert_eq!(Exit::of_found([Exit::No, Exit::Failed]), Exit::Failed);
+        assert_eq!(Exit::of_found([Exit::No, Exit::No]), Exit::No);
     }
 }

@@ -21,6 +21,7 @@ pub(crate) fn run(args: &ExtractArgs, global: &Global) -> Outcome {
     };
     let what = whats(&args.what)?;
     let globs = wildcard::any_of(&args.path, true)?;
+    let claim = global.outputs.claim_extracted(folder)?;
     Output::check(folder, global.force)?;
     let keep = what.iter().fold(Keep::Arguments, |keep, what| keep.and(what.keep()));
     let checkpoint = Opener::new(global, keep).open_one(&args.archive)?;
@@ -28,7 +29,8 @@ pub(crate) fn run(args: &ExtractArgs, global: &Global) -> Outcome {
         process(&checkpoint, pid)?;
     }
     let pids: Vec<Pid> = args.pid.iter().copied().map(Pid).collect();
-    let mut output = Output::create(folder, global.force, checkpoint.limits(), progress(global))?;
+    let (limits, scratch) = (checkpoint.limits(), claim.scratch().clone());
+    let mut output = Output::with_scratch(folder, global.force, limits, progress(global), scratch)?;
     #[cfg(unix)]
     if args.links {
         output.make_links();

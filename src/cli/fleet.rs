@@ -11,18 +11,22 @@ use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 use std::thread;
 
 use bstr::ByteSlice as _;
-use cryoscope::{Checkpoint, ErrorKind};
+use cryoscope::memory::Keep;
+use cryoscope::{Checkpoint, ErrorKind, ImageFile, Limits, Options};
 use sha2::{Digest as _, Sha256};
 
 use super::Failure;
 use super::args::{FleetArgs, Global, SourceId};
+use super::exit::Exit;
 use super::open::Opener;
 use super::screen::complain;
 
 /// Messages of an archive that may wait for those before it.
 const WAITING: usize = 16;
-/// What tells that a directory is a checkpoint, and not a place where archives are kept.
+/// What an unpacked archive or image has, and other folders may have, too.
 const SIGNS: [&str; 6] = ["checkpoint", "config.dump", "spec.dump", "oci-layout", "index.json", "manifest.json"];
+/// Images that are looked at to tell whether files of that name are.
+const IMAGES: usize = 16;
 
 /// An archive that was named.
 #[derive(Clone, Debug)]
@@ -43,22 +47,30 @@ impl Entry {
         Entry { path, found: true }
     }
 
-    /// Its checkpoints; `None` if it was only found and does not look as if it were meant for one.
+    /// Its checkpoints; `None` if it was only found, and plainly is something else. A link to a folder leads anywhere, maybe to all
+    /// of this machine: it is not followed unless it was named.
     pub(crate) fn open(&self, opener: &Opener<'_>) -> Option<Result<Vec<Checkpoint>, cryoscope::Error>> {
+        if self.found && is_link_to_folder(&self.path) {
+            opener.skipped(&self.path);
+            return None;
+        }
         let found = opener.open(&self.path);
-        let is_named_so = self.path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("checkpoint-"));
-        match &found {
-            Err(error)
-                if self.found
-                    && !is_named_so
-                    && matches!(
-                        error.kind(),
-                        ErrorKind::NotAnArchive(_) | ErrorKind::NoImages(_) | ErrorKind::Empty
-                    ) =>
-            {
-                None
-            }
-            _ => Some(found),
+        if self.found && found.as_ref().is_err_and(|error| self.is_something_else(error.kind())) {
+            opener.skipped(&self.path);
+            return None;
+        }
+        Some(found)
+    }
+
+    /// Whether an error says that it was never meant for a checkpoint.
+    fn is_something_else(&self, error: &ErrorKind) -> bool {
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
+        // A copy that was interrupted at once has no content that tells.
+        let is_archive = || [".tar", ".tgz", ".gz", ".zst", ".xz", ".bz2"].iter().any(|end| name.ends_with(end));
+        match error {
+            ErrorKind::Empty if is_archive() => false,
+            _ if name.starts_with("checkpoint-") => false,
+            error => error.is_something_else(),
         }
     }
 
@@ -93,20 +105,64 @@ fn hex(bytes: &[u8]) -> String {
 /// The archives that were named: themselves, in lists, by wildcards and by the directories that hold them.
 pub(crate) fn entries(named: &[PathBuf], args: &FleetArgs) -> Result<Vec<Entry>, Failure> {
     let mut paths = named.to_vec();
-    for list in &args.files_from {
-        paths.extend(listed(list)?);
-    }
+    paths.extend(args.lists()?.iter().cloned());
+    entries_of(paths)
+}
+
+/// The same without lists.
+pub(crate) fn entries_of(paths: Vec<PathBuf>) -> Result<Vec<Entry>, Failure> {
     let mut entries = Vec::new();
     for path in paths {
-        if path.is_dir() && !is_checkpoint(&path) {
-            entries.extend(in_directory(&path)?.into_iter().map(Entry::found));
-        } else if path != Path::new("-") && fs::symlink_metadata(&path).is_err() && has_wildcards(&path) {
-            entries.extend(matching(&path)?.into_iter().map(Entry::named));
+        if path.is_dir() {
+            // What cannot be listed is opened, which tells why.
+            entries.extend(in_folder(&path).unwrap_or_else(|_| vec![Entry::named(path)]));
+        } else if is_pattern(&path) {
+            let found = matching(&path)?;
+            if found.is_empty() {
+                complain(&format!("{}: nothing matches", path.display()));
+            }
+            entries.extend(found.into_iter().map(Entry::named));
         } else {
             entries.push(Entry::named(path));
         }
     }
     Ok(entries)
+}
+
+/// Says that there were no checkpoints, and where.
+pub(crate) fn none_in<'p>(places: impl IntoIterator<Item = &'p Path>, global: &Global) -> Exit {
+    if !global.quiet {
+        let names: Vec<String> = places.into_iter().map(|path| path.display().to_string()).collect();
+        let place = if names.is_empty() { "that list: it names nothing".to_owned() } else { names.join(", ") };
+        complain(&format!("no checkpoints in {place}"));
+    }
+    Exit::No
+}
+
+/// What is read for that: the archives, also those that lists and wildcards name, and the lists.
+pub(crate) fn read_by(named: &[PathBuf], args: &FleetArgs) -> Vec<PathBuf> {
+    // What cannot be read is said later.
+    let listed = args.lists().cloned().unwrap_or_default();
+    let paths = named.iter().chain(&listed);
+    let meant =
+        paths.flat_map(|path| if is_pattern(path) { matching(path).unwrap_or_default() } else { vec![path.clone()] });
+    meant.chain(args.files_from.iter().cloned()).collect()
+}
+
+/// Whether a path is a pattern: there is nothing of that name, and it has wildcards.
+fn is_pattern(path: &Path) -> bool {
+    path != Path::new("-") && fs::symlink_metadata(path).is_err() && has_wildcards(path)
+}
+
+impl FleetArgs {
+    /// The names in lists. They are read once: standard input can be one.
+    fn lists(&self) -> Result<&Vec<PathBuf>, Failure> {
+        if let Some(names) = self.listed.get() {
+            return Ok(names);
+        }
+        let names = self.files_from.iter().map(|list| listed(list)).collect::<Result<Vec<_>, _>>()?;
+        Ok(self.listed.get_or_init(|| names.concat()))
+    }
 }
 
 /// The lines of a list, or what is ended by NUL in it.
@@ -125,29 +181,71 @@ fn listed(list: &Path) -> Result<Vec<PathBuf>, Failure> {
     Ok(names.filter(|name| !name.is_empty()).map(|name| name.to_path_lossy().into_owned()).collect())
 }
 
-/// Whether a directory is an unpacked archive or holds images, not archives.
-fn is_checkpoint(directory: &Path) -> bool {
+/// What is to be opened of a folder: the folder itself if it is an unpacked checkpoint, else what is in it and, one level down, in
+/// its folders. What a file is called hides nothing that lies beside it.
+pub(crate) fn in_folder(folder: &Path) -> Result<Vec<Entry>, Failure> {
     // Neither, which is said when it is opened.
-    if cryoscope::archive::kernel_file_system(directory).is_some() {
-        return true;
+    if cryoscope::archive::kernel_file_system(folder).is_some() {
+        return Ok(vec![Entry::named(folder.to_owned())]);
     }
-    if SIGNS.iter().any(|name| directory.join(name).exists()) {
-        return true;
+    let paths = in_directory(folder)?;
+    // What may be listed but not searched cannot be told; opening it says so.
+    let denied = |path: &PathBuf| path.metadata().is_err_and(|e| e.kind() == io::ErrorKind::PermissionDenied);
+    if has_images(folder) || paths.iter().any(denied) {
+        return Ok(vec![Entry::named(folder.to_owned())]);
     }
-    let Ok(entries) = fs::read_dir(directory) else { return true };
-    let mut only_directories = true;
-    for entry in entries.flatten() {
-        if entry.path().extension().is_some_and(|extension| extension == "img") {
-            return true;
-        }
-        // What may be listed but not searched cannot be told; opening it says so.
-        if entry.metadata().is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied) {
-            return true;
-        }
-        only_directories &= entry.path().is_dir();
-    }
+    let (folders, files): (Vec<&PathBuf>, Vec<&PathBuf>) = paths.iter().partition(|path| path.is_dir());
     // Unpacked archives side by side are one with several checkpoints.
-    only_directories
+    if files.is_empty() && !folders.is_empty() && folders.iter().all(|folder| has_images(folder)) {
+        return Ok(vec![Entry::named(folder.to_owned())]);
+    }
+    if SIGNS.iter().any(|name| folder.join(name).exists()) {
+        // An archive in it is named by its path. What is not below one is the folder's own: an unpacked archive, an image.
+        let below_file = |set: &[u8]| {
+            let first = set.split_once_str("/").map_or(set, |(first, _)| first);
+            files.iter().any(|file| file.file_name().is_some_and(|name| name.as_encoded_bytes() == first))
+        };
+        let opened = Options::new().keep(Keep::Tables).open(folder);
+        let is_own = match &opened {
+            Ok(checkpoints) => checkpoints.iter().any(|checkpoint| !below_file(checkpoint.set_name())),
+            // An image without a checkpoint says so itself.
+            Err(error) => matches!(error.kind(), ErrorKind::Oci(_)),
+        };
+        if is_own {
+            return Ok(vec![Entry::named(folder.to_owned())]);
+        }
+    }
+    let mut entries = Vec::new();
+    for path in &paths {
+        let is_looked_into = path.is_dir() && !is_link_to_folder(path) && !has_images(path);
+        let below = if is_looked_into { in_directory(path).ok() } else { None };
+        match below {
+            Some(below) if !SIGNS.iter().any(|name| path.join(name).exists()) => {
+                entries.extend(below.into_iter().map(Entry::found));
+            }
+            _ => entries.push(Entry::found(path.clone())),
+        }
+    }
+    Ok(entries)
+}
+
+fn is_link_to_folder(path: &Path) -> bool {
+    path.is_symlink() && path.is_dir()
+}
+
+/// Whether a folder is an unpacked archive or a set of images: it holds some, or its folder for them does.
+fn has_images(folder: &Path) -> bool {
+    let limits = Limits::default();
+    [folder.to_owned(), folder.join("checkpoint")].iter().any(|folder| {
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        let named = entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|end| end == "img"));
+        // Those that have a magic number of their own come first: of pages there may be many.
+        let is_pages =
+            |path: &PathBuf| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"pages-"));
+        let (pages, others): (Vec<PathBuf>, Vec<PathBuf>) = named.partition(is_pages);
+        let mut images = others.iter().chain(&pages).filter(|path| path.is_file()).take(IMAGES);
+        images.any(|path| ImageFile::open(path, &limits).is_ok_and(|image| image.is_some()))
+    })
 }
 
 /// Files and directories in a directory, by name.
@@ -160,9 +258,8 @@ pub(crate) fn in_directory(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
     let entries = fs::read_dir(directory).map_err(message)?;
     let mut paths: Vec<PathBuf> =
         entries.map(|entry| entry.map(|e| e.path())).collect::<Result<_, _>>().map_err(message)?;
-    // What may not even be looked at is not left out: opening it says why.
-    let denied = |path: &PathBuf| path.metadata().is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied);
-    paths.retain(|path| path.is_file() || path.is_dir() || denied(path));
+    // Pipes, sockets and devices hold nothing. What cannot be looked at is opened, which tells why.
+    paths.retain(|path| fs::metadata(path).map_or(true, |metadata| metadata.is_file() || metadata.is_dir()));
     paths.sort();
     Ok(paths)
 }
@@ -180,9 +277,6 @@ fn matching(pattern: &Path) -> Result<Vec<PathBuf>, Failure> {
     paths.retain(|path| path.file_name().is_some_and(|name| glob.is_match(name)));
     if folder.is_none() {
         paths = paths.iter().filter_map(|path| Some(PathBuf::from(path.file_name()?))).collect();
-    }
-    if paths.is_empty() {
-        return Err(Failure::Usage(format!("{}: nothing matches", pattern.display())));
     }
     Ok(paths)
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::io::Write;
+use std::path::PathBuf;
 
 use cryoscope::Checkpoint;
 use cryoscope::formats::checkpointctl::Report as Document;
@@ -111,6 +112,7 @@ pub(crate) fn run(args: &Inspect, global: &Global) -> Outcome {
             let columns = if format == RowFormat::Table { Columns::Brief } else { Columns::All };
             let job = Job {
                 entries: &entries,
+                named: &args.archives,
                 sources: &wanted.tables(),
                 style: Style { format: format.with(&args.documents), columns, name_tables: true, width: screen.width },
                 threads: args.jobs,
@@ -195,7 +197,7 @@ fn reports(args: &Inspect, wanted: Wanted, entries: &[Entry], mut screen: Screen
             Said::Failed(failure) => {
                 tally.failed += 1;
                 complain(&failure.to_string());
-                parts.push(Exit::Failed);
+                parts.push(failure.exit());
             }
         }
         Ok(())
@@ -204,9 +206,9 @@ fn reports(args: &Inspect, wanted: Wanted, entries: &[Entry], mut screen: Screen
         writeln!(screen.out, "{}", pretty(&Value::Array(documents)))?;
     }
     if parts.is_empty() {
-        complain("no checkpoints there");
+        fleet::none_in(args.archives.iter().map(PathBuf::as_path), global);
     }
-    let exit = screen.finish(Exit::of_all(parts))?;
+    let exit = screen.finish(Exit::of_found(parts))?;
     tally.print(entries, global);
     Ok(exit)
 }

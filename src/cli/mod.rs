@@ -9,29 +9,37 @@ mod evidence;
 mod exit;
 mod extract;
 mod fleet;
+mod inputs;
 mod inspect;
 mod list;
 mod memparse;
 mod newfile;
 mod open;
+mod outputs;
 mod processes;
 #[cfg(feature = "query")]
 mod query;
 mod rows;
 mod screen;
 mod show;
+mod signals;
 mod sizes;
 mod stdout;
 mod table;
 mod table_file;
 mod wildcard;
 
+use std::env;
+use std::ffi::OsString;
 use std::fmt;
 use std::io;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::ErrorKind as ClapKind;
+use cryoscope::ErrorKind;
+use cryoscope::formats::escape;
 
 use self::args::{Cli, Command};
 use self::exit::Exit;
@@ -45,6 +53,8 @@ pub(crate) enum Failure {
     Output(io::Error),
     /// What was asked for.
     Usage(String),
+    /// It would be written onto what is read, or twice to one file.
+    Clash(String),
 }
 
 impl fmt::Display for Failure {
@@ -52,7 +62,22 @@ impl fmt::Display for Failure {
         match self {
             Failure::Archive(error) => error.fmt(f),
             Failure::Output(error) => write!(f, "cannot write the output: {error}"),
-            Failure::Usage(message) => f.write_str(message),
+            Failure::Usage(message) | Failure::Clash(message) => f.write_str(message),
+        }
+    }
+}
+
+impl Failure {
+    /// The exit code that it comes to. A folder in which there is no checkpoint is one where nothing was found.
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
+            Failure::Archive(error)
+                if matches!(error.kind(), ErrorKind::NoImages(_)) && error.archive().is_some_and(Path::is_dir) =>
+            {
+                Exit::No
+            }
+            _ => Exit::Failed,
         }
     }
 }
@@ -80,28 +105,50 @@ pub(crate) type Outcome = Result<Exit, Failure>;
 
 /// Runs the command that the arguments name.
 pub(crate) fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) => {
-            let asked = matches!(error.kind(), ClapKind::DisplayHelp | ClapKind::DisplayVersion);
-            return match error.print() {
-                Ok(()) if asked => Exit::Done.into(),
-                Ok(()) => Exit::Failed.into(),
-                Err(error) => ended(Err(error.into())),
-            };
+    let arguments: Vec<OsString> = env::args_os().collect();
+    match Cli::try_parse_from(&arguments) {
+        Ok(cli) => {
+            let outcome = evidence::recorded(&cli, || run(&cli));
+            cli.global.outputs.abandon();
+            ended(outcome)
         }
-    };
-    ended(evidence::recorded(&cli.global, || run(&cli)))
+        Err(error) => ended(explained(&error, &arguments)),
+    }
+}
+
+/// Prints help, or what is wrong with the arguments.
+fn explained(error: &clap::Error, arguments: &[OsString]) -> Outcome {
+    if matches!(error.kind(), ClapKind::DisplayHelp | ClapKind::DisplayVersion) {
+        stdout::check()?;
+        error.print()?;
+        return Ok(Exit::Done);
+    }
+    // Messages have the arguments in them. What could move the cursor or begin a line of its own is said by its code: wrong is
+    // the same then, as no such code is the name of a flag or a value.
+    let escaped: Vec<OsString> =
+        arguments.iter().map(|argument| escape(argument.as_encoded_bytes()).into_owned().into()).collect();
+    if escaped == arguments {
+        error.print()?;
+        return Ok(Exit::Failed);
+    }
+    match Cli::try_parse_from(escaped) {
+        Err(same) if same.kind() == error.kind() => same.print()?,
+        _ => screen::complain(&error.render().to_string()),
+    }
+    Ok(Exit::Failed)
 }
 
 /// What a command came to; of what went wrong there is a message.
 fn ended(outcome: Outcome) -> ExitCode {
     match outcome {
         Ok(exit) => exit.into(),
-        Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done.into(),
         Err(failure) => {
-            screen::complain(&failure.to_string());
-            Exit::Failed.into()
+            let exit = failure.exit();
+            // Whoever has read enough wants no message.
+            if exit != Exit::Done {
+                screen::complain(&failure.to_string());
+            }
+            exit.into()
         }
     }
 }

@@ -4,20 +4,31 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::{NamedTempFile, TempPath};
+use cryoscope::extract::{Name, Unfinished};
 
 use super::Failure;
+use super::outputs::Claim;
+
+/// Who may read a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Readers {
+    /// The user alone: it has something of an archive, which holds all memory.
+    Owner,
+    /// Whom the user's mask lets.
+    Anybody,
+}
 
 /// A new file, without its name yet. Dropped, it leaves nothing behind.
 pub(crate) struct NewFile {
-    file: NamedTempFile,
+    file: Unfinished,
     path: PathBuf,
     replace: bool,
 }
 
 impl NewFile {
     /// Begins a file. Refuses one that exists, unless it is to be replaced.
-    pub(crate) fn create(path: &Path, replace: bool) -> Result<Self, Failure> {
+    pub(crate) fn create(claim: &Claim, replace: bool, readers: Readers) -> Result<Self, Failure> {
+        let path = claim.path();
         if !replace && fs::symlink_metadata(path).is_ok() {
             let path = path.display();
             return Err(Failure::Usage(format!("{path} exists; --force replaces it, or name another file")));
@@ -27,18 +38,19 @@ impl NewFile {
             let folder = folder.display();
             return Err(Failure::Usage(format!("cannot write {}: there is no folder {folder}", path.display())));
         }
-        let file = in_folder(folder).map_err(|error| not_written(path, &error))?;
+        let file =
+            claim.scratch().create(path, readers == Readers::Owner).map_err(|error| not_written(path, &error))?;
         Ok(NewFile { file, path: path.to_owned(), replace })
     }
 
     /// The file, to be written.
     pub(crate) fn file(&mut self) -> &mut File {
-        self.file.as_file_mut()
+        self.file.file()
     }
 
     /// Ends it. It has no name yet, but takes no descriptor any more.
     pub(crate) fn close(self) -> Whole {
-        Whole { file: self.file.into_temp_path(), path: self.path, replace: self.replace }
+        Whole { file: self.file.close(), path: self.path, replace: self.replace }
     }
 
     /// Gives it its name, and returns that.
@@ -49,7 +61,7 @@ impl NewFile {
 
 /// A file that is whole, without its name yet. Dropped, it leaves nothing behind.
 pub(crate) struct Whole {
-    file: TempPath,
+    file: Name,
     path: PathBuf,
     replace: bool,
 }
@@ -58,31 +70,22 @@ impl Whole {
     /// Gives it its name, and returns that.
     pub(crate) fn finish(self) -> Result<PathBuf, Failure> {
         let Whole { file, path, replace } = self;
-        let kept = if replace { file.persist(&path) } else { file.persist_noclobber(&path) };
-        match kept {
+        match file.give(&path, replace) {
             Ok(()) => Ok(path),
-            Err(error) => Err(not_written(&path, &error.error)),
+            Err((error, _)) => Err(not_written(&path, &error)),
         }
     }
 }
 
 impl Write for NewFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.file.as_file_mut().write(bytes);
+        let written = self.file.write(bytes);
         written.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", self.path.display())))
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.file.as_file_mut().flush()
+        self.file.flush()
     }
-}
-
-/// A file that others may read as far as the user's mask lets them.
-fn in_folder(folder: &Path) -> io::Result<NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.tempfile_in(folder)
 }
 
 /// Why a file was not written.

@@ -46,6 +46,11 @@ impl<'g> Opener<'g> {
         self
     }
 
+    /// Notes what is no archive and was passed over.
+    pub(crate) fn skipped(&self, path: &Path) {
+        self.global.record.skipped(path);
+    }
+
     /// The checkpoints of an archive: all, or the one that was chosen.
     pub(crate) fn open(&self, path: &Path) -> Result<Vec<Checkpoint>, Error> {
         let mut checkpoints = self.choose(self.open_all(path, self.search.as_ref())?)?;

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{self, Read as _, Seek as _, Write};
 use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cryoscope::Checkpoint;
@@ -14,7 +15,7 @@ use tempfile::SpooledTempFile;
 use super::Failure;
 use super::args::{DocumentArgs, Global, SourceId};
 use super::exit::Exit;
-use super::fleet::{Entry, Gone, Speaker, Tally, in_order};
+use super::fleet::{Entry, Gone, Speaker, Tally, in_order, none_in};
 use super::open::Opener;
 use super::screen::{Report, Screen, complain};
 use super::table_file::{Folder, TableFile};
@@ -137,6 +138,8 @@ pub(crate) fn write(
 /// Tables of archives in a format.
 pub(crate) struct Job<'a> {
     pub(crate) entries: &'a [Entry],
+    /// What was named, of which these are.
+    pub(crate) named: &'a [PathBuf],
     pub(crate) sources: &'a [&'static Source],
     pub(crate) style: Style,
     pub(crate) threads: Option<usize>,
@@ -206,15 +209,15 @@ impl Job<'_> {
                 Said::Failed(failure) => {
                     tally.failed += 1;
                     complain(&failure.to_string());
-                    parts.push(Exit::Failed);
+                    parts.push(failure.exit());
                 }
             }
             Ok(())
         })?;
         if parts.is_empty() {
-            complain("no checkpoints there");
+            none_in(self.named.iter().map(PathBuf::as_path), self.global);
         }
-        let exit = Exit::of_all(parts);
+        let exit = Exit::of_found(parts);
         output.finish(self)?;
         tally.print(self.entries, self.global);
         Ok(exit)
@@ -353,7 +356,7 @@ impl<'a> Output<'a> {
                     let message = |error: io::Error| {
                         Failure::Usage(format!("cannot make the directory {}: {error}", folder.path.display()))
                     };
-                    fs::create_dir(folder.path).map_err(message)?;
+                    make_folder(folder.path).map_err(message)?;
                 }
                 let file = |source: &&'static Source| TableFile::create(folder, source, job.style.clone());
                 let files = job.sources.iter().map(file).collect::<Result<_, Failure>>()?;
@@ -430,6 +433,14 @@ impl<'a> Output<'a> {
             }
         }
     }
+}
+
+/// A folder that is the user's alone, as what is in it.
+fn make_folder(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
 }
 
 /// Begins a table whose rows have some keys before theirs.

@@ -11,7 +11,7 @@ use cryoscope::{Checkpoint, ImageFile, Severity, Warning};
 use super::args::{Color, Global};
 use super::evidence::Record;
 use super::exit::Exit;
-use super::newfile::{NewFile, not_written};
+use super::newfile::{NewFile, Readers, not_written};
 use super::stdout::Stdout;
 use super::{Failure, Outcome};
 
@@ -34,7 +34,7 @@ pub(crate) struct Screen {
 /// Where text goes.
 pub(crate) enum Target {
     /// To standard output, or into a device or pipe that was named.
-    Stream(Box<dyn Write>),
+    Stream(Box<dyn Write + Send>),
     /// Into a file, which bears its name only when it is whole.
     File(NewFile),
 }
@@ -77,23 +77,29 @@ impl Write for Target {
 
 impl Target {
     /// What the flags name.
-    fn of(global: &Global) -> Result<Self, Failure> {
+    fn of(global: &Global, readers: Readers) -> Result<Self, Failure> {
         let Some(path) = global.output.as_deref().filter(|path| *path != Path::new("-")) else {
             return Ok(Target::Stream(Box::new(Stdout::new(&global.record))));
         };
+        let claim = global.outputs.claim(path)?;
         // Devices and pipes are written to as they are.
         if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
             let file = File::options().write(true).open(path).map_err(|error| not_written(path, &error))?;
             return Ok(Target::Stream(Box::new(Device { file, path: path.to_owned() })));
         }
-        Ok(Target::File(NewFile::create(path, global.force)?))
+        Ok(Target::File(NewFile::create(&claim, global.force, readers)?))
     }
 }
 
 impl Screen {
-    /// Opens the output that the flags ask for.
+    /// Opens the output that the flags ask for. As a file, it is the user's alone: it has something of an archive.
     pub(crate) fn open(global: &Global) -> Result<Self, Failure> {
-        let target = Target::of(global)?;
+        Screen::open_for(global, Readers::Owner)
+    }
+
+    /// The same for what says nothing of any archive.
+    pub(crate) fn open_for(global: &Global, readers: Readers) -> Result<Self, Failure> {
+        let target = Target::of(global, readers)?;
         let is_terminal = global.output.is_none() && stdout().is_terminal();
         let color = match global.color {
             Color::Always => true,
@@ -107,7 +113,11 @@ impl Screen {
     /// Standard output, of a command whose `--output` is something else.
     pub(crate) fn on_stdout(global: &Global) -> Self {
         let width = global.width.or_else(|| stdout().is_terminal().then(terminal_width));
-        let out = BufWriter::with_capacity(BUFFER, Target::Stream(Box::new(Stdout::new(&global.record))));
+        // The manifest may be there already.
+        let is_taken = global.manifest.as_deref() == Some(Path::new("-"));
+        let out: Box<dyn Write + Send> =
+            if is_taken { Box::new(stderr()) } else { Box::new(Stdout::new(&global.record)) };
+        let out = BufWriter::with_capacity(BUFFER, Target::Stream(out));
         Screen { out, width, color: false, record: global.record.clone() }
     }
 

@@ -1,6 +1,7 @@
 //! `cryoscope show`: one line a checkpoint.
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use cryoscope::Checkpoint;
@@ -27,6 +28,9 @@ pub(crate) fn run(args: &Show, global: &Global) -> Outcome {
         Ask { threads: args.threads, format: args.format, documents: args.documents, source_id: args.fleet.source_id };
     let (exit, tally) = lines(&entries, &ask, global)?;
     tally.print(&entries, global);
+    if tally.read + tally.failed == 0 {
+        return Ok(fleet::none_in(args.archives.iter().map(PathBuf::as_path), global));
+    }
     Ok(exit)
 }
 
@@ -112,7 +116,7 @@ pub(crate) fn lines(entries: &[Entry], ask: &Ask, global: &Global) -> Result<(Ex
             Err(failure) => {
                 tally.failed += 1;
                 complain(&failure.to_string());
-                parts.push(Exit::Failed);
+                parts.push(failure.exit());
                 return Ok(());
             }
         };
@@ -136,7 +140,7 @@ pub(crate) fn lines(entries: &[Entry], ask: &Ask, global: &Global) -> Result<(Ex
         }
         ListFormat::Rows(_) => {}
     }
-    let exit = screen.finish(Exit::of_all(parts))?;
+    let exit = screen.finish(Exit::of_found(parts))?;
     Ok((exit, tally))
 }
 

@@ -9,6 +9,7 @@ use cryoscope::tables::{self, ColumnRow, Source, Table, columns_of, nearest, on_
 use super::args::{Global, RowFormat, TableArgs};
 use super::exit::Exit;
 use super::fleet;
+use super::newfile::Readers;
 use super::rows::{All, Filter, Job, Place};
 use super::screen::{Screen, refuse_terminal_of};
 use super::table_file::Folder;
@@ -26,7 +27,16 @@ pub(crate) fn run(args: &TableArgs, global: &Global) -> Outcome {
     let entries = fleet::entries(&archives, &args.fleet)?;
     let (width, place) = if let Some(directory) = &args.output_dir {
         let most = (args.format == RowFormat::Bulk).then_some(args.bulk_size);
-        (None, Place::Directory(Folder { path: directory, format: args.format, most, replace: global.force }))
+        (
+            None,
+            Place::Directory(Folder {
+                path: directory,
+                format: args.format,
+                most,
+                replace: global.force,
+                outputs: &global.outputs,
+            }),
+        )
     } else {
         refuse_terminal_of(args.format.with(&args.documents), global)?;
         let screen = Screen::open(global)?;
@@ -35,6 +45,7 @@ pub(crate) fn run(args: &TableArgs, global: &Global) -> Outcome {
     let name_tables = sources.len() > 1 && args.output_dir.is_none();
     let job = Job {
         entries: &entries,
+        named: &archives,
         sources: &sources,
         style: Style { format: args.format.with(&args.documents), columns, name_tables, width },
         threads: args.threads,
@@ -105,7 +116,7 @@ fn columns(args: &TableArgs, sources: &[&Source]) -> Result<Columns, Failure> {
 
 /// Without an archive: what tables there are.
 fn list(global: &Global) -> Outcome {
-    let mut screen = Screen::open(global)?;
+    let mut screen = Screen::open_for(global, Readers::Anybody)?;
     let mut grid =
         Grid::new([GridColumn::text("TABLE"), GridColumn::number("COLUMNS"), GridColumn::text("WHAT ITS ROWS ARE")]);
     for source in tables::ALL {
@@ -122,7 +133,7 @@ fn document(args: &TableArgs, global: &Global) -> Outcome {
     let chosen: Vec<&Source> =
         names.map(|name| Source::find(&name).ok_or_else(|| unknown(&name))).collect::<Result<_, _>>()?;
     let chosen = if chosen.is_empty() { tables::ALL.iter().collect() } else { chosen };
-    let mut screen = Screen::open(global)?;
+    let mut screen = Screen::open_for(global, Readers::Anybody)?;
     if args.format == RowFormat::Table {
         let pages: Vec<String> = chosen.iter().map(|source| page(source.table, screen.width)).collect();
         screen.out.write_all(pages.join("\n").as_bytes())?;

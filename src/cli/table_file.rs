@@ -9,7 +9,8 @@ use cryoscope::tables::Source;
 
 use super::Failure;
 use super::args::RowFormat;
-use super::newfile::{NewFile, Whole};
+use super::newfile::{NewFile, Readers, Whole};
+use super::outputs::Outputs;
 use super::rows::begin;
 
 /// How the files of a directory are made.
@@ -21,6 +22,8 @@ pub(crate) struct Folder<'a> {
     pub(crate) most: Option<u64>,
     /// Whether files that are there are replaced.
     pub(crate) replace: bool,
+    /// What may be written.
+    pub(crate) outputs: &'a Outputs,
 }
 
 /// The files of a table.
@@ -83,5 +86,6 @@ fn writer(
 ) -> Result<RowWriter<BufWriter<NewFile>>, Failure> {
     let part = if number > 1 { format!(".{number:04}") } else { String::new() };
     let path: PathBuf = folder.path.join(format!("{}{part}.{}", source.table.name, folder.format.extension()));
-    Ok(RowWriter::new(BufWriter::new(NewFile::create(&path, folder.replace)?), style.clone()))
+    let file = NewFile::create(&folder.outputs.claim(&path)?, folder.replace, Readers::Owner)?;
+    Ok(RowWriter::new(BufWriter::new(file), style.clone()))
 }

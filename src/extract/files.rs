@@ -64,7 +64,7 @@ pub(super) fn recovered(
             "directory" => output.folder(what, &parts, row)?,
             "regular" if is_further_name => output.list(what, &Extracted { why: Some(FURTHER_NAME), ..row })?,
             "regular" => recovered_file(&recovered, file, what, &parts, row, output)?,
-            file_type => output.list(what, &Extracted { why: Some(why_listed(file_type)), ..row })?,
+            file_type => not_made(what, file_type, row, output)?,
         }
     }
     Ok(())
@@ -88,7 +88,11 @@ fn recovered_file(
 ) -> Result<(), ExtractError> {
     // Of what stays in a file system that is not in the archive, a file of zeros would say nothing.
     if let Some(why) = file.missing().filter(|_| file.size != Some(0)) {
-        return output.list(what, &Extracted { why: Some(why.as_str()), missing_bytes: file.size, ..row });
+        let row = Extracted { missing_bytes: file.size, ..row };
+        if is_lost(why) {
+            return output.leave_out(what, row, why.as_str());
+        }
+        return output.list(what, &Extracted { why: Some(why.as_str()), ..row });
     }
     output.file(what, parts, row, |target| {
         let mut result = Ok(());
@@ -175,8 +179,11 @@ fn tree_entry(
     match (contents, entry.file_type()) {
         (Some(contents), _) => output.file(what, parts, row, |target| copy(contents, target)),
         (None, "directory") => output.folder(what, parts, row),
+        (None, "other") if entry.is_further_name() => {
+            output.leave_out(what, row, "its first name is not in the archive")
+        }
         (None, _) if entry.is_further_name() => output.list(what, &Extracted { why: Some(FURTHER_NAME), ..row }),
-        (None, file_type) => output.list(what, &Extracted { why: Some(why_listed(file_type)), ..row }),
+        (None, file_type) => not_made(what, file_type, row, output),
     }
 }
 
@@ -217,7 +224,7 @@ pub(super) fn images(
             MemberKind::File => output.file(what, &parts, row, |target| copy(archive.contents(member), target))?,
             MemberKind::Directory => output.folder(what, &parts, row)?,
             MemberKind::Hardlink => output.list(what, &Extracted { why: Some(FURTHER_NAME), ..row })?,
-            kind => output.list(what, &Extracted { why: Some(why_listed(kind.as_str())), ..row })?,
+            kind => not_made(what, kind.as_str(), row, output)?,
         }
     }
     Ok(())
@@ -269,15 +276,17 @@ pub(super) fn proc(checkpoint: &Checkpoint, choice: &Choice<'_>, output: &mut Ou
 /// Why a further name of a file is only listed.
 const FURTHER_NAME: &str = "a further name of a file";
 
-/// Why something is only listed.
-fn why_listed(file_type: &str) -> &'static str {
-    match file_type {
-        "symlink" => "links are not made",
+/// What no file is made of. Of links, devices, pipes and sockets the manifest has all there is to know; what may have had
+/// contents is left out.
+fn not_made(what: What, file_type: &str, row: Extracted, output: &mut Output<'_>) -> Result<(), ExtractError> {
+    let why = match file_type {
+        "symlink" | "hardlink" => "links are not made",
         "character" | "block" => "devices are not made",
         "fifo" => "named pipes are not made",
         "socket" => "sockets are not made",
-        _ => "no file or folder",
-    }
+        _ => return output.leave_out(what, row, "no file or folder"),
+    };
+    output.list(what, &Extracted { why: Some(why), ..row })
 }
 
 /// What a tar says of one of its members.

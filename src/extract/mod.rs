@@ -23,9 +23,11 @@ mod memory;
 mod name;
 mod output;
 mod queues;
+mod unfinished;
 
 pub use name::original;
 pub use output::{Count, ExtractError, MANIFEST, Output, Progress};
+pub use unfinished::{Cleared, Name, Scratch, Unfinished};
 
 use crate::Checkpoint;
 use crate::memory::Keep;
@@ -157,6 +159,12 @@ pub fn extract(checkpoint: &Checkpoint, choice: &Choice<'_>, output: &mut Output
             let count = output.count(what).partial;
             checkpoint.warn(Code::ContentsMissing, Place::archive(), || {
                 format!("{}: {count} files have zeros where bytes are not in the archive", what.as_str())
+            });
+        }
+        let left_out = output.count(what).left_out;
+        if left_out > 0 {
+            checkpoint.warn(Code::NotExtracted, Place::archive(), || {
+                format!("{}: {left_out} left out; {MANIFEST} says of each why", what.as_str())
             });
         }
     }

@@ -11,10 +11,10 @@ use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use bstr::BString;
-use tempfile::{NamedTempFile, TempPath};
 use thiserror::Error as ThisError;
 
 use super::What;
+use super::unfinished::{Name, Scratch, Unfinished, is_part};
 use crate::digest::Digest;
 use crate::formats::{Columns, Format, RowWriter, Style};
 use crate::int::u64_of;
@@ -23,6 +23,8 @@ use crate::tables::{Extracted, Row, Table};
 
 /// The name of the manifest.
 pub const MANIFEST: &str = "manifest.ndjson";
+/// What the file is called, with a suffix, that is being written.
+const CURRENT: &str = "current";
 /// Names that differ in their number only.
 const ALIKE: u32 = 10_000;
 
@@ -76,9 +78,8 @@ pub struct Output<'p> {
     holes: u64,
     /// Paths that this run has made, or found, relative to the root.
     taken: HashMap<PathBuf, Taken>,
-    manifest: BufWriter<File>,
-    /// Where the manifest is, until it gets its name.
-    manifest_path: TempPath,
+    manifest: BufWriter<Unfinished>,
+    scratch: Scratch,
     counts: HashMap<What, Count>,
     done: (u64, u64),
     over: Over,
@@ -106,12 +107,28 @@ impl<'p> Output<'p> {
     ///
     /// If there is something in it, something else in its place, or it cannot be made.
     pub fn create(root: &Path, replace: bool, limits: &Limits, progress: Progress<'p>) -> Result<Self, ExtractError> {
+        Output::with_scratch(root, replace, limits, progress, Scratch::default())
+    }
+
+    /// The same for a program that may be ended while it writes: what is not finished is in `scratch`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Output::create`].
+    pub fn with_scratch(
+        root: &Path,
+        replace: bool,
+        limits: &Limits,
+        progress: Progress<'p>,
+        scratch: Scratch,
+    ) -> Result<Self, ExtractError> {
         let failed = |error| ExtractError::Io(root.to_owned(), error);
         match make_folder(root) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Output::check(root, replace)?,
             other => other.map_err(failed)?,
         }
-        let (manifest, manifest_path) = unnamed(root).map_err(failed)?.into_parts();
+        let path = root.join(MANIFEST);
+        let manifest = scratch.create(&path, true).map_err(|error| ExtractError::Io(path, error))?;
         Ok(Output {
             root: root.to_owned(),
             replace,
@@ -121,7 +138,7 @@ impl<'p> Output<'p> {
             holes: limits.hole_bytes,
             taken: HashMap::from([(PathBuf::from(MANIFEST), Taken::File)]),
             manifest: BufWriter::new(manifest),
-            manifest_path,
+            scratch,
             counts: HashMap::new(),
             done: (0, 0),
             over: Over::default(),
@@ -150,9 +167,7 @@ impl<'p> Output<'p> {
         let failed = |error| ExtractError::Io(root.to_owned(), error);
         match fs::symlink_metadata(root) {
             Ok(there) if !there.is_dir() => Err(ExtractError::NotAFolder(root.to_owned())),
-            Ok(_) if !replace && fs::read_dir(root).map_err(failed)?.next().is_some() => {
-                Err(ExtractError::NotEmpty(root.to_owned()))
-            }
+            Ok(_) if !replace && !is_empty(root).map_err(failed)? => Err(ExtractError::NotEmpty(root.to_owned())),
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(error)),
             _ => Ok(()),
         }
@@ -177,9 +192,8 @@ impl<'p> Output<'p> {
         let path = self.root.join(MANIFEST);
         let failed = |error| ExtractError::Io(path.clone(), error);
         self.manifest.flush().map_err(failed)?;
-        let file = self.manifest_path;
-        let kept = if self.replace { file.persist(&path) } else { file.persist_noclobber(&path) };
-        kept.map_err(|error| failed(error.error))
+        let file = self.manifest.into_inner().map_err(|error| failed(error.into_error()))?;
+        file.finish(&path, self.replace).map_err(|(error, _)| failed(error))
     }
 
     /// No more bytes than these from now on.
@@ -227,8 +241,9 @@ impl<'p> Output<'p> {
         };
         let path = self.root.join(&folder).join(name);
         let failed = |error| ExtractError::Io(path.clone(), error);
-        let mut file = unnamed(&self.root.join(&folder)).map_err(failed)?;
-        let mut contents = Contents::new(file.as_file_mut(), self.bytes_left, self.holes);
+        // One name for all that is not finished, so that a run that is killed leaves at most one such file.
+        let mut file = self.scratch.create(&self.root.join(CURRENT), true).map_err(failed)?;
+        let mut contents = Contents::new(file.file(), self.bytes_left, self.holes);
         let written = write(&mut contents).and_then(|()| contents.finish());
         if contents.over {
             self.over.bytes = true;
@@ -245,7 +260,7 @@ impl<'p> Output<'p> {
         }
         let Contents { len, stored, missing, lost, why, digest, .. } = contents;
         self.over.holes |= digest.is_over();
-        let path = self.keep(file, &folder, name)?;
+        let path = self.keep(file.close(), &folder, name)?;
         self.files_left = self.files_left.saturating_sub(1);
         self.bytes_left = self.bytes_left.saturating_sub(stored);
         row.file = Some(text_of(&path));
@@ -286,8 +301,7 @@ impl<'p> Output<'p> {
             return self.leave_out(what, row, TOO_MANY);
         };
         let whole = self.root.join(&folder);
-        let make = |path: &Path| std::os::unix::fs::symlink(OsStr::from_bytes(text), path);
-        let link = tempfile::Builder::new().prefix(PREFIX).make_in(&whole, make);
+        let link = self.scratch.link(&whole.join(name), OsStr::from_bytes(text));
         let link = link.map_err(|error| ExtractError::Io(whole.join(name), error))?;
         row.file = Some(text_of(&self.keep(link, &folder, name)?));
         row.state = "written";
@@ -350,7 +364,7 @@ impl<'p> Output<'p> {
     }
 
     /// Gives a file its name, or the next like it that is free. A link in its place is replaced, not followed.
-    fn keep<F>(&mut self, mut file: NamedTempFile<F>, folder: &Path, name: &str) -> Result<PathBuf, ExtractError> {
+    fn keep(&mut self, mut file: Name, folder: &Path, name: &str) -> Result<PathBuf, ExtractError> {
         for name in alike(name) {
             let path = folder.join(name);
             let whole = self.root.join(&path);
@@ -358,15 +372,14 @@ impl<'p> Output<'p> {
             if self.taken.contains_key(&path) || self.replace && is_folder() {
                 continue;
             }
-            let kept = if self.replace { file.persist(&whole) } else { file.persist_noclobber(&whole) };
-            match kept {
-                Ok(_) => {
+            match file.give(&whole, self.replace) {
+                Ok(()) => {
                     self.taken.insert(path.clone(), Taken::File);
                     return Ok(path);
                 }
                 // On file systems that do not tell capitals from small letters.
-                Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => file = error.file,
-                Err(error) => return Err(ExtractError::Io(whole, error.error)),
+                Err((error, again)) if error.kind() == io::ErrorKind::AlreadyExists => file = again,
+                Err((error, _)) => return Err(ExtractError::Io(whole, error)),
             }
         }
         let error = io::Error::new(io::ErrorKind::AlreadyExists, "too many files of one name");
@@ -374,8 +387,6 @@ impl<'p> Output<'p> {
     }
 }
 
-/// What names begin with until what they name is whole.
-const PREFIX: &str = ".cryoscope-";
 const TOO_MANY: &str = "more files than are extracted (--max-files)";
 
 /// A name, and those to take where it is taken.
@@ -396,6 +407,16 @@ fn make_folder(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
+/// Whether a folder has nothing in it, but for what a run left behind that was killed.
+fn is_empty(folder: &Path) -> io::Result<bool> {
+    for entry in fs::read_dir(folder)? {
+        if !is_part(&entry?.file_name()) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// Writes rows, a line each.
 pub(super) fn ndjson<R: Row>(
     table: &'static Table,
@@ -409,11 +430,6 @@ pub(super) fn ndjson<R: Row>(
     rows.into_iter().try_for_each(|row| writer.row(&row))?;
     writer.finish()?;
     out.write_all(&lines)
-}
-
-/// A file that is gone when it is dropped, and that nobody else may read.
-fn unnamed(folder: &Path) -> io::Result<NamedTempFile> {
-    tempfile::Builder::new().prefix(PREFIX).tempfile_in(folder)
 }
 
 /// The contents of a file that is being written. What is zeros or missing takes no room.

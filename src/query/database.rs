@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode};
@@ -11,7 +13,7 @@ use super::ARCHIVE;
 use super::cell::{fraction, from_sql, to_sql};
 use super::error::Error;
 use super::functions::register;
-use super::guard::{Guard, Reads, words};
+use super::guard::{Guard, LONGEST, Reads, words};
 use crate::Checkpoint;
 use crate::memory::Keep;
 use crate::tables::{self, Source, Table, Type, Value};
@@ -22,11 +24,13 @@ const STEPS: i32 = 1000;
 /// The table of warnings.
 const WARNINGS: &str = "warnings";
 
-/// What a query may cost. What is compiled is bounded, too: a query has at most 1 MiB, a value 256 MiB.
+/// What a query may cost. What is compiled is bounded, too: a query has at most 1 MiB.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Bounds {
-    /// How long making rows and answering may take, without opening archives (default 60 s).
+    /// How long making rows and answering may take, without opening archives and without the sink (default 60 s). The clock is
+    /// looked at between the steps of the engine: a single function over long values, such as `instr`, may take longer. Who has to
+    /// end that, too, runs the query in a thread and leaves it behind, as the command does.
     pub time: Duration,
     /// Bytes of memory that the engine may take, in all databases of the process (default 4 GiB).
     ///
@@ -47,11 +51,13 @@ pub struct Bounds {
     /// # }
     /// ```
     pub memory: u64,
+    /// Bytes of a value, and of a row (default 64 MiB, 1 GiB at most).
+    pub value: u64,
 }
 
 impl Default for Bounds {
     fn default() -> Self {
-        Bounds { time: Duration::from_mins(1), memory: 4 << 30 }
+        Bounds { time: Duration::from_mins(1), memory: 4 << 30, value: 64 << 20 }
     }
 }
 
@@ -86,6 +92,11 @@ impl Query {
         self.reads.keys().filter_map(|name| Source::find(name))
     }
 
+    /// How much time it has left.
+    pub fn time_left(&self) -> Duration {
+        self.left
+    }
+
     /// What has to be kept of an archive that comes as a stream.
     pub fn keep(&self) -> Keep {
         self.sources().fold(Keep::Tables, |keep, source| keep.and(source.keep))
@@ -109,7 +120,7 @@ impl Database {
                 connection.execute(&definition(source.table), [])?;
             }
             register(&connection)?;
-            guard.set(&mut connection)?;
+            guard.set(&mut connection, bounds.value)?;
             Ok(connection)
         };
         let connection = start().map_err(|error| Error::of(error, ""))?;
@@ -152,6 +163,10 @@ impl Database {
     pub fn load(&mut self, query: &mut Query, archive: &str, checkpoint: &Checkpoint) -> Result<(), Error> {
         self.guard.trust();
         let start = Instant::now();
+        // The clock of an earlier query has run out, maybe.
+        let left = query.left;
+        let watched = self.connection.progress_handler(STEPS, Some(move || start.elapsed() >= left));
+        watched.map_err(|error| self.failure(error, ""))?;
         for source in query.sources() {
             let Some(columns) = query.reads.get(source.table.name) else { continue };
             let key = (archive.to_owned(), source.table.name);
@@ -226,11 +241,24 @@ impl Database {
     ) -> Result<(), Error> {
         self.guard.watch();
         let start = Instant::now();
-        let deadline = start.checked_add(query.left);
-        let is_late = move || deadline.is_some_and(|deadline| Instant::now() >= deadline);
-        let watched = self.connection.progress_handler(STEPS, Some(is_late));
-        let answered = watched.and_then(|()| self.answer(query, sink));
-        query.left = query.left.saturating_sub(start.elapsed());
+        // Whoever reads rows slowly (a pager) is no cost of the query.
+        let elsewhere = Arc::new(AtomicU64::new(0));
+        let spent = {
+            let elsewhere = Arc::clone(&elsewhere);
+            move || start.elapsed().saturating_sub(Duration::from_nanos(elsewhere.load(Ordering::Relaxed)))
+        };
+        let (left, clock) = (query.left, spent.clone());
+        let watched = self.connection.progress_handler(STEPS, Some(move || clock() >= left));
+        let answered = watched.and_then(|()| {
+            self.answer(query, &mut |row| {
+                let begun = Instant::now();
+                let flow = sink(row);
+                let nanos = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
+                elsewhere.fetch_add(nanos, Ordering::Relaxed);
+                flow
+            })
+        });
+        query.left = query.left.saturating_sub(spent());
         answered.map_err(|error| self.failure(error, &query.sql))
     }
 
@@ -254,7 +282,10 @@ impl Database {
         match error.sqlite_error_code() {
             Some(ErrorCode::OperationInterrupted) => Error::TimedOut(self.bounds.time),
             Some(ErrorCode::OutOfMemory) => Error::Memory(self.bounds.memory),
-            Some(ErrorCode::TooBig) => Error::Engine("a value, a row or the query itself is too long".to_owned()),
+            Some(ErrorCode::TooBig) if i32::try_from(sql.len()).is_ok_and(|len| len <= LONGEST) => {
+                Error::TooLong(self.bounds.value)
+            }
+            Some(ErrorCode::TooBig) => Error::Engine(format!("the query is too long: it may have {LONGEST} bytes")),
             _ => Error::of(error, sql),
         }
     }

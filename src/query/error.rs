@@ -39,8 +39,13 @@ pub enum Error {
     #[error("the query was stopped after {} seconds; ask for less, or give it more time by --timeout", .0.as_secs_f64())]
     TimedOut(Duration),
     /// It needed too much memory.
-    #[error("the query was stopped: it needs more than {} MiB of memory; ask for less", .0 >> 20)]
+    #[error(
+        "the query was stopped: it needs more than {0} bytes of memory; ask for less, or --max-sql-memory raises the limit"
+    )]
     Memory(u64),
+    /// A value or a row of it was too long.
+    #[error("a value or a row is too long: more than {0} bytes; --max-value raises the limit")]
+    TooLong(u64),
     /// The engine failed.
     #[error("{0}")]
     Engine(String),

@@ -18,11 +18,12 @@ const HARMLESS: [&str; 4] = ["json_each", "json_tree", "sqlite_master", "sqlite_
 /// What the names of functions begin with that reach out of the database, or into the engine.
 const REFUSED: [&str; 4] = ["load_extension", "fts", "rtree", "sqlite_"];
 
-/// Bounds of the engine on what it compiles and on single values.
-const LIMITS: [(Limit, i32); 10] = [
-    // A value, or a row.
-    (Limit::SQLITE_LIMIT_LENGTH, 256 << 20),
-    (Limit::SQLITE_LIMIT_SQL_LENGTH, 1 << 20),
+/// Bytes of a query.
+pub(super) const LONGEST: i32 = 1 << 20;
+
+/// Bounds of the engine on what it compiles.
+const LIMITS: [(Limit, i32); 9] = [
+    (Limit::SQLITE_LIMIT_SQL_LENGTH, LONGEST),
     (Limit::SQLITE_LIMIT_COLUMN, 500),
     (Limit::SQLITE_LIMIT_EXPR_DEPTH, 200),
     (Limit::SQLITE_LIMIT_COMPOUND_SELECT, 100),
@@ -53,8 +54,10 @@ pub(super) struct Seen {
 pub(super) struct Guard(Arc<Mutex<Seen>>);
 
 impl Guard {
-    /// Locks a connection up.
-    pub(super) fn set(&self, connection: &mut Connection) -> Result<()> {
+    /// Locks a connection up; a value, or a row, may have so many bytes.
+    pub(super) fn set(&self, connection: &mut Connection, value: u64) -> Result<()> {
+        // A function is not interrupted: how long one takes is bounded by how long its arguments may be.
+        connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, i32::try_from(value).unwrap_or(i32::MAX))?;
         for (limit, value) in LIMITS {
             connection.set_limit(limit, value)?;
         }

@@ -217,25 +217,26 @@ fn links_and_devices_are_listed_and_never_followed() {
     let forged = Place::with_rootfs(tar);
     fs::copy(forged.path("a.tar"), place.path("a.tar")).unwrap();
     let ran = place.run(&["a.tar", "-o", "out", "--what", "rootfs"]);
-    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    assert_eq!(ran.code, Some(3), "{}", ran.err);
+    assert!(ran.err.contains("rootfs: 1 left out; manifest.ndjson says of each why"), "{}", ran.err);
     let manifest = check(&place, "out");
     assert_eq!(fs::read_to_string(outside.join("victim")).unwrap(), "untouched");
     assert_eq!(fs::read_dir(&outside).unwrap().count(), 1, "nothing was made there");
     assert_eq!(fs::read_to_string(place.path("out/rootfs/way/victim")).unwrap(), "overwritten");
-    let listed: BTreeMap<&str, (&str, &str)> = manifest
+    let listed: BTreeMap<&str, (&str, &str, &str)> = manifest
         .iter()
-        .filter(|row| row["state"] == "listed")
+        .filter(|row| row["state"] != "written")
         .map(|row| {
             let text = |column: &str| row[column].as_str().unwrap_or_default();
-            (text("path"), (text("type"), text("device")))
+            (text("path"), (text("state"), text("type"), text("device")))
         })
         .collect();
     let expected = [
-        ("/disk", ("block", "1:3")),
-        ("/hard", ("other", "")),
-        ("/null", ("character", "1:3")),
-        ("/pipe", ("fifo", "")),
-        ("/way", ("symlink", "")),
+        ("/disk", ("listed", "block", "1:3")),
+        ("/hard", ("left_out", "other", "")),
+        ("/null", ("listed", "character", "1:3")),
+        ("/pipe", ("listed", "fifo", "")),
+        ("/way", ("listed", "symlink", "")),
     ];
     assert_eq!(listed, BTreeMap::from(expected), "the last member of a name counts");
 }

@@ -77,7 +77,8 @@ fn archives_are_named_by_directories_wildcards_and_lists() {
     };
     assert_eq!(archives_in(&ran(&["."]).ok()), ["./pod.tar", "./sockets-tcp.tar", "./tree.tar"]);
     assert_eq!(archives_in(&ran(&["*o*.tar"]).ok()), ["pod.tar", "sockets-tcp.tar"]);
-    assert!(ran(&["*.zip"]).err.contains("nothing matches"));
+    let none = ran(&["*.zip"]);
+    assert_eq!((none.code, none.err.contains("nothing matches")), (Some(1), true), "{}", none.err);
     let path = |case: &str| folder.path().join(format!("{case}.tar")).to_str().unwrap().to_owned();
     let list = format!("{}\n{}\n", path("tree"), path("pod"));
     let from = |list: &str| {
@@ -178,4 +179,123 @@ fn tables_of_several_archives_have_one_header() {
     assert_eq!(out.matches("table,archive,set,mount_namespace,").count(), 1);
     let empty = run(["table", &archive("tree"), &archive("pod"), "warnings", "-q", "--format", "json"]).ok();
     assert_eq!(serde_json::from_str::<Value>(&empty).unwrap(), serde_json::json!([]));
+}
+
+/// Every command says the same of a place where nothing is.
+#[test]
+fn where_there_is_no_checkpoint_nothing_is_found() {
+    let home = tempfile::tempdir().unwrap();
+    for folder in ["empty", "other/below"] {
+        fs::create_dir_all(home.path().join(folder)).unwrap();
+    }
+    fs::write(home.path().join("other/notes.txt"), "not a checkpoint\n").unwrap();
+    fs::write(home.path().join("other/manifest.json"), "[]").unwrap();
+    let ran = |words: &str| {
+        let words = words.split(' ').map(|word| word.replace('+', " "));
+        Ran::of(cryoscope(home.path()).args(words).stdin(std::process::Stdio::null()).output().unwrap())
+    };
+    for folder in ["empty", "other", "empty other"] {
+        for command in [
+            "show IN",
+            "list IN",
+            "inspect --all IN",
+            "inspect --format json IN",
+            "table --all IN",
+            "table processes --format ndjson IN",
+            #[cfg(feature = "query")]
+            "query IN SELECT+1+FROM+processes",
+        ] {
+            let ran = ran(&command.replace("IN", folder));
+            assert_eq!(ran.code, Some(1), "{command} {folder}: {}", ran.err);
+            assert!(ran.err.contains("no checkpoints in"), "{command} {folder}: {}", ran.err);
+        }
+    }
+    for command in ["memparse IN", "core IN --pid 1 -o x", "extract IN -o x", "decode IN --all"] {
+        let ran = ran(&command.replace("IN", "empty"));
+        assert_eq!((ran.code, ran.err.lines().count()), (Some(1), 1), "{command}: {}", ran.err);
+    }
+    for lists in ["show --files-from -", "table processes --files-from /dev/null", "show *.tar"] {
+        let ran = ran(lists);
+        assert!(ran.code == Some(1) && ran.err.contains("no checkpoints in"), "{lists}: {}", ran.err);
+    }
+    // What was named itself, and is none, is a mistake.
+    for named in ["show other/notes.txt", "show nowhere", "list nowhere", "show nowhere/*.tar"] {
+        assert_eq!(ran(named).code, Some(2), "{named}");
+    }
+}
+
+#[test]
+fn a_folder_hides_no_archive_and_no_damage() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("evidence");
+    let tree = fs::read(fixtures::path("forms-reference/podman-runc.tar")).unwrap();
+    let unpack = |place: &str| {
+        for member in &crate::archives::Members::of(&fixtures::path("forms-reference/podman-runc.tar")).0 {
+            let path = folder.join(place).join(&member.name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, &member.contents).unwrap();
+        }
+    };
+    unpack("node2/unpacked");
+    fs::create_dir_all(folder.join("node1")).unwrap();
+    for name in ["a.tar", "node1/b.tar", "node1/c"] {
+        fs::write(folder.join(name), &tree).unwrap();
+    }
+    // What others mean by these names hides nothing.
+    for (name, text) in [("manifest.json", "[]"), ("index.json", "{}"), ("vm.img", "a disk"), ("notes.txt", "notes")] {
+        fs::write(folder.join(name), text).unwrap();
+    }
+    let ran = |more: &[&str]| Ran::of(cryoscope(home.path()).args(more).args(["--format", "ndjson"]).output().unwrap());
+    let all = ["evidence/a.tar", "evidence/node1/b.tar", "evidence/node1/c", "evidence/node2/unpacked"];
+    for command in [&["list", "evidence"][..], &["show", "evidence"], &["table", "evidence", "container"]] {
+        let ran = ran(command);
+        assert_eq!(
+            (archives_in(&ran.out), ran.code),
+            (all.map(str::to_owned).to_vec(), Some(0)),
+            "{command:?}: {}",
+            ran.err
+        );
+    }
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("/", folder.join("elsewhere")).unwrap();
+    let said = ran(&["show", "evidence", "-v"]).err;
+    assert!(cfg!(not(unix)) || said.contains("elsewhere: no checkpoint, passed over"), "{said}");
+    assert!(["manifest.json", "notes.txt", "vm.img"].iter().all(|name| said.contains(name)), "{said}");
+
+    // What may have been a checkpoint is named.
+    let gzip = |bytes: &[u8]| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        std::io::Write::write_all(&mut encoder, bytes).unwrap();
+        encoder.finish().unwrap()
+    };
+    let mut padded = crate::archives::Members::of(&fixtures::path("forms-reference/podman-runc.tar"));
+    for number in 0..50 {
+        let name = format!("a{number}");
+        padded.0.insert(0, crate::archives::Member { name, contents: Vec::new() });
+    }
+    let broken = [
+        ("cut.tar.gz", gzip(&tree)[..20].to_vec()),
+        ("early.tar.gz", gzip(&padded.tar())[..300].to_vec()),
+        ("no-header", vec![7; 4096]),
+        ("empty.tar", Vec::new()),
+    ];
+    for (name, bytes) in broken {
+        fs::write(folder.join("node1").join(name), bytes).unwrap();
+        for command in [&["list", "evidence"][..], &["show", "evidence"], &["table", "evidence", "container"]] {
+            let ran = ran(command);
+            assert_eq!(
+                (archives_in(&ran.out), ran.code),
+                (all.map(str::to_owned).to_vec(), Some(3)),
+                "{name}: {}",
+                ran.err
+            );
+            assert!(ran.err.contains(name), "{command:?}: {name} is not in {}", ran.err);
+        }
+        fs::remove_file(folder.join("node1").join(name)).unwrap();
+    }
+    fs::write(folder.join("limit.tar"), padded.tar()).unwrap();
+    let limited = ran(&["show", "evidence", "--max-members", "40"]);
+    assert_eq!(limited.code, Some(3), "{}", limited.err);
+    assert!(limited.err.contains("limit.tar") && limited.err.contains("--max-members"), "{}", limited.err);
+    assert!(!limited.err.contains("redirected"), "{}", limited.err);
 }

@@ -22,6 +22,8 @@ mod hostile;
 mod limits;
 mod memory;
 mod old_places;
+#[cfg(unix)]
+mod outputs;
 mod peers;
 mod places;
 mod planted;
@@ -35,6 +37,8 @@ mod schema;
 mod screens;
 mod search;
 mod siem;
+#[cfg(unix)]
+mod signals;
 mod synth;
 mod tars;
 mod truth;

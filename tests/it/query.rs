@@ -295,3 +295,43 @@ fn checkpoints_of_one_archive_are_told_apart() {
     let name = path.display();
     assert_eq!(out, format!("archive,count(*)\n{name}: one,2\n{name}: two,2\n"));
 }
+
+/// The engine hears no clock inside one function.
+#[test]
+fn a_query_ends_in_its_time_inside_one_function() {
+    let path = fixtures::path("forms-reference/podman-runc.tar");
+    for sql in [
+        "SELECT instr(hex(zeroblob(4000000)), hex(zeroblob(2000000)) || '1')",
+        "SELECT length(replace(hex(zeroblob(4000000)), hex(zeroblob(2000000)) || '1', 'x'))",
+        "SELECT length(trim(hex(zeroblob(4000000)), printf('%.*c', 4000000, 'x') || '0'))",
+    ] {
+        let ran = run(["query", path.to_str().unwrap(), sql, "--timeout", "0.2"]);
+        assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""), "{sql}: {}", ran.err);
+        assert!(ran.err.contains("was stopped after 0.2 seconds") && ran.err.contains("--timeout"), "{}", ran.err);
+    }
+}
+
+#[test]
+fn values_and_memory_are_bounded_by_flags_that_are_named() {
+    let path = fixtures::path("forms-reference/podman-runc.tar");
+    let asked = |more: &[&str], sql: &str| run([&["query", path.to_str().unwrap(), sql][..], more].concat());
+    for sql in [
+        "SELECT printf('%.*c', 100000000, 'x')",
+        "SELECT hex(zeroblob(500000000))",
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 200) \
+         SELECT group_concat(printf('%.*c', 1000000, 'a')) FROM n",
+    ] {
+        let ran = asked(&[], sql);
+        assert!(ran.code == Some(2) && ran.err.contains("67108864 bytes; --max-value"), "{sql}: {}", ran.err);
+    }
+    let long = "SELECT length(printf('%.*c', 70000000, 'x'))";
+    assert!(asked(&["--max-value", "80000000"], long).ok().contains("70000000"));
+    assert_eq!(asked(&["--max-value", "1000"], "SELECT printf('%.*c', 2000, 'x')").code, Some(2));
+    let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION SELECT i + 1 FROM n) SELECT max(i) FROM n";
+    let ran = asked(&["--max-sql-memory", "16777216"], endless);
+    assert!(
+        ran.code == Some(2) && ran.err.contains("16777216 bytes") && ran.err.contains("--max-sql-memory"),
+        "{}",
+        ran.err
+    );
+}

@@ -14,7 +14,8 @@ use cryoscope::tables::{DumpedRun, dumped};
 use super::super::args::{Global, MemparseArgs};
 use super::super::evidence::Record;
 use super::super::exit::Exit;
-use super::super::newfile::{NewFile, not_written};
+use super::super::newfile::{NewFile, Readers, not_written};
+use super::super::outputs::{Claim, Outputs};
 use super::super::screen::{complain, refuse_terminal};
 use super::super::stdout::Stdout;
 use super::super::{Failure, Outcome};
@@ -38,7 +39,8 @@ pub(super) fn run(checkpoint: &Checkpoint, selected: &Selected<'_>, args: &Mempa
     if ranges.iter().all(|(_, list)| list.is_empty()) {
         return Err(Failure::Usage("no mapping is selected; `cryoscope inspect --maps` lists them".to_owned()));
     }
-    let dump = Dump { checkpoint, selected, threads: threads(args), force: global.force, record: &global.record };
+    let (record, outputs) = (&global.record, &global.outputs);
+    let dump = Dump { checkpoint, selected, threads: threads(args), force: global.force, record, outputs };
     if is_folder(target) {
         return dump.to_folder(target, &ranges);
     }
@@ -52,15 +54,15 @@ pub(super) fn run(checkpoint: &Checkpoint, selected: &Selected<'_>, args: &Mempa
     if target == Path::new("-") {
         return dump.to_stdout(process, list);
     }
+    let claim = outputs.claim(target)?;
     if fs::metadata(target).is_ok_and(|metadata| !metadata.is_file()) {
         dump.check_zeros(process, list)?;
         let file = File::options().write(true).open(target).map_err(|error| not_written(target, &error))?;
         dump.write(process, list, &mut Plain(BufWriter::new(file)))?;
         return Ok(Exit::Done);
     }
-    let index = index_of(target);
-    let mut rows = Index::create(&index, global.force)?;
-    if !dump.to_file(target, process, list, &mut rows)? {
+    let mut rows = Index::create(&outputs.claim(&index_of(target))?, global.force)?;
+    if !dump.to_file(&claim, process, list, &mut rows)? {
         let why = "the mappings are longer than a file can be; choose fewer by --kind or --range";
         return Err(Failure::Usage(format!("cannot write {}: {why}", target.display())));
     }
@@ -70,6 +72,14 @@ pub(super) fn run(checkpoint: &Checkpoint, selected: &Selected<'_>, args: &Mempa
 
 fn is_folder(path: &Path) -> bool {
     path.is_dir() || path.as_os_str().to_string_lossy().ends_with('/')
+}
+
+/// Folders that are the user's alone, as what is in them.
+fn make_folders(folder: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(folder)
 }
 
 /// `FILE.index.ndjson`.
@@ -86,8 +96,8 @@ struct Index {
 }
 
 impl Index {
-    fn create(path: &Path, force: bool) -> Result<Self, Failure> {
-        Ok(Index { file: NewFile::create(path, force)?, rows: Vec::new() })
+    fn create(claim: &Claim, force: bool) -> Result<Self, Failure> {
+        Ok(Index { file: NewFile::create(claim, force, Readers::Owner)?, rows: Vec::new() })
     }
 
     fn add(&mut self, rows: impl Iterator<Item = DumpedRun>) -> io::Result<()> {
@@ -115,6 +125,7 @@ struct Dump<'c> {
     threads: usize,
     force: bool,
     record: &'c Record,
+    outputs: &'c Outputs,
 }
 
 impl Dump<'_> {
@@ -146,18 +157,22 @@ impl Dump<'_> {
 
     /// A file for each mapping, and one index.
     fn to_folder(&self, folder: &Path, ranges: &[(&Process, Vec<Range<u64>>)]) -> Outcome {
-        fs::create_dir_all(folder).map_err(|error| not_written(folder, &error))?;
-        let mut index = Index::create(&folder.join("index.ndjson"), self.force)?;
+        make_folders(folder).map_err(|error| not_written(folder, &error))?;
+        let mut index = Index::create(&self.outputs.claim(&folder.join("index.ndjson"))?, self.force)?;
         let mut exit = Exit::Done;
-        for (process, list) in ranges {
-            for range in list {
-                let name = format!("{}-{:x}-{:x}.bin", process.pid(), range.start, range.end);
-                if !self.to_file(&folder.join(&name), process, std::slice::from_ref(range), &mut index)? {
-                    complain(&format!(
-                        "warning: {name}: longer than a file can be; left out, --range chooses a part of it"
-                    ));
-                    exit = Exit::Partial;
-                }
+        let all = || ranges.iter().flat_map(|(process, list)| list.iter().map(move |range| (*process, range)));
+        let name = |(process, range): (&Process, &Range<u64>)| {
+            format!("{}-{:x}-{:x}.bin", process.pid(), range.start, range.end)
+        };
+        // All of them may be written, or none is.
+        let claims = all().map(|one| self.outputs.claim(&folder.join(name(one)))).collect::<Result<Vec<_>, _>>()?;
+        for (claim, (process, range)) in claims.iter().zip(all()) {
+            if !self.to_file(claim, process, std::slice::from_ref(range), &mut index)? {
+                complain(&format!(
+                    "warning: {}: longer than a file can be; left out, --range chooses a part of it",
+                    name((process, range))
+                ));
+                exit = Exit::Partial;
             }
         }
         index.finish(self.record)?;
@@ -167,12 +182,13 @@ impl Dump<'_> {
     /// One sparse file: the ranges one behind the other. `false` if it would be longer than the file system takes.
     fn to_file(
         &self,
-        path: &Path,
+        claim: &Claim,
         process: &Process,
         ranges: &[Range<u64>],
         index: &mut Index,
     ) -> Result<bool, Failure> {
-        let mut file = NewFile::create(path, self.force)?;
+        let path = claim.path();
+        let mut file = NewFile::create(claim, self.force, Readers::Owner)?;
         let mut sparse = Sparse { file: file.file(), len: 0 };
         let written = self.write(process, ranges, &mut sparse).and_then(|()| sparse.file.set_len(sparse.len));
         match written {

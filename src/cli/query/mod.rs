@@ -5,7 +5,12 @@ mod prompt;
 
 use std::io::{IsTerminal, Read, Write, stdin};
 use std::ops::ControlFlow;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::thread;
 use std::time::Duration;
 
 use cryoscope::formats::{ResultWriter, escape};
@@ -13,14 +18,19 @@ use cryoscope::query::{Bounds, Database, Error, Query};
 use cryoscope::{Checkpoint, Error as ArchiveError};
 use rayon::prelude::*;
 
-use super::args::{Global, QueryArgs};
+use super::args::{Global, QueryArgs, QueryFormat};
 use super::exit::Exit;
+use super::fleet::{self, Entry};
 use super::open::Opener;
 use super::screen::{Report, Screen, complain};
 use super::{Failure, Outcome};
 
 /// Bytes of standard input that are read: more than a query may have.
 const LONGEST: u64 = 2 << 20;
+/// How often is looked whether there is an answer; which comes at once when there is.
+const TICK: Duration = Duration::from_millis(50);
+/// How long a query may go on when its time is over: mostly it stops by itself.
+const GRACE: Duration = Duration::from_millis(500);
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
@@ -59,7 +69,7 @@ fn prompted(_: &[PathBuf], _: &QueryArgs, _: &Global) -> Outcome {
 }
 
 /// Archives and the query behind them, if one is there: it has blanks, and is the name of no file.
-fn split(arguments: &[PathBuf]) -> (&[PathBuf], Option<String>) {
+pub(crate) fn split(arguments: &[PathBuf]) -> (&[PathBuf], Option<String>) {
     match arguments {
         [archives @ .., last] if !archives.is_empty() && !last.exists() => match last.to_str() {
             Some(sql) if sql.is_empty() || sql.contains(char::is_whitespace) => (archives, Some(sql.to_owned())),
@@ -73,6 +83,7 @@ fn database(args: &QueryArgs) -> Result<Database, Failure> {
     let mut bounds = Bounds::default();
     bounds.time = Duration::try_from_secs_f64(args.timeout)
         .map_err(|_| Failure::Usage(format!("--timeout {}: give a number of seconds", args.timeout)))?;
+    (bounds.value, bounds.memory) = (args.max_value, args.max_sql_memory);
     Ok(Database::new(bounds)?)
 }
 
@@ -87,7 +98,8 @@ fn once(archives: &[PathBuf], sql: &str, args: &QueryArgs, global: &Global) -> O
     let mut database = database(args)?;
     let mut query = database.prepare(sql)?;
     let mut reports = Vec::new();
-    each_archive(archives, &Opener::new(global, query.keep()), args, &mut |path, checkpoints| {
+    let entries = fleet::entries_of(archives.to_vec())?;
+    each_archive(&entries, &Opener::new(global, query.keep()), args, &mut |path, checkpoints| {
         match checkpoints {
             Ok(checkpoints) => {
                 for (name, checkpoint) in named(path, &checkpoints) {
@@ -96,18 +108,21 @@ fn once(archives: &[PathBuf], sql: &str, args: &QueryArgs, global: &Global) -> O
                 }
             }
             // Alone, an archive that cannot be read is the command's failure.
-            Err(error) if archives.len() == 1 => return Err(error.into()),
+            Err(error) if entries.len() == 1 => return Err(error.into()),
             Err(error) => reports.push((path.display().to_string(), Err(error))),
         }
         Ok(())
     })?;
-    let mut screen = Screen::open(global)?;
-    answer(&mut database, &mut query, args, &mut screen)?;
-    let exit = Exit::of_all(reports.iter().map(|(path, report)| match report {
-        Ok(report) => report.print(path, global),
+    if reports.is_empty() {
+        return Ok(fleet::none_in(archives.iter().map(PathBuf::as_path), global));
+    }
+    let screen = answer(database, query, args, Screen::open(global)?).1?;
+    let exit = Exit::of_found(reports.into_iter().map(|(path, report)| match report {
+        Ok(report) => report.print(&path, global),
         Err(error) => {
-            complain(&error.to_string());
-            Exit::Failed
+            let failure = Failure::Archive(error);
+            complain(&failure.to_string());
+            failure.exit()
         }
     }));
     screen.finish(exit)
@@ -118,20 +133,22 @@ type Opened = Result<Vec<Checkpoint>, ArchiveError>;
 
 /// Opens archives, several at once, and gives them away in the order in which they were named.
 fn each_archive(
-    archives: &[PathBuf],
+    entries: &[Entry],
     opener: &Opener<'_>,
     args: &QueryArgs,
     each: &mut dyn FnMut(&Path, Opened) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    if let [archive] = archives {
-        return each(archive, opener.open(archive));
+    if let [entry] = entries {
+        return entry.open(opener).map_or(Ok(()), |opened| each(&entry.path, opened));
     }
     let opener = opener.clone().without_progress();
     let threads = args.threads.unwrap_or_else(rayon::current_num_threads).max(1);
-    for some in archives.chunks(threads) {
-        let together: Vec<Opened> = some.par_iter().map(|archive| opener.open(archive)).collect();
-        for (archive, checkpoints) in some.iter().zip(together) {
-            each(archive, checkpoints)?;
+    for some in entries.chunks(threads) {
+        let together: Vec<Option<Opened>> = some.par_iter().map(|entry| entry.open(&opener)).collect();
+        for (entry, checkpoints) in some.iter().zip(together) {
+            if let Some(checkpoints) = checkpoints {
+                each(&entry.path, checkpoints)?;
+            }
         }
     }
     Ok(())
@@ -147,15 +164,59 @@ fn named<'c>(path: &Path, checkpoints: &'c [Checkpoint]) -> impl Iterator<Item =
     })
 }
 
-/// Writes the answer to a query whose tables are loaded.
-fn answer(database: &mut Database, query: &mut Query, args: &QueryArgs, screen: &mut Screen) -> Result<(), Failure> {
-    let mut writer = ResultWriter::new(&mut screen.out, args.format.into(), screen.width, query.names())?;
+/// Writes the answer to a query whose tables are loaded. The database comes back, unless it does not stop: inside one function,
+/// the engine hears no clock. Then it is left to itself, until it ends or the command does.
+fn answer(
+    mut database: Database,
+    mut query: Query,
+    args: &QueryArgs,
+    mut screen: Screen,
+) -> (Option<Database>, Result<Screen, Failure>) {
+    let (format, left) = (args.format, query.time_left());
+    let is_writing = Arc::new(AtomicBool::new(false));
+    let writing = Arc::clone(&is_writing);
+    let (done, answers) = sync_channel(1);
+    let work = thread::spawn(move || {
+        let written = write(&mut database, &mut query, format, &mut screen, &writing);
+        let _ = done.send((Some(database), written.map(|()| screen)));
+    });
+    let mut spent = Duration::ZERO;
+    loop {
+        match answers.recv_timeout(TICK) {
+            Ok(answered) => return answered,
+            Err(RecvTimeoutError::Disconnected) => break,
+            // Whoever reads slowly is no cost of the query.
+            Err(RecvTimeoutError::Timeout) if is_writing.load(Ordering::Relaxed) => {}
+            Err(RecvTimeoutError::Timeout) => spent = spent.saturating_add(TICK),
+        }
+        if spent > left.saturating_add(GRACE) {
+            let bound = Duration::try_from_secs_f64(args.timeout).unwrap_or(left);
+            return (None, Err(Error::TimedOut(bound).into()));
+        }
+    }
+    match work.join() {
+        Err(panic) => resume_unwind(panic),
+        Ok(()) => (None, Err(Failure::Usage("the query ended without an answer".to_owned()))),
+    }
+}
+
+fn write(
+    database: &mut Database,
+    query: &mut Query,
+    format: QueryFormat,
+    screen: &mut Screen,
+    is_writing: &AtomicBool,
+) -> Result<(), Failure> {
+    let mut writer = ResultWriter::new(&mut screen.out, format.into(), screen.width, query.names())?;
     let mut written = Ok(());
     database.run(query, &mut |row| {
+        is_writing.store(true, Ordering::Relaxed);
         written = writer.row(row);
+        is_writing.store(false, Ordering::Relaxed);
         if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;
     written?;
+    is_writing.store(true, Ordering::Relaxed);
     writer.finish()?;
     screen.out.flush()?;
     Ok(())

@@ -21,6 +21,7 @@ use rustyline::{CompletionType, Context, Editor, Helper};
 use super::{answer, database, each_archive, named};
 use crate::cli::args::{Global, QueryArgs};
 use crate::cli::exit::Exit;
+use crate::cli::fleet;
 use crate::cli::open::Opener;
 use crate::cli::screen::{Screen, complain};
 use crate::cli::{Failure, Outcome};
@@ -51,18 +52,19 @@ pub(super) fn run(archives: &[PathBuf], args: &QueryArgs, global: &Global) -> Ou
     if global.output.is_some() {
         return Err(Failure::Usage("--output takes the answer to one query; give it behind the archives".to_owned()));
     }
-    let mut database = database(args)?;
+    let mut database = Some(database(args)?);
     let mut all = Vec::new();
     let mut exits = Vec::new();
     // Anything may be asked.
     let opener = Opener::new(global, Keep::Everything);
-    each_archive(archives, &opener, args, &mut |path, result| {
+    let entries = fleet::entries_of(archives.to_vec())?;
+    each_archive(&entries, &opener, args, &mut |path, result| {
         match result {
             Ok(checkpoints) => {
                 all.push(Held { path: path.display().to_string(), checkpoints, warned: 0 });
                 exits.push(Exit::Done);
             }
-            Err(error) if archives.len() == 1 => return Err(error.into()),
+            Err(error) if entries.len() == 1 => return Err(error.into()),
             Err(error) => {
                 complain(&error.to_string());
                 exits.push(Exit::Failed);
@@ -70,6 +72,9 @@ pub(super) fn run(archives: &[PathBuf], args: &QueryArgs, global: &Global) -> Ou
         }
         Ok(())
     })?;
+    if exits.is_empty() {
+        return Ok(fleet::none_in(archives.iter().map(PathBuf::as_path), global));
+    }
     let history = if args.no_history { None } else { history_file() };
     let mut editor = editor(history.as_deref())?;
     let mut screen = Screen::open(global)?;
@@ -112,15 +117,29 @@ pub(super) fn run(archives: &[PathBuf], args: &QueryArgs, global: &Global) -> Ou
 }
 
 /// Answers a query.
-fn ask(sql: &str, database: &mut Database, all: &mut [Held], args: &QueryArgs, global: &Global) -> Result<(), Failure> {
+fn ask(
+    sql: &str,
+    kept: &mut Option<Database>,
+    all: &mut [Held],
+    args: &QueryArgs,
+    global: &Global,
+) -> Result<(), Failure> {
+    // One that did not stop in time is not there any more.
+    let database = match kept {
+        Some(database) => database,
+        None => kept.insert(database(args)?),
+    };
     let mut query = database.prepare(sql)?;
     for archive in &*all {
         for (name, checkpoint) in named(Path::new(&archive.path), &archive.checkpoints) {
             database.load(&mut query, &name, checkpoint)?;
         }
     }
-    let mut screen = Screen::open(global)?;
-    answer(database, &mut query, args, &mut screen)?;
+    let screen = Screen::open(global)?;
+    let Some(database) = kept.take() else { return Ok(()) };
+    let (database, answered) = answer(database, query, args, screen);
+    *kept = database;
+    answered?;
     for archive in all.iter_mut().filter(|_| !global.quiet) {
         let warnings = archive.checkpoints.iter().flat_map(Checkpoint::warnings);
         let count = warnings.filter(|warning| warning.severity() >= Severity::Warning).count();

@@ -1,0 +1,50 @@
+//! Signals that end the command: what is not finished is taken away first.
+
+use std::sync::Once;
+
+use cryoscope::extract::Scratch;
+
+/// Begins to watch over unfinished files, once.
+pub(crate) fn watch(scratch: &Scratch) {
+    static WATCHED: Once = Once::new();
+    WATCHED.call_once(|| {
+        #[cfg(unix)]
+        on_unix::watch(scratch.clone());
+        #[cfg(not(unix))]
+        let _ = scratch;
+    });
+}
+
+#[cfg(unix)]
+mod on_unix {
+    use std::thread;
+
+    use cryoscope::extract::Scratch;
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+    use signal_hook::iterator::Signals;
+    use signal_hook::low_level::emulate_default_handler;
+
+    pub(super) fn watch(scratch: Scratch) {
+        // What was started with a signal ignored (`nohup`, `&` in a script) goes on ignoring it.
+        let ignored = ignored();
+        let wanted = [SIGHUP, SIGINT, SIGQUIT, SIGTERM].into_iter();
+        let wanted = wanted.filter(|signal| ignored & (1_u64 << (signal - 1)) == 0);
+        let Ok(mut signals) = Signals::new(wanted.collect::<Vec<_>>()) else { return };
+        // Where no thread can be had, the default comes back with the end of `signals`: nothing is worse than before.
+        let _ = thread::Builder::new().name("signals".to_owned()).spawn(move || {
+            for signal in &mut signals {
+                let cleared = scratch.clear();
+                // The caller sees what ended the command, as if nobody had waited for the signal.
+                let _ = emulate_default_handler(signal);
+                drop(cleared);
+            }
+        });
+    }
+
+    /// The signals that are ignored; none where nobody tells.
+    fn ignored() -> u64 {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+        mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
+    }
+}

@@ -1,0 +1,352 @@
+//! Files that bear their names only when they are whole. Until then each has a name that follows from its own, beside it, so that
+//! what a run leaves behind that was killed is found, and overwritten, by the next.
+
+use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tempfile::TempPath;
+
+/// What the names of unfinished files end with.
+const SUFFIX: &str = ".cryoscope-part";
+/// Bytes of the longest name that file systems take.
+const NAME_MOST: usize = 255;
+/// How often another run may be met that begins or ends the same file at the same moment.
+const TRIES: u32 = 16;
+
+/// The unfinished files of a program. Its copies share them, so that whoever ends the program can take them all away.
+#[derive(Clone, Debug, Default)]
+pub struct Scratch(Arc<Mutex<BTreeSet<PathBuf>>>);
+
+/// While it is held, no unfinished file is made and none gets its name.
+#[derive(Debug)]
+pub struct Cleared<'s>(#[expect(dead_code, reason = "it is a lock")] MutexGuard<'s, BTreeSet<PathBuf>>);
+
+impl Scratch {
+    /// Begins a file that will be called `path`. Nobody but the user may read it, if it is `private`; else the user's mask tells
+    /// who may.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be made, or another run writes it right now.
+    pub fn create(&self, path: &Path, private: bool) -> io::Result<Unfinished> {
+        let part = part_of(path);
+        let mut files = self.lock();
+        let file = begin(&part, private)?;
+        files.insert(part.clone());
+        drop(files);
+        let path = TempPath::try_from_path(&part)?;
+        let id = id_of(&file.metadata()?);
+        Ok(Unfinished { file, name: Name { path: Some(path), part, id, scratch: self.clone() } })
+    }
+
+    /// Makes a symbolic link with some text that will be called `path`.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be made.
+    #[cfg(unix)]
+    pub fn link(&self, path: &Path, text: &OsStr) -> io::Result<Name> {
+        let part = part_of(path);
+        let mut files = self.lock();
+        for _ in 0..TRIES {
+            match std::os::unix::fs::symlink(text, &part) {
+                Ok(()) => break,
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => clear_away(&part)?,
+                Err(error) => return Err(error),
+            }
+        }
+        files.insert(part.clone());
+        drop(files);
+        let path = TempPath::try_from_path(&part)?;
+        let id = id_of(&fs::symlink_metadata(&part)?);
+        Ok(Name { path: Some(path), part, id, scratch: self.clone() })
+    }
+
+    /// Takes all unfinished files away. For programs that are about to end: nothing is begun or finished while the result is
+    /// held.
+    pub fn clear(&self) -> Cleared<'_> {
+        let mut files = self.lock();
+        while let Some(part) = files.pop_first() {
+            // It may have got its name, or be gone.
+            let _ = fs::remove_file(part);
+        }
+        Cleared(files)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeSet<PathBuf>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A file that does not bear its name yet. Dropped, it leaves nothing behind.
+#[derive(Debug)]
+pub struct Unfinished {
+    file: File,
+    name: Name,
+}
+
+impl Unfinished {
+    /// The file, to be written.
+    pub fn file(&mut self) -> &mut File {
+        &mut self.file
+    }
+
+    /// Ends writing. It has no name yet, but takes no descriptor any more.
+    pub fn close(self) -> Name {
+        self.name
+    }
+
+    /// Ends writing and gives it a name.
+    ///
+    /// # Errors
+    ///
+    /// As [`Name::give`].
+    pub fn finish(self, path: &Path, replace: bool) -> Result<(), (io::Error, Name)> {
+        self.name.give(path, replace)
+    }
+}
+
+impl Write for Unfinished {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+/// The name that a file is to get. Dropped without, the file is gone.
+#[derive(Debug)]
+pub struct Name {
+    path: Option<TempPath>,
+    part: PathBuf,
+    id: Id,
+    scratch: Scratch,
+}
+
+impl Name {
+    /// Gives it. A link in its place is replaced, not followed.
+    ///
+    /// # Errors
+    ///
+    /// If that is not possible: above all if something is there that must not be replaced. The file can then get another name.
+    pub fn give(mut self, path: &Path, replace: bool) -> Result<(), (io::Error, Name)> {
+        let Some(part) = self.path.take() else { return Ok(()) };
+        let mut files = self.scratch.lock();
+        // Once it is closed, another run may take it for left behind.
+        let is_ours = fs::symlink_metadata(&self.part).is_ok_and(|there| id_of(&there) == self.id);
+        if !is_ours {
+            files.remove(&self.part);
+            drop(files);
+            // What is there is not ours to take away.
+            let _ = part.keep();
+            return Err((busy(), self));
+        }
+        let kept = if replace { part.persist(path) } else { part.persist_noclobber(path) };
+        let Err(error) = kept else {
+            files.remove(&self.part);
+            return Ok(());
+        };
+        drop(files);
+        self.path = Some(error.path);
+        Err((error.error, self))
+    }
+}
+
+impl Drop for Name {
+    fn drop(&mut self) {
+        if let Some(part) = self.path.take() {
+            let mut files = self.scratch.lock();
+            drop(part);
+            files.remove(&self.part);
+        }
+    }
+}
+
+/// The name of a file while it is not finished.
+fn part_of(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default();
+    let mut part = OsString::from(".");
+    part.push(name);
+    part.push(SUFFIX);
+    if part.len() > NAME_MOST {
+        part = OsString::from(format!(".{:016x}{SUFFIX}", hash_of(name)));
+    }
+    path.with_file_name(part)
+}
+
+/// Whether a name is that of an unfinished file.
+pub(super) fn is_part(name: &OsStr) -> bool {
+    let name = name.as_encoded_bytes();
+    name.starts_with(b".") && name.ends_with(SUFFIX.as_bytes())
+}
+
+/// Is the same for the same name.
+fn hash_of(name: &OsStr) -> u64 {
+    // FNV-1a: nobody gains anything by two names with one hash, who can write into the folder.
+    name.as_encoded_bytes()
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// Makes the file. What an earlier run has left there is overwritten; it is locked as long as somebody writes it.
+fn begin(part: &Path, private: bool) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, if private { 0o600 } else { 0o666 });
+    for _ in 0..TRIES {
+        match options.open(part) {
+            Ok(file) => {
+                if hold(&file)? && is_at(&file, part) {
+                    return Ok(file);
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => clear_away(part)?,
+            Err(error) => return Err(error),
+        }
+    }
+    Err(busy())
+}
+
+/// Takes away what a run has left behind that is no more.
+fn clear_away(part: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(part) {
+        // A link is not followed: it goes, what it leads to stays.
+        Ok(there) if there.is_file() && !hold(&File::open(part)?)? => return Err(busy()),
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    }
+    match fs::remove_file(part) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+/// Locks a file; `false` if another process has. Where nothing can be locked, nobody is asked.
+fn hold(file: &File) -> io::Result<bool> {
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Interrupted => Err(error),
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(true),
+    }
+}
+
+/// Whether a file still is where it was made: another run may have taken it for left behind.
+fn is_at(file: &File, path: &Path) -> bool {
+    matches!((file.metadata(), fs::symlink_metadata(path)), (Ok(ours), Ok(there)) if id_of(&ours) == id_of(&there))
+}
+
+#[cfg(unix)]
+type Id = (u64, u64);
+#[cfg(not(unix))]
+type Id = ();
+
+/// What tells a file from all others.
+#[cfg(unix)]
+fn id_of(metadata: &fs::Metadata) -> Id {
+    use std::os::unix::fs::MetadataExt;
+    (metadata.dev(), metadata.ino())
+}
+
+#[cfg(not(unix))]
+fn id_of(_: &fs::Metadata) -> Id {}
+
+fn busy() -> io::Error {
+    io::Error::new(io::ErrorKind::ResourceBusy, "another run writes it right now; wait for it, or name another")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let mut names: Vec<String> =
+            fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_gets_its_name_and_is_never_followed() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("exe");
+        std::os::unix::fs::symlink("left/behind", part_of(&path)).unwrap();
+        let link = Scratch::default().link(&path, OsStr::new("/bin/true")).unwrap();
+        link.give(&path, false).unwrap();
+        assert_eq!((names(home.path()), fs::read_link(&path).unwrap()), (vec!["exe".to_owned()], "/bin/true".into()));
+        let again = Scratch::default().link(&path, OsStr::new("other")).unwrap();
+        assert!(again.give(&path, false).is_err());
+        assert_eq!(names(home.path()), ["exe"]);
+    }
+
+    #[test]
+    fn what_was_left_behind_is_overwritten() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("rows");
+        // As after SIGKILL: the file is there, and nobody holds it.
+        fs::write(part_of(&path), "half of something that is longer than what comes").unwrap();
+        let mut file = Scratch::default().create(&path, true).unwrap();
+        file.write_all(b"whole").unwrap();
+        file.finish(&path, false).unwrap();
+        assert_eq!((fs::read(&path).unwrap().as_slice(), names(home.path())), (&b"whole"[..], vec!["rows".to_owned()]));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_in_the_place_of_an_unfinished_file_is_not_followed() {
+        let home = tempfile::tempdir().unwrap();
+        let (path, evidence) = (home.path().join("rows"), home.path().join("evidence"));
+        fs::write(&evidence, "as it was").unwrap();
+        std::os::unix::fs::symlink(&evidence, part_of(&path)).unwrap();
+        let mut file = Scratch::default().create(&path, true).unwrap();
+        file.write_all(b"rows").unwrap();
+        file.finish(&path, false).unwrap();
+        assert_eq!(fs::read(&evidence).unwrap(), b"as it was");
+    }
+
+    #[test]
+    fn two_runs_do_not_write_one_file() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("rows");
+        let first = Scratch::default().create(&path, true).unwrap();
+        let error = Scratch::default().create(&path, true).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ResourceBusy, "{error}");
+        drop(first);
+        assert!(names(home.path()).is_empty());
+        assert!(Scratch::default().create(&path, true).is_ok());
+    }
+
+    #[test]
+    fn all_are_taken_away_at_once_and_none_comes_after() {
+        let home = tempfile::tempdir().unwrap();
+        let scratch = Scratch::default();
+        let files: Vec<Unfinished> =
+            ["a", "b"].iter().map(|name| scratch.create(&home.path().join(name), true).unwrap()).collect();
+        let other = scratch.clone();
+        let (path, cleared) = (home.path().join("late"), scratch.clear());
+        let late = std::thread::spawn(move || other.create(&path, true).is_ok());
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        assert!(names(home.path()).is_empty() && !late.is_finished(), "it waits for the end that comes");
+        drop(cleared);
+        assert!(late.join().unwrap());
+        for file in files {
+            assert!(file.finish(&home.path().join("x"), false).is_err(), "it is gone");
+        }
+    }
+
+    #[test]
+    fn long_names_have_short_ones_until_they_are_whole() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("n".repeat(NAME_MOST));
+        Scratch::default().create(&path, true).unwrap().finish(&path, false).unwrap();
+        assert_eq!(names(home.path()), ["n".repeat(NAME_MOST)]);
+    }
+}
