@@ -6,6 +6,8 @@ use super::Failure;
 
 /// Braces within braces that are followed.
 const DEPTH_MOST: usize = 32;
+/// Bytes of a pattern: no path is longer.
+const LENGTH_MOST: usize = 4096;
 /// Characters of a pattern that a message repeats.
 const SHOWN: usize = 60;
 
@@ -20,6 +22,9 @@ pub(crate) fn any_of<T: AsRef<str>>(texts: &[T], whole_path: bool) -> Result<Glo
         let fail = |why: String| Failure::Usage(format!("{}: {why}", shown(text)));
         if depth(text) > DEPTH_MOST {
             return Err(fail(format!("braces lie more than {DEPTH_MOST} deep in each other; write it with fewer")));
+        }
+        if text.len() > LENGTH_MOST {
+            return Err(fail(format!("the pattern is too large: more than {LENGTH_MOST} bytes; write it shorter")));
         }
         let glob = GlobBuilder::new(text).literal_separator(!whole_path).build();
         let glob = glob.map_err(|error| fail(error.kind().to_string()))?;

@@ -95,8 +95,14 @@ impl Ecs<'_> {
     fn context(&mut self) {
         let container = &self.origin.container;
         for (number, column) in container.table().columns.iter().enumerate() {
+            let mut targets =
+                column.targets().iter().filter(|target| target.system == System::Ecs && !target.own).peekable();
+            // A column may have a hundred thousand annotations, of which no document takes any.
+            if targets.peek().is_none() || self.has_many_labels(column.name) {
+                continue;
+            }
             let value = container.value(number);
-            for target in column.targets().iter().filter(|target| target.system == System::Ecs && !target.own) {
+            for target in targets {
                 if !is_empty(&value) {
                     self.put(target, &value);
                 }
@@ -115,6 +121,12 @@ impl Ecs<'_> {
         self.document.set_some("cryoscope.set", self.origin.set.as_deref());
         let source = self.origin.time.as_ref().map(|(_, source)| source.as_str());
         self.document.set_some("cryoscope.time_source", source);
+    }
+
+    /// Whether there are more labels than each document is to repeat. The document of the container itself has them all.
+    fn has_many_labels(&self, column: &str) -> bool {
+        column == "labels"
+            && self.origin.container.labels.as_ref().is_some_and(|labels| labels.len() > Origin::REPEATED)
     }
 
     /// Puts a value into a field, if it can stand there, and tells whether nothing of it is lost.

@@ -110,8 +110,13 @@ fn device(origin: &Origin, own: bool) -> Document {
     let container = &origin.container;
     device.set_some("uid", container.id.as_deref());
     for (number, column) in container.table().columns.iter().enumerate() {
+        let mut targets =
+            column.targets().iter().filter(|target| target.system == System::Ocsf && (own || !target.own)).peekable();
+        if targets.peek().is_none() {
+            continue;
+        }
         let value = container.value(number);
-        for target in column.targets().iter().filter(|target| target.system == System::Ocsf && (own || !target.own)) {
+        for target in targets {
             device.set_some(target.field, field(target, &value));
         }
     }

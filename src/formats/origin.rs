@@ -45,8 +45,16 @@ pub(super) struct Known {
 type Listener = (Option<u32>, String, u32);
 
 impl Origin {
+    /// Labels of the container, or addresses, that every document repeats at most.
+    pub(super) const REPEATED: usize = 100;
+
     /// Of a container that was found in an archive. The identity is that of [`crate::Checkpoint::identity`].
-    pub fn new(container: Container, identity: String, archive: String, set: Option<String>) -> Self {
+    pub fn new(mut container: Container, identity: String, archive: String, set: Option<String>) -> Self {
+        // Every document repeats some of it; its own row has all.
+        container.annotations = None;
+        for repeated in [&mut container.ip_addresses, &mut container.mac_addresses].into_iter().flatten() {
+            repeated.truncate(Self::REPEATED);
+        }
         let from = container.checkpointed_from.unwrap_or_default().to_owned();
         Origin {
             time: container.checkpointed.map(|time| (time, from)),

@@ -52,8 +52,12 @@ fn fields(row: &dyn Row, columns: &Columns, origin: &Origin) -> Map<String, Json
     let mut fields = Map::new();
     let container = &origin.container;
     for (number, column) in container.table().columns.iter().enumerate() {
-        let value = container.value(number);
         let targets = column.targets().iter().filter(|t| t.system == System::Timesketch && t.form == Form::Plain);
+        let mut targets = targets.peekable();
+        if targets.peek().is_none() {
+            continue;
+        }
+        let value = container.value(number);
         for target in targets.filter(|_| !document::is_empty(&value)) {
             fields.insert(target.field.to_owned(), plain_in(target.field, &value));
         }

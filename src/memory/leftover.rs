@@ -25,8 +25,9 @@ pub(super) fn note(memory: &Memory, images: Images<'_>, model: &Model, wanted: &
             if file.size == 0 || used.contains(&file.path) {
                 continue;
             }
-            // Of what several pagemaps claim, and of what is there twice, was said already.
-            if !memory.objects.is_claimed(number) {
+            // Of what several pagemaps claim, and of what is there twice, was said already. Before there were pagemaps, shared
+            // memory had images that none names.
+            if kind != Kind::ShmPagesOld && !memory.objects.is_claimed(number) {
                 images.warnings.push(Code::ImageOrphaned, Place::member(&member.path), || {
                     "no pagemap of this dump names these pages: they belong to no address".to_owned()
                 });

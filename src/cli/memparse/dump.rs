@@ -22,6 +22,9 @@ use super::super::{Failure, Outcome};
 use super::selection::Selected;
 use super::threads;
 
+/// Bytes of a file that every file system of today takes, holes included: ext4 has the least.
+const FILE_MOST: u64 = 16 << 40;
+
 /// Zeros that are written at once where a file cannot be sparse.
 static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
@@ -191,8 +194,13 @@ impl Dump<'_> {
         let mut file = NewFile::create(claim, self.force, Readers::Owner)?;
         let mut sparse = Sparse { file: file.file(), len: 0 };
         let written = self.write(process, ranges, &mut sparse).and_then(|()| sparse.file.set_len(sparse.len));
+        let len = ranges.iter().map(|range| range.end.saturating_sub(range.start)).fold(0, u64::saturating_add);
         match written {
-            Err(error) if matches!(error.kind(), io::ErrorKind::FileTooLarge | io::ErrorKind::InvalidInput) => {
+            // A shorter one meets a limit of the user's, or a disk that is full.
+            Err(error)
+                if len > FILE_MOST
+                    && matches!(error.kind(), io::ErrorKind::FileTooLarge | io::ErrorKind::InvalidInput) =>
+            {
                 return Ok(false);
             }
             other => other.map_err(|error| not_written(path, &error))?,

@@ -220,3 +220,23 @@ fn volumes_are_tars_of_their_own() {
     assert_eq!(checkpoint.volumes().len(), 1 + usize::from(members.0.iter().any(|m| m.name == "volumes/data.tar")));
     assert_said(&checkpoint, Code::MemberLinked, "the same file as volumes/first.tar");
 }
+
+/// A document repeats what tells which container it is from, not whatever somebody wrote there a hundred thousand times.
+#[test]
+fn documents_do_not_repeat_thousands_of_labels_and_annotations() {
+    let mut members = Members::of(&fixtures::path("forms-reference/podman-runc.tar"));
+    let mut spec: serde_json::Value = serde_json::from_slice(members.get("spec.dump")).unwrap();
+    let many: serde_json::Map<_, _> = (0..2000).map(|i| (format!("key{i}"), "value".into())).collect();
+    spec["annotations"].as_object_mut().unwrap().extend(many.clone());
+    members.set("spec.dump", spec.to_string());
+    let mut config: serde_json::Value = serde_json::from_slice(members.get("config.dump")).unwrap();
+    config["labels"] = many.into();
+    members.set("config.dump", config.to_string());
+    let tar = members.tar();
+    for format in ["ecs", "ocsf", "timesketch", "hec"] {
+        let ran = crate::command::run_with(&tar, ["table", "-", "processes", "--format", format]);
+        assert!(!ran.out.is_empty() && !ran.out.contains("key1999"), "{format}: {}", ran.err);
+    }
+    let own = crate::command::run_with(&tar, ["table", "-", "container", "--format", "ecs"]);
+    assert!(own.out.contains("key1999"), "the container's own document has all of them");
+}
