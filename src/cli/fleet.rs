@@ -200,14 +200,15 @@ pub(crate) fn in_folder(folder: &Path) -> Result<Vec<Entry>, Failure> {
         return Ok(vec![Entry::named(folder.to_owned())]);
     }
     if SIGNS.iter().any(|name| folder.join(name).exists()) {
-        // An archive in it is named by its path. What is not below one is the folder's own: an unpacked archive, an image.
-        let below_file = |set: &[u8]| {
+        // What lies in a file or a folder of it is named by its path. What does not is the folder's own: an unpacked archive,
+        // an image.
+        let is_inside = |set: &[u8]| {
             let first = set.split_once_str("/").map_or(set, |(first, _)| first);
-            files.iter().any(|file| file.file_name().is_some_and(|name| name.as_encoded_bytes() == first))
+            paths.iter().any(|path| path.file_name().is_some_and(|name| name.as_encoded_bytes() == first))
         };
         let opened = Options::new().keep(Keep::Tables).open(folder);
         let is_own = match &opened {
-            Ok(checkpoints) => checkpoints.iter().any(|checkpoint| !below_file(checkpoint.set_name())),
+            Ok(checkpoints) => checkpoints.iter().any(|checkpoint| !is_inside(checkpoint.set_name())),
             // An image without a checkpoint says so itself.
             Err(error) => matches!(error.kind(), ErrorKind::Oci(_)),
         };
