@@ -4,14 +4,15 @@
 //! Each place that holds something is a **volume**: its members get the path of the place before theirs. Only an image
 //! that is all there is takes the place of the layout that carried it, so that it reads like the engine's own archive.
 
-use std::collections::HashSet;
-use std::io::{BufReader, Read};
+use std::collections::{HashMap, HashSet};
+use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::ops::Range;
 
 use bstr::{BStr, BString, ByteSlice};
 
 use super::contents::{Backing, Contents};
 use super::header::{Block, Header};
-use super::input::{ContentsInput, StreamInput};
+use super::input::{ContentsInput, End, StreamInput};
 use super::layout::{self, Fault, Image};
 use super::listing::{Folders, Listing};
 use super::member::{Member, MemberKind};
@@ -25,6 +26,12 @@ use crate::warning::{Code, Place, Warnings};
 
 /// Archives within archives within the archive.
 const DEPTH: usize = 4;
+/// Compression in compression that is undone.
+const COMPRESSIONS: usize = 4;
+/// Bytes of the name of a layer that tells it from another.
+const LAYER_NAME: usize = 12;
+/// Members of layers that several images share, listed for each of them but the first.
+const REPEATED: u64 = 100_000;
 
 /// Bytes of a compressed member that are inflated to see whether it is an archive.
 pub(super) const PEEK: usize = 4096;
@@ -44,7 +51,18 @@ pub(super) struct Search<'a> {
 pub(super) struct Found {
     pub(super) listing: Listing,
     pub(super) backings: Vec<Backing>,
-    pub(super) annotations: Vec<(BString, Annotations)>,
+    pub(super) volumes: Vec<Inner>,
+}
+
+/// An archive or an image in the archive.
+#[derive(Debug)]
+pub(super) struct Inner {
+    /// The folder below which its members lie.
+    pub(super) root: BString,
+    /// Which members those are.
+    pub(super) members: Range<usize>,
+    /// What the image says of itself.
+    pub(super) annotations: Annotations,
 }
 
 impl Search<'_> {
@@ -69,6 +87,8 @@ impl Search<'_> {
             layers_left: self.limits.unpacked(self.input_bytes),
             nested_left: self.limits.nested_bytes,
             members_left: self.limits.members.saturating_sub(u64_of(outer.members.len())),
+            listed: HashMap::new(),
+            repeated_left: REPEATED,
             opened: 0,
             full: false,
         };
@@ -79,7 +99,7 @@ impl Search<'_> {
                 return Err(ErrorKind::Oci(why_nothing(images, &faults)));
             }
             warn(faults, self.warnings);
-            return Ok(Found { listing: outer, backings, annotations: Vec::new() });
+            return Ok(Found { listing: outer, backings, volumes: Vec::new() });
         }
         warn(faults, self.warnings);
         if own {
@@ -90,14 +110,15 @@ impl Search<'_> {
             }
         }
         let mut members = if replaced { Vec::new() } else { outer.members };
-        let mut annotations = Vec::new();
+        let mut inner = Vec::new();
         for volume in volumes {
+            let first = members.len();
             members.extend(volume.listing.members);
-            annotations.push((volume.root, volume.annotations));
+            inner.push(Inner { root: volume.root, members: first..members.len(), annotations: volume.annotations });
         }
         // Two of one name in one place were warned of when that place was listed.
         let unheard = Warnings::new(self.limits);
-        Ok(Found { listing: Listing::of(members, &unheard), backings, annotations })
+        Ok(Found { listing: Listing::of(members, &unheard), backings, volumes: inner })
     }
 }
 
@@ -129,7 +150,7 @@ struct Volume {
 }
 
 /// Where a list of members lies.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Scope {
     /// What stands before their paths.
     root: BString,
@@ -157,6 +178,10 @@ struct Work<'a> {
     /// The same of archives within the archive.
     nested_left: u64,
     members_left: u64,
+    /// How many members layers have that were opened.
+    listed: HashMap<BString, u64>,
+    /// Members of shared layers that may still be listed again.
+    repeated_left: u64,
     opened: u64,
     /// A bound was reached and warned of.
     full: bool,
@@ -199,36 +224,55 @@ impl Work<'_> {
         }
     }
 
-    /// Opens an image, and keeps it if it holds what is looked for.
+    /// Opens an image, and keeps it if it holds what is looked for. Its layers make one archive together; but of two that each
+    /// hold what is looked for, none takes the other's place.
     fn image(&mut self, listing: &Listing, image: Image, root: BString, scope: &Scope) {
         let (volumes, backings) = (self.volumes.len(), self.backings.len());
         let mut members = Vec::new();
+        let mut own = false;
         for layer in &image.layers {
-            if let Some(layer) = self.layer(listing, layer, &root) {
-                members.extend(layer);
+            let at = if own {
+                let name = layer.path().rsplit_once_str("/").map_or(layer.path().as_slice(), |(_, name)| name);
+                below(root.as_bstr(), name.get(..LAYER_NAME).unwrap_or(name))
+            } else {
+                root.clone()
+            };
+            let Some(mut layer) = self.layer(listing, layer, &at) else { continue };
+            let wanted = self.select.wants(&layer);
+            if wanted && own {
+                self.volume(layer, at, &image.annotations, scope);
+                continue;
             }
+            if own {
+                for member in &mut layer {
+                    member.move_up(at.as_bstr(), root.as_bstr());
+                }
+            }
+            own |= wanted;
+            members.extend(layer);
         }
-        let own = self.select.wants(&members);
-        let layers = Listing::of(members, self.warnings);
-        if scope.depth < DEPTH {
-            self.archives(
-                &layers,
-                &Scope { root: root.clone(), own, depth: scope.depth.saturating_add(1) },
-                &HashSet::new(),
-            );
-        }
-        if own {
+        // What none of them holds alone, they may hold together.
+        if own || self.select.wants(&members) {
             self.replaced |= scope.depth == 0 && !scope.own;
-            self.keep(Volume { root, listing: layers, annotations: image.annotations });
+            self.volume(members, root, &image.annotations, scope);
+        } else {
+            let layers = Listing::of(members, self.warnings);
+            let depth = scope.depth.saturating_add(1);
+            self.archives(&layers, &Scope { root, own: false, depth }, &HashSet::new());
         }
         self.forget(volumes, backings);
     }
 
+    /// Keeps what layers hold, and looks for archives in it.
+    fn volume(&mut self, members: Vec<Member>, root: BString, annotations: &Annotations, scope: &Scope) {
+        let listing = Listing::of(members, self.warnings);
+        let depth = scope.depth.saturating_add(1);
+        self.archives(&listing, &Scope { root: root.clone(), own: true, depth }, &HashSet::new());
+        self.keep(Volume { root, listing, annotations: annotations.clone() });
+    }
+
     /// Opens the archives among some members.
     fn archives(&mut self, listing: &Listing, scope: &Scope, used: &HashSet<BString>) {
-        if scope.depth >= DEPTH {
-            return;
-        }
         let mut folders = None;
         for member in &listing.members {
             if member.kind != MemberKind::File
@@ -245,6 +289,12 @@ impl Work<'_> {
             let contents = Contents { layout: &member.layout, backings: &self.backings };
             if !is_archive(&contents.prefix(u64_of(PEEK)).0) {
                 continue;
+            }
+            if scope.depth >= DEPTH {
+                self.warnings.push(Code::LimitReached, Place::member(&member.path), || {
+                    format!("archives lie more than {DEPTH} deep in each other; this one is not looked into: take it out, and give it alone")
+                });
+                return;
             }
             if !self.may_open(&member.path) {
                 return;
@@ -319,6 +369,15 @@ impl Work<'_> {
         if !self.may_open(path) {
             return None;
         }
+        if let Some(again) = self.listed.get(path) {
+            let Some(left) = self.repeated_left.checked_sub(*again) else {
+                self.warnings.push(Code::LimitReached, Place::member(path), || {
+                    format!("layers that several images share have more than {REPEATED} members; this one is listed for the first only")
+                });
+                return None;
+            };
+            self.repeated_left = left;
+        }
         let contents = Contents { layout: &blob.layout, backings: &self.backings };
         let checked = contents.len().min(self.layers_left);
         self.layers_left = self.layers_left.saturating_sub(checked);
@@ -343,11 +402,21 @@ impl Work<'_> {
                         let left = self.layers_left;
                         let (members, bytes) = self.tar(blob, &root, left)?;
                         self.layers_left = left.saturating_sub(bytes);
+                        self.listed.insert(path.clone(), u64_of(members.len()));
                         Some(members)
                     }
                 }
             }
             layout::LayerKind::Changes => {
+                // What is called so may be a checkpoint all the same.
+                let (backings, left) = (self.backings.len(), self.layers_left);
+                if let Some((members, bytes)) = self.tar(blob, root, left) {
+                    self.layers_left = left.saturating_sub(bytes);
+                    if self.select.wants(&members) {
+                        return Some(members);
+                    }
+                }
+                self.backings.truncate(backings);
                 let mut member = blob.clone();
                 member.rename(below(root.as_bstr(), b"rootfs-diff.tar"));
                 Some(vec![member])
@@ -384,11 +453,17 @@ impl Work<'_> {
                 }
                 (members, 0)
             }
-            Format::Compressed(compression) => {
+            Format::Compressed(_) => {
                 let by_ratio = self.limits.unpacked(Some(contents.len()));
-                let input = BufReader::new(ContentsInput::new(contents));
-                let decoder = decompress::decoder(compression, input).ok()?;
-                let input = StreamInput::new(decoder, by_ratio.min(left), &|| ());
+                let inflated = match inflated(contents) {
+                    Ok(Some(inflated)) => inflated,
+                    Ok(None) => return None,
+                    Err(error) => {
+                        nested::warn_of_end(&End::Damaged(error), &member.path, false, self.limits, self.warnings);
+                        return None;
+                    }
+                };
+                let input = StreamInput::new(inflated, by_ratio.min(left), &|| ());
                 let place = stream::Below { root: root.clone(), base: self.backings.len() };
                 let mut streamed = stream::read(input, self.select, place, self.hash, &limits, &heard);
                 nested::warn_of_end(&streamed.end, &member.path, left < by_ratio, self.limits, self.warnings);
@@ -405,6 +480,24 @@ impl Work<'_> {
         self.members_left = self.members_left.saturating_sub(u64_of(members.len()));
         Some((members, bytes))
     }
+}
+
+/// The tar that compressed contents inflate to, however often they were compressed; `None` if it is none.
+fn inflated<'c>(contents: Contents<'c>) -> io::Result<Option<Box<dyn BufRead + Send + 'c>>> {
+    let mut input: Box<dyn BufRead + Send + 'c> = Box::new(BufReader::new(ContentsInput::new(contents)));
+    for _ in 0..=COMPRESSIONS {
+        let mut head = Vec::new();
+        let failed = (&mut input).take(u64_of(ENOUGH)).read_to_end(&mut head).err();
+        let format = sniff(&head);
+        let whole = Cursor::new(head).chain(input);
+        input = match (format, failed) {
+            (Format::Tar, _) => return Ok(Some(Box::new(whole))),
+            (Format::Compressed(inner), _) => Box::new(BufReader::new(decompress::decoder(inner, whole)?)),
+            (_, Some(error)) => return Err(error),
+            (_, None) => return Ok(None),
+        };
+    }
+    Ok(None)
 }
 
 /// A path below a folder.

@@ -144,6 +144,18 @@ impl Member {
         }
     }
 
+    /// Moves it from below one folder to below another, in which that lies.
+    pub(super) fn move_up(&mut self, from: &BStr, to: &BStr) {
+        let moved = |name: &BString| {
+            let rest = name.strip_prefix(from.as_bytes()).and_then(|rest| rest.strip_prefix(b"/"));
+            rest.map_or_else(|| name.clone(), |rest| super::inner::below(to, rest))
+        };
+        self.rename(moved(&self.name));
+        if self.kind == MemberKind::Hardlink {
+            self.link = self.link.as_ref().map(moved);
+        }
+    }
+
     /// The last part of the path.
     pub fn file_name(&self) -> &[u8] {
         self.path.rsplit_once_str("/").map_or(self.path.as_slice(), |(_, name)| name)

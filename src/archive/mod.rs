@@ -71,6 +71,7 @@ pub(crate) use sniff::{TOO_SHORT, UNKNOWN};
 use self::contents::{Backing, Layout, Source};
 use self::given::Given;
 use self::identity::Watch;
+use self::inner::Inner;
 use self::input::{End, StreamInput};
 use self::listing::Listing;
 use self::map::Map;
@@ -98,8 +99,8 @@ pub struct Archive {
     /// Bytes of the innermost tar; `None` of a directory.
     unpacked_bytes: Option<u64>,
     compression: Vec<Compression>,
-    /// What images say of what they hold, by the folder below which it lies.
-    annotations: Vec<(BString, Annotations)>,
+    /// Archives and images in it that hold something of what is looked for.
+    volumes: Vec<Inner>,
     /// What the input was when it was opened.
     watch: Option<Watch>,
     sha256: OnceLock<Option<String>>,
@@ -165,9 +166,24 @@ impl Archive {
 
     /// Annotations of the image that held what lies in a folder of the archive; none if no image did.
     pub fn annotations(&self, folder: &[u8]) -> &[(String, String)] {
-        let below = |root: &BString| root.is_empty() || folder == root.as_slice() || is_below(folder, root);
-        let nearest = self.annotations.iter().filter(|(root, _)| below(root)).max_by_key(|(root, _)| root.len());
-        nearest.map_or(&[], |(_, annotations)| annotations)
+        self.volume_of(folder).map_or(&[], |volume| &volume.annotations)
+    }
+
+    /// The archive or image in the archive that a folder lies in; `None` if it lies in none.
+    fn volume_of(&self, folder: &[u8]) -> Option<&Inner> {
+        let around = |volume: &&Inner| {
+            volume.root.is_empty() || folder == volume.root.as_slice() || is_below(folder, &volume.root)
+        };
+        self.volumes.iter().filter(around).max_by_key(|volume| volume.root.len())
+    }
+
+    /// The places of the members that belong together with a folder: those of the archive in the archive that it lies in, or
+    /// those that lie in none. With `rest`, the latter in any case.
+    pub(crate) fn members_with(&self, folder: &[u8], rest: bool) -> impl Iterator<Item = (usize, &Member)> {
+        let outer = 0..self.volumes.first().map_or(self.members().len(), |volume| volume.members.start);
+        let own = self.volume_of(folder).map(|volume| volume.members.clone());
+        let outer = if rest || own.is_none() { outer } else { 0..0 };
+        outer.chain(own.unwrap_or(0..0)).filter_map(|number| Some((number, self.members().get(number)?)))
     }
 
     /// What the input was when it was opened, if it is a file.
@@ -229,6 +245,14 @@ pub(crate) const HEAD: u64 = 512;
 /// Whether a file can be a tar, plain or compressed, by its first [`HEAD`] bytes.
 pub(crate) fn may_be_tar(head: &[u8]) -> bool {
     matches!(sniff(head), Format::Tar | Format::Compressed(_))
+}
+
+/// What a file is by its first [`HEAD`] bytes, if it is a checkpoint that CRIU did not make.
+pub(crate) fn foreign(head: &[u8]) -> Option<&'static str> {
+    match sniff(head) {
+        Format::Foreign(name) => Some(name),
+        _ => None,
+    }
 }
 
 /// Whether a path lies below a folder.
@@ -392,7 +416,7 @@ impl Opener<'_> {
         archive.listing = found.listing;
         archive.unreadable = self.warnings.has(Code::MemberUnreadable);
         archive.backings = found.backings;
-        archive.annotations = found.annotations;
+        archive.volumes = found.volumes;
         Ok(archive)
     }
 
@@ -430,7 +454,7 @@ impl Archive {
             input_bytes: None,
             unpacked_bytes: None,
             compression: Vec::new(),
-            annotations: Vec::new(),
+            volumes: Vec::new(),
             watch: None,
             sha256: OnceLock::new(),
             inflated: Inflated::default(),

@@ -519,6 +519,11 @@ impl Checkpoint {
         self.read_families();
     }
 
+    /// Whether it is the first of its archive.
+    pub(crate) fn is_first(&self) -> bool {
+        self.shared.sets.checkpoints.first().is_some_and(|first| Arc::ptr_eq(first, &self.set))
+    }
+
     /// Whether columns of hashes that are not made unless asked for were asked for.
     pub(crate) fn hashes(&self) -> bool {
         self.shared.hash

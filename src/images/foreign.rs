@@ -1,18 +1,16 @@
 //! What people hand in as a checkpoint and CRIU did not make, or made in a form that has no images: told by what is in it.
 
-use crate::archive::{Archive, Member, MemberKind};
+use crate::archive::{self, Archive, Member, MemberKind};
 
-/// How gVisor's state files begin.
-pub(crate) const GVISOR: &[u8] = b"gVisorSF";
 /// Members that are looked at.
 const LOOKED_AT: usize = 1000;
 
 /// What an archive without images is, if it is known.
 pub(crate) fn name(archive: &Archive) -> Option<&'static str> {
     let files = || archive.members().iter().filter(|member| member.kind == MemberKind::File).take(LOOKED_AT);
-    let begins_as_gvisor = |member: &Member| archive.contents(member).prefix(8).0.starts_with(GVISOR);
-    if files().any(begins_as_gvisor) {
-        return Some("a checkpoint of gVisor (runsc), whose kernel saves itself and writes no images of CRIU");
+    let named = |member: &Member| archive::foreign(&archive.contents(member).prefix(archive::HEAD).0);
+    if let Some(name) = files().find_map(named) {
+        return Some(name);
     }
     let has = |name: &str| files().any(|member| member.file_name() == name.as_bytes());
     let of_crac = ["perfdata", "score", "cpufeatures", "dump4.log", "tags"];

@@ -106,7 +106,8 @@ fn engine_roots(members: &[Member]) -> BTreeSet<&[u8]> {
         let of_images = |folder: &[u8]| is_image_folder(folder.rsplit_once_str("/").map_or(folder, |(_, last)| last));
         if member.kind == MemberKind::Directory && of_images(&member.path) || member.file_name() == b"dump.log" {
             roots.insert(member.folder());
-        } else if of_images(member.folder()) {
+        }
+        if of_images(member.folder()) {
             roots.insert(folder_of(member.folder()));
         }
     }

@@ -12,7 +12,8 @@ use crate::int::u64_of;
 table! {
     "members", key(path, position), brief(position, type, mode, size, mtime, path), event(Event::state(&["file"], "archive-member").under("member"));
     /// The members of the archive, or the files of the directory, in their order. It lists the whole archive, whichever of
-    /// its checkpoints is asked.
+    /// its checkpoints is asked; of an archive within the archive, its own members, and with the first checkpoint those that
+    /// lie around it.
     pub struct Member {
         /// Place in the archive, from 0.
         pub position: u64,
@@ -47,7 +48,7 @@ pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = Member> + '_
     let archive = checkpoint.archive();
     let is_tar = archive.unpacked_bytes().is_some();
     let mut hasher = Hasher::of(checkpoint);
-    archive.members().iter().enumerate().map(move |(position, member)| Member {
+    archive.members_with(&checkpoint.images().folder, checkpoint.is_first()).map(move |(position, member)| Member {
         position: u64_of(position),
         path: member.name.clone(),
         r#type: member.kind.as_str(),

@@ -358,7 +358,7 @@ fn archives_in_archives_are_bounded() {
     for _ in 0..8 {
         deep = files(&[("x", deep)]).tar();
     }
-    assert!(matches!(Options::new().open_reader(Cursor::new(deep)).unwrap_err().kind(), ErrorKind::NoImages(_)));
+    assert!(matches!(Options::new().open_reader(Cursor::new(deep)).unwrap_err().kind(), ErrorKind::NotReached { .. }));
 }
 
 #[test]
@@ -516,4 +516,94 @@ fn what_stood_in_the_way_of_the_images_is_named() {
     let cut = given(&compressed[..10_000], &["show", "{}"]);
     assert!(cut.code == Some(2) && cut.err.contains("damaged or cut"), "{cut:?}");
     assert!(!cut.err.contains("images-dir"), "{cut:?}");
+}
+
+#[test]
+fn of_two_layers_that_hold_checkpoints_none_hides_the_other() {
+    let hashes = [digest(&podman().tar()), digest(&crio().tar())];
+    let blobs = files(&[
+        (&format!("blobs/sha256/{}", hashes[0]), podman().tar()),
+        (&format!("blobs/sha256/{}", hashes[1]), crio().tar()),
+    ]);
+    let docker = json!([{"Layers": hashes.iter().map(|hash| format!("blobs/sha256/{hash}")).collect::<Vec<_>>()}]);
+    let of_kind = |kind: &str| {
+        let named = |hash: &String| json!({"digest": format!("sha256:{hash}"), "mediaType": kind});
+        let criu = "application/vnd.containerd.container.criu.checkpoint.criu.tar";
+        let first = json!({"digest": format!("sha256:{}", hashes[0]), "mediaType": criu});
+        json!({"manifests": [first, named(&hashes[1])]}).to_string()
+    };
+    let with = |name: &str, text: String| {
+        let mut members = blobs.clone();
+        members.set(name, text);
+        members
+    };
+    let images = [
+        ("an image", layout(&[&[podman().tar(), crio().tar()]])),
+        ("docker", with("manifest.json", docker.to_string())),
+        ("a layer of changes", with("index.json", of_kind("application/vnd.oci.image.layer.v1.tar"))),
+    ];
+    for (what, image) in images {
+        let mut containers: Vec<_> = names(&opened(&image).unwrap()).into_iter().map(|(_, name, _)| name).collect();
+        containers.sort();
+        // Bare images have no name: containerd's blob has them at its root, and this one is not such.
+        assert!(containers.contains(&"log-agent".to_owned()), "{what}: {containers:?}");
+        assert_eq!(containers.len(), 2, "{what}: {containers:?}");
+    }
+}
+
+#[test]
+fn what_lies_too_deep_is_named() {
+    let mut deep = podman().tar();
+    for _ in 0..5 {
+        deep = files(&[("x", deep)]).tar();
+    }
+    let alone = Options::new().open_reader(Cursor::new(&deep)).unwrap_err().to_string();
+    assert!(alone.contains("deep in each other") && !alone.contains("redirected"), "{alone}");
+    let beside = joined(&[&crio(), &files(&[("more", deep)])]);
+    let checkpoints = opened(&beside).unwrap();
+    assert!(checkpoints.len() == 1 && checkpoints[0].is_partial(), "{:?}", checkpoints[0].warnings());
+}
+
+#[test]
+fn compression_in_compression_is_undone_within_an_archive_too() {
+    let twice = gzip(&zstd::encode_all(podman().tar().as_slice(), 1).unwrap());
+    assert_eq!(found(&files(&[("x.tar.gz", twice.clone())])), pairs(&[("x.tar.gz", "tick")]));
+    assert_eq!(found(&layout(&[&[twice]])), pairs(&[("", "tick")]));
+    // What is compressed and no archive is none of ours.
+    let mut beside = crio();
+    beside.set("notes.txt.gz", gzip(b"nothing"));
+    assert!(!opened(&beside).unwrap()[0].is_partial());
+}
+
+#[test]
+fn engines_are_known_by_a_log_among_the_images_too() {
+    let mut members = without_images(crio());
+    let log = members.get("dump.log").to_vec();
+    members.remove("dump.log");
+    members.set("checkpoint/dump.log", log);
+    assert_eq!(found(&members), pairs(&[("", "log-agent")]));
+}
+
+#[test]
+fn layers_that_images_share_are_bounded() {
+    let many: Vec<(String, Vec<u8>)> = (0..30_000).map(|i| (format!("f{i}"), Vec::new())).collect();
+    let many = Members(many.into_iter().map(|(name, contents)| Member { name, contents }).collect()).tar();
+    let tick = podman().tar();
+    let images: Vec<[Vec<u8>; 2]> = (0..8).map(|i| [many.clone(), files(&[("n", vec![b'x'; i + 1])]).tar()]).collect();
+    let mut images: Vec<&[Vec<u8>]> = images.iter().map(<[Vec<u8>; 2]>::as_slice).collect();
+    let last = [tick];
+    images.push(&last);
+    let checkpoints = Options::new().open_reader(Cursor::new(layout(&images).tar())).unwrap();
+    assert_eq!(names(&checkpoints)[0].1, "tick");
+    assert!(checkpoints[0].archive().members().len() < 1000, "only what holds a checkpoint is kept");
+    let said = checkpoints[0].warnings().iter().any(|warning| warning.message.contains("images share"));
+    assert!(said, "{:?}", checkpoints[0].warnings());
+}
+
+#[test]
+fn an_archive_in_an_archive_lists_its_own_members() {
+    let both = joined(&[&podman(), &files(&[("more/x.tar", crio().tar())])]);
+    let checkpoints = opened(&both).unwrap();
+    let listed: Vec<usize> = checkpoints.iter().map(|c| fixtures::rows_of(c, &["members"])["members"].len()).collect();
+    assert_eq!(listed, [podman().0.len() + 1, crio().0.len()]);
 }

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::{INDEXES, Image, Layer, LayerKind, Reader, Unread, annotations, check_digest, list, short, text, unique};
 use crate::archive::contents::Contents;
+use crate::warning::Code;
 
 const CRIU_TAR: &str = "application/vnd.containerd.container.criu.checkpoint.criu.tar";
 const CONFIG: &str = "application/vnd.containerd.container.checkpoint.config.v1+proto";
@@ -32,9 +33,18 @@ impl Reader<'_, '_> {
                 self.fault("index.json", &format!("its indexes list more than {INDEXES} images; the rest is left out"));
                 return;
             }
+            if digest.is_empty() {
+                self.fault("index.json", "it has an entry without a digest; what that means is not known");
+                continue;
+            }
             let Some(path) = self.blob(&digest) else {
                 let path = self.blob_or_missing(&digest);
-                self.fault_at(&path, "the index names it, and it is not here (another platform's image, perhaps); export all platforms to have it".to_owned());
+                let why = if self.budget.warnings.has(Code::MemberUnreadable) {
+                    "the index names it, and it is not among what can be read here; read it as root"
+                } else {
+                    "the index names it, and it is not here (another platform's image, perhaps); export all platforms to have it"
+                };
+                self.fault_at(&path, why.to_owned());
                 continue;
             };
             let inner = match self.json(&path) {
