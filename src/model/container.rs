@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use bstr::BStr;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
@@ -15,7 +16,7 @@ use super::network;
 use super::process::Process;
 use super::side::Side;
 use crate::images::proto::UtsnsEntry;
-use crate::images::{ByteOrder, Images, Kind};
+use crate::images::{ByteOrder, Images, Kind, join, root_of};
 
 /// Where a time is known from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -157,7 +158,11 @@ fn checkpointed(
     let members = || {
         let times = images.set.images(images.archive);
         let times = times.filter_map(|(_, _, member)| member.recorded_mtime().filter(since_1970));
-        Some((times.max()?, TimeSource::Members))
+        // Where the images are somewhere else, the engine wrote its documents in the same moment.
+        let root = BStr::new(root_of(&images.set.folder));
+        let documents = ["config.dump", "spec.dump"].into_iter().filter(|_| images.set.is_empty());
+        let beside = documents.filter_map(|name| images.archive.find(&join(root, name.as_bytes()))?.recorded_mtime());
+        Some((times.chain(beside.filter(since_1970)).max()?, TimeSource::Members))
     };
     let file_name = || Some((kubelet?.time, TimeSource::FileName));
     config().or_else(inventory).or_else(members).or_else(file_name).ok_or_else(|| {

@@ -396,6 +396,7 @@ fn with_empty_folder(members: &Members) -> Vec<u8> {
     for member in &members.0 {
         let mut header = tar::Header::new_gnu();
         header.set_size(member.contents.len() as u64);
+        header.set_mtime(1_795_432_612);
         tar.append_data(&mut header, &member.name, member.contents.as_slice()).unwrap();
     }
     tar.into_inner().unwrap()
@@ -425,6 +426,13 @@ fn what_the_engine_wrote_is_shown_without_images() {
             assert!(rows.code == Some(3) && !rows.out.is_empty(), "{table}: {rows:?}");
         }
     }
+    // The tar has the times of the documents, which is all that tells of the moment.
+    let of_podman = with_empty_folder(&without_images(podman()));
+    let documents = given(&of_podman, &["table", "{}", "container", "--format", "ecs"]);
+    assert!(documents.code == Some(3) && documents.out.contains("@timestamp"), "{documents:?}");
+    let search = given(&of_podman, &["memparse", "{}", "--search", "tick"]);
+    assert!(search.code == Some(3) && search.err.contains("nothing was searched"), "{search:?}");
+    assert!(!search.err.contains("no match"), "{search:?}");
     // Documents alone, without a folder of images and without CRIU's log, are those of any container.
     let mut documents = without_images(podman());
     documents.remove("stats-dump");

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use cryoscope::Checkpoint;
 use cryoscope::formats::{Columns, RowWriter, Style, escape, units};
+use cryoscope::images::Kind;
 use cryoscope::memory::{EarlySearch, Findings, FindingsElsewhere, Matcher, SearchOptions};
 use cryoscope::tables::{Mappings, Match, MatchCount, Matches};
 
@@ -80,6 +81,12 @@ pub(super) fn run(
     let unread = findings.unread.saturating_add(elsewhere.unread);
     if unread > 0 {
         complain(&format!("warning: {} could not be searched: they cannot be read", units::size(unread)));
+        return screen.finish(Exit::Partial);
+    }
+    let has_pages = |kind| checkpoint.images().of_kind(checkpoint.archive(), kind).next().is_some();
+    let pages = [Kind::Pages, Kind::PagesFramed, Kind::ShmPagesOld].into_iter().any(has_pages);
+    if none && !pages && !args.everywhere && global.parent.is_empty() {
+        complain("nothing was searched: there is no image of memory in it; --everywhere searches what else there is");
         return screen.finish(Exit::Partial);
     }
     let exit = verdict(more, none, matcher, args, global);
