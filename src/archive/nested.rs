@@ -29,7 +29,7 @@ pub(crate) struct Nested<'a> {
 #[derive(Debug)]
 enum Backings<'a> {
     Outer(&'a [Backing]),
-    Own(Vec<Backing>),
+    Own(Box<[Backing]>),
 }
 
 impl Nested<'_> {
@@ -46,9 +46,9 @@ impl Nested<'_> {
 
     /// The bytes of one of its members.
     pub(crate) fn contents<'m>(&'m self, member: &'m Member) -> Contents<'m> {
-        let backings = match &self.backings {
+        let backings: &[Backing] = match &self.backings {
             Backings::Outer(backings) => backings,
-            Backings::Own(backings) => backings.as_slice(),
+            Backings::Own(backings) => backings,
         };
         Contents { layout: &member.layout, backings }
     }
@@ -118,7 +118,7 @@ impl Archive {
         let contents = self.contents(member);
         let left = self.inflated.left(member, limits);
         let share = Some(Share { members: left.members, metadata: left.metadata });
-        let (members, backings, cost, stopped) = match sniff(&contents.prefix(u64_of(ENOUGH)).0) {
+        let (mut members, backings, cost, stopped) = match sniff(&contents.prefix(u64_of(ENOUGH)).0) {
             Format::Tar => {
                 let Walked { members, metadata, stopped } =
                     walk::shared(&member.layout, &self.backings, share, limits, warnings);
@@ -136,7 +136,7 @@ impl Archive {
                 warn_of_end(&streamed.end, &member.path, left.bytes < bound, limits, warnings);
                 let in_memory = streamed.backings.iter().map(Backing::in_memory).fold(0, u64::saturating_add);
                 let cost = Cost { bytes: streamed.bytes, in_memory, metadata: streamed.metadata, members: 0 };
-                (streamed.members, Backings::Own(streamed.backings), cost, streamed.stopped)
+                (streamed.members, Backings::Own(streamed.backings.into_boxed_slice()), cost, streamed.stopped)
             }
             Format::Empty | Format::Other(_) | Format::Foreign(_) => return None,
         };
@@ -144,6 +144,8 @@ impl Archive {
         if let Some(stopped) = stopped {
             warn_of_share(stopped, &member.path, limits, warnings);
         }
+        // They are kept for as long as whoever asks needs them, and of many small tars what is spare would be much.
+        members.shrink_to_fit();
         (!members.is_empty()).then_some(Nested { members, backings })
     }
 }
@@ -155,7 +157,9 @@ fn warn_of_share(stopped: Stopped, path: &BString, limits: &Limits, warnings: &W
             Stopped::Members => (format!("{} members", limits.nested_members), "--max-nested-members"),
             Stopped::Metadata => (format!("{} bytes of names and attributes", limits.metadata_bytes), "--max-metadata"),
         };
-        format!("the archives in the archive have more than {what} together; the rest is left out, {flag} raises the limit")
+        format!(
+            "the archives in the archive have more than {what} together; the rest is left out, {flag} raises the limit"
+        )
     });
 }
 

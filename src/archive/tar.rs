@@ -50,6 +50,8 @@ impl Entry {
             extents.extend(place(stored_at, region.len, region.at));
             stored_at = stored_at.saturating_add(region.len);
         }
+        // There may be very many members, and most have one.
+        extents.shrink_to_fit();
         Layout { len: self.member.size, extents }
     }
 }

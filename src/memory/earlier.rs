@@ -70,7 +70,10 @@ fn absent(layers: &[Layer<'_>], layer: &Layer<'_>, count: u64) -> String {
             let more = if several.len() > NAMED { " and others" } else { "" };
             let why = match layer.images.set.parent() {
                 Some(Parent::Folder(target) | Parent::Outside(target)) => {
-                    format!("the link to it leads to {target}, which is not in this archive, and {} dumps", several.len())
+                    format!(
+                        "the link to it leads to {target}, which is not in this archive, and {} dumps",
+                        several.len()
+                    )
                 }
                 None => format!("no link says in which, and {} earlier dumps", several.len()),
             };

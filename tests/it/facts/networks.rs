@@ -135,8 +135,7 @@ fn what_cannot_be_an_address_is_named_and_left_out() {
     }}}}));
     let ran = run_with(&members.tar(), ["inspect", "-"]);
     assert_eq!(ran.code, Some(3), "{ran:?}");
-    for (what, text) in
-        [("a gateway", "10.88.0.999"), ("an address", "10.88.0.6/33"), ("the MAC address", "not a mac")]
+    for (what, text) in [("a gateway", "10.88.0.999"), ("an address", "10.88.0.6/33"), ("the MAC address", "not a mac")]
     {
         let message = format!("{what} of the network \"front eth0\" cannot be one: \"{text}\"; left out");
         assert!(ran.err.contains(&message), "{message}: {ran:?}");
