@@ -300,14 +300,11 @@ impl Sets {
     /// The dumps that may be the one before a dump, if none is known to be it: those of the link's name or, without a link,
     /// all that have pages and no processes.
     pub(crate) fn candidates<'a>(&'a self, set: &'a ImageSet) -> Vec<&'a BString> {
-        match set.parent() {
-            Some(link) => self.of_name(set, link).map(|other| &other.folder).collect(),
-            None => {
-                let is_earlier =
-                    |other: &&Arc<ImageSet>| other.folder != set.folder && other.has_pages() && !other.has_tasks();
-                self.all.values().filter(is_earlier).map(|other| &other.folder).collect()
-            }
+        if let Some(link) = set.parent() {
+            return self.of_name(set, link).map(|other| &other.folder).collect();
         }
+        let is_earlier = |other: &&Arc<ImageSet>| other.folder != set.folder && other.has_pages() && !other.has_tasks();
+        self.all.values().filter(is_earlier).map(|other| &other.folder).collect()
     }
 }
 

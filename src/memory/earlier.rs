@@ -66,7 +66,7 @@ fn absent(layers: &[Layer<'_>], layer: &Layer<'_>, count: u64) -> String {
             );
         }
         several => {
-            let names = several.iter().take(NAMED).map(|folder| folder.to_string()).collect::<Vec<_>>().join(", ");
+            let names = several.iter().take(NAMED).map(ToString::to_string).collect::<Vec<_>>().join(", ");
             let more = if several.len() > NAMED { " and others" } else { "" };
             let why = match layer.images.set.parent() {
                 Some(Parent::Folder(target) | Parent::Outside(target)) => {
