@@ -32,6 +32,14 @@ pub(super) enum Backing {
 }
 
 impl Backing {
+    /// How many of its bytes lie in this process's own memory.
+    pub(super) fn in_memory(&self) -> u64 {
+        match self {
+            Backing::Heap(bytes) => u64_of(bytes.len()),
+            Backing::Map(_) | Backing::File(_) => 0,
+        }
+    }
+
     /// How many bytes it has; `None` if it cannot be read.
     fn len(&self) -> Option<u64> {
         match self {

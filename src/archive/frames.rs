@@ -8,10 +8,11 @@ use std::io::{BufRead, BufReader, Read, Result, copy, sink};
 use lz4_flex::frame::FrameDecoder;
 
 use super::Archive;
-use super::contents::{Absence, Contents, Extent, Layout, Piece, Source};
+use super::contents::{Absence, Backing, Contents, Extent, Layout, Piece, Source};
 use super::input::{ContentsInput, End, StreamInput};
 use super::listing::Listing;
 use super::member::Member;
+use super::nested::Cost;
 use super::spool::Spool;
 use crate::limits::Limits;
 use crate::warning::{Code, Place, Warnings};
@@ -34,18 +35,16 @@ impl Archive {
             });
         };
         let whole = is_whole(contents);
-        let left = self.inflated.left(member, limits.nested_bytes);
-        let bound = limits.unpacked(Some(contents.len())).min(left);
+        let left = self.inflated.left(member, limits);
+        let bound = limits.unpacked(Some(contents.len())).min(left.bytes);
         let frames = Frames::Between(BufReader::new(ContentsInput::new(contents)));
         let mut input = StreamInput::new(frames, bound, &|| ());
         // Of several, those that come first lie in memory.
-        let in_memory = self.inflated.left(member, limits.kept_in_memory);
-        let mut spool = Spool::new(in_memory, 0);
+        let mut spool = Spool::new(left.in_memory, 0);
         let mut extents = spool.keep(&mut input, u64::MAX, 0);
         // The spool was told of more than anything has, and notes that the rest did not come.
         extents.pop_if(|last: &mut Extent| last.source == Source::Absent(Absence::Truncated));
         let (len, end) = input.finish();
-        self.inflated.add(member, len);
         match end {
             End::Whole | End::Damaged(_) if !whole => damaged("cut, or no such frames at all"),
             End::Whole => {}
@@ -57,6 +56,8 @@ impl Archive {
             }),
         }
         let (backings, failed) = spool.into_backings();
+        let in_memory = backings.iter().map(Backing::in_memory).fold(0, u64::saturating_add);
+        self.inflated.add(member, Cost { bytes: len, in_memory, ..Cost::default() });
         if let Some(error) = failed {
             damaged(&format!("too large to be kept ({error}); --max-memory keeps more in memory"));
         }

@@ -464,7 +464,7 @@ impl Work<'_> {
                     }
                 };
                 let input = StreamInput::new(inflated, by_ratio.min(left), &|| ());
-                let place = stream::Below { root: root.clone(), base: self.backings.len() };
+                let place = stream::Below { root: root.clone(), base: self.backings.len(), share: None };
                 let mut streamed = stream::read(input, self.select, place, self.hash, &limits, &heard);
                 nested::warn_of_end(&streamed.end, &member.path, left < by_ratio, self.limits, self.warnings);
                 self.backings.append(&mut streamed.backings);

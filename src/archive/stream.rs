@@ -14,7 +14,7 @@ use super::member::{Member, MemberKind};
 use super::select::{Kept, Select, Selection};
 use super::sparse::Region;
 use super::spool::Spool;
-use super::tar::{Entry, Walker};
+use super::tar::{Entry, Share, Stopped, Walker};
 use crate::digest::Digest;
 use crate::int::{u64_of, usize_of};
 use crate::limits::Limits;
@@ -33,6 +33,10 @@ pub(super) struct Streamed {
     pub(super) bytes: u64,
     /// Why it ended.
     pub(super) end: End,
+    /// Bytes of names and other metadata.
+    pub(super) metadata: u64,
+    /// Its share was too small.
+    pub(super) stopped: Option<Stopped>,
 }
 
 /// Where the members of a stream belong.
@@ -42,18 +46,20 @@ pub(super) struct Below {
     pub(super) root: BString,
     /// The number that the first new backing will have.
     pub(super) base: usize,
+    /// What it may have, if several have a bound together.
+    pub(super) share: Option<Share>,
 }
 
 /// Reads a tar from a stream.
 pub(super) fn read(
     mut input: StreamInput<'_, impl Read>,
     select: &mut dyn Select,
-    Below { root, base }: Below,
+    Below { root, base, share }: Below,
     hash: bool,
     limits: &Limits,
     warnings: &Warnings,
 ) -> Streamed {
-    let mut walker = Walker::new(limits, warnings);
+    let mut walker = Walker::new(limits, warnings).with(share);
     let mut kept = InProgress { spool: Spool::new(limits.kept_in_memory, base), whole: HashMap::new() };
     let mut members = Vec::new();
     let mut spare = SPARE;
@@ -125,9 +131,14 @@ pub(super) fn read(
         }
         members.push(entry.member);
     }
-    // Zeros without end, as from a device, are no archive: nobody waits for what may come behind them.
-    let (bytes, end) =
-        if members.is_empty() && input.is_unbounded() { (input.position(), End::Whole) } else { input.finish() };
+    let (metadata, stopped) = (walker.metadata(), walker.stopped());
+    // Zeros without end, as from a device, are no archive: nobody waits for what may come behind them. Nor for what is left
+    // out.
+    let (bytes, end) = if stopped.is_some() || members.is_empty() && input.is_unbounded() {
+        (input.position(), End::Whole)
+    } else {
+        input.finish()
+    };
     let (backings, failed) = kept.spool.into_backings();
     if let Some(error) = failed {
         warnings.push(Code::MemberUnreadable, Place::archive(), || {
@@ -145,7 +156,7 @@ pub(super) fn read(
         member.layout.fill(extents.collect());
         backings.push(Backing::Heap(island.bytes));
     }
-    Streamed { members, backings, bytes, end }
+    Streamed { members, backings, bytes, end, metadata, stopped }
 }
 
 /// An input whose bytes are looked at as they go by, also those that are passed over.

@@ -50,6 +50,8 @@ impl Entry {
             extents.extend(place(stored_at, region.len, region.at));
             stored_at = stored_at.saturating_add(region.len);
         }
+        // There may be very many members, and most have one.
+        extents.shrink_to_fit();
         Layout { len: self.member.size, extents }
     }
 }
@@ -71,6 +73,25 @@ pub(super) struct Walker<'a> {
     /// A header was damaged: what follows may be part of another member's contents.
     lost: bool,
     zeros: u64,
+    /// What is left for this tar of what several may have together.
+    share: Option<Share>,
+    /// It ended because its share did.
+    stopped: Option<Stopped>,
+}
+
+/// What is left for a tar of what several may have together.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Share {
+    pub(super) members: u64,
+    /// Bytes of names and other metadata.
+    pub(super) metadata: u64,
+}
+
+/// Which part of a share was too small.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stopped {
+    Members,
+    Metadata,
 }
 
 /// Extensions that wait for their member.
@@ -95,7 +116,24 @@ impl<'a> Walker<'a> {
             ended: false,
             lost: false,
             zeros: 0,
+            share: None,
+            stopped: None,
         }
+    }
+
+    /// Ends where a share does. Whoever gave it says so.
+    pub(super) fn with(self, share: Option<Share>) -> Self {
+        Walker { share, ..self }
+    }
+
+    /// Bytes of names and other metadata so far.
+    pub(super) fn metadata(&self) -> u64 {
+        self.metadata
+    }
+
+    /// Which part of its share was too small, if one was.
+    pub(super) fn stopped(&self) -> Option<Stopped> {
+        self.stopped
     }
 
     /// The next member; `None` at the end, or where the rest is no tar.
@@ -103,6 +141,10 @@ impl<'a> Walker<'a> {
         loop {
             input.skip(mem::take(&mut self.padding));
             let at = input.position();
+            if self.share.is_some_and(|share| self.metadata > share.metadata) {
+                self.stopped = Some(Stopped::Metadata);
+                return None;
+            }
             if self.metadata > self.limits.metadata_bytes {
                 let limit = self.limits.metadata_bytes;
                 self.warn(Code::LimitReached, at, || {
@@ -154,6 +196,10 @@ impl<'a> Walker<'a> {
                 });
             }
             if let Some(entry) = self.entry(&header, at, input) {
+                if self.share.is_some_and(|share| self.members >= share.members) {
+                    self.stopped = Some(Stopped::Members);
+                    return None;
+                }
                 if self.members == self.limits.members {
                     let limit = self.limits.members;
                     self.warn(Code::LimitReached, at, || {

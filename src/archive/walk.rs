@@ -3,14 +3,35 @@
 use super::contents::{Backing, Contents, Layout};
 use super::input::{ContentsInput, Input};
 use super::member::Member;
-use super::tar::Walker;
+use super::tar::{Share, Stopped, Walker};
 use crate::limits::Limits;
 use crate::warning::Warnings;
 
+/// What a tar holds.
+#[derive(Debug)]
+pub(super) struct Walked {
+    pub(super) members: Vec<Member>,
+    /// Bytes of names and other metadata.
+    pub(super) metadata: u64,
+    /// Its share was too small.
+    pub(super) stopped: Option<Stopped>,
+}
+
 /// The members of a tar that lies in `layout`.
 pub(super) fn members(layout: &Layout, backings: &[Backing], limits: &Limits, warnings: &Warnings) -> Vec<Member> {
+    shared(layout, backings, None, limits, warnings).members
+}
+
+/// The same of one of several tars that have a bound together.
+pub(super) fn shared(
+    layout: &Layout,
+    backings: &[Backing],
+    share: Option<Share>,
+    limits: &Limits,
+    warnings: &Warnings,
+) -> Walked {
     let mut input = ContentsInput::new(Contents { layout, backings });
-    let mut walker = Walker::new(limits, warnings);
+    let mut walker = Walker::new(limits, warnings).with(share);
     let mut members = Vec::new();
     while let Some(mut entry) = walker.next(&mut input) {
         let start = input.position();
@@ -21,5 +42,5 @@ pub(super) fn members(layout: &Layout, backings: &[Backing], limits: &Limits, wa
         }
         members.push(entry.member);
     }
-    members
+    Walked { members, metadata: walker.metadata(), stopped: walker.stopped() }
 }

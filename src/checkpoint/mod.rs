@@ -431,8 +431,11 @@ impl Checkpoint {
                 layers.extend(shared.sets.chain(set).into_iter().map(|set| {
                     let images =
                         Images { archive: &shared.archive, set, limits: &shared.limits, warnings: &self.warnings };
-                    Layer { images, archive: &shared.archive }
+                    Layer { images, archive: &shared.archive, candidates: Vec::new() }
                 }));
+                if let Some(last) = layers.last_mut() {
+                    last.candidates = shared.sets.candidates(last.images.set);
+                }
             }
             Memory::read(&layers, self.model(), self.shared.searched.clone())
         })

@@ -742,6 +742,9 @@ pub(crate) struct LimitArgs {
     /// Bytes that compressed archives within an archive may inflate to, in all (default: 16 GiB)
     #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
     max_nested: Option<u64>,
+    /// Members of archives within an archive, in all (default: 500000)
+    #[arg(long, global = true, value_name = "N", hide_short_help = true)]
+    max_nested_members: Option<u64>,
     /// Archives within an archive, and layers of images, that are looked into (default: 10000)
     #[arg(long, global = true, value_name = "N", hide_short_help = true)]
     max_archives: Option<u64>,
@@ -838,6 +841,7 @@ impl LimitArgs {
         set(&mut limits.unpacked_bytes, self.max_unpacked);
         set(&mut limits.unpacked_ratio, self.max_ratio);
         set(&mut limits.nested_bytes, self.max_nested);
+        set(&mut limits.nested_members, self.max_nested_members);
         set(&mut limits.inner_archives, self.max_archives);
         set(&mut limits.members, self.max_members);
         set(&mut limits.header_bytes, self.max_header);

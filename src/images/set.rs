@@ -285,12 +285,27 @@ impl Sets {
         {
             return Some(next);
         }
+        let mut of_name = self.of_name(set, link);
+        of_name.next().filter(|_| of_name.next().is_none())
+    }
+
+    /// The others whose folder has the name that a link ends with.
+    fn of_name<'a>(&'a self, set: &ImageSet, link: &Parent) -> impl Iterator<Item = &'a ImageSet> {
         // Every container has a `checkpoint`: another one's must not be taken for this one's.
         let is_other = |other: &&Arc<ImageSet>| {
             other.folder != set.folder && !(other.has_tasks() && last_part(&other.folder) == last_part(&set.folder))
         };
-        let mut of_name = self.all.values().filter(is_other).filter(|other| link.ends_with(&other.folder));
-        of_name.next().filter(|_| of_name.next().is_none()).map(|next| &**next)
+        self.all.values().filter(is_other).filter(|other| link.ends_with(&other.folder)).map(|other| &**other)
+    }
+
+    /// The dumps that may be the one before a dump, if none is known to be it: those of the link's name or, without a link,
+    /// all that have pages and no processes.
+    pub(crate) fn candidates<'a>(&'a self, set: &'a ImageSet) -> Vec<&'a BString> {
+        if let Some(link) = set.parent() {
+            return self.of_name(set, link).map(|other| &other.folder).collect();
+        }
+        let is_earlier = |other: &&Arc<ImageSet>| other.folder != set.folder && other.has_pages() && !other.has_tasks();
+        self.all.values().filter(is_earlier).map(|other| &other.folder).collect()
     }
 }
 

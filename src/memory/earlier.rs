@@ -9,6 +9,9 @@ use crate::archive::MemberKind;
 use crate::images::{Parent, join};
 use crate::warning::{Code, Place};
 
+/// Folders that a message names.
+const NAMED: usize = 3;
+
 /// Notes where an earlier dump of the archive was read that the link does not lead to.
 pub(super) fn note_found(layers: &[Layer<'_>]) {
     for [layer, before] in layers.array_windows::<2>() {
@@ -55,6 +58,30 @@ fn absent(layers: &[Layer<'_>], layer: &Layer<'_>, count: u64) -> String {
     let is_known =
         |folder: &BString| layers.iter().any(|known| known.is_with(layer) && known.images.set.folder == *folder);
     let said = format!("{count} pages are said to be in an earlier dump");
+    match layer.candidates.as_slice() {
+        [] => {}
+        [one] if layer.images.set.parent().is_none() => {
+            return format!(
+                "{said}, and no link says in which; {one} is one that is in this archive: name the archive with --parent, too, to read it; they are not available"
+            );
+        }
+        several => {
+            let names = several.iter().take(NAMED).map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            let more = if several.len() > NAMED { " and others" } else { "" };
+            let why = match layer.images.set.parent() {
+                Some(Parent::Folder(target) | Parent::Outside(target)) => {
+                    format!(
+                        "the link to it leads to {target}, which is not in this archive, and {} dumps",
+                        several.len()
+                    )
+                }
+                None => format!("no link says in which, and {} earlier dumps", several.len()),
+            };
+            return format!(
+                "{said}, but {why} of this archive may be it ({names}{more}): unpack the one that it is and name its folder with --parent; they are not available"
+            );
+        }
+    }
     let whence = match layer.images.set.parent() {
         Some(Parent::Folder(folder)) if is_known(folder) => {
             return format!("{said}, but the link to it leads back to {folder}; they are not available");

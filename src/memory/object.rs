@@ -429,6 +429,8 @@ pub(super) fn lost(why: Absence) -> Lost {
 pub(crate) struct Layer<'a> {
     pub(crate) images: Images<'a>,
     pub(crate) archive: &'a Arc<Archive>,
+    /// Where its chain ends in its archive: the folders of what may be the dump before it.
+    pub(crate) candidates: Vec<&'a BString>,
 }
 
 /// What is to be read: which tasks and which shared objects there are.

@@ -159,6 +159,11 @@ impl<'a> Document<'a> {
         }
     }
 
+    /// Notes values that cannot be true, or not together.
+    pub(crate) fn contradicts(&self, message: impl FnOnce() -> String) {
+        self.warnings.push(Code::JsonUnexpected, Place::member(self.path), message);
+    }
+
     /// Notes a value of the wrong type.
     pub(crate) fn unexpected(&self, what: &str, expected: &str, found: &Value) {
         self.warnings.push(Code::JsonUnexpected, Place::member(self.path), || {

@@ -49,7 +49,7 @@ fn limits_are_documented() {
          Of *N* bytes of input, and with *U* bytes after inflating (*U* = *N* of plain archives; at most `--max-unpacked`, and at most \
          `--max-ratio`\ntimes *N* above the first 4 GiB):\n\n\
          - **Reading** goes over the *U* bytes once, forward. Archives within the archive are walked over once more for each table that \
-         asks\n  for them; compressed ones inflate to `--max-nested` at most. Compression in compression is undone four times.\n\
+         asks\n  for them; compressed ones inflate to `--max-nested` at most, and all together have `--max-nested-members` members. Compression in compression is undone four times.\n\
          - **What is said once and belongs to many** is said of each of them: an open file of each of its descriptors, a mount table of each \
          process. So\n  the rows of one table take `--max-table` and 32 bytes for each of the *U* at most, the view of `/proc` `--max-view` and as \
          much, and all that\n  is extracted a GiB or 32 *U*, whichever is more (`--max-extracted-ratio`). Images that are links to one file count \
@@ -113,6 +113,14 @@ fn hit(flag: &str) -> (Vec<u8>, Limits) {
             let mut inner = Members::default();
             inner.set("etc/passwd", vec![b'x'; 100_000]);
             members.set("rootfs-diff.tar", gzip(&inner.tar()));
+            members.tar()
+        }
+        "--max-nested-members" => {
+            limits.nested_members = 5;
+            let mut inner = Members::default();
+            (0..4).for_each(|number| inner.set(&format!("etc/{number}"), "x"));
+            members.set("rootfs-diff.tar", inner.tar());
+            members.set("devshm-checkpoint.tar", gzip(&inner.tar()));
             members.tar()
         }
         "--max-archives" => {

@@ -108,6 +108,7 @@ fn facts(container: &Container, statistics: Option<&Statistics>) -> Vec<(&'stati
         (None, _) => Some("not known (nothing recorded a time)".to_owned()),
     };
     let restored = match (container.restored, container.restored_at) {
+        (Some(false), _) => None,
         (_, Some(time)) => Some(format!("{}, from another checkpoint", units::moment(time))),
         (Some(true), None) => Some("from another checkpoint".to_owned()),
         _ => None,

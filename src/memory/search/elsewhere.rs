@@ -15,6 +15,8 @@ use crate::warning::Warnings;
 
 /// Bytes of a match that are kept with it.
 const MOST: u64 = 64 << 10;
+/// Zeros of a hole that are searched with the bytes before it, and with those behind it.
+const EDGE: u64 = 64;
 
 /// A match outside the memory of processes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,17 +109,32 @@ impl Search<'_> {
     }
 }
 
-/// The runs of contents that are here.
+/// The runs of contents that are stored. Holes are zeros without end that take no room: of one, only the zeros next to bytes
+/// are gone through, so that what begins or ends in a few of them is found.
 fn lines(contents: Contents<'_>) -> Vec<Line<'_>> {
     let mut lines: Vec<Line<'_>> = Vec::new();
-    let mut at = 0_u64;
+    let (mut at, mut zeros) = (0_u64, 0_u64);
     for piece in contents.pieces(0, contents.len()) {
         let (start, end) = (at, at.saturating_add(piece.len()));
         at = end;
-        match (piece, lines.last_mut()) {
-            (Piece::Absent(..), _) => {}
-            (_, Some(last)) if last.end == start => last.end = end,
-            _ => lines.push(Line { key: Key::Contents, source: Source::Contents(contents), start, end }),
+        match piece {
+            Piece::Absent(..) => zeros = 0,
+            Piece::Hole(len) => {
+                zeros = len;
+                if let Some(last) = lines.last_mut().filter(|last| last.end == start) {
+                    let behind = if len <= EDGE.saturating_mul(2) { len } else { EDGE };
+                    last.end = start.saturating_add(behind);
+                    zeros = len.saturating_sub(behind);
+                }
+            }
+            Piece::Bytes(_) => {
+                let start = start.saturating_sub(zeros.min(EDGE));
+                zeros = 0;
+                match lines.last_mut() {
+                    Some(last) if last.end == start => last.end = end,
+                    _ => lines.push(Line { key: Key::Contents, source: Source::Contents(contents), start, end }),
+                }
+            }
         }
     }
     lines

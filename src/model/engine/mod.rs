@@ -206,7 +206,7 @@ fn common(documents: &Documents<'_>) -> Facts {
         None => (text("name"), None, None, None),
     };
     let reference = text("rootfsImageRef");
-    let restored_at = config.time(&["restoredTime"]);
+    let (restored, restored_at) = restored(config);
     Facts {
         name,
         pod,
@@ -218,10 +218,21 @@ fn common(documents: &Documents<'_>) -> Facts {
         image_digest: reference.and_then(|r| r.split_once('@').map(|(_, digest)| digest.to_owned())),
         runtime: text("runtime"),
         created: config.time(&["createdTime"]),
-        // A time is of a restore, whether or not the other key is there.
-        restored: config.bool(&["restored"]).or(restored_at.map(|_| true)),
+        restored,
         restored_at,
         ..Facts::default()
+    }
+}
+
+/// Whether a container was restored, and when. A time is of a restore where nothing else is said of one.
+fn restored(config: &Document<'_>) -> (Option<bool>, Option<Timestamp>) {
+    let (said, time) = (config.bool(&["restored"]), config.time(&["restoredTime"]));
+    match (said, time) {
+        (Some(false), Some(time)) => {
+            config.contradicts(|| format!("restored is false, but restoredTime is {time}; the time is not used"));
+            (said, None)
+        }
+        _ => (said.or(time.map(|_| true)), time),
     }
 }
 

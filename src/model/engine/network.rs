@@ -2,6 +2,7 @@
 //! Docker's settings.
 
 use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
 
 use serde_json::{Map, Value};
 
@@ -74,6 +75,68 @@ impl Interface {
     }
 }
 
+impl Interface {
+    /// Leaves out addresses that are none, each with a warning.
+    fn leave_out_what_cannot_be(&mut self, document: &Document<'_>) {
+        let names = [self.network.as_deref(), self.name.as_deref()];
+        let whose = names.into_iter().flatten().collect::<Vec<_>>().join(" ");
+        let check = |what: &str, text: &str, is_one: bool| {
+            if !is_one {
+                document.contradicts(|| format!("{what} of the network {whose:?} cannot be one: {text:?}; left out"));
+            }
+            is_one
+        };
+        let is_address = |text: &str| has_prefix(text) || host(text).is_some();
+        // An empty text is how engines say that there is none.
+        self.addresses.retain(|text| !text.is_empty() && check("an address", text, is_address(text)));
+        self.gateways.retain(|text| !text.is_empty() && check("a gateway", text, host(text).is_some()));
+        self.mac = self.mac.take().filter(|text| !text.is_empty() && check("the MAC address", text, is_mac(text)));
+        if let Some(routes) = &mut self.routes {
+            routes.retain(|(to, gateway)| {
+                check("the destination of a route", to, is_address(to))
+                    && gateway.as_ref().is_none_or(|text| check("the gateway of a route", text, host(text).is_some()))
+            });
+        }
+    }
+}
+
+impl<'a> Documents<'a> {
+    /// The document that records networks at a place.
+    fn of_networks(&self, place: Place) -> Option<&Document<'a>> {
+        match place {
+            Place::Status => self.network.as_ref(),
+            Place::Annotations => self.spec.as_ref(),
+            Place::Docker => self.docker.as_ref(),
+        }
+    }
+}
+
+/// An address alone; one of a link may name its interface (`fe80::1%eth0`).
+fn host(text: &str) -> Option<IpAddr> {
+    match text.split_once('%') {
+        Some((address, zone)) => address.parse().ok().filter(|address: &IpAddr| address.is_ipv6() && !zone.is_empty()),
+        None => text.parse().ok(),
+    }
+}
+
+/// Whether a text is an address and the length of its prefix.
+fn has_prefix(text: &str) -> bool {
+    let Some((address, bits)) = text.split_once('/') else { return false };
+    let most = match host(address) {
+        Some(IpAddr::V4(_)) => 32,
+        Some(IpAddr::V6(_)) => 128,
+        None => return false,
+    };
+    bits.parse::<u8>().is_ok_and(|bits| bits <= most)
+}
+
+/// Whether a text is a hardware address: 6 bytes of Ethernet, 8 of EUI-64 or 20 of InfiniBand, as Go prints and reads them.
+fn is_mac(text: &str) -> bool {
+    let separator = if text.contains('-') { '-' } else { ':' };
+    let is_byte = |part: &str| part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+    matches!(text.split(separator).count(), 6 | 8 | 20) && text.split(separator).all(is_byte)
+}
+
 /// All that the documents record, each address once.
 pub(in crate::model) fn interfaces(documents: &Documents<'_>) -> Vec<Interface> {
     let mut all = documents.network.as_ref().map(status).unwrap_or_default();
@@ -87,6 +150,9 @@ pub(in crate::model) fn interfaces(documents: &Documents<'_>) -> Vec<Interface> 
     let bare = |text: &str| text.split('/').next().unwrap_or_default().to_owned();
     let mut seen = HashSet::new();
     for interface in &mut all {
+        if let Some(document) = documents.of_networks(interface.place) {
+            interface.leave_out_what_cannot_be(document);
+        }
         interface.addresses.retain(|address| seen.insert(bare(address)));
     }
     // An address without anything else is of an interface that is known already, or of none that has a name.
@@ -94,13 +160,17 @@ pub(in crate::model) fn interfaces(documents: &Documents<'_>) -> Vec<Interface> 
     all
 }
 
-/// The interfaces of `network.status`: an object by network since Podman 4, an array of CNI results before.
+/// The interfaces of `network.status`: an object by network since Podman 4, an array of CNI results before, or one of them.
 fn status(document: &Document<'_>) -> Vec<Interface> {
     let mut all = Vec::new();
     match &document.value {
         Value::Null => {}
+        Value::Object(result) if is_cni(result) => all.extend(of_cni(&document.value, "cni-0", Place::Status)),
         Value::Object(networks) => {
             for (network, status) in networks {
+                if !status.is_object() && !status.is_null() {
+                    document.unexpected(&format!("the network {network:?}"), "an object", status);
+                }
                 let interfaces = status.get("interfaces").and_then(Value::as_object);
                 for (name, interface) in interfaces.into_iter().flatten() {
                     let subnets = list(interface, "subnets");
@@ -118,6 +188,10 @@ fn status(document: &Document<'_>) -> Vec<Interface> {
         }
         Value::Array(results) => {
             for (i, result) in results.iter().enumerate() {
+                if !result.is_object() && !result.is_null() {
+                    document.unexpected(&format!("the network {i}"), "an object", result);
+                    continue;
+                }
                 all.extend(of_cni(result, &format!("cni-{i}"), Place::Status));
             }
         }
@@ -133,6 +207,14 @@ fn list<'v>(value: &'v Value, key: &str) -> &'v [Value] {
 
 fn owned(value: &Value, key: &str) -> Option<String> {
     text_of(value, key).filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+/// Whether an object is a result of CNI, and not one of networks by their names: those are objects, too.
+fn is_cni(object: &Map<String, Value>) -> bool {
+    let is = |key: &str, test: fn(&Value) -> bool| object.get(key).is_some_and(test);
+    is("cniVersion", Value::is_string)
+        || ["interfaces", "ips", "routes"].iter().any(|key| is(key, Value::is_array))
+        || ["ip4", "ip6"].iter().any(|key| is(key, |ip| ip.get("ip").is_some_and(Value::is_string)))
 }
 
 /// A result of CNI. Source: its specification, versions 0.2 to 1.1.

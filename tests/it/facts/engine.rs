@@ -44,6 +44,15 @@ fn a_container_that_had_been_restored_says_so_and_when() {
     assert_eq!((&row["restored"], &row["restored_at"]), (&json!(true), &Value::Null), "Go's zero time is none");
     assert!(run_with(&without_time.tar(), ["inspect", "-"]).out.contains("restored      from another checkpoint"));
 
+    let contradicted = with_config(|config| {
+        config["restored"] = json!(false);
+        config["restoredTime"] = json!(TIME);
+    });
+    let row = container(&contradicted);
+    assert_eq!((&row["restored"], &row["restored_at"]), (&json!(false), &Value::Null));
+    let ran = run_with(&contradicted.tar(), ["inspect", "-"]);
+    assert!(!ran.out.contains("  restored ") && ran.err.contains("restored is false, but restoredTime is"), "{ran:?}");
+
     let row = container(&logs());
     assert_eq!((&row["restored"], &row["restored_at"]), (&json!(false), &Value::Null));
     assert!(!run_with(&logs().tar(), ["inspect", "-"]).out.contains("  restored "));

@@ -106,6 +106,46 @@ fn results_of_cni_tell_interfaces_and_routes_apart() {
     }
 }
 
+#[test]
+fn a_result_of_cni_alone_is_read_as_one_of_several() {
+    for version in ["0.4.0", "1.1.0"] {
+        let result = json!({
+            "cniVersion": version,
+            "interfaces": [{"name": "eth0", "mac": "00:00:00:00:00:02", "sandbox": "/run/netns/x"}],
+            "ips": [{"interface": 0, "address": "10.88.0.5/16", "gateway": "10.88.0.1"}],
+        });
+        let (alone, listed) = (with_status(&result), with_status(&json!([result])));
+        assert_eq!(addresses(&alone), [json!(["eth0", "10.88.0.5", 16, STATUS])]);
+        assert_eq!((interfaces(&alone), routes(&alone)), (interfaces(&listed), routes(&listed)));
+    }
+    let old = with_status(&json!({"ip4": {"ip": "10.1.0.5/16", "gateway": "10.1.0.1"}}));
+    assert_eq!(addresses(&old), [json!(["eth0", "10.1.0.5", 16, STATUS])]);
+    // A network may have the name of one of its keys.
+    let named = with_status(&json!({"ips": {"interfaces": {"eth0": {"subnets": [{"ipnet": "10.1.0.5/16"}]}}}}));
+    assert_eq!(addresses(&named), [json!(["eth0", "10.1.0.5", 16, STATUS])]);
+}
+
+#[test]
+fn what_cannot_be_an_address_is_named_and_left_out() {
+    let members = with_status(&json!({"front": {"interfaces": {"eth0": {
+        "mac_address": "not a mac",
+        "subnets": [
+            {"ipnet": "10.88.0.5/16", "gateway": "10.88.0.999"}, {"ipnet": "10.88.0.6/33", "gateway": "10.88.0.1"},
+            {"ipnet": "fe80::5/64", "gateway": "fe80::1%eth0"}],
+    }}}}));
+    let ran = run_with(&members.tar(), ["inspect", "-"]);
+    assert_eq!(ran.code, Some(3), "{ran:?}");
+    for (what, text) in [("a gateway", "10.88.0.999"), ("an address", "10.88.0.6/33"), ("the MAC address", "not a mac")]
+    {
+        let message = format!("{what} of the network \"front eth0\" cannot be one: \"{text}\"; left out");
+        assert!(ran.err.contains(&message), "{message}: {ran:?}");
+    }
+    assert!(!ran.err.contains("fe80") && !ran.out.contains("10.88.0.999"), "{ran:?}");
+    assert_eq!(interfaces(&members), [json!(["front", "eth0", Value::Null, "engine", STATUS])]);
+    let ran = run_with(&with_status(&json!({"front": "up"})).tar(), ["inspect", "-"]);
+    assert!(ran.err.contains("the network \"front\" is text, not an object"), "{ran:?}");
+}
+
 /// Pods' addresses are annotated by CRI-O, and their networks by plugins; of an address that both tell, once.
 #[test]
 fn annotations_tell_addresses_of_pods() {

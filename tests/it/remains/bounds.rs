@@ -88,13 +88,18 @@ fn sparse() -> Vec<u8> {
         image.records.push((super::present(0x10000, PAGES).encode_to_vec(), Vec::new()));
     });
     members.remove("checkpoint/pages-2.img");
+    let mut archive = sparse_member("checkpoint/pages-2.img", PAGES * 4096);
+    archive.extend(members.tar());
+    archive
+}
+
+/// A sparse member that begins with `first`, as a tar without its end.
+fn sparse_member(name: &str, size: u64) -> Vec<u8> {
     // PAX form 1.0: the map stands before the contents.
     let mut builder = tar::Builder::new(Vec::new());
-    let size = PAGES * 4096;
     let mut map = b"1\n0\n5\n".to_vec();
     map.resize(512, 0);
     map.extend(b"first");
-    let name = "checkpoint/pages-2.img";
     let record = |key: &str, value: &str| {
         let len = key.len() + value.len() + 3;
         let whole = len + (len + 2).to_string().len();
@@ -117,8 +122,25 @@ fn sparse() -> Vec<u8> {
     builder.append_data(&mut header, "GNUSparseFile/pages", map.as_slice()).unwrap();
     let mut archive = builder.into_inner().unwrap();
     archive.truncate(archive.len() - 1024);
-    archive.extend(members.tar());
     archive
+}
+
+#[test]
+fn holes_of_pages_that_no_pagemap_names_are_not_gone_through() {
+    let mut archive: Vec<u8> =
+        (90..140).flat_map(|number| sparse_member(&format!("checkpoint/pages-{number}.img"), 1 << 40)).collect();
+    archive.extend(with_mapping(0x10000, 0x20000).tar());
+    for more in [&[][..], &["--everywhere"]] {
+        let search = |pattern: &[&str]| memparse(&archive, &[pattern, &["--count"], more].concat());
+        let ran = search(&["-s", "nowhere in it"]);
+        assert!(ran.code == Some(1) || ran.code == Some(3), "{ran:?}");
+        assert!(!ran.out.contains("pages-90.img"), "{ran:?}");
+        let ran = search(&["-s", "first"]);
+        assert!(ran.out.contains("pages-90.img") && ran.out.contains("pages-139.img"), "{ran:?}");
+        // Zeros of a hole are there where bytes end in them.
+        let ran = search(&["--search-hex", "7374 0000 0000"]);
+        assert!(ran.out.contains("pages-90.img"), "{ran:?}");
+    }
 }
 
 #[test]

@@ -39,6 +39,33 @@ fn a_dump_of_the_links_name_is_used_wherever_the_link_leads() {
         two.set(&format!("other/{}", member.name), member.contents);
     }
     let (_home, path) = linked(&two, "/gone/pre-checkpoint");
+    let ran = run(["memparse", &path]);
+    assert!(
+        ran.code == Some(3)
+            && ran.err.contains("2 dumps of this archive may be it (other/pre-checkpoint, pre-checkpoint)")
+            && ran.err.contains("name its folder with --parent"),
+        "{ran:?}"
+    );
+}
+
+#[test]
+fn without_a_link_the_dumps_that_may_be_meant_are_named() {
+    let mut alone = both();
+    alone.remove("checkpoint/parent");
+    let (_home, path) = saved(&alone.tar());
+    let ran = run(["memparse", &path]);
+    assert!(ran.code == Some(3) && ran.err.contains("pre-checkpoint is one that is in this archive"), "{ran:?}");
+    let ran = run(["memparse", &path, "--parent", &path]);
+    assert!(ran.code == Some(0) && !ran.out.contains("in a parent"), "{ran:?}");
+    let copies: Vec<_> = alone.0.iter().filter(|member| member.name.starts_with("pre-checkpoint/")).cloned().collect();
+    for copy in copies {
+        alone.set(&format!("other/{}", copy.name), copy.contents);
+    }
+    let (_home, path) = saved(&alone.tar());
+    let ran = run(["memparse", &path]);
+    assert!(ran.err.contains("no link says in which, and 2 earlier dumps"), "{ran:?}");
+    alone.0.retain(|member| !member.name.contains("pre-checkpoint/"));
+    let (_home, path) = saved(&alone.tar());
     assert!(run(["memparse", &path]).err.contains("that is not in this archive"));
 }
 
