@@ -63,7 +63,7 @@ limits! {
     /// Bytes that compressed archives within an archive may inflate to, all of them together.
     nested_bytes: "--max-nested" = 16 << 30;
     /// Members of archives within an archive, such as file systems in memory, all of them together.
-    nested_members: "--max-nested-members" = 500_000;
+    nested_members: "--max-nested-members" = 300_000;
     /// Archives within the archive, and layers of images, that are looked into.
     inner_archives: "--max-archives" = 10_000;
     /// Members of an archive, or files of a directory.

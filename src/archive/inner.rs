@@ -220,13 +220,13 @@ impl Work<'_> {
             names.insert(root.clone());
             used.extend(image.layers.iter().map(|layer| layer.path().clone()));
             self.images = self.images.saturating_add(1);
-            self.image(listing, image, root, scope);
+            self.image(listing, &image, root, scope);
         }
     }
 
     /// Opens an image, and keeps it if it holds what is looked for. Its layers make one archive together; but of two that each
     /// hold what is looked for, none takes the other's place.
-    fn image(&mut self, listing: &Listing, image: Image, root: BString, scope: &Scope) {
+    fn image(&mut self, listing: &Listing, image: &Image, root: BString, scope: &Scope) {
         let (volumes, backings) = (self.volumes.len(), self.backings.len());
         let mut members = Vec::new();
         let mut own = false;

@@ -742,7 +742,7 @@ pub(crate) struct LimitArgs {
     /// Bytes that compressed archives within an archive may inflate to, in all (default: 16 GiB)
     #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
     max_nested: Option<u64>,
-    /// Members of archives within an archive, in all (default: 500000)
+    /// Members of archives within an archive, in all (default: 300000)
     #[arg(long, global = true, value_name = "N", hide_short_help = true)]
     max_nested_members: Option<u64>,
     /// Archives within an archive, and layers of images, that are looked into (default: 10000)
