@@ -11,6 +11,7 @@ use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 use std::thread;
 
 use bstr::ByteSlice as _;
+use cryoscope::archive::{read_most, read_small};
 use cryoscope::memory::Keep;
 use cryoscope::{Checkpoint, ErrorKind, ImageFile, Limits, Options};
 use sha2::{Digest as _, Sha256};
@@ -23,6 +24,8 @@ use super::screen::complain;
 
 /// Messages of an archive that may wait for those before it.
 const WAITING: usize = 16;
+/// Bytes of a list of names.
+const LIST_MOST: u64 = 64 << 20;
 /// What an unpacked archive or image has, and other folders may have, too.
 const SIGNS: [&str; 6] = ["checkpoint", "config.dump", "spec.dump", "oci-layout", "index.json", "manifest.json"];
 /// Images that are looked at to tell whether files of that name are.
@@ -167,14 +170,12 @@ impl FleetArgs {
 
 /// The lines of a list, or what is ended by NUL in it.
 fn listed(list: &Path) -> Result<Vec<PathBuf>, Failure> {
-    let unreadable = |error: io::Error| Failure::Usage(format!("{}: {error}", list.display()));
-    let bytes = if list == Path::new("-") {
-        let mut bytes = Vec::new();
-        stdin().read_to_end(&mut bytes).map_err(unreadable)?;
-        bytes
-    } else {
-        fs::read(list).map_err(unreadable)?
+    let unreadable = |error: io::Error| {
+        let name = if list == Path::new("-") { "standard input".into() } else { list.display().to_string() };
+        Failure::Usage(format!("cannot read names of archives from {name}: {error}"))
     };
+    let bytes = if list == Path::new("-") { read_most(stdin(), LIST_MOST) } else { read_small(list, LIST_MOST) };
+    let bytes = bytes.map_err(unreadable)?;
     let end = if bytes.contains(&0) { 0 } else { b'\n' };
     let names =
         bytes.split(|&byte| byte == end).map(|name| if end == 0 { name } else { name.trim_end_with(|c| c == '\r') });
