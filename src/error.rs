@@ -69,7 +69,7 @@ pub enum ErrorKind {
     #[error("it holds {} checkpoints; choose one with --set: {}", .0.len(), .0.join(", "))]
     SeveralCheckpoints(Vec<String>),
     /// The archive holds no checkpoint of that name.
-    #[error("no checkpoint named {0} in it; there is: {1}")]
+    #[error("no checkpoint named {} in it; {}", .0, others(.1))]
     NoSuchCheckpoint(String, String),
     /// An OCI layout or image archive whose parts do not fit together.
     #[error("an OCI image, but {0}")]
@@ -125,6 +125,15 @@ impl std::error::Error for Error {
             ErrorKind::Io(e) | ErrorKind::Damaged(_, e) => Some(e),
             _ => None,
         }
+    }
+}
+
+/// Which checkpoints there are instead.
+fn others(names: &str) -> String {
+    if names.is_empty() {
+        "it has one, without a name: leave out --set".to_owned()
+    } else {
+        format!("there is: {names}")
     }
 }
 

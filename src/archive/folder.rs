@@ -9,7 +9,7 @@ use super::identity::Identity;
 use super::member::MemberKind;
 
 #[cfg(unix)]
-pub(super) use self::by_descriptor::Folder;
+pub(super) use self::by_descriptor::{Folder, has_no_name};
 #[cfg(not(unix))]
 pub(super) use self::by_path::Folder;
 
@@ -193,6 +193,19 @@ mod by_descriptor {
         ];
         let found = number::<u64>(fs::fstatfs(file).ok()?.f_type);
         KERNELS.iter().find(|(magic, _)| *magic == found).map(|(_, name)| *name)
+    }
+
+    /// Whether a pipe is not that of a path, but was made open, as those between commands are.
+    #[cfg(target_os = "linux")]
+    pub(in crate::archive) fn has_no_name(pipe: impl std::os::fd::AsFd) -> bool {
+        /// Source: `include/uapi/linux/magic.h`.
+        const PIPEFS: u64 = 0x5049_5045;
+        fs::fstatfs(pipe).is_ok_and(|system| number::<u64>(system.f_type) == PIPEFS)
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub(in crate::archive) fn has_no_name(_: impl std::os::fd::AsFd) -> bool {
+        false
     }
 
     #[cfg(not(target_os = "linux"))]

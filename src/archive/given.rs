@@ -101,6 +101,8 @@ fn pipe(path: &Path) -> Result<Given, ErrorKind> {
     let mut first = vec![0];
     for _ in 0..TRIES {
         let read = match file.read(&mut first) {
+            // A shell's `<(…)` had its writer from the beginning: it is done.
+            Ok(0) if folder::has_no_name(&file) => 0,
             // Nobody writes to it, or everybody has stopped without a byte.
             Ok(0) => {
                 std::thread::sleep(PAUSE);

@@ -23,6 +23,7 @@
     )
 )]
 
+mod beside;
 mod contents;
 mod copies;
 mod decompress;
@@ -58,6 +59,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use bstr::BString;
 use sha2::{Digest as _, Sha256};
 
+pub use beside::{read_most, read_small};
 pub use contents::{Absence, Contents, Piece, Stop};
 pub use identity::Identity;
 pub(crate) use lazy::Fault;

@@ -14,7 +14,7 @@ use globset::GlobSet;
 use super::args::{DecodeArgs, DecodeFormat, Global};
 use super::exit::Exit;
 use super::open::Opener;
-use super::screen::{Report, Screen};
+use super::screen::{Report, Screen, complain};
 use super::{Failure, Outcome, wildcard};
 
 pub(crate) fn run(args: &DecodeArgs, global: &Global) -> Outcome {
@@ -67,10 +67,17 @@ fn of_archive(path: &Path, members: &[String], args: &DecodeArgs, global: &Globa
     }
     let chosen: Vec<Vec<&Member>> = checkpoints.iter().map(|checkpoint| choose(checkpoint, &wanted)).collect();
     let found = |wanted: &Wanted| chosen.iter().flatten().any(|member| wanted.is(member));
-    if let Some(missing) = wanted.iter().find(|wanted| !found(wanted)) {
-        let message =
-            format!("no image {} in it; `cryoscope decode {} --info` lists them", missing.text, path.display());
-        return Err(Failure::Usage(message));
+    let message = |missing: &Wanted| {
+        format!("no image {} in it; `cryoscope decode {} --info` lists them", missing.text, path.display())
+    };
+    // What was named is a mistake if it is not there; what was looked for is not found.
+    let (sought, named): (Vec<&Wanted>, Vec<&Wanted>) =
+        wanted.iter().filter(|wanted| !found(wanted)).partition(|wanted| wanted.has_wildcards());
+    if let Some(missing) = named.first() {
+        return Err(Failure::Usage(message(missing)));
+    }
+    if !global.quiet {
+        sought.iter().for_each(|missing| complain(&message(missing)));
     }
     let mut screen = Screen::open(global)?;
     let mut writer = Writer::new(&mut screen, args);
@@ -81,6 +88,8 @@ fn of_archive(path: &Path, members: &[String], args: &DecodeArgs, global: &Globa
     writer.finish()?;
     let name = path.display().to_string();
     let exit = Exit::of_all(checkpoints.iter().map(|checkpoint| Report::of(checkpoint).print(&name, global)));
+    let is_nothing = !wanted.is_empty() && sought.len() == wanted.len();
+    let exit = if is_nothing && exit == Exit::Done { Exit::No } else { exit };
     screen.finish(exit)
 }
 
@@ -115,6 +124,10 @@ impl Wanted {
         let glob = wildcard::one(text, false).or_else(|_| wildcard::one(&globset::escape(text), false));
         let glob = glob.map_err(|error| Failure::Usage(format!("no member: {error}")))?;
         Ok(Wanted { text: text.to_owned(), glob })
+    }
+
+    fn has_wildcards(&self) -> bool {
+        self.text.contains(['*', '?', '[', '{'])
     }
 
     /// Whether it is this member: by its path, or by its file name.

@@ -10,9 +10,10 @@ use cryoscope::model::ids::Pid;
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::args::{ExtractArgs, Global};
+use super::exit::Exit;
 use super::open::Opener;
 use super::processes::process;
-use super::screen::{Report, Screen};
+use super::screen::{Report, Screen, complain};
 use super::{Failure, Outcome, wildcard};
 
 pub(crate) fn run(args: &ExtractArgs, global: &Global) -> Outcome {
@@ -38,6 +39,7 @@ pub(crate) fn run(args: &ExtractArgs, global: &Global) -> Outcome {
     let wants = |path: &[u8]| globs.is_empty() || globs.is_match(&*String::from_utf8_lossy(path));
     let extracted = extract(&checkpoint, &Choice { what: &what, path: &wants, pids: &pids }, &mut output);
     let counts: Vec<_> = what.iter().map(|&what| (what, output.count(what))).collect();
+    let nothing = counts.iter().all(|(_, count)| count.files == 0 && count.listed == 0 && count.left_out == 0);
     // What was written before something went wrong is in the manifest, too.
     let finished = output.finish();
     extracted?;
@@ -61,7 +63,24 @@ pub(crate) fn run(args: &ExtractArgs, global: &Global) -> Outcome {
     }
     screen.out.write_all(grid.render(screen.width).as_bytes())?;
     let exit = Report::of(&checkpoint).print(&args.archive.display().to_string(), global);
-    screen.finish(exit)
+    if nothing && !global.quiet {
+        complain(&format!("nothing to extract: {}", sought(args, &what)));
+    }
+    screen.finish(if nothing && exit == Exit::Done { Exit::No } else { exit })
+}
+
+/// What was looked for, of which there is nothing.
+fn sought(args: &ExtractArgs, what: &[What]) -> String {
+    let names: Vec<&str> = what.iter().map(|what| what.as_str()).collect();
+    let mut text = format!("the archive has nothing of {}", names.join(", "));
+    if !args.path.is_empty() {
+        text += &format!(" whose path matches {}", args.path.join(" or "));
+    }
+    if !args.pid.is_empty() {
+        let pids: Vec<String> = args.pid.iter().map(ToString::to_string).collect();
+        text += &format!(" that is of process {}", pids.join(" or "));
+    }
+    text
 }
 
 /// What is to be extracted; without a choice, what usually is.

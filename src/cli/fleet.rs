@@ -1,6 +1,7 @@
 //! Many archives at once: which there are, and how they are read side by side while what is said of them comes in the
 //! order in which they were named.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, Read as _, stdin};
@@ -11,6 +12,7 @@ use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 use std::thread;
 
 use bstr::ByteSlice as _;
+use cryoscope::archive::{read_most, read_small};
 use cryoscope::memory::Keep;
 use cryoscope::{Checkpoint, ErrorKind, ImageFile, Limits, Options};
 use sha2::{Digest as _, Sha256};
@@ -23,6 +25,8 @@ use super::screen::complain;
 
 /// Messages of an archive that may wait for those before it.
 const WAITING: usize = 16;
+/// Bytes of a list of names.
+const LIST_MOST: u64 = 64 << 20;
 /// What an unpacked archive or image has, and other folders may have, too.
 const SIGNS: [&str; 6] = ["checkpoint", "config.dump", "spec.dump", "oci-layout", "index.json", "manifest.json"];
 /// Images that are looked at to tell whether files of that name are.
@@ -54,6 +58,17 @@ impl Entry {
             opener.skipped(&self.path);
             return None;
         }
+        if self.found
+            && let Some(what) = special(&self.path)
+        {
+            // Who writes to a pipe, or whether anybody does, nobody knows who only named its folder.
+            if self.is_called_an_archive() {
+                let message = format!("{}: {what}, passed over; to read it, name it itself", self.path.display());
+                return Some(Err(ErrorKind::Io(io::Error::other(message)).into()));
+            }
+            opener.skipped(&self.path);
+            return None;
+        }
         let found = opener.open(&self.path);
         if self.found && found.as_ref().is_err_and(|error| self.is_something_else(error.kind())) {
             opener.skipped(&self.path);
@@ -64,14 +79,27 @@ impl Entry {
 
     /// Whether an error says that it was never meant for a checkpoint.
     fn is_something_else(&self, error: &ErrorKind) -> bool {
-        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
-        // A copy that was interrupted at once has no content that tells.
-        let is_archive = || [".tar", ".tgz", ".gz", ".zst", ".xz", ".bz2"].iter().any(|end| name.ends_with(end));
         match error {
-            ErrorKind::Empty if is_archive() => false,
-            _ if name.starts_with("checkpoint-") => false,
+            // A copy that was interrupted at once has no content that tells.
+            ErrorKind::Empty if self.is_called_an_archive() => false,
+            _ if self.is_called_a_checkpoint() => false,
             error => error.is_something_else(),
         }
+    }
+
+    /// Whether its name is one of an archive.
+    fn is_called_an_archive(&self) -> bool {
+        let ends = [".tar", ".tgz", ".gz", ".zst", ".xz", ".bz2"];
+        self.is_called_a_checkpoint() || ends.iter().any(|end| self.name().ends_with(end))
+    }
+
+    /// Whether its name is what engines call checkpoints.
+    fn is_called_a_checkpoint(&self) -> bool {
+        self.name().starts_with("checkpoint-")
+    }
+
+    fn name(&self) -> Cow<'_, str> {
+        self.path.file_name().unwrap_or_default().to_string_lossy()
     }
 
     /// How it is called in rows.
@@ -121,7 +149,8 @@ pub(crate) fn entries_of(paths: Vec<PathBuf>) -> Result<Vec<Entry>, Failure> {
             if found.is_empty() {
                 complain(&format!("{}: nothing matches", path.display()));
             }
-            entries.extend(found.into_iter().map(Entry::named));
+            // Special files were not meant by name.
+            entries.extend(found.into_iter().map(|path| Entry { found: special(&path).is_some(), path }));
         } else {
             entries.push(Entry::named(path));
         }
@@ -167,14 +196,12 @@ impl FleetArgs {
 
 /// The lines of a list, or what is ended by NUL in it.
 fn listed(list: &Path) -> Result<Vec<PathBuf>, Failure> {
-    let unreadable = |error: io::Error| Failure::Usage(format!("{}: {error}", list.display()));
-    let bytes = if list == Path::new("-") {
-        let mut bytes = Vec::new();
-        stdin().read_to_end(&mut bytes).map_err(unreadable)?;
-        bytes
-    } else {
-        fs::read(list).map_err(unreadable)?
+    let unreadable = |error: io::Error| {
+        let name = if list == Path::new("-") { "standard input".into() } else { list.display().to_string() };
+        Failure::Usage(format!("cannot read names of archives from {name}: {error}"))
     };
+    let bytes = if list == Path::new("-") { read_most(stdin(), LIST_MOST) } else { read_small(list, LIST_MOST) };
+    let bytes = bytes.map_err(unreadable)?;
     let end = if bytes.contains(&0) { 0 } else { b'\n' };
     let names =
         bytes.split(|&byte| byte == end).map(|name| if end == 0 { name } else { name.trim_end_with(|c| c == '\r') });
@@ -196,7 +223,8 @@ pub(crate) fn in_folder(folder: &Path) -> Result<Vec<Entry>, Failure> {
     }
     let (folders, files): (Vec<&PathBuf>, Vec<&PathBuf>) = paths.iter().partition(|path| path.is_dir());
     // Unpacked archives side by side are one with several checkpoints.
-    if files.is_empty() && !folders.is_empty() && folders.iter().all(|folder| has_images(folder)) {
+    let is_passed_over = |path: &PathBuf| special(path).is_some() && !Entry::found(path.clone()).is_called_an_archive();
+    if files.into_iter().all(is_passed_over) && !folders.is_empty() && folders.iter().all(|folder| has_images(folder)) {
         return Ok(vec![Entry::named(folder.to_owned())]);
     }
     if SIGNS.iter().any(|name| folder.join(name).exists()) {
@@ -230,6 +258,28 @@ pub(crate) fn in_folder(folder: &Path) -> Result<Vec<Entry>, Failure> {
     Ok(entries)
 }
 
+/// What a special file is, or a link to one; `None` of files, folders, and what cannot be looked at: opening that tells why.
+fn special(path: &Path) -> Option<&'static str> {
+    let kind = fs::metadata(path).ok()?.file_type();
+    if kind.is_file() || kind.is_dir() {
+        return None;
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::FileTypeExt as _;
+        if kind.is_fifo() {
+            return Some("a named pipe");
+        }
+        if kind.is_socket() {
+            return Some("a socket");
+        }
+        if kind.is_block_device() || kind.is_char_device() {
+            return Some("a device");
+        }
+    }
+    Some("a special file")
+}
+
 fn is_link_to_folder(path: &Path) -> bool {
     path.is_symlink() && path.is_dir()
 }
@@ -249,7 +299,7 @@ fn has_images(folder: &Path) -> bool {
     })
 }
 
-/// Files and directories in a directory, by name.
+/// What is in a directory, by name.
 pub(crate) fn in_directory(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
     let message = |error: io::Error| {
         let what =
@@ -259,8 +309,6 @@ pub(crate) fn in_directory(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
     let entries = fs::read_dir(directory).map_err(message)?;
     let mut paths: Vec<PathBuf> =
         entries.map(|entry| entry.map(|e| e.path())).collect::<Result<_, _>>().map_err(message)?;
-    // Pipes, sockets and devices hold nothing. What cannot be looked at is opened, which tells why.
-    paths.retain(|path| fs::metadata(path).map_or(true, |metadata| metadata.is_file() || metadata.is_dir()));
     paths.sort();
     Ok(paths)
 }

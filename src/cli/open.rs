@@ -70,8 +70,7 @@ impl<'g> Opener<'g> {
         match (checkpoints.pop(), checkpoints.as_slice()) {
             (Some(only), []) => Ok(only),
             (last, others) => {
-                let names: Vec<String> = others.iter().chain(&last).map(|c| c.set_name().to_string()).collect();
-                let names = names.join(", ");
+                let names = names(others.iter().chain(&last));
                 Err(Failure::Usage(format!("it holds several checkpoints; choose one by --set: {names}")))
             }
         }
@@ -110,13 +109,23 @@ impl<'g> Opener<'g> {
 
     fn choose(&self, mut checkpoints: Vec<Checkpoint>) -> Result<Vec<Checkpoint>, Error> {
         let Some(wanted) = &self.global.set else { return Ok(checkpoints) };
-        let names: Vec<String> = checkpoints.iter().map(|c| c.set_name().to_string()).collect();
+        let names = names(checkpoints.iter());
         checkpoints.retain(|checkpoint| checkpoint.set_name() == wanted.trim_matches('/').as_bytes());
         if checkpoints.is_empty() {
-            return Err(ErrorKind::NoSuchCheckpoint(wanted.clone(), names.join(", ")).into());
+            return Err(ErrorKind::NoSuchCheckpoint(wanted.clone(), names).into());
         }
         Ok(checkpoints)
     }
+}
+
+/// The names of checkpoints, as they are given to `--set`. The one at the root of an archive has none: among others it is `''`;
+/// alone it is nothing, as nobody has to choose it.
+fn names<'c>(checkpoints: impl Iterator<Item = &'c Checkpoint>) -> String {
+    let mut names: Vec<String> = checkpoints.map(|checkpoint| checkpoint.set_name().to_string()).collect();
+    if names.len() > 1 {
+        names.iter_mut().filter(|name| name.is_empty()).for_each(|name| "''".clone_into(name));
+    }
+    names.join(", ")
 }
 
 /// Standard input: a file is mapped, if it can be; a pipe is read once.

@@ -3,20 +3,21 @@
 
 use std::borrow::Cow;
 use std::iter;
+use std::ops::Range;
 
-use comfy_table::{Cell, CellAlignment, Table as Rendered, presets};
 use unicode_width::UnicodeWidthStr;
 
 use super::Columns;
-use super::text::{cell, cut, cut_front};
-use crate::tables::{Row, Table, Type};
+use super::text::{cell, cut, cut_front, marked};
+use crate::tables::{Row, Table, Type, Value};
 
 /// Spaces between columns.
 const GAP: usize = 2;
-/// Rows from which a grid is large.
-const LARGE: usize = 500;
 /// Text is not cut below this width.
 const NARROWEST: usize = 8;
+/// Columns of a cell, whether there is a screen or not: the longest path fits. Every row is as wide as the widest, so one cell
+/// without end would cost its length in each. The other formats have all of it.
+const CELL_MOST: usize = 4096;
 /// Columns are left out, if they may be, before text is cut below this width.
 const COMFORTABLE: usize = 16;
 
@@ -75,7 +76,42 @@ impl Column {
 
 /// The cells of a row of a table.
 pub(super) fn cells(row: &dyn Row, columns: &Columns) -> Vec<String> {
-    columns.of(row.table()).map(|(number, _)| cell(&row.value(number)).into_owned()).collect()
+    columns.of(row.table()).map(|(number, _)| cell_of(&row.value(number))).collect()
+}
+
+/// A value as a cell, which is never longer than cells are.
+pub(super) fn cell_of(value: &Value<'_>) -> String {
+    let text = cell(value);
+    let bytes = match value {
+        Value::Text(text) => text.len(),
+        Value::Bytes(bytes) => bytes.len(),
+        _ => text.len(),
+    };
+    match bounded(&text, bytes) {
+        Cow::Owned(cut) => cut,
+        Cow::Borrowed(_) => text.into_owned(),
+    }
+}
+
+/// A cell of at most [`CELL_MOST`] columns; one that is cut tells how many bytes it stands for.
+fn bounded(cell: &str, bytes: usize) -> Cow<'_, str> {
+    // No character is wider than its bytes are many.
+    if cell.len() <= CELL_MOST || cell.width() <= CELL_MOST {
+        return Cow::Borrowed(cell);
+    }
+    let note = format!(" ({bytes} bytes)");
+    Cow::Owned(marked(cell, CELL_MOST.saturating_sub(note.len())) + &note)
+}
+
+/// The highest of some numbers for which something holds that holds for all below one that it holds for; the lowest, if there
+/// is none.
+fn widest_that(numbers: Range<usize>, holds: impl Fn(usize) -> bool) -> usize {
+    let (mut low, mut high) = (numbers.start, numbers.end.max(numbers.start.saturating_add(1)));
+    while high.saturating_sub(low) > 1 {
+        let middle = low.midpoint(high);
+        if holds(middle) { low = middle } else { high = middle }
+    }
+    low
 }
 
 impl Grid {
@@ -96,9 +132,13 @@ impl Grid {
         }))
     }
 
-    /// Adds a row of cells that are escaped already.
+    /// Adds a row of cells that are escaped already. A cell of more than 4096 columns is cut, and says how many bytes it had.
     pub fn push(&mut self, cells: Vec<String>) {
-        self.rows.push(cells);
+        let bounded = |cell: String| match bounded(&cell, cell.len()) {
+            Cow::Borrowed(_) => cell,
+            Cow::Owned(cut) => cut,
+        };
+        self.rows.push(cells.into_iter().map(bounded).collect());
     }
 
     /// Whether it has no rows.
@@ -114,7 +154,7 @@ impl Grid {
             return self.blocks(width.unwrap_or_default());
         }
         let widths = self.widths(&natural, &shown, width);
-        if self.rows.len() > LARGE { self.padded(&shown, &widths) } else { self.laid_out(&shown, &widths) }
+        self.padded(&shown, &widths)
     }
 
     /// How wide each column is if nothing is cut.
@@ -152,7 +192,7 @@ impl Grid {
     fn widths(&self, natural: &[usize], shown: &[usize], width: Option<usize>) -> Vec<usize> {
         let widest = natural.iter().copied().max().unwrap_or(0);
         let fits = |most: usize| width.is_none_or(|width| self.needed(natural, shown, most) <= width);
-        let most = (NARROWEST..=widest).rev().find(|&most| fits(most)).unwrap_or(NARROWEST);
+        let most = widest_that(NARROWEST..widest.saturating_add(1), fits);
         let width_of = |&i: &usize| {
             let natural = natural.get(i).copied().unwrap_or(0);
             if self.columns.get(i).is_some_and(|column| column.flexible) { natural.min(most) } else { natural }
@@ -170,13 +210,13 @@ impl Grid {
         iter::once(titles.collect()).chain(rows)
     }
 
-    /// The text of a large grid, line by line: a layout of so many cells would take more memory than the rows.
+    /// Titles and rows, a line each.
     fn padded(&self, shown: &[usize], widths: &[usize]) -> String {
         let mut text = String::new();
         for line in self.lines(shown) {
             let start = text.len();
-            for ((column, cell), &width) in line.into_iter().zip(widths) {
-                if text.len() > start {
+            for (number, ((column, cell), &width)) in line.into_iter().zip(widths).enumerate() {
+                if number > 0 {
                     text.push_str("  ");
                 }
                 let cell = column.cut(cell, width);
@@ -185,31 +225,6 @@ impl Grid {
                 text.extend([before, &cell, behind]);
             }
             text.truncate(text.trim_end_matches(' ').len().max(start));
-            text.push('\n');
-        }
-        text
-    }
-
-    fn laid_out(&self, shown: &[usize], widths: &[usize]) -> String {
-        let mut table = Rendered::new();
-        table.load_style(presets::NOTHING);
-        for (number, line) in self.lines(shown).enumerate() {
-            let cells = line.iter().zip(widths).map(|((column, text), &width)| {
-                let alignment = if column.right { CellAlignment::Right } else { CellAlignment::Left };
-                Cell::new_owned(column.cut(text, width).into_owned()).set_alignment(alignment)
-            });
-            if number == 0 {
-                table.set_header(cells);
-            } else {
-                table.add_row(cells);
-            }
-        }
-        for column in table.column_iter_mut() {
-            column.set_padding((0, 2));
-        }
-        let mut text = String::new();
-        for line in table.lines() {
-            text.push_str(line.trim_end());
             text.push('\n');
         }
         text
@@ -255,14 +270,25 @@ mod tests {
     }
 
     #[test]
-    fn large_grids_look_like_small_ones() {
-        let mut grid = grid();
-        grid.push(vec![String::new(), "日本語".into(), String::new()]);
-        for width in [None, Some(30), Some(27)] {
-            let (natural, shown) = (grid.natural_widths(), [0, 1, 2]);
-            let widths = grid.widths(&natural, &shown, width);
-            assert_eq!(grid.padded(&shown, &widths), grid.laid_out(&shown, &widths), "{width:?}");
-        }
+    fn wide_characters_and_empty_cells_keep_columns_aligned() {
+        let mut grid = Grid::new([Column::text(""), Column::text("NAME"), Column::text("END")]);
+        grid.push(vec![String::new(), "日本語".into(), "a".into()]);
+        grid.push(vec![String::new(), "x".into(), String::new()]);
+        assert_eq!(grid.render(None), "  NAME    END\n  日本語  a\n  x\n");
+    }
+
+    #[test]
+    fn a_cell_without_end_does_not_make_every_row_as_wide() {
+        let mut grid = Grid::new([Column::fixed("TEXT"), Column::number("N")]);
+        grid.push(vec!["a".repeat(10_000_000), "1".into()]);
+        grid.push(vec!["b".repeat(CELL_MOST), "2".into()]);
+        let text = grid.render(None);
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(lines.iter().all(|line| line.width() <= CELL_MOST + 3), "{}", text.len());
+        assert!(lines[1].ends_with("aaa… (10000000 bytes)  1"), "it says how long it was");
+        assert!(lines[2].ends_with("bbb  2"), "what just fits is whole");
+        let narrow = grid.render(Some(40));
+        assert!(narrow.lines().next().is_some_and(|line| line.starts_with("TEXT  aaa")), "{}", narrow.len());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::text::cell;
+use super::grid::cell_of;
 use super::{Grid, GridColumn, csv, json, write_csv};
 use crate::tables::Value;
 
@@ -105,7 +105,7 @@ impl<W: Write> ResultWriter<W> {
                         Kind::Text
                     };
                 }
-                self.lines.push(values.iter().map(|value| cell(value).into_owned()).collect());
+                self.lines.push(values.iter().map(cell_of).collect());
             }
         }
         self.has_rows = true;

@@ -403,3 +403,20 @@ fn the_library_decodes_into_anything_that_writes() {
     let shown: Json = serde_json::from_slice(&out).unwrap();
     assert_eq!((&shown[0]["kind"], &shown[0]["member_hex"]), (&json!("CORE"), &json!("636f72652dff2e62696e")));
 }
+
+#[test]
+fn a_wildcard_that_matches_no_image_is_nothing_found() {
+    let archive = fixtures::path("forms-reference/podman-runc.tar");
+    let ran = |members: &[&str]| run([&["decode", archive.to_str().unwrap()], members].concat());
+    for members in [&["zz*"][..], &["zz*", "core-9?.img"], &["zz*", "--info"]] {
+        let ran = ran(members);
+        assert_eq!(ran.code, Some(1), "{members:?}: {}", ran.err);
+        assert!(ran.err.contains("no image zz* in it"), "{members:?}: {}", ran.err);
+    }
+    assert_eq!(ran(&["zz*", "zz.img"]).code, Some(2), "a name is a mistake");
+    let mixed = ran(&["zz*", "core-1.img"]);
+    assert!(
+        mixed.code == Some(0) && mixed.err.contains("no image zz*") && mixed.out.contains("core-1.img"),
+        "{mixed:?}"
+    );
+}

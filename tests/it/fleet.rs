@@ -224,6 +224,55 @@ fn where_there_is_no_checkpoint_nothing_is_found() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn special_files_that_are_called_archives_are_named() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("evidence");
+    fs::create_dir_all(folder.join("node1")).unwrap();
+    let tar = fixtures::path("forms-reference/podman-runc.tar");
+    fs::copy(&tar, folder.join("a.tar")).unwrap();
+    let fifo = |name: &str| {
+        assert!(std::process::Command::new("mkfifo").arg(folder.join(name)).status().unwrap().success());
+    };
+    let ran = |words: &[&str]| Ran::of(cryoscope(home.path()).args(words).output().unwrap());
+    let commands = [
+        &["list", "evidence"][..],
+        &["show", "evidence"],
+        &["table", "evidence", "container"],
+        &["show", "evidence/*"],
+    ];
+    let _socket = std::os::unix::net::UnixListener::bind(folder.join("control")).unwrap();
+    fifo("events");
+    for command in commands {
+        let ran = ran(&[command, &["-v"]].concat());
+        assert_eq!(ran.code, Some(0), "{command:?}: {}", ran.err);
+        for name in ["control", "events"] {
+            assert!(
+                ran.err.contains(&format!("evidence/{name}: no checkpoint, passed over")),
+                "{command:?}: {}",
+                ran.err
+            );
+        }
+    }
+    fifo("b.tar.gz");
+    fifo("node1/checkpoint-web");
+    std::os::unix::fs::symlink("/dev/null", folder.join("c.tar")).unwrap();
+    let _listener = std::os::unix::net::UnixListener::bind(folder.join("d.tar")).unwrap();
+    for command in commands {
+        let ran = ran(command);
+        assert_eq!(ran.code, Some(3), "{command:?}: {}", ran.err);
+        let all =
+            ["b.tar.gz: a named pipe, passed over", "c.tar: a device, passed over", "d.tar: a socket, passed over"];
+        for what in all {
+            assert!(ran.err.contains(what), "{command:?}: {what}: {}", ran.err);
+        }
+        if !command.contains(&"evidence/*") {
+            assert!(ran.err.contains("node1/checkpoint-web: a named pipe"), "{command:?}: {}", ran.err);
+        }
+    }
+}
+
 #[test]
 fn a_folder_hides_no_archive_and_no_damage() {
     let home = tempfile::tempdir().unwrap();

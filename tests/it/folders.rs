@@ -399,6 +399,55 @@ fn what_is_neither_a_file_nor_a_folder_is_refused_with_the_word_for_it() {
     assert_eq!(endless.status.code(), Some(2), "{}", String::from_utf8_lossy(&endless.stderr));
 }
 
+/// Lists of names and of patterns are files beside the archive, and no other way in.
+#[test]
+fn lists_and_patterns_without_end_are_refused_too() {
+    let home = tempfile::tempdir().unwrap();
+    let (pipe, large) = (home.path().join("pipe"), home.path().join("large"));
+    let tar = fixtures::path("forms-reference/podman-runc.tar");
+    fifo(&pipe);
+    fs::File::create(&large).unwrap().set_len((64 << 20) + 1).unwrap();
+    let mut inputs = vec![
+        (PathBuf::from("/dev/zero"), "a character device"),
+        (pipe, "a named pipe that nobody writes to; give a file or a pipe"),
+        (home.path().to_owned(), "a folder; give a file or a pipe"),
+        (large, "more than 67108864 bytes"),
+        (home.path().join("missing"), "No such file"),
+    ];
+    if cfg!(target_os = "linux") {
+        inputs.push(("/proc/self/environ".into(), "of the kernel's own"));
+    }
+    for (input, what) in inputs {
+        for (command, flag) in [("show", "--files-from"), ("table", "--files-from"), ("memparse", "--patterns")] {
+            let table = (command == "table").then_some(OsStr::new("processes"));
+            let words = [OsStr::new(command), tar.as_os_str(), OsStr::new(flag), input.as_os_str()];
+            let ran = run(words.into_iter().chain(table));
+            assert_eq!(ran.code, Some(2), "{command} {flag} {}: {}", input.display(), ran.err);
+            assert!(ran.err.contains(what), "{command} {flag} {}: {}", input.display(), ran.err);
+        }
+    }
+    let shown = |script: &str, code: i32, what: &str| {
+        let mut command = Command::new("bash");
+        command.args(["-c", script, env!("CARGO_BIN_EXE_cryoscope")]).arg(&tar);
+        let ran = Ran::of(command.output().unwrap());
+        assert!(
+            ran.code == Some(code) && (ran.out.clone() + &ran.err).contains(what),
+            "{script}: {}{}",
+            ran.out,
+            ran.err
+        );
+    };
+    shown(r#""$0" show --files-from - < /dev/zero"#, 2, "standard input: it has more than");
+    shown(r#"echo "$1" | "$0" show --files-from -"#, 0, "tick");
+    if cfg!(target_os = "linux")
+        && Command::new("bash").args(["-c", "true < <(true)"]).status().is_ok_and(|s| s.success())
+    {
+        shown(r#""$0" show --files-from <(sleep 0.2; echo "$1")"#, 0, "tick");
+        shown(r#""$0" show --files-from <(true)"#, 1, "it names nothing");
+        shown(r#""$0" memparse "$1" --patterns <(echo nowhere-to-be-found)"#, 1, "");
+    }
+}
+
 /// What shells make of `<(…)` and `|`, and a named pipe whose writer is there or comes at once.
 #[test]
 fn pipes_that_somebody_writes_to_are_read() {

@@ -376,3 +376,19 @@ fn flags_reach_the_limits() {
     let ran = run_with(&members.tar(), ["memparse", "-", "--max-pagemap", "3"]);
     assert!(ran.err.contains("--max-pagemap") && ran.code == Some(3), "{ran:?}");
 }
+
+#[test]
+fn a_choice_among_one_checkpoint_without_a_name_says_so() {
+    let ran = run([
+        "show".as_ref(),
+        fixtures::path("forms-reference/podman-runc.tar").as_os_str(),
+        "--set".as_ref(),
+        "nope".as_ref(),
+    ]);
+    assert_eq!(ran.code, Some(2));
+    assert!(
+        ran.err.contains("no checkpoint named nope in it; it has one, without a name: leave out --set"),
+        "{}",
+        ran.err
+    );
+}

@@ -1,9 +1,9 @@
 //! From flags and files to patterns.
 
-use std::fs;
 use std::path::Path;
 
 use cryoscope::Limits;
+use cryoscope::archive::read_small;
 use cryoscope::memory::{Encoding, Matcher, Pattern, PatternError};
 
 use super::super::Failure;
@@ -59,11 +59,7 @@ fn add_regex(regex: &str, args: &MemparseArgs, patterns: &mut Vec<Pattern>) -> R
 /// The patterns of a file, a line each. Empty lines and those that begin with `#` are passed over.
 fn add_file(path: &Path, args: &MemparseArgs, patterns: &mut Vec<Pattern>) -> Result<(), Failure> {
     let fail = |what: String| Failure::Usage(format!("cannot read patterns from {}: {what}", path.display()));
-    let len = fs::metadata(path).map_err(|error| fail(error.to_string()))?.len();
-    if len > FILE_MOST {
-        return Err(fail(format!("{len} bytes are more than {FILE_MOST}")));
-    }
-    let bytes = fs::read(path).map_err(|error| fail(error.to_string()))?;
+    let bytes = read_small(path, FILE_MOST).map_err(|error| fail(error.to_string()))?;
     for (number, line) in bytes.split(|&b| b == b'\n').enumerate() {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let place = |error: Failure| fail(format!("line {}: {error}", number.saturating_add(1)));
