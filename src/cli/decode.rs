@@ -77,7 +77,9 @@ fn of_archive(path: &Path, members: &[String], args: &DecodeArgs, global: &Globa
         return Err(Failure::Usage(message(missing)));
     }
     if !global.quiet {
-        sought.iter().for_each(|missing| complain(&message(missing)));
+        for missing in &sought {
+            complain(&message(missing));
+        }
     }
     let mut screen = Screen::open(global)?;
     let mut writer = Writer::new(&mut screen, args);

@@ -1,5 +1,6 @@
 //! `cryoscope extract`: files of a checkpoint, written into a folder of their own.
 
+use std::fmt::Write as _;
 use std::io::{IsTerminal, Write, stderr};
 use std::path::Path;
 
@@ -74,11 +75,11 @@ fn sought(args: &ExtractArgs, what: &[What]) -> String {
     let names: Vec<&str> = what.iter().map(|what| what.as_str()).collect();
     let mut text = format!("the archive has nothing of {}", names.join(", "));
     if !args.path.is_empty() {
-        text += &format!(" whose path matches {}", args.path.join(" or "));
+        let _ = write!(text, " whose path matches {}", args.path.join(" or "));
     }
     if !args.pid.is_empty() {
         let pids: Vec<String> = args.pid.iter().map(ToString::to_string).collect();
-        text += &format!(" that is of process {}", pids.join(" or "));
+        let _ = write!(text, " that is of process {}", pids.join(" or "));
     }
     text
 }
