@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::iter;
 use std::ops::Range;
 
+use comfy_table::{Cell, CellAlignment, Table as Rendered, presets};
 use unicode_width::UnicodeWidthStr;
 
 use super::Columns;
@@ -13,6 +14,8 @@ use crate::tables::{Row, Table, Type, Value};
 
 /// Spaces between columns.
 const GAP: usize = 2;
+/// Rows from which a grid is large.
+const LARGE: usize = 500;
 /// Text is not cut below this width.
 const NARROWEST: usize = 8;
 /// Columns of a cell, whether there is a screen or not: the longest path fits. Every row is as wide as the widest, so one cell
@@ -154,7 +157,7 @@ impl Grid {
             return self.blocks(width.unwrap_or_default());
         }
         let widths = self.widths(&natural, &shown, width);
-        self.padded(&shown, &widths)
+        if self.rows.len() > LARGE { self.padded(&shown, &widths) } else { self.laid_out(&shown, &widths) }
     }
 
     /// How wide each column is if nothing is cut.
@@ -210,7 +213,7 @@ impl Grid {
         iter::once(titles.collect()).chain(rows)
     }
 
-    /// Titles and rows, a line each.
+    /// The text of a large grid, line by line: a layout of so many cells would take more memory than the rows.
     fn padded(&self, shown: &[usize], widths: &[usize]) -> String {
         let mut text = String::new();
         for line in self.lines(shown) {
@@ -225,6 +228,31 @@ impl Grid {
                 text.extend([before, &cell, behind]);
             }
             text.truncate(text.trim_end_matches(' ').len().max(start));
+            text.push('\n');
+        }
+        text
+    }
+
+    fn laid_out(&self, shown: &[usize], widths: &[usize]) -> String {
+        let mut table = Rendered::new();
+        table.load_style(presets::NOTHING);
+        for (number, line) in self.lines(shown).enumerate() {
+            let cells = line.iter().zip(widths).map(|((column, text), &width)| {
+                let alignment = if column.right { CellAlignment::Right } else { CellAlignment::Left };
+                Cell::new_owned(column.cut(text, width).into_owned()).set_alignment(alignment)
+            });
+            if number == 0 {
+                table.set_header(cells);
+            } else {
+                table.add_row(cells);
+            }
+        }
+        for column in table.column_iter_mut() {
+            column.set_padding((0, 2));
+        }
+        let mut text = String::new();
+        for line in table.lines() {
+            text.push_str(line.trim_end());
             text.push('\n');
         }
         text
@@ -270,11 +298,22 @@ mod tests {
     }
 
     #[test]
+    fn large_grids_look_like_small_ones() {
+        let mut grid = grid();
+        grid.push(vec![String::new(), "日本語".into(), String::new()]);
+        for width in [None, Some(30), Some(27)] {
+            let (natural, shown) = (grid.natural_widths(), [0, 1, 2]);
+            let widths = grid.widths(&natural, &shown, width);
+            assert_eq!(grid.padded(&shown, &widths), grid.laid_out(&shown, &widths), "{width:?}");
+        }
+    }
+
+    #[test]
     fn wide_characters_and_empty_cells_keep_columns_aligned() {
-        let mut grid = Grid::new([Column::text(""), Column::text("NAME"), Column::text("END")]);
+        let mut grid = Grid::new([Column::text("M"), Column::text("NAME"), Column::text("END")]);
         grid.push(vec![String::new(), "日本語".into(), "a".into()]);
         grid.push(vec![String::new(), "x".into(), String::new()]);
-        assert_eq!(grid.render(None), "  NAME    END\n  日本語  a\n  x\n");
+        assert_eq!(grid.render(None), "M  NAME    END\n   日本語  a\n   x\n");
     }
 
     #[test]
