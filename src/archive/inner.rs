@@ -18,7 +18,7 @@ use super::listing::{Folders, Listing};
 use super::member::{Member, MemberKind};
 use super::select::Select;
 use super::sniff::{ENOUGH, Format, sniff};
-use super::{Annotations, decompress, nested, stream, walk};
+use super::{Annotations, decompress, is_below, nested, stream, walk};
 use crate::error::ErrorKind;
 use crate::int::{u64_of, usize_of};
 use crate::limits::Limits;
@@ -150,7 +150,7 @@ struct Volume {
 }
 
 /// Where a list of members lies.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Scope {
     /// What stands before their paths.
     root: BString,
@@ -229,14 +229,21 @@ impl Work<'_> {
     fn image(&mut self, listing: &Listing, image: &Image, root: BString, scope: &Scope) {
         let (volumes, backings) = (self.volumes.len(), self.backings.len());
         let mut members = Vec::new();
+        let mut taken = HashSet::new();
         let mut own = false;
         for layer in &image.layers {
             let at = if own {
                 let name = layer.path().rsplit_once_str("/").map_or(layer.path().as_slice(), |(_, name)| name);
-                below(root.as_bstr(), name.get(..LAYER_NAME).unwrap_or(name))
+                let name = below(root.as_bstr(), name.get(..LAYER_NAME).unwrap_or(name));
+                // Many layers are called `layer.tar`, and one may hold a folder that is called as another layer is.
+                let is_free = |at: &BString| {
+                    !taken.contains(at) && !members.iter().any(|member: &Member| is_below(&member.path, at))
+                };
+                unused(name, is_free)
             } else {
                 root.clone()
             };
+            taken.insert(at.clone());
             let Some(mut layer) = self.layer(listing, layer, &at) else { continue };
             let wanted = self.select.wants(&layer);
             if wanted && own {

@@ -560,6 +560,19 @@ fn of_two_layers_that_hold_checkpoints_none_hides_the_other() {
 }
 
 #[test]
+fn layers_of_one_name_do_not_hide_each_other() {
+    let names_of = ["a/layer.tar", "b/layer.tar", "c/layer.tar"];
+    let mut members = Members::default();
+    for (name, layer) in names_of.iter().zip([podman(), crio(), podman()]) {
+        members.set(name, layer.tar());
+    }
+    members.set("manifest.json", json!([{"Layers": names_of}]).to_string());
+    let found = names(&opened(&members).unwrap());
+    let expected = [("", "tick"), ("layer.tar-2", "tick"), ("layer.tar", "log-agent")];
+    assert_eq!(found.iter().map(|(set, name, _)| (set.as_str(), name.as_str())).collect::<Vec<_>>(), expected);
+}
+
+#[test]
 fn what_lies_too_deep_is_named() {
     let mut deep = podman().tar();
     for _ in 0..5 {
