@@ -28,13 +28,12 @@ pub(super) fn check(images: Images<'_>, side: &Side<'_>) {
     // What may not be read may be the images, and was warned of.
     if images.set.is_empty() && !images.archive.has_unreadable() {
         side.warnings.push(Code::ImagesMissing, Place::member(&images.set.folder), || {
-            let rest = "what the engine wrote is all that is shown";
             if failed {
-                format!("no CRIU images in it: the dump failed; {rest}")
+                "no CRIU images in it, because the dump failed; only what the engine wrote is shown".to_owned()
             } else {
-                format!(
-                    "no CRIU images in it: was the runtime's images directory redirected (criu.conf: images-dir)? {rest}"
-                )
+                "no CRIU images in it; only what the engine wrote is shown. Was the runtime's images directory \
+                 redirected (criu.conf: images-dir)?"
+                    .to_owned()
             }
         });
     }
