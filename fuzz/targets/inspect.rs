@@ -45,7 +45,7 @@ pub fn run(data: &[u8]) {
     for checkpoint in checkpoints {
         look(&checkpoint);
         for format in [Format::Table, Format::Json, Format::Ndjson, Format::Csv] {
-            let style = Style { format, columns: Columns::All, name_tables: true, width: Some(80) };
+            let style = Style { format, columns: Columns::All, name_tables: true, lead: Vec::new(), width: Some(80) };
             let mut writer = RowWriter::new(sink(), style);
             for source in tables::ALL {
                 writer.begin(source.table).expect("nothing fails to write to nowhere");

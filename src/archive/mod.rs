@@ -276,8 +276,10 @@ pub(crate) struct Opener<'a> {
     pub(crate) progress: &'a Progress<'a>,
     /// Whether files may be mapped.
     pub(crate) map: bool,
-    /// Whether streams are hashed, and their members.
+    /// Whether streams are hashed.
     pub(crate) hash: bool,
+    /// Whether their members are.
+    pub(crate) hash_members: bool,
 }
 
 impl Opener<'_> {
@@ -396,7 +398,8 @@ impl Opener<'_> {
         input_bytes: Option<u64>,
         compression: Vec<Compression>,
     ) -> Result<Archive, ErrorKind> {
-        let streamed = stream::read(stream, self.select, Below::default(), self.hash, self.limits, self.warnings);
+        let streamed =
+            stream::read(stream, self.select, Below::default(), self.hash_members, self.limits, self.warnings);
         self.warn_of_end(&streamed.end, &compression);
         let input_bytes = input_bytes.or(compression.is_empty().then_some(streamed.bytes));
         let (members, backings) = (streamed.members, streamed.backings);
@@ -409,7 +412,7 @@ impl Opener<'_> {
         let listing = Listing::of(members, self.warnings);
         let found = inner::Search {
             select: self.select,
-            hash: self.hash,
+            hash: self.hash_members,
             limits: self.limits,
             warnings: self.warnings,
             input_bytes: archive.input_bytes,

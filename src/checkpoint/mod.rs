@@ -3,6 +3,7 @@
 
 mod decode;
 mod families;
+mod identity;
 
 use std::fmt;
 use std::fs::File;
@@ -11,7 +12,6 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use bstr::{BStr, BString};
-use sha2::{Digest as _, Sha256};
 
 pub use self::decode::ImageFile;
 use self::families::Families;
@@ -48,6 +48,7 @@ pub struct Options {
     limits: Limits,
     map: bool,
     hash: bool,
+    hash_archive: bool,
     expected: Vec<String>,
     keep: Keep,
     search: Option<EarlySearch>,
@@ -66,6 +67,7 @@ impl Default for Options {
             limits: Limits::default(),
             map: true,
             hash: false,
+            hash_archive: false,
             expected: Vec::new(),
             keep: Keep::default(),
             search: None,
@@ -95,12 +97,18 @@ impl Options {
         self
     }
 
-    /// Whether rows of `members`, `rootfs_changes` and `volume_files` have the hashes of contents (not unless told), and
-    /// [`Archive::sha256`] the one of an archive that comes as a stream: that and those of members are made in the pass that
-    /// inflates it.
+    /// Whether rows of `members`, `rootfs_changes` and `volume_files` have the hashes of contents (not unless told). It
+    /// includes [`Options::hash_archive`]. Of an archive that comes as a stream, hashes are made in the pass that inflates it.
     #[must_use]
     pub fn hash(mut self, hash: bool) -> Self {
         self.hash = hash;
+        self
+    }
+
+    /// Whether [`Archive::sha256`] is known of an archive that comes as a stream, too (not unless told).
+    #[must_use]
+    pub fn hash_archive(mut self, hash: bool) -> Self {
+        self.hash_archive = hash;
         self
     }
 
@@ -177,7 +185,8 @@ impl Options {
             select: &mut demand,
             progress: &*self.progress,
             map: self.map,
-            hash: self.hash || !self.expected.is_empty(),
+            hash: self.hash || self.hash_archive || !self.expected.is_empty(),
+            hash_members: self.hash,
         };
         let archive = open(&mut opener)?;
         if !self.expected.is_empty() {
@@ -397,23 +406,6 @@ impl Checkpoint {
     /// The bounds it was opened with.
     pub fn limits(&self) -> &Limits {
         &self.shared.limits
-    }
-
-    /// What identifies it whatever its archive is called and however it is packed: the container's id and the moment of the
-    /// dump, or the digest of an image that each dump has where one of the two is not known.
-    pub fn identity(&self) -> String {
-        let container = self.container();
-        // Times of files are those of a copy.
-        if let (Some(id), Some(time), Some("config.dump")) =
-            (container.id, container.checkpointed, container.checkpointed_from)
-        {
-            return format!("{id} {time}");
-        }
-        let image =
-            [Kind::Inventory, Kind::Pstree].into_iter().find_map(|kind| self.images().find(self.archive(), kind, 0));
-        let bytes = image.map(|image| self.archive().contents(image).prefix(self.limits().record_bytes).0);
-        let digest = Sha256::digest(bytes.unwrap_or_default());
-        crate::digest::hex(&digest)
     }
 
     /// Everything that was dumped, joined; built when first asked for.

@@ -76,6 +76,8 @@ pub(crate) struct Show {
     pub(crate) threads: Option<usize>,
     #[command(flatten)]
     pub(crate) fleet: FleetArgs,
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
 }
 
 /// The checkpoints in a directory (default: the kubelet's)
@@ -93,6 +95,8 @@ pub(crate) struct List {
     /// How many archives are read at once (default: one per processor)
     #[arg(long, visible_alias = "jobs", value_name = "N")]
     pub(crate) threads: Option<usize>,
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
 }
 
 /// What was running: process tree with files, sockets, mounts, statistics
@@ -160,6 +164,8 @@ pub(crate) struct Inspect {
     pub(crate) jobs: Option<usize>,
     #[command(flatten)]
     pub(crate) fleet: FleetArgs,
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
 }
 
 /// Memory: sizes, search, strings, hexdump, dump
@@ -254,6 +260,8 @@ pub(crate) struct MemparseArgs {
     /// How many threads work (default: one per processor)
     #[arg(long, visible_alias = "jobs", value_name = "N")]
     pub(crate) threads: Option<usize>,
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -353,6 +361,8 @@ pub(crate) struct TableArgs {
     pub(crate) threads: Option<usize>,
     #[command(flatten)]
     pub(crate) fleet: FleetArgs,
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
 }
 
 /// Any image as JSON, field by field
@@ -413,14 +423,15 @@ pub(crate) enum DecodeFormat {
 #[command(
     override_usage = "cryoscope query [OPTIONS] <ARCHIVE>... [SQL]",
     after_help = "The SQL is SQLite's; queries only read, and reach nothing but the tables that `cryoscope table` lists. Each has \
-                  a column `archive` before its own. Lists and objects are JSON text. Without SQL, it is read from standard \
+                  the columns `archive` and `set` before its own (`set` is a word of SQL: write \"set\"). Lists and objects are JSON text. Without SQL, it is read from standard \
                   input; on a terminal, there is a prompt.\n\n\
                   Example: cryoscope query checkpoint.tar \"SELECT pid, path FROM processes WHERE path LIKE '%(deleted)'\"\n\
                   Example: cryoscope query *.tar --format csv < question.sql"
 )]
 pub(crate) struct QueryArgs {
-    /// Archives or directories of images, `-` for standard input; and behind them the query, one argument
-    #[arg(required = true, value_name = "ARCHIVE", value_parser = OsStringValueParser::new().map(PathBuf::from))]
+    /// Archives or directories of images, `-` for standard input; and behind them the query, one argument. Of a directory of
+    /// archives, all that are in it
+    #[arg(required_unless_present = "files_from", value_name = "ARCHIVE", value_parser = OsStringValueParser::new().map(PathBuf::from))]
     pub(crate) archives: Vec<PathBuf>,
     /// How to print it
     #[arg(long, value_enum, default_value_t = QueryFormat::Table)]
@@ -441,6 +452,10 @@ pub(crate) struct QueryArgs {
     /// How many archives are opened at once (default: one per processor)
     #[arg(long, visible_alias = "jobs", value_name = "N")]
     pub(crate) threads: Option<usize>,
+    #[command(flatten)]
+    pub(crate) fleet: FleetArgs,
+    #[command(flatten)]
+    pub(crate) name: NameArgs,
 }
 
 #[cfg(feature = "query")]
@@ -512,17 +527,39 @@ pub(crate) struct FleetArgs {
     /// What they name.
     #[arg(skip)]
     pub(crate) listed: std::sync::OnceLock<Vec<PathBuf>>,
-    /// Say which archive rows are from: its path (the default, if there are several), or the digest of its bytes
+}
+
+/// What rows call their archive.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct NameArgs {
+    /// What the column `archive` of each row has: the path of the archive, its file name, or the SHA-256 of its bytes
+    /// (default: the path)
     #[arg(long, value_enum, value_name = "WHAT", help_heading = "Input")]
     pub(crate) source_id: Option<SourceId>,
+    /// What the column `archive` has for standard input: a path, an address
+    #[arg(long, value_name = "NAME", default_value = "-", help_heading = "Input")]
+    pub(crate) source_name: String,
+}
+
+/// What stands before the columns of each row.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct SourceArgs {
+    #[command(flatten)]
+    pub(crate) name: NameArgs,
+    /// Add a column with this value to each row, such as `node=worker-3`; may be given several times. In ECS, `node` is
+    /// `host.name`, `cluster` is `orchestrator.cluster.name`, any other is a label
+    #[arg(long = "field", value_name = "KEY=VALUE", value_parser = super::lead::field, help_heading = "Output")]
+    pub(crate) fields: Vec<(String, String)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum SourceId {
     /// The path, as it was given
     Path,
-    /// SHA-256 of the file; of a directory and of standard input the path
+    /// SHA-256 of the file, or of what was read from standard input; of a directory the path
     Sha256,
+    /// The file name, without its folder
+    Name,
 }
 
 /// What documents need beside their rows.

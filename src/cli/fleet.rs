@@ -2,23 +2,21 @@
 //! order in which they were named.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
-use std::fs::{self, File};
-use std::io::{self, Read as _, stdin};
+use std::fs;
+use std::io::{self, stdin};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 use std::thread;
 
-use bstr::ByteSlice as _;
+use bstr::{BString, ByteSlice as _, ByteVec as _};
 use cryoscope::archive::{read_most, read_small};
 use cryoscope::memory::Keep;
 use cryoscope::{Checkpoint, ErrorKind, ImageFile, Limits, Options};
-use sha2::{Digest as _, Sha256};
 
 use super::Failure;
-use super::args::{FleetArgs, Global, SourceId};
+use super::args::{FleetArgs, Global};
 use super::exit::Exit;
 use super::open::Opener;
 use super::screen::complain;
@@ -102,32 +100,21 @@ impl Entry {
         self.path.file_name().unwrap_or_default().to_string_lossy()
     }
 
-    /// How it is called in rows.
-    pub(crate) fn id(&self, by: Option<SourceId>) -> Result<String, Failure> {
-        if by != Some(SourceId::Sha256) || !self.path.is_file() {
-            return Ok(self.path.display().to_string());
-        }
-        let unreadable = |error: io::Error| Failure::Usage(format!("{}: {error}", self.path.display()));
-        let mut file = File::open(&self.path).map_err(unreadable)?;
-        let mut digest = Sha256::new();
-        let mut block = vec![0; 1 << 20];
-        loop {
-            let read = file.read(&mut block).map_err(unreadable)?;
-            if read == 0 {
-                break;
-            }
-            digest.update(&block[..read]);
-        }
-        Ok(hex(&digest.finalize()))
+    /// Whether it is standard input.
+    pub(crate) fn is_stdin(&self) -> bool {
+        self.path == Path::new("-")
     }
-}
 
-/// Bytes in hexadecimal.
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    /// Its path, as it was given.
+    pub(crate) fn path_name(&self) -> BString {
+        Vec::from_path_lossy(&self.path).into_owned().into()
+    }
+
+    /// The last part of its path.
+    pub(crate) fn file_name(&self) -> BString {
+        let name = self.path.file_name().unwrap_or(self.path.as_os_str());
+        Vec::from_os_str_lossy(name).into_owned().into()
+    }
 }
 
 /// The archives that were named: themselves, in lists, by wildcards and by the directories that hold them.

@@ -27,8 +27,8 @@ pub(crate) fn of(cli: &Cli) -> Vec<PathBuf> {
         Command::Decode(args) => paths.push(decode::path_of(&args.input)),
         #[cfg(feature = "query")]
         Command::Query(args) => {
-            let (archives, sql) = super::query::split(&args.archives);
-            paths.extend(archives.iter().cloned());
+            let (archives, sql) = super::query::split(args);
+            paths.extend(fleet::read_by(archives, &args.fleet));
             // Without a query behind the archives, it is there.
             paths.extend(sql.is_none().then(|| PathBuf::from("-")));
         }

@@ -16,6 +16,7 @@ use serde_json::Value;
 use super::args::{Global, Inspect, InspectFormat, RowFormat};
 use super::exit::Exit;
 use super::fleet::{self, Entry, Speaker, Tally, in_order};
+use super::lead::Lead;
 use super::open::Opener;
 use super::rows::{Filter, Job, Place, holders_of, pid_of};
 use super::screen::{Report, Screen, complain};
@@ -110,14 +111,17 @@ pub(crate) fn run(args: &Inspect, global: &Global) -> Outcome {
     match args.format {
         InspectFormat::Rows(format) => {
             let columns = if format == RowFormat::Table { Columns::Brief } else { Columns::All };
+            let (format, several) = (format.with(&args.documents), entries.len() > 1);
+            let lead = Lead::new(&args.source, false, global)?;
+            let before = lead.names(format, several);
             let job = Job {
                 entries: &entries,
                 named: &args.archives,
                 sources: &wanted.tables(),
-                style: Style { format: format.with(&args.documents), columns, name_tables: true, width: screen.width },
+                style: Style { format, columns, name_tables: true, lead: before, width: screen.width },
                 threads: args.jobs,
                 documents: &args.documents,
-                source_id: args.fleet.source_id,
+                lead,
                 hash: false,
                 global,
             };

@@ -11,6 +11,7 @@ mod extract;
 mod fleet;
 mod inputs;
 mod inspect;
+mod lead;
 mod list;
 mod memparse;
 mod newfile;

@@ -18,6 +18,7 @@ pub(crate) struct Opener<'g> {
     keep: Keep,
     search: Option<EarlySearch>,
     hash: bool,
+    hash_archive: bool,
     progress: bool,
 }
 
@@ -25,7 +26,7 @@ impl<'g> Opener<'g> {
     /// An opener; `keep` is what will be asked for.
     pub(crate) fn new(global: &'g Global, keep: Keep) -> Self {
         let progress = !global.no_progress && !global.quiet && stderr().is_terminal();
-        Opener { global, keep, search: None, hash: false, progress }
+        Opener { global, keep, search: None, hash: false, hash_archive: false, progress }
     }
 
     /// The same, with a search that will be made of all memory.
@@ -37,6 +38,12 @@ impl<'g> Opener<'g> {
     /// The same, with or without the hashes of contents.
     pub(crate) fn hashing(mut self, hash: bool) -> Self {
         self.hash = hash;
+        self
+    }
+
+    /// The same, with or without the hash of the archive itself.
+    pub(crate) fn hashing_archive(mut self, hash: bool) -> Self {
+        self.hash_archive = hash;
         self
     }
 
@@ -82,7 +89,8 @@ impl<'g> Opener<'g> {
             .limits(self.global.limits.limits())
             .map(!self.global.no_mmap)
             .keep(self.keep)
-            .hash(self.hash || self.global.wants_hashes())
+            .hash(self.hash)
+            .hash_archive(self.hash_archive || self.global.wants_hashes())
             .expect_sha256(&self.global.expect_sha256);
         let options = match search {
             Some(search) => options.search(search.clone()),

@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bstr::BString;
 use cryoscope::Checkpoint;
 use cryoscope::formats::{Encoded, Encoder, Format, Origin, RowWriter, Style};
 use cryoscope::memory::Keep;
@@ -13,9 +14,10 @@ use cryoscope::tables::{Row, Source, Value};
 use tempfile::SpooledTempFile;
 
 use super::Failure;
-use super::args::{DocumentArgs, Global, SourceId};
+use super::args::{DocumentArgs, Global};
 use super::exit::Exit;
 use super::fleet::{Entry, Gone, Speaker, Tally, in_order, none_in};
+use super::lead::Lead;
 use super::open::Opener;
 use super::screen::{Report, Screen, complain};
 use super::table_file::{Folder, TableFile};
@@ -73,10 +75,11 @@ pub(crate) fn keep(sources: &[&Source], format: Format) -> Keep {
 pub(crate) fn origin(
     checkpoint: &Checkpoint,
     format: Format,
-    archive: &str,
+    archive: &BString,
+    lead: &Lead<'_>,
     documents: &DocumentArgs,
 ) -> Result<Option<Arc<Origin>>, Failure> {
-    let Some(origin) = origin_of_itself(checkpoint, format, archive, documents)? else { return Ok(None) };
+    let Some(origin) = origin_of_itself(checkpoint, format, archive, lead, documents)? else { return Ok(None) };
     Ok(Some(Arc::new(origin.with_processes(checkpoint.processes()).with_sockets(checkpoint.process_open_sockets()))))
 }
 
@@ -84,15 +87,16 @@ pub(crate) fn origin(
 pub(crate) fn origin_of_itself(
     checkpoint: &Checkpoint,
     format: Format,
-    archive: &str,
+    archive: &BString,
+    lead: &Lead<'_>,
     documents: &DocumentArgs,
 ) -> Result<Option<Origin>, Failure> {
     if !format.needs_origin() {
         return Ok(None);
     }
     let set = Some(checkpoint.set_name().to_string()).filter(|set| !set.is_empty());
-    let origin = Origin::new(checkpoint.container(), checkpoint.identity(), archive.to_owned(), set);
-    let origin = origin.or_time(documents.time);
+    let origin = Origin::new(checkpoint.container(), checkpoint.identity(), archive.to_string(), set);
+    let origin = lead.of(origin, checkpoint).or_time(documents.time);
     let origin = if documents.with_env { origin.with_secrets() } else { origin };
     let origin = if documents.strict_ecs { origin.without_host_pids() } else { origin };
     let origin = if documents.ocsf_legacy { origin.with_legacy_classes() } else { origin };
@@ -104,19 +108,42 @@ pub(crate) fn origin_of_itself(
     Ok(Some(origin))
 }
 
+/// Begins the rows of one checkpoint.
+pub(crate) fn writer<W: Write>(
+    out: W,
+    style: Style,
+    one: &One<'_>,
+    documents: &DocumentArgs,
+) -> Result<RowWriter<W>, Failure> {
+    let origin = origin(one.checkpoint, style.format, &one.id, &one.lead, documents)?;
+    let lead = one.lead.values(&style.lead, &one.id, one.checkpoint);
+    let mut writer = RowWriter::new(out, style);
+    writer.encoder().lead(lead);
+    if let Some(origin) = origin {
+        writer.encoder().origin(origin);
+    }
+    Ok(writer)
+}
+
+/// A checkpoint whose rows are written alone.
+pub(crate) struct One<'a> {
+    pub(crate) checkpoint: &'a Checkpoint,
+    /// What rows call its archive.
+    pub(crate) id: BString,
+    pub(crate) lead: Lead<'a>,
+}
+
 /// Writes a table of one checkpoint.
 pub(crate) fn write(
     out: &mut dyn Write,
     style: Style,
     source: &'static Source,
-    checkpoint: &Checkpoint,
-    origin: Option<Arc<Origin>>,
+    one: &One<'_>,
+    documents: &DocumentArgs,
     filter: &dyn Filter,
-) -> io::Result<()> {
-    let mut writer = RowWriter::new(out, style);
-    if let Some(origin) = origin {
-        writer.encoder().origin(origin);
-    }
+) -> Result<(), Failure> {
+    let checkpoint = one.checkpoint;
+    let mut writer = writer(out, style, one, documents)?;
     writer.begin(source.table)?;
     let mut result = Ok(());
     source.each(checkpoint, &mut |row| {
@@ -132,7 +159,7 @@ pub(crate) fn write(
         }
     });
     result?;
-    writer.finish().map(drop)
+    Ok(writer.finish().map(drop)?)
 }
 
 /// Tables of archives in a format.
@@ -144,7 +171,8 @@ pub(crate) struct Job<'a> {
     pub(crate) style: Style,
     pub(crate) threads: Option<usize>,
     pub(crate) documents: &'a DocumentArgs,
-    pub(crate) source_id: Option<SourceId>,
+    /// What stands before each row.
+    pub(crate) lead: Lead<'a>,
     /// Whether contents are hashed where tables have a column for it.
     pub(crate) hash: bool,
     pub(crate) global: &'a Global,
@@ -152,8 +180,8 @@ pub(crate) struct Job<'a> {
 
 /// What is said of an archive.
 enum Said {
-    /// It has been opened: whether it holds several checkpoints.
-    Opened(bool),
+    /// It has been opened.
+    Opened,
     /// Rows of the table of a number.
     Rows(usize, Vec<Encoded>),
     /// A checkpoint is done.
@@ -181,7 +209,7 @@ impl Job<'_> {
         let mut output = Output::open(self, place)?;
         let keep = keep(self.sources, self.style.format);
         let keep = if self.hash { keep.and(Keep::Everything) } else { keep };
-        let opener = Opener::new(self.global, keep).hashing(self.hash);
+        let opener = Opener::new(self.global, keep).hashing(self.hash).hashing_archive(self.lead.is_hashed());
         let opener = if self.entries.len() > 1 { opener.without_progress() } else { opener };
         let (mut parts, mut tally) = (Vec::new(), Tally::default());
         let work = |number: usize, speaker: &Speaker<Said>| {
@@ -192,9 +220,9 @@ impl Job<'_> {
         };
         in_order(self.entries.len(), self.threads, work, |number, said| -> Result<(), Failure> {
             match said {
-                Said::Opened(several) => {
+                Said::Opened => {
                     tally.read += 1;
-                    output.opened(self, several)?;
+                    output.opened(self)?;
                 }
                 Said::Rows(table, rows) => {
                     tally.rows = Some(tally.rows.unwrap_or(0) + rows.len());
@@ -234,19 +262,16 @@ impl Job<'_> {
         let Some(found) = entry.open(opener) else { return Ok(()) };
         let name = entry.path.display().to_string();
         let chosen = choose(&name, found.map_err(Failure::Archive)?)?;
-        let id = entry.id(self.source_id)?;
-        let several = chosen.len() > 1;
+        let Some((first, _)) = chosen.first() else { return Ok(()) };
+        let id = self.lead.id(entry, std::slice::from_ref(first));
         let origins: Vec<Option<Arc<Origin>>> = chosen
             .iter()
-            .map(|(checkpoint, _)| origin(checkpoint, self.style.format, &id, self.documents))
+            .map(|(checkpoint, _)| origin(checkpoint, self.style.format, &id, &self.lead, self.documents))
             .collect::<Result<_, _>>()?;
-        speaker.say(Said::Opened(several))?;
+        speaker.say(Said::Opened)?;
         for ((checkpoint, filter), origin) in chosen.into_iter().zip(origins) {
             let mut encoder = Encoder::new(self.style.clone());
-            for key in self.leads(several) {
-                let text = if key == "archive" { id.clone() } else { checkpoint.set_name().to_string() };
-                encoder.lead(key, text);
-            }
+            encoder.lead(self.lead.values(&self.style.lead, &id, &checkpoint));
             if let Some(origin) = origin {
                 encoder.origin(origin);
             }
@@ -258,13 +283,6 @@ impl Job<'_> {
             speaker.say(Said::Done(Report::of(&checkpoint)))?;
         }
         Ok(())
-    }
-
-    /// The keys that tell archives and checkpoints apart.
-    fn leads(&self, several: bool) -> Vec<&'static str> {
-        let many = self.entries.len() > 1;
-        let archive = (many || self.source_id.is_some()).then_some("archive");
-        archive.into_iter().chain((many || several).then_some("set")).collect()
     }
 }
 
@@ -330,7 +348,7 @@ enum Output<'a> {
     /// As they come.
     Straight { writer: Box<RowWriter<Screen>>, begun: bool },
     /// Tables one below the other: rows wait until all archives are read.
-    Waiting { screen: Screen, tables: Vec<Spool>, leads: Vec<&'static str> },
+    Waiting { screen: Screen, tables: Vec<Spool> },
     /// A file for each table.
     Files { files: Vec<TableFile<'a>>, begun: bool },
 }
@@ -346,7 +364,7 @@ impl<'a> Output<'a> {
             }
             Place::Screen(screen) if job.style.format.is_by_table() && job.sources.len() > 1 => {
                 let tables = job.sources.iter().map(|_| Spool::default()).collect();
-                Ok(Output::Waiting { screen, tables, leads: job.leads(false) })
+                Ok(Output::Waiting { screen, tables })
             }
             Place::Screen(screen) => {
                 Ok(Output::Straight { writer: Box::new(RowWriter::new(screen, job.style.clone())), begun: false })
@@ -365,21 +383,16 @@ impl<'a> Output<'a> {
         }
     }
 
-    /// The first archive tells what keys rows have.
-    fn opened(&mut self, job: &Job<'_>, several: bool) -> io::Result<()> {
+    /// Begins with the first archive: if there is none that can be read, there is nothing to write.
+    fn opened(&mut self, job: &Job<'_>) -> io::Result<()> {
         match self {
             Output::Straight { writer, begun } if !*begun => {
                 *begun = true;
-                begin(writer, job.sources.first(), &job.leads(several))
+                job.sources.first().map_or(Ok(()), |source| writer.begin(source.table))
             }
             Output::Files { files, begun } if !*begun => {
                 *begun = true;
-                let leads = job.leads(several);
-                files.iter_mut().try_for_each(|file| file.begin(leads.clone()))
-            }
-            Output::Waiting { leads, .. } => {
-                *leads = job.leads(several);
-                Ok(())
+                files.iter_mut().try_for_each(TableFile::begin)
             }
             _ => Ok(()),
         }
@@ -412,7 +425,7 @@ impl<'a> Output<'a> {
     fn finish(mut self, job: &Job<'_>) -> Result<(), Failure> {
         // Where there was nothing, there is an empty table.
         if let Output::Straight { begun: false, .. } | Output::Files { begun: false, .. } = self {
-            self.opened(job, false)?;
+            self.opened(job)?;
         }
         match self {
             Output::Straight { writer, .. } => writer.finish()?.finish(Exit::Done).map(drop),
@@ -423,10 +436,10 @@ impl<'a> Output<'a> {
                     Ok(())
                 })
             }
-            Output::Waiting { screen, tables, leads } => {
+            Output::Waiting { screen, tables } => {
                 let mut writer = RowWriter::new(screen, job.style.clone());
                 for (spool, source) in tables.into_iter().zip(job.sources) {
-                    begin(&mut writer, Some(source), &leads)?;
+                    writer.begin(source.table)?;
                     spool.take(&mut writer)?;
                 }
                 writer.finish()?.finish(Exit::Done).map(drop)
@@ -441,19 +454,6 @@ fn make_folder(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(path)
-}
-
-/// Begins a table whose rows have some keys before theirs.
-pub(crate) fn begin<W: Write>(
-    writer: &mut RowWriter<W>,
-    source: Option<&&'static Source>,
-    leads: &[&'static str],
-) -> io::Result<()> {
-    let Some(source) = source else { return Ok(()) };
-    for key in leads {
-        writer.encoder().lead(key, String::new());
-    }
-    writer.begin(source.table)
 }
 
 /// Rows that wait: in a file that has no name, if there are many.

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use bstr::BString;
 use cryoscope::Checkpoint;
 use cryoscope::formats::checkpointctl::Report as Document;
 use cryoscope::formats::{
@@ -13,9 +14,10 @@ use cryoscope::memory::Keep;
 use cryoscope::tables::Summary;
 use serde_json::Value;
 
-use super::args::{DocumentArgs, Global, ListFormat, RowFormat, Show, SourceId};
+use super::args::{DocumentArgs, Global, ListFormat, RowFormat, Show, SourceArgs};
 use super::exit::Exit;
 use super::fleet::{self, Entry, Speaker, Tally, in_order};
+use super::lead::Lead;
 use super::open::Opener;
 use super::rows;
 use super::screen::{Report, Screen, complain, refuse_terminal_of};
@@ -25,7 +27,7 @@ use super::{Failure, Outcome};
 pub(crate) fn run(args: &Show, global: &Global) -> Outcome {
     let entries = fleet::entries(&args.archives, &args.fleet)?;
     let ask =
-        Ask { threads: args.threads, format: args.format, documents: args.documents, source_id: args.fleet.source_id };
+        Ask { threads: args.threads, format: args.format, documents: args.documents.clone(), source: &args.source };
     let (exit, tally) = lines(&entries, &ask, global)?;
     tally.print(&entries, global);
     if tally.read + tally.failed == 0 {
@@ -35,11 +37,11 @@ pub(crate) fn run(args: &Show, global: &Global) -> Outcome {
 }
 
 /// What is asked for.
-pub(crate) struct Ask {
+pub(crate) struct Ask<'a> {
     pub(crate) threads: Option<usize>,
     pub(crate) format: ListFormat,
     pub(crate) documents: DocumentArgs,
-    pub(crate) source_id: Option<SourceId>,
+    pub(crate) source: &'a SourceArgs,
 }
 
 /// What is said of one checkpoint. The checkpoint itself is closed by then: there may be thousands.
@@ -53,36 +55,40 @@ enum Line {
 }
 
 impl Line {
-    fn of(archive: &str, checkpoint: &Checkpoint, ask: &Ask) -> Result<Self, Failure> {
+    fn of(archive: &BString, checkpoint: &Checkpoint, ask: &Ask<'_>, lead: &Lead<'_>) -> Result<Self, Failure> {
         match ask.format {
             ListFormat::CheckpointctlJson => Ok(Line::Document(checkpointctl(checkpoint).to_json())),
-            ListFormat::Rows(RowFormat::Table) => Ok(Line::Row(Box::new(Summary::of(archive, checkpoint)))),
+            ListFormat::Rows(RowFormat::Table) => Ok(Line::Row(Box::new(Summary::of(archive.clone(), checkpoint)))),
             ListFormat::Rows(format) => {
                 let format = format.with(&ask.documents);
-                let mut encoder = Encoder::new(style(format));
-                if let Some(origin) = rows::origin_of_itself(checkpoint, format, archive, &ask.documents)? {
+                let style = style(format, lead);
+                let before = lead.values(&style.lead, archive, checkpoint);
+                let mut encoder = Encoder::new(style);
+                encoder.lead(before);
+                if let Some(origin) = rows::origin_of_itself(checkpoint, format, archive, lead, &ask.documents)? {
                     encoder.origin(Arc::new(origin));
                 }
-                Ok(Line::Encoded(encoder.encode(&Summary::of(archive, checkpoint))?))
+                Ok(Line::Encoded(encoder.encode(&Summary::of(archive.clone(), checkpoint))?))
             }
         }
     }
 }
 
-fn style(format: Format) -> Style {
-    Style { format, columns: Columns::All, name_tables: false, width: None }
+fn style(format: Format, lead: &Lead<'_>) -> Style {
+    Style { format, columns: Columns::All, name_tables: false, lead: lead.names(format, true), width: None }
 }
 
 /// Writes a line for each checkpoint, and complains of archives that could not be read. Tells how many there
 /// were of each.
-pub(crate) fn lines(entries: &[Entry], ask: &Ask, global: &Global) -> Result<(Exit, Tally), Failure> {
-    let opener = Opener::new(global, Keep::Tables);
+pub(crate) fn lines(entries: &[Entry], ask: &Ask<'_>, global: &Global) -> Result<(Exit, Tally), Failure> {
+    let lead = Lead::new(ask.source, false, global)?;
+    let opener = Opener::new(global, Keep::Tables).hashing_archive(lead.is_hashed());
     let opener = if entries.len() > 1 { opener.without_progress() } else { opener };
     let read = |entry: &Entry| -> Option<Result<Vec<(Line, Report)>, Failure>> {
         let found = entry.open(&opener)?.map_err(Failure::Archive);
         Some(found.and_then(|checkpoints| {
-            let id = entry.id(ask.source_id)?;
-            let line = |checkpoint| Ok((Line::of(&id, checkpoint, ask)?, Report::of(checkpoint)));
+            let id = lead.id(entry, &checkpoints);
+            let line = |checkpoint| Ok((Line::of(&id, checkpoint, ask, &lead)?, Report::of(checkpoint)));
             checkpoints.iter().map(line).collect()
         }))
     };
@@ -102,7 +108,7 @@ pub(crate) fn lines(entries: &[Entry], ask: &Ask, global: &Global) -> Result<(Ex
             ListFormat::CheckpointctlJson => Format::Table,
         },
     );
-    let mut writer = RowWriter::new(screen, style(format));
+    let mut writer = RowWriter::new(screen, style(format, &lead));
     if format != Format::Table {
         writer.begin(&Summary::TABLE)?;
     }

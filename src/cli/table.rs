@@ -9,6 +9,7 @@ use cryoscope::tables::{self, ColumnRow, Source, Table, columns_of, nearest, on_
 use super::args::{Global, RowFormat, TableArgs};
 use super::exit::Exit;
 use super::fleet;
+use super::lead::Lead;
 use super::newfile::Readers;
 use super::rows::{All, Filter, Job, Place};
 use super::screen::{Screen, refuse_terminal_of};
@@ -43,14 +44,17 @@ pub(crate) fn run(args: &TableArgs, global: &Global) -> Outcome {
         (screen.width, Place::Screen(screen))
     };
     let name_tables = sources.len() > 1 && args.output_dir.is_none();
+    let format = args.format.with(&args.documents);
+    let lead = Lead::new(&args.source, args.hash, global)?;
+    let before = lead.names(format, entries.len() > 1);
     let job = Job {
         entries: &entries,
         named: &archives,
         sources: &sources,
-        style: Style { format: args.format.with(&args.documents), columns, name_tables, width },
+        style: Style { format, columns, name_tables, lead: before, width },
         threads: args.threads,
         documents: &args.documents,
-        source_id: args.fleet.source_id,
+        lead,
         hash: args.hash,
         global,
     };
@@ -143,6 +147,7 @@ fn document(args: &TableArgs, global: &Global) -> Outcome {
         format: args.format.with(&args.documents),
         columns: Columns::All,
         name_tables: false,
+        lead: Vec::new(),
         width: screen.width,
     };
     let mut writer = RowWriter::new(&mut screen.out, style);

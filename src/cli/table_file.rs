@@ -11,7 +11,6 @@ use super::Failure;
 use super::args::RowFormat;
 use super::newfile::{NewFile, Readers, Whole};
 use super::outputs::Outputs;
-use super::rows::begin;
 
 /// How the files of a directory are made.
 #[derive(Clone, Copy)]
@@ -31,7 +30,6 @@ pub(crate) struct TableFile<'a> {
     folder: Folder<'a>,
     source: &'static Source,
     style: Style,
-    leads: Vec<&'static str>,
     writer: RowWriter<BufWriter<NewFile>>,
     /// Bytes in the file that is being written.
     bytes: u64,
@@ -43,13 +41,12 @@ impl<'a> TableFile<'a> {
     /// The first file. Refuses one that exists, unless it is to be replaced.
     pub(crate) fn create(folder: Folder<'a>, source: &'static Source, style: Style) -> Result<Self, Failure> {
         let writer = writer(folder, source, &style, 1)?;
-        Ok(TableFile { folder, source, style, leads: Vec::new(), writer, bytes: 0, whole: Vec::new() })
+        Ok(TableFile { folder, source, style, writer, bytes: 0, whole: Vec::new() })
     }
 
-    /// Begins the table, whose rows have some keys before theirs.
-    pub(crate) fn begin(&mut self, leads: Vec<&'static str>) -> io::Result<()> {
-        self.leads = leads;
-        begin(&mut self.writer, Some(&self.source), &self.leads)
+    /// Begins the table.
+    pub(crate) fn begin(&mut self) -> io::Result<()> {
+        self.writer.begin(self.source.table)
     }
 
     /// Writes a row.
@@ -60,7 +57,7 @@ impl<'a> TableFile<'a> {
             let next = writer(self.folder, self.source, &self.style, number)?;
             self.whole.push(close(std::mem::replace(&mut self.writer, next))?);
             self.bytes = 0;
-            begin(&mut self.writer, Some(&self.source), &self.leads)?;
+            self.begin()?;
         }
         self.bytes = self.bytes.saturating_add(len);
         Ok(self.writer.put(row)?)

@@ -423,7 +423,8 @@ pub(super) fn ndjson<R: Row>(
     rows: impl IntoIterator<Item = R>,
     out: &mut impl Write,
 ) -> io::Result<()> {
-    let style = Style { format: Format::Ndjson, columns: Columns::All, name_tables: false, width: None };
+    let style =
+        Style { format: Format::Ndjson, columns: Columns::All, name_tables: false, lead: Vec::new(), width: None };
     let mut lines = Vec::new();
     let mut writer = RowWriter::new(&mut lines, style);
     writer.begin(table)?;

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use serde_json::Value as Json;
 
-use super::{Columns, escape, json};
+use super::{Columns, escape, json, units};
 use crate::tables::{Row, Value};
 
 /// The cells of a row.
@@ -23,7 +23,7 @@ pub(super) fn cell(value: &Value<'_>) -> String {
         Value::Bytes(bytes) => guarded(escape(bytes)),
         Value::Address(address) => format!("{address:#x}"),
         Value::Mask(mask) => format!("{mask:016x}"),
-        Value::Time(time) => time.to_string(),
+        Value::Time(time) => units::instant(*time),
         Value::List(list) => {
             let items: Vec<String> = list.iter().map(item).collect();
             let plain = list.iter().all(is_simple) && items.iter().all(|item| !item.is_empty() && !item.contains(' '));

@@ -129,7 +129,7 @@ pub(super) fn plain(value: &Value<'_>) -> Json {
         Value::Bytes(bytes) => text_of(bytes).into_owned().into(),
         Value::Address(address) => format!("{address:#x}").into(),
         Value::Mask(mask) => format!("{mask:016x}").into(),
-        Value::Time(time) => time.to_string().into(),
+        Value::Time(time) => super::units::instant(*time).into(),
         Value::List(list) => {
             // Of one kind, so that all have one type.
             let as_text = is_inexact(value);

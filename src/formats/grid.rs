@@ -42,12 +42,14 @@ pub struct Column {
     front: bool,
     /// Left out on narrow screens, the highest first; 0 for never.
     spare: u8,
+    /// Left out if there is nothing in it.
+    if_any: bool,
 }
 
 impl Column {
     /// Text, cut where there is no room.
     pub fn text(title: impl Into<Cow<'static, str>>) -> Self {
-        Column { title: title.into(), right: false, flexible: true, front: false, spare: 0 }
+        Column { title: title.into(), right: false, flexible: true, front: false, spare: 0, if_any: false }
     }
 
     /// Text that is never cut.
@@ -77,9 +79,9 @@ impl Column {
     }
 }
 
-/// The cells of a row of a table.
-pub(super) fn cells(row: &dyn Row, columns: &Columns) -> Vec<String> {
-    columns.of(row.table()).map(|(number, _)| cell_of(&row.value(number))).collect()
+/// The cells of a row of a table, behind some of what stands before it.
+pub(super) fn cells<'v>(lead: impl Iterator<Item = &'v Value<'v>>, row: &dyn Row, columns: &Columns) -> Vec<String> {
+    lead.map(cell_of).chain(columns.of(row.table()).map(|(number, _)| cell_of(&row.value(number)))).collect()
 }
 
 /// A value as a cell, which is never longer than cells are.
@@ -123,16 +125,17 @@ impl Grid {
         Grid { columns: columns.into_iter().collect(), rows: Vec::new() }
     }
 
-    /// A grid for some columns of a table.
-    pub(super) fn of_table(table: &Table, columns: &Columns) -> Self {
-        Grid::new(columns.of(table).map(|(_, column)| {
+    /// A grid for some columns of a table, behind others that are only shown if they have something.
+    pub(super) fn of_table<'l>(lead: impl Iterator<Item = &'l str>, table: &Table, columns: &Columns) -> Self {
+        let lead = lead.map(|name| Column { if_any: true, ..Column::text(name.to_uppercase()).cut_at_front() });
+        Grid::new(lead.chain(columns.of(table).map(|(_, column)| {
             let title = column.name.to_uppercase();
             match column.column_type {
                 Type::Integer => Column::number(title),
                 Type::Text | Type::List | Type::Object => Column::text(title),
                 _ => Column::fixed(title),
             }
-        }))
+        })))
     }
 
     /// Adds a row of cells that are escaped already. A cell of more than 4096 columns is cut, and says how many bytes it had.
@@ -152,9 +155,9 @@ impl Grid {
     /// The text, each line ended; no wider than `width` columns, as far as numbers allow.
     pub fn render(&self, width: Option<usize>) -> String {
         let natural = self.natural_widths();
-        let shown = width.map_or_else(|| (0..self.columns.len()).collect(), |width| self.shown(&natural, width));
-        if width.is_some_and(|width| self.needed(&natural, &shown, NARROWEST) > width) {
-            return self.blocks(width.unwrap_or_default());
+        let shown = self.shown(&natural, width);
+        if let Some(width) = width.filter(|&width| self.needed(&natural, &shown, NARROWEST) > width) {
+            return self.blocks(&shown, width);
         }
         let widths = self.widths(&natural, &shown, width);
         if self.rows.len() > LARGE { self.padded(&shown, &widths) } else { self.laid_out(&shown, &widths) }
@@ -180,8 +183,12 @@ impl Grid {
     }
 
     /// The columns for which there is room.
-    fn shown(&self, natural: &[usize], width: usize) -> Vec<usize> {
-        let mut shown: Vec<usize> = (0..self.columns.len()).collect();
+    fn shown(&self, natural: &[usize], width: Option<usize>) -> Vec<usize> {
+        let has_any =
+            |i: usize| self.rows.iter().any(|row| row.get(i).is_some_and(|cell| !matches!(cell.as_str(), "" | "-")));
+        let columns = self.columns.iter().enumerate().filter(|(i, column)| !column.if_any || has_any(*i));
+        let mut shown: Vec<usize> = columns.map(|(i, _)| i).collect();
+        let Some(width) = width else { return shown };
         let spare = |i: &usize| self.columns.get(*i).map_or(0, |column| column.spare);
         while self.needed(natural, &shown, COMFORTABLE) > width {
             let Some(first) = shown.iter().copied().max_by_key(spare).filter(|i| spare(i) > 0) else { break };
@@ -259,17 +266,18 @@ impl Grid {
     }
 
     /// Each row as a block of lines, a column a line.
-    fn blocks(&self, width: usize) -> String {
-        let titles = self.columns.iter().map(|column| column.title.width()).max().unwrap_or(0);
+    fn blocks(&self, shown: &[usize], width: usize) -> String {
+        let titles = shown.iter().filter_map(|&i| self.columns.get(i)).map(|column| column.title.width()).max();
+        let titles = titles.unwrap_or(0);
         let room = width.saturating_sub(titles).saturating_sub(GAP).max(NARROWEST);
         let mut text = String::new();
-        for row in &self.rows {
+        for row in self.lines(shown).skip(1) {
             if !text.is_empty() {
                 text.push('\n');
             }
-            for (column, cell) in self.columns.iter().zip(row) {
+            for (column, cell) in row {
                 let blanks = " ".repeat(titles.saturating_sub(column.title.width()).saturating_add(GAP));
-                let cell = if column.flexible { column.cut(cell, room) } else { Cow::Borrowed(cell.as_str()) };
+                let cell = if column.flexible { column.cut(cell, room) } else { Cow::Borrowed(cell) };
                 text.extend([&column.title, blanks.as_str(), &cell]);
                 text.truncate(text.trim_end_matches(' ').len());
                 text.push('\n');

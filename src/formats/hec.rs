@@ -14,7 +14,7 @@ pub(super) fn event(
     out: &mut dyn Write,
     row: &dyn Row,
     columns: &Columns,
-    lead: &[(&str, &str)],
+    lead: &[(&str, Value<'_>)],
     origin: &Origin,
     id: &str,
 ) -> io::Result<()> {

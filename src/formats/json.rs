@@ -9,6 +9,7 @@ use bstr::ByteSlice;
 
 use super::Columns;
 use super::escape::is_unsafe;
+use super::units;
 use crate::tables::{Row, Value};
 
 /// Writes a row as an object, with some keys before its own.
@@ -16,10 +17,10 @@ use crate::tables::{Row, Value};
 /// # Errors
 ///
 /// If writing fails.
-pub(super) fn row(out: &mut dyn Write, lead: &[(&str, &str)], row: &dyn Row, columns: &Columns) -> io::Result<()> {
+pub(super) fn row(out: &mut dyn Write, lead: &[(&str, Value<'_>)], row: &dyn Row, columns: &Columns) -> io::Result<()> {
     let mut object = ObjectWriter::begin(out)?;
-    for (key, text) in lead {
-        object.entry(key, &Value::Text((*text).into()))?;
+    for (key, value) in lead {
+        object.entry(key, value)?;
     }
     for (number, column) in columns.of(row.table()) {
         object.entry(column.name, &row.value(number))?;
@@ -92,7 +93,7 @@ fn value(out: &mut dyn Write, value: &Value<'_>) -> io::Result<()> {
         },
         Value::Address(address) => write!(out, "\"{address:#x}\""),
         Value::Mask(mask) => write!(out, "\"{mask:016x}\""),
-        Value::Time(time) => write!(out, "\"{time}\""),
+        Value::Time(time) => write!(out, "\"{}\"", units::instant(*time)),
         Value::List(list) => {
             out.write_all(b"[")?;
             for (i, item) in list.iter().enumerate() {

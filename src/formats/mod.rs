@@ -43,11 +43,12 @@ pub use results::{ResultFormat, ResultWriter};
 pub use template::{SearchEngine, index_template};
 pub use text::{cut, wrapped};
 
+use bstr::BString;
 use serde_json::{Map, Value as Json};
 
 use self::origin::Ids;
 use self::withheld::Withheld;
-use crate::tables::{Column, Row, Table};
+use crate::tables::{Column, Row, Table, Value};
 
 /// A format of rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,6 +136,9 @@ pub struct Style {
     pub columns: Columns,
     /// Whether each row tells its table.
     pub name_tables: bool,
+    /// Names of columns before those of each row, such as `archive`: [`Encoder::lead`] sets what they have. A table that has a
+    /// column of that name has its own.
+    pub lead: Vec<String>,
     /// Columns of the screen; `None` if there is none.
     pub width: Option<usize>,
 }
@@ -172,8 +176,8 @@ impl Encoded {
 #[derive(Debug)]
 pub struct Encoder {
     style: Style,
-    /// Keys before those of each row, such as the checkpoint's name in an archive of several.
-    lead: Vec<(&'static str, String)>,
+    /// What the columns before those of each row have.
+    lead: Vec<Option<BString>>,
     origin: Option<Arc<Origin>>,
     ids: Ids,
 }
@@ -184,10 +188,9 @@ impl Encoder {
         Encoder { style, lead: Vec::new(), origin: None, ids: Ids::default() }
     }
 
-    /// Sets a key that comes before those of each row.
-    pub fn lead(&mut self, key: &'static str, text: String) {
-        self.lead.retain(|(k, _)| *k != key);
-        self.lead.push((key, text));
+    /// Sets what the columns of [`Style::lead`] have in the next rows, in their order; those without a value are null.
+    pub fn lead(&mut self, values: Vec<Option<BString>>) {
+        self.lead = values;
     }
 
     /// Sets the checkpoint that the next rows are from. Documents need it.
@@ -205,8 +208,12 @@ impl Encoder {
         let (columns, format) = (&self.style.columns, self.style.format);
         let table = row.table();
         let table_name = (self.style.name_tables && format != Format::Json).then_some(("table", table.name));
-        let others = self.lead.iter().map(|(key, text)| (*key, text.as_str()));
-        let lead: Vec<(&str, &str)> = table_name.into_iter().chain(others).collect();
+        let table_name = table_name.map(|(key, name)| (key, Value::Text(name.into())));
+        let values = self.lead.iter().map(Option::as_ref).chain(std::iter::repeat(None));
+        let others = self.style.lead.iter().zip(values).filter(|(key, _)| table.column(key).is_none());
+        let others =
+            others.map(|(key, text)| (key.as_str(), text.map_or(Value::Null, |t| Value::Bytes((&**t).into()))));
+        let lead: Vec<(&str, Value<'_>)> = table_name.into_iter().chain(others).collect();
         let mut out = Vec::new();
         if format.needs_origin() {
             let origin = self.origin.as_deref();
@@ -232,12 +239,16 @@ impl Encoder {
             return Ok(Encoded::Bytes(out));
         }
         match format {
-            Format::Table => return Ok(Encoded::Cells(grid::cells(row, columns))),
+            Format::Table => {
+                let lead = lead.iter().filter(|(key, _)| *key != "table").map(|(_, value)| value);
+                return Ok(Encoded::Cells(grid::cells(lead, row, columns)));
+            }
             #[cfg(feature = "parquet")]
             Format::Parquet => return Ok(Encoded::Typed(TypedCells::of(&lead, row, columns))),
             Format::Csv => {
-                let cells = csv::cells(row, columns);
-                write_csv(&mut out, lead.iter().map(|(_, text)| *text).chain(cells.iter().map(String::as_str)))?;
+                let cells: Vec<String> =
+                    lead.iter().map(|(_, value)| csv::cell(value)).chain(csv::cells(row, columns)).collect();
+                write_csv(&mut out, cells.iter().map(String::as_str))?;
             }
             _ => {
                 json::row(&mut out, &lead, row, columns)?;
@@ -304,10 +315,8 @@ impl<W: Write> RowWriter<W> {
         let first = matches!(self.state, State::Before);
         let style = &self.encoder.style;
         let names = || style.columns.of(table).map(|(_, column)| column.name);
-        let lead = || {
-            let table_name = style.name_tables.then_some("table");
-            table_name.into_iter().chain(self.encoder.lead.iter().map(|(key, _)| *key))
-        };
+        let own = || style.lead.iter().map(String::as_str).filter(|key| table.column(key).is_none());
+        let lead = || style.name_tables.then_some("table").into_iter().chain(own());
         let mut sheet = Sheet::Open;
         match style.format {
             Format::Json if style.name_tables => {
@@ -326,7 +335,7 @@ impl<W: Write> RowWriter<W> {
                     let gap = if first { "" } else { "\n" };
                     writeln!(self.out, "{gap}{}", table.name)?;
                 }
-                sheet = Sheet::Grid(Grid::of_table(table, &style.columns));
+                sheet = Sheet::Grid(Grid::of_table(own(), table, &style.columns));
             }
             #[cfg(feature = "parquet")]
             Format::Parquet => sheet = Sheet::Parquet(Box::new(parquet::Writer::new(table, &style.columns, lead())?)),

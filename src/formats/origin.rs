@@ -7,8 +7,10 @@ use data_encoding::BASE64URL_NOPAD;
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
+use super::document::text_of;
 use super::json;
 use crate::abi::ip;
+use crate::model::ids::Address;
 use crate::tables::{Container, OpenSocket, Process, Row, Value};
 
 /// A checkpoint, as its documents know it.
@@ -20,6 +22,10 @@ pub struct Origin {
     pub(super) archive: String,
     /// The folder in the archive, if it holds several checkpoints.
     pub(super) set: Option<String>,
+    /// SHA-256 of the archive, if it was hashed.
+    pub(super) archive_sha256: Option<String>,
+    /// What somebody said of it: the node, the case.
+    pub(super) fields: Vec<(String, String)>,
     /// The moment of the dump, and where it is known from.
     pub(super) time: Option<(Timestamp, String)>,
     /// Whether documents tell secrets.
@@ -39,6 +45,8 @@ pub(super) struct Known {
     pub(super) path: Option<BString>,
     pub(super) argv: Option<Vec<BString>>,
     pub(super) cmdline: Option<BString>,
+    /// Where its program was laid out when it began to run: by chance, so that another program has another place.
+    layout: [Option<Address>; 3],
 }
 
 /// A port that somebody listens on: network namespace, protocol, port.
@@ -62,6 +70,8 @@ impl Origin {
             identity,
             archive,
             set,
+            archive_sha256: None,
+            fields: Vec::new(),
             secrets: false,
             strict: false,
             legacy: false,
@@ -75,6 +85,18 @@ impl Origin {
     pub fn or_time(mut self, given: Option<Timestamp>) -> Self {
         self.time = self.time.or_else(|| Some((given?, "given".to_owned())));
         self
+    }
+
+    /// With the SHA-256 of the archive, if it was hashed.
+    #[must_use]
+    pub fn with_archive_sha256(self, sha256: Option<String>) -> Self {
+        Origin { archive_sha256: sha256, ..self }
+    }
+
+    /// With what somebody said of it, by names: `node`, `cluster`, and any other.
+    #[must_use]
+    pub fn with_fields(self, fields: Vec<(String, String)>) -> Self {
+        Origin { fields, ..self }
     }
 
     /// With what is secret more often than not: values of environments.
@@ -98,8 +120,10 @@ impl Origin {
     /// With its processes, so that what belongs to one says which it is.
     #[must_use]
     pub fn with_processes(mut self, rows: impl Iterator<Item = Process>) -> Self {
-        let known =
-            |row: Process| (row.pid.0, Known { name: row.name, path: row.path, argv: row.argv, cmdline: row.cmdline });
+        let known = |row: Process| {
+            let layout = [row.auxv_entry, row.brk_start, row.env_end];
+            (row.pid.0, Known { name: row.name, path: row.path, argv: row.argv, cmdline: row.cmdline, layout })
+        };
         self.processes = rows.map(known).collect();
         self
     }
@@ -132,10 +156,24 @@ impl Origin {
         }
     }
 
-    /// What identifies a process everywhere and always.
+    /// What identifies a process in all checkpoints of its container: the container's id, the pid, and where its program was
+    /// laid out in memory when it began to run, which tells it from another one that had the pid later. So a process that ran
+    /// another program in between, or has ended, has another. Without a container's id, it is one of this dump alone.
     pub(super) fn entity(&self, pid: u32) -> String {
-        let digest = Sha256::new().chain_update(&self.identity).chain_update([0]).chain_update(pid.to_string());
+        let container = self.container.id.as_deref().unwrap_or(&self.identity);
+        let layout = self.process(pid).map(|known| known.layout.map(|address| address.map_or(0, |address| address.0)));
+        let mut digest = Sha256::new().chain_update(container).chain_update([0]).chain_update(pid.to_string());
+        for address in layout.unwrap_or_default() {
+            digest.update(address.to_be_bytes());
+        }
         BASE64URL_NOPAD.encode(&digest.finalize()).chars().take(22).collect()
+    }
+
+    /// The name of the host: as somebody said, else as the container saw it.
+    pub(super) fn host_name(&self) -> Option<String> {
+        let said = |key: &str| self.fields.iter().find(|(name, _)| name == key).map(|(_, value)| value.clone());
+        let own = || self.container.hostname.as_ref().map(|name| text_of(name).into_owned());
+        said("node").or_else(|| said("host")).or_else(own).filter(|name| !name.is_empty())
     }
 
     /// The container's addresses, as packets have them.

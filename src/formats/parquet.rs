@@ -41,15 +41,17 @@ pub struct Cells(Vec<Cell>);
 
 impl Cells {
     /// Of a row, behind some keys.
-    pub(super) fn of(lead: &[(&str, &str)], row: &dyn Row, columns: &Columns) -> Self {
-        let mut cells: Vec<Cell> = lead.iter().map(|(_, text)| Cell::Text((*text).to_owned())).collect();
+    pub(super) fn of(lead: &[(&str, Value<'_>)], row: &dyn Row, columns: &Columns) -> Self {
+        let mut cells = Vec::new();
         let mut hex = Vec::new();
+        for (key, value) in lead {
+            hex.extend(lost(key, value));
+            cells.push(cell(false, value));
+        }
         for (number, column) in columns.of(row.table()) {
             let value = row.value(number);
-            let name = format!("{}_hex", column.name);
-            let lost = document::entries(column.name, &value).into_iter().find(|(key, _)| *key == name);
-            hex.extend(lost.map(|(_, bytes)| (column.name.to_owned(), bytes)));
-            cells.push(cell(column, &value));
+            hex.extend(lost(column.name, &value));
+            cells.push(cell(column.wide, &value));
         }
         let hex = serde_json::Map::from_iter(hex);
         let text = || json::to_text(&Value::Json(&serde_json::Value::Object(hex.clone())));
@@ -64,13 +66,18 @@ impl Cells {
     }
 }
 
-fn cell(column: &Column, value: &Value<'_>) -> Cell {
+/// The bytes that the text of a column loses, under its name.
+fn lost(name: &str, value: &Value<'_>) -> Option<(String, serde_json::Value)> {
+    let key = format!("{name}_hex");
+    let (_, bytes) = document::entries(name, value).into_iter().find(|(other, _)| *other == key)?;
+    Some((name.to_owned(), bytes))
+}
+
+fn cell(wide: bool, value: &Value<'_>) -> Cell {
     match value {
         Value::Null => Cell::Null,
         Value::Bool(on) => Cell::Bool(*on),
-        Value::Integer(number) if column.wide => {
-            u64::try_from(*number).map_or(Cell::Null, |n| Cell::Number(n.cast_signed()))
-        }
+        Value::Integer(number) if wide => u64::try_from(*number).map_or(Cell::Null, |n| Cell::Number(n.cast_signed())),
         Value::Integer(number) => i64::try_from(*number).map_or(Cell::Null, Cell::Number),
         Value::Time(time) => Cell::Number(time.as_microsecond()),
         Value::Text(text) => Cell::Text(text.clone().into_owned()),

@@ -45,6 +45,12 @@ pub fn second(time: Timestamp) -> String {
     time.strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
+/// A moment in RFC 3339 with all nine digits of its fraction, so that the order of texts is that of moments:
+/// `2026-11-23T11:16:51.250000000Z`.
+pub fn instant(time: Timestamp) -> String {
+    format!("{time:.9}")
+}
+
 /// A count and its noun: `1 thread`, `5 threads`.
 pub fn count(number: usize, noun: &str) -> String {
     let plural = match (number, noun) {
@@ -86,6 +92,7 @@ mod tests {
     #[test]
     fn moments_and_counts() {
         assert_eq!(moment("2026-11-23T11:16:51.25Z".parse().unwrap()), "2026-11-23 11:16:51 UTC");
+        assert_eq!(instant("2026-11-23T11:16:51.25Z".parse().unwrap()), "2026-11-23T11:16:51.250000000Z");
         assert_eq!((count(1, "process").as_str(), count(2, "process").as_str()), ("1 process", "2 processes"));
         assert_eq!(count(0, "thread"), "0 threads");
     }

@@ -7,6 +7,7 @@ use rusqlite::types::{ToSqlOutput, Value as Owned, ValueRef};
 use serde_json::{Number, Value as Json};
 
 use crate::formats::json_of;
+use crate::formats::units::instant;
 use crate::tables::Value;
 
 /// A value of a row: numbers that SQLite cannot hold are text, bytes that are not UTF-8 a blob, lists and objects JSON.
@@ -21,7 +22,7 @@ pub(super) fn to_sql<'v>(value: &'v Value<'_>) -> ToSqlOutput<'v> {
         Value::Bytes(bytes) => ToSqlOutput::Borrowed(ValueRef::Blob(bytes)),
         Value::Address(address) => owned(format!("{address:#x}")),
         Value::Mask(mask) => owned(format!("{mask:016x}")),
-        Value::Time(time) => owned(time.to_string()),
+        Value::Time(time) => owned(instant(*time)),
         Value::List(list) => owned(json_of(&Value::List(list.iter().map(item).collect()))),
         Value::Object(_) | Value::Json(_) => owned(json_of(value)),
     }

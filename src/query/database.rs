@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode};
 
-use super::ARCHIVE;
 use super::cell::{fraction, from_sql, to_sql};
 use super::error::Error;
 use super::functions::register;
 use super::guard::{Guard, LONGEST, Reads, words};
+use super::{ARCHIVE, SET};
 use crate::Checkpoint;
 use crate::memory::Keep;
 use crate::tables::{self, Source, Table, Type, Value};
@@ -67,8 +67,8 @@ pub struct Database {
     connection: Connection,
     guard: Guard,
     bounds: Bounds,
-    /// The columns that are there, by archive and table.
-    loaded: BTreeMap<(String, &'static str), BTreeSet<usize>>,
+    /// The columns that are there, by archive, set and table.
+    loaded: BTreeMap<(String, String, &'static str), BTreeSet<usize>>,
 }
 
 /// A query that the engine understands.
@@ -155,7 +155,7 @@ impl Database {
     }
 
     /// Loads what a query reads of a checkpoint, unless it is there already. `archive` is what its rows have in the column
-    /// [`ARCHIVE`].
+    /// [`ARCHIVE`]; in [`SET`] they have [`Checkpoint::set_name`].
     ///
     /// # Errors
     ///
@@ -169,7 +169,8 @@ impl Database {
         watched.map_err(|error| self.failure(error, ""))?;
         for source in query.sources() {
             let Some(columns) = query.reads.get(source.table.name) else { continue };
-            let key = (archive.to_owned(), source.table.name);
+            let set = checkpoint.set_name().to_string();
+            let key = (archive.to_owned(), set, source.table.name);
             let before = self.loaded.get(&key);
             // There are more warnings, the more has been read; their table comes last by its name.
             let may_stay = source.table.name != WARNINGS;
@@ -199,9 +200,12 @@ impl Database {
         deadline: Option<Instant>,
     ) -> rusqlite::Result<bool> {
         let transaction = self.connection.unchecked_transaction()?;
-        transaction.execute(&format!("DELETE FROM {} WHERE {ARCHIVE} = ?", source.table.name), [archive])?;
+        let set = checkpoint.set_name().to_string();
+        let stale = format!("DELETE FROM {} WHERE {ARCHIVE} = ? AND \"{SET}\" = ?", source.table.name);
+        transaction.execute(&stale, [archive, &set])?;
         let mut statement = transaction.prepare(&insertion(source.table, columns))?;
         statement.raw_bind_parameter(1, archive)?;
+        statement.raw_bind_parameter(2, &set)?;
         let mut result = Ok(true);
         source.each(checkpoint, &mut |row| {
             if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
@@ -209,7 +213,7 @@ impl Database {
                 return ControlFlow::Break(());
             }
             let mut insert = || {
-                for (number, &column) in (2..).zip(columns) {
+                for (number, &column) in (3..).zip(columns) {
                     statement.raw_bind_parameter::<usize, _>(number, to_sql(&row.value(column)))?;
                 }
                 statement.raw_execute()
@@ -307,7 +311,7 @@ fn add_joined(sql: &str, reads: &mut Reads) {
 
 /// The SQL that makes a table.
 fn definition(table: &Table) -> String {
-    let mut sql = format!("CREATE TABLE {} ({ARCHIVE} TEXT", table.name);
+    let mut sql = format!("CREATE TABLE {} ({ARCHIVE} TEXT, \"{SET}\" TEXT", table.name);
     for column in table.columns {
         // A column of type INTEGER would make text of digits a fraction if they are too many for it.
         let of_type = match column.column_type {
@@ -326,13 +330,13 @@ fn definition(table: &Table) -> String {
 fn index(table: &Table) -> Option<String> {
     let name = table.name;
     table.column("pid")?;
-    Some(format!("CREATE INDEX IF NOT EXISTS {name}_pid ON {name} (pid, {ARCHIVE}) WHERE pid IS NOT NULL"))
+    Some(format!("CREATE INDEX IF NOT EXISTS {name}_pid ON {name} (pid, {ARCHIVE}, \"{SET}\") WHERE pid IS NOT NULL"))
 }
 
 /// The SQL that adds a row of some columns.
 fn insertion(table: &Table, columns: &BTreeSet<usize>) -> String {
-    let mut names = ARCHIVE.to_owned();
-    let mut values = "?".to_owned();
+    let mut names = format!("{ARCHIVE}, \"{SET}\"");
+    let mut values = "?, ?".to_owned();
     for column in columns.iter().filter_map(|&number| table.columns.get(number)) {
         let _ = write!(names, ", \"{}\"", column.name);
         values.push_str(", ?");

@@ -61,3 +61,7 @@ pub const KEYWORDS: &[&str] = &[
 
 /// The column that every table has before its own: which archive a row is of.
 pub const ARCHIVE: &str = "archive";
+
+/// The second of these columns: which checkpoint of the archive it is of, empty for one at its root. It is a word of SQL, so a
+/// query has it in quotation marks: `"set"`.
+pub const SET: &str = "set";

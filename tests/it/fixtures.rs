@@ -62,7 +62,8 @@ pub(crate) fn manifest(name: &str) -> Vec<Value> {
 /// The rows of a checkpoint as any program would read them: NDJSON, parsed.
 pub(crate) fn rows_of(checkpoint: &Checkpoint, tables: &[&str]) -> Rows {
     let mut bytes = Vec::new();
-    let style = Style { format: Format::Ndjson, columns: Columns::All, name_tables: true, width: None };
+    let style =
+        Style { format: Format::Ndjson, columns: Columns::All, name_tables: true, lead: Vec::new(), width: None };
     let mut writer = RowWriter::new(&mut bytes, style);
     for name in tables {
         let source = Source::find(name).unwrap_or_else(|| panic!("no table {name}"));

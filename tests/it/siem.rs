@@ -34,7 +34,7 @@ fn encoder(format: Format, checkpoint: &Checkpoint) -> Encoder {
 }
 
 fn encoder_of(format: Format, checkpoint: &Checkpoint, with: fn(Origin) -> Origin) -> Encoder {
-    let style = Style { format, columns: Columns::All, name_tables: false, width: None };
+    let style = Style { format, columns: Columns::All, name_tables: false, lead: Vec::new(), width: None };
     let mut encoder = Encoder::new(style);
     let origin = Origin::new(checkpoint.container(), checkpoint.identity(), "archive.tar".to_owned(), None)
         .or_time(Some("2026-01-02T03:04:05Z".parse().unwrap()))

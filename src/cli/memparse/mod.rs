@@ -15,7 +15,10 @@ use cryoscope::memory::Keep;
 use self::selection::Selected;
 use super::args::{Global, MemparseArgs, RowFormat};
 use super::exit::Exit;
+use super::fleet::Entry;
+use super::lead::Lead;
 use super::open::Opener;
+use super::rows::One;
 use super::screen::{Report, refuse_terminal_of};
 use super::{Failure, Outcome};
 
@@ -44,15 +47,19 @@ pub(crate) fn run(args: &MemparseArgs, global: &Global) -> Outcome {
     // What is inflated can be searched on its way, if lines are searched whole.
     let whole = args.range.is_none() && args.prot.is_none() && args.kind.is_empty() && args.path.is_none();
     let early = matcher.clone().filter(|_| whole).map(|matcher| search::early(matcher, args));
-    let checkpoint = &Opener::new(global, keep).searching(early).open_one(&args.archive)?;
+    let lead = Lead::new(&args.source, false, global)?;
+    let opener = Opener::new(global, keep).searching(early).hashing_archive(lead.is_hashed());
+    let checkpoint = &opener.open_one(&args.archive)?;
+    let id = lead.id(&Entry::named(args.archive.clone()), std::slice::from_ref(checkpoint));
+    let one = &One { checkpoint, id, lead };
     checkpoint.read_all();
     let selected = Selected::of(checkpoint, args, global)?;
     let exit = match (mode, matcher) {
-        (Mode::Search, Some(matcher)) => search::run(checkpoint, &selected, &matcher, args, global)?,
+        (Mode::Search, Some(matcher)) => search::run(one, &selected, &matcher, args, global)?,
         (Mode::Hexdump, _) => hexdump::run(checkpoint, &selected, args, global)?,
-        (Mode::Strings, _) => strings::run(checkpoint, &selected, args, global)?,
+        (Mode::Strings, _) => strings::run(one, &selected, args, global)?,
         (Mode::Dump, _) => dump::run(checkpoint, &selected, args, global)?,
-        _ => sizes::run(checkpoint, &selected, args, global)?,
+        _ => sizes::run(one, &selected, args, global)?,
     };
     let partial = Report::of(checkpoint).print(&args.archive.display().to_string(), global);
     Ok(if partial == Exit::Done { exit } else { partial })

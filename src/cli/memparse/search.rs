@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::Arc;
 
-use cryoscope::Checkpoint;
-use cryoscope::formats::{Columns, RowWriter, Style, escape, units};
+use cryoscope::formats::{Columns, Style, escape, units};
 use cryoscope::images::Kind;
 use cryoscope::memory::{EarlySearch, Findings, FindingsElsewhere, Matcher, SearchOptions};
 use cryoscope::tables::{Mappings, Match, MatchCount, Matches};
@@ -13,7 +12,7 @@ use cryoscope::tables::{Mappings, Match, MatchCount, Matches};
 use super::super::Outcome;
 use super::super::args::{Global, MemparseArgs, RowFormat};
 use super::super::exit::Exit;
-use super::super::rows;
+use super::super::rows::{self, One};
 use super::super::screen::{Screen, complain};
 use super::selection::Selected;
 use super::threads;
@@ -22,12 +21,13 @@ use super::threads;
 const SHOWN: usize = 100;
 
 pub(super) fn run(
-    checkpoint: &Checkpoint,
+    one: &One<'_>,
     selected: &Selected<'_>,
     matcher: &Matcher,
     args: &MemparseArgs,
     global: &Global,
 ) -> Outcome {
+    let checkpoint = one.checkpoint;
     let options = options(args);
     let model = checkpoint.model();
     let findings = checkpoint.memory().search(model, &selected.ranges, matcher, &options);
@@ -54,13 +54,11 @@ pub(super) fn run(
         RowFormat::Table => Columns::Brief,
         _ => Columns::All,
     };
-    let style = Style { format: format.with(&args.documents), columns, name_tables: false, width: screen.width };
+    let format = format.with(&args.documents);
+    let lead = one.lead.names(format, false);
+    let style = Style { format, columns, name_tables: false, lead, width: screen.width };
     let rows = Matches::new(checkpoint, Mappings::of(checkpoint), matcher, args.context);
-    let origin = rows::origin(checkpoint, style.format, &args.archive.display().to_string(), &args.documents)?;
-    let mut writer = RowWriter::new(&mut screen.out, style);
-    if let Some(origin) = origin {
-        writer.encoder().origin(origin);
-    }
+    let mut writer = rows::writer(&mut screen.out, style, one, &args.documents)?;
     if args.count {
         writer.begin(&MatchCount::TABLE)?;
         for row in counts(&findings, &elsewhere, &rows) {

@@ -2,18 +2,18 @@
 
 use std::io::Write;
 
-use cryoscope::Checkpoint;
 use cryoscope::formats::{Columns, Grid, GridColumn, Style, escape, units};
 use cryoscope::tables::{MemorySize, Row, Source};
 
 use super::super::Outcome;
 use super::super::args::{By, Global, MemparseArgs, RowFormat};
 use super::super::exit::Exit;
-use super::super::rows::{self, Filter, pid_of};
+use super::super::rows::{self, Filter, One, pid_of};
 use super::super::screen::Screen;
 use super::selection::Selected;
 
-pub(super) fn run(checkpoint: &Checkpoint, selected: &Selected<'_>, args: &MemparseArgs, global: &Global) -> Outcome {
+pub(super) fn run(one: &One<'_>, selected: &Selected<'_>, args: &MemparseArgs, global: &Global) -> Outcome {
+    let checkpoint = one.checkpoint;
     let mut screen = Screen::open(global)?;
     if args.format == RowFormat::Table && args.by.is_none() {
         let pids = selected.pids();
@@ -31,9 +31,9 @@ pub(super) fn run(checkpoint: &Checkpoint, selected: &Selected<'_>, args: &Mempa
     let Some(source) = Source::find(table) else { return screen.finish(Exit::Done) };
     let columns = if args.format == RowFormat::Table { Columns::Brief } else { Columns::All };
     let format = args.format.with(&args.documents);
-    let style = Style { format, columns, name_tables: false, width: screen.width };
-    let origin = rows::origin(checkpoint, format, &args.archive.display().to_string(), &args.documents)?;
-    rows::write(&mut screen.out, style, source, checkpoint, origin, &OfProcesses(selected.pids()))?;
+    let lead = one.lead.names(format, false);
+    let style = Style { format, columns, name_tables: false, lead, width: screen.width };
+    rows::write(&mut screen.out, style, source, one, &args.documents, &OfProcesses(selected.pids()))?;
     screen.finish(Exit::Done)
 }
 

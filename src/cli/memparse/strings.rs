@@ -3,15 +3,14 @@
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 
-use cryoscope::Checkpoint;
-use cryoscope::formats::{Columns, RowWriter, Style};
+use cryoscope::formats::{Columns, Style};
 use cryoscope::memory::{StringBlock, StringOptions};
 use cryoscope::tables::{Mapping, Mappings, StringRow, Strings};
 
 use super::super::Outcome;
 use super::super::args::{Global, MemparseArgs, RowFormat};
 use super::super::exit::Exit;
-use super::super::rows;
+use super::super::rows::{self, One};
 use super::super::screen::Screen;
 use super::selection::Selected;
 use super::threads;
@@ -19,7 +18,8 @@ use super::threads;
 /// Characters of a string that a line of text has.
 const SHOWN: usize = 4096;
 
-pub(super) fn run(checkpoint: &Checkpoint, selected: &Selected<'_>, args: &MemparseArgs, global: &Global) -> Outcome {
+pub(super) fn run(one: &One<'_>, selected: &Selected<'_>, args: &MemparseArgs, global: &Global) -> Outcome {
+    let checkpoint = one.checkpoint;
     let (model, memory) = (checkpoint.model(), checkpoint.memory());
     let options = StringOptions { threads: threads(args), least: args.min_length, ascii: true, utf16: true };
     let mut screen = Screen::open(global)?;
@@ -31,14 +31,11 @@ pub(super) fn run(checkpoint: &Checkpoint, selected: &Selected<'_>, args: &Mempa
                 .strings(model, &selected.ranges, &options, map, |text| flow(screen.out.write_all(&text), &mut result));
         }
         format => {
-            let style =
-                Style { format: format.with(&args.documents), columns: Columns::All, name_tables: false, width: None };
+            let format = format.with(&args.documents);
+            let lead = one.lead.names(format, false);
+            let style = Style { format, columns: Columns::All, name_tables: false, lead, width: None };
             let strings = Strings::new(checkpoint, Mappings::of(checkpoint));
-            let origin = rows::origin(checkpoint, style.format, &args.archive.display().to_string(), &args.documents)?;
-            let mut writer = RowWriter::new(&mut screen.out, style);
-            if let Some(origin) = origin {
-                writer.encoder().origin(origin);
-            }
+            let mut writer = rows::writer(&mut screen.out, style, one, &args.documents)?;
             writer.begin(&StringRow::TABLE)?;
             let map = |block: &StringBlock<'_>| {
                 block.strings.iter().map(|string| strings.row(block, string)).collect::<Vec<StringRow>>()

@@ -3,6 +3,7 @@
 #[cfg(feature = "prompt")]
 mod prompt;
 
+use std::collections::HashMap;
 use std::io::{IsTerminal, Read, Write, stdin};
 use std::ops::ControlFlow;
 use std::panic::resume_unwind;
@@ -13,14 +14,17 @@ use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::Duration;
 
+use bstr::ByteSlice as _;
 use cryoscope::formats::{ResultWriter, escape};
+use cryoscope::memory::Keep;
 use cryoscope::query::{Bounds, Database, Error, Query};
 use cryoscope::{Checkpoint, Error as ArchiveError};
 use rayon::prelude::*;
 
-use super::args::{Global, QueryArgs, QueryFormat};
+use super::args::{Global, QueryArgs, QueryFormat, SourceId};
 use super::exit::Exit;
 use super::fleet::{self, Entry};
+use super::lead;
 use super::open::Opener;
 use super::screen::{Report, Screen, complain};
 use super::{Failure, Outcome};
@@ -39,13 +43,13 @@ impl From<Error> for Failure {
 }
 
 pub(crate) fn run(args: &QueryArgs, global: &Global) -> Outcome {
-    let (archives, sql) = split(&args.archives);
+    let (archives, sql) = split(args);
     match sql {
         Some(sql) => once(archives, &sql, args, global),
         None if stdin().is_terminal() => prompted(archives, args, global),
         None => {
-            if archives.iter().any(|archive| archive == Path::new("-")) {
-                let message = "standard input is the archive; give the query behind it";
+            if archives.iter().chain(&args.fleet.files_from).any(|archive| archive == Path::new("-")) {
+                let message = "standard input is taken already; give the query as an argument, behind the archives";
                 return Err(Failure::Usage(message.to_owned()));
             }
             let mut sql = String::new();
@@ -69,9 +73,14 @@ fn prompted(_: &[PathBuf], _: &QueryArgs, _: &Global) -> Outcome {
 }
 
 /// Archives and the query behind them, if one is there: it has blanks, and is the name of no file.
-pub(crate) fn split(arguments: &[PathBuf]) -> (&[PathBuf], Option<String>) {
+pub(crate) fn split(args: &QueryArgs) -> (&[PathBuf], Option<String>) {
+    parts(&args.archives, !args.fleet.files_from.is_empty())
+}
+
+/// The same; `listed` if there are archives in a list, too.
+fn parts(arguments: &[PathBuf], listed: bool) -> (&[PathBuf], Option<String>) {
     match arguments {
-        [archives @ .., last] if !archives.is_empty() && !last.exists() => match last.to_str() {
+        [archives @ .., last] if (listed || !archives.is_empty()) && !last.exists() => match last.to_str() {
             Some(sql) if sql.is_empty() || sql.contains(char::is_whitespace) => (archives, Some(sql.to_owned())),
             _ => (arguments, None),
         },
@@ -98,18 +107,21 @@ fn once(archives: &[PathBuf], sql: &str, args: &QueryArgs, global: &Global) -> O
     let mut database = database(args)?;
     let mut query = database.prepare(sql)?;
     let mut reports = Vec::new();
-    let entries = fleet::entries_of(archives.to_vec())?;
-    each_archive(&entries, &Opener::new(global, query.keep()), args, &mut |path, checkpoints| {
+    let entries = fleet::entries(archives, &args.fleet)?;
+    let mut called = Called::default();
+    each_archive(&entries, &opener(args, global, query.keep()), args, &mut |entry, checkpoints| {
+        let path = entry.path.display().to_string();
         match checkpoints {
             Ok(checkpoints) => {
-                for (name, checkpoint) in named(path, &checkpoints) {
+                let name = called.of(entry, &checkpoints, args)?;
+                for checkpoint in &checkpoints {
                     database.load(&mut query, &name, checkpoint)?;
-                    reports.push((path.display().to_string(), Ok(Report::of(checkpoint))));
+                    reports.push((path.clone(), Ok(Report::of(checkpoint))));
                 }
             }
             // Alone, an archive that cannot be read is the command's failure.
             Err(error) if entries.len() == 1 => return Err(error.into()),
-            Err(error) => reports.push((path.display().to_string(), Err(error))),
+            Err(error) => reports.push((path, Err(error))),
         }
         Ok(())
     })?;
@@ -136,10 +148,10 @@ fn each_archive(
     entries: &[Entry],
     opener: &Opener<'_>,
     args: &QueryArgs,
-    each: &mut dyn FnMut(&Path, Opened) -> Result<(), Failure>,
+    each: &mut dyn FnMut(&Entry, Opened) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     if let [entry] = entries {
-        return entry.open(opener).map_or(Ok(()), |opened| each(&entry.path, opened));
+        return entry.open(opener).map_or(Ok(()), |opened| each(entry, opened));
     }
     let opener = opener.clone().without_progress();
     let threads = args.threads.unwrap_or_else(rayon::current_num_threads).max(1);
@@ -147,21 +159,38 @@ fn each_archive(
         let together: Vec<Option<Opened>> = some.par_iter().map(|entry| entry.open(&opener)).collect();
         for (entry, checkpoints) in some.iter().zip(together) {
             if let Some(checkpoints) = checkpoints {
-                each(&entry.path, checkpoints)?;
+                each(entry, checkpoints)?;
             }
         }
     }
     Ok(())
 }
 
-/// The checkpoints of an archive, with what their rows have in the column `archive`.
-fn named<'c>(path: &Path, checkpoints: &'c [Checkpoint]) -> impl Iterator<Item = (String, &'c Checkpoint)> {
-    let path = path.display().to_string();
-    let several = checkpoints.len() > 1;
-    checkpoints.iter().map(move |checkpoint| {
-        let name = if several { format!("{path}: {}", checkpoint.set_name()) } else { path.clone() };
-        (name, checkpoint)
-    })
+/// How archives are opened for queries.
+fn opener<'g>(args: &QueryArgs, global: &'g Global, keep: Keep) -> Opener<'g> {
+    Opener::new(global, keep).hashing_archive(args.name.source_id == Some(SourceId::Sha256))
+}
+
+/// What the column `archive` has of each archive.
+#[derive(Default)]
+struct Called(HashMap<String, PathBuf>);
+
+impl Called {
+    /// The name of an archive, which no other may have: the rows of one would stand for both.
+    fn of(&mut self, entry: &Entry, checkpoints: &[Checkpoint], args: &QueryArgs) -> Result<String, Failure> {
+        let bytes = lead::id(&args.name, entry, checkpoints);
+        // What is no text must not become what another one is.
+        let name = bytes.to_str().map_or_else(|_| escape(&bytes).into_owned(), str::to_owned);
+        match self.0.insert(name.clone(), entry.path.clone()) {
+            Some(other) if args.name.source_id == Some(SourceId::Name) && other != entry.path => {
+                let (one, other) = (entry.path.display(), other.display());
+                Err(Failure::Usage(format!(
+                    "{other} and {one} are both called {name}; tell them apart by --source-id path or sha256"
+                )))
+            }
+            _ => Ok(name),
+        }
+    }
 }
 
 /// Writes the answer to a query whose tables are loaded. The database comes back, unless it does not stop: inside one function,
@@ -226,17 +255,18 @@ fn write(
 mod tests {
     use super::*;
 
-    fn parts(arguments: &[&str]) -> (usize, Option<String>) {
+    fn parts_of(arguments: &[&str], listed: bool) -> (usize, Option<String>) {
         let arguments: Vec<PathBuf> = arguments.iter().map(PathBuf::from).collect();
-        let (archives, sql) = split(&arguments);
+        let (archives, sql) = parts(&arguments, listed);
         (archives.len(), sql)
     }
 
     #[test]
     fn the_query_is_what_is_no_file() {
-        assert_eq!(parts(&["a.tar", "b.tar", "SELECT 1"]), (2, Some("SELECT 1".to_owned())));
-        assert_eq!(parts(&["a.tar", "b.tar"]), (2, None));
-        assert_eq!(parts(&["no such.tar"]), (1, None), "the first is always an archive");
-        assert_eq!(parts(&["a.tar", "-"]), (2, None));
+        assert_eq!(parts_of(&["a.tar", "b.tar", "SELECT 1"], false), (2, Some("SELECT 1".to_owned())));
+        assert_eq!(parts_of(&["a.tar", "b.tar"], false), (2, None));
+        assert_eq!(parts_of(&["no such.tar"], false), (1, None), "the first is always an archive");
+        assert_eq!(parts_of(&["a.tar", "-"], false), (2, None));
+        assert_eq!(parts_of(&["SELECT 1"], true), (0, Some("SELECT 1".to_owned())), "archives are in a list");
     }
 }

@@ -18,11 +18,10 @@ use rustyline::history::FileHistory;
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{CompletionType, Context, Editor, Helper};
 
-use super::{answer, database, each_archive, named};
+use super::{Called, answer, database, each_archive, opener};
 use crate::cli::args::{Global, QueryArgs};
 use crate::cli::exit::Exit;
 use crate::cli::fleet;
-use crate::cli::open::Opener;
 use crate::cli::screen::{Screen, complain};
 use crate::cli::{Failure, Outcome};
 
@@ -43,6 +42,8 @@ const COMMANDS: [&str; 4] = [".help", ".quit", ".schema", ".tables"];
 /// An archive that stays open.
 struct Held {
     path: String,
+    /// What its rows call it.
+    name: String,
     checkpoints: Vec<Checkpoint>,
     /// How many of its warnings have been spoken of.
     warned: usize,
@@ -56,12 +57,14 @@ pub(super) fn run(archives: &[PathBuf], args: &QueryArgs, global: &Global) -> Ou
     let mut all = Vec::new();
     let mut exits = Vec::new();
     // Anything may be asked.
-    let opener = Opener::new(global, Keep::Everything);
-    let entries = fleet::entries_of(archives.to_vec())?;
-    each_archive(&entries, &opener, args, &mut |path, result| {
+    let opener = opener(args, global, Keep::Everything);
+    let entries = fleet::entries(archives, &args.fleet)?;
+    let mut called = Called::default();
+    each_archive(&entries, &opener, args, &mut |entry, result| {
         match result {
             Ok(checkpoints) => {
-                all.push(Held { path: path.display().to_string(), checkpoints, warned: 0 });
+                let name = called.of(entry, &checkpoints, args)?;
+                all.push(Held { path: entry.path.display().to_string(), name, checkpoints, warned: 0 });
                 exits.push(Exit::Done);
             }
             Err(error) if entries.len() == 1 => return Err(error.into()),
@@ -131,8 +134,8 @@ fn ask(
     };
     let mut query = database.prepare(sql)?;
     for archive in &*all {
-        for (name, checkpoint) in named(Path::new(&archive.path), &archive.checkpoints) {
-            database.load(&mut query, &name, checkpoint)?;
+        for checkpoint in &archive.checkpoints {
+            database.load(&mut query, &archive.name, checkpoint)?;
         }
     }
     let screen = Screen::open(global)?;

@@ -165,7 +165,7 @@ fn open(archive: &[u8]) -> Checkpoint {
 
 fn write(checkpoint: &Checkpoint, format: Format, source: &tables::Source) -> String {
     let mut bytes = Vec::new();
-    let style = Style { format, columns: Columns::All, name_tables: false, width: Some(200) };
+    let style = Style { format, columns: Columns::All, name_tables: false, lead: Vec::new(), width: Some(200) };
     let mut writer = RowWriter::new(&mut bytes, style);
     if format.needs_origin() {
         // What documents say of the container and of processes is the attacker's, too.
