@@ -407,9 +407,10 @@ mod tests {
         assert_eq!(all.len(), 4);
         let names: Vec<&str> = Source::find("processes").unwrap().table.columns.iter().map(|c| c.name).collect();
         let quoted: Vec<String> = names.iter().map(|name| format!("p.\"{name}\"")).collect();
-        let every = format!("SELECT p.archive, {} FROM processes p", quoted.join(", "));
+        let every = format!("SELECT p.archive, p.\"set\", {} FROM processes p", quoted.join(", "));
         assert_eq!(answer(&format!("{every} ORDER BY pid, archive")).unwrap(), all);
-        let joined = format!("{every} NATURAL JOIN (SELECT archive, pid FROM processes) ORDER BY pid, archive");
+        let joined =
+            format!("{every} NATURAL JOIN (SELECT archive, \"set\", pid FROM processes) ORDER BY pid, archive");
         assert_eq!(answer(&joined).unwrap(), all);
     }
 
@@ -548,7 +549,7 @@ mod tests {
         for table in tables::ALL.iter().map(|source| source.table) {
             connection.execute(&definition(table), []).unwrap();
             for (number, column) in table.columns.iter().enumerate().filter(|(_, column)| column.wide) {
-                connection.execute(&insertion(table, &BTreeSet::from([number])), ["a", &most]).unwrap();
+                connection.execute(&insertion(table, &BTreeSet::from([number])), ["a", "", &most]).unwrap();
                 let sql = format!("DELETE FROM {} RETURNING \"{}\"", table.name, column.name);
                 let held: String = connection.query_row(&sql, [], |row| row.get(0)).unwrap();
                 assert_eq!(held, most, "{}.{}", table.name, column.name);

@@ -56,8 +56,13 @@ fn odd_forms_read_like_their_reference() {
             .output()
             .unwrap();
         let mut rows = fixtures::parse(&output.stdout, &TABLES);
-        for row in rows.get_mut("container").unwrap() {
-            row.as_object_mut().unwrap().retain(|column, _| !NOT_COMPARED.contains(&column.as_str()));
+        for (table, rows) in &mut rows {
+            let is_compared = |column: &str| {
+                !matches!(column, "archive" | "set") && (table != "container" || !NOT_COMPARED.contains(&column))
+            };
+            for row in rows {
+                row.as_object_mut().unwrap().retain(|column, _| is_compared(column));
+            }
         }
         (output.status.code(), rows)
     };

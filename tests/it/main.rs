@@ -19,6 +19,8 @@ mod folders;
 mod forms;
 mod fuzz;
 mod hostile;
+mod identity;
+mod lead;
 mod limits;
 mod memory;
 mod old_places;

@@ -290,10 +290,10 @@ fn checkpoints_of_one_archive_are_told_apart() {
     }
     builder.into_inner().unwrap();
     let path = home.path().join("two.tar");
-    let sql = "SELECT archive, count(*) FROM processes GROUP BY archive";
+    let sql = "SELECT archive, \"set\", count(*) FROM processes GROUP BY archive, \"set\"";
     let out = run(["query", path.to_str().unwrap(), sql, "--format", "csv"]).ok();
     let name = path.display();
-    assert_eq!(out, format!("archive,count(*)\n{name}: one,2\n{name}: two,2\n"));
+    assert_eq!(out, format!("archive,set,count(*)\n{name},one,2\n{name},two,2\n"));
 }
 
 /// The engine hears no clock inside one function.

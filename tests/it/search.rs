@@ -341,6 +341,9 @@ fn what_is_inflated_is_searched_as_what_is_mapped() {
         };
         let (streamed, mapped) = (run(&path), run(plain.path()));
         assert!(!streamed.out.is_empty(), "{name}");
-        assert_eq!((streamed.out, streamed.code), (mapped.out, mapped.code), "{name}");
+        // But for the name of the archive.
+        let rows = |out: &str, path: &std::path::Path| out.replace(path.to_str().unwrap(), "");
+        let (one, other) = (rows(&streamed.out, &path), rows(&mapped.out, plain.path()));
+        assert!(one == other && streamed.code == mapped.code, "{name}");
     }
 }

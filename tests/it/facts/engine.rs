@@ -26,7 +26,7 @@ fn container(members: &Members) -> Value {
 
 #[test]
 fn a_container_that_had_been_restored_says_so_and_when() {
-    const TIME: &str = "2026-11-23T11:40:00.5Z";
+    const TIME: &str = "2026-11-23T11:40:00.500000000Z";
     let restored = with_config(|config| {
         config["restored"] = json!(true);
         config["restoredTime"] = json!(TIME);

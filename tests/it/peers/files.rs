@@ -29,7 +29,7 @@ fn changes_on_disk_are_listed_and_held_against_what_ran() {
     let by_path: BTreeMap<&str, &Value> = rows.iter().map(|row| (row["path"].as_str().unwrap(), row)).collect();
     let shell = by_path["/var/tmp/.font-unix/.sh"];
     assert_eq!((shell["mode"].as_str(), shell["setuid"].as_bool()), (Some("4755"), Some(true)), "a setuid shell");
-    assert_eq!(shell["mtime"], "2026-11-23T11:12:27Z");
+    assert_eq!(shell["mtime"], "2026-11-23T11:12:27.000000000Z");
     let holders = |path: &str| by_path[path]["open_by"].as_array().unwrap().clone();
     assert_eq!(holders("/tmp/.cache/.x/xmrig")[0], "21:exe", "what was dropped, and ran");
     assert_eq!(holders("/tmp/.cache/.x/libhook.so"), ["22:map"], "what was dropped, and is mapped");
