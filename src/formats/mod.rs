@@ -13,6 +13,7 @@ mod grid;
 mod hec;
 mod hexdump;
 mod json;
+mod kind;
 mod ocsf;
 mod origin;
 #[cfg(feature = "parquet")]
@@ -357,7 +358,7 @@ impl<W: Write> RowWriter<W> {
             (Encoded::Cells(cells), Sheet::Grid(grid)) => grid.push(cells),
             (Encoded::Cells(_), _) => {}
             #[cfg(feature = "parquet")]
-            (Encoded::Typed(cells), Sheet::Parquet(file)) => file.put(cells, &mut self.out)?,
+            (Encoded::Typed(cells), Sheet::Parquet(file)) => file.put(&cells, &mut self.out)?,
             #[cfg(feature = "parquet")]
             (Encoded::Typed(_), _) => {}
             (Encoded::Bytes(bytes), _) => {
@@ -385,6 +386,29 @@ impl<W: Write> RowWriter<W> {
             (Format::Table, _) if style.name_tables => self.out.write_all(b"(no rows)\n"),
             #[cfg(feature = "parquet")]
             (_, Sheet::Parquet(file)) => file.finish(&mut self.out),
+            _ => Ok(()),
+        }
+    }
+
+    /// Bytes of memory that rows take until they can be written together. Who writes many files bounds them by
+    /// [`RowWriter::write_waiting`].
+    pub fn waiting(&self) -> usize {
+        match &self.state {
+            #[cfg(feature = "parquet")]
+            State::Table(_, Sheet::Parquet(file)) => file.waiting(),
+            _ => 0,
+        }
+    }
+
+    /// Writes the rows that [wait](RowWriter::waiting).
+    ///
+    /// # Errors
+    ///
+    /// If writing fails.
+    pub fn write_waiting(&mut self) -> io::Result<()> {
+        match &mut self.state {
+            #[cfg(feature = "parquet")]
+            State::Table(_, Sheet::Parquet(file)) => file.write_waiting(&mut self.out),
             _ => Ok(()),
         }
     }

@@ -24,6 +24,8 @@ mod memory;
 mod old_places;
 #[cfg(unix)]
 mod outputs;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod peers;
 mod places;
 mod planted;
