@@ -20,6 +20,7 @@ mod origin;
 mod parquet;
 pub mod proc;
 mod results;
+mod schema;
 mod template;
 mod text;
 mod timesketch;
@@ -41,6 +42,7 @@ pub use origin::Origin;
 #[cfg(feature = "parquet")]
 pub use parquet::Cells as TypedCells;
 pub use results::{ResultFormat, ResultWriter};
+pub use schema::{SchemaForm, schema_in};
 pub use template::{SearchEngine, index_template};
 pub use text::{cut, wrapped};
 

@@ -36,6 +36,7 @@ mod recovered;
 mod remains;
 mod row_schema;
 mod schema;
+mod schema_forms;
 mod screens;
 mod search;
 mod siem;
