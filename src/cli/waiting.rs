@@ -3,7 +3,7 @@
 use std::io;
 
 /// Bytes of memory that the rows of all tables take together until they are written.
-pub(crate) const MOST: usize = 48 << 20;
+pub(crate) const MOST: usize = 40 << 20;
 
 /// Something that holds rows back.
 pub(crate) trait Waiting {

@@ -35,7 +35,6 @@ fn faults(value: &Value, schema: &Value, path: &str) -> Vec<String> {
     let mut faults = Vec::new();
     for (word, rule) in schema.as_object().unwrap() {
         match word.as_str() {
-            "description" | "format" | "x-key" => {}
             "type" => {
                 let names: Vec<&str> = match rule {
                     Value::Array(names) => names.iter().map(|name| name.as_str().unwrap()).collect(),
@@ -93,8 +92,8 @@ fn faults(value: &Value, schema: &Value, path: &str) -> Vec<String> {
             "maximum" if value.as_u64().is_some_and(|number| number > rule.as_u64().unwrap()) => {
                 faults.push(format!("{path}: {value} is more than {rule}"));
             }
-            // With the properties.
-            "additionalProperties" | "minimum" | "maximum" => {}
+            // Additional ones are looked at with the properties.
+            "description" | "format" | "x-key" | "additionalProperties" | "minimum" | "maximum" => {}
             other => panic!("this reader does not know {other}"),
         }
     }

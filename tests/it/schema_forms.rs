@@ -1,5 +1,7 @@
 //! The forms of the tables' schemas for engines of analysis.
 
+use std::fmt::Write as _;
+
 use cryoscope::tables::{self, Table};
 use serde_json::Value;
 
@@ -23,7 +25,7 @@ fn forms_of_a_table_are_as_they_were() {
     let mut text = String::new();
     let forms = SQL.iter().map(|(form, _)| *form).chain(["arrow"]);
     for form in forms.chain(cfg!(feature = "parquet").then_some("parquet")) {
-        text.push_str(&format!("-- {form}\n{}\n", printed(form, &["limits", "namespaces"])));
+        let _ = writeln!(text, "-- {form}\n{}", printed(form, &["limits", "namespaces"]));
     }
     insta::assert_snapshot!("schema_forms", text);
 }

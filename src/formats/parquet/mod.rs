@@ -105,10 +105,8 @@ impl Writer {
         self.order.see(row);
         for (column, cell) in self.columns.iter_mut().zip(&row.0) {
             if !column.push(cell) {
-                return Err(io::Error::new(
-                    io::ErrorKind::InvalidData,
-                    "a text has more than the 4 GiB that Parquet takes",
-                ));
+                let message = "a cell has more than the 1 GiB that Parquet takes; write this table as ndjson";
+                return Err(io::Error::new(io::ErrorKind::InvalidData, message));
             }
         }
         self.rows = self.rows.saturating_add(1);

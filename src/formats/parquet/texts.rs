@@ -6,6 +6,8 @@ use ::parquet::data_type::ByteArray;
 const REMEMBERED: usize = 128;
 /// Bytes of a text that is, at most.
 const SHORT: usize = 512;
+/// Bytes of a text that a page takes, whose sizes have 31 bits.
+const LONGEST: usize = 1 << 30;
 
 /// Some texts.
 #[derive(Debug, Default)]
@@ -18,7 +20,7 @@ pub(super) struct Texts {
 }
 
 impl Texts {
-    /// Adds a text. Gives it back where no more fit.
+    /// Adds a text. Tells whether it was taken.
     #[must_use]
     pub(super) fn push(&mut self, text: &[u8]) -> bool {
         let slot = (text.len() <= SHORT).then(|| slot(text));
@@ -28,6 +30,9 @@ impl Texts {
             make_room(&mut self.spans, 1);
             self.spans.push(span);
             return true;
+        }
+        if text.len() > LONGEST {
+            return false;
         }
         let (Ok(start), Ok(len)) = (u32::try_from(self.bytes.len()), u32::try_from(text.len())) else { return false };
         make_room(&mut self.bytes, text.len());
