@@ -9,7 +9,7 @@ use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use cryoscope::Limits;
-use cryoscope::formats::{BulkAction, Format};
+use cryoscope::formats::{BulkAction, Format, SchemaForm};
 use jiff::Timestamp;
 
 use super::evidence::Record;
@@ -508,6 +508,40 @@ pub(crate) enum SchemaFormat {
     EcsTemplate,
     /// The same for OpenSearch
     OpensearchTemplate,
+    /// Schemas of Arrow as JSON, by table
+    Arrow,
+    /// Messages of Parquet, as its files have them
+    #[cfg(feature = "parquet")]
+    Parquet,
+    /// SQL that makes the tables in Spark; the lines between the first and the last are for `spark.read.schema`
+    Spark,
+    /// SQL that makes the tables in DuckDB, for Parquet and NDJSON
+    Duckdb,
+    /// The same for ClickHouse
+    Clickhouse,
+    /// SQL of Trino, of tables over files of Parquet
+    Trino,
+    /// SQL of Athena and Hive, of tables over files of Parquet
+    Athena,
+}
+
+impl SchemaFormat {
+    /// The form for engines that it is.
+    pub(crate) fn form(self) -> Option<SchemaForm> {
+        match self {
+            SchemaFormat::Arrow => Some(SchemaForm::Arrow),
+            #[cfg(feature = "parquet")]
+            SchemaFormat::Parquet => Some(SchemaForm::Parquet),
+            SchemaFormat::Spark => Some(SchemaForm::Spark),
+            SchemaFormat::Duckdb => Some(SchemaForm::DuckDb),
+            SchemaFormat::Clickhouse => Some(SchemaForm::ClickHouse),
+            SchemaFormat::Trino => Some(SchemaForm::Trino),
+            SchemaFormat::Athena => Some(SchemaForm::Athena),
+            SchemaFormat::Table | SchemaFormat::Json | SchemaFormat::EcsTemplate | SchemaFormat::OpensearchTemplate => {
+                None
+            }
+        }
+    }
 }
 
 /// Completions for a shell

@@ -21,6 +21,7 @@ use super::lead::Lead;
 use super::open::Opener;
 use super::screen::{Report, Screen, complain};
 use super::table_file::{Folder, TableFile};
+use super::waiting;
 
 /// Bytes of rows that are handed on at once.
 const BATCH: usize = 64 << 10;
@@ -406,10 +407,12 @@ impl<'a> Output<'a> {
                 Some(spool) => Ok(rows.try_for_each(|row| spool.add(row))?),
                 None => Ok(()),
             },
-            Output::Files { files, .. } => match files.get_mut(table) {
-                Some(file) => rows.try_for_each(|row| file.put(row)),
-                None => Ok(()),
-            },
+            Output::Files { files, .. } => {
+                if let Some(file) = files.get_mut(table) {
+                    rows.try_for_each(|row| file.put(row))?;
+                }
+                Ok(waiting::bound(files, waiting::MOST)?)
+            }
         }
     }
 

@@ -13,12 +13,14 @@ mod grid;
 mod hec;
 mod hexdump;
 mod json;
+mod kind;
 mod ocsf;
 mod origin;
 #[cfg(feature = "parquet")]
 mod parquet;
 pub mod proc;
 mod results;
+mod schema;
 mod template;
 mod text;
 mod timesketch;
@@ -40,6 +42,7 @@ pub use origin::Origin;
 #[cfg(feature = "parquet")]
 pub use parquet::Cells as TypedCells;
 pub use results::{ResultFormat, ResultWriter};
+pub use schema::{SchemaForm, schema_in};
 pub use template::{SearchEngine, index_template};
 pub use text::{cut, wrapped};
 
@@ -366,7 +369,7 @@ impl<W: Write> RowWriter<W> {
             (Encoded::Cells(cells), Sheet::Grid(grid)) => grid.push(cells),
             (Encoded::Cells(_), _) => {}
             #[cfg(feature = "parquet")]
-            (Encoded::Typed(cells), Sheet::Parquet(file)) => file.put(cells, &mut self.out)?,
+            (Encoded::Typed(cells), Sheet::Parquet(file)) => file.put(&cells, &mut self.out)?,
             #[cfg(feature = "parquet")]
             (Encoded::Typed(_), _) => {}
             (Encoded::Bytes(bytes), _) => {
@@ -394,6 +397,29 @@ impl<W: Write> RowWriter<W> {
             (Format::Table, _) if style.name_tables => self.out.write_all(b"(no rows)\n"),
             #[cfg(feature = "parquet")]
             (_, Sheet::Parquet(file)) => file.finish(&mut self.out),
+            _ => Ok(()),
+        }
+    }
+
+    /// Bytes of memory that rows take until they can be written together. Who writes many files bounds them by
+    /// [`RowWriter::write_waiting`].
+    pub fn waiting(&self) -> usize {
+        match &self.state {
+            #[cfg(feature = "parquet")]
+            State::Table(_, Sheet::Parquet(file)) => file.waiting(),
+            _ => 0,
+        }
+    }
+
+    /// Writes the rows that [wait](RowWriter::waiting).
+    ///
+    /// # Errors
+    ///
+    /// If writing fails.
+    pub fn write_waiting(&mut self) -> io::Result<()> {
+        match &mut self.state {
+            #[cfg(feature = "parquet")]
+            State::Table(_, Sheet::Parquet(file)) => file.write_waiting(&mut self.out),
             _ => Ok(()),
         }
     }

@@ -13,6 +13,7 @@ table! {
         /// Device of the file system, `major:minor`.
         pub device: String,
         /// The inode.
+        #[large("overlayfs and file systems of a network or of a program use all 64 bits")]
         pub inode: u64,
         /// Its path.
         pub path: BString,

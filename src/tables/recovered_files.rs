@@ -52,6 +52,7 @@ table! {
         #[to(ecs("file.device"))]
         pub device: Option<String>,
         /// Its inode; of a System V segment its id.
+        #[large("overlayfs and file systems of a network or of a program use all 64 bits")]
         #[to(ecs("file.inode").text())]
         pub inode: Option<u64>,
         /// The device that it is, `major:minor`; null of what is none, and of devices in an archive of a file system.
