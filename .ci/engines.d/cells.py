@@ -13,6 +13,7 @@ def of_json(path, schema):
     rows = collections.Counter()
     texts = set()
     times = {field.name for field in schema if pa.types.is_timestamp(field.type)}
+    lists = [field.name for field in schema if pa.types.is_list(field.type)]
     strings = {field.name for field in schema if pa.types.is_string(field.type)}
     names = schema.names
     with open(path, encoding="utf-8") as file:
@@ -25,12 +26,13 @@ def of_json(path, schema):
             if more or set(row) != set(names):
                 raise AssertionError(f"{path}: columns differ: {set(row) ^ set(names)}")
             texts.update(name for name in strings if isinstance(row[name], (dict, list)))
+            texts.update(name for name in lists if any(isinstance(item, dict) for item in row[name] or ()))
             rows[json.dumps([_moment(row[name]) if name in times else row[name] for name in names], sort_keys=True)] += 1
     return rows, texts
 
 
-def of_arrow(table, names, texts, no_null_lists=False):
-    """The rows of an engine, counted. `texts` are columns whose text is JSON. Fails at a value of a type that no column has."""
+def of_arrow(table, names, texts):
+    """The rows of an engine, counted. `texts` are columns whose text, or whose items' text, is JSON. Fails at a value of a type that no column has."""
     if set(table.column_names) != set(names):
         raise AssertionError(f"columns differ: {set(table.column_names) ^ set(names)}")
     rows = collections.Counter()
@@ -39,7 +41,7 @@ def of_arrow(table, names, texts, no_null_lists=False):
         row = []
         for name, cell in zip(names, cells):
             if name in texts and cell is not None:
-                cell = json.loads(cell)
+                cell = [json.loads(item) for item in cell] if isinstance(cell, list) else json.loads(cell)
             row.append(_plain(cell))
         rows[json.dumps(row, sort_keys=True)] += 1
     return rows

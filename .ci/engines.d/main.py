@@ -12,6 +12,7 @@ import pyarrow.parquet
 
 import cells
 import dataset
+import lines as lines_of_json
 import page
 import readers
 
@@ -70,8 +71,6 @@ def one(name, folder, scratch, wanted):
     reader = engine.Reader(folder, scratch)
     rows, compared = compare(engine, reader, wanted)
     questions = ask(engine, reader)
-    if hasattr(reader, "close"):
-        reader.close()
     line = f"| {engine.NAME} | {engine.version()} | {len(wanted)} | {rows} | {compared} | {questions} |"
     print(f"{line} {time.monotonic() - started:.0f} s", flush=True)
     return line
@@ -100,6 +99,13 @@ def main():
         dataset.write(command, "ndjson", lines)
         wanted = expected(folder, lines)
         table = [one(name, folder, scratch, wanted) for name in (readers.CHEAP if cheap else readers.ALL)]
+        if not cheap:
+            import evolve
+
+            evolve.check(folder, scratch)
+        for engine in lines_of_json.CHEAP if cheap else lines_of_json.ALL:
+            empty = lines_of_json.compare(engine(command, scratch), wanted, lines)
+            print(f"{engine.NAME}: the same rows from NDJSON, by `schema`; {empty} tables without rows have their columns")
     if not cheap:
         write_page(table, len(dataset.archives()))
 

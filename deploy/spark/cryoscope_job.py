@@ -164,7 +164,7 @@ def read_each(given, these, folder):
     for number, name in enumerate(these):
         place = f"{folder}/{number}"
         with subprocess.Popen(["sh", "-c", given.fetch, "sh", name], stdout=subprocess.PIPE) as fetch:
-            failed, message = run(given, ["-", "--source-name", name], place, stdin=fetch.stdout)
+            failed, message = run(given, ["-", "--source-name", text(name)], place, stdin=fetch.stdout)
             fetch.stdout.close()
         code = "command_failed"
         if fetch.returncode != 0:
@@ -198,12 +198,17 @@ def run(given, arguments, folder, stdin):
     return failed, last if failed else None
 
 
+def text(name):
+    """A name as the command prints it. Those of objects are UTF-8; those of files need not be."""
+    return name.decode(errors="replace")
+
+
 def failure(folder, name, code, message):
     """A row of the table `failures` for an archive of which the command could not say anything."""
     import pyarrow
     import pyarrow.parquet
 
-    columns = {"archive": name.decode(errors="replace"), "archive_sha256": None, "code": code, "message": message}
+    columns = {"archive": text(name), "archive_sha256": None, "code": code, "message": message}
     os.makedirs(f"{folder}/failures")
     table = pyarrow.table({key: pyarrow.array([value], pyarrow.string()) for key, value in columns.items()})
     pyarrow.parquet.write_table(table, f"{folder}/failures/part-job.parquet")

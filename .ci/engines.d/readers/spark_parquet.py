@@ -12,19 +12,23 @@ def version():
     return pyspark.__version__
 
 
+def session(scratch):
+    """Spark in this process, with what would only be in the way of a test switched off."""
+    settings = {
+        "spark.driver.host": "127.0.0.1",
+        "spark.log.level": "ERROR",
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.shuffle.partitions": "2",
+        "spark.sql.warehouse.dir": f"{scratch}/warehouse",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+    }
+    return SparkSession.builder.master("local[2]").config(map=settings).getOrCreate()
+
+
 class Reader:
     def __init__(self, folder, scratch):
-        self.spark = (
-            SparkSession.builder.master("local[2]")
-            .config("spark.ui.enabled", "false")
-            .config("spark.driver.host", "127.0.0.1")
-            .config("spark.sql.session.timeZone", "UTC")
-            .config("spark.sql.shuffle.partitions", "2")
-            .config("spark.sql.warehouse.dir", f"{scratch}/warehouse")
-            .config("spark.ui.showConsoleProgress", "false")
-            .config("spark.log.level", "ERROR")
-            .getOrCreate()
-        )
+        self.spark = session(scratch)
         for table in dataset.tables(folder):
             self.spark.read.option("recursiveFileLookup", "true").parquet(f"{folder}/{table}").createOrReplaceTempView(table)
 
@@ -34,6 +38,3 @@ class Reader:
     def ask(self, sql):
         answer = self.spark.sql(sql)
         return answer.columns, [tuple(row) for row in answer.collect()]
-
-    def close(self):
-        self.spark.stop()
