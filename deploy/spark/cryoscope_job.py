@@ -11,7 +11,7 @@ What an archive that cannot be read costs is its own rows: it is a row of the ta
 one (killed, out of memory, too slow), the others of its batch are read again, each alone.
 
 A job that was stopped goes on where it was when it is started again: OUTPUT/_job has a file for every batch, and one more
-when it is done. Files of a batch have names of their own, so a batch that runs twice replaces what it wrote before. Archives
+when it is done. Files of a batch have names of their own, and a batch that is read again replaces what it wrote before. Archives
 that are new since are new batches.
 
 Executors need the command, pandas and pyarrow. Without --fetch they need the archives, too, at the same path, such as on NFS.
@@ -62,7 +62,8 @@ def names(given):
 
 
 def batches(store, found, size):
-    """What is to do: batches that were begun and not done, as they were, and new ones of names that are in none."""
+    """What is to do: batches that were begun and not done, as they were, and new ones of names that are in none. Of each its
+    names, and whether it was begun."""
     begun, done = {}, set()
     for file in store.listed("_job"):
         batch, _, kind = file.rpartition(".")
@@ -72,12 +73,12 @@ def batches(store, found, size):
             done.add(batch)
     known = {name for batch in begun.values() for name in batch}
     new = [name for name in found if name not in known]
-    todo = {batch: these for batch, these in begun.items() if batch not in done}
+    todo = {batch: (these, True) for batch, these in begun.items() if batch not in done}
     for start in range(0, len(new), size):
         these = new[start : start + size]
         batch = hashlib.sha256(b"\0".join(these)).hexdigest()[:16]
         store.write(f"_job/{batch}.names", b"\n".join(map(base64.b64encode, these)))
-        todo[batch] = these
+        todo[batch] = (these, False)
     return todo
 
 
@@ -112,37 +113,53 @@ class Store:
                 shutil.copyfileobj(data, stream, 1 << 20)
         self.files.move(hidden, f"{folder}/{base}")
 
+    def drop(self, batch, kept):
+        """Removes what a batch wrote when it was begun before, and that is not of this time."""
+        from pyarrow import fs
+
+        for info in self.files.get_file_info(fs.FileSelector(self.root, recursive=True)):
+            name = os.path.relpath(info.path, self.root)
+            if info.is_file and info.base_name.startswith(f"part-{batch}-") and name not in kept:
+                self.files.delete_file(info.path)
+
 
 def task(given):
     """What executors do: each row is a batch."""
 
     def run(frames):
         import pandas
+        from pyspark import TaskContext
 
         for frame in frames:
-            for batch, these in zip(frame["batch"], frame["names"]):
-                yield pandas.DataFrame([read(given, batch, [bytes(name) for name in these])])
+            for batch, these, begun in zip(frame["batch"], frame["names"], frame["begun"]):
+                again = bool(begun) or TaskContext.get().attemptNumber() > 0
+                yield pandas.DataFrame([read(given, batch, [bytes(name) for name in these], again)])
 
     return run
 
 
-def read(given, batch, these):
-    """Reads a batch and puts its files where they belong."""
+def read(given, batch, these, again):
+    """Reads a batch and puts its files where they belong. Their names count from one, so that those of a batch that is read
+    again are those of before."""
     store = Store(given.output)
     with tempfile.TemporaryDirectory(prefix="cryoscope-") as folder:
         if given.fetch is None:
             failed, message = read_files(given, these, f"{folder}/all")
         else:
             failed, message = read_each(given, these, folder)
-        files = 0
+        written = []
         for part in sorted(pathlib.Path(folder).glob("*/*/**/*.parquet")):
-            run, table, *rest = part.relative_to(folder).parts
+            _, table, *partition, _ = part.relative_to(folder).parts
             if not table.startswith("_"):
+                place = "/".join([table, *partition, f"part-{batch}-"])
+                number = 1 + sum(name.startswith(place) for name in written)
+                written.append(f"{place}{number:04}.parquet")
                 with part.open("rb") as stream:
-                    store.write("/".join([table, *rest[:-1], f"part-{batch}-{run}-{rest[-1]}"]), stream)
-                files += 1
+                    store.write(written[-1], stream)
+    if again:
+        store.drop(batch, set(written))
     store.write(f"_job/{batch}.done", b"")
-    return {"archives": len(these), "failed": failed, "files": files, "message": message}
+    return {"archives": len(these), "failed": failed, "files": len(written), "message": message}
 
 
 def read_files(given, these, folder):
@@ -223,9 +240,9 @@ def main():
     from pyspark.sql import SparkSession
 
     spark = SparkSession.builder.appName("cryoscope").getOrCreate()
-    rows = [(batch, [bytearray(name) for name in these]) for batch, these in todo.items()]
+    rows = [(batch, [bytearray(name) for name in these], begun) for batch, (these, begun) in todo.items()]
     # One partition a batch, as far as a driver can count.
-    frame = spark.createDataFrame(rows, "batch string, names array<binary>").repartition(min(len(rows), 20_000))
+    frame = spark.createDataFrame(rows, "batch string, names array<binary>, begun boolean").repartition(min(len(rows), 20_000))
     results = frame.mapInPandas(task(given), RESULT).collect()
     archives, failed, files = (sum(row[place] for row in results) for place in range(3))
     print(f"{archives} archives in {len(results)} batches: {archives - failed} read, {failed} failed; {files} files")
