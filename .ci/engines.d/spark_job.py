@@ -103,7 +103,11 @@ def main():
         print(job(*given[:-2], "--batch", "3", code=given_code(done)), end="")
         expect("the dataset of a job that was resumed", rows(out)[0], wanted)
 
-        # Through pipes, as from an object store, where one cannot be fetched.
+        # Through pipes, as from an object store, whose names are UTF-8, and where one cannot be fetched.
+        paths = [path for path in paths if path.decode(errors="replace").encode() == path]
+        shutil.rmtree(alone)
+        dataset.write(command, "parquet", alone, paths)
+        wanted, _ = rows(alone)
         listed = f"{scratch}/names"
         pathlib.Path(listed).write_bytes(b"\0".join([*paths, os.path.join(folder, b"not there.tar")]))
         piped = f"{scratch}/piped"
@@ -111,6 +115,8 @@ def main():
         counted, failures = rows(piped)
         expect("the dataset through pipes", counted, wanted)
         assert failures == {"not there.tar": "fetch_failed"}, failures
+        # The command ran once for each archive, and yet there is one file for all of a batch.
+        assert len(dataset.tables(piped)["processes"]) == 1
 
 
 def given_code(done):

@@ -26,12 +26,15 @@ import hashlib
 import os
 import pathlib
 import shutil
+import signal
 import stat
 import subprocess
 import sys
 import tempfile
 import uuid
 
+# Rows that are written at once where files are put together.
+GROUP = 100_000
 RESULT = "archives long, failed long, files long, message string"
 
 
@@ -147,14 +150,16 @@ def read(given, batch, these, again):
             failed, message = read_files(given, these, f"{folder}/all")
         else:
             failed, message = read_each(given, these, folder)
-        written = []
+        places = {}
         for part in sorted(pathlib.Path(folder).glob("*/*/**/*.parquet")):
             _, table, *partition, _ = part.relative_to(folder).parts
             if not table.startswith("_"):
-                place = "/".join([table, *partition, f"part-{batch}-"])
-                number = 1 + sum(name.startswith(place) for name in written)
-                written.append(f"{place}{number:04}.parquet")
-                with part.open("rb") as stream:
+                places.setdefault("/".join([table, *partition]), []).append(part)
+        written = []
+        for place, parts in places.items():
+            for number, part in enumerate(merged(parts, f"{folder}/merged"), start=1):
+                written.append(f"{place}/part-{batch}-{number:04}.parquet")
+                with open(part, "rb") as stream:
                     store.write(written[-1], stream)
     if again:
         store.drop(batch, set(written))
@@ -184,9 +189,11 @@ def read_each(given, these, folder):
             failed, message = run(given, ["-", "--source-name", text(name)], place, stdin=fetch.stdout)
             fetch.stdout.close()
         code = "command_failed"
-        if fetch.returncode != 0:
+        # A command that has seen enough closes the pipe, which is no fault of what writes to it.
+        if fetch.returncode not in (0, -signal.SIGPIPE, 128 + signal.SIGPIPE):
             # What came of it may be half of it.
-            failed, code, message = None, "fetch_failed", f"--fetch ended with exit code {fetch.returncode}"
+            said = f"; {message}" if message else ""
+            failed, code, message = None, "fetch_failed", f"--fetch ended with exit code {fetch.returncode}{said}"
         if failed is None:
             shutil.rmtree(place, ignore_errors=True)
             failure(place, name, code, message)
@@ -218,6 +225,32 @@ def run(given, arguments, folder, stdin):
 def text(name):
     """A name as the command prints it. Those of objects are UTF-8; those of files need not be."""
     return name.decode(errors="replace")
+
+
+def merged(parts, place):
+    """One file for those that have the same columns, where the command ran several times: engines dislike small files."""
+    import pyarrow
+    from pyarrow import parquet
+
+    if len(parts) == 1:
+        yield parts[0]
+        return
+    alike = {}
+    for part in parts:
+        alike.setdefault(parquet.read_schema(part).remove_metadata().to_string(), []).append(part)
+    for these in alike.values():
+        schema = parquet.read_schema(these[0])
+        with parquet.ParquetWriter(place, schema) as writer:
+            rows, held = [], 0
+            for part in these:
+                for batch in parquet.ParquetFile(part).iter_batches():
+                    rows.append(batch)
+                    held += batch.num_rows
+                    if held >= GROUP:
+                        writer.write_table(pyarrow.Table.from_batches(rows, schema))
+                        rows, held = [], 0
+            writer.write_table(pyarrow.Table.from_batches(rows, schema))
+        yield place
 
 
 def failure(folder, name, code, message):
