@@ -22,7 +22,7 @@ pub(crate) fn run(args: &List, global: &Global) -> Outcome {
             }
         }
     }
-    let ask = Ask { threads: args.threads, format: args.format, documents: args.documents, source_id: None };
+    let ask = Ask { threads: args.threads, format: args.format, documents: args.documents.clone(), source_id: None };
     let (exit, tally) = lines(&entries, &ask, global)?;
     if tally.read + tally.failed == 0 && parts.is_empty() {
         return Ok(fleet::none_in(args.directories.iter().map(PathBuf::as_path), global));

@@ -24,8 +24,12 @@ use super::{Failure, Outcome};
 
 pub(crate) fn run(args: &Show, global: &Global) -> Outcome {
     let entries = fleet::entries(&args.archives, &args.fleet)?;
-    let ask =
-        Ask { threads: args.threads, format: args.format, documents: args.documents, source_id: args.fleet.source_id };
+    let ask = Ask {
+        threads: args.threads,
+        format: args.format,
+        documents: args.documents.clone(),
+        source_id: args.fleet.source_id,
+    };
     let (exit, tally) = lines(&entries, &ask, global)?;
     tally.print(&entries, global);
     if tally.read + tally.failed == 0 {

@@ -1,15 +1,22 @@
 //! What documents say of the checkpoint that their row is from, and what they need of its other rows: a SIEM has no joins.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use bstr::BString;
 use data_encoding::BASE64URL_NOPAD;
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
-use super::json;
+use super::bulk::Index;
+use super::known::{Known, Processes};
+use super::{document, json};
 use crate::abi::ip;
-use crate::tables::{Container, OpenSocket, Process, Row, Value};
+use crate::tables::{Container, OpenFile, OpenSocket, Process, Row, Tty, Value};
+
+/// Fields of `--field` that name the host.
+pub(super) const HOST_FIELDS: [&str; 2] = ["node", "host"];
+/// The field of `--field` that names the cluster.
+pub(super) const CLUSTER_FIELD: &str = "cluster";
 
 /// A checkpoint, as its documents know it.
 #[derive(Clone, Debug)]
@@ -28,17 +35,16 @@ pub struct Origin {
     pub(super) strict: bool,
     /// Whether OCSF has the classes of before Live Evidence Info.
     pub(super) legacy: bool,
-    processes: HashMap<u32, Known>,
+    /// Whether ECS says of processes that they started, too.
+    pub(super) starts: bool,
+    /// What is said of all rows, from whoever ran the command: node, cluster, case.
+    pub(super) fields: Vec<(String, String)>,
+    /// SHA-256 of the archive, where it was hashed.
+    pub(super) archive_sha256: Option<String>,
+    /// Where documents of ECS are stored.
+    pub(super) index: Index,
+    pub(super) processes: Processes,
     listeners: HashSet<Listener>,
-}
-
-/// What is known of a process in documents that are about something of it.
-#[derive(Clone, Debug)]
-pub(super) struct Known {
-    pub(super) name: Option<BString>,
-    pub(super) path: Option<BString>,
-    pub(super) argv: Option<Vec<BString>>,
-    pub(super) cmdline: Option<BString>,
 }
 
 /// A port that somebody listens on: network namespace, protocol, port.
@@ -65,7 +71,11 @@ impl Origin {
             secrets: false,
             strict: false,
             legacy: false,
-            processes: HashMap::new(),
+            starts: false,
+            fields: Vec::new(),
+            archive_sha256: None,
+            index: Index::default(),
+            processes: Processes::default(),
             listeners: HashSet::new(),
         }
     }
@@ -95,12 +105,35 @@ impl Origin {
         Origin { legacy: true, ..self }
     }
 
+    /// With a start of each process in ECS beside its state, so that rules about starts see it.
+    #[must_use]
+    pub fn with_starts(self) -> Self {
+        Origin { starts: true, ..self }
+    }
+
+    /// With what is said of all rows.
+    #[must_use]
+    pub fn with_fields(self, fields: Vec<(String, String)>) -> Self {
+        Origin { fields, ..self }
+    }
+
+    /// With the place where documents of ECS are stored.
+    #[must_use]
+    pub fn with_index(self, index: Index) -> Self {
+        Origin { index, ..self }
+    }
+
     /// With its processes, so that what belongs to one says which it is.
     #[must_use]
     pub fn with_processes(mut self, rows: impl Iterator<Item = Process>) -> Self {
-        let known =
-            |row: Process| (row.pid.0, Known { name: row.name, path: row.path, argv: row.argv, cmdline: row.cmdline });
-        self.processes = rows.map(known).collect();
+        self.processes.set_all(rows);
+        self
+    }
+
+    /// With its terminals and descriptors, so that of a process it is known whether somebody uses it. After its processes.
+    #[must_use]
+    pub fn with_terminals(mut self, ttys: impl Iterator<Item = Tty>, files: impl Iterator<Item = OpenFile>) -> Self {
+        self.processes.set_terminals(ttys, files);
         self
     }
 
@@ -121,7 +154,15 @@ impl Origin {
     }
 
     pub(super) fn process(&self, pid: u32) -> Option<&Known> {
-        self.processes.get(&pid)
+        self.processes.get(pid)
+    }
+
+    /// The host, as far as somebody said which, or the name that the container had for it.
+    pub(super) fn host_name(&self) -> Option<Cow<'_, str>> {
+        let said = self.fields.iter().find(|(name, _)| HOST_FIELDS.contains(&name.as_str()));
+        let said = said.map(|(_, text)| Cow::Borrowed(text.as_str()));
+        let own = self.container.hostname.as_ref().map(|name| document::text_of(name));
+        said.filter(|text| !text.is_empty()).or(own).filter(|text| !text.is_empty())
     }
 
     /// Whether somebody listens on a port: in a network namespace, or in any, if it is not known in which.
