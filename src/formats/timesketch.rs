@@ -101,6 +101,8 @@ fn fields(row: &dyn Row, columns: &Columns, origin: &Origin) -> Map<String, Json
             _ => fields.extend(document::entries(&name, &value)),
         }
         let targets = column.targets().iter().filter(|t| t.system == System::Timesketch && t.form == Form::Plain);
+        // A number that is text, because readers would round it, is no number of that name.
+        let targets = targets.filter(|_| !matches!(value, Value::Integer(_)) || !document::needs_more(&value));
         for target in targets {
             fields.insert(target.field.to_owned(), plain_in(target.field, &value));
         }

@@ -304,7 +304,7 @@ impl Ocsf {
                 profiles.insert(attribute["profile"].clone());
             }
             self.value(&format!("{path}.{name}"), value, attribute, profiles);
-            self.caption(path, map, name, attribute);
+            Self::caption(path, map, name, attribute);
         }
         for attribute in attributes.iter().filter(|row| row["requirement"] == "required") {
             assert!(
@@ -316,13 +316,7 @@ impl Ocsf {
     }
 
     /// Beside each number of a list stands what the list says of it; beside 99 and what has no list, what we say.
-    fn caption(
-        &self,
-        path: &str,
-        map: &serde_json::Map<String, Value>,
-        name: &str,
-        attribute: &BTreeMap<String, String>,
-    ) {
+    fn caption(path: &str, map: &serde_json::Map<String, Value>, name: &str, attribute: &BTreeMap<String, String>) {
         // Of a state of TCP in evidence, the schema has no such sibling.
         let Some(stem) = name.strip_suffix("_id").filter(|stem| !matches!(*stem, "tcp_state")) else { return };
         let sibling = if stem == "activity" { "activity_name" } else { stem };
@@ -444,7 +438,7 @@ fn every_event_has_what_timesketch_and_splunk_need() {
             let [event] = events.as_slice() else { panic!("one a row") };
             assert!(event["time"].is_number() && event["sourcetype"] == format!("cryoscope:{table}"));
             assert!(event["event"].as_object().is_some_and(|row| !row.is_empty()));
-            nothing_is_null(&event);
+            nothing_is_null(event);
             let texts = |value: &Value| value.as_array().is_some_and(|list| list.iter().all(Value::is_string));
             let fields = event["fields"].as_object().unwrap();
             assert!(fields.values().all(|value| value.is_string() || texts(value)), "{event}");

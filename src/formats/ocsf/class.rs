@@ -75,8 +75,8 @@ impl Class {
         let subject = subject(row);
         let (uid, name) = match subject {
             Subject::Process => (5015, "Process Query"),
-            // It has to say whose connection it is.
-            Subject::Connection if document::pid_of(row).is_none() => return BASE,
+            // These have to say whose they are.
+            Subject::Connection | Subject::Module if document::pid_of(row).is_none() => return BASE,
             Subject::Connection => (5012, "Network Connection Query"),
             Subject::File => (5007, "File Query"),
             Subject::Folder => (5008, "Folder Query"),

@@ -1,6 +1,7 @@
 //! Rows of every table, made of their columns' types: no archive has something of each, and none has all of it at once.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use cryoscope::Checkpoint;
 use cryoscope::formats::{BulkAction, Format, Origin};
@@ -75,7 +76,7 @@ impl Row for Made<'_> {
 fn rows_of_every_table_are_documents_of_every_schema_whatever_they_hold() {
     let checkpoint = Checkpoint::open(fixtures::path("forms-reference/podman-runc.tar")).unwrap();
     let (ecs, ocsf, legacy, hostile) = (Ecs::new(), Ocsf::new(), Ocsf::legacy(), hostile());
-    let (mapped, mut types, mut sketched) = (template::mapped(), Default::default(), sketches::Names::default());
+    let (mapped, mut types, mut sketched) = (template::mapped(), BTreeMap::new(), sketches::Names::default());
     let mut fillings = vec![Filling::Nothing, Filling::Something];
     fillings.extend(hostile.iter().map(|text| Filling::Extremes(text)));
     let tables = tables::ALL.iter().map(|source| source.table).chain(tables::ASKED.iter().copied());

@@ -49,14 +49,14 @@ fn parents_and_leaders_are_told_with_what_rules_ask() {
     assert_eq!(document["host"]["os"]["type"], "linux");
 }
 
-/// What was brought in by `exec` came in by itself.
+/// What was brought in by `exec` did not come in by the root task, though it is its child now. By whom is not known.
 #[test]
-fn a_process_that_entered_is_its_own_entry() {
+fn a_process_that_was_taken_over_has_no_entry_leader() {
     let documents = processes("exec-into", |origin| origin);
-    let entered = documents.iter().filter(|document| document["cryoscope"]["process"]["entered"] == true);
-    let own: Vec<bool> =
-        entered.map(|document| document["process"]["entry_leader"]["vpid"] == document["process"]["vpid"]).collect();
-    assert!(own.contains(&true), "{own:?}");
+    assert_eq!(of_pid(&documents, 1)["process"]["entry_leader"]["vpid"], 1);
+    let entered = of_pid(&documents, 11);
+    assert_eq!(entered["cryoscope"]["process"]["entered"], true);
+    assert!(entered["process"].get("entry_leader").is_none(), "{entered}");
 }
 
 /// Other documents of a process name it, its parent and its user.
