@@ -9,7 +9,7 @@ use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use cryoscope::Limits;
-use cryoscope::formats::{BulkAction, Format, SchemaForm};
+use cryoscope::formats::{BulkAction, Format, Index, SchemaForm};
 use jiff::Timestamp;
 
 use super::evidence::Record;
@@ -493,6 +493,9 @@ pub(crate) struct SchemaArgs {
     /// How to print it
     #[arg(long, value_enum, default_value_t = SchemaFormat::Table)]
     pub(crate) format: SchemaFormat,
+    /// For which documents: the name that `--index` gives them (ecs-template, opensearch-template)
+    #[arg(long, value_name = "NAME", default_value_t, hide_default_value = true)]
+    pub(crate) index: Index,
     /// Only these tables
     #[arg(value_name = "TABLE")]
     pub(crate) tables: Vec<String>,
@@ -597,7 +600,7 @@ pub(crate) enum SourceId {
 }
 
 /// What documents need beside their rows.
-#[derive(Clone, Copy, Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct DocumentArgs {
     /// The moment of the dump, for archives that do not tell one (ECS, OCSF, Timesketch)
     #[arg(long, value_name = "RFC3339", help_heading = "Output")]
@@ -605,13 +608,19 @@ pub(crate) struct DocumentArgs {
     /// What a server does with documents that it has already (bulk)
     #[arg(long, value_enum, value_name = "ACTION", default_value_t = BulkOp::Create, help_heading = "Output")]
     pub(crate) bulk_op: BulkOp,
+    /// Where documents are stored; `{table}` stands for the table. `logs-DATASET-NAMESPACE` is a data stream (bulk, ECS)
+    #[arg(long, value_name = "NAME", default_value_t, hide_default_value = true, help_heading = "Output")]
+    pub(crate) index: Index,
     /// With the values of environments, which are secrets more often than not (ECS, OCSF, Timesketch, bulk, hec)
     #[arg(long, help_heading = "Output")]
     pub(crate) with_env: bool,
     /// Without `process.pid`: ECS means that of the host, which no archive knows (ECS, bulk)
     #[arg(long, help_heading = "Output")]
     pub(crate) strict_ecs: bool,
-    /// With the classes of before 1.5.0: queries of processes, connections, files and modules (OCSF)
+    /// Say of each process that it started, too, so that rules about starts see it (ECS, bulk)
+    #[arg(long, help_heading = "Output")]
+    pub(crate) ecs_start: bool,
+    /// As version 1.4.0, with its queries of processes, connections, files and others (OCSF)
     #[arg(long, help_heading = "Output")]
     pub(crate) ocsf_legacy: bool,
 }

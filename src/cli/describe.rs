@@ -28,8 +28,8 @@ pub(crate) fn schema_of(args: &SchemaArgs, global: &Global) -> Outcome {
         return screen.finish(Exit::Done);
     }
     let document = match args.format {
-        SchemaFormat::EcsTemplate => Some(index_template(SearchEngine::Elasticsearch)),
-        SchemaFormat::OpensearchTemplate => Some(index_template(SearchEngine::OpenSearch)),
+        SchemaFormat::EcsTemplate => Some(index_template(SearchEngine::Elasticsearch, &args.index)),
+        SchemaFormat::OpensearchTemplate => Some(index_template(SearchEngine::OpenSearch, &args.index)),
         SchemaFormat::Table if !args.json => None,
         _ => Some(schema(all.iter().copied().filter(wanted))),
     };

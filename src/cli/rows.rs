@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bstr::BString;
 use cryoscope::Checkpoint;
-use cryoscope::formats::{Encoded, Encoder, Format, Origin, RowWriter, Style};
+use cryoscope::formats::{BulkAction, Encoded, Encoder, Format, Origin, RowWriter, Style};
 use cryoscope::memory::Keep;
 use cryoscope::tables::{Row, Source, Value};
 use tempfile::SpooledTempFile;
@@ -81,7 +81,8 @@ pub(crate) fn origin(
     documents: &DocumentArgs,
 ) -> Result<Option<Arc<Origin>>, Failure> {
     let Some(origin) = origin_of_itself(checkpoint, format, archive, lead, documents)? else { return Ok(None) };
-    Ok(Some(Arc::new(origin.with_processes(checkpoint.processes()).with_sockets(checkpoint.process_open_sockets()))))
+    let origin = origin.with_processes(checkpoint.processes()).with_sockets(checkpoint.process_open_sockets());
+    Ok(Some(Arc::new(origin.with_terminals(checkpoint.ttys(), checkpoint.process_open_files()))))
 }
 
 /// The same for rows that are about no process and no connection, which then need not be read.
@@ -96,10 +97,15 @@ pub(crate) fn origin_of_itself(
         return Ok(None);
     }
     let set = Some(checkpoint.set_name().to_string()).filter(|set| !set.is_empty());
+    if format == Format::Bulk(BulkAction::Index) && documents.index.is_data_stream() {
+        let index = &documents.index;
+        return Err(Failure::Usage(format!("{index} is a data stream, which takes no --bulk-op index")));
+    }
     let origin = Origin::new(checkpoint.container(), checkpoint.identity(), archive.to_string(), set);
-    let origin = lead.of(origin, checkpoint).or_time(documents.time);
+    let origin = lead.of(origin, checkpoint).or_time(documents.time).with_index(documents.index.clone());
     let origin = if documents.with_env { origin.with_secrets() } else { origin };
     let origin = if documents.strict_ecs { origin.without_host_pids() } else { origin };
+    let origin = if documents.ecs_start { origin.with_starts() } else { origin };
     let origin = if documents.ocsf_legacy { origin.with_legacy_classes() } else { origin };
     if format.needs_time() && !origin.has_time() {
         return Err(Failure::Usage(format!(

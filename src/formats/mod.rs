@@ -14,6 +14,7 @@ mod hec;
 mod hexdump;
 mod json;
 mod kind;
+mod known;
 mod ocsf;
 mod origin;
 #[cfg(feature = "parquet")]
@@ -31,7 +32,7 @@ mod withheld;
 use std::io::{self, Write};
 use std::sync::Arc;
 
-pub use bulk::BulkAction;
+pub use bulk::{BadIndex, BulkAction, Index};
 pub use escape::escape;
 pub use grid::{Column as GridColumn, Grid};
 pub use hexdump::hexdump;
@@ -228,7 +229,7 @@ impl Encoder {
             match format {
                 Format::Ecs => line(&mut out, ecs::document(row, columns, origin, &id)),
                 Format::Bulk(action) => {
-                    bulk::action(&mut out, action, table.name, &id)?;
+                    bulk::action(&mut out, action, &origin.index, table.name, &id)?;
                     line(&mut out, ecs::document(row, columns, origin, &id));
                 }
                 Format::Ocsf => line(&mut out, ocsf::event(row, columns, origin, &id)),

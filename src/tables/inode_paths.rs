@@ -6,7 +6,8 @@ use super::table::table;
 use crate::Checkpoint;
 
 table! {
-    "inode_paths", key(device, inode), brief(device, inode, path);
+    "inode_paths", key(device, inode), brief(device, inode, path),
+    event(Event::PLAIN.about(Subject::Record));
     /// Paths that CRIU found for inodes that were watched, in the order of its cache (`irmap-cache`, written by a pre-dump).
     /// `process_open_files.detail` has the watches.
     pub struct InodePathRow {
