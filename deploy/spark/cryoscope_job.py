@@ -211,11 +211,11 @@ def run(given, arguments, folder, stdin):
         code, said = f"exit code {ran.returncode}", ran.stderr
     except subprocess.TimeoutExpired as error:
         ran, code, said = None, f"stopped after {given.timeout} seconds", error.stderr or b""
-    last = (said.decode(errors="replace").strip() or code).splitlines()[-1]
+    last = (said.decode(errors="replace").strip().splitlines() or [""])[-1]
     parts = list(pathlib.Path(folder).glob("failures/**/*.parquet"))
     # 3: something is missing. 2: nothing could be read, which is nothing wrong if that is in the table.
     if ran is None or not (ran.returncode in (0, 3) or (ran.returncode == 2 and parts)):
-        return None, f"{code}: {last}"
+        return None, f"{code}: {last}" if last else code
     import pyarrow.parquet
 
     failed = sum(pyarrow.parquet.read_metadata(part).num_rows for part in parts)
