@@ -1,5 +1,6 @@
 //! What the user typed: one struct a command, from which help texts are made.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::PossibleValue;
@@ -573,9 +574,10 @@ pub(crate) struct NameArgs {
     /// (default: the path)
     #[arg(long, value_enum, value_name = "WHAT", help_heading = "Input")]
     pub(crate) source_id: Option<SourceId>,
-    /// What the column `archive` has for standard input: a path, an address
+    /// What the column `archive` has for standard input: a path, an address. Its last part counts as the name of the file, in
+    /// which the kubelet has pod, namespace and container
     #[arg(long, value_name = "NAME", default_value = "-", help_heading = "Input")]
-    pub(crate) source_name: String,
+    pub(crate) source_name: OsString,
 }
 
 /// What stands before the columns of each row.

@@ -17,7 +17,7 @@ use super::Failure;
 use super::args::{DocumentArgs, Global};
 use super::exit::Exit;
 use super::fleet::{Entry, Gone, Speaker, Tally, in_order, none_in};
-use super::lead::Lead;
+use super::lead::{Lead, text_of};
 use super::open::Opener;
 use super::screen::{Report, Screen, complain};
 use super::table_file::{Folder, TableFile};
@@ -101,7 +101,7 @@ pub(crate) fn origin_of_itself(
         let index = &documents.index;
         return Err(Failure::Usage(format!("{index} is a data stream, which takes no --bulk-op index")));
     }
-    let origin = Origin::new(checkpoint.container(), checkpoint.identity(), archive.to_string(), set);
+    let origin = Origin::new(checkpoint.container(), checkpoint.identity(), text_of(archive), set);
     let origin = lead.of(origin, checkpoint).or_time(documents.time).with_index(documents.index.clone());
     let origin = if documents.with_env { origin.with_secrets() } else { origin };
     let origin = if documents.strict_ecs { origin.without_host_pids() } else { origin };
@@ -216,7 +216,7 @@ impl Job<'_> {
         let mut output = Output::open(self, place)?;
         let keep = keep(self.sources, self.style.format);
         let keep = if self.hash { keep.and(Keep::Everything) } else { keep };
-        let opener = Opener::new(self.global, keep).hashing(self.hash).hashing_archive(self.lead.is_hashed());
+        let opener = Opener::new(self.global, keep).hashing(self.hash).hashing_archive(self.lead.is_hashed()).naming_stdin(self.lead.name());
         let opener = if self.entries.len() > 1 { opener.without_progress() } else { opener };
         let (mut parts, mut tally) = (Vec::new(), Tally::default());
         let work = |number: usize, speaker: &Speaker<Said>| {
