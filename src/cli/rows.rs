@@ -216,7 +216,10 @@ impl Job<'_> {
         let mut output = Output::open(self, place)?;
         let keep = keep(self.sources, self.style.format);
         let keep = if self.hash { keep.and(Keep::Everything) } else { keep };
-        let opener = Opener::new(self.global, keep).hashing(self.hash).hashing_archive(self.lead.is_hashed()).naming_stdin(self.lead.name());
+        let opener = Opener::new(self.global, keep)
+            .hashing(self.hash)
+            .hashing_archive(self.lead.is_hashed())
+            .naming_stdin(self.lead.name());
         let opener = if self.entries.len() > 1 { opener.without_progress() } else { opener };
         let (mut parts, mut tally) = (Vec::new(), Tally::default());
         let work = |number: usize, speaker: &Speaker<Said>| {
