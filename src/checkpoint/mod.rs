@@ -49,6 +49,7 @@ pub struct Options {
     map: bool,
     hash: bool,
     hash_archive: bool,
+    file_name: Option<String>,
     expected: Vec<String>,
     keep: Keep,
     search: Option<EarlySearch>,
@@ -68,6 +69,7 @@ impl Default for Options {
             map: true,
             hash: false,
             hash_archive: false,
+            file_name: None,
             expected: Vec::new(),
             keep: Keep::default(),
             search: None,
@@ -109,6 +111,14 @@ impl Options {
     #[must_use]
     pub fn hash_archive(mut self, hash: bool) -> Self {
         self.hash_archive = hash;
+        self
+    }
+
+    /// The file name of an archive that comes as a stream, as far as somebody knows it: the kubelet's say pod, namespace and
+    /// container. An archive that is opened by its path has its own.
+    #[must_use]
+    pub fn file_name(mut self, name: impl Into<String>) -> Self {
+        self.file_name = Some(name.into());
         self
     }
 
@@ -160,7 +170,7 @@ impl Options {
     ///
     /// As [`Options::open`].
     pub fn open_file(&self, file: File) -> Result<Vec<Checkpoint>, Error> {
-        Ok(self.checkpoints(None, |opener| opener.file(file, None))?)
+        Ok(self.checkpoints(self.file_name.clone(), |opener| opener.file(file, None))?)
     }
 
     /// Opens an archive that comes as a stream.
@@ -169,7 +179,7 @@ impl Options {
     ///
     /// As [`Options::open`].
     pub fn open_reader(&self, reader: impl Read + Send) -> Result<Vec<Checkpoint>, Error> {
-        Ok(self.checkpoints(None, |opener| opener.reader(reader, None))?)
+        Ok(self.checkpoints(self.file_name.clone(), |opener| opener.reader(reader, None))?)
     }
 
     fn checkpoints(

@@ -1,5 +1,6 @@
 //! What the user typed: one struct a command, from which help texts are made.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::PossibleValue;
@@ -9,7 +10,7 @@ use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use cryoscope::Limits;
-use cryoscope::formats::{BulkAction, Format};
+use cryoscope::formats::{BulkAction, Format, Index, SchemaForm};
 use jiff::Timestamp;
 
 use super::evidence::Record;
@@ -547,6 +548,9 @@ pub(crate) struct SchemaArgs {
     /// How to print it
     #[arg(long, value_enum, default_value_t = SchemaFormat::Table)]
     pub(crate) format: SchemaFormat,
+    /// For which documents: the name that `--index` gives them (ecs-template, opensearch-template)
+    #[arg(long, value_name = "NAME", default_value_t, hide_default_value = true)]
+    pub(crate) index: Index,
     /// Only these tables
     #[arg(value_name = "TABLE")]
     pub(crate) tables: Vec<String>,
@@ -562,6 +566,40 @@ pub(crate) enum SchemaFormat {
     EcsTemplate,
     /// The same for OpenSearch
     OpensearchTemplate,
+    /// Schemas of Arrow as JSON, by table
+    Arrow,
+    /// Messages of Parquet, as its files have them
+    #[cfg(feature = "parquet")]
+    Parquet,
+    /// SQL that makes the tables in Spark; the lines between the first and the last are for `spark.read.schema`
+    Spark,
+    /// SQL that makes the tables in DuckDB, for Parquet and NDJSON
+    Duckdb,
+    /// The same for ClickHouse
+    Clickhouse,
+    /// SQL of Trino, of tables over files of Parquet
+    Trino,
+    /// SQL of Athena and Hive, of tables over files of Parquet
+    Athena,
+}
+
+impl SchemaFormat {
+    /// The form for engines that it is.
+    pub(crate) fn form(self) -> Option<SchemaForm> {
+        match self {
+            SchemaFormat::Arrow => Some(SchemaForm::Arrow),
+            #[cfg(feature = "parquet")]
+            SchemaFormat::Parquet => Some(SchemaForm::Parquet),
+            SchemaFormat::Spark => Some(SchemaForm::Spark),
+            SchemaFormat::Duckdb => Some(SchemaForm::DuckDb),
+            SchemaFormat::Clickhouse => Some(SchemaForm::ClickHouse),
+            SchemaFormat::Trino => Some(SchemaForm::Trino),
+            SchemaFormat::Athena => Some(SchemaForm::Athena),
+            SchemaFormat::Table | SchemaFormat::Json | SchemaFormat::EcsTemplate | SchemaFormat::OpensearchTemplate => {
+                None
+            }
+        }
+    }
 }
 
 /// Completions for a shell
@@ -590,9 +628,10 @@ pub(crate) struct NameArgs {
     /// (default: the path)
     #[arg(long, value_enum, value_name = "WHAT", help_heading = "Input")]
     pub(crate) source_id: Option<SourceId>,
-    /// What the column `archive` has for standard input: a path, an address
+    /// What the column `archive` has for standard input: a path, an address. Its last part counts as the name of the file, in
+    /// which the kubelet has pod, namespace and container
     #[arg(long, value_name = "NAME", default_value = "-", help_heading = "Input")]
-    pub(crate) source_name: String,
+    pub(crate) source_name: OsString,
 }
 
 /// What stands before the columns of each row.
@@ -617,7 +656,7 @@ pub(crate) enum SourceId {
 }
 
 /// What documents need beside their rows.
-#[derive(Clone, Copy, Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct DocumentArgs {
     /// The moment of the dump, for archives that do not tell one (ECS, OCSF, Timesketch)
     #[arg(long, value_name = "RFC3339", help_heading = "Output")]
@@ -625,13 +664,19 @@ pub(crate) struct DocumentArgs {
     /// What a server does with documents that it has already (bulk)
     #[arg(long, value_enum, value_name = "ACTION", default_value_t = BulkOp::Create, help_heading = "Output")]
     pub(crate) bulk_op: BulkOp,
+    /// Where documents are stored; `{table}` stands for the table. `logs-DATASET-NAMESPACE` is a data stream (bulk, ECS)
+    #[arg(long, value_name = "NAME", default_value_t, hide_default_value = true, help_heading = "Output")]
+    pub(crate) index: Index,
     /// With the values of environments, which are secrets more often than not (ECS, OCSF, Timesketch, bulk, hec)
     #[arg(long, help_heading = "Output")]
     pub(crate) with_env: bool,
     /// Without `process.pid`: ECS means that of the host, which no archive knows (ECS, bulk)
     #[arg(long, help_heading = "Output")]
     pub(crate) strict_ecs: bool,
-    /// With the classes of before 1.5.0: queries of processes, connections, files and modules (OCSF)
+    /// Say of each process that it started, too, so that rules about starts see it (ECS, bulk)
+    #[arg(long, help_heading = "Output")]
+    pub(crate) ecs_start: bool,
+    /// As version 1.4.0, with its queries of processes, connections, files and others (OCSF)
     #[arg(long, help_heading = "Output")]
     pub(crate) ocsf_legacy: bool,
 }

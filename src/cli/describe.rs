@@ -4,7 +4,7 @@
 use std::io::Write;
 
 use clap::CommandFactory;
-use cryoscope::formats::{Grid, GridColumn, SearchEngine, index_template, pretty};
+use cryoscope::formats::{Grid, GridColumn, SearchEngine, index_template, pretty, schema_in};
 use cryoscope::tables::{self, Table, schema};
 
 use super::args::{Cli, CompletionsArgs, Global, SchemaArgs, SchemaFormat};
@@ -23,9 +23,13 @@ pub(crate) fn schema_of(args: &SchemaArgs, global: &Global) -> Outcome {
     }
     let wanted = |table: &&Table| args.tables.is_empty() || args.tables.iter().any(|name| name == table.name);
     let mut screen = Screen::open_for(global, Readers::Anybody)?;
+    if let Some(form) = args.format.form() {
+        screen.out.write_all(schema_in(form, all.iter().copied().filter(wanted)).as_bytes())?;
+        return screen.finish(Exit::Done);
+    }
     let document = match args.format {
-        SchemaFormat::EcsTemplate => Some(index_template(SearchEngine::Elasticsearch)),
-        SchemaFormat::OpensearchTemplate => Some(index_template(SearchEngine::OpenSearch)),
+        SchemaFormat::EcsTemplate => Some(index_template(SearchEngine::Elasticsearch, &args.index)),
+        SchemaFormat::OpensearchTemplate => Some(index_template(SearchEngine::OpenSearch, &args.index)),
         SchemaFormat::Table if !args.json => None,
         _ => Some(schema(all.iter().copied().filter(wanted))),
     };

@@ -211,7 +211,11 @@ pub(crate) fn in_folder(folder: &Path) -> Result<Vec<Entry>, Failure> {
     let (folders, files): (Vec<&PathBuf>, Vec<&PathBuf>) = paths.iter().partition(|path| path.is_dir());
     // Unpacked archives side by side are one with several checkpoints.
     let is_passed_over = |path: &PathBuf| special(path).is_some() && !Entry::found(path.clone()).is_called_an_archive();
-    if files.into_iter().all(is_passed_over) && !folders.is_empty() && folders.iter().all(|folder| has_images(folder)) {
+    let is_of_it = |folder: &PathBuf| has_images(folder) || is_work_folder(folder);
+    if files.into_iter().all(is_passed_over)
+        && folders.iter().any(|folder| has_images(folder))
+        && folders.iter().all(|folder| is_of_it(folder))
+    {
         return Ok(vec![Entry::named(folder.to_owned())]);
     }
     if SIGNS.iter().any(|name| folder.join(name).exists()) {
@@ -284,6 +288,18 @@ fn has_images(folder: &Path) -> bool {
         let mut images = others.iter().chain(&pages).filter(|path| path.is_file()).take(IMAGES);
         images.any(|path| ImageFile::open(path, &limits).is_ok_and(|image| image.is_some()))
     })
+}
+
+/// Whether a folder is CRIU's work directory, which may lie beside that of the images: there are statistics of the dump or
+/// its log, and nothing that CRIU does not write there.
+fn is_work_folder(folder: &Path) -> bool {
+    let names: Vec<_> =
+        fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.file_name()).take(IMAGES).collect();
+    let is_work = |name: &std::ffi::OsString| {
+        let name = name.as_encoded_bytes();
+        name.ends_with(b".log") || matches!(name, b"stats-dump" | b"stats-restore" | b"irmap-cache" | b"criu.pidfile")
+    };
+    !names.is_empty() && names.iter().all(is_work)
 }
 
 /// What is in a directory, by name.

@@ -151,7 +151,7 @@ enum Said {
 
 /// Trees, or what checkpointctl would say.
 fn reports(args: &Inspect, wanted: Wanted, entries: &[Entry], mut screen: Screen, global: &Global) -> Outcome {
-    let opener = Opener::new(global, wanted.keep());
+    let opener = Opener::new(global, wanted.keep()).naming_stdin(&args.source.name);
     let opener = if entries.len() > 1 { opener.without_progress() } else { opener };
     let look = Look { width: screen.width, color: screen.color };
     let say = |subject: &Subject| {

@@ -4,9 +4,9 @@
 
 use std::collections::HashSet;
 
-use bstr::{BStr, BString};
+use bstr::{BStr, BString, ByteSlice as _, ByteVec as _};
 use cryoscope::Checkpoint;
-use cryoscope::formats::{Format, Origin};
+use cryoscope::formats::{Format, Origin, escape};
 use cryoscope::tables;
 
 use super::Failure;
@@ -41,6 +41,11 @@ impl<'a> Lead<'a> {
         }
         let asked = args.name.source_id == Some(SourceId::Sha256) || !global.expect_sha256.is_empty();
         Ok(Lead { args, hashed: hash || asked || global.wants_hashes() })
+    }
+
+    /// What rows call archives.
+    pub(crate) fn name(&self) -> &'a NameArgs {
+        &self.args.name
     }
 
     /// Whether archives have to be hashed.
@@ -115,10 +120,15 @@ pub(crate) fn id(args: &NameArgs, entry: &Entry, checkpoints: &[Checkpoint]) -> 
 fn id_by(args: &NameArgs, entry: &Entry, by_hash: impl FnOnce() -> Option<BString>) -> BString {
     let hash = if args.source_id == Some(SourceId::Sha256) { by_hash() } else { None };
     hash.unwrap_or_else(|| match args.source_id {
-        _ if entry.is_stdin() => args.source_name.as_str().into(),
+        _ if entry.is_stdin() => Vec::from_os_str_lossy(&args.source_name).into_owned().into(),
         Some(SourceId::Name) => entry.file_name(),
         _ => entry.path_name(),
     })
+}
+
+/// A name as text, where there is nothing beside it for bytes: what is no UTF-8 must not become what another one is.
+pub(crate) fn text_of(name: &BString) -> String {
+    name.to_str().map_or_else(|_| escape(name).into_owned(), str::to_owned)
 }
 
 /// A field: `KEY=VALUE`.

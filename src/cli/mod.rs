@@ -30,6 +30,7 @@ mod sizes;
 mod stdout;
 mod table;
 mod table_file;
+mod waiting;
 mod wildcard;
 
 use std::env;

@@ -9,7 +9,7 @@ use cryoscope::{Checkpoint, Error, ErrorKind, Options};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::Failure;
-use super::args::Global;
+use super::args::{Global, NameArgs};
 
 /// How archives are opened.
 #[derive(Clone, Debug)]
@@ -19,6 +19,8 @@ pub(crate) struct Opener<'g> {
     search: Option<EarlySearch>,
     hash: bool,
     hash_archive: bool,
+    /// What standard input is called.
+    stdin_name: Option<&'g Path>,
     progress: bool,
 }
 
@@ -26,7 +28,7 @@ impl<'g> Opener<'g> {
     /// An opener; `keep` is what will be asked for.
     pub(crate) fn new(global: &'g Global, keep: Keep) -> Self {
         let progress = !global.no_progress && !global.quiet && stderr().is_terminal();
-        Opener { global, keep, search: None, hash: false, hash_archive: false, progress }
+        Opener { global, keep, search: None, hash: false, hash_archive: false, stdin_name: None, progress }
     }
 
     /// The same, with a search that will be made of all memory.
@@ -44,6 +46,12 @@ impl<'g> Opener<'g> {
     /// The same, with or without the hash of the archive itself.
     pub(crate) fn hashing_archive(mut self, hash: bool) -> Self {
         self.hash_archive = hash;
+        self
+    }
+
+    /// The same, with a name for standard input.
+    pub(crate) fn naming_stdin(mut self, args: &'g NameArgs) -> Self {
+        self.stdin_name = Some(Path::new(&args.source_name)).filter(|name| *name != Path::new("-"));
         self
     }
 
@@ -104,6 +112,10 @@ impl<'g> Opener<'g> {
                 }
                 bar.set_position(read);
             }),
+        };
+        let options = match self.stdin_name.and_then(Path::file_name) {
+            Some(name) => options.file_name(name.to_string_lossy()),
+            None => options,
         };
         let opened = if path == Path::new("-") { from_stdin(&options) } else { options.open(path) };
         if let Some(bar) = bar {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bstr::BString;
 use cryoscope::Checkpoint;
-use cryoscope::formats::{Encoded, Encoder, Format, Origin, RowWriter, Style};
+use cryoscope::formats::{BulkAction, Encoded, Encoder, Format, Origin, RowWriter, Style};
 use cryoscope::memory::Keep;
 use cryoscope::tables::{self, FAILURES, Row, Source, Value};
 use tempfile::SpooledTempFile;
@@ -17,11 +17,12 @@ use super::args::{DocumentArgs, Global};
 use super::evidence::hash_of;
 use super::exit::Exit;
 use super::fleet::{Entry, Gone, Speaker, Tally, in_order, none_in};
-use super::lead::Lead;
+use super::lead::{Lead, text_of};
 use super::newfile::make_folder;
 use super::open::Opener;
 use super::screen::{Report, Screen, complain};
 use super::table_file::{Folder, TableFile};
+use super::waiting;
 
 /// Bytes of rows that are handed on at once.
 const BATCH: usize = 64 << 10;
@@ -81,7 +82,8 @@ pub(crate) fn origin(
     documents: &DocumentArgs,
 ) -> Result<Option<Arc<Origin>>, Failure> {
     let Some(origin) = origin_of_itself(checkpoint, format, archive, lead, documents)? else { return Ok(None) };
-    Ok(Some(Arc::new(origin.with_processes(checkpoint.processes()).with_sockets(checkpoint.process_open_sockets()))))
+    let origin = origin.with_processes(checkpoint.processes()).with_sockets(checkpoint.process_open_sockets());
+    Ok(Some(Arc::new(origin.with_terminals(checkpoint.ttys(), checkpoint.process_open_files()))))
 }
 
 /// The same for rows that are about no process and no connection, which then need not be read.
@@ -96,10 +98,15 @@ pub(crate) fn origin_of_itself(
         return Ok(None);
     }
     let set = Some(checkpoint.set_name().to_string()).filter(|set| !set.is_empty());
-    let origin = Origin::new(checkpoint.container(), checkpoint.identity(), archive.to_string(), set);
-    let origin = lead.of(origin, checkpoint).or_time(documents.time);
+    if format == Format::Bulk(BulkAction::Index) && documents.index.is_data_stream() {
+        let index = &documents.index;
+        return Err(Failure::Usage(format!("{index} is a data stream, which takes no --bulk-op index")));
+    }
+    let origin = Origin::new(checkpoint.container(), checkpoint.identity(), text_of(archive), set);
+    let origin = lead.of(origin, checkpoint).or_time(documents.time).with_index(documents.index.clone());
     let origin = if documents.with_env { origin.with_secrets() } else { origin };
     let origin = if documents.strict_ecs { origin.without_host_pids() } else { origin };
+    let origin = if documents.ecs_start { origin.with_starts() } else { origin };
     let origin = if documents.ocsf_legacy { origin.with_legacy_classes() } else { origin };
     if format.needs_time() && !origin.has_time() {
         return Err(Failure::Usage(format!(
@@ -212,7 +219,10 @@ impl Job<'_> {
         let mut output = Output::open(self, place)?;
         let keep = keep(self.sources, self.style.format);
         let keep = if self.hash { keep.and(Keep::Everything) } else { keep };
-        let opener = Opener::new(self.global, keep).hashing(self.hash).hashing_archive(self.lead.is_hashed());
+        let opener = Opener::new(self.global, keep)
+            .hashing(self.hash)
+            .hashing_archive(self.lead.is_hashed())
+            .naming_stdin(self.lead.name());
         let opener = if self.entries.len() > 1 { opener.without_progress() } else { opener };
         let (mut parts, mut tally) = (Vec::new(), Tally::default());
         let work = |number: usize, speaker: &Speaker<Said>| {
@@ -427,10 +437,12 @@ impl<'a> Output<'a> {
                 Some(spool) => Ok(rows.try_for_each(|row| spool.add(row))?),
                 None => Ok(()),
             },
-            Output::Files { files, .. } => match files.get_mut(table) {
-                Some(file) => rows.try_for_each(|row| file.put(row)),
-                None => Ok(()),
-            },
+            Output::Files { files, .. } => {
+                if let Some(file) = files.get_mut(table) {
+                    rows.try_for_each(|row| file.put(row))?;
+                }
+                Ok(waiting::bound(files, waiting::MOST)?)
+            }
         }
     }
 

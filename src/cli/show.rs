@@ -82,7 +82,7 @@ fn style(format: Format, lead: &Lead<'_>) -> Style {
 /// were of each.
 pub(crate) fn lines(entries: &[Entry], ask: &Ask<'_>, global: &Global) -> Result<(Exit, Tally), Failure> {
     let lead = Lead::new(ask.source, false, global)?;
-    let opener = Opener::new(global, Keep::Tables).hashing_archive(lead.is_hashed());
+    let opener = Opener::new(global, Keep::Tables).hashing_archive(lead.is_hashed()).naming_stdin(lead.name());
     let opener = if entries.len() > 1 { opener.without_progress() } else { opener };
     let read = |entry: &Entry| -> Option<Result<Vec<(Line, Report)>, Failure>> {
         let found = entry.open(&opener)?.map_err(Failure::Archive);

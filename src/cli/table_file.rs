@@ -11,6 +11,7 @@ use super::Failure;
 use super::args::RowFormat;
 use super::newfile::{NewFile, Readers, Whole};
 use super::outputs::Outputs;
+use super::waiting::Waiting;
 
 /// How the files of a directory are made.
 #[derive(Clone, Copy)]
@@ -67,6 +68,16 @@ impl<'a> TableFile<'a> {
     pub(crate) fn close(mut self) -> Result<Vec<Whole>, Failure> {
         self.whole.push(close(self.writer)?);
         Ok(self.whole)
+    }
+}
+
+impl Waiting for TableFile<'_> {
+    fn waiting(&self) -> usize {
+        self.writer.waiting()
+    }
+
+    fn write_waiting(&mut self) -> io::Result<()> {
+        self.writer.write_waiting()
     }
 }
 

@@ -1,7 +1,9 @@
 //! ECS documents for the `_bulk` interface of Elasticsearch and OpenSearch: two lines a document, the action and the
 //! source. The id is that of the row, so that what is sent again is stored once.
 
+use std::fmt;
 use std::io::{self, Write};
+use std::str::FromStr;
 
 use serde_json::json;
 
@@ -15,11 +17,137 @@ pub enum BulkAction {
     Index,
 }
 
+/// Where documents are stored: the name of an index or of a data stream, in which the table's name may stand.
+///
+/// The default is an index for each table. Data streams begin a new index when one is full or old, and an id is unique in
+/// one of these only: what is sent again after that is stored twice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Index(String);
+
+/// What stands for the table's name.
+const TABLE: &str = "{table}";
+/// The longest name that servers take, in bytes.
+const LONGEST: usize = 255;
+
+impl Default for Index {
+    fn default() -> Self {
+        Index(format!("cryoscope-{TABLE}"))
+    }
+}
+
+impl fmt::Display for Index {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Why a name is none for an index.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "an index is named in lower case, without spaces and \\ / * ? \" < > | , # :, does not begin with - _ or +, and has at most 255 bytes; {{table}} stands for the table"
+)]
+pub struct BadIndex;
+
+impl FromStr for Index {
+    type Err = BadIndex;
+
+    fn from_str(name: &str) -> Result<Self, BadIndex> {
+        let plain = name.replace(TABLE, "");
+        let is_bad =
+            |c: char| c.is_uppercase() || c.is_whitespace() || c.is_control() || r#"\/*?"<>|,#:{}"#.contains(c);
+        // The longest table has fewer than 32 letters.
+        let fits = !name.is_empty() && name != "." && name != ".." && name.len() <= LONGEST - 32;
+        if !fits || plain.contains(is_bad) || name.starts_with(['-', '_', '+']) {
+            return Err(BadIndex);
+        }
+        Ok(Index(name.to_owned()))
+    }
+}
+
+/// The three parts of a data stream's name, as Elastic's naming scheme has them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct DataStream {
+    pub(super) kind: String,
+    pub(super) dataset: String,
+    pub(super) namespace: String,
+}
+
+impl Index {
+    /// The name for a table.
+    pub(super) fn of(&self, table: &str) -> String {
+        self.0.replace(TABLE, table)
+    }
+
+    /// The pattern of the names for all tables.
+    pub(super) fn pattern(&self) -> String {
+        self.0.replace(TABLE, "*")
+    }
+
+    /// Whether it is a data stream: its name is one by Elastic's naming scheme, `logs-DATASET-NAMESPACE`.
+    pub fn is_data_stream(&self) -> bool {
+        self.data_stream("").is_some()
+    }
+
+    /// The parts of a data stream's name.
+    pub(super) fn data_stream(&self, table: &str) -> Option<DataStream> {
+        let (kind, rest) = self.0.split_once('-').filter(|(kind, _)| *kind == "logs")?;
+        let (dataset, namespace) =
+            rest.split_once('-').filter(|(dataset, space)| !dataset.is_empty() && !space.is_empty())?;
+        let named = |part: &str| part.replace(TABLE, table);
+        Some(DataStream { kind: kind.to_owned(), dataset: named(dataset), namespace: named(namespace) })
+    }
+}
+
 /// Writes the line before a document.
-pub(super) fn action(out: &mut dyn Write, action: BulkAction, table: &str, id: &str) -> io::Result<()> {
+pub(super) fn action(out: &mut dyn Write, action: BulkAction, index: &Index, table: &str, id: &str) -> io::Result<()> {
     let name = match action {
         BulkAction::Create => "create",
         BulkAction::Index => "index",
     };
-    writeln!(out, "{}", json!({ name: { "_index": format!("cryoscope-{table}"), "_id": id } }))
+    writeln!(out, "{}", json!({ name: { "_index": index.of(table), "_id": id } }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_indices_are_those_that_servers_take() {
+        for good in ["cryoscope", "cryoscope-{table}", "logs-cryoscope.{table}-default", "fälle-2026.11"] {
+            assert_eq!(good.parse::<Index>().map(|index| index.to_string()).as_deref(), Ok(good));
+        }
+        for bad in [
+            "",
+            ".",
+            "..",
+            "Case",
+            "a b",
+            "a/b",
+            "a:b",
+            "a*",
+            "-a",
+            "_a",
+            "+a",
+            "a,b",
+            "a\nb",
+            "{pod}",
+            &"x".repeat(250),
+        ] {
+            assert_eq!(bad.parse::<Index>(), Err(BadIndex), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_name_of_the_scheme_is_a_data_stream() {
+        let index: Index = "logs-cryoscope.{table}-prod".parse().unwrap();
+        let stream = index.data_stream("mounts").unwrap();
+        assert_eq!([stream.kind, stream.dataset, stream.namespace], ["logs", "cryoscope.mounts", "prod"]);
+        assert_eq!(
+            (index.of("mounts"), index.pattern()),
+            ("logs-cryoscope.mounts-prod".into(), "logs-cryoscope.*-prod".into())
+        );
+        for other in ["cryoscope-{table}", "logs-cryoscope", "logs--default", "metrics-a-b"] {
+            assert!(!other.parse::<Index>().unwrap().is_data_stream(), "{other}");
+        }
+    }
 }

@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 use bstr::ByteSlice;
+use jiff::Timestamp;
 use serde_json::{Map, Value as Json};
 
 use super::community_id::community_id;
@@ -85,10 +86,30 @@ pub(super) fn entries(name: &str, value: &Value<'_>) -> Vec<(String, Json)> {
 /// Whether there is nothing to say.
 pub(super) fn is_empty(value: &Value<'_>) -> bool {
     match value {
-        Value::Null => true,
+        Value::Null | Value::Json(Json::Null) => true,
+        Value::Json(Json::Array(list)) => list.is_empty(),
+        Value::Json(Json::Object(entries)) => entries.is_empty(),
         Value::List(list) => list.is_empty(),
         Value::Object(entries) => entries.is_empty(),
         _ => false,
+    }
+}
+
+/// Whether it is text of no letters.
+pub(super) fn is_blank(value: &Value<'_>) -> bool {
+    match value {
+        Value::Text(text) => text.is_empty(),
+        Value::Bytes(bytes) => bytes.is_empty(),
+        _ => false,
+    }
+}
+
+/// The moment of an event that a row tells of, if it is one of which anything can be told: servers refuse others.
+pub(super) fn own_time(row: &dyn Row) -> Option<Timestamp> {
+    let column = row.table().column(row.table().event.at?)?;
+    match row.value(column) {
+        Value::Time(time) => Some(time).filter(|time| *time >= Timestamp::UNIX_EPOCH),
+        _ => None,
     }
 }
 

@@ -1,14 +1,20 @@
 //! Rows as documents of the Elastic Common Schema, release 9.4.0. Which column goes to which field is said beside the
 //! column; columns without a field stand below `cryoscope`, under the table's own name. See `docs/siem.md`.
 
+mod fields;
+mod process;
+
 use std::net::IpAddr;
 
 use serde_json::{Map, Value as Json};
 
 use super::document::{self, Direction, Document, End, Flow, PathText, is_empty, needs_more, plain, plain_in};
+use super::origin::{CLUSTER_FIELD, HOST_FIELDS};
 use super::{Columns, Origin};
+
 use crate::abi::{capability, ip};
 use crate::tables::{Form, Row, System, Target, Value};
+pub(super) use fields::{Field, fields};
 
 /// The release of the schema.
 const VERSION: &str = "9.4.0";
@@ -25,17 +31,22 @@ pub(super) fn document(row: &dyn Row, columns: &Columns, origin: &Origin, id: &s
     let flow = Flow::of(row, origin);
     let mut ecs = Ecs { document: Document::default(), origin };
     let document = &mut ecs.document;
-    document.set_some("@timestamp", origin.time.as_ref().map(|(time, _)| format!("{time:.3}")));
+    let own = document::own_time(row);
+    let checkpointed = origin.time.as_ref().map(|(time, _)| format!("{time:.3}"));
+    document.set_some("@timestamp", own.map(|time| format!("{time:.9}")).or(checkpointed));
     document.set("ecs.version", VERSION);
     document.set("event.kind", event.kind);
-    if event.kind != "pipeline_error" {
-        let by_default: &[&str] = if pid.is_some() { &["process"] } else { &["host"] };
-        let categories = if event.categories.is_empty() { by_default } else { event.categories };
-        document.set("event.category", categories);
-        let connected = flow.as_ref().is_some_and(|flow| flow.remote.ip.is_some());
-        document.set("event.type", [if connected { "connection" } else { "info" }].as_slice());
-    }
+    let by_default: &[&str] = if pid.is_some() { &["process"] } else { &["host"] };
+    document.set("event.category", if event.categories.is_empty() { by_default } else { event.categories });
+    let connected = flow.as_ref().is_some_and(|flow| flow.remote.ip.is_some());
+    document.set("event.type", [if connected { "connection" } else { "info" }].as_slice());
     document.set("event.action", if event.action.is_empty() { table.name } else { event.action });
+    if origin.starts && event.existence {
+        // What rules about starts of processes ask for. It is not what is known, so it is told.
+        document.add("event.type", "start");
+        document.set("event.action", "exec");
+        document.add("tags", "state_as_start");
+    }
     document.set("event.module", NAME);
     document.set("event.dataset", format!("{NAME}.{}", table.name));
     document.set("event.provider", NAME);
@@ -45,6 +56,8 @@ pub(super) fn document(row: &dyn Row, columns: &Columns, origin: &Origin, id: &s
     document.set("observer.product", NAME);
     document.set("observer.version", env!("CARGO_PKG_VERSION"));
     ecs.context();
+    ecs.said();
+    ecs.data_stream(table.name);
     let prefix = if event.prefix.is_empty() { table.name } else { event.prefix };
     for (number, column) in columns.of(table) {
         let value = row.value(number);
@@ -61,7 +74,7 @@ pub(super) fn document(row: &dyn Row, columns: &Columns, origin: &Origin, id: &s
         }
     }
     if let Some(pid) = pid {
-        ecs.process("process", pid, Detail::Names);
+        ecs.own_process(pid, event.existence);
     }
     if let Some(flow) = flow {
         ecs.flow(&flow);
@@ -72,17 +85,6 @@ pub(super) fn document(row: &dyn Row, columns: &Columns, origin: &Origin, id: &s
     ecs.related();
     ecs.cut();
     ecs.document.0
-}
-
-/// How much of a process is said where it is not the subject.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Detail {
-    /// Its ids.
-    Ids,
-    /// And its name and executable.
-    Names,
-    /// And its arguments.
-    Arguments,
 }
 
 struct Ecs<'o> {
@@ -119,8 +121,31 @@ impl Ecs<'_> {
         self.document.set("host.os.type", "linux");
         self.document.set("cryoscope.archive", self.origin.archive.as_str());
         self.document.set_some("cryoscope.set", self.origin.set.as_deref());
-        let source = self.origin.time.as_ref().map(|(_, source)| source.as_str());
-        self.document.set_some("cryoscope.time_source", source);
+        self.document.set_some("cryoscope.archive_sha256", self.origin.archive_sha256.as_deref());
+        if let Some((time, source)) = &self.origin.time {
+            self.document.set("cryoscope.checkpointed", format!("{time:.9}"));
+            self.document.set("cryoscope.time_source", source.as_str());
+        }
+    }
+
+    /// What whoever ran the command said of all rows, each where ECS has it.
+    fn said(&mut self) {
+        self.document.set_some("host.name", self.origin.host_name());
+        for (name, text) in &self.origin.fields {
+            match name.as_str() {
+                host if HOST_FIELDS.contains(&host) => {}
+                CLUSTER_FIELD => self.document.set("orchestrator.cluster.name", text.as_str()),
+                other => self.document.set(&format!("labels.{}", other.replace('.', "_")), text.as_str()),
+            }
+        }
+    }
+
+    /// The data stream that the document is for, if it is for one: servers refuse what does not agree with its name.
+    fn data_stream(&mut self, table: &str) {
+        let Some(stream) = self.origin.index.data_stream(table) else { return };
+        self.document.set("data_stream.type", stream.kind);
+        self.document.set("data_stream.dataset", stream.dataset);
+        self.document.set("data_stream.namespace", stream.namespace);
     }
 
     /// Whether there are more labels than each document is to repeat. The document of the container itself has them all.
@@ -132,6 +157,10 @@ impl Ecs<'_> {
     /// Puts a value into a field, if it can stand there, and tells whether nothing of it is lost.
     fn put(&mut self, target: &Target, value: &Value<'_>) -> bool {
         let field = target.field;
+        if document::is_blank(value) {
+            // That it is known to be empty is told below our own name.
+            return false;
+        }
         let json = match target.form {
             Form::Plain if needs_more(value) && matches!(value, Value::Integer(_)) => None,
             Form::Plain => Some(plain_in(field, value)),
@@ -167,7 +196,7 @@ impl Ecs<'_> {
                 // Engines do not tell what is new from what is changed.
                 _ => None,
             },
-            Form::Uuid | Form::TcpState | Form::Sha256 | Form::Moment => None,
+            Form::Uuid | Form::TcpState | Form::Sha256 | Form::Moment | Form::Millis | Form::Octal => None,
         };
         let Some(json) = json else { return false };
         let whole = fits(&json) && (target.form == Form::Text || json == plain(value));
@@ -198,54 +227,6 @@ impl Ecs<'_> {
             self.document.add(field, text.as_ref());
         }
         false
-    }
-
-    /// A process that another column names. ECS has the host's pid and the one in the namespace. Only the latter is known;
-    /// it stands in both, because searches use the first, and a tag says so.
-    fn related_process(&mut self, field: &str, value: &Value<'_>) -> bool {
-        let Value::Integer(pid) = value else { return false };
-        let Ok(pid) = u32::try_from(*pid) else { return false };
-        if field != "process" && self.origin.process(pid).is_none() {
-            return false;
-        }
-        let detail = if field.ends_with(".parent") { Detail::Arguments } else { Detail::Ids };
-        self.process(field, pid, detail);
-        true
-    }
-
-    fn process(&mut self, field: &str, pid: u32, detail: Detail) {
-        let document = &mut self.document;
-        document.set(&format!("{field}.vpid"), pid);
-        document.set(&format!("{field}.entity_id"), self.origin.entity(pid));
-        if !self.origin.strict {
-            document.set(&format!("{field}.pid"), pid);
-            document.add("tags", "pid_in_namespace");
-        }
-        if let Some(args) = document.get("process.args").and_then(Json::as_array).map(Vec::len) {
-            document.set("process.args_count", args);
-        }
-        let Some(known) = self.origin.process(pid).filter(|_| detail != Detail::Ids) else { return };
-        let name = known.name.as_ref().map(|name| document::text_of(name).into_owned());
-        let path = known.path.as_ref().and_then(|path| PathText::of(&Value::Bytes((&***path).into())));
-        let mut put = |name: &str, value: Option<Json>| {
-            let field = format!("{field}.{name}");
-            if let Some(value) = value.filter(|_| document.get(&field).is_none()) {
-                document.set(&field, value);
-            }
-        };
-        put("name", name.map(Json::from));
-        put("executable", path.map(|path| path.path.into()));
-        if detail == Detail::Arguments {
-            let args: Option<Vec<Json>> = known
-                .argv
-                .as_ref()
-                .filter(|argv| !argv.is_empty())
-                .map(|argv| argv.iter().map(|argument| document::text_of(argument).into()).collect());
-            put("args_count", args.as_ref().map(|args| args.len().into()));
-            put("args", args.map(Json::from));
-            let line = known.cmdline.as_ref().filter(|line| !line.is_empty());
-            put("command_line", line.map(|line| document::text_of(line).into()));
-        }
     }
 
     /// A path, and what can be told from it.
@@ -341,9 +322,13 @@ impl Ecs<'_> {
         }
         ips.sort();
         ips.dedup();
-        let hosts = self.origin.container.hostname.as_ref().filter(|name| !name.is_empty());
-        let hosts: Vec<String> = hosts.map(|name| document::text_of(name).into_owned()).into_iter().collect();
-        let users = texts(document, &["process.user.id", "process.real_user.id", "process.saved_user.id"]);
+        let container = self.origin.container.hostname.as_ref().filter(|name| !name.is_empty());
+        let mut hosts = texts(document, &["host.name"]);
+        hosts.extend(container.map(|name| document::text_of(name).into_owned()));
+        hosts.sort();
+        hosts.dedup();
+        let users = ["user.id", "process.user.id", "process.real_user.id", "process.saved_user.id"];
+        let users = texts(document, &users);
         let hashes = texts(document, &["related.hash", "container.image.hash.all", "file.hash.sha256"]);
         let hashes = hashes.iter().map(|hash| hash.rsplit(':').next().unwrap_or(hash).to_owned()).collect();
         for (name, list) in [("ip", ips), ("hosts", hosts), ("user", users), ("hash", hashes)] {

@@ -19,23 +19,51 @@ pub(super) fn event(
     id: &str,
 ) -> io::Result<()> {
     let text = |text: &str| json::to_text(&Value::Text(text.to_owned().into()));
+    let table = row.table();
     out.write_all(b"{")?;
-    if let Some((time, _)) = &origin.time {
-        write!(out, "\"time\":{},", seconds(*time))?;
+    let checkpointed = origin.time.as_ref().map(|(time, _)| *time);
+    if let Some(time) = document::own_time(row).or(checkpointed) {
+        write!(out, "\"time\":{},", seconds(time))?;
     }
-    let container = &origin.container;
-    if let Some(name) = container.hostname.as_ref().filter(|name| !name.is_empty()) {
-        write!(out, "\"host\":{},", text(&document::text_of(name)))?;
+    if let Some(name) = origin.host_name() {
+        write!(out, "\"host\":{},", text(&name))?;
     }
     let base = origin.archive.rsplit('/').find(|part| !part.is_empty()).unwrap_or(&origin.archive);
     write!(out, "\"source\":{},", text(&format!("cryoscope:{base}")))?;
-    write!(out, "\"sourcetype\":{},\"event\":", text(&format!("cryoscope:{}", row.table().name)))?;
-    json::row(out, lead, row, columns)?;
-    let mut fields = Map::new();
+    write!(out, "\"sourcetype\":{},\"event\":", text(&format!("cryoscope:{}", table.name)))?;
+    let mut cells: Vec<(&str, Value<'_>)> = lead.to_vec();
+    cells.extend(columns.of(table).map(|(number, column)| (column.name, known(row.value(number)))));
+    cells.retain(|(_, value)| !document::is_empty(value));
+    if cells.is_empty() {
+        // Splunk takes no event that is empty.
+        cells.push(("table", Value::Text(table.name.into())));
+    }
+    json::named(out, cells.iter().map(|(name, value)| (*name, value)))?;
+    let fields = Json::Object(fields(row, origin, id));
+    writeln!(out, ",\"fields\":{}}}", json::to_text(&Value::Json(&fields)))
+}
+
+/// What is known of a value: objects without what is null in them.
+fn known(value: Value<'_>) -> Value<'_> {
+    match value {
+        Value::Object(entries) => {
+            let entries = entries.into_iter().map(|(name, value)| (name, known(value)));
+            Value::Object(entries.filter(|(_, value)| !document::is_empty(value)).collect())
+        }
+        other => other,
+    }
+}
+
+/// What tells of the checkpoint: indexed fields, each a text or a list of texts.
+fn fields(row: &dyn Row, origin: &Origin, id: &str) -> Map<String, Json> {
+    let container = &origin.container;
+    let checkpointed = origin.time.as_ref().map(|(time, _)| format!("{time:.9}"));
     let known = [
         ("event_id", Some(id)),
         ("archive", Some(&*origin.archive)),
+        ("archive_sha256", origin.archive_sha256.as_deref()),
         ("set", origin.set.as_deref()),
+        ("checkpointed", checkpointed.as_deref()),
         ("time_source", origin.time.as_ref().map(|(_, source)| &**source)),
         ("container_id", container.id.as_deref()),
         ("container_name", container.name.as_deref()),
@@ -44,17 +72,22 @@ pub(super) fn event(
         ("pod", container.pod.as_deref()),
         ("namespace", container.namespace.as_deref()),
     ];
-    let withheld = row.withheld().join(" ");
-    for (name, value) in known.into_iter().chain([("withheld", Some(&*withheld))]) {
+    let mut fields = Map::new();
+    let said = origin.fields.iter().map(|(name, text)| (name.as_str(), Some(text.as_str())));
+    for (name, value) in known.into_iter().chain(said) {
         if let Some(value) = value.filter(|value| !value.is_empty()) {
-            fields.insert(name.to_owned(), value.into());
+            // What is said does not hide what is known.
+            fields.entry(name).or_insert_with(|| value.into());
         }
     }
-    writeln!(out, ",\"fields\":{}}}", json::to_text(&Value::Json(&Json::Object(fields))))
+    if !row.withheld().is_empty() {
+        fields.insert("withheld".to_owned(), row.withheld().into());
+    }
+    fields
 }
 
-/// Seconds since 1970, with milliseconds.
+/// Seconds since 1970, with microseconds.
 fn seconds(time: Timestamp) -> String {
-    let all = time.as_millisecond();
-    format!("{}.{:03}", all.div_euclid(1000), all.rem_euclid(1000))
+    let all = time.as_microsecond();
+    format!("{}.{:06}", all.div_euclid(1_000_000), all.rem_euclid(1_000_000))
 }

@@ -13,12 +13,15 @@ mod grid;
 mod hec;
 mod hexdump;
 mod json;
+mod kind;
+mod known;
 mod ocsf;
 mod origin;
 #[cfg(feature = "parquet")]
 mod parquet;
 pub mod proc;
 mod results;
+mod schema;
 mod template;
 mod text;
 mod timesketch;
@@ -29,7 +32,7 @@ mod withheld;
 use std::io::{self, Write};
 use std::sync::Arc;
 
-pub use bulk::BulkAction;
+pub use bulk::{BadIndex, BulkAction, Index};
 pub use escape::escape;
 pub use grid::{Column as GridColumn, Grid};
 pub use hexdump::hexdump;
@@ -40,6 +43,7 @@ pub use origin::Origin;
 #[cfg(feature = "parquet")]
 pub use parquet::Cells as TypedCells;
 pub use results::{ResultFormat, ResultWriter};
+pub use schema::{SchemaForm, schema_in};
 pub use template::{SearchEngine, index_template};
 pub use text::{cut, wrapped};
 
@@ -225,7 +229,7 @@ impl Encoder {
             match format {
                 Format::Ecs => line(&mut out, ecs::document(row, columns, origin, &id)),
                 Format::Bulk(action) => {
-                    bulk::action(&mut out, action, table.name, &id)?;
+                    bulk::action(&mut out, action, &origin.index, table.name, &id)?;
                     line(&mut out, ecs::document(row, columns, origin, &id));
                 }
                 Format::Ocsf => line(&mut out, ocsf::event(row, columns, origin, &id)),
@@ -366,7 +370,7 @@ impl<W: Write> RowWriter<W> {
             (Encoded::Cells(cells), Sheet::Grid(grid)) => grid.push(cells),
             (Encoded::Cells(_), _) => {}
             #[cfg(feature = "parquet")]
-            (Encoded::Typed(cells), Sheet::Parquet(file)) => file.put(cells, &mut self.out)?,
+            (Encoded::Typed(cells), Sheet::Parquet(file)) => file.put(&cells, &mut self.out)?,
             #[cfg(feature = "parquet")]
             (Encoded::Typed(_), _) => {}
             (Encoded::Bytes(bytes), _) => {
@@ -394,6 +398,29 @@ impl<W: Write> RowWriter<W> {
             (Format::Table, _) if style.name_tables => self.out.write_all(b"(no rows)\n"),
             #[cfg(feature = "parquet")]
             (_, Sheet::Parquet(file)) => file.finish(&mut self.out),
+            _ => Ok(()),
+        }
+    }
+
+    /// Bytes of memory that rows take until they can be written together. Who writes many files bounds them by
+    /// [`RowWriter::write_waiting`].
+    pub fn waiting(&self) -> usize {
+        match &self.state {
+            #[cfg(feature = "parquet")]
+            State::Table(_, Sheet::Parquet(file)) => file.waiting(),
+            _ => 0,
+        }
+    }
+
+    /// Writes the rows that [wait](RowWriter::waiting).
+    ///
+    /// # Errors
+    ///
+    /// If writing fails.
+    pub fn write_waiting(&mut self) -> io::Result<()> {
+        match &mut self.state {
+            #[cfg(feature = "parquet")]
+            State::Table(_, Sheet::Parquet(file)) => file.write_waiting(&mut self.out),
             _ => Ok(()),
         }
     }

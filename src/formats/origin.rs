@@ -1,17 +1,22 @@
 //! What documents say of the checkpoint that their row is from, and what they need of its other rows: a SIEM has no joins.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use bstr::BString;
 use data_encoding::BASE64URL_NOPAD;
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
-use super::document::text_of;
-use super::json;
+use super::bulk::Index;
+use super::known::{Known, Processes};
+use super::{document, json};
 use crate::abi::ip;
-use crate::model::ids::Address;
-use crate::tables::{Container, OpenSocket, Process, Row, Value};
+use crate::tables::{Container, OpenFile, OpenSocket, Process, Row, Tty, Value};
+
+/// Fields of `--field` that name the host.
+pub(super) const HOST_FIELDS: [&str; 2] = ["node", "host"];
+/// The field of `--field` that names the cluster.
+pub(super) const CLUSTER_FIELD: &str = "cluster";
 
 /// A checkpoint, as its documents know it.
 #[derive(Clone, Debug)]
@@ -22,10 +27,6 @@ pub struct Origin {
     pub(super) archive: String,
     /// The folder in the archive, if it holds several checkpoints.
     pub(super) set: Option<String>,
-    /// SHA-256 of the archive, if it was hashed.
-    pub(super) archive_sha256: Option<String>,
-    /// What somebody said of it: the node, the case.
-    pub(super) fields: Vec<(String, String)>,
     /// The moment of the dump, and where it is known from.
     pub(super) time: Option<(Timestamp, String)>,
     /// Whether documents tell secrets.
@@ -34,19 +35,18 @@ pub struct Origin {
     pub(super) strict: bool,
     /// Whether OCSF has the classes of before Live Evidence Info.
     pub(super) legacy: bool,
-    processes: HashMap<u32, Known>,
+    /// Whether ECS says of processes that they started, too.
+    pub(super) starts: bool,
+    /// What is said of all rows, from whoever ran the command: node, cluster, case.
+    pub(super) fields: Vec<(String, String)>,
+    /// SHA-256 of the archive, where it was hashed.
+    pub(super) archive_sha256: Option<String>,
+    /// Where documents of ECS are stored.
+    pub(super) index: Index,
+    pub(super) processes: Processes,
     listeners: HashSet<Listener>,
-}
-
-/// What is known of a process in documents that are about something of it.
-#[derive(Clone, Debug)]
-pub(super) struct Known {
-    pub(super) name: Option<BString>,
-    pub(super) path: Option<BString>,
-    pub(super) argv: Option<Vec<BString>>,
-    pub(super) cmdline: Option<BString>,
-    /// Where its program was laid out when it began to run: by chance, so that another program has another place.
-    layout: [Option<Address>; 3],
+    /// The same, whichever the namespace.
+    listened: HashSet<(String, u32)>,
 }
 
 /// A port that somebody listens on: network namespace, protocol, port.
@@ -70,13 +70,16 @@ impl Origin {
             identity,
             archive,
             set,
-            archive_sha256: None,
-            fields: Vec::new(),
             secrets: false,
             strict: false,
             legacy: false,
-            processes: HashMap::new(),
+            starts: false,
+            fields: Vec::new(),
+            archive_sha256: None,
+            index: Index::default(),
+            processes: Processes::default(),
             listeners: HashSet::new(),
+            listened: HashSet::new(),
         }
     }
 
@@ -91,12 +94,6 @@ impl Origin {
     #[must_use]
     pub fn with_archive_sha256(self, sha256: Option<String>) -> Self {
         Origin { archive_sha256: sha256, ..self }
-    }
-
-    /// With what somebody said of it, by names: `node`, `cluster`, and any other.
-    #[must_use]
-    pub fn with_fields(self, fields: Vec<(String, String)>) -> Self {
-        Origin { fields, ..self }
     }
 
     /// With what is secret more often than not: values of environments.
@@ -117,14 +114,35 @@ impl Origin {
         Origin { legacy: true, ..self }
     }
 
+    /// With a start of each process in ECS beside its state, so that rules about starts see it.
+    #[must_use]
+    pub fn with_starts(self) -> Self {
+        Origin { starts: true, ..self }
+    }
+
+    /// With what is said of all rows.
+    #[must_use]
+    pub fn with_fields(self, fields: Vec<(String, String)>) -> Self {
+        Origin { fields, ..self }
+    }
+
+    /// With the place where documents of ECS are stored.
+    #[must_use]
+    pub fn with_index(self, index: Index) -> Self {
+        Origin { index, ..self }
+    }
+
     /// With its processes, so that what belongs to one says which it is.
     #[must_use]
     pub fn with_processes(mut self, rows: impl Iterator<Item = Process>) -> Self {
-        let known = |row: Process| {
-            let layout = [row.auxv_entry, row.brk_start, row.env_end];
-            (row.pid.0, Known { name: row.name, path: row.path, argv: row.argv, cmdline: row.cmdline, layout })
-        };
-        self.processes = rows.map(known).collect();
+        self.processes.set_all(rows);
+        self
+    }
+
+    /// With its terminals and descriptors, so that of a process it is known whether somebody uses it. After its processes.
+    #[must_use]
+    pub fn with_terminals(mut self, ttys: impl Iterator<Item = Tty>, files: impl Iterator<Item = OpenFile>) -> Self {
+        self.processes.set_terminals(ttys, files);
         self
     }
 
@@ -136,6 +154,7 @@ impl Origin {
             (row.state.as_deref() == Some("LISTEN")).then_some((namespace, row.protocol?.into_owned(), row.local_port?))
         };
         self.listeners = rows.filter_map(listener).collect();
+        self.listened = self.listeners.iter().map(|(_, protocol, port)| (protocol.clone(), *port)).collect();
         self
     }
 
@@ -145,14 +164,22 @@ impl Origin {
     }
 
     pub(super) fn process(&self, pid: u32) -> Option<&Known> {
-        self.processes.get(&pid)
+        self.processes.get(pid)
+    }
+
+    /// The host, as far as somebody said which, or the name that the container had for it.
+    pub(super) fn host_name(&self) -> Option<Cow<'_, str>> {
+        let said = self.fields.iter().find(|(name, _)| HOST_FIELDS.contains(&name.as_str()));
+        let said = said.map(|(_, text)| Cow::Borrowed(text.as_str()));
+        let own = self.container.hostname.as_ref().map(|name| document::text_of(name));
+        said.filter(|text| !text.is_empty()).or(own).filter(|text| !text.is_empty())
     }
 
     /// Whether somebody listens on a port: in a network namespace, or in any, if it is not known in which.
     pub(super) fn listens(&self, namespace: Option<u32>, protocol: &str, port: u32) -> bool {
         match namespace {
             Some(_) => self.listeners.contains(&(namespace, protocol.to_owned(), port)),
-            None => self.listeners.iter().any(|(_, p, n)| p == protocol && *n == port),
+            None => self.listened.contains(&(protocol.to_owned(), port)),
         }
     }
 
@@ -167,13 +194,6 @@ impl Origin {
             digest.update(address.to_be_bytes());
         }
         BASE64URL_NOPAD.encode(&digest.finalize()).chars().take(22).collect()
-    }
-
-    /// The name of the host: as somebody said, else as the container saw it.
-    pub(super) fn host_name(&self) -> Option<String> {
-        let said = |key: &str| self.fields.iter().find(|(name, _)| name == key).map(|(_, value)| value.clone());
-        let own = || self.container.hostname.as_ref().map(|name| text_of(name).into_owned());
-        said("node").or_else(|| said("host")).or_else(own).filter(|name| !name.is_empty())
     }
 
     /// The container's addresses, as packets have them.

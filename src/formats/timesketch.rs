@@ -1,5 +1,7 @@
 //! Rows as events for Timesketch, an object a line: one for each time that the row has, or else one at the moment of the
-//! checkpoint. All columns stand under their own names. See `docs/siem.md`.
+//! checkpoint. Columns stand under their own names, as far as these are free and of one type. See `docs/siem.md`.
+
+mod names;
 
 use jiff::Timestamp;
 use jiff::tz::Offset;
@@ -66,8 +68,15 @@ fn fields(row: &dyn Row, columns: &Columns, origin: &Origin) -> Map<String, Json
     if let Some(set) = &origin.set {
         fields.insert("set".to_owned(), set.as_str().into());
     }
-    if let Some((_, source)) = &origin.time {
+    if let Some(hash) = &origin.archive_sha256 {
+        fields.insert("archive_sha256".to_owned(), hash.as_str().into());
+    }
+    if let Some((time, source)) = &origin.time {
+        fields.insert("checkpointed".to_owned(), format!("{time:.9}").into());
         fields.insert("time_source".to_owned(), source.as_str().into());
+    }
+    for (name, text) in &origin.fields {
+        fields.insert(names::of_field(name).into_owned(), text.as_str().into());
     }
     if let Some(pid) = document::pid_of(row)
         && let Some(name) = origin.process(pid).and_then(|known| known.name.as_ref())
@@ -79,13 +88,21 @@ fn fields(row: &dyn Row, columns: &Columns, origin: &Origin) -> Map<String, Json
         if document::is_empty(&value) {
             continue;
         }
-        // Objects would become hundreds of fields.
-        if matches!(value, Value::Object(_)) {
-            fields.insert(column.name.to_owned(), super::json::to_text(&value).into());
-        } else {
-            fields.extend(document::entries(column.name, &value));
+        let name = names::of_column(row.table(), column);
+        match &value {
+            // Objects would become hundreds of fields.
+            Value::Object(_) | Value::Json(_) => {
+                fields.insert(name.into_owned(), super::json::to_text(&value).into());
+            }
+            Value::List(list) => {
+                let texts = Value::List(list.iter().map(text_of).collect());
+                fields.extend(document::entries(&name, &texts));
+            }
+            _ => fields.extend(document::entries(&name, &value)),
         }
         let targets = column.targets().iter().filter(|t| t.system == System::Timesketch && t.form == Form::Plain);
+        // A number that is text, because readers would round it, is no number of that name.
+        let targets = targets.filter(|_| !matches!(value, Value::Integer(_)) || !document::needs_more(&value));
         for target in targets {
             fields.insert(target.field.to_owned(), plain_in(target.field, &value));
         }
@@ -105,4 +122,14 @@ fn fields(row: &dyn Row, columns: &Columns, origin: &Origin) -> Map<String, Json
         fields.extend(named.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
     }
     fields
+}
+
+/// An item of a list as text: lists of one name are of one type then, whatever they hold.
+fn text_of<'v>(item: &'v Value<'v>) -> Value<'v> {
+    match item {
+        Value::Bytes(bytes) => Value::Bytes(bytes.as_ref().into()),
+        Value::Text(text) => Value::Text(text.as_ref().into()),
+        Value::Address(_) | Value::Mask(_) | Value::Time(_) => item.clone(),
+        other => Value::Text(super::json::to_text(other).into()),
+    }
 }

@@ -32,6 +32,7 @@ table! {
         /// The number that the program gave to tell the target by; often a descriptor or an address.
         pub data: Option<Address>,
         /// Inode of the target; null before CRIU 3.11.
+        #[large("overlayfs and file systems of a network or of a program use all 64 bits")]
         pub inode: Option<u64>,
         /// Device of the target's file system, `major:minor`; null before CRIU 3.11.
         pub device: Option<String>,

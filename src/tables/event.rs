@@ -19,6 +19,10 @@ pub struct Event {
     pub transport: Option<&'static str>,
     /// What is not spread, unless it is asked for.
     pub secrets: Option<Secrets>,
+    /// The column with the moment at which it happened. Rows without are of the moment of the checkpoint.
+    pub at: Option<&'static str>,
+    /// Whether a row is a process, as a whole: rules about starts of processes may be asked of it.
+    pub existence: bool,
 }
 
 /// Columns whose values are secrets more often than not.
@@ -52,6 +56,10 @@ pub enum Subject {
     Interface,
     /// Something else: of a process if it has a pid, else of the kernel.
     Other,
+    /// The archive, or a record that lies in it: it tells of no thing that was there at the moment of the dump.
+    Record,
+    /// What went wrong with the archive.
+    Fault,
 }
 
 impl Event {
@@ -64,6 +72,8 @@ impl Event {
         prefix: "",
         transport: None,
         secrets: None,
+        at: None,
+        existence: false,
     };
 
     /// Rows that tell how something was at the moment of the checkpoint.
@@ -71,20 +81,27 @@ impl Event {
         Event { categories, action, ..Event::PLAIN }
     }
 
-    /// Rows that tell that something happened.
-    pub const fn happened(categories: &'static [&'static str], action: &'static str) -> Self {
-        Event { kind: "event", ..Event::state(categories, action) }
+    /// Rows that tell that something happened, and when: a column of times.
+    pub const fn happened(categories: &'static [&'static str], action: &'static str, at: &'static str) -> Self {
+        Event { kind: "event", at: Some(at), ..Event::state(categories, action) }
     }
 
     /// Rows that tell what went wrong with the archive.
     pub const fn error(action: &'static str) -> Self {
-        Event { kind: "pipeline_error", action, ..Event::PLAIN }
+        // Of the categories that there are, it is the one about what was looked at as a whole.
+        Event { kind: "pipeline_error", categories: &["host"], action, subject: Subject::Fault, ..Event::PLAIN }
     }
 
     /// The same, with what rows describe.
     #[must_use]
     pub const fn about(self, subject: Subject) -> Self {
         Event { subject, ..self }
+    }
+
+    /// The same, where each row is a process.
+    #[must_use]
+    pub const fn processes(self) -> Self {
+        Event { existence: true, ..self.about(Subject::Process) }
     }
 
     /// The same, of connections of one protocol.
@@ -185,6 +202,10 @@ pub enum Form {
     ChangeType,
     /// A digest, as the schema's object for it.
     Sha256,
+    /// A time, as milliseconds since 1970.
+    Millis,
+    /// Octal digits, as a number.
+    Octal,
     /// What a time means; the field is the description.
     Moment,
     /// One of the values that searches find a document by, beside where it stands.

@@ -7,7 +7,8 @@ use super::table::table;
 use crate::model::ids::Pid;
 
 table! {
-    "extracted", key(what, path, member, offset), brief(what, state, type, size, file);
+    "extracted", key(what, path, member, offset), brief(what, state, type, size, file),
+    event(Event::PLAIN.about(Subject::Record));
     /// What was extracted, in the order in which it was written: the lines of `manifest.ndjson`. Of links, devices, named pipes
     /// and deleted files there is a row, but no file.
     pub struct Extracted {

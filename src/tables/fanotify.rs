@@ -30,6 +30,7 @@ table! {
         /// Path of the mount that is marked; null before CRIU 3.1.
         pub path: Option<BString>,
         /// Inode that is marked.
+        #[large("overlayfs and file systems of a network or of a program use all 64 bits")]
         pub inode: Option<u64>,
         /// Device of that inode's file system, `major:minor`.
         pub device: Option<String>,

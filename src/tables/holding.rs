@@ -42,6 +42,7 @@ impl From<Arc<[Holder]>> for Holding {
 
 impl Cell for Holding {
     const TYPE: Type = Type::List;
+    const ITEM: Option<Type> = Some(Type::Text);
 
     fn value(&self) -> Value<'_> {
         Value::List(self.iter().map(|holder| Value::Text(holder.to_string().into())).collect())

@@ -10,7 +10,8 @@ use crate::int::u64_of;
 use crate::warning::{Severity, Warning};
 
 table! {
-    "images", key(path), brief(path, kind, records, bytes, decoded, note);
+    "images", key(path), brief(path, kind, records, bytes, decoded, note),
+    event(Event::PLAIN.about(Subject::Record));
     /// The files of the image directory, by kind and number, then those of no known kind.
     pub struct Image {
         /// Path in the archive.

@@ -6,13 +6,15 @@ use super::table::table;
 use crate::Checkpoint;
 
 table! {
-    "inode_paths", key(device, inode), brief(device, inode, path);
+    "inode_paths", key(device, inode), brief(device, inode, path),
+    event(Event::PLAIN.about(Subject::Record));
     /// Paths that CRIU found for inodes that were watched, in the order of its cache (`irmap-cache`, written by a pre-dump).
     /// `process_open_files.detail` has the watches.
     pub struct InodePathRow {
         /// Device of the file system, `major:minor`.
         pub device: String,
         /// The inode.
+        #[large("overlayfs and file systems of a network or of a program use all 64 bits")]
         pub inode: u64,
         /// Its path.
         pub path: BString,

@@ -28,6 +28,7 @@ table! {
         /// Events that are watched for.
         pub events: Option<Vec<Cow<'static, str>>>,
         /// Inode of what is watched.
+        #[large("overlayfs and file systems of a network or of a program use all 64 bits")]
         pub inode: Option<u64>,
         /// Device of its file system, `major:minor`.
         pub device: Option<String>,

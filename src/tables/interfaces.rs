@@ -29,7 +29,6 @@ table! {
         /// The kernel's number of it, from 1.
         pub ifindex: Option<u32>,
         /// `loopback`, `veth`, `tun`, `extlink` (a device that the engine moves in), `venet`, `bridge`, `macvlan` or `sit`.
-        #[to(ocsf("network_interfaces.type"))]
         pub r#type: Option<Cow<'static, str>>,
         /// Hardware address; null where there is none.
         #[to(ocsf("network_interfaces.mac"))]

@@ -23,11 +23,13 @@ table! {
         /// The same as `/proc/PID/limits` prints it, for example `Max open files`.
         pub name: Option<&'static str>,
         /// The limit that the kernel keeps now; null if there is none (then `soft_unlimited` is true) or if not recorded.
+        #[large("a process may set any")]
         pub soft: Option<u64>,
         /// There is no such limit; null if not recorded.
         pub soft_unlimited: Option<bool>,
         /// The limit up to which the process may raise the other; null if there is none (then `hard_unlimited` is true) or
         /// if not recorded.
+        #[large("a process may set any")]
         pub hard: Option<u64>,
         /// There is no such limit; null if not recorded.
         pub hard_unlimited: Option<bool>,

@@ -9,7 +9,7 @@ use crate::model::log::{LogFile, LogLine as Line};
 
 table! {
     "log_lines", key(member, line), brief(line, time, level, text),
-    event(Event::happened(&["process"], "log-line").under("log"));
+    event(Event::happened(&["process"], "log-line", "time").about(Subject::Record).under("log"));
     /// The lines of CRIU's log and of the container's, log by log; of a log that is cut, those that are there.
     pub struct LogLine {
         /// Whose log it is: `criu` (it numbers processes as the host did) or `container` (its standard output and error).

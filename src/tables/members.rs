@@ -10,7 +10,8 @@ use crate::digest::Hasher;
 use crate::int::u64_of;
 
 table! {
-    "members", key(path, position), brief(position, type, mode, size, mtime, path), event(Event::state(&["file"], "archive-member").under("member"));
+    "members", key(path, position), brief(position, type, mode, size, mtime, path),
+    event(Event::state(&["file"], "archive-member").about(Subject::Record).under("member"));
     /// The members of the archive, or the files of the directory, in their order. It lists the whole archive, whichever of
     /// its checkpoints is asked; of an archive within the archive, its own members, and with the first checkpoint those that
     /// lie around it.

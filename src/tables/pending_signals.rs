@@ -65,6 +65,7 @@ table! {
         /// `SEGV_PKUERR`: the protection key that refused access.
         pub protection_key: Option<u32>,
         /// `TRAP_PERF`: data of the event.
+        #[large("a cookie of the program")]
         pub perf_data: Option<u64>,
         /// `SIGIO`: events that the descriptor is ready for, by the names of `poll`.
         pub band: Option<Vec<Cow<'static, str>>>,

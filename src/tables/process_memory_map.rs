@@ -30,6 +30,7 @@ table! {
         /// Device of the mapped file, `major:minor` in hexadecimal; `00:00` for anonymous memory, null where not recorded.
         pub device: Option<&'static str>,
         /// Inode of the mapped file or shared memory; 0 for anonymous memory, null where not recorded.
+        #[large("overlayfs and file systems of a network or of a program use all 64 bits")]
         pub inode: Option<u64>,
         /// What `maps` prints last: a path, `[heap]`, `[stack]`, …; empty for anonymous memory.
         #[to(ecs("file.path").path(), ocsf("module.file.path").path())]

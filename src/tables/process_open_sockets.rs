@@ -93,6 +93,7 @@ impl OtherHolders {
 
 impl Cell for OtherHolders {
     const TYPE: Type = Type::List;
+    const ITEM: Option<Type> = Some(Type::Integer);
 
     fn value(&self) -> Value<'_> {
         Value::List(self.iter().map(|pid| Value::Integer(pid.0.into())).collect())

@@ -17,7 +17,7 @@ use crate::model::vma::Status;
 
 table! {
     "processes", key(pid), brief(pid, parent, state, uid, threads, name, cmdline, path),
-    event(Event::state(&["process"], "process-state").about(Subject::Process).under("process"));
+    event(Event::state(&["process"], "process-state").processes().under("process"));
     /// The processes of the container, in tree order: depth first, children by pid.
     pub struct Process {
         /// Process id, as in the container.

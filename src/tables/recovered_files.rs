@@ -34,25 +34,26 @@ table! {
         #[to(ecs("file.size"), ocsf("file.size"))]
         pub size: Option<u64>,
         /// Permissions, four octal digits.
-        #[to(ecs("file.mode"))]
+        #[to(ecs("file.mode"), ocsf("file.attributes").form(Form::Octal))]
         pub mode: Option<String>,
         /// Owner.
-        #[to(ecs("file.uid").text())]
+        #[to(ecs("file.uid").text(), ocsf("file.owner.uid").text())]
         pub uid: Option<u64>,
         /// Group.
         #[to(ecs("file.gid").text())]
         pub gid: Option<u64>,
         /// Last access.
-        #[to(ecs("file.accessed"), moment("Last Access Time"))]
+        #[to(ecs("file.accessed"), ocsf("file.accessed_time").form(Form::Millis), moment("Last Access Time"))]
         pub atime: Option<Timestamp>,
         /// Last modification.
-        #[to(ecs("file.mtime"), moment("Content Modification Time"))]
+        #[to(ecs("file.mtime"), ocsf("file.modified_time").form(Form::Millis), moment("Content Modification Time"))]
         pub mtime: Option<Timestamp>,
         /// Device of its file system, `major:minor`.
         #[to(ecs("file.device"))]
         pub device: Option<String>,
         /// Its inode; of a System V segment its id.
-        #[to(ecs("file.inode").text())]
+        #[large("overlayfs and file systems of a network or of a program use all 64 bits")]
+        #[to(ecs("file.inode").text(), ocsf("file.uid").text())]
         pub inode: Option<u64>,
         /// The device that it is, `major:minor`; null of what is none, and of devices in an archive of a file system.
         pub rdev: Option<String>,

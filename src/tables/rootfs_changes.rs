@@ -39,16 +39,16 @@ table! {
         #[to(ecs("file.size"), ocsf("file.size"))]
         pub size: Option<u64>,
         /// Permissions, four octal digits.
-        #[to(ecs("file.mode"))]
+        #[to(ecs("file.mode"), ocsf("file.attributes").form(Form::Octal))]
         pub mode: Option<String>,
         /// Owner, as the host numbers users where the container had a user namespace.
-        #[to(ecs("file.uid").text())]
+        #[to(ecs("file.uid").text(), ocsf("file.owner.uid").text())]
         pub uid: Option<u64>,
         /// Group, likewise.
         #[to(ecs("file.gid").text())]
         pub gid: Option<u64>,
         /// Last modification.
-        #[to(ecs("file.mtime"), moment("Content Modification Time"))]
+        #[to(ecs("file.mtime"), ocsf("file.modified_time").form(Form::Millis), moment("Content Modification Time"))]
         pub mtime: Option<Timestamp>,
         /// Target of a symbolic link; of a further name of a file, its first name in the tar.
         #[to(ecs("file.target_path"))]

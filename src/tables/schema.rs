@@ -2,13 +2,13 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::table::Table;
+use super::table::{Column, Table};
 use super::value::Type;
-use super::{ALL, Summary};
+use super::{ALL, DumpedRun, Extracted, Summary};
 
 /// The version of the schema: the first number changes when a column is removed, renamed or gets another type, which
 /// breaks who reads it; the second when one is added.
-pub const SCHEMA_VERSION: &str = "2.0";
+pub const SCHEMA_VERSION: &str = "3.0";
 
 /// The schema of the rows of some tables, one definition a table. With all tables it is whole: it has the rows that `show` and
 /// `list` print of each checkpoint, too, and those of `query`, and says which command prints which.
@@ -69,6 +69,7 @@ fn of_table(table: &Table) -> Json {
         ("table", "The table, where there are rows of several."),
         ("archive", "The archive, where there are rows of several."),
         ("set", "The folder in the archive, where there are several checkpoints."),
+        ("archive_sha256", "SHA-256 of the archive's bytes, where it was hashed."),
     ] {
         properties.insert(name.to_owned(), json!({ "type": "string", "description": description }));
     }
@@ -76,48 +77,74 @@ fn of_table(table: &Table) -> Json {
         name.insert("const".to_owned(), table.name.into());
     }
     for column in table.columns {
-        properties.insert(column.name.to_owned(), of_column(column.column_type, &flat(column.doc)));
+        properties.insert(column.name.to_owned(), of_column(column));
         if matches!(column.column_type, Type::Text | Type::List) {
-            let hex = if column.column_type == Type::Text { json!("string") } else { json!("array") };
-            let description = format!("All bytes of `{}` in hexadecimal, where they are not UTF-8.", column.name);
             let own = table.columns.iter().any(|other| other.name == format!("{}_hex", column.name));
             if !own {
-                properties.insert(format!("{}_hex", column.name), json!({ "type": hex, "description": description }));
+                properties.insert(format!("{}_hex", column.name), of_hex(column));
             }
         }
     }
-    let names: Vec<&str> = table.columns.iter().map(|column| column.name).collect();
+    let own = table.columns.iter().map(|column| column.name);
+    // Of what lies beside files that were written, everybody knows where it is from.
+    let is_beside = [Extracted::TABLE.name, DumpedRun::TABLE.name].contains(&table.name);
+    let before = ["archive", "set"].into_iter().filter(|name| !is_beside && table.column(name).is_none());
+    let names: Vec<&str> = before.chain(own).collect();
     json!({
         "type": "object",
         "description": flat(table.doc),
         "x-key": table.key,
         "properties": properties,
         "required": names,
-        "additionalProperties": false,
+        // Keys and values of the user's own.
+        "additionalProperties": { "type": "string" },
     })
 }
 
-fn of_column(column_type: Type, description: &str) -> Json {
-    let (name, pattern) = match column_type {
-        Type::Bool => ("boolean", None),
-        Type::Integer => ("integer", None),
-        Type::Text => ("string", None),
-        Type::Address => ("string", Some("^0x[0-9a-f]+$")),
-        Type::Mask => ("string", Some("^[0-9a-f]{16}$")),
-        Type::Time => ("string", Some("^-?[0-9]{4,6}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z$")),
-        Type::List => ("array", None),
-        Type::Object => ("object", None),
+/// The key that tells all bytes of a column.
+fn of_hex(column: &Column) -> Json {
+    let description = format!("All bytes of `{}` in hexadecimal, where they are not UTF-8.", column.name);
+    match column.column_type {
+        Type::Text => json!({ "type": "string", "description": description }),
+        _ => json!({ "type": "array", "items": { "type": ["string", "null"] }, "description": description }),
+    }
+}
+
+fn of_column(column: &Column) -> Json {
+    let mut rules = of_type(column.column_type, column.wide);
+    if let Some(item) = column.item {
+        rules.insert("items".to_owned(), Json::Object(of_type(item, false)));
+    }
+    rules.insert("description".to_owned(), flat(column.doc).into());
+    Json::Object(rules)
+}
+
+/// What a value of a type is. Any can be null.
+fn of_type(column_type: Type, wide: bool) -> Map<String, Json> {
+    let (name, pattern, format) = match column_type {
+        Type::Bool => ("boolean", None, None),
+        Type::Integer if wide => ("integer", None, Some("uint64")),
+        Type::Integer => ("integer", None, Some("int64")),
+        Type::Text => ("string", None, None),
+        Type::Address => ("string", Some("^0x[0-9a-f]+$"), None),
+        Type::Mask => ("string", Some("^([0-9a-f]{16}){1,2}$"), None),
+        Type::Time => (
+            "string",
+            Some("^-?[0-9]{4,6}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[.][0-9]{9}Z$"),
+            Some("date-time"),
+        ),
+        Type::List => ("array", None, None),
+        Type::Object => ("object", None, None),
     };
-    let mut column = Map::new();
-    column.insert("type".to_owned(), json!([name, "null"]));
-    if let Some(pattern) = pattern {
-        column.insert("pattern".to_owned(), pattern.into());
+    let mut rules = Map::new();
+    rules.insert("type".to_owned(), json!([name, "null"]));
+    rules.extend(pattern.map(|pattern| ("pattern".to_owned(), pattern.into())));
+    rules.extend(format.map(|format| ("format".to_owned(), format.into())));
+    if column_type == Type::Integer && wide {
+        rules.insert("minimum".to_owned(), 0.into());
+        rules.insert("maximum".to_owned(), u64::MAX.into());
     }
-    if column_type == Type::Time {
-        column.insert("format".to_owned(), "date-time".into());
-    }
-    column.insert("description".to_owned(), description.into());
-    Json::Object(column)
+    rules
 }
 
 fn flat(doc: &str) -> String {

@@ -8,7 +8,8 @@ use crate::int::u64_of;
 use bstr::BStr;
 
 table! {
-    "statistics", key(), brief(frozen_us, memdump_us, memwrite_us, pages_scanned, pages_written, archive_size, pages_size);
+    "statistics", key(), brief(frozen_us, memdump_us, memwrite_us, pages_scanned, pages_written, archive_size, pages_size),
+    event(Event::PLAIN.about(Subject::Record));
     /// What the dump cost, as CRIU counted, and how large its parts are: one row. Counts are pages, times microseconds (of
     /// 32 bits: they wrap after 71 minutes).
     pub struct Statistics {

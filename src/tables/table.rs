@@ -29,8 +29,13 @@ pub struct Column {
     pub doc: &'static str,
     /// Its type. Any column can be null.
     pub column_type: Type,
-    /// Whether its numbers may be greater than an `i64` holds.
+    /// What the items of its lists are.
+    pub item: Option<Type>,
+    /// Whether its numbers may be greater than an `i64` holds, be it that an archive lies.
     pub wide: bool,
+    /// Whether they are in archives that do not lie: inodes of some file systems, limits, cookies. Engines get a type that
+    /// holds them.
+    pub large: bool,
     /// What it is called in other schemas, as far as it says.
     pub said: &'static [Target],
 }
@@ -83,13 +88,19 @@ pub(crate) const fn plain(name: &'static str) -> &'static str {
 /// Defines a table by the struct of its rows. The doc comments are the documentation of the table and its columns.
 ///
 /// What it is called in other schemas may stand beside them: `event(Event::state(…))` behind `brief(…)`, and
-/// `#[to(ecs("process.name"), …)]` between a column's documentation and its field (see [`super::event`]).
+/// `#[to(ecs("process.name"), …)]` between a column's documentation and its field (see [`super::event`]). `#[large("why")]`
+/// before that says that the numbers of a `u64` need more than an `i64` (see [`Column::large`]).
 macro_rules! table {
     (
         $name:literal, key($($key:ident),*), brief($($brief:ident),*) $(, event($event:expr))?;
         $(#[doc = $doc:literal])+
         pub struct $row:ident {
-            $($(#[doc = $column_doc:literal])+ $(#[to($($target:expr),+)])? pub $column:ident: $type:ty,)+
+            $(
+                $(#[doc = $column_doc:literal])+
+                $(#[large($why:literal)])?
+                $(#[to($($target:expr),+)])?
+                pub $column:ident: $type:ty,
+            )+
         }
     ) => {
         $(#[doc = $doc])+
@@ -107,7 +118,9 @@ macro_rules! table {
                     name: $crate::tables::table::plain(stringify!($column)),
                     doc: concat!($($column_doc, "\n"),+),
                     column_type: <$type as $crate::tables::value::Cell>::TYPE,
+                    item: <$type as $crate::tables::value::Cell>::ITEM,
                     wide: <$type as $crate::tables::value::Cell>::WIDE,
+                    large: $crate::tables::table::large!($($why)?),
                     said: $crate::tables::table::said!($($($target),+)?),
                 }),+],
                 event: $crate::tables::table::event!($($event)?),
@@ -146,6 +159,17 @@ macro_rules! said {
     }};
 }
 pub(crate) use said;
+
+/// Whether somebody says why the numbers of a column are large.
+macro_rules! large {
+    () => {
+        false
+    };
+    ($why:literal) => {
+        true
+    };
+}
+pub(crate) use large;
 
 /// What the rows of a table tell a SIEM.
 macro_rules! event {

@@ -109,6 +109,8 @@ pub enum Detail {
 pub(crate) trait Cell {
     /// What it is called in documentation and schemas.
     const TYPE: Type;
+    /// What its items are, of a list.
+    const ITEM: Option<Type> = None;
     /// Whether it is a number that may be greater than an `i64` holds.
     const WIDE: bool = false;
     /// The value.
@@ -122,6 +124,7 @@ pub(crate) trait Cell {
 
 impl<T: Cell> Cell for Option<T> {
     const TYPE: Type = T::TYPE;
+    const ITEM: Option<Type> = T::ITEM;
     const WIDE: bool = T::WIDE;
 
     fn value(&self) -> Value<'_> {
@@ -135,6 +138,7 @@ impl<T: Cell> Cell for Option<T> {
 
 impl<T: Cell> Cell for Vec<T> {
     const TYPE: Type = Type::List;
+    const ITEM: Option<Type> = Some(T::TYPE);
 
     fn value(&self) -> Value<'_> {
         Value::List(self.iter().map(Cell::value).collect())

@@ -22,7 +22,8 @@ fn images_of(checkpoint: &Checkpoint) -> BTreeMap<String, String> {
     let own = archive.members().iter().filter(|member| member.folder() == checkpoint.images().folder.as_slice());
     own.filter_map(|member| {
         let name = String::from_utf8_lossy(member.file_name()).into_owned();
-        let is_counted = name.ends_with(".img") && !name.starts_with("pages-") && !name.starts_with("ghost-file");
+        let is_image = Path::new(&name).extension().is_some_and(|end| end == "img");
+        let is_counted = is_image && !name.starts_with("pages-") && !name.starts_with("ghost-file");
         let (bytes, _) = archive.contents(archive.resolve(member).ok()?).prefix(u64::MAX);
         is_counted.then(|| (name, fixtures::hex(&Sha256::digest(&bytes))))
     })

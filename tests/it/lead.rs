@@ -161,3 +161,13 @@ fn queries_take_lists_and_directories() {
     assert_eq!(by_name.code, Some(2));
     assert!(by_name.err.contains("both called tree.tar.zst"), "{}", by_name.err);
 }
+
+#[test]
+fn a_name_for_standard_input_says_what_the_name_of_a_file_does() {
+    let bytes = fs::read(fixtures::path("forms-bare/runc-images.tar")).unwrap();
+    let name = "s3://evidence/day 1/checkpoint-web-0_shop-nginx-2026-11-23T11:16:51Z.tar";
+    let arguments = ["table", "-", "container", "-q", "--format", "ndjson", "--source-name", name];
+    let row = &rows(&run_with(&bytes, arguments).out)[0];
+    assert_eq!((row["archive"].as_str(), row["pod"].as_str()), (Some(name), Some("web-0")), "{row}");
+    assert_eq!((row["namespace"].as_str(), row["name"].as_str()), (Some("shop"), Some("nginx")), "{row}");
+}

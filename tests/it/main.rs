@@ -28,6 +28,8 @@ mod memory;
 mod old_places;
 #[cfg(unix)]
 mod outputs;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod peers;
 mod places;
 mod planted;
@@ -38,6 +40,7 @@ mod recovered;
 mod remains;
 mod row_schema;
 mod schema;
+mod schema_forms;
 mod screens;
 mod search;
 mod siem;

@@ -18,7 +18,7 @@ fn commands_print_what_the_readme_says() {
 
 #[test]
 fn commands_print_what_the_page_on_siems_says() {
-    assert_eq!(run_all("docs/siem.md").len(), 2);
+    assert_eq!(run_all("docs/siem.md").len(), 1);
 }
 
 #[test]

@@ -15,6 +15,7 @@ use super::ledger::part_name;
 use super::root::Root;
 use crate::cli::Failure;
 use crate::cli::newfile::not_written;
+use crate::cli::waiting::{self, Waiting};
 
 /// Files that are open at once: all tables of a few folders, and far less than systems let a process have.
 const OPEN_MOST: usize = 256;
@@ -35,6 +36,16 @@ struct Open {
     path: String,
     /// When it was last written to.
     used: u64,
+}
+
+impl Waiting for Open {
+    fn waiting(&self) -> usize {
+        self.writer.waiting()
+    }
+
+    fn write_waiting(&mut self) -> io::Result<()> {
+        self.writer.write_waiting()
+    }
 }
 
 /// A part that is whole, without its name yet.
@@ -71,7 +82,9 @@ impl<'d> Parts<'d> {
         let clock = self.clock;
         let open = self.opened(table, folder)?;
         open.used = clock;
-        Ok(rows.into_iter().try_for_each(|row| open.writer.put(row))?)
+        rows.into_iter().try_for_each(|row| open.writer.put(row))?;
+        let mut all: Vec<&mut Open> = self.open.values_mut().collect();
+        Ok(waiting::bound(&mut all, waiting::MOST)?)
     }
 
     /// Begins a part of a table, if none is.

@@ -48,7 +48,7 @@ pub(crate) fn run(args: &MemparseArgs, global: &Global) -> Outcome {
     let whole = args.range.is_none() && args.prot.is_none() && args.kind.is_empty() && args.path.is_none();
     let early = matcher.clone().filter(|_| whole).map(|matcher| search::early(matcher, args));
     let lead = Lead::new(&args.source, false, global)?;
-    let opener = Opener::new(global, keep).searching(early).hashing_archive(lead.is_hashed());
+    let opener = Opener::new(global, keep).searching(early).hashing_archive(lead.is_hashed()).naming_stdin(lead.name());
     let checkpoint = &opener.open_one(&args.archive)?;
     let id = lead.id(&Entry::named(args.archive.clone()), std::slice::from_ref(checkpoint));
     let one = &One { checkpoint, id, lead };

@@ -14,7 +14,6 @@ use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::Duration;
 
-use bstr::ByteSlice as _;
 use cryoscope::formats::{ResultWriter, escape};
 use cryoscope::memory::Keep;
 use cryoscope::query::{Bounds, Database, Error, Query};
@@ -167,8 +166,9 @@ fn each_archive(
 }
 
 /// How archives are opened for queries.
-fn opener<'g>(args: &QueryArgs, global: &'g Global, keep: Keep) -> Opener<'g> {
-    Opener::new(global, keep).hashing_archive(args.name.source_id == Some(SourceId::Sha256))
+fn opener<'g>(args: &'g QueryArgs, global: &'g Global, keep: Keep) -> Opener<'g> {
+    let hashed = args.name.source_id == Some(SourceId::Sha256);
+    Opener::new(global, keep).hashing_archive(hashed).naming_stdin(&args.name)
 }
 
 /// What the column `archive` has of each archive.
@@ -178,9 +178,7 @@ struct Called(HashMap<String, PathBuf>);
 impl Called {
     /// The name of an archive, which no other may have: the rows of one would stand for both.
     fn of(&mut self, entry: &Entry, checkpoints: &[Checkpoint], args: &QueryArgs) -> Result<String, Failure> {
-        let bytes = lead::id(&args.name, entry, checkpoints);
-        // What is no text must not become what another one is.
-        let name = bytes.to_str().map_or_else(|_| escape(&bytes).into_owned(), str::to_owned);
+        let name = lead::text_of(&lead::id(&args.name, entry, checkpoints));
         match self.0.insert(name.clone(), entry.path.clone()) {
             Some(other) if args.name.source_id == Some(SourceId::Name) && other != entry.path => {
                 let (one, other) = (entry.path.display(), other.display());

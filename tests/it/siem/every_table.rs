@@ -1,13 +1,14 @@
 //! Rows of every table, made of their columns' types: no archive has something of each, and none has all of it at once.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use cryoscope::Checkpoint;
-use cryoscope::formats::{BulkAction, Format};
+use cryoscope::formats::{BulkAction, Format, Origin};
 use cryoscope::tables::{self, Column, Row, System, Table, Type, Value};
 use serde_json::json;
 
-use super::{Ecs, Ocsf, encoder, hostile, lines, nothing_is_filled};
+use super::{Ecs, Ocsf, encoder, encoder_of, hostile, lines, nothing_is_filled, nothing_is_null, sketches, template};
 use crate::fixtures;
 
 /// What the columns of a row have.
@@ -64,7 +65,7 @@ impl Row for Made<'_> {
             Type::Address => Value::Address(u64::MAX),
             Type::Mask => Value::Mask(if largest { u64::MAX } else { 0x21 }),
             Type::Time => Value::Time("2026-01-02T03:04:05.678901234Z".parse().unwrap()),
-            Type::List => Value::List(vec![Value::Bytes(bytes.into()), Value::Text("b".into())]),
+            Type::List => Value::List(vec![Value::Bytes(bytes.into()), Value::Bytes(b"b".into())]),
             Type::Object => Value::Object(vec![(Cow::Borrowed("a.b"), Value::Bytes(bytes.into()))]),
             other => panic!("{} is of a type that has no example: {other:?}", column.name),
         }
@@ -74,7 +75,8 @@ impl Row for Made<'_> {
 #[test]
 fn rows_of_every_table_are_documents_of_every_schema_whatever_they_hold() {
     let checkpoint = Checkpoint::open(fixtures::path("forms-reference/podman-runc.tar")).unwrap();
-    let (ecs, ocsf, hostile) = (Ecs::new(), Ocsf::new(), hostile());
+    let (ecs, ocsf, legacy, hostile) = (Ecs::new(), Ocsf::new(), Ocsf::legacy(), hostile());
+    let (mapped, mut types, mut sketched) = (template::mapped(), BTreeMap::new(), sketches::Names::default());
     let mut fillings = vec![Filling::Nothing, Filling::Something];
     fillings.extend(hostile.iter().map(|text| Filling::Extremes(text)));
     let tables = tables::ALL.iter().map(|source| source.table).chain(tables::ASKED.iter().copied());
@@ -85,18 +87,24 @@ fn rows_of_every_table_are_documents_of_every_schema_whatever_they_hold() {
             let documents = |format| lines(encoder(format, &checkpoint).encode(&row).unwrap());
             let [document] = documents(Format::Ecs).try_into().unwrap();
             ecs.check(table.name, &document);
+            template::fits(&mapped, &document, &mut types);
             let [action, source] = documents(Format::Bulk(BulkAction::Create)).try_into().unwrap();
             assert_eq!(action["create"]["_id"], source["event"]["id"], "{}", table.name);
             let [event] = documents(Format::Ocsf).try_into().unwrap();
             ocsf.check(&event);
+            let mut old = encoder_of(Format::Ocsf, &checkpoint, Origin::with_legacy_classes);
+            let [event] = lines(old.encode(&row).unwrap()).try_into().unwrap();
+            legacy.check(&event);
             for event in documents(Format::Timesketch) {
                 nothing_is_filled(&event);
+                sketched.take(&event);
                 let names = ["message", "datetime", "timestamp_desc", "data_type", "event_id"];
                 assert!(names.iter().all(|name| event[name].is_string()), "{event}");
             }
             let [event] = documents(Format::Hec).try_into().unwrap();
             assert_eq!(event["sourcetype"], json!(format!("cryoscope:{}", table.name)));
             assert!(event["event"].as_object().is_some_and(|row| !row.is_empty()), "{event}");
+            nothing_is_null(&event);
             made += 1;
         }
     }

@@ -1,0 +1,289 @@
+#!/usr/bin/env python3
+"""A job for Apache Spark that reads a folder or a list of checkpoint archives into one dataset of Parquet.
+
+    spark-submit cryoscope_job.py --archives /evidence --output /lake/cryoscope
+    spark-submit cryoscope_job.py --names names.txt --fetch 'aws s3 cp "$1" -' --output s3://bucket/cryoscope
+
+A task runs the command once for a batch of archives, on the machine where it is, and puts what the command wrote into
+OUTPUT/TABLE/. Names are bytes and never paths of Hadoop's, which has no colons in them; the kubelet's names do.
+
+What an archive that cannot be read costs is its own rows: it is a row of the table `failures`. If the command itself dies of
+one (killed, out of memory, too slow), the others of its batch are read again, each alone.
+
+A job that was stopped goes on where it was when it is started again: OUTPUT/_job has a file for every batch, and one more
+when it is done. Files of a batch have names of their own, and a batch that is read again replaces what it wrote before. Archives
+that are new since are new batches.
+
+Executors need the command, pandas and pyarrow. Without --fetch they need the archives, too, at the same path, such as on NFS.
+OUTPUT is a folder that all of them share, or what pyarrow can write: s3://, gs://, hdfs://.
+
+Exit code: 0; 3 if archives could not be read; 2 if none could.
+"""
+
+import argparse
+import base64
+import hashlib
+import os
+import pathlib
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import uuid
+
+# Rows that are written at once where files are put together.
+GROUP = 100_000
+RESULT = "archives long, failed long, files long, message string"
+
+
+def options(arguments):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--archives", help="a folder: all files in it and below are archives")
+    source.add_argument("--names", help="a file of names, a line each, or ended by NUL if there is one in it")
+    parser.add_argument("--output", required=True, help="where the dataset is")
+    parser.add_argument("--command", default="cryoscope", help="the command, as executors find it")
+    parser.add_argument("--fetch", help='a line of shell that prints the archive "$1"; without it, names are files')
+    parser.add_argument("--batch", type=int, default=64, help="archives that a task reads at once")
+    parser.add_argument("--timeout", type=float, default=3600, help="seconds that the command has for a batch")
+    parser.add_argument("more", nargs="*", help="after `--`: more arguments of `cryoscope table`, such as --field case=7")
+    return parser.parse_args(arguments)
+
+
+def names(given):
+    """The names of archives, as bytes, in an order that does not change."""
+    if given.archives is not None:
+        every = [os.path.join(place, file) for place, _, files in os.walk(os.fsencode(given.archives)) for file in files]
+        found = [name for name in every if stat.S_ISREG(os.lstat(name).st_mode)]
+        if len(found) < len(every):
+            print(f"{len(every) - len(found)} links and special files are passed over", file=sys.stderr)
+        return sorted(found)
+    data = pathlib.Path(given.names).read_bytes()
+    return sorted({name for name in data.split(b"\0" if b"\0" in data else b"\n") if name})
+
+
+def batches(store, found, size):
+    """What is to do: batches that were begun and not done, as they were, and new ones of names that are in none. Of each its
+    names, and whether it was begun."""
+    begun, done = {}, set()
+    for file in store.listed("_job"):
+        batch, _, kind = file.rpartition(".")
+        if kind == "names":
+            begun[batch] = [base64.b64decode(line) for line in store.read(f"_job/{file}").splitlines()]
+        elif kind == "done":
+            done.add(batch)
+    known = {name for batch in begun.values() for name in batch}
+    new = [name for name in found if name not in known]
+    todo = {batch: (these, True) for batch, these in begun.items() if batch not in done}
+    for start in range(0, len(new), size):
+        these = new[start : start + size]
+        batch = hashlib.sha256(b"\0".join(these)).hexdigest()[:16]
+        store.write(f"_job/{batch}.names", b"\n".join(map(base64.b64encode, these)))
+        todo[batch] = (these, False)
+    return todo
+
+
+class Store:
+    """The place of the dataset: a folder, or what pyarrow has for its address."""
+
+    def __init__(self, address):
+        from pyarrow import fs
+
+        local = "://" not in address
+        self.files, self.root = fs.FileSystem.from_uri(pathlib.Path(address).absolute().as_uri() if local else address)
+
+    def listed(self, folder):
+        from pyarrow import fs
+
+        selector = fs.FileSelector(f"{self.root}/{folder}", allow_not_found=True)
+        return sorted(info.base_name for info in self.files.get_file_info(selector) if info.is_file)
+
+    def read(self, name):
+        with self.files.open_input_stream(f"{self.root}/{name}") as stream:
+            return stream.read()
+
+    def write(self, name, data):
+        """Writes a file, which is complete or not there: readers pass over names that begin with a dot."""
+        folder, _, base = f"{self.root}/{name}".rpartition("/")
+        hidden = f"{folder}/.{uuid.uuid4().hex}"
+        self.files.create_dir(folder)
+        with self.files.open_output_stream(hidden) as stream:
+            if isinstance(data, bytes):
+                stream.write(data)
+            else:
+                shutil.copyfileobj(data, stream, 1 << 20)
+        self.files.move(hidden, f"{folder}/{base}")
+
+    def drop(self, batch, kept):
+        """Removes what a batch wrote when it was begun before, and that is not of this time."""
+        from pyarrow import fs
+
+        for info in self.files.get_file_info(fs.FileSelector(self.root, recursive=True)):
+            name = os.path.relpath(info.path, self.root)
+            if info.is_file and info.base_name.startswith(f"part-{batch}-") and name not in kept:
+                self.files.delete_file(info.path)
+
+
+def task(given):
+    """What executors do: each row is a batch."""
+
+    def run(frames):
+        import pandas
+        from pyspark import TaskContext
+
+        for frame in frames:
+            for batch, these, begun in zip(frame["batch"], frame["names"], frame["begun"]):
+                again = bool(begun) or TaskContext.get().attemptNumber() > 0
+                yield pandas.DataFrame([read(given, batch, [bytes(name) for name in these], again)])
+
+    return run
+
+
+def read(given, batch, these, again):
+    """Reads a batch and puts its files where they belong. Their names count from one, so that those of a batch that is read
+    again are those of before."""
+    store = Store(given.output)
+    with tempfile.TemporaryDirectory(prefix="cryoscope-") as folder:
+        if given.fetch is None:
+            failed, message = read_files(given, these, f"{folder}/all")
+        else:
+            failed, message = read_each(given, these, folder)
+        places = {}
+        for part in sorted(pathlib.Path(folder).glob("*/*/**/*.parquet")):
+            _, table, *partition, _ = part.relative_to(folder).parts
+            if not table.startswith("_"):
+                places.setdefault("/".join([table, *partition]), []).append(part)
+        written = []
+        for place, parts in places.items():
+            for number, part in enumerate(merged(parts, f"{folder}/merged"), start=1):
+                written.append(f"{place}/part-{batch}-{number:04}.parquet")
+                with open(part, "rb") as stream:
+                    store.write(written[-1], stream)
+    if again:
+        store.drop(batch, set(written))
+    store.write(f"_job/{batch}.done", b"")
+    return {"archives": len(these), "failed": failed, "files": len(written), "message": message}
+
+
+def read_files(given, these, folder):
+    """The command over all files at once. If it dies, over each alone."""
+    failed, message = run(given, ["--files-from", "-"], folder, stdin=b"".join(name + b"\0" for name in these))
+    if failed is not None:
+        return failed, message
+    shutil.rmtree(folder, ignore_errors=True)
+    if len(these) == 1:
+        failure(folder, these[0], "command_failed", message)
+        return 1, message
+    results = [read_files(given, [name], f"{folder}-{number}") for number, name in enumerate(these)]
+    return sum(count for count, _ in results), next((text for _, text in results if text), None)
+
+
+def read_each(given, these, folder):
+    """Objects come one after the other, through a pipe."""
+    results = []
+    for number, name in enumerate(these):
+        place = f"{folder}/{number}"
+        with subprocess.Popen(["sh", "-c", given.fetch, "sh", name], stdout=subprocess.PIPE) as fetch:
+            failed, message = run(given, ["-", "--source-name", text(name)], place, stdin=fetch.stdout)
+            fetch.stdout.close()
+        code = "command_failed"
+        # A command that has seen enough closes the pipe, which is no fault of what writes to it.
+        if fetch.returncode not in (0, -signal.SIGPIPE, 128 + signal.SIGPIPE):
+            # What came of it may be half of it.
+            said = f"; {message}" if message else ""
+            failed, code, message = None, "fetch_failed", f"--fetch ended with exit code {fetch.returncode}{said}"
+        if failed is None:
+            shutil.rmtree(place, ignore_errors=True)
+            failure(place, name, code, message)
+            failed = 1
+        results.append((failed, message))
+    return sum(count for count, _ in results), next((text for _, text in results if text), None)
+
+
+def run(given, arguments, folder, stdin):
+    """Runs the command: how many archives failed, or None if it died of them; and what it said of that."""
+    command = [given.command, "table", "--all", "-q", "--format", "parquet", "--output-dir", folder, *given.more, *arguments]
+    feed = {"input": stdin} if isinstance(stdin, bytes) else {"stdin": stdin}
+    try:
+        ran = subprocess.run(command, **feed, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=given.timeout)
+        code, said = f"exit code {ran.returncode}", ran.stderr
+    except subprocess.TimeoutExpired as error:
+        ran, code, said = None, f"stopped after {given.timeout} seconds", error.stderr or b""
+    last = (said.decode(errors="replace").strip().splitlines() or [""])[-1]
+    parts = list(pathlib.Path(folder).glob("failures/**/*.parquet"))
+    # 3: something is missing. 2: nothing could be read, which is nothing wrong if that is in the table.
+    if ran is None or not (ran.returncode in (0, 3) or (ran.returncode == 2 and parts)):
+        return None, f"{code}: {last}" if last else code
+    import pyarrow.parquet
+
+    failed = sum(pyarrow.parquet.read_metadata(part).num_rows for part in parts)
+    return failed, last if failed else None
+
+
+def text(name):
+    """A name as the command prints it. Those of objects are UTF-8; those of files need not be."""
+    return name.decode(errors="replace")
+
+
+def merged(parts, place):
+    """One file for those that have the same columns, where the command ran several times: engines dislike small files."""
+    import pyarrow
+    from pyarrow import parquet
+
+    if len(parts) == 1:
+        yield parts[0]
+        return
+    alike = {}
+    for part in parts:
+        alike.setdefault(parquet.read_schema(part).remove_metadata().to_string(), []).append(part)
+    for these in alike.values():
+        schema = parquet.read_schema(these[0])
+        with parquet.ParquetWriter(place, schema) as writer:
+            rows, held = [], 0
+            for part in these:
+                for batch in parquet.ParquetFile(part).iter_batches():
+                    rows.append(batch)
+                    held += batch.num_rows
+                    if held >= GROUP:
+                        writer.write_table(pyarrow.Table.from_batches(rows, schema))
+                        rows, held = [], 0
+            writer.write_table(pyarrow.Table.from_batches(rows, schema))
+        yield place
+
+
+def failure(folder, name, code, message):
+    """A row of the table `failures` for an archive of which the command could not say anything."""
+    import pyarrow
+    import pyarrow.parquet
+
+    columns = {"archive": text(name), "archive_sha256": None, "code": code, "message": message}
+    os.makedirs(f"{folder}/failures")
+    table = pyarrow.table({key: pyarrow.array([value], pyarrow.string()) for key, value in columns.items()})
+    pyarrow.parquet.write_table(table, f"{folder}/failures/part-job.parquet")
+
+
+def main():
+    given = options(sys.argv[1:])
+    todo = batches(Store(given.output), names(given), max(given.batch, 1))
+    if not todo:
+        print("nothing to do: all archives are in the dataset")
+        return 0
+    from pyspark.sql import SparkSession
+
+    spark = SparkSession.builder.appName("cryoscope").getOrCreate()
+    rows = [(batch, [bytearray(name) for name in these], begun) for batch, (these, begun) in todo.items()]
+    # One partition a batch, as far as a driver can count.
+    frame = spark.createDataFrame(rows, "batch string, names array<binary>, begun boolean").repartition(min(len(rows), 20_000))
+    results = frame.mapInPandas(task(given), RESULT).collect()
+    archives, failed, files = (sum(row[place] for row in results) for place in range(3))
+    print(f"{archives} archives in {len(results)} batches: {archives - failed} read, {failed} failed; {files} files")
+    spark.stop()
+    if failed:
+        print(f"first: {next(row.message for row in results if row.failed)}", file=sys.stderr)
+    return 2 if failed and failed == archives else 3 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

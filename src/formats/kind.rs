@@ -1,0 +1,86 @@
+//! What columns are where types are those of engines of analysis. Parquet and every form of schema go by it, so that a file and
+//! the table that is made for it agree.
+
+use crate::tables::{Column, Table, Type};
+
+/// The column of what text and numbers of a row lose.
+pub(super) const HEX: &str = "_hex";
+
+/// The columns before a row's own that files have: which archive and checkpoint it is from.
+const LEAD: [(&str, &str); 3] = [
+    ("archive", "The archive that the row is from."),
+    ("set", "The folder in the archive, where it holds several checkpoints."),
+    ("archive_sha256", "SHA-256 of the archive's bytes, where it was hashed."),
+];
+
+/// What `_hex` holds.
+const HEX_DOC: &str = "JSON: by column, the bytes of text that is not UTF-8 in hexadecimal, and numbers that the column's type does not \
+                       hold.";
+
+/// A value that is no list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scalar {
+    /// A switch.
+    Bool,
+    /// A number of 64 bits with a sign.
+    Number,
+    /// A number of up to 20 digits.
+    Large,
+    /// Microseconds of UTC.
+    Time,
+    /// Text; JSON, where it is an object.
+    Text,
+}
+
+/// What a column holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Kind {
+    /// What it holds, or its lists do.
+    pub(super) scalar: Scalar,
+    /// Whether it holds lists.
+    pub(super) list: bool,
+}
+
+impl Kind {
+    /// Text.
+    pub(super) const TEXT: Kind = Kind { scalar: Scalar::Text, list: false };
+
+    /// Of a column of a table. The data has no say in it.
+    pub(super) fn of(column: &Column) -> Self {
+        match column.column_type {
+            Type::List => Kind { scalar: column.item.map_or(Scalar::Text, scalar), list: true },
+            _ if column.large => Kind { scalar: Scalar::Large, list: false },
+            one => Kind { scalar: scalar(one), list: false },
+        }
+    }
+}
+
+fn scalar(of: Type) -> Scalar {
+    match of {
+        Type::Bool => Scalar::Bool,
+        Type::Integer => Scalar::Number,
+        Type::Time => Scalar::Time,
+        Type::Text | Type::Address | Type::Mask | Type::List | Type::Object => Scalar::Text,
+    }
+}
+
+/// A column of a file.
+#[derive(Clone, Debug)]
+pub(super) struct Field {
+    pub(super) name: &'static str,
+    /// What it means, on one line.
+    pub(super) doc: String,
+    pub(super) kind: Kind,
+}
+
+/// All columns that a file of a table can have.
+pub(super) fn fields(table: &Table) -> Vec<Field> {
+    let text = |(name, doc): (&'static str, &str)| Field { name, doc: doc.to_owned(), kind: Kind::TEXT };
+    let own = table.columns.iter().map(|column| Field {
+        name: column.name,
+        doc: crate::tables::on_one_line(column.doc),
+        kind: Kind::of(column),
+    });
+    let lead = LEAD.into_iter().filter(|(name, _)| table.column(name).is_none());
+    lead.map(text).chain(own).chain([text((HEX, HEX_DOC))]).collect()
+}

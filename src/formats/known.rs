@@ -1,0 +1,221 @@
+//! What documents say of the processes of a checkpoint that their row is not: a SIEM has no joins.
+
+use std::collections::{HashMap, HashSet};
+
+use bstr::BString;
+
+use crate::model::ids::Address;
+use crate::tables::{OpenFile, Process, Tty};
+
+/// What is known of a process in documents that are about something of it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Known {
+    pub(super) name: Option<BString>,
+    pub(super) path: Option<BString>,
+    pub(super) argv: Option<Vec<BString>>,
+    pub(super) cmdline: Option<BString>,
+    pub(super) cwd: Option<BString>,
+    /// Effective and real ids.
+    pub(super) user: Option<u32>,
+    pub(super) real_user: Option<u32>,
+    pub(super) group: Option<u32>,
+    pub(super) real_group: Option<u32>,
+    pub(super) parent: Option<u32>,
+    session: Option<u32>,
+    /// As in the table: not of the root task's own tree.
+    entered: bool,
+    /// Where its program was laid out when it began to run: by chance, so that another program has another place.
+    pub(super) layout: [Option<Address>; 3],
+}
+
+impl From<Process> for Known {
+    fn from(row: Process) -> Self {
+        Known {
+            name: row.name,
+            path: row.path,
+            argv: row.argv,
+            cmdline: row.cmdline,
+            cwd: row.cwd,
+            user: row.euid,
+            real_user: row.uid,
+            group: row.egid,
+            real_group: row.gid,
+            parent: row.parent,
+            session: row.session,
+            entered: row.entered,
+            layout: [row.auxv_entry, row.brk_start, row.env_end],
+        }
+    }
+}
+
+/// A terminal that controls a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Terminal {
+    path: Option<BString>,
+    /// Its device number, in halves.
+    pub(super) device: Option<(u32, u32)>,
+    pub(super) rows: Option<u32>,
+    pub(super) columns: Option<u32>,
+}
+
+/// The processes of a checkpoint, and the terminals that they use.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Processes {
+    all: HashMap<u32, Known>,
+    /// By which process each came into the container.
+    entries: HashMap<u32, Option<u32>>,
+    /// By session.
+    terminals: HashMap<u32, Terminal>,
+    /// Processes whose standard input and standard error are the terminal of their session.
+    interactive: Option<HashSet<u32>>,
+}
+
+/// `/dev/ptmx`.
+const MASTER: (u32, u32) = (5, 2);
+
+/// Descriptors by which it is seen whether somebody sits at the terminal.
+const INPUT_AND_ERROR: [u32; 2] = [0, 2];
+
+impl Processes {
+    pub(super) fn set_all(&mut self, rows: impl Iterator<Item = Process>) {
+        self.all = rows.map(|row| (row.pid.0, Known::from(row))).collect();
+        self.entries = self.find_entries();
+    }
+
+    /// Takes terminals and descriptors in. The processes have to be known before.
+    pub(super) fn set_terminals(&mut self, ttys: impl Iterator<Item = Tty>, files: impl Iterator<Item = OpenFile>) {
+        let terminals = ttys.filter_map(|tty| Some((tty.session?, terminal(tty))));
+        // The master of a pseudo terminal has the session of its other side, but controls none.
+        self.terminals = terminals.filter(|(_, terminal)| terminal.device != Some(MASTER)).collect();
+        let mut interactive = HashSet::new();
+        let mut seen: HashMap<u32, usize> = HashMap::new();
+        let held = files.take_while(|_| !self.terminals.is_empty());
+        for file in held.filter(|file| INPUT_AND_ERROR.contains(&file.fd.0) && file.r#type == Some("tty")) {
+            let own = self.terminal(file.pid.0).and_then(|terminal| terminal.path.as_ref());
+            if own.is_some() && own == file.path.as_ref() {
+                *seen.entry(file.pid.0).or_default() += 1;
+            }
+        }
+        interactive.extend(seen.into_iter().filter(|(_, n)| *n == INPUT_AND_ERROR.len()).map(|(pid, _)| pid));
+        self.interactive = Some(interactive);
+    }
+
+    pub(super) fn get(&self, pid: u32) -> Option<&Known> {
+        self.all.get(&pid)
+    }
+
+    /// The terminal that controls a process's session.
+    pub(super) fn terminal(&self, pid: u32) -> Option<&Terminal> {
+        self.terminals.get(&self.get(pid)?.session?)
+    }
+
+    /// Whether a process is used by somebody at a terminal; `None` if nobody looked.
+    pub(super) fn is_interactive(&self, pid: u32) -> Option<bool> {
+        Some(self.interactive.as_ref()?.contains(&pid))
+    }
+
+    /// The process by which one came into the container: the first of its ancestors, which the engine started. `None` if
+    /// that has ended, or if it may have.
+    pub(super) fn entry(&self, pid: u32) -> Option<u32> {
+        *self.entries.get(&pid)?
+    }
+
+    /// The same for all: a chain may be as long as there are processes, so no part of it is gone through twice.
+    fn find_entries(&self) -> HashMap<u32, Option<u32>> {
+        let mut entries: HashMap<u32, Option<u32>> = HashMap::with_capacity(self.all.len());
+        for &pid in self.all.keys() {
+            let (mut chain, mut at) = (Vec::new(), pid);
+            let entry = loop {
+                if let Some(known) = entries.get(&at) {
+                    break *known;
+                }
+                // A circle, which only a forged tree has, has no first: whoever comes by again finds that.
+                entries.insert(at, None);
+                chain.push(at);
+                match self.above(at) {
+                    Above::Process(parent) => at = parent,
+                    Above::Engine => break Some(at),
+                    Above::Unknown => break None,
+                }
+            };
+            entries.extend(chain.into_iter().map(|pid| (pid, entry)));
+        }
+        entries
+    }
+
+    /// What started a process.
+    fn above(&self, pid: u32) -> Above {
+        let Some((known, parent)) = self.get(pid).and_then(|known| Some((known, known.parent?))) else {
+            return Above::Unknown;
+        };
+        match self.get(parent) {
+            // The root task took it over from somebody.
+            Some(above) if known.entered && !above.entered => Above::Unknown,
+            Some(_) => Above::Process(parent),
+            None if parent == 0 => Above::Engine,
+            None => Above::Unknown,
+        }
+    }
+}
+
+/// What is above a process in the tree.
+enum Above {
+    Process(u32),
+    /// Whoever started the container or came into it.
+    Engine,
+    Unknown,
+}
+
+fn terminal(tty: Tty) -> Terminal {
+    let halves = |text: &str| {
+        let (major, minor) = text.split_once(':')?;
+        Some((major.parse().ok()?, minor.parse().ok()?))
+    };
+    // The kernel has numbers 136 to 143 for pseudo terminals, of 256 each.
+    let of_index = |index: u32| Some((136 + index / 256, index % 256)).filter(|(major, _)| *major < 144);
+    let device = tty.device.as_deref().and_then(halves).or_else(|| of_index(tty.pty?));
+    Terminal { path: tty.path, device, rows: tty.rows, columns: tty.columns }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree(parents: &[(u32, Option<u32>)]) -> Processes {
+        let known = |&(pid, parent)| (pid, Known { parent, ..Known::default() });
+        let mut tree = Processes { all: parents.iter().map(known).collect(), ..Processes::default() };
+        tree.entries = tree.find_entries();
+        tree
+    }
+
+    #[test]
+    fn the_entry_is_the_ancestor_that_the_engine_started() {
+        let tree = tree(&[
+            (1, Some(0)),
+            (7, Some(1)),
+            (9, Some(7)),
+            (40, Some(0)),
+            (41, Some(40)),
+            (50, None),
+            (51, Some(50)),
+        ]);
+        assert_eq!([1, 7, 9, 40, 41].map(|pid| tree.entry(pid)), [Some(1), Some(1), Some(1), Some(40), Some(40)]);
+        assert_eq!([50, 51, 99].map(|pid| tree.entry(pid)), [None; 3], "of a broken tree nobody knows");
+    }
+
+    #[test]
+    fn what_the_root_task_took_over_has_no_entry_that_is_known() {
+        let mut tree = tree(&[(1, Some(0)), (11, Some(1)), (12, Some(11)), (40, Some(0)), (41, Some(40))]);
+        for pid in [11, 12, 40, 41] {
+            tree.all.get_mut(&pid).unwrap().entered = true;
+        }
+        tree.entries = tree.find_entries();
+        assert_eq!([11, 12, 40, 41].map(|pid| tree.entry(pid)), [None, None, Some(40), Some(40)]);
+    }
+
+    #[test]
+    fn a_circle_has_no_entry() {
+        let tree = tree(&[(1, Some(2)), (2, Some(1)), (3, Some(3))]);
+        assert_eq!([1, 2, 3].map(|pid| tree.entry(pid)), [None; 3]);
+    }
+}

@@ -1,0 +1,182 @@
+//! Rows as Apache Parquet, one table a file, for engines that ask many archives at once (`DuckDB`, Spark, `ClickHouse`,
+//! Athena).
+//!
+//! Switches, numbers and times have Parquet's types, times in microseconds of UTC; lists are lists. What else is text in our JSON
+//! is text here, objects are JSON. Rows have one more column, `_hex`: an object with what those columns lost, in hexadecimal.
+//! `docs/parquet.md` tells more.
+
+mod cell;
+mod column;
+mod file;
+mod texts;
+
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use ::parquet::basic::{LogicalType, Repetition, TimeUnit, Type as Physical};
+use ::parquet::errors::ParquetError;
+use ::parquet::schema::types::{Type as Schema, TypePtr};
+
+pub use self::cell::Cells;
+
+use self::cell::Cell;
+use self::column::Column;
+use self::file::File;
+use super::Columns;
+use super::kind::{HEX, Kind, Scalar};
+use crate::tables::Table;
+
+/// Rows that are written together, at most.
+const ROWS: usize = 1 << 20;
+/// Bytes of memory that a table's rows take until they are written, about.
+const BYTES: usize = 16 << 20;
+/// The column by which rows are sorted, if they are.
+const SORTED_BY: &str = "archive";
+/// Digits of the greatest number of 64 bits without a sign.
+const LARGE_DIGITS: i32 = 20;
+/// Bytes that so many digits need.
+const LARGE_BYTES: usize = 9;
+
+/// The schema of a file with columns of some names.
+pub(super) fn schema_of<'n>(
+    table: &str,
+    columns: impl Iterator<Item = (&'n str, Kind)>,
+) -> Result<TypePtr, ParquetError> {
+    let fields = columns.map(|(name, kind)| field(name, kind)).collect::<Result<_, _>>()?;
+    Schema::group_type_builder(table).with_fields(fields).build().map(Arc::new)
+}
+
+fn field(name: &str, kind: Kind) -> Result<TypePtr, ParquetError> {
+    if !kind.list {
+        return value(name, kind.scalar);
+    }
+    let list = Schema::group_type_builder("list").with_repetition(Repetition::REPEATED);
+    let list = list.with_fields(vec![value("element", kind.scalar)?]).build().map(Arc::new)?;
+    let outer = Schema::group_type_builder(name).with_repetition(Repetition::OPTIONAL);
+    outer.with_logical_type(Some(LogicalType::List)).with_fields(vec![list]).build().map(Arc::new)
+}
+
+fn value(name: &str, scalar: Scalar) -> Result<TypePtr, ParquetError> {
+    let of = |physical, logical| Schema::primitive_type_builder(name, physical).with_logical_type(logical);
+    let builder = match scalar {
+        Scalar::Bool => of(Physical::BOOLEAN, None),
+        Scalar::Number => of(Physical::INT64, Some(LogicalType::integer(64, true))),
+        Scalar::Large => of(Physical::FIXED_LEN_BYTE_ARRAY, Some(LogicalType::decimal(0, LARGE_DIGITS)))
+            .with_length(i32::try_from(LARGE_BYTES).unwrap_or(i32::MAX))
+            .with_precision(LARGE_DIGITS)
+            .with_scale(0),
+        Scalar::Time => of(Physical::INT64, Some(LogicalType::timestamp(true, TimeUnit::MICROS))),
+        Scalar::Text => of(Physical::BYTE_ARRAY, Some(LogicalType::String)),
+    };
+    builder.with_repetition(Repetition::OPTIONAL).build().map(Arc::new)
+}
+
+/// Writes a file of one table.
+pub(super) struct Writer {
+    file: File,
+    columns: Vec<Column>,
+    /// Rows that wait.
+    rows: usize,
+    order: Order,
+}
+
+impl std::fmt::Debug for Writer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Writer").field("rows", &self.rows).finish_non_exhaustive()
+    }
+}
+
+impl Writer {
+    /// A file for some columns of a table, behind those of some keys.
+    pub(super) fn new<'k>(table: &Table, columns: &Columns, lead: impl Iterator<Item = &'k str>) -> io::Result<Self> {
+        let lead: Vec<&str> = lead.collect();
+        let own = columns.of(table).map(|(_, column)| (column.name, Kind::of(column)));
+        let all = lead.iter().map(|key| (*key, Kind::TEXT)).chain(own).chain([(HEX, Kind::TEXT)]);
+        let all: Vec<(&str, Kind)> = all.collect();
+        let sorted_by = lead.iter().position(|key| *key == SORTED_BY);
+        let schema = schema_of(table.name, all.iter().copied()).map_err(failed)?;
+        let file = File::new(schema, sorted_by)?;
+        let columns = all.into_iter().map(|(_, kind)| Column::new(kind)).collect();
+        Ok(Writer { file, columns, rows: 0, order: Order::by(sorted_by) })
+    }
+
+    /// Takes a row; writes those that wait if they are many.
+    pub(super) fn put(&mut self, row: &Cells, out: &mut dyn Write) -> io::Result<()> {
+        self.order.see(row);
+        for (column, cell) in self.columns.iter_mut().zip(&row.0) {
+            if !column.push(cell) {
+                let message = "a cell has more than the 1 GiB that Parquet takes; write this table as ndjson";
+                return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+            }
+        }
+        self.rows = self.rows.saturating_add(1);
+        if self.rows < ROWS && self.waiting() < BYTES {
+            return Ok(());
+        }
+        self.write_waiting(out)
+    }
+
+    /// Bytes of memory that the rows take that are not written yet.
+    pub(super) fn waiting(&self) -> usize {
+        self.columns.iter().map(Column::size).fold(0, usize::saturating_add)
+    }
+
+    /// Writes the rows that wait, as a group.
+    pub(super) fn write_waiting(&mut self, out: &mut dyn Write) -> io::Result<()> {
+        if self.rows > 0 {
+            self.rows = 0;
+            self.file.group(&mut self.columns, self.order.next_group()).map_err(failed)?;
+        }
+        out.write_all(&self.file.take()?)
+    }
+
+    /// Ends the file.
+    pub(super) fn finish(mut self, out: &mut dyn Write) -> io::Result<()> {
+        self.write_waiting(out)?;
+        out.write_all(&self.file.finish().map_err(failed)?)
+    }
+}
+
+/// Whether the rows of a group come in the order of a column.
+struct Order {
+    /// The column's number.
+    by: Option<usize>,
+    last: Option<String>,
+    rises: bool,
+}
+
+impl Order {
+    fn by(column: Option<usize>) -> Self {
+        Order { by: column, last: None, rises: column.is_some() }
+    }
+
+    fn see(&mut self, row: &Cells) {
+        let Some(cell) = self.by.and_then(|by| row.0.get(by)) else { return };
+        let Cell::Text(text) = cell else {
+            self.rises = false;
+            return;
+        };
+        if self.last.as_ref() == Some(text) {
+            return;
+        }
+        self.rises &= self.last.as_ref().is_none_or(|last| last < text);
+        self.last = Some(text.clone());
+    }
+
+    /// Tells of the group that ends, and begins the next.
+    fn next_group(&mut self) -> bool {
+        let rose = self.rises;
+        *self = Order::by(self.by);
+        rose
+    }
+}
+
+fn failed(error: ParquetError) -> io::Error {
+    match error {
+        ParquetError::External(source) => match source.downcast::<io::Error>() {
+            Ok(error) => *error,
+            Err(source) => io::Error::other(source),
+        },
+        other => io::Error::other(other),
+    }
+}
