@@ -77,6 +77,29 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
+    /// What went wrong, as a stable word for programs. A new kind has a new word; what a word means does not change.
+    pub fn code(&self) -> &'static str {
+        match self {
+            ErrorKind::Io(error) => match error.kind() {
+                io::ErrorKind::NotFound => "not_found",
+                io::ErrorKind::PermissionDenied => "permission_denied",
+                _ => "io",
+            },
+            ErrorKind::Empty => "empty",
+            ErrorKind::NotAnArchive(_) => "not_an_archive",
+            ErrorKind::Damaged(..) => "damaged",
+            ErrorKind::NoImages(_) => "no_images",
+            ErrorKind::OtherCheckpoint(_) => "other_checkpoint",
+            ErrorKind::NotReached { .. } => "not_reached",
+            ErrorKind::DumpFailed { .. } => "dump_failed",
+            ErrorKind::Unreadable(_) => "unreadable",
+            ErrorKind::OtherHash { .. } => "other_hash",
+            ErrorKind::SeveralCheckpoints(_) => "several_checkpoints",
+            ErrorKind::NoSuchCheckpoint(..) => "no_such_checkpoint",
+            ErrorKind::Oci(_) => "oci",
+        }
+    }
+
     /// Whether the input is whole, and plainly something else than a checkpoint: text, a program, an archive of other things.
     /// Whoever looks through a folder passes over it.
     pub fn is_something_else(&self) -> bool {
@@ -144,5 +167,35 @@ fn explain_io(error: &io::Error) -> String {
             "permission denied; checkpoints hold all memory, so engines make them readable for root only".to_owned()
         }
         _ => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_has_a_word_of_its_own() {
+        let io = |kind: io::ErrorKind| ErrorKind::Io(kind.into());
+        let kinds = [
+            io(io::ErrorKind::NotFound),
+            io(io::ErrorKind::PermissionDenied),
+            io(io::ErrorKind::Other),
+            ErrorKind::Empty,
+            ErrorKind::NotAnArchive(UNKNOWN),
+            ErrorKind::Damaged("gzip", io::ErrorKind::InvalidData.into()),
+            ErrorKind::NoImages(String::new()),
+            ErrorKind::OtherCheckpoint("a core file"),
+            ErrorKind::NotReached { found: String::new(), why: String::new() },
+            ErrorKind::DumpFailed { found: String::new(), why: String::new() },
+            ErrorKind::Unreadable(String::new()),
+            ErrorKind::OtherHash { found: String::new(), expected: String::new() },
+            ErrorKind::SeveralCheckpoints(Vec::new()),
+            ErrorKind::NoSuchCheckpoint(String::new(), String::new()),
+            ErrorKind::Oci(String::new()),
+        ];
+        let codes: std::collections::BTreeSet<&str> = kinds.iter().map(ErrorKind::code).collect();
+        assert_eq!(codes.len(), kinds.len());
+        assert!(codes.iter().all(|code| code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')));
     }
 }

@@ -327,6 +327,7 @@ pub(crate) struct ExtractArgs {
                         name. Rows of several archives say which one they are from. Without a table, the tables are listed.\n\n\
                         Example: cryoscope table checkpoint.tar processes process_open_sockets --format ndjson\n\
                         Example: cryoscope table /var/lib/kubelet/checkpoints processes --format bulk --output-dir out\n\
+                        Example: cryoscope table /evidence --all --format parquet --output-dir dataset --skip-known\n\
                         Example: cryoscope table --list processes"
 )]
 pub(crate) struct TableArgs {
@@ -350,9 +351,13 @@ pub(crate) struct TableArgs {
     /// Hash the contents of files: fills `sha256` of members, `rootfs_changes` and `volume_files`
     #[arg(long)]
     pub(crate) hash: bool,
-    /// Write a file for each table into this directory, named after it
+    /// Write a file for each table into this directory, named after it; of Parquet, a folder for each table, to which later runs
+    /// can add. The directory is made if it is not there
     #[arg(long, value_name = "DIR", conflicts_with = "output")]
     pub(crate) output_dir: Option<PathBuf>,
+    #[cfg(feature = "parquet")]
+    #[command(flatten)]
+    pub(crate) dataset: DatasetArgs,
     /// Bytes of a file of `bulk` in that directory; what is more begins another (`processes.0002.ndjson`)
     #[arg(long, value_name = "N", default_value_t = 5 << 20, requires = "output_dir",
           value_parser = clap::value_parser!(u64).range(1..))]
@@ -364,6 +369,55 @@ pub(crate) struct TableArgs {
     pub(crate) fleet: FleetArgs,
     #[command(flatten)]
     pub(crate) source: SourceArgs,
+}
+
+/// Parquet in a directory, which grows: `--output-dir` with `--format parquet`.
+#[cfg(feature = "parquet")]
+#[derive(Debug, Args)]
+pub(crate) struct DatasetArgs {
+    /// Add to the dataset that is there, and leave out archives that are in it already, by the SHA-256 of their bytes; of two
+    /// copies, the second
+    #[arg(long, help_heading = "Dataset", requires = "output_dir", conflicts_with = "force")]
+    pub(crate) skip_known: bool,
+    /// Read archives again that could not be read before
+    #[arg(long, help_heading = "Dataset", requires = "skip_known")]
+    pub(crate) retry_failed: bool,
+    /// Archives that are written together (default: 1000): what a run that is killed may have to read again
+    #[arg(long, help_heading = "Dataset", value_name = "N", requires = "output_dir", value_parser = batch)]
+    pub(crate) batch: Option<usize>,
+    /// Folders below that of each table: by the day of the checkpoint in UTC, or by archive, whose rows have the value from
+    /// the folder's name then
+    #[arg(long, help_heading = "Dataset", value_enum, value_name = "WHAT", requires = "output_dir")]
+    pub(crate) partition_by: Option<PartitionBy>,
+}
+
+#[cfg(feature = "parquet")]
+impl DatasetArgs {
+    /// The first of its flags that was given.
+    pub(crate) fn given(&self) -> Option<&'static str> {
+        let flags = [
+            ("--skip-known", self.skip_known),
+            ("--batch", self.batch.is_some()),
+            ("--partition-by", self.partition_by.is_some()),
+        ];
+        flags.into_iter().find_map(|(flag, is_given)| is_given.then_some(flag))
+    }
+}
+
+/// How many archives a batch has.
+#[cfg(feature = "parquet")]
+fn batch(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| (1..=1_000_000).contains(number));
+    number.ok_or_else(|| "give a number from 1 to 1000000".to_owned())
+}
+
+#[cfg(feature = "parquet")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PartitionBy {
+    /// The day of the checkpoint: `date=2026-11-23`
+    Date,
+    /// The archive: `archive=node1%2Fa.tar`
+    Archive,
 }
 
 /// Any image as JSON, field by field

@@ -334,7 +334,7 @@ fn hash_of_stdin() -> io::Result<String> {
 }
 
 /// SHA-256 of a file, in hexadecimal.
-fn hash_of(path: &Path) -> io::Result<String> {
+pub(crate) fn hash_of(path: &Path) -> io::Result<String> {
     hash_of_file(&mut File::open(path)?)
 }
 

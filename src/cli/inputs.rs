@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::args::{Cli, Command};
-use super::{decode, fleet};
+use super::{decode, fleet, table};
 
 /// Archives, folders, lists and other files that are read; `-` is standard input.
 pub(crate) fn of(cli: &Cli) -> Vec<PathBuf> {
@@ -13,7 +13,7 @@ pub(crate) fn of(cli: &Cli) -> Vec<PathBuf> {
         Command::Inspect(args) => paths.extend(fleet::read_by(&args.archives, &args.fleet)),
         // Names of tables are no files, or happen to be.
         Command::Table(args) if !args.list => {
-            let is_archive = |name: &&PathBuf| name.to_str().and_then(cryoscope::tables::Source::find).is_none();
+            let is_archive = |name: &&PathBuf| name.to_str().and_then(table::find).is_none();
             let archives: Vec<PathBuf> = args.names.iter().filter(is_archive).cloned().collect();
             paths.extend(fleet::read_by(&archives, &args.fleet));
         }

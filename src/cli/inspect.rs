@@ -123,6 +123,7 @@ pub(crate) fn run(args: &Inspect, global: &Global) -> Outcome {
                 documents: &args.documents,
                 lead,
                 hash: false,
+                failures: false,
                 global,
             };
             job.run(Place::Screen(screen), |archive, found| {

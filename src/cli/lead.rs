@@ -4,7 +4,7 @@
 
 use std::collections::HashSet;
 
-use bstr::{BString, ByteSlice as _, ByteVec as _};
+use bstr::{BStr, BString, ByteSlice as _, ByteVec as _};
 use cryoscope::Checkpoint;
 use cryoscope::formats::{Format, Origin, escape};
 use cryoscope::tables;
@@ -13,7 +13,8 @@ use super::Failure;
 use super::args::{Global, NameArgs, SourceArgs, SourceId};
 use super::fleet::Entry;
 
-const ARCHIVE: &str = "archive";
+/// The column that says which archive a row is from.
+pub(crate) const ARCHIVE: &str = "archive";
 const SET: &str = "set";
 const SHA256: &str = "archive_sha256";
 
@@ -52,6 +53,11 @@ impl<'a> Lead<'a> {
         self.hashed
     }
 
+    /// Whether rows call an archive by its hash.
+    pub(crate) fn is_by_hash(&self) -> bool {
+        self.args.name.source_id == Some(SourceId::Sha256)
+    }
+
     /// The columns' names. On a screen, what is the same in all rows says nothing.
     pub(crate) fn names(&self, format: Format, several: bool) -> Vec<String> {
         let for_people = format == Format::Table;
@@ -63,10 +69,22 @@ impl<'a> Lead<'a> {
 
     /// What they have in rows of a checkpoint, by the names of the columns.
     pub(crate) fn values(&self, names: &[String], id: &BString, checkpoint: &Checkpoint) -> Vec<Option<BString>> {
+        let hash = if names.iter().any(|name| name == SHA256) { checkpoint.archive().sha256() } else { None };
+        self.values_of(names, id, Some(checkpoint.set_name()), hash)
+    }
+
+    /// The same, of an archive whose hash is known; of what is about the archive as a whole, there is no set.
+    pub(crate) fn values_of(
+        &self,
+        names: &[String],
+        id: &BString,
+        set: Option<&BStr>,
+        sha256: Option<&str>,
+    ) -> Vec<Option<BString>> {
         let value = |name: &String| match name.as_str() {
             ARCHIVE => Some(id.clone()),
-            SET => Some(checkpoint.set_name().to_owned()),
-            SHA256 => checkpoint.archive().sha256().map(BString::from),
+            SET => set.map(BStr::to_owned),
+            SHA256 => sha256.map(BString::from),
             other => self.args.fields.iter().find(|(name, _)| name == other).map(|(_, value)| value.as_str().into()),
         };
         names.iter().map(value).collect()
@@ -75,6 +93,16 @@ impl<'a> Lead<'a> {
     /// What rows call an archive.
     pub(crate) fn id(&self, entry: &Entry, checkpoints: &[Checkpoint]) -> BString {
         id(&self.args.name, entry, checkpoints)
+    }
+
+    /// The same of one whose hash is known, or that has none.
+    pub(crate) fn id_of(&self, entry: &Entry, sha256: Option<&str>) -> BString {
+        id_by(&self.args.name, entry, || sha256.map(BString::from))
+    }
+
+    /// What the user said of all archives.
+    pub(crate) fn fields(&self) -> &[(String, String)] {
+        &self.args.fields
     }
 
     /// The same, for documents.
@@ -86,7 +114,10 @@ impl<'a> Lead<'a> {
 
 /// What rows call an archive.
 pub(crate) fn id(args: &NameArgs, entry: &Entry, checkpoints: &[Checkpoint]) -> BString {
-    let by_hash = || checkpoints.first()?.archive().sha256().map(BString::from);
+    id_by(args, entry, || checkpoints.first()?.archive().sha256().map(BString::from))
+}
+
+fn id_by(args: &NameArgs, entry: &Entry, by_hash: impl FnOnce() -> Option<BString>) -> BString {
     let hash = if args.source_id == Some(SourceId::Sha256) { by_hash() } else { None };
     hash.unwrap_or_else(|| match args.source_id {
         _ if entry.is_stdin() => Vec::from_os_str_lossy(&args.source_name).into_owned().into(),

@@ -3,6 +3,8 @@
 
 mod args;
 mod core;
+#[cfg(feature = "parquet")]
+mod dataset;
 mod decode;
 mod describe;
 mod evidence;
@@ -80,6 +82,16 @@ impl Failure {
                 Exit::No
             }
             _ => Exit::Failed,
+        }
+    }
+}
+
+impl Failure {
+    /// What the table `failures` says of an archive: a word, and the message without the archive's name.
+    pub(crate) fn row(&self) -> (&'static str, String) {
+        match self {
+            Failure::Archive(error) => (error.kind().code(), error.kind().to_string()),
+            other => ("other", other.to_string()),
         }
     }
 }

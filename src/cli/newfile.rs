@@ -88,6 +88,14 @@ impl Write for NewFile {
     }
 }
 
+/// Makes a folder that is not there, with those that it is to be in: the user's alone, as what will be in it.
+pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(path)
+}
+
 /// Why a file was not written.
 pub(crate) fn not_written(path: &Path, error: &io::Error) -> Failure {
     Failure::Usage(format!("cannot write {}: {error}", path.display()))

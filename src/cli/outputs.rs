@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 use std::fs::{self, Metadata};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cryoscope::extract::{MANIFEST, Scratch, What};
@@ -120,12 +120,11 @@ impl Outputs {
         Ok(Claim { path: path.to_owned(), scratch: self.scratch.clone() })
     }
 
-    /// Claims a folder that `extract` fills.
-    pub(crate) fn claim_extracted(&self, root: &Path) -> Result<Claim, Failure> {
+    /// Claims a folder in which files and folders of some names are written to.
+    pub(crate) fn claim_filled<'n>(&self, root: &Path, names: impl Iterator<Item = &'n str>) -> Result<Claim, Failure> {
         let claim = self.claim(root)?;
         // What is written into it must not be read: the output of an earlier run may be the input of this one.
-        let parts = What::ALL.iter().map(|what| what.as_str()).chain([MANIFEST]);
-        let parts: HashSet<Id> = parts.filter_map(|part| Id::at(&root.join(part))).collect();
+        let parts: HashSet<Id> = names.filter_map(|name| Id::at(&root.join(name))).collect();
         let known = self.lock();
         if let Some(input) = known.inputs.iter().find(|input| input.chain.iter().any(|id| parts.contains(id))) {
             let (root, input) = (root.display(), input.named.display());
@@ -133,6 +132,14 @@ impl Outputs {
                 "{input} is read, and lies where {root} is written to; name another folder"
             )));
         }
+        drop(known);
+        Ok(claim)
+    }
+
+    /// Claims a folder that `extract` fills.
+    pub(crate) fn claim_extracted(&self, root: &Path) -> Result<Claim, Failure> {
+        let claim = self.claim_filled(root, What::ALL.iter().map(|what| what.as_str()).chain([MANIFEST]))?;
+        let known = self.lock();
         // It would be in the way, or be taken for a part of what was extracted.
         let within = |target: &&Target| Id::at(root).is_some_and(|id| target.chain.first() == Some(&id));
         if let Some(other) = known.claimed.iter().find(within) {
@@ -292,12 +299,27 @@ fn device_of(metadata: &Metadata) -> Option<u64> {
 
 /// The folders that a path is in, the nearest first. Links are followed, also that which the path itself is.
 fn folders_of(path: &Path) -> Vec<Id> {
-    let whole = fs::canonicalize(path).or_else(|_| {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        fs::canonicalize(folder).map(|folder| folder.join(path.file_name().unwrap_or_default()))
-    });
-    let Ok(whole) = whole else { return Vec::new() };
-    whole.ancestors().skip(1).filter_map(Id::at).collect()
+    whole(path).map_or_else(Vec::new, |whole| whole.ancestors().skip(1).filter_map(Id::at).collect())
+}
+
+/// A path without links and detours, as far as it exists. The rest may be made, with the folders that it needs.
+fn whole(path: &Path) -> Option<PathBuf> {
+    if let Ok(whole) = fs::canonicalize(path) {
+        return Some(whole);
+    }
+    let mut whole = fs::canonicalize(".").ok();
+    for component in path.components() {
+        let next = match (component, whole) {
+            (Component::ParentDir, Some(mut whole)) => {
+                whole.pop();
+                Some(whole)
+            }
+            (component, Some(whole)) => Some(whole.join(component)),
+            (component, None) => Some(PathBuf::from(component.as_os_str())),
+        };
+        whole = next.map(|next| fs::canonicalize(&next).unwrap_or(next));
+    }
+    whole
 }
 
 /// Whether a folder has a file, under whatever name. Links are not followed.

@@ -1,23 +1,24 @@
 //! Writing of tables of checkpoints, for every command that prints rows: of one checkpoint, or of many archives at once.
 
-use std::fs;
 use std::io::{self, Read as _, Seek as _, Write};
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use bstr::BString;
 use cryoscope::Checkpoint;
 use cryoscope::formats::{BulkAction, Encoded, Encoder, Format, Origin, RowWriter, Style};
 use cryoscope::memory::Keep;
-use cryoscope::tables::{Row, Source, Value};
+use cryoscope::tables::{self, FAILURES, Row, Source, Value};
 use tempfile::SpooledTempFile;
 
 use super::Failure;
 use super::args::{DocumentArgs, Global};
+use super::evidence::hash_of;
 use super::exit::Exit;
 use super::fleet::{Entry, Gone, Speaker, Tally, in_order, none_in};
 use super::lead::{Lead, text_of};
+use super::newfile::make_folder;
 use super::open::Opener;
 use super::screen::{Report, Screen, complain};
 use super::table_file::{Folder, TableFile};
@@ -182,6 +183,8 @@ pub(crate) struct Job<'a> {
     pub(crate) lead: Lead<'a>,
     /// Whether contents are hashed where tables have a column for it.
     pub(crate) hash: bool,
+    /// Whether an archive that cannot be read is a row of its own even if it is the only one: the table was asked for by name.
+    pub(crate) failures: bool,
     pub(crate) global: &'a Global,
 }
 
@@ -243,9 +246,10 @@ impl Job<'_> {
                     let name = self.entries.get(number).map(|entry| entry.path.display().to_string());
                     parts.push(report.print(&name.unwrap_or_default(), self.global));
                 }
-                Said::Failed(failure) if self.entries.len() == 1 => return Err(failure),
+                Said::Failed(failure) if self.entries.len() == 1 && !self.failures => return Err(failure),
                 Said::Failed(failure) => {
                     tally.failed += 1;
+                    self.put_failure(number, &failure, &mut output)?;
                     complain(&failure.to_string());
                     parts.push(failure.exit());
                 }
@@ -259,6 +263,24 @@ impl Job<'_> {
         output.finish(self)?;
         tally.print(self.entries, self.global);
         Ok(exit)
+    }
+
+    /// Writes the row of an archive that could not be read, if such rows were asked for.
+    fn put_failure(&self, number: usize, failure: &Failure, output: &mut Output<'_>) -> Result<(), Failure> {
+        let table = self.sources.iter().position(|source| source.table.name == FAILURES.table.name);
+        let (Some(table), Some(entry)) = (table, self.entries.get(number)) else { return Ok(()) };
+        let archive_sha256 = if self.lead.is_hashed() && !entry.is_stdin() && entry.path.is_file() {
+            hash_of(&entry.path).ok()
+        } else {
+            None
+        };
+        let archive = self.lead.id_of(entry, archive_sha256.as_deref());
+        let mut encoder = Encoder::new(self.style.clone());
+        encoder.lead(self.lead.values_of(&self.style.lead, &archive, None, archive_sha256.as_deref()));
+        let (code, message) = failure.row();
+        let row = tables::Failure { archive, archive_sha256, code: code.to_owned(), message };
+        output.opened(self)?;
+        output.rows(table, vec![encoder.encode(&row)?])
     }
 
     /// Reads an archive, and says its rows.
@@ -286,7 +308,9 @@ impl Job<'_> {
                 encoder.origin(origin);
             }
             for (number, source) in self.sources.iter().enumerate() {
-                say_rows(source, number, &checkpoint, &*filter, &mut encoder, speaker)?;
+                say_rows(source, &checkpoint, &*filter, &mut encoder, &mut |rows| {
+                    Ok(speaker.say(Said::Rows(number, rows))?)
+                })?;
             }
             // What tables alone do not ask for may be damaged, too.
             checkpoint.read_all();
@@ -297,13 +321,12 @@ impl Job<'_> {
 }
 
 /// Says the rows of a table, some at a time.
-fn say_rows(
+pub(crate) fn say_rows(
     source: &Source,
-    number: usize,
     checkpoint: &Checkpoint,
     filter: &dyn Filter,
     encoder: &mut Encoder,
-    speaker: &Speaker<Said>,
+    say: &mut dyn FnMut(Vec<Encoded>) -> Result<(), Stop>,
 ) -> Result<(), Stop> {
     let (mut batch, mut bytes) = (Vec::new(), 0_usize);
     let mut result = Ok(());
@@ -318,7 +341,7 @@ fn say_rows(
                 return Ok(());
             }
             bytes = 0;
-            Ok(speaker.say(Said::Rows(number, std::mem::take(&mut batch)))?)
+            say(std::mem::take(&mut batch))
         });
         match said {
             Ok(()) => ControlFlow::Continue(()),
@@ -330,13 +353,13 @@ fn say_rows(
     });
     result?;
     if !batch.is_empty() {
-        speaker.say(Said::Rows(number, batch))?;
+        say(batch)?;
     }
     Ok(())
 }
 
 /// Why an archive is read no further.
-enum Stop {
+pub(crate) enum Stop {
     Failed(Failure),
     Gone,
 }
@@ -380,12 +403,10 @@ impl<'a> Output<'a> {
                 Ok(Output::Straight { writer: Box::new(RowWriter::new(screen, job.style.clone())), begun: false })
             }
             Place::Directory(folder) => {
-                if !folder.path.is_dir() {
-                    let message = |error: io::Error| {
-                        Failure::Usage(format!("cannot make the directory {}: {error}", folder.path.display()))
-                    };
-                    make_folder(folder.path).map_err(message)?;
-                }
+                let message = |error: io::Error| {
+                    Failure::Usage(format!("cannot make the directory {}: {error}", folder.path.display()))
+                };
+                make_folder(folder.path).map_err(message)?;
                 let file = |source: &&'static Source| TableFile::create(folder, source, job.style.clone());
                 let files = job.sources.iter().map(file).collect::<Result<_, Failure>>()?;
                 Ok(Output::Files { files, begun: false })
@@ -458,14 +479,6 @@ impl<'a> Output<'a> {
             }
         }
     }
-}
-
-/// A folder that is the user's alone, as what is in it.
-fn make_folder(path: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
 }
 
 /// Rows that wait: in a file that has no name, if there are many.

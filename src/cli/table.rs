@@ -1,14 +1,22 @@
 //! `cryoscope table`: raw rows of any table.
 
+#[cfg(feature = "parquet")]
+use std::collections::HashSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use cryoscope::formats::{Columns, Grid, GridColumn, RowWriter, Style, wrapped};
-use cryoscope::tables::{self, ColumnRow, Source, Table, columns_of, nearest, on_one_line};
+use cryoscope::formats::{Columns, Format, Grid, GridColumn, RowWriter, Style, wrapped};
+use cryoscope::tables::{self, ColumnRow, FAILURES, Source, Table, columns_of, nearest, on_one_line};
 
+#[cfg(feature = "parquet")]
+use super::args::PartitionBy;
 use super::args::{Global, RowFormat, TableArgs};
+#[cfg(feature = "parquet")]
+use super::dataset;
 use super::exit::Exit;
 use super::fleet;
+#[cfg(feature = "parquet")]
+use super::lead::ARCHIVE;
 use super::lead::Lead;
 use super::newfile::Readers;
 use super::rows::{All, Filter, Job, Place};
@@ -23,9 +31,39 @@ pub(crate) fn run(args: &TableArgs, global: &Global) -> Outcome {
     if args.names.is_empty() && args.fleet.files_from.is_empty() && !args.all {
         return list(global);
     }
-    let (sources, archives) = asked(args)?;
+    let (mut sources, archives) = asked(args)?;
     let columns = columns(args, &sources)?;
     let entries = fleet::entries(&archives, &args.fleet)?;
+    let format = args.format.with(&args.documents);
+    refuse_documents_of_failures(args, format, &mut sources)?;
+    let is_dataset = is_dataset(args)?;
+    let lead = Lead::new(&args.source, args.hash || is_dataset, global)?;
+    let before = lead.names(format, entries.len() > 1);
+    #[cfg(feature = "parquet")]
+    if let (true, Some(path)) = (is_dataset, &args.output_dir) {
+        let by_archive = args.dataset.partition_by == Some(PartitionBy::Archive);
+        let before = before.into_iter().filter(|name| !(by_archive && name == ARCHIVE)).collect();
+        // A table that was named twice is one.
+        let mut names = HashSet::new();
+        sources.retain(|source| names.insert(source.table.name));
+        // What could not be read is part of what is known of a fleet.
+        if !sources.iter().any(|source| source.table.name == FAILURES.table.name) {
+            sources.push(&FAILURES);
+        }
+        let job = dataset::Job {
+            path,
+            entries: &entries,
+            named: &archives,
+            sources: &sources,
+            style: Style { format, columns, name_tables: false, lead: before, width: None },
+            threads: args.threads,
+            lead,
+            hash: args.hash,
+            args: &args.dataset,
+            global,
+        };
+        return job.run();
+    }
     let (width, place) = if let Some(directory) = &args.output_dir {
         let most = (args.format == RowFormat::Bulk).then_some(args.bulk_size);
         (
@@ -39,14 +77,11 @@ pub(crate) fn run(args: &TableArgs, global: &Global) -> Outcome {
             }),
         )
     } else {
-        refuse_terminal_of(args.format.with(&args.documents), global)?;
+        refuse_terminal_of(format, global)?;
         let screen = Screen::open(global)?;
         (screen.width, Place::Screen(screen))
     };
     let name_tables = sources.len() > 1 && args.output_dir.is_none();
-    let format = args.format.with(&args.documents);
-    let lead = Lead::new(&args.source, args.hash, global)?;
-    let before = lead.names(format, entries.len() > 1);
     let job = Job {
         entries: &entries,
         named: &archives,
@@ -56,10 +91,57 @@ pub(crate) fn run(args: &TableArgs, global: &Global) -> Outcome {
         documents: &args.documents,
         lead,
         hash: args.hash,
+        failures: !args.all && sources.iter().any(|source| source.table.name == FAILURES.table.name),
         global,
     };
     let all = |checkpoint| (checkpoint, Box::new(All) as Box<dyn Filter>);
     job.run(place, |_, checkpoints| Ok(checkpoints.into_iter().map(all).collect()))
+}
+
+/// Whether a dataset is to be written. Refuses what only datasets have elsewhere.
+fn is_dataset(args: &TableArgs) -> Result<bool, Failure> {
+    #[cfg(feature = "parquet")]
+    {
+        let is_dataset = args.format == RowFormat::Parquet && args.output_dir.is_some();
+        if let Some(flag) = args.dataset.given().filter(|_| !is_dataset) {
+            let message = format!("{flag} is for datasets: `--format parquet --output-dir DIR` writes one");
+            return Err(Failure::Usage(message));
+        }
+        Ok(is_dataset)
+    }
+    #[cfg(not(feature = "parquet"))]
+    {
+        let _ = args;
+        Ok(false)
+    }
+}
+
+/// A document says which checkpoint it is about, and there is none in an archive that could not be read.
+fn refuse_documents_of_failures(
+    args: &TableArgs,
+    format: Format,
+    sources: &mut Vec<&'static Source>,
+) -> Result<(), Failure> {
+    if !format.needs_origin() || !sources.iter().any(|source| source.table.name == FAILURES.table.name) {
+        return Ok(());
+    }
+    if !args.all {
+        let message =
+            "failures has no documents, which are about a checkpoint; ask for it in another format, such as ndjson";
+        return Err(Failure::Usage(message.to_owned()));
+    }
+    sources.retain(|source| source.table.name != FAILURES.table.name);
+    Ok(())
+}
+
+/// All tables that can be asked for by name.
+fn all() -> impl Iterator<Item = &'static Source> {
+    tables::ALL.iter().chain([&FAILURES])
+}
+
+/// The table of a name.
+pub(crate) fn find(name: &str) -> Option<&'static Source> {
+    all().find(|source| source.table.name == name)
 }
 
 /// The tables and the archives that were asked for: what is the name of a table is one.
@@ -67,7 +149,7 @@ fn asked(args: &TableArgs) -> Result<(Vec<&'static Source>, Vec<PathBuf>), Failu
     let mut tables = Vec::new();
     let mut archives = Vec::new();
     for name in &args.names {
-        match name.to_str().and_then(Source::find) {
+        match name.to_str().and_then(find) {
             Some(source) => tables.push(source),
             None => archives.push(name.clone()),
         }
@@ -79,7 +161,7 @@ fn asked(args: &TableArgs) -> Result<(Vec<&'static Source>, Vec<PathBuf>), Failu
         return Err(unknown(name));
     }
     if args.all {
-        tables = tables::ALL.iter().collect();
+        tables = all().collect();
     }
     if tables.is_empty() {
         return Err(Failure::Usage(format!("which table? There is: {}", names().join(", "))));
@@ -97,7 +179,7 @@ fn unknown(name: &str) -> Failure {
 }
 
 fn names() -> Vec<&'static str> {
-    tables::ALL.iter().map(|source| source.table.name).collect()
+    all().map(|source| source.table.name).collect()
 }
 
 /// The columns that were asked for; as text only those that fit a screen.
@@ -123,7 +205,7 @@ fn list(global: &Global) -> Outcome {
     let mut screen = Screen::open_for(global, Readers::Anybody)?;
     let mut grid =
         Grid::new([GridColumn::text("TABLE"), GridColumn::number("COLUMNS"), GridColumn::text("WHAT ITS ROWS ARE")]);
-    for source in tables::ALL {
+    for source in all() {
         let doc = source.table.doc.trim().replace('\n', "");
         grid.push(vec![source.table.name.to_owned(), source.table.columns.len().to_string(), doc]);
     }
@@ -134,9 +216,8 @@ fn list(global: &Global) -> Outcome {
 /// What tables and columns mean. Here every name is a table's.
 fn document(args: &TableArgs, global: &Global) -> Outcome {
     let names = args.names.iter().map(|name| name.display().to_string());
-    let chosen: Vec<&Source> =
-        names.map(|name| Source::find(&name).ok_or_else(|| unknown(&name))).collect::<Result<_, _>>()?;
-    let chosen = if chosen.is_empty() { tables::ALL.iter().collect() } else { chosen };
+    let chosen: Vec<&Source> = names.map(|name| find(&name).ok_or_else(|| unknown(&name))).collect::<Result<_, _>>()?;
+    let chosen = if chosen.is_empty() { all().collect() } else { chosen };
     let mut screen = Screen::open_for(global, Readers::Anybody)?;
     if args.format == RowFormat::Table {
         let pages: Vec<String> = chosen.iter().map(|source| page(source.table, screen.width)).collect();

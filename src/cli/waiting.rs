@@ -14,6 +14,16 @@ pub(crate) trait Waiting {
     fn write_waiting(&mut self) -> io::Result<()>;
 }
 
+impl<T: Waiting> Waiting for &mut T {
+    fn waiting(&self) -> usize {
+        T::waiting(self)
+    }
+
+    fn write_waiting(&mut self) -> io::Result<()> {
+        T::write_waiting(self)
+    }
+}
+
 /// Writes the rows of the tables that hold the most back, until all together hold no more than they may.
 pub(crate) fn bound<T: Waiting>(tables: &mut [T], most: usize) -> io::Result<()> {
     while tables.iter().map(T::waiting).fold(0, usize::saturating_add) > most {

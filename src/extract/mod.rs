@@ -27,7 +27,7 @@ mod unfinished;
 
 pub use name::original;
 pub use output::{Count, ExtractError, MANIFEST, Output, Progress};
-pub use unfinished::{Cleared, Name, Scratch, Unfinished};
+pub use unfinished::{Cleared, Name, Scratch, Unfinished, is_unfinished};
 
 use crate::Checkpoint;
 use crate::memory::Keep;

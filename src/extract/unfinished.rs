@@ -66,6 +66,46 @@ impl Scratch {
         Ok(Name { path: Some(path), part, id, scratch: self.clone() })
     }
 
+    /// Gives files their names together, in their order, and then does what makes that final. Whoever ends the program by
+    /// [`Scratch::clear`] waits until it is done; if something fails, none of them has its name.
+    ///
+    /// # Errors
+    ///
+    /// If a name cannot be given, above all because something bears it, or what makes it final fails.
+    pub fn give_all(
+        &self,
+        files: Vec<(Name, PathBuf)>,
+        and_then: impl FnOnce() -> io::Result<()>,
+    ) -> Result<(), (PathBuf, io::Error)> {
+        let mut given: Vec<PathBuf> = Vec::new();
+        let mut files = files.into_iter();
+        let mut held = self.lock();
+        let mut failed = None;
+        for (name, path) in files.by_ref() {
+            match name.give_held(&path, false, &mut held) {
+                Ok(()) => given.push(path),
+                Err((error, name)) => {
+                    failed = Some((path, error, Some(name)));
+                    break;
+                }
+            }
+        }
+        if failed.is_none()
+            && let Err(error) = and_then()
+        {
+            failed = Some((given.last().cloned().unwrap_or_default(), error, None));
+        }
+        let Some((path, error, name)) = failed else { return Ok(()) };
+        // The first tells what the others are: it goes last.
+        for path in given.iter().rev() {
+            let _ = fs::remove_file(path);
+        }
+        // What is not given is dropped, which takes the lock.
+        drop(held);
+        drop((name, files));
+        Err((path, error))
+    }
+
     /// Takes all unfinished files away. For programs that are about to end: nothing is begun or finished while the result is
     /// held.
     pub fn clear(&self) -> Cleared<'_> {
@@ -135,14 +175,21 @@ impl Name {
     /// # Errors
     ///
     /// If that is not possible: above all if something is there that must not be replaced. The file can then get another name.
-    pub fn give(mut self, path: &Path, replace: bool) -> Result<(), (io::Error, Name)> {
+    pub fn give(self, path: &Path, replace: bool) -> Result<(), (io::Error, Name)> {
+        let scratch = self.scratch.clone();
+        let mut files = scratch.lock();
+        let given = self.give_held(path, replace, &mut files);
+        drop(files);
+        given
+    }
+
+    /// The same, while the list of unfinished files is held.
+    fn give_held(mut self, path: &Path, replace: bool, files: &mut BTreeSet<PathBuf>) -> Result<(), (io::Error, Name)> {
         let Some(part) = self.path.take() else { return Ok(()) };
-        let mut files = self.scratch.lock();
         // Once it is closed, another run may take it for left behind.
         let is_ours = fs::symlink_metadata(&self.part).is_ok_and(|there| id_of(&there) == self.id);
         if !is_ours {
             files.remove(&self.part);
-            drop(files);
             // What is there is not ours to take away.
             let _ = part.keep();
             return Err((busy(), self));
@@ -152,7 +199,6 @@ impl Name {
             files.remove(&self.part);
             return Ok(());
         };
-        drop(files);
         self.path = Some(error.path);
         Err((error.error, self))
     }
@@ -181,6 +227,10 @@ fn part_of(path: &Path) -> PathBuf {
 }
 
 /// Whether a name is that of an unfinished file.
+pub fn is_unfinished(name: &OsStr) -> bool {
+    is_part(name)
+}
+
 pub(super) fn is_part(name: &OsStr) -> bool {
     let name = name.as_encoded_bytes();
     name.starts_with(b".") && name.ends_with(SUFFIX.as_bytes())
@@ -340,6 +390,43 @@ mod tests {
         for file in files {
             assert!(file.finish(&home.path().join("x"), false).is_err(), "it is gone");
         }
+    }
+
+    #[test]
+    fn files_get_their_names_together_or_not_at_all() {
+        let home = tempfile::tempdir().unwrap();
+        let scratch = Scratch::default();
+        let make = || -> Vec<(Name, PathBuf)> {
+            let file = |name: &str| {
+                let path = home.path().join(name);
+                (scratch.create(&path, true).unwrap().close(), path)
+            };
+            ["a", "b", "c"].map(file).into()
+        };
+        let refused = scratch.give_all(make(), || Err(io::Error::other("full"))).unwrap_err();
+        assert_eq!((refused.1.to_string(), names(home.path()).len()), ("full".to_owned(), 0));
+        // One of them is somebody else's.
+        fs::write(home.path().join("b"), "theirs").unwrap();
+        let (path, error) = scratch.give_all(make(), || panic!("nothing is done")).unwrap_err();
+        assert_eq!((path.file_name().unwrap(), error.kind()), (OsStr::new("b"), io::ErrorKind::AlreadyExists));
+        assert_eq!(
+            (names(home.path()), fs::read(home.path().join("b")).unwrap()),
+            (vec!["b".to_owned()], b"theirs".to_vec())
+        );
+        fs::remove_file(home.path().join("b")).unwrap();
+        // Whoever ends the program waits.
+        let (other, seen) = (scratch.clone(), home.path().to_owned());
+        let mut waits = None;
+        let given = scratch.give_all(make(), || {
+            waits = Some(std::thread::spawn(move || {
+                drop(other.clear());
+                names(&seen)
+            }));
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            Ok(())
+        });
+        assert!(given.is_ok());
+        assert_eq!(waits.unwrap().join().unwrap(), ["a", "b", "c"]);
     }
 
     #[test]

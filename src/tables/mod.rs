@@ -36,6 +36,7 @@ mod dumped;
 mod epoll;
 mod event;
 mod extracted;
+mod failures;
 mod fanotify;
 mod file_locks;
 mod firewall;
@@ -114,6 +115,7 @@ pub use dumped::{DumpedRun, dumped};
 pub use epoll::Epoll;
 pub use event::{Event, Form, Subject, System, Target};
 pub use extracted::Extracted;
+pub use failures::Failure;
 pub use fanotify::Fanotify;
 pub use file_locks::FileLock;
 pub use firewall::FirewallLine;
@@ -212,7 +214,11 @@ impl Source {
 
 /// Tables whose rows depend on what is asked, so that they are no part of [`ALL`].
 pub const ASKED: &[&Table] =
-    &[&Match::TABLE, &MatchCount::TABLE, &StringRow::TABLE, &DumpedRun::TABLE, &Extracted::TABLE];
+    &[&Match::TABLE, &MatchCount::TABLE, &StringRow::TABLE, &DumpedRun::TABLE, &Extracted::TABLE, &Failure::TABLE];
+
+/// The table of archives that could not be read. A checkpoint, which could, has no rows of it: whoever opens archives makes
+/// them.
+pub static FAILURES: Source = Source { table: &Failure::TABLE, keep: Keep::Tables, each: |_, _| {} };
 
 /// Defines [`ALL`], and the methods of [`Checkpoint`] that give typed rows. What has to be kept for a table's rows is
 /// [`Keep::Arguments`] unless told.

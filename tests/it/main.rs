@@ -6,6 +6,8 @@ mod archives;
 mod beside;
 mod command;
 mod core;
+#[cfg(feature = "parquet")]
+mod dataset;
 mod decode;
 mod differentials;
 mod docs;

@@ -88,7 +88,7 @@ fn each_cell_is_what_ndjson_has() {
         let (columns, lines) = (out("parquet"), out("ndjson"));
         for table in tables::ALL.iter().map(|source| source.table) {
             let name = table.name;
-            let found = rows_of(&columns.join(format!("{name}.parquet")));
+            let found = rows_of(&columns.join(name).join("part-000001.parquet"));
             let text = std::fs::read_to_string(lines.join(format!("{name}.ndjson"))).unwrap();
             assert_eq!(found.len(), text.lines().count(), "{name}");
             for (row, line) in found.into_iter().zip(text.lines()) {
@@ -247,7 +247,7 @@ fn types_are_plain_and_the_same_without_rows() {
     table(&[&fixtures::archive_of("webapp-compromise"), &fixtures::archive_of("files")], &full);
     table(&[&broken, &folder.path().join("not-there.tar")], &empty);
     for table in tables::ALL.iter().map(|source| source.table) {
-        let path = |folder: &Path| folder.join(format!("{}.parquet", table.name));
+        let path = |folder: &Path| folder.join(table.name).join("part-000001.parquet");
         let schema = schema_of(&path(&full));
         assert_eq!(schema, schema_of(&path(&empty)), "{}", table.name);
         assert_eq!(rows_of(&path(&empty)).len(), 0);
@@ -257,7 +257,10 @@ fn types_are_plain_and_the_same_without_rows() {
         assert!(file.created_by().unwrap().starts_with("cryoscope version "));
         let names: Vec<&str> = file.schema().get_fields().iter().map(|field| field.name()).collect();
         let own = table.columns.iter().map(|column| column.name);
-        assert_eq!(names, ["archive", "set"].into_iter().chain(own).chain(["_hex"]).collect::<Vec<_>>());
+        assert_eq!(
+            names,
+            ["archive", "set", "archive_sha256"].into_iter().chain(own).chain(["_hex"]).collect::<Vec<_>>()
+        );
         for column in file.schema_descr().columns() {
             let is_plain = match column.physical_type() {
                 Physical::BOOLEAN => column.logical_type_ref().is_none(),

@@ -91,7 +91,7 @@ fn messages_of_parquet_are_those_of_files() {
         let schema = parse_message_type(message).unwrap_or_else(|error| panic!("{error}: {message}"));
         let columns: Vec<&str> = schema.get_fields().iter().map(|field| field.name()).collect();
         assert_eq!(columns, names(table), "{}", table.name);
-        let Ok(file) = std::fs::File::open(out.join(format!("{}.parquet", table.name))) else { continue };
+        let Ok(file) = std::fs::File::open(out.join(table.name).join("part-000001.parquet")) else { continue };
         let mut text = Vec::new();
         print_schema(&mut text, SerializedFileReader::new(file).unwrap().metadata().file_metadata().schema());
         let of_file = String::from_utf8(text).unwrap();

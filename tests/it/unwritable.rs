@@ -179,12 +179,14 @@ fn a_folder_that_is_not_there_is_one_message_in_every_format() {
     let archive = archive.to_str().unwrap();
     let home = tempfile::tempdir().unwrap();
     let ran = |arguments: &[&str]| Ran::of(cryoscope(home.path()).args(arguments).output().unwrap());
+    // A directory of output is made, but not where a file is.
+    fs::write(home.path().join("file"), "").unwrap();
     for format in FORMATS {
         let rows = ["table", archive, "processes", "--format", format];
         is_one_message(&ran(&[&rows[..], &["-o", "none/rows"]].concat()), &["none"], format);
-        is_one_message(&ran(&[&rows[..], &["--output-dir", "none/rows"]].concat()), &["none/rows"], format);
+        is_one_message(&ran(&[&rows[..], &["--output-dir", "file/rows"]].concat()), &["file/rows"], format);
     }
     is_one_message(&ran(&["extract", archive, "-o", "none/out"]), &["none/out"], &"extract");
     is_one_message(&ran(&["inspect", archive, "--manifest", "none/run.json"]), &["none/run.json"], &"manifest");
-    assert_eq!(files(home.path()), [] as [PathBuf; 0]);
+    assert_eq!(files(home.path()), [home.path().join("file")]);
 }

@@ -1,0 +1,184 @@
+//! The parts of a batch while it is written. Few files are open at once: of those that have waited longest, the part ends, and more
+//! rows begin another.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, BufWriter};
+use std::sync::Arc;
+
+use cryoscope::extract::{Name, Unfinished};
+use cryoscope::formats::{Encoded, RowWriter, Style};
+use cryoscope::tables::Source;
+use rayon::prelude::*;
+
+use super::ledger::part_name;
+use super::root::Root;
+use crate::cli::Failure;
+use crate::cli::newfile::not_written;
+use crate::cli::waiting::{self, Waiting};
+
+/// Files that are open at once: all tables of a few folders, and far less than systems let a process have.
+const OPEN_MOST: usize = 256;
+
+/// The folder below a table's; `None` if there is none.
+pub(crate) type Folder = Option<Arc<str>>;
+
+/// A table of a dataset.
+#[derive(Clone, Debug)]
+pub(crate) struct Table {
+    pub(crate) source: &'static Source,
+    pub(crate) style: Style,
+}
+
+/// A part that is being written.
+struct Open {
+    writer: RowWriter<BufWriter<Unfinished>>,
+    path: String,
+    /// When it was last written to.
+    used: u64,
+}
+
+impl Waiting for Open {
+    fn waiting(&self) -> usize {
+        self.writer.waiting()
+    }
+
+    fn write_waiting(&mut self) -> io::Result<()> {
+        self.writer.write_waiting()
+    }
+}
+
+/// A part that is whole, without its name yet.
+#[derive(Debug)]
+pub(crate) struct Closed {
+    pub(crate) name: Name,
+    pub(crate) path: String,
+    pub(crate) size: u64,
+}
+
+/// The parts of a batch.
+pub(crate) struct Parts<'d> {
+    root: &'d Root,
+    tables: &'d [Table],
+    batch: u64,
+    open: HashMap<(usize, Folder), Open>,
+    closed: Vec<Closed>,
+    /// How many parts of a table there are in a folder.
+    counts: HashMap<(usize, Folder), usize>,
+    /// Files that were begun.
+    files: u64,
+    clock: u64,
+}
+
+impl<'d> Parts<'d> {
+    pub(crate) fn new(root: &'d Root, tables: &'d [Table], batch: u64) -> Self {
+        let (open, counts) = (HashMap::new(), HashMap::new());
+        Parts { root, tables, batch, open, closed: Vec::new(), counts, files: 0, clock: 0 }
+    }
+
+    /// Writes rows of the table of a number.
+    pub(crate) fn put(&mut self, table: usize, folder: &Folder, rows: Vec<Encoded>) -> Result<(), Failure> {
+        self.clock += 1;
+        let clock = self.clock;
+        let open = self.opened(table, folder)?;
+        open.used = clock;
+        rows.into_iter().try_for_each(|row| open.writer.put(row))?;
+        let mut all: Vec<&mut Open> = self.open.values_mut().collect();
+        Ok(waiting::bound(&mut all, waiting::MOST)?)
+    }
+
+    /// Begins a part of a table, if none is.
+    pub(crate) fn begin(&mut self, table: usize, folder: &Folder) -> Result<(), Failure> {
+        self.opened(table, folder).map(drop)
+    }
+
+    fn opened(&mut self, table: usize, folder: &Folder) -> Result<&mut Open, Failure> {
+        let key = (table, folder.clone());
+        if !self.open.contains_key(&key) {
+            if self.open.len() >= OPEN_MOST {
+                self.close_oldest()?;
+            }
+            let open = self.create(&key)?;
+            self.open.insert(key.clone(), open);
+        }
+        let gone = || Failure::Output(io::Error::other("a part is gone"));
+        self.open.get_mut(&key).ok_or_else(gone)
+    }
+
+    fn create(&mut self, key: &(usize, Folder)) -> Result<Open, Failure> {
+        let none = || Failure::Output(io::Error::other("there is no such table"));
+        let table = self.tables.get(key.0).ok_or_else(none)?;
+        let count = self.counts.entry(key.clone()).or_default();
+        *count += 1;
+        let name = part_name(self.batch, *count);
+        let own = table.source.table.name;
+        let path = key.1.as_ref().map_or_else(|| format!("{own}/{name}"), |folder| format!("{own}/{folder}/{name}"));
+        self.files += 1;
+        let at = self.root.unfinished(self.files);
+        let file = self.root.scratch().create(&at, true);
+        let file = file.map_err(|error| not_written(&self.root.path().join(&path), &error))?;
+        let mut writer = RowWriter::new(BufWriter::new(file), table.style.clone());
+        writer.begin(table.source.table)?;
+        Ok(Open { writer, path, used: self.clock })
+    }
+
+    fn close_oldest(&mut self) -> Result<(), Failure> {
+        let oldest = self.open.iter().min_by_key(|(_, open)| open.used).map(|(key, _)| key.clone());
+        if let Some(open) = oldest.and_then(|key| self.open.remove(&key)) {
+            self.closed.push(close(open, self.root)?);
+        }
+        Ok(())
+    }
+
+    /// Ends the parts of a folder: no more rows of it will come.
+    pub(crate) fn close_folder(&mut self, folder: &Folder) -> Result<(), Failure> {
+        let keys: Vec<_> = self.open.keys().filter(|(_, other)| other == folder).cloned().collect();
+        for key in keys {
+            if let Some(open) = self.open.remove(&key) {
+                self.closed.push(close(open, self.root)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// How many parts there are.
+    pub(crate) fn len(&self) -> usize {
+        self.open.len() + self.closed.len()
+    }
+
+    /// Whether a table has a part.
+    pub(crate) fn has(&self, table: usize) -> bool {
+        self.counts.keys().any(|(other, _)| *other == table)
+    }
+
+    /// A folder that is in use.
+    pub(crate) fn any_folder(&self) -> Option<Folder> {
+        self.counts.keys().map(|(_, folder)| folder).filter(|folder| folder.is_some()).min().cloned()
+    }
+
+    /// Ends all parts, side by side: each has rows that are encoded only now.
+    pub(crate) fn close(mut self) -> Result<Vec<Closed>, Failure> {
+        let open: Vec<Open> = self.open.into_values().collect();
+        let root = self.root;
+        let closed = open.into_par_iter().map(|open| close(open, root)).collect::<Result<Vec<_>, Failure>>()?;
+        self.closed.extend(closed);
+        self.closed.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(self.closed)
+    }
+}
+
+fn close(open: Open, root: &Root) -> Result<Closed, Failure> {
+    let Open { writer, path, .. } = open;
+    let failed = |error: io::Error| not_written(&root.path().join(&path), &error);
+    let mut file = writer.finish().map_err(failed)?.into_inner().map_err(|error| failed(error.into_error()))?;
+    let size = flushed(file.file()).map_err(failed)?;
+    Ok(Closed { name: file.close(), path, size })
+}
+
+/// The bytes of a file that is written.
+fn flushed(file: &mut File) -> io::Result<u64> {
+    // Where all that was written cannot be written to the disk at once, each file is.
+    #[cfg(not(target_os = "linux"))]
+    file.sync_all()?;
+    Ok(file.metadata()?.len())
+}

@@ -1,0 +1,23 @@
+//! Table `failures`: archives that could not be read at all.
+
+use bstr::BString;
+
+use super::table::table;
+
+table! {
+    "failures", key(archive, archive_sha256), brief(archive, code, message);
+    /// Archives that could not be read, one a row. They have no rows in other tables. Of an archive that is only damaged, there
+    /// are rows, and `warnings` says what is missing.
+    pub struct Failure {
+        /// The archive, as it is called in other tables.
+        pub archive: BString,
+        /// SHA-256 of its bytes; null of a directory, and of what could not be read as a file.
+        pub archive_sha256: Option<String>,
+        /// What went wrong, a stable word: `not_found`, `permission_denied`, `io`, `empty`, `not_an_archive`, `damaged`,
+        /// `no_images`, `other_checkpoint`, `not_reached`, `dump_failed`, `unreadable`, `other_hash`, `several_checkpoints`,
+        /// `no_such_checkpoint`, `oci`, or `other` (such as that it was changed meanwhile).
+        pub code: String,
+        /// What went wrong, and what to do.
+        pub message: String,
+    }
+}
