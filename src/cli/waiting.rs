@@ -27,7 +27,7 @@ impl<T: Waiting> Waiting for &mut T {
 /// Writes the rows of the tables that hold the most back, until all together hold no more than they may.
 pub(crate) fn bound<T: Waiting>(tables: &mut [T], most: usize) -> io::Result<()> {
     while tables.iter().map(T::waiting).fold(0, usize::saturating_add) > most {
-        let Some(largest) = tables.iter_mut().max_by_key(|table| table.waiting()) else { break };
+        let Some(largest) = tables.iter_mut().max_by_key(|table| T::waiting(table)) else { break };
         largest.write_waiting()?;
     }
     Ok(())

@@ -5,6 +5,7 @@ use std::path::Path;
 use bstr::BString;
 use cryoscope::Checkpoint;
 use cryoscope::archive::Identity;
+use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
 
 use crate::cli::evidence::hash_of;
@@ -33,7 +34,7 @@ impl Key {
                     digest.update(checkpoint.identity());
                     digest.update([0]);
                 }
-                Key::Dumps(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+                Key::Dumps(HEXLOWER.encode(&digest.finalize()))
             }
         }
     }

@@ -10,6 +10,7 @@ use std::path::Path;
 
 use bstr::BString;
 use cryoscope::archive::read_most;
+use data_encoding::HEXLOWER;
 use serde_json::{Map, Value, json};
 
 use super::key::Key;
@@ -95,7 +96,7 @@ impl Batch {
         lines.extend(self.replaced.iter().map(|path| json!({ "replaces": path })));
         // What was cut off lacks it.
         lines.push(json!({ "lines": lines.len() }));
-        lines.iter().map(|line| format!("{line}\n")).collect()
+        lines.iter().flat_map(|line| [line.to_string(), "\n".to_owned()]).collect()
     }
 
     /// From its lines.
@@ -173,7 +174,7 @@ fn line_of(noted: &Noted) -> Value {
     let failed = noted.failed.as_ref().map(|f| json!({ "code": f.code, "message": f.message }));
     let mut line = json!({ "archive": noted.archive.to_string() });
     if std::str::from_utf8(&noted.archive).is_err() {
-        line["archive_hex"] = noted.archive.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into();
+        line["archive_hex"] = HEXLOWER.encode(&noted.archive).into();
     }
     line["archive_sha256"] = json!(sha256);
     line["identity"] = json!(dumps);
@@ -183,7 +184,7 @@ fn line_of(noted: &Noted) -> Value {
 
 fn noted_of(line: &Value) -> Option<Noted> {
     let archive: BString = match line.get("archive_hex") {
-        Some(hex) => data_encoding::HEXLOWER.decode(hex.as_str()?.as_bytes()).ok()?.into(),
+        Some(hex) => HEXLOWER.decode(hex.as_str()?.as_bytes()).ok()?.into(),
         None => line["archive"].as_str()?.into(),
     };
     let is_hash =
@@ -291,7 +292,7 @@ pub(crate) fn read(folder: &Path, number: u64, is_done: bool, left: &mut u64) ->
     let text = text.map_err(|error| damaged(&path, &error.to_string()))?;
     *left = left.saturating_sub(u64::try_from(text.len()).unwrap_or(u64::MAX));
     let batch = Batch::from_lines(&text).map_err(|what| damaged(&path, &what))?;
-    if batch.number != number { Err(damaged(&path, "it is of another batch")) } else { Ok(batch) }
+    if batch.number == number { Ok(batch) } else { Err(damaged(&path, "it is of another batch")) }
 }
 
 /// Bytes that all files of a ledger may have.

@@ -193,7 +193,7 @@ impl Root {
                 continue;
             }
             if !is_folder || !tables.contains(name.as_str()) {
-                others.add(self, name, false);
+                others.add(self, &name, false);
                 continue;
             }
             self.others_in(&name, parts, &mut others, &mut left);
@@ -208,7 +208,7 @@ impl Root {
             let path = format!("{table}/{name}");
             if !is_folder {
                 if !parts.contains_key(&path) {
-                    others.add(self, path, true);
+                    others.add(self, &path, true);
                 }
                 continue;
             }
@@ -219,13 +219,13 @@ impl Root {
                 if in_folder(&self.path.join(&path), left).is_empty() {
                     continue;
                 }
-                others.add(self, path, true);
+                others.add(self, &path, true);
                 continue;
             }
             for (name, _) in in_folder(&self.path.join(&path), left) {
                 let path = format!("{prefix}{name}");
                 if !parts.contains_key(&path) {
-                    others.add(self, path, true);
+                    others.add(self, &path, true);
                 }
             }
         }
@@ -269,7 +269,7 @@ struct Others {
 }
 
 impl Others {
-    fn add(&mut self, root: &Root, path: String, is_in_table: bool) {
+    fn add(&mut self, root: &Root, path: &str, is_in_table: bool) {
         self.count += 1;
         let name = path.rsplit('/').next().unwrap_or_default();
         if is_in_table {

@@ -35,6 +35,13 @@ struct Known {
     fields: Arc<Vec<(String, String)>>,
 }
 
+impl Known {
+    fn of(noted: &Noted, fields: &Arc<Vec<(String, String)>>) -> Self {
+        let failed = noted.failed.clone().map(Arc::new);
+        Known { failed, archive: noted.archive.clone(), fields: fields.clone() }
+    }
+}
+
 /// What a dataset has.
 pub(crate) struct Contents {
     known: HashMap<Key, Known>,
@@ -96,9 +103,7 @@ impl Contents {
         for noted in &batch.archives {
             // What has no hash is known by its name, until it can be read.
             self.known.remove(&Key::Name(noted.archive.clone()));
-            let failed = noted.failed.clone().map(Arc::new);
-            let known = Known { failed, archive: noted.archive.clone(), fields: fields.clone() };
-            self.known.insert(noted.key.clone(), known);
+            self.known.insert(noted.key.clone(), Known::of(noted, &fields));
         }
         self.failures.retain(|part| !batch.replaced.contains(part));
         for part in &batch.parts {
@@ -296,7 +301,9 @@ impl<'d> Writer<'d> {
             root.sync_ledger()
         });
         given.map_err(|(path, error)| not_written(&path, &error))?;
-        paths.iter().for_each(|path| self.record.output(path));
+        for path in &paths {
+            self.record.output(path);
+        }
         Ok(())
     }
 
@@ -315,29 +322,26 @@ impl<'d> Writer<'d> {
             now.is_some() && now == before
         };
         let replaces = !gone.iter().all(is_same);
-        let mut rows: Vec<(BString, Key, Arc<Failed>, Arc<Vec<(String, String)>>)> = Vec::new();
+        let mut rows: Vec<(Key, Known)> = Vec::new();
         if replaces {
             let stay = self.contents.known.iter().filter(|(key, _)| !gone.contains(*key));
-            rows.extend(stay.filter_map(|(key, known)| {
-                Some((known.archive.clone(), key.clone(), known.failed.clone()?, known.fields.clone()))
-            }));
+            rows.extend(stay.map(|(key, known)| (key.clone(), known.clone())));
         }
         let fields = Arc::new(self.lead.fields().to_vec());
         // The same again is the same row.
         let news = self.archives.iter().filter(|noted| replaces || !gone.contains(&noted.key));
-        rows.extend(news.filter_map(|noted| {
-            let failed = Arc::new(noted.failed.clone()?);
-            Some((noted.archive.clone(), noted.key.clone(), failed, fields.clone()))
-        }));
-        rows.sort_by(|a, b| (&a.0, &a.1).cmp(&(&b.0, &b.1)));
+        rows.extend(news.map(|noted| (noted.key.clone(), Known::of(noted, &fields))));
+        rows.sort_by(|(a, of_a), (b, of_b)| (&of_a.archive, a).cmp(&(&of_b.archive, b)));
         let name = tables::FAILURES.table.name;
-        let Some(number) = self.tables.iter().position(|table| table.source.table.name == name) else {
+        let Some((number, table)) = self.tables.iter().enumerate().find(|(_, table)| table.source.table.name == name)
+        else {
             return Ok(Vec::new());
         };
-        let style = self.tables[number].style.clone();
-        for (archive, key, failed, fields) in rows {
-            let row = row(&archive, &key, &failed);
-            self.parts.put(number, &None, vec![encoded(&style, &row, &fields)?])?;
+        for (key, known) in &rows {
+            if let Some(failed) = &known.failed {
+                let row = row(&known.archive, key, failed);
+                self.parts.put(number, &None, vec![encoded(&table.style, &row, &known.fields)?])?;
+            }
         }
         if replaces && !self.parts.has(number) {
             self.parts.begin(number, &None)?;
