@@ -375,9 +375,9 @@ pub(crate) struct TableArgs {
 #[cfg(feature = "parquet")]
 #[derive(Debug, Args)]
 pub(crate) struct DatasetArgs {
-    /// Add to the dataset that is there, and leave out archives that are in it already, by the SHA-256 of their bytes; of two
-    /// copies, the second
-    #[arg(long, help_heading = "Dataset", requires = "output_dir", conflicts_with = "force")]
+    /// Add to the dataset that is there (also with --force), and leave out archives that are in it already, by the SHA-256 of
+    /// their bytes; of two copies, the second
+    #[arg(long, help_heading = "Dataset", requires = "output_dir")]
     pub(crate) skip_known: bool,
     /// Read archives again that could not be read before
     #[arg(long, help_heading = "Dataset", requires = "skip_known")]
@@ -407,8 +407,8 @@ impl DatasetArgs {
 /// How many archives a batch has.
 #[cfg(feature = "parquet")]
 fn batch(text: &str) -> Result<usize, String> {
-    let number = text.parse().ok().filter(|number| (1..=1_000_000).contains(number));
-    number.ok_or_else(|| "give a number from 1 to 1000000".to_owned())
+    let number = text.parse().ok().filter(|number| (1..=100_000).contains(number));
+    number.ok_or_else(|| "give a number from 1 to 100000".to_owned())
 }
 
 #[cfg(feature = "parquet")]

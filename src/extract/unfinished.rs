@@ -160,7 +160,8 @@ impl Write for Unfinished {
     }
 }
 
-/// The name that a file is to get. Dropped without, the file is gone.
+/// The name that a file is to get. Dropped without, the file is gone. Who writes very many files at once holds none open: see
+/// [`Name::append`].
 #[derive(Debug)]
 pub struct Name {
     path: Option<TempPath>,
@@ -170,6 +171,16 @@ pub struct Name {
 }
 
 impl Name {
+    /// Opens the file once more, to write to its end.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be opened, or another one has taken its place.
+    pub fn append(&self) -> io::Result<File> {
+        let file = OpenOptions::new().append(true).open(&self.part)?;
+        if id_of(&file.metadata()?) == self.id { Ok(file) } else { Err(busy()) }
+    }
+
     /// Gives it. A link in its place is replaced, not followed.
     ///
     /// # Errors
@@ -390,6 +401,23 @@ mod tests {
         for file in files {
             assert!(file.finish(&home.path().join("x"), false).is_err(), "it is gone");
         }
+    }
+
+    #[test]
+    fn a_file_that_was_closed_is_written_on() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("rows");
+        let mut file = Scratch::default().create(&path, true).unwrap();
+        file.write_all(b"one ").unwrap();
+        let name = file.close();
+        name.append().unwrap().write_all(b"two").unwrap();
+        // Nothing is written to what somebody has put in its place.
+        let part = part_of(&path);
+        fs::rename(&part, home.path().join("moved")).unwrap();
+        fs::write(&part, "theirs").unwrap();
+        assert!(name.append().is_err());
+        assert_eq!(fs::read(&part).unwrap(), b"theirs");
+        assert_eq!(fs::read(home.path().join("moved")).unwrap(), b"one two");
     }
 
     #[test]

@@ -50,6 +50,14 @@ pub(crate) struct Noted {
     pub(crate) failed: Option<Failed>,
 }
 
+impl Noted {
+    /// Bytes that its line has at most.
+    pub(crate) fn size(&self) -> usize {
+        let message = self.failed.as_ref().map_or(0, |failed| failed.message.len());
+        self.archive.len().saturating_mul(8).saturating_add(message.saturating_mul(6)).saturating_add(512)
+    }
+}
+
 /// A file of a batch, by its path in the dataset.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Part {
@@ -338,6 +346,17 @@ mod tests {
     fn what_is_written_is_read() {
         let lines = batch().to_lines();
         assert_eq!(Batch::from_lines(lines.as_bytes()).unwrap(), batch());
+    }
+
+    #[test]
+    fn a_line_is_no_longer_than_it_is_said_to_be() {
+        for byte in 0..=255_u8 {
+            let text = String::from_utf8_lossy(&[byte; 50]).into_owned();
+            let failed = Some(Failed { code: "no_such_checkpoint".to_owned(), message: text });
+            let archive: BString = vec![byte; 50].into();
+            let noted = Noted { key: Key::Bytes("0".repeat(64)), archive, failed };
+            assert!(line_of(&noted).to_string().len() <= noted.size(), "{byte}");
+        }
     }
 
     #[test]

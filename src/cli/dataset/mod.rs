@@ -37,6 +37,9 @@ use super::{Failure, Outcome};
 /// slowly.
 pub(crate) const BATCH: usize = 1000;
 
+/// Bytes of the message of an archive that could not be read.
+const MESSAGE_MOST: usize = 4096;
+
 /// What is written.
 pub(crate) struct Job<'a> {
     pub(crate) path: &'a std::path::Path,
@@ -364,7 +367,9 @@ fn changed(entry: &Entry) -> Failure {
 
 /// What the row of a failure says.
 pub(crate) fn failed(failure: &Failure) -> Failed {
-    let (code, message) = failure.row();
+    let (code, mut message) = failure.row();
+    // It may name much of what is in the archive.
+    message.truncate(message.floor_char_boundary(MESSAGE_MOST));
     Failed { code: code.to_owned(), message }
 }
 

@@ -1,12 +1,11 @@
-//! The parts of a batch while it is written. Few files are open at once: of those that have waited longest, the part ends, and more
-//! rows begin another.
+//! The parts of a batch while it is written. No file is held open: rows wait in memory, and are written many at a time. If parts are
+//! too many for that, the one that has waited longest ends, and more rows begin another.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{self, BufWriter};
+use std::io::{self, Write};
 use std::sync::Arc;
 
-use cryoscope::extract::{Name, Unfinished};
+use cryoscope::extract::Name;
 use cryoscope::formats::{Encoded, RowWriter, Style};
 use cryoscope::tables::Source;
 use rayon::prelude::*;
@@ -17,8 +16,8 @@ use crate::cli::Failure;
 use crate::cli::newfile::not_written;
 use crate::cli::waiting::{self, Waiting};
 
-/// Files that are open at once: all tables of a few folders, and far less than systems let a process have.
-const OPEN_MOST: usize = 256;
+/// Parts that are written at once: all tables, of some months by day.
+const OPEN_MOST: usize = 4096;
 
 /// The folder below a table's; `None` if there is none.
 pub(crate) type Folder = Option<Arc<str>>;
@@ -32,7 +31,7 @@ pub(crate) struct Table {
 
 /// A part that is being written.
 struct Open {
-    writer: RowWriter<BufWriter<Unfinished>>,
+    writer: RowWriter<Appender>,
     path: String,
     /// When it was last written to.
     used: u64,
@@ -45,6 +44,27 @@ impl Waiting for Open {
 
     fn write_waiting(&mut self) -> io::Result<()> {
         self.writer.write_waiting()
+    }
+}
+
+/// A file that is opened when there is something to write.
+struct Appender {
+    name: Name,
+    size: u64,
+}
+
+impl Write for Appender {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.name.append()?.write_all(bytes)?;
+        self.size = self.size.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        // Where all that was written cannot be written to the disk at once, each file is.
+        #[cfg(not(target_os = "linux"))]
+        self.name.append()?.sync_all()?;
+        Ok(())
     }
 }
 
@@ -68,12 +88,14 @@ pub(crate) struct Parts<'d> {
     /// Files that were begun.
     files: u64,
     clock: u64,
+    /// Bytes of rows that wait.
+    waiting: usize,
 }
 
 impl<'d> Parts<'d> {
     pub(crate) fn new(root: &'d Root, tables: &'d [Table], batch: u64) -> Self {
         let (open, counts) = (HashMap::new(), HashMap::new());
-        Parts { root, tables, batch, open, closed: Vec::new(), counts, files: 0, clock: 0 }
+        Parts { root, tables, batch, open, closed: Vec::new(), counts, files: 0, clock: 0, waiting: 0 }
     }
 
     /// Writes rows of the table of a number.
@@ -82,9 +104,16 @@ impl<'d> Parts<'d> {
         let clock = self.clock;
         let open = self.opened(table, folder)?;
         open.used = clock;
+        let before = open.waiting();
         rows.into_iter().try_for_each(|row| open.writer.put(row))?;
-        let mut all: Vec<&mut Open> = self.open.values_mut().collect();
-        Ok(waiting::bound(&mut all, waiting::MOST)?)
+        let after = open.waiting();
+        self.waiting = self.waiting.saturating_sub(before).saturating_add(after);
+        if self.waiting > waiting::MOST {
+            let mut all: Vec<&mut Open> = self.open.values_mut().collect();
+            waiting::bound(&mut all, waiting::MOST / 2)?;
+            self.waiting = self.open.values().map(Open::waiting).fold(0, usize::saturating_add);
+        }
+        Ok(())
     }
 
     /// Begins a part of a table, if none is.
@@ -117,28 +146,28 @@ impl<'d> Parts<'d> {
         let at = self.root.unfinished(self.files);
         let file = self.root.scratch().create(&at, true);
         let file = file.map_err(|error| not_written(&self.root.path().join(&path), &error))?;
-        let mut writer = RowWriter::new(BufWriter::new(file), table.style.clone());
+        let file = Appender { name: file.close(), size: 0 };
+        let mut writer = RowWriter::new(file, table.style.clone());
         writer.begin(table.source.table)?;
         Ok(Open { writer, path, used: self.clock })
     }
 
     fn close_oldest(&mut self) -> Result<(), Failure> {
         let oldest = self.open.iter().min_by_key(|(_, open)| open.used).map(|(key, _)| key.clone());
-        if let Some(open) = oldest.and_then(|key| self.open.remove(&key)) {
-            self.closed.push(close(open, self.root)?);
-        }
+        oldest.map_or(Ok(()), |key| self.close_one(&key))
+    }
+
+    fn close_one(&mut self, key: &(usize, Folder)) -> Result<(), Failure> {
+        let Some(open) = self.open.remove(key) else { return Ok(()) };
+        self.waiting = self.waiting.saturating_sub(open.waiting());
+        self.closed.push(close(open, self.root)?);
         Ok(())
     }
 
     /// Ends the parts of a folder: no more rows of it will come.
     pub(crate) fn close_folder(&mut self, folder: &Folder) -> Result<(), Failure> {
         let keys: Vec<_> = self.open.keys().filter(|(_, other)| other == folder).cloned().collect();
-        for key in keys {
-            if let Some(open) = self.open.remove(&key) {
-                self.closed.push(close(open, self.root)?);
-            }
-        }
-        Ok(())
+        keys.iter().try_for_each(|key| self.close_one(key))
     }
 
     /// How many parts there are.
@@ -170,15 +199,6 @@ impl<'d> Parts<'d> {
 fn close(open: Open, root: &Root) -> Result<Closed, Failure> {
     let Open { writer, path, .. } = open;
     let failed = |error: io::Error| not_written(&root.path().join(&path), &error);
-    let mut file = writer.finish().map_err(failed)?.into_inner().map_err(|error| failed(error.into_error()))?;
-    let size = flushed(file.file()).map_err(failed)?;
-    Ok(Closed { name: file.close(), path, size })
-}
-
-/// The bytes of a file that is written.
-fn flushed(file: &mut File) -> io::Result<u64> {
-    // Where all that was written cannot be written to the disk at once, each file is.
-    #[cfg(not(target_os = "linux"))]
-    file.sync_all()?;
-    Ok(file.metadata()?.len())
+    let Appender { name, size } = writer.finish().map_err(failed)?;
+    Ok(Closed { name, path, size })
 }

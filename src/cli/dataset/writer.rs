@@ -25,6 +25,8 @@ use crate::cli::newfile::not_written;
 /// Bytes of rows of a batch, and its parts, about: so much may be lost by a run that is killed, and so large parts become.
 const BYTES_MOST: usize = 256 << 20;
 const PARTS_MOST: usize = 10_000;
+/// Bytes of what is noted of a batch: half of what the ledger reads of a file.
+const NOTED_MOST: usize = 32 << 20;
 
 /// What is known of an archive of the dataset.
 #[derive(Clone, Debug)]
@@ -51,6 +53,8 @@ pub(crate) struct Contents {
     filled: HashSet<String>,
     next: u64,
     batches: usize,
+    /// Whether archives may be read again that are known.
+    is_added_to: bool,
 }
 
 impl Contents {
@@ -65,6 +69,7 @@ impl Contents {
             filled: HashSet::new(),
             next: numbers.last().map_or(1, |last| last + 1),
             batches: 0,
+            is_added_to: how == How::Add,
         };
         if how == How::Replace {
             for number in numbers.into_iter().rev() {
@@ -201,6 +206,8 @@ pub(crate) struct Writer<'d> {
     parts: Parts<'d>,
     archives: Vec<Noted>,
     bytes: usize,
+    /// Bytes of what is noted.
+    noted: usize,
     record: &'d Record,
     written: usize,
 }
@@ -217,7 +224,20 @@ impl<'d> Writer<'d> {
     ) -> Self {
         let parts = Parts::new(root, tables, contents.next);
         let archives = Vec::new();
-        Writer { root, tables, shape, lead, contents, archives_most, parts, archives, bytes: 0, record, written: 0 }
+        Writer {
+            root,
+            tables,
+            shape,
+            lead,
+            contents,
+            archives_most,
+            parts,
+            archives,
+            bytes: 0,
+            noted: 0,
+            record,
+            written: 0,
+        }
     }
 
     /// Batches that were written.
@@ -236,9 +256,12 @@ impl<'d> Writer<'d> {
         if self.shape.partition == Some(PartitionBy::Archive) && folder.is_some() {
             self.parts.close_folder(folder)?;
         }
+        self.noted = self.noted.saturating_add(noted.size());
         self.archives.push(noted);
-        let is_full =
-            self.archives.len() >= self.archives_most || self.bytes >= BYTES_MOST || self.parts.len() >= PARTS_MOST;
+        let is_full = self.archives.len() >= self.archives_most
+            || self.bytes >= BYTES_MOST
+            || self.noted >= NOTED_MOST
+            || self.parts.len() >= PARTS_MOST;
         if is_full { self.commit(false) } else { Ok(()) }
     }
 
@@ -268,7 +291,7 @@ impl<'d> Writer<'d> {
         }
         self.contents.add(&batch);
         self.contents.next = number + 1;
-        (self.bytes, self.written) = (0, self.written + 1);
+        (self.bytes, self.noted, self.written) = (0, 0, self.written + 1);
         Ok(())
     }
 
@@ -297,10 +320,11 @@ impl<'d> Writer<'d> {
         }
         let given = root.scratch().give_all(files, || {
             root.sync()?;
-            fs::rename(&begun, &done)?;
-            root.sync_ledger()
+            fs::rename(&begun, &done)
         });
         given.map_err(|(path, error)| not_written(&path, &error))?;
+        // The batch is there, come what may.
+        root.sync_ledger().map_err(failed)?;
         for path in &paths {
             self.record.output(path);
         }
@@ -310,9 +334,9 @@ impl<'d> Writer<'d> {
     /// Writes the rows of archives that could not be read. If such a row goes, as the archive was read again, those that stay are
     /// written anew; gives the parts that go.
     fn failures(&mut self) -> Result<Vec<String>, Failure> {
-        let gone: HashSet<Key> = self
-            .archives
-            .iter()
+        // Only what was there before can go.
+        let again = self.archives.iter().filter(|_| self.contents.is_added_to);
+        let gone: HashSet<Key> = again
             .flat_map(|noted| [noted.key.clone(), Key::Name(noted.archive.clone())])
             .filter(|key| self.contents.known.get(key).is_some_and(|known| known.failed.is_some()))
             .collect();
