@@ -211,11 +211,13 @@ pub(crate) fn in_folder(folder: &Path) -> Result<Vec<Entry>, Failure> {
     let (folders, files): (Vec<&PathBuf>, Vec<&PathBuf>) = paths.iter().partition(|path| path.is_dir());
     // Unpacked archives side by side are one with several checkpoints.
     let is_passed_over = |path: &PathBuf| special(path).is_some() && !Entry::found(path.clone()).is_called_an_archive();
-    let is_of_it = |folder: &PathBuf| has_images(folder) || is_work_folder(folder);
-    if files.into_iter().all(is_passed_over)
-        && folders.iter().any(|folder| has_images(folder))
-        && folders.iter().all(|folder| is_of_it(folder))
-    {
+    let (with_images, others): (Vec<&PathBuf>, Vec<&PathBuf>) = folders.iter().partition(|folder| has_images(folder));
+    let are_side_by_side = others.is_empty() && files.iter().all(|path| is_passed_over(path));
+    // So is a bundle of runc or crun, or what is left of one: images, CRIU's work directory, and the bundle's documents.
+    let is_bundle = with_images.len() == 1
+        && others.iter().all(|folder| is_work_folder(folder))
+        && files.iter().all(|path| is_passed_over(path) || is_of_bundle(path));
+    if !with_images.is_empty() && (are_side_by_side || is_bundle) {
         return Ok(vec![Entry::named(folder.to_owned())]);
     }
     if SIGNS.iter().any(|name| folder.join(name).exists()) {
@@ -295,11 +297,18 @@ fn has_images(folder: &Path) -> bool {
 fn is_work_folder(folder: &Path) -> bool {
     let names: Vec<_> =
         fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.file_name()).take(IMAGES).collect();
-    let is_work = |name: &std::ffi::OsString| {
-        let name = name.as_encoded_bytes();
-        name.ends_with(b".log") || matches!(name, b"stats-dump" | b"stats-restore" | b"irmap-cache" | b"criu.pidfile")
-    };
-    !names.is_empty() && names.iter().all(is_work)
+    !names.is_empty() && names.iter().all(|name| is_work_file(name.as_encoded_bytes()))
+}
+
+/// Whether a file is one that CRIU writes to its work directory.
+fn is_work_file(name: &[u8]) -> bool {
+    name.ends_with(b".log") || matches!(name, b"stats-dump" | b"stats-restore" | b"irmap-cache" | b"criu.pidfile")
+}
+
+/// Whether a file is one that lies beside the folder of the images in a bundle.
+fn is_of_bundle(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+    is_work_file(name) || matches!(name, b"config.json" | b"state.json")
 }
 
 /// What is in a directory, by name.

@@ -196,6 +196,15 @@ impl Origin {
         BASE64URL_NOPAD.encode(&digest.finalize()).chars().take(22).collect()
     }
 
+    /// The path of a member below the root of the checkpoint: the folder that all of it lies in is one of the packing.
+    fn below<'p>(&self, path: Cow<'p, [u8]>) -> Cow<'p, [u8]> {
+        let root = self.set.as_deref().unwrap_or_default();
+        match path.strip_prefix(root.as_bytes()).and_then(|rest| rest.strip_prefix(b"/")) {
+            Some(rest) if !root.is_empty() => Cow::Owned(rest.to_vec()),
+            _ => path,
+        }
+    }
+
     /// The container's addresses, as packets have them.
     pub(super) fn addresses(&self) -> Vec<String> {
         let all = self.container.ip_addresses.as_deref().unwrap_or_default();
@@ -216,8 +225,13 @@ impl Ids {
     /// order.
     pub(super) fn next(&mut self, row: &dyn Row, origin: &Origin) -> String {
         let table = row.table();
-        let values: Vec<Value<'_>> =
-            table.key.iter().map(|name| table.column(name).map_or(Value::Null, |column| row.value(column))).collect();
+        let value = |name: &&str| match table.column(name).map_or(Value::Null, |column| row.value(column)) {
+            Value::Bytes(path) if table.names_members(name) => Value::Bytes(origin.below(path)),
+            value => value,
+        };
+        // What the archive is called tells nothing of the dump.
+        let key = table.key.iter().filter(|name| !matches!(**name, "archive" | "set"));
+        let values: Vec<Value<'_>> = key.map(value).collect();
         let unique = !values.is_empty() && !values.contains(&Value::Null);
         let hash = Sha256::new()
             .chain_update("cryoscope\0")

@@ -68,6 +68,11 @@ pub(crate) trait Weigh {
 }
 
 impl Table {
+    /// Whether a column has paths of members of the archive.
+    pub(crate) fn names_members(&self, column: &str) -> bool {
+        column == "member" || column == "path" && matches!(self.name, "members" | "images")
+    }
+
     /// The number of a column.
     pub fn column(&self, name: &str) -> Option<usize> {
         self.columns.iter().position(|column| column.name == name)

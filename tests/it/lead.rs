@@ -171,3 +171,57 @@ fn a_name_for_standard_input_says_what_the_name_of_a_file_does() {
     assert_eq!((row["archive"].as_str(), row["pod"].as_str()), (Some(name), Some("web-0")), "{row}");
     assert_eq!((row["namespace"].as_str(), row["name"].as_str()), (Some("shop"), Some("nginx")), "{row}");
 }
+
+#[test]
+fn ids_of_documents_do_not_tell_how_an_archive_is_packed_or_called() {
+    let path = fixtures::archive_of("rootfs-diff");
+    let members = crate::archives::Members::of(&path);
+    let below =
+        members.0.iter().map(|m| crate::archives::Member { name: format!("case 17/a/{}", m.name), ..m.clone() });
+    let packed = [members.tar(), crate::archives::Members(below.collect()).tar()];
+    let ids = |arguments: &[&str], input: &[u8]| -> Vec<String> {
+        let out = run_with(input, arguments.iter().copied()).out;
+        rows(&out).iter().map(|row| row["event"]["id"].as_str().unwrap().to_owned()).collect()
+    };
+    for arguments in [
+        &[
+            "table",
+            "-",
+            "-q",
+            "--format",
+            "ecs",
+            "processes",
+            "rootfs_changes",
+            "recovered_files",
+            "log_lines",
+            "images",
+        ][..],
+        &["show", "-", "-q", "--format", "ecs"],
+    ] {
+        let [one, other] = packed.each_ref().map(|tar| ids(arguments, tar));
+        assert!(!one.is_empty());
+        assert_eq!(one, other, "{arguments:?}");
+        let named: Vec<&str> = arguments.iter().copied().chain(["--source-name", "another.tar"]).collect();
+        assert_eq!(ids(&named, &packed[0]), one);
+    }
+}
+
+#[test]
+fn a_process_is_called_alike_in_two_checkpoints_of_its_container() {
+    let mut members = crate::archives::Members::of(&fixtures::path("forms-reference/podman-runc.tar"));
+    let entities = |tar: &[u8]| -> Vec<(String, String)> {
+        let out = run_with(tar, ["table", "-", "processes", "-q", "--format", "ecs"]).out;
+        let text = |row: &Value, path: &str| row.pointer(path).unwrap().as_str().unwrap().to_owned();
+        rows(&out).iter().map(|row| (text(row, "/process/entity_id"), text(row, "/event/id"))).collect()
+    };
+    let first = entities(&members.tar());
+    // A later dump of the same container: another run of CRIU.
+    let statistics = members.0.iter().position(|member| member.name == "stats-dump").unwrap();
+    *members.0[statistics].contents.last_mut().unwrap() ^= 1;
+    let second = entities(&members.tar());
+    assert_eq!(first.len(), 2);
+    for (one, other) in first.iter().zip(&second) {
+        assert_eq!(one.0, other.0, "the process");
+        assert_ne!(one.1, other.1, "but not the document");
+    }
+}
