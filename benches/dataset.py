@@ -21,6 +21,8 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LARGEST = 64 << 10
+# Bytes that an archive has unpacked.
+UNPACKED = 256 << 10
 
 options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 options.add_argument("work", type=pathlib.Path)
@@ -71,7 +73,7 @@ def make(folder, count, small):
         except tarfile.TarError:
             # Python cannot read some that are sparse.
             continue
-    usable = list(plain)
+    usable = [path for path, members in plain.items() if sum(len(contents or b"") for _, contents in members) <= UNPACKED]
     for number in range(count):
         original = usable[number % len(usable)]
         with tarfile.open(folder / f"{number:05}-{original.parent.name}.tar", "w") as tar:
