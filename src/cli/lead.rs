@@ -54,6 +54,7 @@ impl<'a> Lead<'a> {
     }
 
     /// Whether rows call an archive by its hash.
+    #[cfg(feature = "parquet")]
     pub(crate) fn is_by_hash(&self) -> bool {
         self.args.name.source_id == Some(SourceId::Sha256)
     }
@@ -101,6 +102,7 @@ impl<'a> Lead<'a> {
     }
 
     /// What the user said of all archives.
+    #[cfg(feature = "parquet")]
     pub(crate) fn fields(&self) -> &[(String, String)] {
         &self.args.fields
     }
