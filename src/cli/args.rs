@@ -323,8 +323,8 @@ pub(crate) struct ExtractArgs {
 /// Raw rows of any table
 #[derive(Debug, Args)]
 #[command(
-    after_help = "What is the name of a table is a table, all else is an archive; `./processes` is an archive of that \
-                        name. Rows of several archives say which one they are from. Without a table, the tables are listed.\n\n\
+    after_help = "An argument that matches a table name is taken as a table; anything else is an archive: `./processes` \
+                        is one. Rows of several archives say which one they are from. Without a table, the tables are listed.\n\n\
                         Example: cryoscope table checkpoint.tar processes process_open_sockets --format ndjson\n\
                         Example: cryoscope table /var/lib/kubelet/checkpoints processes --format bulk --output-dir out\n\
                         Example: cryoscope table /evidence --all --format parquet --output-dir dataset --skip-known\n\
@@ -813,7 +813,7 @@ pub(crate) struct Global {
     /// Of an archive that holds several checkpoints, only this one
     #[arg(long, global = true, value_name = "FOLDER", help_heading = "Input")]
     pub(crate) set: Option<String>,
-    /// An archive that holds an earlier dump, in which pages are that this one left there; the newest first
+    /// An archive with an earlier dump that has the pages this one omits; repeat for each, newest first
     #[arg(long, global = true, value_name = "ARCHIVE", help_heading = "Input")]
     pub(crate) parent: Vec<PathBuf>,
     /// Read files, do not map them

@@ -131,9 +131,11 @@ impl Ecs<'_> {
     /// What whoever ran the command said of all rows, each where ECS has it.
     fn said(&mut self) {
         self.document.set_some("host.name", self.origin.host_name());
+        let mut host = self.origin.fields.iter().find(|(name, _)| HOST_FIELDS.contains(&name.as_str()));
         for (name, text) in &self.origin.fields {
             match name.as_str() {
-                host if HOST_FIELDS.contains(&host) => {}
+                // The first of two names is the host's, the other one a label.
+                first if host.take_if(|(host, _)| host == first).is_some() => {}
                 CLUSTER_FIELD => self.document.set("orchestrator.cluster.name", text.as_str()),
                 other => self.document.set(&format!("labels.{}", other.replace('.', "_")), text.as_str()),
             }
@@ -264,7 +266,7 @@ impl Ecs<'_> {
     fn flow(&mut self, flow: &Flow) {
         let document = &mut self.document;
         let transport = flow.keyword();
-        document.set_some("network.transport", transport.filter(|name| name.parse::<u32>().is_err()));
+        document.set_some("network.transport", transport.filter(|name| *name != "raw" && name.parse::<u32>().is_err()));
         document.set_some("network.iana_number", flow.number().map(|number| number.to_string()));
         let version = if flow.family.as_deref() == Some("inet6") { "ipv6" } else { "ipv4" };
         document.set("network.type", version);

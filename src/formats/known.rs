@@ -24,6 +24,8 @@ pub(super) struct Known {
     session: Option<u32>,
     /// As in the table: not of the root task's own tree.
     entered: bool,
+    /// It has ended, and holds nothing any more.
+    is_zombie: bool,
     /// Where its program was laid out when it began to run: by chance, so that another program has another place.
     pub(super) layout: [Option<Address>; 3],
 }
@@ -43,6 +45,7 @@ impl From<Process> for Known {
             parent: row.parent,
             session: row.session,
             entered: row.entered,
+            is_zombie: row.state == Some("zombie"),
             layout: [row.auxv_entry, row.brk_start, row.env_end],
         }
     }
@@ -67,7 +70,9 @@ pub(super) struct Processes {
     /// By session.
     terminals: HashMap<u32, Terminal>,
     /// Processes whose standard input and standard error are the terminal of their session.
-    interactive: Option<HashSet<u32>>,
+    interactive: HashSet<u32>,
+    /// Those of which descriptors are known.
+    with_files: HashSet<u32>,
 }
 
 /// `/dev/ptmx`.
@@ -87,17 +92,18 @@ impl Processes {
         let terminals = ttys.filter_map(|tty| Some((tty.session?, terminal(tty))));
         // The master of a pseudo terminal has the session of its other side, but controls none.
         self.terminals = terminals.filter(|(_, terminal)| terminal.device != Some(MASTER)).collect();
-        let mut interactive = HashSet::new();
         let mut seen: HashMap<u32, usize> = HashMap::new();
-        let held = files.take_while(|_| !self.terminals.is_empty());
-        for file in held.filter(|file| INPUT_AND_ERROR.contains(&file.fd.0) && file.r#type == Some("tty")) {
+        for file in files {
+            self.with_files.insert(file.pid.0);
+            if !INPUT_AND_ERROR.contains(&file.fd.0) || file.r#type != Some("tty") {
+                continue;
+            }
             let own = self.terminal(file.pid.0).and_then(|terminal| terminal.path.as_ref());
             if own.is_some() && own == file.path.as_ref() {
                 *seen.entry(file.pid.0).or_default() += 1;
             }
         }
-        interactive.extend(seen.into_iter().filter(|(_, n)| *n == INPUT_AND_ERROR.len()).map(|(pid, _)| pid));
-        self.interactive = Some(interactive);
+        self.interactive = seen.into_iter().filter(|(_, n)| *n == INPUT_AND_ERROR.len()).map(|(pid, _)| pid).collect();
     }
 
     pub(super) fn get(&self, pid: u32) -> Option<&Known> {
@@ -109,9 +115,10 @@ impl Processes {
         self.terminals.get(&self.get(pid)?.session?)
     }
 
-    /// Whether a process is used by somebody at a terminal; `None` if nobody looked.
+    /// Whether a process is used by somebody at a terminal; `None` if its descriptors are not known, or it has ended.
     pub(super) fn is_interactive(&self, pid: u32) -> Option<bool> {
-        Some(self.interactive.as_ref()?.contains(&pid))
+        let is_known = self.with_files.contains(&pid) && self.get(pid).is_some_and(|known| !known.is_zombie);
+        is_known.then(|| self.interactive.contains(&pid))
     }
 
     /// The process by which one came into the container: the first of its ancestors, which the engine started. `None` if

@@ -13,7 +13,8 @@ use self::class::{Class, object_of};
 use self::evidence::{BESIDE, field};
 use super::document::{self, Document, Flow, needs_more, plain};
 use super::{Columns, Origin};
-use crate::tables::{Form, Row, Subject, System, Target, Value};
+use crate::abi::ip;
+use crate::tables::{Column, Form, Row, Subject, System, Target, Value};
 
 /// The release of the schema.
 const VERSION: &str = "1.8.0";
@@ -61,7 +62,7 @@ pub(super) fn event(row: &dyn Row, columns: &Columns, origin: &Origin, id: &str)
         }
     }
     let unmapped = unmapped(row, columns, origin, class);
-    let observables = observables(row, &event, &unmapped, origin, class);
+    let observables = observables(row, &event, &unmapped, origin);
     if !observables.is_empty() {
         event.set("observables", observables);
     }
@@ -140,7 +141,6 @@ fn observables(
     event: &Document,
     unmapped: &Map<String, Json>,
     origin: &Origin,
-    class: Class,
 ) -> Vec<Json> {
     let mut observables = Vec::new();
     let mut add = |name: Option<String>, (number, kind): (u32, &str), value: String| {
@@ -151,7 +151,7 @@ fn observables(
         observable.set("value", value);
         observables.push(Json::Object(observable.0));
     };
-    if class.evidence == Some(Subject::Connection)
+    if row.table().event.subject == Subject::Connection
         && let Some(flow) = Flow::of(row, origin)
     {
         let column = |part: &str| {
@@ -210,6 +210,12 @@ fn device(origin: &Origin, own: bool) -> Document {
     device
 }
 
+/// Whether a column is the address of an end of a connection.
+fn is_address(column: &Column) -> bool {
+    let is_ip = |target: &Target| target.system == System::Flow && matches!(target.field, "local.ip" | "remote.ip");
+    column.targets().iter().any(is_ip)
+}
+
 /// What the schema has no place for, under the names of our columns.
 fn unmapped(row: &dyn Row, columns: &Columns, origin: &Origin, class: Class) -> Map<String, Json> {
     let table = row.table();
@@ -225,7 +231,13 @@ fn unmapped(row: &dyn Row, columns: &Columns, origin: &Origin, class: Class) -> 
             stands && (target.form == Form::Process || field(target, &value).is_some_and(says_all))
         });
         if !whole || needs_more(&value) {
-            unmapped.extend(document::entries(column.name, &value));
+            let entries = document::entries(column.name, &value).into_iter();
+            // Addresses are those of packets, as in what can be searched for.
+            unmapped.extend(entries.map(|(name, json)| {
+                let wire =
+                    json.as_str().filter(|_| is_address(column)).map(|text| ip::text_on_the_wire(text).into_owned());
+                (name, wire.map_or(json, Json::from))
+            }));
         }
     }
     if !row.withheld().is_empty() {

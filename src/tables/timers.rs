@@ -47,6 +47,7 @@ table! {
         pub interval_ns: u64,
         /// When it was going to expire: `container.checkpointed` and `left_ns`, to the second; null if it is not armed, goes
         /// by processor time, or the time of the checkpoint is not known.
+        #[to(moment("Timer Expiration"))]
         pub expires: Option<Timestamp>,
         /// The signal that it sends; null if it sends none.
         pub signal: Option<Cow<'static, str>>,

@@ -52,7 +52,8 @@ fn where_columns_go_is_documented() {
     for table in all.chain([&tables::Summary::TABLE]).filter(|table| table.event != tables::Event::PLAIN) {
         let event = &table.event;
         let prefix = if event.prefix.is_empty() { table.name } else { event.prefix };
-        let kind = format!("`event.kind` `{}`, `event.action` `{}`", event.kind, event.action);
+        let action = if event.action.is_empty() { table.name } else { event.action };
+        let kind = format!("`event.kind` `{}`, `event.action` `{action}`", event.kind);
         let _ = write!(text, "\n## `{}`\n\nECS: {kind}, own columns below `cryoscope.{prefix}`.\n", table.name);
         if let Some(secrets) = event.secrets {
             let columns: Vec<String> = secrets.columns.iter().map(|name| format!("`{name}`")).collect();

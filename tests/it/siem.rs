@@ -286,7 +286,7 @@ impl Ocsf {
         }
         let text = |value: &&Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         let value = observable["value"].as_str().unwrap();
-        assert!(found.iter().any(|found| text(found).ends_with(value)), "{observable}: {found:?}");
+        assert!(found.iter().any(|found| text(found) == value), "{observable}: {found:?}");
     }
 
     fn attributes(

@@ -36,7 +36,7 @@ const BASE: Class = Class {
     uid: 0,
     name: "Base Event",
     category: (0, "Uncategorized"),
-    activity: (99, "Other"),
+    activity: (99, "Recorded"),
     evidence: None,
     has_device: false,
 };
