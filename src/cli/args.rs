@@ -655,6 +655,17 @@ pub(crate) enum SourceId {
     Name,
 }
 
+impl SourceId {
+    /// What the flag calls it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            SourceId::Path => "path",
+            SourceId::Sha256 => "sha256",
+            SourceId::Name => "name",
+        }
+    }
+}
+
 /// What documents need beside their rows.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct DocumentArgs {

@@ -128,7 +128,7 @@ pub(crate) fn entries(named: &[PathBuf], args: &FleetArgs) -> Result<Vec<Entry>,
 pub(crate) fn entries_of(paths: Vec<PathBuf>) -> Result<Vec<Entry>, Failure> {
     let mut entries = Vec::new();
     for path in paths {
-        if path.is_dir() {
+        if path != Path::new("-") && path.is_dir() {
             // What cannot be listed is opened, which tells why.
             entries.extend(in_folder(&path).unwrap_or_else(|_| vec![Entry::named(path)]));
         } else if is_pattern(&path) {

@@ -2,7 +2,7 @@
 //! (`--field`). It depends on what was asked for, never on how many archives there are or what is in them, so that outputs of many
 //! runs fit together.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use bstr::{BStr, BString, ByteSlice as _, ByteVec as _};
 use cryoscope::Checkpoint;
@@ -46,6 +46,32 @@ impl<'a> Lead<'a> {
     /// What rows call archives.
     pub(crate) fn name(&self) -> &'a NameArgs {
         &self.args.name
+    }
+
+    /// The flags that decide what rows call an archive.
+    pub(crate) fn asked(&self) -> Vec<String> {
+        self.args.name.source_id.map(|id| format!("--source-id {}", id.as_str())).into_iter().collect()
+    }
+
+    /// Refuses archives that would be called alike: rows of one would be taken for the other's.
+    pub(crate) fn check(&self, entries: &[Entry]) -> Result<(), Failure> {
+        if self.args.name.source_id != Some(SourceId::Name) {
+            return Ok(());
+        }
+        let mut known: HashMap<BString, &Entry> = HashMap::new();
+        for entry in entries {
+            let name = entry.file_name();
+            if let Some(other) = known.insert(name.clone(), entry)
+                && other.path != entry.path
+            {
+                let (one, other) = (other.path.display(), entry.path.display());
+                return Err(Failure::Usage(format!(
+                    "{one} and {other} are both called {}; tell them apart by --source-id path or sha256",
+                    text_of(&name)
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// Whether archives have to be hashed.

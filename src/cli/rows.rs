@@ -216,6 +216,7 @@ impl Job<'_> {
         place: Place<'_>,
         choose: impl Fn(&str, Vec<Checkpoint>) -> Result<Vec<(Checkpoint, Box<dyn Filter>)>, Failure> + Sync,
     ) -> Result<Exit, Failure> {
+        self.lead.check(self.entries)?;
         let mut output = Output::open(self, place)?;
         let keep = keep(self.sources, self.style.format);
         let keep = if self.hash { keep.and(Keep::Everything) } else { keep };

@@ -82,6 +82,7 @@ fn style(format: Format, lead: &Lead<'_>) -> Style {
 /// were of each.
 pub(crate) fn lines(entries: &[Entry], ask: &Ask<'_>, global: &Global) -> Result<(Exit, Tally), Failure> {
     let lead = Lead::new(ask.source, false, global)?;
+    lead.check(entries)?;
     let opener = Opener::new(global, Keep::Tables).hashing_archive(lead.is_hashed()).naming_stdin(lead.name());
     let opener = if entries.len() > 1 { opener.without_progress() } else { opener };
     let read = |entry: &Entry| -> Option<Result<Vec<(Line, Report)>, Failure>> {

@@ -40,6 +40,10 @@ pub(crate) fn run(args: &TableArgs, global: &Global) -> Outcome {
     let lead = Lead::new(&args.source, args.hash || is_dataset, global)?;
     let before = lead.names(format, entries.len() > 1);
     #[cfg(feature = "parquet")]
+    if args.output_dir.as_deref() == Some(Path::new("-")) {
+        let message = "--output-dir takes a directory; for one named `-`, write ./-";
+        return Err(Failure::Usage(message.to_owned()));
+    }
     if let (true, Some(path)) = (is_dataset, &args.output_dir) {
         let by_archive = args.dataset.partition_by == Some(PartitionBy::Archive);
         let before = before.into_iter().filter(|name| !(by_archive && name == ARCHIVE)).collect();

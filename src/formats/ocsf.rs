@@ -136,12 +136,7 @@ fn legacy(event: &mut Document, mut evidence: Document, subject: Subject) {
 
 /// What can be searched for in an event: the ends of a connection, of which no attribute of its own tells, and the digests
 /// of files.
-fn observables(
-    row: &dyn Row,
-    event: &Document,
-    unmapped: &Map<String, Json>,
-    origin: &Origin,
-) -> Vec<Json> {
+fn observables(row: &dyn Row, event: &Document, unmapped: &Map<String, Json>, origin: &Origin) -> Vec<Json> {
     let mut observables = Vec::new();
     let mut add = |name: Option<String>, (number, kind): (u32, &str), value: String| {
         let mut observable = Document::default();

@@ -201,7 +201,11 @@ impl Origin {
         let root = self.set.as_deref().unwrap_or_default();
         match path.strip_prefix(root.as_bytes()).and_then(|rest| rest.strip_prefix(b"/")) {
             Some(rest) if !root.is_empty() => Cow::Owned(rest.to_vec()),
-            _ => path,
+            // A work directory lies beside that of the images.
+            _ => match root.rsplit_once('/').and_then(|(above, _)| path.strip_prefix(above.as_bytes())) {
+                Some([b'/', rest @ ..]) => Cow::Owned(rest.to_vec()),
+                _ => path,
+            },
         }
     }
 

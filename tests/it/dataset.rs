@@ -635,3 +635,48 @@ fn rows_do_not_depend_on_how_they_are_cut() {
     assert!(ran.err.contains("8 archives: 6 read, 1 known already") && ran.err.contains("1 failed"), "{}", ran.err);
     assert_eq!(place.rows("failures").len(), 1);
 }
+
+/// Whatever decides which rows an archive has, or what they call it, is the same in all runs.
+#[test]
+fn a_dataset_is_added_to_by_the_same_flags_only() {
+    let home = tempfile::tempdir().unwrap();
+    let out = home.path().join("out");
+    let archive = fixtures::archive_of("tree");
+    let write = |more: &[&str]| {
+        let base =
+            ["table", archive.to_str().unwrap(), "processes", "--format", "parquet", "--skip-known", "--output-dir"];
+        crate::command::run(base.into_iter().chain([out.to_str().unwrap()]).chain(more.iter().copied()))
+    };
+    assert_eq!(write(&[]).code, Some(0));
+    let other = write(&["--source-id", "sha256"]);
+    assert_eq!(other.code, Some(2));
+    assert!(other.err.contains("--source-id sha256") && other.err.contains("same flags"), "{}", other.err);
+    assert_eq!(write(&[]).code, Some(0));
+}
+
+/// The name of a foreign file does not decide how batches are numbered for ever.
+#[test]
+fn a_foreign_part_with_a_great_number_stands_in_nobodys_way() {
+    let home = tempfile::tempdir().unwrap();
+    let out = home.path().join("out");
+    let write = |case: &str| {
+        let archive = fixtures::archive_of(case);
+        crate::command::run([
+            "table",
+            archive.to_str().unwrap(),
+            "processes",
+            "--format",
+            "parquet",
+            "--skip-known",
+            "--output-dir",
+            out.to_str().unwrap(),
+        ])
+    };
+    assert_eq!(write("tree").code, Some(0));
+    std::fs::write(out.join("processes/part-999999999999999.parquet"), "").unwrap();
+    for _ in 0..2 {
+        let ran = write("pod");
+        assert_eq!(ran.code, Some(0), "{}", ran.err);
+    }
+    assert!(write("pod").err.contains("1 known"), "{}", write("pod").err);
+}

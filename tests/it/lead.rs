@@ -225,3 +225,29 @@ fn a_process_is_called_alike_in_two_checkpoints_of_its_container() {
         assert_ne!(one.1, other.1, "but not the document");
     }
 }
+
+#[test]
+fn a_directory_named_as_standard_input_is_not_read_for_it() {
+    let home = tempfile::tempdir().unwrap();
+    fs::create_dir(home.path().join("-")).unwrap();
+    let input = fs::File::open(fixtures::archive_of("tree")).unwrap();
+    let mut command = crate::command::cryoscope(home.path());
+    let output = command.args(["table", "-", "container", "--format", "ndjson"]).stdin(input).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(String::from_utf8(output.stdout).unwrap().lines().count(), 1);
+}
+
+#[test]
+fn archives_that_would_be_called_alike_are_refused() {
+    let home = tempfile::tempdir().unwrap();
+    for folder in ["1", "2"] {
+        fs::create_dir(home.path().join(folder)).unwrap();
+        fs::copy(fixtures::archive_of("tree"), home.path().join(folder).join("x.tar.zst")).unwrap();
+    }
+    let folder = home.path().to_str().unwrap();
+    for command in [&["table", "processes"][..], &["show"]] {
+        let ran = run(command.iter().copied().chain([folder, "--format", "ndjson", "--source-id", "name"]));
+        assert_eq!(ran.code, Some(2), "{command:?}");
+        assert!(ran.err.contains("both called x.tar.zst"), "{}", ran.err);
+    }
+}

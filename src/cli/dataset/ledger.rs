@@ -71,6 +71,8 @@ pub(crate) struct Shape {
     /// The names of its tables.
     pub(crate) tables: Vec<String>,
     pub(crate) partition: Option<PartitionBy>,
+    /// What else decides which rows an archive has, and what they call it: flags with their values.
+    pub(crate) asked: Vec<String>,
 }
 
 /// A batch of archives.
@@ -97,6 +99,7 @@ impl Batch {
             "batch": self.number,
             "tables": self.shape.tables,
             "partition_by": self.shape.partition.map(PartitionBy::as_str),
+            "asked": self.shape.asked,
             "fields": fields,
         })];
         lines.extend(self.archives.iter().map(line_of));
@@ -141,7 +144,8 @@ impl Batch {
             };
             let fields = head["fields"].as_object()?.iter();
             let fields = fields.map(|(name, value)| Some((name.clone(), text(value)?))).collect::<Option<_>>()?;
-            let shape = Shape { tables, partition };
+            let asked = head["asked"].as_array()?.iter().map(text).collect::<Option<Vec<_>>>()?;
+            let shape = Shape { tables, partition, asked };
             Some(Batch {
                 number: head["batch"].as_u64()?,
                 shape,
@@ -327,6 +331,7 @@ mod tests {
             shape: Shape {
                 tables: vec!["mounts".to_owned(), "processes".to_owned()],
                 partition: Some(PartitionBy::Date),
+                asked: vec!["--set a".to_owned()],
             },
             fields: vec![("node".to_owned(), "w\"3".to_owned())],
             archives: vec![

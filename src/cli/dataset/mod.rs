@@ -87,12 +87,13 @@ struct Tally {
 impl Job<'_> {
     /// Reads the archives that are new, and writes their rows.
     pub(crate) fn run(&self) -> Outcome {
+        self.lead.check(self.entries)?;
         let entries = self.sorted();
         self.check_names(&entries)?;
         let tables: Vec<Table> = self.sources.iter().map(|source| self.table(source)).collect();
         let names: BTreeSet<String> = tables.iter().map(|table| table.source.table.name.to_owned()).collect();
         let names = names.into_iter().collect();
-        let shape = Shape { tables: names, partition: self.args.partition_by };
+        let shape = Shape { tables: names, partition: self.args.partition_by, asked: self.asked() };
         let root = Root::open(self.path, &shape.tables, &self.global.outputs, self.global.quiet)?;
         let contents = Contents::read(&root, &tables, &shape, self.how())?;
         let most = self.args.batch.unwrap_or(BATCH);
@@ -114,6 +115,13 @@ impl Job<'_> {
             style.columns = Columns::All;
         }
         Table { source, style }
+    }
+
+    /// The flags that decide which rows an archive has, and what they call it: with others, what is known is not the same.
+    fn asked(&self) -> Vec<String> {
+        let set = self.global.set.iter().map(|set| format!("--set {set}"));
+        let parents = self.global.parent.iter().map(|path| format!("--parent {}", path.display()));
+        set.chain(parents).chain(self.lead.asked()).collect()
     }
 
     fn how(&self) -> How {
@@ -138,6 +146,16 @@ impl Job<'_> {
         }
         let is_hash = |entry: &Entry| self.lead.is_by_hash() && !entry.path.is_dir();
         let is_long = |entry: &&&Entry| !is_hash(entry) && !is_short(&folder_of(self.lead.id_of(entry, None).as_ref()));
+        let is_null = |entry: &&&Entry| {
+            let folder = folder_of(self.lead.id_of(entry, None).as_ref());
+            !PartitionBy::Archive.is_folder(&folder) || folder == PartitionBy::Archive.unknown()
+        };
+        if let Some(entry) = entries.iter().find(is_null) {
+            return Err(Failure::Usage(format!(
+                "{}: its name cannot be that of a folder; give another by --source-name, or take --source-id sha256",
+                entry.path.display()
+            )));
+        }
         entries.iter().find(is_long).map_or(Ok(()), |entry| {
             Err(Failure::Usage(format!(
                 "{}: its name is too long for that of a folder; --source-id name or --source-id sha256 makes it shorter",

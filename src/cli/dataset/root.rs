@@ -21,6 +21,8 @@ const UNFINISHED: &str = "unfinished";
 const TRIES: u32 = 16;
 /// Other files that are named, and files that are looked at for that.
 const NAMED: usize = 20;
+/// Numbers of batches of foreign files that are passed over.
+const NUMBERS_MOST: u64 = 1_000_000_000_000;
 const LOOKED_AT: usize = 4_000_000;
 
 /// The folder of a dataset, which no other run writes to.
@@ -273,7 +275,9 @@ impl Others {
         self.count += 1;
         let name = path.rsplit('/').next().unwrap_or_default();
         if is_in_table {
-            self.greatest = self.greatest.max(number_in(name).unwrap_or(0));
+            // A number that nobody ever comes to takes no place.
+            let number = number_in(name).filter(|number| *number < NUMBERS_MOST);
+            self.greatest = self.greatest.max(number.unwrap_or(0));
         }
         if self.count > NAMED {
             return;

@@ -158,6 +158,17 @@ fn fits(root: &Root, there: &Shape, wanted: &Shape) -> Result<(), Failure> {
         of.tables.iter().filter(|name| !other.tables.contains(name)).cloned().collect()
     };
     let (more, fewer) = (lacks(wanted, there), lacks(there, wanted));
+    if there.partition == wanted.partition && more.is_empty() && fewer.is_empty() {
+        let flags =
+            |shape: &Shape| if shape.asked.is_empty() { "no such flags".to_owned() } else { shape.asked.join(" ") };
+        return Err(Failure::Usage(format!(
+            "{}: it was written with {}, and would now be with {}: what it has of an archive would not be the same; use the same \
+             flags, name another directory, or let --force write it anew",
+            root.path().display(),
+            flags(there),
+            flags(wanted)
+        )));
+    }
     let by = |shape: &Shape| shape.partition.map_or("no --partition-by", PartitionBy::as_str).to_owned();
     let what = if !more.is_empty() {
         format!("it lacks the tables {}", more.join(", "))

@@ -1,10 +1,14 @@
 //! Cells of a row with their types. They are made where the row is, and wait in columns.
 
+use jiff::Timestamp;
 use serde_json::{Map, Value as Json};
 
 use super::super::kind::{Kind, Scalar};
 use super::super::{Columns, document, json};
 use crate::tables::{Row, Value};
+
+/// The beginning of the year 1.
+const FIRST: Timestamp = Timestamp::constant(-62_135_596_800, 0);
 
 /// A value of a column.
 #[derive(Clone, Debug, PartialEq)]
@@ -73,7 +77,8 @@ fn scalar(scalar: Scalar, value: &Value<'_>) -> Cell {
         (Scalar::Bool, Value::Bool(on)) => Cell::Bool(*on),
         (Scalar::Number, Value::Integer(number)) => i64::try_from(*number).map_or(Cell::Null, Cell::Number),
         (Scalar::Large, Value::Integer(number)) => u64::try_from(*number).map_or(Cell::Null, Cell::Large),
-        (Scalar::Time, Value::Time(time)) => Cell::Number(time.as_microsecond()),
+        // Engines have no year before the first.
+        (Scalar::Time, Value::Time(time)) if *time >= FIRST => Cell::Number(time.as_microsecond()),
         (Scalar::Text, value) => Cell::Text(text(value)),
         _ => Cell::Null,
     }
