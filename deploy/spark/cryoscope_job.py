@@ -204,21 +204,34 @@ def read_each(given, these, folder):
     results = []
     for number, name in enumerate(these):
         place = f"{folder}/{number}"
-        with subprocess.Popen(["sh", "-c", given.fetch, "sh", name], stdout=subprocess.PIPE) as fetch:
+        with subprocess.Popen(["sh", "-c", given.fetch, "sh", name], stdout=subprocess.PIPE, start_new_session=True) as fetch:
             failed, message = run(given, ["-", "--source-name", text(name)], place, stdin=fetch.stdout)
             fetch.stdout.close()
+            late = not ended(fetch, 10)
         code = "command_failed"
         # A command that has seen enough closes the pipe, which is no fault of what writes to it.
-        if fetch.returncode not in (0, -signal.SIGPIPE, 128 + signal.SIGPIPE):
+        if late or fetch.returncode not in (0, -signal.SIGPIPE, 128 + signal.SIGPIPE):
             # What came of it may be half of it.
             said = f"; {message}" if message else ""
-            failed, code, message = None, "fetch_failed", f"--fetch ended with exit code {fetch.returncode}{said}"
+            how = "did not end, and was stopped" if late else f"ended with exit code {fetch.returncode}"
+            failed, code, message = None, "fetch_failed", f"--fetch {how}{said}"
         if failed is None:
             shutil.rmtree(place, ignore_errors=True)
             failure(place, name, code, message)
             failed = 1
         results.append((failed, message))
     return sum(count for count, _ in results), next((text for _, text in results if text), None)
+
+
+def ended(process, seconds):
+    """Waits for a process to end by itself, and else ends all that it started: whether it did."""
+    try:
+        process.wait(seconds)
+        return True
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        return False
 
 
 def run(given, arguments, folder, stdin):
