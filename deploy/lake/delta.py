@@ -10,6 +10,7 @@ twice, not even after a run that was stopped. Columns that a newer cryoscope wri
 `pip install deltalake pyarrow`.
 """
 
+import os
 import pathlib
 import sys
 
@@ -47,5 +48,7 @@ def _table(folder, uri):
 if __name__ == "__main__":
     if len(sys.argv) != 3:
         sys.exit(__doc__)
+    # Rows have values of secrets, such as those of the environment.
+    os.umask(0o077)
     for table, parts in load(*sys.argv[1:]).items():
         print(f"{table}: {parts} parts added")

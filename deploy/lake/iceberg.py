@@ -10,6 +10,7 @@ that a newer cryoscope writes are added to the table. Needs `pip install 'pyiceb
 folder with a catalog in SQLite; for another catalog (REST, Glue, Hive), change `opened`.
 """
 
+import os
 import pathlib
 import sys
 
@@ -59,5 +60,7 @@ def _table(catalog, folder):
 if __name__ == "__main__":
     if len(sys.argv) != 3:
         sys.exit(__doc__)
+    # Rows have values of secrets, such as those of the environment.
+    os.umask(0o077)
     for table, parts in load(opened(sys.argv[1]), sys.argv[2]).items():
         print(f"{table}: {parts} parts added")

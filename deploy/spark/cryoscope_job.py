@@ -17,7 +17,7 @@ that are new since are new batches.
 Executors need the command, pandas and pyarrow. Without --fetch they need the archives, too, at the same path, such as on NFS.
 OUTPUT is a folder that all of them share, or what pyarrow can write: s3://, gs://, hdfs://.
 
-Exit code: 0; 3 if archives could not be read; 2 if none could.
+Exit code: 0; 3 if archives could not be read; 2 if none could, or if there is nothing to read.
 """
 
 import argparse
@@ -55,13 +55,31 @@ def options(arguments):
 def names(given):
     """The names of archives, as bytes, in an order that does not change."""
     if given.archives is not None:
-        every = [os.path.join(place, file) for place, _, files in os.walk(os.fsencode(given.archives)) for file in files]
+        walk = os.walk(os.fsencode(given.archives), onerror=refuse)
+        every = [os.path.join(place, file) for place, _, files in walk for file in files]
         found = [name for name in every if stat.S_ISREG(os.lstat(name).st_mode)]
         if len(found) < len(every):
             print(f"{len(every) - len(found)} links and special files are passed over", file=sys.stderr)
         return sorted(found)
     data = pathlib.Path(given.names).read_bytes()
     return sorted({name for name in data.split(b"\0" if b"\0" in data else b"\n") if name})
+
+
+def refuse(error):
+    """A folder that cannot be listed is no empty folder."""
+    raise error
+
+
+def settled(given):
+    """Makes paths absolute: executors have other working folders than the driver."""
+    if "://" not in given.output:
+        given.output = os.path.abspath(given.output)
+    if given.archives is None:
+        return
+    given.archives = os.path.abspath(given.archives)
+    inside = os.path.join(os.path.realpath(given.archives), "")
+    if "://" not in given.output and os.path.join(os.path.realpath(given.output), "").startswith(inside):
+        raise ValueError(f"--output {given.output} is inside --archives {given.archives}: give a folder outside of it")
 
 
 def batches(store, found, size):
@@ -144,6 +162,7 @@ def task(given):
 def read(given, batch, these, again):
     """Reads a batch and puts its files where they belong. Their names count from one, so that those of a batch that is read
     again are those of before."""
+    os.umask(0o077)
     store = Store(given.output)
     with tempfile.TemporaryDirectory(prefix="cryoscope-") as folder:
         if given.fetch is None:
@@ -185,21 +204,34 @@ def read_each(given, these, folder):
     results = []
     for number, name in enumerate(these):
         place = f"{folder}/{number}"
-        with subprocess.Popen(["sh", "-c", given.fetch, "sh", name], stdout=subprocess.PIPE) as fetch:
+        with subprocess.Popen(["sh", "-c", given.fetch, "sh", name], stdout=subprocess.PIPE, start_new_session=True) as fetch:
             failed, message = run(given, ["-", "--source-name", text(name)], place, stdin=fetch.stdout)
             fetch.stdout.close()
+            late = not ended(fetch, 10)
         code = "command_failed"
         # A command that has seen enough closes the pipe, which is no fault of what writes to it.
-        if fetch.returncode not in (0, -signal.SIGPIPE, 128 + signal.SIGPIPE):
+        if late or fetch.returncode not in (0, -signal.SIGPIPE, 128 + signal.SIGPIPE):
             # What came of it may be half of it.
             said = f"; {message}" if message else ""
-            failed, code, message = None, "fetch_failed", f"--fetch ended with exit code {fetch.returncode}{said}"
+            how = "did not end, and was stopped" if late else f"ended with exit code {fetch.returncode}"
+            failed, code, message = None, "fetch_failed", f"--fetch {how}{said}"
         if failed is None:
             shutil.rmtree(place, ignore_errors=True)
             failure(place, name, code, message)
             failed = 1
         results.append((failed, message))
     return sum(count for count, _ in results), next((text for _, text in results if text), None)
+
+
+def ended(process, seconds):
+    """Waits for a process to end by itself, and else ends all that it started: whether it did."""
+    try:
+        process.wait(seconds)
+        return True
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        return False
 
 
 def run(given, arguments, folder, stdin):
@@ -266,7 +298,18 @@ def failure(folder, name, code, message):
 
 def main():
     given = options(sys.argv[1:])
-    todo = batches(Store(given.output), names(given), max(given.batch, 1))
+    # Rows have values of secrets, such as those of the environment.
+    os.umask(0o077)
+    try:
+        settled(given)
+        found = names(given)
+    except (OSError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    if not found:
+        print(f"error: no archive is named by {given.archives or given.names}", file=sys.stderr)
+        return 2
+    todo = batches(Store(given.output), found, max(given.batch, 1))
     if not todo:
         print("nothing to do: all archives are in the dataset")
         return 0
