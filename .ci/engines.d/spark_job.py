@@ -39,7 +39,8 @@ def job(*arguments, code):
     for key, value in settings.items():
         submit += ["--conf", f"{key}={value}"]
     environment = {**os.environ, "PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"}
-    ran = subprocess.run([*submit, JOB, *arguments], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    # As the dataset that it is compared with.
+    ran = subprocess.run([*submit, JOB, *arguments, "--", "--hash"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     if ran.returncode != code:
         sys.exit(f"exit code {ran.returncode}, not {code}\n{ran.stdout.decode()}\n{ran.stderr.decode(errors='replace')}")
     return ran.stdout.decode()
