@@ -15,8 +15,7 @@ use super::{Failure, Outcome};
 
 /// `cryoscope schema`.
 pub(crate) fn schema_of(args: &SchemaArgs, global: &Global) -> Outcome {
-    let all = tables::ALL.iter().map(|source| source.table).chain(tables::ASKED.iter().copied());
-    let all: Vec<&'static Table> = all.chain([&tables::Summary::TABLE]).collect();
+    let all: Vec<&'static Table> = tables::every().collect();
     if let Some(unknown) = args.tables.iter().find(|name| !all.iter().any(|table| table.name == **name)) {
         let names: Vec<&str> = all.iter().map(|table| table.name).collect();
         return Err(Failure::Usage(format!("there is no table {unknown}. There is: {}", names.join(", "))));

@@ -7,6 +7,8 @@ use std::str::FromStr;
 
 use serde_json::json;
 
+use crate::tables;
+
 /// What the server does with a document that it has already.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum BulkAction {
@@ -55,8 +57,8 @@ impl FromStr for Index {
         let plain = name.replace(TABLE, "");
         let is_bad =
             |c: char| c.is_uppercase() || c.is_whitespace() || c.is_control() || r#"\/*?"<>|,#:{}"#.contains(c);
-        // The longest table has fewer than 32 letters.
-        let fits = !name.is_empty() && name != "." && name != ".." && name.len() <= LONGEST - 32;
+        let longest = tables::every().map(|table| name.replace(TABLE, table.name).len()).max().unwrap_or(0);
+        let fits = !name.is_empty() && name != "." && name != ".." && longest <= LONGEST;
         if !fits || plain.contains(is_bad) || name.starts_with(['-', '_', '+']) {
             return Err(BadIndex);
         }
@@ -131,7 +133,8 @@ mod tests {
             "a,b",
             "a\nb",
             "{pod}",
-            &"x".repeat(250),
+            &"x".repeat(256),
+            &"{table}".repeat(20),
         ] {
             assert_eq!(bad.parse::<Index>(), Err(BadIndex), "{bad}");
         }

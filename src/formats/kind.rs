@@ -76,11 +76,14 @@ pub(super) struct Field {
 /// All columns that a file of a table can have.
 pub(super) fn fields(table: &Table) -> Vec<Field> {
     let text = |(name, doc): (&'static str, &str)| Field { name, doc: doc.to_owned(), kind: Kind::TEXT };
-    let own = table.columns.iter().map(|column| Field {
+    let of = |column: &Column| Field {
         name: column.name,
         doc: crate::tables::on_one_line(column.doc),
         kind: Kind::of(column),
-    });
-    let lead = LEAD.into_iter().filter(|(name, _)| table.column(name).is_none());
-    lead.map(text).chain(own).chain([text((HEX, HEX_DOC))]).collect()
+    };
+    // What a table says itself stands in the same place.
+    let said = |name: &str| table.columns.iter().find(|column| column.name == name);
+    let lead = LEAD.into_iter().map(|(name, doc)| said(name).map_or_else(|| text((name, doc)), of));
+    let own = table.columns.iter().filter(|column| !LEAD.iter().any(|(name, _)| *name == column.name));
+    lead.chain(own.map(of)).chain([text((HEX, HEX_DOC))]).collect()
 }

@@ -29,6 +29,7 @@ pub mod tree;
 pub mod units;
 mod withheld;
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::sync::Arc;
 
@@ -141,10 +142,21 @@ pub struct Style {
     /// Whether each row tells its table.
     pub name_tables: bool,
     /// Names of columns before those of each row, such as `archive`: [`Encoder::lead`] sets what they have. A table that has a
-    /// column of that name has its own.
+    /// column of that name has its own there.
     pub lead: Vec<String>,
     /// Columns of the screen; `None` if there is none.
     pub width: Option<usize>,
+}
+
+impl Style {
+    /// The columns of a table that come behind [`Style::lead`].
+    fn behind(&self, table: &Table) -> Cow<'_, Columns> {
+        if !self.lead.iter().any(|key| table.column(key).is_some()) {
+            return Cow::Borrowed(&self.columns);
+        }
+        let names = self.columns.of(table).map(|(_, column)| column.name.to_owned());
+        Cow::Owned(Columns::Named(names.filter(|name| !self.lead.contains(name)).collect()))
+    }
 }
 
 /// A row in a format, without what stands between rows. Made where the row is; written where its turn comes.
@@ -213,10 +225,13 @@ impl Encoder {
         let table = row.table();
         let table_name = (self.style.name_tables && format != Format::Json).then_some(("table", table.name));
         let table_name = table_name.map(|(key, name)| (key, Value::Text(name.into())));
-        let values = self.lead.iter().map(Option::as_ref).chain(std::iter::repeat(None));
-        let others = self.style.lead.iter().zip(values).filter(|(key, _)| table.column(key).is_none());
-        let others =
-            others.map(|(key, text)| (key.as_str(), text.map_or(Value::Null, |t| Value::Bytes((&**t).into()))));
+        let given = self.lead.iter().map(Option::as_ref).chain(std::iter::repeat(None));
+        let others = self.style.lead.iter().zip(given).map(|(key, text)| {
+            // A table that has a column of that name knows best.
+            let own = table.column(key).map(|number| row.value(number));
+            let given = || text.map_or(Value::Null, |text| Value::Bytes((&**text).into()));
+            (key.as_str(), own.unwrap_or_else(given))
+        });
         let lead: Vec<(&str, Value<'_>)> = table_name.into_iter().chain(others).collect();
         let mut out = Vec::new();
         if format.needs_origin() {
@@ -238,24 +253,27 @@ impl Encoder {
                         line(&mut out, event);
                     }
                 }
-                _ => hec::event(&mut out, row, columns, &lead, origin, &id)?,
+                _ => hec::event(&mut out, row, &self.style.behind(table), &lead, origin, &id)?,
             }
             return Ok(Encoded::Bytes(out));
         }
         match format {
             Format::Table => {
                 let lead = lead.iter().filter(|(key, _)| *key != "table").map(|(_, value)| value);
-                return Ok(Encoded::Cells(grid::cells(lead, row, columns)));
+                return Ok(Encoded::Cells(grid::cells(lead, row, &self.style.behind(table))));
             }
             #[cfg(feature = "parquet")]
-            Format::Parquet => return Ok(Encoded::Typed(TypedCells::of(&lead, row, columns))),
+            Format::Parquet => return Ok(Encoded::Typed(TypedCells::of(&lead, row, &self.style.behind(table)))),
             Format::Csv => {
-                let cells: Vec<String> =
-                    lead.iter().map(|(_, value)| csv::cell(value)).chain(csv::cells(row, columns)).collect();
+                let cells: Vec<String> = lead
+                    .iter()
+                    .map(|(_, value)| csv::cell(value))
+                    .chain(csv::cells(row, &self.style.behind(table)))
+                    .collect();
                 write_csv(&mut out, cells.iter().map(String::as_str))?;
             }
             _ => {
-                json::row(&mut out, &lead, row, columns)?;
+                json::row(&mut out, &lead, row, &self.style.behind(table))?;
                 if format == Format::Ndjson {
                     out.push(b'\n');
                 }
@@ -318,8 +336,9 @@ impl<W: Write> RowWriter<W> {
         self.end_table()?;
         let first = matches!(self.state, State::Before);
         let style = &self.encoder.style;
-        let names = || style.columns.of(table).map(|(_, column)| column.name);
-        let own = || style.lead.iter().map(String::as_str).filter(|key| table.column(key).is_none());
+        let columns = style.behind(table);
+        let names = || columns.of(table).map(|(_, column)| column.name);
+        let own = || style.lead.iter().map(String::as_str);
         let lead = || style.name_tables.then_some("table").into_iter().chain(own());
         let mut sheet = Sheet::Open;
         match style.format {
@@ -339,10 +358,10 @@ impl<W: Write> RowWriter<W> {
                     let gap = if first { "" } else { "\n" };
                     writeln!(self.out, "{gap}{}", table.name)?;
                 }
-                sheet = Sheet::Grid(Grid::of_table(own(), table, &style.columns));
+                sheet = Sheet::Grid(Grid::of_table(own(), table, &columns));
             }
             #[cfg(feature = "parquet")]
-            Format::Parquet => sheet = Sheet::Parquet(Box::new(parquet::Writer::new(table, &style.columns, lead())?)),
+            Format::Parquet => sheet = Sheet::Parquet(Box::new(parquet::Writer::new(table, &columns, lead())?)),
             _ => {}
         }
         self.state = State::Table(false, sheet);

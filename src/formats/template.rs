@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 use super::bulk::Index;
 use super::document::Document;
 use super::ecs::{self, Field};
-use crate::tables::{self, Summary, Table, Type};
+use crate::tables::{self, Type};
 
 /// Whose template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +61,7 @@ fn properties(engine: SearchEngine) -> Document {
     // Names that whoever made the container chose: as fields they could be any number.
     set("container.labels", names(engine));
     set("cryoscope.checkpointed", moment());
-    for table in all_tables() {
+    for table in tables::every() {
         let prefix = if table.event.prefix.is_empty() { table.name } else { table.event.prefix };
         for column in table.columns {
             let name = format!("cryoscope.{prefix}.{}", column.name);
@@ -73,12 +73,6 @@ fn properties(engine: SearchEngine) -> Document {
         }
     }
     properties
-}
-
-/// All tables that documents are made of.
-fn all_tables() -> impl Iterator<Item = &'static Table> {
-    let all = tables::ALL.iter().map(|source| source.table);
-    all.chain(tables::ASKED.iter().copied()).chain([&Summary::TABLE])
 }
 
 fn mapping(engine: SearchEngine, field: Field) -> Json {

@@ -220,6 +220,11 @@ pub const ASKED: &[&Table] =
 /// them.
 pub static FAILURES: Source = Source { table: &Failure::TABLE, keep: Keep::Tables, each: |_, _| {} };
 
+/// Every table of which a row can be printed, whatever the command.
+pub fn every() -> impl Iterator<Item = &'static Table> + Clone {
+    ALL.iter().map(|source| source.table).chain(ASKED.iter().copied()).chain([&Summary::TABLE])
+}
+
 /// Defines [`ALL`], and the methods of [`Checkpoint`] that give typed rows. What has to be kept for a table's rows is
 /// [`Keep::Arguments`] unless told.
 macro_rules! sources {

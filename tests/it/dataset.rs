@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 
 use crate::archives::{Member, Members};
-use crate::command::{Ran, cryoscope};
+use crate::command::{Ran, cryoscope, run, run_with};
 use crate::fixtures;
 
 /// A folder with archives that differ, and what is written beside it.
@@ -645,7 +645,7 @@ fn a_dataset_is_added_to_by_the_same_flags_only() {
     let write = |more: &[&str]| {
         let base =
             ["table", archive.to_str().unwrap(), "processes", "--format", "parquet", "--skip-known", "--output-dir"];
-        crate::command::run(base.into_iter().chain([out.to_str().unwrap()]).chain(more.iter().copied()))
+        run(base.into_iter().chain([out.to_str().unwrap()]).chain(more.iter().copied()))
     };
     assert_eq!(write(&[]).code, Some(0));
     let other = write(&["--source-id", "sha256"]);
@@ -661,7 +661,7 @@ fn a_foreign_part_with_a_great_number_stands_in_nobodys_way() {
     let out = home.path().join("out");
     let write = |case: &str| {
         let archive = fixtures::archive_of(case);
-        crate::command::run([
+        run([
             "table",
             archive.to_str().unwrap(),
             "processes",
@@ -673,10 +673,85 @@ fn a_foreign_part_with_a_great_number_stands_in_nobodys_way() {
         ])
     };
     assert_eq!(write("tree").code, Some(0));
-    std::fs::write(out.join("processes/part-999999999999999.parquet"), "").unwrap();
+    fs::write(out.join("processes/part-999999999999999.parquet"), "").unwrap();
     for _ in 0..2 {
         let ran = write("pod");
         assert_eq!(ran.code, Some(0), "{}", ran.err);
     }
     assert!(write("pod").err.contains("1 known"), "{}", write("pod").err);
+}
+
+/// Where a file of the ledger is gone, its archives would come twice.
+#[test]
+fn a_ledger_that_lacks_a_batch_is_damaged() {
+    let home = tempfile::tempdir().unwrap();
+    let out = home.path().join("out");
+    let write = |case: &str, more: &[&str]| {
+        let archive = fixtures::archive_of(case);
+        let base = ["table", archive.to_str().unwrap(), "processes", "--format", "parquet", "--output-dir"];
+        run(base.into_iter().chain([out.to_str().unwrap()]).chain(more.iter().copied()))
+    };
+    for case in ["tree", "pod", "sockets-tcp"] {
+        assert_eq!(write(case, &["--skip-known"]).code, Some(0));
+    }
+    fs::remove_file(out.join("_cryoscope/batch-000002.ndjson")).unwrap();
+    let ran = write("pod", &["--skip-known"]);
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.err.contains("batch-000002.ndjson is missing"), "{}", ran.err);
+    assert_eq!(write("pod", &["--force"]).code, Some(0), "it can be written anew");
+}
+
+/// What a limit has cut is not taken for whole when the limit is another.
+#[test]
+fn other_limits_are_another_dataset() {
+    let home = tempfile::tempdir().unwrap();
+    let out = home.path().join("out");
+    let archive = fixtures::archive_of("tree");
+    let write = |more: &[&str]| {
+        let base =
+            ["table", archive.to_str().unwrap(), "processes", "--format", "parquet", "--skip-known", "--output-dir"];
+        run(base.into_iter().chain([out.to_str().unwrap()]).chain(more.iter().copied()))
+    };
+    assert_eq!(write(&["--max-processes", "3"]).code, Some(3));
+    let ran = write(&[]);
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.err.contains("--max-processes 3"), "{}", ran.err);
+    assert_eq!(write(&["--max-processes", "3", "--max-memory", "1000000"]).code, Some(0));
+}
+
+/// A folder that was read while it was copied is read again when it is whole.
+#[test]
+fn a_folder_that_has_more_by_now_is_another() {
+    let home = tempfile::tempdir().unwrap();
+    let (out, folder) = (home.path().join("out"), home.path().join("unpacked"));
+    for member in Members::of(&fixtures::archive_of("rootfs-diff")).0 {
+        let path = folder.join(&member.name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, member.contents).unwrap();
+    }
+    let later = home.path().join("rootfs-diff.tar");
+    fs::rename(folder.join("rootfs-diff.tar"), &later).unwrap();
+    let write = || {
+        let base = ["table", folder.to_str().unwrap(), "rootfs_changes", "--format", "parquet", "--skip-known"];
+        run(base.into_iter().chain(["--output-dir", out.to_str().unwrap()]))
+    };
+    let _ = write();
+    assert!(write().err.contains("1 known"), "{}", write().err);
+    fs::rename(&later, folder.join("rootfs-diff.tar")).unwrap();
+    let _ = write();
+    assert!(fs::read_dir(out.join("rootfs_changes")).unwrap().count() > 1, "its rows are there");
+}
+
+/// Standard input has the name that it is given, of which the kubelet's says the pod.
+#[test]
+fn standard_input_has_a_name_here_too() {
+    let home = tempfile::tempdir().unwrap();
+    let out = home.path().join("out");
+    let bytes = fs::read(fixtures::path("forms-bare/runc-images.tar")).unwrap();
+    let name = "checkpoint-web-0_shop-nginx-2026-11-23T11:16:51Z.tar";
+    let base = ["table", "-", "container", "-q", "--format", "parquet", "--source-name", name, "--output-dir"];
+    let _ = run_with(&bytes, base.into_iter().chain([out.to_str().unwrap()]));
+    let part = fs::read_dir(out.join("container")).unwrap().next().unwrap().unwrap().path();
+    let text = fs::read(part).unwrap();
+    assert!(bstr::ByteSlice::contains_str(text.as_slice(), "web-0"), "the pod");
 }

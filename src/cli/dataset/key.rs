@@ -18,25 +18,28 @@ pub(crate) enum Key {
     Bytes(String),
     /// Of a directory: what tells its dumps from all others.
     Dumps(String),
-    /// Its name, where there is nothing else: it could not be read.
-    Name(BString),
+    /// Its path, where there is nothing else: it could not be read.
+    Path(BString),
 }
 
 impl Key {
-    /// Of an archive that was opened. A directory with several dumps is told by all of them.
+    /// Of an archive that was opened. A directory is told by all of its dumps, and by the names and sizes of what is in it: one that
+    /// was read while it was still copied is another when it is whole.
     pub(crate) fn of(sha256: Option<&str>, checkpoints: &[Checkpoint]) -> Self {
-        match (sha256, checkpoints) {
-            (Some(hash), _) => Key::Bytes(hash.to_owned()),
-            (None, [one]) => Key::Dumps(one.identity()),
-            (None, several) => {
-                let mut digest = Sha256::new();
-                for checkpoint in several {
-                    digest.update(checkpoint.identity());
-                    digest.update([0]);
-                }
-                Key::Dumps(HEXLOWER.encode(&digest.finalize()))
-            }
+        if let Some(hash) = sha256 {
+            return Key::Bytes(hash.to_owned());
         }
+        let mut digest = Sha256::new();
+        for checkpoint in checkpoints {
+            digest.update(checkpoint.identity());
+            digest.update([0]);
+        }
+        for member in checkpoints.first().into_iter().flat_map(|first| first.archive().members()) {
+            digest.update(&member.path);
+            digest.update([0]);
+            digest.update(member.size.to_be_bytes());
+        }
+        Key::Dumps(HEXLOWER.encode(&digest.finalize()))
     }
 }
 

@@ -46,6 +46,8 @@ pub(crate) struct Failed {
 pub(crate) struct Noted {
     /// What rows call it.
     pub(crate) archive: BString,
+    /// Where it was.
+    pub(crate) path: BString,
     pub(crate) key: Key,
     pub(crate) failed: Option<Failed>,
 }
@@ -54,7 +56,8 @@ impl Noted {
     /// Bytes that its line has at most.
     pub(crate) fn size(&self) -> usize {
         let message = self.failed.as_ref().map_or(0, |failed| failed.message.len());
-        self.archive.len().saturating_mul(8).saturating_add(message.saturating_mul(6)).saturating_add(512)
+        let names = self.archive.len().saturating_add(self.path.len());
+        names.saturating_mul(8).saturating_add(message.saturating_mul(6)).saturating_add(512)
     }
 }
 
@@ -79,6 +82,8 @@ pub(crate) struct Shape {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Batch {
     pub(crate) number: u64,
+    /// The number of the batch before it, if there is one: whether one is missing is seen by that.
+    pub(crate) previous: Option<u64>,
     pub(crate) shape: Shape,
     /// What the user said of its archives (`--field`).
     pub(crate) fields: Vec<(String, String)>,
@@ -97,6 +102,7 @@ impl Batch {
             "dataset": LAYOUT,
             "version": env!("CARGO_PKG_VERSION"),
             "batch": self.number,
+            "previous": self.previous,
             "tables": self.shape.tables,
             "partition_by": self.shape.partition.map(PartitionBy::as_str),
             "asked": self.shape.asked,
@@ -142,12 +148,17 @@ impl Batch {
                 Value::Null => None,
                 other => Some(PartitionBy::of(other.as_str()?)?),
             };
+            let previous = match &head["previous"] {
+                Value::Null => None,
+                other => Some(other.as_u64()?),
+            };
             let fields = head["fields"].as_object()?.iter();
             let fields = fields.map(|(name, value)| Some((name.clone(), text(value)?))).collect::<Option<_>>()?;
             let asked = head["asked"].as_array()?.iter().map(text).collect::<Option<Vec<_>>>()?;
             let shape = Shape { tables, partition, asked };
             Some(Batch {
                 number: head["batch"].as_u64()?,
+                previous,
                 shape,
                 fields,
                 archives: Vec::new(),
@@ -181,12 +192,15 @@ fn line_of(noted: &Noted) -> Value {
     let (sha256, dumps) = match &noted.key {
         Key::Bytes(hash) => (Some(hash), None),
         Key::Dumps(hash) => (None, Some(hash)),
-        Key::Name(_) => (None, None),
+        Key::Path(_) => (None, None),
     };
     let failed = noted.failed.as_ref().map(|f| json!({ "code": f.code, "message": f.message }));
-    let mut line = json!({ "archive": noted.archive.to_string() });
-    if std::str::from_utf8(&noted.archive).is_err() {
-        line["archive_hex"] = HEXLOWER.encode(&noted.archive).into();
+    let mut line = json!({});
+    for (name, bytes) in [("archive", &noted.archive), ("path", &noted.path)] {
+        line[name] = bytes.to_string().into();
+        if std::str::from_utf8(bytes).is_err() {
+            line[format!("{name}_hex")] = HEXLOWER.encode(bytes).into();
+        }
     }
     line["archive_sha256"] = json!(sha256);
     line["identity"] = json!(dumps);
@@ -195,10 +209,13 @@ fn line_of(noted: &Noted) -> Value {
 }
 
 fn noted_of(line: &Value) -> Option<Noted> {
-    let archive: BString = match line.get("archive_hex") {
-        Some(hex) => HEXLOWER.decode(hex.as_str()?.as_bytes()).ok()?.into(),
-        None => line["archive"].as_str()?.into(),
+    let bytes = |name: &str| -> Option<BString> {
+        match line.get(format!("{name}_hex")) {
+            Some(hex) => Some(HEXLOWER.decode(hex.as_str()?.as_bytes()).ok()?.into()),
+            None => Some(line[name].as_str()?.into()),
+        }
     };
+    let (archive, path) = (bytes("archive")?, bytes("path")?);
     let is_hash =
         |text: &&str| text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
     let hash = |value: &Value| match value {
@@ -208,7 +225,7 @@ fn noted_of(line: &Value) -> Option<Noted> {
     let key = match (hash(&line["archive_sha256"])?, hash(&line["identity"])?) {
         (Some(hash), _) => Key::Bytes(hash),
         (None, Some(hash)) => Key::Dumps(hash),
-        (None, None) => Key::Name(archive.clone()),
+        (None, None) => Key::Path(path.clone()),
     };
     let failed = match &line["failed"] {
         Value::Null => None,
@@ -216,7 +233,7 @@ fn noted_of(line: &Value) -> Option<Noted> {
             Some(Failed { code: failed["code"].as_str()?.to_owned(), message: failed["message"].as_str()?.to_owned() })
         }
     };
-    Some(Noted { archive, key, failed })
+    Some(Noted { archive, path, key, failed })
 }
 
 /// The name of a part of a batch, the `nth` of its folder.
@@ -312,6 +329,15 @@ pub(crate) fn most() -> u64 {
     ALL_MOST
 }
 
+/// What is said of a batch where the one before it is not the one that it says.
+pub(crate) fn lacks(folder: &Path, batch: &Batch) -> Failure {
+    let what = batch.previous.map_or_else(
+        || "it begins the dataset, and another batch is before it".to_owned(),
+        |previous| format!("{} is missing, which is before it", file_name(previous, true)),
+    );
+    damaged(&folder.join(file_name(batch.number, true)), &what)
+}
+
 fn damaged(path: &Path, what: &str) -> Failure {
     Failure::Usage(format!(
         "{} is damaged: {what}; nothing was written. It tells what the dataset has: name another directory, or take this one away",
@@ -324,10 +350,11 @@ mod tests {
     use super::*;
 
     fn batch() -> Batch {
-        let noted = |archive: &[u8], key, failed| Noted { archive: archive.into(), key, failed };
+        let noted = |archive: &[u8], key, failed| Noted { archive: archive.into(), path: archive.into(), key, failed };
         let failed = Failed { code: "empty".to_owned(), message: "a\nb".to_owned() };
         Batch {
             number: 12,
+            previous: Some(11),
             shape: Shape {
                 tables: vec!["mounts".to_owned(), "processes".to_owned()],
                 partition: Some(PartitionBy::Date),
@@ -337,7 +364,7 @@ mod tests {
             archives: vec![
                 noted(b"a.tar", Key::Bytes("0".repeat(64)), None),
                 noted(b"/x\xff\n.tar", Key::Dumps("a1".repeat(32)), None),
-                noted(b"none", Key::Name("none".into()), Some(failed)),
+                noted(b"none", Key::Path("none".into()), Some(failed)),
             ],
             parts: vec![
                 Part { path: "processes/part-000012.parquet".to_owned(), size: 7 },
@@ -359,7 +386,7 @@ mod tests {
             let text = String::from_utf8_lossy(&[byte; 50]).into_owned();
             let failed = Some(Failed { code: "no_such_checkpoint".to_owned(), message: text });
             let archive: BString = vec![byte; 50].into();
-            let noted = Noted { key: Key::Bytes("0".repeat(64)), archive, failed };
+            let noted = Noted { key: Key::Bytes("0".repeat(64)), path: archive.clone(), archive, failed };
             assert!(line_of(&noted).to_string().len() <= noted.size(), "{byte}");
         }
     }

@@ -14,9 +14,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bstr::{BStr, BString};
-use cryoscope::Checkpoint;
 use cryoscope::formats::{Columns, Encoded, Encoder, Style};
 use cryoscope::tables::{FAILURES, Source};
+use cryoscope::{Checkpoint, Limits};
 
 use self::key::{Hashed, Key};
 use self::ledger::{Failed, Noted, Shape};
@@ -61,13 +61,13 @@ enum Said {
     /// It is in the dataset already, or comes twice; whether it had failed.
     Known(bool),
     /// It has been opened.
-    Opened(BString, Key),
+    Opened(BString, BString, Key),
     /// Rows of the table of a number.
     Rows(usize, Folder, Vec<Encoded>),
     /// A checkpoint is done.
     Done(Report),
     /// It could not be read.
-    Failed(BString, Key, Failure),
+    Failed(BString, BString, Key, Failure),
     /// Its rows cannot be written.
     Broken(Failure),
     /// Nothing more will be said of it.
@@ -121,7 +121,14 @@ impl Job<'_> {
     fn asked(&self) -> Vec<String> {
         let set = self.global.set.iter().map(|set| format!("--set {set}"));
         let parents = self.global.parent.iter().map(|path| format!("--parent {}", path.display()));
-        set.chain(parents).chain(self.lead.asked()).collect()
+        // How much is kept in memory changes no row.
+        let limits = self.global.limits.limits();
+        let bounds = limits
+            .values()
+            .zip(Limits::ALL)
+            .filter(|((flag, value), limit)| *value != limit.default && *flag != "--max-memory");
+        let bounds: Vec<String> = bounds.map(|((flag, value), _)| format!("{flag} {value}")).collect();
+        set.chain(parents).chain(self.lead.asked()).chain(bounds).collect()
     }
 
     fn how(&self) -> How {
@@ -183,13 +190,13 @@ impl Job<'_> {
                     tally.known += 1;
                     tally.had_failed += usize::from(had_failed);
                 }
-                Said::Opened(archive, key) => {
+                Said::Opened(archive, path, key) => {
                     now.is_copy = self.args.skip_known && !now.keys.insert(key.clone());
                     if now.is_copy {
                         tally.known += 1;
                     } else {
                         tally.read += 1;
-                        now.noted = Some(Noted { archive, key, failed: None });
+                        now.noted = Some(Noted { archive, path, key, failed: None });
                     }
                 }
                 Said::Rows(..) | Said::Done(_) if now.is_copy => {}
@@ -202,7 +209,7 @@ impl Job<'_> {
                     let name = entries.get(number).map(|entry| entry.path.display().to_string());
                     parts.push(report.print(&name.unwrap_or_default(), self.global));
                 }
-                Said::Failed(archive, key, failure) => {
+                Said::Failed(archive, path, key, failure) => {
                     if self.args.skip_known && !now.keys.insert(key.clone()) {
                         tally.known += 1;
                         tally.had_failed += 1;
@@ -211,7 +218,7 @@ impl Job<'_> {
                     tally.failed += 1;
                     complain(&failure.to_string());
                     parts.push(failure.exit());
-                    now.noted = Some(Noted { archive, key, failed: Some(failed(&failure)) });
+                    now.noted = Some(Noted { archive, path, key, failed: Some(failed(&failure)) });
                 }
                 Said::Broken(failure) => return Err(failure),
                 Said::End => {
@@ -264,7 +271,7 @@ impl Job<'_> {
             return Ok(speaker.say(Said::Known(had_failed))?);
         }
         let id = self.lead.id_of(entry, sha256.as_deref());
-        speaker.say(Said::Opened(id.clone(), key))?;
+        speaker.say(Said::Opened(id.clone(), entry.path_name(), key))?;
         checkpoints
             .into_iter()
             .try_for_each(|checkpoint| self.say_checkpoint(&id, sha256.as_deref(), &checkpoint, speaker))
@@ -298,8 +305,9 @@ impl Job<'_> {
         speaker: &Speaker<Said>,
     ) -> Result<(), Gone> {
         let id = self.lead.id_of(entry, sha256.as_deref());
-        let key = sha256.map_or_else(|| Key::Name(id.clone()), Key::Bytes);
-        speaker.say(Said::Failed(id, key, failure))
+        let path = entry.path_name();
+        let key = sha256.map_or_else(|| Key::Path(path.clone()), Key::Bytes);
+        speaker.say(Said::Failed(id, path, key, failure))
     }
 
     /// Says what came of it, if there were several archives.
@@ -341,7 +349,7 @@ impl<'a> Readers<'a> {
     fn new(job: &Job<'a>, several: bool) -> Self {
         let keep = keep(job.sources, job.style.format);
         let keep = if job.hash { keep.and(cryoscope::memory::Keep::Everything) } else { keep };
-        let plain = Opener::new(job.global, keep).hashing(job.hash);
+        let plain = Opener::new(job.global, keep).hashing(job.hash).naming_stdin(job.lead.name());
         let plain = if several { plain.without_progress() } else { plain };
         Readers { hashing: plain.clone().hashing_archive(true), plain }
     }

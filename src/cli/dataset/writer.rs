@@ -52,6 +52,8 @@ pub(crate) struct Contents {
     /// Tables that have a part.
     filled: HashSet<String>,
     next: u64,
+    /// The number of the last batch.
+    last: Option<u64>,
     batches: usize,
     /// Whether archives may be read again that are known.
     is_added_to: bool,
@@ -68,6 +70,7 @@ impl Contents {
             failures: Vec::new(),
             filled: HashSet::new(),
             next: numbers.last().map_or(1, |last| last + 1),
+            last: None,
             batches: 0,
             is_added_to: how == How::Add,
         };
@@ -81,6 +84,9 @@ impl Contents {
         let mut parts = BTreeMap::new();
         for number in numbers {
             let batch = ledger::read(&root.ledger(), number, true, &mut left)?;
+            if batch.previous != contents.last {
+                return Err(ledger::lacks(&root.ledger(), &batch));
+            }
             fits(root, &batch.shape, shape)?;
             for part in &batch.replaced {
                 parts.remove(part);
@@ -104,10 +110,11 @@ impl Contents {
 
     fn add(&mut self, batch: &Batch) {
         self.batches += 1;
+        self.last = Some(batch.number);
         let fields = Arc::new(batch.fields.clone());
         for noted in &batch.archives {
-            // What has no hash is known by its name, until it can be read.
-            self.known.remove(&Key::Name(noted.archive.clone()));
+            // What has no hash is known by its path, until it can be read.
+            self.known.remove(&Key::Path(noted.path.clone()));
             self.known.insert(noted.key.clone(), Known::of(noted, &fields));
         }
         self.failures.retain(|part| !batch.replaced.contains(part));
@@ -124,7 +131,7 @@ impl Contents {
 
     /// The archives that are known, and whether they had failed. What had no hash may be another by now.
     pub(crate) fn keys(&self) -> impl Iterator<Item = (&Key, bool)> {
-        let known = self.known.iter().filter(|(key, _)| !matches!(key, Key::Name(_)));
+        let known = self.known.iter().filter(|(key, _)| !matches!(key, Key::Path(_)));
         known.map(|(key, known)| (key, known.failed.is_some()))
     }
 }
@@ -290,6 +297,7 @@ impl<'d> Writer<'d> {
         let parts = std::mem::replace(&mut self.parts, Parts::new(self.root, self.tables, number + 1)).close()?;
         let batch = Batch {
             number,
+            previous: self.contents.last,
             shape: self.shape.clone(),
             fields: self.lead.fields().to_vec(),
             archives: std::mem::take(&mut self.archives),
@@ -348,7 +356,7 @@ impl<'d> Writer<'d> {
         // Only what was there before can go.
         let again = self.archives.iter().filter(|_| self.contents.is_added_to);
         let gone: HashSet<Key> = again
-            .flat_map(|noted| [noted.key.clone(), Key::Name(noted.archive.clone())])
+            .flat_map(|noted| [noted.key.clone(), Key::Path(noted.path.clone())])
             .filter(|key| self.contents.known.get(key).is_some_and(|known| known.failed.is_some()))
             .collect();
         let is_same = |key: &Key| {

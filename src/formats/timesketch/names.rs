@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
-use crate::tables::{self, Column, Form, Summary, System, Table, Type};
+use crate::tables::{self, Column, Form, System, Table, Type};
 
 /// Names that Timesketch, its importer or its store give a meaning; what begins with `_` they drop.
 const RESERVED: [&str; 22] = [
@@ -71,7 +71,7 @@ static AMBIGUOUS: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
     for (name, kind) in ENDS {
         add(name, kind);
     }
-    for column in all_tables().flat_map(|table| table.columns) {
+    for column in tables::every().flat_map(|table| table.columns) {
         add(column.name, Kind::of(column));
         let more = column.targets().iter().filter(|t| t.system == System::Timesketch && t.form == Form::Plain);
         for target in more {
@@ -83,17 +83,11 @@ static AMBIGUOUS: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
 
 /// Names that some event has.
 static KNOWN: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
-    let columns = all_tables().flat_map(|table| table.columns);
+    let columns = tables::every().flat_map(|table| table.columns);
     let targets = columns.clone().flat_map(Column::targets).filter(|target| target.system == System::Timesketch);
     let beside = BESIDE.into_iter().chain(ENDS.map(|(name, _)| name));
     columns.map(|column| column.name).chain(targets.map(|target| target.field)).chain(beside).collect()
 });
-
-/// All tables that events are made of.
-fn all_tables() -> impl Iterator<Item = &'static Table> + Clone {
-    let all = tables::ALL.iter().map(|source| source.table);
-    all.chain(tables::ASKED.iter().copied()).chain([&Summary::TABLE])
-}
 
 /// Whether a name is not free for whoever likes.
 fn is_taken(name: &str) -> bool {
@@ -120,7 +114,7 @@ mod tests {
         let mut kinds: HashMap<String, (Kind, &str)> =
             BESIDE.iter().map(|name| ((*name).to_owned(), (Kind::Text, "all"))).collect();
         let mut renamed = 0;
-        for table in all_tables() {
+        for table in tables::every() {
             let mut seen = HashSet::new();
             for column in table.columns {
                 let name = of_column(table, column);
