@@ -10,6 +10,7 @@ import sys
 import tempfile
 
 import pyarrow.dataset
+import pyarrow.parquet
 import pyspark
 
 import dataset
@@ -27,7 +28,7 @@ exec COMMAND "$@" < "$0.$$"
 """
 
 
-def job(*arguments, code):
+def job(*arguments, code, more=()):
     """Runs the job, which has to end with that exit code, and gives what it prints."""
     settings = {
         "spark.driver.host": "127.0.0.1",
@@ -40,7 +41,7 @@ def job(*arguments, code):
         submit += ["--conf", f"{key}={value}"]
     environment = {**os.environ, "PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"}
     # As the dataset that it is compared with.
-    ran = subprocess.run([*submit, JOB, *arguments, "--", "--hash"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    ran = subprocess.run([*submit, JOB, "--min-age", "0", *arguments, "--", *more, "--hash"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     if ran.returncode != code:
         sys.exit(f"exit code {ran.returncode}, not {code}\n{ran.stdout.decode()}\n{ran.stderr.decode(errors='replace')}")
     return ran.stdout.decode()
@@ -106,6 +107,20 @@ def main():
         print(job(*given[:-2], "--batch", "3", code=given_code(done)), end="")
         expect("the dataset of a job that was resumed", rows(out)[0], wanted)
 
+        # What failed is read again when it can be read. Other arguments would make other columns.
+        shutil.copy(dataset.ARCHIVE, os.path.join(folder, BROKEN))
+        paths.append(os.path.join(folder, BROKEN))
+        shutil.rmtree(alone)
+        dataset.write(command, "parquet", alone, paths)
+        print(job(*given, "--retry-failed", code=3), end="")
+        counted, failures = rows(out)
+        expect("the dataset after what failed was read again", counted, rows(alone)[0])
+        assert failures == {os.fsdecode(DEADLY): "command_failed"}, failures
+        columns = {tuple(pyarrow.parquet.read_schema(part).names) for part in dataset.tables(out)["failures"]}
+        assert len(columns) == 1, columns
+        job(*given, code=2, more=("--field", "case=7"))
+        paths.pop()
+
         # Through pipes, as from an object store, whose names are UTF-8, and where one cannot be fetched.
         paths = [path for path in paths if path.decode(errors="replace").encode() == path]
         shutil.rmtree(alone)
@@ -124,7 +139,7 @@ def main():
 
 def given_code(done):
     """What a job that reads a batch again ends with: 3 if one of those that fail is in it."""
-    names = {os.path.basename(base64.b64decode(line)) for line in done.with_suffix(".names").read_bytes().split()}
+    names = {os.path.basename(base64.b64decode(line.split()[0])) for line in done.with_suffix(".names").read_bytes().split(b"\n")}
     return 3 if names & {BROKEN, DEADLY} else 0
 
 

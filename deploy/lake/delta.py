@@ -28,9 +28,17 @@ def load(dataset, lake):
     return added
 
 
+def _parts(folder):
+    """The parts of a table. Of a dataset that is partitioned, a column stands in the names of folders only."""
+    parts = sorted(folder.rglob("*.parquet"))
+    if any("=" in part.parent.name for part in parts):
+        sys.exit(f"{folder} is partitioned, and its parts lack that column; write the dataset without --partition-by")
+    return parts
+
+
 def _table(folder, uri):
     added = 0
-    for part in sorted(folder.rglob("*.parquet")):
+    for part in _parts(folder):
         name = str(part.relative_to(folder))
         if DeltaTable.is_deltatable(uri) and DeltaTable(uri).transaction_version(name) is not None:
             continue

@@ -38,8 +38,16 @@ def load(catalog, dataset):
     return added
 
 
-def _table(catalog, folder):
+def _parts(folder):
+    """The parts of a table. Of a dataset that is partitioned, a column stands in the names of folders only."""
     parts = sorted(folder.rglob("*.parquet"))
+    if any("=" in part.parent.name for part in parts):
+        sys.exit(f"{folder} is partitioned, and its parts lack that column; write the dataset without --partition-by")
+    return parts
+
+
+def _table(catalog, folder):
+    parts = _parts(folder)
     name = f"{NAMESPACE}.{folder.name}"
     if not parts:
         return 0

@@ -12,17 +12,19 @@ one (killed, out of memory, too slow), the others of its batch are read again, e
 
 A job that was stopped goes on where it was when it is started again: OUTPUT/_job has a file for every batch, and one more
 when it is done. Files of a batch have names of their own, and a batch that is read again replaces what it wrote before. Archives
-that are new since are new batches.
+that are new since are new batches. A file is known by its name, its size and its time, an object by its name. --retry-failed reads
+those batches again in which something failed. Arguments and columns have to stay the same: others need a new OUTPUT.
 
 Executors need the command, pandas and pyarrow. Without --fetch they need the archives, too, at the same path, such as on NFS.
 OUTPUT is a folder that all of them share, or what pyarrow can write: s3://, gs://, hdfs://.
 
-Exit code: 0; 3 if archives could not be read; 2 if none could, or if there is nothing to read.
+Exit code: 0; 3 if archives could not be read; 2 if none could, if there is nothing to read, or if OUTPUT is another job's.
 """
 
 import argparse
 import base64
 import hashlib
+import json
 import os
 import pathlib
 import shutil
@@ -31,6 +33,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
 import uuid
 
 # Rows that are written at once where files are put together.
@@ -48,21 +51,26 @@ def options(arguments):
     parser.add_argument("--fetch", help='a line of shell that prints the archive "$1"; without it, names are files')
     parser.add_argument("--batch", type=int, default=64, help="archives that a task reads at once")
     parser.add_argument("--timeout", type=float, default=3600, help="seconds that the command has for a batch")
+    parser.add_argument("--min-age", type=float, default=60, help="seconds that a file has to be old: younger ones are still written")
+    parser.add_argument("--retry-failed", action="store_true", help="read batches again in which archives failed")
     parser.add_argument("more", nargs="*", help="after `--`: more arguments of `cryoscope table`, such as --field case=7")
     return parser.parse_args(arguments)
 
 
 def names(given):
-    """The names of archives, as bytes, in an order that does not change."""
+    """The names of archives, as bytes, in an order that does not change; each with what tells whether it has changed."""
     if given.archives is not None:
         walk = os.walk(os.fsencode(given.archives), onerror=refuse)
         every = [os.path.join(place, file) for place, _, files in walk for file in files]
-        found = [name for name in every if stat.S_ISREG(os.lstat(name).st_mode)]
-        if len(found) < len(every):
-            print(f"{len(every) - len(found)} links and special files are passed over", file=sys.stderr)
-        return sorted(found)
+        files = [(name, info) for name in every if stat.S_ISREG((info := os.lstat(name)).st_mode)]
+        if len(files) < len(every):
+            print(f"{len(every) - len(files)} links and special files are passed over", file=sys.stderr)
+        old = [(name, info) for name, info in files if info.st_mtime <= time.time() - given.min_age]
+        if len(old) < len(files):
+            print(f"{len(files) - len(old)} files are younger than {given.min_age:g} seconds: left for later", file=sys.stderr)
+        return sorted((name, b"%d %d" % (info.st_size, info.st_mtime_ns)) for name, info in old)
     data = pathlib.Path(given.names).read_bytes()
-    return sorted({name for name in data.split(b"\0" if b"\0" in data else b"\n") if name})
+    return sorted({(name, b"") for name in data.split(b"\0" if b"\0" in data else b"\n") if name})
 
 
 def refuse(error):
@@ -82,25 +90,49 @@ def settled(given):
         raise ValueError(f"--output {given.output} is inside --archives {given.archives}: give a folder outside of it")
 
 
-def batches(store, found, size):
-    """What is to do: batches that were begun and not done, as they were, and new ones of names that are in none. Of each its
+def batches(store, found, size, retry):
+    """What is to do: batches that were begun and not done, as they were, and new ones of archives that are in none. Of each its
     names, and whether it was begun."""
     begun, done = {}, set()
     for file in store.listed("_job"):
         batch, _, kind = file.rpartition(".")
         if kind == "names":
-            begun[batch] = [base64.b64decode(line) for line in store.read(f"_job/{file}").splitlines()]
-        elif kind == "done":
+            lines = store.read(f"_job/{file}").split(b"\n")
+            begun[batch] = [(base64.b64decode(name), mark) for name, _, mark in (line.partition(b" ") for line in lines)]
+        elif kind == "done" and not (retry and json.loads(store.read(f"_job/{file}"))["failed"]):
             done.add(batch)
-    known = {name for batch in begun.values() for name in batch}
-    new = [name for name in found if name not in known]
-    todo = {batch: (these, True) for batch, these in begun.items() if batch not in done}
+    # What is read again is read as it is now.
+    now = dict(found)
+    for batch in begun.keys() - done:
+        these = [(name, now.get(name, mark)) for name, mark in begun[batch]]
+        if these != begun[batch]:
+            begun[batch] = these
+            store.write(f"_job/{batch}.names", lines_of(these))
+    known = {archive for batch in begun.values() for archive in batch}
+    new = [archive for archive in found if archive not in known]
+    todo = {batch: ([name for name, _ in these], True) for batch, these in begun.items() if batch not in done}
     for start in range(0, len(new), size):
         these = new[start : start + size]
-        batch = hashlib.sha256(b"\0".join(these)).hexdigest()[:16]
-        store.write(f"_job/{batch}.names", b"\n".join(map(base64.b64encode, these)))
-        todo[batch] = (these, False)
+        batch = hashlib.sha256(lines_of(these)).hexdigest()[:16]
+        store.write(f"_job/{batch}.names", lines_of(these))
+        todo[batch] = ([name for name, _ in these], False)
     return todo
+
+
+def lines_of(archives):
+    """A line for each archive: its name, and what tells whether it has changed."""
+    return b"\n".join(base64.b64encode(name) + b" " + mark for name, mark in archives)
+
+
+def same(store, what, now):
+    """Notes something that has to be the same in all runs, and refuses another: engines stumble over parts that differ."""
+    name = f"{what}.json"
+    if name not in store.listed("_job"):
+        store.write(f"_job/{name}", json.dumps(now, indent=1).encode())
+        return
+    before = json.loads(store.read(f"_job/{name}"))
+    if before != now:
+        raise ValueError(f"{what} were {before} when the dataset was begun, and are {now} now: give another --output")
 
 
 class Store:
@@ -125,7 +157,7 @@ class Store:
     def write(self, name, data):
         """Writes a file, which is complete or not there: readers pass over names that begin with a dot."""
         folder, _, base = f"{self.root}/{name}".rpartition("/")
-        hidden = f"{folder}/.{uuid.uuid4().hex}"
+        hidden = f"{folder}/.{base}-{uuid.uuid4().hex}"
         self.files.create_dir(folder)
         with self.files.open_output_stream(hidden) as stream:
             if isinstance(data, bytes):
@@ -135,12 +167,12 @@ class Store:
         self.files.move(hidden, f"{folder}/{base}")
 
     def drop(self, batch, kept):
-        """Removes what a batch wrote when it was begun before, and that is not of this time."""
+        """Removes what a batch wrote when it was begun before, whole or half, and that is not of this time."""
         from pyarrow import fs
 
         for info in self.files.get_file_info(fs.FileSelector(self.root, recursive=True)):
             name = os.path.relpath(info.path, self.root)
-            if info.is_file and info.base_name.startswith(f"part-{batch}-") and name not in kept:
+            if info.is_file and info.base_name.startswith((f"part-{batch}-", f".part-{batch}-")) and name not in kept:
                 self.files.delete_file(info.path)
 
 
@@ -169,11 +201,13 @@ def read(given, batch, these, again):
             failed, message = read_files(given, these, f"{folder}/all")
         else:
             failed, message = read_each(given, these, folder)
-        places = {}
+        places, columns = {}, {}
         for part in sorted(pathlib.Path(folder).glob("*/*/**/*.parquet")):
             _, table, *partition, _ = part.relative_to(folder).parts
             if not table.startswith("_"):
                 places.setdefault("/".join([table, *partition]), []).append(part)
+                columns[table] = schema(part)
+        same(store, "columns", columns)
         written = []
         for place, parts in places.items():
             for number, part in enumerate(merged(parts, f"{folder}/merged"), start=1):
@@ -182,7 +216,7 @@ def read(given, batch, these, again):
                     store.write(written[-1], stream)
     if again:
         store.drop(batch, set(written))
-    store.write(f"_job/{batch}.done", b"")
+    store.write(f"_job/{batch}.done", json.dumps({"archives": len(these), "failed": failed}).encode())
     return {"archives": len(these), "failed": failed, "files": len(written), "message": message}
 
 
@@ -193,7 +227,7 @@ def read_files(given, these, folder):
         return failed, message
     shutil.rmtree(folder, ignore_errors=True)
     if len(these) == 1:
-        failure(folder, these[0], "command_failed", message)
+        failure(given, folder, these[0], "command_failed", message)
         return 1, message
     results = [read_files(given, [name], f"{folder}-{number}") for number, name in enumerate(these)]
     return sum(count for count, _ in results), next((text for _, text in results if text), None)
@@ -217,7 +251,7 @@ def read_each(given, these, folder):
             failed, code, message = None, "fetch_failed", f"--fetch {how}{said}"
         if failed is None:
             shutil.rmtree(place, ignore_errors=True)
-            failure(place, name, code, message)
+            failure(given, place, name, code, message)
             failed = 1
         results.append((failed, message))
     return sum(count for count, _ in results), next((text for _, text in results if text), None)
@@ -285,15 +319,28 @@ def merged(parts, place):
         yield place
 
 
-def failure(folder, name, code, message):
-    """A row of the table `failures` for an archive of which the command could not say anything."""
-    import pyarrow
-    import pyarrow.parquet
+def schema(part):
+    """The columns of a part, in words."""
+    from pyarrow import parquet
 
-    columns = {"archive": text(name), "archive_sha256": None, "code": code, "message": message}
-    os.makedirs(f"{folder}/failures")
-    table = pyarrow.table({key: pyarrow.array([value], pyarrow.string()) for key, value in columns.items()})
-    pyarrow.parquet.write_table(table, f"{folder}/failures/part-job.parquet")
+    return parquet.read_schema(part).remove_metadata().to_string()
+
+
+def failure(given, folder, name, code, message):
+    """A row of the table `failures` for an archive of which the command could not say anything. All tables, and what else such a
+    row has, are those that the command writes of a file that is not there."""
+    import pyarrow
+    from pyarrow import parquet
+
+    missing = f"{folder}.missing"
+    failed, said = run(given, [missing], folder, stdin=b"")
+    if failed != 1:
+        raise RuntimeError(f"{given.command} does not run: {said}")
+    (part,) = pathlib.Path(folder).glob("failures/*.parquet")
+    table = parquet.ParquetFile(part).read()
+    columns = {"archive": text(name), "archive_sha256": None, "code": code, "message": message, "_hex": None}
+    row = table.to_pylist()[0] | columns
+    parquet.write_table(pyarrow.Table.from_pylist([row], table.schema), part)
 
 
 def main():
@@ -309,7 +356,13 @@ def main():
     if not found:
         print(f"error: no archive is named by {given.archives or given.names}", file=sys.stderr)
         return 2
-    todo = batches(Store(given.output), found, max(given.batch, 1))
+    store = Store(given.output)
+    try:
+        same(store, "arguments", given.more)
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    todo = batches(store, found, max(given.batch, 1), given.retry_failed)
     if not todo:
         print("nothing to do: all archives are in the dataset")
         return 0
