@@ -16,6 +16,7 @@ use serde_json::Value;
 use crate::archives::Members;
 use crate::command::{Ran, cryoscope, run};
 use crate::fixtures;
+use crate::programs;
 
 /// Cases with threads, shared memory, 32-bit tasks, and one plain.
 const CASES: [&str; 4] = ["criu-4.2-threads", "memory", "compat32", "forms-reference"];
@@ -374,7 +375,7 @@ fn gdb_reads_files_of_the_container_and_makes_nothing_up() {
 }
 
 fn there_is_gdb() -> bool {
-    Command::new("gdb").arg("--version").output().is_ok_and(|output| output.status.success())
+    programs::runs("gdb", &["--version"])
 }
 
 /// What gdb prints; the container's files are in `sysroot` beside the core.

@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::archives::inflated;
 use crate::command::cryoscope;
 use crate::fixtures;
+use crate::programs;
 
 /// Whoever is root reads everything: a case about permissions runs as somebody else.
 const NOBODY: [&str; 3] = ["--reuid=65534", "--regid=65534", "--clear-groups"];
@@ -36,7 +37,7 @@ fn inputs_that_people_met_are_answered_as_they_should_be() {
 }
 
 fn can_be_nobody() -> bool {
-    Command::new("setpriv").args(NOBODY).arg("true").status().is_ok_and(|status| status.success())
+    programs::runs("setpriv", &[&NOBODY[..], &["true"]].concat())
 }
 
 /// What is wrong with a case.

@@ -8,6 +8,7 @@ use cryoscope::Checkpoint;
 use cryoscope::formats::{Columns, Format, RowWriter, Style};
 use cryoscope::tables::Source;
 use proptest::prelude::ProptestConfig;
+use proptest::test_runner::FileFailurePersistence;
 use serde_json::Value;
 
 /// The rows of some tables, by table.
@@ -97,5 +98,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 /// So many cases of a property, or as many as `PROPTEST_CASES` asks for.
 pub(crate) fn cases_of(usual: u32) -> ProptestConfig {
     let cases = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(usual);
-    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+    // Beside the source of the property, to be committed with what mends it.
+    let failures = FileFailurePersistence::WithSource("failures");
+    ProptestConfig { cases, failure_persistence: Some(Box::new(failures)), ..ProptestConfig::default() }
 }

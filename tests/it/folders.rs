@@ -14,6 +14,7 @@ use serde_json::Value;
 use crate::archives::Members;
 use crate::command::{Ran, cryoscope, run};
 use crate::fixtures::{self, rows_of};
+use crate::programs;
 
 /// A small container of two processes.
 fn reference() -> Members {
@@ -439,9 +440,7 @@ fn lists_and_patterns_without_end_are_refused_too() {
     };
     shown(r#""$0" show --files-from - < /dev/zero"#, 2, "standard input: it has more than");
     shown(r#"echo "$1" | "$0" show --files-from -"#, 0, "tick");
-    if cfg!(target_os = "linux")
-        && Command::new("bash").args(["-c", "true < <(true)"]).status().is_ok_and(|s| s.success())
-    {
+    if cfg!(target_os = "linux") && programs::runs("bash", &["-c", "true < <(true)"]) {
         shown(r#""$0" show --files-from <(sleep 0.2; echo "$1")"#, 0, "tick");
         shown(r#""$0" show --files-from <(true)"#, 1, "it names nothing");
         shown(r#""$0" memparse "$1" --patterns <(echo nowhere-to-be-found)"#, 1, "");
@@ -463,9 +462,7 @@ fn pipes_that_somebody_writes_to_are_read() {
     shown(r#"cat "$1" | "$0" show -"#);
     shown(r#""$0" show /dev/stdin < "$1""#);
     shown(r#"cat "$1" > "$2" & "$0" show "$2"; wait"#);
-    if cfg!(target_os = "linux")
-        && Command::new("bash").args(["-c", "true < <(true)"]).status().is_ok_and(|s| s.success())
-    {
+    if cfg!(target_os = "linux") && programs::runs("bash", &["-c", "true < <(true)"]) {
         shown(r#""$0" show <(cat "$1")"#);
         shown(r#""$0" show <(gzip -c "$1")"#);
         shown(r#""$0" show <(sleep 0.2; cat "$1")"#);

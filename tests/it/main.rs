@@ -34,6 +34,7 @@ mod peers;
 mod places;
 mod planted;
 mod proc_view;
+mod programs;
 mod query;
 mod readme;
 mod recovered;

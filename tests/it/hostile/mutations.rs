@@ -62,8 +62,10 @@ fn try_all<T: Sync>(all: &[T], mutant: impl Fn(&T) -> (String, Vec<u8>) + Sync) 
     // A process costs more than a function; so few of them have one.
     let step = if std::env::var_os("HOSTILE_ALL").is_some() { 20 } else { 60 };
     let tried = AtomicUsize::new(0);
-    let wrong = each(all, |what| {
-        let number = tried.fetch_add(1, Ordering::Relaxed);
+    let numbered: Vec<(usize, &T)> = all.iter().enumerate().collect();
+    // Which command a mutant gets is a matter of its number, not of the threads that take turns.
+    let wrong = each(&numbered, |&(number, what)| {
+        tried.fetch_add(1, Ordering::Relaxed);
         let (what, tar) = mutant(what);
         let mut wrong: Vec<String> =
             std::panic::catch_unwind(|| read(&tar)).err().map(|_| what.clone()).into_iter().collect();
