@@ -40,7 +40,7 @@ pub(crate) fn read(images: Images<'_>, _: &Model, side: &Side<'_>) -> Beside {
 
 fn descriptors(document: &Document<'_>) -> Vec<String> {
     let Some(list) = document.value.as_array() else {
-        document.unexpected("the document", "an array of texts", &document.value);
+        document.unexpected("the document", "an array of strings", &document.value);
         return Vec::new();
     };
     let text = |value: &serde_json::Value| value.as_str().map(str::to_owned).unwrap_or_default();

@@ -170,7 +170,7 @@ impl Program {
     pub(crate) fn of_bytes(bytes: &[u8], order: ByteOrder) -> Result<Self, String> {
         let (chunks, rest) = bytes.as_chunks::<8>();
         if !rest.is_empty() || chunks.is_empty() || chunks.len() > MOST_INSTRUCTIONS {
-            return Err(format!("{} bytes are no program of 1 to {MOST_INSTRUCTIONS} instructions", bytes.len()));
+            return Err(format!("{} bytes are not a program of 1 to {MOST_INSTRUCTIONS} instructions", bytes.len()));
         }
         let instruction = |&[c0, c1, jt, jf, k0, k1, k2, k3]: &[u8; 8]| {
             let (code, k) = ([c0, c1], [k0, k1, k2, k3]);
@@ -222,7 +222,7 @@ impl Program {
         }
         match self.operations().last() {
             Some(Operation::Return(_)) => Ok(()),
-            _ => Err("the last instruction is not an answer".to_owned()),
+            _ => Err("the last instruction does not return".to_owned()),
         }
     }
 }

@@ -48,7 +48,7 @@ pub(crate) fn read(images: Images<'_>, model: &Model, _: &Side<'_>) -> BTreeMap<
         let values = Span::behind(image, record, entry.keys_bytes().into(), entry.values_bytes().into());
         if map.contents.replace(Contents { count: entry.count(), keys, values }).is_some() {
             images.warnings.push(Code::RecordDuplicate, place(), || {
-                format!("the contents of map {} are recorded twice; the last count", entry.map_id())
+                format!("the contents of map {} are recorded twice; used the last record", entry.map_id())
             });
         }
     });

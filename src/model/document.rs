@@ -38,24 +38,24 @@ impl<'a> Document<'a> {
             Some(Stop::Limit | Stop::Absent(Absence::NotKept)) if file.size > limits.json_bytes => {
                 let (size, limit) = (file.size, limits.json_bytes);
                 warnings.push(Code::LimitReached, Place::member(path), || {
-                    format!("{size} bytes of JSON, the limit is {limit}; left out, --max-json raises the limit")
+                    format!("{size} bytes of JSON exceed the limit of {limit}; skipped, --max-json raises the limit")
                 });
                 return None;
             }
             // Which is warned of by itself.
             Some(Stop::Absent(Absence::Unreadable)) => return None,
-            Some(Stop::Absent(_) | Stop::Limit) => warn("the document is cut by the end of the archive".to_owned()),
+            Some(Stop::Absent(_) | Stop::Limit) => warn("the document is truncated by the end of the archive".to_owned()),
             None => {}
         }
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
         if bytes.trim_ascii().is_empty() {
-            warn("an empty file, not a JSON document".to_owned());
+            warn("the file is empty, not a JSON document".to_owned());
             return None;
         }
         let parsed = match bytes.to_str() {
             Ok(text) => json::parse(text.as_bytes(), limits.json_depth),
             Err(error) => {
-                warn(format!("not UTF-8 ({error}); what is not is shown as U+FFFD"));
+                warn(format!("not UTF-8 ({error}); invalid bytes are shown as U+FFFD"));
                 json::parse(bytes.to_str_lossy().as_bytes(), limits.json_depth)
             }
         };
@@ -129,7 +129,7 @@ impl<'a> Document<'a> {
         let time: Option<Timestamp> = text.parse().ok();
         if time.is_none() {
             self.warnings.push(Code::JsonUnexpected, Place::member(self.path), || {
-                format!("{} is no time: {text:?}", keys.join("."))
+                format!("{} is not a valid time: {text:?}", keys.join("."))
             });
         }
         time.filter(|_| !text.starts_with("0001-"))
@@ -152,7 +152,7 @@ impl<'a> Document<'a> {
             Ok(value) => Some(value),
             Err(error) => {
                 self.warnings.push(Code::JsonDamaged, Place::member(self.path), || {
-                    format!("{} does not hold JSON: {error}", keys.join("."))
+                    format!("{} is not valid JSON: {error}", keys.join("."))
                 });
                 None
             }
@@ -167,7 +167,7 @@ impl<'a> Document<'a> {
     /// Notes a value of the wrong type.
     pub(crate) fn unexpected(&self, what: &str, expected: &str, found: &Value) {
         self.warnings.push(Code::JsonUnexpected, Place::member(self.path), || {
-            format!("{what} is {}, not {expected}; left out", type_of(found))
+            format!("{what} is {}, not {expected}; skipped", type_of(found))
         });
     }
 }

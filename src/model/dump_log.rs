@@ -29,10 +29,10 @@ pub(super) fn check(images: Images<'_>, side: &Side<'_>) {
     if images.set.is_empty() && !images.archive.has_unreadable() {
         side.warnings.push(Code::ImagesMissing, Place::member(&images.set.folder), || {
             if failed {
-                "no CRIU images in it, because the dump failed; only what the engine wrote is shown".to_owned()
+                "no CRIU images found, because the dump failed; only the engine's files are shown".to_owned()
             } else {
-                "no CRIU images in it; only what the engine wrote is shown. Was the runtime's images directory \
-                 redirected (criu.conf: images-dir)?"
+                "no CRIU images found; only the engine's files are shown. Check whether the runtime's \
+                 images directory was redirected (criu.conf: images-dir)"
                     .to_owned()
             }
         });
@@ -57,11 +57,11 @@ fn failure(log: &Contents<'_>, finished: bool) -> Option<String> {
         return None;
     }
     let first = bytes(log, 0, WHOLE).lines().find(|line| line.contains_str("Error (")).map(quoted);
-    let first = first.map_or_else(String::new, |first| format!("; its first error: {first}"));
+    let first = first.map_or_else(String::new, |first| format!("; first error: {first}"));
     Some(match said {
-        Some(_) => format!("the dump failed{first}; its last line: {}", quoted(last)),
+        Some(_) => format!("the dump failed{first}; last line: {}", quoted(last)),
         None => {
-            format!("the log ends before the dump did, which may have failed{first}; its last line: {}", quoted(last))
+            format!("the log ends before the dump finished, so the dump may have failed{first}; last line: {}", quoted(last))
         }
     })
 }

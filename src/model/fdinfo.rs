@@ -46,7 +46,7 @@ impl Descriptors {
                     without.insert(process.pid());
                     images.warnings.push(Code::LimitReached, images.place(Kind::Fdinfo, number), || {
                         format!(
-                            "processes share more than {most} descriptors: those of process {} are left out, --max-shared raises the limit",
+                            "processes share more than {most} descriptors; those of process {} were skipped, --max-shared raises the limit",
                             process.pid()
                         )
                     });
@@ -56,7 +56,7 @@ impl Descriptors {
             if !images.has(Kind::Fdinfo, number) {
                 images.warnings.push(Code::ImageMissing, images.place(Kind::Fdinfo, number), || {
                     format!(
-                        "process {} is alive but has no table of descriptors: its open files are not known",
+                        "living process {} has no table of descriptors; its open files are unknown",
                         process.pid()
                     )
                 });
@@ -89,15 +89,15 @@ fn table(images: Images<'_>, number: u64, files: &FileTable) -> Vec<Descriptor> 
         let fd_type = entry.r#type.and_then(|t| FdTypes::try_from(t).ok());
         let (fd, file) = (Fd(entry.fd()), FileId(entry.id()));
         if i32::try_from(fd.0).is_err() {
-            images.warnings.push(Code::NumberInvalid, place(), || format!("{fd} cannot be a descriptor"));
+            images.warnings.push(Code::NumberInvalid, place(), || format!("{fd} is not a valid descriptor"));
         }
         match fd_type {
             None => images.warnings.push(Code::FileTypeUnknown, place(), || {
-                format!("descriptor {fd} is of a type that is not known ({})", entry.r#type.unwrap_or_default())
+                format!("descriptor {fd} is of unknown type {}", entry.r#type.unwrap_or_default())
             }),
             Some(fd_type) if files.get(fd_type, file).is_none() && !files.is_unreadable() => {
                 images.warnings.push(Code::FileMissing, place(), || {
-                    format!("descriptor {fd} refers to file {file}, which is not in the table of files")
+                    format!("descriptor {fd} refers to file {file}, which is not in the table of open files")
                 });
             }
             Some(_) => {}
@@ -106,7 +106,7 @@ fn table(images: Images<'_>, number: u64, files: &FileTable) -> Vec<Descriptor> 
         if by_fd.insert(fd, descriptor).is_some() {
             images
                 .warnings
-                .push(Code::RecordDuplicate, place(), || format!("descriptor {fd} is recorded twice; the last counts"));
+                .push(Code::RecordDuplicate, place(), || format!("descriptor {fd} is recorded twice; used the last record"));
         }
     });
     by_fd.into_values().collect()

@@ -208,7 +208,7 @@ impl FileTable {
             images.each::<FileEntry>(Kind::Files, 0, |entry, _, place| table.add_entry(entry, &place(), images));
         } else if !images.has(has_split, 0) && images.set.of_kind(images.archive, Kind::Fdinfo).next().is_some() {
             images.warnings.push(Code::ImageMissing, images.place(Kind::Files, 0), || {
-                "the table of open files is missing: what descriptors, mappings and executables are is not known"
+                "the table of open files is missing; files of descriptors, mappings and executables are unknown"
                     .to_owned()
             });
         }
@@ -235,8 +235,8 @@ impl FileTable {
         match File::of(entry) {
             Some(file) => self.add(id, file, place, images),
             None => images.warnings.push(Code::FileTypeUnknown, place.clone(), || {
-                let what = if known { "its message is missing" } else { "is not known" };
-                format!("file {id} is of type {number}: {what}")
+                let what = if known { "but its details are missing" } else { "which is unknown" };
+                format!("file {id} has type {number}, {what}")
             }),
         }
     }
@@ -249,7 +249,7 @@ impl FileTable {
         if self.files.insert((file.fd_type(), id), file).is_some() {
             images
                 .warnings
-                .push(Code::RecordDuplicate, place.clone(), || format!("file {id} is recorded twice; the last counts"));
+                .push(Code::RecordDuplicate, place.clone(), || format!("file {id} is recorded twice; used the last record"));
         }
     }
 
@@ -292,8 +292,8 @@ impl FileTable {
             let (kind, number) = if images.has(Kind::Files, 0) { (Kind::Files, 0) } else { (Kind::Fdinfo, 0) };
             images.warnings.push(Code::LimitReached, images.place(kind, number), || {
                 format!(
-                    "file {id} ({fd_type:?}) waits for {len} things and is open {opens} times more: beyond {most} of both in all, \
-                     targets are left out, --max-shared raises the limit"
+                    "file {id} ({fd_type:?}) waits for {len} targets and is open {opens} more times: shared targets exceed {most}; \
+                     the rest were skipped, --max-shared raises the limit"
                 )
             });
         }
@@ -313,7 +313,7 @@ impl FileTable {
                     Ok(RemapType::Procfs) => Remap::Procfs(id),
                     Err(_) => {
                         images.warnings.push(Code::FileTypeUnknown, place(), || {
-                            format!("file {} was remapped in a way that is not known ({number})", entry.orig_id())
+                            format!("file {} has an unknown remap type ({number})", entry.orig_id())
                         });
                         return;
                     }
@@ -322,18 +322,18 @@ impl FileTable {
             let original = FileId(entry.orig_id());
             if !self.unreadable && !self.files.contains_key(&(FdTypes::Reg, original)) {
                 images.warnings.push(Code::FileMissing, place(), || {
-                    format!("a file without a name, {original}, is not in the table of files")
+                    format!("unlinked file {original} is not in the table of open files")
                 });
             }
             match remap {
                 Remap::Ghost(ghost) if !images.has(Kind::GhostFile, ghost) => {
                     images.warnings.push(Code::ImageMissing, images.place(Kind::GhostFile, ghost), || {
-                        format!("the contents of the deleted file {original} are missing")
+                        format!("the contents of deleted file {original} are missing")
                     });
                 }
                 Remap::Linked(link) if !self.unreadable && !self.files.contains_key(&(FdTypes::Reg, link)) => {
                     images.warnings.push(Code::FileMissing, place(), || {
-                        format!("the link {link} that stands for file {original} is not in the table of files")
+                        format!("link {link}, which stands for file {original}, is not in the table of open files")
                     });
                 }
                 _ => {}
@@ -437,7 +437,7 @@ fn cut_name(name: &mut Option<Vec<u8>>, place: &Place, images: Images<'_>) {
     let most = images.limits.path_bytes;
     if let Some(name) = name.as_mut().filter(|name| u64_of(name.len()) > most) {
         images.warnings.push(Code::LimitReached, place.clone(), || {
-            format!("a name of {} bytes is cut after {most}; --max-path raises the limit", name.len())
+            format!("a name of {} bytes was cut to {most}; --max-path raises the limit", name.len())
         });
         name.truncate(usize_of(most));
     }

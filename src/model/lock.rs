@@ -86,7 +86,7 @@ pub(crate) fn read(images: Images<'_>, model: &Model, _: &Side<'_>) -> FileLocks
     for (lock, place) in &recorded {
         if all.len() >= most {
             images.warnings.push(Code::LimitReached, place.clone(), || {
-                format!("locks are held through more than {most} descriptors; the rest is left out (--max-records)")
+                format!("locks are held through more than {most} descriptors; the rest were skipped, --max-records raises the limit")
             });
             break;
         }
@@ -116,7 +116,7 @@ fn add(
     let Some((owner, descriptor)) = holders.of_descriptor.get(&(pid, fd)) else {
         if !holders.unreadable {
             images.warnings.push(Code::FileMissing, place.clone(), || {
-                format!("a lock is held through descriptor {fd} of process {pid}, which is not there")
+                format!("a lock is held by descriptor {fd} of process {pid}, which does not exist")
             });
         }
         all.push(Held { pid, fd, file: None, inherited: false, lock });

@@ -138,7 +138,7 @@ impl<'c> RawLines<'c> {
         if self.number >= self.log.most {
             let most = self.log.most;
             self.log.warnings.push(Code::LimitReached, self.log.place(offset), || {
-                format!("more than {most} lines; the rest is left out, --max-lines raises the limit")
+                format!("the log has more than {most} lines; the rest were skipped, --max-lines raises the limit")
             });
             self.at = u64::MAX;
             return None;
@@ -158,7 +158,7 @@ impl<'c> RawLines<'c> {
                     // What cannot be read is warned of by itself.
                     if why != Absence::Unreadable {
                         self.log.warnings.push(Code::MemberUnreadable, self.log.place(self.at), || {
-                            format!("{missing} bytes of the log are not here; the lines before count")
+                            format!("{missing} bytes of the log are missing; used the lines before them")
                         });
                     }
                     self.at = u64::MAX;
@@ -185,7 +185,7 @@ impl<'c> RawLines<'c> {
         if len > room {
             let longest = self.log.longest;
             self.log.warnings.push(Code::LimitReached, self.log.place(offset), || {
-                format!("a line of more than {longest} bytes was cut; --max-line raises the limit")
+                format!("a line longer than {longest} bytes was cut; --max-line raises the limit")
             });
         }
         let len = len.min(room);

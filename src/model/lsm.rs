@@ -28,7 +28,7 @@ pub(crate) fn read(images: Images<'_>, _model: &Model, _side: &Side<'_>) -> Vec<
         for namespace in entry.namespaces {
             if !collect(namespace, None, 0, &mut policies) {
                 images.warnings.push(Code::LimitReached, place(), || {
-                    format!("namespaces of AppArmor lie deeper than {MOST_DEPTH}; those are left out")
+                    format!("AppArmor namespaces are nested more than {MOST_DEPTH} deep; deeper ones were skipped")
                 });
             }
         }

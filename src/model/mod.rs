@@ -254,7 +254,7 @@ impl Model {
                     return;
                 }
                 images.warnings.push(Code::FileMissing, images.place(kind, pid), || {
-                    format!("{what} is file {id}, which is not in the table of files")
+                    format!("{what} is file {id}, which is not in the table of open files")
                 });
             };
             if let Some(mm) = &process.mm {
@@ -267,7 +267,7 @@ impl Model {
                         || self.files.memfd_of(id).is_some()
                         || vma.status.contains(vma::Status::SOCKET);
                     if !known {
-                        missing(Kind::Mm, &format!("what is mapped at {}", vma.start), id);
+                        missing(Kind::Mm, &format!("the mapping at {}", vma.start), id);
                     }
                 }
             }
@@ -288,7 +288,7 @@ impl Model {
         for member in images.set.others(images.archive) {
             if member.path.ends_with(b".img") {
                 images.warnings.push(Code::ImageUnknown, Place::member(&member.path), || {
-                    "an image of no known kind; a newer CRIU may have written it".to_owned()
+                    "the image is of an unknown kind; a newer CRIU may have written it".to_owned()
                 });
             }
         }
@@ -315,7 +315,7 @@ fn inventory(images: Images<'_>) -> Option<InventoryEntry> {
         // Pre-dumps of CRIU before 3.15 have none.
         if images.set.has_tasks() {
             images.warnings.push(Code::ImageMissing, images.place(Kind::Inventory, 0), || {
-                "the inventory is missing, which CRIU writes last: the dump was not finished, or is not whole"
+                "the inventory, which CRIU writes last, is missing; the dump did not finish or is incomplete"
                     .to_owned()
             });
         }
@@ -324,7 +324,7 @@ fn inventory(images: Images<'_>) -> Option<InventoryEntry> {
     let entry: InventoryEntry = images.one(Kind::Inventory, 0)?;
     if entry.img_version() > NEWEST_VERSION {
         images.warnings.push(Code::ImageVersion, images.place(Kind::Inventory, 0), || {
-            format!("image version {}; versions up to {NEWEST_VERSION} are known", entry.img_version())
+            format!("the image version is {}; known versions end at {NEWEST_VERSION}", entry.img_version())
         });
     }
     Some(entry)
@@ -348,7 +348,7 @@ fn user_namespace(images: Images<'_>) -> Option<UsernsEntry> {
         if map.len() > EXTENTS {
             images.warnings.push(Code::NumberInvalid, images.place(Kind::Userns, number), || {
                 format!(
-                    "a map of {} extents, of which the kernel has {EXTENTS} at most; the rest is left out",
+                    "a map of {} extents exceeds the kernel's maximum of {EXTENTS}; the rest were skipped",
                     map.len()
                 )
             });

@@ -74,7 +74,7 @@ pub(crate) fn read(images: Images<'_>, model: &Model, _: &Side<'_>) -> Pipes {
             let waiting = Span::behind((kind, 0), record, 0, entry.bytes().into());
             if pipe.waiting.replace(waiting).is_some() {
                 images.warnings.push(Code::RecordDuplicate, place(), || {
-                    format!("what waited in pipe {} is recorded twice; the last counts", entry.pipe_id())
+                    format!("the waiting bytes of pipe {} are recorded twice; used the last record", entry.pipe_id())
                 });
             }
         });

@@ -397,7 +397,7 @@ fn process(images: Images<'_>, mut node: Node, versions: Versions) -> Process {
         let state = process.task().map(TaskCoreEntry::task_state).unwrap_or_default();
         images
             .warnings
-            .push(Code::NumberInvalid, images.place(Kind::Core, pid), || format!("{state} is no state of a task"));
+            .push(Code::NumberInvalid, images.place(Kind::Core, pid), || format!("{state} is not a valid task state"));
     }
     // A zombie has nothing but its core; what else bears its number is of an earlier dump.
     if process.is_zombie()
@@ -426,7 +426,7 @@ fn thread(images: Images<'_>, pid: Pid, tid: Tid) -> Thread {
         images.one::<CoreEntry>(Kind::Core, number).map(Box::new)
     } else {
         images.warnings.push(Code::ImageMissing, images.place(Kind::Core, number), || {
-            format!("thread {tid} of process {pid} has no core image: state, credentials and registers are not known")
+            format!("thread {tid} of process {pid} has no core image; its state, credentials and registers are unknown")
         });
         None
     };
@@ -439,7 +439,7 @@ fn required<M: prost::Message + prost::Name + Default>(images: Images<'_>, kind:
         return images.one(kind, pid);
     }
     images.warnings.push(Code::ImageMissing, images.place(kind, pid), || {
-        format!("process {pid} is alive but has no such image: what it would say is not known")
+        format!("this image of living process {pid} is missing; its facts are unknown")
     });
     None
 }
@@ -453,7 +453,7 @@ fn mm(images: Images<'_>, pid: u64, compat: bool) -> Option<Mm> {
     let place = images.place(Kind::Mm, pid);
     let warn = |message: String| images.warnings.push(Code::MappingInvalid, place.clone(), || message);
     if entries.is_empty() {
-        warn("a living process without a single mapping".to_owned());
+        warn("a living process has no mappings".to_owned());
     }
     let mut vmas = Vec::with_capacity(entries.len());
     for entry in &entries {
@@ -486,7 +486,7 @@ fn leave_out_overlaps(vmas: &mut Vec<Vma>, warn: &impl Fn(String)) {
         if is_kept {
             end = end.max(vma.end.0);
         } else {
-            warn(format!("the mapping at {} is one of more than {MOST} that overlap others; left out", vma.start));
+            warn(format!("more than {MOST} mappings overlap; skipped the one at {}", vma.start));
         }
         is_kept
     });
@@ -507,7 +507,7 @@ pub(super) fn page_size(processes: &[Process], images: Images<'_>) -> u64 {
     }
     if let Some((pid, size)) = fallback {
         images.warnings.push(Code::PageSizeUnknown, images.place(Kind::Mm, pid.0.into()), || {
-            format!("process {pid} was told a page size of {size} bytes, which no kernel has; {USUAL} is used")
+            format!("process {pid} declares a page size of {size} bytes, which no kernel has; used {USUAL}")
         });
     }
     check_alignment(processes, USUAL, images)
@@ -521,7 +521,7 @@ fn check_alignment(processes: &[Process], page_size: u64, images: Images<'_>) ->
         if let Some(vma) = odd {
             images.warnings.push(Code::MappingInvalid, images.place(Kind::Mm, process.pid().0.into()), || {
                 format!(
-                    "the mapping from {} to {} does not begin and end at pages of {page_size} bytes",
+                    "the mapping from {} to {} is not aligned to pages of {page_size} bytes",
                     vma.start, vma.end
                 )
             });
@@ -561,14 +561,14 @@ pub(super) fn note_orphans(images: Images<'_>, processes: &[Process]) {
             || of_processes.contains(&kind) && !pids.contains(&number);
         if kind == Kind::Fdinfo && tables.as_ref().is_some_and(|tables| !tables.contains(&number)) {
             images.warnings.push(Code::ImageOrphaned, Place::member(&member.path), || {
-                format!("no process has the table of descriptors {number}; left over from an earlier dump, not used")
+                format!("no process has descriptor table {number}; the image is left over from an earlier dump and was ignored")
             });
         }
         if orphan {
             images.warnings.push(Code::ImageOrphaned, Place::member(&member.path), || {
                 let time = member.mtime.map_or_else(String::new, |time| format!(", written {time}"));
                 format!(
-                    "no process of the tree has the number {number}; left over from an earlier dump{time}, not used"
+                    "no process in the tree has the number {number}; the image is left over from an earlier dump{time} and was ignored"
                 )
             });
         }

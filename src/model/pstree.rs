@@ -54,7 +54,7 @@ pub(super) fn read(images: Images<'_>) -> Vec<Node> {
     });
     if let Some(place) = over {
         images.warnings.push(Code::LimitReached, place, || {
-            format!("more than {most} processes; this and the others are left out, --max-processes raises the limit")
+            format!("more than {most} processes; skipped this and the following ones, --max-processes raises the limit")
         });
     }
     if entries.is_empty() {
@@ -66,9 +66,9 @@ pub(super) fn read(images: Images<'_>) -> Vec<Node> {
     for (entry, place) in entries {
         let pid = entry.pid();
         if pid == 0 || pid > PID_MAX {
-            root(place, Code::NumberInvalid, format!("{pid} cannot be a process id; the process is left out"));
+            root(place, Code::NumberInvalid, format!("{pid} is not a valid process id; skipped the process"));
         } else if let Some((_, first)) = by_pid.get(&pid) {
-            let message = format!("process {pid} is recorded twice; the first counts ({first})");
+            let message = format!("process {pid} is recorded twice; used the first record ({first})");
             root(place, Code::ProcessTree, message);
         } else {
             order.push(pid);
@@ -82,13 +82,13 @@ pub(super) fn read(images: Images<'_>) -> Vec<Node> {
             Place::member(&images.place(Kind::Pstree, 0).member),
             Code::ProcessRoots,
             format!(
-                "the tree has {roots} roots; CRIU dumps one process and its descendants, so it was put together or changed"
+                "the tree has {roots} roots; CRIU dumps one process and its descendants, so the image was merged or changed"
             ),
         );
     }
     let mut nodes = in_tree_order(&by_pid, &parents);
     keep_threads_once(&mut nodes, &by_pid, |pid, count, place| {
-        let message = format!("{count} threads of process {pid} are listed before; left out here");
+        let message = format!("{count} threads of process {pid} were listed earlier; skipped here");
         root(place.clone(), Code::ProcessTree, message);
     });
     nodes
@@ -196,9 +196,9 @@ fn without_tree(images: Images<'_>) -> Vec<Node> {
         cores.iter().copied().filter(is_leader).filter_map(|number| u32::try_from(number).ok()).collect();
     let threads = cores.len().saturating_sub(pids.len());
     let shown = || match threads {
-        0 => "shown is whatever has a core image, and who started whom is not known".to_owned(),
+        0 => "processes with a core image are shown, but their parents are unknown".to_owned(),
         _ => format!(
-            "shown is whatever has a core image; who started whom is not known, nor whose {threads} further threads are"
+            "processes with a core image are shown, but their parents and the owners of {threads} more threads are unknown"
         ),
     };
     let place = images.place(Kind::Pstree, 0);
@@ -209,16 +209,16 @@ fn without_tree(images: Images<'_>) -> Vec<Node> {
         _ if images.is_unreadable(Kind::Pstree, 0) => {}
         (_, true) => images.warnings.push(Code::ProcessesMissing, Place::member(&images.set.folder), || {
             if images.set.has_pages() {
-                "no process in it; a pre-dump has pages only, and its dump is in another archive".to_owned()
+                "no processes found; this is a pre-dump, which has only pages; its final dump is in another archive".to_owned()
             } else {
-                "no process in it; the dump stopped before it came to them, or its images were lost".to_owned()
+                "no processes found; the dump stopped before it reached them, or their images were lost".to_owned()
             }
         }),
         (false, false) => {
             images.warnings.push(Code::ImageMissing, place, || format!("the process tree is missing; {}", shown()));
         }
         (true, false) => {
-            let message = || format!("the process tree names no process; {}", shown());
+            let message = || format!("the process tree lists no processes; {}", shown());
             images.warnings.push(Code::ProcessTree, place, message);
         }
     }

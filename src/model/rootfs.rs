@@ -163,7 +163,7 @@ fn deleted<'c>(side: &Side<'c>) -> Option<(&'c Member, Vec<BString>)> {
             Some(path) if path.starts_with('/') => paths.push(BString::from(path)),
             Some(path) => paths.push(BString::from(format!("/{path}"))),
             None => side.warnings.push(Code::JsonUnexpected, Place::member(&member.path), || {
-                format!("element {number} is no path; left out")
+                format!("element {number} is not a path; skipped")
             }),
         }
     }

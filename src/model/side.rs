@@ -135,7 +135,7 @@ impl<'a> Side<'a> {
             Code::DocumentMissing,
             Place::member(join(BStr::new(self.root()), missing.as_bytes())),
             || {
-                "every engine writes this document beside the images: what it would say of the container is not known"
+                "this document is missing, although every engine writes it; its facts about the container are unknown"
                     .to_owned()
             },
         );
@@ -161,12 +161,12 @@ impl<'a> Side<'a> {
                 // Folders of such names are somebody else's.
                 Ok(file) if matches!(file.kind, MemberKind::File | MemberKind::Directory) => {}
                 Ok(other) => self.warnings.push(Code::ImageNotAFile, Place::member(&member.path), || {
-                    format!("not a file but a {}; left out", other.kind.as_str())
+                    format!("not a file but a {}; skipped", other.kind.as_str())
                 }),
                 Err(link) => self.warnings.push(Code::MemberLinkBroken, Place::member(&member.path), || {
                     let target = link.link.as_deref().map_or(b"".as_bstr(), |target| target.as_bstr());
                     format!(
-                        "a link to {target}, which is not a file of this archive; links are never followed out of it"
+                        "a link to {target}, which is not a file in this archive; links that lead outside are not followed"
                     )
                 }),
             }
@@ -182,7 +182,7 @@ impl<'a> Side<'a> {
         // What cannot be read is warned of by itself.
         if stop != Some(Stop::Absent(Absence::Unreadable)) && !archive::may_be_tar(&head) {
             self.warnings.push(Code::RootfsDiffDamaged, Place::member(&member.path), || {
-                "neither a tar nor a compressed one: which files the container changed is not known".to_owned()
+                "neither a tar nor a compressed tar; the container's file changes are unknown".to_owned()
             });
         }
     }

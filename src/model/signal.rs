@@ -175,11 +175,11 @@ fn siginfo(entry: &SiginfoEntry, order: ByteOrder, arch: Option<Arch>, images: I
     let info = Siginfo::of(bytes, order, arch);
     if bytes.len() != SIZE {
         images.warnings.push(Code::SignalInvalid, place.clone(), || {
-            format!("a signal that waits is described by {} bytes instead of {SIZE}", bytes.len())
+            format!("a pending signal has {} bytes instead of {SIZE}", bytes.len())
         });
     } else if !info.signal.is_some_and(|number| (1..=LAST).contains(&number)) {
         images.warnings.push(Code::SignalInvalid, place.clone(), || {
-            format!("a signal that waits has the number {}", info.signal.unwrap_or_default())
+            format!("a pending signal has the invalid number {}", info.signal.unwrap_or_default())
         });
     }
     info
@@ -202,7 +202,7 @@ fn actions(images: Images<'_>, process: &Process) -> Option<Vec<Action>> {
     };
     if entries.len() != COUNT {
         images.warnings.push(Code::SignalInvalid, images.place(kind, pid), || {
-            format!("actions of {} signals instead of {COUNT}; which is whose is not sure", entries.len())
+            format!("{} signal actions instead of {COUNT}; cannot match actions to signals", entries.len())
         });
     }
     let numbers = (1..=64).filter(|&number| !signal::is_fixed(number, arch));

@@ -317,18 +317,18 @@ pub(super) fn check(entry: &InetSkEntry, place: &Place, images: Images<'_>) {
         sk::INET => 1,
         sk::INET6 => 4,
         family => {
-            warn(format!("an internet socket of family {family}"));
+            warn(format!("an internet socket has family {family}"));
             return;
         }
     };
     for (name, address) in [("local", &entry.src_addr), ("remote", &entry.dst_addr)] {
         if !address.is_empty() && address.len() != words {
-            warn(format!("the {name} address has {} words, not {words}; left out", address.len()));
+            warn(format!("the {name} address has {} words, not {words}; skipped", address.len()));
         }
     }
     for (name, port) in [("local", entry.src_port()), ("remote", entry.dst_port())] {
         if u16::try_from(port).is_err() {
-            warn(format!("{port} cannot be the {name} port; left out"));
+            warn(format!("{port} is not a valid {name} port; skipped"));
         }
     }
 }

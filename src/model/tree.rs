@@ -44,7 +44,7 @@ impl<'c> FileTree<'c> {
         for (number, inner) in nested.members().iter().enumerate() {
             if by_path.insert(inner.path.clone(), number).is_some() && inner.kind != MemberKind::Directory {
                 side.warnings.push(Code::MemberDuplicate, Place::member(&member.path), || {
-                    format!("two of its members are named {}; the last counts", inner.path)
+                    format!("two of its members are named {}; used the last one", inner.path)
                 });
             }
         }
@@ -124,7 +124,7 @@ pub(crate) fn volumes<'c>(side: &Side<'c>) -> Vec<(BString, FileTree<'c>)> {
             let first = *read.entry(&file.path).or_insert(member);
             if !std::ptr::eq(first, *member) {
                 side.warnings.push(Code::MemberLinked, Place::member(&member.path), || {
-                    format!("the same file as {}, where it is read; left out here", first.path)
+                    format!("the same file as {}, under which it was read; skipped here", first.path)
                 });
             }
             std::ptr::eq(first, *member)

@@ -74,7 +74,7 @@ impl Vma {
     pub(super) fn of(entry: &VmaEntry) -> Result<Self, String> {
         let (start, end) = (entry.start(), entry.end());
         if end <= start {
-            return Err(format!("a mapping from {start:#x} to {end:#x} ends before it begins; left out"));
+            return Err(format!("the mapping from {start:#x} to {end:#x} does not end after it begins; skipped"));
         }
         Ok(Vma {
             start: Address(start),

@@ -90,13 +90,13 @@ fn forbid(path: &Path, mode: u32) {
 
 /// What is wrong to say of a file that is there and may not be read.
 const WRONG: [&str; 11] = [
-    "an empty file",
+    "file is empty",
     "no magic",
-    "cut by the end",
+    "truncated by the end",
     "0 bytes are",
-    "not in the table of files",
-    "which is not there",
-    "names no process",
+    "not in the table of open files",
+    "which does not exist",
+    "lists no processes",
     "is missing",
     "are missing",
     "neither a tar",

@@ -229,7 +229,7 @@ fn restored(config: &Document<'_>) -> (Option<bool>, Option<Timestamp>) {
     let (said, time) = (config.bool(&["restored"]), config.time(&["restoredTime"]));
     match (said, time) {
         (Some(false), Some(time)) => {
-            config.contradicts(|| format!("restored is false, but restoredTime is {time}; the time is not used"));
+            config.contradicts(|| format!("restored is false, but restoredTime is {time}; the time was ignored"));
             (said, None)
         }
         _ => (said.or(time.map(|_| true)), time),

@@ -82,7 +82,7 @@ impl Interface {
         let whose = names.into_iter().flatten().collect::<Vec<_>>().join(" ");
         let check = |what: &str, text: &str, is_one: bool| {
             if !is_one {
-                document.contradicts(|| format!("{what} of the network {whose:?} cannot be one: {text:?}; left out"));
+                document.contradicts(|| format!("{what} of network {whose:?} is not valid: {text:?}; skipped"));
             }
             is_one
         };
@@ -169,7 +169,7 @@ fn status(document: &Document<'_>) -> Vec<Interface> {
         Value::Object(networks) => {
             for (network, status) in networks {
                 if !status.is_object() && !status.is_null() {
-                    document.unexpected(&format!("the network {network:?}"), "an object", status);
+                    document.unexpected(&format!("network {network:?}"), "an object", status);
                 }
                 let interfaces = status.get("interfaces").and_then(Value::as_object);
                 for (name, interface) in interfaces.into_iter().flatten() {
@@ -189,7 +189,7 @@ fn status(document: &Document<'_>) -> Vec<Interface> {
         Value::Array(results) => {
             for (i, result) in results.iter().enumerate() {
                 if !result.is_object() && !result.is_null() {
-                    document.unexpected(&format!("the network {i}"), "an object", result);
+                    document.unexpected(&format!("network {i}"), "an object", result);
                     continue;
                 }
                 all.extend(of_cni(result, &format!("cni-{i}"), Place::Status));

@@ -105,13 +105,13 @@ fn contents(images: Images<'_>, kind: Kind, number: u64) -> Vec<u8> {
     if let Some(stop) = stop.filter(|&stop| stop != Stop::Absent(Absence::Unreadable)) {
         let (code, why) = match stop {
             Stop::Limit => {
-                (Code::LimitReached, "the rest is over the limit for one image, which --max-assembled raises")
+                (Code::LimitReached, "the rest exceeds the limit for one image, --max-assembled raises the limit")
             }
-            Stop::Absent(_) => (Code::ImageTruncated, "the archive ends or is damaged there"),
+            Stop::Absent(_) => (Code::ImageTruncated, "the archive ends or is damaged at this point"),
         };
         images
             .warnings
-            .push(code, images.place(kind, number), || format!("only {} bytes are read: {why}", bytes.len()));
+            .push(code, images.place(kind, number), || format!("read only {} bytes: {why}", bytes.len()));
     }
     bytes.into_owned()
 }
@@ -131,7 +131,7 @@ fn each(
             Some(magic) if netlink::u32_at(&bytes, 0, order) == Some(magic) => bytes.get(4..).unwrap_or_default(),
             Some(magic) => {
                 images.warnings.push(Code::ImageMagic, images.place(kind, number), || {
-                    format!("does not begin with {magic:#x}, as what ip(8) saves does; left out")
+                    format!("does not begin with the magic number of ip(8) dumps ({magic:#x}); skipped")
                 });
                 continue;
             }
@@ -145,7 +145,7 @@ fn each(
         if let Some(at) = messages.damaged() {
             let at = at.saturating_add(crate::int::u64_of(head));
             images.warnings.push(Code::ImageTruncated, images.place(kind, number).at(at), || {
-                "what follows is no whole netlink message; the messages before are kept".to_owned()
+                "the bytes from here on are not a complete netlink message; used the messages before them".to_owned()
             });
         }
     }

@@ -115,7 +115,7 @@ pub(super) fn check(program: &Program) -> Result<(), String> {
             _ => true,
         };
         if !is_allowed {
-            return Err(format!("instruction {at} is not for filters of system calls"));
+            return Err(format!("instruction {at} is not allowed in a system call filter"));
         }
     }
     Ok(())

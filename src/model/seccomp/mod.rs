@@ -74,7 +74,7 @@ fn decode(images: Images<'_>, order: ByteOrder) -> Vec<Filter> {
             let previous = filter.prev.map(u64::from).filter(|&previous| {
                 let is_before = previous < index;
                 if !is_before {
-                    warn(format!("filter {index} comes after filter {previous}, which is not before it; left out"));
+                    warn(format!("filter {index} refers to filter {previous}, which does not come before it; reference ignored"));
                 }
                 is_before
             });
@@ -84,7 +84,7 @@ fn decode(images: Images<'_>, order: ByteOrder) -> Vec<Filter> {
                 None => match Program::of_bytes(&bytes, order) {
                     Ok(program) => {
                         if let Err(why) = effect::check(&program) {
-                            warn(format!("filter {index}: {why}; the kernel takes no such program"));
+                            warn(format!("filter {index}: {why}; the kernel would refuse the program"));
                         }
                         let program = Arc::new(program);
                         programs.insert(bytes, Arc::clone(&program));
@@ -120,7 +120,7 @@ fn bind(filters: &mut [Filter], images: Images<'_>, model: &Model) {
             if filters.get(usize_of(last.into())).is_none() {
                 let count = filters.len();
                 images.warnings.push(Code::FilterInvalid, images.place(Kind::Core, thread.tid.0.into()), || {
-                    format!("the thread's calls are filtered by program {last}, and the archive has {count}")
+                    format!("the thread's filter is {last}, but the archive has only {count} filters")
                 });
                 continue;
             }
@@ -140,7 +140,7 @@ fn bind(filters: &mut [Filter], images: Images<'_>, model: &Model) {
                 let Some(rest) = left.checked_sub(u64_of(len)) else {
                     images.warnings.push(Code::LimitReached, images.place(Kind::Seccomp, 0), || {
                         format!(
-                            "filters bind threads more than {most} times: whom filter {index} binds is left out, \
+                            "filters bind threads more than {most} times; the threads of filter {index} were skipped, \
                              --max-records raises the limit"
                         )
                     });
@@ -212,7 +212,7 @@ fn follow(filters: &mut [Filter], images: Images<'_>, model: &Model) {
         images.warnings.push(Code::LimitReached, images.place(Kind::Seccomp, 0), || {
             let most = images.limits.filter_steps;
             format!(
-                "following all filters takes more than {most} steps: what the last ones answer is not known, \
+                "following all filters takes more than {most} steps; the answers of the last ones are unknown, \
                  --max-filter-steps raises the limit"
             )
         });

@@ -158,7 +158,7 @@ fn names_and_rows_are_bounded_together() {
     add(&mut members, "checkpoint/files.img", &file);
     open_often(&mut members, FdTypes::Reg, 900, 50_000);
     let checkpoint = members.open();
-    assert_said(&checkpoint, Code::LimitReached, "a name of 1048576 bytes is cut after 4096");
+    assert_said(&checkpoint, Code::LimitReached, "a name of 1048576 bytes was cut to 4096");
     let open = rows(&checkpoint, "process_open_files");
     assert!((10_000..50_000).contains(&open), "{open}");
     assert_said(&checkpoint, Code::LimitReached, "the rows of process_open_files take more than");
