@@ -93,7 +93,9 @@ pub(crate) fn read(images: Images<'_>, model: &Model, _side: &Side<'_>) -> Cgrou
             }
             if is_cut {
                 images.warnings.push(Code::LimitReached, place(), || {
-                    format!("control group directories are nested more than {MOST_DEPTH} deep; deeper ones were skipped")
+                    format!(
+                        "control group directories are nested more than {MOST_DEPTH} deep; deeper ones were skipped"
+                    )
                 });
             }
         }

@@ -44,7 +44,9 @@ impl<'a> Document<'a> {
             }
             // Which is warned of by itself.
             Some(Stop::Absent(Absence::Unreadable)) => return None,
-            Some(Stop::Absent(_) | Stop::Limit) => warn("the document is truncated by the end of the archive".to_owned()),
+            Some(Stop::Absent(_) | Stop::Limit) => {
+                warn("the document is truncated by the end of the archive".to_owned())
+            }
             None => {}
         }
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);

@@ -61,7 +61,10 @@ fn failure(log: &Contents<'_>, finished: bool) -> Option<String> {
     Some(match said {
         Some(_) => format!("the dump failed{first}; last line: {}", quoted(last)),
         None => {
-            format!("the log ends before the dump finished, so the dump may have failed{first}; last line: {}", quoted(last))
+            format!(
+                "the log ends before the dump finished, so the dump may have failed{first}; last line: {}",
+                quoted(last)
+            )
         }
     })
 }

@@ -55,10 +55,7 @@ impl Descriptors {
             }
             if !images.has(Kind::Fdinfo, number) {
                 images.warnings.push(Code::ImageMissing, images.place(Kind::Fdinfo, number), || {
-                    format!(
-                        "living process {} has no table of descriptors; its open files are unknown",
-                        process.pid()
-                    )
+                    format!("living process {} has no table of descriptors; its open files are unknown", process.pid())
                 });
             }
             tables.insert(number, table(images, number, files));
@@ -104,9 +101,9 @@ fn table(images: Images<'_>, number: u64, files: &FileTable) -> Vec<Descriptor> 
         }
         let descriptor = Descriptor { fd, file, fd_type, cloexec: entry.flags() & 1 != 0 };
         if by_fd.insert(fd, descriptor).is_some() {
-            images
-                .warnings
-                .push(Code::RecordDuplicate, place(), || format!("descriptor {fd} is recorded twice; used the last record"));
+            images.warnings.push(Code::RecordDuplicate, place(), || {
+                format!("descriptor {fd} is recorded twice; used the last record")
+            });
         }
     });
     by_fd.into_values().collect()

@@ -247,9 +247,9 @@ impl FileTable {
         }
         // TUN descriptors have two records of one id, the path and the device; so types count, too.
         if self.files.insert((file.fd_type(), id), file).is_some() {
-            images
-                .warnings
-                .push(Code::RecordDuplicate, place.clone(), || format!("file {id} is recorded twice; used the last record"));
+            images.warnings.push(Code::RecordDuplicate, place.clone(), || {
+                format!("file {id} is recorded twice; used the last record")
+            });
         }
     }
 

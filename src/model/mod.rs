@@ -315,8 +315,7 @@ fn inventory(images: Images<'_>) -> Option<InventoryEntry> {
         // Pre-dumps of CRIU before 3.15 have none.
         if images.set.has_tasks() {
             images.warnings.push(Code::ImageMissing, images.place(Kind::Inventory, 0), || {
-                "the inventory, which CRIU writes last, is missing; the dump did not finish or is incomplete"
-                    .to_owned()
+                "the inventory, which CRIU writes last, is missing; the dump did not finish or is incomplete".to_owned()
             });
         }
         return None;

@@ -520,10 +520,7 @@ fn check_alignment(processes: &[Process], page_size: u64, images: Images<'_>) ->
         let odd = vmas.iter().find(|vma| (vma.start.0 | vma.end.0) & page_size.wrapping_sub(1) != 0);
         if let Some(vma) = odd {
             images.warnings.push(Code::MappingInvalid, images.place(Kind::Mm, process.pid().0.into()), || {
-                format!(
-                    "the mapping from {} to {} is not aligned to pages of {page_size} bytes",
-                    vma.start, vma.end
-                )
+                format!("the mapping from {} to {} is not aligned to pages of {page_size} bytes", vma.start, vma.end)
             });
         }
     }

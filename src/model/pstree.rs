@@ -209,7 +209,8 @@ fn without_tree(images: Images<'_>) -> Vec<Node> {
         _ if images.is_unreadable(Kind::Pstree, 0) => {}
         (_, true) => images.warnings.push(Code::ProcessesMissing, Place::member(&images.set.folder), || {
             if images.set.has_pages() {
-                "no processes found; this is a pre-dump, which has only pages; its final dump is in another archive".to_owned()
+                "no processes found; this is a pre-dump, which has only pages; its final dump is in another archive"
+                    .to_owned()
             } else {
                 "no processes found; the dump stopped before it reached them, or their images were lost".to_owned()
             }

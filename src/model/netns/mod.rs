@@ -109,9 +109,7 @@ fn contents(images: Images<'_>, kind: Kind, number: u64) -> Vec<u8> {
             }
             Stop::Absent(_) => (Code::ImageTruncated, "the archive ends or is damaged at this point"),
         };
-        images
-            .warnings
-            .push(code, images.place(kind, number), || format!("read only {} bytes: {why}", bytes.len()));
+        images.warnings.push(code, images.place(kind, number), || format!("read only {} bytes: {why}", bytes.len()));
     }
     bytes.into_owned()
 }

@@ -74,7 +74,9 @@ fn decode(images: Images<'_>, order: ByteOrder) -> Vec<Filter> {
             let previous = filter.prev.map(u64::from).filter(|&previous| {
                 let is_before = previous < index;
                 if !is_before {
-                    warn(format!("filter {index} refers to filter {previous}, which does not come before it; reference ignored"));
+                    warn(format!(
+                        "filter {index} refers to filter {previous}, which does not come before it; reference ignored"
+                    ));
                 }
                 is_before
             });
