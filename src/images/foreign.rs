@@ -15,9 +15,7 @@ pub(crate) fn name(archive: &Archive) -> Option<&'static str> {
     let has = |name: &str| files().any(|member| member.file_name() == name.as_bytes());
     let of_crac = ["perfdata", "score", "cpufeatures", "dump4.log", "tags"];
     if has("cppath") && of_crac.iter().any(|name| has(name)) {
-        return Some(
-            "a folder of CRaC (OpenJDK) without images of CRIU: they were left elsewhere, or another engine than CRIU wrote it",
-        );
+        return Some("a CRaC (OpenJDK) directory without CRIU images (they are elsewhere, or another engine wrote it)");
     }
     None
 }

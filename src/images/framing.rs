@@ -117,7 +117,7 @@ impl<'a> Image<'a> {
         if stop == Some(Stop::Limit) {
             warnings.push(Code::LimitReached, Place::member(path), || {
                 let size = contents.len();
-                format!("{size} bytes in pieces, the limit is {limit}; the rest is left out, --max-assembled raises the limit")
+                format!("{size} bytes in pieces exceed the limit of {limit}; the rest was skipped, --max-assembled raises the limit")
             });
         }
         Self::of_bytes(kind, path, bytes, stop, warnings)
@@ -207,7 +207,7 @@ impl<'i> Records<'i> {
         if self.next >= self.limits.records {
             let limit = self.limits.records;
             self.warn(Code::LimitReached, || {
-                format!("more than {limit} records; the rest is left out, --max-records raises the limit")
+                format!("more than {limit} records; the rest were skipped, --max-records raises the limit")
             });
             return None;
         }
@@ -219,14 +219,14 @@ impl<'i> Records<'i> {
         let Some((message, after)) = rest.split_at_checked(usize_of(size.into())) else {
             let left = rest.len();
             self.warn(Code::ImageTruncated, || {
-                format!("a record claims {size} bytes, {left} are left{}", self.why_cut())
+                format!("a record declares {size} bytes, but only {left} are left{}", self.why_cut())
             });
             return None;
         };
         if u64::from(size) > self.limits.record_bytes {
             let limit = self.limits.record_bytes;
             self.warn(Code::LimitReached, || {
-                format!("a record of {size} bytes, the limit is {limit}; this and all that follow are left out, --max-record raises the limit")
+                format!("a record of {size} bytes exceeds the limit of {limit}; skipped this and all later records, --max-record raises the limit")
             });
             return None;
         }
@@ -234,8 +234,8 @@ impl<'i> Records<'i> {
         let Some((payload, _)) = len.ok().and_then(|len| after.split_at_checked(usize_of(len))) else {
             let left = after.len();
             self.warn(Code::ImageTruncated, || match len {
-                Ok(len) => format!("{len} bytes must follow the record, {left} are left{}", self.why_cut()),
-                Err(why) => format!("what follows the record cannot be told: {why}"),
+                Ok(len) => format!("{len} bytes must follow the record, but only {left} are left{}", self.why_cut()),
+                Err(why) => format!("cannot tell what follows the record: {why}"),
             });
             // The message itself is whole.
             let record = Record { number: self.next, offset: u64_of(self.offset), message, payload: after };
@@ -277,11 +277,11 @@ enum Wrong {
 impl Wrong {
     fn say(&self, kind: Kind, bytes: &[u8]) -> String {
         match self {
-            Wrong::Short if bytes.is_empty() => format!("an empty file, not a {kind} image"),
-            Wrong::Short => format!("{} bytes, too short for the magic numbers of a {kind} image", bytes.len()),
+            Wrong::Short if bytes.is_empty() => format!("the file is empty, not a {kind} image"),
+            Wrong::Short => format!("{} bytes are too short for the magic numbers of a {kind} image", bytes.len()),
             Wrong::Magic(number) => match Kind::of_magic(*number) {
-                Some(other) => format!("named as {kind}, but with the magic number of {other}; left out"),
-                None => format!("{number:#010x} is not the magic number of {kind}; left out"),
+                Some(other) => format!("the name says {kind}, but the magic number {other}; skipped"),
+                None => format!("{number:#010x} is not the magic number of {kind}; skipped"),
             },
         }
     }
@@ -324,9 +324,9 @@ mod tests {
     #[test]
     fn wrong_magics_say_what_was_found() {
         let say = |bytes: &[u8]| magics(bytes, PSTREE).err().unwrap().say(Kind::Pstree, bytes);
-        assert_eq!(say(&[]), "an empty file, not a PSTREE image");
-        assert_eq!(say(&[1, 2, 3]), "3 bytes, too short for the magic numbers of a PSTREE image");
-        assert_eq!(say(&[0; 8]), "0x00000000 is not the magic number of PSTREE; left out");
-        assert_eq!(say(&le(&[COMMON, 0x5608_4025])), "named as PSTREE, but with the magic number of PAGEMAP; left out");
+        assert_eq!(say(&[]), "the file is empty, not a PSTREE image");
+        assert_eq!(say(&[1, 2, 3]), "3 bytes are too short for the magic numbers of a PSTREE image");
+        assert_eq!(say(&[0; 8]), "0x00000000 is not the magic number of PSTREE; skipped");
+        assert_eq!(say(&le(&[COMMON, 0x5608_4025])), "the name says PSTREE, but the magic number PAGEMAP; skipped");
     }
 }

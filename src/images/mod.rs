@@ -136,14 +136,14 @@ impl<'a> Images<'a> {
         let image = self.open(kind, number)?;
         let mut records = image.records(self.limits, self.warnings);
         let Some(first) = records.next() else {
-            self.warnings.push(Code::ImageEmpty, self.place(kind, number), || "no record in it".to_owned());
+            self.warnings.push(Code::ImageEmpty, self.place(kind, number), || "the image has no record".to_owned());
             return None;
         };
         let message = self.decode(first.message, || image.place_of(&first));
         let behind = Span::behind((kind, number), &first, 0, 0).offset;
         if let Some(second) = records.next() {
             self.warnings.push(Code::RecordDuplicate, image.place_of(&second), || {
-                format!("a {kind} image has one record; this one is left out")
+                format!("a {kind} image has only one record; skipped this one")
             });
         }
         Some((message?, behind))
@@ -162,21 +162,23 @@ fn file_of<'a>(archive: &'a Archive, member: &'a Member, warnings: &Warnings) ->
         Ok(file) if file.kind == MemberKind::File => {
             if !std::ptr::eq(file, member) {
                 warnings.push(Code::MemberLinked, Place::member(&member.path), || {
-                    format!("a {} to {}, which is read in its place", member.kind.as_str(), file.path)
+                    format!("a {} to {}, which was read instead", member.kind.as_str(), file.path)
                 });
             }
             Some(file)
         }
         Ok(other) => {
             warnings.push(Code::ImageNotAFile, Place::member(&member.path), || {
-                format!("not a file but a {}; left out", other.kind.as_str())
+                format!("not a file but a {}; skipped", other.kind.as_str())
             });
             None
         }
         Err(link) => {
             warnings.push(Code::MemberLinkBroken, Place::member(&member.path), || {
                 let target = link.link.as_ref().map_or(b"".as_bstr(), |l| l.as_bstr());
-                format!("a link to {target}, which is not a file of this archive; links are never followed out of it")
+                format!(
+                    "a link to {target}, which is not a file in this archive; links that lead outside are not followed"
+                )
             });
             None
         }
@@ -199,9 +201,8 @@ pub(crate) fn decode<M: Message + Default + Name>(
             Some(message)
         }
         Err(error) => {
-            warnings.push(Code::RecordDamaged, place(), || {
-                format!("no valid {}: {error}; the record is left out", M::NAME)
-            });
+            warnings
+                .push(Code::RecordDamaged, place(), || format!("not a valid {}: {error}; skipped the record", M::NAME));
             None
         }
     }

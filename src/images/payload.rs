@@ -56,7 +56,7 @@ pub(super) fn len(
             for _ in 0..entry.qnum() {
                 let rest = after.get(usize_of(used)..).ok_or("a message is missing")?;
                 let (size, rest) = split_u32(rest, order).ok_or("a message is missing")?;
-                let text = rest.get(..usize_of(size.into())).ok_or("a message is cut")?;
+                let text = rest.get(..usize_of(size.into())).ok_or("a message is truncated")?;
                 let text = IpcMsg::decode(text).map_err(|_| UNREADABLE)?;
                 used = used.saturating_add(4).saturating_add(size.into());
                 used = used.saturating_add(round_up(text.msize().into(), 8));

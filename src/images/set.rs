@@ -194,7 +194,7 @@ impl Sets {
         named.extend(checkpoints.iter().map(|set| set.folder.clone()));
         for folder in all.keys().filter(|folder| !named.contains(*folder)) {
             warnings.push(Code::ImageOrphaned, Place::member(folder), || {
-                "images without a process, which no dump here names as its parent: not shown; `decode` reads them"
+                "these images have no process, and no dump in this archive names them as its parent dump; not shown, but `decode` reads them"
                     .to_owned()
             });
         }
@@ -202,7 +202,7 @@ impl Sets {
         if let Some(first) = checkpoints.get(usize_of(most)) {
             warnings.push(Code::LimitReached, Place::member(&first.folder), || {
                 format!(
-                    "one of more than {most} checkpoints; this and the others are left out, --max-checkpoints raises the limit"
+                    "more than {most} checkpoints; skipped this and the following ones, --max-checkpoints raises the limit"
                 )
             });
             checkpoints.truncate(usize_of(most));
@@ -252,7 +252,7 @@ impl Linked<'_> {
         let most = self.limits.linked_bytes;
         self.warnings.push(Code::LimitReached, Place::member(&member.path), || {
             format!(
-                "a link to {}, and images that are links have more than {most} bytes; left out, --max-linked raises the limit",
+                "a link to {}, but images that are links exceed {most} bytes; skipped, --max-linked raises the limit",
                 file.path
             )
         });

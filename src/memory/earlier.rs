@@ -24,7 +24,7 @@ pub(super) fn note_found(layers: &[Layer<'_>]) {
             layer.images.warnings.push(Code::MemberLinked, link_of(layer), || {
                 let folder = &before.images.set.folder;
                 format!(
-                    "a link to {target}, which is not in this archive; {folder} has that name and is read in its place"
+                    "a link to {target}, which is not in this archive; read {folder} instead, which has the same name"
                 )
             });
         }
@@ -46,10 +46,10 @@ pub(super) fn warn(layers: &[Layer<'_>], missing: &BTreeMap<usize, u64>, page_si
 /// The dump is here, and its pagemaps have no such pages.
 fn lacking(layer: &Layer<'_>, before: &Layer<'_>, count: u64) -> String {
     let set = &before.images.set.folder;
-    let folder = if set.is_empty() { BStr::new("the root") } else { set.as_bstr() };
-    let whose = if layer.is_with(before) { "of this archive" } else { "that --parent named" };
+    let folder = if set.is_empty() { BStr::new("the root directory") } else { set.as_bstr() };
+    let whose = if layer.is_with(before) { "in this archive" } else { "given with --parent" };
     format!(
-        "{count} pages are said to be in the earlier dump {whose} ({folder}), but its pagemaps lack them; they are not available"
+        "{count} pages should be in the parent dump {whose} ({folder}), but its pagemaps do not have them; they are not available"
     )
 }
 
@@ -57,12 +57,12 @@ fn lacking(layer: &Layer<'_>, before: &Layer<'_>, count: u64) -> String {
 fn absent(layers: &[Layer<'_>], layer: &Layer<'_>, count: u64) -> String {
     let is_known =
         |folder: &BString| layers.iter().any(|known| known.is_with(layer) && known.images.set.folder == *folder);
-    let said = format!("{count} pages are said to be in an earlier dump");
+    let said = format!("{count} pages are in a parent dump");
     match layer.candidates.as_slice() {
         [] => {}
         [one] if layer.images.set.parent().is_none() => {
             return format!(
-                "{said}, and no link says in which; {one} is one that is in this archive: name the archive with --parent, too, to read it; they are not available"
+                "{said}, but no link names it; to use {one} from this archive, also give the archive with --parent; they are not available"
             );
         }
         several => {
@@ -70,29 +70,26 @@ fn absent(layers: &[Layer<'_>], layer: &Layer<'_>, count: u64) -> String {
             let more = if several.len() > NAMED { " and others" } else { "" };
             let why = match layer.images.set.parent() {
                 Some(Parent::Folder(target) | Parent::Outside(target)) => {
-                    format!(
-                        "the link to it leads to {target}, which is not in this archive, and {} dumps",
-                        several.len()
-                    )
+                    format!("its link leads to {target}, which is not in this archive, and {} dumps", several.len())
                 }
-                None => format!("no link says in which, and {} earlier dumps", several.len()),
+                None => format!("no link names it, and {} earlier dumps", several.len()),
             };
             return format!(
-                "{said}, but {why} of this archive may be it ({names}{more}): unpack the one that it is and name its folder with --parent; they are not available"
+                "{said}, but {why} in this archive may be it ({names}{more}); unpack the right one and give its directory with --parent; they are not available"
             );
         }
     }
     let whence = match layer.images.set.parent() {
         Some(Parent::Folder(folder)) if is_known(folder) => {
-            return format!("{said}, but the link to it leads back to {folder}; they are not available");
+            return format!("{said}, but its link leads back to {folder}; they are not available");
         }
         Some(Parent::Folder(folder)) if has_files(layer, folder) => {
-            return format!("{said} ({folder}), but no pagemap is there; they are not available");
+            return format!("{said} ({folder}), but it has no pagemaps; they are not available");
         }
         Some(Parent::Folder(folder) | Parent::Outside(folder)) => folder.as_bstr(),
-        None => BStr::new("a parent that no link names"),
+        None => BStr::new("no link names it"),
     };
-    format!("{count} pages are in an earlier dump ({whence}) that is not in this archive; they are not available")
+    format!("{count} pages are in a parent dump ({whence}) that is not in this archive; they are not available")
 }
 
 /// Whether a folder has anything in it.

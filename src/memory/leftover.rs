@@ -29,7 +29,7 @@ pub(super) fn note(memory: &Memory, images: Images<'_>, model: &Model, wanted: &
             // memory had images that none names.
             if kind != Kind::ShmPagesOld && !memory.objects.is_claimed(number) {
                 images.warnings.push(Code::ImageOrphaned, Place::member(&member.path), || {
-                    "no pagemap of this dump names these pages: they belong to no address".to_owned()
+                    "no pagemap of this dump names this image; its pages belong to no address".to_owned()
                 });
             }
             // What is in frames has no text as it is; of those that have a twin that is used, that was said.
@@ -70,7 +70,7 @@ fn note_shared(images: Images<'_>, model: &Model, wanted: &Wanted) {
             images.warnings.push(Code::ImageOrphaned, Place::member(&member.path), || {
                 let time = member.mtime.map_or_else(String::new, |time| format!(", written {time}"));
                 format!(
-                    "no mapping, memfd or segment of this dump has the number {number}; left over from an earlier dump{time}, not used"
+                    "no mapping, memfd or segment of this dump has the number {number}; the image is left over from an earlier dump{time} and was ignored"
                 )
             });
         }

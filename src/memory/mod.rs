@@ -274,7 +274,7 @@ impl Memory {
             let Some(own) = self.objects.task(pid.0) else {
                 if !images.has(Kind::Pagemap, pid.0.into()) {
                     images.warnings.push(Code::ImageMissing, images.place(Kind::Pagemap, pid.0.into()), || {
-                        format!("process {pid} is alive but has no pagemap: what was in its memory is not known")
+                        format!("living process {pid} has no pagemap; the contents of its memory are unknown")
                     });
                 }
                 continue;
@@ -290,7 +290,7 @@ impl Memory {
                 }
                 if at < to {
                     images.warnings.push(Code::PagemapInvalid, images.place(Kind::Pagemap, pid.0.into()), || {
-                        format!("pages at {at:#x} lie in no mapping")
+                        format!("pages at {at:#x} are in no mapping")
                     });
                 }
             }
@@ -316,11 +316,11 @@ fn check_arguments(space: &AddressSpace<'_>, process: &Process, images: Images<'
         let len = area.end.saturating_sub(area.start);
         if len > limit {
             images.warnings.push(Code::LimitReached, place, || {
-                format!("process {pid}: {what} of {len} bytes, the limit is {limit}; --max-arguments raises it")
+                format!("process {pid}: {what} of {len} bytes exceed the limit of {limit}; skipped, --max-arguments raises the limit")
             });
         } else {
             images.warnings.push(Code::ArgumentsUnavailable, place, || {
-                format!("process {pid}: {what} not available, they lie in memory that is not in the archive")
+                format!("process {pid}: {what} not available, because they are in memory that is not in the archive")
             });
         }
     }
@@ -387,7 +387,7 @@ impl Tally {
         if self.lazy > 0 {
             images.warnings.push(Code::PagesLazy, Place::member(&images.set.folder), || {
                 let count = pages(self.lazy);
-                format!("{count} pages stayed in the frozen processes, for a lazy-pages server; they are not available")
+                format!("{count} pages stayed in the frozen processes for a lazy-pages server; they are not available")
             });
         }
     }

@@ -518,7 +518,7 @@ impl<'a> Reader<'a> {
                 end = run.end();
             } else {
                 images.warnings.push(Code::PagemapInvalid, images.place(of_pages, number), || {
-                    format!("a page at {:#x} lies within another; left out", run.start)
+                    format!("the page at {:#x} overlaps another; skipped", run.start)
                 });
             }
             is_behind
@@ -557,10 +557,10 @@ impl<'a> Reader<'a> {
                     let names: Vec<String> =
                         wanting.iter().map(|&(kind, number)| images.place(kind, number).to_string()).collect();
                     let verdict = match fitting.as_slice() {
-                        [(kind, number)] => format!("its size fits {}", images.place(*kind, *number)),
-                        _ => "its size does not tell whose it is, so nobody gets them".to_owned(),
+                        [(kind, number)] => format!("the size fits {}", images.place(*kind, *number)),
+                        _ => "the size fits none or several of them, so the pages were not used".to_owned(),
                     };
-                    format!("{} claim these pages; {verdict}", names.join(" and "))
+                    format!("{} all claim these pages; {verdict}", names.join(" and "))
                 });
                 match fitting.as_slice() {
                     [one] => Some(**one),
@@ -596,13 +596,13 @@ impl<'a> Reader<'a> {
             let (used, left, file) =
                 if fits(&both.0) || !fits(&both.1) { (plain, framed, both.0) } else { (framed, plain, both.1) };
             images.warnings.push(Code::ImageOrphaned, Place::member(&left.path), || {
-                format!("{} has the same pages and is used; this one is not", used.path)
+                format!("{} has the same pages and was used; ignored this one", used.path)
             });
             return file;
         }
         let Some(member) = find(Kind::Pages) else {
             images.warnings.push(Code::ImageMissing, images.place(Kind::Pages, pages_id.into()), || {
-                "the pages image that a pagemap names is missing: what was in that memory is not known".to_owned()
+                "the pages image that a pagemap names is missing; the contents of that memory are unknown".to_owned()
             });
             return Err(Lost::Truncated);
         };
@@ -645,7 +645,7 @@ impl<'a> Reader<'a> {
             let place = file.member().map_or_else(Place::archive, |member| Place::member(&member.path));
             images.warnings.push(Code::LimitReached, place, || {
                 format!(
-                    "holes of more than {} bytes in pages images; what follows is left out, --max-holes raises the limit",
+                    "pages images have more than {} bytes of holes; the rest was skipped, --max-holes raises the limit",
                     images.limits.hole_bytes
                 )
             });
@@ -658,11 +658,13 @@ impl<'a> Reader<'a> {
     fn compare(images: Images<'_>, place: Place, needed: u64, size: u64) {
         if size < needed {
             images.warnings.push(Code::PagesShort, place, || {
-                format!("{size} bytes are here, its pagemap names {needed}; the rest is not available")
+                format!("the image has {size} bytes, but its pagemap needs {needed}; the rest is not available")
             });
         } else if size > needed {
             images.warnings.push(Code::PagesLong, place, || {
-                format!("{size} bytes are here, its pagemap names {needed}; what follows belongs to no address")
+                format!(
+                    "the image has {size} bytes, but its pagemap needs only {needed}; the rest belongs to no address"
+                )
             });
         }
     }

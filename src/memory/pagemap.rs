@@ -86,7 +86,7 @@ impl Pagemap {
         let head: Option<PagemapHead> = records.next().and_then(|r| decode(r.message, || image.place_of(&r), warnings));
         let Some(pages_id) = head.and_then(|head| head.pages_id) else {
             warnings.push(Code::ImageEmpty, image.place(), || {
-                "it does not begin with a record that names its pages image; its pages are not available".to_owned()
+                "the first record does not name a pages image; the pages are not available".to_owned()
             });
             return None;
         };
@@ -96,7 +96,7 @@ impl Pagemap {
             if u64_of(builder.entries.len()) >= limits.pagemap_entries {
                 let limit = limits.pagemap_entries;
                 warnings.push(Code::LimitReached, place(), || {
-                    format!("more than {limit} runs of pages; the rest is left out, --max-pagemap raises the limit")
+                    format!("more than {limit} page runs; the rest were skipped, --max-pagemap raises the limit")
                 });
                 break;
             }
@@ -183,7 +183,7 @@ impl Builder {
         let Some(len) = pages.checked_mul(self.page_size).filter(|len| start.checked_add(*len).is_some()) else {
             self.offset = u64::MAX;
             return invalid(format!(
-                "{pages} pages from {start:#x} run over the end of the address space; these and what follows are not available"
+                "{pages} pages from {start:#x} run past the end of the address space; these and all later pages are not available"
             ));
         };
         if flags.contains(Flags::PARENT) {
@@ -196,7 +196,7 @@ impl Builder {
             Err(why) => (Stored::Nowhere, Err((Code::PagesCompressed, why))),
         };
         if start & self.page_size.wrapping_sub(1) != 0 {
-            return invalid(format!("{start:#x} is not the address of a page of {} bytes; left out", self.page_size));
+            return invalid(format!("{start:#x} is not the address of a page of {} bytes; skipped", self.page_size));
         }
         self.entries.push(Entry { start, len, flags, stored });
         result
@@ -217,21 +217,21 @@ impl Builder {
             return Ok(Stored::Blocks(at, blocks));
         }
         self.offset = u64::MAX;
-        Err("compressed pages in a layout that is not known; these and what follows are not available".to_owned())
+        Err("the compressed pages have an unknown layout; these and all later pages are not available".to_owned())
     }
 
     fn finish(self, pages_id: u32, warnings: &Warnings, place: &Place) -> Pagemap {
         let (mut entries, stored_bytes) = (self.entries, self.offset);
         let warn = |why: String| warnings.push(Code::PagemapInvalid, place.clone(), || why);
         if !entries.is_sorted_by_key(|e| e.start) {
-            warn("its entries are not in the order of their addresses, as CRIU writes them".to_owned());
+            warn("the entries are not in address order, as CRIU writes them".to_owned());
             entries.sort_by_key(|e| e.start);
         }
         let mut end = 0;
         entries.retain(|entry| {
             let overlaps = entry.start < end;
             if overlaps {
-                warn(format!("two entries claim the page at {:#x}; the first counts", entry.start));
+                warn(format!("two entries overlap at {:#x}; pages of the first are used", entry.start));
             } else {
                 end = entry.end();
             }

@@ -471,7 +471,7 @@ impl<'c> Reader<'_, 'c> {
         for (number, inner) in nested.members().iter().enumerate() {
             if by_path.insert(inner.path.clone(), number).is_some() && inner.kind != MemberKind::Directory {
                 images.warnings.push(Code::MemberDuplicate, Place::member(&member.path), || {
-                    format!("two of its members are named {}; the last counts", inner.path)
+                    format!("two of its members are named {}; used the last one", inner.path)
                 });
             }
         }

@@ -35,7 +35,7 @@ impl<'m> Message<'m> {
     ///
     /// If there is no such message, or the bytes are not valid protobuf.
     pub(super) fn of(name: &str, bytes: &'m [u8], machine: Machine) -> Result<Self, String> {
-        let def = MessageDef::find(name).ok_or_else(|| format!("there is no message {name} in the schema"))?;
+        let def = MessageDef::find(name).ok_or_else(|| format!("the schema has no message {name}"))?;
         check(def, bytes)?;
         Ok(Message { def, parts: vec![bytes], machine, hex: false })
     }

@@ -214,7 +214,7 @@ impl Decoder<'_> {
             Some(kind) if kind.magic().is_none() || own.is_some_and(|own| kind.magic() == Some(own)) => Some(kind),
             Some(kind) => Some(own.and_then(Kind::of_magic).map_or(kind, |other| {
                 self.warnings.push(Code::ImageMagic, Place::member(path), || {
-                    format!("named as {kind}, but with the magic number of {other}; decoded as {other}")
+                    format!("the name says {kind}, but the magic number {other}; decoded as {other}")
                 });
                 other
             })),
@@ -266,7 +266,8 @@ impl Decoder<'_> {
                 Body::Message(message)
             }
             Err(why) => {
-                self.warnings.push(Code::RecordDamaged, place(), || format!("no valid {name}: {why}; shown as bytes"));
+                self.warnings
+                    .push(Code::RecordDamaged, place(), || format!("not a valid {name}: {why}; shown as bytes"));
                 Body::Damaged(bytes)
             }
         }
@@ -284,7 +285,7 @@ impl Decoder<'_> {
             visit.record(head, &decoded)?;
         } else {
             self.warnings.push(Code::ImageTruncated, place(), || {
-                format!("{} bytes are not the message that its length says", bytes.len())
+                format!("{} bytes are not a message of the declared length", bytes.len())
             });
         }
         visit.end(head, &summary)
@@ -296,13 +297,13 @@ impl Decoder<'_> {
         let place = || Place::member(head.path);
         match stop {
             Some(Stop::Limit) => self.warnings.push(Code::LimitReached, place(), || {
-                format!("more than {limit} bytes in pieces; the rest is left out, --max-assembled raises the limit")
+                format!("more than {limit} bytes in pieces; the rest was skipped, --max-assembled raises the limit")
             }),
             // Pages that nobody asked for are not kept of an archive that comes as a stream: no damage. What cannot be read
             // is warned of by itself.
             Some(Stop::Absent(Absence::NotKept | Absence::Unreadable)) | None => {}
             Some(Stop::Absent(_)) => self.warnings.push(Code::ImageTruncated, place(), || {
-                format!("{} of {} bytes are in the archive", bytes.len(), head.bytes)
+                format!("only {} of {} bytes are in the archive", bytes.len(), head.bytes)
             }),
         }
         let is_text = head.kind.is_some_and(|kind| kind.form() == Form::Text);
@@ -342,7 +343,7 @@ impl Decoder<'_> {
                 None if bytes.is_empty() => (0, true),
                 None => {
                     self.warnings.push(Code::ImageMagic, Place::member(head.path), || {
-                        "it does not begin as iproute2 saves addresses, routes and rules; shown as bytes".to_owned()
+                        "does not begin with a magic number of iproute2 dumps; shown as bytes".to_owned()
                     });
                     return self.raw(head, bytes, stop, visit);
                 }
@@ -359,7 +360,7 @@ impl Decoder<'_> {
         let left = messages.left();
         if left > 0 {
             self.warnings.push(Code::ImageTruncated, Place::member(head.path), || {
-                format!("{left} bytes at the end are no netlink messages")
+                format!("{left} bytes at the end are not netlink messages")
             });
         }
         visit.end(&head, &summary)

@@ -55,7 +55,7 @@ impl<'m> Fields<'m> {
             return Ok(None);
         }
         let (number, wire_type) = decode_key(&mut self.rest).map_err(|error| said(&error))?;
-        let cut = |_| format!("field {number} is cut");
+        let cut = |_| format!("field {number} is truncated");
         let wire = match wire_type {
             WireType::Varint => Wire::Varint(decode_varint(&mut self.rest).map_err(|error| said(&error))?),
             WireType::SixtyFourBit => Wire::Fixed64(self.rest.try_get_u64_le().map_err(cut)?),
@@ -66,7 +66,7 @@ impl<'m> Fields<'m> {
                 let (bytes, rest) = self
                     .rest
                     .split_at_checked(usize_of(len))
-                    .ok_or_else(|| format!("field {number} claims {len} bytes, {left} are left"))?;
+                    .ok_or_else(|| format!("field {number} declares {len} bytes, but only {left} are left"))?;
                 self.rest = rest;
                 Wire::Bytes(bytes)
             }
@@ -79,7 +79,7 @@ impl<'m> Fields<'m> {
                 let len = begin.len().saturating_sub(self.rest.len()).saturating_sub(mark);
                 Wire::Group(begin.get(..len).unwrap_or_default())
             }
-            WireType::EndGroup => return Err(format!("a group {number} ends that did not begin")),
+            WireType::EndGroup => return Err(format!("group {number} ends but did not begin")),
         };
         Ok(Some((number, wire)))
     }
@@ -145,7 +145,7 @@ pub(super) fn check(message: &'static MessageDef, bytes: &[u8]) -> Result<(), St
 }
 
 fn check_at(message: &'static MessageDef, bytes: &[u8], depth: usize) -> Result<(), String> {
-    let depth = depth.checked_sub(1).ok_or_else(|| format!("more than {DEPTH} messages in each other"))?;
+    let depth = depth.checked_sub(1).ok_or_else(|| format!("messages are nested more than {DEPTH} deep"))?;
     let mut fields = Fields::of(bytes);
     let mut next = 0;
     loop {
@@ -208,6 +208,6 @@ mod tests {
             bytes
         };
         assert_eq!(check(directory, &nested(90)), Ok(()));
-        assert!(check(directory, &nested(5_000)).unwrap_err().ends_with("more than 100 messages in each other"));
+        assert!(check(directory, &nested(5_000)).unwrap_err().ends_with("messages are nested more than 100 deep"));
     }
 }

@@ -87,7 +87,7 @@ impl Matcher {
                 Shape::Regex(source) => {
                     let regex = compile(&[source], MatchKind::LeftmostFirst, room, expressions).map_err(fail)?;
                     if matches_only_nothing(source) {
-                        return Err(fail(Why::Not("it only matches nothing".to_owned())));
+                        return Err(fail(Why::Not("it matches only the empty string".to_owned())));
                     }
                     let taken = regex.memory_usage();
                     if let Some(mask) = Mask::of_regex(source, &bytes_syntax()) {
@@ -211,7 +211,8 @@ impl PatternError {
         let why = match why {
             Why::Not(why) => why,
             Why::TooLarge => {
-                let before = if number == 0 { "it compiles" } else { "it and those before it compile" };
+                let before =
+                    if number == 0 { "the pattern compiles" } else { "this pattern and those before it compile" };
                 format!(
                     "{before} to more than {} bytes; give fewer or shorter patterns, --max-patterns raises the limit",
                     limits.pattern_bytes
@@ -239,7 +240,7 @@ fn compile(sources: &[&str], kind: MatchKind, most: u64, count: usize) -> Result
                 Why::Not(format!("not a regular expression: {what}"))
             }
             None if error.size_limit().is_some() => Why::TooLarge,
-            None => Why::Not(format!("cannot be compiled: {error}")),
+            None => Why::Not(format!("cannot compile the pattern: {error}")),
         }
     })
 }

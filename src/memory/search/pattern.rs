@@ -115,7 +115,7 @@ impl Pattern {
             match (c, c.to_digit(16).and_then(|digit| u8::try_from(digit).ok())) {
                 ('?', _) => nibbles.push(None),
                 (_, Some(digit)) => nibbles.push(Some(digit)),
-                _ => return fail(&format!("{c:?} is no hexadecimal digit; write bytes as 48 8b ?? c3, without 0x")),
+                _ => return fail(&format!("{c:?} is not a hexadecimal digit; write bytes as 48 8b ?? c3, without 0x")),
             }
         }
         let (pairs, rest) = nibbles.as_chunks::<2>();
@@ -123,10 +123,10 @@ impl Pattern {
             return Err(empty(hex));
         }
         if !rest.is_empty() {
-            return fail("the last byte has only one digit; each byte has two, as in 0a");
+            return fail("the last byte has only one digit; write two digits for each byte, as in 0a");
         }
         if nibbles.iter().all(Option::is_none) {
-            return fail("nothing but wildcards matches everywhere; give at least one digit");
+            return fail("a pattern of only wildcards matches everywhere; give at least one digit");
         }
         let byte = |high: u8, low: u8| high.wrapping_shl(4) | low;
         let fixed: Option<Vec<u8>> = pairs.iter().map(|&[high, low]| Some(byte(high?, low?))).collect();

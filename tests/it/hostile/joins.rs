@@ -174,7 +174,7 @@ fn mappings_that_all_overlap_are_left_out() {
     let checkpoint = members.open();
     let mm = checkpoint.model().processes()[0].mm.as_ref().unwrap();
     assert_eq!(mm.vmas.len(), 257);
-    assert_said(&checkpoint, Code::MappingInvalid, "one of more than 256 that overlap others");
+    assert_said(&checkpoint, Code::MappingInvalid, "more than 256 mappings overlap");
 }
 
 #[test]
