@@ -13,21 +13,21 @@ use crate::warning::Code;
 /// A descriptor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Descriptor {
-    /// Its number.
+    /// Number of the descriptor.
     pub fd: Fd,
-    /// The open file behind it.
+    /// The open file that it refers to.
     pub file: FileId,
-    /// The type of that file; `None` for a number that is not known.
+    /// Type of that file; `None` for an unknown number.
     pub fd_type: Option<FdTypes>,
-    /// Closed on exec.
+    /// Whether it is closed on exec.
     pub cloexec: bool,
 }
 
-/// The tables of all processes. Several processes may share one.
+/// The tables of all processes. Several processes may share a table.
 #[derive(Debug, Default)]
 pub struct Descriptors {
     tables: HashMap<u64, Vec<Descriptor>>,
-    /// Processes whose descriptors are left out: too many share them.
+    /// Processes whose descriptors were skipped because too many processes share them.
     without: HashSet<Pid>,
 }
 
@@ -63,7 +63,7 @@ impl Descriptors {
         Descriptors { tables, without }
     }
 
-    /// How often each file is open.
+    /// Counts how often each file is open.
     pub(super) fn opens(&self, processes: &[Process]) -> HashMap<FileId, u64> {
         let mut opens: HashMap<FileId, u64> = HashMap::new();
         for descriptor in processes.iter().flat_map(|process| self.of(process)) {

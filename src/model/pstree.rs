@@ -1,4 +1,4 @@
-//! The process tree: from records in any order, with whatever an attacker made of them, to a forest in tree order.
+//! The process tree: turns records in any order, possibly hostile, into a forest in tree order.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -8,39 +8,39 @@ use crate::images::{Images, Kind};
 use crate::int::u64_of;
 use crate::warning::{Code, Place, Warnings};
 
-/// The highest pid that a kernel can give (`PID_MAX_LIMIT` on 64-bit machines).
+/// Highest pid that a kernel can assign (`PID_MAX_LIMIT` on 64-bit machines).
 const PID_MAX: u32 = 1 << 22;
 
-/// Who started a process.
+/// The parent of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Parent {
-    /// Nobody in the container: the root task, and what `exec` brought in.
+    /// Outside the container: for the root task and for processes started by `exec`.
     Outside,
     /// This process.
     Process(Pid),
-    /// Not known: the tree is missing or damaged.
+    /// Unknown: the tree is missing or damaged.
     Unknown,
 }
 
 /// A process's place in the tree.
 #[derive(Clone, Debug)]
 pub struct Node {
-    /// Its process id.
+    /// Process id.
     pub pid: Pid,
-    /// Who started it.
+    /// The parent.
     pub parent: Parent,
-    /// How many ancestors it has in the container.
+    /// Number of ancestors in the container.
     pub depth: usize,
-    /// Its process group; 0 where the leader is outside.
+    /// Process group; 0 if the leader is outside.
     pub pgid: Option<u32>,
-    /// Its session; 0 where the leader is outside.
+    /// Session; 0 if the leader is outside.
     pub sid: Option<u32>,
-    /// Its threads, the leader first.
+    /// Threads, the leader first.
     pub tids: Vec<Tid>,
 }
 
-/// Reads the tree: depth first, children by pid. Without a process tree there are the processes that have a core image,
-/// with unknown parents.
+/// Reads the tree: depth first, children by pid. Without a process tree, the processes are those with a core image, and
+/// their parents are unknown.
 pub(super) fn read(images: Images<'_>) -> Vec<Node> {
     let mut entries: Vec<(PstreeEntry, Place)> = Vec::new();
     let most = images.limits.processes;
@@ -94,9 +94,9 @@ pub(super) fn read(images: Images<'_>) -> Vec<Node> {
     nodes
 }
 
-/// A thread is of one process, and in it once: else whoever lists it often would have its image read as often. A process
-/// that lives lists itself; of a zombie, CRIU writes what was left in memory, any number but its own, which takes no thread
-/// away from others and is nothing to warn of.
+/// Keeps each thread in one process and once in it, so that a process that lists a thread often does not have its image
+/// read as often. A living process lists itself. For a zombie, CRIU writes leftover memory, any number but its own;
+/// this takes no thread from other processes and needs no warning.
 fn keep_threads_once(
     nodes: &mut [Node],
     by_pid: &BTreeMap<u32, (PstreeEntry, Place)>,
@@ -115,7 +115,7 @@ fn keep_threads_once(
     }
 }
 
-/// The parent of each process, 0 for roots. Whoever has an impossible one becomes a root.
+/// The parent of each process, 0 for roots. A process with an impossible parent becomes a root.
 fn parents(
     by_pid: &BTreeMap<u32, (PstreeEntry, Place)>,
     order: &[u32],
@@ -133,7 +133,7 @@ fn parents(
         }
         parents.insert(pid, if known { claimed } else { 0 });
     }
-    // Walk up from each process; meeting the same walk again is a circle. Each process is passed once.
+    // Walk up from each process. Meeting the same walk again means a circle. Each process is visited once.
     let mut walk_of: HashMap<u32, usize> = HashMap::new();
     for (walk, &start) in order.iter().enumerate() {
         let mut here = start;
@@ -156,7 +156,7 @@ fn in_tree_order(by_pid: &BTreeMap<u32, (PstreeEntry, Place)>, parents: &HashMap
         children.entry(parents.get(&pid).copied().unwrap_or(0)).or_default().push(pid);
     }
     let mut nodes = Vec::with_capacity(by_pid.len());
-    // Not a recursion: an attacker may make the tree as deep as it has processes.
+    // Not recursive, because an attacker can make the tree as deep as it has processes.
     let mut stack: Vec<(u32, usize)> = Vec::new();
     let push = |stack: &mut Vec<(u32, usize)>, parent: u32, depth: usize| {
         let list = children.get(&parent).map_or(&[][..], Vec::as_slice);
@@ -179,15 +179,15 @@ fn in_tree_order(by_pid: &BTreeMap<u32, (PstreeEntry, Place)>, parents: &HashMap
 fn node(entry: &PstreeEntry, parent: Parent, depth: usize) -> Node {
     let pid = entry.pid();
     let mut tids = vec![Tid(pid)];
-    // Of some zombies, CRIU writes the list `[0]`.
+    // For some zombies, CRIU writes the list `[0]`.
     tids.extend(entry.threads.iter().filter(|&&tid| tid != 0 && tid != pid).map(|&tid| Tid(tid)));
     Node { pid: Pid(pid), parent, depth, pgid: entry.pgid, sid: entry.sid, tids }
 }
 
-/// Processes without a tree: every core image that has the part which is the process's own; those of mere threads have
-/// not, and whose threads they are only the tree would say.
+/// Processes without a tree: every core image with the process's part. Images of other threads do not have it, and only
+/// the tree says which process they belong to.
 fn without_tree(images: Images<'_>) -> Vec<Node> {
-    // Whoever reads the images for good reports what is wrong with them.
+    // The real reading of the images reports what is wrong with them.
     let unheard = Warnings::new(images.limits);
     let quiet = Images { warnings: &unheard, ..images };
     let cores: Vec<u64> = images.set.of_kind(images.archive, Kind::Core).map(|(number, _)| number).collect();
@@ -203,9 +203,9 @@ fn without_tree(images: Images<'_>) -> Vec<Node> {
     };
     let place = images.place(Kind::Pstree, 0);
     match (images.has(Kind::Pstree, 0), pids.is_empty()) {
-        // That there is no image at all is said by itself.
+        // That there are no images at all has a warning of its own.
         (_, true) if images.set.is_empty() => {}
-        // Which is warned of by itself.
+        // This has a warning of its own.
         _ if images.is_unreadable(Kind::Pstree, 0) => {}
         (_, true) => images.warnings.push(Code::ProcessesMissing, Place::member(&images.set.folder), || {
             if images.set.has_pages() {
