@@ -1,11 +1,11 @@
-//! What people hand in as a checkpoint and CRIU did not make, or made in a form that has no images: told by what is in it.
+//! Recognises inputs that are given as checkpoints but were not made by CRIU, or have no images, by their contents.
 
 use crate::archive::{self, Archive, Member, MemberKind};
 
-/// Members that are looked at.
+/// Greatest number of members examined.
 const LOOKED_AT: usize = 1000;
 
-/// What an archive without images is, if it is known.
+/// Names the kind of an archive without images, if known.
 pub(crate) fn name(archive: &Archive) -> Option<&'static str> {
     let files = || archive.members().iter().filter(|member| member.kind == MemberKind::File).take(LOOKED_AT);
     let named = |member: &Member| archive::foreign(&archive.contents(member).prefix(archive::HEAD).0);

@@ -1,4 +1,4 @@
-//! How many bytes follow a record and belong to it, by the rule of the image's kind.
+//! The number of bytes that follow a record and belong to it, by the rule of the image's kind.
 
 use prost::Message;
 
@@ -14,8 +14,8 @@ use crate::int::{u64_of, usize_of};
 const REGULAR: u32 = 0o100_000;
 const TYPE_MASK: u32 = 0o170_000;
 
-/// Bytes that follow `message`; `after` is all that the image has behind it. `chunked` is the state of a ghost file
-/// between its records. `Err` says why it cannot be told.
+/// The number of bytes that follow `message`. `after` is the rest of the image. `chunked` is the state of a ghost file
+/// between its records. `Err` says why the number is unknown.
 pub(super) fn len(
     payload: Payload,
     message: &[u8],
@@ -66,7 +66,7 @@ pub(super) fn len(
     }
 }
 
-/// The next multiple of a power of two. CRIU pads nothing that is a multiple already.
+/// The next multiple of a power of two. CRIU does not pad anything that already is a multiple.
 fn round_up(len: u64, to: u64) -> u64 {
     len.checked_next_multiple_of(to).unwrap_or(u64::MAX)
 }
