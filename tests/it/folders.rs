@@ -213,7 +213,7 @@ fn what_is_swapped_for_a_link_or_another_file_is_not_read_in_its_place() {
                 fs::remove_file(&image).unwrap();
                 fifo(&image);
             },
-            "it is a fifo now",
+            "it is now a fifo",
         ),
         (
             |folder| {
@@ -516,7 +516,7 @@ fn folders_that_lie_too_deep_are_not_left_out_in_silence() {
     fs::create_dir_all(&deep).unwrap();
     let checkpoint = open(home.path(), true);
     let limits = of_code(&checkpoint.warnings(), Code::LimitReached);
-    assert!(limits.len() == 1 && limits[0].1.contains("more than 64 folders"), "{limits:?}");
+    assert!(limits.len() == 1 && limits[0].1.contains("more than 64 deep"), "{limits:?}");
 }
 
 #[test]

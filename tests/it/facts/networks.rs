@@ -143,7 +143,7 @@ fn what_cannot_be_an_address_is_named_and_left_out() {
     assert!(!ran.err.contains("fe80") && !ran.out.contains("10.88.0.999"), "{ran:?}");
     assert_eq!(interfaces(&members), [json!(["front", "eth0", Value::Null, "engine", STATUS])]);
     let ran = run_with(&with_status(&json!({"front": "up"})).tar(), ["inspect", "-"]);
-    assert!(ran.err.contains("the network \"front\" is text, not an object"), "{ran:?}");
+    assert!(ran.err.contains("network \"front\" is text, not an object"), "{ran:?}");
 }
 
 /// Pods' addresses are annotated by CRI-O, and their networks by plugins; of an address that both tell, once.

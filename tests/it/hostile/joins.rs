@@ -61,8 +61,8 @@ fn a_thread_is_of_one_process_and_once() {
     let checkpoint = members.open();
     let threads: usize = checkpoint.model().processes().iter().map(|process| process.threads.len()).sum();
     assert_eq!(threads, 3, "two processes, and one more thread");
-    assert_said(&checkpoint, Code::ProcessTree, "999 threads of process 1 are listed before");
-    assert_said(&checkpoint, Code::ProcessTree, "1000 threads of process 6 are listed before");
+    assert_said(&checkpoint, Code::ProcessTree, "999 threads of process 1 were listed earlier");
+    assert_said(&checkpoint, Code::ProcessTree, "1000 threads of process 6 were listed earlier");
 }
 
 #[test]
