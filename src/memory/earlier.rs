@@ -1,4 +1,4 @@
-//! Pages that are said to be in an earlier dump: which dump was read for them, and why they are not there.
+//! Pages that should be in a parent dump: which dump was read for them, and why they are missing.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +9,10 @@ use crate::archive::MemberKind;
 use crate::images::{Parent, join};
 use crate::warning::{Code, Place};
 
-/// Folders that a message names.
+/// Most directories named in a message.
 const NAMED: usize = 3;
 
-/// Notes where an earlier dump of the archive was read that the link does not lead to.
+/// Notes if a parent dump was read that is not the one the link leads to.
 pub(super) fn note_found(layers: &[Layer<'_>]) {
     for [layer, before] in layers.array_windows::<2>() {
         let target = match layer.images.set.parent() {
@@ -31,7 +31,7 @@ pub(super) fn note_found(layers: &[Layer<'_>]) {
     }
 }
 
-/// Warns of pages that are not here: `missing` has the bytes by the place in the chain of the dump that should have them.
+/// Warns about missing pages. `missing` has their bytes by the position in the chain of the dump that should have them.
 pub(super) fn warn(layers: &[Layer<'_>], missing: &BTreeMap<usize, u64>, page_size: u64) {
     for (&number, &bytes) in missing {
         let Some(layer) = number.checked_sub(1).and_then(|number| layers.get(number)) else { continue };
@@ -43,7 +43,7 @@ pub(super) fn warn(layers: &[Layer<'_>], missing: &BTreeMap<usize, u64>, page_si
     }
 }
 
-/// The dump is here, and its pagemaps have no such pages.
+/// The parent dump is there, but its pagemaps do not have the pages.
 fn lacking(layer: &Layer<'_>, before: &Layer<'_>, count: u64) -> String {
     let set = &before.images.set.folder;
     let folder = if set.is_empty() { BStr::new("the root directory") } else { set.as_bstr() };
@@ -53,7 +53,7 @@ fn lacking(layer: &Layer<'_>, before: &Layer<'_>, count: u64) -> String {
     )
 }
 
-/// There is no such dump.
+/// The parent dump is not there.
 fn absent(layers: &[Layer<'_>], layer: &Layer<'_>, count: u64) -> String {
     let is_known =
         |folder: &BString| layers.iter().any(|known| known.is_with(layer) && known.images.set.folder == *folder);
@@ -92,7 +92,7 @@ fn absent(layers: &[Layer<'_>], layer: &Layer<'_>, count: u64) -> String {
     format!("{count} pages are in a parent dump ({whence}) that is not in this archive; they are not available")
 }
 
-/// Whether a folder has anything in it.
+/// Whether a directory contains any file.
 fn has_files(layer: &Layer<'_>, folder: &BString) -> bool {
     layer.archive.members().iter().any(|member| member.kind == MemberKind::File && member.folder() == folder.as_slice())
 }
@@ -102,7 +102,7 @@ fn link_of(layer: &Layer<'_>) -> Place {
 }
 
 impl Layer<'_> {
-    /// Whether two dumps are of one archive.
+    /// Whether two dumps are in the same archive.
     fn is_with(&self, other: &Layer<'_>) -> bool {
         std::sync::Arc::ptr_eq(self.archive, other.archive)
     }
