@@ -1,4 +1,4 @@
-//! Why an archive could not be read at all. What is merely damaged is a [`crate::Warning`].
+//! Errors: an archive could not be read at all. Damage that can be read around is a [`crate::Warning`].
 
 use std::path::{Path, PathBuf};
 use std::{fmt, io};
@@ -7,7 +7,8 @@ use thiserror::Error as ThisError;
 
 use crate::archive::{TOO_SHORT, UNKNOWN};
 
-/// Why there is no answer. [`Error::kind`] is for programs, the text for people: what, where, what to do.
+/// Why an archive could not be read. [`Error::kind`] is for programs. The text is for people: what happened, where, and
+/// what to do.
 #[derive(Debug)]
 pub struct Error {
     archive: Option<PathBuf>,
@@ -18,66 +19,67 @@ pub struct Error {
 #[derive(Debug, ThisError)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The path does not exist, or may not be read.
+    /// The path does not exist or cannot be read.
     #[error("{}", explain_io(.0))]
     Io(#[from] io::Error),
-    /// The input has no bytes.
+    /// The input is empty.
     #[error("the file is empty; was the copy of the archive interrupted?")]
     Empty,
-    /// The input is something else than an archive or a directory of images.
-    #[error(
-        "this is {0}, not a checkpoint; give a tar archive (plain or compressed) or a directory that holds CRIU images"
-    )]
+    /// The input is neither an archive nor a directory of images.
+    #[error("this is {0}, not a checkpoint; give a tar archive (plain or compressed) or a directory of CRIU images")]
     NotAnArchive(&'static str),
-    /// The input could not be inflated as far as the first member.
+    /// The input could not be inflated up to the first member.
     #[error("the {0} data is damaged before the first member: {1}; copy the archive again")]
     Damaged(&'static str, io::Error),
-    /// An archive, but without any image of CRIU.
-    #[error("no CRIU images in it ({0}); was the runtime's images directory redirected (criu.conf: images-dir)?")]
+    /// The archive has no CRIU images.
+    #[error(
+        "no CRIU images found ({0}); check whether the runtime's images directory was redirected (criu.conf: images-dir)"
+    )]
     NoImages(String),
-    /// A checkpoint, but none of CRIU's images.
-    #[error("this is {0}; cryoscope reads what CRIU writes")]
+    /// A checkpoint that was not made by CRIU.
+    #[error("this is {0}; cryoscope only reads checkpoints made by CRIU")]
     OtherCheckpoint(&'static str),
-    /// An archive of which no image was reached: it is damaged, or a limit was hit before.
-    #[error("no CRIU images in what could be read of it ({found}): {why}")]
+    /// No image of the archive was reached, because the archive is damaged or a limit was reached first.
+    #[error("no CRIU images in the part that could be read ({found}): {why}")]
     NotReached {
         /// What was read.
         found: String,
-        /// What was in the way.
+        /// What stopped the reading.
         why: String,
     },
-    /// An archive without images, but with the log of a dump that failed.
-    #[error("no CRIU images in it ({found}): {why}")]
+    /// The archive has no images, but the log of a dump that failed.
+    #[error("no CRIU images found ({found}): {why}")]
     DumpFailed {
-        /// What is there.
+        /// What is in the archive.
         found: String,
         /// What the log says.
         why: String,
     },
-    /// No image of CRIU among what can be read, and something cannot be.
-    #[error("no CRIU images among what can be read: {0}")]
+    /// There are no CRIU images among the readable files, and some files could not be read.
+    #[error("no CRIU images among the readable files: {0}")]
     Unreadable(String),
-    /// The input is not the one that was meant.
-    #[error("its SHA-256 is {found}, expected was {expected}; this is another file, or it was changed")]
+    /// The input does not have the expected hash.
+    #[error("SHA-256 is {found}, expected {expected}; this is another file, or it was changed")]
     OtherHash {
-        /// Its hash; `none` of a directory.
+        /// The hash of the input; `none` for a directory.
         found: String,
-        /// Those that it may have.
+        /// The hashes that were expected.
         expected: String,
     },
-    /// The archive holds several checkpoints, and one was asked for.
-    #[error("it holds {} checkpoints; choose one with --set: {}", .0.len(), .0.join(", "))]
+    /// The archive holds several checkpoints, but one was asked for.
+    #[error("the archive holds {} checkpoints; choose one with --set: {}", .0.len(), .0.join(", "))]
     SeveralCheckpoints(Vec<String>),
-    /// The archive holds no checkpoint of that name.
-    #[error("no checkpoint named {} in it; {}", .0, others(.1))]
+    /// The archive has no checkpoint with that name.
+    #[error("no checkpoint named {} in the archive; {}", .0, others(.1))]
     NoSuchCheckpoint(String, String),
-    /// An OCI layout or image archive whose parts do not fit together.
-    #[error("an OCI image, but {0}")]
+    /// The parts of an OCI layout or image archive do not fit together.
+    #[error("this is an OCI image, but {0}")]
     Oci(String),
 }
 
 impl ErrorKind {
-    /// What went wrong, as a stable word for programs. A new kind has a new word; what a word means does not change.
+    /// What went wrong, as a stable word for programs. A new kind gets a new word; the meaning of a word does not
+    /// change.
     pub fn code(&self) -> &'static str {
         match self {
             ErrorKind::Io(error) => match error.kind() {
@@ -100,8 +102,8 @@ impl ErrorKind {
         }
     }
 
-    /// Whether the input is whole, and plainly something else than a checkpoint: text, a program, an archive of other things.
-    /// Whoever looks through a folder passes over it.
+    /// Whether the input is whole and clearly not a checkpoint: text, a program, an archive of other things. A search
+    /// through a directory skips it.
     pub fn is_something_else(&self) -> bool {
         match self {
             ErrorKind::NotAnArchive(what) => ![UNKNOWN, TOO_SHORT].contains(what),
@@ -117,7 +119,7 @@ impl Error {
         &self.kind
     }
 
-    /// Which archive it is about; `None` for a reader.
+    /// The archive that the error is about; `None` for a reader.
     pub fn archive(&self) -> Option<&Path> {
         self.archive.as_deref()
     }
@@ -151,20 +153,17 @@ impl std::error::Error for Error {
     }
 }
 
-/// Which checkpoints there are instead.
+/// Names the checkpoints that the archive does have.
 fn others(names: &str) -> String {
-    if names.is_empty() {
-        "it has one, without a name: leave out --set".to_owned()
-    } else {
-        format!("there is: {names}")
-    }
+    if names.is_empty() { "its only checkpoint has no name: omit --set".to_owned() } else { format!("it has: {names}") }
 }
 
 fn explain_io(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => "no such file or directory; check the path".to_owned(),
         io::ErrorKind::PermissionDenied => {
-            "permission denied; checkpoints hold all memory, so engines make them readable for root only".to_owned()
+            "permission denied; engines make checkpoints readable only by root, because they contain all memory"
+                .to_owned()
         }
         _ => error.to_string(),
     }

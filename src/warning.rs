@@ -1,5 +1,5 @@
-//! What was odd, damaged or missing in an archive, each with its place. Every layer reports here; nothing is dropped
-//! silently, and nothing that can be read is withheld because something else cannot.
+//! Everything odd, damaged or missing in an archive, each with its place. Every layer reports here. Nothing is dropped
+//! silently, and damage in one place does not hide what can be read elsewhere.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,12 +10,12 @@ use bstr::{BStr, BString, ByteSlice};
 use crate::Limits;
 use crate::int::usize_of;
 
-/// How much a warning matters.
+/// How serious a warning is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     /// Odd, but nothing is missing from the answer.
     Note,
-    /// Something is missing, damaged or contradicts something else: the answer is partial.
+    /// Something is missing, damaged or contradictory: the answer is partial.
     Warning,
 }
 
@@ -29,7 +29,7 @@ impl Severity {
     }
 }
 
-/// Defines [`Code`]: one line a kind of warning.
+/// Defines [`Code`]: one line for each kind of warning.
 macro_rules! codes {
     ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal, $severity:ident;)+) => {
         /// What a warning is about. The names are stable; new ones may be added.
@@ -46,7 +46,7 @@ macro_rules! codes {
                 match self { $(Code::$variant => $name,)+ }
             }
 
-            /// How much a warning of this kind matters.
+            /// How serious a warning of this kind is.
             pub fn severity(self) -> Severity {
                 match self { $(Code::$variant => Severity::$severity,)+ }
             }
@@ -60,121 +60,123 @@ macro_rules! codes {
 }
 
 codes! {
-    /// The input was changed while it was read: what was read of it may fit nothing that ever was.
+    /// The input changed while it was read, so the answer may mix two states of it.
     InputChanged = "input_changed", Warning;
-    /// The compressed stream is damaged or ends early; what was inflated before is kept.
+    /// The compressed stream is damaged or ends early. What was inflated before that point was used.
     CompressedDamaged = "compressed_damaged", Warning;
-    /// A bound of `Limits` was reached; the message names it and its flag.
+    /// A limit was reached. The message names it and the flag that raises it.
     LimitReached = "limit_reached", Warning;
-    /// The archive ends within a member or a header.
+    /// The archive ends in the middle of a member or a header.
     TarTruncated = "tar_truncated", Warning;
-    /// The archive ends early, but in zeros: nothing of a member is lost.
+    /// The archive ends without its end mark, but no member is truncated.
     TarEndMissing = "tar_end_missing", Note;
-    /// A member's header is not one (check sum, size); reading went on at the next that is.
+    /// A member's header is not valid (checksum, size). Reading continued at the next valid header.
     TarHeaderDamaged = "tar_header_damaged", Warning;
-    /// A header and its PAX header give different sizes; PAX counts. Other readers may see other members.
+    /// A header and its PAX header give different sizes. The PAX size was used; other programs may see other members.
     TarSizeDisagrees = "tar_size_disagrees", Note;
-    /// A PAX or GNU extension header cannot be read.
+    /// A PAX or GNU extension header is not valid.
     TarExtensionDamaged = "tar_extension_damaged", Warning;
-    /// The map of a sparse member contradicts itself; its contents are not used.
+    /// The map of a sparse member contradicts itself. The member's contents were skipped.
     TarSparseDamaged = "tar_sparse_damaged", Warning;
-    /// Bytes that are no member follow the end mark.
+    /// Bytes that are not a member follow the end mark.
     TarTrailingData = "tar_trailing_data", Note;
-    /// Members follow an end mark: archives were joined.
+    /// Members follow an end mark: archives were concatenated.
     TarContinued = "tar_continued", Note;
-    /// Two members have one name; the last counts, as in tar.
+    /// Two members have the same name. The last one was used, as tar does.
     MemberDuplicate = "member_duplicate", Note;
-    /// A member's name is absolute or has `..`; names with `..` are listed but not used.
+    /// A member's name is absolute or contains `..`. Names with `..` are listed but not used.
     MemberNameUnsafe = "member_name_unsafe", Note;
-    /// The archive holds another archive, or an image, with a checkpoint of its own; it is shown beside the others.
+    /// The archive holds a nested archive or a container image with a checkpoint of its own. It is shown next to the
+    /// others.
     ArchiveInner = "archive_inner", Note;
-    /// An image (OCI layout, docker archive) names parts that are missing, or that are not what it says; the rest is read.
+    /// A container image (OCI layout, docker archive) refers to parts that are missing or not what it says. The rest
+    /// was read.
     LayoutDamaged = "layout_damaged", Warning;
-    /// A part of an image is not what its digest says: it was changed, or it is damaged.
+    /// The digest of a part of a container image does not match: the part was changed or is damaged.
     BlobDigest = "blob_digest", Warning;
-    /// A member is a link to another member, which was read in its place.
+    /// A member is a link to another member, which was read instead.
     MemberLinked = "member_linked", Note;
-    /// A member is a link that leads out of the archive, nowhere, or in a circle.
+    /// A member is a link that leads out of the archive, to nothing, or in a circle.
     MemberLinkBroken = "member_link_broken", Warning;
-    /// Extracted files have zeros where bytes should be that are not in the archive.
+    /// Extracted files have zeros in place of bytes that are not in the archive.
     ContentsMissing = "contents_missing", Warning;
-    /// Something was to be extracted that no file was made of; the manifest says why.
+    /// Something could not be extracted as a file. The manifest says why.
     NotExtracted = "not_extracted", Warning;
     /// A member or file could not be read.
     MemberUnreadable = "member_unreadable", Warning;
-    /// An image, a document or a log is not a file (a directory, a device, a pipe).
+    /// An image, a JSON document or a log is not a file but a directory, a device or a pipe.
     ImageNotAFile = "image_not_a_file", Warning;
-    /// An image begins with the magic of another kind, or with none that is known.
+    /// An image begins with the magic number of another kind, or with an unknown one.
     ImageMagic = "image_magic", Warning;
-    /// An image ends within a record or its payload; the records before are kept.
+    /// An image ends in the middle of a record or its payload. The records before it were used.
     ImageTruncated = "image_truncated", Warning;
-    /// An image has no record where there must be one.
+    /// An image has no record, although it must have one.
     ImageEmpty = "image_empty", Warning;
-    /// A record is not valid protobuf; it is left out.
+    /// A record is not valid protobuf. It was skipped.
     RecordDamaged = "record_damaged", Warning;
-    /// A record has fields that are not in the schema; a newer CRIU may write them.
+    /// A record has fields that are not in the schema; it may come from a newer CRIU.
     RecordUnknownField = "record_unknown_field", Note;
-    /// A file in the image directory is of no known kind.
+    /// A file in the image directory is of an unknown kind.
     ImageUnknown = "image_unknown", Note;
-    /// The inventory names an image version that is not known.
+    /// The inventory has an unknown image version.
     ImageVersion = "image_version", Warning;
-    /// An image is missing that others say must be there.
+    /// An image is missing that, according to other images, must exist.
     ImageMissing = "image_missing", Warning;
-    /// There is no image of CRIU beside what the engine wrote: only that is shown.
+    /// There are no CRIU images next to the engine's files. Only the engine's files are shown.
     ImagesMissing = "images_missing", Warning;
-    /// CRIU's log says that the dump failed, or ends before the dump did.
+    /// CRIU's log says that the dump failed, or the log ends before the dump finished.
     DumpFailed = "dump_failed", Warning;
-    /// An image belongs to no process of the tree: left over from an earlier dump.
+    /// An image belongs to no process in the tree; it is probably left over from an earlier dump.
     ImageOrphaned = "image_orphaned", Note;
-    /// One of the two documents that every engine writes is missing, but the other is there.
+    /// One of the two JSON documents that every engine writes is missing.
     DocumentMissing = "document_missing", Warning;
-    /// A JSON document cannot be read, or not as a whole.
+    /// A JSON document could not be read, or only in part.
     JsonDamaged = "json_damaged", Warning;
-    /// A JSON document says something other than its form allows.
+    /// A JSON document has a value of the wrong type or an impossible one.
     JsonUnexpected = "json_unexpected", Warning;
-    /// `rootfs-diff.tar` is no tar.
+    /// `rootfs-diff.tar` is not a tar.
     RootfsDiffDamaged = "rootfs_diff_damaged", Warning;
-    /// There is no process: a pre-dump, or what is left of a dump.
+    /// There are no processes: this is a pre-dump, or the rest of a dump.
     ProcessesMissing = "processes_missing", Warning;
-    /// The process tree contradicts itself (circles, unknown parents, one pid twice).
+    /// The process tree contradicts itself (a circle, an unknown parent, a pid recorded twice).
     ProcessTree = "process_tree", Warning;
     /// The process tree has several roots.
     ProcessRoots = "process_roots", Note;
-    /// A process, thread or namespace has a number that cannot be.
+    /// The number of a process, thread or namespace is not valid.
     NumberInvalid = "number_invalid", Warning;
     /// A mapping contradicts itself or its neighbours.
     MappingInvalid = "mapping_invalid", Warning;
     /// Something refers to an open file that is not in the file table.
     FileMissing = "file_missing", Warning;
-    /// One open file, descriptor or thread is recorded twice, differently.
+    /// An open file, descriptor or thread is recorded twice, with different contents.
     RecordDuplicate = "record_duplicate", Warning;
-    /// An open file or socket is of a type that is not known.
+    /// An open file or socket is of an unknown type.
     FileTypeUnknown = "file_type_unknown", Warning;
-    /// A socket's address or port cannot be.
+    /// A socket's address or port is not valid.
     SocketInvalid = "socket_invalid", Warning;
-    /// A signal that waits, or the list of a process's signal actions, is not as any kernel has it.
+    /// A pending signal or a process's list of signal actions is not valid.
     SignalInvalid = "signal_invalid", Warning;
-    /// A pagemap's entries contradict each other, their mappings or the address space.
+    /// Entries of a pagemap contradict each other, their mappings or the address space.
     PagemapInvalid = "pagemap_invalid", Warning;
     /// A pages image is shorter than its pagemap says.
     PagesShort = "pages_short", Warning;
     /// A pages image is longer than its pagemap says.
     PagesLong = "pages_long", Warning;
-    /// Two pagemaps claim one pages image.
+    /// Two pagemaps claim the same pages image.
     PagesShared = "pages_shared", Warning;
-    /// Compressed pages cannot be read.
+    /// Compressed pages could not be read.
     PagesCompressed = "pages_compressed", Warning;
-    /// Pages are in a parent that is not in this archive.
+    /// Pages are in a parent dump that is not in this archive.
     ParentMissing = "parent_missing", Warning;
     /// Pages stayed in the frozen process for a lazy-pages server.
     PagesLazy = "pages_lazy", Warning;
-    /// Arguments or environment lie in memory that the archive does not have.
+    /// Arguments or environment are in memory that is not in the archive.
     ArgumentsUnavailable = "arguments_unavailable", Warning;
-    /// The page size is not one that any machine has; 4096 was used.
+    /// The recorded page size is not valid on any machine; 4096 was used.
     PageSizeUnknown = "page_size_unknown", Warning;
-    /// A filter of system calls, or of a socket, that no kernel would take, or that is not in the archive.
+    /// A system call filter or socket filter is not valid, or is not in the archive.
     FilterInvalid = "filter_invalid", Warning;
-    /// Statistics of the dump and the images disagree.
+    /// The statistics of the dump disagree with the images.
     StatisticsDisagree = "statistics_disagree", Note;
 }
 
@@ -184,14 +186,14 @@ impl fmt::Display for Code {
     }
 }
 
-/// Where in the archive something is.
+/// A place in the archive.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
-    /// The member's path; empty for the archive as a whole.
+    /// Path of the member. Empty for the archive as a whole.
     pub member: BString,
-    /// The record's number in its image, from 0.
+    /// Number of the record in its image, from 0.
     pub record: Option<u64>,
-    /// Bytes from the beginning of the member, or of the uncompressed archive where `member` is empty.
+    /// Offset in bytes from the beginning of the member, or of the uncompressed archive if `member` is empty.
     pub offset: Option<u64>,
 }
 
@@ -206,14 +208,14 @@ impl Place {
         Place { member: BString::from(path.as_ref()), ..Place::default() }
     }
 
-    /// The same place, at a record.
+    /// The same place, with the number of a record.
     #[must_use]
     pub fn record(mut self, number: u64) -> Self {
         self.record = Some(number);
         self
     }
 
-    /// The same place, of an archive that lies at `root` in another.
+    /// The same place, for an archive that is nested at `root` in another.
     pub(crate) fn below(mut self, root: &BStr) -> Self {
         let known = self.member.starts_with(root) || root.is_empty();
         self.member = match (self.member.is_empty(), known) {
@@ -224,7 +226,7 @@ impl Place {
         self
     }
 
-    /// The same place, at an offset.
+    /// The same place, with an offset.
     #[must_use]
     pub fn at(mut self, offset: u64) -> Self {
         self.offset = Some(offset);
@@ -249,19 +251,20 @@ impl fmt::Display for Place {
     }
 }
 
-/// One thing that was odd, damaged or missing.
+/// Something odd, damaged or missing.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Warning {
-    /// What it is about.
+    /// The kind of warning.
     pub code: Code,
     /// Where it is.
     pub place: Place,
-    /// What was found, what was expected, and what became of it. May hold bytes from the archive: escape before showing.
+    /// What was found, what was expected, and what was done about it. May contain bytes from the archive: escape it
+    /// before showing it.
     pub message: String,
 }
 
 impl Warning {
-    /// How much it matters.
+    /// How serious the warning is.
     pub fn severity(&self) -> Severity {
         self.code.severity()
     }
@@ -273,7 +276,7 @@ impl fmt::Display for Warning {
     }
 }
 
-/// Collects warnings while an archive is read. Of each code, a bounded number is kept and the rest is counted.
+/// Collects warnings while an archive is read. A bounded number is kept for each code; the rest is counted.
 #[derive(Debug)]
 pub(crate) struct Warnings {
     per_code: usize,
@@ -291,7 +294,7 @@ impl Warnings {
         Warnings { per_code: usize_of(limits.warnings_per_code), inner: Mutex::default() }
     }
 
-    /// Adds a warning; `message` is only made if it is kept.
+    /// Adds a warning. `message` is only called if the warning is kept.
     pub(crate) fn push(&self, code: Code, place: Place, message: impl FnOnce() -> String) {
         let mut inner = self.lock();
         let count = inner.count.entry(code).or_default();
@@ -301,14 +304,14 @@ impl Warnings {
         }
     }
 
-    /// All that was kept, in the order in which it was found, and a last one for each code that ran over.
+    /// The kept warnings, in the order in which they were found, and one more for each code that had too many.
     pub(crate) fn snapshot(&self) -> Vec<Warning> {
         let inner = self.lock();
         let mut list = inner.list.clone();
         for (&code, &count) in &inner.count {
             let left_out = count.saturating_sub(self.per_code);
             if left_out > 0 {
-                let message = format!("{left_out} more of {code} are left out; --max-warnings raises the limit");
+                let message = format!("{left_out} more of {code} were not listed; --max-warnings raises the limit");
                 list.push(Warning { code, place: Place::archive(), message });
             }
         }
@@ -320,7 +323,7 @@ impl Warnings {
         self.lock().count.keys().any(|code| code.severity() == Severity::Warning)
     }
 
-    /// Whether there is a warning of a kind so far.
+    /// Whether there has been a warning of this kind so far.
     pub(crate) fn has(&self, code: Code) -> bool {
         self.lock().count.contains_key(&code)
     }

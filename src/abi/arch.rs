@@ -38,7 +38,8 @@ impl Arch {
         })
     }
 
-    /// As `uname -m` names it. Byte order cannot be told from the number alone: only little-endian power is dumped today.
+    /// The name that `uname -m` prints. The number alone does not tell the byte order; only little-endian power is
+    /// dumped today.
     pub fn as_str(self) -> &'static str {
         match self {
             Arch::X86_64 => "x86_64",
@@ -52,7 +53,7 @@ impl Arch {
         }
     }
 
-    /// Whether addresses have 32 bits, so that what is above is a sign that CRIU extended.
+    /// Whether addresses have 32 bits, so that higher bits are a sign extension by CRIU.
     pub fn is_32_bit(self) -> bool {
         self == Arch::Arm
     }

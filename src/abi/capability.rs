@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-/// By number.
+/// Names by number.
 const NAMES: &[&str] = &[
     "CAP_CHOWN",
     "CAP_DAC_OVERRIDE",
@@ -47,7 +47,7 @@ const NAMES: &[&str] = &[
     "CAP_CHECKPOINT_RESTORE",
 ];
 
-/// Names of the capabilities of a set, by number.
+/// Names of the capabilities in a set, by number.
 pub fn names(set: u64) -> Vec<Cow<'static, str>> {
     let numbers = (0..u64::BITS).filter(|&number| set >> number & 1 != 0);
     numbers.map(|number| name(number).map_or_else(|| Cow::Owned(number.to_string()), Cow::Borrowed)).collect()

@@ -26,21 +26,21 @@ pub fn name(number: u32) -> Cow<'static, str> {
     name_or_number(number.into(), CLOCKS)
 }
 
-/// A clock by its id, which can be one that a process made up (`include/linux/posix-timers_types.h`).
+/// A clock, from its id. A process can make up ids (`include/linux/posix-timers_types.h`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Clock {
-    /// Its name.
+    /// Name of the clock.
     pub name: Cow<'static, str>,
-    /// The process or thread whose time on processors it counts, if that is not the timer's own.
+    /// The process or thread whose processor time the clock counts, if that is not the timer's own.
     pub of: Option<u32>,
-    /// The descriptor of the device that it is, for example a network card's.
+    /// The descriptor of the clock's device, for example a network card's.
     pub fd: Option<u32>,
-    /// Counts time that passes for all, not time on processors.
+    /// Whether the clock counts real time, not processor time.
     pub is_wall: bool,
 }
 
 impl Clock {
-    /// From the number that the kernel takes.
+    /// Takes the clock from the number that the kernel uses.
     pub fn of(id: u32) -> Self {
         const DEVICE: u32 = 3;
         const OF_THREAD: u32 = 4;
@@ -48,7 +48,7 @@ impl Clock {
         if id >> 31 == 0 {
             return Clock { name: name(id), of: None, fd: None, is_wall: !CPU_TIME.contains(&id) };
         }
-        // A negative number: the complement of a pid or descriptor above three bits that say what of it.
+        // A negative number: the complement of a pid or descriptor, above three bits that say what kind of clock it is.
         let number = !id.cast_signed().wrapping_shr(3).cast_unsigned();
         if id & 7 == DEVICE {
             return Clock { name: Cow::Borrowed("device"), of: None, fd: Some(number), is_wall: true };
@@ -67,11 +67,11 @@ impl Clock {
         Clock { name: Cow::Borrowed(name), of: Some(number).filter(|&pid| pid != 0), fd: None, is_wall: false }
     }
 
-    /// Of `ITIMER_VIRTUAL`: the time of a process in its own code.
+    /// The clock of `ITIMER_VIRTUAL`: the time that a process spends in its own code.
     pub const VIRTUAL: u32 = 0xffff_fff9;
-    /// Of `ITIMER_PROF`: the same with the kernel's time on its behalf.
+    /// The clock of `ITIMER_PROF`: the same, plus the kernel's time on behalf of the process.
     pub const PROFILE: u32 = 0xffff_fff8;
-    /// Of `ITIMER_REAL`.
+    /// The clock of `ITIMER_REAL`.
     pub const MONOTONIC: u32 = 1;
 }
 

@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-/// A device number's parts.
+/// The parts of a device number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Device {
-    /// Which driver.
+    /// Major number: the driver.
     pub major: u32,
-    /// Which of its devices.
+    /// Minor number: one of the driver's devices.
     pub minor: u32,
 }
 
@@ -22,8 +22,8 @@ impl Device {
         Device { major: number >> 8 & 0xfff, minor: number & 0xff | number >> 12 & 0xf_ff00 }
     }
 
-    /// Whether it is a terminal: virtual consoles and serial lines (4), `/dev/tty`, `/dev/console`, `/dev/ptmx` (5), slaves
-    /// of pseudo terminals (136 to 143). Source: the kernel's `Documentation/admin-guide/devices.txt`.
+    /// Whether the device is a terminal: virtual consoles and serial lines (4), `/dev/tty`, `/dev/console`, `/dev/ptmx`
+    /// (5), slaves of pseudo-terminals (136 to 143). Source: the kernel's `Documentation/admin-guide/devices.txt`.
     pub fn is_terminal(self) -> bool {
         matches!(self.major, 4 | 5 | 136..=143)
     }

@@ -1,5 +1,4 @@
-//! Errors, by number. Source: `include/uapi/asm-generic/errno-base.h` and `errno.h`; mips numbers those from 35 on
-//! otherwise.
+//! Errors, by number. Source: `include/uapi/asm-generic/errno-base.h` and `errno.h`. mips has other numbers from 35 on.
 
 use std::borrow::Cow;
 
@@ -140,7 +139,7 @@ const NAMES: Bits = &[
     (133, "EHWPOISON"),
 ];
 
-/// The first error that mips numbers otherwise.
+/// The first error with another number on mips.
 const MIPS_OWN: u32 = 35;
 
 /// The name of an error, or its number.

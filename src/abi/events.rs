@@ -22,7 +22,7 @@ pub const EPOLL: Bits = &[
     (0x8000_0000, "EPOLLET"),
 ];
 
-/// Events of `poll`, as `SIGIO` has them.
+/// Events of `poll`, as `SIGIO` carries them.
 pub const POLL: Bits = &[
     (0x1, "POLLIN"),
     (0x2, "POLLPRI"),
@@ -91,7 +91,7 @@ pub const FANOTIFY: Bits = &[
     (0x4000_0000, "FAN_ONDIR"),
 ];
 
-/// How a fanotify group was set up: `fanotify_init(2)`'s flags, of which the first two are its class.
+/// Flags of `fanotify_init(2)`, with which a group was set up. The first two are its class.
 pub const FANOTIFY_GROUP: Bits = &[
     (0x4, "FAN_CLASS_CONTENT"),
     (0x8, "FAN_CLASS_PRE_CONTENT"),

@@ -9,21 +9,21 @@ const REVISION_2: u32 = 0x0200_0000;
 const REVISION_3: u32 = 0x0300_0000;
 const EFFECTIVE: u32 = 1;
 
-/// The capabilities that a file gives to who runs it.
+/// The capabilities that a file gives to whoever runs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileCapabilities {
-    /// Those that it gives.
+    /// Permitted capabilities.
     pub permitted: u64,
-    /// Those that it lets pass.
+    /// Inheritable capabilities.
     pub inheritable: u64,
-    /// Whether they are in effect at once.
+    /// Whether they are effective at once.
     pub effective: bool,
-    /// The root user of the user namespace that they are for; `None` for all.
+    /// The root user of the user namespace that they apply to; `None` for all.
     pub root: Option<u32>,
 }
 
 impl FileCapabilities {
-    /// Reads the value, which is little-endian on every machine; `None` if it is none.
+    /// Reads the value, which is little-endian on every machine; `None` if it is not valid.
     pub fn of(value: &[u8]) -> Option<Self> {
         let (words, rest) = value.as_chunks::<4>();
         let words: Vec<u32> = words.iter().map(|word| u32::from_le_bytes(*word)).collect();
@@ -37,7 +37,7 @@ impl FileCapabilities {
         Some(FileCapabilities { permitted, inheritable, effective: head & EFFECTIVE != 0, root })
     }
 
-    /// As `getcap` prints them: `cap_net_raw+ep`, `cap_chown,cap_kill+ei [rootid=1000]`.
+    /// The text that `getcap` prints: `cap_net_raw+ep`, `cap_chown,cap_kill+ei [rootid=1000]`.
     pub fn text(&self) -> String {
         let effective = if self.effective { "e" } else { "" };
         let both = self.permitted & self.inheritable;
@@ -49,7 +49,7 @@ impl FileCapabilities {
     }
 }
 
-/// Two halves of a set.
+/// Joins the two halves of a set.
 fn wide(low: u32, high: u32) -> u64 {
     u64::from(high) << 32 | u64::from(low)
 }

@@ -1,4 +1,5 @@
-//! Filters of sockets: what the kernel tells of a packet beside its bytes. Source: `include/uapi/linux/filter.h`.
+//! Socket filters: the facts about a packet that the kernel offers in addition to its bytes. Source:
+//! `include/uapi/linux/filter.h`.
 
 use super::{Bits, name_of};
 
@@ -22,7 +23,7 @@ const ANCILLARY: Bits = &[
     (60, "vlan_protocol"),
 ];
 
-/// The name of what lies at an offset behind `SKF_AD_OFF`.
+/// The name of the fact at an offset from `SKF_AD_OFF`.
 pub fn ancillary(offset: u32) -> Option<&'static str> {
     name_of(offset.into(), ANCILLARY)
 }

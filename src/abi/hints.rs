@@ -1,15 +1,15 @@
-//! The dictionaries that CRIU's schema names: which mask or code a field of an image is.
+//! The dictionaries that CRIU's schema names: which mask or code each field of an image holds.
 
 use std::borrow::Cow;
 
 use super::arch::Arch;
 use super::{Bits, mapping, name_of, names_of, open, socket};
 
-/// States of a task: `task_core_entry.task_state`. CRIU writes zombies as dead.
+/// States of a task: `task_core_entry.task_state`. CRIU calls zombies dead.
 const TASK_STATES: Bits = &[(1, "alive"), (2, "dead"), (3, "stopped"), (6, "zombie")];
 
-/// The names of the bits of a mask; what has no name stands last, in hexadecimal. `None` if there is no dictionary of this
-/// name.
+/// The names of the bits of a mask. Bits without a name come last, in hexadecimal. `None` if there is no such
+/// dictionary.
 pub fn flags(dictionary: &str, mask: u32, arch: Option<Arch>) -> Option<Vec<Cow<'static, str>>> {
     let wide = u64::from(mask);
     Some(match dictionary {
@@ -30,7 +30,7 @@ pub fn flags(dictionary: &str, mask: u32, arch: Option<Arch>) -> Option<Vec<Cow<
     })
 }
 
-/// The name of a code in a field of this name; `None` if it has none.
+/// The name of a code in a field; `None` if it has none.
 pub fn code(dictionary: &str, field: &str, number: u32) -> Option<&'static str> {
     match (dictionary, field) {
         ("gen", "task_state") => name_of(number.into(), TASK_STATES),
@@ -42,7 +42,7 @@ pub fn code(dictionary: &str, field: &str, number: u32) -> Option<&'static str> 
     }
 }
 
-/// Names of the kernel's macros; what has no name stays a number.
+/// Names with the prefix of the kernel's macros. Bits without a name stay numbers.
 fn prefixed(prefix: &str, names: Vec<Cow<'static, str>>) -> Vec<Cow<'static, str>> {
     let name = |name: Cow<'static, str>| {
         if name.starts_with("0x") { name } else { Cow::Owned(format!("{prefix}{}", name.to_uppercase())) }

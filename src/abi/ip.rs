@@ -1,15 +1,15 @@
-//! Addresses of internet protocols: which of them are special. An IPv4 address within IPv6 (`::ffff:127.0.0.1`), as sockets
-//! of both families have it, is the IPv4 address.
+//! Special internet addresses. An IPv4 address inside an IPv6 address (`::ffff:127.0.0.1`), as dual-stack sockets have
+//! it, counts as the IPv4 address.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
 
-/// The address that goes over the wire.
+/// The address as it goes over the wire.
 pub fn on_the_wire(address: IpAddr) -> IpAddr {
     address.to_canonical()
 }
 
-/// The same of text. What is no address is left as it is.
+/// The same for text. Text that is not an address is unchanged.
 pub fn text_on_the_wire(text: &str) -> Cow<'_, str> {
     match text.parse::<IpAddr>() {
         Ok(address) if on_the_wire(address) != address => Cow::Owned(on_the_wire(address).to_string()),
@@ -17,12 +17,12 @@ pub fn text_on_the_wire(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Whether it never leaves the machine.
+/// Whether packets to the address never leave the machine.
 pub fn is_loopback(address: IpAddr) -> bool {
     on_the_wire(address).is_loopback()
 }
 
-/// Whether it stands for no address, or for any.
+/// Whether the address is unspecified.
 pub fn is_unspecified(address: IpAddr) -> bool {
     on_the_wire(address).is_unspecified()
 }

@@ -2,14 +2,14 @@
 
 use super::arch::Arch;
 
-/// A resource that can be limited.
+/// A limited resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Resource {
-    /// `RLIMIT_NOFILE`.
+    /// Name of the resource, for example `RLIMIT_NOFILE`.
     pub name: &'static str,
-    /// As `/proc/PID/limits` prints it.
+    /// Name in `/proc/PID/limits`.
     pub title: &'static str,
-    /// What is counted; `None` for priorities.
+    /// Unit of the limit; `None` for priorities.
     pub unit: Option<&'static str>,
 }
 
@@ -44,7 +44,7 @@ const GENERIC: [Resource; 16] =
 const MIPS: [Resource; 16] =
     [CPU, FSIZE, DATA, STACK, CORE, NOFILE, AS, RSS, NPROC, MEMLOCK, LOCKS, SIGPENDING, MSGQUEUE, NICE, RTPRIO, RTTIME];
 
-/// The resource of a number.
+/// The resource with a number.
 pub fn resource(number: usize, arch: Option<Arch>) -> Option<Resource> {
     let resources = if arch == Some(Arch::Mips) { &MIPS } else { &GENERIC };
     resources.get(number).copied()

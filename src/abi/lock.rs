@@ -1,4 +1,4 @@
-//! Locks of files, as CRIU takes them from `/proc/locks` (its `file-lock.h`, and the kernel's `fcntl.h`).
+//! File locks, as CRIU takes them from `/proc/locks` (its `file-lock.h`, and the kernel's `fcntl.h`).
 
 use std::borrow::Cow;
 
@@ -6,14 +6,14 @@ use super::{Bits, name_or_number};
 
 /// Kinds of locks (`file_lock_entry.flag`).
 const KINDS: Bits = &[(1, "posix"), (2, "flock"), (4, "ofd"), (8, "lease")];
-/// The number of locks that belong to the process that took them, and not to the open file.
+/// Number of locks that belong to the process that took them, not to the open file description.
 pub const POSIX: u32 = 1;
 /// The number of leases.
 pub const LEASE: u32 = 8;
 
 /// A lease that its holder has been asked to give back.
 pub const BREAKING: u32 = 4;
-/// A lock that every access has to respect.
+/// A lock that binds every access.
 pub const MANDATORY: u32 = 32;
 
 /// The name of a kind.
@@ -21,10 +21,10 @@ pub fn kind(flag: u32) -> Cow<'static, str> {
     name_or_number(flag.into(), KINDS)
 }
 
-/// What a lock allows: `read`, `write`, `none`. CRIU writes `F_RDLCK`, `F_WRLCK`, `F_UNLCK` for locks of `flock`, too,
-/// and not the numbers that `flock` is called with.
+/// What a lock allows: `read`, `write` or `none`. CRIU also writes `F_RDLCK`, `F_WRLCK` and `F_UNLCK` for locks of
+/// `flock`, not the numbers passed to `flock`.
 pub fn access(number: u32) -> Cow<'static, str> {
-    // Of a mandatory lock of `flock`, `LOCK_READ` and `LOCK_WRITE` say what others may do.
+    // For a mandatory lock of `flock`, `LOCK_READ` and `LOCK_WRITE` say what others may do.
     const OTHERS: u32 = MANDATORY | 64 | 128;
     name_or_number(u64::from(number & !(BREAKING | OTHERS)), &[(0, "read"), (1, "write"), (2, "none")])
 }

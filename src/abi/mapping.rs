@@ -47,19 +47,19 @@ pub const FLAGS_MIPS: Bits = &[
     (0x4_0000, "stack"),
     (0x8_0000, "hugetlb"),
 ];
-/// What is no property worth a name: shared, private, fixed, anonymous, and the size of huge pages.
+/// Flags without a name of their own: shared, private, fixed, anonymous, and the huge page size.
 pub const NOT_SHOWN: u32 = 0x1 | 0x2 | 0x10 | 0x20 | 0xfc00_0000;
 /// The same on mips, where anonymous is 0x800.
 pub const NOT_SHOWN_MIPS: u32 = 0x1 | 0x2 | 0x10 | 0x800 | 0xfc00_0000;
 
 /// `PROT_*` (`asm-generic/mman-common.h`).
 pub const PROTECTION: Bits = &[(0x1, "PROT_READ"), (0x2, "PROT_WRITE"), (0x4, "PROT_EXEC")];
-/// Flags that are no property worth a name in a table of mappings.
+/// Flags that are not worth a name in a table of mappings.
 pub const OTHER_FLAGS: Bits = &[(0x1, "shared"), (0x2, "private"), (0x10, "fixed"), (0x20, "anonymous")];
 /// The same on mips.
 pub const OTHER_FLAGS_MIPS: Bits = &[(0x1, "shared"), (0x2, "private"), (0x10, "fixed"), (0x800, "anonymous")];
 
-/// What CRIU noted of a mapping: `vma_entry.status`.
+/// What CRIU recorded about a mapping: `vma_entry.status`.
 pub const STATUS: Bits = &[
     (0x1, "VMA_AREA_REGULAR"),
     (0x2, "VMA_AREA_STACK"),
@@ -86,7 +86,7 @@ pub const STATUS: Bits = &[
     (0x8000_0000, "VMA_UNSUPP"),
 ];
 
-/// Where the pages of an entry of a pagemap are: `pagemap_entry.flags`.
+/// Where the pages of a pagemap entry are: `pagemap_entry.flags`.
 pub const PAGEMAP: Bits = &[(0x1, "PE_PARENT"), (0x2, "PE_LAZY"), (0x4, "PE_PRESENT"), (0x8, "PE_PAYLOAD_ALIGNED")];
 
 /// Advice of madvise(2), by value: bit n of `vma_entry.madv` is value n.

@@ -1,5 +1,5 @@
-//! What the kernel's numbers mean, by the architecture of the dumped machine. Never that of the machine that reads: its
-//! libc would name other things. A leaf: it depends on nothing, and any layer may use it.
+//! Meanings of the kernel's numbers on the architecture of the dumped machine, never of the machine that reads: its
+//! libc would give other names. This layer depends on nothing, and any layer may use it.
 //!
 //! Sources: the kernel's `include/uapi` headers (generic ones, and those of mips, arm and powerpc where they differ).
 
@@ -35,7 +35,7 @@ use std::borrow::Cow;
 /// Names of bits, lowest first.
 pub(crate) type Bits = &'static [(u64, &'static str)];
 
-/// The names of the bits that are set in a mask; what has no name stands last, in hexadecimal.
+/// The names of the bits set in a mask. Bits without a name come last, in hexadecimal.
 pub fn names_of(mask: u64, bits: &[(u64, &'static str)]) -> Vec<Cow<'static, str>> {
     let mut left = mask;
     let mut names = Vec::new();

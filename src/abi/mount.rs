@@ -2,7 +2,7 @@
 
 use super::{Bits, name_of};
 
-/// `mnt_entry.fstype` where the type has no number: its name is in `fsname`.
+/// `mnt_entry.fstype` if the type has no number. Its name is then in `fsname`.
 pub const AUTO: u32 = 16;
 
 const FILE_SYSTEMS: Bits = &[
@@ -35,14 +35,14 @@ pub const DEVPTS: u32 = 6;
 /// CRIU's number of cgroup and cgroup2.
 pub const CGROUP: [u32; 2] = [12, 23];
 
-/// The name of a file system by CRIU's number; `None` for 0, which stands for every type that CRIU has no number for.
+/// The name of a file system by CRIU's number; `None` for 0, which stands for every type without a number.
 pub fn file_system(number: u32) -> Option<&'static str> {
     name_of(number.into(), FILE_SYSTEMS)
 }
 
 /// `MS_RDONLY`.
 pub const READ_ONLY: u32 = 0x1;
-/// How mountinfo prints it.
+/// The option that mountinfo prints for it.
 pub const READ_ONLY_OPTION: &str = "ro";
 /// `MS_UNBINDABLE`.
 pub const UNBINDABLE: u32 = 0x2_0000;
@@ -61,15 +61,15 @@ pub const OPTIONS: Bits = &[
 /// Flags of a file system that mountinfo prints. Source: the same, `show_sb_opts`.
 pub const SUPER_OPTIONS: Bits = &[(0x10, "sync"), (0x80, "dirsync"), (0x40, "mand"), (0x200_0000, "lazytime")];
 
-/// The options of a file system, as mountinfo prints them: between commas, but for commas in a value within quotes, as
-/// labels of `SELinux` are (`context="system_u:object_r:container_file_t:s0:c31,c779"`), and for those of a list of nodes
-/// (`mpol=bind:0,2`). Source: the kernel's `security/selinux/hooks.c` (`show_sid`) and `mm/mempolicy.c`.
+/// Splits the options of a file system, as mountinfo prints them, at commas. Commas inside quotes do not split, as in
+/// `SELinux` labels (`context="system_u:object_r:container_file_t:s0:c31,c779"`), and neither do those in a list of
+/// nodes (`mpol=bind:0,2`). Source: the kernel's `security/selinux/hooks.c` (`show_sid`) and `mm/mempolicy.c`.
 pub fn split_options(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = Some(text);
     std::iter::from_fn(move || {
         let text = rest?;
         let mut end = end_of_option(text, 0);
-        // A number is no option.
+        // A number is not an option.
         while text.starts_with(b"mpol=") && text.get(end.saturating_add(1)).is_some_and(u8::is_ascii_digit) {
             end = end_of_option(text, end.saturating_add(1));
         }
@@ -78,7 +78,7 @@ pub fn split_options(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// Where the option that is at a place ends.
+/// End of the option at a place.
 fn end_of_option(text: &[u8], from: usize) -> usize {
     let comma_after = |at: usize| {
         let rest = text.get(at..).unwrap_or_default();
@@ -88,17 +88,17 @@ fn end_of_option(text: &[u8], from: usize) -> usize {
     let option = text.get(from..comma).unwrap_or_default();
     let value = option.iter().position(|&byte| byte == b'=').map(|at| from.saturating_add(at).saturating_add(1));
     let quote = value.filter(|&at| text.get(at) == Some(&b'"'));
-    // A quote that is not closed is a character like any other.
+    // An unclosed quote is a character like any other.
     quote.and_then(|at| closing_quote(text, at.saturating_add(1))).map_or(comma, comma_after)
 }
 
-/// Where the quotes that were opened before a place are closed.
+/// Place of the quote that closes the one before.
 fn closing_quote(text: &[u8], from: usize) -> Option<usize> {
     let mut at = from;
     loop {
         match text.get(at)? {
             b'"' => return Some(at),
-            // What follows is escaped.
+            // The next character is escaped.
             b'\\' => at = at.saturating_add(2),
             _ => at = at.saturating_add(1),
         }

@@ -2,7 +2,7 @@
 
 use super::{Bits, name_of};
 
-/// `CLONE_NEW*` by the names of `/proc/PID/ns`.
+/// `CLONE_NEW*` with the names of `/proc/PID/ns`.
 const KINDS: Bits = &[
     (0x80, "time"),
     (0x2_0000, "mnt"),

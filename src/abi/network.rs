@@ -71,7 +71,7 @@ const ADDRESS_FLAGS: Bits = &[
     (0x800, "stable-privacy"),
 ];
 
-/// `RT_SCOPE_*`. Source, as of the next four: the kernel's `include/uapi/linux/rtnetlink.h`.
+/// `RT_SCOPE_*`. Source, also of the next four: the kernel's `include/uapi/linux/rtnetlink.h`.
 const SCOPES: Bits = &[(0, "global"), (200, "site"), (253, "link"), (254, "host"), (255, "nowhere")];
 /// `RT_TABLE_*`.
 const TABLES: Bits = &[(0, "unspec"), (253, "default"), (254, "main"), (255, "local")];
@@ -167,7 +167,7 @@ const TRACKED_TCP: Bits = &[
     (9, "SYN_SENT2"),
 ];
 
-/// The protocols that a tracked connection mostly is of. Source: the kernel's `include/uapi/linux/in.h`.
+/// Protocols that tracked connections usually have. Source: the kernel's `include/uapi/linux/in.h`.
 const IP_PROTOCOLS: Bits = &[
     (1, "icmp"),
     (2, "igmp"),
@@ -184,12 +184,12 @@ const IP_PROTOCOLS: Bits = &[
     (136, "udplite"),
 ];
 
-/// Names of a device's flags, as `ip link` has them.
+/// Names of a device's flags, as `ip link` prints them.
 pub fn device_flags(flags: u32) -> Vec<Cow<'static, str>> {
     names_of(flags.into(), DEVICE_FLAGS)
 }
 
-/// The name of CRIU's type of a device.
+/// The name of a device type, by CRIU's number.
 pub fn device_type(number: u32) -> Cow<'static, str> {
     name_or_number(number.into(), DEVICE_TYPES)
 }
@@ -214,17 +214,17 @@ pub fn scope(number: u8) -> Cow<'static, str> {
     name_or_number(number.into(), SCOPES)
 }
 
-/// The name of a table of routes.
+/// The name of a routing table.
 pub fn route_table(number: u32) -> Cow<'static, str> {
     name_or_number(number.into(), TABLES)
 }
 
-/// What a route does.
+/// The type of a route.
 pub fn route_type(number: u8) -> Cow<'static, str> {
     name_or_number(number.into(), ROUTE_TYPES)
 }
 
-/// Who set a route or rule.
+/// The origin of a route or rule.
 pub fn route_protocol(number: u8) -> Cow<'static, str> {
     name_or_number(number.into(), PROTOCOLS)
 }
@@ -234,7 +234,7 @@ pub fn route_flags(flags: u32) -> Vec<Cow<'static, str>> {
     names_of(flags.into(), ROUTE_FLAGS)
 }
 
-/// What a rule does.
+/// The action of a rule.
 pub fn rule_action(number: u8) -> Cow<'static, str> {
     name_or_number(number.into(), RULE_ACTIONS)
 }

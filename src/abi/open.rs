@@ -5,11 +5,12 @@ use std::borrow::Cow;
 use super::arch::Arch;
 use super::{Bits, names_of};
 
-/// `O_CLOEXEC`, everywhere but on alpha, parisc and sparc. A property of the descriptor, not of the open file.
+/// `O_CLOEXEC`, everywhere except on alpha, parisc and sparc. It belongs to the descriptor, not to the open file
+/// description.
 pub const CLOEXEC: u32 = 0o2_000_000;
-/// `O_PATH`, everywhere but on alpha, parisc and sparc.
+/// `O_PATH`, everywhere except on alpha, parisc and sparc.
 pub const PATH: u32 = 0o10_000_000;
-/// The access mode: 0 read, 1 write, 2 both.
+/// Access mode: 0 read, 1 write, 2 both.
 pub const ACCESS: u32 = 3;
 /// Write only.
 pub const WRITE_ONLY: u32 = 1;
@@ -23,13 +24,13 @@ const COMMON: Bits = &[
     (0o1000, "O_TRUNC"),
     (0o2000, "O_APPEND"),
     (0o4000, "O_NONBLOCK"),
-    // O_SYNC holds O_DSYNC.
+    // O_SYNC includes O_DSYNC.
     (0o4_010_000, "O_SYNC"),
     (0o10_000, "O_DSYNC"),
     (0o20_000, "O_ASYNC"),
     (0o40_000, "O_DIRECT"),
     (0o100_000, "O_LARGEFILE"),
-    // O_TMPFILE holds O_DIRECTORY.
+    // O_TMPFILE includes O_DIRECTORY.
     (0o20_200_000, "O_TMPFILE"),
     (0o200_000, "O_DIRECTORY"),
     (0o400_000, "O_NOFOLLOW"),
@@ -38,7 +39,7 @@ const COMMON: Bits = &[
     (0o10_000_000, "O_PATH"),
 ];
 
-/// arm, aarch64 and power exchange four of them.
+/// arm, aarch64 and power swap four of them.
 const ARM_AND_POWER: Bits = &[
     (0o100, "O_CREAT"),
     (0o200, "O_EXCL"),
@@ -79,7 +80,7 @@ const MIPS: Bits = &[
     (0o10_000_000, "O_PATH"),
 ];
 
-/// Names of open flags, the access mode first.
+/// Names of open flags, access mode first.
 pub fn names(flags: u32, arch: Option<Arch>) -> Vec<Cow<'static, str>> {
     let bits = match arch {
         Some(Arch::Arm | Arch::Aarch64 | Arch::Ppc64) => ARM_AND_POWER,

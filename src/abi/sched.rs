@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::{Bits, name_or_number};
 
-/// Or-ed into a policy: children start with the ordinary one.
+/// Flag in a policy: children start with the default policy.
 const RESET_ON_FORK: u32 = 0x4000_0000;
 
 const POLICIES: Bits = &[

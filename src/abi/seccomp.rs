@@ -1,15 +1,15 @@
-//! Seccomp: what filters answer, their flags, and what they look at. Source: `include/uapi/linux/seccomp.h`.
+//! Seccomp: answers of filters, their flags, and the data that they see. Source: `include/uapi/linux/seccomp.h`.
 
 use std::borrow::Cow;
 
 use super::arch::Arch;
 use super::{Bits, errno};
 
-/// Bytes of `seccomp_data`, all that a filter can look at.
+/// Size of `seccomp_data`, all that a filter can see, in bytes.
 pub const DATA_SIZE: u32 = 64;
-/// Where the number of the call is in it.
+/// Offset of the call's number.
 pub const DATA_NUMBER: u32 = 0;
-/// Where the architecture is in it.
+/// Offset of the architecture.
 pub const DATA_ARCH: u32 = 4;
 
 /// `SECCOMP_FILTER_FLAG_TSYNC`: all threads get the filter.
@@ -29,11 +29,11 @@ pub const FLAGS: Bits = &[
 const ACTION: u32 = 0xffff_0000;
 /// The data part of an answer.
 const DATA: u32 = 0xffff;
-/// `MAX_ERRNO`: the kernel answers with no greater error.
+/// `MAX_ERRNO`: the greatest error that the kernel returns.
 const MOST_ERRNO: u32 = 4095;
 
 /// What a filter's answer does to the call: `allow`, `log`, `errno(EPERM)`, `trap`, `trace(1)`, `user_notif`,
-/// `kill_thread` or `kill_process`. The kernel kills the process for what is no action.
+/// `kill_thread` or `kill_process`. The kernel kills the process for an unknown action.
 pub fn action(answer: u32, arch: Option<Arch>) -> Cow<'static, str> {
     let data = answer & DATA;
     let name = match answer & ACTION {
@@ -45,18 +45,18 @@ pub fn action(answer: u32, arch: Option<Arch>) -> Cow<'static, str> {
         0x7ff0_0000 => return Cow::Owned(format!("trace({data})")),
         0x7ffc_0000 => "log",
         0x7fff_0000 => "allow",
-        // 0x8000_0000, and what is no action.
+        // 0x8000_0000, and unknown actions.
         _ => "kill_process",
     };
     Cow::Borrowed(name)
 }
 
-/// How strict an answer is: the kernel takes the smallest action, as a number with a sign.
+/// Strictness of an answer: the kernel takes the smallest action, as a signed number.
 pub fn strictness(answer: u32) -> i32 {
     (answer & ACTION).cast_signed()
 }
 
-/// Whether the call is made: it is allowed, or allowed and logged.
+/// Whether the call is made: allowed, or allowed and logged.
 pub fn allows(answer: u32) -> bool {
     matches!(answer & ACTION, 0x7fff_0000 | 0x7ffc_0000)
 }

@@ -1,12 +1,13 @@
-//! `siginfo_t`: what a signal carries. Layouts are the kernel's `include/uapi/asm-generic/siginfo.h`, and
-//! `arch/mips/include/uapi/asm/siginfo.h` where mips differs; which one a signal has, its `siginfo_layout()` decides.
+//! `siginfo_t`: the data of a signal. The layouts are those of the kernel's `include/uapi/asm-generic/siginfo.h`, and
+//! of `arch/mips/include/uapi/asm/siginfo.h` where mips differs. The kernel's `siginfo_layout()` decides which one a
+//! signal has.
 
 use std::borrow::Cow;
 
 use super::arch::Arch;
 use super::signal;
 
-/// Names of codes. The kernel's are above 0, but for `SI_USER`; those that processes can make up are below.
+/// Names of codes. The kernel's own codes are above 0, except `SI_USER`. Those that processes can make up are below.
 type Codes = &'static [(i32, &'static str)];
 
 const ANY: Codes = &[
@@ -21,7 +22,7 @@ const ANY: Codes = &[
     (-7, "SI_DETHREAD"),
     (-60, "SI_ASYNCNL"),
 ];
-/// Where mips differs from [`ANY`].
+/// Codes in which mips differs from [`ANY`].
 const ANY_ON_MIPS: Codes = &[(-2, "SI_ASYNCIO"), (-3, "SI_TIMER"), (-4, "SI_MESGQ")];
 const ILL: Codes = &[
     (1, "ILL_ILLOPC"),
@@ -74,26 +75,26 @@ const POLL: Codes =
     &[(1, "POLL_IN"), (2, "POLL_OUT"), (3, "POLL_MSG"), (4, "POLL_ERR"), (5, "POLL_PRI"), (6, "POLL_HUP")];
 const SYSTEM: Codes = &[(1, "SYS_SECCOMP"), (2, "SYS_USER_DISPATCH")];
 
-/// What follows the three numbers that every `siginfo_t` begins with.
+/// The data that follows the first three numbers of a `siginfo_t`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layout {
-    /// Who sent it.
+    /// The sender.
     Kill,
-    /// Who sent it, and a value.
+    /// The sender, and a value.
     Queue,
-    /// Which timer expired.
+    /// The timer that expired.
     Timer,
-    /// Which child changed its state, and how.
+    /// The child whose state changed, and how.
     Child,
-    /// Where memory or an instruction was at fault.
+    /// The address of a memory or instruction fault.
     Fault,
-    /// Which descriptor is ready.
+    /// The descriptor that is ready.
     Poll,
-    /// Which system call was refused.
+    /// The system call that was refused.
     SystemCall,
 }
 
-/// Codes of the kernel's own for a signal, and the layout that goes with them.
+/// The kernel's own codes for a signal, and their layout.
 fn of_kernel(number: u32, arch: Option<Arch>) -> Option<(Codes, Layout)> {
     Some(match &*signal::name(number, arch) {
         "SIGILL" => (ILL, Layout::Fault),
@@ -118,10 +119,10 @@ fn find(code: i32, codes: Codes) -> Option<&'static str> {
     codes.iter().find(|(n, _)| *n == code).map(|&(_, name)| name)
 }
 
-/// The name of a code, which depends on the signal; the number where there is none.
+/// The name of a code, which depends on the signal; the number if it has no name.
 pub fn code(number: u32, code: i32, arch: Option<Arch>) -> Cow<'static, str> {
     let own = || find(code, of_kernel(number, arch)?.0);
-    // A descriptor can be told to send any signal, and the codes stay those of SIGIO (`F_SETSIG`).
+    // A descriptor can be set to send any signal, with the codes of SIGIO (`F_SETSIG`).
     let ready = || find(code, POLL);
     let name = of_any(code, arch).or_else(own).or_else(ready);
     name.map_or_else(|| Cow::Owned(code.to_string()), Cow::Borrowed)

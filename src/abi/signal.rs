@@ -39,7 +39,7 @@ const NAMES: [&str; 31] = [
     "SIGSYS",
 ];
 
-/// Mips numbers its signals as IRIX did.
+/// mips numbers its signals as IRIX did.
 const MIPS: [&str; 31] = [
     "SIGHUP",
     "SIGINT",
@@ -74,11 +74,11 @@ const MIPS: [&str; 31] = [
     "SIGXFSZ",
 ];
 
-/// The first real-time signal that programs see; the two below are libc's own.
+/// The first real-time signal that programs see. The two below it belong to libc.
 const RT_MIN: u32 = 34;
 const RT_MAX: u32 = 64;
 
-/// The name of a signal as `kill -l` has it: `SIGTERM`, `SIGRTMIN+2`; the number where there is no name.
+/// The name of a signal, as `kill -l` prints it: `SIGTERM`, `SIGRTMIN+2`; the number if it has no name.
 pub fn name(number: u32, arch: Option<Arch>) -> Cow<'static, str> {
     let names = if arch == Some(Arch::Mips) { &MIPS } else { &NAMES };
     let plain = usize::try_from(number).ok().and_then(|n| n.checked_sub(1)).and_then(|i| names.get(i));
@@ -91,7 +91,7 @@ pub fn name(number: u32, arch: Option<Arch>) -> Cow<'static, str> {
     }
 }
 
-/// The signals whose action nobody can change: `SIGKILL` and `SIGSTOP`.
+/// The signals whose actions cannot be changed: `SIGKILL` and `SIGSTOP`.
 pub fn is_fixed(number: u32, arch: Option<Arch>) -> bool {
     let stop = if arch == Some(Arch::Mips) { 23 } else { 19 };
     number == 9 || number == stop
@@ -126,20 +126,20 @@ pub fn action_flags(flags: u64, arch: Option<Arch>) -> Vec<Cow<'static, str>> {
     names_of(flags, if arch == Some(Arch::Mips) { MIPS } else { GENERIC })
 }
 
-/// Flags of an alternate signal stack: a handler runs on it, there is none, none while a handler runs.
+/// Flags of an alternate signal stack: a handler runs on it, there is none, or none while a handler runs.
 pub const STACK_FLAGS: Bits = &[(0x1, "SS_ONSTACK"), (0x2, "SS_DISABLE"), (0x8000_0000, "SS_AUTODISARM")];
 
-/// How a timer tells that it expired (`SIGEV_*`): `signal`, `none`, `thread`, `thread_id`.
+/// How a timer reports that it expired (`SIGEV_*`): `signal`, `none`, `thread`, `thread_id`.
 pub fn notification(number: u32) -> Cow<'static, str> {
     name_or_number(number.into(), &[(0, "signal"), (1, "none"), (2, "thread"), (4, "thread_id")])
 }
 
-/// The bit of a signal in a mask: bit n-1 is signal n. No bit for numbers that a mask of 64 bits does not have.
+/// The bit of a signal in a mask: bit n-1 is signal n. Numbers outside a 64-bit mask have no bit.
 pub fn bit(number: u32) -> u64 {
     number.checked_sub(1).and_then(|n| 1_u64.checked_shl(n)).unwrap_or(0)
 }
 
-/// Who gets the signals of a file: `process`, `group` or `thread`. Source: `F_OWNER_*` of `fcntl(F_GETOWN_EX)` in
+/// What gets the signals of a file: `process`, `group` or `thread`. Source: `F_OWNER_*` of `fcntl(F_GETOWN_EX)` in
 /// `include/uapi/asm-generic/fcntl.h`.
 pub fn receiver(pid_type: u32) -> Option<&'static str> {
     super::name_of(pid_type.into(), &[(0, "thread"), (1, "process"), (2, "group")])

@@ -21,7 +21,7 @@ pub const SEQPACKET: u32 = 5;
 /// `IPPROTO_TCP`.
 pub const TCP: u32 = 6;
 
-/// Address families (`linux/socket.h`) of which CRIU dumps sockets.
+/// Address families (`linux/socket.h`) whose sockets CRIU dumps.
 const FAMILIES: Bits = &[(0, "unspec"), (1, "unix"), (2, "inet"), (10, "inet6"), (16, "netlink"), (17, "packet")];
 
 const TYPES: Bits =
@@ -125,8 +125,8 @@ pub fn type_name(number: u32) -> Option<&'static str> {
     name_of(number.into(), TYPES)
 }
 
-/// The name of an IP protocol, as `tcp`; the number where it has none. What `socket(2)` was given as 0 is the type's
-/// default.
+/// The name of an IP protocol, for example `tcp`; the number if it has no name. If `socket(2)` was given 0, the type's
+/// default protocol.
 pub fn protocol(number: u32, socket_type: u32) -> Cow<'static, str> {
     match (number, socket_type) {
         (0, STREAM) => Cow::Borrowed("tcp"),
@@ -140,22 +140,23 @@ pub fn tcp_state(number: u32) -> Cow<'static, str> {
     name_or_number(number.into(), TCP_STATES)
 }
 
-/// What `tcp_info.tcpi_options` has of a connection. Source: `include/uapi/linux/tcp.h`.
+/// `tcp_info.tcpi_options` of a connection. Source: `include/uapi/linux/tcp.h`.
 const TCP_OPTIONS: Bits =
     &[(0x1, "timestamps"), (0x2, "sack"), (0x4, "window_scale"), (0x8, "ecn"), (0x10, "ecn_seen"), (0x20, "syn_data")];
 
-/// Names of what both ends of a connection had agreed on.
+/// Names of the options that both ends of a connection had agreed on.
 pub fn tcp_options(mask: u32) -> Vec<Cow<'static, str>> {
     names_of(mask.into(), TCP_OPTIONS)
 }
 
-/// Whether the own end of a connection in this state has been closed, so that its end has a sequence number: `FIN_WAIT1`,
-/// `FIN_WAIT2`, `LAST_ACK`, `CLOSING`.
+/// Whether the local end of a connection in this state has been closed, so that its end has a sequence number:
+/// `FIN_WAIT1`, `FIN_WAIT2`, `LAST_ACK`, `CLOSING`.
 pub fn has_sent_end(state: u32) -> bool {
     matches!(state, 4 | 5 | 9 | 11)
 }
 
-/// Whether the peer's end of a connection in this state has come: `TIME_WAIT`, `CLOSE_WAIT`, `LAST_ACK`, `CLOSING`.
+/// Whether the peer's end of a connection in this state has been received: `TIME_WAIT`, `CLOSE_WAIT`, `LAST_ACK`,
+/// `CLOSING`.
 pub fn has_received_end(state: u32) -> bool {
     matches!(state, 6 | 8 | 9 | 11)
 }

@@ -1,11 +1,11 @@
-//! Properties of tasks that are masks: `include/linux/sched.h`, and `personality.h`, `securebits.h`, `membarrier.h` of
+//! Masks of task properties: `include/linux/sched.h`, and `personality.h`, `securebits.h` and `membarrier.h` of
 //! `include/uapi/linux`.
 
 use std::borrow::Cow;
 
 use super::{Bits, name_or_number};
 
-/// `task_struct.flags`, as far as they have kept their meaning from one kernel to the next.
+/// Bits of `task_struct.flags` whose meaning has not changed between kernels.
 pub const FLAGS: Bits = &[
     (0x2, "PF_IDLE"),
     (0x4, "PF_EXITING"),
@@ -25,7 +25,7 @@ pub const FLAGS: Bits = &[
     (0x40_0000, "PF_RANDOMIZE"),
 ];
 
-/// Names of a personality: the kind of system in the low byte, and its quirks.
+/// Names of a personality: the kind of system, in the low byte, and its quirks.
 pub fn personality(number: u32) -> Vec<Cow<'static, str>> {
     const QUIRKS: Bits = &[
         (0x2_0000, "UNAME26"),
@@ -52,7 +52,7 @@ pub fn personality(number: u32) -> Vec<Cow<'static, str>> {
     names
 }
 
-/// What capabilities do for uid 0, and which of that is locked.
+/// What capabilities uid 0 gets, and which of these settings are locked.
 pub const SECUREBITS: Bits = &[
     (0x1, "SECBIT_NOROOT"),
     (0x2, "SECBIT_NOROOT_LOCKED"),
@@ -68,7 +68,7 @@ pub const SECUREBITS: Bits = &[
     (0x800, "SECBIT_EXEC_DENY_INTERACTIVE_LOCKED"),
 ];
 
-/// Who may dump the core of a process and look into it (`PR_GET_DUMPABLE`): `no`, `yes`, `root`.
+/// Who may dump the core of a process and inspect it (`PR_GET_DUMPABLE`): `no`, `yes` or `root`.
 pub fn dumpable(number: i32) -> Cow<'static, str> {
     match u64::try_from(number) {
         Ok(number) => name_or_number(number, &[(0, "no"), (1, "yes"), (2, "root")]),
@@ -76,7 +76,7 @@ pub fn dumpable(number: i32) -> Cow<'static, str> {
     }
 }
 
-/// What was registered with `membarrier(2)`.
+/// Registrations with `membarrier(2)`.
 pub const MEMBARRIER: Bits = &[
     (0x4, "MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED"),
     (0x10, "MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED"),

@@ -1,5 +1,5 @@
-//! Terminals: modes and control characters. Source: `include/uapi/asm-generic/termbits.h` and `termbits-common.h`; mips
-//! and powerpc have numbers of their own, which are not here.
+//! Terminals: modes and control characters. Source: `include/uapi/asm-generic/termbits.h` and `termbits-common.h`. mips
+//! and powerpc have other numbers, which are not here.
 
 use super::Bits;
 use super::arch::Arch;
@@ -40,7 +40,7 @@ const OUTPUT: Bits = &[
     (0x8000, "FFDLY"),
 ];
 
-/// `c_cflag`, but for the speed and the size of characters.
+/// `c_cflag`, without the speed and the character size.
 const CONTROL: Bits = &[
     (0x40, "CSTOPB"),
     (0x80, "CREAD"),
@@ -73,7 +73,7 @@ const LOCAL: Bits = &[
     (0x1_0000, "EXTPROC"),
 ];
 
-/// Control characters, by their place in `c_cc`.
+/// Control characters, by their position in `c_cc`.
 const CHARACTERS: &[&str] = &[
     "VINTR", "VQUIT", "VERASE", "VKILL", "VEOF", "VTIME", "VMIN", "VSWTC", "VSTART", "VSTOP", "VSUSP", "VEOL",
     "VREPRINT", "VDISCARD", "VWERASE", "VLNEXT", "VEOL2",
@@ -82,23 +82,23 @@ const CHARACTERS: &[&str] = &[
 /// Modes and control characters of a terminal, as the architecture numbers them.
 #[derive(Clone, Copy, Debug)]
 pub struct Names {
-    /// Of `c_iflag`.
+    /// Modes in `c_iflag`.
     pub input: Bits,
-    /// Of `c_oflag`.
+    /// Modes in `c_oflag`.
     pub output: Bits,
-    /// Of `c_cflag`, without [`Names::speed_and_size`].
+    /// Modes in `c_cflag`, without [`Names::speed_and_size`].
     pub control: Bits,
-    /// Of `c_lflag`.
+    /// Modes in `c_lflag`.
     pub local: Bits,
-    /// Of `c_cc`.
+    /// Control characters in `c_cc`.
     pub characters: &'static [&'static str],
-    /// Bits of `c_cflag` that are no switches: speeds, and the size of characters.
+    /// Bits of `c_cflag` that are not flags: speeds and the character size.
     pub speed_and_size: u32,
-    /// Bits of `c_cflag` that are the size of characters, from five bits up.
+    /// Bits of `c_cflag` that are the character size, from five bits up.
     pub size: u32,
 }
 
-/// `CBAUD`, and the bit in it that tells the faster ones.
+/// `CBAUD`, and the bit in it that marks the faster speeds.
 const SPEED: u32 = 0x100f;
 const FAST: u32 = 0x1000;
 const SPEEDS: &[u32] = &[0, 50, 75, 110, 134, 150, 200, 300, 600, 1200, 1800, 2400, 4800, 9600, 19200, 38400];
@@ -108,7 +108,7 @@ const FAST_SPEEDS: &[u32] = &[
 ];
 
 impl Names {
-    /// The speed that `c_cflag` names.
+    /// The speed in `c_cflag`.
     pub fn speed(&self, control: u32) -> Option<u32> {
         if self.control.is_empty() {
             return None;
@@ -119,7 +119,7 @@ impl Names {
     }
 }
 
-/// The names on an architecture; of mips and power all bits are numbers.
+/// The names on an architecture. On mips and power, all bits are numbers.
 pub fn names(arch: Option<Arch>) -> Names {
     match arch {
         Some(Arch::Mips | Arch::Ppc64) => {

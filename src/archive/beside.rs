@@ -18,7 +18,7 @@ pub fn read_small(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     match given::at(path) {
         Ok(Given::File(file)) => read_most(file, most),
         Ok(Given::Stream(first, file)) => read_most(io::Cursor::new(first).chain(file), most),
-        Ok(Given::Folder(_)) => Err(io::Error::other("this is a folder; give a file or a pipe")),
+        Ok(Given::Folder(_)) => Err(io::Error::other("this is a directory; give a file or a pipe")),
         Err(ErrorKind::Io(error)) => Err(error),
         // What follows in brackets is advice for archives.
         Err(ErrorKind::NotAnArchive(what)) => {
@@ -57,7 +57,7 @@ pub fn read_most(from: impl Read, most: u64) -> io::Result<Vec<u8>> {
     from.read_to_end(&mut bytes)?;
     let mut more = Vec::new();
     if from.into_inner().take(1).read_to_end(&mut more)? > 0 {
-        return Err(io::Error::other(format!("it has more than {most} bytes, which is the most; split it")));
+        return Err(io::Error::other(format!("more than {most} bytes, which is the limit; split it")));
     }
     Ok(bytes)
 }

@@ -95,7 +95,7 @@ impl<R: BufRead> Bzip2Streams<R> {
         let for_output = self.inflated.checked_div(STREAM_FOR_OUTPUT).unwrap_or_default();
         let most = STREAMS.saturating_add(for_input).saturating_add(for_output);
         if self.streams > most {
-            let message = format!("more than {most} bzip2 streams with next to nothing in them; the rest is left out");
+            let message = format!("more than {most} bzip2 streams that are almost empty; the rest were skipped");
             return Err(Error::new(ErrorKind::InvalidData, message));
         }
         self.decoder = Some(BzDecoder::new(input));

@@ -73,7 +73,7 @@ impl Listing<'_> {
                     self.full = true;
                     let limit = self.limits.members;
                     self.warnings.push(Code::LimitReached, Place::archive(), || {
-                        format!("more than {limit} files; the rest is left out, --max-members raises the limit")
+                        format!("more than {limit} files; the rest were skipped, --max-members raises the limit")
                     });
                 }
                 return Ok(());
@@ -104,13 +104,13 @@ impl Listing<'_> {
         name.push(b'/');
         if depth >= DEPTH {
             self.warnings.push(Code::LimitReached, Place::member(&name), || {
-                format!("more than {DEPTH} folders lie one in another; what is in this one is left out")
+                format!("directories are nested more than {DEPTH} deep; the contents of this one were skipped")
             });
             return;
         }
         let inside = folder.inside(entry).and_then(|inside| match inside.is_of_the_kernel() {
             Some(kernel) => {
-                Err(io::Error::other(format!("{kernel} of the kernel, whose files are made when they are read")))
+                Err(io::Error::other(format!("{kernel} of the kernel, whose files are created when they are read")))
             }
             None => self.folder(&inside, &name, depth.saturating_add(1)),
         });
@@ -142,10 +142,10 @@ impl Listing<'_> {
         let denied = error.kind() == io::ErrorKind::PermissionDenied;
         self.warnings.push(Code::MemberUnreadable, Place::member(&name), || {
             if denied {
-                "permission denied; its folder may be listed but not searched (no x bit), so only its name is known"
+                "permission denied; its directory may be listed but not searched (no x bit), so only the name is known"
                     .to_owned()
             } else {
-                format!("only its name is known ({error})")
+                format!("only the name is known ({error})")
             }
         });
         let mut member = Member::named(name);

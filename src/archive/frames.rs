@@ -31,7 +31,7 @@ impl Archive {
         }
         let damaged = |why: &str| {
             warnings.push(Code::PagesCompressed, Place::member(&member.path), || {
-                format!("its LZ4 frames are {why}; what was inflated before is used")
+                format!("the LZ4 frames are {why}; used what was inflated before that point")
             });
         };
         let whole = is_whole(contents);
@@ -46,12 +46,12 @@ impl Archive {
         extents.pop_if(|last: &mut Extent| last.source == Source::Absent(Absence::Truncated));
         let (len, end) = input.finish();
         match end {
-            End::Whole | End::Damaged(_) if !whole => damaged("cut, or no such frames at all"),
+            End::Whole | End::Damaged(_) if !whole => damaged("truncated, or not LZ4 frames"),
             End::Whole => {}
             End::Damaged(error) => damaged(&format!("damaged ({error})")),
             End::Bound(most) => warnings.push(Code::LimitReached, Place::member(&member.path), || {
                 format!(
-                    "its LZ4 frames inflate to more than {most} bytes; the rest is left out, --max-nested, --max-ratio and --max-unpacked raise the limit"
+                    "the LZ4 frames inflate to more than {most} bytes; the rest was skipped, --max-nested, --max-ratio and --max-unpacked raise the limit"
                 )
             }),
         }
@@ -59,7 +59,7 @@ impl Archive {
         let in_memory = backings.iter().map(Backing::in_memory).fold(0, u64::saturating_add);
         self.inflated.add(member, Cost { bytes: len, in_memory, ..Cost::default() });
         if let Some(error) = failed {
-            damaged(&format!("too large to be kept ({error}); --max-memory keeps more in memory"));
+            damaged(&format!("too large to keep ({error}); --max-memory keeps more in memory"));
         }
         let inner = Member { size: len, layout: Layout { len, extents }, ..member.clone() };
         Some(Archive { listing: Listing::unsorted(vec![inner]), ..Archive::of(backings) })

@@ -30,7 +30,7 @@ pub(super) fn at(path: &Path) -> Result<Given, ErrorKind> {
             let folder = Folder::open(path)?;
             match folder.is_of_the_kernel() {
                 Some(_) => Err(ErrorKind::NotAnArchive(
-                    "a folder of the kernel's own, whose files are made when they are read",
+                    "a directory of the kernel, whose files are created when they are read",
                 )),
                 None => Ok(Given::Folder(folder)),
             }
@@ -38,7 +38,7 @@ pub(super) fn at(path: &Path) -> Result<Given, ErrorKind> {
         MemberKind::File => opened(File::open(path)?),
         MemberKind::Fifo => pipe(path),
         MemberKind::BlockDevice => Err(ErrorKind::NotAnArchive(
-            "a block device (if an archive was written to it as to a tape, give it as standard input, `- < DEVICE`)",
+            "a block device (if an archive was written directly to it, give it as standard input, `- < DEVICE`)",
         )),
         kind => Err(refused(kind)),
     }
@@ -55,10 +55,12 @@ pub(super) fn opened(file: File) -> Result<Given, ErrorKind> {
     }
     match folder::kind(file.metadata()?.file_type()) {
         MemberKind::File if is_of_the_kernel(&file) => {
-            Err(ErrorKind::NotAnArchive("a file of the kernel's own, which is made when it is read"))
+            Err(ErrorKind::NotAnArchive("a file of the kernel, which is created when it is read"))
         }
         MemberKind::File => Ok(Given::File(file)),
-        MemberKind::Directory => Err(ErrorKind::NotAnArchive("a folder that was given as a file; give its path")),
+        MemberKind::Directory => {
+            Err(ErrorKind::NotAnArchive("a directory that was given as an open file; give its path"))
+        }
         // A socket that is open already has somebody at its other end, as a pipe has.
         MemberKind::Fifo | MemberKind::BlockDevice | MemberKind::Other(_) => Ok(Given::Stream(Vec::new(), file)),
         kind => Err(refused(kind)),
@@ -67,8 +69,8 @@ pub(super) fn opened(file: File) -> Result<Given, ErrorKind> {
 
 fn refused(kind: MemberKind) -> ErrorKind {
     ErrorKind::NotAnArchive(match kind {
-        MemberKind::CharacterDevice => "a character device, which gives bytes without end, or none",
-        _ => "a socket, or another special file",
+        MemberKind::CharacterDevice => "a character device, which has endless bytes or none",
+        _ => "a socket or another special file",
     })
 }
 
@@ -120,7 +122,7 @@ fn pipe(path: &Path) -> Result<Given, ErrorKind> {
         return Ok(Given::Stream(first, file));
     }
     Err(ErrorKind::NotAnArchive(
-        "a named pipe that nobody writes to (start its writer first, or give the archive as standard input, `-`)",
+        "a named pipe without a writer (start the writer first, or give the archive as standard input, `-`)",
     ))
 }
 

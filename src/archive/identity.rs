@@ -32,12 +32,12 @@ impl Identity {
     /// In which way a file is another now; `None` if it is not.
     pub fn differs(&self, now: &Identity) -> Option<String> {
         if self.inode != now.inode {
-            return Some("another file has taken its place".to_owned());
+            return Some("another file replaced it".to_owned());
         }
         if self.size != now.size {
-            return Some(format!("it had {} bytes and now has {}", self.size, now.size));
+            return Some(format!("its size was {} bytes and is now {}", self.size, now.size));
         }
-        (self != now).then(|| "it was written to, or its metadata were changed".to_owned())
+        (self != now).then(|| "it was written to, or its metadata changed".to_owned())
     }
 }
 
@@ -85,8 +85,8 @@ impl Watch {
         };
         let how = match now {
             Ok(now) => self.before.differs(&now)?,
-            Err(error) => format!("it cannot be looked at any more ({error})"),
+            Err(error) => format!("it can no longer be accessed ({error})"),
         };
-        Some(format!("the archive was changed while it was read: {how}; copy it and read the copy"))
+        Some(format!("the archive changed while it was read: {how}; copy it and read the copy"))
     }
 }

@@ -105,7 +105,7 @@ impl Search<'_> {
         if own {
             for volume in &volumes {
                 self.warnings.push(Code::ArchiveInner, Place::member(&volume.root), || {
-                    "another checkpoint lies in here; both are shown".to_owned()
+                    "this nested archive holds another checkpoint; both are shown".to_owned()
                 });
             }
         }
@@ -132,12 +132,12 @@ fn warn(faults: Vec<Fault>, warnings: &Warnings) {
 fn why_nothing(images: usize, faults: &[Fault]) -> String {
     let why = faults.iter().map(|fault| format!("{}: {}", fault.place, fault.message)).collect::<Vec<_>>().join("; ");
     match (images, why.is_empty()) {
-        (0, true) => "its index names no image".to_owned(),
+        (0, true) => "the index names no image".to_owned(),
         (0, false) => why,
         (_, true) => format!(
-            "none of its images holds CRIU data ({images} looked through); export the image of the checkpoint, not the one that the container was made from"
+            "none of its images holds CRIU data ({images} searched); export the checkpoint image, not the image that the container was created from"
         ),
-        (_, false) => format!("none of its images holds CRIU data ({images} looked through); {why}"),
+        (_, false) => format!("none of its images holds CRIU data ({images} searched); {why}"),
     }
 }
 
@@ -204,7 +204,7 @@ impl Work<'_> {
         if images.len() > most {
             images.truncate(most);
             self.warnings.push(Code::LimitReached, Place::member(&scope.root), || {
-                format!("more than {most} images; the rest is not looked into, --max-checkpoints raises the limit")
+                format!("more than {most} images; the rest were not opened, --max-checkpoints raises the limit")
             });
         }
         let alone = images.len() == 1;
@@ -299,7 +299,7 @@ impl Work<'_> {
             }
             if scope.depth >= DEPTH {
                 self.warnings.push(Code::LimitReached, Place::member(&member.path), || {
-                    format!("archives lie more than {DEPTH} deep in each other; this one is not looked into: take it out, and give it alone")
+                    format!("archives are nested more than {DEPTH} deep; this one was not opened: extract it and give it on its own")
                 });
                 return;
             }
@@ -341,16 +341,16 @@ impl Work<'_> {
             self.full = true;
             let what = if self.members_left == 0 {
                 format!(
-                    "more than {} members in archives in the archive; the rest is not looked into, --max-members raises the limit",
+                    "nested archives have more than {} members; the rest were not opened, --max-members raises the limit",
                     self.limits.members
                 )
             } else if self.opened >= most {
                 format!(
-                    "one of more than {most} archives in the archive; this and the others are not looked into, --max-archives raises the limit"
+                    "more than {most} nested archives; this and the following ones were not opened, --max-archives raises the limit"
                 )
             } else {
                 format!(
-                    "behind {checkpoints} checkpoints in archives in the archive; this and the others are not looked into, --max-checkpoints raises the limit"
+                    "nested archives have more than {checkpoints} checkpoints; this and the following archives were not opened, --max-checkpoints raises the limit"
                 )
             };
             self.warnings.push(Code::LimitReached, Place::member(path), || what);
@@ -370,7 +370,7 @@ impl Work<'_> {
     fn layer(&mut self, listing: &Listing, layer: &layout::Layer, root: &BString) -> Option<Vec<Member>> {
         let path = layer.path();
         let Some(blob) = listing.file(path) else {
-            self.fault(path, "this layer is missing; export the image again".to_owned());
+            self.fault(path, "the layer is missing; export the image again".to_owned());
             return None;
         };
         if !self.may_open(path) {
@@ -379,7 +379,7 @@ impl Work<'_> {
         if let Some(again) = self.listed.get(path) {
             let Some(left) = self.repeated_left.checked_sub(*again) else {
                 self.warnings.push(Code::LimitReached, Place::member(path), || {
-                    format!("layers that several images share have more than {REPEATED} members; this one is listed for the first only")
+                    format!("layers shared by several images have more than {REPEATED} members; this one is listed only for the first image")
                 });
                 return None;
             };
@@ -401,7 +401,7 @@ impl Work<'_> {
                     Format::Other(what) | Format::Foreign(what) => {
                         // Attestations and the like are layers, too, and no tars.
                         if layer.says_tar() {
-                            self.fault(path, format!("this layer is {what}, not a tar"));
+                            self.fault(path, format!("the layer is {what}, not a tar"));
                         }
                         None
                     }
@@ -436,7 +436,7 @@ impl Work<'_> {
                     Some(vec![member])
                 }
                 Err(error) => {
-                    self.fault(path, format!("the specification in it is damaged: {error}"));
+                    self.fault(path, format!("the specification is damaged: {error}"));
                     None
                 }
             },

@@ -97,27 +97,27 @@ impl Fault {
         match error.kind() {
             io::ErrorKind::PermissionDenied => Fault {
                 code: Code::MemberUnreadable,
-                message: "permission denied; what is in it is not known".to_owned(),
+                message: "permission denied; its contents are unknown".to_owned(),
             },
-            io::ErrorKind::NotFound => changed("it is gone since the folder was listed"),
+            io::ErrorKind::NotFound => changed("the file disappeared after the directory was listed"),
             // What a link is said to be where none may be followed.
             io::ErrorKind::NotADirectory => {
-                changed("it, or a folder above it, is a link since the folder was listed, and no link is followed")
+                changed("the file or a directory above it was replaced by a link, which was not followed")
             }
-            io::ErrorKind::UnexpectedEof => changed("the file has shrunk while it was read"),
-            _ => Fault { code: Code::MemberUnreadable, message: format!("cannot be read ({error})") },
+            io::ErrorKind::UnexpectedEof => changed("the file shrank while it was read"),
+            _ => Fault { code: Code::MemberUnreadable, message: format!("cannot read the file ({error})") },
         }
     }
 
     fn changed(how: &str) -> Self {
         Fault {
             code: Code::InputChanged,
-            message: format!("the file was changed while the folder was read: {how}; {AGAIN}"),
+            message: format!("the file changed while the directory was read: {how}; {AGAIN}"),
         }
     }
 }
 
-const AGAIN: &str = "copy the folder and read the copy";
+const AGAIN: &str = "copy the directory and read the copy";
 
 impl LazyFile {
     /// A file that was found in a folder, by its path from there.
@@ -186,10 +186,10 @@ impl LazyFile {
         };
         match self.facts_now() {
             Ok(now) if now.kind != MemberKind::File => {
-                Some(Fault::changed(&format!("it is a {} now", now.kind.as_str())))
+                Some(Fault::changed(&format!("it is now a {}", now.kind.as_str())))
             }
             Ok(now) => self.listed.differs(&now.identity).map(|how| Fault::changed(&how)),
-            Err(error) => Some(Fault::changed(&format!("it cannot be looked at any more ({error})"))),
+            Err(error) => Some(Fault::changed(&format!("it can no longer be accessed ({error})"))),
         }
         .or_else(|| opened.later.get().cloned())
     }
@@ -212,7 +212,7 @@ impl LazyFile {
             Some(map) => Bytes::Map(map),
             None => Bytes::Copied(self.reading.copies.reserve(size).map_err(|error| Fault {
                 code: Code::MemberUnreadable,
-                message: format!("no room in the temporary folder for a copy of it ({error}); set TMPDIR"),
+                message: format!("no room for a copy of the file in the temporary directory ({error}); set TMPDIR to another directory"),
             })?),
         };
         let held = take(&self.reading.held, 1).then_some(file);
@@ -228,10 +228,10 @@ impl LazyFile {
         let facts = opened.and_then(|file| Ok((Facts::from(&file.metadata()?), file)));
         let (now, file) = facts.map_err(|error| Fault::of(&error))?;
         if now.kind != MemberKind::File {
-            return Err(Fault::changed(&format!("it is a {} now", now.kind.as_str())));
+            return Err(Fault::changed(&format!("it is now a {}", now.kind.as_str())));
         }
         if now.identity.inode != self.listed.inode {
-            return Err(Fault::changed("another file has taken its place, which is not read"));
+            return Err(Fault::changed("another file replaced it, which was not read"));
         }
         Ok(file)
     }

@@ -35,7 +35,7 @@ impl Listing {
             if member.kind != MemberKind::Directory || other.kind != MemberKind::Directory {
                 warnings.push(Code::MemberDuplicate, Place::member(&member.path).at(member.offset), || {
                     let (used, ignored) = if wins { (i, before) } else { (before, i) };
-                    format!("two members have this name; member {used} is used, member {ignored} is not")
+                    format!("two members have this name; used member {used}, ignored member {ignored}")
                 });
             }
             if wins {

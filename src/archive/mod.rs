@@ -311,7 +311,9 @@ impl Opener<'_> {
                 Ok(Archive { watch, ..self.regular(file, metadata.len())? })
             }
             Given::Stream(first, file) => self.reader(Cursor::new(first).chain(file), None),
-            Given::Folder(_) => Err(ErrorKind::NotAnArchive("a folder that was given as a file; give its path")),
+            Given::Folder(_) => {
+                Err(ErrorKind::NotAnArchive("a directory that was given as an open file; give its path"))
+            }
         }
     }
 
@@ -373,7 +375,7 @@ impl Opener<'_> {
                     compression.push(inner);
                     input = Box::new(BufReader::with_capacity(64 << 10, decompress::decoder(inner, whole)?));
                 }
-                (Format::Compressed(_), _) => return Err(ErrorKind::NotAnArchive("compressed over and over")),
+                (Format::Compressed(_), _) => return Err(ErrorKind::NotAnArchive("compressed too many times")),
                 (Format::Tar, _) => {
                     let bound = if compression.is_empty() { u64::MAX } else { self.limits.unpacked(input_bytes) };
                     let stream = StreamInput::new(Cursor::new(head).chain(input), bound, progress);
@@ -430,10 +432,10 @@ impl Opener<'_> {
         match end {
             End::Whole => {}
             End::Damaged(error) => self.warnings.push(Code::CompressedDamaged, Place::archive(), || {
-                format!("the {what} data is damaged or cut ({error}); what was inflated before is used")
+                format!("the {what} data is damaged or truncated ({error}); used what was inflated before that point")
             }),
             End::Bound(bound) => self.warnings.push(Code::LimitReached, Place::archive(), || {
-                format!("the {what} data inflates to more than {bound} bytes; the rest is left out, --max-ratio and --max-unpacked raise the limit")
+                format!("the {what} data inflates to more than {bound} bytes; the rest was skipped, --max-ratio and --max-unpacked raise the limit")
             }),
         }
     }

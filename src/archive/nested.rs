@@ -157,9 +157,7 @@ fn warn_of_share(stopped: Stopped, path: &BString, limits: &Limits, warnings: &W
             Stopped::Members => (format!("{} members", limits.nested_members), "--max-nested-members"),
             Stopped::Metadata => (format!("{} bytes of names and attributes", limits.metadata_bytes), "--max-metadata"),
         };
-        format!(
-            "the archives in the archive have more than {what} together; the rest is left out, {flag} raises the limit"
-        )
+        format!("nested archives have more than {what} in total; the rest was skipped, {flag} raises the limit")
     });
 }
 
@@ -168,14 +166,14 @@ pub(super) fn warn_of_end(end: &End, path: &BString, together: bool, limits: &Li
     match end {
         End::Whole => {}
         End::Damaged(error) => warnings.push(Code::CompressedDamaged, Place::member(path), || {
-            format!("the compressed data is damaged or cut ({error}); what was inflated before is used")
+            format!("the compressed data is damaged or truncated ({error}); used what was inflated before that point")
         }),
         End::Bound(_) if together => warnings.push(Code::LimitReached, Place::member(path), || {
             let limit = limits.nested_bytes;
-            format!("archives in the archive inflate to more than {limit} bytes; the rest is left out, --max-nested raises the limit")
+            format!("nested archives inflate to more than {limit} bytes in total; the rest was skipped, --max-nested raises the limit")
         }),
         End::Bound(bound) => warnings.push(Code::LimitReached, Place::member(path), || {
-            format!("more than {bound} bytes inflated; --max-unpacked and --max-ratio raise the limit")
+            format!("inflates to more than {bound} bytes; the rest was skipped, --max-unpacked and --max-ratio raise the limit")
         }),
     }
 }

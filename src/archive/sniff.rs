@@ -57,8 +57,8 @@ const OTHERS: &[(&[u8], &str)] = &[
     (b"\xff\xd8\xff", "a JPEG image"),
     (b"GIF8", "a GIF image"),
     (b"SQLite format 3\0", "an SQLite database"),
-    (b"\xd4\xc3\xb2\xa1", "a capture of packets"),
-    (b"\x0a\x0d\x0d\x0a", "a capture of packets"),
+    (b"\xd4\xc3\xb2\xa1", "a packet capture"),
+    (b"\x0a\x0d\x0d\x0a", "a packet capture"),
     (b"PAR1", "a Parquet file"),
     (b"QFI\xfb", "a qcow2 disk image"),
     (b"{", "JSON text"),
@@ -72,9 +72,9 @@ const OTHERS: &[(&[u8], &str)] = &[
 ];
 
 /// What is of no known kind may be a damaged archive.
-pub(crate) const UNKNOWN: &str = "no tar and of no known kind";
+pub(crate) const UNKNOWN: &str = "an unrecognised file type";
 /// So may what ends early.
-pub(crate) const TOO_SHORT: &str = "shorter than a tar's first header";
+pub(crate) const TOO_SHORT: &str = "too short for a tar header";
 
 /// Tells what an input is by its first [`ENOUGH`] bytes, or by all it has.
 pub(super) fn sniff(head: &[u8]) -> Format {
@@ -90,13 +90,11 @@ pub(super) fn sniff(head: &[u8]) -> Format {
         return Format::Tar;
     }
     if head.starts_with(b"gVisorSF") {
-        return Format::Foreign(
-            "a state file of gVisor (runsc), whose kernel saves itself and writes no images of CRIU",
-        );
+        return Format::Foreign("a state file of gVisor (runsc), which saves its own kernel and writes no CRIU images");
     }
     if is_image_stream(head) {
         return Format::Foreign(
-            "a stream of criu-image-streamer; let `criu-image-streamer --images-dir DIR extract` write the images to a folder, and give that",
+            "a stream of criu-image-streamer (write its images to a directory with `criu-image-streamer --images-dir DIR extract` and give that directory)",
         );
     }
     let other = OTHERS.iter().find(|(magic, _)| head.starts_with(magic));
@@ -164,7 +162,7 @@ mod tests {
         header.set_path("a").unwrap();
         header.set_cksum();
         assert_eq!(sniff(header.as_bytes()), Format::Tar);
-        assert_eq!(sniff(&[7; 512]), Format::Other("no tar and of no known kind"));
+        assert_eq!(sniff(&[7; 512]), Format::Other(UNKNOWN));
         assert!(matches!(sniff(b"gVisorSF\0\0"), Format::Foreign(_)));
         assert!(matches!(sniff(b"\x0c\0\0\0\x12\x0acgroup.img\x05\0\0\0"), Format::Foreign(_)));
         assert!(matches!(sniff(b"\x0e\0\0\0\x08\x02\x12\x0acgroup.img\x05\0\0\0"), Format::Foreign(_)));

@@ -47,17 +47,17 @@ impl MapReader {
                 self.line.push(byte);
                 continue;
             }
-            let number = decimal(&self.line).ok_or("its map is not a list of numbers")?;
+            let number = decimal(&self.line).ok_or("the map is not a list of numbers")?;
             self.line.clear();
             self.numbers.push(number);
             if let Some((&count, pairs)) = self.numbers.split_first()
-                && count.checked_mul(2).ok_or("its map has too many regions")? == u64_of(pairs.len())
+                && count.checked_mul(2).ok_or("the map has too many regions")? == u64_of(pairs.len())
             {
                 return Ok(Some(Region::pairs(pairs)));
             }
         }
         // No number has more digits than this.
-        if self.line.len() > 20 { Err("its map is not a list of numbers") } else { Ok(None) }
+        if self.line.len() > 20 { Err("the map is not a list of numbers") } else { Ok(None) }
     }
 }
 
@@ -68,10 +68,10 @@ pub(super) fn check(regions: &[Region], size: u64, stored: u64) -> Result<(), &'
         if region.at < end {
             return Err("regions overlap or are out of order");
         }
-        end = region.at.checked_add(region.len).filter(|&end| end <= size).ok_or("a region lies beyond the size")?;
+        end = region.at.checked_add(region.len).filter(|&end| end <= size).ok_or("a region is beyond the end")?;
         taken = taken.saturating_add(region.len);
     }
-    if taken > stored { Err("the regions are longer than what is stored") } else { Ok(()) }
+    if taken > stored { Err("the regions are longer than the stored bytes") } else { Ok(()) }
 }
 
 #[cfg(test)]

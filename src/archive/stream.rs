@@ -86,7 +86,7 @@ pub(super) fn read(
                 } else {
                     let limit = limits.nested_bytes;
                     warnings.push(Code::LimitReached, Place::member(&entry.member.path), || {
-                        format!("archives in the archive have more than {limit} bytes; this one is not looked into, --max-nested raises the limit")
+                        format!("nested archives have more than {limit} bytes in total; this one was not opened, --max-nested raises the limit")
                     });
                     select.select(&entry.member, &kept)
                 }
@@ -121,7 +121,7 @@ pub(super) fn read(
                 let limit = limits.hole_bytes;
                 warnings.push(Code::LimitReached, Place::member(&entry.member.path).at(entry.member.offset), || {
                     format!(
-                        "files with more than {limit} bytes of holes in all; not hashed, --max-holes raises the limit"
+                        "files have more than {limit} bytes of holes in total; this one was not hashed, --max-holes raises the limit"
                     )
                 });
             }
@@ -142,7 +142,7 @@ pub(super) fn read(
     let (backings, failed) = kept.spool.into_backings();
     if let Some(error) = failed {
         warnings.push(Code::MemberUnreadable, Place::archive(), || {
-            format!("no room in the temporary folder for what is kept while inflating ({error}); set TMPDIR, or inflate the archive")
+            format!("no room in the temporary directory for inflated data ({error}); set TMPDIR to another directory, or inflate the archive first")
         });
     }
     let mut backings = backings;

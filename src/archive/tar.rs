@@ -149,7 +149,7 @@ impl<'a> Walker<'a> {
                 let limit = self.limits.metadata_bytes;
                 self.warn(Code::LimitReached, at, || {
                     format!(
-                        "more than {limit} bytes of names and attributes; the rest is left out, --max-metadata raises the limit"
+                        "more than {limit} bytes of names and attributes; the rest was skipped, --max-metadata raises the limit"
                     )
                 });
                 return None;
@@ -159,7 +159,7 @@ impl<'a> Walker<'a> {
             if filled < BLOCK {
                 if block.iter().any(|&b| b != 0) && !self.lost {
                     let code = if self.ended { Code::TarTrailingData } else { Code::TarTruncated };
-                    self.warn(code, at, || format!("the archive ends {filled} bytes into a header of {BLOCK}"));
+                    self.warn(code, at, || format!("the archive ends after {filled} of the {BLOCK} bytes of a header"));
                 }
                 return None;
             }
@@ -180,18 +180,18 @@ impl<'a> Walker<'a> {
                 }
                 if self.ended {
                     self.warn(Code::TarTrailingData, at, || {
-                        "bytes that are no member follow the end mark; they are left out".to_owned()
+                        "bytes that are not a member follow the end mark; skipped".to_owned()
                     });
                     return None;
                 }
-                self.lose(at, "the check sum of a header is wrong");
+                self.lose(at, "the checksum of a header is wrong");
                 continue;
             };
             if self.ended {
                 self.ended = false;
                 self.zeros = 0;
                 self.warn(Code::TarContinued, at, || {
-                    "members follow an end mark: archives were joined, and tar reads them only with --ignore-zeros"
+                    "members follow an end mark: archives were concatenated, and tar reads them only with --ignore-zeros"
                         .to_owned()
                 });
             }
@@ -203,7 +203,7 @@ impl<'a> Walker<'a> {
                 if self.members == self.limits.members {
                     let limit = self.limits.members;
                     self.warn(Code::LimitReached, at, || {
-                        format!("more than {limit} members; the rest is left out, --max-members raises the limit")
+                        format!("more than {limit} members; the rest were skipped, --max-members raises the limit")
                     });
                     return None;
                 }
@@ -230,7 +230,7 @@ impl<'a> Walker<'a> {
         let long = [&extensions.name, &extensions.link].into_iter().flatten().map(|name| u64_of(name.len()));
         self.charge(long.fold(pax.bytes(), u64::saturating_add));
         for record in &pax.invalid {
-            self.warn(Code::TarExtensionDamaged, at, || format!("PAX record {record} is no number"));
+            self.warn(Code::TarExtensionDamaged, at, || format!("PAX record {record} is not a number"));
         }
         if pax.size_invalid {
             self.lose(at, "the size in a PAX header is not a number");
@@ -240,7 +240,7 @@ impl<'a> Walker<'a> {
         if header.size().is_some_and(|own| own != size && own != 0) {
             self.warn(Code::TarSizeDisagrees, at, || {
                 format!(
-                    "the header says {} bytes, its PAX header {size}; PAX counts",
+                    "the header says {} bytes, the PAX header {size}; used the PAX header",
                     header.size().unwrap_or_default()
                 )
             });
@@ -261,7 +261,7 @@ impl<'a> Walker<'a> {
             .flatten();
         self.check_names(&mut member, at);
         if member.mtime.is_none() {
-            self.warn(Code::NumberInvalid, at, || format!("the time of {} cannot be", member.path));
+            self.warn(Code::NumberInvalid, at, || format!("the time of {} is not valid", member.path));
         }
 
         let has_contents = matches!(member.kind, MemberKind::File | MemberKind::Other(_));
@@ -293,7 +293,7 @@ impl<'a> Walker<'a> {
     fn contradict(&self, entry: &mut Entry, at: u64, why: &'static str) {
         entry.contradicted = true;
         self.warn(Code::TarSparseDamaged, at, || {
-            format!("the sparse member {} cannot be put together: {why}", entry.member.path)
+            format!("cannot assemble the sparse member {}: {why}", entry.member.path)
         });
     }
 
@@ -326,7 +326,7 @@ impl<'a> Walker<'a> {
                 return Ok(Some((regions, size)));
             }
         }
-        Err("its map does not end, or is longer than the limit, which --max-header raises")
+        Err("the map does not end or exceeds the limit, --max-header raises the limit")
     }
 
     /// Reads an extension header's data.
@@ -335,7 +335,7 @@ impl<'a> Walker<'a> {
         let limit = self.limits.header_bytes;
         if size > limit {
             self.warn(Code::LimitReached, at, || {
-                format!("an extended header of {size} bytes is left out; --max-header raises the limit of {limit}")
+                format!("skipped an extended header of {size} bytes; --max-header raises the limit of {limit}")
             });
             input.skip(size);
             return;
@@ -351,7 +351,7 @@ impl<'a> Walker<'a> {
                 self.charge(pax.bytes());
                 if let Err(offset) = pax.read(&data) {
                     self.warn(Code::TarExtensionDamaged, at, || {
-                        format!("PAX records are damaged from byte {offset} of {size} on; what stands before counts")
+                        format!("PAX records are damaged from byte {offset} of {size} on; used the records before that")
                     });
                 }
                 if flag == b'g' {
@@ -370,11 +370,12 @@ impl<'a> Walker<'a> {
         let place = Place::member(&member.path);
         if missing <= END_MARK && missing.is_multiple_of(u64_of(BLOCK)) && member.path.ends_with(b".tar") {
             self.warnings.push(Code::TarEndMissing, place, || {
-                format!("the archive ends {missing} bytes early, in the zeros that end the tar within")
+                format!("the archive ends {missing} bytes early, in the zeros at the end of the nested tar")
             });
         } else {
-            self.warnings
-                .push(Code::TarTruncated, place, || format!("the archive ends {missing} bytes before the member does"));
+            self.warnings.push(Code::TarTruncated, place, || {
+                format!("the archive ends {missing} bytes before the end of the member")
+            });
         }
     }
 
@@ -382,15 +383,15 @@ impl<'a> Walker<'a> {
         let cleaned = Cleaned::of(&member.name);
         if cleaned.absolute {
             self.warn(Code::MemberNameUnsafe, at, || {
-                format!("{} is an absolute name; read as {}", member.name, member.path)
+                format!("{} is an absolute path; read as {}", member.name, member.path)
             });
         }
         if cleaned.outside {
             self.warn(Code::MemberNameUnsafe, at, || {
-                format!("{} leads out of the archive; listed, not used", member.name)
+                format!("{} leads out of the archive; listed but not used", member.name)
             });
         } else if cleaned.dotted {
-            self.warn(Code::MemberNameUnsafe, at, || format!("{} has `..`; read as {}", member.name, member.path));
+            self.warn(Code::MemberNameUnsafe, at, || format!("{} contains `..`; read as {}", member.name, member.path));
         }
         if self.lost {
             member.trust = member.trust.min(Trust::Recovered);
@@ -401,7 +402,9 @@ impl<'a> Walker<'a> {
     fn lose(&mut self, at: u64, why: &'static str) {
         if !self.lost {
             self.warn(Code::TarHeaderDamaged, at, || {
-                format!("{why}; reading goes on at the next header, and what it finds never replaces what was before")
+                format!(
+                    "{why}; reading continued at the next header, and members found there do not replace earlier ones"
+                )
             });
         }
         self.lost = true;
@@ -415,19 +418,19 @@ impl<'a> Walker<'a> {
 
 /// The map of an old GNU sparse member: four regions in its header, more in blocks behind it.
 fn gnu_sparse(header: &Header<'_>, input: &mut impl Input, most: u64) -> Result<(Vec<Region>, u64), &'static str> {
-    const NO_MAP: &str = "its map is not a list of numbers";
+    const NO_MAP: &str = "the map is not a list of numbers";
     let fields = header.gnu_sparse();
     let (map, rest) = fields.split_at_checked(96).ok_or(NO_MAP)?;
     let (&extended, size) = rest.split_first().ok_or(NO_MAP)?;
-    let size = number(size).and_then(|n| u64::try_from(n).ok()).ok_or("its size is not a number")?;
+    let size = number(size).and_then(|n| u64::try_from(n).ok()).ok_or("the size is not a number")?;
     let mut regions = Region::gnu(map).ok_or(NO_MAP)?;
     let mut more = extended != 0;
     let mut left = most;
     while more {
-        left = left.checked_sub(u64_of(BLOCK)).ok_or("its map is longer than the limit, which --max-header raises")?;
+        left = left.checked_sub(u64_of(BLOCK)).ok_or("the map exceeds the limit, --max-header raises the limit")?;
         let mut block: Block = [0; BLOCK];
         if input.fill(&mut block) < BLOCK {
-            return Err("its map does not end");
+            return Err("the map does not end");
         }
         let (map, rest) = block.split_at_checked(504).ok_or(NO_MAP)?;
         regions.extend(Region::gnu(map).ok_or(NO_MAP)?);

@@ -1,11 +1,11 @@
-//! What people hand in as a checkpoint and CRIU did not make, or made in a form that has no images: told by what is in it.
+//! Recognises inputs that are given as checkpoints but were not made by CRIU, or have no images, by their contents.
 
 use crate::archive::{self, Archive, Member, MemberKind};
 
-/// Members that are looked at.
+/// Greatest number of members examined.
 const LOOKED_AT: usize = 1000;
 
-/// What an archive without images is, if it is known.
+/// Names the kind of an archive without images, if known.
 pub(crate) fn name(archive: &Archive) -> Option<&'static str> {
     let files = || archive.members().iter().filter(|member| member.kind == MemberKind::File).take(LOOKED_AT);
     let named = |member: &Member| archive::foreign(&archive.contents(member).prefix(archive::HEAD).0);
@@ -15,9 +15,7 @@ pub(crate) fn name(archive: &Archive) -> Option<&'static str> {
     let has = |name: &str| files().any(|member| member.file_name() == name.as_bytes());
     let of_crac = ["perfdata", "score", "cpufeatures", "dump4.log", "tags"];
     if has("cppath") && of_crac.iter().any(|name| has(name)) {
-        return Some(
-            "a folder of CRaC (OpenJDK) without images of CRIU: they were left elsewhere, or another engine than CRIU wrote it",
-        );
+        return Some("a CRaC (OpenJDK) directory without CRIU images (they are elsewhere, or another engine wrote it)");
     }
     None
 }

@@ -1,4 +1,4 @@
-//! How records lie in an image. All generations of CRIU are told by content:
+//! How records are stored in an image. All generations of CRIU are recognised by content:
 //!
 //! ```text
 //! image        = COMMON, OWN, { record [payload] }        CRIU 1.6 and later
@@ -7,7 +7,7 @@
 //! record       = SIZE, SIZE bytes of protobuf
 //! ```
 //!
-//! Numbers have 32 bits in the byte order of the dumped machine. There is no padding, no check sum, no end mark.
+//! Numbers have 32 bits in the byte order of the dumped machine. There is no padding, no checksum and no end mark.
 
 use std::borrow::Cow;
 
@@ -21,7 +21,7 @@ use crate::warning::{Code, Place, Warnings};
 pub(super) const COMMON: u32 = 0x5456_4319;
 pub(super) const SERVICE: u32 = 0x5510_5940;
 
-/// Byte order of the dumped machine, which CRIU's own numbers, payloads and pages have.
+/// Byte order of the dumped machine, used by CRIU's own numbers, payloads and pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum ByteOrder {
     /// x86, arm, aarch64, ppc64le, riscv64, loongarch64, little-endian mips.
@@ -32,7 +32,7 @@ pub enum ByteOrder {
 }
 
 impl ByteOrder {
-    /// A number of 16 bits.
+    /// Reads a 16-bit number.
     pub fn u16(self, bytes: [u8; 2]) -> u16 {
         match self {
             ByteOrder::Little => u16::from_le_bytes(bytes),
@@ -40,7 +40,7 @@ impl ByteOrder {
         }
     }
 
-    /// A number of 32 bits.
+    /// Reads a 32-bit number.
     pub fn u32(self, bytes: [u8; 4]) -> u32 {
         match self {
             ByteOrder::Little => u32::from_le_bytes(bytes),
@@ -48,7 +48,7 @@ impl ByteOrder {
         }
     }
 
-    /// A number of 64 bits.
+    /// Reads a 64-bit number.
     pub fn u64(self, bytes: [u8; 8]) -> u64 {
         match self {
             ByteOrder::Little => u64::from_le_bytes(bytes),
@@ -57,13 +57,13 @@ impl ByteOrder {
     }
 }
 
-/// The first number of 32 bits, and what follows.
+/// Splits off the first 32-bit number.
 pub(super) fn split_u32(bytes: &[u8], order: ByteOrder) -> Option<(u32, &[u8])> {
     let (number, rest) = bytes.split_first_chunk::<4>()?;
     Some((order.u32(*number), rest))
 }
 
-/// What stands in the place of an image's own magic number, whichever byte order and generation it is of.
+/// The number in the place of an image's own magic number, for any byte order and generation.
 pub(super) fn own_magic(bytes: &[u8]) -> Option<u32> {
     let own = |order| {
         let (first, rest) = split_u32(bytes, order)?;
@@ -73,34 +73,34 @@ pub(super) fn own_magic(bytes: &[u8]) -> Option<u32> {
     own(ByteOrder::Little).filter(known).or_else(|| own(ByteOrder::Big).filter(known))
 }
 
-/// An image whose magic numbers are right, with its records to come.
+/// An image with valid magic numbers, whose records are read later.
 #[derive(Debug)]
 pub struct Image<'a> {
     kind: Kind,
     place: Place,
     bytes: Cow<'a, [u8]>,
-    /// Where the first record begins.
+    /// Offset of the first record.
     start: usize,
     order: ByteOrder,
     payload: Payload,
     stop: Option<Stop>,
 }
 
-/// One record of an image.
+/// A record of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Record<'i> {
-    /// The record's number in its image, from 0.
+    /// Number of the record in its image, from 0.
     pub number: u64,
-    /// Where its size stands, in bytes from the beginning of the image.
+    /// Offset of the record's size in the image.
     pub offset: u64,
     /// The protobuf message.
     pub message: &'i [u8],
-    /// The bytes that follow the message and belong to it.
+    /// The bytes that follow the message and belong to the record.
     pub payload: &'i [u8],
 }
 
 impl<'a> Image<'a> {
-    /// Opens an image of records. What is wrong with its magic numbers is a warning; then there is no image.
+    /// Opens an image of records. Wrong magic numbers are a warning; then there is no image.
     pub(crate) fn open(
         kind: Kind,
         path: &[u8],
@@ -117,13 +117,13 @@ impl<'a> Image<'a> {
         if stop == Some(Stop::Limit) {
             warnings.push(Code::LimitReached, Place::member(path), || {
                 let size = contents.len();
-                format!("{size} bytes in pieces, the limit is {limit}; the rest is left out, --max-assembled raises the limit")
+                format!("{size} bytes in pieces exceed the limit of {limit}; the rest was skipped, --max-assembled raises the limit")
             });
         }
         Self::of_bytes(kind, path, bytes, stop, warnings)
     }
 
-    /// Opens an image whose bytes are at hand.
+    /// Opens an image from its bytes.
     pub(crate) fn of_bytes(
         kind: Kind,
         path: &[u8],
@@ -135,7 +135,7 @@ impl<'a> Image<'a> {
         let place = Place::member(path);
         let (start, order) = match magics(&bytes, magic) {
             Ok(found) => found,
-            // What cannot be read is warned of by itself.
+            // Unreadable images have a warning of their own.
             Err(Wrong::Short) if stop == Some(Stop::Absent(Absence::Unreadable)) => return None,
             Err(why) => {
                 let code = if bytes.is_empty() { Code::ImageEmpty } else { Code::ImageMagic };
@@ -146,33 +146,33 @@ impl<'a> Image<'a> {
         Some(Image { kind, place, bytes, start, order, payload, stop })
     }
 
-    /// Which kind it is.
+    /// Kind of the image.
     pub fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// Byte order of the machine that wrote it.
+    /// Byte order of the machine that wrote the image.
     pub fn byte_order(&self) -> ByteOrder {
         self.order
     }
 
-    /// Its magic numbers, in the order in which they stand.
+    /// The magic numbers, in order.
     pub fn magics(&self) -> Vec<u32> {
         let head = self.bytes.get(..self.start).unwrap_or_default();
         head.as_chunks::<4>().0.iter().map(|&number| self.order.u32(number)).collect()
     }
 
-    /// Where the image is.
+    /// Place of the image.
     pub(crate) fn place(&self) -> Place {
         self.place.clone()
     }
 
-    /// Where a record stands.
+    /// Place of a record.
     pub(crate) fn place_of(&self, record: &Record<'_>) -> Place {
         self.place.clone().record(record.number).at(record.offset)
     }
 
-    /// Its records, up to the first that is damaged; what is wrong then is a warning.
+    /// The records, up to the first damaged one, which is a warning.
     pub(crate) fn records<'i>(&'i self, limits: &'i Limits, warnings: &'i Warnings) -> Records<'i> {
         Records { image: self, limits, warnings, next: 0, offset: self.start, chunked: false, ended: false }
     }
@@ -186,7 +186,7 @@ pub(crate) struct Records<'i> {
     warnings: &'i Warnings,
     next: u64,
     offset: usize,
-    /// The first record of a ghost file said that chunks follow.
+    /// Whether the first record of a ghost file said that chunks follow.
     chunked: bool,
     ended: bool,
 }
@@ -207,7 +207,7 @@ impl<'i> Records<'i> {
         if self.next >= self.limits.records {
             let limit = self.limits.records;
             self.warn(Code::LimitReached, || {
-                format!("more than {limit} records; the rest is left out, --max-records raises the limit")
+                format!("more than {limit} records; the rest were skipped, --max-records raises the limit")
             });
             return None;
         }
@@ -219,14 +219,14 @@ impl<'i> Records<'i> {
         let Some((message, after)) = rest.split_at_checked(usize_of(size.into())) else {
             let left = rest.len();
             self.warn(Code::ImageTruncated, || {
-                format!("a record claims {size} bytes, {left} are left{}", self.why_cut())
+                format!("a record declares {size} bytes, but only {left} are left{}", self.why_cut())
             });
             return None;
         };
         if u64::from(size) > self.limits.record_bytes {
             let limit = self.limits.record_bytes;
             self.warn(Code::LimitReached, || {
-                format!("a record of {size} bytes, the limit is {limit}; this and all that follow are left out, --max-record raises the limit")
+                format!("a record of {size} bytes exceeds the limit of {limit}; skipped this and all later records, --max-record raises the limit")
             });
             return None;
         }
@@ -234,10 +234,10 @@ impl<'i> Records<'i> {
         let Some((payload, _)) = len.ok().and_then(|len| after.split_at_checked(usize_of(len))) else {
             let left = after.len();
             self.warn(Code::ImageTruncated, || match len {
-                Ok(len) => format!("{len} bytes must follow the record, {left} are left{}", self.why_cut()),
-                Err(why) => format!("what follows the record cannot be told: {why}"),
+                Ok(len) => format!("{len} bytes must follow the record, but only {left} are left{}", self.why_cut()),
+                Err(why) => format!("cannot tell what follows the record: {why}"),
             });
-            // The message itself is whole.
+            // The message itself is complete.
             let record = Record { number: self.next, offset: u64_of(self.offset), message, payload: after };
             self.offset = self.image.bytes.len();
             return Some(record);
@@ -257,7 +257,7 @@ impl<'i> Records<'i> {
     }
 
     fn warn(&self, code: Code, message: impl FnOnce() -> String) {
-        // What cannot be read is warned of by itself.
+        // Unreadable images have a warning of their own.
         if code == Code::ImageTruncated && self.image.stop == Some(Stop::Absent(Absence::Unreadable)) {
             return;
         }
@@ -266,28 +266,28 @@ impl<'i> Records<'i> {
     }
 }
 
-/// What is wrong with an image's magic numbers.
+/// A fault of an image's magic numbers.
 enum Wrong {
-    /// It ends before them.
+    /// The image ends before them.
     Short,
-    /// This number stands in the place of its own magic.
+    /// This number is in the place of its own magic number.
     Magic(u32),
 }
 
 impl Wrong {
     fn say(&self, kind: Kind, bytes: &[u8]) -> String {
         match self {
-            Wrong::Short if bytes.is_empty() => format!("an empty file, not a {kind} image"),
-            Wrong::Short => format!("{} bytes, too short for the magic numbers of a {kind} image", bytes.len()),
+            Wrong::Short if bytes.is_empty() => format!("the file is empty, not a {kind} image"),
+            Wrong::Short => format!("{} bytes are too short for the magic numbers of a {kind} image", bytes.len()),
             Wrong::Magic(number) => match Kind::of_magic(*number) {
-                Some(other) => format!("named as {kind}, but with the magic number of {other}; left out"),
-                None => format!("{number:#010x} is not the magic number of {kind}; left out"),
+                Some(other) => format!("the name says {kind}, but the magic number {other}; skipped"),
+                None => format!("{number:#010x} is not the magic number of {kind}; skipped"),
             },
         }
     }
 }
 
-/// Where the first record begins, and the byte order, by the magic numbers.
+/// The offset of the first record and the byte order, from the magic numbers.
 fn magics(bytes: &[u8], own: u32) -> Result<(usize, ByteOrder), Wrong> {
     let (first, rest) = split_u32(bytes, ByteOrder::Little).ok_or(Wrong::Short)?;
     let order = match first {
@@ -324,9 +324,9 @@ mod tests {
     #[test]
     fn wrong_magics_say_what_was_found() {
         let say = |bytes: &[u8]| magics(bytes, PSTREE).err().unwrap().say(Kind::Pstree, bytes);
-        assert_eq!(say(&[]), "an empty file, not a PSTREE image");
-        assert_eq!(say(&[1, 2, 3]), "3 bytes, too short for the magic numbers of a PSTREE image");
-        assert_eq!(say(&[0; 8]), "0x00000000 is not the magic number of PSTREE; left out");
-        assert_eq!(say(&le(&[COMMON, 0x5608_4025])), "named as PSTREE, but with the magic number of PAGEMAP; left out");
+        assert_eq!(say(&[]), "the file is empty, not a PSTREE image");
+        assert_eq!(say(&[1, 2, 3]), "3 bytes are too short for the magic numbers of a PSTREE image");
+        assert_eq!(say(&[0; 8]), "0x00000000 is not the magic number of PSTREE; skipped");
+        assert_eq!(say(&le(&[COMMON, 0x5608_4025])), "the name says PSTREE, but the magic number PAGEMAP; skipped");
     }
 }

@@ -1,33 +1,33 @@
-//! The kinds of image files: names, magics, and what they hold. One line a kind, as CRIU's `magic.h` and
-//! `image-desc.c` order them.
+//! The kinds of image files: names, magic numbers and contents. One line for each kind, in the order of CRIU's
+//! `magic.h` and `image-desc.c`.
 
 use std::fmt;
 
 use bstr::ByteSlice;
 
-/// What an image holds.
+/// The form of an image's contents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// Size-prefixed protobuf records behind magic numbers.
+    /// Size-prefixed protobuf records after magic numbers.
     Records {
         /// The kind's own magic number.
         magic: u32,
         /// Message of the first record.
         first: &'static str,
-        /// Message of all others.
+        /// Message of all other records.
         rest: &'static str,
-        /// What follows each record.
+        /// The bytes that follow each record.
         payload: Payload,
     },
-    /// Bytes without a frame: pages, tars, netlink messages.
+    /// Bytes without framing: pages, tars, netlink messages.
     Raw,
-    /// Text without a frame.
+    /// Text without framing.
     Text,
-    /// One message behind a length of 64 bits, as plugins write.
+    /// One message after a 64-bit length, as plugins write it.
     Plugin(&'static str),
 }
 
-/// What follows a record in its image.
+/// The bytes that follow a record in its image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Payload {
     /// Nothing.
@@ -38,13 +38,13 @@ pub enum Payload {
     Packet,
     /// `tcp_stream_entry.inq_len` bytes, then `outq_len` bytes.
     TcpStream,
-    /// The rest of the image, or chunks: records with `len` bytes behind each.
+    /// The rest of the image, or chunks: records with `len` bytes after each.
     Ghost,
     /// `bpfmap_data_entry.keys_bytes` bytes, then `values_bytes` bytes.
     BpfMap,
     /// `ipc_shm_entry.size` bytes padded to 4, unless `in_pagemaps`.
     IpcShm,
-    /// `ipc_sem_entry.nsems` numbers of 16 bits, padded to 8 bytes.
+    /// `ipc_sem_entry.nsems` 16-bit numbers, padded to 8 bytes.
     IpcSem,
     /// `ipc_msg_entry.qnum` messages: a size-prefixed `ipc_msg`, then `msize` bytes padded to 8.
     IpcMsg,
@@ -58,8 +58,8 @@ const fn headed(magic: u32, first: &'static str, rest: &'static str, payload: Pa
     Form::Records { magic, first, rest, payload }
 }
 
-/// Defines [`Kind`]: name, CRIU's constant, file name (`%u` stands for a decimal number, `%x` for a hexadecimal one, `*`
-/// for anything), what it holds.
+/// Defines [`Kind`]: name, CRIU's constant, file name (`%u` stands for a decimal number, `%x` for a hexadecimal one,
+/// `*` for anything), contents.
 macro_rules! kinds {
     ($($(#[doc = $doc:literal])+ $variant:ident = $constant:literal, $pattern:literal, $form:expr;)+) => {
         /// A kind of image file.
@@ -81,7 +81,7 @@ macro_rules! kinds {
                 match self { $(Kind::$variant => $pattern,)+ }
             }
 
-            /// What it holds.
+            /// Form of the contents.
             pub fn form(self) -> Form {
                 match self { $(Kind::$variant => $form,)+ }
             }
@@ -90,21 +90,21 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// What the dump is: version, options, ids of the dumping criu itself.
+    /// Facts about the dump: version, options, ids of the dumping CRIU process.
     Inventory = "INVENTORY", "inventory.img", records(0x5831_3116, "inventory_entry", Payload::None);
     /// Process tree with thread ids.
     Pstree = "PSTREE", "pstree.img", records(0x5027_3030, "pstree_entry", Payload::None);
-    /// Registers, credentials, signals, limits, state; zombies have one too (state 2).
+    /// Registers, credentials, signals, limits, state. Zombies have one too (state 2).
     Core = "CORE", "core-%u.img", records(0x5505_3847, "core_entry", Payload::None);
-    /// Ids of mm, fd table, fs, sighand and of the eight namespaces; not written for zombies.
+    /// Ids of mm, descriptor table, fs, sighand and the eight namespaces. Not written for zombies.
     Ids = "IDS", "ids-%u.img", records(0x5443_2030, "task_kobj_ids_entry", Payload::None);
     /// Address space: layout, auxv, VMAs (inside since v1.2, see vmas).
     Mm = "MM", "mm-%u.img", records(0x5749_2820, "mm_entry", Payload::None);
     /// VMAs of a task, old place.
     Vmas = "VMAS", "vmas-%u.img", records(0x5412_3737, "vma_entry", Payload::None);
-    /// Which pages of the task are in `pages-N` or in the parent.
+    /// Which pages of the task are in `pages-N` or in the parent dump.
     Pagemap = "PAGEMAP", "pagemap-%u.img", headed(0x5608_4025, "pagemap_head", "pagemap_entry", Payload::None);
-    /// Same for shared memory; vaddr is the offset inside the object.
+    /// The same for shared memory. `vaddr` is the offset in the object.
     ShmemPagemap = "SHMEM_PAGEMAP", "pagemap-shmem-%u.img", headed(0x5608_4025, "pagemap_head", "pagemap_entry", Payload::None);
     /// Memory contents.
     Pages = "PAGES", "pages-%u.img", Form::Raw;
@@ -114,7 +114,7 @@ kinds! {
     ShmPagesOld = "SHM_PAGES_OLD", "pages-shmem-%u.img", Form::Raw;
     /// One record per descriptor: number, file id, type, close-on-exec.
     Fdinfo = "FDINFO", "fdinfo-%u.img", records(0x5621_3732, "fdinfo_entry", Payload::None);
-    /// All open files, sockets, exe/cwd/root/mapped files, keyed by id.
+    /// All open files, sockets, and executables, current directories, roots and mapped files, by id.
     Files = "FILES", "files.img", records(0x5630_3138, "file_entry", Payload::None);
     /// Split file table: reg-files.
     RegFiles = "REG_FILES", "reg-files.img", records(0x5036_3636, "reg_file_entry", Payload::None);
@@ -164,7 +164,7 @@ kinds! {
     BpfmapData = "BPFMAP_DATA", "bpfmap-data.img", records(0x6432_4033, "bpfmap_data_entry", Payload::BpfMap);
     /// Bytes waiting in pipes, one record per pipe.
     PipesData = "PIPES_DATA", "pipes-data.img", records(0x5645_3709, "pipe_data_entry", Payload::Pipe);
-    /// Bytes waiting in named fifos.
+    /// Bytes waiting in named pipes.
     FifoData = "FIFO_DATA", "fifo-data.img", records(0x5933_3054, "pipe_data_entry", Payload::Pipe);
     /// Queued packets of unix (and other non-TCP) sockets, joined by `id_for`, a file id.
     SkQueues = "SK_QUEUES", "sk-queues.img", records(0x5626_4026, "sk_packet_entry", Payload::Packet);
@@ -172,11 +172,11 @@ kinds! {
     TcpStream = "TCP_STREAM", "tcp-stream-%x.img", records(0x5146_5506, "tcp_stream_entry", Payload::TcpStream);
     /// Contents of deleted but open files.
     GhostFile = "GHOST_FILE", "ghost-file-%x.img", headed(0x5258_3605, "ghost_file_entry", "ghost_chunk_entry", Payload::Ghost);
-    /// Which file ids are deleted and where their contents are.
+    /// Ids of files that were deleted, and where their contents are.
     RemapFpath = "REMAP_FPATH", "remap-fpath.img", records(0x5913_3954, "remap_file_path_entry", Payload::None);
     /// Memfd objects.
     Memfd = "MEMFD_INODE", "memfd.img", records(0x4845_3499, "memfd_inode_entry", Payload::None);
-    /// Cwd, root (file ids), umask.
+    /// Current and root directory (file ids), umask.
     Fs = "FS", "fs-%u.img", records(0x5140_3912, "fs_entry", Payload::None);
     /// Flock/POSIX/OFD locks and leases.
     FileLocks = "FILE_LOCKS", "filelocks.img", records(0x5432_3616, "file_lock_entry", Payload::None);
@@ -188,21 +188,21 @@ kinds! {
     Seccomp = "SECCOMP", "seccomp.img", records(0x6441_3049, "seccomp_entry", Payload::None);
     /// `AppArmor` namespaces and policy blobs.
     Apparmor = "APPARMOR", "apparmor.img", records(0x5942_3047, "apparmor_entry", Payload::None);
-    /// Cpu features, only when asked for.
+    /// Processor features; only if asked for.
     Cpuinfo = "CPUINFO", "cpuinfo.img", records(0x6140_4013, "cpuinfo_entry", Payload::None);
     /// Terminals: session, termios, window size.
     TtyInfo = "TTY_INFO", "tty-info.img", records(0x5945_3036, "tty_info_entry", Payload::None);
-    /// Bytes waiting in pty pairs.
+    /// Bytes waiting in pseudo-terminals.
     TtyData = "TTY_DATA", "tty-data.img", records(0x5941_3026, "tty_data_entry", Payload::None);
     /// Host name, domain name.
     Utsns = "UTSNS", "utsns-%u.img", records(0x5447_3203, "utsns_entry", Payload::None);
-    /// Ipc sysctls.
+    /// IPC sysctls.
     IpcVar = "IPC_VAR", "ipcns-var-%u.img", records(0x5311_5007, "ipc_var_entry", Payload::None);
-    /// SysV shared memory segments.
+    /// System V shared memory segments.
     IpcnsShm = "IPCNS_SHM", "ipcns-shm-%u.img", records(0x4628_3044, "ipc_shm_entry", Payload::IpcShm);
-    /// SysV semaphore sets.
+    /// System V semaphore sets.
     IpcnsSem = "IPCNS_SEM", "ipcns-sem-%u.img", records(0x5957_3019, "ipc_sem_entry", Payload::IpcSem);
-    /// SysV message queues with messages.
+    /// System V message queues with their messages.
     IpcnsMsg = "IPCNS_MSG", "ipcns-msg-%u.img", records(0x5545_3737, "ipc_msg_entry", Payload::IpcMsg);
     /// Mount table.
     Mountpoints = "MNTS", "mountpoints-%u.img", records(0x5556_3928, "mnt_entry", Payload::None);
@@ -262,9 +262,9 @@ kinds! {
     StatsDump = "STATS", "stats-dump", records(0x5709_3306, "stats_entry", Payload::None);
     /// Statistics of a restore.
     StatsRestore = "STATS", "stats-restore", records(0x5709_3306, "stats_entry", Payload::None);
-    /// Device and inode to path cache for fsnotify (work directory).
+    /// Cache of paths by device and inode, for fsnotify (work directory).
     IrmapCache = "IRMAP_CACHE", "irmap-cache", records(0x5700_4059, "irmap_cache_entry", Payload::None);
-    /// Array of strings: what fd 0,1,2 of the container pointed to; written by runc, crun.
+    /// Array of strings: the links of descriptors 0, 1 and 2 of the container; written by runc and crun.
     Descriptors = "DESCRIPTORS", "descriptors.json", Form::Text;
     /// AMD GPU plugin: KFD state.
     AmdgpuKfd = "AMDGPU", "amdgpu-kfd-%u.img", Form::Plugin("criu_kfd");
@@ -279,7 +279,7 @@ kinds! {
 }
 
 impl Kind {
-    /// The kind of a file by its name, and the number in the name (0 where there is none).
+    /// The kind of a file by its name, and the number in the name (0 if there is none).
     ///
     /// ```
     /// use cryoscope::images::Kind;
@@ -292,7 +292,7 @@ impl Kind {
         Kind::ALL.iter().find_map(|&kind| Some((kind, kind.number(file_name)?)))
     }
 
-    /// The number in a file name that is of this kind.
+    /// The number in a file name of this kind.
     fn number(self, file_name: &[u8]) -> Option<u64> {
         let pattern = self.pattern();
         let Some((prefix, suffix)) = pattern.split_once(['%', '*']) else {
@@ -310,7 +310,7 @@ impl Kind {
         u64::from_str_radix(digits.to_str().ok()?, if radix == "x" { 16 } else { 10 }).ok()
     }
 
-    /// The kind whose images begin with a magic number; of several, the first.
+    /// The kind whose images begin with a magic number. If there are several, the first.
     pub(crate) fn of_magic(number: u32) -> Option<Kind> {
         Kind::ALL.iter().copied().find(|kind| kind.magic() == Some(number))
     }
@@ -323,7 +323,7 @@ impl Kind {
         }
     }
 
-    /// The message that a record of this kind is, by the record's number.
+    /// The message type of a record of this kind, by the record's number.
     pub fn message(self, record: u64) -> Option<&'static str> {
         match self.form() {
             Form::Records { first, rest, .. } => Some(if record == 0 { first } else { rest }),

@@ -1,5 +1,5 @@
-//! Finds fields in a record that the schema does not know. A typed decode drops them without a word; a newer CRIU, or
-//! somebody with something to hide, may have written them.
+//! Finds fields in a record that are not in the schema. A typed decode drops them silently, but a newer CRIU may have
+//! written them, or an attacker who wants to hide something.
 
 use std::fmt;
 
@@ -8,10 +8,10 @@ use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_f
 
 use super::schema::MessageDef;
 
-/// Messages in messages that are looked into; a typed decode refuses deeper ones.
+/// Greatest nesting depth of messages examined. A typed decode refuses deeper ones.
 const DEPTH: usize = 100;
 
-/// A field that the schema does not know: the numbers of the fields that lead to it, and its own.
+/// A field that is not in the schema: the numbers of the fields that lead to it, and its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Unknown(Vec<u32>);
 
@@ -29,12 +29,12 @@ pub(super) fn first_unknown(message: &str, bytes: &[u8]) -> Option<Unknown> {
     find(message, bytes, &mut path).then_some(Unknown(path))
 }
 
-/// Whether there is an unknown field; `path` leads to it then.
+/// Whether there is an unknown field. If so, `path` leads to it.
 fn find(message: &'static MessageDef, mut bytes: &[u8], path: &mut Vec<u32>) -> bool {
     if path.len() >= DEPTH {
         return false;
     }
-    // Fields mostly come in the order of their numbers, so the next is where the last one's successor is.
+    // Fields usually come in the order of their numbers, so the search continues after the last one.
     let mut next = 0;
     while bytes.has_remaining() {
         let Ok((number, wire_type)) = decode_key(&mut bytes) else { return false };

@@ -1,5 +1,5 @@
-//! From members to **records**: which files are images of which kind, how their records are framed, and what is in each.
-//! This layer does not know what records mean together.
+//! From members to **records**: which files are images of which kind, how their records are framed, and what each
+//! contains. This layer does not know how records relate to each other.
 
 #![cfg_attr(
     not(test),
@@ -26,8 +26,8 @@ mod schema;
 mod set;
 mod span;
 
-/// The messages of CRIU's images, generated from `proto/`. Every field is optional: what one version of CRIU requires,
-/// another leaves out. Text is bytes, because the kernel's names and paths are.
+/// The messages of CRIU's images, generated from `proto/`. Every field is optional, because one version of CRIU
+/// requires what another omits. Text is bytes, because the kernel's names and paths are.
 #[allow(
     missing_docs,
     clippy::all,
@@ -88,8 +88,8 @@ impl<'a> Images<'a> {
         self.set.find(self.archive, kind, number).is_some()
     }
 
-    /// Whether there is an image of this kind and number that cannot be read. That is warned of by itself: nothing is to be
-    /// said of what it does not have.
+    /// Whether there is an image of this kind and number that cannot be read. It has a warning of its own: its missing
+    /// contents need no other.
     pub(crate) fn is_unreadable(self, kind: Kind, number: u64) -> bool {
         let file = |member: &'a Member| self.archive.resolve(member).ok();
         let file = self.set.find(self.archive, kind, number).and_then(file);
@@ -103,7 +103,7 @@ impl<'a> Images<'a> {
         Place::member(join(self.set.folder.as_bstr(), name.as_bytes()))
     }
 
-    /// Calls `each` with every record of an image that can be decoded.
+    /// Calls `each` with every decodable record of an image.
     pub(crate) fn each<M: Message + Default + Name>(
         self,
         kind: Kind,
@@ -119,7 +119,7 @@ impl<'a> Images<'a> {
         }
     }
 
-    /// All records of an image that can be decoded.
+    /// All decodable records of an image.
     pub(crate) fn all<M: Message + Default + Name>(self, kind: Kind, number: u64) -> Vec<M> {
         let mut all = Vec::new();
         self.each(kind, number, |message, _, _| all.push(message));
@@ -131,59 +131,60 @@ impl<'a> Images<'a> {
         self.one_at(kind, number).map(|(message, _)| message)
     }
 
-    /// The one record of an image, and the offset of what follows it.
+    /// The one record of an image, and the offset of the bytes after it.
     pub(crate) fn one_at<M: Message + Default + Name>(self, kind: Kind, number: u64) -> Option<(M, u64)> {
         let image = self.open(kind, number)?;
         let mut records = image.records(self.limits, self.warnings);
         let Some(first) = records.next() else {
-            self.warnings.push(Code::ImageEmpty, self.place(kind, number), || "no record in it".to_owned());
+            self.warnings.push(Code::ImageEmpty, self.place(kind, number), || "the image has no record".to_owned());
             return None;
         };
         let message = self.decode(first.message, || image.place_of(&first));
         let behind = Span::behind((kind, number), &first, 0, 0).offset;
         if let Some(second) = records.next() {
             self.warnings.push(Code::RecordDuplicate, image.place_of(&second), || {
-                format!("a {kind} image has one record; this one is left out")
+                format!("a {kind} image has only one record; skipped this one")
             });
         }
         Some((message?, behind))
     }
 
-    /// Decodes a record. What is wrong with it is a warning.
+    /// Decodes a record. Faults are warnings.
     pub(crate) fn decode<M: Message + Default + Name>(self, bytes: &[u8], place: impl Fn() -> Place) -> Option<M> {
         decode(bytes, place, self.warnings)
     }
 }
 
-/// The file behind an image's name: the member itself, or the one that it links to in the archive. What is wrong with it
-/// is a warning.
+/// The file behind an image's name: the member itself, or the one that it links to in the archive. Faults are warnings.
 fn file_of<'a>(archive: &'a Archive, member: &'a Member, warnings: &Warnings) -> Option<&'a Member> {
     match archive.resolve(member) {
         Ok(file) if file.kind == MemberKind::File => {
             if !std::ptr::eq(file, member) {
                 warnings.push(Code::MemberLinked, Place::member(&member.path), || {
-                    format!("a {} to {}, which is read in its place", member.kind.as_str(), file.path)
+                    format!("a {} to {}, which was read instead", member.kind.as_str(), file.path)
                 });
             }
             Some(file)
         }
         Ok(other) => {
             warnings.push(Code::ImageNotAFile, Place::member(&member.path), || {
-                format!("not a file but a {}; left out", other.kind.as_str())
+                format!("not a file but a {}; skipped", other.kind.as_str())
             });
             None
         }
         Err(link) => {
             warnings.push(Code::MemberLinkBroken, Place::member(&member.path), || {
                 let target = link.link.as_ref().map_or(b"".as_bstr(), |l| l.as_bstr());
-                format!("a link to {target}, which is not a file of this archive; links are never followed out of it")
+                format!(
+                    "a link to {target}, which is not a file in this archive; links that lead outside are not followed"
+                )
             });
             None
         }
     }
 }
 
-/// Decodes a record. What is wrong with it is a warning.
+/// Decodes a record. Faults are warnings.
 pub(crate) fn decode<M: Message + Default + Name>(
     bytes: &[u8],
     place: impl Fn() -> Place,
@@ -199,9 +200,8 @@ pub(crate) fn decode<M: Message + Default + Name>(
             Some(message)
         }
         Err(error) => {
-            warnings.push(Code::RecordDamaged, place(), || {
-                format!("no valid {}: {error}; the record is left out", M::NAME)
-            });
+            warnings
+                .push(Code::RecordDamaged, place(), || format!("not a valid {}: {error}; skipped the record", M::NAME));
             None
         }
     }

@@ -1,4 +1,4 @@
-//! How many bytes follow a record and belong to it, by the rule of the image's kind.
+//! The number of bytes that follow a record and belong to it, by the rule of the image's kind.
 
 use prost::Message;
 
@@ -14,8 +14,8 @@ use crate::int::{u64_of, usize_of};
 const REGULAR: u32 = 0o100_000;
 const TYPE_MASK: u32 = 0o170_000;
 
-/// Bytes that follow `message`; `after` is all that the image has behind it. `chunked` is the state of a ghost file
-/// between its records. `Err` says why it cannot be told.
+/// The number of bytes that follow `message`. `after` is the rest of the image. `chunked` is the state of a ghost file
+/// between its records. `Err` says why the number is unknown.
 pub(super) fn len(
     payload: Payload,
     message: &[u8],
@@ -56,7 +56,7 @@ pub(super) fn len(
             for _ in 0..entry.qnum() {
                 let rest = after.get(usize_of(used)..).ok_or("a message is missing")?;
                 let (size, rest) = split_u32(rest, order).ok_or("a message is missing")?;
-                let text = rest.get(..usize_of(size.into())).ok_or("a message is cut")?;
+                let text = rest.get(..usize_of(size.into())).ok_or("a message is truncated")?;
                 let text = IpcMsg::decode(text).map_err(|_| UNREADABLE)?;
                 used = used.saturating_add(4).saturating_add(size.into());
                 used = used.saturating_add(round_up(text.msize().into(), 8));
@@ -66,7 +66,7 @@ pub(super) fn len(
     }
 }
 
-/// The next multiple of a power of two. CRIU pads nothing that is a multiple already.
+/// The next multiple of a power of two. CRIU does not pad anything that already is a multiple.
 fn round_up(len: u64, to: u64) -> u64 {
     len.checked_next_multiple_of(to).unwrap_or(u64::MAX)
 }

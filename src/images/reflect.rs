@@ -1,5 +1,5 @@
-//! Decodes any record by reflection over the schema: every field by its name, unknown ones by their number. For
-//! machines that want everything, and to check the typed decode against.
+//! Decodes any record by reflection over the schema: every field by its name, unknown fields by their number. For
+//! programs that want everything, and to check the typed decode against.
 
 use prost_reflect::{DescriptorError, DescriptorPool, DynamicMessage, MessageDescriptor};
 
@@ -14,7 +14,7 @@ impl Schema {
     ///
     /// # Errors
     ///
-    /// Never in a build that works: the descriptors are part of the program.
+    /// Never fails in a working build, because the descriptors are part of the program.
     pub fn load() -> Result<Self, DescriptorError> {
         let descriptors: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
         Ok(Schema { pool: DescriptorPool::decode(descriptors)? })

@@ -1,5 +1,5 @@
-//! The schema of all images as tables, made from `proto/` by the build script: what fields each message has, and how
-//! CRIU means them to be shown.
+//! The schema of all images as tables, generated from `proto/` by the build script: the fields of each message, and how
+//! CRIU wants them to be shown.
 
 use std::fmt;
 
@@ -13,9 +13,9 @@ use table::{ENUMS, MESSAGES};
 /// A message of the schema.
 #[derive(Debug)]
 pub(super) struct MessageDef {
-    /// CRIU's name of it, for example `core_entry`.
+    /// CRIU's name of the message, for example `core_entry`.
     pub(super) name: &'static str,
-    /// By number.
+    /// Fields, by number.
     pub(super) fields: &'static [FieldDef],
 }
 
@@ -29,7 +29,7 @@ pub(super) struct FieldDef {
     pub(super) show: Show,
 }
 
-/// What a field holds.
+/// The type of a field.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[allow(dead_code, reason = "the types of protobuf, of which CRIU uses most")]
 pub(super) enum Type {
@@ -47,9 +47,9 @@ pub(super) enum Type {
     Float,
     Double,
     Bytes,
-    /// A number with a name, by its place among the enumerations.
+    /// A number with a name, by its position among the enumerations.
     Enum(u16),
-    /// A message, by its place among the messages.
+    /// A message, by its position among the messages.
     Message(u16),
 }
 
@@ -65,7 +65,7 @@ impl fmt::Debug for Type {
 }
 
 impl Type {
-    /// The message that it is, if it is one.
+    /// The definition of a message type.
     pub(super) fn message(self) -> Option<&'static MessageDef> {
         match self {
             Type::Message(place) => MESSAGES.get(usize::from(place)),
@@ -80,27 +80,27 @@ impl Type {
     }
 }
 
-/// How CRIU means a field to be shown (`show.proto`).
+/// How CRIU wants a field to be shown (`show.proto`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Show {
-    /// As its type is.
+    /// According to its type.
     Plain,
-    /// Text, though of any bytes.
+    /// As text, whatever the bytes.
     Text,
-    /// Hexadecimal: addresses, masks. Of a message: all numbers in it.
+    /// In hexadecimal: addresses, masks. For a message, all numbers in it.
     Hex,
     /// The words of an internet address.
     Ip,
-    /// A device number as the kernel packs it.
+    /// A device number in the kernel's form.
     KernelDevice,
-    /// A device number as `stat(2)` packs it.
+    /// A device number in the form of `stat(2)`.
     StatDevice,
-    /// A mask with the dictionary of this name.
+    /// A mask, with the dictionary of this name.
     Flags(&'static str),
-    /// A code with the dictionary of this name.
+    /// A code, with the dictionary of this name.
     Dict(&'static str),
-    /// The name of a unix socket as `bind(2)` took it.
+    /// The name of a unix socket, as passed to `bind(2)`.
     UnixName,
 }
 
@@ -111,7 +111,8 @@ impl MessageDef {
         MESSAGES.get(place)
     }
 
-    /// A field by its number, and its place. Fields mostly come in the order of their numbers: `guess` is looked at first.
+    /// A field by its number, and its position. Fields usually come in the order of their numbers, so `guess` is tried
+    /// first.
     pub(super) fn field(&self, number: u32, guess: usize) -> Option<(usize, &'static FieldDef)> {
         if let Some(field) = self.fields.get(guess).filter(|field| field.number == number) {
             return Some((guess, field));

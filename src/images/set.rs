@@ -1,4 +1,4 @@
-//! Which folders of an archive hold CRIU images, and what each image is.
+//! Finds the directories of an archive that hold CRIU images, and the kind of each image.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -11,30 +11,30 @@ use crate::int::usize_of;
 use crate::limits::Limits;
 use crate::warning::{Code, Place, Warnings};
 
-/// A folder of images: one dump or pre-dump.
+/// An image set: a directory of images from one dump or pre-dump.
 #[derive(Clone, Debug, Default)]
 pub struct ImageSet {
-    /// Path of the folder; empty at the root.
+    /// Path of the directory; empty for the root.
     pub folder: BString,
-    /// Places of the images in the archive's list of members.
+    /// Positions of the images in the archive's list of members.
     images: BTreeMap<(Kind, u64), usize>,
-    /// Files of no known kind.
+    /// Positions of files of unknown kinds.
     others: Vec<usize>,
-    /// Where its `parent` link leads, in the archive.
+    /// Target of the `parent` link.
     parent: Option<Parent>,
 }
 
-/// Where a `parent` link leads.
+/// The target of a `parent` link.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Parent {
-    /// To this folder of the archive, which may or may not hold images.
+    /// A directory of the archive, which may or may not hold images.
     Folder(BString),
-    /// Out of the archive; the link's target.
+    /// Outside of the archive; the link's target.
     Outside(BString),
 }
 
 impl ImageSet {
-    /// The image of a kind with a number in its name (0 for kinds without).
+    /// The image of a kind with a number in its name (0 for kinds without numbers).
     pub fn find<'a>(&self, archive: &'a Archive, kind: Kind, number: u64) -> Option<&'a Member> {
         archive.members().get(*self.images.get(&(kind, number))?)
     }
@@ -51,39 +51,39 @@ impl ImageSet {
         self.images.iter().filter_map(|(&(kind, number), &i)| Some((kind, number, archive.members().get(i)?)))
     }
 
-    /// Files among the images that are of no known kind.
+    /// Files among the images whose kind is unknown.
     pub fn others<'a>(&'a self, archive: &'a Archive) -> impl Iterator<Item = &'a Member> {
         self.others.iter().filter_map(|&i| archive.members().get(i))
     }
 
-    /// Where its `parent` link leads, if it has one.
+    /// The target of the `parent` link, if there is one.
     pub fn parent(&self) -> Option<&Parent> {
         self.parent.as_ref()
     }
 
-    /// Whether it has what only a whole dump has: processes.
+    /// Whether the set has processes, which only a complete dump has.
     pub(crate) fn has_tasks(&self) -> bool {
         let begins = |kind| self.images.range((kind, 0)..=(kind, u64::MAX)).next().is_some();
         begins(Kind::Pstree) || begins(Kind::Core)
     }
 
-    /// Whether there is no image in it: what an engine wrote is all that there is.
+    /// Whether the set has no images, so that there are only the engine's files.
     pub(crate) fn is_empty(&self) -> bool {
         self.images.is_empty()
     }
 
-    /// Whether it has pages, as a pre-dump has.
+    /// Whether the set has pages, as a pre-dump has.
     pub(crate) fn has_pages(&self) -> bool {
         self.images.range((Kind::Pagemap, 0)..=(Kind::Pagemap, u64::MAX)).next().is_some()
     }
 
-    /// Whether there is anything by which to know it as images of CRIU.
+    /// Whether anything identifies the set as CRIU images.
     fn is_images(&self) -> bool {
         self.has_tasks() || self.images.keys().any(|(kind, _)| kind.magic().is_some() && !is_work(*kind))
     }
 }
 
-/// Whether an archive with these members holds a checkpoint: images, or what an engine wrote beside some.
+/// Whether an archive with these members holds a checkpoint: images, or the engine's files of one.
 pub(crate) fn holds_checkpoint(members: &[Member]) -> bool {
     let is_image = |member: &Member| {
         member.kind != MemberKind::Directory
@@ -92,8 +92,8 @@ pub(crate) fn holds_checkpoint(members: &[Member]) -> bool {
     members.iter().any(is_image) || !engine_roots(members).is_empty()
 }
 
-/// The folders in which an engine laid out a checkpoint, whether there are images or not: its documents beside the folder
-/// of the images or CRIU's log. Documents alone are those of any container.
+/// The directories in which an engine stored a checkpoint, with or without images: its documents next to the image
+/// directory or to CRIU's log. Documents alone could belong to any container.
 fn engine_roots(members: &[Member]) -> BTreeSet<&[u8]> {
     let files = members.iter().filter(|member| member.kind != MemberKind::Directory);
     let documents: BTreeSet<&[u8]> =
@@ -115,11 +115,11 @@ fn engine_roots(members: &[Member]) -> BTreeSet<&[u8]> {
     roots
 }
 
-/// The two documents that engines write beside the images.
+/// The two documents that engines write next to the images.
 const DOCUMENTS: [&[u8]; 2] = [b"config.dump", b"spec.dump"];
 
-/// Whether a member belongs to the checkpoint that it lies beside, and is no archive with a checkpoint of its own: an image,
-/// or what the engine packed of the container's files. `has` tells whether there is a folder of a path.
+/// Whether a member belongs to the checkpoint that it is next to, and is not an archive with a checkpoint of its own:
+/// an image, or the container's files as packed by the engine. `has` tells whether a directory exists.
 pub(crate) fn is_part(member: &Member, has: &dyn Fn(&[u8]) -> bool) -> bool {
     let (folder, name) = (member.folder(), member.file_name());
     if Kind::of(name).is_some() {
@@ -133,22 +133,22 @@ pub(crate) fn is_part(member: &Member, has: &dyn Fn(&[u8]) -> bool) -> bool {
     ["checkpoint", "pre-checkpoint"].iter().any(|images| has(&join(BStr::new(beside), images.as_bytes())))
 }
 
-/// Whether files of this kind lie in the work directory, which may be another folder than the images'.
+/// Whether files of this kind are in the work directory, which may not be the image directory.
 fn is_work(kind: Kind) -> bool {
     matches!(kind, Kind::StatsDump | Kind::StatsRestore | Kind::IrmapCache)
 }
 
-/// The dumps of an archive: the folders with processes, and whatever folders of images there are.
+/// The dumps of an archive: the directories with processes, and all other directories with images.
 #[derive(Debug, Default)]
 pub(crate) struct Sets {
-    /// All folders that hold images, by path.
+    /// All directories that hold images, by path.
     pub(crate) all: BTreeMap<BString, Arc<ImageSet>>,
-    /// Those that are a checkpoint of their own, in the order of their paths.
+    /// The sets that are checkpoints of their own, in the order of their paths.
     pub(crate) checkpoints: Vec<Arc<ImageSet>>,
 }
 
 impl Sets {
-    /// Looks through an archive.
+    /// Finds the sets of an archive.
     pub(crate) fn of(archive: &Archive, limits: &Limits, warnings: &Warnings) -> Self {
         let mut linked = Linked { left: limits.linked_bytes, limits, warnings };
         let mut all: BTreeMap<BString, ImageSet> = BTreeMap::new();
@@ -183,7 +183,7 @@ impl Sets {
             .collect();
         let is_whole = |set: &ImageSet| set.has_tasks() && !parents.contains(&set.folder);
         let whole: BTreeSet<BString> = all.values().filter(|set| is_whole(set)).map(|set| set.folder.clone()).collect();
-        // Without any process there is still a pre-dump to show, or what is left of a dump.
+        // Without any processes there may still be a pre-dump to show, or the rest of a dump.
         let is_shown = |set: &ImageSet| whole.is_empty() || whole.contains(&set.folder);
         let all: BTreeMap<BString, Arc<ImageSet>> =
             all.into_iter().map(|(folder, set)| (folder, Arc::new(set))).collect();
@@ -194,7 +194,7 @@ impl Sets {
         named.extend(checkpoints.iter().map(|set| set.folder.clone()));
         for folder in all.keys().filter(|folder| !named.contains(*folder)) {
             warnings.push(Code::ImageOrphaned, Place::member(folder), || {
-                "images without a process, which no dump here names as its parent: not shown; `decode` reads them"
+                "these images have no process, and no dump in this archive names them as its parent dump; not shown, but `decode` reads them"
                     .to_owned()
             });
         }
@@ -202,7 +202,7 @@ impl Sets {
         if let Some(first) = checkpoints.get(usize_of(most)) {
             warnings.push(Code::LimitReached, Place::member(&first.folder), || {
                 format!(
-                    "one of more than {most} checkpoints; this and the others are left out, --max-checkpoints raises the limit"
+                    "more than {most} checkpoints; skipped this and the following ones, --max-checkpoints raises the limit"
                 )
             });
             checkpoints.truncate(usize_of(most));
@@ -211,8 +211,8 @@ impl Sets {
     }
 }
 
-/// What engines wrote of containers whose images are somewhere else, or lack processes: a set for each, empty if there is
-/// no image at all.
+/// The engine's files of containers whose images are elsewhere or have no processes: one set for each, empty if there
+/// are no images at all.
 fn without_images(
     archive: &Archive,
     all: &BTreeMap<BString, Arc<ImageSet>>,
@@ -228,7 +228,7 @@ fn without_images(
     .collect()
 }
 
-/// Bounds what images that are links make of what is stored once.
+/// Bounds the total size of images that are links, which are stored once but read for each link.
 struct Linked<'a> {
     left: u64,
     limits: &'a Limits,
@@ -236,7 +236,7 @@ struct Linked<'a> {
 }
 
 impl Linked<'_> {
-    /// Whether an image is no link, or one that may still be read.
+    /// Whether an image is not a link, or a link that may still be read.
     fn allow(&mut self, archive: &Archive, kind: Kind, member: &Member) -> bool {
         if matches!(
             kind,
@@ -252,7 +252,7 @@ impl Linked<'_> {
         let most = self.limits.linked_bytes;
         self.warnings.push(Code::LimitReached, Place::member(&member.path), || {
             format!(
-                "a link to {}, and images that are links have more than {most} bytes; left out, --max-linked raises the limit",
+                "a link to {}, but images that are links exceed {most} bytes; skipped, --max-linked raises the limit",
                 file.path
             )
         });
@@ -261,8 +261,8 @@ impl Linked<'_> {
 }
 
 impl Sets {
-    /// A dump and those before it, by their `parent` links, the newest first. A link that leads out of the archive or in a
-    /// circle ends the chain, which matters only if pages are said to be there.
+    /// A dump and its parent dumps, by their `parent` links, newest first. A link that leads out of the archive or in a
+    /// circle ends the chain. That matters only if pages should be there.
     pub(crate) fn chain<'a>(&'a self, newest: &'a ImageSet) -> Vec<&'a ImageSet> {
         let mut chain = vec![newest];
         let mut seen = BTreeSet::from([&newest.folder]);
@@ -276,8 +276,8 @@ impl Sets {
 }
 
 impl Sets {
-    /// The dump before one: in the folder that its link leads to. Engines rewrite the link and move folders, so where that is
-    /// not here, it is the only other one whose folder has the name that the link ends with.
+    /// The parent dump: in the directory that the link leads to. Engines rewrite the link and move directories, so if
+    /// that directory is missing, the parent is the only other set whose directory has the name at the end of the link.
     fn before(&self, set: &ImageSet) -> Option<&ImageSet> {
         let link = set.parent()?;
         if let Parent::Folder(folder) = link
@@ -289,17 +289,17 @@ impl Sets {
         of_name.next().filter(|_| of_name.next().is_none())
     }
 
-    /// The others whose folder has the name that a link ends with.
+    /// The other sets whose directory has the name at the end of a link.
     fn of_name<'a>(&'a self, set: &ImageSet, link: &Parent) -> impl Iterator<Item = &'a ImageSet> {
-        // Every container has a `checkpoint`: another one's must not be taken for this one's.
+        // Every container has a `checkpoint`; one container's must not be taken for another's.
         let is_other = |other: &&Arc<ImageSet>| {
             other.folder != set.folder && !(other.has_tasks() && last_part(&other.folder) == last_part(&set.folder))
         };
         self.all.values().filter(is_other).filter(|other| link.ends_with(&other.folder)).map(|other| &**other)
     }
 
-    /// The dumps that may be the one before a dump, if none is known to be it: those of the link's name or, without a link,
-    /// all that have pages and no processes.
+    /// The dumps that may be a dump's parent, if it is unknown: those with the link's name or, without a link, all that
+    /// have pages but no processes.
     pub(crate) fn candidates<'a>(&'a self, set: &'a ImageSet) -> Vec<&'a BString> {
         if let Some(link) = set.parent() {
             return self.of_name(set, link).map(|other| &other.folder).collect();
@@ -310,7 +310,7 @@ impl Sets {
 }
 
 impl Parent {
-    /// Whether the last part of the link's target is that of a folder.
+    /// Whether the link's target ends with the name of a directory.
     pub(crate) fn ends_with(&self, folder: &BString) -> bool {
         let (Parent::Folder(target) | Parent::Outside(target)) = self;
         !folder.is_empty() && last_part(target) == last_part(folder)
@@ -329,19 +329,19 @@ fn parent(archive: &Archive, link: &Member) -> Option<Parent> {
     })
 }
 
-/// The root of the archive that a folder of images belongs to: the folder above where the images lie in `checkpoint/`
-/// or `pre-checkpoint/`, as engines lay them out; else the folder itself.
+/// The root of the archive that an image directory belongs to: the directory above `checkpoint/` or `pre-checkpoint/`,
+/// as engines store images, or else the directory itself.
 pub(crate) fn root_of(folder: &[u8]) -> &[u8] {
     let last = folder.rsplit_once_str("/").map_or(folder, |(_, last)| last);
     if is_image_folder(last) { folder_of(folder) } else { folder }
 }
 
-/// Whether engines keep images in folders of this name.
+/// Whether engines store images in directories with this name.
 fn is_image_folder(name: &[u8]) -> bool {
     name == b"checkpoint" || name == b"pre-checkpoint"
 }
 
-/// A path below a folder.
+/// Joins a directory and a name.
 pub(crate) fn join(folder: &BStr, name: &[u8]) -> BString {
     if folder.is_empty() { name.into() } else { bstr::join("/", [folder.as_bytes(), name]).into() }
 }

@@ -1,4 +1,4 @@
-//! Bytes that lie behind a record: remembered by their place, so that they are touched only when somebody asks for them.
+//! Bytes that follow a record, remembered by their place, so that they are read only when needed.
 
 use std::borrow::Cow;
 
@@ -12,14 +12,14 @@ use crate::int::{u64_of, usize_of};
 pub struct Span {
     /// The image's kind and the number in its name.
     pub image: (Kind, u64),
-    /// Where they begin in the image.
+    /// Offset of the bytes in the image.
     pub offset: u64,
-    /// How many there should be; the image may end before.
+    /// The number of bytes that should be there. The image may end earlier.
     pub len: u64,
 }
 
 impl Span {
-    /// `len` bytes from `skip` on behind the message of a record.
+    /// `len` bytes, from `skip` bytes after the message of a record.
     pub(crate) fn behind(image: (Kind, u64), record: &Record<'_>, skip: u64, len: u64) -> Self {
         let message = u64_of(record.message.len());
         let offset = record.offset.saturating_add(4).saturating_add(message).saturating_add(skip);
@@ -28,8 +28,8 @@ impl Span {
 }
 
 impl<'a> Images<'a> {
-    /// The bytes of a span up to the first that is not here; borrowed where they lie in one piece. What has to be put
-    /// together is bounded by the limit on such images.
+    /// The bytes of a span up to the first missing one, borrowed if they are in one piece. Bytes that must be assembled
+    /// are bounded by the limit on such images.
     pub(crate) fn bytes_of(self, span: Span) -> Cow<'a, [u8]> {
         let (kind, number) = span.image;
         let member = self.set.find(self.archive, kind, number).and_then(|member| self.archive.resolve(member).ok());

@@ -1,7 +1,7 @@
 //! The arguments and the environment of a process, as the kernel prints them.
 //!
-//! Source: the kernel's `fs/proc/base.c`, `get_mm_cmdline` and `environ_read` (since Linux 5.3). Both read only anonymous
-//! memory: a program that moves its arguments into its own data shows none.
+//! Source: the kernel's `fs/proc/base.c`, `get_mm_cmdline` and `environ_read` (since Linux 5.3). Both read only
+//! anonymous memory, so a program that moves its arguments into its own data shows none.
 
 use std::ops::Range;
 
@@ -10,19 +10,19 @@ use super::space::{Read, Stopped};
 use crate::images::proto::MmEntry;
 use crate::int::usize_of;
 
-/// What a process was told, or what it wrote over it.
+/// Arguments or environment, as passed to the process or as overwritten by it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Text {
-    /// These bytes, as `/proc` would print them.
+    /// The bytes, as `/proc` would print them.
     Known(Vec<u8>),
-    /// These bytes come first; the rest lies in memory that the archive does not have, or beyond the limit.
+    /// The first bytes. The rest is in memory that is not in the archive, or exceeds the limit.
     Cut(Vec<u8>),
 }
 
 impl Text {
-    /// The pieces between NULs: arguments or variables; of cut text those that are whole.
+    /// The pieces between NULs: arguments or variables. In cut text, only whole ones.
     ///
-    /// A last NUL ends the last piece; empty pieces before it are pieces.
+    /// A final NUL ends the last piece. Empty pieces before it count.
     pub fn pieces(&self) -> Vec<&[u8]> {
         match self {
             Text::Known(bytes) | Text::Cut(bytes) if bytes.is_empty() => Vec::new(),
@@ -35,21 +35,21 @@ impl Text {
         }
     }
 
-    /// Whether it is all there.
+    /// Whether the text is complete.
     pub fn is_whole(&self) -> bool {
         matches!(self, Text::Known(_))
     }
 }
 
-/// What `/proc/PID/cmdline` prints.
+/// The output of `/proc/PID/cmdline`.
 pub(super) fn cmdline(space: &AddressSpace<'_>, limit: u64) -> Text {
     let mm = &space.mm().entry;
     let (start, end) = (mm.mm_arg_start(), mm.mm_arg_end());
     if start >= end {
         return Text::Known(Vec::new());
     }
-    // The last byte of the area decides: is it not NUL, the process rewrote its title, which may run on into the
-    // environment where that begins right behind.
+    // The last byte of the area decides. If it is not NUL, the process rewrote its title, which may continue into the
+    // environment if that begins right after.
     let last = space.anonymous(end.saturating_sub(1), 1);
     match (last.bytes.first(), last.stopped) {
         (Some(&byte), _) if byte != 0 => title(space, start, overflow(mm).unwrap_or(end)),
@@ -64,7 +64,7 @@ fn overflow(mm: &MmEntry) -> Option<u64> {
     (start == mm.mm_arg_end() && end >= start).then_some(end)
 }
 
-/// A title: up to and with the first NUL, within a page's size and what the two areas have.
+/// A title: up to and including the first NUL, within a page's size and the two areas.
 fn title(space: &AddressSpace<'_>, start: u64, end: u64) -> Text {
     let Read { mut bytes, stopped } = space.anonymous(start, space.page_size());
     let nul = bytes.iter().position(|&b| b == 0);
@@ -76,14 +76,14 @@ fn title(space: &AddressSpace<'_>, start: u64, end: u64) -> Text {
     Text::Known(bytes)
 }
 
-/// What `/proc/PID/environ` prints: the bytes of the area, and nothing more clever.
+/// The output of `/proc/PID/environ`: the bytes of the area.
 pub(super) fn environ(space: &AddressSpace<'_>, limit: u64) -> Text {
     let mm = &space.mm().entry;
     let (start, end) = (mm.mm_env_start(), mm.mm_env_end());
     if end == 0 || start >= end { Text::Known(Vec::new()) } else { area(space, start, end, limit) }
 }
 
-/// The bytes of an area up to where the kernel would stop. It is another thing if the archive stops first.
+/// The bytes of an area, up to where the kernel would stop. The archive may stop earlier, which is another result.
 fn area(space: &AddressSpace<'_>, start: u64, end: u64, limit: u64) -> Text {
     let len = end.saturating_sub(start);
     let Read { bytes, stopped } = space.anonymous(start, len.min(limit));
@@ -94,7 +94,7 @@ fn area(space: &AddressSpace<'_>, start: u64, end: u64, limit: u64) -> Text {
     }
 }
 
-/// The addresses that [`cmdline`] and [`environ`] look at.
+/// The addresses that [`cmdline`] and [`environ`] read.
 pub(super) fn addresses(mm: &MmEntry, page_size: u64, limit: u64) -> [Range<u64>; 3] {
     let area = |start: u64, end: u64| start..end.min(start.saturating_add(limit)).max(start);
     let (start, end) = (mm.mm_arg_start(), mm.mm_arg_end());

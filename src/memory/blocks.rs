@@ -1,28 +1,28 @@
-//! Compressed pages of CRIU's development branch (2026), known at second hand: an entry's pages form blocks of so many
-//! pages, each an LZ4 block of its own. A block of size 0 is zeros and has no bytes; one of its full size is stored as
-//! it is.
+//! Compressed pages of CRIU's development branch (2026), known at second hand. An entry's pages form blocks of N pages,
+//! each an LZ4 block of its own. A block of size 0 is zeros and has no bytes. A block of its full size is stored as it
+//! is.
 //!
-//! Two layouts of the entry have existed. In the first, field 6 is a packed list of sizes, 7 their sum, 8 the pages of a
-//! block. In the later one, field 6 is a message with the same facts under numbers that are not known, so it is read by
-//! what its fields can mean.
+//! The entry has had two layouts. In the first, field 6 is a packed list of sizes, 7 their sum, 8 the pages of a block.
+//! In the later one, field 6 is a message with the same facts under unknown numbers, so it is read by what its fields
+//! can mean.
 
 use prost::encoding::{WireType, decode_key, decode_varint};
 
 use crate::images::proto::PagemapEntry;
 use crate::int::{u64_of, usize_of};
 
-/// The blocks of one entry.
+/// The blocks of an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Blocks {
-    /// Bytes of a block when it is inflated; the last may have fewer.
+    /// Size of an inflated block in bytes; the last block may be shorter.
     pub(super) block_bytes: u64,
-    /// For each block, where it begins behind the first, and how many bytes are stored.
+    /// For each block, its offset from the first block and its stored size.
     places: Vec<(u64, u64)>,
     stored: u64,
 }
 
 impl Blocks {
-    /// Reads whichever layout agrees with itself. `None` if none does.
+    /// Reads the layout that is consistent with itself. `None` if neither is.
     pub(super) fn of(entry: &PagemapEntry, pages: u64, page_size: u64) -> Option<Self> {
         let field = entry.compressed_size.as_deref()?;
         let first = || {
@@ -51,7 +51,7 @@ impl Blocks {
                 _ => return None,
             }
         }
-        // Unpacked sizes are ordinary numbers; then the others cannot be told from them.
+        // Unpacked sizes are ordinary numbers, so other numbers cannot be distinguished from them.
         let candidates = numbers.iter().copied().chain([1]);
         candidates.filter(|&n| n != 0).find_map(|pages_per_block| {
             [false, true].into_iter().find_map(|padded| {
@@ -83,13 +83,13 @@ impl Blocks {
         total.is_none_or(|total| total == stored).then_some(Blocks { block_bytes, places, stored })
     }
 
-    /// Bytes that all blocks take up in the pages image.
+    /// Bytes that all blocks occupy in the pages image.
     pub(super) fn stored_bytes(&self) -> u64 {
         self.stored
     }
 
-    /// The block in which an offset of the inflated entry lies: where it begins there, where it is stored behind the
-    /// first block, and how many bytes of it.
+    /// The block that contains an offset of the inflated entry: where the block begins in the entry, its offset from
+    /// the first block, and its stored size.
     pub(super) fn at(&self, offset: u64) -> Option<(u64, u64, u64)> {
         let number = offset.checked_div(self.block_bytes)?;
         let (stored_at, stored) = *self.places.get(usize_of(number))?;
@@ -110,7 +110,7 @@ pub(super) fn inflate(stored: &[u8], size: u64) -> Option<Vec<u8>> {
     (bytes.len() == size).then_some(bytes)
 }
 
-/// A packed list of numbers.
+/// Reads a packed list of numbers.
 fn varints(mut bytes: &[u8]) -> Option<Vec<u64>> {
     let mut list = Vec::new();
     while !bytes.is_empty() {

@@ -1,8 +1,8 @@
-//! What of a compressed archive is kept while it is inflated: every image of records and every document, and of pages
-//! those that hold arguments and environments.
+//! Decides what to keep of a compressed archive while it is inflated: all images of records and all documents, and the
+//! pages that hold arguments and environments.
 //!
-//! Engines write a task's `mm` and `pagemap` before its pages, so when pages come it is known which are wanted. In other
-//! orders they are kept whole until the end.
+//! Engines write a task's `mm` and `pagemap` before its pages, so it is known which pages are wanted when they arrive.
+//! In other orders, pages are kept whole until the end.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -20,31 +20,31 @@ use crate::limits::Limits;
 use crate::model::auxv::{self, Auxv};
 use crate::warning::Warnings;
 
-/// Bytes at both ends of a log of CRIU: who wrote it, and how it ended.
+/// Bytes at both ends of CRIU's log that are kept: who wrote it, and how it ended.
 const LOG_ENDS: u64 = 64 << 10;
-/// A log of CRIU that is kept whole, to find the first error in it.
+/// Largest log of CRIU that is kept whole, to find the first error in it.
 const LOG_WHOLE: u64 = 8 << 20;
-/// Bytes of tars by which they are known.
+/// Bytes at the beginning of tars by which they are recognised.
 const TAR_HEAD: u64 = 512;
 
-/// What is kept of an archive that comes as a stream, for what will be asked. Archives that are mapped are kept anyway.
+/// What to keep of an archive that is read as a stream. Mapped archives are kept anyway.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Keep {
-    /// What most tables are made of, but no pages: arguments and environments are not known then.
+    /// The data of most tables, but no pages: arguments and environments are then unknown.
     Tables,
-    /// What most tables are made of.
+    /// The data of most tables, with arguments and environments.
     #[default]
     Arguments,
-    /// That, and every file that is no image of memory: changed files, contents of file systems, volumes, logs.
+    /// The same, and every file that is not a memory image: changed files, contents of file systems, volumes, logs.
     Files,
-    /// What most tables are made of, and all memory.
+    /// The data of most tables, and all memory.
     Memory,
-    /// Every member.
+    /// All members.
     Everything,
 }
 
 impl Keep {
-    /// What is needed for both.
+    /// Combines two needs.
     #[must_use]
     pub const fn and(self, other: Keep) -> Keep {
         let files = self.files() || other.files();
@@ -67,29 +67,29 @@ impl Keep {
     }
 }
 
-/// Keeps what processes, files, sockets and mounts are read from.
+/// Keeps the data of processes, files, sockets and mounts.
 #[derive(Debug)]
 pub(crate) struct Demand {
     limits: Limits,
     keep: Keep,
-    /// Searches pages on their way, so that they need not be kept.
+    /// Searches pages while they are inflated, so that they need not be kept.
     search: Option<(EarlySearch, StreamSearch)>,
     searched: Option<Searched>,
-    /// Folders in which an `mm` image of a task was seen, by pid.
+    /// Directories that have an `mm` image of a task, by pid.
     layouts: HashMap<u64, Vec<BString>>,
-    /// The pagemaps that were seen, by folder.
+    /// Pagemaps seen so far, by directory.
     pagemaps: HashMap<BString, Claims>,
-    /// What reading them here would warn of is warned of when they are read for good.
+    /// Warnings from reading images here. They are dropped, because the real reading repeats them.
     unheard: Warnings,
 }
 
-/// Which pagemaps of a folder claim which pages image.
+/// Which pagemaps of a directory claim which pages image.
 #[derive(Debug, Default)]
 struct Claims {
-    /// Pagemaps that were inflated but not looked at yet.
+    /// Pagemaps that were inflated but not examined yet.
     new: Vec<(Kind, u64)>,
     by_pages: HashMap<u64, Vec<(Kind, u64)>>,
-    /// A pagemap could not be read: it may claim anything.
+    /// Whether a pagemap could not be read, so that it may claim any pages.
     unknown: bool,
 }
 
@@ -110,7 +110,7 @@ impl Demand {
         }
     }
 
-    /// The parts of a pages image that are wanted; `None` if that cannot be told.
+    /// The wanted parts of a pages image; `None` if unknown.
     fn of_pages(&mut self, folder: &BStr, pages_id: u64, kept: &dyn Kept) -> Option<Vec<Range<u64>>> {
         self.look_at_new(folder, kept);
         let claims = self.pagemaps.get(folder).filter(|claims| !claims.unknown)?;
@@ -124,16 +124,17 @@ impl Demand {
         Some(merged(&ranges))
     }
 
-    /// What was found on the way.
+    /// What the search found during inflation.
     pub(crate) fn into_searched(self) -> Option<Searched> {
         self.searched
     }
 
-    /// Begins to search a pages image, if it can be searched on its way; returns what is to be kept of it all the same.
+    /// Begins to search a pages image, if it can be searched during inflation. Returns what must be kept of it all the
+    /// same.
     fn search_pages(&mut self, member: &Member, pages_id: u64, kept: &dyn Kept) -> Option<Vec<Range<u64>>> {
         let edge = self.search.as_ref()?.0.edge();
         let folder = BStr::new(member.folder());
-        // A folder without layouts is an earlier dump, of which a later one may need any page.
+        // A directory without layouts is an earlier dump. A later dump may need any of its pages.
         if !self.layouts.values().any(|folders| folders.iter().any(|other| other == folder)) {
             return None;
         }
@@ -156,7 +157,7 @@ impl Demand {
         Some(merged(&ranges))
     }
 
-    /// The page size that some task was told.
+    /// The page size that some task declares.
     fn page_size_of(&self, kept: &dyn Kept) -> Option<u64> {
         let sizes = self.layouts.iter().flat_map(|(pid, folders)| folders.iter().map(move |folder| (pid, folder)));
         let mut sizes = sizes.filter_map(|(pid, folder)| {
@@ -168,7 +169,7 @@ impl Demand {
         sizes.next()
     }
 
-    /// Reads which pages the pagemaps claim that came since the last pages.
+    /// Reads which pages are claimed by the pagemaps that arrived since the last pages.
     fn look_at_new(&mut self, folder: &BStr, kept: &dyn Kept) {
         let Some(mut claims) = self.pagemaps.remove(folder) else { return };
         for (kind, number) in std::mem::take(&mut claims.new) {
@@ -193,7 +194,7 @@ impl Demand {
     /// The parts of a task's pages that hold its arguments and environment.
     fn of_task(&self, folder: &BStr, pid: u64, kept: &dyn Kept) -> Option<Vec<Range<u64>>> {
         let mut ranges = Vec::new();
-        // A pre-dump has no layouts: that of the dump which follows it counts.
+        // A pre-dump has no layouts; those of the following dump apply.
         for layout in self.layouts.get(&pid)? {
             let name = format!("mm-{pid}.img");
             let image = self.image(Kind::Mm, &join(BStr::new(layout), name.as_bytes()), kept)?;
@@ -211,15 +212,15 @@ impl Demand {
     }
 }
 
-/// The page size that a task was told, whichever width its words have.
+/// The page size that a task declares, whatever the width of its words.
 fn page_size(mm: &MmEntry) -> Option<u64> {
     let possible = |size: &u64| matches!(size, 4096 | 16384 | 65536);
     let told = |compat| Auxv::of(&mm.mm_saved_auxv, compat).get(auxv::PAGE_SIZE).filter(possible);
     told(false).or_else(|| told(true))
 }
 
-/// What is left of the addresses of a task's pages: a CRIU of 32 bits extended their sign. Which machine it was is known when
-/// the whole set is; that all of the task's layout has 32 bits is known by now.
+/// The mask of a task's page addresses, because a 32-bit CRIU sign-extends them. The machine is known only when the
+/// whole set is, but by now it is known that all of the task's layout has 32 bits.
 fn address_mask(mm: &MmEntry) -> u64 {
     let ends = [mm.mm_arg_end(), mm.mm_env_end(), mm.mm_start_stack()];
     let short = u64::from(u32::MAX);
@@ -227,7 +228,7 @@ fn address_mask(mm: &MmEntry) -> u64 {
 }
 
 impl Demand {
-    /// Remembers an image by which pages will be understood.
+    /// Records an image that is needed to interpret pages.
     fn note(&mut self, kind: Kind, number: u64, folder: &BStr) -> Selection {
         if kind == Kind::Mm {
             self.layouts.entry(number).or_default().push(folder.into());
@@ -272,12 +273,12 @@ impl Select for Demand {
             Kind::Mm | Kind::Pagemap | Kind::ShmemPagemap => self.note(kind, number, folder),
             _ if self.keep == Keep::Everything => Selection::All,
             Kind::Pages | Kind::PagesFramed if self.keep == Keep::Tables => Selection::Nothing,
-            // Which of it is wanted is known when it is inflated.
+            // Which parts are wanted is known only after inflation.
             Kind::PagesFramed => Selection::All,
             Kind::ShmPagesOld if self.keep.memory() => Selection::All,
             Kind::TmpfsDev | Kind::TmpfsOld if self.keep.files() => Selection::All,
             Kind::Pages => self.of_pages(folder, number, kept).map_or(Selection::All, Selection::Ranges),
-            // Contents of file systems and of devices, and pages of before there were pagemaps.
+            // Contents of file systems and devices, and pages from before pagemaps existed.
             Kind::TmpfsDev | Kind::TmpfsOld | Kind::AmdgpuPages | Kind::AmdgpuDrmPages | Kind::ShmPagesOld => {
                 Selection::Nothing
             }
@@ -289,7 +290,7 @@ impl Select for Demand {
     }
 }
 
-/// What is wanted of a file that is no image.
+/// What is wanted of a file that is not an image.
 fn of_file(member: &Member, limits: &Limits) -> Selection {
     match member.file_name() {
         b"config.dump" | b"spec.dump" | b"network.status" | b"status" | b"status.dump" | b"bind.mounts"
@@ -300,13 +301,13 @@ fn of_file(member: &Member, limits: &Limits) -> Selection {
         b"dump.log" | b"criu-dump.log" | b"pre-dump.log" => {
             Selection::Ranges(vec![0..LOG_ENDS, member.size.saturating_sub(LOG_ENDS)..member.size])
         }
-        // By its head it is known for what it is; `checkpoint.img` is gVisor's.
+        // The head identifies the file; `checkpoint.img` is gVisor's.
         b"rootfs-diff.tar" | b"checkpoint.img" => Selection::head(TAR_HEAD),
         _ => Selection::Nothing,
     }
 }
 
-/// Ranges in order, those that touch as one.
+/// Ranges in order, with touching ones merged.
 fn merged(ranges: &[Range<u64>]) -> Vec<Range<u64>> {
     let mut merged: Vec<Range<u64>> = Vec::new();
     for range in ranges.iter().filter(|range| !range.is_empty()) {

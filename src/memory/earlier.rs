@@ -1,4 +1,4 @@
-//! Pages that are said to be in an earlier dump: which dump was read for them, and why they are not there.
+//! Pages that should be in a parent dump: which dump was read for them, and why they are missing.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +9,10 @@ use crate::archive::MemberKind;
 use crate::images::{Parent, join};
 use crate::warning::{Code, Place};
 
-/// Folders that a message names.
+/// Most directories named in a message.
 const NAMED: usize = 3;
 
-/// Notes where an earlier dump of the archive was read that the link does not lead to.
+/// Notes if a parent dump was read that is not the one the link leads to.
 pub(super) fn note_found(layers: &[Layer<'_>]) {
     for [layer, before] in layers.array_windows::<2>() {
         let target = match layer.images.set.parent() {
@@ -24,14 +24,14 @@ pub(super) fn note_found(layers: &[Layer<'_>]) {
             layer.images.warnings.push(Code::MemberLinked, link_of(layer), || {
                 let folder = &before.images.set.folder;
                 format!(
-                    "a link to {target}, which is not in this archive; {folder} has that name and is read in its place"
+                    "a link to {target}, which is not in this archive; read {folder} instead, which has the same name"
                 )
             });
         }
     }
 }
 
-/// Warns of pages that are not here: `missing` has the bytes by the place in the chain of the dump that should have them.
+/// Warns about missing pages. `missing` has their bytes by the position in the chain of the dump that should have them.
 pub(super) fn warn(layers: &[Layer<'_>], missing: &BTreeMap<usize, u64>, page_size: u64) {
     for (&number, &bytes) in missing {
         let Some(layer) = number.checked_sub(1).and_then(|number| layers.get(number)) else { continue };
@@ -43,26 +43,26 @@ pub(super) fn warn(layers: &[Layer<'_>], missing: &BTreeMap<usize, u64>, page_si
     }
 }
 
-/// The dump is here, and its pagemaps have no such pages.
+/// The parent dump is there, but its pagemaps do not have the pages.
 fn lacking(layer: &Layer<'_>, before: &Layer<'_>, count: u64) -> String {
     let set = &before.images.set.folder;
-    let folder = if set.is_empty() { BStr::new("the root") } else { set.as_bstr() };
-    let whose = if layer.is_with(before) { "of this archive" } else { "that --parent named" };
+    let folder = if set.is_empty() { BStr::new("the root directory") } else { set.as_bstr() };
+    let whose = if layer.is_with(before) { "in this archive" } else { "given with --parent" };
     format!(
-        "{count} pages are said to be in the earlier dump {whose} ({folder}), but its pagemaps lack them; they are not available"
+        "{count} pages should be in the parent dump {whose} ({folder}), but its pagemaps do not have them; they are not available"
     )
 }
 
-/// There is no such dump.
+/// The parent dump is not there.
 fn absent(layers: &[Layer<'_>], layer: &Layer<'_>, count: u64) -> String {
     let is_known =
         |folder: &BString| layers.iter().any(|known| known.is_with(layer) && known.images.set.folder == *folder);
-    let said = format!("{count} pages are said to be in an earlier dump");
+    let said = format!("{count} pages are in a parent dump");
     match layer.candidates.as_slice() {
         [] => {}
         [one] if layer.images.set.parent().is_none() => {
             return format!(
-                "{said}, and no link says in which; {one} is one that is in this archive: name the archive with --parent, too, to read it; they are not available"
+                "{said}, but no link names it; to use {one} from this archive, also give the archive with --parent; they are not available"
             );
         }
         several => {
@@ -70,32 +70,29 @@ fn absent(layers: &[Layer<'_>], layer: &Layer<'_>, count: u64) -> String {
             let more = if several.len() > NAMED { " and others" } else { "" };
             let why = match layer.images.set.parent() {
                 Some(Parent::Folder(target) | Parent::Outside(target)) => {
-                    format!(
-                        "the link to it leads to {target}, which is not in this archive, and {} dumps",
-                        several.len()
-                    )
+                    format!("its link leads to {target}, which is not in this archive, and {} dumps", several.len())
                 }
-                None => format!("no link says in which, and {} earlier dumps", several.len()),
+                None => format!("no link names it, and {} earlier dumps", several.len()),
             };
             return format!(
-                "{said}, but {why} of this archive may be it ({names}{more}): unpack the one that it is and name its folder with --parent; they are not available"
+                "{said}, but {why} in this archive may be it ({names}{more}); unpack the right one and give its directory with --parent; they are not available"
             );
         }
     }
     let whence = match layer.images.set.parent() {
         Some(Parent::Folder(folder)) if is_known(folder) => {
-            return format!("{said}, but the link to it leads back to {folder}; they are not available");
+            return format!("{said}, but its link leads back to {folder}; they are not available");
         }
         Some(Parent::Folder(folder)) if has_files(layer, folder) => {
-            return format!("{said} ({folder}), but no pagemap is there; they are not available");
+            return format!("{said} ({folder}), but it has no pagemaps; they are not available");
         }
         Some(Parent::Folder(folder) | Parent::Outside(folder)) => folder.as_bstr(),
-        None => BStr::new("a parent that no link names"),
+        None => BStr::new("no link names it"),
     };
-    format!("{count} pages are in an earlier dump ({whence}) that is not in this archive; they are not available")
+    format!("{count} pages are in a parent dump ({whence}) that is not in this archive; they are not available")
 }
 
-/// Whether a folder has anything in it.
+/// Whether a directory contains any file.
 fn has_files(layer: &Layer<'_>, folder: &BString) -> bool {
     layer.archive.members().iter().any(|member| member.kind == MemberKind::File && member.folder() == folder.as_slice())
 }
@@ -105,7 +102,7 @@ fn link_of(layer: &Layer<'_>) -> Place {
 }
 
 impl Layer<'_> {
-    /// Whether two dumps are of one archive.
+    /// Whether two dumps are in the same archive.
     fn is_with(&self, other: &Layer<'_>) -> bool {
         std::sync::Arc::ptr_eq(self.archive, other.archive)
     }

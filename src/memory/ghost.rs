@@ -1,4 +1,4 @@
-//! Deleted files: CRIU keeps their contents in ghost images, whole or in chunks.
+//! Ghost files: deleted files whose contents CRIU stored in images, whole or in chunks.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::images::proto::{GhostChunkEntry, GhostFileEntry};
 use crate::images::{Images, Kind, decode};
 use crate::int::u64_of;
 
-/// A piece of a deleted file: offset in the file, bytes, offset in the image.
+/// A piece of a deleted file: offset in the file, length, offset in the image.
 pub(super) type Piece = (u64, u64, u64);
 
 /// Type bits of `st_mode`, and those of a regular file.
@@ -19,17 +19,17 @@ const REGULAR: u32 = 0o100_000;
 /// A deleted file.
 #[derive(Clone, Debug)]
 pub(super) struct Ghost {
-    /// What is recorded of it.
+    /// The recorded facts.
     pub(super) head: GhostFileEntry,
-    /// Path of its image.
+    /// Path of the image.
     pub(super) member: BString,
-    /// Bytes of its contents, holes included; `None` of what has none, such as a named pipe.
+    /// Size of the contents in bytes, including holes; `None` if there are none, as for a named pipe.
     pub(super) size: Option<u64>,
-    /// Up to here it is known which bytes are holes: all of it, unless its image is cut between chunks.
+    /// Up to here it is known which bytes are holes: everything, unless the image is truncated between chunks.
     pub(super) known: u64,
 }
 
-/// Adds the contents of all deleted files, and says what they are.
+/// Adds the contents of all deleted files, and returns their facts.
 pub(super) fn add(reader: &mut Reader<'_>, layer: &Layer<'_>) -> BTreeMap<u64, Ghost> {
     let images = layer.images;
     let mut ghosts = BTreeMap::new();
@@ -58,7 +58,7 @@ fn read(images: Images<'_>, number: u64, path: &BString) -> Option<(Ghost, Vec<P
     let len = images.set.find(images.archive, Kind::GhostFile, number).and_then(|m| images.archive.resolve(m).ok());
     let len = len.map_or(0, |file| file.size);
     if !ghost.head.chunks() {
-        // All that follows; the archive may have less of it than the member's size says.
+        // The rest of the image; the archive may have less of it than the member's size says.
         let content = len.saturating_sub(behind(&first));
         ghost.size = Some(content);
         return Some((ghost, vec![(0, content, behind(&first))]));
@@ -78,19 +78,19 @@ fn read(images: Images<'_>, number: u64, path: &BString) -> Option<(Ghost, Vec<P
     }
     let furthest = pieces.iter().map(|&(at, len, _)| at.saturating_add(len)).max().unwrap_or(0);
     let size = ghost.head.size.unwrap_or(furthest);
-    // What follows a cut is not known; CRIU writes chunks in order.
+    // Nothing is known about bytes after a cut; CRIU writes chunks in order.
     if !whole || end != len {
         ghost.known = furthest;
     }
     ghost.size = Some(size);
-    // Extents are rounded to blocks and may run past the end of the file.
+    // Extents are rounded to blocks and may extend past the end of the file.
     for piece in &mut pieces {
         piece.1 = piece.1.min(size.saturating_sub(piece.0));
     }
     Some((ghost, in_order(pieces)))
 }
 
-/// Pieces by their place in the file. Of such that overlap, the first counts.
+/// Pieces by their offset in the file. If pieces overlap, the first is used.
 fn in_order(mut pieces: Vec<Piece>) -> Vec<Piece> {
     pieces.retain(|&(at, len, _)| len > 0 && at.checked_add(len).is_some());
     pieces.sort_unstable();

@@ -1,5 +1,5 @@
-//! Images of memory that nothing in the dump refers to: left over from an earlier dump into the same folder, or hidden there.
-//! None is mixed in; each is named, and what pages they hold can be searched as the contents of a file.
+//! Memory images that nothing in the dump refers to: left over from an earlier dump into the same directory, or hidden
+//! there. None is mixed in. Each is named, and its pages can be searched as the contents of a file.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::images::{Images, Kind};
 use crate::model::Model;
 use crate::warning::{Code, Place};
 
-/// Names them, and returns the pages images of which no byte belongs to any address.
+/// Names them, and returns the pages images none of whose bytes belong to an address.
 pub(super) fn note(memory: &Memory, images: Images<'_>, model: &Model, wanted: &Wanted) -> BTreeSet<BString> {
     let mapped = mapped(memory, model);
     if images.has(Kind::Pstree, 0) && knows_shared(memory, model) {
@@ -25,14 +25,14 @@ pub(super) fn note(memory: &Memory, images: Images<'_>, model: &Model, wanted: &
             if file.size == 0 || used.contains(&file.path) {
                 continue;
             }
-            // Of what several pagemaps claim, and of what is there twice, was said already. Before there were pagemaps, shared
-            // memory had images that none names.
+            // Images claimed by several pagemaps, and images stored twice, have a warning already. Before pagemaps
+            // existed, images of shared memory were not named by any.
             if kind != Kind::ShmPagesOld && !memory.objects.is_claimed(number) {
                 images.warnings.push(Code::ImageOrphaned, Place::member(&member.path), || {
-                    "no pagemap of this dump names these pages: they belong to no address".to_owned()
+                    "no pagemap of this dump names this image; its pages belong to no address".to_owned()
                 });
             }
-            // What is in frames has no text as it is; of those that have a twin that is used, that was said.
+            // Bytes in frames have no readable text. If the image has a twin that is used, that was noted already.
             if kind != Kind::PagesFramed || !memory.objects.is_claimed(number) {
                 left.insert(file.path.clone());
             }
@@ -41,7 +41,7 @@ pub(super) fn note(memory: &Memory, images: Images<'_>, model: &Model, wanted: &
     left
 }
 
-/// The shared objects that known mappings see; `None` if all mappings are known, so that the others are files.
+/// The shared objects of known mappings; `None` if all mappings are known, so that the others are files.
 fn mapped(memory: &Memory, model: &Model) -> Option<BTreeSet<u64>> {
     let mut living = model.processes().iter().filter(|process| !process.is_zombie());
     if memory.nameless().is_empty() && living.all(|process| process.mm.is_some()) {
@@ -51,7 +51,7 @@ fn mapped(memory: &Memory, model: &Model) -> Option<BTreeSet<u64>> {
     Some(spaces.flat_map(|space| space.mm().vmas.iter().filter_map(move |vma| space.shared_object(vma))).collect())
 }
 
-/// Whether all is known that may refer to shared memory.
+/// Whether everything that may refer to shared memory is known.
 fn knows_shared(memory: &Memory, model: &Model) -> bool {
     let mut living = model.processes().iter().filter(|process| !process.is_zombie());
     living.all(|process| {
@@ -63,14 +63,14 @@ fn knows_shared(memory: &Memory, model: &Model) -> bool {
 
 fn note_shared(images: Images<'_>, model: &Model, wanted: &Wanted) {
     let mut known: BTreeSet<u64> = wanted.shared.iter().copied().collect();
-    // Empty ones have no pages that could be wanted.
+    // Empty memfds have no pages to want.
     known.extend(model.files().memfds().map(|inode| u64::from(inode.shmid())));
     for (number, member) in images.set.of_kind(images.archive, Kind::ShmemPagemap) {
         if !known.contains(&number) {
             images.warnings.push(Code::ImageOrphaned, Place::member(&member.path), || {
                 let time = member.mtime.map_or_else(String::new, |time| format!(", written {time}"));
                 format!(
-                    "no mapping, memfd or segment of this dump has the number {number}; left over from an earlier dump{time}, not used"
+                    "no mapping, memfd or segment of this dump has the number {number}; the image is left over from an earlier dump{time} and was ignored"
                 )
             });
         }

@@ -1,9 +1,9 @@
-//! What there is to go through: **lines**, the longest runs of recorded bytes of each object, every byte once; **views**,
-//! where processes see shared objects; and **seams**, the addresses at which a process's memory goes on from one line to
-//! another.
+//! The data to read through: **lines**, the longest runs of recorded bytes of each object, each byte once; **views**,
+//! where processes see shared objects; and **seams**, the addresses at which a process's memory continues from one line
+//! to another.
 //!
-//! A pass over all lines reads content that several processes share once. What lies across a seam is in no line, so a
-//! search looks there, too.
+//! A pass over all lines reads content that several processes share only once. Content across a seam is in no single
+//! line, so a search checks seams too.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -18,20 +18,20 @@ use crate::archive::Contents;
 use crate::int::usize_of;
 use crate::model::ids::Pid;
 
-/// Which object a line belongs to.
+/// The object of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Key {
-    /// Pages of the process's own.
+    /// The process's own pages.
     Task(Pid),
-    /// Shared memory, by CRIU's number.
+    /// Shared memory, by CRIU's id.
     Shared(u64),
     /// A deleted file, by the number of its image.
     Ghost(u64),
-    /// No memory, but contents of a member of the archive.
+    /// Not memory, but the contents of a member of the archive.
     Contents,
 }
 
-/// What holds the bytes of a line.
+/// The source of a line's bytes.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Source<'a> {
     /// An object.
@@ -41,7 +41,7 @@ pub(super) enum Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    /// Bytes of a range that is here throughout; `None` if something of it cannot be read after all.
+    /// The bytes of a range that is recorded throughout; `None` if some of it cannot be read after all.
     pub(super) fn slice(&self, from: u64, to: u64) -> Option<Cow<'a, [u8]>> {
         match self {
             Source::Object(objects, object) => objects.slice(object, from, to),
@@ -49,8 +49,8 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// The same for who goes through all lines once: copied into `buffer` where that costs less than the pages of a map, and
-    /// then without a trace in this process's memory.
+    /// The same for a caller that goes through all lines once: copied into `buffer` if that costs less than mapped
+    /// pages, so that it leaves nothing in this process's memory.
     pub(super) fn pass<'b>(&'b self, from: u64, to: u64, buffer: &'b mut Vec<u8>) -> Option<Cow<'b, [u8]>> {
         if let Source::Object(objects, object) = self {
             let len = usize_of(to.saturating_sub(from));
@@ -66,7 +66,7 @@ impl<'a> Source<'a> {
         self.slice(from, to)
     }
 
-    /// The image in which all of a range lies in one piece, and the offset in it.
+    /// The image that has a whole range in one piece, and the offset in it.
     pub(super) fn image(&self, from: u64, to: u64) -> Option<(&'a BStr, u64)> {
         match self {
             Source::Object(objects, object) => {
@@ -77,7 +77,7 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// Tells the kernel which bytes will all be read next.
+    /// Tells the kernel which bytes will be read next.
     pub(super) fn will_read(&self, from: u64, to: u64) {
         match self {
             Source::Object(objects, object) => objects.will_read(object, from, to),
@@ -85,7 +85,7 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// Gives back to the kernel what was read.
+    /// Releases to the kernel what was read.
     pub(super) fn give_back(&self, from: u64, to: u64) {
         match self {
             Source::Object(objects, object) => objects.give_back(object, from, to),
@@ -99,35 +99,35 @@ impl<'a> Source<'a> {
 pub(super) struct Line<'a> {
     pub(super) key: Key,
     pub(super) source: Source<'a>,
-    /// Address (of a task) or offset (of a shared object) of the first byte.
+    /// Address (in a task) or offset (in a shared object) of the first byte.
     pub(super) start: u64,
-    /// Behind the last byte.
+    /// Address or offset after the last byte.
     pub(super) end: u64,
 }
 
-/// Where a process sees a part of a shared object.
+/// A place where a process sees part of a shared object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct View {
     pub(super) pid: Pid,
     /// Address of the first byte.
     pub(super) address: u64,
-    /// Its offset in the object.
+    /// Offset of that byte in the object.
     pub(super) offset: u64,
     pub(super) len: u64,
 }
 
-/// Addresses of one process that follow each other without a gap but lie in several lines.
+/// Adjacent addresses of one process that are in several lines.
 #[derive(Clone, Debug)]
 pub(super) struct Join<'a> {
     pub(super) space: AddressSpace<'a>,
     pub(super) pid: Pid,
     pub(super) start: u64,
     pub(super) end: u64,
-    /// Where one line ends and the next begins, in order.
+    /// Addresses at which one line ends and the next begins, in order.
     pub(super) seams: Vec<u64>,
 }
 
-/// Everything that is gone through.
+/// All lines, views and seams.
 #[derive(Debug, Default)]
 pub(super) struct Lines<'a> {
     pub(super) all: Vec<Line<'a>>,
@@ -135,7 +135,7 @@ pub(super) struct Lines<'a> {
     pub(super) joins: Vec<Join<'a>>,
 }
 
-/// A run of a process's memory within one line.
+/// A run of a process's memory inside one line.
 struct Piece<'a> {
     address: u64,
     len: u64,
@@ -151,7 +151,7 @@ impl Piece<'_> {
 }
 
 impl<'a> Lines<'a> {
-    /// The lines of processes, each with the addresses that are wanted of it, in order and without overlaps.
+    /// The lines of processes, each with the wanted addresses, in order and without overlaps.
     pub(super) fn of(objects: &'a Objects, wanted: &[(Pid, AddressSpace<'a>, Vec<Range<u64>>)]) -> Self {
         let mut lines = Lines::default();
         let mut shared: BTreeMap<Key, &'a Object> = BTreeMap::new();
@@ -186,7 +186,7 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// The recorded runs of a range, those that go on in the same object as one.
+/// The recorded runs of a range, with those merged that continue in the same object.
 fn add_pieces<'a>(
     objects: &'a Objects,
     pid: Pid,
@@ -219,7 +219,7 @@ fn add_pieces<'a>(
     }
 }
 
-/// Where pieces of a process touch.
+/// The seams between adjacent pieces of a process.
 fn joins<'a>(pid: Pid, space: &AddressSpace<'a>, pieces: &[Piece<'a>]) -> Vec<Join<'a>> {
     let mut joins: Vec<Join<'a>> = Vec::new();
     for (before, after) in pieces.iter().zip(pieces.iter().skip(1)) {
@@ -243,7 +243,7 @@ fn joins<'a>(pid: Pid, space: &AddressSpace<'a>, pieces: &[Piece<'a>]) -> Vec<Jo
     joins
 }
 
-/// Ranges in order, those that overlap or touch as one.
+/// Ranges in order, with overlapping and touching ones merged.
 fn union(ranges: impl Iterator<Item = Range<u64>>) -> Vec<Range<u64>> {
     let mut sorted: Vec<Range<u64>> = ranges.collect();
     sorted.sort_unstable_by_key(|range| (range.start, range.end));

@@ -1,4 +1,4 @@
-//! Address spaces: what was in a process's memory, as far as the archive has it; and for what it has not, why.
+//! Address spaces: the contents of a process's memory that are in the archive, and the reasons why others are not.
 
 #![cfg_attr(
     not(test),
@@ -64,21 +64,21 @@ use crate::warning::{Code, Place};
 #[derive(Debug)]
 pub struct Memory {
     objects: Objects,
-    /// Deleted files, by the numbers of their images.
+    /// Ghost files, by the numbers of their images.
     ghosts: BTreeMap<u64, Ghost>,
     page_size: u64,
-    /// What was found while the archive was inflated.
+    /// Results of a search during inflation.
     searched: Option<Arc<Searched>>,
-    /// The layout of a process of which none is known: no mappings.
+    /// The layout of a process whose layout is unknown: no mappings.
     unknown: Mm,
-    /// Tasks of which there are pages, in a dump without a process tree.
+    /// Tasks with pages in a dump without a process tree.
     nameless: Vec<Process>,
-    /// Pages images of which no byte belongs to any address.
+    /// Pages images none of whose bytes belong to an address.
     unattributed: BTreeSet<BString>,
 }
 
 impl Memory {
-    /// Reads which pages were recorded, through the chain of dumps, the newest first. Pages themselves are not touched.
+    /// Reads which pages were recorded, through the chain of dumps, newest first. The pages themselves are not touched.
     pub(crate) fn read(layers: &[Layer<'_>], model: &Model, searched: Option<Arc<Searched>>) -> Self {
         let address_mask =
             if model.arch().is_some_and(crate::abi::arch::Arch::is_32_bit) { 0xffff_ffff } else { u64::MAX };
@@ -110,12 +110,12 @@ impl Memory {
         memory
     }
 
-    /// Bytes of a page on the dumped machine.
+    /// Page size of the dumped machine, in bytes.
     pub fn page_size(&self) -> u64 {
         self.page_size
     }
 
-    /// The address space of a process; `None` of zombies and where its image is missing.
+    /// The address space of a process; `None` for zombies and if its image is missing.
     pub fn space<'a>(&'a self, process: &'a Process, model: &'a Model) -> Option<AddressSpace<'a>> {
         let mm = process.mm.as_ref()?;
         Some(AddressSpace {
@@ -127,8 +127,8 @@ impl Memory {
         })
     }
 
-    /// The same also of a process whose layout is missing or damaged, and of [`Memory::nameless`] tasks: their pages at their
-    /// addresses, without mappings. What lies between is not known and reads as not mapped.
+    /// The same, but also for processes with a missing or damaged layout and for [`Memory::nameless`] tasks: their
+    /// pages at their addresses, without mappings. Everything in between is unknown and reads as not mapped.
     pub fn pages<'a>(&'a self, process: &'a Process, model: &'a Model) -> Option<AddressSpace<'a>> {
         if let Some(space) = self.space(process, model) {
             return Some(space);
@@ -137,7 +137,7 @@ impl Memory {
         Some(AddressSpace { pid: process.pid(), memory: self, mm: &self.unknown, files: model.files(), own })
     }
 
-    /// The ranges of addresses of which a process's own pages were recorded; those that touch are one.
+    /// The address ranges of a process's own recorded pages, with touching ranges merged.
     pub fn recorded_ranges(&self, process: &Process) -> Vec<Range<u64>> {
         let mut ranges: Vec<Range<u64>> = Vec::new();
         let object = self.objects.task(process.pid().0);
@@ -150,23 +150,23 @@ impl Memory {
         ranges
     }
 
-    /// Tasks of which only pages are known, because the dump has no process tree: a pre-dump, or what is left of a dump.
+    /// Tasks of which only pages are known, because the dump has no process tree: a pre-dump, or the rest of a dump.
     pub fn nameless(&self) -> &[Process] {
         &self.nameless
     }
 
-    /// The process of a pid, or the nameless task.
+    /// The process with a pid, or the nameless task.
     pub(crate) fn process<'a>(&'a self, pid: Pid, model: &'a Model) -> Option<&'a Process> {
         model.processes().iter().chain(&self.nameless).find(|process| process.pid() == pid)
     }
 
-    /// The pages images of which no byte belongs to any address: no pagemap names them, or several do.
+    /// The pages images none of whose bytes belong to an address: no pagemap names them, or several do.
     pub(crate) fn unattributed(&self) -> &BTreeSet<BString> {
         &self.unattributed
     }
 
-    /// Searches the memory of processes, each in the ranges of addresses that are wanted of it, in order and without
-    /// overlaps: bytes outside them are as if they were not there. All of a process is `0..u64::MAX`.
+    /// Searches the memory of processes. Each is searched in the given ranges of addresses, which must be in order and
+    /// not overlap; bytes outside them are ignored. All of a process is `0..u64::MAX`.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -195,8 +195,8 @@ impl Memory {
         search::run(&self.lines(model, wanted), matcher, options, self.searched.as_deref())
     }
 
-    /// Looks for printable text, in the same ranges as [`Memory::search`]. `map` is called for each block of memory, on any
-    /// thread; `take` gets what it returned in order, until it has enough.
+    /// Finds printable text, in the same ranges as [`Memory::search`]. `map` is called for each block of memory, on any
+    /// thread; `take` gets the results in order, until it has enough.
     pub fn strings<T: Send>(
         &self,
         model: &Model,
@@ -208,7 +208,7 @@ impl Memory {
         strings::run(&self.lines(model, wanted), options, map, take);
     }
 
-    /// The pages images that processes' memory is made of.
+    /// The pages images with the memory of processes.
     pub(crate) fn images(&self, model: &Model) -> BTreeSet<BString> {
         let tasks = model.processes().iter().chain(&self.nameless);
         let spaces = tasks.filter_map(|process| self.pages(process, model));
@@ -217,7 +217,7 @@ impl Memory {
             Origin::Recorded { image, .. } => Some(image.to_owned()),
             Origin::Untouched | Origin::Missing(_) => None,
         });
-        // Deleted files and the images of segments hold more than what is mapped of them.
+        // Ghost files and images of segments hold more than their mapped parts.
         images
             .filter(|path| {
                 matches!(
@@ -228,9 +228,9 @@ impl Memory {
             .collect()
     }
 
-    /// Walks through ranges of addresses in their order, those of one process after those of another: what is here in parts
-    /// of at most 64 KiB, and what is not. `map` is called for each part, on any thread; `take` gets what it returned in
-    /// order, until it has enough.
+    /// Walks through ranges of addresses in order, one process after the other: available bytes in parts of at most 64
+    /// KiB, and missing ones. `map` is called for each part, on any thread; `take` gets the results in order, until it
+    /// has enough.
     pub fn walk<'a, T: Send>(
         &'a self,
         model: &'a Model,
@@ -242,7 +242,7 @@ impl Memory {
         walk::run(&self.spaces(model, wanted), threads, map, take);
     }
 
-    /// What there is to go through of processes.
+    /// The lines of processes.
     fn lines<'a>(&'a self, model: &'a Model, wanted: &[(&'a Process, Vec<Range<u64>>)]) -> Lines<'a> {
         Lines::of(&self.objects, &self.spaces(model, wanted))
     }
@@ -258,7 +258,7 @@ impl Memory {
         wanted.iter().filter_map(space).collect()
     }
 
-    /// Notes what of the memory is not here, and what contradicts the mappings.
+    /// Warns about missing memory, and about pages that contradict the mappings.
     fn check(&self, layers: &[Layer<'_>], images: Images<'_>, model: &Model, wanted: &Wanted) {
         let mut lost = Tally::default();
         earlier::note_found(layers);
@@ -274,7 +274,7 @@ impl Memory {
             let Some(own) = self.objects.task(pid.0) else {
                 if !images.has(Kind::Pagemap, pid.0.into()) {
                     images.warnings.push(Code::ImageMissing, images.place(Kind::Pagemap, pid.0.into()), || {
-                        format!("process {pid} is alive but has no pagemap: what was in its memory is not known")
+                        format!("living process {pid} has no pagemap; the contents of its memory are unknown")
                     });
                 }
                 continue;
@@ -290,7 +290,7 @@ impl Memory {
                 }
                 if at < to {
                     images.warnings.push(Code::PagemapInvalid, images.place(Kind::Pagemap, pid.0.into()), || {
-                        format!("pages at {at:#x} lie in no mapping")
+                        format!("pages at {at:#x} are in no mapping")
                     });
                 }
             }
@@ -303,7 +303,7 @@ impl Memory {
     }
 }
 
-/// Notes if what a process was told lies in memory that is not here, or is longer than anybody wants to read.
+/// Warns if arguments or environment are in memory that is missing, or are longer than the limit.
 fn check_arguments(space: &AddressSpace<'_>, process: &Process, images: Images<'_>) {
     let (limit, entry, pid) = (images.limits.argument_bytes, &space.mm().entry, process.pid());
     let arguments = ("arguments", space.cmdline(limit), entry.mm_arg_start()..entry.mm_arg_end());
@@ -316,18 +316,18 @@ fn check_arguments(space: &AddressSpace<'_>, process: &Process, images: Images<'
         let len = area.end.saturating_sub(area.start);
         if len > limit {
             images.warnings.push(Code::LimitReached, place, || {
-                format!("process {pid}: {what} of {len} bytes, the limit is {limit}; --max-arguments raises it")
+                format!("process {pid}: {what} of {len} bytes exceed the limit of {limit}; skipped, --max-arguments raises the limit")
             });
         } else {
             images.warnings.push(Code::ArgumentsUnavailable, place, || {
-                format!("process {pid}: {what} not available, they lie in memory that is not in the archive")
+                format!("process {pid}: {what} not available, because they are in memory that is not in the archive")
             });
         }
     }
 }
 
-/// Tasks with pages in a dump that has no process tree. Where there is one, what it does not have is left over from another
-/// dump.
+/// Tasks with pages in a dump without a process tree. If there is a tree, tasks that are not in it are left over from
+/// another dump.
 fn nameless(images: Images<'_>, model: &Model) -> Vec<Process> {
     if images.has(Kind::Pstree, 0) {
         return Vec::new();
@@ -348,16 +348,16 @@ fn wanted(images: Images<'_>, model: &Model, nameless: &[Process]) -> Wanted {
         shared.extend(vmas.iter().filter_map(crate::model::vma::Vma::shared_memory));
     }
     if !images.has(Kind::Pstree, 0) && model.processes().is_empty() {
-        // Nothing says whose they are; that they are whole can be said all the same.
+        // Nothing says which process they belong to, but whether they are complete can be checked.
         shared.extend(images.set.of_kind(images.archive, Kind::ShmemPagemap).map(|(number, _)| number));
     }
     Wanted { pids: alive.map(|process| process.pid().0).collect(), shared: shared.into_iter().collect() }
 }
 
-/// Bytes that were recorded but are not here.
+/// Bytes that were recorded but are missing.
 #[derive(Debug, Default)]
 struct Tally {
-    /// By the place in the chain of the dump that should have them.
+    /// Missing bytes, by the position in the chain of the dump that should have them.
     earlier: BTreeMap<usize, u64>,
     lazy: u64,
 }
@@ -376,7 +376,7 @@ impl Tally {
     fn add(&mut self, why: Option<Lost>, len: u64) {
         match why {
             Some(Lost::Lazy) => self.lazy = self.lazy.saturating_add(len),
-            // Warned of where the pages image was opened.
+            // Warned about when the pages image was opened.
             Some(Lost::InParent | Lost::Truncated | Lost::Unreadable | Lost::Contradicted | Lost::NotKept) | None => {}
         }
     }
@@ -387,7 +387,7 @@ impl Tally {
         if self.lazy > 0 {
             images.warnings.push(Code::PagesLazy, Place::member(&images.set.folder), || {
                 let count = pages(self.lazy);
-                format!("{count} pages stayed in the frozen processes, for a lazy-pages server; they are not available")
+                format!("{count} pages stayed in the frozen processes for a lazy-pages server; they are not available")
             });
         }
     }

@@ -1,5 +1,5 @@
-//! What was recorded of one task's memory, or of one shared object: runs of bytes, each with where it is or why it is
-//! not here. Chains of parents are resolved once, so that a reader sees one flat list.
+//! The recorded memory of one task or shared object: runs of bytes, each with its location or the reason why it is
+//! missing. Chains of parent dumps are resolved once, so that a reader sees one flat list.
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
@@ -15,32 +15,32 @@ use crate::images::{Images, Kind};
 use crate::int::{u64_of, usize_of};
 use crate::warning::{Code, Place};
 
-/// Why bytes that CRIU recorded are not here.
+/// Why recorded bytes are missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lost {
     /// In a parent dump that is not in this archive.
     InParent,
-    /// They stayed in the frozen process, for a lazy-pages server.
+    /// Left in the frozen process for a lazy-pages server.
     Lazy,
     /// The pages image is missing, or shorter than its pagemap says.
     Truncated,
-    /// The pages image cannot be read: the file system does not give it out.
+    /// The pages image is unreadable in the file system.
     Unreadable,
-    /// The archive contradicts itself about which bytes they are, or they cannot be inflated.
+    /// The archive contradicts itself about the bytes, or they cannot be inflated.
     Contradicted,
-    /// They were not asked for when the archive was inflated.
+    /// They were not kept when the archive was inflated.
     NotKept,
 }
 
-/// Where the bytes of a run are.
+/// The location of a run's bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Origin {
-    /// In a file, from this offset on.
+    /// In a file, from this offset.
     Raw {
         file: usize,
         offset: u64,
     },
-    /// In an LZ4 block that is stored in a file from `offset` on; the run begins `skip` bytes into it.
+    /// In an LZ4 block that is stored in a file at `offset`; the run begins `skip` bytes into the block.
     Block {
         file: usize,
         offset: u64,
@@ -49,14 +49,14 @@ enum Origin {
         skip: u64,
     },
     Lost(Lost),
-    /// Said to be in an earlier dump: that of this place in the chain, which lacks them or is not there.
+    /// In a parent dump, at this position in the chain, which does not have them or is missing.
     Earlier {
         layer: usize,
     },
 }
 
 impl Origin {
-    /// Why the bytes are not here, if they are not.
+    /// Why the bytes are missing, if they are.
     fn lost(&self) -> Option<Lost> {
         match self {
             Origin::Lost(why) => Some(*why),
@@ -66,7 +66,7 @@ impl Origin {
     }
 }
 
-/// A run of bytes of an object.
+/// A run of an object's bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Run {
     start: u64,
@@ -79,7 +79,7 @@ impl Run {
         self.start.saturating_add(self.len)
     }
 
-    /// Where bytes would lie that go on behind a run of plain bytes.
+    /// The file and offset at which a run of plain bytes would continue.
     fn raw_end(&self) -> Option<(usize, u64)> {
         match self.origin {
             Origin::Raw { file, offset } => Some((file, offset.saturating_add(self.len))),
@@ -87,7 +87,7 @@ impl Run {
         }
     }
 
-    /// The part of it in a range.
+    /// The part of the run inside a range.
     fn clip(&self, from: u64, to: u64) -> Option<Run> {
         let start = self.start.max(from);
         let len = self.end().min(to).checked_sub(start).filter(|&len| len > 0)?;
@@ -103,14 +103,14 @@ impl Run {
     }
 }
 
-/// The memory of one task, or of one shared object, by address or by offset. What is in no run was never recorded.
+/// The memory of one task or shared object, by address or offset. Bytes in no run were never recorded.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Object {
     runs: Vec<Run>,
 }
 
 impl Object {
-    /// Whether an address was recorded, and for how many bytes from it on the same holds.
+    /// Whether an address was recorded, and for how many bytes this holds.
     pub(super) fn recorded(&self, at: u64, most: u64) -> (u64, bool) {
         let end = at.saturating_add(most);
         match self.clip(at, end).next() {
@@ -120,7 +120,7 @@ impl Object {
         }
     }
 
-    /// The parts of runs in a range, in order.
+    /// The parts of runs inside a range, in order.
     fn clip(&self, from: u64, to: u64) -> impl Iterator<Item = Run> + '_ {
         let first = self.runs.partition_point(|run| run.end() <= from);
         self.runs.get(first..).unwrap_or_default().iter().map_while(move |run| run.clip(from, to))
@@ -132,9 +132,9 @@ impl Object {
 struct PagesFile {
     archive: Arc<Archive>,
     member: usize,
-    /// Bytes up to where the archive ends or is damaged.
+    /// Number of bytes before the archive ends or is damaged.
     size: u64,
-    /// Why there are no more.
+    /// Why there are no more bytes.
     cut: Lost,
 }
 
@@ -157,39 +157,39 @@ impl PagesFile {
     }
 }
 
-/// What lies at an address of an object.
+/// The contents at an address of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Here<'a> {
-    /// These bytes.
+    /// Bytes.
     Bytes(Cow<'a, [u8]>),
-    /// So many zeros that are not stored.
+    /// This number of zeros that are not stored.
     Zeros(u64),
-    /// So many bytes that are lost.
+    /// This number of lost bytes.
     Lost(u64, Lost),
-    /// So many bytes that were never recorded.
+    /// This number of bytes that were never recorded.
     Unrecorded(u64),
 }
 
-/// All objects of a dump and the files that hold their pages.
+/// All objects of a dump, and the files that hold their pages.
 #[derive(Debug, Default)]
 pub(super) struct Objects {
     files: Vec<PagesFile>,
     tasks: HashMap<u32, Object>,
     shared: HashMap<u64, Object>,
     ghosts: HashMap<u64, Object>,
-    /// There is a pagemap that cannot be read.
+    /// Whether some pagemap cannot be read.
     unreadable: bool,
-    /// The numbers of the pages images that pagemaps of the newest dump name.
+    /// Numbers of the pages images that pagemaps of the newest dump name.
     claimed: BTreeSet<u64>,
 }
 
 impl Objects {
-    /// Whether a pagemap of the newest dump names the pages image of a number.
+    /// Whether a pagemap of the newest dump names the pages image with a number.
     pub(super) fn is_claimed(&self, pages_id: u64) -> bool {
         self.claimed.contains(&pages_id)
     }
 
-    /// The paths of the images in which tasks have bytes, or shared objects that count.
+    /// The paths of the images that hold bytes of tasks, or of shared objects that count.
     pub(super) fn used(&self, counts: impl Fn(u64) -> bool) -> BTreeSet<BString> {
         let shared = self.shared.iter().filter(|(number, _)| counts(**number)).map(|(_, object)| object);
         let objects = self.tasks.values().chain(shared);
@@ -209,13 +209,13 @@ impl Objects {
         self.shared.get(&number)
     }
 
-    /// The contents of a deleted file, by the number of its image.
+    /// The contents of a ghost file, by the number of its image.
     pub(super) fn ghost(&self, number: u64) -> Option<&Object> {
         self.ghosts.get(&number)
     }
 
-    /// Where the bytes at `at` of an object lie: the path of the image and the offset in it, or why they are not here;
-    /// and of how many bytes that is true. No page is touched.
+    /// Location of the bytes at `at` in an object: the path of the image and the offset in it, or why they are missing;
+    /// and for how many bytes this holds. No page is touched.
     pub(super) fn place(&self, object: &Object, at: u64, most: u64) -> (u64, Result<(&BStr, u64), Lost>) {
         let end = at.saturating_add(most);
         let Some(run) = object.clip(at, end).next().filter(|run| run.start == at) else {
@@ -232,14 +232,14 @@ impl Objects {
         let here = self.size(file).saturating_sub(offset).min(stored);
         match path(file) {
             Some(path) if here == stored => (run.len, Ok((path, offset))),
-            // Of a block that is cut, nothing can be read.
+            // Nothing in a truncated block can be read.
             Some(path) if here > 0 && matches!(run.origin, Origin::Raw { .. }) => (here, Ok((path, offset))),
             _ => (run.len, Err(Lost::Truncated)),
         }
     }
 
-    /// The ranges within a range that were recorded, and whether they are lost. Pages images that end early are told by
-    /// their size, not by touching them.
+    /// The recorded ranges inside a range, and whether they are lost. Truncated pages images are recognised by their
+    /// size, without touching them.
     pub(super) fn spans<'o>(
         &'o self,
         object: &'o Object,
@@ -265,8 +265,8 @@ impl Objects {
         })
     }
 
-    /// The bytes of an object that are said to be in an earlier dump but are not here: which dump of the chain lacks them,
-    /// and how many.
+    /// The bytes of an object that should be in a parent dump but are missing: the dump of the chain, and the number of
+    /// bytes.
     pub(super) fn earlier(object: &Object) -> impl Iterator<Item = (usize, u64)> + '_ {
         object.runs.iter().filter_map(|run| match run.origin {
             Origin::Earlier { layer } => Some((layer, run.len)),
@@ -274,17 +274,17 @@ impl Objects {
         })
     }
 
-    /// The path of the image behind a file.
+    /// The path of the image that a file is.
     fn path(&self, file: usize) -> Option<&BString> {
         self.files.get(file)?.member().map(|member| &member.path)
     }
 
-    /// Bytes of a file up to where the archive ends.
+    /// Number of bytes in a file before the archive ends.
     fn size(&self, file: usize) -> u64 {
         self.files.get(file).map_or(0, |file| file.size)
     }
 
-    /// Whether there is a pagemap that cannot be read.
+    /// Whether some pagemap cannot be read.
     pub(super) fn has_unreadable(&self) -> bool {
         self.unreadable
     }
@@ -294,7 +294,7 @@ impl Objects {
         self.files.get(file).map_or(Lost::Truncated, |file| file.cut)
     }
 
-    /// What lies at `at` of an object, at most `most` bytes.
+    /// The contents at `at` in an object, at most `most` bytes.
     pub(super) fn read<'a>(&'a self, object: &Object, at: u64, most: u64) -> Here<'a> {
         let to = at.saturating_add(most);
         let Some(run) = object.clip(at, to).next() else { return Here::Unrecorded(to.saturating_sub(at)) };
@@ -319,8 +319,8 @@ impl Objects {
         }
     }
 
-    /// Bytes of a range of an object that is recorded throughout; `None` if something of it cannot be read after all.
-    /// Borrowed where they lie in one piece.
+    /// The bytes of a range of an object that is recorded throughout; `None` if some of it cannot be read after all.
+    /// Borrowed if they are in one piece.
     pub(super) fn slice<'a>(&'a self, object: &Object, from: u64, to: u64) -> Option<Cow<'a, [u8]>> {
         let len = to.saturating_sub(from);
         let mut all = Cow::Borrowed(&[][..]);
@@ -344,8 +344,8 @@ impl Objects {
         Some(all)
     }
 
-    /// Fills a buffer with the bytes from an address on, read from the archive's file and not through its map; `false` where
-    /// some of them have to be asked of [`Objects::slice`].
+    /// Fills a buffer with the bytes from an address, read from the archive's file and not through its map; `false` if
+    /// some of them must be read with [`Objects::slice`].
     pub(super) fn copy(&self, object: &Object, from: u64, buffer: &mut [u8]) -> bool {
         let to = from.saturating_add(u64_of(buffer.len()));
         let place = |address: u64| usize_of(address.saturating_sub(from));
@@ -363,12 +363,12 @@ impl Objects {
         at == to
     }
 
-    /// Tells the kernel which bytes of an object will all be read next.
+    /// Tells the kernel which bytes of an object will be read next.
     pub(super) fn will_read(&self, object: &Object, from: u64, to: u64) {
         self.each_raw(object, from, to, |contents, offset, len| contents.will_read(offset, len));
     }
 
-    /// Gives back to the kernel what was read of an object.
+    /// Releases to the kernel what was read of an object.
     pub(super) fn give_back(&self, object: &Object, from: u64, to: u64) {
         self.each_raw(object, from, to, |contents, offset, len| contents.give_back(offset, len));
     }
@@ -396,7 +396,7 @@ impl Objects {
         }
     }
 
-    /// So many bytes of a file, in one piece.
+    /// `len` bytes of a file, in one piece.
     fn whole(&self, file: usize, offset: u64, len: u64) -> Result<Cow<'_, [u8]>, Lost> {
         let contents = self.files.get(file).and_then(PagesFile::contents).ok_or(Lost::Truncated)?;
         let mut all = Cow::Borrowed(&[][..]);
@@ -429,18 +429,18 @@ pub(super) fn lost(why: Absence) -> Lost {
 pub(crate) struct Layer<'a> {
     pub(crate) images: Images<'a>,
     pub(crate) archive: &'a Arc<Archive>,
-    /// Where its chain ends in its archive: the folders of what may be the dump before it.
+    /// Directories of possible parent dumps, if the chain ends in this archive.
     pub(crate) candidates: Vec<&'a BString>,
 }
 
-/// What is to be read: which tasks and which shared objects there are.
+/// The tasks and shared objects to read.
 #[derive(Debug, Default)]
 pub(super) struct Wanted {
     pub(super) pids: Vec<u32>,
     pub(super) shared: Vec<u64>,
 }
 
-/// Reads all pagemaps of a chain of dumps, the newest first.
+/// Reads all pagemaps of a chain of dumps, newest first.
 pub(super) struct Reader<'a> {
     layers: &'a [Layer<'a>],
     page_size: u64,
@@ -454,7 +454,7 @@ pub(super) struct Reader<'a> {
 #[derive(Default)]
 struct LayerMaps {
     maps: HashMap<(Kind, u64), Pagemap>,
-    /// By number; `None` where it is missing, or claimed by pagemaps that it does not fit.
+    /// Files by number; an error if the image is missing, or claimed by pagemaps that it does not fit.
     files: HashMap<(Kind, u64), Result<usize, Lost>>,
 }
 
@@ -493,8 +493,8 @@ impl<'a> Reader<'a> {
         self.objects
     }
 
-    /// The pages of a task or an object as CRIU wrote them before it had pagemaps: each behind its address. `None` if there
-    /// are none, or if there is a pagemap.
+    /// The pages of a task or object as CRIU wrote them before pagemaps existed: each after its address. `None` if
+    /// there are none, or if there is a pagemap.
     fn old_pages(&mut self, layer: &Layer<'_>, kind: Kind, number: u64) -> Option<Object> {
         let images = layer.images;
         let of_pages = if kind == Kind::Pagemap { Kind::Pages } else { Kind::ShmPagesOld };
@@ -518,7 +518,7 @@ impl<'a> Reader<'a> {
                 end = run.end();
             } else {
                 images.warnings.push(Code::PagemapInvalid, images.place(of_pages, number), || {
-                    format!("a page at {:#x} lies within another; left out", run.start)
+                    format!("the page at {:#x} overlaps another; skipped", run.start)
                 });
             }
             is_behind
@@ -526,7 +526,7 @@ impl<'a> Reader<'a> {
         Some(Object { runs })
     }
 
-    /// The pagemaps of one dump. Which of several that claim one pages image may have it is told by its size: CRIU 3.4
+    /// The pagemaps of one dump. If several claim one pages image, its size decides which one it belongs to: CRIU 3.4
     /// gave some the number of another's.
     fn layer(&mut self, layer: &Layer<'_>, keys: &[(Kind, u64)]) -> LayerMaps {
         let images = layer.images;
@@ -557,10 +557,10 @@ impl<'a> Reader<'a> {
                     let names: Vec<String> =
                         wanting.iter().map(|&(kind, number)| images.place(kind, number).to_string()).collect();
                     let verdict = match fitting.as_slice() {
-                        [(kind, number)] => format!("its size fits {}", images.place(*kind, *number)),
-                        _ => "its size does not tell whose it is, so nobody gets them".to_owned(),
+                        [(kind, number)] => format!("the size fits {}", images.place(*kind, *number)),
+                        _ => "the size fits none or several of them, so the pages were not used".to_owned(),
                     };
-                    format!("{} claim these pages; {verdict}", names.join(" and "))
+                    format!("{} all claim these pages; {verdict}", names.join(" and "))
                 });
                 match fitting.as_slice() {
                     [one] => Some(**one),
@@ -571,7 +571,7 @@ impl<'a> Reader<'a> {
             };
             for key in wanting {
                 let file = if Some(key) == sole { file } else { Err(Lost::Contradicted) };
-                // What cannot be read is warned of by itself.
+                // Unreadable images have a warning of their own.
                 if let (Ok(file), Some(size)) = (file, size)
                     && self.objects.cut(file) != Lost::Unreadable
                 {
@@ -584,7 +584,7 @@ impl<'a> Reader<'a> {
         result
     }
 
-    /// The pages image of a number: as it is, or in LZ4 frames. Of both, the one counts whose size fits.
+    /// The pages image with a number, plain or in LZ4 frames. If both exist, the one whose size fits is used.
     fn pages_file(&mut self, layer: &Layer<'_>, pages_id: u32, sizes: &[u64]) -> Result<usize, Lost> {
         let images = layer.images;
         let find = |kind| images.set.find(images.archive, kind, pages_id.into());
@@ -596,20 +596,20 @@ impl<'a> Reader<'a> {
             let (used, left, file) =
                 if fits(&both.0) || !fits(&both.1) { (plain, framed, both.0) } else { (framed, plain, both.1) };
             images.warnings.push(Code::ImageOrphaned, Place::member(&left.path), || {
-                format!("{} has the same pages and is used; this one is not", used.path)
+                format!("{} has the same pages and was used; ignored this one", used.path)
             });
             return file;
         }
         let Some(member) = find(Kind::Pages) else {
             images.warnings.push(Code::ImageMissing, images.place(Kind::Pages, pages_id.into()), || {
-                "the pages image that a pagemap names is missing: what was in that memory is not known".to_owned()
+                "the pages image that a pagemap names is missing; the contents of that memory are unknown".to_owned()
             });
             return Err(Lost::Truncated);
         };
         self.plain(layer, member)
     }
 
-    /// A pages image as it is.
+    /// A plain pages image.
     fn plain(&mut self, layer: &Layer<'_>, member: &Member) -> Result<usize, Lost> {
         let file = layer.images.file(member).ok_or(Lost::Truncated)?;
         let number = layer.images.archive.number_of(file).ok_or(Lost::Truncated)?;
@@ -624,8 +624,8 @@ impl<'a> Reader<'a> {
         Ok(self.add_file(PagesFile::new(&Arc::new(inflated), 0), images))
     }
 
-    /// Adds a file. What of its holes is beyond the limit is as if the file ended there: a sparse member of a few bytes may
-    /// claim more zeros than anybody can read.
+    /// Adds a file. Holes beyond the limit are treated as if the file ended there, because a sparse member of a few
+    /// bytes may claim more zeros than can be read.
     fn add_file(&mut self, mut file: PagesFile, images: Images<'_>) -> usize {
         let mut at = 0_u64;
         let pieces = file.contents().into_iter().flat_map(|contents| contents.pieces(0, contents.len()));
@@ -645,7 +645,7 @@ impl<'a> Reader<'a> {
             let place = file.member().map_or_else(Place::archive, |member| Place::member(&member.path));
             images.warnings.push(Code::LimitReached, place, || {
                 format!(
-                    "holes of more than {} bytes in pages images; what follows is left out, --max-holes raises the limit",
+                    "pages images have more than {} bytes of holes; the rest was skipped, --max-holes raises the limit",
                     images.limits.hole_bytes
                 )
             });
@@ -658,16 +658,18 @@ impl<'a> Reader<'a> {
     fn compare(images: Images<'_>, place: Place, needed: u64, size: u64) {
         if size < needed {
             images.warnings.push(Code::PagesShort, place, || {
-                format!("{size} bytes are here, its pagemap names {needed}; the rest is not available")
+                format!("the image has {size} bytes, but its pagemap needs {needed}; the rest is not available")
             });
         } else if size > needed {
             images.warnings.push(Code::PagesLong, place, || {
-                format!("{size} bytes are here, its pagemap names {needed}; what follows belongs to no address")
+                format!(
+                    "the image has {size} bytes, but its pagemap needs only {needed}; the rest belongs to no address"
+                )
             });
         }
     }
 
-    /// Adds the contents of a deleted file: pieces of its image, each with its place in the file.
+    /// Adds the contents of a ghost file: pieces of its image, each with its offset in the file.
     pub(super) fn add_ghost(&mut self, layer: &Layer<'_>, number: u64, member: &Member, pieces: &[(u64, u64, u64)]) {
         let Some(place) = layer.archive.number_of(member) else { return };
         self.objects.files.push(PagesFile::new(layer.archive, place));
@@ -676,7 +678,7 @@ impl<'a> Reader<'a> {
         self.objects.ghosts.insert(number, Object { runs: pieces.iter().map(run).collect() });
     }
 
-    /// Adds an object whose bytes lie in one piece in an image, behind a record.
+    /// Adds an object whose bytes are in one piece in an image, after a record.
     pub(super) fn add_embedded(&mut self, layer: &Layer<'_>, number: u64, member: &Member, offset: u64, len: u64) {
         let Some(place) = layer.archive.number_of(member) else { return };
         self.objects.files.push(PagesFile::new(layer.archive, place));
@@ -686,9 +688,9 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The runs of an object in the newest dump, with those of its parents in their places.
+/// The runs of an object in the newest dump, with its parent dumps' runs filled in.
 fn runs(layers: &[LayerMaps], key: (Kind, u64)) -> Vec<Run> {
-    // From the oldest dump on, so that each resolves what it leaves to its parent.
+    // Starts with the oldest dump, so that each dump resolves what it leaves to its parent.
     let mut below: Option<Object> = None;
     for (number, layer) in layers.iter().enumerate().rev() {
         let Some(map) = layer.maps.get(&key) else {
@@ -705,8 +707,7 @@ fn runs(layers: &[LayerMaps], key: (Kind, u64)) -> Vec<Run> {
     below.map(|object| object.runs).unwrap_or_default()
 }
 
-/// Runs with those as one that go on where the one before ends, in memory and in the file: CRIU splits runs wherever a
-/// flag of a page changes.
+/// Merges runs that continue each other in memory and in the file. CRIU splits runs wherever a flag of a page changes.
 fn merged(runs: Vec<Run>) -> Vec<Run> {
     let mut merged: Vec<Run> = Vec::with_capacity(runs.len());
     for run in runs {
@@ -727,7 +728,7 @@ fn merged(runs: Vec<Run>) -> Vec<Run> {
     merged
 }
 
-/// The runs that an entry stands for; `parent` is the dump before, its place in the chain and what it has.
+/// The runs of an entry. `parent` is the parent dump: its position in the chain and its contents.
 fn resolve(entry: &Entry, file: &Result<usize, Lost>, (layer, parent): (usize, Option<&Object>), runs: &mut Vec<Run>) {
     let whole = |origin| Run { start: entry.start, len: entry.len, origin };
     if entry.flags.contains(Flags::PARENT) {

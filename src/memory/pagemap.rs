@@ -1,4 +1,4 @@
-//! Pagemaps: which pages of a task or of a shared object were recorded, and where in their pages image they lie.
+//! Pagemaps: which pages of a task or shared object were recorded, and where they are in the pages image.
 //!
 //! ```text
 //! pagemap image = pagemap_head { pages_id }, { pagemap_entry { vaddr, count, flags } }
@@ -22,7 +22,7 @@ bitflags! {
     pub(super) struct Flags: u32 {
         /// In the parent dump.
         const PARENT = 1;
-        /// Could be restored lazily. Without `PRESENT`, they stayed in the frozen process.
+        /// The pages could be restored lazily. Without `PRESENT`, they stayed in the frozen process.
         const LAZY = 2;
         /// In the pages image.
         const PRESENT = 4;
@@ -33,14 +33,14 @@ bitflags! {
     }
 }
 
-/// Where the pages of an entry lie in the pages image.
+/// Location of an entry's pages in the pages image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Stored {
-    /// As they are, from this offset on.
+    /// Plain pages, from this offset.
     Raw(u64),
-    /// In LZ4 blocks, from this offset on.
+    /// Pages in LZ4 blocks, from this offset.
     Blocks(u64, Blocks),
-    /// Not at all.
+    /// No pages.
     Nowhere,
 }
 
@@ -49,7 +49,7 @@ pub(super) enum Stored {
 pub(super) struct Entry {
     /// First address (task) or offset in the object (shared memory).
     pub(super) start: u64,
-    /// Bytes; never 0, and never beyond the end of the address space.
+    /// Size in bytes; never 0, and never past the end of the address space.
     pub(super) len: u64,
     pub(super) flags: Flags,
     pub(super) stored: Stored,
@@ -65,16 +65,16 @@ impl Entry {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Pagemap {
     pub(super) pages_id: u32,
-    /// By address, without overlaps.
+    /// Entries by address, without overlaps.
     pub(super) entries: Vec<Entry>,
-    /// Bytes that the pages image must have.
+    /// Number of bytes that the pages image must have.
     pub(super) stored_bytes: u64,
 }
 
 impl Pagemap {
-    /// Reads a pagemap. `None` if it does not say where its pages are.
+    /// Reads a pagemap. `None` if it does not name its pages image.
     ///
-    /// `address_mask` takes off the sign that CRIU extends addresses with where they have 32 bits.
+    /// `address_mask` removes the sign extension that CRIU adds to 32-bit addresses.
     pub(super) fn read(
         image: &Image<'_>,
         page_size: u64,
@@ -86,7 +86,7 @@ impl Pagemap {
         let head: Option<PagemapHead> = records.next().and_then(|r| decode(r.message, || image.place_of(&r), warnings));
         let Some(pages_id) = head.and_then(|head| head.pages_id) else {
             warnings.push(Code::ImageEmpty, image.place(), || {
-                "it does not begin with a record that names its pages image; its pages are not available".to_owned()
+                "the first record does not name a pages image; the pages are not available".to_owned()
             });
             return None;
         };
@@ -96,7 +96,7 @@ impl Pagemap {
             if u64_of(builder.entries.len()) >= limits.pagemap_entries {
                 let limit = limits.pagemap_entries;
                 warnings.push(Code::LimitReached, place(), || {
-                    format!("more than {limit} runs of pages; the rest is left out, --max-pagemap raises the limit")
+                    format!("more than {limit} page runs; the rest were skipped, --max-pagemap raises the limit")
                 });
                 break;
             }
@@ -108,8 +108,8 @@ impl Pagemap {
         Some(builder.finish(pages_id, warnings, &image.place()))
     }
 
-    /// The ranges of the pages image that follow each other in memory, too. `None` if not all pages lie there as they are
-    /// and in the order of their addresses.
+    /// The ranges of the pages image that are contiguous in memory too. `None` if not all pages are plain and in
+    /// address order.
     pub(super) fn lines(&self) -> Option<Vec<Range<u64>>> {
         let mut lines: Vec<Range<u64>> = Vec::new();
         let mut address = None;
@@ -135,7 +135,7 @@ impl Pagemap {
         Some(lines)
     }
 
-    /// Where in the pages image the bytes of an address range lie, in order.
+    /// Offsets in the pages image of the bytes of an address range, in order.
     pub(super) fn stored(&self, from: u64, to: u64) -> Vec<Range<u64>> {
         let first = self.entries.partition_point(|entry| entry.end() <= from);
         let mut ranges = Vec::new();
@@ -159,7 +159,7 @@ impl Pagemap {
     }
 }
 
-/// Entries in the order of the image, in which they take up room in the pages image.
+/// Entries in the order of the image, which is their order in the pages image.
 struct Builder {
     page_size: u64,
     entries: Vec<Entry>,
@@ -183,7 +183,7 @@ impl Builder {
         let Some(len) = pages.checked_mul(self.page_size).filter(|len| start.checked_add(*len).is_some()) else {
             self.offset = u64::MAX;
             return invalid(format!(
-                "{pages} pages from {start:#x} run over the end of the address space; these and what follows are not available"
+                "{pages} pages from {start:#x} run past the end of the address space; these and all later pages are not available"
             ));
         };
         if flags.contains(Flags::PARENT) {
@@ -196,13 +196,13 @@ impl Builder {
             Err(why) => (Stored::Nowhere, Err((Code::PagesCompressed, why))),
         };
         if start & self.page_size.wrapping_sub(1) != 0 {
-            return invalid(format!("{start:#x} is not the address of a page of {} bytes; left out", self.page_size));
+            return invalid(format!("{start:#x} is not the address of a page of {} bytes; skipped", self.page_size));
         }
         self.entries.push(Entry { start, len, flags, stored });
         result
     }
 
-    /// Where a present entry's pages are; moves on behind them.
+    /// Location of a present entry's pages; advances past them.
     fn store(&mut self, entry: &PagemapEntry, flags: Flags, pages: u64, len: u64) -> Result<Stored, String> {
         if flags.contains(Flags::ALIGNED) {
             self.offset = self.offset.checked_next_multiple_of(self.page_size).unwrap_or(u64::MAX);
@@ -217,21 +217,21 @@ impl Builder {
             return Ok(Stored::Blocks(at, blocks));
         }
         self.offset = u64::MAX;
-        Err("compressed pages in a layout that is not known; these and what follows are not available".to_owned())
+        Err("the compressed pages have an unknown layout; these and all later pages are not available".to_owned())
     }
 
     fn finish(self, pages_id: u32, warnings: &Warnings, place: &Place) -> Pagemap {
         let (mut entries, stored_bytes) = (self.entries, self.offset);
         let warn = |why: String| warnings.push(Code::PagemapInvalid, place.clone(), || why);
         if !entries.is_sorted_by_key(|e| e.start) {
-            warn("its entries are not in the order of their addresses, as CRIU writes them".to_owned());
+            warn("the entries are not in address order, as CRIU writes them".to_owned());
             entries.sort_by_key(|e| e.start);
         }
         let mut end = 0;
         entries.retain(|entry| {
             let overlaps = entry.start < end;
             if overlaps {
-                warn(format!("two entries claim the page at {:#x}; the first counts", entry.start));
+                warn(format!("two entries overlap at {:#x}; pages of the first are used", entry.start));
             } else {
                 end = entry.end();
             }

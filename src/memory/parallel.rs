@@ -1,15 +1,15 @@
-//! Work on numbered parts by several threads, whose results come in order: what comes out does not depend on how many
-//! threads there are, and no more is in flight than they need.
+//! Processes numbered parts in several threads and returns the results in order. The output does not depend on the
+//! number of threads, and only as many parts are in flight as they need.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::{Condvar, Mutex, PoisonError};
 
-/// Parts that may be done or in work ahead of the first that is not, for each thread.
+/// Parts per thread that may be done or in progress ahead of the first unfinished one.
 const AHEAD: usize = 4;
 
-/// Does `count` parts on `threads` threads, each with a worker of its own. `take` gets the results in order, on this thread,
-/// until it has enough.
+/// Processes `count` parts in `threads` threads, each with its own worker. `take` gets the results in order, on this
+/// thread, until it has enough.
 pub(super) fn in_order<T: Send, W: FnMut(usize) -> T>(
     count: usize,
     threads: usize,
@@ -55,7 +55,7 @@ struct Queue<T> {
     changed: Condvar,
 }
 
-/// A worker that dies must not leave the others waiting for its result; the scope passes its panic on.
+/// A worker that panics must not leave the others waiting for its result; the scope passes its panic on.
 struct StopOnPanic<'q, T>(&'q Queue<T>);
 
 impl<T> Drop for StopOnPanic<'_, T> {
@@ -67,9 +67,9 @@ impl<T> Drop for StopOnPanic<'_, T> {
 }
 
 struct State<T> {
-    /// The next part that nobody works on.
+    /// The next part to start.
     next: usize,
-    /// The next part that is taken.
+    /// The next part to take.
     taken: usize,
     results: BTreeMap<usize, T>,
     stopped: bool,
@@ -82,7 +82,7 @@ impl<T> Default for State<T> {
 }
 
 impl<T> Queue<T> {
-    /// The number of a part to work on; waits while too much is done ahead.
+    /// The number of a part to work on; waits if too many are done ahead.
     fn next(&self) -> Option<usize> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         loop {

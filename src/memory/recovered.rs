@@ -1,6 +1,6 @@
-//! Files of which the archive has the contents though no file system that is left may have them: deleted files (ghosts and
-//! further links), memfds, System V segments, `/dev/shm` and other file systems in memory. Shared anonymous memory is no
-//! file and not among them.
+//! Recovered files: files whose contents are in the archive although no remaining file system may have them. Deleted
+//! files (ghosts and link remaps), memfds, System V segments, `/dev/shm` and other file systems in memory. Shared
+//! anonymous memory is not a file and not included.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -27,10 +27,10 @@ use crate::model::mount::Mount;
 use crate::model::{Model, Side};
 use crate::warning::{Code, Place};
 
-/// Bytes that are handed out at once.
+/// Bytes that are passed on at once.
 const STEP: usize = 1 << 20;
 
-/// What a recovered file was, and where CRIU or the engine kept it.
+/// What a recovered file was, and where CRIU or the engine stored it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RecoveredFrom {
     /// A file without any name: `ghost-file-N.img`.
@@ -64,14 +64,14 @@ impl RecoveredFrom {
 /// One file.
 #[derive(Clone, Debug)]
 pub struct RecoveredFile {
-    /// What it was.
+    /// The kind of source.
     pub source: RecoveredFrom,
-    /// Its path in the container, without ` (deleted)`; `/memfd:NAME` and `/SYSV00001234` as `/proc` names them. `None` if it
-    /// is not known: of a ghost that nothing refers to, of a file system that is in no mount table.
+    /// Path in the container, without ` (deleted)`; `/memfd:NAME` and `/SYSV00001234` as in `/proc`. `None` if unknown:
+    /// a ghost that nothing refers to, or a file system that is in no mount table.
     pub path: Option<BString>,
     /// `regular`, `directory`, `symlink`, `character`, `block`, `fifo`, `socket` or `other`.
     pub file_type: &'static str,
-    /// Bytes of its contents, holes included; `None` if it has none, or the archive does not say.
+    /// Size of the contents in bytes, including holes; `None` if there are none, or if the archive does not say.
     pub size: Option<u64>,
     /// Permission bits.
     pub mode: Option<u32>,
@@ -79,31 +79,31 @@ pub struct RecoveredFile {
     pub uid: Option<u64>,
     /// Group.
     pub gid: Option<u64>,
-    /// Last access.
+    /// Time of the last access.
     pub atime: Option<Timestamp>,
-    /// Last modification.
+    /// Time of the last modification.
     pub mtime: Option<Timestamp>,
-    /// Device of its file system.
+    /// Device of the file's file system.
     pub device: Option<Device>,
-    /// Its inode.
+    /// Inode.
     pub inode: Option<u64>,
-    /// The device that it is, if it is one.
+    /// Device number, if the file is a device node.
     pub rdev: Option<Device>,
-    /// Target of a symbolic link; of another name of a file, its first.
+    /// Target of a symbolic link, or the first name of a file that has several.
     pub link: Option<BString>,
-    /// CRIU's ids of it where it is open.
+    /// CRIU's ids of the file's open files.
     pub files: Vec<FileId>,
-    /// Who holds it.
+    /// Holders of the file.
     pub holders: Arc<[Holder]>,
-    /// The member of the archive that has its contents, or would have them.
+    /// The member of the archive that has the contents, or should have them.
     pub member: Option<BString>,
-    /// Its path in the member, if that is an archive.
+    /// Path of the file in the member, if that is an archive.
     pub file: Option<BString>,
     stored: Stored,
 }
 
 impl RecoveredFile {
-    /// Why all of its contents are missing, if they are.
+    /// Why the contents are missing, if all of them are.
     pub fn missing(&self) -> Option<Missing> {
         match self.stored {
             Stored::Missing(why) => Some(why),
@@ -112,18 +112,18 @@ impl RecoveredFile {
     }
 }
 
-/// Where contents are.
+/// Location of the contents.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Stored {
-    /// There are none: a directory, a device.
+    /// No contents: a directory, a device.
     Nothing,
-    /// A ghost image of this number.
+    /// In the ghost image with this number.
     Ghost(u64),
-    /// Shared memory of this number.
+    /// In shared memory with this number.
     Shared(u64),
-    /// A member of an archive among the members.
+    /// In a member of a nested archive.
     Inner { tar: usize, member: usize },
-    /// Not here.
+    /// Missing.
     Missing(Missing),
 }
 
@@ -164,18 +164,18 @@ impl fmt::Debug for RecoveredFiles<'_> {
     }
 }
 
-/// An archive among the members.
+/// A nested archive.
 struct Tar<'c> {
     path: BString,
     nested: Nested<'c>,
-    /// The member that counts for each path.
+    /// The member that is used for each path.
     by_path: HashMap<BString, usize>,
 }
 
 impl Tar<'_> {
     /// The member that has the contents of another: itself, or the first name of its file.
     fn first_name(&self, mut number: usize) -> Option<usize> {
-        /// Links from name to name; GNU tar writes one.
+        /// Links followed from name to name; GNU tar writes one.
         const HOPS: usize = 8;
         for _ in 0..HOPS {
             let member = self.nested.members().get(number)?;
@@ -189,7 +189,7 @@ impl Tar<'_> {
     }
 }
 
-/// A name of a tar as a path from its root.
+/// Converts a name in a tar to a path from its root.
 fn cleaned(name: &[u8]) -> BString {
     let parts = name.split_str("/").filter(|part| !part.is_empty() && *part != b".");
     bstr::join("/", parts.collect::<Vec<_>>()).into()
@@ -210,21 +210,21 @@ impl<'c> RecoveredFiles<'c> {
         reader.segments();
         reader.file_systems(side);
         reader.links(side);
-        // Stable: files of one source keep the order of their numbers, or of their archive.
+        // The sort is stable: files of one source keep the order of their numbers or of their archive.
         recovered.files.sort_by_key(|file| file.source);
         recovered
     }
 
-    /// They, by source, and then in the order of their numbers or of their archive.
+    /// The files, by source, then in the order of their numbers or of their archive.
     pub fn iter(&self) -> impl Iterator<Item = &RecoveredFile> {
         self.files.iter()
     }
 
-    /// Gives the contents of a file, from its beginning to its end and without a gap, each piece with its offset, until
-    /// `take` has enough: bytes in pieces of at most 1 MiB; zeros that take no room ([`Content::Zeros`],
-    /// [`Content::Untouched`]); and what is not here. Of what has no contents, nothing.
+    /// Passes on the contents of a file, from beginning to end and without a gap, each piece with its offset, until
+    /// `take` has enough: bytes in pieces of at most 1 MiB, zeros that are not stored ([`Content::Zeros`],
+    /// [`Content::Untouched`]), and missing bytes. Nothing for a file without contents.
     pub fn each_piece(&self, file: &RecoveredFile, take: &mut dyn FnMut(u64, &Content<'_>) -> ControlFlow<()>) {
-        // What a consumer does not want to hear any more ends the walk; there is nothing to tell of that.
+        // A consumer that has enough ends the walk; this is not an error.
         let _ = self.pieces(file, take);
     }
 
@@ -252,7 +252,7 @@ impl<'c> RecoveredFiles<'c> {
         }
     }
 
-    /// The pieces of an object. What was not recorded of it is a hole up to `known`.
+    /// The pieces of an object. Bytes that were not recorded are a hole up to `known`.
     fn object(
         &self,
         object: Option<&Object>,
@@ -287,7 +287,7 @@ impl<'c> RecoveredFiles<'c> {
                     take(at, &hole(len)).map_continue(|()| len)?
                 }
             };
-            // Nothing of no length is ever read; should it be, this ends all the same.
+            // Pieces are never empty; should one be, this still ends.
             at = at.saturating_add(len.max(1));
         }
         ControlFlow::Continue(())
@@ -333,7 +333,7 @@ struct Reader<'r, 'c> {
 }
 
 impl<'c> Reader<'_, 'c> {
-    /// Deleted files: those that something refers to, and whatever ghost images are left.
+    /// Ghost files: those that something refers to, then the remaining ghost images.
     fn ghosts(&mut self) {
         let mut by_number: HashMap<u64, Vec<FileId>> = HashMap::new();
         for (id, remap) in self.model.files().remaps() {
@@ -355,7 +355,7 @@ impl<'c> Reader<'_, 'c> {
     fn ghost(&self, number: u64, ghost: Option<&Ghost>, files: Vec<FileId>) -> RecoveredFile {
         let mut file = self.file(RecoveredFrom::Ghost, files);
         let Some(ghost) = ghost else {
-            // The image is missing, or cannot be read: what CRIU said of the open file is all there is.
+            // The image is missing or unreadable; only the facts about the open file are known.
             file.stored = Stored::Missing(Missing::Truncated);
             file.size = self.size_of(&file.files);
             return file;
@@ -381,7 +381,7 @@ impl<'c> Reader<'_, 'c> {
                 by_inode.entry(entry.inode_id().into()).or_default().push(id);
             }
         }
-        // Names with a slash are of shared anonymous memory and huge pages.
+        // Names with a slash belong to shared anonymous memory and huge pages.
         let mut inodes: Vec<&MemfdInodeEntry> =
             self.model.files().memfds().filter(|inode| !inode.name().starts_with(b"/")).collect();
         inodes.sort_by_key(|inode| inode.inode_id());
@@ -423,7 +423,7 @@ impl<'c> Reader<'_, 'c> {
         images.set.find(images.archive, Kind::ShmemPagemap, number).map(|member| member.path.clone())
     }
 
-    /// `/dev/shm` as the engine kept it, and file systems in memory as CRIU did.
+    /// `/dev/shm` as the engine stored it, and file systems in memory as CRIU stored them.
     fn file_systems(&mut self, side: &Side<'c>) {
         let open = self.open_paths();
         if let Some(tar) = side.file("devshm-checkpoint.tar").and_then(|member| self.tar(member)) {
@@ -444,7 +444,7 @@ impl<'c> Reader<'_, 'c> {
         }
     }
 
-    /// Where a file system is mounted as a whole.
+    /// The mount point of a whole file system.
     fn mount(&self, kind: Kind, number: u64) -> Option<&'c Mount> {
         let is_it = |mount: &&Mount| match kind {
             Kind::TmpfsDev => {
@@ -455,7 +455,7 @@ impl<'c> Reader<'_, 'c> {
         self.model.mounts().iter().find(|mount| is_it(mount) && matches!(mount.root.as_slice(), b"/" | b""))
     }
 
-    /// Opens an archive among the members; `None` if it is none, or was not kept.
+    /// Opens a nested archive; `None` if the member is not one or was not kept.
     fn tar(&mut self, member: &'c Member) -> Option<usize> {
         let images = self.images;
         let member = images.archive.resolve(member).ok().filter(|member| member.kind == MemberKind::File)?;
@@ -471,7 +471,7 @@ impl<'c> Reader<'_, 'c> {
         for (number, inner) in nested.members().iter().enumerate() {
             if by_path.insert(inner.path.clone(), number).is_some() && inner.kind != MemberKind::Directory {
                 images.warnings.push(Code::MemberDuplicate, Place::member(&member.path), || {
-                    format!("two of its members are named {}; the last counts", inner.path)
+                    format!("two of its members are named {}; used the last one", inner.path)
                 });
             }
         }
@@ -479,7 +479,7 @@ impl<'c> Reader<'_, 'c> {
         Some(self.recovered.tars.len().saturating_sub(1))
     }
 
-    /// Everything in a file system but its root folder.
+    /// Everything in a file system except its root directory.
     fn members_of(
         &mut self,
         tar: usize,
@@ -520,8 +520,8 @@ impl<'c> Reader<'_, 'c> {
         self.recovered.files.append(&mut files);
     }
 
-    /// Files whose name was gone while others were left. CRIU linked them in their own file system: what of that is in the
-    /// archive has them.
+    /// Files whose name was gone while others were left. CRIU linked them in their own file system; if the archive has
+    /// that, it has them.
     fn links(&mut self, side: &Side<'c>) {
         let mut by_link: Vec<(FileId, Vec<FileId>)> = Vec::new();
         for (id, remap) in self.model.files().remaps() {
@@ -548,7 +548,7 @@ impl<'c> Reader<'_, 'c> {
         }
     }
 
-    /// Looks for a link of CRIU's in the file systems that are here.
+    /// Searches the available file systems for one of CRIU's links.
     fn find_link(&self, name: &[u8], rootfs: Option<usize>, file: &mut RecoveredFile) {
         let in_memory = self.recovered.files.iter().find(|other| {
             matches!(other.source, RecoveredFrom::Devshm | RecoveredFrom::Tmpfs)
@@ -573,7 +573,7 @@ impl<'c> Reader<'_, 'c> {
         }
     }
 
-    /// A file of which nothing but its open files is known yet.
+    /// A file of which only the open files are known.
     fn file(&self, source: RecoveredFrom, files: Vec<FileId>) -> RecoveredFile {
         let name = |id: &FileId| Some(BString::from(self.model.files().regular(*id)?.name.clone()?));
         RecoveredFile {
@@ -598,7 +598,7 @@ impl<'c> Reader<'_, 'c> {
         }
     }
 
-    /// The size that CRIU saw a file have.
+    /// The file size that CRIU saw.
     fn size_of(&self, files: &[FileId]) -> Option<u64> {
         files.iter().find_map(|&id| self.model.files().regular(id)?.size)
     }
@@ -623,7 +623,7 @@ fn below(mount: &[u8], path: &[u8]) -> BString {
     bstr::concat([mount.strip_suffix(b"/").unwrap_or(mount), b"/", path]).into()
 }
 
-/// The type of a file by its mode.
+/// The file type for a mode.
 fn type_of(mode: u32) -> &'static str {
     match mode & 0o170_000 {
         0o100_000 => "regular",
@@ -637,7 +637,7 @@ fn type_of(mode: u32) -> &'static str {
     }
 }
 
-/// The type of a file by what a tar says it is.
+/// The file type for a tar member.
 fn type_of_member(kind: MemberKind) -> &'static str {
     match kind {
         MemberKind::File => "regular",
@@ -650,7 +650,7 @@ fn type_of_member(kind: MemberKind) -> &'static str {
     }
 }
 
-/// A moment from seconds and microseconds.
+/// A time from seconds and microseconds.
 fn time(time: Option<&Timeval>) -> Option<Timestamp> {
     let time = time?;
     let seconds = i64::try_from(time.tv_sec()).ok()?;

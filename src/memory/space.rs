@@ -1,4 +1,4 @@
-//! One process's address space: its mappings, and what lies in them.
+//! The address space of a process: its mappings and their contents.
 
 use super::Memory;
 use super::arguments::{self, Text};
@@ -45,7 +45,7 @@ pub struct AddressSpace<'a> {
     pub(super) own: Option<&'a Object>,
 }
 
-/// Bytes of a mapping by what became of them.
+/// Bytes of a mapping, by where they are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Recorded {
     /// In the archive.
@@ -54,20 +54,20 @@ pub struct Recorded {
     pub in_parent: u64,
     /// Left in the frozen process.
     pub lazy: u64,
-    /// Recorded, but their image is missing, cut or contradicts itself.
+    /// Recorded, but the image is missing, truncated or contradictory.
     pub lost: u64,
 }
 
-/// What stopped a read.
+/// What ended a read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stopped {
-    /// No anonymous mapping goes on there: the kernel stops, too.
+    /// No anonymous mapping continues there; the kernel stops too.
     Unmapped,
     /// The memory is not in the archive.
     Lost,
 }
 
-/// Bytes, and what stopped them before all were read.
+/// Bytes, and what ended the read before all were read.
 #[derive(Debug)]
 pub(super) struct Read {
     pub(super) bytes: Vec<u8>,
@@ -85,23 +85,23 @@ impl<'a> AddressSpace<'a> {
         self.mm
     }
 
-    /// Bytes of a page on the dumped machine.
+    /// Page size of the dumped machine, in bytes.
     pub fn page_size(&self) -> u64 {
         self.memory.page_size
     }
 
-    /// What `/proc/PID/cmdline` printed.
+    /// The output of `/proc/PID/cmdline`.
     pub fn cmdline(&self, limit: u64) -> Text {
         arguments::cmdline(self, limit)
     }
 
-    /// What `/proc/PID/environ` printed.
+    /// The output of `/proc/PID/environ`.
     pub fn environ(&self, limit: u64) -> Text {
         arguments::environ(self, limit)
     }
 
-    /// The number of the shared object behind a mapping: that of `pagemap-shmem-N.img`. Shared anonymous memory, memfds
-    /// and System V segments have one.
+    /// The number of the shared object of a mapping, as in `pagemap-shmem-N.img`. Shared anonymous memory, memfds and
+    /// System V segments have one.
     pub fn shared_object(&self, vma: &Vma) -> Option<u64> {
         if vma.status.contains(Status::MEMFD) {
             return Some(self.files.memfd_of(vma.file()?)?.shmid().into());
@@ -109,7 +109,7 @@ impl<'a> AddressSpace<'a> {
         vma.shared_memory()
     }
 
-    /// Its mappings, each with how much of it was recorded.
+    /// The mappings, each with how much of it was recorded.
     pub fn regions(&self) -> impl Iterator<Item = (&'a Vma, Recorded)> + use<'a> {
         let space = *self;
         self.mm.vmas.iter().map(move |vma| (vma, space.recorded(vma)))
@@ -128,14 +128,14 @@ impl<'a> AddressSpace<'a> {
             *field = field.saturating_add(to.saturating_sub(from));
         };
         let shared = self.shared_object(vma).and_then(|number| self.memory.objects.shared(number));
-        // Offset in the object, of an address.
+        // Offset of an address in the object.
         let offset = |address: u64| address.saturating_sub(vma.start.0).saturating_add(vma.offset);
         let mut of_shared = |from: u64, to: u64| {
             for (from, to, lost) in shared.iter().flat_map(|object| self.spans(object, offset(from), offset(to))) {
                 add(from, to, lost);
             }
         };
-        // Pages of the process's own lie over those of the object.
+        // The process's own pages take precedence over those of the object.
         let mut at = vma.start.0;
         let own: Vec<_> = self.own.iter().flat_map(|own| self.spans(own, vma.start.0, vma.end.0)).collect();
         for &(from, to, _) in &own {
@@ -153,8 +153,8 @@ impl<'a> AddressSpace<'a> {
         self.memory.objects.spans(object, from, to)
     }
 
-    /// Bytes of anonymous mappings, which is all that the kernel's `/proc` reads for arguments and environment. Pages that
-    /// were never recorded are zeros.
+    /// Bytes of anonymous mappings, which are all that the kernel's `/proc` reads for arguments and environment. Pages
+    /// that were never recorded are zeros.
     pub(super) fn anonymous(&self, start: u64, len: u64) -> Read {
         let end = start.saturating_add(len);
         let mut bytes = Vec::new();

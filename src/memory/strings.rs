@@ -1,7 +1,7 @@
-//! Printable text in memory, as `strings(1)` finds it in files: in ASCII, and in UTF-16 as far as it is ASCII.
+//! Printable text in memory, as `strings(1)` finds it in files: ASCII, and ASCII characters in UTF-16.
 //!
-//! Lines are cut into blocks for several threads. A string belongs to the block in which it begins, and is followed
-//! wherever it ends; seams between lines end it.
+//! Lines are cut into blocks for several threads. A string belongs to the block in which it begins, and is followed to
+//! its end; a seam between lines ends it.
 
 use std::borrow::Cow;
 use std::ops::{ControlFlow, Range};
@@ -11,49 +11,49 @@ use super::parallel;
 use crate::int::{u64_of, usize_of};
 use crate::model::ids::Pid;
 
-/// Bytes of a line that are gone through in one go.
+/// Bytes of a line that are processed at once.
 const BLOCK: u64 = 1 << 20;
-/// Bytes that are read at once of a string that goes on behind its block.
+/// Bytes that are read at once of a string that continues past its block.
 const MORE: u64 = 64 << 10;
 
-/// How to look for strings.
+/// Options for finding strings.
 #[derive(Clone, Copy, Debug)]
 pub struct StringOptions {
-    /// Threads that look.
+    /// Number of threads.
     pub threads: usize,
-    /// Fewest characters.
+    /// Least number of characters.
     pub least: usize,
-    /// Look for ASCII.
+    /// Whether to find ASCII.
     pub ascii: bool,
-    /// Look for UTF-16, the low byte first.
+    /// Whether to find UTF-16, low byte first.
     pub utf16: bool,
 }
 
 /// A string in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StringAt {
-    /// The process; of shared memory, the first that sees it.
+    /// The process; for shared memory, the first one that sees it.
     pub pid: Pid,
-    /// Address of its first byte.
+    /// Address of the first byte.
     pub address: u64,
-    /// It is UTF-16, not ASCII.
+    /// Whether the string is UTF-16 rather than ASCII.
     pub utf16: bool,
-    /// Characters.
+    /// Length in characters.
     pub len: u64,
 }
 
 /// The strings of a block.
 #[derive(Debug)]
 pub struct StringBlock<'b> {
-    /// By address; of one address, ASCII first.
+    /// Strings by address; at the same address, ASCII first.
     pub strings: Vec<StringAt>,
-    /// The address of the first of `bytes`, as the process of the strings sees it.
+    /// The address of the first of `bytes`, in the strings' process.
     base: u64,
     bytes: &'b [u8],
 }
 
 impl StringBlock<'_> {
-    /// The beginning of a string, as far as it lies in the block or close behind it: at least 64 KiB, or all.
+    /// The beginning of a string, if it is in the block or just after it: at least 64 KiB, or all of it.
     pub fn text(&self, string: &StringAt) -> Cow<'_, [u8]> {
         let from = usize_of(string.address.saturating_sub(self.base)).min(self.bytes.len());
         let rest = self.bytes.get(from..).unwrap_or_default();
@@ -65,7 +65,7 @@ impl StringBlock<'_> {
     }
 }
 
-/// Goes through all lines: `map` is called for each block, on any thread; `take` gets what it returned in order.
+/// Processes all lines. `map` is called for each block, on any thread; `take` gets the results in order.
 pub(super) fn run<T: Send>(
     lines: &Lines<'_>,
     options: &StringOptions,
@@ -105,7 +105,7 @@ fn block<T>(
     buffer: &mut Vec<u8>,
     map: impl Fn(&StringBlock<'_>) -> T,
 ) -> Option<T> {
-    // Two bytes before tell whether a string has begun already.
+    // The two bytes before tell whether a string has begun already.
     let from = range.start.saturating_sub(2).max(line.start);
     let to = range.end.saturating_add(MORE).min(line.end);
     let bytes = line.source.pass(from, to, buffer)?;
@@ -142,7 +142,7 @@ fn block<T>(
     Some(map(&StringBlock { strings, base, bytes: &bytes }))
 }
 
-/// The process that strings of a line are said to be of, and the address at which it sees `from`.
+/// The process that strings of a line are assigned to, and the address at which it sees `from`.
 fn owner(lines: &Lines<'_>, line: &Line<'_>, start: u64, from: u64) -> Option<(Pid, u64)> {
     if let Key::Task(pid) = line.key {
         return Some((pid, from));
@@ -153,7 +153,7 @@ fn owner(lines: &Lines<'_>, line: &Line<'_>, start: u64, from: u64) -> Option<(P
     Some((view.pid, view.address.wrapping_add(from).wrapping_sub(view.offset)))
 }
 
-/// How many characters a string goes on for, from an address of its line on.
+/// The number of characters that a string continues for, from an address of its line.
 fn goes_on(line: &Line<'_>, from: u64, utf16: bool) -> u64 {
     let mut at = from;
     let mut characters = 0_u64;
@@ -175,21 +175,22 @@ fn goes_on(line: &Line<'_>, from: u64, utf16: bool) -> u64 {
     characters
 }
 
-/// What `strings(1)` prints: visible ASCII, blanks and tabs.
+/// The characters that `strings(1)` prints: visible ASCII, spaces and tabs.
 fn is_printable(byte: u8) -> bool {
     matches!(byte, b'\t' | b' '..=b'~')
 }
 
-/// The runs of at least `least` printable units that begin in a range; each is followed to its end, also behind the range.
+/// The runs of at least `least` printable units that begin in a range; each is followed to its end, even past the
+/// range.
 ///
-/// Looks at every `least`-th unit first: where that is not printable, no run can cover it.
+/// Checks every `least`-th unit first: if it is not printable, no run can cover it.
 fn runs(range: &Range<usize>, least: usize, printable: impl Fn(usize) -> bool, mut each: impl FnMut(usize, usize)) {
     let least = least.max(1);
     let mut at = range.start;
     if let Some(before) = at.checked_sub(1)
         && printable(before)
     {
-        // It began before, so it is another's.
+        // It began earlier, so it belongs to another block.
         while printable(at) {
             at = at.saturating_add(1);
         }

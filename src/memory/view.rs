@@ -1,5 +1,5 @@
-//! What lies at each address of a process: its own pages, then the shared object or the deleted file behind the mapping,
-//! then zeros that nobody ever wrote; or why it is not here.
+//! The contents at each address of a process: its own pages, then the shared object or ghost file of the mapping, then
+//! zeros that were never written; or why they are missing.
 
 use std::borrow::Cow;
 
@@ -12,27 +12,27 @@ use crate::int::{u64_of, usize_of};
 use crate::model::file::Remap;
 use crate::model::vma::{Status, Vma};
 
-/// Why bytes of an address space are not here.
+/// Why bytes of an address space are missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Missing {
     /// No mapping has the address.
     Unmapped,
-    /// An unchanged page of a file, or a device: CRIU leaves them to the file.
+    /// An unchanged page of a file, or a device. CRIU does not store these.
     FileBacked,
-    /// The kernel's own: `[vvar]`, `[vsyscall]`.
+    /// The kernel's own mapping: `[vvar]`, `[vsyscall]`.
     Kernel,
-    /// In a parent dump that is not here.
+    /// In a parent dump that is not available.
     InParent,
-    /// It stayed in the frozen process, for a lazy-pages server.
+    /// Left in the frozen process for a lazy-pages server.
     Lazy,
-    /// Its image is missing or cut.
+    /// The image is missing or truncated.
     Truncated,
-    /// Its image cannot be read: the file system does not give it out.
+    /// The image is unreadable in the file system.
     Unreadable,
-    /// The archive contradicts itself about it, or it cannot be inflated.
+    /// The archive contradicts itself about the bytes, or they cannot be inflated.
     Contradicted,
-    /// It was not asked for when the archive was inflated.
+    /// Not kept when the archive was inflated.
     NotKept,
 }
 
@@ -50,7 +50,7 @@ impl Missing {
         Missing::NotKept,
     ];
 
-    /// For people: `in a parent dump that is not here`.
+    /// Text for people: `in a parent dump that is not here`.
     pub fn as_str(self) -> &'static str {
         match self {
             Missing::Unmapped => "not mapped",
@@ -79,21 +79,21 @@ impl From<Lost> for Missing {
     }
 }
 
-/// What lies at an address.
+/// The contents at an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content<'a> {
-    /// These bytes, borrowed where they lie in one piece.
+    /// Bytes, borrowed if they are in one piece.
     Bytes(Cow<'a, [u8]>),
-    /// So many zeros that were recorded but take no room: holes of sparse members.
+    /// This number of recorded zeros that are not stored: holes of sparse members.
     Zeros(u64),
-    /// So many zeros of anonymous memory that nobody ever wrote to.
+    /// This number of zeros of anonymous memory that was never written to.
     Untouched(u64),
-    /// So many bytes that are not here.
+    /// This number of missing bytes.
     Missing(u64, Missing),
 }
 
 impl Content<'_> {
-    /// Bytes of the address space; never 0.
+    /// Number of bytes of the address space; never 0.
     pub fn len(&self) -> u64 {
         match self {
             Content::Bytes(bytes) => u64_of(bytes.len()),
@@ -101,44 +101,44 @@ impl Content<'_> {
         }
     }
 
-    /// Never.
+    /// Always false.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
-/// Where a run of bytes comes from, without a look at the bytes.
+/// Origin of a run of bytes, without reading them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin<'a> {
-    /// Recorded: in this image, from this offset on; of compressed pages, of their block.
+    /// Recorded in this image, from this offset. For compressed pages, the offset of their block.
     Recorded {
-        /// The member's path.
+        /// Path of the member.
         image: &'a BStr,
-        /// Bytes from its beginning.
+        /// Offset in the member.
         offset: u64,
         /// The number of the shared object, if the pages are not the process's own.
         shared: Option<u64>,
     },
-    /// Zeros of anonymous memory that nobody ever wrote to.
+    /// Zeros of anonymous memory that was never written to.
     Untouched,
-    /// Not here.
+    /// Missing.
     Missing(Missing),
 }
 
-/// A run of addresses of one origin.
+/// A run of addresses with one origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Run<'a> {
     /// First address.
     pub start: u64,
-    /// Address behind the last byte.
+    /// Address after the last byte.
     pub end: u64,
-    /// Where its bytes come from.
+    /// Origin of the bytes.
     pub origin: Origin<'a>,
 }
 
-/// What is responsible for an address: an object and the address's place in it, or nothing.
+/// The owner of an address: an object and the address's place in it, or nothing.
 pub(super) enum Owner<'a> {
-    /// `key` is `None` of the process's own pages.
+    /// `key` is `None` for the process's own pages.
     Object {
         object: &'a Object,
         offset: u64,
@@ -149,7 +149,7 @@ pub(super) enum Owner<'a> {
 }
 
 impl<'a> AddressSpace<'a> {
-    /// What lies at an address, at most `most` bytes of it.
+    /// The contents at an address, at most `most` bytes.
     pub fn at(&self, address: u64, most: u64) -> Content<'a> {
         let (len, owner) = self.owner(address, most);
         match owner {
@@ -164,7 +164,7 @@ impl<'a> AddressSpace<'a> {
         }
     }
 
-    /// What lies in a range, piece by piece, without a gap; `to` is behind the last byte.
+    /// The contents of a range, piece by piece and without a gap; `to` is after the last byte.
     pub fn pieces(&self, from: u64, to: u64) -> impl Iterator<Item = (u64, Content<'a>)> + use<'a> {
         let space = *self;
         let mut at = from;
@@ -177,11 +177,12 @@ impl<'a> AddressSpace<'a> {
         })
     }
 
-    /// Bytes of a range, borrowed where they lie in one piece. Anonymous memory that nobody ever wrote to reads as zeros.
+    /// The bytes of a range, borrowed if they are in one piece. Anonymous memory that was never written to reads as
+    /// zeros.
     ///
     /// # Errors
     ///
-    /// The first address that is not here, and why.
+    /// Returns the first missing address, and why it is missing.
     pub fn read(&self, address: u64, len: u64) -> Result<Cow<'a, [u8]>, (u64, Missing)> {
         if address.checked_add(len).is_none() {
             return Err((u64::MAX, Missing::Unmapped));
@@ -192,7 +193,8 @@ impl<'a> AddressSpace<'a> {
                 Content::Bytes(bytes) if u64_of(bytes.len()) == len => return Ok(bytes),
                 Content::Bytes(bytes) => all.to_mut().extend_from_slice(&bytes),
                 Content::Zeros(zeros) | Content::Untouched(zeros) => {
-                    // Mappings may claim terabytes that nobody wrote to; a buffer of them is the caller's wish.
+                    // Mappings may claim terabytes that were never written to; the caller decides how large a buffer to
+                    // ask for.
                     let len = all.len().saturating_add(usize_of(zeros));
                     all.to_mut().resize(len, 0);
                 }
@@ -202,7 +204,7 @@ impl<'a> AddressSpace<'a> {
         Ok(all)
     }
 
-    /// The runs of a range: what was recorded and where it lies, and what is not here and why. No page is touched.
+    /// The runs of a range: recorded bytes and their location, and missing bytes and the reason. No page is touched.
     pub fn runs(&self, from: u64, to: u64) -> impl Iterator<Item = Run<'a>> + use<'a> {
         let space = *self;
         let mut at = from;
@@ -225,7 +227,7 @@ impl<'a> AddressSpace<'a> {
         })
     }
 
-    /// Where the bytes of an address come from, and of how many behind it.
+    /// Origin of the bytes at an address, and for how many bytes it holds.
     fn origin(&self, address: u64, most: u64) -> (u64, Origin<'a>) {
         let (len, owner) = self.owner(address, most);
         match owner {
@@ -245,7 +247,7 @@ impl<'a> AddressSpace<'a> {
         }
     }
 
-    /// Which object has an address, and for how many bytes.
+    /// The object that owns an address, and for how many bytes.
     pub(super) fn owner(&self, address: u64, most: u64) -> (u64, Owner<'a>) {
         let mut len = most;
         if let Some(own) = self.own {
@@ -273,7 +275,7 @@ impl<'a> AddressSpace<'a> {
         (len, self.unrecorded(vma))
     }
 
-    /// The object behind a mapping: shared memory, a memfd, or a deleted file whose contents CRIU kept.
+    /// The object of a mapping: shared memory, a memfd, or a ghost file.
     pub(super) fn behind(&self, vma: &Vma) -> Option<(&'a Object, Key)> {
         if let Some(number) = self.shared_object(vma) {
             return Some((self.memory.objects.shared(number)?, Key::Shared(number)));
@@ -284,7 +286,7 @@ impl<'a> AddressSpace<'a> {
         }
     }
 
-    /// What an address holds that nothing was recorded of.
+    /// The contents of an address that was never recorded.
     fn unrecorded(&self, vma: &Vma) -> Owner<'a> {
         let status = vma.status;
         if status.intersects(Status::VVAR | Status::VSYSCALL) {
@@ -313,7 +315,7 @@ impl<'a> AddressSpace<'a> {
     }
 }
 
-/// Whether a run goes on where another ends, in memory and in its image.
+/// Whether a run continues another, in memory and in its image.
 fn goes_on(last: &Run<'_>, run: &Run<'_>) -> bool {
     match (last.origin, run.origin) {
         (

@@ -1,4 +1,4 @@
-//! A walk over address spaces in the order of their addresses: what is here piece by piece, and how much is not between.
+//! A walk over address spaces in address order: available bytes piece by piece, and the number of missing ones between.
 
 use std::borrow::Cow;
 use std::ops::{ControlFlow, Range};
@@ -9,17 +9,17 @@ use super::view::{Missing, Origin, Owner};
 use crate::int::usize_of;
 use crate::model::ids::Pid;
 
-/// Bytes of a part.
+/// Size of a part in bytes.
 const PART: u64 = 64 << 10;
 
-/// What is at a part of an address space.
+/// Contents of a part of an address space.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PartContent<'a> {
     /// Recorded bytes.
     Bytes(Cow<'a, [u8]>),
-    /// Zeros of anonymous memory that nobody ever wrote to.
+    /// Zeros of anonymous memory that was never written to.
     Untouched,
-    /// Nothing, and why.
+    /// Missing, and why.
     Missing(Missing),
 }
 
@@ -28,15 +28,15 @@ pub enum PartContent<'a> {
 pub struct Part<'a> {
     /// The process.
     pub pid: Pid,
-    /// Which of the ranges that were asked for of this process it is in, from 0.
+    /// The number of the requested range of this process that contains the part, from 0.
     pub range: usize,
     /// First address.
     pub start: u64,
-    /// Address behind the last byte.
+    /// Address after the last byte.
     pub end: u64,
-    /// What is there. Bytes come in parts of at most 64 KiB, anything else in one.
+    /// Contents. Bytes come in parts of at most 64 KiB, anything else in one part.
     pub content: PartContent<'a>,
-    /// Recorded bytes right before it, at most 32; none where it does not go on from the part before.
+    /// The recorded bytes right before the part, at most 32. Empty if the part does not continue the one before.
     pub before: Vec<u8>,
 }
 
@@ -47,12 +47,12 @@ struct Planned<'a> {
     range: usize,
     start: u64,
     end: u64,
-    /// `None`: recorded.
+    /// `None` means recorded.
     absent: Option<PartContent<'a>>,
     goes_on: bool,
 }
 
-/// Walks through ranges of processes: `map` is called for each part, on any thread; `take` gets what it returned in order.
+/// Walks through ranges of processes. `map` is called for each part, on any thread; `take` gets the results in order.
 pub(super) fn run<'a, T: Send>(
     wanted: &[(Pid, AddressSpace<'a>, Vec<Range<u64>>)],
     threads: usize,
@@ -95,7 +95,7 @@ fn plan<'a>(pid: Pid, space: AddressSpace<'a>, number: usize, range: &Range<u64>
             plan.push(Planned { pid, space, range: number, start, end: run.end, absent, goes_on: false });
             continue;
         }
-        // Runs that follow each other are one, wherever they come from, so that parts are of one size.
+        // Adjacent runs are merged, whatever their origin, so that parts have one size.
         if let Some(last) = plan.last_mut().filter(|_| goes_on) {
             let room = PART.saturating_sub(last.end.saturating_sub(last.start));
             last.end = last.end.saturating_add(room).min(run.end);
@@ -131,7 +131,8 @@ fn read<'a>(planned: &Planned<'a>) -> Part<'a> {
 }
 
 impl<'a> AddressSpace<'a> {
-    /// Bytes of a range for who goes through all memory once: copied where that leaves no pages behind in this process.
+    /// The bytes of a range, for a caller that goes through all memory once: copied if that leaves no pages in this
+    /// process.
     fn pass(&self, from: u64, to: u64) -> Result<Cow<'a, [u8]>, (u64, Missing)> {
         let mut bytes = vec![0; usize_of(to.saturating_sub(from))];
         let (mut rest, mut at) = (bytes.as_mut_slice(), from);
@@ -151,7 +152,7 @@ impl<'a> AddressSpace<'a> {
         self.read(from, to.saturating_sub(from))
     }
 
-    /// Tells the kernel that a range will all be read.
+    /// Tells the kernel that all of a range will be read.
     fn will_read(&self, from: u64, to: u64) {
         self.each_object(from, to, |space, owner, len| {
             if let Owner::Object { object, offset, .. } = owner {
@@ -160,7 +161,7 @@ impl<'a> AddressSpace<'a> {
         });
     }
 
-    /// Gives back to the kernel what was read of a range; it can be read again.
+    /// Releases to the kernel what was read of a range. It can be read again.
     pub fn give_back(&self, from: u64, to: u64) {
         self.each_object(from, to, |space, owner, len| {
             if let Owner::Object { object, offset, .. } = owner {

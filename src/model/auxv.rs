@@ -7,13 +7,13 @@ pub const PAGE_SIZE: u64 = 6;
 /// `AT_ENTRY`.
 pub const ENTRY: u64 = 9;
 
-/// Keys and values of `mm_entry.mm_saved_auxv`.
+/// The auxiliary vector: keys and values of `mm_entry.mm_saved_auxv`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Auxv(Vec<(u64, u64)>);
 
 impl Auxv {
-    /// From the recorded words. CRIU reads `/proc/PID/auxv` as words of 64 bits: of a 32-bit task each holds a pair, the
-    /// key in its low half. The list may end without its closing pair of zeros, because CRIU cuts it.
+    /// Reads the recorded words. CRIU reads `/proc/PID/auxv` as 64-bit words, so for a 32-bit task each word holds a
+    /// pair with the key in its low half. The list may lack its closing pair of zeros, because CRIU cuts it.
     pub(crate) fn of(words: &[u64], compat: bool) -> Self {
         let pairs: Vec<(u64, u64)> = if compat {
             words.iter().map(|word| (word & 0xffff_ffff, word >> 32)).collect()
@@ -24,17 +24,17 @@ impl Auxv {
         Auxv(pairs.into_iter().take(end).collect())
     }
 
-    /// The value of a key.
+    /// Returns the value of a key.
     pub fn get(&self, key: u64) -> Option<u64> {
         self.0.iter().find(|(k, _)| *k == key).map(|&(_, value)| value)
     }
 
-    /// The program's entry point.
+    /// Returns the program's entry point.
     pub fn entry(&self) -> Option<Address> {
         self.get(ENTRY).map(Address)
     }
 
-    /// All pairs, without the closing one.
+    /// Returns all pairs except the closing one.
     pub fn pairs(&self) -> &[(u64, u64)] {
         &self.0
     }

@@ -1,5 +1,5 @@
-//! What lies beside the images and tells of the host: what the runtime noted of the first process's descriptors, and where
-//! CRIU found watched files.
+//! Files next to the images that describe the host: the first process's descriptors, as the runtime recorded them, and
+//! the paths of watched files, as CRIU found them.
 
 use super::Model;
 use super::side::Side;
@@ -8,27 +8,27 @@ use crate::images::proto::IrmapCacheEntry;
 use crate::images::{Image, Images, Kind};
 use crate::model::document::Document;
 
-/// What is known from them.
+/// The facts from these files.
 #[derive(Clone, Debug, Default)]
 pub struct Beside {
-    /// What descriptors 0, 1, 2 of the first process led to, in their order.
+    /// Links of descriptors 0, 1 and 2 of the first process, in this order.
     pub descriptors: Vec<String>,
     /// Paths of inodes, in the order of the cache.
     pub paths: Vec<InodePath>,
 }
 
-/// The path of an inode.
+/// An inode and its path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InodePath {
     /// Device of the file system.
     pub device: Device,
     /// The inode.
     pub inode: u64,
-    /// Its path.
+    /// Path of the inode.
     pub path: Vec<u8>,
 }
 
-/// Reads `descriptors.json`, which runc and crun write, and `irmap-cache`, which is in the work directory of CRIU.
+/// Reads `descriptors.json`, which runc and crun write, and `irmap-cache`, which is in CRIU's work directory.
 pub(crate) fn read(images: Images<'_>, _: &Model, side: &Side<'_>) -> Beside {
     let folder = images.set.folder.as_slice();
     let document = Document::read(images.archive, folder, "descriptors.json", images.limits, images.warnings);
@@ -40,7 +40,7 @@ pub(crate) fn read(images: Images<'_>, _: &Model, side: &Side<'_>) -> Beside {
 
 fn descriptors(document: &Document<'_>) -> Vec<String> {
     let Some(list) = document.value.as_array() else {
-        document.unexpected("the document", "an array of texts", &document.value);
+        document.unexpected("the document", "an array of strings", &document.value);
         return Vec::new();
     };
     let text = |value: &serde_json::Value| value.as_str().map(str::to_owned).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Classic BPF: programs that filter system calls and packets, decoded and disassembled. Source of opcodes, checks and
+//! Classic BPF: decodes and disassembles programs that filter system calls and packets. Source of opcodes, checks and
 //! meaning: the kernel's `include/uapi/linux/bpf_common.h`, `linux/filter.h` and `net/core/filter.c`.
 
 use std::borrow::Cow;
@@ -8,37 +8,37 @@ use crate::abi;
 use crate::images::ByteOrder;
 use crate::int::u64_of;
 
-/// `BPF_MAXINSNS`: instructions that a program can have.
+/// `BPF_MAXINSNS`: the most instructions a program can have.
 pub const MOST_INSTRUCTIONS: usize = 4096;
-/// `BPF_MEMWORDS`: words of scratch memory.
+/// `BPF_MEMWORDS`: the number of words of scratch memory.
 pub const MEMORY_WORDS: usize = 16;
 
 /// An instruction as it is stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Instruction {
-    /// Operation.
+    /// Operation code.
     pub code: u16,
-    /// Instructions skipped if a test is true.
+    /// Instructions to skip if a test is true.
     pub jt: u8,
-    /// Instructions skipped if it is false.
+    /// Instructions to skip if a test is false.
     pub jf: u8,
-    /// Its number.
+    /// Constant of the instruction.
     pub k: u32,
 }
 
-/// One of the two registers.
+/// A register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Register {
     /// The accumulator.
     A,
-    /// The index.
+    /// The index register.
     X,
 }
 
-/// What an operation works with.
+/// The operand of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operand {
-    /// A number.
+    /// A constant.
     Number(u32),
     /// The index register.
     X,
@@ -46,45 +46,45 @@ pub enum Operand {
     A,
 }
 
-/// Where a value is loaded from.
+/// The source of a loaded value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// The number itself.
+    /// The constant itself.
     Number(u32),
     /// The data at an offset.
     Data(u32),
-    /// The data at an offset behind the index.
+    /// The data at an offset plus the index.
     Indexed(u32),
     /// The length of the data.
     Length,
     /// Scratch memory.
     Memory(u32),
-    /// Four times the low half of the byte of the data at an offset: the length of an IPv4 header.
+    /// Four times the low half of a data byte: the length of an IPv4 header.
     HeaderLength(u32),
 }
 
-/// Arithmetic.
+/// Arithmetic operations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arithmetic {
-    /// Plus.
+    /// Addition.
     Add,
-    /// Minus.
+    /// Subtraction.
     Sub,
-    /// Times.
+    /// Multiplication.
     Mul,
-    /// Divided by.
+    /// Division.
     Div,
-    /// Bitwise or.
+    /// Bitwise OR.
     Or,
-    /// Bitwise and.
+    /// Bitwise AND.
     And,
-    /// Shifted left.
+    /// Left shift.
     Lsh,
-    /// Shifted right.
+    /// Right shift.
     Rsh,
-    /// The rest of a division.
+    /// Remainder.
     Mod,
-    /// Bitwise exclusive or.
+    /// Bitwise exclusive OR.
     Xor,
 }
 
@@ -93,16 +93,16 @@ pub enum Arithmetic {
 pub enum Test {
     /// Equal.
     Equal,
-    /// Greater, without sign.
+    /// Greater, unsigned.
     Greater,
-    /// Greater or equal, without sign.
+    /// Greater or equal, unsigned.
     GreaterOrEqual,
     /// Any bit in common.
     AnyBit,
 }
 
 impl Test {
-    /// Whether it is true of two numbers.
+    /// Whether the test is true for two numbers.
     pub fn holds(self, a: u32, operand: u32) -> bool {
         match self {
             Test::Equal => a == operand,
@@ -114,7 +114,7 @@ impl Test {
 }
 
 impl Arithmetic {
-    /// The result; `None` for a division by zero, at which the kernel ends the program with 0.
+    /// Returns the result; `None` for a division by zero, where the kernel ends the program with 0.
     pub fn of(self, a: u32, operand: u32) -> Option<u32> {
         Some(match self {
             Arithmetic::Add => a.wrapping_add(operand),
@@ -125,35 +125,35 @@ impl Arithmetic {
             Arithmetic::Or => a | operand,
             Arithmetic::And => a & operand,
             Arithmetic::Xor => a ^ operand,
-            // As the kernel's own instructions do it: only five bits of the distance count.
+            // The kernel's own instructions use only five bits of the shift distance.
             Arithmetic::Lsh => a.wrapping_shl(operand),
             Arithmetic::Rsh => a.wrapping_shr(operand),
         })
     }
 }
 
-/// An instruction as it is meant. Targets of jumps are numbers of instructions.
+/// A decoded instruction. Jump targets are instruction numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
-    /// A value of 1, 2 or 4 bytes is loaded.
+    /// Loads a value of 1, 2 or 4 bytes.
     Load(Register, u32, Source),
-    /// A register is stored in scratch memory.
+    /// Stores a register in scratch memory.
     Store(Register, u32),
-    /// The accumulator is changed.
+    /// Changes the accumulator.
     Arithmetic(Arithmetic, Operand),
-    /// The accumulator is negated.
+    /// Negates the accumulator.
     Negate,
-    /// A jump without a condition.
+    /// Jumps unconditionally.
     Jump(u64),
-    /// A jump to the first target if the test is true, else to the second.
+    /// Jumps to the first target if the test is true, otherwise to the second.
     Branch(Test, Operand, u64, u64),
-    /// The end, with an answer.
+    /// Ends the program with an answer.
     Return(Operand),
-    /// The index is set to the accumulator.
+    /// Copies the accumulator to the index register.
     ToIndex,
-    /// The accumulator is set to the index.
+    /// Copies the index register to the accumulator.
     ToAccumulator,
-    /// Nothing that the kernel knows.
+    /// An instruction that the kernel does not know.
     Unknown,
 }
 
@@ -162,15 +162,15 @@ pub enum Operation {
 pub struct Program(pub Vec<Instruction>);
 
 impl Program {
-    /// From its bytes, as `seccomp.img` has them.
+    /// Decodes bytes, as `seccomp.img` has them.
     ///
     /// # Errors
     ///
-    /// If they are no whole instructions, or more than the kernel takes.
+    /// Fails if the bytes are not whole instructions, or more than the kernel accepts.
     pub(crate) fn of_bytes(bytes: &[u8], order: ByteOrder) -> Result<Self, String> {
         let (chunks, rest) = bytes.as_chunks::<8>();
         if !rest.is_empty() || chunks.is_empty() || chunks.len() > MOST_INSTRUCTIONS {
-            return Err(format!("{} bytes are no program of 1 to {MOST_INSTRUCTIONS} instructions", bytes.len()));
+            return Err(format!("{} bytes are not a program of 1 to {MOST_INSTRUCTIONS} instructions", bytes.len()));
         }
         let instruction = |&[c0, c1, jt, jf, k0, k1, k2, k3]: &[u8; 8]| {
             let (code, k) = ([c0, c1], [k0, k1, k2, k3]);
@@ -182,7 +182,7 @@ impl Program {
         Ok(Program(chunks.iter().map(instruction).collect()))
     }
 
-    /// From words, as `sk_opts_entry.so_filter` has them: code, jt, jf, k from the highest bits down.
+    /// Decodes words, as `sk_opts_entry.so_filter` has them: code, jt, jf, k from the highest bits down.
     pub(crate) fn of_words(words: &[u64]) -> Self {
         let instruction = |word: &u64| {
             let [c1, c0, jt, jf, k @ ..] = word.to_be_bytes();
@@ -191,17 +191,17 @@ impl Program {
         Program(words.iter().take(MOST_INSTRUCTIONS).map(instruction).collect())
     }
 
-    /// The meaning of each instruction.
+    /// Returns the decoded instructions.
     pub fn operations(&self) -> impl Iterator<Item = Operation> + '_ {
         self.0.iter().enumerate().map(|(at, instruction)| instruction.operation(u64_of(at)))
     }
 
-    /// Whether it can be a program of the kernel: every opcode is known, jumps, memory and shifts are in bounds,
-    /// nothing is divided by the number 0, the last instruction is an answer.
+    /// Checks whether the kernel would accept the program: every opcode is known, jumps, memory and shifts are in
+    /// bounds, nothing is divided by the constant 0, and the last instruction returns.
     ///
     /// # Errors
     ///
-    /// What is wrong, and where.
+    /// Returns what is wrong, and where.
     pub fn check(&self) -> Result<(), String> {
         let length = u64_of(self.0.len());
         for (at, operation) in self.operations().enumerate() {
@@ -222,13 +222,13 @@ impl Program {
         }
         match self.operations().last() {
             Some(Operation::Return(_)) => Ok(()),
-            _ => Err("the last instruction is not an answer".to_owned()),
+            _ => Err("the last instruction does not return".to_owned()),
         }
     }
 }
 
 impl Instruction {
-    /// What it does at its place in a program.
+    /// Decodes the instruction at a place in a program.
     pub fn operation(self, at: u64) -> Operation {
         const CLASS: u16 = 0x07;
         const SIZE: u16 = 0x18;
@@ -270,7 +270,7 @@ impl Instruction {
         }
     }
 
-    /// Arithmetic and branches, whose operand is the number or the index.
+    /// Decodes arithmetic and branches, whose operand is the constant or the index register.
     fn by_source(self, code: u16, at: u64) -> Operation {
         const SOURCE_X: u16 = 0x08;
         let operand = if code & SOURCE_X == 0 { Operand::Number(self.k) } else { Operand::X };
@@ -296,12 +296,12 @@ impl Instruction {
     }
 }
 
-/// The instruction that lies so many behind the next one.
+/// The number of the instruction `distance` places after the next one.
 fn after(at: u64, distance: u64) -> u64 {
     at.saturating_add(1).saturating_add(distance)
 }
 
-/// Part of a packet, or what the kernel knows of one, by the number that stands for it.
+/// The part of a packet, or the kernel's fact about it, that an offset stands for.
 fn data(offset: u32) -> Cow<'static, str> {
     /// `SKF_AD_OFF`, `SKF_NET_OFF` and `SKF_LL_OFF`.
     const ANCILLARY: u32 = 0xffff_f000;
@@ -341,7 +341,7 @@ impl fmt::Display for Source {
     }
 }
 
-/// In the notation of `bpf_asm` and `tcpdump -d`, the targets of jumps being numbers of instructions.
+/// The notation of `bpf_asm` and `tcpdump -d`, with instruction numbers as jump targets.
 impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -391,7 +391,7 @@ impl fmt::Display for Operation {
     }
 }
 
-/// What a whole instruction prints: an unknown one with all that it is made of.
+/// The text of a whole instruction. An unknown one is printed with all its parts.
 pub(crate) fn text_of(instruction: Instruction, operation: Operation) -> String {
     match operation {
         Operation::Unknown => {

@@ -1,4 +1,4 @@
-//! BPF maps that the container held open, and what was in them: `bpfmap-data.img`.
+//! BPF maps that the container held open, and their contents: `bpfmap-data.img`.
 
 use std::collections::BTreeMap;
 
@@ -9,29 +9,29 @@ use crate::images::proto::{BpfmapDataEntry, BpfmapFileEntry};
 use crate::images::{Images, Kind, Span};
 use crate::warning::Code;
 
-/// A map.
+/// A BPF map.
 #[derive(Clone, Debug, Default)]
 pub struct BpfMap {
-    /// What is recorded of an open file of it.
+    /// The record of an open file of the map.
     pub entry: Option<BpfmapFileEntry>,
-    /// CRIU's ids of it where it is open.
+    /// CRIU's ids of the map's open files.
     pub files: Vec<FileId>,
-    /// What was in it, if that was recorded.
+    /// Contents of the map, if recorded.
     pub contents: Option<Contents>,
 }
 
-/// What was in a map.
+/// Contents of a map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Contents {
-    /// Entries.
+    /// Number of entries.
     pub count: u32,
-    /// All keys, one behind the other.
+    /// All keys, one after the other.
     pub keys: Span,
-    /// All values, one behind the other.
+    /// All values, one after the other.
     pub values: Span,
 }
 
-/// Reads them, by the kernel's number of the map.
+/// Reads the maps, by the kernel's id of the map.
 pub(crate) fn read(images: Images<'_>, model: &Model, _: &Side<'_>) -> BTreeMap<u32, BpfMap> {
     let mut maps: BTreeMap<u32, BpfMap> = BTreeMap::new();
     for (id, file) in model.files().iter() {
@@ -48,7 +48,7 @@ pub(crate) fn read(images: Images<'_>, model: &Model, _: &Side<'_>) -> BTreeMap<
         let values = Span::behind(image, record, entry.keys_bytes().into(), entry.values_bytes().into());
         if map.contents.replace(Contents { count: entry.count(), keys, values }).is_some() {
             images.warnings.push(Code::RecordDuplicate, place(), || {
-                format!("the contents of map {} are recorded twice; the last count", entry.map_id())
+                format!("the contents of map {} are recorded twice; used the last record", entry.map_id())
             });
         }
     });

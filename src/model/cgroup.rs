@@ -1,4 +1,4 @@
-//! Control groups: which each thread is in, and what their directories say; `cgroup.img`.
+//! Control groups: the groups of each thread and the properties of their directories; `cgroup.img`.
 
 use std::collections::BTreeMap;
 
@@ -10,30 +10,30 @@ use crate::images::proto::{CgMemberEntry, CgroupDirEntry, CgroupEntry, CgroupPer
 use crate::images::{Images, Kind};
 use crate::warning::Code;
 
-/// Directories within directories that are followed. The kernel's own default is no bound; real ones have about ten, and
-/// protobuf itself stops at 100.
+/// Greatest nesting depth of directories. The kernel sets no useful limit by default; real hierarchies have about ten
+/// levels, and protobuf itself stops at 100.
 const MOST_DEPTH: usize = 64;
 
 /// A control group that a thread is in.
 #[derive(Clone, Debug)]
 pub struct Membership {
-    /// Controllers of the hierarchy, as `/proc/PID/cgroup` has them; empty for the unified one.
+    /// Controllers of the hierarchy, as in `/proc/PID/cgroup`; empty for the unified hierarchy.
     pub controllers: BString,
     /// Path in the host's hierarchy.
     pub path: BString,
-    /// The part of the path behind the root of the cgroup namespace, as the thread sees it; `None` where no path of the
-    /// dump has such a root: before CRIU 2.0, and outside of all cgroup namespaces.
+    /// The path below the root of the cgroup namespace, as the thread sees it. `None` if no path of the dump has such a
+    /// root: before CRIU 2.0 and outside of all cgroup namespaces.
     pub inside: Option<BString>,
 }
 
 /// A property of a directory, or the directory itself.
 #[derive(Clone, Debug)]
 pub struct Property {
-    /// Controllers of the hierarchy, joined by commas; empty for the unified one.
+    /// Controllers of the hierarchy, joined by commas; empty for the unified hierarchy.
     pub controllers: BString,
     /// Path of the directory in the host's hierarchy.
     pub path: BString,
-    /// Name of the file and what is in it; `None` for the directory itself.
+    /// Name and contents of the file; `None` for the directory itself.
     pub file: Option<(BString, BString)>,
     /// Mode, owner and group; `None` before CRIU 2.0.
     pub perms: Option<CgroupPerms>,
@@ -41,7 +41,7 @@ pub struct Property {
     pub threaded: Option<bool>,
 }
 
-/// Control groups of a dump.
+/// The control groups of a dump.
 #[derive(Debug, Default)]
 pub struct Cgroups {
     sets: BTreeMap<u32, Vec<Membership>>,
@@ -50,36 +50,36 @@ pub struct Cgroups {
 }
 
 impl Cgroups {
-    /// The threads of which the set is known, by pid and tid.
+    /// Threads whose set is known, with the id of the set, by pid and tid.
     pub fn threads(&self) -> &[(Pid, Tid, u32)] {
         &self.threads
     }
 
-    /// The groups of a set; `None` if the archive has no such set: that of CRIU itself is not recorded.
+    /// The groups of a set; `None` if the archive has no such set. CRIU's own set is not recorded.
     pub fn set(&self, id: u32) -> Option<&[Membership]> {
         self.sets.get(&id).map(Vec::as_slice)
     }
 
-    /// Directories and their properties, in the order of the image.
+    /// The directories and their properties, in the order of the image.
     pub fn properties(&self) -> &[Property] {
         &self.properties
     }
 }
 
-/// Reads control groups.
+/// Reads the control groups.
 pub(crate) fn read(images: Images<'_>, model: &Model, _side: &Side<'_>) -> Cgroups {
     let mut cgroups = Cgroups::default();
     for process in model.processes() {
         let of_process = process.task().and_then(|task| task.cg_set);
         for thread in process.threads.iter().filter(|_| !process.is_zombie()) {
-            // Since CRIU 3.18 each thread has its own.
+            // Since CRIU 3.18 each thread has its own set.
             let set = thread.own().and_then(|own| own.cg_set).or(of_process);
             cgroups.threads.extend(set.map(|set| (process.pid(), thread.tid, set)));
         }
     }
     cgroups.threads.sort_unstable();
     images.each::<CgroupEntry>(Kind::Cgroup, 0, |entry, _, place| {
-        // Not written where the root of the namespace is that of the hierarchy.
+        // Not written if the root of the namespace is the root of the hierarchy.
         let has_roots = entry.sets.iter().flat_map(|set| &set.ctls).any(|member| member.cgns_prefix.is_some());
         for set in &entry.sets {
             cgroups.sets.insert(set.id(), set.ctls.iter().map(|member| membership(member, has_roots)).collect());
@@ -93,7 +93,9 @@ pub(crate) fn read(images: Images<'_>, model: &Model, _side: &Side<'_>) -> Cgrou
             }
             if is_cut {
                 images.warnings.push(Code::LimitReached, place(), || {
-                    format!("directories of control groups lie deeper than {MOST_DEPTH}; those are left out")
+                    format!(
+                        "control group directories are nested more than {MOST_DEPTH} deep; deeper ones were skipped"
+                    )
                 });
             }
         }
@@ -110,19 +112,19 @@ fn membership(member: &CgMemberEntry, has_roots: bool) -> Membership {
     Membership { controllers: member.name().into(), path: path.into(), inside }
 }
 
-/// A hierarchy that is walked.
+/// State of a walk through a hierarchy.
 struct Walk<'a> {
     controllers: &'a BString,
     threaded: Option<bool>,
 }
 
 impl Walk<'_> {
-    /// Adds a directory, its properties and all that is in it; `false` if it is too deep.
+    /// Adds a directory, its properties and its subdirectories; `false` if it is too deep.
     fn follow(&self, directory: &CgroupDirEntry, above: &[u8], depth: usize, found: &mut Vec<Property>) -> bool {
         if depth >= MOST_DEPTH {
             return false;
         }
-        // The names of the highest directories are whole paths.
+        // The names of the topmost directories are whole paths.
         let name = directory.dir_name();
         let slash: &[u8] = if name.starts_with(b"/") || above.ends_with(b"/") { b"" } else { b"/" };
         let above = if name.starts_with(b"/") { above.strip_suffix(b"/").unwrap_or(above) } else { above };

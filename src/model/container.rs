@@ -1,5 +1,5 @@
-//! The container: what engine made it, what it was called, when it was checkpointed; from the engine's documents, the
-//! images, and at last the name of the archive.
+//! The container: its engine, its name, the time of its checkpoint. From the engine's documents, then the images, then
+//! the archive's file name.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -18,16 +18,16 @@ use super::side::Side;
 use crate::images::proto::UtsnsEntry;
 use crate::images::{ByteOrder, Images, Kind, join, root_of};
 
-/// Where a time is known from.
+/// The source of the checkpoint's time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimeSource {
     /// `config.dump`.
     Config,
-    /// Modification time of the inventory, which CRIU writes last, as a tar recorded it.
+    /// Modification time of the inventory, which CRIU writes last, from the tar.
     Inventory,
-    /// The newest of the images, as a tar recorded them.
+    /// Modification time of the newest image, from the tar.
     Members,
-    /// The name that the kubelet gave the archive: when the request came.
+    /// The archive's name, given by the kubelet: the time of the request.
     FileName,
 }
 
@@ -43,14 +43,13 @@ impl TimeSource {
     }
 }
 
-/// Why the moment of the dump is not known.
+/// Why the time of the dump is unknown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum NoTime {
-    /// Nothing has a time, as in archives that were made for transport.
+    /// Nothing has a time, as in archives made for transport.
     #[default]
     NotRecorded,
-    /// All there is are the times of files in a folder. A tool that unpacks sets them as they were, one that copies does not,
-    /// and they do not tell which it was.
+    /// There are only the times of files in a directory. They may be the original times, or those of a copy.
     Copied,
 }
 
@@ -64,45 +63,45 @@ impl NoTime {
     }
 }
 
-/// What is known of the container as a whole.
+/// Facts about the container as a whole.
 #[derive(Clone, Debug)]
 pub struct Container {
-    /// What the engine's documents say.
+    /// Facts from the engine's documents.
     pub facts: Facts,
-    /// The engine that made it; `None` for a bare set of images.
+    /// The engine that made the container; `None` for a bare image set.
     pub engine: Option<Engine>,
-    /// When it was checkpointed, and where that is known from.
+    /// When the container was checkpointed, and the source of that time.
     pub checkpointed: Result<(Timestamp, TimeSource), NoTime>,
-    /// Host name, as the container saw it.
+    /// Host name, as seen in the container.
     pub hostname: Option<Vec<u8>>,
     /// Version of CRIU.
     pub criu_version: Option<String>,
-    /// Addresses without loopback; `None` if they are not known, empty if there were none.
+    /// IP addresses without loopback; `None` if unknown, empty if there were none.
     pub ip_addresses: Option<Vec<IpAddr>>,
-    /// Hardware addresses.
+    /// Hardware (MAC) addresses.
     pub mac_addresses: Option<Vec<String>>,
     /// Networks, as the engine recorded them.
     pub interfaces: Vec<Interface>,
     /// The specification's annotations.
     pub annotations: Option<Map<String, Value>>,
-    /// Mounts of the specification: what was asked for.
+    /// Mounts that the specification asks for.
     pub mounts: Vec<SpecMount>,
 }
 
 /// A mount that the specification asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SpecMount {
-    /// Where.
+    /// Mount point.
     pub destination: String,
-    /// File system, or `bind`.
+    /// File system type, or `bind`.
     pub mount_type: Option<String>,
-    /// What.
+    /// Mounted source.
     pub source: Option<String>,
-    /// How, sorted.
+    /// Options, sorted.
     pub options: Vec<String>,
 }
 
-/// Reads what is known of the container.
+/// Reads the facts about the container.
 pub(super) fn read(
     images: Images<'_>,
     side: &Side<'_>,
@@ -148,7 +147,7 @@ fn checkpointed(
     documents: &engine::Documents<'_>,
     kubelet: Option<&kubelet::ArchiveName>,
 ) -> Result<(Timestamp, TimeSource), NoTime> {
-    // Archives that were made for transport have the time 0 everywhere.
+    // Archives made for transport have time 0 everywhere.
     let since_1970 = |time: &Timestamp| time.as_second() > 0;
     let config = || Some((documents.config.as_ref()?.time(&["checkpointedTime"])?, TimeSource::Config));
     let inventory = || {
@@ -158,7 +157,7 @@ fn checkpointed(
     let members = || {
         let times = images.set.images(images.archive);
         let times = times.filter_map(|(_, _, member)| member.recorded_mtime().filter(since_1970));
-        // Where the images are somewhere else, the engine wrote its documents in the same moment.
+        // If the images are stored elsewhere, the engine wrote its documents at about the same time.
         let root = BStr::new(root_of(&images.set.folder));
         let documents = ["config.dump", "spec.dump"].into_iter().filter(|_| images.set.is_empty());
         let beside = documents.filter_map(|name| images.archive.find(&join(root, name.as_bytes()))?.recorded_mtime());
@@ -171,7 +170,7 @@ fn checkpointed(
     })
 }
 
-/// The host name of the root task's UTS namespace, or the one that was asked for.
+/// The host name of the root task's UTS namespace, or the one that was requested.
 fn hostname(images: Images<'_>, root: Option<&Process>, spec: Option<&Document<'_>>) -> Option<Vec<u8>> {
     let number = root.and_then(|p| p.ids.as_ref()?.uts_ns_id).map(u64::from);
     let only = || images.set.of_kind(images.archive, Kind::Utsns).map(|(number, _)| number).next();

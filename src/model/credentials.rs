@@ -1,4 +1,4 @@
-//! Who a task acts as: ids, groups, capabilities.
+//! Credentials of a task: ids, groups, capabilities.
 
 use crate::images::proto::CredsEntry;
 
@@ -21,9 +21,9 @@ pub struct Credentials {
     pub bounding: Option<u64>,
     /// Ambient capabilities; not recorded before CRIU 4.1.
     pub ambient: Option<u64>,
-    /// Whether `PR_SET_NO_NEW_PRIVS` was called; `None` if the version of CRIU did not look.
+    /// Whether `PR_SET_NO_NEW_PRIVS` was called; `None` if this version of CRIU did not record it.
     pub no_new_privs: Option<bool>,
-    /// What capabilities do for uid 0, and which of that is locked (`SECBIT_*`).
+    /// What capabilities uid 0 gets, and which of these settings are locked (`SECBIT_*`).
     pub securebits: Option<u32>,
     /// `AppArmor` profile or `SELinux` context.
     pub lsm_profile: Option<Vec<u8>>,
@@ -40,7 +40,7 @@ impl Credentials {
             effective: set(&entry.cap_eff),
             bounding: set(&entry.cap_bnd),
             ambient: set(&entry.cap_amb),
-            // Written only where it is set.
+            // Written only if it is set.
             no_new_privs: entry.no_new_privs.map(|n| n != 0).or(knows_no_new_privs.then_some(false)),
             securebits: entry.secbits,
             lsm_profile: entry.lsm_profile.clone().filter(|profile| !profile.is_empty()),
@@ -48,7 +48,7 @@ impl Credentials {
     }
 }
 
-/// A capability set from its words, low word first. An empty list is one that was not recorded.
+/// A capability set from its words, low word first. An empty list means that it was not recorded.
 fn set(words: &[u32]) -> Option<u64> {
     let low = u64::from(*words.first()?);
     let high = words.get(1).copied().map_or(0, u64::from);

@@ -1,5 +1,5 @@
-//! What the container was asked to be: the OCI runtime specification (`spec.dump`) and what engines add to it
-//! (`config.dump`). What it was is in the images.
+//! What was asked for: the OCI runtime specification (`spec.dump`) and what engines add to it (`config.dump`). What
+//! actually was is in the images.
 
 use std::collections::BTreeMap;
 
@@ -11,30 +11,30 @@ use super::{Model, Side};
 use crate::abi;
 use crate::images::Images;
 
-/// Sets of capabilities, as the specification names them, in the order of `/proc/PID/status`.
+/// Names of the capability sets in the specification, in the order of `/proc/PID/status`.
 pub const CAPABILITY_SETS: [&str; 5] = ["inheritable", "permitted", "effective", "bounding", "ambient"];
 
-/// A namespace of the specification.
+/// A namespace in the specification.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Namespace {
     /// `pid`, `network`, `mount`, `ipc`, `uts`, `user`, `cgroup` or `time`.
     pub kind: String,
-    /// The namespace that is joined; `None` for a new one.
+    /// The namespace to join; `None` for a new one.
     pub path: Option<String>,
 }
 
-/// A device node that is made in the container.
+/// A device node created in the container.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Device {
-    /// Where.
+    /// Path of the node.
     pub path: String,
-    /// `c`, `b`, `u` or `p`.
+    /// Type: `c`, `b`, `u` or `p`.
     pub device_type: Option<String>,
     /// Major number.
     pub major: Option<i64>,
     /// Minor number.
     pub minor: Option<i64>,
-    /// Mode, with or without the file's type.
+    /// Mode, with or without the file type.
     pub mode: Option<u32>,
     /// Owner.
     pub uid: Option<u32>,
@@ -45,22 +45,22 @@ pub struct Device {
 /// A rule of the device controller.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeviceRule {
-    /// Whether it allows or refuses.
+    /// Whether the rule allows or refuses access.
     pub allow: Option<bool>,
-    /// `a`, `b` or `c`; `None` stands for all.
+    /// Type: `a`, `b` or `c`; `None` means all.
     pub device_type: Option<String>,
-    /// Major number; `None` stands for all.
+    /// Major number; `None` means all.
     pub major: Option<i64>,
-    /// Minor number; `None` stands for all.
+    /// Minor number; `None` means all.
     pub minor: Option<i64>,
-    /// Of `r`, `w` and `m`.
+    /// Letters of `r`, `w` and `m`.
     pub access: Option<String>,
 }
 
-/// A limit.
+/// A resource limit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Limit {
-    /// For example `RLIMIT_NOFILE`.
+    /// Name, for example `RLIMIT_NOFILE`.
     pub name: String,
     /// Soft limit.
     pub soft: Option<u64>,
@@ -68,86 +68,86 @@ pub struct Limit {
     pub hard: Option<u64>,
 }
 
-/// The profile by which calls are filtered.
+/// A seccomp profile.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SeccompProfile {
-    /// What is done with calls that no rule names, as `SCMP_ACT_ERRNO`.
+    /// What happens to calls that no rule names, for example `SCMP_ACT_ERRNO`.
     pub default_action: Option<String>,
-    /// The error of that, if one is given.
+    /// Error number of the default action, if given.
     pub default_errno: Option<u64>,
-    /// How many rules it has.
+    /// Number of rules.
     pub rules: usize,
 }
 
-/// The specification, as far as it can be compared with what was, or tells what the container was allowed.
+/// The parts of the specification that can be compared with the images or say what the container was allowed to do.
 #[derive(Clone, Debug, Default)]
 pub struct Spec {
     /// Arguments of the first process.
     pub args: Option<Vec<String>>,
-    /// Its environment.
+    /// Environment of the first process.
     pub env: Option<Vec<String>>,
-    /// Its current directory.
+    /// Current directory of the first process.
     pub cwd: Option<String>,
     /// User id.
     pub uid: Option<u32>,
     /// Group id.
     pub gid: Option<u32>,
-    /// Supplementary groups; `None` if it says nothing of them, which is none where it names a user.
+    /// Supplementary groups; `None` if not stated, which means none if there is a user.
     pub groups: Option<Vec<u32>>,
-    /// File mode mask.
+    /// File mode creation mask.
     pub umask: Option<u32>,
-    /// Capabilities by set; a set that is missing is empty. `None` if it says nothing of capabilities.
+    /// Capabilities by set; a missing set is empty. `None` if capabilities are not stated.
     pub capabilities: Option<BTreeMap<&'static str, Vec<String>>>,
-    /// Limits.
+    /// Resource limits.
     pub limits: Vec<Limit>,
-    /// Whether no program may give more privileges; `None` if it says nothing of a process.
+    /// Whether programs are prevented from gaining privileges; `None` if the specification has no process.
     pub no_new_privs: Option<bool>,
     /// `AppArmor` profile.
     pub apparmor: Option<String>,
     /// `SELinux` label of processes.
     pub selinux: Option<String>,
-    /// What the kernel adds to the badness of the process when memory runs out.
+    /// Adjustment of the out-of-memory score.
     pub oom_score_adj: Option<i64>,
     /// Host name.
     pub hostname: Option<String>,
-    /// Whether the root file system cannot be written; `None` if it says nothing of that.
+    /// Whether the root file system is read-only; `None` if not stated.
     pub read_only_root: Option<bool>,
-    /// Namespaces; what is missing in the list is the host's. `None` if it has no list.
+    /// Namespaces; those not listed are the host's. `None` if there is no list.
     pub namespaces: Option<Vec<Namespace>>,
-    /// Paths that are covered; `None` if it has no list.
+    /// Masked paths; `None` if there is no list.
     pub masked_paths: Option<Vec<String>>,
-    /// Paths that cannot be written; `None` if it has no list.
+    /// Read-only paths; `None` if there is no list.
     pub read_only_paths: Option<Vec<String>>,
-    /// Devices.
+    /// Device nodes.
     pub devices: Vec<Device>,
     /// Rules of the device controller, in order.
     pub device_rules: Vec<DeviceRule>,
     /// Kernel settings.
     pub sysctls: Vec<(String, String)>,
-    /// Whether it lists mounts.
+    /// Whether the specification lists mounts.
     pub lists_mounts: bool,
-    /// Whether it has a part for Linux.
+    /// Whether the specification has a Linux section.
     pub is_of_linux: bool,
-    /// The filter of system calls; `None` if it asks for none.
+    /// The seccomp filter; `None` if none is asked for.
     pub seccomp: Option<SeccompProfile>,
-    /// Ids of the user namespace: inside, outside, how many.
+    /// User id map of the user namespace: inside, outside, count.
     pub uid_map: Vec<(u64, u64, u64)>,
     /// Path of the control group.
     pub cgroup_path: Option<String>,
-    /// Propagation of mounts at the root.
+    /// Propagation of the root mount.
     pub root_propagation: Option<String>,
 }
 
-/// What was declared.
+/// The declared facts.
 #[derive(Debug, Default)]
 pub struct Declared {
     /// The specification; `None` if the archive has none.
     pub spec: Option<Spec>,
-    /// Whether the engine says that the container was privileged; Podman alone records it.
+    /// Whether the engine says that the container was privileged; only Podman records it.
     pub privileged: Option<bool>,
 }
 
-/// Reads what was declared.
+/// Reads the declared facts.
 pub(crate) fn read(_images: Images<'_>, _model: &Model, side: &Side<'_>) -> Declared {
     let documents = Documents::read(side);
     let privileged = documents.config.as_ref().and_then(|config| config.get(&["privileged"])?.as_bool());
@@ -159,7 +159,7 @@ fn spec(document: &Document<'_>) -> Spec {
     let number = |keys: &[&str]| document.get(keys).and_then(number_of);
     let list = |keys: &[&str]| document.array(keys).unwrap_or_default();
     let texts = |keys: &[&str]| document.array(keys).map(texts_of);
-    // What is missing in a part that is there is off.
+    // A missing flag in a section that exists is off.
     let flag = |part: &str, key: &str| {
         let part = document.object(&[part])?;
         Some(part.get(key).and_then(Value::as_bool).unwrap_or(false))
@@ -245,7 +245,7 @@ fn device(value: &Value) -> Option<Device> {
 }
 
 fn device_rule(value: &Value) -> DeviceRule {
-    // Engines write -1 for all numbers.
+    // Engines write -1 for "all".
     let number = |key| value.get(key).and_then(Value::as_i64).filter(|&number| number >= 0);
     DeviceRule {
         allow: value.get("allow").and_then(Value::as_bool),
@@ -257,22 +257,20 @@ fn device_rule(value: &Value) -> DeviceRule {
 }
 
 impl Spec {
-    /// The mask of a set of capabilities; `None` if it says nothing of capabilities. Names that are no capability are
-    /// left out.
+    /// The mask of a capability set; `None` if capabilities are not stated. Unknown names are skipped.
     pub fn capabilities(&self, set: &str) -> Option<u64> {
         let names = self.capabilities.as_ref()?.get(set)?;
         let bits = names.iter().filter_map(|name| 1_u64.checked_shl(abi::capability::number(name)?));
         Some(bits.fold(0, |mask, bit| mask | bit))
     }
 
-    /// Where a namespace of a kind comes from: a new one, one that is joined, or the host's. `None` if it says nothing of
-    /// namespaces.
+    /// Origin of the namespace of a kind: new, joined, or the host's. `None` if namespaces are not stated.
     pub fn namespace(&self, kind: &str) -> Option<Origin<'_>> {
         let Some(namespace) = self.namespaces.as_ref()?.iter().find(|namespace| namespace.kind == kind) else {
             return Some(Origin::Host);
         };
         Some(match namespace.path.as_deref() {
-            // Of the host's first process.
+            // A namespace of the host's first process.
             Some(path) if path.starts_with("/proc/1/ns/") => Origin::Host,
             Some(path) => Origin::Joined(path),
             None => Origin::New,
@@ -280,12 +278,12 @@ impl Spec {
     }
 }
 
-/// Where a namespace comes from.
+/// The origin of a namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin<'a> {
-    /// Made for the container.
+    /// Created for the container.
     New,
-    /// The one at a path, as a pod's.
+    /// Joined by its path, such as a pod's.
     Joined(&'a str),
     /// The host's.
     Host,

@@ -1,4 +1,4 @@
-//! The JSON documents that engines lay beside the images. They are read as they come: a key of the wrong type costs that
+//! JSON documents that engines write next to the images. They are read leniently: a key of the wrong type loses that
 //! key, not the document.
 
 use bstr::{BStr, ByteSlice};
@@ -20,7 +20,7 @@ pub(crate) struct Document<'a> {
 }
 
 impl<'a> Document<'a> {
-    /// Reads a document. `None` if there is none; if it cannot be read, that is a warning.
+    /// Reads a document. `None` if there is none, or if it cannot be read, which is a warning.
     pub(crate) fn read(
         archive: &'a Archive,
         folder: &[u8],
@@ -34,28 +34,30 @@ impl<'a> Document<'a> {
         let warn = |message: String| warnings.push(Code::JsonDamaged, Place::member(path), || message);
         let (bytes, stop) = archive.contents(file).prefix(limits.json_bytes);
         match stop {
-            // What is beyond the limit is not even kept of a stream.
+            // Contents beyond the limit are not even kept from a stream.
             Some(Stop::Limit | Stop::Absent(Absence::NotKept)) if file.size > limits.json_bytes => {
                 let (size, limit) = (file.size, limits.json_bytes);
                 warnings.push(Code::LimitReached, Place::member(path), || {
-                    format!("{size} bytes of JSON, the limit is {limit}; left out, --max-json raises the limit")
+                    format!("{size} bytes of JSON exceed the limit of {limit}; skipped, --max-json raises the limit")
                 });
                 return None;
             }
-            // Which is warned of by itself.
+            // This has a warning of its own.
             Some(Stop::Absent(Absence::Unreadable)) => return None,
-            Some(Stop::Absent(_) | Stop::Limit) => warn("the document is cut by the end of the archive".to_owned()),
+            Some(Stop::Absent(_) | Stop::Limit) => {
+                warn("the document is truncated by the end of the archive".to_owned())
+            }
             None => {}
         }
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
         if bytes.trim_ascii().is_empty() {
-            warn("an empty file, not a JSON document".to_owned());
+            warn("the file is empty, not a JSON document".to_owned());
             return None;
         }
         let parsed = match bytes.to_str() {
             Ok(text) => json::parse(text.as_bytes(), limits.json_depth),
             Err(error) => {
-                warn(format!("not UTF-8 ({error}); what is not is shown as U+FFFD"));
+                warn(format!("not UTF-8 ({error}); invalid bytes are shown as U+FFFD"));
                 json::parse(bytes.to_str_lossy().as_bytes(), limits.json_depth)
             }
         };
@@ -69,7 +71,7 @@ impl<'a> Document<'a> {
         }
     }
 
-    /// Notes that the document as a whole is not the object that it should be.
+    /// Warns if the document as a whole is not an object.
     pub(crate) fn expect_object(self) -> Option<Self> {
         if self.value.is_object() {
             return Some(self);
@@ -84,7 +86,7 @@ impl<'a> Document<'a> {
         (!value.is_null()).then_some(value)
     }
 
-    /// Text that is not empty.
+    /// Text; `None` if it is empty.
     pub(crate) fn text(&self, keys: &[&str]) -> Option<&str> {
         let value = self.get(keys)?;
         let text = value.as_str();
@@ -114,7 +116,7 @@ impl<'a> Document<'a> {
         array.map(Vec::as_slice)
     }
 
-    /// Yes or no.
+    /// A boolean.
     pub(crate) fn bool(&self, keys: &[&str]) -> Option<bool> {
         let value = self.get(keys)?;
         if !value.is_boolean() {
@@ -123,19 +125,19 @@ impl<'a> Document<'a> {
         value.as_bool()
     }
 
-    /// A time as RFC 3339. Go's zero time, in the year 1, is none.
+    /// A time in RFC 3339. Go's zero time, in the year 1, is `None`.
     pub(crate) fn time(&self, keys: &[&str]) -> Option<Timestamp> {
         let text = self.text(keys)?;
         let time: Option<Timestamp> = text.parse().ok();
         if time.is_none() {
             self.warnings.push(Code::JsonUnexpected, Place::member(self.path), || {
-                format!("{} is no time: {text:?}", keys.join("."))
+                format!("{} is not a valid time: {text:?}", keys.join("."))
             });
         }
         time.filter(|_| !text.starts_with("0001-"))
     }
 
-    /// A time in nanoseconds since 1970; 0 is none.
+    /// A time in nanoseconds since 1970; 0 is `None`.
     pub(crate) fn nanoseconds(&self, keys: &[&str]) -> Option<Timestamp> {
         let value = self.get(keys)?;
         let Some(number) = value.as_i64() else {
@@ -145,29 +147,29 @@ impl<'a> Document<'a> {
         (number != 0).then(|| Timestamp::from_nanosecond(number.into()).ok()).flatten()
     }
 
-    /// JSON in text, as annotations have it.
+    /// JSON embedded in text, as in annotations.
     pub(crate) fn embedded(&self, keys: &[&str]) -> Option<Value> {
         let text = self.text(keys)?;
         match serde_json::from_str(text) {
             Ok(value) => Some(value),
             Err(error) => {
                 self.warnings.push(Code::JsonDamaged, Place::member(self.path), || {
-                    format!("{} does not hold JSON: {error}", keys.join("."))
+                    format!("{} is not valid JSON: {error}", keys.join("."))
                 });
                 None
             }
         }
     }
 
-    /// Notes values that cannot be true, or not together.
+    /// Warns about impossible or contradictory values.
     pub(crate) fn contradicts(&self, message: impl FnOnce() -> String) {
         self.warnings.push(Code::JsonUnexpected, Place::member(self.path), message);
     }
 
-    /// Notes a value of the wrong type.
+    /// Warns about a value of the wrong type.
     pub(crate) fn unexpected(&self, what: &str, expected: &str, found: &Value) {
         self.warnings.push(Code::JsonUnexpected, Place::member(self.path), || {
-            format!("{what} is {}, not {expected}; left out", type_of(found))
+            format!("{what} is {}, not {expected}; skipped", type_of(found))
         });
     }
 }

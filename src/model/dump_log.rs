@@ -1,4 +1,4 @@
-//! How the dump ended, as CRIU's log tells it (`dump.log`; `criu/cr-dump.c` writes its last lines).
+//! How the dump ended, according to CRIU's log (`dump.log`; `criu/cr-dump.c` writes its last lines).
 
 use bstr::{BStr, BString, ByteSlice};
 
@@ -8,16 +8,16 @@ use crate::images::{Images, Kind};
 use crate::int::u64_of;
 use crate::warning::{Code, Place};
 
-/// Where CRIU logs a dump.
+/// Names of CRIU's log of a dump.
 const LOGS: [&str; 3] = ["dump.log", "criu-dump.log", "pre-dump.log"];
-/// Bytes at the end of a log in which its last lines are.
+/// Bytes at the end of a log that are searched for the last lines.
 const TAIL: u64 = 64 << 10;
-/// Bytes of a log that are looked through for the first error.
+/// Bytes of a log that are searched for the first error.
 const WHOLE: u64 = 64 << 20;
 /// Bytes of a line that are quoted.
 const QUOTED: usize = 300;
 
-/// Warns if the log says that there was no dump, or if there is no image and no reason is known.
+/// Warns if the log says that the dump failed, or if there are no images and no known reason.
 pub(super) fn check(images: Images<'_>, side: &Side<'_>) {
     let failed = side.criu_log().is_some_and(|(path, log)| {
         let finished = images.has(Kind::Inventory, 0);
@@ -25,28 +25,28 @@ pub(super) fn check(images: Images<'_>, side: &Side<'_>) {
         side.warnings.push(Code::DumpFailed, Place::member(path), || why);
         true
     });
-    // What may not be read may be the images, and was warned of.
+    // Unreadable files, which have a warning of their own, may be the images.
     if images.set.is_empty() && !images.archive.has_unreadable() {
         side.warnings.push(Code::ImagesMissing, Place::member(&images.set.folder), || {
             if failed {
-                "no CRIU images in it, because the dump failed; only what the engine wrote is shown".to_owned()
+                "no CRIU images found, because the dump failed; only the engine's files are shown".to_owned()
             } else {
-                "no CRIU images in it; only what the engine wrote is shown. Was the runtime's images directory \
-                 redirected (criu.conf: images-dir)?"
+                "no CRIU images found; only the engine's files are shown. Check whether the runtime's \
+                 images directory was redirected (criu.conf: images-dir)"
                     .to_owned()
             }
         });
     }
 }
 
-/// What the log of a dump that failed says, of an archive that has nothing else.
+/// The failure reported by the log of an archive that has nothing else.
 pub(crate) fn failure_alone(archive: &Archive) -> Option<String> {
     let is_log = |member: &&Member| LOGS.iter().any(|name| member.file_name() == name.as_bytes());
     let log = archive.members().iter().filter(|member| member.kind == MemberKind::File).find(is_log)?;
     Some(format!("{}: {}", log.path, failure(&archive.contents(log), false)?))
 }
 
-/// Why a log tells of no whole dump; `None` if it tells of one.
+/// Why the log does not show a complete dump; `None` if it does.
 fn failure(log: &Contents<'_>, finished: bool) -> Option<String> {
     let from = log.len().saturating_sub(TAIL);
     let tail = bytes(log, from, TAIL);
@@ -57,16 +57,19 @@ fn failure(log: &Contents<'_>, finished: bool) -> Option<String> {
         return None;
     }
     let first = bytes(log, 0, WHOLE).lines().find(|line| line.contains_str("Error (")).map(quoted);
-    let first = first.map_or_else(String::new, |first| format!("; its first error: {first}"));
+    let first = first.map_or_else(String::new, |first| format!("; first error: {first}"));
     Some(match said {
-        Some(_) => format!("the dump failed{first}; its last line: {}", quoted(last)),
+        Some(_) => format!("the dump failed{first}; last line: {}", quoted(last)),
         None => {
-            format!("the log ends before the dump did, which may have failed{first}; its last line: {}", quoted(last))
+            format!(
+                "the log ends before the dump finished, so the dump may have failed{first}; last line: {}",
+                quoted(last)
+            )
         }
     })
 }
 
-/// The bytes of a range that are here, as far as they go.
+/// The available bytes of a range.
 fn bytes(log: &Contents<'_>, from: u64, len: u64) -> Vec<u8> {
     let mut all = Vec::new();
     for piece in log.pieces(from, len) {
@@ -85,7 +88,7 @@ fn quoted(line: &[u8]) -> BString {
 }
 
 impl<'a> Side<'a> {
-    /// The log of the dump, and where it lies.
+    /// The log of the dump, with its path.
     fn criu_log(&self) -> Option<(&'a BStr, Contents<'a>)> {
         let log = LOGS.iter().find_map(|name| self.work_file(name))?;
         let file = self.archive().resolve(log).ok().filter(|file| file.kind == MemberKind::File)?;

@@ -13,21 +13,21 @@ use crate::warning::Code;
 /// A descriptor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Descriptor {
-    /// Its number.
+    /// Number of the descriptor.
     pub fd: Fd,
-    /// The open file behind it.
+    /// The open file that it refers to.
     pub file: FileId,
-    /// The type of that file; `None` for a number that is not known.
+    /// Type of that file; `None` for an unknown number.
     pub fd_type: Option<FdTypes>,
-    /// Closed on exec.
+    /// Whether it is closed on exec.
     pub cloexec: bool,
 }
 
-/// The tables of all processes. Several processes may share one.
+/// The tables of all processes. Several processes may share a table.
 #[derive(Debug, Default)]
 pub struct Descriptors {
     tables: HashMap<u64, Vec<Descriptor>>,
-    /// Processes whose descriptors are left out: too many share them.
+    /// Processes whose descriptors were skipped because too many processes share them.
     without: HashSet<Pid>,
 }
 
@@ -46,7 +46,7 @@ impl Descriptors {
                     without.insert(process.pid());
                     images.warnings.push(Code::LimitReached, images.place(Kind::Fdinfo, number), || {
                         format!(
-                            "processes share more than {most} descriptors: those of process {} are left out, --max-shared raises the limit",
+                            "processes share more than {most} descriptors; those of process {} were skipped, --max-shared raises the limit",
                             process.pid()
                         )
                     });
@@ -55,10 +55,7 @@ impl Descriptors {
             }
             if !images.has(Kind::Fdinfo, number) {
                 images.warnings.push(Code::ImageMissing, images.place(Kind::Fdinfo, number), || {
-                    format!(
-                        "process {} is alive but has no table of descriptors: its open files are not known",
-                        process.pid()
-                    )
+                    format!("living process {} has no table of descriptors; its open files are unknown", process.pid())
                 });
             }
             tables.insert(number, table(images, number, files));
@@ -66,7 +63,7 @@ impl Descriptors {
         Descriptors { tables, without }
     }
 
-    /// How often each file is open.
+    /// Counts how often each file is open.
     pub(super) fn opens(&self, processes: &[Process]) -> HashMap<FileId, u64> {
         let mut opens: HashMap<FileId, u64> = HashMap::new();
         for descriptor in processes.iter().flat_map(|process| self.of(process)) {
@@ -89,24 +86,24 @@ fn table(images: Images<'_>, number: u64, files: &FileTable) -> Vec<Descriptor> 
         let fd_type = entry.r#type.and_then(|t| FdTypes::try_from(t).ok());
         let (fd, file) = (Fd(entry.fd()), FileId(entry.id()));
         if i32::try_from(fd.0).is_err() {
-            images.warnings.push(Code::NumberInvalid, place(), || format!("{fd} cannot be a descriptor"));
+            images.warnings.push(Code::NumberInvalid, place(), || format!("{fd} is not a valid descriptor"));
         }
         match fd_type {
             None => images.warnings.push(Code::FileTypeUnknown, place(), || {
-                format!("descriptor {fd} is of a type that is not known ({})", entry.r#type.unwrap_or_default())
+                format!("descriptor {fd} is of unknown type {}", entry.r#type.unwrap_or_default())
             }),
             Some(fd_type) if files.get(fd_type, file).is_none() && !files.is_unreadable() => {
                 images.warnings.push(Code::FileMissing, place(), || {
-                    format!("descriptor {fd} refers to file {file}, which is not in the table of files")
+                    format!("descriptor {fd} refers to file {file}, which is not in the table of open files")
                 });
             }
             Some(_) => {}
         }
         let descriptor = Descriptor { fd, file, fd_type, cloexec: entry.flags() & 1 != 0 };
         if by_fd.insert(fd, descriptor).is_some() {
-            images
-                .warnings
-                .push(Code::RecordDuplicate, place(), || format!("descriptor {fd} is recorded twice; the last counts"));
+            images.warnings.push(Code::RecordDuplicate, place(), || {
+                format!("descriptor {fd} is recorded twice; used the last record")
+            });
         }
     });
     by_fd.into_values().collect()

@@ -13,11 +13,11 @@ use crate::images::{Images, Kind};
 use crate::int::{u64_of, usize_of};
 use crate::warning::{Code, Place};
 
-/// Defines [`File`]: variant, CRIU's type, the message, the field of `file_entry` that has it, and the split image that
-/// had it before CRIU 3.4.
+/// Defines [`File`]: variant, CRIU's type, the message, the field of `file_entry` that holds it, and the image that
+/// held it before CRIU 3.4.
 macro_rules! files {
     ($($(#[doc = $doc:literal])+ $variant:ident = $fd_type:ident, $message:ident, $field:ident, $split:ident;)+) => {
-        /// An open file (open file description), as its record has it.
+        /// An open file (open file description), as recorded.
         #[derive(Clone, Debug)]
         #[non_exhaustive]
         pub enum File { $($(#[doc = $doc])+ $variant(Box<$message>),)+ }
@@ -31,7 +31,7 @@ macro_rules! files {
                 match self { $(File::$variant(_) => FdTypes::$fd_type,)+ }
             }
 
-            /// From a record of `files.img`; `None` if it has no message of its type.
+            /// Takes the file from a record of `files.img`; `None` if the record has no message of its type.
             fn of(entry: FileEntry) -> Option<Self> {
                 match entry.r#type() {
                     $(FdTypes::$fd_type => entry.$field.map(|m| File::$variant(Box::new(m))),)+
@@ -39,10 +39,10 @@ macro_rules! files {
                 }
             }
 
-            /// The images that had the files of a type before there was `files.img`.
+            /// The images that held each type of file before `files.img` existed.
             const SPLIT: &[Kind] = &[$(Kind::$split),+];
 
-            /// Every type with the image that had its files before there was `files.img`.
+            /// Visits the files in the images that existed before `files.img`, for every type.
             fn each_split(images: Images<'_>, mut each: impl FnMut(u32, File, Place)) {
                 $(if Kind::$split != Kind::Files && images.has(Kind::$split, 0) {
                     images.each::<$message>(Kind::$split, 0, |m, _, place| {
@@ -93,12 +93,12 @@ files! {
     Memfd = Memfd, MemfdFileEntry, memfd, Files;
     /// A BPF map.
     BpfMap = Bpfmap, BpfmapFileEntry, bpf, BpfmapFile;
-    /// A process held by a descriptor.
+    /// A process, held by a descriptor.
     Pidfd = Pidfd, PidfdEntry, pidfd, Pidfd;
 }
 
 impl File {
-    /// Who gets its signals.
+    /// Owner of the file's signals.
     pub fn owner(&self) -> Option<&FownEntry> {
         match self {
             File::Regular(f) => f.fown.as_ref(),
@@ -124,7 +124,7 @@ impl File {
 }
 
 impl File {
-    /// The filter of a socket: an instruction of classic BPF in each word. `None` of what is no socket.
+    /// The filter of a socket: one classic BPF instruction in each word. `None` for other files.
     pub fn filter(&self) -> Option<&[u64]> {
         let options = match self {
             File::Inet(f) => f.opts.as_ref(),
@@ -138,7 +138,7 @@ impl File {
 }
 
 impl File {
-    /// How many things it waits for or watches.
+    /// Number of targets that the file waits for or watches.
     fn targets(&self) -> u64 {
         u64_of(match self {
             File::Eventpoll(entry) => entry.tfd.len(),
@@ -148,7 +148,7 @@ impl File {
         })
     }
 
-    /// Keeps the first of them.
+    /// Keeps only the first `most` targets.
     fn keep_targets(&mut self, most: usize) {
         match self {
             File::Eventpoll(entry) => entry.tfd.truncate(most),
@@ -159,19 +159,19 @@ impl File {
     }
 }
 
-/// Why a file has no name any more.
+/// Why a file no longer has its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Remap {
-    /// Another name of it was linked for the dump: the file of this id.
+    /// Another name was linked for the dump: the file with this id.
     Linked(FileId),
-    /// It had no name: its contents are in the ghost image of this number.
+    /// The file had no name. Its contents are in the ghost image with this number.
     Ghost(u64),
-    /// It was a path in `/proc` of this process, which had ended.
+    /// The file was a path in `/proc` of this process, which had ended.
     Procfs(u32),
 }
 
 impl Remap {
-    /// Whether the kernel says ` (deleted)` of it.
+    /// Whether the kernel marks the file as ` (deleted)`.
     pub fn is_deleted(self) -> bool {
         !matches!(self, Remap::Procfs(_))
     }
@@ -180,9 +180,9 @@ impl Remap {
 /// A path as `/proc` prints it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FilePath {
-    /// The path, with ` (deleted)` behind it where the kernel adds that.
+    /// The path, followed by ` (deleted)` if the kernel adds that.
     pub text: Vec<u8>,
-    /// The file had no name when it was dumped.
+    /// Whether the file had no name when it was dumped.
     pub deleted: bool,
 }
 
@@ -193,12 +193,12 @@ pub struct FileTable {
     remaps: HashMap<FileId, Remap>,
     memfds: HashMap<u64, MemfdInodeEntry>,
     terminals: HashMap<u32, TtyInfoEntry>,
-    /// The images of the table, or some of them, cannot be read: what it lacks may well be in them.
+    /// Whether images of the table could not be read, so that missing files may be in them.
     unreadable: bool,
 }
 
 impl FileTable {
-    /// Reads `files.img`, or the images of single types that CRIU before 3.4 wrote.
+    /// Reads `files.img`, or the images by type that CRIU before 3.4 wrote.
     pub(super) fn read(images: Images<'_>) -> Self {
         let mut table = FileTable::default();
         let has_split = Kind::RegFiles;
@@ -208,7 +208,7 @@ impl FileTable {
             images.each::<FileEntry>(Kind::Files, 0, |entry, _, place| table.add_entry(entry, &place(), images));
         } else if !images.has(has_split, 0) && images.set.of_kind(images.archive, Kind::Fdinfo).next().is_some() {
             images.warnings.push(Code::ImageMissing, images.place(Kind::Files, 0), || {
-                "the table of open files is missing: what descriptors, mappings and executables are is not known"
+                "the table of open files is missing; files of descriptors, mappings and executables are unknown"
                     .to_owned()
             });
         }
@@ -235,8 +235,8 @@ impl FileTable {
         match File::of(entry) {
             Some(file) => self.add(id, file, place, images),
             None => images.warnings.push(Code::FileTypeUnknown, place.clone(), || {
-                let what = if known { "its message is missing" } else { "is not known" };
-                format!("file {id} is of type {number}: {what}")
+                let what = if known { "but its details are missing" } else { "which is unknown" };
+                format!("file {id} has type {number}, {what}")
             }),
         }
     }
@@ -245,15 +245,15 @@ impl FileTable {
         if let File::Regular(entry) = &mut file {
             cut_name(&mut entry.name, place, images);
         }
-        // TUN descriptors have two records of one id, the path and the device; so types count, too.
+        // TUN descriptors have two records with the same id, the path and the device, so the key includes the type.
         if self.files.insert((file.fd_type(), id), file).is_some() {
-            images
-                .warnings
-                .push(Code::RecordDuplicate, place.clone(), || format!("file {id} is recorded twice; the last counts"));
+            images.warnings.push(Code::RecordDuplicate, place.clone(), || {
+                format!("file {id} is recorded twice; used the last record")
+            });
         }
     }
 
-    /// Targets of epoll, inotify and fanotify had images of their own before CRIU 1.4.
+    /// Targets of epoll, inotify and fanotify had their own images before CRIU 1.4.
     fn add_watches(&mut self, images: Images<'_>) {
         images.each::<EventpollTfdEntry>(Kind::EventpollTfd, 0, |entry, _, _| {
             if let Some(File::Eventpoll(file)) = self.files.get_mut(&(FdTypes::Eventpoll, FileId(entry.id()))) {
@@ -272,8 +272,8 @@ impl FileTable {
         });
     }
 
-    /// Leaves out what files wait for or watch where that is much, and they are open many times: each descriptor tells it
-    /// anew.
+    /// Cuts lists of targets that are long and belong to files that are open many times, because each descriptor
+    /// repeats the list.
     pub(super) fn bound_targets(&mut self, opens: &HashMap<FileId, u64>, images: Images<'_>) {
         let most = images.limits.shared_descriptors;
         let mut left = most;
@@ -292,15 +292,15 @@ impl FileTable {
             let (kind, number) = if images.has(Kind::Files, 0) { (Kind::Files, 0) } else { (Kind::Fdinfo, 0) };
             images.warnings.push(Code::LimitReached, images.place(kind, number), || {
                 format!(
-                    "file {id} ({fd_type:?}) waits for {len} things and is open {opens} times more: beyond {most} of both in all, \
-                     targets are left out, --max-shared raises the limit"
+                    "file {id} ({fd_type:?}) waits for {len} targets and is open {opens} more times: shared targets exceed {most}; \
+                     the rest were skipped, --max-shared raises the limit"
                 )
             });
         }
     }
 
     fn add_remaps(&mut self, images: Images<'_>) {
-        /// Before there were types, this bit of the id meant a ghost.
+        /// Before remap types existed, this bit of the id meant a ghost file.
         const GHOST: u32 = 1 << 31;
         images.each::<RemapFilePathEntry>(Kind::RemapFpath, 0, |entry, _, place| {
             let id = entry.remap_id();
@@ -313,7 +313,7 @@ impl FileTable {
                     Ok(RemapType::Procfs) => Remap::Procfs(id),
                     Err(_) => {
                         images.warnings.push(Code::FileTypeUnknown, place(), || {
-                            format!("file {} was remapped in a way that is not known ({number})", entry.orig_id())
+                            format!("file {} has an unknown remap type ({number})", entry.orig_id())
                         });
                         return;
                     }
@@ -322,18 +322,18 @@ impl FileTable {
             let original = FileId(entry.orig_id());
             if !self.unreadable && !self.files.contains_key(&(FdTypes::Reg, original)) {
                 images.warnings.push(Code::FileMissing, place(), || {
-                    format!("a file without a name, {original}, is not in the table of files")
+                    format!("unlinked file {original} is not in the table of open files")
                 });
             }
             match remap {
                 Remap::Ghost(ghost) if !images.has(Kind::GhostFile, ghost) => {
                     images.warnings.push(Code::ImageMissing, images.place(Kind::GhostFile, ghost), || {
-                        format!("the contents of the deleted file {original} are missing")
+                        format!("the contents of deleted file {original} are missing")
                     });
                 }
                 Remap::Linked(link) if !self.unreadable && !self.files.contains_key(&(FdTypes::Reg, link)) => {
                     images.warnings.push(Code::FileMissing, place(), || {
-                        format!("the link {link} that stands for file {original} is not in the table of files")
+                        format!("link {link}, which stands for file {original}, is not in the table of open files")
                     });
                 }
                 _ => {}
@@ -342,17 +342,17 @@ impl FileTable {
         });
     }
 
-    /// Whether something of the table cannot be read, so that it may have what is not found in it.
+    /// Whether part of the table could not be read, so that it may have files that are not found.
     pub(super) fn is_unreadable(&self) -> bool {
         self.unreadable
     }
 
-    /// The file of a type and id.
+    /// The file with a type and id.
     pub fn get(&self, fd_type: FdTypes, id: FileId) -> Option<&File> {
         self.files.get(&(fd_type, id))
     }
 
-    /// The file of an id, whatever its type; of a device and its path, the device.
+    /// The file with an id, whatever its type. If a device and its path share the id, the device.
     pub fn any(&self, id: FileId) -> Option<&File> {
         File::TYPES.iter().rev().find_map(|&fd_type| self.get(fd_type, id))
     }
@@ -372,24 +372,24 @@ impl FileTable {
         }
     }
 
-    /// Why a file has no name any more, if it has none.
+    /// Why a file no longer has its name; `None` if it has one.
     pub fn remap(&self, id: FileId) -> Option<Remap> {
         self.remaps.get(&id).copied()
     }
 
-    /// Files without a name.
+    /// Files that no longer have their names.
     pub fn remaps(&self) -> impl Iterator<Item = (FileId, Remap)> {
         let mut all: Vec<_> = self.remaps.iter().map(|(&id, &remap)| (id, remap)).collect();
         all.sort_unstable_by_key(|(id, _)| *id);
         all.into_iter()
     }
 
-    /// The object behind a memfd, or behind shared anonymous memory.
+    /// The memory object of a memfd or of shared anonymous memory.
     pub fn memfd(&self, file: &MemfdFileEntry) -> Option<&MemfdInodeEntry> {
         self.memfds.get(&file.inode_id().into())
     }
 
-    /// The object behind a mapped memfd.
+    /// The memory object of a mapped memfd.
     pub fn memfd_of(&self, id: FileId) -> Option<&MemfdInodeEntry> {
         match self.get(FdTypes::Memfd, id)? {
             File::Memfd(file) => self.memfd(file),
@@ -397,12 +397,12 @@ impl FileTable {
         }
     }
 
-    /// All objects behind memfds and shared anonymous memory.
+    /// All memory objects of memfds and shared anonymous memory.
     pub fn memfds(&self) -> impl Iterator<Item = &MemfdInodeEntry> {
         self.memfds.values()
     }
 
-    /// The terminal behind an open one.
+    /// The terminal of an open terminal file.
     pub fn terminal(&self, file: &TtyFileEntry) -> Option<&TtyInfoEntry> {
         self.terminals.get(&file.tty_info_id())
     }
@@ -414,16 +414,16 @@ impl FileTable {
         all.into_iter().map(|(_, info)| info)
     }
 
-    /// The path of a file or memfd as `/proc/PID/exe`, `cwd` and `fd` print it.
+    /// The path of a file or memfd, as `/proc/PID/exe`, `cwd` and `fd` print it.
     pub fn path(&self, id: FileId) -> Option<FilePath> {
         const DELETED: &[u8] = b" (deleted)";
         let Some(regular) = self.regular(id) else {
-            // What runs from a memfd has no other path.
+            // A program that runs from a memfd has no other path.
             return self.memfd_of(id).map(|inode| FilePath { text: memfd_path(inode), deleted: true });
         };
         let mut text = regular.name.clone()?;
         let remap = self.remap(id).filter(|remap| remap.is_deleted());
-        // CRIU cuts the mark off, but 3.15 left it at files whose other names still existed.
+        // CRIU cuts off the mark, but version 3.15 left it on files that had other names.
         let marked = matches!(remap, Some(Remap::Linked(_))) && text.ends_with(DELETED);
         if remap.is_some() && !marked {
             text.extend_from_slice(DELETED);
@@ -432,19 +432,19 @@ impl FileTable {
     }
 }
 
-/// Cuts a name that is longer than any can be: it is said anew wherever the file is open or mapped.
+/// Cuts a name that is longer than possible. Otherwise it would be repeated wherever the file is open or mapped.
 fn cut_name(name: &mut Option<Vec<u8>>, place: &Place, images: Images<'_>) {
     let most = images.limits.path_bytes;
     if let Some(name) = name.as_mut().filter(|name| u64_of(name.len()) > most) {
         images.warnings.push(Code::LimitReached, place.clone(), || {
-            format!("a name of {} bytes is cut after {most}; --max-path raises the limit", name.len())
+            format!("a name of {} bytes was cut to {most}; --max-path raises the limit", name.len())
         });
         name.truncate(usize_of(most));
     }
 }
 
-/// The name of a memfd object as `/proc` prints it. A name that begins with a slash is not a memfd's but that of shared
-/// anonymous memory or huge pages.
+/// The name of a memfd, as `/proc` prints it. A name that begins with a slash belongs to shared anonymous memory or
+/// huge pages, not to a memfd.
 pub fn memfd_path(inode: &MemfdInodeEntry) -> Vec<u8> {
     let name = inode.name();
     let prefix: &[u8] = if name.starts_with(b"/") { b"" } else { b"/memfd:" };

@@ -1,4 +1,4 @@
-//! Who holds which open file: by a descriptor, as the executable, as a directory, by a mapping.
+//! Holders of open files: by a descriptor, as the executable, as a directory, or by a mapping.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -9,18 +9,18 @@ use super::vma::Status;
 use super::{Model, Side};
 use crate::images::Images;
 
-/// How a process holds a file.
+/// The way a process holds a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Hold {
     /// By a descriptor.
     Fd(Fd),
-    /// It runs it.
+    /// As its executable.
     Exe,
-    /// It is its current directory.
+    /// As its current directory.
     Cwd,
-    /// It is its root directory.
+    /// As its root directory.
     Root,
-    /// It has it mapped.
+    /// By a mapping.
     Map,
 }
 
@@ -29,7 +29,7 @@ pub enum Hold {
 pub struct Holder {
     /// Process id.
     pub pid: Pid,
-    /// How.
+    /// The way it holds the file.
     pub hold: Hold,
 }
 
@@ -46,7 +46,7 @@ impl fmt::Display for Holder {
     }
 }
 
-/// The holders of all files and of System V segments.
+/// The holders of all files and System V segments.
 #[derive(Debug, Default)]
 pub struct Holders {
     files: HashMap<FileId, Arc<[Holder]>>,
@@ -54,12 +54,12 @@ pub struct Holders {
 }
 
 impl Holders {
-    /// Those of an open file, by process; descriptors first.
+    /// The holders of an open file, by process, descriptors first.
     pub fn of(&self, id: FileId) -> Arc<[Holder]> {
         self.files.get(&id).cloned().unwrap_or_default()
     }
 
-    /// Those of several open files, each once.
+    /// The holders of several open files, each listed once.
     pub fn of_all(&self, ids: impl IntoIterator<Item = FileId>) -> Arc<[Holder]> {
         let mut all: Vec<Holder> = ids.into_iter().flat_map(|id| self.of(id).to_vec()).collect();
         all.sort_unstable();
@@ -67,13 +67,13 @@ impl Holders {
         all.into()
     }
 
-    /// Those of a System V segment.
+    /// The holders of a System V segment.
     pub fn of_segment(&self, id: u64) -> Arc<[Holder]> {
         self.segments.get(&id).cloned().unwrap_or_default()
     }
 }
 
-/// Reads them.
+/// Collects the holders.
 pub(crate) fn read(_: Images<'_>, model: &Model, _: &Side<'_>) -> Holders {
     let mut files: HashMap<FileId, Vec<Holder>> = HashMap::new();
     let mut segments: HashMap<u64, Vec<Holder>> = HashMap::new();

@@ -1,22 +1,22 @@
-//! Rare images about the kernel that the container ran on: processors (`cpuinfo.img`, only when CRIU was asked for it),
-//! automatic mounts (`autofs-N.img`), formats of executables (`binfmt-misc.img`).
+//! Rare images about the host's kernel: processors (`cpuinfo.img`, only if CRIU was asked for it), automatic mounts
+//! (`autofs-N.img`), executable formats (`binfmt-misc.img`).
 
 use super::{Model, Side};
 use crate::images::proto::{AutofsEntry, BinfmtMiscEntry, CpuinfoEntry};
 use crate::images::{Images, Kind};
 
-/// What these images hold.
+/// The contents of these images.
 #[derive(Debug, Default)]
 pub struct Host {
     /// Processors.
     pub processors: Vec<CpuinfoEntry>,
-    /// Automatic mounts, each with the number of its image: the mount's.
+    /// Automatic mounts, each with the number of its image, which is the mount's.
     pub automounts: Vec<(u64, AutofsEntry)>,
-    /// Formats of executables.
+    /// Executable formats.
     pub formats: Vec<BinfmtMiscEntry>,
 }
 
-/// Reads them.
+/// Reads these images.
 pub(crate) fn read(images: Images<'_>, _model: &Model, _side: &Side<'_>) -> Host {
     let numbers = |kind| images.set.of_kind(images.archive, kind).map(|(number, _)| number).collect::<Vec<u64>>();
     let mut host = Host::default();
@@ -29,7 +29,7 @@ pub(crate) fn read(images: Images<'_>, _model: &Model, _side: &Side<'_>) -> Host
     if images.has(Kind::BinfmtMisc, 0) {
         host.formats = images.all(Kind::BinfmtMisc, 0);
     }
-    // Before CRIU 3.16 there was one image for each mount.
+    // Before CRIU 3.16 there was one image per mount.
     for number in numbers(Kind::BinfmtMiscOld) {
         host.formats.append(&mut images.all(Kind::BinfmtMiscOld, number));
     }

@@ -1,8 +1,8 @@
-//! Numbers that could be confused, each with a type of its own.
+//! Types for numbers that are easily confused.
 
 use std::fmt;
 
-/// Defines a number's type: documentation, name, what it wraps.
+/// Defines a type for a number: documentation, name, wrapped type.
 macro_rules! number {
     ($(#[doc = $doc:literal])+ $name:ident($inner:ty)) => {
         $(#[doc = $doc])+
@@ -18,11 +18,11 @@ macro_rules! number {
 }
 
 number! {
-    /// A process id, as in the pid namespace of the container.
+    /// A process id, in the container's pid namespace.
     Pid(u32)
 }
 number! {
-    /// A thread id, as in the pid namespace of the container.
+    /// A thread id, in the container's pid namespace.
     Tid(u32)
 }
 number! {
@@ -34,7 +34,7 @@ number! {
     FileId(u32)
 }
 number! {
-    /// CRIU's id of a namespace. Equal ids are the same namespace; they are not the kernel's inode numbers.
+    /// CRIU's id of a namespace. Equal ids mean the same namespace. They are not the kernel's inode numbers.
     NamespaceId(u32)
 }
 
@@ -49,7 +49,7 @@ impl fmt::Display for Address {
 }
 
 impl Address {
-    /// Some address, or none for 0, where 0 means that there is no such thing.
+    /// An address; `None` for 0, which means that there is none.
     pub(crate) fn non_zero(address: Option<u64>) -> Option<Self> {
         address.filter(|&a| a != 0).map(Address)
     }

@@ -13,32 +13,32 @@ use crate::int::{u64_of, usize_of};
 /// A System V segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Segment {
-    /// Its id, as `shmget(2)` returned it. 0 is a valid one.
+    /// Id, as `shmget(2)` returned it. 0 is valid.
     pub id: u32,
-    /// Its key; 0 for private ones.
+    /// Key; 0 if private.
     pub key: u32,
-    /// Bytes.
+    /// Size in bytes.
     pub size: u64,
-    /// The IPC namespace that it is in (CRIU's id).
+    /// The IPC namespace (CRIU's id).
     pub namespace: u64,
     /// Owners and mode.
     pub owner: Owner,
-    /// Its size of huge pages, as `shmget(2)` takes it; `None` of ordinary ones.
+    /// Huge page size, as passed to `shmget(2)`; `None` for ordinary segments.
     pub huge_pages: Option<u32>,
-    /// Where its contents lie in the image, if they are there and not in pages: offset and length.
+    /// Offset and length of the contents in the image, if they are there and not in pages.
     pub(crate) embedded: Option<(u64, u64)>,
 }
 
-/// Who owns an object, who made it, and who may use it.
+/// The owner and creator of an object, and its permissions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Owner {
     /// Owner.
     pub uid: Option<u32>,
     /// Group.
     pub gid: Option<u32>,
-    /// Who made it.
+    /// User who created it.
     pub creator_uid: Option<u32>,
-    /// Group of who made it.
+    /// Group of the user who created it.
     pub creator_gid: Option<u32>,
     /// Permission bits.
     pub mode: Option<u32>,
@@ -51,7 +51,7 @@ impl Owner {
     }
 }
 
-/// Reads the segments of all IPC namespaces, by id: CRIU dumps one such namespace.
+/// Reads the segments of all IPC namespaces, by id. CRIU dumps one such namespace.
 pub(super) fn segments(images: Images<'_>) -> BTreeMap<u64, Segment> {
     let mut segments = BTreeMap::new();
     for namespace in namespaces(images, Kind::IpcnsShm) {
@@ -77,45 +77,45 @@ pub(super) fn segments(images: Images<'_>) -> BTreeMap<u64, Segment> {
 /// A queue of messages.
 #[derive(Clone, Debug)]
 pub struct MessageQueue {
-    /// Its id, as `msgget(2)` returned it.
+    /// Id, as `msgget(2)` returned it.
     pub id: u32,
-    /// Its key; 0 for private ones.
+    /// Key; 0 if private.
     pub key: u32,
-    /// The IPC namespace that it is in (CRIU's id).
+    /// The IPC namespace (CRIU's id).
     pub namespace: u64,
     /// Owners and mode.
     pub owner: Owner,
-    /// Bytes of text that may wait in it.
+    /// Bytes of messages that the queue can hold.
     pub capacity: Option<u32>,
-    /// Messages that waited in it, as recorded.
+    /// Recorded number of waiting messages.
     pub count: Option<u32>,
-    /// The messages that are here, the oldest first.
+    /// The available messages, oldest first.
     pub messages: Vec<Message>,
 }
 
 /// A message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// Its type, as its sender chose it.
+    /// Type, as the sender chose it.
     pub message_type: u64,
-    /// Its text.
+    /// Contents of the message.
     pub text: Span,
 }
 
 /// A set of semaphores.
 #[derive(Clone, Debug)]
 pub struct Semaphores {
-    /// Its id, as `semget(2)` returned it.
+    /// Id, as `semget(2)` returned it.
     pub id: u32,
-    /// Its key; 0 for private ones.
+    /// Key; 0 if private.
     pub key: u32,
-    /// The IPC namespace that it is in (CRIU's id).
+    /// The IPC namespace (CRIU's id).
     pub namespace: u64,
     /// Owners and mode.
     pub owner: Owner,
-    /// How many there are, as recorded.
+    /// Recorded number of semaphores.
     pub count: Option<u32>,
-    /// The values that are here.
+    /// The available values.
     pub values: Vec<u16>,
 }
 
@@ -128,7 +128,7 @@ pub struct Ipc {
     pub semaphores: Vec<Semaphores>,
 }
 
-/// Reads them.
+/// Reads queues and semaphores.
 pub(crate) fn read(images: Images<'_>, _: &Model, _: &Side<'_>) -> Ipc {
     let mut ipc = Ipc::default();
     for namespace in namespaces(images, Kind::IpcnsMsg) {
@@ -169,8 +169,8 @@ fn namespaces(images: Images<'_>, kind: Kind) -> Vec<u64> {
     images.set.of_kind(images.archive, kind).map(|(number, _)| number).collect()
 }
 
-/// The messages behind a queue's record, up to the first that cannot be read: that the image is cut there was warned of
-/// when its records were counted.
+/// The messages after a queue's record, up to the first that cannot be read. A truncated image was warned about when
+/// its records were counted.
 fn messages(payload: &[u8], all: Span, count: u32, order: ByteOrder) -> Vec<Message> {
     let mut messages = Vec::new();
     let mut rest = payload;
@@ -179,7 +179,7 @@ fn messages(payload: &[u8], all: Span, count: u32, order: ByteOrder) -> Vec<Mess
         let Some((head, after)) = after.split_at_checked(usize_of(order.u32(*size).into())) else { break };
         let Ok(head) = IpcMsg::decode(head) else { break };
         let skip = u64_of(payload.len().saturating_sub(after.len()));
-        // Cut to what is there; the length that was recorded counts all the same.
+        // Cut to the available bytes; the recorded length still advances the position.
         let len = u64::from(head.msize());
         let text = Span { offset: all.offset.saturating_add(skip), len, ..all };
         messages.push(Message { message_type: head.mtype(), text });

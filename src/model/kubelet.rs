@@ -1,31 +1,31 @@
 //! The name that the kubelet gives a checkpoint: `checkpoint-<pod>_<namespace>-<container>-<time>.tar`.
 //!
-//! Namespace and container may both have dashes, so where one ends is only known with the other. What the archive itself
-//! says always comes first.
+//! Namespace and container may both contain dashes, so one boundary is known only with the other. Facts from the
+//! archive itself take precedence.
 
 use jiff::Timestamp;
 
 use super::engine::Facts;
 
-/// What the name of an archive says.
+/// The facts in an archive's file name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ArchiveName {
     /// The pod.
     pub pod: String,
-    /// Namespace and container with a dash between.
+    /// Namespace and container, joined by a dash.
     pub namespace_and_container: String,
-    /// When the checkpoint was asked for.
+    /// When the checkpoint was requested.
     pub time: Timestamp,
 }
 
 impl ArchiveName {
-    /// Reads a name; `None` if the kubelet did not give it.
+    /// Parses a file name; `None` if the kubelet did not choose it.
     pub fn parse(file_name: &str) -> Option<Self> {
         let rest = file_name.strip_prefix("checkpoint-")?;
         let rest = rest.get(..rest.find(".tar").unwrap_or(rest.len()))?;
-        // No namespace has an underscore.
+        // Namespaces do not contain underscores.
         let (pod, rest) = rest.rsplit_once('_')?;
-        // The time has a fixed form: ten digits of date, T, eight of time, and a zone of one or six characters.
+        // The time has a fixed form: a ten-digit date, T, an eight-digit time, and a zone of one or six characters.
         let zone = if rest.ends_with('Z') { 1 } else { 6 };
         let at = rest.len().checked_sub(19_usize.checked_add(zone)?)?;
         let (names, time) = rest.split_at_checked(at)?;
@@ -35,7 +35,7 @@ impl ArchiveName {
         known.then(|| ArchiveName { pod: pod.to_owned(), namespace_and_container: names.to_owned(), time })
     }
 
-    /// Fills in what nothing in the archive says.
+    /// Fills in facts that the archive itself does not have.
     pub(super) fn fill(&self, facts: &mut Facts) {
         if facts.pod.is_none() {
             facts.pod = Some(self.pod.clone());
@@ -50,7 +50,7 @@ impl ArchiveName {
                 let name = names.strip_prefix(namespace.as_str()).and_then(|rest| rest.strip_prefix('-'));
                 facts.name = name.filter(|name| !name.is_empty()).map(str::to_owned);
             }
-            // One dash: it can only be between the two.
+            // A single dash must be the boundary.
             (None, None) => {
                 if let Some((namespace, name)) = names.split_once('-').filter(|(_, name)| !name.contains('-')) {
                     facts.namespace = Some(namespace.to_owned());

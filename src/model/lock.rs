@@ -1,4 +1,4 @@
-//! Locks of files.
+//! File locks.
 
 use std::collections::HashMap;
 
@@ -11,16 +11,16 @@ use crate::images::proto::FileLockEntry;
 use crate::images::{Images, Kind};
 use crate::warning::{Code, Place};
 
-/// A lock and a descriptor through which it is held.
+/// A lock and a descriptor that holds it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Held {
     /// The process.
     pub pid: Pid,
-    /// Its descriptor.
+    /// The descriptor.
     pub fd: Fd,
-    /// The open file behind it; `None` if the process has no such descriptor.
+    /// The open file of the descriptor; `None` if the process has no such descriptor.
     pub file: Option<FileId>,
-    /// CRIU recorded the lock for another descriptor of the same open file.
+    /// Whether CRIU recorded the lock for another descriptor of the same open file description.
     pub inherited: bool,
     /// The lock.
     pub lock: FileLockEntry,
@@ -31,21 +31,21 @@ pub struct Held {
 pub struct FileLocks(Vec<Held>);
 
 impl FileLocks {
-    /// They, by process, descriptor and place in the file.
+    /// The locks, by process, descriptor and position in the file.
     pub fn iter(&self) -> impl Iterator<Item = &Held> {
         self.0.iter()
     }
 }
 
-/// A descriptor and whose it is.
+/// A descriptor and its process.
 type Holder<'a> = (&'a Process, &'a Descriptor);
 
-/// Who holds which open file.
+/// Index of the holders of each open file.
 #[derive(Default)]
 struct Holders<'a> {
     of_file: HashMap<FileId, Vec<Holder<'a>>>,
     of_descriptor: HashMap<(Pid, Fd), Holder<'a>>,
-    /// The descriptors of somebody cannot be read, which is warned of by itself.
+    /// Whether the descriptors of some process could not be read, which has a warning of its own.
     unreadable: bool,
 }
 
@@ -69,7 +69,7 @@ impl<'a> Holders<'a> {
 pub(crate) fn read(images: Images<'_>, model: &Model, _: &Side<'_>) -> FileLocks {
     let mut recorded = Vec::new();
     images.each::<FileLockEntry>(Kind::FileLocks, 0, |lock, _, place| recorded.push((lock, place())));
-    // Before CRIU 1.3 each process had an image of its own.
+    // Before CRIU 1.3 each process had its own image.
     for (number, _) in images.set.of_kind(images.archive, Kind::FileLocksPid) {
         let pid = i32::try_from(number).ok();
         images.each::<FileLockEntry>(Kind::FileLocksPid, number, |mut lock, _, place| {
@@ -86,13 +86,13 @@ pub(crate) fn read(images: Images<'_>, model: &Model, _: &Side<'_>) -> FileLocks
     for (lock, place) in &recorded {
         if all.len() >= most {
             images.warnings.push(Code::LimitReached, place.clone(), || {
-                format!("locks are held through more than {most} descriptors; the rest is left out (--max-records)")
+                format!("locks are held through more than {most} descriptors; the rest were skipped, --max-records raises the limit")
             });
             break;
         }
         add(*lock, place, &holders, images, &mut all, most);
     }
-    // One lock can be recorded for several descriptors of its file: each of them is then not inherited.
+    // A lock can be recorded for several descriptors of its file. None of these is inherited.
     let which = |held: &Held| {
         let FileLockEntry { flag, r#type, start, len, .. } = held.lock;
         (held.pid, held.fd, flag, start, len, r#type)
@@ -102,8 +102,8 @@ pub(crate) fn read(images: Images<'_>, model: &Model, _: &Side<'_>) -> FileLocks
     FileLocks(all)
 }
 
-/// Adds a lock for everybody who holds it: of `flock`, of an open file and of a lease, all descriptors of the open file;
-/// of a process (POSIX), its own descriptors of it.
+/// Adds a lock for every holder. `flock`, open file description locks and leases belong to all descriptors of the open
+/// file description; POSIX locks belong to one process's own descriptors of it.
 fn add(
     lock: FileLockEntry,
     place: &Place,
@@ -116,7 +116,7 @@ fn add(
     let Some((owner, descriptor)) = holders.of_descriptor.get(&(pid, fd)) else {
         if !holders.unreadable {
             images.warnings.push(Code::FileMissing, place.clone(), || {
-                format!("a lock is held through descriptor {fd} of process {pid}, which is not there")
+                format!("a lock is held by descriptor {fd} of process {pid}, which does not exist")
             });
         }
         all.push(Held { pid, fd, file: None, inherited: false, lock });

@@ -1,5 +1,5 @@
-//! Logs that lie beside the images: what CRIU wrote while it dumped, and what the container wrote to its standard output and
-//! error, as the engine kept it.
+//! Logs next to the images: CRIU's log of the dump, and the container's standard output and error, as the engine stored
+//! them.
 
 use std::borrow::Cow;
 
@@ -13,15 +13,15 @@ use crate::archive::{Absence, Contents, Member, MemberKind, Piece};
 use crate::int::{u64_of, usize_of};
 use crate::warning::{Code, Place, Warnings};
 
-/// Logs of CRIU: of a dump, of a pre-dump, and left over from a restore.
+/// CRIU's logs: of a dump, of a pre-dump, and left over from a restore.
 pub(super) const OF_CRIU: [&str; 4] = ["dump.log", "criu-dump.log", "pre-dump.log", "restore.log"];
-/// Logs of the container: Podman's (`k8s-file` and `json-file` write the same), containerd's, CRI-O's (the file is named as
-/// the annotation is that has its path).
+/// The container's logs: Podman's (`k8s-file` and `json-file` write the same), containerd's and CRI-O's (named after
+/// the annotation that has the log's path).
 pub(super) const OF_CONTAINER: [&str; 3] = ["ctr.log", "container.log", "io.kubernetes.cri-o.LogPath"];
-/// How the name of Docker's log ends.
+/// Suffix of the name of Docker's log.
 const OF_DOCKER: &[u8] = b"-json.log";
 
-/// Whose log it is.
+/// The writer of a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LogSource {
     /// CRIU's.
@@ -43,9 +43,9 @@ impl LogSource {
 /// A log.
 #[derive(Clone, Copy, Debug)]
 pub struct LogFile<'c> {
-    /// Whose it is.
+    /// The writer of the log.
     pub source: LogSource,
-    /// The member that it is.
+    /// The member that is the log.
     pub member: &'c Member,
     contents: Contents<'c>,
     longest: u64,
@@ -56,23 +56,23 @@ pub struct LogFile<'c> {
 /// A line of a log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LogLine {
-    /// Its number, from 1.
+    /// Line number, from 1.
     pub number: u64,
-    /// Where it begins in the log.
+    /// Offset of the line in the log.
     pub offset: u64,
     /// When it was written.
     pub time: Option<Timestamp>,
-    /// Microseconds since CRIU was started.
+    /// Microseconds since CRIU started.
     pub elapsed: Option<u64>,
-    /// `error` or `warning`, where CRIU says so.
+    /// `error` or `warning`, if CRIU says so.
     pub level: Option<&'static str>,
-    /// The file of CRIU's source, and the line in it, that wrote a warning or an error.
+    /// CRIU source file and line that wrote a warning or an error.
     pub written_by: Option<(BString, u64)>,
     /// `stdout` or `stderr`.
     pub stream: Option<&'static str>,
-    /// `F` of a whole line, `P` of a piece that the next of its stream continues.
+    /// `F` for a whole line, `P` for a part that the next line of the same stream continues.
     pub tag: Option<BString>,
-    /// What was written, without its newline.
+    /// Text of the line, without its newline.
     pub text: BString,
 }
 
@@ -98,12 +98,12 @@ pub(crate) fn files<'c>(side: &Side<'c>) -> Vec<LogFile<'c>> {
 }
 
 impl<'c> LogFile<'c> {
-    /// Its bytes.
+    /// The log's bytes.
     pub fn contents(&self) -> Contents<'c> {
         self.contents
     }
 
-    /// Its lines, up to the first byte that is not here.
+    /// The log's lines, up to the first missing byte.
     pub fn lines(&self) -> impl Iterator<Item = LogLine> + use<'c> {
         let mut raw = RawLines { log: *self, at: 0, number: 0 };
         std::iter::from_fn(move || {
@@ -121,7 +121,7 @@ impl<'c> LogFile<'c> {
     }
 }
 
-/// Takes contents apart at newlines.
+/// Splits contents at newlines.
 struct RawLines<'c> {
     log: LogFile<'c>,
     at: u64,
@@ -129,7 +129,7 @@ struct RawLines<'c> {
 }
 
 impl<'c> RawLines<'c> {
-    /// The next line: its number, where it begins, its bytes.
+    /// The next line: its number, its offset and its bytes.
     fn next_line(&mut self) -> Option<(u64, u64, Cow<'c, [u8]>)> {
         let offset = self.at;
         if offset >= self.log.contents.len() {
@@ -138,7 +138,7 @@ impl<'c> RawLines<'c> {
         if self.number >= self.log.most {
             let most = self.log.most;
             self.log.warnings.push(Code::LimitReached, self.log.place(offset), || {
-                format!("more than {most} lines; the rest is left out, --max-lines raises the limit")
+                format!("the log has more than {most} lines; the rest were skipped, --max-lines raises the limit")
             });
             self.at = u64::MAX;
             return None;
@@ -148,17 +148,17 @@ impl<'c> RawLines<'c> {
         while !ended {
             let bytes: Cow<'c, [u8]> = match self.log.contents.piece(self.at, self.log.longest.max(1)) {
                 Some(Piece::Bytes(bytes)) => Cow::Borrowed(bytes),
-                // A hole in a log is zeros, of which a line shows no more than fit into it.
+                // A hole in a log is zeros; a line shows only as many as fit into it.
                 Some(Piece::Hole(len)) => {
                     let room = self.log.longest.saturating_sub(u64_of(line.len())).saturating_add(1);
                     self.at = self.at.saturating_add(len.saturating_sub(room));
                     Cow::Owned(vec![0; usize_of(len.min(room))])
                 }
                 Some(Piece::Absent(missing, why)) => {
-                    // What cannot be read is warned of by itself.
+                    // Unreadable members have a warning of their own.
                     if why != Absence::Unreadable {
                         self.log.warnings.push(Code::MemberUnreadable, self.log.place(self.at), || {
-                            format!("{missing} bytes of the log are not here; the lines before count")
+                            format!("{missing} bytes of the log are missing; used the lines before them")
                         });
                     }
                     self.at = u64::MAX;
@@ -179,13 +179,13 @@ impl<'c> RawLines<'c> {
         Some((self.number, offset, line))
     }
 
-    /// Adds bytes to a line, as far as it may be long.
+    /// Adds bytes to a line, up to the greatest length.
     fn add(&self, line: &mut Cow<'c, [u8]>, bytes: Cow<'c, [u8]>, len: usize, offset: u64) {
         let room = usize_of(self.log.longest).saturating_sub(line.len());
         if len > room {
             let longest = self.log.longest;
             self.log.warnings.push(Code::LimitReached, self.log.place(offset), || {
-                format!("a line of more than {longest} bytes was cut; --max-line raises the limit")
+                format!("a line longer than {longest} bytes was cut; --max-line raises the limit")
             });
         }
         let len = len.min(room);
@@ -197,9 +197,9 @@ impl<'c> RawLines<'c> {
     }
 }
 
-/// A line of CRIU's log: `(SS.UUUUUU) TEXT`. From 100 seconds on the closing bracket stands where the last digit would be.
-/// Warnings and errors say which line of the source wrote them: `Error (criu/util.c:1533): TEXT`. What its parasite in the
-/// dumped process wrote has no time.
+/// A line of CRIU's log: `(SS.UUUUUU) TEXT`. From 100 seconds on, the closing bracket replaces the last digit. Warnings
+/// and errors name the source line that wrote them: `Error (criu/util.c:1533): TEXT`. Lines from CRIU's parasite in the
+/// dumped process have no time.
 fn of_criu(line: &[u8]) -> LogLine {
     let timed = line.strip_prefix(b"(").and_then(|rest| {
         let (time, rest) = rest.split_once_str(")")?;
@@ -224,7 +224,7 @@ fn of_criu(line: &[u8]) -> LogLine {
     }
 }
 
-/// Seconds with a fraction of up to six digits, in microseconds.
+/// Converts seconds with up to six fractional digits to microseconds.
 fn microseconds(time: &[u8]) -> Option<u64> {
     let (seconds, fraction) = time.split_once_str(".")?;
     let digits = |text: &[u8]| text.iter().all(u8::is_ascii_digit).then(|| text.to_str().ok()?.parse::<u64>().ok())?;
@@ -233,8 +233,8 @@ fn microseconds(time: &[u8]) -> Option<u64> {
     digits(seconds)?.checked_mul(1_000_000)?.checked_add(digits(fraction)?.checked_mul(scale)?)
 }
 
-/// A line of the container's log: `TIME STREAM TAG TEXT` (the CRI's format, Podman's `k8s-file`), or an object of Docker's
-/// `json-file`. What is neither stands as it is.
+/// A line of the container's log: `TIME STREAM TAG TEXT` (the CRI format and Podman's `k8s-file`), or an object of
+/// Docker's `json-file`. Any other line is kept as it is.
 fn of_container(line: &[u8]) -> LogLine {
     of_cri(line).or_else(|| of_docker(line)).unwrap_or_else(|| LogLine { text: line.into(), ..LogLine::default() })
 }

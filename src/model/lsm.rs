@@ -1,4 +1,4 @@
-//! The host's security module: policies of `AppArmor` namespaces, `apparmor.img`, which CRIU writes since 3.16.
+//! The host's security module: policies of `AppArmor` namespaces, `apparmor.img`, which CRIU has written since 3.16.
 
 use bstr::BString;
 
@@ -7,17 +7,17 @@ use crate::images::proto::{AaNamespace, ApparmorEntry};
 use crate::images::{Images, Kind};
 use crate::warning::Code;
 
-/// Namespaces within namespaces that are followed.
+/// Greatest nesting depth of namespaces.
 const MOST_DEPTH: usize = 32;
 
-/// A policy that was loaded in an `AppArmor` namespace.
+/// A policy loaded in an `AppArmor` namespace.
 #[derive(Clone, Debug)]
 pub struct Policy {
-    /// Names of the namespaces, from the outermost, joined as the kernel does.
+    /// Names of the namespaces, outermost first, joined as the kernel joins them.
     pub namespace: BString,
-    /// Its name.
+    /// Name of the policy.
     pub name: BString,
-    /// As it was compiled.
+    /// The compiled policy.
     pub blob: Vec<u8>,
 }
 
@@ -28,7 +28,7 @@ pub(crate) fn read(images: Images<'_>, _model: &Model, _side: &Side<'_>) -> Vec<
         for namespace in entry.namespaces {
             if !collect(namespace, None, 0, &mut policies) {
                 images.warnings.push(Code::LimitReached, place(), || {
-                    format!("namespaces of AppArmor lie deeper than {MOST_DEPTH}; those are left out")
+                    format!("AppArmor namespaces are nested more than {MOST_DEPTH} deep; deeper ones were skipped")
                 });
             }
         }

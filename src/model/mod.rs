@@ -1,5 +1,5 @@
-//! The container as it was: records and engine documents, joined to processes, files, sockets, mounts. This layer knows
-//! nothing of rows and screens.
+//! The container as it was: records and engine documents, joined into processes, files, sockets and mounts. This layer
+//! knows nothing about rows and screens.
 
 #![cfg_attr(
     not(test),
@@ -77,10 +77,10 @@ use crate::images::proto::{DumpStatsEntry, InventoryEntry, UsernsEntry};
 use crate::images::{ByteOrder, Images, Kind};
 use crate::warning::{Code, Place};
 
-/// The newest image version that is known: 1.2.
+/// Newest known image version: 1.2.
 const NEWEST_VERSION: u32 = 3;
 
-/// Everything that was dumped, but for the contents of memory and files.
+/// Everything that was dumped, except the contents of memory and files.
 #[derive(Debug)]
 pub struct Model {
     inventory: Option<InventoryEntry>,
@@ -100,7 +100,7 @@ pub struct Model {
 }
 
 impl Model {
-    /// Reads a dump. `file_name` is the archive's own, if it has one.
+    /// Reads a dump. `file_name` is the name of the archive, if it has one.
     pub(crate) fn read(images: Images<'_>, side: &Side<'_>, file_name: Option<&str>) -> Self {
         let inventory = inventory(images);
         let mut processes = process::read(images, inventory.as_ref());
@@ -141,12 +141,12 @@ impl Model {
         self.inventory.as_ref()
     }
 
-    /// The plugins of CRIU that took part in the dump; `None` if it is too old to record them.
+    /// CRIU plugins that took part in the dump; `None` if CRIU is too old to record them.
     pub fn plugins(&self) -> Option<Vec<Vec<u8>>> {
         let recorded = self.inventory.as_ref().and_then(|inventory| inventory.plugins_entry.as_ref());
         match recorded {
             Some(entry) => Some(entry.plugins.clone()),
-            // Older ones left images of their own.
+            // Older plugins left their own images.
             None => self.has_gpu_images.then(|| vec![b"amdgpu_plugin".to_vec()]),
         }
     }
@@ -156,7 +156,7 @@ impl Model {
         &self.processes
     }
 
-    /// Whether a process was brought into the container by `exec`.
+    /// Whether a process was started in the container by `exec`.
     pub fn entered(&self, process: &Process) -> bool {
         self.entered.contains(&process.pid())
     }
@@ -176,13 +176,13 @@ impl Model {
         self.queues.socket(id, file)
     }
 
-    /// Connections and packets, with what waited in them.
+    /// Connections and packets, with their waiting bytes.
     pub fn queues(&self) -> &Queues {
         &self.queues
     }
 
-    /// The processes that hold an open file, by pid. One list for all that ask: rows of thousands of processes that
-    /// share their sockets would hold thousands of long lists.
+    /// The processes that hold an open file, by pid. The list is shared, because rows of thousands of processes with
+    /// shared sockets would otherwise hold thousands of long lists.
     pub fn holders_of(&self, id: FileId) -> Arc<[Pid]> {
         self.holders.get(&id).cloned().unwrap_or_default()
     }
@@ -197,7 +197,7 @@ impl Model {
         self.segments.values()
     }
 
-    /// The System V segment of an id.
+    /// The System V segment with an id.
     pub fn segment(&self, id: u64) -> Option<&Segment> {
         self.segments.get(&id)
     }
@@ -212,12 +212,12 @@ impl Model {
         self.statistics.as_ref()
     }
 
-    /// The architecture of the first process that tells.
+    /// The architecture of the first process that has one.
     pub fn arch(&self) -> Option<Arch> {
         self.processes.iter().find_map(Process::arch)
     }
 
-    /// Bytes of a page on the dumped machine.
+    /// Page size of the dumped machine, in bytes.
     pub fn page_size(&self) -> u64 {
         self.page_size
     }
@@ -245,7 +245,7 @@ impl Model {
         sorted.collect()
     }
 
-    /// Consistency checks that cost nothing: what images say of each other.
+    /// Cheap consistency checks between images.
     fn check(&self, images: Images<'_>, side: &Side<'_>) {
         for process in &self.processes {
             let pid = u64::from(process.pid().0);
@@ -254,7 +254,7 @@ impl Model {
                     return;
                 }
                 images.warnings.push(Code::FileMissing, images.place(kind, pid), || {
-                    format!("{what} is file {id}, which is not in the table of files")
+                    format!("{what} is file {id}, which is not in the table of open files")
                 });
             };
             if let Some(mm) = &process.mm {
@@ -267,7 +267,7 @@ impl Model {
                         || self.files.memfd_of(id).is_some()
                         || vma.status.contains(vma::Status::SOCKET);
                     if !known {
-                        missing(Kind::Mm, &format!("what is mapped at {}", vma.start), id);
+                        missing(Kind::Mm, &format!("the mapping at {}", vma.start), id);
                     }
                 }
             }
@@ -288,7 +288,7 @@ impl Model {
         for member in images.set.others(images.archive) {
             if member.path.ends_with(b".img") {
                 images.warnings.push(Code::ImageUnknown, Place::member(&member.path), || {
-                    "an image of no known kind; a newer CRIU may have written it".to_owned()
+                    "the image is of an unknown kind; a newer CRIU may have written it".to_owned()
                 });
             }
         }
@@ -297,7 +297,7 @@ impl Model {
     }
 }
 
-/// Files beside the images that later questions need: whether they are what their names say.
+/// Checks the files next to the images that later questions need: whether they are what their names say.
 fn check_side_files(side: &Side<'_>) {
     if let Some(document) = side.document("deleted.files")
         && !document.value.is_array()
@@ -312,11 +312,10 @@ fn check_side_files(side: &Side<'_>) {
 
 fn inventory(images: Images<'_>) -> Option<InventoryEntry> {
     if !images.has(Kind::Inventory, 0) {
-        // Pre-dumps of CRIU before 3.15 have none.
+        // Pre-dumps of CRIU before 3.15 have no inventory.
         if images.set.has_tasks() {
             images.warnings.push(Code::ImageMissing, images.place(Kind::Inventory, 0), || {
-                "the inventory is missing, which CRIU writes last: the dump was not finished, or is not whole"
-                    .to_owned()
+                "the inventory, which CRIU writes last, is missing; the dump did not finish or is incomplete".to_owned()
             });
         }
         return None;
@@ -324,23 +323,23 @@ fn inventory(images: Images<'_>) -> Option<InventoryEntry> {
     let entry: InventoryEntry = images.one(Kind::Inventory, 0)?;
     if entry.img_version() > NEWEST_VERSION {
         images.warnings.push(Code::ImageVersion, images.place(Kind::Inventory, 0), || {
-            format!("image version {}; versions up to {NEWEST_VERSION} are known", entry.img_version())
+            format!("the image version is {}; known versions end at {NEWEST_VERSION}", entry.img_version())
         });
     }
     Some(entry)
 }
 
-/// The byte order of the dumped machine: that of the inventory's magic number.
+/// The byte order of the dumped machine, from the inventory's magic number.
 fn inventory_order(images: Images<'_>) -> ByteOrder {
     let inventory = images.open(Kind::Inventory, 0).map(|image| image.byte_order());
     let tree = || images.open(Kind::Pstree, 0).map(|image| image.byte_order());
     inventory.or_else(tree).unwrap_or_default()
 }
 
-/// Extents of a map of user or group ids that the kernel allows.
+/// Most extents that the kernel allows in a map of user or group ids.
 const EXTENTS: usize = 340;
 
-/// The user namespace of the dump; there is one at most.
+/// The user namespace of the dump; there is at most one.
 fn user_namespace(images: Images<'_>) -> Option<UsernsEntry> {
     let number = images.set.of_kind(images.archive, Kind::Userns).map(|(number, _)| number).next()?;
     let mut entry: UsernsEntry = images.one(Kind::Userns, number)?;
@@ -348,7 +347,7 @@ fn user_namespace(images: Images<'_>) -> Option<UsernsEntry> {
         if map.len() > EXTENTS {
             images.warnings.push(Code::NumberInvalid, images.place(Kind::Userns, number), || {
                 format!(
-                    "a map of {} extents, of which the kernel has {EXTENTS} at most; the rest is left out",
+                    "a map of {} extents exceeds the kernel's maximum of {EXTENTS}; the rest were skipped",
                     map.len()
                 )
             });

@@ -13,29 +13,29 @@ use crate::images::{Images, Kind};
 /// A mount.
 #[derive(Clone, Debug)]
 pub struct Mount {
-    /// The mount namespace that it is in (CRIU's id).
+    /// The mount namespace (CRIU's id).
     pub namespace: NamespaceId,
     /// The kernel's number of the mount.
     pub id: Option<u32>,
-    /// The number of the mount that it is mounted on.
+    /// The kernel's number of the parent mount.
     pub parent: Option<u32>,
-    /// Where it is mounted.
+    /// Mount point.
     pub path: Vec<u8>,
-    /// File system; `None` for those that CRIU has no name for (ext4, xfs, nfs, …).
+    /// File system type; `None` if CRIU has no name for it (ext4, xfs, nfs, …).
     pub file_system: Option<BString>,
-    /// What is mounted, as mountinfo prints it.
+    /// Mounted source, as mountinfo prints it.
     pub source: Vec<u8>,
-    /// The folder of the file system that is mounted.
+    /// Directory of the file system that is mounted.
     pub root: Vec<u8>,
     /// Options of the mount and of the file system, sorted.
     pub options: Vec<BString>,
     /// Options of the mount alone, in the order of mountinfo.
     pub own_options: BString,
-    /// Options of its file system, in the order of mountinfo, with ids as the host numbers them.
+    /// Options of the file system, in the order of mountinfo, with ids as numbered on the host.
     pub super_options: BString,
     /// Propagation, as mountinfo's optional fields.
     pub propagation: String,
-    /// Provided by the engine.
+    /// Whether the engine provides the mount.
     pub external: bool,
     /// Device of the file system.
     pub device: Option<Device>,
@@ -80,7 +80,7 @@ fn mount(namespace: NamespaceId, entry: &MntEntry, users: Option<&UsernsEntry>) 
     }
 }
 
-/// The mount's own options and those of its file system, sorted; without the file system's own `ro` and `rw`.
+/// Options of the mount and of its file system, sorted; without the file system's own `ro` and `rw`.
 fn options(entry: &MntEntry, users: Option<&UsernsEntry>) -> Vec<BString> {
     let mut options = BTreeSet::from([access(entry.flags())]);
     options.extend(known(entry.flags(), abi::mount::OPTIONS));
@@ -95,7 +95,7 @@ fn own_options(entry: &MntEntry) -> BString {
     bstr::join(",", all).into()
 }
 
-/// The kernel prints ids in them as the host numbers them, whoever reads.
+/// The kernel prints ids as numbered on the host, whoever reads them.
 fn super_options(entry: &MntEntry, users: Option<&UsernsEntry>) -> BString {
     let general = [access(entry.sb_flags())].into_iter().chain(known(entry.sb_flags(), abi::mount::SUPER_OPTIONS));
     let all: Vec<BString> = general.chain(particular(entry, users).map(|option| outside(&option, users))).collect();
@@ -111,31 +111,31 @@ fn known(mask: u32, bits: &'static [(u64, &'static str)]) -> impl Iterator<Item 
     bits.iter().filter(move |(bit, _)| u64::from(mask) & bit == *bit).map(|(_, name)| BString::from(*name))
 }
 
-/// Options that only this file system has.
+/// Options specific to the file system.
 fn particular<'e>(entry: &'e MntEntry, users: Option<&'e UsernsEntry>) -> impl Iterator<Item = BString> + 'e {
-    // CRIU adds this to every devpts, so that its restore makes a new one.
+    // CRIU adds this option to every devpts, so that restoring it creates a new one.
     let is_added = |option: &[u8]| entry.fstype() == abi::mount::DEVPTS && option == b"newinstance";
     let options =
         abi::mount::split_options(entry.options()).filter(move |option| !option.is_empty() && !is_added(option));
     options.map(move |option| inside(option, users))
 }
 
-/// An option as the container's own user namespace would have it. Some versions of CRIU record user and group ids as the
-/// host numbers them, others translate them.
+/// An option with ids as numbered in the container's user namespace. Some versions of CRIU record ids as numbered on
+/// the host, others translate them.
 fn inside(option: &[u8], users: Option<&UsernsEntry>) -> BString {
     translated(option, users, |e, id| {
         id.checked_sub(e.lower_first()).filter(|&k| k < e.count())?.checked_add(e.first())
     })
 }
 
-/// An option with ids as the host numbers them.
+/// An option with ids as numbered on the host.
 fn outside(option: &[u8], users: Option<&UsernsEntry>) -> BString {
     translated(option, users, |e, id| {
         id.checked_sub(e.first()).filter(|&k| k < e.count())?.checked_add(e.lower_first())
     })
 }
 
-/// An option with its user or group id translated by the first extent that has it.
+/// An option with its user or group id translated by the first extent that contains it.
 fn translated(option: &[u8], users: Option<&UsernsEntry>, by: impl Fn(&UidGidExtent, u32) -> Option<u32>) -> BString {
     let translated = users.and_then(|users| {
         let (key, value) = option.split_once_str("=")?;

@@ -1,4 +1,4 @@
-//! Namespaces: who is in each, and what the images say of it.
+//! Namespaces: their processes, and the contents of their images.
 
 use std::collections::BTreeMap;
 
@@ -14,29 +14,29 @@ use crate::images::{Images, Kind};
 /// A namespace.
 #[derive(Clone, Debug, Default)]
 pub struct Namespace {
-    /// What CRIU was in, too; none where CRIU did not record its own.
+    /// Whether CRIU was in the namespace too; `None` if CRIU did not record its own.
     pub shared: Option<bool>,
-    /// The processes in it, by pid.
+    /// The processes in the namespace, by pid.
     pub processes: Vec<Pid>,
-    /// The engine's name of a namespace that it made.
+    /// The engine's name for a namespace that it made.
     pub external_key: Option<Vec<u8>>,
-    /// Host name, of UTS.
+    /// Host name of a UTS namespace.
     pub host_name: Option<Vec<u8>>,
-    /// NIS domain, of UTS.
+    /// NIS domain of a UTS namespace.
     pub domain_name: Option<Vec<u8>>,
-    /// Users inside, outside, and how many, of user.
+    /// User id map of a user namespace: inside, outside, count.
     pub uid_map: Option<Vec<UidGidExtent>>,
-    /// Groups inside, outside, and how many, of user.
+    /// Group id map of a user namespace: inside, outside, count.
     pub gid_map: Option<Vec<UidGidExtent>>,
-    /// `CLOCK_MONOTONIC` in nanoseconds when it was dumped, of time.
+    /// `CLOCK_MONOTONIC` of a time namespace at the dump, in nanoseconds.
     pub monotonic_ns: Option<u64>,
-    /// `CLOCK_BOOTTIME` in nanoseconds when it was dumped, of time.
+    /// `CLOCK_BOOTTIME` of a time namespace at the dump, in nanoseconds.
     pub boottime_ns: Option<u64>,
-    /// Numbers that it gives to other network namespaces.
+    /// Ids that a network namespace gives to other network namespaces.
     pub net_ids: Vec<(NamespaceId, i32)>,
 }
 
-/// Kinds of namespaces, as `/proc/PID/ns` has them, with the field that says which a task is in.
+/// Kinds of namespaces, as in `/proc/PID/ns`, each with the field that holds a task's namespace.
 type Field = fn(&TaskKobjIdsEntry) -> Option<u32>;
 const KINDS: [(&str, Field); 8] = [
     ("cgroup", |ids| ids.cgroup_ns_id),
@@ -49,8 +49,8 @@ const KINDS: [(&str, Field); 8] = [
     ("uts", |ids| ids.uts_ns_id),
 ];
 
-/// Whether a process was in the namespace of a kind that CRIU was in, too, which is the engine's, and the host's; none where
-/// CRIU did not record one of them. The kind is named as in `/proc/PID/ns`.
+/// Whether a process was in the same namespace of a kind as CRIU, which is the engine's and the host's; `None` if CRIU
+/// did not record one of them. The kind is named as in `/proc/PID/ns`.
 pub fn is_shared(model: &Model, process: &Process, kind: &str) -> Option<bool> {
     let (_, field) = KINDS.iter().find(|(name, _)| *name == kind)?;
     let recorded = |ids| field(ids).filter(|&id| id != 0);
@@ -61,7 +61,7 @@ pub fn is_shared(model: &Model, process: &Process, kind: &str) -> Option<bool> {
 /// All namespaces, by kind and number.
 pub type Namespaces = BTreeMap<(&'static str, NamespaceId), Namespace>;
 
-/// Reads what is known of namespaces.
+/// Reads the namespaces.
 pub(crate) fn read(images: Images<'_>, model: &Model, _: &Side<'_>) -> Namespaces {
     let mut all = Namespaces::new();
     let of_criu = model.inventory().and_then(|inventory| inventory.root_ids.as_ref());
@@ -78,7 +78,7 @@ pub(crate) fn read(images: Images<'_>, model: &Model, _: &Side<'_>) -> Namespace
         let field = KINDS.iter().find(|(k, _)| k == kind).map(|(_, field)| field);
         let own = of_criu.zip(field).and_then(|(ids, field)| field(ids)).filter(|&own| own != 0);
         namespace.shared = own.map(|own| own == id.0);
-        // What has the number 0 is of the host.
+        // Number 0 means the host's.
         if id.0 == 0 {
             namespace.shared = Some(true);
         }
@@ -89,7 +89,7 @@ pub(crate) fn read(images: Images<'_>, model: &Model, _: &Side<'_>) -> Namespace
     all
 }
 
-/// CRIU writes the clocks of the host under the number 0: those of the namespace that processes share with it.
+/// CRIU writes the host's clocks under number 0. They belong to the namespace that processes share with CRIU.
 fn host_clocks(all: &mut Namespaces) {
     let host = ("time", NamespaceId(0));
     let of_processes = all.iter().filter(|((kind, id), _)| *kind == "time" && id.0 != 0).map(|(key, _)| *key);
@@ -103,7 +103,7 @@ fn host_clocks(all: &mut Namespaces) {
     }
 }
 
-/// What images of single namespaces say.
+/// Adds facts from the images of single namespaces.
 fn of_images(images: Images<'_>, all: &mut Namespaces) {
     let numbers = |kind| images.set.of_kind(images.archive, kind).map(|(number, _)| number).collect::<Vec<_>>();
     let mut namespace = |kind, number: u64, set: &mut dyn FnMut(&mut Namespace)| {

@@ -1,30 +1,30 @@
-//! Netlink: messages one behind the other, each with a body and attributes. What `ip … save` writes, and what CRIU saves of
-//! the connection tracking table.
+//! Netlink: messages one after the other, each with a body and attributes. Written by `ip … save`, and by CRIU for the
+//! connection tracking table.
 //!
-//! Source: the kernel's `include/uapi/linux/netlink.h` and `rtnetlink.h`. Everything in it is bounded by the bytes that
-//! there are.
+//! Source: the kernel's `include/uapi/linux/netlink.h` and `rtnetlink.h`. All lengths are bounded by the available
+//! bytes.
 
 use std::net::IpAddr;
 
 use crate::images::ByteOrder;
 use crate::int::u64_of;
 
-/// Bytes of a message's header, and what messages and attributes are aligned to.
+/// Size of a message header, and the alignment of messages and attributes, in bytes.
 const HEADER: usize = 16;
 const ALIGNMENT: usize = 4;
-/// Flags in the type of an attribute: it holds attributes, or is in network byte order.
+/// Flags in an attribute's type: it holds attributes, or is in network byte order.
 const TYPE_MASK: u16 = 0x3fff;
 
 /// A message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Message<'a> {
-    /// What it is.
+    /// Type of the message.
     pub(crate) kind: u16,
-    /// What is in it, behind the header.
+    /// Body, after the header.
     pub(crate) body: &'a [u8],
 }
 
-/// The messages of some bytes.
+/// Iterates over the messages in some bytes.
 #[derive(Clone, Debug)]
 pub(crate) struct Messages<'a> {
     all: usize,
@@ -38,7 +38,7 @@ impl<'a> Messages<'a> {
         Messages { all: bytes.len(), rest: bytes, order, damaged: None }
     }
 
-    /// Where reading stopped because what follows is no whole message.
+    /// Offset at which reading stopped because the rest is not a complete message.
     pub(crate) fn damaged(&self) -> Option<u64> {
         self.damaged
     }
@@ -81,7 +81,7 @@ impl<'a> Attributes<'a> {
         Attributes { bytes, order }
     }
 
-    /// All, in order, up to the first that is not whole.
+    /// All attributes, in order, up to the first incomplete one.
     pub(crate) fn iter(self) -> impl Iterator<Item = (u16, &'a [u8])> {
         let mut rest = self.bytes;
         std::iter::from_fn(move || {
@@ -93,17 +93,17 @@ impl<'a> Attributes<'a> {
         })
     }
 
-    /// The value of an attribute; of several, the last, as the kernel has it.
+    /// The value of an attribute. If there are several, the last, as in the kernel.
     pub(crate) fn get(self, kind: u16) -> Option<&'a [u8]> {
         self.iter().filter(|(k, _)| *k == kind).last().map(|(_, value)| value)
     }
 
-    /// The attributes in an attribute.
+    /// The attributes inside an attribute.
     pub(crate) fn nested(self, kind: u16) -> Option<Attributes<'a>> {
         Some(Attributes { bytes: self.get(kind)?, order: self.order })
     }
 
-    /// A number of the machine's byte order.
+    /// A number in the machine's byte order.
     pub(crate) fn u32(self, kind: u16) -> Option<u32> {
         u32_at(self.get(kind)?, 0, self.order)
     }
@@ -113,34 +113,34 @@ impl<'a> Attributes<'a> {
         self.get(kind)?.first().copied()
     }
 
-    /// A number of network byte order, whatever the machine's.
+    /// A number in network byte order.
     pub(crate) fn u16_of_network(self, kind: u16) -> Option<u16> {
         u16_at(self.get(kind)?, 0, ByteOrder::Big)
     }
 
-    /// A number of network byte order, whatever the machine's.
+    /// A number in network byte order.
     pub(crate) fn u32_of_network(self, kind: u16) -> Option<u32> {
         u32_at(self.get(kind)?, 0, ByteOrder::Big)
     }
 
-    /// A number of network byte order, whatever the machine's.
+    /// A number in network byte order.
     pub(crate) fn u64_of_network(self, kind: u16) -> Option<u64> {
         self.get(kind)?.first_chunk().copied().map(u64::from_be_bytes)
     }
 
-    /// An address of either family.
+    /// An IPv4 or IPv6 address.
     pub(crate) fn address(self, kind: u16) -> Option<IpAddr> {
         address(self.get(kind)?)
     }
 
-    /// Text, without the NUL that ends it.
+    /// Text, without the closing NUL.
     pub(crate) fn text(self, kind: u16) -> Option<Vec<u8>> {
         let value = self.get(kind)?;
         Some(value.split(|&b| b == 0).next().unwrap_or_default().to_vec())
     }
 }
 
-/// An address of either family.
+/// An IPv4 or IPv6 address.
 pub(crate) fn address(bytes: &[u8]) -> Option<IpAddr> {
     match bytes.len() {
         4 => Some(IpAddr::from(*bytes.first_chunk::<4>()?)),

@@ -1,5 +1,5 @@
-//! Addresses of the container, from whoever recorded them: the engine's `network.status`, its annotations, or the images
-//! of the network namespace.
+//! Addresses of the container, from the engine's `network.status`, from annotations, or from the images of the network
+//! namespace.
 
 use std::net::IpAddr;
 
@@ -10,19 +10,19 @@ use super::side::text_of;
 use crate::images::proto::NetDeviceEntry;
 use crate::images::{ByteOrder, Images, Kind};
 
-/// An address without the length of its prefix.
+/// An address without its prefix length.
 pub(super) fn address(text: &str) -> Option<IpAddr> {
     text.split('/').next()?.parse().ok()
 }
 
-/// Whether the container was given a network namespace of its own, with nothing in it.
+/// Whether the container got its own, empty network namespace.
 pub(super) fn is_own_and_empty(spec: Option<&Document<'_>>) -> bool {
     let namespaces = spec.and_then(|spec| spec.get(&["linux", "namespaces"])?.as_array());
     let network = namespaces.into_iter().flatten().find(|n| text_of(n, "type") == Some("network"));
     network.is_some_and(|n| text_of(n, "path").is_none())
 }
 
-/// What the images of a network namespace say.
+/// Facts from the images of a network namespace.
 #[derive(Debug, Default)]
 pub(super) struct OwnNetwork {
     /// Global addresses; `None` if CRIU did not dump the namespace.
@@ -30,7 +30,7 @@ pub(super) struct OwnNetwork {
     pub(super) macs: Option<Vec<String>>,
 }
 
-/// Addresses and devices of the root task's network namespace, where CRIU dumped it.
+/// Addresses and devices of the root task's network namespace, if CRIU dumped it.
 pub(super) fn of_images(images: Images<'_>, root: Option<&Process>, order: ByteOrder) -> OwnNetwork {
     let Some(number) = root.and_then(|p| p.ids.as_ref()?.net_ns_id).map(u64::from) else {
         return OwnNetwork::default();

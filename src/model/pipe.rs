@@ -1,4 +1,4 @@
-//! Pipes and named pipes: their ends, and the bytes that waited in them. `pipes-data.img`, `fifo-data.img`.
+//! Pipes and named pipes: their ends and their waiting bytes. `pipes-data.img`, `fifo-data.img`.
 
 use std::collections::BTreeMap;
 
@@ -13,27 +13,27 @@ use crate::warning::Code;
 /// A pipe.
 #[derive(Clone, Debug, Default)]
 pub struct Pipe {
-    /// Its path, if it is a named one; with ` (deleted)` where the kernel adds that.
+    /// Path of a named pipe, with ` (deleted)` if the kernel adds that.
     pub path: Option<Vec<u8>>,
     /// Open files that read from it.
     pub readers: Vec<FileId>,
     /// Open files that write to it.
     pub writers: Vec<FileId>,
-    /// How many bytes fit into it, where recorded.
+    /// Capacity in bytes, if recorded.
     pub capacity: Option<u32>,
-    /// What waited in it; `None` if it was not recorded, because nobody in the container could have read it.
+    /// Waiting bytes; `None` if not recorded, because nothing in the container could read them.
     pub waiting: Option<Span>,
 }
 
-/// The pipes of a dump. Pipes and named pipes are numbered alike, each kind by its own file system.
+/// The pipes of a dump. Pipes and named pipes are numbered independently, by their file systems.
 #[derive(Debug, Default)]
 pub struct Pipes {
-    /// By whether it is a named one, and its inode.
+    /// Pipes, by whether they are named and by inode.
     pipes: BTreeMap<(bool, u32), Pipe>,
 }
 
 impl Pipes {
-    /// They: whether it is a named one, its inode, and the pipe; pipes first, each by inode.
+    /// The pipes, each with whether it is named and its inode; pipes before named pipes, by inode.
     pub fn iter(&self) -> impl Iterator<Item = (bool, u32, &Pipe)> {
         self.pipes.iter().map(|(&(named, inode), pipe)| (named, inode, pipe))
     }
@@ -43,7 +43,7 @@ impl Pipes {
     }
 }
 
-/// Reads them.
+/// Reads the pipes.
 pub(crate) fn read(images: Images<'_>, model: &Model, _: &Side<'_>) -> Pipes {
     let mut pipes = Pipes::default();
     let files = model.files();
@@ -51,7 +51,7 @@ pub(crate) fn read(images: Images<'_>, model: &Model, _: &Side<'_>) -> Pipes {
         let (pipe, flags) = match file {
             File::Pipe(entry) => (pipes.at(false, entry.pipe_id()), entry.flags()),
             File::Fifo(entry) => {
-                // Before CRIU 3.6 its path had the same id.
+                // Before CRIU 3.6 the path had the same id.
                 let named = entry.regf_id.map_or(id, FileId);
                 let pipe = pipes.at(true, entry.pipe_id());
                 pipe.path = pipe.path.take().or_else(|| Some(files.path(named)?.text));
@@ -74,7 +74,7 @@ pub(crate) fn read(images: Images<'_>, model: &Model, _: &Side<'_>) -> Pipes {
             let waiting = Span::behind((kind, 0), record, 0, entry.bytes().into());
             if pipe.waiting.replace(waiting).is_some() {
                 images.warnings.push(Code::RecordDuplicate, place(), || {
-                    format!("what waited in pipe {} is recorded twice; the last counts", entry.pipe_id())
+                    format!("the waiting bytes of pipe {} are recorded twice; used the last record", entry.pipe_id())
                 });
             }
         });

@@ -1,4 +1,4 @@
-//! Processes and their threads, joined from the tree and the images of each task.
+//! Processes and their threads, joined from the process tree and the images of each task.
 
 use std::collections::HashSet;
 
@@ -17,14 +17,14 @@ use crate::images::proto::{
 use crate::images::{Images, Kind};
 use crate::warning::{Code, Place};
 
-/// What a task was doing.
+/// The state of a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     /// Running or waiting.
     Alive,
     /// Stopped by a signal.
     Stopped,
-    /// Ended, and not yet waited for by its parent. CRIU calls it dead.
+    /// Ended, but not yet waited for by its parent. CRIU calls it dead.
     Zombie,
 }
 
@@ -42,20 +42,20 @@ impl State {
 /// How a zombie ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// By itself, with this status.
+    /// It exited with this status.
     Status(u8),
-    /// Killed by this signal.
+    /// This signal killed it.
     Signal(u32),
 }
 
-/// How system calls are filtered.
+/// Seccomp mode: how system calls are filtered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Seccomp {
     /// Not at all.
     Disabled,
-    /// Only read, write, exit and sigreturn.
+    /// Only read, write, exit and sigreturn are allowed.
     Strict,
-    /// By programs.
+    /// By filter programs.
     Filter,
 }
 
@@ -79,7 +79,7 @@ impl Seccomp {
     }
 }
 
-/// What threads have of which no mode is recorded, other than the leader.
+/// Filters of threads without a recorded mode, other than the leader.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Unfiltered {
     /// No filter.
@@ -87,36 +87,36 @@ pub(super) enum Unfiltered {
     Free,
     /// The leader's filters.
     AsLeader,
-    /// What cannot be told: the filters of the leader are not in the archive.
+    /// Unknown, because the leader's filters are not in the archive.
     Unknown,
 }
 
 /// One thread.
 #[derive(Clone, Debug)]
 pub struct Thread {
-    /// Its id.
+    /// Thread id.
     pub tid: Tid,
     core: Option<Box<CoreEntry>>,
 }
 
 impl Thread {
-    /// Its core image, as decoded.
+    /// The decoded core image.
     pub fn core(&self) -> Option<&CoreEntry> {
         self.core.as_deref()
     }
 
-    /// The part of the core image that is the thread's own.
+    /// The thread's own part of the core image.
     pub fn own(&self) -> Option<&ThreadCoreEntry> {
         self.core.as_ref()?.thread_core.as_ref()
     }
 
-    /// Its name (comm). CRIU before 3.11 records none for threads other than the leader.
+    /// Name (comm). CRIU before 3.11 records none for threads other than the leader.
     pub fn name(&self) -> Option<&[u8]> {
         let of_task = || self.core.as_ref()?.tc.as_ref()?.comm.as_deref();
         of_task().or_else(|| self.own()?.comm.as_deref())
     }
 
-    /// Blocked signals. The leader's are in the part of the process, others' in their own.
+    /// Blocked signals. The leader's are in the process's part, those of other threads in their own part.
     pub fn signals_blocked(&self) -> Option<u64> {
         let of_task = || self.core.as_ref()?.tc.as_ref()?.blk_sigset;
         of_task().or_else(|| self.own()?.blk_sigset)
@@ -128,12 +128,12 @@ impl Thread {
         of_task().or_else(|| self.own()?.blk_sigset_extended)
     }
 
-    /// Signals that wait for this thread alone.
+    /// Signals waiting for this thread alone.
     pub fn signals_pending(&self) -> Option<u64> {
         Some(pending(&self.own()?.signals_p.as_ref()?.signals))
     }
 
-    /// Its registers.
+    /// The thread's registers.
     pub fn registers(&self) -> Option<Registers> {
         Registers::of(self.core.as_ref()?)
     }
@@ -150,8 +150,8 @@ impl Thread {
     }
 }
 
-/// The mask of a queue of signals: `si_signo` is the first number of each `siginfo_t`, in the machine's byte order.
-/// Signal numbers are small, so the order can be told from the number.
+/// The mask of a queue of signals. `si_signo` is the first number of each `siginfo_t`, in the machine's byte order.
+/// Signal numbers are small, so the number itself shows the order.
 pub(crate) fn pending(queue: &[SiginfoEntry]) -> u64 {
     const MOST: u32 = 128;
     let numbers = queue.iter().filter_map(|s| s.siginfo.as_ref()?.first_chunk::<4>().copied());
@@ -162,11 +162,11 @@ pub(crate) fn pending(queue: &[SiginfoEntry]) -> u64 {
 /// Layout of an address space and its mappings.
 #[derive(Clone, Debug, Default)]
 pub struct Mm {
-    /// The image as decoded, without its mappings.
+    /// The decoded image, without its mappings.
     pub entry: MmEntry,
-    /// The mappings, by address. Guard pages are no mappings and not among them.
+    /// The mappings, by address. Guard pages are not mappings and are not included.
     pub vmas: Vec<Vma>,
-    /// What the kernel told the program at its start.
+    /// The auxiliary vector.
     pub auxv: Auxv,
 }
 
@@ -176,13 +176,13 @@ impl Mm {
         self.entry.exe_file_id.map(FileId)
     }
 
-    /// The mapping in which an address lies.
+    /// The mapping that contains an address.
     pub fn vma_at(&self, address: u64) -> Option<&Vma> {
         let after = self.vmas.partition_point(|vma| vma.start.0 <= address);
         self.vmas.get(after.checked_sub(1)?).filter(|vma| vma.contains(address))
     }
 
-    /// Whether an anonymous mapping is the heap: CRIU saw that `/proc` called it so, or it lies in the program break.
+    /// Whether an anonymous mapping is the heap: CRIU found it named so in `/proc`, or it is inside the program break.
     pub fn is_heap(&self, vma: &Vma) -> bool {
         let in_break = vma.start.0 < self.entry.mm_brk() && vma.end.0 > self.entry.mm_start_brk();
         vma.status.contains(Status::HEAP) || vma.is_anonymous() && in_break
@@ -194,7 +194,7 @@ impl Mm {
         vma.is_anonymous() && start != 0 && vma.start.0 <= start && start <= vma.end.0
     }
 
-    /// Some address of the layout, or none where it is 0.
+    /// An address of the layout; `None` if it is 0.
     pub fn address(&self, field: impl Fn(&MmEntry) -> Option<u64>) -> Option<Address> {
         Address::non_zero(field(&self.entry))
     }
@@ -203,15 +203,15 @@ impl Mm {
 /// One process.
 #[derive(Clone, Debug)]
 pub struct Process {
-    /// Its place in the tree. The list of threads has moved to `threads`.
+    /// Place in the tree. The list of threads has moved to `threads`.
     pub node: Node,
-    /// Its threads, the leader first.
+    /// Threads, the leader first.
     pub threads: Vec<Thread>,
-    /// Numbers of the objects that it shares with others, and of its namespaces.
+    /// Ids of the objects that the process shares with others, and of its namespaces.
     pub ids: Option<TaskKobjIdsEntry>,
-    /// Current and root directory, umask.
+    /// Current directory, root directory and umask.
     pub fs: Option<FsEntry>,
-    /// Its address space.
+    /// Address space.
     pub mm: Option<Mm>,
     old_creds: Option<CredsEntry>,
     unfiltered: Unfiltered,
@@ -219,7 +219,7 @@ pub struct Process {
 }
 
 impl Process {
-    /// A process of which nothing is known but its number.
+    /// A process of which only the id is known.
     pub(crate) fn unknown(pid: Pid) -> Self {
         let node = Node { pid, parent: Parent::Unknown, depth: 0, pgid: None, sid: None, tids: Vec::new() };
         let versions = Versions::default();
@@ -227,22 +227,22 @@ impl Process {
         Process { node, threads: Vec::new(), ids: None, fs: None, mm: None, old_creds: None, unfiltered, versions }
     }
 
-    /// Its id.
+    /// Process id.
     pub fn pid(&self) -> Pid {
         self.node.pid
     }
 
-    /// The leader's core image: the part that is the whole process's.
+    /// The process's part of the leader's core image.
     pub fn task(&self) -> Option<&TaskCoreEntry> {
         self.leader()?.core.as_ref()?.tc.as_ref()
     }
 
-    /// Its name (comm).
+    /// Name (comm).
     pub fn name(&self) -> Option<&[u8]> {
         self.task()?.comm.as_deref()
     }
 
-    /// What it was doing; `None` if its image is missing or names a state that does not exist.
+    /// State; `None` if the image is missing or has an unknown state.
     pub fn state(&self) -> Option<State> {
         match self.task()?.task_state? {
             1 => Some(State::Alive),
@@ -252,12 +252,12 @@ impl Process {
         }
     }
 
-    /// Whether it has ended.
+    /// Whether the process has ended.
     pub fn is_zombie(&self) -> bool {
         self.state() == Some(State::Zombie)
     }
 
-    /// How it ended; `None` of the living.
+    /// How the process ended; `None` for living processes.
     pub fn exit(&self) -> Option<Exit> {
         let status = self.task().filter(|_| self.is_zombie())?.exit_code?;
         Some(match status & 0x7f {
@@ -271,12 +271,12 @@ impl Process {
         Arch::from_mtype(self.leader()?.core.as_ref()?.mtype?)
     }
 
-    /// Who it acts as: the leader's credentials.
+    /// The leader's credentials.
     pub fn credentials(&self) -> Option<Credentials> {
         self.credentials_of(self.leader()?)
     }
 
-    /// Who one of its threads acts as.
+    /// The credentials of one of the threads.
     pub fn credentials_of(&self, thread: &Thread) -> Option<Credentials> {
         let own = thread.own().and_then(|own| own.creds.as_ref());
         let entry = own.or(self.old_creds.as_ref())?;
@@ -284,8 +284,8 @@ impl Process {
         Some(Credentials::of(entry, knows))
     }
 
-    /// How the system calls of one of its threads are filtered; `None` if the version of CRIU did not look, or if the
-    /// archive does not say whether the thread has what the leader has. Before 3.10 one mode was recorded for all threads.
+    /// Seccomp mode of one of the threads. `None` if this version of CRIU did not record it, or if the archive does not
+    /// say whether the thread has the leader's filters. Before 3.10 one mode was recorded for all threads.
     pub fn seccomp(&self, thread: &Thread) -> Option<Seccomp> {
         match self.recorded_seccomp(thread) {
             Some(mode) => Seccomp::from_mode(mode),
@@ -298,8 +298,8 @@ impl Process {
         }
     }
 
-    /// The program that filters the system calls of one of its threads: its place in `seccomp.img`. Before CRIU 3.10 one
-    /// was recorded for all threads.
+    /// System call filter of one of the threads: its position in `seccomp.img`. Before CRIU 3.10 one was recorded for
+    /// all threads.
     pub fn seccomp_filter(&self, thread: &Thread) -> Option<u32> {
         if self.seccomp(thread) != Some(Seccomp::Filter) {
             return None;
@@ -308,32 +308,32 @@ impl Process {
         thread.own().and_then(|own| own.seccomp_filter).or_else(of_leader).or(self.task()?.old_seccomp_filter)
     }
 
-    /// The mode that the images have for a thread.
+    /// The mode that the images record for a thread.
     fn recorded_seccomp(&self, thread: &Thread) -> Option<i32> {
         thread.own().and_then(|own| own.seccomp_mode).or(self.task()?.old_seccomp_mode)
     }
 
-    /// Whether a thread is the one that it began with.
+    /// Whether a thread is the leader.
     fn leads(&self, thread: &Thread) -> bool {
         thread.tid.0 == self.pid().0
     }
 
-    /// Whether there are threads of which only what the leader has can tell how they are filtered.
+    /// Whether some threads have no recorded mode, so that only the leader's can tell how they are filtered.
     pub(super) fn has_threads_without_mode(&self) -> bool {
         self.threads.iter().skip(1).any(|thread| self.recorded_seccomp(thread).is_none())
     }
 
-    /// Says what threads without a mode of their own have.
+    /// Sets the filters of threads without their own mode.
     pub(super) fn note_unfiltered(&mut self, unfiltered: Unfiltered) {
         self.unfiltered = unfiltered;
     }
 
-    /// The thread that it began with.
+    /// The leader: the thread that the process began with.
     pub fn leader(&self) -> Option<&Thread> {
         self.threads.first()
     }
 
-    /// The number of its table of descriptors: that of `fdinfo-N.img`.
+    /// The number of the descriptor table, as in `fdinfo-N.img`.
     pub fn descriptors(&self) -> Option<u64> {
         if self.is_zombie() {
             None
@@ -345,7 +345,7 @@ impl Process {
     }
 }
 
-/// What the version of CRIU that made the dump records, as far as the images tell.
+/// What this version of CRIU records, judging from the images.
 #[derive(Clone, Copy, Debug, Default)]
 struct Versions {
     /// 3.19 and later.
@@ -358,7 +358,7 @@ struct Versions {
 
 impl Versions {
     fn of(inventory: Option<&InventoryEntry>, images: Images<'_>) -> Self {
-        // Without an inventory: tables that are numbered by pid have the numbers of pids.
+        // Without an inventory: tables numbered by pid have pids as numbers.
         let per_id = inventory.map_or_else(|| !images.has(Kind::Fdinfo, 1), InventoryEntry::fdinfo_per_id);
         Versions {
             knows_no_new_privs: inventory.is_some_and(|i| i.dump_criu_run_id.is_some()),
@@ -388,7 +388,7 @@ fn process(images: Images<'_>, mut node: Node, versions: Versions) -> Process {
         unfiltered: Unfiltered::default(),
         versions,
     };
-    // The list of a zombie's threads says nothing: CRIU leaves in it what was there before.
+    // A zombie's list of threads is meaningless: CRIU leaves old values in it.
     if !process.is_zombie() {
         let others = tids.iter().filter(|tid| u64::from(tid.0) != pid);
         process.threads.extend(others.map(|&tid| thread(images, process.node.pid, tid)));
@@ -397,9 +397,9 @@ fn process(images: Images<'_>, mut node: Node, versions: Versions) -> Process {
         let state = process.task().map(TaskCoreEntry::task_state).unwrap_or_default();
         images
             .warnings
-            .push(Code::NumberInvalid, images.place(Kind::Core, pid), || format!("{state} is no state of a task"));
+            .push(Code::NumberInvalid, images.place(Kind::Core, pid), || format!("{state} is not a valid task state"));
     }
-    // A zombie has nothing but its core; what else bears its number is of an earlier dump.
+    // A zombie has only its core image. Other images with its number are from an earlier dump.
     if process.is_zombie()
         || process.threads.first().is_none_or(|leader| leader.core.is_none()) && !images.has(Kind::Mm, pid)
     {
@@ -426,7 +426,7 @@ fn thread(images: Images<'_>, pid: Pid, tid: Tid) -> Thread {
         images.one::<CoreEntry>(Kind::Core, number).map(Box::new)
     } else {
         images.warnings.push(Code::ImageMissing, images.place(Kind::Core, number), || {
-            format!("thread {tid} of process {pid} has no core image: state, credentials and registers are not known")
+            format!("thread {tid} of process {pid} has no core image; its state, credentials and registers are unknown")
         });
         None
     };
@@ -439,7 +439,7 @@ fn required<M: prost::Message + prost::Name + Default>(images: Images<'_>, kind:
         return images.one(kind, pid);
     }
     images.warnings.push(Code::ImageMissing, images.place(kind, pid), || {
-        format!("process {pid} is alive but has no such image: what it would say is not known")
+        format!("this image of living process {pid} is missing; its facts are unknown")
     });
     None
 }
@@ -453,12 +453,12 @@ fn mm(images: Images<'_>, pid: u64, compat: bool) -> Option<Mm> {
     let place = images.place(Kind::Mm, pid);
     let warn = |message: String| images.warnings.push(Code::MappingInvalid, place.clone(), || message);
     if entries.is_empty() {
-        warn("a living process without a single mapping".to_owned());
+        warn("a living process has no mappings".to_owned());
     }
     let mut vmas = Vec::with_capacity(entries.len());
     for entry in &entries {
         match Vma::of(entry) {
-            // Entries of guard pages stand behind the others and overlap them.
+            // Entries of guard pages follow the others and overlap them.
             Ok(vma) if vma.status.contains(Status::GUARD) => {}
             Ok(vma) => vmas.push(vma),
             Err(why) => warn(why),
@@ -476,7 +476,8 @@ fn mm(images: Images<'_>, pid: u64, compat: bool) -> Option<Mm> {
     Some(Mm { entry, vmas, auxv })
 }
 
-/// No two mappings of a kernel overlap. A few that do are shown all the same; of thousands, each would have all pages.
+/// Mappings in a kernel never overlap. A few overlapping ones are shown all the same; thousands are not, because each
+/// would have all pages.
 fn leave_out_overlaps(vmas: &mut Vec<Vma>, warn: &impl Fn(String)) {
     const MOST: usize = 256;
     let (mut end, mut overlaps) = (0_u64, 0_usize);
@@ -486,14 +487,13 @@ fn leave_out_overlaps(vmas: &mut Vec<Vma>, warn: &impl Fn(String)) {
         if is_kept {
             end = end.max(vma.end.0);
         } else {
-            warn(format!("the mapping at {} is one of more than {MOST} that overlap others; left out", vma.start));
+            warn(format!("more than {MOST} mappings overlap; skipped the one at {}", vma.start));
         }
         is_kept
     });
 }
 
-/// The page size that the kernel told programs, which is not that of the machine that reads the archive; and whether it
-/// can be true.
+/// The page size that the kernel gave to programs, if valid. The machine that reads the archive may have another.
 pub(super) fn page_size(processes: &[Process], images: Images<'_>) -> u64 {
     const USUAL: u64 = 4096;
     let mut fallback = None;
@@ -507,31 +507,28 @@ pub(super) fn page_size(processes: &[Process], images: Images<'_>) -> u64 {
     }
     if let Some((pid, size)) = fallback {
         images.warnings.push(Code::PageSizeUnknown, images.place(Kind::Mm, pid.0.into()), || {
-            format!("process {pid} was told a page size of {size} bytes, which no kernel has; {USUAL} is used")
+            format!("process {pid} declares a page size of {size} bytes, which no kernel has; used {USUAL}")
         });
     }
     check_alignment(processes, USUAL, images)
 }
 
-/// Mappings begin and end at pages.
+/// Mappings begin and end at page boundaries.
 fn check_alignment(processes: &[Process], page_size: u64, images: Images<'_>) -> u64 {
     for process in processes {
         let vmas = process.mm.as_ref().map_or(&[][..], |mm| &mm.vmas);
         let odd = vmas.iter().find(|vma| (vma.start.0 | vma.end.0) & page_size.wrapping_sub(1) != 0);
         if let Some(vma) = odd {
             images.warnings.push(Code::MappingInvalid, images.place(Kind::Mm, process.pid().0.into()), || {
-                format!(
-                    "the mapping from {} to {} does not begin and end at pages of {page_size} bytes",
-                    vma.start, vma.end
-                )
+                format!("the mapping from {} to {} is not aligned to pages of {page_size} bytes", vma.start, vma.end)
             });
         }
     }
     page_size
 }
 
-/// Notes images of tasks that no process of the tree explains: they are left over from an earlier dump into the same
-/// folder, and never mixed in.
+/// Notes images of tasks that are not in the process tree. They are left over from an earlier dump into the same
+/// directory, and are never mixed in.
 pub(super) fn note_orphans(images: Images<'_>, processes: &[Process]) {
     if !images.has(Kind::Pstree, 0) {
         return;
@@ -553,7 +550,7 @@ pub(super) fn note_orphans(images: Images<'_>, processes: &[Process]) {
         Kind::SignalShared,
         Kind::FileLocksPid,
     ];
-    // Tables of descriptors have numbers of their own, which are known if all processes' are.
+    // Descriptor tables have their own numbers, which are known if those of all processes are.
     let living = || processes.iter().filter(|process| !process.is_zombie());
     let tables: Option<HashSet<u64>> = living().map(Process::descriptors).collect();
     for (kind, number, member) in images.set.images(images.archive) {
@@ -561,28 +558,28 @@ pub(super) fn note_orphans(images: Images<'_>, processes: &[Process]) {
             || of_processes.contains(&kind) && !pids.contains(&number);
         if kind == Kind::Fdinfo && tables.as_ref().is_some_and(|tables| !tables.contains(&number)) {
             images.warnings.push(Code::ImageOrphaned, Place::member(&member.path), || {
-                format!("no process has the table of descriptors {number}; left over from an earlier dump, not used")
+                format!("no process has descriptor table {number}; the image is left over from an earlier dump and was ignored")
             });
         }
         if orphan {
             images.warnings.push(Code::ImageOrphaned, Place::member(&member.path), || {
                 let time = member.mtime.map_or_else(String::new, |time| format!(", written {time}"));
                 format!(
-                    "no process of the tree has the number {number}; left over from an earlier dump{time}, not used"
+                    "no process in the tree has the number {number}; the image is left over from an earlier dump{time} and was ignored"
                 )
             });
         }
     }
 }
 
-/// Which processes are no descendants of the root task's own tree, but were brought into the container by `exec`, or
-/// descend from one that was. The tree has every process below the root task, so a session whose leader is not in it
-/// began outside; that of a daemon whose leader has ended looks the same.
+/// Processes outside the root task's own tree: started in the container by `exec`, or descended from one that was. The
+/// tree has every process below the root task, so a session whose leader is not in it began outside. The session of a
+/// daemon whose leader has ended looks the same.
 pub(super) fn entered(processes: &[Process]) -> HashSet<Pid> {
     let pids: HashSet<u32> = processes.iter().map(|p| p.pid().0).collect();
     let root = processes.first();
     let mut entered = HashSet::new();
-    // In tree order parents come before their children.
+    // In tree order, parents come before their children.
     for process in processes {
         let foreign_session = process
             .node

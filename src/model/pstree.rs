@@ -1,4 +1,4 @@
-//! The process tree: from records in any order, with whatever an attacker made of them, to a forest in tree order.
+//! The process tree: turns records in any order, possibly hostile, into a forest in tree order.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -8,39 +8,39 @@ use crate::images::{Images, Kind};
 use crate::int::u64_of;
 use crate::warning::{Code, Place, Warnings};
 
-/// The highest pid that a kernel can give (`PID_MAX_LIMIT` on 64-bit machines).
+/// Highest pid that a kernel can assign (`PID_MAX_LIMIT` on 64-bit machines).
 const PID_MAX: u32 = 1 << 22;
 
-/// Who started a process.
+/// The parent of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Parent {
-    /// Nobody in the container: the root task, and what `exec` brought in.
+    /// Outside the container: for the root task and for processes started by `exec`.
     Outside,
     /// This process.
     Process(Pid),
-    /// Not known: the tree is missing or damaged.
+    /// Unknown: the tree is missing or damaged.
     Unknown,
 }
 
 /// A process's place in the tree.
 #[derive(Clone, Debug)]
 pub struct Node {
-    /// Its process id.
+    /// Process id.
     pub pid: Pid,
-    /// Who started it.
+    /// The parent.
     pub parent: Parent,
-    /// How many ancestors it has in the container.
+    /// Number of ancestors in the container.
     pub depth: usize,
-    /// Its process group; 0 where the leader is outside.
+    /// Process group; 0 if the leader is outside.
     pub pgid: Option<u32>,
-    /// Its session; 0 where the leader is outside.
+    /// Session; 0 if the leader is outside.
     pub sid: Option<u32>,
-    /// Its threads, the leader first.
+    /// Threads, the leader first.
     pub tids: Vec<Tid>,
 }
 
-/// Reads the tree: depth first, children by pid. Without a process tree there are the processes that have a core image,
-/// with unknown parents.
+/// Reads the tree: depth first, children by pid. Without a process tree, the processes are those with a core image, and
+/// their parents are unknown.
 pub(super) fn read(images: Images<'_>) -> Vec<Node> {
     let mut entries: Vec<(PstreeEntry, Place)> = Vec::new();
     let most = images.limits.processes;
@@ -54,7 +54,7 @@ pub(super) fn read(images: Images<'_>) -> Vec<Node> {
     });
     if let Some(place) = over {
         images.warnings.push(Code::LimitReached, place, || {
-            format!("more than {most} processes; this and the others are left out, --max-processes raises the limit")
+            format!("more than {most} processes; skipped this and the following ones, --max-processes raises the limit")
         });
     }
     if entries.is_empty() {
@@ -66,9 +66,9 @@ pub(super) fn read(images: Images<'_>) -> Vec<Node> {
     for (entry, place) in entries {
         let pid = entry.pid();
         if pid == 0 || pid > PID_MAX {
-            root(place, Code::NumberInvalid, format!("{pid} cannot be a process id; the process is left out"));
+            root(place, Code::NumberInvalid, format!("{pid} is not a valid process id; skipped the process"));
         } else if let Some((_, first)) = by_pid.get(&pid) {
-            let message = format!("process {pid} is recorded twice; the first counts ({first})");
+            let message = format!("process {pid} is recorded twice; used the first record ({first})");
             root(place, Code::ProcessTree, message);
         } else {
             order.push(pid);
@@ -82,21 +82,21 @@ pub(super) fn read(images: Images<'_>) -> Vec<Node> {
             Place::member(&images.place(Kind::Pstree, 0).member),
             Code::ProcessRoots,
             format!(
-                "the tree has {roots} roots; CRIU dumps one process and its descendants, so it was put together or changed"
+                "the tree has {roots} roots; CRIU dumps one process and its descendants, so the image was merged or changed"
             ),
         );
     }
     let mut nodes = in_tree_order(&by_pid, &parents);
     keep_threads_once(&mut nodes, &by_pid, |pid, count, place| {
-        let message = format!("{count} threads of process {pid} are listed before; left out here");
+        let message = format!("{count} threads of process {pid} were listed earlier; skipped here");
         root(place.clone(), Code::ProcessTree, message);
     });
     nodes
 }
 
-/// A thread is of one process, and in it once: else whoever lists it often would have its image read as often. A process
-/// that lives lists itself; of a zombie, CRIU writes what was left in memory, any number but its own, which takes no thread
-/// away from others and is nothing to warn of.
+/// Keeps each thread in one process and once in it, so that a process that lists a thread often does not have its image
+/// read as often. A living process lists itself. For a zombie, CRIU writes leftover memory, any number but its own;
+/// this takes no thread from other processes and needs no warning.
 fn keep_threads_once(
     nodes: &mut [Node],
     by_pid: &BTreeMap<u32, (PstreeEntry, Place)>,
@@ -115,7 +115,7 @@ fn keep_threads_once(
     }
 }
 
-/// The parent of each process, 0 for roots. Whoever has an impossible one becomes a root.
+/// The parent of each process, 0 for roots. A process with an impossible parent becomes a root.
 fn parents(
     by_pid: &BTreeMap<u32, (PstreeEntry, Place)>,
     order: &[u32],
@@ -133,7 +133,7 @@ fn parents(
         }
         parents.insert(pid, if known { claimed } else { 0 });
     }
-    // Walk up from each process; meeting the same walk again is a circle. Each process is passed once.
+    // Walk up from each process. Meeting the same walk again means a circle. Each process is visited once.
     let mut walk_of: HashMap<u32, usize> = HashMap::new();
     for (walk, &start) in order.iter().enumerate() {
         let mut here = start;
@@ -156,7 +156,7 @@ fn in_tree_order(by_pid: &BTreeMap<u32, (PstreeEntry, Place)>, parents: &HashMap
         children.entry(parents.get(&pid).copied().unwrap_or(0)).or_default().push(pid);
     }
     let mut nodes = Vec::with_capacity(by_pid.len());
-    // Not a recursion: an attacker may make the tree as deep as it has processes.
+    // Not recursive, because an attacker can make the tree as deep as it has processes.
     let mut stack: Vec<(u32, usize)> = Vec::new();
     let push = |stack: &mut Vec<(u32, usize)>, parent: u32, depth: usize| {
         let list = children.get(&parent).map_or(&[][..], Vec::as_slice);
@@ -179,15 +179,15 @@ fn in_tree_order(by_pid: &BTreeMap<u32, (PstreeEntry, Place)>, parents: &HashMap
 fn node(entry: &PstreeEntry, parent: Parent, depth: usize) -> Node {
     let pid = entry.pid();
     let mut tids = vec![Tid(pid)];
-    // Of some zombies, CRIU writes the list `[0]`.
+    // For some zombies, CRIU writes the list `[0]`.
     tids.extend(entry.threads.iter().filter(|&&tid| tid != 0 && tid != pid).map(|&tid| Tid(tid)));
     Node { pid: Pid(pid), parent, depth, pgid: entry.pgid, sid: entry.sid, tids }
 }
 
-/// Processes without a tree: every core image that has the part which is the process's own; those of mere threads have
-/// not, and whose threads they are only the tree would say.
+/// Processes without a tree: every core image with the process's part. Images of other threads do not have it, and only
+/// the tree says which process they belong to.
 fn without_tree(images: Images<'_>) -> Vec<Node> {
-    // Whoever reads the images for good reports what is wrong with them.
+    // The real reading of the images reports what is wrong with them.
     let unheard = Warnings::new(images.limits);
     let quiet = Images { warnings: &unheard, ..images };
     let cores: Vec<u64> = images.set.of_kind(images.archive, Kind::Core).map(|(number, _)| number).collect();
@@ -196,29 +196,30 @@ fn without_tree(images: Images<'_>) -> Vec<Node> {
         cores.iter().copied().filter(is_leader).filter_map(|number| u32::try_from(number).ok()).collect();
     let threads = cores.len().saturating_sub(pids.len());
     let shown = || match threads {
-        0 => "shown is whatever has a core image, and who started whom is not known".to_owned(),
+        0 => "processes with a core image are shown, but their parents are unknown".to_owned(),
         _ => format!(
-            "shown is whatever has a core image; who started whom is not known, nor whose {threads} further threads are"
+            "processes with a core image are shown, but their parents and the owners of {threads} more threads are unknown"
         ),
     };
     let place = images.place(Kind::Pstree, 0);
     match (images.has(Kind::Pstree, 0), pids.is_empty()) {
-        // That there is no image at all is said by itself.
+        // That there are no images at all has a warning of its own.
         (_, true) if images.set.is_empty() => {}
-        // Which is warned of by itself.
+        // This has a warning of its own.
         _ if images.is_unreadable(Kind::Pstree, 0) => {}
         (_, true) => images.warnings.push(Code::ProcessesMissing, Place::member(&images.set.folder), || {
             if images.set.has_pages() {
-                "no process in it; a pre-dump has pages only, and its dump is in another archive".to_owned()
+                "no processes found; this is a pre-dump, which has only pages; its final dump is in another archive"
+                    .to_owned()
             } else {
-                "no process in it; the dump stopped before it came to them, or its images were lost".to_owned()
+                "no processes found; the dump stopped before it reached them, or their images were lost".to_owned()
             }
         }),
         (false, false) => {
             images.warnings.push(Code::ImageMissing, place, || format!("the process tree is missing; {}", shown()));
         }
         (true, false) => {
-            let message = || format!("the process tree names no process; {}", shown());
+            let message = || format!("the process tree lists no processes; {}", shown());
             images.warnings.push(Code::ProcessTree, place, message);
         }
     }

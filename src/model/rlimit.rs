@@ -1,4 +1,4 @@
-//! Limits on what a process may use.
+//! Resource limits of processes.
 
 use std::collections::HashMap;
 
@@ -13,13 +13,13 @@ use crate::images::{Images, Kind};
 pub struct ResourceLimits(HashMap<Pid, Vec<RlimitEntry>>);
 
 impl ResourceLimits {
-    /// Those of a living process, in the order of the kernel's numbers.
+    /// The limits of a living process, in the order of the kernel's numbers.
     pub fn of(&self, process: &Process) -> &[RlimitEntry] {
         self.0.get(&process.pid()).map_or(&[], Vec::as_slice)
     }
 }
 
-/// Reads the limits of all living processes. CRIU before 1.3 wrote them to an image of their own.
+/// Reads the limits of all living processes. CRIU before 1.3 wrote them to their own image.
 pub(crate) fn read(images: Images<'_>, model: &Model, _: &Side<'_>) -> ResourceLimits {
     let living = model.processes().iter().filter(|process| !process.is_zombie());
     let of = |process: &Process| match process.task().and_then(|task| task.rlimits.as_ref()) {

@@ -1,8 +1,8 @@
-//! What the container changed in its root file system: `rootfs-diff.tar`, `deleted.files`.
+//! Changes that the container made to its root file system: `rootfs-diff.tar`, `deleted.files`.
 //!
-//! Podman and CRI-O put what was added or changed into the tar and the rest into `deleted.files`. containerd's tar is a layer of
-//! an OCI image: an empty file `.wh.NAME` says that NAME was deleted, `.wh..wh..opq` that nothing of the image is left in
-//! its folder.
+//! Podman and CRI-O put added and changed files into the tar and list deletions in `deleted.files`. containerd's tar is
+//! a layer of an OCI image: an empty file `.wh.NAME` means that NAME was deleted, and `.wh..wh..opq` that nothing from
+//! the image is left in its directory.
 
 use std::collections::HashSet;
 
@@ -14,21 +14,21 @@ use super::{Model, Side};
 use crate::archive::{Member, MemberKind, folder_of};
 use crate::warning::{Code, Place, Warnings};
 
-/// Prefix of an entry that stands for a deletion, by the specification of OCI image layers.
+/// Prefix of an entry that stands for a deletion, from the specification of OCI image layers.
 const WHITEOUT: &[u8] = b".wh.";
-/// The whiteout of all that a folder had in the image.
+/// Whiteout of everything that a directory had in the image.
 const OPAQUE: &[u8] = b".wh..wh..opq";
-/// Prefix of what storage drivers keep for themselves.
+/// Prefix of files that storage drivers keep for themselves.
 const OF_DRIVER: &[u8] = b".wh..wh.";
 
-/// What became of a path.
+/// What happened to a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Change {
-    /// It is new, or was changed; engines do not tell which.
+    /// The path is new or was changed; engines do not say which.
     AddedOrChanged,
-    /// It was deleted.
+    /// The path was deleted.
     Deleted,
-    /// A folder of which nothing is left that the image had in it.
+    /// A directory whose contents from the image are all gone.
     Opaque,
 }
 
@@ -46,28 +46,28 @@ impl Change {
 /// One change.
 #[derive(Clone, Debug)]
 pub struct Changed<'r> {
-    /// What became of the path.
+    /// What happened to the path.
     pub change: Change,
     /// The path in the container.
     pub path: BString,
-    /// What stands there now.
+    /// The entry that is there now.
     pub entry: Option<Entry<'r>>,
-    /// The member of the archive that says so.
+    /// The member of the archive that records the change.
     pub member: &'r Member,
-    /// Where it says so: in the tar, bytes from its beginning once it is inflated.
+    /// Offset of the record in the inflated tar.
     pub offset: Option<u64>,
-    /// The engine made the change, not the container.
+    /// Whether the engine made the change, not the container.
     pub engine_noise: bool,
 }
 
-/// The changes of the root file system.
+/// The changes to the root file system.
 #[derive(Debug)]
 pub struct RootfsChanges<'c> {
     tree: Option<FileTree<'c>>,
     deleted: Option<(&'c Member, Vec<BString>)>,
-    /// The tar is a layer with whiteouts.
+    /// Whether the tar is a layer with whiteouts.
     is_layer: bool,
-    /// Mount points and all folders above them.
+    /// Mount points and all directories above them.
     mount_points: HashSet<BString>,
 }
 
@@ -75,7 +75,7 @@ impl<'c> RootfsChanges<'c> {
     pub(crate) fn read(side: &Side<'c>, model: &Model) -> Self {
         let tree = side.file("rootfs-diff.tar").and_then(|member| FileTree::open(side, member, BString::from("/")));
         let container = model.container();
-        // Podman and CRI-O list deletions apart: there, a file with such a name is a file.
+        // Podman and CRI-O list deletions separately, so a file with such a name is an ordinary file.
         let is_layer = !matches!(container.engine, Some(Engine::Podman | Engine::CriO));
         let mut mount_points = HashSet::new();
         let of_images = model.mounts().iter().map(|mount| mount.path.as_slice());
@@ -88,7 +88,7 @@ impl<'c> RootfsChanges<'c> {
         RootfsChanges { tree, deleted: deleted(side), is_layer, mount_points }
     }
 
-    /// They: what the tar has in its order, then what `deleted.files` lists.
+    /// The changes: the entries of the tar in order, then those listed in `deleted.files`.
     pub fn iter(&self) -> impl Iterator<Item = Changed<'_>> {
         let changed = self.tree.iter().flat_map(|tree| tree.entries().map(|entry| self.of_entry(tree, entry)));
         let deleted = self.deleted.iter().flat_map(|(member, paths)| {
@@ -124,7 +124,7 @@ impl<'c> RootfsChanges<'c> {
                 let path = bstr::join("/", [folder.as_bytes(), name]);
                 return changed(Change::Deleted, tree.path_of(&path), None, false);
             }
-            // The form in which overlayfs itself keeps a deletion.
+            // The form in which overlayfs itself stores a deletion.
             if member.kind == MemberKind::CharacterDevice && member.device == Some((0, 0)) {
                 return changed(Change::Deleted, entry.path(), None, false);
             }
@@ -134,7 +134,7 @@ impl<'c> RootfsChanges<'c> {
         changed(Change::AddedOrChanged, path, Some(entry), noise)
     }
 
-    /// Whether an engine makes such an entry in every container: what mounts are mounted on, and files that it mounts over.
+    /// Whether engines create such an entry in every container: mount points, and files that they mount over.
     fn is_noise(&self, path: &BStr, member: &Member) -> bool {
         match member.kind {
             MemberKind::Directory => self.mount_points.contains(path),
@@ -151,10 +151,10 @@ impl<'c> RootfsChanges<'c> {
     }
 }
 
-/// The paths that `deleted.files` lists, and the member that it is.
+/// The paths listed in `deleted.files`, and its member.
 fn deleted<'c>(side: &Side<'c>) -> Option<(&'c Member, Vec<BString>)> {
     let member = side.file("deleted.files")?;
-    // What is wrong with the document as a whole was warned of when the model was read.
+    // Faults of the document as a whole were warned about when the model was read.
     let unheard = Warnings::new(side.limits);
     let document = side.with_warnings(&unheard).document("deleted.files")?;
     let mut paths = Vec::new();
@@ -163,7 +163,7 @@ fn deleted<'c>(side: &Side<'c>) -> Option<(&'c Member, Vec<BString>)> {
             Some(path) if path.starts_with('/') => paths.push(BString::from(path)),
             Some(path) => paths.push(BString::from(format!("/{path}"))),
             None => side.warnings.push(Code::JsonUnexpected, Place::member(&member.path), || {
-                format!("element {number} is no path; left out")
+                format!("element {number} is not a path; skipped")
             }),
         }
     }

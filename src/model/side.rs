@@ -1,4 +1,4 @@
-//! What lies beside the images: where an engine puts its documents, and what CRIU writes to its work directory.
+//! Files next to the images: the engine's documents, and the files in CRIU's work directory.
 
 use bstr::{BStr, ByteSlice};
 use serde_json::Value;
@@ -10,15 +10,15 @@ use crate::images::{ImageSet, Images, join, root_of};
 use crate::limits::Limits;
 use crate::warning::{Code, Place, Warnings};
 
-/// Bytes of a log in which CRIU's version stands, if it does.
+/// Bytes of a log that are searched for CRIU's version.
 const LOG_HEAD: u64 = 64 << 10;
 
-/// What lies beside the images of a set.
+/// The files next to the images of a set.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Side<'a> {
     archive: &'a Archive,
     set: &'a ImageSet,
-    /// The only checkpoint of the archive: then files of the work directory are its, wherever they are.
+    /// Whether this is the archive's only checkpoint. Then files of the work directory belong to it, wherever they are.
     only: bool,
     pub(crate) limits: &'a Limits,
     pub(crate) warnings: &'a Warnings,
@@ -29,12 +29,12 @@ impl<'a> Side<'a> {
         Side { archive: images.archive, set: images.set, only, limits: images.limits, warnings: images.warnings }
     }
 
-    /// The archive that it all lies in.
+    /// The archive with all these files.
     pub(crate) fn archive(&self) -> &'a Archive {
         self.archive
     }
 
-    /// The same, with other ears for what is odd.
+    /// The same files, reporting to other warnings.
     pub(crate) fn with_warnings<'w>(&self, warnings: &'w Warnings) -> Side<'w>
     where
         'a: 'w,
@@ -47,12 +47,12 @@ impl<'a> Side<'a> {
         root_of(&self.set.folder)
     }
 
-    /// A document of the engine's, at the root of its archive.
+    /// An engine document at the root of its archive.
     pub(crate) fn document(&self, name: &str) -> Option<Document<'a>> {
         Document::read(self.archive, self.root(), name, self.limits, self.warnings)
     }
 
-    /// A document in a folder above the root.
+    /// A document in a directory above the root.
     pub(crate) fn document_above(&self, levels: usize, name: &str) -> Option<Document<'a>> {
         let mut folder = self.root();
         for _ in 0..levels {
@@ -69,7 +69,7 @@ impl<'a> Side<'a> {
         self.archive.find(&join(BStr::new(self.root()), name.as_bytes()))
     }
 
-    /// The files of a folder at the root of the engine's archive, in the order of the archive.
+    /// The files in a directory at the root of the engine's archive, in the order of the archive.
     pub(crate) fn files_in(&self, folder: &str) -> impl Iterator<Item = &'a Member> + use<'a> {
         let folder = join(BStr::new(self.root()), folder.as_bytes());
         let archive = self.archive;
@@ -79,7 +79,7 @@ impl<'a> Side<'a> {
             .filter(move |member| member.folder() == folder.as_slice() && archive.number_of(member).is_some())
     }
 
-    /// A file of the work directory: with the images, beside them, or the only one of its name.
+    /// A file of the work directory: with the images, next to them, or the only one with its name.
     pub(crate) fn work_file(&self, name: &str) -> Option<&'a Member> {
         let near = [self.set.folder.as_slice(), self.root(), folder_of(self.root())];
         let found = near.iter().find_map(|folder| self.archive.find(&join(BStr::new(folder), name.as_bytes())));
@@ -92,7 +92,7 @@ impl<'a> Side<'a> {
 
     /// Annotations of the OCI image that held the archive.
     pub(crate) fn image_annotation(&self, key: &str) -> Option<&'a str> {
-        // Of several with one key, the innermost index comes last and is the container's own.
+        // If several have one key, the innermost index comes last and is the container's own.
         self.archive.annotations(&self.set.folder).iter().rfind(|(k, _)| k == key).map(|(_, value)| value.as_str())
     }
 
@@ -101,7 +101,7 @@ impl<'a> Side<'a> {
         self.archive.annotations(&self.set.folder).iter().any(|(key, _)| key.starts_with(prefix))
     }
 
-    /// The version of CRIU: from the image's annotations, or the first lines of the log.
+    /// The version of CRIU, from the image's annotations or the first lines of the log.
     pub(crate) fn criu_version(&self) -> Option<String> {
         let keys = [
             "io.podman.annotations.checkpoint.criu.version",
@@ -123,7 +123,7 @@ impl<'a> Side<'a> {
         })
     }
 
-    /// Notes if an engine's archive lacks one of its two documents. `ctr` writes no configuration.
+    /// Warns if an engine's archive lacks one of its two documents. `ctr` writes no configuration.
     pub(crate) fn check_documents(&self) {
         let (config, spec) = (self.file("config.dump"), self.file("spec.dump"));
         let missing = match (config, spec) {
@@ -135,14 +135,13 @@ impl<'a> Side<'a> {
             Code::DocumentMissing,
             Place::member(join(BStr::new(self.root()), missing.as_bytes())),
             || {
-                "every engine writes this document beside the images: what it would say of the container is not known"
+                "this document is missing, although every engine writes it; its facts about the container are unknown"
                     .to_owned()
             },
         );
     }
 
-    /// Notes which of the engine's files and of CRIU's logs are none: a pipe, a device, a link that leads nowhere. They are
-    /// left out.
+    /// Warns about engine files and CRIU logs that are not files but pipes, devices or broken links. They are skipped.
     pub(crate) fn check_files(&self) {
         const NAMES: [&str; 9] = [
             "config.dump",
@@ -158,37 +157,38 @@ impl<'a> Side<'a> {
         let logs = log::OF_CRIU.iter().chain(&log::OF_CONTAINER);
         for member in NAMES.iter().chain(logs).filter_map(|name| self.file(name)) {
             match self.archive.resolve(member) {
-                // Folders of such names are somebody else's.
+                // Directories with such names belong to others.
                 Ok(file) if matches!(file.kind, MemberKind::File | MemberKind::Directory) => {}
                 Ok(other) => self.warnings.push(Code::ImageNotAFile, Place::member(&member.path), || {
-                    format!("not a file but a {}; left out", other.kind.as_str())
+                    format!("not a file but a {}; skipped", other.kind.as_str())
                 }),
                 Err(link) => self.warnings.push(Code::MemberLinkBroken, Place::member(&member.path), || {
                     let target = link.link.as_deref().map_or(b"".as_bstr(), |target| target.as_bstr());
                     format!(
-                        "a link to {target}, which is not a file of this archive; links are never followed out of it"
+                        "a link to {target}, which is not a file in this archive; links that lead outside are not followed"
                     )
                 }),
             }
         }
     }
 
-    /// Notes if the root file system's changes are no tar, plain or compressed. Only its head is looked at.
+    /// Warns if the root file system's changes are not a tar, plain or compressed. Only the beginning is examined.
     pub(crate) fn check_rootfs_diff(&self) {
         let Some(member) = self.file("rootfs-diff.tar").filter(|m| m.kind == MemberKind::File && m.size > 0) else {
             return;
         };
         let (head, stop) = self.archive.contents(member).prefix(archive::HEAD);
-        // What cannot be read is warned of by itself.
+        // Unreadable members have a warning of their own.
         if stop != Some(Stop::Absent(Absence::Unreadable)) && !archive::may_be_tar(&head) {
             self.warnings.push(Code::RootfsDiffDamaged, Place::member(&member.path), || {
-                "neither a tar nor a compressed one: which files the container changed is not known".to_owned()
+                "neither a tar nor a compressed tar; the container's file changes are unknown".to_owned()
             });
         }
     }
 }
 
-/// A version written as one number, `major * 10000 + minor * 100 + sublevel`, as dotted; anything else as it is.
+/// Converts a version written as one number, `major * 10000 + minor * 100 + sublevel`, to a dotted version. Any other
+/// text is kept.
 fn version_of_number(text: &str) -> String {
     match text.parse::<u32>() {
         Ok(number) if number >= 10_000 => {
@@ -199,7 +199,7 @@ fn version_of_number(text: &str) -> String {
     }
 }
 
-/// Text of an object's key.
+/// The text at an object's key.
 pub(crate) fn text_of<'v>(value: &'v Value, key: &str) -> Option<&'v str> {
     value.get(key).and_then(Value::as_str).filter(|text| !text.is_empty())
 }

@@ -1,24 +1,25 @@
-//! A signal that waits, taken out of the raw `siginfo_t` that CRIU recorded.
+//! A pending signal, decoded from the raw `siginfo_t` that CRIU recorded.
 
 use super::ids::Address;
 use crate::abi::arch::Arch;
 use crate::abi::siginfo::{self, Layout};
 use crate::images::ByteOrder;
 
-/// Bytes of a `siginfo_t` on every architecture.
+/// Size of a `siginfo_t` in bytes, on every architecture.
 pub(super) const SIZE: usize = 128;
 
-/// A value that came with a signal: one `union sigval`, seen in both ways.
+/// A value that came with a signal: one `union sigval`, read both ways.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Value {
-    /// As a number.
+    /// The value as a number.
     pub number: i32,
-    /// As a pointer.
+    /// The value as a pointer.
     pub pointer: Address,
 }
 
 impl Value {
-    /// From the pointer. The number lies at the union's beginning, which is the upper half on a big-endian machine.
+    /// Takes the value from the pointer. The number is at the beginning of the union, which is the upper half on a
+    /// big-endian machine.
     pub fn of_pointer(pointer: u64, order: ByteOrder) -> Self {
         let half = if order == ByteOrder::Big { pointer >> 32 } else { pointer & 0xffff_ffff };
         let number = u32::try_from(half).unwrap_or_default().cast_signed();
@@ -26,59 +27,59 @@ impl Value {
     }
 }
 
-/// One signal that waits. What does not belong to its kind is `None`.
+/// A pending signal. Facts that do not belong to its kind are `None`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Siginfo {
-    /// The signal's number.
+    /// Number of the signal.
     pub signal: Option<u32>,
-    /// Why it was sent.
+    /// Why the signal was sent.
     pub code: Option<i32>,
-    /// An error number; nearly always 0.
+    /// Error number; nearly always 0.
     pub errno: Option<i32>,
-    /// Who sent it, or which child it tells of; as in the pid namespace of the receiver.
+    /// The sender, or the child that the signal is about, in the receiver's pid namespace.
     pub pid: Option<i32>,
     /// Real user id of that process.
     pub uid: Option<u32>,
-    /// What came with it.
+    /// The value that came with the signal.
     pub value: Option<Value>,
     /// The POSIX timer that expired.
     pub timer: Option<i32>,
-    /// How often that timer expired besides.
+    /// How many more times that timer expired.
     pub overrun: Option<i32>,
     /// Exit status of a child, or the signal that ended, stopped or continued it.
     pub status: Option<i32>,
     /// Ticks that the child spent in its own code.
     pub user_ticks: Option<u64>,
-    /// Ticks that the kernel spent on its behalf.
+    /// Ticks that the kernel spent on behalf of the child.
     pub system_ticks: Option<u64>,
-    /// The address at fault, or of the instruction that made a system call.
+    /// The faulting address, or that of the instruction that made a system call.
     pub address: Option<Address>,
-    /// Lowest bit of a damaged piece of memory's address.
+    /// Lowest valid bit of the address of damaged memory.
     pub address_bit: Option<u16>,
-    /// Bounds that an address was outside of.
+    /// Bounds that the address was outside of.
     pub bounds: Option<(Address, Address)>,
     /// The protection key that refused access.
     pub protection_key: Option<u32>,
-    /// Data of the event of `perf_event_open` that hit.
+    /// Data of the `perf_event_open` event.
     pub perf_data: Option<u64>,
-    /// Events of a descriptor that is ready.
+    /// Events that a descriptor is ready for.
     pub band: Option<i64>,
-    /// That descriptor.
+    /// The descriptor.
     pub fd: Option<i32>,
-    /// The system call that was refused.
+    /// Number of the refused system call.
     pub system_call: Option<i32>,
-    /// The architecture of its numbers (`AUDIT_ARCH_*`).
+    /// Architecture of that number (`AUDIT_ARCH_*`).
     pub audit_arch: Option<u32>,
     /// All bytes.
     pub raw: Vec<u8>,
 }
 
-/// Words of a `siginfo_t` at their offsets.
+/// Reads words of a `siginfo_t` by offset.
 #[derive(Clone, Copy)]
 struct Words<'a> {
     bytes: &'a [u8],
     order: ByteOrder,
-    /// CRIU was a program of 32 bits, so that pointers have 4 bytes.
+    /// Whether CRIU was a 32-bit program, so that pointers have 4 bytes.
     narrow: bool,
 }
 
@@ -99,12 +100,12 @@ impl Words<'_> {
         self.u32(offset).map(u32::cast_signed)
     }
 
-    /// A pointer or `long` by its offset in both layouts.
+    /// A pointer or `long`, by its offset in both layouts.
     fn word(self, wide: usize, narrow: usize) -> Option<u64> {
         if self.narrow { self.u32(narrow).map(u64::from) } else { Some(self.order.u64(self.at(wide)?)) }
     }
 
-    /// One of two offsets.
+    /// Chooses one of two offsets.
     fn offset(self, wide: usize, narrow: usize) -> usize {
         if self.narrow { narrow } else { wide }
     }
@@ -120,7 +121,7 @@ impl Words<'_> {
 }
 
 impl Siginfo {
-    /// From the raw bytes; what is behind their end is `None`.
+    /// Decodes the raw bytes; facts beyond their end are `None`.
     pub(super) fn of(bytes: &[u8], order: ByteOrder, arch: Option<Arch>) -> Self {
         let raw = bytes.get(..SIZE).unwrap_or(bytes);
         let words = Words { bytes: raw, order, narrow: arch.is_some_and(Arch::is_32_bit) };

@@ -1,4 +1,4 @@
-//! Signals: which wait for whom, and what each process does about them.
+//! Signals: those waiting for each process and thread, and what processes do about them.
 
 use std::collections::HashMap;
 
@@ -22,7 +22,7 @@ pub struct SignalSet {
 }
 
 impl SignalSet {
-    /// The signals of some numbers.
+    /// The set of the given signals.
     fn of(numbers: impl Iterator<Item = u32>, arch: Option<Arch>) -> Self {
         let mut set = SignalSet { low: 0, high: (arch == Some(Arch::Mips)).then_some(0) };
         for number in numbers {
@@ -36,15 +36,15 @@ impl SignalSet {
 /// What a process does when a signal arrives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Handler {
-    /// What the kernel does unless told otherwise.
+    /// The kernel's default action.
     Default,
-    /// Nothing.
+    /// The signal is ignored.
     Ignore,
-    /// It calls this function.
+    /// This function is called.
     Function(Address),
 }
 
-/// What was set for one signal.
+/// The action that was set for a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Action {
     /// The signal.
@@ -53,11 +53,11 @@ pub struct Action {
     pub handler: Handler,
     /// `SA_*`.
     pub flags: u64,
-    /// What is blocked while the handler runs.
+    /// Signals blocked while the handler runs.
     pub mask: SignalSet,
-    /// Where the handler returns to; 0 if nobody said.
+    /// Address that the handler returns to; 0 if it was not set.
     pub restorer: u64,
-    /// Set by a program of 32 bits on a machine of 64.
+    /// Whether a 32-bit program on a 64-bit machine set it.
     pub compat: bool,
 }
 
@@ -78,7 +78,7 @@ impl Action {
         }
     }
 
-    /// Whether it is as if nobody had set it.
+    /// Whether the action is as if it had never been set.
     fn is_unset(&self) -> bool {
         self.handler == Handler::Default
             && (self.flags, self.restorer, self.mask.low, self.mask.high.unwrap_or(0)) == (0, 0, 0, 0)
@@ -89,15 +89,15 @@ impl Action {
 #[derive(Clone, Debug, Default)]
 pub struct OfProcess {
     arch: Option<Arch>,
-    /// What waits for the process: any thread that does not block it can take it. `None` if not recorded.
+    /// Signals waiting for the process, which any thread that does not block them can take. `None` if not recorded.
     pub shared: Option<Vec<Siginfo>>,
     threads: HashMap<Tid, Vec<Siginfo>>,
-    /// What was set, by signal; what nobody set is left out. `None` if not recorded.
+    /// Actions that were set, by signal. `None` if not recorded.
     pub actions: Option<Vec<Action>>,
 }
 
 impl OfProcess {
-    /// What waits for one thread alone; `None` if not recorded.
+    /// Signals waiting for one thread alone; `None` if not recorded.
     pub fn of_thread(&self, tid: Tid) -> Option<&[Siginfo]> {
         self.threads.get(&tid).map(Vec::as_slice)
     }
@@ -107,19 +107,19 @@ impl OfProcess {
         SignalSet::of(queue.iter().filter_map(|info| info.signal), self.arch)
     }
 
-    /// The signals that it ignores.
+    /// The signals that the process ignores.
     pub fn ignored(&self) -> Option<SignalSet> {
         self.actions_that(|handler| handler == Handler::Ignore)
     }
 
-    /// The signals that it has handlers for.
+    /// The signals for which the process has handlers.
     pub fn caught(&self) -> Option<SignalSet> {
         self.actions_that(|handler| matches!(handler, Handler::Function(_)))
     }
 
     fn actions_that(&self, wanted: impl Fn(Handler) -> bool) -> Option<SignalSet> {
         let actions = self.actions.as_ref()?.iter().filter(|action| wanted(action.handler));
-        // CRIU records the actions of no more than 64 signals, on mips, too.
+        // CRIU records the actions of at most 64 signals, even on mips.
         Some(SignalSet { high: None, ..SignalSet::of(actions.map(|action| action.signal), None) })
     }
 }
@@ -129,7 +129,7 @@ impl OfProcess {
 pub struct Signals(HashMap<Pid, OfProcess>);
 
 impl Signals {
-    /// Those of a living process.
+    /// The signals of a living process.
     pub fn of(&self, process: &Process) -> Option<&OfProcess> {
         self.0.get(&process.pid())
     }
@@ -147,7 +147,7 @@ fn of_process(images: Images<'_>, process: &Process, order: ByteOrder) -> OfProc
     let queue = |entries: &[SiginfoEntry], place: Place| {
         entries.iter().map(|entry| siginfo(entry, order, arch, images, &place)).collect::<Vec<_>>()
     };
-    // Before CRIU 1.3 queues had images of their own.
+    // Before CRIU 1.3 queues had their own images.
     let old = |kind, number| {
         let there = images.has(kind, number);
         there.then(|| queue(&images.all::<SiginfoEntry>(kind, number), images.place(kind, number)))
@@ -169,25 +169,25 @@ fn of_process(images: Images<'_>, process: &Process, order: ByteOrder) -> OfProc
 }
 
 fn siginfo(entry: &SiginfoEntry, order: ByteOrder, arch: Option<Arch>, images: Images<'_>, place: &Place) -> Siginfo {
-    /// The last signal of mips, which has the most.
+    /// The last signal on mips, which has the most.
     const LAST: u32 = 128;
     let bytes = entry.siginfo();
     let info = Siginfo::of(bytes, order, arch);
     if bytes.len() != SIZE {
         images.warnings.push(Code::SignalInvalid, place.clone(), || {
-            format!("a signal that waits is described by {} bytes instead of {SIZE}", bytes.len())
+            format!("a pending signal has {} bytes instead of {SIZE}", bytes.len())
         });
     } else if !info.signal.is_some_and(|number| (1..=LAST).contains(&number)) {
         images.warnings.push(Code::SignalInvalid, place.clone(), || {
-            format!("a signal that waits has the number {}", info.signal.unwrap_or_default())
+            format!("a pending signal has the invalid number {}", info.signal.unwrap_or_default())
         });
     }
     info
 }
 
-/// The actions of a process. CRIU before 3.1 wrote them to an image of their own.
+/// The actions of a process. CRIU before 3.1 wrote them to their own image.
 fn actions(images: Images<'_>, process: &Process) -> Option<Vec<Action>> {
-    /// Signals 1 to 64, without the two whose actions nobody can set.
+    /// Signals 1 to 64, without the two whose actions cannot be set.
     const COUNT: usize = 62;
     let (arch, pid) = (process.arch(), u64::from(process.pid().0));
     let recorded = process.task().map(|task| &task.sigactions).filter(|actions| !actions.is_empty());
@@ -202,7 +202,7 @@ fn actions(images: Images<'_>, process: &Process) -> Option<Vec<Action>> {
     };
     if entries.len() != COUNT {
         images.warnings.push(Code::SignalInvalid, images.place(kind, pid), || {
-            format!("actions of {} signals instead of {COUNT}; which is whose is not sure", entries.len())
+            format!("{} signal actions instead of {COUNT}; cannot match actions to signals", entries.len())
         });
     }
     let numbers = (1..=64).filter(|&number| !signal::is_fixed(number, arch));

@@ -1,4 +1,4 @@
-//! Sockets of every family, as one kind of thing.
+//! Sockets of every family, in one type.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
@@ -28,7 +28,7 @@ pub enum Family {
     Netlink,
     /// Packet.
     Packet,
-    /// Something that CRIU does not dump today.
+    /// A family that CRIU does not dump today.
     Other,
 }
 
@@ -46,57 +46,57 @@ impl Family {
     }
 }
 
-/// An option of a socket that was set, or that matters.
+/// The value of a socket option.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Setting {
-    /// On.
+    /// The option is on.
     On,
-    /// This number.
+    /// A number.
     Number(u64),
-    /// These words.
+    /// Text.
     Text(Cow<'static, str>),
-    /// These bytes, from the kernel.
+    /// Bytes from the kernel.
     Bytes(Vec<u8>),
 }
 
 /// A socket.
 #[derive(Clone, Debug)]
 pub struct Socket {
-    /// Its inode, as in `socket:[…]`; not recorded of packet sockets.
+    /// Inode, as in `socket:[…]`; not recorded for packet sockets.
     pub inode: Option<u64>,
     /// Its family.
     pub family: Family,
-    /// `stream`, `dgram`, …; not recorded of netlink sockets.
+    /// `stream`, `dgram`, …; not recorded for netlink sockets.
     pub socket_type: Option<&'static str>,
-    /// Protocol; none of unix sockets.
+    /// Protocol; `None` for unix sockets.
     pub protocol: Option<Cow<'static, str>>,
-    /// State of a connection, where there can be one.
+    /// State of a connection, if the socket can have one.
     pub state: Option<Cow<'static, str>>,
-    /// State as the kernel has it of every internet socket, connected or not.
+    /// The kernel's state of an internet socket, connected or not.
     pub kernel_state: Option<Cow<'static, str>>,
-    /// Own address.
+    /// Local address.
     pub local_address: Option<IpAddr>,
-    /// Own port.
+    /// Local port.
     pub local_port: Option<u16>,
-    /// The peer's address; unspecified where there is none.
+    /// The peer's address; unspecified if there is no peer.
     pub remote_address: Option<IpAddr>,
     /// The peer's port.
     pub remote_port: Option<u16>,
-    /// Unix: its name, with `@` for the NUL of an abstract one.
+    /// Name of a unix socket, with `@` for the NUL of an abstract name.
     pub path: Option<Vec<u8>>,
-    /// Unix: the peer's inode.
+    /// Inode of a unix socket's peer.
     pub peer: Option<u64>,
-    /// Bytes that wait to be read.
+    /// Bytes waiting to be read.
     pub receive_queue: Option<u64>,
-    /// Bytes written that are not acknowledged or not sent.
+    /// Bytes written but not acknowledged or not sent.
     pub send_queue: Option<u64>,
-    /// Listeners: connections that may wait.
+    /// Number of connections that may wait on a listener.
     pub backlog: Option<u32>,
     /// Options that were set, or that matter.
     pub options: Vec<(&'static str, Setting)>,
-    /// The device it is bound to.
+    /// Device that the socket is bound to.
     pub bound_device: Option<Vec<u8>>,
-    /// Its network namespace (CRIU's id).
+    /// Network namespace (CRIU's id).
     pub net_namespace: Option<NamespaceId>,
 }
 
@@ -124,7 +124,7 @@ impl Socket {
         }
     }
 
-    /// Whether it waits for connections, or for packets from anybody.
+    /// Whether the socket waits for connections, or for packets from anyone.
     pub fn listens(&self) -> bool {
         self.state.as_deref() == Some("LISTEN")
     }
@@ -134,34 +134,34 @@ impl Socket {
 #[derive(Debug, Default)]
 pub struct Queues {
     order: ByteOrder,
-    /// Connections were dumped as closed: queues are lost on purpose.
+    /// Whether connections were dumped as closed, so that queues were dropped on purpose.
     closed: bool,
     /// Connections, by the inode of a TCP socket.
     streams: BTreeMap<u64, TcpStream>,
-    /// Received bytes by file id, of unix sockets.
+    /// Received bytes of unix sockets, by file id.
     received: HashMap<FileId, u64>,
     packets: Vec<Packet>,
 }
 
-/// A connection: its state, and where the bytes of its queues are.
+/// A TCP connection: its state, and the location of its queues.
 #[derive(Clone, Debug)]
 pub struct TcpStream {
     /// Its state.
     pub entry: TcpStreamEntry,
-    /// Bytes that the program had not read.
+    /// Bytes received but not yet read.
     pub receive: Span,
-    /// Bytes written that the peer had not acknowledged, and behind them those that were not sent.
+    /// Bytes written but not yet acknowledged, followed by those not yet sent.
     pub send: Span,
 }
 
-/// A packet that waited in a socket.
+/// A packet waiting in a socket.
 #[derive(Clone, Debug)]
 pub struct Packet {
-    /// The open file that would have received it.
+    /// The open file that would have received the packet.
     pub file: FileId,
     /// Its bytes.
     pub bytes: Span,
-    /// What came with it.
+    /// Control messages that came with the packet.
     pub control: Vec<ScmEntry>,
 }
 
@@ -191,13 +191,13 @@ impl Queues {
         self.streams.iter().map(|(&inode, stream)| (inode, stream))
     }
 
-    /// Packets that waited in sockets other than TCP's, in the order of the image: that of each socket is the order in which
-    /// they came.
+    /// Packets waiting in sockets other than TCP, in the order of the image. For each socket, this is the order in
+    /// which they arrived.
     pub fn packets(&self) -> &[Packet] {
         &self.packets
     }
 
-    /// The socket that an open file is; `None` if it is none.
+    /// The socket of an open file; `None` if the file is not a socket.
     pub fn socket(&self, id: FileId, file: &File) -> Option<Socket> {
         match file {
             File::Inet(entry) => Some(self.inet(entry)),
@@ -226,7 +226,7 @@ impl Queues {
         if kind != sk::RAW {
             socket.local_port = u16::try_from(entry.src_port()).ok();
             let peer = u16::try_from(entry.dst_port()).ok();
-            // /proc prints 0 where a connection has no peer.
+            // /proc prints 0 if a connection has no peer.
             socket.remote_port = peer.filter(|&port| port != 0 || is_tcp && state != sk::LISTEN);
         }
         if is_tcp {
@@ -235,7 +235,8 @@ impl Queues {
                 socket.backlog = entry.backlog;
             } else if !self.closed {
                 let stream = entry.ino.and_then(|ino| self.streams.get(&ino.into()));
-                // Only connections have an image of their queues; what was never connected has nothing in them.
+                // Only connections have an image of their queues. The queues of a socket that was never connected are
+                // empty.
                 let unconnected = sk::tcp_state(state) == "CLOSE";
                 let bytes = |len: fn(&TcpStreamEntry) -> u32| {
                     stream.map(|s| u64::from(len(&s.entry))).or(unconnected.then_some(0))
@@ -261,7 +262,7 @@ impl Queues {
         socket.inode = entry.ino.map(u64::from);
         socket.socket_type = sk::type_name(kind);
         socket.peer = entry.peer.filter(|&peer| peer != 0).map(u64::from);
-        // A datagram socket has the state of a connection already when somebody connects to it.
+        // A datagram socket already has the state of a connection when another socket connects to it.
         let connected = if kind == sk::DGRAM { socket.peer.is_some() } else { state == sk::ESTABLISHED };
         socket.state = Some(Cow::Borrowed(match (listens, connected) {
             (true, _) => "LISTEN",
@@ -291,7 +292,7 @@ impl Queues {
         socket
     }
 
-    /// An address from its words, which hold its bytes as they lay in memory. No words: unspecified.
+    /// An address from words that hold its bytes in memory order. No words mean the unspecified address.
     fn address(&self, family: Family, words: &[u32]) -> Option<IpAddr> {
         let bytes = |word: u32| match self.order {
             ByteOrder::Little => word.to_le_bytes(),
@@ -310,30 +311,30 @@ impl Queues {
     }
 }
 
-/// Notes addresses, ports and families that cannot be.
+/// Warns about invalid addresses, ports and families.
 pub(super) fn check(entry: &InetSkEntry, place: &Place, images: Images<'_>) {
     let warn = |message: String| images.warnings.push(Code::SocketInvalid, place.clone(), || message);
     let words = match entry.family() {
         sk::INET => 1,
         sk::INET6 => 4,
         family => {
-            warn(format!("an internet socket of family {family}"));
+            warn(format!("an internet socket has family {family}"));
             return;
         }
     };
     for (name, address) in [("local", &entry.src_addr), ("remote", &entry.dst_addr)] {
         if !address.is_empty() && address.len() != words {
-            warn(format!("the {name} address has {} words, not {words}; left out", address.len()));
+            warn(format!("the {name} address has {} words, not {words}; skipped", address.len()));
         }
     }
     for (name, port) in [("local", entry.src_port()), ("remote", entry.dst_port())] {
         if u16::try_from(port).is_err() {
-            warn(format!("{port} cannot be the {name} port; left out"));
+            warn(format!("{port} is not a valid {name} port; skipped"));
         }
     }
 }
 
-/// The name of a unix socket as tools show it; `None` if it has none.
+/// The name of a unix socket, as tools print it; `None` if it has none.
 fn unix_name(name: &[u8]) -> Option<Vec<u8>> {
     match name {
         [] => None,
@@ -369,7 +370,7 @@ fn packet(entry: &PacketSockEntry) -> Socket {
     const PROMISCUOUS: u32 = 1;
     let mut socket = Socket::new(Family::Packet);
     socket.socket_type = sk::type_name(entry.r#type());
-    // An Ethernet type in network byte order, kept as a number of the host's.
+    // An Ethernet type in network byte order, stored as a number of the host.
     let protocol = u16::try_from(entry.protocol()).ok();
     socket.protocol = protocol.filter(|&p| p != 0).map(|p| sk::ethertype(p.swap_bytes()));
     socket.net_namespace = entry.ns_id.map(NamespaceId);
@@ -386,7 +387,7 @@ fn packet(entry: &PacketSockEntry) -> Socket {
         ("loss", entry.loss()),
     ];
     socket.options.extend(switches.iter().filter(|(_, on)| *on).map(|(name, _)| (*name, Setting::On)));
-    // `PACKET_FANOUT` is all ones where the socket is in no group.
+    // `PACKET_FANOUT` is all ones if the socket is in no group.
     let fanout = entry.fanout.filter(|&fanout| fanout != u32::MAX);
     let numbers = [
         ("version", entry.version.filter(|&n| n != 0)),
@@ -434,7 +435,7 @@ fn inet_options(entry: &InetSkEntry) -> Vec<(&'static str, Setting)> {
         ("tcp_nodelay", tcp.is_some_and(TcpOptsEntry::nodelay)),
     ];
     options.extend(switches.iter().filter(|(_, on)| *on).map(|(name, _)| (*name, Setting::On)));
-    // `ICMP_FILTER` and `ICMPV6_FILTER`: a bit for each type of message that is refused, 32 in a word.
+    // `ICMP_FILTER` and `ICMPV6_FILTER`: one bit for each message type that is refused, 32 in a word.
     let refused = raw.map_or(&[][..], |raw| raw.icmpv_filter.as_slice());
     if refused.iter().any(|&word| word != 0) {
         let words: Vec<String> = refused.iter().map(|word| format!("{word:08x}")).collect();
@@ -487,7 +488,7 @@ fn timeout(seconds: Option<u64>, microseconds: Option<u64>) -> Option<u64> {
     Some(all).filter(|&us| us != 0)
 }
 
-/// What an option's value reads as.
+/// The text of an option's value.
 impl std::fmt::Display for Setting {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

@@ -1,11 +1,11 @@
-//! What a dump cost: `stats-dump`.
+//! Statistics of a dump: `stats-dump`.
 
 use super::side::Side;
 use crate::archive::MemberKind;
 use crate::images::proto::{DumpStatsEntry, StatsEntry};
 use crate::images::{Image, Images, Kind};
 
-/// Statistics of the dump; `None` if it left none.
+/// Reads the statistics; `None` if the dump left none.
 pub(super) fn read(images: Images<'_>, side: &Side<'_>) -> Option<DumpStatsEntry> {
     let member = side.work_file("stats-dump")?;
     let file = images.file(member).filter(|file| file.kind == MemberKind::File)?;

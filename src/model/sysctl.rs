@@ -1,5 +1,5 @@
-//! Settings of the kernel that belong to namespaces: of network namespaces in `netns-NS.img` and `netdev-NS.img`, of IPC
-//! namespaces in `ipcns-var-NS.img`.
+//! Kernel settings that belong to namespaces: network namespaces in `netns-NS.img` and `netdev-NS.img`, IPC namespaces
+//! in `ipcns-var-NS.img`.
 
 use super::Model;
 use super::ids::NamespaceId;
@@ -8,7 +8,7 @@ use crate::images::proto::{IpcVarEntry, NetDeviceEntry, NetnsEntry, SysctlEntry}
 use crate::images::{Images, Kind};
 use crate::int::u64_of;
 
-/// Settings of an IPv4 device by their positions, in lists of this length. Source: CRIU's `criu/net.c`, `devconfs4`.
+/// Names of IPv4 device settings by position, in lists of this length. Source: CRIU's `criu/net.c`, `devconfs4`.
 const CONF4: [&str; 30] = [
     "accept_local",
     "accept_redirects",
@@ -42,7 +42,7 @@ const CONF4: [&str; 30] = [
     "drop_unicast_in_l2_multicast",
 ];
 
-/// Settings of an IPv6 device by their positions, in lists of this length. Source: the same, `devconfs6`.
+/// Names of IPv6 device settings by position, in lists of this length. Source: the same, `devconfs6`.
 const CONF6: [&str; 42] = [
     "accept_dad",
     "accept_ra",
@@ -96,21 +96,21 @@ const IPV4: [&str; 1] = ["ping_group_range"];
 /// A setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sysctl {
-    /// The kind of namespace that it belongs to: `net` or `ipc`.
+    /// Kind of namespace: `net` or `ipc`.
     pub kind: &'static str,
     /// The namespace.
     pub namespace: NamespaceId,
-    /// The folder that it is in, with dots: `net.ipv4.conf.all`.
+    /// First part of the name: `net.ipv4.conf.all`.
     pub folder: Vec<u8>,
-    /// Its place in the list of the image, from 0.
+    /// Position in the image's list, from 0.
     pub position: u64,
-    /// Its name; none where the list is of a length whose order is not known.
+    /// Last part of the name; `None` if the list has an unknown length, so that its order is unknown.
     pub name: Option<&'static str>,
-    /// Its value; none where it could not be read.
+    /// Value; `None` if it could not be read.
     pub value: Option<Vec<u8>>,
 }
 
-/// Reads the settings of all namespaces that were dumped.
+/// Reads the settings of all dumped namespaces.
 pub(crate) fn read(images: Images<'_>, _: &Model, _: &Side<'_>) -> Vec<Sysctl> {
     let mut all = Vec::new();
     let numbers = |kind| images.set.of_kind(images.archive, kind).map(|(number, _)| number).collect::<Vec<_>>();
@@ -138,7 +138,7 @@ pub(crate) fn read(images: Images<'_>, _: &Model, _: &Side<'_>) -> Vec<Sysctl> {
     all
 }
 
-/// The settings as they are written since CRIU 2.3, or else as the plain numbers of before.
+/// The settings in the form used since CRIU 2.3, or else the plain numbers used before.
 fn either(entries: &[SysctlEntry], numbers: &[i32]) -> Vec<SysctlEntry> {
     if !entries.is_empty() {
         return entries.to_vec();
@@ -164,7 +164,7 @@ fn id(number: u64) -> NamespaceId {
     NamespaceId(u32::try_from(number).unwrap_or(u32::MAX))
 }
 
-/// Settings of an IPC namespace, by the names that they have in `/proc/sys`.
+/// Settings of an IPC namespace, by their names in `/proc/sys`.
 fn ipc(namespace: u64, entry: &IpcVarEntry) -> Vec<Sysctl> {
     let number = |number: Option<u32>| number.map(|number| number.to_string());
     let semaphores: Vec<String> = entry.sem_ctls.iter().map(u32::to_string).collect();

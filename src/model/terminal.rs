@@ -1,35 +1,35 @@
-//! Bytes that waited in pseudo terminals: `tty-data.img`, which CRIU writes since 2.3.
+//! Bytes waiting in pseudo-terminals: `tty-data.img`, which CRIU has written since 2.3.
 
 use super::{Model, Side};
 use crate::images::proto::TtyDataEntry;
 use crate::images::{Images, Kind};
 
-/// Bytes that one end of a pseudo terminal had not read yet.
+/// Bytes that one end of a pseudo-terminal had not read yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waiting {
-    /// The number of the end's record in `tty-info.img`.
+    /// Number of that end's record in `tty-info.img`.
     pub terminal: u32,
-    /// They.
+    /// The waiting bytes.
     pub bytes: Vec<u8>,
 }
 
-/// What waited in pseudo terminals, in the order of the image.
+/// Bytes waiting in pseudo-terminals, in the order of the image.
 #[derive(Clone, Debug, Default)]
 pub struct TerminalQueues(Vec<Waiting>);
 
 impl TerminalQueues {
-    /// All of it.
+    /// All waiting bytes.
     pub fn iter(&self) -> impl Iterator<Item = &Waiting> {
         self.0.iter()
     }
 
-    /// What waited for one end, by the number of its record in `tty-info.img`.
+    /// The bytes waiting for one end, by the number of its record in `tty-info.img`.
     pub fn of(&self, terminal: u32) -> impl Iterator<Item = &Waiting> {
         self.iter().filter(move |waiting| waiting.terminal == terminal)
     }
 }
 
-/// Reads it.
+/// Reads the waiting bytes.
 pub(crate) fn read(images: Images<'_>, _: &Model, _: &Side<'_>) -> TerminalQueues {
     let entries = images.all::<TtyDataEntry>(Kind::TtyData, 0);
     let waiting = |entry: TtyDataEntry| Waiting { terminal: entry.tty_id(), bytes: entry.data.unwrap_or_default() };

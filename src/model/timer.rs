@@ -1,4 +1,4 @@
-//! Timers that a process set: the three of `setitimer`, and those of `timer_create`.
+//! Timers of processes: those of `setitimer` and of `timer_create`.
 
 use std::collections::HashMap;
 
@@ -13,7 +13,7 @@ use crate::images::{Images, Kind};
 pub struct Timers(HashMap<Pid, TaskTimersEntry>);
 
 impl Timers {
-    /// Those of a living process.
+    /// The timers of a living process.
     pub fn of(&self, process: &Process) -> Option<&TaskTimersEntry> {
         self.0.get(&process.pid())
     }
@@ -29,7 +29,7 @@ pub(crate) fn read(images: Images<'_>, model: &Model, _: &Side<'_>) -> Timers {
     Timers(living.filter_map(|process| Some((process.pid(), of(process)?))).collect())
 }
 
-/// From the two images that CRIU before 1.3 wrote.
+/// Reads the two images that CRIU before 1.3 wrote.
 fn old(images: Images<'_>, pid: u64) -> Option<TaskTimersEntry> {
     if !images.has(Kind::Itimers, pid) && !images.has(Kind::PosixTimers, pid) {
         return None;

@@ -1,5 +1,5 @@
-//! Trees of files that an engine laid beside the images as a tar: what the container changed in its root file system, and
-//! its named volumes.
+//! File trees that an engine stored as tars next to the images: the container's root file system changes and its named
+//! volumes.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use super::side::text_of;
 use crate::archive::{Contents, Member, MemberKind, Nested};
 use crate::warning::{Code, Place, Warnings};
 
-/// Links from name to name in a tar that are followed; writers make one.
+/// Greatest number of links followed from name to name in a tar; writers make one.
 const HOPS: usize = 8;
 
 /// A tree of files, in a tar that is a member of the archive.
@@ -18,25 +18,26 @@ const HOPS: usize = 8;
 pub struct FileTree<'c> {
     /// The member that is the tar.
     pub member: &'c Member,
-    /// Where the tree was in the container.
+    /// Where the tree was mounted in the container.
     pub mount: BString,
     nested: Nested<'c>,
-    /// The entry that counts for each path.
+    /// The entry that is used for each path.
     by_path: HashMap<BString, usize>,
 }
 
 /// One entry of a tree.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry<'t> {
-    /// What the tar says of it.
+    /// The tar's member.
     pub member: &'t Member,
-    /// What has its contents: itself, or the first name of its file. `None` of a further name whose first is not there.
+    /// The member with the contents: the entry itself, or the first name of its file. `None` if that first name is
+    /// missing.
     pub target: Option<&'t Member>,
     tree: &'t FileTree<'t>,
 }
 
 impl<'c> FileTree<'c> {
-    /// Opens the tar that a member is; `None` if it is none, or was not kept.
+    /// Opens the tar that a member is; `None` if it is not a tar or was not kept.
     pub(crate) fn open(side: &Side<'c>, member: &'c Member, mount: BString) -> Option<Self> {
         let member = side.archive().resolve(member).ok().filter(|member| member.kind == MemberKind::File)?;
         let nested = side.archive().nested(member, side.limits, side.warnings)?;
@@ -44,14 +45,14 @@ impl<'c> FileTree<'c> {
         for (number, inner) in nested.members().iter().enumerate() {
             if by_path.insert(inner.path.clone(), number).is_some() && inner.kind != MemberKind::Directory {
                 side.warnings.push(Code::MemberDuplicate, Place::member(&member.path), || {
-                    format!("two of its members are named {}; the last counts", inner.path)
+                    format!("two of its members are named {}; used the last one", inner.path)
                 });
             }
         }
         Some(FileTree { member, mount, nested, by_path })
     }
 
-    /// All entries but the root, in the order of the tar.
+    /// All entries except the root, in the order of the tar.
     pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
         let counts = |(number, member): &(usize, &Member)| {
             !member.path.is_empty() && self.by_path.get(&member.path) == Some(number)
@@ -60,7 +61,7 @@ impl<'c> FileTree<'c> {
         members.map(|(_, member)| Entry { member, target: self.first_name(member), tree: self })
     }
 
-    /// A path of the tar as one of the container.
+    /// Converts a path in the tar to one in the container.
     pub fn path_of(&self, path: &[u8]) -> BString {
         let mount = self.mount.strip_suffix(b"/").unwrap_or(&self.mount);
         bstr::concat([mount, b"/", path.strip_prefix(b"/").unwrap_or(path)]).into()
@@ -80,13 +81,13 @@ impl<'c> FileTree<'c> {
 }
 
 impl<'t> Entry<'t> {
-    /// Its path in the container.
+    /// Path in the container.
     pub fn path(&self) -> BString {
         self.tree.path_of(&self.member.path)
     }
 
-    /// What it is: `regular`, `directory`, `symlink`, `character`, `block`, `fifo` or `other`. A further name of a file is
-    /// what the file is.
+    /// Type: `regular`, `directory`, `symlink`, `character`, `block`, `fifo` or `other`. A further name of a file has
+    /// the file's type.
     pub fn file_type(&self) -> &'static str {
         match self.target.map(|target| target.kind) {
             Some(MemberKind::File) => "regular",
@@ -107,24 +108,24 @@ impl<'t> Entry<'t> {
     }
 }
 
-/// A name of a tar as a path from its root.
+/// Converts a name in a tar to a path from its root.
 fn cleaned(name: &[u8]) -> BString {
     let parts = name.split_str("/").filter(|part| !part.is_empty() && *part != b".");
     bstr::join("/", parts.collect::<Vec<_>>()).into()
 }
 
-/// The named volumes whose contents the engine kept, each by its name: `volumes/NAME.tar`.
+/// The named volumes whose contents the engine stored, each with its name: `volumes/NAME.tar`.
 pub(crate) fn volumes<'c>(side: &Side<'c>) -> Vec<(BString, FileTree<'c>)> {
     let mounts = mounts_of_volumes(side);
     let mut read: HashMap<&BString, &Member> = HashMap::new();
     side.files_in("volumes")
         .filter(|member| {
-            // Each volume is a tar of its own; links would have one read again and again.
+            // Each volume has its own tar; a link would read one again and again.
             let Ok(file) = side.archive().resolve(member) else { return true };
             let first = *read.entry(&file.path).or_insert(member);
             if !std::ptr::eq(first, *member) {
                 side.warnings.push(Code::MemberLinked, Place::member(&member.path), || {
-                    format!("the same file as {}, where it is read; left out here", first.path)
+                    format!("the same file as {}, under which it was read; skipped here", first.path)
                 });
             }
             std::ptr::eq(first, *member)
@@ -137,9 +138,9 @@ pub(crate) fn volumes<'c>(side: &Side<'c>) -> Vec<(BString, FileTree<'c>)> {
         .collect()
 }
 
-/// Where named volumes were mounted, as Podman's configuration has it.
+/// Where named volumes were mounted, according to Podman's configuration.
 fn mounts_of_volumes(side: &Side<'_>) -> HashMap<BString, BString> {
-    // What is wrong with the document was warned of when the model was read.
+    // Faults of the document were warned about when the model was read.
     let unheard = Warnings::new(side.limits);
     let document = side.with_warnings(&unheard).document("config.dump");
     let volumes = document.as_ref().and_then(|document| document.array(&["namedVolumes"])).unwrap_or_default();

@@ -8,40 +8,40 @@ use crate::abi::arch::Arch;
 use crate::images::proto::VmaEntry;
 
 bitflags! {
-    /// What CRIU found an area to be (`vma_entry.status`).
+    /// The kind of mapping that CRIU found (`vma_entry.status`).
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub struct Status: u32 {
-        /// An ordinary area.
+        /// An ordinary mapping.
         const REGULAR = 1;
-        /// `[vsyscall]`, and `[vectors]` of arm.
+        /// `[vsyscall]`, or `[vectors]` on arm.
         const VSYSCALL = 1 << 2;
         /// `[vdso]`.
         const VDSO = 1 << 3;
-        /// What `/proc` called `[heap]`.
+        /// A mapping that `/proc` called `[heap]`.
         const HEAP = 1 << 5;
-        /// A file, mapped private.
+        /// A private file mapping.
         const FILE_PRIVATE = 1 << 6;
-        /// A file, mapped shared.
+        /// A shared file mapping.
         const FILE_SHARED = 1 << 7;
-        /// Anonymous memory, shared.
+        /// Shared anonymous memory.
         const ANON_SHARED = 1 << 8;
-        /// Anonymous memory, private.
+        /// Private anonymous memory.
         const ANON_PRIVATE = 1 << 9;
         /// A System V segment; comes with `ANON_SHARED`.
         const SYSVIPC = 1 << 10;
-        /// The ring of a packet socket.
+        /// The ring buffer of a packet socket.
         const SOCKET = 1 << 11;
         /// `[vvar]`.
         const VVAR = 1 << 12;
-        /// A ring of asynchronous I/O.
+        /// A ring buffer of asynchronous I/O.
         const AIORING = 1 << 13;
-        /// The file id is a memfd's; comes with `FILE_PRIVATE` or `FILE_SHARED`.
+        /// The file id belongs to a memfd; comes with `FILE_PRIVATE` or `FILE_SHARED`.
         const MEMFD = 1 << 14;
         /// A shadow stack.
         const SHSTK = 1 << 15;
-        /// No area, but guard pages in one.
+        /// Guard pages inside another mapping, not a mapping.
         const GUARD = 1 << 16;
-        /// A device, handled by a plugin.
+        /// A device mapping, handled by a plugin.
         const EXT_PLUGIN = 1 << 27;
 
         const _ = !0;
@@ -53,11 +53,11 @@ bitflags! {
 pub struct Vma {
     /// First address.
     pub start: Address,
-    /// Address behind the last byte; always above `start`.
+    /// Address after the last byte; always above `start`.
     pub end: Address,
-    /// Where it begins in what it maps, in bytes.
+    /// Offset in the mapped file or object, in bytes.
     pub offset: u64,
-    /// What CRIU found it to be.
+    /// The kind of mapping that CRIU found.
     pub status: Status,
     /// `PROT_*`.
     pub prot: u32,
@@ -65,16 +65,16 @@ pub struct Vma {
     pub flags: u32,
     /// Bit n: the advice of value n is in force.
     pub advice: u64,
-    /// File id, inode of shared memory or System V id, by `status`.
+    /// File id, inode of shared memory or System V id, depending on `status`.
     shmid: u64,
 }
 
 impl Vma {
-    /// From its record. `Err` says why it cannot be an area.
+    /// Reads a record. `Err` says why it is not a valid mapping.
     pub(super) fn of(entry: &VmaEntry) -> Result<Self, String> {
         let (start, end) = (entry.start(), entry.end());
         if end <= start {
-            return Err(format!("a mapping from {start:#x} to {end:#x} ends before it begins; left out"));
+            return Err(format!("the mapping from {start:#x} to {end:#x} does not end after it begins; skipped"));
         }
         Ok(Vma {
             start: Address(start),
@@ -88,41 +88,41 @@ impl Vma {
         })
     }
 
-    /// Bytes.
+    /// Size in bytes.
     pub fn len(&self) -> u64 {
         self.end.0.saturating_sub(self.start.0)
     }
 
-    /// Never: areas without a byte are not recorded.
+    /// Always false: empty mappings are not recorded.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Whether an address lies in it.
+    /// Whether the mapping contains an address.
     pub fn contains(&self, address: u64) -> bool {
         (self.start.0..self.end.0).contains(&address)
     }
 
-    /// The mapped file: a regular file or device, or with [`Status::MEMFD`] a memfd, or with [`Status::SOCKET`] a socket.
+    /// The mapped file: a regular file or device, a memfd with [`Status::MEMFD`], or a socket with [`Status::SOCKET`].
     pub fn file(&self) -> Option<FileId> {
         let mapped = Status::FILE_PRIVATE | Status::FILE_SHARED | Status::SOCKET;
         self.status.intersects(mapped).then(|| u32::try_from(self.shmid).ok().map(FileId)).flatten()
     }
 
-    /// The number of anonymous shared memory or of a System V segment: that of `pagemap-shmem-N.img`.
+    /// The number of anonymous shared memory or of a System V segment, as in `pagemap-shmem-N.img`.
     pub fn shared_memory(&self) -> Option<u64> {
         self.status.contains(Status::ANON_SHARED).then_some(self.shmid)
     }
 
-    /// The permissions as `/proc/PID/maps` prints them. Private or shared is believed from the flags: CRIU before 3.15
-    /// gives some areas the status of their neighbour.
+    /// The permissions, as `/proc/PID/maps` prints them. Whether the mapping is private or shared is taken from the
+    /// flags, because CRIU before 3.15 gives some mappings the status of their neighbour.
     pub fn permissions(&self) -> String {
         let letter = |bit, letter| if self.prot & bit != 0 { letter } else { '-' };
         let shared = if self.flags & abi::mapping::SHARED != 0 { 's' } else { 'p' };
         [letter(1, 'r'), letter(2, 'w'), letter(4, 'x'), shared].iter().collect()
     }
 
-    /// Names of its properties: of the flags, the advice, the status.
+    /// Names of the mapping's properties, from the flags, the advice and the status.
     pub fn properties(&self, arch: Option<Arch>) -> Vec<String> {
         let (bits, hidden) = match arch {
             Some(Arch::Mips) => (abi::mapping::FLAGS_MIPS, abi::mapping::NOT_SHOWN_MIPS),
@@ -136,13 +136,13 @@ impl Vma {
         flags.into_iter().chain(advice).chain(shadow_stack).chain(plugin).map(String::from).collect()
     }
 
-    /// Whether it is made of huge pages.
+    /// Whether the mapping uses huge pages.
     pub fn is_huge(&self, arch: Option<Arch>) -> bool {
         let bit = if arch == Some(Arch::Mips) { abi::mapping::HUGETLB_MIPS } else { abi::mapping::HUGETLB };
         self.flags & bit != 0
     }
 
-    /// Whether the kernel backs it with no file, which is what `/proc/PID/cmdline` and `environ` are read from.
+    /// Whether no file backs the mapping, which is what `/proc/PID/cmdline` and `environ` are read from.
     pub fn is_anonymous(&self) -> bool {
         let other = Status::FILE_PRIVATE | Status::FILE_SHARED | Status::ANON_SHARED | Status::SOCKET | Status::AIORING;
         self.status.contains(Status::ANON_PRIVATE) && !self.status.intersects(other)

@@ -15,12 +15,12 @@ use crate::model::netns::Address as Set;
 table! {
     "addresses", key(namespace, interface, address), brief(from, namespace, interface, address, prefix_length, scope, flags),
     event(Event::state(&["network"], "address-state").about(Subject::Interface));
-    /// Addresses of network devices: those of the network namespaces that CRIU dumped, then what the engine recorded. Of a
-    /// namespace that the engine made, CRIU dumps none.
+    /// Addresses of network devices: first those of the network namespaces that CRIU dumped, then those that the engine
+    /// recorded. CRIU does not dump a namespace that the engine made.
     pub struct InterfaceAddress {
-        /// The network namespace: CRIU's id, joins `interfaces`; null of what the engine recorded.
+        /// The network namespace: CRIU's id, joins `interfaces`. Null for addresses that the engine recorded.
         pub namespace: Option<NamespaceId>,
-        /// Name of the device; its number where it is not among the dumped ones; null if the engine does not record it.
+        /// Name of the device, or its number if the device was not dumped. Null if the engine does not record it.
         #[to(ocsf("network_interfaces.name"))]
         pub interface: Option<BString>,
         /// `inet` or `inet6`.
@@ -28,31 +28,31 @@ table! {
         /// The address.
         #[to(ecs("related.ip").related(), ocsf("network_interfaces.ip"))]
         pub address: String,
-        /// Bits of the network.
+        /// Prefix length, in bits.
         #[to(ocsf("network_interfaces.subnet_prefix"))]
         pub prefix_length: Option<u32>,
         /// The address at the other end of a point-to-point link.
         pub point_to_point: Option<String>,
-        /// The address to reach all in the network.
+        /// The broadcast address.
         pub broadcast: Option<String>,
-        /// How far it is valid: `global`, `site`, `link`, `host` or `nowhere`.
+        /// Scope in which the address is valid: `global`, `site`, `link`, `host` or `nowhere`.
         pub scope: Option<Cow<'static, str>>,
-        /// The label of an IPv4 address: the device's name, or one that begins with it.
+        /// Label of an IPv4 address: the device's name, or text that begins with it.
         pub label: Option<BString>,
         /// Flags, as `ip address` names them: `permanent`, `secondary`, `tentative`, ….
         pub flags: Option<Vec<Cow<'static, str>>>,
-        /// Metric of the route that comes with it.
+        /// Metric of the route that the kernel adds for the address.
         pub metric: Option<u32>,
-        /// Seconds that it was still to be preferred; null if for ever.
+        /// Seconds left of the preferred lifetime. Null if it has no end.
         pub preferred_lifetime: Option<u32>,
-        /// Seconds that it was still to be valid; null if for ever.
+        /// Seconds left of the valid lifetime. Null if it has no end.
         pub valid_lifetime: Option<u32>,
-        /// Who set it: 1 the kernel for loopback, 2 a router, 3 the kernel for its link; null where not recorded.
+        /// Who set the address: 1 the kernel (loopback), 2 a router, 3 the kernel (link-local). Null if not recorded.
         pub protocol: Option<u32>,
-        /// `image`: as it was; `engine`: as the engine recorded, where no image has the same.
+        /// `image`: dumped by CRIU. `engine`: recorded by the engine, and no image has the same address.
         pub from: &'static str,
-        /// Where it is recorded: `images`, `network.status` (Podman), `annotations` (CRI-O and network plugins) or
-        /// `config.v2.json` (Docker).
+        /// Where the address is recorded: `images`, `network.status` (Podman), `annotations` (CRI-O and network
+        /// plugins) or `config.v2.json` (Docker).
         pub recorded_in: &'static str,
     }
 }
@@ -67,7 +67,7 @@ pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = InterfaceAdd
     let recorded = checkpoint.model().container().interfaces.iter();
     let recorded =
         recorded.flat_map(|interface| interface.addresses.iter().map(move |text| of_engine(interface, text)));
-    // Thousands may be recorded, and thousands dumped.
+    // A checkpoint may record thousands of addresses and dump thousands.
     let key = |address: &Set| (address.address.to_string(), u32::from(address.prefix));
     let dumped: HashSet<(String, u32)> = networks.addresses.iter().map(key).collect();
     let plain: HashSet<String> = dumped.iter().map(|(address, _)| address.clone()).collect();
@@ -107,7 +107,7 @@ fn of_engine(interface: &Interface, text: &str) -> InterfaceAddress {
         namespace: None,
         interface: interface.name.clone().map(BString::from),
         family: parsed.map(|address| if address.is_ipv4() { "inet" } else { "inet6" }),
-        // In one spelling, as those of images are.
+        // Spelt as the images spell addresses.
         address: parsed.map_or_else(|| address.to_owned(), |address| address.to_string()),
         prefix_length: prefix.and_then(|prefix| prefix.parse().ok()),
         point_to_point: None,

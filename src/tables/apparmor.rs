@@ -9,14 +9,14 @@ use crate::int::u64_of;
 table! {
     "apparmor", key(namespace, name), brief(namespace, name, size),
     event(Event::state(&["configuration"], "apparmor-policy"));
-    /// Policies that were loaded in the container's own `AppArmor` namespaces, in the order of the image. Which profile a
-    /// process has is in `processes.lsm_profile`.
+    /// Policies loaded in the container's own `AppArmor` namespaces, in the order of the image. The profile of each
+    /// process is in `processes.lsm_profile`.
     pub struct AppArmorPolicy {
-        /// Names of the namespaces from the outermost, joined by `//`.
+        /// Names of the namespaces, outermost first, joined by `//`.
         pub namespace: BString,
         /// Name of the policy.
         pub name: BString,
-        /// Bytes of the compiled policy.
+        /// Size of the compiled policy in bytes.
         pub size: u64,
     }
 }

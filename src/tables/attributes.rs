@@ -8,16 +8,16 @@ use super::value::{Cell, Type, Value};
 use crate::abi::file_capability::FileCapabilities;
 use crate::digest::hex;
 
-/// Attributes that a row lists.
+/// Greatest number of attributes in a row.
 const MOST: usize = 256;
-/// Bytes of a value that are shown.
+/// Greatest number of bytes shown of a value.
 const LONGEST: usize = 4096;
 
 /// The attribute that gives a file capabilities.
 const CAPABILITY: &[u8] = b"security.capability";
 
-/// Extended attributes: names and values. Text stands as it is, capabilities as `getcap` prints them, other bytes in
-/// hexadecimal behind `0x`, as `getfattr` prints them.
+/// Extended attributes: names and values. Text is printed as it is, capabilities as `getcap` prints them, and other
+/// bytes in hexadecimal after `0x`, as `getfattr` prints them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Attributes(Vec<(String, String)>);
 
@@ -40,7 +40,7 @@ pub(super) fn capabilities(attributes: &[(BString, BString)]) -> Option<String> 
 
 fn shown(value: &[u8]) -> String {
     let value = value.get(..LONGEST).unwrap_or(value);
-    // Labels of SELinux end with a NUL.
+    // SELinux labels end with a NUL.
     let text = value.strip_suffix(b"\0").unwrap_or(value);
     match text.to_str() {
         Ok(text) if !text.chars().any(char::is_control) => text.to_owned(),

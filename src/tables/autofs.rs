@@ -5,27 +5,27 @@ use crate::Checkpoint;
 
 table! {
     "autofs", key(mount_id), brief(mount_id, pgrp, timeout, mode, uid, gid, fd, read_fd);
-    /// Automatic mounts of the container (autofs) and who serves them, by mount.
+    /// Automatic mounts (autofs) in the container and the daemons that serve them, by mount.
     pub struct Autofs {
-        /// Number of the mount; joins `mounts`.
+        /// The kernel's number of the mount; joins `mounts`.
         pub mount_id: u64,
-        /// Process group of the daemon that serves it.
+        /// Process group of the daemon that serves the mount.
         pub pgrp: Option<i32>,
-        /// Seconds after which what is not used is unmounted.
+        /// Seconds after which an unused mount is unmounted.
         pub timeout: Option<i32>,
         /// `AUTOFS_TYPE_*`: 1 indirect, 2 direct, 4 offset.
         pub mode: Option<i32>,
-        /// User who mounted it; null where not recorded.
+        /// User who mounted it. Null if not recorded.
         pub uid: Option<i32>,
-        /// Group who mounted it; null where not recorded.
+        /// Group that mounted it. Null if not recorded.
         pub gid: Option<i32>,
-        /// The daemon's descriptor of the pipe, its writing end.
+        /// The daemon's descriptor for the write end of the pipe.
         pub fd: Option<i32>,
-        /// The daemon's descriptor of the pipe, its reading end; null where not recorded.
+        /// The daemon's descriptor for the read end of the pipe. Null if not recorded.
         pub read_fd: Option<i32>,
-        /// Least version of the protocol.
+        /// Lowest protocol version supported.
         pub minproto: Option<i32>,
-        /// Greatest version of the protocol.
+        /// Highest protocol version supported.
         pub maxproto: Option<i32>,
     }
 }

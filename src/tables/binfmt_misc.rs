@@ -7,25 +7,25 @@ use crate::Checkpoint;
 
 table! {
     "binfmt_misc", key(name), brief(name, enabled, interpreter, flags, extension, magic, offset);
-    /// Formats of executables that were registered with the kernel (`/proc/sys/fs/binfmt_misc`), in the order of the image:
-    /// which interpreter runs them.
+    /// Executable formats registered with the kernel (`/proc/sys/fs/binfmt_misc`) and the interpreter that runs each,
+    /// in the order of the image.
     pub struct BinfmtMisc {
         /// Name of the format.
         pub name: Option<BString>,
-        /// Whether it is in use.
+        /// Whether the format is enabled.
         pub enabled: Option<bool>,
         /// Path of the interpreter.
         pub interpreter: Option<BString>,
-        /// Flags, as the kernel prints them: `P`, `O`, `C`, `F`. With `C` the interpreter has the rights of a set-uid
-        /// program that it runs.
+        /// Flags, as the kernel prints them: `P`, `O`, `C`, `F`. With `C`, the interpreter gets the rights of a
+        /// set-user-id program that it runs.
         pub flags: Option<BString>,
-        /// The extension by which files are known; null if they are known by their magic.
+        /// File name extension that identifies the format. Null if the format is identified by magic bytes.
         pub extension: Option<BString>,
-        /// Hexadecimal bytes by which files are known.
+        /// Magic bytes that identify the format, in hexadecimal.
         pub magic: Option<BString>,
-        /// Hexadecimal mask of those bytes.
+        /// Mask of the magic bytes, in hexadecimal.
         pub mask: Option<BString>,
-        /// Where those bytes are in a file.
+        /// Offset of the magic bytes in a file.
         pub offset: Option<i32>,
     }
 }

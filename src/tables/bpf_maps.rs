@@ -16,45 +16,45 @@ use crate::int::{u64_of, usize_of};
 use crate::model::bpf_map::{BpfMap, Contents};
 use crate::model::ids::Address;
 
-/// Entries that a row lists, and bytes of their keys and values.
+/// Greatest number of entries in a row, and of bytes of their keys and values.
 const MOST: usize = 1024;
 const MOST_BYTES: usize = 64 << 10;
 
 table! {
     "bpf_maps", key(map_id), brief(map_id, name, type, key_size, value_size, max_entries, count, holders);
-    /// BPF maps that were open, by the kernel's number, and what was in them.
+    /// BPF maps that were open, and their contents, by the kernel's id.
     pub struct BpfMapRow {
-        /// The kernel's number of the map.
+        /// The kernel's id of the map.
         pub map_id: u32,
-        /// Its name.
+        /// Name of the map.
         pub name: Option<BString>,
-        /// Its type: `hash`, `array`, …
+        /// Type of the map: `hash`, `array`, …
         pub r#type: Option<Cow<'static, str>>,
-        /// Bytes of a key.
+        /// Size of a key in bytes.
         pub key_size: Option<u32>,
-        /// Bytes of a value.
+        /// Size of a value in bytes.
         pub value_size: Option<u32>,
-        /// Entries that it may have.
+        /// Greatest number of entries.
         pub max_entries: Option<u32>,
-        /// Flags that it was made with (`BPF_F_*`).
+        /// Flags that the map was created with (`BPF_F_*`).
         pub flags: Option<Address>,
-        /// What else its type was made with (`map_extra`).
+        /// Extra parameter of the map's type (`map_extra`).
         pub extra: Option<u64>,
-        /// Bytes of memory that it is charged for.
+        /// Bytes of memory that the map is charged for.
         pub memlock: Option<u64>,
-        /// Programs can no longer write it.
+        /// Whether programs can no longer write to the map.
         pub frozen: Option<bool>,
-        /// The network interface that it is offloaded to; null where it is not.
+        /// Index of the network interface that the map is offloaded to. Null if it is not offloaded.
         pub ifindex: Option<u32>,
-        /// Who holds it: `1:8` is descriptor 8 of process 1. At most 256.
+        /// Who holds the map: `1:8` is descriptor 8 of process 1. At most 256 are listed.
         pub holders: Holding,
-        /// Entries in it; null where what was in it is not recorded.
+        /// Number of entries. Null if the contents are not recorded.
         pub count: Option<u32>,
-        /// The entries, `key` and `value` in hexadecimal: at most the first 1,024, and of them what fits 64 KiB.
+        /// The entries, with `key` and `value` in hexadecimal: at most the first 1,024 and at most 64 KiB.
         pub entries: Option<Vec<Object>>,
-        /// SHA-256 of all keys and then all values; null where some are not in the archive.
+        /// SHA-256 of all keys followed by all values. Null if some are not in the archive.
         pub sha256: Option<String>,
-        /// Bytes of keys and values that are not in the archive, because it is cut.
+        /// Bytes of keys and values that are missing because the archive is truncated.
         pub missing_bytes: Option<u64>,
     }
 }
@@ -99,7 +99,7 @@ fn fill(checkpoint: &Checkpoint, row: &mut BpfMapRow, contents: Contents) {
     row.entries = Some(entries(&keys, &values, contents.count));
 }
 
-/// Keys with their values: as many of each as were counted, all of one length.
+/// Pairs keys with values: `count` of each, all of the same length.
 fn entries(keys: &[u8], values: &[u8], count: u32) -> Vec<Object> {
     let count = usize_of(count.into());
     let [Some(key_len), Some(value_len)] = [keys.len().checked_div(count), values.len().checked_div(count)] else {

@@ -12,20 +12,22 @@ use crate::model::ids::Pid;
 
 table! {
     "capabilities", key(pid, capability_set), brief(pid, capability_set, mask, added, missing, names);
-    /// Capabilities by name: first the sets that the specification declares, then those of each process, in tree order.
+    /// Capabilities by name: first the sets that the specification declares, then the sets of each process, in tree
+    /// order.
     pub struct CapabilitySet {
-        /// Process id; null for what the specification declares.
+        /// Process id. Null for a set that the specification declares.
         pub pid: Option<Pid>,
         /// `inheritable`, `permitted`, `effective`, `bounding` or `ambient`.
         pub capability_set: &'static str,
-        /// The set as a mask; null where it is not recorded.
+        /// The set as a mask. Null if not recorded.
         pub mask: Option<Mask>,
-        /// Names of the capabilities in it.
+        /// Names of the capabilities in the set.
         pub names: Option<Vec<Cow<'static, str>>>,
-        /// Capabilities that are in it although the specification declares them not; null where one of the two is not
-        /// known. Programs may drop capabilities, but cannot gain what is not in the bounding set.
+        /// Capabilities that are in the set but not declared by the specification. Null if either of the two is
+        /// unknown. A program may drop capabilities, but cannot gain any that the bounding set does not have.
         pub added: Option<Vec<Cow<'static, str>>>,
-        /// Capabilities that the specification declares and that are not in it; null where one of the two is not known.
+        /// Capabilities that the specification declares but that are not in the set. Null if either of the two is
+        /// unknown.
         pub missing: Option<Vec<Cow<'static, str>>>,
     }
 }
@@ -64,7 +66,7 @@ pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = CapabilitySe
     of_spec.chain(actual)
 }
 
-/// A set of a process by its name.
+/// The set of a process that has this name.
 pub(super) fn mask_of(credentials: &Credentials, set: &str) -> Option<u64> {
     match set {
         "inheritable" => credentials.inheritable,

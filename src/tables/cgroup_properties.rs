@@ -8,24 +8,24 @@ use crate::Checkpoint;
 table! {
     "cgroup_properties", key(controllers, path, name), brief(controllers, name, value, mode, uid, gid, path),
     event(Event::state(&["configuration"], "cgroup-property"));
-    /// Directories of the container's control groups and the files in them that CRIU records, limits above all, in the
+    /// Directories of the container's control groups and the files in them that CRIU records (mostly limits), in the
     /// order of the image.
     pub struct CgroupProperty {
         /// Controllers of the hierarchy, joined by commas; empty for the unified hierarchy (cgroup v2).
         pub controllers: BString,
         /// Path of the directory in the host's hierarchy.
         pub path: BString,
-        /// Name of the file, as `memory.max`; null for the directory itself.
+        /// Name of the file, for example `memory.max`. Null for the directory itself.
         pub name: Option<BString>,
-        /// What is in the file; null for the directory itself.
+        /// Contents of the file. Null for the directory itself.
         pub value: Option<BString>,
-        /// Permissions in octal, four digits; null before CRIU 2.0.
+        /// Permissions, four octal digits. Null before CRIU 2.0.
         pub mode: Option<String>,
-        /// Owner, as the host numbers it; null before CRIU 2.0.
+        /// Owner, as numbered on the host. Null before CRIU 2.0.
         pub uid: Option<u32>,
-        /// Group, as the host numbers it; null before CRIU 2.0.
+        /// Group, as numbered on the host. Null before CRIU 2.0.
         pub gid: Option<u32>,
-        /// Whether the hierarchy's directories hold single threads; null before CRIU 3.18.
+        /// Whether the directories of the hierarchy hold single threads. Null before CRIU 3.18.
         pub threaded: Option<bool>,
     }
 }

@@ -8,20 +8,22 @@ use crate::model::ids::{Pid, Tid};
 
 table! {
     "cgroups", key(pid, tid, controllers), brief(pid, tid, controllers, path, path_in_namespace);
-    /// Control groups that the threads of the living processes are in, by pid and tid, as `/proc/PID/task/TID/cgroup` lists
-    /// them. Threads of CRIU's own groups, which it does not record, have one row without a path.
+    /// Control groups of the threads of living processes, by pid and tid, as `/proc/PID/task/TID/cgroup` lists them.
+    /// Threads in CRIU's own groups, which CRIU does not record, have one row without a path.
     pub struct Cgroup {
         /// Process id.
         pub pid: Pid,
-        /// Thread id; before CRIU 3.18, which recorded one set for all, that of every thread.
+        /// Thread id. Before CRIU 3.18, which recorded one set per process, every thread has that set.
         pub tid: Tid,
-        /// CRIU's number of the set of groups.
+        /// CRIU's id of the set of groups.
         pub set_id: u32,
-        /// Controllers of the hierarchy, as `cpu,cpuacct` or `name=systemd`; empty for the unified hierarchy (cgroup v2).
+        /// Controllers of the hierarchy, for example `cpu,cpuacct` or `name=systemd`; empty for the unified hierarchy
+        /// (cgroup v2).
         pub controllers: Option<BString>,
-        /// Path in the host's hierarchy; in Kubernetes it holds the pod's and the container's id.
+        /// Path in the host's hierarchy. In Kubernetes it contains the ids of the pod and the container.
         pub path: Option<BString>,
-        /// The same as seen from the root of the cgroup namespace; null before CRIU 2.0, and where no cgroup namespace is.
+        /// Path as seen from the root of the cgroup namespace. Null before CRIU 2.0 and if there is no cgroup
+        /// namespace.
         pub path_in_namespace: Option<BString>,
     }
 }

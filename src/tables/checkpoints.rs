@@ -1,4 +1,4 @@
-//! Table `checkpoints`: one row an archive, for lists of archives. It is made of rows of the other tables.
+//! Table `checkpoints`: one row for each checkpoint, for lists of archives. It is made from rows of the other tables.
 
 use bstr::BString;
 use jiff::Timestamp;
@@ -11,11 +11,11 @@ table! {
     "checkpoints", key(archive, set),
     brief(name, pod, namespace, image, engine, checkpointed, processes, archive_size, archive),
     event(Event::state(&["host"], "checkpoint-state").about(Subject::Device).under("checkpoint"));
-    /// A line for each checkpoint of several archives.
+    /// One row for each checkpoint of several archives.
     pub struct Summary {
-        /// The archive, as it was named.
+        /// The archive, as it was named on the command line or in the call.
         pub archive: BString,
-        /// The folder of the checkpoint in an archive that holds several; empty at the root.
+        /// Directory of the checkpoint in an archive that holds several. Empty for the root of the archive.
         pub set: BString,
         /// The container's name.
         pub name: Option<String>,
@@ -27,39 +27,39 @@ table! {
         pub id: Option<String>,
         /// Name of the image.
         pub image: Option<String>,
-        /// The engine; null for a bare set of images.
+        /// The engine. Null for a bare image set.
         pub engine: Option<&'static str>,
         /// The runtime.
         pub runtime: Option<String>,
         /// When the container was created.
         #[to(moment("Container Created"))]
         pub created: Option<Timestamp>,
-        /// The moment of the dump.
+        /// When the dump was made.
         #[to(moment("Checkpoint Created"))]
         pub checkpointed: Option<Timestamp>,
-        /// Where `checkpointed` is known from, or why it is not known: as in `container`.
+        /// Where `checkpointed` comes from, or why it is unknown: see `container`.
         pub checkpointed_from: Option<&'static str>,
-        /// Host name, as the container saw it.
+        /// Host name, as seen in the container.
         pub hostname: Option<BString>,
-        /// Addresses, without loopback.
+        /// IP addresses, without loopback.
         pub ip_addresses: Option<Vec<String>>,
         /// Version of CRIU.
         pub criu_version: Option<String>,
-        /// Processes, zombies included.
+        /// Number of processes, including zombies.
         pub processes: u64,
-        /// Bytes of the archive as it was given; null for a directory.
+        /// Size of the archive as given, in bytes. Null for a directory.
         pub archive_size: Option<u64>,
-        /// Bytes of all pages images of the dump.
+        /// Size of all pages images of the dump, in bytes.
         pub pages_size: u64,
-        /// Bytes of `rootfs-diff.tar`; null if there is none.
+        /// Size of `rootfs-diff.tar` in bytes. Null if there is none.
         pub rootfs_diff_size: Option<u64>,
-        /// Whether something is missing or contradicts itself.
+        /// Whether something is missing or contradictory.
         pub partial: bool,
     }
 }
 
 impl Summary {
-    /// The row of a checkpoint.
+    /// Makes the row of a checkpoint.
     pub fn of(archive: impl Into<BString>, checkpoint: &Checkpoint) -> Self {
         let container = checkpoint.container();
         let statistics = checkpoint.statistics();

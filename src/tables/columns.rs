@@ -1,4 +1,4 @@
-//! Table `columns`: what tables and columns there are.
+//! Table `columns`: the list of tables and their columns.
 
 #[cfg(test)]
 use super::ALL;
@@ -6,19 +6,19 @@ use super::table::{Table, table};
 
 table! {
     "columns", key(table_name, column_name), brief(table_name, column_name, type, meaning);
-    /// The columns of all tables, in the order of their documentation. It is about no archive.
+    /// The columns of all tables, in the order of the documentation. The rows do not depend on an archive.
     pub struct ColumnRow {
-        /// The table.
+        /// Name of the table.
         pub table_name: &'static str,
-        /// What the table's rows are.
+        /// What a row of the table is.
         pub table_meaning: String,
-        /// The column.
+        /// Name of the column.
         pub column_name: &'static str,
-        /// `bool`, `int`, `text`, `address`, `mask`, `time`, `list` or `object`.
+        /// Type of the column: `bool`, `int`, `text`, `address`, `mask`, `time`, `list` or `object`.
         pub r#type: &'static str,
-        /// It is one of those that identify a row.
+        /// Whether the column is one of those that identify a row.
         pub key: bool,
-        /// What it means, with units and what null stands for.
+        /// Meaning of the column, with its unit and what null means.
         pub meaning: String,
     }
 }

@@ -13,57 +13,58 @@ table! {
     "conntrack", key(namespace, id),
     brief(namespace, protocol, state, source, source_port, destination, destination_port, status, timeout),
     event(Event::state(&["network"], "tracked-connection"));
-    /// Connections that the kernel tracked in the network namespaces that CRIU dumped, in its order, also those of programs
-    /// that have ended; then those that it expected.
+    /// Connections that the kernel tracked in the network namespaces that CRIU dumped, in the kernel's order, including
+    /// those of programs that have ended. Expected connections come last.
     pub struct TrackedConnection {
         /// The network namespace: CRIU's id, joins `interfaces`.
         pub namespace: NamespaceId,
-        /// The kernel's number of it.
+        /// The kernel's id of the entry.
         pub id: Option<u32>,
-        /// It had not begun: another connection, which stands in the columns of the reply, told of it.
+        /// Whether the connection was only expected. It had not begun: another connection, shown in the reply columns,
+        /// announced it.
         pub expected: bool,
-        /// `tcp`, `udp`, `icmp`, ….
+        /// Protocol: `tcp`, `udp`, `icmp`, ….
         #[to(ecs("network.transport"))]
         pub protocol: Option<Cow<'static, str>>,
         /// State of a TCP connection: `ESTABLISHED`, `TIME_WAIT`, ….
         pub state: Option<Cow<'static, str>>,
-        /// Who began it.
+        /// Address of the side that began the connection.
         #[to(ecs("source.ip"), timesketch("src_ip"))]
         pub source: Option<String>,
-        /// Port of who began it.
+        /// Port of the side that began the connection.
         #[to(ecs("source.port"), timesketch("src_port"))]
         pub source_port: Option<u32>,
-        /// With whom.
+        /// Address that the connection was made to.
         #[to(ecs("destination.ip"), timesketch("dst_ip"))]
         pub destination: Option<String>,
-        /// Port with whom.
+        /// Port that the connection was made to.
         #[to(ecs("destination.port"), timesketch("dst_port"))]
         pub destination_port: Option<u32>,
-        /// Who answers; another than `destination` if that was translated.
+        /// Source address of replies. It differs from `destination` if that was translated (NAT).
         #[to(ecs("related.ip").related())]
         pub reply_source: Option<String>,
-        /// Port of who answers.
+        /// Source port of replies.
         pub reply_source_port: Option<u32>,
-        /// Whom is answered; another than `source` if that was translated.
+        /// Destination address of replies. It differs from `source` if that was translated (NAT).
         #[to(ecs("related.ip").related())]
         pub reply_destination: Option<String>,
-        /// Port of whom is answered.
+        /// Destination port of replies.
         pub reply_destination_port: Option<u32>,
-        /// What is known of it: `SEEN_REPLY`, `ASSURED`, `SRC_NAT`, `DST_NAT`, ….
+        /// Status flags: `SEEN_REPLY`, `ASSURED`, `SRC_NAT`, `DST_NAT`, ….
         pub status: Option<Vec<Cow<'static, str>>>,
-        /// Seconds until it was to be forgotten.
+        /// Seconds until the entry expires.
         pub timeout: Option<u32>,
-        /// Its mark; null where not recorded.
+        /// Mark of the connection. Null if not recorded.
         pub mark: Option<u32>,
-        /// Its zone; null for the default one.
+        /// Conntrack zone. Null for the default zone.
         pub zone: Option<u32>,
-        /// Packets of who began it, where they were counted.
+        /// Packets sent by the side that began the connection. Null if not counted.
         pub packets: Option<u64>,
-        /// Bytes of who began it, where they were counted.
+        /// Bytes sent by the side that began the connection. Null if not counted.
         pub bytes: Option<u64>,
-        /// Packets of answers, where they were counted.
+        /// Packets of replies. Null if not counted.
         pub reply_packets: Option<u64>,
-        /// Bytes of answers, where they were counted.
+        /// Bytes of replies. Null if not counted.
         pub reply_bytes: Option<u64>,
     }
 }

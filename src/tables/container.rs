@@ -13,27 +13,27 @@ use bstr::BString;
 table! {
     "container", key(), brief(name, image, engine, runtime, created, checkpointed, hostname, pod, namespace),
     event(Event::state(&["host"], "container-state").about(Subject::Device).under("container"));
-    /// The container, as its engine recorded it and as the images show it: one row.
+    /// The container, as its engine recorded it and as the images show it. One row.
     pub struct Container {
-        /// The container's name; in Kubernetes its name in the pod.
+        /// The container's name. In Kubernetes, its name in the pod.
         #[to(ecs("container.name"), ocsf("container.name"), timesketch("container_name"))]
         pub name: Option<String>,
-        /// Full id.
+        /// The container's full id.
         #[to(ecs("container.id"), ocsf("container.uid"), timesketch("container_id"))]
         pub id: Option<String>,
-        /// Name of the image, as the engine recorded it.
+        /// Name of the container image, as the engine recorded it.
         #[to(ecs("container.image.name").form(Form::Image), ocsf("container.image.name"), timesketch("image"))]
         pub image: Option<String>,
-        /// Id of the image.
+        /// Id of the container image.
         #[to(ocsf("container.image.uid"))]
         pub image_id: Option<String>,
-        /// Digest of the image in its registry.
+        /// Digest of the container image in its registry.
         #[to(ecs("container.image.hash.all").form(Form::Digest))]
         pub image_digest: Option<String>,
-        /// `Podman`, `CRI-O`, `containerd` or `Docker`; null for a bare set of images.
+        /// The engine: `Podman`, `CRI-O`, `containerd` or `Docker`. Null for a bare image set.
         #[to(ecs("container.runtime").form(Form::Lower), ocsf("container.runtime").form(Form::Lower))]
         pub engine: Option<&'static str>,
-        /// The runtime, as recorded: `runc`, `crun`, `io.containerd.runc.v2`.
+        /// The runtime, as recorded: `runc`, `crun` or `io.containerd.runc.v2`.
         pub runtime: Option<String>,
         /// Version of the runtime.
         pub runtime_version: Option<String>,
@@ -47,19 +47,19 @@ table! {
         /// When its first process started.
         #[to(moment("Container Started"))]
         pub started: Option<Timestamp>,
-        /// Whether it had been restored from a checkpoint itself; null if the engine does not say.
+        /// Whether the container had itself been restored from a checkpoint. Null if the engine does not say.
         pub restored: Option<bool>,
-        /// When it was restored; null if it was not, or if the engine does not say.
+        /// When the container was restored. Null if it was not, or if the engine does not say.
         #[to(moment("Container Restored"))]
         pub restored_at: Option<Timestamp>,
-        /// The moment of the dump.
+        /// When the dump was made.
         #[to(moment("Checkpoint Created"))]
         pub checkpointed: Option<Timestamp>,
-        /// Where `checkpointed` is known from: `config.dump`, `inventory` and `members` (modification times as a tar has them),
-        /// `file name` (the kubelet's). If it is null, why: `copied` (there is nothing but the times of files in a folder,
-        /// which may be those of a copy), `not recorded`.
+        /// Where `checkpointed` comes from: `config.dump`, `inventory` or `members` (modification times from a tar), or
+        /// `file name` (the kubelet's). If `checkpointed` is null, the reason: `copied` (only the times of files in a
+        /// directory, which may be those of a copy) or `not recorded`.
         pub checkpointed_from: Option<&'static str>,
-        /// Host name, from the UTS namespace, else from the specification.
+        /// Host name, from the UTS namespace or else from the specification.
         #[to(ocsf("hostname"), timesketch("hostname"))]
         pub hostname: Option<BString>,
         /// Kubernetes: the pod.
@@ -68,13 +68,13 @@ table! {
         /// Kubernetes: the namespace.
         #[to(ecs("orchestrator.namespace"), timesketch("namespace"))]
         pub namespace: Option<String>,
-        /// Kubernetes: unique id of the pod.
+        /// Kubernetes: the pod's unique id.
         #[to(ecs("orchestrator.resource.id"), ocsf("container.pod_uuid").form(Form::Uuid))]
         pub pod_uid: Option<String>,
-        /// Addresses, without loopback and link-local ones. Empty: it had none; null: not known.
+        /// IP addresses, without loopback and link-local addresses. Empty if the container had none. Null if unknown.
         #[to(ocsf("ip").form(Form::First))]
         pub ip_addresses: Option<Vec<String>>,
-        /// Hardware addresses.
+        /// Hardware (MAC) addresses.
         #[to(ocsf("mac").form(Form::First))]
         pub mac_addresses: Option<Vec<String>>,
         /// Labels, as recorded.
@@ -82,17 +82,18 @@ table! {
         pub labels: Option<Map<String, Json>>,
         /// Annotations, as recorded.
         pub annotations: Option<Map<String, Json>>,
-        /// Architecture, as `uname -m` names it.
+        /// Architecture, as `uname -m` prints it.
         #[to(ecs("host.architecture"))]
         pub architecture: Option<&'static str>,
-        /// Security module of the host: `none`, `selinux` or `apparmor`; null before CRIU 1.6, and where no inventory is.
+        /// Security module of the host: `none`, `selinux` or `apparmor`. Null before CRIU 1.6 and if there is no
+        /// inventory.
         pub security_module: Option<&'static str>,
-        /// Plugins of CRIU that took part in the dump: with `cuda_plugin` or `amdgpu_plugin` the state of GPUs is inside. Null
-        /// before CRIU 4.1, which does not record them.
+        /// CRIU plugins that took part in the dump. With `cuda_plugin` or `amdgpu_plugin`, the checkpoint holds GPU
+        /// state. Null before CRIU 4.1, which does not record plugins.
         pub criu_plugins: Option<Vec<BString>>,
-        /// Bytes of a page on the dumped machine; null where no process tells.
+        /// Page size of the dumped machine, in bytes. Null if no process tells.
         pub page_size: Option<u64>,
-        /// Pid of the root task.
+        /// Process id of the root task.
         pub root_pid: Option<u32>,
     }
 }

@@ -1,4 +1,4 @@
-//! Bytes of queues and files, as rows show them: text, hexadecimal, and the hash of all.
+//! Bytes of queues and files as rows show them: text, hexadecimal and a hash of all bytes.
 
 use std::borrow::Cow;
 
@@ -10,24 +10,24 @@ use crate::Checkpoint;
 use crate::images::Span;
 use crate::int::u64_of;
 
-/// Bytes that a row has; of longer ones, the first.
+/// Greatest number of bytes in a row. Longer contents are cut to this.
 const MOST: usize = 64 << 10;
 
-/// What a row shows of some bytes.
+/// The columns that show some bytes.
 #[derive(Debug, Default)]
 pub(super) struct Shown {
     /// The first 64 KiB.
     pub(super) text: Option<BString>,
     /// The same in hexadecimal.
     pub(super) hex: Option<String>,
-    /// SHA-256 of all; `None` if some are not here.
+    /// SHA-256 of all bytes. `None` if some are missing.
     pub(super) sha256: Option<String>,
-    /// Bytes that are not here.
+    /// Number of missing bytes.
     pub(super) missing: Option<u64>,
 }
 
 impl Shown {
-    /// Of bytes of which there should be `len`.
+    /// Shows `bytes`, of which there should be `len`.
     pub(super) fn of(bytes: &[u8], len: u64) -> Self {
         let first = bytes.get(..MOST).unwrap_or(bytes);
         let missing = len.saturating_sub(u64_of(bytes.len()));
@@ -40,12 +40,12 @@ impl Shown {
     }
 }
 
-/// The bytes of a span, up to the first that is not here.
+/// The bytes of a span, up to the first missing one.
 pub(super) fn bytes_of(checkpoint: &Checkpoint, span: Span) -> Cow<'_, [u8]> {
     checkpoint.reader(checkpoint.images()).bytes_of(span)
 }
 
-/// What a row shows of a span.
+/// Shows the bytes of a span.
 pub(super) fn shown(checkpoint: &Checkpoint, span: Span) -> Shown {
     Shown::of(&bytes_of(checkpoint, span), span.len)
 }

@@ -10,24 +10,25 @@ use crate::images::proto::cpuinfo_x86_entry::Vendor;
 
 table! {
     "cpuinfo", key(), brief(vendor, family, model, stepping, model_name);
-    /// Processors of the host, in the order of the image; recorded only when CRIU was asked for it (`--cpu-cap`).
+    /// Processors of the host, in the order of the image. Recorded only if CRIU was run with `--cpu-cap`.
     pub struct Cpu {
-        /// x86: `intel`, `amd` or `unknown`; power: `big_endian` or `little_endian`; else null.
+        /// Vendor on x86: `intel`, `amd` or `unknown`. Byte order on power: `big_endian` or `little_endian`. Null on
+        /// other machines.
         pub vendor: Option<&'static str>,
-        /// x86: family.
+        /// Family (x86).
         pub family: Option<u32>,
-        /// x86: model.
+        /// Model (x86).
         pub model: Option<u32>,
-        /// x86: stepping.
+        /// Stepping (x86).
         pub stepping: Option<u32>,
-        /// x86: name of the model.
+        /// Name of the model (x86).
         pub model_name: Option<BString>,
-        /// Words of what the processor can do, in hexadecimal: x86 in the kernel's order of `X86_FEATURE_*`, power and
-        /// z/Architecture `AT_HWCAP` and `AT_HWCAP2`.
+        /// Feature words of the processor, in hexadecimal: on x86 in the kernel's order of `X86_FEATURE_*`, on power
+        /// and z/Architecture `AT_HWCAP` and `AT_HWCAP2`.
         pub capabilities: Vec<String>,
-        /// x86: states that XSAVE saves, in hexadecimal; null before CRIU 3.11.
+        /// States that XSAVE saves (x86), in hexadecimal. Null before CRIU 3.11.
         pub xfeatures: Option<String>,
-        /// x86: bytes of the area of XSAVE; null before CRIU 3.11.
+        /// Size of the XSAVE area in bytes (x86). Null before CRIU 3.11.
         pub xsave_size: Option<u32>,
     }
 }

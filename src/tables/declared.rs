@@ -18,22 +18,23 @@ use crate::model::process::Process;
 table! {
     "declared", key(fact, item), brief(fact, item, equal, declared, actual),
     event(Event::state(&["configuration"], "declared-state").secret_if("fact", "env", &["declared", "actual"]));
-    /// What the specification declares of the container's first process, and what that process was: a row for each fact,
-    /// so that differences can be picked out. A program may change all of it by itself, so a difference is a question, not
-    /// an answer. No rows where there is no specification.
+    /// What the specification declares for the container's first process, and what that process was. One row for each
+    /// fact, so that differences are easy to find. A program may change any of these facts itself, so a difference is a
+    /// question, not an answer. There are no rows if there is no specification.
     pub struct DeclaredFact {
-        /// `argv`, `env`, `cwd`, `uid`, `gid`, `groups`, `umask`, `capabilities`, `rlimit`, `no_new_privs`, `lsm_profile`,
-        /// `oom_score_adj`, `hostname` or `mount`.
+        /// The fact: `argv`, `env`, `cwd`, `uid`, `gid`, `groups`, `umask`, `capabilities`, `rlimit`, `no_new_privs`,
+        /// `lsm_profile`, `oom_score_adj`, `hostname` or `mount`.
         pub fact: &'static str,
-        /// What of it: the variable, the set of capabilities, the limit, the mount point; null where there is one only.
+        /// What the fact is about: the variable, the capability set, the resource limit or the mount point. Null if
+        /// there is only one such fact.
         pub item: Option<BString>,
-        /// What the specification declares; null if nothing.
+        /// Value that the specification declares. Null if it declares none.
         pub declared: Option<Vec<BString>>,
-        /// What was; null if there was nothing of it, or if it is not recorded.
+        /// Value in the checkpoint. Null if there was none, or if it is not recorded.
         pub actual: Option<Vec<BString>>,
-        /// The process that was compared.
+        /// Process id of the process that was compared.
         pub pid: Pid,
-        /// Whether both are the same; null if it cannot be told.
+        /// Whether the two values are the same. Null if unknown.
         pub equal: Option<bool>,
     }
 }
@@ -45,7 +46,7 @@ pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = DeclaredFact
     checkpoint.declared().spec.iter().zip(root).flat_map(move |(spec, root)| of_root(checkpoint, spec, root))
 }
 
-/// Facts of a process, as they are found.
+/// Facts of a process, in the order in which they are found.
 struct Facts {
     pid: Pid,
     rows: Vec<DeclaredFact>,
@@ -57,7 +58,7 @@ fn texts<T: ToString>(values: impl IntoIterator<Item = T>) -> Vec<BString> {
 }
 
 impl Facts {
-    /// Adds a fact of which the specification or the image may say nothing; then it cannot be compared.
+    /// Adds a fact. If the specification or the image does not state it, it cannot be compared.
     fn add(
         &mut self,
         fact: &'static str,
@@ -111,8 +112,8 @@ fn of_root(checkpoint: &Checkpoint, spec: &Spec, root: &Process) -> Vec<Declared
     facts.rows
 }
 
-/// Variables by name, those of the specification first. Of several of one name the last of the specification counts, and
-/// the first of the process, which is the one that programs find.
+/// Compares variables by name, those of the specification first. If a name occurs several times, the last one counts in
+/// the specification and the first one in the process, which is the one that programs find.
 fn environment(checkpoint: &Checkpoint, spec: &Spec, root: &Process, facts: &mut Facts) {
     let Some(declared) = &spec.env else { return };
     let split = |entry: &String| match entry.split_once('=') {
@@ -129,7 +130,7 @@ fn environment(checkpoint: &Checkpoint, spec: &Spec, root: &Process, facts: &mut
             variables.push((key, value));
         }
     }
-    // Without memory there is no environment to compare with; an empty one cannot be told from it.
+    // Without memory there is no environment to compare; an empty environment looks the same.
     let own = process_envs::of_process(checkpoint, root);
     let is_known = !own.is_empty();
     let mut first = HashMap::new();
@@ -150,7 +151,7 @@ fn environment(checkpoint: &Checkpoint, spec: &Spec, root: &Process, facts: &mut
         });
     }
     let mut seen: HashSet<&BString> = variables.iter().map(|(key, _)| key).collect();
-    // What has no `=` is no variable, but what is left of one, say; it stands in `process_envs`.
+    // An entry without `=` is not a variable; it may be the rest of an overwritten one. It is in `process_envs`.
     for variable in own.iter().filter(|variable| variable.value.is_some()) {
         if !seen.insert(&variable.key) {
             continue;
@@ -166,7 +167,7 @@ fn environment(checkpoint: &Checkpoint, spec: &Spec, root: &Process, facts: &mut
     }
 }
 
-/// Supplementary groups, in any order. The group of the process itself may be among them or not.
+/// Supplementary groups, in any order. The list may or may not contain the process's own group.
 fn groups(spec: &Spec, actual: Option<Vec<u32>>, facts: &mut Facts) {
     let sorted = |groups: &[u32]| {
         let mut groups: Vec<u32> = groups.iter().copied().filter(|&group| Some(group) != spec.gid).collect();
@@ -208,7 +209,8 @@ fn limits(soft: u64, hard: u64) -> Vec<BString> {
     texts([text(soft), text(hard)])
 }
 
-/// Soft and hard limit of a process. Source of the numbers: `include/uapi/asm-generic/resource.h`; mips has others.
+/// Soft and hard limit of a process. Source of the numbers: `include/uapi/asm-generic/resource.h`; mips has other
+/// numbers.
 fn limit_of(process: &Process, limit: &Limit) -> Option<(u64, u64)> {
     const NAMES: [&str; 16] = [
         "CPU",
@@ -237,14 +239,14 @@ fn limit_of(process: &Process, limit: &Limit) -> Option<(u64, u64)> {
     Some((own.cur?, own.max?))
 }
 
-/// Mounts by mount point. Only whether there is such a mount and whether it can be written is compared: types and sources
-/// are named otherwise by the kernel than by engines.
+/// Compares mounts by mount point: whether the mount exists and whether it is writable. Types and sources are not
+/// compared, because the kernel and the engines name them differently.
 fn mounts(model: &Model, spec: &Spec, root: &Process, facts: &mut Facts) {
     let namespace = root.ids.as_ref().and_then(|ids| ids.mnt_ns_id).map(NamespaceId);
     let own: Vec<_> = model.mounts().iter().filter(|mount| Some(mount.namespace) == namespace).collect();
     let trimmed = |path: &str| BString::from(if path.len() > 1 { path.trim_end_matches('/') } else { path });
     let is_read_only = |options: &[BString]| options.iter().any(|option| option == "ro");
-    // The last mount at a place covers those before.
+    // The last mount at a path covers the earlier ones.
     let by_path: HashMap<BString, &Mount> = own.iter().map(|mount| (resolved(&mount.path), *mount)).collect();
     let mut declared_paths = HashSet::new();
     for mount in &model.container().mounts {
@@ -265,7 +267,7 @@ fn mounts(model: &Model, spec: &Spec, root: &Process, facts: &mut Facts) {
         });
         declared_paths.insert(path);
     }
-    // Runtimes mount the root, what is covered, what cannot be written and devices without being told by a mount.
+    // Runtimes mount the root, masked paths, read-only paths and devices without a mount entry in the specification.
     let covered = [&spec.masked_paths, &spec.read_only_paths].into_iter().flatten().flatten();
     let of_spec = covered.chain(spec.devices.iter().map(|d| &d.path));
     let of_spec: HashSet<&[u8]> = of_spec.map(String::as_bytes).collect();
@@ -289,7 +291,7 @@ fn mounts(model: &Model, spec: &Spec, root: &Process, facts: &mut Facts) {
     }
 }
 
-/// A mount point as images nowadays have it: `/var/run` is a link to `/run`.
+/// The mount point as it is in current container images: `/var/run` is a link to `/run`.
 fn resolved(path: &[u8]) -> BString {
     match path.strip_prefix(b"/var/run/") {
         Some(rest) => BString::from([b"/run/", rest].concat()),

@@ -7,31 +7,32 @@ use crate::model::declared::{Device, DeviceRule};
 table! {
     "devices", key(kind, position), brief(kind, path, type, major, minor, allow, access, mode, uid, gid),
     event(Event::state(&["configuration"], "device-rule"));
-    /// Devices that the specification gives the container: nodes that are made in it, then rules of the device controller,
-    /// each in the order of the specification. Of rules, the last that fits counts. No rows where there is no
-    /// specification.
+    /// Devices that the specification gives to the container: first the nodes created in it, then the rules of the
+    /// device controller, each in the order of the specification. The last rule that matches applies. There are no rows
+    /// if there is no specification.
     pub struct DeclaredDevice {
-        /// `node`: made in the container; `rule`: of the device controller.
+        /// `node`: created in the container. `rule`: a rule of the device controller.
         pub kind: &'static str,
-        /// Number among its kind, from 0.
+        /// Position among the rows of its kind, from 0.
         pub position: u32,
-        /// Nodes: the path.
+        /// Path of a node. Null for rules.
         pub path: Option<String>,
-        /// `c` (character), `b` (block), `u` (unbuffered character), `p` (FIFO); rules: null for all.
+        /// Type: `c` (character), `b` (block), `u` (unbuffered character) or `p` (FIFO). Null for a rule that applies
+        /// to all types.
         pub r#type: Option<String>,
-        /// Major number; rules: null for all.
+        /// Major number. Null for a rule that applies to all.
         pub major: Option<i64>,
-        /// Minor number; rules: null for all.
+        /// Minor number. Null for a rule that applies to all.
         pub minor: Option<i64>,
-        /// Rules: whether it allows or refuses.
+        /// Whether a rule allows or refuses access. Null for nodes.
         pub allow: Option<bool>,
-        /// Rules: what it is about: `r` (read), `w` (write), `m` (make nodes).
+        /// Access that a rule is about: `r` (read), `w` (write), `m` (make nodes). Null for nodes.
         pub access: Option<String>,
-        /// Nodes: permissions in octal, four digits; null where the specification leaves them to the runtime.
+        /// Permissions of a node, four octal digits. Null if the specification leaves them to the runtime.
         pub mode: Option<String>,
-        /// Nodes: owner; null where the specification leaves it to the runtime.
+        /// Owner of a node. Null if the specification leaves it to the runtime.
         pub uid: Option<u32>,
-        /// Nodes: group; null where the specification leaves it to the runtime.
+        /// Group of a node. Null if the specification leaves it to the runtime.
         pub gid: Option<u32>,
     }
 }

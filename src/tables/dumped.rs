@@ -9,36 +9,37 @@ use crate::model::ids::{Address, Pid};
 
 table! {
     "dumped", key(file, offset), brief(file, offset, length, pid, address, state, why, permissions, kind, path);
-    /// What lies where in a dump of memory: a row for each run of one origin.
+    /// What a memory dump contains: one row for each run of bytes with one origin.
     pub struct DumpedRun {
         /// The file of the dump.
         pub file: BString,
-        /// Offset in the file.
+        /// Offset in the file, in bytes.
         pub offset: u64,
-        /// Bytes.
+        /// Length in bytes.
         pub length: u64,
         /// Process id.
         pub pid: Pid,
         /// Address of the first byte.
         pub address: Address,
-        /// `recorded`, `untouched` (zeros that nobody ever wrote to) or `missing` (the file has zeros there that say nothing).
+        /// `recorded`, `untouched` (zeros: the page was never written to) or `missing` (the file has zeros in place of
+        /// unknown bytes).
         pub state: &'static str,
-        /// Why it is missing.
+        /// Why the bytes are missing. Null if they are not.
         pub why: Option<&'static str>,
         /// Permissions of the mapping, as `maps` prints them.
         pub permissions: Option<String>,
         /// The kind of the mapping, as in `process_memory_map`.
         pub kind: Option<&'static str>,
-        /// What `maps` prints as the mapping's path.
+        /// Path of the mapping, as `maps` prints it.
         pub path: Option<BString>,
-        /// The member of the archive that the bytes are from.
+        /// The member of the archive that the bytes come from.
         pub image: Option<BString>,
-        /// Their offset in the member; of compressed pages, that of their block.
+        /// Offset of the bytes in the member. For compressed pages, the offset of their block.
         pub image_offset: Option<u64>,
     }
 }
 
-/// The rows for a range of addresses that was written to a file from an offset on.
+/// The rows for a range of addresses written to a file at an offset.
 pub fn dumped<'r>(
     file: &'r str,
     offset: u64,

@@ -14,29 +14,30 @@ use crate::model::ids::{Address, Fd, Pid};
 
 table! {
     "epoll", key(pid, fd, target_fd), brief(pid, fd, target_fd, target_type, target_path, events, data);
-    /// What epoll instances wait for, by pid, descriptor and target. Empty instances have no row here; they are in
+    /// What epoll instances wait for, by pid, descriptor and target. Empty instances have no rows here; they are in
     /// `process_open_files`.
     pub struct Epoll {
         /// Process id.
         pub pid: Pid,
         /// Descriptor of the epoll instance.
         pub fd: Fd,
-        /// Descriptor that is waited for, as it was when it was added.
+        /// Number of the watched descriptor when it was added.
         pub target_fd: Fd,
-        /// What that descriptor is now, as `readlink /proc/PID/fd/N` prints it; null if it is closed, or not named.
+        /// What that descriptor refers to now, as `readlink /proc/PID/fd/N` prints it. Null if it is closed or has no
+        /// name.
         pub target_path: Option<BString>,
-        /// Type of that file, as in `process_open_files`.
+        /// Type of the watched file, as in `process_open_files`.
         pub target_type: Option<&'static str>,
-        /// Events that are waited for.
+        /// Events that the instance waits for.
         pub events: Option<Vec<Cow<'static, str>>>,
-        /// The number that the program gave to tell the target by; often a descriptor or an address.
+        /// Data that the program attached to the target, often a descriptor or an address.
         pub data: Option<Address>,
-        /// Inode of the target; null before CRIU 3.11.
+        /// Inode of the target. Null before CRIU 3.11.
         #[large("overlayfs and file systems of a network or of a program use all 64 bits")]
         pub inode: Option<u64>,
-        /// Device of the target's file system, `major:minor`; null before CRIU 3.11.
+        /// Device of the target's file system, `major:minor`. Null before CRIU 3.11.
         pub device: Option<String>,
-        /// Position in the target; null before CRIU 3.11.
+        /// Position in the target, in bytes. Null before CRIU 3.11.
         pub pos: Option<u64>,
     }
 }

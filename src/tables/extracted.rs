@@ -9,53 +9,54 @@ use crate::model::ids::Pid;
 table! {
     "extracted", key(what, path, member, offset), brief(what, state, type, size, file),
     event(Event::PLAIN.about(Subject::Record));
-    /// What was extracted, in the order in which it was written: the lines of `manifest.ndjson`. Of links, devices, named pipes
-    /// and deleted files there is a row, but no file.
+    /// What was extracted, in the order in which it was written: the lines of `manifest.ndjson`. Links, devices, named
+    /// pipes and deleted files have a row but no file.
     pub struct Extracted {
-        /// What it belongs to, as `--what` names it.
+        /// What the row belongs to, as `--what` names it.
         pub what: &'static str,
-        /// The file or folder in the output; null if none was made.
+        /// The file or directory in the output. Null if none was created.
         pub file: Option<BString>,
-        /// `written`; `partial`: the file has zeros where bytes are not in the archive; `listed`: it is no file or folder, and stands
-        /// only here; `left_out`: it should have been written, but was not.
+        /// `written`. `partial`: the file has zeros in place of bytes that are not in the archive. `listed`: not a file
+        /// or directory, so only the manifest has it. `left_out`: it should have been written but was not.
         pub state: &'static str,
-        /// Why it was left out or only listed, or why some of it is missing.
+        /// Why it was skipped or only listed, or why some of it is missing.
         pub why: Option<&'static str>,
-        /// Its path in the container; what `maps` prints for a mapping; the link text of a pipe or socket; the name of a log or
-        /// of a member.
+        /// Path in the container. For a mapping, the text that `maps` prints. For a pipe or socket, its link text. For
+        /// a log or a member, its name.
         pub path: Option<BString>,
-        /// `regular`, `directory`, `symlink`, `character`, `block`, `fifo`, `socket` or `other`; null of what was deleted.
+        /// Type: `regular`, `directory`, `symlink`, `character`, `block`, `fifo`, `socket` or `other`. Null for a
+        /// deleted file.
         pub r#type: Option<&'static str>,
-        /// Bytes of the contents, holes included.
+        /// Size of the contents in bytes, including holes.
         pub size: Option<u64>,
-        /// Permissions that it had, four octal digits. The file in the output has 0600, a folder 0700.
+        /// Original permissions, four octal digits. In the output, files have 0600 and directories 0700.
         pub mode: Option<String>,
-        /// Owner that it had.
+        /// Original owner.
         pub uid: Option<u64>,
-        /// Group that it had.
+        /// Original group.
         pub gid: Option<u64>,
-        /// Last modification.
+        /// Time of the last modification.
         pub mtime: Option<Timestamp>,
-        /// Target of a link: nothing was made that leads there.
+        /// Target of a link. Links are not created in the output.
         pub link: Option<BString>,
-        /// The device that it was, `major:minor`.
+        /// Original device number, `major:minor`.
         pub device: Option<String>,
-        /// Processes that held it, or whose memory it is. At most 256.
+        /// Processes that held it, or whose memory it is. At most 256 are listed.
         pub pids: Vec<Pid>,
-        /// The member of the archive that it is from; of memory, null: `memory/index.ndjson` has where each run is from.
+        /// The member of the archive that it comes from. Null for memory, whose origins are in `memory/index.ndjson`.
         pub member: Option<BString>,
-        /// Where its contents begin: in the member, inflated, if that is a tar or an image; of whole members in the archive,
-        /// inflated.
+        /// Offset of the contents in bytes: in the inflated member if that is a tar or an image, or in the inflated
+        /// archive for a whole member.
         pub offset: Option<u64>,
-        /// SHA-256 of the file; null where bytes are missing, or more of it is holes than may be hashed.
+        /// SHA-256 of the file. Null if bytes are missing, or if holes exceed the limit on hashing.
         pub sha256: Option<String>,
-        /// Bytes that are not in the archive, zeros in the file.
+        /// Bytes that are not in the archive; the file has zeros for them.
         pub missing_bytes: Option<u64>,
     }
 }
 
 impl Extracted {
-    /// A row of which nothing is known yet but what it belongs to.
+    /// A row that has only `what` filled in.
     pub(crate) fn of(what: &'static str) -> Self {
         Extracted {
             what,

@@ -15,37 +15,37 @@ use crate::model::ids::{Fd, Pid};
 
 table! {
     "fanotify", key(pid, fd, mark), brief(pid, fd, mark, type, path, inode, mount_id, events);
-    /// What fanotify groups watch: a row for each mark, by pid and descriptor, in the order of the image; a group without
-    /// marks has one row.
+    /// What fanotify groups watch: one row for each mark, by pid and descriptor, in the order of the image. A group
+    /// without marks has one row.
     pub struct Fanotify {
         /// Process id.
         pub pid: Pid,
         /// Descriptor of the fanotify group.
         pub fd: Fd,
-        /// Number of the mark in the image, from 0; null for a group without marks, and so is all that follows but for how
-        /// the group was set up.
+        /// Position of the mark in the image, from 0. Null for a group without marks; then all later columns except
+        /// those about the group's setup are null too.
         pub mark: Option<u32>,
-        /// What is marked: `inode` or `mount`.
+        /// Kind of object that is marked: `inode` or `mount`.
         pub r#type: Option<&'static str>,
-        /// Path of the mount that is marked; null before CRIU 3.1.
+        /// Path of the marked mount. Null before CRIU 3.1.
         pub path: Option<BString>,
-        /// Inode that is marked.
+        /// Inode that is marked. Null for a mount.
         #[large("overlayfs and file systems of a network or of a program use all 64 bits")]
         pub inode: Option<u64>,
-        /// Device of that inode's file system, `major:minor`.
+        /// Device of the inode's file system, `major:minor`.
         pub device: Option<String>,
         /// Mount that is marked; joins `mounts`.
         pub mount_id: Option<u32>,
-        /// Events that are watched for.
+        /// Events that the mark watches for.
         pub events: Option<Vec<Cow<'static, str>>>,
-        /// Events that are ignored.
+        /// Events that the mark ignores.
         pub ignored_events: Option<Vec<Cow<'static, str>>>,
         /// Flags of the mark.
         pub mark_flags: Option<Vec<Cow<'static, str>>>,
-        /// How the group was set up: its class, and what its events report. `FAN_CLASS_CONTENT` and
-        /// `FAN_CLASS_PRE_CONTENT` can refuse what others do with files.
+        /// How the group was set up: its class and what its events report. With `FAN_CLASS_CONTENT` and
+        /// `FAN_CLASS_PRE_CONTENT`, the group can refuse other programs access to files.
         pub group_flags: Option<Vec<Cow<'static, str>>>,
-        /// Open flags of the descriptors that come with events.
+        /// Open flags of the descriptors that are delivered with events.
         pub event_flags: Option<Vec<Cow<'static, str>>>,
     }
 }

@@ -14,32 +14,33 @@ use crate::model::lock::Held;
 table! {
     "file_locks", key(pid, fd, kind, start), brief(pid, fd, kind, type, start, end, inherited, path),
     event(Event::state(&["file"], "file-lock").about(Subject::File));
-    /// Locks of files, as the `lock:` lines of `/proc/PID/fdinfo/FD` print them: a row for each descriptor through which
-    /// one is held; by pid, descriptor and place.
+    /// File locks, as the `lock:` lines of `/proc/PID/fdinfo/FD` print them: one row for each descriptor that holds a
+    /// lock, by pid, descriptor and position.
     pub struct FileLock {
         /// Process id.
         pub pid: Pid,
         /// The descriptor; joins `process_open_files`.
         pub fd: Fd,
-        /// The file, as `process_open_files.path`; null if the process has no such descriptor.
+        /// The file, as in `process_open_files.path`. Null if the process has no such descriptor.
         #[to(ecs("file.path").path(), ocsf("file.path").path())]
         pub path: Option<BString>,
-        /// `posix` (`fcntl`, of a process), `flock`, `ofd` (`fcntl`, of an open file) or `lease`.
+        /// Kind of lock: `posix` (`fcntl`, held by a process), `flock`, `ofd` (`fcntl`, held by an open file
+        /// description) or `lease`.
         pub kind: Option<Cow<'static, str>>,
         /// `read` (shared), `write` (exclusive) or `none`.
         pub r#type: Option<Cow<'static, str>>,
-        /// The first byte that is locked; 0 for `flock` and leases, which are of the whole file.
+        /// First locked byte; 0 for `flock` and leases, which cover the whole file.
         pub start: Option<i64>,
-        /// The last byte that is locked; null if all bytes to the end of the file are, however far it grows.
+        /// Last locked byte. Null if the lock reaches to the end of the file, even if the file grows.
         pub end: Option<i64>,
-        /// Bytes that are locked; 0 if all to the end of the file are.
+        /// Number of locked bytes; 0 if the lock reaches to the end of the file.
         pub length: Option<i64>,
-        /// Not this descriptor was recorded as the holder, but another of the same open file: it was inherited, duplicated
-        /// or sent.
+        /// Whether the lock was recorded for another descriptor of the same open file description. This descriptor was
+        /// inherited, duplicated or sent.
         pub inherited: bool,
-        /// A lease that somebody waits for; null for other kinds.
+        /// Whether a lease is being broken because another process waits for it. Null for other kinds.
         pub breaking: Option<bool>,
-        /// A lock that all access has to respect, not only that of those who ask for locks.
+        /// Whether the lock is mandatory: it binds every access, not only programs that ask for locks.
         pub mandatory: Option<bool>,
         /// CRIU's id of the open file; joins `process_open_files`. Null if the process has no such descriptor.
         pub file_id: Option<FileId>,

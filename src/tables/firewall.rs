@@ -11,22 +11,22 @@ use crate::model::netns::firewall::Line;
 table! {
     "firewall", key(namespace, source, line), brief(namespace, source, table_name, chain, criu, rule),
     event(Event::state(&["network"], "firewall-line"));
-    /// Firewalls of the network namespaces that CRIU dumped: the lines of `iptables-save`, `ip6tables-save` and
-    /// `nft list ruleset` that say something. A rule of iptables-nft stands in both.
+    /// Firewalls of the network namespaces that CRIU dumped: the significant lines of `iptables-save`, `ip6tables-save`
+    /// and `nft list ruleset`. A rule of iptables-nft appears in both.
     pub struct FirewallLine {
         /// The network namespace: CRIU's id, joins `interfaces`.
         pub namespace: NamespaceId,
-        /// `iptables`, `ip6tables` or `nftables`.
+        /// Source of the line: `iptables`, `ip6tables` or `nftables`.
         pub source: &'static str,
-        /// Number of the line, from 1.
+        /// Line number, from 1.
         pub line: u64,
-        /// The table: `filter`, `nat`, …; of nftables with the family before it: `ip filter`.
+        /// The firewall table: `filter`, `nat`, …. For nftables, with the family before it: `ip filter`.
         pub table_name: Option<BString>,
-        /// The chain; null of lines that are in none.
+        /// The chain. Null for lines outside a chain.
         pub chain: Option<BString>,
-        /// The line, without space around it.
+        /// The line, without leading and trailing spaces.
         pub rule: BString,
-        /// It is part of the lock by which CRIU kept the network still while it dumped, and was not there before.
+        /// Whether the line belongs to the network lock that CRIU set for the dump and was not there before.
         pub criu: bool,
     }
 }

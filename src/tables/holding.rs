@@ -7,20 +7,21 @@ use crate::Checkpoint;
 use crate::model::holders::Holder;
 use crate::model::ids::FileId;
 
-/// Holders that a row lists. Thousands of processes may share one pipe.
+/// Greatest number of holders in a row. Thousands of processes may share one pipe.
 const MOST: usize = 256;
 
-/// Who holds something: `1:8` is descriptor 8 of process 1; `1:exe`, `1:cwd`, `1:root` and `1:map` name other ways.
+/// The holders of something: `1:8` is descriptor 8 of process 1; `1:exe`, `1:cwd`, `1:root` and `1:map` are the other
+/// ways to hold a file.
 #[derive(Clone, Debug, Default)]
 pub struct Holding(Arc<[Holder]>);
 
 impl Holding {
-    /// The first 256 of them.
+    /// The first 256 holders.
     pub fn iter(&self) -> impl Iterator<Item = Holder> + '_ {
         self.0.iter().copied().take(MOST)
     }
 
-    /// How many there are.
+    /// Number of holders.
     pub fn count(&self) -> usize {
         self.0.len()
     }

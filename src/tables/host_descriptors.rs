@@ -6,12 +6,12 @@ use crate::int::u64_of;
 
 table! {
     "host_descriptors", key(fd), brief(fd, path);
-    /// What standard input, output and error of the first process were on the host, as runc or crun noted it beside the
-    /// images (`descriptors.json`).
+    /// What standard input, output and error of the first process were on the host, as runc or crun recorded them next
+    /// to the images (`descriptors.json`).
     pub struct HostDescriptor {
         /// The descriptor: 0, 1, 2.
         pub fd: u64,
-        /// What `readlink /proc/PID/fd/N` said of it; empty where the note is no text.
+        /// What `readlink /proc/PID/fd/N` printed for it. Empty if the recorded value is not text.
         pub path: String,
     }
 }

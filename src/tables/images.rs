@@ -12,23 +12,23 @@ use crate::warning::{Severity, Warning};
 table! {
     "images", key(path), brief(path, kind, records, bytes, decoded, note),
     event(Event::PLAIN.about(Subject::Record));
-    /// The files of the image directory, by kind and number, then those of no known kind.
+    /// The files of the image directory: known kinds first, by kind and number, then unknown ones.
     pub struct Image {
         /// Path in the archive.
         pub path: BString,
-        /// CRIU's name of the kind, for example `PSTREE`; null if it is not known.
+        /// CRIU's name of the kind, for example `PSTREE`. Null if the kind is unknown.
         pub kind: Option<&'static str>,
-        /// Magic numbers, in hexadecimal; null for files without.
+        /// Magic numbers, in hexadecimal. Null for files without.
         pub magic: Option<String>,
-        /// Records that can be told apart; null for files without records.
+        /// Number of records that could be separated. Null for files without records.
         pub records: Option<u64>,
-        /// Bytes; null of a file in a folder that may be listed but not searched.
+        /// Size in bytes. Null for a file in a directory that may be listed but not searched.
         pub bytes: Option<u64>,
-        /// The number in the file name: a pid, a thread, a namespace, …; null where there is none.
+        /// Number in the file name: a pid, a thread, a namespace, …. Null if there is none.
         pub id: Option<u64>,
-        /// Whether all its records can be told apart and decoded.
+        /// Whether all records could be separated and decoded.
         pub decoded: bool,
-        /// What is wrong with it, if anything is.
+        /// What is wrong with the image. Null if nothing is.
         pub note: Option<String>,
     }
 }

@@ -8,15 +8,15 @@ use crate::Checkpoint;
 table! {
     "inode_paths", key(device, inode), brief(device, inode, path),
     event(Event::PLAIN.about(Subject::Record));
-    /// Paths that CRIU found for inodes that were watched, in the order of its cache (`irmap-cache`, written by a pre-dump).
-    /// `process_open_files.detail` has the watches.
+    /// Paths that CRIU found for watched inodes, in the order of its cache (`irmap-cache`, written by a pre-dump). The
+    /// watches are in `process_open_files.detail`.
     pub struct InodePathRow {
         /// Device of the file system, `major:minor`.
         pub device: String,
-        /// The inode.
+        /// The inode number.
         #[large("overlayfs and file systems of a network or of a program use all 64 bits")]
         pub inode: u64,
-        /// Its path.
+        /// Path of the inode.
         pub path: BString,
     }
 }

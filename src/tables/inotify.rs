@@ -14,8 +14,8 @@ use crate::model::ids::{Fd, Pid};
 
 table! {
     "inotify", key(pid, fd, wd), brief(pid, fd, wd, path, events, inode, device);
-    /// What inotify instances watch, by pid, descriptor and watch. Instances without a watch have no row here; they are in
-    /// `process_open_files`.
+    /// What inotify instances watch, by pid, descriptor and watch. Instances without a watch have no rows here; they
+    /// are in `process_open_files`.
     pub struct Inotify {
         /// Process id.
         pub pid: Pid,
@@ -23,14 +23,15 @@ table! {
         pub fd: Fd,
         /// Number of the watch, which events carry.
         pub wd: Option<u32>,
-        /// What is watched; null where CRIU did not look for its path, because the file system finds it by its handle.
+        /// Path that is watched. Null if CRIU did not look for it, because the file system finds the file by its
+        /// handle.
         pub path: Option<BString>,
-        /// Events that are watched for.
+        /// Events that the watch is for.
         pub events: Option<Vec<Cow<'static, str>>>,
-        /// Inode of what is watched.
+        /// Inode that is watched.
         #[large("overlayfs and file systems of a network or of a program use all 64 bits")]
         pub inode: Option<u64>,
-        /// Device of its file system, `major:minor`.
+        /// Device of the inode's file system, `major:minor`.
         pub device: Option<String>,
     }
 }

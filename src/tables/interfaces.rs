@@ -18,39 +18,40 @@ use crate::model::netns::{Device, device};
 table! {
     "interfaces", key(namespace, interface), brief(from, namespace, interface, ifindex, type, mac, mtu, flags),
     event(Event::state(&["network"], "interface-state").about(Subject::Interface));
-    /// Network devices: those of the network namespaces that CRIU dumped, then what the engine recorded. Of a namespace that
-    /// the engine made, CRIU dumps none.
+    /// Network devices: first those of the network namespaces that CRIU dumped, then those that the engine recorded.
+    /// CRIU does not dump a namespace that the engine made.
     pub struct Interface {
-        /// The network namespace: CRIU's id, joins `process_namespaces.net`; null of what the engine recorded.
+        /// The network namespace: CRIU's id, joins `process_namespaces.net`. Null for devices that the engine recorded.
         pub namespace: Option<NamespaceId>,
-        /// Name of the device; null if the engine does not record it.
+        /// Name of the device. Null if the engine does not record it.
         #[to(ocsf("network_interfaces.name"))]
         pub interface: Option<BString>,
-        /// The kernel's number of it, from 1.
+        /// The kernel's number of the device, from 1.
         pub ifindex: Option<u32>,
-        /// `loopback`, `veth`, `tun`, `extlink` (a device that the engine moves in), `venet`, `bridge`, `macvlan` or `sit`.
+        /// Type of the device: `loopback`, `veth`, `tun`, `extlink` (a device that the engine moves in), `venet`,
+        /// `bridge`, `macvlan` or `sit`.
         pub r#type: Option<Cow<'static, str>>,
-        /// Hardware address; null where there is none.
+        /// Hardware (MAC) address. Null if there is none.
         #[to(ocsf("network_interfaces.mac"))]
         pub mac: Option<String>,
-        /// Bytes of the largest packet.
+        /// Size of the largest packet in bytes.
         pub mtu: Option<u32>,
         /// Flags, as `ip link` names them: `UP`, `LOOPBACK`, `PROMISC`, ….
         pub flags: Option<Vec<Cow<'static, str>>>,
-        /// Name of the device that it is a port of, such as a bridge; its number where that has no name.
+        /// Name of the device that this one is a port of, such as a bridge, or its number if it has no name.
         pub master: Option<BString>,
-        /// A veth's other end: its number in the namespace that it is in.
+        /// Number of a veth's other end, in the namespace of that end.
         pub peer_index: Option<u32>,
-        /// The number of that namespace, as `namespaces.net_ids` of this one has it.
+        /// Number of that namespace, as in `namespaces.net_ids` of this namespace.
         pub peer_nsid: Option<u32>,
-        /// What only this type has: of tun its flags, owner and group; of macvlan its mode; of sit the ends of the tunnel.
+        /// Facts that only this type has: flags, owner and group of tun; mode of macvlan; ends of a sit tunnel.
         pub detail: Option<Object>,
-        /// The engine's network, where the engine recorded one.
+        /// The engine's network. Null if the engine did not record one.
         pub network: Option<String>,
-        /// `image`: as it was; `engine`: as the engine recorded, where no image has the same.
+        /// `image`: dumped by CRIU. `engine`: recorded by the engine, and no image has the same device.
         pub from: &'static str,
-        /// Where it is recorded: `images`, `network.status` (Podman), `annotations` (CRI-O and network plugins) or
-        /// `config.v2.json` (Docker).
+        /// Where the device is recorded: `images`, `network.status` (Podman), `annotations` (CRI-O and network plugins)
+        /// or `config.v2.json` (Docker).
         pub recorded_in: &'static str,
     }
 }
@@ -74,7 +75,7 @@ pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = Interface> +
     });
     let is_other = move |interface: &&Recorded| interface.name.as_deref().is_none_or(|name| !dumped.contains(name));
     let others = recorded.iter().filter(is_other);
-    // Of addresses alone nothing is known of the interface.
+    // An entry with only addresses says nothing about the interface.
     let others = others.filter(|interface| interface.name.is_some() || interface.network.is_some());
     devices.chain(others.map(of_engine))
 }
@@ -142,7 +143,7 @@ fn tun(entry: &TunLinkEntry) -> Details {
     detail.extend(
         entry.flags.map(|flags| ("flags", Detail::List(abi::tun_flags(flags).into_iter().map(Detail::Text).collect()))),
     );
-    // Anybody's: -1.
+    // -1 means anyone.
     detail.extend(entry.owner.filter(|&id| id >= 0).map(|id| ("owner", integer(id))));
     detail.extend(entry.group.filter(|&id| id >= 0).map(|id| ("group", integer(id))));
     detail.extend(entry.vnethdr.map(|size| ("header_size", integer(size))));

@@ -8,16 +8,16 @@ use crate::model::ipc::Owner;
 
 table! {
     "ipc", key(namespace, kind, id), brief(kind, id, key, mode, uid, gid, size, messages, values, holders);
-    /// System V objects: segments of shared memory, then message queues, then sets of semaphores, each as the image has them.
-    /// What is in segments is in `recovered_files`, messages are in `ipc_messages`.
+    /// System V objects: shared memory segments, then message queues, then semaphore sets, each in the order of the
+    /// images. The contents of segments are in `recovered_files`, messages are in `ipc_messages`.
     pub struct IpcObject {
-        /// The IPC namespace that it is in: CRIU's id, joins `process_namespaces.ipc`.
+        /// The object's IPC namespace: CRIU's id, joins `process_namespaces.ipc`.
         pub namespace: u64,
         /// `shm`, `msg` or `sem`.
         pub kind: &'static str,
-        /// Its id, as `shmget`, `msgget` or `semget` returned it.
+        /// Id of the object, as `shmget`, `msgget` or `semget` returned it.
         pub id: u32,
-        /// Its key, as `/proc/sysvipc` prints it; 0 for private ones.
+        /// Key of the object, as `/proc/sysvipc` prints it; 0 if it is private.
         pub key: i32,
         /// Permissions, four octal digits.
         pub mode: Option<String>,
@@ -25,23 +25,23 @@ table! {
         pub uid: Option<u32>,
         /// Group of the owner.
         pub gid: Option<u32>,
-        /// Who made it.
+        /// User who created it.
         pub cuid: Option<u32>,
-        /// Group of who made it.
+        /// Group of the user who created it.
         pub cgid: Option<u32>,
-        /// Bytes: of a segment its size, of a queue those of the messages in it; null for semaphores.
+        /// Size of a segment, or of all messages in a queue, in bytes. Null for semaphores.
         pub size: Option<u64>,
-        /// Bytes of messages that a queue may hold.
+        /// Bytes of messages that a queue can hold.
         pub capacity: Option<u32>,
-        /// Messages that waited in a queue.
+        /// Number of messages waiting in a queue.
         pub messages: Option<u32>,
-        /// Semaphores of a set.
+        /// Number of semaphores in a set.
         pub semaphores: Option<u32>,
-        /// Values of the semaphores, as far as they are in the archive.
+        /// Values of the semaphores that are in the archive.
         pub values: Option<Vec<u32>>,
-        /// A segment of huge pages: their size, as `shmget` takes it; else null.
+        /// Huge page size of a segment, as passed to `shmget`. Null if the segment has no huge pages.
         pub huge_pages: Option<u32>,
-        /// Who has a segment mapped: `1:map` is process 1. At most 256.
+        /// Processes that map a segment: `1:map` is process 1. At most 256 are listed.
         pub holders: Option<Holding>,
     }
 }
@@ -56,7 +56,7 @@ pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = IpcObject> +
         ..object("shm", segment.namespace, segment.id, segment.key, &segment.owner)
     });
     let queues = ipc.queues.iter().map(|queue| IpcObject {
-        // Of a queue that is cut, not all messages are known.
+        // Not all messages of a truncated queue are known.
         size: (queue.count.map(u64::from) == Some(u64_of(queue.messages.len())))
             .then(|| queue.messages.iter().fold(0_u64, |all, message| all.saturating_add(message.text.len))),
         capacity: queue.capacity,

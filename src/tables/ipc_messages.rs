@@ -9,28 +9,28 @@ use crate::int::u64_of;
 
 table! {
     "ipc_messages", key(namespace, queue, position), brief(queue, key, position, type, bytes, text);
-    /// Messages that waited in System V queues, by queue, the oldest first.
+    /// Messages waiting in System V queues, by queue, oldest first.
     pub struct IpcMessage {
-        /// The IPC namespace that the queue is in: CRIU's id.
+        /// The queue's IPC namespace: CRIU's id.
         pub namespace: u64,
         /// The queue's id; joins `ipc`.
         pub queue: u32,
-        /// The queue's key, as `/proc/sysvipc` prints it; 0 for private ones.
+        /// The queue's key, as `/proc/sysvipc` prints it; 0 if the queue is private.
         pub key: i32,
-        /// Place in the queue, from 0.
+        /// Position in the queue, from 0.
         pub position: u64,
         /// Type of the message, as its sender chose it.
         pub r#type: i64,
-        /// Bytes of its text.
+        /// Length of the message in bytes.
         pub bytes: u64,
-        /// They; at most the first 64 KiB.
+        /// The message, first 64 KiB.
         pub text: Option<BString>,
-        /// The same in hexadecimal.
+        /// The same bytes in hexadecimal.
         pub hex: Option<String>,
-        /// SHA-256 of all; null where some are not in the archive.
+        /// SHA-256 of the whole message. Null if some of it is not in the archive.
         #[to(ecs("related.hash").related(), timesketch("sha256_hash"))]
         pub sha256: Option<String>,
-        /// Bytes that are not in the archive, because it is cut.
+        /// Bytes of the message that are missing because the archive is truncated.
         pub missing_bytes: Option<u64>,
     }
 }

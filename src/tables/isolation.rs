@@ -14,26 +14,26 @@ use crate::model::shown::{Cover, Shown};
 table! {
     "isolation", key(fact, item), brief(fact, item, unusual, value),
     event(Event::state(&["configuration"], "container-isolation"));
-    /// What the container was allowed, by its specification: a row for each fact, so that the unusual ones can be picked
-    /// out. Of what the specification does not say, the images decide, and where they show something else than it says,
-    /// the value has both. What its processes made of it is in `capabilities`, `declared`, `seccomp_rules` and `mounts`. No
-    /// rows where there is no specification.
+    /// What the container was allowed to do, according to its specification. One row for each fact, so that unusual
+    /// ones are easy to find. If the specification does not say, the images decide. If the images contradict it, the
+    /// value has both. What the container's processes did with these rights is in `capabilities`, `declared`,
+    /// `seccomp_rules` and `mounts`. There are no rows if there is no specification.
     pub struct Isolation {
-        /// `privileged`, `user`, `namespace`, `capability_added`, `capability_dropped`, `seccomp`, `apparmor`, `selinux`,
-        /// `no_new_privs`, `read_only_root`, `masked_path`, `read_only_path`, `host_mount`, `device`, `device_rule`,
-        /// `sysctl`, `rlimit`, `cgroup_path`, `root_propagation` or `oom_score_adj`.
+        /// The fact: `privileged`, `user`, `namespace`, `capability_added`, `capability_dropped`, `seccomp`,
+        /// `apparmor`, `selinux`, `no_new_privs`, `read_only_root`, `masked_path`, `read_only_path`, `host_mount`,
+        /// `device`, `device_rule`, `sysctl`, `rlimit`, `cgroup_path`, `root_propagation` or `oom_score_adj`.
         pub fact: &'static str,
-        /// What of it: the kind of namespace, the capability, the path in the container, the setting; null where there is
-        /// one only.
+        /// What the fact is about: the kind of namespace, the capability, the path in the container or the setting.
+        /// Null if there is only one such fact.
         pub item: Option<String>,
-        /// Whether it loosens what engines do when they are asked for nothing; null if that cannot be told.
+        /// Whether the fact is looser than the engine's default. Null if unknown.
         pub unusual: Option<bool>,
-        /// What it is; null if the archive does not say.
+        /// The value. Null if the archive does not say.
         pub value: Option<String>,
     }
 }
 
-/// Capabilities that Docker and containerd give.
+/// Docker's and containerd's default capabilities.
 const DOCKER: &[&str] = &[
     "CHOWN",
     "DAC_OVERRIDE",
@@ -50,7 +50,7 @@ const DOCKER: &[&str] = &[
     "KILL",
     "AUDIT_WRITE",
 ];
-/// Capabilities that Podman gives (containers-common, since 2020).
+/// Podman's default capabilities (containers-common, since 2020).
 const PODMAN: &[&str] = &[
     "CHOWN",
     "DAC_OVERRIDE",
@@ -64,15 +64,15 @@ const PODMAN: &[&str] = &[
     "SETUID",
     "SYS_CHROOT",
 ];
-/// Capabilities that CRI-O gives (`default_capabilities` of `crio.conf`).
+/// CRI-O's default capabilities (`default_capabilities` of `crio.conf`).
 const CRIO: &[&str] =
     &["CHOWN", "DAC_OVERRIDE", "FSETID", "FOWNER", "SETGID", "SETUID", "SETPCAP", "NET_BIND_SERVICE", "KILL"];
 
-/// Devices of every container, which runtimes make without being asked.
+/// Devices that runtimes create in every container.
 const USUAL_DEVICES: &[&str] =
     &["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty", "/dev/console", "/dev/ptmx"];
 
-/// Folders in which engines and the kubelet keep what they mount into every container, and volumes.
+/// Directories in which engines and the kubelet keep volumes and whatever they mount into every container.
 const USUAL_SOURCES: &[&str] = &[
     "/var/lib/containers/",
     "/run/containers/",
@@ -87,7 +87,7 @@ const USUAL_SOURCES: &[&str] = &[
     "/var/run/netns/",
 ];
 
-/// Settings that engines change by default.
+/// Kernel settings that engines change by default.
 const USUAL_SYSCTLS: &[&str] = &["net.ipv4.ping_group_range", "net.ipv4.ip_unprivileged_port_start"];
 
 /// The rows of a checkpoint.
@@ -108,7 +108,7 @@ pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = Isolation> +
         let apparmor = spec.apparmor.as_deref();
         add("apparmor", None, apparmor.map(str::to_owned), apparmor.map(|name| name == "unconfined"));
         let selinux = spec.selinux.as_deref();
-        // The type of containers that nothing is refused.
+        // The SELinux type of unconfined containers.
         add("selinux", None, selinux.map(str::to_owned), selinux.map(|label| label.contains(":spc_t:")));
         let switch = [
             ("no_new_privs", spec.no_new_privs.or(shown.no_new_privs())),
@@ -163,7 +163,7 @@ pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = Isolation> +
     })
 }
 
-/// Takes a fact, what of it, its value, and whether it is unusual.
+/// Takes a fact, its item, its value, and whether it is unusual.
 type Add<'a> = dyn FnMut(&'static str, Option<String>, Option<String>, Option<bool>) + 'a;
 
 fn yes_no(yes: bool) -> String {
@@ -193,13 +193,13 @@ fn namespaces(spec: &Spec, shown: &Shown<'_>, add: &mut Add<'_>) {
         let own = shown.has_own_namespace(kind);
         let of_images = own.map(|own| if own { "own" } else { "host" });
         let value = both(said, of_images, said_own != own);
-        // Engines leave these to the host, the cgroup's where control groups are of version 1.
+        // Engines leave these namespaces to the host; the cgroup namespace only with control groups version 1.
         let is_optional = ["user", "cgroup", "time"].contains(&kind);
         add("namespace", Some(kind.to_owned()), value, own.or(said_own).map(|own| !own && !is_optional));
     }
 }
 
-/// What the specification says, else what the images show; both, if they are not the same.
+/// The value from the specification, or else from the images. Both if they differ.
 fn both(said: Option<String>, shown: Option<&str>, differ: bool) -> Option<String> {
     match (said, shown) {
         (Some(said), Some(shown)) if differ => Some(format!("{said} by the specification, {shown} by the images")),
@@ -208,9 +208,9 @@ fn both(said: Option<String>, shown: Option<&str>, differ: bool) -> Option<Strin
     }
 }
 
-/// The filter of system calls that it asks for, and whether there was one.
+/// The seccomp filter that the specification asks for, and whether there was one.
 fn seccomp(spec: &Spec, shown: &Shown<'_>, add: &mut Add<'_>) {
-    // Without a part for Linux it cannot ask for one.
+    // A specification without a Linux section cannot ask for a filter.
     let said = spec.seccomp.as_ref().map(profile).or_else(|| spec.is_of_linux.then(|| "none".to_owned()));
     let filtered = shown.seccomp().map(|mode| mode != Mode::Disabled);
     let of_images = shown.seccomp().map(|mode| if mode == Mode::Disabled { "none" } else { mode.as_str() });
@@ -219,7 +219,7 @@ fn seccomp(spec: &Spec, shown: &Shown<'_>, add: &mut Add<'_>) {
     add("seccomp", None, value, filtered.or(by_profile).map(|filtered| !filtered));
 }
 
-/// Paths of the kernel that the specification lists, else those that the images show.
+/// Kernel paths that the specification lists, or else those that the images show.
 fn covered(fact: &'static str, said: Option<&[String]>, shown: Option<Vec<&[u8]>>, add: &mut Add<'_>) {
     let shown = || shown.map(|paths| paths.iter().map(|path| path.to_str_lossy().into_owned()).collect());
     let paths: Option<Vec<String>> = said.map(<[String]>::to_vec).or_else(shown);
@@ -235,7 +235,7 @@ fn covered(fact: &'static str, said: Option<&[String]>, shown: Option<Vec<&[u8]>
     }
 }
 
-/// Capabilities in the bounding set that the engine gives nobody unasked, and those that it gives and that are not in it.
+/// Capabilities in the bounding set that are not among the engine's defaults, and defaults that are not in the set.
 fn capabilities(bounding: Option<u64>, engine: Option<Engine>, add: &mut Add<'_>) {
     let Some(bounding) = bounding else {
         add("capability_added", None, None, None);
@@ -245,7 +245,7 @@ fn capabilities(bounding: Option<u64>, engine: Option<Engine>, add: &mut Add<'_>
         Some(Engine::Podman) => PODMAN,
         Some(Engine::CriO) => CRIO,
         Some(Engine::Containerd | Engine::Docker) => DOCKER,
-        // What is unusual depends on who made it.
+        // What is unusual depends on the engine.
         None => return,
     };
     let bits = usual.iter().filter_map(|name| 1_u64.checked_shl(capability::number(name)?));
@@ -264,7 +264,7 @@ fn profile(profile: &SeccompProfile) -> String {
     format!("{action}{errno}, {} rules", profile.rules)
 }
 
-/// Whether what is mounted is a path of the host.
+/// Whether the mount's source is a path on the host.
 fn is_of_host(mount: &SpecMount) -> bool {
     let is_bind = mount.mount_type.as_deref() == Some("bind")
         || mount.options.iter().any(|option| option == "bind" || option == "rbind");

@@ -9,31 +9,32 @@ use crate::images::proto::RlimitEntry;
 use crate::model::ids::Pid;
 use crate::model::process::Process;
 
-/// How CRIU writes that there is no limit (`RLIM_INFINITY`).
+/// How CRIU writes "no limit" (`RLIM_INFINITY`).
 const UNLIMITED: u64 = u64::MAX;
 
 table! {
     "limits", key(pid, resource), brief(pid, name, soft, soft_unlimited, hard, hard_unlimited);
-    /// Limits on what the living processes may use, by pid, in the order of `/proc/PID/limits`.
+    /// Resource limits of the living processes, by pid, in the order of `/proc/PID/limits`.
     pub struct Limit {
         /// Process id.
         pub pid: Pid,
-        /// The resource, for example `RLIMIT_NOFILE`; its number if it has no name.
+        /// The resource, for example `RLIMIT_NOFILE`, or its number if it has no name.
         pub resource: Cow<'static, str>,
-        /// The same as `/proc/PID/limits` prints it, for example `Max open files`.
+        /// Name of the resource in `/proc/PID/limits`, for example `Max open files`.
         pub name: Option<&'static str>,
-        /// The limit that the kernel keeps now; null if there is none (then `soft_unlimited` is true) or if not recorded.
+        /// The limit in force. Null if unlimited (then `soft_unlimited` is true) or not recorded.
         #[large("a process may set any")]
         pub soft: Option<u64>,
-        /// There is no such limit; null if not recorded.
+        /// Whether the soft limit is unlimited. Null if not recorded.
         pub soft_unlimited: Option<bool>,
-        /// The limit up to which the process may raise the other; null if there is none (then `hard_unlimited` is true) or
-        /// if not recorded.
+        /// The limit up to which the process may raise the soft limit. Null if unlimited (then `hard_unlimited` is
+        /// true) or not recorded.
         #[large("a process may set any")]
         pub hard: Option<u64>,
-        /// There is no such limit; null if not recorded.
+        /// Whether the hard limit is unlimited. Null if not recorded.
         pub hard_unlimited: Option<bool>,
-        /// What is counted: `bytes`, `seconds`, `us`, `processes`, `files`, `locks`, `signals`; null for priorities.
+        /// Unit of the limits: `bytes`, `seconds`, `us`, `processes`, `files`, `locks` or `signals`. Null for
+        /// priorities.
         pub unit: Option<&'static str>,
     }
 }

@@ -10,33 +10,33 @@ use crate::model::log::{LogFile, LogLine as Line};
 table! {
     "log_lines", key(member, line), brief(line, time, level, text),
     event(Event::happened(&["process"], "log-line", "time").about(Subject::Record).under("log"));
-    /// The lines of CRIU's log and of the container's, log by log; of a log that is cut, those that are there.
+    /// Lines of CRIU's log and of the container's log, log by log. A truncated log has the lines that are there.
     pub struct LogLine {
-        /// Whose log it is: `criu` (it numbers processes as the host did) or `container` (its standard output and error).
+        /// The log: `criu` (which uses the host's process ids) or `container` (standard output and error).
         pub source: &'static str,
         /// The member of the archive.
         pub member: BString,
-        /// Number of the line, from 1.
+        /// Line number, from 1.
         pub line: u64,
-        /// Where the line begins in the member.
+        /// Offset of the line in the member, in bytes.
         pub offset: u64,
-        /// When the container wrote it. CRIU's log has no times of day.
+        /// When the container wrote the line. Null for CRIU's log, which has no times of day.
         #[to(ecs("event.start"), moment("Log Entry"))]
         pub time: Option<Timestamp>,
-        /// Microseconds since CRIU was started; null of lines without a time.
+        /// Microseconds since CRIU started. Null for lines without a time.
         pub elapsed_us: Option<u64>,
-        /// `error` or `warning` of CRIU's log, null of all else; a dump that went well has some, too.
+        /// `error` or `warning` in CRIU's log; a successful dump has some too. Null for all other lines.
         #[to(ecs("log.level"))]
         pub level: Option<&'static str>,
-        /// File of CRIU's source that wrote a warning or an error.
+        /// CRIU source file that wrote a warning or an error.
         pub source_file: Option<BString>,
-        /// Line in that file.
+        /// Line in that source file.
         pub source_line: Option<u64>,
         /// `stdout` or `stderr`.
         pub stream: Option<&'static str>,
-        /// `F`: the end of a line that the container wrote; `P`: a piece that the next row of the stream continues.
+        /// `F`: the end of a line that the container wrote. `P`: a part that the next row of the same stream continues.
         pub tag: Option<BString>,
-        /// What was written; at most 1 MiB, or what `--max-line` says.
+        /// Text of the line, at most 1 MiB (`--max-line` changes this).
         #[to(ecs("message"))]
         pub text: BString,
     }

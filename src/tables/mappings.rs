@@ -1,4 +1,4 @@
-//! The mapping of an address: for rows that tell where in memory something is.
+//! Looks up the mapping of an address, for rows that say where in memory something is.
 
 use std::collections::HashMap;
 
@@ -26,14 +26,14 @@ impl Mappings {
         self.0.get(&pid).map_or(&[], Vec::as_slice)
     }
 
-    /// The mapping in which an address lies.
+    /// The mapping that contains an address.
     pub fn at(&self, pid: Pid, address: u64) -> Option<&Mapping> {
         let mappings = self.of_process(pid);
         let after = mappings.partition_point(|mapping| mapping.start.0 <= address);
         mappings.get(after.checked_sub(1)?).filter(|mapping| address < mapping.end.0)
     }
 
-    /// Other processes that see a place of shared memory: the number of the memory, and the offset in it.
+    /// Other processes that share the same place of shared memory, found by the memory's id and the offset in it.
     pub fn sharing(&self, mapping: &Mapping, address: u64) -> Vec<Pid> {
         let Some(shared) = mapping.shared_id else { return Vec::new() };
         let offset = address.saturating_sub(mapping.start.0).saturating_add(mapping.offset);

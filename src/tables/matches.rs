@@ -12,27 +12,28 @@ use crate::model::file::Remap;
 use crate::model::ids::{Address, Pid};
 use crate::model::process::Process;
 
-/// Bytes of a match that its row has; longer ones are cut.
+/// Greatest number of bytes of a match in a row. Longer matches are cut.
 const MOST: u64 = 64 << 10;
 
 table! {
     "matches", key(pid, address, pattern), brief(pid, name, address, pattern, text, permissions, kind, path),
     event(Event::state(&["process"], "memory-match").about(Subject::Process).under("match"));
-    /// What a search found, by process and address; in memory that processes share, once for each of them.
+    /// What a search found, by process and address. A match in memory that processes share has one row for each of
+    /// them.
     pub struct Match {
-        /// Process id; null where it is not in a process's memory.
+        /// Process id. Null if the match is not in a process's memory.
         pub pid: Option<Pid>,
         /// The process's name.
         pub name: Option<BString>,
-        /// Address of the first byte; null where it is not in a process's memory.
+        /// Address of the first byte. Null if the match is not in a process's memory.
         pub address: Option<Address>,
         /// The pattern, as it was given.
         pub pattern: String,
-        /// Bytes that match.
+        /// Length of the match in bytes.
         pub length: u64,
-        /// The bytes that match, with those around them that were asked for; at most 64 KiB.
+        /// The matching bytes, with the requested bytes around them; at most 64 KiB.
         pub text: BString,
-        /// The same in hexadecimal.
+        /// The same bytes in hexadecimal.
         pub hex: String,
         /// Bytes of `text` that come before the match.
         pub before: u64,
@@ -40,51 +41,52 @@ table! {
         pub mapping: Option<Address>,
         /// Permissions of the mapping, as `maps` prints them.
         pub permissions: Option<String>,
-        /// The kind of the mapping, as in `process_memory_map`; outside memory `image` or `file`.
+        /// Kind of the mapping, as in `process_memory_map`; `image` or `file` outside memory.
         pub kind: Option<&'static str>,
-        /// What `maps` prints as the mapping's path; or what else the bytes are in: a file, a queue, a log.
+        /// Path of the mapping, as `maps` prints it. Outside memory, the file, queue or log that has the bytes.
         pub path: Option<BString>,
         /// The member of the archive that holds the bytes.
         pub image: Option<BString>,
-        /// Offset of the first byte in the member, or in the file of `path` if the member is an archive; of compressed pages,
-        /// of their block.
+        /// Offset of the first byte in the member, or in the file of `path` if the member is an archive. For compressed
+        /// pages, the offset of their block.
         pub offset: Option<u64>,
-        /// Number of the shared memory, if it is shared.
+        /// Id of the shared memory. Null if the memory is not shared.
         pub shared_id: Option<u64>,
-        /// Other processes that have the same bytes, because they share them.
+        /// Other processes that share the same bytes.
         pub shared_with: Vec<Pid>,
     }
 }
 
 table! {
     "match_counts", key(pid, path, pattern), brief(pid, name, path, pattern, count);
-    /// How many matches each process has of each pattern; memory that processes share counts for each.
+    /// Number of matches of each pattern in each process. A match in shared memory counts for each process that shares
+    /// it.
     pub struct MatchCount {
-        /// Process id; null where it is not in a process's memory.
+        /// Process id. Null if the matches are not in a process's memory.
         pub pid: Option<Pid>,
         /// The process's name.
         pub name: Option<BString>,
-        /// What else they are in: a file, a queue, a log.
+        /// Outside memory, the file, queue or log that has the matches.
         pub path: Option<BString>,
         /// The pattern, as it was given.
         pub pattern: String,
-        /// How many matches.
+        /// Number of matches.
         pub count: u64,
     }
 }
 
-/// Makes rows of what a search found.
+/// Makes the rows of a search.
 #[derive(Debug)]
 pub struct Matches<'c> {
     checkpoint: &'c Checkpoint,
     mappings: Mappings,
     names: Vec<String>,
-    /// Bytes around a match that its row has.
+    /// Bytes around a match that a row shows.
     context: u64,
 }
 
 impl<'c> Matches<'c> {
-    /// Of a checkpoint. `context` is how many bytes around a match its row has, before and behind.
+    /// Makes rows for a checkpoint. `context` is the number of bytes to show before and after a match.
     pub fn new(checkpoint: &'c Checkpoint, mappings: Mappings, matcher: &Matcher, context: u64) -> Self {
         Matches { checkpoint, mappings, names: matcher.names().to_vec(), context }
     }
@@ -111,7 +113,7 @@ impl<'c> Matches<'c> {
     pub fn elsewhere(&self, found: &Elsewhere) -> Match {
         let kind = Kind::of(found.member.rsplit_once_str("/").map_or(&*found.member, |(_, name)| name));
         let files = self.checkpoint.model().files();
-        // A deleted file is called by its name.
+        // A deleted file is named by its path.
         let deleted = match kind {
             Some((Kind::GhostFile, number)) => files.remaps().find(|(_, remap)| *remap == Remap::Ghost(number)),
             _ => None,
@@ -171,14 +173,14 @@ impl<'c> Matches<'c> {
     }
 }
 
-/// The bytes of a match with those around it as far as they are here, and how many come before it.
+/// The bytes of a match and the available bytes around it, and how many come before the match.
 fn around(space: &AddressSpace<'_>, found: &Found, context: u64) -> (Vec<u8>, u64) {
     let end = found.address.saturating_add(found.len);
     let mut bytes = Vec::new();
     for (_, content) in space.pieces(found.address.saturating_sub(context), found.address) {
         match content {
             Content::Bytes(part) => bytes.extend_from_slice(&part),
-            // What is not here parts the match from what lies before that.
+            // A gap separates the match from the bytes before it.
             _ => bytes.clear(),
         }
     }

@@ -12,17 +12,18 @@ use crate::int::u64_of;
 table! {
     "members", key(path, position), brief(position, type, mode, size, mtime, path),
     event(Event::state(&["file"], "archive-member").about(Subject::Record).under("member"));
-    /// The members of the archive, or the files of the directory, in their order. It lists the whole archive, whichever of
-    /// its checkpoints is asked; of an archive within the archive, its own members, and with the first checkpoint those that
-    /// lie around it.
+    /// The members of the archive, or the files of the directory, in their order. The table lists the whole archive,
+    /// whichever checkpoint is asked for. For a nested archive it lists that archive's members; the first checkpoint
+    /// also has the members around it.
     pub struct Member {
-        /// Place in the archive, from 0.
+        /// Position in the archive, from 0.
         pub position: u64,
         /// Name, as recorded.
         pub path: BString,
         /// `file`, `directory`, `symlink`, `hardlink`, `character`, `block`, `fifo` or `other`.
         pub r#type: &'static str,
-        /// Bytes of the contents, holes included; null of a file in a folder that may be listed but not searched.
+        /// Size of the contents in bytes, including holes. Null for a file in a directory that may be listed but not
+        /// searched.
         pub size: Option<u64>,
         /// Permissions, four octal digits.
         pub mode: Option<String>,
@@ -30,15 +31,15 @@ table! {
         pub uid: Option<u64>,
         /// Group.
         pub gid: Option<u64>,
-        /// Last modification.
+        /// Time of the last modification.
         #[to(moment("Content Modification Time"))]
         pub mtime: Option<Timestamp>,
         /// Target of a link.
         pub link: Option<BString>,
-        /// Where the contents begin, in the uncompressed archive; null in a directory.
+        /// Offset of the contents in the uncompressed archive, in bytes. Null in a directory.
         pub offset: Option<u64>,
-        /// SHA-256 of the contents, holes as zeros; null unless asked for (`--hash`), of what has none, and where some are not
-        /// here.
+        /// SHA-256 of the contents, with holes as zeros. Null unless `--hash` is given, for a member without contents,
+        /// and if some of them are missing.
         #[to(timesketch("sha256_hash"))]
         pub sha256: Option<String>,
     }
@@ -62,7 +63,7 @@ pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = Member> + '_
         offset: is_tar.then_some(member.offset),
         sha256: (member.kind == MemberKind::File)
             .then(|| {
-                // What came as a stream was hashed on its way.
+                // The contents of a stream were hashed while they were read.
                 let hash = || hasher.hash(&archive.contents(member), &member.path, member.offset);
                 member.sha256().map(str::to_owned).or_else(hash)
             })

@@ -9,25 +9,25 @@ use crate::model::ids::Pid;
 
 table! {
     "memory_classes", key(pid, class), brief(pid, name, class, mappings, mapped_bytes, recorded_bytes, missing_bytes, why);
-    /// The mappings of each living process by class; all sizes in bytes.
+    /// The mappings of each living process by class. All sizes are in bytes.
     pub struct MemoryClass {
         /// Process id.
         pub pid: Pid,
         /// The process's name.
         pub name: Option<BString>,
-        /// `heap`, `stack`, `anonymous`, `file`, `memfd`, `shared`, `vdso` or `other`.
+        /// Class of the mappings: `heap`, `stack`, `anonymous`, `file`, `memfd`, `shared`, `vdso` or `other`.
         pub class: &'static str,
-        /// How many mappings.
+        /// Number of mappings.
         pub mappings: u64,
-        /// All of them together.
+        /// Total size of the mappings.
         pub mapped_bytes: u64,
-        /// In the archive.
+        /// Bytes that are in the archive.
         pub recorded_bytes: u64,
-        /// Anonymous memory that nobody ever wrote to.
+        /// Bytes of anonymous memory that was never written to.
         pub untouched_bytes: u64,
-        /// Not captured.
+        /// Bytes that were not captured.
         pub missing_bytes: u64,
-        /// Why not.
+        /// Reasons why bytes were not captured.
         pub why: Vec<String>,
     }
 }

@@ -14,48 +14,49 @@ use crate::model::process::Process;
 table! {
     "memory_sizes", key(pid),
     brief(pid, name, recorded_bytes, heap, stack, anonymous, file, memfd, shared, vdso, file_backed_bytes, lost_bytes);
-    /// How much of each living process's memory was recorded, by class, and how much was not, by reason; all in bytes.
+    /// How much memory of each living process was recorded, by class, and how much was not, by reason. All sizes are in
+    /// bytes.
     pub struct MemorySize {
         /// Process id.
         pub pid: Pid,
         /// The process's name.
         pub name: Option<BString>,
-        /// In the archive, in all. Memory that processes share counts for each.
+        /// Bytes in the archive, all classes together. Memory that processes share counts for each of them.
         pub recorded_bytes: u64,
-        /// Of these, in the heap.
+        /// Recorded bytes of the heap.
         pub heap: u64,
-        /// In the main stack. Stacks of other threads are anonymous memory.
+        /// Recorded bytes of the main stack. Stacks of other threads are anonymous memory.
         pub stack: u64,
-        /// In anonymous memory.
+        /// Recorded bytes of anonymous memory.
         pub anonymous: u64,
-        /// Changed pages of private file mappings, and deleted files.
+        /// Recorded bytes of changed pages of private file mappings, and of deleted files.
         pub file: u64,
-        /// In memfds.
+        /// Recorded bytes of memfds.
         pub memfd: u64,
-        /// In shared anonymous memory and System V segments.
+        /// Recorded bytes of shared anonymous memory and System V segments.
         pub shared: u64,
-        /// Code that the kernel maps.
+        /// Recorded bytes of code that the kernel maps.
         pub vdso: u64,
-        /// In other mappings, or in none.
+        /// Recorded bytes of other mappings, or outside any mapping.
         pub other: u64,
-        /// All mappings together.
+        /// Total size of all mappings.
         pub mapped_bytes: u64,
-        /// Anonymous memory that nobody ever wrote to.
+        /// Anonymous memory that was never written to.
         pub untouched_bytes: u64,
-        /// Unchanged pages of files, and devices: CRIU leaves them to the files.
+        /// Unchanged pages of files, and devices. CRIU does not store them.
         pub file_backed_bytes: u64,
         /// The kernel's own mappings.
         pub kernel_bytes: u64,
-        /// In a parent dump that is not here.
+        /// Pages in a parent dump that is not available.
         pub parent_bytes: u64,
-        /// Left in the frozen process, for a lazy-pages server.
+        /// Pages left in the frozen process for a lazy-pages server.
         pub lazy_bytes: u64,
-        /// Recorded, but their image is missing, cut, or contradicts itself.
+        /// Pages that were recorded, but whose image is missing, truncated or contradictory.
         pub lost_bytes: u64,
     }
 }
 
-/// The class of a kind of mapping.
+/// The class of mappings of a kind.
 fn class(kind: &str) -> &'static str {
     match kind {
         "heap" => "heap",
@@ -79,7 +80,7 @@ pub(super) struct Sizes {
     pub(super) missing: BTreeMap<Missing, u64>,
 }
 
-/// Living processes with the sizes of each class.
+/// The living processes, with the sizes of each class.
 pub(super) fn sizes(checkpoint: &Checkpoint) -> impl Iterator<Item = (&Process, BTreeMap<&'static str, Sizes>)> + '_ {
     let (model, memory) = (checkpoint.model(), checkpoint.memory());
     let mut processes: Vec<&Process> = model.processes().iter().chain(memory.nameless()).collect();
@@ -111,7 +112,7 @@ fn of_process(space: &AddressSpace<'_>, mappings: impl Iterator<Item = Mapping>)
     classes
 }
 
-/// Without mappings there is one class of what was recorded.
+/// Without mappings, all recorded pages are in one class.
 fn of_pages(space: &AddressSpace<'_>, ranges: &[std::ops::Range<u64>]) -> BTreeMap<&'static str, Sizes> {
     let mut sizes = Sizes::default();
     for run in ranges.iter().flat_map(|range| space.runs(range.start, range.end)) {

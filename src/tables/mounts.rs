@@ -11,33 +11,33 @@ use crate::model::mount::Mount as Mounted;
 table! {
     "mounts", key(mount_namespace, mount_id), brief(from, mount_id, path, type, source, options),
     event(Event::state(&["configuration"], "mount-state").about(Subject::Folder).under("mount"));
-    /// Mounts: first those of the mount namespaces as they were, in the order of the image; then what the specification
-    /// asked for.
+    /// Mounts: first those of the mount namespaces, in the order of the image, then those that the specification asked
+    /// for.
     pub struct Mount {
         /// The mount namespace: CRIU's id, joins `process_namespaces.mnt`.
         pub mount_namespace: Option<NamespaceId>,
         /// The kernel's number of the mount.
         pub mount_id: Option<u32>,
-        /// Number of the mount that it is mounted on.
+        /// Number of the parent mount.
         pub parent_id: Option<u32>,
-        /// Where it is mounted, in the container.
+        /// Mount point in the container.
         #[to(ocsf("folder.path").path())]
         pub path: BString,
-        /// File system; null for those that CRIU has no name for (ext4, xfs, nfs, …).
+        /// File system type. Null if CRIU has no name for it (ext4, xfs, nfs, …).
         pub r#type: Option<BString>,
-        /// What is mounted, as mountinfo prints it.
+        /// Mounted source, as mountinfo prints it.
         pub source: Option<BString>,
-        /// The folder of the file system that is mounted; of bind mounts the path on the host's file system.
+        /// Directory of the file system that is mounted. For a bind mount, the path on the host's file system.
         pub root: Option<BString>,
-        /// Options of the mount and of its file system, sorted, without the file system's own `ro` and `rw`.
+        /// Options of the mount and of its file system, sorted; without the file system's own `ro` and `rw`.
         pub options: Vec<BString>,
-        /// Propagation, as mountinfo's optional fields: `shared:N`, `master:N`, `unbindable`; empty if private.
+        /// Propagation, as in mountinfo's optional fields: `shared:N`, `master:N`, `unbindable`. Empty if private.
         pub propagation: Option<String>,
-        /// The engine provides it on restore.
+        /// Whether the engine provides the mount on restore.
         pub external: Option<bool>,
         /// Device of the file system, `major:minor`.
         pub device: Option<String>,
-        /// `image`: as it was; `spec`: as the specification asked for.
+        /// `image`: as dumped by CRIU. `spec`: as the specification asked for.
         pub from: &'static str,
     }
 }

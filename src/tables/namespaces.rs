@@ -10,31 +10,35 @@ use crate::model::namespaces::Namespace;
 
 table! {
     "namespaces", key(kind, namespace), brief(kind, namespace, shared, processes, hostname, external_key);
-    /// Namespaces, by kind and number: those that processes are in, and those that have an image. Ids are CRIU's own.
+    /// Namespaces, by kind and number: those that processes are in and those that have an image. Ids are CRIU's own.
     pub struct NamespaceRow {
-        /// `cgroup`, `ipc`, `mnt`, `net`, `pid`, `time`, `user` or `uts`.
+        /// Kind of namespace: `cgroup`, `ipc`, `mnt`, `net`, `pid`, `time`, `user` or `uts`.
         pub kind: &'static str,
-        /// CRIU's id, joins `process_namespaces`; 0 for the clocks of the host, if no process is known to be in its namespace.
+        /// CRIU's id; joins `process_namespaces`. 0 for the host's clocks, if no process is known to be in their
+        /// namespace.
         pub namespace: NamespaceId,
-        /// CRIU was in it, too: it is the host's and not the container's own. Null where CRIU did not record its own.
+        /// Whether CRIU was in the same namespace, so that it is the host's and not the container's own. Null if CRIU
+        /// did not record its own namespaces.
         pub shared: Option<bool>,
-        /// The living processes in it, by pid.
+        /// The living processes in the namespace, by pid.
         pub processes: Vec<Pid>,
-        /// The name by which the engine knows a namespace that it made; CRIU does not dump what is in such a one.
+        /// The engine's name for a namespace that the engine made. CRIU does not dump the contents of such a namespace.
         pub external_key: Option<BString>,
-        /// Host name, of uts.
+        /// Host name of a uts namespace.
         pub hostname: Option<BString>,
-        /// NIS domain, of uts; `(none)` if it was not set.
+        /// NIS domain of a uts namespace; `(none)` if it was not set.
         pub domainname: Option<BString>,
-        /// Users of a user namespace, each as in `/proc/PID/uid_map`: first inside, first outside, how many.
+        /// User id map of a user namespace, each entry as in `/proc/PID/uid_map`: first id inside, first id outside,
+        /// count.
         pub uid_map: Option<Vec<String>>,
-        /// Groups of a user namespace, as `uid_map`.
+        /// Group id map of a user namespace, in the same form as `uid_map`.
         pub gid_map: Option<Vec<String>>,
-        /// Of time: nanoseconds of `CLOCK_MONOTONIC` at the dump, as the processes read it.
+        /// `CLOCK_MONOTONIC` of a time namespace at the dump, as its processes read it, in nanoseconds.
         pub monotonic_ns: Option<u64>,
-        /// Of time: nanoseconds of `CLOCK_BOOTTIME` at the dump; of the host's own clock that is how long it had been up.
+        /// `CLOCK_BOOTTIME` of a time namespace at the dump, in nanoseconds. For the host's clocks, its uptime.
         pub boottime_ns: Option<u64>,
-        /// Of net: the numbers that it gives to others, each as `namespace=number`; `interfaces.peer_nsid` refers to them.
+        /// Ids that a net namespace gives to other namespaces, each as `namespace=number`. `interfaces.peer_nsid`
+        /// refers to them.
         pub net_ids: Option<Vec<String>>,
     }
 }

@@ -1,7 +1,7 @@
-//! The name that somebody meant.
+//! Finds the name that a misspelt word was meant to be.
 
-/// The name that is most like a word, if one is: it goes on where the word ends, a few letters differ, both begin alike, or
-/// the word is within it.
+/// The name closest to a word, if there is one: the name continues the word, a few letters differ, both begin alike, or
+/// the name contains the word.
 pub fn nearest<'n>(word: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
     let word = word.to_lowercase();
     let rank = |name: &'n str| {
@@ -17,7 +17,7 @@ pub fn nearest<'n>(word: &str, names: impl IntoIterator<Item = &'n str>) -> Opti
     names.into_iter().filter_map(rank).min_by_key(|(rank, _)| *rank).map(|(_, name)| name)
 }
 
-/// How many letters have to be put in, taken out or changed to make one of the other (Levenshtein).
+/// Number of letters to insert, delete or change to turn one word into the other (Levenshtein distance).
 fn distance(one: &str, other: &str) -> usize {
     let mut row: Vec<usize> = (0..=other.chars().count()).collect();
     for (i, a) in one.chars().enumerate() {

@@ -12,70 +12,70 @@ use crate::model::siginfo::Siginfo;
 
 table! {
     "pending_signals", key(pid, tid, position), brief(pid, tid, signal, code, sender_pid, sender_uid, value, address, fd);
-    /// Signals that were sent and not yet taken: by pid, those of the process before those of its threads, in the order of
-    /// their queue. Columns that do not belong to the kind of signal are null.
+    /// Signals that were sent but not yet delivered: by pid, those of the process before those of its threads, in the
+    /// order of their queue. Columns that do not apply to the kind of signal are null.
     pub struct PendingSignal {
         /// Process id.
         pub pid: Pid,
-        /// The thread that it waits for; null if any thread of the process can take it.
+        /// Thread that the signal is for. Null if any thread of the process can take it.
         pub tid: Option<Tid>,
-        /// Its place in the queue, from 0.
+        /// Position in the queue, from 0.
         pub position: u64,
-        /// The signal's name, for example `SIGTERM`; its number if it has none; null if its record is cut off.
+        /// Name of the signal, for example `SIGTERM`, or its number if it has no name. Null if its record is truncated.
         pub signal: Option<Cow<'static, str>>,
-        /// The signal's number.
+        /// Number of the signal.
         pub number: Option<u32>,
-        /// Why it was sent: `SI_USER` (`kill`), `SI_QUEUE` (with a value), `SI_TKILL` (to a thread), `SI_TIMER`,
-        /// `SEGV_MAPERR`, `CLD_EXITED`, …; the number where there is no name. Above 0, but for `SI_USER`, only the kernel
-        /// can say so.
+        /// Why the signal was sent: `SI_USER` (`kill`), `SI_QUEUE` (with a value), `SI_TKILL` (to a thread),
+        /// `SI_TIMER`, `SEGV_MAPERR`, `CLD_EXITED`, …, or a number without a name. Only the kernel can send codes above
+        /// 0, except `SI_USER`.
         pub code: Option<Cow<'static, str>>,
-        /// An error number that came with it; nearly always 0.
+        /// Error number that came with the signal; nearly always 0.
         pub errno: Option<i32>,
-        /// Who sent it, as the receiver sees its pid; 0 for the kernel, or for a process outside the container. With
-        /// `SI_QUEUE` and other codes below 0 but `SI_TKILL`, pid and uid are what the sender wrote there itself.
+        /// Process id of the sender, as the receiver sees it; 0 for the kernel or for a process outside the container.
+        /// With `SI_QUEUE` and other codes below 0, except `SI_TKILL`, the sender itself wrote pid and uid.
         pub sender_pid: Option<i32>,
         /// Real user id of the sender, as the receiver sees it.
         pub sender_uid: Option<u32>,
-        /// The value that came with it, as a number.
+        /// Value that came with the signal, as a number.
         pub value: Option<i32>,
-        /// The same value as a pointer; sender and receiver know which of both is meant.
+        /// The same value as a pointer. Only sender and receiver know which of the two is meant.
         pub pointer: Option<Address>,
-        /// The POSIX timer that expired; joins `timers.id`.
+        /// POSIX timer that expired; joins `timers.id`.
         pub timer: Option<i32>,
-        /// How often that timer expired again while the signal waited.
+        /// How many more times that timer expired while the signal was waiting.
         pub overrun: Option<i32>,
-        /// The child that it tells of (`SIGCHLD`).
+        /// Process id of the child that the signal is about (`SIGCHLD`).
         pub child_pid: Option<i32>,
         /// Real user id of the child.
         pub child_uid: Option<u32>,
-        /// Exit status of the child, or the number of the signal that ended, stopped or continued it; `code` says which.
+        /// Exit status of the child, or the signal that ended, stopped or continued it. `code` says which.
         pub status: Option<i32>,
         /// Time that the child spent in its own code, in ticks of 1/100 s.
         pub user_time: Option<u64>,
         /// Time that the kernel spent on behalf of the child, in ticks of 1/100 s.
         pub system_time: Option<u64>,
-        /// The address at fault; of `SIGSYS`, that of the instruction behind the system call.
+        /// Faulting address. For `SIGSYS`, the address of the instruction after the system call.
         pub address: Option<Address>,
-        /// `BUS_MCEERR_*`: the lowest bit of the address that counts, so that 12 is a page of 4096 bytes.
+        /// `BUS_MCEERR_*`: lowest valid bit of the address; 12 means a page of 4096 bytes.
         pub address_bit: Option<u32>,
-        /// `SEGV_BNDERR`: the lower bound that the address is outside of.
+        /// `SEGV_BNDERR`: lower bound that the address is outside of.
         pub lower_bound: Option<Address>,
-        /// `SEGV_BNDERR`: the upper bound.
+        /// `SEGV_BNDERR`: upper bound.
         pub upper_bound: Option<Address>,
-        /// `SEGV_PKUERR`: the protection key that refused access.
+        /// `SEGV_PKUERR`: protection key that refused access.
         pub protection_key: Option<u32>,
         /// `TRAP_PERF`: data of the event.
         #[large("a cookie of the program")]
         pub perf_data: Option<u64>,
-        /// `SIGIO`: events that the descriptor is ready for, by the names of `poll`.
+        /// `SIGIO`: events that the descriptor is ready for, with the names of `poll`.
         pub band: Option<Vec<Cow<'static, str>>>,
-        /// `SIGIO`: the descriptor; joins `process_open_files`.
+        /// `SIGIO`: descriptor; joins `process_open_files`.
         pub fd: Option<i32>,
-        /// `SIGSYS`: the number of the system call that was refused.
+        /// `SIGSYS`: number of the refused system call.
         pub system_call: Option<i32>,
-        /// `SIGSYS`: the architecture of that number (`AUDIT_ARCH_*`), in hexadecimal.
+        /// `SIGSYS`: architecture of that number (`AUDIT_ARCH_*`), in hexadecimal.
         pub audit_arch: Option<String>,
-        /// The `siginfo_t` as recorded, in the byte order of the machine; 128 bytes at most.
+        /// The `siginfo_t` as recorded, in the machine's byte order, in hexadecimal; at most 128 bytes.
         pub hex: String,
     }
 }
@@ -96,7 +96,7 @@ pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = PendingSigna
 
 fn row(process: &Process, tid: Option<Tid>, position: u64, info: &Siginfo) -> PendingSignal {
     let arch = process.arch();
-    // Of SIGCHLD from the kernel, pid and uid are the child's, who did not send anything.
+    // For a SIGCHLD from the kernel, pid and uid are those of the child, which did not send it.
     let (sender, child) =
         if info.status.is_some() { ((None, None), (info.pid, info.uid)) } else { ((info.pid, info.uid), (None, None)) };
     PendingSignal {

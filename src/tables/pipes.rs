@@ -10,30 +10,30 @@ use crate::model::pipe::Pipe;
 
 table! {
     "pipes", key(kind, inode), brief(kind, inode, readers, writers, bytes, text, path);
-    /// Pipes and named pipes that were open, and the bytes that waited in them: pipes first, each kind by inode.
+    /// Open pipes and named pipes, and the bytes waiting in them: pipes before named pipes, each by inode.
     pub struct PipeRow {
-        /// `pipe` or `fifo`.
+        /// Kind: `pipe` or `fifo` (named pipe).
         pub kind: &'static str,
-        /// Its inode, as in `pipe:[…]`.
+        /// Inode, as in `pipe:[…]`.
         pub inode: u32,
-        /// Path of a named pipe, with ` (deleted)` where the kernel adds that.
+        /// Path of a named pipe, with ` (deleted)` if the kernel adds that.
         pub path: Option<BString>,
-        /// Who holds an end to read from: `1:8` is descriptor 8 of process 1. At most 256.
+        /// Who holds a read end: `1:8` is descriptor 8 of process 1. At most 256 are listed.
         pub readers: Holding,
-        /// Who holds an end to write to. At most 256.
+        /// Who holds a write end. At most 256 are listed.
         pub writers: Holding,
-        /// Bytes that fit into it; null where not recorded.
+        /// Capacity in bytes. Null if not recorded.
         pub capacity: Option<u32>,
-        /// Bytes that waited in it; null where that is not known, because no end to read from was in the container.
+        /// Number of waiting bytes. Null if unknown, because no read end was in the container.
         pub bytes: Option<u64>,
-        /// They; at most the first 64 KiB.
+        /// Waiting bytes, first 64 KiB.
         pub text: Option<BString>,
-        /// The same in hexadecimal.
+        /// The same bytes in hexadecimal.
         pub hex: Option<String>,
-        /// SHA-256 of all; null where some are not in the archive.
+        /// SHA-256 of all waiting bytes. Null if some are not in the archive.
         #[to(ecs("related.hash").related(), timesketch("sha256_hash"))]
         pub sha256: Option<String>,
-        /// Bytes that waited but are not in the archive, because it is cut.
+        /// Waiting bytes that are missing because the archive is truncated.
         pub missing_bytes: Option<u64>,
     }
 }

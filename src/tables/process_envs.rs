@@ -11,17 +11,17 @@ use crate::model::process::Process;
 table! {
     "process_envs", key(pid, position), brief(pid, position, key, value),
     event(Event::state(&["process"], "environment").about(Subject::Process).under("env").secret(&["value"]).nameless("key", "value"));
-    /// Environments, as `/proc/PID/environ` prints them: in the order of memory, with duplicates, and with what processes
+    /// Environments, as `/proc/PID/environ` prints them: in memory order, with duplicates and with whatever processes
     /// wrote over them. Variables that a program set later are in its heap, not here.
     pub struct ProcessEnv {
         /// Process id.
         pub pid: Pid,
-        /// Place in the environment, from 0. Empty entries count, but are not shown.
+        /// Position in the environment, from 0. Empty entries count but are not shown.
         pub position: u64,
-        /// The text before the first `=`; the whole entry where there is none, which may be what is left of a value that was
-        /// written over.
+        /// Text before the first `=`. If there is no `=`, the whole entry, which may be the rest of an overwritten
+        /// value.
         pub key: BString,
-        /// The text behind the first `=`; null where there is none.
+        /// Text after the first `=`. Null if there is no `=`.
         pub value: Option<BString>,
     }
 }

@@ -14,41 +14,41 @@ use crate::model::vma::{Status, Vma};
 table! {
     "process_memory_map", key(pid, start), brief(pid, start, end, permissions, recorded_bytes, kind, path),
     event(Event::state(&["process"], "memory-map").about(Subject::Module).under("memory"));
-    /// Mappings, as `/proc/PID/maps` prints them, with what the archive recorded of each; by pid and address.
+    /// Mappings, as `/proc/PID/maps` prints them, and how much of each the archive recorded; by pid and address.
     pub struct Mapping {
         /// Process id.
         pub pid: Pid,
         /// First address.
         #[to(ocsf("module.base_address"))]
         pub start: Address,
-        /// Address behind the last byte.
+        /// Address after the last byte.
         pub end: Address,
         /// Permissions, as `maps` prints them: `r-xp`.
         pub permissions: String,
-        /// Where it begins in what it maps, in bytes; 0 for anonymous memory.
+        /// Offset in the mapped file or object, in bytes; 0 for anonymous memory.
         pub offset: u64,
-        /// Device of the mapped file, `major:minor` in hexadecimal; `00:00` for anonymous memory, null where not recorded.
+        /// Device of the mapped file, `major:minor` in hexadecimal; `00:00` for anonymous memory. Null if not recorded.
         pub device: Option<&'static str>,
-        /// Inode of the mapped file or shared memory; 0 for anonymous memory, null where not recorded.
+        /// Inode of the mapped file or shared memory; 0 for anonymous memory. Null if not recorded.
         #[large("overlayfs and file systems of a network or of a program use all 64 bits")]
         pub inode: Option<u64>,
-        /// What `maps` prints last: a path, `[heap]`, `[stack]`, …; empty for anonymous memory.
+        /// Last column of `maps`: a path, `[heap]`, `[stack]`, …. Empty for anonymous memory.
         #[to(ecs("file.path").path(), ocsf("module.file.path").path())]
         pub path: BString,
-        /// The path is a name that the kernel made up: `[heap]`.
+        /// Whether the path is a name that the kernel made up, such as `[heap]`.
         pub pseudo: bool,
-        /// `heap`, `stack`, `anonymous`, `file`, `memfd`, `shared_anonymous`, `sysv`, `vdso`, `vvar`, `vsyscall`, `socket`,
-        /// `aio` or `other`.
+        /// Kind of the mapping: `heap`, `stack`, `anonymous`, `file`, `memfd`, `shared_anonymous`, `sysv`, `vdso`,
+        /// `vvar`, `vsyscall`, `socket`, `aio` or `other`.
         pub kind: &'static str,
-        /// Bytes of it in this archive; of private file mappings only changed pages are recorded.
+        /// Bytes of the mapping that are in this archive. Only changed pages of private file mappings are recorded.
         pub recorded_bytes: u64,
-        /// Bytes of it in an earlier dump that is not in this archive.
+        /// Bytes of the mapping in a parent dump that is not in this archive.
         pub parent_bytes: u64,
-        /// Bytes of it that stayed in the frozen process, for a lazy-pages server.
+        /// Bytes of the mapping that stayed in the frozen process for a lazy-pages server.
         pub lazy_bytes: u64,
-        /// Properties: `growsdown`, `locked`, `dontfork`, …
+        /// Flags of the mapping: `growsdown`, `locked`, `dontfork`, …
         pub flags: Vec<String>,
-        /// Number of the shared memory behind it: equal numbers are the same memory.
+        /// Id of the shared memory. Mappings with equal ids share the same memory. Null if the memory is not shared.
         pub shared_id: Option<u64>,
     }
 }
@@ -94,7 +94,7 @@ fn row(model: &Model, process: &Process, space: &AddressSpace<'_>, vma: &Vma) ->
     }
 }
 
-/// What a mapping is, and its name. The rules of the kernel's `fs/proc/task_mmu.c`, by what CRIU kept of them.
+/// The kind of a mapping and its name. It follows the kernel's `fs/proc/task_mmu.c`, with the facts that CRIU kept.
 pub(super) fn kind_and_path(model: &Model, mm: &Mm, vma: &Vma) -> (&'static str, Vec<u8>) {
     const ZERO: &[u8] = b"/dev/zero (deleted)";
     const HUGE: &[u8] = b"/anon_hugepage (deleted)";

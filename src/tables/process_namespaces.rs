@@ -8,7 +8,8 @@ use crate::model::process::Process;
 
 table! {
     "process_namespaces", key(pid), brief(pid, mnt, net, pid_ns, uts, ipc, user, cgroup, time);
-    /// Namespaces of the living processes, in tree order: CRIU's ids, not the kernel's inodes. Equal ids are one namespace.
+    /// Namespaces of the living processes, in tree order. Ids are CRIU's, not the kernel's inodes; equal ids mean the
+    /// same namespace.
     pub struct ProcessNamespaces {
         /// Process id.
         pub pid: Pid,

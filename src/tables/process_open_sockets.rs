@@ -23,53 +23,56 @@ table! {
     pub struct OpenSocket {
         /// Process id.
         pub pid: Pid,
-        /// Number of the descriptor.
+        /// The descriptor.
         pub fd: Fd,
-        /// Inode, as in `socket:[…]`; not recorded of packet sockets.
+        /// Inode, as in `socket:[…]`. Null for packet sockets, for which it is not recorded.
         pub socket: Option<u64>,
-        /// `inet`, `inet6`, `unix`, `netlink`, `packet` or `other`.
+        /// Address family: `inet`, `inet6`, `unix`, `netlink`, `packet` or `other`.
         #[to(flow("family"))]
         pub family: &'static str,
-        /// `stream`, `dgram`, `raw`, `seqpacket`, `rdm` or `packet`; not recorded of netlink sockets.
+        /// Type: `stream`, `dgram`, `raw`, `seqpacket`, `rdm` or `packet`. Null for netlink sockets, for which it is
+        /// not recorded.
         pub r#type: Option<&'static str>,
-        /// `tcp`, `udp`, `udplite`, `icmp`, …; of netlink sockets the family's name, of packet sockets the Ethernet type;
-        /// null for unix sockets.
+        /// Protocol: `tcp`, `udp`, `udplite`, `icmp`, …. For netlink sockets, the name of the netlink family; for
+        /// packet sockets, the Ethernet type. Null for unix sockets.
         #[to(flow("transport"))]
         pub protocol: Option<Cow<'static, str>>,
-        /// TCP: `LISTEN`, `ESTABLISHED`, …; unix: `LISTEN`, `CONNECTED` or `UNCONNECTED`; else null.
+        /// State of a TCP socket: `LISTEN`, `ESTABLISHED`, …. State of a unix socket: `LISTEN`, `CONNECTED` or
+        /// `UNCONNECTED`. Null for other sockets.
         #[to(flow("state"), ocsf("state"), ocsf("tcp_state_id").form(Form::TcpState))]
         pub state: Option<Cow<'static, str>>,
-        /// State of an internet socket of any protocol, by the kernel's name for what `/proc/net` prints as `st`: of UDP,
-        /// UDP-Lite, ICMP and raw sockets `ESTABLISHED` (it has one peer) or `CLOSE` (it takes packets from anybody; `ss`
-        /// calls it `UNCONN`). Null for other families.
+        /// State of an internet socket of any protocol, by the kernel's name for the number that `/proc/net` prints as
+        /// `st`. For UDP, UDP-Lite, ICMP and raw sockets it is `ESTABLISHED` (one peer) or `CLOSE` (packets from
+        /// anyone; `ss` prints `UNCONN`). Null for other families.
         pub kernel_state: Option<Cow<'static, str>>,
-        /// Own address; unspecified as `0.0.0.0` or `::`.
+        /// Local address; `0.0.0.0` or `::` if unspecified.
         #[to(flow("local.ip"))]
         pub local_address: Option<String>,
-        /// Own port.
+        /// Local port.
         #[to(flow("local.port"))]
         pub local_port: Option<u32>,
-        /// The peer's address; unspecified where there is none.
+        /// The peer's address; `0.0.0.0` or `::` if there is no peer.
         #[to(flow("remote.ip"))]
         pub remote_address: Option<String>,
-        /// The peer's port; null where there is no peer, but 0 of TCP sockets that do not listen, as `/proc` has it.
+        /// The peer's port. Null if there is no peer, except for TCP sockets that do not listen: they have 0, as in
+        /// `/proc`.
         #[to(flow("remote.port"))]
         pub remote_port: Option<u32>,
-        /// Unix: the name, with `@` for the NUL of an abstract one; null if it has none.
+        /// Name of a unix socket, with `@` for the NUL of an abstract name. Null if it has none.
         pub path: Option<BString>,
-        /// Unix: inode of the peer; of a connection that is not accepted yet, the listener's.
+        /// Inode of a unix socket's peer. For a connection that is not accepted yet, the listener's inode.
         pub peer: Option<u64>,
-        /// Bytes that wait to be read (TCP and unix); null where CRIU does not record them.
+        /// Bytes waiting to be read (TCP and unix). Null if CRIU does not record them.
         pub receive_queue: Option<u64>,
-        /// TCP: bytes written that are not acknowledged or not sent.
+        /// Bytes written but not acknowledged or not sent (TCP).
         pub send_queue: Option<u64>,
-        /// Listeners: connections that may wait.
+        /// Number of connections that may wait on a listener.
         pub backlog: Option<u32>,
-        /// Options that were set, or that matter; buffer sizes as `getsockopt` gives them, doubled.
+        /// Options that were set or that matter. Buffer sizes are doubled, as `getsockopt` returns them.
         pub options: Option<Object>,
-        /// The device that it is bound to.
+        /// Device that the socket is bound to.
         pub bound_device: Option<BString>,
-        /// Its network namespace: CRIU's id, joins `process_namespaces.net`.
+        /// The socket's network namespace: CRIU's id, joins `process_namespaces.net`.
         #[to(flow("namespace"))]
         pub net_namespace: Option<NamespaceId>,
         /// Other processes that hold the same open socket.
@@ -77,7 +80,7 @@ table! {
     }
 }
 
-/// The processes that hold an open socket, but for one.
+/// The processes that hold an open socket, except one.
 #[derive(Clone, Debug)]
 pub struct OtherHolders {
     all: Arc<[Pid]>,
@@ -85,7 +88,7 @@ pub struct OtherHolders {
 }
 
 impl OtherHolders {
-    /// They, by pid.
+    /// The processes, by pid.
     pub fn iter(&self) -> impl Iterator<Item = Pid> + '_ {
         self.all.iter().copied().filter(|&pid| pid != self.except)
     }
@@ -99,7 +102,7 @@ impl Cell for OtherHolders {
         Value::List(self.iter().map(|pid| Value::Integer(pid.0.into())).collect())
     }
 
-    /// What is shown; in memory, all rows have one list.
+    /// The weight of what is shown. In memory, all rows share one list.
     fn weight(&self) -> usize {
         size_of_val::<[Pid]>(&self.all)
     }

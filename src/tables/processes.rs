@@ -20,44 +20,45 @@ table! {
     event(Event::state(&["process"], "process-state").processes().under("process"));
     /// The processes of the container, in tree order: depth first, children by pid.
     pub struct Process {
-        /// Process id, as in the container.
+        /// Process id, in the container's pid namespace.
         pub pid: Pid,
-        /// The parent's pid; 0 for the root, whose parent is outside; null if the tree is missing.
+        /// Parent process id; 0 for the root, whose parent is outside the container. Null if the process tree is
+        /// missing.
         #[to(ecs("process.parent").process(), ocsf("process.parent_process").process())]
         pub parent: Option<u32>,
-        /// Process group.
+        /// Process group id.
         #[to(ecs("process.group_leader").process())]
         pub pgroup: Option<u32>,
-        /// Session.
+        /// Session id.
         #[to(ecs("process.session_leader").process())]
         pub session: Option<u32>,
-        /// Name (comm); a process chooses it.
+        /// Name (comm). A process can choose its own.
         #[to(ecs("process.name"), ocsf("process.name"))]
         pub name: Option<BString>,
-        /// The executable, as `/proc/PID/exe` prints it; null for zombies.
+        /// The executable, as `/proc/PID/exe` prints it. Null for zombies.
         #[to(ecs("process.executable").path(), ocsf("process.path").path())]
         pub path: Option<BString>,
-        /// Arguments joined by one space; null if they lie in memory that is not in the archive.
+        /// Arguments joined by one space. Null if they are in memory that is not in the archive.
         #[to(ecs("process.command_line"), ocsf("process.cmd_line"))]
         pub cmdline: Option<BString>,
-        /// Arguments, as the kernel prints them; null if they lie in memory that is not in the archive.
+        /// Arguments, as the kernel prints them. Null if they are in memory that is not in the archive.
         #[to(ecs("process.args"))]
         pub argv: Option<Vec<BString>>,
-        /// `alive`, `stopped`, `zombie` or `dead`.
+        /// State: `alive`, `stopped`, `zombie` or `dead`.
         pub state: Option<&'static str>,
-        /// Zombie: exit status, 0 to 255.
+        /// Exit status of a zombie, 0 to 255.
         #[to(ecs("process.exit_code"))]
         pub exit_status: Option<u32>,
-        /// Zombie: the signal that killed it.
+        /// Signal that killed a zombie.
         pub exit_signal: Option<String>,
-        /// Current directory.
+        /// Current working directory.
         #[to(ecs("process.working_directory"), ocsf("process.working_directory"))]
         pub cwd: Option<BString>,
         /// Root directory.
         pub root: Option<BString>,
-        /// Mask of permissions of new files, four octal digits.
+        /// File mode creation mask, four octal digits.
         pub umask: Option<String>,
-        /// Real user id, as in the container's user namespace.
+        /// Real user id, in the container's user namespace.
         #[to(ecs("process.real_user.id").text())]
         pub uid: Option<u32>,
         /// Effective user id.
@@ -92,67 +93,69 @@ table! {
         pub cap_eff: Option<Mask>,
         /// Bounding set of capabilities.
         pub cap_bnd: Option<Mask>,
-        /// Ambient capabilities; not recorded before CRIU 4.1.
+        /// Ambient capabilities. Null before CRIU 4.1.
         pub cap_amb: Option<Mask>,
-        /// `PR_SET_NO_NEW_PRIVS`; null where the version of CRIU did not look.
+        /// `PR_SET_NO_NEW_PRIVS`. Null if this version of CRIU did not record it.
         pub no_new_privs: Option<bool>,
-        /// `disabled`, `strict` or `filter`.
+        /// Seccomp mode: `disabled`, `strict` or `filter`.
         pub seccomp: Option<&'static str>,
         /// `AppArmor` profile or `SELinux` context.
         pub lsm_profile: Option<BString>,
         /// Adjustment of the out-of-memory score, -1000 to 1000.
         pub oom_score_adj: Option<i32>,
-        /// Live threads; 1 for a zombie.
+        /// Number of living threads; 1 for a zombie.
         pub threads: u64,
-        /// Bytes of all mappings, without `[vsyscall]`, as the kernel counts `VmSize`.
+        /// Size of all mappings in bytes, without `[vsyscall]`, as the kernel counts `VmSize`.
         pub total_size: Option<u64>,
-        /// Bytes of memory that are in this archive, shared memory counted for each process.
+        /// Bytes of the process's memory that are in this archive. Shared memory counts for each process.
         pub recorded_size: Option<u64>,
-        /// Not a descendant of the root task's own tree: brought in by `exec`, or a daemon whose session leader has ended.
+        /// Whether the process is outside the root task's own tree: started in the container by `exec`, or a daemon
+        /// whose session leader has ended.
         pub entered: bool,
-        /// The program's entry point (`AT_ENTRY`).
+        /// Entry point of the program (`AT_ENTRY`).
         pub auxv_entry: Option<Address>,
-        /// Where arguments begin.
+        /// Start address of the arguments.
         pub argv_start: Option<Address>,
-        /// Where arguments end.
+        /// End address of the arguments.
         pub argv_end: Option<Address>,
-        /// Where the environment begins.
+        /// Start address of the environment.
         pub env_start: Option<Address>,
-        /// Where the environment ends.
+        /// End address of the environment.
         pub env_end: Option<Address>,
-        /// Where the heap begins.
+        /// Start address of the heap.
         pub brk_start: Option<Address>,
-        /// Where the heap ends.
+        /// End address of the heap.
         pub brk: Option<Address>,
         /// Personality, eight hexadecimal digits as `/proc/PID/personality` prints it.
         pub personality: Option<String>,
-        /// Its names: `PER_LINUX32`, `ADDR_NO_RANDOMIZE` (addresses are not made random), `READ_IMPLIES_EXEC`, …; empty for
-        /// an ordinary program.
+        /// Names of the personality's bits: `PER_LINUX32`, `ADDR_NO_RANDOMIZE` (no address randomisation),
+        /// `READ_IMPLIES_EXEC`, …. Empty for an ordinary program.
         pub personality_names: Option<Vec<Cow<'static, str>>>,
-        /// The kernel's flags of the main thread (`PF_*`), which tell of its past: `PF_SUPERPRIV` (used a capability),
-        /// `PF_FORKNOEXEC` (forked, and never ran another program), `PF_DUMPCORE`, …; bits without a name in hexadecimal.
+        /// The kernel's flags of the main thread (`PF_*`), which tell about its past: `PF_SUPERPRIV` (used a
+        /// capability), `PF_FORKNOEXEC` (forked but never ran another program), `PF_DUMPCORE`, …. Bits without a name
+        /// are in hexadecimal.
         pub task_flags: Option<Vec<Cow<'static, str>>>,
-        /// What its descendants leave behind becomes its children (`PR_SET_CHILD_SUBREAPER`).
+        /// Whether orphaned descendants become children of this process (`PR_SET_CHILD_SUBREAPER`).
         pub child_subreaper: Option<bool>,
-        /// User id at login, which the kernel's audit keeps through changes of the user; 4294967295 if nobody logged in.
+        /// User id at login, which the kernel's audit keeps when the user changes; 4294967295 if nobody logged in.
         pub loginuid: Option<u32>,
-        /// The signal that stopped it, if it is stopped; null where CRIU before 3.18 did not record it.
+        /// Signal that stopped the process. Null if it is not stopped, or if CRIU before 3.18 did not record it.
         pub stop_signal: Option<Cow<'static, str>>,
-        /// What capabilities do for uid 0, and which of that is locked (`SECBIT_*`).
+        /// What capabilities uid 0 gets, and which of these settings are locked (`SECBIT_*`).
         pub securebits: Option<Vec<Cow<'static, str>>>,
-        /// Who may read its memory and dump its core (`PR_GET_DUMPABLE`): `no`, `yes`, or `root`.
+        /// Who may read the process's memory and dump its core (`PR_GET_DUMPABLE`): `no`, `yes` or `root`.
         pub dumpable: Option<Cow<'static, str>>,
-        /// Its memory is never put into huge pages (`PR_SET_THP_DISABLE`).
+        /// Whether the process's memory is never put into huge pages (`PR_SET_THP_DISABLE`).
         pub thp_disabled: Option<bool>,
-        /// What it registered with `membarrier` (`MEMBARRIER_CMD_REGISTER_*`); null if nothing, or not recorded.
+        /// Registrations with `membarrier` (`MEMBARRIER_CMD_REGISTER_*`). Null if there are none, or not recorded.
         pub membarrier: Option<Vec<Cow<'static, str>>>,
-        /// Number of its address space: processes with one number share all memory. Numbers are CRIU's own.
+        /// CRIU's id of the address space. Processes with the same id share all memory.
         pub vm_id: Option<u32>,
-        /// Number of its table of descriptors.
+        /// CRIU's id of the descriptor table. Processes with the same id share all descriptors.
         pub files_id: Option<u32>,
-        /// Number of its current directory, root directory and umask, which processes can share.
+        /// CRIU's id of the current directory, root directory and umask, which processes can share.
         pub fs_id: Option<u32>,
-        /// Number of its table of signal actions.
+        /// CRIU's id of the table of signal actions.
         pub sighand_id: Option<u32>,
     }
 }
@@ -176,7 +179,7 @@ pub(super) fn row(checkpoint: &Checkpoint, task: &Task) -> Process {
     let text = space.as_ref().map(|space| space.cmdline(checkpoint.limits().argument_bytes));
     let argv = text.filter(Text::is_whole).map(|text| text.pieces().into_iter().map(BString::from).collect::<Vec<_>>());
     let exit = task.exit();
-    // Of a zombie, CRIU fills the rest of the record with nothing.
+    // CRIU fills the rest of a zombie's record with zeros.
     let living = task.task().filter(|_| !task.is_zombie());
     let securebits = creds.and_then(|creds| creds.securebits);
     let membarrier = living.and_then(|tc| tc.membarrier_registration_mask);

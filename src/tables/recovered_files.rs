@@ -16,21 +16,21 @@ use crate::warning::{Code, Place};
 table! {
     "recovered_files", key(source, member, file, path), brief(source, type, mode, size, holders, path),
     event(Event::state(&["file"], "file-recovered").about(Subject::File).under("recovered"));
-    /// Files of which the archive has the contents though no disk may have them any more: files that were deleted while they
-    /// were open, run or mapped, memfds, System V segments, `/dev/shm` and other file systems in memory; by source, and then
+    /// Files whose contents are in the archive although they may be on no disk: files deleted while they were open, run
+    /// or mapped, memfds, System V segments, and files in `/dev/shm` and other file systems in memory. By source, then
     /// in the order of the images.
     pub struct RecoveredFile {
-        /// Why it is here. `ghost`: it had no name any more; `link_remap`: its name was gone, others were left; `memfd`, `sysv`:
-        /// it never had one; `devshm`, `tmpfs`: it was in a file system in memory.
+        /// Why the file is here. `ghost`: it had no name any more. `link_remap`: this name was gone, but others were
+        /// left. `memfd`, `sysv`: it never had a name. `devshm`, `tmpfs`: it was in a file system in memory.
         pub source: &'static str,
-        /// Its path in the container, without ` (deleted)`; `/memfd:NAME` and `/SYSV00001234` as `/proc` names them. Null where
-        /// it is not known: of what nothing refers to, and of file systems that are in no mount table.
+        /// Path in the container, without ` (deleted)`; `/memfd:NAME` and `/SYSV00001234` as in `/proc`. Null if
+        /// unknown: nothing refers to the file, or its file system is in no mount table.
         #[to(ecs("file.path").path(), ocsf("file.path").path())]
         pub path: Option<BString>,
-        /// `regular`, `directory`, `symlink`, `character`, `block`, `fifo`, `socket` or `other`.
+        /// Type: `regular`, `directory`, `symlink`, `character`, `block`, `fifo`, `socket` or `other`.
         #[to(ecs("file.type").form(Form::FileType), ocsf("file.type_id").form(Form::FileType))]
         pub r#type: &'static str,
-        /// Bytes of the contents, holes included; null of what has none.
+        /// Size of the contents in bytes, including holes. Null if the file has no contents.
         #[to(ecs("file.size"), ocsf("file.size"))]
         pub size: Option<u64>,
         /// Permissions, four octal digits.
@@ -42,38 +42,40 @@ table! {
         /// Group.
         #[to(ecs("file.gid").text())]
         pub gid: Option<u64>,
-        /// Last access.
+        /// Time of the last access.
         #[to(ecs("file.accessed"), ocsf("file.accessed_time").form(Form::Millis), moment("Last Access Time"))]
         pub atime: Option<Timestamp>,
-        /// Last modification.
+        /// Time of the last modification.
         #[to(ecs("file.mtime"), ocsf("file.modified_time").form(Form::Millis), moment("Content Modification Time"))]
         pub mtime: Option<Timestamp>,
-        /// Device of its file system, `major:minor`.
+        /// Device of the file's file system, `major:minor`.
         #[to(ecs("file.device"))]
         pub device: Option<String>,
-        /// Its inode; of a System V segment its id.
+        /// Inode. For a System V segment, its id.
         #[large("overlayfs and file systems of a network or of a program use all 64 bits")]
         #[to(ecs("file.inode").text(), ocsf("file.uid").text())]
         pub inode: Option<u64>,
-        /// The device that it is, `major:minor`; null of what is none, and of devices in an archive of a file system.
+        /// Device number of a device node, `major:minor`. Null for other types, and for devices in an archive of a file
+        /// system.
         pub rdev: Option<String>,
-        /// Target of a symbolic link; of a further name of a file, the first.
+        /// Target of a symbolic link, or the first name of a file that has several.
         #[to(ecs("file.target_path"))]
         pub link: Option<BString>,
-        /// SHA-256 of the contents, holes as zeros; null where some bytes are not in the archive.
+        /// SHA-256 of the contents, with holes as zeros. Null if some bytes are not in the archive.
         #[to(ecs("file.hash.sha256"), ocsf("file.hashes").form(Form::Sha256), timesketch("sha256_hash"))]
         pub sha256: Option<String>,
         /// Bytes of the contents that are not in the archive.
         pub missing_bytes: Option<u64>,
-        /// Why there is no hash of the contents; null where there is one.
+        /// Why there is no hash of the contents. Null if there is one.
         pub missing_reason: Option<&'static str>,
         /// Bytes of the contents that are holes.
         pub hole_bytes: Option<u64>,
-        /// Who holds it: `1:8` is descriptor 8 of process 1, `1:exe` runs it, `1:map` maps it. At most 256.
+        /// Who holds the file: `1:8` is descriptor 8 of process 1, `1:exe` runs it, `1:map` maps it. At most 256 are
+        /// listed.
         pub holders: Holding,
         /// The member of the archive that has the contents, or the pagemap that says where they are.
         pub member: Option<BString>,
-        /// Its path in the member, if that is an archive.
+        /// Path of the file in the member, if the member is an archive.
         pub file: Option<BString>,
     }
 }
@@ -82,7 +84,7 @@ table! {
 pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = RecoveredFile> + '_ {
     let recovered = checkpoint.recovered();
     let files: Vec<File> = recovered.iter().cloned().collect();
-    // A file of holes costs nothing to record and very much to hash.
+    // Holes take no space in the archive but much time to hash.
     let mut holes_left = checkpoint.limits().hole_bytes;
     files.into_iter().map(move |file| row(checkpoint, &recovered, &file, &mut holes_left))
 }
@@ -124,7 +126,7 @@ fn row(checkpoint: &Checkpoint, recovered: &RecoveredFiles<'_>, file: &File, hol
     }
 }
 
-/// What reading a file through told of it.
+/// What was learnt by reading a file to its end.
 struct Hashed {
     digest: Digest,
     holes: u64,

@@ -21,60 +21,60 @@ const SET_GROUP: u32 = 0o2000;
 table! {
     "rootfs_changes", key(path, change), brief(change, type, mode, size, path),
     event(Event::state(&["file"], "rootfs-diff").about(Subject::File).under("change"));
-    /// What the container changed in its root file system, from `rootfs-diff.tar` and `deleted.files`: what the tar has, in its
-    /// order, then what was deleted. That a file is not here is no proof that it is as it was: Podman and CRI-O leave changed
-    /// files out that the host does not have at the same path.
+    /// Changes that the container made to its root file system, from `rootfs-diff.tar` and `deleted.files`: the entries
+    /// of the tar in order, then the deletions. A file that is not listed may have changed too: Podman and CRI-O omit
+    /// changed files if the host does not have a file at the same path.
     pub struct RootfsChange {
         /// Path in the container.
         #[to(ecs("file.path").path(), ocsf("file.path").path())]
         pub path: BString,
-        /// `added_or_changed` (engines do not tell which; containerd also lists the folders above what was changed), `deleted`, or
-        /// `opaque`: a folder of which nothing is left that the image had in it.
+        /// `added_or_changed` (engines do not say which; containerd also lists the directories above a change),
+        /// `deleted`, or `opaque`: a directory whose contents from the image are all gone.
         #[to(ecs("event.type").form(Form::ChangeType))]
         pub change: &'static str,
-        /// `regular`, `directory`, `symlink`, `character`, `block`, `fifo` or `other`; null of what was deleted.
+        /// Type: `regular`, `directory`, `symlink`, `character`, `block`, `fifo` or `other`. Null for a deletion.
         #[to(ecs("file.type").form(Form::FileType), ocsf("file.type_id").form(Form::FileType))]
         pub r#type: Option<&'static str>,
-        /// Bytes of the contents, holes included; null of what has none.
+        /// Size of the contents in bytes, including holes. Null if there are none.
         #[to(ecs("file.size"), ocsf("file.size"))]
         pub size: Option<u64>,
         /// Permissions, four octal digits.
         #[to(ecs("file.mode"), ocsf("file.attributes").form(Form::Octal))]
         pub mode: Option<String>,
-        /// Owner, as the host numbers users where the container had a user namespace.
+        /// Owner, as numbered on the host if the container had a user namespace.
         #[to(ecs("file.uid").text(), ocsf("file.owner.uid").text())]
         pub uid: Option<u64>,
-        /// Group, likewise.
+        /// Group, as numbered on the host if the container had a user namespace.
         #[to(ecs("file.gid").text())]
         pub gid: Option<u64>,
-        /// Last modification.
+        /// Time of the last modification.
         #[to(ecs("file.mtime"), ocsf("file.modified_time").form(Form::Millis), moment("Content Modification Time"))]
         pub mtime: Option<Timestamp>,
-        /// Target of a symbolic link; of a further name of a file, its first name in the tar.
+        /// Target of a symbolic link, or the first name in the tar of a file that has several.
         #[to(ecs("file.target_path"))]
         pub link: Option<BString>,
-        /// The device that it is, `major:minor`.
+        /// Device number of a device node, `major:minor`.
         pub device: Option<String>,
-        /// It runs as its owner, whoever starts it.
+        /// Whether the file runs as its owner, whoever starts it.
         pub setuid: Option<bool>,
-        /// It runs as its group, whoever starts it.
+        /// Whether the file runs as its group, whoever starts it.
         pub setgid: Option<bool>,
-        /// Capabilities that it gives to who runs it, as `getcap` prints them: `cap_net_raw+ep`.
+        /// Capabilities that the file gives to whoever runs it, as `getcap` prints them: `cap_net_raw+ep`.
         pub capabilities: Option<String>,
-        /// Extended attributes: text as it is, capabilities as in the column of that name, other values in hexadecimal behind
-        /// `0x`. At most 256, of each at most 4096 bytes.
+        /// Extended attributes: text as it is, capabilities as in the column of that name, other values in hexadecimal
+        /// after `0x`. At most 256 attributes of at most 4096 bytes each.
         pub xattrs: Option<Attributes>,
-        /// The engine makes such an entry in every container: what mounts are mounted on, `/etc/mtab`.
+        /// Whether engines create such an entry in every container, such as mount points and `/etc/mtab`.
         pub engine_noise: bool,
-        /// Who held it: `1:8` is descriptor 8 of process 1, `1:exe` ran it, `1:map` had it mapped. Of a deleted path, who held the
-        /// file that had been there. At most 256.
+        /// Who held the file: `1:8` is descriptor 8 of process 1, `1:exe` ran it, `1:map` mapped it. For a deleted
+        /// path, the holders of the file that was there. At most 256 are listed.
         pub open_by: Holding,
-        /// The member of the archive that says so.
+        /// The member of the archive that records the change.
         pub member: BString,
-        /// Where its contents begin, in bytes from the beginning of that tar, inflated; null of `deleted.files`.
+        /// Offset of the contents in the inflated tar, in bytes. Null for entries of `deleted.files`.
         pub offset: Option<u64>,
-        /// SHA-256 of the contents, holes as zeros; null unless asked for (`--hash`), of what has none, and where some are not
-        /// here.
+        /// SHA-256 of the contents, with holes as zeros. Null unless `--hash` is given, for an entry without contents,
+        /// and if some of them are missing.
         #[to(ecs("file.hash.sha256"), ocsf("file.hashes").form(Form::Sha256), timesketch("sha256_hash"))]
         pub sha256: Option<String>,
     }
@@ -119,12 +119,12 @@ fn row(changed: &Changed<'_>, open: &OpenPaths<'_>, hasher: &mut Hasher<'_>) -> 
     }
 }
 
-/// Open files by their paths.
+/// Open files by path.
 pub(crate) struct OpenPaths<'c> {
     checkpoint: &'c Checkpoint,
-    /// Those that still had their names.
+    /// Files that still had their names.
     named: HashMap<&'c [u8], Vec<FileId>>,
-    /// Those that were deleted.
+    /// Files that had been deleted.
     deleted: HashMap<&'c [u8], Vec<FileId>>,
 }
 
@@ -143,12 +143,12 @@ impl<'c> OpenPaths<'c> {
         open
     }
 
-    /// Who holds what is at a path, or was.
+    /// Holders of the file that is, or was, at a path.
     pub(super) fn holders(&self, path: &[u8], change: Change) -> Holding {
         Holding::of_all(self.checkpoint, self.files(path, change))
     }
 
-    /// The open files that are what is at a path, or was.
+    /// Open files that are, or were, at a path.
     pub(crate) fn files(&self, path: &[u8], change: Change) -> &[FileId] {
         let paths = if change == Change::Deleted { &self.deleted } else { &self.named };
         paths.get(path).map_or(&[], Vec::as_slice)

@@ -18,52 +18,53 @@ table! {
     "routes", key(namespace, family, route_table, destination, prefix_length, metric),
     brief(namespace, route_table, destination, prefix_length, gateway, interface, source, metric, type),
     event(Event::state(&["network"], "route"));
-    /// Routes of the network namespaces that CRIU dumped, IPv4 before IPv6, in the kernel's order; then what the engine
-    /// recorded, which has the columns up to the metric. Of a namespace that the engine made, CRIU dumps none.
+    /// Routes of the network namespaces that CRIU dumped, IPv4 before IPv6, in the kernel's order; then routes that the
+    /// engine recorded, which have only the columns up to `metric`. CRIU does not dump a namespace that the engine
+    /// made.
     pub struct RouteRow {
-        /// The network namespace: CRIU's id, joins `interfaces`; null of what the engine recorded.
+        /// The network namespace: CRIU's id, joins `interfaces`. Null for routes that the engine recorded.
         pub namespace: Option<NamespaceId>,
         /// `inet` or `inet6`.
         pub family: Option<Cow<'static, str>>,
-        /// The table: `main`, `local`, `default`, or its number.
+        /// Routing table: `main`, `local`, `default`, or its number.
         pub route_table: Option<Cow<'static, str>>,
-        /// Where to; `0.0.0.0` or `::` with a prefix of 0 is everywhere.
+        /// Destination; `0.0.0.0` or `::` with prefix length 0 is the default route.
         pub destination: Option<String>,
-        /// Bits of the destination.
+        /// Prefix length of the destination, in bits.
         pub prefix_length: Option<u32>,
-        /// The next hop; null where the destination is reached directly, and where there are several.
+        /// Next hop. Null if the destination is reached directly, or if there are several next hops.
         #[to(ecs("related.ip").related())]
         pub gateway: Option<String>,
-        /// Name of the device to leave by; its number where it is not among the dumped ones.
+        /// Name of the outgoing device, or its number if the device was not dumped.
         pub interface: Option<BString>,
-        /// The address that is sent from.
+        /// Preferred source address.
         pub source: Option<String>,
-        /// The lower, the better.
+        /// Metric of the route; lower is preferred.
         pub metric: Option<u32>,
-        /// What it does: `unicast`, `local`, `broadcast`, `blackhole`, `unreachable`, ….
+        /// Type of the route: `unicast`, `local`, `broadcast`, `blackhole`, `unreachable`, ….
         pub r#type: Option<Cow<'static, str>>,
-        /// How far it goes: `global`, `link`, `host`, ….
+        /// Scope of the route: `global`, `link`, `host`, ….
         pub scope: Option<Cow<'static, str>>,
-        /// Who set it: `kernel`, `boot` (somebody by hand), `static`, `dhcp`, `ra`, ….
+        /// Who set the route: `kernel`, `boot` (usually by hand), `static`, `dhcp`, `ra`, ….
         pub protocol: Option<Cow<'static, str>>,
-        /// Flags: `onlink`, `linkdown`, ….
+        /// Flags of the route: `onlink`, `linkdown`, ….
         pub flags: Option<Vec<Cow<'static, str>>>,
-        /// Bytes of the largest packet, where the route says.
+        /// Size of the largest packet in bytes. Null if the route does not set it.
         pub mtu: Option<u32>,
-        /// Only for packets of this type of service; null for all.
+        /// Type of service that packets must have. Null for all.
         pub tos: Option<u32>,
-        /// Only for what comes from there, with bits: `10.0.0.0/8`; null for all.
+        /// Source prefix that packets must have: `10.0.0.0/8`. Null for all.
         pub from: Option<String>,
-        /// Only for what came in by this device; null for all.
+        /// Device that packets must have come in by. Null for all.
         pub input_interface: Option<BString>,
-        /// Preference among routers of IPv6: 0 medium, 1 high, 3 low.
+        /// Preference among IPv6 routers: 0 medium, 1 high, 3 low.
         pub preference: Option<u32>,
-        /// Seconds until it was to go; null if never.
+        /// Seconds until the route expires. Null if never.
         pub expires: Option<u32>,
-        /// Several next hops to share the load, each as `gateway device weight`.
+        /// Next hops that share the load, each as `gateway device weight`. Null if there is only one.
         pub next_hops: Option<Vec<BString>>,
-        /// Where it is recorded: `images`, `network.status` (Podman), `annotations` (CRI-O and network plugins) or
-        /// `config.v2.json` (Docker). An engine that records gateways alone sends everything through them.
+        /// Where the route is recorded: `images`, `network.status` (Podman), `annotations` (CRI-O and network plugins)
+        /// or `config.v2.json` (Docker). An engine that records only gateways sends everything through them.
         pub recorded_in: &'static str,
     }
 }
@@ -146,7 +147,7 @@ fn row(networks: &Networks, route: &Route) -> RouteRow {
     }
 }
 
-/// The destination of a route that names none.
+/// The destination of a route that does not name one.
 fn everywhere(route: &Route) -> Option<&'static str> {
     match (route.family, route.destination_prefix) {
         (2, 0) => Some("0.0.0.0"),

@@ -14,44 +14,44 @@ table! {
     "routing_rules", key(namespace, family, priority),
     brief(namespace, family, priority, from, to, interface, mark, action, route_table),
     event(Event::state(&["network"], "routing-rule"));
-    /// Rules that choose the table in which a route is looked for, of the network namespaces that CRIU dumped, in the
-    /// kernel's order. What a rule does not ask for is null.
+    /// Rules that choose the routing table for a packet, of the network namespaces that CRIU dumped, in the kernel's
+    /// order. A condition that a rule does not have is null.
     pub struct RoutingRule {
         /// The network namespace: CRIU's id, joins `interfaces`.
         pub namespace: NamespaceId,
         /// `inet` or `inet6`.
         pub family: Cow<'static, str>,
-        /// The lower, the earlier.
+        /// Priority; the lowest comes first.
         pub priority: u32,
-        /// What comes from there, with bits: `10.0.0.0/8`.
+        /// Source prefix: `10.0.0.0/8`.
         pub from: Option<String>,
-        /// What goes there, with bits.
+        /// Destination prefix.
         pub to: Option<String>,
-        /// What came in by this device.
+        /// Incoming device.
         pub interface: Option<BString>,
-        /// What leaves by this device.
+        /// Outgoing device.
         pub output_interface: Option<BString>,
-        /// Packets with this mark, and in which bits: `0x10/0xff`.
+        /// Mark of the packet, and its mask: `0x10/0xff`.
         pub mark: Option<String>,
-        /// Sockets of these users: `1000-1999`.
+        /// User ids of the socket: `1000-1999`.
         pub users: Option<String>,
-        /// This IP protocol.
+        /// IP protocol.
         pub ip_protocol: Option<Cow<'static, str>>,
-        /// From these ports: `1024-65535`.
+        /// Source ports: `1024-65535`.
         pub source_ports: Option<String>,
-        /// To these ports.
+        /// Destination ports.
         pub destination_ports: Option<String>,
-        /// Packets of this type of service.
+        /// Type of service.
         pub tos: Option<u32>,
-        /// It holds for what is otherwise than asked.
+        /// Whether the rule applies to packets that do not match its conditions.
         pub inverted: bool,
-        /// What is done: `lookup`, `goto`, `nop`, `blackhole`, `unreachable` or `prohibit`.
+        /// Action: `lookup`, `goto`, `nop`, `blackhole`, `unreachable` or `prohibit`.
         pub action: Cow<'static, str>,
-        /// The table that is looked into: `main`, `local`, `default`, or its number; null of other actions.
+        /// Routing table to look in: `main`, `local`, `default`, or its number. Null for other actions.
         pub route_table: Option<Cow<'static, str>>,
-        /// The priority of the rule that is gone on with.
+        /// Priority of the rule to continue with.
         pub goto: Option<u32>,
-        /// Who set it: `kernel`, `boot`, `static`, …; null where not recorded.
+        /// Who set the rule: `kernel`, `boot`, `static`, …. Null if not recorded.
         pub protocol: Option<Cow<'static, str>>,
     }
 }

@@ -14,33 +14,34 @@ use crate::model::seccomp::{Effect, Filter};
 table! {
     "seccomp_filters", key(filter), brief(filter, previous, same_as, pids, instructions, flags, allowed, conditional, refused),
     event(Event::state(&["configuration"], "seccomp-filter"));
-    /// Filters of system calls (seccomp), in the order of the image. A thread is bound by the filter that it names and by
-    /// all that were installed before that; the kernel does what the strictest of them says. What they answer call by
-    /// call is in `seccomp_rules`, their programs are in `seccomp_instructions`.
+    /// System call filters (seccomp), in the order of the image. A thread is bound by its filter and by all filters
+    /// installed before it; the kernel takes the strictest answer. Answers to single calls are in `seccomp_rules`,
+    /// programs in `seccomp_instructions`.
     pub struct SeccompFilter {
         /// Number of the filter, from 0.
         pub filter: u64,
-        /// The filter that was installed before it on the same threads; null if it was the first.
+        /// The filter that was installed before this one on the same threads. Null if this was the first.
         pub previous: Option<u64>,
-        /// The first filter that is the same, with the same ones before it; null if this is the first. CRIU records the
-        /// filters of each thread anew.
+        /// First filter with the same program and the same filters before it. Null if this is the first. CRIU records
+        /// the filters of each thread again.
         pub same_as: Option<u64>,
-        /// Processes of which it binds a thread.
+        /// Processes with a thread that the filter binds.
         pub pids: Vec<Pid>,
-        /// Threads that it binds. CRIU records what all threads of a process share with the main one only.
+        /// Threads that the filter binds. If all threads of a process share a filter, CRIU records it only for the main
+        /// thread.
         pub tids: Vec<Tid>,
-        /// Flags that the program installed it with, as far as the kernel tells CRIU: `log`; null before CRIU 3.10.
+        /// Flags that the filter was installed with, if the kernel reports them to CRIU: `log`. Null before CRIU 3.10.
         pub flags: Option<Vec<Cow<'static, str>>>,
-        /// Instructions of its program; null if it is none.
+        /// Number of instructions in the program. Null if the program is not valid.
         pub instructions: Option<u64>,
-        /// Calls of the machine's own programs that this filter alone allows whatever their arguments are. Null, as all
-        /// that follows, if the program is none, or too long to be followed.
+        /// Number of calls of the machine's own architecture that this filter alone always allows. Null, like all later
+        /// columns, if the program is not valid or too long to follow.
         pub allowed: Option<u64>,
-        /// Calls that it allows or not, by their arguments.
+        /// Number of calls that the filter allows depending on their arguments.
         pub conditional: Option<u64>,
-        /// Calls that it never allows.
+        /// Number of calls that the filter never allows.
         pub refused: Option<u64>,
-        /// Answers to numbers of the machine's own programs that are no call.
+        /// Answers to numbers of the machine's own architecture that are not system calls.
         pub other_calls: Option<String>,
         /// Answers to programs of architectures that the machine does not run.
         pub other_architectures: Option<String>,
@@ -75,7 +76,7 @@ fn row(index: u64, filter: &Filter, arch: Option<Arch>) -> SeccompFilter {
     }
 }
 
-/// How many calls that have names are allowed.
+/// Number of named calls that are allowed.
 #[derive(Clone, Copy, Default)]
 struct Counts {
     allowed: u64,

@@ -14,25 +14,26 @@ use crate::model::bpf::{Operand, Operation, Program, Source, Test, text_of};
 
 table! {
     "seccomp_instructions", key(filter, instruction), brief(filter, instruction, text, comment);
-    /// The programs of filters of system calls, disassembled. Filters that are the same as an earlier one have no rows.
+    /// Programs of system call filters, disassembled. A filter that is the same as an earlier one has no rows.
     pub struct SeccompInstruction {
         /// Number of the filter, from 0.
         pub filter: u64,
         /// Number of the instruction, from 0.
         pub instruction: u64,
-        /// The instruction, in the notation of `bpf_asm`; the two numbers at the end of a test are the instructions that
-        /// follow if it is true, and if it is false. What the kernel does not know is `unknown` and its numbers.
+        /// The instruction, in the notation of `bpf_asm`. The two numbers at the end of a test are the next
+        /// instructions if it is true and if it is false. An instruction that the kernel does not know is `unknown`
+        /// with its numbers.
         pub text: String,
-        /// What its number most likely means: the part of the data that is loaded, the architecture or call that is
-        /// compared, the answer; null if it means nothing else.
+        /// Likely meaning of the instruction's number: the part of the data that is loaded, the architecture or call
+        /// that is compared, or the answer. Null if it has no special meaning.
         pub comment: Option<Cow<'static, str>>,
         /// Opcode.
         pub code: u32,
-        /// Instructions skipped if a test is true.
+        /// Instructions to skip if the test is true.
         pub jt: u32,
-        /// Instructions skipped if it is false.
+        /// Instructions to skip if the test is false.
         pub jf: u32,
-        /// The number.
+        /// Constant of the instruction.
         pub k: u32,
     }
 }
@@ -45,7 +46,7 @@ pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = SeccompInstr
     programs.flat_map(move |(index, program)| of_program(index, program, model))
 }
 
-/// What the accumulator holds, as far as the instructions tell that stand before in the text.
+/// What the accumulator holds, judging from the instructions before in the text.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Holds {
     Number,
@@ -72,7 +73,8 @@ fn of_program(filter: u64, program: &Program, model: &Model) -> Vec<SeccompInstr
                 abi::seccomp::data_name(offset)
             }
             Operation::Branch(_, Operand::Number(k), ..) if holds == Holds::Arch => {
-                // Programs treat one architecture after the other; what follows is most likely of this one.
+                // Programs handle one architecture after the other, so the following instructions are probably for this
+                // one.
                 current = abis.iter().position(|abi| abi.audit == k).unwrap_or(current);
                 syscall::audit_name(k).map(Cow::Borrowed)
             }

@@ -14,28 +14,29 @@ use crate::model::seccomp::{Answers, Effect, Filter};
 table! {
     "seccomp_rules", key(filter, with_previous, architecture, actions), brief(filter, with_previous, architecture, actions, count, syscalls),
     event(Event::state(&["configuration"], "seccomp-rule"));
-    /// What filters of system calls do: for each kind of programs and each answer the calls that get it, the most lenient
-    /// answer first. Found by following the program for every call with arguments that can be anything, so it holds for
-    /// all arguments. Filters that are the same as an earlier one (`seccomp_filters.same_as`) have no rows of their own.
+    /// What system call filters do: for each architecture and each answer, the calls that get it, the most lenient
+    /// answer first. Found by following the program for every call with unknown arguments, so it holds for all
+    /// arguments. A filter that is the same as an earlier one (`seccomp_filters.same_as`) has no rows of its own.
     pub struct SeccompRule {
         /// Number of the filter, from 0.
         pub filter: u64,
-        /// `false`: of this filter alone. `true`: of it and all that were installed before it, which is what a thread
-        /// meets that names it; only where there are some.
+        /// `false`: the answer of this filter alone. `true`: the answer of this filter and all filters installed before
+        /// it, which is what a thread with this filter gets. Only filters with earlier ones have rows with `true`.
         pub with_previous: bool,
-        /// The kind of programs: `x86_64`, `i386`, `x32`, `aarch64`, …; `other` for all that the machine does not run.
+        /// Architecture of the calling program: `x86_64`, `i386`, `x32`, `aarch64`, …; `other` for all that the machine
+        /// does not run.
         pub architecture: &'static str,
-        /// What can happen: `allow`, `log`, `trace(N)`, `user_notif`, `errno(NAME)`, `trap`, `kill_thread`,
-        /// `kill_process`, or `unknown` where the answer itself comes from arguments. The arguments decide between
-        /// several.
+        /// Possible actions: `allow`, `log`, `trace(N)`, `user_notif`, `errno(NAME)`, `trap`, `kill_thread`,
+        /// `kill_process`, or `unknown` if the answer is computed from arguments. If there are several, the arguments
+        /// decide.
         pub actions: Vec<Cow<'static, str>>,
         /// Whether arguments decide.
         pub conditional: bool,
-        /// Calls that are listed.
+        /// Number of calls listed.
         pub count: u64,
-        /// The calls, by number; those without a name as numbers.
+        /// The calls, by number. Calls without a name are printed as numbers.
         pub syscalls: Vec<Cow<'static, str>>,
-        /// Whether all numbers that are not listed anywhere get this answer.
+        /// Whether all numbers that are not listed in any row get this answer.
         pub other_calls: bool,
     }
 }
@@ -72,7 +73,7 @@ fn of_effect(effect: &Effect, arch: Option<Arch>) -> Vec<SeccompRule> {
     for (number, name, answers) in &effect.calls {
         match name {
             Some(name) => by_answers.entry(key(answers)).or_default().push(Cow::Borrowed(name)),
-            // A number that nobody names is of interest only if it is treated unlike the others.
+            // A number without a name matters only if it is treated differently from the others.
             None if *answers != effect.others => {
                 by_answers.entry(key(answers)).or_default().push(Cow::Owned(number.to_string()));
             }
@@ -93,14 +94,14 @@ fn of_effect(effect: &Effect, arch: Option<Arch>) -> Vec<SeccompRule> {
     rows.collect()
 }
 
-/// Answers that are known, the most lenient first.
+/// Known answers, the most lenient first.
 fn lenient_first(answers: &Answers) -> impl Iterator<Item = u32> {
     let mut known: Vec<u32> = answers.iter().copied().flatten().collect();
     known.sort_by_key(|&answer| (Reverse(abi::seccomp::strictness(answer)), answer));
     known.into_iter()
 }
 
-/// Answers by name, the most lenient first.
+/// Names of answers, the most lenient first.
 pub(super) fn actions_of(answers: &Answers, arch: Option<Arch>) -> Vec<Cow<'static, str>> {
     let mut actions: Vec<_> = lenient_first(answers).map(|answer| abi::seccomp::action(answer, arch)).collect();
     actions.dedup();

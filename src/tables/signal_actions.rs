@@ -16,34 +16,34 @@ use crate::model::vma::Vma;
 
 table! {
     "signal_actions", key(pid, number), brief(pid, signal, action, handler, permissions, path);
-    /// What the living processes do when a signal arrives, by pid and number: a row for each signal whose action was set.
-    /// Signals without a row have the kernel's own action. All threads of a process share its actions.
+    /// What living processes do when a signal arrives, by pid and number: one row for each signal whose action was set.
+    /// Signals without a row have the kernel's default action. All threads of a process share its actions.
     pub struct SignalAction {
         /// Process id.
         pub pid: Pid,
-        /// The signal's name, for example `SIGTERM`; its number if it has none.
+        /// Name of the signal, for example `SIGTERM`, or its number if it has no name.
         pub signal: Cow<'static, str>,
-        /// The signal's number.
+        /// Number of the signal.
         pub number: u32,
-        /// `handler` (a function is called), `ignore`, or `default`, which somebody set with flags or a mask.
+        /// Action: `handler` (a function is called), `ignore`, or `default` (set explicitly, with flags or a mask).
         pub action: &'static str,
-        /// The function that is called; null unless `action` is `handler`.
+        /// Address of the handler function. Null unless `action` is `handler`.
         pub handler: Option<Address>,
         /// Flags (`SA_*`).
         pub flags: Vec<Cow<'static, str>>,
-        /// Signals that are blocked while the handler runs, besides the signal itself.
+        /// Signals blocked while the handler runs, besides the signal itself.
         pub mask: SignalSet,
-        /// Where the handler returns to; null if nobody said.
+        /// Address that the handler returns to. Null if it was not set.
         pub restorer: Option<Address>,
-        /// Set by a 32-bit program on a 64-bit machine.
+        /// Whether a 32-bit program on a 64-bit machine set the action.
         pub compat: bool,
-        /// The start of the mapping in which the handler lies; joins `process_memory_map`; null if it lies in none.
+        /// Start of the mapping that contains the handler; joins `process_memory_map`. Null if no mapping contains it.
         pub mapping: Option<Address>,
-        /// Permissions of that mapping. Code that may be written to is a sign of injected code.
+        /// Permissions of that mapping. Writable code is a sign of injection.
         pub permissions: Option<String>,
-        /// What that mapping is, as `process_memory_map.kind`.
+        /// Kind of that mapping, as in `process_memory_map.kind`.
         pub kind: Option<&'static str>,
-        /// The path of that mapping; null if it has none, or the handler lies in no mapping.
+        /// Path of that mapping. Null if it has none, or if no mapping contains the handler.
         pub path: Option<BString>,
     }
 }

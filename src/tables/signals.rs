@@ -12,30 +12,31 @@ use crate::model::signal::{OfProcess, SignalSet};
 
 table! {
     "signals", key(pid, tid), brief(pid, tid, pending, shared_pending, blocked, caught);
-    /// Signals of the living threads, by pid and tid: the masks as `/proc/PID/task/TID/status` prints them, and the stack
-    /// for handlers. What waits stands in `pending_signals`, what happens then in `signal_actions`. A bit is a signal, the
-    /// lowest is signal 1; mips has 128 signals, so there a mask that is known whole has 32 digits.
+    /// Signals of the living threads, by pid and tid: the masks, as `/proc/PID/task/TID/status` prints them, and the
+    /// alternate stack for handlers. Waiting signals are in `pending_signals`, actions in `signal_actions`. Each bit is
+    /// a signal; the lowest is signal 1. On mips, which has 128 signals, a completely known mask has 32 digits.
     pub struct ThreadSignals {
         /// Process id.
         pub pid: Pid,
         /// Thread id.
         pub tid: Tid,
-        /// What waits for this thread alone (`SigPnd`); null if not recorded.
+        /// Signals waiting for this thread alone (`SigPnd`). Null if not recorded.
         pub pending: Option<SignalSet>,
-        /// What waits for the process, whichever thread takes it (`ShdPnd`); null if not recorded.
+        /// Signals waiting for the process, which any thread may take (`ShdPnd`). Null if not recorded.
         pub shared_pending: Option<SignalSet>,
-        /// What the thread blocks (`SigBlk`), but for the mask of a call such as `sigsuspend` that it is in, which CRIU
-        /// does not record; null if not recorded.
+        /// Signals that the thread blocks (`SigBlk`). The mask of a call in progress, such as `sigsuspend`, is not
+        /// recorded. Null if not recorded.
         pub blocked: Option<SignalSet>,
-        /// What the process ignores (`SigIgn`); null if not recorded.
+        /// Signals that the process ignores (`SigIgn`). Null if not recorded.
         pub ignored: Option<SignalSet>,
-        /// What the process has handlers for (`SigCgt`); null if not recorded.
+        /// Signals for which the process has handlers (`SigCgt`). Null if not recorded.
         pub caught: Option<SignalSet>,
-        /// Where the alternate stack of the thread begins; null if it has none.
+        /// Start address of the thread's alternate stack. Null if it has none.
         pub altstack_start: Option<Address>,
-        /// Its bytes; null if there is none.
+        /// Size of the alternate stack in bytes. Null if there is none.
         pub altstack_size: Option<u64>,
-        /// `SS_DISABLE` if there is none, `SS_ONSTACK` while a handler runs on it, `SS_AUTODISARM`; null if not recorded.
+        /// Flags of the alternate stack: `SS_DISABLE` if there is none, `SS_ONSTACK` while a handler runs on it,
+        /// `SS_AUTODISARM`. Null if not recorded.
         pub altstack_flags: Option<Vec<Cow<'static, str>>>,
     }
 }

@@ -10,30 +10,30 @@ use crate::model::ids::{FileId, Pid};
 
 table! {
     "socket_filters", key(file_id, instruction), brief(socket, family, pids, instruction, text);
-    /// Filters of sockets (classic BPF), disassembled: which packets a socket takes. A row for each instruction; sockets by
-    /// CRIU's id of the open file.
+    /// Socket filters (classic BPF), disassembled: which packets a socket accepts. One row for each instruction, by
+    /// CRIU's id of the open socket.
     pub struct SocketFilter {
         /// CRIU's id of the open file; joins `process_open_files`.
         pub file_id: FileId,
-        /// Inode of the socket; not recorded of packet sockets.
+        /// Inode of the socket. Null for packet sockets, for which it is not recorded.
         pub socket: Option<u64>,
-        /// `inet`, `inet6`, `unix`, `netlink`, `packet` or `other`.
+        /// Address family: `inet`, `inet6`, `unix`, `netlink`, `packet` or `other`.
         pub family: &'static str,
-        /// Processes that hold it.
+        /// Processes that hold the socket.
         pub pids: Vec<Pid>,
         /// Number of the instruction, from 0.
         pub instruction: u64,
-        /// The instruction, in the notation of `bpf_asm`; the two numbers at the end of a test are the instructions that
-        /// follow if it is true, and if it is false. What the kernel does not know is `unknown` and its numbers. `ret` says
-        /// how many bytes of a packet are taken.
+        /// The instruction, in the notation of `bpf_asm`. The two numbers at the end of a test are the next
+        /// instructions if it is true and if it is false. An instruction that the kernel does not know is `unknown`
+        /// with its numbers. `ret` gives the number of bytes of a packet to accept.
         pub text: String,
         /// Opcode.
         pub code: u32,
-        /// Instructions skipped if a test is true.
+        /// Instructions to skip if the test is true.
         pub jt: u32,
-        /// Instructions skipped if it is false.
+        /// Instructions to skip if the test is false.
         pub jf: u32,
-        /// The number.
+        /// Constant of the instruction.
         pub k: u32,
     }
 }

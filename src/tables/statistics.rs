@@ -10,48 +10,48 @@ use bstr::BStr;
 table! {
     "statistics", key(), brief(frozen_us, memdump_us, memwrite_us, pages_scanned, pages_written, archive_size, pages_size),
     event(Event::PLAIN.about(Subject::Record));
-    /// What the dump cost, as CRIU counted, and how large its parts are: one row. Counts are pages, times microseconds (of
-    /// 32 bits: they wrap after 71 minutes).
+    /// What the dump cost, as CRIU counted it, and how large its parts are. One row. Counts are in pages and times in
+    /// microseconds (32 bits: they wrap after 71 minutes).
     pub struct Statistics {
-        /// Until all tasks were frozen.
+        /// Time until all tasks were frozen.
         pub freezing_us: Option<u32>,
-        /// How long they stood still.
+        /// Time that the tasks were frozen.
         pub frozen_us: Option<u32>,
-        /// Reading memory.
+        /// Time to read memory.
         pub memdump_us: Option<u32>,
-        /// Writing memory.
+        /// Time to write memory.
         pub memwrite_us: Option<u32>,
-        /// Pages looked at.
+        /// Pages scanned.
         pub pages_scanned: Option<u64>,
-        /// Pages left to the parent dump.
+        /// Pages skipped because the parent dump has them.
         pub pages_skipped_parent: Option<u64>,
-        /// Pages of tasks written.
+        /// Pages of processes written.
         pub pages_written: Option<u64>,
         /// Pages that could be restored lazily.
         pub pages_lazy: Option<u64>,
-        /// Pipes that pages went through.
+        /// Number of pipes that pages went through.
         pub page_pipes: Option<u64>,
-        /// Buffers of those pipes.
+        /// Number of buffers of those pipes.
         pub page_pipe_bufs: Option<u64>,
-        /// Pages of shared memory looked at.
+        /// Pages of shared memory scanned.
         pub shpages_scanned: Option<u64>,
-        /// Pages of shared memory left to the parent dump.
+        /// Pages of shared memory skipped because the parent dump has them.
         pub shpages_skipped_parent: Option<u64>,
         /// Pages of shared memory written.
         pub shpages_written: Option<u64>,
-        /// Bytes of the archive as it was given; null for a directory.
+        /// Size of the archive as given, in bytes. Null for a directory.
         pub archive_size: Option<u64>,
-        /// Bytes of the archive once inflated; null for a directory.
+        /// Size of the inflated archive in bytes. Null for a directory.
         pub unpacked_size: Option<u64>,
-        /// Bytes of all pages images of this dump.
+        /// Size of all pages images of this dump, in bytes.
         pub pages_size: u64,
-        /// Bytes of `rootfs-diff.tar`; null if there is none.
+        /// Size of `rootfs-diff.tar` in bytes. Null if there is none.
         pub rootfs_diff_size: Option<u64>,
-        /// Deleted files whose contents CRIU kept, open or mapped.
+        /// Number of ghost files: deleted files, open or mapped, whose contents CRIU stored.
         pub ghost_files: u64,
-        /// Memfds, without shared anonymous memory.
+        /// Number of memfds, without shared anonymous memory.
         pub memfds: u64,
-        /// System V segments.
+        /// Number of System V segments.
         pub sysv_segments: u64,
     }
 }
@@ -68,7 +68,7 @@ pub(super) fn row(checkpoint: &Checkpoint) -> Statistics {
     let pages = checkpoint.images().of_kind(archive, Kind::Pages).map(|(_, member)| member.size);
     let root = BStr::new(root_of(&checkpoint.images().folder));
     let model = checkpoint.model();
-    // What is no memfd has a name that begins with a slash, `/dev/zero`.
+    // Anything that is not a memfd has a name that begins with a slash, such as `/dev/zero`.
     let memfds = model.files().memfds().filter(|inode| !inode.name().starts_with(b"/"));
     Statistics {
         freezing_us: dump.and_then(|d| d.freezing_time),

@@ -9,12 +9,12 @@ use crate::memory::{Origin, StringAt, StringBlock};
 use crate::model::ids::{Address, Pid};
 use crate::model::process::Process;
 
-/// Characters of a string that its row has.
+/// Greatest number of characters of a string in a row.
 const MOST: usize = 64 << 10;
 
 table! {
     "strings", key(pid, address, encoding), brief(pid, address, encoding, permissions, kind, path, text);
-    /// Printable text in memory, by process and address; in memory that processes share once, after all others.
+    /// Printable text in memory, by process and address. Text in shared memory is listed once, after all other text.
     pub struct StringRow {
         /// Process id.
         pub pid: Pid,
@@ -22,30 +22,30 @@ table! {
         pub name: Option<BString>,
         /// Address of the first byte.
         pub address: Address,
-        /// `ascii` or `utf-16le`.
+        /// Encoding: `ascii` or `utf-16le`.
         pub encoding: &'static str,
-        /// Characters.
+        /// Length in characters.
         pub length: u64,
-        /// The text; at most its first 65,536 characters.
+        /// The text, first 65,536 characters.
         pub text: BString,
         /// First address of the mapping.
         pub mapping: Option<Address>,
         /// Permissions of the mapping, as `maps` prints them.
         pub permissions: Option<String>,
-        /// The kind of the mapping, as in `process_memory_map`.
+        /// Kind of the mapping, as in `process_memory_map`.
         pub kind: Option<&'static str>,
-        /// What `maps` prints as the mapping's path.
+        /// Path of the mapping, as `maps` prints it.
         pub path: Option<BString>,
         /// The member of the archive that holds the bytes.
         pub image: Option<BString>,
-        /// Offset of the first byte in the member.
+        /// Offset of the first byte in the member, in bytes.
         pub offset: Option<u64>,
-        /// Other processes that have the same bytes, because they share them.
+        /// Other processes that share the same bytes.
         pub shared_with: Vec<Pid>,
     }
 }
 
-/// Makes rows of strings.
+/// Makes the rows of strings.
 #[derive(Debug)]
 pub struct Strings<'c> {
     checkpoint: &'c Checkpoint,
@@ -53,7 +53,7 @@ pub struct Strings<'c> {
 }
 
 impl<'c> Strings<'c> {
-    /// Of a checkpoint.
+    /// Makes rows for a checkpoint.
     pub fn new(checkpoint: &'c Checkpoint, mappings: Mappings) -> Self {
         Strings { checkpoint, mappings }
     }

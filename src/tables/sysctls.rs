@@ -10,19 +10,20 @@ use crate::model::sysctl::Sysctl;
 table! {
     "sysctls", key(namespace_kind, namespace, folder, position), brief(namespace_kind, namespace, name, value),
     event(Event::state(&["configuration"], "sysctl"));
-    /// Settings of the kernel that belong to network and IPC namespaces, in the order of the images.
+    /// Kernel settings that belong to network and IPC namespaces, in the order of the images.
     pub struct SysctlRow {
-        /// `net` or `ipc`.
+        /// Kind of namespace: `net` or `ipc`.
         pub namespace_kind: &'static str,
         /// The namespace: CRIU's id, joins `process_namespaces`.
         pub namespace: NamespaceId,
-        /// What its name begins with: `net.ipv4.conf.eth0`.
+        /// First part of the setting's name: `net.ipv4.conf.eth0`.
         pub folder: BString,
-        /// Its place in the list of the image, from 0.
+        /// Position in the image's list, from 0.
         pub position: u64,
-        /// Its name, as `sysctl` has it; null where the list has another length than those whose order is known.
+        /// Last part of the name, as `sysctl` prints it. Null if the list has an unknown length, so that its order is
+        /// unknown.
         pub name: Option<BString>,
-        /// Its value; null where CRIU could not read it.
+        /// Value of the setting. Null if CRIU could not read it.
         pub value: Option<BString>,
     }
 }

@@ -14,20 +14,20 @@ use crate::model::socket::{Socket, TcpStream};
 table! {
     "tcp_connections", key(socket), brief(socket, holders, state, remote_address, remote_port, receive_queue, send_queue),
     event(Event::state(&["network"], "tcp-connection").about(Subject::Connection).over("tcp"));
-    /// The state of every TCP connection, by inode: everything that the kernel told CRIU of it. What waited in it is in
+    /// State of every TCP connection, by inode: everything that the kernel told CRIU about it. Waiting bytes are in
     /// `tcp_queues`.
     pub struct TcpConnection {
         /// Inode of the socket.
         pub socket: u64,
-        /// Who holds it: `1:8` is descriptor 8 of process 1. At most 256.
+        /// Who holds the connection: `1:8` is descriptor 8 of process 1. At most 256 are listed.
         pub holders: Holding,
         /// State: `ESTABLISHED`, `CLOSE_WAIT`, …
         #[to(flow("state"), ocsf("state"), ocsf("tcp_state_id").form(Form::TcpState))]
         pub state: Option<Cow<'static, str>>,
-        /// Own address.
+        /// Local address.
         #[to(flow("local.ip"))]
         pub local_address: Option<String>,
-        /// Own port.
+        /// Local port.
         #[to(flow("local.port"))]
         pub local_port: Option<u32>,
         /// The peer's address.
@@ -36,39 +36,39 @@ table! {
         /// The peer's port.
         #[to(flow("remote.port"))]
         pub remote_port: Option<u32>,
-        /// Bytes received that nobody had read.
+        /// Bytes received but not yet read.
         pub receive_queue: Option<u32>,
-        /// Bytes written that the peer had not acknowledged.
+        /// Bytes written but not yet acknowledged by the peer.
         pub send_queue: Option<u32>,
-        /// Those of them that had not been sent at all.
+        /// Bytes of `send_queue` that had not been sent at all.
         pub unsent: Option<u32>,
-        /// Sequence number that the peer's next byte would have had (`rcv_nxt`).
+        /// Sequence number of the next byte from the peer (`rcv_nxt`).
         pub receive_next: Option<u32>,
-        /// Sequence number that the next byte written would have had (`write_seq`).
+        /// Sequence number of the next byte to be written (`write_seq`).
         pub write_next: Option<u32>,
-        /// What both ends had agreed on: `timestamps`, `sack`, `window_scale`, `ecn`.
+        /// Options that both ends had agreed on: `timestamps`, `sack`, `window_scale`, `ecn`.
         pub options: Option<Vec<Cow<'static, str>>>,
-        /// Bits by which the peer shifts its window.
+        /// Scale of the peer's window, in bits.
         pub send_window_scale: Option<u32>,
-        /// Bits by which the own window is shifted.
+        /// Scale of the local window, in bits.
         pub receive_window_scale: Option<u32>,
-        /// Largest segment that the peer takes, in bytes.
+        /// Largest segment that the peer accepts, in bytes.
         pub mss: Option<u32>,
-        /// The clock of timestamps, in milliseconds or ticks of the kernel.
+        /// Timestamp clock, in milliseconds or ticks of the kernel.
         pub timestamp: Option<u32>,
-        /// Small segments are not put off (`TCP_NODELAY`).
+        /// Whether small segments are sent at once (`TCP_NODELAY`).
         pub nodelay: Option<bool>,
-        /// Segments are put off until they are full (`TCP_CORK`).
+        /// Whether segments are held back until they are full (`TCP_CORK`).
         pub cork: Option<bool>,
-        /// The peer's window, in bytes; null where CRIU before 2.5 did not record it.
+        /// The peer's window, in bytes. Null if CRIU before 2.5 did not record it.
         pub send_window: Option<u32>,
-        /// The largest window that the peer ever had, in bytes.
+        /// Largest window that the peer ever had, in bytes.
         pub max_window: Option<u32>,
         /// Sequence number of the segment that last changed the peer's window (`snd_wl1`).
         pub send_window_sequence: Option<u32>,
-        /// The own window, in bytes.
+        /// The local window, in bytes.
         pub receive_window: Option<u32>,
-        /// Sequence number at which the own window was last told (`rcv_wup`).
+        /// Sequence number at which the local window was last announced (`rcv_wup`).
         pub receive_window_sequence: Option<u32>,
     }
 }
@@ -78,7 +78,7 @@ pub(super) struct Connection<'c> {
     pub(super) inode: u64,
     pub(super) stream: &'c TcpStream,
     pub(super) socket: Option<Socket>,
-    /// The kernel's number of its state.
+    /// The kernel's number of the connection's state.
     pub(super) state: Option<u32>,
     file: Option<FileId>,
 }

@@ -12,19 +12,19 @@ use crate::abi::socket as sk;
 table! {
     "tcp_queues", key(socket, queue), brief(socket, queue, holders, remote_address, bytes, text),
     event(Event::state(&["network"], "tcp-queue").about(Subject::Connection).over("tcp"));
-    /// What waited in the two queues of every TCP connection, by inode: what had come and nobody had read, and what had been
-    /// written and the peer had not acknowledged.
+    /// Bytes waiting in the two queues of every TCP connection, by inode: received bytes that had not been read, and
+    /// written bytes that the peer had not acknowledged.
     pub struct TcpQueue {
         /// Inode of the socket.
         pub socket: u64,
-        /// `receive` or `send`.
+        /// The queue: `receive` or `send`.
         pub queue: &'static str,
-        /// Who holds the connection: `1:8` is descriptor 8 of process 1. At most 256.
+        /// Who holds the connection: `1:8` is descriptor 8 of process 1. At most 256 are listed.
         pub holders: Holding,
-        /// Own address.
+        /// Local address.
         #[to(flow("local.ip"))]
         pub local_address: Option<String>,
-        /// Own port.
+        /// Local port.
         #[to(flow("local.port"))]
         pub local_port: Option<u32>,
         /// The peer's address.
@@ -33,20 +33,20 @@ table! {
         /// The peer's port.
         #[to(flow("remote.port"))]
         pub remote_port: Option<u32>,
-        /// Bytes.
+        /// Number of waiting bytes.
         pub bytes: u64,
-        /// Bytes at the end of what was written that had not been sent at all; null of what was received.
+        /// Bytes at the end of the send queue that had not been sent at all. Null for a receive queue.
         pub unsent: Option<u32>,
         /// Sequence number of the first byte.
         pub sequence: Option<u32>,
-        /// They; at most the first 64 KiB.
+        /// Waiting bytes, first 64 KiB.
         pub text: Option<BString>,
-        /// The same in hexadecimal.
+        /// The same bytes in hexadecimal.
         pub hex: Option<String>,
-        /// SHA-256 of all; null where some are not in the archive.
+        /// SHA-256 of all waiting bytes. Null if some are not in the archive.
         #[to(ecs("related.hash").related(), timesketch("sha256_hash"))]
         pub sha256: Option<String>,
-        /// Bytes that are not in the archive, because it is cut.
+        /// Waiting bytes that are missing because the archive is truncated.
         pub missing_bytes: Option<u64>,
     }
 }
@@ -64,7 +64,7 @@ fn row(checkpoint: &Checkpoint, connection: &Connection<'_>, sent: bool) -> TcpQ
     let socket = connection.socket.as_ref();
     let next = if sent { stream.entry.outq_seq } else { stream.entry.inq_seq };
     let state = connection.state.unwrap_or_default();
-    // The number behind a queue counts the end of the connection, which takes one, too.
+    // The sequence number after a queue counts the end of the connection, which takes one number too.
     let end = u32::from(if sent { sk::has_sent_end(state) } else { sk::has_received_end(state) });
     let len = if sent { stream.entry.outq_len() } else { stream.entry.inq_len() };
     TcpQueue {

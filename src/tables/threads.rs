@@ -19,47 +19,48 @@ table! {
     pub struct Thread {
         /// Process id.
         pub pid: Pid,
-        /// Thread id; of the main thread the process id.
+        /// Thread id. For the main thread, the process id.
         #[to(ecs("process.thread.id"), ocsf("process.ptid"))]
         pub tid: Tid,
-        /// Name (comm); CRIU before 3.11 records only the main thread's.
+        /// Name (comm). Before CRIU 3.11, null for all but the main thread.
         #[to(ecs("process.thread.name"))]
         pub name: Option<BString>,
-        /// The thread that the process began with.
+        /// Whether this is the process's main thread.
         pub main: bool,
         /// Blocked signals.
         pub signals_blocked: Option<Mask>,
-        /// Signals that wait for this thread alone.
+        /// Signals waiting for this thread alone.
         pub signals_pending: Option<Mask>,
-        /// Where it runs.
+        /// Instruction pointer.
         pub instruction_pointer: Option<Address>,
-        /// Its stack pointer.
+        /// Stack pointer.
         pub stack_pointer: Option<Address>,
-        /// General registers, by the kernel's names.
+        /// General-purpose registers, by the kernel's names.
         pub registers: Option<Object>,
         /// Scheduling policy, for example `SCHED_OTHER`.
         pub scheduler_policy: Option<Cow<'static, str>>,
-        /// Niceness, -20 to 19.
+        /// Nice value, -20 to 19.
         pub nice: Option<i32>,
         /// Priority, as `/proc/PID/stat` prints it.
         pub priority: Option<i64>,
         /// Thread pointer (thread-local storage).
         pub tls: Option<Address>,
-        /// List of robust futexes.
+        /// Address of the list of robust futexes.
         pub robust_list: Option<Address>,
-        /// Alternate signal stack: `start-end`, and ` (in use)` while a handler runs on it; null if it has none.
+        /// Alternate signal stack: `start-end`, with ` (in use)` while a handler runs on it. Null if the thread has
+        /// none.
         pub altstack: Option<String>,
-        /// Area of restartable sequences.
+        /// Address of the restartable sequences (rseq) area.
         pub rseq: Option<Address>,
-        /// `disabled`, `strict` or `filter`; null if the archive does not say.
+        /// Seccomp mode: `disabled`, `strict` or `filter`. Null if the archive does not say.
         pub seccomp: Option<&'static str>,
-        /// The program that filters its system calls: the last of its chain in `seccomp.img`, from 0; null if there is none.
+        /// System call filter of the thread: the last of its chain in `seccomp.img`, from 0. Null if there is none.
         pub seccomp_filter: Option<u32>,
-        /// The signal that it gets when its parent dies (`PR_SET_PDEATHSIG`); null if none, or not recorded.
+        /// Signal that the thread gets when its parent dies (`PR_SET_PDEATHSIG`). Null if none, or not recorded.
         pub pdeath_signal: Option<Cow<'static, str>>,
-        /// The critical section of a restartable sequence that it is in; null if it is in none.
+        /// Critical section of the restartable sequence that the thread was in. Null if it was in none.
         pub rseq_section: Option<Address>,
-        /// Real user id. Threads of a process can act as different users, though libraries keep them in step.
+        /// Real user id. Threads of a process can act as different users, but libraries keep them the same.
         pub uid: Option<u32>,
         /// Effective user id.
         pub euid: Option<u32>,

@@ -19,51 +19,53 @@ use crate::model::siginfo::Value;
 
 table! {
     "timers", key(pid, kind, id, fd), brief(pid, kind, id, fd, clock, left_ns, signal);
-    /// Timers of the living processes, by pid: those of `setitimer` (`real`, `virtual`, `prof`; without a row if not set),
-    /// of `timer_create` (`posix`) by id, and of `timerfd_create` (`timerfd`) by descriptor. Times are nanoseconds.
+    /// Timers of the living processes, by pid: those of `setitimer` (`real`, `virtual`, `prof`; no row if not set), of
+    /// `timer_create` (`posix`) by id, and of `timerfd_create` (`timerfd`) by descriptor. Times are in nanoseconds.
     pub struct Timer {
         /// Process id.
         pub pid: Pid,
-        /// `real`, `virtual`, `prof`, `posix` or `timerfd`.
+        /// Kind of timer: `real`, `virtual`, `prof`, `posix` or `timerfd`.
         pub kind: &'static str,
-        /// `posix`: the id that `timer_create` gave; null for the others.
+        /// Id that `timer_create` returned, for `posix`. Null for other kinds.
         pub id: Option<u32>,
-        /// `timerfd`: the descriptor; null for the others.
+        /// Descriptor, for `timerfd`. Null for other kinds.
         pub fd: Option<Fd>,
-        /// What it goes by, for example `CLOCK_MONOTONIC`. `CPUCLOCK_VIRT` is the time that a process spends in its own
-        /// code, `CPUCLOCK_PROF` the same with the kernel's work for it; `CPUCLOCK_PERTHREAD` stands behind them if it is
-        /// a thread's. `device` is a clock that the process opened as a file.
+        /// Clock of the timer, for example `CLOCK_MONOTONIC`. `CPUCLOCK_VIRT` is the time that a process spends in its
+        /// own code; `CPUCLOCK_PROF` adds the kernel's work for it. `CPUCLOCK_PERTHREAD` follows if the clock is that
+        /// of a thread. `device` is a clock that the process opened as a file.
         pub clock: Cow<'static, str>,
-        /// The process or thread whose processor time it goes by; null if it is the timer's own, or if the clock is of
-        /// another kind.
+        /// Process or thread whose processor time the timer counts. Null if it is the timer's own, or if the clock is
+        /// of another kind.
         pub clock_pid: Option<u32>,
-        /// The descriptor of the clock, if it is a `device`.
+        /// Descriptor of the clock, if `clock` is `device`.
         pub clock_fd: Option<u32>,
-        /// It was going to expire.
+        /// Whether the timer was going to expire.
         pub armed: bool,
-        /// What was left until it expires, in nanoseconds; 0 if it is not armed.
+        /// Nanoseconds until the timer expires; 0 if it is not armed.
         pub left_ns: u64,
-        /// What passes between the times that it expires, in nanoseconds; 0 if it expires once.
+        /// Nanoseconds between expirations; 0 if the timer expires once.
         pub interval_ns: u64,
-        /// When it was going to expire: `container.checkpointed` and `left_ns`, to the second; null if it is not armed, goes
-        /// by processor time, or the time of the checkpoint is not known.
+        /// When the timer was going to expire: `container.checkpointed` plus `left_ns`, to the second. Null if it is
+        /// not armed, if it counts processor time, or if the time of the checkpoint is unknown.
         #[to(moment("Timer Expiration"))]
         pub expires: Option<Timestamp>,
-        /// The signal that it sends; null if it sends none.
+        /// Signal that the timer sends. Null if it sends none.
         pub signal: Option<Cow<'static, str>>,
-        /// `posix`: how it tells that it expired: `signal`, `none`, `thread`, `thread_id` (a signal to one thread).
+        /// How a `posix` timer reports that it expired: `signal`, `none`, `thread` or `thread_id` (a signal to one
+        /// thread).
         pub notify: Option<Cow<'static, str>>,
-        /// `posix`: the thread that gets the signal, if it is for one alone; null where CRIU before 3.16 did not record it.
+        /// Thread that gets the signal of a `posix` timer, if it is for one thread. Null if CRIU before 3.16 did not
+        /// record it.
         pub tid: Option<Tid>,
-        /// `posix`: the value that goes with the signal, as a number.
+        /// Value that comes with the signal of a `posix` timer, as a number.
         pub value: Option<i32>,
-        /// `posix`: the same value as a pointer.
+        /// The same value as a pointer.
         pub pointer: Option<Address>,
-        /// `posix`: how often it expired while its signal still waited.
+        /// How often a `posix` timer expired while its signal was still waiting.
         pub overrun: Option<u32>,
-        /// `timerfd`: how often it expired and nobody has read of it.
+        /// How often a `timerfd` expired without being read.
         pub ticks: Option<u64>,
-        /// `timerfd`: how it was set: `TFD_TIMER_ABSTIME`, `TFD_TIMER_CANCEL_ON_SET`.
+        /// Flags that a `timerfd` was set with: `TFD_TIMER_ABSTIME`, `TFD_TIMER_CANCEL_ON_SET`.
         pub settime_flags: Option<Vec<Cow<'static, str>>>,
     }
 }
@@ -117,7 +119,7 @@ fn of_process(checkpoint: &Checkpoint, process: &Process) -> Vec<Timer> {
     rows
 }
 
-/// Every process has the three timers of `setitimer`; most never set one.
+/// Every process has the three timers of `setitimer`; most never set any.
 fn is_set(entry: &ItimerEntry) -> bool {
     [entry.isec(), entry.iusec(), entry.vsec(), entry.vusec()].iter().any(|&part| part != 0)
 }
@@ -126,7 +128,7 @@ fn nanoseconds(seconds: u64, more: u64) -> u64 {
     seconds.saturating_mul(1_000_000_000).saturating_add(more)
 }
 
-/// What timers of all kinds have.
+/// The columns that timers of all kinds have.
 fn timer(
     pid: Pid,
     kind: &'static str,
@@ -161,14 +163,14 @@ fn timer(
     }
 }
 
-/// No more than the second is known of the moment of the checkpoint.
+/// The time of the checkpoint is known only to the second.
 fn expiry(checkpointed: Timestamp, left_ns: u64) -> Option<Timestamp> {
     let expires = checkpointed.checked_add(Duration::from_nanos(left_ns)).ok()?;
     Timestamp::from_second(expires.as_second()).ok()
 }
 
 fn posix_timer(timer: Timer, entry: &PosixTimerEntry, arch: Option<Arch>, order: ByteOrder) -> Timer {
-    /// `SIGEV_NONE`: it tells nobody.
+    /// `SIGEV_NONE`: no notification.
     const NONE: u32 = 1;
     let value = entry.sival_ptr.map(|pointer| Value::of_pointer(pointer, order));
     let signal = entry.si_signo.filter(|_| entry.it_sigev_notify() != NONE);

@@ -16,23 +16,23 @@ use crate::model::terminal::Waiting;
 
 table! {
     "tty_queues", key(terminal, position), brief(terminal, path, holders, bytes, text);
-    /// Bytes that waited in pseudo terminals: what had been typed or printed and the other end had not read.
+    /// Bytes waiting in pseudo-terminals: typed or printed, but not yet read by the other end.
     pub struct TtyQueue {
-        /// CRIU's number of the end that would have read them.
+        /// CRIU's id of the end that would have read the bytes.
         pub terminal: u32,
-        /// Place in the image, from 0.
+        /// Position in the image, from 0.
         pub position: u64,
-        /// Path of that end: `/dev/ptmx` for a master, `/dev/pts/0` for a slave; null where it is not open.
+        /// Path of that end: `/dev/ptmx` for a master, `/dev/pts/0` for a slave. Null if it is not open.
         pub path: Option<BString>,
-        /// Who holds it: `1:8` is descriptor 8 of process 1. At most 256.
+        /// Who holds that end: `1:8` is descriptor 8 of process 1. At most 256 are listed.
         pub holders: Holding,
-        /// Bytes.
+        /// Number of waiting bytes.
         pub bytes: u64,
-        /// They; at most the first 64 KiB.
+        /// Waiting bytes, first 64 KiB.
         pub text: Option<BString>,
-        /// The same in hexadecimal.
+        /// The same bytes in hexadecimal.
         pub hex: Option<String>,
-        /// SHA-256 of all.
+        /// SHA-256 of all waiting bytes.
         #[to(ecs("related.hash").related(), timesketch("sha256_hash"))]
         pub sha256: Option<String>,
     }

@@ -20,63 +20,64 @@ use crate::model::ids::{FileId, Pid};
 
 table! {
     "ttys", key(tty), brief(tty, path, type, device, session, foreground_group, rows, columns, pids);
-    /// Terminals, by CRIU's id. The two sides of a pseudo terminal are two terminals with one index.
+    /// Terminals, by CRIU's id. The two ends of a pseudo-terminal are two terminals with the same index.
     pub struct Tty {
         /// CRIU's id of the terminal.
         pub tty: u32,
-        /// Its path: the one by which it was opened, or the one that its device number stands for; null if neither is
-        /// recorded.
+        /// Path: the one that the terminal was opened by, or the one that its device number stands for. Null if neither
+        /// is recorded.
         pub path: Option<BString>,
-        /// `pty`, `console`, `vt`, `ctty`, `external`, `serial` or `unknown`.
+        /// Type: `pty`, `console`, `vt`, `ctty`, `external`, `serial` or `unknown`.
         pub r#type: Option<&'static str>,
-        /// Pseudo terminals: the number in `/dev/pts`.
+        /// Number of a pseudo-terminal in `/dev/pts`.
         pub pty: Option<u32>,
         /// Device number of the terminal, `major:minor`.
         pub device: Option<String>,
-        /// Device of the file system that its path is on, `major:minor`; null before CRIU 2.0.
+        /// Device of the file system of the path, `major:minor`. Null before CRIU 2.0.
         pub file_system: Option<String>,
-        /// The session that it controls; null if there is none.
+        /// Session that the terminal controls. Null if there is none.
         pub session: Option<u32>,
-        /// The process group in the foreground; null if there is none.
+        /// Process group in the foreground. Null if there is none.
         pub foreground_group: Option<u32>,
-        /// Owner; null before CRIU 2.6.
+        /// Owner. Null before CRIU 2.6.
         pub uid: Option<u32>,
-        /// Group; null before CRIU 2.6.
+        /// Group. Null before CRIU 2.6.
         pub gid: Option<u32>,
-        /// The slave is locked: it cannot be opened yet.
+        /// Whether the slave is locked, so that it cannot be opened yet.
         pub locked: Option<bool>,
-        /// Nobody else can open it.
+        /// Whether the terminal is in exclusive mode, so that it cannot be opened again.
         pub exclusive: Option<bool>,
-        /// The master is in packet mode.
+        /// Whether the master is in packet mode.
         pub packet_mode: Option<bool>,
         /// Rows of the window, in characters.
         pub rows: Option<u32>,
         /// Columns of the window, in characters.
         pub columns: Option<u32>,
-        /// Input modes; null, as all modes, where the line was hung up. Where the numbers of an architecture are not known
-        /// surely (mips, power), modes are hexadecimal.
+        /// Input modes. Null, like all modes, if the line was hung up. Modes are in hexadecimal if the numbers of the
+        /// architecture are not certain (mips, power).
         pub input_modes: Option<Vec<Cow<'static, str>>>,
         /// Output modes.
         pub output_modes: Option<Vec<Cow<'static, str>>>,
-        /// Control modes, with the size of characters.
+        /// Control modes, including the character size.
         pub control_modes: Option<Vec<Cow<'static, str>>>,
-        /// Local modes. Without `ECHO` what is typed is not shown; without `ICANON` each key reaches the program at once.
+        /// Local modes. Without `ECHO`, typed text is not shown. Without `ICANON`, each key reaches the program at
+        /// once.
         pub local_modes: Option<Vec<Cow<'static, str>>>,
         /// Number of the line discipline; 0 is the usual one.
         pub line_discipline: Option<u32>,
-        /// Speed in bits a second, by the control modes; null where they name none.
+        /// Speed in bits per second, from the control modes. Null if they name none.
         pub speed: Option<u32>,
-        /// Input speed that was set by number; null where it was not.
+        /// Input speed that was set as a number. Null if it was not.
         pub input_speed: Option<u32>,
-        /// Output speed that was set by number; null where it was not.
+        /// Output speed that was set as a number. Null if it was not.
         pub output_speed: Option<u32>,
         /// Control characters by name, as numbers.
         pub control_characters: Option<Object>,
-        /// Modes that are locked against change, of all four kinds; null where that is not recorded.
+        /// Modes that are locked against change, of all four kinds. Null if not recorded.
         pub locked_modes: Option<Vec<Cow<'static, str>>>,
-        /// Bytes that wait to be read, which `tty_queues` has; null where none are recorded.
+        /// Number of bytes waiting to be read; they are in `tty_queues`. Null if none are recorded.
         pub waiting: Option<u64>,
-        /// Processes that hold it.
+        /// Processes that hold the terminal.
         pub pids: Vec<Pid>,
     }
 }
@@ -148,7 +149,7 @@ fn type_name(tty_type: TtyType) -> &'static str {
     }
 }
 
-/// Switches of the line, and the size of characters as `CS5` to `CS8`.
+/// Flags of the line, and the character size as `CS5` to `CS8`.
 fn control_modes(modes: &TermiosEntry, names: &Names) -> Vec<Cow<'static, str>> {
     const SIZES: [&str; 4] = ["CS5", "CS6", "CS7", "CS8"];
     let mask = modes.c_cflag();
@@ -175,8 +176,8 @@ fn characters(modes: &TermiosEntry, names: &Names, order: ByteOrder) -> Object {
     Object(pairs.map(|(&name, character)| (name, Detail::Integer(character.into()))).collect())
 }
 
-/// Control characters. CRIU copies the kernel's bytes over the words of its own list, so that four lie in a word and the
-/// last words hold what was in memory before; a list of single characters has no number above 255.
+/// Control characters. CRIU copies the kernel's bytes over the 32-bit words of its own list, so each word holds four of
+/// them and the last words hold what was in memory before. In a list of single characters, no number is above 255.
 fn character_bytes(words: &[u32], order: ByteOrder) -> Vec<u8> {
     let single: Result<Vec<u8>, _> = words.iter().map(|&word| u8::try_from(word)).collect();
     single.unwrap_or_else(|_| {

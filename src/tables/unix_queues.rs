@@ -15,7 +15,7 @@ use crate::model::file::File;
 use crate::model::ids::FileId;
 use crate::model::socket::{Packet, Socket};
 
-/// Descriptors that a row lists; the kernel passes at most 253 with a packet (`SCM_MAX_FD`).
+/// Greatest number of descriptors in a row. The kernel passes at most 253 with a packet (`SCM_MAX_FD`).
 const MOST: usize = 256;
 /// `SCM_RIGHTS` of the kernel's `include/linux/socket.h`.
 const RIGHTS: u32 = 1;
@@ -23,40 +23,41 @@ const RIGHTS: u32 = 1;
 table! {
     "unix_queues", key(file_id, position), brief(socket, holders, path, position, bytes, text, descriptors),
     event(Event::state(&["network"], "unix-queue"));
-    /// Packets that had been sent to a unix socket and that nobody had read, by socket, the oldest first. What waited in a
-    /// socket of streams comes in pieces as CRIU read it, not as it was written. Who sent a packet is recorded for none.
+    /// Packets sent to a unix socket but not yet read, by socket, oldest first. Bytes waiting in a stream socket are in
+    /// pieces as CRIU read them, not as they were written. The sender of a packet is never recorded.
     pub struct UnixPacket {
-        /// Inode of the socket; null where it is not recorded.
+        /// Inode of the socket. Null if not recorded.
         pub socket: Option<u64>,
         /// CRIU's id of the open socket.
         pub file_id: FileId,
         /// Family of the socket: `unix`.
         pub family: Option<&'static str>,
-        /// `stream`, `dgram` or `seqpacket`.
+        /// Type of the socket: `stream`, `dgram` or `seqpacket`.
         pub r#type: Option<&'static str>,
-        /// Name of the socket, with `@` for the NUL of an abstract one; null where it has none.
+        /// Name of the socket, with `@` for the NUL of an abstract name. Null if it has none.
         pub path: Option<BString>,
-        /// Inode of the other end; null where there is none.
+        /// Inode of the other end. Null if there is none.
         pub peer: Option<u64>,
-        /// Who would have read it: `1:8` is descriptor 8 of process 1. At most 256.
+        /// Who holds the socket that would have read the packet: `1:8` is descriptor 8 of process 1. At most 256 are
+        /// listed.
         pub holders: Holding,
-        /// Place in the queue, from 0.
+        /// Position in the queue, from 0.
         pub position: u64,
-        /// Bytes.
+        /// Length of the packet in bytes.
         pub bytes: u64,
-        /// They; at most the first 64 KiB.
+        /// Waiting bytes, first 64 KiB.
         pub text: Option<BString>,
-        /// The same in hexadecimal.
+        /// The same bytes in hexadecimal.
         pub hex: Option<String>,
-        /// SHA-256 of all; null where some are not in the archive.
+        /// SHA-256 of all waiting bytes. Null if some are not in the archive.
         #[to(ecs("related.hash").related(), timesketch("sha256_hash"))]
         pub sha256: Option<String>,
-        /// Bytes that are not in the archive, because it is cut.
+        /// Waiting bytes that are missing because the archive is truncated.
         pub missing_bytes: Option<u64>,
-        /// Descriptors that came with it (`SCM_RIGHTS`) and nobody had taken: `file_id` (joins `process_open_files`), `type`,
-        /// `path`. At most 256.
+        /// Descriptors that were sent with the packet (`SCM_RIGHTS`) and not yet received: `file_id` (joins
+        /// `process_open_files`), `type` and `path`. At most 256 are listed.
         pub descriptors: Vec<Object>,
-        /// Numbers of other things that came with it; CRIU records nothing but descriptors.
+        /// Types of other control messages sent with the packet. CRIU records only descriptors.
         pub control: Vec<u32>,
     }
 }
@@ -71,7 +72,7 @@ pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = UnixPacket> 
         .filter_map(|(id, file)| Some((id, model.socket(id, file)?)))
         .collect();
     let mut packets: Vec<&Packet> = model.queues().packets().iter().collect();
-    // Stable: the packets of each keep their order.
+    // The sort is stable: each socket's packets keep their order.
     packets.sort_by_key(|packet| (sockets.get(&packet.file).and_then(|socket| socket.inode), packet.file));
     let mut before: Option<(FileId, u64)> = None;
     packets.into_iter().map(move |packet| {

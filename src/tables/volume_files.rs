@@ -15,49 +15,50 @@ use crate::model::tree::Entry;
 table! {
     "volume_files", key(volume, path), brief(volume, type, mode, size, mtime, path),
     event(Event::state(&["file"], "volume-file").about(Subject::File).under("volume"));
-    /// What was in the container's named volumes, where the engine kept it (Podman: `volumes/NAME.tar`); in the order of the
-    /// tars.
+    /// Files in the container's named volumes, if the engine stored them (Podman: `volumes/NAME.tar`), in the order of
+    /// the tars.
     pub struct VolumeFile {
         /// Name of the volume.
         pub volume: BString,
-        /// Path in the container; from the root of the volume where the archive does not say where it was mounted.
+        /// Path in the container. If the archive does not say where the volume was mounted, the path from the root of
+        /// the volume.
         #[to(ecs("file.path").path(), ocsf("file.path").path())]
         pub path: BString,
-        /// `regular`, `directory`, `symlink`, `character`, `block`, `fifo` or `other`.
+        /// Type: `regular`, `directory`, `symlink`, `character`, `block`, `fifo` or `other`.
         #[to(ecs("file.type").form(Form::FileType), ocsf("file.type_id").form(Form::FileType))]
         pub r#type: &'static str,
-        /// Bytes of the contents, holes included; null of what has none.
+        /// Size of the contents in bytes, including holes. Null if there are none.
         #[to(ecs("file.size"), ocsf("file.size"))]
         pub size: Option<u64>,
         /// Permissions, four octal digits.
         #[to(ecs("file.mode"), ocsf("file.attributes").form(Form::Octal))]
         pub mode: Option<String>,
-        /// Owner, as the host numbers users where the container had a user namespace.
+        /// Owner, as numbered on the host if the container had a user namespace.
         #[to(ecs("file.uid").text(), ocsf("file.owner.uid").text())]
         pub uid: Option<u64>,
-        /// Group, likewise.
+        /// Group, as numbered on the host if the container had a user namespace.
         #[to(ecs("file.gid").text())]
         pub gid: Option<u64>,
-        /// Last modification.
+        /// Time of the last modification.
         #[to(ecs("file.mtime"), ocsf("file.modified_time").form(Form::Millis), moment("Content Modification Time"))]
         pub mtime: Option<Timestamp>,
-        /// Target of a symbolic link; of a further name of a file, its first name in the tar.
+        /// Target of a symbolic link, or the first name in the tar of a file that has several.
         #[to(ecs("file.target_path"))]
         pub link: Option<BString>,
-        /// The device that it is, `major:minor`.
+        /// Device number of a device node, `major:minor`.
         pub device: Option<String>,
-        /// Capabilities that it gives to who runs it, as `getcap` prints them.
+        /// Capabilities that the file gives to whoever runs it, as `getcap` prints them.
         pub capabilities: Option<String>,
         /// Extended attributes, as in `rootfs_changes`.
         pub xattrs: Option<Attributes>,
-        /// Who held it, as in `rootfs_changes`. At most 256.
+        /// Who held the file, as in `rootfs_changes`. At most 256 are listed.
         pub open_by: Holding,
-        /// The member of the archive that has it.
+        /// The member of the archive that has the file.
         pub member: BString,
-        /// Where its contents begin, in bytes from the beginning of that tar, inflated.
+        /// Offset of the contents in the inflated tar, in bytes.
         pub offset: u64,
-        /// SHA-256 of the contents, holes as zeros; null unless asked for (`--hash`), of what has none, and where some are not
-        /// here.
+        /// SHA-256 of the contents, with holes as zeros. Null unless `--hash` is given, for an entry without contents,
+        /// and if some of them are missing.
         #[to(ecs("file.hash.sha256"), ocsf("file.hashes").form(Form::Sha256), timesketch("sha256_hash"))]
         pub sha256: Option<String>,
     }

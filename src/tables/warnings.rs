@@ -9,17 +9,18 @@ use crate::warning::Place;
 
 table! {
     "warnings", key(), brief(severity, code, place, message), event(Event::error("archive-damage").under("warning"));
-    /// What was odd, damaged or missing in the archive, in the order in which it was found.
+    /// Anything odd, damaged or missing in the archive, in the order in which it was found.
     pub struct Warning {
-        /// `note`: odd, but nothing is missing; `warning`: the answer is partial.
+        /// `note`: odd, but nothing is missing. `warning`: the answer is partial.
         #[to(ecs("log.level"))]
         pub severity: &'static str,
-        /// What it is about, a stable name.
+        /// What the warning is about, as a stable name.
         #[to(ecs("error.code"))]
         pub code: &'static str,
-        /// Where: `member`, `record` (from 0) and `offset` (bytes), as far as they apply; null for the archive as a whole.
+        /// Place of the problem: `member`, `record` (from 0) and `offset` (in bytes), where they apply. Null for the
+        /// archive as a whole.
         pub place: Option<Object>,
-        /// What was found, what was expected, and what became of it.
+        /// What was found, what was expected, and what was done about it.
         #[to(ecs("error.message"))]
         pub message: BString,
     }

@@ -324,7 +324,7 @@ fn work_is_bounded_by_limits() {
     let ran = run_with(&tar(&[("cgroup.img", image)]), ["decode", "-", "cgroup.img"]);
     assert_eq!(ran.code, Some(3));
     assert!(
-        ran.json()[0]["records"][0]["damaged"].is_string() && ran.err.contains("messages in each other"),
+        ran.json()[0]["records"][0]["damaged"].is_string() && ran.err.contains("messages are nested more than"),
         "{}",
         ran.err
     );

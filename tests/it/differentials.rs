@@ -81,7 +81,7 @@ fn of_members_of_one_name_the_last_counts_and_both_are_named() {
     assert_eq!(warning.place.member, "config.dump");
     let positions: Vec<u64> = checkpoint.members().filter(|m| m.path == "config.dump").map(|m| m.position).collect();
     let [first, last] = positions.as_slice() else { panic!("both are listed: {positions:?}") };
-    let said = format!("member {last} is used, member {first} is not");
+    let said = format!("used member {last}, ignored member {first}");
     assert!(warning.message.contains(&said), "{} does not say {said}", warning.message);
     assert_eq!(checkpoint.container().name.as_deref(), Some("forged"));
 }
@@ -165,7 +165,7 @@ fn what_follows_the_end_is_said() {
     joined.extend(member("second", b'0', b"archive", ""));
     joined.resize(joined.len() + 1024, 0);
     let checkpoint = open(joined);
-    assert!(only(&checkpoint, Code::TarContinued).message.contains("joined"));
+    assert!(only(&checkpoint, Code::TarContinued).message.contains("concatenated"));
     assert_eq!(contents(checkpoint.archive(), "second"), b"archive");
 }
 

@@ -132,7 +132,7 @@ fn an_archive_that_changes_while_it_is_read_is_said_to() {
     let changes: [(Change, &str); 3] = [
         (
             |path| fs::OpenOptions::new().append(true).open(path).unwrap().write_all(b"more").unwrap(),
-            "bytes and now has",
+            "bytes and is now",
         ),
         (|path| fs::File::options().write(true).open(path).unwrap().write_all(b"a").unwrap(), "written to"),
         (
@@ -141,7 +141,7 @@ fn an_archive_that_changes_while_it_is_read_is_said_to() {
                 fs::copy(path, &other).unwrap();
                 fs::rename(other, path).unwrap();
             },
-            "another file has taken its place",
+            "another file replaced it",
         ),
     ];
     for (change, how) in changes {

@@ -91,13 +91,13 @@ fn forbid(path: &Path, mode: u32) {
 
 /// What is wrong to say of a file that is there and may not be read.
 const WRONG: [&str; 11] = [
-    "an empty file",
+    "file is empty",
     "no magic",
-    "cut by the end",
+    "truncated by the end",
     "0 bytes are",
-    "not in the table of files",
-    "which is not there",
-    "names no process",
+    "not in the table of open files",
+    "which does not exist",
+    "lists no processes",
     "is missing",
     "are missing",
     "neither a tar",
@@ -214,7 +214,7 @@ fn what_is_swapped_for_a_link_or_another_file_is_not_read_in_its_place() {
                 fs::remove_file(&image).unwrap();
                 fifo(&image);
             },
-            "it is a fifo now",
+            "it is now a fifo",
         ),
         (
             |folder| {
@@ -222,9 +222,9 @@ fn what_is_swapped_for_a_link_or_another_file_is_not_read_in_its_place() {
                 fs::copy(&image, &other).unwrap();
                 fs::rename(other, image).unwrap();
             },
-            "another file has taken its place",
+            "another file replaced it",
         ),
-        (|folder| fs::remove_file(folder.join("checkpoint/core-1.img")).unwrap(), "gone"),
+        (|folder| fs::remove_file(folder.join("checkpoint/core-1.img")).unwrap(), "disappeared"),
     ];
     for (swap, how) in swaps {
         let home = tempfile::tempdir().unwrap();
@@ -247,9 +247,12 @@ fn what_is_swapped_for_a_link_or_another_file_is_not_read_in_its_place() {
 #[test]
 fn a_file_of_a_folder_that_changes_while_it_is_read_is_said_to() {
     let changes: [(Change, &str); 4] = [
-        (|file| fs::OpenOptions::new().append(true).open(file).unwrap().write_all(b"more").unwrap(), "and now has"),
+        (
+            |file| fs::OpenOptions::new().append(true).open(file).unwrap().write_all(b"more").unwrap(),
+            "bytes and is now",
+        ),
         (|file| fs::File::options().write(true).open(file).unwrap().write_all(b"a").unwrap(), "written to"),
-        (|file| fs::File::options().write(true).open(file).unwrap().set_len(9).unwrap(), "and now has 9"),
+        (|file| fs::File::options().write(true).open(file).unwrap().set_len(9).unwrap(), "bytes and is now 9"),
         (
             |file| {
                 let mut bytes = fs::read(file).unwrap();
@@ -257,7 +260,7 @@ fn a_file_of_a_folder_that_changes_while_it_is_read_is_said_to() {
                 fs::write(file.with_extension("new"), bytes).unwrap();
                 fs::rename(file.with_extension("new"), file).unwrap();
             },
-            "another file has taken its place",
+            "another file replaced it",
         ),
     ];
     for (change, how) in changes {
@@ -303,7 +306,7 @@ fn without_maps_a_file_that_shrinks_is_a_warning() {
         assert!(row["sha256"].is_null(), "{row}");
         let changed = of_code(&checkpoint.warnings(), Code::InputChanged);
         assert_eq!(changed.len(), 1, "{changed:?}");
-        assert!(changed[0].1.contains("had 4000000 bytes and now has 5000"), "{changed:?}");
+        assert!(changed[0].1.contains("was 4000000 bytes and is now 5000"), "{changed:?}");
     }
 }
 
@@ -371,13 +374,13 @@ fn what_is_neither_a_file_nor_a_folder_is_refused_with_the_word_for_it() {
     let mut inputs = vec![
         (PathBuf::from("/dev/zero"), "a character device"),
         ("/dev/null".into(), "a character device"),
-        (pipe, "a named pipe that nobody writes to"),
+        (pipe, "a named pipe without a writer"),
         (socket, "a socket"),
     ];
     if cfg!(target_os = "linux") {
-        inputs.push(("/proc".into(), "of the kernel's own"));
-        inputs.push(("/proc/self".into(), "of the kernel's own"));
-        inputs.push(("/proc/self/environ".into(), "of the kernel's own"));
+        inputs.push(("/proc".into(), "of the kernel"));
+        inputs.push(("/proc/self".into(), "of the kernel"));
+        inputs.push(("/proc/self/environ".into(), "of the kernel"));
     }
     for (input, what) in inputs {
         for command in ["show", "inspect", "memparse"] {
@@ -391,7 +394,7 @@ fn what_is_neither_a_file_nor_a_folder_is_refused_with_the_word_for_it() {
         Ran::of(command.args(["show", "-"]).stdin(fs::File::open(input).unwrap()).output().unwrap())
     };
     assert!(given("/dev/zero").err.contains("a character device"));
-    assert!(given("/").err.contains("a folder"), "{}", given("/").err);
+    assert!(given("/").err.contains("a directory"), "{}", given("/").err);
     // Zeros without end, but from a pipe.
     let endless = Command::new("sh")
         .args(["-c", "cat /dev/zero | \"$0\" show - --verify", env!("CARGO_BIN_EXE_cryoscope")])
@@ -410,13 +413,13 @@ fn lists_and_patterns_without_end_are_refused_too() {
     fs::File::create(&large).unwrap().set_len((64 << 20) + 1).unwrap();
     let mut inputs = vec![
         (PathBuf::from("/dev/zero"), "a character device"),
-        (pipe, "a named pipe that nobody writes to; give a file or a pipe"),
-        (home.path().to_owned(), "a folder; give a file or a pipe"),
+        (pipe, "a named pipe without a writer; give a file or a pipe"),
+        (home.path().to_owned(), "a directory; give a file or a pipe"),
         (large, "more than 67108864 bytes"),
         (home.path().join("missing"), "No such file"),
     ];
     if cfg!(target_os = "linux") {
-        inputs.push(("/proc/self/environ".into(), "of the kernel's own"));
+        inputs.push(("/proc/self/environ".into(), "of the kernel"));
     }
     for (input, what) in inputs {
         for (command, flag) in [("show", "--files-from"), ("table", "--files-from"), ("memparse", "--patterns")] {
@@ -438,7 +441,7 @@ fn lists_and_patterns_without_end_are_refused_too() {
             ran.err
         );
     };
-    shown(r#""$0" show --files-from - < /dev/zero"#, 2, "standard input: it has more than");
+    shown(r#""$0" show --files-from - < /dev/zero"#, 2, "standard input: more than");
     shown(r#"echo "$1" | "$0" show --files-from -"#, 0, "tick");
     if cfg!(target_os = "linux") && programs::runs("bash", &["-c", "true < <(true)"]) {
         shown(r#""$0" show --files-from <(sleep 0.2; echo "$1")"#, 0, "tick");
@@ -510,7 +513,7 @@ fn folders_that_lie_too_deep_are_not_left_out_in_silence() {
     fs::create_dir_all(&deep).unwrap();
     let checkpoint = open(home.path(), true);
     let limits = of_code(&checkpoint.warnings(), Code::LimitReached);
-    assert!(limits.len() == 1 && limits[0].1.contains("more than 64 folders"), "{limits:?}");
+    assert!(limits.len() == 1 && limits[0].1.contains("more than 64 deep"), "{limits:?}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Of 32-bit arm. Source: `arch/arm/tools/syscall.tbl`, `arch/arm/include/uapi/asm/unistd.h`.
+//! System calls of 32-bit arm. Source: `arch/arm/tools/syscall.tbl`, `arch/arm/include/uapi/asm/unistd.h`.
 
 /// EABI programs.
 pub(super) const ARM: &str = "\

@@ -1,4 +1,4 @@
-//! Of architectures that follow `include/uapi/asm-generic/unistd.h` (`scripts/syscall.tbl`).
+//! System calls of architectures that follow `include/uapi/asm-generic/unistd.h` (`scripts/syscall.tbl`).
 
 /// 64-bit arm.
 pub(super) const AARCH64: &str = "\

@@ -1,4 +1,4 @@
-//! Of mips. Source: `arch/mips/kernel/syscalls/syscall_o32.tbl` and `syscall_n64.tbl`.
+//! System calls of mips. Source: `arch/mips/kernel/syscalls/syscall_o32.tbl` and `syscall_n64.tbl`.
 
 /// 32-bit programs.
 pub(super) const O32: &str = "\

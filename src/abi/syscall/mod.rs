@@ -9,23 +9,24 @@ mod x86;
 
 use super::arch::Arch;
 
-/// The bit by which x32 programs number their calls. Source: `arch/x86/include/uapi/asm/unistd.h`.
+/// The bit that marks the calls of x32 programs. Source: `arch/x86/include/uapi/asm/unistd.h`.
 pub const X32_BIT: u32 = 0x4000_0000;
 
-/// Programs of one kind on a machine: how a filter sees their calls.
+/// An architecture, as a filter sees its calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Abi {
-    /// Its name.
+    /// Name of the architecture.
     pub name: &'static str,
     /// `seccomp_data.arch`. Source: `AUDIT_ARCH_*` in `include/uapi/linux/audit.h`.
     pub audit: u32,
-    /// What is added to each number.
+    /// Number added to that of each call.
     pub base: u32,
-    /// Names behind the number of the first; a number among them is that of the name behind it.
+    /// Names in the order of their numbers, after the number of the first. A number among the names is that of the next
+    /// name.
     table: &'static str,
 }
 
-/// A kind of programs of which no table is here: calls are numbers.
+/// An architecture without a table: its calls are printed as numbers.
 const UNNAMED: &str = "";
 
 const fn abi(name: &'static str, audit: u32, table: &'static str) -> Abi {
@@ -52,7 +53,7 @@ const MIPSEL: &[Abi] = &[
     abi("mipsel64n32", 0xe000_0008, UNNAMED),
 ];
 
-/// Every `AUDIT_ARCH_*` of a machine that CRIU or a filter of today may name.
+/// Every `AUDIT_ARCH_*` that CRIU or a filter may name today.
 const AUDIT: &[(u32, &str)] = &[
     (0x8, "mips"),
     (0x14, "ppc"),
@@ -76,7 +77,8 @@ const AUDIT: &[(u32, &str)] = &[
     (0xe000_0008, "mipsel64n32"),
 ];
 
-/// The kinds of programs that a machine runs, its own first. Two byte orders of one machine are two machines.
+/// The architectures whose programs a machine runs, its own first. The two byte orders of a machine are different
+/// machines.
 pub fn abis(arch: Arch, big_endian: bool) -> &'static [Abi] {
     match (arch, big_endian) {
         (Arch::X86_64, _) => X86,
@@ -92,13 +94,13 @@ pub fn abis(arch: Arch, big_endian: bool) -> &'static [Abi] {
     }
 }
 
-/// The name of an architecture by the number that audit and seccomp have for it.
+/// The name of an architecture, by its number in audit and seccomp.
 pub fn audit_name(number: u32) -> Option<&'static str> {
     AUDIT.iter().find(|(n, _)| *n == number).map(|&(_, name)| name)
 }
 
 impl Abi {
-    /// The calls, by number as filters see it.
+    /// The calls, by their number as filters see it.
     pub fn calls(&self) -> impl Iterator<Item = (u32, &'static str)> + use<> {
         let (mut next, base) = (0_u32, self.base);
         self.table.split_ascii_whitespace().filter_map(move |word| {

@@ -1,4 +1,4 @@
-//! Of 64-bit power. Source: `arch/powerpc/kernel/syscalls/syscall.tbl`.
+//! System calls of 64-bit power. Source: `arch/powerpc/kernel/syscalls/syscall.tbl`.
 
 /// 64-bit programs.
 pub(super) const PPC64: &str = "\

@@ -1,4 +1,4 @@
-//! Of z/Architecture. Source: `arch/s390/kernel/syscalls/syscall.tbl`.
+//! System calls of z/Architecture. Source: `arch/s390/kernel/syscalls/syscall.tbl`.
 
 /// 64-bit programs.
 pub(super) const S390X: &str = "\

@@ -1,4 +1,4 @@
-//! Of x86. Source: `arch/x86/entry/syscalls/syscall_64.tbl` and `syscall_32.tbl`.
+//! System calls of x86. Source: `arch/x86/entry/syscalls/syscall_64.tbl` and `syscall_32.tbl`.
 
 /// 64-bit programs.
 pub(super) const X86_64: &str = "\
@@ -37,7 +37,7 @@ landlock_add_rule landlock_restrict_self memfd_secret process_mrelease futex_wai
 fchmodat2 map_shadow_stack futex_wake futex_wait futex_requeue statmount listmount lsm_get_self_attr lsm_set_self_attr \
 lsm_list_modules mseal setxattrat getxattrat listxattrat removexattrat open_tree_attr file_getattr file_setattr";
 
-/// x32 programs, without the bit that tells them.
+/// x32 programs, without the bit that marks them.
 pub(super) const X32: &str = "\
 0 read write open close stat fstat lstat poll lseek mmap mprotect munmap brk 14 rt_sigprocmask 17 pread64 pwrite64 21 \
 access pipe select sched_yield mremap msync mincore madvise shmget shmat shmctl dup dup2 pause nanosleep getitimer \

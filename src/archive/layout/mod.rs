@@ -138,7 +138,7 @@ pub(super) fn read(
     };
     if folders.len() > LAYOUTS {
         warnings.push(Code::LimitReached, Place::member(root), || {
-            format!("{} folders look like OCI layouts; only the first {LAYOUTS} are read as such, the others for archives in them", folders.len())
+            format!("{} folders look like OCI layouts; only the first {LAYOUTS} were read as layouts, the others only searched for archives", folders.len())
         });
     }
     for folder in folders.into_iter().take(LAYOUTS) {
@@ -206,7 +206,7 @@ impl Budget<'_> {
                 let limit = self.limits.json_bytes;
                 if !std::mem::replace(&mut self.full, true) {
                     self.warnings.push(Code::LimitReached, Place::member(place), || {
-                        format!("images inherit more than {limit} bytes of annotations; the rest is left out, --max-json raises the limit")
+                        format!("images inherit more than {limit} bytes of annotations; the rest were skipped, --max-json raises the limit")
                     });
                 }
                 break;
@@ -249,7 +249,7 @@ impl Reader<'_, '_> {
             }
             Err(Unread::Damaged(why)) if says_so => self.fault("index.json", &why),
             Err(Unread::Missing) if says_so && manifest.is_err() => {
-                self.fault("index.json", "it is missing; export the image again");
+                self.fault("index.json", "the file is missing; export the image again");
             }
             Err(_) => {}
         }
@@ -262,7 +262,7 @@ impl Reader<'_, '_> {
             Err(_) => {}
         }
         if says_so && self.layouts.images.len() == before && self.layouts.faults.is_empty() {
-            self.fault("index.json", "it names no image; export the image again");
+            self.fault("index.json", "the index names no image; export the image again");
         }
     }
 
@@ -283,10 +283,16 @@ impl Reader<'_, '_> {
         let (bytes, stop) = Contents { layout: &member.layout, backings: self.backings }.prefix(limit);
         match stop {
             Some(Stop::Limit) => {
-                return Err(Unread::Damaged(format!("it has more than {limit} bytes; --max-json raises the limit")));
+                return Err(Unread::Damaged(format!(
+                    "the document has more than {limit} bytes; --max-json raises the limit"
+                )));
             }
-            Some(Stop::Absent(Absence::Unreadable)) => return Err(Unread::Damaged("it cannot be read".to_owned())),
-            Some(Stop::Absent(_)) => return Err(Unread::Damaged("it is cut by the end of the archive".to_owned())),
+            Some(Stop::Absent(Absence::Unreadable)) => {
+                return Err(Unread::Damaged("the document cannot be read".to_owned()));
+            }
+            Some(Stop::Absent(_)) => {
+                return Err(Unread::Damaged("the document is truncated by the end of the archive".to_owned()));
+            }
             None => {}
         }
         self.budget.documents = self.budget.documents.saturating_sub(u64_of(bytes.len()));

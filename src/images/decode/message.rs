@@ -1,5 +1,5 @@
-//! A record by reflection: its fields by name, read from the bytes as they lie. Nothing is built for a message, so what
-//! looking at one costs is bounded by its bytes.
+//! Reads a record by reflection: its fields by name, straight from its bytes. Nothing is built for a message, so the
+//! cost of reading one is bounded by its bytes.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -8,12 +8,12 @@ use super::super::schema::{FieldDef, MessageDef, Show, Type};
 use super::wire::{Fields, Wire, check, fits, next_packed};
 use crate::abi::arch::Arch;
 
-/// What the numbers of a machine mean: its architecture, if that is known, and its byte order.
+/// How to interpret a machine's numbers: its architecture, if known, and its byte order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Machine {
     /// The architecture, which some dictionaries depend on.
     pub arch: Option<Arch>,
-    /// The byte order, which raw words have.
+    /// The byte order of raw words.
     pub order: ByteOrder,
 }
 
@@ -21,21 +21,21 @@ pub struct Machine {
 #[derive(Clone, Debug)]
 pub struct Message<'m> {
     def: &'static MessageDef,
-    /// Its bytes. A message that may stand once but stands several times is all of them together.
+    /// The bytes. If a message that may occur once occurs several times, all of its parts.
     parts: Vec<&'m [u8]>,
     machine: Machine,
-    /// All numbers are meant to be shown in hexadecimal, because the field that holds the message is.
+    /// Whether all numbers are shown in hexadecimal, because the field that holds the message is.
     hex: bool,
 }
 
 impl<'m> Message<'m> {
-    /// A record as a message of the schema; `Err` says what is wrong with it.
+    /// Reads a record as a message of the schema. `Err` says what is wrong with it.
     ///
     /// # Errors
     ///
-    /// If there is no such message, or the bytes are not valid protobuf.
+    /// Fails if there is no such message, or if the bytes are not valid protobuf.
     pub(super) fn of(name: &str, bytes: &'m [u8], machine: Machine) -> Result<Self, String> {
-        let def = MessageDef::find(name).ok_or_else(|| format!("there is no message {name} in the schema"))?;
+        let def = MessageDef::find(name).ok_or_else(|| format!("the schema has no message {name}"))?;
         check(def, bytes)?;
         Ok(Message { def, parts: vec![bytes], machine, hex: false })
     }
@@ -45,12 +45,12 @@ impl<'m> Message<'m> {
         self.def.name
     }
 
-    /// The machine that wrote it.
+    /// The machine that wrote the message.
     pub fn machine(&self) -> Machine {
         self.machine
     }
 
-    /// The known fields that it has, in the order of their numbers.
+    /// The known fields of the message, in the order of their numbers.
     pub fn fields(&self) -> impl Iterator<Item = Field<'_, 'm>> {
         let mut present = vec![false; self.def.fields.len()];
         for (place, field, wire) in self.known() {
@@ -64,13 +64,13 @@ impl<'m> Message<'m> {
         fields.filter(|(_, present)| *present).map(|(def, _)| Field { def, message: self })
     }
 
-    /// The fields that the schema does not know, or that are not of the type that it knows, in their order.
+    /// Fields that are not in the schema or have another type than in the schema, in their order.
     pub fn unknown(&self) -> impl Iterator<Item = (u32, Wire<'m>)> + '_ {
         let all = self.parts.iter().flat_map(|part| Fields::of(part));
         all.filter(|(number, wire)| self.def.field(*number, 0).is_none_or(|(_, field)| !fits(field, wire)))
     }
 
-    /// Fields with their definitions, and the places of these in the message's.
+    /// Fields with their definitions, and the positions of these in the message's definition.
     fn known(&self) -> impl Iterator<Item = (usize, &'static FieldDef, Wire<'m>)> + '_ {
         let mut next = 0;
         self.parts.iter().flat_map(|part| Fields::of(part)).filter_map(move |(number, wire)| {
@@ -89,33 +89,34 @@ pub struct Field<'f, 'm> {
 }
 
 impl<'f, 'm> Field<'f, 'm> {
-    /// CRIU's name of it.
+    /// CRIU's name of the field.
     pub fn name(&self) -> &'static str {
         self.def.name
     }
 
-    /// Its number.
+    /// Number of the field.
     pub fn number(&self) -> u32 {
         self.def.number
     }
 
-    /// Whether it is a list.
+    /// Whether the field is repeated.
     pub fn is_repeated(&self) -> bool {
         self.def.repeated
     }
 
-    /// How CRIU means it to be shown.
+    /// How CRIU wants the field to be shown.
     pub fn show(&self) -> Show {
         let is_number = !matches!(self.def.ty, Type::Bytes | Type::Message(_) | Type::Bool | Type::Enum(_));
         if self.message.hex && is_number { Show::Hex } else { self.def.show }
     }
 
-    /// The machine that wrote it.
+    /// The machine that wrote the field.
     pub fn machine(&self) -> Machine {
         self.message.machine
     }
 
-    /// Its values, in their order. Of a field that is no list, the last counts; [`Field::value`] gives it.
+    /// The values of the field, in order. If the field is not repeated, the last one counts; [`Field::value`] returns
+    /// it.
     pub fn values(self) -> impl Iterator<Item = Value<'m>> + use<'f, 'm> {
         let def = self.def;
         let mut fields = self.message.parts.iter().flat_map(|part| Fields::of(part));
@@ -135,7 +136,7 @@ impl<'f, 'm> Field<'f, 'm> {
         })
     }
 
-    /// Its value, if it is no list: the last that stands there; of a message, all of them together.
+    /// The value of a field that is not repeated: the last one, or all parts of a message together.
     pub fn value(self) -> Option<Value<'m>> {
         let Type::Message(_) = self.def.ty else { return self.values().last() };
         let parts = self.values().filter_map(|value| match value {
@@ -146,13 +147,13 @@ impl<'f, 'm> Field<'f, 'm> {
         Some(Value::Message(self.inner(parts)?))
     }
 
-    /// The internet address that its words are.
+    /// The internet address that the field's words hold.
     pub fn address(self) -> Option<IpAddr> {
         let words = self.values().map(|value| match value {
             Value::Unsigned(word) => u32::try_from(word).ok(),
             _ => None,
         });
-        // The bytes of the address as they lay in the memory of the machine.
+        // The bytes of the address in the machine's memory order.
         let bytes = |word: u32| match self.message.machine.order {
             ByteOrder::Little => word.to_le_bytes(),
             ByteOrder::Big => word.to_be_bytes(),
@@ -169,8 +170,8 @@ impl<'f, 'm> Field<'f, 'm> {
         Some(Message { def, parts, machine: self.message.machine, hex: self.message.hex || self.def.show == Show::Hex })
     }
 
-    /// What stands there, as the field's type has it. Numbers that are too large are cut to the type's width, as every
-    /// reader of protobuf does.
+    /// The value, according to the field's type. Numbers that are too large are cut to the type's width, as every
+    /// protobuf reader does.
     fn value_of(&self, wire: Wire<'m>) -> Option<Value<'m>> {
         let low = |n: u64| u32::try_from(n & u64::from(u32::MAX)).unwrap_or_default();
         let zigzag = |n: u64| (n >> 1).cast_signed() ^ (n & 1).cast_signed().wrapping_neg();
@@ -200,17 +201,17 @@ impl<'f, 'm> Field<'f, 'm> {
 /// A value of a field.
 #[derive(Clone, Debug)]
 pub enum Value<'m> {
-    /// Yes or no.
+    /// A boolean.
     Bool(bool),
     /// A number.
     Unsigned(u64),
-    /// A number that may be negative.
+    /// A signed number.
     Signed(i64),
-    /// A number with a fraction.
+    /// A floating-point number.
     Float(f64),
-    /// The number of an enumeration, and its name, if it has one.
+    /// The number of an enumeration, with its name if it has one.
     Enum(i32, Option<&'static str>),
-    /// Bytes; text, if the field is shown as text.
+    /// Bytes, or text if the field is shown as text.
     Bytes(&'m [u8]),
     /// A message.
     Message(Message<'m>),

@@ -1,6 +1,6 @@
-//! Decodes any image by reflection over the schema, record by record: every field by its name, unknown ones by their
-//! number, what follows records by its length. For machines that want everything, and for people who want to see what an
-//! image really holds.
+//! Decodes any image by reflection over the schema, record by record: every field by its name, unknown fields by their
+//! number, payloads by their length. For programs that want everything, and for people who want to see what an image
+//! really holds.
 //!
 //! ```text
 //! Subject (a file, its name) ─ Decoder ─→ Visit: begin(Head), record(Record)…, end(Summary)
@@ -37,75 +37,75 @@ use crate::warning::{Code, Place, Warnings};
 #[derive(Clone, Copy, Debug)]
 pub struct Decoder<'d> {
     pub(crate) archive: &'d Archive,
-    /// The machine that the images are of, as far as that is known beforehand.
+    /// The machine of the images, if known beforehand.
     pub(crate) machine: Machine,
     pub(crate) limits: &'d Limits,
     pub(crate) warnings: &'d Warnings,
 }
 
-/// What is known of an image before its records.
+/// Facts about an image before its records.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Head<'i> {
     /// Path of the file.
     pub path: &'i BStr,
-    /// What it is; `None` if neither name nor contents tell.
+    /// Kind of the image; `None` if neither name nor contents tell.
     pub kind: Option<Kind>,
     /// CRIU's name of the kind.
     pub name: Option<&'static str>,
-    /// The number in its file name, if names of its kind have one.
+    /// The number in the file name, if names of this kind have one.
     pub id: Option<u64>,
-    /// What it begins with, if images of its kind begin with magic numbers.
+    /// Magic numbers at the beginning, if images of this kind have them.
     pub magics: Vec<u32>,
-    /// Which generation of framing it has: `1.0` without the common magic number, `1.1` with it. Inventories never have it.
+    /// Version of the framing: `1.0` without the common magic number, `1.1` with it. Inventories never have it.
     pub version: Option<&'static str>,
-    /// Byte order of the machine that wrote it; `None` if nothing in it tells.
+    /// Byte order of the machine that wrote the image; `None` if nothing in it tells.
     pub byte_order: Option<ByteOrder>,
-    /// Bytes in all.
+    /// Size in bytes.
     pub bytes: u64,
-    /// Its bytes, where no records are told apart in them.
+    /// Contents of an image that is not divided into records.
     pub contents: Option<Raw<'i>>,
 }
 
-/// The bytes of an image without records, as far as they are here and the limit for images allows.
+/// The bytes of an image without records, up to the end of the archive or the limit for images.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Raw<'i> {
     /// The bytes.
     pub bytes: &'i [u8],
-    /// Whether they are meant to be text.
+    /// Whether the bytes are text.
     pub is_text: bool,
 }
 
-/// A record, decoded.
+/// A decoded record.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Decoded<'i> {
-    /// Its number in the image, from 0.
+    /// Number of the record in the image, from 0.
     pub number: u64,
-    /// Where it begins, in bytes from the beginning of the image.
+    /// Offset of the record in the image.
     pub offset: u64,
-    /// What is in it.
+    /// Contents of the record.
     pub body: Body<'i>,
-    /// What follows it.
+    /// The bytes that follow the record.
     pub tail: Tail<'i>,
-    /// Bytes that follow it, padding included.
+    /// Number of bytes that follow the record, including padding.
     pub tail_bytes: u64,
 }
 
-/// What is in a record.
+/// Contents of a record.
 #[derive(Clone, Debug)]
 pub enum Body<'i> {
     /// A message of the schema.
     Message(Message<'i>),
-    /// Numbers in fixed places: the headers of netlink messages, the addresses of pages.
+    /// Numbers in fixed places: headers of netlink messages, addresses of pages.
     Header(&'static str, Vec<(&'static str, Number)>),
-    /// No valid message: its bytes, as they are.
+    /// Not a valid message: the bytes as they are.
     Damaged(&'i [u8]),
 }
 
 impl Body<'_> {
-    /// The name of the message or header.
+    /// Name of the message or header.
     pub fn name(&self) -> Option<&'static str> {
         match self {
             Body::Message(message) => Some(message.name()),
@@ -115,19 +115,19 @@ impl Body<'_> {
     }
 }
 
-/// What an image came to.
+/// Totals of an image.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Summary {
-    /// Records that were told apart.
+    /// Number of records.
     pub records: u64,
-    /// Those of them that could not be decoded.
+    /// Number of records that could not be decoded.
     pub damaged: u64,
     /// Bytes that follow records and belong to them.
     pub payload_bytes: u64,
 }
 
-/// Is shown images, one after the other.
+/// Receives images, one after the other.
 pub trait Visit {
     /// An image begins.
     ///
@@ -152,11 +152,11 @@ pub trait Visit {
 }
 
 impl Decoder<'_> {
-    /// Decodes an image. What is wrong with it is a warning, and costs only what is damaged.
+    /// Decodes an image. Faults are warnings, and only the damaged part is lost.
     ///
     /// # Errors
     ///
-    /// If `visit` does.
+    /// Fails if `visit` fails.
     pub fn image(&self, member: &Member, visit: &mut dyn Visit) -> io::Result<()> {
         match file_of(self.archive, member, self.warnings) {
             Some(file) => self.contents(member.path.as_bstr(), self.archive.contents(file), visit),
@@ -169,7 +169,7 @@ impl Decoder<'_> {
         let named = Kind::of(file_name);
         let whole = contents.piece(0, u64::MAX).is_some_and(|piece| piece.len() == contents.len());
         let (bytes, stop) = contents.prefix(if whole { u64::MAX } else { self.limits.assembled_bytes });
-        // What cannot be read is warned of by itself; it is not an image without contents.
+        // Unreadable images have a warning of their own; they do not count as empty.
         if bytes.is_empty() && stop == Some(Stop::Absent(Absence::Unreadable)) {
             return Ok(());
         }
@@ -206,15 +206,15 @@ impl Decoder<'_> {
         }
     }
 
-    /// What an image is: what its name says, unless its magic number says that it is another. Of no known name, what its
-    /// magic number says.
+    /// The kind of an image: what its name says, unless its magic number names another kind. For an unknown name, what
+    /// the magic number says.
     fn kind(&self, path: &BStr, named: Option<Kind>, bytes: &[u8]) -> Option<Kind> {
         let own = framing::own_magic(bytes);
         match named {
             Some(kind) if kind.magic().is_none() || own.is_some_and(|own| kind.magic() == Some(own)) => Some(kind),
             Some(kind) => Some(own.and_then(Kind::of_magic).map_or(kind, |other| {
                 self.warnings.push(Code::ImageMagic, Place::member(path), || {
-                    format!("named as {kind}, but with the magic number of {other}; decoded as {other}")
+                    format!("the name says {kind}, but the magic number {other}; decoded as {other}")
                 });
                 other
             })),
@@ -254,7 +254,7 @@ impl Decoder<'_> {
         visit.end(&head, &summary)
     }
 
-    /// A message; what is wrong with it is a warning.
+    /// Decodes a message. Faults are warnings.
     fn message<'i>(&self, name: &str, bytes: &'i [u8], machine: Machine, place: &dyn Fn() -> Place) -> Body<'i> {
         match Message::of(name, bytes, machine) {
             Ok(message) => {
@@ -266,13 +266,14 @@ impl Decoder<'_> {
                 Body::Message(message)
             }
             Err(why) => {
-                self.warnings.push(Code::RecordDamaged, place(), || format!("no valid {name}: {why}; shown as bytes"));
+                self.warnings
+                    .push(Code::RecordDamaged, place(), || format!("not a valid {name}: {why}; shown as bytes"));
                 Body::Damaged(bytes)
             }
         }
     }
 
-    /// An image of a plugin: a length of 64 bits, then one message.
+    /// An image of a plugin: a 64-bit length, then one message.
     fn plugin(&self, head: &Head<'_>, name: &str, bytes: &[u8], visit: &mut dyn Visit) -> io::Result<()> {
         visit.begin(head)?;
         let mut summary = Summary::default();
@@ -284,7 +285,7 @@ impl Decoder<'_> {
             visit.record(head, &decoded)?;
         } else {
             self.warnings.push(Code::ImageTruncated, place(), || {
-                format!("{} bytes are not the message that its length says", bytes.len())
+                format!("{} bytes are not a message of the declared length", bytes.len())
             });
         }
         visit.end(head, &summary)
@@ -296,13 +297,13 @@ impl Decoder<'_> {
         let place = || Place::member(head.path);
         match stop {
             Some(Stop::Limit) => self.warnings.push(Code::LimitReached, place(), || {
-                format!("more than {limit} bytes in pieces; the rest is left out, --max-assembled raises the limit")
+                format!("more than {limit} bytes in pieces; the rest was skipped, --max-assembled raises the limit")
             }),
-            // Pages that nobody asked for are not kept of an archive that comes as a stream: no damage. What cannot be read
-            // is warned of by itself.
+            // When the archive is read as a stream, pages that were not asked for are not kept. That is not damage.
+            // Unreadable images have a warning of their own.
             Some(Stop::Absent(Absence::NotKept | Absence::Unreadable)) | None => {}
             Some(Stop::Absent(_)) => self.warnings.push(Code::ImageTruncated, place(), || {
-                format!("{} of {} bytes are in the archive", bytes.len(), head.bytes)
+                format!("only {} of {} bytes are in the archive", bytes.len(), head.bytes)
             }),
         }
         let is_text = head.kind.is_some_and(|kind| kind.form() == Form::Text);
@@ -312,10 +313,10 @@ impl Decoder<'_> {
     }
 }
 
-/// How netlink messages lie in an image.
+/// How netlink messages are stored in an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Netlink {
-    /// Behind a magic number of iproute2, each padded to 4 bytes.
+    /// After a magic number of iproute2, each padded to 4 bytes.
     Saved,
     /// One after the other, without padding.
     BackToBack,
@@ -338,11 +339,11 @@ impl Decoder<'_> {
                     head.byte_order = Some(order);
                     (4, true)
                 }
-                // Nothing was saved.
+                // Nothing was stored.
                 None if bytes.is_empty() => (0, true),
                 None => {
                     self.warnings.push(Code::ImageMagic, Place::member(head.path), || {
-                        "it does not begin as iproute2 saves addresses, routes and rules; shown as bytes".to_owned()
+                        "does not begin with a magic number of iproute2 dumps; shown as bytes".to_owned()
                     });
                     return self.raw(head, bytes, stop, visit);
                 }
@@ -359,13 +360,13 @@ impl Decoder<'_> {
         let left = messages.left();
         if left > 0 {
             self.warnings.push(Code::ImageTruncated, Place::member(head.path), || {
-                format!("{left} bytes at the end are no netlink messages")
+                format!("{left} bytes at the end are not netlink messages")
             });
         }
         visit.end(&head, &summary)
     }
 
-    /// Pages of before there were pagemaps: each behind its address.
+    /// Pages from before pagemaps existed: each after its address.
     fn old_pages(&self, mut head: Head<'_>, bytes: &[u8], visit: &mut dyn Visit) -> io::Result<()> {
         let Some(pages) = old_pages(bytes) else { return Ok(()) };
         head.name = Some(if head.kind == Some(Kind::Pages) { "PAGES_OLD" } else { "SHM_PAGES_OLD" });
@@ -390,7 +391,7 @@ impl Summary {
     }
 }
 
-/// Whether bytes begin as images of records do.
+/// Whether bytes begin like an image of records.
 pub(crate) fn begins_as_image(bytes: &[u8]) -> bool {
     let first = [ByteOrder::Little, ByteOrder::Big].map(|order| split_u32(bytes, order).map(|(first, _)| first));
     first.into_iter().flatten().any(|first| matches!(first, COMMON | SERVICE))

@@ -1,4 +1,4 @@
-//! Images without CRIU's framing whose parts can be told apart all the same.
+//! Images without CRIU's framing that can still be divided into parts.
 
 use super::{Body, Decoded, Tail};
 use crate::images::framing::{ByteOrder, COMMON, split_u32};
@@ -11,7 +11,7 @@ pub enum Number {
     Plain(u64),
     /// An address.
     Hex(u64),
-    /// A code, and its name, if it has one.
+    /// A code, with its name if it has one.
     Code(u64, Option<&'static str>),
 }
 
@@ -31,24 +31,24 @@ fn u64_at(bytes: [u8; 8], order: ByteOrder) -> u64 {
     }
 }
 
-/// What stands behind a length of 64 bits.
+/// The bytes after a 64-bit length.
 pub(super) fn behind_length(bytes: &[u8], order: ByteOrder) -> Option<&[u8]> {
     let (len, rest) = bytes.split_first_chunk::<8>()?;
     rest.get(..usize_of(u64_at(*len, order)))
 }
 
-/// The magic numbers before addresses, routes and rules as iproute2 saves them (`ip/ipaddress.c`, `iproute.c`,
+/// The magic numbers before addresses, routes and rules in iproute2's dumps (`ip/ipaddress.c`, `iproute.c`,
 /// `iprule.c`).
 const SAVED: [u32; 3] = [0x4736_1222, 0x4531_1224, 0x7170_6986];
 
-/// The magic number of iproute2 that bytes begin with, and their byte order.
+/// The iproute2 magic number that bytes begin with, and their byte order.
 pub(super) fn saved_magic(bytes: &[u8]) -> Option<(u32, ByteOrder)> {
     let with = |order| Some((split_u32(bytes, order)?.0, order)).filter(|(magic, _)| SAVED.contains(magic));
     with(ByteOrder::Little).or_else(|| with(ByteOrder::Big))
 }
 
-/// Types of netlink messages that dumps of namespaces hold (`linux/rtnetlink.h`; `linux/netfilter/nfnetlink.h`, where a
-/// type is a subsystem and a message).
+/// Types of netlink messages in dumps of namespaces (`linux/rtnetlink.h`; `linux/netfilter/nfnetlink.h`, where a type
+/// is a subsystem and a message).
 const MESSAGE_TYPES: &[(u64, &str)] = &[
     (3, "NLMSG_DONE"),
     (20, "RTM_NEWADDR"),
@@ -73,7 +73,7 @@ impl<'i> NetlinkMessages<'i> {
         NetlinkMessages { bytes, offset: start, padded, order, number: 0 }
     }
 
-    /// Bytes that were not read.
+    /// Number of bytes that were not read.
     pub(super) fn left(&self) -> u64 {
         u64_of(self.bytes.len().saturating_sub(self.offset))
     }
@@ -83,7 +83,7 @@ impl<'i> Iterator for NetlinkMessages<'i> {
     type Item = Decoded<'i>;
 
     fn next(&mut self) -> Option<Decoded<'i>> {
-        /// Bytes of `struct nlmsghdr` (`linux/netlink.h`).
+        /// Size of `struct nlmsghdr` (`linux/netlink.h`) in bytes.
         const HEADER: usize = 16;
         let rest = self.bytes.get(self.offset..)?;
         let (len, after) = split_u32(rest, self.order)?;
@@ -115,12 +115,12 @@ impl<'i> Iterator for NetlinkMessages<'i> {
     }
 }
 
-/// Magic number of the images of pages that CRIU wrote before it had pagemaps.
+/// Magic number of the page images that CRIU wrote before pagemaps existed.
 const OLD_PAGES: u32 = 0x5608_4025;
-/// Bytes of a page of the machines that CRIU knew then: x86 and arm.
+/// Page size of the machines that CRIU supported then: x86 and arm.
 const OLD_PAGE: usize = 4096;
 
-/// Pages behind their addresses.
+/// Pages after their addresses.
 #[derive(Debug)]
 pub(crate) struct OldPages<'i> {
     pub(super) magics: Vec<u32>,
@@ -130,8 +130,8 @@ pub(crate) struct OldPages<'i> {
     number: u64,
 }
 
-/// The pages of an image of before there were pagemaps; `None` if it is none. Whole pages and nothing else are pages, however
-/// they begin.
+/// The pages of an image from before pagemaps existed; `None` if it is not one. Only whole pages count, however the
+/// image begins.
 pub(crate) fn old_pages(bytes: &[u8]) -> Option<OldPages<'_>> {
     let order = ByteOrder::Little;
     if bytes.len().is_multiple_of(OLD_PAGE) {
@@ -148,11 +148,11 @@ pub(crate) fn old_pages(bytes: &[u8]) -> Option<OldPages<'_>> {
 }
 
 impl<'i> OldPages<'i> {
-    /// The next page: its address, where it lies in the image, and itself.
+    /// The next page: its address, its offset in the image, and its bytes.
     pub(crate) fn page(&mut self) -> Option<(u64, u64, &'i [u8])> {
         let (address, rest) = self.bytes.get(self.offset..)?.split_first_chunk::<8>()?;
         let address = u64_at(*address, self.order);
-        // An address of 0 ends the list.
+        // Address 0 ends the list.
         if address == 0 {
             return None;
         }

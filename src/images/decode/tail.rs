@@ -1,4 +1,4 @@
-//! What follows a record, taken apart by the rule of the image's kind.
+//! Divides the bytes that follow a record, by the rule of the image's kind.
 
 use super::message::{Machine, Message, Value};
 use super::{Body, raw};
@@ -6,23 +6,23 @@ use crate::images::framing::split_u32;
 use crate::images::kind::Payload;
 use crate::int::usize_of;
 
-/// What follows a record.
+/// The bytes that follow a record.
 #[derive(Clone, Debug)]
 pub enum Tail<'i> {
     /// Nothing ever follows records of this kind.
     None,
     /// Bytes.
     Bytes(&'i [u8]),
-    /// Two runs of bytes, each with a name: what is in the queues of a connection, keys and values of a map.
+    /// Two runs of bytes, each with a name: the queues of a connection, or the keys and values of a map.
     Pair([(&'static str, &'i [u8]); 2]),
     /// Values of the semaphores of a set.
     Semaphores(Vec<u16>),
-    /// Messages of a queue, each with its text; one that cannot be decoded has none.
+    /// Messages of a queue, each with its text. A message that cannot be decoded is `None`.
     Messages(Vec<(Option<Message<'i>>, &'i [u8])>),
 }
 
 impl<'i> Tail<'i> {
-    /// Takes apart what follows a record. What is cut is as short as it is.
+    /// Divides the bytes that follow a record. Truncated parts are shorter.
     pub(super) fn of(payload: Payload, body: &Body<'i>, bytes: &'i [u8], machine: Machine) -> Self {
         let number = |name: &str| match body {
             Body::Message(message) => message.number(name),
@@ -31,7 +31,7 @@ impl<'i> Tail<'i> {
         let head = |bytes: &'i [u8], len: u64| bytes.split_at_checked(usize_of(len)).unwrap_or((bytes, &[]));
         match payload {
             Payload::None => Tail::None,
-            // The head of contents that come in chunks; contents that lie elsewhere.
+            // The head of contents that come in chunks, or contents that are elsewhere.
             Payload::Ghost if bytes.is_empty() && number("chunks") != 0 => Tail::None,
             Payload::IpcShm if bytes.is_empty() => Tail::None,
             Payload::Pipe | Payload::Packet | Payload::Ghost => Tail::Bytes(bytes),
@@ -70,7 +70,7 @@ fn messages(mut bytes: &[u8], count: u64, machine: Machine) -> Vec<(Option<Messa
 }
 
 impl Message<'_> {
-    /// A number, or 1 for yes, by the name of its field; 0 where there is none.
+    /// A number, or 1 for true, by the name of its field; 0 if there is none.
     fn number(&self, name: &str) -> u64 {
         let field = self.fields().find(|field| field.name() == name);
         match field.and_then(super::Field::value) {

@@ -1,4 +1,4 @@
-//! The wire format of protobuf: fields of a message one after the other, without a copy of any.
+//! The wire format of protobuf: reads the fields of a message one after the other, without copying.
 
 use prost::DecodeError;
 use prost::bytes::Buf;
@@ -7,17 +7,17 @@ use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_f
 use super::super::schema::{FieldDef, MessageDef, Type};
 use crate::int::{u64_of, usize_of};
 
-/// Messages in messages that are looked into, as in the typed decode.
+/// Greatest nesting depth of messages, as in the typed decode.
 const DEPTH: usize = 100;
 
-/// What stands in a field, by its wire type.
+/// The contents of a field, by wire type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wire<'m> {
     /// A number of variable length.
     Varint(u64),
     /// Eight bytes.
     Fixed64(u64),
-    /// Bytes behind their length: text, bytes, a message, packed numbers.
+    /// Bytes after their length: text, bytes, a message, packed numbers.
     Bytes(&'m [u8]),
     /// The fields between the two marks of a group.
     Group(&'m [u8]),
@@ -38,7 +38,7 @@ impl Wire<'_> {
     }
 }
 
-/// The fields of a message with their numbers, up to its end or the first that is damaged.
+/// The fields of a message with their numbers, up to its end or the first damaged field.
 #[derive(Clone, Debug)]
 pub(super) struct Fields<'m> {
     rest: &'m [u8],
@@ -49,13 +49,13 @@ impl<'m> Fields<'m> {
         Fields { rest: message }
     }
 
-    /// The next field; `Err` says what is wrong with it.
+    /// The next field. `Err` says what is wrong with it.
     fn read(&mut self) -> Result<Option<(u32, Wire<'m>)>, String> {
         if self.rest.is_empty() {
             return Ok(None);
         }
         let (number, wire_type) = decode_key(&mut self.rest).map_err(|error| said(&error))?;
-        let cut = |_| format!("field {number} is cut");
+        let cut = |_| format!("field {number} is truncated");
         let wire = match wire_type {
             WireType::Varint => Wire::Varint(decode_varint(&mut self.rest).map_err(|error| said(&error))?),
             WireType::SixtyFourBit => Wire::Fixed64(self.rest.try_get_u64_le().map_err(cut)?),
@@ -66,7 +66,7 @@ impl<'m> Fields<'m> {
                 let (bytes, rest) = self
                     .rest
                     .split_at_checked(usize_of(len))
-                    .ok_or_else(|| format!("field {number} claims {len} bytes, {left} are left"))?;
+                    .ok_or_else(|| format!("field {number} declares {len} bytes, but only {left} are left"))?;
                 self.rest = rest;
                 Wire::Bytes(bytes)
             }
@@ -74,18 +74,18 @@ impl<'m> Fields<'m> {
                 let begin = self.rest;
                 skip_field(wire_type, number, &mut self.rest, DecodeContext::default())
                     .map_err(|error| said(&error))?;
-                // The mark at the end has the length of the number that it repeats.
+                // The closing mark has the length of the number that it repeats.
                 let mark = prost::encoding::key_len(number);
                 let len = begin.len().saturating_sub(self.rest.len()).saturating_sub(mark);
                 Wire::Group(begin.get(..len).unwrap_or_default())
             }
-            WireType::EndGroup => return Err(format!("a group {number} ends that did not begin")),
+            WireType::EndGroup => return Err(format!("group {number} ends but did not begin")),
         };
         Ok(Some((number, wire)))
     }
 }
 
-/// What is wrong, without what is said of every error.
+/// The fault, without the part that every error has.
 fn said(error: &DecodeError) -> String {
     let text = error.to_string();
     text.strip_prefix("failed to decode Protobuf message: ").map(str::to_owned).unwrap_or(text)
@@ -99,7 +99,7 @@ impl<'m> Iterator for Fields<'m> {
     }
 }
 
-/// Whether what stands in a field is of the field's type.
+/// Whether the contents of a field match its type.
 pub(super) fn fits(field: &FieldDef, wire: &Wire<'_>) -> bool {
     match (field.ty, wire) {
         (Type::Bytes | Type::Message(_), Wire::Bytes(_)) => true,
@@ -127,7 +127,7 @@ fn is_packed(ty: Type, mut packed: &[u8]) -> bool {
     }
 }
 
-/// The next of some packed numbers, as it would stand alone.
+/// The next packed number, in the form that it would have on its own.
 pub(super) fn next_packed<'m>(ty: Type, packed: &mut &[u8]) -> Option<Wire<'m>> {
     if packed.is_empty() {
         return None;
@@ -139,13 +139,13 @@ pub(super) fn next_packed<'m>(ty: Type, packed: &mut &[u8]) -> Option<Wire<'m>> 
     }
 }
 
-/// Whether a message can be read to its end, with all messages in it; `Err` says what is wrong, and where.
+/// Checks whether a message can be read to its end, with all nested messages. `Err` says what is wrong, and where.
 pub(super) fn check(message: &'static MessageDef, bytes: &[u8]) -> Result<(), String> {
     check_at(message, bytes, DEPTH)
 }
 
 fn check_at(message: &'static MessageDef, bytes: &[u8], depth: usize) -> Result<(), String> {
-    let depth = depth.checked_sub(1).ok_or_else(|| format!("more than {DEPTH} messages in each other"))?;
+    let depth = depth.checked_sub(1).ok_or_else(|| format!("messages are nested more than {DEPTH} deep"))?;
     let mut fields = Fields::of(bytes);
     let mut next = 0;
     loop {
@@ -208,6 +208,6 @@ mod tests {
             bytes
         };
         assert_eq!(check(directory, &nested(90)), Ok(()));
-        assert!(check(directory, &nested(5_000)).unwrap_err().ends_with("more than 100 messages in each other"));
+        assert!(check(directory, &nested(5_000)).unwrap_err().ends_with("messages are nested more than 100 deep"));
     }
 }

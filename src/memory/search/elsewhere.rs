@@ -1,6 +1,5 @@
-//! Search of everything in an archive that is not the memory of a process: contents of deleted files and memfds, of pipes
-//! and sockets, of file systems and the changed part of the root file system, documents and logs. Each match is named by
-//! the member that it is in.
+//! Searches everything in an archive except the memory of processes: contents of deleted files and memfds, of pipes and
+//! sockets, of file systems and root file system changes, documents and logs. Each match names its member.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +14,7 @@ use crate::warning::Warnings;
 
 /// Bytes of a match that are kept with it.
 const MOST: u64 = 64 << 10;
-/// Zeros of a hole that are searched with the bytes before it, and with those behind it.
+/// Zeros of a hole that are searched with the bytes before it, and with those after it.
 const EDGE: u64 = 64;
 
 /// A match outside the memory of processes.
@@ -23,28 +22,28 @@ const EDGE: u64 = 64;
 pub struct Elsewhere {
     /// Path of the member of the archive.
     pub member: BString,
-    /// Path of the file in it, if the member is an archive itself.
+    /// Path of the file in the member, if the member is an archive.
     pub file: Option<BString>,
-    /// Bytes from the beginning of the member or, if there is one, of the file in it.
+    /// Offset in the member or, if there is a file in it, in that file.
     pub offset: u64,
-    /// Bytes.
+    /// Length in bytes.
     pub len: u64,
-    /// The number of the pattern.
+    /// Number of the pattern.
     pub pattern: usize,
-    /// The bytes, with those around them that were asked for; at most 64 KiB of the match.
+    /// The matching bytes, at most 64 KiB, with the requested bytes around them.
     pub bytes: Vec<u8>,
-    /// How many of them come before the match.
+    /// Number of those bytes that come before the match.
     pub before: u64,
 }
 
-/// What a search outside memory found.
+/// Results of a search outside memory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Findings {
-    /// In the order of the archive.
+    /// Matches, in the order of the archive.
     pub found: Vec<Elsewhere>,
-    /// There are more matches than were looked for.
+    /// Whether there are more matches than the limit.
     pub more: bool,
-    /// Bytes that could not be searched.
+    /// Number of bytes that could not be searched.
     pub unread: u64,
 }
 
@@ -58,7 +57,7 @@ pub(crate) struct Search<'s> {
     pub(crate) warnings: &'s Warnings,
     /// Members that have been searched as memory.
     pub(crate) done: &'s BTreeSet<BString>,
-    /// Only these members, if there are any.
+    /// The only members to search, if any are given.
     pub(crate) only: Option<&'s BTreeSet<BString>>,
 }
 
@@ -109,8 +108,8 @@ impl Search<'_> {
     }
 }
 
-/// The runs of contents that are stored. Holes are zeros without end that take no room: of one, only the zeros next to bytes
-/// are gone through, so that what begins or ends in a few of them is found.
+/// The stored runs of contents. A hole has unlimited zeros that are not stored; only those next to bytes are searched,
+/// so that matches that begin or end in a few of them are found.
 fn lines(contents: Contents<'_>) -> Vec<Line<'_>> {
     let mut lines: Vec<Line<'_>> = Vec::new();
     let (mut at, mut zeros) = (0_u64, 0_u64);
@@ -140,7 +139,7 @@ fn lines(contents: Contents<'_>) -> Vec<Line<'_>> {
     lines
 }
 
-/// The bytes of a match with those around it as far as they are here, and how many come before it.
+/// The bytes of a match and the available bytes around it, and how many come before the match.
 fn around(contents: Contents<'_>, m: &InLine, context: u64) -> (Vec<u8>, u64) {
     let end = m.end.min(m.start.saturating_add(MOST));
     let from = m.start.saturating_sub(context);
@@ -164,7 +163,7 @@ fn around(contents: Contents<'_>, m: &InLine, context: u64) -> (Vec<u8>, u64) {
 }
 
 impl Elsewhere {
-    /// Where it is, for people: `rootfs-diff.tar: etc/passwd`.
+    /// The place, for people: `rootfs-diff.tar: etc/passwd`.
     pub fn place(&self) -> BString {
         match &self.file {
             Some(file) => bstr::join(": ", [self.member.as_bytes(), file.as_bytes()]).into(),

@@ -1,5 +1,6 @@
-//! Bytes with wildcards, and expressions that are nothing else: digits that must be there at fixed places, and digits that may be anything. A pattern of any length
-//! takes as much room as it has digits, and a search for it looks only where its longest run of whole bytes is.
+//! Byte patterns with wildcards, and regular expressions equivalent to them: fixed digits at some places, any digit at
+//! others. A pattern of any length uses memory in proportion to its digits, and a search only examines places where its
+//! longest run of whole bytes occurs.
 
 use std::ops::Range;
 
@@ -7,27 +8,27 @@ use memchr::memmem;
 use regex_automata::util::syntax;
 use regex_syntax::hir::{self, Hir, HirKind};
 
-/// A pattern of bytes with wildcards.
+/// A byte pattern with wildcards.
 #[derive(Clone, Debug)]
 pub(super) struct Mask {
-    /// Bytes that a match has.
+    /// Length of a match in bytes.
     len: usize,
-    /// The longest run of whole bytes and its place; `None` where there is no whole byte.
+    /// The longest run of whole bytes and its offset; `None` if there is no whole byte.
     anchor: Option<(usize, memmem::Finder<'static>)>,
-    /// The other places at which something must be: the place, which bits count, and what they are.
+    /// The other constrained places: offset, mask and value.
     others: Vec<(usize, u8, u8)>,
     /// Places at which one of several bytes must be.
     classes: Vec<(usize, Class)>,
 }
 
-/// Bytes that may be at a place: from and to, in order.
+/// Allowed bytes at a place: ranges, in order.
 type Class = std::sync::Arc<[(u8, u8)]>;
 
-/// Fewer bytes than these are found fast by an expression, which is looked for together with others.
+/// Shorter patterns are found faster as regular expressions, which are searched together with others.
 const SHORT: usize = 32;
 
 impl Mask {
-    /// A pattern of nibbles, the high one of each byte first; `None` stands for any.
+    /// A pattern of nibbles, high nibble of each byte first; `None` means any.
     pub(super) fn new(pairs: &[[Option<u8>; 2]]) -> Self {
         let bits = |[high, low]: [Option<u8>; 2]| {
             let part = |nibble: Option<u8>| nibble.map_or((0, 0), |value| (0xf, value & 0xf));
@@ -37,7 +38,7 @@ impl Mask {
         Self::of(&pairs.iter().copied().map(bits).collect::<Vec<_>>())
     }
 
-    /// For each place, which bits count, and what they are.
+    /// For each place, its mask and value.
     fn of(all: &[(u8, u8)]) -> Self {
         let anchor = longest_run(all);
         let bytes: Vec<u8> = all.get(anchor.clone()).unwrap_or_default().iter().map(|&(_, value)| value).collect();
@@ -50,8 +51,8 @@ impl Mask {
         }
     }
 
-    /// A regular expression that is long, has one byte or one of some bytes at each place, and a certain byte at some: an
-    /// automaton for such has more states than there is room for.
+    /// A long regular expression that has one byte, or one of some bytes, at each place, and a certain byte at some. An
+    /// automaton for such an expression has too many states.
     pub(super) fn of_regex(source: &str, config: &syntax::Config) -> Option<Self> {
         let hir = syntax::parse_with(source, config).ok()?;
         let len = hir.properties().minimum_len().filter(|&len| len >= SHORT)?;
@@ -74,12 +75,12 @@ impl Mask {
         mask.anchor.is_some().then_some(mask)
     }
 
-    /// Bytes that a match has.
+    /// Length of a match in bytes.
     pub(super) fn len(&self) -> usize {
         self.len
     }
 
-    /// The first match that begins in a range; it may run on to the end of the slice.
+    /// The first match that begins in a range; it may continue to the end of the slice.
     pub(super) fn find(&self, haystack: &[u8], span: Range<usize>) -> Option<usize> {
         let mut at = span.start;
         while at < span.end {
@@ -99,7 +100,7 @@ impl Mask {
         None
     }
 
-    /// Whether all but the anchor is at a place.
+    /// Whether everything but the anchor matches at a place.
     fn is_at(&self, haystack: &[u8], start: usize) -> bool {
         let Some(here) = start.checked_add(self.len).and_then(|end| haystack.get(start..end)) else { return false };
         let is_of = |byte: &u8, class: &Class| class.iter().any(|(from, to)| (from..=to).contains(&byte));
@@ -108,7 +109,7 @@ impl Mask {
     }
 }
 
-/// The bytes that may be at each place of an expression of one length; `None` if that is not all it says.
+/// The allowed bytes at each place of an expression of fixed length; `None` if the expression is anything else.
 fn flatten(hir: &Hir, places: &mut Vec<Class>) -> Option<()> {
     match hir.kind() {
         HirKind::Empty => Some(()),
@@ -135,7 +136,7 @@ fn flatten(hir: &Hir, places: &mut Vec<Class>) -> Option<()> {
     }
 }
 
-/// The longest run of bytes of which all bits count.
+/// The longest run of bytes without wildcard bits.
 fn longest_run(all: &[(u8, u8)]) -> Range<usize> {
     let (mut longest, mut start) = (0..0, 0);
     for (place, (mask, _)) in all.iter().enumerate() {

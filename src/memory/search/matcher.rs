@@ -1,5 +1,5 @@
-//! Finds many patterns in a slice of bytes. Every pattern is found independently of the others: of a literal every
-//! occurrence, also where they overlap; of a regular expression the leftmost matches, one behind the other.
+//! Finds many patterns in a slice of bytes, each independently of the others: all occurrences of a literal, even
+//! overlapping ones, and the leftmost non-overlapping matches of a regular expression.
 
 use std::ops::Range;
 
@@ -15,20 +15,20 @@ use super::table::Table;
 use crate::int::{u64_of, usize_of};
 use crate::limits::Limits;
 
-/// More literals than these are found faster as one regular expression.
+/// More literals than this are found faster as one regular expression.
 const PACKED_MOST: usize = 64;
-/// Bytes that the expression may take which finds some hundreds of literals.
+/// Bytes that the expression for a few hundred literals may use.
 const FINDER: u64 = 64 << 20;
-/// More literals than these make too large an expression.
+/// More literals than this make the expression too large.
 const REGEX_MOST: usize = 2000;
-/// Bytes that the caches of all expressions may take in one thread, and those of one expression at least and at most.
+/// Bytes that the caches of all expressions may use in one thread, and the least and most for one expression.
 const CACHES: usize = 64 << 20;
 const CACHE: std::ops::RangeInclusive<usize> = (64 << 10)..=(2 << 20);
 
-/// Matches in one slice beyond which patterns that come later are not looked for, if fewer are wanted in all.
+/// Matches in one slice after which later patterns are not searched for, if fewer are wanted in total.
 const ENOUGH: usize = 1 << 20;
 
-/// A match: which pattern, and where in the slice.
+/// A match: the pattern, and the place in the slice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Match {
     pub(super) start: usize,
@@ -36,32 +36,33 @@ pub(super) struct Match {
     pub(super) pattern: usize,
 }
 
-/// Compiled patterns. Clone it for each thread: clones share no caches.
+/// Compiled patterns. Clone it for each thread: clones do not share caches.
 #[derive(Clone, Debug)]
 pub struct Matcher {
     literals: Option<Literals>,
     masks: Vec<(usize, Mask)>,
     regexes: Vec<(usize, Regex)>,
-    /// All expressions as one, to pass over blocks in which none matches, and to tell which do.
+    /// All expressions as one, to skip blocks in which none matches, and to tell which ones do.
     any: Option<(Regex, Regex)>,
     names: Vec<String>,
-    /// Bytes of the longest literal.
+    /// Length of the longest literal in bytes.
     longest_literal: usize,
-    /// Bytes of the longest pattern whose matches are all of one length.
+    /// Length of the longest pattern with matches of fixed length, in bytes.
     longest_fixed: usize,
 }
 
 impl Matcher {
-    /// Compiles patterns. Matches name them by their place in the list.
+    /// Compiles patterns. Matches refer to them by their position in the list.
     ///
     /// # Errors
     ///
-    /// If a regular expression is not one, or can only match nothing; or if the patterns are too large together.
+    /// Fails if a regular expression is not valid or matches only the empty string, or if the patterns are too large
+    /// together.
     pub fn new(patterns: &[Pattern]) -> Result<Self, PatternError> {
         Self::within(patterns, &Limits::default())
     }
 
-    /// The same within other limits than the usual ones: `pattern_bytes` bounds what the patterns compile to.
+    /// The same with other limits: `pattern_bytes` bounds what the patterns compile to.
     ///
     /// # Errors
     ///
@@ -87,7 +88,7 @@ impl Matcher {
                 Shape::Regex(source) => {
                     let regex = compile(&[source], MatchKind::LeftmostFirst, room, expressions).map_err(fail)?;
                     if matches_only_nothing(source) {
-                        return Err(fail(Why::Not("it only matches nothing".to_owned())));
+                        return Err(fail(Why::Not("it matches only the empty string".to_owned())));
                     }
                     let taken = regex.memory_usage();
                     if let Some(mask) = Mask::of_regex(source, &bytes_syntax()) {
@@ -116,7 +117,7 @@ impl Matcher {
         &self.names
     }
 
-    /// Bytes of the longest pattern whose matches are all of one length: a literal, or bytes with wildcards.
+    /// Length in bytes of the longest pattern with matches of fixed length: a literal, or bytes with wildcards.
     pub(super) fn longest_fixed(&self) -> usize {
         self.longest_fixed
     }
@@ -137,14 +138,15 @@ impl Matcher {
         self.masks.get(place).map(|(_, mask)| mask)
     }
 
-    /// All matches that begin in `span`; they may run on to the end of the slice. At most about `most` of each pattern or, of
-    /// literals, of all; and where there are more than that and a million, not those of all patterns. Empty matches are passed over.
+    /// All matches that begin in `span`; they may continue to the end of the slice. Returns at most about `most` of
+    /// each pattern or, for literals, in total. If there are more than that and a million, not all patterns are
+    /// searched for. Empty matches are skipped.
     pub(super) fn find(&self, haystack: &[u8], span: Range<usize>, most: usize) -> Vec<Match> {
         let mut found = Vec::new();
         if let Some(literals) = &self.literals {
             literals.find(haystack, span.clone(), self.longest_literal, most, &mut found);
         }
-        // Where there are more than anybody wants, thousands of patterns must not each add theirs.
+        // If there are far more matches than wanted, thousands of patterns must not each add theirs.
         let enough = most.max(ENOUGH);
         for (number, mask) in &self.masks {
             if found.len() <= enough {
@@ -161,7 +163,7 @@ impl Matcher {
         found
     }
 
-    /// The matches of one regular expression, from a place of the span on.
+    /// The matches of one regular expression, from a place in the span.
     pub(super) fn find_one(&self, pattern: usize, haystack: &[u8], span: Range<usize>, most: usize) -> Vec<Match> {
         let mut found = Vec::new();
         if let Some(mask) = self.mask(pattern) {
@@ -174,7 +176,7 @@ impl Matcher {
         found
     }
 
-    /// Which expressions match at all; `None` if that was not asked.
+    /// Which expressions match at all; `None` if that was not checked.
     fn candidates(&self, haystack: &[u8], span: &Range<usize>) -> Option<Vec<bool>> {
         let (any, which) = self.any.as_ref()?;
         let input = Input::new(haystack).range(span.start..haystack.len());
@@ -192,7 +194,7 @@ impl Matcher {
     }
 }
 
-/// The syntax of expressions over bytes: any byte is one character.
+/// The syntax of regular expressions over bytes: any byte is one character.
 fn bytes_syntax() -> syntax::Config {
     syntax::Config::new().unicode(false).utf8(false).dot_matches_new_line(true)
 }
@@ -200,9 +202,9 @@ fn bytes_syntax() -> syntax::Config {
 /// Why a pattern cannot be compiled.
 #[derive(Debug)]
 enum Why {
-    /// It, with those before it, is larger than the limit.
+    /// The pattern, with those before it, exceeds the limit.
     TooLarge,
-    /// It is none.
+    /// The pattern is not valid.
     Not(String),
 }
 
@@ -211,7 +213,8 @@ impl PatternError {
         let why = match why {
             Why::Not(why) => why,
             Why::TooLarge => {
-                let before = if number == 0 { "it compiles" } else { "it and those before it compile" };
+                let before =
+                    if number == 0 { "the pattern compiles" } else { "this pattern and those before it compile" };
                 format!(
                     "{before} to more than {} bytes; give fewer or shorter patterns, --max-patterns raises the limit",
                     limits.pattern_bytes
@@ -222,7 +225,7 @@ impl PatternError {
     }
 }
 
-/// Compiles expressions into one, which may take `most` bytes and is one of `count`.
+/// Compiles expressions into one, which may use `most` bytes and is one of `count`.
 fn compile(sources: &[&str], kind: MatchKind, most: u64, count: usize) -> Result<Regex, Why> {
     let cache = CACHES.checked_div(count).unwrap_or(CACHES).clamp(*CACHE.start(), *CACHE.end());
     let config = Regex::config()
@@ -232,19 +235,19 @@ fn compile(sources: &[&str], kind: MatchKind, most: u64, count: usize) -> Result
         .hybrid_cache_capacity(cache);
     Regex::builder().syntax(bytes_syntax()).configure(config).build_many(sources).map_err(|error| {
         match error.syntax_error() {
-            // Its last line says what is wrong, those before show where.
+            // The last line says what is wrong; those before show where.
             Some(error) => {
                 let error = error.to_string();
                 let what = error.lines().last().unwrap_or_default().trim_start_matches("error: ");
                 Why::Not(format!("not a regular expression: {what}"))
             }
             None if error.size_limit().is_some() => Why::TooLarge,
-            None => Why::Not(format!("cannot be compiled: {error}")),
+            None => Why::Not(format!("cannot compile the pattern: {error}")),
         }
     })
 }
 
-/// Whether all that an expression can match is the empty text.
+/// Whether an expression can match only the empty string.
 fn matches_only_nothing(source: &str) -> bool {
     syntax::parse_with(source, &bytes_syntax()).is_ok_and(|hir| hir.properties().maximum_len() == Some(0))
 }
@@ -286,12 +289,12 @@ impl Literal {
     }
 }
 
-/// All literals: a fast way to the next place at which any of them begins, and a slow one to tell which.
+/// All literals: a fast way to the next place where any of them begins, and a slow one to tell which.
 #[derive(Clone, Debug)]
 struct Literals {
     finder: Finder,
     all: Vec<Literal>,
-    /// By their first byte in lower case: which literals may begin there.
+    /// Literals by their first byte in lower case.
     by_first: Vec<Vec<usize>>,
 }
 
@@ -300,7 +303,7 @@ enum Finder {
     One(memmem::Finder<'static>),
     Packed(packed::Searcher),
     Regex(Regex),
-    /// Every occurrence of thousands of literals.
+    /// All occurrences of thousands of literals.
     Many(Table),
 }
 
@@ -313,7 +316,7 @@ impl Finder {
             }
             Finder::Packed(searcher) => searcher.find_in(haystack, aho_corasick::Span::from(span)).map(|m| m.start()),
             Finder::Regex(regex) => regex.find(Input::new(haystack).range(span)).map(|m| m.start()),
-            // It finds them all by itself.
+            // This finder finds all of them by itself.
             Finder::Many(_) => None,
         }
     }

@@ -1,8 +1,10 @@
-//! Search over address spaces. What several processes share is read once and found for each of them; matches across
-//! pages, entries of pagemaps, blocks and neighbouring mappings are found exactly once; across holes never.
+//! Search over address spaces. Shared memory is read once and matches are found for each process that shares it.
+//! Matches across pages, pagemap entries, blocks and neighbouring mappings are found exactly once, and never across
+//! holes.
 //!
-//! Lines are cut into blocks that several threads search; each looks a little beyond its end, so that it finds all that
-//! begins in it. Seams, where a process's memory goes on in another line, are searched afterwards.
+//! Lines are cut into blocks, which several threads search. Each block is searched a little past its end, so that all
+//! matches that begin in it are found. Seams, where a process's memory continues in another line, are searched
+//! afterwards.
 
 mod elsewhere;
 mod mask;
@@ -28,20 +30,20 @@ use super::space::AddressSpace;
 use crate::int::{u64_of, usize_of};
 use crate::model::ids::Pid;
 
-/// Bytes of a line that are searched in one go.
+/// Bytes of a line that are searched at once.
 const BLOCK: u64 = 1 << 20;
 /// Bytes before a block that a regular expression may look back at, as for `\b`.
 const BEHIND: u64 = 16;
 
-/// How to search.
+/// Options of a search.
 #[derive(Clone, Copy, Debug)]
 pub struct SearchOptions {
-    /// Threads that search.
+    /// Number of threads.
     pub threads: usize,
-    /// Longest match of a regular expression that is found whole wherever it lies; longer ones may end at a multiple of
-    /// 1 MiB.
+    /// Length of the longest match of a regular expression that is always found whole; longer ones may end at a
+    /// multiple of 1 MiB.
     pub longest: u64,
-    /// Matches that are looked for.
+    /// Greatest number of matches.
     pub most: u64,
 }
 
@@ -52,27 +54,27 @@ impl Default for SearchOptions {
     }
 }
 
-/// A match in the memory of a process.
+/// A match in a process's memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Found {
     /// The process.
     pub pid: Pid,
-    /// Address of its first byte.
+    /// Address of the first byte.
     pub address: u64,
-    /// The number of the pattern.
+    /// Number of the pattern.
     pub pattern: usize,
-    /// Bytes.
+    /// Length in bytes.
     pub len: u64,
 }
 
-/// What a search found.
+/// Results of a search.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Findings {
-    /// By process, address and pattern.
+    /// Matches by process, address and pattern.
     pub found: Vec<Found>,
-    /// There are more matches than were looked for.
+    /// Whether there are more matches than the limit.
     pub more: bool,
-    /// Recorded bytes that could not be searched, because they were not kept or cannot be inflated.
+    /// Number of recorded bytes that could not be searched, because they were not kept or cannot be inflated.
     pub unread: u64,
 }
 
@@ -113,7 +115,7 @@ pub(super) fn run(
 }
 
 impl AddressSpace<'_> {
-    /// Searches all of it, and calls `visit` with each match, by address, until it has enough.
+    /// Searches the whole address space, and calls `visit` with each match, by address, until it has enough.
     pub fn search(&self, matcher: &Matcher, options: &SearchOptions, visit: impl FnMut(Found) -> ControlFlow<()>) {
         let lines = Lines::of(&self.memory.objects, &[(self.pid, *self, std::iter::once(0..u64::MAX).collect())]);
         let findings = run(&lines, matcher, options, self.memory.searched.as_deref());
@@ -121,7 +123,7 @@ impl AddressSpace<'_> {
     }
 }
 
-/// The matches of a line in a pages image that was searched while it was inflated.
+/// The matches in a line of a pages image that was searched while it was inflated.
 fn hits_of(line: &Line<'_>, searched: &Searched) -> Option<Vec<InLine>> {
     let (path, offset) = line.source.image(line.start, line.end)?;
     let hits = searched.hits.get(path)?;
@@ -132,8 +134,8 @@ fn hits_of(line: &Line<'_>, searched: &Searched) -> Option<Vec<InLine>> {
     Some(inside.map(|m| InLine { start: moved(m.start), end: moved(m.end), pattern: m.pattern }).collect())
 }
 
-/// The matches of each line, in the order of the lines; `each` says whether more are wanted. Returns how many bytes could
-/// not be read.
+/// The matches in each line, in the order of the lines; `each` says whether more are wanted. Returns the number of
+/// bytes that could not be read.
 pub(super) fn in_lines(
     lines: &[Line<'_>],
     matcher: &Matcher,
@@ -167,7 +169,7 @@ pub(super) fn in_lines(
     unread
 }
 
-/// Bytes behind a block in which what begins in it may end.
+/// Bytes after a block in which matches that begin in it may end.
 fn reach(matcher: &Matcher, options: &SearchOptions) -> u64 {
     let literals = u64_of(matcher.longest_fixed().saturating_sub(1));
     if matcher.has_regexes() { literals.max(options.longest) } else { literals }
@@ -194,7 +196,7 @@ fn blocks(lines: &[Line<'_>]) -> Vec<Block> {
     blocks
 }
 
-/// A match in a line: addresses or offsets, as the line has them.
+/// A match in a line, by the line's addresses or offsets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct InLine {
     pub(super) start: u64,
@@ -202,14 +204,14 @@ pub(super) struct InLine {
     pub(super) pattern: usize,
 }
 
-/// Where the last match of each expression ended, in the line that is being searched.
+/// Where the last match of each expression ended in the current line.
 #[derive(Debug, Default)]
 struct Ends {
     line: usize,
     of: HashMap<usize, u64>,
 }
 
-/// The search of blocks.
+/// A search over blocks.
 #[derive(Clone, Copy)]
 struct Pass<'s> {
     lines: &'s [Line<'s>],
@@ -226,8 +228,8 @@ impl Pass<'_> {
         })
     }
 
-    /// Calls `search` with the bytes of a block and around it, the address of the first of them, and the block's place
-    /// among them. With a buffer for who will not come back.
+    /// Calls `search` with the bytes of a block and around it, the address of the first byte, and the block's place
+    /// among them. The buffer is for callers that read each block once.
     fn with<R>(
         &self,
         number: usize,
@@ -251,8 +253,8 @@ impl Pass<'_> {
         Some(result)
     }
 
-    /// The matches of a block as they are with the blocks before it: a match of an expression that runs on from the block
-    /// before takes the place of those that it overlaps.
+    /// The matches of a block, given the blocks before it: a match of an expression that continues from the block
+    /// before replaces the matches that it overlaps.
     fn settle(
         &self,
         matcher: &Matcher,
@@ -277,8 +279,8 @@ impl Pass<'_> {
     }
 }
 
-/// Puts matches of expressions in the place of those that begin within a match of an earlier block, and remembers where
-/// the last of each ends. `again` finds those of one expression from a place on.
+/// Replaces matches of expressions that begin inside a match of an earlier block, and records where the last match of
+/// each ends. `again` finds the matches of one expression from a place.
 fn resolve(
     matcher: &Matcher,
     hits: &mut Vec<InLine>,
@@ -302,7 +304,7 @@ fn in_line(m: &Match, base: u64) -> InLine {
     InLine { start: at(m.start), end: at(m.end), pattern: m.pattern }
 }
 
-/// A match in a line is one of each process that sees all of it there.
+/// Turns a match in a line into one match for each process that sees all of it there.
 fn add_owners(line: &Line<'_>, lines: &Lines<'_>, m: &InLine, found: &mut Vec<Found>) {
     let len = m.end.saturating_sub(m.start);
     if let Key::Task(pid) = line.key {
@@ -318,7 +320,7 @@ fn add_owners(line: &Line<'_>, lines: &Lines<'_>, m: &InLine, found: &mut Vec<Fo
     }
 }
 
-/// Matches that lie across seams.
+/// Matches across seams.
 fn across(join: &Join<'_>, matcher: &Matcher, reach: u64, most: usize, found: &mut Vec<Found>) {
     let mut earlier = join.start;
     for &seam in &join.seams {
@@ -326,7 +328,7 @@ fn across(join: &Join<'_>, matcher: &Matcher, reach: u64, most: usize, found: &m
         if let Ok(bytes) = join.space.read(from, to.saturating_sub(from)) {
             for m in matcher.find(&bytes, 0..usize_of(seam.saturating_sub(from)), most) {
                 let InLine { start, end, pattern } = in_line(&m, from);
-                // What crosses several seams is found at the first.
+                // A match across several seams is found at the first.
                 if start >= earlier && end > seam {
                     found.push(Found { pid: join.pid, address: start, pattern, len: end.saturating_sub(start) });
                 }
@@ -336,7 +338,7 @@ fn across(join: &Join<'_>, matcher: &Matcher, reach: u64, most: usize, found: &m
     }
 }
 
-/// Of matches of an expression that overlap, those count that begin first, and of these the longest.
+/// Of overlapping matches of an expression, keeps those that begin first, and of these the longest.
 fn drop_overlaps(matcher: &Matcher, found: &mut Vec<Found>) {
     let mut ends: BTreeMap<usize, (Pid, u64)> = BTreeMap::new();
     found.retain(|f| {

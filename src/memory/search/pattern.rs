@@ -1,38 +1,38 @@
-//! What is searched for: text in UTF-8 or UTF-16, bytes with wildcards, regular expressions over bytes.
+//! Search patterns: text in UTF-8 or UTF-16, bytes with wildcards, regular expressions over bytes.
 
 use std::fmt::{self, Write as _};
 
-/// One thing to search for.
+/// A search pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
-    /// As the user gave it; matches name it.
+    /// The pattern as the user gave it, which matches refer to.
     pub name: String,
-    /// What matches.
+    /// The form of the pattern.
     pub(super) shape: Shape,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Shape {
-    /// These bytes; with `any_case`, ASCII letters in any case.
+    /// These bytes; with `any_case`, ASCII letters match in either case.
     Literal { bytes: Vec<u8>, any_case: bool },
-    /// Nibbles, the high one of each byte first; `None` is any.
+    /// Nibbles, high nibble of each byte first; `None` matches any.
     Mask(Vec<[Option<u8>; 2]>),
-    /// A regular expression in the syntax of `regex-syntax`, with Unicode switched off.
+    /// A regular expression in the syntax of `regex-syntax`, with Unicode off.
     Regex(String),
 }
 
-/// Why something cannot be searched for.
+/// Why a pattern is not valid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PatternError {
     /// The pattern, as the user gave it.
     pub pattern: String,
-    /// What is wrong with it, and what to do.
+    /// What is wrong with the pattern, and what to do.
     pub why: String,
 }
 
 impl fmt::Display for PatternError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        /// Characters of a pattern that a message repeats.
+        /// Characters of a pattern that a message quotes.
         const SHOWN: usize = 100;
         let mut chars = self.pattern.chars();
         let head: String = chars.by_ref().take(SHOWN).collect();
@@ -43,19 +43,19 @@ impl fmt::Display for PatternError {
 
 impl std::error::Error for PatternError {}
 
-/// How text is stored in memory.
+/// The encoding of text in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encoding {
     /// UTF-8.
     Utf8,
-    /// UTF-16, the low byte first, as Windows, Java and JavaScript programs hold it on little-endian machines.
+    /// UTF-16, low byte first, as used by Windows, Java and JavaScript programs on little-endian machines.
     Utf16Le,
-    /// UTF-16, the high byte first.
+    /// UTF-16, high byte first.
     Utf16Be,
 }
 
 impl Encoding {
-    /// The bytes of text.
+    /// Encodes text.
     fn bytes(self, text: &str) -> Vec<u8> {
         match self {
             Encoding::Utf8 => text.as_bytes().to_vec(),
@@ -66,11 +66,11 @@ impl Encoding {
 }
 
 impl Pattern {
-    /// Text, stored in some encoding; letters in any case if so wanted.
+    /// Text in an encoding, optionally in any case.
     ///
     /// # Errors
     ///
-    /// If it is empty.
+    /// Fails if the text is empty.
     pub fn text(text: &str, encoding: Encoding, any_case: bool) -> Result<Self, PatternError> {
         let name = text.to_owned();
         if text.is_empty() {
@@ -79,7 +79,7 @@ impl Pattern {
         if !any_case || text.is_ascii() {
             return Ok(Pattern { name, shape: Shape::Literal { bytes: encoding.bytes(text), any_case } });
         }
-        // Beyond ASCII, the cases of a letter may differ in all their bytes.
+        // Beyond ASCII, the upper and lower case of a letter may differ in all bytes.
         let mut regex = String::new();
         for c in text.chars() {
             let mut cases: Vec<String> = vec![c.to_string(), c.to_lowercase().collect(), c.to_uppercase().collect()];
@@ -91,11 +91,11 @@ impl Pattern {
         Ok(Pattern { name, shape: Shape::Regex(regex) })
     }
 
-    /// These very bytes.
+    /// Exactly these bytes.
     ///
     /// # Errors
     ///
-    /// If there are none.
+    /// Fails if there are none.
     pub fn bytes(name: &str, bytes: &[u8]) -> Result<Self, PatternError> {
         if bytes.is_empty() {
             return Err(empty(name));
@@ -103,11 +103,11 @@ impl Pattern {
         Ok(Pattern { name: name.to_owned(), shape: Shape::Literal { bytes: bytes.to_vec(), any_case: false } })
     }
 
-    /// Bytes in hexadecimal, with or without blanks; `?` stands for any digit: `48 8b ?? c3`, `4?`.
+    /// Bytes in hexadecimal, with or without spaces; `?` matches any digit: `48 8b ?? c3`, `4?`.
     ///
     /// # Errors
     ///
-    /// If it is empty, has a character that is no digit, or half a byte, or nothing but wildcards.
+    /// Fails if it is empty, has a character that is not a digit, half a byte, or only wildcards.
     pub fn hex(hex: &str) -> Result<Self, PatternError> {
         let fail = |why: &str| Err(PatternError { pattern: hex.to_owned(), why: why.to_owned() });
         let mut nibbles = Vec::new();
@@ -115,7 +115,7 @@ impl Pattern {
             match (c, c.to_digit(16).and_then(|digit| u8::try_from(digit).ok())) {
                 ('?', _) => nibbles.push(None),
                 (_, Some(digit)) => nibbles.push(Some(digit)),
-                _ => return fail(&format!("{c:?} is no hexadecimal digit; write bytes as 48 8b ?? c3, without 0x")),
+                _ => return fail(&format!("{c:?} is not a hexadecimal digit; write bytes as 48 8b ?? c3, without 0x")),
             }
         }
         let (pairs, rest) = nibbles.as_chunks::<2>();
@@ -123,10 +123,10 @@ impl Pattern {
             return Err(empty(hex));
         }
         if !rest.is_empty() {
-            return fail("the last byte has only one digit; each byte has two, as in 0a");
+            return fail("the last byte has only one digit; write two digits for each byte, as in 0a");
         }
         if nibbles.iter().all(Option::is_none) {
-            return fail("nothing but wildcards matches everywhere; give at least one digit");
+            return fail("a pattern of only wildcards matches everywhere; give at least one digit");
         }
         let byte = |high: u8, low: u8| high.wrapping_shl(4) | low;
         let fixed: Option<Vec<u8>> = pairs.iter().map(|&[high, low]| Some(byte(high?, low?))).collect();
@@ -137,8 +137,8 @@ impl Pattern {
         Ok(Pattern { name: hex.to_owned(), shape })
     }
 
-    /// A regular expression over bytes, in the syntax of the `regex` crate: `.` is any byte, classes are ASCII, `(?u)`
-    /// switches Unicode on.
+    /// A regular expression over bytes, in the syntax of the `regex` crate: `.` matches any byte, classes are ASCII,
+    /// `(?u)` turns Unicode on.
     pub fn regex(regex: &str, any_case: bool) -> Self {
         let shape = Shape::Regex(if any_case { format!("(?i:{regex})") } else { regex.to_owned() });
         Pattern { name: regex.to_owned(), shape }
@@ -149,7 +149,7 @@ fn empty(pattern: &str) -> PatternError {
     PatternError { pattern: pattern.to_owned(), why: "there is nothing to search for".to_owned() }
 }
 
-/// A regular expression for these very bytes.
+/// A regular expression for exactly these bytes.
 pub(super) fn escaped(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut regex, byte| {
         let _ = write!(regex, r"\x{byte:02x}");

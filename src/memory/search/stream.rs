@@ -1,6 +1,6 @@
-//! Search of pages while they are inflated: a thread looks through each block as soon as it is there, and only what
-//! matches is kept. What the blocks belong to is known then from their pagemaps, which engines write before the pages;
-//! where they do not, or where pages of several dumps make one line, pages are kept and searched afterwards.
+//! Searches pages while they are inflated: a thread searches each block as soon as it arrives, and only matches are
+//! kept. The pagemaps, which engines write before the pages, say what the blocks belong to. If they come later, or if
+//! pages of several dumps form one line, the pages are kept and searched afterwards.
 
 use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
@@ -14,65 +14,65 @@ use super::{BEHIND, BLOCK, InLine, Matcher, SearchOptions, in_line, reach, resol
 use crate::archive::Island;
 use crate::int::{u64_of, usize_of};
 
-/// Blocks that wait to be searched.
+/// Number of blocks that may wait to be searched.
 const WAITING: usize = 4;
-/// Bytes around a match up to which pages need not be kept.
+/// Most bytes around a match for which pages need not be kept.
 const CONTEXT_MOST: u64 = 64 << 10;
 
-/// A search that is known before an archive is opened, so that what is inflated can be searched on its way.
+/// A search that is known before an archive is opened, so that data can be searched while it is inflated.
 #[derive(Clone, Debug)]
 pub struct EarlySearch {
-    /// What is searched for. Only a search by this very matcher uses what was found.
+    /// The matcher. Results are used only for a search with this very matcher.
     pub matcher: Arc<Matcher>,
-    /// How.
+    /// Options of the search.
     pub options: SearchOptions,
     /// Bytes around each match that are kept with it.
     pub context: u64,
 }
 
 impl EarlySearch {
-    /// Bytes behind a block that are searched with it.
+    /// Bytes after a block that are searched with it.
     fn reach(&self) -> u64 {
         reach(&self.matcher, &self.options)
     }
 
-    /// Bytes at both ends of a line that a search of seams, or a row, may look at.
+    /// Bytes at both ends of a line that a search across seams, or a row, may read.
     pub(crate) fn edge(&self) -> u64 {
         self.reach().saturating_add(self.context)
     }
 
-    /// Whether it can be done without keeping pages.
+    /// Whether the search is possible without keeping pages.
     pub(crate) fn is_possible(&self) -> bool {
         self.context <= CONTEXT_MOST
     }
 }
 
-/// What was found while an archive was inflated.
+/// Results of a search while an archive was inflated.
 #[derive(Debug)]
 pub(crate) struct Searched {
     pub(super) matcher: Arc<Matcher>,
-    /// By the path of the pages image: matches as offsets in it. Images that were searched without a match are here, too.
+    /// Matches as offsets in the pages image, by its path. Searched images without a match are included.
     pub(super) hits: HashMap<BString, Vec<InLine>>,
-    /// There are more.
+    /// Whether there are more matches.
     pub(super) more: bool,
 }
 
 /// A block of a pages image.
 struct Job {
-    /// The number of the image.
+    /// Number of the image.
     image: usize,
-    /// It is the first of its line.
+    /// Whether this is the first block of its line.
     first: bool,
     bytes: Vec<u8>,
-    /// How many of them are searched; the others belong to the next block.
+    /// Number of bytes that are searched; the others belong to the next block.
     len: usize,
     /// Offset of the first byte in the image.
     base: u64,
-    /// Where among the bytes matches may begin.
+    /// Range of the bytes in which matches may begin.
     span: Range<usize>,
 }
 
-/// What the searching thread comes to.
+/// Results of the searching thread.
 #[derive(Default)]
 struct Result {
     hits: Vec<(usize, InLine)>,
@@ -80,19 +80,19 @@ struct Result {
     more: bool,
 }
 
-/// The image that is being inflated.
+/// The image that is currently inflated.
 #[derive(Debug)]
 struct Current {
     image: usize,
     lines: VecDeque<Range<u64>>,
-    /// Offset in the image of the next byte.
+    /// Offset of the next byte in the image.
     position: u64,
-    /// Where the block that is being filled begins.
+    /// Offset of the current block.
     block: u64,
-    /// Bytes from `base` on.
+    /// Bytes from `base`.
     bytes: Vec<u8>,
     base: u64,
-    /// The next block is the first of its line.
+    /// Whether the next block is the first of its line.
     first: bool,
 }
 
@@ -101,7 +101,7 @@ struct Current {
 pub(crate) struct StreamSearch {
     early: EarlySearch,
     jobs: SyncSender<Job>,
-    /// Buffers that have been searched.
+    /// Buffers that have been searched, for reuse.
     used: Receiver<Vec<u8>>,
     thread: JoinHandle<Result>,
     images: Vec<BString>,
@@ -130,7 +130,7 @@ impl StreamSearch {
         StreamSearch { early: early.clone(), jobs, used, thread, images: Vec::new(), current: None }
     }
 
-    /// A pages image comes next, of which these ranges are lines.
+    /// Announces the next pages image, whose lines are these ranges.
     pub(crate) fn begin(&mut self, path: &BString, lines: Vec<Range<u64>>) {
         let image = self.images.len();
         self.images.push(path.clone());
@@ -146,7 +146,7 @@ impl StreamSearch {
         buffer
     }
 
-    /// The next bytes of the image.
+    /// Takes the next bytes of the image.
     pub(crate) fn watch(&mut self, mut bytes: &[u8]) {
         let Some(mut current) = self.current.take() else { return };
         while let Some(line) = current.lines.front().cloned().filter(|_| !bytes.is_empty()) {
@@ -166,7 +166,7 @@ impl StreamSearch {
         self.current = Some(current);
     }
 
-    /// Sends the blocks of a line of which all is there that they need.
+    /// Sends the blocks of a line that have all the bytes that they need.
     fn send_whole_blocks(&self, current: &mut Current, line: &Range<u64>) {
         let around = self.early.context;
         loop {
@@ -182,7 +182,7 @@ impl StreamSearch {
             next.extend_from_slice(current.bytes.get(place(next_base)..).unwrap_or_default());
             let bytes = std::mem::replace(&mut current.bytes, next);
             let job = Job { image: current.image, first: current.first, bytes, len, base: current.base, span };
-            // The thread only ends when it is told to.
+            // The thread ends only when told to.
             let _ = self.jobs.send(job);
             (current.base, current.block, current.first) = (next_base, end, false);
             if end == line.end {
@@ -240,13 +240,13 @@ fn search(early: &EarlySearch, kept: u64, todo: &Receiver<Job>, done: &Sender<Ve
             result.hits.extend(hits.into_iter().map(|hit| (job.image, hit)));
             result.more = result.hits.len() > usize_of(early.options.most);
         }
-        // Nobody waits for it once the stream has ended.
+        // No one waits for it after the stream has ended.
         let _ = done.send(job.bytes);
     }
     result
 }
 
-/// The bytes of matches and around them, as far as there is room.
+/// The bytes of matches and around them, while there is room.
 fn island(haystack: &[u8], base: u64, hits: &[InLine], context: u64, room: &mut u64) -> Option<Island> {
     let mut wanted: Vec<Range<usize>> = hits
         .iter()

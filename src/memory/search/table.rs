@@ -1,34 +1,34 @@
-//! Thousands of literals: a sorted list of them. At each place of memory, a few bits tell whether any can begin there; if so,
-//! a binary search finds the longest that does, and from it lead links to those that are its beginnings.
+//! Finds thousands of literals with a sorted list. At each place in memory, a filter tells whether any can begin there.
+//! If so, a binary search finds the longest that does, and links lead from it to those that are its prefixes.
 
 use std::cmp::Ordering;
 
 use crate::int::usize_of;
 
-/// Bytes by whose beginnings places are passed over.
+/// Length of the prefixes that the filter uses.
 const HEAD: usize = 4;
-/// Words of 64 bits of the filter.
+/// Size of the filter in 64-bit words.
 const WORDS: usize = 1 << 14;
 
 /// The list.
 #[derive(Clone, Debug)]
 pub(super) struct Table {
-    /// In order; in lower case if `fold` is set.
+    /// Literals in order; in lower case if `fold` is set.
     literals: Vec<Entry>,
-    /// Whether letters match in any case. Who asks looks again for those that must not.
+    /// Whether letters match in any case. The caller checks again those that must not.
     fold: bool,
-    /// Bytes of the shortest literal, at most [`HEAD`].
+    /// Length of the shortest literal in bytes, at most [`HEAD`].
     head: usize,
-    /// Bits of the heads that literals have.
+    /// The filter: bits for the prefixes of literals.
     filter: Vec<u64>,
 }
 
 #[derive(Clone, Debug)]
 struct Entry {
     bytes: Vec<u8>,
-    /// The caller's number of it.
+    /// The caller's number of the literal.
     place: usize,
-    /// The longest other literal that this one begins with.
+    /// The longest other literal that is a prefix of this one.
     beginning: Option<usize>,
 }
 
@@ -60,7 +60,7 @@ impl Table {
         table
     }
 
-    /// Calls `each` with the place and the length of every literal that may begin a slice.
+    /// Calls `each` with the place and length of every literal that the slice begins with.
     pub(super) fn at(&self, here: &[u8], mut each: impl FnMut(usize, usize)) {
         let (word, bit) = self.bit(here);
         if here.len() < self.head || self.filter.get(word).is_none_or(|word| word & bit == 0) {
@@ -76,13 +76,13 @@ impl Table {
         }
     }
 
-    /// The order of a literal and of what is here; `Equal` if it begins with the literal.
+    /// Compares a literal with the bytes here; `Equal` if they begin with it.
     fn compare(&self, literal: &[u8], here: &[u8]) -> Ordering {
         let here = here.get(..literal.len()).unwrap_or(here);
         if self.fold { literal.iter().copied().cmp(here.iter().map(u8::to_ascii_lowercase)) } else { literal.cmp(here) }
     }
 
-    /// The word and the bit of the filter for the head of a slice.
+    /// The word and bit of the filter for the beginning of a slice.
     fn bit(&self, bytes: &[u8]) -> (usize, u64) {
         let head = bytes.iter().take(self.head).fold(0_u32, |head, byte| {
             let byte = if self.fold { byte.to_ascii_lowercase() } else { *byte };

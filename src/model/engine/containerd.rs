@@ -1,5 +1,5 @@
-//! containerd: through the CRI a short `config.dump`, annotations of the specification, `status` and `status.dump`; from
-//! `ctr` an index of blobs with the specification and nothing else.
+//! containerd: through the CRI, a short `config.dump`, annotations in the specification, `status` and `status.dump`;
+//! from `ctr`, only an index of blobs with the specification.
 
 use super::{Documents, Facts};
 use crate::model::side::Side;
@@ -43,7 +43,7 @@ pub(super) fn facts(documents: &Documents<'_>, side: &Side<'_>) -> Facts {
         started: status
             .and_then(|status| status.nanoseconds(&["StartedAt"]))
             .or_else(|| cri.and_then(|cri| cri.nanoseconds(&["started_at"]))),
-        // A container that was not restored has this key, too, and `config.dump` says when it was.
+        // Containers that were not restored have this key too; `config.dump` has the time.
         restored: status.and_then(|status| status.bool(&["Restore"])).filter(|&restored| restored),
         pod: annotation("sandbox-name").or_else(|| label("io.kubernetes.pod.name")),
         namespace: annotation("sandbox-namespace").or_else(|| label("io.kubernetes.pod.namespace")),

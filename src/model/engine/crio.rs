@@ -1,4 +1,4 @@
-//! CRI-O: a short `config.dump`; the rest is in annotations of the specification.
+//! CRI-O: a short `config.dump`; the rest is in annotations in the specification.
 
 use serde_json::Value;
 
@@ -29,7 +29,7 @@ pub(super) fn facts(documents: &Documents<'_>) -> Facts {
             let first = digests.split(&[',', ' '][..]).next()?.to_owned();
             first.split_once('@').map(|(_, digest)| digest.to_owned())
         }),
-        // The annotation is when the request came in, some 50 ms earlier.
+        // The annotation has the time of the request, about 50 ms earlier.
         created: created.or_else(|| spec.time(&["annotations", &key("Created")])),
         labels: object("Labels"),
         annotations: object("Annotations"),

@@ -1,4 +1,4 @@
-//! Docker: a checkpoint is a folder in the container's own, whose `config.v2.json` says the rest.
+//! Docker: a checkpoint is a directory inside the container's own directory, whose `config.v2.json` has the rest.
 
 use super::{Documents, Facts};
 

@@ -1,4 +1,4 @@
-//! Which engine wrote an archive, and what its documents say. One engine a file.
+//! Finds the engine that wrote an archive and reads its documents. One engine per file.
 
 mod containerd;
 mod crio;
@@ -38,20 +38,20 @@ impl Engine {
     }
 }
 
-/// What an engine's documents say of a container.
+/// Facts about a container from its engine's documents.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
-    /// The container's name; in Kubernetes its name in the pod.
+    /// The container's name. In Kubernetes, its name in the pod.
     pub name: Option<String>,
-    /// Its full id.
+    /// The container's full id.
     pub id: Option<String>,
-    /// The image's name.
+    /// Name of the container image.
     pub image: Option<String>,
-    /// The image's id.
+    /// Id of the container image.
     pub image_id: Option<String>,
-    /// The image's digest.
+    /// Digest of the container image.
     pub image_digest: Option<String>,
-    /// The runtime, without the folder it lies in.
+    /// The runtime, without its directory.
     pub runtime: Option<String>,
     /// Version of the runtime.
     pub runtime_version: Option<String>,
@@ -61,9 +61,9 @@ pub struct Facts {
     pub created: Option<Timestamp>,
     /// When its first process started.
     pub started: Option<Timestamp>,
-    /// Whether it had been restored from a checkpoint itself.
+    /// Whether the container had itself been restored from a checkpoint.
     pub restored: Option<bool>,
-    /// When it was restored.
+    /// When the container was restored.
     pub restored_at: Option<Timestamp>,
     /// Kubernetes: the pod.
     pub pod: Option<String>,
@@ -78,7 +78,7 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// Takes what is not known yet from elsewhere.
+    /// Fills in missing facts from elsewhere.
     fn or(self, other: Facts) -> Facts {
         Facts {
             name: self.name.or(other.name),
@@ -102,7 +102,7 @@ impl Facts {
     }
 }
 
-/// The documents that engines write.
+/// The documents written by engines.
 #[derive(Debug)]
 pub(in crate::model) struct Documents<'a> {
     /// `config.dump`.
@@ -122,7 +122,7 @@ pub(in crate::model) struct Documents<'a> {
 impl<'a> Documents<'a> {
     pub(super) fn read(side: &Side<'a>) -> Self {
         let object = |name| side.document(name).and_then(Document::expect_object);
-        // A bundle's specification lies with the images, or above them.
+        // A bundle's specification is next to the images, or above them.
         let bundle = || {
             let candidates = [side.document("config.json"), side.document_above(1, "config.json")];
             candidates.into_iter().flatten().find(|d| d.value.get("ociVersion").is_some_and(Value::is_string))
@@ -133,13 +133,14 @@ impl<'a> Documents<'a> {
             network: side.document("network.status"),
             status: object("status"),
             cri_status: object("status.dump"),
-            // containers/ID/config.v2.json, and the images in containers/ID/checkpoints/NAME.
+            // The document is containers/ID/config.v2.json; the images are in containers/ID/checkpoints/NAME.
             docker: side.document_above(2, "config.v2.json").and_then(Document::expect_object),
         }
     }
 }
 
-/// Which engine wrote an archive. The rules are those of `docs/engines.md`, in order; what fits none is a bare set.
+/// Finds the engine that wrote an archive. The rules are those of `docs/engines.md`, in order; an archive that matches
+/// none is a bare image set.
 pub(super) fn detect(documents: &Documents<'_>, side: &Side<'_>) -> Option<Engine> {
     let spec = documents.spec.as_ref();
     let annotations = spec.and_then(|spec| spec.object(&["annotations"]));
@@ -170,7 +171,7 @@ pub(super) fn detect(documents: &Documents<'_>, side: &Side<'_>) -> Option<Engin
     }
 }
 
-/// What the documents say, by the rules of the engine and then by what all have in common.
+/// Facts from the documents, by the engine's rules and then by the common ones.
 pub(super) fn facts(engine: Option<Engine>, documents: &Documents<'_>, side: &Side<'_>) -> Facts {
     let own = match engine {
         Some(Engine::Podman) => podman::facts(documents),
@@ -184,7 +185,7 @@ pub(super) fn facts(engine: Option<Engine>, documents: &Documents<'_>, side: &Si
     facts
 }
 
-/// What Kubernetes annotates, under every engine.
+/// Facts from Kubernetes annotations, which all engines have.
 fn kubernetes(documents: &Documents<'_>) -> Facts {
     let annotation = |key| documents.spec.as_ref().and_then(|spec| spec.text(&["annotations", key])).map(str::to_owned);
     Facts {
@@ -224,19 +225,19 @@ fn common(documents: &Documents<'_>) -> Facts {
     }
 }
 
-/// Whether a container was restored, and when. A time is of a restore where nothing else is said of one.
+/// Whether and when the container was restored. A time alone means that it was.
 fn restored(config: &Document<'_>) -> (Option<bool>, Option<Timestamp>) {
     let (said, time) = (config.bool(&["restored"]), config.time(&["restoredTime"]));
     match (said, time) {
         (Some(false), Some(time)) => {
-            config.contradicts(|| format!("restored is false, but restoredTime is {time}; the time is not used"));
+            config.contradicts(|| format!("restored is false, but restoredTime is {time}; the time was ignored"));
             (said, None)
         }
         _ => (said.or(time.map(|_| true)), time),
     }
 }
 
-/// What the OCI image that held the archive is annotated with.
+/// Facts from annotations of the OCI image that held the archive.
 fn of_image(side: &Side<'_>) -> Facts {
     const PREFIXES: [&str; 3] =
         ["io.podman.annotations.checkpoint.", "io.kubernetes.cri-o.annotations.checkpoint.", "org.criu.checkpoint."];
@@ -250,7 +251,7 @@ fn of_image(side: &Side<'_>) -> Facts {
         image_id: get(&["rootfsImageID"]),
         image_digest: get(&["rootfsImageSha"]),
         runtime: get(&["runtime.name"]),
-        // Runtimes tell more than their version in as many lines.
+        // Runtimes print more lines than their version.
         runtime_version: get(&["runtime.version"]).and_then(|v| v.lines().next().map(str::to_owned)),
         engine_version: get(&["podman.version", "cri-o.version", "engine.version"]),
         pod: get(&["pod.name"]),
@@ -260,8 +261,8 @@ fn of_image(side: &Side<'_>) -> Facts {
     }
 }
 
-/// The name that CRI-O gives a container, `k8s_CONTAINER_POD_NAMESPACE_UID_ATTEMPT`, and containerd without `k8s_`.
-/// Kubernetes' own names have no underscores.
+/// The name that CRI-O gives a container, `k8s_CONTAINER_POD_NAMESPACE_UID_ATTEMPT`; containerd omits `k8s_`.
+/// Kubernetes names have no underscores.
 #[derive(Debug, PartialEq, Eq)]
 struct PodContainer {
     name: String,

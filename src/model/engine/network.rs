@@ -1,5 +1,5 @@
-//! Networks as engines record them: `network.status` of Podman, annotations of CRI-O and of Kubernetes' network plugins,
-//! Docker's settings.
+//! Networks as engines record them: Podman's `network.status`, annotations from CRI-O and Kubernetes network plugins,
+//! and Docker's settings.
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
@@ -10,13 +10,13 @@ use super::Documents;
 use crate::model::document::Document;
 use crate::model::side::text_of;
 
-/// Where an engine recorded a network.
+/// The place where an engine recorded a network.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Place {
     /// `network.status`.
     #[default]
     Status,
-    /// Annotations of the specification.
+    /// Annotations in the specification.
     Annotations,
     /// Docker's `config.v2.json`.
     Docker,
@@ -33,27 +33,27 @@ impl Place {
     }
 }
 
-/// An interface of a network, as the engine recorded it.
+/// A network interface, as the engine recorded it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Interface {
-    /// Where it is recorded.
+    /// The place where it is recorded.
     pub place: Place,
     /// The network's name.
     pub network: Option<String>,
     /// The interface's name in the container.
     pub name: Option<String>,
-    /// Addresses, with the length of their prefix where it is recorded.
+    /// Addresses, with their prefix length if recorded.
     pub addresses: Vec<String>,
     /// Gateways of the subnets.
     pub gateways: Vec<String>,
     /// Routes, each with its gateway; `None` if the engine does not record them.
     pub routes: Option<Vec<(String, Option<String>)>>,
-    /// Hardware address.
+    /// Hardware (MAC) address.
     pub mac: Option<String>,
 }
 
 impl Interface {
-    /// Its routes: those that are recorded, else everywhere through each gateway.
+    /// The recorded routes, or else default routes through each gateway.
     pub fn all_routes(&self) -> Vec<(String, Option<String>)> {
         let everywhere = |gateway: &String| {
             let destination = if gateway.contains(':') { "::/0" } else { "0.0.0.0/0" };
@@ -64,7 +64,7 @@ impl Interface {
             self.gateways.iter().find(is_same).cloned()
         };
         match &self.routes {
-            // What has no gateway of its own goes through the subnet's.
+            // A route without its own gateway uses the subnet's.
             Some(routes) => {
                 let through =
                     |(to, gateway): &(String, Option<String>)| (to.clone(), gateway.clone().or_else(|| of_family(to)));
@@ -76,18 +76,18 @@ impl Interface {
 }
 
 impl Interface {
-    /// Leaves out addresses that are none, each with a warning.
+    /// Removes invalid addresses, each with a warning.
     fn leave_out_what_cannot_be(&mut self, document: &Document<'_>) {
         let names = [self.network.as_deref(), self.name.as_deref()];
         let whose = names.into_iter().flatten().collect::<Vec<_>>().join(" ");
         let check = |what: &str, text: &str, is_one: bool| {
             if !is_one {
-                document.contradicts(|| format!("{what} of the network {whose:?} cannot be one: {text:?}; left out"));
+                document.contradicts(|| format!("{what} of network {whose:?} is not valid: {text:?}; skipped"));
             }
             is_one
         };
         let is_address = |text: &str| has_prefix(text) || host(text).is_some();
-        // An empty text is how engines say that there is none.
+        // Engines write empty text if there is no address.
         self.addresses.retain(|text| !text.is_empty() && check("an address", text, is_address(text)));
         self.gateways.retain(|text| !text.is_empty() && check("a gateway", text, host(text).is_some()));
         self.mac = self.mac.take().filter(|text| !text.is_empty() && check("the MAC address", text, is_mac(text)));
@@ -101,7 +101,7 @@ impl Interface {
 }
 
 impl<'a> Documents<'a> {
-    /// The document that records networks at a place.
+    /// The document that records networks at this place.
     fn of_networks(&self, place: Place) -> Option<&Document<'a>> {
         match place {
             Place::Status => self.network.as_ref(),
@@ -111,7 +111,7 @@ impl<'a> Documents<'a> {
     }
 }
 
-/// An address alone; one of a link may name its interface (`fe80::1%eth0`).
+/// An address alone; a link-local one may name its interface (`fe80::1%eth0`).
 fn host(text: &str) -> Option<IpAddr> {
     match text.split_once('%') {
         Some((address, zone)) => address.parse().ok().filter(|address: &IpAddr| address.is_ipv6() && !zone.is_empty()),
@@ -119,7 +119,7 @@ fn host(text: &str) -> Option<IpAddr> {
     }
 }
 
-/// Whether a text is an address and the length of its prefix.
+/// Whether a text is an address with a prefix length.
 fn has_prefix(text: &str) -> bool {
     let Some((address, bits)) = text.split_once('/') else { return false };
     let most = match host(address) {
@@ -130,14 +130,15 @@ fn has_prefix(text: &str) -> bool {
     bits.parse::<u8>().is_ok_and(|bits| bits <= most)
 }
 
-/// Whether a text is a hardware address: 6 bytes of Ethernet, 8 of EUI-64 or 20 of InfiniBand, as Go prints and reads them.
+/// Whether a text is a hardware address: 6 bytes (Ethernet), 8 (EUI-64) or 20 (InfiniBand), as Go prints and reads
+/// them.
 fn is_mac(text: &str) -> bool {
     let separator = if text.contains('-') { '-' } else { ':' };
     let is_byte = |part: &str| part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_hexdigit());
     matches!(text.split(separator).count(), 6 | 8 | 20) && text.split(separator).all(is_byte)
 }
 
-/// All that the documents record, each address once.
+/// All interfaces that the documents record, each address once.
 pub(in crate::model) fn interfaces(documents: &Documents<'_>) -> Vec<Interface> {
     let mut all = documents.network.as_ref().map(status).unwrap_or_default();
     if let Some(networks) = documents.docker.as_ref().and_then(|docker| docker.object(&["NetworkSettings", "Networks"]))
@@ -155,12 +156,13 @@ pub(in crate::model) fn interfaces(documents: &Documents<'_>) -> Vec<Interface> 
         }
         interface.addresses.retain(|address| seen.insert(bare(address)));
     }
-    // An address without anything else is of an interface that is known already, or of none that has a name.
+    // A bare address belongs to an interface that is already known, or to one without a name.
     all.retain(|interface| interface.name.is_some() || interface.network.is_some() || !interface.addresses.is_empty());
     all
 }
 
-/// The interfaces of `network.status`: an object by network since Podman 4, an array of CNI results before, or one of them.
+/// The interfaces of `network.status`: since Podman 4 an object by network; before, an array of CNI results or a single
+/// one.
 fn status(document: &Document<'_>) -> Vec<Interface> {
     let mut all = Vec::new();
     match &document.value {
@@ -169,7 +171,7 @@ fn status(document: &Document<'_>) -> Vec<Interface> {
         Value::Object(networks) => {
             for (network, status) in networks {
                 if !status.is_object() && !status.is_null() {
-                    document.unexpected(&format!("the network {network:?}"), "an object", status);
+                    document.unexpected(&format!("network {network:?}"), "an object", status);
                 }
                 let interfaces = status.get("interfaces").and_then(Value::as_object);
                 for (name, interface) in interfaces.into_iter().flatten() {
@@ -189,7 +191,7 @@ fn status(document: &Document<'_>) -> Vec<Interface> {
         Value::Array(results) => {
             for (i, result) in results.iter().enumerate() {
                 if !result.is_object() && !result.is_null() {
-                    document.unexpected(&format!("the network {i}"), "an object", result);
+                    document.unexpected(&format!("network {i}"), "an object", result);
                     continue;
                 }
                 all.extend(of_cni(result, &format!("cni-{i}"), Place::Status));
@@ -209,7 +211,7 @@ fn owned(value: &Value, key: &str) -> Option<String> {
     text_of(value, key).filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
-/// Whether an object is a result of CNI, and not one of networks by their names: those are objects, too.
+/// Whether an object is a CNI result, and not an object of networks by name.
 fn is_cni(object: &Map<String, Value>) -> bool {
     let is = |key: &str, test: fn(&Value) -> bool| object.get(key).is_some_and(test);
     is("cniVersion", Value::is_string)
@@ -217,10 +219,10 @@ fn is_cni(object: &Map<String, Value>) -> bool {
         || ["ip4", "ip6"].iter().any(|key| is(key, |ip| ip.get("ip").is_some_and(Value::is_string)))
 }
 
-/// A result of CNI. Source: its specification, versions 0.2 to 1.1.
+/// The interfaces of a CNI result. Source: the CNI specification, versions 0.2 to 1.1.
 fn of_cni(result: &Value, network: &str, place: Place) -> Vec<Interface> {
     let interfaces = list(result, "interfaces");
-    // The container's own interfaces are those with a sandbox.
+    // The container's own interfaces have a sandbox.
     let mut inside: Vec<(Option<usize>, Interface)> = Vec::new();
     for (number, interface) in
         interfaces.iter().enumerate().filter(|(_, i)| text_of(i, "sandbox").is_some_and(|s| !s.is_empty()))
@@ -229,10 +231,10 @@ fn of_cni(result: &Value, network: &str, place: Place) -> Vec<Interface> {
         inside.push((Some(number), Interface { name, mac, ..Interface::default() }));
     }
     if inside.is_empty() {
-        // Plugins that name none make this one.
+        // Plugins that name no interface create this one.
         inside.push((None, Interface { name: Some("eth0".to_owned()), ..Interface::default() }));
     }
-    // Versions before 0.3 have one address of each family.
+    // Versions before 0.3 have one address for each family.
     let places: HashMap<usize, usize> =
         inside.iter().enumerate().filter_map(|(place, (number, _))| Some(((*number)?, place))).collect();
     let last = inside.len().saturating_sub(1);
@@ -259,7 +261,7 @@ fn of_cni(result: &Value, network: &str, place: Place) -> Vec<Interface> {
             ..interface
         })
         .collect();
-    // Of which interface a route is, is not said: its gateway is of one, and else it is of the last.
+    // The result does not say which interface a route uses: it is the one with that gateway, or else the last one.
     let through = |(place, interface): (usize, &Interface)| {
         interface.gateways.iter().map(|gateway| (gateway.clone(), place)).collect::<Vec<_>>()
     };
@@ -273,11 +275,11 @@ fn of_cni(result: &Value, network: &str, place: Place) -> Vec<Interface> {
     all
 }
 
-/// What CRI-O and network plugins annotate.
+/// Interfaces from annotations of CRI-O and network plugins.
 fn of_annotations(annotations: &Map<String, Value>) -> Vec<Interface> {
     let json = |key: &str| annotations.get(key)?.as_str().and_then(|text| serde_json::from_str::<Value>(text).ok());
     let mut all = Vec::new();
-    // Multus, under its older name, too.
+    // Multus, including its older name.
     let multus = ["k8s.v1.cni.cncf.io/network-status", "k8s.v1.cni.cncf.io/networks-status"].into_iter().find_map(json);
     for status in multus.as_ref().and_then(Value::as_array).into_iter().flatten() {
         let texts = |key: &str| list(status, key).iter().filter_map(Value::as_str).map(str::to_owned).collect();
@@ -296,15 +298,15 @@ fn of_annotations(annotations: &Map<String, Value>) -> Vec<Interface> {
     {
         all.extend(of_cni(&result, "cni-0", Place::Annotations));
     }
-    // `io.kubernetes.cri-o.IP.0` and so on: the interface is not recorded.
+    // `io.kubernetes.cri-o.IP.0` and so on, which do not record the interface.
     let addresses = annotations.iter().filter(|(key, _)| key.starts_with("io.kubernetes.cri-o.IP."));
     let addresses: Vec<String> = addresses.filter_map(|(_, value)| value.as_str().map(str::to_owned)).collect();
     all.push(Interface { place: Place::Annotations, addresses, ..Interface::default() });
     all
 }
 
-/// A network of Docker's settings, which do not name the interface. Networks that the container was not in yet have no
-/// address.
+/// A network from Docker's settings, which do not name the interface. A network that the container had not joined yet
+/// has no address.
 fn of_docker(name: &str, network: &Value) -> Option<Interface> {
     let address = |key, length| {
         let address = owned(network, key)?;

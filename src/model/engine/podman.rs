@@ -1,4 +1,4 @@
-//! Podman: `config.dump` is the whole configuration of libpod.
+//! Podman: `config.dump` is the complete libpod configuration.
 
 use super::{Documents, Facts};
 

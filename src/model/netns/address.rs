@@ -19,13 +19,13 @@ const IFA_FLAGS: u16 = 8;
 const IFA_RT_PRIORITY: u16 = 9;
 const IFA_PROTO: u16 = 11;
 const SCOPE_UNIVERSE: u8 = 0;
-/// A life that does not end.
+/// A lifetime without end.
 const FOREVER: u32 = u32::MAX;
 
 /// An address of a device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
-    /// The network namespace that it is in.
+    /// The network namespace.
     pub namespace: NamespaceId,
     /// Index of the device.
     pub index: u32,
@@ -33,21 +33,21 @@ pub struct Address {
     pub address: IpAddr,
     /// The address at the other end of a point-to-point link.
     pub peer: Option<IpAddr>,
-    /// Bits of the network.
+    /// Prefix length, in bits.
     pub prefix: u8,
-    /// How far it is valid (`RT_SCOPE_*`).
+    /// Scope (`RT_SCOPE_*`).
     pub scope: u8,
-    /// The label that it was given, of IPv4.
+    /// Label of an IPv4 address.
     pub label: Option<Vec<u8>>,
-    /// The address to reach all.
+    /// Broadcast address.
     pub broadcast: Option<IpAddr>,
     /// `IFA_F_*`.
     pub flags: u32,
-    /// Metric of its route.
+    /// Metric of the address's route.
     pub metric: Option<u32>,
-    /// Who set it (`IFAPROT_*`).
+    /// Who set the address (`IFAPROT_*`).
     pub protocol: Option<u8>,
-    /// Seconds that it is preferred, and valid; none where it is for ever.
+    /// Preferred and valid lifetimes, in seconds; `None` if they have no end.
     pub lifetimes: [Option<u32>; 2],
 }
 
@@ -58,7 +58,7 @@ impl Address {
             return None;
         }
         let attributes = Attributes::of(attributes, order);
-        // Of a point-to-point link, the address is the peer's and the local one our own.
+        // On a point-to-point link, IFA_ADDRESS is the peer's address and IFA_LOCAL is ours.
         let (local, other) = (attributes.address(IFA_LOCAL), attributes.address(IFA_ADDRESS));
         let address = local.or(other)?;
         let life = |offset| u32_at(attributes.get(IFA_CACHEINFO)?, offset, order).filter(|&life| life != FOREVER);
@@ -79,7 +79,7 @@ impl Address {
     }
 }
 
-/// Global addresses of an image, without loopback.
+/// Global addresses in an image, without loopback.
 pub(crate) fn global(image: &[u8], order: ByteOrder) -> Vec<IpAddr> {
     let messages = Messages::of(image.get(4..).unwrap_or_default(), order);
     let all = messages.filter_map(|message| Address::of(NamespaceId(0), message, order));

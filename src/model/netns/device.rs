@@ -10,21 +10,21 @@ use crate::model::netlink;
 /// A network device.
 #[derive(Clone, Debug)]
 pub struct Device {
-    /// The network namespace that it is in.
+    /// The network namespace.
     pub namespace: NamespaceId,
-    /// Its record.
+    /// The device's record.
     pub entry: NetDeviceEntry,
 }
 
 impl Device {
-    /// Its hardware address; none of devices that have none.
+    /// Hardware (MAC) address; `None` if the device has none.
     pub fn mac(&self) -> Option<String> {
         let address = self.entry.address.as_deref().filter(|address| address.iter().any(|&b| b != 0))?;
         Some(address.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(":"))
     }
 }
 
-/// An address from words that hold its bytes as they lay in memory.
+/// An address from words that hold its bytes in memory order.
 pub fn address(words: &[u32], order: ByteOrder) -> Option<IpAddr> {
     let bytes = words.iter().take(4).flat_map(|word| match order {
         ByteOrder::Little => word.to_le_bytes(),

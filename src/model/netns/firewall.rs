@@ -1,5 +1,5 @@
-//! Firewalls: `iptables-NS.img` and `ip6tables-NS.img` are what `iptables-save` prints, `nftables-NS.img` what
-//! `nft list ruleset` prints. CRIU locks the network while it dumps, by rules of its own that are in these images.
+//! Firewalls: `iptables-NS.img` and `ip6tables-NS.img` hold the output of `iptables-save`, `nftables-NS.img` that of
+//! `nft list ruleset`. During a dump CRIU locks the network with its own rules, which are in these images too.
 
 use bstr::ByteSlice;
 
@@ -7,29 +7,29 @@ use crate::images::Kind;
 use crate::int::u64_of;
 use crate::model::ids::NamespaceId;
 
-/// The name of CRIU's chain, and what the name of its table begins with.
+/// The name of CRIU's chain, and the prefix of the name of its table.
 const CRIU: &[u8] = b"CRIU";
 
-/// A line that says something.
+/// A significant line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// The network namespace that it is of.
+    /// The network namespace.
     pub namespace: NamespaceId,
-    /// The image that it is in.
+    /// The kind of image that has the line.
     pub kind: Kind,
-    /// Its number, from 1.
+    /// Line number, from 1.
     pub number: u64,
-    /// The table that it is in, with the family in nftables.
+    /// The firewall table, with its family in nftables.
     pub table: Option<Vec<u8>>,
-    /// The chain that it is in.
+    /// The chain.
     pub chain: Option<Vec<u8>>,
-    /// Itself, without space around it.
+    /// The line, without leading and trailing spaces.
     pub text: Vec<u8>,
-    /// Part of the lock by which CRIU kept the network still; it was not the container's.
+    /// Whether the line is part of CRIU's network lock, not of the container's firewall.
     pub of_criu: bool,
 }
 
-/// The lines of an image that say something: neither empty nor the end of what another line began.
+/// The significant lines of an image: not empty, and not just the end of a block.
 pub(super) fn lines(namespace: NamespaceId, kind: Kind, text: &[u8]) -> Vec<Line> {
     let mut lines = Vec::new();
     let mut place = Place::default();
@@ -47,12 +47,12 @@ pub(super) fn lines(namespace: NamespaceId, kind: Kind, text: &[u8]) -> Vec<Line
     lines
 }
 
-/// Where a line stands.
+/// Position in a rule set.
 #[derive(Default)]
 struct Place {
     table: Option<Vec<u8>>,
     chain: Option<Vec<u8>>,
-    /// Braces that are open.
+    /// Number of open braces.
     depth: u64,
 }
 
@@ -87,13 +87,13 @@ impl Place {
     }
 
     fn is_of_criu(&self) -> bool {
-        // In nftables: the family, then the name.
+        // In nftables, the family comes before the name.
         let table = self.table.as_deref().and_then(|table| table.fields().last());
         self.chain.as_deref() == Some(CRIU) || table.is_some_and(|table| table.starts_with(CRIU))
     }
 }
 
-/// Whether a rule leads into CRIU's chain.
+/// Whether a rule jumps to CRIU's chain.
 fn jumps_to_criu(line: &[u8]) -> bool {
     let words: Vec<&[u8]> = line.fields().collect();
     words.windows(2).any(|pair| matches!(pair, [b"-j" | b"jump", chain] if *chain == CRIU))

@@ -1,7 +1,7 @@
-//! Tracked connections: `netns-ct-NS.img`, and those that are expected: `netns-exp-NS.img`. Also those of programs that
+//! Tracked connections (`netns-ct-NS.img`) and expected ones (`netns-exp-NS.img`), including those of programs that
 //! have ended.
 //!
-//! Source: the kernel's `include/uapi/linux/netfilter/nfnetlink.h` and `nfnetlink_conntrack.h`. Numbers of netfilter are
+//! Source: the kernel's `include/uapi/linux/netfilter/nfnetlink.h` and `nfnetlink_conntrack.h`. Netfilter's numbers are
 //! in network byte order.
 
 use std::net::IpAddr;
@@ -46,42 +46,43 @@ const CTA_EXPECT_ZONE: u16 = 7;
 /// One direction of a connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tuple {
-    /// From.
+    /// Source address.
     pub source: Option<IpAddr>,
-    /// To.
+    /// Destination address.
     pub destination: Option<IpAddr>,
-    /// Port that it comes from.
+    /// Source port.
     pub source_port: Option<u16>,
-    /// Port that it goes to.
+    /// Destination port.
     pub destination_port: Option<u16>,
     /// IP protocol.
     pub protocol: Option<u8>,
 }
 
-/// A connection that was tracked or expected.
+/// A tracked or expected connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Flow {
-    /// The network namespace that it is in.
+    /// The network namespace.
     pub namespace: NamespaceId,
-    /// It has not begun: another connection told of it.
+    /// Whether the connection was only expected, announced by another connection.
     pub expected: bool,
-    /// As it began; of an expected one, as it would.
+    /// The original direction. For an expected connection, as it would begin.
     pub original: Tuple,
-    /// Answers; they show what addresses were translated to. Of an expected connection, the one that told of it.
+    /// The reply direction, which shows how addresses were translated. For an expected connection, the connection that
+    /// announced it.
     pub reply: Tuple,
     /// `IPS_*`.
     pub status: Option<u32>,
     /// State of a TCP connection.
     pub tcp_state: Option<u8>,
-    /// Seconds until it is forgotten.
+    /// Seconds until the entry expires.
     pub timeout: Option<u32>,
-    /// Its mark.
+    /// Mark of the connection.
     pub mark: Option<u32>,
-    /// The kernel's number of it.
+    /// The kernel's id of the entry.
     pub id: Option<u32>,
-    /// Its zone.
+    /// Conntrack zone.
     pub zone: Option<u16>,
-    /// Packets and bytes as it began, and of answers, where they were counted.
+    /// Packets and bytes in the original direction and in replies, if counted.
     pub counted: [Option<(u64, u64)>; 2],
 }
 

@@ -1,5 +1,5 @@
-//! What the images of network namespaces hold: devices, addresses, routes, rules, tracked connections, firewall. CRIU
-//! dumps them of a namespace that no engine provides.
+//! Contents of the images of network namespaces: devices, addresses, routes, rules, tracked connections, firewall. CRIU
+//! dumps them for a namespace that no engine provides.
 
 pub mod address;
 pub mod device;
@@ -24,18 +24,18 @@ use crate::images::proto::NetDeviceEntry;
 use crate::images::{ByteOrder, Images, Kind};
 use crate::warning::Code;
 
-/// What the images of all network namespaces hold, in the order of the namespaces and of their images.
+/// Contents of the images of all network namespaces, in the order of the namespaces and of their images.
 #[derive(Clone, Debug, Default)]
 pub struct Networks {
     /// Devices.
     pub devices: Vec<Device>,
     /// Addresses of devices.
     pub addresses: Vec<Address>,
-    /// Routes of both families.
+    /// IPv4 and IPv6 routes.
     pub routes: Vec<Route>,
-    /// Rules that choose a table of routes.
+    /// Rules that choose a routing table.
     pub rules: Vec<Rule>,
-    /// Tracked connections, and connections that are expected.
+    /// Tracked and expected connections.
     pub flows: Vec<Flow>,
     /// Lines of firewalls.
     pub firewall: Vec<firewall::Line>,
@@ -43,7 +43,7 @@ pub struct Networks {
 }
 
 impl Networks {
-    /// The name of the device of an index.
+    /// The name of the device with an index.
     pub fn device_name(&self, namespace: NamespaceId, index: u32) -> Option<&[u8]> {
         self.names.get(&(namespace, index)).map(Vec::as_slice)
     }
@@ -85,12 +85,13 @@ pub(crate) fn read(images: Images<'_>, model: &Model, _: &Side<'_>) -> Networks 
     networks
 }
 
-/// What `ip … save` writes first. Source: iproute2's `ip/ipaddress.c`, `iproute.c` and `iprule.c`.
+/// The magic numbers at the start of `ip … save` output. Source: iproute2's `ip/ipaddress.c`, `iproute.c` and
+/// `iprule.c`.
 const ADDRESSES: u32 = 0x4736_1222;
 const ROUTES: u32 = 0x4531_1224;
 const RULES: u32 = 0x7170_6986;
 
-/// The images of a kind, with the namespace that each is of.
+/// The images of a kind, each with its namespace.
 fn of_kind(images: Images<'_>, kind: Kind) -> Vec<(NamespaceId, u64)> {
     let numbers = images.set.of_kind(images.archive, kind).map(|(number, _)| number);
     numbers.map(|number| (NamespaceId(u32::try_from(number).unwrap_or(u32::MAX)), number)).collect()
@@ -101,22 +102,20 @@ fn contents(images: Images<'_>, kind: Kind, number: u64) -> Vec<u8> {
     let file = images.set.find(images.archive, kind, number).and_then(|member| images.file(member));
     let Some(file) = file else { return Vec::new() };
     let (bytes, stop) = images.archive.contents(file).prefix(images.limits.assembled_bytes);
-    // What cannot be read is warned of by itself.
+    // Unreadable members have a warning of their own.
     if let Some(stop) = stop.filter(|&stop| stop != Stop::Absent(Absence::Unreadable)) {
         let (code, why) = match stop {
             Stop::Limit => {
-                (Code::LimitReached, "the rest is over the limit for one image, which --max-assembled raises")
+                (Code::LimitReached, "the rest exceeds the limit for one image, --max-assembled raises the limit")
             }
-            Stop::Absent(_) => (Code::ImageTruncated, "the archive ends or is damaged there"),
+            Stop::Absent(_) => (Code::ImageTruncated, "the archive ends or is damaged at this point"),
         };
-        images
-            .warnings
-            .push(code, images.place(kind, number), || format!("only {} bytes are read: {why}", bytes.len()));
+        images.warnings.push(code, images.place(kind, number), || format!("read only {} bytes: {why}", bytes.len()));
     }
     bytes.into_owned()
 }
 
-/// Calls `each` with every message of the images of a kind.
+/// Calls `each` with every message in the images of a kind.
 fn each(
     images: Images<'_>,
     kind: Kind,
@@ -131,7 +130,7 @@ fn each(
             Some(magic) if netlink::u32_at(&bytes, 0, order) == Some(magic) => bytes.get(4..).unwrap_or_default(),
             Some(magic) => {
                 images.warnings.push(Code::ImageMagic, images.place(kind, number), || {
-                    format!("does not begin with {magic:#x}, as what ip(8) saves does; left out")
+                    format!("does not begin with the magic number of ip(8) dumps ({magic:#x}); skipped")
                 });
                 continue;
             }
@@ -145,7 +144,7 @@ fn each(
         if let Some(at) = messages.damaged() {
             let at = at.saturating_add(crate::int::u64_of(head));
             images.warnings.push(Code::ImageTruncated, images.place(kind, number).at(at), || {
-                "what follows is no whole netlink message; the messages before are kept".to_owned()
+                "the bytes from here on are not a complete netlink message; used the messages before them".to_owned()
             });
         }
     }

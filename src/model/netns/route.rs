@@ -28,58 +28,58 @@ const RTAX_MTU: u16 = 2;
 /// A route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
-    /// The network namespace that it is in.
+    /// The network namespace.
     pub namespace: NamespaceId,
     /// `AF_INET` or `AF_INET6`.
     pub family: u8,
-    /// Where to; none for everywhere.
+    /// Destination; `None` for the default route.
     pub destination: Option<IpAddr>,
-    /// Bits of the destination.
+    /// Prefix length of the destination, in bits.
     pub destination_prefix: u8,
-    /// Only for what comes from there.
+    /// Source prefix that packets must have.
     pub from: Option<IpAddr>,
-    /// Bits of that.
+    /// Length of that prefix, in bits.
     pub from_prefix: u8,
-    /// Only for this type of service.
+    /// Type of service that packets must have.
     pub tos: u8,
     /// The next hop.
     pub gateway: Option<IpAddr>,
-    /// Index of the device to leave by.
+    /// Index of the outgoing device.
     pub index: Option<u32>,
-    /// Index of the device that it came in by.
+    /// Index of the device that packets must have come in by.
     pub input: Option<u32>,
-    /// The address that is sent from.
+    /// Preferred source address.
     pub source: Option<IpAddr>,
-    /// The lower, the better.
+    /// Metric; lower is preferred.
     pub metric: Option<u32>,
-    /// The table that it is in.
+    /// The routing table.
     pub table: u32,
-    /// Who set it (`RTPROT_*`).
+    /// Who set the route (`RTPROT_*`).
     pub protocol: u8,
-    /// How far it goes (`RT_SCOPE_*`).
+    /// Scope (`RT_SCOPE_*`).
     pub scope: u8,
-    /// What it does (`RTN_*`).
+    /// Type of the route (`RTN_*`).
     pub kind: u8,
     /// `RTNH_F_*` and `RTM_F_*`.
     pub flags: u32,
-    /// The largest packet.
+    /// Size of the largest packet in bytes.
     pub mtu: Option<u32>,
-    /// Preference among routers, of IPv6.
+    /// Preference among IPv6 routers.
     pub preference: Option<u8>,
-    /// Seconds until it goes.
+    /// Seconds until the route expires.
     pub expires: Option<u32>,
-    /// Several next hops to share the load.
+    /// Next hops that share the load.
     pub hops: Vec<Hop>,
 }
 
 /// One of several next hops.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hop {
-    /// The next hop.
+    /// Address of the next hop.
     pub gateway: Option<IpAddr>,
-    /// Index of the device to leave by.
+    /// Index of the outgoing device.
     pub index: u32,
-    /// Its share.
+    /// Weight of the hop.
     pub weight: u32,
     /// `RTNH_F_*`.
     pub flags: u8,
@@ -93,7 +93,7 @@ impl Route {
             return None;
         }
         let attributes = Attributes::of(attributes, order);
-        // In the kernel's ticks for programs, of which there are 100 in a second.
+        // The kernel's ticks for programs, of which there are 100 per second.
         let ticks = attributes.get(RTA_CACHEINFO).and_then(|info| u32_at(info, 8, order)).filter(|&ticks| ticks != 0);
         let expires = attributes.u32(RTA_EXPIRES).or(ticks.map(|ticks| ticks / 100));
         Some(Route {
@@ -122,13 +122,13 @@ impl Route {
     }
 }
 
-/// A gateway of the route's own family, or of another one, whose number comes first.
+/// A gateway of the route's own family, or of another, whose number comes first.
 fn gateway(attributes: Attributes<'_>) -> Option<IpAddr> {
     let other = || crate::model::netlink::address(attributes.get(RTA_VIA)?.get(2..)?);
     attributes.address(RTA_GATEWAY).or_else(other)
 }
 
-/// Next hops: each a length, flags, weight less one, index and attributes.
+/// Next hops: each has a length, flags, weight minus one, index and attributes.
 fn hops(mut bytes: &[u8], order: ByteOrder) -> Vec<Hop> {
     const HEAD: usize = 8;
     let mut hops = Vec::new();

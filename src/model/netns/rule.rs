@@ -1,4 +1,4 @@
-//! Rules that choose a table of routes: `rule-NS.img`.
+//! Rules that choose a routing table: `rule-NS.img`.
 //!
 //! Source: the kernel's `include/uapi/linux/fib_rules.h`.
 
@@ -27,41 +27,41 @@ const FRA_DPORT_RANGE: u16 = 24;
 /// A rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
-    /// The network namespace that it is in.
+    /// The network namespace.
     pub namespace: NamespaceId,
     /// `AF_INET` or `AF_INET6`.
     pub family: u8,
-    /// The lower, the earlier.
+    /// Priority; the lowest comes first.
     pub priority: u32,
-    /// Only for what comes from there, and bits of it.
+    /// Source prefix and its length.
     pub source: Option<(IpAddr, u8)>,
-    /// Only for what goes there, and bits of it.
+    /// Destination prefix and its length.
     pub destination: Option<(IpAddr, u8)>,
-    /// Only for this type of service.
+    /// Type of service.
     pub tos: u8,
-    /// Only for what came in by this device.
+    /// Incoming device.
     pub input: Option<Vec<u8>>,
-    /// Only for what leaves by this device.
+    /// Outgoing device.
     pub output: Option<Vec<u8>>,
-    /// Only for packets with this mark, in the bits of the mask.
+    /// Mark of packets, and its mask.
     pub mark: Option<(u32, u32)>,
-    /// Only for sockets of these users.
+    /// Range of user ids of sockets.
     pub users: Option<(u32, u32)>,
-    /// Only for this IP protocol.
+    /// IP protocol.
     pub ip_protocol: Option<u8>,
-    /// Only from these ports.
+    /// Range of source ports.
     pub source_ports: Option<(u16, u16)>,
-    /// Only to these ports.
+    /// Range of destination ports.
     pub destination_ports: Option<(u16, u16)>,
-    /// Only where the rest does not hold.
+    /// Whether the rule applies to packets that do not match its conditions.
     pub inverted: bool,
-    /// What is done (`FR_ACT_*`).
+    /// Action (`FR_ACT_*`).
     pub action: u8,
-    /// The table to look into.
+    /// The routing table to look in.
     pub table: u32,
-    /// The rule to go on with.
+    /// Priority of the rule to continue with.
     pub goto: Option<u32>,
-    /// Who set it (`RTPROT_*`).
+    /// Who set the rule (`RTPROT_*`).
     pub protocol: Option<u8>,
 }
 

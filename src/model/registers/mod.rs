@@ -1,4 +1,4 @@
-//! General registers of a thread, by architecture: names as the kernel's `user_regs_struct` has them.
+//! General-purpose registers of a thread, by architecture. The names are those of the kernel's `user_regs_struct`.
 
 mod aarch64;
 mod arm;
@@ -15,15 +15,15 @@ use crate::images::proto::CoreEntry;
 /// Registers of a thread.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Registers {
-    /// Name and value, in the order of the image.
+    /// Names and values, in the order of the image.
     pub general: Vec<(&'static str, u64)>,
-    /// Where the thread runs.
+    /// Instruction pointer.
     pub instruction_pointer: Option<Address>,
-    /// Its stack pointer.
+    /// Stack pointer.
     pub stack_pointer: Option<Address>,
-    /// Its thread pointer (thread-local storage).
+    /// Thread pointer (thread-local storage).
     pub tls: Option<Address>,
-    /// Runs in the 32-bit mode of a 64-bit machine.
+    /// Whether the thread runs in the 32-bit mode of a 64-bit machine.
     pub compat: bool,
 }
 
@@ -48,13 +48,13 @@ impl Registers {
             .or_else(riscv64)
     }
 
-    /// The value of a register by its name.
+    /// The value of the register with a name.
     pub fn get(&self, name: &str) -> Option<u64> {
         self.general.iter().find(|(n, _)| *n == name).map(|&(_, value)| value)
     }
 }
 
-/// The fields of a message that are registers: `named!(entry; r15, r14, …)`. Absent ones are left out.
+/// The fields of a message that are registers: `named!(entry; r15, r14, …)`. Missing ones are skipped.
 macro_rules! named {
     ($entry:expr; $($field:ident),+ $(,)?) => {
         [$((stringify!($field), $entry.$field.map(u64::from))),+]
@@ -65,7 +65,7 @@ macro_rules! named {
 }
 use named;
 
-/// Names for a numbered list of registers. What is beyond the names is left out.
+/// Names a numbered list of registers. Values without a name are skipped.
 fn numbered(names: &'static [&'static str], values: &[u64]) -> Vec<(&'static str, u64)> {
     names.iter().copied().zip(values.iter().copied()).collect()
 }

@@ -1,9 +1,9 @@
-//! x86: 64-bit threads, and 32-bit ones in the same fields.
+//! x86: 64-bit threads, and 32-bit threads in the same fields.
 
 use super::{Address, Registers, named};
 use crate::images::proto::{ThreadInfoX86, UserX86RegsMode};
 
-/// The entry of the thread's descriptor table that holds the thread pointer of 32-bit programs: the first of three.
+/// The first of the three entries in the thread's descriptor table that hold the thread pointers of 32-bit programs.
 const TLS_ENTRY: u32 = 12;
 
 pub(super) fn read(info: &ThreadInfoX86) -> Option<Registers> {

@@ -1,6 +1,6 @@
-//! What a filter does with each call. The number of the call and the architecture are known, the arguments are not: a
-//! program is followed both ways wherever it asks for them. So what is found holds for all arguments, and where several
-//! answers are found, it depends on them.
+//! What a filter does with each call. The call's number and the architecture are known, its arguments are not: where a
+//! program tests them, both branches are followed. So a result holds for all arguments, and if several answers are
+//! found, the arguments decide.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
@@ -10,14 +10,14 @@ use crate::abi::syscall::{Abi, X32_BIT};
 use crate::int::{u64_of, usize_of};
 use crate::model::bpf::{Arithmetic, MEMORY_WORDS, Operand, Operation, Program, Register, Source, Test};
 
-/// States at one instruction that are told apart; what comes after is merged into what is certain of all of them.
+/// Most states kept apart at one instruction. Further states are merged into what is certain in all of them.
 const MOST_STATES: usize = 16;
-/// What following filters may still cost.
+/// Remaining budget for following filters.
 #[derive(Debug)]
 pub(super) struct Budget(u64);
 
 impl Budget {
-    /// So many steps for all filters of a dump.
+    /// A budget of `steps` for all filters of a dump.
     pub(super) fn of(steps: u64) -> Self {
         Budget(steps)
     }
@@ -26,7 +26,7 @@ impl Budget {
         self.0 == 0
     }
 
-    /// What it costs to keep some answers to a call: memory is bounded by steps, too.
+    /// Charges for keeping the answers to a call, so that steps bound memory too.
     fn keep(&mut self, answers: usize) -> Option<()> {
         const EACH: u64 = 100;
         self.0 = self.0.checked_sub(EACH.saturating_mul(u64_of(answers))).or_else(|| {
@@ -36,35 +36,35 @@ impl Budget {
         Some(())
     }
 
-    /// One step, if one is left.
+    /// Takes one step, if one is left.
     fn step(&mut self) -> Option<()> {
         self.0 = self.0.checked_sub(1)?;
         Some(())
     }
 }
 
-/// The answers that a call can get. `None` is one that depends on the arguments in a way that cannot be told.
+/// The answers that a call can get. `None` is an answer that depends on the arguments in an unknown way.
 pub type Answers = BTreeSet<Option<u32>>;
 
-/// What filters do with the calls of one kind of programs.
+/// What filters do with the calls of one architecture.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Effect {
-    /// The kind of programs; `None` for all that the machine does not run.
+    /// The architecture; `None` for all that the machine does not run.
     pub abi: Option<Abi>,
-    /// Answers to each call that has a name, or that a filter treats unlike those without, by number.
+    /// Answers to each call that has a name, or that a filter treats differently from unnamed ones, by number.
     pub calls: Vec<(u32, Option<&'static str>, Answers)>,
     /// Answers to all other numbers.
     pub others: Answers,
 }
 
-/// The calls that programs are followed for.
+/// The calls to follow programs for.
 #[derive(Debug)]
 pub struct Calls {
     abis: Vec<OfAbi>,
     foreign: u32,
 }
 
-/// The calls of one kind of programs, and the number that stands for all others.
+/// The calls of one architecture, and the number that stands for all others.
 #[derive(Debug)]
 struct OfAbi {
     abi: Abi,
@@ -73,10 +73,10 @@ struct OfAbi {
 }
 
 impl Calls {
-    /// All calls that have names, and all numbers that programs name; for each kind of programs a number that nobody
-    /// names stands for all others, and an architecture that nobody names for all that the machine does not run.
+    /// All calls with names and all numbers that programs mention. For each architecture, an unused number stands for
+    /// all others; an unused architecture stands for all that the machine does not run.
     pub(super) fn of<'p>(abis: &[Abi], programs: impl Iterator<Item = &'p Program>) -> Self {
-        /// Numbers of calls are far below.
+        /// Call numbers are far below this.
         const HIGHEST_OTHER: u32 = 0x0fff_ffff;
         /// `EM_NONE`, little-endian, 64 bits.
         const FOREIGN: u32 = 0xc000_0000;
@@ -88,7 +88,7 @@ impl Calls {
         let abis = abis.iter().map(|&abi| {
             let named: Vec<(u32, &'static str)> = abi.calls().collect();
             let is_named: HashSet<u32> = named.iter().map(|&(number, _)| number).collect();
-            // Programs compare with the number, or with the one after the last of a range.
+            // Programs compare with the number itself, or with the one after the end of a range.
             let extra = constants.iter().flat_map(|&k| [k, k.saturating_add(1)]);
             let fits = |number: &u32| {
                 !is_named.contains(number) && number & X32_BIT == abi.base && number & !X32_BIT <= 0xffff
@@ -104,7 +104,7 @@ impl Calls {
     }
 }
 
-/// What is wrong with a program, if it cannot be one that the kernel took as a filter of calls.
+/// Checks whether the kernel would accept a program as a system call filter, and returns what is wrong.
 pub(super) fn check(program: &Program) -> Result<(), String> {
     program.check()?;
     for (at, operation) in program.operations().enumerate() {
@@ -115,13 +115,13 @@ pub(super) fn check(program: &Program) -> Result<(), String> {
             _ => true,
         };
         if !is_allowed {
-            return Err(format!("instruction {at} is not for filters of system calls"));
+            return Err(format!("instruction {at} is not allowed in a system call filter"));
         }
     }
     Ok(())
 }
 
-/// What a program does. `None` if it cannot be one of the kernel's, or if it takes more steps than are left.
+/// What a program does. `None` if the kernel would not accept it, or if it takes more steps than are left.
 pub(super) fn of(program: &Program, calls: &Calls, budget: &mut Budget) -> Option<Arc<[Effect]>> {
     check(program).ok()?;
     let operations: Vec<Operation> = program.operations().collect();
@@ -141,8 +141,8 @@ pub(super) fn of(program: &Program, calls: &Calls, budget: &mut Budget) -> Optio
     Some(effects.into())
 }
 
-/// What two filters do together: the kernel asks all, and does what the strictest says, or the one that was installed
-/// last if several are as strict. `None` if it takes more steps than are left.
+/// What two filters do together. The kernel asks all of them and takes the strictest answer, or the one installed last
+/// if several are equally strict. `None` if this takes more steps than are left.
 pub(super) fn both(before: &[Effect], after: &[Effect], budget: &mut Budget) -> Option<Arc<[Effect]>> {
     let mut together = |before: &Answers, after: &Answers| {
         budget.keep(before.len().saturating_mul(after.len()))?;
@@ -167,7 +167,7 @@ fn stricter(before: Option<u32>, after: Option<u32>) -> Option<u32> {
     Some(if strictness(before) < strictness(after) { before } else { after })
 }
 
-/// What is certain when an instruction is reached; `None` is any number.
+/// What is certain when an instruction is reached; `None` means any number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct State {
     a: Option<u32>,
@@ -176,7 +176,7 @@ struct State {
 }
 
 impl State {
-    /// What is certain of both.
+    /// Keeps what is certain in both states.
     fn merge(&mut self, other: &State) {
         let same = |mine: &mut Option<u32>, other: Option<u32>| *mine = mine.filter(|_| *mine == other);
         same(&mut self.a, other.a);
@@ -213,21 +213,21 @@ impl State {
     }
 }
 
-/// Where a program is after an instruction.
+/// The next instruction of a program.
 enum Next {
     /// At this instruction.
     At(usize),
-    /// At either of these; the first in the state that is left, the second in this one.
+    /// Either of these: the first in the current state, the second in this one.
     Either(usize, usize, State),
-    /// At its end.
+    /// The end of the program.
     End,
 }
 
-/// The answers of a checked program to one call, whatever its arguments are. Jumps lead forward only, so that one pass
-/// over the instructions follows all ways.
+/// The answers of a checked program to one call, whatever its arguments. Jumps only lead forward, so one pass over the
+/// instructions follows all branches.
 fn answers(operations: &[Operation], number: u32, arch: u32, budget: &mut Budget) -> Option<Answers> {
     let mut answers = Answers::new();
-    // The kernel clears both registers before a program, but a program cannot read memory that it has not written.
+    // The kernel clears both registers before a program runs, and a program cannot read memory that it has not written.
     let mut state = State { a: Some(0), x: Some(0), memory: [None; MEMORY_WORDS] };
     let mut at = 0;
     let mut waiting: BTreeMap<usize, Vec<State>> = BTreeMap::new();
@@ -235,7 +235,7 @@ fn answers(operations: &[Operation], number: u32, arch: u32, budget: &mut Budget
         budget.step()?;
         let next = step(&mut state, *operations.get(at)?, at, (number, arch), &mut answers)?;
         match next {
-            // The only way there is.
+            // There is only one branch left.
             Next::At(next) if waiting.is_empty() => {
                 at = next;
                 continue;
@@ -247,7 +247,7 @@ fn answers(operations: &[Operation], number: u32, arch: u32, budget: &mut Budget
             }
             Next::End => {}
         }
-        // What is reached again comes later, so the first that waits is complete.
+        // Instructions are reached only from earlier ones, so the first waiting one is complete.
         let Some(mut first) = waiting.first_entry() else { return Some(answers) };
         at = *first.key();
         match first.get_mut().pop() {
@@ -260,7 +260,7 @@ fn answers(operations: &[Operation], number: u32, arch: u32, budget: &mut Budget
     }
 }
 
-/// Does one instruction. `None` if it is none that checked programs have.
+/// Executes one instruction. `None` if it does not occur in checked programs.
 fn step(
     state: &mut State,
     operation: Operation,
@@ -313,7 +313,7 @@ fn step(
     Some(Next::At(at.saturating_add(1)))
 }
 
-/// Notes that an instruction is reached in a state.
+/// Records that an instruction is reached in a state.
 fn reach(waiting: &mut BTreeMap<usize, Vec<State>>, at: usize, state: State) {
     let states = waiting.entry(at).or_default();
     if states.contains(&state) {

@@ -1,4 +1,4 @@
-//! Filters of system calls, and whom they bind: `seccomp.img`, which CRIU writes since 1.8.
+//! System call filters and the threads that they bind: `seccomp.img`, which CRIU has written since 1.8.
 
 mod effect;
 mod shared;
@@ -22,23 +22,24 @@ pub(crate) use shared::note as note_shared;
 /// Threads, each with its process.
 pub type Threads = Arc<[(Pid, Tid)]>;
 
-/// A filter.
+/// A system call filter.
 #[derive(Clone, Debug)]
 pub struct Filter {
-    /// The filter that was installed before it.
+    /// The filter that was installed before this one.
     pub previous: Option<u64>,
-    /// Flags that the program installed it with, without CRIU's own mark; `None` before CRIU 3.10.
+    /// Flags that the filter was installed with, without CRIU's own mark; `None` before CRIU 3.10.
     pub flags: Option<u32>,
-    /// Its program; `None` if the bytes are none.
+    /// The program; `None` if the bytes are not valid.
     pub program: Option<Arc<Program>>,
-    /// The first filter of the image that has the same program and flags, and the same filters before it. CRIU stores
-    /// the filters of each thread anew.
+    /// The first filter in the image with the same program and flags and the same filters before it. CRIU stores the
+    /// filters of each thread again.
     pub same_as: Option<u64>,
-    /// Threads that it binds. One list for all filters that bind the same: chains of them may be long.
+    /// Threads that the filter binds. Filters that bind the same threads share one list, because chains may be long.
     pub threads: Threads,
-    /// What it answers; `None` if its program cannot be one of the kernel's, or is too long to be followed.
+    /// The filter's answers; `None` if its program is not valid or too long to follow.
     pub alone: Option<Arc<[Effect]>>,
-    /// What it and all filters before it answer together; `None` where it is the first, or one of them is not known.
+    /// The combined answers of the filter and all filters before it; `None` if it is the first, or if one of them is
+    /// unknown.
     pub with_previous: Option<Arc<[Effect]>>,
 }
 
@@ -49,7 +50,7 @@ pub struct Filters {
 }
 
 impl Filters {
-    /// They, in the order of the image.
+    /// The filters, in the order of the image.
     pub fn all(&self) -> &[Filter] {
         &self.filters
     }
@@ -74,7 +75,9 @@ fn decode(images: Images<'_>, order: ByteOrder) -> Vec<Filter> {
             let previous = filter.prev.map(u64::from).filter(|&previous| {
                 let is_before = previous < index;
                 if !is_before {
-                    warn(format!("filter {index} comes after filter {previous}, which is not before it; left out"));
+                    warn(format!(
+                        "filter {index} refers to filter {previous}, which does not come before it; reference ignored"
+                    ));
                 }
                 is_before
             });
@@ -84,7 +87,7 @@ fn decode(images: Images<'_>, order: ByteOrder) -> Vec<Filter> {
                 None => match Program::of_bytes(&bytes, order) {
                     Ok(program) => {
                         if let Err(why) = effect::check(&program) {
-                            warn(format!("filter {index}: {why}; the kernel takes no such program"));
+                            warn(format!("filter {index}: {why}; the kernel would refuse the program"));
                         }
                         let program = Arc::new(program);
                         programs.insert(bytes, Arc::clone(&program));
@@ -98,7 +101,7 @@ fn decode(images: Images<'_>, order: ByteOrder) -> Vec<Filter> {
             };
             filters.push(Filter {
                 previous,
-                // The mark is CRIU's own: the kernel does not tell whether a program set it.
+                // The mark is CRIU's own: the kernel does not report whether a program set the flag.
                 flags: filter.flags.map(|flags| flags & !TSYNC),
                 program,
                 same_as: None,
@@ -111,7 +114,7 @@ fn decode(images: Images<'_>, order: ByteOrder) -> Vec<Filter> {
     filters
 }
 
-/// Which threads a filter binds: those that name it, or a filter that came after it.
+/// Finds the threads that each filter binds: those whose filter it is, and those of all later filters in the chain.
 fn bind(filters: &mut [Filter], images: Images<'_>, model: &Model) {
     let mut named: HashMap<usize, Vec<(Pid, Tid)>> = HashMap::new();
     for process in model.processes() {
@@ -120,14 +123,14 @@ fn bind(filters: &mut [Filter], images: Images<'_>, model: &Model) {
             if filters.get(usize_of(last.into())).is_none() {
                 let count = filters.len();
                 images.warnings.push(Code::FilterInvalid, images.place(Kind::Core, thread.tid.0.into()), || {
-                    format!("the thread's calls are filtered by program {last}, and the archive has {count}")
+                    format!("the thread's filter is {last}, but the archive has only {count} filters")
                 });
                 continue;
             }
             named.entry(usize_of(last.into())).or_default().push((process.pid(), thread.tid));
         }
     }
-    // A filter is always before those that came after it, so one pass from the end hands all threads down.
+    // A filter always comes before those installed after it, so one pass from the end passes all threads on.
     let most = images.limits.records;
     let mut left = most;
     let mut after: HashMap<usize, Vec<Threads>> = HashMap::new();
@@ -140,7 +143,7 @@ fn bind(filters: &mut [Filter], images: Images<'_>, model: &Model) {
                 let Some(rest) = left.checked_sub(u64_of(len)) else {
                     images.warnings.push(Code::LimitReached, images.place(Kind::Seccomp, 0), || {
                         format!(
-                            "filters bind threads more than {most} times: whom filter {index} binds is left out, \
+                            "filters bind threads more than {most} times; the threads of filter {index} were skipped, \
                              --max-records raises the limit"
                         )
                     });
@@ -177,7 +180,7 @@ fn note_same(filters: &mut [Filter]) {
     }
 }
 
-/// Follows every program for every call. What it costs is bounded for all of them together.
+/// Follows every program for every call. One budget bounds the work for all of them.
 fn follow(filters: &mut [Filter], images: Images<'_>, model: &Model) {
     let Some(arch) = model.arch() else { return };
     let abis = syscall::abis(arch, model.byte_order() == ByteOrder::Big);
@@ -212,7 +215,7 @@ fn follow(filters: &mut [Filter], images: Images<'_>, model: &Model) {
         images.warnings.push(Code::LimitReached, images.place(Kind::Seccomp, 0), || {
             let most = images.limits.filter_steps;
             format!(
-                "following all filters takes more than {most} steps: what the last ones answer is not known, \
+                "following all filters takes more than {most} steps; the answers of the last ones are unknown, \
                  --max-filter-steps raises the limit"
             )
         });
@@ -220,7 +223,7 @@ fn follow(filters: &mut [Filter], images: Images<'_>, model: &Model) {
 }
 
 impl Filter {
-    /// The processes of which it binds a thread, with those threads.
+    /// The processes with threads that the filter binds, and those threads.
     pub fn processes(&self) -> BTreeMap<Pid, Vec<Tid>> {
         let mut processes: BTreeMap<Pid, Vec<Tid>> = BTreeMap::new();
         for &(pid, tid) in self.threads.iter() {

@@ -1,4 +1,4 @@
-//! Which threads have the filters of their leader although nothing is recorded for them.
+//! Finds threads that have their leader's filters although nothing is recorded for them.
 
 use crate::abi::seccomp::TSYNC;
 use crate::images::proto::SeccompEntry;
@@ -7,9 +7,9 @@ use crate::int::usize_of;
 use crate::model::process::{Process, Seccomp, Unfiltered};
 use crate::warning::Warnings;
 
-/// Where all threads of a process have the same filters, CRIU records them with the leader alone, marks them with
-/// `SECCOMP_FILTER_FLAG_TSYNC`, and leaves the other threads without a mode: on restore the kernel gives them the
-/// leader's. Without the mark, a thread without a mode has no filter.
+/// If all threads of a process have the same filters, CRIU records them only for the leader, marks them with
+/// `SECCOMP_FILTER_FLAG_TSYNC`, and records no mode for the other threads; on restore, the kernel gives them the
+/// leader's filters. Without the mark, a thread without a mode has no filter.
 pub(crate) fn note(images: Images<'_>, processes: &mut [Process]) {
     let mut marks: Option<Vec<bool>> = None;
     for process in processes.iter_mut().filter(|process| process.has_threads_without_mode()) {
@@ -31,7 +31,7 @@ pub(crate) fn note(images: Images<'_>, processes: &mut [Process]) {
     }
 }
 
-/// Of each filter, whether it bears the mark. What is wrong with the image is said when the filters themselves are read.
+/// Whether each filter has the mark. Faults of the image are reported when the filters themselves are read.
 fn read(images: Images<'_>) -> Vec<bool> {
     let unheard = Warnings::new(images.limits);
     let images = Images { warnings: &unheard, ..images };

@@ -28,44 +28,44 @@ table! {
         pub pid: Pid,
         /// Number of the descriptor.
         pub fd: Fd,
-        /// What `readlink /proc/PID/fd/N` prints; null where the kernel's inode in it is not recorded (namespaces, packet
-        /// sockets) or the file is not in the archive's table.
+        /// Path, as `readlink /proc/PID/fd/N` prints it. Null if the kernel's inode in it is not recorded (namespaces,
+        /// packet sockets), or if the file is not in the archive's file table.
         #[to(ecs("file.path").path(), ocsf("file.path").path())]
         pub path: Option<BString>,
-        /// `regular`, `directory`, `character`, `block`, `pipe`, `fifo`, `socket`, `eventfd`, `eventpoll`, `signalfd`,
-        /// `timerfd`, `inotify`, `fanotify`, `memfd`, `tty`, `pidfd`, `namespace`, `tun`, `bpf_map`, `path` or `other`; null
-        /// where CRIU before 2.4 did not record what a path leads to.
+        /// Type: `regular`, `directory`, `character`, `block`, `pipe`, `fifo`, `socket`, `eventfd`, `eventpoll`,
+        /// `signalfd`, `timerfd`, `inotify`, `fanotify`, `memfd`, `tty`, `pidfd`, `namespace`, `tun`, `bpf_map`, `path`
+        /// or `other`. Null if CRIU before 2.4 did not record the type of a path.
         #[to(ecs("file.type").form(Form::FileType), ocsf("file.type_id").form(Form::FileType))]
         pub r#type: Option<&'static str>,
         /// Open flags in octal, as `/proc/PID/fdinfo` prints them, without `O_CLOEXEC`.
         pub flags: Option<String>,
-        /// Names of the open flags.
+        /// Names of the flags.
         pub flag_names: Option<Vec<Cow<'static, str>>>,
-        /// Closed on exec.
+        /// Whether the descriptor is closed on exec.
         pub cloexec: bool,
-        /// Position in the file, in bytes, where there is one.
+        /// Position in the file, in bytes. Null if the file has none.
         pub pos: Option<u64>,
-        /// Bytes of the file, where recorded.
+        /// Size of the file in bytes. Null if not recorded.
         #[to(ecs("file.size"), ocsf("file.size"))]
         pub size: Option<u64>,
-        /// The file had no name any more.
+        /// Whether the file had been deleted.
         #[to(ocsf("file.is_deleted"))]
         pub deleted: Option<bool>,
-        /// The mount that its path is on; joins `mounts`.
+        /// Mount that the path is on; joins `mounts`.
         pub mount_id: Option<u32>,
-        /// Process, process group or thread that gets its signals.
+        /// Process, process group or thread that gets the file's signals.
         pub owner_pid: Option<u32>,
-        /// Signal that it gets, where it is not `SIGIO`.
+        /// Signal that it gets, if it is not `SIGIO`.
         pub owner_signal: Option<Cow<'static, str>>,
-        /// What `owner_pid` is: `process`, `group` or `thread`.
+        /// Kind of `owner_pid`: `process`, `group` or `thread`.
         pub owner_type: Option<&'static str>,
-        /// User who asked for the signals.
+        /// User id of who asked for the signals.
         pub owner_uid: Option<u32>,
-        /// Effective user who asked for the signals.
+        /// Effective user id of who asked for the signals.
         pub owner_euid: Option<u32>,
-        /// CRIU's id of the open file: descriptors with one id share position and flags.
+        /// CRIU's id of the open file. Descriptors with the same id share position and flags.
         pub file_id: FileId,
-        /// What is particular to the type: an eventfd's counter, a timerfd's settings, an epoll's targets.
+        /// Facts that only this type has, such as an eventfd's counter, a timerfd's settings or an epoll's targets.
         pub detail: Option<Object>,
     }
 }
@@ -85,14 +85,14 @@ fn descriptors(model: &Model) -> impl Iterator<Item = (&Process, &Descriptor)> {
         .flat_map(|process| model.descriptors().of(process).iter().map(move |descriptor| (process, descriptor)))
 }
 
-/// The descriptors of all processes and the files behind them, by pid and number.
+/// The descriptors of all processes and their files, by pid and number.
 pub(super) fn files(model: &Model) -> impl Iterator<Item = (&Process, &Descriptor, &File)> {
     descriptors(model).filter_map(|(process, descriptor)| {
         Some((process, descriptor, model.files().get(descriptor.fd_type?, descriptor.file)?))
     })
 }
 
-/// What a descriptor of a process prints as, and its type; `None` if it has none of this number.
+/// The path and type of a process's descriptor; `None` if the process has no such descriptor.
 pub(super) fn link_of(model: &Model, process: &Process, fd: Fd) -> Option<(Option<BString>, Option<&'static str>)> {
     let descriptors = model.descriptors().of(process);
     let descriptor = descriptors.get(descriptors.binary_search_by_key(&fd, |descriptor| descriptor.fd).ok()?)?;
@@ -134,11 +134,11 @@ fn row(model: &Model, process: &Process, descriptor: &Descriptor) -> OpenFile {
     }
 }
 
-/// The type of an open file and what its link says, whoever holds it.
+/// The type and path of an open file, whoever holds it.
 pub(super) fn described(model: &Model, id: FileId) -> Option<(Option<&'static str>, Option<Vec<u8>>)> {
     let opened = named(model, id, model.files().any(id)?);
     Some((opened.kind, opened.path.map(|path| path.text)))
 }
 
-/// The types of sockets, whose rows are in a table of their own.
+/// Socket types, whose rows are in another table.
 pub(super) const SOCKETS: [FdTypes; 4] = [FdTypes::Inetsk, FdTypes::Unixsk, FdTypes::Netlinksk, FdTypes::Packetsk];

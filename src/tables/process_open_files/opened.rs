@@ -1,5 +1,5 @@
-//! What can be said of an open file, type by type: what `readlink /proc/PID/fd/N` prints, flags, position, and what only
-//! this type has. Source of the links: the kernel, where each of its file systems names its inodes.
+//! Describes an open file by its type: the text of `readlink /proc/PID/fd/N`, flags, position, and facts that only this
+//! type has. Source of the link texts: the kernel's file systems, which name their own inodes.
 
 use std::borrow::Cow;
 
@@ -14,16 +14,16 @@ use crate::model::file::{File, FilePath, FileTable, memfd_path};
 use crate::model::ids::FileId;
 use crate::tables::value::{Detail, Object};
 
-/// What links to files without a name say.
+/// Link texts of files without a name.
 const EVENTPOLL: &str = "anon_inode:[eventpoll]";
-/// Without brackets: the kernel names it so.
+/// The kernel prints this name without brackets.
 const INOTIFY: &str = "anon_inode:inotify";
 const FANOTIFY: &str = "anon_inode:[fanotify]";
 
 /// Named facts.
 type Details = Vec<(&'static str, Detail)>;
 
-/// What can be said of an open file, whatever its type.
+/// The facts about an open file, whatever its type.
 #[derive(Default)]
 pub(super) struct Opened {
     pub(super) path: Option<FilePath>,
@@ -36,7 +36,7 @@ pub(super) struct Opened {
 }
 
 impl Opened {
-    /// A file without a path: the kernel makes up what the link says.
+    /// A file without a path, whose link text the kernel makes up.
     fn named(kind: &'static str, link: impl Into<Vec<u8>>, flags: Option<u32>) -> Self {
         Opened {
             path: Some(FilePath { text: link.into(), deleted: false }),
@@ -46,7 +46,7 @@ impl Opened {
         }
     }
 
-    /// A socket, which is named by its inode.
+    /// A socket, named by its inode.
     fn socket(inode: u32, flags: Option<u32>) -> Self {
         Self::named("socket", format!("socket:[{inode}]"), flags)
     }
@@ -57,7 +57,7 @@ impl Opened {
     }
 }
 
-/// An open file by its type, without what it waits for or watches: quick, however much that is.
+/// Describes an open file by type, but not what it waits for or watches. Quick, however much that is.
 pub(super) fn named(model: &Model, id: FileId, file: &File) -> Opened {
     match file {
         File::Eventpoll(entry) => Opened::named("eventpoll", EVENTPOLL, entry.flags),
@@ -67,7 +67,7 @@ pub(super) fn named(model: &Model, id: FileId, file: &File) -> Opened {
     }
 }
 
-/// An open file by its type.
+/// Describes an open file by type.
 pub(super) fn opened(model: &Model, id: FileId, file: &File) -> Opened {
     let files = model.files();
     match file {
@@ -77,7 +77,7 @@ pub(super) fn opened(model: &Model, id: FileId, file: &File) -> Opened {
         File::Inet(entry) => Opened::socket(entry.ino(), entry.flags),
         File::Unix(entry) => Opened::socket(entry.ino(), entry.flags),
         File::Netlink(entry) => Opened::socket(entry.ino(), entry.flags),
-        // Its inode is not recorded, and so is the link's text.
+        // The inode is not recorded, so the link text is unknown.
         File::Packet(entry) => Opened { kind: Some("socket"), flags: entry.flags, ..Opened::default() },
         File::Eventfd(entry) => Opened::named("eventfd", "anon_inode:[eventfd]", entry.flags)
             .with(vec![("counter", integer(entry.counter()))]),
@@ -89,7 +89,7 @@ pub(super) fn opened(model: &Model, id: FileId, file: &File) -> Opened {
         File::Fanotify(entry) => fanotify(entry),
         File::Tty(entry) => terminal(files, id, entry),
         File::Memfd(entry) => memfd(files, entry),
-        // The kernel's inode of the namespace is not recorded, and so is the link's text.
+        // The kernel's inode of the namespace is not recorded, so the link text is unknown.
         File::Namespace(entry) => {
             let kind = abi::namespace::name(entry.ns_cflag()).unwrap_or("unknown");
             let detail = vec![("kind", Detail::Text(Cow::Borrowed(kind))), ("namespace", integer(entry.ns_id()))];
@@ -109,9 +109,9 @@ pub(super) fn opened(model: &Model, id: FileId, file: &File) -> Opened {
             Opened { pos: entry.pos, ..Opened::named("bpf_map", "anon_inode:bpf-map", entry.flags).with(detail) }
         }
         File::Pidfd(entry) => {
-            // Of a process that has ended, the kernel tells -1.
+            // For a process that has ended, the kernel reports -1.
             let pid = Some(entry.nspid()).filter(|&pid| pid >= 0);
-            // The image has the flags of pidfd_open; the file itself is open for reading and writing.
+            // The image has the flags passed to pidfd_open; the file itself is open for reading and writing.
             let flags = entry.flags.map(|flags| flags | abi::open::READ_WRITE);
             Opened::named("pidfd", "anon_inode:[pidfd]", flags)
                 .with(pid.map_or_else(Vec::new, |pid| vec![("pid", integer(pid))]))
@@ -142,7 +142,7 @@ fn regular(files: &FileTable, id: FileId, entry: &RegFileEntry) -> Opened {
     }
 }
 
-/// What a path leads to, by the mode that was recorded.
+/// The type of the file at a path, from its recorded mode.
 fn kind_of_path(entry: &RegFileEntry) -> Option<&'static str> {
     if entry.flags() & abi::open::PATH != 0 {
         return Some("path");
@@ -158,7 +158,7 @@ fn kind_of_path(entry: &RegFileEntry) -> Option<&'static str> {
     })
 }
 
-/// A file whose path has a record of its own; before CRIU 3.6 under the same id.
+/// A file whose path has a record of its own, with the same id before CRIU 3.6.
 fn beside(files: &FileTable, named_by: Option<u32>, id: FileId) -> Opened {
     let id = named_by.map_or(id, FileId);
     let regular = files.regular(id);
@@ -198,7 +198,7 @@ fn terminal(files: &FileTable, id: FileId, entry: &TtyFileEntry) -> Opened {
     Opened { path, kind: Some("tty"), flags: entry.flags, mount_id: beside.mount_id, detail, ..Opened::default() }
 }
 
-/// The path of a terminal by what it is, for sets that did not record it.
+/// The path of a terminal, derived from its kind, for image sets that did not record it.
 pub(in crate::tables) fn terminal_path(info: &TtyInfoEntry) -> Option<String> {
     let device = Device::from_stat(info.rdev());
     match (info.r#type(), &info.pty) {

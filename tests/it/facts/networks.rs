@@ -137,13 +137,13 @@ fn what_cannot_be_an_address_is_named_and_left_out() {
     assert_eq!(ran.code, Some(3), "{ran:?}");
     for (what, text) in [("a gateway", "10.88.0.999"), ("an address", "10.88.0.6/33"), ("the MAC address", "not a mac")]
     {
-        let message = format!("{what} of the network \"front eth0\" cannot be one: \"{text}\"; left out");
+        let message = format!("{what} of network \"front eth0\" is not valid: \"{text}\"; skipped");
         assert!(ran.err.contains(&message), "{message}: {ran:?}");
     }
     assert!(!ran.err.contains("fe80") && !ran.out.contains("10.88.0.999"), "{ran:?}");
     assert_eq!(interfaces(&members), [json!(["front", "eth0", Value::Null, "engine", STATUS])]);
     let ran = run_with(&with_status(&json!({"front": "up"})).tar(), ["inspect", "-"]);
-    assert!(ran.err.contains("the network \"front\" is text, not an object"), "{ran:?}");
+    assert!(ran.err.contains("network \"front\" is text, not an object"), "{ran:?}");
 }
 
 /// Pods' addresses are annotated by CRI-O, and their networks by plugins; of an address that both tell, once.

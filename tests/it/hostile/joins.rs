@@ -61,8 +61,8 @@ fn a_thread_is_of_one_process_and_once() {
     let checkpoint = members.open();
     let threads: usize = checkpoint.model().processes().iter().map(|process| process.threads.len()).sum();
     assert_eq!(threads, 3, "two processes, and one more thread");
-    assert_said(&checkpoint, Code::ProcessTree, "999 threads of process 1 are listed before");
-    assert_said(&checkpoint, Code::ProcessTree, "1000 threads of process 6 are listed before");
+    assert_said(&checkpoint, Code::ProcessTree, "999 threads of process 1 were listed earlier");
+    assert_said(&checkpoint, Code::ProcessTree, "1000 threads of process 6 were listed earlier");
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn names_and_rows_are_bounded_together() {
     add(&mut members, "checkpoint/files.img", &file);
     open_often(&mut members, FdTypes::Reg, 900, 50_000);
     let checkpoint = members.open();
-    assert_said(&checkpoint, Code::LimitReached, "a name of 1048576 bytes is cut after 4096");
+    assert_said(&checkpoint, Code::LimitReached, "a name of 1048576 bytes was cut to 4096");
     let open = rows(&checkpoint, "process_open_files");
     assert!((10_000..50_000).contains(&open), "{open}");
     assert_said(&checkpoint, Code::LimitReached, "the rows of process_open_files take more than");
@@ -174,7 +174,7 @@ fn mappings_that_all_overlap_are_left_out() {
     let checkpoint = members.open();
     let mm = checkpoint.model().processes()[0].mm.as_ref().unwrap();
     assert_eq!(mm.vmas.len(), 257);
-    assert_said(&checkpoint, Code::MappingInvalid, "one of more than 256 that overlap others");
+    assert_said(&checkpoint, Code::MappingInvalid, "more than 256 mappings overlap");
 }
 
 #[test]

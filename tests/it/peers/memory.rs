@@ -51,7 +51,7 @@ fn pages_that_are_elsewhere_shift_no_others() {
     assert!(!here.is_empty() && here.len() < all.len() && here.iter().all(|place| all.contains(place)));
     let ran = memparse("forms-memory/chain-final.tar.gz", &["--search", "cryoscope needle"]);
     assert_eq!(ran.code, Some(3));
-    assert!(ran.err.contains("pages are in an earlier dump"), "{}", ran.err);
+    assert!(ran.err.contains("pages are in a parent dump"), "{}", ran.err);
     let lazy = memparse("forms-memory/lazy.tar.gz", &[]);
     assert!(lazy.err.contains("pages stayed in the frozen processes") && lazy.code == Some(3), "{}", lazy.err);
     let parent = fixtures::path("forms-memory/chain-pre.tar.gz");

@@ -172,5 +172,5 @@ fn threads_are_no_processes_where_the_tree_is_missing() {
     assert_eq!(checkpoint.processes().map(|p| p.pid.0).collect::<Vec<_>>(), whole);
     checkpoint.read_all();
     let warning = checkpoint.warnings().into_iter().find(|w| w.code == Code::ImageMissing).unwrap();
-    assert!(warning.message.contains("further threads"), "{}", warning.message);
+    assert!(warning.message.contains("more threads"), "{}", warning.message);
 }

@@ -29,7 +29,7 @@ fn a_dump_of_the_links_name_is_used_wherever_the_link_leads() {
         let ran = run(["memparse", &path, "-v"]);
         assert_eq!(ran.code, Some(0), "{target}: {ran:?}");
         assert!(!ran.out.contains("in a parent"), "{target}: {ran:?}");
-        let is_noted = ran.err.contains("pre-checkpoint has that name and is read in its place");
+        let is_noted = ran.err.contains("read pre-checkpoint instead, which has the same name");
         assert_eq!(is_noted, target != "../pre-checkpoint", "{target}: {ran:?}");
     }
     // Of two of the name, none is the one.
@@ -42,8 +42,8 @@ fn a_dump_of_the_links_name_is_used_wherever_the_link_leads() {
     let ran = run(["memparse", &path]);
     assert!(
         ran.code == Some(3)
-            && ran.err.contains("2 dumps of this archive may be it (other/pre-checkpoint, pre-checkpoint)")
-            && ran.err.contains("name its folder with --parent"),
+            && ran.err.contains("2 dumps in this archive may be it (other/pre-checkpoint, pre-checkpoint)")
+            && ran.err.contains("give its directory with --parent"),
         "{ran:?}"
     );
 }
@@ -54,7 +54,7 @@ fn without_a_link_the_dumps_that_may_be_meant_are_named() {
     alone.remove("checkpoint/parent");
     let (_home, path) = saved(&alone.tar());
     let ran = run(["memparse", &path]);
-    assert!(ran.code == Some(3) && ran.err.contains("pre-checkpoint is one that is in this archive"), "{ran:?}");
+    assert!(ran.code == Some(3) && ran.err.contains("to use pre-checkpoint from this archive"), "{ran:?}");
     let ran = run(["memparse", &path, "--parent", &path]);
     assert!(ran.code == Some(0) && !ran.out.contains("in a parent"), "{ran:?}");
     let copies: Vec<_> = alone.0.iter().filter(|member| member.name.starts_with("pre-checkpoint/")).cloned().collect();
@@ -63,7 +63,7 @@ fn without_a_link_the_dumps_that_may_be_meant_are_named() {
     }
     let (_home, path) = saved(&alone.tar());
     let ran = run(["memparse", &path]);
-    assert!(ran.err.contains("no link says in which, and 2 earlier dumps"), "{ran:?}");
+    assert!(ran.err.contains("no link names it, and 2 earlier dumps"), "{ran:?}");
     alone.0.retain(|member| !member.name.contains("pre-checkpoint/"));
     let (_home, path) = saved(&alone.tar());
     assert!(run(["memparse", &path]).err.contains("that is not in this archive"));
@@ -77,7 +77,7 @@ fn what_the_earlier_dump_lacks_is_said_of_it() {
     let ran = run(["inspect", &path]);
     assert!(
         ran.code == Some(3)
-            && ran.err.contains("earlier dump of this archive (pre-checkpoint), but its pagemaps lack them"),
+            && ran.err.contains("parent dump in this archive (pre-checkpoint), but its pagemaps do not have them"),
         "{ran:?}"
     );
     assert!(!ran.err.contains("not in this archive"), "{ran:?}");

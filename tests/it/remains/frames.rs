@@ -60,9 +60,9 @@ fn frames_that_are_cut_or_damaged_are_named() {
     let mut other = reference();
     other.remove("checkpoint/pages-2.img");
     other.set("checkpoint/pages-2.comp.img", b"no frames".to_vec());
-    for (members, what) in [(cut, "cut"), (damaged, "damaged"), (other, "no such frames")] {
+    for (members, what) in [(cut, "truncated"), (damaged, "damaged"), (other, "not LZ4 frames")] {
         let ran = memparse(&members.tar(), &[]);
-        assert!(ran.code == Some(3) && ran.err.contains("pages-2.comp.img: its LZ4 frames are"), "{ran:?}");
+        assert!(ran.code == Some(3) && ran.err.contains("pages-2.comp.img: the LZ4 frames are"), "{ran:?}");
         assert!(ran.err.contains(what), "{what}: {ran:?}");
     }
     let ran = memparse(&framed(BlockMode::Independent, 1).tar(), &["--max-nested", "20000"]);

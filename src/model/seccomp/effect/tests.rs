@@ -7,7 +7,7 @@ use crate::model::bpf::Instruction;
 
 const X86_64: u32 = 0xc000_003e;
 
-/// What the kernel's own interpreter of classic BPF did, in the plainest way: one call, all arguments known.
+/// What the kernel's own interpreter of classic BPF does, in the simplest way: one call, all arguments known.
 fn run(program: &Program, data: &[u32; 16]) -> u32 {
     let (mut a, mut x, mut memory, mut pc) = (0_u32, 0_u32, [0_u32; 16], 0_usize);
     loop {
@@ -82,7 +82,7 @@ fn constant() -> impl Strategy<Value = u32> {
     prop_oneof![0_u32..6, Just(X86_64), Just(0x7fff_0000), Just(0x5_0001), any::<u32>()]
 }
 
-/// Programs that the kernel takes, but for reading memory that was not written, which both sides here allow.
+/// Programs that the kernel accepts, except that they may read unwritten memory, which both sides here allow.
 fn valid() -> impl Strategy<Value = Program> {
     let plain = prop::sample::select(vec![
         0x00_u16, 0x01, 0x04, 0x0c, 0x14, 0x1c, 0x24, 0x2c, 0x3c, 0x44, 0x4c, 0x54, 0x5c, 0x6c, 0x7c, 0x84, 0xa4, 0xac,
@@ -98,7 +98,7 @@ fn valid() -> impl Strategy<Value = Program> {
         1 => (0_u32..5).prop_map(|distance| (0x05, 0, 0, distance)),
     ];
     prop::collection::vec(instruction, 1..40).prop_map(|mut instructions| {
-        // Words of memory are written first, and jumps end at the answer at the latest.
+        // Memory words are written first, and jumps end at the answer at the latest.
         let mut all = vec![(0x02, 0, 0, 0), (0x02, 0, 0, 1), (0x02, 0, 0, 2)];
         all.append(&mut instructions);
         let last = all.len();
@@ -195,7 +195,7 @@ fn what_the_kernel_would_not_take_is_not_followed() {
 
 #[test]
 fn following_is_bounded() {
-    // Every branch doubles the ways, but not what is remembered of them.
+    // Every branch doubles the paths, but not what is remembered of them.
     let mut instructions = Vec::new();
     for word in 0..1000_u32 {
         let argument = 16 + word % 12 * 4;
