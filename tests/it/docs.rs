@@ -1,4 +1,5 @@
-//! `docs/tables.md` and `docs/warnings.md` say what the code says. `UPDATE_DOCS=1 cargo test docs` writes them anew.
+//! Pages that are generated from the code: tables, warnings, SIEM fields, the schema. `UPDATE_DOCS=1 cargo test docs` rewrites
+//! them.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -8,9 +9,9 @@ use cryoscope::{Code, tables};
 
 #[test]
 fn tables_are_documented() {
-    let mut text = "# Tables\n\nEvery output is made of rows of these tables. Any column can be null: the archive does \
-                    not say. Times are RFC 3339 in UTC,\naddresses and masks are hexadecimal text, sizes are bytes. Of text \
-                    that is not UTF-8, `<column>_hex` has all bytes.\n"
+    let mut text = "# Tables\n\nEvery output is made of rows of these tables. Any column can be null, which means that the \
+                    archive does not say. Times are\nRFC 3339 in UTC, addresses and masks hexadecimal text, sizes bytes. For text \
+                    that is not UTF-8, `<column>_hex` has all bytes. The\n[glossary](glossary.md) explains the words.\n"
         .to_owned();
     for table in tables::ALL.iter().map(|source| source.table).chain(tables::ASKED.iter().copied()) {
         let _ = write!(text, "\n## `{}`\n\n{}\n\n", table.name, flat(table.doc));
@@ -20,7 +21,7 @@ fn tables_are_documented() {
         }
         text.push_str("| column | type | meaning |\n| --- | --- | --- |\n");
         for column in table.columns {
-            // Rows of several tables have a key of this name.
+            // With several tables, rows have a key of this name.
             assert_ne!(column.name, "table", "a column of {}", table.name);
             let _ = writeln!(text, "| `{}` | {} | {} |", column.name, column.column_type.as_str(), flat(column.doc));
         }
@@ -31,9 +32,9 @@ fn tables_are_documented() {
 #[test]
 fn warnings_are_documented() {
     let mut text =
-        "# Warnings\n\nWhat was odd, damaged or missing in an archive, each with its place (member, record, \
-                    offset). A *warning* means that the answer\nis partial, and the command ends with exit code 3; a \
-                    *note* that nothing is missing (`--verbose` prints notes, too). The codes are\nstable.\n\n\
+        "# Warnings\n\nEach names the member, record and offset that it is about. A *warning* means that something is \
+                    missing or wrong: the answer is partial,\nand the exit code is 3. A *note* means that something is \
+                    odd, but nothing is missing; `--verbose` prints notes too. The codes are\nstable.\n\n\
                     | code | severity | meaning |\n| --- | --- | --- |\n"
             .to_owned();
     for code in Code::ALL {
@@ -44,10 +45,11 @@ fn warnings_are_documented() {
 
 #[test]
 fn where_columns_go_is_documented() {
-    let mut text = "# Where columns go in a SIEM\n\nColumns that have a field in another schema. All others stand under their own \
-                    names: in ECS below `cryoscope` and\nthe name that is given, in OCSF in `unmapped`, in Timesketch at the top. \
-                    See [siem.md](siem.md) for what documents have beside them.\n"
-        .to_owned();
+    let mut text =
+        "# SIEM fields\n\nThese columns have a field in another schema. All others keep their own names: in ECS below \
+                    `cryoscope` and the name given\nhere, in OCSF in `unmapped`, in Timesketch at the top level. \
+                    [siem.md](siem.md) describes what else documents contain.\n"
+            .to_owned();
     let all = tables::ALL.iter().map(|source| source.table).chain(tables::ASKED.iter().copied());
     for table in all.chain([&tables::Summary::TABLE]).filter(|table| table.event != tables::Event::PLAIN) {
         let event = &table.event;
@@ -57,9 +59,9 @@ fn where_columns_go_is_documented() {
         let _ = write!(text, "\n## `{}`\n\nECS: {kind}, own columns below `cryoscope.{prefix}`.\n", table.name);
         if let Some(secrets) = event.secrets {
             let columns: Vec<String> = secrets.columns.iter().map(|name| format!("`{name}`")).collect();
-            let only_if = secrets.only_if.map(|(column, value)| format!(" of rows whose `{column}` is `{value}`"));
+            let only_if = secrets.only_if.map(|(column, value)| format!(" in rows whose `{column}` is `{value}`"));
             let only_if = only_if.unwrap_or_default();
-            let _ = writeln!(text, "Left out, unless `--with-env` is given: {}{only_if}.", columns.join(", "));
+            let _ = writeln!(text, "Omitted unless `--with-env` is given: {}{only_if}.", columns.join(", "));
         }
         let going: Vec<_> = table.columns.iter().filter(|column| !column.targets().is_empty()).collect();
         if going.is_empty() {
@@ -83,7 +85,7 @@ fn where_columns_go_is_documented() {
 
 #[test]
 fn the_schema_of_rows_is_documented() {
-    // `row_schema` holds the one before against this.
+    // `row_schema` compares this with the previous one.
     let tables = tables::ALL.iter().map(|source| source.table).chain(tables::ASKED.iter().copied());
     compare("docs/schema.json", &format!("{}\n", cryoscope::formats::pretty(&tables::schema(tables))));
 }
@@ -98,5 +100,5 @@ pub(crate) fn compare(path: &str, expected: &str) {
         std::fs::write(&path, expected).unwrap();
     }
     let found = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(found == expected, "{} is stale; UPDATE_DOCS=1 cargo test docs writes it anew", path.display());
+    assert!(found == expected, "{} is stale; UPDATE_DOCS=1 cargo test docs rewrites it", path.display());
 }
