@@ -33,9 +33,9 @@ fn human(field: &str, number: u64) -> String {
 fn limits_are_documented() {
     let mut text = "# Limits\n\nAn attacker may have written the archive. Every count, length and depth in it is bounded by the bytes that \
                     the archive really holds,\nor by one of these limits. When a limit is reached, the warning `limit_reached` gives \
-                    its value and the option that raises it, and the\nexit code is 3: nothing is skipped in silence. The library \
+                    its value and the flag that raises it, and the\nexit code is 3: nothing is skipped in silence. The library \
                     has the same limits as fields of `Limits`.\n\n\
-                    | option | field | default | what is bounded |\n| --- | --- | --- | --- |\n"
+                    | flag | field | default | what is bounded |\n| --- | --- | --- | --- |\n"
         .to_owned();
     for limit in Limits::ALL {
         let default = human(limit.field, limit.default);
@@ -64,7 +64,7 @@ fn limits_are_documented() {
          shown with 2.8 KiB;\n  `--max-processes` bounds that), and 64 MiB for the rest.\n\
          - **Searching and hashing** pass over the stored bytes once. Holes of sparse members are hashed, and those of pages images read as \
          memory, up\n  to `--max-holes`. The size of compiled patterns is bounded by `--max-patterns`.\n\
-         - **Writing** happens only where an option says so, such as `--output` and `--dump`. Holes stay holes. In a stream, they \
+         - **Writing** happens only where a flag says so, such as `--output` and `--dump`. Holes stay holes. In a stream, they \
          become zeros, up to\n  `--max-dump`.\n",
     );
     compare("docs/limits.md", &text);
