@@ -91,7 +91,7 @@ def touched(path):
     once([CRYOSCOPE, "inspect", path])
     cached = int(subprocess.check_output(["fincore", "--bytes", "--noheadings", "--output", "RES", path]))
     size = os.path.getsize(path)
-    print(f"\nOf a plain archive that was not cached, `inspect` read {100 * cached / size:.2f} % (read-ahead and all).")
+    print(f"\n`inspect` read {100 * cached / size:.2f} % of a plain archive that was not cached, including read-ahead.")
 
 
 def opening():

@@ -88,7 +88,7 @@ def odd_names(name, folder, scratch, paths):
 def write_page(lines, archives):
     """Puts the table into docs/scale.md, where all engines were asked."""
     head = "| engine | version | tables | rows | cells compared | questions |\n| --- | --- | --- | --- | --- | --- |\n"
-    table = head + "\n".join(lines) + f"\n\nOf {archives} archives, all of `fixtures/` but those that are broken by intent.\n"
+    table = head + "\n".join(lines) + f"\n\nFrom {archives} archives: all of `fixtures/` except those that are damaged on purpose.\n"
     text = SCALE.read_text(encoding="utf-8")
     new = re.sub(r"(<!-- engines -->\n).*?(<!-- /engines -->)", lambda m: f"{m[1]}{table}{m[2]}", text, flags=re.DOTALL)
     if new == text:

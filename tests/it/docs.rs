@@ -1,4 +1,5 @@
-//! Checks that `docs/tables.md` and `docs/warnings.md` match the code. `UPDATE_DOCS=1 cargo test docs` rewrites them.
+//! Pages that are generated from the code: tables, warnings, SIEM fields, the schema. `UPDATE_DOCS=1 cargo test docs` rewrites
+//! them.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -8,9 +9,9 @@ use cryoscope::{Code, tables};
 
 #[test]
 fn tables_are_documented() {
-    let mut text = "# Tables\n\nEvery output is made of rows of these tables. Any column can be null, which means that the archive \
-                    does not say.\nTimes are RFC 3339 in UTC, addresses and masks are hexadecimal text, and sizes are in bytes. \
-                    If text is not UTF-8,\n`<column>_hex` has all its bytes.\n"
+    let mut text = "# Tables\n\nEvery output is made of rows of these tables. Any column can be null, which means that the \
+                    archive does not say. Times are\nRFC 3339 in UTC, addresses and masks hexadecimal text, sizes bytes. For text \
+                    that is not UTF-8, `<column>_hex` has all bytes. The\n[glossary](glossary.md) explains the words.\n"
         .to_owned();
     for table in tables::ALL.iter().map(|source| source.table).chain(tables::ASKED.iter().copied()) {
         let _ = write!(text, "\n## `{}`\n\n{}\n\n", table.name, flat(table.doc));
@@ -20,7 +21,7 @@ fn tables_are_documented() {
         }
         text.push_str("| column | type | meaning |\n| --- | --- | --- |\n");
         for column in table.columns {
-            // Rows of several tables have a key of this name.
+            // With several tables, rows have a key of this name.
             assert_ne!(column.name, "table", "a column of {}", table.name);
             let _ = writeln!(text, "| `{}` | {} | {} |", column.name, column.column_type.as_str(), flat(column.doc));
         }
@@ -31,9 +32,9 @@ fn tables_are_documented() {
 #[test]
 fn warnings_are_documented() {
     let mut text =
-        "# Warnings\n\nA warning says what is odd, damaged or missing in an archive, and where (member, record, \
-                    offset). A *warning* means that the\nanswer is partial, and the command ends with exit code 3. A \
-                    *note* means that nothing is missing; `--verbose` prints notes too.\nThe codes are stable.\n\n\
+        "# Warnings\n\nEach names the member, record and offset that it is about. A *warning* means that something is \
+                    missing or wrong: the answer is partial,\nand the exit code is 3. A *note* means that something is \
+                    odd, but nothing is missing; `--verbose` prints notes too. The codes are\nstable.\n\n\
                     | code | severity | meaning |\n| --- | --- | --- |\n"
             .to_owned();
     for code in Code::ALL {
@@ -44,10 +45,11 @@ fn warnings_are_documented() {
 
 #[test]
 fn where_columns_go_is_documented() {
-    let mut text = "# Where columns go in a SIEM\n\nColumns that have a field in another schema. All other columns keep their own \
-                    names: in ECS below `cryoscope` and\nthe name given here, in OCSF in `unmapped`, in Timesketch at the top level. \
-                    See [siem.md](siem.md) for the other fields of\ndocuments.\n"
-        .to_owned();
+    let mut text =
+        "# SIEM fields\n\nThese columns have a field in another schema. All others keep their own names: in ECS below \
+                    `cryoscope` and the name given\nhere, in OCSF in `unmapped`, in Timesketch at the top level. \
+                    [siem.md](siem.md) describes what else documents contain.\n"
+            .to_owned();
     let all = tables::ALL.iter().map(|source| source.table).chain(tables::ASKED.iter().copied());
     for table in all.chain([&tables::Summary::TABLE]).filter(|table| table.event != tables::Event::PLAIN) {
         let event = &table.event;
@@ -83,7 +85,7 @@ fn where_columns_go_is_documented() {
 
 #[test]
 fn the_schema_of_rows_is_documented() {
-    // `row_schema` holds the one before against this.
+    // `row_schema` compares this with the previous one.
     let tables = tables::ALL.iter().map(|source| source.table).chain(tables::ASKED.iter().copied());
     compare("docs/schema.json", &format!("{}\n", cryoscope::formats::pretty(&tables::schema(tables))));
 }

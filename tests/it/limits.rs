@@ -31,10 +31,10 @@ fn human(field: &str, number: u64) -> String {
 
 #[test]
 fn limits_are_documented() {
-    let mut text = "# Limits\n\nAn archive may have been written by an attacker. Every count, length and depth in it is bounded by \
-                    what the archive really holds, or by\none of these limits. A limit that is hit is the warning `limit_reached`, \
-                    which names the number and the flag that raises it, and\nthe command ends with exit code 3: nothing is left \
-                    out in silence. The library has the same limits as fields of `Limits`.\n\n\
+    let mut text = "# Limits\n\nAn attacker may have written the archive. Every count, length and depth in it is bounded by the bytes that \
+                    the archive really holds,\nor by one of these limits. When a limit is reached, the warning `limit_reached` gives \
+                    its value and the flag that raises it, and the\nexit code is 3: nothing is skipped in silence. The library \
+                    has the same limits as fields of `Limits`.\n\n\
                     | flag | field | default | what is bounded |\n| --- | --- | --- | --- |\n"
         .to_owned();
     for limit in Limits::ALL {
@@ -43,26 +43,29 @@ fn limits_are_documented() {
         let _ = writeln!(text, "| `{}` | `{}` | {default} | {doc} |", limit.flag, limit.field);
     }
     text.push_str(
-        "\n`memparse --max-matches` bounds the matches of a search and `--max-match-length` how long one can be. They belong to what is \
-         asked,\nnot to the archive; reaching the former is said on standard error.\n\n\
-         ## What an archive can cost in all\n\n\
-         Of *N* bytes of input, and with *U* bytes after inflating (*U* = *N* of plain archives; at most `--max-unpacked`, and at most \
-         `--max-ratio`\ntimes *N* above the first 4 GiB):\n\n\
-         - **Reading** goes over the *U* bytes once, forward. Archives within the archive are walked over once more for each table that \
-         asks\n  for them; compressed ones inflate to `--max-nested` at most, and all together have `--max-nested-members` members. Compression in compression is undone four times.\n\
-         - **What is said once and belongs to many** is said of each of them: an open file of each of its descriptors, a mount table of each \
-         process. So\n  the rows of one table take `--max-table` and 32 bytes for each of the *U* at most, the view of `/proc` `--max-view` and as \
-         much, and all that\n  is extracted a GiB or 32 *U*, whichever is more (`--max-extracted-ratio`). Images that are links to one file count \
-         each (`--max-linked`), so do\n  descriptors of tables that processes share, and what waits behind descriptors of one file (`--max-shared`).\n\
-         - **Tables** cost time and memory in proportion to the records that are there, and to the members. A claim of a count or a length \
-         costs\n  nothing: it is held against the bytes that are left before anything is allocated. Trees and chains of links are followed \
-         with a\n  bound on their length, and never by recursion over what the archive says; JSON is as deep as `--max-json-depth` at most.\n\
-         - **Memory**: `--max-memory` of what is kept of a stream (more goes to a temporary file that has no name), five times `--max-metadata` of \
-         names,\n  about 1 KiB for each member, a hundred times the bytes of records at most (a process is recorded in 25 bytes and shown with 2.8 KiB; `--max-processes` bounds that), and 64 MiB \
-         beside.\n\
-         - **Searching and hashing** go over the bytes that are stored once. Holes of sparse members are \
-         hashed,\n  and those of pages images read as memory, up to `--max-holes`. What patterns compile to is bounded by `--max-patterns`.\n\
-         - **Writing** is done only where told: `--output`, `--dump` and the like. Holes stay holes; to a stream, zeros\n  in their place are written up to `--max-dump`.\n",
+        "\n`memparse --max-matches` bounds the number of matches of a search, and `--max-match-length` the length of one. They depend on \
+         the question,\nnot on the archive. Standard error says when the first is reached.\n\n\
+         ## What an archive can use in total\n\n\
+         For *N* bytes of input and *U* bytes after inflating (*U* = *N* for plain archives; at most `--max-unpacked`, and at most \
+         `--max-ratio` times\n*N* above the first 4 GiB):\n\n\
+         - **Reading** passes over the *U* bytes once, forward. Nested archives are read again for each table that needs them. Compressed \
+         ones inflate to\n  `--max-nested` at most, and all together have `--max-nested-members` members. Compression inside compression \
+         is undone four times.\n\
+         - **Facts that belong to many rows** are repeated in each: an open file for each of its descriptors, a mount table for each \
+         process. The\n  rows of one table therefore use at most `--max-table` plus 32 bytes for each of the *U*, the view of `/proc` \
+         `--max-view` plus the same,\n  and all extracted files 1 GiB or 32 *U*, whichever is more (`--max-extracted-ratio`). Images that are \
+         links to one file each count\n  (`--max-linked`), and so do descriptors in tables that processes share, and bytes waiting behind \
+         descriptors of one file\n  (`--max-shared`).\n\
+         - **Tables** use time and memory in proportion to the records and members that exist. A claimed count or length costs nothing: it \
+         is compared\n  with the bytes that remain before anything is allocated. Trees and chains of links are followed to a bounded \
+         length, and never by\n  recursion over the archive's data. JSON has at most `--max-json-depth` levels.\n\
+         - **Memory**: `--max-memory` for data kept from a stream (more goes to a temporary file without a name), five times `--max-metadata` \
+         for names,\n  about 1 KiB for each member, at most a hundred times the bytes of records (a process is recorded in 25 bytes and \
+         shown with 2.8 KiB;\n  `--max-processes` bounds that), and 64 MiB for the rest.\n\
+         - **Searching and hashing** pass over the stored bytes once. Holes of sparse members are hashed, and those of pages images read as \
+         memory, up\n  to `--max-holes`. The size of compiled patterns is bounded by `--max-patterns`.\n\
+         - **Writing** happens only where a flag says so, such as `--output` and `--dump`. Holes stay holes. In a stream, they \
+         become zeros, up to\n  `--max-dump`.\n",
     );
     compare("docs/limits.md", &text);
 }

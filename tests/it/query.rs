@@ -1,4 +1,5 @@
-//! `cryoscope query`: the questions of `docs/queries.md`, what is refused, and values that are hard to carry.
+//! `cryoscope query`: the questions of `docs/queries.md` and `docs/persistence.md`, refused queries, and values that are hard to
+//! carry.
 
 use std::path::Path;
 use std::process::Command;
@@ -56,15 +57,22 @@ fn questions(lines: &[&str]) -> Vec<Question> {
     questions
 }
 
-/// `UPDATE_DOCS=1 cargo test --test it query` writes the answers anew.
+/// `UPDATE_DOCS=1 cargo test --test it query` rewrites the answers.
 #[test]
-fn questions_of_the_document_have_its_answers() {
+fn questions_of_the_documents_have_their_answers() {
+    for (page, least) in [("docs/queries.md", 12), ("docs/persistence.md", 1)] {
+        answers_hold(page, least);
+    }
+}
+
+/// Compares the answers in a page, which has at least so many questions, with those of the command.
+fn answers_hold(page: &str, least: usize) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let path = root.join("docs/queries.md");
+    let path = root.join(page);
     let document = std::fs::read_to_string(&path).unwrap();
     let lines: Vec<&str> = document.lines().collect();
     let questions = questions(&lines);
-    assert!(questions.len() >= 12, "{} questions", questions.len());
+    assert!(questions.len() >= least, "{page}: {} questions", questions.len());
     let mut written = String::new();
     let mut done = 0;
     for Question { arguments, answer } in questions {
@@ -85,7 +93,7 @@ fn questions_of_the_document_have_its_answers() {
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(&path, &written).unwrap();
     } else {
-        assert_eq!(document, written, "UPDATE_DOCS=1 cargo test --test it query writes the answers anew");
+        assert_eq!(document, written, "{page}: UPDATE_DOCS=1 cargo test --test it query rewrites the answers");
     }
 }
 

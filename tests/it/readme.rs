@@ -1,5 +1,5 @@
-//! The commands of the pages print what these say that they print, on a screen of 100 columns. `UPDATE_DOCS=1 cargo test
-//! commands_print` writes anew what is below them.
+//! Commands in the pages print exactly the output shown below them, at a width of 100 columns. `UPDATE_DOCS=1 cargo test
+//! commands_print` rewrites that output.
 
 use std::ffi::OsString;
 use std::fs;
@@ -12,8 +12,8 @@ use crate::command::Ran;
 #[test]
 fn commands_print_what_the_readme_says() {
     let commands = run_all("README.md");
-    assert!(commands.len() >= 7, "a main command, the tests and five examples: {commands:?}");
-    assert!(commands.iter().any(|command| command == "cargo test"), "it says how to run the tests");
+    assert!(commands.len() >= 7, "a first command, the tests and five examples: {commands:?}");
+    assert!(commands.iter().any(|command| command == "cargo test"), "how to run the tests");
 }
 
 #[test]
@@ -32,16 +32,23 @@ fn commands_print_what_the_page_on_moving_says() {
 }
 
 #[test]
+fn commands_print_what_the_page_on_memory_says() {
+    assert!(run_all("docs/memory.md").len() >= 5);
+}
+
+#[test]
 fn commands_print_what_the_answers_say() {
     assert!(run_all("docs/faq.md").len() >= 2);
 }
 
-/// Runs the commands of all `console` blocks of a page, one after the other in one folder, which has the fixtures in it, and
-/// gives them.
+/// Runs the commands of all `console` blocks of a page in order, in one directory that has `fixtures` and `docs`. Returns the
+/// commands.
 fn run_all(page: &str) -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let home = tempfile::tempdir().unwrap();
-    symlink(root.join("fixtures"), home.path().join("fixtures")).unwrap();
+    for folder in ["fixtures", "docs"] {
+        symlink(root.join(folder), home.path().join(folder)).unwrap();
+    }
     let wrapper = home.path().join("bin/cryoscope");
     fs::create_dir(home.path().join("bin")).unwrap();
     let script = format!("#!/bin/sh\nexec '{}' --width 100 \"$@\"\n", env!("CARGO_BIN_EXE_cryoscope"));
@@ -76,7 +83,7 @@ fn run_all(page: &str) -> Vec<String> {
     commands
 }
 
-/// What a line of a shell prints.
+/// Runs a line of shell. Returns its standard output.
 fn print(home: &Path, command: &str) -> String {
     let mut path = OsString::from(home.join("bin"));
     path.push(":");
@@ -84,7 +91,7 @@ fn print(home: &Path, command: &str) -> String {
     let mut shell = Command::new("sh");
     let ran = Ran::of(shell.args(["-c", command]).current_dir(home).env("PATH", path).output().unwrap());
     assert_eq!(ran.code, Some(0), "{command}: {}", ran.err);
-    // Of several archives, how many were read is said on standard error.
+    // With several archives, standard error says how many were read.
     assert!(ran.err.is_empty() || ran.err.ends_with(" read, 0 failed\n"), "{command}: {}", ran.err);
     ran.out
 }
