@@ -3,25 +3,13 @@
 
 use std::borrow::Cow;
 
+use super::absence::Absence;
 use super::lazy::LazyFile;
 use super::map::Map;
 use crate::int::{u64_of, usize_of};
 
 /// How many bytes are looked at in one go by who goes through all of them.
 const PART: u64 = 1 << 20;
-
-/// Why bytes of a member are not here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Absence {
-    /// The archive ends before them, or was damaged there.
-    Truncated,
-    /// The file that holds them could not be read.
-    Unreadable,
-    /// They were not asked for when the archive was inflated.
-    NotKept,
-    /// They are there, but the archive contradicts itself about where they belong.
-    Contradicted,
-}
 
 /// Something that holds bytes of members.
 #[derive(Debug)]

@@ -10,8 +10,9 @@ use bstr::{BString, ByteSlice, ByteVec};
 
 use super::contents::{Backing, Layout, Source};
 use super::folder::{Entry, Facts, Folder};
+use super::kind::MemberKind;
 use super::lazy::{Fault, LazyFile, Reading};
-use super::member::{Member, MemberKind};
+use super::member::Member;
 use crate::int::u64_of;
 use crate::limits::Limits;
 use crate::warning::{Code, Place, Warnings};

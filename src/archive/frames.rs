@@ -8,7 +8,8 @@ use std::io::{BufRead, BufReader, Read, Result, copy, sink};
 use lz4_flex::frame::FrameDecoder;
 
 use super::Archive;
-use super::contents::{Absence, Backing, Contents, Extent, Layout, Piece, Source};
+use super::absence::Absence;
+use super::contents::{Backing, Contents, Extent, Layout, Piece, Source};
 use super::input::{ContentsInput, End, StreamInput};
 use super::listing::Listing;
 use super::member::Member;

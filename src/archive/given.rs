@@ -6,7 +6,7 @@ use std::io::{self, IsTerminal};
 use std::path::Path;
 
 use super::folder::{self, Folder};
-use super::member::MemberKind;
+use super::kind::MemberKind;
 use crate::error::ErrorKind;
 
 /// What can be read.

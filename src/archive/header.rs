@@ -2,6 +2,8 @@
 
 use bstr::{BString, ByteSlice};
 
+use super::number::number;
+
 /// Size of a header and of everything's padding.
 pub(super) const BLOCK: usize = 512;
 
@@ -101,38 +103,9 @@ fn text(field: &[u8]) -> &[u8] {
     field.split_once_str("\0").map_or(field, |(text, _)| text)
 }
 
-/// A number in octal text, or in base 256 where the first bit is set (GNU, for sizes from 8 GiB and times before 1970).
-/// Blank is zero. `None` for anything else, and for base 256 beyond 128 bits.
-pub(super) fn number(field: &[u8]) -> Option<i128> {
-    let (&first, rest) = field.split_first()?;
-    if first & 0x80 != 0 {
-        // Two's complement, but for the first bit, which is only a mark: the sign is in the second.
-        let negative = first & 0x40 != 0;
-        let start = i128::from(first & 0x3f).checked_sub(if negative { 0x40 } else { 0 })?;
-        return rest.iter().try_fold(start, |n, &b| n.checked_mul(256)?.checked_add(i128::from(b)));
-    }
-    let digits = field.trim_with(|c| c == ' ' || c == '\0');
-    digits.iter().try_fold(0_i128, |n, &b| match b {
-        b'0'..=b'7' => n.checked_mul(8)?.checked_add(i128::from(b & 7)),
-        _ => None,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_are_octal_or_base_256() {
-        assert_eq!(number(b"0000644\0"), Some(0o644));
-        assert_eq!(number(b"   644 \0"), Some(0o644));
-        assert_eq!(number(b"\0\0\0\0"), Some(0));
-        assert_eq!(number(b"twelve bytes"), None);
-        assert_eq!(number(b"\x80\0\0\0\0\0\0\x02\0\0\0\0"), Some(8 << 30));
-        assert_eq!(number(&[0xff; 12]), Some(-1));
-        assert_eq!(number(b"\x80\0\0\0\x7f\xff\xff\xff\xff\xff\xff\xff"), Some(i128::from(i64::MAX)));
-        assert_eq!(number(b""), None);
-    }
 
     #[test]
     fn a_block_is_a_header_if_its_check_sum_is_right() {

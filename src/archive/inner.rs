@@ -8,17 +8,18 @@ use std::collections::{HashMap, HashSet};
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::ops::Range;
 
-use bstr::{BStr, BString, ByteSlice};
+use bstr::{BString, ByteSlice};
 
 use super::contents::{Backing, Contents};
-use super::header::{Block, Header};
 use super::input::{ContentsInput, End, StreamInput};
+use super::kind::MemberKind;
 use super::layout::{self, Fault, Image};
 use super::listing::{Folders, Listing};
-use super::member::{Member, MemberKind};
+use super::member::Member;
+use super::path::{below, is_below};
 use super::select::Select;
-use super::sniff::{ENOUGH, Format, sniff};
-use super::{Annotations, decompress, is_below, nested, stream, walk};
+use super::sniff::{ENOUGH, Format, PEEK, is_archive, sniff};
+use super::{Annotations, decompress, nested, stream, walk};
 use crate::error::ErrorKind;
 use crate::int::{u64_of, usize_of};
 use crate::limits::Limits;
@@ -32,9 +33,6 @@ const COMPRESSIONS: usize = 4;
 const LAYER_NAME: usize = 12;
 /// Members of layers that several images share, listed for each of them but the first.
 const REPEATED: u64 = 100_000;
-
-/// Bytes of a compressed member that are inflated to see whether it is an archive.
-pub(super) const PEEK: usize = 4096;
 
 /// Looks through an archive.
 pub(super) struct Search<'a> {
@@ -507,11 +505,6 @@ fn inflated<'c>(contents: Contents<'c>) -> io::Result<Option<Box<dyn BufRead + S
     Ok(None)
 }
 
-/// A path below a folder.
-pub(super) fn below(folder: &BStr, name: &[u8]) -> BString {
-    if folder.is_empty() { name.into() } else { bstr::join("/", [folder.as_bytes(), name]).into() }
-}
-
 /// A path that nothing else has: itself, or with a number behind it.
 fn unused(path: BString, is_free: impl Fn(&BString) -> bool) -> BString {
     if is_free(&path) {
@@ -519,20 +512,4 @@ fn unused(path: BString, is_free: impl Fn(&BString) -> bool) -> BString {
     }
     let numbered = (2_u32..).map(|number| BString::from(format!("{path}-{number}")));
     numbered.into_iter().find(is_free).unwrap_or(path)
-}
-
-/// Whether a file is a tar, plain or compressed, by its first [`PEEK`] bytes. Where compression gives nothing away so early,
-/// it may be.
-pub(super) fn is_archive(head: &[u8]) -> bool {
-    // Zeros are the end of a tar, but no archive.
-    let begins_as_tar = |head: &[u8]| head.first_chunk().is_some_and(|block: &Block| Header::of(block).is_some());
-    if begins_as_tar(head) {
-        return true;
-    }
-    let Format::Compressed(compression) = sniff(head) else { return false };
-    let mut inflated = Vec::new();
-    let failed = decompress::decoder(compression, head)
-        .and_then(|decoder| decoder.take(u64_of(ENOUGH)).read_to_end(&mut inflated))
-        .is_err();
-    begins_as_tar(&inflated) || failed && inflated.is_empty() || matches!(sniff(&inflated), Format::Compressed(_))
 }

@@ -8,12 +8,12 @@ use std::sync::{Arc, OnceLock};
 
 use bstr::BString;
 
-use super::contents::Absence;
+use super::absence::Absence;
 use super::copies::{Copied, Copies};
 use super::folder::{Facts, Folder};
 use super::identity::Identity;
+use super::kind::MemberKind;
 use super::map::Map;
-use super::member::MemberKind;
 use crate::int::{u64_of, usize_of};
 use crate::warning::Code;
 

@@ -4,7 +4,9 @@ use std::collections::{BTreeSet, HashMap};
 
 use bstr::{BStr, BString};
 
-use super::member::{Cleaned, Member, MemberKind, Trust};
+use super::kind::MemberKind;
+use super::member::{Member, Trust};
+use super::path::Cleaned;
 use crate::warning::{Code, Place, Warnings};
 
 /// Links from member to member that are followed.

@@ -23,10 +23,13 @@
     )
 )]
 
+mod absence;
 mod beside;
+mod compression;
 mod contents;
 mod copies;
 mod decompress;
+mod digest;
 mod directory;
 mod folder;
 mod frames;
@@ -35,12 +38,15 @@ mod header;
 mod identity;
 mod inner;
 mod input;
+mod kind;
 mod layout;
 mod lazy;
 mod listing;
 mod map;
 mod member;
 mod nested;
+mod number;
+mod path;
 mod pax;
 mod select;
 mod sniff;
@@ -57,18 +63,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use bstr::BString;
+use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
 
+pub use absence::Absence;
 pub use beside::{read_most, read_small};
-pub use contents::{Absence, Contents, Piece, Stop};
+pub use compression::Compression;
+pub use contents::{Contents, Piece, Stop};
+pub(crate) use digest::Digest;
 pub use identity::Identity;
+pub use kind::MemberKind;
 pub(crate) use lazy::Fault;
-pub(crate) use member::folder_of;
-pub use member::{Member, MemberKind};
+pub use member::Member;
 pub(crate) use nested::Nested;
+pub(crate) use path::{folder_of, is_below};
 pub use select::{Everything, Island, Kept, Select, Selection};
-pub use sniff::Compression;
-pub(crate) use sniff::{TOO_SHORT, UNKNOWN};
 
 use self::contents::{Backing, Layout, Source};
 use self::given::Given;
@@ -80,7 +89,6 @@ use self::map::Map;
 use self::nested::Inflated;
 use self::sniff::{ENOUGH, Format, sniff};
 use self::stream::Below;
-use crate::digest::{Digest, hex};
 use crate::error::ErrorKind;
 use crate::int::u64_of;
 use crate::limits::Limits;
@@ -142,7 +150,7 @@ impl Archive {
     /// The folder of the archive that a symbolic link leads to; `None` if it leads out of it. The folder may not exist.
     pub fn folder_of_link(&self, link: &Member) -> Option<BString> {
         let target = link.link.as_ref().filter(|target| !target.starts_with(b"/"))?;
-        let cleaned = member::Cleaned::of(&bstr::join("/", [link.folder(), target.as_slice()]));
+        let cleaned = path::Cleaned::of(&bstr::join("/", [link.folder(), target.as_slice()]));
         (!cleaned.outside).then_some(cleaned.path)
     }
 
@@ -257,11 +265,6 @@ pub(crate) fn foreign(head: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// Whether a path lies below a folder.
-pub(crate) fn is_below(path: &[u8], folder: &[u8]) -> bool {
-    path.strip_prefix(folder).is_some_and(|rest| rest.starts_with(b"/"))
-}
-
 /// What an image says of itself.
 pub(super) type Annotations = Vec<(String, String)>;
 
@@ -351,7 +354,7 @@ impl Opener<'_> {
             // What the decoder did not come to is part of the input.
             let whole = io::copy(&mut Metered { reader, read: &read, sha256: Some(&sha256) }, &mut io::sink());
             let sha256 = sha256.into_inner().unwrap_or_else(PoisonError::into_inner);
-            let _ = archive.sha256.set(whole.is_ok().then(|| hex(&sha256.finalize())));
+            let _ = archive.sha256.set(whole.is_ok().then(|| HEXLOWER.encode(&sha256.finalize())));
         }
         Ok(archive)
     }

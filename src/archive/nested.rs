@@ -8,7 +8,8 @@ use bstr::BString;
 
 use super::contents::{Backing, Contents};
 use super::input::{ContentsInput, End, StreamInput};
-use super::member::{Member, MemberKind};
+use super::kind::MemberKind;
+use super::member::Member;
 use super::select::Everything;
 use super::sniff::{ENOUGH, Format, sniff};
 use super::stream::Below;

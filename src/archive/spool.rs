@@ -4,7 +4,8 @@
 use std::fs::File;
 use std::io::{self, Write};
 
-use super::contents::{Absence, Backing, Extent, Source};
+use super::absence::Absence;
+use super::contents::{Backing, Extent, Source};
 use super::input::Input;
 use super::map::Map;
 use crate::int::{u64_of, usize_of};

@@ -5,17 +5,19 @@ use std::io::Read;
 
 use bstr::{BString, ByteSlice};
 
-use super::contents::{Absence, Backing, Extent, Source};
-use super::inner::{PEEK, is_archive};
+use super::absence::Absence;
+use super::contents::{Backing, Extent, Source};
+use super::digest::Digest;
 use super::input::{End, Input, StreamInput};
+use super::kind::MemberKind;
 use super::layout;
 use super::listing::Folders;
-use super::member::{Member, MemberKind};
+use super::member::Member;
 use super::select::{Kept, Select, Selection};
+use super::sniff::{PEEK, is_archive};
 use super::sparse::Region;
 use super::spool::Spool;
 use super::tar::{Entry, Share, Stopped, Walker};
-use crate::digest::Digest;
 use crate::int::{u64_of, usize_of};
 use crate::limits::Limits;
 use crate::warning::{Code, Place, Warnings};

@@ -11,10 +11,14 @@ use std::mem;
 use bstr::{BString, ByteSlice};
 use jiff::Timestamp;
 
-use super::contents::{Absence, Extent, Layout, Source};
-use super::header::{BLOCK, Block, Header, number};
+use super::absence::Absence;
+use super::contents::{Extent, Layout, Source};
+use super::header::{BLOCK, Block, Header};
 use super::input::Input;
-use super::member::{Cleaned, Member, MemberKind, Trust};
+use super::kind::MemberKind;
+use super::member::{Member, Trust};
+use super::number::number;
+use super::path::Cleaned;
 use super::pax::{Pax, PaxSparse};
 use super::sparse::{self, MapReader, Region};
 use crate::int::{u64_of, usize_of};

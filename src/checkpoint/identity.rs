@@ -1,6 +1,7 @@
 //! What tells a dump from all others: a digest over what is in it, so that copies of it have the same one however they are
 //! packed and called.
 
+use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
 
 use super::Checkpoint;
@@ -57,7 +58,7 @@ impl Checkpoint {
         if self.images().find(self.archive(), Kind::StatsDump, 0).is_none() {
             digest.file(Kind::StatsDump.as_str(), 0, side.work_file("stats-dump"), self);
         }
-        crate::digest::hex(&digest.sha256.finalize())
+        HEXLOWER.encode(&digest.sha256.finalize())
     }
 }
 

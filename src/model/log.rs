@@ -8,16 +8,11 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::Side;
-use super::side::text_of;
+use super::side::{LOGS_OF_CONTAINER, LOGS_OF_CRIU, text_of};
 use crate::archive::{Absence, Contents, Member, MemberKind, Piece};
 use crate::int::{u64_of, usize_of};
 use crate::warning::{Code, Place, Warnings};
 
-/// Logs of CRIU: of a dump, of a pre-dump, and left over from a restore.
-pub(super) const OF_CRIU: [&str; 4] = ["dump.log", "criu-dump.log", "pre-dump.log", "restore.log"];
-/// Logs of the container: Podman's (`k8s-file` and `json-file` write the same), containerd's, CRI-O's (the file is named as
-/// the annotation is that has its path).
-pub(super) const OF_CONTAINER: [&str; 3] = ["ctr.log", "container.log", "io.kubernetes.cri-o.LogPath"];
 /// How the name of Docker's log ends.
 const OF_DOCKER: &[u8] = b"-json.log";
 
@@ -78,8 +73,8 @@ pub struct LogLine {
 
 /// The logs of a dump.
 pub(crate) fn files<'c>(side: &Side<'c>) -> Vec<LogFile<'c>> {
-    let of_criu = OF_CRIU.iter().filter_map(|name| Some((LogSource::Criu, side.work_file(name)?)));
-    let of_container = OF_CONTAINER.iter().filter_map(|name| Some((LogSource::Container, side.file(name)?)));
+    let of_criu = LOGS_OF_CRIU.iter().filter_map(|name| Some((LogSource::Criu, side.work_file(name)?)));
+    let of_container = LOGS_OF_CONTAINER.iter().filter_map(|name| Some((LogSource::Container, side.file(name)?)));
     let of_docker = side.files_in("").filter(|member| member.file_name().ends_with(OF_DOCKER));
     let all = of_criu.chain(of_container).chain(of_docker.map(|member| (LogSource::Container, member)));
     all.filter_map(|(source, member)| {

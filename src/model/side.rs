@@ -4,7 +4,6 @@ use bstr::{BStr, ByteSlice};
 use serde_json::Value;
 
 use super::document::Document;
-use super::log;
 use crate::archive::{self, Absence, Archive, Member, MemberKind, Stop, folder_of};
 use crate::images::{ImageSet, Images, join, root_of};
 use crate::limits::Limits;
@@ -12,6 +11,12 @@ use crate::warning::{Code, Place, Warnings};
 
 /// Bytes of a log in which CRIU's version stands, if it does.
 const LOG_HEAD: u64 = 64 << 10;
+
+/// Names of CRIU's logs: of a dump, of a pre-dump, and left over from a restore.
+pub(super) const LOGS_OF_CRIU: [&str; 4] = ["dump.log", "criu-dump.log", "pre-dump.log", "restore.log"];
+/// Names of the container's logs: Podman's (`k8s-file` and `json-file` write the same), containerd's and CRI-O's, which is
+/// named after the annotation that holds its path.
+pub(super) const LOGS_OF_CONTAINER: [&str; 3] = ["ctr.log", "container.log", "io.kubernetes.cri-o.LogPath"];
 
 /// What lies beside the images of a set.
 #[derive(Clone, Copy, Debug)]
@@ -155,7 +160,7 @@ impl<'a> Side<'a> {
             "deleted.files",
             "devshm-checkpoint.tar",
         ];
-        let logs = log::OF_CRIU.iter().chain(&log::OF_CONTAINER);
+        let logs = LOGS_OF_CRIU.iter().chain(&LOGS_OF_CONTAINER);
         for member in NAMES.iter().chain(logs).filter_map(|name| self.file(name)) {
             match self.archive.resolve(member) {
                 // Folders of such names are somebody else's.

@@ -3,10 +3,10 @@
 use bstr::BString;
 use jiff::Timestamp;
 
+use super::hasher::Hasher;
 use super::table::table;
 use crate::Checkpoint;
 use crate::archive::MemberKind;
-use crate::digest::Hasher;
 use crate::int::u64_of;
 
 table! {

@@ -6,10 +6,10 @@ use bstr::BString;
 use jiff::Timestamp;
 
 use super::attributes::{self, Attributes};
+use super::hasher::Hasher;
 use super::holding::Holding;
 use super::table::table;
 use crate::Checkpoint;
-use crate::digest::Hasher;
 use crate::model::file::File;
 use crate::model::ids::FileId;
 use crate::model::rootfs::{Change, Changed};

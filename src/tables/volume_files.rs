@@ -4,11 +4,11 @@ use bstr::BString;
 use jiff::Timestamp;
 
 use super::attributes::{self, Attributes};
+use super::hasher::Hasher;
 use super::holding::Holding;
 use super::rootfs_changes::OpenPaths;
 use super::table::table;
 use crate::Checkpoint;
-use crate::digest::Hasher;
 use crate::model::rootfs::Change;
 use crate::model::tree::Entry;
 
