@@ -9,7 +9,7 @@ use lz4_flex::frame::FrameDecoder;
 
 use super::Archive;
 use super::absence::Absence;
-use super::contents::{Backing, Contents, Extent, Layout, Piece, Source};
+use super::contents::{Backing, Contents, Extent, Layout, Location, Piece};
 use super::input::{ContentsInput, End, StreamInput};
 use super::listing::Listing;
 use super::member::Member;
@@ -44,7 +44,7 @@ impl Archive {
         let mut spool = Spool::new(left.in_memory, 0);
         let mut extents = spool.keep(&mut input, u64::MAX, 0);
         // The spool was told of more than anything has, and notes that the rest did not come.
-        extents.pop_if(|last: &mut Extent| last.source == Source::Absent(Absence::Truncated));
+        extents.pop_if(|last: &mut Extent| last.location == Location::Absent(Absence::Truncated));
         let (len, end) = input.finish();
         match end {
             End::Whole | End::Damaged(_) if !whole => damaged("cut, or no such frames at all"),
@@ -63,7 +63,7 @@ impl Archive {
             damaged(&format!("too large to be kept ({error}); --max-memory keeps more in memory"));
         }
         let inner = Member { size: len, layout: Layout { len, extents }, ..member.clone() };
-        Some(Archive { listing: Listing::unsorted(vec![inner]), ..Archive::of(backings) })
+        Some(Archive { listing: Listing::unsorted(vec![inner]), ..Archive::with_backings(backings) })
     }
 }
 

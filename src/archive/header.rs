@@ -18,7 +18,7 @@ pub(super) struct Header<'a> {
 
 impl<'a> Header<'a> {
     /// Takes a block for a header if its check sum says so. Old tars summed signed bytes, so both sums count.
-    pub(super) fn of(block: &'a Block) -> Option<Self> {
+    pub(super) fn parse(block: &'a Block) -> Option<Self> {
         let (before, rest) = block.split_at_checked(148)?;
         let (field, after) = rest.split_at_checked(8)?;
         let spaces = 8 * u64::from(b' ');
@@ -115,11 +115,11 @@ mod tests {
         header.set_mode(0o600);
         header.set_cksum();
         let mut block: Block = *header.as_bytes();
-        let parsed = Header::of(&block).unwrap();
+        let parsed = Header::parse(&block).unwrap();
         assert_eq!(parsed.name(), "checkpoint/core-1.img");
         assert_eq!((parsed.size(), parsed.mode(), parsed.has_magic()), (Some(5), Some(0o600), true));
         block[0] ^= 1;
-        assert!(Header::of(&block).is_none());
-        assert!(Header::of(&[0; BLOCK]).is_none(), "zeros are the end mark, not a header");
+        assert!(Header::parse(&block).is_none());
+        assert!(Header::parse(&[0; BLOCK]).is_none(), "zeros are the end mark, not a header");
     }
 }

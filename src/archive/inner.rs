@@ -116,7 +116,7 @@ impl Search<'_> {
         }
         // Two of one name in one place were warned of when that place was listed.
         let unheard = Warnings::new(self.limits);
-        Ok(Found { listing: Listing::of(members, &unheard), backings, volumes: inner })
+        Ok(Found { listing: Listing::new(members, &unheard), backings, volumes: inner })
     }
 }
 
@@ -261,7 +261,7 @@ impl Work<'_> {
             self.replaced |= scope.depth == 0 && !scope.own;
             self.volume(members, root, &image.annotations, scope);
         } else {
-            let layers = Listing::of(members, self.warnings);
+            let layers = Listing::new(members, self.warnings);
             let depth = scope.depth.saturating_add(1);
             self.archives(&layers, &Scope { root, own: false, depth }, &HashSet::new());
         }
@@ -270,7 +270,7 @@ impl Work<'_> {
 
     /// Keeps what layers hold, and looks for archives in it.
     fn volume(&mut self, members: Vec<Member>, root: BString, annotations: &Annotations, scope: &Scope) {
-        let listing = Listing::of(members, self.warnings);
+        let listing = Listing::new(members, self.warnings);
         let depth = scope.depth.saturating_add(1);
         self.archives(&listing, &Scope { root: root.clone(), own: true, depth }, &HashSet::new());
         self.keep(Volume { root, listing, annotations: annotations.clone() });
@@ -308,7 +308,7 @@ impl Work<'_> {
             let root = unused(member.path.clone(), |root| !folders.leads_through(root));
             let Some(members) = self.archive(member, &root) else { continue };
             let own = self.select.wants(&members);
-            let inner = Listing::of(members, self.warnings);
+            let inner = Listing::new(members, self.warnings);
             self.look_into(&inner, &Scope { root: root.clone(), own, depth: scope.depth.saturating_add(1) });
             if own {
                 self.keep(Volume { root, listing: inner, annotations: Annotations::new() });

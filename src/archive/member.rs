@@ -3,7 +3,7 @@
 use bstr::{BStr, BString, ByteSlice};
 use jiff::Timestamp;
 
-use super::contents::{Layout, Source};
+use super::contents::{Layout, Location};
 use super::kind::MemberKind;
 use super::path::{Cleaned, below, folder_of};
 
@@ -59,7 +59,7 @@ pub struct Member {
 impl Member {
     /// A member of which nothing but the name is known yet.
     pub(super) fn named(name: BString) -> Self {
-        let cleaned = Cleaned::of(&name);
+        let cleaned = Cleaned::new(&name);
         let trust = match (cleaned.outside, cleaned.dotted) {
             (true, _) => Trust::Outside,
             (false, true) => Trust::Dotted,
@@ -87,13 +87,13 @@ impl Member {
 
     /// A file of so many bytes, all of a backing.
     pub(super) fn of_bytes(name: BString, len: u64, number: usize) -> Self {
-        let layout = Layout::run(len, Source::Backing { number, offset: 0 });
+        let layout = Layout::run(len, Location::Backing { number, offset: 0 });
         Member { size: len, layout, ..Member::named(name) }
     }
 
     /// Gives it another name.
     pub(super) fn rename(&mut self, name: BString) {
-        self.path = Cleaned::of(&name).path;
+        self.path = Cleaned::new(&name).path;
         self.name = name;
     }
 

@@ -30,7 +30,7 @@ pub(super) struct Cleaned {
 }
 
 impl Cleaned {
-    pub(super) fn of(name: &[u8]) -> Self {
+    pub(super) fn new(name: &[u8]) -> Self {
         let mut parts: Vec<&[u8]> = Vec::new();
         let (mut dotted, mut outside) = (false, false);
         for part in name.split_str("/") {
@@ -54,7 +54,7 @@ mod tests {
 
     #[test]
     fn names_become_paths_from_the_root() {
-        let path = |name: &str| Cleaned::of(name.as_bytes()).path;
+        let path = |name: &str| Cleaned::new(name.as_bytes()).path;
         assert_eq!(path("./checkpoint/core-1.img"), "checkpoint/core-1.img");
         assert_eq!(path("checkpoint//./core-1.img/"), "checkpoint/core-1.img");
         assert_eq!(path("/checkpoint/"), "checkpoint");
@@ -65,9 +65,9 @@ mod tests {
 
     #[test]
     fn names_that_lead_outside_stay_as_they_are() {
-        let cleaned = Cleaned::of(b"checkpoint/../../etc/passwd");
+        let cleaned = Cleaned::new(b"checkpoint/../../etc/passwd");
         assert!(cleaned.outside && cleaned.dotted && !cleaned.absolute);
         assert_eq!(cleaned.path, "checkpoint/../../etc/passwd");
-        assert!(Cleaned::of(b"/a").absolute);
+        assert!(Cleaned::new(b"/a").absolute);
     }
 }

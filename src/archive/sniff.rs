@@ -63,7 +63,7 @@ pub(super) fn sniff(head: &[u8]) -> Format {
         return Format::Compressed(compression);
     }
     if let Some(block) = head.first_chunk::<BLOCK>()
-        && (Header::of(block).is_some() || *block == Block::from([0; BLOCK]))
+        && (Header::parse(block).is_some() || *block == Block::from([0; BLOCK]))
     {
         return Format::Tar;
     }
@@ -90,7 +90,7 @@ pub(super) fn sniff(head: &[u8]) -> Format {
 /// it may be.
 pub(super) fn is_archive(head: &[u8]) -> bool {
     // Zeros are the end of a tar, but no archive.
-    let begins_as_tar = |head: &[u8]| head.first_chunk().is_some_and(|block: &Block| Header::of(block).is_some());
+    let begins_as_tar = |head: &[u8]| head.first_chunk().is_some_and(|block: &Block| Header::parse(block).is_some());
     if begins_as_tar(head) {
         return true;
     }

@@ -12,7 +12,7 @@ use bstr::{BString, ByteSlice};
 use jiff::Timestamp;
 
 use super::absence::Absence;
-use super::contents::{Extent, Layout, Source};
+use super::contents::{Extent, Layout, Location};
 use super::header::{BLOCK, Block, Header};
 use super::input::Input;
 use super::kind::MemberKind;
@@ -46,7 +46,7 @@ impl Entry {
     /// at an offset of the member: `place(stored_at, len, belongs_at)`.
     pub(super) fn layout(&self, mut place: impl FnMut(u64, u64, u64) -> Vec<Extent>) -> Layout {
         if self.contradicted {
-            return Layout::run(self.member.size, Source::Absent(Absence::Contradicted));
+            return Layout::run(self.member.size, Location::Absent(Absence::Contradicted));
         }
         let mut extents = Vec::new();
         let mut stored_at = 0_u64;
@@ -178,7 +178,7 @@ impl<'a> Walker<'a> {
                 }
                 continue;
             }
-            let Some(header) = Header::of(&block).filter(|h| !self.lost || h.has_magic()) else {
+            let Some(header) = Header::parse(&block).filter(|h| !self.lost || h.has_magic()) else {
                 if self.members == 0 {
                     return None;
                 }
@@ -383,7 +383,7 @@ impl<'a> Walker<'a> {
     }
 
     fn check_names(&self, member: &mut Member, at: u64) {
-        let cleaned = Cleaned::of(&member.name);
+        let cleaned = Cleaned::new(&member.name);
         if cleaned.absolute {
             self.warn(Code::MemberNameUnsafe, at, || {
                 format!("{} is an absolute name; read as {}", member.name, member.path)

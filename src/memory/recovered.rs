@@ -24,7 +24,7 @@ use crate::model::holders::{Holder, Holders};
 use crate::model::ids::FileId;
 use crate::model::ipc::Segment;
 use crate::model::mount::Mount;
-use crate::model::{Model, Side};
+use crate::model::{EngineFiles, Model};
 use crate::warning::{Code, Place};
 
 /// Bytes that are handed out at once.
@@ -198,7 +198,7 @@ fn cleaned(name: &[u8]) -> BString {
 impl<'c> RecoveredFiles<'c> {
     pub(crate) fn read(
         images: Images<'c>,
-        side: &Side<'c>,
+        engine_files: &EngineFiles<'c>,
         model: &'c Model,
         memory: &'c Memory,
         holders: &Holders,
@@ -208,8 +208,8 @@ impl<'c> RecoveredFiles<'c> {
         reader.ghosts();
         reader.memfds();
         reader.segments();
-        reader.file_systems(side);
-        reader.links(side);
+        reader.file_systems(engine_files);
+        reader.links(engine_files);
         // Stable: files of one source keep the order of their numbers, or of their archive.
         recovered.files.sort_by_key(|file| file.source);
         recovered
@@ -424,9 +424,9 @@ impl<'c> Reader<'_, 'c> {
     }
 
     /// `/dev/shm` as the engine kept it, and file systems in memory as CRIU did.
-    fn file_systems(&mut self, side: &Side<'c>) {
+    fn file_systems(&mut self, engine_files: &EngineFiles<'c>) {
         let open = self.open_paths();
-        if let Some(tar) = side.file("devshm-checkpoint.tar").and_then(|member| self.tar(member)) {
+        if let Some(tar) = engine_files.file("devshm-checkpoint.tar").and_then(|member| self.tar(member)) {
             self.members_of(tar, RecoveredFrom::Devshm, Some(b"/dev/shm"), None, &open);
         }
         for kind in [Kind::TmpfsDev, Kind::TmpfsOld] {
@@ -522,7 +522,7 @@ impl<'c> Reader<'_, 'c> {
 
     /// Files whose name was gone while others were left. CRIU linked them in their own file system: what of that is in the
     /// archive has them.
-    fn links(&mut self, side: &Side<'c>) {
+    fn links(&mut self, engine_files: &EngineFiles<'c>) {
         let mut by_link: Vec<(FileId, Vec<FileId>)> = Vec::new();
         for (id, remap) in self.model.files().remaps() {
             let Remap::Linked(link) = remap else { continue };
@@ -534,7 +534,7 @@ impl<'c> Reader<'_, 'c> {
         if by_link.is_empty() {
             return;
         }
-        let rootfs = side.file("rootfs-diff.tar").and_then(|member| self.tar(member));
+        let rootfs = engine_files.file("rootfs-diff.tar").and_then(|member| self.tar(member));
         for (link, files) in by_link {
             let mut file = self.file(RecoveredFrom::LinkRemap, files);
             file.file_type = self.model.files().regular(link).and_then(|entry| entry.mode).map_or("regular", type_of);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::ids::{Fd, FileId, Pid};
 use super::vma::Status;
-use super::{Model, Side};
+use super::{EngineFiles, Model};
 use crate::images::Images;
 
 /// How a process holds a file.
@@ -74,7 +74,7 @@ impl Holders {
 }
 
 /// Reads them.
-pub(crate) fn read(_: Images<'_>, model: &Model, _: &Side<'_>) -> Holders {
+pub(crate) fn read(_: Images<'_>, model: &Model, _: &EngineFiles<'_>) -> Holders {
     let mut files: HashMap<FileId, Vec<Holder>> = HashMap::new();
     let mut segments: HashMap<u64, Vec<Holder>> = HashMap::new();
     for process in model.processes() {

@@ -1,7 +1,7 @@
 //! Rare images about the kernel that the container ran on: processors (`cpuinfo.img`, only when CRIU was asked for it),
 //! automatic mounts (`autofs-N.img`), formats of executables (`binfmt-misc.img`).
 
-use super::{Model, Side};
+use super::{EngineFiles, Model};
 use crate::images::proto::{AutofsEntry, BinfmtMiscEntry, CpuinfoEntry};
 use crate::images::{Images, Kind};
 
@@ -17,7 +17,7 @@ pub struct Host {
 }
 
 /// Reads them.
-pub(crate) fn read(images: Images<'_>, _model: &Model, _side: &Side<'_>) -> Host {
+pub(crate) fn read(images: Images<'_>, _model: &Model, _engine_files: &EngineFiles<'_>) -> Host {
     let numbers = |kind| images.set.of_kind(images.archive, kind).map(|(number, _)| number).collect::<Vec<u64>>();
     let mut host = Host::default();
     if images.has(Kind::Cpuinfo, 0) {

@@ -7,8 +7,8 @@ use bstr::{BStr, BString, ByteSlice};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::Side;
-use super::side::{LOGS_OF_CONTAINER, LOGS_OF_CRIU, text_of};
+use super::EngineFiles;
+use super::engine_files::{LOGS_OF_CONTAINER, LOGS_OF_CRIU, text_of};
 use crate::archive::{Absence, Contents, Member, MemberKind, Piece};
 use crate::int::{u64_of, usize_of};
 use crate::warning::{Code, Place, Warnings};
@@ -72,21 +72,22 @@ pub struct LogLine {
 }
 
 /// The logs of a dump.
-pub(crate) fn files<'c>(side: &Side<'c>) -> Vec<LogFile<'c>> {
-    let of_criu = LOGS_OF_CRIU.iter().filter_map(|name| Some((LogSource::Criu, side.work_file(name)?)));
-    let of_container = LOGS_OF_CONTAINER.iter().filter_map(|name| Some((LogSource::Container, side.file(name)?)));
-    let of_docker = side.files_in("").filter(|member| member.file_name().ends_with(OF_DOCKER));
+pub(crate) fn files<'c>(engine_files: &EngineFiles<'c>) -> Vec<LogFile<'c>> {
+    let of_criu = LOGS_OF_CRIU.iter().filter_map(|name| Some((LogSource::Criu, engine_files.work_file(name)?)));
+    let of_container =
+        LOGS_OF_CONTAINER.iter().filter_map(|name| Some((LogSource::Container, engine_files.file(name)?)));
+    let of_docker = engine_files.files_in("").filter(|member| member.file_name().ends_with(OF_DOCKER));
     let all = of_criu.chain(of_container).chain(of_docker.map(|member| (LogSource::Container, member)));
     all.filter_map(|(source, member)| {
-        let file = side.archive().resolve(member).ok().filter(|file| file.kind == MemberKind::File)?;
-        let (longest, most) = (side.limits.line_bytes, side.limits.lines);
+        let file = engine_files.archive().resolve(member).ok().filter(|file| file.kind == MemberKind::File)?;
+        let (longest, most) = (engine_files.limits.line_bytes, engine_files.limits.lines);
         Some(LogFile {
             source,
             member,
-            contents: side.archive().contents(file),
+            contents: engine_files.archive().contents(file),
             longest,
             most,
-            warnings: side.warnings,
+            warnings: engine_files.warnings,
         })
     })
     .collect()

@@ -1,6 +1,6 @@
 //! Bytes that waited in pseudo terminals: `tty-data.img`, which CRIU writes since 2.3.
 
-use super::{Model, Side};
+use super::{EngineFiles, Model};
 use crate::images::proto::TtyDataEntry;
 use crate::images::{Images, Kind};
 
@@ -30,7 +30,7 @@ impl TerminalQueues {
 }
 
 /// Reads it.
-pub(crate) fn read(images: Images<'_>, _: &Model, _: &Side<'_>) -> TerminalQueues {
+pub(crate) fn read(images: Images<'_>, _: &Model, _: &EngineFiles<'_>) -> TerminalQueues {
     let entries = images.all::<TtyDataEntry>(Kind::TtyData, 0);
     let waiting = |entry: TtyDataEntry| Waiting { terminal: entry.tty_id(), bytes: entry.data.unwrap_or_default() };
     TerminalQueues(entries.into_iter().map(waiting).collect())

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 
 use bstr::{BString, ByteSlice};
 
-use super::Side;
-use super::side::text_of;
+use super::EngineFiles;
+use super::engine_files::text_of;
 use crate::archive::{Contents, Member, MemberKind, Nested};
 use crate::warning::{Code, Place, Warnings};
 
@@ -37,13 +37,13 @@ pub struct Entry<'t> {
 
 impl<'c> FileTree<'c> {
     /// Opens the tar that a member is; `None` if it is none, or was not kept.
-    pub(crate) fn open(side: &Side<'c>, member: &'c Member, mount: BString) -> Option<Self> {
-        let member = side.archive().resolve(member).ok().filter(|member| member.kind == MemberKind::File)?;
-        let nested = side.archive().nested(member, side.limits, side.warnings)?;
+    pub(crate) fn open(engine_files: &EngineFiles<'c>, member: &'c Member, mount: BString) -> Option<Self> {
+        let member = engine_files.archive().resolve(member).ok().filter(|member| member.kind == MemberKind::File)?;
+        let nested = engine_files.archive().nested(member, engine_files.limits, engine_files.warnings)?;
         let mut by_path = HashMap::new();
         for (number, inner) in nested.members().iter().enumerate() {
             if by_path.insert(inner.path.clone(), number).is_some() && inner.kind != MemberKind::Directory {
-                side.warnings.push(Code::MemberDuplicate, Place::member(&member.path), || {
+                engine_files.warnings.push(Code::MemberDuplicate, Place::member(&member.path), || {
                     format!("two of its members are named {}; the last counts", inner.path)
                 });
             }
@@ -114,16 +114,17 @@ fn cleaned(name: &[u8]) -> BString {
 }
 
 /// The named volumes whose contents the engine kept, each by its name: `volumes/NAME.tar`.
-pub(crate) fn volumes<'c>(side: &Side<'c>) -> Vec<(BString, FileTree<'c>)> {
-    let mounts = mounts_of_volumes(side);
+pub(crate) fn volumes<'c>(engine_files: &EngineFiles<'c>) -> Vec<(BString, FileTree<'c>)> {
+    let mounts = mounts_of_volumes(engine_files);
     let mut read: HashMap<&BString, &Member> = HashMap::new();
-    side.files_in("volumes")
+    engine_files
+        .files_in("volumes")
         .filter(|member| {
             // Each volume is a tar of its own; links would have one read again and again.
-            let Ok(file) = side.archive().resolve(member) else { return true };
+            let Ok(file) = engine_files.archive().resolve(member) else { return true };
             let first = *read.entry(&file.path).or_insert(member);
             if !std::ptr::eq(first, *member) {
-                side.warnings.push(Code::MemberLinked, Place::member(&member.path), || {
+                engine_files.warnings.push(Code::MemberLinked, Place::member(&member.path), || {
                     format!("the same file as {}, where it is read; left out here", first.path)
                 });
             }
@@ -132,16 +133,16 @@ pub(crate) fn volumes<'c>(side: &Side<'c>) -> Vec<(BString, FileTree<'c>)> {
         .filter_map(|member| {
             let name = BString::from(member.file_name().strip_suffix(b".tar")?);
             let mount = mounts.get(name.as_slice()).cloned().unwrap_or_else(|| BString::from("/"));
-            Some((name, FileTree::open(side, member, mount)?))
+            Some((name, FileTree::open(engine_files, member, mount)?))
         })
         .collect()
 }
 
 /// Where named volumes were mounted, as Podman's configuration has it.
-fn mounts_of_volumes(side: &Side<'_>) -> HashMap<BString, BString> {
+fn mounts_of_volumes(engine_files: &EngineFiles<'_>) -> HashMap<BString, BString> {
     // What is wrong with the document was warned of when the model was read.
-    let unheard = Warnings::new(side.limits);
-    let document = side.with_warnings(&unheard).document("config.dump");
+    let unheard = Warnings::new(engine_files.limits);
+    let document = engine_files.with_warnings(&unheard).document("config.dump");
     let volumes = document.as_ref().and_then(|document| document.array(&["namedVolumes"])).unwrap_or_default();
     let text = |volume: &serde_json::Value, key| text_of(volume, key).map(BString::from);
     volumes.iter().filter_map(|volume| Some((text(volume, "volumeName")?, text(volume, "dest")?))).collect()

@@ -12,7 +12,7 @@ pub(crate) struct Hasher<'c> {
 }
 
 impl<'c> Hasher<'c> {
-    pub(crate) fn of(checkpoint: &'c Checkpoint) -> Self {
+    pub(crate) fn new(checkpoint: &'c Checkpoint) -> Self {
         Hasher { checkpoint, holes_left: checkpoint.limits().hole_bytes }
     }
 

@@ -48,7 +48,7 @@ table! {
 pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = Member> + '_ {
     let archive = checkpoint.archive();
     let is_tar = archive.unpacked_bytes().is_some();
-    let mut hasher = Hasher::of(checkpoint);
+    let mut hasher = Hasher::new(checkpoint);
     archive.members_with(&checkpoint.images().folder, checkpoint.is_first()).map(move |(position, member)| Member {
         position: u64_of(position),
         path: member.name.clone(),

@@ -84,7 +84,7 @@ table! {
 pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = RootfsChange> + '_ {
     let changes = checkpoint.rootfs();
     let open = OpenPaths::of(checkpoint);
-    let mut hasher = Hasher::of(checkpoint);
+    let mut hasher = Hasher::new(checkpoint);
     let rows: Vec<RootfsChange> = changes.iter().map(|changed| row(&changed, &open, &mut hasher)).collect();
     rows.into_iter()
 }

@@ -66,7 +66,7 @@ table! {
 /// The rows of a checkpoint.
 pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = VolumeFile> + '_ {
     let open = OpenPaths::of(checkpoint);
-    let mut hasher = Hasher::of(checkpoint);
+    let mut hasher = Hasher::new(checkpoint);
     let mut rows = Vec::new();
     for (volume, tree) in &checkpoint.volumes() {
         rows.extend(tree.entries().map(|entry| row(volume, &tree.member.path, &entry, &open, &mut hasher)));

@@ -1,4 +1,4 @@
-//! What lies beside the images: where an engine puts its documents, and what CRIU writes to its work directory.
+//! Files next to the images: documents and tars of the engine, and what CRIU writes to its work directory.
 
 use bstr::{BStr, ByteSlice};
 use serde_json::Value;
@@ -18,33 +18,33 @@ pub(super) const LOGS_OF_CRIU: [&str; 4] = ["dump.log", "criu-dump.log", "pre-du
 /// named after the annotation that holds its path.
 pub(super) const LOGS_OF_CONTAINER: [&str; 3] = ["ctr.log", "container.log", "io.kubernetes.cri-o.LogPath"];
 
-/// What lies beside the images of a set.
+/// Files next to the images of a set.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Side<'a> {
+pub(crate) struct EngineFiles<'a> {
     archive: &'a Archive,
     set: &'a ImageSet,
-    /// The only checkpoint of the archive: then files of the work directory are its, wherever they are.
+    /// The archive has no other checkpoint: files of the work directory belong to this one, wherever they are.
     only: bool,
     pub(crate) limits: &'a Limits,
     pub(crate) warnings: &'a Warnings,
 }
 
-impl<'a> Side<'a> {
+impl<'a> EngineFiles<'a> {
     pub(crate) fn new(images: Images<'a>, only: bool) -> Self {
-        Side { archive: images.archive, set: images.set, only, limits: images.limits, warnings: images.warnings }
+        EngineFiles { archive: images.archive, set: images.set, only, limits: images.limits, warnings: images.warnings }
     }
 
-    /// The archive that it all lies in.
+    /// The archive that the files are in.
     pub(crate) fn archive(&self) -> &'a Archive {
         self.archive
     }
 
-    /// The same, with other ears for what is odd.
-    pub(crate) fn with_warnings<'w>(&self, warnings: &'w Warnings) -> Side<'w>
+    /// The same files; what is odd is pushed to other warnings.
+    pub(crate) fn with_warnings<'w>(&self, warnings: &'w Warnings) -> EngineFiles<'w>
     where
         'a: 'w,
     {
-        Side { warnings, ..*self }
+        EngineFiles { warnings, ..*self }
     }
 
     /// The root of the engine's archive.
@@ -84,7 +84,7 @@ impl<'a> Side<'a> {
             .filter(move |member| member.folder() == folder.as_slice() && archive.number_of(member).is_some())
     }
 
-    /// A file of the work directory: with the images, beside them, or the only one of its name.
+    /// A file of the work directory: in the folder of the images, next to it, or the only one of its name.
     pub(crate) fn work_file(&self, name: &str) -> Option<&'a Member> {
         let near = [self.set.folder.as_slice(), self.root(), folder_of(self.root())];
         let found = near.iter().find_map(|folder| self.archive.find(&join(BStr::new(folder), name.as_bytes())));
