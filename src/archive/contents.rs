@@ -235,6 +235,11 @@ impl<'a> Contents<'a> {
         self.layout.len == 0
     }
 
+    /// Whether all of them were selected, if the archive was inflated.
+    pub(super) fn is_kept(&self) -> bool {
+        self.layout.extents.iter().all(|e| e.location != Location::Absent(Absence::NotKept))
+    }
+
     /// Whether some of them cannot be read, though they are there: what the file system does not give out, or somebody
     /// took away meanwhile. That is warned of by itself, and nothing else is to be said of what is missing.
     pub fn is_unreadable(&self) -> bool {

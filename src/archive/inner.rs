@@ -5,21 +5,21 @@
 //! that is all there is takes the place of the layout that carried it, so that it reads like the engine's own archive.
 
 use std::collections::{HashMap, HashSet};
-use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::ops::Range;
 
 use bstr::{BString, ByteSlice};
 
+use super::Annotations;
 use super::contents::{Backing, Contents};
-use super::input::{ContentsInput, End, StreamInput};
 use super::kind::MemberKind;
 use super::layout::{self, Fault, Image};
 use super::listing::{Folders, Listing};
 use super::member::Member;
+use super::nested::Reading;
 use super::path::{below, is_below};
 use super::select::Select;
 use super::sniff::{ENOUGH, Format, PEEK, is_archive, sniff};
-use super::{Annotations, decompress, nested, stream, walk};
+use super::stream::{Below, Streamed};
 use crate::error::ErrorKind;
 use crate::int::{u64_of, usize_of};
 use crate::limits::Limits;
@@ -27,8 +27,6 @@ use crate::warning::{Code, Place, Warnings};
 
 /// Archives within archives within the archive.
 const DEPTH: usize = 4;
-/// Compression in compression that is undone.
-const COMPRESSIONS: usize = 4;
 /// Bytes of the name of a layer that tells it from another.
 const LAYER_NAME: usize = 12;
 /// Members of layers that several images share, listed for each of them but the first.
@@ -448,61 +446,20 @@ impl Work<'_> {
     /// The members of a tar, plain or compressed, below a root, and how many bytes it inflated to.
     fn tar(&mut self, member: &Member, root: &BString, left: u64) -> Option<(Vec<Member>, u64)> {
         let limits = Limits { members: self.members_left, ..self.limits.clone() };
-        let heard = Warnings::new(self.limits);
-        let contents = Contents { layout: &member.layout, backings: &self.backings };
-        let (members, bytes) = match sniff(&contents.prefix(u64_of(ENOUGH)).0) {
-            Format::Tar => {
-                let mut members = walk::members(&member.layout, &self.backings, &limits, &heard);
-                for member in &mut members {
-                    member.move_below(root.as_bstr());
-                }
-                (members, 0)
-            }
-            Format::Compressed(_) => {
-                let by_ratio = self.limits.unpacked(Some(contents.len()));
-                let inflated = match inflated(contents) {
-                    Ok(Some(inflated)) => inflated,
-                    Ok(None) => return None,
-                    Err(error) => {
-                        nested::warn_of_end(&End::Damaged(error), &member.path, false, self.limits, self.warnings);
-                        return None;
-                    }
-                };
-                let input = StreamInput::new(inflated, by_ratio.min(left), &|| ());
-                let place = stream::Below { root: root.clone(), base: self.backings.len(), share: None };
-                let mut streamed = stream::read(input, self.select, place, self.hash, &limits, &heard);
-                nested::warn_of_end(&streamed.end, &member.path, left < by_ratio, self.limits, self.warnings);
-                self.backings.append(&mut streamed.backings);
-                (streamed.members, streamed.bytes)
-            }
-            Format::Empty | Format::Other(_) | Format::Foreign(_) => return None,
+        let reading = Reading {
+            select: self.select,
+            below: Below { root: root.clone(), base: self.backings.len(), share: None },
+            place: root.as_bstr(),
+            hash: self.hash,
+            left,
+            limits: &limits,
+            warnings: self.warnings,
         };
-        // What was odd in it is told with its place in the whole.
-        for warning in heard.snapshot() {
-            let place = warning.place.below(root.as_bstr());
-            self.warnings.push(warning.code, place, || warning.message);
-        }
+        let Streamed { members, mut backings, bytes, .. } = reading.tar(member, &self.backings)?;
+        self.backings.append(&mut backings);
         self.members_left = self.members_left.saturating_sub(u64_of(members.len()));
         Some((members, bytes))
     }
-}
-
-/// The tar that compressed contents inflate to, however often they were compressed; `None` if it is none.
-fn inflated<'c>(contents: Contents<'c>) -> io::Result<Option<Box<dyn BufRead + Send + 'c>>> {
-    let mut input: Box<dyn BufRead + Send + 'c> = Box::new(BufReader::new(ContentsInput::new(contents)));
-    for _ in 0..=COMPRESSIONS {
-        let mut head = Vec::new();
-        let failed = (&mut input).take(u64_of(ENOUGH)).read_to_end(&mut head).err();
-        let format = sniff(&head);
-        let whole = Cursor::new(head).chain(input);
-        input = match (format, failed) {
-            (Format::Tar, _) => return Ok(Some(Box::new(whole))),
-            (Format::Compressed(inner), _) => Box::new(BufReader::new(decompress::decoder(inner, whole)?)),
-            (_, Some(error)) => return Err(error),
-            (_, None) => return Ok(None),
-        };
-    }
-    Ok(None)
 }
 
 /// A path that nothing else has: itself, or with a number behind it.

@@ -35,4 +35,14 @@ impl MemberKind {
             MemberKind::Other(_) => "other",
         }
     }
+
+    /// The type of the file that a member of a tree of files stands for: `regular`, `directory`, `symlink`, `character`,
+    /// `block`, `fifo` or `other`.
+    pub fn file_type(self) -> &'static str {
+        match self {
+            MemberKind::File => "regular",
+            MemberKind::Hardlink | MemberKind::Other(_) => "other",
+            kind => kind.as_str(),
+        }
+    }
 }

@@ -74,7 +74,7 @@ pub use identity::Identity;
 pub use kind::MemberKind;
 pub(crate) use lazy::Fault;
 pub use member::Member;
-pub(crate) use nested::Nested;
+pub(crate) use nested::NestedArchive;
 pub(crate) use path::{folder_of, is_below};
 pub use select::{Everything, Island, Kept, Select, Selection};
 pub use small_file::{read_most, read_small};
