@@ -5,7 +5,10 @@ use std::{fmt, io};
 
 use thiserror::Error as ThisError;
 
-use crate::archive::{TOO_SHORT, UNKNOWN};
+/// Bytes of no known file type; they may be a damaged archive.
+pub(crate) const UNKNOWN: &str = "no tar and of no known kind";
+/// A file that ends within the first header of a tar; it may be a truncated archive.
+pub(crate) const TOO_SHORT: &str = "shorter than a tar's first header";
 
 /// Why an archive could not be read. [`Error::kind`] is for programs. The text is for people: what happened, where, and
 /// what to do.

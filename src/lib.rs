@@ -3,7 +3,6 @@
 pub mod abi;
 pub mod archive;
 mod checkpoint;
-mod digest;
 pub mod elfcore;
 mod error;
 pub mod extract;

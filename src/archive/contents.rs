@@ -3,25 +3,13 @@
 
 use std::borrow::Cow;
 
+use super::absence::Absence;
 use super::lazy::LazyFile;
 use super::map::Map;
 use crate::int::{u64_of, usize_of};
 
 /// How many bytes are looked at in one go by who goes through all of them.
 const PART: u64 = 1 << 20;
-
-/// Why bytes of a member are not here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Absence {
-    /// The archive ends before them, or was damaged there.
-    Truncated,
-    /// The file that holds them could not be read.
-    Unreadable,
-    /// They were not asked for when the archive was inflated.
-    NotKept,
-    /// They are there, but the archive contradicts itself about where they belong.
-    Contradicted,
-}
 
 /// Something that holds bytes of members.
 #[derive(Debug)]
@@ -106,7 +94,7 @@ pub(super) struct Extent {
     /// Offset in the member.
     pub(super) at: u64,
     pub(super) len: u64,
-    pub(super) source: Source,
+    pub(super) location: Location,
 }
 
 impl Extent {
@@ -115,12 +103,12 @@ impl Extent {
         let at = self.at.max(from);
         let end = self.at.saturating_add(self.len).min(to);
         let len = end.checked_sub(at).filter(|&len| len > 0)?;
-        Some(Extent { at, len, source: self.source.skip(at.saturating_sub(self.at)) })
+        Some(Extent { at, len, location: self.location.skip(at.saturating_sub(self.at)) })
     }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Source {
+pub(super) enum Location {
     /// `offset` in the backing of this number.
     Backing {
         number: usize,
@@ -129,12 +117,12 @@ pub(super) enum Source {
     Absent(Absence),
 }
 
-impl Source {
-    /// The source of the bytes that lie so much further on.
-    pub(super) fn skip(self, len: u64) -> Source {
+impl Location {
+    /// The location of the bytes that lie so much further on.
+    pub(super) fn skip(self, len: u64) -> Location {
         match self {
-            Source::Backing { number, offset } => Source::Backing { number, offset: offset.saturating_add(len) },
-            absent @ Source::Absent(_) => absent,
+            Location::Backing { number, offset } => Location::Backing { number, offset: offset.saturating_add(len) },
+            absent @ Location::Absent(_) => absent,
         }
     }
 }
@@ -148,14 +136,14 @@ pub(super) struct Layout {
 
 impl Layout {
     /// One run without holes.
-    pub(super) fn run(len: u64, source: Source) -> Self {
-        let extents = if len == 0 { Vec::new() } else { vec![Extent { at: 0, len, source }] };
+    pub(super) fn run(len: u64, location: Location) -> Self {
+        let extents = if len == 0 { Vec::new() } else { vec![Extent { at: 0, len, location }] };
         Layout { len, extents }
     }
 
     /// Contents that cannot be read. Of those of which not even the length is known, one byte that is absent stands for all.
     pub(super) fn unreadable(len: Option<u64>) -> Self {
-        Layout::run(len.unwrap_or(1), Source::Absent(Absence::Unreadable))
+        Layout::run(len.unwrap_or(1), Location::Absent(Absence::Unreadable))
     }
 
     /// Puts extents in the place of what is absent; what is here already stays. Both are in order.
@@ -164,7 +152,7 @@ impl Layout {
         let mut fillers = extents.into_iter().peekable();
         for extent in std::mem::take(&mut self.extents) {
             let end = extent.at.saturating_add(extent.len);
-            if !matches!(extent.source, Source::Absent(_)) {
+            if !matches!(extent.location, Location::Absent(_)) {
                 filled.push(extent);
                 continue;
             }
@@ -196,8 +184,8 @@ impl Layout {
         }
         if end > self.len {
             let from = self.len.max(offset);
-            let source = Source::Absent(Absence::Truncated);
-            slice.push(Extent { at: moved(from), len: end.saturating_sub(from), source });
+            let location = Location::Absent(Absence::Truncated);
+            slice.push(Extent { at: moved(from), len: end.saturating_sub(from), location });
         }
         slice
     }
@@ -247,12 +235,17 @@ impl<'a> Contents<'a> {
         self.layout.len == 0
     }
 
+    /// Whether all of them were selected, if the archive was inflated.
+    pub(super) fn is_kept(&self) -> bool {
+        self.layout.extents.iter().all(|e| e.location != Location::Absent(Absence::NotKept))
+    }
+
     /// Whether some of them cannot be read, though they are there: what the file system does not give out, or somebody
     /// took away meanwhile. That is warned of by itself, and nothing else is to be said of what is missing.
     pub fn is_unreadable(&self) -> bool {
-        let unreadable = |e: &Extent| match e.source {
-            Source::Absent(why) => why == Absence::Unreadable,
-            Source::Backing { number, offset } => match self.backings.get(number) {
+        let unreadable = |e: &Extent| match e.location {
+            Location::Absent(why) => why == Absence::Unreadable,
+            Location::Backing { number, offset } => match self.backings.get(number) {
                 Some(Backing::File(file)) => file.len().is_none_or(|len| len < offset.saturating_add(e.len)),
                 _ => false,
             },
@@ -263,11 +256,11 @@ impl<'a> Contents<'a> {
     /// Where the archive ends or is damaged within the contents: the offset of the first byte that is missing for that
     /// reason. The length, if none is.
     pub fn cut_at(&self) -> u64 {
-        let lost = |e: &&Extent| matches!(e.source, Source::Absent(why) if why != Absence::NotKept);
+        let lost = |e: &&Extent| matches!(e.location, Location::Absent(why) if why != Absence::NotKept);
         let marked = self.layout.extents.iter().find(lost).map(|e| e.at);
         // The last bytes tell whether the backing is as long as it must be.
         let short = self.layout.extents.last().and_then(|e| {
-            let Source::Backing { number, offset } = e.source else { return None };
+            let Location::Backing { number, offset } = e.location else { return None };
             let all = self.backings.get(number).and_then(Backing::len).unwrap_or_default();
             let here = all.saturating_sub(offset).min(e.len);
             (here < e.len).then(|| e.at.saturating_add(here))
@@ -288,9 +281,9 @@ impl<'a> Contents<'a> {
             return Some(Piece::Hole(left.min(hole_end.saturating_sub(offset))));
         };
         let len = left.min(extent.len.saturating_sub(inside));
-        match extent.source {
-            Source::Absent(why) => Some(Piece::Absent(len, why)),
-            Source::Backing { number, offset } => {
+        match extent.location {
+            Location::Absent(why) => Some(Piece::Absent(len, why)),
+            Location::Backing { number, offset } => {
                 let offset = offset.saturating_add(inside);
                 let got = self.backings.get(number).map_or(Err(Absence::Truncated), |backing| backing.get(offset, len));
                 Some(got.map_or_else(|why| Piece::Absent(len, why), Piece::Bytes))
@@ -325,7 +318,7 @@ impl<'a> Contents<'a> {
         let first = self.layout.extents.partition_point(|e| e.at.saturating_add(e.len) <= offset);
         let extents = self.layout.extents.get(first..).unwrap_or_default();
         for extent in extents.iter().map_while(|extent| extent.clip(offset, end)) {
-            if let Source::Backing { number, offset } = extent.source
+            if let Location::Backing { number, offset } = extent.location
                 && let Some(map) = self.backings.get(number).filter(|backing| which(backing)).and_then(Backing::map)
             {
                 let from = usize_of(offset).min(map.len());
@@ -343,7 +336,9 @@ impl<'a> Contents<'a> {
         let end = offset.saturating_add(u64_of(buffer.len()));
         let after = self.layout.extents.partition_point(|e| e.at <= offset);
         let extent = after.checked_sub(1).and_then(|i| self.layout.extents.get(i)).and_then(|e| e.clip(offset, end));
-        let Some(Extent { at, len, source: Source::Backing { number, offset: from } }) = extent else { return false };
+        let Some(Extent { at, len, location: Location::Backing { number, offset: from } }) = extent else {
+            return false;
+        };
         let backing = self.backings.get(number).filter(|_| at == offset && len == u64_of(buffer.len()));
         backing.and_then(|backing| backing.read(from, buffer)).is_some_and(|read| read.is_ok())
     }
@@ -358,12 +353,12 @@ impl<'a> Contents<'a> {
     pub(crate) fn once<E>(&self, mut each: impl FnMut(Piece<'_>) -> Result<(), E>) -> Result<(), E> {
         let mut buffer = Vec::new();
         let mut at = 0_u64;
-        while let Some((len, source)) = self.run(at) {
+        while let Some((len, location)) = self.run(at) {
             let end = at.saturating_add(len);
             while at < end {
                 let left = end.saturating_sub(at);
                 let most = left.min(PART);
-                let piece = match self.read(source, at, most, &mut buffer) {
+                let piece = match self.read(location, at, most, &mut buffer) {
                     Some(Ok(())) => Piece::Bytes(&buffer),
                     Some(Err(why)) => Piece::Absent(left, why),
                     None => match self.piece(at, left) {
@@ -373,7 +368,7 @@ impl<'a> Contents<'a> {
                     },
                 };
                 each(piece)?;
-                if source.is_some() {
+                if location.is_some() {
                     self.give_back(at, piece.len());
                 }
                 at = at.saturating_add(piece.len());
@@ -390,7 +385,7 @@ impl<'a> Contents<'a> {
         let here = after.checked_sub(1).and_then(|i| self.layout.extents.get(i)).and_then(|e| e.clip(offset, u64::MAX));
         let next = self.layout.extents.get(after).map_or(left, |e| e.at.saturating_sub(offset));
         Some(match here {
-            Some(Extent { len, source: Source::Backing { number, offset: from }, .. }) => {
+            Some(Extent { len, location: Location::Backing { number, offset: from }, .. }) => {
                 // As offset of the contents' own beginning, so that any later offset can be told from it.
                 (piece_end(len), Some((number, from.wrapping_sub(offset))))
             }
@@ -402,12 +397,12 @@ impl<'a> Contents<'a> {
     /// Reads `most` bytes at an offset of a run into a buffer; `None` if it is nothing that is read.
     fn read(
         &self,
-        source: Option<(usize, u64)>,
+        location: Option<(usize, u64)>,
         offset: u64,
         most: u64,
         buffer: &mut Vec<u8>,
     ) -> Option<Result<(), Absence>> {
-        let (number, base) = source?;
+        let (number, base) = location?;
         let backing = self.backings.get(number).filter(|backing| backing.can_be_read())?;
         buffer.resize(usize_of(most), 0);
         backing.read(base.wrapping_add(offset), buffer)
@@ -468,8 +463,8 @@ mod tests {
 
     fn sample() -> (Layout, Vec<Backing>) {
         let extents = vec![
-            Extent { at: 2, len: 3, source: Source::Backing { number: 0, offset: 1 } },
-            Extent { at: 8, len: 2, source: Source::Absent(Absence::Truncated) },
+            Extent { at: 2, len: 3, location: Location::Backing { number: 0, offset: 1 } },
+            Extent { at: 8, len: 2, location: Location::Absent(Absence::Truncated) },
         ];
         (Layout { len: 12, extents }, vec![Backing::Heap(b"abcdef".to_vec())])
     }
@@ -506,7 +501,7 @@ mod tests {
         let (layout, _) = sample();
         let at_and_len = |slice: Vec<Extent>| slice.iter().map(|e| (e.at, e.len)).collect::<Vec<_>>();
         let slice = layout.slice(3, 6, 100);
-        assert_eq!(slice[0].source, Source::Backing { number: 0, offset: 2 });
+        assert_eq!(slice[0].location, Location::Backing { number: 0, offset: 2 });
         assert_eq!(at_and_len(slice), [(100, 2), (105, 1)]);
         assert_eq!(at_and_len(layout.slice(11, 5, 0)), [(1, 4)]);
         assert_eq!(at_and_len(layout.slice(20, 5, 0)), [(0, 5)]);
@@ -515,13 +510,13 @@ mod tests {
 
     #[test]
     fn what_is_absent_can_be_filled() {
-        let absent = |at, len| Extent { at, len, source: Source::Absent(Absence::NotKept) };
-        let here = |at, len, number| Extent { at, len, source: Source::Backing { number, offset: 0 } };
+        let absent = |at, len| Extent { at, len, location: Location::Absent(Absence::NotKept) };
+        let here = |at, len, number| Extent { at, len, location: Location::Backing { number, offset: 0 } };
         let mut layout = Layout { len: 20, extents: vec![absent(0, 8), here(8, 2, 0), absent(10, 10)] };
         layout.fill(vec![here(2, 3, 1), here(6, 8, 2), here(18, 2, 3)]);
-        let parts: Vec<_> = layout.extents.iter().map(|e| (e.at, e.len, e.source)).collect();
-        let not = Source::Absent(Absence::NotKept);
-        let at = |number, offset| Source::Backing { number, offset };
+        let parts: Vec<_> = layout.extents.iter().map(|e| (e.at, e.len, e.location)).collect();
+        let not = Location::Absent(Absence::NotKept);
+        let at = |number, offset| Location::Backing { number, offset };
         let expected = [
             (0, 2, not),
             (2, 3, at(1, 0)),
@@ -539,8 +534,8 @@ mod tests {
     fn what_lies_in_one_piece_of_a_file_can_be_copied() {
         let mut file = tempfile::tempfile().unwrap();
         std::io::Write::write_all(&mut file, b"abcdef").unwrap();
-        let backings = [Backing::Map(Map::with(file).unwrap()), Backing::Heap(b"abcdef".to_vec())];
-        let extent = |at, number| Extent { at, len: 4, source: Source::Backing { number, offset: 1 } };
+        let backings = [Backing::Map(Map::keeping(file).unwrap()), Backing::Heap(b"abcdef".to_vec())];
+        let extent = |at, number| Extent { at, len: 4, location: Location::Backing { number, offset: 1 } };
         let layout = Layout { len: 14, extents: vec![extent(0, 0), extent(4, 1), extent(10, 0)] };
         let contents = Contents { layout: &layout, backings: &backings };
         let copied = |offset| {
@@ -557,7 +552,7 @@ mod tests {
 
     #[test]
     fn one_run_is_borrowed() {
-        let layout = Layout::run(6, Source::Backing { number: 0, offset: 0 });
+        let layout = Layout::run(6, Location::Backing { number: 0, offset: 0 });
         let backings = [Backing::Heap(b"abcdef".to_vec())];
         let contents = Contents { layout: &layout, backings: &backings };
         assert!(matches!(contents.prefix(100), (Cow::Borrowed(b"abcdef"), None)));
@@ -565,7 +560,7 @@ mod tests {
 
     #[test]
     fn a_backing_shorter_than_its_extent_is_truncated_not_zero() {
-        let layout = Layout::run(9, Source::Backing { number: 0, offset: 0 });
+        let layout = Layout::run(9, Location::Backing { number: 0, offset: 0 });
         let backings = [Backing::Heap(b"abcdef".to_vec())];
         let contents = Contents { layout: &layout, backings: &backings };
         let pieces: Vec<_> = contents.pieces(0, 9).collect();

@@ -6,7 +6,7 @@ use bzip2::bufread::BzDecoder;
 use flate2::bufread::GzDecoder;
 use lzma_rust2::XzReader;
 
-use super::sniff::Compression;
+use super::compression::Compression;
 use crate::int::u64_of;
 
 /// The decoder of a format.

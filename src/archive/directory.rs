@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use bstr::{BString, ByteSlice, ByteVec};
 
-use super::contents::{Backing, Layout, Source};
+use super::contents::{Backing, Layout, Location};
 use super::folder::{Entry, Facts, Folder};
+use super::kind::MemberKind;
 use super::lazy::{Fault, LazyFile, Reading};
-use super::member::{Member, MemberKind};
+use super::member::Member;
 use crate::int::u64_of;
 use crate::limits::Limits;
 use crate::warning::{Code, Place, Warnings};
@@ -32,7 +33,7 @@ pub(super) fn read(
 ) -> io::Result<(Vec<Member>, Vec<Backing>)> {
     let reading = Reading::new(Some(root), map, limits.kept_in_memory);
     let mut listing =
-        Listing { limits, warnings, reading: &reading, members: Vec::new(), backings: Vec::new(), full: false };
+        Lister { limits, warnings, reading: &reading, members: Vec::new(), backings: Vec::new(), full: false };
     if let Some(root) = reading.folder() {
         listing.folder(root, &BString::default(), 0)?;
     }
@@ -49,12 +50,12 @@ pub(super) fn one(path: &Path, map: bool, limits: &Limits) -> io::Result<(Vec<Me
     let file_name = path.file_name().map(Vec::from_os_str_lossy).unwrap_or_default();
     let mut member = Member::named(file_name.into_owned().into());
     describe(&mut member, &facts);
-    member.layout = Layout::run(member.size, Source::Backing { number: 0, offset: 0 });
+    member.layout = Layout::run(member.size, Location::Backing { number: 0, offset: 0 });
     let reading = Reading::new(None, map, limits.kept_in_memory);
     Ok((vec![member], vec![Backing::File(Box::new(LazyFile::new(&reading, path.to_owned(), facts.identity)))]))
 }
 
-struct Listing<'a> {
+struct Lister<'a> {
     limits: &'a Limits,
     warnings: &'a Warnings,
     reading: &'a Arc<Reading>,
@@ -63,7 +64,7 @@ struct Listing<'a> {
     full: bool,
 }
 
-impl Listing<'_> {
+impl Lister<'_> {
     fn folder(&mut self, folder: &Folder, prefix: &BString, depth: usize) -> io::Result<()> {
         let mut entries = folder.entries()?;
         entries.sort_by(|a, b| a.name.cmp(&b.name));
@@ -128,9 +129,9 @@ impl Listing<'_> {
         }
         // A name that is no path here cannot be opened either.
         let Some(path) = path_of(name) else { return Layout::unreadable(Some(size)) };
-        let source = Source::Backing { number: self.backings.len(), offset: 0 };
+        let location = Location::Backing { number: self.backings.len(), offset: 0 };
         self.backings.push(Backing::File(Box::new(LazyFile::new(self.reading, path, facts.identity))));
-        Layout::run(size, source)
+        Layout::run(size, location)
     }
 
     /// Lists a name of which the file system says no more, as in a folder without the right to search it.
@@ -159,7 +160,7 @@ impl Listing<'_> {
     }
 
     fn unreadable(&self, name: &BString, error: &io::Error) {
-        let fault = Fault::of(error);
+        let fault = Fault::from_io(error);
         self.warnings.push(fault.code, Place::member(name), || fault.message);
     }
 }

@@ -6,7 +6,7 @@ use std::fs::Metadata;
 use bstr::BString;
 
 use super::identity::Identity;
-use super::member::MemberKind;
+use super::kind::MemberKind;
 
 #[cfg(unix)]
 pub(super) use self::by_descriptor::{Folder, has_no_name};
@@ -91,7 +91,7 @@ mod by_descriptor {
 
     use super::{Entry, Facts};
     use crate::archive::identity::Identity;
-    use crate::archive::member::MemberKind;
+    use crate::archive::kind::MemberKind;
 
     /// A folder, by its descriptor.
     #[derive(Debug)]

@@ -8,7 +8,8 @@ use std::io::{BufRead, BufReader, Read, Result, copy, sink};
 use lz4_flex::frame::FrameDecoder;
 
 use super::Archive;
-use super::contents::{Absence, Backing, Contents, Extent, Layout, Piece, Source};
+use super::absence::Absence;
+use super::contents::{Backing, Contents, Extent, Layout, Location, Piece};
 use super::input::{ContentsInput, End, StreamInput};
 use super::listing::Listing;
 use super::member::Member;
@@ -43,7 +44,7 @@ impl Archive {
         let mut spool = Spool::new(left.in_memory, 0);
         let mut extents = spool.keep(&mut input, u64::MAX, 0);
         // The spool was told of more than anything has, and notes that the rest did not come.
-        extents.pop_if(|last: &mut Extent| last.source == Source::Absent(Absence::Truncated));
+        extents.pop_if(|last: &mut Extent| last.location == Location::Absent(Absence::Truncated));
         let (len, end) = input.finish();
         match end {
             End::Whole | End::Damaged(_) if !whole => damaged("truncated, or not LZ4 frames"),
@@ -62,7 +63,7 @@ impl Archive {
             damaged(&format!("too large to keep ({error}); --max-memory keeps more in memory"));
         }
         let inner = Member { size: len, layout: Layout { len, extents }, ..member.clone() };
-        Some(Archive { listing: Listing::unsorted(vec![inner]), ..Archive::of(backings) })
+        Some(Archive { listing: Listing::unsorted(vec![inner]), ..Archive::with_backings(backings) })
     }
 }
 

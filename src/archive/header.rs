@@ -2,6 +2,8 @@
 
 use bstr::{BString, ByteSlice};
 
+use super::number::number;
+
 /// Size of a header and of everything's padding.
 pub(super) const BLOCK: usize = 512;
 
@@ -16,7 +18,7 @@ pub(super) struct Header<'a> {
 
 impl<'a> Header<'a> {
     /// Takes a block for a header if its check sum says so. Old tars summed signed bytes, so both sums count.
-    pub(super) fn of(block: &'a Block) -> Option<Self> {
+    pub(super) fn parse(block: &'a Block) -> Option<Self> {
         let (before, rest) = block.split_at_checked(148)?;
         let (field, after) = rest.split_at_checked(8)?;
         let spaces = 8 * u64::from(b' ');
@@ -101,38 +103,9 @@ fn text(field: &[u8]) -> &[u8] {
     field.split_once_str("\0").map_or(field, |(text, _)| text)
 }
 
-/// A number in octal text, or in base 256 where the first bit is set (GNU, for sizes from 8 GiB and times before 1970).
-/// Blank is zero. `None` for anything else, and for base 256 beyond 128 bits.
-pub(super) fn number(field: &[u8]) -> Option<i128> {
-    let (&first, rest) = field.split_first()?;
-    if first & 0x80 != 0 {
-        // Two's complement, but for the first bit, which is only a mark: the sign is in the second.
-        let negative = first & 0x40 != 0;
-        let start = i128::from(first & 0x3f).checked_sub(if negative { 0x40 } else { 0 })?;
-        return rest.iter().try_fold(start, |n, &b| n.checked_mul(256)?.checked_add(i128::from(b)));
-    }
-    let digits = field.trim_with(|c| c == ' ' || c == '\0');
-    digits.iter().try_fold(0_i128, |n, &b| match b {
-        b'0'..=b'7' => n.checked_mul(8)?.checked_add(i128::from(b & 7)),
-        _ => None,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_are_octal_or_base_256() {
-        assert_eq!(number(b"0000644\0"), Some(0o644));
-        assert_eq!(number(b"   644 \0"), Some(0o644));
-        assert_eq!(number(b"\0\0\0\0"), Some(0));
-        assert_eq!(number(b"twelve bytes"), None);
-        assert_eq!(number(b"\x80\0\0\0\0\0\0\x02\0\0\0\0"), Some(8 << 30));
-        assert_eq!(number(&[0xff; 12]), Some(-1));
-        assert_eq!(number(b"\x80\0\0\0\x7f\xff\xff\xff\xff\xff\xff\xff"), Some(i128::from(i64::MAX)));
-        assert_eq!(number(b""), None);
-    }
 
     #[test]
     fn a_block_is_a_header_if_its_check_sum_is_right() {
@@ -142,11 +115,11 @@ mod tests {
         header.set_mode(0o600);
         header.set_cksum();
         let mut block: Block = *header.as_bytes();
-        let parsed = Header::of(&block).unwrap();
+        let parsed = Header::parse(&block).unwrap();
         assert_eq!(parsed.name(), "checkpoint/core-1.img");
         assert_eq!((parsed.size(), parsed.mode(), parsed.has_magic()), (Some(5), Some(0o600), true));
         block[0] ^= 1;
-        assert!(Header::of(&block).is_none());
-        assert!(Header::of(&[0; BLOCK]).is_none(), "zeros are the end mark, not a header");
+        assert!(Header::parse(&block).is_none());
+        assert!(Header::parse(&[0; BLOCK]).is_none(), "zeros are the end mark, not a header");
     }
 }

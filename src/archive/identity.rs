@@ -25,7 +25,7 @@ impl Identity {
     /// # Errors
     ///
     /// If it says nothing.
-    pub fn of(path: &Path) -> io::Result<Self> {
+    pub fn read(path: &Path) -> io::Result<Self> {
         std::fs::metadata(path).map(|metadata| Identity::from(&metadata))
     }
 
@@ -67,7 +67,7 @@ pub(super) struct Watch {
 
 impl Watch {
     /// Watches over a file that has been opened. `None` if it cannot be held open.
-    pub(super) fn of(file: &File, path: Option<&Path>, metadata: &Metadata) -> Option<Self> {
+    pub(super) fn start(file: &File, path: Option<&Path>, metadata: &Metadata) -> Option<Self> {
         let file = file.try_clone().ok()?;
         Some(Watch { path: path.map(Path::to_owned), file, before: Identity::from(metadata) })
     }
@@ -80,7 +80,7 @@ impl Watch {
     /// How it has been changed since.
     pub(super) fn changed(&self) -> Option<String> {
         let now = match &self.path {
-            Some(path) => Identity::of(path),
+            Some(path) => Identity::read(path),
             None => self.file.metadata().map(|metadata| Identity::from(&metadata)),
         };
         let how = match now {

@@ -5,20 +5,21 @@
 //! that is all there is takes the place of the layout that carried it, so that it reads like the engine's own archive.
 
 use std::collections::{HashMap, HashSet};
-use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::ops::Range;
 
-use bstr::{BStr, BString, ByteSlice};
+use bstr::{BString, ByteSlice};
 
+use super::Annotations;
 use super::contents::{Backing, Contents};
-use super::header::{Block, Header};
-use super::input::{ContentsInput, End, StreamInput};
+use super::kind::MemberKind;
 use super::layout::{self, Fault, Image};
 use super::listing::{Folders, Listing};
-use super::member::{Member, MemberKind};
+use super::member::Member;
+use super::nested::Reading;
+use super::path::{below, is_below};
 use super::select::Select;
-use super::sniff::{ENOUGH, Format, sniff};
-use super::{Annotations, decompress, is_below, nested, stream, walk};
+use super::sniff::{ENOUGH, Format, PEEK, is_archive, sniff};
+use super::stream::{Below, Streamed};
 use crate::error::ErrorKind;
 use crate::int::{u64_of, usize_of};
 use crate::limits::Limits;
@@ -26,15 +27,10 @@ use crate::warning::{Code, Place, Warnings};
 
 /// Archives within archives within the archive.
 const DEPTH: usize = 4;
-/// Compression in compression that is undone.
-const COMPRESSIONS: usize = 4;
 /// Bytes of the name of a layer that tells it from another.
 const LAYER_NAME: usize = 12;
 /// Members of layers that several images share, listed for each of them but the first.
 const REPEATED: u64 = 100_000;
-
-/// Bytes of a compressed member that are inflated to see whether it is an archive.
-pub(super) const PEEK: usize = 4096;
 
 /// Looks through an archive.
 pub(super) struct Search<'a> {
@@ -118,7 +114,7 @@ impl Search<'_> {
         }
         // Two of one name in one place were warned of when that place was listed.
         let unheard = Warnings::new(self.limits);
-        Ok(Found { listing: Listing::of(members, &unheard), backings, volumes: inner })
+        Ok(Found { listing: Listing::new(members, &unheard), backings, volumes: inner })
     }
 }
 
@@ -263,7 +259,7 @@ impl Work<'_> {
             self.replaced |= scope.depth == 0 && !scope.own;
             self.volume(members, root, &image.annotations, scope);
         } else {
-            let layers = Listing::of(members, self.warnings);
+            let layers = Listing::new(members, self.warnings);
             let depth = scope.depth.saturating_add(1);
             self.archives(&layers, &Scope { root, own: false, depth }, &HashSet::new());
         }
@@ -272,7 +268,7 @@ impl Work<'_> {
 
     /// Keeps what layers hold, and looks for archives in it.
     fn volume(&mut self, members: Vec<Member>, root: BString, annotations: &Annotations, scope: &Scope) {
-        let listing = Listing::of(members, self.warnings);
+        let listing = Listing::new(members, self.warnings);
         let depth = scope.depth.saturating_add(1);
         self.archives(&listing, &Scope { root: root.clone(), own: true, depth }, &HashSet::new());
         self.keep(Volume { root, listing, annotations: annotations.clone() });
@@ -310,7 +306,7 @@ impl Work<'_> {
             let root = unused(member.path.clone(), |root| !folders.leads_through(root));
             let Some(members) = self.archive(member, &root) else { continue };
             let own = self.select.wants(&members);
-            let inner = Listing::of(members, self.warnings);
+            let inner = Listing::new(members, self.warnings);
             self.look_into(&inner, &Scope { root: root.clone(), own, depth: scope.depth.saturating_add(1) });
             if own {
                 self.keep(Volume { root, listing: inner, annotations: Annotations::new() });
@@ -450,66 +446,20 @@ impl Work<'_> {
     /// The members of a tar, plain or compressed, below a root, and how many bytes it inflated to.
     fn tar(&mut self, member: &Member, root: &BString, left: u64) -> Option<(Vec<Member>, u64)> {
         let limits = Limits { members: self.members_left, ..self.limits.clone() };
-        let heard = Warnings::new(self.limits);
-        let contents = Contents { layout: &member.layout, backings: &self.backings };
-        let (members, bytes) = match sniff(&contents.prefix(u64_of(ENOUGH)).0) {
-            Format::Tar => {
-                let mut members = walk::members(&member.layout, &self.backings, &limits, &heard);
-                for member in &mut members {
-                    member.move_below(root.as_bstr());
-                }
-                (members, 0)
-            }
-            Format::Compressed(_) => {
-                let by_ratio = self.limits.unpacked(Some(contents.len()));
-                let inflated = match inflated(contents) {
-                    Ok(Some(inflated)) => inflated,
-                    Ok(None) => return None,
-                    Err(error) => {
-                        nested::warn_of_end(&End::Damaged(error), &member.path, false, self.limits, self.warnings);
-                        return None;
-                    }
-                };
-                let input = StreamInput::new(inflated, by_ratio.min(left), &|| ());
-                let place = stream::Below { root: root.clone(), base: self.backings.len(), share: None };
-                let mut streamed = stream::read(input, self.select, place, self.hash, &limits, &heard);
-                nested::warn_of_end(&streamed.end, &member.path, left < by_ratio, self.limits, self.warnings);
-                self.backings.append(&mut streamed.backings);
-                (streamed.members, streamed.bytes)
-            }
-            Format::Empty | Format::Other(_) | Format::Foreign(_) => return None,
+        let reading = Reading {
+            select: self.select,
+            below: Below { root: root.clone(), base: self.backings.len(), share: None },
+            place: root.as_bstr(),
+            hash: self.hash,
+            left,
+            limits: &limits,
+            warnings: self.warnings,
         };
-        // What was odd in it is told with its place in the whole.
-        for warning in heard.snapshot() {
-            let place = warning.place.below(root.as_bstr());
-            self.warnings.push(warning.code, place, || warning.message);
-        }
+        let Streamed { members, mut backings, bytes, .. } = reading.tar(member, &self.backings)?;
+        self.backings.append(&mut backings);
         self.members_left = self.members_left.saturating_sub(u64_of(members.len()));
         Some((members, bytes))
     }
-}
-
-/// The tar that compressed contents inflate to, however often they were compressed; `None` if it is none.
-fn inflated<'c>(contents: Contents<'c>) -> io::Result<Option<Box<dyn BufRead + Send + 'c>>> {
-    let mut input: Box<dyn BufRead + Send + 'c> = Box::new(BufReader::new(ContentsInput::new(contents)));
-    for _ in 0..=COMPRESSIONS {
-        let mut head = Vec::new();
-        let failed = (&mut input).take(u64_of(ENOUGH)).read_to_end(&mut head).err();
-        let format = sniff(&head);
-        let whole = Cursor::new(head).chain(input);
-        input = match (format, failed) {
-            (Format::Tar, _) => return Ok(Some(Box::new(whole))),
-            (Format::Compressed(inner), _) => Box::new(BufReader::new(decompress::decoder(inner, whole)?)),
-            (_, Some(error)) => return Err(error),
-            (_, None) => return Ok(None),
-        };
-    }
-    Ok(None)
-}
-
-/// A path below a folder.
-pub(super) fn below(folder: &BStr, name: &[u8]) -> BString {
-    if folder.is_empty() { name.into() } else { bstr::join("/", [folder.as_bytes(), name]).into() }
 }
 
 /// A path that nothing else has: itself, or with a number behind it.
@@ -519,20 +469,4 @@ fn unused(path: BString, is_free: impl Fn(&BString) -> bool) -> BString {
     }
     let numbered = (2_u32..).map(|number| BString::from(format!("{path}-{number}")));
     numbered.into_iter().find(is_free).unwrap_or(path)
-}
-
-/// Whether a file is a tar, plain or compressed, by its first [`PEEK`] bytes. Where compression gives nothing away so early,
-/// it may be.
-pub(super) fn is_archive(head: &[u8]) -> bool {
-    // Zeros are the end of a tar, but no archive.
-    let begins_as_tar = |head: &[u8]| head.first_chunk().is_some_and(|block: &Block| Header::of(block).is_some());
-    if begins_as_tar(head) {
-        return true;
-    }
-    let Format::Compressed(compression) = sniff(head) else { return false };
-    let mut inflated = Vec::new();
-    let failed = decompress::decoder(compression, head)
-        .and_then(|decoder| decoder.take(u64_of(ENOUGH)).read_to_end(&mut inflated))
-        .is_err();
-    begins_as_tar(&inflated) || failed && inflated.is_empty() || matches!(sniff(&inflated), Format::Compressed(_))
 }

@@ -8,12 +8,12 @@ use std::sync::{Arc, OnceLock};
 
 use bstr::BString;
 
-use super::contents::Absence;
+use super::absence::Absence;
 use super::copies::{Copied, Copies};
 use super::folder::{Facts, Folder};
 use super::identity::Identity;
+use super::kind::MemberKind;
 use super::map::Map;
-use super::member::MemberKind;
 use crate::int::{u64_of, usize_of};
 use crate::warning::Code;
 
@@ -92,7 +92,7 @@ pub(crate) struct Fault {
 
 impl Fault {
     /// What the system said when a file was to be opened or read.
-    pub(super) fn of(error: &io::Error) -> Self {
+    pub(super) fn from_io(error: &io::Error) -> Self {
         let changed = |how: &str| Fault { code: Code::InputChanged, message: format!("{how}; {AGAIN}") };
         match error.kind() {
             io::ErrorKind::PermissionDenied => Fault {
@@ -142,7 +142,7 @@ impl LazyFile {
             Bytes::Map(map) => range(map, offset, len),
             Bytes::Copied(copied) => {
                 let read = |at: u64, buffer: &mut [u8]| self.with_file(opened, |file| read_exact_at(file, buffer, at));
-                let failed = |error: io::Error| drop(opened.later.set(Fault::of(&error)));
+                let failed = |error: io::Error| drop(opened.later.set(Fault::from_io(&error)));
                 copied.get(&self.reading.copies, offset, len, read, failed)
             }
         };
@@ -159,7 +159,7 @@ impl LazyFile {
     pub(super) fn read(&self, offset: u64, buffer: &mut [u8]) -> Result<(), Absence> {
         let Some(opened) = self.opened() else { return Err(Absence::Unreadable) };
         self.with_file(opened, |file| read_exact_at(file, buffer, offset)).map_err(|error| {
-            let _ = opened.later.set(Fault::of(&error));
+            let _ = opened.later.set(Fault::from_io(&error));
             Absence::Unreadable
         })
     }
@@ -201,13 +201,13 @@ impl LazyFile {
     fn open(&self) -> Result<Opened, Fault> {
         let file = self.open_again()?;
         let size = self.listed.size;
-        let read = |error: io::Error| Fault::of(&error);
+        let read = |error: io::Error| Fault::from_io(&error);
         if size < READ_BELOW && take(&self.reading.in_memory, size) {
             let mut bytes = Vec::with_capacity(usize_of(size));
             file.take(size).read_to_end(&mut bytes).map_err(read)?;
             return Ok(Opened { held: None, bytes: Bytes::Heap(bytes), later: OnceLock::new() });
         }
-        let map = if self.reading.map { Map::of(&file).ok() } else { None };
+        let map = if self.reading.map { Map::whole(&file).ok() } else { None };
         let bytes = match map {
             Some(map) => Bytes::Map(map),
             None => Bytes::Copied(self.reading.copies.reserve(size).map_err(|error| Fault {
@@ -226,7 +226,7 @@ impl LazyFile {
             None => File::open(&self.path),
         };
         let facts = opened.and_then(|file| Ok((Facts::from(&file.metadata()?), file)));
-        let (now, file) = facts.map_err(|error| Fault::of(&error))?;
+        let (now, file) = facts.map_err(|error| Fault::from_io(&error))?;
         if now.kind != MemberKind::File {
             return Err(Fault::changed(&format!("it is now a {}", now.kind.as_str())));
         }

@@ -4,7 +4,9 @@ use std::collections::{BTreeSet, HashMap};
 
 use bstr::{BStr, BString};
 
-use super::member::{Cleaned, Member, MemberKind, Trust};
+use super::kind::MemberKind;
+use super::member::{Member, Trust};
+use super::path::Cleaned;
 use crate::warning::{Code, Place, Warnings};
 
 /// Links from member to member that are followed.
@@ -19,7 +21,7 @@ pub(super) struct Listing {
 
 impl Listing {
     /// Finds the member that counts for each path, and reports where others have the same.
-    pub(super) fn of(members: Vec<Member>, warnings: &Warnings) -> Self {
+    pub(super) fn new(members: Vec<Member>, warnings: &Warnings) -> Self {
         let mut by_path: HashMap<BString, usize> = HashMap::new();
         for (i, member) in members.iter().enumerate() {
             if member.path.is_empty() || member.trust == Trust::Outside {
@@ -76,7 +78,7 @@ impl Listing {
                 MemberKind::Symlink => BString::from(bstr::join("/", [here.folder(), link.as_slice()])),
                 _ => link.clone(),
             };
-            let cleaned = Cleaned::of(&target);
+            let cleaned = Cleaned::new(&target);
             here = self.find(&cleaned.path).filter(|_| !cleaned.outside).ok_or(here)?;
         }
         Err(here)

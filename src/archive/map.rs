@@ -22,9 +22,9 @@ impl Map {
     ///
     /// # Errors
     ///
-    /// As [`Map::of`].
-    pub(crate) fn with(file: File) -> io::Result<Self> {
-        let map = Map::of(&file)?;
+    /// As [`Map::whole`].
+    pub(crate) fn keeping(file: File) -> io::Result<Self> {
+        let map = Map::whole(&file)?;
         Ok(Map { file: Some(file), ..map })
     }
 
@@ -33,7 +33,7 @@ impl Map {
     /// # Errors
     ///
     /// If the file cannot be mapped, as with files that are not regular; read it instead.
-    pub(crate) fn of(file: &File) -> io::Result<Self> {
+    pub(crate) fn whole(file: &File) -> io::Result<Self> {
         #[expect(unsafe_code, reason = "mapping a file is the one thing that needs it")]
         // SAFETY: the map is read-only, and its bytes are only ever seen as `&[u8]`. Another process that writes to the
         // file while it is mapped could change those bytes, which no decoder here takes for a promise: every length is
@@ -49,7 +49,7 @@ impl Map {
     ///
     /// # Errors
     ///
-    /// As [`Map::of`].
+    /// As [`Map::whole`].
     pub(crate) fn part(file: &File, offset: u64, len: usize) -> io::Result<Self> {
         #[expect(unsafe_code, reason = "mapping a file is the one thing that needs it")]
         // SAFETY: the map is read-only, and its bytes are only ever seen as `&[u8]`. Nobody else can open the file, so it

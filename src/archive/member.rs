@@ -3,44 +3,9 @@
 use bstr::{BStr, BString, ByteSlice};
 use jiff::Timestamp;
 
-use super::contents::{Layout, Source};
-
-/// What a member is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MemberKind {
-    /// A regular file.
-    File,
-    /// A directory.
-    Directory,
-    /// A symbolic link; `link` is its target.
-    Symlink,
-    /// A hard link; `link` is the path of the member that holds the contents.
-    Hardlink,
-    /// A character device.
-    CharacterDevice,
-    /// A block device.
-    BlockDevice,
-    /// A named pipe.
-    Fifo,
-    /// Another type of tar (the type flag), or another kind of file (0).
-    Other(u8),
-}
-
-impl MemberKind {
-    /// `file`, `directory`, `symlink`, `hardlink`, `character`, `block`, `fifo` or `other`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            MemberKind::File => "file",
-            MemberKind::Directory => "directory",
-            MemberKind::Symlink => "symlink",
-            MemberKind::Hardlink => "hardlink",
-            MemberKind::CharacterDevice => "character",
-            MemberKind::BlockDevice => "block",
-            MemberKind::Fifo => "fifo",
-            MemberKind::Other(_) => "other",
-        }
-    }
-}
+use super::contents::{Layout, Location};
+use super::kind::MemberKind;
+use super::path::{Cleaned, below, folder_of};
 
 /// How far a member's path can be believed. Of two members with one path, one that is less believable never takes the
 /// place of one that is more.
@@ -94,7 +59,7 @@ pub struct Member {
 impl Member {
     /// A member of which nothing but the name is known yet.
     pub(super) fn named(name: BString) -> Self {
-        let cleaned = Cleaned::of(&name);
+        let cleaned = Cleaned::new(&name);
         let trust = match (cleaned.outside, cleaned.dotted) {
             (true, _) => Trust::Outside,
             (false, true) => Trust::Dotted,
@@ -122,13 +87,13 @@ impl Member {
 
     /// A file of so many bytes, all of a backing.
     pub(super) fn of_bytes(name: BString, len: u64, number: usize) -> Self {
-        let layout = Layout::run(len, Source::Backing { number, offset: 0 });
+        let layout = Layout::run(len, Location::Backing { number, offset: 0 });
         Member { size: len, layout, ..Member::named(name) }
     }
 
     /// Gives it another name.
     pub(super) fn rename(&mut self, name: BString) {
-        self.path = Cleaned::of(&name).path;
+        self.path = Cleaned::new(&name).path;
         self.name = name;
     }
 
@@ -148,7 +113,7 @@ impl Member {
     pub(super) fn move_up(&mut self, from: &BStr, to: &BStr) {
         let moved = |name: &BString| {
             let rest = name.strip_prefix(from.as_bytes()).and_then(|rest| rest.strip_prefix(b"/"));
-            rest.map_or_else(|| name.clone(), |rest| super::inner::below(to, rest))
+            rest.map_or_else(|| name.clone(), |rest| below(to, rest))
         };
         self.rename(moved(&self.name));
         if self.kind == MemberKind::Hardlink {
@@ -188,65 +153,14 @@ impl Member {
     }
 }
 
-/// The part of a path before its last slash; empty if it has none.
-pub(crate) fn folder_of(path: &[u8]) -> &[u8] {
-    path.rsplit_once_str("/").map_or(b"".as_slice(), |(folder, _)| folder)
-}
-
-/// A member's name, made a path from the archive's root.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Cleaned {
-    pub(super) path: BString,
-    /// The name begins with a slash.
-    pub(super) absolute: bool,
-    /// The name has `..` in it.
-    pub(super) dotted: bool,
-    /// The name leads out of the archive.
-    pub(super) outside: bool,
-}
-
-impl Cleaned {
-    pub(super) fn of(name: &[u8]) -> Self {
-        let mut parts: Vec<&[u8]> = Vec::new();
-        let (mut dotted, mut outside) = (false, false);
-        for part in name.split_str("/") {
-            match part {
-                b"" | b"." => {}
-                b".." => {
-                    dotted = true;
-                    outside |= parts.pop().is_none();
-                }
-                _ => parts.push(part),
-            }
-        }
-        let path = if outside { BString::from(name) } else { BString::from(bstr::join("/", parts)) };
-        Cleaned { path, absolute: name.starts_with(b"/"), dotted, outside }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn names_become_paths_from_the_root() {
-        let path = |name: &str| Cleaned::of(name.as_bytes()).path;
-        assert_eq!(path("./checkpoint/core-1.img"), "checkpoint/core-1.img");
-        assert_eq!(path("checkpoint//./core-1.img/"), "checkpoint/core-1.img");
-        assert_eq!(path("/checkpoint/"), "checkpoint");
-        assert_eq!(path("x/../checkpoint/a"), "checkpoint/a");
-        assert_eq!(path("./"), "");
-        assert_eq!(path("..."), "...");
-    }
-
-    #[test]
-    fn names_that_lead_outside_stay_as_they_are() {
-        let cleaned = Cleaned::of(b"checkpoint/../../etc/passwd");
-        assert!(cleaned.outside && cleaned.dotted && !cleaned.absolute);
-        assert_eq!(cleaned.path, "checkpoint/../../etc/passwd");
-        assert_eq!(Member::named(cleaned.path).trust, Trust::Outside);
+    fn a_name_that_leads_outside_is_never_used() {
+        assert_eq!(Member::named("checkpoint/../../etc/passwd".into()).trust, Trust::Outside);
         assert_eq!(Member::named("x/../a".into()).trust, Trust::Dotted);
-        assert!(Cleaned::of(b"/a").absolute);
     }
 
     #[test]

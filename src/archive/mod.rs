@@ -23,26 +23,32 @@
     )
 )]
 
-mod beside;
+mod absence;
+mod compression;
 mod contents;
 mod copies;
 mod decompress;
+mod digest;
 mod directory;
 mod folder;
 mod frames;
-mod given;
 mod header;
 mod identity;
 mod inner;
 mod input;
+mod kind;
 mod layout;
 mod lazy;
 mod listing;
 mod map;
 mod member;
 mod nested;
+mod number;
+mod open;
+mod path;
 mod pax;
 mod select;
+mod small_file;
 mod sniff;
 mod sparse;
 mod spool;
@@ -57,30 +63,32 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use bstr::BString;
+use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
 
-pub use beside::{read_most, read_small};
-pub use contents::{Absence, Contents, Piece, Stop};
+pub use absence::Absence;
+pub use compression::Compression;
+pub use contents::{Contents, Piece, Stop};
+pub(crate) use digest::Digest;
 pub use identity::Identity;
+pub use kind::MemberKind;
 pub(crate) use lazy::Fault;
-pub(crate) use member::folder_of;
-pub use member::{Member, MemberKind};
-pub(crate) use nested::Nested;
+pub use member::Member;
+pub(crate) use nested::NestedArchive;
+pub(crate) use path::{folder_of, is_below};
 pub use select::{Everything, Island, Kept, Select, Selection};
-pub use sniff::Compression;
-pub(crate) use sniff::{TOO_SHORT, UNKNOWN};
+pub use small_file::{read_most, read_small};
 
-use self::contents::{Backing, Layout, Source};
-use self::given::Given;
+use self::contents::{Backing, Layout, Location};
 use self::identity::Watch;
 use self::inner::Inner;
 use self::input::{End, StreamInput};
 use self::listing::Listing;
 use self::map::Map;
 use self::nested::Inflated;
+use self::open::OpenInput;
 use self::sniff::{ENOUGH, Format, sniff};
 use self::stream::Below;
-use crate::digest::{Digest, hex};
 use crate::error::ErrorKind;
 use crate::int::u64_of;
 use crate::limits::Limits;
@@ -142,7 +150,7 @@ impl Archive {
     /// The folder of the archive that a symbolic link leads to; `None` if it leads out of it. The folder may not exist.
     pub fn folder_of_link(&self, link: &Member) -> Option<BString> {
         let target = link.link.as_ref().filter(|target| !target.starts_with(b"/"))?;
-        let cleaned = member::Cleaned::of(&bstr::join("/", [link.folder(), target.as_slice()]));
+        let cleaned = path::Cleaned::new(&bstr::join("/", [link.folder(), target.as_slice()]));
         (!cleaned.outside).then_some(cleaned.path)
     }
 
@@ -226,7 +234,7 @@ impl Archive {
             else {
                 return None;
             };
-            let layout = Layout::run(size, Source::Backing { number: 0, offset: 0 });
+            let layout = Layout::run(size, Location::Backing { number: 0, offset: 0 });
             let mut digest = Digest::new(0);
             digest.contents(&Contents { layout: &layout, backings: &self.backings });
             digest.finish()
@@ -257,11 +265,6 @@ pub(crate) fn foreign(head: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// Whether a path lies below a folder.
-pub(crate) fn is_below(path: &[u8], folder: &[u8]) -> bool {
-    path.strip_prefix(folder).is_some_and(|rest| rest.starts_with(b"/"))
-}
-
 /// What an image says of itself.
 pub(super) type Annotations = Vec<(String, String)>;
 
@@ -289,31 +292,29 @@ impl Opener<'_> {
     ///
     /// If it cannot be read, or is neither an archive nor a directory.
     pub(crate) fn path(&mut self, path: &Path) -> Result<Archive, ErrorKind> {
-        match given::at(path)? {
-            Given::Folder(folder) => {
+        match open::path(path)? {
+            OpenInput::Folder(folder) => {
                 let (members, backings) = directory::read(folder, self.map, self.limits, self.warnings)?;
-                self.finish(Archive::of(backings), members)
+                self.finish(Archive::with_backings(backings), members)
             }
-            given => self.given(given, Some(path)),
+            input => self.input(input, Some(path)),
         }
     }
 
     /// Opens a file, from where it stands; a regular one that is not compressed is mapped.
     pub(crate) fn file(&mut self, file: File, path: Option<&Path>) -> Result<Archive, ErrorKind> {
-        self.given(given::opened(file)?, path)
+        self.input(open::file(file)?, path)
     }
 
-    fn given(&mut self, given: Given, path: Option<&Path>) -> Result<Archive, ErrorKind> {
-        match given {
-            Given::File(file) => {
+    fn input(&mut self, input: OpenInput, path: Option<&Path>) -> Result<Archive, ErrorKind> {
+        match input {
+            OpenInput::File(file) => {
                 let metadata = file.metadata()?;
-                let watch = Watch::of(&file, path, &metadata);
+                let watch = Watch::start(&file, path, &metadata);
                 Ok(Archive { watch, ..self.regular(file, metadata.len())? })
             }
-            Given::Stream(first, file) => self.reader(Cursor::new(first).chain(file), None),
-            Given::Folder(_) => {
-                Err(ErrorKind::NotAnArchive("a directory that was given as an open file; give its path"))
-            }
+            OpenInput::Stream(first, file) => self.reader(Cursor::new(first).chain(file), None),
+            OpenInput::Folder(_) => Err(ErrorKind::NotAnArchive("a folder that was given as a file; give its path")),
         }
     }
 
@@ -322,13 +323,14 @@ impl Opener<'_> {
             let mut head = Vec::new();
             (&mut file).take(u64_of(ENOUGH)).read_to_end(&mut head)?;
             if sniff(&head) == Format::Tar
-                && let Ok(map) = file.try_clone().and_then(Map::with)
+                && let Ok(map) = file.try_clone().and_then(Map::keeping)
             {
                 let size = u64_of(map.len());
-                let layout = Layout::run(size, Source::Backing { number: 0, offset: 0 });
+                let layout = Layout::run(size, Location::Backing { number: 0, offset: 0 });
                 let backings = vec![Backing::Map(map)];
                 let members = walk::members(&layout, &backings, self.limits, self.warnings);
-                let archive = Archive { input_bytes: Some(size), unpacked_bytes: Some(size), ..Archive::of(backings) };
+                let archive =
+                    Archive { input_bytes: Some(size), unpacked_bytes: Some(size), ..Archive::with_backings(backings) };
                 return self.finish(archive, members);
             }
             file.rewind()?;
@@ -353,7 +355,7 @@ impl Opener<'_> {
             // What the decoder did not come to is part of the input.
             let whole = io::copy(&mut Metered { reader, read: &read, sha256: Some(&sha256) }, &mut io::sink());
             let sha256 = sha256.into_inner().unwrap_or_else(PoisonError::into_inner);
-            let _ = archive.sha256.set(whole.is_ok().then(|| hex(&sha256.finalize())));
+            let _ = archive.sha256.set(whole.is_ok().then(|| HEXLOWER.encode(&sha256.finalize())));
         }
         Ok(archive)
     }
@@ -406,12 +408,12 @@ impl Opener<'_> {
         let input_bytes = input_bytes.or(compression.is_empty().then_some(streamed.bytes));
         let (members, backings) = (streamed.members, streamed.backings);
         let unpacked_bytes = Some(streamed.bytes);
-        self.finish(Archive { input_bytes, unpacked_bytes, compression, ..Archive::of(backings) }, members)
+        self.finish(Archive { input_bytes, unpacked_bytes, compression, ..Archive::with_backings(backings) }, members)
     }
 
     /// Opens what lies in the archive, and gives it its members.
     fn finish(&mut self, mut archive: Archive, members: Vec<Member>) -> Result<Archive, ErrorKind> {
-        let listing = Listing::of(members, self.warnings);
+        let listing = Listing::new(members, self.warnings);
         let found = inner::Search {
             select: self.select,
             hash: self.hash_members,
@@ -449,11 +451,11 @@ impl Archive {
     /// If there is no such file.
     pub(crate) fn of_file(path: &Path, map: bool, limits: &Limits) -> io::Result<Self> {
         let (members, backings) = directory::one(path, map, limits)?;
-        Ok(Archive { listing: Listing::unsorted(members), ..Archive::of(backings) })
+        Ok(Archive { listing: Listing::unsorted(members), ..Archive::with_backings(backings) })
     }
 
-    /// An archive of which the members are still to come.
-    fn of(backings: Vec<Backing>) -> Self {
+    /// An archive whose members are not listed yet.
+    fn with_backings(backings: Vec<Backing>) -> Self {
         Archive {
             listing: Listing::default(),
             unreadable: false,

@@ -1,17 +1,21 @@
-//! Archives within an archive: `rootfs-diff.tar`, `devshm-checkpoint.tar`, the contents of file systems. Plain ones are
-//! looked at where they lie; compressed ones are inflated once, and kept as streams are.
+//! Nested archives: tars that are members of an archive, such as `rootfs-diff.tar`, `devshm-checkpoint.tar`, volumes, and
+//! the contents of tmpfs file systems. Plain ones are read where they lie. Compressed ones are inflated once and kept as
+//! streams are.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use bstr::BString;
+use bstr::{BStr, BString, ByteSlice};
 
 use super::contents::{Backing, Contents};
 use super::input::{ContentsInput, End, StreamInput};
-use super::member::{Member, MemberKind};
-use super::select::Everything;
+use super::kind::MemberKind;
+use super::member::Member;
+use super::path::Cleaned;
+use super::select::{Everything, Select};
 use super::sniff::{ENOUGH, Format, sniff};
-use super::stream::Below;
+use super::stream::{Below, Streamed};
 use super::tar::{Share, Stopped};
 use super::walk::Walked;
 use super::{Archive, decompress, stream, walk};
@@ -19,11 +23,19 @@ use crate::int::u64_of;
 use crate::limits::Limits;
 use crate::warning::{Code, Place, Warnings};
 
-/// A tar that is a member of an archive.
+/// Hard links from name to name that are followed. GNU tar writes one.
+const HOPS: usize = 8;
+/// Layers of compression that are undone.
+const COMPRESSIONS: usize = 4;
+
+/// A nested archive: a tar that is a member of the archive.
 #[derive(Debug)]
-pub(crate) struct Nested<'a> {
+pub(crate) struct NestedArchive<'a> {
+    member: &'a Member,
     members: Vec<Member>,
     backings: Backings<'a>,
+    /// The number of the member that counts for each path; filled when it is first asked for.
+    by_path: OnceLock<HashMap<BString, usize>>,
 }
 
 #[derive(Debug)]
@@ -32,16 +44,47 @@ enum Backings<'a> {
     Own(Box<[Backing]>),
 }
 
-impl Nested<'_> {
+impl<'a> NestedArchive<'a> {
+    /// The member that the archive is.
+    pub(crate) fn member(&self) -> &'a Member {
+        self.member
+    }
+
     /// Its files, each with its contents.
     pub(crate) fn files(&self) -> impl Iterator<Item = (&Member, Contents<'_>)> {
         let files = self.members.iter().filter(|member| member.kind == MemberKind::File);
         files.map(|member| (member, self.contents(member)))
     }
 
-    /// All its members, in order.
-    pub(crate) fn members(&self) -> &[Member] {
-        &self.members
+    /// Its members without the root, in order, each with its number. Of several with one path, only the last counts.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (usize, &Member)> {
+        let counts = |(number, member): &(usize, &Member)| {
+            !member.path.is_empty() && self.by_path().get(&member.path) == Some(number)
+        };
+        self.members.iter().enumerate().filter(counts)
+    }
+
+    /// The member of a number.
+    pub(crate) fn get(&self, number: usize) -> Option<&Member> {
+        self.members.get(number)
+    }
+
+    /// The number of the member that counts for a path.
+    pub(crate) fn find(&self, path: &[u8]) -> Option<usize> {
+        self.by_path().get(&Cleaned::new(path).path).copied()
+    }
+
+    /// The number of the member that has the contents of another: itself, or the target of a hard link. `None` if the
+    /// target is not in the archive.
+    pub(crate) fn first_name(&self, mut number: usize) -> Option<usize> {
+        for _ in 0..HOPS {
+            let member = self.get(number)?;
+            if member.kind != MemberKind::Hardlink {
+                return Some(number);
+            }
+            number = self.find(member.link.as_ref()?)?;
+        }
+        None
     }
 
     /// The bytes of one of its members.
@@ -52,9 +95,25 @@ impl Nested<'_> {
         };
         Contents { layout: &member.layout, backings }
     }
+
+    fn by_path(&self) -> &HashMap<BString, usize> {
+        let pairs = || self.members.iter().enumerate().map(|(number, member)| (member.path.clone(), number));
+        self.by_path.get_or_init(|| pairs().collect())
+    }
+
+    /// Warns of members with one path.
+    fn check_names(&self, warnings: &Warnings) {
+        for (number, member) in self.members.iter().enumerate() {
+            if self.by_path().get(&member.path) != Some(&number) && member.kind != MemberKind::Directory {
+                warnings.push(Code::MemberDuplicate, Place::member(&self.member.path), || {
+                    format!("two of its members are named {}; the last counts", member.path)
+                });
+            }
+        }
+    }
 }
 
-/// What the archives within an archive have cost; each counts once, however often it is asked for.
+/// The cost of the nested archives of an archive. Each counts once, however often it is opened.
 #[derive(Debug, Default)]
 pub(super) struct Inflated(Mutex<Costs>);
 
@@ -113,44 +172,134 @@ impl Inflated {
 }
 
 impl Archive {
-    /// The tar that a member is, by its contents; `None` if it is none.
-    pub(crate) fn nested<'a>(&'a self, member: &'a Member, limits: &Limits, warnings: &Warnings) -> Option<Nested<'a>> {
-        let contents = self.contents(member);
+    /// The nested archive that a member is, or that a link leads to, to be read as a tree of files: members with one path
+    /// are warned of. `None` if it is not a tar, or was not kept.
+    pub(crate) fn nested_tree<'a>(
+        &'a self,
+        member: &'a Member,
+        limits: &Limits,
+        warnings: &Warnings,
+    ) -> Option<NestedArchive<'a>> {
+        let member = self.resolve(member).ok().filter(|member| member.kind == MemberKind::File)?;
+        if !self.contents(member).is_kept() {
+            return None;
+        }
+        let nested = self.nested(member, limits, warnings)?;
+        nested.check_names(warnings);
+        Some(nested)
+    }
+
+    /// The nested archive that a member is, by its contents. `None` if it is not a tar, or was not kept.
+    pub(crate) fn nested<'a>(
+        &'a self,
+        member: &'a Member,
+        limits: &Limits,
+        warnings: &Warnings,
+    ) -> Option<NestedArchive<'a>> {
         let left = self.inflated.left(member, limits);
+        // Of several, the first are kept in memory.
+        let kept = Limits { kept_in_memory: left.in_memory, ..limits.clone() };
         let share = Some(Share { members: left.members, metadata: left.metadata });
-        let (mut members, backings, cost, stopped) = match sniff(&contents.prefix(u64_of(ENOUGH)).0) {
-            Format::Tar => {
-                let Walked { members, metadata, stopped } =
-                    walk::shared(&member.layout, &self.backings, share, limits, warnings);
-                (members, Backings::Outer(&self.backings), Cost { metadata, ..Cost::default() }, stopped)
-            }
-            Format::Compressed(compression) => {
-                let input = std::io::BufReader::new(ContentsInput::new(contents));
-                let decoder = decompress::decoder(compression, input).ok()?;
-                let bound = limits.unpacked(Some(contents.len()));
-                let input = StreamInput::new(decoder, bound.min(left.bytes), &|| ());
-                // Of several, those that come first lie in memory.
-                let kept = Limits { kept_in_memory: left.in_memory, ..limits.clone() };
-                let below = Below { share, ..Below::default() };
-                let streamed = stream::read(input, &mut Everything, below, false, &kept, warnings);
-                warn_of_end(&streamed.end, &member.path, left.bytes < bound, limits, warnings);
-                let in_memory = streamed.backings.iter().map(Backing::in_memory).fold(0, u64::saturating_add);
-                let cost = Cost { bytes: streamed.bytes, in_memory, metadata: streamed.metadata, members: 0 };
-                (streamed.members, Backings::Own(streamed.backings.into_boxed_slice()), cost, streamed.stopped)
-            }
-            Format::Empty | Format::Other(_) | Format::Foreign(_) => return None,
+        let reading = Reading {
+            select: &mut Everything,
+            below: Below { share, ..Below::default() },
+            place: member.path.as_bstr(),
+            hash: false,
+            left: left.bytes,
+            limits: &kept,
+            warnings,
         };
-        self.inflated.add(member, Cost { members: u64_of(members.len()), ..cost });
+        let Streamed { mut members, backings, bytes, metadata, stopped, .. } = reading.tar(member, &self.backings)?;
+        let in_memory = backings.iter().map(Backing::in_memory).fold(0, u64::saturating_add);
+        self.inflated.add(member, Cost { bytes, in_memory, metadata, members: u64_of(members.len()) });
         if let Some(stopped) = stopped {
             warn_of_share(stopped, &member.path, limits, warnings);
         }
-        // They are kept for as long as whoever asks needs them, and of many small tars what is spare would be much.
+        // They are kept as long as the caller needs them, and the spare room of many small tars would add up.
         members.shrink_to_fit();
-        (!members.is_empty()).then_some(Nested { members, backings })
+        let backings =
+            if backings.is_empty() { Backings::Outer(&self.backings) } else { Backings::Own(backings.into()) };
+        (!members.is_empty()).then(|| NestedArchive { member, members, backings, by_path: OnceLock::new() })
     }
 }
 
-/// Says that a tar was not gone through to its end, because those within the archive have too much together.
+/// How a tar that is a member is read.
+pub(super) struct Reading<'r> {
+    /// Decides what is kept of a compressed one.
+    pub(super) select: &'r mut dyn Select,
+    /// Where its members belong.
+    pub(super) below: Below,
+    /// The path in the archive that warnings get before theirs.
+    pub(super) place: &'r BStr,
+    /// Whether its members are hashed.
+    pub(super) hash: bool,
+    /// Bytes that it may inflate to, besides the limits of a single one.
+    pub(super) left: u64,
+    pub(super) limits: &'r Limits,
+    pub(super) warnings: &'r Warnings,
+}
+
+impl Reading<'_> {
+    /// Reads the tar that a member is, plain or compressed. A plain one has no backings of its own. `None` if it is not a
+    /// tar.
+    pub(super) fn tar(self, member: &Member, backings: &[Backing]) -> Option<Streamed> {
+        let Reading { select, below, place, hash, left, limits, warnings } = self;
+        let contents = Contents { layout: &member.layout, backings };
+        let format = sniff(&contents.prefix(u64_of(ENOUGH)).0);
+        let heard = Warnings::new(limits);
+        let streamed = match format {
+            Format::Tar => {
+                let Walked { mut members, metadata, stopped } =
+                    walk::shared(&member.layout, backings, below.share, limits, &heard);
+                for member in &mut members {
+                    member.move_below(below.root.as_bstr());
+                }
+                Streamed { members, backings: Vec::new(), bytes: 0, end: End::Whole, metadata, stopped }
+            }
+            Format::Compressed(_) => {
+                let bound = limits.unpacked(Some(contents.len()));
+                let inflated = match inflated(contents) {
+                    Ok(inflated) => inflated?,
+                    Err(error) => {
+                        warn_of_end(&End::Damaged(error), &member.path, false, limits, warnings);
+                        return None;
+                    }
+                };
+                let input = StreamInput::new(inflated, bound.min(left), &|| ());
+                let streamed = stream::read(input, select, below, hash, limits, &heard);
+                warn_of_end(&streamed.end, &member.path, left < bound, limits, warnings);
+                streamed
+            }
+            Format::Empty | Format::Other(_) | Format::Foreign(_) => return None,
+        };
+        // The tar knows its own places only.
+        for warning in heard.snapshot() {
+            let place = warning.place.below(place);
+            warnings.push(warning.code, place, || warning.message);
+        }
+        Some(streamed)
+    }
+}
+
+/// The tar that compressed contents inflate to, however often they were compressed. `None` if they are not a tar.
+fn inflated<'c>(contents: Contents<'c>) -> io::Result<Option<Box<dyn BufRead + Send + 'c>>> {
+    let mut input: Box<dyn BufRead + Send + 'c> = Box::new(BufReader::new(ContentsInput::new(contents)));
+    for _ in 0..=COMPRESSIONS {
+        let mut head = Vec::new();
+        let failed = (&mut input).take(u64_of(ENOUGH)).read_to_end(&mut head).err();
+        let format = sniff(&head);
+        let whole = Cursor::new(head).chain(input);
+        input = match (format, failed) {
+            (Format::Tar, _) => return Ok(Some(Box::new(whole))),
+            (Format::Compressed(inner), _) => Box::new(BufReader::new(decompress::decoder(inner, whole)?)),
+            (_, Some(error)) => return Err(error),
+            (_, None) => return Ok(None),
+        };
+    }
+    Ok(None)
+}
+
+/// Warns that a tar was not read to its end because the nested archives have too much in all.
 fn warn_of_share(stopped: Stopped, path: &BString, limits: &Limits, warnings: &Warnings) {
     warnings.push(Code::LimitReached, Place::member(path), || {
         let (what, flag) = match stopped {
@@ -161,8 +310,8 @@ fn warn_of_share(stopped: Stopped, path: &BString, limits: &Limits, warnings: &W
     });
 }
 
-/// Says why the stream of a member ended, if not with it. `together`: the bound was that of all archives within the archive.
-pub(super) fn warn_of_end(end: &End, path: &BString, together: bool, limits: &Limits, warnings: &Warnings) {
+/// Warns why the stream of a member ended early. `together`: the bound was that of all nested archives.
+fn warn_of_end(end: &End, path: &BString, together: bool, limits: &Limits, warnings: &Warnings) {
     match end {
         End::Whole => {}
         End::Damaged(error) => warnings.push(Code::CompressedDamaged, Place::member(path), || {

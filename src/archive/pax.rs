@@ -3,6 +3,7 @@
 use bstr::{BString, ByteSlice};
 use jiff::{SignedDuration, Timestamp};
 
+use super::number::decimal;
 use super::sparse::Region;
 use crate::int::{u64_of, usize_of};
 
@@ -121,17 +122,6 @@ fn split_record(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (record, rest) = bytes.split_at_checked(len)?;
     let body = record.strip_suffix(b"\n")?.get(digits.len().checked_add(1)?..)?;
     Some((body, rest))
-}
-
-/// Decimal digits, and nothing else.
-pub(super) fn decimal(text: &[u8]) -> Option<u64> {
-    if text.is_empty() {
-        return None;
-    }
-    text.iter().try_fold(0_u64, |n, &b| match b {
-        b'0'..=b'9' => n.checked_mul(10)?.checked_add(u64::from(b & 15)),
-        _ => None,
-    })
 }
 
 /// Seconds since 1970 with a sign and a fraction, to nanoseconds.

@@ -1,35 +1,18 @@
 //! Tells by content what an input is. Names are never believed: Podman writes zstd under `.tar.gz`.
 
+use std::io::Read as _;
+
+use super::compression::Compression;
+use super::decompress;
 use super::header::{BLOCK, Block, Header};
-
-/// How input is compressed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Compression {
-    /// RFC 1952, one or several members.
-    Gzip,
-    /// RFC 8878, one or several frames.
-    Zstd,
-    /// xz, one or several streams.
-    Xz,
-    /// bzip2, one or several streams.
-    Bzip2,
-}
-
-impl Compression {
-    /// `gzip`, `zstd`, `xz` or `bzip2`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Compression::Gzip => "gzip",
-            Compression::Zstd => "zstd",
-            Compression::Xz => "xz",
-            Compression::Bzip2 => "bzip2",
-        }
-    }
-}
+use crate::error::{TOO_SHORT, UNKNOWN};
+use crate::int::u64_of;
 
 /// How much of an input is needed to tell what it is.
 pub(super) const ENOUGH: usize = BLOCK;
+
+/// Bytes of a compressed member that are inflated to see whether it is an archive.
+pub(super) const PEEK: usize = 4096;
 
 /// What an input is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,11 +54,6 @@ const OTHERS: &[(&[u8], &str)] = &[
     (b"\x40\x59\x10\x55", "a CRIU service file (statistics)"),
 ];
 
-/// What is of no known kind may be a damaged archive.
-pub(crate) const UNKNOWN: &str = "an unrecognised file type";
-/// So may what ends early.
-pub(crate) const TOO_SHORT: &str = "too short for a tar header";
-
 /// Tells what an input is by its first [`ENOUGH`] bytes, or by all it has.
 pub(super) fn sniff(head: &[u8]) -> Format {
     if head.is_empty() {
@@ -85,7 +63,7 @@ pub(super) fn sniff(head: &[u8]) -> Format {
         return Format::Compressed(compression);
     }
     if let Some(block) = head.first_chunk::<BLOCK>()
-        && (Header::of(block).is_some() || *block == Block::from([0; BLOCK]))
+        && (Header::parse(block).is_some() || *block == Block::from([0; BLOCK]))
     {
         return Format::Tar;
     }
@@ -104,6 +82,22 @@ pub(super) fn sniff(head: &[u8]) -> Format {
         None if head.iter().all(|&b| b.is_ascii_graphic() || b.is_ascii_whitespace()) => "text",
         None => UNKNOWN,
     })
+}
+
+/// Whether a file is a tar, plain or compressed, by its first [`PEEK`] bytes. Where compression gives nothing away so early,
+/// it may be.
+pub(super) fn is_archive(head: &[u8]) -> bool {
+    // Zeros are the end of a tar, but no archive.
+    let begins_as_tar = |head: &[u8]| head.first_chunk().is_some_and(|block: &Block| Header::parse(block).is_some());
+    if begins_as_tar(head) {
+        return true;
+    }
+    let Format::Compressed(compression) = sniff(head) else { return false };
+    let mut inflated = Vec::new();
+    let failed = decompress::decoder(compression, head)
+        .and_then(|decoder| decoder.take(u64_of(ENOUGH)).read_to_end(&mut inflated))
+        .is_err();
+    begins_as_tar(&inflated) || failed && inflated.is_empty() || matches!(sniff(&inflated), Format::Compressed(_))
 }
 
 /// Whether an input begins as criu-image-streamer writes: the length of a marker (32 bits, little end first), and a marker

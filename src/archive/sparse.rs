@@ -1,7 +1,6 @@
 //! Maps of sparse members: which regions of the file are stored, one after the other, and which are holes.
 
-use super::header::number;
-use super::pax::decimal;
+use super::number::{decimal, number};
 use crate::int::u64_of;
 
 /// A stored region: `len` bytes that belong at offset `at`.

@@ -4,7 +4,8 @@
 use std::fs::File;
 use std::io::{self, Write};
 
-use super::contents::{Absence, Backing, Extent, Source};
+use super::absence::Absence;
+use super::contents::{Backing, Extent, Location};
 use super::input::Input;
 use super::map::Map;
 use crate::int::{u64_of, usize_of};
@@ -53,7 +54,7 @@ impl Spool {
         }
         if run.at < end {
             let len = end.saturating_sub(run.at);
-            run.extents.push(Extent { at: run.at, len, source: Source::Absent(Absence::Truncated) });
+            run.extents.push(Extent { at: run.at, len, location: Location::Absent(Absence::Truncated) });
         }
         if run.open
             && let Some(last) = self.heap.last_mut()
@@ -66,7 +67,7 @@ impl Spool {
     /// Adds bytes to a run, in memory or in the file; to its last extent where that is possible.
     fn append(&mut self, run: &mut Run, bytes: &[u8]) {
         let len = u64_of(bytes.len());
-        let source = if self.in_memory.saturating_add(len) <= self.limit {
+        let location = if self.in_memory.saturating_add(len) <= self.limit {
             self.in_memory = self.in_memory.saturating_add(len);
             if !run.open {
                 run.open = true;
@@ -77,17 +78,17 @@ impl Spool {
             if let Some(last) = self.heap.last_mut() {
                 last.extend_from_slice(bytes);
             }
-            Source::Backing { number, offset: u64_of(offset) }
+            Location::Backing { number, offset: u64_of(offset) }
         } else {
             match self.write(bytes) {
-                Ok(offset) => Source::Backing { number: self.base, offset },
+                Ok(offset) => Location::Backing { number: self.base, offset },
                 Err(error) => {
                     self.failed.get_or_insert(error);
-                    Source::Absent(Absence::NotKept)
+                    Location::Absent(Absence::NotKept)
                 }
             }
         };
-        run.add(len, source);
+        run.add(len, location);
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<u64> {
@@ -103,8 +104,8 @@ impl Spool {
     }
 
     /// The bytes of a run that lies in memory in one piece, while more is being kept.
-    pub(super) fn bytes(&self, source: Source, len: u64) -> Option<&[u8]> {
-        let Source::Backing { number, offset } = source else { return None };
+    pub(super) fn bytes(&self, location: Location, len: u64) -> Option<&[u8]> {
+        let Location::Backing { number, offset } = location else { return None };
         let run = self.heap.get(number.checked_sub(self.base)?.checked_sub(1)?)?;
         run.get(usize_of(offset)..usize_of(offset.saturating_add(len)))
     }
@@ -112,7 +113,7 @@ impl Spool {
     /// What holds the kept bytes, in the order of their numbers, and why some could not be kept.
     pub(super) fn into_backings(self) -> (Vec<Backing>, Option<io::Error>) {
         let mut failed = self.failed;
-        let file = match self.file.as_ref().map(Map::of) {
+        let file = match self.file.as_ref().map(Map::whole) {
             Some(Ok(map)) => Backing::Map(map),
             Some(Err(error)) => {
                 failed = Some(error);
@@ -138,12 +139,12 @@ impl Run {
         self.at = self.at.saturating_add(len);
     }
 
-    fn add(&mut self, len: u64, source: Source) {
+    fn add(&mut self, len: u64, location: Location) {
         match self.extents.last_mut() {
-            Some(last) if last.at.saturating_add(last.len) == self.at && last.source.skip(last.len) == source => {
+            Some(last) if last.at.saturating_add(last.len) == self.at && last.location.skip(last.len) == location => {
                 last.len = last.len.saturating_add(len);
             }
-            _ => self.extents.push(Extent { at: self.at, len, source }),
+            _ => self.extents.push(Extent { at: self.at, len, location }),
         }
         self.at = self.at.saturating_add(len);
     }

@@ -5,17 +5,19 @@ use std::io::Read;
 
 use bstr::{BString, ByteSlice};
 
-use super::contents::{Absence, Backing, Extent, Source};
-use super::inner::{PEEK, is_archive};
+use super::absence::Absence;
+use super::contents::{Backing, Extent, Location};
+use super::digest::Digest;
 use super::input::{End, Input, StreamInput};
+use super::kind::MemberKind;
 use super::layout;
 use super::listing::Folders;
-use super::member::{Member, MemberKind};
+use super::member::Member;
 use super::select::{Kept, Select, Selection};
+use super::sniff::{PEEK, is_archive};
 use super::sparse::Region;
 use super::spool::Spool;
 use super::tar::{Entry, Share, Stopped, Walker};
-use crate::digest::Digest;
 use crate::int::{u64_of, usize_of};
 use crate::limits::Limits;
 use crate::warning::{Code, Place, Warnings};
@@ -109,7 +111,7 @@ pub(super) fn read(
             Selection::Watched(ranges) => Selection::Ranges(ranges),
             selection => selection,
         };
-        let digest = (hash && entry.member.kind == MemberKind::File).then(|| StoredDigest::of(&entry, holes));
+        let digest = (hash && entry.member.kind == MemberKind::File).then(|| StoredDigest::new(&entry, holes));
         let mut passing = Passing { input: &mut input, select: watched.then_some(&mut *select), digest };
         kept.take(&mut passing, &mut entry, &selection);
         let rest = end.saturating_sub(passing.position());
@@ -150,8 +152,8 @@ pub(super) fn read(
         let number = base.saturating_add(backings.len());
         let Some(member) = members.iter_mut().rev().find(|member| member.path == island.path) else { continue };
         let extents = island.runs.iter().map(|(at, range)| {
-            let source = Source::Backing { number, offset: u64_of(range.start) };
-            Extent { at: *at, len: u64_of(range.len()), source }
+            let location = Location::Backing { number, offset: u64_of(range.start) };
+            Extent { at: *at, len: u64_of(range.len()), location }
         });
         member.layout.fill(extents.collect());
         backings.push(Backing::Heap(island.bytes));
@@ -206,7 +208,7 @@ struct StoredDigest {
 }
 
 impl StoredDigest {
-    fn of(entry: &Entry, holes: u64) -> Self {
+    fn new(entry: &Entry, holes: u64) -> Self {
         let mut digest = Digest::new(holes);
         if entry.contradicted {
             digest.missing();
@@ -289,10 +291,10 @@ impl InProgress {
 impl Kept for InProgress {
     fn bytes(&self, path: &[u8]) -> Option<&[u8]> {
         let extent = self.whole.get(bstr::BStr::new(path))?;
-        self.spool.bytes(extent.source, extent.len)
+        self.spool.bytes(extent.location, extent.len)
     }
 }
 
 fn absent(at: u64, len: u64) -> Vec<Extent> {
-    if len == 0 { Vec::new() } else { vec![Extent { at, len, source: Source::Absent(Absence::NotKept) }] }
+    if len == 0 { Vec::new() } else { vec![Extent { at, len, location: Location::Absent(Absence::NotKept) }] }
 }

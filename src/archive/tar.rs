@@ -11,10 +11,14 @@ use std::mem;
 use bstr::{BString, ByteSlice};
 use jiff::Timestamp;
 
-use super::contents::{Absence, Extent, Layout, Source};
-use super::header::{BLOCK, Block, Header, number};
+use super::absence::Absence;
+use super::contents::{Extent, Layout, Location};
+use super::header::{BLOCK, Block, Header};
 use super::input::Input;
-use super::member::{Cleaned, Member, MemberKind, Trust};
+use super::kind::MemberKind;
+use super::member::{Member, Trust};
+use super::number::number;
+use super::path::Cleaned;
 use super::pax::{Pax, PaxSparse};
 use super::sparse::{self, MapReader, Region};
 use crate::int::{u64_of, usize_of};
@@ -42,7 +46,7 @@ impl Entry {
     /// at an offset of the member: `place(stored_at, len, belongs_at)`.
     pub(super) fn layout(&self, mut place: impl FnMut(u64, u64, u64) -> Vec<Extent>) -> Layout {
         if self.contradicted {
-            return Layout::run(self.member.size, Source::Absent(Absence::Contradicted));
+            return Layout::run(self.member.size, Location::Absent(Absence::Contradicted));
         }
         let mut extents = Vec::new();
         let mut stored_at = 0_u64;
@@ -174,7 +178,7 @@ impl<'a> Walker<'a> {
                 }
                 continue;
             }
-            let Some(header) = Header::of(&block).filter(|h| !self.lost || h.has_magic()) else {
+            let Some(header) = Header::parse(&block).filter(|h| !self.lost || h.has_magic()) else {
                 if self.members == 0 {
                     return None;
                 }
@@ -380,7 +384,7 @@ impl<'a> Walker<'a> {
     }
 
     fn check_names(&self, member: &mut Member, at: u64) {
-        let cleaned = Cleaned::of(&member.name);
+        let cleaned = Cleaned::new(&member.name);
         if cleaned.absolute {
             self.warn(Code::MemberNameUnsafe, at, || {
                 format!("{} is an absolute path; read as {}", member.name, member.path)

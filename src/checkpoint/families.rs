@@ -10,11 +10,11 @@ use crate::model::rlimit::{self, ResourceLimits};
 use crate::model::signal::{self, Signals};
 use crate::model::timer::{self, Timers};
 use crate::model::{
-    beside, bpf_map, cgroup, declared, holders, host, ipc, lsm, namespaces, pipe, seccomp, sysctl, terminal,
+    bpf_map, cgroup, declared, holders, host, host_paths, ipc, lsm, namespaces, pipe, seccomp, sysctl, terminal,
 };
 
 /// Defines [`Families`], and the methods of [`Checkpoint`] that give each. `read` is a function of the model that takes
-/// the images of the dump, the model, and what lies beside the images.
+/// the images of the dump, the model, and the files next to the images.
 macro_rules! families {
     ($($(#[doc = $doc:literal])+ $name:ident: $type:ty = $read:path;)*) => {
         /// What has been read of them.
@@ -28,7 +28,7 @@ macro_rules! families {
             pub fn $name(&self) -> &$type {
                 self.families.$name.get_or_init(|| {
                     let images = self.reader(self.images());
-                    $read(images, self.model(), &self.side())
+                    $read(images, self.model(), &self.engine_files())
                 })
             })*
 
@@ -55,8 +55,8 @@ families! {
     sysctl_list: Vec<sysctl::Sysctl> = sysctl::read;
     /// Namespaces, by kind and number.
     namespace_map: namespaces::Namespaces = namespaces::read;
-    /// What lies beside the images and tells of the host.
-    beside: beside::Beside = beside::read;
+    /// Paths on the host: of the first process's descriptors, and of watched inodes.
+    host_paths: host_paths::HostPaths = host_paths::read;
     /// Which processes hold which files, and how.
     holders: holders::Holders = holders::read;
     /// Pipes, and what waited in them.

@@ -1,6 +1,7 @@
 //! What tells a dump from all others: a digest over what is in it, so that copies of it have the same one however they are
 //! packed and called.
 
+use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
 
 use super::Checkpoint;
@@ -45,9 +46,9 @@ impl Checkpoint {
     pub fn identity(&self) -> String {
         let mut digest = Dump { sha256: Sha256::new(), left: ALL };
         digest.sha256.update(b"cryoscope dump\0");
-        let side = self.side();
+        let engine_files = self.engine_files();
         for name in DOCUMENTS {
-            digest.file(name, 0, side.file(name), self);
+            digest.file(name, 0, engine_files.file(name), self);
         }
         for kind in IMAGES {
             for (number, member) in self.images().of_kind(self.archive(), kind) {
@@ -55,9 +56,9 @@ impl Checkpoint {
             }
         }
         if self.images().find(self.archive(), Kind::StatsDump, 0).is_none() {
-            digest.file(Kind::StatsDump.as_str(), 0, side.work_file("stats-dump"), self);
+            digest.file(Kind::StatsDump.as_str(), 0, engine_files.work_file("stats-dump"), self);
         }
-        crate::digest::hex(&digest.sha256.finalize())
+        HEXLOWER.encode(&digest.sha256.finalize())
     }
 }
 

@@ -27,7 +27,7 @@ use crate::model::ids::Pid;
 use crate::model::log::{self, LogFile};
 use crate::model::rootfs::RootfsChanges;
 use crate::model::tree::{self, FileTree};
-use crate::model::{Model, Side, dump_log};
+use crate::model::{EngineFiles, Model, dump_log};
 use crate::warning::{Code, Place, Severity, Warning, Warnings};
 
 /// How to open an archive.
@@ -420,8 +420,9 @@ impl Checkpoint {
 
     /// Everything that was dumped, joined; built when first asked for.
     pub fn model(&self) -> &Model {
-        self.model
-            .get_or_init(|| Model::read(self.reader(self.images()), &self.side(), self.shared.file_name.as_deref()))
+        self.model.get_or_init(|| {
+            Model::read(self.reader(self.images()), &self.engine_files(), self.shared.file_name.as_deref())
+        })
     }
 
     /// The memory of its processes: which pages there are; built when first asked for.
@@ -474,25 +475,31 @@ impl Checkpoint {
     /// System V segments, file systems in memory. Of an archive that came as a stream, only what [`Options::keep`] kept is
     /// there: [`Keep::Everything`] is needed for all of them.
     pub fn recovered(&self) -> RecoveredFiles<'_> {
-        RecoveredFiles::read(self.reader(self.images()), &self.side(), self.model(), self.memory(), self.holders())
+        RecoveredFiles::read(
+            self.reader(self.images()),
+            &self.engine_files(),
+            self.model(),
+            self.memory(),
+            self.holders(),
+        )
     }
 
     /// What the container changed in its root file system. Of an archive that came as a stream, only what [`Options::keep`]
     /// kept is there: [`Keep::Files`] is needed.
     pub fn rootfs(&self) -> RootfsChanges<'_> {
-        RootfsChanges::read(&self.side(), self.model())
+        RootfsChanges::read(&self.engine_files(), self.model())
     }
 
     /// Logs that lie beside the images: CRIU's own, and what the container wrote. [`Keep::Files`] is needed, as for
     /// [`Checkpoint::rootfs`].
     pub fn logs(&self) -> Vec<LogFile<'_>> {
-        log::files(&self.side())
+        log::files(&self.engine_files())
     }
 
     /// The named volumes whose contents the engine kept, each by its name. [`Keep::Files`] is needed, as for
     /// [`Checkpoint::rootfs`].
     pub fn volumes(&self) -> Vec<(BString, FileTree<'_>)> {
-        tree::volumes(&self.side())
+        tree::volumes(&self.engine_files())
     }
 
     /// All that was odd, damaged or missing in what has been read so far. Reading is lazy: [`Checkpoint::read_all`] first,
@@ -554,8 +561,8 @@ impl Checkpoint {
     }
 
     /// What lies beside the images.
-    pub(crate) fn side(&self) -> Side<'_> {
-        Side::new(self.reader(self.images()), self.shared.sets.checkpoints.len() == 1)
+    pub(crate) fn engine_files(&self) -> EngineFiles<'_> {
+        EngineFiles::new(self.reader(self.images()), self.shared.sets.checkpoints.len() == 1)
     }
 
     pub(crate) fn reader<'a>(&'a self, set: &'a ImageSet) -> Images<'a> {

@@ -207,7 +207,7 @@ fn inputs(global: &Global) -> Vec<Value> {
 impl Input {
     /// A file that is hashed by itself.
     fn of_file(path: PathBuf, error: Option<String>) -> Self {
-        let identity = Identity::of(&path).ok().filter(|_| path.is_file());
+        let identity = Identity::read(&path).ok().filter(|_| path.is_file());
         let sha256 = identity.and_then(|_| hash_of(&path).ok());
         Input { identity, size: identity.map(|identity| identity.size), sha256, sha256_after: None, error, path }
     }
@@ -223,7 +223,7 @@ impl Input {
 
     /// How it is another than it was.
     fn changed(&self) -> Option<String> {
-        let by_metadata = self.identity.and_then(|before| match Identity::of(&self.path) {
+        let by_metadata = self.identity.and_then(|before| match Identity::read(&self.path) {
             Ok(now) => before.differs(&now),
             // Standard input has no path to look at.
             Err(_) if self.path == Path::new("-") => None,

@@ -291,13 +291,8 @@ fn not_made(what: What, file_type: &str, row: Extracted, output: &mut Output<'_>
 
 /// What a tar says of one of its members.
 fn of_member(member: &Member, row: Extracted) -> Extracted {
-    let file_type = match member.kind {
-        MemberKind::File => "regular",
-        MemberKind::Hardlink | MemberKind::Other(_) => "other",
-        kind => kind.as_str(),
-    };
     Extracted {
-        r#type: Some(file_type),
+        r#type: Some(member.kind.file_type()),
         size: (member.kind == MemberKind::File).then_some(member.size),
         mode: octal(member.mode),
         uid: member.uid,

@@ -12,9 +12,8 @@
 //! A name without `~` can be turned back by [`original`]; for all of them, the manifest has the name of the archive.
 
 use bstr::{BString, ByteSlice, ByteVec};
+use data_encoding::{HEXLOWER, HEXUPPER};
 use sha2::{Digest as _, Sha256};
-
-use crate::digest::hex;
 
 /// Bytes of a name. File systems take 255; the rest is for what tells equal names apart.
 const LONGEST: usize = 200;
@@ -85,7 +84,7 @@ fn part_of(name: &[u8]) -> String {
 
 fn escape(escaped: &mut String, byte: u8) {
     escaped.push('%');
-    escaped.push_str(&hex(&[byte]).to_ascii_uppercase());
+    escaped.push_str(&HEXUPPER.encode(&[byte]));
 }
 
 /// Whether a character stands for itself.
@@ -94,7 +93,7 @@ fn is_plain(c: char) -> bool {
 }
 
 fn short_hash(bytes: &[u8]) -> String {
-    hex(Sha256::digest(bytes).get(..8).unwrap_or_default())
+    HEXLOWER.encode(Sha256::digest(bytes).get(..8).unwrap_or_default())
 }
 
 /// The bytes that a name of the output stands for; `None` of one that was shortened or numbered, and of what is no name of

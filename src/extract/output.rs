@@ -15,7 +15,7 @@ use thiserror::Error as ThisError;
 
 use super::What;
 use super::unfinished::{Name, Scratch, Unfinished, is_part};
-use crate::digest::Digest;
+use crate::archive::Digest;
 use crate::formats::{Columns, Format, RowWriter, Style};
 use crate::int::u64_of;
 use crate::limits::Limits;

@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 use bstr::ByteSlice;
+use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json};
 
@@ -187,10 +188,10 @@ pub(super) fn text_of(bytes: &[u8]) -> Cow<'_, str> {
 /// All bytes in hexadecimal, if text loses some.
 fn hex(value: &Value<'_>) -> Option<Json> {
     match value {
-        Value::Bytes(bytes) if bytes.to_str().is_err() => Some(crate::digest::hex(bytes).into()),
+        Value::Bytes(bytes) if bytes.to_str().is_err() => Some(HEXLOWER.encode(bytes).into()),
         Value::List(list) if list.iter().any(|item| matches!(item, Value::Bytes(b) if b.to_str().is_err())) => {
             let hex_of = |item: &Value<'_>| match item {
-                Value::Bytes(bytes) => crate::digest::hex(bytes).into(),
+                Value::Bytes(bytes) => HEXLOWER.encode(bytes).into(),
                 _ => Json::Null,
             };
             Some(list.iter().map(hex_of).collect::<Vec<Json>>().into())

@@ -7,7 +7,7 @@ use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use bstr::{BString, ByteSlice};
+use bstr::BString;
 use jiff::Timestamp;
 
 use super::Memory;
@@ -15,7 +15,7 @@ use super::ghost::Ghost;
 use super::object::{Here, Object, lost};
 use super::view::{Content, Missing};
 use crate::abi::device::Device;
-use crate::archive::{Absence, Contents, Member, MemberKind, Nested, Piece};
+use crate::archive::{Contents, Member, MemberKind, NestedArchive, Piece};
 use crate::images::proto::{GhostFileEntry, MemfdInodeEntry, Timeval};
 use crate::images::{Images, Kind};
 use crate::int::u64_of;
@@ -24,8 +24,7 @@ use crate::model::holders::{Holder, Holders};
 use crate::model::ids::FileId;
 use crate::model::ipc::Segment;
 use crate::model::mount::Mount;
-use crate::model::{Model, Side};
-use crate::warning::{Code, Place};
+use crate::model::{EngineFiles, Model};
 
 /// Bytes that are passed on at once.
 const STEP: usize = 1 << 20;
@@ -154,7 +153,7 @@ enum Stored {
 /// ```
 pub struct RecoveredFiles<'c> {
     memory: &'c Memory,
-    tars: Vec<Tar<'c>>,
+    tars: Vec<NestedArchive<'c>>,
     files: Vec<RecoveredFile>,
 }
 
@@ -164,41 +163,10 @@ impl fmt::Debug for RecoveredFiles<'_> {
     }
 }
 
-/// A nested archive.
-struct Tar<'c> {
-    path: BString,
-    nested: Nested<'c>,
-    /// The member that is used for each path.
-    by_path: HashMap<BString, usize>,
-}
-
-impl Tar<'_> {
-    /// The member that has the contents of another: itself, or the first name of its file.
-    fn first_name(&self, mut number: usize) -> Option<usize> {
-        /// Links followed from name to name; GNU tar writes one.
-        const HOPS: usize = 8;
-        for _ in 0..HOPS {
-            let member = self.nested.members().get(number)?;
-            if member.kind != MemberKind::Hardlink {
-                return Some(number);
-            }
-            let target = member.link.as_ref()?;
-            number = *self.by_path.get(&cleaned(target))?;
-        }
-        None
-    }
-}
-
-/// Converts a name in a tar to a path from its root.
-fn cleaned(name: &[u8]) -> BString {
-    let parts = name.split_str("/").filter(|part| !part.is_empty() && *part != b".");
-    bstr::join("/", parts.collect::<Vec<_>>()).into()
-}
-
 impl<'c> RecoveredFiles<'c> {
     pub(crate) fn read(
         images: Images<'c>,
-        side: &Side<'c>,
+        engine_files: &EngineFiles<'c>,
         model: &'c Model,
         memory: &'c Memory,
         holders: &Holders,
@@ -208,9 +176,9 @@ impl<'c> RecoveredFiles<'c> {
         reader.ghosts();
         reader.memfds();
         reader.segments();
-        reader.file_systems(side);
-        reader.links(side);
-        // The sort is stable: files of one source keep the order of their numbers or of their archive.
+        reader.file_systems(engine_files);
+        reader.links(engine_files);
+        // Stable: files of one source keep the order of their numbers, or of their archive.
         recovered.files.sort_by_key(|file| file.source);
         recovered
     }
@@ -246,8 +214,8 @@ impl<'c> RecoveredFiles<'c> {
             }
             Stored::Inner { tar, member } => {
                 let Some(tar) = self.tars.get(tar) else { return ControlFlow::Continue(()) };
-                let Some(member) = tar.nested.members().get(member) else { return ControlFlow::Continue(()) };
-                contents(tar.nested.contents(member), take)
+                let Some(member) = tar.get(member) else { return ControlFlow::Continue(()) };
+                contents(tar.contents(member), take)
             }
         }
     }
@@ -423,10 +391,10 @@ impl<'c> Reader<'_, 'c> {
         images.set.find(images.archive, Kind::ShmemPagemap, number).map(|member| member.path.clone())
     }
 
-    /// `/dev/shm` as the engine stored it, and file systems in memory as CRIU stored them.
-    fn file_systems(&mut self, side: &Side<'c>) {
+    /// `/dev/shm` as the engine kept it, and file systems in memory as CRIU did.
+    fn file_systems(&mut self, engine_files: &EngineFiles<'c>) {
         let open = self.open_paths();
-        if let Some(tar) = side.file("devshm-checkpoint.tar").and_then(|member| self.tar(member)) {
+        if let Some(tar) = engine_files.file("devshm-checkpoint.tar").and_then(|member| self.tar(member)) {
             self.members_of(tar, RecoveredFrom::Devshm, Some(b"/dev/shm"), None, &open);
         }
         for kind in [Kind::TmpfsDev, Kind::TmpfsOld] {
@@ -455,27 +423,14 @@ impl<'c> Reader<'_, 'c> {
         self.model.mounts().iter().find(|mount| is_it(mount) && matches!(mount.root.as_slice(), b"/" | b""))
     }
 
-    /// Opens a nested archive; `None` if the member is not one or was not kept.
+    /// Opens a nested archive; its place in the list of them. `None` if it is not a tar, or was not kept.
     fn tar(&mut self, member: &'c Member) -> Option<usize> {
         let images = self.images;
-        let member = images.archive.resolve(member).ok().filter(|member| member.kind == MemberKind::File)?;
-        if let Some(known) = self.recovered.tars.iter().position(|tar| tar.path == member.path) {
+        let path = &images.archive.resolve(member).ok()?.path;
+        if let Some(known) = self.recovered.tars.iter().position(|tar| tar.member().path == *path) {
             return Some(known);
         }
-        let contents = images.archive.contents(member);
-        if contents.pieces(0, contents.len()).any(|piece| matches!(piece, Piece::Absent(_, Absence::NotKept))) {
-            return None;
-        }
-        let nested = images.archive.nested(member, images.limits, images.warnings)?;
-        let mut by_path = HashMap::new();
-        for (number, inner) in nested.members().iter().enumerate() {
-            if by_path.insert(inner.path.clone(), number).is_some() && inner.kind != MemberKind::Directory {
-                images.warnings.push(Code::MemberDuplicate, Place::member(&member.path), || {
-                    format!("two of its members are named {}; used the last one", inner.path)
-                });
-            }
-        }
-        self.recovered.tars.push(Tar { path: member.path.clone(), nested, by_path });
+        self.recovered.tars.push(images.archive.nested_tree(member, images.limits, images.warnings)?);
         Some(self.recovered.tars.len().saturating_sub(1))
     }
 
@@ -490,18 +445,15 @@ impl<'c> Reader<'_, 'c> {
     ) {
         let Some(archive) = self.recovered.tars.get(tar) else { return };
         let mut files = Vec::new();
-        for (number, member) in archive.nested.members().iter().enumerate() {
-            if member.path.is_empty() || archive.by_path.get(&member.path) != Some(&number) {
-                continue;
-            }
+        for (number, member) in archive.entries() {
             let path = mount.map(|mount| below(mount, &member.path));
             let ids = path.as_ref().and_then(|path| open.get(path.as_slice())).cloned().unwrap_or_default();
             let mut file = self.file(source, ids);
             let first = archive.first_name(number);
-            let target = first.and_then(|first| Some((first, archive.nested.members().get(first)?)));
+            let target = first.and_then(|first| Some((first, archive.get(first)?)));
             match target {
                 Some((first, target)) => {
-                    file.file_type = type_of_member(target.kind);
+                    file.file_type = target.kind.file_type();
                     if target.kind == MemberKind::File {
                         file.size = Some(target.size);
                         file.stored = Stored::Inner { tar, member: first };
@@ -514,15 +466,15 @@ impl<'c> Reader<'_, 'c> {
             (file.mode, file.uid, file.gid, file.mtime) = (member.mode, member.uid, member.gid, member.mtime);
             file.link.clone_from(&member.link);
             file.device = device;
-            (file.member, file.file) = (Some(archive.path.clone()), Some(member.path.clone()));
+            (file.member, file.file) = (Some(archive.member().path.clone()), Some(member.path.clone()));
             files.push(file);
         }
         self.recovered.files.append(&mut files);
     }
 
-    /// Files whose name was gone while others were left. CRIU linked them in their own file system; if the archive has
-    /// that, it has them.
-    fn links(&mut self, side: &Side<'c>) {
+    /// Files whose name was gone while others were left. CRIU linked them in their own file system: what of that is in the
+    /// archive has them.
+    fn links(&mut self, engine_files: &EngineFiles<'c>) {
         let mut by_link: Vec<(FileId, Vec<FileId>)> = Vec::new();
         for (id, remap) in self.model.files().remaps() {
             let Remap::Linked(link) = remap else { continue };
@@ -534,7 +486,7 @@ impl<'c> Reader<'_, 'c> {
         if by_link.is_empty() {
             return;
         }
-        let rootfs = side.file("rootfs-diff.tar").and_then(|member| self.tar(member));
+        let rootfs = engine_files.file("rootfs-diff.tar").and_then(|member| self.tar(member));
         for (link, files) in by_link {
             let mut file = self.file(RecoveredFrom::LinkRemap, files);
             file.file_type = self.model.files().regular(link).and_then(|entry| entry.mode).map_or("regular", type_of);
@@ -562,11 +514,10 @@ impl<'c> Reader<'_, 'c> {
         }
         let Some(number) = rootfs else { return };
         let Some(tar) = self.recovered.tars.get(number) else { return };
-        let Some(&named) = tar.by_path.get(&cleaned(name)) else { return };
-        let first = tar.first_name(named);
-        let Some(member) = first.and_then(|first| tar.nested.members().get(first)) else { return };
+        let first = tar.find(name).and_then(|named| tar.first_name(named));
+        let Some(member) = first.and_then(|first| tar.get(first)) else { return };
         (file.mode, file.uid, file.gid, file.mtime) = (member.mode, member.uid, member.gid, member.mtime);
-        (file.member, file.file) = (Some(tar.path.clone()), Some(member.path.clone()));
+        (file.member, file.file) = (Some(tar.member().path.clone()), Some(member.path.clone()));
         if let (Some(member_number), MemberKind::File) = (first, member.kind) {
             file.size = Some(member.size);
             file.stored = Stored::Inner { tar: number, member: member_number };
@@ -637,20 +588,7 @@ fn type_of(mode: u32) -> &'static str {
     }
 }
 
-/// The file type for a tar member.
-fn type_of_member(kind: MemberKind) -> &'static str {
-    match kind {
-        MemberKind::File => "regular",
-        MemberKind::Directory => "directory",
-        MemberKind::Symlink => "symlink",
-        MemberKind::CharacterDevice => "character",
-        MemberKind::BlockDevice => "block",
-        MemberKind::Fifo => "fifo",
-        MemberKind::Hardlink | MemberKind::Other(_) => "other",
-    }
-}
-
-/// A time from seconds and microseconds.
+/// A moment from seconds and microseconds.
 fn time(time: Option<&Timeval>) -> Option<Timestamp> {
     let time = time?;
     let seconds = i64::try_from(time.tv_sec()).ok()?;

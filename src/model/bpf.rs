@@ -46,10 +46,10 @@ pub enum Operand {
     A,
 }
 
-/// The source of a loaded value.
+/// The addressing mode of a load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// The constant itself.
+pub enum AddressMode {
+    /// The number itself.
     Number(u32),
     /// The data at an offset.
     Data(u32),
@@ -135,9 +135,9 @@ impl Arithmetic {
 /// A decoded instruction. Jump targets are instruction numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
-    /// Loads a value of 1, 2 or 4 bytes.
-    Load(Register, u32, Source),
-    /// Stores a register in scratch memory.
+    /// A value of 1, 2 or 4 bytes is loaded.
+    Load(Register, u32, AddressMode),
+    /// A register is stored in scratch memory.
     Store(Register, u32),
     /// Changes the accumulator.
     Arithmetic(Arithmetic, Operand),
@@ -209,7 +209,7 @@ impl Program {
                 Operation::Unknown => return Err(format!("instruction {at} has an unknown opcode")),
                 Operation::Jump(target) => target < length,
                 Operation::Branch(_, _, when, otherwise) => when.max(otherwise) < length,
-                Operation::Store(_, word) | Operation::Load(_, _, Source::Memory(word)) => {
+                Operation::Store(_, word) | Operation::Load(_, _, AddressMode::Memory(word)) => {
                     u64::from(word) < u64_of(MEMORY_WORDS)
                 }
                 Operation::Arithmetic(Arithmetic::Div | Arithmetic::Mod, Operand::Number(0)) => false,
@@ -246,12 +246,12 @@ impl Instruction {
                     _ => return Operation::Unknown,
                 };
                 let from = match (class, self.code & MODE, size) {
-                    (_, 0x00, 4) => Source::Number(k),
-                    (0, 0x20, _) => Source::Data(k),
-                    (0, 0x40, _) => Source::Indexed(k),
-                    (_, 0x60, 4) => Source::Memory(k),
-                    (_, 0x80, 4) => Source::Length,
-                    (1, 0xa0, 1) => Source::HeaderLength(k),
+                    (_, 0x00, 4) => AddressMode::Number(k),
+                    (0, 0x20, _) => AddressMode::Data(k),
+                    (0, 0x40, _) => AddressMode::Indexed(k),
+                    (_, 0x60, 4) => AddressMode::Memory(k),
+                    (_, 0x80, 4) => AddressMode::Length,
+                    (1, 0xa0, 1) => AddressMode::HeaderLength(k),
                     _ => return Operation::Unknown,
                 };
                 if self.code > 0xff { Operation::Unknown } else { Operation::Load(register, size, from) }
@@ -328,15 +328,15 @@ impl fmt::Display for Operand {
     }
 }
 
-impl fmt::Display for Source {
+impl fmt::Display for AddressMode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Source::Number(number) => write!(f, "#{number:#x}"),
-            Source::Data(offset) => f.write_str(&data(*offset)),
-            Source::Indexed(offset) => write!(f, "[x+{offset}]"),
-            Source::Length => f.write_str("#len"),
-            Source::Memory(word) => write!(f, "M[{word}]"),
-            Source::HeaderLength(offset) => write!(f, "4*([{offset}]&0xf)"),
+            AddressMode::Number(number) => write!(f, "#{number:#x}"),
+            AddressMode::Data(offset) => f.write_str(&data(*offset)),
+            AddressMode::Indexed(offset) => write!(f, "[x+{offset}]"),
+            AddressMode::Length => f.write_str("#len"),
+            AddressMode::Memory(word) => write!(f, "M[{word}]"),
+            AddressMode::HeaderLength(offset) => write!(f, "4*([{offset}]&0xf)"),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::file::File;
 use super::ids::FileId;
-use super::{Model, Side};
+use super::{EngineFiles, Model};
 use crate::images::proto::{BpfmapDataEntry, BpfmapFileEntry};
 use crate::images::{Images, Kind, Span};
 use crate::warning::Code;
@@ -31,8 +31,8 @@ pub struct Contents {
     pub values: Span,
 }
 
-/// Reads the maps, by the kernel's id of the map.
-pub(crate) fn read(images: Images<'_>, model: &Model, _: &Side<'_>) -> BTreeMap<u32, BpfMap> {
+/// Reads them, by the kernel's number of the map.
+pub(crate) fn read(images: Images<'_>, model: &Model, _: &EngineFiles<'_>) -> BTreeMap<u32, BpfMap> {
     let mut maps: BTreeMap<u32, BpfMap> = BTreeMap::new();
     for (id, file) in model.files().iter() {
         if let File::BpfMap(entry) = file {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bstr::BString;
 
 use super::ids::{Pid, Tid};
-use super::{Model, Side};
+use super::{EngineFiles, Model};
 use crate::images::proto::{CgMemberEntry, CgroupDirEntry, CgroupEntry, CgroupPerms};
 use crate::images::{Images, Kind};
 use crate::warning::Code;
@@ -66,8 +66,8 @@ impl Cgroups {
     }
 }
 
-/// Reads the control groups.
-pub(crate) fn read(images: Images<'_>, model: &Model, _side: &Side<'_>) -> Cgroups {
+/// Reads control groups.
+pub(crate) fn read(images: Images<'_>, model: &Model, _engine_files: &EngineFiles<'_>) -> Cgroups {
     let mut cgroups = Cgroups::default();
     for process in model.processes() {
         let of_process = process.task().and_then(|task| task.cg_set);

@@ -11,10 +11,10 @@ use serde_json::{Map, Value};
 use super::document::Document;
 use super::engine::network::Interface;
 use super::engine::{self, Engine, Facts};
+use super::engine_files::EngineFiles;
 use super::kubelet;
 use super::network;
 use super::process::Process;
-use super::side::Side;
 use crate::images::proto::UtsnsEntry;
 use crate::images::{ByteOrder, Images, Kind, join, root_of};
 
@@ -104,14 +104,14 @@ pub struct SpecMount {
 /// Reads the facts about the container.
 pub(super) fn read(
     images: Images<'_>,
-    side: &Side<'_>,
+    engine_files: &EngineFiles<'_>,
     processes: &[Process],
     file_name: Option<&str>,
     order: ByteOrder,
 ) -> Container {
-    let documents = engine::Documents::read(side);
-    let engine = engine::detect(&documents, side);
-    let mut facts = engine::facts(engine, &documents, side);
+    let documents = engine::Documents::read(engine_files);
+    let engine = engine::detect(&documents, engine_files);
+    let mut facts = engine::facts(engine, &documents, engine_files);
     let kubelet = file_name.and_then(kubelet::ArchiveName::parse);
     if let Some(name) = &kubelet {
         name.fill(&mut facts);
@@ -132,7 +132,7 @@ pub(super) fn read(
         engine,
         checkpointed: checkpointed(images, &documents, kubelet.as_ref()),
         hostname: hostname(images, root, spec),
-        criu_version: side.criu_version(),
+        criu_version: engine_files.criu_version(),
         ip_addresses,
         mac_addresses: if macs.is_empty() { own_network.macs } else { Some(macs) },
         interfaces,
@@ -160,8 +160,8 @@ fn checkpointed(
         // If the images are stored elsewhere, the engine wrote its documents at about the same time.
         let root = BStr::new(root_of(&images.set.folder));
         let documents = ["config.dump", "spec.dump"].into_iter().filter(|_| images.set.is_empty());
-        let beside = documents.filter_map(|name| images.archive.find(&join(root, name.as_bytes()))?.recorded_mtime());
-        Some((times.chain(beside.filter(since_1970)).max()?, TimeSource::Members))
+        let recorded = documents.filter_map(|name| images.archive.find(&join(root, name.as_bytes()))?.recorded_mtime());
+        Some((times.chain(recorded.filter(since_1970)).max()?, TimeSource::Members))
     };
     let file_name = || Some((kubelet?.time, TimeSource::FileName));
     config().or_else(inventory).or_else(members).or_else(file_name).ok_or_else(|| {

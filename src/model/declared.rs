@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::document::Document;
 use super::engine::Documents;
-use super::{Model, Side};
+use super::{EngineFiles, Model};
 use crate::abi;
 use crate::images::Images;
 
@@ -147,9 +147,9 @@ pub struct Declared {
     pub privileged: Option<bool>,
 }
 
-/// Reads the declared facts.
-pub(crate) fn read(_images: Images<'_>, _model: &Model, side: &Side<'_>) -> Declared {
-    let documents = Documents::read(side);
+/// Reads what was declared.
+pub(crate) fn read(_images: Images<'_>, _model: &Model, engine_files: &EngineFiles<'_>) -> Declared {
+    let documents = Documents::read(engine_files);
     let privileged = documents.config.as_ref().and_then(|config| config.get(&["privileged"])?.as_bool());
     Declared { spec: documents.spec.as_ref().map(spec), privileged }
 }

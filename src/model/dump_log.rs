@@ -2,7 +2,7 @@
 
 use bstr::{BStr, BString, ByteSlice};
 
-use super::Side;
+use super::EngineFiles;
 use crate::archive::{Archive, Contents, Member, MemberKind, Piece};
 use crate::images::{Images, Kind};
 use crate::int::u64_of;
@@ -17,17 +17,17 @@ const WHOLE: u64 = 64 << 20;
 /// Bytes of a line that are quoted.
 const QUOTED: usize = 300;
 
-/// Warns if the log says that the dump failed, or if there are no images and no known reason.
-pub(super) fn check(images: Images<'_>, side: &Side<'_>) {
-    let failed = side.criu_log().is_some_and(|(path, log)| {
+/// Warns if the log says that there was no dump, or if there is no image and no reason is known.
+pub(super) fn check(images: Images<'_>, engine_files: &EngineFiles<'_>) {
+    let failed = engine_files.criu_log().is_some_and(|(path, log)| {
         let finished = images.has(Kind::Inventory, 0);
         let Some(why) = failure(&log, finished) else { return false };
-        side.warnings.push(Code::DumpFailed, Place::member(path), || why);
+        engine_files.warnings.push(Code::DumpFailed, Place::member(path), || why);
         true
     });
     // Unreadable files, which have a warning of their own, may be the images.
     if images.set.is_empty() && !images.archive.has_unreadable() {
-        side.warnings.push(Code::ImagesMissing, Place::member(&images.set.folder), || {
+        engine_files.warnings.push(Code::ImagesMissing, Place::member(&images.set.folder), || {
             if failed {
                 "no CRIU images found, because the dump failed; only the engine's files are shown".to_owned()
             } else {
@@ -87,8 +87,8 @@ fn quoted(line: &[u8]) -> BString {
     BStr::new(cut).to_owned()
 }
 
-impl<'a> Side<'a> {
-    /// The log of the dump, with its path.
+impl<'a> EngineFiles<'a> {
+    /// The log of the dump, and where it lies.
     fn criu_log(&self) -> Option<(&'a BStr, Contents<'a>)> {
         let log = LOGS.iter().find_map(|name| self.work_file(name))?;
         let file = self.archive().resolve(log).ok().filter(|file| file.kind == MemberKind::File)?;

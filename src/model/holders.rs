@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::ids::{Fd, FileId, Pid};
 use super::vma::Status;
-use super::{Model, Side};
+use super::{EngineFiles, Model};
 use crate::images::Images;
 
 /// The way a process holds a file.
@@ -73,8 +73,8 @@ impl Holders {
     }
 }
 
-/// Collects the holders.
-pub(crate) fn read(_: Images<'_>, model: &Model, _: &Side<'_>) -> Holders {
+/// Reads them.
+pub(crate) fn read(_: Images<'_>, model: &Model, _: &EngineFiles<'_>) -> Holders {
     let mut files: HashMap<FileId, Vec<Holder>> = HashMap::new();
     let mut segments: HashMap<u64, Vec<Holder>> = HashMap::new();
     for process in model.processes() {

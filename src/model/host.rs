@@ -1,7 +1,7 @@
 //! Rare images about the host's kernel: processors (`cpuinfo.img`, only if CRIU was asked for it), automatic mounts
 //! (`autofs-N.img`), executable formats (`binfmt-misc.img`).
 
-use super::{Model, Side};
+use super::{EngineFiles, Model};
 use crate::images::proto::{AutofsEntry, BinfmtMiscEntry, CpuinfoEntry};
 use crate::images::{Images, Kind};
 
@@ -16,8 +16,8 @@ pub struct Host {
     pub formats: Vec<BinfmtMiscEntry>,
 }
 
-/// Reads these images.
-pub(crate) fn read(images: Images<'_>, _model: &Model, _side: &Side<'_>) -> Host {
+/// Reads them.
+pub(crate) fn read(images: Images<'_>, _model: &Model, _engine_files: &EngineFiles<'_>) -> Host {
     let numbers = |kind| images.set.of_kind(images.archive, kind).map(|(number, _)| number).collect::<Vec<u64>>();
     let mut host = Host::default();
     if images.has(Kind::Cpuinfo, 0) {

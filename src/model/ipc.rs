@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use prost::Message as _;
 
-use super::{Model, Side};
+use super::{EngineFiles, Model};
 use crate::images::proto::{IpcDescEntry, IpcMsg, IpcMsgEntry, IpcSemEntry, IpcShmEntry};
 use crate::images::{ByteOrder, Images, Kind, Span};
 use crate::int::{u64_of, usize_of};
@@ -128,8 +128,8 @@ pub struct Ipc {
     pub semaphores: Vec<Semaphores>,
 }
 
-/// Reads queues and semaphores.
-pub(crate) fn read(images: Images<'_>, _: &Model, _: &Side<'_>) -> Ipc {
+/// Reads them.
+pub(crate) fn read(images: Images<'_>, _: &Model, _: &EngineFiles<'_>) -> Ipc {
     let mut ipc = Ipc::default();
     for namespace in namespaces(images, Kind::IpcnsMsg) {
         let Some(order) = images.open(Kind::IpcnsMsg, namespace).map(|image| image.byte_order()) else { continue };

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::fdinfo::Descriptor;
 use super::ids::{Fd, FileId, Pid};
 use super::process::Process;
-use super::{Model, Side};
+use super::{EngineFiles, Model};
 use crate::abi;
 use crate::images::proto::FileLockEntry;
 use crate::images::{Images, Kind};
@@ -66,7 +66,7 @@ impl<'a> Holders<'a> {
 }
 
 /// Reads the locks of all processes.
-pub(crate) fn read(images: Images<'_>, model: &Model, _: &Side<'_>) -> FileLocks {
+pub(crate) fn read(images: Images<'_>, model: &Model, _: &EngineFiles<'_>) -> FileLocks {
     let mut recorded = Vec::new();
     images.each::<FileLockEntry>(Kind::FileLocks, 0, |lock, _, place| recorded.push((lock, place())));
     // Before CRIU 1.3 each process had its own image.

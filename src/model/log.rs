@@ -7,18 +7,13 @@ use bstr::{BStr, BString, ByteSlice};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::Side;
-use super::side::text_of;
+use super::EngineFiles;
+use super::engine_files::{LOGS_OF_CONTAINER, LOGS_OF_CRIU, text_of};
 use crate::archive::{Absence, Contents, Member, MemberKind, Piece};
 use crate::int::{u64_of, usize_of};
 use crate::warning::{Code, Place, Warnings};
 
-/// CRIU's logs: of a dump, of a pre-dump, and left over from a restore.
-pub(super) const OF_CRIU: [&str; 4] = ["dump.log", "criu-dump.log", "pre-dump.log", "restore.log"];
-/// The container's logs: Podman's (`k8s-file` and `json-file` write the same), containerd's and CRI-O's (named after
-/// the annotation that has the log's path).
-pub(super) const OF_CONTAINER: [&str; 3] = ["ctr.log", "container.log", "io.kubernetes.cri-o.LogPath"];
-/// Suffix of the name of Docker's log.
+/// How the name of Docker's log ends.
 const OF_DOCKER: &[u8] = b"-json.log";
 
 /// The writer of a log.
@@ -77,21 +72,22 @@ pub struct LogLine {
 }
 
 /// The logs of a dump.
-pub(crate) fn files<'c>(side: &Side<'c>) -> Vec<LogFile<'c>> {
-    let of_criu = OF_CRIU.iter().filter_map(|name| Some((LogSource::Criu, side.work_file(name)?)));
-    let of_container = OF_CONTAINER.iter().filter_map(|name| Some((LogSource::Container, side.file(name)?)));
-    let of_docker = side.files_in("").filter(|member| member.file_name().ends_with(OF_DOCKER));
+pub(crate) fn files<'c>(engine_files: &EngineFiles<'c>) -> Vec<LogFile<'c>> {
+    let of_criu = LOGS_OF_CRIU.iter().filter_map(|name| Some((LogSource::Criu, engine_files.work_file(name)?)));
+    let of_container =
+        LOGS_OF_CONTAINER.iter().filter_map(|name| Some((LogSource::Container, engine_files.file(name)?)));
+    let of_docker = engine_files.files_in("").filter(|member| member.file_name().ends_with(OF_DOCKER));
     let all = of_criu.chain(of_container).chain(of_docker.map(|member| (LogSource::Container, member)));
     all.filter_map(|(source, member)| {
-        let file = side.archive().resolve(member).ok().filter(|file| file.kind == MemberKind::File)?;
-        let (longest, most) = (side.limits.line_bytes, side.limits.lines);
+        let file = engine_files.archive().resolve(member).ok().filter(|file| file.kind == MemberKind::File)?;
+        let (longest, most) = (engine_files.limits.line_bytes, engine_files.limits.lines);
         Some(LogFile {
             source,
             member,
-            contents: side.archive().contents(file),
+            contents: engine_files.archive().contents(file),
             longest,
             most,
-            warnings: side.warnings,
+            warnings: engine_files.warnings,
         })
     })
     .collect()

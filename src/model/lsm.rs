@@ -2,7 +2,7 @@
 
 use bstr::BString;
 
-use super::{Model, Side};
+use super::{EngineFiles, Model};
 use crate::images::proto::{AaNamespace, ApparmorEntry};
 use crate::images::{Images, Kind};
 use crate::warning::Code;
@@ -22,7 +22,7 @@ pub struct Policy {
 }
 
 /// Reads the policies, in the order of the image.
-pub(crate) fn read(images: Images<'_>, _model: &Model, _side: &Side<'_>) -> Vec<Policy> {
+pub(crate) fn read(images: Images<'_>, _model: &Model, _engine_files: &EngineFiles<'_>) -> Vec<Policy> {
     let mut policies = Vec::new();
     images.each::<ApparmorEntry>(Kind::Apparmor, 0, |entry, _, place| {
         for namespace in entry.namespaces {

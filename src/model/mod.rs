@@ -16,7 +16,6 @@
 )]
 
 pub mod auxv;
-pub mod beside;
 pub mod bpf;
 pub mod bpf_map;
 pub mod cgroup;
@@ -26,10 +25,12 @@ pub mod declared;
 mod document;
 pub(crate) mod dump_log;
 pub mod engine;
+mod engine_files;
 pub mod fdinfo;
 pub mod file;
 pub mod holders;
 pub mod host;
+pub mod host_paths;
 pub mod ids;
 pub mod ipc;
 pub mod kubelet;
@@ -49,7 +50,6 @@ pub mod rlimit;
 pub mod rootfs;
 pub mod seccomp;
 pub mod shown;
-mod side;
 pub mod siginfo;
 pub mod signal;
 pub mod socket;
@@ -64,13 +64,13 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use self::container::Container;
+pub(crate) use self::engine_files::EngineFiles;
 use self::fdinfo::Descriptors;
 use self::file::{File, FileTable};
 use self::ids::{FileId, Pid};
 use self::ipc::Segment;
 use self::mount::Mount;
 use self::process::Process;
-pub(crate) use self::side::Side;
 use self::socket::{Queues, Socket};
 use crate::abi::arch::Arch;
 use crate::images::proto::{DumpStatsEntry, InventoryEntry, UsernsEntry};
@@ -100,8 +100,8 @@ pub struct Model {
 }
 
 impl Model {
-    /// Reads a dump. `file_name` is the name of the archive, if it has one.
-    pub(crate) fn read(images: Images<'_>, side: &Side<'_>, file_name: Option<&str>) -> Self {
+    /// Reads a dump. `file_name` is the archive's own, if it has one.
+    pub(crate) fn read(images: Images<'_>, engine_files: &EngineFiles<'_>, file_name: Option<&str>) -> Self {
         let inventory = inventory(images);
         let mut processes = process::read(images, inventory.as_ref());
         seccomp::note_shared(images, &mut processes);
@@ -118,8 +118,8 @@ impl Model {
             queues,
             mounts: mount::read(images, user_namespace(images).as_ref()),
             segments: ipc::segments(images),
-            container: container::read(images, side, &processes, file_name, order),
-            statistics: statistics::read(images, side),
+            container: container::read(images, engine_files, &processes, file_name, order),
+            statistics: statistics::read(images, engine_files),
             page_size,
             byte_order: order,
             holders: HashMap::new(),
@@ -132,7 +132,7 @@ impl Model {
             descriptors,
         };
         model.holders = model.holders();
-        model.check(images, side);
+        model.check(images, engine_files);
         model
     }
 
@@ -245,8 +245,8 @@ impl Model {
         sorted.collect()
     }
 
-    /// Cheap consistency checks between images.
-    fn check(&self, images: Images<'_>, side: &Side<'_>) {
+    /// Consistency checks that cost nothing: what images say of each other.
+    fn check(&self, images: Images<'_>, engine_files: &EngineFiles<'_>) {
         for process in &self.processes {
             let pid = u64::from(process.pid().0);
             let missing = |kind, what: &str, id: FileId| {
@@ -292,22 +292,22 @@ impl Model {
                 });
             }
         }
-        check_side_files(side);
-        dump_log::check(images, side);
+        check_engine_files(engine_files);
+        dump_log::check(images, engine_files);
     }
 }
 
-/// Checks the files next to the images that later questions need: whether they are what their names say.
-fn check_side_files(side: &Side<'_>) {
-    if let Some(document) = side.document("deleted.files")
+/// Files beside the images that later questions need: whether they are what their names say.
+fn check_engine_files(engine_files: &EngineFiles<'_>) {
+    if let Some(document) = engine_files.document("deleted.files")
         && !document.value.is_array()
         && !document.value.is_null()
     {
         document.unexpected("the document", "an array of paths", &document.value);
     }
-    side.check_rootfs_diff();
-    side.check_documents();
-    side.check_files();
+    engine_files.check_rootfs_diff();
+    engine_files.check_documents();
+    engine_files.check_files();
 }
 
 fn inventory(images: Images<'_>) -> Option<InventoryEntry> {

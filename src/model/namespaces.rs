@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::Model;
+use super::engine_files::EngineFiles;
 use super::ids::{NamespaceId, Pid};
 use super::process::Process;
-use super::side::Side;
 use crate::images::proto::{
     NetnsEntry, PidnsEntry, TaskKobjIdsEntry, TimensEntry, Timespec, UidGidExtent, UsernsEntry, UtsnsEntry,
 };
@@ -61,8 +61,8 @@ pub fn is_shared(model: &Model, process: &Process, kind: &str) -> Option<bool> {
 /// All namespaces, by kind and number.
 pub type Namespaces = BTreeMap<(&'static str, NamespaceId), Namespace>;
 
-/// Reads the namespaces.
-pub(crate) fn read(images: Images<'_>, model: &Model, _: &Side<'_>) -> Namespaces {
+/// Reads what is known of namespaces.
+pub(crate) fn read(images: Images<'_>, model: &Model, _: &EngineFiles<'_>) -> Namespaces {
     let mut all = Namespaces::new();
     let of_criu = model.inventory().and_then(|inventory| inventory.root_ids.as_ref());
     for process in model.processes() {

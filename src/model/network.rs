@@ -4,9 +4,9 @@
 use std::net::IpAddr;
 
 use super::document::Document;
+use super::engine_files::text_of;
 use super::netns;
 use super::process::Process;
-use super::side::text_of;
 use crate::images::proto::NetDeviceEntry;
 use crate::images::{ByteOrder, Images, Kind};
 

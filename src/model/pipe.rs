@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::file::File;
 use super::ids::FileId;
-use super::{Model, Side};
+use super::{EngineFiles, Model};
 use crate::abi;
 use crate::images::proto::{PipeDataEntry, RegFileEntry};
 use crate::images::{Images, Kind, Span};
@@ -43,8 +43,8 @@ impl Pipes {
     }
 }
 
-/// Reads the pipes.
-pub(crate) fn read(images: Images<'_>, model: &Model, _: &Side<'_>) -> Pipes {
+/// Reads them.
+pub(crate) fn read(images: Images<'_>, model: &Model, _: &EngineFiles<'_>) -> Pipes {
     let mut pipes = Pipes::default();
     let files = model.files();
     for (id, file) in files.iter() {

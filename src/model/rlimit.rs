@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::ids::Pid;
 use super::process::Process;
-use super::{Model, Side};
+use super::{EngineFiles, Model};
 use crate::images::proto::RlimitEntry;
 use crate::images::{Images, Kind};
 
@@ -19,8 +19,8 @@ impl ResourceLimits {
     }
 }
 
-/// Reads the limits of all living processes. CRIU before 1.3 wrote them to their own image.
-pub(crate) fn read(images: Images<'_>, model: &Model, _: &Side<'_>) -> ResourceLimits {
+/// Reads the limits of all living processes. CRIU before 1.3 wrote them to an image of their own.
+pub(crate) fn read(images: Images<'_>, model: &Model, _: &EngineFiles<'_>) -> ResourceLimits {
     let living = model.processes().iter().filter(|process| !process.is_zombie());
     let of = |process: &Process| match process.task().and_then(|task| task.rlimits.as_ref()) {
         Some(recorded) => recorded.rlimits.clone(),

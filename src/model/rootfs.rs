@@ -10,7 +10,7 @@ use bstr::{BStr, BString, ByteSlice};
 
 use super::engine::Engine;
 use super::tree::{Entry, FileTree};
-use super::{Model, Side};
+use super::{EngineFiles, Model};
 use crate::archive::{Member, MemberKind, folder_of};
 use crate::warning::{Code, Place, Warnings};
 
@@ -72,8 +72,10 @@ pub struct RootfsChanges<'c> {
 }
 
 impl<'c> RootfsChanges<'c> {
-    pub(crate) fn read(side: &Side<'c>, model: &Model) -> Self {
-        let tree = side.file("rootfs-diff.tar").and_then(|member| FileTree::open(side, member, BString::from("/")));
+    pub(crate) fn read(engine_files: &EngineFiles<'c>, model: &Model) -> Self {
+        let tree = engine_files
+            .file("rootfs-diff.tar")
+            .and_then(|member| FileTree::open(engine_files, member, BString::from("/")));
         let container = model.container();
         // Podman and CRI-O list deletions separately, so a file with such a name is an ordinary file.
         let is_layer = !matches!(container.engine, Some(Engine::Podman | Engine::CriO));
@@ -85,7 +87,7 @@ impl<'c> RootfsChanges<'c> {
                 here = folder_of(here);
             }
         }
-        RootfsChanges { tree, deleted: deleted(side), is_layer, mount_points }
+        RootfsChanges { tree, deleted: deleted(engine_files), is_layer, mount_points }
     }
 
     /// The changes: the entries of the tar in order, then those listed in `deleted.files`.
@@ -151,19 +153,19 @@ impl<'c> RootfsChanges<'c> {
     }
 }
 
-/// The paths listed in `deleted.files`, and its member.
-fn deleted<'c>(side: &Side<'c>) -> Option<(&'c Member, Vec<BString>)> {
-    let member = side.file("deleted.files")?;
-    // Faults of the document as a whole were warned about when the model was read.
-    let unheard = Warnings::new(side.limits);
-    let document = side.with_warnings(&unheard).document("deleted.files")?;
+/// The paths that `deleted.files` lists, and the member that it is.
+fn deleted<'c>(engine_files: &EngineFiles<'c>) -> Option<(&'c Member, Vec<BString>)> {
+    let member = engine_files.file("deleted.files")?;
+    // What is wrong with the document as a whole was warned of when the model was read.
+    let unheard = Warnings::new(engine_files.limits);
+    let document = engine_files.with_warnings(&unheard).document("deleted.files")?;
     let mut paths = Vec::new();
     for (number, value) in document.value.as_array()?.iter().enumerate() {
         match value.as_str() {
             Some(path) if path.starts_with('/') => paths.push(BString::from(path)),
             Some(path) => paths.push(BString::from(format!("/{path}"))),
-            None => side.warnings.push(Code::JsonUnexpected, Place::member(&member.path), || {
-                format!("element {number} is not a path; skipped")
+            None => engine_files.warnings.push(Code::JsonUnexpected, Place::member(&member.path), || {
+                format!("element {number} is no path; left out")
             }),
         }
     }

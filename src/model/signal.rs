@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::ids::{Address, Pid, Tid};
 use super::process::{Process, Thread};
 use super::siginfo::{SIZE, Siginfo};
-use super::{Model, Side};
+use super::{EngineFiles, Model};
 use crate::abi::arch::Arch;
 use crate::abi::signal;
 use crate::images::proto::{SaEntry, SiginfoEntry};
@@ -136,7 +136,7 @@ impl Signals {
 }
 
 /// Reads the signals of all living processes.
-pub(crate) fn read(images: Images<'_>, model: &Model, _: &Side<'_>) -> Signals {
+pub(crate) fn read(images: Images<'_>, model: &Model, _: &EngineFiles<'_>) -> Signals {
     let living = model.processes().iter().filter(|process| !process.is_zombie());
     let order = model.byte_order();
     Signals(living.map(|process| (process.pid(), of_process(images, process, order))).collect())

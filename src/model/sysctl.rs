@@ -2,8 +2,8 @@
 //! in `ipcns-var-NS.img`.
 
 use super::Model;
+use super::engine_files::EngineFiles;
 use super::ids::NamespaceId;
-use super::side::Side;
 use crate::images::proto::{IpcVarEntry, NetDeviceEntry, NetnsEntry, SysctlEntry};
 use crate::images::{Images, Kind};
 use crate::int::u64_of;
@@ -110,8 +110,8 @@ pub struct Sysctl {
     pub value: Option<Vec<u8>>,
 }
 
-/// Reads the settings of all dumped namespaces.
-pub(crate) fn read(images: Images<'_>, _: &Model, _: &Side<'_>) -> Vec<Sysctl> {
+/// Reads the settings of all namespaces that were dumped.
+pub(crate) fn read(images: Images<'_>, _: &Model, _: &EngineFiles<'_>) -> Vec<Sysctl> {
     let mut all = Vec::new();
     let numbers = |kind| images.set.of_kind(images.archive, kind).map(|(number, _)| number).collect::<Vec<_>>();
     for number in numbers(Kind::Netns) {

@@ -1,6 +1,6 @@
 //! Bytes waiting in pseudo-terminals: `tty-data.img`, which CRIU has written since 2.3.
 
-use super::{Model, Side};
+use super::{EngineFiles, Model};
 use crate::images::proto::TtyDataEntry;
 use crate::images::{Images, Kind};
 
@@ -29,8 +29,8 @@ impl TerminalQueues {
     }
 }
 
-/// Reads the waiting bytes.
-pub(crate) fn read(images: Images<'_>, _: &Model, _: &Side<'_>) -> TerminalQueues {
+/// Reads it.
+pub(crate) fn read(images: Images<'_>, _: &Model, _: &EngineFiles<'_>) -> TerminalQueues {
     let entries = images.all::<TtyDataEntry>(Kind::TtyData, 0);
     let waiting = |entry: TtyDataEntry| Waiting { terminal: entry.tty_id(), bytes: entry.data.unwrap_or_default() };
     TerminalQueues(entries.into_iter().map(waiting).collect())

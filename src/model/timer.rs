@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::ids::Pid;
 use super::process::Process;
-use super::{Model, Side};
+use super::{EngineFiles, Model};
 use crate::images::proto::{ItimerEntry, PosixTimerEntry, TaskTimersEntry};
 use crate::images::{Images, Kind};
 
@@ -20,7 +20,7 @@ impl Timers {
 }
 
 /// Reads the timers of all living processes.
-pub(crate) fn read(images: Images<'_>, model: &Model, _: &Side<'_>) -> Timers {
+pub(crate) fn read(images: Images<'_>, model: &Model, _: &EngineFiles<'_>) -> Timers {
     let living = model.processes().iter().filter(|process| !process.is_zombie());
     let of = |process: &Process| {
         let recorded = process.task().and_then(|task| task.timers.clone());

@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 
 use bstr::{BString, ByteSlice};
+use data_encoding::HEXLOWER;
 
 use super::value::{Cell, Type, Value};
 use crate::abi::file_capability::FileCapabilities;
-use crate::digest::hex;
 
 /// Greatest number of attributes in a row.
 const MOST: usize = 256;
@@ -44,7 +44,7 @@ fn shown(value: &[u8]) -> String {
     let text = value.strip_suffix(b"\0").unwrap_or(value);
     match text.to_str() {
         Ok(text) if !text.chars().any(char::is_control) => text.to_owned(),
-        _ => format!("0x{}", hex(value)),
+        _ => format!("0x{}", HEXLOWER.encode(value)),
     }
 }
 

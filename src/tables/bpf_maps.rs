@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 
 use bstr::BString;
+use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
 
 use super::content::bytes_of;
 use super::holding::Holding;
-use super::matches::hex;
 use super::table::table;
 use super::value::{Detail, Object};
 use crate::Checkpoint;
@@ -95,7 +95,8 @@ fn fill(checkpoint: &Checkpoint, row: &mut BpfMapRow, contents: Contents) {
     let here = u64_of(keys.len()).saturating_add(u64_of(values.len()));
     let missing = contents.keys.len.saturating_add(contents.values.len).saturating_sub(here);
     row.missing_bytes = Some(missing);
-    row.sha256 = (missing == 0).then(|| hex(&Sha256::new().chain_update(&*keys).chain_update(&*values).finalize()));
+    row.sha256 =
+        (missing == 0).then(|| HEXLOWER.encode(&Sha256::new().chain_update(&*keys).chain_update(&*values).finalize()));
     row.entries = Some(entries(&keys, &values, contents.count));
 }
 
@@ -111,7 +112,10 @@ fn entries(keys: &[u8], values: &[u8], count: u32) -> Vec<Object> {
     let fit = MOST_BYTES.checked_div(key_len.saturating_add(value_len)).unwrap_or_default();
     let pairs = keys.chunks_exact(key_len).zip(values.chunks_exact(value_len));
     let entry = |(key, value): (&[u8], &[u8])| {
-        Object(vec![("key", Detail::Text(hex(key).into())), ("value", Detail::Text(hex(value).into()))])
+        Object(vec![
+            ("key", Detail::Text(HEXLOWER.encode(key).into())),
+            ("value", Detail::Text(HEXLOWER.encode(value).into())),
+        ])
     };
     pairs.take(MOST.min(fit).min(count)).map(entry).collect()
 }

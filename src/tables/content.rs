@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 
 use bstr::BString;
+use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
 
-use super::matches::hex;
 use crate::Checkpoint;
 use crate::images::Span;
 use crate::int::u64_of;
@@ -33,8 +33,8 @@ impl Shown {
         let missing = len.saturating_sub(u64_of(bytes.len()));
         Shown {
             text: Some(first.into()),
-            hex: Some(hex(first)),
-            sha256: (missing == 0).then(|| hex(&Sha256::digest(bytes))),
+            hex: Some(HEXLOWER.encode(first)),
+            sha256: (missing == 0).then(|| HEXLOWER.encode(&Sha256::digest(bytes))),
             missing: Some(missing),
         }
     }
@@ -59,7 +59,7 @@ mod tests {
         let bytes = vec![b'a'; 70_000];
         let shown = Shown::of(&bytes, 70_000);
         assert_eq!((shown.text.unwrap().len(), shown.hex.unwrap().len()), (65_536, 131_072));
-        assert_eq!((shown.sha256.unwrap(), shown.missing.unwrap()), (hex(&Sha256::digest(&bytes)), 0));
+        assert_eq!((shown.sha256.unwrap(), shown.missing.unwrap()), (HEXLOWER.encode(&Sha256::digest(&bytes)), 0));
     }
 
     #[test]

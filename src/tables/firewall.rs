@@ -6,7 +6,7 @@ use super::table::table;
 use crate::Checkpoint;
 use crate::images::Kind;
 use crate::model::ids::NamespaceId;
-use crate::model::netns::firewall::Line;
+use crate::model::netns::firewall::RulesetLine;
 
 table! {
     "firewall", key(namespace, source, line), brief(namespace, source, table_name, chain, criu, rule),
@@ -36,7 +36,7 @@ pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = FirewallLine
     checkpoint.networks().firewall.iter().map(row)
 }
 
-fn row(line: &Line) -> FirewallLine {
+fn row(line: &RulesetLine) -> FirewallLine {
     FirewallLine {
         namespace: line.namespace,
         source: match line.kind {

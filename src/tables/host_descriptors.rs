@@ -18,6 +18,6 @@ table! {
 
 /// The rows of a checkpoint.
 pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = HostDescriptor> + '_ {
-    let descriptors = checkpoint.beside().descriptors.iter().enumerate();
+    let descriptors = checkpoint.host_paths().descriptors.iter().enumerate();
     descriptors.map(|(fd, path)| HostDescriptor { fd: u64_of(fd), path: path.clone() })
 }

@@ -23,7 +23,7 @@ table! {
 
 /// The rows of a checkpoint.
 pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = InodePathRow> + '_ {
-    checkpoint.beside().paths.iter().map(|found| InodePathRow {
+    checkpoint.host_paths().paths.iter().map(|found| InodePathRow {
         device: format!("{}:{}", found.device.major, found.device.minor),
         inode: found.inode,
         path: found.path.clone().into(),

@@ -1,11 +1,11 @@
 //! Table `matches`.
 
 use bstr::{BString, ByteSlice};
+use data_encoding::HEXLOWER;
 
 use super::mappings::Mappings;
 use super::table::table;
 use crate::Checkpoint;
-pub(super) use crate::digest::hex;
 use crate::images::Kind;
 use crate::memory::{AddressSpace, Content, Elsewhere, Found, Matcher, Origin};
 use crate::model::file::Remap;
@@ -125,7 +125,7 @@ impl<'c> Matches<'c> {
             address: None,
             pattern: self.names.get(found.pattern).cloned().unwrap_or_default(),
             length: found.len,
-            hex: hex(&found.bytes),
+            hex: HEXLOWER.encode(&found.bytes),
             text: found.bytes.clone().into(),
             before: found.before,
             mapping: None,
@@ -158,7 +158,7 @@ impl<'c> Matches<'c> {
             address: Some(Address(found.address)),
             pattern: self.names.get(found.pattern).cloned().unwrap_or_default(),
             length: found.len,
-            hex: hex(&text),
+            hex: HEXLOWER.encode(&text),
             text: text.into(),
             before,
             mapping: mapping.map(|mapping| mapping.start),

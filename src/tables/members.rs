@@ -3,10 +3,10 @@
 use bstr::BString;
 use jiff::Timestamp;
 
+use super::hasher::Hasher;
 use super::table::table;
 use crate::Checkpoint;
 use crate::archive::MemberKind;
-use crate::digest::Hasher;
 use crate::int::u64_of;
 
 table! {
@@ -49,7 +49,7 @@ table! {
 pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = Member> + '_ {
     let archive = checkpoint.archive();
     let is_tar = archive.unpacked_bytes().is_some();
-    let mut hasher = Hasher::of(checkpoint);
+    let mut hasher = Hasher::new(checkpoint);
     archive.members_with(&checkpoint.images().folder, checkpoint.is_first()).map(move |(position, member)| Member {
         position: u64_of(position),
         path: member.name.clone(),

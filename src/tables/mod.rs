@@ -40,6 +40,7 @@ mod failures;
 mod fanotify;
 mod file_locks;
 mod firewall;
+mod hasher;
 mod holding;
 mod host_descriptors;
 mod images;

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::matches::hex;
+use data_encoding::HEXLOWER;
+
 use super::table::table;
 use crate::Checkpoint;
 use crate::abi;
@@ -128,6 +129,6 @@ fn row(process: &Process, tid: Option<Tid>, position: u64, info: &Siginfo) -> Pe
         fd: info.fd,
         system_call: info.system_call,
         audit_arch: info.audit_arch.map(|arch| format!("{arch:#x}")),
-        hex: hex(&info.raw),
+        hex: HEXLOWER.encode(&info.raw),
     }
 }

@@ -9,7 +9,7 @@ use super::holding::Holding;
 use super::table::table;
 use crate::Checkpoint;
 use crate::abi::device::Device;
-use crate::digest::Digest;
+use crate::archive::Digest;
 use crate::memory::{Content, Missing, RecoveredFile as File, RecoveredFiles};
 use crate::warning::{Code, Place};
 

@@ -6,10 +6,10 @@ use bstr::BString;
 use jiff::Timestamp;
 
 use super::attributes::{self, Attributes};
+use super::hasher::Hasher;
 use super::holding::Holding;
 use super::table::table;
 use crate::Checkpoint;
-use crate::digest::Hasher;
 use crate::model::file::File;
 use crate::model::ids::FileId;
 use crate::model::rootfs::{Change, Changed};
@@ -84,7 +84,7 @@ table! {
 pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = RootfsChange> + '_ {
     let changes = checkpoint.rootfs();
     let open = OpenPaths::of(checkpoint);
-    let mut hasher = Hasher::of(checkpoint);
+    let mut hasher = Hasher::new(checkpoint);
     let rows: Vec<RootfsChange> = changes.iter().map(|changed| row(&changed, &open, &mut hasher)).collect();
     rows.into_iter()
 }

@@ -10,7 +10,7 @@ use crate::abi::syscall;
 use crate::images::ByteOrder;
 use crate::int::u64_of;
 use crate::model::Model;
-use crate::model::bpf::{Operand, Operation, Program, Source, Test, text_of};
+use crate::model::bpf::{AddressMode, Operand, Operation, Program, Test, text_of};
 
 table! {
     "seccomp_instructions", key(filter, instruction), brief(filter, instruction, text, comment);
@@ -64,7 +64,7 @@ fn of_program(filter: u64, program: &Program, model: &Model) -> Vec<SeccompInstr
     let mut rows = Vec::with_capacity(program.0.len());
     for (at, (instruction, operation)) in program.0.iter().zip(program.operations()).enumerate() {
         let comment = match operation {
-            Operation::Load(_, _, Source::Data(offset)) => {
+            Operation::Load(_, _, AddressMode::Data(offset)) => {
                 holds = match offset {
                     abi::seccomp::DATA_NUMBER => Holds::Number,
                     abi::seccomp::DATA_ARCH => Holds::Arch,

@@ -4,11 +4,11 @@ use bstr::BString;
 use jiff::Timestamp;
 
 use super::attributes::{self, Attributes};
+use super::hasher::Hasher;
 use super::holding::Holding;
 use super::rootfs_changes::OpenPaths;
 use super::table::table;
 use crate::Checkpoint;
-use crate::digest::Hasher;
 use crate::model::rootfs::Change;
 use crate::model::tree::Entry;
 
@@ -67,7 +67,7 @@ table! {
 /// The rows of a checkpoint.
 pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = VolumeFile> + '_ {
     let open = OpenPaths::of(checkpoint);
-    let mut hasher = Hasher::of(checkpoint);
+    let mut hasher = Hasher::new(checkpoint);
     let mut rows = Vec::new();
     for (volume, tree) in &checkpoint.volumes() {
         rows.extend(tree.entries().map(|entry| row(volume, &tree.member.path, &entry, &open, &mut hasher)));

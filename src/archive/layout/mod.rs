@@ -4,7 +4,7 @@
 //! A folder is one of these only if it has the parts that its index or manifest names: anybody may call a file
 //! `manifest.json`. What is named and not there is a fault, and the rest is read all the same.
 
-mod digest;
+mod blob;
 mod docker;
 mod index;
 
@@ -14,10 +14,11 @@ use bstr::{BStr, BString, ByteSlice};
 use prost::Message;
 use serde_json::{Map, Value};
 
-pub(super) use self::digest::check as check_digest;
-use super::contents::{Absence, Backing, Contents, Stop};
-use super::inner::below;
+pub(super) use self::blob::check as check_digest;
+use super::absence::Absence;
+use super::contents::{Backing, Contents, Stop};
 use super::listing::Listing;
+use super::path::below;
 use crate::int::u64_of;
 use crate::json;
 use crate::limits::Limits;

@@ -57,7 +57,7 @@ impl Hashed {
         if entry.is_stdin() || !path.is_file() {
             return None;
         }
-        let identity = Identity::of(path).ok()?;
+        let identity = Identity::read(path).ok()?;
         Some(Hashed { sha256: hash_of(path).ok()?, identity })
     }
 

@@ -1,5 +1,6 @@
 //! Cells of a row with their types. They are made where the row is, and wait in columns.
 
+use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json};
 
@@ -102,7 +103,7 @@ fn lost(cell: &Cell, value: &Value<'_>) -> Option<Json> {
         (Cell::Null, Value::Null) => None,
         (Cell::Null, Value::Integer(number)) if *number >= 0 => Some(format!("{number:#x}").into()),
         (Cell::Null, other) => Some(json::to_text(other).into()),
-        (_, Value::Bytes(bytes)) if std::str::from_utf8(bytes).is_err() => Some(crate::digest::hex(bytes).into()),
+        (_, Value::Bytes(bytes)) if std::str::from_utf8(bytes).is_err() => Some(HEXLOWER.encode(bytes).into()),
         _ => None,
     }
 }
@@ -115,7 +116,7 @@ fn lost_of_list(cells: &[Cell], items: &[Value<'_>]) -> Option<Json> {
     }
     let whole = |(lost, item): (Option<Json>, &Value<'_>)| match (lost, item) {
         (Some(lost), _) => lost,
-        (None, Value::Bytes(bytes)) => crate::digest::hex(bytes).into(),
+        (None, Value::Bytes(bytes)) => HEXLOWER.encode(bytes).into(),
         (None, _) => Json::Null,
     };
     Some(all.into_iter().zip(items).map(whole).collect::<Vec<Json>>().into())

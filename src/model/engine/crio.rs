@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{Documents, Facts};
-use crate::model::side::text_of;
+use crate::model::engine_files::text_of;
 
 pub(super) fn facts(documents: &Documents<'_>) -> Facts {
     let Some(spec) = &documents.spec else { return Facts::default() };

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::document::Document;
-use super::side::Side;
+use super::engine_files::EngineFiles;
 
 /// A container engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,28 +120,27 @@ pub(in crate::model) struct Documents<'a> {
 }
 
 impl<'a> Documents<'a> {
-    pub(super) fn read(side: &Side<'a>) -> Self {
-        let object = |name| side.document(name).and_then(Document::expect_object);
-        // A bundle's specification is next to the images, or above them.
+    pub(super) fn read(engine_files: &EngineFiles<'a>) -> Self {
+        let object = |name| engine_files.document(name).and_then(Document::expect_object);
+        // A bundle's specification lies with the images, or above them.
         let bundle = || {
-            let candidates = [side.document("config.json"), side.document_above(1, "config.json")];
+            let candidates = [engine_files.document("config.json"), engine_files.document_above(1, "config.json")];
             candidates.into_iter().flatten().find(|d| d.value.get("ociVersion").is_some_and(Value::is_string))
         };
         Documents {
             config: object("config.dump"),
             spec: object("spec.dump").or_else(bundle),
-            network: side.document("network.status"),
+            network: engine_files.document("network.status"),
             status: object("status"),
             cri_status: object("status.dump"),
-            // The document is containers/ID/config.v2.json; the images are in containers/ID/checkpoints/NAME.
-            docker: side.document_above(2, "config.v2.json").and_then(Document::expect_object),
+            // containers/ID/config.v2.json, and the images in containers/ID/checkpoints/NAME.
+            docker: engine_files.document_above(2, "config.v2.json").and_then(Document::expect_object),
         }
     }
 }
 
-/// Finds the engine that wrote an archive. The rules are those of `docs/engines.md`, in order; an archive that matches
-/// none is a bare image set.
-pub(super) fn detect(documents: &Documents<'_>, side: &Side<'_>) -> Option<Engine> {
+/// Which engine wrote an archive. The rules are those of `docs/engines.md`, in order; what fits none is a bare set.
+pub(super) fn detect(documents: &Documents<'_>, engine_files: &EngineFiles<'_>) -> Option<Engine> {
     let spec = documents.spec.as_ref();
     let annotations = spec.and_then(|spec| spec.object(&["annotations"]));
     let has_prefix = |prefix| annotations.is_some_and(|a| a.keys().any(|key| key.starts_with(prefix)));
@@ -153,16 +152,18 @@ pub(super) fn detect(documents: &Documents<'_>, side: &Side<'_>) -> Option<Engin
     let config_has = |key| documents.config.as_ref().is_some_and(|c| c.value.get(key).is_some());
     let status_is_containerds = documents.cri_status.is_some()
         || documents.status.as_ref().is_some_and(|s| s.value.get("CreatedAt").is_some_and(Value::is_number));
-    if has_prefix("io.kubernetes.cri-o.") || side.has_image_annotation("io.kubernetes.cri-o.annotations.checkpoint.") {
+    if has_prefix("io.kubernetes.cri-o.")
+        || engine_files.has_image_annotation("io.kubernetes.cri-o.annotations.checkpoint.")
+    {
         Some(Engine::CriO)
     } else if has_prefix("io.kubernetes.cri.") || status_is_containerds {
         Some(Engine::Containerd)
     } else if config_has("spec")
         || config_has("staticDir")
-        || side.has_image_annotation("io.podman.annotations.checkpoint.")
+        || engine_files.has_image_annotation("io.podman.annotations.checkpoint.")
     {
         Some(Engine::Podman)
-    } else if side.has_image_annotation("io.containerd.checkpoint.") {
+    } else if engine_files.has_image_annotation("io.containerd.checkpoint.") {
         Some(Engine::Containerd)
     } else if documents.docker.is_some() {
         Some(Engine::Docker)
@@ -171,16 +172,16 @@ pub(super) fn detect(documents: &Documents<'_>, side: &Side<'_>) -> Option<Engin
     }
 }
 
-/// Facts from the documents, by the engine's rules and then by the common ones.
-pub(super) fn facts(engine: Option<Engine>, documents: &Documents<'_>, side: &Side<'_>) -> Facts {
+/// What the documents say, by the rules of the engine and then by what all have in common.
+pub(super) fn facts(engine: Option<Engine>, documents: &Documents<'_>, engine_files: &EngineFiles<'_>) -> Facts {
     let own = match engine {
         Some(Engine::Podman) => podman::facts(documents),
         Some(Engine::CriO) => crio::facts(documents),
-        Some(Engine::Containerd) => containerd::facts(documents, side),
+        Some(Engine::Containerd) => containerd::facts(documents, engine_files),
         Some(Engine::Docker) => docker::facts(documents),
         None => Facts::default(),
     };
-    let mut facts = own.or(kubernetes(documents)).or(common(documents)).or(of_image(side));
+    let mut facts = own.or(kubernetes(documents)).or(common(documents)).or(of_image(engine_files));
     facts.runtime = facts.runtime.map(|runtime| runtime.rsplit('/').next().unwrap_or_default().to_owned());
     facts
 }
@@ -237,13 +238,13 @@ fn restored(config: &Document<'_>) -> (Option<bool>, Option<Timestamp>) {
     }
 }
 
-/// Facts from annotations of the OCI image that held the archive.
-fn of_image(side: &Side<'_>) -> Facts {
+/// What the OCI image that held the archive is annotated with.
+fn of_image(engine_files: &EngineFiles<'_>) -> Facts {
     const PREFIXES: [&str; 3] =
         ["io.podman.annotations.checkpoint.", "io.kubernetes.cri-o.annotations.checkpoint.", "org.criu.checkpoint."];
     let get = |names: &[&str]| {
         let keys = PREFIXES.iter().flat_map(|prefix| names.iter().map(move |name| format!("{prefix}{name}")));
-        keys.into_iter().find_map(|key| side.image_annotation(&key)).map(str::to_owned)
+        keys.into_iter().find_map(|key| engine_files.image_annotation(&key)).map(str::to_owned)
     };
     Facts {
         name: get(&["container.name", "name"]),

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::Documents;
 use crate::model::document::Document;
-use crate::model::side::text_of;
+use crate::model::engine_files::text_of;
 
 /// The place where an engine recorded a network.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -10,10 +10,10 @@ use crate::model::ids::NamespaceId;
 /// The name of CRIU's chain, and the prefix of the name of its table.
 const CRIU: &[u8] = b"CRIU";
 
-/// A significant line.
+/// A line of a ruleset: neither empty nor the end of a block.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
-    /// The network namespace.
+pub struct RulesetLine {
+    /// The network namespace that it is of.
     pub namespace: NamespaceId,
     /// The kind of image that has the line.
     pub kind: Kind,
@@ -29,8 +29,8 @@ pub struct Line {
     pub of_criu: bool,
 }
 
-/// The significant lines of an image: not empty, and not just the end of a block.
-pub(super) fn lines(namespace: NamespaceId, kind: Kind, text: &[u8]) -> Vec<Line> {
+/// The lines of an image that say something: neither empty nor the end of what another line began.
+pub(super) fn lines(namespace: NamespaceId, kind: Kind, text: &[u8]) -> Vec<RulesetLine> {
     let mut lines = Vec::new();
     let mut place = Place::default();
     for (number, line) in (1_u64..).zip(text.lines()) {
@@ -40,7 +40,7 @@ pub(super) fn lines(namespace: NamespaceId, kind: Kind, text: &[u8]) -> Vec<Line
         if says {
             let of_criu = place.is_of_criu() || jumps_to_criu(line);
             let (table, chain) = (place.table.clone(), place.chain.clone());
-            lines.push(Line { namespace, kind, number, table, chain, text: line.to_vec(), of_criu });
+            lines.push(RulesetLine { namespace, kind, number, table, chain, text: line.to_vec(), of_criu });
         }
         place.leave(line, kind);
     }

@@ -16,9 +16,9 @@ pub use self::flow::Flow;
 pub use self::route::Route;
 pub use self::rule::Rule;
 use super::Model;
+use super::engine_files::EngineFiles;
 use super::ids::NamespaceId;
 use super::netlink::{self, Messages};
-use super::side::Side;
 use crate::archive::{Absence, Stop};
 use crate::images::proto::NetDeviceEntry;
 use crate::images::{ByteOrder, Images, Kind};
@@ -38,7 +38,7 @@ pub struct Networks {
     /// Tracked and expected connections.
     pub flows: Vec<Flow>,
     /// Lines of firewalls.
-    pub firewall: Vec<firewall::Line>,
+    pub firewall: Vec<firewall::RulesetLine>,
     names: HashMap<(NamespaceId, u32), Vec<u8>>,
 }
 
@@ -50,7 +50,7 @@ impl Networks {
 }
 
 /// Reads the images of all network namespaces.
-pub(crate) fn read(images: Images<'_>, model: &Model, _: &Side<'_>) -> Networks {
+pub(crate) fn read(images: Images<'_>, model: &Model, _: &EngineFiles<'_>) -> Networks {
     let order = model.byte_order();
     let mut networks = Networks::default();
     for (namespace, number) in of_kind(images, Kind::Netdev) {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::abi::seccomp::{DATA_ARCH, DATA_NUMBER, DATA_SIZE, strictness};
 use crate::abi::syscall::{Abi, X32_BIT};
 use crate::int::{u64_of, usize_of};
-use crate::model::bpf::{Arithmetic, MEMORY_WORDS, Operand, Operation, Program, Register, Source, Test};
+use crate::model::bpf::{AddressMode, Arithmetic, MEMORY_WORDS, Operand, Operation, Program, Register, Test};
 
 /// Most states kept apart at one instruction. Further states are merged into what is certain in all of them.
 const MOST_STATES: usize = 16;
@@ -109,8 +109,8 @@ pub(super) fn check(program: &Program) -> Result<(), String> {
     program.check()?;
     for (at, operation) in program.operations().enumerate() {
         let is_allowed = match operation {
-            Operation::Load(_, 4, Source::Data(offset)) => offset % 4 == 0 && offset < DATA_SIZE,
-            Operation::Load(_, 4, Source::Number(_) | Source::Memory(_) | Source::Length) => true,
+            Operation::Load(_, 4, AddressMode::Data(offset)) => offset % 4 == 0 && offset < DATA_SIZE,
+            Operation::Load(_, 4, AddressMode::Number(_) | AddressMode::Memory(_) | AddressMode::Length) => true,
             Operation::Load(..) | Operation::Arithmetic(Arithmetic::Mod, _) => false,
             _ => true,
         };
@@ -201,14 +201,14 @@ impl State {
         }
     }
 
-    fn load(&self, source: Source, number: u32, arch: u32) -> Option<u32> {
-        match source {
-            Source::Number(number) => Some(number),
-            Source::Data(DATA_NUMBER) => Some(number),
-            Source::Data(DATA_ARCH) => Some(arch),
-            Source::Length => Some(DATA_SIZE),
-            Source::Memory(word) => *self.memory.get(usize_of(word.into()))?,
-            Source::Data(_) | Source::Indexed(_) | Source::HeaderLength(_) => None,
+    fn load(&self, mode: AddressMode, number: u32, arch: u32) -> Option<u32> {
+        match mode {
+            AddressMode::Number(number) => Some(number),
+            AddressMode::Data(DATA_NUMBER) => Some(number),
+            AddressMode::Data(DATA_ARCH) => Some(arch),
+            AddressMode::Length => Some(DATA_SIZE),
+            AddressMode::Memory(word) => *self.memory.get(usize_of(word.into()))?,
+            AddressMode::Data(_) | AddressMode::Indexed(_) | AddressMode::HeaderLength(_) => None,
         }
     }
 }

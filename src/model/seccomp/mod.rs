@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::bpf::Program;
 use super::ids::{Pid, Tid};
-use super::{Model, Side};
+use super::{EngineFiles, Model};
 use crate::abi::seccomp::TSYNC;
 use crate::abi::syscall;
 use crate::images::proto::SeccompEntry;
@@ -57,7 +57,7 @@ impl Filters {
 }
 
 /// Reads all filters, and follows each program once.
-pub(crate) fn read(images: Images<'_>, model: &Model, _side: &Side<'_>) -> Filters {
+pub(crate) fn read(images: Images<'_>, model: &Model, _engine_files: &EngineFiles<'_>) -> Filters {
     let mut filters = decode(images, model.byte_order());
     bind(&mut filters, images, model);
     note_same(&mut filters);

@@ -1,11 +1,11 @@
 //! Blobs of images are named by the hash of what they hold.
 
 use bstr::BString;
+use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256, Sha512};
 
 use super::Fault;
 use crate::archive::contents::{Contents, Piece};
-use crate::digest::hex;
 use crate::int::u64_of;
 use crate::warning::{Code, Place};
 
@@ -38,5 +38,5 @@ fn hash<D: Digest>(contents: &Contents<'_>) -> Option<String> {
             at = at.saturating_add(u64_of(part.len()));
         }
     }
-    Some(hex(&hash.finalize()))
+    Some(HEXLOWER.encode(&hash.finalize()))
 }

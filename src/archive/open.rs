@@ -1,29 +1,29 @@
-//! What was given to be read, by its path or already open: a file, a folder, a pipe. What is none of them, or would be waited
-//! for without end, is refused with the word for what it is.
+//! Opening an input, by its path or as a file that is already open: a regular file, a folder, a pipe. Anything else, and
+//! anything that could block forever, is refused by name.
 
 use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::path::Path;
 
 use super::folder::{self, Folder};
-use super::member::MemberKind;
+use super::kind::MemberKind;
 use crate::error::ErrorKind;
 
-/// What can be read.
-pub(super) enum Given {
+/// An input that was opened.
+pub(super) enum OpenInput {
     /// A regular file.
     File(File),
-    /// A pipe, or what else gives its bytes once and in order; with those that were read of it already.
+    /// A pipe, or another input that can be read once, with the bytes that were already read from it.
     Stream(Vec<u8>, File),
     Folder(Folder),
 }
 
-/// What is at a path.
+/// Opens the input at a path.
 ///
 /// # Errors
 ///
-/// If it cannot be opened, or is nothing that can be read.
-pub(super) fn at(path: &Path) -> Result<Given, ErrorKind> {
+/// If it cannot be opened, or is not an input that can be read.
+pub(super) fn path(path: &Path) -> Result<OpenInput, ErrorKind> {
     let kind = folder::kind(std::fs::metadata(path)?.file_type());
     match kind {
         MemberKind::Directory => {
@@ -32,10 +32,10 @@ pub(super) fn at(path: &Path) -> Result<Given, ErrorKind> {
                 Some(_) => Err(ErrorKind::NotAnArchive(
                     "a directory of the kernel, whose files are created when they are read",
                 )),
-                None => Ok(Given::Folder(folder)),
+                None => Ok(OpenInput::Folder(folder)),
             }
         }
-        MemberKind::File => opened(File::open(path)?),
+        MemberKind::File => file(File::open(path)?),
         MemberKind::Fifo => pipe(path),
         MemberKind::BlockDevice => Err(ErrorKind::NotAnArchive(
             "a block device (if an archive was written directly to it, give it as standard input, `- < DEVICE`)",
@@ -44,12 +44,12 @@ pub(super) fn at(path: &Path) -> Result<Given, ErrorKind> {
     }
 }
 
-/// What is open already, such as standard input.
+/// Takes a file that is already open, such as standard input.
 ///
 /// # Errors
 ///
-/// If it is nothing that can be read.
-pub(super) fn opened(file: File) -> Result<Given, ErrorKind> {
+/// If it is not an input that can be read.
+pub(super) fn file(file: File) -> Result<OpenInput, ErrorKind> {
     if file.is_terminal() {
         return Err(ErrorKind::NotAnArchive("a terminal"));
     }
@@ -57,12 +57,10 @@ pub(super) fn opened(file: File) -> Result<Given, ErrorKind> {
         MemberKind::File if is_of_the_kernel(&file) => {
             Err(ErrorKind::NotAnArchive("a file of the kernel, which is created when it is read"))
         }
-        MemberKind::File => Ok(Given::File(file)),
-        MemberKind::Directory => {
-            Err(ErrorKind::NotAnArchive("a directory that was given as an open file; give its path"))
-        }
+        MemberKind::File => Ok(OpenInput::File(file)),
+        MemberKind::Directory => Err(ErrorKind::NotAnArchive("a folder that was given as a file; give its path")),
         // A socket that is open already has somebody at its other end, as a pipe has.
-        MemberKind::Fifo | MemberKind::BlockDevice | MemberKind::Other(_) => Ok(Given::Stream(Vec::new(), file)),
+        MemberKind::Fifo | MemberKind::BlockDevice | MemberKind::Other(_) => Ok(OpenInput::Stream(Vec::new(), file)),
         kind => Err(refused(kind)),
     }
 }
@@ -87,7 +85,7 @@ fn is_of_the_kernel(_: &File) -> bool {
 /// Opens a pipe by its name. To open one that nobody writes to would wait until somebody does, which may be never; so it is
 /// opened without, and a writer that is just being started is given a moment.
 #[cfg(unix)]
-fn pipe(path: &Path) -> Result<Given, ErrorKind> {
+fn pipe(path: &Path) -> Result<OpenInput, ErrorKind> {
     use std::fs::OpenOptions;
     use std::io::Read;
     use std::os::unix::fs::OpenOptionsExt;
@@ -119,7 +117,7 @@ fn pipe(path: &Path) -> Result<Given, ErrorKind> {
         first.truncate(read);
         let flags = fcntl_getfl(&file).map_err(io::Error::from)?;
         fcntl_setfl(&file, flags.difference(OFlags::NONBLOCK)).map_err(io::Error::from)?;
-        return Ok(Given::Stream(first, file));
+        return Ok(OpenInput::Stream(first, file));
     }
     Err(ErrorKind::NotAnArchive(
         "a named pipe without a writer (start the writer first, or give the archive as standard input, `-`)",
@@ -127,6 +125,6 @@ fn pipe(path: &Path) -> Result<Given, ErrorKind> {
 }
 
 #[cfg(not(unix))]
-fn pipe(path: &Path) -> Result<Given, ErrorKind> {
-    Ok(Given::Stream(Vec::new(), File::open(path)?))
+fn pipe(path: &Path) -> Result<OpenInput, ErrorKind> {
+    Ok(OpenInput::Stream(Vec::new(), File::open(path)?))
 }

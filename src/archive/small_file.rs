@@ -1,9 +1,9 @@
-//! Small files that are given beside an archive: lists of names, patterns. They are opened with the same care as archives.
+//! Small files that are read whole, such as lists of names and patterns. They are opened with the same care as archives.
 
 use std::io::{self, Read};
 use std::path::Path;
 
-use super::given::{self, Given};
+use super::open::{self, OpenInput};
 use crate::error::ErrorKind;
 
 /// All bytes of a file or a pipe, `most` at most. What gives bytes without end, or would be waited for without end, is refused.
@@ -15,10 +15,10 @@ pub fn read_small(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     if is_null(path) {
         return Ok(Vec::new());
     }
-    match given::at(path) {
-        Ok(Given::File(file)) => read_most(file, most),
-        Ok(Given::Stream(first, file)) => read_most(io::Cursor::new(first).chain(file), most),
-        Ok(Given::Folder(_)) => Err(io::Error::other("this is a directory; give a file or a pipe")),
+    match open::path(path) {
+        Ok(OpenInput::File(file)) => read_most(file, most),
+        Ok(OpenInput::Stream(first, file)) => read_most(io::Cursor::new(first).chain(file), most),
+        Ok(OpenInput::Folder(_)) => Err(io::Error::other("this is a folder; give a file or a pipe")),
         Err(ErrorKind::Io(error)) => Err(error),
         // What follows in brackets is advice for archives.
         Err(ErrorKind::NotAnArchive(what)) => {

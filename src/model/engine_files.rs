@@ -1,10 +1,9 @@
-//! Files next to the images: the engine's documents, and the files in CRIU's work directory.
+//! Files next to the images: documents and tars of the engine, and what CRIU writes to its work directory.
 
 use bstr::{BStr, ByteSlice};
 use serde_json::Value;
 
 use super::document::Document;
-use super::log;
 use crate::archive::{self, Absence, Archive, Member, MemberKind, Stop, folder_of};
 use crate::images::{ImageSet, Images, join, root_of};
 use crate::limits::Limits;
@@ -13,33 +12,39 @@ use crate::warning::{Code, Place, Warnings};
 /// Bytes of a log that are searched for CRIU's version.
 const LOG_HEAD: u64 = 64 << 10;
 
-/// The files next to the images of a set.
+/// Names of CRIU's logs: of a dump, of a pre-dump, and left over from a restore.
+pub(super) const LOGS_OF_CRIU: [&str; 4] = ["dump.log", "criu-dump.log", "pre-dump.log", "restore.log"];
+/// Names of the container's logs: Podman's (`k8s-file` and `json-file` write the same), containerd's and CRI-O's, which is
+/// named after the annotation that holds its path.
+pub(super) const LOGS_OF_CONTAINER: [&str; 3] = ["ctr.log", "container.log", "io.kubernetes.cri-o.LogPath"];
+
+/// Files next to the images of a set.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Side<'a> {
+pub(crate) struct EngineFiles<'a> {
     archive: &'a Archive,
     set: &'a ImageSet,
-    /// Whether this is the archive's only checkpoint. Then files of the work directory belong to it, wherever they are.
+    /// The archive has no other checkpoint: files of the work directory belong to this one, wherever they are.
     only: bool,
     pub(crate) limits: &'a Limits,
     pub(crate) warnings: &'a Warnings,
 }
 
-impl<'a> Side<'a> {
+impl<'a> EngineFiles<'a> {
     pub(crate) fn new(images: Images<'a>, only: bool) -> Self {
-        Side { archive: images.archive, set: images.set, only, limits: images.limits, warnings: images.warnings }
+        EngineFiles { archive: images.archive, set: images.set, only, limits: images.limits, warnings: images.warnings }
     }
 
-    /// The archive with all these files.
+    /// The archive that the files are in.
     pub(crate) fn archive(&self) -> &'a Archive {
         self.archive
     }
 
-    /// The same files, reporting to other warnings.
-    pub(crate) fn with_warnings<'w>(&self, warnings: &'w Warnings) -> Side<'w>
+    /// The same files; what is odd is pushed to other warnings.
+    pub(crate) fn with_warnings<'w>(&self, warnings: &'w Warnings) -> EngineFiles<'w>
     where
         'a: 'w,
     {
-        Side { warnings, ..*self }
+        EngineFiles { warnings, ..*self }
     }
 
     /// The root of the engine's archive.
@@ -79,7 +84,7 @@ impl<'a> Side<'a> {
             .filter(move |member| member.folder() == folder.as_slice() && archive.number_of(member).is_some())
     }
 
-    /// A file of the work directory: with the images, next to them, or the only one with its name.
+    /// A file of the work directory: in the folder of the images, next to it, or the only one of its name.
     pub(crate) fn work_file(&self, name: &str) -> Option<&'a Member> {
         let near = [self.set.folder.as_slice(), self.root(), folder_of(self.root())];
         let found = near.iter().find_map(|folder| self.archive.find(&join(BStr::new(folder), name.as_bytes())));
@@ -154,7 +159,7 @@ impl<'a> Side<'a> {
             "deleted.files",
             "devshm-checkpoint.tar",
         ];
-        let logs = log::OF_CRIU.iter().chain(&log::OF_CONTAINER);
+        let logs = LOGS_OF_CRIU.iter().chain(&LOGS_OF_CONTAINER);
         for member in NAMES.iter().chain(logs).filter_map(|name| self.file(name)) {
             match self.archive.resolve(member) {
                 // Directories with such names belong to others.

@@ -1,17 +1,17 @@
-//! Files next to the images that describe the host: the first process's descriptors, as the runtime recorded them, and
-//! the paths of watched files, as CRIU found them.
+//! Paths on the host: where the runtime says that the first process's descriptors led, and where CRIU found watched
+//! files.
 
 use super::Model;
-use super::side::Side;
+use super::engine_files::EngineFiles;
 use crate::abi::device::Device;
 use crate::images::proto::IrmapCacheEntry;
 use crate::images::{Image, Images, Kind};
 use crate::model::document::Document;
 
-/// The facts from these files.
+/// Paths on the host.
 #[derive(Clone, Debug, Default)]
-pub struct Beside {
-    /// Links of descriptors 0, 1 and 2 of the first process, in this order.
+pub struct HostPaths {
+    /// What descriptors 0, 1, 2 of the first process led to, in their order.
     pub descriptors: Vec<String>,
     /// Paths of inodes, in the order of the cache.
     pub paths: Vec<InodePath>,
@@ -28,13 +28,13 @@ pub struct InodePath {
     pub path: Vec<u8>,
 }
 
-/// Reads `descriptors.json`, which runc and crun write, and `irmap-cache`, which is in CRIU's work directory.
-pub(crate) fn read(images: Images<'_>, _: &Model, side: &Side<'_>) -> Beside {
+/// Reads `descriptors.json`, which runc and crun write, and `irmap-cache`, which is in the work directory of CRIU.
+pub(crate) fn read(images: Images<'_>, _: &Model, engine_files: &EngineFiles<'_>) -> HostPaths {
     let folder = images.set.folder.as_slice();
     let document = Document::read(images.archive, folder, "descriptors.json", images.limits, images.warnings);
-    Beside {
+    HostPaths {
         descriptors: document.map(|document| descriptors(&document)).unwrap_or_default(),
-        paths: paths(images, side),
+        paths: paths(images, engine_files),
     }
 }
 
@@ -47,9 +47,9 @@ fn descriptors(document: &Document<'_>) -> Vec<String> {
     list.iter().map(text).collect()
 }
 
-fn paths(images: Images<'_>, side: &Side<'_>) -> Vec<InodePath> {
+fn paths(images: Images<'_>, engine_files: &EngineFiles<'_>) -> Vec<InodePath> {
     let mut paths = Vec::new();
-    let Some(member) = side.work_file("irmap-cache") else { return paths };
+    let Some(member) = engine_files.work_file("irmap-cache") else { return paths };
     let Some(file) = images.file(member) else { return paths };
     let contents = images.archive.contents(file);
     let image = Image::open(Kind::IrmapCache, &member.path, contents, images.limits, images.warnings);

@@ -1,14 +1,11 @@
 //! Hashes of contents. Holes are hashed as the zeros that they stand for, so that a hash is that of the file; but a file
 //! of holes costs nothing to record and very much to hash, so holes are bounded.
 
-use std::fmt::Write as _;
-
+use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
 
-use crate::Checkpoint;
-use crate::archive::{Contents, Piece};
+use super::contents::{Contents, Piece};
 use crate::int::{u64_of, usize_of};
-use crate::warning::{Code, Place};
 
 /// Zeros that are hashed at once.
 static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
@@ -88,45 +85,7 @@ impl Digest {
 
     /// The hash in hexadecimal, if everything was here.
     pub(crate) fn finish(self) -> Option<String> {
-        (!self.void).then(|| hex(&self.sha256.finalize()))
-    }
-}
-
-/// Bytes in hexadecimal.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len().saturating_mul(2)), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
-/// Hashes contents for the rows of a table, if hashes were asked for.
-#[derive(Debug)]
-pub(crate) struct Hasher<'c> {
-    checkpoint: &'c Checkpoint,
-    holes_left: u64,
-}
-
-impl<'c> Hasher<'c> {
-    pub(crate) fn of(checkpoint: &'c Checkpoint) -> Self {
-        Hasher { checkpoint, holes_left: checkpoint.limits().hole_bytes }
-    }
-
-    /// The hash of some contents; `place` and `offset` are where they are, should there be something to say of them.
-    pub(crate) fn hash(&mut self, contents: &Contents<'_>, place: &[u8], offset: u64) -> Option<String> {
-        if !self.checkpoint.hashes() {
-            return None;
-        }
-        let mut digest = Digest::new(self.holes_left);
-        digest.contents(contents);
-        self.holes_left = digest.holes_left();
-        if digest.is_over() {
-            let limit = self.checkpoint.limits().hole_bytes;
-            self.checkpoint.warn(Code::LimitReached, Place::member(place).at(offset), || {
-                format!("files with more than {limit} bytes of holes in all; not hashed, --max-holes raises the limit")
-            });
-        }
-        digest.finish()
+        (!self.void).then(|| HEXLOWER.encode(&self.sha256.finalize()))
     }
 }
 
@@ -141,7 +100,7 @@ mod tests {
         digest.hole(200_000);
         assert_eq!(digest.holes_left(), 1);
         let expected = [b"a".to_vec(), vec![0; 200_000]].concat();
-        assert_eq!(digest.clone().finish().unwrap(), hex(&Sha256::digest(expected)));
+        assert_eq!(digest.clone().finish().unwrap(), HEXLOWER.encode(&Sha256::digest(expected)));
         digest.hole(2);
         assert!(digest.is_over() && digest.finish().is_none());
     }

@@ -1,0 +1,35 @@
+//! Hashes of files' contents for the rows of a table, if hashes were asked for.
+
+use crate::Checkpoint;
+use crate::archive::{Contents, Digest};
+use crate::warning::{Code, Place};
+
+/// Hashes contents for the rows of a table, if hashes were asked for.
+#[derive(Debug)]
+pub(crate) struct Hasher<'c> {
+    checkpoint: &'c Checkpoint,
+    holes_left: u64,
+}
+
+impl<'c> Hasher<'c> {
+    pub(crate) fn new(checkpoint: &'c Checkpoint) -> Self {
+        Hasher { checkpoint, holes_left: checkpoint.limits().hole_bytes }
+    }
+
+    /// The hash of some contents; `place` and `offset` are where they are, should there be something to say of them.
+    pub(crate) fn hash(&mut self, contents: &Contents<'_>, place: &[u8], offset: u64) -> Option<String> {
+        if !self.checkpoint.hashes() {
+            return None;
+        }
+        let mut digest = Digest::new(self.holes_left);
+        digest.contents(contents);
+        self.holes_left = digest.holes_left();
+        if digest.is_over() {
+            let limit = self.checkpoint.limits().hole_bytes;
+            self.checkpoint.warn(Code::LimitReached, Place::member(place).at(offset), || {
+                format!("files with more than {limit} bytes of holes in all; not hashed, --max-holes raises the limit")
+            });
+        }
+        digest.finish()
+    }
+}
