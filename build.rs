@@ -1,4 +1,4 @@
-//! Compiles `proto/` into Rust types, a descriptor set for decoding by reflection, and tables of the schema.
+//! Compiles `proto/` into Rust types, tables of the schema, and a descriptor set for tests.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -25,6 +25,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let mut compiler = Compiler::new(["proto"])?;
     compiler.include_imports(true).open_files(&files)?;
+    // Tests compare our reader with another one, which takes descriptors.
     fs::write(out.join("descriptors.bin"), compiler.encode_file_descriptor_set())?;
     fs::write(out.join("schema.rs"), schema(&compiler.descriptor_pool())?)?;
     // The Rust types carry the comments of the schema; the embedded descriptors do not need them.
@@ -43,7 +44,7 @@ fn schema(pool: &DescriptorPool) -> Result<String, Box<dyn std::error::Error>> {
         pool.all_enums().filter(|e| is_ours(e.parent_file())).map(|e| (e.full_name().to_owned(), e)).collect();
     let show = pool.get_extension_by_name("criu.show").ok_or("show.proto defines no option `show`")?;
 
-    let mut text = String::from("pub(super) static MESSAGES: &[MessageDef] = &[\n");
+    let mut text = String::from("pub(in crate::images) static MESSAGES: &[MessageDef] = &[\n");
     for (name, message) in &messages {
         writeln!(text, "    MessageDef {{ name: {name:?}, fields: &[")?;
         let mut fields: Vec<_> = message.fields().collect();

@@ -11,6 +11,7 @@
 
 use std::borrow::Cow;
 
+use super::byte_order::{ByteOrder, split_u32};
 use super::kind::{Form, Kind, Payload};
 use super::payload;
 use crate::archive::{Absence, Contents, Stop};
@@ -21,49 +22,7 @@ use crate::warning::{Code, Place, Warnings};
 pub(super) const COMMON: u32 = 0x5456_4319;
 pub(super) const SERVICE: u32 = 0x5510_5940;
 
-/// Byte order of the dumped machine, used by CRIU's own numbers, payloads and pages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum ByteOrder {
-    /// x86, arm, aarch64, ppc64le, riscv64, loongarch64, little-endian mips.
-    #[default]
-    Little,
-    /// s390x, big-endian mips.
-    Big,
-}
-
-impl ByteOrder {
-    /// Reads a 16-bit number.
-    pub fn u16(self, bytes: [u8; 2]) -> u16 {
-        match self {
-            ByteOrder::Little => u16::from_le_bytes(bytes),
-            ByteOrder::Big => u16::from_be_bytes(bytes),
-        }
-    }
-
-    /// Reads a 32-bit number.
-    pub fn u32(self, bytes: [u8; 4]) -> u32 {
-        match self {
-            ByteOrder::Little => u32::from_le_bytes(bytes),
-            ByteOrder::Big => u32::from_be_bytes(bytes),
-        }
-    }
-
-    /// Reads a 64-bit number.
-    pub fn u64(self, bytes: [u8; 8]) -> u64 {
-        match self {
-            ByteOrder::Little => u64::from_le_bytes(bytes),
-            ByteOrder::Big => u64::from_be_bytes(bytes),
-        }
-    }
-}
-
-/// Splits off the first 32-bit number.
-pub(super) fn split_u32(bytes: &[u8], order: ByteOrder) -> Option<(u32, &[u8])> {
-    let (number, rest) = bytes.split_first_chunk::<4>()?;
-    Some((order.u32(*number), rest))
-}
-
-/// The number in the place of an image's own magic number, for any byte order and generation.
+/// What stands in the place of an image's own magic number, whichever byte order and generation it is of.
 pub(super) fn own_magic(bytes: &[u8]) -> Option<u32> {
     let own = |order| {
         let (first, rest) = split_u32(bytes, order)?;

@@ -15,16 +15,19 @@
     )
 )]
 
+mod byte_order;
 pub mod decode;
 pub(crate) mod foreign;
 mod framing;
 mod kind;
-mod known;
+mod message;
+#[cfg(test)]
+mod oracle;
 mod payload;
-mod reflect;
 mod schema;
 mod set;
 mod span;
+mod wire;
 
 /// The messages of CRIU's images, generated from `proto/`. Every field is optional, because one version of CRIU
 /// requires what another omits. Text is bytes, because the kernel's names and paths are.
@@ -44,9 +47,9 @@ use std::fmt;
 use bstr::ByteSlice;
 use prost::{Message, Name};
 
-pub use framing::{ByteOrder, Image, Record};
+pub use byte_order::ByteOrder;
+pub use framing::{Image, Record};
 pub use kind::{Form, Kind, Payload};
-pub use reflect::Schema;
 pub use set::{ImageSet, Parent};
 pub(crate) use set::{Sets, holds_checkpoint, is_part, join, root_of};
 pub use span::Span;
@@ -192,7 +195,7 @@ pub(crate) fn decode<M: Message + Default + Name>(
 ) -> Option<M> {
     match M::decode(bytes) {
         Ok(message) => {
-            if let Some(unknown) = known::first_unknown(M::NAME, bytes) {
+            if let Some(unknown) = wire::first_unknown(M::NAME, bytes) {
                 warnings.push(Code::RecordUnknownField, place(), || {
                     format!("field {unknown} of {} is not in the schema; a newer CRIU may have written it", M::NAME)
                 });

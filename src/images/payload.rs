@@ -1,18 +1,13 @@
-//! The number of bytes that follow a record and belong to it, by the rule of the image's kind.
+//! The length of the bytes that follow a record and belong to it, by the rule of the image's kind.
 
-use prost::Message;
-
-use super::framing::{ByteOrder, split_u32};
+use super::byte_order::{ByteOrder, split_u32};
 use super::kind::Payload;
-use super::proto::{
-    BpfmapDataEntry, GhostChunkEntry, GhostFileEntry, IpcMsg, IpcMsgEntry, IpcSemEntry, IpcShmEntry, PipeDataEntry,
-    SkPacketEntry, TcpStreamEntry,
-};
+use super::message::{Machine, Message};
 use crate::int::{u64_of, usize_of};
 
 /// Type bits of a regular file in `st_mode`, and their mask.
-const REGULAR: u32 = 0o100_000;
-const TYPE_MASK: u32 = 0o170_000;
+const REGULAR: u64 = 0o100_000;
+const TYPE_MASK: u64 = 0o170_000;
 
 /// The number of bytes that follow `message`. `after` is the rest of the image. `chunked` is the state of a ghost file
 /// between its records. `Err` says why the number is unknown.
@@ -23,59 +18,64 @@ pub(super) fn len(
     order: ByteOrder,
     chunked: &mut bool,
 ) -> Result<u64, &'static str> {
-    const UNREADABLE: &str = "the record is not valid protobuf";
+    let read = |name| read(name, message);
     match payload {
         Payload::None => Ok(0),
-        Payload::Pipe => Ok(PipeDataEntry::decode(message).map_err(|_| UNREADABLE)?.bytes().into()),
-        Payload::Packet => Ok(SkPacketEntry::decode(message).map_err(|_| UNREADABLE)?.length().into()),
+        Payload::Pipe => Ok(read("pipe_data_entry")?.number("bytes")),
+        Payload::Packet => Ok(read("sk_packet_entry")?.number("length")),
         Payload::TcpStream => {
-            let entry = TcpStreamEntry::decode(message).map_err(|_| UNREADABLE)?;
-            Ok(u64::from(entry.inq_len()).saturating_add(entry.outq_len().into()))
+            let entry = read("tcp_stream_entry")?;
+            Ok(entry.number("inq_len").saturating_add(entry.number("outq_len")))
         }
         Payload::BpfMap => {
-            let entry = BpfmapDataEntry::decode(message).map_err(|_| UNREADABLE)?;
-            Ok(u64::from(entry.keys_bytes()).saturating_add(entry.values_bytes().into()))
+            let entry = read("bpfmap_data_entry")?;
+            Ok(entry.number("keys_bytes").saturating_add(entry.number("values_bytes")))
         }
-        Payload::Ghost if *chunked => Ok(GhostChunkEntry::decode(message).map_err(|_| UNREADABLE)?.len()),
+        Payload::Ghost if *chunked => Ok(read("ghost_chunk_entry")?.number("len")),
         Payload::Ghost => {
-            let entry = GhostFileEntry::decode(message).map_err(|_| UNREADABLE)?;
-            *chunked = entry.chunks();
-            Ok(if *chunked || entry.mode() & TYPE_MASK != REGULAR { 0 } else { u64_of(after.len()) })
+            let entry = read("ghost_file_entry")?;
+            *chunked = entry.number("chunks") != 0;
+            Ok(if *chunked || entry.number("mode") & TYPE_MASK != REGULAR { 0 } else { u64_of(after.len()) })
         }
         Payload::IpcShm => {
-            let entry = IpcShmEntry::decode(message).map_err(|_| UNREADABLE)?;
-            Ok(if entry.in_pagemaps() { 0 } else { round_up(entry.size(), 4) })
+            let entry = read("ipc_shm_entry")?;
+            Ok(if entry.number("in_pagemaps") != 0 { 0 } else { round_up(entry.number("size"), 4) })
         }
-        Payload::IpcSem => {
-            let entry = IpcSemEntry::decode(message).map_err(|_| UNREADABLE)?;
-            Ok(round_up(u64::from(entry.nsems()).saturating_mul(2), 8))
-        }
+        Payload::IpcSem => Ok(round_up(read("ipc_sem_entry")?.number("nsems").saturating_mul(2), 8)),
         Payload::IpcMsg => {
-            let entry = IpcMsgEntry::decode(message).map_err(|_| UNREADABLE)?;
             let mut used = 0_u64;
-            for _ in 0..entry.qnum() {
+            for _ in 0..read("ipc_msg_entry")?.number("qnum") {
                 let rest = after.get(usize_of(used)..).ok_or("a message is missing")?;
                 let (size, rest) = split_u32(rest, order).ok_or("a message is missing")?;
-                let text = rest.get(..usize_of(size.into())).ok_or("a message is truncated")?;
-                let text = IpcMsg::decode(text).map_err(|_| UNREADABLE)?;
+                let text = rest.get(..usize_of(size.into())).ok_or("a message is cut")?;
+                let text = self::read("ipc_msg", text)?;
                 used = used.saturating_add(4).saturating_add(size.into());
-                used = used.saturating_add(round_up(text.msize().into(), 8));
+                used = used.saturating_add(round_up(text.number("msize"), 8));
             }
             Ok(used)
         }
     }
 }
 
-/// The next multiple of a power of two. CRIU does not pad anything that already is a multiple.
+/// Reads a record. Its numbers do not depend on the machine.
+fn read<'m>(name: &str, bytes: &'m [u8]) -> Result<Message<'m>, &'static str> {
+    let message = Message::read(name, bytes, Machine::default()).ok();
+    message.filter(|message| !message.is_mistyped()).ok_or("the record is not valid protobuf")
+}
+
+/// The next multiple of a power of two. CRIU does not pad a length that is a multiple already.
 fn round_up(len: u64, to: u64) -> u64 {
     len.checked_next_multiple_of(to).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
 mod tests {
+    use prost::Message as _;
+
+    use super::super::proto::{GhostChunkEntry, GhostFileEntry, IpcMsg, IpcMsgEntry, IpcSemEntry, IpcShmEntry};
     use super::*;
 
-    fn len_of(payload: Payload, message: &impl Message, after: &[u8]) -> Result<u64, &'static str> {
+    fn len_of(payload: Payload, message: &impl prost::Message, after: &[u8]) -> Result<u64, &'static str> {
         len(payload, &message.encode_to_vec(), after, ByteOrder::Little, &mut false)
     }
 
@@ -121,5 +121,8 @@ mod tests {
     fn damage_is_an_error_not_a_length() {
         let wrong = len(Payload::Pipe, &[0xff; 12], &[], ByteOrder::Little, &mut false);
         assert_eq!(wrong, Err("the record is not valid protobuf"));
+        // `bytes` (2) as text.
+        let mistyped = len(Payload::Pipe, b"\x12\x01x", b"x", ByteOrder::Little, &mut false);
+        assert_eq!(mistyped, Err("the record is not valid protobuf"));
     }
 }

@@ -8,7 +8,8 @@ mod table {
 
     include!(concat!(env!("OUT_DIR"), "/schema.rs"));
 }
-use table::{ENUMS, MESSAGES};
+use table::ENUMS;
+pub(super) use table::MESSAGES;
 
 /// A message of the schema.
 #[derive(Debug)]

@@ -6,11 +6,13 @@ use std::io::{Cursor, Read};
 use std::path::Path;
 
 use bstr::ByteSlice;
-use cryoscope::images::{Form, Kind, Payload, Schema};
+use cryoscope::images::{Form, Kind, Payload};
 use cryoscope::memory::Keep;
 use cryoscope::{Checkpoint, Error, Options};
 use prost::Message;
 use prost_reflect::DynamicMessage;
+
+use crate::oracle::Schema;
 
 /// A member of an archive: its name and its contents.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,7 +75,7 @@ impl Members {
     /// Changes the parts of an image.
     pub(crate) fn parts(&mut self, name: &str, change: impl FnOnce(&mut Image)) {
         let member = Member { name: name.to_owned(), contents: self.get(name).to_vec() };
-        let mut image = Image::of(&Schema::load().unwrap(), &member).unwrap();
+        let mut image = Image::of(&Schema::load(), &member).unwrap();
         change(&mut image);
         self.set(name, image.bytes());
     }
@@ -191,7 +193,7 @@ impl Image {
 
     /// A record by reflection.
     pub(crate) fn decode(&self, schema: &Schema, record: usize, message: &[u8]) -> DynamicMessage {
-        schema.decode(self.kind.message(record as u64).unwrap(), message).unwrap().unwrap()
+        schema.decode(self.kind.message(record as u64).unwrap(), message)
     }
 
     /// The file that it is.

@@ -27,6 +27,7 @@ mod lead;
 mod limits;
 mod memory;
 mod old_places;
+mod oracle;
 #[cfg(unix)]
 mod outputs;
 #[cfg(feature = "parquet")]

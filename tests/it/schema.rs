@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cryoscope::images::{Kind, Schema, proto};
+use cryoscope::images::{Kind, proto};
 use cryoscope::{Checkpoint, tables};
 use prost::{Message, Name};
 use prost_reflect::{DynamicMessage, ReflectMessage, Value as Reflected};
@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::archives::{Image, Members};
 use crate::fixtures;
+use crate::oracle::Schema;
 
 /// What a typed decode makes of a record, encoded again.
 type Typed = fn(&[u8]) -> Vec<u8>;
@@ -39,7 +40,7 @@ fn records() -> BTreeMap<&'static str, Typed> {
 
 #[test]
 fn typed_and_reflected_decodes_agree_on_every_record() {
-    let (schema, records) = (Schema::load().unwrap(), records());
+    let (schema, records) = (Schema::load(), records());
     for kind in Kind::ALL {
         for message in [kind.message(0), kind.message(1)].into_iter().flatten() {
             assert!(records.contains_key(message), "{kind} has records of {message}, which are not compared");
@@ -221,7 +222,7 @@ const TRIES: usize = 3;
 
 #[test]
 fn every_field_is_shown_or_explained() {
-    let (schema, explained) = (Schema::load().unwrap(), explained());
+    let (schema, explained) = (Schema::load(), explained());
     let (mut shown, mut unseen) = (BTreeSet::new(), BTreeMap::<Field, usize>::new());
     for case in fixtures::cases().iter().filter(|case| !LARGE.contains(&case.as_str())) {
         for archive in fixtures::archives_of(case) {

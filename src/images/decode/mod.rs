@@ -6,28 +6,25 @@
 //! Subject (a file, its name) ─ Decoder ─→ Visit: begin(Head), record(Record)…, end(Summary)
 //! ```
 
-mod message;
 mod raw;
 mod tail;
-mod wire;
 
 use std::borrow::Cow;
 use std::io;
 
 use bstr::{BStr, ByteSlice};
 
-pub use message::{Field, Machine, Message, Value};
+pub use super::message::{Field, Machine, Message, Value};
+pub use super::schema::Show;
+pub use super::wire::Wire;
 pub use raw::Number;
 pub(crate) use raw::old_pages;
 pub use tail::Tail;
-pub use wire::Wire;
 
-pub use super::schema::Show;
-
+use super::byte_order::{ByteOrder, split_u32};
 use super::file_of;
-use super::framing::{self, ByteOrder, COMMON, Image, SERVICE, split_u32};
+use super::framing::{self, COMMON, Image, SERVICE};
 use super::kind::{Form, Kind, Payload};
-use super::known;
 use crate::archive::{Absence, Archive, Contents, Member, Stop};
 use crate::int::{u64_of, usize_of};
 use crate::limits::Limits;
@@ -256,9 +253,9 @@ impl Decoder<'_> {
 
     /// Decodes a message. Faults are warnings.
     fn message<'i>(&self, name: &str, bytes: &'i [u8], machine: Machine, place: &dyn Fn() -> Place) -> Body<'i> {
-        match Message::of(name, bytes, machine) {
+        match Message::read(name, bytes, machine) {
             Ok(message) => {
-                if let Some(unknown) = known::first_unknown(name, bytes) {
+                if let Some(unknown) = message.first_unknown() {
                     self.warnings.push(Code::RecordUnknownField, place(), || {
                         format!("field {unknown} of {name} is not in the schema; a newer CRIU may have written it")
                     });

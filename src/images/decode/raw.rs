@@ -1,7 +1,8 @@
 //! Images without CRIU's framing that can still be divided into parts.
 
 use super::{Body, Decoded, Tail};
-use crate::images::framing::{ByteOrder, COMMON, split_u32};
+use crate::images::byte_order::{ByteOrder, split_u32};
+use crate::images::framing::COMMON;
 use crate::int::{u64_of, usize_of};
 
 /// A number in a header.
@@ -15,26 +16,10 @@ pub enum Number {
     Code(u64, Option<&'static str>),
 }
 
-/// Two bytes as a number.
-pub(super) fn u16_of(bytes: [u8; 2], order: ByteOrder) -> u16 {
-    match order {
-        ByteOrder::Little => u16::from_le_bytes(bytes),
-        ByteOrder::Big => u16::from_be_bytes(bytes),
-    }
-}
-
-/// Eight bytes as a number.
-fn u64_at(bytes: [u8; 8], order: ByteOrder) -> u64 {
-    match order {
-        ByteOrder::Little => u64::from_le_bytes(bytes),
-        ByteOrder::Big => u64::from_be_bytes(bytes),
-    }
-}
-
-/// The bytes after a 64-bit length.
+/// What stands behind a length of 64 bits.
 pub(super) fn behind_length(bytes: &[u8], order: ByteOrder) -> Option<&[u8]> {
     let (len, rest) = bytes.split_first_chunk::<8>()?;
-    rest.get(..usize_of(u64_at(*len, order)))
+    rest.get(..usize_of(order.u64(*len)))
 }
 
 /// The magic numbers before addresses, routes and rules in iproute2's dumps (`ip/ipaddress.c`, `iproute.c`,
@@ -92,11 +77,11 @@ impl<'i> Iterator for NetlinkMessages<'i> {
         let (seq, after) = split_u32(after, self.order)?;
         let (pid, _) = split_u32(after, self.order)?;
         let payload = rest.get(HEADER..usize_of(len.into()))?;
-        let kind = u64::from(u16_of(*kind, self.order));
+        let kind = u64::from(self.order.u16(*kind));
         let name = MESSAGE_TYPES.iter().find(|(number, _)| *number == kind).map(|&(_, name)| name);
         let fields = vec![
             ("type", Number::Code(kind, name)),
-            ("flags", Number::Hex(u16_of(*flags, self.order).into())),
+            ("flags", Number::Hex(self.order.u16(*flags).into())),
             ("seq", Number::Plain(seq.into())),
             ("pid", Number::Plain(pid.into())),
         ];
@@ -151,8 +136,8 @@ impl<'i> OldPages<'i> {
     /// The next page: its address, its offset in the image, and its bytes.
     pub(crate) fn page(&mut self) -> Option<(u64, u64, &'i [u8])> {
         let (address, rest) = self.bytes.get(self.offset..)?.split_first_chunk::<8>()?;
-        let address = u64_at(*address, self.order);
-        // Address 0 ends the list.
+        let address = self.order.u64(*address);
+        // An address of 0 ends the list.
         if address == 0 {
             return None;
         }

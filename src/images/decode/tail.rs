@@ -1,9 +1,9 @@
 //! Divides the bytes that follow a record, by the rule of the image's kind.
 
-use super::message::{Machine, Message, Value};
-use super::{Body, raw};
-use crate::images::framing::split_u32;
+use super::Body;
+use crate::images::byte_order::split_u32;
 use crate::images::kind::Payload;
+use crate::images::message::{Machine, Message};
 use crate::int::usize_of;
 
 /// The bytes that follow a record.
@@ -45,7 +45,7 @@ impl<'i> Tail<'i> {
             }
             Payload::IpcShm => Tail::Bytes(head(bytes, number("size")).0),
             Payload::IpcSem => {
-                let words = bytes.as_chunks::<2>().0.iter().map(|&word| raw::u16_of(word, machine.order));
+                let words = bytes.as_chunks::<2>().0.iter().map(|&word| machine.order.u16(word));
                 Tail::Semaphores(words.take(usize_of(number("nsems"))).collect())
             }
             Payload::IpcMsg => Tail::Messages(messages(bytes, number("qnum"), machine)),
@@ -59,7 +59,7 @@ fn messages(mut bytes: &[u8], count: u64, machine: Machine) -> Vec<(Option<Messa
     for _ in 0..count {
         let Some((size, rest)) = split_u32(bytes, machine.order) else { break };
         let Some((head, rest)) = rest.split_at_checked(usize_of(size.into())) else { break };
-        let message = Message::of("ipc_msg", head, machine).ok();
+        let message = Message::read("ipc_msg", head, machine).ok();
         let len = message.as_ref().map_or(0, |message| message.number("msize"));
         let (text, _) = rest.split_at_checked(usize_of(len)).unwrap_or((rest, &[]));
         let padded = len.checked_next_multiple_of(8).unwrap_or(u64::MAX);
@@ -67,16 +67,4 @@ fn messages(mut bytes: &[u8], count: u64, machine: Machine) -> Vec<(Option<Messa
         messages.push((message, text));
     }
     messages
-}
-
-impl Message<'_> {
-    /// A number, or 1 for true, by the name of its field; 0 if there is none.
-    fn number(&self, name: &str) -> u64 {
-        let field = self.fields().find(|field| field.name() == name);
-        match field.and_then(super::Field::value) {
-            Some(Value::Unsigned(number)) => number,
-            Some(Value::Bool(on)) => on.into(),
-            _ => 0,
-        }
-    }
 }

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cryoscope::Options;
-use cryoscope::images::Schema;
 use cryoscope::memory::Keep;
 
 use super::commands::{COMMANDS, guarded};
@@ -14,6 +13,7 @@ use super::{ROWS, read_everything};
 use crate::archives::{Image, Members, inflated};
 use crate::fixtures;
 use crate::forms::each;
+use crate::oracle::Schema;
 
 /// Small archives that have many kinds of images between them.
 const SMALL: [&str; 6] =
@@ -158,7 +158,7 @@ fn maximise(message: &mut Vec<u8>) {
 
 #[test]
 fn records_that_are_lost_doubled_moved_or_as_large_as_can_be() {
-    let schema = Schema::load().unwrap();
+    let schema = Schema::load();
     for archive in archives() {
         let members = Members::of(&archive);
         let mut mutants = Vec::new();

@@ -6,7 +6,6 @@ use std::io::Cursor;
 use std::sync::Arc;
 
 use cryoscope::formats::{BulkAction, Columns, Format, Origin, RowWriter, Style};
-use cryoscope::images::Schema;
 use cryoscope::memory::Keep;
 use cryoscope::{Checkpoint, Options, tables};
 use prost::Message;
@@ -16,6 +15,7 @@ use super::commands::COMMANDS;
 use crate::archives::{Image, Members};
 use crate::command::{cryoscope, run_with};
 use crate::fixtures;
+use crate::oracle::Schema;
 
 /// What is written in the place of each text, one after the other.
 const TEXTS: [&[u8]; 12] = [
@@ -98,7 +98,7 @@ impl Texts {
 
 /// An archive of which all text is hostile. How many texts there are in it.
 fn hostile(case: &str) -> (Vec<u8>, usize) {
-    let schema = Schema::load().unwrap();
+    let schema = Schema::load();
     let mut texts = Texts(0);
     let mut members = Members::of(&fixtures::archive_of(case));
     for member in &mut members.0 {

@@ -150,7 +150,7 @@ fn inside(name: &str, value: &str, text: &str, users: &UsernsEntry) -> String {
 }
 
 fn user_namespace(members: &Members) -> UsernsEntry {
-    let schema = cryoscope::images::Schema::load().unwrap();
+    let schema = crate::oracle::Schema::load();
     let member = members.0.iter().find(|member| member.name.rsplit('/').next().unwrap().starts_with("userns-"));
     let image = member.and_then(|member| Image::of(&schema, member));
     image.map(|image| UsernsEntry::decode(image.records[0].0.as_slice()).unwrap()).unwrap_or_default()

@@ -1,17 +1,17 @@
-//! Reads a record by reflection: its fields by name, straight from its bytes. Nothing is built for a message, so the
-//! cost of reading one is bounded by its bytes.
+//! A record decoded by the schema: its fields by name, read from the record's own bytes. Nothing is built for a message,
+//! so the cost of reading one is bounded by its length.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::super::framing::ByteOrder;
-use super::super::schema::{FieldDef, MessageDef, Show, Type};
-use super::wire::{Fields, Wire, check, fits, next_packed};
+use super::byte_order::ByteOrder;
+use super::schema::{FieldDef, MessageDef, Show, Type};
+use super::wire::{Fields, Unknown, Wire, check, fits, next_packed};
 use crate::abi::arch::Arch;
 
-/// How to interpret a machine's numbers: its architecture, if known, and its byte order.
+/// The machine whose numbers a record holds: its architecture, if known, and its byte order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Machine {
-    /// The architecture, which some dictionaries depend on.
+    /// The architecture. Some dictionaries depend on it.
     pub arch: Option<Arch>,
     /// The byte order of raw words.
     pub order: ByteOrder,
@@ -21,23 +21,22 @@ pub struct Machine {
 #[derive(Clone, Debug)]
 pub struct Message<'m> {
     def: &'static MessageDef,
-    /// The bytes. If a message that may occur once occurs several times, all of its parts.
+    /// Its bytes. If a field that is not a list occurs several times, its message is all of them together.
     parts: Vec<&'m [u8]>,
     machine: Machine,
-    /// Whether all numbers are shown in hexadecimal, because the field that holds the message is.
+    /// All numbers are shown in hexadecimal, because the field that holds the message is.
     hex: bool,
+    /// The first field that the schema does not know. Only of a message that was read as a whole.
+    unknown: Option<Unknown>,
 }
 
 impl<'m> Message<'m> {
-    /// Reads a record as a message of the schema. `Err` says what is wrong with it.
-    ///
-    /// # Errors
-    ///
-    /// Fails if there is no such message, or if the bytes are not valid protobuf.
-    pub(super) fn of(name: &str, bytes: &'m [u8], machine: Machine) -> Result<Self, String> {
-        let def = MessageDef::find(name).ok_or_else(|| format!("the schema has no message {name}"))?;
-        check(def, bytes)?;
-        Ok(Message { def, parts: vec![bytes], machine, hex: false })
+    /// Reads a record as a message of the schema. `Err` says what is wrong with it: there is no such message, or the bytes
+    /// are not valid protobuf.
+    pub(super) fn read(name: &str, bytes: &'m [u8], machine: Machine) -> Result<Self, String> {
+        let def = MessageDef::find(name).ok_or_else(|| format!("there is no message {name} in the schema"))?;
+        let unknown = check(def, bytes)?;
+        Ok(Message { def, parts: vec![bytes], machine, hex: false, unknown })
     }
 
     /// CRIU's name of the message, for example `core_entry`.
@@ -50,7 +49,27 @@ impl<'m> Message<'m> {
         self.machine
     }
 
-    /// The known fields of the message, in the order of their numbers.
+    /// The first field that the schema does not know, at any depth.
+    pub(super) fn first_unknown(&self) -> Option<&Unknown> {
+        self.unknown.as_ref()
+    }
+
+    /// Whether a field of the schema holds a value of another type. Messages in this one are not looked at.
+    pub(super) fn is_mistyped(&self) -> bool {
+        self.known().any(|(_, field, wire)| !fits(field, &wire))
+    }
+
+    /// A number by the name of its field. Yes is 1. A field that is not there is 0.
+    pub(super) fn number(&self, name: &str) -> u64 {
+        let def = self.def.fields.iter().find(|field| field.name == name);
+        match def.and_then(|def| Field { def, message: self }.value()) {
+            Some(Value::Unsigned(number)) => number,
+            Some(Value::Bool(on)) => on.into(),
+            _ => 0,
+        }
+    }
+
+    /// The known fields that it has, in the order of their numbers.
     pub fn fields(&self) -> impl Iterator<Item = Field<'_, 'm>> {
         let mut present = vec![false; self.def.fields.len()];
         for (place, field, wire) in self.known() {
@@ -64,16 +83,16 @@ impl<'m> Message<'m> {
         fields.filter(|(_, present)| *present).map(|(def, _)| Field { def, message: self })
     }
 
-    /// Fields that are not in the schema or have another type than in the schema, in their order.
+    /// The fields that the schema does not know, and those of another type than the schema says, in their order.
     pub fn unknown(&self) -> impl Iterator<Item = (u32, Wire<'m>)> + '_ {
-        let all = self.parts.iter().flat_map(|part| Fields::of(part));
+        let all = self.parts.iter().flat_map(|part| Fields::new(part));
         all.filter(|(number, wire)| self.def.field(*number, 0).is_none_or(|(_, field)| !fits(field, wire)))
     }
 
-    /// Fields with their definitions, and the positions of these in the message's definition.
+    /// Fields with their definitions, and where these are in the definition of the message.
     fn known(&self) -> impl Iterator<Item = (usize, &'static FieldDef, Wire<'m>)> + '_ {
         let mut next = 0;
-        self.parts.iter().flat_map(|part| Fields::of(part)).filter_map(move |(number, wire)| {
+        self.parts.iter().flat_map(|part| Fields::new(part)).filter_map(move |(number, wire)| {
             let (place, field) = self.def.field(number, next)?;
             next = place.saturating_add(1);
             Some((place, field, wire))
@@ -115,11 +134,10 @@ impl<'f, 'm> Field<'f, 'm> {
         self.message.machine
     }
 
-    /// The values of the field, in order. If the field is not repeated, the last one counts; [`Field::value`] returns
-    /// it.
+    /// Its values, in their order. If the field is not a list, the last one counts: see [`Field::value`].
     pub fn values(self) -> impl Iterator<Item = Value<'m>> + use<'f, 'm> {
         let def = self.def;
-        let mut fields = self.message.parts.iter().flat_map(|part| Fields::of(part));
+        let mut fields = self.message.parts.iter().flat_map(|part| Fields::new(part));
         let mut packed: &'m [u8] = &[];
         std::iter::from_fn(move || {
             loop {
@@ -136,7 +154,7 @@ impl<'f, 'm> Field<'f, 'm> {
         })
     }
 
-    /// The value of a field that is not repeated: the last one, or all parts of a message together.
+    /// Its value, if it is not a list: the last one. The values of a message are merged.
     pub fn value(self) -> Option<Value<'m>> {
         let Type::Message(_) = self.def.ty else { return self.values().last() };
         let parts = self.values().filter_map(|value| match value {
@@ -167,11 +185,12 @@ impl<'f, 'm> Field<'f, 'm> {
 
     fn inner(&self, parts: Vec<&'m [u8]>) -> Option<Message<'m>> {
         let def = self.def.ty.message()?;
-        Some(Message { def, parts, machine: self.message.machine, hex: self.message.hex || self.def.show == Show::Hex })
+        let hex = self.message.hex || self.def.show == Show::Hex;
+        Some(Message { def, parts, machine: self.message.machine, hex, unknown: None })
     }
 
-    /// The value, according to the field's type. Numbers that are too large are cut to the type's width, as every
-    /// protobuf reader does.
+    /// The value as the field's type has it. Numbers that are too large are cut to the width of the type, as every reader
+    /// of protobuf does.
     fn value_of(&self, wire: Wire<'m>) -> Option<Value<'m>> {
         let low = |n: u64| u32::try_from(n & u64::from(u32::MAX)).unwrap_or_default();
         let zigzag = |n: u64| (n >> 1).cast_signed() ^ (n & 1).cast_signed().wrapping_neg();
@@ -201,7 +220,7 @@ impl<'f, 'm> Field<'f, 'm> {
 /// A value of a field.
 #[derive(Clone, Debug)]
 pub enum Value<'m> {
-    /// A boolean.
+    /// A yes or no.
     Bool(bool),
     /// A number.
     Unsigned(u64),
@@ -219,15 +238,11 @@ pub enum Value<'m> {
 
 #[cfg(test)]
 mod tests {
-    use proptest::collection::vec;
-    use proptest::prelude::*;
-
     use super::*;
-    use crate::images::Schema;
-    use crate::images::proto::{CoreEntry, CredsEntry, ItimerEntry, TaskCoreEntry, TaskTimersEntry, ThreadCoreEntry};
+    use crate::images::proto::TaskCoreEntry;
 
     fn message<'m>(name: &str, bytes: &'m [u8]) -> Message<'m> {
-        Message::of(name, bytes, Machine::default()).unwrap()
+        Message::read(name, bytes, Machine::default()).unwrap()
     }
 
     fn first<'m>(message: &Message<'m>) -> Value<'m> {
@@ -286,7 +301,7 @@ mod tests {
     #[test]
     fn addresses_have_the_byte_order_of_the_machine() {
         let address = |bytes: &[u8], order| {
-            let message = Message::of("inet_sk_entry", bytes, Machine { arch: None, order }).unwrap();
+            let message = Message::read("inet_sk_entry", bytes, Machine { arch: None, order }).unwrap();
             message.fields().next().unwrap().address().map(|address| address.to_string())
         };
         // src_addr = 11: 16777343.
@@ -296,49 +311,5 @@ mod tests {
         let six = b"\x58\x00\x58\x00\x58\x00\x58\x80\x80\x80\x08";
         assert_eq!(address(six, ByteOrder::Little).as_deref(), Some("::1"));
         assert_eq!(address(b"\x58\x00\x58\x00", ByteOrder::Little), None);
-    }
-
-    /// Looks at everything in a message, and counts what it sees.
-    fn look(message: &Message<'_>) -> usize {
-        let fields = message.fields().map(|field| {
-            let values = field.values().chain(field.value());
-            let _ = field.address();
-            values.map(|value| if let Value::Message(inner) = value { look(&inner) } else { 1 }).sum::<usize>()
-        });
-        fields.sum::<usize>() + message.unknown().count()
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
-
-        /// Whatever another reader takes for a record is one here, too; and nothing that is none does harm.
-        #[test]
-        fn damage_is_never_more_than_damage(changes in vec((0_usize..400, any::<u8>()), 0..4), cut in 0_usize..400) {
-            let mut bytes = prost::Message::encode_to_vec(&sample());
-            for (at, byte) in changes {
-                let len = bytes.len();
-                bytes[at % len] = byte;
-            }
-            bytes.truncate(bytes.len().saturating_sub(cut / 8));
-            let other = Schema::load().unwrap().decode("core_entry", &bytes).unwrap();
-            match Message::of("core_entry", &bytes, Machine::default()) {
-                Ok(message) => prop_assert!(look(&message) <= 4 * bytes.len()),
-                Err(why) => prop_assert!(other.is_err(), "{why}"),
-            }
-        }
-    }
-
-    fn sample() -> CoreEntry {
-        let timers =
-            TaskTimersEntry { real: Some(ItimerEntry { isec: Some(1), ..Default::default() }), ..Default::default() };
-        let task = TaskCoreEntry {
-            comm: Some(b"daemon".to_vec()),
-            timers: Some(timers),
-            oom_score_adj: Some(-500),
-            ..Default::default()
-        };
-        let creds = CredsEntry { groups: vec![0, 1000, 100_000], ..Default::default() };
-        let thread = ThreadCoreEntry { sched_nice: Some(-3), creds: Some(creds), ..Default::default() };
-        CoreEntry { mtype: Some(1), tc: Some(task), thread_core: Some(thread), ..Default::default() }
     }
 }

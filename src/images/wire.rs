@@ -1,16 +1,20 @@
-//! The wire format of protobuf: reads the fields of a message one after the other, without copying.
+//! The wire format of protobuf: the fields of a message one after the other, none of them copied. Whatever reads a
+//! record without a Rust type of its own reads it through this file: decoding by the schema, unknown fields, the
+//! lengths of payloads.
+
+use std::fmt;
 
 use prost::DecodeError;
 use prost::bytes::Buf;
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 
-use super::super::schema::{FieldDef, MessageDef, Type};
+use super::schema::{FieldDef, MessageDef, Type};
 use crate::int::{u64_of, usize_of};
 
-/// Greatest nesting depth of messages, as in the typed decode.
+/// How deep messages may be nested, as in the typed decode.
 const DEPTH: usize = 100;
 
-/// The contents of a field, by wire type.
+/// The value of a field, by its wire type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wire<'m> {
     /// A number of variable length.
@@ -45,23 +49,23 @@ pub(super) struct Fields<'m> {
 }
 
 impl<'m> Fields<'m> {
-    pub(super) fn of(message: &'m [u8]) -> Self {
+    pub(super) fn new(message: &'m [u8]) -> Self {
         Fields { rest: message }
     }
 
-    /// The next field. `Err` says what is wrong with it.
+    /// Reads the next field. `Err` says what is wrong with it.
     fn read(&mut self) -> Result<Option<(u32, Wire<'m>)>, String> {
         if self.rest.is_empty() {
             return Ok(None);
         }
-        let (number, wire_type) = decode_key(&mut self.rest).map_err(|error| said(&error))?;
-        let cut = |_| format!("field {number} is truncated");
+        let (number, wire_type) = decode_key(&mut self.rest).map_err(|error| reason(&error))?;
+        let cut = |_| format!("field {number} is cut");
         let wire = match wire_type {
-            WireType::Varint => Wire::Varint(decode_varint(&mut self.rest).map_err(|error| said(&error))?),
+            WireType::Varint => Wire::Varint(decode_varint(&mut self.rest).map_err(|error| reason(&error))?),
             WireType::SixtyFourBit => Wire::Fixed64(self.rest.try_get_u64_le().map_err(cut)?),
             WireType::ThirtyTwoBit => Wire::Fixed32(self.rest.try_get_u32_le().map_err(cut)?),
             WireType::LengthDelimited => {
-                let len = decode_varint(&mut self.rest).map_err(|error| said(&error))?;
+                let len = decode_varint(&mut self.rest).map_err(|error| reason(&error))?;
                 let left = self.rest.len();
                 let (bytes, rest) = self
                     .rest
@@ -73,8 +77,8 @@ impl<'m> Fields<'m> {
             WireType::StartGroup => {
                 let begin = self.rest;
                 skip_field(wire_type, number, &mut self.rest, DecodeContext::default())
-                    .map_err(|error| said(&error))?;
-                // The closing mark has the length of the number that it repeats.
+                    .map_err(|error| reason(&error))?;
+                // The mark at the end has the length of the number that it repeats.
                 let mark = prost::encoding::key_len(number);
                 let len = begin.len().saturating_sub(self.rest.len()).saturating_sub(mark);
                 Wire::Group(begin.get(..len).unwrap_or_default())
@@ -85,8 +89,8 @@ impl<'m> Fields<'m> {
     }
 }
 
-/// The fault, without the part that every error has.
-fn said(error: &DecodeError) -> String {
+/// The reason of an error, without the words that every error begins with.
+fn reason(error: &DecodeError) -> String {
     let text = error.to_string();
     text.strip_prefix("failed to decode Protobuf message: ").map(str::to_owned).unwrap_or(text)
 }
@@ -99,7 +103,7 @@ impl<'m> Iterator for Fields<'m> {
     }
 }
 
-/// Whether the contents of a field match its type.
+/// Whether a value has the type of its field.
 pub(super) fn fits(field: &FieldDef, wire: &Wire<'_>) -> bool {
     match (field.ty, wire) {
         (Type::Bytes | Type::Message(_), Wire::Bytes(_)) => true,
@@ -127,7 +131,7 @@ fn is_packed(ty: Type, mut packed: &[u8]) -> bool {
     }
 }
 
-/// The next packed number, in the form that it would have on its own.
+/// Takes the next of the packed numbers, as if it were not packed.
 pub(super) fn next_packed<'m>(ty: Type, packed: &mut &[u8]) -> Option<Wire<'m>> {
     if packed.is_empty() {
         return None;
@@ -139,22 +143,54 @@ pub(super) fn next_packed<'m>(ty: Type, packed: &mut &[u8]) -> Option<Wire<'m>> 
     }
 }
 
-/// Checks whether a message can be read to its end, with all nested messages. `Err` says what is wrong, and where.
-pub(super) fn check(message: &'static MessageDef, bytes: &[u8]) -> Result<(), String> {
+/// A field that the schema does not know: the numbers of the fields that lead to it, and its own number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Unknown {
+    /// Innermost first.
+    path: Vec<u32>,
+}
+
+impl fmt::Display for Unknown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let numbers: Vec<String> = self.path.iter().rev().map(u32::to_string).collect();
+        f.write_str(&numbers.join("."))
+    }
+}
+
+/// Reads a message to its end, with all messages in it, and returns the first field that the schema does not know.
+/// `Err` says what is wrong with the message, and where.
+pub(super) fn check(message: &'static MessageDef, bytes: &[u8]) -> Result<Option<Unknown>, String> {
     check_at(message, bytes, DEPTH)
 }
 
-fn check_at(message: &'static MessageDef, bytes: &[u8], depth: usize) -> Result<(), String> {
-    let depth = depth.checked_sub(1).ok_or_else(|| format!("messages are nested more than {DEPTH} deep"))?;
-    let mut fields = Fields::of(bytes);
+/// Returns the first unknown field of a message that is valid protobuf. A typed decode drops such fields silently. A newer
+/// CRIU, or an attacker, may have written them.
+pub(super) fn first_unknown(message: &str, bytes: &[u8]) -> Option<Unknown> {
+    check(MessageDef::find(message)?, bytes).ok().flatten()
+}
+
+fn check_at(message: &'static MessageDef, bytes: &[u8], depth: usize) -> Result<Option<Unknown>, String> {
+    let depth = depth.checked_sub(1).ok_or_else(|| format!("more than {DEPTH} messages in each other"))?;
+    let mut fields = Fields::new(bytes);
+    let mut first = None;
+    // Fields mostly come in the order of their numbers, so the next is usually where the last one's successor is.
     let mut next = 0;
     loop {
         let field = fields.read().map_err(|why| format!("{}: {why}", message.name))?;
-        let Some((number, wire)) = field else { return Ok(()) };
-        let Some((place, field)) = message.field(number, next) else { continue };
+        let Some((number, wire)) = field else { return Ok(first) };
+        let Some((place, field)) = message.field(number, next) else {
+            first = first.or_else(|| Some(Unknown { path: vec![number] }));
+            continue;
+        };
         next = place.saturating_add(1);
         if let (Some(inner), Wire::Bytes(body)) = (field.ty.message(), wire) {
-            check_at(inner, body, depth).map_err(|why| format!("{}.{why}", message.name))?;
+            let unknown = check_at(inner, body, depth).map_err(|why| format!("{}.{why}", message.name))?;
+            first = first.or_else(|| {
+                unknown.map(|mut unknown| {
+                    unknown.path.push(number);
+                    unknown
+                })
+            });
         }
     }
 }
@@ -166,7 +202,7 @@ mod tests {
     #[test]
     fn every_wire_type_is_read() {
         let bytes = b"\x08\x96\x01\x11\x01\0\0\0\0\0\0\0\x1a\x02hi\x25\x02\0\0\0\x2b\x08\x07\x2c\x30\x01";
-        let fields: Vec<_> = Fields::of(bytes).collect();
+        let fields: Vec<_> = Fields::new(bytes).collect();
         let expected = [
             (1, Wire::Varint(150)),
             (2, Wire::Fixed64(1)),
@@ -181,7 +217,7 @@ mod tests {
     #[test]
     fn damage_is_named_with_its_message() {
         let core = MessageDef::find("core_entry").unwrap();
-        assert_eq!(check(core, b""), Ok(()));
+        assert_eq!(check(core, b""), Ok(None));
         assert_eq!(check(core, b"\x1a\xff\x01").unwrap_err(), "core_entry: field 3 claims 255 bytes, 0 are left");
         // core_entry.tc { comm, cut }
         assert_eq!(
@@ -191,6 +227,18 @@ mod tests {
         for damaged in [&b"\x00\x01"[..], b"\x0c", b"\x0b", b"\x0f", b"\x08", b"\x0d\x01", b"\x09\x01", &[0xff; 11]] {
             assert!(check(core, damaged).is_err(), "{damaged:x?}");
         }
+    }
+
+    #[test]
+    fn unknown_fields_are_found_at_any_depth() {
+        let unknown = |message, bytes: &[u8]| first_unknown(message, bytes).map(|unknown| unknown.to_string());
+        assert_eq!(unknown("pstree_entry", b"\x08\x01\xd0\x3e\x07").as_deref(), Some("1002"));
+        // core_entry.tc (3) { 999: 1 }, then 1002.
+        assert_eq!(unknown("core_entry", b"\x1a\x03\xb8\x3e\x01\xd0\x3e\x07").as_deref(), Some("3.999"));
+        // core_entry { mtype: 1, tc { task_state: 1 } }
+        assert_eq!(unknown("core_entry", b"\x08\x01\x1a\x02\x08\x01"), None);
+        assert_eq!(unknown("core_entry", b"\x1a\xff"), None);
+        assert_eq!(unknown("no_such_message", b"\x08\x01"), None);
     }
 
     #[test]
@@ -207,7 +255,7 @@ mod tests {
             }
             bytes
         };
-        assert_eq!(check(directory, &nested(90)), Ok(()));
-        assert!(check(directory, &nested(5_000)).unwrap_err().ends_with("messages are nested more than 100 deep"));
+        assert_eq!(check(directory, &nested(90)), Ok(None));
+        assert!(check(directory, &nested(5_000)).unwrap_err().ends_with("more than 100 messages in each other"));
     }
 }
