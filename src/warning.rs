@@ -62,6 +62,8 @@ macro_rules! codes {
 codes! {
     /// The input was changed while it was read: what was read of it may fit nothing that ever was.
     InputChanged = "input_changed", Warning;
+    /// Contents were asked for that were not kept when the archive was read as a stream, and it could not be read again.
+    NotKept = "not_kept", Warning;
     /// The compressed stream is damaged or ends early; what was inflated before is kept.
     CompressedDamaged = "compressed_damaged", Warning;
     /// A bound of `Limits` was reached; the message names it and its flag.
@@ -298,6 +300,15 @@ impl Warnings {
         *count = count.saturating_add(1);
         if *count <= self.per_code {
             inner.list.push(Warning { code, place, message: message() });
+        }
+    }
+
+    /// Adds those of another reading of the same that are not known yet.
+    pub(crate) fn add_new(&self, others: Vec<Warning>) {
+        let known: std::collections::BTreeSet<Warning> = self.snapshot().into_iter().collect();
+        for warning in others.into_iter().filter(|warning| !known.contains(warning)) {
+            let Warning { code, place, message } = warning;
+            self.push(code, place, || message);
         }
     }
 

@@ -62,7 +62,7 @@ use crate::warning::{Code, Place};
 
 /// The memory of all processes of a dump.
 #[derive(Debug)]
-pub struct Memory {
+pub(crate) struct Memory {
     objects: Objects,
     /// Deleted files, by the numbers of their images.
     ghosts: BTreeMap<u64, Ghost>,
@@ -111,12 +111,12 @@ impl Memory {
     }
 
     /// Bytes of a page on the dumped machine.
-    pub fn page_size(&self) -> u64 {
+    pub(crate) fn page_size(&self) -> u64 {
         self.page_size
     }
 
     /// The address space of a process; `None` of zombies and where its image is missing.
-    pub fn space<'a>(&'a self, process: &'a Process, model: &'a Model) -> Option<AddressSpace<'a>> {
+    pub(crate) fn space<'a>(&'a self, process: &'a Process, model: &'a Model) -> Option<AddressSpace<'a>> {
         let mm = process.mm.as_ref()?;
         Some(AddressSpace {
             pid: process.pid(),
@@ -129,7 +129,7 @@ impl Memory {
 
     /// The same also of a process whose layout is missing or damaged, and of [`Memory::nameless`] tasks: their pages at their
     /// addresses, without mappings. What lies between is not known and reads as not mapped.
-    pub fn pages<'a>(&'a self, process: &'a Process, model: &'a Model) -> Option<AddressSpace<'a>> {
+    pub(crate) fn pages<'a>(&'a self, process: &'a Process, model: &'a Model) -> Option<AddressSpace<'a>> {
         if let Some(space) = self.space(process, model) {
             return Some(space);
         }
@@ -138,7 +138,7 @@ impl Memory {
     }
 
     /// The ranges of addresses of which a process's own pages were recorded; those that touch are one.
-    pub fn recorded_ranges(&self, process: &Process) -> Vec<Range<u64>> {
+    pub(crate) fn recorded_ranges(&self, process: &Process) -> Vec<Range<u64>> {
         let mut ranges: Vec<Range<u64>> = Vec::new();
         let object = self.objects.task(process.pid().0);
         for (from, to, _) in object.into_iter().flat_map(|object| self.objects.spans(object, 0, u64::MAX)) {
@@ -151,13 +151,17 @@ impl Memory {
     }
 
     /// Tasks of which only pages are known, because the dump has no process tree: a pre-dump, or what is left of a dump.
-    pub fn nameless(&self) -> &[Process] {
+    pub(crate) fn nameless(&self) -> &[Process] {
         &self.nameless
     }
 
     /// The process of a pid, or the nameless task.
     pub(crate) fn process<'a>(&'a self, pid: Pid, model: &'a Model) -> Option<&'a Process> {
-        model.processes().iter().chain(&self.nameless).find(|process| process.pid() == pid)
+        model.process(pid).or_else(|| {
+            // By pid, as images are.
+            let place = self.nameless.binary_search_by_key(&pid, Process::pid).ok()?;
+            self.nameless.get(place)
+        })
     }
 
     /// The pages images of which no byte belongs to any address: no pagemap names them, or several do.
@@ -167,25 +171,7 @@ impl Memory {
 
     /// Searches the memory of processes, each in the ranges of addresses that are wanted of it, in order and without
     /// overlaps: bytes outside them are as if they were not there. All of a process is `0..u64::MAX`.
-    ///
-    /// ```
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// use cryoscope::Checkpoint;
-    /// use cryoscope::memory::{Encoding, Matcher, Pattern, SearchOptions};
-    ///
-    /// let checkpoint = Checkpoint::open("fixtures/forms-reference/podman-runc.tar")?;
-    /// let model = checkpoint.model();
-    /// let matcher = Matcher::new(&[Pattern::text("container=podman", Encoding::Utf8, false)?])?;
-    /// let everywhere: Vec<_> = model.processes().iter().map(|process| (process, vec![0..u64::MAX])).collect();
-    /// let findings = checkpoint.memory().search(model, &everywhere, &matcher, &SearchOptions::default());
-    /// assert!(!findings.found.is_empty());
-    /// for found in findings.found {
-    ///     println!("{} {:#x}", found.pid, found.address);
-    /// }
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn search(
+    pub(crate) fn search(
         &self,
         model: &Model,
         wanted: &[(&Process, Vec<Range<u64>>)],
@@ -197,7 +183,7 @@ impl Memory {
 
     /// Looks for printable text, in the same ranges as [`Memory::search`]. `map` is called for each block of memory, on any
     /// thread; `take` gets what it returned in order, until it has enough.
-    pub fn strings<T: Send>(
+    pub(crate) fn strings<T: Send>(
         &self,
         model: &Model,
         wanted: &[(&Process, Vec<Range<u64>>)],
@@ -231,7 +217,7 @@ impl Memory {
     /// Walks through ranges of addresses in their order, those of one process after those of another: what is here in parts
     /// of at most 64 KiB, and what is not. `map` is called for each part, on any thread; `take` gets what it returned in
     /// order, until it has enough.
-    pub fn walk<'a, T: Send>(
+    pub(crate) fn walk<'a, T: Send>(
         &'a self,
         model: &'a Model,
         wanted: &[(&'a Process, Vec<Range<u64>>)],

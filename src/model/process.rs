@@ -1,6 +1,6 @@
 //! Processes and their threads, joined from the tree and the images of each task.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::auxv::{self, Auxv};
 use super::credentials::Credentials;
@@ -573,6 +573,15 @@ pub(super) fn note_orphans(images: Images<'_>, processes: &[Process]) {
             });
         }
     }
+}
+
+/// The places of processes in their list, by pid. The first of one pid counts.
+pub(super) fn by_pid(processes: &[Process]) -> HashMap<Pid, usize> {
+    let mut places = HashMap::with_capacity(processes.len());
+    for (place, process) in processes.iter().enumerate() {
+        places.entry(process.pid()).or_insert(place);
+    }
+    places
 }
 
 /// Which processes are no descendants of the root task's own tree, but were brought into the container by `exec`, or

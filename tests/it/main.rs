@@ -22,6 +22,7 @@ mod forms;
 mod fuzz;
 mod hostile;
 mod identity;
+mod kept;
 mod lead;
 mod limits;
 mod memory;
