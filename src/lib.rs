@@ -18,7 +18,7 @@ pub mod query;
 pub mod tables;
 mod warning;
 
-pub use checkpoint::{Checkpoint, ImageFile, Options};
+pub use checkpoint::{Checkpoint, ImageFile, MemoryView, Options};
 pub use error::{Error, ErrorKind};
 pub use limits::{Limit, Limits};
 pub use warning::{Code, Place, Severity, Warning};

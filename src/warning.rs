@@ -62,7 +62,9 @@ macro_rules! codes {
 codes! {
     /// The input changed while it was read, so the answer may mix two states of it.
     InputChanged = "input_changed", Warning;
-    /// The compressed stream is damaged or ends early. What was inflated before that point was used.
+    /// Contents were asked for that were not kept when the archive was read as a stream, and it could not be read again.
+    NotKept = "not_kept", Warning;
+    /// The compressed stream is damaged or ends early; what was inflated before is kept.
     CompressedDamaged = "compressed_damaged", Warning;
     /// A limit was reached. The message names it and the flag that raises it.
     LimitReached = "limit_reached", Warning;
@@ -304,7 +306,16 @@ impl Warnings {
         }
     }
 
-    /// The kept warnings, in the order in which they were found, and one more for each code that had too many.
+    /// Adds those of another reading of the same that are not known yet.
+    pub(crate) fn add_new(&self, others: Vec<Warning>) {
+        let known: std::collections::BTreeSet<Warning> = self.snapshot().into_iter().collect();
+        for warning in others.into_iter().filter(|warning| !known.contains(warning)) {
+            let Warning { code, place, message } = warning;
+            self.push(code, place, || message);
+        }
+    }
+
+    /// All that was kept, in the order in which it was found, and a last one for each code that ran over.
     pub(crate) fn snapshot(&self) -> Vec<Warning> {
         let inner = self.lock();
         let mut list = inner.list.clone();

@@ -15,12 +15,11 @@ pub(super) fn look(checkpoint: &Checkpoint) {
     let model = checkpoint.model();
     let all = 0..u64::MAX;
     let wanted: Vec<_> = model.processes().iter().map(|process| (process, vec![all.clone()])).collect();
-    std::hint::black_box(checkpoint.memory().search(model, &wanted, &matcher, &search));
-    std::hint::black_box(checkpoint.search_elsewhere(&matcher, &search, 16));
+    std::hint::black_box(checkpoint.memory().search_in(&wanted, &matcher, &search));
+    std::hint::black_box(checkpoint.memory().search_elsewhere(&matcher, &search, 16));
     let options = StringOptions { threads: 1, least: 4, ascii: true, utf16: true };
     let mut blocks = 0_u32;
     checkpoint.memory().strings(
-        model,
         &wanted,
         &options,
         |block| block.strings.len(),

@@ -135,6 +135,11 @@ pub(super) struct Layout {
 }
 
 impl Layout {
+    /// Whether some of the contents were not kept.
+    pub(super) fn lacks_contents(&self) -> bool {
+        self.extents.iter().any(|extent| extent.source == Source::Absent(Absence::NotKept))
+    }
+
     /// One run without holes.
     pub(super) fn run(len: u64, location: Location) -> Self {
         let extents = if len == 0 { Vec::new() } else { vec![Extent { at: 0, len, location }] };

@@ -169,6 +169,11 @@ impl Archive {
         self.unreadable
     }
 
+    /// Whether contents of some member were not kept while the archive was inflated.
+    pub(crate) fn lacks_contents(&self) -> bool {
+        self.listing.members.iter().any(|member| member.layout.lacks_contents())
+    }
+
     /// How the input was compressed, from the outside in.
     pub fn compression(&self) -> &[Compression] {
         &self.compression

@@ -11,6 +11,7 @@ use crate::images::decode::{Decoder, Machine, begins_as_image};
 use crate::images::proto::CoreEntry;
 use crate::images::{Images, Kind, join, root_of};
 use crate::limits::Limits;
+use crate::memory::Keep;
 use crate::warning::{Warning, Warnings};
 
 impl Checkpoint {
@@ -41,7 +42,11 @@ impl Checkpoint {
             .find_map(|(number, _)| quiet.one::<CoreEntry>(Kind::Core, number)?.mtype);
         let order = quiet.open(Kind::Inventory, 0).map(|image| image.byte_order()).unwrap_or_default();
         Decoder {
-            archive: &self.shared.archive,
+            archive: if self.shared.kept.is_told {
+                &self.shared.archive
+            } else {
+                self.shared.archive_with(Keep::Everything)
+            },
             machine: Machine { arch: mtype.and_then(Arch::from_mtype), order },
             limits: &self.shared.limits,
             warnings: &self.warnings,

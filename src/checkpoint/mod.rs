@@ -4,6 +4,8 @@
 mod decode;
 mod families;
 mod identity;
+mod memory;
+mod reread;
 
 use std::fmt;
 use std::fs::File;
@@ -15,15 +17,13 @@ use bstr::{BStr, BString};
 
 pub use self::decode::ImageFile;
 use self::families::Families;
-use crate::archive::{Archive, Member, Opener, Progress};
+pub use self::memory::MemoryView;
+use self::reread::{Again, Kept, Reopen, is_copy};
+use crate::archive::{Archive, Opener, Progress};
 use crate::error::{Error, ErrorKind};
 use crate::images::{ImageSet, Images, Kind, Sets, foreign, root_of};
 use crate::limits::Limits;
-use crate::memory::{
-    AddressSpace, Demand, EarlySearch, ElsewhereSearch, FindingsElsewhere, Keep, Layer, Matcher, Memory,
-    RecoveredFiles, SearchOptions, Searched,
-};
-use crate::model::ids::Pid;
+use crate::memory::{Demand, EarlySearch, Keep, Memory, RecoveredFiles, Searched};
 use crate::model::log::{self, LogFile};
 use crate::model::rootfs::RootfsChanges;
 use crate::model::tree::{self, FileTree};
@@ -51,7 +51,7 @@ pub struct Options {
     hash_archive: bool,
     file_name: Option<String>,
     expected: Vec<String>,
-    keep: Keep,
+    keep: Option<Keep>,
     search: Option<EarlySearch>,
     progress: Box<Progress<'static>>,
 }
@@ -71,7 +71,7 @@ impl Default for Options {
             hash_archive: false,
             file_name: None,
             expected: Vec::new(),
-            keep: Keep::default(),
+            keep: None,
             search: None,
             progress: Box::new(|_, _| ()),
         }
@@ -130,16 +130,17 @@ impl Options {
         self
     }
 
-    /// What is kept of an archive that comes as a stream ([`Keep::Arguments`] unless told).
+    /// What is kept of an archive that is read as a stream. By default, [`Keep::Arguments`] of an archive that is opened by
+    /// its path, which is read again if more is asked for; and [`Keep::Everything`] of a reader, which can be read only once.
     #[must_use]
     pub fn keep(mut self, keep: Keep) -> Self {
-        self.keep = keep;
+        self.keep = Some(keep);
         self
     }
 
-    /// A search that will be made of all memory, by whole processes. Of an archive that comes as a stream, pages are then
-    /// searched while they are inflated, and only what matches is kept of them. To be used with [`Keep::Memory`] or more;
-    /// another search of the same checkpoint finds nothing in such pages.
+    /// A search that will be made of all memory, by whole processes. Pages of an archive that is read as a stream are then
+    /// searched while they are inflated, and only what matches is kept of them. Use it with [`Keep::Memory`] or more. Another
+    /// search of the same checkpoint reads the archive again.
     #[must_use]
     pub fn search(mut self, search: EarlySearch) -> Self {
         self.search = Some(search);
@@ -161,7 +162,14 @@ impl Options {
     pub fn open(&self, path: impl AsRef<Path>) -> Result<Vec<Checkpoint>, Error> {
         let path = path.as_ref();
         let file_name = path.file_name().map(|name| name.to_string_lossy().into_owned());
-        self.checkpoints(file_name, |opener| opener.path(path)).map_err(|kind| Error::of(path, kind))
+        // Only a regular file can be read twice, and only its members can be missing: those of a directory are read in place.
+        let can_reopen = std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file() || metadata.is_dir());
+        let reopen = can_reopen.then(|| Reopen {
+            path: path.to_owned(),
+            map: self.map,
+            hash: self.hash_archive || !self.expected.is_empty(),
+        });
+        self.checkpoints(file_name, reopen, |opener| opener.path(path)).map_err(|kind| Error::of(path, kind))
     }
 
     /// Opens an archive that is a file already, such as standard input. What can be mapped is.
@@ -170,7 +178,7 @@ impl Options {
     ///
     /// As [`Options::open`].
     pub fn open_file(&self, file: File) -> Result<Vec<Checkpoint>, Error> {
-        Ok(self.checkpoints(self.file_name.clone(), |opener| opener.file(file, None))?)
+        Ok(self.checkpoints(self.file_name.clone(), None, |opener| opener.file(file, None))?)
     }
 
     /// Opens an archive that comes as a stream.
@@ -179,16 +187,18 @@ impl Options {
     ///
     /// As [`Options::open`].
     pub fn open_reader(&self, reader: impl Read + Send) -> Result<Vec<Checkpoint>, Error> {
-        Ok(self.checkpoints(self.file_name.clone(), |opener| opener.reader(reader, None))?)
+        Ok(self.checkpoints(self.file_name.clone(), None, |opener| opener.reader(reader, None))?)
     }
 
     fn checkpoints(
         &self,
         file_name: Option<String>,
+        reopen: Option<Reopen>,
         open: impl FnOnce(&mut Opener<'_>) -> Result<Archive, ErrorKind>,
     ) -> Result<Vec<Checkpoint>, ErrorKind> {
         let of_archive = Warnings::new(&self.limits);
-        let mut demand = Demand::new(&self.limits, self.keep, self.search.as_ref());
+        let keep = self.keep.unwrap_or(if reopen.is_some() { Keep::Arguments } else { Keep::Everything });
+        let mut demand = Demand::new(&self.limits, keep, self.search.as_ref());
         let mut opener = Opener {
             limits: &self.limits,
             warnings: &of_archive,
@@ -218,6 +228,7 @@ impl Options {
             hash: self.hash,
             file_name,
             searched,
+            kept: Kept { keep, is_told: self.keep.is_some(), reopen, lacks: OnceLock::new(), again: Again::default() },
         });
         Ok(shared.sets.checkpoints.iter().map(|set| Checkpoint::new(&shared, set)).collect())
     }
@@ -284,14 +295,13 @@ struct Shared {
     file_name: Option<String>,
     /// What was found while it was inflated.
     searched: Option<Arc<Searched>>,
+    kept: Kept,
 }
 
 impl Shared {
     /// Whether two archives are the same one, opened twice: all members have the same names, sizes and times.
     fn is_copy_of(self: &Arc<Self>, other: &Arc<Self>) -> bool {
-        let (here, there) = (self.archive.members(), other.archive.members());
-        let is_same = |(a, b): (&Member, &Member)| (&a.path, a.size, a.mtime) == (&b.path, b.size, b.mtime);
-        Arc::ptr_eq(self, other) || here.len() == there.len() && here.iter().zip(there).all(is_same)
+        Arc::ptr_eq(self, other) || is_copy(&self.archive, &other.archive)
     }
 }
 
@@ -319,6 +329,7 @@ pub struct Checkpoint {
     warnings: Warnings,
     model: OnceLock<Model>,
     memory: OnceLock<Memory>,
+    whole_memory: OnceLock<Memory>,
     families: Families,
 }
 
@@ -358,6 +369,7 @@ impl Checkpoint {
             warnings,
             model: OnceLock::new(),
             memory: OnceLock::new(),
+            whole_memory: OnceLock::new(),
             families: Families::default(),
         }
     }
@@ -371,6 +383,7 @@ impl Checkpoint {
         if let Some(set) = self.earlier_in(parent) {
             self.parents.push((Arc::clone(&parent.shared), set));
             self.memory = OnceLock::new();
+            self.whole_memory = OnceLock::new();
         }
     }
 
@@ -425,81 +438,32 @@ impl Checkpoint {
         })
     }
 
-    /// The memory of its processes: which pages there are; built when first asked for.
-    pub fn memory(&self) -> &Memory {
-        self.memory.get_or_init(|| {
-            let mut layers = Vec::new();
-            let own = [(&self.shared, &self.set)];
-            for (shared, set) in own.into_iter().chain(self.parents.iter().map(|(shared, set)| (shared, set))) {
-                layers.extend(shared.sets.chain(set).into_iter().map(|set| {
-                    let images =
-                        Images { archive: &shared.archive, set, limits: &shared.limits, warnings: &self.warnings };
-                    Layer { images, archive: &shared.archive, candidates: Vec::new() }
-                }));
-                if let Some(last) = layers.last_mut() {
-                    last.candidates = shared.sets.candidates(last.images.set);
-                }
-            }
-            Memory::read(&layers, self.model(), self.shared.searched.clone())
-        })
+    /// The memory of its processes.
+    pub fn memory(&self) -> MemoryView<'_> {
+        MemoryView::new(self)
     }
 
-    /// The memory of a process; `None` if there is no such process, if it is a zombie, or if its image is missing.
-    pub fn address_space(&self, pid: Pid) -> Option<AddressSpace<'_>> {
-        let process = self.model().processes().iter().find(|process| process.pid() == pid)?;
-        self.memory().space(process, self.model())
-    }
-
-    /// Searches everything in the archive that is not the memory of a process: files, queues, documents, logs, and the
-    /// archives among them. `context` is how many bytes around a match are kept with it. Of an archive that came as a
-    /// stream, only what [`Options::keep`] kept is there.
-    pub fn search_elsewhere(&self, matcher: &Matcher, options: &SearchOptions, context: u64) -> FindingsElsewhere {
-        let done = self.memory().images(self.model());
-        let (archive, limits, warnings) = (self.archive(), self.limits(), &self.warnings);
-        ElsewhereSearch { archive, matcher, options, context, limits, warnings, done: &done, only: None }.run()
-    }
-
-    /// Searches the pages images that belong to no address, because no pagemap names them, or several do: as the contents of
-    /// files, as [`Checkpoint::search_elsewhere`] does, which finds them too.
-    pub fn search_unattributed(&self, matcher: &Matcher, options: &SearchOptions, context: u64) -> FindingsElsewhere {
-        let only = self.memory().unattributed();
-        if only.is_empty() {
-            return FindingsElsewhere::default();
-        }
-        let (archive, limits, warnings) = (self.archive(), self.limits(), &self.warnings);
-        let done = std::collections::BTreeSet::new();
-        ElsewhereSearch { archive, matcher, options, context, limits, warnings, done: &done, only: Some(only) }.run()
-    }
-
-    /// Files of which the archive has the contents though no file system that is left may have them: deleted ones, memfds,
-    /// System V segments, file systems in memory. Of an archive that came as a stream, only what [`Options::keep`] kept is
-    /// there: [`Keep::Everything`] is needed for all of them.
+    /// Files whose contents are in the archive though no file system that is left may have them: deleted files, memfds,
+    /// System V segments, file systems in memory.
     pub fn recovered(&self) -> RecoveredFiles<'_> {
-        RecoveredFiles::read(
-            self.reader(self.images()),
-            &self.engine_files(),
-            self.model(),
-            self.memory(),
-            self.holders(),
-        )
+        let images = self.reader_with(Keep::Everything);
+        let side = self.side_with(Keep::Everything);
+        RecoveredFiles::read(images, &side, self.model(), self.whole_memory(), self.holders())
     }
 
-    /// What the container changed in its root file system. Of an archive that came as a stream, only what [`Options::keep`]
-    /// kept is there: [`Keep::Files`] is needed.
+    /// What the container changed in its root file system.
     pub fn rootfs(&self) -> RootfsChanges<'_> {
-        RootfsChanges::read(&self.engine_files(), self.model())
+        RootfsChanges::read(&self.side_with(Keep::Files), self.model())
     }
 
-    /// Logs that lie beside the images: CRIU's own, and what the container wrote. [`Keep::Files`] is needed, as for
-    /// [`Checkpoint::rootfs`].
+    /// Logs next to the images: CRIU's own, and what the container wrote.
     pub fn logs(&self) -> Vec<LogFile<'_>> {
-        log::files(&self.engine_files())
+        log::files(&self.side_with(Keep::Files))
     }
 
-    /// The named volumes whose contents the engine kept, each by its name. [`Keep::Files`] is needed, as for
-    /// [`Checkpoint::rootfs`].
+    /// The named volumes whose contents the engine kept, each by its name.
     pub fn volumes(&self) -> Vec<(BString, FileTree<'_>)> {
-        tree::volumes(&self.engine_files())
+        tree::volumes(&self.side_with(Keep::Files))
     }
 
     /// All that was odd, damaged or missing in what has been read so far. Reading is lazy: [`Checkpoint::read_all`] first,
@@ -527,7 +491,7 @@ impl Checkpoint {
 
     /// Reads everything that tables are made of, so that all warnings are known.
     pub fn read_all(&self) {
-        let _ = self.memory();
+        let _ = self.kept_memory();
         self.read_families();
     }
 
@@ -563,6 +527,21 @@ impl Checkpoint {
     /// What lies beside the images.
     pub(crate) fn engine_files(&self) -> EngineFiles<'_> {
         EngineFiles::new(self.reader(self.images()), self.shared.sets.checkpoints.len() == 1)
+    }
+
+    /// What lies next to the images, with contents of members.
+    fn side_with(&self, need: Keep) -> Side<'_> {
+        Side::new(self.reader_with(need), self.shared.sets.checkpoints.len() == 1)
+    }
+
+    /// The images, with contents of members.
+    fn reader_with(&self, need: Keep) -> Images<'_> {
+        Images { archive: self.shared.archive_with(need), ..self.reader(self.images()) }
+    }
+
+    /// The dump and those that other archives have of its chain, the newest first.
+    fn dumps(&self) -> impl Iterator<Item = (&Arc<Shared>, &Arc<ImageSet>)> {
+        std::iter::once((&self.shared, &self.set)).chain(self.parents.iter().map(|(shared, set)| (shared, set)))
     }
 
     pub(crate) fn reader<'a>(&'a self, set: &'a ImageSet) -> Images<'a> {

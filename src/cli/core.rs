@@ -20,7 +20,7 @@ pub(crate) fn run(args: &CoreArgs, global: &Global) -> Outcome {
     let mut screen = Screen::open(global)?;
     let checkpoint = Opener::new(global, Keep::Memory).open_one(&args.archive)?;
     let process = living(&checkpoint, args.pid)?;
-    if process.mm.is_none() && checkpoint.memory().pages(process, checkpoint.model()).is_some() {
+    if process.mm.is_none() && checkpoint.memory().has_pages(process) {
         return Err(Failure::Usage(format!(
             "the mappings of process {0} are not known: its image mm-{0}.img is missing or damaged. Its pages are there: \
              `cryoscope memparse {1} --pid {0} --dump FILE` writes them",

@@ -75,7 +75,7 @@ const PT_NOTE: u32 = 4;
 pub fn write(checkpoint: &Checkpoint, process: &Process, out: &mut impl Write) -> io::Result<()> {
     let machine = Machine::of(process, checkpoint.model())?;
     let no_memory = || io::Error::new(io::ErrorKind::NotFound, "the process has no memory in the archive");
-    let space = checkpoint.memory().space(process, checkpoint.model()).ok_or_else(no_memory)?;
+    let space = checkpoint.whole_memory().space(process, checkpoint.model()).ok_or_else(no_memory)?;
     let segments = Segments::of(&space);
     let notes = notes::all(machine, checkpoint, process, &space, &segments)?;
     let head = head(machine.class(), machine.number(), &notes, segments.loads(), space.page_size())?;

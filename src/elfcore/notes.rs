@@ -221,7 +221,7 @@ mod tests {
     fn structures_have_the_kernels_sizes() {
         let checkpoint = Checkpoint::open("fixtures/forms-reference/podman-runc.tar").unwrap();
         let process = &checkpoint.model().processes()[0];
-        let space = checkpoint.memory().space(process, checkpoint.model()).unwrap();
+        let space = checkpoint.memory().space(process).unwrap();
         for (machine, status, info) in
             [(Machine::X86_64, 336, 136), (Machine::X86, 144, 124), (Machine::Aarch64, 392, 136)]
         {

@@ -20,7 +20,7 @@ pub(super) fn write(checkpoint: &Checkpoint, choice: &Choice<'_>, output: &mut O
     processes.sort_by_key(|process| process.pid());
     let mut written: Vec<Part<'_>> = Vec::new();
     for process in processes {
-        let Some(space) = memory.pages(process, model) else { continue };
+        let Some(space) = memory.pages(process) else { continue };
         let of_process = mappings.of_process(process.pid()).iter();
         let mut parts: Vec<(Range<u64>, Option<&Mapping>)> =
             of_process.map(|mapping| (mapping.start.0..mapping.end.0, Some(mapping))).collect();
@@ -79,7 +79,6 @@ fn file(
     output.file(What::Memory, &parts, row, |contents| {
         let mut result = Ok(());
         checkpoint.memory().walk(
-            checkpoint.model(),
             &[(*process, std::iter::once(start..end).collect())],
             1,
             |part| part,
@@ -112,7 +111,7 @@ fn index(checkpoint: &Checkpoint, written: &[Part<'_>], output: &mut Output<'_>)
     let row = Extracted { why: Some("the index"), ..Extracted::of(What::Memory.as_str()) };
     output.file(What::Memory, &below(&[What::Memory.as_str()], INDEX.as_bytes()), row, |contents| {
         for Part { process, range, mapping, name } in written {
-            let Some(space) = checkpoint.memory().pages(process, checkpoint.model()) else { continue };
+            let Some(space) = checkpoint.memory().pages(process) else { continue };
             let mut lines = Vec::new();
             let rows = dumped(name, 0, &space, process.pid(), range, *mapping);
             ndjson(&DumpedRun::TABLE, rows, &mut lines)?;

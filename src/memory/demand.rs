@@ -27,7 +27,7 @@ const LOG_WHOLE: u64 = 8 << 20;
 /// Bytes at the beginning of tars by which they are recognised.
 const TAR_HEAD: u64 = 512;
 
-/// What to keep of an archive that is read as a stream. Mapped archives are kept anyway.
+/// What is kept of an archive that is read as a stream. All of an archive that is mapped is there anyway.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Keep {
     /// The data of most tables, but no pages: arguments and environments are then unknown.
@@ -56,6 +56,12 @@ impl Keep {
             (false, false) if matches!((self, other), (Keep::Tables, Keep::Tables)) => Keep::Tables,
             (false, false) => Keep::Arguments,
         }
+    }
+
+    /// Whether everything that another keeps is kept by it.
+    pub(crate) const fn covers(self, other: Keep) -> bool {
+        let pages = matches!(other, Keep::Tables) || !matches!(self, Keep::Tables);
+        pages && (self.files() || !other.files()) && (self.memory() || !other.memory())
     }
 
     const fn files(self) -> bool {
@@ -330,6 +336,16 @@ mod tests {
         assert_eq!(Keep::Tables.and(Keep::Tables), Keep::Tables);
         assert_eq!(Keep::Memory.and(Keep::Tables), Keep::Memory);
         assert_eq!(Keep::Everything.and(Keep::Tables), Keep::Everything);
+    }
+
+    #[test]
+    fn what_is_kept_covers_what_it_adds_up_to() {
+        let all = [Keep::Tables, Keep::Arguments, Keep::Files, Keep::Memory, Keep::Everything];
+        for one in all {
+            for other in all {
+                assert_eq!(one.covers(other), one.and(other) == one, "{one:?} {other:?}");
+            }
+        }
     }
 
     #[test]

@@ -62,7 +62,7 @@ use crate::warning::{Code, Place};
 
 /// The memory of all processes of a dump.
 #[derive(Debug)]
-pub struct Memory {
+pub(crate) struct Memory {
     objects: Objects,
     /// Ghost files, by the numbers of their images.
     ghosts: BTreeMap<u64, Ghost>,
@@ -110,13 +110,13 @@ impl Memory {
         memory
     }
 
-    /// Page size of the dumped machine, in bytes.
-    pub fn page_size(&self) -> u64 {
+    /// Bytes of a page on the dumped machine.
+    pub(crate) fn page_size(&self) -> u64 {
         self.page_size
     }
 
-    /// The address space of a process; `None` for zombies and if its image is missing.
-    pub fn space<'a>(&'a self, process: &'a Process, model: &'a Model) -> Option<AddressSpace<'a>> {
+    /// The address space of a process; `None` of zombies and where its image is missing.
+    pub(crate) fn space<'a>(&'a self, process: &'a Process, model: &'a Model) -> Option<AddressSpace<'a>> {
         let mm = process.mm.as_ref()?;
         Some(AddressSpace {
             pid: process.pid(),
@@ -127,9 +127,9 @@ impl Memory {
         })
     }
 
-    /// The same, but also for processes with a missing or damaged layout and for [`Memory::nameless`] tasks: their
-    /// pages at their addresses, without mappings. Everything in between is unknown and reads as not mapped.
-    pub fn pages<'a>(&'a self, process: &'a Process, model: &'a Model) -> Option<AddressSpace<'a>> {
+    /// The same also of a process whose layout is missing or damaged, and of [`Memory::nameless`] tasks: their pages at their
+    /// addresses, without mappings. What lies between is not known and reads as not mapped.
+    pub(crate) fn pages<'a>(&'a self, process: &'a Process, model: &'a Model) -> Option<AddressSpace<'a>> {
         if let Some(space) = self.space(process, model) {
             return Some(space);
         }
@@ -137,8 +137,8 @@ impl Memory {
         Some(AddressSpace { pid: process.pid(), memory: self, mm: &self.unknown, files: model.files(), own })
     }
 
-    /// The address ranges of a process's own recorded pages, with touching ranges merged.
-    pub fn recorded_ranges(&self, process: &Process) -> Vec<Range<u64>> {
+    /// The ranges of addresses of which a process's own pages were recorded; those that touch are one.
+    pub(crate) fn recorded_ranges(&self, process: &Process) -> Vec<Range<u64>> {
         let mut ranges: Vec<Range<u64>> = Vec::new();
         let object = self.objects.task(process.pid().0);
         for (from, to, _) in object.into_iter().flat_map(|object| self.objects.spans(object, 0, u64::MAX)) {
@@ -150,14 +150,18 @@ impl Memory {
         ranges
     }
 
-    /// Tasks of which only pages are known, because the dump has no process tree: a pre-dump, or the rest of a dump.
-    pub fn nameless(&self) -> &[Process] {
+    /// Tasks of which only pages are known, because the dump has no process tree: a pre-dump, or what is left of a dump.
+    pub(crate) fn nameless(&self) -> &[Process] {
         &self.nameless
     }
 
     /// The process with a pid, or the nameless task.
     pub(crate) fn process<'a>(&'a self, pid: Pid, model: &'a Model) -> Option<&'a Process> {
-        model.processes().iter().chain(&self.nameless).find(|process| process.pid() == pid)
+        model.process(pid).or_else(|| {
+            // By pid, as images are.
+            let place = self.nameless.binary_search_by_key(&pid, Process::pid).ok()?;
+            self.nameless.get(place)
+        })
     }
 
     /// The pages images none of whose bytes belong to an address: no pagemap names them, or several do.
@@ -165,27 +169,9 @@ impl Memory {
         &self.unattributed
     }
 
-    /// Searches the memory of processes. Each is searched in the given ranges of addresses, which must be in order and
-    /// not overlap; bytes outside them are ignored. All of a process is `0..u64::MAX`.
-    ///
-    /// ```
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// use cryoscope::Checkpoint;
-    /// use cryoscope::memory::{Encoding, Matcher, Pattern, SearchOptions};
-    ///
-    /// let checkpoint = Checkpoint::open("fixtures/forms-reference/podman-runc.tar")?;
-    /// let model = checkpoint.model();
-    /// let matcher = Matcher::new(&[Pattern::text("container=podman", Encoding::Utf8, false)?])?;
-    /// let everywhere: Vec<_> = model.processes().iter().map(|process| (process, vec![0..u64::MAX])).collect();
-    /// let findings = checkpoint.memory().search(model, &everywhere, &matcher, &SearchOptions::default());
-    /// assert!(!findings.found.is_empty());
-    /// for found in findings.found {
-    ///     println!("{} {:#x}", found.pid, found.address);
-    /// }
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn search(
+    /// Searches the memory of processes, each in the ranges of addresses that are wanted of it, in order and without
+    /// overlaps: bytes outside them are as if they were not there. All of a process is `0..u64::MAX`.
+    pub(crate) fn search(
         &self,
         model: &Model,
         wanted: &[(&Process, Vec<Range<u64>>)],
@@ -195,9 +181,9 @@ impl Memory {
         search::run(&self.lines(model, wanted), matcher, options, self.searched.as_deref())
     }
 
-    /// Finds printable text, in the same ranges as [`Memory::search`]. `map` is called for each block of memory, on any
-    /// thread; `take` gets the results in order, until it has enough.
-    pub fn strings<T: Send>(
+    /// Looks for printable text, in the same ranges as [`Memory::search`]. `map` is called for each block of memory, on any
+    /// thread; `take` gets what it returned in order, until it has enough.
+    pub(crate) fn strings<T: Send>(
         &self,
         model: &Model,
         wanted: &[(&Process, Vec<Range<u64>>)],
@@ -228,10 +214,10 @@ impl Memory {
             .collect()
     }
 
-    /// Walks through ranges of addresses in order, one process after the other: available bytes in parts of at most 64
-    /// KiB, and missing ones. `map` is called for each part, on any thread; `take` gets the results in order, until it
-    /// has enough.
-    pub fn walk<'a, T: Send>(
+    /// Walks through ranges of addresses in their order, those of one process after those of another: what is here in parts
+    /// of at most 64 KiB, and what is not. `map` is called for each part, on any thread; `take` gets what it returned in
+    /// order, until it has enough.
+    pub(crate) fn walk<'a, T: Send>(
         &'a self,
         model: &'a Model,
         wanted: &[(&'a Process, Vec<Range<u64>>)],

@@ -85,6 +85,8 @@ const NEWEST_VERSION: u32 = 3;
 pub struct Model {
     inventory: Option<InventoryEntry>,
     processes: Vec<Process>,
+    /// Places of processes, by pid.
+    by_pid: HashMap<Pid, usize>,
     entered: HashSet<Pid>,
     files: FileTable,
     descriptors: Descriptors,
@@ -114,6 +116,7 @@ impl Model {
         let queues = Queues::read(images, order, closed);
         let page_size = process::page_size(&processes, images);
         let mut model = Model {
+            by_pid: process::by_pid(&processes),
             entered: process::entered(&processes),
             queues,
             mounts: mount::read(images, user_namespace(images).as_ref()),
@@ -156,7 +159,12 @@ impl Model {
         &self.processes
     }
 
-    /// Whether a process was started in the container by `exec`.
+    /// The process with a pid.
+    pub fn process(&self, pid: Pid) -> Option<&Process> {
+        self.processes.get(*self.by_pid.get(&pid)?)
+    }
+
+    /// Whether a process was brought into the container by `exec`.
     pub fn entered(&self, process: &Process) -> bool {
         self.entered.contains(&process.pid())
     }

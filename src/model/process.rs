@@ -1,6 +1,6 @@
 //! Processes and their threads, joined from the process tree and the images of each task.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::auxv::{self, Auxv};
 use super::credentials::Credentials;
@@ -572,9 +572,18 @@ pub(super) fn note_orphans(images: Images<'_>, processes: &[Process]) {
     }
 }
 
-/// Processes outside the root task's own tree: started in the container by `exec`, or descended from one that was. The
-/// tree has every process below the root task, so a session whose leader is not in it began outside. The session of a
-/// daemon whose leader has ended looks the same.
+/// The places of processes in their list, by pid. The first of one pid counts.
+pub(super) fn by_pid(processes: &[Process]) -> HashMap<Pid, usize> {
+    let mut places = HashMap::with_capacity(processes.len());
+    for (place, process) in processes.iter().enumerate() {
+        places.entry(process.pid()).or_insert(place);
+    }
+    places
+}
+
+/// Which processes are no descendants of the root task's own tree, but were brought into the container by `exec`, or
+/// descend from one that was. The tree has every process below the root task, so a session whose leader is not in it
+/// began outside; that of a daemon whose leader has ended looks the same.
 pub(super) fn entered(processes: &[Process]) -> HashSet<Pid> {
     let pids: HashSet<u32> = processes.iter().map(|p| p.pid().0).collect();
     let root = processes.first();

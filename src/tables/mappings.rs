@@ -1,6 +1,7 @@
 //! Looks up the mapping of an address, for rows that say where in memory something is.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use crate::Checkpoint;
 use crate::model::ids::Pid;
@@ -9,21 +10,37 @@ use super::process_memory_map::Mapping;
 
 /// All mappings of a checkpoint, by process and address.
 #[derive(Debug)]
-pub struct Mappings(HashMap<Pid, Vec<Mapping>>);
+pub struct Mappings {
+    by_pid: HashMap<Pid, Vec<Mapping>>,
+    /// The views of shared memory, by its number.
+    views: HashMap<u64, Vec<View>>,
+}
+
+/// Where a process sees a part of shared memory.
+#[derive(Debug)]
+struct View {
+    pid: Pid,
+    offsets: Range<u64>,
+}
 
 impl Mappings {
     /// Reads the table `process_memory_map`.
     pub fn of(checkpoint: &Checkpoint) -> Self {
-        let mut mappings: HashMap<Pid, Vec<Mapping>> = HashMap::new();
+        let mut mappings = Mappings { by_pid: HashMap::new(), views: HashMap::new() };
         for row in checkpoint.process_memory_map() {
-            mappings.entry(row.pid).or_default().push(row);
+            if let Some(shared) = row.shared_id.filter(|_| row.permissions.ends_with('s')) {
+                let len = row.end.0.saturating_sub(row.start.0);
+                let view = View { pid: row.pid, offsets: row.offset..row.offset.saturating_add(len) };
+                mappings.views.entry(shared).or_default().push(view);
+            }
+            mappings.by_pid.entry(row.pid).or_default().push(row);
         }
-        Mappings(mappings)
+        mappings
     }
 
     /// The mappings of a process, by address.
     pub fn of_process(&self, pid: Pid) -> &[Mapping] {
-        self.0.get(&pid).map_or(&[], Vec::as_slice)
+        self.by_pid.get(&pid).map_or(&[], Vec::as_slice)
     }
 
     /// The mapping that contains an address.
@@ -37,15 +54,11 @@ impl Mappings {
     pub fn sharing(&self, mapping: &Mapping, address: u64) -> Vec<Pid> {
         let Some(shared) = mapping.shared_id else { return Vec::new() };
         let offset = address.saturating_sub(mapping.start.0).saturating_add(mapping.offset);
-        let sees = |other: &Mapping| {
-            let len = other.end.0.saturating_sub(other.start.0);
-            other.shared_id == Some(shared)
-                && (other.offset..other.offset.saturating_add(len)).contains(&offset)
-                && other.permissions.ends_with('s')
-        };
-        let others = self.0.iter().filter(|(pid, list)| **pid != mapping.pid && list.iter().any(sees));
-        let mut pids: Vec<Pid> = others.map(|(&pid, _)| pid).collect();
+        let views = self.views.get(&shared).map_or(&[][..], Vec::as_slice);
+        let sees = |view: &&View| view.pid != mapping.pid && view.offsets.contains(&offset);
+        let mut pids: Vec<Pid> = views.iter().filter(sees).map(|view| view.pid).collect();
         pids.sort_unstable();
+        pids.dedup();
         pids
     }
 }

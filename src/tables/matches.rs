@@ -1,5 +1,7 @@
 //! Table `matches`.
 
+use std::collections::HashMap;
+
 use bstr::{BString, ByteSlice};
 use data_encoding::HEXLOWER;
 
@@ -7,9 +9,9 @@ use super::mappings::Mappings;
 use super::table::table;
 use crate::Checkpoint;
 use crate::images::Kind;
-use crate::memory::{AddressSpace, Content, Elsewhere, Found, Matcher, Origin};
+use crate::memory::{AddressSpace, Content, Elsewhere, Found, Matcher, Memory, Origin};
 use crate::model::file::Remap;
-use crate::model::ids::{Address, Pid};
+use crate::model::ids::{Address, FileId, Pid};
 use crate::model::process::Process;
 
 /// Greatest number of bytes of a match in a row. Longer matches are cut.
@@ -79,21 +81,31 @@ table! {
 #[derive(Debug)]
 pub struct Matches<'c> {
     checkpoint: &'c Checkpoint,
+    memory: &'c Memory,
     mappings: Mappings,
     names: Vec<String>,
     /// Bytes around a match that a row shows.
     context: u64,
+    /// The files of deleted files' images, by the images' numbers.
+    deleted: HashMap<u64, FileId>,
 }
 
 impl<'c> Matches<'c> {
     /// Makes rows for a checkpoint. `context` is the number of bytes to show before and after a match.
     pub fn new(checkpoint: &'c Checkpoint, mappings: Mappings, matcher: &Matcher, context: u64) -> Self {
-        Matches { checkpoint, mappings, names: matcher.names().to_vec(), context }
+        let memory = checkpoint.searched_memory(matcher, context);
+        let mut deleted = HashMap::new();
+        for (id, remap) in checkpoint.model().files().remaps() {
+            if let Remap::Ghost(number) = remap {
+                deleted.entry(number).or_insert(id);
+            }
+        }
+        Matches { checkpoint, memory, mappings, names: matcher.names().to_vec(), context, deleted }
     }
 
     /// The row of a count.
     pub fn count(&self, pid: Pid, pattern: usize, count: u64) -> MatchCount {
-        let process = self.checkpoint.model().processes().iter().find(|process| process.pid() == pid);
+        let process = self.memory.process(pid, self.checkpoint.model());
         MatchCount {
             pid: Some(pid),
             name: process.and_then(Process::name).map(BString::from),
@@ -115,10 +127,10 @@ impl<'c> Matches<'c> {
         let files = self.checkpoint.model().files();
         // A deleted file is named by its path.
         let deleted = match kind {
-            Some((Kind::GhostFile, number)) => files.remaps().find(|(_, remap)| *remap == Remap::Ghost(number)),
+            Some((Kind::GhostFile, number)) => self.deleted.get(&number).copied(),
             _ => None,
         };
-        let path = deleted.and_then(|(id, _)| files.path(id)).map(|path| BString::from(path.text));
+        let path = deleted.and_then(|id| files.path(id)).map(|path| BString::from(path.text));
         Match {
             pid: None,
             name: None,
@@ -142,8 +154,8 @@ impl<'c> Matches<'c> {
     /// The row of a match.
     pub fn row(&self, found: &Found) -> Match {
         let model = self.checkpoint.model();
-        let process = self.checkpoint.memory().process(found.pid, model);
-        let space = process.and_then(|process| self.checkpoint.memory().pages(process, model));
+        let process = self.memory.process(found.pid, model);
+        let space = process.and_then(|process| self.memory.pages(process, model));
         let (text, before) = space.map_or((Vec::new(), 0), |space| around(&space, found, self.context));
         let mapping = self.mappings.at(found.pid, found.address);
         let place = space.and_then(|space| space.runs(found.address, found.address.saturating_add(1)).next());

@@ -82,7 +82,7 @@ pub(super) struct Sizes {
 
 /// The living processes, with the sizes of each class.
 pub(super) fn sizes(checkpoint: &Checkpoint) -> impl Iterator<Item = (&Process, BTreeMap<&'static str, Sizes>)> + '_ {
-    let (model, memory) = (checkpoint.model(), checkpoint.memory());
+    let (model, memory) = (checkpoint.model(), checkpoint.kept_memory());
     let mut processes: Vec<&Process> = model.processes().iter().chain(memory.nameless()).collect();
     processes.sort_by_key(|process| process.pid());
     processes.into_iter().filter_map(move |process| {

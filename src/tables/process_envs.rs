@@ -32,7 +32,7 @@ pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = ProcessEnv> 
 }
 
 pub(super) fn of_process(checkpoint: &Checkpoint, process: &Process) -> Vec<ProcessEnv> {
-    let Some(space) = checkpoint.memory().space(process, checkpoint.model()) else { return Vec::new() };
+    let Some(space) = checkpoint.kept_memory().space(process, checkpoint.model()) else { return Vec::new() };
     let text = space.environ(checkpoint.limits().argument_bytes);
     let entries = text.pieces().into_iter().enumerate().filter(|(_, entry)| !entry.is_empty());
     entries

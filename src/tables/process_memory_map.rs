@@ -64,7 +64,7 @@ pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = Mapping> + '
 /// The rows of one process, by address.
 pub(crate) fn rows_of<'c>(checkpoint: &'c Checkpoint, process: &'c Process) -> impl Iterator<Item = Mapping> + 'c {
     let model = checkpoint.model();
-    let space = checkpoint.memory().space(process, model);
+    let space = checkpoint.kept_memory().space(process, model);
     let vmas = process.mm.as_ref().map_or(&[][..], |mm| &mm.vmas);
     vmas.iter().filter_map(move |vma| Some(row(model, process, space.as_ref()?, vma)))
 }

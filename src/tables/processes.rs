@@ -166,7 +166,7 @@ pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = Process> + '
 }
 
 pub(super) fn row(checkpoint: &Checkpoint, task: &Task) -> Process {
-    let (model, memory) = (checkpoint.model(), checkpoint.memory());
+    let (model, memory) = (checkpoint.model(), checkpoint.kept_memory());
     let path = |id: Option<FileId>| model.files().path(id?).map(|path| BString::from(path.text));
     let creds = task.credentials();
     let creds = creds.as_ref();

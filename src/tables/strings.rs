@@ -61,8 +61,8 @@ impl<'c> Strings<'c> {
     /// The row of a string.
     pub fn row(&self, block: &StringBlock<'_>, string: &StringAt) -> StringRow {
         let model = self.checkpoint.model();
-        let process = self.checkpoint.memory().process(string.pid, model);
-        let space = process.and_then(|process| self.checkpoint.memory().pages(process, model));
+        let process = self.checkpoint.whole_memory().process(string.pid, model);
+        let space = process.and_then(|process| self.checkpoint.whole_memory().pages(process, model));
         let mapping = self.mappings.at(string.pid, string.address);
         let run = space.and_then(|space| space.runs(string.address, string.address.saturating_add(1)).next());
         let (image, offset, shared) = match run.map(|run| run.origin) {

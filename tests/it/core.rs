@@ -100,7 +100,7 @@ fn memory_is_that_of_the_archive() {
     for case in CASES {
         each(case, |checkpoint, process, core| {
             let elf = Elf::parse(core).unwrap();
-            let space = checkpoint.memory().space(process, checkpoint.model()).unwrap();
+            let space = checkpoint.memory().space(process).unwrap();
             let mut recorded = 0;
             for vma in &space.mm().vmas {
                 for run in space.runs(vma.start.0, vma.end.0) {
@@ -218,7 +218,7 @@ fn what_is_not_in_the_archive_has_no_segment() {
     for process in checkpoint.model().processes().iter().filter(|process| process.mm.is_some()) {
         let core = core(&checkpoint, process);
         let elf = Elf::parse(&core).unwrap();
-        let space = checkpoint.memory().space(process, checkpoint.model()).unwrap();
+        let space = checkpoint.memory().space(process).unwrap();
         for run in space.runs(0, u64::MAX).filter(|run| run.origin == Origin::Missing(Missing::Lazy)) {
             assert_eq!(there(&elf, &core, run.start, 1), None);
             assert_eq!(there(&elf, &core, run.end - 1, 1), None);
@@ -244,7 +244,7 @@ fn compressed_pages_are_inflated() {
         let process = &checkpoint.model().processes()[0];
         let core = core(&checkpoint, process);
         let elf = Elf::parse(&core).unwrap();
-        let space = checkpoint.memory().space(process, checkpoint.model()).unwrap();
+        let space = checkpoint.memory().space(process).unwrap();
         for run in space.runs(0, u64::MAX).filter(|run| matches!(run.origin, Origin::Recorded { .. })) {
             let bytes = space.read(run.start, run.end - run.start).unwrap();
             assert_eq!(there(&elf, &core, run.start, run.end - run.start), Some(There::Bytes(&bytes)), "{name}");

@@ -336,7 +336,7 @@ fn every_limit_that_is_hit_is_a_warning_that_names_it() {
         let pattern = Pattern::text("nowhere in it", Encoding::Utf8, false).unwrap();
         let matcher = Matcher::new(&[pattern]).unwrap();
         let search = SearchOptions { threads: 1, longest: 16, most: 10 };
-        drop(checkpoint.search_elsewhere(&matcher, &search, 0));
+        drop(checkpoint.memory().search_elsewhere(&matcher, &search, 0));
         let home = tempfile::tempdir().unwrap();
         let mut output =
             Output::create(&home.path().join("out"), false, checkpoint.limits(), Box::new(|_, _| ())).unwrap();

@@ -22,7 +22,7 @@ mod forms;
 mod fuzz;
 mod hostile;
 mod identity;
-mod layers;
+mod kept;
 mod lead;
 mod limits;
 mod memory;

@@ -36,7 +36,7 @@ fn process(checkpoint: &Checkpoint, pid: u64) -> &Process {
 
 /// The bytes of a range; what is not here as zeros.
 fn bytes(checkpoint: &Checkpoint, pid: u64, start: u64, end: u64) -> Vec<u8> {
-    let space = checkpoint.memory().space(process(checkpoint, pid), checkpoint.model()).unwrap();
+    let space = checkpoint.memory().space(process(checkpoint, pid)).unwrap();
     let mut all = Vec::new();
     for (_, content) in space.pieces(start, end) {
         match content {
@@ -156,7 +156,7 @@ fn missing(form: &str) -> Vec<(Missing, u64)> {
     let count = |why: Missing| {
         let mut pages = 0;
         for process in checkpoint.model().processes() {
-            let space = checkpoint.memory().space(process, checkpoint.model()).unwrap();
+            let space = checkpoint.memory().space(process).unwrap();
             let pieces = process.mm.iter().flat_map(|mm| &mm.vmas).flat_map(|vma| space.pieces(vma.start.0, vma.end.0));
             for (at, content) in pieces {
                 if let Content::Missing(len, reason) = content

@@ -133,7 +133,7 @@ fn pagemap(members: &mut Members, name: &str, pages_id: u32, addresses: &[u64], 
 
 /// The stretches of recorded bytes of a process.
 fn stretches(checkpoint: &Checkpoint, process: &Process) -> Vec<(u64, Vec<u8>)> {
-    let space = checkpoint.memory().space(process, checkpoint.model()).unwrap();
+    let space = checkpoint.memory().space(process).unwrap();
     let mut stretches: Vec<(u64, Vec<u8>)> = Vec::new();
     let mut end = None;
     for (at, content) in space.pieces(0, BASE + 64 * PAGE) {
@@ -161,7 +161,7 @@ fn search(checkpoint: &Checkpoint, patterns: &[Pattern], threads: usize) -> Find
     let matcher = Matcher::new(patterns).unwrap();
     let processes: Vec<_> = checkpoint.model().processes().iter().map(all_of).collect();
     let options = SearchOptions { threads, ..SearchOptions::default() };
-    checkpoint.memory().search(checkpoint.model(), &processes, &matcher, &options)
+    checkpoint.memory().search_in(&processes, &matcher, &options)
 }
 
 /// Process, address, pattern and length, in that order.
@@ -265,7 +265,6 @@ proptest! {
         let options = StringOptions { threads: 2, least, ascii: true, utf16: false };
         let mut found = Vec::new();
         checkpoint.memory().strings(
-            checkpoint.model(),
             &[all_of(process)],
             &options,
             |block| block.strings.clone(),

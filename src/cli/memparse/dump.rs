@@ -144,7 +144,7 @@ impl Dump<'_> {
     /// size, and only files have holes.
     fn check_zeros(&self, process: &Process, ranges: &[Range<u64>]) -> Result<(), Failure> {
         let most = self.checkpoint.limits().zero_bytes;
-        let Some(space) = self.checkpoint.memory().pages(process, self.checkpoint.model()) else { return Ok(()) };
+        let Some(space) = self.checkpoint.memory().pages(process) else { return Ok(()) };
         let runs = ranges.iter().flat_map(|range| space.runs(range.start, range.end));
         let zeros = runs.filter(|run| !matches!(run.origin, Origin::Recorded { .. }));
         let zeros = zeros.map(|run| run.end.saturating_sub(run.start)).fold(0, u64::saturating_add);
@@ -207,7 +207,7 @@ impl Dump<'_> {
             other => other.map_err(|error| not_written(path, &error))?,
         }
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if let Some(space) = self.checkpoint.memory().pages(process, self.checkpoint.model()) {
+        if let Some(space) = self.checkpoint.memory().pages(process) {
             let mut offset = 0_u64;
             for range in ranges {
                 let mapping = self.selected.mappings.at(process.pid(), range.start);
@@ -220,11 +220,10 @@ impl Dump<'_> {
     }
 
     fn write(&self, process: &Process, ranges: &[Range<u64>], sink: &mut impl Sink) -> io::Result<()> {
-        let (model, memory) = (self.checkpoint.model(), self.checkpoint.memory());
-        let space = memory.pages(process, model);
+        let memory = self.checkpoint.memory();
+        let space = memory.pages(process);
         let mut result = Ok(());
         memory.walk(
-            model,
             &[(process, ranges.to_vec())],
             self.threads,
             |part: Part<'_>| part,

@@ -1,11 +1,13 @@
 //! `memparse --hexdump`.
 
+use std::collections::HashMap;
 use std::io::Write as _;
 use std::ops::ControlFlow;
 
 use cryoscope::Checkpoint;
 use cryoscope::formats::{escape, hexdump, units};
 use cryoscope::memory::{Part, PartContent};
+use cryoscope::model::ids::Pid;
 use cryoscope::model::process::Process;
 
 use super::super::args::{Global, MemparseArgs, RowFormat};
@@ -19,14 +21,15 @@ pub(super) fn run(checkpoint: &Checkpoint, selected: &Selected<'_>, args: &Mempa
     if args.format != RowFormat::Table {
         return Err(Failure::Usage("a hexdump has no rows; --dump writes the bytes themselves".to_owned()));
     }
-    let (model, memory) = (checkpoint.model(), checkpoint.memory());
+    let memory = checkpoint.memory();
     let ranges = selected.by_mapping();
+    let by_pid: HashMap<Pid, usize> = ranges.iter().enumerate().map(|(i, (process, _))| (process.pid(), i)).collect();
     let mut screen = Screen::open(global)?;
     let render = |part: Part<'_>| {
         // A row of sixteen bytes has 87 characters.
         let bytes = if let PartContent::Bytes(bytes) = &part.content { bytes.len() } else { 0 };
         let mut text = Vec::with_capacity(bytes.div_ceil(16).saturating_mul(87).saturating_add(256));
-        let process = ranges.iter().find(|(process, _)| process.pid() == part.pid);
+        let process = by_pid.get(&part.pid).and_then(|&place| ranges.get(place));
         if let Some((process, list)) = process
             && list.get(part.range).is_some_and(|range| range.start == part.start)
         {
@@ -41,13 +44,13 @@ pub(super) fn run(checkpoint: &Checkpoint, selected: &Selected<'_>, args: &Mempa
             PartContent::Untouched => writeln!(text, "{:016x}  {len} never written to: zeros", part.start),
             PartContent::Missing(why) => writeln!(text, "{:016x}  {len} not here: {}", part.start, why.as_str()),
         };
-        if let Some(space) = process.and_then(|(process, _)| memory.pages(process, model)) {
+        if let Some(space) = process.and_then(|(process, _)| memory.pages(process)) {
             space.give_back(part.start, part.end);
         }
         text
     };
     let mut result = Ok(());
-    memory.walk(model, &ranges, threads(args), render, |text| match screen.out.write_all(&text) {
+    memory.walk(&ranges, threads(args), render, |text| match screen.out.write_all(&text) {
         Ok(()) => ControlFlow::Continue(()),
         Err(error) => {
             result = Err(error);

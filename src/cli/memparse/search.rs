@@ -29,15 +29,14 @@ pub(super) fn run(
 ) -> Outcome {
     let checkpoint = one.checkpoint;
     let options = options(args);
-    let model = checkpoint.model();
-    let findings = checkpoint.memory().search(model, &selected.ranges, matcher, &options);
+    let findings = checkpoint.memory().search_in(&selected.ranges, matcher, &options);
     let elsewhere = if args.everywhere {
         let left = args.max_matches.saturating_sub(u64::try_from(findings.found.len()).unwrap_or(u64::MAX));
-        checkpoint.search_elsewhere(matcher, &SearchOptions { most: left, ..options }, args.context)
+        checkpoint.memory().search_elsewhere(matcher, &SearchOptions { most: left, ..options }, args.context)
     } else if selected.is_all() {
         // Pages that belong to no process are no less in the archive.
         let left = args.max_matches.saturating_sub(u64::try_from(findings.found.len()).unwrap_or(u64::MAX));
-        checkpoint.search_unattributed(matcher, &SearchOptions { most: left, ..options }, args.context)
+        checkpoint.memory().search_unattributed(matcher, &SearchOptions { most: left, ..options }, args.context)
     } else {
         FindingsElsewhere::default()
     };

@@ -125,9 +125,9 @@ fn processes<'c>(checkpoint: &'c Checkpoint, args: &MemparseArgs) -> Result<Vec<
     let (model, memory) = (checkpoint.model(), checkpoint.memory());
     let all = || model.processes().iter().chain(memory.nameless());
     for &pid in &args.pid {
-        if !memory.nameless().iter().any(|process| process.pid().0 == pid) {
+        if memory.nameless().binary_search_by_key(&pid, |process| process.pid().0).is_err() {
             let process = living(checkpoint, pid)?;
-            if memory.pages(process, model).is_none() {
+            if !memory.has_pages(process) {
                 return Err(Failure::Usage(format!(
                     "the memory of process {pid} is not in the archive: its images mm-{pid}.img and pagemap-{pid}.img are missing or damaged"
                 )));
@@ -139,7 +139,7 @@ fn processes<'c>(checkpoint: &'c Checkpoint, args: &MemparseArgs) -> Result<Vec<
         let text = String::from_utf8_lossy(process.name().unwrap_or_default());
         (args.pid.is_empty() || args.pid.contains(&process.pid().0))
             && name.as_ref().is_none_or(|name| name.is_match(&*text))
-            && memory.pages(process, model).is_some()
+            && memory.has_pages(process)
     };
     let wanted: Vec<&Process> = all().filter(wanted).collect();
     if let (Some(name), true) = (&args.name, wanted.is_empty()) {

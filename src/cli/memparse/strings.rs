@@ -20,15 +20,14 @@ const SHOWN: usize = 4096;
 
 pub(super) fn run(one: &One<'_>, selected: &Selected<'_>, args: &MemparseArgs, global: &Global) -> Outcome {
     let checkpoint = one.checkpoint;
-    let (model, memory) = (checkpoint.model(), checkpoint.memory());
+    let memory = checkpoint.memory();
     let options = StringOptions { threads: threads(args), least: args.min_length, ascii: true, utf16: true };
     let mut screen = Screen::open(global)?;
     let mut result = Ok(());
     match args.format {
         RowFormat::Table => {
             let map = |block: &StringBlock<'_>| lines(block, selected);
-            memory
-                .strings(model, &selected.ranges, &options, map, |text| flow(screen.out.write_all(&text), &mut result));
+            memory.strings(&selected.ranges, &options, map, |text| flow(screen.out.write_all(&text), &mut result));
         }
         format => {
             let format = format.with(&args.documents);
@@ -40,7 +39,7 @@ pub(super) fn run(one: &One<'_>, selected: &Selected<'_>, args: &MemparseArgs, g
             let map = |block: &StringBlock<'_>| {
                 block.strings.iter().map(|string| strings.row(block, string)).collect::<Vec<StringRow>>()
             };
-            memory.strings(model, &selected.ranges, &options, map, |rows| {
+            memory.strings(&selected.ranges, &options, map, |rows| {
                 flow(rows.iter().try_for_each(|row| writer.row(row)), &mut result)
             });
             writer.finish()?;

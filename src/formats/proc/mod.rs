@@ -76,7 +76,7 @@ pub fn files(checkpoint: &Checkpoint) -> impl Iterator<Item = File> + '_ {
     let common = Common::read(checkpoint);
     let mut seen = HashSet::new();
     let of_processes = model.processes().iter().flat_map(move |process| {
-        let space = checkpoint.memory().space(process, model);
+        let space = checkpoint.kept_memory().space(process, model);
         let mut files = of_process(&Task { checkpoint, model, process, space, common: &common });
         // The same of all processes of a namespace: the first has them.
         let net = process.ids.as_ref().and_then(|ids| ids.net_ns_id).map(NamespaceId);

@@ -2,6 +2,7 @@
 //! overlapping ones, and the leftmost non-overlapping matches of a regular expression.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use aho_corasick::packed;
 use memchr::memmem;
@@ -45,7 +46,9 @@ pub struct Matcher {
     /// All expressions as one, to skip blocks in which none matches, and to tell which ones do.
     any: Option<(Regex, Regex)>,
     names: Vec<String>,
-    /// Length of the longest literal in bytes.
+    /// What it was made of.
+    shapes: Arc<[Shape]>,
+    /// Bytes of the longest literal.
     longest_literal: usize,
     /// Length of the longest pattern with matches of fixed length, in bytes.
     longest_fixed: usize,
@@ -108,8 +111,15 @@ impl Matcher {
         let longest_literal = literals.iter().map(|literal| literal.bytes.len()).max().unwrap_or(0);
         let longest_mask = masks.iter().map(|(_, mask)| mask.len()).max().unwrap_or(0);
         let names = patterns.iter().map(|pattern| pattern.name.clone()).collect();
+        let shapes = patterns.iter().map(|pattern| pattern.shape.clone()).collect();
         let longest_fixed = longest_literal.max(longest_mask);
-        Ok(Matcher { literals: Literals::new(literals), masks, regexes, any, names, longest_literal, longest_fixed })
+        let literals = Literals::new(literals);
+        Ok(Matcher { literals, masks, regexes, any, names, shapes, longest_literal, longest_fixed })
+    }
+
+    /// Whether another one finds the same: the patterns are the same, in the same order, whatever they are called.
+    pub(super) fn is_same(&self, other: &Matcher) -> bool {
+        self.shapes == other.shapes
     }
 
     /// The patterns' names, in order.

@@ -87,7 +87,8 @@ pub(super) fn run(
 ) -> Findings {
     let most = usize_of(options.most);
     let mut findings = Findings::default();
-    let searched = searched.filter(|searched| std::ptr::eq(&raw const *searched.matcher, matcher));
+    // Whether the ranges are whole processes is for the caller to see.
+    let searched = searched.filter(|searched| searched.answers(matcher, options, true));
     let mut left = Vec::new();
     for line in &lines.all {
         match searched.and_then(|searched| hits_of(line, searched)) {

@@ -22,7 +22,7 @@ const CONTEXT_MOST: u64 = 64 << 10;
 /// A search that is known before an archive is opened, so that data can be searched while it is inflated.
 #[derive(Clone, Debug)]
 pub struct EarlySearch {
-    /// The matcher. Results are used only for a search with this very matcher.
+    /// What is searched for. A search for the same patterns uses what was found.
     pub matcher: Arc<Matcher>,
     /// Options of the search.
     pub options: SearchOptions,
@@ -50,11 +50,32 @@ impl EarlySearch {
 /// Results of a search while an archive was inflated.
 #[derive(Debug)]
 pub(crate) struct Searched {
-    pub(super) matcher: Arc<Matcher>,
-    /// Matches as offsets in the pages image, by its path. Searched images without a match are included.
+    matcher: Arc<Matcher>,
+    options: SearchOptions,
+    context: u64,
+    /// By the path of the pages image: matches as offsets in it. Images that were searched without a match are here, too.
     pub(super) hits: HashMap<BString, Vec<InLine>>,
     /// Whether there are more matches.
     pub(super) more: bool,
+}
+
+impl Searched {
+    /// Whether pages were searched, and not kept.
+    pub(crate) fn has_passed(&self) -> bool {
+        !self.hits.is_empty()
+    }
+
+    /// Whether a search comes to the same, whether `is_whole` processes are searched or parts of them.
+    pub(crate) fn answers(&self, matcher: &Matcher, options: &SearchOptions, is_whole: bool) -> bool {
+        let is_enough = !self.more || options.most <= self.options.most;
+        let same_regexes = !matcher.has_regexes() || is_whole && options.longest == self.options.longest;
+        self.matcher.is_same(matcher) && is_enough && same_regexes
+    }
+
+    /// Whether the bytes of matches were kept, with so many around them.
+    pub(crate) fn has_bytes_of(&self, matcher: &Matcher, context: u64) -> bool {
+        self.matcher.is_same(matcher) && context <= self.context
+    }
 }
 
 /// A block of a pages image.
@@ -211,7 +232,8 @@ impl StreamSearch {
         }
         let named = |(image, island): (usize, Island)| Some(Island { path: images.get(image)?.clone(), ..island });
         let islands = result.islands.into_iter().filter_map(named).collect();
-        (Searched { matcher: early.matcher, hits, more: result.more }, islands)
+        let (options, context) = (early.options, early.context);
+        (Searched { matcher: early.matcher, options, context, hits, more: result.more }, islands)
     }
 }
 

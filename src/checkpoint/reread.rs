@@ -1,0 +1,122 @@
+//! Reads an archive again when something is asked for that was not kept while it was inflated. Without this, the answer
+//! would be empty and nobody would know.
+
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use super::Shared;
+use crate::archive::{Archive, Member, Opener};
+use crate::memory::{Demand, Keep};
+use crate::warning::{Code, Place, Warnings};
+
+/// How an archive is opened a second time.
+#[derive(Debug)]
+pub(super) struct Reopen {
+    pub(super) path: PathBuf,
+    pub(super) map: bool,
+    /// Whether the second copy must have the SHA-256 of the first.
+    pub(super) hash: bool,
+}
+
+/// What was kept of an archive, and what was read again since.
+#[derive(Debug)]
+pub(super) struct Kept {
+    pub(super) keep: Keep,
+    /// Whether the caller said what to keep.
+    pub(super) is_told: bool,
+    /// `None` if the archive can only be read once.
+    pub(super) reopen: Option<Reopen>,
+    /// Whether some contents were not kept.
+    pub(super) lacks: OnceLock<bool>,
+    pub(super) again: Again,
+}
+
+/// The archive, read again with more kept; `None` inside if that was not possible.
+#[derive(Debug, Default)]
+pub(super) struct Again {
+    files: OnceLock<Option<Arc<Archive>>>,
+    memory: OnceLock<Option<Arc<Archive>>>,
+    everything: OnceLock<Option<Arc<Archive>>>,
+}
+
+impl Again {
+    fn slot(&self, need: Keep) -> &OnceLock<Option<Arc<Archive>>> {
+        match need {
+            Keep::Everything => &self.everything,
+            Keep::Memory => &self.memory,
+            Keep::Tables | Keep::Arguments | Keep::Files => &self.files,
+        }
+    }
+}
+
+impl Shared {
+    /// Whether everything of this kind is here already.
+    fn holds(&self, need: Keep) -> bool {
+        // Pages that were searched while they were inflated were not kept.
+        let searched = || self.searched.as_ref().is_some_and(|searched| searched.has_passed());
+        if self.kept.keep.covers(need) && !(need.covers(Keep::Memory) && searched()) {
+            return true;
+        }
+        !*self.kept.lacks.get_or_init(|| self.archive.lacks_contents())
+    }
+
+    /// The archive with everything of a kind in it: as it was opened or, if that is not enough, read again. The archive as it
+    /// was opened if that is not possible, which is a warning.
+    pub(super) fn archive_with(&self, need: Keep) -> &Arc<Archive> {
+        if self.holds(need) {
+            return &self.archive;
+        }
+        if let Some(Some(all)) = self.kept.again.everything.get() {
+            return all;
+        }
+        let again = self.kept.again.slot(need).get_or_init(|| match self.read_again(need) {
+            Ok(archive) => Some(Arc::new(archive)),
+            Err(why) => {
+                self.of_archive.push(Code::NotKept, Place::archive(), || format!("{}; {why}", missing(need)));
+                None
+            }
+        });
+        again.as_ref().unwrap_or(&self.archive)
+    }
+
+    fn read_again(&self, need: Keep) -> Result<Archive, String> {
+        let Some(reopen) = &self.kept.reopen else {
+            return Err("the input can be read only once: keep more when opening it".to_owned());
+        };
+        let unheard = Warnings::new(&self.limits);
+        let mut demand = Demand::new(&self.limits, need, None);
+        let mut opener = Opener {
+            limits: &self.limits,
+            warnings: &unheard,
+            select: &mut demand,
+            progress: &|_, _| (),
+            map: reopen.map,
+            hash: reopen.hash,
+            hash_members: false,
+        };
+        let archive = opener.path(&reopen.path).map_err(|error| format!("reading it again failed: {error}"))?;
+        let is_same = self.archive.watched().is_none() && is_copy(&self.archive, &archive);
+        if !is_same || reopen.hash && archive.sha256() != self.archive.sha256() {
+            return Err("the archive was changed since it was opened: copy it and read the copy".to_owned());
+        }
+        self.of_archive.add_new(unheard.snapshot());
+        Ok(archive)
+    }
+}
+
+/// Whether two archives are the same one, opened twice: all members have the same names, sizes and times.
+pub(super) fn is_copy(here: &Archive, there: &Archive) -> bool {
+    let is_same = |(a, b): (&Member, &Member)| (&a.path, a.size, a.mtime) == (&b.path, b.size, b.mtime);
+    let (here, there) = (here.members(), there.members());
+    here.len() == there.len() && here.iter().zip(there).all(is_same)
+}
+
+fn missing(need: Keep) -> &'static str {
+    match need {
+        Keep::Memory => "pages of memory were asked for but not kept while inflating, so the answer is partial",
+        Keep::Everything => "contents of members were asked for but not kept while inflating, so the answer is partial",
+        Keep::Tables | Keep::Arguments | Keep::Files => {
+            "files of the container were asked for but not kept while inflating, so the answer is partial"
+        }
+    }
+}
