@@ -137,7 +137,7 @@ pub(super) struct Layout {
 impl Layout {
     /// Whether some of the contents were not kept.
     pub(super) fn lacks_contents(&self) -> bool {
-        self.extents.iter().any(|extent| extent.source == Source::Absent(Absence::NotKept))
+        self.extents.iter().any(|extent| extent.location == Location::Absent(Absence::NotKept))
     }
 
     /// One run without holes.

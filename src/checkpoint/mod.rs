@@ -530,8 +530,8 @@ impl Checkpoint {
     }
 
     /// What lies next to the images, with contents of members.
-    fn side_with(&self, need: Keep) -> Side<'_> {
-        Side::new(self.reader_with(need), self.shared.sets.checkpoints.len() == 1)
+    fn side_with(&self, need: Keep) -> EngineFiles<'_> {
+        EngineFiles::new(self.reader_with(need), self.shared.sets.checkpoints.len() == 1)
     }
 
     /// The images, with contents of members.
