@@ -48,6 +48,8 @@ mod siem;
 mod signals;
 mod synth;
 mod tars;
+mod totals;
 mod truth;
 mod unwritable;
 mod waiting;
+mod widths;
