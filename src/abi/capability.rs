@@ -53,6 +53,11 @@ pub fn names(set: u64) -> Vec<Cow<'static, str>> {
     numbers.map(|number| name(number).map_or_else(|| Cow::Owned(number.to_string()), Cow::Borrowed)).collect()
 }
 
+/// How many capabilities have names.
+pub fn count() -> usize {
+    NAMES.len()
+}
+
 /// The name of a capability.
 pub fn name(number: u32) -> Option<&'static str> {
     NAMES.get(usize::try_from(number).ok()?).copied()

@@ -159,13 +159,13 @@ fn grid(rows: &[Summary]) -> Grid {
         columns.extend([GridColumn::text("POD"), GridColumn::text("NAMESPACE")]);
     }
     columns.extend([
-        GridColumn::text("IMAGE").spared(3),
+        GridColumn::path("IMAGE").spared(3),
         GridColumn::text("ENGINE").spared(2),
         GridColumn::fixed("CHECKPOINTED (UTC)"),
         GridColumn::number("PROCS"),
         GridColumn::number("SIZE").spared(1),
         GridColumn::number("CHANGED").spared(4),
-        GridColumn::text("ARCHIVE").cut_at_front(),
+        GridColumn::path("ARCHIVE").or_beneath(),
     ]);
     let mut grid = Grid::new(columns);
     for row in rows {

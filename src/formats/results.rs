@@ -122,11 +122,12 @@ impl<W: Write> ResultWriter<W> {
             ResultFormat::Json => self.out.write_all(if self.has_rows { b"\n]\n" } else { b"]\n" })?,
             ResultFormat::Table if self.has_rows => {
                 let columns = self.names.iter().zip(&self.kinds).map(|(name, kind)| {
-                    let title = super::escape(name.as_bytes()).to_uppercase();
+                    let name = super::escape(name.as_bytes());
+                    let title = name.to_uppercase();
                     match kind {
                         Kind::Number => GridColumn::number(title),
                         Kind::Address => GridColumn::fixed(title),
-                        Kind::Null | Kind::Text => GridColumn::text(title),
+                        Kind::Null | Kind::Text => GridColumn::named(&name),
                     }
                 });
                 let mut grid = Grid::new(columns);

@@ -61,18 +61,83 @@ pub(super) fn marked(text: &str, width: usize) -> String {
     cut
 }
 
-/// Text of at most `width` columns; where its beginning is cut off is marked.
-pub(super) fn cut_front(text: &str, width: usize) -> Cow<'_, str> {
-    if text.width() <= width {
-        return Cow::Borrowed(text);
+/// The last part of a path, with the slash behind it if there is one.
+pub(super) fn last_part(path: &str) -> &str {
+    path.split_inclusive('/').next_back().unwrap_or(path)
+}
+
+/// A path of at most `width` columns, without its middle: `/srv/…/run.sh`. Its last part is never cut: where there is no room
+/// for it, the path is wider.
+pub(super) fn cut_middle(path: &str, width: usize) -> Cow<'_, str> {
+    if path.width() <= width {
+        return Cow::Borrowed(path);
     }
-    let mut used = 1;
-    let kept = text.char_indices().rev().take_while(|(_, c)| {
-        used = c.width().unwrap_or(0).saturating_add(used);
+    let parts: Vec<&str> = path.split_inclusive('/').collect();
+    let [before @ .., last] = parts.as_slice() else { return Cow::Borrowed(path) };
+    if before.is_empty() {
+        return Cow::Borrowed(path);
+    }
+    let mut left = width.saturating_sub(last.width()).saturating_sub("…/".width());
+    let mut take = |part: &&&str| {
+        let fits = part.width() <= left;
+        left = left.saturating_sub(if fits { part.width() } else { 0 });
+        fits
+    };
+    // The root is no part of its own.
+    let first = if before.first() == Some(&"/") { 2 } else { 1 };
+    let mut head = before.iter().take(first).take_while(&mut take).count();
+    let rest = before.get(head..).unwrap_or_default();
+    let tail = rest.iter().rev().take_while(&mut take).count();
+    let rest = rest.get(..rest.len().saturating_sub(tail)).unwrap_or_default();
+    head = head.saturating_add(rest.iter().take_while(&mut take).count());
+    let behind = before.get(before.len().saturating_sub(tail)..).unwrap_or_default();
+    let cut = [before.get(..head).unwrap_or_default().concat().as_str(), "…/", &behind.concat(), last].concat();
+    if cut.width() < path.width() { Cow::Owned(cut) } else { Cow::Borrowed(path) }
+}
+
+/// Text in lines of at most `width` columns and nothing lost, broken behind blanks, slashes and commas if it can be. Behind
+/// `most` lines it is cut.
+pub(super) fn broken(text: &str, width: usize, most: usize) -> Vec<Cow<'_, str>> {
+    let mut lines = Vec::new();
+    let mut rest = text;
+    while rest.width() > width && lines.len().saturating_add(1) < most {
+        let (line, behind) = rest.split_at(break_in(rest, width));
+        lines.push(Cow::Borrowed(line.trim_end_matches(' ')));
+        rest = behind.trim_start_matches(' ');
+    }
+    if !rest.is_empty() || lines.is_empty() {
+        lines.push(cut(rest, width));
+    }
+    lines
+}
+
+/// Where a line of at most `width` columns ends in a text that is wider.
+fn break_in(text: &str, width: usize) -> usize {
+    let mut used = 0_usize;
+    let mut fits = |c: char| {
+        used = used.saturating_add(c.width().unwrap_or(0));
         used <= width
-    });
-    let from = kept.last().map_or(text.len(), |(at, _)| at);
-    Cow::Owned(format!("…{}", text.get(from..).unwrap_or_default()))
+    };
+    let mut end = text.find(|c| !fits(c)).unwrap_or(text.len());
+    let line = text.get(..end).unwrap_or_default();
+    if let Some(behind) = text.get(end..)
+        && behind.starts_with(' ')
+    {
+        return end;
+    }
+    // A line that ends much earlier would be worse than a word in two.
+    let behind = |at: usize| at.saturating_add(1);
+    // A line that ends much earlier would be worse than a word in two.
+    let ending_in = |mark| line.rfind(mark).map(behind).filter(|at| at.saturating_mul(2) >= end);
+    let in_path = ending_in(',').or_else(|| ending_in('/'));
+    if let Some(at) = line.trim_start_matches(' ').rfind(' ').and(line.rfind(' ')).map(behind).or(in_path) {
+        return at;
+    }
+    // A character that is wider than the line has one all the same.
+    if end == 0 {
+        end = text.chars().next().map_or(text.len(), char::len_utf8);
+    }
+    end
 }
 
 #[cfg(test)]
@@ -89,8 +154,33 @@ mod tests {
     #[test]
     fn text_is_cut_by_columns_not_bytes() {
         assert_eq!(cut("日本語日本語", 7), "日本語…");
-        assert_eq!(cut_front("日本語日本語", 7), "…日本語");
-        assert_eq!((cut("abc", 3), cut_front("abc", 3)), ("abc".into(), "abc".into()));
-        assert_eq!((cut("abc", 1), cut_front("abc", 1)), ("…".into(), "…".into()));
+        assert_eq!((cut("abc", 3), cut("abc", 1)), ("abc".into(), "…".into()));
+    }
+
+    #[test]
+    fn a_path_keeps_its_last_part_and_as_much_of_the_others_as_fits() {
+        let path = "/var/lib/kubelet/checkpoints/web.tar";
+        assert_eq!(cut_middle(path, 36), path);
+        assert_eq!(cut_middle(path, 35), "/var/…/kubelet/checkpoints/web.tar");
+        assert_eq!(cut_middle(path, 30), "/var/lib/…/checkpoints/web.tar");
+        assert_eq!(cut_middle(path, 20), "/var/lib/…/web.tar");
+        assert_eq!(cut_middle(path, 14), "/var/…/web.tar");
+        assert_eq!(cut_middle(path, 10), "/…/web.tar");
+        assert_eq!(cut_middle(path, 3), "…/web.tar", "never its last part");
+        assert_eq!(cut_middle("checkpoint/日本語/core-10.img", 22), "…/日本語/core-10.img");
+        assert_eq!(cut_middle("a/b/folder/", 10), "…/folder/", "a folder is a part, too");
+        assert_eq!(cut_middle("socket:[4711]", 5), "socket:[4711]");
+        assert_eq!(cut_middle("/memfd: (deleted)", 9), "/memfd: (deleted)", "nothing would be won");
+        assert_eq!(last_part("/a/b (deleted)"), "b (deleted)");
+    }
+
+    #[test]
+    fn broken_text_loses_nothing() {
+        assert_eq!(broken("one two three", 7, 9), ["one two", "three"]);
+        assert_eq!(broken("/usr/lib/python3", 9, 9), ["/usr/lib/", "python3"]);
+        assert_eq!(broken("0123456789", 4, 9), ["0123", "4567", "89"]);
+        assert_eq!(broken("0123456789", 4, 2), ["0123", "456…"]);
+        assert_eq!(broken("日本語", 1, 9), ["日", "本", "語"], "even where a character is wider than the line");
+        assert_eq!(broken("a  b", 9, 9), ["a  b"]);
     }
 }

@@ -26,6 +26,8 @@ const LOG_ENDS: u64 = 64 << 10;
 const LOG_WHOLE: u64 = 8 << 20;
 /// Bytes at the beginning of tars by which they are recognised.
 const TAR_HEAD: u64 = 512;
+/// Bytes of small archives of files that are kept, so that their members can be counted.
+const SMALL: u64 = 4 << 20;
 
 /// What is kept of an archive that is read as a stream. All of an archive that is mapped is there anyway.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -85,7 +87,9 @@ pub(crate) struct Demand {
     layouts: HashMap<u64, Vec<BString>>,
     /// Pagemaps seen so far, by directory.
     pagemaps: HashMap<BString, Claims>,
-    /// Warnings from reading images here. They are dropped, because the real reading repeats them.
+    /// Bytes that may still be kept of small archives of files, whose members are counted.
+    small_left: u64,
+    /// What reading them here would warn of is warned of when they are read for good.
     unheard: Warnings,
 }
 
@@ -112,6 +116,7 @@ impl Demand {
             searched: None,
             layouts: HashMap::new(),
             pagemaps: HashMap::new(),
+            small_left: SMALL,
             unheard,
         }
     }
@@ -234,7 +239,16 @@ fn address_mask(mm: &MmEntry) -> u64 {
 }
 
 impl Demand {
-    /// Records an image that is needed to interpret pages.
+    /// Whether a small archive of files is kept, so that its members can be counted.
+    fn is_counted(&mut self, member: &Member) -> bool {
+        let is_one = matches!(Kind::of(member.file_name()), Some((Kind::TmpfsDev | Kind::TmpfsOld, _)))
+            || matches!(member.file_name(), b"rootfs-diff.tar" | b"devshm-checkpoint.tar");
+        let left = self.small_left.checked_sub(member.size).filter(|_| is_one && self.keep != Keep::Tables);
+        self.small_left = left.unwrap_or(self.small_left);
+        left.is_some()
+    }
+
+    /// Remembers an image by which pages will be understood.
     fn note(&mut self, kind: Kind, number: u64, folder: &BStr) -> Selection {
         if kind == Kind::Mm {
             self.layouts.entry(number).or_default().push(folder.into());
@@ -270,7 +284,11 @@ impl Select for Demand {
     fn select(&mut self, member: &Member, kept: &dyn Kept) -> Selection {
         let folder = BStr::new(member.folder());
         let Some((kind, number)) = Kind::of(member.file_name()) else {
-            return if self.keep.files() { Selection::All } else { of_file(member, &self.limits) };
+            return if self.keep.files() || self.is_counted(member) {
+                Selection::All
+            } else {
+                of_file(member, &self.limits)
+            };
         };
         match kind {
             Kind::Pages if self.keep.memory() => {
@@ -282,7 +300,7 @@ impl Select for Demand {
             // Which parts are wanted is known only after inflation.
             Kind::PagesFramed => Selection::All,
             Kind::ShmPagesOld if self.keep.memory() => Selection::All,
-            Kind::TmpfsDev | Kind::TmpfsOld if self.keep.files() => Selection::All,
+            Kind::TmpfsDev | Kind::TmpfsOld if self.keep.files() || self.is_counted(member) => Selection::All,
             Kind::Pages => self.of_pages(folder, number, kept).map_or(Selection::All, Selection::Ranges),
             // Contents of file systems and devices, and pages from before pagemaps existed.
             Kind::TmpfsDev | Kind::TmpfsOld | Kind::AmdgpuPages | Kind::AmdgpuDrmPages | Kind::ShmPagesOld => {

@@ -235,21 +235,46 @@ fn covered(fact: &'static str, said: Option<&[String]>, shown: Option<Vec<&[u8]>
     }
 }
 
-/// Capabilities in the bounding set that are not among the engine's defaults, and defaults that are not in the set.
+/// Capabilities that an engine gives without being asked.
+fn usual(engine: Engine) -> &'static [&'static str] {
+    match engine {
+        Engine::Podman => PODMAN,
+        Engine::CriO => CRIO,
+        Engine::Containerd | Engine::Docker => DOCKER,
+    }
+}
+
+/// The same, by the engine's name; without `CAP_`.
+pub(crate) fn usual_capabilities(engine: &str) -> Option<&'static [&'static str]> {
+    let engines = [Engine::Podman, Engine::CriO, Engine::Containerd, Engine::Docker];
+    engines.into_iter().find(|known| known.as_str() == engine).map(usual)
+}
+
+/// Whether the container was given every capability.
+pub(crate) fn has_all_capabilities(rows: &[Isolation], engine: Option<&str>) -> bool {
+    let Some(usual) = engine.and_then(usual_capabilities) else { return false };
+    let numbers = |fact: &str| -> u64 {
+        let names = rows.iter().filter(|row| row.fact == fact).filter_map(|row| row.item.as_deref());
+        mask_of(names)
+    };
+    let all = u64::MAX.checked_shr(u64::BITS.saturating_sub(u32::try_from(capability::count()).unwrap_or(0)));
+    let given = (mask_of(usual.iter().copied()) | numbers("capability_added")) & !numbers("capability_dropped");
+    all.is_some_and(|all| given & all == all)
+}
+
+fn mask_of<'n>(names: impl Iterator<Item = &'n str>) -> u64 {
+    names.filter_map(|name| 1_u64.checked_shl(capability::number(name)?)).fold(0, |mask, bit| mask | bit)
+}
+
+/// Capabilities in the bounding set that the engine gives nobody unasked, and those that it gives and that are not in it.
 fn capabilities(bounding: Option<u64>, engine: Option<Engine>, add: &mut Add<'_>) {
     let Some(bounding) = bounding else {
         add("capability_added", None, None, None);
         return;
     };
-    let usual = match engine {
-        Some(Engine::Podman) => PODMAN,
-        Some(Engine::CriO) => CRIO,
-        Some(Engine::Containerd | Engine::Docker) => DOCKER,
-        // What is unusual depends on the engine.
-        None => return,
-    };
-    let bits = usual.iter().filter_map(|name| 1_u64.checked_shl(capability::number(name)?));
-    let usual = bits.fold(0, |mask, bit| mask | bit);
+    // What is unusual depends on who made it.
+    let Some(usual) = engine.map(usual) else { return };
+    let usual = mask_of(usual.iter().copied());
     for name in capability::names(bounding & !usual) {
         add("capability_added", Some(name.into_owned()), Some("yes".to_owned()), Some(true));
     }

@@ -80,6 +80,9 @@ table! {
     }
 }
 
+/// The sources, in the order of the rows.
+pub(super) const SOURCES: [&str; 6] = ["ghost", "link_remap", "memfd", "sysv", "devshm", "tmpfs"];
+
 /// The rows of a checkpoint.
 pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = RecoveredFile> + '_ {
     let recovered = checkpoint.recovered();

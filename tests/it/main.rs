@@ -51,6 +51,8 @@ mod siem;
 mod signals;
 mod synth;
 mod tars;
+mod totals;
 mod truth;
 mod unwritable;
 mod waiting;
+mod widths;

@@ -92,6 +92,11 @@ screens! {
     inspect_everything: "inspect {TICK} --all --width 120";
     inspect_files: "inspect {FILES} --files --pid 6 --width 100";
     inspect_one_process: "inspect {WEBAPP} --pid 11 --sockets --ps-tree-cmd --width 100";
+    inspect_changes: "inspect {WEBAPP} --changes --width 80";
+    inspect_changes_marked: "inspect fixtures/rootfs-diff/rootfs-diff.tar.zst --changes --width 80";
+    inspect_unix_peers: "inspect {WEBAPP} --pid 23 --sockets --files --width 80";
+    inspect_sections: "inspect {WEBAPP} --queues --recovered --mounts --isolation --width 80";
+    inspect_environments: "inspect {WEBAPP} --env --width 80";
     inspect_held_by_one: "inspect {WEBAPP} --pid 23 --queues --recovered --width 100";
     inspect_held_rows: "inspect {WEBAPP} --pid 12 --queues --format table --width 100";
     inspect_no_such_process: "inspect {TREE} --pid 4711";
@@ -106,6 +111,7 @@ screens! {
     table_columns: "table {WEBAPP} processes --columns pid,uid,name,path --width 80";
     table_csv: "table {FILES} process_open_files --format csv --columns pid,fd,type,path,flag_names,detail";
     table_ndjson: "table {FILES} container process_open_files --format ndjson --columns name,fd,path,detail";
+    table_connections: "table {WEBAPP} tcp_connections --width 80";
     table_changes: "table fixtures/rootfs-diff/rootfs-diff.tar.zst rootfs_changes --width 80";
     table_log: "table fixtures/webapp-compromise/webapp-compromise.tar.zst log_lines --width 80";
 

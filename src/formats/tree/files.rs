@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::sockets::Ends;
 use super::{Overview, Page, heading, number, sockets, text};
 use crate::formats::text::cell;
 use crate::formats::{Grid, GridColumn};
@@ -12,6 +13,7 @@ pub(super) fn write(overview: &Overview, files: &[OpenFile], page: &mut Page) {
     page.section("Open files");
     let sockets: HashMap<(Pid, Fd), &OpenSocket> =
         overview.sockets.iter().map(|socket| ((socket.pid, socket.fd), socket)).collect();
+    let ends = Ends::of(overview);
     for (process, rows) in overview.by_process(files, |file| file.pid) {
         // A process without descriptors still has directories.
         if rows.is_empty() && process.cwd.is_none() && process.root.is_none() {
@@ -20,10 +22,10 @@ pub(super) fn write(overview: &Overview, files: &[OpenFile], page: &mut Page) {
         page.line(&heading(process));
         let mut grid = Grid::new([
             GridColumn::number("FD"),
-            GridColumn::text("TYPE"),
-            GridColumn::text("MODE"),
+            GridColumn::fixed("TYPE"),
+            GridColumn::fixed("MODE"),
             GridColumn::number("POS"),
-            GridColumn::text("PATH"),
+            GridColumn::wrapped("PATH"),
         ]);
         for row in rows {
             grid.push(vec![
@@ -31,7 +33,7 @@ pub(super) fn write(overview: &Overview, files: &[OpenFile], page: &mut Page) {
                 row.r#type.unwrap_or("-").to_owned(),
                 mode(row),
                 number(row.pos.filter(|&pos| pos != 0)),
-                text(row.path.as_ref().map(|path| path.as_slice())) + &more(row, &sockets),
+                text(row.path.as_ref().map(|path| path.as_slice())) + &more(row, &sockets, &ends),
             ]);
         }
         for (what, path) in [("cwd", &process.cwd), ("root", &process.root)] {
@@ -45,9 +47,9 @@ pub(super) fn write(overview: &Overview, files: &[OpenFile], page: &mut Page) {
 }
 
 /// What the name of a file without a path does not say: a socket's addresses, a counter, what is watched.
-fn more(row: &OpenFile, sockets: &HashMap<(Pid, Fd), &OpenSocket>) -> String {
+fn more(row: &OpenFile, sockets: &HashMap<(Pid, Fd), &OpenSocket>, ends: &Ends<'_>) -> String {
     if let Some(socket) = sockets.get(&(row.pid, row.fd)) {
-        return format!("  {}", sockets::brief(socket));
+        return format!("  {}", sockets::brief(socket, ends));
     }
     match (&row.detail, row.r#type) {
         // Its mode; the path says enough.

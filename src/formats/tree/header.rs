@@ -1,17 +1,22 @@
 //! The first lines: what it is, where it is from, when it was, how big.
 
+use std::borrow::Cow;
+
 use bstr::BString;
 use unicode_width::UnicodeWidthStr;
 
 use super::line::{Line, Role};
 use super::{Overview, Page, isolation, some};
+use crate::formats::text::broken;
 use crate::formats::{escape, units};
-use crate::tables::{Container, Statistics};
+use crate::tables::{Container, Statistics, Totals};
 
 /// Columns of the names before the facts.
 const NAMES: usize = 14;
 /// Addresses that are named.
 const ADDRESSES: usize = 4;
+/// Columns of facts, at least.
+const ROOM: usize = 16;
 /// What stands between facts.
 const BETWEEN: &str = " · ";
 
@@ -22,17 +27,24 @@ pub(super) fn write(overview: &Overview, page: &mut Page) {
         .iter()
         .filter_map(|(what, name)| Some(format!("{what} {}", escape(name.as_ref()?.as_bytes()))))
         .collect();
-    if !pod.is_empty() {
-        title.push(Role::Plain, format!("  {}", pod.join(", ")));
+    let pod = pod.join(", ");
+    let fits = |width: usize| title.width().saturating_add(2).saturating_add(pod.width()) <= width;
+    if pod.is_empty() {
+        page.line(&title);
+    } else if page.look.width.is_none_or(fits) {
+        title.push(Role::Plain, format!("  {pod}"));
+        page.line(&title);
+    } else {
+        page.line(&title);
+        page.wrapped(&Line::of(Role::Plain, pod), 2);
     }
-    page.line(&title);
-    let mut facts = facts(container, overview.statistics.as_ref());
+    let mut facts = facts(container, overview.statistics.as_ref(), &overview.totals);
     let behind_host = facts.iter().position(|(name, _)| *name == "host").map_or(facts.len(), |at| at.saturating_add(1));
     facts.insert(behind_host, ("networks", overview.networks.facts()));
-    facts.push(("recovered", overview.statistics.as_ref().map(recoverable).unwrap_or_default()));
+    facts.push(("recovered", recovered(overview)));
     facts.push(("waiting", overview.waiting.facts()));
     let room = page.look.width.map(|width| width.saturating_sub(NAMES).saturating_sub(2));
-    facts.push(("isolation", isolation::facts(&overview.isolation, &overview.processes, room)));
+    facts.push(("isolation", isolation::facts(&overview.isolation, container.engine, &overview.processes, room)));
     for (name, facts) in facts {
         let role = if name == "isolation" { Role::Notable } else { Role::Plain };
         for (number, text) in wrapped(&facts, room).into_iter().enumerate() {
@@ -52,17 +64,40 @@ pub(super) fn write(overview: &Overview, page: &mut Page) {
     }
 }
 
-/// Files whose contents the archive has though they have no name, or never had one.
-fn recoverable(statistics: &Statistics) -> Vec<String> {
-    let kinds =
-        [(statistics.ghost_files, "deleted file"), (statistics.memfds, "memfd"), (statistics.sysv_segments, "segment")];
-    let count = |(number, noun): (u64, &str)| {
-        (number > 0).then(|| units::count(usize::try_from(number).unwrap_or(usize::MAX), noun))
+/// Files whose contents the archive has though no disk may have them any more: how many rows of `recovered_files` are of
+/// each source. Where file systems in memory are too large to be counted, that is said.
+fn recovered(overview: &Overview) -> Vec<String> {
+    let mut facts = Vec::new();
+    let mut add = |number: u64, one: &str, many: &str| {
+        if number > 0 {
+            facts.push(format!("{number} {}", if number == 1 { one } else { many }));
+        }
     };
-    kinds.into_iter().filter_map(count).collect()
+    match (&overview.totals.recovered, &overview.statistics) {
+        (Some(counts), _) => {
+            for &(source, number) in counts {
+                match source {
+                    "ghost" => add(number, "deleted file", "deleted files"),
+                    "link_remap" => add(number, "deleted name", "deleted names"),
+                    "memfd" => add(number, "memfd", "memfds"),
+                    "sysv" => add(number, "segment", "segments"),
+                    "devshm" => add(number, "in /dev/shm", "in /dev/shm"),
+                    other => add(number, &format!("in {other}"), &format!("in {other}")),
+                }
+            }
+        }
+        (None, Some(statistics)) => {
+            add(statistics.ghost_files, "deleted file", "deleted files");
+            add(statistics.memfds, "memfd", "memfds");
+            add(statistics.sysv_segments, "segment", "segments");
+            facts.push("file systems in memory not counted".to_owned());
+        }
+        (None, None) => {}
+    }
+    facts
 }
 
-/// Facts side by side, in as many lines as they need.
+/// Facts side by side, in as many lines as they need. One that is wider than there is room goes on in the next line.
 fn wrapped(facts: &[String], room: Option<usize>) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for fact in facts {
@@ -74,7 +109,8 @@ fn wrapped(facts: &[String], room: Option<usize>) -> Vec<String> {
             _ => lines.push(fact.clone()),
         }
     }
-    lines
+    let Some(room) = room else { return lines };
+    lines.iter().flat_map(|line| broken(line, room.max(ROOM), usize::MAX)).map(Cow::into_owned).collect()
 }
 
 fn name(container: &Container) -> String {
@@ -94,7 +130,7 @@ fn plugins(container: &Container) -> Vec<String> {
     gpus.into_iter().chain(names(others)).collect()
 }
 
-fn facts(container: &Container, statistics: Option<&Statistics>) -> Vec<(&'static str, Vec<String>)> {
+fn facts(container: &Container, statistics: Option<&Statistics>, totals: &Totals) -> Vec<(&'static str, Vec<String>)> {
     let shown = |text: &Option<String>| text.as_deref().map(|text| escape(text.as_bytes()).into_owned());
     let with = |what: &str, text: &Option<String>| shown(text).map(|text| format!("{what} {text}"));
     let engine = container.engine.map(|engine| match shown(&container.engine_version) {
@@ -116,7 +152,12 @@ fn facts(container: &Container, statistics: Option<&Statistics>) -> Vec<(&'stati
     let sizes = |s: &Statistics| {
         let archive = s.archive_size.map(|bytes| format!("archive {}", units::size(bytes)));
         let inflated = s.unpacked_size.filter(|_| s.unpacked_size != s.archive_size);
-        let changes = s.rootfs_diff_size.map(|bytes| format!("changed files {}", units::size(bytes)));
+        let changes = match totals.changed {
+            Some((0, _)) => None,
+            Some((_, bytes)) => Some(format!("changed files {}", units::size(bytes))),
+            // Only the tar is known.
+            None => s.rootfs_diff_size.map(|bytes| format!("rootfs-diff.tar {}", units::size(bytes))),
+        };
         [
             archive,
             inflated.map(|bytes| format!("inflated {}", units::size(bytes))),

@@ -3,11 +3,17 @@
 use unicode_width::UnicodeWidthStr as _;
 
 use super::{Page, some};
+use crate::abi::capability;
 use crate::formats::{Grid, GridColumn, escape};
-use crate::tables::{Isolation, Process};
+use crate::tables::{Isolation, Process, has_all_capabilities};
 
 /// What loosens the walls of the container, in a few words each, the gravest first; none wider than there is room.
-pub(super) fn facts(rows: &[Isolation], processes: &[Process], room: Option<usize>) -> Vec<String> {
+pub(super) fn facts(
+    rows: &[Isolation],
+    engine: Option<&str>,
+    processes: &[Process],
+    room: Option<usize>,
+) -> Vec<String> {
     let unusual: Vec<&Isolation> = rows.iter().filter(|row| row.unusual == Some(true)).collect();
     let items = |fact: &str| -> Vec<String> {
         let of_fact = unusual.iter().filter(|row| row.fact == fact);
@@ -33,7 +39,11 @@ pub(super) fn facts(rows: &[Isolation], processes: &[Process], room: Option<usiz
     let mut facts: Vec<String> = [
         has("privileged").then(|| "privileged".to_owned()),
         list("of the host: ", items("namespace"), ""),
-        list("", items("capability_added"), " added"),
+        if has_all_capabilities(rows, engine) {
+            Some(format!("all {} capabilities", capability::count()))
+        } else {
+            list("", by_danger(items("capability_added")), " added")
+        },
         has("seccomp").then(|| "no seccomp profile".to_owned()),
         has("apparmor").then(|| "no AppArmor profile".to_owned()),
         has("selinux").then(|| "no SELinux label".to_owned()),
@@ -51,6 +61,29 @@ pub(super) fn facts(rows: &[Isolation], processes: &[Process], room: Option<usiz
     facts
 }
 
+/// Capabilities that give the host away, or nearly so, the gravest first.
+const DANGEROUS: &[&str] = &[
+    "CAP_SYS_ADMIN",
+    "CAP_SYS_MODULE",
+    "CAP_SYS_RAWIO",
+    "CAP_SYS_PTRACE",
+    "CAP_BPF",
+    "CAP_DAC_READ_SEARCH",
+    "CAP_SYS_BOOT",
+    "CAP_MAC_ADMIN",
+    "CAP_MAC_OVERRIDE",
+    "CAP_NET_ADMIN",
+    "CAP_PERFMON",
+    "CAP_CHECKPOINT_RESTORE",
+    "CAP_NET_RAW",
+];
+
+/// Capabilities in the order in which they are to be named: there may not be room for all.
+fn by_danger(mut names: Vec<String>) -> Vec<String> {
+    names.sort_by_key(|name| DANGEROUS.iter().position(|dangerous| dangerous == name).unwrap_or(DANGEROUS.len()));
+    names
+}
+
 pub(super) fn write(rows: &[Isolation], page: &mut Page) {
     page.section("What the container was allowed");
     if rows.is_empty() {
@@ -59,9 +92,9 @@ pub(super) fn write(rows: &[Isolation], page: &mut Page) {
     }
     let mut grid = Grid::new([
         GridColumn::text(""),
-        GridColumn::text("WHAT"),
-        GridColumn::text("OF IT"),
-        GridColumn::text("VALUE"),
+        GridColumn::fixed("WHAT"),
+        GridColumn::path("OF IT"),
+        GridColumn::path("VALUE"),
     ]);
     for row in rows {
         let escaped =
@@ -72,5 +105,42 @@ pub(super) fn write(rows: &[Isolation], page: &mut Page) {
     page.grid(&grid, 2);
     if rows.iter().any(|row| row.unusual == Some(true)) {
         page.text.push_str("  ! loosens what engines do when they are asked for nothing\n");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn added(name: &str) -> Isolation {
+        Isolation {
+            fact: "capability_added",
+            item: Some(name.to_owned()),
+            unusual: Some(true),
+            value: Some("yes".to_owned()),
+        }
+    }
+
+    #[test]
+    fn dangerous_capabilities_are_named_first() {
+        let rows: Vec<Isolation> =
+            ["CAP_LEASE", "CAP_NET_ADMIN", "CAP_SYS_NICE", "CAP_SYS_ADMIN", "CAP_WAKE_ALARM"].map(added).into();
+        let line = |room| facts(&rows, Some("Podman"), &[], room);
+        assert_eq!(line(Some(36)), ["CAP_SYS_ADMIN CAP_NET_ADMIN +3 added"]);
+        assert_eq!(line(Some(5)), ["CAP_SYS_ADMIN +4 added"], "whatever the room");
+    }
+
+    #[test]
+    fn all_capabilities_are_called_so() {
+        let all = capability::names(u64::MAX >> (64 - capability::count()));
+        let usual = crate::tables::usual_capabilities("Podman").unwrap();
+        let is_usual = |name: &str| usual.iter().any(|usual| name.strip_prefix("CAP_") == Some(usual));
+        let mut rows: Vec<Isolation> = all.iter().filter(|name| !is_usual(name)).map(|name| added(name)).collect();
+        assert_eq!(facts(&rows, Some("Podman"), &[], None), ["all 41 capabilities"]);
+        rows.pop();
+        assert!(facts(&rows, Some("Podman"), &[], None)[0].starts_with("CAP_SYS_ADMIN CAP_SYS_MODULE "));
+        let dropped = Isolation { fact: "capability_dropped", unusual: Some(false), ..added("CAP_KILL") };
+        rows.extend([added("CAP_CHECKPOINT_RESTORE"), dropped]);
+        assert!(facts(&rows, Some("Podman"), &[], None)[0].starts_with("CAP_SYS_ADMIN "), "one is not there");
     }
 }

@@ -21,7 +21,7 @@ pub(super) enum Role {
     Alarm,
     /// What stands out without being wrong: the superuser, stopped processes.
     Notable,
-    /// An open door: listening sockets.
+    /// Where others can connect: listening sockets.
     Listens,
     /// A connection to somewhere.
     Peer,
@@ -69,6 +69,11 @@ impl Line {
     /// Columns that it takes up.
     pub(super) fn width(&self) -> usize {
         self.parts.iter().map(|(_, text)| text.width()).sum()
+    }
+
+    /// The text without styles.
+    pub(super) fn text(&self) -> String {
+        self.parts.iter().map(|(_, text)| text.as_str()).collect()
     }
 
     /// The text, cut to a width if there is one, with colours if they are wanted.

@@ -15,9 +15,9 @@ pub(super) fn write(overview: &Overview, maps: &[Mapping], page: &mut Page) {
             GridColumn::fixed("START"),
             GridColumn::fixed("END"),
             GridColumn::fixed("PERM"),
-            GridColumn::number("SIZE"),
+            GridColumn::number("SIZE").spared(1),
             GridColumn::number("RECORDED"),
-            GridColumn::text("PATH").cut_at_front(),
+            GridColumn::path("PATH"),
         ]);
         for row in rows {
             let name = if row.path.is_empty() { format!("({})", row.kind) } else { escape(&row.path).into_owned() };

@@ -56,7 +56,7 @@ fn entries(page: &mut Page, object: &Map<String, Value>) {
 }
 
 fn entry(page: &mut Page, indent: usize, name: &str, value: &str) {
-    let mut line = Line::of(Role::Plain, format!("{:indent$}{}: ", "", escape(name.as_bytes())));
+    let mut line = Line::of(Role::Plain, format!("{}: ", escape(name.as_bytes())));
     line.push(Role::Plain, escape(value.as_bytes()).into_owned());
-    page.line(&line);
+    page.wrapped(&line, indent);
 }

@@ -20,14 +20,17 @@ mod waiting;
 
 use std::collections::HashMap;
 
+use bstr::BString;
+
 use self::line::{Line, Role};
 pub use self::networks::Networks;
 pub use self::waiting::Waiting;
 use super::escape;
+use super::text::broken;
 use crate::model::ids::Pid;
 use crate::tables::{
     Container, Holding, Isolation, Mapping, Mount, OpenFile, OpenSocket, Process, ProcessEnv, RecoveredFile,
-    RootfsChange, Statistics, Thread, Warning,
+    RootfsChange, Statistics, Thread, Totals, Warning,
 };
 
 /// The rows of one checkpoint. Sections that were not asked for are `None`.
@@ -41,8 +44,12 @@ pub struct Overview {
     pub statistics: Option<Statistics>,
     /// Rows of `processes`, as far as they are shown.
     pub processes: Vec<Process>,
-    /// Rows of `process_open_sockets`, for what is said of each process.
+    /// Rows of `process_open_sockets` of all processes, for what is said of each and of its peers.
     pub sockets: Vec<OpenSocket>,
+    /// Names of all processes, for the other ends of sockets.
+    pub names: HashMap<Pid, BString>,
+    /// Counts for the header.
+    pub totals: Totals,
     /// Rows of `interfaces`, `addresses` and `routes`, for what is said of the container.
     pub networks: Networks,
     /// Rows of `isolation`, for what is said of the container.
@@ -162,6 +169,11 @@ fn heading(process: &Process) -> Line {
     line
 }
 
+/// Columns of a line that goes on in others, at least.
+const LEAST: usize = 16;
+/// Lines of what goes on in further lines.
+const LINES: usize = 24;
+
 /// Text that is being put together.
 struct Page {
     look: Look,
@@ -178,6 +190,26 @@ impl Page {
     fn long_line(&mut self, line: &Line) {
         self.text.push_str(&line.render(None, self.look.color));
         self.text.push('\n');
+    }
+
+    /// An indented line that goes on in further lines where it is wider than the screen.
+    fn wrapped(&mut self, line: &Line, indent: usize) {
+        match self.look.width.map(|width| width.saturating_sub(indent)) {
+            Some(room) if line.width() > room => {
+                let text = line.text();
+                // What follows is indented further.
+                let room = room.saturating_sub(2).max(LEAST);
+                for (number, part) in broken(&text, room, LINES).iter().enumerate() {
+                    let indent = if number == 0 { indent } else { indent.saturating_add(2) };
+                    self.line(&Line::of(Role::Plain, format!("{:indent$}{part}", "")));
+                }
+            }
+            _ => {
+                let mut indented = Line::of(Role::Plain, " ".repeat(indent));
+                indented.append(line.clone());
+                self.long_line(&indented);
+            }
+        }
     }
 
     /// The title of a section.

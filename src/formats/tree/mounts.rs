@@ -4,6 +4,15 @@ use super::{Page, text};
 use crate::formats::{Grid, GridColumn};
 use crate::tables::Mount;
 
+/// What is mounted, and which folder of it unless it is all of it: `tmpfs[/docker.sock]`, as `findmnt` prints it.
+fn source(row: &Mount) -> String {
+    let source = text(row.source.as_ref().map(|source| source.as_slice()));
+    match row.root.as_ref().filter(|root| !matches!(root.as_slice(), b"/" | b"")) {
+        Some(root) => format!("{source}[{}]", text(Some(root))),
+        None => source,
+    }
+}
+
 pub(super) fn write(mounts: &[Mount], page: &mut Page) {
     let (was, asked): (Vec<&Mount>, Vec<&Mount>) = mounts.iter().partition(|mount| mount.from == "image");
     for (title, rows) in [("Mounts", was), ("Mounts that the specification asks for", asked)] {
@@ -12,11 +21,10 @@ pub(super) fn write(mounts: &[Mount], page: &mut Page) {
         }
         page.section(title);
         let mut grid = Grid::new([
-            GridColumn::text("PATH"),
+            GridColumn::path("PATH"),
             GridColumn::text("TYPE"),
-            GridColumn::text("SOURCE"),
-            GridColumn::text("ROOT"),
-            GridColumn::text("OPTIONS"),
+            GridColumn::path("SOURCE"),
+            GridColumn::wrapped("OPTIONS"),
         ]);
         for row in rows {
             let options: Vec<String> =
@@ -24,8 +32,7 @@ pub(super) fn write(mounts: &[Mount], page: &mut Page) {
             grid.push(vec![
                 text(Some(&row.path)),
                 text(row.r#type.as_ref().map(|t| t.as_slice())),
-                text(row.source.as_ref().map(|s| s.as_slice())),
-                text(row.root.as_ref().map(|r| r.as_slice())),
+                source(row),
                 options.join(","),
             ]);
         }

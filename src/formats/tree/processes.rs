@@ -49,7 +49,7 @@ pub(super) fn write(overview: &Overview, page: &mut Page) {
             let room = page.look.width.filter(|_| !whole).unwrap_or(usize::MAX);
             line.width().saturating_add(least).saturating_add(badges.width()) <= room
         };
-        let badges = with_names(fits, |names| badges(row, &sockets, &signals, names));
+        let badges = with_names(fits, |names, counts| badges(row, &sockets, &signals, names, counts));
         let room = page.look.width.map_or(COMMAND, |width| {
             width.saturating_sub(line.width()).saturating_sub(badges.width()).max(COMMAND_LEAST)
         });
@@ -153,15 +153,25 @@ fn grouped<'p>(list: &[&'p Process], alike: usize, is_leaf: impl Fn(&Process) ->
         .collect()
 }
 
-/// What is made of as many names as fit: the rest of a list is counted, and a count must not be cut off.
-fn with_names(fits: impl Fn(&Line) -> bool, make: impl Fn([usize; 2]) -> Line) -> Line {
+/// What is made of as many names as fit: the rest of a list is counted, and a count must not be cut off. Where there is no
+/// room for everything, peers say more than how many threads there are.
+fn with_names(fits: impl Fn(&Line) -> bool, make: impl Fn([usize; 2], bool) -> Line) -> Line {
     // Who listens says more than who the peers are.
     let numbers = [[NAMED, NAMED], [NAMED, 2], [2, 2], [2, 1], [1, 1], [1, 0]];
-    numbers.into_iter().map(&make).find(fits).unwrap_or_else(|| make([0, 0]))
+    let all = [make([NAMED, NAMED], true)].into_iter();
+    let fewer = numbers.into_iter().map(|names| make(names, false));
+    all.chain(fewer).find(fits).unwrap_or_else(|| make([0, 0], false))
 }
 
-/// What matters about a process, with so many names of where it listens and of its peers.
-fn badges(row: &Row<'_>, sockets: &Sockets, signals: &HashMap<Pid, usize>, [places, peers]: [usize; 2]) -> Line {
+/// What matters about a process, with so many names of where it listens and of its peers, and with counts of threads and
+/// signals if they are wanted.
+fn badges(
+    row: &Row<'_>,
+    sockets: &Sockets,
+    signals: &HashMap<Pid, usize>,
+    [places, peers]: [usize; 2],
+    counts: bool,
+) -> Line {
     let process = row.process;
     let mut line = Line::default();
     let mut badge = |role, text: String| line.push(role, format!("  {text}"));
@@ -187,40 +197,65 @@ fn badges(row: &Row<'_>, sockets: &Sockets, signals: &HashMap<Pid, usize>, [plac
     if process.entered {
         badge(Role::Notable, "session began outside".to_owned());
     }
-    if process.threads > 1 {
-        badge(Role::Faint, format!("{} threads", process.threads));
-    }
-    if let Some(&count) = signals.get(&process.pid) {
-        badge(Role::Faint, format!("{} waiting", units::count(count, "signal")));
-    }
-    let lists = [(Role::Listens, "listens", &sockets.listening, places), (Role::Peer, "peers", &sockets.peers, peers)];
-    for (role, what, lists, names) in lists {
-        match lists.get(&process.pid) {
+    for end in Ending::ALL {
+        let (role, what) = end.look();
+        let names = if what == "peers" { peers } else { places };
+        match sockets.0.get(&(process.pid, end)) {
             None => {}
             Some(list) if names > 0 || list.len() == 1 => badge(role, format!("{what} {}", some(list, names.max(1)))),
             Some(list) => badge(role, format!("{what} +{}", list.len())),
         }
     }
+    if counts && process.threads > 1 {
+        badge(Role::Faint, format!("{} threads", process.threads));
+    }
+    if let Some(&count) = signals.get(&process.pid).filter(|_| counts) {
+        badge(Role::Faint, format!("{} waiting", units::count(count, "signal")));
+    }
     line
+}
+
+/// What a socket is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Ending {
+    /// It takes every packet of a network device: a sniffer.
+    Packets,
+    /// It takes every packet of a protocol.
+    Raw,
+    /// Others can connect to it.
+    Listens,
+    /// It takes and makes packets of a protocol, of one peer.
+    RawPeer,
+    /// It is connected.
+    Peer,
+}
+
+impl Ending {
+    /// In the order in which they are shown.
+    const ALL: [Ending; 5] = [Ending::Packets, Ending::Raw, Ending::Listens, Ending::RawPeer, Ending::Peer];
+
+    /// How it is shown, and the word before its names.
+    fn look(self) -> (Role, &'static str) {
+        match self {
+            Ending::Packets => (Role::Alarm, "listens"),
+            Ending::Raw => (Role::Notable, "listens"),
+            Ending::Listens => (Role::Listens, "listens"),
+            Ending::RawPeer => (Role::Notable, "peers"),
+            Ending::Peer => (Role::Peer, "peers"),
+        }
+    }
 }
 
 /// Who listens where, and who talks to whom.
 #[derive(Default)]
-struct Sockets {
-    listening: HashMap<Pid, Vec<String>>,
-    peers: HashMap<Pid, Vec<String>>,
-}
+struct Sockets(HashMap<(Pid, Ending), Vec<String>>);
 
 impl Sockets {
     fn of(rows: &[OpenSocket]) -> Self {
         let mut sockets = Sockets::default();
         let mut add = |row: &OpenSocket| {
-            let (list, text) = match place(row) {
-                Some((true, text)) => (&mut sockets.listening, text),
-                Some((false, text)) => (&mut sockets.peers, text),
-                None => return,
-            };
-            let texts = list.entry(row.pid).or_default();
+            let Some((end, text)) = place(row) else { return };
+            let texts = sockets.0.entry((row.pid, end)).or_default();
             if !texts.contains(&text) {
                 texts.push(text);
             }
@@ -237,9 +272,9 @@ fn is_loopback(row: &OpenSocket) -> bool {
     row.remote_address.as_ref().is_some_and(|address| address.parse().is_ok_and(ip::is_loopback))
 }
 
-/// Whether a socket listens, and where; or who its peer is on the network. Sockets without connections listen where they
-/// take packets from anybody.
-fn place(row: &OpenSocket) -> Option<(bool, String)> {
+/// What a socket is for, and where it listens or who its peer is on the network. Sockets without connections listen where
+/// they take packets from anybody.
+fn place(row: &OpenSocket) -> Option<(Ending, String)> {
     let protocol = row.protocol.as_deref().unwrap_or_default();
     let specified = |address: &Option<String>| {
         let address = address.as_deref()?;
@@ -247,11 +282,11 @@ fn place(row: &OpenSocket) -> Option<(bool, String)> {
     };
     let (local, remote) = (specified(&row.local_address), specified(&row.remote_address));
     match row.family {
-        "packet" => return Some((true, "to packets".to_owned())),
+        "packet" => return Some((Ending::Packets, "to packets".to_owned())),
         "inet" | "inet6" => {}
         _ if row.state.as_deref() == Some("LISTEN") => {
             let name = row.path.as_ref().map_or_else(|| "unix".to_owned(), |path| escape(path).into_owned());
-            return Some((true, name));
+            return Some((Ending::Listens, name));
         }
         _ => return None,
     }
@@ -261,10 +296,11 @@ fn place(row: &OpenSocket) -> Option<(bool, String)> {
         (Some("raw"), _) if protocol == "raw" && remote.is_none() => None,
         (Some("raw"), _) => {
             let end = remote.as_ref().or(local.as_ref()).map_or_else(String::new, |address| format!(" {address}"));
-            Some((remote.is_none(), format!("raw {protocol}{end}")))
+            let ending = if remote.is_none() { Ending::Raw } else { Ending::RawPeer };
+            Some((ending, format!("raw {protocol}{end}")))
         }
         (_, Some("LISTEN")) => Some((
-            true,
+            Ending::Listens,
             match local {
                 Some(address) => endpoint(&address, port.unwrap_or_default()),
                 None => format!("{protocol}:{}", port.unwrap_or_default()),
@@ -273,14 +309,14 @@ fn place(row: &OpenSocket) -> Option<(bool, String)> {
         (_, None) if remote.is_none() && matches!(protocol, "udp" | "udplite") => {
             let port = port?;
             Some((
-                true,
+                Ending::Listens,
                 local.map_or_else(|| format!("{protocol}:{port}"), |a| format!("{protocol} {}", endpoint(&a, port))),
             ))
         }
         _ => match row.remote_port.filter(|&port| port != 0) {
-            Some(port) => Some((false, endpoint(row.remote_address.as_deref()?, port))),
+            Some(port) => Some((Ending::Peer, endpoint(row.remote_address.as_deref()?, port))),
             // Echo requests have no ports.
-            None if protocol.starts_with("icmp") => Some((false, format!("{protocol} {}", remote?))),
+            None if protocol.starts_with("icmp") => Some((Ending::Peer, format!("{protocol} {}", remote?))),
             None => None,
         },
     }

@@ -7,11 +7,11 @@ use crate::tables::RecoveredFile;
 pub(super) fn write(rows: &[RecoveredFile], page: &mut Page) {
     page.section("Recovered files");
     let mut grid = Grid::new([
-        GridColumn::text("FROM"),
+        GridColumn::fixed("FROM"),
         GridColumn::number("BYTES"),
-        GridColumn::text("HELD BY"),
-        GridColumn::text("SHA-256"),
-        GridColumn::text("PATH"),
+        GridColumn::wrapped("HELD BY"),
+        GridColumn::fixed("SHA-256"),
+        GridColumn::path("PATH"),
     ]);
     // Folders, links and devices of file systems in memory have no contents.
     for row in rows.iter().filter(|row| row.r#type == "regular") {

@@ -1,16 +1,22 @@
 //! Section: sockets of each process.
 
+use std::collections::HashMap;
+
+use bstr::BString;
+
 use super::processes::endpoint;
 use super::{Overview, Page, heading, number};
 use crate::formats::{Grid, GridColumn, escape};
+use crate::model::ids::Pid;
 use crate::tables::OpenSocket;
 
 pub(super) fn write(overview: &Overview, page: &mut Page) {
     page.section("Sockets");
-    if overview.sockets.is_empty() {
+    let groups = overview.by_process(&overview.sockets, |socket| socket.pid);
+    if groups.iter().all(|(_, rows)| rows.is_empty()) {
         page.text.push_str("  none\n");
     }
-    let groups = overview.by_process(&overview.sockets, |socket| socket.pid);
+    let ends = Ends::of(overview);
     for (process, rows) in groups {
         if rows.is_empty() {
             continue;
@@ -18,12 +24,12 @@ pub(super) fn write(overview: &Overview, page: &mut Page) {
         page.line(&heading(process));
         let mut grid = Grid::new([
             GridColumn::number("FD"),
-            GridColumn::text("PROTOCOL"),
-            GridColumn::text("STATE"),
-            GridColumn::text("LOCAL"),
-            GridColumn::text("REMOTE"),
-            GridColumn::number("UNREAD"),
-            GridColumn::number("UNSENT"),
+            GridColumn::fixed("PROTOCOL"),
+            GridColumn::fixed("STATE"),
+            GridColumn::path("LOCAL"),
+            GridColumn::fixed("REMOTE"),
+            GridColumn::number("UNREAD").if_any(),
+            GridColumn::number("UNSENT").if_any(),
         ]);
         for row in rows {
             grid.push(vec![
@@ -31,7 +37,7 @@ pub(super) fn write(overview: &Overview, page: &mut Page) {
                 protocol(row),
                 state(row).unwrap_or("-").to_owned(),
                 local(row),
-                remote(row),
+                remote(row, &ends),
                 number(row.receive_queue.filter(|&bytes| bytes != 0)),
                 number(row.send_queue.filter(|&bytes| bytes != 0)),
             ]);
@@ -40,15 +46,50 @@ pub(super) fn write(overview: &Overview, page: &mut Page) {
     }
 }
 
+/// The ends of unix sockets, by inode, with the processes that hold them.
+pub(super) struct Ends<'o> {
+    by_inode: HashMap<u64, Vec<&'o OpenSocket>>,
+    names: &'o HashMap<Pid, BString>,
+}
+
+impl<'o> Ends<'o> {
+    pub(super) fn of(overview: &'o Overview) -> Self {
+        let mut by_inode: HashMap<u64, Vec<&OpenSocket>> = HashMap::new();
+        for row in overview.sockets.iter().filter(|row| row.family == "unix") {
+            if let Some(inode) = row.socket {
+                by_inode.entry(inode).or_default().push(row);
+            }
+        }
+        Ends { by_inode, names: &overview.names }
+    }
+
+    /// The name of an end, if it has one.
+    fn path(&self, row: &OpenSocket) -> Option<String> {
+        let [first, ..] = self.by_inode.get(&row.peer?)?.as_slice() else { return None };
+        Some(escape(first.path.as_ref()?).into_owned())
+    }
+
+    /// Who holds an end: `23:7 python3`, and how many others do; its inode if nobody does.
+    fn name(&self, inode: u64) -> String {
+        let Some([first, others @ ..]) = self.by_inode.get(&inode).map(Vec::as_slice) else {
+            return format!("[{inode}]");
+        };
+        let mut words = vec![format!("{}:{}", first.pid, first.fd)];
+        words.extend(self.names.get(&first.pid).map(|name| escape(name).into_owned()));
+        words.extend((!others.is_empty()).then(|| format!("+{}", others.len())));
+        words.join(" ")
+    }
+}
+
 /// A socket in a few words: protocol, state, addresses.
-pub(super) fn brief(row: &OpenSocket) -> String {
+pub(super) fn brief(row: &OpenSocket, ends: &Ends<'_>) -> String {
     let state = state(row).unwrap_or_default();
-    let peer = remote(row);
+    let peer = remote(row, ends);
     let peer = if peer == "-" { String::new() } else { format!("→ {peer}") };
     let own = local(row);
     // Its own inode is the name already.
     let own = if own.starts_with('[') && row.local_address.is_none() { String::new() } else { own };
-    let words = [protocol(row), state.to_owned(), own, peer];
+    let words = [protocol(row), state.to_owned(), own, peer, ends.path(row).unwrap_or_default()];
     words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
@@ -82,10 +123,10 @@ fn local(row: &OpenSocket) -> String {
     }
 }
 
-fn remote(row: &OpenSocket) -> String {
+fn remote(row: &OpenSocket, ends: &Ends<'_>) -> String {
     match (&row.remote_address, row.peer) {
         (Some(address), _) if row.remote_port.unwrap_or(0) != 0 => endpoint_or_address(address, row.remote_port),
-        (_, Some(peer)) => format!("[{peer}]"),
+        (_, Some(peer)) => ends.name(peer),
         _ => "-".to_owned(),
     }
 }

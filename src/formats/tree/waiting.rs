@@ -62,10 +62,10 @@ impl Waiting {
 pub(super) fn write(waiting: &Waiting, page: &mut Page) {
     page.section("What waited");
     let mut grid = Grid::new([
-        GridColumn::text("WHERE"),
-        GridColumn::text("HELD BY"),
+        GridColumn::path("WHERE"),
+        GridColumn::wrapped("HELD BY"),
         GridColumn::number("BYTES"),
-        GridColumn::text("CONTENT"),
+        GridColumn::wrapped("CONTENT"),
     ]);
     let mut add = |place: String, holders: &Holding, bytes: u64, content: Option<&[u8]>| {
         if bytes > 0 {
@@ -102,7 +102,7 @@ pub(super) fn write(waiting: &Waiting, page: &mut Page) {
         let mut grid = Grid::new([
             GridColumn::number("PID"),
             GridColumn::number("THREAD"),
-            GridColumn::text("SIGNAL"),
+            GridColumn::fixed("SIGNAL"),
             GridColumn::text("CODE"),
             GridColumn::number("FROM PID"),
             GridColumn::number("VALUE"),

@@ -1,0 +1,84 @@
+//! Counts and sizes of the rows of other tables, for headers that do not print these rows.
+
+use bstr::BStr;
+
+use super::recovered_files::SOURCES;
+use crate::Checkpoint;
+use crate::archive::{Absence, Archive, Member, MemberKind, Piece};
+use crate::images::{Kind, join, root_of};
+use crate::int::u64_of;
+
+/// Bytes of compressed archives of file systems that are inflated for a count: the worst take a thousand times as much.
+const INFLATED: u64 = 256 << 10;
+/// Bytes of uncompressed archives whose members are counted. Only their headers are read.
+const LISTED: u64 = 256 << 20;
+
+/// Counts and sizes. What would take long to count is not counted.
+#[derive(Clone, Debug, Default)]
+pub struct Totals {
+    /// Regular files that the container added or changed (`rootfs_changes`), and the bytes of their contents.
+    pub changed: Option<(u64, u64)>,
+    /// Rows of `recovered_files`, by source. Sources without rows are left out.
+    pub recovered: Option<Vec<(&'static str, u64)>>,
+}
+
+impl Totals {
+    /// Counts what a checkpoint has.
+    pub fn of(checkpoint: &Checkpoint) -> Self {
+        Totals { changed: changed(checkpoint), recovered: recovered(checkpoint) }
+    }
+}
+
+/// Changed files and their bytes.
+fn changed(checkpoint: &Checkpoint) -> Option<(u64, u64)> {
+    let member = beside(checkpoint, b"rootfs-diff.tar")?;
+    if member.size > LISTED || !is_here(checkpoint.archive(), member) {
+        return None;
+    }
+    let changes = checkpoint.rootfs();
+    let files = changes.iter().filter(|changed| !changed.engine_noise).filter_map(|changed| changed.entry);
+    // A further name of a file has no contents of its own.
+    let sizes = files.filter(|entry| !entry.is_further_name()).filter_map(|entry| Some(entry.contents()?.len()));
+    Some(sizes.fold((0, 0), |(count, bytes): (u64, u64), size| (count.saturating_add(1), bytes.saturating_add(size))))
+}
+
+/// Recovered files by source.
+fn recovered(checkpoint: &Checkpoint) -> Option<Vec<(&'static str, u64)>> {
+    let archive = checkpoint.archive();
+    let file_systems = [Kind::TmpfsDev, Kind::TmpfsOld];
+    let compressed = file_systems.into_iter().flat_map(|kind| checkpoint.images().of_kind(archive, kind));
+    let mut left = INFLATED;
+    for (_, member) in compressed {
+        left = left.checked_sub(member.size)?;
+        if !is_here(archive, member) {
+            return None;
+        }
+    }
+    let mut listed: Vec<&Member> = beside(checkpoint, b"devshm-checkpoint.tar").into_iter().collect();
+    if checkpoint.model().files().remaps().next().is_some() {
+        // Files whose name was gone may be there by another one.
+        listed.extend(beside(checkpoint, b"rootfs-diff.tar"));
+    }
+    if listed.iter().any(|member| member.size > LISTED || !is_here(archive, member)) {
+        return None;
+    }
+    let recovered = checkpoint.recovered();
+    let count = |source: &str| u64_of(recovered.iter().filter(|file| file.source.as_str() == source).count());
+    Some(SOURCES.iter().map(|&source| (source, count(source))).filter(|(_, count)| *count > 0).collect())
+}
+
+/// A file next to the images.
+fn beside<'c>(checkpoint: &'c Checkpoint, name: &[u8]) -> Option<&'c Member> {
+    let root = BStr::new(root_of(&checkpoint.images().folder));
+    checkpoint.archive().find(&join(root, name))
+}
+
+/// Whether all bytes of a member were kept.
+fn is_here(archive: &Archive, member: &Member) -> bool {
+    let Ok(file) = archive.resolve(member) else { return true };
+    if file.kind != MemberKind::File {
+        return true;
+    }
+    let contents = archive.contents(file);
+    !contents.pieces(0, contents.len()).any(|piece| matches!(piece, Piece::Absent(_, Absence::NotKept)))
+}
