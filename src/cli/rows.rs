@@ -82,8 +82,9 @@ pub(crate) fn origin(
     documents: &DocumentArgs,
 ) -> Result<Option<Arc<Origin>>, Failure> {
     let Some(origin) = origin_of_itself(checkpoint, format, archive, lead, documents)? else { return Ok(None) };
-    let origin = origin.with_processes(checkpoint.processes()).with_sockets(checkpoint.process_open_sockets());
-    Ok(Some(Arc::new(origin.with_terminals(checkpoint.ttys(), checkpoint.process_open_files()))))
+    let origin =
+        origin.with_processes(checkpoint.rows().processes()).with_sockets(checkpoint.rows().process_open_sockets());
+    Ok(Some(Arc::new(origin.with_terminals(checkpoint.rows().ttys(), checkpoint.rows().process_open_files()))))
 }
 
 /// The same for rows that are about no process and no connection, which then need not be read.
@@ -102,7 +103,7 @@ pub(crate) fn origin_of_itself(
         let index = &documents.index;
         return Err(Failure::Usage(format!("{index} is a data stream, which takes no --bulk-op index")));
     }
-    let origin = Origin::new(checkpoint.container(), checkpoint.identity(), text_of(archive), set);
+    let origin = Origin::new(checkpoint.rows().container(), checkpoint.identity(), text_of(archive), set);
     let origin = lead.of(origin, checkpoint).or_time(documents.time).with_index(documents.index.clone());
     let origin = if documents.with_env { origin.with_secrets() } else { origin };
     let origin = if documents.strict_ecs { origin.without_host_pids() } else { origin };

@@ -15,7 +15,7 @@ impl Mappings {
     /// Reads the table `process_memory_map`.
     pub fn of(checkpoint: &Checkpoint) -> Self {
         let mut mappings: HashMap<Pid, Vec<Mapping>> = HashMap::new();
-        for row in checkpoint.process_memory_map() {
+        for row in checkpoint.rows().process_memory_map() {
             mappings.entry(row.pid).or_default().push(row);
         }
         Mappings(mappings)

@@ -18,7 +18,7 @@ pub(super) fn run(one: &One<'_>, selected: &Selected<'_>, args: &MemparseArgs, g
     if args.format == RowFormat::Table && args.by.is_none() {
         let pids = selected.pids();
         let mut grid = grid();
-        for row in checkpoint.memory_sizes().filter(|row| pids.contains(&row.pid.0)) {
+        for row in checkpoint.rows().memory_sizes().filter(|row| pids.contains(&row.pid.0)) {
             grid.push(cells(&row));
         }
         screen.out.write_all(grid.render(screen.width).as_bytes())?;
