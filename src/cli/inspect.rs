@@ -10,7 +10,7 @@ use cryoscope::formats::tree::{Look, Networks, Overview, Sections, Waiting};
 use cryoscope::formats::{Columns, Style, pretty};
 use cryoscope::memory::Keep;
 use cryoscope::model::ids::Pid;
-use cryoscope::tables::{Process, Row, Source};
+use cryoscope::tables::{Process, Row, TableSource};
 use serde_json::Value;
 
 use super::args::{Global, Inspect, InspectFormat, RowFormat};
@@ -70,7 +70,7 @@ impl Wanted {
     }
 
     /// The tables that hold what is asked for.
-    fn tables(&self) -> Vec<&'static Source> {
+    fn tables(&self) -> Vec<&'static TableSource> {
         let sections = [
             ("container", true),
             ("processes", true),
@@ -91,7 +91,7 @@ impl Wanted {
             ("statistics", self.statistics),
             ("warnings", true),
         ];
-        sections.iter().filter(|(_, wanted)| *wanted).filter_map(|(name, _)| Source::find(name)).collect()
+        sections.iter().filter(|(_, wanted)| *wanted).filter_map(|(name, _)| TableSource::find(name)).collect()
     }
 }
 

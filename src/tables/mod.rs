@@ -59,6 +59,7 @@ mod memory_sizes;
 mod mounts;
 mod namespaces;
 mod nearest;
+mod order;
 mod pending_signals;
 mod pipes;
 mod process_envs;
@@ -67,6 +68,7 @@ mod process_namespaces;
 mod process_open_files;
 mod process_open_sockets;
 mod processes;
+mod record;
 mod recovered_files;
 mod rootfs_changes;
 mod routes;
@@ -76,9 +78,11 @@ mod schema;
 mod seccomp_filters;
 mod seccomp_instructions;
 mod seccomp_rules;
+mod serialize;
 mod signal_actions;
 mod signals;
 mod socket_filters;
+mod source;
 mod statistics;
 mod strings;
 mod sysctls;
@@ -110,11 +114,14 @@ pub use nearest::nearest;
 pub(crate) use process_memory_map::rows_of as mappings_of;
 pub(crate) use process_open_files::rows_of as open_files_of;
 pub use process_open_sockets::OtherHolders;
+pub use record::{Borrowed, Record, TableRef};
 pub(crate) use rootfs_changes::OpenPaths;
 pub use rows::Rows;
 pub use schema::{SCHEMA_VERSION, schema};
+pub(crate) use serialize::{has_hex, lossy};
+pub use source::{Context, TableSource};
 pub use strings::{StringRow, Strings};
-pub use table::{Column, Row, Table};
+pub use table::{Column, Name, Row, Table};
 pub use value::{Detail, Mask, Object, Type, Value};
 
 use crate::Checkpoint;
@@ -124,41 +131,13 @@ use crate::model::process;
 /// Takes rows one by one, until it has enough.
 pub type Sink<'a> = dyn FnMut(&dyn Row) -> ControlFlow<()> + 'a;
 
-/// A table and where its rows come from.
-#[derive(Clone, Copy)]
-pub struct Source {
-    /// The table.
-    pub table: &'static Table,
-    /// What of an archive that comes as a stream has to be kept for its rows.
-    pub keep: Keep,
-    each: fn(&Checkpoint, &mut Sink<'_>),
-}
-
-impl std::fmt::Debug for Source {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Source").field(&self.table.name).finish()
-    }
-}
-
-impl Source {
-    /// Gives the rows of a checkpoint to a sink, in the table's order.
-    pub fn each(&self, checkpoint: &Checkpoint, sink: &mut Sink<'_>) {
-        (self.each)(checkpoint, sink);
-    }
-
-    /// The table of a name.
-    pub fn find(name: &str) -> Option<&'static Source> {
-        ALL.iter().find(|source| source.table.name == name)
-    }
-}
-
 /// Tables whose rows depend on what is asked, so that they are no part of [`ALL`].
 pub const ASKED: &[&Table] =
     &[&Match::TABLE, &MatchCount::TABLE, &StringRow::TABLE, &DumpedRun::TABLE, &Extracted::TABLE, &Failure::TABLE];
 
 /// The table of archives that could not be read. A checkpoint, which could, has no rows of it: whoever opens archives makes
 /// them.
-pub static FAILURES: Source = Source { table: &Failure::TABLE, keep: Keep::Tables, each: |_, _| {} };
+pub static FAILURES: TableSource = TableSource { table: &Failure::TABLE, keep: Keep::Tables, each: |_, _| {} };
 
 /// Every table of which a row can be printed, whatever the command.
 pub fn every() -> impl Iterator<Item = &'static Table> + Clone {
@@ -172,11 +151,11 @@ macro_rules! tables {
         $(pub use $module::$row;)+
 
         /// All tables, in the order in which they are documented.
-        pub const ALL: &[Source] = &[$(Source {
+        pub const ALL: &[TableSource] = &[$(TableSource {
             table: &$row::TABLE,
             keep: Keep::Arguments$(.and(Keep::$keep))?,
-            each: |checkpoint, sink| {
-                let _ = rows::bounded(checkpoint, $row::TABLE.name, $module::rows(checkpoint)).try_for_each(|row| sink(&row));
+            each: |context, sink| {
+                let _ = rows::bounded(context.checkpoint, stringify!($module), $module::rows(context.checkpoint)).try_for_each(|row| sink(&row));
             },
         },)+];
 

@@ -46,7 +46,7 @@ impl Rows<'_> {
     /// # }
     /// ```
     pub fn table(self, name: &str, sink: &mut super::Sink<'_>) -> Option<()> {
-        super::Source::find(name).map(|source| source.each(self.checkpoint, sink))
+        super::TableSource::find(name).map(|source| source.each(self.checkpoint, sink))
     }
 }
 
@@ -61,7 +61,7 @@ macro_rules! typed {
     (many $module:ident $row:ident) => {
         #[doc = concat!("Returns the rows of `", stringify!($module), "`.")]
         pub fn $module(self) -> impl Iterator<Item = $row> + 'c {
-            rows::bounded(self.checkpoint, $row::TABLE.name, $module::rows(self.checkpoint))
+            rows::bounded(self.checkpoint, stringify!($module), $module::rows(self.checkpoint))
         }
     };
 }

@@ -163,7 +163,7 @@ fn open(archive: &[u8]) -> Checkpoint {
     checkpoint
 }
 
-fn write(checkpoint: &Checkpoint, format: Format, source: &tables::Source) -> String {
+fn write(checkpoint: &Checkpoint, format: Format, source: &tables::TableSource) -> String {
     let mut bytes = Vec::new();
     let style = Style { format, columns: Columns::All, name_tables: false, lead: Vec::new(), width: Some(200) };
     let mut writer = RowWriter::new(&mut bytes, style);
