@@ -6,7 +6,7 @@ use super::parts::options;
 
 pub fn run(data: &[u8]) {
     for checkpoint in options().open_reader(Cursor::new(data)).unwrap_or_default() {
-        std::hint::black_box((checkpoint.members().count(), checkpoint.warnings()));
+        std::hint::black_box((checkpoint.rows().members().count(), checkpoint.warnings()));
     }
 }
 

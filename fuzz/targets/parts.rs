@@ -8,7 +8,7 @@ use cryoscope::archive::MemberKind;
 use cryoscope::formats::decode::{DecodeFormat, DecodeStyle, DecodeWriter, Payload};
 use cryoscope::images::Kind;
 use cryoscope::memory::Keep;
-use cryoscope::tables::Source;
+use cryoscope::tables::TableSource;
 use cryoscope::{Checkpoint, Limits, Options, tables};
 
 /// The archive in which parts are replaced.
@@ -166,14 +166,14 @@ pub(super) fn read_tables(archive: &[u8], keep: Keep, names: &[&str]) -> Vec<Che
     let checkpoints = options().keep(keep).open_reader(Cursor::new(archive)).unwrap_or_default();
     for checkpoint in &checkpoints {
         for name in names {
-            rows(checkpoint, std::slice::from_ref(Source::find(name).expect("a table")));
+            rows(checkpoint, std::slice::from_ref(TableSource::find(name).expect("a table")));
         }
         std::hint::black_box(checkpoint.warnings());
     }
     checkpoints
 }
 
-fn rows(checkpoint: &Checkpoint, sources: &[Source]) {
+fn rows(checkpoint: &Checkpoint, sources: &[TableSource]) {
     for source in sources {
         source.each(checkpoint, &mut |row| {
             for column in 0..row.table().columns.len() {

@@ -22,7 +22,7 @@ pub fn run(data: &[u8]) {
             let pieces = contents.pieces(0, contents.len()).filter(|piece| matches!(piece, Piece::Bytes(_))).count();
             assert!(pieces <= data.len() + 512, "more pieces than bytes");
         }
-        std::hint::black_box((checkpoint.members().count(), checkpoint.warnings()));
+        std::hint::black_box((checkpoint.rows().members().count(), checkpoint.warnings()));
     }
 }
 

@@ -39,7 +39,7 @@ use crate::warning::{Code, Place, Severity, Warning, Warnings};
 /// let mut limits = Limits::default();
 /// limits.members = 10_000;
 /// for checkpoint in Options::new().limits(limits).open("fixtures/forms-reference/podman-runc.tar")? {
-///     println!("{}", checkpoint.processes().count());
+///     println!("{}", checkpoint.rows().processes().count());
 /// }
 /// # Ok(())
 /// # }
@@ -312,9 +312,9 @@ impl Shared {
 /// use cryoscope::Checkpoint;
 ///
 /// let checkpoint = Checkpoint::open("fixtures/forms-reference/podman-runc.tar")?;
-/// let container = checkpoint.container();
+/// let container = checkpoint.rows().container();
 /// assert_eq!(container.name.as_deref(), Some("tick"));
-/// for process in checkpoint.processes() {
+/// for process in checkpoint.rows().processes() {
 ///     println!("{} {:?}", process.pid, process.argv);
 /// }
 /// assert!(checkpoint.warnings().is_empty(), "nothing is missing");

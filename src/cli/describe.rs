@@ -17,10 +17,10 @@ use super::{Failure, Outcome};
 pub(crate) fn schema_of(args: &SchemaArgs, global: &Global) -> Outcome {
     let all: Vec<&'static Table> = tables::every().collect();
     if let Some(unknown) = args.tables.iter().find(|name| !all.iter().any(|table| table.name == **name)) {
-        let names: Vec<&str> = all.iter().map(|table| table.name).collect();
+        let names: Vec<&str> = all.iter().map(|table| &*table.name).collect();
         return Err(Failure::Usage(format!("there is no table {unknown}. There is: {}", names.join(", "))));
     }
-    let wanted = |table: &&Table| args.tables.is_empty() || args.tables.iter().any(|name| name == table.name);
+    let wanted = |table: &&Table| args.tables.is_empty() || args.tables.iter().any(|name| *name == *table.name);
     let mut screen = Screen::open_for(global, Readers::Anybody)?;
     if let Some(form) = args.format.form() {
         screen.out.write_all(schema_in(form, all.iter().copied().filter(wanted)).as_bytes())?;
@@ -43,10 +43,10 @@ pub(crate) fn schema_of(args: &SchemaArgs, global: &Global) -> Outcome {
         GridColumn::text("MEANING"),
     ]);
     for table in all.into_iter().filter(wanted) {
-        for column in table.columns {
+        for column in table.columns.iter() {
             let words: Vec<&str> = column.doc.split_whitespace().collect();
             let kind = column.column_type.as_str();
-            grid.push(vec![table.name.to_owned(), column.name.to_owned(), kind.to_owned(), words.join(" ")]);
+            grid.push(vec![table.name.to_string(), column.name.to_string(), kind.to_owned(), words.join(" ")]);
         }
     }
     screen.out.write_all(grid.render(screen.width).as_bytes())?;

@@ -10,7 +10,7 @@ use cryoscope::formats::tree::{Look, Networks, Overview, Sections, Waiting};
 use cryoscope::formats::{Columns, Style, pretty};
 use cryoscope::memory::Keep;
 use cryoscope::model::ids::Pid;
-use cryoscope::tables::{Process, Row, Source, Totals};
+use cryoscope::tables::{Process, Row, TableSource};
 use serde_json::Value;
 
 use super::args::{Global, Inspect, InspectFormat, RowFormat};
@@ -70,7 +70,7 @@ impl Wanted {
     }
 
     /// The tables that hold what is asked for.
-    fn tables(&self) -> Vec<&'static Source> {
+    fn tables(&self) -> Vec<&'static TableSource> {
         let sections = [
             ("container", true),
             ("processes", true),
@@ -91,7 +91,7 @@ impl Wanted {
             ("statistics", self.statistics),
             ("warnings", true),
         ];
-        sections.iter().filter(|(_, wanted)| *wanted).filter_map(|(name, _)| Source::find(name)).collect()
+        sections.iter().filter(|(_, wanted)| *wanted).filter_map(|(name, _)| TableSource::find(name)).collect()
     }
 }
 
@@ -226,7 +226,7 @@ fn choose(found: Vec<Checkpoint>, archive: &str, pid: Option<Pid>) -> Result<Vec
         let shown = match pid {
             None => None,
             Some(pid) => {
-                let processes: Vec<Process> = checkpoint.processes().collect();
+                let processes: Vec<Process> = checkpoint.rows().processes().collect();
                 known.extend(processes.iter().map(|process| process.pid.to_string()));
                 match descendants(&processes, pid) {
                     Some(shown) => Some(shown),
@@ -274,38 +274,35 @@ impl Filter for Shown {
 fn overview(subject: &Subject, wanted: Wanted) -> Overview {
     let checkpoint = &subject.checkpoint;
     let filter = Shown(subject.shown.clone());
-    let all: Vec<Process> = checkpoint.processes().collect();
-    let names = all.iter().filter_map(|row| Some((row.pid, row.name.clone()?))).collect();
-    let processes = all.into_iter().filter(|row| filter.wants(row)).collect();
+    let processes: Vec<Process> = checkpoint.rows().processes().filter(|row| filter.wants(row)).collect();
     let title = subject.several.then(|| match checkpoint.set_name() {
         set if set.is_empty() => subject.archive.clone(),
         set => format!("{}: {set}", subject.archive),
     });
     Overview {
         title,
-        container: Some(checkpoint.container()),
-        statistics: Some(checkpoint.statistics()),
+        container: Some(checkpoint.rows().container()),
+        statistics: Some(checkpoint.rows().statistics()),
         processes,
-        // Peers may be sockets of processes that are not shown.
-        sockets: checkpoint.process_open_sockets().collect(),
-        names,
-        totals: Totals::of(checkpoint),
-        files: wanted.files.then(|| checkpoint.process_open_files().filter(|row| filter.wants(row)).collect()),
-        variables: wanted.variables.then(|| checkpoint.process_envs().filter(|row| filter.wants(row)).collect()),
-        maps: wanted.maps.then(|| checkpoint.process_memory_map().filter(|row| filter.wants(row)).collect()),
-        threads: wanted.threads.then(|| checkpoint.threads().filter(|row| filter.wants(row)).collect()),
-        mounts: wanted.mounts.then(|| checkpoint.mounts().collect()),
+        sockets: checkpoint.rows().process_open_sockets().filter(|row| filter.wants(row)).collect(),
+        files: wanted.files.then(|| checkpoint.rows().process_open_files().filter(|row| filter.wants(row)).collect()),
+        variables: wanted.variables.then(|| checkpoint.rows().process_envs().filter(|row| filter.wants(row)).collect()),
+        maps: wanted.maps.then(|| checkpoint.rows().process_memory_map().filter(|row| filter.wants(row)).collect()),
+        threads: wanted.threads.then(|| checkpoint.rows().threads().filter(|row| filter.wants(row)).collect()),
+        mounts: wanted.mounts.then(|| checkpoint.rows().mounts().collect()),
         networks: Networks {
-            interfaces: checkpoint.interfaces().collect(),
-            addresses: checkpoint.addresses().collect(),
-            routes: checkpoint.routes().collect(),
+            interfaces: checkpoint.rows().interfaces().collect(),
+            addresses: checkpoint.rows().addresses().collect(),
+            routes: checkpoint.rows().routes().collect(),
         },
-        isolation: checkpoint.isolation().collect(),
+        isolation: checkpoint.rows().isolation().collect(),
         waiting: waiting(checkpoint, &Shown(None)),
         queues: wanted.queues.then(|| waiting(checkpoint, &filter)),
-        recovered: wanted.recovered.then(|| checkpoint.recovered_files().filter(|row| filter.wants(row)).collect()),
-        changes: wanted.changes.then(|| checkpoint.rootfs_changes().filter(|row| filter.wants(row)).collect()),
-        warnings: checkpoint.warning_rows().collect(),
+        recovered: wanted
+            .recovered
+            .then(|| checkpoint.rows().recovered_files().filter(|row| filter.wants(row)).collect()),
+        changes: wanted.changes.then(|| checkpoint.rows().rootfs_changes().filter(|row| filter.wants(row)).collect()),
+        warnings: checkpoint.rows().warnings().collect(),
         sections: Sections {
             sockets: wanted.sockets,
             isolation: wanted.isolation,
@@ -320,11 +317,11 @@ fn overview(subject: &Subject, wanted: Wanted) -> Overview {
 /// What waited for somebody.
 fn waiting(checkpoint: &Checkpoint, filter: &Shown) -> Waiting {
     Waiting {
-        pipes: checkpoint.pipes().filter(|row| filter.wants(row)).collect(),
-        packets: checkpoint.unix_queues().filter(|row| filter.wants(row)).collect(),
-        streams: checkpoint.tcp_queues().filter(|row| filter.wants(row)).collect(),
-        terminals: checkpoint.tty_queues().filter(|row| filter.wants(row)).collect(),
-        signals: checkpoint.pending_signals().filter(|row| filter.wants(row)).collect(),
+        pipes: checkpoint.rows().pipes().filter(|row| filter.wants(row)).collect(),
+        packets: checkpoint.rows().unix_queues().filter(|row| filter.wants(row)).collect(),
+        streams: checkpoint.rows().tcp_queues().filter(|row| filter.wants(row)).collect(),
+        terminals: checkpoint.rows().tty_queues().filter(|row| filter.wants(row)).collect(),
+        signals: checkpoint.rows().pending_signals().filter(|row| filter.wants(row)).collect(),
     }
 }
 
@@ -335,17 +332,19 @@ fn checkpointctl(subject: &Subject, wanted: Wanted) -> Document {
     let with_tree = wanted.tree || wanted.files || wanted.sockets;
     let needs_sockets = wanted.files || wanted.sockets;
     Document {
-        container: Some(checkpoint.container()),
+        container: Some(checkpoint.rows().container()),
         interfaces: checkpoint.model().container().interfaces.clone(),
         sizes: sizes(checkpoint),
-        statistics: wanted.statistics.then(|| checkpoint.statistics()),
+        statistics: wanted.statistics.then(|| checkpoint.rows().statistics()),
         metadata: wanted.metadata,
-        processes: with_tree.then(|| checkpoint.processes().filter(|row| filter.wants(row)).collect()),
+        processes: with_tree.then(|| checkpoint.rows().processes().filter(|row| filter.wants(row)).collect()),
         command_lines: wanted.command_lines,
-        variables: wanted.variables.then(|| checkpoint.process_envs().collect()),
-        files: wanted.files.then(|| (checkpoint.process_open_files().collect(), checkpoint.processes().collect())),
-        sockets: if needs_sockets { checkpoint.process_open_sockets().collect() } else { Vec::new() },
+        variables: wanted.variables.then(|| checkpoint.rows().process_envs().collect()),
+        files: wanted
+            .files
+            .then(|| (checkpoint.rows().process_open_files().collect(), checkpoint.rows().processes().collect())),
+        sockets: if needs_sockets { checkpoint.rows().process_open_sockets().collect() } else { Vec::new() },
         show_sockets: wanted.sockets,
-        mounts: wanted.mounts.then(|| checkpoint.mounts().collect()),
+        mounts: wanted.mounts.then(|| checkpoint.rows().mounts().collect()),
     }
 }

@@ -175,7 +175,9 @@ pub(crate) fn field(text: &str) -> Result<(String, String), String> {
             || name.strip_suffix("_hex").is_some_and(|name| name.eq_ignore_ascii_case(other))
     };
     let columns = || {
-        tables::ALL.iter().flat_map(|source| source.table.columns.iter().map(|column| (source.table.name, column.name)))
+        tables::ALL
+            .iter()
+            .flat_map(|source| source.table.columns.iter().map(|column| (&*source.table.name, &*column.name)))
     };
     if RESERVED.iter().any(|reserved| is(reserved)) {
         return Err(format!("{name} is a column of every row already; choose another name, such as my_{name}"));

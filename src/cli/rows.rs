@@ -9,7 +9,7 @@ use bstr::BString;
 use cryoscope::Checkpoint;
 use cryoscope::formats::{BulkAction, Encoded, Encoder, Format, Origin, RowWriter, Style};
 use cryoscope::memory::Keep;
-use cryoscope::tables::{self, FAILURES, Row, Source, Value};
+use cryoscope::tables::{self, FAILURES, Row, TableSource, Value};
 use tempfile::SpooledTempFile;
 
 use super::Failure;
@@ -67,7 +67,7 @@ pub(crate) fn holders_of(row: &dyn Row) -> Vec<u32> {
 }
 
 /// What has to be kept of a stream for some tables in a format.
-pub(crate) fn keep(sources: &[&Source], format: Format) -> Keep {
+pub(crate) fn keep(sources: &[&TableSource], format: Format) -> Keep {
     // Documents name the processes that they are about.
     let least = if format.needs_origin() { Keep::Arguments } else { Keep::Tables };
     sources.iter().fold(least, |keep, source| keep.and(source.keep))
@@ -82,8 +82,9 @@ pub(crate) fn origin(
     documents: &DocumentArgs,
 ) -> Result<Option<Arc<Origin>>, Failure> {
     let Some(origin) = origin_of_itself(checkpoint, format, archive, lead, documents)? else { return Ok(None) };
-    let origin = origin.with_processes(checkpoint.processes()).with_sockets(checkpoint.process_open_sockets());
-    Ok(Some(Arc::new(origin.with_terminals(checkpoint.ttys(), checkpoint.process_open_files()))))
+    let origin =
+        origin.with_processes(checkpoint.rows().processes()).with_sockets(checkpoint.rows().process_open_sockets());
+    Ok(Some(Arc::new(origin.with_terminals(checkpoint.rows().ttys(), checkpoint.rows().process_open_files()))))
 }
 
 /// The same for rows that are about no process and no connection, which then need not be read.
@@ -102,7 +103,7 @@ pub(crate) fn origin_of_itself(
         let index = &documents.index;
         return Err(Failure::Usage(format!("{index} is a data stream, which takes no --bulk-op index")));
     }
-    let origin = Origin::new(checkpoint.container(), checkpoint.identity(), text_of(archive), set);
+    let origin = Origin::new(checkpoint.rows().container(), checkpoint.identity(), text_of(archive), set);
     let origin = lead.of(origin, checkpoint).or_time(documents.time).with_index(documents.index.clone());
     let origin = if documents.with_env { origin.with_secrets() } else { origin };
     let origin = if documents.strict_ecs { origin.without_host_pids() } else { origin };
@@ -145,7 +146,7 @@ pub(crate) struct One<'a> {
 pub(crate) fn write(
     out: &mut dyn Write,
     style: Style,
-    source: &'static Source,
+    source: &'static TableSource,
     one: &One<'_>,
     documents: &DocumentArgs,
     filter: &dyn Filter,
@@ -175,7 +176,7 @@ pub(crate) struct Job<'a> {
     pub(crate) entries: &'a [Entry],
     /// What was named, of which these are.
     pub(crate) named: &'a [PathBuf],
-    pub(crate) sources: &'a [&'static Source],
+    pub(crate) sources: &'a [&'static TableSource],
     pub(crate) style: Style,
     pub(crate) threads: Option<usize>,
     pub(crate) documents: &'a DocumentArgs,
@@ -279,7 +280,7 @@ impl Job<'_> {
         let mut encoder = Encoder::new(self.style.clone());
         encoder.lead(self.lead.values_of(&self.style.lead, &archive, None, archive_sha256.as_deref()));
         let (code, message) = failure.row();
-        let row = tables::Failure { archive, archive_sha256, code: code.to_owned(), message };
+        let row = tables::Failure::new(archive, archive_sha256, code, message);
         output.opened(self)?;
         output.rows(table, vec![encoder.encode(&row)?])
     }
@@ -323,7 +324,7 @@ impl Job<'_> {
 
 /// Says the rows of a table, some at a time.
 pub(crate) fn say_rows(
-    source: &Source,
+    source: &TableSource,
     checkpoint: &Checkpoint,
     filter: &dyn Filter,
     encoder: &mut Encoder,
@@ -408,7 +409,7 @@ impl<'a> Output<'a> {
                     Failure::Usage(format!("cannot make the directory {}: {error}", folder.path.display()))
                 };
                 make_folder(folder.path).map_err(message)?;
-                let file = |source: &&'static Source| TableFile::create(folder, source, job.style.clone());
+                let file = |source: &&'static TableSource| TableFile::create(folder, source, job.style.clone());
                 let files = job.sources.iter().map(file).collect::<Result<_, Failure>>()?;
                 Ok(Output::Files { files, begun: false })
             }

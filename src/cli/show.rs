@@ -194,7 +194,7 @@ fn grid(rows: &[Summary]) -> Grid {
 /// What checkpointctl would say without further flags.
 fn checkpointctl(checkpoint: &Checkpoint) -> Document {
     Document {
-        container: Some(checkpoint.container()),
+        container: Some(checkpoint.rows().container()),
         interfaces: checkpoint.model().container().interfaces.clone(),
         sizes: sizes(checkpoint),
         ..Document::default()

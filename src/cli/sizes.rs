@@ -7,7 +7,7 @@ use cryoscope::formats::checkpointctl::Sizes;
 /// Bytes of the parts of an archive: of files in the image directory itself, not in others whose names begin alike.
 pub(crate) fn sizes(checkpoint: &Checkpoint) -> Sizes {
     let folder = &checkpoint.images().folder;
-    let statistics = checkpoint.statistics();
+    let statistics = checkpoint.rows().statistics();
     let files = checkpoint.archive().members().iter().filter(|member| member.kind == MemberKind::File);
     let mut sizes = Sizes {
         pages: statistics.pages_size,

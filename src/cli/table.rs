@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use cryoscope::formats::{Columns, Format, Grid, GridColumn, RowWriter, Style, wrapped};
-use cryoscope::tables::{self, ColumnRow, FAILURES, Source, Table, columns_of, nearest, on_one_line};
+use cryoscope::tables::{self, ColumnRow, FAILURES, Table, TableSource, columns_of, nearest, on_one_line};
 
 #[cfg(feature = "parquet")]
 use super::args::PartitionBy;
@@ -49,7 +49,7 @@ pub(crate) fn run(args: &TableArgs, global: &Global) -> Outcome {
         let before = before.into_iter().filter(|name| !(by_archive && name == ARCHIVE)).collect();
         // A table that was named twice is one.
         let mut names = HashSet::new();
-        sources.retain(|source| names.insert(source.table.name));
+        sources.retain(|source| names.insert(&*source.table.name));
         // What could not be read is part of what is known of a fleet.
         if !sources.iter().any(|source| source.table.name == FAILURES.table.name) {
             sources.push(&FAILURES);
@@ -124,7 +124,7 @@ fn is_dataset(args: &TableArgs) -> Result<bool, Failure> {
 fn refuse_documents_of_failures(
     args: &TableArgs,
     format: Format,
-    sources: &mut Vec<&'static Source>,
+    sources: &mut Vec<&'static TableSource>,
 ) -> Result<(), Failure> {
     if !format.needs_origin() || !sources.iter().any(|source| source.table.name == FAILURES.table.name) {
         return Ok(());
@@ -139,17 +139,17 @@ fn refuse_documents_of_failures(
 }
 
 /// All tables that can be asked for by name.
-fn all() -> impl Iterator<Item = &'static Source> {
+fn all() -> impl Iterator<Item = &'static TableSource> {
     tables::ALL.iter().chain([&FAILURES])
 }
 
 /// The table of a name.
-pub(crate) fn find(name: &str) -> Option<&'static Source> {
+pub(crate) fn find(name: &str) -> Option<&'static TableSource> {
     all().find(|source| source.table.name == name)
 }
 
 /// The tables and the archives that were asked for: what is the name of a table is one.
-fn asked(args: &TableArgs) -> Result<(Vec<&'static Source>, Vec<PathBuf>), Failure> {
+fn asked(args: &TableArgs) -> Result<(Vec<&'static TableSource>, Vec<PathBuf>), Failure> {
     let mut tables = Vec::new();
     let mut archives = Vec::new();
     for name in &args.names {
@@ -183,11 +183,11 @@ fn unknown(name: &str) -> Failure {
 }
 
 fn names() -> Vec<&'static str> {
-    all().map(|source| source.table.name).collect()
+    all().map(|source| &*source.table.name).collect()
 }
 
 /// The columns that were asked for; as text only those that fit a screen.
-fn columns(args: &TableArgs, sources: &[&Source]) -> Result<Columns, Failure> {
+fn columns(args: &TableArgs, sources: &[&TableSource]) -> Result<Columns, Failure> {
     match args.columns.as_slice() {
         [] if args.format == RowFormat::Table => Ok(Columns::Brief),
         [] => Ok(Columns::All),
@@ -195,7 +195,7 @@ fn columns(args: &TableArgs, sources: &[&Source]) -> Result<Columns, Failure> {
         names => {
             let known = |name: &str| sources.iter().any(|source| source.table.column(name).is_some());
             if let Some(unknown) = names.iter().find(|name| !known(name)) {
-                let all: Vec<&str> = sources.iter().flat_map(|s| s.table.columns.iter().map(|c| c.name)).collect();
+                let all: Vec<&str> = sources.iter().flat_map(|s| s.table.columns.iter().map(|c| &*c.name)).collect();
                 let nearest = nearest(unknown, all).map_or_else(String::new, |near| format!("; did you mean {near}?"));
                 return Err(Failure::Usage(format!("there is no column {unknown}{nearest}")));
             }
@@ -211,7 +211,7 @@ fn list(global: &Global) -> Outcome {
         Grid::new([GridColumn::text("TABLE"), GridColumn::number("COLUMNS"), GridColumn::text("WHAT ITS ROWS ARE")]);
     for source in all() {
         let doc = source.table.doc.trim().replace('\n', "");
-        grid.push(vec![source.table.name.to_owned(), source.table.columns.len().to_string(), doc]);
+        grid.push(vec![source.table.name.to_string(), source.table.columns.len().to_string(), doc]);
     }
     screen.out.write_all(grid.render(screen.width).as_bytes())?;
     screen.finish(Exit::Done)
@@ -220,7 +220,8 @@ fn list(global: &Global) -> Outcome {
 /// What tables and columns mean. Here every name is a table's.
 fn document(args: &TableArgs, global: &Global) -> Outcome {
     let names = args.names.iter().map(|name| name.display().to_string());
-    let chosen: Vec<&Source> = names.map(|name| find(&name).ok_or_else(|| unknown(&name))).collect::<Result<_, _>>()?;
+    let chosen: Vec<&TableSource> =
+        names.map(|name| find(&name).ok_or_else(|| unknown(&name))).collect::<Result<_, _>>()?;
     let chosen = if chosen.is_empty() { all().collect() } else { chosen };
     let mut screen = Screen::open_for(global, Readers::Anybody)?;
     if args.format == RowFormat::Table {
@@ -253,7 +254,7 @@ fn page(table: &'static Table, width: Option<usize>) -> String {
             page.extend([" ".repeat(indent).as_str(), &line, "\n"]);
         }
     };
-    add(2, &on_one_line(table.doc));
+    add(2, &on_one_line(&table.doc));
     for row in columns_of(table) {
         add(2, &format!("{} ({})", row.column_name, row.r#type));
         add(6, &row.meaning);

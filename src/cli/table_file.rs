@@ -5,7 +5,7 @@ use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 
 use cryoscope::formats::{Encoded, RowWriter, Style};
-use cryoscope::tables::Source;
+use cryoscope::tables::TableSource;
 
 use super::Failure;
 use super::args::RowFormat;
@@ -29,7 +29,7 @@ pub(crate) struct Folder<'a> {
 /// The files of a table.
 pub(crate) struct TableFile<'a> {
     folder: Folder<'a>,
-    source: &'static Source,
+    source: &'static TableSource,
     style: Style,
     writer: RowWriter<BufWriter<NewFile>>,
     /// Bytes in the file that is being written.
@@ -40,7 +40,7 @@ pub(crate) struct TableFile<'a> {
 
 impl<'a> TableFile<'a> {
     /// The first file. Refuses one that exists, unless it is to be replaced.
-    pub(crate) fn create(folder: Folder<'a>, source: &'static Source, style: Style) -> Result<Self, Failure> {
+    pub(crate) fn create(folder: Folder<'a>, source: &'static TableSource, style: Style) -> Result<Self, Failure> {
         let writer = writer(folder, source, &style, 1)?;
         Ok(TableFile { folder, source, style, writer, bytes: 0, whole: Vec::new() })
     }
@@ -88,7 +88,7 @@ fn close(writer: RowWriter<BufWriter<NewFile>>) -> Result<Whole, Failure> {
 /// The file of a number: `processes.ndjson`, then `processes.0002.ndjson`.
 fn writer(
     folder: Folder<'_>,
-    source: &Source,
+    source: &TableSource,
     style: &Style,
     number: usize,
 ) -> Result<RowWriter<BufWriter<NewFile>>, Failure> {

@@ -3,8 +3,6 @@
 
 use std::borrow::Cow;
 
-use serde_json::Value as Json;
-
 use super::{Columns, escape, json, units};
 use crate::tables::{Row, Value};
 
@@ -33,7 +31,7 @@ pub(super) fn cell(value: &Value<'_>) -> String {
                 escape(json::to_text(value).as_bytes()).into_owned()
             }))
         }
-        Value::Json(Json::Number(number)) => number.to_string(),
+        Value::Json(json) if json.is_number() => json.to_string(),
         Value::Object(_) | Value::Json(_) => guarded(Cow::Owned(escape(json::to_text(value).as_bytes()).into_owned())),
     }
 }
@@ -66,7 +64,7 @@ mod tests {
         assert_eq!(cell(&text("=cmd|' /C calc'!A0")), "'=cmd|' /C calc'!A0");
         assert_eq!(cell(&text("@SUM(1)")), "'@SUM(1)");
         assert_eq!(cell(&Value::Integer((-5).into())), "-5", "numbers are numbers");
-        assert_eq!(cell(&Value::Json(&serde_json::json!(-0.5))), "-0.5");
+        assert_eq!(cell(&Value::Json(Cow::Owned(serde_json::json!(-0.5)))), "-0.5");
         assert_eq!(cell(&text("\x1b[2J")), "\\x1b[2J");
     }
 

@@ -14,9 +14,8 @@ use jiff::Timestamp;
 use serde_json::{Map, Value as Json};
 
 use super::community_id::community_id;
-use super::json::lossy;
 use crate::abi::ip;
-use crate::tables::{Row, System, Value};
+use crate::tables::{Row, System, Value, lossy};
 
 /// The largest whole number up to which floating point has all.
 const EXACT: i128 = 1 << 53;
@@ -87,9 +86,13 @@ pub(super) fn entries(name: &str, value: &Value<'_>) -> Vec<(String, Json)> {
 /// Whether there is nothing to say.
 pub(super) fn is_empty(value: &Value<'_>) -> bool {
     match value {
-        Value::Null | Value::Json(Json::Null) => true,
-        Value::Json(Json::Array(list)) => list.is_empty(),
-        Value::Json(Json::Object(entries)) => entries.is_empty(),
+        Value::Null => true,
+        Value::Json(json) => match json.as_ref() {
+            Json::Null => true,
+            Json::Array(list) => list.is_empty(),
+            Json::Object(entries) => entries.is_empty(),
+            _ => false,
+        },
         Value::List(list) => list.is_empty(),
         Value::Object(entries) => entries.is_empty(),
         _ => false,
@@ -123,7 +126,10 @@ fn is_inexact(value: &Value<'_>) -> bool {
     match value {
         Value::Integer(number) => number.abs() > EXACT,
         Value::List(list) => list.iter().any(|item| matches!(item, Value::Integer(_)) && is_inexact(item)),
-        Value::Json(Json::Number(number)) => number.as_i128().is_some_and(|number| number.abs() > EXACT),
+        Value::Json(json) => match json.as_ref() {
+            Json::Number(number) => number.as_i128().is_some_and(|number| number.abs() > EXACT),
+            _ => false,
+        },
         _ => false,
     }
 }
@@ -408,7 +414,7 @@ pub(super) fn sentence(row: &dyn Row) -> String {
     const MOST: usize = 1000;
     let table = row.table();
     let mut text = format!("{}:", table.name);
-    for name in table.brief {
+    for name in table.brief.iter() {
         let Some(column) = table.column(name) else { continue };
         let value = row.value(column);
         if is_empty(&value) || matches!(&value, Value::Text(t) if t.is_empty()) {

@@ -40,7 +40,7 @@ pub(super) fn document(row: &dyn Row, columns: &Columns, origin: &Origin, id: &s
     document.set("event.category", if event.categories.is_empty() { by_default } else { event.categories });
     let connected = flow.as_ref().is_some_and(|flow| flow.remote.ip.is_some());
     document.set("event.type", [if connected { "connection" } else { "info" }].as_slice());
-    document.set("event.action", if event.action.is_empty() { table.name } else { event.action });
+    document.set("event.action", if event.action.is_empty() { &*table.name } else { event.action });
     if origin.starts && event.existence {
         // What rules about starts of processes ask for. It is not what is known, so it is told.
         document.add("event.type", "start");
@@ -57,8 +57,8 @@ pub(super) fn document(row: &dyn Row, columns: &Columns, origin: &Origin, id: &s
     document.set("observer.version", env!("CARGO_PKG_VERSION"));
     ecs.context();
     ecs.said();
-    ecs.data_stream(table.name);
-    let prefix = if event.prefix.is_empty() { table.name } else { event.prefix };
+    ecs.data_stream(&table.name);
+    let prefix = if event.prefix.is_empty() { &*table.name } else { event.prefix };
     for (number, column) in columns.of(table) {
         let value = row.value(number);
         if is_empty(&value) {
@@ -70,7 +70,7 @@ pub(super) fn document(row: &dyn Row, columns: &Columns, origin: &Origin, id: &s
             said |= ecs.put(target, &value);
         }
         if !said || needs_more(&value) {
-            ecs.own(prefix, column.name, &value);
+            ecs.own(prefix, &column.name, &value);
         }
     }
     if let Some(pid) = pid {
@@ -100,7 +100,7 @@ impl Ecs<'_> {
             let mut targets =
                 column.targets().iter().filter(|target| target.system == System::Ecs && !target.own).peekable();
             // A column may have a hundred thousand annotations, of which no document takes any.
-            if targets.peek().is_none() || self.has_many_labels(column.name) {
+            if targets.peek().is_none() || self.has_many_labels(&column.name) {
                 continue;
             }
             let value = container.value(number);

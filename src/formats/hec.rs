@@ -1,6 +1,7 @@
 //! Rows as events for Splunk's HTTP Event Collector, an object a line. The event is the row as our JSON has it; what tells
 //! of its checkpoint stands in indexed fields. See `docs/siem.md`.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use jiff::Timestamp;
@@ -32,15 +33,15 @@ pub(super) fn event(
     write!(out, "\"source\":{},", text(&format!("cryoscope:{base}")))?;
     write!(out, "\"sourcetype\":{},\"event\":", text(&format!("cryoscope:{}", table.name)))?;
     let mut cells: Vec<(&str, Value<'_>)> = lead.to_vec();
-    cells.extend(columns.of(table).map(|(number, column)| (column.name, known(row.value(number)))));
+    cells.extend(columns.of(table).map(|(number, column)| (&*column.name, known(row.value(number)))));
     cells.retain(|(_, value)| !document::is_empty(value));
     if cells.is_empty() {
         // Splunk takes no event that is empty.
-        cells.push(("table", Value::Text(table.name.into())));
+        cells.push(("table", Value::Text((&*table.name).into())));
     }
     json::named(out, cells.iter().map(|(name, value)| (*name, value)))?;
     let fields = Json::Object(fields(row, origin, id));
-    writeln!(out, ",\"fields\":{}}}", json::to_text(&Value::Json(&fields)))
+    writeln!(out, ",\"fields\":{}}}", json::to_text(&Value::Json(Cow::Owned(fields))))
 }
 
 /// What is known of a value: objects without what is null in them.

@@ -10,7 +10,8 @@ use bstr::ByteSlice;
 use super::Columns;
 use super::escape::is_unsafe;
 use super::units;
-use crate::tables::{Row, Value};
+pub(super) use crate::tables::lossy;
+use crate::tables::{Row, Value, has_hex};
 
 /// Writes a row as an object, with some keys before its own.
 ///
@@ -23,7 +24,7 @@ pub(super) fn row(out: &mut dyn Write, lead: &[(&str, Value<'_>)], row: &dyn Row
         object.entry(key, value)?;
     }
     for (number, column) in columns.of(row.table()) {
-        object.entry(column.name, &row.value(number))?;
+        object.entry(&column.name, &row.value(number))?;
     }
     object.end()
 }
@@ -151,25 +152,6 @@ pub(super) fn harmless(json: String) -> String {
     harmless
 }
 
-/// Text with U+FFFD for each byte that is not UTF-8, so that its length tells how many there were.
-pub(super) fn lossy(bytes: &[u8]) -> String {
-    let mut lossy = String::with_capacity(bytes.len());
-    for chunk in bytes.utf8_chunks() {
-        lossy.push_str(chunk.valid());
-        lossy.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
-    }
-    lossy
-}
-
-/// Whether a value has bytes that its text loses.
-fn has_hex(value: &Value<'_>) -> bool {
-    match value {
-        Value::Bytes(bytes) => bytes.to_str().is_err(),
-        Value::List(list) => list.iter().any(|item| matches!(item, Value::Bytes(_)) && has_hex(item)),
-        _ => false,
-    }
-}
-
 fn hex(out: &mut dyn Write, value: &Value<'_>) -> io::Result<()> {
     match value {
         Value::Bytes(bytes) => {
@@ -223,7 +205,7 @@ mod tests {
         assert_eq!(json, r#""a\u202e\u007f\u009b\udb40\udc41b\u001b""#);
         assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
         let document = serde_json::json!({ "k\u{202e}": ["\u{200b}"] });
-        let json = to_text(&Value::Json(&document));
+        let json = to_text(&Value::Json(Cow::Borrowed(&document)));
         assert_eq!(json, r#"{"k\u202e":["\u200b"]}"#);
         assert_eq!(pretty(&document), "{\n  \"k\\u202e\": [\n    \"\\u200b\"\n  ]\n}");
     }

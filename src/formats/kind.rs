@@ -1,7 +1,7 @@
 //! What columns are where types are those of engines of analysis. Parquet and every form of schema go by it, so that a file and
 //! the table that is made for it agree.
 
-use crate::tables::{Column, Table, Type};
+use crate::tables::{Column, Name, Table, Type};
 
 /// The column of what text and numbers of a row lose.
 pub(super) const HEX: &str = "_hex";
@@ -60,14 +60,14 @@ fn scalar(of: Type) -> Scalar {
         Type::Bool => Scalar::Bool,
         Type::Integer => Scalar::Number,
         Type::Time => Scalar::Time,
-        Type::Text | Type::Address | Type::Mask | Type::List | Type::Object => Scalar::Text,
+        Type::Text | Type::Address | Type::Mask | Type::List | Type::Object | Type::Any => Scalar::Text,
     }
 }
 
 /// A column of a file.
 #[derive(Clone, Debug)]
 pub(super) struct Field {
-    pub(super) name: &'static str,
+    pub(super) name: Name,
     /// What it means, on one line.
     pub(super) doc: String,
     pub(super) kind: Kind,
@@ -75,10 +75,10 @@ pub(super) struct Field {
 
 /// All columns that a file of a table can have.
 pub(super) fn fields(table: &Table) -> Vec<Field> {
-    let text = |(name, doc): (&'static str, &str)| Field { name, doc: doc.to_owned(), kind: Kind::TEXT };
+    let text = |(name, doc): (&'static str, &str)| Field { name: name.into(), doc: doc.to_owned(), kind: Kind::TEXT };
     let of = |column: &Column| Field {
-        name: column.name,
-        doc: crate::tables::on_one_line(column.doc),
+        name: column.name.clone(),
+        doc: crate::tables::on_one_line(&column.doc),
         kind: Kind::of(column),
     };
     // What a table says itself stands in the same place.

@@ -121,13 +121,13 @@ pub enum Columns {
 
 impl Columns {
     /// The columns of a table, with their numbers.
-    fn of(&self, table: &Table) -> impl Iterator<Item = (usize, &'static Column)> + use<> {
+    fn of<'t>(&self, table: &'t Table) -> impl Iterator<Item = (usize, &'t Column)> + use<'t> {
         let numbers: Vec<usize> = match self {
             Columns::All => (0..table.columns.len()).collect(),
             Columns::Brief => table.brief.iter().filter_map(|name| table.column(name)).collect(),
             Columns::Named(names) => names.iter().filter_map(|name| table.column(name)).collect(),
         };
-        let columns = table.columns;
+        let columns = &*table.columns;
         numbers.into_iter().filter_map(move |number| Some((number, columns.get(number)?)))
     }
 }
@@ -154,7 +154,7 @@ impl Style {
         if !self.lead.iter().any(|key| table.column(key).is_some()) {
             return Cow::Borrowed(&self.columns);
         }
-        let names = self.columns.of(table).map(|(_, column)| column.name.to_owned());
+        let names = self.columns.of(table).map(|(_, column)| column.name.to_string());
         Cow::Owned(Columns::Named(names.filter(|name| !self.lead.contains(name)).collect()))
     }
 }
@@ -223,7 +223,7 @@ impl Encoder {
     pub fn encode(&mut self, row: &dyn Row) -> io::Result<Encoded> {
         let (columns, format) = (&self.style.columns, self.style.format);
         let table = row.table();
-        let table_name = (self.style.name_tables && format != Format::Json).then_some(("table", table.name));
+        let table_name = (self.style.name_tables && format != Format::Json).then_some(("table", &*table.name));
         let table_name = table_name.map(|(key, name)| (key, Value::Text(name.into())));
         let given = self.lead.iter().map(Option::as_ref).chain(std::iter::repeat(None));
         let others = self.style.lead.iter().zip(given).map(|(key, text)| {
@@ -244,7 +244,7 @@ impl Encoder {
             match format {
                 Format::Ecs => line(&mut out, ecs::document(row, columns, origin, &id)),
                 Format::Bulk(action) => {
-                    bulk::action(&mut out, action, &origin.index, table.name, &id)?;
+                    bulk::action(&mut out, action, &origin.index, &table.name, &id)?;
                     line(&mut out, ecs::document(row, columns, origin, &id));
                 }
                 Format::Ocsf => line(&mut out, ocsf::event(row, columns, origin, &id)),
@@ -332,12 +332,12 @@ impl<W: Write> RowWriter<W> {
     /// # Errors
     ///
     /// If writing fails.
-    pub fn begin(&mut self, table: &'static Table) -> io::Result<()> {
+    pub fn begin(&mut self, table: &Table) -> io::Result<()> {
         self.end_table()?;
         let first = matches!(self.state, State::Before);
         let style = &self.encoder.style;
         let columns = style.behind(table);
-        let names = || columns.of(table).map(|(_, column)| column.name);
+        let names = || columns.of(table).map(|(_, column)| &*column.name);
         let own = || style.lead.iter().map(String::as_str);
         let lead = || style.name_tables.then_some("table").into_iter().chain(own());
         let mut sheet = Sheet::Open;

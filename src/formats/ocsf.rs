@@ -152,7 +152,7 @@ fn observables(row: &dyn Row, event: &Document, unmapped: &Map<String, Json>, or
         let column = |part: &str| {
             let told = |target: &Target| target.system == System::Flow && target.field == part;
             let column = row.table().columns.iter().find(|column| column.targets().iter().any(told))?;
-            unmapped.contains_key(column.name).then(|| format!("unmapped.{}", column.name))
+            unmapped.contains_key(&*column.name).then(|| format!("unmapped.{}", column.name))
         };
         for (ip, port, end) in [("local.ip", "local.port", flow.local), ("remote.ip", "remote.port", flow.remote)] {
             let Some(address) = end.ip else { continue };
@@ -226,7 +226,7 @@ fn unmapped(row: &dyn Row, columns: &Columns, origin: &Origin, class: Class) -> 
             stands && (target.form == Form::Process || field(target, &value).is_some_and(says_all))
         });
         if !whole || needs_more(&value) {
-            let entries = document::entries(column.name, &value).into_iter();
+            let entries = document::entries(&column.name, &value).into_iter();
             // Addresses are those of packets, as in what can be searched for.
             unmapped.extend(entries.map(|(name, json)| {
                 let wire =

@@ -11,7 +11,7 @@ use super::bulk::Index;
 use super::known::{Known, Processes};
 use super::{document, json};
 use crate::abi::ip;
-use crate::tables::{Container, OpenFile, OpenSocket, Process, Row, Tty, Value};
+use crate::tables::{Container, Name, OpenFile, OpenSocket, Process, Row, Tty, Value};
 
 /// Fields of `--field` that name the host.
 pub(super) const HOST_FIELDS: [&str; 2] = ["node", "host"];
@@ -229,17 +229,17 @@ impl Ids {
     /// order.
     pub(super) fn next(&mut self, row: &dyn Row, origin: &Origin) -> String {
         let table = row.table();
-        let value = |name: &&str| match table.column(name).map_or(Value::Null, |column| row.value(column)) {
+        let value = |name: &Name| match table.column(name).map_or(Value::Null, |column| row.value(column)) {
             Value::Bytes(path) if table.names_members(name) => Value::Bytes(origin.below(path)),
             value => value,
         };
         // What the archive is called tells nothing of the dump.
-        let key = table.key.iter().filter(|name| !matches!(**name, "archive" | "set"));
+        let key = table.key.iter().filter(|name| !matches!(&***name, "archive" | "set"));
         let values: Vec<Value<'_>> = key.map(value).collect();
         let unique = !values.is_empty() && !values.contains(&Value::Null);
         let hash = Sha256::new()
             .chain_update("cryoscope\0")
-            .chain_update(table.name)
+            .chain_update(&*table.name)
             .chain_update([0])
             .chain_update(&origin.identity)
             .chain_update([0])

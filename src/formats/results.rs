@@ -47,7 +47,8 @@ impl Kind {
     fn of(value: &Value<'_>) -> Self {
         match value {
             Value::Null => Kind::Null,
-            Value::Integer(_) | Value::Json(serde_json::Value::Number(_)) => Kind::Number,
+            Value::Integer(_) => Kind::Number,
+            Value::Json(json) if json.is_number() => Kind::Number,
             Value::Text(text) if is_hexadecimal(text) => Kind::Address,
             _ => Kind::Text,
         }

@@ -62,8 +62,8 @@ fn properties(engine: SearchEngine) -> Document {
     set("container.labels", names(engine));
     set("cryoscope.checkpointed", moment());
     for table in tables::every() {
-        let prefix = if table.event.prefix.is_empty() { table.name } else { table.event.prefix };
-        for column in table.columns {
+        let prefix = if table.event.prefix.is_empty() { &*table.name } else { table.event.prefix };
+        for column in table.columns.iter() {
             let name = format!("cryoscope.{prefix}.{}", column.name);
             match column.column_type {
                 Type::Time => set(&name, moment()),

@@ -6,19 +6,19 @@ use crate::tables::{Row, Table, Value};
 pub(super) struct Withheld<'r>(pub(super) &'r dyn Row);
 
 impl Row for Withheld<'_> {
-    fn table(&self) -> &'static Table {
+    fn table(&self) -> &Table {
         self.0.table()
     }
 
     fn value(&self, column: usize) -> Value<'_> {
         let withheld = self.withheld();
         match self.table().columns.get(column) {
-            Some(column) if withheld.contains(&column.name) => Value::Null,
+            Some(column) if withheld.contains(&&*column.name) => Value::Null,
             _ => self.0.value(column),
         }
     }
 
-    fn withheld(&self) -> Vec<&'static str> {
+    fn withheld(&self) -> Vec<&str> {
         secrets_of(self.0)
     }
 }

@@ -60,7 +60,9 @@ pub(super) fn from_sql<'v>(value: ValueRef<'v>, fraction: &'v Json) -> Value<'v>
         ValueRef::Null => Value::Null,
         ValueRef::Integer(number) => Value::Integer(number.into()),
         // The infinite ones are no numbers in JSON.
-        ValueRef::Real(_) => fraction.as_str().map_or(Value::Json(fraction), |text| Value::Text(Cow::Borrowed(text))),
+        ValueRef::Real(_) => {
+            fraction.as_str().map_or(Value::Json(Cow::Borrowed(fraction)), |text| Value::Text(Cow::Borrowed(text)))
+        }
         ValueRef::Text(text) => match text.to_str() {
             Ok(text) => Value::Text(Cow::Borrowed(text)),
             Err(_) => Value::Bytes(Cow::Borrowed(text)),

@@ -16,7 +16,7 @@ use super::guard::{Guard, LONGEST, Reads, words};
 use super::{ARCHIVE, SET};
 use crate::Checkpoint;
 use crate::memory::Keep;
-use crate::tables::{self, Source, Table, Type, Value};
+use crate::tables::{self, Table, TableSource, Type, Value};
 
 /// Steps of the engine after which the clock is looked at.
 const STEPS: i32 = 1000;
@@ -88,8 +88,8 @@ impl Query {
     }
 
     /// The tables that it reads.
-    pub fn sources(&self) -> impl Iterator<Item = &'static Source> {
-        self.reads.keys().filter_map(|name| Source::find(name))
+    pub fn sources(&self) -> impl Iterator<Item = &'static TableSource> {
+        self.reads.keys().filter_map(|name| TableSource::find(name))
     }
 
     /// How much time it has left.
@@ -168,9 +168,9 @@ impl Database {
         let watched = self.connection.progress_handler(STEPS, Some(move || start.elapsed() >= left));
         watched.map_err(|error| self.failure(error, ""))?;
         for source in query.sources() {
-            let Some(columns) = query.reads.get(source.table.name) else { continue };
+            let Some(columns) = query.reads.get(&*source.table.name) else { continue };
             let set = checkpoint.set_name().to_string();
-            let key = (archive.to_owned(), set, source.table.name);
+            let key = (archive.to_owned(), set, &*source.table.name);
             let before = self.loaded.get(&key);
             // There are more warnings, the more has been read; their table comes last by its name.
             let may_stay = source.table.name != WARNINGS;
@@ -193,7 +193,7 @@ impl Database {
     /// Fills some columns of a table with the rows of a checkpoint, or leaves it as it was; whether there was time.
     fn fill(
         &self,
-        source: &Source,
+        source: &TableSource,
         columns: &BTreeSet<usize>,
         archive: &str,
         checkpoint: &Checkpoint,
@@ -303,16 +303,16 @@ fn add_joined(sql: &str, reads: &mut Reads) {
     if !natural && !has("using") {
         return;
     }
-    for table in tables::ALL.iter().map(|source| source.table).filter(|table| has(table.name)) {
-        let joined = table.columns.iter().enumerate().filter(|(_, column)| natural || has(column.name));
-        reads.entry(table.name).or_default().extend(joined.map(|(number, _)| number));
+    for table in tables::ALL.iter().map(|source| source.table).filter(|table| has(&table.name)) {
+        let joined = table.columns.iter().enumerate().filter(|(_, column)| natural || has(&column.name));
+        reads.entry(&*table.name).or_default().extend(joined.map(|(number, _)| number));
     }
 }
 
 /// The SQL that makes a table.
 fn definition(table: &Table) -> String {
     let mut sql = format!("CREATE TABLE {} ({ARCHIVE} TEXT, \"{SET}\" TEXT", table.name);
-    for column in table.columns {
+    for column in table.columns.iter() {
         // A column of type INTEGER would make text of digits a fraction if they are too many for it.
         let of_type = match column.column_type {
             Type::Integer if column.wide => "",
@@ -328,7 +328,7 @@ fn definition(table: &Table) -> String {
 /// The SQL that makes the index by which subqueries find the rows of a process. It is no use for reading all rows, so that
 /// they come in the order of the table.
 fn index(table: &Table) -> Option<String> {
-    let name = table.name;
+    let name = &table.name;
     table.column("pid")?;
     Some(format!("CREATE INDEX IF NOT EXISTS {name}_pid ON {name} (pid, {ARCHIVE}, \"{SET}\") WHERE pid IS NOT NULL"))
 }
@@ -378,8 +378,8 @@ mod tests {
         let read = |sql: &str| {
             let query = prepared(sql).unwrap();
             let columns = |(table, columns): (&&str, &BTreeSet<usize>)| {
-                let table = Source::find(table).unwrap().table;
-                let names: Vec<&str> = columns.iter().map(|&number| table.columns[number].name).collect();
+                let table = TableSource::find(table).unwrap().table;
+                let names: Vec<&str> = columns.iter().map(|&number| &*table.columns[number].name).collect();
                 format!("{}({})", table.name, names.join(" "))
             };
             query.reads.iter().map(columns).collect::<Vec<_>>().join(" ")
@@ -405,7 +405,7 @@ mod tests {
     fn all_columns_are_the_same_by_every_way() {
         let all = answer("SELECT * FROM processes ORDER BY pid, archive").unwrap();
         assert_eq!(all.len(), 4);
-        let names: Vec<&str> = Source::find("processes").unwrap().table.columns.iter().map(|c| c.name).collect();
+        let names: Vec<&str> = TableSource::find("processes").unwrap().table.columns.iter().map(|c| &*c.name).collect();
         let quoted: Vec<String> = names.iter().map(|name| format!("p.\"{name}\"")).collect();
         let every = format!("SELECT p.archive, p.\"set\", {} FROM processes p", quoted.join(", "));
         assert_eq!(answer(&format!("{every} ORDER BY pid, archive")).unwrap(), all);
@@ -436,7 +436,7 @@ mod tests {
     fn few_names_of_columns_need_quotes() {
         let reserved: Vec<String> = tables::ALL
             .iter()
-            .flat_map(|source| source.table.columns.iter().map(|column| (source.table.name, column.name)))
+            .flat_map(|source| source.table.columns.iter().map(|column| (&*source.table.name, &*column.name)))
             .filter(|(table, column)| prepared(&format!("SELECT {column} FROM {table}")).is_err())
             .map(|(table, column)| if table == "ipc" { format!("{table}.{column}") } else { column.to_owned() })
             .collect();

@@ -143,9 +143,10 @@ fn elsewhere(name: &str, sql: &str) -> Option<String> {
     if columns_of(sql).iter().any(|column| column.eq_ignore_ascii_case(name)) {
         return None;
     }
-    let has =
-        |source: &&tables::Source| source.table.columns.iter().any(|column| column.name.eq_ignore_ascii_case(name));
-    let names: Vec<&str> = tables::ALL.iter().filter(has).map(|source| source.table.name).collect();
+    let has = |source: &&tables::TableSource| {
+        source.table.columns.iter().any(|column| column.name.eq_ignore_ascii_case(name))
+    };
+    let names: Vec<&str> = tables::ALL.iter().filter(has).map(|source| &*source.table.name).collect();
     match names.as_slice() {
         [] => None,
         [first, second, _, ..] => Some(format!("it is a column of {first}, {second} and other tables")),
@@ -193,7 +194,7 @@ fn ambiguous(message: &str) -> Option<String> {
 }
 
 fn table_names() -> impl Iterator<Item = &'static str> {
-    tables::ALL.iter().map(|source| source.table.name)
+    tables::ALL.iter().map(|source| &*source.table.name)
 }
 
 /// The columns of the tables that are named in a query; of all if none is.
@@ -201,8 +202,8 @@ fn columns_of(sql: &str) -> Vec<&'static str> {
     let words = super::guard::words(sql);
     let named = |name: &str| words.iter().any(|word| word.eq_ignore_ascii_case(name));
     let any = table_names().any(named);
-    let tables = tables::ALL.iter().map(|source| source.table).filter(|table| !any || named(table.name));
-    tables.flat_map(|table| table.columns.iter().map(|column| column.name)).chain([ARCHIVE]).collect()
+    let tables = tables::ALL.iter().map(|source| source.table).filter(|table| !any || named(&table.name));
+    tables.flat_map(|table| table.columns.iter().map(|column| &*column.name)).chain([ARCHIVE]).collect()
 }
 
 #[cfg(test)]

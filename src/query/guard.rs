@@ -144,7 +144,7 @@ impl Seen {
             let table = table.to_ascii_lowercase();
             return column.is_empty() && !table.starts_with("pragma_") && !self.modules.contains(&table);
         };
-        let columns = self.reads.entry(source.table.name).or_default();
+        let columns = self.reads.entry(&*source.table.name).or_default();
         // Without a name, only the number of rows matters.
         if column != ARCHIVE {
             columns.extend(source.table.column(column));

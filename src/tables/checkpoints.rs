@@ -61,8 +61,8 @@ table! {
 impl Summary {
     /// Makes the row of a checkpoint.
     pub fn of(archive: impl Into<BString>, checkpoint: &Checkpoint) -> Self {
-        let container = checkpoint.container();
-        let statistics = checkpoint.statistics();
+        let container = checkpoint.rows().container();
+        let statistics = checkpoint.rows().statistics();
         Summary {
             archive: archive.into(),
             set: checkpoint.set_name().to_owned(),

@@ -2,19 +2,19 @@
 
 #[cfg(test)]
 use super::ALL;
-use super::table::{Table, table};
+use super::table::{Name, Table, table};
 
 table! {
     "columns", key(table_name, column_name), brief(table_name, column_name, type, meaning);
     /// The columns of all tables, in the order of the documentation. The rows do not depend on an archive.
     pub struct ColumnRow {
-        /// Name of the table.
-        pub table_name: &'static str,
-        /// What a row of the table is.
+        /// The table.
+        pub table_name: Name,
+        /// What the table's rows are.
         pub table_meaning: String,
-        /// Name of the column.
-        pub column_name: &'static str,
-        /// Type of the column: `bool`, `int`, `text`, `address`, `mask`, `time`, `list` or `object`.
+        /// The column.
+        pub column_name: Name,
+        /// `bool`, `int`, `text`, `address`, `mask`, `time`, `list` or `object`.
         pub r#type: &'static str,
         /// Whether the column is one of those that identify a row.
         pub key: bool,
@@ -24,14 +24,14 @@ table! {
 }
 
 /// The rows of a table.
-pub fn columns_of(table: &'static Table) -> impl Iterator<Item = ColumnRow> {
+pub fn columns_of(table: &Table) -> impl Iterator<Item = ColumnRow> {
     table.columns.iter().map(|column| ColumnRow {
-        table_name: table.name,
-        table_meaning: on_one_line(table.doc),
-        column_name: column.name,
+        table_name: table.name.clone(),
+        table_meaning: on_one_line(&table.doc),
+        column_name: column.name.clone(),
         r#type: column.column_type.as_str(),
         key: table.key.contains(&column.name),
-        meaning: on_one_line(column.doc),
+        meaning: on_one_line(&column.doc),
     })
 }
 
@@ -54,7 +54,7 @@ mod tests {
     #[test]
     fn every_table_and_column_has_a_sentence() {
         for table in ALL.iter().map(|source| source.table).chain(ASKED.iter().copied()) {
-            assert!(is_sentence(&on_one_line(table.doc)), "{}: {}", table.name, table.doc);
+            assert!(is_sentence(&on_one_line(&table.doc)), "{}: {}", table.name, table.doc);
             for row in columns_of(table) {
                 assert!(is_sentence(&row.meaning), "{}.{}: {}", table.name, row.column_name, row.meaning);
             }
@@ -64,7 +64,7 @@ mod tests {
     #[test]
     fn keys_and_brief_columns_are_columns() {
         for table in ALL.iter().map(|source| source.table).chain(ASKED.iter().copied()) {
-            for name in table.key.iter().chain(table.brief) {
+            for name in table.key.iter().chain(&*table.brief) {
                 assert!(table.column(name).is_some(), "{} has no column {name}", table.name);
             }
         }

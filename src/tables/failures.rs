@@ -22,3 +22,15 @@ table! {
         pub message: String,
     }
 }
+
+impl Failure {
+    /// The row of an archive.
+    pub fn new(
+        archive: impl Into<BString>,
+        archive_sha256: Option<String>,
+        code: impl Into<String>,
+        message: impl Into<String>,
+    ) -> Self {
+        Failure { archive: archive.into(), archive_sha256, code: code.into(), message: message.into() }
+    }
+}

@@ -60,6 +60,7 @@ mod memory_sizes;
 mod mounts;
 mod namespaces;
 mod nearest;
+mod order;
 mod pending_signals;
 mod pipes;
 mod process_envs;
@@ -68,17 +69,21 @@ mod process_namespaces;
 mod process_open_files;
 mod process_open_sockets;
 mod processes;
+mod record;
 mod recovered_files;
 mod rootfs_changes;
 mod routes;
 mod routing_rules;
+mod rows;
 mod schema;
 mod seccomp_filters;
 mod seccomp_instructions;
 mod seccomp_rules;
+mod serialize;
 mod signal_actions;
 mod signals;
 mod socket_filters;
+mod source;
 mod statistics;
 mod strings;
 mod sysctls;
@@ -97,126 +102,36 @@ mod warnings;
 
 use std::ops::ControlFlow;
 
-pub use addresses::InterfaceAddress;
-pub use apparmor::AppArmorPolicy;
 pub use attributes::Attributes;
-pub use autofs::Autofs;
-pub use binfmt_misc::BinfmtMisc;
-pub use bpf_maps::BpfMapRow;
-pub use capabilities::CapabilitySet;
-pub use cgroup_properties::CgroupProperty;
-pub use cgroups::Cgroup;
 pub use checkpoints::Summary;
 pub use columns::{ColumnRow, columns_of, on_one_line};
-pub use conntrack::TrackedConnection;
-pub use container::Container;
-pub use cpuinfo::Cpu;
-pub use declared::DeclaredFact;
-pub use devices::DeclaredDevice;
 pub use dumped::{DumpedRun, dumped};
-pub use epoll::Epoll;
 pub use event::{Event, Form, Subject, System, Target};
 pub use extracted::Extracted;
 pub use failures::Failure;
-pub use fanotify::Fanotify;
-pub use file_locks::FileLock;
-pub use firewall::FirewallLine;
 pub use holding::Holding;
-pub use host_descriptors::HostDescriptor;
-pub use images::Image;
-pub use inode_paths::InodePathRow;
-pub use inotify::Inotify;
-pub use interfaces::Interface;
-pub use ipc::IpcObject;
-pub use ipc_messages::IpcMessage;
-pub use isolation::Isolation;
-pub(crate) use isolation::has_all_capabilities;
-#[cfg(test)]
-pub(crate) use isolation::usual_capabilities;
-pub use limits::Limit;
-pub use log_lines::LogLine;
 pub use mappings::Mappings;
 pub use matches::{Match, MatchCount, Matches};
-pub use members::Member;
-pub use memory_classes::MemoryClass;
-pub use memory_sizes::MemorySize;
-pub use mounts::Mount;
-pub use namespaces::NamespaceRow;
 pub use nearest::nearest;
-pub use pending_signals::PendingSignal;
-pub use pipes::PipeRow;
-pub use process_envs::ProcessEnv;
-pub use process_memory_map::Mapping;
 pub(crate) use process_memory_map::rows_of as mappings_of;
-pub use process_namespaces::ProcessNamespaces;
-pub use process_open_files::OpenFile;
 pub(crate) use process_open_files::rows_of as open_files_of;
-pub use process_open_sockets::{OpenSocket, OtherHolders};
-pub use processes::Process;
-pub use recovered_files::RecoveredFile;
+pub use process_open_sockets::OtherHolders;
+pub use record::{Borrowed, Record, TableRef};
 pub(crate) use rootfs_changes::OpenPaths;
-pub use rootfs_changes::RootfsChange;
-pub use routes::RouteRow;
-pub use routing_rules::RoutingRule;
+pub use rows::Rows;
 pub use schema::{SCHEMA_VERSION, schema};
-pub use seccomp_filters::SeccompFilter;
-pub use seccomp_instructions::SeccompInstruction;
-pub use seccomp_rules::SeccompRule;
-pub use signal_actions::SignalAction;
-pub use signals::ThreadSignals;
-pub use socket_filters::SocketFilter;
-pub use statistics::Statistics;
+pub(crate) use serialize::{has_hex, lossy};
+pub use source::{Context, TableSource};
 pub use strings::{StringRow, Strings};
-pub use sysctls::SysctlRow;
-pub use table::{Column, Row, Table};
-pub use tcp_connections::TcpConnection;
-pub use tcp_queues::TcpQueue;
-pub use threads::Thread;
-pub use timers::Timer;
-pub use totals::Totals;
-pub use tty_queues::TtyQueue;
-pub use ttys::Tty;
-pub use unix_queues::UnixPacket;
+pub use table::{Column, Name, Row, Table};
 pub use value::{Detail, Mask, Object, Type, Value};
-pub use volume_files::VolumeFile;
-pub use warnings::Warning;
 
-use self::table::Weigh;
 use crate::Checkpoint;
 use crate::memory::Keep;
 use crate::model::process;
-use crate::warning::{Code, Place};
 
 /// Takes rows one by one, until it has enough.
 pub type Sink<'a> = dyn FnMut(&dyn Row) -> ControlFlow<()> + 'a;
-
-/// A table and where its rows come from.
-#[derive(Clone, Copy)]
-pub struct Source {
-    /// The table.
-    pub table: &'static Table,
-    /// What of an archive that comes as a stream has to be kept for its rows.
-    pub keep: Keep,
-    each: fn(&Checkpoint, &mut Sink<'_>),
-}
-
-impl std::fmt::Debug for Source {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Source").field(&self.table.name).finish()
-    }
-}
-
-impl Source {
-    /// Gives the rows of a checkpoint to a sink, in the table's order.
-    pub fn each(&self, checkpoint: &Checkpoint, sink: &mut Sink<'_>) {
-        (self.each)(checkpoint, sink);
-    }
-
-    /// The table of a name.
-    pub fn find(name: &str) -> Option<&'static Source> {
-        ALL.iter().find(|source| source.table.name == name)
-    }
-}
 
 /// Tables whose rows depend on what is asked, so that they are no part of [`ALL`].
 pub const ASKED: &[&Table] =
@@ -224,195 +139,96 @@ pub const ASKED: &[&Table] =
 
 /// The table of archives that could not be read. A checkpoint, which could, has no rows of it: whoever opens archives makes
 /// them.
-pub static FAILURES: Source = Source { table: &Failure::TABLE, keep: Keep::Tables, each: |_, _| {} };
+pub static FAILURES: TableSource = TableSource { table: &Failure::TABLE, keep: Keep::Tables, each: |_, _| {} };
 
 /// Every table of which a row can be printed, whatever the command.
 pub fn every() -> impl Iterator<Item = &'static Table> + Clone {
     ALL.iter().map(|source| source.table).chain(ASKED.iter().copied()).chain([&Summary::TABLE])
 }
 
-/// Defines [`ALL`], and the methods of [`Checkpoint`] that give typed rows. What has to be kept for a table's rows is
-/// [`Keep::Arguments`] unless told.
-macro_rules! sources {
-    ($($(#[doc = $doc:literal])+ $method:ident: $module:ident::$row:ident $(, $keep:ident)?;)+) => {
+/// Defines [`ALL`] and the typed methods of [`Rows`]: a line for each table, named like its module. `one` is a table that
+/// has exactly one row. [`Keep::Arguments`] is kept of a stream for a table's rows unless the line names more.
+macro_rules! tables {
+    ($($count:ident $module:ident::$row:ident $(, $keep:ident)?;)+) => {
+        $(pub use $module::$row;)+
+
         /// All tables, in the order in which they are documented.
-        pub const ALL: &[Source] = &[$(Source {
+        pub const ALL: &[TableSource] = &[$(TableSource {
             table: &$row::TABLE,
             keep: Keep::Arguments$(.and(Keep::$keep))?,
-            each: |checkpoint, sink| {
-                let _ = bounded(checkpoint, $module::$row::TABLE.name, $module::rows(checkpoint)).try_for_each(|row| sink(&row));
+            each: |context, sink| {
+                let _ = rows::bounded(context.checkpoint, stringify!($module), $module::rows(context.checkpoint)).try_for_each(|row| sink(&row));
             },
         },)+];
 
-        impl Checkpoint {
-            $($(#[doc = $doc])+
-            pub fn $method(&self) -> impl Iterator<Item = $row> + '_ {
-                bounded(self, $module::$row::TABLE.name, $module::rows(self))
-            })+
+        impl<'c> Rows<'c> {
+            $(rows::typed! { $count $module $row })+
         }
     };
 }
 
-sources! {
-    /// Rows of `container`: one.
-    container_rows: container::Container;
-    /// Rows of `processes`.
-    processes: processes::Process;
-    /// Rows of `threads`.
-    threads: threads::Thread;
-    /// Rows of `process_envs`.
-    process_envs: process_envs::ProcessEnv;
-    /// Rows of `process_memory_map`.
-    process_memory_map: process_memory_map::Mapping;
-    /// Rows of `memory_sizes`.
-    memory_sizes: memory_sizes::MemorySize;
-    /// Rows of `memory_classes`.
-    memory_classes: memory_classes::MemoryClass;
-    /// Rows of `process_open_files`.
-    process_open_files: process_open_files::OpenFile;
-    /// Rows of `process_open_sockets`.
-    process_open_sockets: process_open_sockets::OpenSocket;
-    /// Rows of `pipes`.
-    pipes: pipes::PipeRow;
-    /// Rows of `unix_queues`.
-    unix_queues: unix_queues::UnixPacket;
-    /// Rows of `tcp_connections`.
-    tcp_connections: tcp_connections::TcpConnection;
-    /// Rows of `tcp_queues`.
-    tcp_queues: tcp_queues::TcpQueue;
-    /// Rows of `tty_queues`.
-    tty_queues: tty_queues::TtyQueue;
-    /// Rows of `ipc`.
-    ipc: ipc::IpcObject;
-    /// Rows of `ipc_messages`.
-    ipc_messages: ipc_messages::IpcMessage;
-    /// Rows of `bpf_maps`.
-    bpf_maps: bpf_maps::BpfMapRow;
-    /// Rows of `recovered_files`.
-    recovered_files: recovered_files::RecoveredFile, Everything;
-    /// Rows of `mounts`.
-    mounts: mounts::Mount;
-    /// Rows of `process_namespaces`.
-    process_namespaces: process_namespaces::ProcessNamespaces;
-    /// Rows of `seccomp_filters`.
-    seccomp_filters: seccomp_filters::SeccompFilter;
-    /// Rows of `seccomp_rules`.
-    seccomp_rules: seccomp_rules::SeccompRule;
-    /// Rows of `seccomp_instructions`.
-    seccomp_instructions: seccomp_instructions::SeccompInstruction;
-    /// Rows of `socket_filters`.
-    socket_filters: socket_filters::SocketFilter;
-    /// Rows of `cgroups`.
-    cgroups: cgroups::Cgroup;
-    /// Rows of `cgroup_properties`.
-    cgroup_properties: cgroup_properties::CgroupProperty;
-    /// Rows of `epoll`.
-    epoll: epoll::Epoll;
-    /// Rows of `inotify`.
-    inotify: inotify::Inotify;
-    /// Rows of `fanotify`.
-    fanotify: fanotify::Fanotify;
-    /// Rows of `ttys`.
-    ttys: ttys::Tty;
-    /// Rows of `apparmor`.
-    apparmor: apparmor::AppArmorPolicy;
-    /// Rows of `isolation`.
-    isolation: isolation::Isolation;
-    /// Rows of `capabilities`.
-    capabilities: capabilities::CapabilitySet;
-    /// Rows of `devices`.
-    devices: devices::DeclaredDevice;
-    /// Rows of `declared`.
-    declared_facts: declared::DeclaredFact;
-    /// Rows of `cpuinfo`.
-    cpuinfo: cpuinfo::Cpu;
-    /// Rows of `binfmt_misc`.
-    binfmt_misc: binfmt_misc::BinfmtMisc;
-    /// Rows of `autofs`.
-    autofs: autofs::Autofs;
-    /// Rows of `signals`.
-    signal_rows: signals::ThreadSignals;
-    /// Rows of `pending_signals`.
-    pending_signals: pending_signals::PendingSignal;
-    /// Rows of `signal_actions`.
-    signal_actions: signal_actions::SignalAction;
-    /// Rows of `timers`.
-    timer_rows: timers::Timer;
-    /// Rows of `limits`.
-    limit_rows: limits::Limit;
-    /// Rows of `file_locks`.
-    file_lock_rows: file_locks::FileLock;
-    /// Rows of `namespaces`.
-    namespaces: namespaces::NamespaceRow;
-    /// Rows of `interfaces`.
-    interfaces: interfaces::Interface;
-    /// Rows of `addresses`.
-    addresses: addresses::InterfaceAddress;
-    /// Rows of `routes`.
-    routes: routes::RouteRow;
-    /// Rows of `routing_rules`.
-    routing_rules: routing_rules::RoutingRule;
-    /// Rows of `conntrack`.
-    conntrack: conntrack::TrackedConnection;
-    /// Rows of `firewall`.
-    firewall: firewall::FirewallLine;
-    /// Rows of `sysctls`.
-    sysctls: sysctls::SysctlRow;
-    /// Rows of `host_descriptors`.
-    host_descriptors: host_descriptors::HostDescriptor;
-    /// Rows of `inode_paths`.
-    inode_paths: inode_paths::InodePathRow;
-    /// Rows of `statistics`: one.
-    statistics_rows: statistics::Statistics;
-    /// Rows of `rootfs_changes`.
-    rootfs_changes: rootfs_changes::RootfsChange, Files;
-    /// Rows of `volume_files`.
-    volume_files: volume_files::VolumeFile, Files;
-    /// Rows of `log_lines`.
-    log_lines: log_lines::LogLine, Files;
-    /// Rows of `members`.
-    members: members::Member;
-    /// Rows of `images`.
-    image_rows: images::Image;
-    /// Rows of `warnings`.
-    warning_rows: warnings::Warning;
-}
-
-impl Checkpoint {
-    /// The row of `container`.
-    pub fn container(&self) -> Container {
-        container::row(self)
-    }
-
-    /// The row of `statistics`.
-    pub fn statistics(&self) -> Statistics {
-        statistics::row(self)
-    }
-}
-
-/// Rows, as far as they are not too much altogether: what is said once may belong to many rows, such as the name of a file
-/// that is open a hundred thousand times.
-fn bounded<'c, R: Weigh>(
-    checkpoint: &'c Checkpoint,
-    name: &'static str,
-    rows: impl Iterator<Item = R> + 'c,
-) -> impl Iterator<Item = R> + 'c {
-    let limit = checkpoint.limits().table_bytes;
-    let mut left = checkpoint.in_proportion(limit);
-    rows.map_while(move |row| {
-        if let Some(rest) = left.checked_sub(row.weight()) {
-            left = rest;
-            return Some(row);
-        }
-        let each = Checkpoint::EACH_BYTE;
-        checkpoint.warn(Code::LimitReached, Place::archive(), || {
-            format!(
-                "the rows of {name} take more than {limit} bytes, and {each} for each byte of the archive; the rest is \
-                 left out, --max-table raises the limit"
-            )
-        });
-        None
-    })
+tables! {
+    one container::Container;
+    many processes::Process;
+    many threads::Thread;
+    many process_envs::ProcessEnv;
+    many process_memory_map::Mapping;
+    many memory_sizes::MemorySize;
+    many memory_classes::MemoryClass;
+    many process_open_files::OpenFile;
+    many process_open_sockets::OpenSocket;
+    many pipes::PipeRow;
+    many unix_queues::UnixPacket;
+    many tcp_connections::TcpConnection;
+    many tcp_queues::TcpQueue;
+    many tty_queues::TtyQueue;
+    many ipc::IpcObject;
+    many ipc_messages::IpcMessage;
+    many bpf_maps::BpfMapRow;
+    many recovered_files::RecoveredFile, Everything;
+    many mounts::Mount;
+    many process_namespaces::ProcessNamespaces;
+    many seccomp_filters::SeccompFilter;
+    many seccomp_rules::SeccompRule;
+    many seccomp_instructions::SeccompInstruction;
+    many socket_filters::SocketFilter;
+    many cgroups::Cgroup;
+    many cgroup_properties::CgroupProperty;
+    many epoll::Epoll;
+    many inotify::Inotify;
+    many fanotify::Fanotify;
+    many ttys::Tty;
+    many apparmor::AppArmorPolicy;
+    many isolation::Isolation;
+    many capabilities::CapabilitySet;
+    many devices::DeclaredDevice;
+    many declared::DeclaredFact;
+    many cpuinfo::Cpu;
+    many binfmt_misc::BinfmtMisc;
+    many autofs::Autofs;
+    many signals::ThreadSignals;
+    many pending_signals::PendingSignal;
+    many signal_actions::SignalAction;
+    many timers::Timer;
+    many limits::Limit;
+    many file_locks::FileLock;
+    many namespaces::NamespaceRow;
+    many interfaces::Interface;
+    many addresses::InterfaceAddress;
+    many routes::RouteRow;
+    many routing_rules::RoutingRule;
+    many conntrack::TrackedConnection;
+    many firewall::FirewallLine;
+    many sysctls::SysctlRow;
+    many host_descriptors::HostDescriptor;
+    many inode_paths::InodePathRow;
+    one statistics::Statistics;
+    many rootfs_changes::RootfsChange, Files;
+    many volume_files::VolumeFile, Files;
+    many log_lines::LogLine, Files;
+    many members::Member;
+    many images::Image;
+    many warnings::Warning;
 }
 
 /// The living processes by pid, which is the order of most tables.

@@ -13,10 +13,10 @@ pub const SCHEMA_VERSION: &str = "3.0";
 /// The schema of the rows of some tables, one definition a table. With all tables it is whole: it has the rows that `show` and
 /// `list` print of each checkpoint, too, and those of `query`, and says which command prints which.
 pub fn schema(tables: impl Iterator<Item = &'static Table>) -> Json {
-    let mut definitions: Map<String, Json> = tables.map(|table| (table.name.to_owned(), of_table(table))).collect();
+    let mut definitions: Map<String, Json> = tables.map(|table| (table.name.to_string(), of_table(table))).collect();
     let mut commands = Map::new();
-    if ALL.iter().all(|source| definitions.contains_key(source.table.name)) {
-        let listed = Summary::TABLE.name;
+    if ALL.iter().all(|source| definitions.contains_key(&*source.table.name)) {
+        let listed = &*Summary::TABLE.name;
         definitions.insert(listed.to_owned(), of_table(&Summary::TABLE));
         definitions.insert("query".to_owned(), of_query());
         let prints = [
@@ -74,10 +74,10 @@ fn of_table(table: &Table) -> Json {
         properties.insert(name.to_owned(), json!({ "type": "string", "description": description }));
     }
     if let Some(Json::Object(name)) = properties.get_mut("table") {
-        name.insert("const".to_owned(), table.name.into());
+        name.insert("const".to_owned(), (*table.name).into());
     }
-    for column in table.columns {
-        properties.insert(column.name.to_owned(), of_column(column));
+    for column in table.columns.iter() {
+        properties.insert(column.name.to_string(), of_column(column));
         if matches!(column.column_type, Type::Text | Type::List) {
             let own = table.columns.iter().any(|other| other.name == format!("{}_hex", column.name));
             if !own {
@@ -85,14 +85,14 @@ fn of_table(table: &Table) -> Json {
             }
         }
     }
-    let own = table.columns.iter().map(|column| column.name);
+    let own = table.columns.iter().map(|column| &*column.name);
     // Of what lies beside files that were written, everybody knows where it is from.
     let is_beside = [Extracted::TABLE.name, DumpedRun::TABLE.name].contains(&table.name);
     let before = ["archive", "set"].into_iter().filter(|name| !is_beside && table.column(name).is_none());
     let names: Vec<&str> = before.chain(own).collect();
     json!({
         "type": "object",
-        "description": flat(table.doc),
+        "description": flat(&table.doc),
         "x-key": table.key,
         "properties": properties,
         "required": names,
@@ -115,7 +115,7 @@ fn of_column(column: &Column) -> Json {
     if let Some(item) = column.item {
         rules.insert("items".to_owned(), Json::Object(of_type(item, false)));
     }
-    rules.insert("description".to_owned(), flat(column.doc).into());
+    rules.insert("description".to_owned(), flat(&column.doc).into());
     Json::Object(rules)
 }
 
@@ -133,6 +133,7 @@ fn of_type(column_type: Type, wide: bool) -> Map<String, Json> {
             Some("^-?[0-9]{4,6}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[.][0-9]{9}Z$"),
             Some("date-time"),
         ),
+        Type::Any => return Map::new(),
         Type::List => ("array", None, None),
         Type::Object => ("object", None, None),
     };

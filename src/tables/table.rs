@@ -1,47 +1,68 @@
 //! What a table is: its name, its columns and their documentation, all defined in one place, the row's struct.
 
+use std::borrow::Cow;
+
 use super::event::{Event, PID, Target};
+use super::record::TableRef;
 use super::value::{Type, Value};
 
-/// A table.
-#[derive(Clone, Copy, Debug)]
+/// A table. Those of [`super::ALL`] are made by the struct of their rows; others are made while a program runs, by
+/// [`Table::new`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Table {
     /// Its name, for example `processes`.
-    pub name: &'static str,
+    pub name: Name,
     /// What its rows are, in a sentence or two.
-    pub doc: &'static str,
+    pub doc: Name,
     /// The columns that identify a row.
-    pub key: &'static [&'static str],
+    pub key: Cow<'static, [Name]>,
     /// The columns that fit a screen.
-    pub brief: &'static [&'static str],
+    pub brief: Cow<'static, [Name]>,
     /// All columns, in order.
-    pub columns: &'static [Column],
+    pub columns: Cow<'static, [Column]>,
     /// What its rows tell a SIEM.
     pub event: Event,
 }
 
+/// Text that is either in the program or made while it runs.
+pub type Name = Cow<'static, str>;
+
 /// A column.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Column {
     /// Its name.
-    pub name: &'static str,
+    pub name: Name,
     /// What it means, with units and what null stands for.
-    pub doc: &'static str,
+    pub doc: Name,
     /// Its type. Any column can be null.
     pub column_type: Type,
-    /// What the items of its lists are.
+    /// The type of the items of its lists.
     pub item: Option<Type>,
-    /// Whether its numbers may be greater than an `i64` holds, be it that an archive lies.
+    /// Whether its numbers may be greater than an `i64` holds, even if only because the archive lies.
     pub wide: bool,
-    /// Whether they are in archives that do not lie: inodes of some file systems, limits, cookies. Engines get a type that
-    /// holds them.
+    /// Whether such numbers are in archives that do not lie: inodes of some file systems, limits, cookies. Engines get a
+    /// type that holds them.
     pub large: bool,
-    /// What it is called in other schemas, as far as it says.
+    /// Its names in other schemas, as the column declares them.
     pub said: &'static [Target],
 }
 
 impl Column {
-    /// What it is called in other schemas.
+    /// A column of a name and type.
+    pub fn new(name: impl Into<Name>, column_type: Type) -> Self {
+        let name = name.into();
+        Column { name, doc: Cow::Borrowed(""), column_type, item: None, wide: false, large: false, said: &[] }
+    }
+
+    /// The same, with documentation.
+    #[must_use]
+    pub fn with_doc(self, doc: impl Into<Name>) -> Self {
+        Column { doc: doc.into(), ..self }
+    }
+
+    /// Its names in other schemas.
     pub fn targets(&self) -> &'static [Target] {
         if self.said.is_empty() && self.name == "pid" && self.column_type == Type::Integer { PID } else { self.said }
     }
@@ -50,14 +71,19 @@ impl Column {
 /// A row of some table.
 pub trait Row {
     /// The table it belongs to.
-    fn table(&self) -> &'static Table;
+    fn table(&self) -> &Table;
 
     /// The value of the column of a number; null where there is none.
     fn value(&self, column: usize) -> Value<'_>;
 
-    /// The columns that hold something which is not told, and that are null for that.
-    fn withheld(&self) -> Vec<&'static str> {
+    /// The columns whose values are withheld, and that are null for that reason.
+    fn withheld(&self) -> Vec<&str> {
         Vec::new()
+    }
+
+    /// The table, to be kept longer than the row.
+    fn shared_table(&self) -> TableRef {
+        TableRef::from(self.table().clone())
     }
 }
 
@@ -68,9 +94,39 @@ pub(crate) trait Weigh {
 }
 
 impl Table {
+    /// A table of a name and columns. Its rows are [`super::Record`]s, or any other type that implements [`Row`].
+    pub fn new(name: impl Into<Name>, columns: Vec<Column>) -> Self {
+        Table {
+            name: name.into(),
+            doc: Cow::Borrowed(""),
+            key: Cow::Borrowed(&[]),
+            brief: Cow::Borrowed(&[]),
+            columns: Cow::Owned(columns),
+            event: Event::PLAIN,
+        }
+    }
+
+    /// The same, with the columns that identify a row.
+    #[must_use]
+    pub fn with_key(self, key: impl IntoIterator<Item = impl Into<Name>>) -> Self {
+        Table { key: key.into_iter().map(Into::into).collect(), ..self }
+    }
+
+    /// The same, with the columns that fit a screen.
+    #[must_use]
+    pub fn with_brief(self, brief: impl IntoIterator<Item = impl Into<Name>>) -> Self {
+        Table { brief: brief.into_iter().map(Into::into).collect(), ..self }
+    }
+
+    /// The same, with documentation.
+    #[must_use]
+    pub fn with_doc(self, doc: impl Into<Name>) -> Self {
+        Table { doc: doc.into(), ..self }
+    }
+
     /// Whether a column has paths of members of the archive.
     pub(crate) fn names_members(&self, column: &str) -> bool {
-        column == "member" || column == "path" && matches!(self.name, "members" | "images")
+        column == "member" || column == "path" && matches!(&*self.name, "members" | "images")
     }
 
     /// The number of a column.
@@ -110,24 +166,25 @@ macro_rules! table {
     ) => {
         $(#[doc = $doc])+
         #[derive(Clone, Debug)]
+        #[non_exhaustive]
         pub struct $row { $($(#[doc = $column_doc])+ pub $column: $type,)+ }
 
         impl $row {
             /// The table's name, documentation and columns.
             pub const TABLE: $crate::tables::Table = $crate::tables::Table {
-                name: $name,
-                doc: concat!($($doc, "\n"),+),
-                key: &[$($crate::tables::table::plain(stringify!($key))),*],
-                brief: &[$($crate::tables::table::plain(stringify!($brief))),*],
-                columns: &[$($crate::tables::Column {
-                    name: $crate::tables::table::plain(stringify!($column)),
-                    doc: concat!($($column_doc, "\n"),+),
+                name: std::borrow::Cow::Borrowed($name),
+                doc: std::borrow::Cow::Borrowed(concat!($($doc, "\n"),+)),
+                key: std::borrow::Cow::Borrowed(&[$(std::borrow::Cow::Borrowed($crate::tables::table::plain(stringify!($key)))),*]),
+                brief: std::borrow::Cow::Borrowed(&[$(std::borrow::Cow::Borrowed($crate::tables::table::plain(stringify!($brief)))),*]),
+                columns: std::borrow::Cow::Borrowed(&[$($crate::tables::Column {
+                    name: std::borrow::Cow::Borrowed($crate::tables::table::plain(stringify!($column))),
+                    doc: std::borrow::Cow::Borrowed(concat!($($column_doc, "\n"),+)),
                     column_type: <$type as $crate::tables::value::Cell>::TYPE,
                     item: <$type as $crate::tables::value::Cell>::ITEM,
                     wide: <$type as $crate::tables::value::Cell>::WIDE,
                     large: $crate::tables::table::large!($($why)?),
                     said: $crate::tables::table::said!($($($target),+)?),
-                }),+],
+                }),+]),
                 event: $crate::tables::table::event!($($event)?),
             };
         }
@@ -140,14 +197,24 @@ macro_rules! table {
         }
 
         impl $crate::tables::Row for $row {
-            fn table(&self) -> &'static $crate::tables::Table {
+            fn table(&self) -> &$crate::tables::Table {
                 &Self::TABLE
+            }
+
+            fn shared_table(&self) -> $crate::tables::TableRef {
+                $crate::tables::TableRef::from(&Self::TABLE)
             }
 
             fn value(&self, column: usize) -> $crate::tables::Value<'_> {
                 let getters: &[fn(&Self) -> $crate::tables::Value<'_>] =
                     &[$(|row| $crate::tables::value::Cell::value(&row.$column)),+];
                 getters.get(column).map_or($crate::tables::Value::Null, |get| get(self))
+            }
+        }
+
+        impl serde::Serialize for $row {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                $crate::tables::serialize::row(self, serializer)
             }
         }
     };

@@ -10,7 +10,7 @@ use crate::model::ids::{Address, Fd, FileId, NamespaceId, Pid, Tid};
 use crate::model::signal::SignalSet;
 
 /// A value of a column.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Value<'a> {
     /// The archive does not say.
@@ -34,7 +34,57 @@ pub enum Value<'a> {
     /// Named values.
     Object(Vec<(Cow<'a, str>, Value<'a>)>),
     /// A value of a document, as it stands there.
-    Json(&'a Json),
+    Json(Cow<'a, Json>),
+}
+
+impl Value<'_> {
+    /// The same value, which owns all that it holds.
+    pub fn into_owned(self) -> Value<'static> {
+        let text = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        match self {
+            Value::Null => Value::Null,
+            Value::Bool(on) => Value::Bool(on),
+            Value::Integer(number) => Value::Integer(number),
+            Value::Text(value) => Value::Text(text(value)),
+            Value::Bytes(bytes) => Value::Bytes(Cow::Owned(bytes.into_owned())),
+            Value::Address(address) => Value::Address(address),
+            Value::Mask(mask) => Value::Mask(mask),
+            Value::Time(time) => Value::Time(time),
+            Value::List(items) => Value::List(items.into_iter().map(Value::into_owned).collect()),
+            Value::Object(entries) => {
+                Value::Object(entries.into_iter().map(|(key, value)| (text(key), value.into_owned())).collect())
+            }
+            Value::Json(json) => Value::Json(Cow::Owned(json.into_owned())),
+        }
+    }
+
+    /// The same value, which borrows from this one. No text is copied.
+    pub fn borrowed(&self) -> Value<'_> {
+        match self {
+            Value::Null => Value::Null,
+            Value::Bool(on) => Value::Bool(*on),
+            Value::Integer(number) => Value::Integer(*number),
+            Value::Text(text) => Value::Text(Cow::Borrowed(text)),
+            Value::Bytes(bytes) => Value::Bytes(Cow::Borrowed(bytes)),
+            Value::Address(address) => Value::Address(*address),
+            Value::Mask(mask) => Value::Mask(*mask),
+            Value::Time(time) => Value::Time(*time),
+            Value::List(items) => Value::List(items.iter().map(Value::borrowed).collect()),
+            Value::Object(entries) => {
+                let entries = entries.iter().map(|(key, value)| (Cow::Borrowed(&**key), value.borrowed()));
+                Value::Object(entries.collect())
+            }
+            Value::Json(json) => Value::Json(Cow::Borrowed(json)),
+        }
+    }
+
+    /// The value of a document, if it is one.
+    pub fn json(&self) -> Option<&Json> {
+        match self {
+            Value::Json(json) => Some(json),
+            _ => None,
+        }
+    }
 }
 
 /// The type of a column, for documentation and schemas.
@@ -57,10 +107,12 @@ pub enum Type {
     List,
     /// An object.
     Object,
+    /// Each row has its own type: a column of a result of SQL.
+    Any,
 }
 
 impl Type {
-    /// `bool`, `int`, `text`, `address`, `mask`, `time`, `list` or `object`.
+    /// `bool`, `int`, `text`, `address`, `mask`, `time`, `list`, `object` or `any`.
     pub fn as_str(self) -> &'static str {
         match self {
             Type::Bool => "bool",
@@ -71,6 +123,7 @@ impl Type {
             Type::Time => "time",
             Type::List => "list",
             Type::Object => "object",
+            Type::Any => "any",
         }
     }
 }
@@ -268,7 +321,9 @@ impl Cell for serde_json::Map<String, Json> {
     const TYPE: Type = Type::Object;
 
     fn value(&self) -> Value<'_> {
-        Value::Object(self.iter().map(|(key, value)| (Cow::Borrowed(key.as_str()), Value::Json(value))).collect())
+        Value::Object(
+            self.iter().map(|(key, value)| (Cow::Borrowed(key.as_str()), Value::Json(Cow::Borrowed(value)))).collect(),
+        )
     }
 }
 

@@ -139,7 +139,7 @@ proptest! {
             let lines = bytes.split(|&b| b == b'\n').count() - usize::from(bytes.is_empty() || bytes.ends_with(b"\n"));
             prop_assert_eq!(of_criu(rows_of(&checkpoint, "log_lines")).len(), lines);
         }
-        prop_assert_eq!(checkpoint.processes().count(), 2);
+        prop_assert_eq!(checkpoint.rows().processes().count(), 2);
     }
 
     #[test]

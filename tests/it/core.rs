@@ -505,7 +505,8 @@ fn the_file_of_a_mapping_is_named_for_all_of_it() {
         let count = usize::try_from(number(note, 0, 8)).unwrap();
         let ranges: Vec<(u64, u64)> =
             (0..count).map(|n| (number(note, 16 + 24 * n, 8), number(note, 24 + 24 * n, 8))).collect();
-        let mappings: Vec<_> = checkpoint.process_memory_map().filter(|mapping| mapping.pid == process.pid()).collect();
+        let mappings: Vec<_> =
+            checkpoint.rows().process_memory_map().filter(|mapping| mapping.pid == process.pid()).collect();
         for mapping in mappings.iter().filter(|mapping| mapping.path.starts_with(b"/dev/zero")) {
             assert!(ranges.contains(&(mapping.start.0, mapping.end.0)), "{mapping:?} {ranges:x?}");
             seen.set(seen.get() + 1);

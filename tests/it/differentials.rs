@@ -79,11 +79,12 @@ fn of_members_of_one_name_the_last_counts_and_both_are_named() {
     let checkpoint = open(behind_a_checkpoint(&member("config.dump", b'0', second, "")));
     let warning = only(&checkpoint, Code::MemberDuplicate);
     assert_eq!(warning.place.member, "config.dump");
-    let positions: Vec<u64> = checkpoint.members().filter(|m| m.path == "config.dump").map(|m| m.position).collect();
+    let positions: Vec<u64> =
+        checkpoint.rows().members().filter(|m| m.path == "config.dump").map(|m| m.position).collect();
     let [first, last] = positions.as_slice() else { panic!("both are listed: {positions:?}") };
     let said = format!("used member {last}, ignored member {first}");
     assert!(warning.message.contains(&said), "{} does not say {said}", warning.message);
-    assert_eq!(checkpoint.container().name.as_deref(), Some("forged"));
+    assert_eq!(checkpoint.rows().container().name.as_deref(), Some("forged"));
 }
 
 #[test]
@@ -135,9 +136,9 @@ fn names_that_lead_out_are_listed_and_never_used() {
         let checkpoint = open(behind_a_checkpoint(&member(name, b'0', forged, "")));
         let warning = only(&checkpoint, Code::MemberNameUnsafe);
         assert!(warning.message.contains(name), "{}", warning.message);
-        assert!(checkpoint.members().any(|m| m.path == name), "{name} is listed");
+        assert!(checkpoint.rows().members().any(|m| m.path == name), "{name} is listed");
         // A name in a plain form is believed more than one that goes round; of two plain ones the last counts.
-        assert_eq!(checkpoint.container().name.as_deref() == Some("forged"), used, "{name}");
+        assert_eq!(checkpoint.rows().container().name.as_deref() == Some("forged"), used, "{name}");
         assert!(checkpoint.archive().find(b"../config.dump").is_none());
     }
 }
@@ -149,7 +150,8 @@ fn devices_are_listed_and_never_opened() {
         archive.extend(member(name, flag, b"", ""));
     }
     let checkpoint = open(behind_a_checkpoint(&archive));
-    let types: Vec<&str> = checkpoint.members().filter(|m| m.path.starts_with(b"dev/")).map(|m| m.r#type).collect();
+    let types: Vec<&str> =
+        checkpoint.rows().members().filter(|m| m.path.starts_with(b"dev/")).map(|m| m.r#type).collect();
     assert_eq!(types, ["character", "block", "fifo"]);
     assert!(!checkpoint.is_partial());
     assert!(checkpoint.archive().contents(checkpoint.archive().find(b"dev/zero").unwrap()).is_empty());
@@ -181,7 +183,7 @@ fn gzip_members_after_each_other_are_one_stream_and_garbage_is_said() {
     let (one, two) = tar.split_at(tar.len() / 2);
     let mut archive = gzip(one);
     archive.extend(gzip(two));
-    let rows = |checkpoint: &Checkpoint| checkpoint.processes().map(|p| (p.pid, p.cmdline)).collect::<Vec<_>>();
+    let rows = |checkpoint: &Checkpoint| checkpoint.rows().processes().map(|p| (p.pid, p.cmdline)).collect::<Vec<_>>();
     let whole = open(archive.clone());
     assert!(!whole.is_partial());
     assert_eq!(rows(&whole), rows(&open(tar)));

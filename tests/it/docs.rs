@@ -14,16 +14,16 @@ fn tables_are_documented() {
                     that is not UTF-8, `<column>_hex` has all bytes. The\n[glossary](glossary.md) explains the words.\n"
         .to_owned();
     for table in tables::ALL.iter().map(|source| source.table).chain(tables::ASKED.iter().copied()) {
-        let _ = write!(text, "\n## `{}`\n\n{}\n\n", table.name, flat(table.doc));
+        let _ = write!(text, "\n## `{}`\n\n{}\n\n", table.name, flat(&table.doc));
         if !table.key.is_empty() {
             let keys: Vec<String> = table.key.iter().map(|key| format!("`{key}`")).collect();
             let _ = write!(text, "Key: {}.\n\n", keys.join(", "));
         }
         text.push_str("| column | type | meaning |\n| --- | --- | --- |\n");
-        for column in table.columns {
-            // With several tables, rows have a key of this name.
+        for column in table.columns.iter() {
+            // Rows of several tables have a key of this name.
             assert_ne!(column.name, "table", "a column of {}", table.name);
-            let _ = writeln!(text, "| `{}` | {} | {} |", column.name, column.column_type.as_str(), flat(column.doc));
+            let _ = writeln!(text, "| `{}` | {} | {} |", column.name, column.column_type.as_str(), flat(&column.doc));
         }
     }
     compare("docs/tables.md", &text);
@@ -53,8 +53,8 @@ fn where_columns_go_is_documented() {
     let all = tables::ALL.iter().map(|source| source.table).chain(tables::ASKED.iter().copied());
     for table in all.chain([&tables::Summary::TABLE]).filter(|table| table.event != tables::Event::PLAIN) {
         let event = &table.event;
-        let prefix = if event.prefix.is_empty() { table.name } else { event.prefix };
-        let action = if event.action.is_empty() { table.name } else { event.action };
+        let prefix = if event.prefix.is_empty() { &*table.name } else { event.prefix };
+        let action = if event.action.is_empty() { &*table.name } else { event.action };
         let kind = format!("`event.kind` `{}`, `event.action` `{action}`", event.kind);
         let _ = write!(text, "\n## `{}`\n\nECS: {kind}, own columns below `cryoscope.{prefix}`.\n", table.name);
         if let Some(secrets) = event.secrets {

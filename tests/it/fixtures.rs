@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use cryoscope::Checkpoint;
 use cryoscope::formats::{Columns, Format, RowWriter, Style};
-use cryoscope::tables::Source;
+use cryoscope::tables::TableSource;
 use proptest::prelude::ProptestConfig;
 use proptest::test_runner::FileFailurePersistence;
 use serde_json::Value;
@@ -67,7 +67,7 @@ pub(crate) fn rows_of(checkpoint: &Checkpoint, tables: &[&str]) -> Rows {
         Style { format: Format::Ndjson, columns: Columns::All, name_tables: true, lead: Vec::new(), width: None };
     let mut writer = RowWriter::new(&mut bytes, style);
     for name in tables {
-        let source = Source::find(name).unwrap_or_else(|| panic!("no table {name}"));
+        let source = TableSource::find(name).unwrap_or_else(|| panic!("no table {name}"));
         writer.begin(source.table).unwrap();
         source.each(checkpoint, &mut |row| {
             writer.row(row).unwrap();

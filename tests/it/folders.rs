@@ -477,7 +477,7 @@ fn pipes_that_somebody_writes_to_are_read() {
 fn the_moment_of_the_dump_is_never_that_of_a_copied_file() {
     let home = tempfile::tempdir().unwrap();
     let times = |path: &Path| {
-        let container = Checkpoint::open(path).unwrap().container();
+        let container = Checkpoint::open(path).unwrap().rows().container();
         (container.checkpointed.map(|time| time.to_string()), container.checkpointed_from)
     };
     let podman = home.path().join("podman");

@@ -87,7 +87,7 @@ fn each_cell_is_what_ndjson_has() {
         };
         let (columns, lines) = (out("parquet"), out("ndjson"));
         for table in tables::ALL.iter().map(|source| source.table) {
-            let name = table.name;
+            let name = &*table.name;
             let found = rows_of(&columns.join(name).join("part-000001.parquet"));
             let text = std::fs::read_to_string(lines.join(format!("{name}.ndjson"))).unwrap();
             assert_eq!(found.len(), text.lines().count(), "{name}");
@@ -95,8 +95,8 @@ fn each_cell_is_what_ndjson_has() {
                 let line: Json = serde_json::from_str(line).unwrap();
                 assert_eq!(row["archive"], line["archive"]);
                 let lost: Json = row["_hex"].as_str().map_or(Json::Null, |text| serde_json::from_str(text).unwrap());
-                for column in table.columns {
-                    let (found, cell) = (&row[column.name], &line[column.name]);
+                for column in table.columns.iter() {
+                    let (found, cell) = (&row[&*column.name], &line[&*column.name]);
                     if column.column_type == Type::Object && !cell.is_null() {
                         let found: Json = serde_json::from_str(found.as_str().unwrap()).unwrap();
                         assert_eq!(found, *cell, "{name}.{}", column.name);
@@ -105,7 +105,7 @@ fn each_cell_is_what_ndjson_has() {
                     }
                     let own = table.column(&format!("{}_hex", column.name)).is_some();
                     if !own {
-                        assert_eq!(lost[column.name], line[format!("{}_hex", column.name)], "{name}.{}", column.name);
+                        assert_eq!(lost[&*column.name], line[format!("{}_hex", column.name)], "{name}.{}", column.name);
                     }
                     cells += 1;
                 }
@@ -125,13 +125,13 @@ struct Made {
 }
 
 impl Row for Made {
-    fn table(&self) -> &'static Table {
+    fn table(&self) -> &Table {
         self.table
     }
 
     fn value(&self, number: usize) -> Value<'_> {
-        let name = self.table.columns[number].name;
-        self.values.iter().find(|(column, _)| *column == name).map_or(Value::Null, |(_, value)| value.clone())
+        let name = &self.table.columns[number].name;
+        self.values.iter().find(|(column, _)| column == name).map_or(Value::Null, |(_, value)| value.clone())
     }
 }
 
@@ -207,18 +207,19 @@ fn numbers_that_have_no_room_are_null_and_stand_exact_in_hex() {
     let (mut large, mut narrow) = (0, 0);
     for table in all() {
         let path = folder.path().join(format!("{}.parquet", table.name));
-        let whole: Vec<&Column> = table.columns.iter().filter(|column| column.column_type == Type::Integer).collect();
+        let whole: Vec<&'static Column> =
+            table.columns.iter().filter(|column| column.column_type == Type::Integer).collect();
         assert!(whole.iter().all(|column| !column.large || column.wide), "{}", table.name);
-        let most = |column: &&Column| {
+        let most = |column: &&'static Column| {
             let most = if column.wide { u64::MAX.into() } else { i64::MAX.into() };
-            (column.name, Value::Integer(most))
+            (&*column.name, Value::Integer(most))
         };
         let row = Made { table, values: whole.iter().map(most).collect() };
         written(&path, table, [("a".to_owned(), row)]);
         let [row] = rows_of(&path).try_into().unwrap();
         let lost: Json = row["_hex"].as_str().map_or(Json::Null, |text| serde_json::from_str(text).unwrap());
         for column in whole {
-            let (found, lost) = (&row[column.name], &lost[column.name]);
+            let (found, lost) = (&row[&*column.name], &lost[&*column.name]);
             let (number, hex) = match (column.large, column.wide) {
                 (true, _) => (json!(u64::MAX), json!(null)),
                 (false, true) => (json!(null), json!("0xffffffffffffffff")),
@@ -247,7 +248,7 @@ fn types_are_plain_and_the_same_without_rows() {
     table(&[&fixtures::archive_of("webapp-compromise"), &fixtures::archive_of("files")], &full);
     table(&[&broken, &folder.path().join("not-there.tar")], &empty);
     for table in tables::ALL.iter().map(|source| source.table) {
-        let path = |folder: &Path| folder.join(table.name).join("part-000001.parquet");
+        let path = |folder: &Path| folder.join(&*table.name).join("part-000001.parquet");
         let schema = schema_of(&path(&full));
         assert_eq!(schema, schema_of(&path(&empty)), "{}", table.name);
         assert_eq!(rows_of(&path(&empty)).len(), 0);
@@ -256,7 +257,7 @@ fn types_are_plain_and_the_same_without_rows() {
         let file = reader.metadata().file_metadata();
         assert!(file.created_by().unwrap().starts_with("cryoscope version "));
         let names: Vec<&str> = file.schema().get_fields().iter().map(|field| field.name()).collect();
-        let own = table.columns.iter().map(|column| column.name);
+        let own = table.columns.iter().map(|column| &*column.name);
         assert_eq!(
             names,
             ["archive", "set", "archive_sha256"].into_iter().chain(own).chain(["_hex"]).collect::<Vec<_>>()

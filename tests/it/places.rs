@@ -95,8 +95,8 @@ fn opened(members: &Members) -> Result<Vec<Checkpoint>, Error> {
 
 /// The sets, each with the name of its container and how many processes it has.
 fn names(checkpoints: &[Checkpoint]) -> Vec<(String, String, usize)> {
-    let name = |c: &Checkpoint| c.container().name.unwrap_or_default();
-    checkpoints.iter().map(|c| (c.set_name().to_string(), name(c), c.processes().count())).collect()
+    let name = |c: &Checkpoint| c.rows().container().name.unwrap_or_default();
+    checkpoints.iter().map(|c| (c.set_name().to_string(), name(c), c.rows().processes().count())).collect()
 }
 
 fn found(members: &Members) -> Vec<(String, String)> {
@@ -196,7 +196,7 @@ fn each_image_has_its_own_annotations() {
     all.set("oci-layout", "{}");
     all.set("index.json", json!({"manifests": manifests}).to_string());
     let mut versions: Vec<_> =
-        opened(&all).unwrap().iter().map(|c| c.container().criu_version.unwrap_or_default()).collect();
+        opened(&all).unwrap().iter().map(|c| c.rows().container().criu_version.unwrap_or_default()).collect();
     versions.sort();
     assert_eq!(versions, ["3.17", "4.1.1"]);
 }

@@ -87,7 +87,7 @@ fn a_ghost_that_is_cut_has_no_hash() {
     let at = tar.windows(16).position(|window| window == b"all that follows").unwrap();
     tar.truncate(at + 8);
     let checkpoint = Options::new().open_reader(tar.as_slice()).unwrap().remove(0);
-    let row = checkpoint.recovered_files().find(|row| row.source == "ghost").unwrap();
+    let row = checkpoint.rows().recovered_files().find(|row| row.source == "ghost").unwrap();
     assert_eq!((row.size, row.missing_bytes, row.sha256), (Some(16), Some(8), None));
 }
 

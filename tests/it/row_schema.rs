@@ -1,5 +1,6 @@
 //! The schema of our rows: it says what is printed, and what it said once stays true.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use cryoscope::tables::{self, SCHEMA_VERSION, schema};
@@ -110,7 +111,7 @@ fn named(mut row: Value) -> Value {
 #[test]
 fn rows_are_what_the_schema_says() {
     let schema = strict();
-    let names: Vec<&str> = tables::ALL.iter().map(|source| source.table.name).collect();
+    let names: Vec<&str> = tables::ALL.iter().map(|source| &*source.table.name).collect();
     let mut rows = 0;
     for case in fixtures::cases() {
         for archive in fixtures::archives_of(&case) {
@@ -262,4 +263,27 @@ fn shells_and_readers_of_manuals_get_what_they_need() {
     for part in [".TH cryoscope", "INSPECT", "MEMPARSE", r"\-\-source\-id"] {
         assert!(page.contains(part), "{part}");
     }
+}
+
+/// Serde gives the values that are printed, of a checkpoint's rows and of their copies.
+#[test]
+fn rows_serialize_as_they_are_printed() {
+    let checkpoint = Checkpoint::open(fixtures::archive_of("tree")).unwrap();
+    let names: Vec<&str> = tables::ALL.iter().map(|source| &*source.table.name).collect();
+    let printed = fixtures::rows_of(&checkpoint, &names);
+    let mut compared = 0;
+    for source in tables::ALL {
+        let mut rows = printed[&*source.table.name].iter();
+        source.each(&checkpoint, &mut |row| {
+            let mut expected = rows.next().unwrap().clone();
+            expected.as_object_mut().unwrap().remove("table");
+            assert_eq!(serde_json::to_value(row).unwrap(), expected, "{}", source.table.name);
+            assert_eq!(serde_json::to_value(tables::Record::of(row)).unwrap(), expected, "{}", source.table.name);
+            compared += 1;
+            ControlFlow::Continue(())
+        });
+    }
+    let direct = serde_json::to_value(checkpoint.rows().container()).unwrap();
+    assert_eq!(direct["name"], printed["container"][0]["name"]);
+    assert!(compared > 500, "{compared}");
 }

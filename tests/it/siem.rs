@@ -41,11 +41,11 @@ fn encoder(format: Format, checkpoint: &Checkpoint) -> Encoder {
 fn encoder_of(format: Format, checkpoint: &Checkpoint, with: fn(Origin) -> Origin) -> Encoder {
     let style = Style { format, columns: Columns::All, name_tables: false, lead: Vec::new(), width: None };
     let mut encoder = Encoder::new(style);
-    let origin = Origin::new(checkpoint.container(), checkpoint.identity(), "archive.tar".to_owned(), None)
+    let origin = Origin::new(checkpoint.rows().container(), checkpoint.identity(), "archive.tar".to_owned(), None)
         .or_time(Some("2026-01-02T03:04:05Z".parse().unwrap()))
-        .with_processes(checkpoint.processes())
-        .with_sockets(checkpoint.process_open_sockets())
-        .with_terminals(checkpoint.ttys(), checkpoint.process_open_files());
+        .with_processes(checkpoint.rows().processes())
+        .with_sockets(checkpoint.rows().process_open_sockets())
+        .with_terminals(checkpoint.rows().ttys(), checkpoint.rows().process_open_files());
     encoder.origin(Arc::new(with(origin)));
     encoder
 }
@@ -74,7 +74,7 @@ fn documents_by(mut encoder: Encoder, checkpoint: &Checkpoint, most: usize) -> V
     for source in tables::ALL {
         let mut left = most;
         source.each(checkpoint, &mut |row| {
-            documents.push((source.table.name, lines(encoder.encode(row).unwrap())));
+            documents.push((&*source.table.name, lines(encoder.encode(row).unwrap())));
             left -= 1;
             if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
@@ -206,8 +206,8 @@ fn every_document_is_one_of_ecs() {
     let (mapped, mut types) = (template::mapped(), BTreeMap::new());
     for checkpoint in checkpoints() {
         for source in tables::ALL {
-            source.each(&checkpoint, &mut |row| {
-                with_rows.insert(row.table().name);
+            source.each(&checkpoint, &mut |_| {
+                with_rows.insert(&*source.table.name);
                 ControlFlow::Break(())
             });
         }
@@ -608,7 +608,7 @@ fn hostile() -> Vec<Vec<u8>> {
 
 /// A row with hostile text everywhere, and numbers as large as they get.
 fn hostile_row(checkpoint: &Checkpoint, text: &[u8]) -> Process {
-    let mut row = checkpoint.processes().next().unwrap();
+    let mut row = checkpoint.rows().processes().next().unwrap();
     let name = BString::from(text);
     let bytes = Some(name.clone());
     row.pid = Pid(u32::MAX);

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bstr::{BStr, BString};
 use cryoscope::formats::{Columns, Encoded, Encoder, Style};
-use cryoscope::tables::{FAILURES, Source};
+use cryoscope::tables::{FAILURES, TableSource};
 use cryoscope::{Checkpoint, Limits};
 
 use self::key::{Hashed, Key};
@@ -46,7 +46,7 @@ pub(crate) struct Job<'a> {
     pub(crate) entries: &'a [Entry],
     /// What was named, of which these are.
     pub(crate) named: &'a [PathBuf],
-    pub(crate) sources: &'a [&'static Source],
+    pub(crate) sources: &'a [&'static TableSource],
     pub(crate) style: Style,
     pub(crate) threads: Option<usize>,
     pub(crate) lead: Lead<'a>,
@@ -91,7 +91,7 @@ impl Job<'_> {
         let entries = self.sorted();
         self.check_names(&entries)?;
         let tables: Vec<Table> = self.sources.iter().map(|source| self.table(source)).collect();
-        let names: BTreeSet<String> = tables.iter().map(|table| table.source.table.name.to_owned()).collect();
+        let names: BTreeSet<String> = tables.iter().map(|table| table.source.table.name.to_string()).collect();
         let names = names.into_iter().collect();
         let shape = Shape { tables: names, partition: self.args.partition_by, asked: self.asked() };
         let root = Root::open(self.path, &shape.tables, &self.global.outputs, self.global.quiet)?;
@@ -108,7 +108,7 @@ impl Job<'_> {
         Ok(if exit == Exit::No && tally.known > 0 { Exit::Done } else { exit })
     }
 
-    fn table(&self, source: &'static Source) -> Table {
+    fn table(&self, source: &'static TableSource) -> Table {
         let mut style = self.style.clone();
         // Its columns are not those of the archive's rows, of which some may have been chosen.
         if source.table.name == FAILURES.table.name {

@@ -68,7 +68,7 @@ pub(crate) fn is_short(folder: &str) -> bool {
 
 /// The day of the dump, in UTC; `None` if it is not known, or can be none: engines would no longer take the others for dates.
 fn date(checkpoint: &Checkpoint) -> Option<String> {
-    let time = checkpoint.container().checkpointed?;
+    let time = checkpoint.rows().container().checkpointed?;
     let text = time.to_string();
     let (day, _) = text.split_once('T')?;
     (day.len() == 10 && day >= "1970-01-01").then(|| day.to_owned())

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use cryoscope::extract::Name;
 use cryoscope::formats::{Encoded, RowWriter, Style};
-use cryoscope::tables::Source;
+use cryoscope::tables::TableSource;
 use rayon::prelude::*;
 
 use super::ledger::part_name;
@@ -25,7 +25,7 @@ pub(crate) type Folder = Option<Arc<str>>;
 /// A table of a dataset.
 #[derive(Clone, Debug)]
 pub(crate) struct Table {
-    pub(crate) source: &'static Source,
+    pub(crate) source: &'static TableSource,
     pub(crate) style: Style,
 }
 
@@ -140,7 +140,7 @@ impl<'d> Parts<'d> {
         let count = self.counts.entry(key.clone()).or_default();
         *count += 1;
         let name = part_name(self.batch, *count);
-        let own = table.source.table.name;
+        let own = &*table.source.table.name;
         let path = key.1.as_ref().map_or_else(|| format!("{own}/{name}"), |folder| format!("{own}/{folder}/{name}"));
         self.files += 1;
         let at = self.root.unfinished(self.files);

@@ -7,7 +7,7 @@ use std::panic;
 use std::path::Path;
 
 use cryoscope::formats::{RowWriter, Style};
-use cryoscope::tables::Source;
+use cryoscope::tables::TableSource;
 use parquet::file::metadata::ParquetMetaDataReader;
 
 /// Bytes of the end of a file in which its columns are described.
@@ -20,7 +20,7 @@ const MAGIC: &[u8] = b"PAR1";
 pub(crate) type Columns = Vec<(String, String)>;
 
 /// The columns that a table has in a style.
-pub(crate) fn of_table(source: &'static Source, style: &Style) -> io::Result<Columns> {
+pub(crate) fn of_table(source: &'static TableSource, style: &Style) -> io::Result<Columns> {
     let mut writer = RowWriter::new(Vec::new(), style.clone());
     writer.begin(source.table)?;
     let bytes = writer.finish()?;
@@ -110,7 +110,7 @@ mod tests {
     fn what_is_no_parquet_is_said_to_be_none() {
         let style = crate::cli::dataset::tests::style();
         let mut writer = RowWriter::new(Vec::new(), style.clone());
-        let source = Source::find("processes").unwrap();
+        let source = TableSource::find("processes").unwrap();
         writer.begin(source.table).unwrap();
         let whole = writer.finish().unwrap();
         let expected = of_table(source, &style).unwrap();

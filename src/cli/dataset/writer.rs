@@ -285,7 +285,7 @@ impl<'d> Writer<'d> {
 
     /// Writes the last batch. Every table has a part then, if only to tell its columns.
     pub(crate) fn finish(&mut self) -> Result<(), Failure> {
-        let is_filled = self.tables.iter().all(|table| self.contents.filled.contains(table.source.table.name));
+        let is_filled = self.tables.iter().all(|table| self.contents.filled.contains(&*table.source.table.name));
         if self.archives.is_empty() && is_filled { Ok(()) } else { self.commit(true) }
     }
 
@@ -375,7 +375,7 @@ impl<'d> Writer<'d> {
         let news = self.archives.iter().filter(|noted| replaces || !gone.contains(&noted.key));
         rows.extend(news.map(|noted| (noted.key.clone(), Known::of(noted, &fields))));
         rows.sort_by(|(a, of_a), (b, of_b)| (&of_a.archive, a).cmp(&(&of_b.archive, b)));
-        let name = tables::FAILURES.table.name;
+        let name = &*tables::FAILURES.table.name;
         let Some((number, table)) = self.tables.iter().enumerate().find(|(_, table)| table.source.table.name == name)
         else {
             return Ok(Vec::new());
@@ -404,7 +404,7 @@ impl<'d> Writer<'d> {
             },
         };
         for (number, table) in self.tables.iter().enumerate() {
-            let name = table.source.table.name;
+            let name = &*table.source.table.name;
             if !self.contents.filled.contains(name) && !self.parts.has(number) {
                 let is_failures = name == tables::FAILURES.table.name;
                 self.parts.begin(number, if is_failures { &None } else { &folder })?;
@@ -423,7 +423,7 @@ impl<'d> Writer<'d> {
 fn row(archive: &BString, key: &Key, failed: &Failed) -> tables::Failure {
     let archive_sha256 = if let Key::Bytes(hash) = key { Some(hash.clone()) } else { None };
     let Failed { code, message } = failed.clone();
-    tables::Failure { archive: archive.clone(), archive_sha256, code, message }
+    tables::Failure::new(archive.clone(), archive_sha256, code, message)
 }
 
 fn encoded(style: &Style, row: &tables::Failure, fields: &[(String, String)]) -> Result<Encoded, Failure> {

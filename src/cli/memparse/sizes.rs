@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use cryoscope::formats::{Columns, Grid, GridColumn, Style, escape, units};
-use cryoscope::tables::{MemorySize, Row, Source};
+use cryoscope::tables::{MemorySize, Row, TableSource};
 
 use super::super::Outcome;
 use super::super::args::{By, Global, MemparseArgs, RowFormat};
@@ -18,7 +18,7 @@ pub(super) fn run(one: &One<'_>, selected: &Selected<'_>, args: &MemparseArgs, g
     if args.format == RowFormat::Table && args.by.is_none() {
         let pids = selected.pids();
         let mut grid = grid();
-        for row in checkpoint.memory_sizes().filter(|row| pids.contains(&row.pid.0)) {
+        for row in checkpoint.rows().memory_sizes().filter(|row| pids.contains(&row.pid.0)) {
             grid.push(cells(&row));
         }
         screen.out.write_all(grid.render(screen.width).as_bytes())?;
@@ -28,7 +28,7 @@ pub(super) fn run(one: &One<'_>, selected: &Selected<'_>, args: &MemparseArgs, g
         Some(By::Class) => "memory_classes",
         None => "memory_sizes",
     };
-    let Some(source) = Source::find(table) else { return screen.finish(Exit::Done) };
+    let Some(source) = TableSource::find(table) else { return screen.finish(Exit::Done) };
     let columns = if args.format == RowFormat::Table { Columns::Brief } else { Columns::All };
     let format = args.format.with(&args.documents);
     let lead = one.lead.names(format, false);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use cryoscope::formats::{Grid, GridColumn};
 use cryoscope::memory::Keep;
 use cryoscope::query::{ARCHIVE, Database, FUNCTIONS, KEYWORDS};
-use cryoscope::tables::{self, Source, Table, nearest};
+use cryoscope::tables::{self, Table, TableSource, nearest};
 use cryoscope::{Checkpoint, Severity};
 use rustyline::completion::Completer;
 use rustyline::config::Configurer;
@@ -175,8 +175,8 @@ fn obey(command: &str, global: &Global) -> Result<(), Failure> {
 }
 
 fn table(name: &str) -> Result<&'static Table, Failure> {
-    Source::find(name).map(|source| source.table).ok_or_else(|| {
-        let near = nearest(name, tables::ALL.iter().map(|source| source.table.name));
+    TableSource::find(name).map(|source| source.table).ok_or_else(|| {
+        let near = nearest(name, tables::ALL.iter().map(|source| &*source.table.name));
         let near = near.map_or_else(String::new, |near| format!("; did you mean {near}?"));
         Failure::Usage(format!("there is no table {name}{near}"))
     })
@@ -213,21 +213,21 @@ fn entry(head: &str, least: usize, text: &str, width: Option<usize>) -> String {
 fn list(width: Option<usize>) -> String {
     let mut grid = Grid::new([GridColumn::fixed("TABLE"), GridColumn::text("WHAT ITS ROWS ARE")]);
     for source in tables::ALL {
-        grid.push(vec![source.table.name.to_owned(), flat(source.table.doc)]);
+        grid.push(vec![source.table.name.to_string(), flat(&source.table.doc)]);
     }
     grid.render(width)
 }
 
 /// The columns of a table.
 fn schema(table: &Table, width: Option<usize>) -> String {
-    let mut text = entry(&format!("{}:", table.name), 0, table.doc, width);
+    let mut text = entry(&format!("{}:", table.name), 0, &table.doc, width);
     let longest = table.columns.iter().map(|column| column.name.len()).max().unwrap_or(0).max(ARCHIVE.len());
     let row = |name: &str, of_type: &str, doc: &str| {
         entry(&format!("  {name:longest$}  {of_type:7}"), longest + 11, doc, width)
     };
     text.push_str(&row(ARCHIVE, "text", "The archive that the row is of."));
-    for column in table.columns {
-        text.push_str(&row(column.name, column.column_type.as_str(), column.doc));
+    for column in table.columns.iter() {
+        text.push_str(&row(&column.name, column.column_type.as_str(), &column.doc));
     }
     text
 }
@@ -278,9 +278,9 @@ impl Names {
             tables().filter(|table| line.split(|c| !is_part(c)).any(|word| word == table.name)).collect();
         let columns = tables()
             .filter(|table| mentioned.is_empty() || mentioned.iter().any(|other| other.name == table.name))
-            .flat_map(|table| table.columns.iter().map(|column| column.name))
+            .flat_map(|table| table.columns.iter().map(|column| &*column.name))
             .chain([ARCHIVE]);
-        let all = tables().map(|table| table.name);
+        let all = tables().map(|table| &*table.name);
         let functions = FUNCTIONS.iter().map(|function| function.name);
         // `.schema` takes a table, a name behind a dot is a column.
         let mut names: Vec<&str> = if before.starts_with('.') {

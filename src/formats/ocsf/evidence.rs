@@ -19,7 +19,7 @@ pub(super) fn evidence(row: &dyn Row, columns: &Columns, origin: &Origin, subjec
         Subject::Module => (6, "Module"),
         Subject::Interface => (8, "Network Interfaces"),
         Subject::Process => (10, "Process"),
-        _ => (99, row.table().name),
+        _ => (99, &*row.table().name),
     };
     evidence.set("query_type_id", number);
     evidence.set("query_type", name);

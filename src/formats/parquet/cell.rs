@@ -1,6 +1,7 @@
 //! Cells of a row with their types. They are made where the row is, and wait in columns.
 
-use data_encoding::HEXLOWER;
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json};
 
@@ -40,9 +41,9 @@ impl Cells {
             add(name, Kind::TEXT, value);
         }
         for (number, column) in columns.of(row.table()) {
-            add(column.name, Kind::of(column), &row.value(number));
+            add(&column.name, Kind::of(column), &row.value(number));
         }
-        let text = |lost| json::to_text(&Value::Json(&Json::Object(lost)));
+        let text = |lost| json::to_text(&Value::Json(Cow::Owned(Json::Object(lost))));
         cells.push(if lost.is_empty() { Cell::Null } else { Cell::Text(text(lost)) });
         Cells(cells)
     }

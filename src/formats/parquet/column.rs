@@ -98,7 +98,7 @@ impl Column {
     /// Writes what waits; nothing does any more.
     pub(super) fn write(&mut self, column: &mut SerializedColumnWriter<'_>) -> Result<(), ParquetError> {
         let levels = std::mem::take(&mut self.levels);
-        let mut values = std::mem::replace(&mut self.values, Values::of(self.kind.scalar)).into_source();
+        let mut values = std::mem::replace(&mut self.values, Values::of(self.kind.scalar)).into_packed();
         let whole = if self.kind.list { ITEM } else { 1 };
         let mut rest = levels.as_slice();
         while !rest.is_empty() {
@@ -139,25 +139,25 @@ impl Values {
         }
     }
 
-    fn into_source(self) -> Source {
+    fn into_packed(self) -> Packed {
         match self {
-            Values::Bools(bools) => Source::Bools(bools.into_iter()),
-            Values::Numbers(numbers) => Source::Numbers(numbers.into_iter()),
-            Values::Large(numbers) => Source::Large(numbers.into_iter()),
-            Values::Texts(texts) => Source::Texts(Box::new(texts.into_values())),
+            Values::Bools(bools) => Packed::Bools(bools.into_iter()),
+            Values::Numbers(numbers) => Packed::Numbers(numbers.into_iter()),
+            Values::Large(numbers) => Packed::Large(numbers.into_iter()),
+            Values::Texts(texts) => Packed::Texts(Box::new(texts.into_values())),
         }
     }
 }
 
 /// Values on their way into a file.
-enum Source {
+enum Packed {
     Bools(std::vec::IntoIter<bool>),
     Numbers(std::vec::IntoIter<i64>),
     Large(std::vec::IntoIter<u64>),
     Texts(Box<dyn Iterator<Item = ::parquet::data_type::ByteArray>>),
 }
 
-impl Source {
+impl Packed {
     fn write(
         &mut self,
         column: &mut SerializedColumnWriter<'_>,
@@ -167,19 +167,19 @@ impl Source {
     ) -> Result<(), ParquetError> {
         let there = Some(there);
         match self {
-            Source::Bools(bools) => {
+            Packed::Bools(bools) => {
                 let values: Vec<bool> = bools.take(count).collect();
                 column.typed::<BoolType>().write_batch(&values, there, again)?;
             }
-            Source::Numbers(numbers) => {
+            Packed::Numbers(numbers) => {
                 let values: Vec<i64> = numbers.take(count).collect();
                 column.typed::<Int64Type>().write_batch(&values, there, again)?;
             }
-            Source::Large(numbers) => {
+            Packed::Large(numbers) => {
                 let values: Vec<FixedLenByteArray> = numbers.take(count).map(decimal).collect();
                 column.typed::<FixedLenByteArrayType>().write_batch(&values, there, again)?;
             }
-            Source::Texts(texts) => {
+            Packed::Texts(texts) => {
                 let values: Vec<_> = texts.take(count).collect();
                 column.typed::<ByteArrayType>().write_batch(&values, there, again)?;
             }

@@ -90,11 +90,11 @@ impl Writer {
     /// A file for some columns of a table, behind those of some keys.
     pub(super) fn new<'k>(table: &Table, columns: &Columns, lead: impl Iterator<Item = &'k str>) -> io::Result<Self> {
         let lead: Vec<&str> = lead.collect();
-        let own = columns.of(table).map(|(_, column)| (column.name, Kind::of(column)));
+        let own = columns.of(table).map(|(_, column)| (&*column.name, Kind::of(column)));
         let all = lead.iter().map(|key| (*key, Kind::TEXT)).chain(own).chain([(HEX, Kind::TEXT)]);
         let all: Vec<(&str, Kind)> = all.collect();
         let sorted_by = lead.iter().position(|key| *key == SORTED_BY);
-        let schema = schema_of(table.name, all.iter().copied()).map_err(failed)?;
+        let schema = schema_of(&table.name, all.iter().copied()).map_err(failed)?;
         let file = File::new(schema, sorted_by)?;
         let columns = all.into_iter().map(|(_, kind)| Column::new(kind)).collect();
         Ok(Writer { file, columns, rows: 0, order: Order::by(sorted_by) })

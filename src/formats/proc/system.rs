@@ -58,7 +58,7 @@ fn namespace_of<'c>(checkpoint: &'c Checkpoint, kind: &str, id: Option<u32>) -> 
 
 /// Source: the kernel's `fs/proc/stat.c`, `show_stat`. When the kernel started is known where the moment of the dump is.
 fn stat(checkpoint: &Checkpoint, uptime: Option<u64>) -> String {
-    let dumped = checkpoint.container().checkpointed.map(|time| i128::from(time.as_second()));
+    let dumped = checkpoint.rows().container().checkpointed.map(|time| i128::from(time.as_second()));
     let started = dumped.zip(uptime).map(|(dumped, uptime)| dumped - i128::from(uptime / 1_000_000_000));
     let started = started.filter(|&seconds| seconds > 0).unwrap_or(0);
     let mut text = String::new();

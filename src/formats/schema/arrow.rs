@@ -8,13 +8,13 @@ use crate::tables::Table;
 
 /// An object with the schema of each table.
 pub(super) fn schemas(tables: impl Iterator<Item = &'static Table>) -> String {
-    let schemas: Map<String, Json> = tables.map(|table| (table.name.to_owned(), schema(table))).collect();
+    let schemas: Map<String, Json> = tables.map(|table| (table.name.to_string(), schema(table))).collect();
     json::pretty(&Json::Object(schemas)) + "\n"
 }
 
 fn schema(table: &Table) -> Json {
     let one = |field: super::super::kind::Field| {
-        let mut json = of_kind(field.name, field.kind);
+        let mut json = of_kind(&field.name, field.kind);
         if let Some(json) = json.as_object_mut() {
             json.insert("metadata".to_owned(), json!([{ "key": "description", "value": field.doc }]));
         }

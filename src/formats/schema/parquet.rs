@@ -10,7 +10,7 @@ pub(super) fn message(table: &Table) -> String {
     let mut text = Vec::new();
     let fields = fields(table);
     // All names and types are ours: there is none that could be refused.
-    if let Ok(schema) = schema_of(table.name, fields.iter().map(|field| (field.name, field.kind))) {
+    if let Ok(schema) = schema_of(&table.name, fields.iter().map(|field| (&*field.name, field.kind))) {
         print_schema(&mut text, &schema);
     }
     String::from_utf8_lossy(&text).into_owned()

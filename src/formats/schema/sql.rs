@@ -52,14 +52,14 @@ pub(super) fn create(table: &Table, dialect: &Dialect) -> String {
     let last = fields.len().saturating_sub(1);
     for (number, field) in fields.iter().enumerate() {
         let comma = if number < last { "," } else { "" };
-        let (name, of_type, says) = (field.name, (dialect.type_of)(field.kind), comment.text(&short(&field.doc)));
+        let (name, of_type, says) = (&field.name, (dialect.type_of)(field.kind), comment.text(&short(&field.doc)));
         let _ = match comment {
             Comment::Dashes => writeln!(sql, "  {quote}{name}{quote} {of_type}{comma} {says}"),
             _ => writeln!(sql, "  {quote}{name}{quote} {of_type} COMMENT {says}{comma}"),
         };
     }
-    let says = comment.text(&short(&on_one_line(table.doc)));
-    let _ = writeln!(sql, "){};", (dialect.end)(table.name, &says));
+    let says = comment.text(&short(&on_one_line(&table.doc)));
+    let _ = writeln!(sql, "){};", (dialect.end)(&table.name, &says));
     if let Comment::Dashes = comment { format!("{says}\n{sql}") } else { sql }
 }
 

@@ -71,8 +71,8 @@ static AMBIGUOUS: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
     for (name, kind) in ENDS {
         add(name, kind);
     }
-    for column in tables::every().flat_map(|table| table.columns) {
-        add(column.name, Kind::of(column));
+    for column in tables::every().flat_map(|table| table.columns.iter()) {
+        add(&*column.name, Kind::of(column));
         let more = column.targets().iter().filter(|t| t.system == System::Timesketch && t.form == Form::Plain);
         for target in more {
             add(target.field, Kind::of(column));
@@ -83,10 +83,10 @@ static AMBIGUOUS: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
 
 /// Names that some event has.
 static KNOWN: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
-    let columns = tables::every().flat_map(|table| table.columns);
+    let columns = tables::every().flat_map(|table| table.columns.iter());
     let targets = columns.clone().flat_map(Column::targets).filter(|target| target.system == System::Timesketch);
     let beside = BESIDE.into_iter().chain(ENDS.map(|(name, _)| name));
-    columns.map(|column| column.name).chain(targets.map(|target| target.field)).chain(beside).collect()
+    columns.map(|column| &*column.name).chain(targets.map(|target| target.field)).chain(beside).collect()
 });
 
 /// Whether a name is not free for whoever likes.
@@ -96,7 +96,7 @@ fn is_taken(name: &str) -> bool {
 
 /// What a column is called: its name, or where that is not free, `<table>_<column>`.
 pub(super) fn of_column(table: &Table, column: &Column) -> Cow<'static, str> {
-    if is_taken(column.name) { format!("{}_{}", table.name, column.name).into() } else { column.name.into() }
+    if is_taken(&column.name) { format!("{}_{}", table.name, column.name).into() } else { column.name.clone() }
 }
 
 /// What a field is called that is said of all rows: its name, or where a column or Timesketch has that, `field_<name>`.
@@ -116,12 +116,12 @@ mod tests {
         let mut renamed = 0;
         for table in tables::every() {
             let mut seen = HashSet::new();
-            for column in table.columns {
+            for column in table.columns.iter() {
                 let name = of_column(table, column);
                 renamed += usize::from(name != column.name);
                 assert!(seen.insert(name.clone()), "{}: {name} is there twice", table.name);
                 assert!(!RESERVED.contains(&&*name), "{}: {name}", table.name);
-                let kind = (Kind::of(column), table.name);
+                let kind = (Kind::of(column), &*table.name);
                 let before = kinds.entry(name.clone().into_owned()).or_insert(kind);
                 assert_eq!(before.0, kind.0, "{name} of {} and {}", before.1, kind.1);
             }

@@ -10,7 +10,7 @@ use cryoscope::images::proto::{
     CoreEntry, EventpollFileEntry, EventpollTfdEntry, FdTypes, FdinfoEntry, FileEntry, MmEntry, PstreeEntry,
     RegFileEntry, SeccompEntry, SeccompFilter, TaskKobjIdsEntry, ThreadCoreEntry, UidGidExtent, UsernsEntry,
 };
-use cryoscope::tables::Source;
+use cryoscope::tables::TableSource;
 use cryoscope::{Checkpoint, Code, Options};
 use prost::Message;
 
@@ -23,7 +23,7 @@ fn reference() -> Members {
 
 fn rows(checkpoint: &Checkpoint, table: &str) -> usize {
     let mut rows = 0;
-    Source::find(table).unwrap().each(checkpoint, &mut |_| {
+    TableSource::find(table).unwrap().each(checkpoint, &mut |_| {
         rows += 1;
         ControlFlow::Continue(())
     });

@@ -163,16 +163,16 @@ fn open(archive: &[u8]) -> Checkpoint {
     checkpoint
 }
 
-fn write(checkpoint: &Checkpoint, format: Format, source: &tables::Source) -> String {
+fn write(checkpoint: &Checkpoint, format: Format, source: &tables::TableSource) -> String {
     let mut bytes = Vec::new();
     let style = Style { format, columns: Columns::All, name_tables: false, lead: Vec::new(), width: Some(200) };
     let mut writer = RowWriter::new(&mut bytes, style);
     if format.needs_origin() {
         // What documents say of the container and of processes is the attacker's, too.
-        let origin = Origin::new(checkpoint.container(), checkpoint.identity(), "archive.tar".to_owned(), None)
+        let origin = Origin::new(checkpoint.rows().container(), checkpoint.identity(), "archive.tar".to_owned(), None)
             .or_time(Some("2026-01-02T03:04:05Z".parse().unwrap()))
-            .with_processes(checkpoint.processes())
-            .with_sockets(checkpoint.process_open_sockets());
+            .with_processes(checkpoint.rows().processes())
+            .with_sockets(checkpoint.rows().process_open_sockets());
         writer.encoder().origin(Arc::new(origin));
     }
     writer.begin(source.table).unwrap();

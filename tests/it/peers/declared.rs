@@ -10,7 +10,7 @@ use super::{codes, open, reference};
 
 /// The facts of a checkpoint that differ, as `fact` or `fact item`.
 fn differences(checkpoint: &Checkpoint) -> BTreeSet<String> {
-    let differ = checkpoint.declared_facts().filter(|row| row.equal == Some(false));
+    let differ = checkpoint.rows().declared().filter(|row| row.equal == Some(false));
     differ.map(|row| name(&row)).collect()
 }
 
@@ -25,7 +25,7 @@ fn what_was_declared_is_held_against_what_was() {
     // The runtime fills in an empty home directory.
     assert_eq!(differences(&untouched), BTreeSet::from(["env HOME".to_owned()]));
     let compared: BTreeSet<_> =
-        untouched.declared_facts().filter(|row| row.equal == Some(true)).map(|row| row.fact).collect();
+        untouched.rows().declared().filter(|row| row.equal == Some(true)).map(|row| row.fact).collect();
     for fact in
         ["argv", "env", "cwd", "uid", "gid", "umask", "capabilities", "rlimit", "no_new_privs", "hostname", "mount"]
     {
@@ -66,7 +66,8 @@ fn what_was_declared_is_held_against_what_was() {
         "uid",
     ];
     assert_eq!(differences(&changed), expected.iter().map(|name| (*name).to_owned()).collect());
-    let added = changed.capabilities().find(|row| row.pid.is_some() && row.capability_set == "effective").unwrap();
+    let added =
+        changed.rows().capabilities().find(|row| row.pid.is_some() && row.capability_set == "effective").unwrap();
     assert_eq!(added.added.unwrap(), ["CAP_SYS_ADMIN"]);
 }
 
@@ -77,8 +78,8 @@ fn without_a_specification_nothing_was_declared() {
     members.remove("spec.dump");
     members.remove("config.dump");
     let bare = members.open();
-    assert_eq!(bare.declared_facts().count() + bare.isolation().count() + bare.devices().count(), 0);
-    assert!(bare.capabilities().all(|row| row.pid.is_some() && row.added.is_none() && row.missing.is_none()));
+    assert_eq!(bare.rows().declared().count() + bare.rows().isolation().count() + bare.rows().devices().count(), 0);
+    assert!(bare.rows().capabilities().all(|row| row.pid.is_some() && row.added.is_none() && row.missing.is_none()));
 
     let mut without_pages = reference();
     for pages in ["checkpoint/pages-2.img", "checkpoint/pages-3.img"] {
@@ -86,14 +87,14 @@ fn without_a_specification_nothing_was_declared() {
     }
     let without_pages = without_pages.open();
     let unknown = |row: &DeclaredFact| matches!(row.fact, "argv" | "env");
-    assert!(without_pages.declared_facts().filter(unknown).all(|row| row.equal.is_none()), "lost is not different");
+    assert!(without_pages.rows().declared().filter(unknown).all(|row| row.equal.is_none()), "lost is not different");
 }
 
 /// W58: what a container was allowed can be picked out.
 #[test]
 fn unusual_permissions_stand_out() {
     let unusual = |checkpoint: &Checkpoint| -> BTreeSet<String> {
-        let rows = checkpoint.isolation().filter(|row| row.unusual == Some(true));
+        let rows = checkpoint.rows().isolation().filter(|row| row.unusual == Some(true));
         rows.map(|row| format!("{} {}", row.fact, row.item.unwrap_or_default())).collect()
     };
     assert!(unusual(&reference().open()).is_empty(), "an ordinary container");
@@ -143,8 +144,8 @@ fn a_specification_of_wrong_types_is_read_as_far_as_it_goes() {
     });
     members.set("spec.dump", spec.to_string());
     let checkpoint = members.open();
-    assert!(checkpoint.declared_facts().count() > 10 && checkpoint.isolation().count() > 10);
-    assert_eq!(checkpoint.devices().map(|row| row.kind).collect::<Vec<_>>(), ["rule", "rule"]);
+    assert!(checkpoint.rows().declared().count() > 10 && checkpoint.rows().isolation().count() > 10);
+    assert_eq!(checkpoint.rows().devices().map(|row| row.kind).collect::<Vec<_>>(), ["rule", "rule"]);
     assert!(codes(&checkpoint).contains(&Code::JsonUnexpected));
 }
 
@@ -152,11 +153,13 @@ fn a_specification_of_wrong_types_is_read_as_far_as_it_goes() {
 #[test]
 fn filters_and_control_groups_are_shown() {
     let checkpoint = reference().open();
-    assert!(checkpoint.seccomp_filters().all(|row| row.allowed.is_some()));
-    assert!(checkpoint.seccomp_instructions().any(|row| row.comment.as_deref() == Some("execve")));
-    assert!(checkpoint.cgroups().any(|row| row.path.is_some_and(|path| path.starts_with(b"/libpod_parent/libpod-"))));
+    assert!(checkpoint.rows().seccomp_filters().all(|row| row.allowed.is_some()));
+    assert!(checkpoint.rows().seccomp_instructions().any(|row| row.comment.as_deref() == Some("execve")));
+    assert!(
+        checkpoint.rows().cgroups().any(|row| row.path.is_some_and(|path| path.starts_with(b"/libpod_parent/libpod-")))
+    );
     let of_pids = |row: &cryoscope::tables::CgroupProperty| row.name.as_ref().is_some_and(|name| name == "pids.max");
-    assert!(checkpoint.cgroup_properties().any(|row| of_pids(&row)));
+    assert!(checkpoint.rows().cgroup_properties().any(|row| of_pids(&row)));
 }
 
 /// W59: filters that contradict themselves cost what is wrong with them.
@@ -184,7 +187,7 @@ fn filters_that_cannot_be_are_warned_of() {
         core.thread_core.as_mut().unwrap().seccomp_filter = Some(77);
     });
     let checkpoint = members.open();
-    let filters: Vec<_> = checkpoint.seccomp_filters().collect();
+    let filters: Vec<_> = checkpoint.rows().seccomp_filters().collect();
     let column = |of: fn(&cryoscope::tables::SeccompFilter) -> Option<u64>| filters.iter().map(of).collect::<Vec<_>>();
     assert_eq!(column(|row| row.previous), [None, Some(0), None, Some(2), None]);
     assert_eq!(column(|row| row.same_as), [None, None, None, None, Some(0)]);
@@ -192,7 +195,7 @@ fn filters_that_cannot_be_are_warned_of() {
     assert_eq!(column(|row| row.refused.map(|count| count.min(1))), [Some(0), Some(1), None, None, Some(0)]);
     let bound: Vec<Vec<u32>> = filters.iter().map(|row| row.pids.iter().map(|pid| pid.0).collect()).collect();
     assert_eq!(bound, [vec![1], vec![1], vec![], vec![], vec![]], "a filter binds what the later ones bind");
-    let together = checkpoint.seccomp_rules().find(|row| row.filter == 1 && row.with_previous).unwrap();
+    let together = checkpoint.rows().seccomp_rules().find(|row| row.filter == 1 && row.with_previous).unwrap();
     assert_eq!((together.actions.len(), together.actions[0].as_ref()), (1, "errno(EPERM)"));
     assert_eq!(codes(&checkpoint).iter().filter(|&&code| code == Code::FilterInvalid).count(), 5);
 }

@@ -21,13 +21,13 @@ fn an_engine_that_is_not_known_is_not_containerd() {
         ("malformed/spec-empty.tar.gz", "containerd"),
     ] {
         let archive = fixtures::path(name);
-        assert_eq!(Checkpoint::open(&archive).unwrap().container().engine, None, "{name}");
+        assert_eq!(Checkpoint::open(&archive).unwrap().rows().container().engine, None, "{name}");
         let json = run(["inspect".as_ref(), "--format=checkpointctl-json".as_ref(), archive.as_os_str()]).json();
         assert_eq!(json[0]["engine"], theirs, "{name}");
         let screen = run(["inspect".as_ref(), archive.as_os_str()]).out;
         assert!(screen.contains("unknown"), "the screen says so: {screen}");
     }
-    assert_eq!(open("containerd2-logs").container().engine, Some("containerd"));
+    assert_eq!(open("containerd2-logs").rows().container().engine, Some("containerd"));
 }
 
 /// W24: peers never list the files that were deleted while they were open, and W59: nor what was in `/dev/shm` and other
@@ -67,13 +67,13 @@ fn times_that_are_not_known_are_not_the_year_one() {
 /// W57: peers leave the time of the checkpoint out where the engine did not write it down.
 #[test]
 fn the_time_of_the_checkpoint_is_found_and_its_source_is_named() {
-    let container = open("forms-reference").container();
+    let container = open("forms-reference").rows().container();
     assert!(container.checkpointed.is_some());
     assert_eq!(container.checkpointed_from, Some("inventory"), "Podman's config.dump does not have it");
-    assert_eq!(open("crio-logs").container().checkpointed_from, Some("config.dump"));
+    assert_eq!(open("crio-logs").rows().container().checkpointed_from, Some("config.dump"));
     let mut members = reference();
     members.set("config.dump", br#"{"id":"1","name":"tick","checkpointedTime":"2026-01-02T03:04:05.5Z"}"#.as_slice());
-    let container = members.open().container();
+    let container = members.open().rows().container();
     assert_eq!(container.checkpointed.unwrap().to_string(), "2026-01-02T03:04:05.5Z");
     assert_eq!(container.checkpointed_from, Some("config.dump"));
 }
@@ -108,7 +108,7 @@ fn statistics_are_whole() {
 #[test]
 fn images_of_an_earlier_dump_are_named_and_never_mixed_in() {
     let mut members = reference();
-    let before: Vec<_> = members.open().processes().map(|p| (p.pid, p.cmdline)).collect();
+    let before: Vec<_> = members.open().rows().processes().map(|p| (p.pid, p.cmdline)).collect();
     for (from, to) in [("core-6", "core-99"), ("mm-6", "mm-99"), ("fs-6", "fs-99"), ("ids-6", "ids-99")] {
         let contents = members.get(&format!("checkpoint/{from}.img")).to_vec();
         members.set(&format!("checkpoint/{to}.img"), contents);
@@ -117,8 +117,8 @@ fn images_of_an_earlier_dump_are_named_and_never_mixed_in() {
     let pagemap = members.get("checkpoint/pagemap-6.img").to_vec();
     members.set("checkpoint/pagemap-99.img", pagemap);
     let checkpoint = members.open();
-    assert_eq!(checkpoint.processes().map(|p| (p.pid, p.cmdline)).collect::<Vec<_>>(), before);
-    assert!(checkpoint.process_memory_map().all(|m| m.pid.0 != 99));
+    assert_eq!(checkpoint.rows().processes().map(|p| (p.pid, p.cmdline)).collect::<Vec<_>>(), before);
+    assert!(checkpoint.rows().process_memory_map().all(|m| m.pid.0 != 99));
     checkpoint.read_all();
     let orphans: BTreeSet<String> = checkpoint
         .warnings()
@@ -143,7 +143,10 @@ fn pages_are_never_attributed_twice() {
     });
     let checkpoint = members.open();
     assert!(codes(&checkpoint).contains(&Code::PagesShared));
-    assert!(checkpoint.processes().all(|p| p.argv.is_none()), "both have the size of the image, so nobody gets it");
+    assert!(
+        checkpoint.rows().processes().all(|p| p.argv.is_none()),
+        "both have the size of the image, so nobody gets it"
+    );
 }
 
 /// W39: peers take any member whose name has `config.dump` in it, and the last one wins.
@@ -155,7 +158,7 @@ fn members_count_by_their_exact_names() {
     members.set("checkpoint-evil/config.dump", forged.as_slice());
     members.set("config.dump.d/config.dump", forged.as_slice());
     let checkpoint = members.open();
-    assert_eq!(checkpoint.container().name.unwrap(), "tick");
+    assert_eq!(checkpoint.rows().container().name.unwrap(), "tick");
     assert!(!codes(&checkpoint).contains(&Code::MemberDuplicate));
 
     // A second member of the very name: as in tar the last counts, and it is said.

@@ -13,7 +13,7 @@ fn arguments_that_are_not_in_the_archive_are_not_empty_arguments() {
     let mut emptied = reference();
     emptied.edit("checkpoint/mm-1.img", |_, mm: &mut MmEntry| mm.mm_arg_end = mm.mm_arg_start);
     let emptied = emptied.open();
-    let process = emptied.processes().next().unwrap();
+    let process = emptied.rows().processes().next().unwrap();
     assert_eq!((process.argv, process.cmdline), (Some(vec![]), Some("".into())));
     assert!(!codes(&emptied).contains(&Code::ArgumentsUnavailable));
 
@@ -22,7 +22,7 @@ fn arguments_that_are_not_in_the_archive_are_not_empty_arguments() {
         without_pages.remove(pages);
     }
     let without_pages = without_pages.open();
-    let process = without_pages.processes().next().unwrap();
+    let process = without_pages.rows().processes().next().unwrap();
     assert_eq!((process.argv, process.cmdline), (None, None));
     assert_eq!(process.path.unwrap(), "/tick", "what images other than pages say is still there");
     assert!(codes(&without_pages).contains(&Code::ArgumentsUnavailable));
@@ -34,7 +34,7 @@ fn arguments_that_are_not_in_the_archive_are_not_empty_arguments() {
 fn a_second_root_does_not_hide_the_first() {
     let archive = fixtures::path("forms-trees/two-roots.tar.gz");
     let checkpoint = cryoscope::Checkpoint::open(&archive).unwrap();
-    let roots: Vec<u32> = checkpoint.processes().filter(|p| p.parent == Some(0)).map(|p| p.pid.0).collect();
+    let roots: Vec<u32> = checkpoint.rows().processes().filter(|p| p.parent == Some(0)).map(|p| p.pid.0).collect();
     assert_eq!(roots, [1, 6]);
     assert!(codes(&checkpoint).contains(&Code::ProcessRoots));
     let screen = run(["inspect".as_ref(), archive.as_os_str()]).ok();
@@ -46,8 +46,8 @@ fn a_second_root_does_not_hide_the_first() {
 #[test]
 fn threads_are_listed_with_name_and_registers() {
     let checkpoint = open("criu-4.2-threads");
-    let threads: Vec<_> = checkpoint.threads().collect();
-    let process = checkpoint.processes().find(|p| p.threads > 1).unwrap();
+    let threads: Vec<_> = checkpoint.rows().threads().collect();
+    let process = checkpoint.rows().processes().find(|p| p.threads > 1).unwrap();
     let of_process: Vec<_> = threads.iter().filter(|t| t.pid == process.pid).collect();
     assert_eq!(of_process.len() as u64, process.threads);
     let names: std::collections::BTreeSet<_> = of_process.iter().map(|t| t.name.clone().unwrap()).collect();
@@ -81,7 +81,7 @@ fn credentials_are_decoded() {
             ..creds.clone()
         };
     });
-    let process = members.open().processes().next().unwrap();
+    let process = members.open().rows().processes().next().unwrap();
     assert_eq!((process.uid, process.euid, process.gid), (Some(1000), Some(0), Some(100)));
     assert_eq!(process.groups.unwrap(), [100, 27]);
     assert_eq!(process.cap_eff.unwrap().0, 0x20_0000, "CAP_SYS_ADMIN");
@@ -94,14 +94,17 @@ fn credentials_are_decoded() {
 #[test]
 fn executables_and_mappings_have_their_names() {
     let checkpoint = open("webapp-compromise");
-    let paths: Vec<_> = checkpoint.processes().filter_map(|p| Some(p.path?.to_string())).collect();
+    let paths: Vec<_> = checkpoint.rows().processes().filter_map(|p| Some(p.path?.to_string())).collect();
     assert!(paths.iter().any(|path| path.starts_with("/memfd:")), "{paths:?}");
     assert!(paths.iter().any(|path| path.ends_with("kdevtmpfsi (deleted)")), "{paths:?}");
-    let root = checkpoint.processes().next().unwrap();
+    let root = checkpoint.rows().processes().next().unwrap();
     let exe = root.path.unwrap();
     let of_exe = |m: &cryoscope::tables::Mapping| m.pid == root.pid && m.path == exe;
-    assert!(checkpoint.process_memory_map().any(|m| of_exe(&m) && m.offset == 0), "the first segment has its name");
-    assert!(checkpoint.process_memory_map().any(|m| of_exe(&m) && m.offset != 0 && m.permissions == "r-xp"));
+    assert!(
+        checkpoint.rows().process_memory_map().any(|m| of_exe(&m) && m.offset == 0),
+        "the first segment has its name"
+    );
+    assert!(checkpoint.rows().process_memory_map().any(|m| of_exe(&m) && m.offset != 0 && m.permissions == "r-xp"));
 }
 
 /// W28, W31: peers lose the order, lose duplicates, and give up at an entry without `=`.
@@ -110,6 +113,7 @@ fn environments_are_lists_in_the_order_of_memory() {
     let mut members = reference();
     let variables: Vec<(String, Option<String>)> = members
         .open()
+        .rows()
         .process_envs()
         .filter(|row| row.pid.0 == 1)
         .map(|row| (row.key.to_string(), row.value.map(|value| value.to_string())))
@@ -121,6 +125,7 @@ fn environments_are_lists_in_the_order_of_memory() {
     members.overwrite("checkpoint/pages-2.img", whole.as_bytes(), format!("A=1\0A=2\0A\0{filler}").as_bytes());
     let rows: Vec<(String, Option<String>)> = members
         .open()
+        .rows()
         .process_envs()
         .filter(|row| row.pid.0 == 1)
         .map(|row| (row.key.to_string(), row.value.map(|value| value.to_string())))
@@ -142,7 +147,7 @@ fn no_tree_is_too_odd_to_show_its_processes() {
             }
         });
         let checkpoint = members.open();
-        let pids: Vec<u32> = checkpoint.processes().map(|p| p.pid.0).collect();
+        let pids: Vec<u32> = checkpoint.rows().processes().map(|p| p.pid.0).collect();
         (pids, codes(&checkpoint))
     };
     let (pids, warned) = edited(|entry| entry.ppid = Some(4711));
@@ -157,7 +162,7 @@ fn no_tree_is_too_odd_to_show_its_processes() {
     let mut without = reference();
     without.remove("checkpoint/pstree.img");
     let checkpoint = without.open();
-    assert_eq!(checkpoint.processes().map(|p| (p.pid.0, p.parent)).collect::<Vec<_>>(), [(1, None), (6, None)]);
+    assert_eq!(checkpoint.rows().processes().map(|p| (p.pid.0, p.parent)).collect::<Vec<_>>(), [(1, None), (6, None)]);
     assert!(codes(&checkpoint).contains(&Code::ImageMissing));
 }
 
@@ -166,10 +171,10 @@ fn no_tree_is_too_odd_to_show_its_processes() {
 fn threads_are_no_processes_where_the_tree_is_missing() {
     let mut members = crate::archives::Members::of(&fixtures::archives_of("criu-4.2-threads")[0]);
     let folder = members.0.iter().find_map(|m| m.name.strip_suffix("pstree.img").map(str::to_owned)).unwrap();
-    let whole: Vec<u32> = members.open().processes().map(|p| p.pid.0).collect();
+    let whole: Vec<u32> = members.open().rows().processes().map(|p| p.pid.0).collect();
     members.remove(&format!("{folder}pstree.img"));
     let checkpoint = members.open();
-    assert_eq!(checkpoint.processes().map(|p| p.pid.0).collect::<Vec<_>>(), whole);
+    assert_eq!(checkpoint.rows().processes().map(|p| p.pid.0).collect::<Vec<_>>(), whole);
     checkpoint.read_all();
     let warning = checkpoint.warnings().into_iter().find(|w| w.code == Code::ImageMissing).unwrap();
     assert!(warning.message.contains("more threads"), "{}", warning.message);

@@ -16,7 +16,7 @@ use crate::fixtures;
 fn directories_need_not_be_members() {
     let members = reference();
     assert!(!members.0.iter().any(|member| member.name.ends_with('/')));
-    assert_eq!(members.open().processes().count(), 2);
+    assert_eq!(members.open().rows().processes().count(), 2);
     let elsewhere = Members(members.0.into_iter().filter(|m| !m.name.starts_with("checkpoint/")).collect::<Vec<_>>());
     let error = elsewhere.open_all().unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::NoImages(_)));
@@ -29,7 +29,7 @@ fn images_are_found_wherever_they_are_or_the_reason_is_named() {
     for member in &mut renamed.0 {
         member.name = member.name.replace("checkpoint/", "dumps/run-7/");
     }
-    assert_eq!(renamed.open().processes().count(), 2);
+    assert_eq!(renamed.open().rows().processes().count(), 2);
 
     let unpacked = tempfile::tempdir().unwrap();
     for member in reference().0 {
@@ -38,9 +38,9 @@ fn images_are_found_wherever_they_are_or_the_reason_is_named() {
         fs::write(path, member.contents).unwrap();
     }
     let whole = Checkpoint::open(unpacked.path()).unwrap();
-    assert_eq!((whole.processes().count(), whole.container().name.as_deref()), (2, Some("tick")));
+    assert_eq!((whole.rows().processes().count(), whole.rows().container().name.as_deref()), (2, Some("tick")));
     let bare = Checkpoint::open(unpacked.path().join("checkpoint")).unwrap();
-    assert_eq!((bare.processes().count(), bare.container().name), (2, None));
+    assert_eq!((bare.rows().processes().count(), bare.rows().container().name), (2, None));
 
     let mut without = reference();
     without.0.retain(|member| !member.name.starts_with("checkpoint/"));
@@ -89,7 +89,7 @@ fn standard_input_pipes_and_directories_are_inputs() {
 fn oci_images_are_archives() {
     for name in ["oci-archive.tar", "oci-layout.tar", "docker-archive.tar.zst", "ctr-checkpoint.tar"] {
         let checkpoint = Checkpoint::open(fixtures::path("forms-oci").join(name)).unwrap();
-        assert!(checkpoint.processes().count() >= 1, "{name}");
+        assert!(checkpoint.rows().processes().count() >= 1, "{name}");
     }
     // The layout as a directory.
     let unpacked = tempfile::tempdir().unwrap();
@@ -98,7 +98,7 @@ fn oci_images_are_archives() {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, member.contents).unwrap();
     }
-    assert_eq!(Checkpoint::open(unpacked.path()).unwrap().container().name.as_deref(), Some("tick"));
+    assert_eq!(Checkpoint::open(unpacked.path()).unwrap().rows().container().name.as_deref(), Some("tick"));
 }
 
 /// W48: peers have JSON for one command only, without the name of the file in it.
@@ -139,7 +139,7 @@ fn compressed_input_is_read_once_from_front_to_back() {
     let read = AtomicUsize::new(0);
     let checkpoints = Options::new().open_reader(Once(&bytes, &read)).unwrap();
     let living = |process: &cryoscope::tables::Process| process.state != Some("zombie");
-    assert!(checkpoints[0].processes().filter(living).all(|process| process.argv.is_some()));
+    assert!(checkpoints[0].rows().processes().filter(living).all(|process| process.argv.is_some()));
     assert!(!checkpoints[0].is_partial());
     assert_eq!(read.into_inner(), bytes.len());
 }

@@ -54,7 +54,7 @@ fn one_missing_part_suppresses_no_other() {
         }
     });
     let checkpoint = members.open();
-    let files: Vec<_> = checkpoint.process_open_files().filter(|f| f.pid.0 == 1).collect();
+    let files: Vec<_> = checkpoint.rows().process_open_files().filter(|f| f.pid.0 == 1).collect();
     assert!(files.len() > 3 && files[0].path.is_none() && files[1].path.is_some());
     assert!(codes(&checkpoint).contains(&Code::FileMissing));
 }
@@ -69,7 +69,7 @@ fn claims_are_bounded_before_they_are_believed() {
         mm.mm_env_end = Some(u64::MAX);
     });
     let checkpoint = members.open();
-    assert_eq!(checkpoint.processes().count(), 2);
+    assert_eq!(checkpoint.rows().processes().count(), 2);
     let mut members = reference();
     members.parts("checkpoint/pstree.img", |image| {
         let last = image.records.last_mut().unwrap();

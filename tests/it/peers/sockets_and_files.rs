@@ -33,7 +33,7 @@ fn ipv6_addresses_are_whole_and_have_brackets() {
         socket.dst_addr = words("2001:db8:dead:beef::7");
         socket.dst_port = Some(8443);
     });
-    let row = members.open().process_open_sockets().find(|s| s.family == "inet6").unwrap();
+    let row = members.open().rows().process_open_sockets().find(|s| s.family == "inet6").unwrap();
     assert_eq!(row.local_address.unwrap(), "2001:db8::1:2");
     assert_eq!(row.remote_address.unwrap(), "2001:db8:dead:beef::7");
     let screen = run_with(&members.tar(), ["inspect", "--sockets", "-"]);
@@ -47,7 +47,7 @@ fn ipv6_addresses_are_whole_and_have_brackets() {
 #[test]
 fn sockets_have_what_joins_them() {
     let checkpoint = open("sockets-unix");
-    let sockets: Vec<_> = checkpoint.process_open_sockets().filter(|s| s.family == "unix").collect();
+    let sockets: Vec<_> = checkpoint.rows().process_open_sockets().filter(|s| s.family == "unix").collect();
     let listener = sockets.iter().find(|s| s.state.as_deref() == Some("LISTEN")).unwrap();
     assert!(listener.path.is_some() && listener.backlog.is_some() && listener.socket.is_some());
     let connected = sockets.iter().find(|s| s.state.as_deref() == Some("CONNECTED") && s.peer.is_some()).unwrap();
@@ -55,7 +55,7 @@ fn sockets_have_what_joins_them() {
     assert!(sockets.iter().all(|s| s.r#type.is_some() && s.net_namespace.is_some()));
     assert!(sockets.iter().any(|s| s.path.as_ref().is_some_and(|path| path.starts_with(b"@"))), "abstract names");
 
-    let udp: Vec<_> = open("sockets-udp").process_open_sockets().collect();
+    let udp: Vec<_> = open("sockets-udp").rows().process_open_sockets().collect();
     let protocols: std::collections::BTreeSet<_> =
         udp.iter().filter_map(|s| Some(format!("{} {}", s.family, s.protocol.as_ref()?))).collect();
     for expected in ["inet udp", "inet udplite", "netlink route"] {
@@ -63,10 +63,10 @@ fn sockets_have_what_joins_them() {
     }
 
     let sctp = with_inet(|socket| socket.proto = Some(132)).open();
-    assert_eq!(sctp.process_open_sockets().next().unwrap().protocol.unwrap(), "sctp");
+    assert_eq!(sctp.rows().process_open_sockets().next().unwrap().protocol.unwrap(), "sctp");
     let unknown = with_inet(|socket| socket.proto = Some(199)).open();
     assert_eq!(
-        unknown.process_open_sockets().next().unwrap().protocol.unwrap(),
+        unknown.rows().process_open_sockets().next().unwrap().protocol.unwrap(),
         "199",
         "a number is better than nothing"
     );
@@ -75,7 +75,7 @@ fn sockets_have_what_joins_them() {
 /// W22: peers take the sizes of buffers for queues.
 #[test]
 fn queues_are_what_waits_not_what_could() {
-    let sockets: Vec<_> = open("forms-reference").process_open_sockets().collect();
+    let sockets: Vec<_> = open("forms-reference").rows().process_open_sockets().collect();
     let unread = sockets.iter().find(|s| s.receive_queue == Some(26)).expect("26 bytes wait to be read");
     assert_eq!(unread.state.as_deref(), Some("ESTABLISHED"));
     let screen =
@@ -90,8 +90,11 @@ fn queues_are_what_waits_not_what_could() {
 #[test]
 fn files_have_names_not_numbers() {
     let path_of = |case: &str, kind: &str| {
-        let row =
-            open(case).process_open_files().find(|f| f.r#type == Some(kind)).unwrap_or_else(|| panic!("no {kind}"));
+        let row = open(case)
+            .rows()
+            .process_open_files()
+            .find(|f| f.r#type == Some(kind))
+            .unwrap_or_else(|| panic!("no {kind}"));
         row.path.unwrap().to_string()
     };
     assert!(path_of("files", "memfd").starts_with("/memfd:"));

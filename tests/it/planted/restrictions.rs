@@ -55,7 +55,7 @@ fn profile(spec: &Value) -> Option<Profile> {
 fn actions(checkpoint: &Checkpoint) -> BTreeMap<String, Vec<String>> {
     let mut actions = BTreeMap::new();
     let is_native = |rule: &SeccompRule| rule.filter == 0 && !rule.with_previous && rule.architecture == "x86_64";
-    for rule in checkpoint.seccomp_rules().filter(is_native) {
+    for rule in checkpoint.rows().seccomp_rules().filter(is_native) {
         for call in &rule.syscalls {
             let names = rule.actions.iter().map(ToString::to_string).collect();
             assert!(actions.insert(call.to_string(), names).is_none(), "{call} is listed twice");
@@ -117,7 +117,7 @@ fn filters_bind_the_threads_that_proc_calls_filtered() {
             .map(|row| row["pid"].as_u64().unwrap())
             .collect();
         let bound: BTreeSet<u64> =
-            open(&case).seccomp_filters().flat_map(|row| row.pids).map(|pid| u64::from(pid.0)).collect();
+            open(&case).rows().seccomp_filters().flat_map(|row| row.pids).map(|pid| u64::from(pid.0)).collect();
         assert_eq!(bound, filtered, "{case}");
         compared += filtered.len();
     }
@@ -133,10 +133,10 @@ fn a_process_that_was_refused_the_strict_mode_is_filtered() {
             assert_eq!(fact["errno"], 22);
             let pid = fact["pid"].as_u64().unwrap();
             let checkpoint = open(&case);
-            let process = checkpoint.processes().find(|p| u64::from(p.pid.0) == pid).unwrap();
+            let process = checkpoint.rows().processes().find(|p| u64::from(p.pid.0) == pid).unwrap();
             assert_eq!(process.seccomp, Some("filter"), "{case}");
             let binds = |row: &cryoscope::tables::SeccompFilter| row.pids.iter().any(|p| u64::from(p.0) == pid);
-            assert!(checkpoint.seccomp_filters().any(|row| binds(&row)), "{case}");
+            assert!(checkpoint.rows().seccomp_filters().any(|row| binds(&row)), "{case}");
             compared += 1;
         }
     }
@@ -150,7 +150,7 @@ fn control_groups_are_those_that_the_engine_made() {
         let Some(spec) = spec(&case) else { continue };
         let Some(path) = spec["linux"]["cgroupsPath"].as_str().filter(|path| path.starts_with('/')) else { continue };
         let checkpoint = open(&case);
-        let known: Vec<_> = checkpoint.cgroups().filter(|row| row.path.is_some()).collect();
+        let known: Vec<_> = checkpoint.rows().cgroups().filter(|row| row.path.is_some()).collect();
         if known.is_empty() {
             continue;
         }
@@ -166,12 +166,16 @@ fn control_groups_are_those_that_the_engine_made() {
 #[test]
 fn a_console_is_a_terminal_with_its_session_and_the_usual_keys() {
     let checkpoint = open("console");
-    let row = checkpoint.ttys().next().unwrap();
+    let row = checkpoint.rows().ttys().next().unwrap();
     assert_eq!((row.path.unwrap().to_string().as_str(), row.r#type), ("/dev/pts/0", Some("pty")));
-    let root = checkpoint.processes().next().unwrap();
+    let root = checkpoint.rows().processes().next().unwrap();
     assert_eq!((row.session, row.foreground_group), (root.session, root.pgroup));
-    let holders: BTreeSet<u32> =
-        checkpoint.process_open_files().filter(|file| file.r#type == Some("tty")).map(|file| file.pid.0).collect();
+    let holders: BTreeSet<u32> = checkpoint
+        .rows()
+        .process_open_files()
+        .filter(|file| file.r#type == Some("tty"))
+        .map(|file| file.pid.0)
+        .collect();
     assert_eq!(row.pids.iter().map(|pid| pid.0).collect::<BTreeSet<_>>(), holders);
     let local = row.local_modes.unwrap();
     assert!(["ISIG", "ICANON", "ECHO"].iter().all(|mode| local.iter().any(|found| found == mode)), "{local:?}");

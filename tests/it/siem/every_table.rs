@@ -41,7 +41,7 @@ fn narrow(column: &Column) -> Option<&'static str> {
 }
 
 impl Row for Made<'_> {
-    fn table(&self) -> &'static Table {
+    fn table(&self) -> &Table {
         self.table
     }
 
@@ -86,7 +86,7 @@ fn rows_of_every_table_are_documents_of_every_schema_whatever_they_hold() {
             let row = Made { table, filling };
             let documents = |format| lines(encoder(format, &checkpoint).encode(&row).unwrap());
             let [document] = documents(Format::Ecs).try_into().unwrap();
-            ecs.check(table.name, &document);
+            ecs.check(&table.name, &document);
             template::fits(&mapped, &document, &mut types);
             let [action, source] = documents(Format::Bulk(BulkAction::Create)).try_into().unwrap();
             assert_eq!(action["create"]["_id"], source["event"]["id"], "{}", table.name);

@@ -14,7 +14,7 @@ fn said(origin: Origin) -> Origin {
 
 fn one(format: Format, with: fn(Origin) -> Origin) -> Value {
     let checkpoint = Checkpoint::open(fixtures::path("forms-reference/podman-runc.tar")).unwrap();
-    let row = checkpoint.processes().next().unwrap();
+    let row = checkpoint.rows().processes().next().unwrap();
     let lines = lines(encoder_of(format, &checkpoint, with).encode(&row).unwrap());
     lines.into_iter().next().unwrap()
 }

@@ -1,0 +1,93 @@
+//! The rows of a checkpoint by their types: a method of [`Rows`] for each table.
+
+use super::table::Weigh;
+use crate::Checkpoint;
+use crate::warning::{Code, Place};
+
+/// The rows of a checkpoint. Each table has a method of its name.
+///
+/// ```
+/// # fn main() -> Result<(), cryoscope::Error> {
+/// let checkpoint = cryoscope::Checkpoint::open("fixtures/forms-reference/podman-runc.tar")?;
+/// for process in checkpoint.rows().processes() {
+///     println!("{} {:?}", process.pid, process.name);
+/// }
+/// println!("{:?}", checkpoint.rows().container().image);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Rows<'c> {
+    pub(super) checkpoint: &'c Checkpoint,
+}
+
+impl Checkpoint {
+    /// Returns the rows of its tables.
+    pub fn rows(&self) -> Rows<'_> {
+        Rows { checkpoint: self }
+    }
+}
+
+impl Rows<'_> {
+    /// Gives the rows of the table of a name to a sink, in the table's order. Returns `None` if there is no such table.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), cryoscope::Error> {
+    /// use std::ops::ControlFlow;
+    ///
+    /// let checkpoint = cryoscope::Checkpoint::open("fixtures/forms-reference/podman-runc.tar")?;
+    /// let mut count = 0;
+    /// let found = checkpoint.rows().table("mounts", &mut |_| {
+    ///     count += 1;
+    ///     ControlFlow::Continue(())
+    /// });
+    /// assert!(found.is_some() && count > 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn table(self, name: &str, sink: &mut super::Sink<'_>) -> Option<()> {
+        super::TableSource::find(name).map(|source| source.each(self.checkpoint, sink))
+    }
+}
+
+/// Defines the method of a table: the row, if the table has exactly one, or an iterator.
+macro_rules! typed {
+    (one $module:ident $row:ident) => {
+        #[doc = concat!("Returns the row of `", stringify!($module), "`.")]
+        pub fn $module(self) -> $row {
+            $module::row(self.checkpoint)
+        }
+    };
+    (many $module:ident $row:ident) => {
+        #[doc = concat!("Returns the rows of `", stringify!($module), "`.")]
+        pub fn $module(self) -> impl Iterator<Item = $row> + 'c {
+            rows::bounded(self.checkpoint, stringify!($module), $module::rows(self.checkpoint))
+        }
+    };
+}
+pub(super) use typed;
+
+/// Rows, until they take too much memory altogether: a value that an image has once may belong to many rows, such as the
+/// name of a file that is open a hundred thousand times.
+pub(super) fn bounded<'c, R: Weigh>(
+    checkpoint: &'c Checkpoint,
+    name: &'static str,
+    rows: impl Iterator<Item = R> + 'c,
+) -> impl Iterator<Item = R> + 'c {
+    let limit = checkpoint.limits().table_bytes;
+    let mut left = checkpoint.in_proportion(limit);
+    rows.map_while(move |row| {
+        if let Some(rest) = left.checked_sub(row.weight()) {
+            left = rest;
+            return Some(row);
+        }
+        let each = Checkpoint::EACH_BYTE;
+        checkpoint.warn(Code::LimitReached, Place::archive(), || {
+            format!(
+                "the rows of {name} take more than {limit} bytes, and {each} for each byte of the archive; the rest is \
+                 left out, --max-table raises the limit"
+            )
+        });
+        None
+    })
+}
