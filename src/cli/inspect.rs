@@ -274,7 +274,9 @@ impl Filter for Shown {
 fn overview(subject: &Subject, wanted: Wanted) -> Overview {
     let checkpoint = &subject.checkpoint;
     let filter = Shown(subject.shown.clone());
-    let processes: Vec<Process> = checkpoint.rows().processes().filter(|row| filter.wants(row)).collect();
+    let all: Vec<Process> = checkpoint.rows().processes().collect();
+    let names = all.iter().filter_map(|row| Some((row.pid, row.name.clone()?))).collect();
+    let processes = all.into_iter().filter(|row| filter.wants(row)).collect();
     let title = subject.several.then(|| match checkpoint.set_name() {
         set if set.is_empty() => subject.archive.clone(),
         set => format!("{}: {set}", subject.archive),
@@ -284,7 +286,10 @@ fn overview(subject: &Subject, wanted: Wanted) -> Overview {
         container: Some(checkpoint.rows().container()),
         statistics: Some(checkpoint.rows().statistics()),
         processes,
-        sockets: checkpoint.rows().process_open_sockets().filter(|row| filter.wants(row)).collect(),
+        // Peers may be sockets of processes that are not shown.
+        sockets: checkpoint.rows().process_open_sockets().collect(),
+        names,
+        totals: Totals::of(checkpoint),
         files: wanted.files.then(|| checkpoint.rows().process_open_files().filter(|row| filter.wants(row)).collect()),
         variables: wanted.variables.then(|| checkpoint.rows().process_envs().filter(|row| filter.wants(row)).collect()),
         maps: wanted.maps.then(|| checkpoint.rows().process_memory_map().filter(|row| filter.wants(row)).collect()),

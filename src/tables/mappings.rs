@@ -26,9 +26,14 @@ struct View {
 impl Mappings {
     /// Reads the table `process_memory_map`.
     pub fn of(checkpoint: &Checkpoint) -> Self {
-        let mut mappings: HashMap<Pid, Vec<Mapping>> = HashMap::new();
+        let mut mappings = Mappings { by_pid: HashMap::new(), views: HashMap::new() };
         for row in checkpoint.rows().process_memory_map() {
-            mappings.entry(row.pid).or_default().push(row);
+            if let Some(shared) = row.shared_id.filter(|_| row.permissions.ends_with('s')) {
+                let len = row.end.0.saturating_sub(row.start.0);
+                let view = View { pid: row.pid, offsets: row.offset..row.offset.saturating_add(len) };
+                mappings.views.entry(shared).or_default().push(view);
+            }
+            mappings.by_pid.entry(row.pid).or_default().push(row);
         }
         mappings
     }

@@ -110,6 +110,7 @@ pub use event::{Event, Form, Subject, System, Target};
 pub use extracted::Extracted;
 pub use failures::Failure;
 pub use holding::Holding;
+pub(crate) use isolation::has_all_capabilities;
 pub use mappings::Mappings;
 pub use matches::{Match, MatchCount, Matches};
 pub use nearest::nearest;
@@ -124,6 +125,7 @@ pub(crate) use serialize::{has_hex, lossy};
 pub use source::{Context, TableSource};
 pub use strings::{StringRow, Strings};
 pub use table::{Column, Name, Row, Table};
+pub use totals::Totals;
 pub use value::{Detail, Mask, Object, Type, Value};
 
 use crate::Checkpoint;

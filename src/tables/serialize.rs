@@ -2,6 +2,7 @@
 //! digits. Bytes that are not UTF-8 have U+FFFD for each bad byte, and one more key, `<column>_hex`, with all bytes.
 
 use bstr::ByteSlice;
+use data_encoding::HEXLOWER;
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 
 use super::table::Row;
@@ -79,7 +80,7 @@ struct Hex<'v>(&'v Value<'v>);
 impl Serialize for Hex<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.0 {
-            Value::Bytes(bytes) => serializer.serialize_str(&crate::digest::hex(bytes)),
+            Value::Bytes(bytes) => serializer.serialize_str(&HEXLOWER.encode(bytes)),
             Value::List(items) => serializer.collect_seq(items.iter().map(Hex)),
             _ => serializer.serialize_unit(),
         }

@@ -103,7 +103,7 @@ impl Column {
         let title = column.name.to_uppercase();
         match column.column_type {
             Type::Integer => Column::number(title),
-            Type::Text => Column::named(column.name),
+            Type::Text => Column::named(&column.name),
             Type::List => Column::wrapped(title),
             Type::Object => Column::text(title),
             _ => Column::fixed(title),
