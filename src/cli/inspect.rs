@@ -10,7 +10,7 @@ use cryoscope::formats::tree::{Look, Networks, Overview, Sections, Waiting};
 use cryoscope::formats::{Columns, Style, pretty};
 use cryoscope::memory::Keep;
 use cryoscope::model::ids::Pid;
-use cryoscope::tables::{Process, Row, TableSource};
+use cryoscope::tables::{Process, Row, TableSource, Totals};
 use serde_json::Value;
 
 use super::args::{Global, Inspect, InspectFormat, RowFormat};
