@@ -1,4 +1,66 @@
-//! Opens container checkpoint archives and answers what was running in them.
+//! Opens container checkpoint archives (CRIU images of Kubernetes, Podman, CRI-O, containerd) and answers what was running
+//! in them, without restoring anything.
+//!
+//! ```
+//! use cryoscope::Checkpoint;
+//! use cryoscope::memory::{Encoding, Matcher, Pattern, SearchOptions};
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let checkpoint = Checkpoint::open("fixtures/forms-reference/podman-runc.tar")?;
+//!
+//!     // What ran.
+//!     for process in checkpoint.model().processes() {
+//!         println!("{} {:?}", process.pid(), process.name().map(|name| name.escape_ascii().to_string()));
+//!     }
+//!
+//!     // What was in memory.
+//!     let matcher = Matcher::new(&[Pattern::text("container=podman", Encoding::Utf8, false)?])?;
+//!     let findings = checkpoint.memory().search(&matcher, &SearchOptions::default());
+//!     assert!(!findings.found.is_empty());
+//!
+//!     // What is missing or damaged.
+//!     checkpoint.read_all();
+//!     for warning in checkpoint.warnings() {
+//!         println!("{} {warning}", warning.code);
+//!     }
+//!     assert!(!checkpoint.is_partial());
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # Tour
+//!
+//! Data flows one way through these layers. Each knows only the layers above it.
+//!
+//! | layer | what it gives | begin with |
+//! | --- | --- | --- |
+//! | [`abi`] | The kernel's numbers as words: signals, system calls, flags. | [`abi::arch::Arch`] |
+//! | [`archive`] | The members of a tar, a compressed tar, a directory or an OCI image. | [`Checkpoint::archive`] |
+//! | [`images`] | CRIU's images: their kinds, and the records in them. | [`Checkpoint::images`], [`Checkpoint::decoder`] |
+//! | [`model`] | The container as it was: processes, threads, files, sockets, mounts. | [`Checkpoint::model`], [`Checkpoint::details`] |
+//! | [`memory`] | Address spaces to read, search and walk; deleted files and memfds. | [`Checkpoint::memory`], [`Checkpoint::recovered`] |
+//! | [`tables`] | Everything as rows with documented columns. | [`tables::ALL`] |
+//! | [`formats`] | Rows as text, JSON, CSV, Parquet and documents for a SIEM. | [`formats::RowWriter`] |
+//! | [`extract`], [`elfcore`], `query` | A checkpoint as files, as a core for a debugger, in SQL. | [`extract::extract`], [`elfcore::write()`] |
+//!
+//! # What is missing
+//!
+//! An archive may be damaged, or written by an attacker. Opening one fails with an [`Error`] only if nothing of it can be
+//! read. Everything else that is odd is a [`Warning`] with a stable [`Code`] and a [`Place`], and
+//! [`Checkpoint::is_partial`] says whether something is missing from the answers so far. Reading is lazy, so ask after the
+//! work is done. Every claim in an archive is bounded by [`Limits`].
+//!
+//! # Compressed archives
+//!
+//! A compressed archive is inflated once when it is opened, and of pages and files only what most questions need is kept.
+//! If more is asked for, an archive that was opened by its path is read again. A reader can be read only once, so everything
+//! of it is kept: in memory up to [`Limits::kept_in_memory`], beyond that in an unlinked temporary file.
+//! [`Options::keep`] changes both.
+//!
+//! # Features
+//!
+//! The command (`cli`), SQL (`query`), its prompt (`prompt`) and Parquet (`parquet`) are features that are on by default.
+//! The library needs none of them: depend on it with `default-features = false`.
 
 pub mod abi;
 pub mod archive;
@@ -18,7 +80,15 @@ pub mod query;
 pub mod tables;
 mod warning;
 
-pub use checkpoint::{Checkpoint, ImageFile, MemoryView, Options};
+pub use checkpoint::{Checkpoint, Details, ImageFile, MemoryView, Options};
 pub use error::{Error, ErrorKind};
 pub use limits::{Limit, Limits};
 pub use warning::{Code, Place, Severity, Warning};
+
+/// Types of other crates that appear in this crate's interface, so that its users need not depend on the same versions.
+pub mod foreign {
+    pub use bstr::{BStr, BString};
+    pub use jiff::Timestamp;
+    pub use prost::Message;
+    pub use serde_json::Value;
+}

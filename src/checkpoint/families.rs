@@ -13,7 +13,32 @@ use crate::model::{
     bpf_map, cgroup, declared, holders, host, host_paths, ipc, lsm, namespaces, pipe, seccomp, sysctl, terminal,
 };
 
-/// Defines [`Families`], and the methods of [`Checkpoint`] that give each. `read` is a function of the model that takes
+/// Parts of what was dumped that [`Model`](crate::model::Model) does not have because few questions need them. Each is read
+/// when it is first asked for.
+///
+/// ```
+/// # fn main() -> Result<(), cryoscope::Error> {
+/// use cryoscope::Checkpoint;
+///
+/// let checkpoint = Checkpoint::open("fixtures/forms-reference/podman-runc.tar")?;
+/// for (_, inode, pipe) in checkpoint.details().pipe_table().iter() {
+///     println!("pipe {inode}: {} readers", pipe.readers.len());
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Details<'c> {
+    checkpoint: &'c Checkpoint,
+}
+
+impl<'c> Details<'c> {
+    pub(super) fn new(checkpoint: &'c Checkpoint) -> Self {
+        Details { checkpoint }
+    }
+}
+
+/// Defines [`Families`], and the methods of [`Details`] that give each. `read` is a function of the model that takes
 /// the images of the dump, the model, and the files next to the images.
 macro_rules! families {
     ($($(#[doc = $doc:literal])+ $name:ident: $type:ty = $read:path;)*) => {
@@ -23,9 +48,16 @@ macro_rules! families {
             $($name: OnceLock<$type>,)*
         }
 
+        impl<'c> Details<'c> {
+            $($(#[doc = $doc])+
+            pub fn $name(self) -> &'c $type {
+                self.checkpoint.$name()
+            })*
+        }
+
         impl Checkpoint {
             $($(#[doc = $doc])+
-            pub fn $name(&self) -> &$type {
+            pub(crate) fn $name(&self) -> &$type {
                 self.families.$name.get_or_init(|| {
                     let images = self.reader(self.images());
                     $read(images, self.model(), &self.engine_files())

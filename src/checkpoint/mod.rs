@@ -16,6 +16,7 @@ use std::sync::{Arc, OnceLock};
 use bstr::{BStr, BString};
 
 pub use self::decode::ImageFile;
+pub use self::families::Details;
 use self::families::Families;
 pub use self::memory::MemoryView;
 use self::reread::{Again, Kept, Reopen, is_copy};
@@ -436,6 +437,11 @@ impl Checkpoint {
         self.model.get_or_init(|| {
             Model::read(self.reader(self.images()), &self.engine_files(), self.shared.file_name.as_deref())
         })
+    }
+
+    /// What else was dumped: signals, timers, namespaces, network settings and more; each built when first asked for.
+    pub fn details(&self) -> Details<'_> {
+        Details::new(self)
     }
 
     /// The memory of its processes.

@@ -12,6 +12,7 @@ mod decode;
 mod differentials;
 mod docs;
 mod evidence;
+mod examples;
 mod extract;
 mod facts;
 mod field;

@@ -88,7 +88,7 @@ fn ends_of_pipes_are_told_by_their_flags() {
         }
     });
     let checkpoint = members.open();
-    let (_, _, pipe) = checkpoint.pipe_table().iter().find(|(_, inode, _)| *inode == 77).unwrap();
+    let (_, _, pipe) = checkpoint.details().pipe_table().iter().find(|(_, inode, _)| *inode == 77).unwrap();
     let ids = |files: &[cryoscope::model::ids::FileId]| files.iter().map(|id| id.0).collect::<Vec<_>>();
     assert_eq!((ids(&pipe.readers), ids(&pipe.writers)), (vec![901, 903], vec![902, 903]));
 }

@@ -10,7 +10,8 @@ use cryoscope::images::proto::{
     CoreEntry, EventpollFileEntry, EventpollTfdEntry, FdTypes, FdinfoEntry, FileEntry, MmEntry, PstreeEntry,
     RegFileEntry, SeccompEntry, SeccompFilter, TaskKobjIdsEntry, ThreadCoreEntry, UidGidExtent, UsernsEntry,
 };
-use cryoscope::tables::TableSource;
+use cryoscope::memory::{Matcher, Pattern, SearchOptions};
+use cryoscope::tables::{Mappings, Matches, TableSource};
 use cryoscope::{Checkpoint, Code, Options};
 use prost::Message;
 
@@ -103,7 +104,7 @@ fn long_chains_of_filters_bind_one_list_of_threads() {
         (own.seccomp_mode, own.seccomp_filter) = (Some(2), Some(19_999));
     });
     let checkpoint = members.open();
-    let filters = checkpoint.seccomp().all();
+    let filters = checkpoint.details().seccomp().all();
     assert_eq!(filters.len(), 20_000);
     let lists: HashSet<_> = filters.iter().map(|filter| filter.threads.as_ptr()).collect();
     assert!(lists.len() <= 2, "those of two processes, and of one: {}", lists.len());
@@ -147,6 +148,37 @@ fn descriptors_that_processes_share_count_for_each() {
     let open = rows(&checkpoint, "process_open_files");
     assert!((1 << 17..=(1 << 18) + 5000).contains(&open), "of 600,000: {open}");
     assert_said(&checkpoint, Code::LimitReached, "--max-shared");
+}
+
+/// A search of memory and its rows find the process of each match by an index. A look through a hundred thousand processes for
+/// each of fifty thousand matches would not end while anybody waits.
+#[test]
+fn matches_find_their_process_among_a_hundred_thousand() {
+    const LAST: u32 = 200_006;
+    let mut members = reference();
+    for (from, to) in [("core-6", "core"), ("mm-6", "mm"), ("pagemap-6", "pagemap"), ("ids-6", "ids"), ("fs-6", "fs")] {
+        let name = format!("checkpoint/{from}.img");
+        let contents = members.get(&name).to_vec();
+        members.remove(&name);
+        members.set(&format!("checkpoint/{to}-{LAST}.img"), contents);
+    }
+    members.parts("checkpoint/pstree.img", |image| {
+        let record = |pid| {
+            let entry = PstreeEntry { pid: Some(pid), ppid: Some(1), threads: vec![pid], ..Default::default() };
+            (entry.encode_to_vec(), Vec::new())
+        };
+        image.records.truncate(1);
+        image.records.extend((1000..101_000).chain([LAST]).map(record));
+    });
+    let checkpoint = members.open();
+    assert_eq!(checkpoint.model().processes().len(), 100_002);
+    let matcher = Matcher::new(&[Pattern::bytes("zeros", &[0]).unwrap()]).unwrap();
+    let findings = checkpoint.memory().search(&matcher, &SearchOptions::default());
+    let rows = Matches::new(&checkpoint, Mappings::of(&checkpoint), &matcher, 0);
+    let of_last = findings.found.iter().filter(|found| found.pid.0 == LAST);
+    let named = of_last.map(|found| rows.row(found)).filter(|row| row.name == Some("tock".into()));
+    assert!(named.count() > 40_000);
+    assert_eq!(rows.count(findings.found[0].pid, 0, 1).name, Some("tick".into()));
 }
 
 #[test]
