@@ -3,6 +3,7 @@
 pub mod abi;
 pub mod archive;
 mod checkpoint;
+pub mod checkpointctl;
 mod digest;
 pub mod elfcore;
 mod error;
@@ -14,6 +15,7 @@ mod json;
 mod limits;
 pub mod memory;
 pub mod model;
+pub mod proc_view;
 #[cfg(feature = "query")]
 pub mod query;
 pub mod tables;
