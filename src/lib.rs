@@ -65,6 +65,7 @@
 pub mod abi;
 pub mod archive;
 mod checkpoint;
+pub mod checkpointctl;
 pub mod elfcore;
 mod error;
 pub mod extract;
@@ -75,6 +76,7 @@ mod json;
 mod limits;
 pub mod memory;
 pub mod model;
+pub mod proc_view;
 #[cfg(feature = "query")]
 pub mod query;
 pub mod tables;

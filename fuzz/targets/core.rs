@@ -5,7 +5,7 @@ use std::io::sink;
 use cryoscope::images::Kind;
 use cryoscope::images::proto::{CoreEntry, MmEntry};
 use cryoscope::memory::Keep;
-use cryoscope::{elfcore, formats};
+use cryoscope::{elfcore, proc_view};
 use prost::Message;
 
 use super::parts::{image_of, least, part, read_tables};
@@ -27,7 +27,7 @@ pub fn run(data: &[u8]) {
         mm.vmas.iter().map(|vma| vma.end().saturating_sub(vma.start())).fold(0, u64::saturating_add)
     });
     for checkpoint in read_tables(&archive, Keep::Memory, &["process_memory_map", "memory_sizes"]) {
-        std::hint::black_box(formats::proc::files(&checkpoint).map(|file| file.path.len()).sum::<usize>());
+        std::hint::black_box(proc_view::files(&checkpoint).map(|file| file.path.len()).sum::<usize>());
         for process in checkpoint.model().processes() {
             if claimed < 4 << 20 {
                 let _ = elfcore::write(&checkpoint, process, &mut sink());

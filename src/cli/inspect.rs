@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use cryoscope::Checkpoint;
-use cryoscope::formats::checkpointctl::Report as Document;
+use cryoscope::checkpointctl::Report as Document;
 use cryoscope::formats::tree::{Look, Networks, Overview, Sections, Waiting};
 use cryoscope::formats::{Columns, Style, pretty};
 use cryoscope::memory::Keep;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bstr::BString;
 use cryoscope::Checkpoint;
-use cryoscope::formats::checkpointctl::Report as Document;
+use cryoscope::checkpointctl::Report as Document;
 use cryoscope::formats::{
     Columns, Encoded, Encoder, Format, Grid, GridColumn, RowWriter, Style, escape, pretty, units,
 };

@@ -2,7 +2,7 @@
 
 use cryoscope::Checkpoint;
 use cryoscope::archive::MemberKind;
-use cryoscope::formats::checkpointctl::Sizes;
+use cryoscope::checkpointctl::Sizes;
 
 /// Bytes of the parts of an archive: of files in the image directory itself, not in others whose names begin alike.
 pub(crate) fn sizes(checkpoint: &Checkpoint) -> Sizes {

@@ -9,12 +9,12 @@ use super::output::Contents as Target;
 use super::{Choice, ExtractError, Output, What, below, device, listed, octal, pids_of, pids_of_files};
 use crate::Checkpoint;
 use crate::archive::{Absence, Contents, Member, MemberKind, Piece};
-use crate::formats::proc;
 use crate::int::u64_of;
 use crate::memory::{Content, RecoveredFile, RecoveredFiles, RecoveredFrom};
 use crate::model::ids::Pid;
 use crate::model::rootfs::Change;
 use crate::model::tree::Entry;
+use crate::proc_view;
 use crate::tables::{Extracted, OpenPaths};
 use crate::warning::{Code, Place};
 
@@ -234,15 +234,15 @@ pub(super) fn images(
 pub(super) fn proc(checkpoint: &Checkpoint, choice: &Choice<'_>, output: &mut Output<'_>) -> Result<(), ExtractError> {
     let limit = checkpoint.limits().view_bytes;
     let mut left = checkpoint.in_proportion(limit);
-    for file in proc::files(checkpoint) {
+    for file in proc_view::files(checkpoint) {
         let pid = file.path.split('/').next().and_then(|pid| pid.parse().ok()).map(Pid);
         let path = format!("/proc/{}", file.path);
         if !choice.wants(path.as_bytes(), pid.as_slice()) {
             continue;
         }
         let (bytes, link) = match &file.content {
-            proc::Content::Bytes(bytes) => (bytes, false),
-            proc::Content::Link(target) => (target, true),
+            proc_view::Content::Bytes(bytes) => (bytes, false),
+            proc_view::Content::Link(target) => (target, true),
         };
         let Some(rest) = left.checked_sub(u64_of(bytes.len())) else {
             let each = Checkpoint::EACH_BYTE;

@@ -2,7 +2,6 @@
 //! come from.
 
 mod bulk;
-pub mod checkpointctl;
 mod community_id;
 mod csv;
 pub mod decode;
@@ -19,7 +18,6 @@ mod ocsf;
 mod origin;
 #[cfg(feature = "parquet")]
 mod parquet;
-pub mod proc;
 mod results;
 mod schema;
 mod template;

@@ -1,7 +1,7 @@
 //! Options of mounts.
 
-use cryoscope::formats::proc::{Content, files};
 use cryoscope::images::proto::MntEntry;
+use cryoscope::proc_view::{Content, files};
 use serde_json::json;
 
 use super::rows;

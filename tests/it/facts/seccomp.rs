@@ -1,7 +1,7 @@
 //! Threads without a seccomp mode of their own.
 
 use cryoscope::formats::Format;
-use cryoscope::formats::proc::{Content, files};
+use cryoscope::proc_view::{Content, files};
 use serde_json::{Value, json};
 
 use super::{rows, set};

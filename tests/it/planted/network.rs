@@ -4,10 +4,10 @@
 use std::collections::BTreeSet;
 
 use cryoscope::Checkpoint;
-use cryoscope::formats::proc::{Content, files};
 use cryoscope::images::proto::{
     IrmapCacheEntry, MacvlanLinkEntry, NdType, NetDeviceEntry, NetnsEntry, NetnsId, SitEntry, SysctlEntry, TunLinkEntry,
 };
+use cryoscope::proc_view::{Content, files};
 use prost::Message;
 use serde_json::{Value, json};
 

@@ -5,7 +5,7 @@ use std::fs;
 
 use bstr::ByteSlice;
 use cryoscope::Checkpoint;
-use cryoscope::formats::proc::{Content, files};
+use cryoscope::proc_view::{Content, files};
 use serde_json::Value;
 
 use crate::archives::{Image, Members};

@@ -11,9 +11,9 @@ use bstr::BString;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::json::lossy;
 use crate::model::engine::network::{Interface, Place};
 use crate::model::ids::{Fd, Pid};
+use crate::tables::lossy;
 use crate::tables::{Container, Detail, Mount, OpenFile, OpenSocket, Process, ProcessEnv, Statistics};
 
 /// The rows of one checkpoint. Parts that were not asked for are `None` or empty.
@@ -387,7 +387,7 @@ fn buffer(socket: &OpenSocket, name: &str) -> Option<u64> {
 
 /// A size as checkpointctl prints buffers: `16.0 KB`, in units of 1024.
 fn go_size(bytes: u64) -> String {
-    super::units::size(bytes).replace("iB", "B")
+    crate::formats::units::size(bytes).replace("iB", "B")
 }
 
 #[cfg(test)]

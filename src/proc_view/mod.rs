@@ -63,7 +63,7 @@ struct Task<'c> {
 ///
 /// ```
 /// # fn main() -> Result<(), cryoscope::Error> {
-/// use cryoscope::formats::proc::{Content, files};
+/// use cryoscope::proc_view::{Content, files};
 ///
 /// let checkpoint = cryoscope::Checkpoint::open("fixtures/forms-reference/podman-runc.tar")?;
 /// let comm = files(&checkpoint).find(|file| file.path == "1/comm").unwrap();
