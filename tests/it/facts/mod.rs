@@ -1,6 +1,7 @@
 //! Facts that were once shown wrongly, or not at all: a small set of images for each, written here.
 
 mod engine;
+mod host;
 mod mounts;
 mod networks;
 mod seccomp;
