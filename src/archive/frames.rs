@@ -32,7 +32,7 @@ impl Archive {
         }
         let damaged = |why: &str| {
             warnings.push(Code::PagesCompressed, Place::member(&member.path), || {
-                format!("its LZ4 frames are {why}; what was inflated before is used")
+                format!("its LZ4 frames are {why}; the bytes inflated before that are used")
             });
         };
         let whole = is_whole(contents);
@@ -47,7 +47,7 @@ impl Archive {
         extents.pop_if(|last: &mut Extent| last.location == Location::Absent(Absence::Truncated));
         let (len, end) = input.finish();
         match end {
-            End::Whole | End::Damaged(_) if !whole => damaged("cut, or no such frames at all"),
+            End::Whole | End::Damaged(_) if !whole => damaged("truncated, or not LZ4 frames"),
             End::Whole => {}
             End::Damaged(error) => damaged(&format!("damaged ({error})")),
             End::Bound(most) => warnings.push(Code::LimitReached, Place::member(&member.path), || {

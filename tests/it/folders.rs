@@ -370,7 +370,7 @@ fn what_is_neither_a_file_nor_a_folder_is_refused_with_the_word_for_it() {
     let mut inputs = vec![
         (PathBuf::from("/dev/zero"), "a character device"),
         ("/dev/null".into(), "a character device"),
-        (pipe, "a named pipe that nobody writes to"),
+        (pipe, "a named pipe without a writer"),
         (socket, "a socket"),
     ];
     if cfg!(target_os = "linux") {
@@ -409,7 +409,7 @@ fn lists_and_patterns_without_end_are_refused_too() {
     fs::File::create(&large).unwrap().set_len((64 << 20) + 1).unwrap();
     let mut inputs = vec![
         (PathBuf::from("/dev/zero"), "a character device"),
-        (pipe, "a named pipe that nobody writes to; give a file or a pipe"),
+        (pipe, "a named pipe without a writer; give a file or a pipe"),
         (home.path().to_owned(), "a folder; give a file or a pipe"),
         (large, "more than 67108864 bytes"),
         (home.path().join("missing"), "No such file"),

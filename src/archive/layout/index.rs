@@ -26,23 +26,26 @@ impl Reader<'_, '_> {
         waiting.reverse();
         while let Some(Named { digest, annotations: above }) = waiting.pop() {
             if !seen.insert(digest.clone()) {
-                self.fault("index.json", &format!("its indexes list {digest} more than once; it is read once"));
+                self.fault("index.json", &format!("its indexes list {digest} more than once; read once"));
                 continue;
             }
             if seen.len() > INDEXES {
-                self.fault("index.json", &format!("its indexes list more than {INDEXES} images; the rest is left out"));
+                self.fault(
+                    "index.json",
+                    &format!("its indexes list more than {INDEXES} images; the rest were skipped"),
+                );
                 return;
             }
             if digest.is_empty() {
-                self.fault("index.json", "it has an entry without a digest; what that means is not known");
+                self.fault("index.json", "it has an entry without a digest; skipped");
                 continue;
             }
             let Some(path) = self.blob(&digest) else {
                 let path = self.blob_or_missing(&digest);
                 let why = if self.budget.warnings.has(Code::MemberUnreadable) {
-                    "the index names it, and it is not among what can be read here; read it as root"
+                    "the index lists it, but it is not among the files that can be read; run as root"
                 } else {
-                    "the index names it, and it is not here (another platform's image, perhaps); export all platforms to have it"
+                    "the index lists it, but it is missing (perhaps an image of another platform); export all platforms to include it"
                 };
                 self.fault_at(&path, why.to_owned());
                 continue;

@@ -139,7 +139,7 @@ pub(super) fn read(
     };
     if folders.len() > LAYOUTS {
         warnings.push(Code::LimitReached, Place::member(root), || {
-            format!("{} folders look like OCI layouts; only the first {LAYOUTS} are read as such, the others for archives in them", folders.len())
+            format!("{} folders look like OCI layouts; only the first {LAYOUTS} are read as layouts, the others are searched for archives", folders.len())
         });
     }
     for folder in folders.into_iter().take(LAYOUTS) {
@@ -263,7 +263,7 @@ impl Reader<'_, '_> {
             Err(_) => {}
         }
         if says_so && self.layouts.images.len() == before && self.layouts.faults.is_empty() {
-            self.fault("index.json", "it names no image; export the image again");
+            self.fault("index.json", "it lists no image; export the image again");
         }
     }
 
@@ -287,7 +287,9 @@ impl Reader<'_, '_> {
                 return Err(Unread::Damaged(format!("it has more than {limit} bytes; --max-json raises the limit")));
             }
             Some(Stop::Absent(Absence::Unreadable)) => return Err(Unread::Damaged("it cannot be read".to_owned())),
-            Some(Stop::Absent(_)) => return Err(Unread::Damaged("it is cut by the end of the archive".to_owned())),
+            Some(Stop::Absent(_)) => {
+                return Err(Unread::Damaged("it is truncated by the end of the archive".to_owned()));
+            }
             None => {}
         }
         self.budget.documents = self.budget.documents.saturating_sub(u64_of(bytes.len()));
