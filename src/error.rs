@@ -6,9 +6,9 @@ use std::{fmt, io};
 use thiserror::Error as ThisError;
 
 /// Bytes of no known file type; they may be a damaged archive.
-pub(crate) const UNKNOWN: &str = "no tar and of no known kind";
+pub(crate) const UNKNOWN: &str = "an unrecognised file type";
 /// A file that ends within the first header of a tar; it may be a truncated archive.
-pub(crate) const TOO_SHORT: &str = "shorter than a tar's first header";
+pub(crate) const TOO_SHORT: &str = "shorter than the first header of a tar";
 
 /// Why an archive could not be read. [`Error::kind`] is for programs. The text is for people: what happened, where, and
 /// what to do.

@@ -132,18 +132,16 @@ pub(super) fn tar_of<'a>(files: impl Iterator<Item = (&'a str, &'a [u8])>) -> Ve
 
 /// Adds an entry of a type to a tar that has no end yet.
 pub(super) fn add(archive: &mut Vec<u8>, flag: u8, name: &str, target: &str, contents: &[u8]) {
-    let mut header = [0_u8; 512];
-    header[..name.len()].copy_from_slice(name.as_bytes());
-    header[100..108].copy_from_slice(b"0000600\0");
-    header[124..136].copy_from_slice(format!("{:011o}\0", contents.len()).as_bytes());
-    header[136..148].copy_from_slice(b"14440000000\0");
-    header[148..156].copy_from_slice(b"        ");
-    header[156] = flag;
-    header[157..157 + target.len()].copy_from_slice(target.as_bytes());
-    header[257..265].copy_from_slice(b"ustar\x0000");
-    let sum: u32 = header.iter().map(|&byte| u32::from(byte)).sum();
-    header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
-    archive.extend_from_slice(&header);
+    let mut header = tar::Header::new_ustar();
+    let fields = header.as_old_mut();
+    fields.name[..name.len()].copy_from_slice(name.as_bytes());
+    fields.linkname[..target.len()].copy_from_slice(target.as_bytes());
+    header.set_entry_type(tar::EntryType::new(flag));
+    header.set_mode(0o600);
+    header.set_size(contents.len().try_into().unwrap_or(u64::MAX));
+    header.set_mtime(0o14_440_000_000);
+    header.set_cksum();
+    archive.extend_from_slice(header.as_bytes());
     archive.extend_from_slice(contents);
     archive.resize(archive.len().next_multiple_of(512), 0);
 }

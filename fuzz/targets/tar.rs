@@ -55,8 +55,8 @@ pub fn seeds() -> Vec<Vec<u8>> {
 
 /// Gives the first header another type.
 fn retype(archive: &mut [u8], flag: u8) {
-    archive[156] = flag;
-    archive[148..156].copy_from_slice(b"        ");
-    let sum: u32 = archive[..512].iter().map(|&byte| u32::from(byte)).sum();
-    archive[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    let mut header = tar::Header::from_byte_slice(&archive[..512]).clone();
+    header.set_entry_type(tar::EntryType::new(flag));
+    header.set_cksum();
+    archive[..512].copy_from_slice(header.as_bytes());
 }

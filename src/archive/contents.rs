@@ -1,5 +1,5 @@
-//! The bytes of a member: where they lie, which are holes, and which are not here. Borrowed from the input's map or
-//! from what was kept while inflating; never copied to be looked at.
+//! The bytes of a member: where they are stored, which are holes, and which are missing. They are borrowed from the map of
+//! the input or from the bytes kept while inflating, and not copied.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use super::lazy::LazyFile;
 use super::map::Map;
 use crate::int::{u64_of, usize_of};
 
-/// How many bytes are looked at in one go by who goes through all of them.
+/// Bytes of one part, for callers that read all contents in order.
 const PART: u64 = 1 << 20;
 
 /// Something that holds bytes of members.
@@ -20,7 +20,7 @@ pub(super) enum Backing {
 }
 
 impl Backing {
-    /// How many of its bytes lie in this process's own memory.
+    /// Bytes that it holds in memory.
     pub(super) fn in_memory(&self) -> u64 {
         match self {
             Backing::Heap(bytes) => u64_of(bytes.len()),
@@ -28,7 +28,7 @@ impl Backing {
         }
     }
 
-    /// How many bytes it has; `None` if it cannot be read.
+    /// Its size in bytes. `None` if it cannot be read.
     fn len(&self) -> Option<u64> {
         match self {
             Backing::Map(map) => Some(u64_of(map.len())),
@@ -37,7 +37,7 @@ impl Backing {
         }
     }
 
-    /// The bytes of a range up to the first that is not here; at least one.
+    /// The bytes of a range up to the first that is missing; at least one.
     fn get(&self, offset: u64, len: u64) -> Result<&[u8], Absence> {
         let all: &[u8] = match self {
             Backing::Map(map) => map,
@@ -58,7 +58,7 @@ impl Backing {
         }
     }
 
-    /// Whether it is worth to read a range of its map ahead.
+    /// Whether reading a range of its map ahead is worthwhile.
     fn reads_ahead(&self) -> bool {
         match self {
             Backing::Map(_) => true,
@@ -76,8 +76,7 @@ impl Backing {
         }
     }
 
-    /// Fills a buffer with the bytes at an offset by reading. `None` if there is no file to read them from, an error if it
-    /// does not give them.
+    /// Reads the bytes at an offset into a buffer. `None` if there is no file to read from.
     fn read(&self, offset: u64, buffer: &mut [u8]) -> Option<Result<(), Absence>> {
         match self {
             Backing::Map(map) => Some(map.copy(usize_of(offset), buffer).map_err(|_| Absence::Truncated)),
@@ -88,7 +87,7 @@ impl Backing {
     }
 }
 
-/// A run of a member's bytes and where they lie.
+/// A run of a member's bytes, and where they are stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Extent {
     /// Offset in the member.
@@ -98,7 +97,7 @@ pub(super) struct Extent {
 }
 
 impl Extent {
-    /// The part of it between two offsets of the member; `None` if there is none.
+    /// The part between two offsets of the member. `None` if it is empty.
     fn clip(&self, from: u64, to: u64) -> Option<Extent> {
         let at = self.at.max(from);
         let end = self.at.saturating_add(self.len).min(to);
@@ -118,7 +117,7 @@ pub(super) enum Location {
 }
 
 impl Location {
-    /// The location of the bytes that lie so much further on.
+    /// The location `len` bytes further on.
     pub(super) fn skip(self, len: u64) -> Location {
         match self {
             Location::Backing { number, offset } => Location::Backing { number, offset: offset.saturating_add(len) },
@@ -127,7 +126,7 @@ impl Location {
     }
 }
 
-/// Where the bytes of a member lie: extents in order, not overlapping. What is between them is a hole (zeros).
+/// The layout of a member's bytes: extents in order, not overlapping. Gaps between them are holes (zeros).
 #[derive(Clone, Debug, Default)]
 pub(super) struct Layout {
     pub(super) len: u64,
@@ -146,12 +145,12 @@ impl Layout {
         Layout { len, extents }
     }
 
-    /// Contents that cannot be read. Of those of which not even the length is known, one byte that is absent stands for all.
+    /// Contents that cannot be read. If not even the length is known, one absent byte stands for all.
     pub(super) fn unreadable(len: Option<u64>) -> Self {
         Layout::run(len.unwrap_or(1), Location::Absent(Absence::Unreadable))
     }
 
-    /// Puts extents in the place of what is absent; what is here already stays. Both are in order.
+    /// Replaces absent extents by others, both in order. Extents that are not absent stay.
     pub(super) fn fill(&mut self, extents: Vec<Extent>) {
         let mut filled: Vec<Extent> = Vec::with_capacity(self.extents.len().saturating_add(extents.len()));
         let mut fillers = extents.into_iter().peekable();
@@ -178,7 +177,7 @@ impl Layout {
         self.extents = filled;
     }
 
-    /// The extents of a range, moved so that `offset` comes to lie at `to`. What lies behind the end is truncated.
+    /// The extents of a range, moved so that `offset` becomes `to`. The part beyond the end is truncated.
     pub(super) fn slice(&self, offset: u64, len: u64, to: u64) -> Vec<Extent> {
         let end = offset.saturating_add(len);
         let moved = |at: u64| to.saturating_add(at.saturating_sub(offset));
@@ -196,19 +195,19 @@ impl Layout {
     }
 }
 
-/// What lies at an offset of a member.
+/// A piece of a member's contents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Piece<'a> {
     /// These bytes, and nothing else up to their end.
     Bytes(&'a [u8]),
-    /// So many zeros that are not stored.
+    /// Zeros that are not stored; how many.
     Hole(u64),
-    /// So many bytes that are not here.
+    /// Bytes that are missing; how many, and why.
     Absent(u64, Absence),
 }
 
 impl Piece<'_> {
-    /// How many bytes of the member the piece stands for.
+    /// Bytes of the member that the piece stands for.
     pub fn len(&self) -> u64 {
         match self {
             Piece::Bytes(bytes) => u64_of(bytes.len()),
@@ -230,12 +229,12 @@ pub struct Contents<'a> {
 }
 
 impl<'a> Contents<'a> {
-    /// Bytes in all, holes included.
+    /// Size in bytes, holes included.
     pub fn len(&self) -> u64 {
         self.layout.len
     }
 
-    /// Whether there are none.
+    /// Whether there are no bytes.
     pub fn is_empty(&self) -> bool {
         self.layout.len == 0
     }
@@ -245,8 +244,8 @@ impl<'a> Contents<'a> {
         self.layout.extents.iter().all(|e| e.location != Location::Absent(Absence::NotKept))
     }
 
-    /// Whether some of them cannot be read, though they are there: what the file system does not give out, or somebody
-    /// took away meanwhile. That is warned of by itself, and nothing else is to be said of what is missing.
+    /// Whether some bytes are in the input but cannot be read, because the file system denies it or the file was changed. That
+    /// has a warning of its own; callers need not warn of the missing bytes.
     pub fn is_unreadable(&self) -> bool {
         let unreadable = |e: &Extent| match e.location {
             Location::Absent(why) => why == Absence::Unreadable,
@@ -258,8 +257,8 @@ impl<'a> Contents<'a> {
         self.layout.extents.iter().any(unreadable)
     }
 
-    /// Where the archive ends or is damaged within the contents: the offset of the first byte that is missing for that
-    /// reason. The length, if none is.
+    /// The offset of the first byte that is missing because the archive ends or is damaged there. The length if there is no such
+    /// byte.
     pub fn cut_at(&self) -> u64 {
         let lost = |e: &&Extent| matches!(e.location, Location::Absent(why) if why != Absence::NotKept);
         let marked = self.layout.extents.iter().find(lost).map(|e| e.at);
@@ -273,7 +272,7 @@ impl<'a> Contents<'a> {
         [marked, short].into_iter().flatten().min().unwrap_or(self.layout.len)
     }
 
-    /// The longest piece that begins at `offset` and has at most `most` bytes; `None` behind the end.
+    /// The longest piece that begins at `offset` and has at most `most` bytes. `None` at or beyond the end.
     ///
     /// Costs a binary search over the member's extents, of which ordinary members have one.
     pub fn piece(&self, offset: u64, most: u64) -> Option<Piece<'a>> {
@@ -296,7 +295,7 @@ impl<'a> Contents<'a> {
         }
     }
 
-    /// The pieces of a range, in order and without a gap; what lies behind the end is left out.
+    /// The pieces of a range up to the end, in order and without gaps.
     pub fn pieces(&self, offset: u64, len: u64) -> impl Iterator<Item = Piece<'a>> + use<'a> {
         let contents = *self;
         let end = offset.saturating_add(len);
@@ -308,12 +307,12 @@ impl<'a> Contents<'a> {
         })
     }
 
-    /// Reads a range ahead if it is mapped; for who will read all of it.
+    /// Reads a range ahead if it is mapped. For callers that read all of it.
     pub fn will_read(&self, offset: u64, len: u64) {
         self.each_mapped(offset, len, Backing::reads_ahead, Map::will_read);
     }
 
-    /// Gives the pages of a range back to the kernel if it is mapped; they can be read again.
+    /// Returns the pages of a range to the kernel if it is mapped. They can be read again.
     pub fn give_back(&self, offset: u64, len: u64) {
         self.each_mapped(offset, len, |_| true, Map::give_back);
     }
@@ -335,8 +334,8 @@ impl<'a> Contents<'a> {
         }
     }
 
-    /// Fills a buffer with the bytes of a range that lies in one piece in a file which can be read; `false` if it does not.
-    /// For who goes through everything once: a copy costs less than the pages of a map.
+    /// Reads a range into a buffer. `false` if the range is not one run of a file that can be read. For callers that read
+    /// everything once: a copy costs less than the pages of a map.
     pub(crate) fn copy(&self, offset: u64, buffer: &mut [u8]) -> bool {
         let end = offset.saturating_add(u64_of(buffer.len()));
         let after = self.layout.extents.partition_point(|e| e.at <= offset);
@@ -348,9 +347,8 @@ impl<'a> Contents<'a> {
         backing.and_then(|backing| backing.read(from, buffer)).is_some_and(|read| read.is_ok())
     }
 
-    /// Goes through all of them once, in order and in parts, of which holes are one each. They are read where that is
-    /// possible, which costs a copy but no page of a map, and cannot be cut short by a file that shrinks; mapped ones are
-    /// given back.
+    /// Passes all contents to `each` once, in order and in parts. A hole is one part. Bytes are read where possible, which
+    /// costs a copy but no page of a map, and is safe if the file shrinks. Pages of maps are returned to the kernel.
     ///
     /// # Errors
     ///
@@ -382,7 +380,7 @@ impl<'a> Contents<'a> {
         Ok(())
     }
 
-    /// The run that an offset lies in: how many bytes of it follow, and where they begin in which backing, if in one.
+    /// The run at an offset: how many bytes of it follow, and its backing and the offset in that, if it has one.
     fn run(&self, offset: u64) -> Option<(u64, Option<(usize, u64)>)> {
         let piece_end = |len: u64| self.layout.len.saturating_sub(offset).min(len);
         let left = self.layout.len.checked_sub(offset).filter(|&n| n > 0)?;
@@ -399,7 +397,7 @@ impl<'a> Contents<'a> {
         })
     }
 
-    /// Reads `most` bytes at an offset of a run into a buffer; `None` if it is nothing that is read.
+    /// Reads `most` bytes at an offset of a run into a buffer. `None` if the run has no file to read from.
     fn read(
         &self,
         location: Option<(usize, u64)>,
@@ -413,7 +411,7 @@ impl<'a> Contents<'a> {
         backing.read(base.wrapping_add(offset), buffer)
     }
 
-    /// Bytes of a range; `None` if some of them are not here. Borrowed where they lie in one piece.
+    /// The bytes of a range. `None` if some of them are missing. Borrowed if they are one piece.
     pub fn slice(&self, from: u64, to: u64) -> Option<Cow<'a, [u8]>> {
         let len = to.saturating_sub(from);
         let mut all = Cow::Borrowed(&[][..]);
@@ -431,8 +429,8 @@ impl<'a> Contents<'a> {
         (u64_of(all.len()) == len).then_some(all)
     }
 
-    /// All bytes from the beginning up to the first that is not here, or up to `limit`; and what stopped it, if
-    /// anything did. Borrowed where they lie in one piece.
+    /// All bytes from the beginning up to the first that is missing, or up to `limit`, and the reason if they are not all
+    /// bytes. Borrowed if they are one piece.
     pub fn prefix(&self, limit: u64) -> (Cow<'a, [u8]>, Option<Stop>) {
         let wanted = self.len().min(limit);
         let over = (self.len() > limit).then_some(Stop::Limit);
@@ -453,12 +451,12 @@ impl<'a> Contents<'a> {
     }
 }
 
-/// Why [`Contents::prefix`] has not all bytes.
+/// Why [`Contents::prefix`] does not have all bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
     /// The member is longer than the limit.
     Limit,
-    /// The next bytes are not here.
+    /// The next bytes are missing.
     Absent(Absence),
 }
 

@@ -13,7 +13,7 @@ use crate::int::u64_of;
 ///
 /// # Errors
 ///
-/// If the decoder cannot be set up, which is a matter of memory.
+/// If the decoder cannot be set up, for lack of memory.
 pub(super) fn decoder<'a>(
     compression: Compression,
     input: impl BufRead + Send + 'a,
@@ -26,8 +26,8 @@ pub(super) fn decoder<'a>(
     })
 }
 
-/// All members of gzip data. Zeros behind a member are no damage: a tar that writes into a pipe, as CRIU's of file systems in
-/// memory, fills its last record with them, and `gzip` skips them, too.
+/// All members of gzip data. The decoder checks the CRC-32 and the length of each. Zeros after a member are not damage: a
+/// tar that writes to a pipe, as CRIU's does for tmpfs, fills its last record with them, and `gzip` skips them, too.
 struct GzipMembers<R>(Option<GzDecoder<R>>);
 
 impl<R: BufRead> Read for GzipMembers<R> {
@@ -45,7 +45,7 @@ impl<R: BufRead> Read for GzipMembers<R> {
     }
 }
 
-/// Skips zeros, and tells whether anything comes behind them.
+/// Skips zeros. Returns whether other bytes follow them.
 fn skip_zeros(input: &mut impl BufRead) -> Result<bool> {
     loop {
         let here = input.fill_buf()?;
@@ -59,15 +59,15 @@ fn skip_zeros(input: &mut impl BufRead) -> Result<bool> {
     }
 }
 
-/// Streams of bzip2 that are begun whatever they hold.
+/// Streams of bzip2 that are decoded whatever they hold.
 const STREAMS: u64 = 1000;
-/// Bytes of the input, and bytes that it inflates to, for which a further one is.
+/// Bytes of input, and bytes of output, for each of which one more stream is decoded.
 const STREAM_FOR_INPUT: u64 = 4 << 10;
 const STREAM_FOR_OUTPUT: u64 = 64 << 10;
 
-/// All streams of bzip2 data. To begin one costs as much as to inflate a megabyte, whatever it holds: empty ones are passed
-/// over without, and of others there may be as many as there is something in them. Programs that compress side by side
-/// make one for each block of 100,000 bytes or more.
+/// All streams of bzip2 data. Starting a decoder costs as much as inflating a megabyte, whatever the stream holds. So empty
+/// streams are skipped without one, and the number of others is limited by their input and output. Parallel compressors
+/// write one stream for each block of 100,000 bytes or more.
 struct Bzip2Streams<R> {
     decoder: Option<BzDecoder<Ahead<R>>>,
     streams: u64,
@@ -95,7 +95,7 @@ impl<R: BufRead> Bzip2Streams<R> {
         let for_output = self.inflated.checked_div(STREAM_FOR_OUTPUT).unwrap_or_default();
         let most = STREAMS.saturating_add(for_input).saturating_add(for_output);
         if self.streams > most {
-            let message = format!("more than {most} bzip2 streams that are almost empty; the rest were skipped");
+            let message = format!("more than {most} nearly empty bzip2 streams; the rest were skipped");
             return Err(Error::new(ErrorKind::InvalidData, message));
         }
         self.decoder = Some(BzDecoder::new(input));
@@ -120,14 +120,14 @@ impl<R: BufRead> Read for Bzip2Streams<R> {
     }
 }
 
-/// Bytes of a stream of bzip2 without a block: its header, the mark of its end, the check sum of nothing.
+/// Size of a bzip2 stream without a block: header, end mark, checksum.
 const EMPTY_STREAM: usize = 14;
 
 fn is_empty_stream(bytes: &[u8]) -> bool {
     matches!(bytes, [b'B', b'Z', b'h', b'1'..=b'9', 0x17, 0x72, 0x45, 0x38, 0x50, 0x90, 0, 0, 0, 0])
 }
 
-/// An input of which the next bytes can be looked at before they are read.
+/// An input whose next bytes can be looked at before they are read.
 struct Ahead<R> {
     held: Vec<u8>,
     from: usize,
@@ -215,6 +215,20 @@ mod tests {
         assert_eq!(inflate(&[one.as_slice(), &two].concat()), (b"one two".to_vec(), true));
         assert_eq!(inflate(&[one.as_slice(), &[0; 500]].concat()), (b"one ".to_vec(), true));
         assert_eq!(inflate(&[one.as_slice(), &[0; 500], &two, &[0]].concat()), (b"one two".to_vec(), true));
+    }
+
+    #[test]
+    fn a_member_of_gzip_with_another_checksum_or_length_is_damaged() {
+        let gzip = member(b"text");
+        for from_end in 1..=8 {
+            let mut damaged = gzip.clone();
+            let at = damaged.len() - from_end;
+            damaged[at] ^= 1;
+            assert_eq!(inflate(&damaged), (b"text".to_vec(), false), "byte {from_end} from the end");
+            // Not only in the last one.
+            damaged.extend_from_slice(&gzip);
+            assert!(!inflate(&damaged).1);
+        }
     }
 
     fn stream(text: &[u8]) -> Vec<u8> {

@@ -13,20 +13,20 @@ static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 /// There is nothing more to hash.
 struct Over;
 
-/// The hash of what comes piece by piece.
+/// The SHA-256 of contents that come piece by piece.
 #[derive(Clone, Debug)]
 pub(crate) struct Digest {
     sha256: Sha256,
     /// Zeros of holes that may still be hashed.
     holes_left: u64,
-    /// Something could not be hashed: there is no hash.
+    /// Some bytes could not be hashed: there is no hash.
     void: bool,
     /// Because there are too many holes.
     over: bool,
 }
 
 impl Digest {
-    /// A hash with so many zeros of holes at most.
+    /// A hash that takes at most `holes` zeros of holes.
     pub(crate) fn new(holes: u64) -> Self {
         Digest { sha256: Sha256::new(), holes_left: holes, void: false, over: false }
     }
@@ -37,7 +37,7 @@ impl Digest {
         }
     }
 
-    /// So many zeros.
+    /// Adds a hole of `len` zeros.
     pub(crate) fn hole(&mut self, mut len: u64) {
         if self.void {
             return;
@@ -54,12 +54,12 @@ impl Digest {
         }
     }
 
-    /// Something that is not here.
+    /// Notes that bytes are missing: there is no hash.
     pub(crate) fn missing(&mut self) {
         self.void = true;
     }
 
-    /// All of some contents.
+    /// Adds all contents of a member.
     pub(crate) fn contents(&mut self, contents: &Contents<'_>) {
         let hashed: Result<(), Over> = contents.once(|piece| {
             match piece {
@@ -83,7 +83,7 @@ impl Digest {
         self.over
     }
 
-    /// The hash in hexadecimal, if everything was here.
+    /// The hash in hexadecimal. `None` if bytes were missing.
     pub(crate) fn finish(self) -> Option<String> {
         (!self.void).then(|| HEXLOWER.encode(&self.sha256.finalize()))
     }

@@ -105,13 +105,13 @@ impl Lister<'_> {
         name.push(b'/');
         if depth >= DEPTH {
             self.warnings.push(Code::LimitReached, Place::member(&name), || {
-                format!("directories are nested more than {DEPTH} deep; the contents of this one were skipped")
+                format!("folders are nested more than {DEPTH} deep; the contents of this one were skipped")
             });
             return;
         }
         let inside = folder.inside(entry).and_then(|inside| match inside.is_of_the_kernel() {
             Some(kernel) => {
-                Err(io::Error::other(format!("{kernel} of the kernel, whose files are created when they are read")))
+                Err(io::Error::other(format!("the kernel's {kernel}, whose files are generated when they are read")))
             }
             None => self.folder(&inside, &name, depth.saturating_add(1)),
         });
@@ -143,7 +143,7 @@ impl Lister<'_> {
         let denied = error.kind() == io::ErrorKind::PermissionDenied;
         self.warnings.push(Code::MemberUnreadable, Place::member(&name), || {
             if denied {
-                "permission denied; its directory may be listed but not searched (no x bit), so only the name is known"
+                "permission denied: its folder can be listed but not searched (no x bit), so only its name is known"
                     .to_owned()
             } else {
                 format!("only the name is known ({error})")

@@ -1,5 +1,5 @@
-//! A folder that was opened once. What is in it is looked up from its descriptor, a part of the path at a time, and no link
-//! is followed: who puts a link in the place of a file or a folder after it was listed leads nobody elsewhere.
+//! A folder that was opened once. Its entries are looked up from its descriptor, one part of the path at a time, and links
+//! are not followed. A link that replaces a file or folder after it was listed cannot lead outside.
 
 use std::fs::Metadata;
 
@@ -13,7 +13,7 @@ pub(super) use self::by_descriptor::{Folder, has_no_name};
 #[cfg(not(unix))]
 pub(super) use self::by_path::Folder;
 
-/// What the file system says of an entry of a folder.
+/// Metadata of an entry of a folder.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Facts {
     pub(super) kind: MemberKind,
@@ -23,7 +23,7 @@ pub(super) struct Facts {
     pub(super) gid: Option<u64>,
 }
 
-/// A name in a folder, and what it is, if the folder itself says so.
+/// A name in a folder, and its type if the folder stores it.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
     pub(super) name: BString,
@@ -44,7 +44,7 @@ impl From<&Metadata> for Facts {
     }
 }
 
-/// What a file is.
+/// The type of a file.
 pub(super) fn kind(kind: std::fs::FileType) -> MemberKind {
     if kind.is_file() {
         MemberKind::File
@@ -97,11 +97,11 @@ mod by_descriptor {
     #[derive(Debug)]
     pub(in crate::archive) struct Folder(OwnedFd);
 
-    /// As every descriptor here is opened. What does not answer at once, as a pipe that nobody writes to, is not waited for.
+    /// Flags of every descriptor that is opened here. Opening does not wait, even for a pipe without a writer.
     const ALWAYS: OFlags = OFlags::CLOEXEC.union(OFlags::NOCTTY).union(OFlags::NONBLOCK);
 
     impl Folder {
-        /// Opens the folder at a path; a link in the path itself is followed, because who gave it meant it.
+        /// Opens the folder at a path. Links in the path are followed, because the user chose it.
         pub(in crate::archive) fn open(path: &Path) -> io::Result<Self> {
             Ok(Folder(fs::open(path, ALWAYS | OFlags::DIRECTORY, Mode::empty())?))
         }
@@ -112,7 +112,7 @@ mod by_descriptor {
             Ok(Folder(fs::openat(&self.0, c_string(name)?, flags, Mode::empty())?))
         }
 
-        /// What is in it, without `.` and `..`.
+        /// Its entries without `.` and `..`.
         pub(in crate::archive) fn entries(&self) -> io::Result<Vec<Entry>> {
             let mut entries = Vec::new();
             // Not `Dir::read_from`, which needs the right to search the folder.
@@ -126,12 +126,12 @@ mod by_descriptor {
             Ok(entries)
         }
 
-        /// What the file system says of an entry; of a link, not of what it leads to.
+        /// Metadata of an entry. Of a link, not of its target.
         pub(in crate::archive) fn facts(&self, name: &[u8]) -> io::Result<Facts> {
             Ok(facts(&fs::statat(&self.0, c_string(name)?, AtFlags::SYMLINK_NOFOLLOW)?))
         }
 
-        /// Says why an entry may not be read; that it may be is no promise.
+        /// Fails if permissions forbid reading an entry. Success is not a promise that it can be read.
         pub(in crate::archive) fn may_read(&self, name: &[u8]) -> io::Result<()> {
             match fs::accessat(&self.0, c_string(name)?, Access::READ_OK, AtFlags::EACCESS) {
                 Err(error @ Errno::ACCESS) => Err(error.into()),
@@ -162,14 +162,14 @@ mod by_descriptor {
             }
         }
 
-        /// The number of the file system that it is on, and what that is if it is one of the kernel's own: its files are
-        /// made when they are read, have no size, and may have no end.
+        /// The name of the kernel file system that it is on, if it is on one. Its files are generated when they are read, have
+        /// no size, and may be endless.
         pub(in crate::archive) fn is_of_the_kernel(&self) -> Option<&'static str> {
             is_of_the_kernel(&self.0)
         }
     }
 
-    /// What file system of the kernel's own a file is on; `None` if it is on another.
+    /// The name of the kernel file system that a file is on. `None` if it is on another file system.
     #[cfg(target_os = "linux")]
     pub(in crate::archive) fn is_of_the_kernel(file: impl std::os::fd::AsFd) -> Option<&'static str> {
         /// Source: `include/uapi/linux/magic.h`.

@@ -32,7 +32,7 @@ impl Archive {
         }
         let damaged = |why: &str| {
             warnings.push(Code::PagesCompressed, Place::member(&member.path), || {
-                format!("the LZ4 frames are {why}; used what was inflated before that point")
+                format!("its LZ4 frames are {why}; the bytes inflated before that are used")
             });
         };
         let whole = is_whole(contents);

@@ -1,53 +1,63 @@
 //! One tar header: 512 bytes of v7, ustar, GNU or PAX form, as `tar(5)` describes them.
 
+use std::mem::offset_of;
+
 use bstr::{BString, ByteSlice};
+use tar::{EntryType, GnuHeader, UstarHeader};
 
 use super::number::number;
 
-/// Size of a header and of everything's padding.
+/// Size of a header, and the unit to which everything is padded.
 pub(super) const BLOCK: usize = 512;
 
 /// A block of a tar.
 pub(super) type Block = [u8; BLOCK];
 
-/// The fields of a header whose check sum is right.
-#[derive(Debug)]
+/// The fields of a header whose checksum is right.
+///
+/// The fields are those of [`tar::Header`]. Its own numbers are not used, because they lose what is wrong: see
+/// [`number`]. Nor are its views of the ustar and GNU forms, which are refused if the version field is not exactly the
+/// one of the standard.
 pub(super) struct Header<'a> {
-    block: &'a Block,
+    raw: &'a tar::Header,
 }
 
 impl<'a> Header<'a> {
-    /// Takes a block for a header if its check sum says so. Old tars summed signed bytes, so both sums count.
+    /// Takes a block as a header if its checksum is right. Old tars summed signed bytes, so both sums count.
     pub(super) fn parse(block: &'a Block) -> Option<Self> {
-        let (before, rest) = block.split_at_checked(148)?;
-        let (field, after) = rest.split_at_checked(8)?;
+        const FIELD: usize = offset_of!(UstarHeader, cksum);
+        let raw = tar::Header::from_byte_slice(block);
+        let (before, rest) = block.split_at_checked(FIELD)?;
+        let after = rest.get(raw.as_old().cksum.len()..)?;
         let spaces = 8 * u64::from(b' ');
         let bytes = || before.iter().chain(after);
         let unsigned = bytes().fold(spaces, |sum, &b| sum.wrapping_add(u64::from(b)));
         // A byte with its top bit set counts 256 less when signed.
         let negative = bytes().filter(|&&b| b >= 0x80).fold(0_u64, |sum, _| sum.wrapping_add(256));
         let signed = unsigned.checked_sub(negative);
-        let recorded = number(field)?.try_into().ok()?;
-        (unsigned == recorded || signed == Some(recorded)).then_some(Header { block })
+        let recorded = number(&raw.as_old().cksum)?.try_into().ok()?;
+        (unsigned == recorded || signed == Some(recorded)).then_some(Header { raw })
     }
 
+    /// Bytes of a field that only some forms have.
     fn field(&self, from: usize, len: usize) -> &'a [u8] {
-        self.block.get(from..from.saturating_add(len)).unwrap_or_default()
+        self.raw.as_bytes().get(from..from.saturating_add(len)).unwrap_or_default()
     }
 
-    /// Whether the header says that it is one, beyond its check sum: POSIX or GNU.
+    fn magic(&self) -> &'a [u8] {
+        self.field(offset_of!(UstarHeader, magic), 6)
+    }
+
+    /// Whether the header has the magic of POSIX or GNU, and so is one beyond its checksum.
     pub(super) fn has_magic(&self) -> bool {
-        self.field(257, 5) == b"ustar"
+        self.magic().starts_with(b"ustar")
     }
 
-    fn is_posix(&self) -> bool {
-        self.field(257, 6) == b"ustar\0"
-    }
-
-    /// The name, with the prefix that POSIX puts before it. GNU's form keeps other things at the prefix's place.
+    /// The name, with the prefix that POSIX puts before it. GNU's form has other fields in the prefix's place.
     pub(super) fn name(&self) -> BString {
-        let name = text(self.field(0, 100));
-        let prefix = if self.is_posix() { text(self.field(345, 155)) } else { b"" };
+        let name = text(&self.raw.as_old().name);
+        let is_posix = self.magic() == b"ustar\0";
+        let prefix = if is_posix { text(self.field(offset_of!(UstarHeader, prefix), 155)) } else { b"" };
         let mut whole = BString::from(prefix);
         if !prefix.is_empty() {
             whole.push(b'/');
@@ -57,44 +67,44 @@ impl<'a> Header<'a> {
     }
 
     pub(super) fn mode(&self) -> Option<u32> {
-        u32::try_from(number(self.field(100, 8))?).ok()
+        u32::try_from(number(&self.raw.as_old().mode)?).ok()
     }
 
     pub(super) fn uid(&self) -> Option<u64> {
-        u64::try_from(number(self.field(108, 8))?).ok()
+        u64::try_from(number(&self.raw.as_old().uid)?).ok()
     }
 
     pub(super) fn gid(&self) -> Option<u64> {
-        u64::try_from(number(self.field(116, 8))?).ok()
+        u64::try_from(number(&self.raw.as_old().gid)?).ok()
     }
 
-    /// Bytes of the contents; `None` if the field holds no size.
+    /// Bytes of the contents. `None` if the field is not a size.
     pub(super) fn size(&self) -> Option<u64> {
-        u64::try_from(number(self.field(124, 12))?).ok()
+        u64::try_from(number(&self.raw.as_old().size)?).ok()
     }
 
-    /// Seconds since 1970; `None` if the field holds no number that could be a time.
+    /// Seconds since 1970. `None` if the field is not a number that can be a time.
     pub(super) fn mtime(&self) -> Option<i64> {
-        i64::try_from(number(self.field(136, 12))?).ok()
+        i64::try_from(number(&self.raw.as_old().mtime)?).ok()
     }
 
     /// Major and minor number of a device.
     pub(super) fn device(&self) -> Option<(u32, u32)> {
         let part = |from| u32::try_from(number(self.field(from, 8))?).ok();
-        Some((part(329)?, part(337)?))
+        Some((part(offset_of!(UstarHeader, dev_major))?, part(offset_of!(UstarHeader, dev_minor))?))
     }
 
-    pub(super) fn type_flag(&self) -> u8 {
-        self.field(156, 1).first().copied().unwrap_or_default()
+    pub(super) fn entry_type(&self) -> EntryType {
+        self.raw.entry_type()
     }
 
     pub(super) fn link(&self) -> BString {
-        text(self.field(157, 100)).into()
+        text(&self.raw.as_old().linkname).into()
     }
 
     /// The part of an old GNU sparse member's header that holds its map: four regions, whether more follow, the size.
     pub(super) fn gnu_sparse(&self) -> &'a [u8] {
-        self.field(386, 109)
+        self.field(offset_of!(GnuHeader, sparse), 4 * 24 + 1 + 12)
     }
 }
 
@@ -108,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_block_is_a_header_if_its_check_sum_is_right() {
+    fn a_block_is_a_header_if_its_checksum_is_right() {
         let mut header = tar::Header::new_ustar();
         header.set_path("checkpoint/core-1.img").unwrap();
         header.set_size(5);

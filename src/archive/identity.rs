@@ -1,4 +1,5 @@
-//! What tells whether a file is still the one that was opened: evidence that somebody writes to while it is read is none.
+//! The identity of a file: whether it is still the file that was opened, and was not written to. Evidence that changes while
+//! it is read is not evidence.
 
 use std::fs::{File, Metadata};
 use std::io;
@@ -6,30 +7,30 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-/// What the file system says of a file. Two that are equal are the same file, and nobody wrote to it in between.
+/// The file system's metadata of a file. If two are equal, they are of the same file, which was not written to in between.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// Bytes.
     pub size: u64,
     /// Last change of the contents.
     pub modified: Option<Timestamp>,
-    /// Last change of the contents or of what is recorded about them (ctime), which nobody can set back.
+    /// Last change of the contents or the metadata (ctime), which cannot be set back.
     pub changed: Option<Timestamp>,
     /// Device and number of the file on it.
     pub inode: Option<(u64, u64)>,
 }
 
 impl Identity {
-    /// What the file system says of a path.
+    /// Reads the identity of the file at a path.
     ///
     /// # Errors
     ///
-    /// If it says nothing.
+    /// If its metadata cannot be read.
     pub fn read(path: &Path) -> io::Result<Self> {
         std::fs::metadata(path).map(|metadata| Identity::from(&metadata))
     }
 
-    /// In which way a file is another now; `None` if it is not.
+    /// How a file differs from what it was. `None` if it does not.
     pub fn differs(&self, now: &Identity) -> Option<String> {
         if self.inode != now.inode {
             return Some("another file replaced it".to_owned());
@@ -37,7 +38,7 @@ impl Identity {
         if self.size != now.size {
             return Some(format!("its size was {} bytes and is now {}", self.size, now.size));
         }
-        (self != now).then(|| "it was written to, or its metadata changed".to_owned())
+        (self != now).then(|| "it was written to, or its metadata was changed".to_owned())
     }
 }
 
@@ -59,7 +60,7 @@ impl From<&Metadata> for Identity {
 /// Watches over an input while it is open.
 #[derive(Debug)]
 pub(super) struct Watch {
-    /// Where it was found; whoever replaced it would be seen there.
+    /// Its path, where a replacement would show.
     path: Option<PathBuf>,
     file: File,
     before: Identity,
@@ -72,7 +73,7 @@ impl Watch {
         Some(Watch { path: path.map(Path::to_owned), file, before: Identity::from(metadata) })
     }
 
-    /// What it was when it was opened.
+    /// The identity when it was opened.
     pub(super) fn before(&self) -> &Identity {
         &self.before
     }
@@ -85,7 +86,7 @@ impl Watch {
         };
         let how = match now {
             Ok(now) => self.before.differs(&now)?,
-            Err(error) => format!("it can no longer be accessed ({error})"),
+            Err(error) => format!("its metadata can no longer be read ({error})"),
         };
         Some(format!("the archive changed while it was read: {how}; copy it and read the copy"))
     }

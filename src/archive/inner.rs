@@ -1,8 +1,8 @@
-//! Finds what is looked for wherever it lies in an archive: beside other things, in the layers of an image, in an archive
-//! within the archive. What an archive holds is decided by its contents; a file's name hides nothing.
+//! Finds checkpoints wherever they are in an archive: next to other files, in the layers of an image, in a nested archive.
+//! Contents decide what a file is, not its name.
 //!
-//! Each place that holds something is a **volume**: its members get the path of the place before theirs. Only an image
-//! that is all there is takes the place of the layout that carried it, so that it reads like the engine's own archive.
+//! Each place that holds a checkpoint is a **volume**: its members get the path of the place before theirs. An image that is
+//! alone in the archive takes the place of the layout that carried it, so that it reads like the engine's own archive.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -101,7 +101,7 @@ impl Search<'_> {
         if own {
             for volume in &volumes {
                 self.warnings.push(Code::ArchiveInner, Place::member(&volume.root), || {
-                    "this nested archive holds another checkpoint; both are shown".to_owned()
+                    "another checkpoint is in here; both are shown".to_owned()
                 });
             }
         }
@@ -128,10 +128,10 @@ fn warn(faults: Vec<Fault>, warnings: &Warnings) {
 fn why_nothing(images: usize, faults: &[Fault]) -> String {
     let why = faults.iter().map(|fault| format!("{}: {}", fault.place, fault.message)).collect::<Vec<_>>().join("; ");
     match (images, why.is_empty()) {
-        (0, true) => "the index names no image".to_owned(),
+        (0, true) => "its index lists no image".to_owned(),
         (0, false) => why,
         (_, true) => format!(
-            "none of its images holds CRIU data ({images} searched); export the checkpoint image, not the image that the container was created from"
+            "none of its images holds CRIU data ({images} searched); export the image of the checkpoint, not the image that the container was created from"
         ),
         (_, false) => format!("none of its images holds CRIU data ({images} searched); {why}"),
     }
@@ -375,7 +375,7 @@ impl Work<'_> {
         if let Some(again) = self.listed.get(path) {
             let Some(left) = self.repeated_left.checked_sub(*again) else {
                 self.warnings.push(Code::LimitReached, Place::member(path), || {
-                    format!("layers shared by several images have more than {REPEATED} members; this one is listed only for the first image")
+                    format!("layers shared by several images have more than {REPEATED} members; this one is listed for the first image only")
                 });
                 return None;
             };

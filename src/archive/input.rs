@@ -1,12 +1,12 @@
-//! Bytes that are read forward once: contents that lie here already, or a decoder's output.
+//! Bytes that are read once, in order: contents that can be borrowed, or a decoder's output.
 
 use std::io::{self, Read};
 
 use super::contents::{Contents, Piece};
 use crate::int::{u64_of, usize_of};
 
-/// Bytes that are read forward once. Whatever ends them early is remembered by the implementation and looks like the
-/// end here, so that a walk over a damaged archive keeps what came before.
+/// Bytes that are read once, in order. The implementation remembers what ended them early. Here that looks like the end, so
+/// that a walk over a damaged archive keeps the members before the damage.
 pub(super) trait Input {
     /// How many bytes have been read or skipped.
     fn position(&self) -> u64;
@@ -30,7 +30,7 @@ pub(super) trait Input {
     }
 }
 
-/// Reads contents that lie here. Skipping touches nothing.
+/// Reads contents that can be borrowed. Skipping reads nothing.
 #[derive(Debug)]
 pub(super) struct ContentsInput<'a> {
     contents: Contents<'a>,
@@ -43,7 +43,7 @@ impl<'a> ContentsInput<'a> {
     }
 }
 
-/// What a hole reads as, a piece at a time.
+/// Bytes of a hole, a piece at a time.
 static ZEROS: [u8; 4096] = [0; 4096];
 
 impl Input for ContentsInput<'_> {
@@ -79,7 +79,7 @@ impl Read for ContentsInput<'_> {
     }
 }
 
-/// How much is asked of a decoder at a time: a decoder that meets damage loses what it has made of one such request.
+/// Bytes requested of a decoder at a time. A decoder that meets damage loses the output of one request.
 const BUFFER: usize = 64 << 10;
 
 /// Reads a decoder's output, up to a bound.
@@ -118,13 +118,13 @@ impl<'p, R: Read> StreamInput<'p, R> {
         self.bound == u64::MAX
     }
 
-    /// Reads to the end, so that check sums are looked at, and says why it ended.
+    /// Reads to the end, so that the decoder checks its checksums. Returns the size, and why it ended.
     pub(super) fn finish(mut self) -> (u64, End) {
         while !self.chunk(BUFFER).is_empty() {}
         (self.position, self.end.unwrap_or(End::Whole))
     }
 
-    /// The next bytes without moving on, as many as `most` if there are so many; a buffer's worth at the most.
+    /// The next bytes without moving on: up to `most`, and up to the size of the buffer.
     pub(super) fn peek(&mut self, most: usize) -> &[u8] {
         let most = most.min(self.buffer.len());
         while self.to.saturating_sub(self.from) < most && self.end.is_none() {

@@ -1,4 +1,4 @@
-//! A file of a folder, opened when its bytes are first wanted; and what became of it since the folder was listed.
+//! A file of a folder, opened when its bytes are first wanted, and checked for changes after the folder was listed.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -50,7 +50,7 @@ impl Reading {
     }
 }
 
-/// Takes an amount from what is left, if there is as much.
+/// Takes an amount from a budget, if that much is left.
 fn take(left: &AtomicU64, amount: u64) -> bool {
     left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(amount)).is_ok()
 }
@@ -61,7 +61,7 @@ pub(super) struct LazyFile {
     reading: Arc<Reading>,
     /// From the folder on; of a single file, as it was given.
     path: PathBuf,
-    /// What it was when the folder was listed.
+    /// Its identity when the folder was listed.
     listed: Identity,
     opened: OnceLock<Box<Result<Opened, Fault>>>,
 }
@@ -71,7 +71,7 @@ pub(super) struct LazyFile {
 struct Opened {
     held: Option<File>,
     bytes: Bytes,
-    /// What went wrong afterwards.
+    /// The fault found after it was opened.
     later: OnceLock<Fault>,
 }
 
@@ -82,7 +82,7 @@ enum Bytes {
     Copied(Copied),
 }
 
-/// Why a file is not what it was, or cannot be read.
+/// A file that was changed, or cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fault {
     /// `member_unreadable` or `input_changed`.
@@ -91,21 +91,21 @@ pub(crate) struct Fault {
 }
 
 impl Fault {
-    /// What the system said when a file was to be opened or read.
+    /// The fault for an error from opening or reading a file.
     pub(super) fn from_io(error: &io::Error) -> Self {
         let changed = |how: &str| Fault { code: Code::InputChanged, message: format!("{how}; {AGAIN}") };
         match error.kind() {
             io::ErrorKind::PermissionDenied => Fault {
                 code: Code::MemberUnreadable,
-                message: "permission denied; its contents are unknown".to_owned(),
+                message: "permission denied; its contents are not known".to_owned(),
             },
-            io::ErrorKind::NotFound => changed("the file disappeared after the directory was listed"),
+            io::ErrorKind::NotFound => changed("it was removed after the folder was listed"),
             // What a link is said to be where none may be followed.
-            io::ErrorKind::NotADirectory => {
-                changed("the file or a directory above it was replaced by a link, which was not followed")
-            }
-            io::ErrorKind::UnexpectedEof => changed("the file shrank while it was read"),
-            _ => Fault { code: Code::MemberUnreadable, message: format!("cannot read the file ({error})") },
+            io::ErrorKind::NotADirectory => changed(
+                "it, or a folder above it, was replaced by a link after the folder was listed; links are not followed",
+            ),
+            io::ErrorKind::UnexpectedEof => changed("the file became shorter while it was read"),
+            _ => Fault { code: Code::MemberUnreadable, message: format!("cannot be read ({error})") },
         }
     }
 
@@ -125,7 +125,7 @@ impl LazyFile {
         LazyFile { reading: Arc::clone(reading), path, listed, opened: OnceLock::new() }
     }
 
-    /// How many bytes it has, as far as they can be read; opens it. `None` if it cannot be read.
+    /// Its size in bytes, as far as they can be read. Opens it. `None` if it cannot be read.
     pub(super) fn len(&self) -> Option<u64> {
         Some(match &self.opened()?.bytes {
             Bytes::Heap(bytes) => u64_of(bytes.len()),
@@ -150,7 +150,7 @@ impl LazyFile {
         if bytes.is_empty() { Err(Absence::Unreadable) } else { Ok(bytes) }
     }
 
-    /// Whether its bytes are still in the file, and not all in memory; opens it.
+    /// Whether its bytes must be read from the file, because they are not in memory. Opens it.
     pub(super) fn can_be_read(&self) -> bool {
         self.opened().is_some_and(|opened| !matches!(opened.bytes, Bytes::Heap(_)))
     }
@@ -173,12 +173,12 @@ impl LazyFile {
         }
     }
 
-    /// Whether advice on what will be read is of use: of a copy, it is there only once it was read.
+    /// Whether advice to read ahead is useful. It is not for a copy, which is made by reading.
     pub(super) fn is_mapped(&self) -> bool {
         self.opened.get().is_some_and(|opened| matches!(**opened, Ok(Opened { bytes: Bytes::Map(_), .. })))
     }
 
-    /// What is wrong with it, if it was opened: that it could not be read, or has been changed since the folder was listed.
+    /// The fault of the file if it was opened: it could not be read, or was changed after the folder was listed.
     pub(super) fn fault(&self) -> Option<Fault> {
         let opened = match self.opened.get()?.as_ref() {
             Ok(opened) => opened,
@@ -189,7 +189,7 @@ impl LazyFile {
                 Some(Fault::changed(&format!("it is now a {}", now.kind.as_str())))
             }
             Ok(now) => self.listed.differs(&now.identity).map(|how| Fault::changed(&how)),
-            Err(error) => Some(Fault::changed(&format!("it can no longer be accessed ({error})"))),
+            Err(error) => Some(Fault::changed(&format!("its metadata can no longer be read ({error})"))),
         }
         .or_else(|| opened.later.get().cloned())
     }
@@ -231,7 +231,7 @@ impl LazyFile {
             return Err(Fault::changed(&format!("it is now a {}", now.kind.as_str())));
         }
         if now.identity.inode != self.listed.inode {
-            return Err(Fault::changed("another file replaced it, which was not read"));
+            return Err(Fault::changed("it was replaced by another file, which was not read"));
         }
         Ok(file)
     }

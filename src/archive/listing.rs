@@ -57,7 +57,7 @@ impl Listing {
         self.by_path.get(BStr::new(path)).and_then(|&i| self.members.get(i))
     }
 
-    /// The place of a member in the list of members; only of one that counts for its path.
+    /// The position of a member in the list of members. `None` if another member counts for its path.
     pub(super) fn number_of(&self, member: &Member) -> Option<usize> {
         let number = self.by_path.get(&member.path).copied()?;
         self.members.get(number).is_some_and(|m| std::ptr::eq(m, member)).then_some(number)
@@ -67,7 +67,7 @@ impl Listing {
     ///
     /// # Errors
     ///
-    /// The last member of the chain, if its target is not in the archive or the links go round in circles.
+    /// The last link of the chain, if its target is not in the archive or the links form a loop.
     pub(super) fn resolve<'a>(&'a self, member: &'a Member) -> Result<&'a Member, &'a Member> {
         let mut here = member;
         for _ in 0..HOPS {
@@ -89,7 +89,7 @@ impl Listing {
         self.find(path).and_then(|member| self.resolve(member).ok()).filter(|member| member.kind == MemberKind::File)
     }
 
-    /// The folders that members lie in, whether they are members themselves or only stand in paths.
+    /// The folders that members are in, whether they are members themselves or only parts of paths.
     pub(super) fn folders(&self) -> Folders {
         let mut folders = Folders::default();
         for member in &self.members {
@@ -99,7 +99,7 @@ impl Listing {
     }
 }
 
-/// Folders that members lie in. Those around them are not listed one by one: a name may have half a million of them.
+/// Folders that members are in. Folders around those are not listed, because a name may have half a million of them.
 #[derive(Debug, Default)]
 pub(super) struct Folders(BTreeSet<BString>);
 

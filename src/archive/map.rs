@@ -13,7 +13,7 @@ use crate::int::u64_of;
 #[derive(Debug)]
 pub(crate) struct Map {
     map: Mmap,
-    /// The file itself, if it was kept: who goes through all of it once reads it faster than the map can be built.
+    /// The file itself, if it was kept. Reading all of it once is faster than building the map.
     file: Option<File>,
 }
 
@@ -45,7 +45,7 @@ impl Map {
         Ok(Map { map, file: None })
     }
 
-    /// Maps a part of a file that nobody else has, as a temporary one without a name.
+    /// Maps a part of a file that no other process has, such as an unlinked temporary file.
     ///
     /// # Errors
     ///
@@ -83,14 +83,14 @@ impl Map {
         }
     }
 
-    /// Reads a range ahead, for who will read all of it: in one go, not page by page. Only a hint.
+    /// Reads a range ahead in one go, for callers that read all of it. Only a hint.
     pub(crate) fn will_read(&self, offset: usize, len: usize) {
         let _ = self.map.advise_range(Advice::WillNeed, offset, len);
         #[cfg(target_os = "linux")]
         let _ = self.map.advise_range(Advice::PopulateRead, offset, len);
     }
 
-    /// Gives the pages of a range back to the kernel, so that who reads a large file does not come to hold all of it.
+    /// Returns the pages of a range to the kernel, so that reading a large file does not fill memory.
     /// They can be read again. Only a hint.
     pub(crate) fn give_back(&self, offset: usize, len: usize) {
         #[cfg(unix)]

@@ -1,4 +1,4 @@
-//! One member of an archive, or one file of a directory: its name and what is recorded about it.
+//! One member of an archive, or one file of a directory: its name and metadata.
 
 use bstr::{BStr, BString, ByteSlice};
 use jiff::Timestamp;

@@ -1,7 +1,7 @@
-//! From a path, a reader or a directory to **members**: names, what is recorded of them, and bytes to borrow.
+//! From a path, a reader or a directory to **members**: names, metadata, and bytes to borrow.
 //!
-//! Uncompressed archives are mapped, and nothing but headers is touched until contents are asked for. Compressed input
-//! is inflated once, as a stream; what of it is kept is decided by a [`Select`]. This layer knows nothing of CRIU.
+//! Uncompressed archives are mapped, and only headers are read until contents are asked for. Compressed input is inflated
+//! once, as a stream; a [`Select`] decides which bytes are kept. This layer knows nothing of CRIU.
 //!
 //! ```text
 //! path ─ sniff ─┬─ directory ─────────────┐
@@ -94,24 +94,24 @@ use crate::int::u64_of;
 use crate::limits::Limits;
 use crate::warning::{Code, Place, Warnings};
 
-/// Compression in compression that is undone.
+/// Layers of compression that are undone.
 const NESTING: usize = 4;
 
 /// The members of an archive or a directory.
 #[derive(Debug)]
 pub struct Archive {
     listing: Listing,
-    /// There is something that may not be read, which may be what is looked for.
+    /// Something cannot be read, and it may be what is searched for.
     unreadable: bool,
     backings: Vec<Backing>,
-    /// Bytes of the input as it was given; `None` of a directory.
+    /// Size of the input in bytes. `None` for a directory.
     input_bytes: Option<u64>,
-    /// Bytes of the innermost tar; `None` of a directory.
+    /// Size of the innermost tar in bytes. `None` for a directory.
     unpacked_bytes: Option<u64>,
     compression: Vec<Compression>,
-    /// Archives and images in it that hold something of what is looked for.
+    /// Nested archives and images that hold a checkpoint.
     volumes: Vec<Inner>,
-    /// What the input was when it was opened.
+    /// Identity of the input when it was opened.
     watch: Option<Watch>,
     sha256: OnceLock<Option<String>>,
     inflated: Inflated,
@@ -128,7 +128,7 @@ impl Archive {
         self.listing.find(path)
     }
 
-    /// The place of a member in the list of members; only of one that counts for its path.
+    /// The position of a member in the list of members. `None` if another member counts for its path.
     pub(crate) fn number_of(&self, member: &Member) -> Option<usize> {
         self.listing.number_of(member)
     }
@@ -142,29 +142,29 @@ impl Archive {
     ///
     /// # Errors
     ///
-    /// The last member of the chain, if its target is not in the archive or the links go round in circles.
+    /// The last link of the chain, if its target is not in the archive or the links form a loop.
     pub fn resolve<'a>(&'a self, member: &'a Member) -> Result<&'a Member, &'a Member> {
         self.listing.resolve(member)
     }
 
-    /// The folder of the archive that a symbolic link leads to; `None` if it leads out of it. The folder may not exist.
+    /// The folder of the archive that a symbolic link points to. `None` if it points outside. The folder may not exist.
     pub fn folder_of_link(&self, link: &Member) -> Option<BString> {
         let target = link.link.as_ref().filter(|target| !target.starts_with(b"/"))?;
         let cleaned = path::Cleaned::new(&bstr::join("/", [link.folder(), target.as_slice()]));
         (!cleaned.outside).then_some(cleaned.path)
     }
 
-    /// Bytes of the input as it was given; `None` of a directory or a pipe.
+    /// Size of the input in bytes. `None` for a directory or a pipe.
     pub fn input_bytes(&self) -> Option<u64> {
         self.input_bytes
     }
 
-    /// Bytes of the archive once inflated; `None` of a directory.
+    /// Size of the inflated archive in bytes. `None` for a directory.
     pub fn unpacked_bytes(&self) -> Option<u64> {
         self.unpacked_bytes
     }
 
-    /// Whether there is something in a directory that may not be read.
+    /// Whether something in a directory cannot be read.
     pub(crate) fn has_unreadable(&self) -> bool {
         self.unreadable
     }
@@ -179,12 +179,12 @@ impl Archive {
         &self.compression
     }
 
-    /// Annotations of the image that held what lies in a folder of the archive; none if no image did.
+    /// Annotations of the image that a folder of the archive comes from. Empty if it does not come from an image.
     pub fn annotations(&self, folder: &[u8]) -> &[(String, String)] {
         self.volume_of(folder).map_or(&[], |volume| &volume.annotations)
     }
 
-    /// The archive or image in the archive that a folder lies in; `None` if it lies in none.
+    /// The nested archive or image that a folder is in, if it is in one.
     fn volume_of(&self, folder: &[u8]) -> Option<&Inner> {
         let around = |volume: &&Inner| {
             volume.root.is_empty() || folder == volume.root.as_slice() || is_below(folder, &volume.root)
@@ -192,8 +192,8 @@ impl Archive {
         self.volumes.iter().filter(around).max_by_key(|volume| volume.root.len())
     }
 
-    /// The places of the members that belong together with a folder: those of the archive in the archive that it lies in, or
-    /// those that lie in none. With `rest`, the latter in any case.
+    /// The numbers of the members that belong to a folder: those of the nested archive that it is in, or those that are in
+    /// none. With `rest`, the latter in any case.
     pub(crate) fn members_with(&self, folder: &[u8], rest: bool) -> impl Iterator<Item = (usize, &Member)> {
         let outer = 0..self.volumes.first().map_or(self.members().len(), |volume| volume.members.start);
         let own = self.volume_of(folder).map(|volume| volume.members.clone());
@@ -201,13 +201,13 @@ impl Archive {
         outer.chain(own.unwrap_or(0..0)).filter_map(|number| Some((number, self.members().get(number)?)))
     }
 
-    /// What the input was when it was opened, if it is a file.
+    /// Identity of the input when it was opened, if it is a file.
     pub fn identity(&self) -> Option<&Identity> {
         self.watch.as_ref().map(Watch::before)
     }
 
-    /// Whether the input has been changed since it was opened, and how; `None` if it was not, or nobody can tell, as of a
-    /// pipe. Of a directory, the first of its files that was read and has been changed.
+    /// How the input was changed since it was opened. `None` if it was not, or if that cannot be known, as for a pipe. For a
+    /// directory, the first of the files that were read and have changed.
     pub fn changed(&self) -> Option<String> {
         let of_files = || {
             let (name, fault) = self.faults().find(|(_, fault)| fault.code == Code::InputChanged)?;
@@ -216,8 +216,8 @@ impl Archive {
         self.watch.as_ref().and_then(Watch::changed).or_else(of_files)
     }
 
-    /// What is wrong with the files of a directory that were opened so far, each with its name: they could not be read, or
-    /// have been changed since the directory was listed. The file system is asked each time.
+    /// Faults of the files of a directory that were opened so far, each with the file's name: it could not be read, or was
+    /// changed after the directory was listed. Each call asks the file system again.
     pub(crate) fn faults(&self) -> impl Iterator<Item = (BString, Fault)> {
         self.backings.iter().filter_map(|backing| match backing {
             Backing::File(file) => Some((file.name(), file.fault()?)),
@@ -225,13 +225,13 @@ impl Archive {
         })
     }
 
-    /// What of the input itself was changed while it was read; the place is the archive as a whole.
+    /// How the input itself was changed while it was read. The place of the change is the whole archive.
     pub(crate) fn watched(&self) -> Option<String> {
         self.watch.as_ref().and_then(Watch::changed)
     }
 
-    /// SHA-256 of the input as it was given, in hexadecimal. What is mapped is hashed when first asked; a stream is only
-    /// hashed if [`Options::hash`](crate::Options::hash) asks for it. `None` of a directory.
+    /// SHA-256 of the input in hexadecimal. Mapped input is hashed on the first call. A stream is hashed only if
+    /// [`Options::hash`](crate::Options::hash) asks for it. `None` for a directory.
     pub fn sha256(&self) -> Option<&str> {
         let hash = || {
             let (Some(Backing::Map(_)), Some(size), []) =
@@ -248,21 +248,21 @@ impl Archive {
     }
 }
 
-/// What file system of the kernel's own a folder is on, such as `proc`; `None` if it is on another, or not to be had. Files
-/// of such a folder are made when they are read, and may have no end.
+/// The kernel file system that a folder is on, such as `proc`. `None` if it is on another file system, or cannot be opened.
+/// Files of a kernel file system are generated when they are read, and may be endless.
 pub fn kernel_file_system(path: impl AsRef<Path>) -> Option<&'static str> {
     folder::Folder::open(path.as_ref()).ok()?.is_of_the_kernel()
 }
 
-/// How many bytes of a file tell what it is.
+/// Bytes at the start of a file that are enough to recognise it.
 pub(crate) const HEAD: u64 = 512;
 
-/// Whether a file can be a tar, plain or compressed, by its first [`HEAD`] bytes.
+/// Whether the first [`HEAD`] bytes of a file can be those of a tar, plain or compressed.
 pub(crate) fn may_be_tar(head: &[u8]) -> bool {
     matches!(sniff(head), Format::Tar | Format::Compressed(_))
 }
 
-/// What a file is by its first [`HEAD`] bytes, if it is a checkpoint that CRIU did not make.
+/// The name of another tool's checkpoint format, by the first [`HEAD`] bytes of a file.
 pub(crate) fn foreign(head: &[u8]) -> Option<&'static str> {
     match sniff(head) {
         Format::Foreign(name) => Some(name),
@@ -270,10 +270,10 @@ pub(crate) fn foreign(head: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// What an image says of itself.
+/// Annotations of an OCI image.
 pub(super) type Annotations = Vec<(String, String)>;
 
-/// How far inflating has come: bytes of the input read, and how many there are, if that is known.
+/// Progress of inflating: bytes of the input read so far, and its size if known.
 pub type Progress<'a> = dyn Fn(u64, Option<u64>) + Send + Sync + 'a;
 
 /// Opens archives.
@@ -286,7 +286,7 @@ pub(crate) struct Opener<'a> {
     pub(crate) map: bool,
     /// Whether streams are hashed.
     pub(crate) hash: bool,
-    /// Whether their members are.
+    /// Whether members of streams are hashed.
     pub(crate) hash_members: bool,
 }
 
@@ -306,7 +306,7 @@ impl Opener<'_> {
         }
     }
 
-    /// Opens a file, from where it stands; a regular one that is not compressed is mapped.
+    /// Opens a file from its current position. A regular file that is not compressed is mapped.
     pub(crate) fn file(&mut self, file: File, path: Option<&Path>) -> Result<Archive, ErrorKind> {
         self.input(open::file(file)?, path)
     }
@@ -319,7 +319,7 @@ impl Opener<'_> {
                 Ok(Archive { watch, ..self.regular(file, metadata.len())? })
             }
             OpenInput::Stream(first, file) => self.reader(Cursor::new(first).chain(file), None),
-            OpenInput::Folder(_) => Err(ErrorKind::NotAnArchive("a folder that was given as a file; give its path")),
+            OpenInput::Folder(_) => Err(ErrorKind::NotAnArchive("a folder opened as a file; give its path instead")),
         }
     }
 
@@ -343,7 +343,7 @@ impl Opener<'_> {
         self.reader(file, Some(size))
     }
 
-    /// Opens a stream of `input_bytes`, if that is known.
+    /// Opens a stream of `input_bytes`, if known.
     pub(crate) fn reader(
         &mut self,
         mut reader: impl Read + Send,
@@ -357,7 +357,7 @@ impl Opener<'_> {
         let input = Box::new(BufReader::with_capacity(64 << 10, metered));
         let archive = self.inflating(input, input_bytes, &progress)?;
         if let Some(sha256) = sha256.filter(|_| !archive.members().is_empty()) {
-            // What the decoder did not come to is part of the input.
+            // Bytes that the decoder did not reach are part of the input, too.
             let whole = io::copy(&mut Metered { reader, read: &read, sha256: Some(&sha256) }, &mut io::sink());
             let sha256 = sha256.into_inner().unwrap_or_else(PoisonError::into_inner);
             let _ = archive.sha256.set(whole.is_ok().then(|| HEXLOWER.encode(&sha256.finalize())));
@@ -365,7 +365,7 @@ impl Opener<'_> {
         Ok(archive)
     }
 
-    /// Opens a stream, whatever it is compressed with.
+    /// Opens a stream, plain or compressed.
     fn inflating(
         &mut self,
         mut input: Box<dyn BufRead + Send + '_>,
@@ -382,7 +382,7 @@ impl Opener<'_> {
                     compression.push(inner);
                     input = Box::new(BufReader::with_capacity(64 << 10, decompress::decoder(inner, whole)?));
                 }
-                (Format::Compressed(_), _) => return Err(ErrorKind::NotAnArchive("compressed too many times")),
+                (Format::Compressed(_), _) => return Err(ErrorKind::NotAnArchive("compressed more than four times")),
                 (Format::Tar, _) => {
                     let bound = if compression.is_empty() { u64::MAX } else { self.limits.unpacked(input_bytes) };
                     let stream = StreamInput::new(Cursor::new(head).chain(input), bound, progress);
@@ -416,7 +416,7 @@ impl Opener<'_> {
         self.finish(Archive { input_bytes, unpacked_bytes, compression, ..Archive::with_backings(backings) }, members)
     }
 
-    /// Opens what lies in the archive, and gives it its members.
+    /// Searches the archive for nested archives and images, and lists its members.
     fn finish(&mut self, mut archive: Archive, members: Vec<Member>) -> Result<Archive, ErrorKind> {
         let listing = Listing::new(members, self.warnings);
         let found = inner::Search {
@@ -439,7 +439,7 @@ impl Opener<'_> {
         match end {
             End::Whole => {}
             End::Damaged(error) => self.warnings.push(Code::CompressedDamaged, Place::archive(), || {
-                format!("the {what} data is damaged or truncated ({error}); used what was inflated before that point")
+                format!("the {what} data is damaged or truncated ({error}); the bytes inflated before that are used")
             }),
             End::Bound(bound) => self.warnings.push(Code::LimitReached, Place::archive(), || {
                 format!("the {what} data inflates to more than {bound} bytes; the rest was skipped, --max-ratio and --max-unpacked raise the limit")

@@ -106,7 +106,7 @@ impl<'a> NestedArchive<'a> {
         for (number, member) in self.members.iter().enumerate() {
             if self.by_path().get(&member.path) != Some(&number) && member.kind != MemberKind::Directory {
                 warnings.push(Code::MemberDuplicate, Place::member(&self.member.path), || {
-                    format!("two of its members are named {}; the last counts", member.path)
+                    format!("two of its members are named {}; the last is used", member.path)
                 });
             }
         }
@@ -315,7 +315,7 @@ fn warn_of_end(end: &End, path: &BString, together: bool, limits: &Limits, warni
     match end {
         End::Whole => {}
         End::Damaged(error) => warnings.push(Code::CompressedDamaged, Place::member(path), || {
-            format!("the compressed data is damaged or truncated ({error}); used what was inflated before that point")
+            format!("the compressed data is damaged or truncated ({error}); the bytes inflated before that are used")
         }),
         End::Bound(_) if together => warnings.push(Code::LimitReached, Place::member(path), || {
             let limit = limits.nested_bytes;

@@ -2,8 +2,11 @@
 
 use bstr::ByteSlice;
 
-/// A number in octal text, or in base 256 where the first bit is set (GNU, for sizes from 8 GiB and times before 1970).
+/// A number in octal text, or in base 256 if the first bit is set (GNU, for sizes from 8 GiB and times before 1970).
 /// Blank is zero. `None` for anything else, and for base 256 beyond 128 bits.
+///
+/// The `tar` crate's numbers would hide damage: they keep only the last 64 bits of base 256, so that a size of 2^64 + 5
+/// bytes is 5, have no sign, take `+5` for 5, and refuse blank fields, which old tars have.
 pub(super) fn number(field: &[u8]) -> Option<i128> {
     let (&first, rest) = field.split_first()?;
     if first & 0x80 != 0 {

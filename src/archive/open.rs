@@ -29,16 +29,16 @@ pub(super) fn path(path: &Path) -> Result<OpenInput, ErrorKind> {
         MemberKind::Directory => {
             let folder = Folder::open(path)?;
             match folder.is_of_the_kernel() {
-                Some(_) => Err(ErrorKind::NotAnArchive(
-                    "a directory of the kernel, whose files are created when they are read",
-                )),
+                Some(_) => {
+                    Err(ErrorKind::NotAnArchive("a kernel file system, whose files are generated when they are read"))
+                }
                 None => Ok(OpenInput::Folder(folder)),
             }
         }
         MemberKind::File => file(File::open(path)?),
         MemberKind::Fifo => pipe(path),
         MemberKind::BlockDevice => Err(ErrorKind::NotAnArchive(
-            "a block device (if an archive was written directly to it, give it as standard input, `- < DEVICE`)",
+            "a block device (if an archive was written to it as to a tape, read it as standard input: `- < DEVICE`)",
         )),
         kind => Err(refused(kind)),
     }
@@ -55,10 +55,10 @@ pub(super) fn file(file: File) -> Result<OpenInput, ErrorKind> {
     }
     match folder::kind(file.metadata()?.file_type()) {
         MemberKind::File if is_of_the_kernel(&file) => {
-            Err(ErrorKind::NotAnArchive("a file of the kernel, which is created when it is read"))
+            Err(ErrorKind::NotAnArchive("a file of a kernel file system, which is generated when it is read"))
         }
         MemberKind::File => Ok(OpenInput::File(file)),
-        MemberKind::Directory => Err(ErrorKind::NotAnArchive("a folder that was given as a file; give its path")),
+        MemberKind::Directory => Err(ErrorKind::NotAnArchive("a folder opened as a file; give its path instead")),
         // A socket that is open already has somebody at its other end, as a pipe has.
         MemberKind::Fifo | MemberKind::BlockDevice | MemberKind::Other(_) => Ok(OpenInput::Stream(Vec::new(), file)),
         kind => Err(refused(kind)),
@@ -67,7 +67,7 @@ pub(super) fn file(file: File) -> Result<OpenInput, ErrorKind> {
 
 fn refused(kind: MemberKind) -> ErrorKind {
     ErrorKind::NotAnArchive(match kind {
-        MemberKind::CharacterDevice => "a character device, which has endless bytes or none",
+        MemberKind::CharacterDevice => "a character device, which gives endless bytes or none",
         _ => "a socket or another special file",
     })
 }

@@ -1,4 +1,7 @@
 //! PAX extended headers: records `LENGTH KEY=VALUE\n` that override the fields of the header that follows.
+//!
+//! `tar::PaxExtensions` is not used: it splits records at newlines, which the values of names and extended attributes may
+//! have in them, and it does not say where the damage is.
 
 use bstr::{BString, ByteSlice};
 use jiff::{SignedDuration, Timestamp};

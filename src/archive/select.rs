@@ -1,4 +1,4 @@
-//! What of a compressed archive is kept while it is inflated. The archive knows nothing of CRIU: whoever opens it says
+//! Which bytes of a compressed archive are kept while it is inflated. The archive knows nothing of CRIU: the caller says
 //! which bytes it will want.
 
 use std::fmt;
@@ -33,7 +33,7 @@ pub struct Island {
 }
 
 impl Selection {
-    /// The first so many bytes.
+    /// The first `len` bytes.
     pub fn head(len: u64) -> Self {
         Selection::Ranges(std::iter::once(0..len).collect())
     }
@@ -45,18 +45,18 @@ pub trait Kept {
     fn bytes(&self, path: &[u8]) -> Option<&[u8]>;
 }
 
-/// Says which bytes of a member will be wanted. It is asked once a member, in the order of the archive, before the
+/// Says which bytes of a member will be wanted. It is asked once for each member, in the order of the archive, before the
 /// member's contents are inflated.
 pub trait Select: fmt::Debug + Send {
-    /// Whether an archive with these members is one of those that are looked for. Archives in archives and layers of images
-    /// are only listed if they are.
+    /// Whether an archive with these members holds a checkpoint. Nested archives and layers of images are only listed if they
+    /// do.
     fn wants(&self, members: &[Member]) -> bool;
 
-    /// Whether a member may be an archive of its own, and is no part of the one it lies in. `has` tells whether there is a
-    /// folder of a path. Of what comes as a stream, it only knows of folders that came before.
+    /// Whether a member may be an archive of its own, and not a part of the checkpoint that it is in. `has` returns whether
+    /// there is a folder at a path. When the archive is read as a stream, it only knows the folders that came before.
     fn may_be_archive(&self, member: &Member, has: &dyn Fn(&[u8]) -> bool) -> bool;
 
-    /// What to keep of a member.
+    /// Which bytes of a member to keep.
     fn select(&mut self, member: &Member, kept: &dyn Kept) -> Selection;
 
     /// The next bytes of a member whose bytes are watched.

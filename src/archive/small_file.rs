@@ -6,7 +6,7 @@ use std::path::Path;
 use super::open::{self, OpenInput};
 use crate::error::ErrorKind;
 
-/// All bytes of a file or a pipe, `most` at most. What gives bytes without end, or would be waited for without end, is refused.
+/// Reads all bytes of a file or a pipe, at most `most`. Inputs that are endless or could block forever are refused.
 ///
 /// # Errors
 ///
@@ -29,7 +29,7 @@ pub fn read_small(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     }
 }
 
-/// Whether a path is the device that has nothing, by which scripts say that there is no list.
+/// Whether a path is the null device, by which scripts pass an empty list.
 #[cfg(unix)]
 fn is_null(path: &Path) -> bool {
     use std::os::unix::fs::{FileTypeExt, MetadataExt};
@@ -46,7 +46,7 @@ fn is_null(_: &Path) -> bool {
     false
 }
 
-/// All bytes of something that is open already, `most` at most.
+/// Reads all bytes of an open reader, at most `most`.
 ///
 /// # Errors
 ///
@@ -57,7 +57,7 @@ pub fn read_most(from: impl Read, most: u64) -> io::Result<Vec<u8>> {
     from.read_to_end(&mut bytes)?;
     let mut more = Vec::new();
     if from.into_inner().take(1).read_to_end(&mut more)? > 0 {
-        return Err(io::Error::other(format!("more than {most} bytes, which is the limit; split it")));
+        return Err(io::Error::other(format!("it has more than {most} bytes, the most that is read; split it")));
     }
     Ok(bytes)
 }

@@ -156,7 +156,7 @@ mod tests {
         header.set_path("a").unwrap();
         header.set_cksum();
         assert_eq!(sniff(header.as_bytes()), Format::Tar);
-        assert_eq!(sniff(&[7; 512]), Format::Other(UNKNOWN));
+        assert_eq!(sniff(&[7; 512]), Format::Other("an unrecognised file type"));
         assert!(matches!(sniff(b"gVisorSF\0\0"), Format::Foreign(_)));
         assert!(matches!(sniff(b"\x0c\0\0\0\x12\x0acgroup.img\x05\0\0\0"), Format::Foreign(_)));
         assert!(matches!(sniff(b"\x0e\0\0\0\x08\x02\x12\x0acgroup.img\x05\0\0\0"), Format::Foreign(_)));

@@ -1,5 +1,5 @@
-//! What is kept of a stream: in memory up to a limit, beyond it in an unlinked temporary file. Zeros are not kept at
-//! all, so that an archive that inflates to gigabytes of nothing costs nothing.
+//! The bytes kept of a stream: in memory up to a limit, beyond it in an unlinked temporary file. Zeros are not kept, so that
+//! an archive that inflates to gigabytes of zeros costs nothing.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -110,7 +110,7 @@ impl Spool {
         run.get(usize_of(offset)..usize_of(offset.saturating_add(len)))
     }
 
-    /// What holds the kept bytes, in the order of their numbers, and why some could not be kept.
+    /// The backings of the kept bytes, in the order of their numbers, and the error if some could not be kept.
     pub(super) fn into_backings(self) -> (Vec<Backing>, Option<io::Error>) {
         let mut failed = self.failed;
         let file = match self.file.as_ref().map(Map::whole) {

@@ -1,4 +1,4 @@
-//! Lists a tar that comes as a stream, and keeps what is wanted of it on the way: one pass, nothing unpacked.
+//! Lists a tar that is read as a stream, and keeps the selected bytes in the same pass. Nothing is unpacked.
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -22,11 +22,11 @@ use crate::int::{u64_of, usize_of};
 use crate::limits::Limits;
 use crate::warning::{Code, Place, Warnings};
 
-/// Bytes of small members that nobody asked for and that are kept all the same, in all and each.
+/// Bytes of small members that are kept although they were not selected: in all, and of each.
 const SPARE: u64 = 4 << 20;
 const SPARE_EACH: u64 = 64 << 10;
 
-/// What a stream held.
+/// The members of a stream, and why it ended.
 #[derive(Debug)]
 pub(super) struct Streamed {
     pub(super) members: Vec<Member>,
@@ -48,7 +48,7 @@ pub(super) struct Below {
     pub(super) root: BString,
     /// The number that the first new backing will have.
     pub(super) base: usize,
-    /// What it may have, if several have a bound together.
+    /// The part of a shared limit, if several tars share one.
     pub(super) share: Option<Share>,
 }
 
@@ -231,7 +231,7 @@ impl StoredDigest {
         }
     }
 
-    /// The hash of contents of so many bytes, how many bytes of holes may still be hashed, and whether there were too many.
+    /// The hash of contents of `size` bytes, the bytes of holes that may still be hashed, and whether there were too many.
     fn finish(mut self, size: u64) -> (Option<String>, u64, bool) {
         if self.regions.is_empty() {
             self.digest.hole(size.saturating_sub(self.at));
@@ -242,7 +242,7 @@ impl StoredDigest {
     }
 }
 
-/// What has been kept, while more is.
+/// Bytes kept so far.
 #[derive(Debug)]
 struct InProgress {
     spool: Spool,

@@ -10,6 +10,7 @@ use std::mem;
 
 use bstr::{BString, ByteSlice};
 use jiff::Timestamp;
+use tar::EntryType;
 
 use super::absence::Absence;
 use super::contents::{Extent, Layout, Location};
@@ -25,17 +26,17 @@ use crate::int::{u64_of, usize_of};
 use crate::limits::Limits;
 use crate::warning::{Code, Place, Warnings};
 
-/// Zeros behind the end mark that are read in search of further members (joined archives).
+/// Zeros after the end mark that are searched for more members (concatenated archives).
 const SEARCH_AFTER_END: u64 = 1 << 20;
 
-/// A member and what of it is stored next in the input.
+/// A member, and the layout of the bytes that are next in the input.
 #[derive(Debug)]
 pub(super) struct Entry {
-    /// All but the layout of its contents.
+    /// The member without the layout of its contents.
     pub(super) member: Member,
     /// Regions of the member that are stored one after the other; what is between them is a hole.
     pub(super) regions: Vec<Region>,
-    /// Bytes that are stored, which the caller consumes. More than the regions have if their map is wrong.
+    /// Stored bytes, which the caller consumes. More than the regions have if their map is wrong.
     pub(super) stored: u64,
     /// The map of a sparse member is wrong: its contents cannot be placed.
     pub(super) contradicted: bool,
@@ -77,13 +78,13 @@ pub(super) struct Walker<'a> {
     /// A header was damaged: what follows may be part of another member's contents.
     lost: bool,
     zeros: u64,
-    /// What is left for this tar of what several may have together.
+    /// The part of a limit on several tars that is left for this one.
     share: Option<Share>,
-    /// It ended because its share did.
+    /// The part of the share that was too small, which ended the walk.
     stopped: Option<Stopped>,
 }
 
-/// What is left for a tar of what several may have together.
+/// The part of a limit on several tars that is left for one of them.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Share {
     pub(super) members: u64,
@@ -125,7 +126,7 @@ impl<'a> Walker<'a> {
         }
     }
 
-    /// Ends where a share does. Whoever gave it says so.
+    /// Ends the walk where a share ends. The caller warns of that.
     pub(super) fn with(self, share: Option<Share>) -> Self {
         Walker { share, ..self }
     }
@@ -140,7 +141,7 @@ impl<'a> Walker<'a> {
         self.stopped
     }
 
-    /// The next member; `None` at the end, or where the rest is no tar.
+    /// The next member. `None` at the end, or where the rest is not a tar.
     pub(super) fn next(&mut self, input: &mut impl Input) -> Option<Entry> {
         loop {
             input.skip(mem::take(&mut self.padding));
@@ -184,7 +185,7 @@ impl<'a> Walker<'a> {
                 }
                 if self.ended {
                     self.warn(Code::TarTrailingData, at, || {
-                        "bytes that are not a member follow the end mark; skipped".to_owned()
+                        "the bytes after the end mark are not a member; skipped".to_owned()
                     });
                     return None;
                 }
@@ -220,13 +221,15 @@ impl<'a> Walker<'a> {
 
     /// Handles a header: an extension is kept for later, a member returned.
     fn entry(&mut self, header: &Header<'_>, at: u64, input: &mut impl Input) -> Option<Entry> {
-        let flag = header.type_flag();
+        let entry_type = header.entry_type();
         let Some(size) = header.size().or(self.pending.pax.as_ref().and_then(|pax| pax.size)) else {
             self.lose(at, "the size in a header is not a number");
             return None;
         };
-        if let b'x' | b'g' | b'L' | b'K' = flag {
-            self.extension(flag, size, at, input);
+        if let EntryType::XHeader | EntryType::XGlobalHeader | EntryType::GNULongName | EntryType::GNULongLink =
+            entry_type
+        {
+            self.extension(entry_type, size, at, input);
             return None;
         }
         let extensions = mem::take(&mut self.pending);
@@ -234,7 +237,7 @@ impl<'a> Walker<'a> {
         let long = [&extensions.name, &extensions.link].into_iter().flatten().map(|name| u64_of(name.len()));
         self.charge(long.fold(pax.bytes(), u64::saturating_add));
         for record in &pax.invalid {
-            self.warn(Code::TarExtensionDamaged, at, || format!("PAX record {record} is not a number"));
+            self.warn(Code::TarExtensionDamaged, at, || format!("PAX record {record} is not a number; ignored"));
         }
         if pax.size_invalid {
             self.lose(at, "the size in a PAX header is not a number");
@@ -252,7 +255,7 @@ impl<'a> Walker<'a> {
 
         let name = pax.sparse.name.clone().or(pax.path).or(extensions.name).unwrap_or_else(|| header.name());
         let mut member = Member::named(name);
-        member.kind = kind(flag, &member.name);
+        member.kind = kind(entry_type, &member.name);
         member.mode = header.mode();
         member.uid = pax.uid.or_else(|| header.uid());
         member.gid = pax.gid.or_else(|| header.gid());
@@ -265,14 +268,16 @@ impl<'a> Walker<'a> {
             .flatten();
         self.check_names(&mut member, at);
         if member.mtime.is_none() {
-            self.warn(Code::NumberInvalid, at, || format!("the time of {} is not valid", member.path));
+            self.warn(Code::NumberInvalid, at, || {
+                format!("the modification time of {} is not valid; ignored", member.path)
+            });
         }
 
         let has_contents = matches!(member.kind, MemberKind::File | MemberKind::Other(_));
         let stored = if has_contents { size } else { 0 };
         let mut entry = Entry { member, regions: Vec::new(), stored, contradicted: false };
         entry.member.size = stored;
-        let sparse = self.sparse(flag, header, &pax.sparse, &mut entry, input);
+        let sparse = self.sparse(entry_type, header, &pax.sparse, &mut entry, input);
         match sparse {
             Ok(Some((regions, size))) => {
                 entry.member.size = size;
@@ -289,7 +294,7 @@ impl<'a> Walker<'a> {
         Some(entry)
     }
 
-    /// Counts what has to be remembered beside the contents.
+    /// Counts bytes of metadata that are kept in memory.
     fn charge(&mut self, bytes: u64) {
         self.metadata = self.metadata.saturating_add(bytes);
     }
@@ -297,20 +302,20 @@ impl<'a> Walker<'a> {
     fn contradict(&self, entry: &mut Entry, at: u64, why: &'static str) {
         entry.contradicted = true;
         self.warn(Code::TarSparseDamaged, at, || {
-            format!("cannot assemble the sparse member {}: {why}", entry.member.path)
+            format!("the sparse member {} cannot be assembled: {why}", entry.member.path)
         });
     }
 
-    /// The map of a sparse member and its size; `None` of an ordinary one. Consumes what the map takes of the input.
+    /// The map of a sparse member and its size. `None` for an ordinary member. Consumes the map if it is in the input.
     fn sparse(
         &self,
-        flag: u8,
+        entry_type: EntryType,
         header: &Header<'_>,
         pax: &PaxSparse,
         entry: &mut Entry,
         input: &mut impl Input,
     ) -> Result<Option<(Vec<Region>, u64)>, &'static str> {
-        if flag == b'S' {
+        if entry_type == EntryType::GNUSparse {
             return gnu_sparse(header, input, self.limits.header_bytes).map(Some);
         }
         let Some(size) = pax.size else { return Ok(None) };
@@ -334,7 +339,7 @@ impl<'a> Walker<'a> {
     }
 
     /// Reads an extension header's data.
-    fn extension(&mut self, flag: u8, size: u64, at: u64, input: &mut impl Input) {
+    fn extension(&mut self, entry_type: EntryType, size: u64, at: u64, input: &mut impl Input) {
         self.padding = padding(size);
         let limit = self.limits.header_bytes;
         if size > limit {
@@ -347,18 +352,19 @@ impl<'a> Walker<'a> {
         let mut data = vec![0; usize_of(size)];
         let filled = input.fill(&mut data);
         data.truncate(filled);
-        match flag {
-            b'L' => self.pending.name = Some(until_nul(&data)),
-            b'K' => self.pending.link = Some(until_nul(&data)),
+        match entry_type {
+            EntryType::GNULongName => self.pending.name = Some(until_nul(&data)),
+            EntryType::GNULongLink => self.pending.link = Some(until_nul(&data)),
             _ => {
-                let mut pax = if flag == b'g' { mem::take(&mut self.global) } else { self.global.clone() };
+                let is_global = entry_type == EntryType::XGlobalHeader;
+                let mut pax = if is_global { mem::take(&mut self.global) } else { self.global.clone() };
                 self.charge(pax.bytes());
                 if let Err(offset) = pax.read(&data) {
                     self.warn(Code::TarExtensionDamaged, at, || {
-                        format!("PAX records are damaged from byte {offset} of {size} on; used the records before that")
+                        format!("PAX records are damaged from byte {offset} of {size}; the records before it are used")
                     });
                 }
-                if flag == b'g' {
+                if is_global {
                     self.global = pax;
                 } else {
                     self.pending.pax = Some(pax);
@@ -374,7 +380,7 @@ impl<'a> Walker<'a> {
         let place = Place::member(&member.path);
         if missing <= END_MARK && missing.is_multiple_of(u64_of(BLOCK)) && member.path.ends_with(b".tar") {
             self.warnings.push(Code::TarEndMissing, place, || {
-                format!("the archive ends {missing} bytes early, in the zeros at the end of the nested tar")
+                format!("the archive ends {missing} bytes early, in the end mark of this nested archive")
             });
         } else {
             self.warnings.push(Code::TarTruncated, place, || {
@@ -392,7 +398,7 @@ impl<'a> Walker<'a> {
         }
         if cleaned.outside {
             self.warn(Code::MemberNameUnsafe, at, || {
-                format!("{} leads out of the archive; listed but not used", member.name)
+                format!("{} points outside the archive; listed, but not used", member.name)
             });
         } else if cleaned.dotted {
             self.warn(Code::MemberNameUnsafe, at, || format!("{} contains `..`; read as {}", member.name, member.path));
@@ -402,13 +408,11 @@ impl<'a> Walker<'a> {
         }
     }
 
-    /// Notes that the walk has lost its way; it goes on at the next block that is a header beyond doubt.
+    /// Notes that a header was damaged. The walk goes on at the next block that is a header beyond doubt.
     fn lose(&mut self, at: u64, why: &'static str) {
         if !self.lost {
             self.warn(Code::TarHeaderDamaged, at, || {
-                format!(
-                    "{why}; reading continued at the next header, and members found there do not replace earlier ones"
-                )
+                format!("{why}; skipped to the next header, whose members never replace those before the damage")
             });
         }
         self.lost = true;
@@ -443,18 +447,22 @@ fn gnu_sparse(header: &Header<'_>, input: &mut impl Input, most: u64) -> Result<
     Ok((regions, size))
 }
 
-fn kind(flag: u8, name: &[u8]) -> MemberKind {
-    match flag {
+fn kind(entry_type: EntryType, name: &[u8]) -> MemberKind {
+    match entry_type {
         // In v7 tars directories have no type of their own.
-        b'0' | b'\0' | b'7' if name.ends_with(b"/") => MemberKind::Directory,
-        b'0' | b'\0' | b'7' | b'S' => MemberKind::File,
-        b'1' => MemberKind::Hardlink,
-        b'2' => MemberKind::Symlink,
-        b'3' => MemberKind::CharacterDevice,
-        b'4' => MemberKind::BlockDevice,
-        b'5' | b'D' => MemberKind::Directory,
-        b'6' => MemberKind::Fifo,
-        other => MemberKind::Other(other),
+        EntryType::Regular | EntryType::Continuous if name.ends_with(b"/") => MemberKind::Directory,
+        EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => MemberKind::File,
+        EntryType::Link => MemberKind::Hardlink,
+        EntryType::Symlink => MemberKind::Symlink,
+        EntryType::Char => MemberKind::CharacterDevice,
+        EntryType::Block => MemberKind::BlockDevice,
+        EntryType::Directory => MemberKind::Directory,
+        EntryType::Fifo => MemberKind::Fifo,
+        other => match other.as_byte() {
+            // A directory of an incremental backup of GNU tar, with a list of names as contents.
+            b'D' => MemberKind::Directory,
+            flag => MemberKind::Other(flag),
+        },
     }
 }
 

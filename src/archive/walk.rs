@@ -1,4 +1,4 @@
-//! Lists a tar whose bytes lie here. Only its headers are touched; the members' contents stay where they are.
+//! Lists a tar whose bytes can be borrowed. Only its headers are read; the contents of members stay where they are.
 
 use super::contents::{Backing, Contents, Layout};
 use super::input::{ContentsInput, Input};
@@ -22,7 +22,7 @@ pub(super) fn members(layout: &Layout, backings: &[Backing], limits: &Limits, wa
     shared(layout, backings, None, limits, warnings).members
 }
 
-/// The same of one of several tars that have a bound together.
+/// The members of one of several tars that share a limit.
 pub(super) fn shared(
     layout: &Layout,
     backings: &[Backing],

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cryoscope::archive::Identity;
 use cryoscope::{Checkpoint, Error, ErrorKind, Limits, Warning};
+use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use rayon::prelude::*;
 use serde_json::{Map, Value, json};
@@ -344,7 +345,7 @@ fn hash_of_file(file: &mut File) -> io::Result<String> {
     loop {
         let len = file.read(&mut buffer)?;
         if len == 0 {
-            return Ok(hash.finalize().iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}")));
+            return Ok(HEXLOWER.encode(&hash.finalize()));
         }
         hash.update(buffer.get(..len).unwrap_or_default());
     }

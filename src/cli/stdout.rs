@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
 use super::evidence::Record;
@@ -41,7 +42,7 @@ impl Written {
 
     /// Their SHA-256, in hexadecimal.
     pub(crate) fn sha256(&self) -> String {
-        self.hash.clone().finalize().iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+        HEXLOWER.encode(&self.hash.clone().finalize())
     }
 
     fn add(&mut self, bytes: &[u8]) {

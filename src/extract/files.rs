@@ -108,7 +108,7 @@ fn recovered_file(
     })
 }
 
-/// What the container changed in its root file system.
+/// Changes of the root file system.
 pub(super) fn rootfs(
     checkpoint: &Checkpoint,
     choice: &Choice<'_>,
@@ -276,8 +276,8 @@ pub(super) fn proc(checkpoint: &Checkpoint, choice: &Choice<'_>, output: &mut Ou
 /// Why a further name of a file is only listed.
 const FURTHER_NAME: &str = "a further name of a file";
 
-/// What no file is made of. Of links, devices, pipes and sockets the manifest has all there is to know; what may have had
-/// contents is left out.
+/// Lists a file that is not created. For links, devices, pipes and sockets the manifest has all there is to know. Others may
+/// have had contents, and count as skipped.
 fn not_made(what: What, file_type: &str, row: Extracted, output: &mut Output<'_>) -> Result<(), ExtractError> {
     let why = match file_type {
         "symlink" | "hardlink" => "links are not made",
@@ -289,7 +289,7 @@ fn not_made(what: What, file_type: &str, row: Extracted, output: &mut Output<'_>
     output.list(what, &Extracted { why: Some(why), ..row })
 }
 
-/// What a tar says of one of its members.
+/// Fills a row with a member's metadata.
 fn of_member(member: &Member, row: Extracted) -> Extracted {
     Extracted {
         r#type: Some(member.kind.file_type()),

@@ -1,4 +1,4 @@
-//! Memory: a file for each mapping of which something is known, and an index of what lies where.
+//! Memory: a file for each mapping with known pages, and an index of the runs in them.
 
 use std::ops::{ControlFlow, Range};
 
@@ -43,7 +43,7 @@ pub(super) fn write(checkpoint: &Checkpoint, choice: &Choice<'_>, output: &mut O
     index(checkpoint, &written, output)
 }
 
-/// What becomes a file: a mapping, or pages of which none is known.
+/// The part of memory that becomes a file: a mapping, or pages outside of any mapping.
 struct Part<'p> {
     process: &'p Process,
     range: Range<u64>,

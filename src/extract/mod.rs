@@ -41,7 +41,7 @@ const PIDS: usize = 256;
 /// Defines [`What`].
 macro_rules! whats {
     ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal, $keep:ident, $usual:literal;)+) => {
-        /// What can be extracted.
+        /// A kind of files that can be extracted.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
         pub enum What { $($(#[doc = $doc])+ $variant,)+ }
@@ -55,7 +55,7 @@ macro_rules! whats {
                 match self { $(What::$variant => $name,)+ }
             }
 
-            /// What has to be kept for it of an archive that comes as a stream.
+            /// The parts to keep for it when the archive is read as a stream.
             pub fn keep(self) -> Keep {
                 match self { $(What::$variant => Keep::$keep,)+ }
             }
@@ -71,7 +71,7 @@ macro_rules! whats {
 whats! {
     /// Files that had no name any more, memfds, System V segments.
     Recovered = "recovered", Everything, true;
-    /// What the container changed in its root file system.
+    /// Changes of the root file system.
     Rootfs = "rootfs", Files, true;
     /// File systems in memory.
     Tmpfs = "tmpfs", Files, true;
@@ -81,7 +81,7 @@ whats! {
     Volumes = "volumes", Files, true;
     /// CRIU's log and the container's.
     Logs = "logs", Files, true;
-    /// What waited in pipes, sockets, terminals and message queues.
+    /// Bytes waiting in pipes, sockets, terminals and message queues.
     Queues = "queues", Arguments, true;
     /// A view of `/proc`.
     Proc = "proc", Arguments, true;
@@ -91,14 +91,14 @@ whats! {
     Images = "images", Everything, false;
 }
 
-/// What is to be extracted.
+/// The files to extract.
 #[derive(Clone, Copy)]
 pub struct Choice<'f> {
     /// Which kinds; each once.
     pub what: &'f [What],
     /// Which paths, as `path` of [`crate::tables::Extracted`] has them; what has none is taken by the name of its member.
     pub path: &'f dyn Fn(&[u8]) -> bool,
-    /// Only what these processes held, their memory, queues and files of `/proc`; all if there are none.
+    /// Only files that these processes held, their memory, their queues and their files of `/proc`. All if empty.
     pub pids: &'f [Pid],
 }
 
@@ -115,7 +115,7 @@ impl Choice<'_> {
     }
 }
 
-/// Extracts what was chosen of a checkpoint. Limits that were hit, and what is missing, are warnings of the checkpoint.
+/// Extracts the chosen files of a checkpoint. Limits that were reached, and missing bytes, are warnings of the checkpoint.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -136,7 +136,7 @@ impl Choice<'_> {
 ///
 /// # Errors
 ///
-/// If the output cannot be written. What has been written until then stays, and is in the manifest once
+/// If the output cannot be written. Files written before that stay, and are in the manifest once
 /// [`Output::finish`] is called.
 pub fn extract(checkpoint: &Checkpoint, choice: &Choice<'_>, output: &mut Output<'_>) -> Result<(), ExtractError> {
     /// Bytes that any archive may be extracted to.

@@ -12,10 +12,10 @@
 //! A name without `~` can be turned back by [`original`]; for all of them, the manifest has the name of the archive.
 
 use bstr::{BString, ByteSlice, ByteVec};
-use data_encoding::{HEXLOWER, HEXUPPER};
+use data_encoding::{HEXLOWER, HEXUPPER, HEXUPPER_PERMISSIVE};
 use sha2::{Digest as _, Sha256};
 
-/// Bytes of a name. File systems take 255; the rest is for what tells equal names apart.
+/// Bytes of a name. File systems allow 255; the rest is for the number that tells equal names apart.
 const LONGEST: usize = 200;
 /// Bytes of a shortened name that are left of it.
 const LEFT: usize = 160;
@@ -23,7 +23,7 @@ const LEFT: usize = 160;
 const DEEPEST: usize = 32;
 /// Bytes of all folders of a path.
 const FOLDERS: usize = 1000;
-/// What is left of folders that are too many or too long.
+/// The name that replaces folders that are too many or too long.
 const FOLDERS_LEFT: (usize, usize) = (8, 500);
 
 /// The folders and the name in the output for a path of the archive: no part is empty, `.` or `..`, none has a slash. A path
@@ -104,6 +104,7 @@ fn short_hash(bytes: &[u8]) -> String {
 ///
 /// assert_eq!(original("a%0Ab.txt").unwrap(), "a\nb.txt");
 /// assert_eq!(original("memo~2"), None);
+/// assert_eq!(original("100%+1"), None);
 /// ```
 pub fn original(name: &str) -> Option<BString> {
     let mut bytes = BString::default();
@@ -111,7 +112,7 @@ pub fn original(name: &str) -> Option<BString> {
     bytes.push_str(pieces.next()?);
     for piece in pieces {
         let (digits, rest) = piece.split_at_checked(2)?;
-        bytes.push(u8::from_str_radix(digits, 16).ok()?);
+        bytes.extend(HEXUPPER_PERMISSIVE.decode(digits.as_bytes()).ok()?);
         bytes.push_str(rest);
     }
     (!name.contains('~')).then_some(bytes)

@@ -23,7 +23,7 @@ use crate::tables::{Extracted, Row, Table};
 
 /// The name of the manifest.
 pub const MANIFEST: &str = "manifest.ndjson";
-/// What the file is called, with a suffix, that is being written.
+/// The name of a file that is being written, with a suffix.
 const CURRENT: &str = "current";
 /// Names that differ in their number only.
 const ALIKE: u32 = 10_000;
@@ -43,7 +43,7 @@ pub enum ExtractError {
     Io(PathBuf, #[source] io::Error),
 }
 
-/// What is said of the work while it goes on: files and bytes so far.
+/// Progress of the work: files and bytes so far.
 pub type Progress<'p> = Box<dyn FnMut(u64, u64) + 'p>;
 
 /// How much of one kind was extracted.
@@ -53,15 +53,15 @@ pub struct Count {
     pub files: u64,
     /// Bytes of their contents, holes included.
     pub bytes: u64,
-    /// What stands only in the manifest: links, devices, deleted files.
+    /// Files that are only in the manifest: links, devices, deleted files.
     pub listed: u64,
-    /// Files with zeros in the place of what has been lost.
+    /// Files with zeros in place of lost bytes.
     pub partial: u64,
-    /// What should have been written, but was not.
+    /// Files that should have been written, but were not.
     pub left_out: u64,
 }
 
-/// What a path of the output is taken by.
+/// The owner of a path of the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Taken {
     File,
@@ -201,7 +201,7 @@ impl<'p> Output<'p> {
         self.bytes_left = self.bytes_left.min(bytes);
     }
 
-    /// Notes something of which no file is made.
+    /// Lists an entry for which no file is created.
     pub(super) fn list(&mut self, what: What, row: &Extracted) -> Result<(), ExtractError> {
         let count = self.counts.entry(what).or_default();
         count.listed = count.listed.saturating_add(1);
@@ -226,7 +226,7 @@ impl<'p> Output<'p> {
         }
     }
 
-    /// Writes a file. What `write` says of its contents completes the row.
+    /// Writes a file. `write` writes its contents, whose size and hash complete the row.
     pub(super) fn file(
         &mut self,
         what: What,
@@ -407,7 +407,7 @@ fn make_folder(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
-/// Whether a folder has nothing in it, but for what a run left behind that was killed.
+/// Whether a folder is empty, except for unfinished files of a run that was killed.
 fn is_empty(folder: &Path) -> io::Result<bool> {
     for entry in fs::read_dir(folder)? {
         if !is_part(&entry?.file_name()) {
@@ -433,7 +433,7 @@ pub(super) fn ndjson<R: Row>(
     out.write_all(&lines)
 }
 
-/// The contents of a file that is being written. What is zeros or missing takes no room.
+/// The contents of a file that is being written. Zeros and missing bytes take no room on the disk.
 #[derive(Debug)]
 pub(super) struct Contents<'f> {
     file: &'f mut File,
@@ -473,13 +473,13 @@ impl<'f> Contents<'f> {
         Ok(())
     }
 
-    /// So many zeros.
+    /// Adds a hole of `len` zeros.
     pub(super) fn hole(&mut self, len: u64) {
         self.digest.hole(len);
         self.len = self.len.saturating_add(len);
     }
 
-    /// So many bytes that are not here, and why; `lost` if they should be.
+    /// Adds `len` missing bytes, and why they are missing. `lost` if they should be in the archive.
     pub(super) fn missing(&mut self, len: u64, lost: bool, why: &'static str) {
         self.digest.missing();
         self.len = self.len.saturating_add(len);

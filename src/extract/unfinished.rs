@@ -1,5 +1,5 @@
-//! Files that bear their names only when they are whole. Until then each has a name that follows from its own, beside it, so that
-//! what a run leaves behind that was killed is found, and overwritten, by the next.
+//! Files that get their names only when they are complete. Until then each has a temporary name in the same folder, derived
+//! from its own, so that the next run finds and overwrites the leftovers of a run that was killed.
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -10,14 +10,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tempfile::TempPath;
 
-/// What the names of unfinished files end with.
+/// The suffix of unfinished files.
 const SUFFIX: &str = ".cryoscope-part";
 /// Bytes of the longest name that file systems take.
 const NAME_MOST: usize = 255;
-/// How often another run may be met that begins or ends the same file at the same moment.
+/// Tries to create a file while other runs create or finish the same one.
 const TRIES: u32 = 16;
 
-/// The unfinished files of a program. Its copies share them, so that whoever ends the program can take them all away.
+/// The unfinished files of a program. Copies share them, so that a signal handler can remove them all.
 #[derive(Clone, Debug, Default)]
 pub struct Scratch(Arc<Mutex<BTreeSet<PathBuf>>>);
 
@@ -26,8 +26,8 @@ pub struct Scratch(Arc<Mutex<BTreeSet<PathBuf>>>);
 pub struct Cleared<'s>(#[expect(dead_code, reason = "it is a lock")] MutexGuard<'s, BTreeSet<PathBuf>>);
 
 impl Scratch {
-    /// Begins a file that will be called `path`. Nobody but the user may read it, if it is `private`; else the user's mask tells
-    /// who may.
+    /// Creates a file that will be called `path`. Only the user may read it if it is `private`; otherwise the user's mask
+    /// decides.
     ///
     /// # Errors
     ///
@@ -71,7 +71,7 @@ impl Scratch {
     ///
     /// # Errors
     ///
-    /// If a name cannot be given, above all because something bears it, or what makes it final fails.
+    /// If a name cannot be given, usually because it exists, or if the final step fails.
     pub fn give_all(
         &self,
         files: Vec<(Name, PathBuf)>,
@@ -255,7 +255,7 @@ fn hash_of(name: &OsStr) -> u64 {
         .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
-/// Makes the file. What an earlier run has left there is overwritten; it is locked as long as somebody writes it.
+/// Creates the file, and locks it while it is written. The leftover of an earlier run is overwritten.
 fn begin(part: &Path, private: bool) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create_new(true);
@@ -275,7 +275,7 @@ fn begin(part: &Path, private: bool) -> io::Result<File> {
     Err(busy())
 }
 
-/// Takes away what a run has left behind that is no more.
+/// Removes the leftover of a run that has ended.
 fn clear_away(part: &Path) -> io::Result<()> {
     match fs::symlink_metadata(part) {
         // A link is not followed: it goes, what it leads to stays.
@@ -290,7 +290,7 @@ fn clear_away(part: &Path) -> io::Result<()> {
     }
 }
 
-/// Locks a file; `false` if another process has. Where nothing can be locked, nobody is asked.
+/// Locks a file. `false` if another process has locked it. File systems without locks count as locked.
 fn hold(file: &File) -> io::Result<bool> {
     match file.try_lock() {
         Err(TryLockError::WouldBlock) => Ok(false),
@@ -309,7 +309,7 @@ type Id = (u64, u64);
 #[cfg(not(unix))]
 type Id = ();
 
-/// What tells a file from all others.
+/// The identity of a file: device and inode.
 #[cfg(unix)]
 fn id_of(metadata: &fs::Metadata) -> Id {
     use std::os::unix::fs::MetadataExt;

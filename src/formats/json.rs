@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use bstr::ByteSlice;
+use data_encoding::HEXLOWER;
 
 use super::Columns;
 use super::escape::is_unsafe;
@@ -155,11 +156,7 @@ pub(super) fn harmless(json: String) -> String {
 fn hex(out: &mut dyn Write, value: &Value<'_>) -> io::Result<()> {
     match value {
         Value::Bytes(bytes) => {
-            out.write_all(b"\"")?;
-            for byte in bytes.iter() {
-                write!(out, "{byte:02x}")?;
-            }
-            out.write_all(b"\"")
+            write!(out, "\"{}\"", HEXLOWER.encode_display(bytes))
         }
         Value::List(list) => {
             out.write_all(b"[")?;

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use data_encoding::HEXLOWER;
+
 use crate::abi::open::CLOEXEC;
 use crate::images::ByteOrder;
 use crate::images::proto::{FanotifyMarkEntry, FhEntry, InotifyWdEntry};
@@ -129,11 +131,11 @@ fn handle(handle: &FhEntry, order: ByteOrder) -> String {
         ByteOrder::Little => word.to_le_bytes(),
         ByteOrder::Big => word.to_be_bytes(),
     });
-    let bytes = words.take(usize::try_from(handle.bytes()).unwrap_or(0)).map(|byte| format!("{byte:02x}"));
+    let bytes: Vec<u8> = words.take(usize::try_from(handle.bytes()).unwrap_or(0)).collect();
     format!(
         "fhandle-bytes:{:x} fhandle-type:{:x} f_handle:{}",
         handle.bytes(),
         handle.r#type(),
-        bytes.collect::<String>()
+        HEXLOWER.encode(&bytes)
     )
 }

@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use bstr::ByteSlice;
 use cryoscope::formats::decode::{DecodeFormat, DecodeStyle, DecodeWriter, Payload};
 use cryoscope::{Checkpoint, ImageFile, Limits};
+use data_encoding::HEXLOWER;
 use prost_reflect::{DynamicMessage, FieldDescriptor, Value};
 use serde_json::{Value as Json, json};
 
@@ -33,7 +34,7 @@ fn tar(images: &[(&str, Vec<u8>)]) -> Vec<u8> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
+    HEXLOWER.encode(bytes)
 }
 
 /// Whether JSON says what a message holds, decoded by another reader.

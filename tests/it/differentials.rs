@@ -3,6 +3,7 @@
 use std::io::Cursor;
 
 use cryoscope::archive::Archive;
+use cryoscope::memory::Keep;
 use cryoscope::{Checkpoint, Code, Options, Warning};
 
 use crate::archives::Members;
@@ -171,14 +172,48 @@ fn what_follows_the_end_is_said() {
     assert_eq!(contents(checkpoint.archive(), "second"), b"archive");
 }
 
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    use std::io::Write;
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// A small checkpoint whose root file system changes are these bytes; all of it is kept.
+fn with_rootfs(changes: &[u8]) -> Checkpoint {
+    let archive = behind_a_checkpoint(&member("rootfs-diff.tar", b'0', changes, ""));
+    let options = Options::new().keep(Keep::Everything);
+    options.open_reader(Cursor::new(archive)).unwrap().pop().unwrap()
+}
+
+/// A tar of two files, without its end mark.
+fn two_files() -> Vec<u8> {
+    [member("etc/one", b'0', b"1", ""), member("etc/two", b'0', b"2", "")].concat()
+}
+
+#[test]
+fn damage_in_a_nested_archive_has_its_place_there() {
+    let mut changes = two_files();
+    changes[1024] ^= 1;
+    let checkpoint = with_rootfs(&changes);
+    assert_eq!(checkpoint.rootfs().iter().filter(|changed| changed.path.starts_with(b"/etc/")).count(), 1);
+    let warning = only(&checkpoint, Code::TarHeaderDamaged);
+    assert_eq!(warning.place.to_string(), "rootfs-diff.tar at 0x400", "not in the archive around it");
+}
+
+#[test]
+fn nested_archives_may_be_compressed_over_and_over() {
+    let mut changes = [two_files(), vec![0; 1024]].concat();
+    for times in 0..=4 {
+        let checkpoint = with_rootfs(&changes);
+        let paths: Vec<_> = checkpoint.rootfs().iter().map(|changed| changed.path.to_string()).collect();
+        assert!(paths.starts_with(&["/etc/one".to_owned(), "/etc/two".to_owned()]), "{times} times: {paths:?}");
+        changes = gzip(&changes);
+    }
+}
+
 #[test]
 fn gzip_members_after_each_other_are_one_stream_and_garbage_is_said() {
-    use std::io::Write;
-    let gzip = |bytes: &[u8]| {
-        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        encoder.write_all(bytes).unwrap();
-        encoder.finish().unwrap()
-    };
     let tar = behind_a_checkpoint(&[]);
     let (one, two) = tar.split_at(tar.len() / 2);
     let mut archive = gzip(one);

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use cryoscope::{Code, ErrorKind, Options};
+use data_encoding::HEXLOWER;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -14,7 +15,7 @@ use crate::command::{Ran, cryoscope, run, run_with};
 use crate::fixtures;
 
 fn hash(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+    HEXLOWER.encode(&Sha256::digest(bytes))
 }
 
 fn plain() -> std::path::PathBuf {

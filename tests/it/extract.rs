@@ -7,6 +7,7 @@ use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use cryoscope::extract::original;
+use data_encoding::HEXLOWER;
 use proptest::prelude::*;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -116,8 +117,7 @@ impl Forge {
 }
 
 fn sha256(bytes: &[u8]) -> String {
-    let digest = Sha256::digest(bytes);
-    digest.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+    HEXLOWER.encode(&Sha256::digest(bytes))
 }
 
 /// That the manifest and what is on disk are the same, and that nothing was made that is no file or folder of the user's own.

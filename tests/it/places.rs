@@ -268,7 +268,7 @@ fn an_image_without_a_checkpoint_says_so() {
     let gone =
         files(&[("oci-layout", b"{}".to_vec()), ("index.json", br#"{"manifests":[{"digest":"sha256:ab"}]}"#.to_vec())]);
     let error = opened(&gone).unwrap_err().to_string();
-    assert!(error.contains("blobs/sha256/ab") && error.contains("missing"), "{error}");
+    assert!(error.contains("blobs/sha256/ab") && error.contains("it is missing"), "{error}");
 }
 
 #[test]

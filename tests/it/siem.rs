@@ -18,6 +18,7 @@ use cryoscope::formats::{BulkAction, Columns, Encoded, Encoder, Format, Origin, 
 use cryoscope::model::ids::Pid;
 use cryoscope::tables::{self, Process, Row, Summary};
 use cryoscope::{Checkpoint, Options};
+use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
 
 use crate::archives::Members;
@@ -625,7 +626,7 @@ fn lossy(bytes: &[u8]) -> String {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+    HEXLOWER.encode(bytes)
 }
 
 /// That a text stands in an object as it was, under a name, or under that name in hexadecimal.

@@ -26,26 +26,26 @@ impl Reader<'_, '_> {
         waiting.reverse();
         while let Some(Named { digest, annotations: above }) = waiting.pop() {
             if !seen.insert(digest.clone()) {
-                self.fault("index.json", &format!("the indexes list {digest} more than once; it was read once"));
+                self.fault("index.json", &format!("its indexes list {digest} more than once; read once"));
                 continue;
             }
             if seen.len() > INDEXES {
                 self.fault(
                     "index.json",
-                    &format!("the indexes list more than {INDEXES} images; the rest were skipped"),
+                    &format!("its indexes list more than {INDEXES} images; the rest were skipped"),
                 );
                 return;
             }
             if digest.is_empty() {
-                self.fault("index.json", "an entry has no digest; skipped");
+                self.fault("index.json", "it has an entry without a digest; skipped");
                 continue;
             }
             let Some(path) = self.blob(&digest) else {
                 let path = self.blob_or_missing(&digest);
                 let why = if self.budget.warnings.has(Code::MemberUnreadable) {
-                    "the index names this blob, but it is not among the readable files; try again as root"
+                    "the index lists it, but it is not among the files that can be read; run as root"
                 } else {
-                    "the index names this blob, but it is missing (perhaps an image for another platform); export all platforms to include it"
+                    "the index lists it, but it is missing (perhaps an image of another platform); export all platforms to include it"
                 };
                 self.fault_at(&path, why.to_owned());
                 continue;

@@ -139,7 +139,7 @@ pub(super) fn read(
     };
     if folders.len() > LAYOUTS {
         warnings.push(Code::LimitReached, Place::member(root), || {
-            format!("{} folders look like OCI layouts; only the first {LAYOUTS} were read as layouts, the others only searched for archives", folders.len())
+            format!("{} folders look like OCI layouts; only the first {LAYOUTS} are read as layouts, the others are searched for archives", folders.len())
         });
     }
     for folder in folders.into_iter().take(LAYOUTS) {
@@ -263,7 +263,7 @@ impl Reader<'_, '_> {
             Err(_) => {}
         }
         if says_so && self.layouts.images.len() == before && self.layouts.faults.is_empty() {
-            self.fault("index.json", "the index names no image; export the image again");
+            self.fault("index.json", "it lists no image; export the image again");
         }
     }
 
@@ -293,6 +293,10 @@ impl Reader<'_, '_> {
             }
             Some(Stop::Absent(_)) => {
                 return Err(Unread::Damaged("the document is truncated by the end of the archive".to_owned()));
+            }
+            Some(Stop::Absent(Absence::Unreadable)) => return Err(Unread::Damaged("it cannot be read".to_owned())),
+            Some(Stop::Absent(_)) => {
+                return Err(Unread::Damaged("it is truncated by the end of the archive".to_owned()));
             }
             None => {}
         }

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use bstr::ByteSlice;
+use data_encoding::{BASE64, HEXLOWER};
 
 use crate::abi::{device::Device, hints};
 use crate::formats::json::{lossy, text};
@@ -247,32 +248,14 @@ fn capitalized(name: &str) -> String {
 
 /// Writes bytes as text in hexadecimal.
 pub(super) fn hex(out: &mut dyn Write, bytes: &[u8]) -> io::Result<()> {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    out.write_all(b"\"")?;
-    for chunk in bytes.chunks(512) {
-        let digits: Vec<u8> =
-            chunk.iter().flat_map(|&b| [DIGITS[usize::from(b >> 4)], DIGITS[usize::from(b & 15)]]).collect();
-        out.write_all(&digits)?;
-    }
-    out.write_all(b"\"")
+    write!(out, "\"{}\"", HEXLOWER.encode_display(bytes))
 }
 
 /// Writes bytes as text in base64 in lines of 76 characters, each with its end (MIME, RFC 2045), as crit does.
 pub(super) fn base64_lines(out: &mut dyn Write, bytes: &[u8]) -> io::Result<()> {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     out.write_all(b"\"")?;
-    for chunk in bytes.chunks(57) {
-        let mut line = Vec::with_capacity(78);
-        for three in chunk.chunks(3) {
-            let at = |i: usize| u32::from(three.get(i).copied().unwrap_or(0));
-            let bits = at(0) << 16 | at(1) << 8 | at(2);
-            for place in 0..4 {
-                let digit = DIGITS[usize::try_from(bits >> (18 - 6 * place) & 63).unwrap_or(0)];
-                line.push(if place > three.len() { b'=' } else { digit });
-            }
-        }
-        line.extend(b"\\n");
-        out.write_all(&line)?;
+    for line in bytes.chunks(57) {
+        write!(out, "{}\\n", BASE64.encode_display(line))?;
     }
     out.write_all(b"\"")
 }
