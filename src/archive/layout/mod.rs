@@ -294,10 +294,6 @@ impl Reader<'_, '_> {
             Some(Stop::Absent(_)) => {
                 return Err(Unread::Damaged("the document is truncated by the end of the archive".to_owned()));
             }
-            Some(Stop::Absent(Absence::Unreadable)) => return Err(Unread::Damaged("it cannot be read".to_owned())),
-            Some(Stop::Absent(_)) => {
-                return Err(Unread::Damaged("it is truncated by the end of the archive".to_owned()));
-            }
             None => {}
         }
         self.budget.documents = self.budget.documents.saturating_sub(u64_of(bytes.len()));
