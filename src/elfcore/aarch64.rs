@@ -1,7 +1,7 @@
 //! 64-bit arm. Source: the kernel's `arch/arm64/include/uapi/asm/ptrace.h`.
 
 use super::encode::{Class, Encoder};
-use super::notes::{CORE, LINUX, NT_PRFPREG, Note};
+use super::note::{CORE, LINUX, NT_PRFPREG, Note};
 use crate::images::proto::{CoreEntry, UserAarch64FpsimdContextEntry};
 
 const NT_ARM_TLS: u32 = 0x401;

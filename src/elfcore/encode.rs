@@ -1,8 +1,13 @@
-//! Numbers as bytes, little-endian: all machines that cores are written of are.
+//! Numbers and headers as bytes. They are little-endian, as all machines are whose cores are written.
 
 use std::io;
 
-use super::too_large;
+use goblin::container::{Container, Ctx};
+use goblin::elf::header::Header;
+use goblin::elf::program_header::ProgramHeader;
+use goblin::elf::section_header::SectionHeader;
+use scroll::{Cwrite as _, Endian, Pwrite as _};
+
 use crate::int::usize_of;
 
 /// How wide the words of a file are.
@@ -15,28 +20,23 @@ pub(super) enum Class {
 }
 
 impl Class {
-    /// `e_ident[EI_CLASS]`.
-    pub(super) fn number(self) -> u8 {
-        self.choose(1, 2)
+    /// What goblin needs to know to write a header.
+    pub(super) fn context(self) -> Ctx {
+        let container = match self {
+            Class::Narrow => Container::Little,
+            Class::Wide => Container::Big,
+        };
+        Ctx::new(container, Endian::Little)
     }
 
-    pub(super) fn header_size(self) -> u16 {
-        self.choose(52, 64)
-    }
-
-    pub(super) fn program_header_size(self) -> u16 {
-        self.choose(32, 56)
-    }
-
-    pub(super) fn section_header_size(self) -> u16 {
-        self.choose(40, 64)
-    }
-
-    fn choose<T>(self, narrow: T, wide: T) -> T {
-        match self {
-            Class::Narrow => narrow,
-            Class::Wide => wide,
-        }
+    /// Checks that numbers fit the words of the file. Goblin would cut them.
+    ///
+    /// # Errors
+    ///
+    /// If one does not.
+    fn check(self, words: &[u64]) -> io::Result<()> {
+        let fits = |&word: &u64| self == Class::Wide || u32::try_from(word).is_ok();
+        if words.iter().all(fits) { Ok(()) } else { Err(too_large()) }
     }
 }
 
@@ -50,10 +50,6 @@ pub(super) struct Encoder {
 impl Encoder {
     pub(super) fn new(class: Class) -> Self {
         Encoder { class, bytes: Vec::new() }
-    }
-
-    pub(super) fn class(&self) -> Class {
-        self.class
     }
 
     pub(super) fn bytes(&mut self, bytes: &[u8]) {
@@ -79,6 +75,49 @@ impl Encoder {
 
     pub(super) fn u64(&mut self, n: u64) {
         self.bytes(&n.to_le_bytes());
+    }
+
+    /// The ELF header.
+    ///
+    /// # Errors
+    ///
+    /// If a number does not fit.
+    pub(super) fn header(&mut self, header: Header) -> io::Result<()> {
+        self.class.check(&[header.e_entry, header.e_phoff, header.e_shoff])?;
+        let (at, context) = (self.grow(Header::size(self.class.context())), self.class.context());
+        self.bytes.as_mut_slice().cwrite_with(header, at, context);
+        Ok(())
+    }
+
+    /// A program header.
+    ///
+    /// # Errors
+    ///
+    /// If a number does not fit.
+    pub(super) fn program_header(&mut self, header: ProgramHeader) -> io::Result<()> {
+        let ProgramHeader { p_offset, p_vaddr, p_paddr, p_filesz, p_memsz, p_align, .. } = header;
+        self.class.check(&[p_offset, p_vaddr, p_paddr, p_filesz, p_memsz, p_align])?;
+        let (at, context) = (self.grow(ProgramHeader::size(self.class.context())), self.class.context());
+        self.bytes.pwrite_with(header, at, context).map(drop).map_err(io::Error::other)
+    }
+
+    /// A section header.
+    ///
+    /// # Errors
+    ///
+    /// If a number does not fit.
+    pub(super) fn section_header(&mut self, header: SectionHeader) -> io::Result<()> {
+        let SectionHeader { sh_flags, sh_addr, sh_offset, sh_size, sh_addralign, sh_entsize, .. } = header;
+        self.class.check(&[sh_flags, sh_addr, sh_offset, sh_size, sh_addralign, sh_entsize])?;
+        let (at, context) = (self.grow(SectionHeader::size(self.class.context())), self.class.context());
+        self.bytes.pwrite_with(header, at, context).map(drop).map_err(io::Error::other)
+    }
+
+    /// Makes room at the end, and returns where it begins.
+    fn grow(&mut self, len: usize) -> usize {
+        let at = self.bytes.len();
+        self.pad_to(at.saturating_add(len));
+        at
     }
 
     /// A word of the file's width.
@@ -112,6 +151,11 @@ impl Encoder {
     pub(super) fn finish(self) -> Vec<u8> {
         self.bytes
     }
+}
+
+/// The error of a number that is too large for its field.
+pub(super) fn too_large() -> io::Error {
+    io::Error::new(io::ErrorKind::FileTooLarge, "it does not fit into a core file of its machine")
 }
 
 /// The low half of a number.

@@ -2,8 +2,10 @@
 
 use std::io;
 
+use goblin::elf::header::{EM_386, EM_AARCH64, EM_X86_64};
+
 use super::encode::{Class, Encoder};
-use super::notes::Note;
+use super::note::Note;
 use super::{aarch64, x86, x86_64};
 use crate::abi::arch::Arch;
 use crate::images::proto::CoreEntry;
@@ -47,9 +49,9 @@ impl Machine {
     /// `e_machine`.
     pub(super) fn number(self) -> u16 {
         match self {
-            Machine::X86 => 3,
-            Machine::X86_64 => 62,
-            Machine::Aarch64 => 183,
+            Machine::X86 => EM_386,
+            Machine::X86_64 => EM_X86_64,
+            Machine::Aarch64 => EM_AARCH64,
         }
     }
 

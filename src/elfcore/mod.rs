@@ -23,6 +23,7 @@
 mod aarch64;
 mod encode;
 mod machine;
+mod note;
 mod notes;
 mod segments;
 mod x86;
@@ -30,7 +31,11 @@ mod x86_64;
 
 use std::io::{self, Read, Write};
 
-use self::encode::{Class, Encoder};
+use goblin::elf::header::{ET_CORE, Header};
+use goblin::elf::program_header::{PT_LOAD, PT_NOTE, ProgramHeader};
+use goblin::elf::section_header::{SHT_NULL, SectionHeader};
+
+use self::encode::{Class, Encoder, too_large};
 use self::machine::Machine;
 use self::segments::{Segment, Segments};
 use crate::Checkpoint;
@@ -42,10 +47,6 @@ use crate::model::process::Process;
 const PN_XNUM: u16 = 0xffff;
 /// Bytes that are read and written at once.
 const PART: u64 = 8 << 20;
-
-const ET_CORE: u16 = 4;
-const PT_LOAD: u32 = 1;
-const PT_NOTE: u32 = 4;
 
 /// Writes a process as an ELF core file: the registers of its threads, what the kernel told it, and its memory.
 ///
@@ -92,29 +93,26 @@ fn head(class: Class, machine: u16, notes: &[u8], loads: &[Segment], page_size: 
     let number = u64_of(loads.len()).saturating_add(1);
     let number = u32::try_from(number).map_err(|_| too_large())?;
     let extended = number >= u32::from(PN_XNUM);
-    let headers_at = u64::from(class.header_size());
-    let headers_end = headers_at.saturating_add(u64::from(number).saturating_mul(class.program_header_size().into()));
-    let section_size = if extended { class.section_header_size() } else { 0 };
+    let context = class.context();
+    let headers_at = u64_of(Header::size(context));
+    let headers_len = u64::from(number).saturating_mul(u64_of(ProgramHeader::size(context)));
+    let headers_end = headers_at.saturating_add(headers_len);
+    let section_size = if extended { Header::new(context).e_shentsize } else { 0 };
     let notes_at = headers_end.saturating_add(section_size.into());
     let notes_end = notes_at.saturating_add(u64_of(notes.len()));
     let data_at = notes_end.checked_next_multiple_of(page_size.max(1)).ok_or_else(too_large)?;
 
     let mut out = Encoder::new(class);
-    out.bytes(&[0x7f, b'E', b'L', b'F', class.number(), 1, 1, 0]);
-    out.zeros(8);
-    out.u16(ET_CORE);
-    out.u16(machine);
-    out.u32(1);
-    out.word(0)?;
-    out.word(headers_at)?;
-    out.word(if extended { headers_end } else { 0 })?;
-    out.u32(0);
-    out.u16(class.header_size());
-    out.u16(class.program_header_size());
-    out.u16(u16::try_from(number).ok().filter(|_| !extended).unwrap_or(PN_XNUM));
-    out.u16(section_size);
-    out.u16(extended.into());
-    out.u16(0);
+    out.header(Header {
+        e_type: ET_CORE,
+        e_machine: machine,
+        e_phoff: headers_at,
+        e_phnum: u16::try_from(number).ok().filter(|_| !extended).unwrap_or(PN_XNUM),
+        e_shoff: if extended { headers_end } else { 0 },
+        e_shentsize: section_size,
+        e_shnum: extended.into(),
+        ..Header::new(class.context())
+    })?;
 
     let note = Segment { address: 0, file: u64_of(notes.len()), memory: 0, flags: 0 };
     program_header(&mut out, PT_NOTE, &note, notes_at, 4)?;
@@ -125,7 +123,15 @@ fn head(class: Class, machine: u16, notes: &[u8], loads: &[Segment], page_size: 
         at = at.checked_add(load.file).ok_or_else(too_large)?;
     }
     if extended {
-        section_header(&mut out, number)?;
+        // Its `sh_info` is the number of program headers, its `sh_size` that of section headers.
+        out.section_header(SectionHeader {
+            sh_type: SHT_NULL,
+            sh_flags: 0,
+            sh_size: 1,
+            sh_info: number,
+            sh_addralign: 0,
+            ..SectionHeader::new()
+        })?;
     }
     out.bytes(notes);
     out.zeros(data_at.saturating_sub(notes_end));
@@ -133,36 +139,16 @@ fn head(class: Class, machine: u16, notes: &[u8], loads: &[Segment], page_size: 
 }
 
 fn program_header(out: &mut Encoder, kind: u32, segment: &Segment, offset: u64, align: u64) -> io::Result<()> {
-    out.u32(kind);
-    if out.class() == Class::Wide {
-        out.u32(segment.flags);
-    }
-    out.word(offset)?;
-    out.word(segment.address)?;
-    out.word(0)?;
-    out.word(segment.file)?;
-    out.word(segment.memory)?;
-    if out.class() == Class::Narrow {
-        out.u32(segment.flags);
-    }
-    out.word(align)
-}
-
-/// Section header 0, which tells how many program headers there are.
-fn section_header(out: &mut Encoder, program_headers: u32) -> io::Result<()> {
-    // Name, type.
-    out.u32(0);
-    out.u32(0);
-    // Flags, address, offset, size: the number of section headers.
-    for word in [0, 0, 0, 1] {
-        out.word(word)?;
-    }
-    // Link, info.
-    out.u32(0);
-    out.u32(program_headers);
-    // Alignment, size of entries.
-    out.word(0)?;
-    out.word(0)
+    out.program_header(ProgramHeader {
+        p_type: kind,
+        p_flags: segment.flags,
+        p_offset: offset,
+        p_vaddr: segment.address,
+        p_paddr: 0,
+        p_filesz: segment.file,
+        p_memsz: segment.memory,
+        p_align: align,
+    })
 }
 
 /// The bytes of a segment.
@@ -183,10 +169,6 @@ fn memory(space: &AddressSpace<'_>, segment: &Segment, out: &mut impl Write) -> 
         at = to;
     }
     Ok(())
-}
-
-fn too_large() -> io::Error {
-    io::Error::new(io::ErrorKind::FileTooLarge, "it does not fit into a core file of its machine")
 }
 
 #[cfg(test)]
@@ -216,7 +198,7 @@ mod tests {
             let head = head(class, 62, &[0; 12], &loads(65534), 4096).unwrap();
             assert_eq!(number(&head, phnum, 2), 0xffff);
             let section = usize::try_from(number(&head, shoff.0, shoff.1)).unwrap();
-            let all = usize::from(class.header_size()) + 65535 * usize::from(class.program_header_size());
+            let all = Header::size(class.context()) + 65535 * ProgramHeader::size(class.context());
             assert_eq!(section, all, "right behind the program headers");
             assert_eq!(number(&head, section + info, 4), 65535);
             assert_eq!(number(&head, phnum + 4, 2), 1, "one section header");

@@ -5,10 +5,12 @@
 
 use std::io;
 
+use goblin::elf::note::{NT_FILE, NT_PRPSINFO, NT_PRSTATUS, NT_SIGINFO};
+
 use super::encode::{Class, Encoder, low16};
 use super::machine::Machine;
+use super::note::Note;
 use super::segments::Segments;
-use super::too_large;
 use crate::Checkpoint;
 use crate::images::proto::TaskCoreEntry;
 use crate::int::u64_of;
@@ -17,15 +19,7 @@ use crate::model::process::{Process, State, Thread};
 use crate::model::pstree::Parent;
 use crate::tables::Mapping;
 
-pub(super) const CORE: &[u8] = b"CORE\0";
-pub(super) const LINUX: &[u8] = b"LINUX\0";
-
-const NT_PRSTATUS: u32 = 1;
-pub(super) const NT_PRFPREG: u32 = 2;
-const NT_PRPSINFO: u32 = 3;
 const NT_AUXV: u32 = 6;
-const NT_FILE: u32 = 0x4649_4c45;
-const NT_SIGINFO: u32 = 0x5349_4749;
 
 /// Bytes of `siginfo_t`.
 const SIGINFO: usize = 128;
@@ -33,34 +27,6 @@ const SIGINFO: usize = 128;
 const ARGUMENTS: usize = 80;
 /// Bytes of a name that it has.
 const NAME: usize = 16;
-
-/// A note.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Note {
-    /// Who defined it, with a NUL.
-    pub(super) name: &'static [u8],
-    /// `NT_*`.
-    pub(super) kind: u32,
-    pub(super) body: Vec<u8>,
-}
-
-impl Note {
-    fn core(kind: u32, body: Vec<u8>) -> Self {
-        Note { name: CORE, kind, body }
-    }
-
-    fn encode(&self, out: &mut Vec<u8>) -> io::Result<()> {
-        let len = |bytes: &[u8]| u32::try_from(bytes.len()).map_err(|_| too_large());
-        for number in [len(self.name)?, len(&self.body)?, self.kind] {
-            out.extend(number.to_le_bytes());
-        }
-        for bytes in [self.name, &self.body] {
-            out.extend(bytes);
-            out.resize(out.len().next_multiple_of(4), 0);
-        }
-        Ok(())
-    }
-}
 
 /// All notes, the leader's first.
 pub(super) fn all(
@@ -233,12 +199,5 @@ mod tests {
             assert_eq!(registers.finish().len() % word, 0);
         }
         assert_eq!(auxv(Class::Wide, &space).unwrap().len() % 16, 0);
-    }
-
-    #[test]
-    fn notes_are_padded_to_words() {
-        let mut bytes = Vec::new();
-        Note { name: LINUX, kind: 0x202, body: vec![1; 5] }.encode(&mut bytes).unwrap();
-        assert_eq!(bytes, *b"\x06\0\0\0\x05\0\0\0\x02\x02\0\0LINUX\0\0\0\x01\x01\x01\x01\x01\0\0\0");
     }
 }

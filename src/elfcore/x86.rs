@@ -2,7 +2,7 @@
 //! `kernel/fpu/regset.c`, which makes the old form of the floating-point registers of the new one.
 
 use super::encode::{Class, Encoder, low};
-use super::notes::{CORE, LINUX, NT_PRFPREG, Note};
+use super::note::{CORE, LINUX, NT_PRFPREG, Note};
 use super::x86_64::{fxsave, xstate_note};
 use crate::images::proto::{CoreEntry, UserX86FpregsEntry, UserX86RegsEntry};
 

@@ -2,7 +2,7 @@
 //! chapter 13 (XSAVE); gdb's `i387-tdep.c`, which tells the layout of a note by its size.
 
 use super::encode::{Class, Encoder, low16};
-use super::notes::{CORE, LINUX, NT_PRFPREG, Note};
+use super::note::{CORE, LINUX, NT_PRFPREG, Note};
 use crate::images::proto::{CoreEntry, UserX86FpregsEntry, UserX86XsaveEntry};
 
 const NT_X86_XSTATE: u32 = 0x202;

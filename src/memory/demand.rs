@@ -18,6 +18,7 @@ use crate::images::proto::{MmEntry, PagemapHead};
 use crate::images::{self, Form, Image, Kind, decode, join};
 use crate::limits::Limits;
 use crate::model::auxv::{self, Auxv};
+use crate::model::vma::Vma;
 use crate::warning::Warnings;
 
 /// Bytes at both ends of a log of CRIU: who wrote it, and how it ended.
@@ -116,8 +117,9 @@ impl Demand {
         let claims = self.pagemaps.get(folder).filter(|claims| !claims.unknown)?;
         let mut ranges = Vec::new();
         for &(kind, number) in claims.by_pages.get(&pages_id)? {
-            if kind == Kind::Pagemap {
-                ranges.extend(self.of_task(folder, number, kept)?);
+            match kind {
+                Kind::Pagemap => ranges.extend(self.of_task(folder, number, kept)?),
+                _ => ranges.extend(self.of_shared(folder, number, kept)),
             }
         }
         ranges.sort_by_key(|range: &Range<u64>| range.start);
@@ -190,7 +192,19 @@ impl Demand {
         Image::of_bytes(kind, path, Cow::Borrowed(kept.bytes(path)?), None, &self.unheard)
     }
 
-    /// The parts of a task's pages that hold its arguments and environment.
+    /// The first page of shared memory, which tells whether it is an ELF file.
+    fn of_shared(&self, folder: &BStr, number: u64, kept: &dyn Kept) -> Vec<Range<u64>> {
+        let first = || {
+            let page_size = self.page_size_of(kept)?;
+            let path = join(folder, format!("pagemap-shmem-{number}.img").as_bytes());
+            let pagemap = self.image(Kind::ShmemPagemap, &path, kept)?;
+            let map = Pagemap::read(&pagemap, page_size, u64::MAX, &self.limits, &self.unheard)?;
+            Some(map.stored(0, page_size))
+        };
+        first().into_iter().flatten().collect()
+    }
+
+    /// The parts of a task's pages that hold its arguments and environment, and the first pages of what may be ELF files.
     fn of_task(&self, folder: &BStr, pid: u64, kept: &dyn Kept) -> Option<Vec<Range<u64>>> {
         let mut ranges = Vec::new();
         // A pre-dump has no layouts: that of the dump which follows it counts.
@@ -205,6 +219,10 @@ impl Demand {
             let map = Pagemap::read(&pagemap, page_size, address_mask(&mm), &self.limits, &self.unheard)?;
             for range in arguments::addresses(&mm, page_size, self.limits.argument_bytes) {
                 ranges.extend(map.stored(range.start, range.end));
+            }
+            let vmas = mm.vmas.iter().filter_map(|entry| Vma::of(entry).ok()).filter(Vma::may_begin_elf);
+            for start in vmas.map(|vma| vma.start.0) {
+                ranges.extend(map.stored(start, start.saturating_add(page_size)));
             }
         }
         Some(ranges)

@@ -71,7 +71,7 @@ pub struct Vma {
 
 impl Vma {
     /// From its record. `Err` says why it cannot be an area.
-    pub(super) fn of(entry: &VmaEntry) -> Result<Self, String> {
+    pub(crate) fn of(entry: &VmaEntry) -> Result<Self, String> {
         let (start, end) = (entry.start(), entry.end());
         if end <= start {
             return Err(format!("a mapping from {start:#x} to {end:#x} ends before it begins; left out"));
@@ -142,6 +142,13 @@ impl Vma {
         self.flags & bit != 0
     }
 
+    /// Whether its first page can be that of an ELF file: the beginning of a file, or anonymous memory that may be executed.
+    /// The vDSO is one too, but the same in every process.
+    pub(crate) fn may_begin_elf(&self) -> bool {
+        let of_file = self.status.intersects(Status::FILE_PRIVATE | Status::FILE_SHARED) && self.offset == 0;
+        of_file || self.is_anonymous() && self.prot & 4 != 0 && !self.status.contains(Status::VDSO)
+    }
+
     /// Whether the kernel backs it with no file, which is what `/proc/PID/cmdline` and `environ` are read from.
     pub fn is_anonymous(&self) -> bool {
         let other = Status::FILE_PRIVATE | Status::FILE_SHARED | Status::ANON_SHARED | Status::SOCKET | Status::AIORING;
@@ -178,6 +185,15 @@ mod tests {
         assert_eq!((vma(0x41, 0, 2).file(), vma(0x41, 0, 2).shared_memory()), (Some(FileId(7)), None));
         assert_eq!((vma(0x101, 0, 1).file(), vma(0x101, 0, 1).shared_memory()), (None, Some(7)));
         assert_eq!((vma(0x201, 0, 2).file(), vma(0x201, 0, 2).shared_memory()), (None, None));
+    }
+
+    #[test]
+    fn programs_begin_where_files_do_or_where_memory_is_executable() {
+        let may = |status, prot| vma(status, prot, 2).may_begin_elf();
+        assert!(may(0x41, 1) && may(0x4081, 1) && may(0x201, 5));
+        assert!(!may(0x201, 3) && !may(0x209, 5) && !may(0x101, 7));
+        let later = Vma { offset: 0x1000, ..vma(0x41, 5, 2) };
+        assert!(!later.may_begin_elf());
     }
 
     #[test]

@@ -4,7 +4,8 @@ use bstr::BString;
 
 use super::table::table;
 use crate::Checkpoint;
-use crate::memory::AddressSpace;
+use crate::abi::elf::ElfFile;
+use crate::memory::{AddressSpace, Content};
 use crate::model::Model;
 use crate::model::file::memfd_path;
 use crate::model::ids::{Address, Pid};
@@ -50,6 +51,17 @@ table! {
         pub flags: Vec<String>,
         /// Number of the shared memory behind it: equal numbers are the same memory.
         pub shared_id: Option<u64>,
+        /// Type of the ELF file that the mapping begins with: `relocatable`, `executable`, `shared_object` (a library or a
+        /// position-independent program) or `core`. Null if it is not an ELF file, or if its first page is not in the archive:
+        /// CRIU leaves unchanged pages of files to the files. Only the beginnings of files, and anonymous memory that may be
+        /// executed, are looked at.
+        #[to(ecs("file.elf.header.type"))]
+        pub elf_type: Option<&'static str>,
+        /// Machine of that ELF file, such as `x86_64`.
+        #[to(ecs("file.elf.architecture"))]
+        pub elf_machine: Option<String>,
+        /// Build id of that ELF file, in hexadecimal. Null if its first page has none.
+        pub build_id: Option<String>,
     }
 }
 
@@ -75,6 +87,7 @@ fn row(model: &Model, process: &Process, space: &AddressSpace<'_>, vma: &Vma) ->
     let (kind, path) = kind_and_path(model, mm, vma);
     let anonymous = matches!(kind, "heap" | "stack" | "anonymous" | "vdso" | "vvar" | "vsyscall");
     let shared_id = space.shared_object(vma);
+    let elf = elf_file(space, vma).unwrap_or_default();
     Mapping {
         pid: process.pid(),
         start: vma.start,
@@ -91,6 +104,20 @@ fn row(model: &Model, process: &Process, space: &AddressSpace<'_>, vma: &Vma) ->
         lazy_bytes: recorded.lazy,
         flags: vma.properties(process.arch()),
         shared_id,
+        elf_type: elf.file_type,
+        elf_machine: elf.machine,
+        build_id: elf.build_id,
+    }
+}
+
+/// The ELF file that a mapping begins with. Its first page is only looked at if it can be one.
+fn elf_file(space: &AddressSpace<'_>, vma: &Vma) -> Option<ElfFile> {
+    if !vma.may_begin_elf() {
+        return None;
+    }
+    match space.at(vma.start.0, space.page_size().min(vma.len())) {
+        Content::Bytes(page) => ElfFile::read(&page),
+        _ => None,
     }
 }
 

@@ -9,7 +9,9 @@ use super::holding::Holding;
 use super::table::table;
 use crate::Checkpoint;
 use crate::abi::device::Device;
+use crate::abi::elf::{self, ElfFile};
 use crate::digest::Digest;
+use crate::int::usize_of;
 use crate::memory::{Content, Missing, RecoveredFile as File, RecoveredFiles};
 use crate::warning::{Code, Place};
 
@@ -75,6 +77,15 @@ table! {
         pub member: Option<BString>,
         /// Its path in the member, if that is an archive.
         pub file: Option<BString>,
+        /// Type of the file if it is an ELF file: `relocatable`, `executable`, `shared_object` (a library or a
+        /// position-independent program) or `core`. Null if it is not one, or if its beginning is not in the archive.
+        #[to(ecs("file.elf.header.type"))]
+        pub elf_type: Option<&'static str>,
+        /// Machine of the ELF file, such as `x86_64`.
+        #[to(ecs("file.elf.architecture"))]
+        pub elf_machine: Option<String>,
+        /// Build id of the ELF file, in hexadecimal. Null if it has none in its first 64 KiB.
+        pub build_id: Option<String>,
     }
 }
 
@@ -97,6 +108,7 @@ fn row(checkpoint: &Checkpoint, recovered: &RecoveredFiles<'_>, file: &File, hol
             format!("files with more than {limit} bytes of holes in all; the rest is not hashed, --max-holes raises the limit")
         });
     }
+    let elf = hashed.as_ref().and_then(|hashed| ElfFile::read(&hashed.head.bytes)).unwrap_or_default();
     RecoveredFile {
         source: file.source.as_str(),
         path: file.path.clone(),
@@ -121,12 +133,45 @@ fn row(checkpoint: &Checkpoint, recovered: &RecoveredFiles<'_>, file: &File, hol
         holders: Holding::from(file.holders.clone()),
         member: file.member.clone(),
         file: file.file.clone(),
+        elf_type: elf.file_type,
+        elf_machine: elf.machine,
+        build_id: elf.build_id,
+    }
+}
+
+/// The first bytes of a file, as long as it may be an ELF file.
+#[derive(Debug, Default)]
+struct Head {
+    bytes: Vec<u8>,
+    is_done: bool,
+}
+
+impl Head {
+    /// Bytes that are kept. Linkers write headers and notes into the first page.
+    const BYTES: usize = 64 << 10;
+
+    fn add(&mut self, content: &Content<'_>) {
+        if self.is_done {
+            return;
+        }
+        let room = Self::BYTES.saturating_sub(self.bytes.len());
+        match content {
+            Content::Bytes(part) => self.bytes.extend(part.iter().take(room)),
+            Content::Zeros(len) | Content::Untouched(len) => {
+                let len = self.bytes.len().saturating_add(usize_of(*len).min(room));
+                self.bytes.resize(len, 0);
+            }
+            Content::Missing(..) => self.is_done = true,
+        }
+        let is_elf = self.bytes.len() < elf::MAGIC.len() || self.bytes.starts_with(elf::MAGIC);
+        self.is_done |= !is_elf || self.bytes.len() >= Self::BYTES;
     }
 }
 
 /// What reading a file through told of it.
 struct Hashed {
     digest: Digest,
+    head: Head,
     holes: u64,
     missing: u64,
     why: Option<Missing>,
@@ -134,9 +179,11 @@ struct Hashed {
 
 impl Hashed {
     fn of(recovered: &RecoveredFiles<'_>, file: &File, holes_left: &mut u64) -> Self {
-        let mut hashed = Hashed { digest: Digest::new(*holes_left), holes: 0, missing: 0, why: None };
+        let mut hashed =
+            Hashed { digest: Digest::new(*holes_left), head: Head::default(), holes: 0, missing: 0, why: None };
         recovered.each_piece(file, &mut |_, content| {
             let len = content.len();
+            hashed.head.add(content);
             match content {
                 Content::Missing(_, why) => {
                     hashed.missing = hashed.missing.saturating_add(len);
