@@ -1,4 +1,4 @@
-//! Small files that are given beside an archive: lists of names, patterns. They are opened with the same care as archives.
+//! Small files given next to an archive: lists of names, patterns. They are opened with the same care as archives.
 
 use std::io::{self, Read};
 use std::path::Path;
@@ -6,11 +6,11 @@ use std::path::Path;
 use super::given::{self, Given};
 use crate::error::ErrorKind;
 
-/// All bytes of a file or a pipe, `most` at most. What gives bytes without end, or would be waited for without end, is refused.
+/// Reads all bytes of a file or pipe, `most` at most. Endless inputs, and pipes that would block forever, are refused.
 ///
 /// # Errors
 ///
-/// If it is neither a file nor a pipe, cannot be read, or is larger.
+/// Fails if it is neither a file nor a pipe, cannot be read, or is larger.
 pub fn read_small(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     if is_null(path) {
         return Ok(Vec::new());
@@ -20,7 +20,7 @@ pub fn read_small(path: &Path, most: u64) -> io::Result<Vec<u8>> {
         Ok(Given::Stream(first, file)) => read_most(io::Cursor::new(first).chain(file), most),
         Ok(Given::Folder(_)) => Err(io::Error::other("this is a directory; give a file or a pipe")),
         Err(ErrorKind::Io(error)) => Err(error),
-        // What follows in brackets is advice for archives.
+        // The text in brackets is advice for archives.
         Err(ErrorKind::NotAnArchive(what)) => {
             let what = what.split_once(" (").map_or(what, |(what, _)| what);
             Err(io::Error::other(format!("this is {what}; give a file or a pipe")))
@@ -29,7 +29,7 @@ pub fn read_small(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     }
 }
 
-/// Whether a path is the device that has nothing, by which scripts say that there is no list.
+/// Whether a path is the null device, by which scripts say that there is no list.
 #[cfg(unix)]
 fn is_null(path: &Path) -> bool {
     use std::os::unix::fs::{FileTypeExt, MetadataExt};
@@ -46,11 +46,11 @@ fn is_null(_: &Path) -> bool {
     false
 }
 
-/// All bytes of something that is open already, `most` at most.
+/// Reads all bytes of an open input, `most` at most.
 ///
 /// # Errors
 ///
-/// If it cannot be read, or has more.
+/// Fails if it cannot be read, or has more.
 pub fn read_most(from: impl Read, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut from = from.take(most);

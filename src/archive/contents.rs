@@ -1,5 +1,5 @@
-//! The bytes of a member: where they lie, which are holes, and which are not here. Borrowed from the input's map or
-//! from what was kept while inflating; never copied to be looked at.
+//! The bytes of a member: where they are, which are holes, and which are missing. Borrowed from the input's map or from
+//! what was kept while inflating, and never copied just to be read.
 
 use std::borrow::Cow;
 
@@ -7,23 +7,23 @@ use super::lazy::LazyFile;
 use super::map::Map;
 use crate::int::{u64_of, usize_of};
 
-/// How many bytes are looked at in one go by who goes through all of them.
+/// Bytes read at once by callers that go through all of them.
 const PART: u64 = 1 << 20;
 
-/// Why bytes of a member are not here.
+/// Why bytes of a member are missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Absence {
     /// The archive ends before them, or was damaged there.
     Truncated,
     /// The file that holds them could not be read.
     Unreadable,
-    /// They were not asked for when the archive was inflated.
+    /// They were not kept when the archive was inflated.
     NotKept,
-    /// They are there, but the archive contradicts itself about where they belong.
+    /// They are in the archive, but it contradicts itself about where they belong.
     Contradicted,
 }
 
-/// Something that holds bytes of members.
+/// A source of members' bytes.
 #[derive(Debug)]
 pub(super) enum Backing {
     Map(Map),
@@ -32,7 +32,7 @@ pub(super) enum Backing {
 }
 
 impl Backing {
-    /// How many of its bytes lie in this process's own memory.
+    /// Number of bytes held in this process's own memory.
     pub(super) fn in_memory(&self) -> u64 {
         match self {
             Backing::Heap(bytes) => u64_of(bytes.len()),
@@ -40,7 +40,7 @@ impl Backing {
         }
     }
 
-    /// How many bytes it has; `None` if it cannot be read.
+    /// Size in bytes; `None` if it cannot be read.
     fn len(&self) -> Option<u64> {
         match self {
             Backing::Map(map) => Some(u64_of(map.len())),
@@ -49,7 +49,7 @@ impl Backing {
         }
     }
 
-    /// The bytes of a range up to the first that is not here; at least one.
+    /// The bytes of a range up to the first missing one; at least one.
     fn get(&self, offset: u64, len: u64) -> Result<&[u8], Absence> {
         let all: &[u8] = match self {
             Backing::Map(map) => map,
@@ -61,7 +61,7 @@ impl Backing {
         all.get(from..to).filter(|bytes| !bytes.is_empty()).ok_or(Absence::Truncated)
     }
 
-    /// The map, if it is one.
+    /// The map, if there is one.
     fn map(&self) -> Option<&Map> {
         match self {
             Backing::Map(map) => Some(map),
@@ -70,7 +70,7 @@ impl Backing {
         }
     }
 
-    /// Whether it is worth to read a range of its map ahead.
+    /// Whether reading a range of the map ahead is useful.
     fn reads_ahead(&self) -> bool {
         match self {
             Backing::Map(_) => true,
@@ -79,7 +79,7 @@ impl Backing {
         }
     }
 
-    /// Whether there is a file to read it from.
+    /// Whether the bytes can be read from a file.
     fn can_be_read(&self) -> bool {
         match self {
             Backing::Map(map) => map.has_file(),
@@ -88,8 +88,8 @@ impl Backing {
         }
     }
 
-    /// Fills a buffer with the bytes at an offset by reading. `None` if there is no file to read them from, an error if it
-    /// does not give them.
+    /// Fills a buffer with the bytes at an offset by reading. `None` if there is no file to read from; an error if
+    /// reading fails.
     fn read(&self, offset: u64, buffer: &mut [u8]) -> Option<Result<(), Absence>> {
         match self {
             Backing::Map(map) => Some(map.copy(usize_of(offset), buffer).map_err(|_| Absence::Truncated)),
@@ -100,7 +100,7 @@ impl Backing {
     }
 }
 
-/// A run of a member's bytes and where they lie.
+/// A run of a member's bytes, and where they are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Extent {
     /// Offset in the member.
@@ -110,7 +110,7 @@ pub(super) struct Extent {
 }
 
 impl Extent {
-    /// The part of it between two offsets of the member; `None` if there is none.
+    /// The part of the run between two offsets of the member; `None` if there is none.
     fn clip(&self, from: u64, to: u64) -> Option<Extent> {
         let at = self.at.max(from);
         let end = self.at.saturating_add(self.len).min(to);
@@ -121,7 +121,7 @@ impl Extent {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Source {
-    /// `offset` in the backing of this number.
+    /// At `offset` in the backing with this number.
     Backing {
         number: usize,
         offset: u64,
@@ -130,7 +130,7 @@ pub(super) enum Source {
 }
 
 impl Source {
-    /// The source of the bytes that lie so much further on.
+    /// The source of the bytes that are `len` further on.
     pub(super) fn skip(self, len: u64) -> Source {
         match self {
             Source::Backing { number, offset } => Source::Backing { number, offset: offset.saturating_add(len) },
@@ -139,7 +139,7 @@ impl Source {
     }
 }
 
-/// Where the bytes of a member lie: extents in order, not overlapping. What is between them is a hole (zeros).
+/// The location of a member's bytes: extents in order, not overlapping. Gaps between them are holes (zeros).
 #[derive(Clone, Debug, Default)]
 pub(super) struct Layout {
     pub(super) len: u64,
@@ -153,12 +153,12 @@ impl Layout {
         Layout { len, extents }
     }
 
-    /// Contents that cannot be read. Of those of which not even the length is known, one byte that is absent stands for all.
+    /// Contents that cannot be read. If not even their length is known, one missing byte stands for all.
     pub(super) fn unreadable(len: Option<u64>) -> Self {
         Layout::run(len.unwrap_or(1), Source::Absent(Absence::Unreadable))
     }
 
-    /// Puts extents in the place of what is absent; what is here already stays. Both are in order.
+    /// Replaces missing parts by extents; existing parts stay. Both are in order.
     pub(super) fn fill(&mut self, extents: Vec<Extent>) {
         let mut filled: Vec<Extent> = Vec::with_capacity(self.extents.len().saturating_add(extents.len()));
         let mut fillers = extents.into_iter().peekable();
@@ -185,7 +185,7 @@ impl Layout {
         self.extents = filled;
     }
 
-    /// The extents of a range, moved so that `offset` comes to lie at `to`. What lies behind the end is truncated.
+    /// The extents of a range, moved so that `offset` becomes `to`. Anything past the end is truncated.
     pub(super) fn slice(&self, offset: u64, len: u64, to: u64) -> Vec<Extent> {
         let end = offset.saturating_add(len);
         let moved = |at: u64| to.saturating_add(at.saturating_sub(offset));
@@ -203,19 +203,19 @@ impl Layout {
     }
 }
 
-/// What lies at an offset of a member.
+/// The contents at an offset of a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Piece<'a> {
-    /// These bytes, and nothing else up to their end.
+    /// Bytes.
     Bytes(&'a [u8]),
-    /// So many zeros that are not stored.
+    /// This number of zeros that are not stored.
     Hole(u64),
-    /// So many bytes that are not here.
+    /// This number of missing bytes.
     Absent(u64, Absence),
 }
 
 impl Piece<'_> {
-    /// How many bytes of the member the piece stands for.
+    /// Number of the member's bytes that the piece stands for.
     pub fn len(&self) -> u64 {
         match self {
             Piece::Bytes(bytes) => u64_of(bytes.len()),
@@ -223,7 +223,7 @@ impl Piece<'_> {
         }
     }
 
-    /// Whether the piece stands for no byte.
+    /// Whether the piece is empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -237,18 +237,18 @@ pub struct Contents<'a> {
 }
 
 impl<'a> Contents<'a> {
-    /// Bytes in all, holes included.
+    /// Size in bytes, including holes.
     pub fn len(&self) -> u64 {
         self.layout.len
     }
 
-    /// Whether there are none.
+    /// Whether there are no bytes.
     pub fn is_empty(&self) -> bool {
         self.layout.len == 0
     }
 
-    /// Whether some of them cannot be read, though they are there: what the file system does not give out, or somebody
-    /// took away meanwhile. That is warned of by itself, and nothing else is to be said of what is missing.
+    /// Whether some bytes exist but cannot be read, because the file system refused or the file was removed meanwhile.
+    /// This has a warning of its own, and needs no other.
     pub fn is_unreadable(&self) -> bool {
         let unreadable = |e: &Extent| match e.source {
             Source::Absent(why) => why == Absence::Unreadable,
@@ -260,12 +260,12 @@ impl<'a> Contents<'a> {
         self.layout.extents.iter().any(unreadable)
     }
 
-    /// Where the archive ends or is damaged within the contents: the offset of the first byte that is missing for that
-    /// reason. The length, if none is.
+    /// The offset of the first byte that is missing because the archive ends or is damaged there; the length if there
+    /// is none.
     pub fn cut_at(&self) -> u64 {
         let lost = |e: &&Extent| matches!(e.source, Source::Absent(why) if why != Absence::NotKept);
         let marked = self.layout.extents.iter().find(lost).map(|e| e.at);
-        // The last bytes tell whether the backing is as long as it must be.
+        // The last bytes show whether the backing is as long as it must be.
         let short = self.layout.extents.last().and_then(|e| {
             let Source::Backing { number, offset } = e.source else { return None };
             let all = self.backings.get(number).and_then(Backing::len).unwrap_or_default();
@@ -275,9 +275,9 @@ impl<'a> Contents<'a> {
         [marked, short].into_iter().flatten().min().unwrap_or(self.layout.len)
     }
 
-    /// The longest piece that begins at `offset` and has at most `most` bytes; `None` behind the end.
+    /// The longest piece that begins at `offset` and has at most `most` bytes; `None` past the end.
     ///
-    /// Costs a binary search over the member's extents, of which ordinary members have one.
+    /// The cost is a binary search over the member's extents; ordinary members have one.
     pub fn piece(&self, offset: u64, most: u64) -> Option<Piece<'a>> {
         let left = self.layout.len.checked_sub(offset).filter(|&n| n > 0)?.min(most);
         let after = self.layout.extents.partition_point(|e| e.at <= offset);
@@ -298,7 +298,7 @@ impl<'a> Contents<'a> {
         }
     }
 
-    /// The pieces of a range, in order and without a gap; what lies behind the end is left out.
+    /// The pieces of a range, in order and without a gap, up to the end.
     pub fn pieces(&self, offset: u64, len: u64) -> impl Iterator<Item = Piece<'a>> + use<'a> {
         let contents = *self;
         let end = offset.saturating_add(len);
@@ -310,12 +310,12 @@ impl<'a> Contents<'a> {
         })
     }
 
-    /// Reads a range ahead if it is mapped; for who will read all of it.
+    /// Reads a range ahead if it is mapped, for callers that will read all of it.
     pub fn will_read(&self, offset: u64, len: u64) {
         self.each_mapped(offset, len, Backing::reads_ahead, Map::will_read);
     }
 
-    /// Gives the pages of a range back to the kernel if it is mapped; they can be read again.
+    /// Releases the pages of a range to the kernel if it is mapped. They can be read again.
     pub fn give_back(&self, offset: u64, len: u64) {
         self.each_mapped(offset, len, |_| true, Map::give_back);
     }
@@ -337,8 +337,8 @@ impl<'a> Contents<'a> {
         }
     }
 
-    /// Fills a buffer with the bytes of a range that lies in one piece in a file which can be read; `false` if it does not.
-    /// For who goes through everything once: a copy costs less than the pages of a map.
+    /// Fills a buffer with the bytes of a range that is in one piece in a readable file; `false` otherwise. For callers
+    /// that go through everything once: a copy costs less than mapped pages.
     pub(crate) fn copy(&self, offset: u64, buffer: &mut [u8]) -> bool {
         let end = offset.saturating_add(u64_of(buffer.len()));
         let after = self.layout.extents.partition_point(|e| e.at <= offset);
@@ -348,13 +348,12 @@ impl<'a> Contents<'a> {
         backing.and_then(|backing| backing.read(from, buffer)).is_some_and(|read| read.is_ok())
     }
 
-    /// Goes through all of them once, in order and in parts, of which holes are one each. They are read where that is
-    /// possible, which costs a copy but no page of a map, and cannot be cut short by a file that shrinks; mapped ones are
-    /// given back.
+    /// Goes through all bytes once, in order and in parts; each hole is one part. Bytes are read if possible, which
+    /// costs a copy but no mapped page and cannot be cut short by a file that shrinks. Mapped pages are released.
     ///
     /// # Errors
     ///
-    /// If `each` fails, which ends it.
+    /// Fails if `each` fails, which ends it.
     pub(crate) fn once<E>(&self, mut each: impl FnMut(Piece<'_>) -> Result<(), E>) -> Result<(), E> {
         let mut buffer = Vec::new();
         let mut at = 0_u64;
@@ -382,7 +381,8 @@ impl<'a> Contents<'a> {
         Ok(())
     }
 
-    /// The run that an offset lies in: how many bytes of it follow, and where they begin in which backing, if in one.
+    /// The run that contains an offset: how many bytes of it follow, and in which backing and where they begin, if in
+    /// one.
     fn run(&self, offset: u64) -> Option<(u64, Option<(usize, u64)>)> {
         let piece_end = |len: u64| self.layout.len.saturating_sub(offset).min(len);
         let left = self.layout.len.checked_sub(offset).filter(|&n| n > 0)?;
@@ -391,7 +391,7 @@ impl<'a> Contents<'a> {
         let next = self.layout.extents.get(after).map_or(left, |e| e.at.saturating_sub(offset));
         Some(match here {
             Some(Extent { len, source: Source::Backing { number, offset: from }, .. }) => {
-                // As offset of the contents' own beginning, so that any later offset can be told from it.
+                // Relative to the beginning of the contents, so that any later offset can be derived.
                 (piece_end(len), Some((number, from.wrapping_sub(offset))))
             }
             Some(extent) => (piece_end(extent.len), None),
@@ -399,7 +399,7 @@ impl<'a> Contents<'a> {
         })
     }
 
-    /// Reads `most` bytes at an offset of a run into a buffer; `None` if it is nothing that is read.
+    /// Reads `most` bytes at an offset of a run into a buffer; `None` if the run is not read from a file.
     fn read(
         &self,
         source: Option<(usize, u64)>,
@@ -413,7 +413,7 @@ impl<'a> Contents<'a> {
         backing.read(base.wrapping_add(offset), buffer)
     }
 
-    /// Bytes of a range; `None` if some of them are not here. Borrowed where they lie in one piece.
+    /// The bytes of a range; `None` if some are missing. Borrowed if they are in one piece.
     pub fn slice(&self, from: u64, to: u64) -> Option<Cow<'a, [u8]>> {
         let len = to.saturating_sub(from);
         let mut all = Cow::Borrowed(&[][..]);
@@ -431,8 +431,8 @@ impl<'a> Contents<'a> {
         (u64_of(all.len()) == len).then_some(all)
     }
 
-    /// All bytes from the beginning up to the first that is not here, or up to `limit`; and what stopped it, if
-    /// anything did. Borrowed where they lie in one piece.
+    /// All bytes from the beginning up to the first missing one, or up to `limit`, and what stopped it, if anything
+    /// did. Borrowed if they are in one piece.
     pub fn prefix(&self, limit: u64) -> (Cow<'a, [u8]>, Option<Stop>) {
         let wanted = self.len().min(limit);
         let over = (self.len() > limit).then_some(Stop::Limit);
@@ -453,12 +453,12 @@ impl<'a> Contents<'a> {
     }
 }
 
-/// Why [`Contents::prefix`] has not all bytes.
+/// Why [`Contents::prefix`] does not have all bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
     /// The member is longer than the limit.
     Limit,
-    /// The next bytes are not here.
+    /// The next bytes are missing.
     Absent(Absence),
 }
 

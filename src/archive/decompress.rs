@@ -1,4 +1,4 @@
-//! Decoders of compressed input. Each reads on over the end of a member, frame or stream to the next.
+//! Decoders of compressed input. Each continues past the end of a member, frame or stream with the next.
 
 use std::io::{BufRead, Error, ErrorKind, Read, Result};
 
@@ -13,7 +13,7 @@ use crate::int::u64_of;
 ///
 /// # Errors
 ///
-/// If the decoder cannot be set up, which is a matter of memory.
+/// Fails if the decoder cannot be created, for lack of memory.
 pub(super) fn decoder<'a>(
     compression: Compression,
     input: impl BufRead + Send + 'a,
@@ -26,8 +26,8 @@ pub(super) fn decoder<'a>(
     })
 }
 
-/// All members of gzip data. Zeros behind a member are no damage: a tar that writes into a pipe, as CRIU's of file systems in
-/// memory, fills its last record with them, and `gzip` skips them, too.
+/// All members of gzip data. Zeros after a member are not damage: a tar that writes into a pipe, as CRIU does for file
+/// systems in memory, fills its last record with them, and `gzip` skips them too.
 struct GzipMembers<R>(Option<GzDecoder<R>>);
 
 impl<R: BufRead> Read for GzipMembers<R> {
@@ -45,7 +45,7 @@ impl<R: BufRead> Read for GzipMembers<R> {
     }
 }
 
-/// Skips zeros, and tells whether anything comes behind them.
+/// Skips zeros, and returns whether anything follows.
 fn skip_zeros(input: &mut impl BufRead) -> Result<bool> {
     loop {
         let here = input.fill_buf()?;
@@ -59,19 +59,19 @@ fn skip_zeros(input: &mut impl BufRead) -> Result<bool> {
     }
 }
 
-/// Streams of bzip2 that are begun whatever they hold.
+/// Number of bzip2 streams that are always allowed.
 const STREAMS: u64 = 1000;
-/// Bytes of the input, and bytes that it inflates to, for which a further one is.
+/// Bytes of input, and bytes of output, that allow one more stream.
 const STREAM_FOR_INPUT: u64 = 4 << 10;
 const STREAM_FOR_OUTPUT: u64 = 64 << 10;
 
-/// All streams of bzip2 data. To begin one costs as much as to inflate a megabyte, whatever it holds: empty ones are passed
-/// over without, and of others there may be as many as there is something in them. Programs that compress side by side
-/// make one for each block of 100,000 bytes or more.
+/// All streams of bzip2 data. Beginning one costs as much as inflating a megabyte. Empty streams are skipped without
+/// beginning them, and the number of other streams is bounded by the data in them. Parallel compressors create one for
+/// each block of 100,000 bytes or more.
 struct Bzip2Streams<R> {
     decoder: Option<BzDecoder<Ahead<R>>>,
     streams: u64,
-    /// Bytes that came out.
+    /// Number of bytes inflated so far.
     inflated: u64,
 }
 
@@ -81,7 +81,7 @@ impl<R: BufRead> Bzip2Streams<R> {
         Bzip2Streams { decoder: Some(BzDecoder::new(input)), streams: 0, inflated: 0 }
     }
 
-    /// Goes to the next stream that is not empty, if there is one.
+    /// Advances to the next stream that is not empty, if there is one.
     fn next(&mut self) -> Result<()> {
         let Some(mut input) = self.decoder.take().map(BzDecoder::into_inner) else { return Ok(()) };
         while is_empty_stream(input.ahead(EMPTY_STREAM)?) {
@@ -120,24 +120,24 @@ impl<R: BufRead> Read for Bzip2Streams<R> {
     }
 }
 
-/// Bytes of a stream of bzip2 without a block: its header, the mark of its end, the check sum of nothing.
+/// Size of an empty bzip2 stream: header, end mark, and checksum of nothing.
 const EMPTY_STREAM: usize = 14;
 
 fn is_empty_stream(bytes: &[u8]) -> bool {
     matches!(bytes, [b'B', b'Z', b'h', b'1'..=b'9', 0x17, 0x72, 0x45, 0x38, 0x50, 0x90, 0, 0, 0, 0])
 }
 
-/// An input of which the next bytes can be looked at before they are read.
+/// An input whose next bytes can be examined before they are read.
 struct Ahead<R> {
     held: Vec<u8>,
     from: usize,
-    /// Bytes that were read.
+    /// Number of bytes read.
     taken: u64,
     inner: R,
 }
 
 impl<R: BufRead> Ahead<R> {
-    /// The next so many bytes, or those up to the end.
+    /// The next `len` bytes, or those up to the end.
     fn ahead(&mut self, len: usize) -> Result<&[u8]> {
         self.held.drain(..self.from.min(self.held.len()));
         self.from = 0;

@@ -1,5 +1,5 @@
-//! A folder that was opened once. What is in it is looked up from its descriptor, a part of the path at a time, and no link
-//! is followed: who puts a link in the place of a file or a folder after it was listed leads nobody elsewhere.
+//! A directory that was opened once. Its entries are looked up from its descriptor, one path component at a time, and
+//! no link is followed. Replacing a listed file or directory by a link leads nowhere else.
 
 use std::fs::Metadata;
 
@@ -13,7 +13,7 @@ pub(super) use self::by_descriptor::{Folder, has_no_name};
 #[cfg(not(unix))]
 pub(super) use self::by_path::Folder;
 
-/// What the file system says of an entry of a folder.
+/// What the file system says about an entry of a directory.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Facts {
     pub(super) kind: MemberKind,
@@ -23,7 +23,7 @@ pub(super) struct Facts {
     pub(super) gid: Option<u64>,
 }
 
-/// A name in a folder, and what it is, if the folder itself says so.
+/// A name in a directory, with its kind if the directory has it.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
     pub(super) name: BString,
@@ -44,7 +44,7 @@ impl From<&Metadata> for Facts {
     }
 }
 
-/// What a file is.
+/// The kind of a file.
 pub(super) fn kind(kind: std::fs::FileType) -> MemberKind {
     if kind.is_file() {
         MemberKind::File
@@ -93,29 +93,30 @@ mod by_descriptor {
     use crate::archive::identity::Identity;
     use crate::archive::member::MemberKind;
 
-    /// A folder, by its descriptor.
+    /// A directory, by its descriptor.
     #[derive(Debug)]
     pub(in crate::archive) struct Folder(OwnedFd);
 
-    /// As every descriptor here is opened. What does not answer at once, as a pipe that nobody writes to, is not waited for.
+    /// Flags for every descriptor opened here. Files that do not answer at once, such as a pipe without a writer, are
+    /// not waited for.
     const ALWAYS: OFlags = OFlags::CLOEXEC.union(OFlags::NOCTTY).union(OFlags::NONBLOCK);
 
     impl Folder {
-        /// Opens the folder at a path; a link in the path itself is followed, because who gave it meant it.
+        /// Opens the directory at a path. A link in the path itself is followed, because the caller gave it.
         pub(in crate::archive) fn open(path: &Path) -> io::Result<Self> {
             Ok(Folder(fs::open(path, ALWAYS | OFlags::DIRECTORY, Mode::empty())?))
         }
 
-        /// Opens a folder in it.
+        /// Opens a subdirectory.
         pub(in crate::archive) fn inside(&self, name: &[u8]) -> io::Result<Self> {
             let flags = ALWAYS | OFlags::DIRECTORY | OFlags::NOFOLLOW;
             Ok(Folder(fs::openat(&self.0, c_string(name)?, flags, Mode::empty())?))
         }
 
-        /// What is in it, without `.` and `..`.
+        /// The entries, without `.` and `..`.
         pub(in crate::archive) fn entries(&self) -> io::Result<Vec<Entry>> {
             let mut entries = Vec::new();
-            // Not `Dir::read_from`, which needs the right to search the folder.
+            // Not `Dir::read_from`, which needs permission to search the directory.
             for entry in Dir::new(self.0.try_clone()?)? {
                 let entry = entry?;
                 let name = entry.file_name().to_bytes();
@@ -126,26 +127,26 @@ mod by_descriptor {
             Ok(entries)
         }
 
-        /// What the file system says of an entry; of a link, not of what it leads to.
+        /// What the file system says about an entry; for a link, about the link itself.
         pub(in crate::archive) fn facts(&self, name: &[u8]) -> io::Result<Facts> {
             Ok(facts(&fs::statat(&self.0, c_string(name)?, AtFlags::SYMLINK_NOFOLLOW)?))
         }
 
-        /// Says why an entry may not be read; that it may be is no promise.
+        /// Returns why an entry may not be read. Success does not guarantee that it can be.
         pub(in crate::archive) fn may_read(&self, name: &[u8]) -> io::Result<()> {
             match fs::accessat(&self.0, c_string(name)?, Access::READ_OK, AtFlags::EACCESS) {
                 Err(error @ Errno::ACCESS) => Err(error.into()),
-                // Whatever else keeps it from being read is seen when it is.
+                // Any other obstacle shows when it is read.
                 _ => Ok(()),
             }
         }
 
-        /// Where a link leads.
+        /// The target of a link.
         pub(in crate::archive) fn link(&self, name: &[u8]) -> io::Result<BString> {
             Ok(fs::readlinkat(&self.0, c_string(name)?, Vec::new())?.into_bytes().into())
         }
 
-        /// Opens a file by its path from here. Whether it is one is for the caller to see.
+        /// Opens a file by its path from here. The caller checks that it is a file.
         pub(in crate::archive) fn file(&self, path: &[u8]) -> io::Result<File> {
             let mut inside = None;
             let mut rest = path;
@@ -156,20 +157,20 @@ mod by_descriptor {
             let here = inside.as_ref().unwrap_or(self);
             match fs::openat(&here.0, c_string(rest)?, ALWAYS | OFlags::NOFOLLOW, Mode::empty()) {
                 Ok(opened) => Ok(File::from(opened)),
-                // A link at the end of a path is another error than one within it.
+                // A link at the end of a path gives another error than one within it.
                 Err(Errno::LOOP) => Err(io::ErrorKind::NotADirectory.into()),
                 Err(error) => Err(error.into()),
             }
         }
 
-        /// The number of the file system that it is on, and what that is if it is one of the kernel's own: its files are
-        /// made when they are read, have no size, and may have no end.
+        /// The number of the file system, and its name if it is one of the kernel's own. Files there are created when
+        /// they are read, have no size, and may have no end.
         pub(in crate::archive) fn is_of_the_kernel(&self) -> Option<&'static str> {
             is_of_the_kernel(&self.0)
         }
     }
 
-    /// What file system of the kernel's own a file is on; `None` if it is on another.
+    /// The kernel's own file system that a file is on; `None` if it is on another.
     #[cfg(target_os = "linux")]
     pub(in crate::archive) fn is_of_the_kernel(file: impl std::os::fd::AsFd) -> Option<&'static str> {
         /// Source: `include/uapi/linux/magic.h`.
@@ -195,7 +196,7 @@ mod by_descriptor {
         KERNELS.iter().find(|(magic, _)| *magic == found).map(|(_, name)| *name)
     }
 
-    /// Whether a pipe is not that of a path, but was made open, as those between commands are.
+    /// Whether a pipe was not opened by a path, but created open, like those between commands.
     #[cfg(target_os = "linux")]
     pub(in crate::archive) fn has_no_name(pipe: impl std::os::fd::AsFd) -> bool {
         /// Source: `include/uapi/linux/magic.h`.
@@ -243,7 +244,7 @@ mod by_descriptor {
         }
     }
 
-    /// A number of the system's, whose type is another on each.
+    /// A number of the operating system, whose type differs between systems.
     fn number<T: Default>(n: impl TryInto<T>) -> T {
         n.try_into().unwrap_or_default()
     }
@@ -266,7 +267,8 @@ mod by_path {
 
     use super::{Entry, Facts};
 
-    /// A folder, by its path: here nothing better is at hand. Links are looked for before a file is opened.
+    /// A directory, by its path, because nothing better is available here. Links are checked for before a file is
+    /// opened.
     #[derive(Debug)]
     pub(in crate::archive) struct Folder(PathBuf);
 

@@ -1,5 +1,5 @@
-//! What was given to be read, by its path or already open: a file, a folder, a pipe. What is none of them, or would be waited
-//! for without end, is refused with the word for what it is.
+//! Opens an input by its path, or takes an open one: a file, a directory or a pipe. Anything else, and pipes that would
+//! block forever, are refused with a name for what they are.
 
 use std::fs::File;
 use std::io::{self, IsTerminal};
@@ -9,20 +9,20 @@ use super::folder::{self, Folder};
 use super::member::MemberKind;
 use crate::error::ErrorKind;
 
-/// What can be read.
+/// An input that can be read.
 pub(super) enum Given {
     /// A regular file.
     File(File),
-    /// A pipe, or what else gives its bytes once and in order; with those that were read of it already.
+    /// A pipe, or another input that can be read once, with the bytes already read from it.
     Stream(Vec<u8>, File),
     Folder(Folder),
 }
 
-/// What is at a path.
+/// Opens the input at a path.
 ///
 /// # Errors
 ///
-/// If it cannot be opened, or is nothing that can be read.
+/// Fails if it cannot be opened, or cannot be read.
 pub(super) fn at(path: &Path) -> Result<Given, ErrorKind> {
     let kind = folder::kind(std::fs::metadata(path)?.file_type());
     match kind {
@@ -44,11 +44,11 @@ pub(super) fn at(path: &Path) -> Result<Given, ErrorKind> {
     }
 }
 
-/// What is open already, such as standard input.
+/// Takes an input that is already open, such as standard input.
 ///
 /// # Errors
 ///
-/// If it is nothing that can be read.
+/// Fails if it cannot be read.
 pub(super) fn opened(file: File) -> Result<Given, ErrorKind> {
     if file.is_terminal() {
         return Err(ErrorKind::NotAnArchive("a terminal"));
@@ -61,7 +61,7 @@ pub(super) fn opened(file: File) -> Result<Given, ErrorKind> {
         MemberKind::Directory => {
             Err(ErrorKind::NotAnArchive("a directory that was given as an open file; give its path"))
         }
-        // A socket that is open already has somebody at its other end, as a pipe has.
+        // A socket that is already open has a peer, as a pipe has.
         MemberKind::Fifo | MemberKind::BlockDevice | MemberKind::Other(_) => Ok(Given::Stream(Vec::new(), file)),
         kind => Err(refused(kind)),
     }
@@ -84,8 +84,8 @@ fn is_of_the_kernel(_: &File) -> bool {
     false
 }
 
-/// Opens a pipe by its name. To open one that nobody writes to would wait until somebody does, which may be never; so it is
-/// opened without, and a writer that is just being started is given a moment.
+/// Opens a named pipe. Opening one without a writer would block, perhaps forever, so it is opened without blocking, and
+/// a writer that is just starting gets a short time.
 #[cfg(unix)]
 fn pipe(path: &Path) -> Result<Given, ErrorKind> {
     use std::fs::OpenOptions;
@@ -103,15 +103,15 @@ fn pipe(path: &Path) -> Result<Given, ErrorKind> {
     let mut first = vec![0];
     for _ in 0..TRIES {
         let read = match file.read(&mut first) {
-            // A shell's `<(…)` had its writer from the beginning: it is done.
+            // A shell's `<(…)` had its writer from the beginning, so it is done.
             Ok(0) if folder::has_no_name(&file) => 0,
-            // Nobody writes to it, or everybody has stopped without a byte.
+            // There is no writer, or all writers ended without a byte.
             Ok(0) => {
                 std::thread::sleep(PAUSE);
                 continue;
             }
             Ok(len) => len,
-            // Somebody will.
+            // A writer exists but has written nothing yet.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(error.into()),

@@ -1,28 +1,28 @@
-//! One tar header: 512 bytes of v7, ustar, GNU or PAX form, as `tar(5)` describes them.
+//! A tar header: 512 bytes in v7, ustar, GNU or PAX form, as `tar(5)` describes them.
 
 use bstr::{BString, ByteSlice};
 
-/// Size of a header and of everything's padding.
+/// Size of a header, to which everything is padded.
 pub(super) const BLOCK: usize = 512;
 
 /// A block of a tar.
 pub(super) type Block = [u8; BLOCK];
 
-/// The fields of a header whose check sum is right.
+/// The fields of a header with a valid checksum.
 #[derive(Debug)]
 pub(super) struct Header<'a> {
     block: &'a Block,
 }
 
 impl<'a> Header<'a> {
-    /// Takes a block for a header if its check sum says so. Old tars summed signed bytes, so both sums count.
+    /// Takes a block for a header if its checksum matches. Old tars summed signed bytes, so both sums are accepted.
     pub(super) fn of(block: &'a Block) -> Option<Self> {
         let (before, rest) = block.split_at_checked(148)?;
         let (field, after) = rest.split_at_checked(8)?;
         let spaces = 8 * u64::from(b' ');
         let bytes = || before.iter().chain(after);
         let unsigned = bytes().fold(spaces, |sum, &b| sum.wrapping_add(u64::from(b)));
-        // A byte with its top bit set counts 256 less when signed.
+        // A byte with its top bit set counts 256 less if signed.
         let negative = bytes().filter(|&&b| b >= 0x80).fold(0_u64, |sum, _| sum.wrapping_add(256));
         let signed = unsigned.checked_sub(negative);
         let recorded = number(field)?.try_into().ok()?;
@@ -33,7 +33,7 @@ impl<'a> Header<'a> {
         self.block.get(from..from.saturating_add(len)).unwrap_or_default()
     }
 
-    /// Whether the header says that it is one, beyond its check sum: POSIX or GNU.
+    /// Whether the header has a magic number in addition to its checksum: POSIX or GNU.
     pub(super) fn has_magic(&self) -> bool {
         self.field(257, 5) == b"ustar"
     }
@@ -42,7 +42,7 @@ impl<'a> Header<'a> {
         self.field(257, 6) == b"ustar\0"
     }
 
-    /// The name, with the prefix that POSIX puts before it. GNU's form keeps other things at the prefix's place.
+    /// The name, after the prefix that POSIX puts before it. The GNU form has other fields in place of the prefix.
     pub(super) fn name(&self) -> BString {
         let name = text(self.field(0, 100));
         let prefix = if self.is_posix() { text(self.field(345, 155)) } else { b"" };
@@ -66,17 +66,17 @@ impl<'a> Header<'a> {
         u64::try_from(number(self.field(116, 8))?).ok()
     }
 
-    /// Bytes of the contents; `None` if the field holds no size.
+    /// Size of the contents in bytes; `None` if the field is not a size.
     pub(super) fn size(&self) -> Option<u64> {
         u64::try_from(number(self.field(124, 12))?).ok()
     }
 
-    /// Seconds since 1970; `None` if the field holds no number that could be a time.
+    /// Seconds since 1970; `None` if the field is not a number that can be a time.
     pub(super) fn mtime(&self) -> Option<i64> {
         i64::try_from(number(self.field(136, 12))?).ok()
     }
 
-    /// Major and minor number of a device.
+    /// Major and minor device numbers.
     pub(super) fn device(&self) -> Option<(u32, u32)> {
         let part = |from| u32::try_from(number(self.field(from, 8))?).ok();
         Some((part(329)?, part(337)?))
@@ -90,7 +90,7 @@ impl<'a> Header<'a> {
         text(self.field(157, 100)).into()
     }
 
-    /// The part of an old GNU sparse member's header that holds its map: four regions, whether more follow, the size.
+    /// The part of an old GNU sparse member's header with its map: four regions, whether more follow, and the size.
     pub(super) fn gnu_sparse(&self) -> &'a [u8] {
         self.field(386, 109)
     }
@@ -101,12 +101,12 @@ fn text(field: &[u8]) -> &[u8] {
     field.split_once_str("\0").map_or(field, |(text, _)| text)
 }
 
-/// A number in octal text, or in base 256 where the first bit is set (GNU, for sizes from 8 GiB and times before 1970).
+/// A number in octal text, or in base 256 if the first bit is set (GNU, for sizes from 8 GiB and times before 1970).
 /// Blank is zero. `None` for anything else, and for base 256 beyond 128 bits.
 pub(super) fn number(field: &[u8]) -> Option<i128> {
     let (&first, rest) = field.split_first()?;
     if first & 0x80 != 0 {
-        // Two's complement, but for the first bit, which is only a mark: the sign is in the second.
+        // Two's complement, except that the first bit is only a mark: the sign is in the second.
         let negative = first & 0x40 != 0;
         let start = i128::from(first & 0x3f).checked_sub(if negative { 0x40 } else { 0 })?;
         return rest.iter().try_fold(start, |n, &b| n.checked_mul(256)?.checked_add(i128::from(b)));

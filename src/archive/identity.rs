@@ -1,4 +1,4 @@
-//! What tells whether a file is still the one that was opened: evidence that somebody writes to while it is read is none.
+//! Tells whether a file is still the one that was opened. A file that changes while it is read is not evidence.
 
 use std::fs::{File, Metadata};
 use std::io;
@@ -6,30 +6,30 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-/// What the file system says of a file. Two that are equal are the same file, and nobody wrote to it in between.
+/// What the file system says about a file. Two equal identities mean the same file, not written to in between.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// Bytes.
+    /// Size in bytes.
     pub size: u64,
-    /// Last change of the contents.
+    /// Time of the last change of the contents.
     pub modified: Option<Timestamp>,
-    /// Last change of the contents or of what is recorded about them (ctime), which nobody can set back.
+    /// Time of the last change of contents or metadata (ctime), which cannot be set back.
     pub changed: Option<Timestamp>,
-    /// Device and number of the file on it.
+    /// Device and inode number.
     pub inode: Option<(u64, u64)>,
 }
 
 impl Identity {
-    /// What the file system says of a path.
+    /// What the file system says about a path.
     ///
     /// # Errors
     ///
-    /// If it says nothing.
+    /// Fails if it cannot be accessed.
     pub fn of(path: &Path) -> io::Result<Self> {
         std::fs::metadata(path).map(|metadata| Identity::from(&metadata))
     }
 
-    /// In which way a file is another now; `None` if it is not.
+    /// How a file differs from before; `None` if it does not.
     pub fn differs(&self, now: &Identity) -> Option<String> {
         if self.inode != now.inode {
             return Some("another file replaced it".to_owned());
@@ -56,28 +56,28 @@ impl From<&Metadata> for Identity {
     }
 }
 
-/// Watches over an input while it is open.
+/// Watches an input while it is open.
 #[derive(Debug)]
 pub(super) struct Watch {
-    /// Where it was found; whoever replaced it would be seen there.
+    /// The path of the input, which shows a replacement.
     path: Option<PathBuf>,
     file: File,
     before: Identity,
 }
 
 impl Watch {
-    /// Watches over a file that has been opened. `None` if it cannot be held open.
+    /// Watches an open file. `None` if it cannot be held open.
     pub(super) fn of(file: &File, path: Option<&Path>, metadata: &Metadata) -> Option<Self> {
         let file = file.try_clone().ok()?;
         Some(Watch { path: path.map(Path::to_owned), file, before: Identity::from(metadata) })
     }
 
-    /// What it was when it was opened.
+    /// The identity of the input when it was opened.
     pub(super) fn before(&self) -> &Identity {
         &self.before
     }
 
-    /// How it has been changed since.
+    /// How the input has changed since.
     pub(super) fn changed(&self) -> Option<String> {
         let now = match &self.path {
             Some(path) => Identity::of(path),

@@ -1,8 +1,8 @@
-//! Finds what is looked for wherever it lies in an archive: beside other things, in the layers of an image, in an archive
-//! within the archive. What an archive holds is decided by its contents; a file's name hides nothing.
+//! Finds checkpoints anywhere in an archive: next to other members, in the layers of a container image, in a nested
+//! archive. Contents decide what an archive holds; a file's name hides nothing.
 //!
-//! Each place that holds something is a **volume**: its members get the path of the place before theirs. Only an image
-//! that is all there is takes the place of the layout that carried it, so that it reads like the engine's own archive.
+//! Each place that holds a checkpoint is a **volume**: its members get the path of that place as a prefix. If a
+//! container image is all there is, it replaces the layout around it, so that it reads like the engine's own archive.
 
 use std::collections::{HashMap, HashSet};
 use std::io::{self, BufRead, BufReader, Cursor, Read};
@@ -24,29 +24,29 @@ use crate::int::{u64_of, usize_of};
 use crate::limits::Limits;
 use crate::warning::{Code, Place, Warnings};
 
-/// Archives within archives within the archive.
+/// Greatest nesting depth of archives.
 const DEPTH: usize = 4;
-/// Compression in compression that is undone.
+/// Greatest number of compressions around one another.
 const COMPRESSIONS: usize = 4;
-/// Bytes of the name of a layer that tells it from another.
+/// Length of the part of a layer's name that distinguishes it.
 const LAYER_NAME: usize = 12;
-/// Members of layers that several images share, listed for each of them but the first.
+/// Members of layers shared by several images that are listed again for each further image.
 const REPEATED: u64 = 100_000;
 
 /// Bytes of a compressed member that are inflated to see whether it is an archive.
 pub(super) const PEEK: usize = 4096;
 
-/// Looks through an archive.
+/// A search through an archive.
 pub(super) struct Search<'a> {
     pub(super) select: &'a mut dyn Select,
     pub(super) hash: bool,
     pub(super) limits: &'a Limits,
     pub(super) warnings: &'a Warnings,
-    /// Bytes of the input as it was given, if that is known.
+    /// Size of the input as given, if known.
     pub(super) input_bytes: Option<u64>,
 }
 
-/// The members of an archive, and those of the archives in it that hold what is looked for.
+/// The members of an archive and of those nested archives that hold a checkpoint.
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) listing: Listing,
@@ -54,23 +54,23 @@ pub(super) struct Found {
     pub(super) volumes: Vec<Inner>,
 }
 
-/// An archive or an image in the archive.
+/// A nested archive or container image.
 #[derive(Debug)]
 pub(super) struct Inner {
-    /// The folder below which its members lie.
+    /// The directory that contains its members.
     pub(super) root: BString,
-    /// Which members those are.
+    /// The range of its members.
     pub(super) members: Range<usize>,
-    /// What the image says of itself.
+    /// Annotations of the image.
     pub(super) annotations: Annotations,
 }
 
 impl Search<'_> {
-    /// Looks through the members of an archive.
+    /// Searches the members of an archive.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Oci`] if it is an image of which nothing can be read.
+    /// [`ErrorKind::Oci`] if it is a container image of which nothing can be read.
     pub(super) fn run(self, outer: Listing, backings: Vec<Backing>) -> Result<Found, ErrorKind> {
         let own = self.select.wants(&outer.members);
         let mut work = Work {
@@ -116,7 +116,7 @@ impl Search<'_> {
             members.extend(volume.listing.members);
             inner.push(Inner { root: volume.root, members: first..members.len(), annotations: volume.annotations });
         }
-        // Two of one name in one place were warned of when that place was listed.
+        // Duplicate names in one place were warned about when that place was listed.
         let unheard = Warnings::new(self.limits);
         Ok(Found { listing: Listing::of(members, &unheard), backings, volumes: inner })
     }
@@ -128,7 +128,7 @@ fn warn(faults: Vec<Fault>, warnings: &Warnings) {
     }
 }
 
-/// Why an image has nothing of what is looked for.
+/// Why an image does not hold a checkpoint.
 fn why_nothing(images: usize, faults: &[Fault]) -> String {
     let why = faults.iter().map(|fault| format!("{}: {}", fault.place, fault.message)).collect::<Vec<_>>().join("; ");
     match (images, why.is_empty()) {
@@ -141,7 +141,7 @@ fn why_nothing(images: usize, faults: &[Fault]) -> String {
     }
 }
 
-/// A place that holds what is looked for.
+/// A place that holds a checkpoint.
 #[derive(Debug)]
 struct Volume {
     root: BString,
@@ -149,12 +149,12 @@ struct Volume {
     annotations: Annotations,
 }
 
-/// Where a list of members lies.
+/// The place of a list of members.
 #[derive(Debug)]
 struct Scope {
-    /// What stands before their paths.
+    /// Prefix of their paths.
     root: BString,
-    /// Whether what is looked for is among them.
+    /// Whether a checkpoint is among them.
     own: bool,
     depth: usize,
 }
@@ -167,23 +167,23 @@ struct Work<'a> {
     backings: Vec<Backing>,
     volumes: Vec<Volume>,
     faults: Vec<Fault>,
-    /// Blobs that were held against their digests.
+    /// Blobs that were compared with their digests.
     checked: HashSet<BString>,
-    /// Images that were looked through.
+    /// Number of images that were searched.
     images: usize,
-    /// An image took the place of its layout.
+    /// Whether an image replaced its layout.
     replaced: bool,
-    /// Bytes that layers may still inflate to, or be walked over.
+    /// Bytes that layers may still inflate to, or that may still be walked over.
     layers_left: u64,
-    /// The same of archives within the archive.
+    /// The same for nested archives.
     nested_left: u64,
     members_left: u64,
-    /// How many members layers have that were opened.
+    /// Number of members of each opened layer.
     listed: HashMap<BString, u64>,
     /// Members of shared layers that may still be listed again.
     repeated_left: u64,
     opened: u64,
-    /// A bound was reached and warned of.
+    /// Whether a limit was reached and warned about.
     full: bool,
 }
 
@@ -224,8 +224,8 @@ impl Work<'_> {
         }
     }
 
-    /// Opens an image, and keeps it if it holds what is looked for. Its layers make one archive together; but of two that each
-    /// hold what is looked for, none takes the other's place.
+    /// Opens an image, and keeps it if it holds a checkpoint. Its layers together make one archive. If two layers each
+    /// hold a checkpoint, neither replaces the other.
     fn image(&mut self, listing: &Listing, image: &Image, root: BString, scope: &Scope) {
         let (volumes, backings) = (self.volumes.len(), self.backings.len());
         let mut members = Vec::new();
@@ -235,7 +235,7 @@ impl Work<'_> {
             let at = if own {
                 let name = layer.path().rsplit_once_str("/").map_or(layer.path().as_slice(), |(_, name)| name);
                 let name = below(root.as_bstr(), name.get(..LAYER_NAME).unwrap_or(name));
-                // Many layers are called `layer.tar`, and one may hold a folder that is called as another layer is.
+                // Many layers are named `layer.tar`, and one may contain a directory named like another layer.
                 let is_free = |at: &BString| {
                     !taken.contains(at) && !members.iter().any(|member: &Member| is_below(&member.path, at))
                 };
@@ -258,7 +258,7 @@ impl Work<'_> {
             own |= wanted;
             members.extend(layer);
         }
-        // What none of them holds alone, they may hold together.
+        // Layers may hold a checkpoint only together.
         if own || self.select.wants(&members) {
             self.replaced |= scope.depth == 0 && !scope.own;
             self.volume(members, root, &image.annotations, scope);
@@ -270,7 +270,7 @@ impl Work<'_> {
         self.forget(volumes, backings);
     }
 
-    /// Keeps what layers hold, and looks for archives in it.
+    /// Keeps the members of layers, and searches them for archives.
     fn volume(&mut self, members: Vec<Member>, root: BString, annotations: &Annotations, scope: &Scope) {
         let listing = Listing::of(members, self.warnings);
         let depth = scope.depth.saturating_add(1);
@@ -319,7 +319,7 @@ impl Work<'_> {
         }
     }
 
-    /// Keeps what was kept of an archive only if something was found in it.
+    /// Keeps data of an archive only if something was found in it.
     fn forget(&mut self, volumes: usize, backings: usize) {
         if self.volumes.len() == volumes {
             self.backings.truncate(backings);
@@ -358,7 +358,7 @@ impl Work<'_> {
         false
     }
 
-    /// The members of an archive that is a member.
+    /// The members of a nested archive.
     fn archive(&mut self, member: &Member, root: &BString) -> Option<Vec<Member>> {
         let left = self.nested_left;
         let (members, bytes) = self.tar(member, root, left)?;
@@ -366,7 +366,7 @@ impl Work<'_> {
         Some(members)
     }
 
-    /// The members of a layer; what is wrong with it is a fault of the image.
+    /// The members of a layer. A fault of the layer is a fault of the image.
     fn layer(&mut self, listing: &Listing, layer: &layout::Layer, root: &BString) -> Option<Vec<Member>> {
         let path = layer.path();
         let Some(blob) = listing.file(path) else {
@@ -399,7 +399,7 @@ impl Work<'_> {
                 };
                 match sniff(&contents.prefix(u64_of(ENOUGH)).0) {
                     Format::Other(what) | Format::Foreign(what) => {
-                        // Attestations and the like are layers, too, and no tars.
+                        // Attestations and the like are layers too, but not tars.
                         if layer.says_tar() {
                             self.fault(path, format!("the layer is {what}, not a tar"));
                         }
@@ -415,7 +415,7 @@ impl Work<'_> {
                 }
             }
             layout::LayerKind::Changes => {
-                // What is called so may be a checkpoint all the same.
+                // A layer with this type may be a checkpoint all the same.
                 let (backings, left) = (self.backings.len(), self.layers_left);
                 if let Some((members, bytes)) = self.tar(blob, root, left) {
                     self.layers_left = left.saturating_sub(bytes);
@@ -447,7 +447,7 @@ impl Work<'_> {
         self.faults.push(Fault { code: Code::LayoutDamaged, place: Place::member(path), message });
     }
 
-    /// The members of a tar, plain or compressed, below a root, and how many bytes it inflated to.
+    /// The members of a plain or compressed tar, below a root, and the number of bytes that it inflated to.
     fn tar(&mut self, member: &Member, root: &BString, left: u64) -> Option<(Vec<Member>, u64)> {
         let limits = Limits { members: self.members_left, ..self.limits.clone() };
         let heard = Warnings::new(self.limits);
@@ -479,7 +479,7 @@ impl Work<'_> {
             }
             Format::Empty | Format::Other(_) | Format::Foreign(_) => return None,
         };
-        // What was odd in it is told with its place in the whole.
+        // Warnings get the place in the whole archive.
         for warning in heard.snapshot() {
             let place = warning.place.below(root.as_bstr());
             self.warnings.push(warning.code, place, || warning.message);
@@ -489,7 +489,7 @@ impl Work<'_> {
     }
 }
 
-/// The tar that compressed contents inflate to, however often they were compressed; `None` if it is none.
+/// The tar that compressed contents inflate to, however often they are compressed; `None` if it is not one.
 fn inflated<'c>(contents: Contents<'c>) -> io::Result<Option<Box<dyn BufRead + Send + 'c>>> {
     let mut input: Box<dyn BufRead + Send + 'c> = Box::new(BufReader::new(ContentsInput::new(contents)));
     for _ in 0..=COMPRESSIONS {
@@ -507,12 +507,12 @@ fn inflated<'c>(contents: Contents<'c>) -> io::Result<Option<Box<dyn BufRead + S
     Ok(None)
 }
 
-/// A path below a folder.
+/// Joins a directory and a path.
 pub(super) fn below(folder: &BStr, name: &[u8]) -> BString {
     if folder.is_empty() { name.into() } else { bstr::join("/", [folder.as_bytes(), name]).into() }
 }
 
-/// A path that nothing else has: itself, or with a number behind it.
+/// A path that is not used yet: the path itself, or the path with a number after it.
 fn unused(path: BString, is_free: impl Fn(&BString) -> bool) -> BString {
     if is_free(&path) {
         return path;
@@ -521,10 +521,10 @@ fn unused(path: BString, is_free: impl Fn(&BString) -> bool) -> BString {
     numbered.into_iter().find(is_free).unwrap_or(path)
 }
 
-/// Whether a file is a tar, plain or compressed, by its first [`PEEK`] bytes. Where compression gives nothing away so early,
-/// it may be.
+/// Whether a file is a plain or compressed tar, judging from its first [`PEEK`] bytes. If compression does not show it
+/// so early, it may be.
 pub(super) fn is_archive(head: &[u8]) -> bool {
-    // Zeros are the end of a tar, but no archive.
+    // Zeros are the end of a tar, but not an archive.
     let begins_as_tar = |head: &[u8]| head.first_chunk().is_some_and(|block: &Block| Header::of(block).is_some());
     if begins_as_tar(head) {
         return true;

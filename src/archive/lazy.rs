@@ -1,4 +1,4 @@
-//! A file of a folder, opened when its bytes are first wanted; and what became of it since the folder was listed.
+//! A file of a directory, opened when its bytes are first needed, and any change since the directory was listed.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -17,16 +17,17 @@ use super::member::MemberKind;
 use crate::int::{u64_of, usize_of};
 use crate::warning::Code;
 
-/// Files up to this size are read rather than mapped: a map costs more than it saves, and a process may only have some
+/// Files up to this size are read rather than mapped. A map costs more than it saves, and a process may have only some
 /// 65,000 of them.
 const READ_BELOW: u64 = 256 << 10;
-/// Files that are held open at a time; a process may have some thousand. Others are opened again when they are read again.
+/// Greatest number of files held open; a process may have about a thousand. Other files are reopened when they are read
+/// again.
 const HELD_OPEN: u64 = 128;
 
 /// How files are read, and what they share.
 #[derive(Debug)]
 pub(super) struct Reading {
-    /// The folder that they are looked up in; `None` of a single file.
+    /// The directory that files are looked up in; `None` for a single file.
     folder: Option<Folder>,
     /// Whether files may be mapped.
     map: bool,
@@ -38,40 +39,40 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    /// Files of a folder, or single ones; `in_memory` bytes of them at most are kept in memory.
+    /// Files of a directory, or single files. At most `in_memory` bytes of them are kept in memory.
     pub(super) fn new(folder: Option<Folder>, map: bool, in_memory: u64) -> Arc<Self> {
         let (in_memory, held) = (AtomicU64::new(in_memory), AtomicU64::new(HELD_OPEN));
         Arc::new(Reading { folder, map, in_memory, held, copies: Copies::default() })
     }
 
-    /// The folder itself.
+    /// The directory itself.
     pub(super) fn folder(&self) -> Option<&Folder> {
         self.folder.as_ref()
     }
 }
 
-/// Takes an amount from what is left, if there is as much.
+/// Takes an amount from the remainder, if there is enough.
 fn take(left: &AtomicU64, amount: u64) -> bool {
     left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(amount)).is_ok()
 }
 
-/// A file of a folder, or a single one.
+/// A file of a directory, or a single file.
 #[derive(Debug)]
 pub(super) struct LazyFile {
     reading: Arc<Reading>,
-    /// From the folder on; of a single file, as it was given.
+    /// Path from the directory; for a single file, as given.
     path: PathBuf,
-    /// What it was when the folder was listed.
+    /// Identity when the directory was listed.
     listed: Identity,
     opened: OnceLock<Box<Result<Opened, Fault>>>,
 }
 
-/// A file that could be opened.
+/// A file that was opened.
 #[derive(Debug)]
 struct Opened {
     held: Option<File>,
     bytes: Bytes,
-    /// What went wrong afterwards.
+    /// A fault that occurred later.
     later: OnceLock<Fault>,
 }
 
@@ -82,7 +83,7 @@ enum Bytes {
     Copied(Copied),
 }
 
-/// Why a file is not what it was, or cannot be read.
+/// Why a file changed or cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fault {
     /// `member_unreadable` or `input_changed`.
@@ -91,7 +92,7 @@ pub(crate) struct Fault {
 }
 
 impl Fault {
-    /// What the system said when a file was to be opened or read.
+    /// The fault for an error on opening or reading a file.
     pub(super) fn of(error: &io::Error) -> Self {
         let changed = |how: &str| Fault { code: Code::InputChanged, message: format!("{how}; {AGAIN}") };
         match error.kind() {
@@ -100,7 +101,7 @@ impl Fault {
                 message: "permission denied; its contents are unknown".to_owned(),
             },
             io::ErrorKind::NotFound => changed("the file disappeared after the directory was listed"),
-            // What a link is said to be where none may be followed.
+            // The error for a link where links are not followed.
             io::ErrorKind::NotADirectory => {
                 changed("the file or a directory above it was replaced by a link, which was not followed")
             }
@@ -120,12 +121,12 @@ impl Fault {
 const AGAIN: &str = "copy the directory and read the copy";
 
 impl LazyFile {
-    /// A file that was found in a folder, by its path from there.
+    /// A file found in a directory, by its path from there.
     pub(super) fn new(reading: &Arc<Reading>, path: PathBuf, listed: Identity) -> Self {
         LazyFile { reading: Arc::clone(reading), path, listed, opened: OnceLock::new() }
     }
 
-    /// How many bytes it has, as far as they can be read; opens it. `None` if it cannot be read.
+    /// Number of readable bytes; opens the file. `None` if it cannot be read.
     pub(super) fn len(&self) -> Option<u64> {
         Some(match &self.opened()?.bytes {
             Bytes::Heap(bytes) => u64_of(bytes.len()),
@@ -134,7 +135,7 @@ impl LazyFile {
         })
     }
 
-    /// The bytes of a range, as far as they are here.
+    /// The available bytes of a range.
     pub(super) fn get(&self, offset: u64, len: u64) -> Result<&[u8], Absence> {
         let Some(opened) = self.opened() else { return Err(Absence::Unreadable) };
         let bytes = match &opened.bytes {
@@ -146,11 +147,11 @@ impl LazyFile {
                 copied.get(&self.reading.copies, offset, len, read, failed)
             }
         };
-        // The file was longer when the folder was listed: which is told when all is read.
+        // The file was longer when the directory was listed; this is reported at the end.
         if bytes.is_empty() { Err(Absence::Unreadable) } else { Ok(bytes) }
     }
 
-    /// Whether its bytes are still in the file, and not all in memory; opens it.
+    /// Whether the bytes are still in the file, and not all in memory; opens the file.
     pub(super) fn can_be_read(&self) -> bool {
         self.opened().is_some_and(|opened| !matches!(opened.bytes, Bytes::Heap(_)))
     }
@@ -164,7 +165,7 @@ impl LazyFile {
         })
     }
 
-    /// The map that its bytes are borrowed from, if there is one already.
+    /// The map that the bytes are borrowed from, if there is one already.
     pub(super) fn map(&self) -> Option<&Map> {
         match &self.opened.get()?.as_ref().as_ref().ok()?.bytes {
             Bytes::Heap(_) => None,
@@ -173,12 +174,12 @@ impl LazyFile {
         }
     }
 
-    /// Whether advice on what will be read is of use: of a copy, it is there only once it was read.
+    /// Whether advice about reading is useful. A copy exists only after it was read.
     pub(super) fn is_mapped(&self) -> bool {
         self.opened.get().is_some_and(|opened| matches!(**opened, Ok(Opened { bytes: Bytes::Map(_), .. })))
     }
 
-    /// What is wrong with it, if it was opened: that it could not be read, or has been changed since the folder was listed.
+    /// The fault of an opened file: it could not be read, or changed after the directory was listed.
     pub(super) fn fault(&self) -> Option<Fault> {
         let opened = match self.opened.get()?.as_ref() {
             Ok(opened) => opened,
@@ -273,7 +274,7 @@ fn read_exact_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<()> 
 #[cfg(not(unix))]
 fn read_exact_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<()> {
     use std::io::{Seek, SeekFrom};
-    // A handle of its own has a position of its own; nobody else moves it meanwhile.
+    // The handle has its own position, which nothing else moves meanwhile.
     static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
     let _turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let mut file = file;

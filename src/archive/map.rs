@@ -1,4 +1,4 @@
-//! The map of an input file. This is the only place with `unsafe` code.
+//! The map of an input file. This is the only module with `unsafe` code.
 
 use std::fs::File;
 use std::io;
@@ -9,11 +9,11 @@ use memmap2::{Advice, Mmap, MmapOptions};
 #[cfg(unix)]
 use crate::int::u64_of;
 
-/// A regular file, mapped for reading. Pages are read when they are touched, and no sooner.
+/// A regular file, mapped for reading. Pages are read only when they are touched.
 #[derive(Debug)]
 pub(crate) struct Map {
     map: Mmap,
-    /// The file itself, if it was kept: who goes through all of it once reads it faster than the map can be built.
+    /// The file itself, if kept. A caller that goes through all of it once reads it faster than the map can be built.
     file: Option<File>,
 }
 
@@ -22,7 +22,7 @@ impl Map {
     ///
     /// # Errors
     ///
-    /// As [`Map::of`].
+    /// See [`Map::of`].
     pub(crate) fn with(file: File) -> io::Result<Self> {
         let map = Map::of(&file)?;
         Ok(Map { file: Some(file), ..map })
@@ -32,7 +32,7 @@ impl Map {
     ///
     /// # Errors
     ///
-    /// If the file cannot be mapped, as with files that are not regular; read it instead.
+    /// Fails if the file cannot be mapped, for example if it is not regular; read it instead.
     pub(crate) fn of(file: &File) -> io::Result<Self> {
         #[expect(unsafe_code, reason = "mapping a file is the one thing that needs it")]
         // SAFETY: the map is read-only, and its bytes are only ever seen as `&[u8]`. Another process that writes to the
@@ -40,16 +40,16 @@ impl Map {
         // checked against the slice in the same expression that uses it. A file that shrinks ends the process with
         // SIGBUS; `Options::map(false)` reads instead, for evidence on media that may vanish.
         let map = unsafe { Mmap::map(file)? };
-        // The headers of a tar lie far apart: reading ahead would fetch pages that nobody asked for.
+        // The headers of a tar are far apart: reading ahead would fetch unneeded pages.
         let _ = map.advise(Advice::Random);
         Ok(Map { map, file: None })
     }
 
-    /// Maps a part of a file that nobody else has, as a temporary one without a name.
+    /// Maps a part of a file that no other process has, such as an unnamed temporary file.
     ///
     /// # Errors
     ///
-    /// As [`Map::of`].
+    /// See [`Map::of`].
     pub(crate) fn part(file: &File, offset: u64, len: usize) -> io::Result<Self> {
         #[expect(unsafe_code, reason = "mapping a file is the one thing that needs it")]
         // SAFETY: the map is read-only, and its bytes are only ever seen as `&[u8]`. Nobody else can open the file, so it
@@ -63,11 +63,11 @@ impl Map {
         cfg!(unix) && self.file.is_some()
     }
 
-    /// Fills a buffer with the bytes at an offset by reading the file, which costs a copy but no page of the map.
+    /// Fills a buffer with the bytes at an offset by reading the file, which costs a copy but no mapped page.
     ///
     /// # Errors
     ///
-    /// If the file was not kept, or does not have them any more.
+    /// Fails if the file was not kept, or no longer has the bytes.
     pub(crate) fn copy(&self, offset: usize, buffer: &mut [u8]) -> io::Result<()> {
         #[cfg(unix)]
         {
@@ -83,22 +83,21 @@ impl Map {
         }
     }
 
-    /// Reads a range ahead, for who will read all of it: in one go, not page by page. Only a hint.
+    /// Reads a range ahead in one go, not page by page, for callers that will read all of it. Only a hint.
     pub(crate) fn will_read(&self, offset: usize, len: usize) {
         let _ = self.map.advise_range(Advice::WillNeed, offset, len);
         #[cfg(target_os = "linux")]
         let _ = self.map.advise_range(Advice::PopulateRead, offset, len);
     }
 
-    /// Gives the pages of a range back to the kernel, so that who reads a large file does not come to hold all of it.
-    /// They can be read again. Only a hint.
+    /// Releases the pages of a range to the kernel, so that reading a large file does not hold all of it. They can be
+    /// read again. Only a hint.
     pub(crate) fn give_back(&self, offset: usize, len: usize) {
         #[cfg(unix)]
         {
             use memmap2::UncheckedAdvice;
 
-            /// Who touches a page gets those around it, too: also those around the byte before, which who reads on may look
-            /// back at.
+            /// Touching a page also brings in those around it, including those before, which a reader may look back at.
             const AROUND: usize = 64 << 10;
             let end = offset
                 .saturating_add(len)

@@ -1,7 +1,7 @@
-//! From a path, a reader or a directory to **members**: names, what is recorded of them, and bytes to borrow.
+//! From a path, a reader or a directory to **members**: names, metadata, and bytes to borrow.
 //!
-//! Uncompressed archives are mapped, and nothing but headers is touched until contents are asked for. Compressed input
-//! is inflated once, as a stream; what of it is kept is decided by a [`Select`]. This layer knows nothing of CRIU.
+//! Uncompressed archives are mapped, and only headers are touched until contents are asked for. Compressed input is
+//! inflated once, as a stream; a [`Select`] decides what to keep of it. This layer knows nothing about CRIU.
 //!
 //! ```text
 //! path ─ sniff ─┬─ directory ─────────────┐
@@ -86,24 +86,24 @@ use crate::int::u64_of;
 use crate::limits::Limits;
 use crate::warning::{Code, Place, Warnings};
 
-/// Compression in compression that is undone.
+/// Greatest number of compressions around one another.
 const NESTING: usize = 4;
 
 /// The members of an archive or a directory.
 #[derive(Debug)]
 pub struct Archive {
     listing: Listing,
-    /// There is something that may not be read, which may be what is looked for.
+    /// Whether something could not be read, which may hold a checkpoint.
     unreadable: bool,
     backings: Vec<Backing>,
-    /// Bytes of the input as it was given; `None` of a directory.
+    /// Size of the input as given, in bytes; `None` for a directory.
     input_bytes: Option<u64>,
-    /// Bytes of the innermost tar; `None` of a directory.
+    /// Size of the innermost tar in bytes; `None` for a directory.
     unpacked_bytes: Option<u64>,
     compression: Vec<Compression>,
-    /// Archives and images in it that hold something of what is looked for.
+    /// Nested archives and container images that hold a checkpoint.
     volumes: Vec<Inner>,
-    /// What the input was when it was opened.
+    /// Identity of the input when it was opened.
     watch: Option<Watch>,
     sha256: OnceLock<Option<String>>,
     inflated: Inflated,
@@ -115,63 +115,64 @@ impl Archive {
         &self.listing.members
     }
 
-    /// The member that counts for a path: the last of that name, as in tar.
+    /// The member that is used for a path: the last with that name, as in tar.
     pub fn find(&self, path: &[u8]) -> Option<&Member> {
         self.listing.find(path)
     }
 
-    /// The place of a member in the list of members; only of one that counts for its path.
+    /// The position of a member in the list; only for one that is used for its path.
     pub(crate) fn number_of(&self, member: &Member) -> Option<usize> {
         self.listing.number_of(member)
     }
 
-    /// The bytes of a member. Links have none: [`Archive::resolve`] first.
+    /// The bytes of a member. A link has none: call [`Archive::resolve`] first.
     pub fn contents<'a>(&'a self, member: &'a Member) -> Contents<'a> {
         Contents { layout: &member.layout, backings: &self.backings }
     }
 
-    /// Follows links from member to member, inside the archive only.
+    /// Follows links from member to member, only inside the archive.
     ///
     /// # Errors
     ///
-    /// The last member of the chain, if its target is not in the archive or the links go round in circles.
+    /// Returns the last member of the chain, if its target is not in the archive or the links form a circle.
     pub fn resolve<'a>(&'a self, member: &'a Member) -> Result<&'a Member, &'a Member> {
         self.listing.resolve(member)
     }
 
-    /// The folder of the archive that a symbolic link leads to; `None` if it leads out of it. The folder may not exist.
+    /// The directory in the archive that a symbolic link leads to; `None` if it leads outside. The directory may not
+    /// exist.
     pub fn folder_of_link(&self, link: &Member) -> Option<BString> {
         let target = link.link.as_ref().filter(|target| !target.starts_with(b"/"))?;
         let cleaned = member::Cleaned::of(&bstr::join("/", [link.folder(), target.as_slice()]));
         (!cleaned.outside).then_some(cleaned.path)
     }
 
-    /// Bytes of the input as it was given; `None` of a directory or a pipe.
+    /// Size of the input as given, in bytes; `None` for a directory or a pipe.
     pub fn input_bytes(&self) -> Option<u64> {
         self.input_bytes
     }
 
-    /// Bytes of the archive once inflated; `None` of a directory.
+    /// Size of the inflated archive in bytes; `None` for a directory.
     pub fn unpacked_bytes(&self) -> Option<u64> {
         self.unpacked_bytes
     }
 
-    /// Whether there is something in a directory that may not be read.
+    /// Whether something in a directory could not be read.
     pub(crate) fn has_unreadable(&self) -> bool {
         self.unreadable
     }
 
-    /// How the input was compressed, from the outside in.
+    /// The compressions of the input, outermost first.
     pub fn compression(&self) -> &[Compression] {
         &self.compression
     }
 
-    /// Annotations of the image that held what lies in a folder of the archive; none if no image did.
+    /// Annotations of the container image that held a directory of the archive; empty if there was none.
     pub fn annotations(&self, folder: &[u8]) -> &[(String, String)] {
         self.volume_of(folder).map_or(&[], |volume| &volume.annotations)
     }
 
-    /// The archive or image in the archive that a folder lies in; `None` if it lies in none.
+    /// The nested archive or container image that contains a directory; `None` if there is none.
     fn volume_of(&self, folder: &[u8]) -> Option<&Inner> {
         let around = |volume: &&Inner| {
             volume.root.is_empty() || folder == volume.root.as_slice() || is_below(folder, &volume.root)
@@ -179,8 +180,8 @@ impl Archive {
         self.volumes.iter().filter(around).max_by_key(|volume| volume.root.len())
     }
 
-    /// The places of the members that belong together with a folder: those of the archive in the archive that it lies in, or
-    /// those that lie in none. With `rest`, the latter in any case.
+    /// Positions of the members that belong to the same archive as a directory: those of the nested archive that
+    /// contains it, or those in no nested archive. With `rest`, the latter are always included.
     pub(crate) fn members_with(&self, folder: &[u8], rest: bool) -> impl Iterator<Item = (usize, &Member)> {
         let outer = 0..self.volumes.first().map_or(self.members().len(), |volume| volume.members.start);
         let own = self.volume_of(folder).map(|volume| volume.members.clone());
@@ -188,13 +189,13 @@ impl Archive {
         outer.chain(own.unwrap_or(0..0)).filter_map(|number| Some((number, self.members().get(number)?)))
     }
 
-    /// What the input was when it was opened, if it is a file.
+    /// Identity of the input when it was opened, if it is a file.
     pub fn identity(&self) -> Option<&Identity> {
         self.watch.as_ref().map(Watch::before)
     }
 
-    /// Whether the input has been changed since it was opened, and how; `None` if it was not, or nobody can tell, as of a
-    /// pipe. Of a directory, the first of its files that was read and has been changed.
+    /// How the input has changed since it was opened; `None` if it has not, or if this cannot be known, as for a pipe.
+    /// For a directory, the first changed file that was read.
     pub fn changed(&self) -> Option<String> {
         let of_files = || {
             let (name, fault) = self.faults().find(|(_, fault)| fault.code == Code::InputChanged)?;
@@ -203,8 +204,8 @@ impl Archive {
         self.watch.as_ref().and_then(Watch::changed).or_else(of_files)
     }
 
-    /// What is wrong with the files of a directory that were opened so far, each with its name: they could not be read, or
-    /// have been changed since the directory was listed. The file system is asked each time.
+    /// Faults of the files of a directory that were opened so far, each with its name: they could not be read, or
+    /// changed after the directory was listed. The file system is asked each time.
     pub(crate) fn faults(&self) -> impl Iterator<Item = (BString, Fault)> {
         self.backings.iter().filter_map(|backing| match backing {
             Backing::File(file) => Some((file.name(), file.fault()?)),
@@ -212,13 +213,13 @@ impl Archive {
         })
     }
 
-    /// What of the input itself was changed while it was read; the place is the archive as a whole.
+    /// How the input itself changed while it was read. The place is the archive as a whole.
     pub(crate) fn watched(&self) -> Option<String> {
         self.watch.as_ref().and_then(Watch::changed)
     }
 
-    /// SHA-256 of the input as it was given, in hexadecimal. What is mapped is hashed when first asked; a stream is only
-    /// hashed if [`Options::hash`](crate::Options::hash) asks for it. `None` of a directory.
+    /// SHA-256 of the input as given, in hexadecimal. A mapped file is hashed when first asked; a stream is hashed only
+    /// if [`Options::hash`](crate::Options::hash) is set. `None` for a directory.
     pub fn sha256(&self) -> Option<&str> {
         let hash = || {
             let (Some(Backing::Map(_)), Some(size), []) =
@@ -235,21 +236,21 @@ impl Archive {
     }
 }
 
-/// What file system of the kernel's own a folder is on, such as `proc`; `None` if it is on another, or not to be had. Files
-/// of such a folder are made when they are read, and may have no end.
+/// The kernel's own file system that a directory is on, such as `proc`; `None` if it is on another or cannot be
+/// accessed. Files in such a directory are created when they are read, and may have no end.
 pub fn kernel_file_system(path: impl AsRef<Path>) -> Option<&'static str> {
     folder::Folder::open(path.as_ref()).ok()?.is_of_the_kernel()
 }
 
-/// How many bytes of a file tell what it is.
+/// Bytes at the beginning of a file by which it is recognised.
 pub(crate) const HEAD: u64 = 512;
 
-/// Whether a file can be a tar, plain or compressed, by its first [`HEAD`] bytes.
+/// Whether a file may be a plain or compressed tar, judging from its first [`HEAD`] bytes.
 pub(crate) fn may_be_tar(head: &[u8]) -> bool {
     matches!(sniff(head), Format::Tar | Format::Compressed(_))
 }
 
-/// What a file is by its first [`HEAD`] bytes, if it is a checkpoint that CRIU did not make.
+/// Names a checkpoint that was not made by CRIU, judging from its first [`HEAD`] bytes.
 pub(crate) fn foreign(head: &[u8]) -> Option<&'static str> {
     match sniff(head) {
         Format::Foreign(name) => Some(name),
@@ -257,15 +258,15 @@ pub(crate) fn foreign(head: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// Whether a path lies below a folder.
+/// Whether a path is below a directory.
 pub(crate) fn is_below(path: &[u8], folder: &[u8]) -> bool {
     path.strip_prefix(folder).is_some_and(|rest| rest.starts_with(b"/"))
 }
 
-/// What an image says of itself.
+/// Annotations of a container image.
 pub(super) type Annotations = Vec<(String, String)>;
 
-/// How far inflating has come: bytes of the input read, and how many there are, if that is known.
+/// Progress of inflating: bytes of the input read, and their total if known.
 pub type Progress<'a> = dyn Fn(u64, Option<u64>) + Send + Sync + 'a;
 
 /// Opens archives.
@@ -276,9 +277,9 @@ pub(crate) struct Opener<'a> {
     pub(crate) progress: &'a Progress<'a>,
     /// Whether files may be mapped.
     pub(crate) map: bool,
-    /// Whether streams are hashed.
+    /// Whether to hash streams.
     pub(crate) hash: bool,
-    /// Whether their members are.
+    /// Whether to hash members of streams.
     pub(crate) hash_members: bool,
 }
 
@@ -287,7 +288,7 @@ impl Opener<'_> {
     ///
     /// # Errors
     ///
-    /// If it cannot be read, or is neither an archive nor a directory.
+    /// Fails if it cannot be read, or is neither an archive nor a directory.
     pub(crate) fn path(&mut self, path: &Path) -> Result<Archive, ErrorKind> {
         match given::at(path)? {
             Given::Folder(folder) => {
@@ -298,7 +299,7 @@ impl Opener<'_> {
         }
     }
 
-    /// Opens a file, from where it stands; a regular one that is not compressed is mapped.
+    /// Opens a file from its current position. A regular file that is not compressed is mapped.
     pub(crate) fn file(&mut self, file: File, path: Option<&Path>) -> Result<Archive, ErrorKind> {
         self.given(given::opened(file)?, path)
     }
@@ -336,7 +337,7 @@ impl Opener<'_> {
         self.reader(file, Some(size))
     }
 
-    /// Opens a stream of `input_bytes`, if that is known.
+    /// Opens a stream of `input_bytes`, if known.
     pub(crate) fn reader(
         &mut self,
         mut reader: impl Read + Send,
@@ -350,7 +351,7 @@ impl Opener<'_> {
         let input = Box::new(BufReader::with_capacity(64 << 10, metered));
         let archive = self.inflating(input, input_bytes, &progress)?;
         if let Some(sha256) = sha256.filter(|_| !archive.members().is_empty()) {
-            // What the decoder did not come to is part of the input.
+            // Input that the decoder did not reach counts too.
             let whole = io::copy(&mut Metered { reader, read: &read, sha256: Some(&sha256) }, &mut io::sink());
             let sha256 = sha256.into_inner().unwrap_or_else(PoisonError::into_inner);
             let _ = archive.sha256.set(whole.is_ok().then(|| hex(&sha256.finalize())));
@@ -358,7 +359,7 @@ impl Opener<'_> {
         Ok(archive)
     }
 
-    /// Opens a stream, whatever it is compressed with.
+    /// Opens a stream, whatever its compression.
     fn inflating(
         &mut self,
         mut input: Box<dyn BufRead + Send + '_>,
@@ -409,7 +410,7 @@ impl Opener<'_> {
         self.finish(Archive { input_bytes, unpacked_bytes, compression, ..Archive::of(backings) }, members)
     }
 
-    /// Opens what lies in the archive, and gives it its members.
+    /// Opens nested archives, and sets the archive's members.
     fn finish(&mut self, mut archive: Archive, members: Vec<Member>) -> Result<Archive, ErrorKind> {
         let listing = Listing::of(members, self.warnings);
         let found = inner::Search {
@@ -442,17 +443,17 @@ impl Opener<'_> {
 }
 
 impl Archive {
-    /// A single file, as the one member of an archive.
+    /// A single file, as the only member of an archive.
     ///
     /// # Errors
     ///
-    /// If there is no such file.
+    /// Fails if there is no such file.
     pub(crate) fn of_file(path: &Path, map: bool, limits: &Limits) -> io::Result<Self> {
         let (members, backings) = directory::one(path, map, limits)?;
         Ok(Archive { listing: Listing::unsorted(members), ..Archive::of(backings) })
     }
 
-    /// An archive of which the members are still to come.
+    /// An archive without its members yet.
     fn of(backings: Vec<Backing>) -> Self {
         Archive {
             listing: Listing::default(),
@@ -469,7 +470,7 @@ impl Archive {
     }
 }
 
-/// Counts what is read, and hashes it if asked to.
+/// Counts the bytes read, and hashes them if asked to.
 struct Metered<'a, R> {
     reader: R,
     read: &'a AtomicU64,

@@ -1,5 +1,5 @@
-//! Archives within an archive: `rootfs-diff.tar`, `devshm-checkpoint.tar`, the contents of file systems. Plain ones are
-//! looked at where they lie; compressed ones are inflated once, and kept as streams are.
+//! Nested archives: `rootfs-diff.tar`, `devshm-checkpoint.tar`, the contents of file systems. Plain ones are read in
+//! place; compressed ones are inflated once, and kept like streams.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -33,18 +33,18 @@ enum Backings<'a> {
 }
 
 impl Nested<'_> {
-    /// Its files, each with its contents.
+    /// The files, each with its contents.
     pub(crate) fn files(&self) -> impl Iterator<Item = (&Member, Contents<'_>)> {
         let files = self.members.iter().filter(|member| member.kind == MemberKind::File);
         files.map(|member| (member, self.contents(member)))
     }
 
-    /// All its members, in order.
+    /// All members, in order.
     pub(crate) fn members(&self) -> &[Member] {
         &self.members
     }
 
-    /// The bytes of one of its members.
+    /// The bytes of a member.
     pub(crate) fn contents<'m>(&'m self, member: &'m Member) -> Contents<'m> {
         let backings: &[Backing] = match &self.backings {
             Backings::Outer(backings) => backings,
@@ -54,7 +54,7 @@ impl Nested<'_> {
     }
 }
 
-/// What the archives within an archive have cost; each counts once, however often it is asked for.
+/// Resources used by nested archives. Each counts once, however often it is opened.
 #[derive(Debug, Default)]
 pub(super) struct Inflated(Mutex<Costs>);
 
@@ -64,12 +64,12 @@ struct Costs {
     total: Cost,
 }
 
-/// What one of them cost, or all of them.
+/// Resources used by one nested archive, or by all.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Cost {
     /// Bytes that it inflated to.
     pub(super) bytes: u64,
-    /// Bytes of it that are kept in memory.
+    /// Bytes that are kept in memory.
     pub(super) in_memory: u64,
     pub(super) members: u64,
     /// Bytes of names and other metadata.
@@ -88,7 +88,7 @@ impl Cost {
 }
 
 impl Inflated {
-    /// What a member may cost.
+    /// Resources that a member may use.
     pub(super) fn left(&self, member: &Member, limits: &Limits) -> Cost {
         let costs = self.lock();
         let own = costs.of.get(&member.path).copied().unwrap_or_default();
@@ -113,7 +113,7 @@ impl Inflated {
 }
 
 impl Archive {
-    /// The tar that a member is, by its contents; `None` if it is none.
+    /// Opens the tar that a member's contents are; `None` if they are not one.
     pub(crate) fn nested<'a>(&'a self, member: &'a Member, limits: &Limits, warnings: &Warnings) -> Option<Nested<'a>> {
         let contents = self.contents(member);
         let left = self.inflated.left(member, limits);
@@ -129,7 +129,7 @@ impl Archive {
                 let decoder = decompress::decoder(compression, input).ok()?;
                 let bound = limits.unpacked(Some(contents.len()));
                 let input = StreamInput::new(decoder, bound.min(left.bytes), &|| ());
-                // Of several, those that come first lie in memory.
+                // The first of several archives stay in memory.
                 let kept = Limits { kept_in_memory: left.in_memory, ..limits.clone() };
                 let below = Below { share, ..Below::default() };
                 let streamed = stream::read(input, &mut Everything, below, false, &kept, warnings);
@@ -144,13 +144,13 @@ impl Archive {
         if let Some(stopped) = stopped {
             warn_of_share(stopped, &member.path, limits, warnings);
         }
-        // They are kept for as long as whoever asks needs them, and of many small tars what is spare would be much.
+        // They are kept as long as the caller needs them, and the spare capacity of many small tars would add up.
         members.shrink_to_fit();
         (!members.is_empty()).then_some(Nested { members, backings })
     }
 }
 
-/// Says that a tar was not gone through to its end, because those within the archive have too much together.
+/// Warns that a tar was not read to its end, because nested archives have too much in total.
 fn warn_of_share(stopped: Stopped, path: &BString, limits: &Limits, warnings: &Warnings) {
     warnings.push(Code::LimitReached, Place::member(path), || {
         let (what, flag) = match stopped {
@@ -161,7 +161,7 @@ fn warn_of_share(stopped: Stopped, path: &BString, limits: &Limits, warnings: &W
     });
 }
 
-/// Says why the stream of a member ended, if not with it. `together`: the bound was that of all archives within the archive.
+/// Warns about how the stream of a member ended, if early. `together`: the limit was that of all nested archives.
 pub(super) fn warn_of_end(end: &End, path: &BString, together: bool, limits: &Limits, warnings: &Warnings) {
     match end {
         End::Whole => {}

@@ -1,5 +1,5 @@
-//! What of a compressed archive is kept while it is inflated. The archive knows nothing of CRIU: whoever opens it says
-//! which bytes it will want.
+//! Chooses what to keep of a compressed archive while it is inflated. This layer knows nothing about CRIU: the caller
+//! says which bytes it will want.
 
 use std::fmt;
 use std::ops::Range;
@@ -8,55 +8,55 @@ use bstr::BString;
 
 use super::member::Member;
 
-/// Which bytes of a member are kept.
+/// The bytes of a member to keep.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Selection {
-    /// All of them.
+    /// All bytes.
     All,
-    /// None; the member is only listed.
+    /// No bytes; the member is only listed.
     Nothing,
-    /// These, in order.
+    /// These ranges, in order.
     Ranges(Vec<Range<u64>>),
-    /// These, in order; and all bytes go by [`Select::watch`] on their way.
+    /// These ranges, in order; and all bytes are passed to [`Select::watch`].
     Watched(Vec<Range<u64>>),
 }
 
 /// Bytes of a member that were kept although they were not selected beforehand.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Island {
-    /// The member's path.
+    /// Path of the member.
     pub path: BString,
-    /// Where they belong, each run with its offset in the member and its place in `bytes`; in order, not overlapping.
+    /// Runs, each with its offset in the member and its place in `bytes`; in order, not overlapping.
     pub runs: Vec<(u64, Range<usize>)>,
-    /// All of them.
+    /// The bytes of all runs.
     pub bytes: Vec<u8>,
 }
 
 impl Selection {
-    /// The first so many bytes.
+    /// The first `len` bytes.
     pub fn head(len: u64) -> Self {
         Selection::Ranges(std::iter::once(0..len).collect())
     }
 }
 
-/// Bytes of members that were kept so far, by path.
+/// The bytes of members kept so far, by path.
 pub trait Kept {
-    /// All bytes of a member, if it was kept whole, in memory.
+    /// All bytes of a member, if it was kept whole in memory.
     fn bytes(&self, path: &[u8]) -> Option<&[u8]>;
 }
 
-/// Says which bytes of a member will be wanted. It is asked once a member, in the order of the archive, before the
+/// Says which bytes of a member will be wanted. Called once per member, in the order of the archive, before the
 /// member's contents are inflated.
 pub trait Select: fmt::Debug + Send {
-    /// Whether an archive with these members is one of those that are looked for. Archives in archives and layers of images
-    /// are only listed if they are.
+    /// Whether an archive with these members holds a checkpoint. Nested archives and layers of images are only listed
+    /// if they do.
     fn wants(&self, members: &[Member]) -> bool;
 
-    /// Whether a member may be an archive of its own, and is no part of the one it lies in. `has` tells whether there is a
-    /// folder of a path. Of what comes as a stream, it only knows of folders that came before.
+    /// Whether a member may be an archive of its own, and not part of the one that contains it. `has` tells whether a
+    /// directory exists; for a stream, it only knows directories that came before.
     fn may_be_archive(&self, member: &Member, has: &dyn Fn(&[u8]) -> bool) -> bool;
 
-    /// What to keep of a member.
+    /// Chooses what to keep of a member.
     fn select(&mut self, member: &Member, kept: &dyn Kept) -> Selection;
 
     /// The next bytes of a member whose bytes are watched.
@@ -64,7 +64,7 @@ pub trait Select: fmt::Debug + Send {
         let _ = bytes;
     }
 
-    /// The stream has ended: bytes of members that are to be kept after all.
+    /// The stream has ended: returns bytes of members that must be kept after all.
     fn islands(&mut self) -> Vec<Island> {
         Vec::new()
     }

@@ -1,14 +1,14 @@
-//! Tells by content what an input is. Names are never believed: Podman writes zstd under `.tar.gz`.
+//! Recognises an input by its contents. Names are never believed: Podman writes zstd under `.tar.gz`.
 
 use super::header::{BLOCK, Block, Header};
 
-/// How input is compressed.
+/// The compression of an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Compression {
-    /// RFC 1952, one or several members.
+    /// gzip (RFC 1952), one or several members.
     Gzip,
-    /// RFC 8878, one or several frames.
+    /// zstd (RFC 8878), one or several frames.
     Zstd,
     /// xz, one or several streams.
     Xz,
@@ -28,22 +28,22 @@ impl Compression {
     }
 }
 
-/// How much of an input is needed to tell what it is.
+/// Bytes of an input needed to recognise it.
 pub(super) const ENOUGH: usize = BLOCK;
 
-/// What an input is.
+/// The format of an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Format {
     Compressed(Compression),
     Tar,
     Empty,
-    /// A checkpoint that is no archive of CRIU's images; what it is, with its article.
+    /// A checkpoint that is not an archive of CRIU images: its name, with its article.
     Foreign(&'static str),
-    /// Something else; what it looks like, with its article.
+    /// Something else: its name, with its article.
     Other(&'static str),
 }
 
-/// Beginnings of things that people take for checkpoints.
+/// Magic numbers of other files that are taken for checkpoints.
 const OTHERS: &[(&[u8], &str)] = &[
     (b"%PDF-", "a PDF"),
     (b"\x89PNG\r\n", "a PNG image"),
@@ -71,12 +71,12 @@ const OTHERS: &[(&[u8], &str)] = &[
     (b"\x40\x59\x10\x55", "a CRIU service file (statistics)"),
 ];
 
-/// What is of no known kind may be a damaged archive.
+/// A file of unknown type may be a damaged archive.
 pub(crate) const UNKNOWN: &str = "an unrecognised file type";
-/// So may what ends early.
+/// So may a file that ends early.
 pub(crate) const TOO_SHORT: &str = "too short for a tar header";
 
-/// Tells what an input is by its first [`ENOUGH`] bytes, or by all it has.
+/// Recognises an input by its first [`ENOUGH`] bytes, or by all it has.
 pub(super) fn sniff(head: &[u8]) -> Format {
     if head.is_empty() {
         return Format::Empty;
@@ -106,8 +106,8 @@ pub(super) fn sniff(head: &[u8]) -> Format {
     })
 }
 
-/// Whether an input begins as criu-image-streamer writes: the length of a marker (32 bits, little end first), and a marker
-/// of protobuf with the number of the next image (1, left out if 0) and its name (2).
+/// Whether an input begins like a stream of criu-image-streamer: the length of a marker (32 bits, little-endian), then
+/// a protobuf marker with the number of the next image (1, omitted if 0) and its name (2).
 fn is_image_stream(head: &[u8]) -> bool {
     let Some((len, rest)) = head.split_first_chunk() else { return false };
     let Some(marker) = usize::try_from(u32::from_le_bytes(*len)).ok().and_then(|len| rest.get(..len)) else {

@@ -1,5 +1,5 @@
-//! What is kept of a stream: in memory up to a limit, beyond it in an unlinked temporary file. Zeros are not kept at
-//! all, so that an archive that inflates to gigabytes of nothing costs nothing.
+//! Keeps parts of a stream: in memory up to a limit, and beyond it in an unlinked temporary file. Zeros are not kept,
+//! so an archive that inflates to gigabytes of zeros costs nothing.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -9,9 +9,9 @@ use super::input::Input;
 use super::map::Map;
 use crate::int::{u64_of, usize_of};
 
-/// Runs of at least this size are looked through for zeros; smaller ones stay whole, to be borrowed in one piece.
+/// Runs of at least this size are searched for zeros. Smaller ones stay whole, to be borrowed in one piece.
 const DENSE_BELOW: u64 = 1 << 20;
-/// Zeros are found in units of this size.
+/// Unit in which zeros are found.
 const UNIT: usize = 4096;
 
 /// Keeps runs of bytes.
@@ -19,7 +19,7 @@ const UNIT: usize = 4096;
 pub(super) struct Spool {
     limit: u64,
     in_memory: u64,
-    /// Number of the first backing that this spool makes; that one is the temporary file.
+    /// Number of this spool's first backing, which is the temporary file.
     base: usize,
     heap: Vec<Vec<u8>>,
     file: Option<File>,
@@ -28,12 +28,12 @@ pub(super) struct Spool {
 }
 
 impl Spool {
-    /// A spool that keeps `limit` bytes in memory, and whose backings are to be numbered from `base` on.
+    /// A spool that keeps `limit` bytes in memory, and numbers its backings from `base`.
     pub(super) fn new(limit: u64, base: usize) -> Self {
         Spool { limit, in_memory: 0, base, heap: Vec::new(), file: None, in_file: 0, failed: None }
     }
 
-    /// Keeps the next `len` bytes of the input, which belong at `at` of their member.
+    /// Keeps the next `len` bytes of the input, which belong at `at` in their member.
     pub(super) fn keep(&mut self, input: &mut impl Input, len: u64, at: u64) -> Vec<Extent> {
         let mut run = Run { extents: Vec::new(), at, open: false };
         let sparse = len >= DENSE_BELOW;
@@ -63,7 +63,7 @@ impl Spool {
         run.extents
     }
 
-    /// Adds bytes to a run, in memory or in the file; to its last extent where that is possible.
+    /// Adds bytes to a run, in memory or in the file, and to its last extent if possible.
     fn append(&mut self, run: &mut Run, bytes: &[u8]) {
         let len = u64_of(bytes.len());
         let source = if self.in_memory.saturating_add(len) <= self.limit {
@@ -102,14 +102,14 @@ impl Spool {
         Ok(offset)
     }
 
-    /// The bytes of a run that lies in memory in one piece, while more is being kept.
+    /// The bytes of a run that is in memory in one piece, while more is being kept.
     pub(super) fn bytes(&self, source: Source, len: u64) -> Option<&[u8]> {
         let Source::Backing { number, offset } = source else { return None };
         let run = self.heap.get(number.checked_sub(self.base)?.checked_sub(1)?)?;
         run.get(usize_of(offset)..usize_of(offset.saturating_add(len)))
     }
 
-    /// What holds the kept bytes, in the order of their numbers, and why some could not be kept.
+    /// The backings of the kept bytes, in the order of their numbers, and why some bytes could not be kept.
     pub(super) fn into_backings(self) -> (Vec<Backing>, Option<io::Error>) {
         let mut failed = self.failed;
         let file = match self.file.as_ref().map(Map::of) {
@@ -129,7 +129,7 @@ impl Spool {
 struct Run {
     extents: Vec<Extent>,
     at: u64,
-    /// The last vector of the spool's heap belongs to this run.
+    /// Whether the last vector on the spool's heap belongs to this run.
     open: bool,
 }
 

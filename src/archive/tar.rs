@@ -21,25 +21,25 @@ use crate::int::{u64_of, usize_of};
 use crate::limits::Limits;
 use crate::warning::{Code, Place, Warnings};
 
-/// Zeros behind the end mark that are read in search of further members (joined archives).
+/// Zeros after the end mark that are searched for further members (concatenated archives).
 const SEARCH_AFTER_END: u64 = 1 << 20;
 
-/// A member and what of it is stored next in the input.
+/// A member, and what of it comes next in the input.
 #[derive(Debug)]
 pub(super) struct Entry {
-    /// All but the layout of its contents.
+    /// The member, without the layout of its contents.
     pub(super) member: Member,
-    /// Regions of the member that are stored one after the other; what is between them is a hole.
+    /// Regions of the member that are stored one after the other. Gaps between them are holes.
     pub(super) regions: Vec<Region>,
-    /// Bytes that are stored, which the caller consumes. More than the regions have if their map is wrong.
+    /// Number of stored bytes, which the caller consumes. More than the regions have if their map is wrong.
     pub(super) stored: u64,
-    /// The map of a sparse member is wrong: its contents cannot be placed.
+    /// Whether the map of a sparse member is wrong, so that its contents cannot be placed.
     pub(super) contradicted: bool,
 }
 
 impl Entry {
-    /// The layout of the contents, of which `place` says where so many bytes lie that are stored so far on and belong
-    /// at an offset of the member: `place(stored_at, len, belongs_at)`.
+    /// The layout of the contents. `place(stored_at, len, belongs_at)` gives the location of `len` bytes that are
+    /// stored at `stored_at` and belong at an offset of the member.
     pub(super) fn layout(&self, mut place: impl FnMut(u64, u64, u64) -> Vec<Extent>) -> Layout {
         if self.contradicted {
             return Layout::run(self.member.size, Source::Absent(Absence::Contradicted));
@@ -50,7 +50,7 @@ impl Entry {
             extents.extend(place(stored_at, region.len, region.at));
             stored_at = stored_at.saturating_add(region.len);
         }
-        // There may be very many members, and most have one.
+        // There may be very many members, and most have only one extent.
         extents.shrink_to_fit();
         Layout { len: self.member.size, extents }
     }
@@ -68,18 +68,18 @@ pub(super) struct Walker<'a> {
     metadata: u64,
     /// Padding of the last member's contents.
     padding: u64,
-    /// An end mark has been seen.
+    /// Whether an end mark has been seen.
     ended: bool,
-    /// A header was damaged: what follows may be part of another member's contents.
+    /// Whether a header was damaged, so that what follows may be part of another member's contents.
     lost: bool,
     zeros: u64,
-    /// What is left for this tar of what several may have together.
+    /// This tar's share of a common limit.
     share: Option<Share>,
-    /// It ended because its share did.
+    /// Why it stopped early, if its share was too small.
     stopped: Option<Stopped>,
 }
 
-/// What is left for a tar of what several may have together.
+/// The remaining share of a limit that several tars have in common.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Share {
     pub(super) members: u64,
@@ -87,14 +87,14 @@ pub(super) struct Share {
     pub(super) metadata: u64,
 }
 
-/// Which part of a share was too small.
+/// The part of a share that was too small.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stopped {
     Members,
     Metadata,
 }
 
-/// Extensions that wait for their member.
+/// Extensions that belong to the next member.
 #[derive(Debug, Default)]
 struct Extensions {
     pax: Option<Pax>,
@@ -121,7 +121,7 @@ impl<'a> Walker<'a> {
         }
     }
 
-    /// Ends where a share does. Whoever gave it says so.
+    /// Stops where a share ends. The caller warns about it.
     pub(super) fn with(self, share: Option<Share>) -> Self {
         Walker { share, ..self }
     }
@@ -131,12 +131,12 @@ impl<'a> Walker<'a> {
         self.metadata
     }
 
-    /// Which part of its share was too small, if one was.
+    /// The part of its share that was too small, if any.
     pub(super) fn stopped(&self) -> Option<Stopped> {
         self.stopped
     }
 
-    /// The next member; `None` at the end, or where the rest is no tar.
+    /// The next member; `None` at the end, or if the rest is not a tar.
     pub(super) fn next(&mut self, input: &mut impl Input) -> Option<Entry> {
         loop {
             input.skip(mem::take(&mut self.padding));
@@ -214,7 +214,7 @@ impl<'a> Walker<'a> {
         }
     }
 
-    /// Handles a header: an extension is kept for later, a member returned.
+    /// Handles a header: keeps an extension for later, or returns a member.
     fn entry(&mut self, header: &Header<'_>, at: u64, input: &mut impl Input) -> Option<Entry> {
         let flag = header.type_flag();
         let Some(size) = header.size().or(self.pending.pax.as_ref().and_then(|pax| pax.size)) else {
@@ -285,7 +285,7 @@ impl<'a> Walker<'a> {
         Some(entry)
     }
 
-    /// Counts what has to be remembered beside the contents.
+    /// Counts memory used besides the contents.
     fn charge(&mut self, bytes: u64) {
         self.metadata = self.metadata.saturating_add(bytes);
     }
@@ -297,7 +297,7 @@ impl<'a> Walker<'a> {
         });
     }
 
-    /// The map of a sparse member and its size; `None` of an ordinary one. Consumes what the map takes of the input.
+    /// The map of a sparse member and its size; `None` for an ordinary member. Consumes the map from the input.
     fn sparse(
         &self,
         flag: u8,
@@ -363,9 +363,9 @@ impl<'a> Walker<'a> {
         }
     }
 
-    /// Notes that the input ended before a member's contents did.
+    /// Warns that the input ended before a member's contents did.
     pub(super) fn cut(&self, member: &Member, missing: u64) {
-        // The last two blocks of a tar within the tar are zeros, whatever else it holds.
+        // The last two blocks of a nested tar are zeros, whatever else it holds.
         const END_MARK: u64 = 1024;
         let place = Place::member(&member.path);
         if missing <= END_MARK && missing.is_multiple_of(u64_of(BLOCK)) && member.path.ends_with(b".tar") {
@@ -398,7 +398,7 @@ impl<'a> Walker<'a> {
         }
     }
 
-    /// Notes that the walk has lost its way; it goes on at the next block that is a header beyond doubt.
+    /// Warns that the walk has lost its position. It continues at the next block that is certainly a header.
     fn lose(&mut self, at: u64, why: &'static str) {
         if !self.lost {
             self.warn(Code::TarHeaderDamaged, at, || {
@@ -416,7 +416,7 @@ impl<'a> Walker<'a> {
     }
 }
 
-/// The map of an old GNU sparse member: four regions in its header, more in blocks behind it.
+/// The map of an old GNU sparse member: four regions in its header, more in the blocks after it.
 fn gnu_sparse(header: &Header<'_>, input: &mut impl Input, most: u64) -> Result<(Vec<Region>, u64), &'static str> {
     const NO_MAP: &str = "the map is not a list of numbers";
     let fields = header.gnu_sparse();
@@ -441,7 +441,7 @@ fn gnu_sparse(header: &Header<'_>, input: &mut impl Input, most: u64) -> Result<
 
 fn kind(flag: u8, name: &[u8]) -> MemberKind {
     match flag {
-        // In v7 tars directories have no type of their own.
+        // In v7 tars, directories do not have their own type.
         b'0' | b'\0' | b'7' if name.ends_with(b"/") => MemberKind::Directory,
         b'0' | b'\0' | b'7' | b'S' => MemberKind::File,
         b'1' => MemberKind::Hardlink,
