@@ -72,7 +72,7 @@ const OTHERS: &[(&[u8], &str)] = &[
 ];
 
 /// A file of unknown type may be a damaged archive.
-pub(crate) const UNKNOWN: &str = "an unrecognised file type";
+pub(crate) const UNKNOWN: &str = "a file of unrecognised type";
 /// So may a file that ends early.
 pub(crate) const TOO_SHORT: &str = "too short for a tar header";
 
