@@ -120,7 +120,7 @@ limits! {
     pattern_bytes: "--max-patterns" = 16 << 20;
     /// Bytes of zeros that a dump writes to a stream, which cannot have holes, for memory that is not in the archive.
     zero_bytes: "--max-dump" = 4 << 30;
-    /// Bytes of a process's arguments, and of its environment.
+    /// Bytes of the arguments of one process, and of its environment, each.
     argument_bytes: "--max-arguments" = 8 << 20;
     /// Total bytes of holes in sparse files that are hashed, and in pages images that are read as memory.
     hole_bytes: "--max-holes" = 4 << 30;

@@ -49,7 +49,7 @@ impl Backing {
         all.get(from..to).filter(|bytes| !bytes.is_empty()).ok_or(Absence::Truncated)
     }
 
-    /// The map, if it is one.
+    /// The map, if there is one.
     fn map(&self) -> Option<&Map> {
         match self {
             Backing::Map(map) => Some(map),
@@ -67,7 +67,7 @@ impl Backing {
         }
     }
 
-    /// Whether there is a file to read it from.
+    /// Whether the bytes can be read from a file.
     fn can_be_read(&self) -> bool {
         match self {
             Backing::Map(map) => map.has_file(),
@@ -198,7 +198,7 @@ impl Layout {
 /// A piece of a member's contents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Piece<'a> {
-    /// These bytes, and nothing else up to their end.
+    /// Bytes.
     Bytes(&'a [u8]),
     /// Zeros that are not stored; how many.
     Hole(u64),
@@ -215,7 +215,7 @@ impl Piece<'_> {
         }
     }
 
-    /// Whether the piece stands for no byte.
+    /// Whether the piece is empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -262,7 +262,7 @@ impl<'a> Contents<'a> {
     pub fn cut_at(&self) -> u64 {
         let lost = |e: &&Extent| matches!(e.location, Location::Absent(why) if why != Absence::NotKept);
         let marked = self.layout.extents.iter().find(lost).map(|e| e.at);
-        // The last bytes tell whether the backing is as long as it must be.
+        // The last bytes show whether the backing is as long as it must be.
         let short = self.layout.extents.last().and_then(|e| {
             let Location::Backing { number, offset } = e.location else { return None };
             let all = self.backings.get(number).and_then(Backing::len).unwrap_or_default();
@@ -274,7 +274,7 @@ impl<'a> Contents<'a> {
 
     /// The longest piece that begins at `offset` and has at most `most` bytes. `None` at or beyond the end.
     ///
-    /// Costs a binary search over the member's extents, of which ordinary members have one.
+    /// The cost is a binary search over the member's extents; ordinary members have one.
     pub fn piece(&self, offset: u64, most: u64) -> Option<Piece<'a>> {
         let left = self.layout.len.checked_sub(offset).filter(|&n| n > 0)?.min(most);
         let after = self.layout.extents.partition_point(|e| e.at <= offset);
@@ -352,7 +352,7 @@ impl<'a> Contents<'a> {
     ///
     /// # Errors
     ///
-    /// If `each` fails, which ends it.
+    /// Fails if `each` fails, which ends it.
     pub(crate) fn once<E>(&self, mut each: impl FnMut(Piece<'_>) -> Result<(), E>) -> Result<(), E> {
         let mut buffer = Vec::new();
         let mut at = 0_u64;

@@ -1,5 +1,5 @@
-//! Copies of files that may not be mapped: a part is copied into one unlinked temporary file when it is first wanted, and
-//! borrowed from there. Nobody else has that file, so nothing can shrink it.
+//! Copies of files that may not be mapped. A part is copied into one unlinked temporary file when it is first needed,
+//! and borrowed from there. No other process has that file, so it cannot shrink.
 
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
@@ -8,12 +8,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::map::Map;
 use crate::int::usize_of;
 
-/// How much is copied at once.
+/// Bytes copied at once.
 const PART: u64 = 256 << 10;
-/// Where copies begin: maps begin where a page does, of whatever size.
+/// Alignment of copies: maps begin at pages, whatever their size.
 const ALIGNMENT: u64 = 64 << 10;
 
-/// The temporary file, which is made when it is first needed.
+/// The temporary file, created when first needed.
 #[derive(Debug, Default)]
 pub(super) struct Copies(Mutex<Option<Room>>);
 
@@ -23,7 +23,7 @@ struct Room {
     end: u64,
 }
 
-/// The copy of one file, as far as it was made.
+/// The copy of one file, so far.
 #[derive(Debug)]
 pub(super) struct Copied {
     base: u64,
@@ -40,7 +40,7 @@ enum Part {
 }
 
 impl Copies {
-    /// Room for a copy of so many bytes, which take no room on the disk until they are written.
+    /// Reserves room for a copy of `len` bytes. It takes no disk space until they are written.
     pub(super) fn reserve(&self, len: u64) -> io::Result<Copied> {
         let mut room = lock(&self.0);
         let (file, base) = match room.take() {
@@ -63,8 +63,8 @@ impl Copies {
 }
 
 impl Copied {
-    /// The bytes of a range up to the first that cannot be read. `read` reads the file at an offset; what it fails with is
-    /// given to `failed`.
+    /// The bytes of a range up to the first that cannot be read. `read` reads the file at an offset; its errors are
+    /// passed to `failed`.
     pub(super) fn get(
         &self,
         copies: &Copies,

@@ -1,4 +1,4 @@
-//! Decoders of compressed input. Each reads on over the end of a member, frame or stream to the next.
+//! Decoders of compressed input. Each continues past the end of a member, frame or stream with the next.
 
 use std::io::{BufRead, Error, ErrorKind, Read, Result};
 
@@ -71,7 +71,7 @@ const STREAM_FOR_OUTPUT: u64 = 64 << 10;
 struct Bzip2Streams<R> {
     decoder: Option<BzDecoder<Ahead<R>>>,
     streams: u64,
-    /// Bytes that came out.
+    /// Number of bytes inflated so far.
     inflated: u64,
 }
 
@@ -81,7 +81,7 @@ impl<R: BufRead> Bzip2Streams<R> {
         Bzip2Streams { decoder: Some(BzDecoder::new(input)), streams: 0, inflated: 0 }
     }
 
-    /// Goes to the next stream that is not empty, if there is one.
+    /// Advances to the next stream that is not empty, if there is one.
     fn next(&mut self) -> Result<()> {
         let Some(mut input) = self.decoder.take().map(BzDecoder::into_inner) else { return Ok(()) };
         while is_empty_stream(input.ahead(EMPTY_STREAM)?) {
@@ -131,13 +131,13 @@ fn is_empty_stream(bytes: &[u8]) -> bool {
 struct Ahead<R> {
     held: Vec<u8>,
     from: usize,
-    /// Bytes that were read.
+    /// Number of bytes read.
     taken: u64,
     inner: R,
 }
 
 impl<R: BufRead> Ahead<R> {
-    /// The next so many bytes, or those up to the end.
+    /// The next `len` bytes, or those up to the end.
     fn ahead(&mut self, len: usize) -> Result<&[u8]> {
         self.held.drain(..self.from.min(self.held.len()));
         self.from = 0;

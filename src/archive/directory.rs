@@ -1,5 +1,5 @@
-//! An unpacked archive, or a directory of images: its files as members. Nothing outside it is looked at, and no link is
-//! followed.
+//! An unpacked archive, or a directory of images: its files as members. Nothing outside the directory is read, and no
+//! link is followed.
 
 use std::fs;
 use std::io;
@@ -17,14 +17,14 @@ use crate::int::u64_of;
 use crate::limits::Limits;
 use crate::warning::{Code, Place, Warnings};
 
-/// Folders in folders that are looked into.
+/// Greatest nesting depth of directories.
 const DEPTH: usize = 64;
 
-/// Lists a directory. Files are opened when their contents are first wanted, and mapped if `map` says that they may be.
+/// Lists a directory. Files are opened when their contents are first needed, and mapped if `map` allows it.
 ///
 /// # Errors
 ///
-/// If the directory itself cannot be listed.
+/// Fails if the directory itself cannot be listed.
 pub(super) fn read(
     root: Folder,
     map: bool,
@@ -40,11 +40,11 @@ pub(super) fn read(
     Ok((listing.members, listing.backings))
 }
 
-/// A single file as the one member of a directory.
+/// A single file, as the only member of a directory.
 ///
 /// # Errors
 ///
-/// If there is no such file.
+/// Fails if there is no such file.
 pub(super) fn one(path: &Path, map: bool, limits: &Limits) -> io::Result<(Vec<Member>, Vec<Backing>)> {
     let facts = Facts::from(&fs::metadata(path)?);
     let file_name = path.file_name().map(Vec::from_os_str_lossy).unwrap_or_default();
@@ -120,21 +120,21 @@ impl Lister<'_> {
         }
     }
 
-    /// Where the bytes of a file are.
+    /// The location of a file's bytes.
     fn layout(&mut self, folder: &Folder, entry: &BString, name: &BString, facts: &Facts) -> Layout {
         let size = facts.identity.size;
         if let Err(error) = folder.may_read(entry) {
             self.unreadable(name, &error);
             return Layout::unreadable(Some(size));
         }
-        // A name that is no path here cannot be opened either.
+        // A name that is not a valid path here cannot be opened either.
         let Some(path) = path_of(name) else { return Layout::unreadable(Some(size)) };
         let location = Location::Backing { number: self.backings.len(), offset: 0 };
         self.backings.push(Backing::File(Box::new(LazyFile::new(self.reading, path, facts.identity))));
         Layout::run(size, location)
     }
 
-    /// Lists a name of which the file system says no more, as in a folder without the right to search it.
+    /// Lists a name about which the file system says nothing more, as in a directory without search permission.
     fn only_a_name(&mut self, entry: &Entry, name: BString, error: &io::Error) {
         if error.kind() == io::ErrorKind::NotFound {
             self.unreadable(&name, error);
@@ -151,7 +151,7 @@ impl Lister<'_> {
         });
         let mut member = Member::named(name);
         member.in_folder = true;
-        // What is not known to be something else may be an image.
+        // A file of unknown kind may be an image.
         member.kind = entry.kind.unwrap_or(MemberKind::File);
         if member.kind == MemberKind::File {
             member.layout = Layout::unreadable(None);

@@ -93,7 +93,7 @@ mod by_descriptor {
     use crate::archive::identity::Identity;
     use crate::archive::kind::MemberKind;
 
-    /// A folder, by its descriptor.
+    /// A directory, by its descriptor.
     #[derive(Debug)]
     pub(in crate::archive) struct Folder(OwnedFd);
 
@@ -106,7 +106,7 @@ mod by_descriptor {
             Ok(Folder(fs::open(path, ALWAYS | OFlags::DIRECTORY, Mode::empty())?))
         }
 
-        /// Opens a folder in it.
+        /// Opens a subdirectory.
         pub(in crate::archive) fn inside(&self, name: &[u8]) -> io::Result<Self> {
             let flags = ALWAYS | OFlags::DIRECTORY | OFlags::NOFOLLOW;
             Ok(Folder(fs::openat(&self.0, c_string(name)?, flags, Mode::empty())?))
@@ -115,7 +115,7 @@ mod by_descriptor {
         /// Its entries without `.` and `..`.
         pub(in crate::archive) fn entries(&self) -> io::Result<Vec<Entry>> {
             let mut entries = Vec::new();
-            // Not `Dir::read_from`, which needs the right to search the folder.
+            // Not `Dir::read_from`, which needs permission to search the directory.
             for entry in Dir::new(self.0.try_clone()?)? {
                 let entry = entry?;
                 let name = entry.file_name().to_bytes();
@@ -135,17 +135,17 @@ mod by_descriptor {
         pub(in crate::archive) fn may_read(&self, name: &[u8]) -> io::Result<()> {
             match fs::accessat(&self.0, c_string(name)?, Access::READ_OK, AtFlags::EACCESS) {
                 Err(error @ Errno::ACCESS) => Err(error.into()),
-                // Whatever else keeps it from being read is seen when it is.
+                // Any other obstacle shows when it is read.
                 _ => Ok(()),
             }
         }
 
-        /// Where a link leads.
+        /// The target of a link.
         pub(in crate::archive) fn link(&self, name: &[u8]) -> io::Result<BString> {
             Ok(fs::readlinkat(&self.0, c_string(name)?, Vec::new())?.into_bytes().into())
         }
 
-        /// Opens a file by its path from here. Whether it is one is for the caller to see.
+        /// Opens a file by its path from here. The caller checks that it is a file.
         pub(in crate::archive) fn file(&self, path: &[u8]) -> io::Result<File> {
             let mut inside = None;
             let mut rest = path;
@@ -156,7 +156,7 @@ mod by_descriptor {
             let here = inside.as_ref().unwrap_or(self);
             match fs::openat(&here.0, c_string(rest)?, ALWAYS | OFlags::NOFOLLOW, Mode::empty()) {
                 Ok(opened) => Ok(File::from(opened)),
-                // A link at the end of a path is another error than one within it.
+                // A link at the end of a path gives another error than one within it.
                 Err(Errno::LOOP) => Err(io::ErrorKind::NotADirectory.into()),
                 Err(error) => Err(error.into()),
             }
@@ -195,7 +195,7 @@ mod by_descriptor {
         KERNELS.iter().find(|(magic, _)| *magic == found).map(|(_, name)| *name)
     }
 
-    /// Whether a pipe is not that of a path, but was made open, as those between commands are.
+    /// Whether a pipe was not opened by a path, but created open, like those between commands.
     #[cfg(target_os = "linux")]
     pub(in crate::archive) fn has_no_name(pipe: impl std::os::fd::AsFd) -> bool {
         /// Source: `include/uapi/linux/magic.h`.
@@ -243,7 +243,7 @@ mod by_descriptor {
         }
     }
 
-    /// A number of the system's, whose type is another on each.
+    /// A number of the operating system, whose type differs between systems.
     fn number<T: Default>(n: impl TryInto<T>) -> T {
         n.try_into().unwrap_or_default()
     }
@@ -266,7 +266,8 @@ mod by_path {
 
     use super::{Entry, Facts};
 
-    /// A folder, by its path: here nothing better is at hand. Links are looked for before a file is opened.
+    /// A directory, by its path, because nothing better is available here. Links are checked for before a file is
+    /// opened.
     #[derive(Debug)]
     pub(in crate::archive) struct Folder(PathBuf);
 

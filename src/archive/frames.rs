@@ -1,7 +1,8 @@
-//! Members that are LZ4 frames, as `CRaC`'s fork of CRIU compresses pages images: inflated once, and kept as streams are.
+//! Members that are LZ4 frames, as `CRaC`'s fork of CRIU compresses pages images. They are inflated once, and kept like
+//! streams.
 //!
-//! Source: the LZ4 frame format, version 1.6.4. A frame says of itself where it ends, so a look at the sizes of its blocks
-//! tells whether it is whole before anything is inflated.
+//! Source: the LZ4 frame format, version 1.6.4. A frame marks its own end, so the sizes of its blocks show whether it
+//! is complete before anything is inflated.
 
 use std::io::{BufRead, BufReader, Read, Result, copy, sink};
 
@@ -19,12 +20,13 @@ use crate::limits::Limits;
 use crate::warning::{Code, Place, Warnings};
 
 const MAGIC: u32 = 0x184d_2204;
-/// The magic numbers of what is to be skipped differ in their last four bits.
+/// The magic numbers of skippable frames differ in their last four bits.
 const SKIPPED: u32 = 0x184d_2a50;
 
 impl Archive {
-    /// The bytes of a member of LZ4 frames, as the one member of an archive of its own. `None` if the member was not kept while
-    /// the archive was inflated. What is wrong with the frames is a warning; what was inflated before it is used.
+    /// The inflated bytes of a member of LZ4 frames, as the only member of its own archive. `None` if the member was
+    /// not kept while the archive was inflated. Faults of the frames are warnings; the bytes inflated before them are
+    /// used.
     pub(crate) fn unframed(&self, member: &Member, limits: &Limits, warnings: &Warnings) -> Option<Archive> {
         let contents = self.contents(member);
         if matches!(contents.piece(0, u64::MAX), Some(Piece::Absent(_, Absence::NotKept))) {
@@ -40,7 +42,7 @@ impl Archive {
         let bound = limits.unpacked(Some(contents.len())).min(left.bytes);
         let frames = Frames::Between(BufReader::new(ContentsInput::new(contents)));
         let mut input = StreamInput::new(frames, bound, &|| ());
-        // Of several, those that come first lie in memory.
+        // The first of several members stay in memory.
         let mut spool = Spool::new(left.in_memory, 0);
         let mut extents = spool.keep(&mut input, u64::MAX, 0);
         // The spool was told of more than anything has, and notes that the rest did not come.
@@ -67,19 +69,19 @@ impl Archive {
     }
 }
 
-/// All frames, one behind the other.
+/// All frames, one after the other.
 enum Frames<R: Read> {
     /// Before a frame, or at the end.
     Between(R),
     Within(FrameDecoder<Headed<R>>),
-    /// Nothing comes any more.
+    /// Nothing follows.
     Done,
 }
 
-/// What a frame is read from: its magic number, which was looked at already, and the rest.
+/// The source of a frame: its magic number, which was read already, and the rest.
 struct Headed<R> {
     magic: [u8; 4],
-    /// Bytes of it that were read again.
+    /// Bytes of the magic number that were read again.
     read: usize,
     rest: R,
 }
@@ -129,7 +131,7 @@ impl<R: BufRead> Read for Frames<R> {
     }
 }
 
-/// Whether contents are frames from their beginning to their end, by the sizes of their blocks.
+/// Whether contents are frames from beginning to end, judging from the sizes of their blocks.
 fn is_whole(contents: Contents<'_>) -> bool {
     let mut at = 0_u64;
     while at < contents.len() {
@@ -139,7 +141,7 @@ fn is_whole(contents: Contents<'_>) -> bool {
     at > 0 && at == contents.len()
 }
 
-/// Where the frame ends that begins at an offset; `None` if none does, or if it is cut.
+/// The end of the frame that begins at an offset; `None` if there is none, or if it is truncated.
 fn frame_end(contents: Contents<'_>, start: u64) -> Option<u64> {
     let number = |at: u64| {
         let bytes = contents.slice(at, at.checked_add(4)?)?;

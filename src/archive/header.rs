@@ -1,4 +1,4 @@
-//! One tar header: 512 bytes of v7, ustar, GNU or PAX form, as `tar(5)` describes them.
+//! A tar header: 512 bytes in v7, ustar, GNU or PAX form, as `tar(5)` describes them.
 
 use std::mem::offset_of;
 
@@ -32,7 +32,7 @@ impl<'a> Header<'a> {
         let spaces = 8 * u64::from(b' ');
         let bytes = || before.iter().chain(after);
         let unsigned = bytes().fold(spaces, |sum, &b| sum.wrapping_add(u64::from(b)));
-        // A byte with its top bit set counts 256 less when signed.
+        // A byte with its top bit set counts 256 less if signed.
         let negative = bytes().filter(|&&b| b >= 0x80).fold(0_u64, |sum, _| sum.wrapping_add(256));
         let signed = unsigned.checked_sub(negative);
         let recorded = number(&raw.as_old().cksum)?.try_into().ok()?;
@@ -88,7 +88,7 @@ impl<'a> Header<'a> {
         i64::try_from(number(&self.raw.as_old().mtime)?).ok()
     }
 
-    /// Major and minor number of a device.
+    /// Major and minor device numbers.
     pub(super) fn device(&self) -> Option<(u32, u32)> {
         let part = |from| u32::try_from(number(self.field(from, 8))?).ok();
         Some((part(offset_of!(UstarHeader, dev_major))?, part(offset_of!(UstarHeader, dev_minor))?))
@@ -102,7 +102,7 @@ impl<'a> Header<'a> {
         text(&self.raw.as_old().linkname).into()
     }
 
-    /// The part of an old GNU sparse member's header that holds its map: four regions, whether more follow, the size.
+    /// The part of an old GNU sparse member's header with its map: four regions, whether more follow, and the size.
     pub(super) fn gnu_sparse(&self) -> &'a [u8] {
         self.field(offset_of!(GnuHeader, sparse), 4 * 24 + 1 + 12)
     }

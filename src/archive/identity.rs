@@ -10,13 +10,13 @@ use jiff::Timestamp;
 /// The file system's metadata of a file. If two are equal, they are of the same file, which was not written to in between.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// Bytes.
+    /// Size in bytes.
     pub size: u64,
-    /// Last change of the contents.
+    /// Time of the last change of the contents.
     pub modified: Option<Timestamp>,
     /// Last change of the contents or the metadata (ctime), which cannot be set back.
     pub changed: Option<Timestamp>,
-    /// Device and number of the file on it.
+    /// Device and inode number.
     pub inode: Option<(u64, u64)>,
 }
 
@@ -57,7 +57,7 @@ impl From<&Metadata> for Identity {
     }
 }
 
-/// Watches over an input while it is open.
+/// Watches an input while it is open.
 #[derive(Debug)]
 pub(super) struct Watch {
     /// Its path, where a replacement would show.
@@ -78,7 +78,7 @@ impl Watch {
         &self.before
     }
 
-    /// How it has been changed since.
+    /// How the input has changed since.
     pub(super) fn changed(&self) -> Option<String> {
         let now = match &self.path {
             Some(path) => Identity::read(path),

@@ -25,11 +25,11 @@ use crate::int::{u64_of, usize_of};
 use crate::limits::Limits;
 use crate::warning::{Code, Place, Warnings};
 
-/// Archives within archives within the archive.
+/// Greatest nesting depth of archives.
 const DEPTH: usize = 4;
 /// Bytes of the name of a layer that tells it from another.
 const LAYER_NAME: usize = 12;
-/// Members of layers that several images share, listed for each of them but the first.
+/// Members of layers shared by several images that are listed again for each further image.
 const REPEATED: u64 = 100_000;
 
 /// Looks through an archive.
@@ -38,11 +38,11 @@ pub(super) struct Search<'a> {
     pub(super) hash: bool,
     pub(super) limits: &'a Limits,
     pub(super) warnings: &'a Warnings,
-    /// Bytes of the input as it was given, if that is known.
+    /// Size of the input as given, if known.
     pub(super) input_bytes: Option<u64>,
 }
 
-/// The members of an archive, and those of the archives in it that hold what is looked for.
+/// The members of an archive and of those nested archives that hold a checkpoint.
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) listing: Listing,
@@ -50,23 +50,23 @@ pub(super) struct Found {
     pub(super) volumes: Vec<Inner>,
 }
 
-/// An archive or an image in the archive.
+/// A nested archive or container image.
 #[derive(Debug)]
 pub(super) struct Inner {
-    /// The folder below which its members lie.
+    /// The directory that contains its members.
     pub(super) root: BString,
-    /// Which members those are.
+    /// The range of its members.
     pub(super) members: Range<usize>,
-    /// What the image says of itself.
+    /// Annotations of the image.
     pub(super) annotations: Annotations,
 }
 
 impl Search<'_> {
-    /// Looks through the members of an archive.
+    /// Searches the members of an archive.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Oci`] if it is an image of which nothing can be read.
+    /// [`ErrorKind::Oci`] if it is a container image of which nothing can be read.
     pub(super) fn run(self, outer: Listing, backings: Vec<Backing>) -> Result<Found, ErrorKind> {
         let own = self.select.wants(&outer.members);
         let mut work = Work {
@@ -112,7 +112,7 @@ impl Search<'_> {
             members.extend(volume.listing.members);
             inner.push(Inner { root: volume.root, members: first..members.len(), annotations: volume.annotations });
         }
-        // Two of one name in one place were warned of when that place was listed.
+        // Duplicate names in one place were warned about when that place was listed.
         let unheard = Warnings::new(self.limits);
         Ok(Found { listing: Listing::new(members, &unheard), backings, volumes: inner })
     }
@@ -124,7 +124,7 @@ fn warn(faults: Vec<Fault>, warnings: &Warnings) {
     }
 }
 
-/// Why an image has nothing of what is looked for.
+/// Why an image does not hold a checkpoint.
 fn why_nothing(images: usize, faults: &[Fault]) -> String {
     let why = faults.iter().map(|fault| format!("{}: {}", fault.place, fault.message)).collect::<Vec<_>>().join("; ");
     match (images, why.is_empty()) {
@@ -137,7 +137,7 @@ fn why_nothing(images: usize, faults: &[Fault]) -> String {
     }
 }
 
-/// A place that holds what is looked for.
+/// A place that holds a checkpoint.
 #[derive(Debug)]
 struct Volume {
     root: BString,
@@ -145,12 +145,12 @@ struct Volume {
     annotations: Annotations,
 }
 
-/// Where a list of members lies.
+/// The place of a list of members.
 #[derive(Debug)]
 struct Scope {
-    /// What stands before their paths.
+    /// Prefix of their paths.
     root: BString,
-    /// Whether what is looked for is among them.
+    /// Whether a checkpoint is among them.
     own: bool,
     depth: usize,
 }
@@ -163,23 +163,23 @@ struct Work<'a> {
     backings: Vec<Backing>,
     volumes: Vec<Volume>,
     faults: Vec<Fault>,
-    /// Blobs that were held against their digests.
+    /// Blobs that were compared with their digests.
     checked: HashSet<BString>,
-    /// Images that were looked through.
+    /// Number of images that were searched.
     images: usize,
-    /// An image took the place of its layout.
+    /// Whether an image replaced its layout.
     replaced: bool,
-    /// Bytes that layers may still inflate to, or be walked over.
+    /// Bytes that layers may still inflate to, or that may still be walked over.
     layers_left: u64,
-    /// The same of archives within the archive.
+    /// The same for nested archives.
     nested_left: u64,
     members_left: u64,
-    /// How many members layers have that were opened.
+    /// Number of members of each opened layer.
     listed: HashMap<BString, u64>,
     /// Members of shared layers that may still be listed again.
     repeated_left: u64,
     opened: u64,
-    /// A bound was reached and warned of.
+    /// Whether a limit was reached and warned about.
     full: bool,
 }
 
@@ -220,8 +220,8 @@ impl Work<'_> {
         }
     }
 
-    /// Opens an image, and keeps it if it holds what is looked for. Its layers make one archive together; but of two that each
-    /// hold what is looked for, none takes the other's place.
+    /// Opens an image, and keeps it if it holds a checkpoint. Its layers together make one archive. If two layers each
+    /// hold a checkpoint, neither replaces the other.
     fn image(&mut self, listing: &Listing, image: &Image, root: BString, scope: &Scope) {
         let (volumes, backings) = (self.volumes.len(), self.backings.len());
         let mut members = Vec::new();
@@ -231,7 +231,7 @@ impl Work<'_> {
             let at = if own {
                 let name = layer.path().rsplit_once_str("/").map_or(layer.path().as_slice(), |(_, name)| name);
                 let name = below(root.as_bstr(), name.get(..LAYER_NAME).unwrap_or(name));
-                // Many layers are called `layer.tar`, and one may hold a folder that is called as another layer is.
+                // Many layers are named `layer.tar`, and one may contain a directory named like another layer.
                 let is_free = |at: &BString| {
                     !taken.contains(at) && !members.iter().any(|member: &Member| is_below(&member.path, at))
                 };
@@ -254,7 +254,7 @@ impl Work<'_> {
             own |= wanted;
             members.extend(layer);
         }
-        // What none of them holds alone, they may hold together.
+        // Layers may hold a checkpoint only together.
         if own || self.select.wants(&members) {
             self.replaced |= scope.depth == 0 && !scope.own;
             self.volume(members, root, &image.annotations, scope);
@@ -266,7 +266,7 @@ impl Work<'_> {
         self.forget(volumes, backings);
     }
 
-    /// Keeps what layers hold, and looks for archives in it.
+    /// Keeps the members of layers, and searches them for archives.
     fn volume(&mut self, members: Vec<Member>, root: BString, annotations: &Annotations, scope: &Scope) {
         let listing = Listing::new(members, self.warnings);
         let depth = scope.depth.saturating_add(1);
@@ -315,7 +315,7 @@ impl Work<'_> {
         }
     }
 
-    /// Keeps what was kept of an archive only if something was found in it.
+    /// Keeps data of an archive only if something was found in it.
     fn forget(&mut self, volumes: usize, backings: usize) {
         if self.volumes.len() == volumes {
             self.backings.truncate(backings);
@@ -354,7 +354,7 @@ impl Work<'_> {
         false
     }
 
-    /// The members of an archive that is a member.
+    /// The members of a nested archive.
     fn archive(&mut self, member: &Member, root: &BString) -> Option<Vec<Member>> {
         let left = self.nested_left;
         let (members, bytes) = self.tar(member, root, left)?;
@@ -362,7 +362,7 @@ impl Work<'_> {
         Some(members)
     }
 
-    /// The members of a layer; what is wrong with it is a fault of the image.
+    /// The members of a layer. A fault of the layer is a fault of the image.
     fn layer(&mut self, listing: &Listing, layer: &layout::Layer, root: &BString) -> Option<Vec<Member>> {
         let path = layer.path();
         let Some(blob) = listing.file(path) else {
@@ -395,7 +395,7 @@ impl Work<'_> {
                 };
                 match sniff(&contents.prefix(u64_of(ENOUGH)).0) {
                     Format::Other(what) | Format::Foreign(what) => {
-                        // Attestations and the like are layers, too, and no tars.
+                        // Attestations and the like are layers too, but not tars.
                         if layer.says_tar() {
                             self.fault(path, format!("the layer is {what}, not a tar"));
                         }
@@ -411,7 +411,7 @@ impl Work<'_> {
                 }
             }
             layout::LayerKind::Changes => {
-                // What is called so may be a checkpoint all the same.
+                // A layer with this type may be a checkpoint all the same.
                 let (backings, left) = (self.backings.len(), self.layers_left);
                 if let Some((members, bytes)) = self.tar(blob, root, left) {
                     self.layers_left = left.saturating_sub(bytes);
@@ -443,7 +443,7 @@ impl Work<'_> {
         self.faults.push(Fault { code: Code::LayoutDamaged, place: Place::member(path), message });
     }
 
-    /// The members of a tar, plain or compressed, below a root, and how many bytes it inflated to.
+    /// The members of a plain or compressed tar, below a root, and the number of bytes that it inflated to.
     fn tar(&mut self, member: &Member, root: &BString, left: u64) -> Option<(Vec<Member>, u64)> {
         let limits = Limits { members: self.members_left, ..self.limits.clone() };
         let reading = Reading {

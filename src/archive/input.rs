@@ -8,16 +8,16 @@ use crate::int::{u64_of, usize_of};
 /// Bytes that are read once, in order. The implementation remembers what ended them early. Here that looks like the end, so
 /// that a walk over a damaged archive keeps the members before the damage.
 pub(super) trait Input {
-    /// How many bytes have been read or skipped.
+    /// Number of bytes read or skipped.
     fn position(&self) -> u64;
 
-    /// The next bytes, at least one and at most `most`; none at the end.
+    /// The next bytes, at least one and at most `most`; empty at the end.
     fn chunk(&mut self, most: usize) -> &[u8];
 
-    /// Moves forward; returns how far, which is less than asked only at the end.
+    /// Skips bytes; returns the number skipped, which is less than asked only at the end.
     fn skip(&mut self, len: u64) -> u64;
 
-    /// Fills a buffer; returns how far, which is less than its length only at the end.
+    /// Fills a buffer; returns the number of bytes, which is less than its length only at the end.
     fn fill(&mut self, buffer: &mut [u8]) -> usize {
         let mut filled = 0_usize;
         while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
@@ -82,11 +82,11 @@ impl Read for ContentsInput<'_> {
 /// Bytes requested of a decoder at a time. A decoder that meets damage loses the output of one request.
 const BUFFER: usize = 64 << 10;
 
-/// Reads a decoder's output, up to a bound.
+/// Reads a decoder's output, up to a limit.
 pub(super) struct StreamInput<'p, R> {
     reader: R,
     buffer: Box<[u8]>,
-    /// The part of the buffer that is filled and not read yet.
+    /// The filled part of the buffer that has not been read yet.
     from: usize,
     to: usize,
     position: u64,
@@ -95,25 +95,25 @@ pub(super) struct StreamInput<'p, R> {
     progress: &'p dyn Fn(),
 }
 
-/// Why a stream ended.
+/// How a stream ended.
 #[derive(Debug)]
 pub(super) enum End {
-    /// All has been read.
+    /// Everything was read.
     Whole,
     /// The decoder found damage.
     Damaged(io::Error),
-    /// The bound was reached, and there is more.
+    /// The limit was reached, and there is more.
     Bound(u64),
 }
 
 impl<'p, R: Read> StreamInput<'p, R> {
-    /// A stream that ends after `bound` bytes. `progress` is called each time the buffer is filled.
+    /// A stream that ends after `bound` bytes. `progress` is called whenever the buffer is filled.
     pub(super) fn new(reader: R, bound: u64, progress: &'p dyn Fn()) -> Self {
         let buffer = vec![0; BUFFER].into_boxed_slice();
         StreamInput { reader, buffer, from: 0, to: 0, position: 0, bound, end: None, progress }
     }
 
-    /// Whether it may have any length.
+    /// Whether the length is unlimited.
     pub(super) fn is_unbounded(&self) -> bool {
         self.bound == u64::MAX
     }
@@ -133,7 +133,7 @@ impl<'p, R: Read> StreamInput<'p, R> {
         self.buffer.get(self.from..self.to.min(self.from.saturating_add(most))).unwrap_or_default()
     }
 
-    /// Reads on; what is in the buffer and not read yet stays.
+    /// Reads more; unread bytes stay in the buffer.
     fn refill(&mut self) {
         if self.end.is_some() {
             return;

@@ -17,16 +17,17 @@ use super::map::Map;
 use crate::int::{u64_of, usize_of};
 use crate::warning::Code;
 
-/// Files up to this size are read rather than mapped: a map costs more than it saves, and a process may only have some
+/// Files up to this size are read rather than mapped. A map costs more than it saves, and a process may have only some
 /// 65,000 of them.
 const READ_BELOW: u64 = 256 << 10;
-/// Files that are held open at a time; a process may have some thousand. Others are opened again when they are read again.
+/// Greatest number of files held open; a process may have about a thousand. Other files are reopened when they are read
+/// again.
 const HELD_OPEN: u64 = 128;
 
 /// How files are read, and what they share.
 #[derive(Debug)]
 pub(super) struct Reading {
-    /// The folder that they are looked up in; `None` of a single file.
+    /// The directory that files are looked up in; `None` for a single file.
     folder: Option<Folder>,
     /// Whether files may be mapped.
     map: bool,
@@ -38,13 +39,13 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    /// Files of a folder, or single ones; `in_memory` bytes of them at most are kept in memory.
+    /// Files of a directory, or single files. At most `in_memory` bytes of them are kept in memory.
     pub(super) fn new(folder: Option<Folder>, map: bool, in_memory: u64) -> Arc<Self> {
         let (in_memory, held) = (AtomicU64::new(in_memory), AtomicU64::new(HELD_OPEN));
         Arc::new(Reading { folder, map, in_memory, held, copies: Copies::default() })
     }
 
-    /// The folder itself.
+    /// The directory itself.
     pub(super) fn folder(&self) -> Option<&Folder> {
         self.folder.as_ref()
     }
@@ -55,18 +56,18 @@ fn take(left: &AtomicU64, amount: u64) -> bool {
     left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(amount)).is_ok()
 }
 
-/// A file of a folder, or a single one.
+/// A file of a directory, or a single file.
 #[derive(Debug)]
 pub(super) struct LazyFile {
     reading: Arc<Reading>,
-    /// From the folder on; of a single file, as it was given.
+    /// Path from the directory; for a single file, as given.
     path: PathBuf,
     /// Its identity when the folder was listed.
     listed: Identity,
     opened: OnceLock<Box<Result<Opened, Fault>>>,
 }
 
-/// A file that could be opened.
+/// A file that was opened.
 #[derive(Debug)]
 struct Opened {
     held: Option<File>,
@@ -120,7 +121,7 @@ impl Fault {
 const AGAIN: &str = "copy the directory and read the copy";
 
 impl LazyFile {
-    /// A file that was found in a folder, by its path from there.
+    /// A file found in a directory, by its path from there.
     pub(super) fn new(reading: &Arc<Reading>, path: PathBuf, listed: Identity) -> Self {
         LazyFile { reading: Arc::clone(reading), path, listed, opened: OnceLock::new() }
     }
@@ -134,7 +135,7 @@ impl LazyFile {
         })
     }
 
-    /// The bytes of a range, as far as they are here.
+    /// The available bytes of a range.
     pub(super) fn get(&self, offset: u64, len: u64) -> Result<&[u8], Absence> {
         let Some(opened) = self.opened() else { return Err(Absence::Unreadable) };
         let bytes = match &opened.bytes {
@@ -146,7 +147,7 @@ impl LazyFile {
                 copied.get(&self.reading.copies, offset, len, read, failed)
             }
         };
-        // The file was longer when the folder was listed: which is told when all is read.
+        // The file was longer when the directory was listed; this is reported at the end.
         if bytes.is_empty() { Err(Absence::Unreadable) } else { Ok(bytes) }
     }
 
@@ -164,7 +165,7 @@ impl LazyFile {
         })
     }
 
-    /// The map that its bytes are borrowed from, if there is one already.
+    /// The map that the bytes are borrowed from, if there is one already.
     pub(super) fn map(&self) -> Option<&Map> {
         match &self.opened.get()?.as_ref().as_ref().ok()?.bytes {
             Bytes::Heap(_) => None,
@@ -273,7 +274,7 @@ fn read_exact_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<()> 
 #[cfg(not(unix))]
 fn read_exact_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<()> {
     use std::io::{Seek, SeekFrom};
-    // A handle of its own has a position of its own; nobody else moves it meanwhile.
+    // The handle has its own position, which nothing else moves meanwhile.
     static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
     let _turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let mut file = file;

@@ -1,4 +1,4 @@
-//! Members by their paths: of a whole archive, or of one within it.
+//! Members by path: of a whole archive, or of a nested one.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -9,10 +9,10 @@ use super::member::{Member, Trust};
 use super::path::Cleaned;
 use crate::warning::{Code, Place, Warnings};
 
-/// Links from member to member that are followed.
+/// Greatest number of links followed from member to member.
 const HOPS: usize = 16;
 
-/// Members, and the one that counts for each path.
+/// Members, and the one that is used for each path.
 #[derive(Debug, Default)]
 pub(super) struct Listing {
     pub(super) members: Vec<Member>,
@@ -33,7 +33,7 @@ impl Listing {
             };
             let Some(other) = members.get(before) else { continue };
             let wins = member.trust >= other.trust;
-            // Directories are listed again by many tools.
+            // Many tools list directories again.
             if member.kind != MemberKind::Directory || other.kind != MemberKind::Directory {
                 warnings.push(Code::MemberDuplicate, Place::member(&member.path).at(member.offset), || {
                     let (used, ignored) = if wins { (i, before) } else { (before, i) };
@@ -47,12 +47,12 @@ impl Listing {
         Listing { members, by_path }
     }
 
-    /// Members that are never asked for by their paths.
+    /// Members that are never looked up by path.
     pub(super) fn unsorted(members: Vec<Member>) -> Self {
         Listing { members, by_path: HashMap::new() }
     }
 
-    /// The member that counts for a path: the last of that name, as in tar.
+    /// The member that is used for a path: the last with that name, as in tar.
     pub(super) fn find(&self, path: &[u8]) -> Option<&Member> {
         self.by_path.get(BStr::new(path)).and_then(|&i| self.members.get(i))
     }
@@ -63,7 +63,7 @@ impl Listing {
         self.members.get(number).is_some_and(|m| std::ptr::eq(m, member)).then_some(number)
     }
 
-    /// Follows links from member to member, inside the archive only.
+    /// Follows links from member to member, only inside the archive.
     ///
     /// # Errors
     ///
@@ -84,7 +84,7 @@ impl Listing {
         Err(here)
     }
 
-    /// The regular file at a path, behind links if there are any.
+    /// The regular file at a path, following links if there are any.
     pub(super) fn file(&self, path: &[u8]) -> Option<&Member> {
         self.find(path).and_then(|member| self.resolve(member).ok()).filter(|member| member.kind == MemberKind::File)
     }
@@ -104,7 +104,7 @@ impl Listing {
 pub(super) struct Folders(BTreeSet<BString>);
 
 impl Folders {
-    /// Adds the folder that a member lies in, and the member itself if it is one.
+    /// Adds the directory that contains a member, and the member itself if it is a directory.
     pub(super) fn add(&mut self, member: &Member) {
         if member.kind == MemberKind::Directory && !self.0.contains(&member.path) {
             self.0.insert(member.path.clone());
@@ -114,12 +114,12 @@ impl Folders {
         }
     }
 
-    /// Whether there is a folder of this path that is a member, or that something lies in.
+    /// Whether there is a directory with this path that is a member or contains one.
     pub(super) fn has(&self, path: &[u8]) -> bool {
         self.0.contains(BStr::new(path))
     }
 
-    /// Whether anything lies in or below a folder of this path.
+    /// Whether anything is in or below a directory with this path.
     pub(super) fn leads_through(&self, path: &[u8]) -> bool {
         let below = BString::from(bstr::concat([path, b"/"]));
         self.has(path) || self.0.range::<BString, _>(&below..).next().is_some_and(|next| next.starts_with(&below))

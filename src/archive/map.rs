@@ -1,4 +1,4 @@
-//! The map of an input file. This is the only place with `unsafe` code.
+//! The map of an input file. This is the only module with `unsafe` code.
 
 use std::fs::File;
 use std::io;
@@ -9,7 +9,7 @@ use memmap2::{Advice, Mmap, MmapOptions};
 #[cfg(unix)]
 use crate::int::u64_of;
 
-/// A regular file, mapped for reading. Pages are read when they are touched, and no sooner.
+/// A regular file, mapped for reading. Pages are read only when they are touched.
 #[derive(Debug)]
 pub(crate) struct Map {
     map: Mmap,
@@ -40,7 +40,7 @@ impl Map {
         // checked against the slice in the same expression that uses it. A file that shrinks ends the process with
         // SIGBUS; `Options::map(false)` reads instead, for evidence on media that may vanish.
         let map = unsafe { Mmap::map(file)? };
-        // The headers of a tar lie far apart: reading ahead would fetch pages that nobody asked for.
+        // The headers of a tar are far apart: reading ahead would fetch unneeded pages.
         let _ = map.advise(Advice::Random);
         Ok(Map { map, file: None })
     }
@@ -63,11 +63,11 @@ impl Map {
         cfg!(unix) && self.file.is_some()
     }
 
-    /// Fills a buffer with the bytes at an offset by reading the file, which costs a copy but no page of the map.
+    /// Fills a buffer with the bytes at an offset by reading the file, which costs a copy but no mapped page.
     ///
     /// # Errors
     ///
-    /// If the file was not kept, or does not have them any more.
+    /// Fails if the file was not kept, or no longer has the bytes.
     pub(crate) fn copy(&self, offset: usize, buffer: &mut [u8]) -> io::Result<()> {
         #[cfg(unix)]
         {
@@ -97,8 +97,7 @@ impl Map {
         {
             use memmap2::UncheckedAdvice;
 
-            /// Who touches a page gets those around it, too: also those around the byte before, which who reads on may look
-            /// back at.
+            /// Touching a page also brings in those around it, including those before, which a reader may look back at.
             const AROUND: usize = 64 << 10;
             let end = offset
                 .saturating_add(len)

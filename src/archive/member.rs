@@ -7,30 +7,31 @@ use super::contents::{Layout, Location};
 use super::kind::MemberKind;
 use super::path::{Cleaned, below, folder_of};
 
-/// How far a member's path can be believed. Of two members with one path, one that is less believable never takes the
-/// place of one that is more.
+/// How trustworthy a member's path is. If two members have the same path, a less trustworthy one never replaces the
+/// other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Trust {
-    /// The path leads out of the archive: listed, never used.
+    /// The path leads out of the archive: listed but never used.
     Outside,
-    /// Found behind a damaged header; it may be part of another member's contents.
+    /// Found after a damaged header, so it may be part of another member's contents.
     Recovered,
-    /// The path goes through `..` and back.
+    /// The path contains `..`.
     Dotted,
     /// An ordinary member.
     Plain,
 }
 
-/// One member of an archive, or one file of a directory.
+/// A member of an archive or a file of a directory.
 #[derive(Clone, Debug)]
 pub struct Member {
     /// The name as the archive has it.
     pub name: BString,
-    /// The path from the root of the archive: without `./`, `/` in front, `.` and doubled slashes, and with `..` resolved.
+    /// The path from the root of the archive: without `./`, leading `/`, `.` and repeated slashes, and with `..`
+    /// resolved.
     pub path: BString,
-    /// What it is.
+    /// The kind of member.
     pub kind: MemberKind,
-    /// Bytes of its contents, holes included.
+    /// Size of the contents in bytes, including holes.
     pub size: u64,
     /// Permission bits.
     pub mode: Option<u32>,
@@ -38,26 +39,26 @@ pub struct Member {
     pub uid: Option<u64>,
     /// Group.
     pub gid: Option<u64>,
-    /// Last modification, as exact as the archive has it; `None` if it has none that can be.
+    /// Time of the last modification, as precise as the archive has it; `None` if it is missing or not valid.
     pub mtime: Option<Timestamp>,
     /// Target of a link, as recorded.
     pub link: Option<BString>,
     /// Extended attributes.
     pub xattrs: Vec<(BString, BString)>,
-    /// Major and minor number of a device; only members of a tar have them.
+    /// Major and minor device numbers; only for members of a tar.
     pub device: Option<(u32, u32)>,
-    /// The time is that of a file in a folder.
+    /// Whether the time is that of a file in a directory.
     pub(super) in_folder: bool,
-    /// Where the contents begin, in bytes from the beginning of the uncompressed archive; 0 in a directory.
+    /// Offset of the contents in the uncompressed archive, in bytes; 0 in a directory.
     pub offset: u64,
     pub(super) trust: Trust,
     pub(super) layout: Layout,
-    /// The hash of the contents, if they were hashed on their way.
+    /// The hash of the contents, if it was computed while they were read.
     pub(super) sha256: Option<String>,
 }
 
 impl Member {
-    /// A member of which nothing but the name is known yet.
+    /// A member of which only the name is known.
     pub(super) fn named(name: BString) -> Self {
         let cleaned = Cleaned::new(&name);
         let trust = match (cleaned.outside, cleaned.dotted) {
@@ -85,19 +86,19 @@ impl Member {
         }
     }
 
-    /// A file of so many bytes, all of a backing.
+    /// A file of `len` bytes, all from one backing.
     pub(super) fn of_bytes(name: BString, len: u64, number: usize) -> Self {
         let layout = Layout::run(len, Location::Backing { number, offset: 0 });
         Member { size: len, layout, ..Member::named(name) }
     }
 
-    /// Gives it another name.
+    /// Renames the member.
     pub(super) fn rename(&mut self, name: BString) {
         self.path = Cleaned::new(&name).path;
         self.name = name;
     }
 
-    /// Puts a folder before its name, and before what it is a hard link to: a member of an archive that lies in another.
+    /// Moves the member of a nested archive below a directory, together with the target of a hard link.
     pub(super) fn move_below(&mut self, root: &BStr) {
         if root.is_empty() {
             return;
@@ -109,7 +110,7 @@ impl Member {
         }
     }
 
-    /// Moves it from below one folder to below another, in which that lies.
+    /// Moves the member from below one directory to below another that contains it.
     pub(super) fn move_up(&mut self, from: &BStr, to: &BStr) {
         let moved = |name: &BString| {
             let rest = name.strip_prefix(from.as_bytes()).and_then(|rest| rest.strip_prefix(b"/"));
@@ -121,33 +122,34 @@ impl Member {
         }
     }
 
-    /// The last part of the path.
+    /// The last component of the path.
     pub fn file_name(&self) -> &[u8] {
         self.path.rsplit_once_str("/").map_or(self.path.as_slice(), |(_, name)| name)
     }
 
-    /// SHA-256 of the contents in hexadecimal, holes as zeros, if they were hashed while the archive was inflated.
+    /// SHA-256 of the contents in hexadecimal, with holes as zeros, if it was computed while the archive was inflated.
     pub fn sha256(&self) -> Option<&str> {
         self.sha256.as_deref()
     }
 
-    /// Last modification as an archive recorded it; `None` of a file in a folder, whose time may be that of a copy.
+    /// Time of the last modification, as recorded in an archive; `None` for a file in a directory, whose time may be
+    /// that of a copy.
     pub fn recorded_mtime(&self) -> Option<Timestamp> {
         self.mtime.filter(|_| !self.in_folder)
     }
 
-    /// Whether it is a file in a folder, and not a member of a tar.
+    /// Whether the member is a file in a directory, not in a tar.
     pub(crate) fn is_in_folder(&self) -> bool {
         self.in_folder
     }
 
-    /// Bytes of its contents; `None` if nothing is known of them, as of a file in a folder that may not be searched.
+    /// Size of the contents in bytes; `None` if unknown, as for a file in a directory without search permission.
     pub fn known_size(&self) -> Option<u64> {
-        // There, one byte that cannot be read stands for all.
+        // In that case, one unreadable byte stands for all.
         (self.size > 0 || self.layout.len == 0).then_some(self.size)
     }
 
-    /// The path without its last part; empty at the root.
+    /// The path without its last component; empty at the root.
     pub fn folder(&self) -> &[u8] {
         folder_of(&self.path)
     }

@@ -123,7 +123,7 @@ impl Archive {
         &self.listing.members
     }
 
-    /// The member that counts for a path: the last of that name, as in tar.
+    /// The member that is used for a path: the last with that name, as in tar.
     pub fn find(&self, path: &[u8]) -> Option<&Member> {
         self.listing.find(path)
     }
@@ -133,12 +133,12 @@ impl Archive {
         self.listing.number_of(member)
     }
 
-    /// The bytes of a member. Links have none: [`Archive::resolve`] first.
+    /// The bytes of a member. A link has none: call [`Archive::resolve`] first.
     pub fn contents<'a>(&'a self, member: &'a Member) -> Contents<'a> {
         Contents { layout: &member.layout, backings: &self.backings }
     }
 
-    /// Follows links from member to member, inside the archive only.
+    /// Follows links from member to member, only inside the archive.
     ///
     /// # Errors
     ///
@@ -284,7 +284,7 @@ pub(crate) struct Opener<'a> {
     pub(crate) progress: &'a Progress<'a>,
     /// Whether files may be mapped.
     pub(crate) map: bool,
-    /// Whether streams are hashed.
+    /// Whether to hash streams.
     pub(crate) hash: bool,
     /// Whether members of streams are hashed.
     pub(crate) hash_members: bool,
@@ -295,7 +295,7 @@ impl Opener<'_> {
     ///
     /// # Errors
     ///
-    /// If it cannot be read, or is neither an archive nor a directory.
+    /// Fails if it cannot be read, or is neither an archive nor a directory.
     pub(crate) fn path(&mut self, path: &Path) -> Result<Archive, ErrorKind> {
         match open::path(path)? {
             OpenInput::Folder(folder) => {
@@ -449,11 +449,11 @@ impl Opener<'_> {
 }
 
 impl Archive {
-    /// A single file, as the one member of an archive.
+    /// A single file, as the only member of an archive.
     ///
     /// # Errors
     ///
-    /// If there is no such file.
+    /// Fails if there is no such file.
     pub(crate) fn of_file(path: &Path, map: bool, limits: &Limits) -> io::Result<Self> {
         let (members, backings) = directory::one(path, map, limits)?;
         Ok(Archive { listing: Listing::unsorted(members), ..Archive::with_backings(backings) })
@@ -476,7 +476,7 @@ impl Archive {
     }
 }
 
-/// Counts what is read, and hashes it if asked to.
+/// Counts the bytes read, and hashes them if asked to.
 struct Metered<'a, R> {
     reader: R,
     read: &'a AtomicU64,

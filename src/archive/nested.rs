@@ -87,7 +87,7 @@ impl<'a> NestedArchive<'a> {
         None
     }
 
-    /// The bytes of one of its members.
+    /// The bytes of a member.
     pub(crate) fn contents<'m>(&'m self, member: &'m Member) -> Contents<'m> {
         let backings: &[Backing] = match &self.backings {
             Backings::Outer(backings) => backings,
@@ -123,12 +123,12 @@ struct Costs {
     total: Cost,
 }
 
-/// What one of them cost, or all of them.
+/// Resources used by one nested archive, or by all.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Cost {
     /// Bytes that it inflated to.
     pub(super) bytes: u64,
-    /// Bytes of it that are kept in memory.
+    /// Bytes that are kept in memory.
     pub(super) in_memory: u64,
     pub(super) members: u64,
     /// Bytes of names and other metadata.
@@ -147,7 +147,7 @@ impl Cost {
 }
 
 impl Inflated {
-    /// What a member may cost.
+    /// Resources that a member may use.
     pub(super) fn left(&self, member: &Member, limits: &Limits) -> Cost {
         let costs = self.lock();
         let own = costs.of.get(&member.path).copied().unwrap_or_default();

@@ -82,8 +82,8 @@ fn is_of_the_kernel(_: &File) -> bool {
     false
 }
 
-/// Opens a pipe by its name. To open one that nobody writes to would wait until somebody does, which may be never; so it is
-/// opened without, and a writer that is just being started is given a moment.
+/// Opens a named pipe. Opening one without a writer would block, perhaps forever, so it is opened without blocking, and
+/// a writer that is just starting gets a short time.
 #[cfg(unix)]
 fn pipe(path: &Path) -> Result<OpenInput, ErrorKind> {
     use std::fs::OpenOptions;
@@ -101,15 +101,15 @@ fn pipe(path: &Path) -> Result<OpenInput, ErrorKind> {
     let mut first = vec![0];
     for _ in 0..TRIES {
         let read = match file.read(&mut first) {
-            // A shell's `<(…)` had its writer from the beginning: it is done.
+            // A shell's `<(…)` had its writer from the beginning, so it is done.
             Ok(0) if folder::has_no_name(&file) => 0,
-            // Nobody writes to it, or everybody has stopped without a byte.
+            // There is no writer, or all writers ended without a byte.
             Ok(0) => {
                 std::thread::sleep(PAUSE);
                 continue;
             }
             Ok(len) => len,
-            // Somebody will.
+            // A writer exists but has written nothing yet.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(error.into()),

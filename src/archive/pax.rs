@@ -10,7 +10,7 @@ use super::number::decimal;
 use super::sparse::Region;
 use crate::int::{u64_of, usize_of};
 
-/// What extended headers say of a member. A field that is `None` was not named, or is a number that cannot be
+/// Facts from extended headers about a member. A field that is `None` was not given or is not a valid number
 /// (`invalid`).
 #[derive(Clone, Debug, Default)]
 pub(super) struct Pax {
@@ -22,9 +22,9 @@ pub(super) struct Pax {
     pub(super) gid: Option<u64>,
     pub(super) xattrs: Vec<(BString, BString)>,
     pub(super) sparse: PaxSparse,
-    /// Records whose value is no number though it should be one, as `key=value`.
+    /// Records that should be numbers but are not, as `key=value`.
     pub(super) invalid: Vec<BString>,
-    /// The size record is among them: where the contents end is not known.
+    /// Whether the size record is among them, so that the end of the contents is unknown.
     pub(super) size_invalid: bool,
 }
 
@@ -36,15 +36,15 @@ pub(super) struct PaxSparse {
     pub(super) size: Option<u64>,
     /// Regions of forms 0.0 and 0.1.
     pub(super) regions: Option<Vec<Region>>,
-    /// Form 1.0: the map stands before the contents.
+    /// Form 1.0: the map comes before the contents.
     pub(super) in_contents: bool,
-    /// An offset of form 0.0 that waits for its length.
+    /// An offset of form 0.0 that still needs its length.
     offset: Option<u64>,
 }
 
 impl Pax {
-    /// Reads records on top of what is already known. `Err` gives the offset of the first record that is none; what
-    /// stands before it counts.
+    /// Reads records on top of the known facts. `Err` gives the offset of the first invalid record; the records before
+    /// it are used.
     pub(super) fn read(&mut self, mut bytes: &[u8]) -> Result<(), usize> {
         let whole = bytes.len();
         while !bytes.is_empty() {
@@ -57,7 +57,7 @@ impl Pax {
         Ok(())
     }
 
-    /// Bytes that it takes to remember all this.
+    /// Number of bytes needed to remember all this.
     pub(super) fn bytes(&self) -> u64 {
         let texts = [&self.path, &self.link, &self.sparse.name].into_iter().flatten();
         let pairs = self.xattrs.iter().flat_map(|(name, value)| [name, value]);

@@ -8,27 +8,27 @@ use bstr::BString;
 
 use super::member::Member;
 
-/// Which bytes of a member are kept.
+/// The bytes of a member to keep.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Selection {
-    /// All of them.
+    /// All bytes.
     All,
-    /// None; the member is only listed.
+    /// No bytes; the member is only listed.
     Nothing,
-    /// These, in order.
+    /// These ranges, in order.
     Ranges(Vec<Range<u64>>),
-    /// These, in order; and all bytes go by [`Select::watch`] on their way.
+    /// These ranges, in order; and all bytes are passed to [`Select::watch`].
     Watched(Vec<Range<u64>>),
 }
 
 /// Bytes of a member that were kept although they were not selected beforehand.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Island {
-    /// The member's path.
+    /// Path of the member.
     pub path: BString,
-    /// Where they belong, each run with its offset in the member and its place in `bytes`; in order, not overlapping.
+    /// Runs, each with its offset in the member and its place in `bytes`; in order, not overlapping.
     pub runs: Vec<(u64, Range<usize>)>,
-    /// All of them.
+    /// The bytes of all runs.
     pub bytes: Vec<u8>,
 }
 
@@ -39,9 +39,9 @@ impl Selection {
     }
 }
 
-/// Bytes of members that were kept so far, by path.
+/// The bytes of members kept so far, by path.
 pub trait Kept {
-    /// All bytes of a member, if it was kept whole, in memory.
+    /// All bytes of a member, if it was kept whole in memory.
     fn bytes(&self, path: &[u8]) -> Option<&[u8]>;
 }
 
@@ -64,7 +64,7 @@ pub trait Select: fmt::Debug + Send {
         let _ = bytes;
     }
 
-    /// The stream has ended: bytes of members that are to be kept after all.
+    /// The stream has ended: returns bytes of members that must be kept after all.
     fn islands(&mut self) -> Vec<Island> {
         Vec::new()
     }

@@ -10,7 +10,7 @@ use crate::error::ErrorKind;
 ///
 /// # Errors
 ///
-/// If it is neither a file nor a pipe, cannot be read, or is larger.
+/// Fails if it is neither a file nor a pipe, cannot be read, or is larger.
 pub fn read_small(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     if is_null(path) {
         return Ok(Vec::new());
@@ -20,7 +20,7 @@ pub fn read_small(path: &Path, most: u64) -> io::Result<Vec<u8>> {
         Ok(OpenInput::Stream(first, file)) => read_most(io::Cursor::new(first).chain(file), most),
         Ok(OpenInput::Folder(_)) => Err(io::Error::other("this is a folder; give a file or a pipe")),
         Err(ErrorKind::Io(error)) => Err(error),
-        // What follows in brackets is advice for archives.
+        // The text in brackets is advice for archives.
         Err(ErrorKind::NotAnArchive(what)) => {
             let what = what.split_once(" (").map_or(what, |(what, _)| what);
             Err(io::Error::other(format!("this is {what}; give a file or a pipe")))
@@ -50,7 +50,7 @@ fn is_null(_: &Path) -> bool {
 ///
 /// # Errors
 ///
-/// If it cannot be read, or has more.
+/// Fails if it cannot be read, or has more.
 pub fn read_most(from: impl Read, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut from = from.take(most);

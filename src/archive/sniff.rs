@@ -1,4 +1,4 @@
-//! Tells by content what an input is. Names are never believed: Podman writes zstd under `.tar.gz`.
+//! Recognises an input by its contents. Names are never believed: Podman writes zstd under `.tar.gz`.
 
 use std::io::Read as _;
 
@@ -8,7 +8,7 @@ use super::header::{BLOCK, Block, Header};
 use crate::error::{TOO_SHORT, UNKNOWN};
 use crate::int::u64_of;
 
-/// How much of an input is needed to tell what it is.
+/// Bytes of an input needed to recognise it.
 pub(super) const ENOUGH: usize = BLOCK;
 
 /// Bytes of a compressed member that are inflated to see whether it is an archive.
@@ -20,13 +20,13 @@ pub(super) enum Format {
     Compressed(Compression),
     Tar,
     Empty,
-    /// A checkpoint that is no archive of CRIU's images; what it is, with its article.
+    /// A checkpoint that is not an archive of CRIU images: its name, with its article.
     Foreign(&'static str),
-    /// Something else; what it looks like, with its article.
+    /// Something else: its name, with its article.
     Other(&'static str),
 }
 
-/// Beginnings of things that people take for checkpoints.
+/// Magic numbers of other files that are taken for checkpoints.
 const OTHERS: &[(&[u8], &str)] = &[
     (b"%PDF-", "a PDF"),
     (b"\x89PNG\r\n", "a PNG image"),

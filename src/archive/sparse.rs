@@ -11,12 +11,12 @@ pub(super) struct Region {
 }
 
 impl Region {
-    /// Regions from a flat list offset, length, offset, length…
+    /// Regions from a flat list: offset, length, offset, length…
     pub(super) fn pairs(numbers: &[u64]) -> Vec<Region> {
         numbers.chunks_exact(2).filter_map(|pair| Some(Region { at: *pair.first()?, len: *pair.get(1)? })).collect()
     }
 
-    /// Regions of old GNU headers: pairs of twelve-byte numbers; an empty one ends the list.
+    /// Regions in old GNU headers: pairs of twelve-byte numbers. An empty pair ends the list.
     pub(super) fn gnu(fields: &[u8]) -> Option<Vec<Region>> {
         let mut regions = Vec::new();
         for field in fields.chunks_exact(24) {
@@ -30,7 +30,7 @@ impl Region {
     }
 }
 
-/// Reads the map of PAX form 1.0, which stands in whole blocks before the contents: a count, then offsets and lengths,
+/// Reads the map of PAX form 1.0, which occupies whole blocks before the contents: a count, then offsets and lengths,
 /// each in decimal on a line of its own.
 #[derive(Debug, Default)]
 pub(super) struct MapReader {
@@ -39,7 +39,7 @@ pub(super) struct MapReader {
 }
 
 impl MapReader {
-    /// Takes the next block; the regions once the map is complete. `Err` if it is no map.
+    /// Takes the next block; returns the regions once the map is complete. `Err` if it is not a map.
     pub(super) fn feed(&mut self, block: &[u8]) -> Result<Option<Vec<Region>>, &'static str> {
         for &byte in block {
             if byte != b'\n' {
@@ -60,7 +60,8 @@ impl MapReader {
     }
 }
 
-/// Whether a map can be true of a member of `size` bytes of which `stored` are stored; if not, what is wrong with it.
+/// Checks whether a map is possible for a member of `size` bytes of which `stored` are stored, and returns what is
+/// wrong with it.
 pub(super) fn check(regions: &[Region], size: u64, stored: u64) -> Result<(), &'static str> {
     let (mut end, mut taken) = (0_u64, 0_u64);
     for region in regions.iter().filter(|r| r.len > 0) {

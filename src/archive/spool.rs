@@ -10,9 +10,9 @@ use super::input::Input;
 use super::map::Map;
 use crate::int::{u64_of, usize_of};
 
-/// Runs of at least this size are looked through for zeros; smaller ones stay whole, to be borrowed in one piece.
+/// Runs of at least this size are searched for zeros. Smaller ones stay whole, to be borrowed in one piece.
 const DENSE_BELOW: u64 = 1 << 20;
-/// Zeros are found in units of this size.
+/// Unit in which zeros are found.
 const UNIT: usize = 4096;
 
 /// Keeps runs of bytes.
@@ -20,7 +20,7 @@ const UNIT: usize = 4096;
 pub(super) struct Spool {
     limit: u64,
     in_memory: u64,
-    /// Number of the first backing that this spool makes; that one is the temporary file.
+    /// Number of this spool's first backing, which is the temporary file.
     base: usize,
     heap: Vec<Vec<u8>>,
     file: Option<File>,
@@ -29,12 +29,12 @@ pub(super) struct Spool {
 }
 
 impl Spool {
-    /// A spool that keeps `limit` bytes in memory, and whose backings are to be numbered from `base` on.
+    /// A spool that keeps `limit` bytes in memory, and numbers its backings from `base`.
     pub(super) fn new(limit: u64, base: usize) -> Self {
         Spool { limit, in_memory: 0, base, heap: Vec::new(), file: None, in_file: 0, failed: None }
     }
 
-    /// Keeps the next `len` bytes of the input, which belong at `at` of their member.
+    /// Keeps the next `len` bytes of the input, which belong at `at` in their member.
     pub(super) fn keep(&mut self, input: &mut impl Input, len: u64, at: u64) -> Vec<Extent> {
         let mut run = Run { extents: Vec::new(), at, open: false };
         let sparse = len >= DENSE_BELOW;
@@ -64,7 +64,7 @@ impl Spool {
         run.extents
     }
 
-    /// Adds bytes to a run, in memory or in the file; to its last extent where that is possible.
+    /// Adds bytes to a run, in memory or in the file, and to its last extent if possible.
     fn append(&mut self, run: &mut Run, bytes: &[u8]) {
         let len = u64_of(bytes.len());
         let location = if self.in_memory.saturating_add(len) <= self.limit {
@@ -130,7 +130,7 @@ impl Spool {
 struct Run {
     extents: Vec<Extent>,
     at: u64,
-    /// The last vector of the spool's heap belongs to this run.
+    /// Whether the last vector on the spool's heap belongs to this run.
     open: bool,
 }
 

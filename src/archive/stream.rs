@@ -31,22 +31,22 @@ const SPARE_EACH: u64 = 64 << 10;
 pub(super) struct Streamed {
     pub(super) members: Vec<Member>,
     pub(super) backings: Vec<Backing>,
-    /// Bytes of the stream.
+    /// Size of the stream in bytes.
     pub(super) bytes: u64,
-    /// Why it ended.
+    /// How it ended.
     pub(super) end: End,
     /// Bytes of names and other metadata.
     pub(super) metadata: u64,
-    /// Its share was too small.
+    /// Why it stopped early, if its share was too small.
     pub(super) stopped: Option<Stopped>,
 }
 
 /// Where the members of a stream belong.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Below {
-    /// The folder before their names; empty for the archive itself.
+    /// Prefix of their names; empty for the archive itself.
     pub(super) root: BString,
-    /// The number that the first new backing will have.
+    /// Number of the first new backing.
     pub(super) base: usize,
     /// The part of a shared limit, if several tars share one.
     pub(super) share: Option<Share>,
@@ -75,7 +75,7 @@ pub(super) fn read(
             MemberKind::File if layout::is_document(&entry.member.path) && entry.member.size <= limits.json_bytes => {
                 Selection::All
             }
-            // What may hold a checkpoint is looked into when all of it is here.
+            // A member that may hold a checkpoint is opened when all of it is available.
             MemberKind::File
                 if entry.stored == entry.member.size
                     && select.may_be_archive(&entry.member, &|folder| folders.has(folder))
@@ -97,7 +97,7 @@ pub(super) fn read(
             _ => Selection::Nothing,
         };
         let selection = match selection {
-            // A hard link to it may come later, under a name that is wanted.
+            // A hard link to it may follow, under a name that is wanted.
             Selection::Nothing if entry.stored <= SPARE_EACH && entry.stored <= spare => {
                 spare = spare.saturating_sub(entry.stored);
                 Selection::All
@@ -134,8 +134,7 @@ pub(super) fn read(
         members.push(entry.member);
     }
     let (metadata, stopped) = (walker.metadata(), walker.stopped());
-    // Zeros without end, as from a device, are no archive: nobody waits for what may come behind them. Nor for what is left
-    // out.
+    // Endless zeros, as from a device, are not an archive, so the rest is not waited for. Neither is a skipped rest.
     let (bytes, end) = if stopped.is_some() || members.is_empty() && input.is_unbounded() {
         (input.position(), End::Whole)
     } else {
@@ -161,7 +160,7 @@ pub(super) fn read(
     Streamed { members, backings, bytes, end, metadata, stopped }
 }
 
-/// An input whose bytes are looked at as they go by, also those that are passed over.
+/// An input whose bytes are watched as they are read, including skipped ones.
 struct Passing<'w, I> {
     input: &'w mut I,
     select: Option<&'w mut dyn Select>,
@@ -201,9 +200,9 @@ impl<I: Input> Input for Passing<'_, I> {
 #[derive(Debug)]
 struct StoredDigest {
     digest: Digest,
-    /// The regions that are still to come, the next one last.
+    /// Remaining regions, the next one last.
     regions: Vec<Region>,
-    /// How much of the contents has been hashed.
+    /// Number of bytes hashed so far.
     at: u64,
 }
 
@@ -246,7 +245,7 @@ impl StoredDigest {
 #[derive(Debug)]
 struct InProgress {
     spool: Spool,
-    /// Where members lie that were kept whole and in one piece.
+    /// Locations of members that were kept whole and in one piece.
     whole: HashMap<BString, Extent>,
 }
 

@@ -34,17 +34,17 @@ const SEARCH_AFTER_END: u64 = 1 << 20;
 pub(super) struct Entry {
     /// The member without the layout of its contents.
     pub(super) member: Member,
-    /// Regions of the member that are stored one after the other; what is between them is a hole.
+    /// Regions of the member that are stored one after the other. Gaps between them are holes.
     pub(super) regions: Vec<Region>,
     /// Stored bytes, which the caller consumes. More than the regions have if their map is wrong.
     pub(super) stored: u64,
-    /// The map of a sparse member is wrong: its contents cannot be placed.
+    /// Whether the map of a sparse member is wrong, so that its contents cannot be placed.
     pub(super) contradicted: bool,
 }
 
 impl Entry {
-    /// The layout of the contents, of which `place` says where so many bytes lie that are stored so far on and belong
-    /// at an offset of the member: `place(stored_at, len, belongs_at)`.
+    /// The layout of the contents. `place(stored_at, len, belongs_at)` gives the location of `len` bytes that are
+    /// stored at `stored_at` and belong at an offset of the member.
     pub(super) fn layout(&self, mut place: impl FnMut(u64, u64, u64) -> Vec<Extent>) -> Layout {
         if self.contradicted {
             return Layout::run(self.member.size, Location::Absent(Absence::Contradicted));
@@ -55,7 +55,7 @@ impl Entry {
             extents.extend(place(stored_at, region.len, region.at));
             stored_at = stored_at.saturating_add(region.len);
         }
-        // There may be very many members, and most have one.
+        // There may be very many members, and most have only one extent.
         extents.shrink_to_fit();
         Layout { len: self.member.size, extents }
     }
@@ -73,9 +73,9 @@ pub(super) struct Walker<'a> {
     metadata: u64,
     /// Padding of the last member's contents.
     padding: u64,
-    /// An end mark has been seen.
+    /// Whether an end mark has been seen.
     ended: bool,
-    /// A header was damaged: what follows may be part of another member's contents.
+    /// Whether a header was damaged, so that what follows may be part of another member's contents.
     lost: bool,
     zeros: u64,
     /// The part of a limit on several tars that is left for this one.
@@ -92,14 +92,14 @@ pub(super) struct Share {
     pub(super) metadata: u64,
 }
 
-/// Which part of a share was too small.
+/// The part of a share that was too small.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stopped {
     Members,
     Metadata,
 }
 
-/// Extensions that wait for their member.
+/// Extensions that belong to the next member.
 #[derive(Debug, Default)]
 struct Extensions {
     pax: Option<Pax>,
@@ -136,7 +136,7 @@ impl<'a> Walker<'a> {
         self.metadata
     }
 
-    /// Which part of its share was too small, if one was.
+    /// The part of its share that was too small, if any.
     pub(super) fn stopped(&self) -> Option<Stopped> {
         self.stopped
     }
@@ -219,7 +219,7 @@ impl<'a> Walker<'a> {
         }
     }
 
-    /// Handles a header: an extension is kept for later, a member returned.
+    /// Handles a header: keeps an extension for later, or returns a member.
     fn entry(&mut self, header: &Header<'_>, at: u64, input: &mut impl Input) -> Option<Entry> {
         let entry_type = header.entry_type();
         let Some(size) = header.size().or(self.pending.pax.as_ref().and_then(|pax| pax.size)) else {
@@ -373,9 +373,9 @@ impl<'a> Walker<'a> {
         }
     }
 
-    /// Notes that the input ended before a member's contents did.
+    /// Warns that the input ended before a member's contents did.
     pub(super) fn cut(&self, member: &Member, missing: u64) {
-        // The last two blocks of a tar within the tar are zeros, whatever else it holds.
+        // The last two blocks of a nested tar are zeros, whatever else it holds.
         const END_MARK: u64 = 1024;
         let place = Place::member(&member.path);
         if missing <= END_MARK && missing.is_multiple_of(u64_of(BLOCK)) && member.path.ends_with(b".tar") {
@@ -424,7 +424,7 @@ impl<'a> Walker<'a> {
     }
 }
 
-/// The map of an old GNU sparse member: four regions in its header, more in blocks behind it.
+/// The map of an old GNU sparse member: four regions in its header, more in the blocks after it.
 fn gnu_sparse(header: &Header<'_>, input: &mut impl Input, most: u64) -> Result<(Vec<Region>, u64), &'static str> {
     const NO_MAP: &str = "the map is not a list of numbers";
     let fields = header.gnu_sparse();

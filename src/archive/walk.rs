@@ -7,17 +7,17 @@ use super::tar::{Share, Stopped, Walker};
 use crate::limits::Limits;
 use crate::warning::Warnings;
 
-/// What a tar holds.
+/// The contents of a tar.
 #[derive(Debug)]
 pub(super) struct Walked {
     pub(super) members: Vec<Member>,
     /// Bytes of names and other metadata.
     pub(super) metadata: u64,
-    /// Its share was too small.
+    /// Why it stopped early, if its share was too small.
     pub(super) stopped: Option<Stopped>,
 }
 
-/// The members of a tar that lies in `layout`.
+/// The members of a tar at `layout`.
 pub(super) fn members(layout: &Layout, backings: &[Backing], limits: &Limits, warnings: &Warnings) -> Vec<Member> {
     shared(layout, backings, None, limits, warnings).members
 }

@@ -222,7 +222,7 @@ mod tests {
         // core_entry.tc { comm, cut }
         assert_eq!(
             check(core, b"\x1a\x02\x32\x07").unwrap_err(),
-            "core_entry.task_core_entry: field 6 claims 7 bytes, 0 are left"
+            "core_entry.task_core_entry: field 6 declares 7 bytes, but only 0 are left"
         );
         for damaged in [&b"\x00\x01"[..], b"\x0c", b"\x0b", b"\x0f", b"\x08", b"\x0d\x01", b"\x09\x01", &[0xff; 11]] {
             assert!(check(core, damaged).is_err(), "{damaged:x?}");

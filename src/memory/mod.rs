@@ -308,7 +308,9 @@ fn check_arguments(space: &AddressSpace<'_>, process: &Process, images: Images<'
             });
         } else {
             images.warnings.push(Code::ArgumentsUnavailable, place, || {
-                format!("process {pid}: {what} not available, because they are in memory that is not in the archive")
+                format!(
+                    "process {pid}: {what} are not available, because they are in memory that is not in the archive"
+                )
             });
         }
     }

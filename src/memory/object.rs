@@ -560,7 +560,7 @@ impl<'a> Reader<'a> {
                         [(kind, number)] => format!("the size fits {}", images.place(*kind, *number)),
                         _ => "the size fits none or several of them, so the pages were not used".to_owned(),
                     };
-                    format!("{} all claim these pages; {verdict}", names.join(" and "))
+                    format!("{} claim the same pages; {verdict}", names.join(" and "))
                 });
                 match fitting.as_slice() {
                     [one] => Some(**one),

@@ -262,7 +262,7 @@ impl Model {
                     return;
                 }
                 images.warnings.push(Code::FileMissing, images.place(kind, pid), || {
-                    format!("{what} is file {id}, which is not in the table of open files")
+                    format!("{what} refers to file {id}, which is not in the table of open files")
                 });
             };
             if let Some(mm) = &process.mm {

@@ -390,7 +390,7 @@ fn a_choice_among_one_checkpoint_without_a_name_says_so() {
     ]);
     assert_eq!(ran.code, Some(2));
     assert!(
-        ran.err.contains("no checkpoint named nope in it; it has one, without a name: leave out --set"),
+        ran.err.contains("no checkpoint named nope in the archive; its only checkpoint has no name: omit --set"),
         "{}",
         ran.err
     );

@@ -1,4 +1,4 @@
-//! Blobs of images are named by the hash of what they hold.
+//! Blobs of container images, named by the hash of their contents.
 
 use bstr::BString;
 use data_encoding::HEXLOWER;
@@ -9,10 +9,10 @@ use crate::archive::contents::{Contents, Piece};
 use crate::int::u64_of;
 use crate::warning::{Code, Place};
 
-/// Bytes that are hashed before mapped pages are given back.
+/// Bytes that are hashed before mapped pages are released.
 const STEP: usize = 8 << 20;
 
-/// Holds a blob against the digest that names it. What is not all here was warned of, and has no hash.
+/// Compares a blob with the digest that names it. Truncated contents were warned about and have no hash.
 pub(in crate::archive) fn check(path: &BString, digest: Option<&str>, contents: &Contents<'_>) -> Option<Fault> {
     let (algorithm, expected) = digest?.split_once(':')?;
     let found = match algorithm {

@@ -1,4 +1,4 @@
-//! The images of an OCI index: manifests, indexes of indexes, and the index of blobs that containerd makes.
+//! The images of an OCI index: manifests, nested indexes, and the index of blobs that containerd creates.
 
 use std::collections::HashSet;
 
@@ -11,17 +11,17 @@ use crate::warning::Code;
 const CRIU_TAR: &str = "application/vnd.containerd.container.criu.checkpoint.criu.tar";
 const CONFIG: &str = "application/vnd.containerd.container.checkpoint.config.v1+proto";
 
-/// A descriptor of an index, and what the indexes around it say.
+/// A descriptor in an index, with the annotations of the indexes around it.
 struct Named {
     digest: String,
     annotations: Vec<(String, String)>,
 }
 
 impl Reader<'_, '_> {
-    /// The images of an index, and of the indexes that it names.
+    /// The images of an index, and of the indexes in it.
     pub(super) fn index(&mut self, index: Value) {
         let mut seen = HashSet::new();
-        // The documents themselves are gone when those that they name are read.
+        // The documents are dropped before those that they name are read.
         let mut waiting = self.named(index, &[]);
         waiting.reverse();
         while let Some(Named { digest, annotations: above }) = waiting.pop() {
@@ -77,7 +77,7 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// What an index names. Blobs of containerd's are an image at once.
+    /// The descriptors in an index. containerd's blobs are an image at once.
     fn named(&mut self, index: Value, above: &[(String, String)]) -> Vec<Named> {
         let place = self.path(b"index.json");
         let mut around = self.budget.annotations(above.iter().map(|(key, value)| (key, value)), &place);
@@ -93,12 +93,12 @@ impl Reader<'_, '_> {
             annotated.extend(self.budget.annotations(annotations(descriptor), &place));
             named.push(Named { digest: text(descriptor, "digest").to_owned(), annotations: annotated });
         }
-        // It may be as large as a document may be, and others come before it would go by itself.
+        // It may be as large as a document may be, and other documents are read before it would be dropped.
         drop(index);
         named
     }
 
-    /// The blobs that containerd makes: the images, the specification, the read-write layer.
+    /// The blobs that containerd creates: images, specification, read-write layer.
     fn containerd(&mut self, descriptors: &[Value], annotations: Vec<(String, String)>) {
         let mut name = String::new();
         let mut layers = Vec::new();

@@ -1,8 +1,9 @@
-//! Checkpoints inside images: an OCI layout (a directory or an `oci-archive`), a `docker save` tar, the flat directory that
-//! `skopeo copy dir:` and `podman save --format oci-dir` write, or the index of blobs that containerd's `ctr` exports.
+//! Checkpoints inside container images: an OCI layout (a directory or an `oci-archive`), a `docker save` tar, the flat
+//! directory written by `skopeo copy dir:` and `podman save --format oci-dir`, or the index of blobs that containerd's
+//! `ctr` exports.
 //!
-//! A folder is one of these only if it has the parts that its index or manifest names: anybody may call a file
-//! `manifest.json`. What is named and not there is a fault, and the rest is read all the same.
+//! A directory counts as one of these only if it has the parts that its index or manifest names, because any file may
+//! be called `manifest.json`. A missing part is a fault, and the rest is read all the same.
 
 mod blob;
 mod docker;
@@ -24,14 +25,14 @@ use crate::json;
 use crate::limits::Limits;
 use crate::warning::{Code, Place, Warnings};
 
-/// Folders of one list of members that are looked at as layouts.
+/// Most directories in one list of members that are read as layouts.
 const LAYOUTS: usize = 100;
-/// Images and indexes in indexes that are looked at. Each is a document of its own, so this also bounds how deep they nest.
+/// Most images and nested indexes that are read. Each is a document of its own, so this also bounds the nesting depth.
 const INDEXES: usize = 100;
-/// All JSON of the layouts of an archive, as a multiple of what one document may have.
+/// Limit on all JSON in the layouts of an archive, as a multiple of the limit on one document.
 const DOCUMENTS: u64 = 4;
 
-/// Whether a member of a stream may be a document of an image, and so has to be kept until the whole is known.
+/// Whether a member of a stream may be a document of an image, which must be kept until the whole is known.
 pub(super) fn is_document(path: &[u8]) -> bool {
     let (folder, name) = path.rsplit_once_str("/").unwrap_or((b"", path));
     let (stem, extension) = name.split_once_str(".").unwrap_or((name, b""));
@@ -47,12 +48,12 @@ fn is_hash(text: &[u8]) -> bool {
     text.len() == 64 && text.iter().all(u8::is_ascii_hexdigit)
 }
 
-/// An image: the layers that it names, and what it says about itself.
+/// A container image: its layers, and its annotations.
 #[derive(Debug, Default)]
 pub(super) struct Image {
-    /// The folder of the layout.
+    /// Directory of the layout.
     pub(super) folder: BString,
-    /// What tells it from others in the same layout; safe as part of a path.
+    /// Name that distinguishes it in its layout; safe as part of a path.
     pub(super) name: String,
     pub(super) annotations: Vec<(String, String)>,
     pub(super) layers: Vec<Layer>,
@@ -62,23 +63,23 @@ pub(super) struct Image {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Layer {
     path: BString,
-    /// The digest that names it, `sha256:…`.
+    /// Digest that names the layer, `sha256:…`.
     digest: Option<String>,
     kind: LayerKind,
-    /// Its media type is that of a tar, or none that is known.
+    /// Whether its media type is that of a tar, or unknown.
     says_tar: bool,
 }
 
-/// What a layer holds.
+/// The contents of a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum LayerKind {
-    /// A tar whose root is a checkpoint archive's.
+    /// A tar whose root is that of a checkpoint archive.
     Archive,
     /// A tar of a bare image directory.
     Images,
     /// The read-write layer of the container.
     Changes,
-    /// A `google.protobuf.Any` that holds the specification as JSON.
+    /// A `google.protobuf.Any` with the specification as JSON.
     Specification,
 }
 
@@ -95,13 +96,13 @@ impl Layer {
         self.kind
     }
 
-    /// Whether it is damage if it is no tar.
+    /// Whether it is damage if the layer is not a tar.
     pub(super) fn says_tar(&self) -> bool {
         self.says_tar
     }
 }
 
-/// What is wrong with an image.
+/// A fault of an image.
 #[derive(Debug)]
 pub(super) struct Fault {
     pub(super) code: Code,
@@ -114,11 +115,11 @@ pub(super) struct Fault {
 pub(super) struct Layouts {
     pub(super) images: Vec<Image>,
     pub(super) faults: Vec<Fault>,
-    /// The documents that were read, which are no archives.
+    /// The documents that were read, which are not archives.
     pub(super) documents: HashSet<BString>,
 }
 
-/// Reads the layouts among the members of a list that lies at `root`.
+/// Reads the layouts among the members of a list below `root`.
 pub(super) fn read(
     listing: &Listing,
     root: &BString,
@@ -151,7 +152,7 @@ pub(super) fn read(
     layouts
 }
 
-/// Of images with the same layers, keeps the one that says most about itself.
+/// Of images with the same layers, keeps the one with the most annotations.
 fn same_once(images: &mut Vec<Image>) {
     let mut kept: Vec<Image> = Vec::new();
     let mut seen = std::collections::HashMap::new();
@@ -182,11 +183,11 @@ fn named_apart(images: &mut [Image]) {
     }
 }
 
-/// What the documents of the layouts of an archive may cost.
+/// Limits on the documents in the layouts of an archive.
 struct Budget<'a> {
-    /// Bytes of JSON.
+    /// Remaining bytes of JSON.
     documents: u64,
-    /// Bytes of annotations that are kept, each time that an image inherits them.
+    /// Remaining bytes of annotations, counted each time an image inherits them.
     annotations: u64,
     limits: &'a Limits,
     warnings: &'a Warnings,
@@ -194,7 +195,7 @@ struct Budget<'a> {
 }
 
 impl Budget<'_> {
-    /// Keeps annotations as far as there is room.
+    /// Keeps annotations while there is room.
     fn annotations<'v>(
         &mut self,
         all: impl Iterator<Item = (&'v String, &'v String)>,
@@ -219,13 +220,13 @@ impl Budget<'_> {
     }
 }
 
-/// Why a document cannot be had.
+/// Why a document was not read.
 enum Unread {
     Missing,
     Damaged(String),
 }
 
-/// Reads the layout in a folder.
+/// Reads the layout in a directory.
 struct Reader<'r, 'a> {
     listing: &'r Listing,
     folder: &'r BString,
@@ -243,7 +244,7 @@ impl Reader<'_, '_> {
         match index {
             Ok(index) => {
                 let descriptors = list(&index, "manifests");
-                // An index of somebody else names nothing that is here.
+                // An index from elsewhere names nothing in this archive.
                 if says_so || descriptors.iter().any(|descriptor| self.blob(text(descriptor, "digest")).is_some()) {
                     self.index(index);
                 }
@@ -301,7 +302,7 @@ impl Reader<'_, '_> {
         json::parse(&bytes, limits.json_depth).map_err(|error| Unread::Damaged(error.to_string()))
     }
 
-    /// The blob of a digest, where the layouts of all kinds put it.
+    /// The blob with a digest, at the paths of all kinds of layouts.
     fn blob(&self, digest: &str) -> Option<BString> {
         let (algorithm, hash) = digest.split_once(':')?;
         let names = [
@@ -313,7 +314,7 @@ impl Reader<'_, '_> {
         names.iter().map(|name| self.path(name.as_bytes())).find(|path| self.listing.file(path).is_some())
     }
 
-    /// Where the blob of a digest should be.
+    /// The expected path of the blob with a digest.
     fn blob_or_missing(&self, digest: &str) -> BString {
         self.blob(digest).unwrap_or_else(|| {
             let (algorithm, hash) = digest.split_once(':').unwrap_or(("sha256", digest));
@@ -346,13 +347,13 @@ impl Reader<'_, '_> {
     }
 }
 
-/// Layers in order, each once: tools list one again where it changed nothing.
+/// Layers in order, each once: tools repeat a layer if nothing changed.
 fn unique(layers: impl Iterator<Item = Layer>) -> Vec<Layer> {
     let mut seen = HashSet::new();
     layers.filter(|layer| seen.insert(layer.clone())).collect()
 }
 
-/// A short name from a digest or a file's name, safe as part of a path.
+/// A short name from a digest or a file name; safe as part of a path.
 fn short(text: &str) -> String {
     let last = text.rsplit(['/', ':']).next().unwrap_or_default();
     let stem = last.split('.').next().unwrap_or_default();
@@ -360,11 +361,11 @@ fn short(text: &str) -> String {
     if name.is_empty() { "image".to_owned() } else { name }
 }
 
-/// The specification in a blob of containerd's.
+/// The specification in one of containerd's blobs.
 ///
 /// # Errors
 ///
-/// If the blob is not what containerd writes.
+/// Fails if the blob is not in containerd's form.
 pub(super) fn specification(contents: &Contents<'_>, limits: &Limits) -> Result<Vec<u8>, prost::DecodeError> {
     let (bytes, _) = contents.prefix(limits.json_bytes);
     Ok(Any::decode(&*bytes)?.value.unwrap_or_default())

@@ -87,7 +87,7 @@ fn what_the_earlier_dump_lacks_is_said_of_it() {
     without.0.retain(|member| !member.name.starts_with("pre-checkpoint/"));
     without.set("pre-checkpoint/readme", b"moved".to_vec());
     let (_home, path) = linked(&without, "../pre-checkpoint");
-    assert!(run(["inspect", &path]).err.contains("(pre-checkpoint), but no pagemap is there"));
+    assert!(run(["inspect", &path]).err.contains("(pre-checkpoint), but it has no pagemaps"));
 }
 
 #[test]
@@ -126,5 +126,5 @@ fn pages_of_a_pre_dump_that_are_missing_are_named() {
             .push((PagemapEntry { vaddr: Some(0x7fff_0000_0000), ..super::present(0, 4) }.encode_to_vec(), Vec::new()));
     });
     let (_home, path) = linked(&short, "../pre-checkpoint");
-    assert!(run(["inspect", &path]).err.contains("pre-checkpoint/pages-2.img: 61440 bytes are here"));
+    assert!(run(["inspect", &path]).err.contains("pre-checkpoint/pages-2.img: the image has 61440 bytes"));
 }
