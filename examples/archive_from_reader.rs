@@ -20,10 +20,10 @@ pub fn run(reader: impl Read + Send, out: &mut impl Write) -> Result<(), Box<dyn
     limits.unpacked_bytes = 16 << 30;
     let checkpoints: Vec<Checkpoint> = Options::new().limits(limits).open_reader(reader)?;
     for checkpoint in checkpoints {
-        let container = checkpoint.container();
+        let container = checkpoint.rows().container();
         let name = container.name.as_deref().unwrap_or("unknown");
         writeln!(out, "{name}: {} processes, dump {}", checkpoint.model().processes().len(), checkpoint.identity())?;
-        for change in checkpoint.rootfs_changes() {
+        for change in checkpoint.rows().rootfs_changes() {
             writeln!(out, "{} {}", change.change, change.path)?;
         }
         checkpoint.read_all();

@@ -19,7 +19,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 pub fn run(path: &Path, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
     let checkpoint = Checkpoint::open(path)?;
     let model = checkpoint.model();
-    for socket in checkpoint.process_open_sockets().filter(|socket| socket.family.starts_with("inet")) {
+    for socket in checkpoint.rows().process_open_sockets().filter(|socket| socket.family.starts_with("inet")) {
         let name = model.process(socket.pid).and_then(|process| process.name()).unwrap_or_default();
         let end = |address: Option<String>, port: Option<u32>| {
             format!("{}:{}", address.unwrap_or_else(|| "*".to_owned()), port.unwrap_or(0))

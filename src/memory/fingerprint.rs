@@ -193,7 +193,7 @@ mod tests {
             let checkpoint = open(archive);
             let model = checkpoint.model();
             for process in model.processes() {
-                let Some(space) = checkpoint.memory().space(process, model) else { continue };
+                let Some(space) = checkpoint.memory().space(process) else { continue };
                 let page_size = space.page_size();
                 let found: Vec<_> = space.fingerprints(0, u64::MAX).collect();
                 for vma in &space.mm().vmas {
@@ -213,7 +213,7 @@ mod tests {
     #[test]
     fn a_range_holds_the_pages_that_begin_in_it() {
         let checkpoint = open("fixtures/forms-reference/podman-runc.tar");
-        let space = checkpoint.address_space(crate::model::ids::Pid(1)).unwrap();
+        let space = checkpoint.memory().space_of(crate::model::ids::Pid(1)).unwrap();
         let all: Vec<_> = space.fingerprints(0, u64::MAX).collect();
         let first = all.iter().find(|run| matches!(run.fingerprint, Fingerprint::Crc32(_))).unwrap();
         let page_size = space.page_size();
