@@ -8,9 +8,8 @@ use std::ops::Range;
 use comfy_table::{Cell, CellAlignment, Table as Rendered, presets};
 use unicode_width::UnicodeWidthStr;
 
-use super::Columns;
 use super::text::{cell, cut, cut_front, marked};
-use crate::tables::{Row, Table, Type, Value};
+use crate::tables::Value;
 
 /// Spaces between columns.
 const GAP: usize = 2;
@@ -74,14 +73,14 @@ impl Column {
         Column { spare, ..self }
     }
 
+    /// The same, but left out if there is nothing in it.
+    pub(super) fn if_any(self) -> Self {
+        Column { if_any: true, ..self }
+    }
+
     fn cut<'t>(&self, text: &'t str, width: usize) -> Cow<'t, str> {
         if self.front { cut_front(text, width) } else { cut(text, width) }
     }
-}
-
-/// The cells of a row of a table, behind some of what stands before it.
-pub(super) fn cells<'v>(lead: impl Iterator<Item = &'v Value<'v>>, row: &dyn Row, columns: &Columns) -> Vec<String> {
-    lead.map(cell_of).chain(columns.of(row.table()).map(|(number, _)| cell_of(&row.value(number)))).collect()
 }
 
 /// A value as a cell, which is never longer than cells are.
@@ -123,19 +122,6 @@ impl Grid {
     /// A grid of some columns.
     pub fn new(columns: impl IntoIterator<Item = Column>) -> Self {
         Grid { columns: columns.into_iter().collect(), rows: Vec::new() }
-    }
-
-    /// A grid for some columns of a table, behind others that are only shown if they have something.
-    pub(super) fn of_table<'l>(lead: impl Iterator<Item = &'l str>, table: &Table, columns: &Columns) -> Self {
-        let lead = lead.map(|name| Column { if_any: true, ..Column::text(name.to_uppercase()).cut_at_front() });
-        Grid::new(lead.chain(columns.of(table).map(|(_, column)| {
-            let title = column.name.to_uppercase();
-            match column.column_type {
-                Type::Integer => Column::number(title),
-                Type::Text | Type::List | Type::Object => Column::text(title),
-                _ => Column::fixed(title),
-            }
-        })))
     }
 
     /// Adds a row of cells that are escaped already. A cell of more than 4096 columns is cut, and says how many bytes it had.
