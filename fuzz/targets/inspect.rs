@@ -44,7 +44,7 @@ pub fn run(data: &[u8]) {
     decode(&checkpoints, None);
     for checkpoint in checkpoints {
         look(&checkpoint);
-        for format in [Format::Table, Format::Json, Format::Ndjson, Format::Csv] {
+        for format in [Format::TABLE, Format::JSON, Format::NDJSON, Format::CSV] {
             let style = Style { format, columns: Columns::All, name_tables: true, lead: Vec::new(), width: Some(80) };
             let mut writer = RowWriter::new(sink(), style);
             for source in tables::ALL {

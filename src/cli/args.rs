@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use clap::builder::PossibleValue;
 use clap::builder::styling::{AnsiColor, Styles};
@@ -527,13 +528,13 @@ pub(crate) enum QueryFormat {
 }
 
 #[cfg(feature = "query")]
-impl From<QueryFormat> for cryoscope::formats::ResultFormat {
+impl From<QueryFormat> for Format {
     fn from(format: QueryFormat) -> Self {
         match format {
-            QueryFormat::Table => Self::Table,
-            QueryFormat::Json => Self::Json,
-            QueryFormat::Ndjson => Self::Ndjson,
-            QueryFormat::Csv => Self::Csv,
+            QueryFormat::Table => Format::TABLE,
+            QueryFormat::Json => Format::JSON,
+            QueryFormat::Ndjson => Format::NDJSON,
+            QueryFormat::Csv => Format::CSV,
         }
     }
 }
@@ -700,63 +701,58 @@ pub(crate) enum BulkOp {
     Index,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum RowFormat {
-    /// Aligned columns
-    Table,
-    /// An array of objects; of several tables, an object of arrays
-    Json,
-    /// An object a line
-    Ndjson,
-    /// Comma-separated values; several tables one below the other
-    Csv,
-    /// Documents of the Elastic Common Schema, one a line
-    Ecs,
-    /// Events of the Open Cybersecurity Schema Framework, one a line
-    Ocsf,
-    /// Events for Timesketch, one a line (`.jsonl`)
-    Timesketch,
-    /// ECS documents for `_bulk` of Elasticsearch and OpenSearch
-    Bulk,
-    /// Events for Splunk's HTTP Event Collector, one a line
-    Hec,
-    /// Apache Parquet, one table a file
-    #[cfg(feature = "parquet")]
-    Parquet,
-}
-
-impl RowFormat {
-    /// The format, with what else was said of it.
-    pub(crate) fn with(self, documents: &DocumentArgs) -> Format {
-        match self {
-            RowFormat::Table => Format::Table,
-            RowFormat::Json => Format::Json,
-            RowFormat::Ndjson => Format::Ndjson,
-            RowFormat::Csv => Format::Csv,
-            RowFormat::Ecs => Format::Ecs,
-            RowFormat::Ocsf => Format::Ocsf,
-            RowFormat::Timesketch => Format::Timesketch,
-            RowFormat::Bulk => Format::Bulk(match documents.bulk_op {
-                BulkOp::Create => BulkAction::Create,
-                BulkOp::Index => BulkAction::Index,
-            }),
-            RowFormat::Hec => Format::Hec,
-            #[cfg(feature = "parquet")]
-            RowFormat::Parquet => Format::Parquet,
+impl From<BulkOp> for BulkAction {
+    fn from(op: BulkOp) -> Self {
+        match op {
+            BulkOp::Create => BulkAction::Create,
+            BulkOp::Index => BulkAction::Index,
         }
     }
+}
 
-    /// How files in it are named.
-    pub(crate) fn extension(self) -> &'static str {
-        match self {
-            RowFormat::Table => "txt",
-            RowFormat::Json => "json",
-            RowFormat::Csv => "csv",
-            RowFormat::Timesketch => "jsonl",
-            #[cfg(feature = "parquet")]
-            RowFormat::Parquet => "parquet",
-            _ => "ndjson",
+/// Defines the formats of rows: a line for each, with its name in the library, which has the rest.
+macro_rules! row_formats {
+    ($($(#[$attribute:meta])* $name:ident: $format:ident;)+) => {
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum RowFormat {
+            $($(#[$attribute])* $name,)+
         }
+
+        impl RowFormat {
+            const ALL: &[RowFormat] = &[$($(#[$attribute])* RowFormat::$name,)+];
+
+            /// The format in the library.
+            pub(crate) fn format(self) -> Format {
+                match self {
+                    $($(#[$attribute])* RowFormat::$name => Format::$format,)+
+                }
+            }
+        }
+    };
+}
+
+row_formats! {
+    Table: TABLE;
+    Json: JSON;
+    Ndjson: NDJSON;
+    Csv: CSV;
+    Ecs: ECS;
+    Ocsf: OCSF;
+    Timesketch: TIMESKETCH;
+    Bulk: BULK;
+    Hec: HEC;
+    #[cfg(feature = "parquet")]
+    Parquet: PARQUET;
+}
+
+impl ValueEnum for RowFormat {
+    fn value_variants<'a>() -> &'a [Self] {
+        Self::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let format = self.format();
+        Some(PossibleValue::new(format.name()).help(format.doc()))
     }
 }
 
@@ -771,15 +767,10 @@ macro_rules! formats {
 
         impl ValueEnum for $name {
             fn value_variants<'a>() -> &'a [Self] {
-                use RowFormat::{Bulk, Csv, Ecs, Hec, Json, Ndjson, Ocsf, Table, Timesketch};
-                const ALL: &[$name] = &[
-                    $($name::$own,)+
-                    $name::Rows(Table), $name::Rows(Json), $name::Rows(Ndjson), $name::Rows(Csv), $name::Rows(Ecs),
-                    $name::Rows(Ocsf), $name::Rows(Timesketch), $name::Rows(Bulk), $name::Rows(Hec),
-                    #[cfg(feature = "parquet")]
-                    $name::Rows(RowFormat::Parquet),
-                ];
-                ALL
+                static ALL: LazyLock<Vec<$name>> = LazyLock::new(|| {
+                    [$($name::$own),+].into_iter().chain(RowFormat::ALL.iter().copied().map($name::Rows)).collect()
+                });
+                &ALL
             }
 
             fn to_possible_value(&self) -> Option<PossibleValue> {

@@ -111,7 +111,7 @@ pub(crate) fn run(args: &Inspect, global: &Global) -> Outcome {
     match args.format {
         InspectFormat::Rows(format) => {
             let columns = if format == RowFormat::Table { Columns::Brief } else { Columns::All };
-            let (format, several) = (format.with(&args.documents), entries.len() > 1);
+            let (format, several) = (format.format(), entries.len() > 1);
             let lead = Lead::new(&args.source, false, global)?;
             let before = lead.names(format, several);
             let job = Job {

@@ -87,7 +87,7 @@ impl<'a> Lead<'a> {
 
     /// The columns' names. On a screen, what is the same in all rows says nothing.
     pub(crate) fn names(&self, format: Format, several: bool) -> Vec<String> {
-        let for_people = format == Format::Table;
+        let for_people = format == Format::TABLE;
         let archive = (!for_people || several || self.args.name.source_id.is_some()).then_some(ARCHIVE);
         let hash = (!for_people && self.hashed).then_some(SHA256);
         let own = archive.into_iter().chain([SET]).chain(hash);

@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use bstr::BString;
 use cryoscope::Checkpoint;
-use cryoscope::formats::{BulkAction, Encoded, Encoder, Format, Origin, RowWriter, Style};
+use cryoscope::formats::{Encoded, Encoder, Format, Origin, RowWriter, Style};
 use cryoscope::memory::Keep;
 use cryoscope::tables::{self, FAILURES, Row, TableSource, Value};
 use tempfile::SpooledTempFile;
 
 use super::Failure;
-use super::args::{DocumentArgs, Global};
+use super::args::{BulkOp, DocumentArgs, Global};
 use super::evidence::hash_of;
 use super::exit::Exit;
 use super::fleet::{Entry, Gone, Speaker, Tally, in_order, none_in};
@@ -99,12 +99,13 @@ pub(crate) fn origin_of_itself(
         return Ok(None);
     }
     let set = Some(checkpoint.set_name().to_string()).filter(|set| !set.is_empty());
-    if format == Format::Bulk(BulkAction::Index) && documents.index.is_data_stream() {
+    if format == Format::BULK && documents.bulk_op == BulkOp::Index && documents.index.is_data_stream() {
         let index = &documents.index;
         return Err(Failure::Usage(format!("{index} is a data stream, which takes no --bulk-op index")));
     }
     let origin = Origin::new(checkpoint.rows().container(), checkpoint.identity(), text_of(archive), set);
     let origin = lead.of(origin, checkpoint).or_time(documents.time).with_index(documents.index.clone());
+    let origin = origin.with_bulk_action(documents.bulk_op.into());
     let origin = if documents.with_env { origin.with_secrets() } else { origin };
     let origin = if documents.strict_ecs { origin.without_host_pids() } else { origin };
     let origin = if documents.ecs_start { origin.with_starts() } else { origin };
@@ -486,7 +487,7 @@ impl<'a> Output<'a> {
 /// Rows that wait: in a file that has no name, if there are many.
 struct Spool {
     bytes: SpooledTempFile,
-    cells: Vec<Vec<String>>,
+    cells: Vec<Encoded>,
 }
 
 impl Default for Spool {
@@ -498,7 +499,7 @@ impl Default for Spool {
 impl Spool {
     fn add(&mut self, row: Encoded) -> io::Result<()> {
         match row {
-            Encoded::Cells(cells) => self.cells.push(cells),
+            Encoded::Cells(..) => self.cells.push(row),
             // Of such, an output has one table, whose rows need not wait.
             #[cfg(feature = "parquet")]
             Encoded::Typed(_) => {}
@@ -511,7 +512,7 @@ impl Spool {
     }
 
     fn take<W: Write>(mut self, writer: &mut RowWriter<W>) -> io::Result<()> {
-        self.cells.drain(..).try_for_each(|cells| writer.put(Encoded::Cells(cells)))?;
+        self.cells.drain(..).try_for_each(|cells| writer.put(cells))?;
         let mut left = self.bytes.stream_position()?;
         self.bytes.rewind()?;
         let mut bytes = io::BufReader::new(self.bytes);

@@ -60,7 +60,7 @@ impl Line {
             ListFormat::CheckpointctlJson => Ok(Line::Document(checkpointctl(checkpoint).to_json())),
             ListFormat::Rows(RowFormat::Table) => Ok(Line::Row(Box::new(Summary::of(archive.clone(), checkpoint)))),
             ListFormat::Rows(format) => {
-                let format = format.with(&ask.documents);
+                let format = format.format();
                 let style = style(format, lead);
                 let before = lead.values(&style.lead, archive, checkpoint);
                 let mut encoder = Encoder::new(style);
@@ -99,18 +99,18 @@ pub(crate) fn lines(entries: &[Entry], ask: &Ask<'_>, global: &Global) -> Result
         }
     };
     if let ListFormat::Rows(format) = ask.format {
-        refuse_terminal_of(format.with(&ask.documents), global)?;
+        refuse_terminal_of(format.format(), global)?;
     }
     let screen = Screen::open(global)?;
     let (width, format) = (
         screen.width,
         match ask.format {
-            ListFormat::Rows(format) => format.with(&ask.documents),
-            ListFormat::CheckpointctlJson => Format::Table,
+            ListFormat::Rows(format) => format.format(),
+            ListFormat::CheckpointctlJson => Format::TABLE,
         },
     );
     let mut writer = RowWriter::new(screen, style(format, &lead));
-    if format != Format::Table {
+    if format != Format::TABLE {
         writer.begin(&Summary::TABLE)?;
     }
     let mut tally = Tally::default();

@@ -34,7 +34,7 @@ pub(crate) fn run(args: &TableArgs, global: &Global) -> Outcome {
     let (mut sources, archives) = asked(args)?;
     let columns = columns(args, &sources)?;
     let entries = fleet::entries(&archives, &args.fleet)?;
-    let format = args.format.with(&args.documents);
+    let format = args.format.format();
     refuse_documents_of_failures(args, format, &mut sources)?;
     let is_dataset = is_dataset(args)?;
     let lead = Lead::new(&args.source, args.hash || is_dataset, global)?;
@@ -230,7 +230,7 @@ fn document(args: &TableArgs, global: &Global) -> Outcome {
         return screen.finish(Exit::Done);
     }
     let style = Style {
-        format: args.format.with(&args.documents),
+        format: args.format.format(),
         columns: Columns::All,
         name_tables: false,
         lead: Vec::new(),

@@ -93,7 +93,7 @@ fn writer(
     number: usize,
 ) -> Result<RowWriter<BufWriter<NewFile>>, Failure> {
     let part = if number > 1 { format!(".{number:04}") } else { String::new() };
-    let path: PathBuf = folder.path.join(format!("{}{part}.{}", source.table.name, folder.format.extension()));
+    let path: PathBuf = folder.path.join(format!("{}{part}.{}", source.table.name, folder.format.format().extension()));
     let file = NewFile::create(&folder.outputs.claim(&path)?, folder.replace, Readers::Owner)?;
     Ok(RowWriter::new(BufWriter::new(file), style.clone()))
 }

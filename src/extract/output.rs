@@ -424,7 +424,7 @@ pub(super) fn ndjson<R: Row>(
     out: &mut impl Write,
 ) -> io::Result<()> {
     let style =
-        Style { format: Format::Ndjson, columns: Columns::All, name_tables: false, lead: Vec::new(), width: None };
+        Style { format: Format::NDJSON, columns: Columns::All, name_tables: false, lead: Vec::new(), width: None };
     let mut lines = Vec::new();
     let mut writer = RowWriter::new(&mut lines, style);
     writer.begin(table)?;

@@ -7,7 +7,35 @@ use std::str::FromStr;
 
 use serde_json::json;
 
+use super::ecs;
+use super::encoder::Encoded;
+use super::format::{Encode, Kind, Line};
 use crate::tables;
+
+/// ECS documents for `_bulk`.
+pub(super) struct Bulk;
+
+impl Encode for Bulk {
+    fn name(&self) -> &'static str {
+        "bulk"
+    }
+
+    fn doc(&self) -> &'static str {
+        "ECS documents for `_bulk` of Elasticsearch and OpenSearch"
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Document { timed: true }
+    }
+
+    fn encode(&self, line: &Line<'_>) -> io::Result<Encoded> {
+        let (origin, id) = line.origin()?;
+        let mut out = Vec::new();
+        action(&mut out, origin.bulk_action, &origin.index, &line.row.table().name, id)?;
+        super::line(&mut out, ecs::document(line.row, line.columns, origin, id));
+        Ok(Encoded::Bytes(out))
+    }
+}
 
 /// What the server does with a document that it has already.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -2,9 +2,55 @@
 //! for a formula has an apostrophe before it. A list is joined by one space; if its texts have spaces, it is JSON.
 
 use std::borrow::Cow;
+use std::io::{self, Write};
 
+use super::encoder::Encoded;
+use super::format::{Encode, Head, Kind, Line, Lines, Sheet};
 use super::{Columns, escape, json, units};
 use crate::tables::{Row, Value};
+
+/// CSV.
+pub(super) struct Csv;
+
+impl Encode for Csv {
+    fn name(&self) -> &'static str {
+        "csv"
+    }
+
+    fn doc(&self) -> &'static str {
+        "Comma-separated values; several tables one below the other"
+    }
+
+    fn extension(&self) -> &'static str {
+        "csv"
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::ByTable
+    }
+
+    fn encode(&self, line: &Line<'_>) -> io::Result<Encoded> {
+        let lead: Vec<String> = line.named_lead().map(|(_, value)| cell(&value)).collect();
+        let cells: Vec<String> = lead.into_iter().chain(cells(line.row, &line.behind)).collect();
+        let mut out = Vec::new();
+        write(&mut out, cells.iter().map(String::as_str))?;
+        Ok(Encoded::Bytes(out))
+    }
+
+    fn begin(&self, head: &Head<'_>, out: &mut dyn Write) -> io::Result<Box<dyn Sheet>> {
+        if !head.first {
+            out.write_all(b"\n")?;
+        }
+        write(out, head.named_lead().chain(head.columns().map(|column| &*column.name)))?;
+        Ok(Box::new(Lines))
+    }
+}
+
+fn write<'a>(out: &mut dyn Write, cells: impl Iterator<Item = &'a str>) -> io::Result<()> {
+    let mut writer = ::csv::WriterBuilder::new().from_writer(out);
+    writer.write_record(cells).map_err(io::Error::from)?;
+    writer.flush()
+}
 
 /// The cells of a row.
 pub(super) fn cells(row: &dyn Row, columns: &Columns) -> Vec<String> {

@@ -4,11 +4,14 @@
 mod fields;
 mod process;
 
+use std::io;
 use std::net::IpAddr;
 
 use serde_json::{Map, Value as Json};
 
 use super::document::{self, Direction, Document, End, Flow, PathText, is_empty, needs_more, plain, plain_in};
+use super::encoder::Encoded;
+use super::format::{Encode, Kind, Line};
 use super::origin::{CLUSTER_FIELD, HOST_FIELDS};
 use super::{Columns, Origin};
 
@@ -23,13 +26,37 @@ const LONGEST: usize = 32766;
 /// Who makes the documents.
 const NAME: &str = "cryoscope";
 
+/// Documents of the Elastic Common Schema.
+pub(super) struct Ecs;
+
+impl Encode for Ecs {
+    fn name(&self) -> &'static str {
+        "ecs"
+    }
+
+    fn doc(&self) -> &'static str {
+        "Documents of the Elastic Common Schema, one a line"
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Document { timed: true }
+    }
+
+    fn encode(&self, line: &Line<'_>) -> io::Result<Encoded> {
+        let (origin, id) = line.origin()?;
+        let mut out = Vec::new();
+        super::line(&mut out, document(line.row, line.columns, origin, id));
+        Ok(Encoded::Bytes(out))
+    }
+}
+
 /// The document of a row.
 pub(super) fn document(row: &dyn Row, columns: &Columns, origin: &Origin, id: &str) -> Map<String, Json> {
     let table = row.table();
     let event = &table.event;
     let pid = document::pid_of(row);
     let flow = Flow::of(row, origin);
-    let mut ecs = Ecs { document: Document::default(), origin };
+    let mut ecs = Filling { document: Document::default(), origin };
     let document = &mut ecs.document;
     let own = document::own_time(row);
     let checkpointed = origin.time.as_ref().map(|(time, _)| format!("{time:.3}"));
@@ -87,12 +114,12 @@ pub(super) fn document(row: &dyn Row, columns: &Columns, origin: &Origin, id: &s
     ecs.document.0
 }
 
-struct Ecs<'o> {
+struct Filling<'o> {
     document: Document,
     origin: &'o Origin,
 }
 
-impl Ecs<'_> {
+impl Filling<'_> {
     /// What all documents of a checkpoint have: its container, and the archive.
     fn context(&mut self) {
         let container = &self.origin.container;

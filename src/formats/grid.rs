@@ -20,9 +20,8 @@ use unicode_width::UnicodeWidthStr;
 
 pub use self::column::Column;
 use self::fit::Fitted;
-use super::Columns;
 use super::text::{cell, marked};
-use crate::tables::{Row, Table, Value};
+use crate::tables::Value;
 
 /// Spaces between columns.
 const GAP: usize = 2;
@@ -37,11 +36,6 @@ const CELL_MOST: usize = 4096;
 pub struct Grid {
     columns: Vec<Column>,
     rows: Vec<Vec<String>>,
-}
-
-/// The cells of a row of a table, behind some of what stands before it.
-pub(super) fn cells<'v>(lead: impl Iterator<Item = &'v Value<'v>>, row: &dyn Row, columns: &Columns) -> Vec<String> {
-    lead.map(cell_of).chain(columns.of(row.table()).map(|(number, _)| cell_of(&row.value(number)))).collect()
 }
 
 /// A value as a cell, which is never longer than cells are.
@@ -72,12 +66,6 @@ impl Grid {
     /// A grid of some columns.
     pub fn new(columns: impl IntoIterator<Item = Column>) -> Self {
         Grid { columns: columns.into_iter().collect(), rows: Vec::new() }
-    }
-
-    /// A grid for some columns of a table, behind others that are only shown if they have something.
-    pub(super) fn of_table<'l>(lead: impl Iterator<Item = &'l str>, table: &Table, columns: &Columns) -> Self {
-        let lead = lead.map(|name| Column::named(name).if_any());
-        Grid::new(lead.chain(columns.of(table).map(|(_, column)| Column::of(column))))
     }
 
     /// Adds a row of cells that are escaped already. A cell of more than 4096 columns is cut, and says how many bytes it had.

@@ -7,11 +7,38 @@ use std::io::{self, Write};
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json};
 
+use super::encoder::Encoded;
+use super::format::{Encode, Kind, Line};
 use super::{Columns, Origin, document, json};
 use crate::tables::{Row, Value};
 
+/// Events for Splunk's HTTP Event Collector.
+pub(super) struct Hec;
+
+impl Encode for Hec {
+    fn name(&self) -> &'static str {
+        "hec"
+    }
+
+    fn doc(&self) -> &'static str {
+        "Events for Splunk's HTTP Event Collector, one a line"
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Document { timed: false }
+    }
+
+    fn encode(&self, line: &Line<'_>) -> io::Result<Encoded> {
+        let (origin, id) = line.origin()?;
+        let mut out = Vec::new();
+        let lead: Vec<(&str, Value<'_>)> = line.named_lead().collect();
+        event(&mut out, line.row, &line.behind, &lead, origin, id)?;
+        Ok(Encoded::Bytes(out))
+    }
+}
+
 /// Writes a row.
-pub(super) fn event(
+fn event(
     out: &mut dyn Write,
     row: &dyn Row,
     columns: &Columns,

@@ -8,21 +8,87 @@ use std::io::{self, Write};
 use bstr::ByteSlice;
 use data_encoding::HEXLOWER;
 
-use super::Columns;
+use super::encoder::Encoded;
 use super::escape::is_unsafe;
+use super::format::{Encode, Head, Kind, Line, Sheet};
+use super::style::{Columns, Style};
 use super::units;
 pub(super) use crate::tables::lossy;
 use crate::tables::{Row, Value, has_hex};
+
+/// An array of rows; of several tables, an object of arrays.
+pub(super) struct Json;
+
+impl Encode for Json {
+    fn name(&self) -> &'static str {
+        "json"
+    }
+
+    fn doc(&self) -> &'static str {
+        "An array of objects; of several tables, an object of arrays"
+    }
+
+    fn extension(&self) -> &'static str {
+        "json"
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::ByTable
+    }
+
+    fn encode(&self, line: &Line<'_>) -> io::Result<Encoded> {
+        let mut out = Vec::new();
+        row(&mut out, line.lead.iter().cloned(), line.row, &line.behind)?;
+        Ok(Encoded::Bytes(out))
+    }
+
+    fn begin(&self, head: &Head<'_>, out: &mut dyn Write) -> io::Result<Box<dyn Sheet>> {
+        if head.style.name_tables {
+            let separator = if head.first { "{" } else { "," };
+            write!(out, "{separator}\n{:?}: ", head.table.name)?;
+        }
+        out.write_all(b"[")?;
+        Ok(Box::new(Array { has_rows: false }))
+    }
+
+    fn finish(&self, style: &Style, out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(if style.name_tables { b"\n}\n" } else { b"\n" })
+    }
+}
+
+/// The rows of a table.
+#[derive(Debug)]
+struct Array {
+    has_rows: bool,
+}
+
+impl Sheet for Array {
+    fn put(&mut self, row: Encoded, out: &mut dyn Write) -> io::Result<()> {
+        let Encoded::Bytes(bytes) = row else { return Ok(()) };
+        out.write_all(if self.has_rows { b",\n" } else { b"\n" })?;
+        self.has_rows = true;
+        out.write_all(&bytes)
+    }
+
+    fn end(self: Box<Self>, _: &Style, out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(if self.has_rows { b"\n]" } else { b"]" })
+    }
+}
 
 /// Writes a row as an object, with some keys before its own.
 ///
 /// # Errors
 ///
 /// If writing fails.
-pub(super) fn row(out: &mut dyn Write, lead: &[(&str, Value<'_>)], row: &dyn Row, columns: &Columns) -> io::Result<()> {
+pub(super) fn row<'l>(
+    out: &mut dyn Write,
+    lead: impl Iterator<Item = (&'l str, Value<'l>)>,
+    row: &dyn Row,
+    columns: &Columns,
+) -> io::Result<()> {
     let mut object = ObjectWriter::begin(out)?;
     for (key, value) in lead {
-        object.entry(key, value)?;
+        object.entry(key, &value)?;
     }
     for (number, column) in columns.of(row.table()) {
         object.entry(&column.name, &row.value(number))?;

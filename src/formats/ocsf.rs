@@ -6,12 +6,16 @@
 mod class;
 mod evidence;
 
+use std::io;
+
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json, json};
 
 use self::class::{Class, object_of};
 use self::evidence::{BESIDE, field};
 use super::document::{self, Document, Flow, needs_more, plain};
+use super::encoder::Encoded;
+use super::format::{Encode, Kind, Line};
 use super::{Columns, Origin};
 use crate::abi::ip;
 use crate::tables::{Column, Form, Row, Subject, System, Target, Value};
@@ -20,6 +24,30 @@ use crate::tables::{Column, Form, Row, Subject, System, Target, Value};
 const VERSION: &str = "1.8.0";
 /// The release before the classes of queries were deprecated.
 const LEGACY_VERSION: &str = "1.4.0";
+
+/// Events of the Open Cybersecurity Schema Framework.
+pub(super) struct Ocsf;
+
+impl Encode for Ocsf {
+    fn name(&self) -> &'static str {
+        "ocsf"
+    }
+
+    fn doc(&self) -> &'static str {
+        "Events of the Open Cybersecurity Schema Framework, one a line"
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Document { timed: true }
+    }
+
+    fn encode(&self, line: &Line<'_>) -> io::Result<Encoded> {
+        let (origin, id) = line.origin()?;
+        let mut out = Vec::new();
+        super::line(&mut out, event(line.row, line.columns, origin, id));
+        Ok(Encoded::Bytes(out))
+    }
+}
 
 /// The event of a row.
 pub(super) fn event(row: &dyn Row, columns: &Columns, origin: &Origin, id: &str) -> Map<String, Json> {

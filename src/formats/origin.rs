@@ -7,7 +7,7 @@ use data_encoding::BASE64URL_NOPAD;
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
-use super::bulk::Index;
+use super::bulk::{BulkAction, Index};
 use super::known::{Known, Processes};
 use super::{document, json};
 use crate::abi::ip;
@@ -43,6 +43,8 @@ pub struct Origin {
     pub(super) archive_sha256: Option<String>,
     /// Where documents of ECS are stored.
     pub(super) index: Index,
+    /// What the server does with a document that it has already.
+    pub(super) bulk_action: BulkAction,
     pub(super) processes: Processes,
     listeners: HashSet<Listener>,
     /// The same, whichever the namespace.
@@ -77,6 +79,7 @@ impl Origin {
             fields: Vec::new(),
             archive_sha256: None,
             index: Index::default(),
+            bulk_action: BulkAction::default(),
             processes: Processes::default(),
             listeners: HashSet::new(),
             listened: HashSet::new(),
@@ -130,6 +133,12 @@ impl Origin {
     #[must_use]
     pub fn with_index(self, index: Index) -> Self {
         Origin { index, ..self }
+    }
+
+    /// With what the server does with a document that it has already.
+    #[must_use]
+    pub fn with_bulk_action(self, bulk_action: BulkAction) -> Self {
+        Origin { bulk_action, ..self }
     }
 
     /// With its processes, so that what belongs to one says which it is.

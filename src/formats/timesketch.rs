@@ -3,13 +3,47 @@
 
 mod names;
 
+use std::io;
+
 use jiff::Timestamp;
 use jiff::tz::Offset;
 use serde_json::{Map, Value as Json};
 
 use super::document::{self, Flow, plain_in};
+use super::encoder::Encoded;
+use super::format::{Encode, Kind, Line};
 use super::{Columns, Origin};
 use crate::tables::{Form, Row, System, Value};
+
+/// Events for Timesketch.
+pub(super) struct Timesketch;
+
+impl Encode for Timesketch {
+    fn name(&self) -> &'static str {
+        "timesketch"
+    }
+
+    fn doc(&self) -> &'static str {
+        "Events for Timesketch, one a line (`.jsonl`)"
+    }
+
+    fn extension(&self) -> &'static str {
+        "jsonl"
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Document { timed: true }
+    }
+
+    fn encode(&self, line: &Line<'_>) -> io::Result<Encoded> {
+        let (origin, id) = line.origin()?;
+        let mut out = Vec::new();
+        for event in events(line.row, line.columns, origin, id) {
+            super::line(&mut out, event);
+        }
+        Ok(Encoded::Bytes(out))
+    }
+}
 
 /// The events of a row.
 pub(super) fn events(row: &dyn Row, columns: &Columns, origin: &Origin, id: &str) -> Vec<Map<String, Json>> {

@@ -13,6 +13,7 @@ use super::cell::{fraction, from_sql, to_sql};
 use super::error::Error;
 use super::functions::register;
 use super::guard::{Guard, LONGEST, Reads, words};
+use super::result;
 use super::{ARCHIVE, SET};
 use crate::Checkpoint;
 use crate::memory::Keep;
@@ -76,6 +77,7 @@ pub struct Database {
 pub struct Query {
     sql: String,
     names: Vec<String>,
+    table: Table,
     reads: Reads,
     /// How much of its time is left.
     left: Duration,
@@ -85,6 +87,11 @@ impl Query {
     /// The names of its result's columns.
     pub fn names(&self) -> &[String] {
         &self.names
+    }
+
+    /// The table of its result. No two of its columns have one name.
+    pub fn table(&self) -> &Table {
+        &self.table
     }
 
     /// The tables that it reads.
@@ -149,9 +156,10 @@ impl Database {
         if statement.parameter_count() > 0 {
             return Err(Error::sql("a query has no parameters".to_owned(), sql, None));
         }
-        let names = statement.column_names().map(str::to_owned).collect();
+        let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
         add_joined(sql, &mut reads);
-        Ok(Query { sql: sql.to_owned(), names, reads, left: self.bounds.time })
+        let table = result::table(&names);
+        Ok(Query { sql: sql.to_owned(), names, table, reads, left: self.bounds.time })
     }
 
     /// Loads what a query reads of a checkpoint, unless it is there already. `archive` is what its rows have in the column

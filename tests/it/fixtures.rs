@@ -64,7 +64,7 @@ pub(crate) fn manifest(name: &str) -> Vec<Value> {
 pub(crate) fn rows_of(checkpoint: &Checkpoint, tables: &[&str]) -> Rows {
     let mut bytes = Vec::new();
     let style =
-        Style { format: Format::Ndjson, columns: Columns::All, name_tables: true, lead: Vec::new(), width: None };
+        Style { format: Format::NDJSON, columns: Columns::All, name_tables: true, lead: Vec::new(), width: None };
     let mut writer = RowWriter::new(&mut bytes, style);
     for name in tables {
         let source = TableSource::find(name).unwrap_or_else(|| panic!("no table {name}"));

@@ -138,7 +138,7 @@ impl Row for Made {
 /// A file of some rows, each with its archive.
 fn written(path: &Path, table: &'static Table, rows: impl IntoIterator<Item = (String, Made)>) {
     let style = Style {
-        format: Format::Parquet,
+        format: Format::PARQUET,
         columns: Columns::All,
         name_tables: false,
         lead: vec!["archive".to_owned()],

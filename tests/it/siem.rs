@@ -14,7 +14,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bstr::BString;
-use cryoscope::formats::{BulkAction, Columns, Encoded, Encoder, Format, Origin, Style};
+use cryoscope::formats::{Columns, Encoded, Encoder, Format, Origin, Style};
 use cryoscope::model::ids::Pid;
 use cryoscope::tables::{self, Process, Row, Summary};
 use cryoscope::{Checkpoint, Options};
@@ -212,7 +212,7 @@ fn every_document_is_one_of_ecs() {
                 ControlFlow::Break(())
             });
         }
-        for (table, documents) in documents(&checkpoint, Format::Ecs) {
+        for (table, documents) in documents(&checkpoint, Format::ECS) {
             for document in &documents {
                 ecs.check(table, document);
                 template::fits(&mapped, document, &mut types);
@@ -386,7 +386,7 @@ fn every_event_is_one_of_ocsf() {
     let mut classes = BTreeSet::new();
     let mut types = BTreeSet::new();
     for checkpoint in checkpoints() {
-        for (_, events) in documents(&checkpoint, Format::Ocsf) {
+        for (_, events) in documents(&checkpoint, Format::OCSF) {
             for event in events {
                 ocsf.check(&event);
                 classes.insert(event["class_uid"].as_u64());
@@ -406,7 +406,7 @@ fn events_of_old_classes_are_of_ocsf_too() {
     let ocsf = Ocsf::legacy();
     let mut classes = BTreeSet::new();
     for checkpoint in checkpoints() {
-        let encoder = encoder_of(Format::Ocsf, &checkpoint, Origin::with_legacy_classes);
+        let encoder = encoder_of(Format::OCSF, &checkpoint, Origin::with_legacy_classes);
         for (_, events) in documents_by(encoder, &checkpoint, 20) {
             for event in events {
                 ocsf.check(&event);
@@ -421,7 +421,7 @@ fn events_of_old_classes_are_of_ocsf_too() {
 fn every_event_has_what_timesketch_and_splunk_need() {
     for checkpoint in checkpoints() {
         let mut ids = BTreeSet::new();
-        for (table, events) in documents(&checkpoint, Format::Timesketch) {
+        for (table, events) in documents(&checkpoint, Format::TIMESKETCH) {
             for event in events {
                 nothing_is_filled(&event);
                 assert!(!event["message"].as_str().unwrap().is_empty());
@@ -435,7 +435,7 @@ fn every_event_has_what_timesketch_and_splunk_need() {
                 assert!(ids.insert(event["event_id"].as_str().unwrap().to_owned()), "{event}");
             }
         }
-        for (table, events) in documents(&checkpoint, Format::Hec) {
+        for (table, events) in documents(&checkpoint, Format::HEC) {
             let [event] = events.as_slice() else { panic!("one a row") };
             assert!(event["time"].is_number() && event["sourcetype"] == format!("cryoscope:{table}"));
             assert!(event["event"].as_object().is_some_and(|row| !row.is_empty()));
@@ -452,7 +452,7 @@ fn every_event_has_what_timesketch_and_splunk_need() {
 fn bulk_is_what_the_protocol_wants_and_ids_are_once() {
     for checkpoint in checkpoints() {
         let mut ids = BTreeSet::new();
-        for (table, pair) in documents_of(&checkpoint, Format::Bulk(BulkAction::Create), usize::MAX) {
+        for (table, pair) in documents_of(&checkpoint, Format::BULK, usize::MAX) {
             let [action, source] = pair.as_slice() else { panic!("two lines: {pair:?}") };
             let expected =
                 json!({ "create": { "_index": format!("cryoscope-{table}"), "_id": source["event"]["id"] } });
@@ -647,14 +647,14 @@ fn hostile_text_comes_back_from_every_format() {
             lines.last().unwrap().clone()
         };
         let valid = std::str::from_utf8(&text).is_ok();
-        for format in [Format::Ndjson, Format::Hec] {
+        for format in [Format::NDJSON, Format::HEC] {
             let document = one(format);
-            let object = if format == Format::Hec { &document["event"] } else { &document };
+            let object = if format == Format::HEC { &document["event"] } else { &document };
             is_lossless(object, "cwd", &text);
             assert_eq!(object["total_size"], u64::MAX);
             assert_eq!(object["argv"][2].as_str(), Some(&*lossy(&text)));
         }
-        for format in [Format::Ecs, Format::Bulk(BulkAction::Index)] {
+        for format in [Format::ECS, Format::BULK] {
             let document = one(format);
             let own = &document["cryoscope"]["process"];
             if text.len() > 32766 {
@@ -671,14 +671,14 @@ fn hostile_text_comes_back_from_every_format() {
             assert_eq!(own["recorded_size_text"], "9007199254740993");
             Ecs::new().check("processes", &document);
         }
-        let event = one(Format::Ocsf);
+        let event = one(Format::OCSF);
         Ocsf::new().check(&event);
         assert_eq!(event["query_evidence"]["process"]["working_directory"].as_str(), Some(&*lossy(&text)));
         assert_eq!(event["unmapped"]["total_size_text"], "18446744073709551615");
         if !valid {
             is_lossless(&event["unmapped"], "cwd", &text);
         }
-        let event = one(Format::Timesketch);
+        let event = one(Format::TIMESKETCH);
         is_lossless(&event, "cwd", &text);
         assert_eq!(event["total_size_text"], "18446744073709551615");
         assert!(event["message"].as_str().unwrap().chars().all(|c| !c.is_control()));
@@ -692,7 +692,7 @@ fn hostile_text_in_csv_is_escaped_and_stays_in_its_cell() {
     let column = |name: &str| Process::TABLE.column(name).unwrap();
     for text in hostile() {
         let row = hostile_row(&checkpoint, &text);
-        let Encoded::Bytes(line) = encoder(Format::Csv, &checkpoint).encode(&row).unwrap() else { panic!() };
+        let Encoded::Bytes(line) = encoder(Format::CSV, &checkpoint).encode(&row).unwrap() else { panic!() };
         let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(line.as_slice());
         let records: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
         let [record] = records.as_slice() else { panic!("one row is one record") };
@@ -708,7 +708,7 @@ fn hostile_text_in_csv_is_escaped_and_stays_in_its_cell() {
 #[test]
 fn connections_have_their_ends_where_searches_look() {
     let checkpoint = Checkpoint::open(fixtures::archive_of("sockets-tcp")).unwrap();
-    let sockets: Vec<Value> = documents(&checkpoint, Format::Ecs)
+    let sockets: Vec<Value> = documents(&checkpoint, Format::ECS)
         .into_iter()
         .filter(|(table, _)| *table == "process_open_sockets")
         .flat_map(|(_, documents)| documents)
@@ -747,7 +747,7 @@ fn connections_have_their_ends_where_searches_look() {
 #[test]
 fn what_waited_in_a_connection_has_its_ends_and_what_waited_is_found_by_its_hash() {
     let checkpoint = Checkpoint::open(fixtures::archive_of("webapp-compromise")).unwrap();
-    let queues: Vec<Value> = documents(&checkpoint, Format::Ecs)
+    let queues: Vec<Value> = documents(&checkpoint, Format::ECS)
         .into_iter()
         .filter(|(table, _)| table.ends_with("_queues"))
         .flat_map(|(_, documents)| documents)
@@ -771,13 +771,13 @@ fn addresses_of_devices_are_where_searches_look() {
         let all = documents(&checkpoint, format).into_iter();
         all.filter(|(table, _)| *table == "addresses").flat_map(|(_, rows)| rows).collect::<Vec<Value>>()
     };
-    let documents = of(Format::Ecs);
+    let documents = of(Format::ECS);
     assert!(!documents.is_empty());
     for document in &documents {
         let address = &document["cryoscope"]["addresses"]["address"];
         assert!(document["related"]["ip"].as_array().unwrap().contains(address), "{document}");
     }
-    for event in of(Format::Ocsf) {
+    for event in of(Format::OCSF) {
         let [interface] = event["query_evidence"]["network_interfaces"].as_array().unwrap().as_slice() else {
             panic!("{event}")
         };

@@ -406,6 +406,6 @@ mod tests {
     /// How parts are written.
     pub(crate) fn style() -> Style {
         let lead = ["archive", "set"].map(str::to_owned).into();
-        Style { format: Format::Parquet, columns: Columns::All, name_tables: false, lead, width: None }
+        Style { format: Format::PARQUET, columns: Columns::All, name_tables: false, lead, width: None }
     }
 }

@@ -105,7 +105,7 @@ impl Index {
 
     fn add(&mut self, rows: impl Iterator<Item = DumpedRun>) -> io::Result<()> {
         let style =
-            Style { format: Format::Ndjson, columns: Columns::All, name_tables: false, lead: Vec::new(), width: None };
+            Style { format: Format::NDJSON, columns: Columns::All, name_tables: false, lead: Vec::new(), width: None };
         let mut writer = RowWriter::new(&mut self.rows, style);
         writer.begin(&DumpedRun::TABLE)?;
         for row in rows {

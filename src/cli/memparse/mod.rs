@@ -38,7 +38,7 @@ pub(crate) fn run(args: &MemparseArgs, global: &Global) -> Outcome {
     let matcher =
         if mode == Mode::Search { Some(Arc::new(pattern::matcher(args, &global.limits.limits())?)) } else { None };
     selection::check(args)?;
-    refuse_terminal_of(args.format.with(&args.documents), global)?;
+    refuse_terminal_of(args.format.format(), global)?;
     let keep = match mode {
         Mode::Sizes => Keep::Arguments,
         _ if args.everywhere => Keep::Everything,

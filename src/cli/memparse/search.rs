@@ -53,7 +53,7 @@ pub(super) fn run(
         RowFormat::Table => Columns::Brief,
         _ => Columns::All,
     };
-    let format = format.with(&args.documents);
+    let format = format.format();
     let lead = one.lead.names(format, false);
     let style = Style { format, columns, name_tables: false, lead, width: screen.width };
     let rows = Matches::new(checkpoint, Mappings::of(checkpoint), matcher, args.context);

@@ -30,7 +30,7 @@ pub(super) fn run(one: &One<'_>, selected: &Selected<'_>, args: &MemparseArgs, g
     };
     let Some(source) = TableSource::find(table) else { return screen.finish(Exit::Done) };
     let columns = if args.format == RowFormat::Table { Columns::Brief } else { Columns::All };
-    let format = args.format.with(&args.documents);
+    let format = args.format.format();
     let lead = one.lead.names(format, false);
     let style = Style { format, columns, name_tables: false, lead, width: screen.width };
     rows::write(&mut screen.out, style, source, one, &args.documents, &OfProcesses(selected.pids()))?;

@@ -30,7 +30,7 @@ pub(super) fn run(one: &One<'_>, selected: &Selected<'_>, args: &MemparseArgs, g
             memory.strings(&selected.ranges, &options, map, |text| flow(screen.out.write_all(&text), &mut result));
         }
         format => {
-            let format = format.with(&args.documents);
+            let format = format.format();
             let lead = one.lead.names(format, false);
             let style = Style { format, columns: Columns::All, name_tables: false, lead, width: None };
             let strings = Strings::new(checkpoint, Mappings::of(checkpoint));

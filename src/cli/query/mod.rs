@@ -14,9 +14,10 @@ use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::Duration;
 
-use cryoscope::formats::{ResultWriter, escape};
+use cryoscope::formats::{Columns, Format, RowWriter, Style, escape};
 use cryoscope::memory::Keep;
 use cryoscope::query::{Bounds, Database, Error, Query};
+use cryoscope::tables::Borrowed;
 use cryoscope::{Checkpoint, Error as ArchiveError};
 use rayon::prelude::*;
 
@@ -234,11 +235,20 @@ fn write(
     screen: &mut Screen,
     is_writing: &AtomicBool,
 ) -> Result<(), Failure> {
-    let mut writer = ResultWriter::new(&mut screen.out, format.into(), screen.width, query.names())?;
+    let table = query.table().clone();
+    let style = Style {
+        format: Format::from(format),
+        columns: Columns::All,
+        name_tables: false,
+        lead: Vec::new(),
+        width: screen.width,
+    };
+    let mut writer = RowWriter::new(&mut screen.out, style);
+    writer.begin(&table)?;
     let mut written = Ok(());
     database.run(query, &mut |row| {
         is_writing.store(true, Ordering::Relaxed);
-        written = writer.row(row);
+        written = writer.row(&Borrowed::new(&table, row));
         is_writing.store(false, Ordering::Relaxed);
         if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;

@@ -3,7 +3,7 @@
 
 use serde_json::Value as Json;
 
-use super::Ecs;
+use super::Filling;
 use crate::formats::document::{PathText, text_of};
 use crate::formats::known::Known;
 use crate::tables::Value;
@@ -22,7 +22,7 @@ pub(super) enum Detail {
 /// Who leads others, in ECS.
 const LEADERS: [&str; 3] = ["process.group_leader", "process.session_leader", "process.entry_leader"];
 
-impl Ecs<'_> {
+impl Filling<'_> {
     /// A process that another column names. ECS has the host's pid and the one in the namespace. Only the latter is known;
     /// it stands in both, because searches use the first, and a tag says so.
     pub(super) fn related_process(&mut self, field: &str, value: &Value<'_>) -> bool {

@@ -99,7 +99,7 @@ impl Column {
     }
 
     /// A column of a table, by its type and its name.
-    pub(super) fn of(column: &TableColumn) -> Self {
+    pub(in crate::formats) fn of(column: &TableColumn) -> Self {
         let title = column.name.to_uppercase();
         match column.column_type {
             Type::Integer => Column::number(title),

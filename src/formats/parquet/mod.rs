@@ -22,9 +22,11 @@ pub use self::cell::Cells;
 use self::cell::Cell;
 use self::column::Column;
 use self::file::File;
-use super::Columns;
+use super::encoder::Encoded;
+use super::format::{Encode, Head, Kind as Rules, Line, Sheet};
 use super::kind::{HEX, Kind, Scalar};
-use crate::tables::Table;
+use super::style::{Columns, Style};
+use crate::tables::{Table, Value};
 
 /// Rows that are written together, at most.
 const ROWS: usize = 1 << 20;
@@ -36,6 +38,57 @@ const SORTED_BY: &str = "archive";
 const LARGE_DIGITS: i32 = 20;
 /// Bytes that so many digits need.
 const LARGE_BYTES: usize = 9;
+
+/// Apache Parquet.
+pub(super) struct Parquet;
+
+impl Encode for Parquet {
+    fn name(&self) -> &'static str {
+        "parquet"
+    }
+
+    fn doc(&self) -> &'static str {
+        "Apache Parquet, one table a file"
+    }
+
+    fn extension(&self) -> &'static str {
+        "parquet"
+    }
+
+    fn kind(&self) -> Rules {
+        Rules::OneTable
+    }
+
+    fn encode(&self, line: &Line<'_>) -> io::Result<Encoded> {
+        let lead: Vec<(&str, Value<'_>)> = line.named_lead().collect();
+        Ok(Encoded::Typed(Cells::of(&lead, line.row, &line.behind)))
+    }
+
+    fn begin(&self, head: &Head<'_>, _: &mut dyn Write) -> io::Result<Box<dyn Sheet>> {
+        Ok(Box::new(Writer::new(head.table, &head.behind, head.named_lead())?))
+    }
+}
+
+impl Sheet for Writer {
+    fn put(&mut self, row: Encoded, out: &mut dyn Write) -> io::Result<()> {
+        match row {
+            Encoded::Typed(cells) => self.take(&cells, out),
+            _ => Ok(()),
+        }
+    }
+
+    fn end(self: Box<Self>, _: &Style, out: &mut dyn Write) -> io::Result<()> {
+        self.finish(out)
+    }
+
+    fn waiting(&self) -> usize {
+        self.size()
+    }
+
+    fn write_waiting(&mut self, out: &mut dyn Write) -> io::Result<()> {
+        self.write_group(out)
+    }
+}
 
 /// The schema of a file with columns of some names.
 pub(super) fn schema_of<'n>(
@@ -72,7 +125,7 @@ fn value(name: &str, scalar: Scalar) -> Result<TypePtr, ParquetError> {
 }
 
 /// Writes a file of one table.
-pub(super) struct Writer {
+struct Writer {
     file: File,
     columns: Vec<Column>,
     /// Rows that wait.
@@ -88,7 +141,7 @@ impl std::fmt::Debug for Writer {
 
 impl Writer {
     /// A file for some columns of a table, behind those of some keys.
-    pub(super) fn new<'k>(table: &Table, columns: &Columns, lead: impl Iterator<Item = &'k str>) -> io::Result<Self> {
+    fn new<'k>(table: &Table, columns: &Columns, lead: impl Iterator<Item = &'k str>) -> io::Result<Self> {
         let lead: Vec<&str> = lead.collect();
         let own = columns.of(table).map(|(_, column)| (&*column.name, Kind::of(column)));
         let all = lead.iter().map(|key| (*key, Kind::TEXT)).chain(own).chain([(HEX, Kind::TEXT)]);
@@ -101,7 +154,7 @@ impl Writer {
     }
 
     /// Takes a row; writes those that wait if they are many.
-    pub(super) fn put(&mut self, row: &Cells, out: &mut dyn Write) -> io::Result<()> {
+    fn take(&mut self, row: &Cells, out: &mut dyn Write) -> io::Result<()> {
         self.order.see(row);
         for (column, cell) in self.columns.iter_mut().zip(&row.0) {
             if !column.push(cell) {
@@ -110,19 +163,19 @@ impl Writer {
             }
         }
         self.rows = self.rows.saturating_add(1);
-        if self.rows < ROWS && self.waiting() < BYTES {
+        if self.rows < ROWS && self.size() < BYTES {
             return Ok(());
         }
-        self.write_waiting(out)
+        self.write_group(out)
     }
 
     /// Bytes of memory that the rows take that are not written yet.
-    pub(super) fn waiting(&self) -> usize {
+    fn size(&self) -> usize {
         self.columns.iter().map(Column::size).fold(0, usize::saturating_add)
     }
 
     /// Writes the rows that wait, as a group.
-    pub(super) fn write_waiting(&mut self, out: &mut dyn Write) -> io::Result<()> {
+    fn write_group(&mut self, out: &mut dyn Write) -> io::Result<()> {
         if self.rows > 0 {
             self.rows = 0;
             self.file.group(&mut self.columns, self.order.next_group()).map_err(failed)?;
@@ -131,8 +184,8 @@ impl Writer {
     }
 
     /// Ends the file.
-    pub(super) fn finish(mut self, out: &mut dyn Write) -> io::Result<()> {
-        self.write_waiting(out)?;
+    fn finish(mut self, out: &mut dyn Write) -> io::Result<()> {
+        self.write_group(out)?;
         out.write_all(&self.file.finish().map_err(failed)?)
     }
 }

@@ -62,7 +62,7 @@ fn a_thread_has_the_filters_of_its_leader_where_criu_marked_them() {
 
     let shown = run_with(&set.members.tar(), ["inspect", "-", "--threads"]).out;
     assert_eq!(shown.matches("filter  ").count(), 3, "{shown}");
-    for format in [Format::Ecs, Format::Ocsf] {
+    for format in [Format::ECS, Format::OCSF] {
         let name = format!("{format:?}").to_lowercase();
         let documents = run_with(&set.members.tar(), ["table", "-", "threads", "--format", &name]).out;
         assert!(!documents.contains(r#""seccomp":"disabled""#), "{documents}");

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use cryoscope::Checkpoint;
-use cryoscope::formats::{BulkAction, Format, Origin};
+use cryoscope::formats::{Format, Origin};
 use cryoscope::tables::{self, Column, Row, System, Table, Type, Value};
 use serde_json::json;
 
@@ -85,23 +85,23 @@ fn rows_of_every_table_are_documents_of_every_schema_whatever_they_hold() {
         for &filling in &fillings {
             let row = Made { table, filling };
             let documents = |format| lines(encoder(format, &checkpoint).encode(&row).unwrap());
-            let [document] = documents(Format::Ecs).try_into().unwrap();
+            let [document] = documents(Format::ECS).try_into().unwrap();
             ecs.check(&table.name, &document);
             template::fits(&mapped, &document, &mut types);
-            let [action, source] = documents(Format::Bulk(BulkAction::Create)).try_into().unwrap();
+            let [action, source] = documents(Format::BULK).try_into().unwrap();
             assert_eq!(action["create"]["_id"], source["event"]["id"], "{}", table.name);
-            let [event] = documents(Format::Ocsf).try_into().unwrap();
+            let [event] = documents(Format::OCSF).try_into().unwrap();
             ocsf.check(&event);
-            let mut old = encoder_of(Format::Ocsf, &checkpoint, Origin::with_legacy_classes);
+            let mut old = encoder_of(Format::OCSF, &checkpoint, Origin::with_legacy_classes);
             let [event] = lines(old.encode(&row).unwrap()).try_into().unwrap();
             legacy.check(&event);
-            for event in documents(Format::Timesketch) {
+            for event in documents(Format::TIMESKETCH) {
                 nothing_is_filled(&event);
                 sketched.take(&event);
                 let names = ["message", "datetime", "timestamp_desc", "data_type", "event_id"];
                 assert!(names.iter().all(|name| event[name].is_string()), "{event}");
             }
-            let [event] = documents(Format::Hec).try_into().unwrap();
+            let [event] = documents(Format::HEC).try_into().unwrap();
             assert_eq!(event["sourcetype"], json!(format!("cryoscope:{}", table.name)));
             assert!(event["event"].as_object().is_some_and(|row| !row.is_empty()), "{event}");
             nothing_is_null(&event);

@@ -17,16 +17,16 @@ fn of_table(format: Format, table: &str) -> Vec<Value> {
 #[test]
 fn a_line_of_a_log_is_of_its_own_moment_in_every_format() {
     let (line, dump) = ("2026-11-23T11:16:47.681859032Z", "2026-11-23T11:16:48.000000000Z");
-    let document = &of_table(Format::Ecs, "log_lines")[0];
+    let document = &of_table(Format::ECS, "log_lines")[0];
     assert_eq!((&document["@timestamp"], &document["cryoscope"]["checkpointed"]), (&json!(line), &json!(dump)));
-    let event = &of_table(Format::Ocsf, "log_lines")[0];
+    let event = &of_table(Format::OCSF, "log_lines")[0];
     assert_eq!((&event["time"], &event["unmapped"]["checkpointed"]), (&json!(1_795_432_607_681_u64), &json!(dump)));
-    let event = &of_table(Format::Hec, "log_lines")[0];
+    let event = &of_table(Format::HEC, "log_lines")[0];
     assert_eq!(
         (event["time"].to_string().as_str(), &event["fields"]["checkpointed"]),
         ("1795432607.681859", &json!(dump))
     );
-    let event = &of_table(Format::Timesketch, "log_lines")[0];
+    let event = &of_table(Format::TIMESKETCH, "log_lines")[0];
     assert_eq!(
         (&event["datetime"], &event["checkpointed"]),
         (&json!("2026-11-23T11:16:47.681859+00:00"), &json!(dump))
@@ -35,7 +35,7 @@ fn a_line_of_a_log_is_of_its_own_moment_in_every_format() {
 
 #[test]
 fn what_was_there_is_of_the_moment_of_the_dump() {
-    for document in of_table(Format::Ecs, "processes") {
+    for document in of_table(Format::ECS, "processes") {
         assert_eq!(document["@timestamp"], "2026-11-23T11:16:48.000Z");
         assert_eq!(document["cryoscope"]["checkpointed"], "2026-11-23T11:16:48.000000000Z");
     }

@@ -10,7 +10,7 @@ use crate::fixtures;
 
 fn processes(case: &str, with: fn(Origin) -> Origin) -> Vec<Value> {
     let checkpoint = Checkpoint::open(fixtures::archive_of(case)).unwrap();
-    let all = documents_by(encoder_of(Format::Ecs, &checkpoint, with), &checkpoint, usize::MAX);
+    let all = documents_by(encoder_of(Format::ECS, &checkpoint, with), &checkpoint, usize::MAX);
     all.into_iter().filter(|(table, _)| *table == "processes").flat_map(|(_, documents)| documents).collect()
 }
 

@@ -21,31 +21,31 @@ fn one(format: Format, with: fn(Origin) -> Origin) -> Value {
 
 #[test]
 fn what_is_said_stands_where_each_schema_has_it() {
-    let document = one(Format::Ecs, said);
+    let document = one(Format::ECS, said);
     Ecs::new().check("processes", &document);
     assert_eq!(document["host"]["name"], "worker-7");
     assert_eq!(document["orchestrator"]["cluster"]["name"], "prod");
     assert_eq!(document["labels"], json!({ "case": "2026-11", "pid": "hidden?", "a_b": "c" }));
     assert_eq!(document["related"]["hosts"], json!(["tick-host", "worker-7"]));
 
-    let event = one(Format::Ocsf, said);
+    let event = one(Format::OCSF, said);
     Ocsf::new().check(&event);
     assert_eq!(event["unmapped"]["node"], "worker-7");
     assert!(event["metadata"]["tags"].as_array().unwrap().contains(&json!({ "name": "case", "value": "2026-11" })));
 
-    let event = one(Format::Hec, said);
+    let event = one(Format::HEC, said);
     assert_eq!((&event["host"], &event["fields"]["case"]), (&json!("worker-7"), &json!("2026-11")));
     assert_eq!(event["event"]["pid"], 1, "what is said hides nothing");
 
-    let event = one(Format::Timesketch, said);
+    let event = one(Format::TIMESKETCH, said);
     assert_eq!((&event["node"], &event["case"]), (&json!("worker-7"), &json!("2026-11")));
     assert_eq!((&event["pid"], &event["field_pid"]), (&json!(1), &json!("hidden?")));
 }
 
 #[test]
 fn without_a_node_the_host_is_called_as_the_container_called_it() {
-    let document = one(Format::Ecs, |origin| origin);
+    let document = one(Format::ECS, |origin| origin);
     assert_eq!(document["host"]["name"], "tick-host");
     assert!(document.get("labels").is_none());
-    assert_eq!(one(Format::Hec, |origin| origin)["host"], "tick-host");
+    assert_eq!(one(Format::HEC, |origin| origin)["host"], "tick-host");
 }
