@@ -123,7 +123,7 @@ impl<'c> Hasher<'c> {
         if digest.is_over() {
             let limit = self.checkpoint.limits().hole_bytes;
             self.checkpoint.warn(Code::LimitReached, Place::member(place).at(offset), || {
-                format!("files with more than {limit} bytes of holes in all; not hashed, --max-holes raises the limit")
+                format!("files have more than {limit} bytes of holes in total; this one was not hashed, --max-holes raises the limit")
             });
         }
         digest.finish()

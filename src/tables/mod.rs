@@ -401,8 +401,8 @@ fn bounded<'c, R: Weigh>(
         let each = Checkpoint::EACH_BYTE;
         checkpoint.warn(Code::LimitReached, Place::archive(), || {
             format!(
-                "the rows of {name} take more than {limit} bytes, and {each} for each byte of the archive; the rest is \
-                 left out, --max-table raises the limit"
+                "the rows of {name} take more than {limit} bytes, and {each} for each byte of the archive; the rest were \
+                 skipped, --max-table raises the limit"
             )
         });
         None
