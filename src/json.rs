@@ -1,4 +1,4 @@
-//! Parsing of JSON that somebody else wrote: as deep as it may be, and no deeper.
+//! Parses untrusted JSON, up to a limit on its nesting depth.
 
 use std::fmt;
 
@@ -7,13 +7,13 @@ use serde_json::Value;
 
 use crate::int::usize_of;
 
-/// Deeper than this no limit may be set: values are taken apart by recursion.
+/// The greatest limit that can be set, because values are processed recursively.
 const DEEPEST: u64 = 1024;
 
-/// Why a text is no value.
+/// Why a text is not a JSON value.
 #[derive(Debug)]
 pub(crate) enum Unparsed {
-    /// Its brackets are deeper than this.
+    /// It is nested deeper than this limit.
     Deep(u64),
     /// It is not JSON.
     Invalid(serde_json::Error),
@@ -23,18 +23,18 @@ impl fmt::Display for Unparsed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Unparsed::Deep(limit) => {
-                write!(f, "its brackets are more than {limit} deep; left out, --max-json-depth raises the limit")
+                write!(f, "nested more than {limit} deep; skipped, --max-json-depth raises the limit")
             }
-            Unparsed::Invalid(error) => write!(f, "not JSON that can be read: {error}"),
+            Unparsed::Invalid(error) => write!(f, "not valid JSON: {error}"),
         }
     }
 }
 
-/// The value that a text is, if its brackets are at most `depth` deep.
+/// Parses a text that is nested at most `depth` deep.
 ///
 /// # Errors
 ///
-/// If it is none, or deeper.
+/// Fails if it is not valid JSON, or nested deeper.
 pub(crate) fn parse(text: &[u8], depth: u64) -> Result<Value, Unparsed> {
     let depth = depth.min(DEEPEST);
     if depth_of(text) > usize_of(depth) {
@@ -47,8 +47,8 @@ pub(crate) fn parse(text: &[u8], depth: u64) -> Result<Value, Unparsed> {
     Ok(value)
 }
 
-/// How deep the brackets of a text are, outside of strings. Of what is no JSON it may say more, but never less than a
-/// parser comes to before it notices.
+/// The nesting depth of the brackets of a text, outside of strings. For invalid JSON it may be too large, but never less
+/// than a parser reaches before it notices.
 fn depth_of(text: &[u8]) -> usize {
     let (mut depth, mut deepest) = (0_usize, 0);
     let (mut in_string, mut escaped) = (false, false);

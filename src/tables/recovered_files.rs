@@ -110,7 +110,7 @@ fn row(checkpoint: &Checkpoint, recovered: &RecoveredFiles<'_>, file: &File, hol
         let place = file.member.as_ref().map_or_else(Place::archive, Place::member);
         let limit = checkpoint.limits().hole_bytes;
         checkpoint.warn(Code::LimitReached, place, || {
-            format!("files with more than {limit} bytes of holes in all; the rest is not hashed, --max-holes raises the limit")
+            format!("files have more than {limit} bytes of holes in total; the rest were not hashed, --max-holes raises the limit")
         });
     }
     let elf = hashed.as_ref().and_then(|hashed| ElfFile::read(&hashed.head.bytes)).unwrap_or_default();
