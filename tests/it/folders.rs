@@ -223,7 +223,7 @@ fn what_is_swapped_for_a_link_or_another_file_is_not_read_in_its_place() {
             },
             "another file has taken its place",
         ),
-        (|folder| fs::remove_file(folder.join("checkpoint/core-1.img")).unwrap(), "gone"),
+        (|folder| fs::remove_file(folder.join("checkpoint/core-1.img")).unwrap(), "removed"),
     ];
     for (swap, how) in swaps {
         let home = tempfile::tempdir().unwrap();
@@ -374,9 +374,9 @@ fn what_is_neither_a_file_nor_a_folder_is_refused_with_the_word_for_it() {
         (socket, "a socket"),
     ];
     if cfg!(target_os = "linux") {
-        inputs.push(("/proc".into(), "of the kernel's own"));
-        inputs.push(("/proc/self".into(), "of the kernel's own"));
-        inputs.push(("/proc/self/environ".into(), "of the kernel's own"));
+        inputs.push(("/proc".into(), "kernel file system"));
+        inputs.push(("/proc/self".into(), "kernel file system"));
+        inputs.push(("/proc/self/environ".into(), "kernel file system"));
     }
     for (input, what) in inputs {
         for command in ["show", "inspect", "memparse"] {
@@ -415,7 +415,7 @@ fn lists_and_patterns_without_end_are_refused_too() {
         (home.path().join("missing"), "No such file"),
     ];
     if cfg!(target_os = "linux") {
-        inputs.push(("/proc/self/environ".into(), "of the kernel's own"));
+        inputs.push(("/proc/self/environ".into(), "kernel file system"));
     }
     for (input, what) in inputs {
         for (command, flag) in [("show", "--files-from"), ("table", "--files-from"), ("memparse", "--patterns")] {
@@ -513,7 +513,7 @@ fn folders_that_lie_too_deep_are_not_left_out_in_silence() {
     fs::create_dir_all(&deep).unwrap();
     let checkpoint = open(home.path(), true);
     let limits = of_code(&checkpoint.warnings(), Code::LimitReached);
-    assert!(limits.len() == 1 && limits[0].1.contains("more than 64 folders"), "{limits:?}");
+    assert!(limits.len() == 1 && limits[0].1.contains("nested more than 64 deep"), "{limits:?}");
 }
 
 #[test]

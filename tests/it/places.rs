@@ -617,7 +617,7 @@ fn layers_that_images_share_are_bounded() {
     let checkpoints = Options::new().open_reader(Cursor::new(layout(&images).tar())).unwrap();
     assert_eq!(names(&checkpoints)[0].1, "tick");
     assert!(checkpoints[0].archive().members().len() < 1000, "only what holds a checkpoint is kept");
-    let said = checkpoints[0].warnings().iter().any(|warning| warning.message.contains("images share"));
+    let said = checkpoints[0].warnings().iter().any(|warning| warning.message.contains("shared by several images"));
     assert!(said, "{:?}", checkpoints[0].warnings());
 }
 
