@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::str::FromStr as _;
 
 use clap::builder::PossibleValue;
 use clap::builder::styling::{AnsiColor, Styles};
@@ -13,8 +14,10 @@ use cryoscope::Limits;
 use cryoscope::formats::{BulkAction, Format, Index, SchemaForm};
 use jiff::Timestamp;
 
-use super::evidence::Record;
+use super::condition::Condition;
 use super::outputs::Outputs;
+use super::record::Record;
+use super::sorter::Order;
 
 /// Bytes around a match that may be asked for, and the longest match.
 const CONTEXT_MOST: u64 = 1 << 20;
@@ -146,7 +149,7 @@ pub(crate) struct Inspect {
     /// Show all of these
     #[arg(long)]
     pub(crate) all: bool,
-    /// Show only this process and its descendants
+    /// Show only this process and its descendants (`table --pid` shows rows of one process alone)
     #[arg(short, long, value_name = "N")]
     pub(crate) pid: Option<u32>,
     /// Show the process tree (as checkpointctl has it; the tree is always shown)
@@ -179,16 +182,17 @@ pub(crate) struct Inspect {
                         Example: cryoscope memparse checkpoint.tar --search-hex '48 8b ?? c3' --prot x --format ndjson"
 )]
 pub(crate) struct MemparseArgs {
-    /// Archive or directory of images; `-` for standard input
-    pub(crate) archive: PathBuf,
+    /// Archives or directories of images; `-` for standard input. Of a directory of archives, all that are in it
+    #[arg(required_unless_present = "files_from", value_name = "ARCHIVE")]
+    pub(crate) archives: Vec<PathBuf>,
     /// Search for text
-    #[arg(short, long, value_name = "TEXT", help_heading = "Search")]
+    #[arg(short, long, value_name = "TEXT", help_heading = "Search", allow_hyphen_values = true)]
     pub(crate) search: Vec<String>,
     /// Search for bytes: `48 8b ?? c3`
     #[arg(long, value_name = "HEX", help_heading = "Search")]
     pub(crate) search_hex: Vec<String>,
     /// Search for a regular expression over bytes: `.` is any byte, classes are ASCII
-    #[arg(short = 'r', long, value_name = "RE", help_heading = "Search")]
+    #[arg(short = 'r', long, value_name = "RE", help_heading = "Search", allow_hyphen_values = true)]
     pub(crate) search_regex: Vec<String>,
     /// Search for all patterns of a file: a line each, text unless it begins with `hex:` or `re:`
     #[arg(long, value_name = "FILE", help_heading = "Search")]
@@ -233,7 +237,7 @@ pub(crate) struct MemparseArgs {
     #[arg(long, value_name = "FILE|DIR|-", help_heading = "Contents")]
     pub(crate) dump: Option<PathBuf>,
     /// Only these processes
-    #[arg(short, long, value_name = "N", help_heading = "Filters")]
+    #[arg(short, long, value_name = "N", value_delimiter = ',', help_heading = "Filters")]
     pub(crate) pid: Vec<u32>,
     /// Only processes of this name (`*` and `?` are wildcards)
     #[arg(long, value_name = "GLOB", help_heading = "Filters")]
@@ -262,6 +266,8 @@ pub(crate) struct MemparseArgs {
     #[arg(long, visible_alias = "jobs", value_name = "N")]
     pub(crate) threads: Option<usize>,
     #[command(flatten)]
+    pub(crate) fleet: FleetArgs,
+    #[command(flatten)]
     pub(crate) source: SourceArgs,
 }
 
@@ -282,10 +288,13 @@ pub(crate) enum By {
 )]
 pub(crate) struct CoreArgs {
     /// Archive or directory of images; `-` for standard input
-    pub(crate) archive: PathBuf,
+    #[arg(required_unless_present = "files_from", value_name = "ARCHIVE")]
+    pub(crate) archives: Vec<PathBuf>,
     /// The process
     #[arg(short, long, value_name = "N")]
     pub(crate) pid: u32,
+    #[command(flatten)]
+    pub(crate) fleet: FleetArgs,
 }
 
 /// Recovered files, changed files, volumes, logs, queues, memory, a view of /proc, as files
@@ -302,7 +311,8 @@ pub(crate) struct CoreArgs {
 )]
 pub(crate) struct ExtractArgs {
     /// Archive or directory of images; `-` for standard input
-    pub(crate) archive: PathBuf,
+    #[arg(required_unless_present = "files_from", value_name = "ARCHIVE")]
+    pub(crate) archives: Vec<PathBuf>,
     /// What to extract: recovered, rootfs, tmpfs, devshm, volumes, logs, queues, proc, memory, images, or all (default: all
     /// but memory and images)
     #[arg(long, value_name = "WHAT", value_delimiter = ',')]
@@ -311,13 +321,15 @@ pub(crate) struct ExtractArgs {
     #[arg(long, value_name = "GLOB")]
     pub(crate) path: Vec<String>,
     /// Only what these processes held, their memory and queues
-    #[arg(short, long, value_name = "N")]
+    #[arg(short, long, value_name = "N", value_delimiter = ',')]
     pub(crate) pid: Vec<u32>,
     /// In the view of /proc, make `exe`, `cwd`, `root`, `fd/N`, `self` symbolic links, which programs need (default: files with
     /// their texts). They lead to whatever this machine has there: mind them when you copy or follow
     #[cfg(unix)]
     #[arg(long)]
     pub(crate) links: bool,
+    #[command(flatten)]
+    pub(crate) fleet: FleetArgs,
 }
 
 /// Raw rows of any table
@@ -338,7 +350,7 @@ pub(crate) struct TableArgs {
     #[arg(long)]
     pub(crate) all: bool,
     /// Instead of rows, say what the tables that are named (or all) and their columns mean; needs no archive
-    #[arg(long, conflicts_with_all = ["all", "columns", "hash"])]
+    #[arg(long, conflicts_with_all = ["all", "columns", "hash", "pid", "conditions", "sort", "limit"])]
     pub(crate) list: bool,
     /// How to print it
     #[arg(long, value_enum, default_value_t = RowFormat::Table)]
@@ -348,6 +360,20 @@ pub(crate) struct TableArgs {
     /// Columns to print, in this order; `all` for all (as text, only those are printed that fit a screen)
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub(crate) columns: Vec<String>,
+    /// Only rows about these processes, or about what they held
+    #[arg(short, long, value_name = "N", value_delimiter = ',', help_heading = "Rows")]
+    pub(crate) pid: Vec<u32>,
+    /// Only rows for which this holds: COLUMN=VALUE, or != < <= > >=, or ~ for a regular expression. Given several times, all must
+    /// hold. `null` is null; one item of a list is enough
+    #[arg(long = "where", value_name = "EXPR", help_heading = "Rows", value_parser = Condition::from_str)]
+    pub(crate) conditions: Vec<Condition>,
+    /// Sort the rows of each table by a column; `:desc` sorts downwards. Up to 256 MiB of rows are sorted, or as many as
+    /// --limit keeps
+    #[arg(long, value_name = "COLUMN[:desc]", help_heading = "Rows", value_parser = Order::from_str)]
+    pub(crate) sort: Option<Order>,
+    /// At most N rows of each table
+    #[arg(long, value_name = "N", help_heading = "Rows")]
+    pub(crate) limit: Option<usize>,
     /// Hash the contents of files: fills `sha256` of members, `rootfs_changes` and `volume_files`
     #[arg(long)]
     pub(crate) hash: bool,
@@ -500,6 +526,9 @@ pub(crate) struct QueryArgs {
     /// Bytes of memory that tables and answers may take
     #[arg(long, value_name = "BYTES", default_value_t = 4 << 30, value_parser = clap::value_parser!(u64).range(1 << 20..))]
     pub(crate) max_sql_memory: u64,
+    /// Hash the contents of files: fills `sha256` of `members`, `rootfs_changes` and `volume_files`
+    #[arg(long)]
+    pub(crate) hash: bool,
     /// Keep no history of the prompt (it is kept in the user's state directory)
     #[cfg(feature = "prompt")]
     #[arg(long)]
@@ -611,7 +640,7 @@ pub(crate) struct CompletionsArgs {
 }
 
 /// Several archives at once.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct FleetArgs {
     /// Read names of archives from a file, a line each, or ended by NUL; `-` for standard input
     #[arg(long, value_name = "FILE", help_heading = "Input")]
@@ -641,7 +670,7 @@ pub(crate) struct SourceArgs {
     pub(crate) name: NameArgs,
     /// Add a column with this value to each row, such as `node=worker-3`; may be given several times. In ECS, `node` is
     /// `host.name`, `cluster` is `orchestrator.cluster.name`, any other is a label
-    #[arg(long = "field", value_name = "KEY=VALUE", value_parser = super::lead::field, help_heading = "Output")]
+    #[arg(long = "field", value_name = "KEY=VALUE", value_parser = super::field::field, help_heading = "Output")]
     pub(crate) fields: Vec<(String, String)>,
 }
 

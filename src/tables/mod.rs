@@ -134,7 +134,7 @@ pub use mappings::Mappings;
 pub use matches::{Match, MatchCount, Matches};
 pub use members::Member;
 pub use memory_classes::MemoryClass;
-pub use memory_sizes::MemorySize;
+pub use memory_sizes::{MemorySize, Part as MemoryPart};
 pub use mounts::Mount;
 pub use namespaces::NamespaceRow;
 pub use nearest::nearest;

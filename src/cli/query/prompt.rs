@@ -18,10 +18,10 @@ use rustyline::history::FileHistory;
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{CompletionType, Context, Editor, Helper};
 
-use super::{Called, answer, database, each_archive, opener};
+use super::{Called, ahead, answer, database, opener};
 use crate::cli::args::{Global, QueryArgs};
 use crate::cli::exit::Exit;
-use crate::cli::fleet;
+use crate::cli::fleet::Fleet;
 use crate::cli::screen::{Screen, complain};
 use crate::cli::{Failure, Outcome};
 
@@ -58,16 +58,16 @@ pub(super) fn run(archives: &[PathBuf], args: &QueryArgs, global: &Global) -> Ou
     let mut exits = Vec::new();
     // Anything may be asked.
     let opener = opener(args, global, Keep::Everything);
-    let entries = fleet::entries(archives, &args.fleet)?;
+    let fleet = Fleet::resolve(archives, &args.fleet, global)?;
     let mut called = Called::default();
-    each_archive(&entries, &opener, args, &mut |entry, result| {
+    fleet.each(&opener, ahead(args), &mut |entry, result| {
         match result {
             Ok(checkpoints) => {
                 let name = called.of(entry, &checkpoints, args)?;
                 all.push(Held { path: entry.path.display().to_string(), name, checkpoints, warned: 0 });
                 exits.push(Exit::Done);
             }
-            Err(error) if entries.len() == 1 => return Err(error.into()),
+            Err(error) if !fleet.is_several() => return Err(error.into()),
             Err(error) => {
                 complain(&error.to_string());
                 exits.push(Exit::Failed);
@@ -76,7 +76,7 @@ pub(super) fn run(archives: &[PathBuf], args: &QueryArgs, global: &Global) -> Ou
         Ok(())
     })?;
     if exits.is_empty() {
-        return Ok(fleet::none_in(archives.iter().map(PathBuf::as_path), global));
+        return Ok(fleet.say_nothing());
     }
     let history = if args.no_history { None } else { history_file() };
     let mut editor = editor(history.as_deref())?;
