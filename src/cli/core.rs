@@ -12,7 +12,9 @@ use super::{Failure, Outcome};
 
 pub(crate) fn run(args: &CoreArgs, global: &Global) -> Outcome {
     let Some(output) = &global.output else {
-        return Err(Failure::Usage("which file? --output names it; `-` is standard output".to_owned()));
+        return Err(Failure::Usage(
+            "no file to write to; name one with --output FILE, or `-` for standard output".to_owned(),
+        ));
     };
     if output.as_os_str() == "-" {
         refuse_terminal()?;

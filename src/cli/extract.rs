@@ -20,7 +20,7 @@ use super::{Failure, Outcome, wildcard};
 
 pub(crate) fn run(args: &ExtractArgs, global: &Global) -> Outcome {
     let Some(folder) = global.output.as_deref().filter(|path| *path != Path::new("-")) else {
-        return Err(Failure::Usage("into which folder? --output names it".to_owned()));
+        return Err(Failure::Usage("no folder to write to; name a new or empty one with --output DIR".to_owned()));
     };
     let what = whats(&args.what)?;
     let globs = wildcard::any_of(&args.path, true)?;

@@ -19,6 +19,7 @@ mod inspect;
 mod lead;
 mod list;
 mod memparse;
+mod misspelt;
 mod newfile;
 mod open;
 mod outputs;
@@ -70,6 +71,9 @@ fn explained(error: &clap::Error, arguments: &[OsString]) -> Outcome {
         error.print()?;
         return Ok(Exit::Done);
     }
+    if let Some(failure) = misspelt::command(error, arguments) {
+        return Err(failure);
+    }
     // Messages have the arguments in them. What could move the cursor or begin a line of its own is said by its code: wrong is
     // the same then, as no such code is the name of a flag or a value.
     let escaped: Vec<OsString> =
@@ -80,7 +84,7 @@ fn explained(error: &clap::Error, arguments: &[OsString]) -> Outcome {
     }
     match Cli::try_parse_from(escaped) {
         Err(same) if same.kind() == error.kind() => same.print()?,
-        _ => screen::complain(&error.render().to_string()),
+        _ => screen::complain(&format!("{}; try --help", error.kind().as_str().unwrap_or("the arguments are wrong"))),
     }
     Ok(Exit::Failed)
 }

@@ -251,7 +251,9 @@ fn asked(args: &TableArgs) -> Result<(Vec<&'static Source>, Vec<PathBuf>), Failu
         return Err(with_tables("which table?".to_owned()));
     }
     if archives.is_empty() && args.fleet.files_from.is_empty() {
-        return Err(Failure::Usage("which archive? Name it beside the table; `-` is standard input".to_owned()));
+        return Err(Failure::Usage(
+            "no archive to read; name one next to the table, or `-` for standard input".to_owned(),
+        ));
     }
     Ok((tables, archives))
 }
@@ -279,10 +281,15 @@ const CALLED: [(&str, &str); 19] = [
     ("vmas", "process_memory_map"),
 ];
 
+/// The table of a name, or the one that is called so.
+pub(crate) fn called(name: &str) -> Option<&'static str> {
+    let called = || CALLED.iter().find(|(called, _)| *called == name).map(|(_, table)| *table);
+    find(name).map(|source| source.table.name).or_else(called)
+}
+
 /// The table that a name was probably meant for.
 pub(crate) fn meant(name: &str) -> Option<&'static str> {
-    let called = CALLED.iter().find(|(called, _)| *called == name).map(|(_, table)| *table);
-    called.or_else(|| nearest(name, names()))
+    called(name).or_else(|| nearest(name, names()))
 }
 
 /// There is no table of a name.
