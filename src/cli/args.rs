@@ -207,7 +207,7 @@ pub(crate) struct MemparseArgs {
     #[arg(long, value_name = "FILE", help_heading = "Search")]
     pub(crate) patterns: Vec<PathBuf>,
     /// Also search for text in UTF-16
-    #[arg(long, help_heading = "Search")]
+    #[arg(long, help_heading = "Search", hide_short_help = true)]
     pub(crate) utf16: bool,
     /// Ignore case
     #[arg(short, long, help_heading = "Search")]
@@ -220,7 +220,7 @@ pub(crate) struct MemparseArgs {
     #[arg(long, help_heading = "Search")]
     pub(crate) count: bool,
     /// Stop after N matches
-    #[arg(long, value_name = "N", default_value_t = 1_000_000, help_heading = "Search")]
+    #[arg(long, value_name = "N", default_value_t = 1_000_000, help_heading = "Search", hide_short_help = true)]
     pub(crate) max_matches: u64,
     /// Longest match of a regular expression that is found wherever it lies, in bytes
     #[arg(long, value_name = "N", default_value_t = 4096, help_heading = "Search", hide_short_help = true)]
@@ -255,7 +255,9 @@ pub(crate) struct MemparseArgs {
     /// Only these addresses, such as `0x400000-0x401000`
     #[arg(long, value_name = "A-B", help_heading = "Filters")]
     pub(crate) range: Option<String>,
-    /// Only mappings with these permissions: `x`, `rwx`, or `r-x` for those that are not writable
+    /// Only mappings with these permissions, such as `x`, `rwx`, `r-x`
+    ///
+    /// A `-` stands for a permission that must be missing.
     #[arg(long, value_name = "PROT", help_heading = "Filters")]
     pub(crate) prot: Option<String>,
     /// Only mappings of these kinds, such as `heap,stack`
@@ -355,11 +357,10 @@ pub(crate) struct ExtractArgs {
 #[derive(Debug, Args)]
 #[command(
     after_help = "An argument that is the name of a table is a table; anything else is an archive, such as `./processes`. \
-                        Rows of several archives have the column `archive`. Without arguments, lists the tables.\n\n\
+                        Without arguments, lists the tables.\n\n\
                         Example: cryoscope table checkpoint.tar processes process_open_sockets --format ndjson\n\
-                        Example: cryoscope table /var/lib/kubelet/checkpoints processes --format bulk --output-dir out\n\
-                        Example: cryoscope table /evidence --all --format parquet --output-dir dataset --skip-known\n\
-                        Example: cryoscope table --list processes"
+                        Example: cryoscope table *.tar processes --where uid=0 --where 'path~^/tmp/' --sort pid\n\
+                        Example: cryoscope table /evidence --all --format parquet --output-dir dataset --skip-known"
 )]
 pub(crate) struct TableArgs {
     /// Archives or image directories (`-` for standard input), and names of tables
@@ -384,7 +385,7 @@ pub(crate) struct TableArgs {
     /// Only rows about these processes, or about what they held
     #[arg(short, long, value_name = "N", value_delimiter = ',', help_heading = "Rows")]
     pub(crate) pid: Vec<u32>,
-    /// Only rows that meet a condition: COLUMN=VALUE, or one of != < <= > >= ~
+    /// Only rows that meet a condition: COLUMN=VALUE, or != < <= > >= ~
     ///
     /// `~` takes a regular expression. If the option is given several times, all conditions must hold. `null` stands for a value
     /// that is not known; quote it for the text. A list meets a condition if one of its items does.
@@ -398,7 +399,7 @@ pub(crate) struct TableArgs {
     /// Print at most N rows of each table
     #[arg(long, value_name = "N", help_heading = "Rows")]
     pub(crate) limit: Option<usize>,
-    /// Hash the contents of files: fills `sha256` of `members`, `rootfs_changes` and `volume_files`
+    /// Hash contents: fills `sha256` of `members`, `rootfs_changes`, `volume_files`
     #[arg(long)]
     pub(crate) hash: bool,
     /// Write a file for each table to this directory
@@ -483,8 +484,7 @@ pub(crate) enum PartitionBy {
 #[command(
     after_help = "Fields have CRIU's names. Unknown fields are shown by number, wire type and value. Addresses, flags and device \
                         numbers are shown as such, unless --plain is given. Payload after a record (queues, contents of \
-                        deleted files) is shown by its length or, with --payload, in hexadecimal. --format crit-json prints what `crit decode` prints, and \
-                        `crit encode` takes it back.\n\n\
+                        deleted files) is shown by its length or, with --payload, in hexadecimal. crit-json is what `crit decode` prints.\n\n\
                         Example: cryoscope decode checkpoint.tar core-1.img\n\
                         Example: cryoscope decode checkpoint.tar 'tcp-stream-*.img' --payload --format ndjson\n\
                         Example: cryoscope decode checkpoint.tar:checkpoint/files.img --format crit-json\n\
@@ -557,7 +557,7 @@ pub(crate) struct QueryArgs {
     /// Memory for tables and answers, in bytes
     #[arg(long, hide_short_help = true, value_name = "BYTES", default_value_t = 4 << 30, value_parser = clap::value_parser!(u64).range(1 << 20..))]
     pub(crate) max_sql_memory: u64,
-    /// Hash the contents of files: fills `sha256` of `members`, `rootfs_changes` and `volume_files`
+    /// Hash contents: fills `sha256` of `members`, `rootfs_changes`, `volume_files`
     #[arg(long)]
     pub(crate) hash: bool,
     /// Keep no history of the prompt (kept in the user's state directory by default)
@@ -673,7 +673,9 @@ pub(crate) struct CompletionsArgs {
 /// Several archives at once.
 #[derive(Debug, Default, Args)]
 pub(crate) struct FleetArgs {
-    /// Read names of archives from a file, one per line or separated by NUL; `-` for standard input
+    /// Read names of archives from a file; `-` for standard input
+    ///
+    /// The file has one name per line, or names separated by NUL.
     #[arg(long, value_name = "FILE", help_heading = "Input")]
     pub(crate) files_from: Vec<PathBuf>,
     /// What they name.
@@ -875,10 +877,10 @@ pub(crate) struct Global {
     #[arg(long, global = true, help_heading = "Output")]
     pub(crate) force: bool,
     /// Truncate lines to N columns (default: the width of the terminal; no limit elsewhere)
-    #[arg(long, global = true, value_name = "N", help_heading = "Output")]
+    #[arg(long, global = true, value_name = "N", help_heading = "Output", hide_short_help = true)]
     pub(crate) width: Option<usize>,
     /// When to use colours
-    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, help_heading = "Output")]
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, help_heading = "Output", hide_short_help = true)]
     pub(crate) color: Color,
     /// Do not print warnings
     #[arg(short, long, global = true, help_heading = "Output")]
@@ -892,7 +894,9 @@ pub(crate) struct Global {
     /// Read only this checkpoint of an archive that holds several
     #[arg(long, global = true, value_name = "FOLDER", help_heading = "Input")]
     pub(crate) set: Option<String>,
-    /// Archive of the parent dump, for pages that this dump leaves out; repeat for each, newest first
+    /// Archive of the parent dump; repeat for a chain, newest first
+    ///
+    /// It has the pages that this dump leaves out.
     #[arg(long, global = true, value_name = "ARCHIVE", help_heading = "Input")]
     pub(crate) parent: Vec<PathBuf>,
     /// Read files instead of mapping them

@@ -16,7 +16,7 @@ pub(super) fn command(error: &clap::Error, arguments: &[OsString]) -> Option<Fai
     let has_similar = error.get(ContextKind::SuggestedSubcommand).is_some();
     let table = table::called(name).or_else(|| table::meant(name).filter(|_| !has_similar))?;
     // The same arguments, with the table in place of the command.
-    let mut others: Vec<String> = arguments.iter().skip(1).map(|argument| quoted(argument)).collect();
+    let mut others: Vec<String> = arguments.iter().skip(1).map(quoted).collect();
     let place = arguments.iter().skip(1).position(|argument| argument == name.as_str())?;
     others.remove(place);
     if others.is_empty() {

@@ -36,6 +36,9 @@ pub(crate) trait Filter {
     fn wants(&self, row: &dyn Row) -> bool;
 }
 
+/// Checkpoints, with the rows of each that are written.
+pub(crate) type Chosen = Vec<(Checkpoint, Box<dyn Filter>)>;
+
 /// Writes all rows.
 pub(crate) struct All;
 
@@ -231,7 +234,7 @@ impl Job<'_> {
     pub(crate) fn run(
         &self,
         place: Place<'_>,
-        choose: impl Fn(&str, Vec<Checkpoint>) -> Result<Vec<(Checkpoint, Box<dyn Filter>)>, Failure> + Sync,
+        choose: impl Fn(&str, Vec<Checkpoint>) -> Result<Chosen, Failure> + Sync,
     ) -> Result<Exit, Failure> {
         self.lead.check(self.fleet.entries())?;
         let mut output = Output::open(self, place)?;
@@ -309,7 +312,7 @@ impl Job<'_> {
         &self,
         entry: &Entry,
         checkpoints: Vec<Checkpoint>,
-        choose: &impl Fn(&str, Vec<Checkpoint>) -> Result<Vec<(Checkpoint, Box<dyn Filter>)>, Failure>,
+        choose: &impl Fn(&str, Vec<Checkpoint>) -> Result<Chosen, Failure>,
         voice: &Voice<'_, Rows>,
     ) -> Result<(), Stop> {
         let chosen = choose(&entry.path.display().to_string(), checkpoints)?;

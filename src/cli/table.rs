@@ -20,7 +20,7 @@ use super::fleet::Fleet;
 use super::lead::Lead;
 use super::newfile::Readers;
 use super::processes::no_process;
-use super::rows::{All, Filter, Job, OfProcesses, Place, Selection};
+use super::rows::{All, Chosen, Filter, Job, OfProcesses, Place, Selection};
 use super::screen::{Screen, in_columns, refuse_terminal_of};
 use super::table_file::Folder;
 use super::{Failure, Outcome};
@@ -105,11 +105,7 @@ pub(crate) fn run(args: &TableArgs, global: &Global) -> Outcome {
 }
 
 /// The checkpoints of an archive, with the processes whose rows are wanted.
-fn choose(
-    archive: &str,
-    checkpoints: Vec<Checkpoint>,
-    pids: &[u32],
-) -> Result<Vec<(Checkpoint, Box<dyn Filter>)>, Failure> {
+fn choose(archive: &str, checkpoints: Vec<Checkpoint>, pids: &[u32]) -> Result<Chosen, Failure> {
     let known: HashSet<u32> = checkpoints.iter().filter(|_| !pids.is_empty()).flat_map(pids_of).collect();
     if let Some(&unknown) = pids.iter().find(|pid| !known.contains(pid)) {
         return Err(no_process(archive, unknown, known.into_iter().collect()));

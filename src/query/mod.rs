@@ -47,6 +47,7 @@ mod database;
 mod error;
 mod functions;
 mod guard;
+mod watch;
 
 pub use database::{Bounds, Database, Query};
 pub use error::{Error, Position};

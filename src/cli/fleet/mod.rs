@@ -157,7 +157,7 @@ impl<'a> Fleet<'a> {
         match self.entries.as_slice() {
             [] => Err(self.nothing()),
             [entry] => match entry.open(opener) {
-                Some(opened) => Ok((entry, opened?)),
+                Some(checkpoints) => Ok((entry, checkpoints?)),
                 None => Err(self.nothing()),
             },
             several => {
@@ -185,9 +185,9 @@ impl<'a> Fleet<'a> {
         let opener = self.opener(opener);
         let work = |number: usize, speaker: &Speaker<Said<M>>| {
             let Some(entry) = self.entries.get(number) else { return };
-            let Some(opened) = entry.open(&opener) else { return };
+            let Some(found) = entry.open(&opener) else { return };
             let read = |checkpoints| read(entry, checkpoints, &Voice(speaker));
-            if let Err(Stop::Failed(failure)) = opened.map_err(|error| Stop::Failed(error.into())).and_then(read) {
+            if let Err(Stop::Failed(failure)) = found.map_err(|error| Stop::Failed(error.into())).and_then(read) {
                 let _ = speaker.say(Said::Failed(failure));
             }
         };
@@ -202,7 +202,7 @@ impl<'a> Fleet<'a> {
                 Said::Part(part) => take(entry, Heard::Part(part)),
                 Said::Done(report) => {
                     take(entry, Heard::Done)?;
-                    tally.done(entry, report, self.global);
+                    tally.done(entry, &report, self.global);
                     Ok(())
                 }
                 Said::Failed(failure) => {
@@ -297,7 +297,7 @@ impl Tally {
     }
 
     /// Prints the warnings of a checkpoint that is done, and counts what they come to.
-    pub(crate) fn done(&mut self, entry: &Entry, report: Report, global: &Global) {
+    pub(crate) fn done(&mut self, entry: &Entry, report: &Report, global: &Global) {
         self.parts.push(report.print(&entry.path.display().to_string(), global));
     }
 

@@ -103,7 +103,7 @@ pub(crate) fn run(args: &MemparseArgs, global: &Global) -> Outcome {
                 let one = One { checkpoint, id: id.clone(), lead: lead.clone() };
                 checkpoint.read_all();
                 task.read(&one, &Selected::of(checkpoint, &entry.path.display().to_string(), args, global)?)?;
-                tally.done(entry, Report::of(checkpoint), global);
+                tally.done(entry, &Report::of(checkpoint), global);
                 Ok(())
             })
         });

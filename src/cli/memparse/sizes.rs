@@ -22,8 +22,8 @@ pub(super) struct Sizes<'a> {
 }
 
 enum Output<'a> {
-    Text(Box<Screen>, Grid),
-    Rows(Rows<'a>),
+    Text(Screen, Grid),
+    Rows(Box<Rows<'a>>),
 }
 
 impl<'a> Sizes<'a> {
@@ -36,9 +36,9 @@ impl<'a> Sizes<'a> {
         };
         let output = if args.format != RowFormat::Table || args.by.is_some() {
             let columns = if args.format == RowFormat::Table { Columns::Brief } else { Columns::All };
-            Output::Rows(Rows::new(screen, table, columns, args, &context.lead, context.several))
+            Output::Rows(Box::new(Rows::new(screen, table, columns, args, &context.lead, context.several)))
         } else {
-            Output::Text(Box::new(screen), grid(context.several))
+            Output::Text(screen, grid(context.several))
         };
         Ok(Sizes { context, output })
     }

@@ -27,7 +27,7 @@ pub(super) struct StringsTask<'a> {
 
 enum Output<'a> {
     Text(Screen),
-    Rows(Rows<'a>),
+    Rows(Box<Rows<'a>>),
 }
 
 impl<'a> StringsTask<'a> {
@@ -38,7 +38,7 @@ impl<'a> StringsTask<'a> {
             Output::Text(screen)
         } else {
             let table = &StringRow::TABLE;
-            Output::Rows(Rows::new(screen, table, Columns::All, args, &context.lead, context.several))
+            Output::Rows(Box::new(Rows::new(screen, table, Columns::All, args, &context.lead, context.several)))
         };
         Ok(StringsTask { context, output })
     }

@@ -101,12 +101,12 @@ fn begins_as_sql(text: &str) -> bool {
     VERBS.iter().any(|verb| word.eq_ignore_ascii_case(verb))
 }
 
-fn database(args: &QueryArgs) -> Result<Database, Failure> {
+fn database(args: &QueryArgs, stop: &Arc<AtomicBool>) -> Result<Database, Failure> {
     let mut bounds = Bounds::default();
     bounds.time = Duration::try_from_secs_f64(args.timeout)
         .map_err(|_| Failure::Usage(format!("--timeout {}: give a number of seconds", args.timeout)))?;
     (bounds.value, bounds.memory) = (args.max_value, args.max_sql_memory);
-    Ok(Database::new(bounds)?)
+    Ok(Database::stoppable(bounds, Arc::clone(stop))?)
 }
 
 /// Answers one query.
@@ -117,7 +117,9 @@ fn once(archives: &[PathBuf], sql: &str, args: &QueryArgs, global: &Global) -> O
         let message = "is for the prompt, on a terminal; `cryoscope schema` lists tables and columns";
         return Err(Failure::Usage(format!(".{} {message}", escape(command.as_bytes()))));
     }
-    let mut database = database(args)?;
+    // Ctrl-C ends the command.
+    let stop = Arc::default();
+    let mut database = database(args, &stop)?;
     let mut query = database.prepare(sql)?;
     let mut reports = Vec::new();
     let fleet = Fleet::resolve(archives, &args.fleet, global)?;
@@ -145,7 +147,7 @@ fn once(archives: &[PathBuf], sql: &str, args: &QueryArgs, global: &Global) -> O
     {
         return Err(error.into());
     }
-    let screen = answer(database, query, args, Screen::open(global)?).1?;
+    let (screen, rows) = answer(database, query, args, Screen::open(global)?, &stop).1?;
     let exit = Exit::of_found(reports.into_iter().map(|(path, report)| match report {
         Ok(report) => report.print(&path, global),
         Err(error) => {
@@ -154,7 +156,15 @@ fn once(archives: &[PathBuf], sql: &str, args: &QueryArgs, global: &Global) -> O
             failure.exit()
         }
     }));
-    screen.finish(exit)
+    say_none(rows, global);
+    screen.finish(if rows == 0 && exit == Exit::Done { Exit::No } else { exit })
+}
+
+/// Says that the answer has no rows.
+fn say_none(rows: u64, global: &Global) {
+    if rows == 0 && !global.quiet {
+        complain("no rows");
+    }
 }
 
 /// How many archives are opened at once.
@@ -189,30 +199,35 @@ impl Called {
     }
 }
 
-/// Writes the answer to a query whose tables are loaded. The database comes back, unless it does not stop: inside one function,
+/// Writes the answer to a query whose tables are loaded, and tells how many rows it has. The database comes back, unless it does not stop: inside one function,
 /// the engine hears no clock. Then it is left to itself, until it ends or the command does.
 fn answer(
     mut database: Database,
     mut query: Query,
     args: &QueryArgs,
     mut screen: Screen,
-) -> (Option<Database>, Result<Screen, Failure>) {
+    stop: &AtomicBool,
+) -> (Option<Database>, Result<(Screen, u64), Failure>) {
     let (format, left) = (args.format, query.time_left());
     let is_writing = Arc::new(AtomicBool::new(false));
     let writing = Arc::clone(&is_writing);
     let (done, answers) = sync_channel(1);
     let work = thread::spawn(move || {
         let written = write(&mut database, &mut query, format, &mut screen, &writing);
-        let _ = done.send((Some(database), written.map(|()| screen)));
+        let _ = done.send((Some(database), written.map(|rows| (screen, rows))));
     });
-    let mut spent = Duration::ZERO;
+    let (mut spent, mut stopped) = (Duration::ZERO, Duration::ZERO);
     loop {
         match answers.recv_timeout(TICK) {
             Ok(answered) => return answered,
             Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Timeout) if stop.load(Ordering::Relaxed) => stopped = stopped.saturating_add(TICK),
             // Whoever reads slowly is no cost of the query.
             Err(RecvTimeoutError::Timeout) if is_writing.load(Ordering::Relaxed) => {}
             Err(RecvTimeoutError::Timeout) => spent = spent.saturating_add(TICK),
+        }
+        if stopped > GRACE {
+            return (None, Err(Error::Stopped.into()));
         }
         if spent > left.saturating_add(GRACE) {
             let bound = Duration::try_from_secs_f64(args.timeout).unwrap_or(left);
@@ -225,16 +240,18 @@ fn answer(
     }
 }
 
+/// Writes the rows of an answer, and tells how many there were.
 fn write(
     database: &mut Database,
     query: &mut Query,
     format: QueryFormat,
     screen: &mut Screen,
     is_writing: &AtomicBool,
-) -> Result<(), Failure> {
+) -> Result<u64, Failure> {
     let mut writer = ResultWriter::new(&mut screen.out, format.into(), screen.width, query.names())?;
-    let mut written = Ok(());
+    let (mut written, mut rows) = (Ok(()), 0_u64);
     database.run(query, &mut |row| {
+        rows = rows.saturating_add(1);
         is_writing.store(true, Ordering::Relaxed);
         written = writer.row(row);
         is_writing.store(false, Ordering::Relaxed);
@@ -244,7 +261,7 @@ fn write(
     is_writing.store(true, Ordering::Relaxed);
     writer.finish()?;
     screen.out.flush()?;
-    Ok(())
+    Ok(rows)
 }
 
 #[cfg(test)]
