@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::str::FromStr as _;
 use std::sync::LazyLock;
 
 use clap::builder::PossibleValue;
@@ -14,8 +15,10 @@ use cryoscope::Limits;
 use cryoscope::formats::{BulkAction, Format, Index, SchemaForm};
 use jiff::Timestamp;
 
-use super::evidence::Record;
+use super::condition::Condition;
 use super::outputs::Outputs;
+use super::record::Record;
+use super::sorter::Order;
 
 /// Bytes around a match that may be asked for, and the longest match.
 const CONTEXT_MOST: u64 = 1 << 20;
@@ -30,10 +33,10 @@ const STYLES: Styles = Styles::styled()
 /// Opens container checkpoint archives (Kubernetes, Podman, CRI-O, containerd, bare CRIU sets) and answers what ran in
 /// them, as whom, talking to whom, holding which files, with what in memory.
 #[derive(Debug, Parser)]
-#[command(name = "cryoscope", bin_name = "cryoscope", version, styles = STYLES, disable_help_subcommand = true, arg_required_else_help = true)]
+#[command(name = "cryoscope", bin_name = "cryoscope", version, styles = STYLES, arg_required_else_help = true)]
 #[command(
-    after_help = "Exit codes: 0 done · 1 done, and nothing was found · 2 could not do it · 3 done as far as the archive allowed, warnings say what is \
-                        missing\n\nExample: cryoscope inspect checkpoint-web-0_prod-nginx-2026-01-02T03:04:05Z.tar"
+    after_help = "Exit codes: 0 done · 1 nothing found · 2 failed · 3 part of the archive is missing or damaged, warnings \
+                        say which\n\nExample: cryoscope inspect checkpoint-web-0_prod-nginx-2026-01-02T03:04:05Z.tar"
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -65,16 +68,18 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 #[command(after_help = "Example: cryoscope show *.tar")]
 pub(crate) struct Show {
-    /// Archives or directories of images; `-` for standard input. Of a directory of archives, all that are in it
+    /// Archives or image directories; `-` for standard input
+    ///
+    /// A directory that is not a checkpoint stands for the archives in it. Wildcards work, too.
     #[arg(required_unless_present = "files_from")]
     pub(crate) archives: Vec<PathBuf>,
-    /// How to print it
+    /// Output format
     #[arg(long, value_enum, default_value_t = ListFormat::Rows(RowFormat::Table))]
     pub(crate) format: ListFormat,
     #[command(flatten)]
     pub(crate) documents: DocumentArgs,
-    /// How many archives are read at once (default: one per processor)
-    #[arg(long, visible_alias = "jobs", value_name = "N")]
+    /// Number of archives to read at once (default: one per processor)
+    #[arg(long, visible_alias = "jobs", value_name = "N", hide_short_help = true)]
     pub(crate) threads: Option<usize>,
     #[command(flatten)]
     pub(crate) fleet: FleetArgs,
@@ -86,16 +91,16 @@ pub(crate) struct Show {
 #[derive(Debug, Args)]
 #[command(after_help = "Example: cryoscope list /var/lib/kubelet/checkpoints --format ndjson")]
 pub(crate) struct List {
-    /// Directories to look in, and in those in them
+    /// Directories to search, one level deep
     #[arg(default_value = "/var/lib/kubelet/checkpoints")]
     pub(crate) directories: Vec<PathBuf>,
-    /// How to print it
+    /// Output format
     #[arg(long, value_enum, default_value_t = ListFormat::Rows(RowFormat::Table))]
     pub(crate) format: ListFormat,
     #[command(flatten)]
     pub(crate) documents: DocumentArgs,
-    /// How many archives are read at once (default: one per processor)
-    #[arg(long, visible_alias = "jobs", value_name = "N")]
+    /// Number of archives to read at once (default: one per processor)
+    #[arg(long, visible_alias = "jobs", value_name = "N", hide_short_help = true)]
     pub(crate) threads: Option<usize>,
     #[command(flatten)]
     pub(crate) source: SourceArgs,
@@ -105,7 +110,9 @@ pub(crate) struct List {
 #[derive(Debug, Args)]
 #[command(after_help = "Example: cryoscope inspect --files --sockets --pid 1 checkpoint.tar")]
 pub(crate) struct Inspect {
-    /// Archives or directories of images; `-` for standard input. Of a directory of archives, all that are in it
+    /// Archives or image directories; `-` for standard input
+    ///
+    /// A directory that is not a checkpoint stands for the archives in it. Wildcards work, too.
     #[arg(required_unless_present = "files_from")]
     pub(crate) archives: Vec<PathBuf>,
     /// Show open files, current and root directories
@@ -114,25 +121,25 @@ pub(crate) struct Inspect {
     /// Show sockets
     #[arg(long)]
     pub(crate) sockets: bool,
-    /// Show what waited: bytes in pipes, sockets and terminals, signals
+    /// Show queues: bytes in pipes, sockets and terminals, pending signals
     #[arg(long)]
     pub(crate) queues: bool,
-    /// Show deleted files, memfds and file systems in memory whose contents are in the archive
+    /// Show recovered files: deleted files, memfds, file systems in memory
     #[arg(long)]
     pub(crate) recovered: bool,
-    /// Show what the container changed in its root file system
+    /// Show changes to the root file system
     #[arg(long)]
     pub(crate) changes: bool,
-    /// Show all that the container was allowed
+    /// Show capabilities, namespaces, seccomp and other limits of the container
     #[arg(long)]
     pub(crate) isolation: bool,
-    /// Show mounts, as they were and as the specification asked for
+    /// Show mounts, actual and specified
     #[arg(long)]
     pub(crate) mounts: bool,
-    /// Show environments
+    /// Show environment variables
     #[arg(long, visible_alias = "ps-tree-env")]
     pub(crate) env: bool,
-    /// Show mappings
+    /// Show memory mappings
     #[arg(long)]
     pub(crate) maps: bool,
     /// Show threads
@@ -144,25 +151,25 @@ pub(crate) struct Inspect {
     /// Show labels, annotations, ids and digests
     #[arg(long)]
     pub(crate) metadata: bool,
-    /// Show all of these
+    /// Show all of the above
     #[arg(long)]
     pub(crate) all: bool,
-    /// Show only this process and its descendants
+    /// Show only this process and its descendants (`table --pid` shows rows of one process alone)
     #[arg(short, long, value_name = "N")]
     pub(crate) pid: Option<u32>,
-    /// Show the process tree (as checkpointctl has it; the tree is always shown)
-    #[arg(long)]
+    /// Accepted for compatibility with checkpointctl: the tree is always shown
+    #[arg(long, hide_short_help = true)]
     pub(crate) ps_tree: bool,
-    /// Show whole command lines in the process tree
+    /// Show full command lines in the process tree
     #[arg(long)]
     pub(crate) ps_tree_cmd: bool,
-    /// How to print it
+    /// Output format
     #[arg(long, value_enum, default_value_t = InspectFormat::Tree)]
     pub(crate) format: InspectFormat,
     #[command(flatten)]
     pub(crate) documents: DocumentArgs,
-    /// How many archives are read at once (default: one per processor)
-    #[arg(long, value_name = "N")]
+    /// Number of archives to read at once (default: one per processor)
+    #[arg(long, value_name = "N", hide_short_help = true)]
     pub(crate) jobs: Option<usize>,
     #[command(flatten)]
     pub(crate) fleet: FleetArgs,
@@ -173,95 +180,106 @@ pub(crate) struct Inspect {
 /// Memory: sizes, search, strings, hexdump, dump
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Without a search, --hexdump, --strings or --dump: how much memory was recorded, and of --pid alone \
-                        a hexdump, as checkpointctl has it.\n\n\
-                        Exit codes: 0 found · 1 no match · 2 could not do it · 3 part of the memory is missing\n\n\
+    after_help = "By default, prints how much memory was recorded. With --pid alone, prints a hexdump, as checkpointctl does.\n\n\
+                        Exit codes: 0 found · 1 no match · 2 failed · 3 part of the memory is missing\n\n\
                         Example: cryoscope memparse checkpoint.tar --search 'password=' --context 32\n\
                         Example: cryoscope memparse checkpoint.tar --search-hex '48 8b ?? c3' --prot x --format ndjson"
 )]
 pub(crate) struct MemparseArgs {
-    /// Archive or directory of images; `-` for standard input
-    pub(crate) archive: PathBuf,
+    /// Archives or image directories; `-` for standard input
+    ///
+    /// A directory that is not a checkpoint stands for the archives in it. Wildcards work, too.
+    #[arg(required_unless_present = "files_from", value_name = "ARCHIVE")]
+    pub(crate) archives: Vec<PathBuf>,
     /// Search for text
-    #[arg(short, long, value_name = "TEXT", help_heading = "Search")]
+    #[arg(short, long, value_name = "TEXT", help_heading = "Search", allow_hyphen_values = true)]
     pub(crate) search: Vec<String>,
-    /// Search for bytes: `48 8b ?? c3`
+    /// Search for bytes, such as `48 8b ?? c3`
     #[arg(long, value_name = "HEX", help_heading = "Search")]
     pub(crate) search_hex: Vec<String>,
-    /// Search for a regular expression over bytes: `.` is any byte, classes are ASCII
-    #[arg(short = 'r', long, value_name = "RE", help_heading = "Search")]
+    /// Search for a regular expression over bytes
+    ///
+    /// `.` matches any byte. Classes such as `\w` are ASCII.
+    #[arg(short = 'r', long, value_name = "RE", help_heading = "Search", allow_hyphen_values = true)]
     pub(crate) search_regex: Vec<String>,
-    /// Search for all patterns of a file: a line each, text unless it begins with `hex:` or `re:`
+    /// Search for the patterns in a file, one per line; `-` for standard input
+    ///
+    /// A line is text unless it begins with `hex:` or `re:`.
     #[arg(long, value_name = "FILE", help_heading = "Search")]
     pub(crate) patterns: Vec<PathBuf>,
-    /// Search for text in UTF-16, too
-    #[arg(long, help_heading = "Search")]
+    /// Also search for text in UTF-16
+    #[arg(long, help_heading = "Search", hide_short_help = true)]
     pub(crate) utf16: bool,
-    /// Letters in any case
+    /// Ignore case
     #[arg(short, long, help_heading = "Search")]
     pub(crate) ignore_case: bool,
-    /// Show so many bytes before and behind each match
+    /// Show N bytes before and after each match
     #[arg(short, long, value_name = "N", default_value_t = 0, help_heading = "Search")]
     #[arg(value_parser = clap::value_parser!(u64).range(..=CONTEXT_MOST))]
     pub(crate) context: u64,
-    /// Print how many matches there are, by process and pattern
+    /// Print only the number of matches, by process and pattern
     #[arg(long, help_heading = "Search")]
     pub(crate) count: bool,
-    /// Stop at so many matches
-    #[arg(long, value_name = "N", default_value_t = 1_000_000, help_heading = "Search")]
+    /// Stop after N matches
+    #[arg(long, value_name = "N", default_value_t = 1_000_000, help_heading = "Search", hide_short_help = true)]
     pub(crate) max_matches: u64,
-    /// Longest match of a regular expression that is found whole wherever it lies, in bytes
-    #[arg(long, value_name = "N", default_value_t = 4096, help_heading = "Search")]
+    /// Longest match of a regular expression that is found wherever it lies, in bytes
+    #[arg(long, value_name = "N", default_value_t = 4096, help_heading = "Search", hide_short_help = true)]
     #[arg(value_parser = clap::value_parser!(u64).range(..=MATCH_MOST))]
     pub(crate) max_match_length: u64,
-    /// Search everything in the archive: files, queues, logs, documents, too
+    /// Also search files, queues, logs and all else in the archive
     #[arg(long, help_heading = "Search")]
     pub(crate) everywhere: bool,
-    /// Print bytes, sixteen a row
+    /// Print bytes in hexadecimal
     #[arg(long, help_heading = "Contents")]
     pub(crate) hexdump: bool,
-    /// Print all rows of a hexdump, also those that equal the one before
-    #[arg(long, help_heading = "Contents")]
+    /// Print repeated lines of a hexdump, too
+    #[arg(long, help_heading = "Contents", hide_short_help = true)]
     pub(crate) no_squeeze: bool,
-    /// Print text, in ASCII and UTF-16
+    /// Print text in ASCII and UTF-16
     #[arg(long, help_heading = "Contents")]
     pub(crate) strings: bool,
-    /// Fewest characters of a string
+    /// Shortest string to print
     #[arg(short = 'n', long, value_name = "N", default_value_t = 4, help_heading = "Contents")]
     pub(crate) min_length: usize,
-    /// Write raw bytes: to a file, into a folder (a file for each mapping), or `-` for standard output; of what is missing
-    /// zeros, which files do not store. An index tells what lies where
+    /// Write raw bytes to a file, to a folder (one file per mapping), or to standard output
+    ///
+    /// Missing memory is written as zeros. Files do not store them. An index next to the file says what each part is.
     #[arg(long, value_name = "FILE|DIR|-", help_heading = "Contents")]
     pub(crate) dump: Option<PathBuf>,
     /// Only these processes
-    #[arg(short, long, value_name = "N", help_heading = "Filters")]
+    #[arg(short, long, value_name = "N", value_delimiter = ',', help_heading = "Filters")]
     pub(crate) pid: Vec<u32>,
-    /// Only processes of this name (`*` and `?` are wildcards)
+    /// Only processes with this name (`*` and `?` are wildcards)
     #[arg(long, value_name = "GLOB", help_heading = "Filters")]
     pub(crate) name: Option<String>,
-    /// Only these addresses, in hexadecimal: `0x400000-0x401000`
+    /// Only these addresses, such as `0x400000-0x401000`
     #[arg(long, value_name = "A-B", help_heading = "Filters")]
     pub(crate) range: Option<String>,
-    /// Only mappings with these permissions: `rwx`; a `-` in its place for one they must not have: `r-x`
+    /// Only mappings with these permissions, such as `x`, `rwx`, `r-x`
+    ///
+    /// A `-` stands for a permission that must be missing.
     #[arg(long, value_name = "PROT", help_heading = "Filters")]
     pub(crate) prot: Option<String>,
-    /// Only mappings of these kinds, as in `inspect --maps`: `heap,stack`
+    /// Only mappings of these kinds, such as `heap,stack`
     #[arg(long, value_name = "KINDS", value_delimiter = ',', help_heading = "Filters")]
     pub(crate) kind: Vec<String>,
-    /// Only mappings of these paths (`*` and `?` are wildcards)
+    /// Only mappings of files with this path (`*` and `?` are wildcards)
     #[arg(long, value_name = "GLOB", help_heading = "Filters")]
     pub(crate) path: Option<String>,
-    /// Show sizes by class of mapping
+    /// Print a size for each class of mapping
     #[arg(long, value_name = "WHAT")]
     pub(crate) by: Option<By>,
-    /// How to print it
+    /// Output format
     #[arg(long, value_enum, default_value_t = RowFormat::Table)]
     pub(crate) format: RowFormat,
     #[command(flatten)]
     pub(crate) documents: DocumentArgs,
-    /// How many threads work (default: one per processor)
-    #[arg(long, visible_alias = "jobs", value_name = "N")]
+    /// Number of threads (default: one per processor)
+    #[arg(long, visible_alias = "jobs", value_name = "N", hide_short_help = true)]
     pub(crate) threads: Option<usize>,
+    #[command(flatten)]
+    pub(crate) fleet: FleetArgs,
     #[command(flatten)]
     pub(crate) source: SourceArgs,
 }
@@ -275,96 +293,130 @@ pub(crate) enum By {
 /// A process as an ELF core file, for gdb and other debuggers
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Registers of all threads, mapped files, and all memory that is in the archive. Unchanged parts of files \
-                        are not: debuggers read them from the container's files, whose root `set sysroot` of gdb names. \
-                        Without it, gdb reads the files of its own machine.\n\n\
+    after_help = "The core has the registers of all threads, the list of mapped files, and all memory in the archive. It does not \
+                        have unchanged parts of files: gdb reads these from the folder that `set sysroot` names. \
+                        Without `set sysroot`, gdb reads the files of its own machine.\n\n\
                         Example: cryoscope core checkpoint.tar --pid 1 -o core.1\n         \
                         gdb -iex 'set sysroot rootfs' -c core.1"
 )]
 pub(crate) struct CoreArgs {
-    /// Archive or directory of images; `-` for standard input
-    pub(crate) archive: PathBuf,
-    /// The process
+    /// Archive or image directory; `-` for standard input
+    #[arg(required_unless_present = "files_from", value_name = "ARCHIVE")]
+    pub(crate) archives: Vec<PathBuf>,
+    /// Process to write
     #[arg(short, long, value_name = "N")]
     pub(crate) pid: u32,
+    /// Core file to write; `-` for standard output
+    #[arg(id = "output", short, long = "output", value_name = "FILE", help_heading = "Output")]
+    pub(crate) file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) fleet: FleetArgs,
 }
 
 /// Recovered files, changed files, volumes, logs, queues, memory, a view of /proc, as files
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Files go into the folder that --output names, which must be new or empty; manifest.ndjson in it says of each what \
-                        it was, where it is from, and its SHA-256. Nothing is written elsewhere. Links, devices and named pipes \
-                        are not made, they stand in the manifest; links of the view of /proc are files with their text. Files \
-                        are yours alone (0600), whatever they were. Of names, bytes that might do harm are written as %0A, \
-                        long ones are cut and end with ~ and a hash.\n\n\
-                        Exit codes: 0 done · 2 could not do it · 3 part of what was asked for is missing\n\n\
+    after_help = "Files are written to the folder that --output names, and nowhere else. manifest.ndjson in it lists each file with \
+                        its origin and SHA-256. Links, devices and named pipes are listed and not created. Links in the view of \
+                        /proc are written as files that hold the target. All files have mode 0600. Unsafe bytes in names are \
+                        written as %0A; long names are cut and end with ~ and a hash.\n\n\
+                        Exit codes: 0 done · 1 nothing to extract · 2 failed · 3 part of what was asked for is missing\n\n\
                         Example: cryoscope extract checkpoint.tar -o out\n\
                         Example: cryoscope extract checkpoint.tar -o out --what rootfs,recovered --path '/tmp/*'"
 )]
 pub(crate) struct ExtractArgs {
-    /// Archive or directory of images; `-` for standard input
-    pub(crate) archive: PathBuf,
-    /// What to extract: recovered, rootfs, tmpfs, devshm, volumes, logs, queues, proc, memory, images, or all (default: all
-    /// but memory and images)
+    /// Archive or image directory; `-` for standard input
+    #[arg(required_unless_present = "files_from", value_name = "ARCHIVE")]
+    pub(crate) archives: Vec<PathBuf>,
+    /// Folder to write to, new or empty
+    #[arg(id = "output", short, long = "output", value_name = "DIR", help_heading = "Output")]
+    pub(crate) folder: Option<PathBuf>,
+    /// What to extract: recovered, rootfs, tmpfs, devshm, volumes, logs, queues, proc, memory, images, or all
+    /// (default: all but memory and images)
     #[arg(long, value_name = "WHAT", value_delimiter = ',')]
     pub(crate) what: Vec<String>,
-    /// Only these paths in the container (`*` and `?` are wildcards); of logs and images, names in the archive
+    /// Only files with these paths (`*` and `?` are wildcards)
+    ///
+    /// Paths are those in the container. Logs and images have their paths in the archive.
     #[arg(long, value_name = "GLOB")]
     pub(crate) path: Vec<String>,
-    /// Only what these processes held, their memory and queues
-    #[arg(short, long, value_name = "N")]
+    /// Only files, memory and queues of these processes
+    #[arg(short, long, value_name = "N", value_delimiter = ',')]
     pub(crate) pid: Vec<u32>,
-    /// In the view of /proc, make `exe`, `cwd`, `root`, `fd/N`, `self` symbolic links, which programs need (default: files with
-    /// their texts). They lead to whatever this machine has there: mind them when you copy or follow
+    /// In the view of /proc, create `exe`, `cwd`, `root`, `fd/N` and `self` as symbolic links
+    ///
+    /// By default they are files that hold the target. Links lead to files of this machine: take care when you copy or follow
+    /// them.
     #[cfg(unix)]
     #[arg(long)]
     pub(crate) links: bool,
+    #[command(flatten)]
+    pub(crate) fleet: FleetArgs,
 }
 
 /// Raw rows of any table
 #[derive(Debug, Args)]
 #[command(
-    after_help = "An argument that matches a table name is taken as a table; anything else is an archive: `./processes` \
-                        is one. Rows of several archives say which one they are from. Without a table, the tables are listed.\n\n\
+    after_help = "An argument that is the name of a table is a table; anything else is an archive, such as `./processes`. \
+                        Without arguments, lists the tables.\n\n\
                         Example: cryoscope table checkpoint.tar processes process_open_sockets --format ndjson\n\
-                        Example: cryoscope table /var/lib/kubelet/checkpoints processes --format bulk --output-dir out\n\
-                        Example: cryoscope table /evidence --all --format parquet --output-dir dataset --skip-known\n\
-                        Example: cryoscope table --list processes"
+                        Example: cryoscope table *.tar processes --where uid=0 --where 'path~^/tmp/' --sort pid\n\
+                        Example: cryoscope table /evidence --all --format parquet --output-dir dataset --skip-known"
 )]
 pub(crate) struct TableArgs {
-    /// Archives or directories of images, `-` for standard input; and names of tables
+    /// Archives or image directories (`-` for standard input), and names of tables
     #[arg(value_name = "ARCHIVE|TABLE")]
     pub(crate) names: Vec<PathBuf>,
     /// All tables
     #[arg(long)]
     pub(crate) all: bool,
-    /// Instead of rows, say what the tables that are named (or all) and their columns mean; needs no archive
-    #[arg(long, conflicts_with_all = ["all", "columns", "hash"])]
+    /// Describe the named tables (or all) and their columns; needs no archive
+    #[arg(long, conflicts_with_all = ["all", "columns", "hash", "pid", "conditions", "sort", "limit"])]
     pub(crate) list: bool,
-    /// How to print it
+    /// Output format
     #[arg(long, value_enum, default_value_t = RowFormat::Table)]
     pub(crate) format: RowFormat,
     #[command(flatten)]
     pub(crate) documents: DocumentArgs,
-    /// Columns to print, in this order; `all` for all (as text, only those are printed that fit a screen)
+    /// Columns to print, in this order; `all` for all
+    ///
+    /// By default, text has the columns that fit a screen, and other formats have all.
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub(crate) columns: Vec<String>,
-    /// Hash the contents of files: fills `sha256` of members, `rootfs_changes` and `volume_files`
+    /// Only rows about these processes, or about what they held
+    #[arg(short, long, value_name = "N", value_delimiter = ',', help_heading = "Rows")]
+    pub(crate) pid: Vec<u32>,
+    /// Only rows that meet a condition: COLUMN=VALUE, or != < <= > >= ~
+    ///
+    /// `~` takes a regular expression. If the option is given several times, all conditions must hold. `null` stands for a value
+    /// that is not known; quote it for the text. A list meets a condition if one of its items does.
+    #[arg(long = "where", value_name = "EXPR", help_heading = "Rows", value_parser = Condition::from_str)]
+    pub(crate) conditions: Vec<Condition>,
+    /// Sort the rows of each table by a column; null is last
+    ///
+    /// Rows are sorted in memory, up to 256 MiB for each table. With --limit, only the rows to print are kept.
+    #[arg(long, value_name = "COLUMN[:desc]", help_heading = "Rows", value_parser = Order::from_str)]
+    pub(crate) sort: Option<Order>,
+    /// Print at most N rows of each table
+    #[arg(long, value_name = "N", help_heading = "Rows")]
+    pub(crate) limit: Option<usize>,
+    /// Hash contents: fills `sha256` of `members`, `rootfs_changes`, `volume_files`
     #[arg(long)]
     pub(crate) hash: bool,
-    /// Write a file for each table into this directory, named after it; of Parquet, a folder for each table, to which later runs
-    /// can add. The directory is made if it is not there
+    /// Write a file for each table to this directory
+    ///
+    /// Parquet gets a folder for each table, to which later runs can add. The directory is created if needed.
     #[arg(long, value_name = "DIR", conflicts_with = "output")]
     pub(crate) output_dir: Option<PathBuf>,
     #[cfg(feature = "parquet")]
     #[command(flatten)]
     pub(crate) dataset: DatasetArgs,
-    /// Bytes of a file of `bulk` in that directory; what is more begins another (`processes.0002.ndjson`)
-    #[arg(long, value_name = "N", default_value_t = 5 << 20, requires = "output_dir",
+    /// Largest `bulk` file in that directory, in bytes; more documents go to `processes.0002.ndjson`
+    #[arg(long, hide_short_help = true, value_name = "N", default_value_t = 5 << 20, requires = "output_dir",
           value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) bulk_size: u64,
-    /// How many archives are read at once (default: one per processor)
-    #[arg(long, visible_alias = "jobs", value_name = "N")]
+    /// Number of archives to read at once (default: one per processor)
+    #[arg(long, visible_alias = "jobs", value_name = "N", hide_short_help = true)]
     pub(crate) threads: Option<usize>,
     #[command(flatten)]
     pub(crate) fleet: FleetArgs,
@@ -376,19 +428,26 @@ pub(crate) struct TableArgs {
 #[cfg(feature = "parquet")]
 #[derive(Debug, Args)]
 pub(crate) struct DatasetArgs {
-    /// Add to the dataset that is there (also with --force), and leave out archives that are in it already, by the SHA-256 of
-    /// their bytes; of two copies, the second
-    #[arg(long, help_heading = "Dataset", requires = "output_dir")]
+    /// Add to an existing dataset, and skip archives that it already has
+    ///
+    /// Archives are compared by SHA-256. Of two copies, the second is skipped.
+    #[arg(long, help_heading = "Dataset", hide_short_help = true, requires = "output_dir")]
     pub(crate) skip_known: bool,
-    /// Read archives again that could not be read before
-    #[arg(long, help_heading = "Dataset", requires = "skip_known")]
+    /// Retry archives that could not be read before
+    #[arg(long, help_heading = "Dataset", hide_short_help = true, requires = "skip_known")]
     pub(crate) retry_failed: bool,
-    /// Archives that are written together (default: 1000): what a run that is killed may have to read again
-    #[arg(long, help_heading = "Dataset", value_name = "N", requires = "output_dir", value_parser = batch)]
+    /// Number of archives that are written together (default: 1000); a killed run loses at most one batch
+    #[arg(long, help_heading = "Dataset", hide_short_help = true, value_name = "N", requires = "output_dir", value_parser = batch)]
     pub(crate) batch: Option<usize>,
-    /// Folders below that of each table: by the day of the checkpoint in UTC, or by archive, whose rows have the value from
-    /// the folder's name then
-    #[arg(long, help_heading = "Dataset", value_enum, value_name = "WHAT", requires = "output_dir")]
+    /// Partition the folder of each table by the day of the checkpoint (UTC) or by archive
+    #[arg(
+        long,
+        help_heading = "Dataset",
+        hide_short_help = true,
+        value_enum,
+        value_name = "WHAT",
+        requires = "output_dir"
+    )]
     pub(crate) partition_by: Option<PartitionBy>,
 }
 
@@ -424,41 +483,39 @@ pub(crate) enum PartitionBy {
 /// Any image as JSON, field by field
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Fields have CRIU's names; those that the schema does not know are shown by number, wire type and value. \
-                        Addresses, flags, device numbers and internet addresses are shown as such, unless --plain is \
-                        given. What follows records (queues, contents of deleted files) is shown by its length and, with \
-                        --payload, in hexadecimal. --format crit-json prints what `crit decode` prints, and \
-                        `crit encode` takes it back.\n\n\
+    after_help = "Fields have CRIU's names. Unknown fields are shown by number, wire type and value. Addresses, flags and device \
+                        numbers are shown as such, unless --plain is given. Payload after a record (queues, contents of \
+                        deleted files) is shown by its length or, with --payload, in hexadecimal. crit-json is what `crit decode` prints.\n\n\
                         Example: cryoscope decode checkpoint.tar core-1.img\n\
                         Example: cryoscope decode checkpoint.tar 'tcp-stream-*.img' --payload --format ndjson\n\
                         Example: cryoscope decode checkpoint.tar:checkpoint/files.img --format crit-json\n\
                         Example: cryoscope decode checkpoint.tar --info"
 )]
 pub(crate) struct DecodeArgs {
-    /// An image, an archive or directory of images, or `ARCHIVE:MEMBER`; `-` for an archive on standard input
+    /// Image, archive, image directory, or `ARCHIVE:MEMBER`; `-` for an archive on standard input
     pub(crate) input: PathBuf,
-    /// Members to decode: paths in the archive or file names (`*` and `?` are wildcards); after an image, more images
+    /// Members to decode, by path or file name (`*` and `?` are wildcards); after an image, more images
     #[arg(value_name = "MEMBER")]
     pub(crate) members: Vec<String>,
     /// All images of the archive
     #[arg(long, conflicts_with = "members")]
     pub(crate) all: bool,
-    /// Only what each image is: kind, magic number, version, records, sizes; of all images, unless some are named
+    /// Print only kind, magic number, version, records and sizes of each image
     #[arg(long)]
     pub(crate) info: bool,
-    /// Show what follows records, and images without records, whole
+    /// Show payload after records, and images without records
     #[arg(long)]
     pub(crate) payload: bool,
-    /// Show only the length of what follows records, in crit-json, too (`crit show --nopl`)
+    /// Show only the length of payload, even in crit-json (`crit show --nopl`)
     #[arg(long, conflicts_with = "payload")]
     pub(crate) no_payload: bool,
-    /// Show numbers as they are; crit-json always does, unless --pretty is given
+    /// Show plain numbers, as crit-json does without --pretty
     #[arg(long)]
     pub(crate) plain: bool,
-    /// Lay crit-json out in lines, with flags, addresses and devices in words (`crit decode --pretty`)
+    /// Print crit-json in lines, with flags, addresses and devices in words (`crit decode --pretty`)
     #[arg(long, conflicts_with = "plain")]
     pub(crate) pretty: bool,
-    /// How to print it (default: json; of --info, a table)
+    /// Output format (default: json; a table with --info)
     #[arg(long, value_enum)]
     pub(crate) format: Option<DecodeFormat>,
 }
@@ -477,36 +534,39 @@ pub(crate) enum DecodeFormat {
 #[cfg(feature = "query")]
 #[derive(Debug, Args)]
 #[command(
-    override_usage = "cryoscope query [OPTIONS] <ARCHIVE>... [SQL]",
-    after_help = "The SQL is SQLite's; queries only read, and reach nothing but the tables that `cryoscope table` lists. Each has \
-                  the columns `archive` and `set` before its own (`set` is a word of SQL: write \"set\"). Lists and objects are JSON text. Without SQL, it is read from standard \
-                  input; on a terminal, there is a prompt.\n\n\
+    override_usage = "cryoscope query [OPTIONS] <ARCHIVE>... [SQL]\n       cryoscope query [OPTIONS] [SQL] <ARCHIVE>...",
+    after_help = "The SQL is SQLite's. A query reads the tables that `cryoscope table` lists, and nothing else. Each has the columns \
+                  `archive` and \"set\" before its own. Lists and objects are JSON text. Without SQL, the query is read from \
+                  standard input; on a terminal, there is a prompt.\n\n\
+                  Exit codes: 0 rows · 1 no rows · 2 failed · 3 part of an archive is missing\n\n\
                   Example: cryoscope query checkpoint.tar \"SELECT pid, path FROM processes WHERE path LIKE '%(deleted)'\"\n\
                   Example: cryoscope query *.tar --format csv < question.sql"
 )]
 pub(crate) struct QueryArgs {
-    /// Archives or directories of images, `-` for standard input; and behind them the query, one argument. Of a directory of
-    /// archives, all that are in it
+    /// Archives or image directories (`-` for standard input), and the query as one argument
     #[arg(required_unless_present = "files_from", value_name = "ARCHIVE", value_parser = OsStringValueParser::new().map(PathBuf::from))]
     pub(crate) archives: Vec<PathBuf>,
-    /// How to print it
+    /// Output format
     #[arg(long, value_enum, default_value_t = QueryFormat::Table)]
     pub(crate) format: QueryFormat,
-    /// Stop a query that takes longer, without the opening of archives
+    /// Stop a query after this time. Opening archives does not count
     #[arg(long, value_name = "SECONDS", default_value_t = 60.0)]
     pub(crate) timeout: f64,
-    /// Bytes of a value, and of a row
-    #[arg(long, value_name = "BYTES", default_value_t = 64 << 20, value_parser = clap::value_parser!(u64).range(1..=1 << 30))]
+    /// Longest value, and longest row, in bytes
+    #[arg(long, hide_short_help = true, value_name = "BYTES", default_value_t = 64 << 20, value_parser = clap::value_parser!(u64).range(1..=1 << 30))]
     pub(crate) max_value: u64,
-    /// Bytes of memory that tables and answers may take
-    #[arg(long, value_name = "BYTES", default_value_t = 4 << 30, value_parser = clap::value_parser!(u64).range(1 << 20..))]
+    /// Memory for tables and answers, in bytes
+    #[arg(long, hide_short_help = true, value_name = "BYTES", default_value_t = 4 << 30, value_parser = clap::value_parser!(u64).range(1 << 20..))]
     pub(crate) max_sql_memory: u64,
-    /// Keep no history of the prompt (it is kept in the user's state directory)
-    #[cfg(feature = "prompt")]
+    /// Hash contents: fills `sha256` of `members`, `rootfs_changes`, `volume_files`
     #[arg(long)]
+    pub(crate) hash: bool,
+    /// Keep no history of the prompt (kept in the user's state directory by default)
+    #[cfg(feature = "prompt")]
+    #[arg(long, hide_short_help = true)]
     pub(crate) no_history: bool,
-    /// How many archives are opened at once (default: one per processor)
-    #[arg(long, visible_alias = "jobs", value_name = "N")]
+    /// Number of archives to open at once (default: one per processor)
+    #[arg(long, visible_alias = "jobs", value_name = "N", hide_short_help = true)]
     pub(crate) threads: Option<usize>,
     #[command(flatten)]
     pub(crate) fleet: FleetArgs,
@@ -539,14 +599,14 @@ impl From<QueryFormat> for Format {
     }
 }
 
-/// What rows look like: the columns of all tables
+/// The columns of all tables, for people and programs
 #[derive(Debug, Args)]
 #[command(after_help = "Example: cryoscope schema --json > cryoscope.schema.json")]
 pub(crate) struct SchemaArgs {
     /// As JSON Schema, for programs
     #[arg(long, conflicts_with = "format")]
     pub(crate) json: bool,
-    /// How to print it
+    /// Output format
     #[arg(long, value_enum, default_value_t = SchemaFormat::Table)]
     pub(crate) format: SchemaFormat,
     /// For which documents: the name that `--index` gives them (ecs-template, opensearch-template)
@@ -612,9 +672,11 @@ pub(crate) struct CompletionsArgs {
 }
 
 /// Several archives at once.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct FleetArgs {
-    /// Read names of archives from a file, a line each, or ended by NUL; `-` for standard input
+    /// Read names of archives from a file; `-` for standard input
+    ///
+    /// The file has one name per line, or names separated by NUL.
     #[arg(long, value_name = "FILE", help_heading = "Input")]
     pub(crate) files_from: Vec<PathBuf>,
     /// What they name.
@@ -625,13 +687,13 @@ pub(crate) struct FleetArgs {
 /// What rows call their archive.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct NameArgs {
-    /// What the column `archive` of each row has: the path of the archive, its file name, or the SHA-256 of its bytes
-    /// (default: the path)
-    #[arg(long, value_enum, value_name = "WHAT", help_heading = "Input")]
+    /// Value of the column `archive`: the path of the archive, its file name, or its SHA-256 (default: path)
+    #[arg(long, value_enum, value_name = "WHAT", help_heading = "Input", hide_short_help = true)]
     pub(crate) source_id: Option<SourceId>,
-    /// What the column `archive` has for standard input: a path, an address. Its last part counts as the name of the file, in
-    /// which the kubelet has pod, namespace and container
-    #[arg(long, value_name = "NAME", default_value = "-", help_heading = "Input")]
+    /// Value of the column `archive` for standard input
+    ///
+    /// The last part of the name is read as a file name. The kubelet writes pod, namespace and container to it.
+    #[arg(long, value_name = "NAME", default_value = "-", help_heading = "Input", hide_short_help = true)]
     pub(crate) source_name: OsString,
 }
 
@@ -640,9 +702,10 @@ pub(crate) struct NameArgs {
 pub(crate) struct SourceArgs {
     #[command(flatten)]
     pub(crate) name: NameArgs,
-    /// Add a column with this value to each row, such as `node=worker-3`; may be given several times. In ECS, `node` is
-    /// `host.name`, `cluster` is `orchestrator.cluster.name`, any other is a label
-    #[arg(long = "field", value_name = "KEY=VALUE", value_parser = super::lead::field, help_heading = "Output")]
+    /// Add a column to each row, such as `node=worker-3`; may be repeated
+    ///
+    /// In ECS, `node` is `host.name`, `cluster` is `orchestrator.cluster.name`, and any other is a label.
+    #[arg(long = "field", value_name = "KEY=VALUE", value_parser = super::field::field, help_heading = "Output", hide_short_help = true)]
     pub(crate) fields: Vec<(String, String)>,
 }
 
@@ -670,26 +733,33 @@ impl SourceId {
 /// What documents need beside their rows.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct DocumentArgs {
-    /// The moment of the dump, for archives that do not tell one (ECS, OCSF, Timesketch)
-    #[arg(long, value_name = "RFC3339", help_heading = "Output")]
+    /// Time of the dump, for archives that do not store it (ECS, OCSF, Timesketch)
+    #[arg(long, value_name = "RFC3339", help_heading = "SIEM documents", hide_short_help = true)]
     pub(crate) time: Option<Timestamp>,
-    /// What a server does with documents that it has already (bulk)
-    #[arg(long, value_enum, value_name = "ACTION", default_value_t = BulkOp::Create, help_heading = "Output")]
+    /// What a server does with documents that it already has (bulk)
+    #[arg(long, value_enum, value_name = "ACTION", default_value_t = BulkOp::Create, help_heading = "SIEM documents", hide_short_help = true)]
     pub(crate) bulk_op: BulkOp,
-    /// Where documents are stored; `{table}` stands for the table. `logs-DATASET-NAMESPACE` is a data stream (bulk, ECS)
-    #[arg(long, value_name = "NAME", default_value_t, hide_default_value = true, help_heading = "Output")]
+    /// Index or data stream of documents; `{table}` stands for the table (bulk, ECS)
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value_t,
+        hide_default_value = true,
+        help_heading = "SIEM documents",
+        hide_short_help = true
+    )]
     pub(crate) index: Index,
-    /// With the values of environments, which are secrets more often than not (ECS, OCSF, Timesketch, bulk, hec)
-    #[arg(long, help_heading = "Output")]
+    /// Include values of environment variables, which are often secrets (ECS, OCSF, Timesketch, bulk, hec)
+    #[arg(long, help_heading = "SIEM documents", hide_short_help = true)]
     pub(crate) with_env: bool,
-    /// Without `process.pid`: ECS means that of the host, which no archive knows (ECS, bulk)
-    #[arg(long, help_heading = "Output")]
+    /// Leave out `process.pid`: ECS means the pid on the host, which no archive stores (ECS, bulk)
+    #[arg(long, help_heading = "SIEM documents", hide_short_help = true)]
     pub(crate) strict_ecs: bool,
-    /// Say of each process that it started, too, so that rules about starts see it (ECS, bulk)
-    #[arg(long, help_heading = "Output")]
+    /// Also mark each process as started, for rules about process starts (ECS, bulk)
+    #[arg(long, help_heading = "SIEM documents", hide_short_help = true)]
     pub(crate) ecs_start: bool,
-    /// As version 1.4.0, with its queries of processes, connections, files and others (OCSF)
-    #[arg(long, help_heading = "Output")]
+    /// Write version 1.4.0, with its query classes (OCSF)
+    #[arg(long, help_heading = "SIEM documents", hide_short_help = true)]
     pub(crate) ocsf_legacy: bool,
 }
 
@@ -791,54 +861,78 @@ formats! {
 /// Flags of every command.
 #[derive(Debug, Args)]
 pub(crate) struct Global {
-    /// Write to this file, not to standard output
+    /// Write to this file instead of standard output
     #[arg(short, long, global = true, value_name = "FILE", help_heading = "Output")]
     pub(crate) output: Option<PathBuf>,
-    /// Replace the file if it exists
+    /// Replace existing files
     #[arg(long, global = true, help_heading = "Output")]
     pub(crate) force: bool,
-    /// Cut lines to so many columns (default: those of the terminal; into pipes and files, lines are not cut)
-    #[arg(long, global = true, value_name = "COLUMNS", help_heading = "Output")]
+    /// Truncate lines to N columns (default: the width of the terminal; no limit elsewhere)
+    #[arg(long, global = true, value_name = "N", help_heading = "Output", hide_short_help = true)]
     pub(crate) width: Option<usize>,
     /// When to use colours
-    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, help_heading = "Output")]
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, help_heading = "Output", hide_short_help = true)]
     pub(crate) color: Color,
-    /// Do not print warnings (the exit code still tells)
+    /// Do not print warnings
     #[arg(short, long, global = true, help_heading = "Output")]
     pub(crate) quiet: bool,
-    /// Print notes, too: what is odd although nothing is missing
+    /// Also print notes: oddities where nothing is missing
     #[arg(short, long, global = true, help_heading = "Output")]
     pub(crate) verbose: bool,
     /// Do not show progress (it is only shown on a terminal)
-    #[arg(long, global = true, help_heading = "Output")]
+    #[arg(long, hide_short_help = true, global = true, help_heading = "Output")]
     pub(crate) no_progress: bool,
-    /// Of an archive that holds several checkpoints, only this one
+    /// Read only this checkpoint of an archive that holds several
     #[arg(long, global = true, value_name = "FOLDER", help_heading = "Input")]
     pub(crate) set: Option<String>,
-    /// An archive with an earlier dump that has the pages this one omits; repeat for each, newest first
+    /// Archive of the parent dump; repeat for a chain, newest first
+    ///
+    /// It has the pages that this dump leaves out.
     #[arg(long, global = true, value_name = "ARCHIVE", help_heading = "Input")]
     pub(crate) parent: Vec<PathBuf>,
-    /// Read files, do not map them
-    #[arg(long, global = true, help_heading = "Input")]
+    /// Read files instead of mapping them
+    #[arg(long, hide_short_help = true, global = true, help_heading = "Input")]
     pub(crate) no_mmap: bool,
-    /// Hash the archive and print its SHA-256, and whether it was changed while it was read
-    #[arg(long, global = true, help_heading = "Evidence")]
+    /// Print the SHA-256 of each archive, and whether it changed while it was read
+    #[arg(long, global = true, help_heading = "Evidence", hide_short_help = true)]
     pub(crate) verify: bool,
-    /// Refuse an archive that has another SHA-256; given several times, any of them will do
-    #[arg(long, global = true, value_name = "HEX", help_heading = "Evidence", value_parser = sha256)]
+    /// Refuse archives with another SHA-256; may be repeated
+    #[arg(long, global = true, value_name = "HEX", help_heading = "Evidence", hide_short_help = true, value_parser = sha256)]
     pub(crate) expect_sha256: Vec<String>,
-    /// Write a record of the run: tool, arguments, limits, inputs and outputs with their hashes, times, warnings, exit code; `-`
-    /// for standard output, if all else goes to files
-    #[arg(long, global = true, value_name = "FILE", help_heading = "Evidence")]
+    /// Write a record of the run: arguments, limits, inputs and outputs with hashes, times, warnings, exit code
+    ///
+    /// `-` is standard output, if all else goes to files.
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Evidence", hide_short_help = true)]
     pub(crate) manifest: Option<PathBuf>,
-    /// Case, for the manifest
-    #[arg(long, global = true, value_name = "ID", help_heading = "Evidence", requires = "manifest")]
+    /// Case number, for the manifest
+    #[arg(
+        long,
+        global = true,
+        value_name = "ID",
+        help_heading = "Evidence",
+        hide_short_help = true,
+        requires = "manifest"
+    )]
     pub(crate) case: Option<String>,
-    /// Who examines, for the manifest
-    #[arg(long, global = true, value_name = "NAME", help_heading = "Evidence", requires = "manifest")]
+    /// Name of the examiner, for the manifest
+    #[arg(
+        long,
+        global = true,
+        value_name = "NAME",
+        help_heading = "Evidence",
+        hide_short_help = true,
+        requires = "manifest"
+    )]
     pub(crate) examiner: Option<String>,
-    /// Piece of evidence, for the manifest
-    #[arg(long, global = true, value_name = "ID", help_heading = "Evidence", requires = "manifest")]
+    /// Number of the evidence, for the manifest
+    #[arg(
+        long,
+        global = true,
+        value_name = "ID",
+        help_heading = "Evidence",
+        hide_short_help = true,
+        requires = "manifest"
+    )]
     pub(crate) evidence_id: Option<String>,
     #[command(flatten)]
     pub(crate) limits: LimitArgs,

@@ -4,6 +4,7 @@ use cryoscope::elfcore;
 use cryoscope::memory::Keep;
 
 use super::args::{CoreArgs, Global};
+use super::fleet::Fleet;
 use super::open::Opener;
 use super::processes::living;
 use super::screen::{Report, Screen, refuse_terminal};
@@ -11,21 +12,24 @@ use super::{Failure, Outcome};
 
 pub(crate) fn run(args: &CoreArgs, global: &Global) -> Outcome {
     let Some(output) = &global.output else {
-        return Err(Failure::Usage("which file? --output names it; `-` is standard output".to_owned()));
+        return Err(Failure::Usage(
+            "no file to write to; name one with --output FILE, or `-` for standard output".to_owned(),
+        ));
     };
     if output.as_os_str() == "-" {
         refuse_terminal()?;
     }
     // A file that must not be replaced is refused before anything is read.
     let mut screen = Screen::open(global)?;
-    let checkpoint = Opener::new(global, Keep::Memory).open_one(&args.archive)?;
-    let process = living(&checkpoint, args.pid)?;
+    let fleet = Fleet::resolve(&args.archives, &args.fleet, global)?;
+    let (entry, checkpoint) = fleet.one(&Opener::new(global, Keep::Memory), "core")?;
+    let archive = entry.path.display().to_string();
+    let process = living(&checkpoint, &archive, args.pid)?;
     if process.mm.is_none() && checkpoint.memory().has_pages(process) {
         return Err(Failure::Usage(format!(
             "the mappings of process {0} are not known: its image mm-{0}.img is missing or damaged. Its pages are there: \
              `cryoscope memparse {1} --pid {0} --dump FILE` writes them",
-            args.pid,
-            args.archive.display()
+            args.pid, archive
         )));
     }
     if process.mm.is_none() {
@@ -39,6 +43,6 @@ pub(crate) fn run(args: &CoreArgs, global: &Global) -> Outcome {
         std::io::ErrorKind::Unsupported => Failure::Usage(format!("process {}: {error}", args.pid)),
         _ => Failure::Output(error),
     })?;
-    let exit = Report::of(&checkpoint).print(&args.archive.display().to_string(), global);
+    let exit = Report::of(&checkpoint).print(&archive, global);
     screen.finish(exit)
 }

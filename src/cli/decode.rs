@@ -11,8 +11,9 @@ use cryoscope::memory::Keep;
 use cryoscope::{Checkpoint, ImageFile};
 use globset::GlobSet;
 
-use super::args::{DecodeArgs, DecodeFormat, Global};
+use super::args::{DecodeArgs, DecodeFormat, FleetArgs, Global};
 use super::exit::Exit;
+use super::fleet::Fleet;
 use super::open::Opener;
 use super::screen::{Report, Screen, complain};
 use super::{Failure, Outcome, wildcard};
@@ -60,7 +61,10 @@ fn of_archive(path: &Path, members: &[String], args: &DecodeArgs, global: &Globa
     let wanted = members.iter().map(|pattern| Wanted::of(pattern)).collect::<Result<Vec<_>, _>>()?;
     // Pages and contents of file systems are kept of a stream only if somebody wants to see them.
     let keep = if args.payload && !args.info { Keep::Everything } else { Keep::Tables };
-    let checkpoints = Opener::new(global, keep).open(path)?;
+    let named = [path.to_owned()];
+    let fleet = Fleet::resolve(&named, &FleetArgs::default(), global)?;
+    let (entry, checkpoints) = fleet.one_archive(&Opener::new(global, keep), "decode")?;
+    let path = &entry.path;
     if members.is_empty() && !args.all && !args.info {
         let message = "which image? Name one or several (`core-1.img`, `core-*.img`), or give --all; --info lists them";
         return Err(Failure::Usage(message.to_owned()));

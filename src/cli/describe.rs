@@ -10,15 +10,18 @@ use cryoscope::tables::{self, Table, schema};
 use super::args::{Cli, CompletionsArgs, Global, SchemaArgs, SchemaFormat};
 use super::exit::Exit;
 use super::newfile::Readers;
-use super::screen::Screen;
+use super::screen::{Screen, in_columns};
+use super::table::meant;
 use super::{Failure, Outcome};
 
 /// `cryoscope schema`.
 pub(crate) fn schema_of(args: &SchemaArgs, global: &Global) -> Outcome {
     let all: Vec<&'static Table> = tables::every().collect();
-    if let Some(unknown) = args.tables.iter().find(|name| !all.iter().any(|table| table.name == **name)) {
-        let names: Vec<&str> = all.iter().map(|table| &*table.name).collect();
-        return Err(Failure::Usage(format!("there is no table {unknown}. There is: {}", names.join(", "))));
+    let names: Vec<&str> = all.iter().map(|table| &*table.name).collect();
+    if let Some(unknown) = args.tables.iter().find(|name| !names.contains(&name.as_str())) {
+        let meant = meant(unknown).map_or_else(String::new, |table| format!("; did you mean {table}?"));
+        let head = [format!("there is no table {unknown}{meant}"), "The tables are:".to_owned()];
+        return Err(Failure::Lines(head.into_iter().chain(in_columns(&names)).collect()));
     }
     let wanted = |table: &&Table| args.tables.is_empty() || args.tables.iter().any(|name| *name == *table.name);
     let mut screen = Screen::open_for(global, Readers::Anybody)?;
@@ -73,7 +76,7 @@ pub(crate) fn man(global: &Global) -> Outcome {
     whole.render_synopsis_section(&mut page)?;
     whole.render_description_section(&mut page)?;
     whole.render_subcommands_section(&mut page)?;
-    for part in command.get_subcommands() {
+    for part in command.get_subcommands().filter(|part| part.get_name() != "help") {
         let part_of = clap_mangen::Man::new(part.clone());
         writeln!(page, ".SH \"CRYOSCOPE {}\"", part.get_name().to_uppercase())?;
         part_of.render_description_section(&mut page)?;

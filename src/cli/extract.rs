@@ -12,6 +12,7 @@ use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::args::{ExtractArgs, Global};
 use super::exit::Exit;
+use super::fleet::Fleet;
 use super::open::Opener;
 use super::processes::process;
 use super::screen::{Report, Screen, complain};
@@ -19,16 +20,18 @@ use super::{Failure, Outcome, wildcard};
 
 pub(crate) fn run(args: &ExtractArgs, global: &Global) -> Outcome {
     let Some(folder) = global.output.as_deref().filter(|path| *path != Path::new("-")) else {
-        return Err(Failure::Usage("into which folder? --output names it".to_owned()));
+        return Err(Failure::Usage("no folder to write to; name a new or empty one with --output DIR".to_owned()));
     };
     let what = whats(&args.what)?;
     let globs = wildcard::any_of(&args.path, true)?;
     let claim = global.outputs.claim_extracted(folder)?;
     Output::check(folder, global.force)?;
     let keep = what.iter().fold(Keep::Arguments, |keep, what| keep.and(what.keep()));
-    let checkpoint = Opener::new(global, keep).open_one(&args.archive)?;
+    let fleet = Fleet::resolve(&args.archives, &args.fleet, global)?;
+    let (entry, checkpoint) = fleet.one(&Opener::new(global, keep), "extract")?;
+    let archive = entry.path.display().to_string();
     for &pid in &args.pid {
-        process(&checkpoint, pid)?;
+        process(&checkpoint, &archive, pid)?;
     }
     let pids: Vec<Pid> = args.pid.iter().copied().map(Pid).collect();
     let (limits, scratch) = (checkpoint.limits(), claim.scratch().clone());
@@ -63,7 +66,7 @@ pub(crate) fn run(args: &ExtractArgs, global: &Global) -> Outcome {
         grid.push(std::iter::once(what.as_str().to_owned()).chain(numbers.map(|n| n.to_string())).collect());
     }
     screen.out.write_all(grid.render(screen.width).as_bytes())?;
-    let exit = Report::of(&checkpoint).print(&args.archive.display().to_string(), global);
+    let exit = Report::of(&checkpoint).print(&archive, global);
     if nothing && !global.quiet {
         complain(&format!("nothing to extract: {}", sought(args, &what)));
     }

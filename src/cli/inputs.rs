@@ -2,39 +2,91 @@
 
 use std::path::{Path, PathBuf};
 
-use super::args::{Cli, Command};
-use super::{decode, fleet, table};
+use super::args::{Cli, Command, FleetArgs};
+use super::{Failure, decode, fleet, table};
 
-/// Archives, folders, lists and other files that are read; `-` is standard input.
-pub(crate) fn of(cli: &Cli) -> Vec<PathBuf> {
-    let mut paths = cli.global.parent.clone();
-    match &cli.command {
-        Command::Show(args) => paths.extend(fleet::read_by(&args.archives, &args.fleet)),
-        Command::Inspect(args) => paths.extend(fleet::read_by(&args.archives, &args.fleet)),
-        // Names of tables are no files, or happen to be.
-        Command::Table(args) if !args.list => {
-            let is_archive = |name: &&PathBuf| name.to_str().and_then(table::find).is_none();
-            let archives: Vec<PathBuf> = args.names.iter().filter(is_archive).cloned().collect();
-            paths.extend(fleet::read_by(&archives, &args.fleet));
+/// What a command is told to read.
+#[derive(Default)]
+struct Named<'a> {
+    archives: Vec<PathBuf>,
+    fleet: Option<&'a FleetArgs>,
+    patterns: &'a [PathBuf],
+    /// The query is read from standard input.
+    query: bool,
+}
+
+impl<'a> Named<'a> {
+    fn of(cli: &'a Cli) -> Self {
+        let fleet =
+            |archives: &[PathBuf], fleet| Named { archives: archives.to_vec(), fleet: Some(fleet), ..Named::default() };
+        match &cli.command {
+            Command::Show(args) => fleet(&args.archives, &args.fleet),
+            Command::Inspect(args) => fleet(&args.archives, &args.fleet),
+            // Names of tables are no files, or happen to be.
+            Command::Table(args) if !args.list => {
+                let is_archive = |name: &&PathBuf| name.to_str().and_then(table::find).is_none();
+                let archives: Vec<PathBuf> = args.names.iter().filter(is_archive).cloned().collect();
+                fleet(&archives, &args.fleet)
+            }
+            Command::List(args) => Named { archives: args.directories.clone(), ..Named::default() },
+            Command::Memparse(args) => Named { patterns: &args.patterns, ..fleet(&args.archives, &args.fleet) },
+            Command::Core(args) => fleet(&args.archives, &args.fleet),
+            Command::Extract(args) => fleet(&args.archives, &args.fleet),
+            Command::Decode(args) => Named { archives: vec![decode::path_of(&args.input)], ..Named::default() },
+            #[cfg(feature = "query")]
+            Command::Query(args) => {
+                let (archives, sql) = super::query::split(args);
+                Named { query: sql.is_none(), ..fleet(&archives, &args.fleet) }
+            }
+            Command::Table(_) | Command::Schema(_) | Command::Completions(_) | Command::Man => Named::default(),
         }
-        Command::List(args) => paths.extend(args.directories.iter().cloned()),
-        Command::Memparse(args) => {
-            paths.push(args.archive.clone());
-            paths.extend(args.patterns.iter().cloned());
-        }
-        Command::Core(args) => paths.push(args.archive.clone()),
-        Command::Extract(args) => paths.push(args.archive.clone()),
-        Command::Decode(args) => paths.push(decode::path_of(&args.input)),
-        #[cfg(feature = "query")]
-        Command::Query(args) => {
-            let (archives, sql) = super::query::split(args);
-            paths.extend(fleet::read_by(archives, &args.fleet));
-            // Without a query behind the archives, it is there.
-            paths.extend(sql.is_none().then(|| PathBuf::from("-")));
-        }
-        Command::Table(_) | Command::Schema(_) | Command::Completions(_) | Command::Man => {}
     }
-    paths
+
+    /// Where `-` was given.
+    fn of_stdin(&self, cli: &Cli) -> Vec<&'static str> {
+        let count = |paths: &[PathBuf]| paths.iter().filter(|path| *path == Path::new("-")).count();
+        let lists = self.fleet.map_or(0, |fleet| count(&fleet.files_from));
+        let uses = [
+            ("as an archive", count(&self.archives)),
+            ("by --files-from", lists),
+            ("by --parent", count(&cli.global.parent)),
+            ("by --patterns", count(self.patterns)),
+            ("for the query", usize::from(self.query)),
+        ];
+        uses.into_iter().flat_map(|(what, count)| std::iter::repeat_n(what, count)).collect()
+    }
+}
+
+/// Archives, folders, lists and other files that are read; `-` is standard input, which can be read by one reader only.
+pub(crate) fn of(cli: &Cli) -> Result<Vec<PathBuf>, Failure> {
+    let named = Named::of(cli);
+    let mut uses = named.of_stdin(cli);
+    refuse_second(&uses)?;
+    // A list may name standard input, too.
+    let listed = named.fleet.map_or(Ok(Vec::new()), |fleet| fleet.lists().cloned())?;
+    uses.extend(listed.iter().filter(|path| *path == Path::new("-")).map(|_| "in a list of archives"));
+    refuse_second(&uses)?;
+    let mut paths = cli.global.parent.clone();
+    match named.fleet {
+        Some(args) => paths.extend(fleet::read_by(&named.archives, args)),
+        None => paths.extend(named.archives),
+    }
+    paths.extend(named.patterns.iter().cloned());
+    paths.extend(named.query.then(|| PathBuf::from("-")));
+    Ok(paths)
+}
+
+/// Two readers of one stream would take parts of it from each other.
+fn refuse_second(uses: &[&str]) -> Result<(), Failure> {
+    match uses {
+        [first, second, ..] => {
+            let places = if first == second { format!("twice {first}") } else { format!("{first} and {second}") };
+            Err(Failure::Usage(format!(
+                "standard input can be read only once, and it is named {places}; give a file for one of them"
+            )))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Which files and folders a command writes, beside the manifest.

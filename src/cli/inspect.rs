@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 use std::io::Write;
-use std::path::PathBuf;
 
 use cryoscope::Checkpoint;
 use cryoscope::checkpointctl::Report as Document;
@@ -15,11 +14,12 @@ use serde_json::Value;
 
 use super::args::{Global, Inspect, InspectFormat, RowFormat};
 use super::exit::Exit;
-use super::fleet::{self, Entry, Speaker, Tally, in_order};
+use super::fleet::{Entry, Fleet, Heard, Stop, Voice};
 use super::lead::Lead;
 use super::open::Opener;
-use super::rows::{Filter, Job, Place, holders_of, pid_of};
-use super::screen::{Report, Screen, complain};
+use super::processes::no_process;
+use super::rows::{Filter, Job, Place, Selection, holders_of, pid_of};
+use super::screen::{Report, Screen};
 use super::sizes::sizes;
 use super::{Failure, Outcome};
 
@@ -106,24 +106,23 @@ struct Subject {
 
 pub(crate) fn run(args: &Inspect, global: &Global) -> Outcome {
     let wanted = Wanted::of(args);
-    let entries = fleet::entries(&args.archives, &args.fleet)?;
+    let fleet = Fleet::resolve(&args.archives, &args.fleet, global)?;
     let screen = Screen::open(global)?;
     match args.format {
         InspectFormat::Rows(format) => {
             let columns = if format == RowFormat::Table { Columns::Brief } else { Columns::All };
-            let (format, several) = (format.format(), entries.len() > 1);
+            let (format, several) = (format.format(), fleet.is_several());
             let lead = Lead::new(&args.source, false, global)?;
             let before = lead.names(format, several);
             let job = Job {
-                entries: &entries,
-                named: &args.archives,
+                fleet: &fleet,
                 sources: &wanted.tables(),
                 style: Style { format, columns, name_tables: true, lead: before, width: screen.width },
                 threads: args.jobs,
                 documents: &args.documents,
+                selection: Selection::default(),
                 lead,
                 hash: false,
-                failures: false,
                 global,
             };
             job.run(Place::Screen(screen), |archive, found| {
@@ -133,89 +132,67 @@ pub(crate) fn run(args: &Inspect, global: &Global) -> Outcome {
                 Ok(subjects.into_iter().map(filtered).collect())
             })
         }
-        InspectFormat::Tree | InspectFormat::CheckpointctlJson => reports(args, wanted, &entries, screen, global),
+        InspectFormat::Tree | InspectFormat::CheckpointctlJson => reports(args, wanted, &fleet, screen, global),
     }
 }
 
-/// What is said of an archive.
+/// What is said of a checkpoint.
 enum Said {
-    /// The tree of a checkpoint, and its warnings.
-    Tree(String, Report),
+    /// Its tree.
+    Tree(String),
     /// What checkpointctl would say of it.
-    Document(Value, Report),
-    /// All of it has been said.
-    Read,
-    /// It could not be read.
-    Failed(Failure),
+    Document(Value),
 }
 
 /// Trees, or what checkpointctl would say.
-fn reports(args: &Inspect, wanted: Wanted, entries: &[Entry], mut screen: Screen, global: &Global) -> Outcome {
+fn reports(args: &Inspect, wanted: Wanted, fleet: &Fleet<'_>, mut screen: Screen, global: &Global) -> Outcome {
     let opener = Opener::new(global, wanted.keep()).naming_stdin(&args.source.name);
-    let opener = if entries.len() > 1 { opener.without_progress() } else { opener };
     let look = Look { width: screen.width, color: screen.color };
-    let say = |subject: &Subject| {
-        let checkpoint = &subject.checkpoint;
-        if args.format == InspectFormat::Tree {
-            let tree = overview(subject, wanted).render(look);
-            checkpoint.read_all();
-            return Said::Tree(tree, Report::of(checkpoint));
-        }
-        let document = checkpointctl(subject, wanted).to_json();
-        checkpoint.read_all();
-        Said::Document(document, Report::of(checkpoint))
+    let said = |subject: &Subject| match args.format {
+        InspectFormat::Tree => Said::Tree(overview(subject, wanted).render(look) + &only(subject, wanted.pid)),
+        _ => Said::Document(checkpointctl(subject, wanted).to_json()),
     };
-    let work = |number: usize, speaker: &Speaker<Said>| {
-        let Some(entry) = entries.get(number) else { return };
-        let Some(found) = entry.open(&opener) else { return };
-        let archive = entry.path.display().to_string();
-        match found.map_err(Failure::Archive).and_then(|found| choose(found, &archive, wanted.pid)) {
-            Ok(subjects) => {
-                let several = entries.len() > 1 || subjects.len() > 1;
-                let mut named = subjects.into_iter().map(|subject| Subject { several, ..subject });
-                let said = named.try_for_each(|subject| speaker.say(say(&subject)));
-                let _ = said.and_then(|()| speaker.say(Said::Read));
-            }
-            Err(failure) => {
-                let _ = speaker.say(Said::Failed(failure));
-            }
+    let read = |entry: &Entry, found: Vec<Checkpoint>, voice: &Voice<'_, Said>| -> Result<(), Stop> {
+        let subjects = choose(found, &entry.path.display().to_string(), wanted.pid)?;
+        let several = fleet.is_several() || subjects.len() > 1;
+        voice.opened()?;
+        for subject in subjects {
+            let subject = Subject { several, ..subject };
+            voice.part(said(&subject))?;
+            subject.checkpoint.read_all();
+            voice.done(Report::of(&subject.checkpoint))?;
         }
+        Ok(())
     };
-    let (mut parts, mut documents, mut begun) = (Vec::new(), Vec::new(), false);
-    let mut tally = Tally::default();
-    in_order(entries.len(), args.jobs, work, |number, said| -> Result<(), Failure> {
-        let archive = || entries.get(number).map(|entry| entry.path.display().to_string()).unwrap_or_default();
-        match said {
-            Said::Tree(tree, report) => {
+    let (mut documents, mut begun) = (Vec::new(), false);
+    let tally = fleet.read(&opener, args.jobs, read, |_, heard| {
+        match heard {
+            Heard::Part(Said::Tree(tree)) => {
                 let gap = if begun { "\n" } else { "" };
                 write!(screen.out, "{gap}{tree}")?;
                 screen.out.flush()?;
                 begun = true;
-                parts.push(report.print(&archive(), global));
             }
-            Said::Document(document, report) => {
-                documents.push(document);
-                parts.push(report.print(&archive(), global));
-            }
-            Said::Read => tally.read += 1,
-            Said::Failed(failure) if entries.len() == 1 => return Err(failure),
-            Said::Failed(failure) => {
-                tally.failed += 1;
-                complain(&failure.to_string());
-                parts.push(failure.exit());
-            }
+            Heard::Part(Said::Document(document)) => documents.push(document),
+            Heard::Opened | Heard::Done | Heard::Failed(_) => {}
         }
         Ok(())
     })?;
     if args.format == InspectFormat::CheckpointctlJson {
         writeln!(screen.out, "{}", pretty(&Value::Array(documents)))?;
     }
-    if parts.is_empty() {
-        fleet::none_in(args.archives.iter().map(PathBuf::as_path), global);
+    screen.finish(Exit::Done)?;
+    Ok(fleet.end(tally))
+}
+
+/// A line that says which processes are shown, if not all are.
+fn only(subject: &Subject, pid: Option<Pid>) -> String {
+    let (Some(shown), Some(pid)) = (&subject.shown, pid) else { return String::new() };
+    match shown.len().saturating_sub(1) {
+        0 => format!("\nOnly process {pid} is shown. It has no descendants.\n"),
+        1 => format!("\nOnly process {pid} and its one descendant are shown.\n"),
+        more => format!("\nOnly process {pid} and its {more} descendants are shown.\n"),
     }
-    let exit = screen.finish(Exit::of_found(parts))?;
-    tally.print(entries, global);
-    Ok(exit)
 }
 
 /// The checkpoints of an archive, with the processes that are shown: all, or one and its descendants.
@@ -227,7 +204,7 @@ fn choose(found: Vec<Checkpoint>, archive: &str, pid: Option<Pid>) -> Result<Vec
             None => None,
             Some(pid) => {
                 let processes: Vec<Process> = checkpoint.rows().processes().collect();
-                known.extend(processes.iter().map(|process| process.pid.to_string()));
+                known.extend(processes.iter().map(|process| process.pid.0));
                 match descendants(&processes, pid) {
                     Some(shown) => Some(shown),
                     None => continue,
@@ -237,9 +214,7 @@ fn choose(found: Vec<Checkpoint>, archive: &str, pid: Option<Pid>) -> Result<Vec
         subjects.push(Subject { archive: archive.to_owned(), checkpoint, shown, several: false });
     }
     match pid {
-        Some(pid) if subjects.is_empty() => {
-            Err(Failure::Usage(format!("{archive}: there is no process {pid}; there are: {}", known.join(" "))))
-        }
+        Some(pid) if subjects.is_empty() => Err(no_process(archive, pid.0, known)),
         _ => Ok(subjects),
     }
 }

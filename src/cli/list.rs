@@ -1,11 +1,9 @@
 //! `cryoscope list`: the checkpoints in a directory.
 
-use std::path::PathBuf;
-
 use super::Outcome;
 use super::args::{Global, List};
 use super::exit::Exit;
-use super::fleet;
+use super::fleet::{Fleet, in_folder};
 use super::screen::complain;
 use super::show::{Ask, lines};
 
@@ -13,7 +11,7 @@ pub(crate) fn run(args: &List, global: &Global) -> Outcome {
     let mut entries = Vec::new();
     let mut parts = Vec::new();
     for directory in &args.directories {
-        match fleet::in_folder(directory) {
+        match in_folder(directory) {
             Ok(found) => entries.extend(found),
             Err(failure) if args.directories.len() == 1 => return Err(failure),
             Err(failure) => {
@@ -24,10 +22,11 @@ pub(crate) fn run(args: &List, global: &Global) -> Outcome {
     }
     let ask =
         Ask { threads: args.threads, format: args.format, documents: args.documents.clone(), source: &args.source };
-    let (exit, tally) = lines(&entries, &ask, global)?;
-    if tally.read + tally.failed == 0 && parts.is_empty() {
-        return Ok(fleet::none_in(args.directories.iter().map(PathBuf::as_path), global));
+    let fleet = Fleet::of(entries, &args.directories, global);
+    let tally = lines(&fleet, &ask, global)?;
+    if tally.is_empty() && parts.is_empty() {
+        return Ok(fleet.say_nothing());
     }
-    parts.push(exit);
+    parts.push(tally.exit());
     Ok(Exit::of_found(parts))
 }

@@ -2,6 +2,7 @@
 //! than the library's public API.
 
 mod args;
+mod condition;
 mod core;
 #[cfg(feature = "parquet")]
 mod dataset;
@@ -10,23 +11,28 @@ mod describe;
 mod evidence;
 mod exit;
 mod extract;
+mod failure;
+mod field;
 mod fleet;
 mod inputs;
 mod inspect;
 mod lead;
 mod list;
 mod memparse;
+mod misspelt;
 mod newfile;
 mod open;
 mod outputs;
 mod processes;
 #[cfg(feature = "query")]
 mod query;
+mod record;
 mod rows;
 mod screen;
 mod show;
 mod signals;
 mod sizes;
+mod sorter;
 mod stdout;
 mod table;
 mod table_file;
@@ -35,87 +41,15 @@ mod wildcard;
 
 use std::env;
 use std::ffi::OsString;
-use std::fmt;
-use std::io;
-use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::ErrorKind as ClapKind;
-use cryoscope::ErrorKind;
 use cryoscope::formats::escape;
 
 use self::args::{Cli, Command};
 use self::exit::Exit;
-
-/// Why a command could not do its work.
-#[derive(Debug)]
-pub(crate) enum Failure {
-    /// The archive.
-    Archive(cryoscope::Error),
-    /// The output.
-    Output(io::Error),
-    /// What was asked for.
-    Usage(String),
-    /// It would be written onto what is read, or twice to one file.
-    Clash(String),
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Failure::Archive(error) => error.fmt(f),
-            Failure::Output(error) => write!(f, "cannot write the output: {error}"),
-            Failure::Usage(message) | Failure::Clash(message) => f.write_str(message),
-        }
-    }
-}
-
-impl Failure {
-    /// The exit code that it comes to. A folder in which there is no checkpoint is one where nothing was found.
-    pub(crate) fn exit(&self) -> Exit {
-        match self {
-            Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
-            Failure::Archive(error)
-                if matches!(error.kind(), ErrorKind::NoImages(_)) && error.archive().is_some_and(Path::is_dir) =>
-            {
-                Exit::No
-            }
-            _ => Exit::Failed,
-        }
-    }
-}
-
-impl Failure {
-    /// What the table `failures` says of an archive: a word, and the message without the archive's name.
-    pub(crate) fn row(&self) -> (&'static str, String) {
-        match self {
-            Failure::Archive(error) => (error.kind().code(), error.kind().to_string()),
-            other => ("other", other.to_string()),
-        }
-    }
-}
-
-impl From<cryoscope::Error> for Failure {
-    fn from(error: cryoscope::Error) -> Self {
-        Failure::Archive(error)
-    }
-}
-
-impl From<cryoscope::extract::ExtractError> for Failure {
-    fn from(error: cryoscope::extract::ExtractError) -> Self {
-        Failure::Usage(error.to_string())
-    }
-}
-
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Self {
-        Failure::Output(error)
-    }
-}
-
-/// How a command ended.
-pub(crate) type Outcome = Result<Exit, Failure>;
+pub(crate) use self::failure::{Failure, Outcome};
 
 /// Runs the command that the arguments name.
 pub(crate) fn main() -> ExitCode {
@@ -137,6 +71,9 @@ fn explained(error: &clap::Error, arguments: &[OsString]) -> Outcome {
         error.print()?;
         return Ok(Exit::Done);
     }
+    if let Some(failure) = misspelt::command(error, arguments) {
+        return Err(failure);
+    }
     // Messages have the arguments in them. What could move the cursor or begin a line of its own is said by its code: wrong is
     // the same then, as no such code is the name of a flag or a value.
     let escaped: Vec<OsString> =
@@ -147,7 +84,7 @@ fn explained(error: &clap::Error, arguments: &[OsString]) -> Outcome {
     }
     match Cli::try_parse_from(escaped) {
         Err(same) if same.kind() == error.kind() => same.print()?,
-        _ => screen::complain(&error.render().to_string()),
+        _ => screen::complain(&format!("{}; try --help", error.kind().as_str().unwrap_or("the arguments are wrong"))),
     }
     Ok(Exit::Failed)
 }
@@ -160,7 +97,7 @@ fn ended(outcome: Outcome) -> ExitCode {
             let exit = failure.exit();
             // Whoever has read enough wants no message.
             if exit != Exit::Done {
-                screen::complain(&failure.to_string());
+                screen::complain_lines(&failure.lines());
             }
             exit.into()
         }

@@ -8,7 +8,6 @@ use cryoscope::memory::{EarlySearch, Keep};
 use cryoscope::{Checkpoint, Error, ErrorKind, Options};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::Failure;
 use super::args::{Global, NameArgs};
 
 /// How archives are opened.
@@ -79,18 +78,6 @@ impl<'g> Opener<'g> {
         Ok(checkpoints)
     }
 
-    /// The one checkpoint of an archive, or the one that was chosen.
-    pub(crate) fn open_one(&self, path: &Path) -> Result<Checkpoint, Failure> {
-        let mut checkpoints = self.open(path)?;
-        match (checkpoints.pop(), checkpoints.as_slice()) {
-            (Some(only), []) => Ok(only),
-            (last, others) => {
-                let names = names(others.iter().chain(&last));
-                Err(Failure::Usage(format!("it holds several checkpoints; choose one by --set: {names}")))
-            }
-        }
-    }
-
     fn open_all(&self, path: &Path, search: Option<&EarlySearch>) -> Result<Vec<Checkpoint>, Error> {
         let bar = self.progress.then(|| progress_bar(path));
         let options = Options::new()
@@ -129,7 +116,7 @@ impl<'g> Opener<'g> {
 
     fn choose(&self, mut checkpoints: Vec<Checkpoint>) -> Result<Vec<Checkpoint>, Error> {
         let Some(wanted) = &self.global.set else { return Ok(checkpoints) };
-        let names = names(checkpoints.iter());
+        let names = set_names(checkpoints.iter());
         checkpoints.retain(|checkpoint| checkpoint.set_name() == wanted.trim_matches('/').as_bytes());
         if checkpoints.is_empty() {
             return Err(ErrorKind::NoSuchCheckpoint(wanted.clone(), names).into());
@@ -140,7 +127,7 @@ impl<'g> Opener<'g> {
 
 /// The names of checkpoints, as they are given to `--set`. The one at the root of an archive has none: among others it is `''`;
 /// alone it is nothing, as nobody has to choose it.
-fn names<'c>(checkpoints: impl Iterator<Item = &'c Checkpoint>) -> String {
+pub(crate) fn set_names<'c>(checkpoints: impl Iterator<Item = &'c Checkpoint>) -> String {
     let mut names: Vec<String> = checkpoints.map(|checkpoint| checkpoint.set_name().to_string()).collect();
     if names.len() > 1 {
         names.iter_mut().filter(|name| name.is_empty()).for_each(|name| "''".clone_into(name));

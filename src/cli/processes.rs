@@ -9,8 +9,8 @@ use super::Failure;
 const NAMED: usize = 20;
 
 /// The process of a pid, which must not have ended.
-pub(crate) fn living(checkpoint: &Checkpoint, pid: u32) -> Result<&Process, Failure> {
-    let process = process(checkpoint, pid)?;
+pub(crate) fn living<'c>(checkpoint: &'c Checkpoint, archive: &str, pid: u32) -> Result<&'c Process, Failure> {
+    let process = process(checkpoint, archive, pid)?;
     if process.is_zombie() {
         return Err(Failure::Usage(format!("process {pid} is a zombie: it has ended, and has no memory any more")));
     }
@@ -18,21 +18,27 @@ pub(crate) fn living(checkpoint: &Checkpoint, pid: u32) -> Result<&Process, Fail
 }
 
 /// The process of a pid.
-pub(crate) fn process(checkpoint: &Checkpoint, pid: u32) -> Result<&Process, Failure> {
+pub(crate) fn process<'c>(checkpoint: &'c Checkpoint, archive: &str, pid: u32) -> Result<&'c Process, Failure> {
     let all = checkpoint.model().processes();
-    all.iter().find(|process| process.pid().0 == pid).ok_or_else(|| {
-        let mut pids: Vec<u32> = all.iter().filter(|p| p.mm.is_some()).map(|p| p.pid().0).collect();
-        pids.sort_unstable();
-        Failure::Usage(format!("no process has the pid {pid}; {}", there_are(&pids)))
-    })
+    all.iter()
+        .find(|process| process.pid().0 == pid)
+        .ok_or_else(|| no_process(archive, pid, all.iter().map(|process| process.pid().0).collect()))
+}
+
+/// An archive has no process of a pid. These are the pids that it has.
+pub(crate) fn no_process(archive: &str, pid: u32, pids: Vec<u32>) -> Failure {
+    Failure::Usage(format!("{archive}: no process has the pid {pid}; {}", there_are(pids)))
 }
 
 /// The pids that there are, as far as a message has room.
-fn there_are(pids: &[u32]) -> String {
+fn there_are(mut pids: Vec<u32>) -> String {
+    pids.sort_unstable();
+    pids.dedup();
     let named: Vec<String> = pids.iter().take(NAMED).map(u32::to_string).collect();
     let more = pids.len().saturating_sub(NAMED);
-    match (named.is_empty(), more) {
-        (true, _) => "no process has memory".to_owned(),
+    match (named.as_slice(), more) {
+        ([], _) => "there are no processes".to_owned(),
+        ([one], 0) => format!("there is {one}"),
         (_, 0) => format!("there are {}", named.join(", ")),
         _ => format!("there are {} and {more} more (`cryoscope inspect` lists all)", named.join(", ")),
     }

@@ -2,25 +2,26 @@
 
 use std::io::{self, Read as _, Seek as _, Write};
 use std::ops::ControlFlow;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use bstr::BString;
 use cryoscope::Checkpoint;
 use cryoscope::formats::{Encoded, Encoder, Format, Origin, RowWriter, Style};
 use cryoscope::memory::Keep;
-use cryoscope::tables::{self, FAILURES, Row, TableSource, Value};
+use cryoscope::tables::{self, FAILURES, Row, Table, TableSource, Value};
 use tempfile::SpooledTempFile;
 
 use super::Failure;
 use super::args::{BulkOp, DocumentArgs, Global};
-use super::evidence::hash_of;
+use super::condition::{Condition, Key};
 use super::exit::Exit;
-use super::fleet::{Entry, Gone, Speaker, Tally, in_order, none_in};
+use super::fleet::{Entry, Fleet, Heard, Stop, Voice};
 use super::lead::{Lead, text_of};
 use super::newfile::make_folder;
 use super::open::Opener;
+use super::record::hash_of;
 use super::screen::{Report, Screen, complain};
+use super::sorter::{Order, Sorter};
 use super::table_file::{Folder, TableFile};
 use super::waiting;
 
@@ -34,6 +35,9 @@ pub(crate) trait Filter {
     /// Whether a row of a checkpoint is written.
     fn wants(&self, row: &dyn Row) -> bool;
 }
+
+/// Checkpoints, with the rows of each that are written.
+pub(crate) type Chosen = Vec<(Checkpoint, Box<dyn Filter>)>;
 
 /// Writes all rows.
 pub(crate) struct All;
@@ -52,9 +56,31 @@ pub(crate) fn pid_of(row: &dyn Row) -> Option<u32> {
     }
 }
 
+/// Columns that list the processes which hold what a row is about.
+const HOLDERS: [&str; 4] = ["holders", "open_by", "readers", "writers"];
+
+/// Rows about some processes, or about what these hold.
+pub(crate) struct OfProcesses(pub(crate) Vec<u32>);
+
+impl OfProcesses {
+    /// Whether rows of a table are about processes.
+    pub(crate) fn are_in(table: &Table) -> bool {
+        table.column("pid").is_some() || HOLDERS.iter().any(|name| table.column(name).is_some())
+    }
+}
+
+impl Filter for OfProcesses {
+    fn wants(&self, row: &dyn Row) -> bool {
+        match pid_of(row) {
+            Some(pid) => self.0.contains(&pid),
+            None => holders_of(row).iter().any(|pid| self.0.contains(pid)),
+        }
+    }
+}
+
 /// The processes that hold what a row is about. The row lists them as `PID:HOW`.
 pub(crate) fn holders_of(row: &dyn Row) -> Vec<u32> {
-    let columns = ["holders", "open_by", "readers", "writers"].iter().filter_map(|name| row.table().column(name));
+    let columns = HOLDERS.iter().filter_map(|name| row.table().column(name));
     let listed = columns.flat_map(|column| match row.value(column) {
         Value::List(holders) => holders,
         _ => Vec::new(),
@@ -118,23 +144,6 @@ pub(crate) fn origin_of_itself(
     Ok(Some(origin))
 }
 
-/// Begins the rows of one checkpoint.
-pub(crate) fn writer<W: Write>(
-    out: W,
-    style: Style,
-    one: &One<'_>,
-    documents: &DocumentArgs,
-) -> Result<RowWriter<W>, Failure> {
-    let origin = origin(one.checkpoint, style.format, &one.id, &one.lead, documents)?;
-    let lead = one.lead.values(&style.lead, &one.id, one.checkpoint);
-    let mut writer = RowWriter::new(out, style);
-    writer.encoder().lead(lead);
-    if let Some(origin) = origin {
-        writer.encoder().origin(origin);
-    }
-    Ok(writer)
-}
-
 /// A checkpoint whose rows are written alone.
 pub(crate) struct One<'a> {
     pub(crate) checkpoint: &'a Checkpoint,
@@ -143,63 +152,74 @@ pub(crate) struct One<'a> {
     pub(crate) lead: Lead<'a>,
 }
 
-/// Writes a table of one checkpoint.
-pub(crate) fn write(
-    out: &mut dyn Write,
-    style: Style,
-    source: &'static TableSource,
-    one: &One<'_>,
-    documents: &DocumentArgs,
-    filter: &dyn Filter,
-) -> Result<(), Failure> {
-    let checkpoint = one.checkpoint;
-    let mut writer = writer(out, style, one, documents)?;
-    writer.begin(source.table)?;
-    let mut result = Ok(());
-    source.each(checkpoint, &mut |row| {
-        if !filter.wants(row) {
-            return ControlFlow::Continue(());
-        }
-        match writer.row(row) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => {
-                result = Err(error);
-                ControlFlow::Break(())
-            }
-        }
-    });
-    result?;
-    Ok(writer.finish().map(drop)?)
-}
-
 /// Tables of archives in a format.
 pub(crate) struct Job<'a> {
-    pub(crate) entries: &'a [Entry],
-    /// What was named, of which these are.
-    pub(crate) named: &'a [PathBuf],
+    pub(crate) fleet: &'a Fleet<'a>,
     pub(crate) sources: &'a [&'static TableSource],
     pub(crate) style: Style,
     pub(crate) threads: Option<usize>,
     pub(crate) documents: &'a DocumentArgs,
+    pub(crate) selection: Selection<'a>,
     /// What stands before each row.
     pub(crate) lead: Lead<'a>,
     /// Whether contents are hashed where tables have a column for it.
     pub(crate) hash: bool,
-    /// Whether an archive that cannot be read is a row of its own even if it is the only one: the table was asked for by name.
-    pub(crate) failures: bool,
     pub(crate) global: &'a Global,
 }
 
-/// What is said of an archive.
-enum Said {
-    /// It has been opened.
-    Opened,
-    /// Rows of the table of a number.
-    Rows(usize, Vec<Encoded>),
-    /// A checkpoint is done.
-    Done(Report),
-    /// It could not be read.
-    Failed(Failure),
+/// Rows of the table of a number, with their keys if they are sorted.
+type Rows = (usize, Vec<Key>, Vec<Encoded>);
+
+/// Which rows of each table are written, in which order.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Selection<'a> {
+    /// All of them hold.
+    pub(crate) conditions: &'a [Condition],
+    pub(crate) order: Option<&'a Order>,
+    /// As many rows of each table.
+    pub(crate) limit: Option<usize>,
+    /// Whether rows are selected by something else, too. Then it is an answer that there are none.
+    pub(crate) by_process: bool,
+}
+
+impl Selection<'_> {
+    fn wants(&self, row: &dyn Row) -> bool {
+        self.conditions.iter().all(|condition| condition.holds(row))
+    }
+
+    fn asks(&self) -> bool {
+        self.by_process || !self.conditions.is_empty()
+    }
+}
+
+/// The rows of one table on their way, as they were asked for.
+struct Arranged<'a> {
+    sorter: Option<Sorter<'a>>,
+    /// How many rows may still be written.
+    left: usize,
+}
+
+impl<'a> Arranged<'a> {
+    fn new(selection: &Selection<'a>) -> Self {
+        let sorter = selection.order.map(|order| Sorter::new(order, selection.limit));
+        Arranged { sorter, left: selection.limit.unwrap_or(usize::MAX) }
+    }
+
+    /// Takes rows, and gives those that can be written at once.
+    fn take(&mut self, keys: Vec<Key>, mut rows: Vec<Encoded>) -> Result<Vec<Encoded>, Failure> {
+        if let Some(sorter) = &mut self.sorter {
+            keys.into_iter().zip(rows).try_for_each(|(key, row)| sorter.push(key, row))?;
+            return Ok(Vec::new());
+        }
+        rows.truncate(self.left);
+        self.left = self.left.saturating_sub(rows.len());
+        Ok(rows)
+    }
+
+    /// The rows that had to wait for the others.
+    fn finish(self) -> Vec<Encoded> {
+        self.sorter.map_or_else(Vec::new, Sorter::finish)
+    }
 }
 
 /// Where rows go.
@@ -216,9 +236,9 @@ impl Job<'_> {
     pub(crate) fn run(
         &self,
         place: Place<'_>,
-        choose: impl Fn(&str, Vec<Checkpoint>) -> Result<Vec<(Checkpoint, Box<dyn Filter>)>, Failure> + Sync,
+        choose: impl Fn(&str, Vec<Checkpoint>) -> Result<Chosen, Failure> + Sync,
     ) -> Result<Exit, Failure> {
-        self.lead.check(self.entries)?;
+        self.lead.check(self.fleet.entries())?;
         let mut output = Output::open(self, place)?;
         let keep = keep(self.sources, self.style.format);
         let keep = if self.hash { keep.and(Keep::Everything) } else { keep };
@@ -226,52 +246,52 @@ impl Job<'_> {
             .hashing(self.hash)
             .hashing_archive(self.lead.is_hashed())
             .naming_stdin(self.lead.name());
-        let opener = if self.entries.len() > 1 { opener.without_progress() } else { opener };
-        let (mut parts, mut tally) = (Vec::new(), Tally::default());
-        let work = |number: usize, speaker: &Speaker<Said>| {
-            let Some(entry) = self.entries.get(number) else { return };
-            if let Err(Stop::Failed(failure)) = self.read(entry, &opener, &choose, speaker) {
-                let _ = speaker.say(Said::Failed(failure));
-            }
+        let mut written: Option<usize> = None;
+        let mut tables: Vec<Arranged<'_>> = self.sources.iter().map(|_| Arranged::new(&self.selection)).collect();
+        let mut put = |output: &mut Output<'_>, (table, keys, rows): Rows| -> Result<(), Failure> {
+            let rows = tables.get_mut(table).map_or(Ok(Vec::new()), |arranged| arranged.take(keys, rows))?;
+            written = Some(written.unwrap_or(0) + rows.len());
+            output.rows(table, rows)
         };
-        in_order(self.entries.len(), self.threads, work, |number, said| -> Result<(), Failure> {
-            match said {
-                Said::Opened => {
-                    tally.read += 1;
-                    output.opened(self)?;
-                }
-                Said::Rows(table, rows) => {
-                    tally.rows = Some(tally.rows.unwrap_or(0) + rows.len());
-                    output.rows(table, rows)?;
-                }
-                Said::Done(report) => {
-                    output.flush()?;
-                    let name = self.entries.get(number).map(|entry| entry.path.display().to_string());
-                    parts.push(report.print(&name.unwrap_or_default(), self.global));
-                }
-                Said::Failed(failure) if self.entries.len() == 1 && !self.failures => return Err(failure),
-                Said::Failed(failure) => {
-                    tally.failed += 1;
-                    self.put_failure(number, &failure, &mut output)?;
-                    complain(&failure.to_string());
-                    parts.push(failure.exit());
+        let read = |entry: &Entry, checkpoints: Vec<Checkpoint>, voice: &Voice<'_, Rows>| {
+            self.read(entry, checkpoints, &choose, voice)
+        };
+        let mut tally = self.fleet.read(&opener, self.threads, read, |entry, heard| {
+            match heard {
+                Heard::Opened => output.opened(self)?,
+                Heard::Part(rows) => put(&mut output, rows)?,
+                Heard::Done => output.flush()?,
+                Heard::Failed(failure) => {
+                    if let Some(rows) = self.failure(entry, failure)? {
+                        output.opened(self)?;
+                        put(&mut output, rows)?;
+                    }
                 }
             }
             Ok(())
         })?;
-        if parts.is_empty() {
-            none_in(self.named.iter().map(PathBuf::as_path), self.global);
+        for (table, arranged) in tables.into_iter().enumerate() {
+            let rows = arranged.finish();
+            written = written.map(|written| written + rows.len());
+            output.rows(table, rows)?;
         }
-        let exit = Exit::of_found(parts);
+        tally.rows = written;
+        let is_nothing = self.selection.asks() && written.unwrap_or(0) == 0;
         output.finish(self)?;
-        tally.print(self.entries, self.global);
+        let exit = self.fleet.end(tally);
+        if is_nothing && exit == Exit::Done {
+            if !self.global.quiet {
+                complain("no rows match");
+            }
+            return Ok(Exit::No);
+        }
         Ok(exit)
     }
 
-    /// Writes the row of an archive that could not be read, if such rows were asked for.
-    fn put_failure(&self, number: usize, failure: &Failure, output: &mut Output<'_>) -> Result<(), Failure> {
+    /// The row of an archive that could not be read, if such rows were asked for.
+    fn failure(&self, entry: &Entry, failure: &Failure) -> Result<Option<Rows>, Failure> {
         let table = self.sources.iter().position(|source| source.table.name == FAILURES.table.name);
-        let (Some(table), Some(entry)) = (table, self.entries.get(number)) else { return Ok(()) };
+        let Some(table) = table else { return Ok(None) };
         let archive_sha256 = if self.lead.is_hashed() && !entry.is_stdin() && entry.path.is_file() {
             hash_of(&entry.path).ok()
         } else {
@@ -282,28 +302,29 @@ impl Job<'_> {
         encoder.lead(self.lead.values_of(&self.style.lead, &archive, None, archive_sha256.as_deref()));
         let (code, message) = failure.row();
         let row = tables::Failure::new(archive, archive_sha256, code, message);
-        output.opened(self)?;
-        output.rows(table, vec![encoder.encode(&row)?])
+        if !self.selection.wants(&row) {
+            return Ok(None);
+        }
+        let keys = self.selection.order.map(|order| order.key(&row)).into_iter().collect();
+        Ok(Some((table, keys, vec![encoder.encode(&row)?])))
     }
 
-    /// Reads an archive, and says its rows.
+    /// Says the rows of an archive.
     fn read(
         &self,
         entry: &Entry,
-        opener: &Opener<'_>,
-        choose: &impl Fn(&str, Vec<Checkpoint>) -> Result<Vec<(Checkpoint, Box<dyn Filter>)>, Failure>,
-        speaker: &Speaker<Said>,
+        checkpoints: Vec<Checkpoint>,
+        choose: &impl Fn(&str, Vec<Checkpoint>) -> Result<Chosen, Failure>,
+        voice: &Voice<'_, Rows>,
     ) -> Result<(), Stop> {
-        let Some(found) = entry.open(opener) else { return Ok(()) };
-        let name = entry.path.display().to_string();
-        let chosen = choose(&name, found.map_err(Failure::Archive)?)?;
+        let chosen = choose(&entry.path.display().to_string(), checkpoints)?;
         let Some((first, _)) = chosen.first() else { return Ok(()) };
         let id = self.lead.id(entry, std::slice::from_ref(first));
         let origins: Vec<Option<Arc<Origin>>> = chosen
             .iter()
             .map(|(checkpoint, _)| origin(checkpoint, self.style.format, &id, &self.lead, self.documents))
             .collect::<Result<_, _>>()?;
-        speaker.say(Said::Opened)?;
+        voice.opened()?;
         for ((checkpoint, filter), origin) in chosen.into_iter().zip(origins) {
             let mut encoder = Encoder::new(self.style.clone());
             encoder.lead(self.lead.values(&self.style.lead, &id, &checkpoint));
@@ -311,32 +332,40 @@ impl Job<'_> {
                 encoder.origin(origin);
             }
             for (number, source) in self.sources.iter().enumerate() {
-                say_rows(source, &checkpoint, &*filter, &mut encoder, &mut |rows| {
-                    Ok(speaker.say(Said::Rows(number, rows))?)
+                let wanted = (&*filter, &self.selection);
+                say_rows(source, &checkpoint, wanted, &mut encoder, &mut |keys, rows| {
+                    Ok(voice.part((number, keys, rows))?)
                 })?;
             }
             // What tables alone do not ask for may be damaged, too.
             checkpoint.read_all();
-            speaker.say(Said::Done(Report::of(&checkpoint)))?;
+            voice.done(Report::of(&checkpoint))?;
         }
         Ok(())
     }
 }
 
-/// Says the rows of a table, some at a time.
+/// Says the rows of a table, some at a time; with their keys, if they are sorted.
 pub(crate) fn say_rows(
     source: &TableSource,
     checkpoint: &Checkpoint,
-    filter: &dyn Filter,
+    (filter, selection): (&dyn Filter, &Selection<'_>),
     encoder: &mut Encoder,
-    say: &mut dyn FnMut(Vec<Encoded>) -> Result<(), Stop>,
+    say: &mut dyn FnMut(Vec<Key>, Vec<Encoded>) -> Result<(), Stop>,
 ) -> Result<(), Stop> {
-    let (mut batch, mut bytes) = (Vec::new(), 0_usize);
+    let (mut keys, mut batch, mut bytes) = (Vec::new(), Vec::new(), 0_usize);
+    // Of rows that are not sorted, the first are those that are wanted.
+    let mut left = selection.limit.filter(|_| selection.order.is_none()).unwrap_or(usize::MAX);
     let mut result = Ok(());
     source.each(checkpoint, &mut |row| {
-        if !filter.wants(row) {
+        if left == 0 {
+            return ControlFlow::Break(());
+        }
+        if !filter.wants(row) || !selection.wants(row) {
             return ControlFlow::Continue(());
         }
+        left -= 1;
+        keys.extend(selection.order.map(|order| order.key(row)));
         let said = encoder.encode(row).map_err(|error| Stop::Failed(error.into())).and_then(|row| {
             bytes = bytes.saturating_add(row.len());
             batch.push(row);
@@ -344,7 +373,7 @@ pub(crate) fn say_rows(
                 return Ok(());
             }
             bytes = 0;
-            say(std::mem::take(&mut batch))
+            say(std::mem::take(&mut keys), std::mem::take(&mut batch))
         });
         match said {
             Ok(()) => ControlFlow::Continue(()),
@@ -356,27 +385,9 @@ pub(crate) fn say_rows(
     });
     result?;
     if !batch.is_empty() {
-        say(batch)?;
+        say(keys, batch)?;
     }
     Ok(())
-}
-
-/// Why an archive is read no further.
-pub(crate) enum Stop {
-    Failed(Failure),
-    Gone,
-}
-
-impl From<Failure> for Stop {
-    fn from(failure: Failure) -> Self {
-        Stop::Failed(failure)
-    }
-}
-
-impl From<Gone> for Stop {
-    fn from(Gone: Gone) -> Self {
-        Stop::Gone
-    }
 }
 
 /// Rows on their way to their place.

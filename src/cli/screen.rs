@@ -9,9 +9,9 @@ use cryoscope::formats::{Format, escape};
 use cryoscope::{Checkpoint, ImageFile, Severity, Warning};
 
 use super::args::{Color, Global};
-use super::evidence::Record;
 use super::exit::Exit;
 use super::newfile::{NewFile, Readers, not_written};
+use super::record::Record;
 use super::stdout::Stdout;
 use super::{Failure, Outcome};
 
@@ -171,6 +171,35 @@ pub(crate) fn complain(message: &str) {
     let _ = writeln!(stderr(), "cryoscope: {}", escape(message.as_bytes()));
 }
 
+/// Prints a message of several lines.
+pub(crate) fn complain_lines(lines: &[String]) {
+    let mut text = "cryoscope: ".to_owned();
+    for line in lines {
+        text.push_str(&escape(line.as_bytes()));
+        text.push('\n');
+    }
+    let _ = stderr().write_all(text.as_bytes());
+}
+
+/// Names in lines of columns, as wide as the terminal that messages go to, or 80 columns.
+pub(crate) fn in_columns(names: &[&str]) -> Vec<String> {
+    let width = if stderr().is_terminal() { terminal_width() } else { 80 };
+    columns_of(names, width)
+}
+
+/// The same for a width: down one column, then the next.
+fn columns_of(names: &[&str], width: usize) -> Vec<String> {
+    const INDENT: usize = 2;
+    let longest = names.iter().map(|name| name.len()).max().unwrap_or(0).saturating_add(2);
+    let across = (width.saturating_sub(INDENT) / longest.max(1)).max(1);
+    let down = names.len().div_ceil(across);
+    let line = |row: usize| {
+        let cells = names.iter().skip(row).step_by(down.max(1)).map(|name| format!("{name:longest$}"));
+        format!("{:INDENT$}{}", "", cells.collect::<String>()).trim_end().to_owned()
+    };
+    (0..down).map(line).collect()
+}
+
 /// What is to be said of a checkpoint beside the answer; known when everything that is asked has been read.
 pub(crate) struct Report {
     partial: bool,
@@ -209,5 +238,19 @@ impl Report {
             complain(&format!("{archive}: {left} more warnings; `cryoscope table {archive} warnings` lists all"));
         }
         exit
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_stand_in_columns_of_the_width() {
+        let names = ["alpha", "b", "c", "d", "epsilon"];
+        assert_eq!(columns_of(&names, 24), ["  alpha    d", "  b        epsilon", "  c"]);
+        assert_eq!(columns_of(&names, 3).len(), 5);
+        assert_eq!(columns_of(&names, 80), ["  alpha    b        c        d        epsilon"]);
+        assert!(columns_of(&[], 80).is_empty());
     }
 }

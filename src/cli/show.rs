@@ -1,7 +1,6 @@
 //! `cryoscope show`: one line a checkpoint.
 
 use std::io::Write;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use bstr::BString;
@@ -16,24 +15,20 @@ use serde_json::Value;
 
 use super::args::{DocumentArgs, Global, ListFormat, RowFormat, Show, SourceArgs};
 use super::exit::Exit;
-use super::fleet::{self, Entry, Speaker, Tally, in_order};
+use super::fleet::{Entry, Fleet, Heard, Stop, Tally, Voice};
 use super::lead::Lead;
 use super::open::Opener;
 use super::rows;
-use super::screen::{Report, Screen, complain, refuse_terminal_of};
+use super::screen::{Report, Screen, refuse_terminal_of};
 use super::sizes::sizes;
 use super::{Failure, Outcome};
 
 pub(crate) fn run(args: &Show, global: &Global) -> Outcome {
-    let entries = fleet::entries(&args.archives, &args.fleet)?;
+    let fleet = Fleet::resolve(&args.archives, &args.fleet, global)?;
     let ask =
         Ask { threads: args.threads, format: args.format, documents: args.documents.clone(), source: &args.source };
-    let (exit, tally) = lines(&entries, &ask, global)?;
-    tally.print(&entries, global);
-    if tally.read + tally.failed == 0 {
-        return Ok(fleet::none_in(args.archives.iter().map(PathBuf::as_path), global));
-    }
-    Ok(exit)
+    let tally = lines(&fleet, &ask, global)?;
+    Ok(fleet.end(tally))
 }
 
 /// What is asked for.
@@ -78,25 +73,21 @@ fn style(format: Format, lead: &Lead<'_>) -> Style {
     Style { format, columns: Columns::All, name_tables: false, lead: lead.names(format, true), width: None }
 }
 
-/// Writes a line for each checkpoint, and complains of archives that could not be read. Tells how many there
-/// were of each.
-pub(crate) fn lines(entries: &[Entry], ask: &Ask<'_>, global: &Global) -> Result<(Exit, Tally), Failure> {
+/// Writes a line for each checkpoint.
+pub(crate) fn lines(fleet: &Fleet<'_>, ask: &Ask<'_>, global: &Global) -> Result<Tally, Failure> {
     let lead = Lead::new(ask.source, false, global)?;
-    lead.check(entries)?;
+    lead.check(fleet.entries())?;
     let opener = Opener::new(global, Keep::Tables).hashing_archive(lead.is_hashed()).naming_stdin(lead.name());
-    let opener = if entries.len() > 1 { opener.without_progress() } else { opener };
-    let read = |entry: &Entry| -> Option<Result<Vec<(Line, Report)>, Failure>> {
-        let found = entry.open(&opener)?.map_err(Failure::Archive);
-        Some(found.and_then(|checkpoints| {
-            let id = lead.id(entry, &checkpoints);
-            let line = |checkpoint| Ok((Line::of(&id, checkpoint, ask, &lead)?, Report::of(checkpoint)));
-            checkpoints.iter().map(line).collect()
-        }))
-    };
-    let work = |number: usize, speaker: &Speaker<Result<Vec<(Line, Report)>, Failure>>| {
-        if let Some(said) = entries.get(number).and_then(read) {
-            let _ = speaker.say(said);
+    let read = |entry: &Entry, checkpoints: Vec<Checkpoint>, voice: &Voice<'_, Line>| -> Result<(), Stop> {
+        let id = lead.id(entry, &checkpoints);
+        let line = |checkpoint| Ok((Line::of(&id, checkpoint, ask, &lead)?, Report::of(checkpoint)));
+        let lines = checkpoints.iter().map(line).collect::<Result<Vec<_>, Failure>>()?;
+        voice.opened()?;
+        for (line, report) in lines {
+            voice.part(line)?;
+            voice.done(report)?;
         }
+        Ok(())
     };
     if let ListFormat::Rows(format) = ask.format {
         refuse_terminal_of(format.format(), global)?;
@@ -113,29 +104,13 @@ pub(crate) fn lines(entries: &[Entry], ask: &Ask<'_>, global: &Global) -> Result
     if format != Format::TABLE {
         writer.begin(&Summary::TABLE)?;
     }
-    let mut tally = Tally::default();
-    let (mut parts, mut for_people, mut documents) = (Vec::new(), Vec::new(), Vec::new());
-    in_order(entries.len(), ask.threads, work, |number, said| -> Result<(), Failure> {
-        let lines = match said {
-            Ok(lines) => lines,
-            // Alone, an archive that cannot be read is the command's failure.
-            Err(failure) if entries.len() == 1 => return Err(failure),
-            Err(failure) => {
-                tally.failed += 1;
-                complain(&failure.to_string());
-                parts.push(failure.exit());
-                return Ok(());
-            }
-        };
-        tally.read += 1;
-        let archive = entries.get(number).map(|entry| entry.path.display().to_string()).unwrap_or_default();
-        for (line, report) in lines {
-            match line {
-                Line::Row(row) => for_people.push(*row),
-                Line::Encoded(row) => writer.put(row)?,
-                Line::Document(document) => documents.push(document),
-            }
-            parts.push(report.print(&archive, global));
+    let (mut for_people, mut documents) = (Vec::new(), Vec::new());
+    let tally = fleet.read(&opener, ask.threads, read, |_, heard| {
+        match heard {
+            Heard::Part(Line::Row(row)) => for_people.push(*row),
+            Heard::Part(Line::Encoded(row)) => writer.put(row)?,
+            Heard::Part(Line::Document(document)) => documents.push(document),
+            Heard::Opened | Heard::Done | Heard::Failed(_) => {}
         }
         Ok(())
     })?;
@@ -147,8 +122,8 @@ pub(crate) fn lines(entries: &[Entry], ask: &Ask<'_>, global: &Global) -> Result
         }
         ListFormat::Rows(_) => {}
     }
-    let exit = screen.finish(Exit::of_found(parts))?;
-    Ok((exit, tally))
+    screen.finish(Exit::Done)?;
+    Ok(tally)
 }
 
 /// The lines for people: names as far as there are any.

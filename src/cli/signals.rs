@@ -1,8 +1,25 @@
 //! Signals that end the command: what is not finished is taken away first.
 
+#[cfg(feature = "prompt")]
+use std::sync::Arc;
 use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use cryoscope::extract::Scratch;
+
+/// Ctrl-C is for what runs at the prompt, and does not end the command.
+static IS_CAUGHT: AtomicBool = AtomicBool::new(false);
+
+/// Catches Ctrl-C from now on: it sets this.
+#[cfg(feature = "prompt")]
+pub(crate) fn interrupts() -> Arc<AtomicBool> {
+    let flag = Arc::new(AtomicBool::new(false));
+    IS_CAUGHT.store(true, Ordering::Relaxed);
+    // Without, Ctrl-C ends the command, as it does elsewhere.
+    #[cfg(unix)]
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(&flag));
+    flag
+}
 
 /// Begins to watch over unfinished files, once.
 pub(crate) fn watch(scratch: &Scratch) {
@@ -17,12 +34,15 @@ pub(crate) fn watch(scratch: &Scratch) {
 
 #[cfg(unix)]
 mod on_unix {
+    use std::sync::atomic::Ordering;
     use std::thread;
 
     use cryoscope::extract::Scratch;
     use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
     use signal_hook::iterator::Signals;
     use signal_hook::low_level::emulate_default_handler;
+
+    use super::IS_CAUGHT;
 
     pub(super) fn watch(scratch: Scratch) {
         // What was started with a signal ignored (`nohup`, `&` in a script) goes on ignoring it.
@@ -33,6 +53,9 @@ mod on_unix {
         // Where no thread can be had, the default comes back with the end of `signals`: nothing is worse than before.
         let _ = thread::Builder::new().name("signals".to_owned()).spawn(move || {
             for signal in &mut signals {
+                if signal == SIGINT && IS_CAUGHT.load(Ordering::Relaxed) {
+                    continue;
+                }
                 let cleared = scratch.clear();
                 // The caller sees what ended the command, as if nobody had waited for the signal.
                 let _ = emulate_default_handler(signal);

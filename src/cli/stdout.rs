@@ -1,12 +1,9 @@
-//! Standard output, which the record of a run has the hash of.
+//! Standard output. The record of a run has its hash.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use data_encoding::HEXLOWER;
-use sha2::{Digest, Sha256};
-
-use super::evidence::Record;
+use super::record::Record;
 
 /// Standard output was closed (`>&-`) when the program began. Afterwards nobody can tell: the runtime puts `/dev/null` in its
 /// place, where all that is written would be lost without a word.
@@ -25,30 +22,6 @@ pub(crate) fn check() -> io::Result<()> {
         return Err(io::Error::other("standard output is closed; redirect it, or name a file by --output"));
     }
     Ok(())
-}
-
-/// What went to standard output.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Written {
-    bytes: u64,
-    hash: Sha256,
-}
-
-impl Written {
-    /// How many bytes.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.bytes
-    }
-
-    /// Their SHA-256, in hexadecimal.
-    pub(crate) fn sha256(&self) -> String {
-        HEXLOWER.encode(&self.hash.clone().finalize())
-    }
-
-    fn add(&mut self, bytes: &[u8]) {
-        self.bytes = self.bytes.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
-        self.hash.update(bytes);
-    }
 }
 
 /// Standard output. What takes it is hashed only for a manifest.

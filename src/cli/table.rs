@@ -1,10 +1,10 @@
 //! `cryoscope table`: raw rows of any table.
 
-#[cfg(feature = "parquet")]
 use std::collections::HashSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use cryoscope::Checkpoint;
 use cryoscope::formats::{Columns, Format, Grid, GridColumn, RowWriter, Style, wrapped};
 use cryoscope::tables::{self, ColumnRow, FAILURES, Table, TableSource, columns_of, nearest, on_one_line};
 
@@ -14,13 +14,14 @@ use super::args::{Global, RowFormat, TableArgs};
 #[cfg(feature = "parquet")]
 use super::dataset;
 use super::exit::Exit;
-use super::fleet;
 #[cfg(feature = "parquet")]
-use super::lead::ARCHIVE;
+use super::field::ARCHIVE;
+use super::fleet::Fleet;
 use super::lead::Lead;
 use super::newfile::Readers;
-use super::rows::{All, Filter, Job, Place};
-use super::screen::{Screen, refuse_terminal_of};
+use super::processes::no_process;
+use super::rows::{All, Chosen, Filter, Job, OfProcesses, Place, Selection};
+use super::screen::{Screen, in_columns, refuse_terminal_of};
 use super::table_file::Folder;
 use super::{Failure, Outcome};
 
@@ -33,18 +34,22 @@ pub(crate) fn run(args: &TableArgs, global: &Global) -> Outcome {
     }
     let (mut sources, archives) = asked(args)?;
     let columns = columns(args, &sources)?;
-    let entries = fleet::entries(&archives, &args.fleet)?;
+    let selection = selection(args, &mut sources)?;
+    let is_of_failures = |source: &&TableSource| source.table.name == FAILURES.table.name;
+    let has_rows_of_failures = !args.all && sources.iter().any(is_of_failures);
+    let fleet = Fleet::resolve(&archives, &args.fleet, global)?.with_rows_of_failures(has_rows_of_failures);
     let format = args.format.format();
     refuse_documents_of_failures(args, format, &mut sources)?;
     let is_dataset = is_dataset(args)?;
     let lead = Lead::new(&args.source, args.hash || is_dataset, global)?;
-    let before = lead.names(format, entries.len() > 1);
+    let before = lead.names(format, fleet.is_several());
     #[cfg(feature = "parquet")]
     if args.output_dir.as_deref() == Some(Path::new("-")) {
         let message = "--output-dir takes a directory; for one named `-`, write ./-";
         return Err(Failure::Usage(message.to_owned()));
     }
     if let (true, Some(path)) = (is_dataset, &args.output_dir) {
+        refuse_part_of_dataset(args)?;
         let by_archive = args.dataset.partition_by == Some(PartitionBy::Archive);
         let before = before.into_iter().filter(|name| !(by_archive && name == ARCHIVE)).collect();
         // A table that was named twice is one.
@@ -56,8 +61,7 @@ pub(crate) fn run(args: &TableArgs, global: &Global) -> Outcome {
         }
         let job = dataset::Job {
             path,
-            entries: &entries,
-            named: &archives,
+            fleet: &fleet,
             sources: &sources,
             style: Style { format, columns, name_tables: false, lead: before, width: None },
             threads: args.threads,
@@ -87,19 +91,91 @@ pub(crate) fn run(args: &TableArgs, global: &Global) -> Outcome {
     };
     let name_tables = sources.len() > 1 && args.output_dir.is_none();
     let job = Job {
-        entries: &entries,
-        named: &archives,
+        fleet: &fleet,
         sources: &sources,
         style: Style { format, columns, name_tables, lead: before, width },
         threads: args.threads,
         documents: &args.documents,
+        selection,
         lead,
         hash: args.hash,
-        failures: !args.all && sources.iter().any(|source| source.table.name == FAILURES.table.name),
         global,
     };
-    let all = |checkpoint| (checkpoint, Box::new(All) as Box<dyn Filter>);
-    job.run(place, |_, checkpoints| Ok(checkpoints.into_iter().map(all).collect()))
+    job.run(place, |archive, checkpoints| choose(archive, checkpoints, &args.pid))
+}
+
+/// The checkpoints of an archive, with the processes whose rows are wanted.
+fn choose(archive: &str, checkpoints: Vec<Checkpoint>, pids: &[u32]) -> Result<Chosen, Failure> {
+    let known: HashSet<u32> = checkpoints.iter().filter(|_| !pids.is_empty()).flat_map(pids_of).collect();
+    if let Some(&unknown) = pids.iter().find(|pid| !known.contains(pid)) {
+        return Err(no_process(archive, unknown, known.into_iter().collect()));
+    }
+    let filter =
+        || -> Box<dyn Filter> { if pids.is_empty() { Box::new(All) } else { Box::new(OfProcesses(pids.to_vec())) } };
+    Ok(checkpoints.into_iter().map(|checkpoint| (checkpoint, filter())).collect())
+}
+
+/// The pids of a checkpoint, with those of which only pages are there.
+fn pids_of(checkpoint: &Checkpoint) -> Vec<u32> {
+    let processes = checkpoint.model().processes().iter().chain(checkpoint.memory().nameless());
+    processes.map(|process| process.pid().0).collect()
+}
+
+/// Which rows are asked for. What tables have no column for is refused; of all tables, those that have it are meant.
+fn selection<'a>(args: &'a TableArgs, sources: &mut Vec<&'static TableSource>) -> Result<Selection<'a>, Failure> {
+    let by_process = !args.pid.is_empty();
+    if args.all {
+        let has = |source: &TableSource| {
+            args.conditions.iter().all(|condition| source.table.column(condition.column()).is_some())
+                && (!by_process || OfProcesses::are_in(source.table))
+        };
+        sources.retain(|source| has(source));
+        if sources.is_empty() {
+            return Err(Failure::Usage("no table has all columns that --where names".to_owned()));
+        }
+    }
+    for source in sources.iter() {
+        let table = source.table;
+        for condition in &args.conditions {
+            has_column(table, condition.column(), "--where")?;
+            condition.check(table)?;
+        }
+        if let Some(order) = args.sort.as_ref().filter(|_| !args.all) {
+            has_column(table, &order.column, "--sort")?;
+        }
+        if by_process && !OfProcesses::are_in(table) {
+            return Err(Failure::Usage(format!("the table {} is not about processes: leave out --pid", table.name)));
+        }
+    }
+    Ok(Selection { conditions: &args.conditions, order: args.sort.as_ref(), limit: args.limit, by_process })
+}
+
+/// Refuses a column that a table does not have, and lists those that it has.
+fn has_column(table: &Table, column: &str, flag: &str) -> Result<(), Failure> {
+    if table.column(column).is_some() {
+        return Ok(());
+    }
+    let names: Vec<&str> = table.columns.iter().map(|column| &*column.name).collect();
+    let meant =
+        nearest(column, names.iter().copied()).map_or_else(String::new, |near| format!("; did you mean {near}?"));
+    let head = format!("{flag}: the table {} has no column {column}{meant}", table.name);
+    Err(Failure::Lines([head, "It has these columns:".to_owned()].into_iter().chain(in_columns(&names)).collect()))
+}
+
+/// A dataset says of each archive that it has all of its rows.
+fn refuse_part_of_dataset(args: &TableArgs) -> Result<(), Failure> {
+    let flags = [
+        ("--pid", !args.pid.is_empty()),
+        ("--where", !args.conditions.is_empty()),
+        ("--sort", args.sort.is_some()),
+        ("--limit", args.limit.is_some()),
+    ];
+    match flags.iter().find(|(_, is_given)| *is_given) {
+        None => Ok(()),
+        Some((flag, _)) => Err(Failure::Usage(format!(
+            "{flag} leaves rows out, and a dataset has all rows of its archives; write one file with --output instead"
+        ))),
+    }
 }
 
 /// Whether a dataset is to be written. Refuses what only datasets have elsewhere.
@@ -168,18 +244,59 @@ fn asked(args: &TableArgs) -> Result<(Vec<&'static TableSource>, Vec<PathBuf>), 
         tables = all().collect();
     }
     if tables.is_empty() {
-        return Err(Failure::Usage(format!("which table? There is: {}", names().join(", "))));
+        return Err(with_tables("which table?".to_owned()));
     }
     if archives.is_empty() && args.fleet.files_from.is_empty() {
-        return Err(Failure::Usage("which archive? Name it beside the table; `-` is standard input".to_owned()));
+        return Err(Failure::Usage(
+            "no archive to read; name one next to the table, or `-` for standard input".to_owned(),
+        ));
     }
     Ok((tables, archives))
 }
 
+/// What people call tables that have other names.
+const CALLED: [(&str, &str); 19] = [
+    ("command", "processes"),
+    ("connections", "tcp_connections"),
+    ("env", "process_envs"),
+    ("environ", "process_envs"),
+    ("environment", "process_envs"),
+    ("envs", "process_envs"),
+    ("fds", "process_open_files"),
+    ("files", "process_open_files"),
+    ("mappings", "process_memory_map"),
+    ("maps", "process_memory_map"),
+    ("memory", "memory_sizes"),
+    ("open_files", "process_open_files"),
+    ("open_sockets", "process_open_sockets"),
+    ("process", "processes"),
+    ("ps", "processes"),
+    ("rootfs", "rootfs_changes"),
+    ("sockets", "process_open_sockets"),
+    ("tcp", "tcp_connections"),
+    ("vmas", "process_memory_map"),
+];
+
+/// The table of a name, or the one that is called so.
+pub(crate) fn called(name: &str) -> Option<&'static str> {
+    let called = || CALLED.iter().find(|(called, _)| *called == name).map(|(_, table)| *table);
+    find(name).map(|source| &*source.table.name).or_else(called)
+}
+
+/// The table that a name was probably meant for.
+pub(crate) fn meant(name: &str) -> Option<&'static str> {
+    called(name).or_else(|| nearest(name, names()))
+}
+
 /// There is no table of a name.
 fn unknown(name: &str) -> Failure {
-    let nearest = nearest(name, names()).map_or_else(String::new, |near| format!(", did you mean {near}"));
-    Failure::Usage(format!("there is no table {name}{nearest}? There is: {}", names().join(", ")))
+    let meant = meant(name).map_or_else(String::new, |table| format!("; did you mean {table}?"));
+    with_tables(format!("there is no table {name}{meant}"))
+}
+
+/// A message, and the tables that there are.
+fn with_tables(head: String) -> Failure {
+    Failure::Lines([head, "The tables are:".to_owned()].into_iter().chain(in_columns(&names())).collect())
 }
 
 fn names() -> Vec<&'static str> {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode};
@@ -14,6 +14,7 @@ use super::error::Error;
 use super::functions::register;
 use super::guard::{Guard, LONGEST, Reads, words};
 use super::result;
+use super::watch::Watch;
 use super::{ARCHIVE, SET};
 use crate::Checkpoint;
 use crate::memory::Keep;
@@ -30,7 +31,8 @@ const WARNINGS: &str = "warnings";
 #[non_exhaustive]
 pub struct Bounds {
     /// How long making rows and answering may take, without opening archives and without the sink (default 60 s). The clock is
-    /// looked at between the steps of the engine: a single function over long values, such as `instr`, may take longer. Who has to
+    /// looked at between the steps of the engine, and when one of our functions is called: a single function of the engine over long
+    /// values, such as `instr`, may take longer. Who has to
     /// end that, too, runs the query in a thread and leaves it behind, as the command does.
     pub time: Duration,
     /// Bytes of memory that the engine may take, in all databases of the process (default 4 GiB).
@@ -67,6 +69,7 @@ impl Default for Bounds {
 pub struct Database {
     connection: Connection,
     guard: Guard,
+    watch: Watch,
     bounds: Bounds,
     /// The columns that are there, by archive, set and table.
     loaded: BTreeMap<(String, String, &'static str), BTreeSet<usize>>,
@@ -117,7 +120,17 @@ impl Database {
     ///
     /// If the engine does not start.
     pub fn new(bounds: Bounds) -> Result<Self, Error> {
+        Database::stoppable(bounds, Arc::default())
+    }
+
+    /// The same. Loading and queries stop soon after `stop` is set, with [`Error::Stopped`].
+    ///
+    /// # Errors
+    ///
+    /// If the engine does not start.
+    pub fn stoppable(bounds: Bounds, stop: Arc<AtomicBool>) -> Result<Self, Error> {
         let guard = Guard::default();
+        let watch = Watch::new(stop);
         let start = || {
             let mut connection = Connection::open_in_memory()?;
             // Large sorts would go to files.
@@ -126,12 +139,12 @@ impl Database {
             for source in tables::ALL {
                 connection.execute(&definition(source.table), [])?;
             }
-            register(&connection)?;
+            register(&connection, &watch)?;
             guard.set(&mut connection, bounds.value)?;
             Ok(connection)
         };
         let connection = start().map_err(|error| Error::of(error, ""))?;
-        Ok(Database { connection, guard, bounds, loaded: BTreeMap::new() })
+        Ok(Database { connection, guard, watch, bounds, loaded: BTreeMap::new() })
     }
 
     /// Compiles a query, without any archive.
@@ -173,7 +186,7 @@ impl Database {
         let start = Instant::now();
         // The clock of an earlier query has run out, maybe.
         let left = query.left;
-        let watched = self.connection.progress_handler(STEPS, Some(move || start.elapsed() >= left));
+        let watched = self.begin_watch(move || start.elapsed() >= left);
         watched.map_err(|error| self.failure(error, ""))?;
         for source in query.sources() {
             let Some(columns) = query.reads.get(&*source.table.name) else { continue };
@@ -188,7 +201,7 @@ impl Database {
             let columns: BTreeSet<usize> = columns.union(before.unwrap_or(&BTreeSet::new())).copied().collect();
             let filled = self.fill(source, &columns, archive, checkpoint, start.checked_add(query.left));
             if !filled.map_err(|error| self.failure(error, ""))? {
-                return Err(Error::TimedOut(self.bounds.time));
+                return Err(self.over());
             }
             self.loaded.insert(key, columns);
             let by_pid = index(source.table).map_or(Ok(0), |sql| self.connection.execute(&sql, []));
@@ -216,7 +229,7 @@ impl Database {
         statement.raw_bind_parameter(2, &set)?;
         let mut result = Ok(true);
         source.each(checkpoint, &mut |row| {
-            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            if deadline.is_some_and(|deadline| Instant::now() >= deadline) || self.watch.is_stopped() {
                 result = Ok(false);
                 return ControlFlow::Break(());
             }
@@ -260,7 +273,7 @@ impl Database {
             move || start.elapsed().saturating_sub(Duration::from_nanos(elsewhere.load(Ordering::Relaxed)))
         };
         let (left, clock) = (query.left, spent.clone());
-        let watched = self.connection.progress_handler(STEPS, Some(move || clock() >= left));
+        let watched = self.begin_watch(move || clock() >= left);
         let answered = watched.and_then(|()| {
             self.answer(query, &mut |row| {
                 let begun = Instant::now();
@@ -290,9 +303,21 @@ impl Database {
         Ok(())
     }
 
+    /// Looks at a clock between the steps of the engine, and when one of our functions is called.
+    fn begin_watch(&mut self, is_over: impl Fn() -> bool + Send + Sync + 'static) -> rusqlite::Result<()> {
+        self.watch.begin(is_over);
+        let watch = self.watch.clone();
+        self.connection.progress_handler(STEPS, Some(move || watch.is_over()))
+    }
+
+    /// Why a query was interrupted.
+    fn over(&self) -> Error {
+        if self.watch.is_stopped() { Error::Stopped } else { Error::TimedOut(self.bounds.time) }
+    }
+
     fn failure(&self, error: rusqlite::Error, sql: &str) -> Error {
         match error.sqlite_error_code() {
-            Some(ErrorCode::OperationInterrupted) => Error::TimedOut(self.bounds.time),
+            Some(ErrorCode::OperationInterrupted) => self.over(),
             Some(ErrorCode::OutOfMemory) => Error::Memory(self.bounds.memory),
             Some(ErrorCode::TooBig) if i32::try_from(sql.len()).is_ok_and(|len| len <= LONGEST) => {
                 Error::TooLong(self.bounds.value)
@@ -547,6 +572,33 @@ mod tests {
             Err(Error::TimedOut(bounds.time)),
             "while it loads"
         );
+    }
+
+    /// Few steps of the engine may hold many calls.
+    #[test]
+    fn functions_hear_the_clock() {
+        let bounds = Bounds { time: Duration::from_millis(100), ..Bounds::default() };
+        let mut database = Database::new(bounds.clone()).unwrap();
+        database.begin_watch(|| true).unwrap();
+        let _ = database.connection.progress_handler(0, None::<fn() -> bool>);
+        let answered = database.connection.query_row("SELECT 'x' REGEXP 'x'", [], |row| row.get::<_, i64>(0));
+        assert_eq!(database.failure(answered.unwrap_err(), ""), Error::TimedOut(bounds.time));
+        assert_eq!(rows(&mut database, "SELECT 'x' REGEXP 'x'"), Ok(vec!["[1]".to_owned()]), "it still answers");
+    }
+
+    #[test]
+    fn queries_stop_when_they_are_told_to() {
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut database = Database::stoppable(Bounds::default(), Arc::clone(&stop)).unwrap();
+        let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
+        let asked = std::thread::spawn(move || (rows(&mut database, endless), database));
+        std::thread::sleep(Duration::from_millis(20));
+        stop.store(true, Ordering::Relaxed);
+        let (answered, mut database) = asked.join().unwrap();
+        assert_eq!(answered, Err(Error::Stopped));
+        assert_eq!(rows(&mut database, "SELECT pid FROM processes"), Err(Error::Stopped), "while it loads");
+        stop.store(false, Ordering::Relaxed);
+        assert_eq!(rows(&mut database, "SELECT 1"), Ok(vec!["[1]".to_owned()]), "it still answers");
     }
 
     #[test]

@@ -38,6 +38,9 @@ pub enum Error {
     /// It took too long.
     #[error("the query was stopped after {} seconds; ask for less, or give it more time by --timeout", .0.as_secs_f64())]
     TimedOut(Duration),
+    /// It was told to stop.
+    #[error("the query was stopped")]
+    Stopped,
     /// It needed too much memory.
     #[error(
         "the query was stopped: it needs more than {0} bytes of memory; ask for less, or --max-sql-memory raises the limit"

@@ -6,9 +6,10 @@ use std::net::IpAddr;
 use regex_automata::meta::Regex;
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Result};
+use rusqlite::{Connection, Error, Result};
 
 use super::cell::integer;
+use super::watch::Watch;
 use crate::abi::ip;
 
 /// A function.
@@ -53,13 +54,19 @@ pub const FUNCTIONS: &[Function] = &[
 ];
 
 /// Makes them known.
-pub(super) fn register(connection: &Connection) -> Result<()> {
+pub(super) fn register(connection: &Connection, watch: &Watch) -> Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_INNOCUOUS;
     for function in FUNCTIONS {
         let arguments = i32::try_from(function.arguments.len()).unwrap_or(-1);
         let call = function.call;
-        connection
-            .create_scalar_function(function.name, arguments, flags, move |context| Ok(call(context)?.map(integer)))?;
+        let watch = watch.clone();
+        connection.create_scalar_function(function.name, arguments, flags, move |context| {
+            // The engine looks at the clock between its steps only, and one call may take as long as many of them.
+            if watch.is_over() {
+                return Err(Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_INTERRUPT), None));
+            }
+            Ok(call(context)?.map(integer))
+        })?;
     }
     Ok(())
 }
@@ -72,8 +79,8 @@ fn text<'c>(context: &'c Context<'_>, argument: usize) -> Option<&'c str> {
     }
 }
 
-fn wrong(message: String) -> rusqlite::Error {
-    rusqlite::Error::UserFunctionError(message.into())
+fn wrong(message: String) -> Error {
+    Error::UserFunctionError(message.into())
 }
 
 fn hexadecimal(text: &str) -> Option<u64> {
@@ -155,7 +162,7 @@ mod tests {
     /// The value of an expression, as SQLite prints it; an error's text.
     fn value(expression: &str) -> String {
         let connection = Connection::open_in_memory().unwrap();
-        register(&connection).unwrap();
+        register(&connection, &Watch::new(std::sync::Arc::default())).unwrap();
         let sql = format!("SELECT ifnull(CAST({expression} AS TEXT), 'null')");
         connection.query_row(&sql, [], |row| row.get(0)).unwrap_or_else(|error| error.to_string())
     }

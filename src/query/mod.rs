@@ -48,6 +48,7 @@ mod error;
 mod functions;
 mod guard;
 mod result;
+mod watch;
 
 pub use database::{Bounds, Database, Query};
 pub use error::{Error, Position};

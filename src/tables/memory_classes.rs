@@ -1,11 +1,14 @@
 //! Table `memory_classes`.
 
+use std::collections::BTreeMap;
+
 use bstr::BString;
 
-use super::memory_sizes::sizes;
+use super::memory_sizes::{Part, Sizes, sizes, sizes_of};
 use super::table::table;
 use crate::Checkpoint;
 use crate::model::ids::Pid;
+use crate::model::process::Process;
 
 table! {
     "memory_classes", key(pid, class), brief(pid, name, class, mappings, mapped_bytes, recorded_bytes, missing_bytes, why);
@@ -37,7 +40,20 @@ const CLASSES: [&str; 8] = ["heap", "stack", "anonymous", "file", "memfd", "shar
 
 /// The rows of `memory_classes`.
 pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = MemoryClass> + '_ {
-    sizes(checkpoint).flat_map(|(process, mut classes)| {
+    rows_of(sizes(checkpoint))
+}
+
+impl MemoryClass {
+    /// The rows of a part of memory.
+    pub fn of_part<'c>(checkpoint: &'c Checkpoint, part: &'c Part<'_>) -> impl Iterator<Item = MemoryClass> + 'c {
+        rows_of(sizes_of(checkpoint, part))
+    }
+}
+
+fn rows_of<'c>(
+    sizes: impl Iterator<Item = (&'c Process, BTreeMap<&'static str, Sizes>)>,
+) -> impl Iterator<Item = MemoryClass> {
+    sizes.flat_map(|(process, mut classes)| {
         CLASSES.into_iter().filter_map(move |class| {
             let sizes = classes.remove(class)?;
             Some(MemoryClass {

@@ -1,6 +1,7 @@
 //! Table `memory_sizes`.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use bstr::BString;
 
@@ -8,7 +9,7 @@ use super::process_memory_map::{Mapping, rows_of as mappings_of};
 use super::table::table;
 use crate::Checkpoint;
 use crate::memory::{AddressSpace, Missing, Origin};
-use crate::model::ids::Pid;
+use crate::model::ids::{Address, Pid};
 use crate::model::process::Process;
 
 table! {
@@ -80,17 +81,56 @@ pub(super) struct Sizes {
     pub(super) missing: BTreeMap<Missing, u64>,
 }
 
-/// The living processes, with the sizes of each class.
+/// A part of memory, whose sizes are asked for.
+#[expect(missing_debug_implementations, reason = "a function has no form")]
+pub struct Part<'a> {
+    /// Addresses.
+    pub range: Range<u64>,
+    /// Mappings; `None` for all, and for pages in none.
+    pub wants: Option<&'a dyn Fn(&Mapping) -> bool>,
+}
+
+impl Part<'_> {
+    /// The part of a mapping that belongs to it, if there is one.
+    fn of(&self, mapping: Mapping) -> Option<Mapping> {
+        let start = Address(mapping.start.0.max(self.range.start));
+        let end = Address(mapping.end.0.min(self.range.end));
+        let is_wanted = self.wants.is_none_or(|wants| wants(&mapping));
+        (is_wanted && start.0 < end.0).then_some(Mapping { start, end, ..mapping })
+    }
+
+    /// The same of pages that belong to no mapping that is known.
+    fn of_pages(&self, ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
+        let clip = |range: Range<u64>| range.start.max(self.range.start)..range.end.min(self.range.end);
+        let ranges = ranges.into_iter().filter(|_| self.wants.is_none()).map(clip);
+        ranges.filter(|range| !range.is_empty()).collect()
+    }
+}
+
+/// Everything.
+const ALL: Part<'static> = Part { range: 0..u64::MAX, wants: None };
+
+/// Living processes with the sizes of each class.
 pub(super) fn sizes(checkpoint: &Checkpoint) -> impl Iterator<Item = (&Process, BTreeMap<&'static str, Sizes>)> + '_ {
+    sizes_of(checkpoint, &ALL)
+}
+
+/// The same of a part of memory.
+pub(super) fn sizes_of<'c>(
+    checkpoint: &'c Checkpoint,
+    part: &'c Part<'_>,
+) -> impl Iterator<Item = (&'c Process, BTreeMap<&'static str, Sizes>)> + 'c {
     let (model, memory) = (checkpoint.model(), checkpoint.kept_memory());
     let mut processes: Vec<&Process> = model.processes().iter().chain(memory.nameless()).collect();
     processes.sort_by_key(|process| process.pid());
     processes.into_iter().filter_map(move |process| {
         if process.mm.is_none() {
-            return Some((process, of_pages(&memory.pages(process, model)?, &memory.recorded_ranges(process))));
+            let ranges = part.of_pages(memory.recorded_ranges(process));
+            return Some((process, of_pages(&memory.pages(process, model)?, &ranges)));
         }
         let space = memory.space(process, model)?;
-        Some((process, of_process(&space, mappings_of(checkpoint, process))))
+        let mappings = mappings_of(checkpoint, process).filter_map(|mapping| part.of(mapping));
+        Some((process, of_process(&space, mappings)))
     })
 }
 
@@ -112,8 +152,8 @@ fn of_process(space: &AddressSpace<'_>, mappings: impl Iterator<Item = Mapping>)
     classes
 }
 
-/// Without mappings, all recorded pages are in one class.
-fn of_pages(space: &AddressSpace<'_>, ranges: &[std::ops::Range<u64>]) -> BTreeMap<&'static str, Sizes> {
+/// Without mappings there is one class of what was recorded.
+fn of_pages(space: &AddressSpace<'_>, ranges: &[Range<u64>]) -> BTreeMap<&'static str, Sizes> {
     let mut sizes = Sizes::default();
     for run in ranges.iter().flat_map(|range| space.runs(range.start, range.end)) {
         let field = match run.origin {
@@ -128,7 +168,18 @@ fn of_pages(space: &AddressSpace<'_>, ranges: &[std::ops::Range<u64>]) -> BTreeM
 
 /// The rows of `memory_sizes`.
 pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = MemorySize> + '_ {
-    sizes(checkpoint).map(|(process, classes)| {
+    rows_of(checkpoint, &ALL)
+}
+
+impl MemorySize {
+    /// The rows of a part of memory.
+    pub fn of_part<'c>(checkpoint: &'c Checkpoint, part: &'c Part<'_>) -> impl Iterator<Item = MemorySize> + 'c {
+        rows_of(checkpoint, part)
+    }
+}
+
+fn rows_of<'c>(checkpoint: &'c Checkpoint, part: &'c Part<'_>) -> impl Iterator<Item = MemorySize> + 'c {
+    sizes_of(checkpoint, part).map(|(process, classes)| {
         let recorded = |class| classes.get(class).map_or(0, |sizes: &Sizes| sizes.recorded);
         let sum = |field: &dyn Fn(&Sizes) -> u64| classes.values().map(field).fold(0, u64::saturating_add);
         let missing = |why| sum(&|sizes| sizes.missing.get(&why).copied().unwrap_or(0));

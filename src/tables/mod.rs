@@ -115,6 +115,7 @@ pub(crate) use isolation::has_all_capabilities;
 pub(crate) use isolation::usual_capabilities;
 pub use mappings::Mappings;
 pub use matches::{Match, MatchCount, Matches};
+pub use memory_sizes::Part as MemoryPart;
 pub use nearest::nearest;
 pub(crate) use process_memory_map::rows_of as mappings_of;
 pub(crate) use process_open_files::rows_of as open_files_of;

@@ -430,7 +430,7 @@ fn a_core_needs_a_process_with_memory_and_a_file() {
         assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0, "no half file");
     };
     refused(&archive, &["--pid", "4711", "-o", "core"], "no process has the pid 4711; there are 1");
-    refused(&archive, &["--pid", "1"], "which file? --output names it");
+    refused(&archive, &["--pid", "1"], "no file to write to; name one with --output FILE");
     refused(&archive, &["-o", "core"], "--pid");
     refused(&archive, &["--pid", "1", "-o", "none/core"], "there is no folder none");
     refused(&fixtures::path("malformed/elf"), &["--pid", "1", "-o", "core"], "");

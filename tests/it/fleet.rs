@@ -173,7 +173,7 @@ fn tables_and_archives_may_stand_in_any_order() {
     let ran = cryoscope(folder.path()).args(["table", "./processes", "processes"]).output().unwrap();
     assert_eq!(Ran::of(ran).ok(), usual);
     let missing = run(["table", "processes"]);
-    assert_eq!((missing.code, missing.err.contains("which archive?")), (Some(2), true), "{}", missing.err);
+    assert_eq!((missing.code, missing.err.contains("no archive to read")), (Some(2), true), "{}", missing.err);
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod dataset;
 mod decode;
 mod differentials;
 mod docs;
+mod door;
 mod evidence;
 mod examples;
 mod extract;

@@ -16,8 +16,12 @@ const WEBAPP: &str = "webapp-compromise/webapp-compromise.tar.zst";
 /// The answer of a query to a fixture, as a program reads it.
 fn answer(fixture: &str, sql: &str) -> Vec<Value> {
     let path = fixtures::path(fixture);
-    let out = run(["query", path.to_str().unwrap(), sql, "--format", "ndjson"]);
-    out.ok().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    let ran = run(["query", path.to_str().unwrap(), sql, "--format", "ndjson"]);
+    if ran.code == Some(1) {
+        assert_eq!((ran.out.as_str(), ran.err.as_str()), ("", "cryoscope: no rows\n"), "{sql}");
+        return Vec::new();
+    }
+    ran.ok().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 /// What a query that is wrong comes to.
@@ -342,4 +346,104 @@ fn values_and_memory_are_bounded_by_flags_that_are_named() {
         "{}",
         ran.err
     );
+}
+
+#[test]
+fn an_answer_without_rows_is_a_no() {
+    let path = fixtures::path("forms-reference/podman-runc.tar");
+    let none = run(["query", path.to_str().unwrap(), "SELECT pid FROM processes WHERE pid = 4711", "--format", "csv"]);
+    assert_eq!((none.code, none.out.as_str(), none.err.as_str()), (Some(1), "pid\n", "cryoscope: no rows\n"));
+    let quiet = run(["query", path.to_str().unwrap(), "SELECT 1 WHERE 0", "-q"]);
+    assert_eq!((quiet.code, quiet.err.as_str()), (Some(1), ""));
+}
+
+#[test]
+fn the_query_may_stand_before_the_archives() {
+    let names = ["tree/tree.tar.zst", WEBAPP].map(|name| fixtures::path(name).display().to_string());
+    let sql = "SELECT archive, count(*) FROM processes GROUP BY archive";
+    let last = run(["query", &names[0], &names[1], sql]).ok();
+    assert_eq!(run(["query", sql, &names[0], &names[1]]).ok(), last);
+    assert_eq!(run(["query", &names[0], sql, &names[1]]).ok(), last);
+    let missing = run(["query", "SELECT 1", "nowhere.tar"]);
+    assert!(missing.code == Some(2) && missing.err.contains("nowhere.tar: no such file"), "{}", missing.err);
+}
+
+#[test]
+fn queries_can_ask_for_hashes_of_contents() {
+    let path = fixtures::path("forms-reference/podman-runc.tar");
+    let sql = "SELECT path, sha256 FROM members WHERE sha256 IS NOT NULL ORDER BY path";
+    let ask = |more: &[&str]| run([&["query", path.to_str().unwrap(), sql, "--format", "ndjson"], more].concat());
+    assert_eq!(ask(&[]).code, Some(1), "nothing is hashed unless it is asked for");
+    let table =
+        run(["table", path.to_str().unwrap(), "members", "--hash", "--format", "ndjson", "--where", "sha256!=null"]);
+    let rows = |out: &str| {
+        let of = |line: &str| {
+            let row: Value = serde_json::from_str(line).unwrap();
+            (row["path"].to_string(), row["sha256"].to_string())
+        };
+        let mut rows: Vec<_> = out.lines().map(of).collect();
+        rows.sort();
+        rows
+    };
+    let hashed = rows(&ask(&["--hash"]).ok());
+    assert!(hashed.len() > 5);
+    assert_eq!(hashed, rows(&table.ok()));
+}
+
+/// The prompt on a terminal, which `script` makes.
+#[cfg(all(unix, feature = "prompt"))]
+#[test]
+fn the_prompt_understands_words_lines_and_interrupts() {
+    use std::io::{Read, Write};
+    use std::process::{Command, Stdio};
+    use std::sync::{Arc, Mutex};
+    use std::time::{Duration, Instant};
+
+    let home = tempfile::tempdir().unwrap();
+    let path = fixtures::path("forms-reference/podman-runc.tar");
+    let line = format!("'{}' query '{}' --no-history", env!("CARGO_BIN_EXE_cryoscope"), path.display());
+    let spawned = Command::new("script")
+        .args(["-qec", &line, "/dev/null"])
+        .current_dir(home.path())
+        .env("TERM", "dumb")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn();
+    let Ok(mut script) = spawned else {
+        eprintln!("skipped: there is no `script`, which makes a terminal");
+        return;
+    };
+    let (mut stdin, mut stdout) = (script.stdin.take().unwrap(), script.stdout.take().unwrap());
+    let seen = Arc::new(Mutex::new(String::new()));
+    let screen = Arc::clone(&seen);
+    std::thread::spawn(move || {
+        let mut bytes = [0; 4096];
+        while let Ok(len @ 1..) = stdout.read(&mut bytes) {
+            screen.lock().unwrap().push_str(&String::from_utf8_lossy(&bytes[..len]));
+        }
+    });
+    let start = Instant::now();
+    let mut type_until = |typed: &str, said: &str, again: bool| {
+        let from = seen.lock().unwrap().len();
+        stdin.write_all(typed.as_bytes()).unwrap();
+        stdin.flush().unwrap();
+        while !seen.lock().unwrap()[from..].contains(said) {
+            assert!(start.elapsed() < Duration::from_mins(2), "{said}: {}", seen.lock().unwrap());
+            std::thread::sleep(Duration::from_millis(200));
+            if again {
+                stdin.write_all(typed.as_bytes()).unwrap();
+            }
+        }
+    };
+    type_until("", "cryoscope> ", false);
+    type_until("help\n", "List the tables", false);
+    type_until("SELECT count(*) AS found\n", "...> ", false);
+    type_until("FROM processes;\n", "FOUND", false);
+    type_until("SELECT 1 WHERE 0;\n", "no rows", false);
+    let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n;\n";
+    type_until(endless, "n(i)", false);
+    type_until("\u{3}", "the query was stopped", true);
+    type_until("SELECT 'still ' || 'here';\n", "still here", false);
+    type_until("exit\n", "", false);
+    assert_eq!(script.wait().unwrap().code(), Some(0));
 }

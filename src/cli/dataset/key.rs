@@ -8,8 +8,8 @@ use cryoscope::archive::Identity;
 use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
 
-use crate::cli::evidence::hash_of;
 use crate::cli::fleet::Entry;
+use crate::cli::record::hash_of;
 
 /// An archive, whatever it is called.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

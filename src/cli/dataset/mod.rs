@@ -10,7 +10,6 @@ mod schema;
 mod writer;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bstr::{BStr, BString};
@@ -26,10 +25,10 @@ use self::root::Root;
 use self::writer::{Contents, How, Writer};
 use super::args::{DatasetArgs, Global, PartitionBy};
 use super::exit::Exit;
-use super::fleet::{Entry, Gone, Speaker, in_order, none_in};
+use super::fleet::{Entry, Fleet, Gone, Speaker, Stop, in_order};
 use super::lead::Lead;
 use super::open::Opener;
-use super::rows::{All, Stop, keep, say_rows};
+use super::rows::{All, Selection, keep, say_rows};
 use super::screen::{Report, complain};
 use super::{Failure, Outcome};
 
@@ -43,9 +42,7 @@ const MESSAGE_MOST: usize = 4096;
 /// What is written.
 pub(crate) struct Job<'a> {
     pub(crate) path: &'a std::path::Path,
-    pub(crate) entries: &'a [Entry],
-    /// What was named, of which these are.
-    pub(crate) named: &'a [PathBuf],
+    pub(crate) fleet: &'a Fleet<'a>,
     pub(crate) sources: &'a [&'static TableSource],
     pub(crate) style: Style,
     pub(crate) threads: Option<usize>,
@@ -87,7 +84,7 @@ struct Tally {
 impl Job<'_> {
     /// Reads the archives that are new, and writes their rows.
     pub(crate) fn run(&self) -> Outcome {
-        self.lead.check(self.entries)?;
+        self.lead.check(self.fleet.entries())?;
         let entries = self.sorted();
         self.check_names(&entries)?;
         let tables: Vec<Table> = self.sources.iter().map(|source| self.table(source)).collect();
@@ -101,7 +98,7 @@ impl Job<'_> {
         let (tally, exit) = self.read_all(&entries, &mut writer)?;
         writer.finish()?;
         if tally.read + tally.known + tally.failed == 0 {
-            none_in(self.named.iter().map(PathBuf::as_path), self.global);
+            self.fleet.say_nothing();
         }
         self.print(&tally, writer.written());
         // All of them were there already, which is no failure.
@@ -141,7 +138,7 @@ impl Job<'_> {
 
     /// The archives in the order of their names: so are the rows.
     fn sorted(&self) -> Vec<&Entry> {
-        let mut entries: Vec<&Entry> = self.entries.iter().collect();
+        let mut entries: Vec<&Entry> = self.fleet.entries().iter().collect();
         entries.sort_by_cached_key(|entry| self.lead.id_of(entry, None));
         entries
     }
@@ -288,7 +285,7 @@ impl Job<'_> {
         encoder.lead(self.lead.values_of(&self.style.lead, id, Some(checkpoint.set_name()), sha256));
         let folder = self.args.partition_by.map(|by| Arc::from(by.folder(BStr::new(id), checkpoint)));
         for (number, source) in self.sources.iter().enumerate() {
-            say_rows(source, checkpoint, &All, &mut encoder, &mut |rows| {
+            say_rows(source, checkpoint, (&All, &Selection::default()), &mut encoder, &mut |_, rows| {
                 Ok(speaker.say(Said::Rows(number, folder.clone(), rows))?)
             })?;
         }

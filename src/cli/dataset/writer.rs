@@ -18,9 +18,9 @@ use super::root::Root;
 use super::schema;
 use crate::cli::Failure;
 use crate::cli::args::PartitionBy;
-use crate::cli::evidence::Record;
 use crate::cli::lead::Lead;
 use crate::cli::newfile::not_written;
+use crate::cli::record::Record;
 
 /// Bytes of rows of a batch, and its parts, about: so much may be lost by a run that is killed, and so large parts become.
 const BYTES_MOST: usize = 256 << 20;

@@ -12,10 +12,10 @@ use cryoscope::model::process::Process;
 use cryoscope::tables::{DumpedRun, dumped};
 
 use super::super::args::{Global, MemparseArgs};
-use super::super::evidence::Record;
 use super::super::exit::Exit;
 use super::super::newfile::{NewFile, Readers, not_written};
 use super::super::outputs::{Claim, Outputs};
+use super::super::record::Record;
 use super::super::screen::{complain, refuse_terminal};
 use super::super::stdout::Stdout;
 use super::super::{Failure, Outcome};

@@ -4,61 +4,83 @@ use std::collections::HashMap;
 use std::io::Write as _;
 use std::ops::ControlFlow;
 
-use cryoscope::Checkpoint;
 use cryoscope::formats::{escape, hexdump, units};
 use cryoscope::memory::{Part, PartContent};
 use cryoscope::model::ids::Pid;
 use cryoscope::model::process::Process;
 
-use super::super::args::{Global, MemparseArgs, RowFormat};
+use super::super::args::RowFormat;
 use super::super::exit::Exit;
+use super::super::rows::One;
 use super::super::screen::Screen;
 use super::super::{Failure, Outcome};
 use super::selection::Selected;
-use super::threads;
+use super::{Context, Task, threads};
 
-pub(super) fn run(checkpoint: &Checkpoint, selected: &Selected<'_>, args: &MemparseArgs, global: &Global) -> Outcome {
-    if args.format != RowFormat::Table {
-        return Err(Failure::Usage("a hexdump has no rows; --dump writes the bytes themselves".to_owned()));
+/// A hexdump.
+pub(super) struct Hexdump<'a> {
+    context: Context<'a>,
+    screen: Screen,
+}
+
+impl<'a> Hexdump<'a> {
+    pub(super) fn new(context: Context<'a>) -> Result<Self, Failure> {
+        if context.args.format != RowFormat::Table {
+            return Err(Failure::Usage("a hexdump has no rows; --dump writes the bytes themselves".to_owned()));
+        }
+        let screen = Screen::open(context.global)?;
+        Ok(Hexdump { context, screen })
     }
-    let memory = checkpoint.memory();
-    let ranges = selected.by_mapping();
-    let by_pid: HashMap<Pid, usize> = ranges.iter().enumerate().map(|(i, (process, _))| (process.pid(), i)).collect();
-    let mut screen = Screen::open(global)?;
-    let render = |part: Part<'_>| {
-        // A row of sixteen bytes has 87 characters.
-        let bytes = if let PartContent::Bytes(bytes) = &part.content { bytes.len() } else { 0 };
-        let mut text = Vec::with_capacity(bytes.div_ceil(16).saturating_mul(87).saturating_add(256));
-        let process = by_pid.get(&part.pid).and_then(|&place| ranges.get(place));
-        if let Some((process, list)) = process
-            && list.get(part.range).is_some_and(|range| range.start == part.start)
-        {
-            heading(selected, process, part.start, &mut text);
-        }
-        let len = units::size(part.end.saturating_sub(part.start));
-        let _ = match &part.content {
-            PartContent::Bytes(bytes) => {
-                hexdump(part.start, bytes, &part.before, args.no_squeeze, &mut text);
-                Ok(())
+}
+
+impl Task for Hexdump<'_> {
+    fn read(&mut self, one: &One<'_>, selected: &Selected<'_>) -> Result<(), Failure> {
+        let (checkpoint, args) = (one.checkpoint, self.context.args);
+        let memory = checkpoint.memory();
+        let ranges = selected.by_mapping();
+        let by_pid: HashMap<Pid, usize> =
+            ranges.iter().enumerate().map(|(place, (process, _))| (process.pid(), place)).collect();
+        let out = &mut self.screen.out;
+        out.write_all(self.context.heading(one).as_bytes())?;
+        let render = |part: Part<'_>| {
+            // A row of sixteen bytes has 87 characters.
+            let bytes = if let PartContent::Bytes(bytes) = &part.content { bytes.len() } else { 0 };
+            let mut text = Vec::with_capacity(bytes.div_ceil(16).saturating_mul(87).saturating_add(256));
+            let process = by_pid.get(&part.pid).and_then(|&place| ranges.get(place));
+            if let Some((process, list)) = process
+                && list.get(part.range).is_some_and(|range| range.start == part.start)
+            {
+                heading(selected, process, part.start, &mut text);
             }
-            PartContent::Untouched => writeln!(text, "{:016x}  {len} never written to: zeros", part.start),
-            PartContent::Missing(why) => writeln!(text, "{:016x}  {len} not here: {}", part.start, why.as_str()),
+            let len = units::size(part.end.saturating_sub(part.start));
+            let _ = match &part.content {
+                PartContent::Bytes(bytes) => {
+                    hexdump(part.start, bytes, &part.before, args.no_squeeze, &mut text);
+                    Ok(())
+                }
+                PartContent::Untouched => writeln!(text, "{:016x}  {len} never written to: zeros", part.start),
+                PartContent::Missing(why) => writeln!(text, "{:016x}  {len} not here: {}", part.start, why.as_str()),
+            };
+            if let Some(space) = process.and_then(|(process, _)| memory.pages(process)) {
+                space.give_back(part.start, part.end);
+            }
+            text
         };
-        if let Some(space) = process.and_then(|(process, _)| memory.pages(process)) {
-            space.give_back(part.start, part.end);
-        }
-        text
-    };
-    let mut result = Ok(());
-    memory.walk(&ranges, threads(args), render, |text| match screen.out.write_all(&text) {
-        Ok(()) => ControlFlow::Continue(()),
-        Err(error) => {
-            result = Err(error);
-            ControlFlow::Break(())
-        }
-    });
-    result?;
-    screen.finish(Exit::Done)
+        let mut result = Ok(());
+        memory.walk(&ranges, threads(args), render, |text| match out.write_all(&text) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                result = Err(error);
+                ControlFlow::Break(())
+            }
+        });
+        result?;
+        Ok(out.flush()?)
+    }
+
+    fn finish(self: Box<Self>) -> Outcome {
+        self.screen.finish(Exit::Done)
+    }
 }
 
 /// A line that says whose memory follows, and which.

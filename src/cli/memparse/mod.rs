@@ -3,6 +3,7 @@
 mod dump;
 mod hexdump;
 mod pattern;
+mod rows;
 mod search;
 mod selection;
 mod sizes;
@@ -10,12 +11,13 @@ mod strings;
 
 use std::sync::Arc;
 
+use cryoscope::formats::escape;
 use cryoscope::memory::Keep;
 
 use self::selection::Selected;
 use super::args::{Global, MemparseArgs, RowFormat};
 use super::exit::Exit;
-use super::fleet::Entry;
+use super::fleet::{Fleet, Tally};
 use super::lead::Lead;
 use super::open::Opener;
 use super::rows::One;
@@ -30,6 +32,36 @@ enum Mode {
     Hexdump,
     Strings,
     Dump,
+}
+
+/// One mode, on the checkpoints of one archive after the other.
+trait Task {
+    /// Writes what is asked for of a checkpoint.
+    fn read(&mut self, one: &One<'_>, selected: &Selected<'_>) -> Result<(), Failure>;
+
+    /// Ends the output, and tells what the answer is.
+    fn finish(self: Box<Self>) -> Outcome;
+}
+
+/// What a task is made with.
+struct Context<'a> {
+    args: &'a MemparseArgs,
+    global: &'a Global,
+    lead: Lead<'a>,
+    /// Whether there are several archives.
+    several: bool,
+}
+
+impl Context<'_> {
+    /// A line before what has no column for the archive.
+    fn heading(&self, one: &One<'_>) -> String {
+        if !self.several {
+            return String::new();
+        }
+        let set = one.checkpoint.set_name();
+        let set = if set.is_empty() { String::new() } else { format!(": {}", escape(set)) };
+        format!("==> {}{set} <==\n", escape(&one.id))
+    }
 }
 
 pub(crate) fn run(args: &MemparseArgs, global: &Global) -> Outcome {
@@ -47,21 +79,56 @@ pub(crate) fn run(args: &MemparseArgs, global: &Global) -> Outcome {
     // What is inflated can be searched on its way, if lines are searched whole.
     let whole = args.range.is_none() && args.prot.is_none() && args.kind.is_empty() && args.path.is_none();
     let early = matcher.clone().filter(|_| whole).map(|matcher| search::early(matcher, args));
+    let fleet = Fleet::resolve(&args.archives, &args.fleet, global)?;
     let lead = Lead::new(&args.source, false, global)?;
+    lead.check(fleet.entries())?;
     let opener = Opener::new(global, keep).searching(early).hashing_archive(lead.is_hashed()).naming_stdin(lead.name());
-    let checkpoint = &opener.open_one(&args.archive)?;
-    let id = lead.id(&Entry::named(args.archive.clone()), std::slice::from_ref(checkpoint));
-    let one = &One { checkpoint, id, lead };
-    checkpoint.read_all();
-    let selected = Selected::of(checkpoint, args, global)?;
-    let exit = match (mode, matcher) {
-        (Mode::Search, Some(matcher)) => search::run(one, &selected, &matcher, args, global)?,
-        (Mode::Hexdump, _) => hexdump::run(checkpoint, &selected, args, global)?,
-        (Mode::Strings, _) => strings::run(one, &selected, args, global)?,
-        (Mode::Dump, _) => dump::run(checkpoint, &selected, args, global)?,
-        _ => sizes::run(one, &selected, args, global)?,
+    if mode == Mode::Dump {
+        return dumped(&fleet, &opener, args, global);
+    }
+    let context = Context { args, global, lead: lead.clone(), several: fleet.is_several() };
+    let mut task: Box<dyn Task + '_> = match (mode, matcher) {
+        (Mode::Search, Some(matcher)) => Box::new(search::Search::new(context, matcher)?),
+        (Mode::Hexdump, _) => Box::new(hexdump::Hexdump::new(context)?),
+        (Mode::Strings, _) => Box::new(strings::StringsTask::new(context)?),
+        _ => Box::new(sizes::Sizes::new(context)?),
     };
-    let partial = Report::of(checkpoint).print(&args.archive.display().to_string(), global);
+    let mut tally = Tally::default();
+    // Each of them takes all threads.
+    fleet.each(&opener, 1, &mut |entry, opened| {
+        let read = opened.map_err(Failure::Archive).and_then(|checkpoints| {
+            let id = lead.id(entry, &checkpoints);
+            tally.opened();
+            checkpoints.iter().try_for_each(|checkpoint| {
+                let one = One { checkpoint, id: id.clone(), lead: lead.clone() };
+                checkpoint.read_all();
+                task.read(&one, &Selected::of(checkpoint, &entry.path.display().to_string(), args, global)?)?;
+                tally.done(entry, &Report::of(checkpoint), global);
+                Ok(())
+            })
+        });
+        match read {
+            Err(Failure::Output(error)) => Err(error.into()),
+            Err(failure) => fleet.failed(&mut tally, failure),
+            Ok(()) => Ok(()),
+        }
+    })?;
+    if tally.is_empty() {
+        return Ok(fleet.say_nothing());
+    }
+    let answer = task.finish()?;
+    let exit = fleet.end(tally);
+    Ok(if exit == Exit::Done { answer } else { exit })
+}
+
+/// A dump: of one checkpoint, which files and folders of mappings are named after.
+fn dumped(fleet: &Fleet<'_>, opener: &Opener<'_>, args: &MemparseArgs, global: &Global) -> Outcome {
+    let (entry, checkpoint) = &fleet.one(opener, "--dump")?;
+    checkpoint.read_all();
+    let archive = entry.path.display().to_string();
+    let selected = Selected::of(checkpoint, &archive, args, global)?;
+    let exit = dump::run(checkpoint, &selected, args, global)?;
+    let partial = Report::of(checkpoint).print(&archive, global);
     Ok(if partial == Exit::Done { exit } else { partial })
 }
 

@@ -1,9 +1,10 @@
 //! From flags and files to patterns.
 
+use std::io::stdin;
 use std::path::Path;
 
 use cryoscope::Limits;
-use cryoscope::archive::read_small;
+use cryoscope::archive::{read_most, read_small};
 use cryoscope::memory::{Encoding, Matcher, Pattern, PatternError};
 
 use super::super::Failure;
@@ -58,8 +59,11 @@ fn add_regex(regex: &str, args: &MemparseArgs, patterns: &mut Vec<Pattern>) -> R
 
 /// The patterns of a file, a line each. Empty lines and those that begin with `#` are passed over.
 fn add_file(path: &Path, args: &MemparseArgs, patterns: &mut Vec<Pattern>) -> Result<(), Failure> {
-    let fail = |what: String| Failure::Usage(format!("cannot read patterns from {}: {what}", path.display()));
-    let bytes = read_small(path, FILE_MOST).map_err(|error| fail(error.to_string()))?;
+    let is_stdin = path == Path::new("-");
+    let name = if is_stdin { "standard input".to_owned() } else { path.display().to_string() };
+    let fail = |what: String| Failure::Usage(format!("cannot read patterns from {name}: {what}"));
+    let bytes = if is_stdin { read_most(stdin(), FILE_MOST) } else { read_small(path, FILE_MOST) };
+    let bytes = bytes.map_err(|error| fail(error.to_string()))?;
     for (number, line) in bytes.split(|&b| b == b'\n').enumerate() {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let place = |error: Failure| fail(format!("line {}: {error}", number.saturating_add(1)));

@@ -1,93 +1,119 @@
 //! `memparse --search` and its like.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::sync::Arc;
 
-use cryoscope::formats::{Columns, Style, escape, units};
+use cryoscope::formats::{Columns, escape, units};
 use cryoscope::images::Kind;
 use cryoscope::memory::{EarlySearch, Findings, FindingsElsewhere, Matcher, SearchOptions};
 use cryoscope::tables::{Mappings, Match, MatchCount, Matches};
 
-use super::super::Outcome;
 use super::super::args::{Global, MemparseArgs, RowFormat};
 use super::super::exit::Exit;
-use super::super::rows::{self, One};
+use super::super::rows::One;
 use super::super::screen::{Screen, complain};
+use super::super::{Failure, Outcome};
+use super::rows::Rows;
 use super::selection::Selected;
-use super::threads;
+use super::{Context, Task, threads};
 
 /// Characters of a pattern that a message repeats.
 const SHOWN: usize = 100;
 
-pub(super) fn run(
-    one: &One<'_>,
-    selected: &Selected<'_>,
-    matcher: &Matcher,
-    args: &MemparseArgs,
-    global: &Global,
-) -> Outcome {
-    let checkpoint = one.checkpoint;
-    let options = options(args);
-    let findings = checkpoint.memory().search_in(&selected.ranges, matcher, &options);
-    let elsewhere = if args.everywhere {
-        let left = args.max_matches.saturating_sub(u64::try_from(findings.found.len()).unwrap_or(u64::MAX));
-        checkpoint.memory().search_elsewhere(matcher, &SearchOptions { most: left, ..options }, args.context)
-    } else if selected.is_all() {
-        // Pages that belong to no process are no less in the archive.
-        let left = args.max_matches.saturating_sub(u64::try_from(findings.found.len()).unwrap_or(u64::MAX));
-        checkpoint.memory().search_unattributed(matcher, &SearchOptions { most: left, ..options }, args.context)
-    } else {
-        FindingsElsewhere::default()
-    };
-    let mut screen = Screen::open(global)?;
-    let format = args.format;
-    let columns = match format {
-        RowFormat::Table if args.count && elsewhere.found.is_empty() && !args.everywhere => {
-            Columns::Named(["pid", "name", "pattern", "count"].map(str::to_owned).to_vec())
-        }
-        // Of one pattern, everybody knows which it is.
-        RowFormat::Table if !args.count && matcher.names().len() == 1 => Columns::Named(
-            ["pid", "name", "address", "text", "permissions", "kind", "path"].map(str::to_owned).to_vec(),
-        ),
-        RowFormat::Table => Columns::Brief,
-        _ => Columns::All,
-    };
-    let format = format.format();
-    let lead = one.lead.names(format, false);
-    let style = Style { format, columns, name_tables: false, lead, width: screen.width };
-    let rows = Matches::new(checkpoint, Mappings::of(checkpoint), matcher, args.context);
-    let mut writer = rows::writer(&mut screen.out, style, one, &args.documents)?;
-    if args.count {
-        writer.begin(&MatchCount::TABLE)?;
-        for row in counts(&findings, &elsewhere, &rows) {
-            writer.row(&row)?;
-        }
-    } else {
-        writer.begin(&Match::TABLE)?;
-        for found in &findings.found {
-            writer.row(&rows.row(found))?;
-        }
-        for found in &elsewhere.found {
-            writer.row(&rows.elsewhere(found))?;
-        }
+/// A search, and what it has found so far.
+pub(super) struct Search<'a> {
+    context: Context<'a>,
+    matcher: Arc<Matcher>,
+    rows: Rows<'a>,
+    found: u64,
+    /// There are more matches than were asked for.
+    more: bool,
+    /// Part of the memory could not be searched.
+    partial: bool,
+}
+
+impl<'a> Search<'a> {
+    pub(super) fn new(context: Context<'a>, matcher: Arc<Matcher>) -> Result<Self, Failure> {
+        let Context { args, global, .. } = context;
+        let columns = match args.format {
+            // Of one pattern, everybody knows which it is.
+            RowFormat::Table if !args.count && matcher.names().len() == 1 => Columns::Named(
+                ["pid", "name", "address", "text", "permissions", "kind", "path"].map(str::to_owned).to_vec(),
+            ),
+            RowFormat::Table => Columns::Brief,
+            _ => Columns::All,
+        };
+        let table = if args.count { &MatchCount::TABLE } else { &Match::TABLE };
+        let rows = Rows::new(Screen::open(global)?, table, columns, args, &context.lead, context.several);
+        Ok(Search { context, matcher, rows, found: 0, more: false, partial: false })
     }
-    writer.finish()?;
-    screen.out.flush()?;
-    let (more, none) = (findings.more || elsewhere.more, findings.found.is_empty() && elsewhere.found.is_empty());
-    let unread = findings.unread.saturating_add(elsewhere.unread);
-    if unread > 0 {
-        complain(&format!("warning: {} could not be searched: they cannot be read", units::size(unread)));
-        return screen.finish(Exit::Partial);
+
+    /// How many matches may still be found.
+    fn left(&self) -> u64 {
+        self.context.args.max_matches.saturating_sub(self.found)
     }
-    let has_pages = |kind| checkpoint.images().of_kind(checkpoint.archive(), kind).next().is_some();
-    let pages = [Kind::Pages, Kind::PagesFramed, Kind::ShmPagesOld].into_iter().any(has_pages);
-    if none && !pages && !args.everywhere && global.parent.is_empty() {
-        complain("nothing was searched: there is no image of memory in it; --everywhere searches what else there is");
-        return screen.finish(Exit::Partial);
+
+    fn warn(&mut self, one: &One<'_>, message: &str) {
+        self.partial = true;
+        let archive = if self.context.several { format!("{}: ", one.id) } else { String::new() };
+        complain(&format!("{archive}{message}"));
     }
-    let exit = verdict(more, none, matcher, args, global);
-    screen.finish(exit)
+}
+
+impl Task for Search<'_> {
+    fn read(&mut self, one: &One<'_>, selected: &Selected<'_>) -> Result<(), Failure> {
+        let (checkpoint, args, matcher) = (one.checkpoint, self.context.args, Arc::clone(&self.matcher));
+        let options = SearchOptions { most: self.left(), ..options(args) };
+        let findings = checkpoint.memory().search_in(&selected.ranges, &matcher, &options);
+        self.found = self.found.saturating_add(u64::try_from(findings.found.len()).unwrap_or(u64::MAX));
+        let options = SearchOptions { most: self.left(), ..options };
+        let elsewhere = if args.everywhere {
+            checkpoint.memory().search_elsewhere(&matcher, &options, args.context)
+        } else if selected.is_all() {
+            // Pages that belong to no process are no less in the archive.
+            checkpoint.memory().search_unattributed(&matcher, &options, args.context)
+        } else {
+            FindingsElsewhere::default()
+        };
+        self.found = self.found.saturating_add(u64::try_from(elsewhere.found.len()).unwrap_or(u64::MAX));
+        self.more |= findings.more || elsewhere.more;
+        let is_plain = args.count && elsewhere.found.is_empty() && !args.everywhere && !self.context.several;
+        if is_plain && args.format == RowFormat::Table && !self.rows.has_begun() {
+            self.rows.choose(Columns::Named(["pid", "name", "pattern", "count"].map(str::to_owned).to_vec()));
+        }
+        let rows = Matches::new(checkpoint, Mappings::of(checkpoint), &matcher, args.context);
+        let writer = self.rows.of(one)?;
+        if args.count {
+            counts(&findings, &elsewhere, &rows).iter().try_for_each(|row| writer.row(row))?;
+        } else {
+            findings.found.iter().try_for_each(|found| writer.row(&rows.row(found)))?;
+            elsewhere.found.iter().try_for_each(|found| writer.row(&rows.elsewhere(found)))?;
+        }
+        self.rows.flush()?;
+        let unread = findings.unread.saturating_add(elsewhere.unread);
+        if unread > 0 {
+            let message = format!("warning: {} could not be searched: they cannot be read", units::size(unread));
+            self.warn(one, &message);
+        }
+        let has_pages = |kind| checkpoint.images().of_kind(checkpoint.archive(), kind).next().is_some();
+        let pages = [Kind::Pages, Kind::PagesFramed, Kind::ShmPagesOld].into_iter().any(has_pages);
+        let none = findings.found.is_empty() && elsewhere.found.is_empty();
+        if none && !pages && !args.everywhere && self.context.global.parent.is_empty() {
+            let message =
+                "nothing was searched: there is no image of memory in it; --everywhere searches what else there is";
+            self.warn(one, message);
+        }
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>) -> Outcome {
+        let Search { context, matcher, rows, found, more, partial } = *self;
+        rows.finish()?;
+        if partial {
+            return Ok(Exit::Partial);
+        }
+        Ok(verdict(more, found == 0, &matcher, context.args, context.global))
+    }
 }
 
 fn options(args: &MemparseArgs) -> SearchOptions {

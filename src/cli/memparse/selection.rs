@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use cryoscope::Checkpoint;
 use cryoscope::model::process::Process;
-use cryoscope::tables::{Mapping, Mappings};
+use cryoscope::tables::{Mapping, Mappings, MemoryPart};
 use globset::GlobSet;
 
 use super::super::args::{Global, MemparseArgs};
@@ -47,10 +47,15 @@ pub(super) struct Selected<'c> {
 
 impl<'c> Selected<'c> {
     /// What the flags select of a checkpoint.
-    pub(super) fn of(checkpoint: &'c Checkpoint, args: &MemparseArgs, global: &Global) -> Result<Self, Failure> {
+    pub(super) fn of(
+        checkpoint: &'c Checkpoint,
+        archive: &str,
+        args: &MemparseArgs,
+        global: &Global,
+    ) -> Result<Self, Failure> {
         let filters = Filters::of(args)?;
         let mappings = Mappings::of(checkpoint);
-        let mut processes = processes(checkpoint, args)?;
+        let mut processes = processes(checkpoint, archive, args)?;
         processes.sort_by_key(|process| process.pid());
         let ranges = processes
             .into_iter()
@@ -110,6 +115,18 @@ impl<'c> Selected<'c> {
         self.all_processes && self.range().is_none() && !self.filters.by_mapping()
     }
 
+    /// Whether mappings or addresses were chosen.
+    pub(super) fn is_part(&self) -> bool {
+        self.range().is_some() || self.filters.by_mapping()
+    }
+
+    /// Calls a function with the part of the mappings that was selected.
+    pub(super) fn with_part<T>(&self, each: impl FnOnce(&MemoryPart<'_>) -> T) -> T {
+        let wants = |mapping: &Mapping| self.filters.wants(mapping);
+        let wants: Option<&dyn Fn(&Mapping) -> bool> = if self.filters.by_mapping() { Some(&wants) } else { None };
+        each(&MemoryPart { range: self.filters.range.clone(), wants })
+    }
+
     /// The one range of addresses that was asked for, if one was.
     pub(super) fn range(&self) -> Option<Range<u64>> {
         (self.filters.range != (0..u64::MAX)).then(|| self.filters.range.clone())
@@ -121,15 +138,15 @@ pub(super) fn check(args: &MemparseArgs) -> Result<(), Failure> {
     Filters::of(args).map(drop)
 }
 
-fn processes<'c>(checkpoint: &'c Checkpoint, args: &MemparseArgs) -> Result<Vec<&'c Process>, Failure> {
+fn processes<'c>(checkpoint: &'c Checkpoint, archive: &str, args: &MemparseArgs) -> Result<Vec<&'c Process>, Failure> {
     let (model, memory) = (checkpoint.model(), checkpoint.memory());
     let all = || model.processes().iter().chain(memory.nameless());
     for &pid in &args.pid {
         if memory.nameless().binary_search_by_key(&pid, |process| process.pid().0).is_err() {
-            let process = living(checkpoint, pid)?;
+            let process = living(checkpoint, archive, pid)?;
             if !memory.has_pages(process) {
                 return Err(Failure::Usage(format!(
-                    "the memory of process {pid} is not in the archive: its images mm-{pid}.img and pagemap-{pid}.img are missing or damaged"
+                    "{archive}: the memory of process {pid} is not in the archive: its images mm-{pid}.img and pagemap-{pid}.img are missing or damaged"
                 )));
             }
         }
@@ -143,7 +160,9 @@ fn processes<'c>(checkpoint: &'c Checkpoint, args: &MemparseArgs) -> Result<Vec<
     };
     let wanted: Vec<&Process> = all().filter(wanted).collect();
     if let (Some(name), true) = (&args.name, wanted.is_empty()) {
-        return Err(Failure::Usage(format!("no living process is called {name:?}; `cryoscope inspect` lists them")));
+        return Err(Failure::Usage(format!(
+            "{archive}: no living process is called {name:?}; `cryoscope inspect` lists them"
+        )));
     }
     Ok(wanted)
 }

@@ -1,53 +1,110 @@
 //! `memparse` without a search: how much of each process's memory was recorded, and what was not and why.
 
-use std::io::Write;
+use std::io::{self, Write};
 
-use cryoscope::formats::{Columns, Grid, GridColumn, Style, escape, units};
-use cryoscope::tables::{MemorySize, Row, TableSource};
+use cryoscope::Checkpoint;
+use cryoscope::formats::{Columns, Grid, GridColumn, escape, units};
+use cryoscope::tables::{MemoryClass, MemorySize, Row};
 
-use super::super::Outcome;
-use super::super::args::{By, Global, MemparseArgs, RowFormat};
+use super::super::args::{By, RowFormat};
 use super::super::exit::Exit;
-use super::super::rows::{self, Filter, One, pid_of};
+use super::super::rows::{Filter, OfProcesses, One};
 use super::super::screen::Screen;
+use super::super::{Failure, Outcome};
+use super::rows::Rows;
 use super::selection::Selected;
+use super::{Context, Task};
 
-pub(super) fn run(one: &One<'_>, selected: &Selected<'_>, args: &MemparseArgs, global: &Global) -> Outcome {
-    let checkpoint = one.checkpoint;
-    let mut screen = Screen::open(global)?;
-    if args.format == RowFormat::Table && args.by.is_none() {
-        let pids = selected.pids();
-        let mut grid = grid();
-        for row in checkpoint.rows().memory_sizes().filter(|row| pids.contains(&row.pid.0)) {
-            grid.push(cells(&row));
+/// Sizes, as text or as rows.
+pub(super) struct Sizes<'a> {
+    context: Context<'a>,
+    output: Output<'a>,
+}
+
+enum Output<'a> {
+    Text(Screen, Grid),
+    Rows(Box<Rows<'a>>),
+}
+
+impl<'a> Sizes<'a> {
+    pub(super) fn new(context: Context<'a>) -> Result<Self, Failure> {
+        let Context { args, global, .. } = context;
+        let screen = Screen::open(global)?;
+        let table = match args.by {
+            Some(By::Class) => &MemoryClass::TABLE,
+            None => &MemorySize::TABLE,
+        };
+        let output = if args.format != RowFormat::Table || args.by.is_some() {
+            let columns = if args.format == RowFormat::Table { Columns::Brief } else { Columns::All };
+            Output::Rows(Box::new(Rows::new(screen, table, columns, args, &context.lead, context.several)))
+        } else {
+            Output::Text(screen, grid(context.several))
+        };
+        Ok(Sizes { context, output })
+    }
+}
+
+impl Task for Sizes<'_> {
+    fn read(&mut self, one: &One<'_>, selected: &Selected<'_>) -> Result<(), Failure> {
+        let by = self.context.args.by;
+        match &mut self.output {
+            Output::Text(_, grid) => {
+                let archive = self.context.several.then(|| escape(&one.id).into_owned());
+                let wanted = OfProcesses(selected.pids());
+                let rows: Vec<MemorySize> =
+                    selected.with_part(|part| MemorySize::of_part(one.checkpoint, part).collect());
+                for row in rows.iter().filter(|row| wanted.wants(*row) && is_any(row, selected)) {
+                    grid.push(archive.iter().cloned().chain(cells(row)).collect());
+                }
+                Ok(())
+            }
+            Output::Rows(rows) => {
+                let writer = rows.of(one)?;
+                each(one.checkpoint, selected, by, &mut |row| writer.row(row))?;
+                Ok(rows.flush()?)
+            }
         }
-        screen.out.write_all(grid.render(screen.width).as_bytes())?;
-        return screen.finish(Exit::Done);
     }
-    let table = match args.by {
-        Some(By::Class) => "memory_classes",
-        None => "memory_sizes",
-    };
-    let Some(source) = TableSource::find(table) else { return screen.finish(Exit::Done) };
-    let columns = if args.format == RowFormat::Table { Columns::Brief } else { Columns::All };
-    let format = args.format.format();
-    let lead = one.lead.names(format, false);
-    let style = Style { format, columns, name_tables: false, lead, width: screen.width };
-    rows::write(&mut screen.out, style, source, one, &args.documents, &OfProcesses(selected.pids()))?;
-    screen.finish(Exit::Done)
-}
 
-/// Rows about processes that were selected.
-struct OfProcesses(Vec<u32>);
-
-impl Filter for OfProcesses {
-    fn wants(&self, row: &dyn Row) -> bool {
-        pid_of(row).is_some_and(|pid| self.0.contains(&pid))
+    fn finish(self: Box<Self>) -> Outcome {
+        match self.output {
+            Output::Text(mut screen, grid) => {
+                let text = grid.render(screen.width);
+                screen.out.write_all(text.as_bytes())?;
+                screen.finish(Exit::Done)
+            }
+            Output::Rows(rows) => rows.finish(),
+        }
     }
 }
 
-fn grid() -> Grid {
-    Grid::new([
+/// Gives the rows of what was selected of a checkpoint.
+fn each(
+    checkpoint: &Checkpoint,
+    selected: &Selected<'_>,
+    by: Option<By>,
+    put: &mut dyn FnMut(&dyn Row) -> io::Result<()>,
+) -> io::Result<()> {
+    let wanted = OfProcesses(selected.pids());
+    selected.with_part(|part| match by {
+        Some(By::Class) => {
+            MemoryClass::of_part(checkpoint, part).filter(|row| wanted.wants(row)).try_for_each(|row| put(&row))
+        }
+        None => {
+            let is_wanted = |row: &MemorySize| wanted.wants(row) && is_any(row, selected);
+            MemorySize::of_part(checkpoint, part).filter(is_wanted).try_for_each(|row| put(&row))
+        }
+    })
+}
+
+/// Whether a process has something of what was selected; of all memory, each has.
+fn is_any(row: &MemorySize, selected: &Selected<'_>) -> bool {
+    !selected.is_part() || row.mapped_bytes > 0 || row.recorded_bytes > 0
+}
+
+fn grid(several: bool) -> Grid {
+    let archive = several.then(|| GridColumn::path("ARCHIVE"));
+    Grid::new(archive.into_iter().chain([
         GridColumn::number("PID"),
         GridColumn::text("NAME"),
         GridColumn::number("RECORDED"),
@@ -59,7 +116,7 @@ fn grid() -> Grid {
         GridColumn::number("SHARED").spared(1),
         GridColumn::number("OTHER").spared(5),
         GridColumn::text("NOT CAPTURED"),
-    ])
+    ]))
 }
 
 fn cells(row: &MemorySize) -> Vec<String> {

@@ -3,51 +3,82 @@
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 
-use cryoscope::formats::{Columns, Style};
+use cryoscope::formats::Columns;
 use cryoscope::memory::{StringBlock, StringOptions};
 use cryoscope::tables::{Mapping, Mappings, StringRow, Strings};
 
-use super::super::Outcome;
-use super::super::args::{Global, MemparseArgs, RowFormat};
+use super::super::args::RowFormat;
 use super::super::exit::Exit;
-use super::super::rows::{self, One};
+use super::super::rows::One;
 use super::super::screen::Screen;
+use super::super::{Failure, Outcome};
+use super::rows::Rows;
 use super::selection::Selected;
-use super::threads;
+use super::{Context, Task, threads};
 
 /// Characters of a string that a line of text has.
 const SHOWN: usize = 4096;
 
-pub(super) fn run(one: &One<'_>, selected: &Selected<'_>, args: &MemparseArgs, global: &Global) -> Outcome {
-    let checkpoint = one.checkpoint;
-    let memory = checkpoint.memory();
-    let options = StringOptions { threads: threads(args), least: args.min_length, ascii: true, utf16: true };
-    let mut screen = Screen::open(global)?;
-    let mut result = Ok(());
-    match args.format {
-        RowFormat::Table => {
-            let map = |block: &StringBlock<'_>| lines(block, selected);
-            memory.strings(&selected.ranges, &options, map, |text| flow(screen.out.write_all(&text), &mut result));
-        }
-        format => {
-            let format = format.format();
-            let lead = one.lead.names(format, false);
-            let style = Style { format, columns: Columns::All, name_tables: false, lead, width: None };
-            let strings = Strings::new(checkpoint, Mappings::of(checkpoint));
-            let mut writer = rows::writer(&mut screen.out, style, one, &args.documents)?;
-            writer.begin(&StringRow::TABLE)?;
-            let map = |block: &StringBlock<'_>| {
-                block.strings.iter().map(|string| strings.row(block, string)).collect::<Vec<StringRow>>()
-            };
-            memory.strings(&selected.ranges, &options, map, |rows| {
-                flow(rows.iter().try_for_each(|row| writer.row(row)), &mut result)
-            });
-            writer.finish()?;
+/// Strings, as text or as rows.
+pub(super) struct StringsTask<'a> {
+    context: Context<'a>,
+    output: Output<'a>,
+}
+
+enum Output<'a> {
+    Text(Screen),
+    Rows(Box<Rows<'a>>),
+}
+
+impl<'a> StringsTask<'a> {
+    pub(super) fn new(context: Context<'a>) -> Result<Self, Failure> {
+        let Context { args, global, .. } = context;
+        let screen = Screen::open(global)?;
+        let output = if args.format == RowFormat::Table {
+            Output::Text(screen)
+        } else {
+            let table = &StringRow::TABLE;
+            Output::Rows(Box::new(Rows::new(screen, table, Columns::All, args, &context.lead, context.several)))
+        };
+        Ok(StringsTask { context, output })
+    }
+}
+
+impl Task for StringsTask<'_> {
+    fn read(&mut self, one: &One<'_>, selected: &Selected<'_>) -> Result<(), Failure> {
+        let (checkpoint, args) = (one.checkpoint, self.context.args);
+        let memory = checkpoint.memory();
+        let options = StringOptions { threads: threads(args), least: args.min_length, ascii: true, utf16: true };
+        let mut result = Ok(());
+        match &mut self.output {
+            Output::Text(screen) => {
+                screen.out.write_all(self.context.heading(one).as_bytes())?;
+                let map = |block: &StringBlock<'_>| lines(block, selected);
+                memory.strings(&selected.ranges, &options, map, |text| flow(screen.out.write_all(&text), &mut result));
+                result?;
+                Ok(screen.out.flush()?)
+            }
+            Output::Rows(rows) => {
+                let strings = Strings::new(checkpoint, Mappings::of(checkpoint));
+                let writer = rows.of(one)?;
+                let map = |block: &StringBlock<'_>| {
+                    block.strings.iter().map(|string| strings.row(block, string)).collect::<Vec<StringRow>>()
+                };
+                memory.strings(&selected.ranges, &options, map, |rows| {
+                    flow(rows.iter().try_for_each(|row| writer.row(row)), &mut result)
+                });
+                result?;
+                Ok(rows.flush()?)
+            }
         }
     }
-    result?;
-    screen.out.flush()?;
-    screen.finish(Exit::Done)
+
+    fn finish(self: Box<Self>) -> Outcome {
+        match self.output {
+            Output::Text(screen) => screen.finish(Exit::Done),
+            Output::Rows(rows) => rows.finish(),
+        }
+    }
 }
 
 fn flow(written: io::Result<()>, result: &mut io::Result<()>) -> ControlFlow<()> {

@@ -7,23 +7,22 @@ use std::collections::HashMap;
 use std::io::{IsTerminal, Read, Write, stdin};
 use std::ops::ControlFlow;
 use std::panic::resume_unwind;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::Duration;
 
+use cryoscope::Checkpoint;
 use cryoscope::formats::{Columns, Format, RowWriter, Style, escape};
 use cryoscope::memory::Keep;
 use cryoscope::query::{Bounds, Database, Error, Query};
 use cryoscope::tables::Borrowed;
-use cryoscope::{Checkpoint, Error as ArchiveError};
-use rayon::prelude::*;
 
 use super::args::{Global, QueryArgs, QueryFormat, SourceId};
 use super::exit::Exit;
-use super::fleet::{self, Entry};
+use super::fleet::{Entry, Fleet};
 use super::lead;
 use super::open::Opener;
 use super::screen::{Report, Screen, complain};
@@ -45,19 +44,15 @@ impl From<Error> for Failure {
 pub(crate) fn run(args: &QueryArgs, global: &Global) -> Outcome {
     let (archives, sql) = split(args);
     match sql {
-        Some(sql) => once(archives, &sql, args, global),
-        None if stdin().is_terminal() => prompted(archives, args, global),
+        Some(sql) => once(&archives, &sql, args, global),
+        None if stdin().is_terminal() => prompted(&archives, args, global),
         None => {
-            if archives.iter().chain(&args.fleet.files_from).any(|archive| archive == Path::new("-")) {
-                let message = "standard input is taken already; give the query as an argument, behind the archives";
-                return Err(Failure::Usage(message.to_owned()));
-            }
             let mut sql = String::new();
             stdin()
                 .take(LONGEST)
                 .read_to_string(&mut sql)
                 .map_err(|error| Failure::Usage(format!("cannot read the query from standard input: {error}")))?;
-            once(archives, &sql, args, global)
+            once(&archives, &sql, args, global)
         }
     }
 }
@@ -72,28 +67,47 @@ fn prompted(_: &[PathBuf], _: &QueryArgs, _: &Global) -> Outcome {
     Err(Failure::Usage("give a query behind the archives, or on standard input".to_owned()))
 }
 
-/// Archives and the query behind them, if one is there: it has blanks, and is the name of no file.
-pub(crate) fn split(args: &QueryArgs) -> (&[PathBuf], Option<String>) {
+/// The words that begin what is SQL, whether it is allowed or not.
+const VERBS: [&str; 16] = [
+    "SELECT", "WITH", "VALUES", "EXPLAIN", "INSERT", "UPDATE", "DELETE", "REPLACE", "CREATE", "DROP", "ALTER",
+    "ATTACH", "DETACH", "PRAGMA", "VACUUM", "BEGIN",
+];
+
+/// The archives, and the query if it is one of the arguments, which may stand in any order.
+pub(crate) fn split(args: &QueryArgs) -> (Vec<PathBuf>, Option<String>) {
     parts(&args.archives, !args.fleet.files_from.is_empty())
 }
 
-/// The same; `listed` if there are archives in a list, too.
-fn parts(arguments: &[PathBuf], listed: bool) -> (&[PathBuf], Option<String>) {
-    match arguments {
-        [archives @ .., last] if (listed || !archives.is_empty()) && !last.exists() => match last.to_str() {
-            Some(sql) if sql.is_empty() || sql.contains(char::is_whitespace) => (archives, Some(sql.to_owned())),
-            _ => (arguments, None),
-        },
-        _ => (arguments, None),
-    }
+/// The same; `listed` if there are archives in a list, too. The query is what begins as SQL does and is the name of no file. Behind
+/// all archives, what has a blank will do: it may begin with a comment, or be misspelt.
+fn parts(arguments: &[PathBuf], listed: bool) -> (Vec<PathBuf>, Option<String>) {
+    let text = |argument: &PathBuf| argument.to_str().filter(|_| !argument.exists()).map(str::to_owned);
+    let is_last = |number: usize| number + 1 == arguments.len() && (listed || number > 0);
+    let is_query = |(number, argument): &(usize, &PathBuf)| {
+        text(argument).is_some_and(|sql| {
+            let has_blank = sql.is_empty() || sql.contains(char::is_whitespace);
+            has_blank && (is_last(*number) || begins_as_sql(&sql))
+        })
+    };
+    let mut queries = arguments.iter().enumerate().filter(is_query);
+    // Of two, the last is one for sure; the other is read as an archive, which tells that it is none.
+    let Some((number, sql)) = queries.next_back() else { return (arguments.to_vec(), None) };
+    let archives = arguments.iter().enumerate().filter(|(other, _)| *other != number).map(|(_, path)| path.clone());
+    (archives.collect(), text(sql))
 }
 
-fn database(args: &QueryArgs) -> Result<Database, Failure> {
+fn begins_as_sql(text: &str) -> bool {
+    let word =
+        text.trim_start_matches(|c: char| c.is_whitespace() || c == '(').split_whitespace().next().unwrap_or_default();
+    VERBS.iter().any(|verb| word.eq_ignore_ascii_case(verb))
+}
+
+fn database(args: &QueryArgs, stop: &Arc<AtomicBool>) -> Result<Database, Failure> {
     let mut bounds = Bounds::default();
     bounds.time = Duration::try_from_secs_f64(args.timeout)
         .map_err(|_| Failure::Usage(format!("--timeout {}: give a number of seconds", args.timeout)))?;
     (bounds.value, bounds.memory) = (args.max_value, args.max_sql_memory);
-    Ok(Database::new(bounds)?)
+    Ok(Database::stoppable(bounds, Arc::clone(stop))?)
 }
 
 /// Answers one query.
@@ -104,12 +118,14 @@ fn once(archives: &[PathBuf], sql: &str, args: &QueryArgs, global: &Global) -> O
         let message = "is for the prompt, on a terminal; `cryoscope schema` lists tables and columns";
         return Err(Failure::Usage(format!(".{} {message}", escape(command.as_bytes()))));
     }
-    let mut database = database(args)?;
+    // Ctrl-C ends the command.
+    let stop = Arc::default();
+    let mut database = database(args, &stop)?;
     let mut query = database.prepare(sql)?;
     let mut reports = Vec::new();
-    let entries = fleet::entries(archives, &args.fleet)?;
+    let fleet = Fleet::resolve(archives, &args.fleet, global)?;
     let mut called = Called::default();
-    each_archive(&entries, &opener(args, global, query.keep()), args, &mut |entry, checkpoints| {
+    fleet.each(&opener(args, global, query.keep()), ahead(args), &mut |entry, checkpoints| {
         let path = entry.path.display().to_string();
         match checkpoints {
             Ok(checkpoints) => {
@@ -119,16 +135,20 @@ fn once(archives: &[PathBuf], sql: &str, args: &QueryArgs, global: &Global) -> O
                     reports.push((path.clone(), Ok(Report::of(checkpoint))));
                 }
             }
-            // Alone, an archive that cannot be read is the command's failure.
-            Err(error) if entries.len() == 1 => return Err(error.into()),
             Err(error) => reports.push((path, Err(error))),
         }
         Ok(())
     })?;
     if reports.is_empty() {
-        return Ok(fleet::none_in(archives.iter().map(PathBuf::as_path), global));
+        return Ok(fleet.say_nothing());
     }
-    let screen = answer(database, query, args, Screen::open(global)?).1?;
+    // Alone, an archive that cannot be read is the command's failure.
+    if let ([(_, Err(_))], false) = (reports.as_slice(), fleet.is_several())
+        && let Some((_, Err(error))) = reports.pop()
+    {
+        return Err(error.into());
+    }
+    let (screen, rows) = answer(database, query, args, Screen::open(global)?, &stop).1?;
     let exit = Exit::of_found(reports.into_iter().map(|(path, report)| match report {
         Ok(report) => report.print(&path, global),
         Err(error) => {
@@ -137,39 +157,27 @@ fn once(archives: &[PathBuf], sql: &str, args: &QueryArgs, global: &Global) -> O
             failure.exit()
         }
     }));
-    screen.finish(exit)
+    say_none(rows, global);
+    screen.finish(if rows == 0 && exit == Exit::Done { Exit::No } else { exit })
 }
 
-/// The checkpoints of an archive, or why there are none.
-type Opened = Result<Vec<Checkpoint>, ArchiveError>;
+/// Says that the answer has no rows.
+fn say_none(rows: u64, global: &Global) {
+    if rows == 0 && !global.quiet {
+        complain("no rows");
+    }
+}
 
-/// Opens archives, several at once, and gives them away in the order in which they were named.
-fn each_archive(
-    entries: &[Entry],
-    opener: &Opener<'_>,
-    args: &QueryArgs,
-    each: &mut dyn FnMut(&Entry, Opened) -> Result<(), Failure>,
-) -> Result<(), Failure> {
-    if let [entry] = entries {
-        return entry.open(opener).map_or(Ok(()), |opened| each(entry, opened));
-    }
-    let opener = opener.clone().without_progress();
-    let threads = args.threads.unwrap_or_else(rayon::current_num_threads).max(1);
-    for some in entries.chunks(threads) {
-        let together: Vec<Option<Opened>> = some.par_iter().map(|entry| entry.open(&opener)).collect();
-        for (entry, checkpoints) in some.iter().zip(together) {
-            if let Some(checkpoints) = checkpoints {
-                each(entry, checkpoints)?;
-            }
-        }
-    }
-    Ok(())
+/// How many archives are opened at once.
+fn ahead(args: &QueryArgs) -> usize {
+    args.threads.unwrap_or_else(rayon::current_num_threads)
 }
 
 /// How archives are opened for queries.
 fn opener<'g>(args: &'g QueryArgs, global: &'g Global, keep: Keep) -> Opener<'g> {
     let hashed = args.name.source_id == Some(SourceId::Sha256);
-    Opener::new(global, keep).hashing_archive(hashed).naming_stdin(&args.name)
+    let keep = if args.hash { keep.and(Keep::Everything) } else { keep };
+    Opener::new(global, keep).hashing(args.hash).hashing_archive(hashed).naming_stdin(&args.name)
 }
 
 /// What the column `archive` has of each archive.
@@ -192,30 +200,35 @@ impl Called {
     }
 }
 
-/// Writes the answer to a query whose tables are loaded. The database comes back, unless it does not stop: inside one function,
+/// Writes the answer to a query whose tables are loaded, and tells how many rows it has. The database comes back, unless it does not stop: inside one function,
 /// the engine hears no clock. Then it is left to itself, until it ends or the command does.
 fn answer(
     mut database: Database,
     mut query: Query,
     args: &QueryArgs,
     mut screen: Screen,
-) -> (Option<Database>, Result<Screen, Failure>) {
+    stop: &AtomicBool,
+) -> (Option<Database>, Result<(Screen, u64), Failure>) {
     let (format, left) = (args.format, query.time_left());
     let is_writing = Arc::new(AtomicBool::new(false));
     let writing = Arc::clone(&is_writing);
     let (done, answers) = sync_channel(1);
     let work = thread::spawn(move || {
         let written = write(&mut database, &mut query, format, &mut screen, &writing);
-        let _ = done.send((Some(database), written.map(|()| screen)));
+        let _ = done.send((Some(database), written.map(|rows| (screen, rows))));
     });
-    let mut spent = Duration::ZERO;
+    let (mut spent, mut stopped) = (Duration::ZERO, Duration::ZERO);
     loop {
         match answers.recv_timeout(TICK) {
             Ok(answered) => return answered,
             Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Timeout) if stop.load(Ordering::Relaxed) => stopped = stopped.saturating_add(TICK),
             // Whoever reads slowly is no cost of the query.
             Err(RecvTimeoutError::Timeout) if is_writing.load(Ordering::Relaxed) => {}
             Err(RecvTimeoutError::Timeout) => spent = spent.saturating_add(TICK),
+        }
+        if stopped > GRACE {
+            return (None, Err(Error::Stopped.into()));
         }
         if spent > left.saturating_add(GRACE) {
             let bound = Duration::try_from_secs_f64(args.timeout).unwrap_or(left);
@@ -228,13 +241,14 @@ fn answer(
     }
 }
 
+/// Writes the rows of an answer, and tells how many there were.
 fn write(
     database: &mut Database,
     query: &mut Query,
     format: QueryFormat,
     screen: &mut Screen,
     is_writing: &AtomicBool,
-) -> Result<(), Failure> {
+) -> Result<u64, Failure> {
     let table = query.table().clone();
     let style = Style {
         format: Format::from(format),
@@ -245,8 +259,9 @@ fn write(
     };
     let mut writer = RowWriter::new(&mut screen.out, style);
     writer.begin(&table)?;
-    let mut written = Ok(());
+    let (mut written, mut rows) = (Ok(()), 0_u64);
     database.run(query, &mut |row| {
+        rows = rows.saturating_add(1);
         is_writing.store(true, Ordering::Relaxed);
         written = writer.row(&Borrowed::new(&table, row));
         is_writing.store(false, Ordering::Relaxed);
@@ -256,7 +271,7 @@ fn write(
     is_writing.store(true, Ordering::Relaxed);
     writer.finish()?;
     screen.out.flush()?;
-    Ok(())
+    Ok(rows)
 }
 
 #[cfg(test)]
@@ -276,5 +291,9 @@ mod tests {
         assert_eq!(parts_of(&["no such.tar"], false), (1, None), "the first is always an archive");
         assert_eq!(parts_of(&["a.tar", "-"], false), (2, None));
         assert_eq!(parts_of(&["SELECT 1"], true), (0, Some("SELECT 1".to_owned())), "archives are in a list");
+        assert_eq!(parts_of(&["SELECT 1", "a.tar", "b.tar"], false), (2, Some("SELECT 1".to_owned())));
+        assert_eq!(parts_of(&["a.tar", "with x as (values (1)) select * from x", "b.tar"], false).0, 2);
+        assert_eq!(parts_of(&["a.tar", "-- why\nSELECT 1"], false).0, 1);
+        assert_eq!(parts_of(&["select.tar", "SELECT 1"], false), (1, Some("SELECT 1".to_owned())));
     }
 }

@@ -3,6 +3,8 @@
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use cryoscope::formats::{Grid, GridColumn};
 use cryoscope::memory::Keep;
@@ -15,29 +17,34 @@ use rustyline::error::ReadlineError;
 use rustyline::highlight::Highlighter;
 use rustyline::hint::Hinter;
 use rustyline::history::FileHistory;
-use rustyline::validate::{ValidationContext, ValidationResult, Validator};
+use rustyline::validate::Validator;
 use rustyline::{CompletionType, Context, Editor, Helper};
 
-use super::{Called, answer, database, each_archive, opener};
+use super::{Called, ahead, answer, database, opener, say_none};
 use crate::cli::args::{Global, QueryArgs};
 use crate::cli::exit::Exit;
-use crate::cli::fleet;
-use crate::cli::screen::{Screen, complain};
+use crate::cli::fleet::Fleet;
+use crate::cli::screen::{Screen, complain, complain_lines};
+use crate::cli::signals;
 use crate::cli::{Failure, Outcome};
 
 /// What is said first.
-const GREETING: &str = "SQL over the tables of the checkpoint, ended by a semicolon. .help tells more.\n";
+const GREETING: &str = "SQL over the tables of the checkpoint. End a query with a semicolon; type help for help.\n";
 
 const HELP: &str = "\
-SELECT …;        a query; it may go over several lines
-.tables          what tables there are
-.schema [TABLE]  columns of a table, or of all, and what they mean
-.help            this, and the functions beside those of SQLite
-.quit            end, as Ctrl-D does
-Tab completes names of tables, columns and functions.
+SELECT …;        Run a query, which may have several lines
+.tables          List the tables
+.schema [TABLE]  List the columns of a table, or of all tables
+help             Print this help
+exit             Leave, as Ctrl-D does
+Tab completes names of tables, columns and functions. Ctrl-C stops a running query.
 ";
 
-const COMMANDS: [&str; 4] = [".help", ".quit", ".schema", ".tables"];
+/// Before the first line of a query, and before the others.
+const PROMPT: &str = "cryoscope> ";
+const CONTINUED: &str = "      ...> ";
+
+const COMMANDS: [&str; 5] = [".exit", ".help", ".quit", ".schema", ".tables"];
 
 /// An archive that stays open.
 struct Held {
@@ -53,21 +60,22 @@ pub(super) fn run(archives: &[PathBuf], args: &QueryArgs, global: &Global) -> Ou
     if global.output.is_some() {
         return Err(Failure::Usage("--output takes the answer to one query; give it behind the archives".to_owned()));
     }
-    let mut database = Some(database(args)?);
+    let stop = signals::interrupts();
+    let mut database = Some(database(args, &stop)?);
     let mut all = Vec::new();
     let mut exits = Vec::new();
     // Anything may be asked.
     let opener = opener(args, global, Keep::Everything);
-    let entries = fleet::entries(archives, &args.fleet)?;
+    let fleet = Fleet::resolve(archives, &args.fleet, global)?;
     let mut called = Called::default();
-    each_archive(&entries, &opener, args, &mut |entry, result| {
+    fleet.each(&opener, ahead(args), &mut |entry, result| {
         match result {
             Ok(checkpoints) => {
                 let name = called.of(entry, &checkpoints, args)?;
                 all.push(Held { path: entry.path.display().to_string(), name, checkpoints, warned: 0 });
                 exits.push(Exit::Done);
             }
-            Err(error) if entries.len() == 1 => return Err(error.into()),
+            Err(error) if !fleet.is_several() => return Err(error.into()),
             Err(error) => {
                 complain(&error.to_string());
                 exits.push(Exit::Failed);
@@ -76,7 +84,7 @@ pub(super) fn run(archives: &[PathBuf], args: &QueryArgs, global: &Global) -> Ou
         Ok(())
     })?;
     if exits.is_empty() {
-        return Ok(fleet::none_in(archives.iter().map(PathBuf::as_path), global));
+        return Ok(fleet.say_nothing());
     }
     let history = if args.no_history { None } else { history_file() };
     let mut editor = editor(history.as_deref())?;
@@ -84,29 +92,18 @@ pub(super) fn run(archives: &[PathBuf], args: &QueryArgs, global: &Global) -> Ou
     screen.out.write_all(GREETING.as_bytes())?;
     screen.out.flush()?;
     drop(screen);
-    loop {
-        let line = match editor.readline("cryoscope> ") {
-            Ok(line) => line,
-            Err(ReadlineError::Interrupted) => continue,
-            Err(ReadlineError::Eof) => break,
-            Err(error) => return Err(Failure::Usage(format!("cannot read from the terminal: {error}"))),
-        };
-        let line = line.trim();
-        if line.is_empty() {
-            continue;
-        }
-        let _ = editor.add_history_entry(line);
-        if line == ".quit" || line == ".exit" {
-            break;
-        }
-        let done = match line.strip_prefix('.') {
-            Some(command) => obey(command, global),
-            None => ask(line, &mut database, &mut all, args, global),
+    while let Some(line) = statement(&mut editor)? {
+        let _ = editor.add_history_entry(line.as_str());
+        stop.store(false, Ordering::Relaxed);
+        let done = match Asked::of(&line) {
+            Asked::End => break,
+            Asked::Command(command) => obey(command, global),
+            Asked::Query(sql) => ask(sql, &mut database, &mut all, args, &stop, global),
         };
         match done {
             Ok(()) => {}
             Err(Failure::Output(error)) => return Err(error.into()),
-            Err(failure) => complain(&failure.to_string()),
+            Err(failure) => complain_lines(&failure.lines()),
         }
     }
     if let Some(history) = history
@@ -119,18 +116,63 @@ pub(super) fn run(archives: &[PathBuf], args: &QueryArgs, global: &Global) -> Ou
     Ok(Exit::of_all(exits))
 }
 
+/// What a line asks for.
+#[derive(Debug, PartialEq, Eq)]
+enum Asked<'l> {
+    /// The end.
+    End,
+    /// A command, without its dot.
+    Command(&'l str),
+    /// An answer.
+    Query(&'l str),
+}
+
+impl<'l> Asked<'l> {
+    fn of(line: &'l str) -> Self {
+        let word = line.trim_end_matches(';').trim_end();
+        match word.strip_prefix('.').unwrap_or(word) {
+            "exit" | "quit" => Asked::End,
+            "help" => Asked::Command("help"),
+            _ => line.strip_prefix('.').map_or(Asked::Query(line), Asked::Command),
+        }
+    }
+
+    /// Whether lines are all of what is asked.
+    fn is_whole(lines: &str) -> bool {
+        lines.ends_with(';') || !matches!(Asked::of(lines), Asked::Query(_))
+    }
+}
+
+/// Reads a query, which may have several lines, or a command; `None` at the end of the input. Ctrl-C drops what was typed.
+fn statement(editor: &mut Editor<Names, FileHistory>) -> Result<Option<String>, Failure> {
+    let mut lines = String::new();
+    loop {
+        match editor.readline(if lines.is_empty() { PROMPT } else { CONTINUED }) {
+            Ok(line) if lines.is_empty() => line.trim().clone_into(&mut lines),
+            Ok(line) => lines.extend(["\n", line.trim_end()]),
+            Err(ReadlineError::Interrupted) => lines.clear(),
+            Err(ReadlineError::Eof) => return Ok(None),
+            Err(error) => return Err(Failure::Usage(format!("cannot read from the terminal: {error}"))),
+        }
+        if !lines.is_empty() && Asked::is_whole(lines.trim_end()) {
+            return Ok(Some(lines.trim_end().to_owned()));
+        }
+    }
+}
+
 /// Answers a query.
 fn ask(
     sql: &str,
     kept: &mut Option<Database>,
     all: &mut [Held],
     args: &QueryArgs,
+    stop: &Arc<AtomicBool>,
     global: &Global,
 ) -> Result<(), Failure> {
     // One that did not stop in time is not there any more.
     let database = match kept {
         Some(database) => database,
-        None => kept.insert(database(args)?),
+        None => kept.insert(database(args, stop)?),
     };
     let mut query = database.prepare(sql)?;
     for archive in &*all {
@@ -140,9 +182,10 @@ fn ask(
     }
     let screen = Screen::open(global)?;
     let Some(database) = kept.take() else { return Ok(()) };
-    let (database, answered) = answer(database, query, args, screen);
+    let (database, answered) = answer(database, query, args, screen, stop);
     *kept = database;
-    answered?;
+    let (_, rows) = answered?;
+    say_none(rows, global);
     for archive in all.iter_mut().filter(|_| !global.quiet) {
         let warnings = archive.checkpoints.iter().flat_map(Checkpoint::warnings);
         let count = warnings.filter(|warning| warning.severity() >= Severity::Warning).count();
@@ -167,7 +210,7 @@ fn obey(command: &str, global: &Global) -> Result<(), Failure> {
             tables::ALL.iter().map(|source| schema(source.table, width)).collect::<Vec<_>>().join("\n")
         }
         (Some("schema"), Some(name)) => schema(table(name)?, width),
-        _ => return Err(Failure::Usage(format!("there is no command .{command}; .help lists them"))),
+        _ => return Err(Failure::Usage(format!("there is no command .{command}; help lists them"))),
     };
     screen.out.write_all(text.as_bytes())?;
     screen.out.flush()?;
@@ -183,7 +226,7 @@ fn table(name: &str) -> Result<&'static Table, Failure> {
 }
 
 fn help(width: Option<usize>) -> String {
-    let mut text = format!("{HELP}\nBeside the functions of SQLite, there are:\n");
+    let mut text = format!("{HELP}\nFunctions besides those of SQLite:\n");
     for function in FUNCTIONS {
         let head = format!("{}({})", function.name, function.arguments.join(", "));
         text.push_str(&entry(&head, 0, function.doc, width));
@@ -258,7 +301,7 @@ fn editor(history: Option<&Path>) -> Result<Editor<Names, FileHistory>, Failure>
     Ok(editor)
 }
 
-/// Completes names, and knows when a query ends.
+/// Completes names.
 struct Names;
 
 impl Names {
@@ -305,13 +348,7 @@ impl Completer for Names {
     }
 }
 
-impl Validator for Names {
-    fn validate(&self, context: &mut ValidationContext<'_>) -> rustyline::Result<ValidationResult> {
-        let line = context.input().trim();
-        let is_whole = line.is_empty() || line.starts_with('.') || line.ends_with(';');
-        Ok(if is_whole { ValidationResult::Valid(None) } else { ValidationResult::Incomplete })
-    }
-}
+impl Validator for Names {}
 
 impl Hinter for Names {
     type Hint = String;
@@ -327,6 +364,17 @@ mod tests {
 
     fn completed(before: &str) -> Vec<String> {
         Names::complete(before, before).1
+    }
+
+    #[test]
+    fn a_line_is_a_command_or_a_query() {
+        for end in ["exit", "quit", ".exit", ".quit;", "exit;"] {
+            assert_eq!(Asked::of(end), Asked::End, "{end}");
+        }
+        assert_eq!(Asked::of("help;"), Asked::Command("help"));
+        assert_eq!(Asked::of(".schema mounts"), Asked::Command("schema mounts"));
+        assert_eq!(Asked::of("SELECT 1;"), Asked::Query("SELECT 1;"));
+        assert!(Asked::is_whole("help") && Asked::is_whole("SELECT\n1;") && !Asked::is_whole("SELECT 1"));
     }
 
     #[test]
