@@ -16,6 +16,7 @@ pub mod memory;
 pub mod model;
 #[cfg(feature = "query")]
 pub mod query;
+pub mod recovered;
 pub mod tables;
 mod warning;
 

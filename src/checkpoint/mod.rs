@@ -20,14 +20,15 @@ use crate::error::{Error, ErrorKind};
 use crate::images::{ImageSet, Images, Kind, Sets, foreign, root_of};
 use crate::limits::Limits;
 use crate::memory::{
-    AddressSpace, Demand, EarlySearch, ElsewhereSearch, FindingsElsewhere, Keep, Layer, Matcher, Memory,
-    RecoveredFiles, SearchOptions, Searched,
+    AddressSpace, Demand, EarlySearch, ElsewhereSearch, FindingsElsewhere, Keep, Layer, Matcher, Memory, SearchOptions,
+    Searched,
 };
 use crate::model::ids::Pid;
 use crate::model::log::{self, LogFile};
 use crate::model::rootfs::RootfsChanges;
 use crate::model::tree::{self, FileTree};
 use crate::model::{Model, Side, dump_log};
+use crate::recovered::RecoveredFiles;
 use crate::warning::{Code, Place, Severity, Warning, Warnings};
 
 /// How to open an archive.

@@ -18,15 +18,15 @@ const REGULAR: u32 = 0o100_000;
 
 /// A deleted file.
 #[derive(Clone, Debug)]
-pub(super) struct Ghost {
+pub(crate) struct Ghost {
     /// What is recorded of it.
-    pub(super) head: GhostFileEntry,
+    pub(crate) head: GhostFileEntry,
     /// Path of its image.
-    pub(super) member: BString,
+    pub(crate) member: BString,
     /// Bytes of its contents, holes included; `None` of what has none, such as a named pipe.
-    pub(super) size: Option<u64>,
+    pub(crate) size: Option<u64>,
     /// Up to here it is known which bytes are holes: all of it, unless its image is cut between chunks.
-    pub(super) known: u64,
+    pub(crate) known: u64,
 }
 
 /// Adds the contents of all deleted files, and says what they are.

@@ -13,23 +13,11 @@ use bstr::BStr;
 
 use super::object::{Object, Objects};
 use super::space::AddressSpace;
+pub(super) use super::view::Key;
 use super::view::Owner;
 use crate::archive::Contents;
 use crate::int::usize_of;
 use crate::model::ids::Pid;
-
-/// Which object a line belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Key {
-    /// Pages of the process's own.
-    Task(Pid),
-    /// Shared memory, by CRIU's number.
-    Shared(u64),
-    /// A deleted file, by the number of its image.
-    Ghost(u64),
-    /// No memory, but contents of a member of the archive.
-    Contents,
-}
 
 /// What holds the bytes of a line.
 #[derive(Clone, Copy, Debug)]

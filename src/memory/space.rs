@@ -1,7 +1,6 @@
 //! One process's address space: its mappings, and what lies in them.
 
 use super::Memory;
-use super::arguments::{self, Text};
 use super::object::{Here, Lost, Object};
 use crate::int::{u64_of, usize_of};
 use crate::model::file::FileTable;
@@ -88,16 +87,6 @@ impl<'a> AddressSpace<'a> {
     /// Bytes of a page on the dumped machine.
     pub fn page_size(&self) -> u64 {
         self.memory.page_size
-    }
-
-    /// What `/proc/PID/cmdline` printed.
-    pub fn cmdline(&self, limit: u64) -> Text {
-        arguments::cmdline(self, limit)
-    }
-
-    /// What `/proc/PID/environ` printed.
-    pub fn environ(&self, limit: u64) -> Text {
-        arguments::environ(self, limit)
     }
 
     /// The number of the shared object behind a mapping: that of `pagemap-shmem-N.img`. Shared anonymous memory, memfds
