@@ -79,6 +79,7 @@ pub mod model;
 pub mod proc_view;
 #[cfg(feature = "query")]
 pub mod query;
+pub mod recovered;
 pub mod tables;
 mod warning;
 

@@ -22,8 +22,8 @@ const BUILD_ID: usize = 64;
 pub(crate) struct ElfFile {
     /// `relocatable`, `executable`, `shared_object` or `core`. `None` for other types.
     pub(crate) file_type: Option<&'static str>,
-    /// The machine by the name of `elf.h` in lower case, such as `x86_64`. An unknown one by its number. `None` only of the
-    /// default.
+    /// The machine by the name of `elf.h` in lower case, such as `x86_64`. An unknown one by its number. `None` only
+    /// in the default.
     pub(crate) machine: Option<String>,
     /// The build id in hexadecimal.
     pub(crate) build_id: Option<String>,
@@ -105,7 +105,8 @@ mod tests {
 
     fn note(endian: Endian, number: u32, name: &[u8], desc: &[u8]) -> Vec<u8> {
         let mut bytes = Vec::new();
-        for number in [name.len() as u32, desc.len() as u32, number] {
+        let len = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap();
+        for number in [len(name), len(desc), number] {
             bytes.extend(if endian == Endian::Little { number.to_le_bytes() } else { number.to_be_bytes() });
         }
         for part in [name, desc] {

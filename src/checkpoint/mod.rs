@@ -24,11 +24,12 @@ use crate::archive::{Archive, Opener, Progress};
 use crate::error::{Error, ErrorKind};
 use crate::images::{ImageSet, Images, Kind, Sets, foreign, root_of};
 use crate::limits::Limits;
-use crate::memory::{Demand, EarlySearch, Keep, Memory, RecoveredFiles, Searched};
+use crate::memory::{Demand, EarlySearch, Keep, Memory, Searched};
 use crate::model::log::{self, LogFile};
 use crate::model::rootfs::RootfsChanges;
 use crate::model::tree::{self, FileTree};
 use crate::model::{EngineFiles, Model, dump_log};
+use crate::recovered::RecoveredFiles;
 use crate::warning::{Code, Place, Severity, Warning, Warnings};
 
 /// How to open an archive.

@@ -10,11 +10,12 @@ use super::{Choice, ExtractError, Output, What, below, device, listed, octal, pi
 use crate::Checkpoint;
 use crate::archive::{Absence, Contents, Member, MemberKind, Piece};
 use crate::int::u64_of;
-use crate::memory::{Content, RecoveredFile, RecoveredFiles, RecoveredFrom};
+use crate::memory::Content;
 use crate::model::ids::Pid;
 use crate::model::rootfs::Change;
 use crate::model::tree::Entry;
 use crate::proc_view;
+use crate::recovered::{RecoveredFile, RecoveredFiles, RecoveredFrom};
 use crate::tables::{Extracted, OpenPaths};
 use crate::warning::{Code, Place};
 

@@ -126,7 +126,7 @@ fn wire_type(ty: Type) -> WireType {
 fn scalar(ty: Type, number: u64, out: &mut Vec<u8>) {
     match wire_type(ty) {
         WireType::SixtyFourBit => out.put_u64_le(number),
-        WireType::ThirtyTwoBit => out.put_u32_le(number as u32),
+        WireType::ThirtyTwoBit => out.put_u32_le(u32::try_from(number & 0xffff_ffff).unwrap()),
         _ => encode_varint(number, out),
     }
 }

@@ -5,8 +5,7 @@
 
 use std::ops::Range;
 
-use super::AddressSpace;
-use super::space::{Read, Stopped};
+use super::space::{AddressSpace, Read, Stopped};
 use crate::images::proto::MmEntry;
 use crate::int::usize_of;
 
@@ -41,8 +40,20 @@ impl Text {
     }
 }
 
+impl AddressSpace<'_> {
+    /// The output of `/proc/PID/cmdline`.
+    pub fn cmdline(&self, limit: u64) -> Text {
+        cmdline(self, limit)
+    }
+
+    /// The output of `/proc/PID/environ`.
+    pub fn environ(&self, limit: u64) -> Text {
+        environ(self, limit)
+    }
+}
+
 /// The output of `/proc/PID/cmdline`.
-pub(super) fn cmdline(space: &AddressSpace<'_>, limit: u64) -> Text {
+fn cmdline(space: &AddressSpace<'_>, limit: u64) -> Text {
     let mm = &space.mm().entry;
     let (start, end) = (mm.mm_arg_start(), mm.mm_arg_end());
     if start >= end {
@@ -77,7 +88,7 @@ fn title(space: &AddressSpace<'_>, start: u64, end: u64) -> Text {
 }
 
 /// The output of `/proc/PID/environ`: the bytes of the area.
-pub(super) fn environ(space: &AddressSpace<'_>, limit: u64) -> Text {
+fn environ(space: &AddressSpace<'_>, limit: u64) -> Text {
     let mm = &space.mm().entry;
     let (start, end) = (mm.mm_env_start(), mm.mm_env_end());
     if end == 0 || start >= end { Text::Known(Vec::new()) } else { area(space, start, end, limit) }

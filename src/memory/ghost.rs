@@ -18,15 +18,15 @@ const REGULAR: u32 = 0o100_000;
 
 /// A deleted file.
 #[derive(Clone, Debug)]
-pub(super) struct Ghost {
+pub(crate) struct Ghost {
     /// The recorded facts.
-    pub(super) head: GhostFileEntry,
+    pub(crate) head: GhostFileEntry,
     /// Path of the image.
-    pub(super) member: BString,
+    pub(crate) member: BString,
     /// Size of the contents in bytes, including holes; `None` if there are none, as for a named pipe.
-    pub(super) size: Option<u64>,
+    pub(crate) size: Option<u64>,
     /// Up to here it is known which bytes are holes: everything, unless the image is truncated between chunks.
-    pub(super) known: u64,
+    pub(crate) known: u64,
 }
 
 /// Adds the contents of all deleted files, and returns their facts.

@@ -13,23 +13,11 @@ use bstr::BStr;
 
 use super::object::{Object, Objects};
 use super::space::AddressSpace;
+pub(super) use super::view::Key;
 use super::view::Owner;
 use crate::archive::Contents;
 use crate::int::usize_of;
 use crate::model::ids::Pid;
-
-/// The object of a line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Key {
-    /// The process's own pages.
-    Task(Pid),
-    /// Shared memory, by CRIU's id.
-    Shared(u64),
-    /// A deleted file, by the number of its image.
-    Ghost(u64),
-    /// Not memory, but the contents of a member of the archive.
-    Contents,
-}
 
 /// The source of a line's bytes.
 #[derive(Clone, Copy, Debug)]

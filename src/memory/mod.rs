@@ -25,9 +25,9 @@ mod lines;
 mod object;
 mod pagemap;
 mod parallel;
-mod recovered;
 mod search;
 mod space;
+mod stored;
 mod strings;
 mod view;
 mod walk;
@@ -41,19 +41,19 @@ use bstr::{BString, ByteSlice as _};
 pub(crate) use demand::Demand;
 pub use demand::Keep;
 pub use fingerprint::{Fingerprint, PageRun};
+pub(crate) use ghost::Ghost;
 pub(crate) use object::Layer;
 pub use object::Lost;
-pub use recovered::{RecoveredFile, RecoveredFiles, RecoveredFrom};
 pub use search::{
     EarlySearch, Elsewhere, Encoding, Findings, FindingsElsewhere, Found, Matcher, Pattern, PatternError, SearchOptions,
 };
 pub(crate) use search::{ElsewhereSearch, Searched};
 pub use space::{AddressSpace, Recorded};
+pub(crate) use stored::STEP;
 pub use strings::{StringAt, StringBlock, StringOptions};
 pub use view::{Content, Missing, Origin, Run};
 pub use walk::{Part, PartContent};
 
-use self::ghost::Ghost;
 use self::lines::Lines;
 use self::object::{Object, Objects, Reader, Wanted};
 use crate::images::{Images, Kind};

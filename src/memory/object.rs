@@ -391,7 +391,7 @@ impl Objects {
         match contents.and_then(|contents| contents.piece(offset, len)) {
             Some(Piece::Bytes(bytes)) => Here::Bytes(Cow::Borrowed(bytes)),
             Some(Piece::Hole(len)) => Here::Zeros(len),
-            Some(Piece::Absent(len, why)) => Here::Lost(len, lost(why)),
+            Some(Piece::Absent(len, why)) => Here::Lost(len, why.into()),
             None => Here::Lost(len, Lost::Truncated),
         }
     }
@@ -408,19 +408,21 @@ impl Objects {
                     let len = all.len().saturating_add(usize_of(zeros));
                     all.to_mut().resize(len, 0);
                 }
-                Piece::Absent(_, why) => return Err(lost(why)),
+                Piece::Absent(_, why) => return Err(why.into()),
             }
         }
         if u64_of(all.len()) == len { Ok(all) } else { Err(Lost::Truncated) }
     }
 }
 
-pub(super) fn lost(why: Absence) -> Lost {
-    match why {
-        Absence::Truncated => Lost::Truncated,
-        Absence::Unreadable => Lost::Unreadable,
-        Absence::NotKept => Lost::NotKept,
-        Absence::Contradicted => Lost::Contradicted,
+impl From<Absence> for Lost {
+    fn from(why: Absence) -> Self {
+        match why {
+            Absence::Truncated => Lost::Truncated,
+            Absence::Unreadable => Lost::Unreadable,
+            Absence::NotKept => Lost::NotKept,
+            Absence::Contradicted => Lost::Contradicted,
+        }
     }
 }
 

@@ -1,7 +1,6 @@
 //! The address space of a process: its mappings and their contents.
 
 use super::Memory;
-use super::arguments::{self, Text};
 use super::object::{Here, Lost, Object};
 use crate::int::{u64_of, usize_of};
 use crate::model::file::FileTable;
@@ -88,16 +87,6 @@ impl<'a> AddressSpace<'a> {
     /// Page size of the dumped machine, in bytes.
     pub fn page_size(&self) -> u64 {
         self.memory.page_size
-    }
-
-    /// The output of `/proc/PID/cmdline`.
-    pub fn cmdline(&self, limit: u64) -> Text {
-        arguments::cmdline(self, limit)
-    }
-
-    /// The output of `/proc/PID/environ`.
-    pub fn environ(&self, limit: u64) -> Text {
-        arguments::environ(self, limit)
     }
 
     /// The number of the shared object of a mapping, as in `pagemap-shmem-N.img`. Shared anonymous memory, memfds and

@@ -5,11 +5,11 @@ use std::borrow::Cow;
 
 use bstr::BStr;
 
-use super::lines::Key;
 use super::object::{Here, Lost, Object};
 use super::space::AddressSpace;
 use crate::int::{u64_of, usize_of};
 use crate::model::file::Remap;
+use crate::model::ids::Pid;
 use crate::model::vma::{Status, Vma};
 
 /// Why bytes of an address space are missing.
@@ -134,6 +134,19 @@ pub struct Run<'a> {
     pub end: u64,
     /// Origin of the bytes.
     pub origin: Origin<'a>,
+}
+
+/// The object that bytes belong to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Key {
+    /// The process's own pages.
+    Task(Pid),
+    /// Shared memory, by CRIU's id.
+    Shared(u64),
+    /// A deleted file, by the number of its image.
+    Ghost(u64),
+    /// Not memory, but the contents of a member of the archive.
+    Contents,
 }
 
 /// The owner of an address: an object and the address's place in it, or nothing.

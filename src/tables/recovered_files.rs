@@ -12,7 +12,8 @@ use crate::abi::device::Device;
 use crate::abi::elf::{self, ElfFile};
 use crate::archive::Digest;
 use crate::int::usize_of;
-use crate::memory::{Content, Missing, RecoveredFile as File, RecoveredFiles};
+use crate::memory::{Content, Missing};
+use crate::recovered::{RecoveredFile as File, RecoveredFiles};
 use crate::warning::{Code, Place};
 
 table! {

@@ -41,6 +41,39 @@ fn hash(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
+/// A program that ran from a memfd and one that was deleted are known as ELF files by their contents, and rows of mappings
+/// are the same for a compressed archive and a plain one.
+#[test]
+fn programs_without_a_file_are_known_by_their_contents() {
+    let archive = fixtures::archive_of("webapp-compromise");
+    let checkpoint = Options::new().keep(Keep::Everything).open(&archive).unwrap().remove(0);
+    let programs = |rows: &[Value], columns: [&str; 5]| -> Vec<Value> {
+        let elf = rows.iter().filter(|row| !row["elf_type"].is_null());
+        elf.map(|row| json!(columns.map(|column| row[column].clone()))).collect()
+    };
+    let rows = rows_of(&checkpoint, &["recovered_files"]).remove("recovered_files").unwrap();
+    let expected = [
+        json!(["ghost", "/tmp/.cache/.x/kdevtmpfsi", "executable", "x86_64", null]),
+        json!(["memfd", "/memfd:", "executable", "x86_64", null]),
+    ];
+    assert_eq!(programs(&rows, ["source", "path", "elf_type", "elf_machine", "build_id"]), expected);
+
+    let home = tempfile::tempdir().unwrap();
+    let plain = home.path().join("plain.tar");
+    std::fs::write(&plain, Members::of(&archive).tar()).unwrap();
+    let mappings = |path: &std::path::Path| {
+        let checkpoint = Options::new().open(path).unwrap().remove(0);
+        rows_of(&checkpoint, &["process_memory_map"]).remove("process_memory_map").unwrap()
+    };
+    let rows = mappings(&plain);
+    let expected = [
+        json!([13, "/memfd: (deleted)", "executable", "x86_64", null]),
+        json!([15, "/tmp/.cache/.x/kdevtmpfsi (deleted)", "executable", "x86_64", null]),
+    ];
+    assert_eq!(programs(&rows, ["pid", "path", "elf_type", "elf_machine", "build_id"]), expected);
+    assert_eq!(mappings(&archive), rows);
+}
+
 /// A ghost image of chunks.
 fn chunked(size: u64, chunks: &[(u64, &[u8])]) -> Vec<u8> {
     let head = GhostFileEntry { mode: Some(REGULAR), chunks: Some(true), size: Some(size), ..Default::default() };

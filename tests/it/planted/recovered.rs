@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use cryoscope::Options;
-use cryoscope::memory::{Content, Keep, RecoveredFile, RecoveredFiles};
+use cryoscope::memory::{Content, Keep};
+use cryoscope::recovered::{RecoveredFile, RecoveredFiles};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 

@@ -1,6 +1,4 @@
-//! Recovered files: files whose contents are in the archive although no remaining file system may have them. Deleted
-//! files (ghosts and link remaps), memfds, System V segments, `/dev/shm` and other file systems in memory. Shared
-//! anonymous memory is not a file and not included.
+//! Finds the recovered files of a checkpoint, and reads their contents.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -10,121 +8,19 @@ use std::sync::Arc;
 use bstr::BString;
 use jiff::Timestamp;
 
-use super::Memory;
-use super::ghost::Ghost;
-use super::object::{Here, Object, lost};
-use super::view::{Content, Missing};
+use super::file::{RecoveredFile, RecoveredFrom, Stored};
 use crate::abi::device::Device;
 use crate::archive::{Contents, Member, MemberKind, NestedArchive, Piece};
 use crate::images::proto::{GhostFileEntry, MemfdInodeEntry, Timeval};
 use crate::images::{Images, Kind};
 use crate::int::u64_of;
+use crate::memory::{Content, Ghost, Lost, Memory, Missing, STEP};
 use crate::model::file::{File, Remap};
-use crate::model::holders::{Holder, Holders};
+use crate::model::holders::Holders;
 use crate::model::ids::FileId;
 use crate::model::ipc::Segment;
 use crate::model::mount::Mount;
 use crate::model::{EngineFiles, Model};
-
-/// Bytes that are passed on at once.
-const STEP: usize = 1 << 20;
-
-/// What a recovered file was, and where CRIU or the engine stored it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum RecoveredFrom {
-    /// A file without any name: `ghost-file-N.img`.
-    Ghost,
-    /// A file whose name was gone while others were left: CRIU linked it as `link_remap.N` in its file system.
-    LinkRemap,
-    /// A memfd: pages of shared memory.
-    Memfd,
-    /// A System V segment.
-    Sysv,
-    /// A file of `/dev/shm`: `devshm-checkpoint.tar`.
-    Devshm,
-    /// A file of a file system in memory: `tmpfs-dev-N.tar.gz.img`.
-    Tmpfs,
-}
-
-impl RecoveredFrom {
-    /// `ghost`, `link_remap`, `memfd`, `sysv`, `devshm` or `tmpfs`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            RecoveredFrom::Ghost => "ghost",
-            RecoveredFrom::LinkRemap => "link_remap",
-            RecoveredFrom::Memfd => "memfd",
-            RecoveredFrom::Sysv => "sysv",
-            RecoveredFrom::Devshm => "devshm",
-            RecoveredFrom::Tmpfs => "tmpfs",
-        }
-    }
-}
-
-/// One file.
-#[derive(Clone, Debug)]
-pub struct RecoveredFile {
-    /// The kind of source.
-    pub source: RecoveredFrom,
-    /// Path in the container, without ` (deleted)`; `/memfd:NAME` and `/SYSV00001234` as in `/proc`. `None` if unknown:
-    /// a ghost that nothing refers to, or a file system that is in no mount table.
-    pub path: Option<BString>,
-    /// `regular`, `directory`, `symlink`, `character`, `block`, `fifo`, `socket` or `other`.
-    pub file_type: &'static str,
-    /// Size of the contents in bytes, including holes; `None` if there are none, or if the archive does not say.
-    pub size: Option<u64>,
-    /// Permission bits.
-    pub mode: Option<u32>,
-    /// Owner.
-    pub uid: Option<u64>,
-    /// Group.
-    pub gid: Option<u64>,
-    /// Time of the last access.
-    pub atime: Option<Timestamp>,
-    /// Time of the last modification.
-    pub mtime: Option<Timestamp>,
-    /// Device of the file's file system.
-    pub device: Option<Device>,
-    /// Inode.
-    pub inode: Option<u64>,
-    /// Device number, if the file is a device node.
-    pub rdev: Option<Device>,
-    /// Target of a symbolic link, or the first name of a file that has several.
-    pub link: Option<BString>,
-    /// CRIU's ids of the file's open files.
-    pub files: Vec<FileId>,
-    /// Holders of the file.
-    pub holders: Arc<[Holder]>,
-    /// The member of the archive that has the contents, or should have them.
-    pub member: Option<BString>,
-    /// Path of the file in the member, if that is an archive.
-    pub file: Option<BString>,
-    stored: Stored,
-}
-
-impl RecoveredFile {
-    /// Why the contents are missing, if all of them are.
-    pub fn missing(&self) -> Option<Missing> {
-        match self.stored {
-            Stored::Missing(why) => Some(why),
-            _ => None,
-        }
-    }
-}
-
-/// Location of the contents.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Stored {
-    /// No contents: a directory, a device.
-    Nothing,
-    /// In the ghost image with this number.
-    Ghost(u64),
-    /// In shared memory with this number.
-    Shared(u64),
-    /// In a member of a nested archive.
-    Inner { tar: usize, member: usize },
-    /// Missing.
-    Missing(Missing),
-}
 
 /// The recovered files of a checkpoint.
 ///
@@ -183,7 +79,7 @@ impl<'c> RecoveredFiles<'c> {
         recovered
     }
 
-    /// The files, by source, then in the order of their numbers or of their archive.
+    /// The files by source, then in the order of their numbers or of their archive.
     pub fn iter(&self) -> impl Iterator<Item = &RecoveredFile> {
         self.files.iter()
     }
@@ -204,14 +100,10 @@ impl<'c> RecoveredFiles<'c> {
         let size = file.size.unwrap_or(0);
         match file.stored {
             Stored::Nothing => ControlFlow::Continue(()),
-            Stored::Missing(why) => missing(0, size, why, take),
-            Stored::Ghost(number) => {
-                let known = self.memory.ghosts.get(&number).map_or(0, |ghost| ghost.known);
-                self.object(self.memory.objects.ghost(number), size, known, Content::Zeros, take)
-            }
-            Stored::Shared(number) => {
-                self.object(self.memory.objects.shared(number), size, u64::MAX, Content::Untouched, take)
-            }
+            Stored::Missing(_) if size == 0 => ControlFlow::Continue(()),
+            Stored::Missing(why) => take(0, &Content::Missing(size, why)),
+            Stored::Ghost(number) => self.memory.ghost_pieces(number, size, take),
+            Stored::Shared(number) => self.memory.shared_pieces(number, size, take),
             Stored::Inner { tar, member } => {
                 let Some(tar) = self.tars.get(tar) else { return ControlFlow::Continue(()) };
                 let Some(member) = tar.get(member) else { return ControlFlow::Continue(()) };
@@ -219,56 +111,6 @@ impl<'c> RecoveredFiles<'c> {
             }
         }
     }
-
-    /// The pieces of an object. Bytes that were not recorded are a hole up to `known`.
-    fn object(
-        &self,
-        object: Option<&Object>,
-        size: u64,
-        known: u64,
-        hole: impl Fn(u64) -> Content<'static>,
-        take: &mut dyn FnMut(u64, &Content<'_>) -> ControlFlow<()>,
-    ) -> ControlFlow<()> {
-        let Some(object) = object else { return missing(0, size, Missing::Truncated, take) };
-        let objects = &self.memory.objects;
-        let mut at = 0_u64;
-        while at < size {
-            let left = size.saturating_sub(at);
-            let len = match objects.read(object, at, left) {
-                Here::Bytes(bytes) => {
-                    let mut from = at;
-                    for part in bytes.chunks(STEP) {
-                        take(from, &Content::Bytes(part.into()))?;
-                        let to = from.saturating_add(u64_of(part.len()));
-                        objects.give_back(object, from, to);
-                        from = to;
-                    }
-                    u64_of(bytes.len())
-                }
-                Here::Zeros(len) => take(at, &Content::Zeros(len)).map_continue(|()| len)?,
-                Here::Lost(len, why) => take(at, &Content::Missing(len, why.into())).map_continue(|()| len)?,
-                Here::Unrecorded(len) if at >= known => {
-                    take(at, &Content::Missing(len, Missing::Truncated)).map_continue(|()| len)?
-                }
-                Here::Unrecorded(len) => {
-                    let len = len.min(known.saturating_sub(at));
-                    take(at, &hole(len)).map_continue(|()| len)?
-                }
-            };
-            // Pieces are never empty; should one be, this still ends.
-            at = at.saturating_add(len.max(1));
-        }
-        ControlFlow::Continue(())
-    }
-}
-
-fn missing(
-    at: u64,
-    len: u64,
-    why: Missing,
-    take: &mut dyn FnMut(u64, &Content<'_>) -> ControlFlow<()>,
-) -> ControlFlow<()> {
-    if len == 0 { ControlFlow::Continue(()) } else { take(at, &Content::Missing(len, why)) }
 }
 
 /// The pieces of a member of a tar.
@@ -285,7 +127,7 @@ fn contents(contents: Contents<'_>, take: &mut dyn FnMut(u64, &Content<'_>) -> C
                 }
             }
             Piece::Hole(len) => take(at, &Content::Zeros(len))?,
-            Piece::Absent(len, why) => take(at, &Content::Missing(len, lost(why).into()))?,
+            Piece::Absent(len, why) => take(at, &Content::Missing(len, Lost::from(why).into()))?,
         }
         at = at.saturating_add(piece.len());
     }
@@ -309,12 +151,12 @@ impl<'c> Reader<'_, 'c> {
                 by_number.entry(number).or_default().push(id);
             }
         }
-        let mut numbers: Vec<u64> = self.recovered.memory.ghosts.keys().chain(by_number.keys()).copied().collect();
+        let mut numbers: Vec<u64> = self.recovered.memory.ghosts().chain(by_number.keys().copied()).collect();
         numbers.sort_unstable();
         numbers.dedup();
         for number in numbers {
             let files = by_number.remove(&number).unwrap_or_default();
-            let ghost = self.recovered.memory.ghosts.get(&number);
+            let ghost = self.recovered.memory.ghost(number);
             let file = self.ghost(number, ghost, files);
             self.recovered.files.push(file);
         }
