@@ -8,7 +8,8 @@ use sha2::{Digest as _, Sha256};
 use crate::Checkpoint;
 use crate::archive::{Contents, Piece};
 use crate::int::{u64_of, usize_of};
-use crate::warning::{Code, Place};
+use crate::limits::Limits;
+use crate::warning::Place;
 
 /// Zeros that are hashed at once.
 static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
@@ -122,8 +123,8 @@ impl<'c> Hasher<'c> {
         self.holes_left = digest.holes_left();
         if digest.is_over() {
             let limit = self.checkpoint.limits().hole_bytes;
-            self.checkpoint.warn(Code::LimitReached, Place::member(place).at(offset), || {
-                format!("files with more than {limit} bytes of holes in all; not hashed, --max-holes raises the limit")
+            self.checkpoint.warn(&Limits::HOLE_BYTES, Place::member(place).at(offset), || {
+                format!("files with more than {limit} bytes of holes in all; not hashed")
             });
         }
         digest.finish()

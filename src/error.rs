@@ -6,6 +6,7 @@ use std::{fmt, io};
 use thiserror::Error as ThisError;
 
 use crate::archive::{TOO_SHORT, UNKNOWN};
+use crate::limits::Limit;
 
 /// Why there is no answer. [`Error::kind`] is for programs, the text for people: what, where, what to do.
 #[derive(Debug)]
@@ -45,6 +46,8 @@ pub enum ErrorKind {
         found: String,
         /// What was in the way.
         why: String,
+        /// The limit that was in the way, if one was.
+        limit: Option<&'static Limit>,
     },
     /// An archive without images, but with the log of a dump that failed.
     #[error("no CRIU images in it ({found}): {why}")]
@@ -66,7 +69,7 @@ pub enum ErrorKind {
         expected: String,
     },
     /// The archive holds several checkpoints, and one was asked for.
-    #[error("it holds {} checkpoints; choose one with --set: {}", .0.len(), .0.join(", "))]
+    #[error("it holds {} checkpoints; choose one of {}", .0.len(), .0.join(", "))]
     SeveralCheckpoints(Vec<String>),
     /// The archive holds no checkpoint of that name.
     #[error("no checkpoint named {} in it; {}", .0, others(.1))]
@@ -117,6 +120,14 @@ impl Error {
         &self.kind
     }
 
+    /// The limit that was in the way, if one was: with a higher one there may be an answer.
+    pub fn limit(&self) -> Option<&'static Limit> {
+        match self.kind {
+            ErrorKind::NotReached { limit, .. } => limit,
+            _ => None,
+        }
+    }
+
     /// Which archive it is about; `None` for a reader.
     pub fn archive(&self) -> Option<&Path> {
         self.archive.as_deref()
@@ -153,11 +164,7 @@ impl std::error::Error for Error {
 
 /// Which checkpoints there are instead.
 fn others(names: &str) -> String {
-    if names.is_empty() {
-        "it has one, without a name: leave out --set".to_owned()
-    } else {
-        format!("there is: {names}")
-    }
+    if names.is_empty() { "it has one, without a name".to_owned() } else { format!("there is: {names}") }
 }
 
 fn explain_io(error: &io::Error) -> String {
@@ -186,7 +193,7 @@ mod tests {
             ErrorKind::Damaged("gzip", io::ErrorKind::InvalidData.into()),
             ErrorKind::NoImages(String::new()),
             ErrorKind::OtherCheckpoint("a core file"),
-            ErrorKind::NotReached { found: String::new(), why: String::new() },
+            ErrorKind::NotReached { found: String::new(), why: String::new(), limit: None },
             ErrorKind::DumpFailed { found: String::new(), why: String::new() },
             ErrorKind::Unreadable(String::new()),
             ErrorKind::OtherHash { found: String::new(), expected: String::new() },

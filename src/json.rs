@@ -23,7 +23,7 @@ impl fmt::Display for Unparsed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Unparsed::Deep(limit) => {
-                write!(f, "its brackets are more than {limit} deep; left out, --max-json-depth raises the limit")
+                write!(f, "its brackets are more than {limit} deep; left out")
             }
             Unparsed::Invalid(error) => write!(f, "not JSON that can be read: {error}"),
         }

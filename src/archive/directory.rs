@@ -72,8 +72,8 @@ impl Listing<'_> {
                 if !self.full {
                     self.full = true;
                     let limit = self.limits.members;
-                    self.warnings.push(Code::LimitReached, Place::archive(), || {
-                        format!("more than {limit} files; the rest is left out, --max-members raises the limit")
+                    self.warnings.push(&Limits::MEMBERS, Place::archive(), || {
+                        format!("more than {limit} files; the rest is left out")
                     });
                 }
                 return Ok(());

@@ -49,17 +49,15 @@ impl Archive {
             End::Whole | End::Damaged(_) if !whole => damaged("cut, or no such frames at all"),
             End::Whole => {}
             End::Damaged(error) => damaged(&format!("damaged ({error})")),
-            End::Bound(most) => warnings.push(Code::LimitReached, Place::member(&member.path), || {
-                format!(
-                    "its LZ4 frames inflate to more than {most} bytes; the rest is left out, --max-nested, --max-ratio and --max-unpacked raise the limit"
-                )
+            End::Bound(most) => warnings.push(&Limits::NESTED_BYTES, Place::member(&member.path), || {
+                format!("its LZ4 frames inflate to more than {most} bytes; the rest is left out")
             }),
         }
         let (backings, failed) = spool.into_backings();
         let in_memory = backings.iter().map(Backing::in_memory).fold(0, u64::saturating_add);
         self.inflated.add(member, Cost { bytes: len, in_memory, ..Cost::default() });
         if let Some(error) = failed {
-            damaged(&format!("too large to be kept ({error}); --max-memory keeps more in memory"));
+            damaged(&format!("too large to be kept ({error})"));
         }
         let inner = Member { size: len, layout: Layout { len, extents }, ..member.clone() };
         Some(Archive { listing: Listing::unsorted(vec![inner]), ..Archive::of(backings) })

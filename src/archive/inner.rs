@@ -203,8 +203,8 @@ impl Work<'_> {
         let most = usize_of(self.limits.checkpoints);
         if images.len() > most {
             images.truncate(most);
-            self.warnings.push(Code::LimitReached, Place::member(&scope.root), || {
-                format!("more than {most} images; the rest is not looked into, --max-checkpoints raises the limit")
+            self.warnings.push(&Limits::CHECKPOINTS, Place::member(&scope.root), || {
+                format!("more than {most} images; the rest is not looked into")
             });
         }
         let alone = images.len() == 1;
@@ -339,21 +339,26 @@ impl Work<'_> {
         }
         if !self.full {
             self.full = true;
-            let what = if self.members_left == 0 {
-                format!(
-                    "more than {} members in archives in the archive; the rest is not looked into, --max-members raises the limit",
-                    self.limits.members
+            let (limit, what) = if self.members_left == 0 {
+                let most = self.limits.members;
+                (
+                    &Limits::MEMBERS,
+                    format!("more than {most} members in archives in the archive; the rest is not looked into"),
                 )
             } else if self.opened >= most {
-                format!(
-                    "one of more than {most} archives in the archive; this and the others are not looked into, --max-archives raises the limit"
+                (
+                    &Limits::INNER_ARCHIVES,
+                    format!("one of more than {most} archives in the archive; this and the others are not looked into"),
                 )
             } else {
-                format!(
-                    "behind {checkpoints} checkpoints in archives in the archive; this and the others are not looked into, --max-checkpoints raises the limit"
+                (
+                    &Limits::CHECKPOINTS,
+                    format!(
+                        "behind {checkpoints} checkpoints in archives in the archive; this and the others are not looked into"
+                    ),
                 )
             };
-            self.warnings.push(Code::LimitReached, Place::member(path), || what);
+            self.warnings.push(limit, Place::member(path), || what);
         }
         false
     }

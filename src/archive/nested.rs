@@ -152,14 +152,14 @@ impl Archive {
 
 /// Says that a tar was not gone through to its end, because those within the archive have too much together.
 fn warn_of_share(stopped: Stopped, path: &BString, limits: &Limits, warnings: &Warnings) {
-    warnings.push(Code::LimitReached, Place::member(path), || {
-        let (what, flag) = match stopped {
-            Stopped::Members => (format!("{} members", limits.nested_members), "--max-nested-members"),
-            Stopped::Metadata => (format!("{} bytes of names and attributes", limits.metadata_bytes), "--max-metadata"),
-        };
-        format!(
-            "the archives in the archive have more than {what} together; the rest is left out, {flag} raises the limit"
-        )
+    let (what, limit) = match stopped {
+        Stopped::Members => (format!("{} members", limits.nested_members), &Limits::NESTED_MEMBERS),
+        Stopped::Metadata => {
+            (format!("{} bytes of names and attributes", limits.metadata_bytes), &Limits::METADATA_BYTES)
+        }
+    };
+    warnings.push(limit, Place::member(path), || {
+        format!("the archives in the archive have more than {what} together; the rest is left out")
     });
 }
 
@@ -170,12 +170,12 @@ pub(super) fn warn_of_end(end: &End, path: &BString, together: bool, limits: &Li
         End::Damaged(error) => warnings.push(Code::CompressedDamaged, Place::member(path), || {
             format!("the compressed data is damaged or cut ({error}); what was inflated before is used")
         }),
-        End::Bound(_) if together => warnings.push(Code::LimitReached, Place::member(path), || {
+        End::Bound(_) if together => warnings.push(&Limits::NESTED_BYTES, Place::member(path), || {
             let limit = limits.nested_bytes;
-            format!("archives in the archive inflate to more than {limit} bytes; the rest is left out, --max-nested raises the limit")
+            format!("archives in the archive inflate to more than {limit} bytes; the rest is left out")
         }),
-        End::Bound(bound) => warnings.push(Code::LimitReached, Place::member(path), || {
-            format!("more than {bound} bytes inflated; --max-unpacked and --max-ratio raise the limit")
-        }),
+        End::Bound(bound) => {
+            warnings.push(&Limits::UNPACKED_BYTES, Place::member(path), || format!("more than {bound} bytes inflated"));
+        }
     }
 }

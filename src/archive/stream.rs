@@ -85,8 +85,8 @@ pub(super) fn read(
                     Selection::All
                 } else {
                     let limit = limits.nested_bytes;
-                    warnings.push(Code::LimitReached, Place::member(&entry.member.path), || {
-                        format!("archives in the archive have more than {limit} bytes; this one is not looked into, --max-nested raises the limit")
+                    warnings.push(&Limits::NESTED_BYTES, Place::member(&entry.member.path), || {
+                        format!("archives in the archive have more than {limit} bytes; this one is not looked into")
                     });
                     select.select(&entry.member, &kept)
                 }
@@ -119,10 +119,8 @@ pub(super) fn read(
             (entry.member.sha256, holes, over) = digest.finish(entry.member.size);
             if over {
                 let limit = limits.hole_bytes;
-                warnings.push(Code::LimitReached, Place::member(&entry.member.path).at(entry.member.offset), || {
-                    format!(
-                        "files with more than {limit} bytes of holes in all; not hashed, --max-holes raises the limit"
-                    )
+                warnings.push(&Limits::HOLE_BYTES, Place::member(&entry.member.path).at(entry.member.offset), || {
+                    format!("files with more than {limit} bytes of holes in all; not hashed")
                 });
             }
         }

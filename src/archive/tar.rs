@@ -19,7 +19,7 @@ use super::pax::{Pax, PaxSparse};
 use super::sparse::{self, MapReader, Region};
 use crate::int::{u64_of, usize_of};
 use crate::limits::Limits;
-use crate::warning::{Code, Place, Warnings};
+use crate::warning::{About, Code, Place, Warnings};
 
 /// Zeros behind the end mark that are read in search of further members (joined archives).
 const SEARCH_AFTER_END: u64 = 1 << 20;
@@ -147,10 +147,8 @@ impl<'a> Walker<'a> {
             }
             if self.metadata > self.limits.metadata_bytes {
                 let limit = self.limits.metadata_bytes;
-                self.warn(Code::LimitReached, at, || {
-                    format!(
-                        "more than {limit} bytes of names and attributes; the rest is left out, --max-metadata raises the limit"
-                    )
+                self.warn(&Limits::METADATA_BYTES, at, || {
+                    format!("more than {limit} bytes of names and attributes; the rest is left out")
                 });
                 return None;
             }
@@ -202,9 +200,7 @@ impl<'a> Walker<'a> {
                 }
                 if self.members == self.limits.members {
                     let limit = self.limits.members;
-                    self.warn(Code::LimitReached, at, || {
-                        format!("more than {limit} members; the rest is left out, --max-members raises the limit")
-                    });
+                    self.warn(&Limits::MEMBERS, at, || format!("more than {limit} members; the rest is left out"));
                     return None;
                 }
                 self.members = self.members.saturating_add(1);
@@ -326,7 +322,7 @@ impl<'a> Walker<'a> {
                 return Ok(Some((regions, size)));
             }
         }
-        Err("its map does not end, or is longer than the limit, which --max-header raises")
+        Err("its map does not end, or is longer than the limit for extended headers")
     }
 
     /// Reads an extension header's data.
@@ -334,8 +330,8 @@ impl<'a> Walker<'a> {
         self.padding = padding(size);
         let limit = self.limits.header_bytes;
         if size > limit {
-            self.warn(Code::LimitReached, at, || {
-                format!("an extended header of {size} bytes is left out; --max-header raises the limit of {limit}")
+            self.warn(&Limits::HEADER_BYTES, at, || {
+                format!("an extended header of {size} bytes is left out; the limit is {limit}")
             });
             input.skip(size);
             return;
@@ -408,8 +404,8 @@ impl<'a> Walker<'a> {
         self.pending = Extensions::default();
     }
 
-    fn warn(&self, code: Code, at: u64, message: impl FnOnce() -> String) {
-        self.warnings.push(code, Place::archive().at(at), message);
+    fn warn(&self, about: impl Into<About>, at: u64, message: impl FnOnce() -> String) {
+        self.warnings.push(about, Place::archive().at(at), message);
     }
 }
 
@@ -424,7 +420,7 @@ fn gnu_sparse(header: &Header<'_>, input: &mut impl Input, most: u64) -> Result<
     let mut more = extended != 0;
     let mut left = most;
     while more {
-        left = left.checked_sub(u64_of(BLOCK)).ok_or("its map is longer than the limit, which --max-header raises")?;
+        left = left.checked_sub(u64_of(BLOCK)).ok_or("its map is longer than the limit for extended headers")?;
         let mut block: Block = [0; BLOCK];
         if input.fill(&mut block) < BLOCK {
             return Err("its map does not end");

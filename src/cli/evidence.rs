@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 use super::args::{Cli, Global};
 use super::exit::Exit;
 use super::inputs;
+use super::limits::flag;
 use super::newfile::{NewFile, Readers, not_written};
 use super::screen::complain;
 use super::stdout::{Stdout, Written};
@@ -317,7 +318,7 @@ fn document(global: &Global, started: Timestamp, inputs: &[Value], outcome: &Out
 
 /// All limits, by their flags.
 fn limits(limits: &Limits) -> Map<String, Value> {
-    limits.values().map(|(flag, value)| (flag.to_owned(), value.into())).collect()
+    limits.values().map(|(limit, value)| (flag(limit), value.into())).collect()
 }
 
 /// The same of the file that is standard input, whole.

@@ -14,6 +14,7 @@ mod fleet;
 mod inputs;
 mod inspect;
 mod lead;
+mod limits;
 mod list;
 mod memparse;
 mod newfile;
@@ -64,7 +65,7 @@ pub(crate) enum Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Failure::Archive(error) => error.fmt(f),
+            Failure::Archive(error) => write!(f, "{error}{}", limits::hint(error.limit())),
             Failure::Output(error) => write!(f, "cannot write the output: {error}"),
             Failure::Usage(message) | Failure::Clash(message) => f.write_str(message),
         }
@@ -90,7 +91,9 @@ impl Failure {
     /// What the table `failures` says of an archive: a word, and the message without the archive's name.
     pub(crate) fn row(&self) -> (&'static str, String) {
         match self {
-            Failure::Archive(error) => (error.kind().code(), error.kind().to_string()),
+            Failure::Archive(error) => {
+                (error.kind().code(), format!("{}{}", error.kind(), limits::hint(error.limit())))
+            }
             other => ("other", other.to_string()),
         }
     }

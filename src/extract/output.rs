@@ -249,7 +249,7 @@ impl<'p> Output<'p> {
             self.over.bytes = true;
             // What was written in vain counts: else thousands of files that do not fit are written almost whole.
             self.bytes_left = self.bytes_left.saturating_sub(contents.len);
-            return self.leave_out(what, row, "more bytes than are extracted (--max-extracted, --max-extracted-ratio)");
+            return self.leave_out(what, row, "more bytes than are extracted");
         }
         match written {
             // Sparse files may be longer than the file system takes.
@@ -387,7 +387,7 @@ impl<'p> Output<'p> {
     }
 }
 
-const TOO_MANY: &str = "more files than are extracted (--max-files)";
+const TOO_MANY: &str = "more files than are extracted";
 
 /// A name, and those to take where it is taken.
 fn alike(name: &str) -> impl Iterator<Item = String> + '_ {

@@ -16,7 +16,7 @@ use super::payload;
 use crate::archive::{Absence, Contents, Stop};
 use crate::int::{u64_of, usize_of};
 use crate::limits::Limits;
-use crate::warning::{Code, Place, Warnings};
+use crate::warning::{About, Code, Place, Warnings};
 
 pub(super) const COMMON: u32 = 0x5456_4319;
 pub(super) const SERVICE: u32 = 0x5510_5940;
@@ -115,9 +115,9 @@ impl<'a> Image<'a> {
         };
         let (bytes, stop) = contents.prefix(limit);
         if stop == Some(Stop::Limit) {
-            warnings.push(Code::LimitReached, Place::member(path), || {
+            warnings.push(&Limits::ASSEMBLED_BYTES, Place::member(path), || {
                 let size = contents.len();
-                format!("{size} bytes in pieces, the limit is {limit}; the rest is left out, --max-assembled raises the limit")
+                format!("{size} bytes in pieces, the limit is {limit}; the rest is left out")
             });
         }
         Self::of_bytes(kind, path, bytes, stop, warnings)
@@ -206,9 +206,7 @@ impl<'i> Records<'i> {
         let rest = self.image.bytes.get(self.offset..).filter(|rest| !rest.is_empty() && !self.ended)?;
         if self.next >= self.limits.records {
             let limit = self.limits.records;
-            self.warn(Code::LimitReached, || {
-                format!("more than {limit} records; the rest is left out, --max-records raises the limit")
-            });
+            self.warn(&Limits::RECORDS, || format!("more than {limit} records; the rest is left out"));
             return None;
         }
         let Some((size, rest)) = split_u32(rest, self.image.order) else {
@@ -225,8 +223,8 @@ impl<'i> Records<'i> {
         };
         if u64::from(size) > self.limits.record_bytes {
             let limit = self.limits.record_bytes;
-            self.warn(Code::LimitReached, || {
-                format!("a record of {size} bytes, the limit is {limit}; this and all that follow are left out, --max-record raises the limit")
+            self.warn(&Limits::RECORD_BYTES, || {
+                format!("a record of {size} bytes, the limit is {limit}; this and all that follow are left out")
             });
             return None;
         }
@@ -250,19 +248,20 @@ impl<'i> Records<'i> {
 
     fn why_cut(&self) -> &'static str {
         match self.image.stop {
-            Some(Stop::Limit) => " below the limit for sparse images, which --max-assembled raises",
+            Some(Stop::Limit) => " below the limit for sparse images",
             Some(Stop::Absent(_)) => " before the archive ends or is damaged",
             None => "",
         }
     }
 
-    fn warn(&self, code: Code, message: impl FnOnce() -> String) {
+    fn warn(&self, about: impl Into<About>, message: impl FnOnce() -> String) {
+        let about @ About { code, .. } = about.into();
         // What cannot be read is warned of by itself.
         if code == Code::ImageTruncated && self.image.stop == Some(Stop::Absent(Absence::Unreadable)) {
             return;
         }
         let place = self.image.place.clone().record(self.next).at(u64_of(self.offset));
-        self.warnings.push(code, place, message);
+        self.warnings.push(about, place, message);
     }
 }
 

@@ -200,10 +200,8 @@ impl Sets {
         }
         let most = limits.checkpoints;
         if let Some(first) = checkpoints.get(usize_of(most)) {
-            warnings.push(Code::LimitReached, Place::member(&first.folder), || {
-                format!(
-                    "one of more than {most} checkpoints; this and the others are left out, --max-checkpoints raises the limit"
-                )
+            warnings.push(&Limits::CHECKPOINTS, Place::member(&first.folder), || {
+                format!("one of more than {most} checkpoints; this and the others are left out")
             });
             checkpoints.truncate(usize_of(most));
         }
@@ -250,11 +248,8 @@ impl Linked<'_> {
             return true;
         }
         let most = self.limits.linked_bytes;
-        self.warnings.push(Code::LimitReached, Place::member(&member.path), || {
-            format!(
-                "a link to {}, and images that are links have more than {most} bytes; left out, --max-linked raises the limit",
-                file.path
-            )
+        self.warnings.push(&Limits::LINKED_BYTES, Place::member(&member.path), || {
+            format!("a link to {}, and images that are links have more than {most} bytes; left out", file.path)
         });
         false
     }

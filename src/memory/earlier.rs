@@ -47,7 +47,7 @@ pub(super) fn warn(layers: &[Layer<'_>], missing: &BTreeMap<usize, u64>, page_si
 fn lacking(layer: &Layer<'_>, before: &Layer<'_>, count: u64) -> String {
     let set = &before.images.set.folder;
     let folder = if set.is_empty() { BStr::new("the root") } else { set.as_bstr() };
-    let whose = if layer.is_with(before) { "of this archive" } else { "that --parent named" };
+    let whose = if layer.is_with(before) { "of this archive" } else { "that was given as parent" };
     format!(
         "{count} pages are said to be in the earlier dump {whose} ({folder}), but its pagemaps lack them; they are not available"
     )
@@ -62,7 +62,7 @@ fn absent(layers: &[Layer<'_>], layer: &Layer<'_>, count: u64) -> String {
         [] => {}
         [one] if layer.images.set.parent().is_none() => {
             return format!(
-                "{said}, and no link says in which; {one} is one that is in this archive: name the archive with --parent, too, to read it; they are not available"
+                "{said}, and no link says in which; {one} is one that is in this archive: give the archive as its own parent to read it; they are not available"
             );
         }
         several => {
@@ -78,7 +78,7 @@ fn absent(layers: &[Layer<'_>], layer: &Layer<'_>, count: u64) -> String {
                 None => format!("no link says in which, and {} earlier dumps", several.len()),
             };
             return format!(
-                "{said}, but {why} of this archive may be it ({names}{more}): unpack the one that it is and name its folder with --parent; they are not available"
+                "{said}, but {why} of this archive may be it ({names}{more}): unpack the one that it is and give its folder as parent; they are not available"
             );
         }
     }

@@ -13,6 +13,7 @@ use crate::archive::{Absence, Archive, Contents, Member, Piece};
 use crate::images::decode::old_pages;
 use crate::images::{Images, Kind};
 use crate::int::{u64_of, usize_of};
+use crate::limits::Limits;
 use crate::warning::{Code, Place};
 
 /// Why bytes that CRIU recorded are not here.
@@ -643,9 +644,9 @@ impl<'a> Reader<'a> {
         }
         if let Some(cut) = cut.filter(|&cut| cut < file.size) {
             let place = file.member().map_or_else(Place::archive, |member| Place::member(&member.path));
-            images.warnings.push(Code::LimitReached, place, || {
+            images.warnings.push(&Limits::HOLE_BYTES, place, || {
                 format!(
-                    "holes of more than {} bytes in pages images; what follows is left out, --max-holes raises the limit",
+                    "holes of more than {} bytes in pages images; what follows is left out",
                     images.limits.hole_bytes
                 )
             });

@@ -11,6 +11,7 @@ use super::Side;
 use super::side::text_of;
 use crate::archive::{Absence, Contents, Member, MemberKind, Piece};
 use crate::int::{u64_of, usize_of};
+use crate::limits::Limits;
 use crate::warning::{Code, Place, Warnings};
 
 /// Logs of CRIU: of a dump, of a pre-dump, and left over from a restore.
@@ -137,8 +138,8 @@ impl<'c> RawLines<'c> {
         }
         if self.number >= self.log.most {
             let most = self.log.most;
-            self.log.warnings.push(Code::LimitReached, self.log.place(offset), || {
-                format!("more than {most} lines; the rest is left out, --max-lines raises the limit")
+            self.log.warnings.push(&Limits::LINES, self.log.place(offset), || {
+                format!("more than {most} lines; the rest is left out")
             });
             self.at = u64::MAX;
             return None;
@@ -184,8 +185,8 @@ impl<'c> RawLines<'c> {
         let room = usize_of(self.log.longest).saturating_sub(line.len());
         if len > room {
             let longest = self.log.longest;
-            self.log.warnings.push(Code::LimitReached, self.log.place(offset), || {
-                format!("a line of more than {longest} bytes was cut; --max-line raises the limit")
+            self.log.warnings.push(&Limits::LINE_BYTES, self.log.place(offset), || {
+                format!("a line of more than {longest} bytes was cut")
             });
         }
         let len = len.min(room);

@@ -36,7 +36,7 @@ table! {
         pub stream: Option<&'static str>,
         /// `F`: the end of a line that the container wrote; `P`: a piece that the next row of the stream continues.
         pub tag: Option<BString>,
-        /// What was written; at most 1 MiB, or what `--max-line` says.
+        /// What was written; at most 1 MiB, or what the limit `line` says.
         #[to(ecs("message"))]
         pub text: BString,
     }

@@ -177,9 +177,10 @@ pub use warnings::Warning;
 
 use self::table::Weigh;
 use crate::Checkpoint;
+use crate::limits::Limits;
 use crate::memory::Keep;
 use crate::model::process;
-use crate::warning::{Code, Place};
+use crate::warning::Place;
 
 /// Takes rows one by one, until it has enough.
 pub type Sink<'a> = dyn FnMut(&dyn Row) -> ControlFlow<()> + 'a;
@@ -399,10 +400,10 @@ fn bounded<'c, R: Weigh>(
             return Some(row);
         }
         let each = Checkpoint::EACH_BYTE;
-        checkpoint.warn(Code::LimitReached, Place::archive(), || {
+        checkpoint.warn(&Limits::TABLE_BYTES, Place::archive(), || {
             format!(
                 "the rows of {name} take more than {limit} bytes, and {each} for each byte of the archive; the rest is \
-                 left out, --max-table raises the limit"
+                 left out"
             )
         });
         None

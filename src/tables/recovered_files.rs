@@ -10,8 +10,9 @@ use super::table::table;
 use crate::Checkpoint;
 use crate::abi::device::Device;
 use crate::digest::Digest;
+use crate::limits::Limits;
 use crate::memory::{Content, Missing, RecoveredFile as File, RecoveredFiles};
-use crate::warning::{Code, Place};
+use crate::warning::Place;
 
 table! {
     "recovered_files", key(source, member, file, path), brief(source, type, mode, size, holders, path),
@@ -93,8 +94,8 @@ fn row(checkpoint: &Checkpoint, recovered: &RecoveredFiles<'_>, file: &File, hol
     if hashed.as_ref().is_some_and(|hashed| hashed.digest.is_over()) {
         let place = file.member.as_ref().map_or_else(Place::archive, Place::member);
         let limit = checkpoint.limits().hole_bytes;
-        checkpoint.warn(Code::LimitReached, place, || {
-            format!("files with more than {limit} bytes of holes in all; the rest is not hashed, --max-holes raises the limit")
+        checkpoint.warn(&Limits::HOLE_BYTES, place, || {
+            format!("files with more than {limit} bytes of holes in all; the rest is not hashed")
         });
     }
     RecoveredFile {

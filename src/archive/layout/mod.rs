@@ -205,8 +205,8 @@ impl Budget<'_> {
             let Some(left) = self.annotations.checked_sub(bytes) else {
                 let limit = self.limits.json_bytes;
                 if !std::mem::replace(&mut self.full, true) {
-                    self.warnings.push(Code::LimitReached, Place::member(place), || {
-                        format!("images inherit more than {limit} bytes of annotations; the rest is left out, --max-json raises the limit")
+                    self.warnings.push(&Limits::JSON_BYTES, Place::member(place), || {
+                        format!("images inherit more than {limit} bytes of annotations; the rest is left out")
                     });
                 }
                 break;
@@ -283,7 +283,9 @@ impl Reader<'_, '_> {
         let (bytes, stop) = Contents { layout: &member.layout, backings: self.backings }.prefix(limit);
         match stop {
             Some(Stop::Limit) => {
-                return Err(Unread::Damaged(format!("it has more than {limit} bytes; --max-json raises the limit")));
+                return Err(Unread::Damaged(format!(
+                    "it has more than {limit} bytes, the limit for one JSON document"
+                )));
             }
             Some(Stop::Absent(Absence::Unreadable)) => return Err(Unread::Damaged("it cannot be read".to_owned())),
             Some(Stop::Absent(_)) => return Err(Unread::Damaged("it is cut by the end of the archive".to_owned())),

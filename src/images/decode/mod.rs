@@ -295,8 +295,8 @@ impl Decoder<'_> {
         let limit = self.limits.assembled_bytes;
         let place = || Place::member(head.path);
         match stop {
-            Some(Stop::Limit) => self.warnings.push(Code::LimitReached, place(), || {
-                format!("more than {limit} bytes in pieces; the rest is left out, --max-assembled raises the limit")
+            Some(Stop::Limit) => self.warnings.push(&Limits::ASSEMBLED_BYTES, place(), || {
+                format!("more than {limit} bytes in pieces; the rest is left out")
             }),
             // Pages that nobody asked for are not kept of an archive that comes as a stream: no damage. What cannot be read
             // is warned of by itself.

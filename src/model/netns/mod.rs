@@ -22,7 +22,8 @@ use super::side::Side;
 use crate::archive::{Absence, Stop};
 use crate::images::proto::NetDeviceEntry;
 use crate::images::{ByteOrder, Images, Kind};
-use crate::warning::Code;
+use crate::limits::Limits;
+use crate::warning::{About, Code};
 
 /// What the images of all network namespaces hold, in the order of the namespaces and of their images.
 #[derive(Clone, Debug, Default)]
@@ -104,10 +105,8 @@ fn contents(images: Images<'_>, kind: Kind, number: u64) -> Vec<u8> {
     // What cannot be read is warned of by itself.
     if let Some(stop) = stop.filter(|&stop| stop != Stop::Absent(Absence::Unreadable)) {
         let (code, why) = match stop {
-            Stop::Limit => {
-                (Code::LimitReached, "the rest is over the limit for one image, which --max-assembled raises")
-            }
-            Stop::Absent(_) => (Code::ImageTruncated, "the archive ends or is damaged there"),
+            Stop::Limit => (About::from(&Limits::ASSEMBLED_BYTES), "the rest is over the limit for one image"),
+            Stop::Absent(_) => (Code::ImageTruncated.into(), "the archive ends or is damaged there"),
         };
         images
             .warnings

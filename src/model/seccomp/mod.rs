@@ -14,6 +14,7 @@ use crate::abi::syscall;
 use crate::images::proto::SeccompEntry;
 use crate::images::{ByteOrder, Images, Kind};
 use crate::int::{u64_of, usize_of};
+use crate::limits::Limits;
 use crate::warning::Code;
 
 pub use effect::{Answers, Calls, Effect};
@@ -138,11 +139,8 @@ fn bind(filters: &mut [Filter], images: Images<'_>, model: &Model) {
             _ => {
                 let len = lists.iter().map(|list| list.len()).fold(own.len(), usize::saturating_add);
                 let Some(rest) = left.checked_sub(u64_of(len)) else {
-                    images.warnings.push(Code::LimitReached, images.place(Kind::Seccomp, 0), || {
-                        format!(
-                            "filters bind threads more than {most} times: whom filter {index} binds is left out, \
-                             --max-records raises the limit"
-                        )
+                    images.warnings.push(&Limits::RECORDS, images.place(Kind::Seccomp, 0), || {
+                        format!("filters bind threads more than {most} times: whom filter {index} binds is left out")
                     });
                     continue;
                 };
@@ -209,12 +207,9 @@ fn follow(filters: &mut [Filter], images: Images<'_>, model: &Model) {
         }
     }
     if budget.is_spent() {
-        images.warnings.push(Code::LimitReached, images.place(Kind::Seccomp, 0), || {
+        images.warnings.push(&Limits::FILTER_STEPS, images.place(Kind::Seccomp, 0), || {
             let most = images.limits.filter_steps;
-            format!(
-                "following all filters takes more than {most} steps: what the last ones answer is not known, \
-                 --max-filter-steps raises the limit"
-            )
+            format!("following all filters takes more than {most} steps: what the last ones answer is not known")
         });
     }
 }
