@@ -5,6 +5,8 @@ use std::{fmt, io};
 
 use thiserror::Error as ThisError;
 
+use crate::limits::Limit;
+
 /// Bytes of no known file type; they may be a damaged archive.
 pub(crate) const UNKNOWN: &str = "an unrecognised file type";
 /// A file that ends within the first header of a tar; it may be a truncated archive.
@@ -49,6 +51,8 @@ pub enum ErrorKind {
         found: String,
         /// What stopped the reading.
         why: String,
+        /// The limit that was in the way, if one was.
+        limit: Option<&'static Limit>,
     },
     /// The archive has no images, but the log of a dump that failed.
     #[error("no CRIU images found ({found}): {why}")]
@@ -70,7 +74,7 @@ pub enum ErrorKind {
         expected: String,
     },
     /// The archive holds several checkpoints, but one was asked for.
-    #[error("the archive holds {} checkpoints; choose one with --set: {}", .0.len(), .0.join(", "))]
+    #[error("the archive holds {} checkpoints; choose one of {}", .0.len(), .0.join(", "))]
     SeveralCheckpoints(Vec<String>),
     /// The archive has no checkpoint with that name.
     #[error("no checkpoint named {} in the archive; {}", .0, others(.1))]
@@ -122,6 +126,14 @@ impl Error {
         &self.kind
     }
 
+    /// The limit that stopped the search for checkpoints, if one did: a higher one may find some.
+    pub fn limit(&self) -> Option<&'static Limit> {
+        match self.kind {
+            ErrorKind::NotReached { limit, .. } => limit,
+            _ => None,
+        }
+    }
+
     /// The archive that the error is about; `None` for a reader.
     pub fn archive(&self) -> Option<&Path> {
         self.archive.as_deref()
@@ -158,7 +170,7 @@ impl std::error::Error for Error {
 
 /// Names the checkpoints that the archive does have.
 fn others(names: &str) -> String {
-    if names.is_empty() { "its only checkpoint has no name: omit --set".to_owned() } else { format!("it has: {names}") }
+    if names.is_empty() { "its only checkpoint has no name".to_owned() } else { format!("it has: {names}") }
 }
 
 fn explain_io(error: &io::Error) -> String {
@@ -188,7 +200,7 @@ mod tests {
             ErrorKind::Damaged("gzip", io::ErrorKind::InvalidData.into()),
             ErrorKind::NoImages(String::new()),
             ErrorKind::OtherCheckpoint("a core file"),
-            ErrorKind::NotReached { found: String::new(), why: String::new() },
+            ErrorKind::NotReached { found: String::new(), why: String::new(), limit: None },
             ErrorKind::DumpFailed { found: String::new(), why: String::new() },
             ErrorKind::Unreadable(String::new()),
             ErrorKind::OtherHash { found: String::new(), expected: String::new() },

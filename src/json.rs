@@ -23,7 +23,7 @@ impl fmt::Display for Unparsed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Unparsed::Deep(limit) => {
-                write!(f, "nested more than {limit} deep; skipped, --max-json-depth raises the limit")
+                write!(f, "nested more than {limit} deep; skipped")
             }
             Unparsed::Invalid(error) => write!(f, "not valid JSON: {error}"),
         }

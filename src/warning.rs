@@ -7,8 +7,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bstr::{BStr, BString, ByteSlice};
 
-use crate::Limits;
 use crate::int::usize_of;
+use crate::{Limit, Limits};
 
 /// How serious a warning is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,7 +66,7 @@ codes! {
     NotKept = "not_kept", Warning;
     /// The compressed stream is damaged or ends early; what was inflated before is kept.
     CompressedDamaged = "compressed_damaged", Warning;
-    /// A limit was reached. The message names it and the flag that raises it.
+    /// A limit was reached. The warning names it.
     LimitReached = "limit_reached", Warning;
     /// The archive ends in the middle of a member or a header.
     TarTruncated = "tar_truncated", Warning;
@@ -263,6 +263,8 @@ pub struct Warning {
     /// What was found, what was expected, and what was done about it. May contain bytes from the archive: escape it
     /// before showing it.
     pub message: String,
+    /// The limit that was reached, if one was: a higher one may show more.
+    pub limit: Option<&'static Limit>,
 }
 
 impl Warning {
@@ -275,6 +277,25 @@ impl Warning {
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.place, self.message)
+    }
+}
+
+/// The subject of a warning: a code, or a limit that was reached.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct About {
+    pub(crate) code: Code,
+    pub(crate) limit: Option<&'static Limit>,
+}
+
+impl From<Code> for About {
+    fn from(code: Code) -> Self {
+        About { code, limit: None }
+    }
+}
+
+impl From<&'static Limit> for About {
+    fn from(limit: &'static Limit) -> Self {
+        About { code: Code::LimitReached, limit: Some(limit) }
     }
 }
 
@@ -297,12 +318,13 @@ impl Warnings {
     }
 
     /// Adds a warning. `message` is only called if the warning is kept.
-    pub(crate) fn push(&self, code: Code, place: Place, message: impl FnOnce() -> String) {
+    pub(crate) fn push(&self, about: impl Into<About>, place: Place, message: impl FnOnce() -> String) {
+        let About { code, limit } = about.into();
         let mut inner = self.lock();
         let count = inner.count.entry(code).or_default();
         *count = count.saturating_add(1);
         if *count <= self.per_code {
-            inner.list.push(Warning { code, place, message: message() });
+            inner.list.push(Warning { code, place, message: message(), limit });
         }
     }
 
@@ -310,8 +332,8 @@ impl Warnings {
     pub(crate) fn add_new(&self, others: Vec<Warning>) {
         let known: std::collections::BTreeSet<Warning> = self.snapshot().into_iter().collect();
         for warning in others.into_iter().filter(|warning| !known.contains(warning)) {
-            let Warning { code, place, message } = warning;
-            self.push(code, place, || message);
+            let Warning { code, place, message, limit } = warning;
+            self.push(About { code, limit }, place, || message);
         }
     }
 
@@ -322,8 +344,9 @@ impl Warnings {
         for (&code, &count) in &inner.count {
             let left_out = count.saturating_sub(self.per_code);
             if left_out > 0 {
-                let message = format!("{left_out} more of {code} were not listed; --max-warnings raises the limit");
-                list.push(Warning { code, place: Place::archive(), message });
+                let message = format!("{left_out} more of {code} were not listed");
+                let limit = Some(&Limits::WARNINGS_PER_CODE);
+                list.push(Warning { code, place: Place::archive(), message, limit });
             }
         }
         list

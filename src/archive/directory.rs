@@ -73,8 +73,8 @@ impl Lister<'_> {
                 if !self.full {
                     self.full = true;
                     let limit = self.limits.members;
-                    self.warnings.push(Code::LimitReached, Place::archive(), || {
-                        format!("more than {limit} files; the rest were skipped, --max-members raises the limit")
+                    self.warnings.push(&Limits::MEMBERS, Place::archive(), || {
+                        format!("more than {limit} files; the rest were skipped")
                     });
                 }
                 return Ok(());

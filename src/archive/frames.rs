@@ -52,17 +52,15 @@ impl Archive {
             End::Whole | End::Damaged(_) if !whole => damaged("truncated, or not LZ4 frames"),
             End::Whole => {}
             End::Damaged(error) => damaged(&format!("damaged ({error})")),
-            End::Bound(most) => warnings.push(Code::LimitReached, Place::member(&member.path), || {
-                format!(
-                    "the LZ4 frames inflate to more than {most} bytes; the rest was skipped, --max-nested, --max-ratio and --max-unpacked raise the limit"
-                )
+            End::Bound(most) => warnings.push(&Limits::NESTED_BYTES, Place::member(&member.path), || {
+                format!("the LZ4 frames inflate to more than {most} bytes; the rest was skipped")
             }),
         }
         let (backings, failed) = spool.into_backings();
         let in_memory = backings.iter().map(Backing::in_memory).fold(0, u64::saturating_add);
         self.inflated.add(member, Cost { bytes: len, in_memory, ..Cost::default() });
         if let Some(error) = failed {
-            damaged(&format!("too large to keep ({error}); --max-memory keeps more in memory"));
+            damaged(&format!("too large to keep ({error})"));
         }
         let inner = Member { size: len, layout: Layout { len, extents }, ..member.clone() };
         Some(Archive { listing: Listing::unsorted(vec![inner]), ..Archive::with_backings(backings) })

@@ -199,8 +199,8 @@ impl Work<'_> {
         let most = usize_of(self.limits.checkpoints);
         if images.len() > most {
             images.truncate(most);
-            self.warnings.push(Code::LimitReached, Place::member(&scope.root), || {
-                format!("more than {most} images; the rest were not opened, --max-checkpoints raises the limit")
+            self.warnings.push(&Limits::CHECKPOINTS, Place::member(&scope.root), || {
+                format!("more than {most} images; the rest were not opened")
             });
         }
         let alone = images.len() == 1;
@@ -335,21 +335,23 @@ impl Work<'_> {
         }
         if !self.full {
             self.full = true;
-            let what = if self.members_left == 0 {
-                format!(
-                    "nested archives have more than {} members; the rest were not opened, --max-members raises the limit",
-                    self.limits.members
-                )
+            let (limit, what) = if self.members_left == 0 {
+                let most = self.limits.members;
+                (&Limits::MEMBERS, format!("nested archives have more than {most} members; the rest were not opened"))
             } else if self.opened >= most {
-                format!(
-                    "more than {most} nested archives; this and the following ones were not opened, --max-archives raises the limit"
+                (
+                    &Limits::INNER_ARCHIVES,
+                    format!("more than {most} nested archives; this and the following ones were not opened"),
                 )
             } else {
-                format!(
-                    "nested archives have more than {checkpoints} checkpoints; this and the following archives were not opened, --max-checkpoints raises the limit"
+                (
+                    &Limits::CHECKPOINTS,
+                    format!(
+                        "nested archives have more than {checkpoints} checkpoints; this and the following archives were not opened"
+                    ),
                 )
             };
-            self.warnings.push(Code::LimitReached, Place::member(path), || what);
+            self.warnings.push(limit, Place::member(path), || what);
         }
         false
     }

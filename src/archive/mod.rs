@@ -409,7 +409,7 @@ impl Opener<'_> {
     ) -> Result<Archive, ErrorKind> {
         let streamed =
             stream::read(stream, self.select, Below::default(), self.hash_members, self.limits, self.warnings);
-        self.warn_of_end(&streamed.end, &compression);
+        self.warn_of_end(&streamed.end, &compression, input_bytes);
         let input_bytes = input_bytes.or(compression.is_empty().then_some(streamed.bytes));
         let (members, backings) = (streamed.members, streamed.backings);
         let unpacked_bytes = Some(streamed.bytes);
@@ -434,15 +434,15 @@ impl Opener<'_> {
         Ok(archive)
     }
 
-    fn warn_of_end(&self, end: &End, compression: &[Compression]) {
+    fn warn_of_end(&self, end: &End, compression: &[Compression], input_bytes: Option<u64>) {
         let what = compression.iter().map(|c| c.as_str()).collect::<Vec<_>>().join(" in ");
         match end {
             End::Whole => {}
             End::Damaged(error) => self.warnings.push(Code::CompressedDamaged, Place::archive(), || {
                 format!("the {what} data is damaged or truncated ({error}); the bytes inflated before that are used")
             }),
-            End::Bound(bound) => self.warnings.push(Code::LimitReached, Place::archive(), || {
-                format!("the {what} data inflates to more than {bound} bytes; the rest was skipped, --max-ratio and --max-unpacked raise the limit")
+            End::Bound(bound) => self.warnings.push(self.limits.unpacked_by(input_bytes), Place::archive(), || {
+                format!("the {what} data inflates to more than {bound} bytes; the rest was skipped")
             }),
         }
     }

@@ -301,12 +301,14 @@ fn inflated<'c>(contents: Contents<'c>) -> io::Result<Option<Box<dyn BufRead + S
 
 /// Warns that a tar was not read to its end because the nested archives have too much in all.
 fn warn_of_share(stopped: Stopped, path: &BString, limits: &Limits, warnings: &Warnings) {
-    warnings.push(Code::LimitReached, Place::member(path), || {
-        let (what, flag) = match stopped {
-            Stopped::Members => (format!("{} members", limits.nested_members), "--max-nested-members"),
-            Stopped::Metadata => (format!("{} bytes of names and attributes", limits.metadata_bytes), "--max-metadata"),
-        };
-        format!("nested archives have more than {what} in total; the rest was skipped, {flag} raises the limit")
+    let (what, limit) = match stopped {
+        Stopped::Members => (format!("{} members", limits.nested_members), &Limits::NESTED_MEMBERS),
+        Stopped::Metadata => {
+            (format!("{} bytes of names and attributes", limits.metadata_bytes), &Limits::METADATA_BYTES)
+        }
+    };
+    warnings.push(limit, Place::member(path), || {
+        format!("nested archives have more than {what} in total; the rest was skipped")
     });
 }
 
@@ -317,12 +319,12 @@ fn warn_of_end(end: &End, path: &BString, together: bool, limits: &Limits, warni
         End::Damaged(error) => warnings.push(Code::CompressedDamaged, Place::member(path), || {
             format!("the compressed data is damaged or truncated ({error}); the bytes inflated before that are used")
         }),
-        End::Bound(_) if together => warnings.push(Code::LimitReached, Place::member(path), || {
+        End::Bound(_) if together => warnings.push(&Limits::NESTED_BYTES, Place::member(path), || {
             let limit = limits.nested_bytes;
-            format!("nested archives inflate to more than {limit} bytes in total; the rest was skipped, --max-nested raises the limit")
+            format!("nested archives inflate to more than {limit} bytes in total; the rest was skipped")
         }),
-        End::Bound(bound) => warnings.push(Code::LimitReached, Place::member(path), || {
-            format!("inflates to more than {bound} bytes; the rest was skipped, --max-unpacked and --max-ratio raise the limit")
-        }),
+        End::Bound(bound) => {
+            warnings.push(&Limits::UNPACKED_BYTES, Place::member(path), || format!("more than {bound} bytes inflated"));
+        }
     }
 }

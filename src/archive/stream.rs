@@ -87,8 +87,8 @@ pub(super) fn read(
                     Selection::All
                 } else {
                     let limit = limits.nested_bytes;
-                    warnings.push(Code::LimitReached, Place::member(&entry.member.path), || {
-                        format!("nested archives have more than {limit} bytes in total; this one was not opened, --max-nested raises the limit")
+                    warnings.push(&Limits::NESTED_BYTES, Place::member(&entry.member.path), || {
+                        format!("nested archives have more than {limit} bytes in total; this one was not opened")
                     });
                     select.select(&entry.member, &kept)
                 }
@@ -121,10 +121,8 @@ pub(super) fn read(
             (entry.member.sha256, holes, over) = digest.finish(entry.member.size);
             if over {
                 let limit = limits.hole_bytes;
-                warnings.push(Code::LimitReached, Place::member(&entry.member.path).at(entry.member.offset), || {
-                    format!(
-                        "files have more than {limit} bytes of holes in total; this one was not hashed, --max-holes raises the limit"
-                    )
+                warnings.push(&Limits::HOLE_BYTES, Place::member(&entry.member.path).at(entry.member.offset), || {
+                    format!("files have more than {limit} bytes of holes in total; this one was not hashed")
                 });
             }
         }

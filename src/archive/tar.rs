@@ -24,7 +24,7 @@ use super::pax::{Pax, PaxSparse};
 use super::sparse::{self, MapReader, Region};
 use crate::int::{u64_of, usize_of};
 use crate::limits::Limits;
-use crate::warning::{Code, Place, Warnings};
+use crate::warning::{About, Code, Place, Warnings};
 
 /// Zeros after the end mark that are searched for more members (concatenated archives).
 const SEARCH_AFTER_END: u64 = 1 << 20;
@@ -152,10 +152,8 @@ impl<'a> Walker<'a> {
             }
             if self.metadata > self.limits.metadata_bytes {
                 let limit = self.limits.metadata_bytes;
-                self.warn(Code::LimitReached, at, || {
-                    format!(
-                        "more than {limit} bytes of names and attributes; the rest was skipped, --max-metadata raises the limit"
-                    )
+                self.warn(&Limits::METADATA_BYTES, at, || {
+                    format!("more than {limit} bytes of names and attributes; the rest was skipped")
                 });
                 return None;
             }
@@ -207,9 +205,7 @@ impl<'a> Walker<'a> {
                 }
                 if self.members == self.limits.members {
                     let limit = self.limits.members;
-                    self.warn(Code::LimitReached, at, || {
-                        format!("more than {limit} members; the rest were skipped, --max-members raises the limit")
-                    });
+                    self.warn(&Limits::MEMBERS, at, || format!("more than {limit} members; the rest were skipped"));
                     return None;
                 }
                 self.members = self.members.saturating_add(1);
@@ -335,7 +331,7 @@ impl<'a> Walker<'a> {
                 return Ok(Some((regions, size)));
             }
         }
-        Err("the map does not end or exceeds the limit, --max-header raises the limit")
+        Err("the map does not end or exceeds the limit")
     }
 
     /// Reads an extension header's data.
@@ -343,9 +339,7 @@ impl<'a> Walker<'a> {
         self.padding = padding(size);
         let limit = self.limits.header_bytes;
         if size > limit {
-            self.warn(Code::LimitReached, at, || {
-                format!("skipped an extended header of {size} bytes; --max-header raises the limit of {limit}")
-            });
+            self.warn(&Limits::HEADER_BYTES, at, || format!("skipped an extended header of {size} bytes of {limit}"));
             input.skip(size);
             return;
         }
@@ -419,8 +413,8 @@ impl<'a> Walker<'a> {
         self.pending = Extensions::default();
     }
 
-    fn warn(&self, code: Code, at: u64, message: impl FnOnce() -> String) {
-        self.warnings.push(code, Place::archive().at(at), message);
+    fn warn(&self, about: impl Into<About>, at: u64, message: impl FnOnce() -> String) {
+        self.warnings.push(about, Place::archive().at(at), message);
     }
 }
 
@@ -435,7 +429,7 @@ fn gnu_sparse(header: &Header<'_>, input: &mut impl Input, most: u64) -> Result<
     let mut more = extended != 0;
     let mut left = most;
     while more {
-        left = left.checked_sub(u64_of(BLOCK)).ok_or("the map exceeds the limit, --max-header raises the limit")?;
+        left = left.checked_sub(u64_of(BLOCK)).ok_or("the map exceeds the limit")?;
         let mut block: Block = [0; BLOCK];
         if input.fill(&mut block) < BLOCK {
             return Err("the map does not end");

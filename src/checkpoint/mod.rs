@@ -30,7 +30,7 @@ use crate::model::rootfs::RootfsChanges;
 use crate::model::tree::{self, FileTree};
 use crate::model::{EngineFiles, Model, dump_log};
 use crate::recovered::RecoveredFiles;
-use crate::warning::{Code, Place, Severity, Warning, Warnings};
+use crate::warning::{About, Code, Place, Severity, Warning, Warnings};
 
 /// How to open an archive.
 ///
@@ -252,8 +252,9 @@ fn why_none(archive: &Archive, warnings: &Warnings) -> ErrorKind {
     let mut in_the_way: Vec<_> = warnings.iter().filter(|warning| warning.severity() == Severity::Warning).collect();
     // Of what comes of one another, a limit is what can be raised.
     in_the_way.sort_by_key(|warning| warning.code != Code::LimitReached);
+    let limit = in_the_way.iter().find_map(|warning| warning.limit);
     let why = in_the_way.into_iter().take(3).map(ToString::to_string).collect::<Vec<_>>().join("; ");
-    if why.is_empty() { ErrorKind::NoImages(found) } else { ErrorKind::NotReached { found, why } }
+    if why.is_empty() { ErrorKind::NoImages(found) } else { ErrorKind::NotReached { found, why, limit } }
 }
 
 /// What of an archive could not be read, for the message; `None` if all was.
@@ -482,6 +483,7 @@ impl Checkpoint {
             code: Code::InputChanged,
             place: Place::archive(),
             message,
+            limit: None,
         }));
         all.extend(faults(&self.shared.archive, &self.shared.limits));
         all
@@ -527,8 +529,8 @@ impl Checkpoint {
     }
 
     /// Adds a warning about something that was only seen when rows were made.
-    pub(crate) fn warn(&self, code: Code, place: Place, message: impl FnOnce() -> String) {
-        self.warnings.push(code, place, message);
+    pub(crate) fn warn(&self, about: impl Into<About>, place: Place, message: impl FnOnce() -> String) {
+        self.warnings.push(about, place, message);
     }
 
     /// What lies beside the images.

@@ -11,11 +11,11 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use cryoscope::Limits;
 use cryoscope::formats::{BulkAction, Format, Index, SchemaForm};
 use jiff::Timestamp;
 
 use super::condition::Condition;
+use super::limits::LimitArgs;
 use super::outputs::Outputs;
 use super::record::Record;
 use super::sorter::Order;
@@ -958,151 +958,4 @@ pub(crate) enum Color {
     Always,
     /// Never
     Never,
-}
-
-/// Bounds on what an archive may cost.
-#[expect(clippy::struct_field_names, reason = "the fields are named as their flags are")]
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Limits")]
-pub(crate) struct LimitArgs {
-    /// Bytes that compressed input may inflate to (default: 1 TiB)
-    #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
-    max_unpacked: Option<u64>,
-    /// How many times its size compressed input may inflate to, above 4 GiB (default: 250)
-    #[arg(long, global = true, value_name = "N", hide_short_help = true)]
-    max_ratio: Option<u64>,
-    /// Bytes that compressed archives within an archive may inflate to, in all (default: 16 GiB)
-    #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
-    max_nested: Option<u64>,
-    /// Members of archives within an archive, in all (default: 300000)
-    #[arg(long, global = true, value_name = "N", hide_short_help = true)]
-    max_nested_members: Option<u64>,
-    /// Archives within an archive, and layers of images, that are looked into (default: 10000)
-    #[arg(long, global = true, value_name = "N", hide_short_help = true)]
-    max_archives: Option<u64>,
-    /// Members of an archive, files of a directory (default: 1000000)
-    #[arg(long, global = true, value_name = "N", hide_short_help = true)]
-    max_members: Option<u64>,
-    /// Bytes of a member's extended header (default: 1 MiB)
-    #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
-    max_header: Option<u64>,
-    /// Bytes of names, attributes and sparse maps of all members (default: 64 MiB)
-    #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
-    max_metadata: Option<u64>,
-    /// Bytes of inflated members kept in memory; more go to a temporary file (default: 96 MiB)
-    #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
-    max_memory: Option<u64>,
-    /// Bytes of a JSON document (default: 16 MiB)
-    #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
-    max_json: Option<u64>,
-    /// Bytes of a line of a log (default: 1 MiB)
-    #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
-    max_line: Option<u64>,
-    /// Lines of a log (default: 100000000)
-    #[arg(long, global = true, value_name = "N", hide_short_help = true)]
-    max_lines: Option<u64>,
-    /// Bytes that are extracted in all, without holes (default: 1 TiB)
-    #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
-    max_extracted: Option<u64>,
-    /// How many times the bytes of the archive may be extracted, above the first GiB (default: 32)
-    #[arg(long, global = true, value_name = "N", hide_short_help = true)]
-    max_extracted_ratio: Option<u64>,
-    /// Files and folders that are extracted (default: 1000000)
-    #[arg(long, global = true, value_name = "N", hide_short_help = true)]
-    max_files: Option<u64>,
-    /// Brackets within brackets of a JSON document, 1024 at most (default: 128)
-    #[arg(long, global = true, value_name = "N", hide_short_help = true)]
-    max_json_depth: Option<u64>,
-    /// Bytes of an image that is a sparse member (default: 64 MiB)
-    #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
-    max_assembled: Option<u64>,
-    /// Records of an image (default: 4194304)
-    #[arg(long, global = true, value_name = "N", hide_short_help = true)]
-    max_records: Option<u64>,
-    /// Processes of a dump (default: 262144)
-    #[arg(long, global = true, value_name = "N", hide_short_help = true)]
-    max_processes: Option<u64>,
-    /// Checkpoints of an archive (default: 100)
-    #[arg(long, global = true, value_name = "N", hide_short_help = true)]
-    max_checkpoints: Option<u64>,
-    /// Bytes of images that are links to others (default: 4 MiB)
-    #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
-    max_linked: Option<u64>,
-    /// Descriptors that processes share (default: 262144)
-    #[arg(long, global = true, value_name = "N", hide_short_help = true)]
-    max_shared: Option<u64>,
-    /// Bytes of the name of an open file (default: 4 KiB)
-    #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
-    max_path: Option<u64>,
-    /// Bytes of the rows of a table, besides 32 for each of the archive (default: 64 MiB)
-    #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
-    max_table: Option<u64>,
-    /// Bytes of the view of /proc, besides 32 for each of the archive (default: 256 MiB)
-    #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
-    max_view: Option<u64>,
-    /// Steps to follow all filters of system calls (default: 200000000)
-    #[arg(long, global = true, value_name = "N", hide_short_help = true)]
-    max_filter_steps: Option<u64>,
-    /// Bytes of a record (default: 64 MiB)
-    #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
-    max_record: Option<u64>,
-    /// Runs of pages of an address space (default: 4194304)
-    #[arg(long, global = true, value_name = "N", hide_short_help = true)]
-    max_pagemap: Option<u64>,
-    /// Bytes that the patterns of a search compile to, in all (default: 16 MiB)
-    #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
-    max_patterns: Option<u64>,
-    /// Bytes of zeros that a dump writes to a stream for memory that is not here (default: 4 GiB)
-    #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
-    max_dump: Option<u64>,
-    /// Bytes of a process's arguments, and of its environment (default: 8 MiB)
-    #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
-    max_arguments: Option<u64>,
-    /// Bytes of holes that are hashed of sparse files, or read as memory, in all (default: 4 GiB)
-    #[arg(long, global = true, value_name = "BYTES", hide_short_help = true)]
-    max_holes: Option<u64>,
-    /// Warnings of one kind that are listed (default: 100)
-    #[arg(long, global = true, value_name = "N", hide_short_help = true)]
-    max_warnings: Option<u64>,
-}
-
-impl LimitArgs {
-    pub(crate) fn limits(&self) -> Limits {
-        let mut limits = Limits::default();
-        let set = |field: &mut u64, flag: Option<u64>| *field = flag.unwrap_or(*field);
-        set(&mut limits.unpacked_bytes, self.max_unpacked);
-        set(&mut limits.unpacked_ratio, self.max_ratio);
-        set(&mut limits.nested_bytes, self.max_nested);
-        set(&mut limits.nested_members, self.max_nested_members);
-        set(&mut limits.inner_archives, self.max_archives);
-        set(&mut limits.members, self.max_members);
-        set(&mut limits.header_bytes, self.max_header);
-        set(&mut limits.metadata_bytes, self.max_metadata);
-        set(&mut limits.kept_in_memory, self.max_memory);
-        set(&mut limits.json_bytes, self.max_json);
-        set(&mut limits.line_bytes, self.max_line);
-        set(&mut limits.lines, self.max_lines);
-        set(&mut limits.extracted_bytes, self.max_extracted);
-        set(&mut limits.extracted_ratio, self.max_extracted_ratio);
-        set(&mut limits.extracted_files, self.max_files);
-        set(&mut limits.json_depth, self.max_json_depth);
-        set(&mut limits.assembled_bytes, self.max_assembled);
-        set(&mut limits.records, self.max_records);
-        set(&mut limits.processes, self.max_processes);
-        set(&mut limits.checkpoints, self.max_checkpoints);
-        set(&mut limits.linked_bytes, self.max_linked);
-        set(&mut limits.shared_descriptors, self.max_shared);
-        set(&mut limits.path_bytes, self.max_path);
-        set(&mut limits.table_bytes, self.max_table);
-        set(&mut limits.view_bytes, self.max_view);
-        set(&mut limits.filter_steps, self.max_filter_steps);
-        set(&mut limits.record_bytes, self.max_record);
-        set(&mut limits.pagemap_entries, self.max_pagemap);
-        set(&mut limits.pattern_bytes, self.max_patterns);
-        set(&mut limits.zero_bytes, self.max_dump);
-        set(&mut limits.argument_bytes, self.max_arguments);
-        set(&mut limits.hole_bytes, self.max_holes);
-        set(&mut limits.warnings_per_code, self.max_warnings);
-        limits
-    }
 }

@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 use super::args::{Cli, Global};
 use super::exit::Exit;
 use super::inputs;
+use super::limits::flag;
 use super::newfile::{NewFile, Readers, not_written};
 use super::record::{Input, Record, Written, hash_of};
 use super::screen::complain;
@@ -191,7 +192,7 @@ fn document(global: &Global, started: Timestamp, inputs: &[Value], outcome: &Out
 
 /// All limits, by their flags.
 fn limits(limits: &Limits) -> Map<String, Value> {
-    limits.values().map(|(flag, value)| (flag.to_owned(), value.into())).collect()
+    limits.values().map(|(limit, value)| (flag(limit), value.into())).collect()
 }
 
 #[cfg(test)]

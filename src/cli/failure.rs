@@ -5,8 +5,10 @@ use std::io;
 use std::path::Path;
 
 use cryoscope::ErrorKind;
+use cryoscope::extract::ExtractError;
 
 use super::exit::Exit;
+use super::limits;
 
 /// Why a command could not do its work.
 #[derive(Debug)]
@@ -28,7 +30,7 @@ pub(crate) enum Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Failure::Archive(error) => error.fmt(f),
+            Failure::Archive(error) => write!(f, "{error}{}", limits::hint(error.limit())),
             Failure::Output(error) => write!(f, "cannot write the output: {error}"),
             Failure::Usage(message) | Failure::Clash(message) | Failure::Nothing(message) => f.write_str(message),
             Failure::Lines(lines) => f.write_str(&lines.join("\n")),
@@ -62,7 +64,9 @@ impl Failure {
     /// What the table `failures` says of an archive: a word, and the message without the archive's name.
     pub(crate) fn row(&self) -> (&'static str, String) {
         match self {
-            Failure::Archive(error) => (error.kind().code(), error.kind().to_string()),
+            Failure::Archive(error) => {
+                (error.kind().code(), format!("{}{}", error.kind(), limits::hint(error.limit())))
+            }
             other => ("other", other.to_string()),
         }
     }
@@ -74,9 +78,11 @@ impl From<cryoscope::Error> for Failure {
     }
 }
 
-impl From<cryoscope::extract::ExtractError> for Failure {
-    fn from(error: cryoscope::extract::ExtractError) -> Self {
-        Failure::Usage(error.to_string())
+impl From<ExtractError> for Failure {
+    fn from(error: ExtractError) -> Self {
+        let hint =
+            if matches!(error, ExtractError::NotEmpty(_)) { ", or write into this one with --force" } else { "" };
+        Failure::Usage(format!("{error}{hint}"))
     }
 }
 

@@ -289,6 +289,7 @@ fn overview(subject: &Subject, wanted: Wanted) -> Overview {
             statistics: wanted.statistics,
             metadata: wanted.metadata,
             whole_tree: wanted.tree,
+            whole_tree_hint: "; --ps-tree shows all",
             whole_commands: wanted.command_lines,
         },
     }

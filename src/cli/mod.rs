@@ -17,6 +17,7 @@ mod fleet;
 mod inputs;
 mod inspect;
 mod lead;
+mod limits;
 mod list;
 mod memparse;
 mod misspelt;

@@ -10,6 +10,7 @@ use cryoscope::{Checkpoint, ImageFile, Severity, Warning};
 
 use super::args::{Color, Global};
 use super::exit::Exit;
+use super::limits::hint;
 use super::newfile::{NewFile, Readers, not_written};
 use super::record::Record;
 use super::stdout::Stdout;
@@ -229,7 +230,7 @@ impl Report {
         let mut left = 0_usize;
         for (number, warning) in self.warnings.iter().filter(|w| w.severity() >= least).enumerate() {
             if number < printed {
-                complain(&format!("{}: {archive}: {warning}", warning.severity().as_str()));
+                complain(&format!("{}: {archive}: {warning}{}", warning.severity().as_str(), hint(warning.limit)));
             } else {
                 left = left.saturating_add(1);
             }

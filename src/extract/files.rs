@@ -10,6 +10,7 @@ use super::{Choice, ExtractError, Output, What, below, device, listed, octal, pi
 use crate::Checkpoint;
 use crate::archive::{Absence, Contents, Member, MemberKind, Piece};
 use crate::int::u64_of;
+use crate::limits::Limits;
 use crate::memory::Content;
 use crate::model::ids::Pid;
 use crate::model::rootfs::Change;
@@ -17,7 +18,7 @@ use crate::model::tree::Entry;
 use crate::proc_view;
 use crate::recovered::{RecoveredFile, RecoveredFiles, RecoveredFrom};
 use crate::tables::{Extracted, OpenPaths};
-use crate::warning::{Code, Place};
+use crate::warning::Place;
 
 /// Recovered files: those of one kind.
 pub(super) fn recovered(
@@ -247,10 +248,10 @@ pub(super) fn proc(checkpoint: &Checkpoint, choice: &Choice<'_>, output: &mut Ou
         };
         let Some(rest) = left.checked_sub(u64_of(bytes.len())) else {
             let each = Checkpoint::EACH_BYTE;
-            checkpoint.warn(Code::LimitReached, Place::archive(), || {
+            checkpoint.warn(&Limits::VIEW_BYTES, Place::archive(), || {
                 format!(
                     "the view of /proc has more than {limit} bytes, and {each} for each byte of the archive; the rest \
-                     is left out, --max-view raises the limit"
+                     is left out"
                 )
             });
             break;

@@ -30,6 +30,7 @@ pub use output::{Count, ExtractError, MANIFEST, Output, Progress};
 pub use unfinished::{Cleared, Name, Scratch, Unfinished, is_unfinished};
 
 use crate::Checkpoint;
+use crate::limits::Limits;
 use crate::memory::Keep;
 use crate::model::holders::Holder;
 use crate::model::ids::{FileId, Pid};
@@ -169,17 +170,17 @@ pub fn extract(checkpoint: &Checkpoint, choice: &Choice<'_>, output: &mut Output
         }
     }
     let (over, limits) = (output.over(), checkpoint.limits());
-    let hit = |is: bool, message: String| {
+    let hit = |is: bool, limit: &'static crate::limits::Limit, message: String| {
         if is {
-            checkpoint.warn(Code::LimitReached, Place::archive(), || message);
+            checkpoint.warn(limit, Place::archive(), || message);
         }
     };
     let (files, bytes, holes) = (limits.extracted_files, limits.extracted_bytes, limits.hole_bytes);
-    hit(over.files, format!("more than {files} files and folders; the rest is left out, --max-files raises the limit"));
+    hit(over.files, &Limits::EXTRACTED_FILES, format!("more than {files} files and folders; the rest is left out"));
     let most = bytes.min(by_ratio);
-    let why = "what did not fit is left out, --max-extracted and --max-extracted-ratio raise the limit";
-    hit(over.bytes, format!("more than {most} bytes; {why}"));
-    hit(over.holes, format!("files with more than {holes} bytes of holes have no hash; --max-holes raises the limit"));
+    let of_bytes = if bytes <= by_ratio { &Limits::EXTRACTED_BYTES } else { &Limits::EXTRACTED_RATIO };
+    hit(over.bytes, of_bytes, format!("more than {most} bytes; what did not fit is left out"));
+    hit(over.holes, &Limits::HOLE_BYTES, format!("files with more than {holes} bytes of holes have no hash"));
     Ok(())
 }
 

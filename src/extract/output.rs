@@ -32,11 +32,11 @@ const ALIKE: u32 = 10_000;
 #[derive(Debug, ThisError)]
 #[non_exhaustive]
 pub enum ExtractError {
-    /// The folder has something in it.
-    #[error("{} exists and is not empty; --force writes into it, or name another folder", .0.display())]
+    /// The directory has something in it.
+    #[error("{} exists and is not empty; name another directory", .0.display())]
     NotEmpty(PathBuf),
-    /// There is something else in the place of a folder.
-    #[error("{} is no folder (links are not followed); name another folder", .0.display())]
+    /// Something else is in the place of the directory.
+    #[error("{} is not a directory (links are not followed); name another one", .0.display())]
     NotAFolder(PathBuf),
     /// It cannot be written.
     #[error("cannot write {}: {}", .0.display(), .1)]
@@ -249,7 +249,7 @@ impl<'p> Output<'p> {
             self.over.bytes = true;
             // What was written in vain counts: else thousands of files that do not fit are written almost whole.
             self.bytes_left = self.bytes_left.saturating_sub(contents.len);
-            return self.leave_out(what, row, "more bytes than are extracted (--max-extracted, --max-extracted-ratio)");
+            return self.leave_out(what, row, "more bytes than are extracted");
         }
         match written {
             // Sparse files may be longer than the file system takes.
@@ -387,7 +387,7 @@ impl<'p> Output<'p> {
     }
 }
 
-const TOO_MANY: &str = "more files than are extracted (--max-files)";
+const TOO_MANY: &str = "more files than are extracted";
 
 /// A name, and those to take where it is taken.
 fn alike(name: &str) -> impl Iterator<Item = String> + '_ {

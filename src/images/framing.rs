@@ -17,7 +17,7 @@ use super::payload;
 use crate::archive::{Absence, Contents, Stop};
 use crate::int::{u64_of, usize_of};
 use crate::limits::Limits;
-use crate::warning::{Code, Place, Warnings};
+use crate::warning::{About, Code, Place, Warnings};
 
 pub(super) const COMMON: u32 = 0x5456_4319;
 pub(super) const SERVICE: u32 = 0x5510_5940;
@@ -74,9 +74,9 @@ impl<'a> Image<'a> {
         };
         let (bytes, stop) = contents.prefix(limit);
         if stop == Some(Stop::Limit) {
-            warnings.push(Code::LimitReached, Place::member(path), || {
+            warnings.push(&Limits::ASSEMBLED_BYTES, Place::member(path), || {
                 let size = contents.len();
-                format!("{size} bytes in pieces exceed the limit of {limit}; the rest was skipped, --max-assembled raises the limit")
+                format!("{size} bytes in pieces exceed the limit of {limit}; the rest was skipped")
             });
         }
         Self::of_bytes(kind, path, bytes, stop, warnings)
@@ -165,9 +165,7 @@ impl<'i> Records<'i> {
         let rest = self.image.bytes.get(self.offset..).filter(|rest| !rest.is_empty() && !self.ended)?;
         if self.next >= self.limits.records {
             let limit = self.limits.records;
-            self.warn(Code::LimitReached, || {
-                format!("more than {limit} records; the rest were skipped, --max-records raises the limit")
-            });
+            self.warn(&Limits::RECORDS, || format!("more than {limit} records; the rest were skipped"));
             return None;
         }
         let Some((size, rest)) = split_u32(rest, self.image.order) else {
@@ -184,8 +182,8 @@ impl<'i> Records<'i> {
         };
         if u64::from(size) > self.limits.record_bytes {
             let limit = self.limits.record_bytes;
-            self.warn(Code::LimitReached, || {
-                format!("a record of {size} bytes exceeds the limit of {limit}; skipped this and all later records, --max-record raises the limit")
+            self.warn(&Limits::RECORD_BYTES, || {
+                format!("a record of {size} bytes exceeds the limit of {limit}; skipped this and all later records")
             });
             return None;
         }
@@ -209,19 +207,20 @@ impl<'i> Records<'i> {
 
     fn why_cut(&self) -> &'static str {
         match self.image.stop {
-            Some(Stop::Limit) => " below the limit for sparse images, which --max-assembled raises",
+            Some(Stop::Limit) => " below the limit for sparse images",
             Some(Stop::Absent(_)) => " before the archive ends or is damaged",
             None => "",
         }
     }
 
-    fn warn(&self, code: Code, message: impl FnOnce() -> String) {
+    fn warn(&self, about: impl Into<About>, message: impl FnOnce() -> String) {
+        let about @ About { code, .. } = about.into();
         // Unreadable images have a warning of their own.
         if code == Code::ImageTruncated && self.image.stop == Some(Stop::Absent(Absence::Unreadable)) {
             return;
         }
         let place = self.image.place.clone().record(self.next).at(u64_of(self.offset));
-        self.warnings.push(code, place, message);
+        self.warnings.push(about, place, message);
     }
 }
 

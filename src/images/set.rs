@@ -200,10 +200,8 @@ impl Sets {
         }
         let most = limits.checkpoints;
         if let Some(first) = checkpoints.get(usize_of(most)) {
-            warnings.push(Code::LimitReached, Place::member(&first.folder), || {
-                format!(
-                    "more than {most} checkpoints; skipped this and the following ones, --max-checkpoints raises the limit"
-                )
+            warnings.push(&Limits::CHECKPOINTS, Place::member(&first.folder), || {
+                format!("more than {most} checkpoints; skipped this and the following ones")
             });
             checkpoints.truncate(usize_of(most));
         }
@@ -250,11 +248,8 @@ impl Linked<'_> {
             return true;
         }
         let most = self.limits.linked_bytes;
-        self.warnings.push(Code::LimitReached, Place::member(&member.path), || {
-            format!(
-                "a link to {}, but images that are links exceed {most} bytes; skipped, --max-linked raises the limit",
-                file.path
-            )
+        self.warnings.push(&Limits::LINKED_BYTES, Place::member(&member.path), || {
+            format!("a link to {}, but images that are links exceed {most} bytes; skipped", file.path)
         });
         false
     }

@@ -47,7 +47,7 @@ pub(super) fn warn(layers: &[Layer<'_>], missing: &BTreeMap<usize, u64>, page_si
 fn lacking(layer: &Layer<'_>, before: &Layer<'_>, count: u64) -> String {
     let set = &before.images.set.folder;
     let folder = if set.is_empty() { BStr::new("the root directory") } else { set.as_bstr() };
-    let whose = if layer.is_with(before) { "in this archive" } else { "given with --parent" };
+    let whose = if layer.is_with(before) { "in this archive" } else { "given as a parent" };
     format!(
         "{count} pages should be in the parent dump {whose} ({folder}), but its pagemaps do not have them; they are not available"
     )
@@ -62,7 +62,7 @@ fn absent(layers: &[Layer<'_>], layer: &Layer<'_>, count: u64) -> String {
         [] => {}
         [one] if layer.images.set.parent().is_none() => {
             return format!(
-                "{said}, but no link names it; to use {one} from this archive, also give the archive with --parent; they are not available"
+                "{said}, but no link names it; to use {one} from this archive, also give the archive as its own parent; they are not available"
             );
         }
         several => {
@@ -75,7 +75,7 @@ fn absent(layers: &[Layer<'_>], layer: &Layer<'_>, count: u64) -> String {
                 None => format!("no link names it, and {} earlier dumps", several.len()),
             };
             return format!(
-                "{said}, but {why} in this archive may be it ({names}{more}); unpack the right one and give its directory with --parent; they are not available"
+                "{said}, but {why} in this archive may be it ({names}{more}); unpack the right one and give its directory as a parent; they are not available"
             );
         }
     }

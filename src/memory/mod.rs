@@ -57,6 +57,7 @@ pub use walk::{Part, PartContent};
 use self::lines::Lines;
 use self::object::{Object, Objects, Reader, Wanted};
 use crate::images::{Images, Kind};
+use crate::limits::Limits;
 use crate::model::Model;
 use crate::model::ids::Pid;
 use crate::model::process::{Mm, Process};
@@ -303,8 +304,8 @@ fn check_arguments(space: &AddressSpace<'_>, process: &Process, images: Images<'
         let place = images.place(Kind::Mm, pid.0.into());
         let len = area.end.saturating_sub(area.start);
         if len > limit {
-            images.warnings.push(Code::LimitReached, place, || {
-                format!("process {pid}: {what} of {len} bytes exceed the limit of {limit}; skipped, --max-arguments raises the limit")
+            images.warnings.push(&Limits::ARGUMENT_BYTES, place, || {
+                format!("process {pid}: {what} of {len} bytes exceed the limit of {limit}; skipped")
             });
         } else {
             images.warnings.push(Code::ArgumentsUnavailable, place, || {

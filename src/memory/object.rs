@@ -13,6 +13,7 @@ use crate::archive::{Absence, Archive, Contents, Member, Piece};
 use crate::images::decode::old_pages;
 use crate::images::{Images, Kind};
 use crate::int::{u64_of, usize_of};
+use crate::limits::Limits;
 use crate::warning::{Code, Place};
 
 /// Why recorded bytes are missing.
@@ -645,11 +646,8 @@ impl<'a> Reader<'a> {
         }
         if let Some(cut) = cut.filter(|&cut| cut < file.size) {
             let place = file.member().map_or_else(Place::archive, |member| Place::member(&member.path));
-            images.warnings.push(Code::LimitReached, place, || {
-                format!(
-                    "pages images have more than {} bytes of holes; the rest was skipped, --max-holes raises the limit",
-                    images.limits.hole_bytes
-                )
+            images.warnings.push(&Limits::HOLE_BYTES, place, || {
+                format!("pages images have more than {} bytes of holes; the rest was skipped", images.limits.hole_bytes)
             });
             file.size = cut;
         }

@@ -95,8 +95,8 @@ impl Pagemap {
             let place = || image.place_of(&record);
             if u64_of(builder.entries.len()) >= limits.pagemap_entries {
                 let limit = limits.pagemap_entries;
-                warnings.push(Code::LimitReached, place(), || {
-                    format!("more than {limit} page runs; the rest were skipped, --max-pagemap raises the limit")
+                warnings.push(&Limits::PAGEMAP_ENTRIES, place(), || {
+                    format!("more than {limit} page runs; the rest were skipped")
                 });
                 break;
             }

@@ -9,7 +9,7 @@ use crate::archive::{Absence, Archive, MemberKind, Stop};
 use crate::images::join;
 use crate::json::{self, Unparsed};
 use crate::limits::Limits;
-use crate::warning::{Code, Place, Warnings};
+use crate::warning::{About, Code, Place, Warnings};
 
 /// A JSON document of an archive.
 #[derive(Debug)]
@@ -37,8 +37,8 @@ impl<'a> Document<'a> {
             // Contents beyond the limit are not even kept from a stream.
             Some(Stop::Limit | Stop::Absent(Absence::NotKept)) if file.size > limits.json_bytes => {
                 let (size, limit) = (file.size, limits.json_bytes);
-                warnings.push(Code::LimitReached, Place::member(path), || {
-                    format!("{size} bytes of JSON exceed the limit of {limit}; skipped, --max-json raises the limit")
+                warnings.push(&Limits::JSON_BYTES, Place::member(path), || {
+                    format!("{size} bytes of JSON exceed the limit of {limit}; skipped")
                 });
                 return None;
             }
@@ -64,7 +64,10 @@ impl<'a> Document<'a> {
         match parsed {
             Ok(value) => Some(Document { path, value, warnings }),
             Err(error) => {
-                let code = if matches!(error, Unparsed::Deep(_)) { Code::LimitReached } else { Code::JsonDamaged };
+                let code = match error {
+                    Unparsed::Deep(_) => About::from(&Limits::JSON_DEPTH),
+                    Unparsed::Invalid(_) => Code::JsonDamaged.into(),
+                };
                 warnings.push(code, Place::member(path), || error.to_string());
                 None
             }

@@ -8,6 +8,7 @@ use super::process::Process;
 use crate::images::proto::{FdTypes, FdinfoEntry};
 use crate::images::{Images, Kind};
 use crate::int::u64_of;
+use crate::limits::Limits;
 use crate::warning::Code;
 
 /// A descriptor.
@@ -44,9 +45,9 @@ impl Descriptors {
                     left = rest;
                 } else {
                     without.insert(process.pid());
-                    images.warnings.push(Code::LimitReached, images.place(Kind::Fdinfo, number), || {
+                    images.warnings.push(&Limits::SHARED_DESCRIPTORS, images.place(Kind::Fdinfo, number), || {
                         format!(
-                            "processes share more than {most} descriptors; those of process {} were skipped, --max-shared raises the limit",
+                            "processes share more than {most} descriptors; those of process {} were skipped",
                             process.pid()
                         )
                     });

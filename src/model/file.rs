@@ -11,6 +11,7 @@ use crate::images::proto::{
 };
 use crate::images::{Images, Kind};
 use crate::int::{u64_of, usize_of};
+use crate::limits::Limits;
 use crate::warning::{Code, Place};
 
 /// Defines [`File`]: variant, CRIU's type, the message, the field of `file_entry` that holds it, and the image that
@@ -290,10 +291,9 @@ impl FileTable {
             left = left.saturating_sub(opens.saturating_mul(kept));
             file.keep_targets(usize_of(kept));
             let (kind, number) = if images.has(Kind::Files, 0) { (Kind::Files, 0) } else { (Kind::Fdinfo, 0) };
-            images.warnings.push(Code::LimitReached, images.place(kind, number), || {
+            images.warnings.push(&Limits::SHARED_DESCRIPTORS, images.place(kind, number), || {
                 format!(
-                    "file {id} ({fd_type:?}) waits for {len} targets and is open {opens} more times: shared targets exceed {most}; \
-                     the rest were skipped, --max-shared raises the limit"
+                    "file {id} ({fd_type:?}) waits for {len} targets and is open {opens} more times: shared targets exceed {most}; the rest were skipped"
                 )
             });
         }
@@ -436,9 +436,9 @@ impl FileTable {
 fn cut_name(name: &mut Option<Vec<u8>>, place: &Place, images: Images<'_>) {
     let most = images.limits.path_bytes;
     if let Some(name) = name.as_mut().filter(|name| u64_of(name.len()) > most) {
-        images.warnings.push(Code::LimitReached, place.clone(), || {
-            format!("a name of {} bytes was cut to {most}; --max-path raises the limit", name.len())
-        });
+        images
+            .warnings
+            .push(&Limits::PATH_BYTES, place.clone(), || format!("a name of {} bytes was cut to {most}", name.len()));
         name.truncate(usize_of(most));
     }
 }

@@ -9,6 +9,7 @@ use super::{EngineFiles, Model};
 use crate::abi;
 use crate::images::proto::FileLockEntry;
 use crate::images::{Images, Kind};
+use crate::limits::Limits;
 use crate::warning::{Code, Place};
 
 /// A lock and a descriptor that holds it.
@@ -85,8 +86,8 @@ pub(crate) fn read(images: Images<'_>, model: &Model, _: &EngineFiles<'_>) -> Fi
     let mut all = Vec::new();
     for (lock, place) in &recorded {
         if all.len() >= most {
-            images.warnings.push(Code::LimitReached, place.clone(), || {
-                format!("locks are held through more than {most} descriptors; the rest were skipped, --max-records raises the limit")
+            images.warnings.push(&Limits::RECORDS, place.clone(), || {
+                format!("locks are held through more than {most} descriptors; the rest were skipped")
             });
             break;
         }

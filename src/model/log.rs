@@ -11,6 +11,7 @@ use super::EngineFiles;
 use super::engine_files::{LOGS_OF_CONTAINER, LOGS_OF_CRIU, text_of};
 use crate::archive::{Absence, Contents, Member, MemberKind, Piece};
 use crate::int::{u64_of, usize_of};
+use crate::limits::Limits;
 use crate::warning::{Code, Place, Warnings};
 
 /// How the name of Docker's log ends.
@@ -133,8 +134,8 @@ impl<'c> RawLines<'c> {
         }
         if self.number >= self.log.most {
             let most = self.log.most;
-            self.log.warnings.push(Code::LimitReached, self.log.place(offset), || {
-                format!("the log has more than {most} lines; the rest were skipped, --max-lines raises the limit")
+            self.log.warnings.push(&Limits::LINES, self.log.place(offset), || {
+                format!("the log has more than {most} lines; the rest were skipped")
             });
             self.at = u64::MAX;
             return None;
@@ -180,8 +181,8 @@ impl<'c> RawLines<'c> {
         let room = usize_of(self.log.longest).saturating_sub(line.len());
         if len > room {
             let longest = self.log.longest;
-            self.log.warnings.push(Code::LimitReached, self.log.place(offset), || {
-                format!("a line longer than {longest} bytes was cut; --max-line raises the limit")
+            self.log.warnings.push(&Limits::LINE_BYTES, self.log.place(offset), || {
+                format!("a line longer than {longest} bytes was cut")
             });
         }
         let len = len.min(room);

@@ -6,6 +6,7 @@ use super::ids::{Pid, Tid};
 use crate::images::proto::{CoreEntry, PstreeEntry};
 use crate::images::{Images, Kind};
 use crate::int::u64_of;
+use crate::limits::Limits;
 use crate::warning::{Code, Place, Warnings};
 
 /// Highest pid that a kernel can assign (`PID_MAX_LIMIT` on 64-bit machines).
@@ -53,8 +54,8 @@ pub(super) fn read(images: Images<'_>) -> Vec<Node> {
         }
     });
     if let Some(place) = over {
-        images.warnings.push(Code::LimitReached, place, || {
-            format!("more than {most} processes; skipped this and the following ones, --max-processes raises the limit")
+        images.warnings.push(&Limits::PROCESSES, place, || {
+            format!("more than {most} processes; skipped this and the following ones")
         });
     }
     if entries.is_empty() {

@@ -36,18 +36,16 @@ pub enum Error {
     #[error("these are several queries; give one at a time")]
     Several,
     /// It took too long.
-    #[error("the query was stopped after {} seconds; ask for less, or give it more time by --timeout", .0.as_secs_f64())]
+    #[error("the query was stopped after {} seconds; ask for less", .0.as_secs_f64())]
     TimedOut(Duration),
     /// It was told to stop.
     #[error("the query was stopped")]
     Stopped,
     /// It needed too much memory.
-    #[error(
-        "the query was stopped: it needs more than {0} bytes of memory; ask for less, or --max-sql-memory raises the limit"
-    )]
+    #[error("the query was stopped: it needs more than {0} bytes of memory; ask for less")]
     Memory(u64),
     /// A value or a row of it was too long.
-    #[error("a value or a row is too long: more than {0} bytes; --max-value raises the limit")]
+    #[error("a value or a row is too long: more than {0} bytes")]
     TooLong(u64),
     /// The engine failed.
     #[error("{0}")]

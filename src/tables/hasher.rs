@@ -2,7 +2,8 @@
 
 use crate::Checkpoint;
 use crate::archive::{Contents, Digest};
-use crate::warning::{Code, Place};
+use crate::limits::Limits;
+use crate::warning::Place;
 
 /// Hashes contents for the rows of a table, if hashes were asked for.
 #[derive(Debug)]
@@ -26,8 +27,8 @@ impl<'c> Hasher<'c> {
         self.holes_left = digest.holes_left();
         if digest.is_over() {
             let limit = self.checkpoint.limits().hole_bytes;
-            self.checkpoint.warn(Code::LimitReached, Place::member(place).at(offset), || {
-                format!("files with more than {limit} bytes of holes in all; not hashed, --max-holes raises the limit")
+            self.checkpoint.warn(&Limits::HOLE_BYTES, Place::member(place).at(offset), || {
+                format!("files have more than {limit} bytes of holes in total; this one was not hashed")
             });
         }
         digest.finish()

@@ -36,7 +36,7 @@ table! {
         pub stream: Option<&'static str>,
         /// `F`: the end of a line that the container wrote. `P`: a part that the next row of the same stream continues.
         pub tag: Option<BString>,
-        /// Text of the line, at most 1 MiB (`--max-line` changes this).
+        /// Text of the line, at most 1 MiB (the limit `line` changes this).
         #[to(ecs("message"))]
         pub text: BString,
     }

@@ -12,9 +12,10 @@ use crate::abi::device::Device;
 use crate::abi::elf::{self, ElfFile};
 use crate::archive::Digest;
 use crate::int::usize_of;
+use crate::limits::Limits;
 use crate::memory::{Content, Missing};
 use crate::recovered::{RecoveredFile as File, RecoveredFiles};
-use crate::warning::{Code, Place};
+use crate::warning::Place;
 
 table! {
     "recovered_files", key(source, member, file, path), brief(source, type, mode, size, holders, path),
@@ -110,8 +111,8 @@ fn row(checkpoint: &Checkpoint, recovered: &RecoveredFiles<'_>, file: &File, hol
     if hashed.as_ref().is_some_and(|hashed| hashed.digest.is_over()) {
         let place = file.member.as_ref().map_or_else(Place::archive, Place::member);
         let limit = checkpoint.limits().hole_bytes;
-        checkpoint.warn(Code::LimitReached, place, || {
-            format!("files have more than {limit} bytes of holes in total; the rest were not hashed, --max-holes raises the limit")
+        checkpoint.warn(&Limits::HOLE_BYTES, place, || {
+            format!("files have more than {limit} bytes of holes in total; the rest were not hashed")
         });
     }
     let elf = hashed.as_ref().and_then(|hashed| ElfFile::read(&hashed.head.bytes)).unwrap_or_default();

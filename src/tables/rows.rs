@@ -2,7 +2,8 @@
 
 use super::table::Weigh;
 use crate::Checkpoint;
-use crate::warning::{Code, Place};
+use crate::limits::Limits;
+use crate::warning::Place;
 
 /// The rows of a checkpoint. Each table has a method of its name.
 ///
@@ -82,10 +83,10 @@ pub(super) fn bounded<'c, R: Weigh>(
             return Some(row);
         }
         let each = Checkpoint::EACH_BYTE;
-        checkpoint.warn(Code::LimitReached, Place::archive(), || {
+        checkpoint.warn(&Limits::TABLE_BYTES, Place::archive(), || {
             format!(
-                "the rows of {name} take more than {limit} bytes, and {each} for each byte of the archive; the rest is \
-                 left out, --max-table raises the limit"
+                "the rows of {name} take more than {limit} bytes and {each} for each byte of the archive; the rest were \
+                 skipped"
             )
         });
         None

@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use crate::archives::inflated;
 use crate::fixtures;
 
-#[expect(dead_code, reason = "its `main`")]
+#[expect(dead_code, unreachable_pub, reason = "its `main` is not called here, and examples have public functions")]
 #[path = "../../examples/archive_from_reader.rs"]
 mod archive_from_reader;
-#[expect(dead_code, reason = "its `main`")]
+#[expect(dead_code, unreachable_pub, reason = "its `main` is not called here, and examples have public functions")]
 #[path = "../../examples/regex_over_memory.rs"]
 mod regex_over_memory;
-#[expect(dead_code, reason = "its `main`")]
+#[expect(dead_code, unreachable_pub, reason = "its `main` is not called here, and examples have public functions")]
 #[path = "../../examples/sockets_of_processes.rs"]
 mod sockets_of_processes;
 

@@ -207,8 +207,8 @@ impl Budget<'_> {
             let Some(left) = self.annotations.checked_sub(bytes) else {
                 let limit = self.limits.json_bytes;
                 if !std::mem::replace(&mut self.full, true) {
-                    self.warnings.push(Code::LimitReached, Place::member(place), || {
-                        format!("images inherit more than {limit} bytes of annotations; the rest were skipped, --max-json raises the limit")
+                    self.warnings.push(&Limits::JSON_BYTES, Place::member(place), || {
+                        format!("images inherit more than {limit} bytes of annotations; the rest were skipped")
                     });
                 }
                 break;
@@ -286,7 +286,7 @@ impl Reader<'_, '_> {
         match stop {
             Some(Stop::Limit) => {
                 return Err(Unread::Damaged(format!(
-                    "the document has more than {limit} bytes; --max-json raises the limit"
+                    "the document has more than {limit} bytes, the limit for one JSON document"
                 )));
             }
             Some(Stop::Absent(Absence::Unreadable)) => {

@@ -27,6 +27,7 @@ use super::args::{DatasetArgs, Global, PartitionBy};
 use super::exit::Exit;
 use super::fleet::{Entry, Fleet, Gone, Speaker, Stop, in_order};
 use super::lead::Lead;
+use super::limits::flag;
 use super::open::Opener;
 use super::rows::{All, Selection, keep, say_rows};
 use super::screen::{Report, complain};
@@ -120,11 +121,9 @@ impl Job<'_> {
         let parents = self.global.parent.iter().map(|path| format!("--parent {}", path.display()));
         // How much is kept in memory changes no row.
         let limits = self.global.limits.limits();
-        let bounds = limits
-            .values()
-            .zip(Limits::ALL)
-            .filter(|((flag, value), limit)| *value != limit.default && *flag != "--max-memory");
-        let bounds: Vec<String> = bounds.map(|((flag, value), _)| format!("{flag} {value}")).collect();
+        let bounds =
+            limits.values().filter(|(limit, value)| *value != limit.default && **limit != Limits::KEPT_IN_MEMORY);
+        let bounds: Vec<String> = bounds.map(|(limit, value)| format!("{} {value}", flag(limit))).collect();
         set.chain(parents).chain(self.lead.asked()).chain(bounds).collect()
     }
 

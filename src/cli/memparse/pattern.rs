@@ -9,13 +9,14 @@ use cryoscope::memory::{Encoding, Matcher, Pattern, PatternError};
 
 use super::super::Failure;
 use super::super::args::MemparseArgs;
+use super::super::limits::hint;
 
 /// Bytes of a file of patterns.
 const FILE_MOST: u64 = 64 << 20;
 
 impl From<PatternError> for Failure {
     fn from(error: PatternError) -> Self {
-        Failure::Usage(error.to_string())
+        Failure::Usage(format!("{error}{}", hint(error.limit)))
     }
 }
 

@@ -37,7 +37,13 @@ const GRACE: Duration = Duration::from_millis(500);
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Failure::Usage(error.to_string())
+        let hint = match error {
+            Error::TimedOut(_) => ", or give it more time with --timeout",
+            Error::Memory(_) => "; raise the limit with --max-sql-memory",
+            Error::TooLong(_) => "; raise the limit with --max-value",
+            _ => "",
+        };
+        Failure::Usage(format!("{error}{hint}"))
     }
 }
 

@@ -91,6 +91,8 @@ pub struct Sections {
     pub metadata: bool,
     /// The whole tree, however long.
     pub whole_tree: bool,
+    /// Text to end the note about processes that are not shown: what to do to see them.
+    pub whole_tree_hint: &'static str,
     /// Whole command lines.
     pub whole_commands: bool,
 }

@@ -59,7 +59,8 @@ pub(super) fn write(overview: &Overview, page: &mut Page) {
     }
     if rows.len() > shown {
         let left = rows.iter().skip(shown).map(|row| row.alike.saturating_add(1)).fold(0, usize::saturating_add);
-        let text = format!("… and {} more; --ps-tree shows all", units::count(left, "process"));
+        let hint = overview.sections.whole_tree_hint;
+        let text = format!("… and {} more{hint}", units::count(left, "process"));
         page.line(&Line::of(Role::Faint, format!("{:>pids$} {:>uids$} {text}", "", "")));
     }
 }

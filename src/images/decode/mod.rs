@@ -293,8 +293,8 @@ impl Decoder<'_> {
         let limit = self.limits.assembled_bytes;
         let place = || Place::member(head.path);
         match stop {
-            Some(Stop::Limit) => self.warnings.push(Code::LimitReached, place(), || {
-                format!("more than {limit} bytes in pieces; the rest was skipped, --max-assembled raises the limit")
+            Some(Stop::Limit) => self.warnings.push(&Limits::ASSEMBLED_BYTES, place(), || {
+                format!("more than {limit} bytes in pieces; the rest was skipped")
             }),
             // When the archive is read as a stream, pages that were not asked for are not kept. That is not damage.
             // Unreadable images have a warning of their own.

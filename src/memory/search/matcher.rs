@@ -220,18 +220,16 @@ enum Why {
 
 impl PatternError {
     fn of(pattern: &str, number: usize, why: Why, limits: &Limits) -> Self {
+        let limit = matches!(why, Why::TooLarge).then_some(&Limits::PATTERN_BYTES);
         let why = match why {
             Why::Not(why) => why,
             Why::TooLarge => {
                 let before =
                     if number == 0 { "the pattern compiles" } else { "this pattern and those before it compile" };
-                format!(
-                    "{before} to more than {} bytes; give fewer or shorter patterns, --max-patterns raises the limit",
-                    limits.pattern_bytes
-                )
+                format!("{before} to more than {} bytes; give fewer or shorter patterns", limits.pattern_bytes)
             }
         };
-        PatternError { pattern: pattern.to_owned(), why }
+        PatternError { pattern: pattern.to_owned(), why, limit }
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Write as _};
 
+use crate::limits::Limit;
+
 /// A search pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
@@ -28,6 +30,8 @@ pub struct PatternError {
     pub pattern: String,
     /// What is wrong with the pattern, and what to do.
     pub why: String,
+    /// The limit that was reached, if one was.
+    pub limit: Option<&'static Limit>,
 }
 
 impl fmt::Display for PatternError {
@@ -109,7 +113,7 @@ impl Pattern {
     ///
     /// Fails if it is empty, has a character that is not a digit, half a byte, or only wildcards.
     pub fn hex(hex: &str) -> Result<Self, PatternError> {
-        let fail = |why: &str| Err(PatternError { pattern: hex.to_owned(), why: why.to_owned() });
+        let fail = |why: &str| Err(PatternError { pattern: hex.to_owned(), why: why.to_owned(), limit: None });
         let mut nibbles = Vec::new();
         for c in hex.chars().filter(|c| !c.is_whitespace()) {
             match (c, c.to_digit(16).and_then(|digit| u8::try_from(digit).ok())) {
@@ -146,7 +150,7 @@ impl Pattern {
 }
 
 fn empty(pattern: &str) -> PatternError {
-    PatternError { pattern: pattern.to_owned(), why: "there is nothing to search for".to_owned() }
+    PatternError { pattern: pattern.to_owned(), why: "there is nothing to search for".to_owned(), limit: None }
 }
 
 /// A regular expression for exactly these bytes.

@@ -22,7 +22,8 @@ use super::netlink::{self, Messages};
 use crate::archive::{Absence, Stop};
 use crate::images::proto::NetDeviceEntry;
 use crate::images::{ByteOrder, Images, Kind};
-use crate::warning::Code;
+use crate::limits::Limits;
+use crate::warning::{About, Code};
 
 /// Contents of the images of all network namespaces, in the order of the namespaces and of their images.
 #[derive(Clone, Debug, Default)]
@@ -105,10 +106,8 @@ fn contents(images: Images<'_>, kind: Kind, number: u64) -> Vec<u8> {
     // Unreadable members have a warning of their own.
     if let Some(stop) = stop.filter(|&stop| stop != Stop::Absent(Absence::Unreadable)) {
         let (code, why) = match stop {
-            Stop::Limit => {
-                (Code::LimitReached, "the rest exceeds the limit for one image, --max-assembled raises the limit")
-            }
-            Stop::Absent(_) => (Code::ImageTruncated, "the archive ends or is damaged at this point"),
+            Stop::Limit => (About::from(&Limits::ASSEMBLED_BYTES), "the rest exceeds the limit for one image"),
+            Stop::Absent(_) => (Code::ImageTruncated.into(), "the archive ends or is damaged at this point"),
         };
         images.warnings.push(code, images.place(kind, number), || format!("read only {} bytes: {why}", bytes.len()));
     }

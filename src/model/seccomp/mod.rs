@@ -14,6 +14,7 @@ use crate::abi::syscall;
 use crate::images::proto::SeccompEntry;
 use crate::images::{ByteOrder, Images, Kind};
 use crate::int::{u64_of, usize_of};
+use crate::limits::Limits;
 use crate::warning::Code;
 
 pub use effect::{Answers, Calls, Effect};
@@ -141,10 +142,9 @@ fn bind(filters: &mut [Filter], images: Images<'_>, model: &Model) {
             _ => {
                 let len = lists.iter().map(|list| list.len()).fold(own.len(), usize::saturating_add);
                 let Some(rest) = left.checked_sub(u64_of(len)) else {
-                    images.warnings.push(Code::LimitReached, images.place(Kind::Seccomp, 0), || {
+                    images.warnings.push(&Limits::RECORDS, images.place(Kind::Seccomp, 0), || {
                         format!(
-                            "filters bind threads more than {most} times; the threads of filter {index} were skipped, \
-                             --max-records raises the limit"
+                            "filters bind threads more than {most} times; the threads of filter {index} were skipped"
                         )
                     });
                     continue;
@@ -212,12 +212,9 @@ fn follow(filters: &mut [Filter], images: Images<'_>, model: &Model) {
         }
     }
     if budget.is_spent() {
-        images.warnings.push(Code::LimitReached, images.place(Kind::Seccomp, 0), || {
+        images.warnings.push(&Limits::FILTER_STEPS, images.place(Kind::Seccomp, 0), || {
             let most = images.limits.filter_steps;
-            format!(
-                "following all filters takes more than {most} steps; the answers of the last ones are unknown, \
-                 --max-filter-steps raises the limit"
-            )
+            format!("following all filters takes more than {most} steps; the answers of the last ones are unknown")
         });
     }
 }

@@ -35,7 +35,11 @@ fn rows(checkpoint: &Checkpoint, table: &str) -> usize {
 fn assert_said(checkpoint: &Checkpoint, code: Code, words: &str) {
     checkpoint.read_all();
     let warnings = checkpoint.warnings();
-    let said = warnings.iter().any(|warning| warning.code == code && warning.message.contains(words));
+    let says = |warning: &cryoscope::Warning| {
+        let limit = warning.limit.map(|limit| format!("--max-{}", limit.name));
+        warning.message.contains(words) || limit.as_deref() == Some(words)
+    };
+    let said = warnings.iter().any(|warning| warning.code == code && says(warning));
     assert!(said, "nothing says {words:?}: {warnings:?}");
 }
 
