@@ -154,7 +154,7 @@ fn an_archive_that_was_changed_is_not_mixed_with_what_it_was() {
     fs::copy(fixtures::path("rootfs-diff/rootfs-diff.tar.zst"), &path).unwrap();
     let checkpoint = Checkpoint::open(&path).unwrap();
     fs::copy(fixtures::path("memory/memory.tar.zst"), &path).unwrap();
-    let _ = checkpoint.rootfs_changes().count();
+    let _ = checkpoint.rows().rootfs_changes().count();
     let codes: Vec<Code> = checkpoint.warnings().iter().map(|warning| warning.code).collect();
     assert!(codes.contains(&Code::InputChanged) && codes.contains(&Code::NotKept), "{codes:?}");
 }

@@ -6,7 +6,6 @@ use std::io::Cursor;
 use std::sync::Arc;
 
 use cryoscope::formats::{Columns, Format, Origin, RowWriter, Style};
-use cryoscope::images::Schema;
 use cryoscope::memory::Keep;
 use cryoscope::{Checkpoint, Options, tables};
 use prost::Message;
