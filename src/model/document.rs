@@ -45,7 +45,7 @@ impl<'a> Document<'a> {
             // This has a warning of its own.
             Some(Stop::Absent(Absence::Unreadable)) => return None,
             Some(Stop::Absent(_) | Stop::Limit) => {
-                warn("the document is truncated by the end of the archive".to_owned())
+                warn("the document is truncated by the end of the archive".to_owned());
             }
             None => {}
         }
