@@ -26,7 +26,7 @@ const LOG_ENDS: u64 = 64 << 10;
 const LOG_WHOLE: u64 = 8 << 20;
 /// Bytes of tars by which they are known.
 const TAR_HEAD: u64 = 512;
-/// Bytes of small archives of files that are kept, so that their members can be counted.
+/// Bytes of small archives of files that are kept in all, so that their members can be counted.
 const SMALL: u64 = 4 << 20;
 
 /// What is kept of an archive that comes as a stream, for what will be asked. Archives that are mapped are kept anyway.

@@ -17,6 +17,8 @@ use super::super::screen::{Screen, complain};
 use super::selection::Selected;
 use super::threads;
 
+/// Screens that are narrower show the path of a match's mapping only.
+const NARROW: usize = 100;
 /// Characters of a pattern that a message repeats.
 const SHOWN: usize = 100;
 
@@ -47,10 +49,13 @@ pub(super) fn run(
         RowFormat::Table if args.count && elsewhere.found.is_empty() && !args.everywhere => {
             Columns::Named(["pid", "name", "pattern", "count"].map(str::to_owned).to_vec())
         }
-        // Of one pattern, everybody knows which it is.
-        RowFormat::Table if !args.count && matcher.names().len() == 1 => Columns::Named(
-            ["pid", "name", "address", "text", "permissions", "kind", "path"].map(str::to_owned).to_vec(),
-        ),
+        // Of one pattern, everybody knows which it is. On a narrow screen the text needs the room.
+        RowFormat::Table if !args.count && matcher.names().len() == 1 => {
+            let is_narrow = screen.width.is_some_and(|width| width < NARROW);
+            let mapping: &[&str] = if is_narrow { &["path"] } else { &["permissions", "kind", "path"] };
+            let names = ["pid", "name", "address", "text"].iter().chain(mapping);
+            Columns::Named(names.map(|&name| name.to_owned()).collect())
+        }
         RowFormat::Table => Columns::Brief,
         _ => Columns::All,
     };
