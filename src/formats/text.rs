@@ -66,8 +66,8 @@ pub(super) fn last_part(path: &str) -> &str {
     path.split_inclusive('/').next_back().unwrap_or(path)
 }
 
-/// A path of at most `width` columns, without its middle: `/srv/…/run.sh`. Its last part is never cut: where there is no room
-/// for it, the path is wider.
+/// A path of at most `width` columns, without its middle: `/srv/…/run.sh`. Its last part is never cut, so that the result may
+/// be wider.
 pub(super) fn cut_middle(path: &str, width: usize) -> Cow<'_, str> {
     if path.width() <= width {
         return Cow::Borrowed(path);
@@ -83,7 +83,7 @@ pub(super) fn cut_middle(path: &str, width: usize) -> Cow<'_, str> {
         left = left.saturating_sub(if fits { part.width() } else { 0 });
         fits
     };
-    // The root is no part of its own.
+    // The root and the first folder belong together.
     let first = if before.first() == Some(&"/") { 2 } else { 1 };
     let mut head = before.iter().take(first).take_while(&mut take).count();
     let rest = before.get(head..).unwrap_or_default();
@@ -95,8 +95,8 @@ pub(super) fn cut_middle(path: &str, width: usize) -> Cow<'_, str> {
     if cut.width() < path.width() { Cow::Owned(cut) } else { Cow::Borrowed(path) }
 }
 
-/// Text in lines of at most `width` columns and nothing lost, broken behind blanks, slashes and commas if it can be. Behind
-/// `most` lines it is cut.
+/// Text in lines of at most `width` columns, broken after blanks, commas or slashes if possible. The last of `most` lines is
+/// cut.
 pub(super) fn broken(text: &str, width: usize, most: usize) -> Vec<Cow<'_, str>> {
     let mut lines = Vec::new();
     let mut rest = text;
@@ -111,7 +111,7 @@ pub(super) fn broken(text: &str, width: usize, most: usize) -> Vec<Cow<'_, str>>
     lines
 }
 
-/// Where a line of at most `width` columns ends in a text that is wider.
+/// The end of the first line of a text that is wider than `width`.
 fn break_in(text: &str, width: usize) -> usize {
     let mut used = 0_usize;
     let mut fits = |c: char| {
@@ -133,7 +133,7 @@ fn break_in(text: &str, width: usize) -> usize {
     if let Some(at) = line.trim_start_matches(' ').rfind(' ').and(line.rfind(' ')).map(behind).or(in_path) {
         return at;
     }
-    // A character that is wider than the line has one all the same.
+    // Every line has at least one character.
     if end == 0 {
         end = text.chars().next().map_or(text.len(), char::len_utf8);
     }

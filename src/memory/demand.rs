@@ -27,7 +27,7 @@ const LOG_ENDS: u64 = 64 << 10;
 const LOG_WHOLE: u64 = 8 << 20;
 /// Bytes at the beginning of tars by which they are recognised.
 const TAR_HEAD: u64 = 512;
-/// Bytes of small archives of files that are kept, so that their members can be counted.
+/// Bytes of small archives of files that are kept in all, so that their members can be counted.
 const SMALL: u64 = 4 << 20;
 
 /// What is kept of an archive that is read as a stream. All of an archive that is mapped is there anyway.

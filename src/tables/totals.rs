@@ -8,17 +8,17 @@ use crate::archive::{Absence, Archive, Member, MemberKind, Piece};
 use crate::images::{Kind, join, root_of};
 use crate::int::u64_of;
 
-/// Bytes of compressed archives of file systems that are inflated for a count: the worst take a thousand times as much.
+/// Bytes of compressed archives of file systems that are inflated for a count. They may inflate to a thousand times as many.
 const INFLATED: u64 = 256 << 10;
 /// Bytes of uncompressed archives whose members are counted. Only their headers are read.
 const LISTED: u64 = 256 << 20;
 
-/// Counts and sizes. What would take long to count is not counted.
+/// Counts and sizes. Null if counting would take long, or if the files were not kept of a stream.
 #[derive(Clone, Debug, Default)]
 pub struct Totals {
     /// Regular files that the container added or changed (`rootfs_changes`), and the bytes of their contents.
     pub changed: Option<(u64, u64)>,
-    /// Rows of `recovered_files`, by source. Sources without rows are left out.
+    /// Rows of `recovered_files` by source, without sources that have none.
     pub recovered: Option<Vec<(&'static str, u64)>>,
 }
 
@@ -56,7 +56,7 @@ fn recovered(checkpoint: &Checkpoint) -> Option<Vec<(&'static str, u64)>> {
     }
     let mut listed: Vec<&Member> = beside(checkpoint, b"devshm-checkpoint.tar").into_iter().collect();
     if checkpoint.model().files().remaps().next().is_some() {
-        // Files whose name was gone may be there by another one.
+        // Files that lost a name may be there under another.
         listed.extend(beside(checkpoint, b"rootfs-diff.tar"));
     }
     if listed.iter().any(|member| member.size > LISTED || !is_here(archive, member)) {

@@ -17,6 +17,8 @@ use super::rows::Rows;
 use super::selection::Selected;
 use super::{Context, Task, threads};
 
+/// Screens that are narrower show the path of a match's mapping only.
+const NARROW: usize = 100;
 /// Characters of a pattern that a message repeats.
 const SHOWN: usize = 100;
 
@@ -35,16 +37,20 @@ pub(super) struct Search<'a> {
 impl<'a> Search<'a> {
     pub(super) fn new(context: Context<'a>, matcher: Arc<Matcher>) -> Result<Self, Failure> {
         let Context { args, global, .. } = context;
+        let screen = Screen::open(global)?;
         let columns = match args.format {
-            // Of one pattern, everybody knows which it is.
-            RowFormat::Table if !args.count && matcher.names().len() == 1 => Columns::Named(
-                ["pid", "name", "address", "text", "permissions", "kind", "path"].map(str::to_owned).to_vec(),
-            ),
+            // With one pattern, everybody knows which it is. On a narrow screen the text needs the room.
+            RowFormat::Table if !args.count && matcher.names().len() == 1 => {
+                let is_narrow = screen.width.is_some_and(|width| width < NARROW);
+                let mapping: &[&str] = if is_narrow { &["path"] } else { &["permissions", "kind", "path"] };
+                let names = ["pid", "name", "address", "text"].iter().chain(mapping);
+                Columns::Named(names.map(|&name| name.to_owned()).collect())
+            }
             RowFormat::Table => Columns::Brief,
             _ => Columns::All,
         };
         let table = if args.count { &MatchCount::TABLE } else { &Match::TABLE };
-        let rows = Rows::new(Screen::open(global)?, table, columns, args, &context.lead, context.several);
+        let rows = Rows::new(screen, table, columns, args, &context.lead, context.several);
         Ok(Search { context, matcher, rows, found: 0, more: false, partial: false })
     }
 

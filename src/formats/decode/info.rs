@@ -23,9 +23,9 @@ impl<W: Write> InfoWriter<W> {
     /// Begins to write: a table that fits a screen of `width` columns, or JSON.
     pub fn new(out: W, format: Option<DecodeFormat>, width: Option<usize>) -> Self {
         let grid = Grid::new([
-            GridColumn::text("MEMBER"),
+            GridColumn::path("MEMBER"),
             GridColumn::text("KIND"),
-            GridColumn::text("MAGIC"),
+            GridColumn::fixed("MAGIC"),
             GridColumn::text("VERSION"),
             GridColumn::number("RECORDS"),
             GridColumn::number("BYTES"),

@@ -1,4 +1,4 @@
-//! A column of a grid: its title, its alignment, and how it gives way where there is no room.
+//! A column of a grid: its title, its alignment, and how it shrinks.
 
 use std::borrow::Cow;
 
@@ -7,11 +7,11 @@ use unicode_width::UnicodeWidthStr as _;
 use crate::formats::text::{broken, cut, cut_middle, last_part};
 use crate::tables::{Column as TableColumn, Type};
 
-/// Text is not cut below this width. What is cut further says nothing.
+/// Text is not cut below this width.
 pub(super) const NARROWEST: usize = 12;
-/// Paths and text that goes on in the next line are not narrower.
+/// The narrowest column of cells that take several lines.
 const LINE_LEAST: usize = 16;
-/// Lines of a cell of text that goes on in the next line. Paths have as many as they need.
+/// The most lines of a wrapped cell. Paths take as many as they need.
 const LINES: usize = 8;
 
 /// A column of a grid.
@@ -20,28 +20,28 @@ pub struct Column {
     pub(super) title: Cow<'static, str>,
     pub(super) right: bool,
     pub(super) fit: Fit,
-    /// Left out on narrow screens, the highest first; 0 for never.
+    /// Skipped on narrow screens, the highest first; 0 for never.
     pub(super) spare: u8,
-    /// Left out if there is nothing in it.
+    /// Skipped if all its cells are empty.
     pub(super) if_any: bool,
-    /// On a line of its own beneath each row, where rows do not fit.
+    /// On a line of its own below each row if rows do not fit.
     pub(super) beneath: bool,
 }
 
-/// How a column gives way where there is no room.
+/// How a column shrinks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fit {
-    /// Not at all: a part of a number, an address or a hash is another one.
+    /// Not at all: a part of a number, an address or a hash would look like another one.
     Never,
     /// Its end is cut off.
     Cut,
-    /// The middle of its paths is cut out, never their last part.
+    /// Paths lose their middle, never their last part.
     Path,
-    /// It goes on in the next line.
+    /// Cells take several lines.
     Wrap,
 }
 
-/// Last words of names of columns that people search for: they are never cut.
+/// Last words of the names of columns that people search for. They are never cut.
 const KEYS: &[&str] = &[
     "address",
     "addresses",
@@ -68,12 +68,12 @@ const KEYS: &[&str] = &[
     "type",
     "uid",
 ];
-/// Last words of names of columns with paths, and with names that are built like paths.
+/// Last words of the names of columns that hold paths, or names built like paths.
 const PATHS: &[&str] =
     &["archive", "cwd", "exe", "file", "folder", "image", "link", "member", "path", "root", "source"];
 
 impl Column {
-    /// Text, cut where there is no room.
+    /// Text. Its end is cut if there is no room.
     pub fn text(title: impl Into<Cow<'static, str>>) -> Self {
         Column { title: title.into(), right: false, fit: Fit::Cut, spare: 0, if_any: false, beneath: false }
     }
@@ -88,12 +88,12 @@ impl Column {
         Column { right: true, ..Self::fixed(title) }
     }
 
-    /// Paths. Where there is no room they lose their middle, never their last part.
+    /// Paths. They lose their middle if there is no room, never their last part.
     pub fn path(title: impl Into<Cow<'static, str>>) -> Self {
         Column { fit: Fit::Path, ..Self::text(title) }
     }
 
-    /// Text that goes on in the next line where there is no room.
+    /// Text that takes several lines if there is no room.
     pub fn wrapped(title: impl Into<Cow<'static, str>>) -> Self {
         Column { fit: Fit::Wrap, ..Self::text(title) }
     }
@@ -103,6 +103,7 @@ impl Column {
         let title = column.name.to_uppercase();
         match column.column_type {
             Type::Integer => Column::number(title),
+            Type::Text if column.name == "text" => Column::wrapped(title),
             Type::Text => Column::named(&column.name),
             Type::List => Column::wrapped(title),
             Type::Object => Column::text(title),
@@ -123,25 +124,25 @@ impl Column {
         }
     }
 
-    /// The same, but left out on narrow screens, before those with lower numbers.
+    /// The same, but skipped on narrow screens, before columns with lower numbers.
     #[must_use]
     pub fn spared(self, spare: u8) -> Self {
         Column { spare, ..self }
     }
 
-    /// The same, but left out if it has nothing.
+    /// The same, but skipped if all cells are empty.
     #[must_use]
     pub fn if_any(self) -> Self {
         Column { if_any: true, ..self }
     }
 
-    /// The same, but on a line of its own beneath each row where rows do not fit.
+    /// The same, but on a line of its own below each row if rows do not fit.
     #[must_use]
     pub fn or_beneath(self) -> Self {
         Column { beneath: true, ..self }
     }
 
-    /// Columns of the screen that a cell needs at least.
+    /// The least width of a cell.
     pub(super) fn least(&self, cell: &str, width: usize) -> usize {
         match self.fit {
             Fit::Never => width,
@@ -151,7 +152,7 @@ impl Column {
         }
     }
 
-    /// The same, if paths may take several lines.
+    /// The least width if paths may take several lines.
     pub(super) fn least_of_lines(&self, least: usize) -> usize {
         if self.fit == Fit::Path { least.min(LINE_LEAST) } else { least }
     }
@@ -173,7 +174,7 @@ impl Column {
         }
     }
 
-    /// The title in lines: a long one is broken between its words.
+    /// The title in lines, broken between its words.
     pub(super) fn title_lines(&self, width: usize) -> Vec<&str> {
         let mut lines: Vec<&str> = Vec::new();
         let mut from = 0_usize;

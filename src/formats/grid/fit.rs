@@ -1,4 +1,4 @@
-//! How a grid fits the width of a screen: which columns are shown, where, and how wide each is.
+//! Fits a grid to the width of a screen: which columns are shown, where, and how wide.
 
 use std::ops::Range;
 
@@ -7,40 +7,39 @@ use unicode_width::UnicodeWidthStr as _;
 use super::column::{Fit, NARROWEST};
 use super::{Column, GAP, Grid};
 
-/// Columns are left out, if they may be, before text is cut below this width.
+/// Spare columns are skipped before text is cut below this width.
 const COMFORTABLE: usize = 16;
-/// A column that is never cut and at least this wide has a line of its own where rows do not fit: a hash.
+/// A column that is never cut and at least this wide gets a line of its own if rows do not fit: a hash.
 const BENEATH: usize = 32;
 
 /// A grid, fitted.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Fitted {
-    /// A line a row, or a few: the columns, and how wide each is; and likewise those that have a line of their own beneath
-    /// each row.
+    /// Rows in lines: the columns and their widths, and those of columns that have a line of their own below each row.
     Lines { columns: Vec<(usize, usize)>, beneath: Vec<(usize, usize)> },
-    /// A line a column: the columns.
+    /// A line for each column of each row.
     Blocks(Vec<usize>),
 }
 
-/// Widths that a column has or may have.
+/// Widths of a column.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Widths {
-    /// If nothing is cut.
+    /// Nothing is cut.
     whole: usize,
-    /// The same, with a title in several lines.
+    /// Nothing is cut, and the title takes several lines.
     whole_of_cells: usize,
-    /// If it gives way as far as it can.
+    /// Cells are cut as far as they can be.
     least: usize,
-    /// The same, where paths take several lines.
+    /// The same, and paths take several lines.
     least_of_lines: usize,
 }
 
-/// How hard a grid has to try.
+/// Ways to save width.
 #[derive(Clone, Copy, Debug)]
 struct Effort {
     /// Titles take several lines.
     titles: bool,
-    /// Wide columns are beneath.
+    /// Wide columns are below their rows.
     beneath: bool,
     /// Paths take several lines.
     paths: bool,
@@ -84,7 +83,7 @@ impl Widths {
         widths
     }
 
-    /// The width of a column that may be `most` wide, unless it cannot give way that far.
+    /// The width of a column of at most `most`, or the least that it can have.
     fn at(self, column: &Column, most: usize, effort: Effort) -> usize {
         let whole = if effort.titles { self.whole_of_cells } else { self.whole };
         if column.fit == Fit::Never {
@@ -116,7 +115,7 @@ impl Grid {
         Fitted::Blocks(shown)
     }
 
-    /// Columns of the screen that are needed for some columns, those that can give way being at most `most` wide.
+    /// The width that some columns need if those that shrink are at most `most` wide.
     fn needed(&self, all: &[Widths], shown: &[usize], most: usize, effort: Effort) -> usize {
         let gaps = GAP.saturating_mul(shown.len().saturating_sub(1));
         shown.iter().map(|&i| self.width_at(all, i, most, effort)).fold(gaps, usize::saturating_add)
@@ -142,7 +141,7 @@ impl Grid {
         shown
     }
 
-    /// Columns that have a line of their own, and the others.
+    /// Columns below the rows, and the others.
     fn split(&self, all: &[Widths], shown: &[usize]) -> (Vec<usize>, Vec<usize>) {
         let is_beneath = |i: &usize| {
             let is_wide = || all.get(*i).is_some_and(|widths| widths.whole >= BENEATH);
@@ -151,7 +150,7 @@ impl Grid {
         shown.iter().copied().partition(is_beneath)
     }
 
-    /// The width of a line beneath a row, behind its title.
+    /// The width of a line below a row, without its title.
     fn room_beneath(&self, i: usize, width: Option<usize>) -> usize {
         let title = self.columns.get(i).map_or(0, |column| column.title.width());
         let before = title.saturating_add(GAP.saturating_mul(2));

@@ -1,4 +1,4 @@
-//! The text of a grid that has been fitted: rows in lines, or blocks of lines.
+//! The text of a fitted grid: rows in lines, or blocks of lines.
 
 use std::borrow::Cow;
 use std::iter;
@@ -8,7 +8,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::{Column, GAP, Grid, LARGE};
 
-/// A row in lines: for each column, it, its width, and the lines of the cell.
+/// A row: for each column its width and the lines of its cell.
 struct Row<'g> {
     cells: Vec<(&'g Column, usize, Vec<Cow<'g, str>>)>,
     beneath: Vec<(&'g Column, Vec<Cow<'g, str>>)>,
@@ -19,7 +19,7 @@ impl Row<'_> {
         self.cells.iter().map(|(.., lines)| lines.len()).max().unwrap_or(0).max(1)
     }
 
-    /// What stands beneath the row, each with its title.
+    /// Writes the lines below the row, each with its title.
     fn write_beneath(&self, text: &mut String) {
         for (column, lines) in &self.beneath {
             for (number, line) in lines.iter().enumerate() {
@@ -55,7 +55,7 @@ impl Grid {
         let mut titles = Row { cells: titles.collect(), beneath: Vec::new() };
         let height = titles.height();
         for (.., lines) in &mut titles.cells {
-            // Titles stand on what they are the titles of.
+            // Short titles stand on the last line.
             let blank = iter::repeat_n(Cow::Borrowed(""), height.saturating_sub(lines.len()));
             lines.splice(0..0, blank);
         }

@@ -110,7 +110,7 @@ mod tests {
             capabilities: None,
             xattrs: None,
             engine_noise: false,
-            open_by: Default::default(),
+            open_by: crate::tables::Holding::default(),
             member: "rootfs-diff.tar".into(),
             offset: None,
             sha256: None,

@@ -64,8 +64,7 @@ pub(super) fn write(overview: &Overview, page: &mut Page) {
     }
 }
 
-/// Files whose contents the archive has though no disk may have them any more: how many rows of `recovered_files` are of
-/// each source. Where file systems in memory are too large to be counted, that is said.
+/// The number of rows of `recovered_files` of each source, or a remark if file systems in memory are too large to count.
 fn recovered(overview: &Overview) -> Vec<String> {
     let mut facts = Vec::new();
     let mut add = |number: u64, one: &str, many: &str| {
@@ -97,7 +96,7 @@ fn recovered(overview: &Overview) -> Vec<String> {
     facts
 }
 
-/// Facts side by side, in as many lines as they need. One that is wider than there is room goes on in the next line.
+/// Facts side by side, in as many lines as they need. A fact that is too wide takes several lines.
 fn wrapped(facts: &[String], room: Option<usize>) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for fact in facts {

@@ -61,7 +61,7 @@ pub(super) fn facts(
     facts
 }
 
-/// Capabilities that give the host away, or nearly so, the gravest first.
+/// Capabilities by which a container can take over its host, the gravest first.
 const DANGEROUS: &[&str] = &[
     "CAP_SYS_ADMIN",
     "CAP_SYS_MODULE",
@@ -78,7 +78,7 @@ const DANGEROUS: &[&str] = &[
     "CAP_NET_RAW",
 ];
 
-/// Capabilities in the order in which they are to be named: there may not be room for all.
+/// Capabilities with the dangerous ones first, because there may not be room for all.
 fn by_danger(mut names: Vec<String>) -> Vec<String> {
     names.sort_by_key(|name| DANGEROUS.iter().position(|dangerous| dangerous == name).unwrap_or(DANGEROUS.len()));
     names

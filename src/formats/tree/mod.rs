@@ -171,9 +171,9 @@ fn heading(process: &Process) -> Line {
     line
 }
 
-/// Columns of a line that goes on in others, at least.
+/// The narrowest of several lines.
 const LEAST: usize = 16;
-/// Lines of what goes on in further lines.
+/// The most lines that one line may take.
 const LINES: usize = 24;
 
 /// Text that is being put together.
@@ -194,7 +194,7 @@ impl Page {
         self.text.push('\n');
     }
 
-    /// An indented line that goes on in further lines where it is wider than the screen.
+    /// An indented line. It takes several lines if it is wider than the screen.
     fn wrapped(&mut self, line: &Line, indent: usize) {
         match self.look.width.map(|width| width.saturating_sub(indent)) {
             Some(room) if line.width() > room => {

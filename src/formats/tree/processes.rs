@@ -154,8 +154,8 @@ fn grouped<'p>(list: &[&'p Process], alike: usize, is_leaf: impl Fn(&Process) ->
         .collect()
 }
 
-/// What is made of as many names as fit: the rest of a list is counted, and a count must not be cut off. Where there is no
-/// room for everything, peers say more than how many threads there are.
+/// Makes a line with as many names as fit. The other names are counted, and a count must not be cut off. Counts of threads
+/// and signals go first where room is short.
 fn with_names(fits: impl Fn(&Line) -> bool, make: impl Fn([usize; 2], bool) -> Line) -> Line {
     // Who listens says more than who the peers are.
     let numbers = [[NAMED, NAMED], [NAMED, 2], [2, 2], [2, 1], [1, 1], [1, 0]];
@@ -164,8 +164,8 @@ fn with_names(fits: impl Fn(&Line) -> bool, make: impl Fn([usize; 2], bool) -> L
     all.chain(fewer).find(fits).unwrap_or_else(|| make([0, 0], false))
 }
 
-/// What matters about a process, with so many names of where it listens and of its peers, and with counts of threads and
-/// signals if they are wanted.
+/// The facts about a process that matter: up to `places` names of where it listens and `peers` names of its peers, and
+/// `counts` of threads and signals.
 fn badges(
     row: &Row<'_>,
     sockets: &Sockets,
@@ -200,7 +200,7 @@ fn badges(
     }
     for end in Ending::ALL {
         let (role, what) = end.look();
-        let names = if what == "peers" { peers } else { places };
+        let names = if matches!(end, Ending::RawPeer | Ending::Peer) { peers } else { places };
         match sockets.0.get(&(process.pid, end)) {
             None => {}
             Some(list) if names > 0 || list.len() == 1 => badge(role, format!("{what} {}", some(list, names.max(1)))),
@@ -216,32 +216,32 @@ fn badges(
     line
 }
 
-/// What a socket is for.
+/// The use of a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Ending {
-    /// It takes every packet of a network device: a sniffer.
+    /// Receives every packet of a network device: a sniffer.
     Packets,
-    /// It takes every packet of a protocol.
+    /// Receives every packet of a protocol.
     Raw,
-    /// Others can connect to it.
+    /// Accepts connections, or packets from anywhere.
     Listens,
-    /// It takes and makes packets of a protocol, of one peer.
+    /// Exchanges raw packets with one peer.
     RawPeer,
-    /// It is connected.
+    /// Has a peer.
     Peer,
 }
 
 impl Ending {
-    /// In the order in which they are shown.
+    /// All, in the order of the screen.
     const ALL: [Ending; 5] = [Ending::Packets, Ending::Raw, Ending::Listens, Ending::RawPeer, Ending::Peer];
 
-    /// How it is shown, and the word before its names.
+    /// Its colour, and the words before its names.
     fn look(self) -> (Role, &'static str) {
         match self {
             Ending::Packets => (Role::Alarm, "listens"),
-            Ending::Raw => (Role::Notable, "listens"),
+            Ending::Raw => (Role::Notable, "listens raw"),
             Ending::Listens => (Role::Listens, "listens"),
-            Ending::RawPeer => (Role::Notable, "peers"),
+            Ending::RawPeer => (Role::Notable, "peers raw"),
             Ending::Peer => (Role::Peer, "peers"),
         }
     }
@@ -273,8 +273,8 @@ fn is_loopback(row: &OpenSocket) -> bool {
     row.remote_address.as_ref().is_some_and(|address| address.parse().is_ok_and(ip::is_loopback))
 }
 
-/// What a socket is for, and where it listens or who its peer is on the network. Sockets without connections listen where
-/// they take packets from anybody.
+/// The use of a socket, and where it listens or who its peer is. A socket without a connection listens if it accepts packets
+/// from anywhere.
 fn place(row: &OpenSocket) -> Option<(Ending, String)> {
     let protocol = row.protocol.as_deref().unwrap_or_default();
     let specified = |address: &Option<String>| {
@@ -298,7 +298,7 @@ fn place(row: &OpenSocket) -> Option<(Ending, String)> {
         (Some("raw"), _) => {
             let end = remote.as_ref().or(local.as_ref()).map_or_else(String::new, |address| format!(" {address}"));
             let ending = if remote.is_none() { Ending::Raw } else { Ending::RawPeer };
-            Some((ending, format!("raw {protocol}{end}")))
+            Some((ending, format!("{protocol}{end}")))
         }
         (_, Some("LISTEN")) => Some((
             Ending::Listens,

@@ -69,7 +69,7 @@ impl<'o> Ends<'o> {
         Some(escape(first.path.as_ref()?).into_owned())
     }
 
-    /// Who holds an end: `23:7 python3`, and how many others do; its inode if nobody does.
+    /// The holder of an end, `23:7 python3`, and the number of other holders; its inode if there are none.
     fn name(&self, inode: u64) -> String {
         let Some([first, others @ ..]) = self.by_inode.get(&inode).map(Vec::as_slice) else {
             return format!("[{inode}]");
