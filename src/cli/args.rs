@@ -357,8 +357,7 @@ pub(crate) struct ExtractArgs {
 /// Raw rows of any table
 #[derive(Debug, Args)]
 #[command(
-    after_help = "An argument that is the name of a table is a table; anything else is an archive, such as `./processes`. \
-                        Without arguments, lists the tables.\n\n\
+    after_help = "Names of tables are tables; anything else is an archive. Without arguments, lists the tables.\n\n\
                         Example: cryoscope table checkpoint.tar processes process_open_sockets --format ndjson\n\
                         Example: cryoscope table *.tar processes --where uid=0 --where 'path~^/tmp/' --sort pid\n\
                         Example: cryoscope table /evidence --all --format parquet --output-dir dataset --skip-known"
@@ -488,8 +487,7 @@ pub(crate) enum PartitionBy {
                         deleted files) is shown by its length or, with --payload, in hexadecimal. crit-json is what `crit decode` prints.\n\n\
                         Example: cryoscope decode checkpoint.tar core-1.img\n\
                         Example: cryoscope decode checkpoint.tar 'tcp-stream-*.img' --payload --format ndjson\n\
-                        Example: cryoscope decode checkpoint.tar:checkpoint/files.img --format crit-json\n\
-                        Example: cryoscope decode checkpoint.tar --info"
+                        Example: cryoscope decode checkpoint.tar:checkpoint/files.img --format crit-json"
 )]
 pub(crate) struct DecodeArgs {
     /// Image, archive, image directory, or `ARCHIVE:MEMBER`; `-` for an archive on standard input

@@ -22,7 +22,7 @@ pub(super) struct Sizes<'a> {
 }
 
 enum Output<'a> {
-    Text(Screen, Grid),
+    Text(Box<Screen>, Grid),
     Rows(Box<Rows<'a>>),
 }
 
@@ -38,7 +38,7 @@ impl<'a> Sizes<'a> {
             let columns = if args.format == RowFormat::Table { Columns::Brief } else { Columns::All };
             Output::Rows(Box::new(Rows::new(screen, table, columns, args, &context.lead, context.several)))
         } else {
-            Output::Text(screen, grid(context.several))
+            Output::Text(Box::new(screen), grid(context.several))
         };
         Ok(Sizes { context, output })
     }
