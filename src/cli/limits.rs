@@ -41,7 +41,7 @@ fn argument(limit: &'static Limit) -> Arg {
     let doc = limit.doc.split_whitespace().collect::<Vec<_>>().join(" ");
     // Names of flags live as long as the program; there are a few dozen, made once.
     let name: &'static str = format!("max-{}", limit.name).leak();
-    Arg::new(limit.field)
+    Arg::new(name)
         .long(name)
         .value_name(if is_of_bytes(limit) { "BYTES" } else { "N" })
         .value_parser(value_parser!(u64))
@@ -70,7 +70,7 @@ impl FromArgMatches for LimitArgs {
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
         for limit in Limits::ALL {
-            if let Some(&value) = matches.get_one::<u64>(limit.field) {
+            if let Some(&value) = matches.get_one::<u64>(&format!("max-{}", limit.name)) {
                 self.0.set(limit, value);
             }
         }

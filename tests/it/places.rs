@@ -345,8 +345,9 @@ fn archives_in_archives_are_bounded() {
         set(&mut limits);
         Options::new().limits(limits).open_reader(Cursor::new(inside.clone()))
     };
-    let named =
-        |checkpoints: &[Checkpoint]| checkpoints[0].warnings().iter().filter_map(|w| w.limit).collect::<Vec<_>>();
+    let named = |checkpoints: &[Checkpoint]| {
+        checkpoints[0].warnings().iter().filter_map(|w| w.limit).copied().collect::<Vec<_>>()
+    };
     let one = limited(&|limits| limits.checkpoints = 1).unwrap();
     assert!(one.len() == 1 && named(&one).contains(&cryoscope::Limits::CHECKPOINTS) && one[0].is_partial());
     let one = limited(&|limits| limits.inner_archives = 1).unwrap();
