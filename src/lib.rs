@@ -19,6 +19,7 @@ pub mod proc_view;
 #[cfg(feature = "query")]
 pub mod query;
 pub mod tables;
+pub mod timeline;
 mod warning;
 
 pub use checkpoint::{Checkpoint, ImageFile, Options};
