@@ -81,6 +81,7 @@ pub mod proc_view;
 pub mod query;
 pub mod recovered;
 pub mod tables;
+pub mod timeline;
 mod warning;
 
 pub use checkpoint::{Checkpoint, Details, ImageFile, MemoryView, Options};

@@ -10,7 +10,6 @@ use std::net::IpAddr;
 
 use bstr::ByteSlice;
 use data_encoding::HEXLOWER;
-use jiff::Timestamp;
 use serde_json::{Map, Value as Json};
 
 use super::community_id::community_id;
@@ -105,15 +104,6 @@ pub(super) fn is_blank(value: &Value<'_>) -> bool {
         Value::Text(text) => text.is_empty(),
         Value::Bytes(bytes) => bytes.is_empty(),
         _ => false,
-    }
-}
-
-/// The moment of an event that a row tells of, if it is one of which anything can be told: servers refuse others.
-pub(super) fn own_time(row: &dyn Row) -> Option<Timestamp> {
-    let column = row.table().column(row.table().event.at?)?;
-    match row.value(column) {
-        Value::Time(time) => Some(time).filter(|time| *time >= Timestamp::UNIX_EPOCH),
-        _ => None,
     }
 }
 

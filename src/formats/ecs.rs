@@ -17,6 +17,7 @@ use super::{Columns, Origin};
 
 use crate::abi::{capability, ip};
 use crate::tables::{Form, Row, System, Target, Value};
+use crate::timeline;
 pub(super) use fields::{Field, fields};
 
 /// The release of the schema.
@@ -58,7 +59,7 @@ pub(super) fn document(row: &dyn Row, columns: &Columns, origin: &Origin, id: &s
     let flow = Flow::of(row, origin);
     let mut ecs = Filling { document: Document::default(), origin };
     let document = &mut ecs.document;
-    let own = document::own_time(row);
+    let own = timeline::event_time(row);
     let checkpointed = origin.time.as_ref().map(|(time, _)| format!("{time:.3}"));
     document.set_some("@timestamp", own.map(|time| format!("{time:.9}")).or(checkpointed));
     document.set("ecs.version", VERSION);

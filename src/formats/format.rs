@@ -5,6 +5,8 @@ use std::fmt;
 use std::io::{self, Write};
 
 use super::encoder::Encoded;
+#[cfg(feature = "parquet")]
+use super::parquet;
 use super::style::{Columns, Style};
 use super::{Origin, bulk, csv, ecs, hec, json, ndjson, ocsf, table, timesketch};
 use crate::tables::{Column, Row, Table, Value};
@@ -168,9 +170,6 @@ macro_rules! formats {
         }
     };
 }
-
-#[cfg(feature = "parquet")]
-use super::parquet;
 
 formats! {
     TABLE: table::Aligned;

@@ -11,6 +11,7 @@ use super::encoder::Encoded;
 use super::format::{Encode, Kind, Line};
 use super::{Columns, Origin, document, json};
 use crate::tables::{Row, Value};
+use crate::timeline;
 
 /// Events for Splunk's HTTP Event Collector.
 pub(super) struct Hec;
@@ -50,7 +51,7 @@ fn event(
     let table = row.table();
     out.write_all(b"{")?;
     let checkpointed = origin.time.as_ref().map(|(time, _)| *time);
-    if let Some(time) = document::own_time(row).or(checkpointed) {
+    if let Some(time) = timeline::event_time(row).or(checkpointed) {
         write!(out, "\"time\":{},", seconds(time))?;
     }
     if let Some(name) = origin.host_name() {

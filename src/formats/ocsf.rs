@@ -19,6 +19,7 @@ use super::format::{Encode, Kind, Line};
 use super::{Columns, Origin};
 use crate::abi::ip;
 use crate::tables::{Column, Form, Row, Subject, System, Target, Value};
+use crate::timeline;
 
 /// The release of the schema.
 const VERSION: &str = "1.8.0";
@@ -68,7 +69,7 @@ pub(super) fn event(row: &dyn Row, columns: &Columns, origin: &Origin, id: &str)
     event.set("severity_id", severity);
     event.set("severity", severity_name);
     let checkpointed = origin.time.as_ref().map(|(time, _)| *time);
-    event.set_some("time", document::own_time(row).or(checkpointed).map(Timestamp::as_millisecond));
+    event.set_some("time", timeline::event_time(row).or(checkpointed).map(Timestamp::as_millisecond));
     event.set("message", document::sentence(row));
     event.set("device", device(origin, table.event.subject == Subject::Device).0);
     if let Some(subject) = class.evidence {

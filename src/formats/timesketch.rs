@@ -3,6 +3,7 @@
 
 mod names;
 
+use std::borrow::Cow;
 use std::io;
 
 use jiff::Timestamp;
@@ -14,6 +15,7 @@ use super::encoder::Encoded;
 use super::format::{Encode, Kind, Line};
 use super::{Columns, Origin};
 use crate::tables::{Form, Row, System, Value};
+use crate::timeline;
 
 /// Events for Timesketch.
 pub(super) struct Timesketch;
@@ -48,25 +50,19 @@ impl Encode for Timesketch {
 /// The events of a row.
 pub(super) fn events(row: &dyn Row, columns: &Columns, origin: &Origin, id: &str) -> Vec<Map<String, Json>> {
     let table = row.table();
-    let mut times: Vec<(Timestamp, String)> = Vec::new();
-    for (number, column) in columns.of(table) {
-        if let Value::Time(time) = row.value(number) {
-            let said = column.targets().iter().find(|target| target.form == Form::Moment);
-            let description = said.map_or_else(|| format!("{} {}", table.name, column.name), |t| t.field.to_owned());
-            times.push((time, description));
-        }
-    }
+    let moments = timeline::moments(row, columns.of(table).map(|(number, _)| number));
+    let mut times: Vec<_> = moments.into_iter().map(|moment| (moment.time, moment.meaning)).collect();
     if times.is_empty() {
-        times.extend(origin.time.as_ref().map(|(time, _)| (*time, "Checkpoint Created".to_owned())));
+        times.extend(origin.time.as_ref().map(|(time, _)| (*time, timeline::CHECKPOINT_CREATED.into())));
     }
     let fields = fields(row, columns, origin);
     let several = times.len() > 1;
-    let event = |(number, (time, description)): (usize, (Timestamp, String))| {
+    let event = |(number, (time, description)): (usize, (Timestamp, Cow<'static, str>))| {
         let mut event = Map::new();
         event.insert("message".to_owned(), document::sentence(row).into());
         event.insert("datetime".to_owned(), datetime(time).into());
         event.insert("timestamp".to_owned(), time.as_microsecond().into());
-        event.insert("timestamp_desc".to_owned(), description.into());
+        event.insert("timestamp_desc".to_owned(), description.into_owned().into());
         event.insert("data_type".to_owned(), format!("cryoscope:{}:{}", table.name, table.event.kind).into());
         let id = if several { format!("{id}-{number}") } else { id.to_owned() };
         event.insert("event_id".to_owned(), id.into());
