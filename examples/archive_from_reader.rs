@@ -14,6 +14,10 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// Writes a line for the checkpoint, and one for each changed path.
+///
+/// # Errors
+///
+/// If the archive cannot be read, or the output cannot be written.
 pub fn run(reader: impl Read + Send, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
     // Anybody may have made the archive: bounds are usual ones, and can be set.
     let mut limits = Limits::default();

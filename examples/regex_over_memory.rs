@@ -20,6 +20,10 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// Writes a line for each match: the process, the address, and the bytes.
+///
+/// # Errors
+///
+/// If the archive cannot be read, or the output cannot be written.
 pub fn run(path: &Path, regex: &str, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
     let checkpoint = Checkpoint::open(path)?;
     let matcher = Matcher::new(&[Pattern::regex(regex, false)])?;

@@ -16,6 +16,10 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// Writes a line for each socket.
+///
+/// # Errors
+///
+/// If the archive cannot be read, or the output cannot be written.
 pub fn run(path: &Path, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
     let checkpoint = Checkpoint::open(path)?;
     let model = checkpoint.model();

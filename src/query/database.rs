@@ -169,7 +169,7 @@ impl Database {
         if statement.parameter_count() > 0 {
             return Err(Error::sql("a query has no parameters".to_owned(), sql, None));
         }
-        let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+        let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
         add_joined(sql, &mut reads);
         let table = result::table(&names);
         Ok(Query { sql: sql.to_owned(), names, table, reads, left: self.bounds.time })

@@ -51,7 +51,8 @@ const QUESTIONS: [Question; 9] = [
         findings.found.iter().map(|found| Value::from(format!("{found:?}"))).collect()
     }),
     ("strings", |checkpoint| {
-        let all: Vec<_> = checkpoint.model().processes().iter().map(|process| (process, vec![0..u64::MAX])).collect();
+        let all: Vec<_> =
+            checkpoint.model().processes().iter().map(|process| (process, Vec::from_iter([0..u64::MAX]))).collect();
         let options = StringOptions { threads: 2, least: 12, ascii: true, utf16: true };
         let mut strings = Vec::new();
         let map = |block: &cryoscope::memory::StringBlock<'_>| {
