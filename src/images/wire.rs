@@ -170,7 +170,7 @@ pub(super) fn first_unknown(message: &str, bytes: &[u8]) -> Option<Unknown> {
 }
 
 fn check_at(message: &'static MessageDef, bytes: &[u8], depth: usize) -> Result<Option<Unknown>, String> {
-    let depth = depth.checked_sub(1).ok_or_else(|| format!("more than {DEPTH} messages in each other"))?;
+    let depth = depth.checked_sub(1).ok_or_else(|| format!("messages are nested more than {DEPTH} deep"))?;
     let mut fields = Fields::new(bytes);
     let mut first = None;
     // Fields mostly come in the order of their numbers, so the next is usually where the last one's successor is.
@@ -218,7 +218,7 @@ mod tests {
     fn damage_is_named_with_its_message() {
         let core = MessageDef::find("core_entry").unwrap();
         assert_eq!(check(core, b""), Ok(None));
-        assert_eq!(check(core, b"\x1a\xff\x01").unwrap_err(), "core_entry: field 3 claims 255 bytes, 0 are left");
+        assert_eq!(check(core, b"\x1a\xff\x01").unwrap_err(), "core_entry: field 3 declares 255 bytes, but only 0 are left");
         // core_entry.tc { comm, cut }
         assert_eq!(
             check(core, b"\x1a\x02\x32\x07").unwrap_err(),
@@ -256,6 +256,6 @@ mod tests {
             bytes
         };
         assert_eq!(check(directory, &nested(90)), Ok(None));
-        assert!(check(directory, &nested(5_000)).unwrap_err().ends_with("more than 100 messages in each other"));
+        assert!(check(directory, &nested(5_000)).unwrap_err().ends_with("messages are nested more than 100 deep"));
     }
 }

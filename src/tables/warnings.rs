@@ -24,7 +24,7 @@ table! {
         #[to(ecs("error.message"))]
         pub message: BString,
         /// Name of the limit that was reached, as in `docs/limits.md`: a higher one may show more. Null if none was.
-        pub limit: Option<&'static str>,
+        pub limit_name: Option<&'static str>,
     }
 }
 
@@ -36,7 +36,7 @@ pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = Warning> + '
         code: warning.code.as_str(),
         place: place(&warning.place),
         message: warning.message.into(),
-        limit: warning.limit.map(|limit| limit.name),
+        limit_name: warning.limit.map(|limit| limit.name),
     })
 }
 

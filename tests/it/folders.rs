@@ -224,7 +224,7 @@ fn what_is_swapped_for_a_link_or_another_file_is_not_read_in_its_place() {
             },
             "another file replaced it",
         ),
-        (|folder| fs::remove_file(folder.join("checkpoint/core-1.img")).unwrap(), "disappeared"),
+        (|folder| fs::remove_file(folder.join("checkpoint/core-1.img")).unwrap(), "removed"),
     ];
     for (swap, how) in swaps {
         let home = tempfile::tempdir().unwrap();
@@ -378,9 +378,9 @@ fn what_is_neither_a_file_nor_a_folder_is_refused_with_the_word_for_it() {
         (socket, "a socket"),
     ];
     if cfg!(target_os = "linux") {
-        inputs.push(("/proc".into(), "of the kernel"));
-        inputs.push(("/proc/self".into(), "of the kernel"));
-        inputs.push(("/proc/self/environ".into(), "of the kernel"));
+        inputs.push(("/proc".into(), "kernel file system"));
+        inputs.push(("/proc/self".into(), "kernel file system"));
+        inputs.push(("/proc/self/environ".into(), "kernel file system"));
     }
     for (input, what) in inputs {
         for command in ["show", "inspect", "memparse"] {
@@ -419,7 +419,7 @@ fn lists_and_patterns_without_end_are_refused_too() {
         (home.path().join("missing"), "No such file"),
     ];
     if cfg!(target_os = "linux") {
-        inputs.push(("/proc/self/environ".into(), "of the kernel"));
+        inputs.push(("/proc/self/environ".into(), "kernel file system"));
     }
     for (input, what) in inputs {
         for (command, flag) in [("show", "--files-from"), ("table", "--files-from"), ("memparse", "--patterns")] {

@@ -51,8 +51,12 @@ const QUESTIONS: [Question; 9] = [
         findings.found.iter().map(|found| Value::from(format!("{found:?}"))).collect()
     }),
     ("strings", |checkpoint| {
-        let all: Vec<_> =
-            checkpoint.model().processes().iter().map(|process| (process, Vec::from_iter([0..u64::MAX]))).collect();
+        let all: Vec<_> = checkpoint
+            .model()
+            .processes()
+            .iter()
+            .map(|process| (process, std::iter::once(0..u64::MAX).collect()))
+            .collect();
         let options = StringOptions { threads: 2, least: 12, ascii: true, utf16: true };
         let mut strings = Vec::new();
         let map = |block: &cryoscope::memory::StringBlock<'_>| {

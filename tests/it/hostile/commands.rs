@@ -28,7 +28,7 @@ pub(crate) const COMMANDS: &[&[&str]] = &[
 ];
 
 /// Commands that read no archive.
-const WITHOUT_ARCHIVE: [&str; 3] = ["schema", "completions", "man"];
+const WITHOUT_ARCHIVE: [&str; 4] = ["schema", "completions", "man", "help"];
 
 /// The commands that the help lists are those that are tried: a new one has to be added above.
 #[test]
