@@ -32,7 +32,7 @@ pub fn run(path: &Path, regex: &str, out: &mut impl Write) -> Result<(), Box<dyn
     let findings = memory.search(&matcher, &SearchOptions::default());
     for found in &findings.found {
         let space = memory.space_of(found.pid).ok_or("a match lies in some process")?;
-        let bytes = space.read(found.address, found.len).map_err(|(at, why)| format!("{at:#x}: {}", why.as_str()))?;
+        let bytes = space.read(found.address, found.len)?;
         writeln!(out, "{} {:#x} {}", found.pid, found.address, bytes.escape_ascii())?;
     }
     if findings.unread > 0 || checkpoint.is_partial() {

@@ -12,8 +12,26 @@ pub(crate) const UNKNOWN: &str = "an unrecognised file type";
 /// A file that ends within the first header of a tar; it may be a truncated archive.
 pub(crate) const TOO_SHORT: &str = "shorter than the first header of a tar";
 
-/// Why an archive could not be read. [`Error::kind`] is for programs. The text is for people: what happened, where, and
-/// what to do.
+/// Why an archive could not be read, or another step of a program failed. [`Error::kind`] is for programs. The text is
+/// for people: what happened, where, and what to do.
+///
+/// The errors of the other parts of this crate, and [`io::Error`], can be converted to it, so that a program needs only
+/// one type:
+///
+/// ```
+/// use cryoscope::memory::{Encoding, Matcher, Pattern};
+///
+/// fn main() -> Result<(), cryoscope::Error> {
+///     let checkpoint = cryoscope::Checkpoint::open("fixtures/forms-reference/podman-runc.tar")?;
+///     let matcher = Matcher::new(&[Pattern::text("needle", Encoding::Utf8, false)?])?;
+///     for found in checkpoint.memory().search(&matcher, &Default::default()).found {
+///         if let Some(space) = checkpoint.memory().space_of(found.pid) {
+///             std::io::Write::write_all(&mut std::io::stdout(), &space.read(found.address, found.len)?)?;
+///         }
+///     }
+///     Ok(())
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Error {
     archive: Option<PathBuf>,
@@ -82,7 +100,25 @@ pub enum ErrorKind {
     /// The parts of an OCI layout or image archive do not fit together.
     #[error("this is an OCI image, but {0}")]
     Oci(String),
+    /// A pattern is not valid: a [`PatternError`](crate::memory::PatternError).
+    #[error("{0}")]
+    Pattern(Cause),
+    /// A byte of memory is missing: a [`MissingError`](crate::memory::MissingError).
+    #[error("{0}")]
+    Memory(Cause),
+    /// Files could not be extracted: an [`ExtractError`](crate::extract::ExtractError).
+    #[error("{0}")]
+    Extract(Cause),
+    /// A query failed: an `Error` of the module `query`.
+    #[error("{0}")]
+    Query(Cause),
+    /// Something other than the archive could not be read or written, such as the output of a program.
+    #[error("{0}")]
+    Other(io::Error),
 }
+
+/// The error of another part of this crate, as the cause of an [`Error`].
+type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 impl ErrorKind {
     /// What went wrong, as a stable word for programs. A new kind gets a new word; the meaning of a word does not
@@ -106,6 +142,11 @@ impl ErrorKind {
             ErrorKind::SeveralCheckpoints(_) => "several_checkpoints",
             ErrorKind::NoSuchCheckpoint(..) => "no_such_checkpoint",
             ErrorKind::Oci(_) => "oci",
+            ErrorKind::Pattern(_) => "pattern",
+            ErrorKind::Memory(_) => "memory",
+            ErrorKind::Extract(_) => "extract",
+            ErrorKind::Query(_) => "query",
+            ErrorKind::Other(_) => "other_io",
         }
     }
 
@@ -150,6 +191,13 @@ impl From<ErrorKind> for Error {
     }
 }
 
+impl From<io::Error> for Error {
+    /// An error that is not about the archive: [`ErrorKind::Other`].
+    fn from(error: io::Error) -> Self {
+        ErrorKind::Other(error).into()
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(archive) = &self.archive {
@@ -162,7 +210,11 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.kind {
-            ErrorKind::Io(e) | ErrorKind::Damaged(_, e) => Some(e),
+            ErrorKind::Io(error) | ErrorKind::Damaged(_, error) | ErrorKind::Other(error) => Some(error),
+            ErrorKind::Pattern(cause)
+            | ErrorKind::Memory(cause)
+            | ErrorKind::Extract(cause)
+            | ErrorKind::Query(cause) => Some(cause.as_ref()),
             _ => None,
         }
     }
@@ -207,9 +259,33 @@ mod tests {
             ErrorKind::SeveralCheckpoints(Vec::new()),
             ErrorKind::NoSuchCheckpoint(String::new(), String::new()),
             ErrorKind::Oci(String::new()),
+            ErrorKind::Pattern("".into()),
+            ErrorKind::Memory("".into()),
+            ErrorKind::Extract("".into()),
+            ErrorKind::Query("".into()),
+            ErrorKind::Other(io::ErrorKind::Other.into()),
         ];
         let codes: std::collections::BTreeSet<&str> = kinds.iter().map(ErrorKind::code).collect();
         assert_eq!(codes.len(), kinds.len());
         assert!(codes.iter().all(|code| code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')));
+    }
+
+    #[test]
+    fn errors_of_other_parts_keep_their_text_and_their_cause() {
+        use crate::memory::{Missing, MissingError, PatternError};
+
+        let pattern = PatternError { pattern: "(".to_owned(), why: "not closed".to_owned(), limit: None };
+        let missing = MissingError { address: 0x1000, why: Missing::Unmapped };
+        let errors: [(Error, String); 3] = [
+            (pattern.clone().into(), pattern.to_string()),
+            (missing.into(), missing.to_string()),
+            (io::Error::other("disk full").into(), "disk full".to_owned()),
+        ];
+        for (error, text) in &errors {
+            assert_eq!(error.to_string(), *text);
+            assert_eq!(std::error::Error::source(error).unwrap().to_string(), *text);
+        }
+        let cause = std::error::Error::source(&errors[0].0).unwrap();
+        assert_eq!(cause.downcast_ref::<PatternError>(), Some(&pattern));
     }
 }

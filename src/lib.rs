@@ -94,5 +94,6 @@ pub mod foreign {
     pub use bstr::{BStr, BString};
     pub use jiff::Timestamp;
     pub use prost::Message;
-    pub use serde_json::Value;
+    pub use serde::Serialize;
+    pub use serde_json::{Map, Value};
 }

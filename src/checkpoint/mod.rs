@@ -7,13 +7,14 @@ mod identity;
 mod memory;
 mod reread;
 
+use std::collections::HashSet;
 use std::fmt;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use bstr::{BStr, BString};
+use bstr::{BStr, BString, ByteSlice};
 
 pub use self::decode::ImageFile;
 pub use self::families::Details;
@@ -394,16 +395,16 @@ impl Checkpoint {
     fn earlier_in(&self, parent: &Checkpoint) -> Option<Arc<ImageSet>> {
         let is_same = self.shared.is_copy_of(&parent.shared);
         let chains = std::iter::once((&self.shared, &self.set)).chain(self.parents.iter().map(|(a, b)| (a, b)));
-        let mut known: Vec<&ImageSet> = Vec::new();
+        let mut known: HashSet<&BStr> = HashSet::new();
         let mut last = &*self.set;
         for (shared, set) in chains {
             let chain = shared.sets.chain(set);
             last = chain.last().copied().unwrap_or(last);
             if shared.is_copy_of(&parent.shared) {
-                known.extend(chain);
+                known.extend(chain.into_iter().map(|set| set.folder.as_bstr()));
             }
         }
-        let is_new = |set: &&Arc<ImageSet>| !known.iter().any(|known| known.folder == set.folder);
+        let is_new = |set: &&Arc<ImageSet>| !known.contains(set.folder.as_bstr());
         let only = |sets: Vec<&Arc<ImageSet>>| match sets.as_slice() {
             [one] => Some(Arc::clone(one)),
             _ => None,

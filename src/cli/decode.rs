@@ -1,5 +1,6 @@
 //! `cryoscope decode`: any image as JSON.
 
+use std::collections::HashSet;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -153,6 +154,7 @@ fn choose<'c>(checkpoint: &'c Checkpoint, wanted: &[Wanted]) -> Vec<&'c Member> 
         return images;
     }
     let mut chosen: Vec<&Member> = Vec::new();
+    let mut known: HashSet<*const Member> = HashSet::new();
     for wanted in wanted {
         let among: Vec<&Member> = images.iter().copied().filter(|member| wanted.is(member)).collect();
         let elsewhere = || {
@@ -163,7 +165,7 @@ fn choose<'c>(checkpoint: &'c Checkpoint, wanted: &[Wanted]) -> Vec<&'c Member> 
         };
         let found = if among.is_empty() { elsewhere() } else { among };
         for member in found {
-            if !chosen.iter().any(|other| std::ptr::eq(*other, member)) {
+            if known.insert(member) {
                 chosen.push(member);
             }
         }

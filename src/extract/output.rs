@@ -16,6 +16,7 @@ use thiserror::Error as ThisError;
 use super::What;
 use super::unfinished::{Name, Scratch, Unfinished, is_part};
 use crate::archive::Digest;
+use crate::error::ErrorKind;
 use crate::formats::{Columns, Format, RowWriter, Style};
 use crate::int::u64_of;
 use crate::limits::Limits;
@@ -41,6 +42,12 @@ pub enum ExtractError {
     /// It cannot be written.
     #[error("cannot write {}: {}", .0.display(), .1)]
     Io(PathBuf, #[source] io::Error),
+}
+
+impl From<ExtractError> for crate::Error {
+    fn from(error: ExtractError) -> Self {
+        ErrorKind::Extract(error.into()).into()
+    }
 }
 
 /// Progress of the work: files and bytes so far.

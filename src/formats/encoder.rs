@@ -9,10 +9,22 @@ use bstr::BString;
 use super::TypedCells;
 use super::format::Line;
 use super::origin::Ids;
-use super::table::Content;
 use super::withheld::Withheld;
 use super::{Origin, Style};
 use crate::tables::{Row, Value};
+
+/// What the cells of a column hold that has no type, unless they are null.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Content {
+    /// Nothing yet.
+    Null,
+    /// Numbers.
+    Number,
+    /// Hexadecimal: cut, it would be another.
+    Address,
+    /// Anything else.
+    Text,
+}
 
 /// A row in a format, without what stands between rows. Made where the row is; written where its turn comes.
 #[derive(Clone, Debug)]

@@ -4,11 +4,9 @@ use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, Write};
 
+use super::Origin;
 use super::encoder::Encoded;
-#[cfg(feature = "parquet")]
-use super::parquet;
 use super::style::{Columns, Style};
-use super::{Origin, bulk, csv, ecs, hec, json, ndjson, ocsf, table, timesketch};
 use crate::tables::{Column, Row, Table, Value};
 
 /// How rows become bytes. Each format is a file that implements it, and a line in the list of all.
@@ -153,7 +151,7 @@ impl Sheet for Lines {
 
 /// A format of rows.
 #[derive(Clone, Copy)]
-pub struct Format(&'static dyn Encode);
+pub struct Format(pub(super) &'static dyn Encode);
 
 /// Defines the list of formats: a line for each, with its file.
 macro_rules! formats {
@@ -170,20 +168,7 @@ macro_rules! formats {
         }
     };
 }
-
-formats! {
-    TABLE: table::Aligned;
-    JSON: json::Json;
-    NDJSON: ndjson::Ndjson;
-    CSV: csv::Csv;
-    ECS: ecs::Ecs;
-    OCSF: ocsf::Ocsf;
-    TIMESKETCH: timesketch::Timesketch;
-    BULK: bulk::Bulk;
-    HEC: hec::Hec;
-    #[cfg(feature = "parquet")]
-    PARQUET: parquet::Parquet;
-}
+pub(super) use formats;
 
 impl Format {
     /// Returns the format of a name, as `--format` takes it.

@@ -33,7 +33,7 @@ mod withheld;
 mod writer;
 
 pub use bulk::{BadIndex, BulkAction, Index};
-pub use encoder::{Encoded, Encoder};
+pub use encoder::{Content, Encoded, Encoder};
 pub use escape::escape;
 pub use format::Format;
 pub use grid::{Column as GridColumn, Grid};
@@ -46,12 +46,25 @@ pub use origin::Origin;
 pub use parquet::Cells as TypedCells;
 pub use schema::{SchemaForm, schema_in};
 pub use style::{Columns, Style};
-pub use table::Content;
 pub use template::{SearchEngine, index_template};
 pub use text::{cut, wrapped};
 pub use writer::RowWriter;
 
 use serde_json::{Map, Value as Json};
+
+format::formats! {
+    TABLE: table::Aligned;
+    JSON: json::Json;
+    NDJSON: ndjson::Ndjson;
+    CSV: csv::Csv;
+    ECS: ecs::Ecs;
+    OCSF: ocsf::Ocsf;
+    TIMESKETCH: timesketch::Timesketch;
+    BULK: bulk::Bulk;
+    HEC: hec::Hec;
+    #[cfg(feature = "parquet")]
+    PARQUET: parquet::Parquet;
+}
 
 /// Writes a document as a line.
 fn line(out: &mut Vec<u8>, document: Map<String, Json>) {

@@ -11,8 +11,8 @@ use std::io;
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json, json};
 
-use self::class::{Class, object_of};
-use self::evidence::{BESIDE, field};
+use self::class::Class;
+use self::evidence::{BESIDE, field, object_of};
 use super::document::{self, Document, Flow, needs_more, plain};
 use super::encoder::Encoded;
 use super::format::{Encode, Kind, Line};

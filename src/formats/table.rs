@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::encoder::Encoded;
+use super::encoder::{Content, Encoded};
 use super::format::{Encode, Head, Kind, Line, Sheet};
 use super::grid::cell_of;
 use super::style::Style;
@@ -51,19 +51,6 @@ impl Encode for Aligned {
         let columns: Vec<Column> = head.columns().cloned().collect();
         Ok(Box::new(Waiting { lead, columns, content: Vec::new(), rows: Vec::new() }))
     }
-}
-
-/// What the cells of a column hold that has no type, unless they are null.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Content {
-    /// Nothing yet.
-    Null,
-    /// Numbers.
-    Number,
-    /// Hexadecimal: cut, it would be another.
-    Address,
-    /// Anything else.
-    Text,
 }
 
 impl Content {

@@ -46,7 +46,7 @@ impl<'a> AddressSpace<'a> {
     /// use cryoscope::model::ids::Pid;
     ///
     /// let checkpoint = Checkpoint::open("fixtures/forms-reference/podman-runc.tar")?;
-    /// let space = checkpoint.address_space(Pid(1)).ok_or("no such process, or a zombie")?;
+    /// let space = checkpoint.memory().space_of(Pid(1)).ok_or("no such process, or a zombie")?;
     /// let pages: Vec<_> = space.fingerprints(0, u64::MAX).collect();
     /// assert!(pages.iter().any(|run| matches!(run.fingerprint, Fingerprint::Crc32(_))));
     /// # Ok(())

@@ -51,7 +51,7 @@ pub(crate) use search::{ElsewhereSearch, Searched};
 pub use space::{AddressSpace, Recorded};
 pub(crate) use stored::STEP;
 pub use strings::{StringAt, StringBlock, StringOptions};
-pub use view::{Content, Missing, Origin, Run};
+pub use view::{Content, Missing, MissingError, Origin, Run};
 pub use walk::{Part, PartContent};
 
 use self::lines::Lines;

@@ -20,7 +20,7 @@ use crate::model::vma::{Status, Vma};
 ///
 /// let checkpoint = Checkpoint::open("fixtures/forms-reference/podman-runc.tar")?;
 /// let space = checkpoint.memory().space_of(Pid(1)).ok_or("no such process, or a zombie")?;
-/// let bytes = space.read(0x7f72_2c50_5040, 18).map_err(|(at, why)| format!("{at:#x}: {}", why.as_str()))?;
+/// let bytes = space.read(0x7f72_2c50_5040, 18)?;
 /// assert_eq!(&*bytes, b"cryoscope needle 0");
 /// for (vma, recorded) in space.regions() {
 ///     println!("{} {} {}", vma.start, vma.permissions(), recorded.here);

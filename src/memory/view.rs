@@ -4,9 +4,11 @@
 use std::borrow::Cow;
 
 use bstr::BStr;
+use thiserror::Error as ThisError;
 
 use super::object::{Here, Lost, Object};
 use super::space::AddressSpace;
+use crate::error::ErrorKind;
 use crate::int::{u64_of, usize_of};
 use crate::model::file::Remap;
 use crate::model::ids::Pid;
@@ -76,6 +78,22 @@ impl From<Lost> for Missing {
             Lost::Contradicted => Missing::Contradicted,
             Lost::NotKept => Missing::NotKept,
         }
+    }
+}
+
+/// A byte of a range is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ThisError)]
+#[error("the byte at {address:#x} is missing: {}", why.as_str())]
+pub struct MissingError {
+    /// Address of the first missing byte.
+    pub address: u64,
+    /// Why it is missing.
+    pub why: Missing,
+}
+
+impl From<MissingError> for crate::Error {
+    fn from(error: MissingError) -> Self {
+        ErrorKind::Memory(error.into()).into()
     }
 }
 
@@ -196,9 +214,9 @@ impl<'a> AddressSpace<'a> {
     /// # Errors
     ///
     /// Returns the first missing address, and why it is missing.
-    pub fn read(&self, address: u64, len: u64) -> Result<Cow<'a, [u8]>, (u64, Missing)> {
+    pub fn read(&self, address: u64, len: u64) -> Result<Cow<'a, [u8]>, MissingError> {
         if address.checked_add(len).is_none() {
-            return Err((u64::MAX, Missing::Unmapped));
+            return Err(MissingError { address: u64::MAX, why: Missing::Unmapped });
         }
         let mut all = Cow::Borrowed(&[][..]);
         for (at, content) in self.pieces(address, address.saturating_add(len)) {
@@ -211,7 +229,7 @@ impl<'a> AddressSpace<'a> {
                     let len = all.len().saturating_add(usize_of(zeros));
                     all.to_mut().resize(len, 0);
                 }
-                Content::Missing(_, why) => return Err((at, why)),
+                Content::Missing(_, why) => return Err(MissingError { address: at, why }),
             }
         }
         Ok(all)

@@ -5,7 +5,7 @@ use std::ops::{ControlFlow, Range};
 
 use super::parallel;
 use super::space::AddressSpace;
-use super::view::{Missing, Origin, Owner};
+use super::view::{Missing, MissingError, Origin, Owner};
 use crate::int::usize_of;
 use crate::model::ids::Pid;
 
@@ -124,7 +124,7 @@ fn read<'a>(planned: &Planned<'a>) -> Part<'a> {
         }
         match space.pass(start, end) {
             Ok(bytes) => PartContent::Bytes(bytes),
-            Err((_, why)) => PartContent::Missing(why),
+            Err(error) => PartContent::Missing(error.why),
         }
     };
     Part { pid: *pid, range: *range, start, end, content, before }
@@ -133,7 +133,7 @@ fn read<'a>(planned: &Planned<'a>) -> Part<'a> {
 impl<'a> AddressSpace<'a> {
     /// The bytes of a range, for a caller that goes through all memory once: copied if that leaves no pages in this
     /// process.
-    fn pass(&self, from: u64, to: u64) -> Result<Cow<'a, [u8]>, (u64, Missing)> {
+    fn pass(&self, from: u64, to: u64) -> Result<Cow<'a, [u8]>, MissingError> {
         let mut bytes = vec![0; usize_of(to.saturating_sub(from))];
         let (mut rest, mut at) = (bytes.as_mut_slice(), from);
         while !rest.is_empty() {

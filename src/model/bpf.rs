@@ -4,6 +4,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use thiserror::Error as ThisError;
+
 use crate::abi;
 use crate::images::ByteOrder;
 use crate::int::u64_of;
@@ -12,6 +14,11 @@ use crate::int::u64_of;
 pub const MOST_INSTRUCTIONS: usize = 4096;
 /// `BPF_MEMWORDS`: the number of words of scratch memory.
 pub const MEMORY_WORDS: usize = 16;
+
+/// Why the kernel would not accept a program: what is wrong, and where.
+#[derive(Clone, Debug, PartialEq, Eq, ThisError)]
+#[error("{0}")]
+pub struct InvalidProgram(pub(crate) String);
 
 /// An instruction as it is stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -202,11 +209,11 @@ impl Program {
     /// # Errors
     ///
     /// Returns what is wrong, and where.
-    pub fn check(&self) -> Result<(), String> {
+    pub fn check(&self) -> Result<(), InvalidProgram> {
         let length = u64_of(self.0.len());
         for (at, operation) in self.operations().enumerate() {
             let in_bounds = match operation {
-                Operation::Unknown => return Err(format!("instruction {at} has an unknown opcode")),
+                Operation::Unknown => return Err(InvalidProgram(format!("instruction {at} has an unknown opcode"))),
                 Operation::Jump(target) => target < length,
                 Operation::Branch(_, _, when, otherwise) => when.max(otherwise) < length,
                 Operation::Store(_, word) | Operation::Load(_, _, AddressMode::Memory(word)) => {
@@ -217,12 +224,12 @@ impl Program {
                 _ => true,
             };
             if !in_bounds {
-                return Err(format!("instruction {at} is out of bounds"));
+                return Err(InvalidProgram(format!("instruction {at} is out of bounds")));
             }
         }
         match self.operations().last() {
             Some(Operation::Return(_)) => Ok(()),
-            _ => Err("the last instruction does not return".to_owned()),
+            _ => Err(InvalidProgram("the last instruction does not return".to_owned())),
         }
     }
 }

@@ -474,7 +474,7 @@ mod tests {
             .map(|(table, column)| if table == "ipc" { format!("{table}.{column}") } else { column.to_owned() })
             .collect();
         let named: BTreeSet<&str> = reserved.iter().map(String::as_str).collect();
-        assert_eq!(named, BTreeSet::from(["from", "ipc.values", "to"]), "docs/queries.md names those that do");
+        assert_eq!(named, BTreeSet::from(["from", "ipc.values", "limit", "to"]), "docs/queries.md names those that do");
         let taken = tables::ALL.iter().filter(|source| source.table.column(ARCHIVE).is_some()).count();
         assert_eq!(taken, 0, "the column is ours");
     }

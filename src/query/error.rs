@@ -8,6 +8,7 @@ use rusqlite::ErrorCode;
 use thiserror::Error as ThisError;
 
 use super::{ARCHIVE, FUNCTIONS, KEYWORDS};
+use crate::error::ErrorKind;
 use crate::tables::{self, nearest};
 
 /// Why a query has no answer: what, where, what to do.
@@ -50,6 +51,12 @@ pub enum Error {
     /// The engine failed.
     #[error("{0}")]
     Engine(String),
+}
+
+impl From<Error> for crate::Error {
+    fn from(error: Error) -> Self {
+        ErrorKind::Query(error.into()).into()
+    }
 }
 
 /// A place in a query.

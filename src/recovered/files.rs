@@ -1,11 +1,11 @@
 //! Finds the recovered files of a checkpoint, and reads their contents.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use bstr::BString;
+use bstr::{BStr, BString};
 use jiff::Timestamp;
 
 use super::file::{RecoveredFile, RecoveredFrom, Stored};
@@ -68,7 +68,7 @@ impl<'c> RecoveredFiles<'c> {
         holders: &Holders,
     ) -> Self {
         let mut recovered = RecoveredFiles { memory, tars: Vec::new(), files: Vec::new() };
-        let mut reader = Reader { images, model, holders, recovered: &mut recovered };
+        let mut reader = Reader { images, model, holders, recovered: &mut recovered, tars: HashMap::new() };
         reader.ghosts();
         reader.memfds();
         reader.segments();
@@ -134,12 +134,44 @@ fn contents(contents: Contents<'_>, take: &mut dyn FnMut(u64, &Content<'_>) -> C
     ControlFlow::Continue(())
 }
 
+/// The mount points of whole file systems. The first one of a number counts.
+struct Mounts<'c> {
+    by_id: HashMap<u32, &'c Mount>,
+    by_device: BTreeMap<Device, &'c Mount>,
+}
+
+impl<'c> Mounts<'c> {
+    fn new(model: &'c Model) -> Self {
+        let mut mounts = Mounts { by_id: HashMap::new(), by_device: BTreeMap::new() };
+        for mount in model.mounts().iter().filter(|mount| matches!(mount.root.as_slice(), b"/" | b"")) {
+            if let Some(id) = mount.id {
+                mounts.by_id.entry(id).or_insert(mount);
+            }
+            if let Some(device) = mount.device {
+                mounts.by_device.entry(device).or_insert(mount);
+            }
+        }
+        mounts
+    }
+
+    /// The mount point of the file system of an image.
+    fn of(&self, kind: Kind, number: u64) -> Option<&'c Mount> {
+        let number = u32::try_from(number).ok()?;
+        match kind {
+            Kind::TmpfsDev => self.by_device.get(&Device::from_kernel(number)).copied(),
+            _ => self.by_id.get(&number).copied(),
+        }
+    }
+}
+
 /// Finds the files.
 struct Reader<'r, 'c> {
     images: Images<'c>,
     model: &'c Model,
     holders: &'r Holders,
     recovered: &'r mut RecoveredFiles<'c>,
+    /// The places of nested archives in the list of them, by path.
+    tars: HashMap<&'c BString, usize>,
 }
 
 impl<'c> Reader<'_, 'c> {
@@ -239,9 +271,10 @@ impl<'c> Reader<'_, 'c> {
         if let Some(tar) = engine_files.file("devshm-checkpoint.tar").and_then(|member| self.tar(member)) {
             self.members_of(tar, RecoveredFrom::Devshm, Some(b"/dev/shm"), None, &open);
         }
+        let mounts = Mounts::new(self.model);
         for kind in [Kind::TmpfsDev, Kind::TmpfsOld] {
             for (number, member) in self.images.set.of_kind(self.images.archive, kind) {
-                let mount = self.mount(kind, number);
+                let mount = mounts.of(kind, number);
                 let device = match kind {
                     Kind::TmpfsDev => u32::try_from(number).ok().map(Device::from_kernel),
                     _ => mount.and_then(|mount| mount.device),
@@ -254,26 +287,19 @@ impl<'c> Reader<'_, 'c> {
         }
     }
 
-    /// The mount point of a whole file system.
-    fn mount(&self, kind: Kind, number: u64) -> Option<&'c Mount> {
-        let is_it = |mount: &&Mount| match kind {
-            Kind::TmpfsDev => {
-                mount.device.is_some() && mount.device == u32::try_from(number).ok().map(Device::from_kernel)
-            }
-            _ => mount.id.map(u64::from) == Some(number),
-        };
-        self.model.mounts().iter().find(|mount| is_it(mount) && matches!(mount.root.as_slice(), b"/" | b""))
-    }
-
     /// Opens a nested archive; its place in the list of them. `None` if it is not a tar, or was not kept.
     fn tar(&mut self, member: &'c Member) -> Option<usize> {
         let images = self.images;
         let path = &images.archive.resolve(member).ok()?.path;
-        if let Some(known) = self.recovered.tars.iter().position(|tar| tar.member().path == *path) {
+        if let Some(&known) = self.tars.get(path) {
             return Some(known);
         }
-        self.recovered.tars.push(images.archive.nested_tree(member, images.limits, images.warnings)?);
-        Some(self.recovered.tars.len().saturating_sub(1))
+        let place = self.recovered.tars.len();
+        let tar = images.archive.nested_tree(member, images.limits, images.warnings)?;
+        // It may be listed by another name of the same file.
+        self.tars.insert(&tar.member().path, place);
+        self.recovered.tars.push(tar);
+        Some(place)
     }
 
     /// Everything in a file system except its root directory.
@@ -318,9 +344,11 @@ impl<'c> Reader<'_, 'c> {
     /// archive has them.
     fn links(&mut self, engine_files: &EngineFiles<'c>) {
         let mut by_link: Vec<(FileId, Vec<FileId>)> = Vec::new();
+        let mut places: HashMap<FileId, usize> = HashMap::new();
         for (id, remap) in self.model.files().remaps() {
             let Remap::Linked(link) = remap else { continue };
-            match by_link.iter_mut().find(|(other, _)| *other == link) {
+            let place = *places.entry(link).or_insert(by_link.len());
+            match by_link.get_mut(place) {
                 Some((_, files)) => files.push(id),
                 None => by_link.push((link, vec![id])),
             }
@@ -329,6 +357,7 @@ impl<'c> Reader<'_, 'c> {
             return;
         }
         let rootfs = engine_files.file("rootfs-diff.tar").and_then(|member| self.tar(member));
+        let in_memory = self.in_memory();
         for (link, files) in by_link {
             let mut file = self.file(RecoveredFrom::LinkRemap, files);
             file.file_type = self.model.files().regular(link).and_then(|entry| entry.mode).map_or("regular", type_of);
@@ -336,18 +365,28 @@ impl<'c> Reader<'_, 'c> {
             file.stored = Stored::Missing(Missing::FileBacked);
             let name = self.model.files().regular(link).and_then(|entry| entry.name.as_deref());
             if let Some(name) = name {
-                self.find_link(name, rootfs, &mut file);
+                self.find_link(name, &in_memory, rootfs, &mut file);
             }
             self.recovered.files.push(file);
         }
     }
 
+    /// The places of the files of file systems in memory, by path. The first one of a path counts.
+    fn in_memory(&self) -> HashMap<BString, usize> {
+        let all = self.recovered.files.iter().enumerate().rev();
+        let all = all.filter(|(_, file)| matches!(file.source, RecoveredFrom::Devshm | RecoveredFrom::Tmpfs));
+        all.filter_map(|(place, file)| Some((file.path.clone()?, place))).collect()
+    }
+
     /// Searches the available file systems for one of CRIU's links.
-    fn find_link(&self, name: &[u8], rootfs: Option<usize>, file: &mut RecoveredFile) {
-        let in_memory = self.recovered.files.iter().find(|other| {
-            matches!(other.source, RecoveredFrom::Devshm | RecoveredFrom::Tmpfs)
-                && other.path.as_ref().is_some_and(|path| path == name)
-        });
+    fn find_link(
+        &self,
+        name: &[u8],
+        in_memory: &HashMap<BString, usize>,
+        rootfs: Option<usize>,
+        file: &mut RecoveredFile,
+    ) {
+        let in_memory = in_memory.get(BStr::new(name)).and_then(|&place| self.recovered.files.get(place));
         if let Some(other) = in_memory {
             let found = other.clone();
             let (path, files, holders) = (file.path.take(), std::mem::take(&mut file.files), Arc::clone(&file.holders));

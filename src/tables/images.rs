@@ -1,5 +1,7 @@
 //! Table `images`.
 
+use std::collections::HashMap;
+
 use bstr::BString;
 
 use super::table::table;
@@ -37,10 +39,13 @@ table! {
 pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = Image> + '_ {
     checkpoint.read_all();
     let (archive, set) = (checkpoint.archive(), checkpoint.images());
-    let warnings = checkpoint.warnings();
+    let mut about: HashMap<BString, Vec<Warning>> = HashMap::new();
+    for warning in checkpoint.warnings() {
+        about.entry(warning.place.member.clone()).or_default().push(warning);
+    }
     let known: Vec<Image> = set
         .images(archive)
-        .map(|(kind, number, member)| of_kind(checkpoint, kind, number, member, &warnings))
+        .map(|(kind, number, member)| of_kind(checkpoint, kind, number, member, about.get(&member.path)))
         .collect();
     let others = set.others(archive).map(|member| Image {
         path: member.path.clone(),
@@ -55,8 +60,8 @@ pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = Image> + '_ 
     known.into_iter().chain(others)
 }
 
-fn of_kind(checkpoint: &Checkpoint, kind: Kind, number: u64, member: &Member, warnings: &[Warning]) -> Image {
-    let about: Vec<&Warning> = warnings.iter().filter(|w| w.place.member == member.path).collect();
+fn of_kind(checkpoint: &Checkpoint, kind: Kind, number: u64, member: &Member, about: Option<&Vec<Warning>>) -> Image {
+    let about = about.map_or(&[][..], Vec::as_slice);
     let broken = about.iter().any(|warning| warning.severity() == Severity::Warning);
     let opened = match kind.form() {
         Form::Records { .. } => checkpoint.count_records(kind, number),

@@ -120,14 +120,14 @@ pub use nearest::nearest;
 pub(crate) use process_memory_map::rows_of as mappings_of;
 pub(crate) use process_open_files::rows_of as open_files_of;
 pub use process_open_sockets::OtherHolders;
-pub use record::{Borrowed, Record, TableRef};
+pub use record::{Borrowed, Record};
 pub(crate) use rootfs_changes::OpenPaths;
 pub use rows::Rows;
 pub use schema::{SCHEMA_VERSION, schema};
 pub(crate) use serialize::{has_hex, lossy};
 pub use source::{Context, TableSource};
 pub use strings::{StringRow, Strings};
-pub use table::{Column, Name, Row, Table};
+pub use table::{Column, Name, Row, Table, TableRef};
 pub use totals::Totals;
 pub use value::{Detail, Mask, Object, Type, Value};
 

@@ -1,51 +1,9 @@
-//! Rows that own what they hold, and tables that live as long as their rows.
-
-use std::ops::Deref;
-use std::sync::Arc;
+//! Rows that own what they hold.
 
 use serde::{Serialize, Serializer};
 
-use super::table::{Row, Table};
+use super::table::{Row, Table, TableRef};
 use super::value::Value;
-
-/// A table that a row can keep: one of ours, or one that was made while the program runs and is shared by its rows.
-#[derive(Clone, Debug)]
-pub struct TableRef(Kept);
-
-#[derive(Clone, Debug)]
-enum Kept {
-    Static(&'static Table),
-    Shared(Arc<Table>),
-}
-
-impl Deref for TableRef {
-    type Target = Table;
-
-    fn deref(&self) -> &Table {
-        match &self.0 {
-            Kept::Static(table) => table,
-            Kept::Shared(table) => table,
-        }
-    }
-}
-
-impl From<&'static Table> for TableRef {
-    fn from(table: &'static Table) -> Self {
-        TableRef(Kept::Static(table))
-    }
-}
-
-impl From<Table> for TableRef {
-    fn from(table: Table) -> Self {
-        TableRef(Kept::Shared(Arc::new(table)))
-    }
-}
-
-impl From<Arc<Table>> for TableRef {
-    fn from(table: Arc<Table>) -> Self {
-        TableRef(Kept::Shared(table))
-    }
-}
 
 /// A row that owns its values. It outlives the checkpoint that it is of.
 ///
@@ -144,7 +102,10 @@ impl Row for Borrowed<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::tables::table::Kept;
     use crate::tables::{Column, Failure, Type};
 
     #[test]

@@ -1,9 +1,10 @@
 //! What a table is: its name, its columns and their documentation, all defined in one place, the row's struct.
 
 use std::borrow::Cow;
+use std::ops::Deref;
+use std::sync::Arc;
 
 use super::event::{Event, PID, Target};
-use super::record::TableRef;
 use super::value::{Type, Value};
 
 /// A table. Those of [`super::ALL`] are made by the struct of their rows; others are made while a program runs, by
@@ -65,6 +66,45 @@ impl Column {
     /// Its names in other schemas.
     pub fn targets(&self) -> &'static [Target] {
         if self.said.is_empty() && self.name == "pid" && self.column_type == Type::Integer { PID } else { self.said }
+    }
+}
+
+/// A table that a row can keep: one of ours, or one that was made while the program runs and is shared by its rows.
+#[derive(Clone, Debug)]
+pub struct TableRef(pub(super) Kept);
+
+#[derive(Clone, Debug)]
+pub(super) enum Kept {
+    Static(&'static Table),
+    Shared(Arc<Table>),
+}
+
+impl Deref for TableRef {
+    type Target = Table;
+
+    fn deref(&self) -> &Table {
+        match &self.0 {
+            Kept::Static(table) => table,
+            Kept::Shared(table) => table,
+        }
+    }
+}
+
+impl From<&'static Table> for TableRef {
+    fn from(table: &'static Table) -> Self {
+        TableRef(Kept::Static(table))
+    }
+}
+
+impl From<Table> for TableRef {
+    fn from(table: Table) -> Self {
+        TableRef(Kept::Shared(Arc::new(table)))
+    }
+}
+
+impl From<Arc<Table>> for TableRef {
+    fn from(table: Arc<Table>) -> Self {
+        TableRef(Kept::Shared(table))
     }
 }
 
@@ -214,7 +254,7 @@ macro_rules! table {
 
         impl serde::Serialize for $row {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                $crate::tables::serialize::row(self, serializer)
+                serde::Serialize::serialize(self as &dyn $crate::tables::Row, serializer)
             }
         }
     };

@@ -1,7 +1,7 @@
 //! Table `ttys`.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use bstr::BString;
 
@@ -15,6 +15,7 @@ use crate::abi::termios::Names;
 use crate::images::ByteOrder;
 use crate::images::proto::{TermiosEntry, TtyInfoEntry, TtyType};
 use crate::int::u64_of;
+use crate::model::Model;
 use crate::model::file::File;
 use crate::model::ids::{FileId, Pid};
 
@@ -84,26 +85,42 @@ table! {
 
 /// The rows of a checkpoint.
 pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = Tty> + '_ {
-    checkpoint.model().files().terminals().map(|info| row(checkpoint, info))
+    let opened = Opened::of(checkpoint.model());
+    checkpoint.model().files().terminals().map(move |info| row(checkpoint, info, &opened))
 }
 
-fn row(checkpoint: &Checkpoint, info: &TtyInfoEntry) -> Tty {
+/// The open files of terminals.
+struct Opened {
+    /// Each with the file that has its path, by terminal.
+    files: HashMap<Option<u32>, Vec<(FileId, Option<FileId>)>>,
+    /// The processes that hold each.
+    holders: HashMap<FileId, BTreeSet<Pid>>,
+}
+
+impl Opened {
+    fn of(model: &Model) -> Self {
+        let mut opened = Opened { files: HashMap::new(), holders: HashMap::new() };
+        for (id, file) in model.files().iter() {
+            if let File::Tty(file) = file {
+                opened.files.entry(file.tty_info_id).or_default().push((id, file.regf_id.map(FileId)));
+            }
+        }
+        for (process, descriptor, file) in files(model) {
+            if matches!(file, File::Tty(_)) {
+                opened.holders.entry(descriptor.file).or_default().insert(process.pid());
+            }
+        }
+        opened
+    }
+}
+
+fn row(checkpoint: &Checkpoint, info: &TtyInfoEntry, opened: &Opened) -> Tty {
     let model = checkpoint.model();
     let names = abi::termios::names(model.arch());
-    let opened: Vec<(FileId, Option<FileId>)> = model
-        .files()
-        .iter()
-        .filter_map(|(id, file)| match file {
-            File::Tty(file) if file.tty_info_id == info.id => Some((id, file.regf_id.map(FileId))),
-            _ => None,
-        })
-        .collect();
-    let opened_by = opened.iter().find_map(|&(id, named_by)| model.files().path(named_by.unwrap_or(id)));
+    let own = opened.files.get(&info.id).map_or(&[][..], Vec::as_slice);
+    let opened_by = own.iter().find_map(|&(id, named_by)| model.files().path(named_by.unwrap_or(id)));
     let path = opened_by.map(|path| path.text).or_else(|| Some(terminal_path(info)?.into_bytes()));
-    let ids: BTreeSet<FileId> = opened.iter().map(|&(id, _)| id).collect();
-    let holders =
-        files(model).filter(|(_, descriptor, file)| matches!(file, File::Tty(_)) && ids.contains(&descriptor.file));
-    let pids: BTreeSet<Pid> = holders.map(|(process, ..)| process.pid()).collect();
+    let pids: BTreeSet<Pid> = own.iter().filter_map(|(id, _)| opened.holders.get(id)).flatten().copied().collect();
     let waiting: Vec<u64> = checkpoint.terminal_queues().of(info.id()).map(|w| u64_of(w.bytes.len())).collect();
     let (termios, size) = (info.termios.as_ref(), info.winsize.as_ref());
     Tty {

@@ -76,7 +76,7 @@ const QUESTIONS: [Question; 9] = [
             let runs: Vec<_> = space.runs(0, u64::MAX).map(|run| run.start..run.end).collect();
             runs.into_iter().map(move |run| match space.read(run.start, (run.end - run.start).min(4096)) {
                 Ok(bytes) => format!("{:#x} {:x?}", run.start, bytes.get(..64)),
-                Err((at, why)) => format!("{at:#x} {}", why.as_str()),
+                Err(error) => format!("{:#x} {}", error.address, error.why.as_str()),
             })
         });
         runs.map(Value::from).collect()

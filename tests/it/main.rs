@@ -25,6 +25,7 @@ mod fuzz;
 mod hostile;
 mod identity;
 mod kept;
+mod layers;
 mod lead;
 mod limits;
 mod memory;

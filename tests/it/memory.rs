@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use cryoscope::memory::{Content, Keep, Missing};
+use cryoscope::memory::{Content, Keep, Missing, MissingError};
 use cryoscope::model::process::Process;
 use cryoscope::{Checkpoint, Options};
 use serde_json::Value;
@@ -162,7 +162,7 @@ fn missing(form: &str) -> Vec<(Missing, u64)> {
                 if let Content::Missing(len, reason) = content
                     && reason == why
                 {
-                    assert_eq!(space.read(at, len), Err((at, why)), "never zeros");
+                    assert_eq!(space.read(at, len), Err(MissingError { address: at, why }), "never zeros");
                     pages += len / 4096;
                 }
             }

@@ -359,8 +359,10 @@ impl<'d> Writer<'d> {
             .flat_map(|noted| [noted.key.clone(), Key::Path(noted.path.clone())])
             .filter(|key| self.contents.known.get(key).is_some_and(|known| known.failed.is_some()))
             .collect();
+        // The first one of a key counts.
+        let noted: HashMap<&Key, &Noted> = self.archives.iter().rev().map(|noted| (&noted.key, noted)).collect();
         let is_same = |key: &Key| {
-            let now = self.archives.iter().find(|noted| noted.key == *key).and_then(|noted| noted.failed.as_ref());
+            let now = noted.get(key).and_then(|noted| noted.failed.as_ref());
             let before = self.contents.known.get(key).and_then(|known| known.failed.as_deref());
             now.is_some() && now == before
         };

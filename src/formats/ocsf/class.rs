@@ -92,16 +92,3 @@ impl Class {
         matches!(self.uid, 5011 | 5012)
     }
 }
-
-/// The object of a subject, which evidence may have no other beside.
-pub(super) fn object_of(subject: Subject) -> &'static str {
-    match subject {
-        Subject::Process => "process",
-        Subject::Connection => "connection_info",
-        Subject::File => "file",
-        Subject::Folder => "folder",
-        Subject::Module => "module",
-        Subject::Interface => "network_interfaces",
-        _ => "kernel",
-    }
-}

@@ -2,7 +2,6 @@
 
 use serde_json::{Value as Json, json};
 
-use super::class::object_of;
 use crate::formats::document::{
     self, Direction, Document, Flow, PathText, is_blank, is_empty, needs_more, plain, plain_in,
 };
@@ -276,5 +275,18 @@ fn module(evidence: &mut Document, row: &dyn Row) {
         evidence.set("module.load_type_id", 99);
         let kind = column("kind").map(|kind| plain(&kind)).filter(|kind| !kind.is_null());
         evidence.set("module.load_type", kind.unwrap_or_else(|| "other".into()));
+    }
+}
+
+/// The object of a subject, which evidence may have no other beside.
+pub(super) fn object_of(subject: Subject) -> &'static str {
+    match subject {
+        Subject::Process => "process",
+        Subject::Connection => "connection_info",
+        Subject::File => "file",
+        Subject::Folder => "folder",
+        Subject::Module => "module",
+        Subject::Interface => "network_interfaces",
+        _ => "kernel",
     }
 }

@@ -1,6 +1,6 @@
 //! The process tree, as `ps f` draws it, with what matters about each process behind its command.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use bstr::ByteSlice;
@@ -254,11 +254,11 @@ struct Sockets(HashMap<(Pid, Ending), Vec<String>>);
 impl Sockets {
     fn of(rows: &[OpenSocket]) -> Self {
         let mut sockets = Sockets::default();
+        let mut known = HashSet::new();
         let mut add = |row: &OpenSocket| {
             let Some((end, text)) = place(row) else { return };
-            let texts = sockets.0.entry((row.pid, end)).or_default();
-            if !texts.contains(&text) {
-                texts.push(text);
+            if known.insert((row.pid, end, text.clone())) {
+                sockets.0.entry((row.pid, end)).or_default().push(text);
             }
         };
         // Peers elsewhere come before those in the container itself.

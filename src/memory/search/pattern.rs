@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
+use crate::error::ErrorKind;
 use crate::limits::Limit;
 
 /// A search pattern.
@@ -46,6 +47,12 @@ impl fmt::Display for PatternError {
 }
 
 impl std::error::Error for PatternError {}
+
+impl From<PatternError> for crate::Error {
+    fn from(error: PatternError) -> Self {
+        ErrorKind::Pattern(error.into()).into()
+    }
+}
 
 /// The encoding of text in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -106,7 +106,7 @@ impl Calls {
 
 /// Checks whether the kernel would accept a program as a system call filter, and returns what is wrong.
 pub(super) fn check(program: &Program) -> Result<(), String> {
-    program.check()?;
+    program.check().map_err(|error| error.to_string())?;
     for (at, operation) in program.operations().enumerate() {
         let is_allowed = match operation {
             Operation::Load(_, 4, AddressMode::Data(offset)) => offset % 4 == 0 && offset < DATA_SIZE,
