@@ -67,9 +67,13 @@ fn machine(number: u16) -> String {
 fn build_id<'b>(head: &'b [u8], header: &Header, context: Ctx) -> Option<&'b [u8]> {
     let at = usize_of(header.e_phoff);
     let headers = ProgramHeader::parse(head, at, header.e_phnum.into(), context).ok()?;
+    // Segments may all claim the same bytes. Those of an honest file do not overlap, so together they are no longer than it.
+    let mut left = head.len();
     headers.iter().filter(|header| header.p_type == PT_NOTE).find_map(|segment| {
         let data = head.get(usize_of(segment.p_offset)..)?;
-        let data = data.get(..usize_of(segment.p_filesz)).unwrap_or(data);
+        let data = data.get(..usize_of(segment.p_filesz).min(left)).unwrap_or(data);
+        let data = data.get(..left).unwrap_or(data);
+        left = left.saturating_sub(data.len());
         let alignment = if segment.p_align == 8 { 8 } else { 4 };
         let mut notes = NoteDataIterator { data, size: data.len(), offset: 0, ctx: (alignment, context) };
         let is_build_id = |name: &str, number| name == "GNU" && number == NT_GNU_BUILD_ID;
@@ -152,6 +156,27 @@ mod tests {
         assert_eq!(build_id(&note(NT_GNU_BUILD_ID, b"GNU\0", &[])), None);
         assert_eq!(build_id(&note(NT_GNU_BUILD_ID, b"GNU\0", &[1; 65])), None);
         assert_eq!(build_id(&note(NT_GNU_BUILD_ID, b"GNU\0", &[1; 64])), Some("01".repeat(64)));
+    }
+
+    /// A thousand segments that claim the same notes cost no more than one. The last one has the build id, and is not reached.
+    #[test]
+    fn segments_over_the_same_bytes_are_read_once() {
+        let context = Ctx::new(Container::Big, Endian::Little);
+        let segment = ProgramHeader::size(context);
+        let empty = note(Endian::Little, 1, b"", b"");
+        let notes = empty.repeat(20_000);
+        let mut head = file(Container::Big, Endian::Little, ET_DYN, EM_X86_64, &notes);
+        let e_phoff = head.len() as u64;
+        let p_filesz = head.len() as u64;
+        for _ in 0..1000 {
+            let at = head.len();
+            head.resize(at + segment, 0);
+            let claim = ProgramHeader { p_type: PT_NOTE, p_offset: 0, p_filesz, p_align: 4, ..ProgramHeader::new() };
+            head.pwrite_with(claim, at, context).unwrap();
+        }
+        let header = Header { e_type: ET_DYN, e_machine: EM_X86_64, e_phoff, e_phnum: 1000, ..Header::new(context) };
+        head.as_mut_slice().cwrite_with(header, 0, context);
+        assert_eq!(ElfFile::read(&head).unwrap().build_id, None);
     }
 
     #[test]

@@ -21,7 +21,7 @@ use super::walk::Walked;
 use super::{Archive, decompress, stream, walk};
 use crate::int::u64_of;
 use crate::limits::Limits;
-use crate::warning::{Code, Place, Warnings};
+use crate::warning::{About, Code, Place, Warnings};
 
 /// Hard links from name to name that are followed. GNU tar writes one.
 const HOPS: usize = 8;
@@ -184,7 +184,13 @@ impl Archive {
         if !self.contents(member).is_kept() {
             return None;
         }
-        let nested = self.nested(member, limits, warnings)?;
+        let nested = self.nested(member, limits, warnings);
+        if nested.is_none() && is_something_else(self.contents(member)) {
+            warnings.push(Code::TarHeaderDamaged, Place::member(&member.path), || {
+                "not a tar archive, so its files are unknown".to_owned()
+            });
+        }
+        let nested = nested?;
         nested.check_names(warnings);
         Some(nested)
     }
@@ -259,7 +265,7 @@ impl Reading<'_> {
             Format::Compressed(_) => {
                 let bound = limits.unpacked(Some(contents.len()));
                 let inflated = match inflated(contents) {
-                    Ok(inflated) => inflated?,
+                    Ok(inflated) => inflated.ok()?,
                     Err(error) => {
                         warn_of_end(&End::Damaged(error), &member.path, false, limits, warnings);
                         return None;
@@ -275,28 +281,40 @@ impl Reading<'_> {
         // The tar knows its own places only.
         for warning in heard.snapshot() {
             let place = warning.place.below(place);
-            warnings.push(warning.code, place, || warning.message);
+            warnings.push(About { code: warning.code, limit: warning.limit }, place, || warning.message);
         }
         Some(streamed)
     }
 }
 
-/// The tar that compressed contents inflate to, however often they were compressed. `None` if they are not a tar.
-fn inflated<'c>(contents: Contents<'c>) -> io::Result<Option<Box<dyn BufRead + Send + 'c>>> {
-    let mut input: Box<dyn BufRead + Send + 'c> = Box::new(BufReader::new(ContentsInput::new(contents)));
+/// Whether contents are neither a tar nor empty, however often they were compressed. Damage is not told apart.
+fn is_something_else(contents: Contents<'_>) -> bool {
+    match sniff(&contents.prefix(u64_of(ENOUGH)).0) {
+        Format::Tar | Format::Empty => false,
+        Format::Compressed(_) => matches!(inflated(contents), Ok(Err(Format::Other(_) | Format::Foreign(_)))),
+        Format::Other(_) | Format::Foreign(_) => true,
+    }
+}
+
+/// A stream of inflated bytes.
+type InflatedStream<'c> = Box<dyn BufRead + Send + 'c>;
+
+/// The tar that compressed contents inflate to, however often they were compressed, or what they are instead.
+fn inflated<'c>(contents: Contents<'c>) -> io::Result<Result<InflatedStream<'c>, Format>> {
+    let mut input: InflatedStream<'c> = Box::new(BufReader::new(ContentsInput::new(contents)));
     for _ in 0..=COMPRESSIONS {
         let mut head = Vec::new();
         let failed = (&mut input).take(u64_of(ENOUGH)).read_to_end(&mut head).err();
         let format = sniff(&head);
         let whole = Cursor::new(head).chain(input);
         input = match (format, failed) {
-            (Format::Tar, _) => return Ok(Some(Box::new(whole))),
+            (Format::Tar, _) => return Ok(Ok(Box::new(whole))),
             (Format::Compressed(inner), _) => Box::new(BufReader::new(decompress::decoder(inner, whole)?)),
             (_, Some(error)) => return Err(error),
-            (_, None) => return Ok(None),
+            (other, None) => return Ok(Err(other)),
         };
     }
-    Ok(None)
+    Err(io::Error::other(format!("compressed more than {} times", COMPRESSIONS.saturating_add(1))))
 }
 
 /// Warns that a tar was not read to its end because the nested archives have too much in all.

@@ -5,7 +5,9 @@ use std::cmp::Ordering;
 use std::str::FromStr;
 
 use cryoscope::tables::{Row, Table, Type, Value};
-use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use jiff::{Span, Timestamp};
 use regex_automata::meta::Regex;
 
 use super::Failure;
@@ -91,6 +93,7 @@ impl Condition {
             _ if self.is_null || self.operator == Operator::Matches => return Ok(()),
             Type::Integer if integer(&self.value).is_none() => "a number",
             Type::Bool if boolean(&self.value).is_none() => "true or false",
+            Type::Time if period(&self.value).is_none() => "a time, such as 2026-11-23 or 2026-11-23T11:26:28Z",
             Type::Address | Type::Mask if hexadecimal(&self.value).is_none() => "a hexadecimal number",
             _ => return Ok(()),
         };
@@ -135,11 +138,11 @@ impl Condition {
             Value::Integer(number) => Some(number.cmp(&integer(&self.value)?)),
             Value::Bool(on) => Some(on.cmp(&boolean(&self.value)?)),
             Value::Address(number) | Value::Mask(number) => Some(number.cmp(&hexadecimal(&self.value)?)),
-            Value::Time(time) => match self.value.parse::<Timestamp>() {
-                Ok(other) => Some(time.cmp(&other)),
-                // A day, or an hour of it: the text begins with it.
-                Err(_) => Some(time.to_string().as_str().cmp(self.value.as_str())),
-            },
+            Value::Time(time) => period(&self.value).map(|(start, end)| match time {
+                time if *time < start => Ordering::Less,
+                time if *time >= end => Ordering::Greater,
+                _ => Ordering::Equal,
+            }),
             Value::Json(json) if json.is_number() => Some(i128::from(json.as_i64()?).cmp(&integer(&self.value)?)),
             other => Some(text_of(other).as_slice().cmp(self.value.as_bytes())),
         }
@@ -180,6 +183,22 @@ fn text_of(value: &Value<'_>) -> Vec<u8> {
         Value::Json(json) => json.as_str().map_or_else(|| json.to_string(), str::to_owned).into_bytes(),
         _ => Vec::new(),
     }
+}
+
+/// The time from which and to which a text goes: a day, a minute, a second, or a nanosecond, in UTC unless it says.
+fn period(text: &str) -> Option<(Timestamp, Timestamp)> {
+    let time = text.split_once(['T', 't', ' ']).map(|(_, time)| time.trim_end_matches(['Z', 'z']));
+    let length = match time {
+        None => Span::new().hours(24),
+        Some(time) if time.contains('.') => Span::new().nanoseconds(1),
+        Some(time) if time.split(['+', '-']).next().unwrap_or_default().matches(':').count() < 2 => {
+            Span::new().minutes(1)
+        }
+        Some(_) => Span::new().seconds(1),
+    };
+    let in_utc = || TimeZone::UTC.to_timestamp(text.parse::<DateTime>().ok()?).ok();
+    let start = text.parse::<Timestamp>().ok().or_else(in_utc)?;
+    Some((start, start.checked_add(length).unwrap_or(Timestamp::MAX)))
 }
 
 fn integer(text: &str) -> Option<i128> {
@@ -296,5 +315,35 @@ mod tests {
         keys.sort();
         assert_eq!(keys, [Key::Number(9), Key::Number(10), Key::Null]);
         assert_eq!(Key::of(&Value::List(vec![])), Key::Null);
+    }
+
+    #[test]
+    fn times_are_periods_of_what_they_leave_open() {
+        let holds = |text: &str, time: &str| {
+            let condition: Condition = text.parse().unwrap();
+            condition.holds_for_one(&Value::Time(time.parse().unwrap()))
+        };
+        let time = "2026-11-23T11:26:28.25Z";
+        for (condition, expected) in [
+            ("t=2026-11-23", true),
+            ("t<=2026-11-23", true),
+            ("t>2026-11-23", false),
+            ("t>2026-11-22", true),
+            ("t<2026-11-24", true),
+            ("t=2026-11-23T11:26", true),
+            ("t=2026-11-23 11:26:28", true),
+            ("t>2026-11-23 12:00:00", false),
+            ("t<2026-11-23 12:00:00", true),
+            ("t=2026-11-23T11:26:28Z", true),
+            ("t=2026-11-23T12:26:28+01:00", true),
+            ("t<2026-11-23T11:26:28.5Z", true),
+            ("t=2026-11-23T11:26:28.25Z", true),
+            ("t=2026-11-23T11:26:28.3Z", false),
+        ] {
+            assert_eq!(holds(condition, time), expected, "{condition}");
+        }
+        for wrong in ["yesterday", "1", "2026-13-45", ""] {
+            assert_eq!(period(wrong), None, "{wrong}");
+        }
     }
 }

@@ -44,7 +44,7 @@ impl<'a> Named<'a> {
 
     /// Where `-` was given.
     fn of_stdin(&self, cli: &Cli) -> Vec<&'static str> {
-        let count = |paths: &[PathBuf]| paths.iter().filter(|path| *path == Path::new("-")).count();
+        let count = |paths: &[PathBuf]| paths.iter().filter(|path| is_stdin(path)).count();
         let lists = self.fleet.map_or(0, |fleet| count(&fleet.files_from));
         let uses = [
             ("as an archive", count(&self.archives)),
@@ -64,7 +64,7 @@ pub(crate) fn of(cli: &Cli) -> Result<Vec<PathBuf>, Failure> {
     refuse_second(&uses)?;
     // A list may name standard input, too.
     let listed = named.fleet.map_or(Ok(Vec::new()), |fleet| fleet.lists().cloned())?;
-    uses.extend(listed.iter().filter(|path| *path == Path::new("-")).map(|_| "in a list of archives"));
+    uses.extend(listed.iter().filter(|path| is_stdin(path)).map(|_| "in a list of archives"));
     refuse_second(&uses)?;
     let mut paths = cli.global.parent.clone();
     match named.fleet {
@@ -74,6 +74,11 @@ pub(crate) fn of(cli: &Cli) -> Result<Vec<PathBuf>, Failure> {
     paths.extend(named.patterns.iter().cloned());
     paths.extend(named.query.then(|| PathBuf::from("-")));
     Ok(paths)
+}
+
+/// Whether a path is standard input, by any of its names.
+fn is_stdin(path: &Path) -> bool {
+    ["-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"].iter().any(|name| path == Path::new(name))
 }
 
 /// Two readers of one stream would take parts of it from each other.

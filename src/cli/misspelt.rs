@@ -19,6 +19,7 @@ pub(super) fn command(error: &clap::Error, arguments: &[OsString]) -> Option<Fai
     let mut others: Vec<String> = arguments.iter().skip(1).map(quoted).collect();
     let place = arguments.iter().skip(1).position(|argument| argument == name.as_str())?;
     others.remove(place);
+    others.retain(|argument| !matches!(argument.as_str(), "help" | "--help" | "-h"));
     if others.is_empty() {
         others.push("ARCHIVE".to_owned());
     }

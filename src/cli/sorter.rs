@@ -66,7 +66,8 @@ impl<'o> Sorter<'o> {
     /// # Errors
     ///
     /// If there are more than are sorted in memory.
-    pub(crate) fn push(&mut self, key: Key, row: Encoded) -> Result<(), Failure> {
+    pub(crate) fn push(&mut self, key: Key, mut row: Encoded) -> Result<(), Failure> {
+        row.shrink();
         self.bytes = self.bytes.saturating_add(size_of_row(&key, &row));
         self.rows.push((key, row));
         // Sorting half of them away costs little for each row.
@@ -99,7 +100,8 @@ impl<'o> Sorter<'o> {
 }
 
 fn size_of_row(key: &Key, row: &Encoded) -> usize {
-    key.len().saturating_add(row.len()).saturating_add(size_of::<(Key, Encoded)>())
+    // The list doubles when it grows, and each allocation has a header.
+    key.len().saturating_add(row.len()).saturating_add(2 * size_of::<(Key, Encoded)>()).saturating_add(64)
 }
 
 #[cfg(test)]

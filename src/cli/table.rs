@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use cryoscope::Checkpoint;
 use cryoscope::formats::{Columns, Format, Grid, GridColumn, RowWriter, Style, wrapped};
-use cryoscope::tables::{self, ColumnRow, FAILURES, Table, TableSource, columns_of, nearest, on_one_line};
+use cryoscope::tables::{self, ColumnRow, FAILURES, Table, TableSource, columns_of, nearest, on_one_line, usual_name};
 
 #[cfg(feature = "parquet")]
 use super::args::PartitionBy;
@@ -254,33 +254,9 @@ fn asked(args: &TableArgs) -> Result<(Vec<&'static TableSource>, Vec<PathBuf>), 
     Ok((tables, archives))
 }
 
-/// What people call tables that have other names.
-const CALLED: [(&str, &str); 19] = [
-    ("command", "processes"),
-    ("connections", "tcp_connections"),
-    ("env", "process_envs"),
-    ("environ", "process_envs"),
-    ("environment", "process_envs"),
-    ("envs", "process_envs"),
-    ("fds", "process_open_files"),
-    ("files", "process_open_files"),
-    ("mappings", "process_memory_map"),
-    ("maps", "process_memory_map"),
-    ("memory", "memory_sizes"),
-    ("open_files", "process_open_files"),
-    ("open_sockets", "process_open_sockets"),
-    ("process", "processes"),
-    ("ps", "processes"),
-    ("rootfs", "rootfs_changes"),
-    ("sockets", "process_open_sockets"),
-    ("tcp", "tcp_connections"),
-    ("vmas", "process_memory_map"),
-];
-
 /// The table of a name, or the one that is called so.
 pub(crate) fn called(name: &str) -> Option<&'static str> {
-    let called = || CALLED.iter().find(|(called, _)| *called == name).map(|(_, table)| *table);
-    find(name).map(|source| &*source.table.name).or_else(called)
+    find(name).map(|source| &*source.table.name).or_else(|| usual_name(name))
 }
 
 /// The table that a name was probably meant for.

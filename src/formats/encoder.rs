@@ -43,9 +43,22 @@ impl Encoded {
     pub fn len(&self) -> usize {
         match self {
             Encoded::Bytes(bytes) => bytes.len(),
-            Encoded::Cells(cells, _) => cells.iter().map(String::len).sum(),
+            Encoded::Cells(cells, _) => cells.iter().map(|cell| cell.len().saturating_add(size_of::<String>())).sum(),
             #[cfg(feature = "parquet")]
             Encoded::Typed(cells) => cells.len(),
+        }
+    }
+
+    /// Gives spare memory back, for rows that are kept for long.
+    pub fn shrink(&mut self) {
+        match self {
+            Encoded::Bytes(bytes) => bytes.shrink_to_fit(),
+            Encoded::Cells(cells, _) => {
+                cells.iter_mut().for_each(String::shrink_to_fit);
+                cells.shrink_to_fit();
+            }
+            #[cfg(feature = "parquet")]
+            Encoded::Typed(_) => {}
         }
     }
 

@@ -218,7 +218,10 @@ mod tests {
     fn damage_is_named_with_its_message() {
         let core = MessageDef::find("core_entry").unwrap();
         assert_eq!(check(core, b""), Ok(None));
-        assert_eq!(check(core, b"\x1a\xff\x01").unwrap_err(), "core_entry: field 3 declares 255 bytes, but only 0 are left");
+        assert_eq!(
+            check(core, b"\x1a\xff\x01").unwrap_err(),
+            "core_entry: field 3 declares 255 bytes, but only 0 are left"
+        );
         // core_entry.tc { comm, cut }
         assert_eq!(
             check(core, b"\x1a\x02\x32\x07").unwrap_err(),

@@ -9,7 +9,7 @@ use thiserror::Error as ThisError;
 
 use super::{ARCHIVE, FUNCTIONS, KEYWORDS};
 use crate::error::ErrorKind;
-use crate::tables::{self, nearest};
+use crate::tables::{self, nearest, usual_name};
 
 /// Why a query has no answer: what, where, what to do.
 #[derive(Clone, Debug, PartialEq, Eq, ThisError)]
@@ -117,7 +117,7 @@ impl Error {
     pub(super) fn sql(message: String, sql: &str, offset: Option<usize>) -> Self {
         let unknown = unknown(&message);
         let (nearest, advice) = match unknown {
-            Some(("table", name)) => (nearest(name, table_names()), None),
+            Some(("table", name)) => (usual_name(name).or_else(|| nearest(name, table_names())), None),
             Some(("function", name)) => (nearest(name, FUNCTIONS.iter().map(|function| function.name)), None),
             Some((_, name)) => match elsewhere(name, sql) {
                 Some(tables) => (None, Some(tables)),

@@ -116,7 +116,7 @@ pub(crate) use isolation::usual_capabilities;
 pub use mappings::Mappings;
 pub use matches::{Match, MatchCount, Matches};
 pub use memory_sizes::Part as MemoryPart;
-pub use nearest::nearest;
+pub use nearest::{nearest, usual_name};
 pub(crate) use process_memory_map::rows_of as mappings_of;
 pub(crate) use process_open_files::rows_of as open_files_of;
 pub use process_open_sockets::OtherHolders;

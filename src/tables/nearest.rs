@@ -1,5 +1,33 @@
 //! Finds the name that a misspelt word was meant to be.
 
+/// What people call tables that have other names.
+const USUAL: [(&str, &str); 19] = [
+    ("command", "processes"),
+    ("connections", "tcp_connections"),
+    ("env", "process_envs"),
+    ("environ", "process_envs"),
+    ("environment", "process_envs"),
+    ("envs", "process_envs"),
+    ("fds", "process_open_files"),
+    ("files", "process_open_files"),
+    ("mappings", "process_memory_map"),
+    ("maps", "process_memory_map"),
+    ("memory", "memory_sizes"),
+    ("open_files", "process_open_files"),
+    ("open_sockets", "process_open_sockets"),
+    ("process", "processes"),
+    ("ps", "processes"),
+    ("rootfs", "rootfs_changes"),
+    ("sockets", "process_open_sockets"),
+    ("tcp", "tcp_connections"),
+    ("vmas", "process_memory_map"),
+];
+
+/// The table that goes by a usual name, such as `files` for `process_open_files`.
+pub fn usual_name(name: &str) -> Option<&'static str> {
+    USUAL.iter().find(|(usual, _)| usual.eq_ignore_ascii_case(name)).map(|(_, table)| *table)
+}
+
 /// The name closest to a word, if there is one: the name continues the word, a few letters differ, both begin alike, or
 /// the name contains the word.
 pub fn nearest<'n>(word: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {

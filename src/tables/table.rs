@@ -254,7 +254,8 @@ macro_rules! table {
 
         impl serde::Serialize for $row {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serde::Serialize::serialize(self as &dyn $crate::tables::Row, serializer)
+                let row: &dyn $crate::tables::Row = self;
+                serde::Serialize::serialize(row, serializer)
             }
         }
     };

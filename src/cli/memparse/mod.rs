@@ -21,7 +21,7 @@ use super::fleet::{Fleet, Tally};
 use super::lead::Lead;
 use super::open::Opener;
 use super::rows::One;
-use super::screen::{Report, refuse_terminal_of};
+use super::screen::{Report, complain, refuse_terminal_of};
 use super::{Failure, Outcome};
 
 /// What is to be done.
@@ -93,16 +93,17 @@ pub(crate) fn run(args: &MemparseArgs, global: &Global) -> Outcome {
         (Mode::Strings, _) => Box::new(strings::StringsTask::new(context)?),
         _ => Box::new(sizes::Sizes::new(context)?),
     };
-    let mut tally = Tally::default();
+    let (mut tally, mut selects_nothing) = (Tally::default(), true);
     // Each of them takes all threads.
     fleet.each(&opener, 1, &mut |entry, opened| {
         let read = opened.map_err(Failure::Archive).and_then(|checkpoints| {
             let id = lead.id(entry, &checkpoints);
-            tally.opened();
             checkpoints.iter().try_for_each(|checkpoint| {
                 let one = One { checkpoint, id: id.clone(), lead: lead.clone() };
                 checkpoint.read_all();
-                task.read(&one, &Selected::of(checkpoint, &entry.path.display().to_string(), args, global)?)?;
+                let selected = Selected::of(checkpoint, &entry.path.display().to_string(), args, global)?;
+                selects_nothing &= selected.is_empty();
+                task.read(&one, &selected)?;
                 tally.done(entry, &Report::of(checkpoint), global);
                 Ok(())
             })
@@ -110,7 +111,10 @@ pub(crate) fn run(args: &MemparseArgs, global: &Global) -> Outcome {
         match read {
             Err(Failure::Output(error)) => Err(error.into()),
             Err(failure) => fleet.failed(&mut tally, failure),
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                tally.opened();
+                Ok(())
+            }
         }
     })?;
     if tally.is_empty() {
@@ -118,6 +122,12 @@ pub(crate) fn run(args: &MemparseArgs, global: &Global) -> Outcome {
     }
     let answer = task.finish()?;
     let exit = fleet.end(tally);
+    if exit == Exit::Done && selects_nothing && mode != Mode::Search {
+        if !global.quiet {
+            complain("no memory is selected by these filters");
+        }
+        return Ok(Exit::No);
+    }
     Ok(if exit == Exit::Done { answer } else { exit })
 }
 

@@ -71,6 +71,11 @@ impl<'c> Selected<'c> {
         Ok(selected)
     }
 
+    /// Whether mappings or addresses were chosen, and no process has any of them.
+    pub(super) fn is_empty(&self) -> bool {
+        self.is_part() && self.by_mapping().iter().all(|(_, ranges)| ranges.is_empty())
+    }
+
     /// Says which processes have pages but no mappings.
     fn say_what_is_unknown(&self, global: &Global) {
         let without = self.ranges.iter().filter(|(process, _)| process.mm.is_none());

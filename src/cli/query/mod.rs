@@ -49,6 +49,9 @@ impl From<Error> for Failure {
 
 pub(crate) fn run(args: &QueryArgs, global: &Global) -> Outcome {
     let (archives, sql) = split(args);
+    if archives.is_empty() && args.fleet.files_from.is_empty() {
+        return Err(Failure::Usage("no archive was named; give one before or after the query".to_owned()));
+    }
     match sql {
         Some(sql) => once(&archives, &sql, args, global),
         None if stdin().is_terminal() => prompted(&archives, args, global),
