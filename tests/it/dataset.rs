@@ -148,7 +148,11 @@ fn a_dataset_grows_and_has_each_archive_once() {
     let before = place.files("out");
     let ran = place.run("--skip-known");
     assert_eq!(ran.code, Some(0), "{}", ran.err);
-    assert!(ran.err.contains("7 known already (1 of them had failed; --retry-failed reads them again)"), "{}", ran.err);
+    assert!(
+        ran.err.contains("7 already known (1 of them failed before; --retry-failed reads them again)"),
+        "{}",
+        ran.err
+    );
     assert_eq!(place.files("out"), before);
     // Something new.
     place.add(5);
@@ -214,7 +218,7 @@ fn archives_that_failed_are_read_again_when_told() {
     // The same again: the same rows. What cannot be hashed is tried each time.
     let before = all_rows(&place.path("out"));
     let ran = with("--skip-known");
-    assert!(ran.err.contains("3 known already (2 of them had failed"), "{}", ran.err);
+    assert!(ran.err.contains("3 already known (2 of them failed before"), "{}", ran.err);
     assert!(ran.err.contains("1 failed"), "{}", ran.err);
     let ran = with("--skip-known --retry-failed");
     assert_eq!(ran.code, Some(2), "{}", ran.err);
@@ -311,7 +315,8 @@ fn a_batch_that_was_begun_is_taken_away_and_nothing_else() {
     fs::write(place.path("out/_cryoscope/unfinished/mine"), "mine").unwrap();
     let ran = place.run("--skip-known");
     assert_eq!(ran.code, Some(0), "{}", ran.err);
-    for said in ["batch 2 half", "did not finish (1)", "4 archives: 2 read, 2 known already"] {
+    for said in ["batch 2 unfinished", "left unfinished files; removed them (1)", "4 archives: 2 read, 2 already known"]
+    {
         assert!(ran.err.contains(said), "{said}: {}", ran.err);
     }
     assert_eq!(place.all_rows(), whole);
@@ -401,8 +406,8 @@ fn other_files_are_named_and_never_touched() {
     }
     let ran = place.run("");
     assert_eq!(ran.code, Some(0), "{}", ran.err);
-    assert_eq!(ran.err.matches("is no part of the dataset").count(), 20, "{}", ran.err);
-    assert!(ran.err.contains("15 more files and folders"), "{}", ran.err);
+    assert_eq!(ran.err.matches("does not belong to the dataset").count(), 20, "{}", ran.err);
+    assert!(ran.err.contains("15 more files and directories"), "{}", ran.err);
     for name in others {
         assert_eq!(fs::read(place.path("out").join(name)).unwrap(), b"half of some", "{name}");
     }
@@ -413,7 +418,7 @@ fn other_files_are_named_and_never_touched() {
     fs::write(place.path("out/processes/x.parquet"), "half").unwrap();
     let ran = place.run("");
     assert!(
-        ran.err.contains("processes/x.parquet is no part of the dataset, and stays as it is; who reads"),
+        ran.err.contains("processes/x.parquet does not belong to the dataset and was left alone; reading"),
         "{}",
         ran.err
     );
@@ -435,12 +440,12 @@ fn what_does_not_fit_is_refused_before_anything_is_written() {
     refused(place.run("--skip-known mounts"), &["lacks the tables mounts", "--force"]);
     refused(place.run("--skip-known --partition-by date"), &["by no --partition-by", "by date"]);
     refused(place.run("--skip-known --field node=a"), &["it lacks node"]);
-    refused(place.run("--skip-known --columns pid"), &["which would not be written any more"]);
+    refused(place.run("--skip-known --columns pid"), &["which would not be written now"]);
     let fewer = cryoscope(place.0.path())
         .args(["table", "in", "processes", "--format", "parquet", "--output-dir", "out", "--skip-known"])
         .output()
         .unwrap();
-    refused(Ran::of(fewer), &["it has the tables bpf_maps, container"]);
+    refused(Ran::of(fewer), &["it also has the tables bpf_maps, container"]);
     // Tables in another order are the same.
     let other = ["table", "in", "warnings", "bpf_maps", "processes", "container", "processes"];
     let other = cryoscope(place.0.path())
@@ -460,7 +465,7 @@ fn parts_with_other_columns_are_named_with_what_differs() {
     let ran = place.run("--skip-known");
     assert_eq!((ran.code, ran.err.lines().count()), (Some(2), 1), "{}", ran.err);
     assert!(
-        ran.err.contains("part-000001.parquet: it has other columns") && ran.err.contains("it lacks "),
+        ran.err.contains("part-000001.parquet: the columns differ") && ran.err.contains("it lacks "),
         "{}",
         ran.err
     );
@@ -468,10 +473,10 @@ fn parts_with_other_columns_are_named_with_what_differs() {
     let size = fs::metadata(&part).unwrap().len();
     fs::write(&part, vec![b'x'; usize::try_from(size).unwrap()]).unwrap();
     let ran = place.run("--skip-known --columns pid,path");
-    assert!(ran.code == Some(2) && ran.err.contains("it is no Parquet"), "{}", ran.err);
+    assert!(ran.code == Some(2) && ran.err.contains("not a Parquet file"), "{}", ran.err);
     fs::write(&part, "short").unwrap();
     let ran = place.run("--skip-known --columns pid,path");
-    assert!(ran.code == Some(2) && ran.err.contains("has 5 bytes, and had"), "{}", ran.err);
+    assert!(ran.code == Some(2) && ran.err.contains("has 5 bytes, but was written with"), "{}", ran.err);
     fs::remove_file(&part).unwrap();
     let ran = place.run("--skip-known --columns pid,path");
     assert!(ran.code == Some(2) && ran.err.contains("is gone") && ran.err.contains("--force"), "{}", ran.err);
@@ -606,13 +611,13 @@ fn no_dataset_lies_in_what_is_read() {
     let run = |words: &str| Ran::of(cryoscope(place.0.path()).args(words.split(' ')).output().unwrap());
     for folder in ["in", "in/new", "in/new/below"] {
         let ran = run(&format!("table in processes --format parquet --output-dir {folder}"));
-        assert!(ran.code == Some(2) && ran.err.contains("evidence is never written to"), "{}", ran.err);
+        assert!(ran.code == Some(2) && ran.err.contains("evidence is never overwritten"), "{}", ran.err);
     }
     // Nor is what is read one of its tables.
     fs::create_dir(place.path("out")).unwrap();
     fs::rename(place.path("in"), place.path("out/processes")).unwrap();
     let ran = run("table out/processes processes --format parquet --output-dir out --force");
-    assert!(ran.code == Some(2) && ran.err.contains("is read, and lies where"), "{}", ran.err);
+    assert!(ran.code == Some(2) && ran.err.contains("is an input, and"), "{}", ran.err);
     fs::rename(place.path("out/processes"), place.path("in")).unwrap();
     assert_eq!(place.files("in"), before);
 }

@@ -445,7 +445,7 @@ fn lists_and_patterns_without_end_are_refused_too() {
     shown(r#"echo "$1" | "$0" show --files-from -"#, 0, "tick");
     if cfg!(target_os = "linux") && programs::runs("bash", &["-c", "true < <(true)"]) {
         shown(r#""$0" show --files-from <(sleep 0.2; echo "$1")"#, 0, "tick");
-        shown(r#""$0" show --files-from <(true)"#, 1, "it names nothing");
+        shown(r#""$0" show --files-from <(true)"#, 1, "the list: it is empty");
         shown(r#""$0" memparse "$1" --patterns <(echo nowhere-to-be-found)"#, 1, "");
     }
 }

@@ -112,7 +112,7 @@ fn nothing_is_written_onto_what_is_read() {
     ] {
         let ran = place.run(&format!("{arguments} --force"));
         assert_eq!(ran.code, Some(2), "{arguments}: {}", ran.err);
-        assert!(ran.err.contains("evidence is never written to"), "{arguments}: {}", ran.err);
+        assert!(ran.err.contains("evidence is never overwritten"), "{arguments}: {}", ran.err);
         assert_eq!((ran.out.as_str(), ran.err.lines().count()), ("", 1), "{arguments}: {}", ran.err);
         assert!(place.all() == before, "{arguments} changed something");
     }
@@ -186,7 +186,7 @@ fn two_outputs_never_go_to_one_file() {
     let mut command = cryoscope(place.0.path());
     let command = command.args(["show", "a.tar", "--manifest", "rows", "--force"]).stdout(to_twin);
     let ran = Ran::of(command.output().unwrap());
-    assert!(ran.code == Some(2) && ran.err.contains("standard output as well"), "{}", ran.err);
+    assert!(ran.code == Some(2) && ran.err.contains("is also standard output"), "{}", ran.err);
     assert_eq!(place.run("show a.tar -o /dev/null --manifest /dev/null").code, Some(2), "a device is no new file");
 }
 

@@ -175,7 +175,7 @@ fn endless_queries_are_stopped() {
     let archive = fixtures::path(WEBAPP);
     let ran = run(["query", archive.to_str().unwrap(), sql, "--timeout", "0.2"]);
     let message =
-        "cryoscope: the query was stopped after 0.2 seconds; ask for less, or give it more time by --timeout\n";
+        "cryoscope: the query was stopped after 0.2 seconds; ask for less, or allow more time with --timeout\n";
     assert_eq!((ran.code, ran.out.as_str(), ran.err.as_str()), (Some(2), "", message));
     let ran = run(["query", archive.to_str().unwrap(), "SELECT 1", "--timeout", "soon"]);
     assert_eq!(ran.code, Some(2));
