@@ -33,7 +33,7 @@ impl Identity {
     /// How a file differs from what it was. `None` if it does not.
     pub fn differs(&self, now: &Identity) -> Option<String> {
         if self.inode != now.inode {
-            return Some("another file replaced it".to_owned());
+            return Some("another file has taken its place".to_owned());
         }
         if self.size != now.size {
             return Some(format!("its size was {} bytes and is now {}", self.size, now.size));

@@ -498,7 +498,7 @@ pub(crate) struct DecodeArgs {
     /// All images of the archive
     #[arg(long, conflicts_with = "members")]
     pub(crate) all: bool,
-    /// Print only the kind, magic number, version, sizes and number of records of each image
+    /// Print only kind, magic number, version, sizes and record count of each image
     #[arg(long)]
     pub(crate) info: bool,
     /// Show payload after records, and images without records
@@ -510,7 +510,7 @@ pub(crate) struct DecodeArgs {
     /// Show plain numbers, as crit-json does without --pretty
     #[arg(long)]
     pub(crate) plain: bool,
-    /// Print indented crit-json, with readable flags, addresses and devices (`crit decode --pretty`)
+    /// Print crit-json indented and with readable values (`crit decode --pretty`)
     #[arg(long, conflicts_with = "plain")]
     pub(crate) pretty: bool,
     /// Output format (default: json; a table with --info)

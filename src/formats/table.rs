@@ -53,14 +53,14 @@ impl Encode for Aligned {
     }
 }
 
-/// What the cells of a column hold that has no type, unless they are null.
+/// Contents of a column without a type, except for nulls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Content {
-    /// Nothing yet.
+    /// Nothing so far.
     Null,
     /// Numbers.
     Number,
-    /// Hexadecimal: cut, it would be another.
+    /// Hexadecimal numbers. They must not be truncated.
     Address,
     /// Anything else.
     Text,
@@ -77,7 +77,7 @@ impl Content {
         }
     }
 
-    /// What a column holds that holds both.
+    /// The content of a column that holds both.
     fn and(self, other: Self) -> Self {
         match (self, other) {
             (Content::Null, other) | (other, Content::Null) => other,
@@ -91,12 +91,12 @@ fn is_hexadecimal(text: &str) -> bool {
     text.strip_prefix("0x").is_some_and(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
 }
 
-/// Rows whose widths the later ones decide.
+/// Rows whose widths depend on later rows.
 #[derive(Debug)]
 struct Waiting {
     lead: Vec<GridColumn>,
     columns: Vec<Column>,
-    /// Of the columns that have no type, in their order.
+    /// Contents of the columns without a type, in order.
     content: Vec<Content>,
     rows: Vec<Vec<String>>,
 }

@@ -142,7 +142,7 @@ fn an_archive_that_changes_while_it_is_read_is_said_to() {
                 fs::copy(path, &other).unwrap();
                 fs::rename(other, path).unwrap();
             },
-            "another file replaced it",
+            "another file has taken its place",
         ),
     ];
     for (change, how) in changes {

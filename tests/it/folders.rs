@@ -214,7 +214,7 @@ fn what_is_swapped_for_a_link_or_another_file_is_not_read_in_its_place() {
                 fs::remove_file(&image).unwrap();
                 fifo(&image);
             },
-            "it is now a fifo",
+            "now a fifo",
         ),
         (
             |folder| {
@@ -222,7 +222,7 @@ fn what_is_swapped_for_a_link_or_another_file_is_not_read_in_its_place() {
                 fs::copy(&image, &other).unwrap();
                 fs::rename(other, image).unwrap();
             },
-            "another file replaced it",
+            "another file has taken its place",
         ),
         (|folder| fs::remove_file(folder.join("checkpoint/core-1.img")).unwrap(), "disappeared"),
     ];
@@ -260,7 +260,7 @@ fn a_file_of_a_folder_that_changes_while_it_is_read_is_said_to() {
                 fs::write(file.with_extension("new"), bytes).unwrap();
                 fs::rename(file.with_extension("new"), file).unwrap();
             },
-            "another file replaced it",
+            "another file has taken its place",
         ),
     ];
     for (change, how) in changes {
@@ -378,9 +378,9 @@ fn what_is_neither_a_file_nor_a_folder_is_refused_with_the_word_for_it() {
         (socket, "a socket"),
     ];
     if cfg!(target_os = "linux") {
-        inputs.push(("/proc".into(), "of the kernel"));
-        inputs.push(("/proc/self".into(), "of the kernel"));
-        inputs.push(("/proc/self/environ".into(), "of the kernel"));
+        inputs.push(("/proc".into(), "kernel file system"));
+        inputs.push(("/proc/self".into(), "kernel file system"));
+        inputs.push(("/proc/self/environ".into(), "kernel file system"));
     }
     for (input, what) in inputs {
         for command in ["show", "inspect", "memparse"] {
@@ -419,7 +419,7 @@ fn lists_and_patterns_without_end_are_refused_too() {
         (home.path().join("missing"), "No such file"),
     ];
     if cfg!(target_os = "linux") {
-        inputs.push(("/proc/self/environ".into(), "of the kernel"));
+        inputs.push(("/proc/self/environ".into(), "kernel file system"));
     }
     for (input, what) in inputs {
         for (command, flag) in [("show", "--files-from"), ("table", "--files-from"), ("memparse", "--patterns")] {
@@ -502,7 +502,7 @@ fn the_moment_of_the_dump_is_never_that_of_a_copied_file() {
     let ran = run(["table".as_ref(), podman.as_os_str(), "processes".as_ref(), "--format".as_ref(), "ecs".as_ref()]);
     assert!(ran.code == Some(2) && ran.err.contains("--time"), "{}", ran.err);
     let screen = run([OsStr::new("inspect"), podman.as_os_str()]).out;
-    assert!(screen.contains("not known (the times of files in a folder may be those of a copy)"), "{screen}");
+    assert!(screen.contains("not known (file times in a directory may be those of a copy)"), "{screen}");
 }
 
 #[test]

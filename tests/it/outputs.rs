@@ -126,7 +126,7 @@ fn nothing_is_extracted_over_what_is_read() {
     let before = place.all();
     let ran = place.run("extract out/images -o out --what images --force");
     assert_eq!(ran.code, Some(2), "{}", ran.err);
-    assert!(ran.err.contains("out/images is read") && place.all() == before, "{}", ran.err);
+    assert!(ran.err.contains("out/images is an input") && place.all() == before, "{}", ran.err);
     fs::rename(place.path("a.tar"), place.path("out/a.tar")).unwrap();
     assert_eq!(place.run("extract out/a.tar -o out --what logs --force").code, Some(0), "beside it is no harm");
 }
