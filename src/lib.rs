@@ -1,5 +1,5 @@
-//! Opens container checkpoint archives (CRIU images of Kubernetes, Podman, CRI-O, containerd) and answers what was running
-//! in them, without restoring anything.
+//! Reads container checkpoint archives (CRIU images of Kubernetes, Podman, CRI-O, containerd) and shows what was
+//! running in them, without restoring anything.
 //!
 //! ```
 //! use cryoscope::Checkpoint;
@@ -89,7 +89,7 @@ pub use error::{Error, ErrorKind};
 pub use limits::{Limit, Limits};
 pub use warning::{Code, Place, Severity, Warning};
 
-/// Types of other crates that appear in this crate's interface, so that its users need not depend on the same versions.
+/// Types of other crates that appear in this crate's API, so that users need not depend on the same versions.
 pub mod foreign {
     pub use bstr::{BStr, BString};
     pub use jiff::Timestamp;

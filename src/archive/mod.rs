@@ -319,7 +319,7 @@ impl Opener<'_> {
                 Ok(Archive { watch, ..self.regular(file, metadata.len())? })
             }
             OpenInput::Stream(first, file) => self.reader(Cursor::new(first).chain(file), None),
-            OpenInput::Folder(_) => Err(ErrorKind::NotAnArchive("a folder opened as a file; give its path instead")),
+            OpenInput::Folder(_) => Err(ErrorKind::NotAnArchive("a directory opened as a file; give its path instead")),
         }
     }
 
@@ -439,7 +439,7 @@ impl Opener<'_> {
         match end {
             End::Whole => {}
             End::Damaged(error) => self.warnings.push(Code::CompressedDamaged, Place::archive(), || {
-                format!("the {what} data is damaged or truncated ({error}); the bytes inflated before that are used")
+                format!("the {what} data is damaged or truncated ({error}); the bytes inflated before that were used")
             }),
             End::Bound(bound) => self.warnings.push(self.limits.unpacked_by(input_bytes), Place::archive(), || {
                 format!("the {what} data inflates to more than {bound} bytes; the rest was skipped")

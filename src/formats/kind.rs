@@ -8,13 +8,13 @@ pub(super) const HEX: &str = "_hex";
 
 /// The leading columns of files: the archive and checkpoint of the row.
 const LEAD: [(&str, &str); 3] = [
-    ("archive", "The archive that the row is from."),
-    ("set", "The folder in the archive, where it holds several checkpoints."),
-    ("archive_sha256", "SHA-256 of the archive's bytes, where it was hashed."),
+    ("archive", "Archive of the row."),
+    ("set", "Directory in the archive, if it holds several checkpoints."),
+    ("archive_sha256", "SHA-256 of the archive, if it was hashed."),
 ];
 
 /// Description of the column `_hex`.
-const HEX_DOC: &str = "JSON: by column, the bytes of text that is not UTF-8 in hexadecimal, and numbers that the column's type does not \
+const HEX_DOC: &str = "JSON: by column, the bytes of text that is not UTF-8 in hexadecimal, and numbers that the column's type cannot \
                        hold.";
 
 /// A value that is not a list.

@@ -1,4 +1,4 @@
-//! Rows that own what they hold, and tables that live as long as their rows.
+//! Rows that own their values, and tables that live as long as their rows.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use super::table::{Row, Table};
 use super::value::Value;
 
-/// A table that a row can keep: one of ours, or one that was made while the program runs and is shared by its rows.
+/// A table that a row can keep: a predefined one, or one created at run time and shared by its rows.
 #[derive(Clone, Debug)]
 pub struct TableRef(Kept);
 
@@ -47,7 +47,7 @@ impl From<Arc<Table>> for TableRef {
     }
 }
 
-/// A row that owns its values. It outlives the checkpoint that it is of.
+/// A row that owns its values. It may outlive its checkpoint.
 ///
 /// ```
 /// # fn main() -> Result<(), cryoscope::Error> {
@@ -75,24 +75,24 @@ pub struct Record {
 }
 
 impl Record {
-    /// A row of a table: a value for each of its columns. Those that are missing are null.
+    /// Creates a row of a table, with a value for each of its columns. Missing values are null.
     pub fn new(table: impl Into<TableRef>, values: Vec<Value<'static>>) -> Self {
         Record { table: table.into(), values }
     }
 
-    /// A copy of a row.
+    /// Copies a row.
     pub fn of(row: &dyn Row) -> Self {
         let table = row.shared_table();
         let values = (0..table.columns.len()).map(|column| row.value(column).into_owned()).collect();
         Record { table, values }
     }
 
-    /// Its values, in the order of the table's columns.
+    /// The values, in the order of the table's columns.
     pub fn values(&self) -> &[Value<'static>] {
         &self.values
     }
 
-    /// Its values, in the order of the table's columns.
+    /// The values, in the order of the table's columns.
     pub fn into_values(self) -> Vec<Value<'static>> {
         self.values
     }
@@ -118,7 +118,7 @@ impl Serialize for Record {
     }
 }
 
-/// A row whose values are somewhere else: a row of a result, before the next one replaces it.
+/// A row that borrows its values, such as a row of a result before the next one replaces it.
 #[derive(Clone, Copy, Debug)]
 pub struct Borrowed<'r> {
     table: &'r Table,
@@ -126,7 +126,7 @@ pub struct Borrowed<'r> {
 }
 
 impl<'r> Borrowed<'r> {
-    /// A row of a table: a value for each of its columns. Those that are missing are null.
+    /// Creates a row of a table, with a value for each of its columns. Missing values are null.
     pub fn new(table: &'r Table, values: &'r [Value<'r>]) -> Self {
         Borrowed { table, values }
     }

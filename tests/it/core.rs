@@ -458,7 +458,7 @@ fn a_core_needs_a_process_with_memory_and_a_file() {
     let mut members = Members::of(&archive);
     members.edit("checkpoint/core-1.img", |_, core: &mut CoreEntry| core.mtype = Some(4));
     fs::write(&damaged, members.tar()).unwrap();
-    refused(&damaged, &["--pid", "1", "-o", "core"], "core files of ppc64le are not supported");
+    refused(&damaged, &["--pid", "1", "-o", "core"], "core files for ppc64le are not supported");
 }
 
 /// Of a process whose threads are lost there is still its memory; of what machine it is another process tells.
@@ -475,7 +475,7 @@ fn memory_without_registers_is_a_core() {
     let home = tempfile::tempdir().unwrap();
     let ran = core_of(home.path(), &fixtures::path("malformed/no-cores.tar.gz"), &["--pid", "1", "-o", "core"]);
     assert_eq!(ran.code, Some(2));
-    assert!(ran.err.contains("its machine is not known"), "{}", ran.err);
+    assert!(ran.err.contains("the machine is not known"), "{}", ran.err);
 }
 
 #[test]

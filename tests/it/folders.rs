@@ -414,7 +414,7 @@ fn lists_and_patterns_without_end_are_refused_too() {
     let mut inputs = vec![
         (PathBuf::from("/dev/zero"), "a character device"),
         (pipe, "a named pipe without a writer; give a file or a pipe"),
-        (home.path().to_owned(), "a folder; give a file or a pipe"),
+        (home.path().to_owned(), "a directory; give a file or a pipe"),
         (large, "more than 67108864 bytes"),
         (home.path().join("missing"), "No such file"),
     ];
