@@ -62,7 +62,8 @@ macro_rules! codes {
 codes! {
     /// The input changed while it was read, so the answer may mix two states of it.
     InputChanged = "input_changed", Warning;
-    /// Contents were asked for that were not kept when the archive was read as a stream, and it could not be read again.
+    /// Contents were asked for that were not kept when the archive was read as a stream, and it could not be read
+    /// again.
     NotKept = "not_kept", Warning;
     /// The compressed stream is damaged or ends early; what was inflated before is kept.
     CompressedDamaged = "compressed_damaged", Warning;

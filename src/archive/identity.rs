@@ -1,5 +1,5 @@
-//! The identity of a file: whether it is still the file that was opened, and was not written to. Evidence that changes while
-//! it is read is not evidence.
+//! The identity of a file: whether it is still the file that was opened, and was not written to. Evidence that changes
+//! while it is read is not evidence.
 
 use std::fs::{File, Metadata};
 use std::io;
@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-/// The file system's metadata of a file. If two are equal, they are of the same file, which was not written to in between.
+/// The file system's metadata of a file. If two are equal, they are of the same file, which was not written to in
+/// between.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// Size in bytes.

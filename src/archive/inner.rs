@@ -1,8 +1,9 @@
-//! Finds checkpoints wherever they are in an archive: next to other files, in the layers of an image, in a nested archive.
-//! Contents decide what a file is, not its name.
+//! Finds checkpoints wherever they are in an archive: next to other files, in the layers of an image, in a nested
+//! archive. Contents decide what a file is, not its name.
 //!
-//! Each place that holds a checkpoint is a **volume**: its members get the path of the place before theirs. An image that is
-//! alone in the archive takes the place of the layout that carried it, so that it reads like the engine's own archive.
+//! Each place that holds a checkpoint is a **volume**: its members get the path of the place before theirs. An image
+//! that is alone in the archive takes the place of the layout that carried it, so that it reads like the engine's own
+//! archive.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;

@@ -16,8 +16,8 @@ use crate::warning::Warnings;
 /// All addresses of a process.
 const ALL: Range<u64> = 0..u64::MAX;
 
-/// The memory of a checkpoint: address spaces, searches, strings. Pages that were not kept when the archive was inflated are
-/// read again from its path. If that is not possible, the warning `not_kept` says so.
+/// The memory of a checkpoint: address spaces, searches, strings. Pages that were not kept when the archive was
+/// inflated are read again from its path. If that is not possible, the warning `not_kept` says so.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -64,13 +64,15 @@ impl<'c> MemoryView<'c> {
         self.checkpoint.whole_memory().space(process, self.checkpoint.model())
     }
 
-    /// The address space of the process with a pid. `None` if there is no such process, and as for [`MemoryView::space`].
+    /// The address space of the process with a pid. `None` if there is no such process, and as for
+    /// [`MemoryView::space`].
     pub fn space_of(self, pid: Pid) -> Option<AddressSpace<'c>> {
         self.space(self.checkpoint.model().process(pid)?)
     }
 
-    /// The address space of a process, or only its pages at their addresses if its mappings are unknown: the `mm` image is
-    /// missing or damaged, or the task is one of [`MemoryView::nameless`]. Addresses between such pages read as not mapped.
+    /// The address space of a process, or only its pages at their addresses if its mappings are unknown: the `mm` image
+    /// is missing or damaged, or the task is one of [`MemoryView::nameless`]. Addresses between such pages read as not
+    /// mapped.
     pub fn pages(self, process: &'c Process) -> Option<AddressSpace<'c>> {
         self.checkpoint.whole_memory().pages(process, self.checkpoint.model())
     }

@@ -244,7 +244,8 @@ pub(crate) struct MemparseArgs {
     pub(crate) min_length: usize,
     /// Write raw bytes to a file, to a directory (one file per mapping), or to standard output
     ///
-    /// Missing memory is written as zeros, which take no space in a file. An index next to the file describes each part.
+    /// Missing memory is written as zeros, which take no space in a file. An index next to the file describes each
+    /// part.
     #[arg(long, value_name = "FILE|DIR|-", help_heading = "Contents")]
     pub(crate) dump: Option<PathBuf>,
     /// Only these processes
@@ -345,8 +346,8 @@ pub(crate) struct ExtractArgs {
     pub(crate) pid: Vec<u32>,
     /// In the view of /proc, create `exe`, `cwd`, `root`, `fd/N` and `self` as symbolic links
     ///
-    /// By default they are files that contain the target. The links point at files of this machine: take care when copying or
-    /// following them.
+    /// By default they are files that contain the target. The links point at files of this machine: take care when
+    /// copying or following them.
     #[cfg(unix)]
     #[arg(long)]
     pub(crate) links: bool,

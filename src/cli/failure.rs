@@ -39,7 +39,7 @@ impl fmt::Display for Failure {
 }
 
 impl Failure {
-    /// The exit code that it comes to. A folder in which there is no checkpoint is one where nothing was found.
+    /// The exit code that it comes to. A directory in which there is no checkpoint is one where nothing was found.
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,

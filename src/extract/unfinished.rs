@@ -1,5 +1,5 @@
-//! Files that get their names only when they are complete. Until then each has a temporary name in the same folder, derived
-//! from its own, so that the next run finds and overwrites the leftovers of a run that was killed.
+//! Files that get their names only when they are complete. Until then each has a temporary name in the same directory,
+//! derived from its own, so that the next run finds and overwrites the leftovers of a run that was killed.
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};

@@ -67,7 +67,7 @@ impl Root {
         &self.path
     }
 
-    /// The folder of the ledger.
+    /// The directory of the ledger.
     pub(crate) fn ledger(&self) -> PathBuf {
         self.path.join(FOLDER)
     }

@@ -64,7 +64,8 @@ pub(super) fn write(overview: &Overview, page: &mut Page) {
     }
 }
 
-/// The number of rows of `recovered_files` of each source, or a remark if file systems in memory are too large to count.
+/// The number of rows of `recovered_files` of each source, or a remark if file systems in memory are too large to
+/// count.
 fn recovered(overview: &Overview) -> Vec<String> {
     let mut facts = Vec::new();
     let mut add = |number: u64, one: &str, many: &str| {

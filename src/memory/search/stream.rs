@@ -53,7 +53,8 @@ pub(crate) struct Searched {
     matcher: Arc<Matcher>,
     options: SearchOptions,
     context: u64,
-    /// By the path of the pages image: matches as offsets in it. Images that were searched without a match are here, too.
+    /// By the path of the pages image: matches as offsets in it. Images that were searched without a match are here,
+    /// too.
     pub(super) hits: HashMap<BString, Vec<InLine>>,
     /// Whether there are more matches.
     pub(super) more: bool,
