@@ -62,10 +62,9 @@ macro_rules! codes {
 codes! {
     /// The input changed while it was read, so the answer may mix two states of it.
     InputChanged = "input_changed", Warning;
-    /// Contents were asked for that were not kept when the archive was read as a stream, and it could not be read
-    /// again.
+    /// Contents were needed that were not kept when the archive was read as a stream, and it could not be read again.
     NotKept = "not_kept", Warning;
-    /// The compressed stream is damaged or ends early; what was inflated before is kept.
+    /// The compressed stream is damaged or ends early. The bytes inflated before that were used.
     CompressedDamaged = "compressed_damaged", Warning;
     /// A limit was reached. The warning names it.
     LimitReached = "limit_reached", Warning;

@@ -113,10 +113,10 @@ pub(super) fn is_copy(here: &Archive, there: &Archive) -> bool {
 
 fn missing(need: Keep) -> &'static str {
     match need {
-        Keep::Memory => "pages of memory were asked for but not kept while inflating, so the answer is partial",
-        Keep::Everything => "contents of members were asked for but not kept while inflating, so the answer is partial",
+        Keep::Memory => "memory pages were needed but not kept while inflating, so the answer is partial",
+        Keep::Everything => "contents of members were needed but not kept while inflating, so the answer is partial",
         Keep::Tables | Keep::Arguments | Keep::Files => {
-            "files of the container were asked for but not kept while inflating, so the answer is partial"
+            "files of the container were needed but not kept while inflating, so the answer is partial"
         }
     }
 }

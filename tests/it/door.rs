@@ -356,7 +356,7 @@ fn help_is_one_screen() {
     }
     assert!(long.iter().all(|command| ["memparse", "table"].contains(command)), "{long:?}");
     let extract = run(["extract", "-h"]).ok();
-    assert!(extract.contains("-o, --output <DIR>") && extract.contains("Folder to write to"), "{extract}");
+    assert!(extract.contains("-o, --output <DIR>") && extract.contains("Directory to write to"), "{extract}");
 }
 
 #[test]

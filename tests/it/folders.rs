@@ -224,7 +224,7 @@ fn what_is_swapped_for_a_link_or_another_file_is_not_read_in_its_place() {
             },
             "another file has taken its place",
         ),
-        (|folder| fs::remove_file(folder.join("checkpoint/core-1.img")).unwrap(), "disappeared"),
+        (|folder| fs::remove_file(folder.join("checkpoint/core-1.img")).unwrap(), "it was removed"),
     ];
     for (swap, how) in swaps {
         let home = tempfile::tempdir().unwrap();
@@ -415,7 +415,7 @@ fn lists_and_patterns_without_end_are_refused_too() {
         (PathBuf::from("/dev/zero"), "a character device"),
         (pipe, "a named pipe without a writer; give a file or a pipe"),
         (home.path().to_owned(), "a directory; give a file or a pipe"),
-        (large, "more than 67108864 bytes"),
+        (large, "larger than 67108864 bytes"),
         (home.path().join("missing"), "No such file"),
     ];
     if cfg!(target_os = "linux") {
