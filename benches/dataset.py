@@ -126,7 +126,7 @@ def killed(folder, out, takes):
         left = list((out / "_cryoscope").glob("unfinished/.*"))
         if not count % 2 or not left:
             continue
-        sys.exit(f"SIGTERM has left {left[:3]}")
+        sys.exit(f"SIGTERM left {left[:3]} behind")
     _, _, code, errors = run(folder, out, "--skip-known", "--batch", "100")
     if code not in (0, 3):
         sys.exit(f"exit {code}: {errors[-500:]}")
@@ -149,7 +149,7 @@ def main():
             sys.exit(f"exit {code}: {errors[-500:]}")
         parts = files(out)
         again, peak_again, code, errors = run(folder, out, "--skip-known")
-        if code != 0 or f"{count} known already" not in errors:
+        if code != 0 or f"{count} already known" not in errors:
             sys.exit(f"exit {code}: {errors[-500:]}")
         size = sum(path.stat().st_size for path in parts)
         each, each_again = took / count * 1000, again / count * 1000
@@ -162,7 +162,7 @@ def main():
     folder, whole, out = options.work / f"in-{count}", options.work / f"out-{count}", options.work / "killed"
     times = killed(folder, out, took * count / options.archives[-1])
     rows = same(whole, out)
-    print(f"\n{count} archives, killed {times} times and taken up: the same {rows} rows.")
+    print(f"\n{count} archives, killed {times} times and resumed: the same {rows} rows.")
 
 
 main()

@@ -81,7 +81,7 @@ def main():
         for count in counts:
             took, peak, code, _ = run([*arguments, *copies[:count]], out)
             if code != 0:
-                sys.exit(f"exit {code}: {name}, {count} archives")
+                sys.exit(f"exit code {code}: {name}, {count} archives")
             line += f" {took / count * 1000:.2f} ms each | {peak / 2**20:.0f} MiB |"
         print(line, flush=True)
 
@@ -94,14 +94,14 @@ def main():
     expected = sum(once[path.name.partition("-")[2]] for path in copies)
     run([*arguments, *copies], out)
     if rows(out) != expected:
-        sys.exit(f"{rows(out)} rows of all at once, {expected} one by one")
+        sys.exit(f"{rows(out)} rows together, but {expected} one by one")
 
     # One that cannot be read costs its own rows.
     (folder / "00000-broken.tar").write_bytes(b"this is no archive" * 100)
     code, errors = run([*arguments, *sorted(folder.iterdir())], out)[2:]
     if code != 3 or rows(out) != expected or "1 failed" not in errors:
-        sys.exit(f"with a broken one: exit {code}, {rows(out)} rows of {expected}\n{errors[-500:]}")
-    print(f"\n{expected} rows of two tables, as one by one. One broken archive among them: the same rows, exit 3.")
+        sys.exit(f"with a damaged archive: exit code {code}, {rows(out)} rows of {expected}\n{errors[-500:]}")
+    print(f"\n{expected} rows of two tables, the same as one by one. With one damaged archive: the same rows, exit code 3.")
 
 
 main()

@@ -13,7 +13,7 @@ cargo build --release
 rows() { target/release/cryoscope table "$1" processes threads process_memory_map --format ndjson | sha256sum; }
 plain=$(rows "$work/big/big.tar")
 for other in "$work/big/big.tar.gz" "$work/big/big.tar.zst"; do
-    [ "$(rows "$other")" = "$plain" ] || { echo "$other reads otherwise than the plain archive"; exit 1; }
+    [ "$(rows "$other")" = "$plain" ] || { echo "$other gives other rows than the plain archive"; exit 1; }
 done
 [ "$(cat "$work/big/big.tar" | target/release/cryoscope table - processes threads process_memory_map --format ndjson | sha256sum)" = "$plain" ]
-echo "big archives read alike"
+echo "all big archives give the same rows"

@@ -1,9 +1,8 @@
-//! The JSON of checkpointctl: its keys, with values that are right, for scripts that were written for it.
+//! JSON with checkpointctl's keys and correct values, for scripts written for checkpointctl.
 //!
-//! Where checkpointctl prints something wrong, such as `containerd` for an engine that is known to be another, the right
-//! value stands under the same key. Where an engine wrote the archive, but nothing tells which, `containerd` stands there as
-//! well: an empty spec is one of containerd for the scripts. Images that no engine packed, which checkpointctl refuses, are
-//! of an `unknown` one.
+//! Where checkpointctl prints a wrong value, such as `containerd` for another engine, the correct value is under the
+//! same key. If an engine wrote the archive but nothing tells which, the value is `containerd`, as scripts expect it
+//! for an empty specification. For images that no engine packed, which checkpointctl refuses, it is `unknown`.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -16,36 +15,36 @@ use crate::model::ids::{Fd, Pid};
 use crate::tables::lossy;
 use crate::tables::{Container, Detail, Mount, OpenFile, OpenSocket, Process, ProcessEnv, Statistics};
 
-/// The rows of one checkpoint. Parts that were not asked for are `None` or empty.
+/// The rows of one checkpoint. Parts that were not requested are `None` or empty.
 #[derive(Debug, Default)]
 pub struct Report {
     /// Row of `container`.
     pub container: Option<Container>,
     /// Networks, as the engine recorded them.
     pub interfaces: Vec<Interface>,
-    /// Bytes of the parts of the archive.
+    /// Sizes of the parts of the archive.
     pub sizes: Sizes,
     /// Row of `statistics`.
     pub statistics: Option<Statistics>,
-    /// Whether pod and annotations are asked for.
+    /// Whether pod and annotations were requested.
     pub metadata: bool,
-    /// Rows of `processes`, from the process that is the tree's root.
+    /// Rows of `processes`, beginning with the root of the tree.
     pub processes: Option<Vec<Process>>,
-    /// Whether command lines are asked for.
+    /// Whether command lines were requested.
     pub command_lines: bool,
     /// Rows of `process_envs`.
     pub variables: Option<Vec<ProcessEnv>>,
     /// Rows of `process_open_files`, and of `processes` for the directories.
     pub files: Option<(Vec<OpenFile>, Vec<Process>)>,
-    /// Rows of `process_open_sockets`: what is shown, or what files need to tell their type.
+    /// Rows of `process_open_sockets`, for the sockets shown and for the types of open files.
     pub sockets: Vec<OpenSocket>,
-    /// Whether sockets are asked for.
+    /// Whether sockets were requested.
     pub show_sockets: bool,
     /// Rows of `mounts`.
     pub mounts: Option<Vec<Mount>>,
 }
 
-/// Bytes of the parts of an archive.
+/// Sizes of the parts of an archive, in bytes.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sizes {
     /// All files of the image directory.
@@ -59,7 +58,7 @@ pub struct Sizes {
 }
 
 impl Report {
-    /// The object.
+    /// The JSON object.
     pub fn to_json(&self) -> Value {
         let mut object = Map::new();
         if let Some(container) = &self.container {
@@ -115,17 +114,17 @@ impl Report {
         }
     }
 
-    /// The tree is one object; further roots, which no dump of CRIU has, stand beside it.
+    /// Adds the tree as one object. Further roots, which CRIU never dumps, are next to it.
     fn add_tree(&self, processes: &[Process], object: &mut Map<String, Value>) {
         let shown: HashMap<Pid, &Process> = processes.iter().map(|process| (process.pid, process)).collect();
         let mut environments: HashMap<Pid, BTreeMap<String, String>> = HashMap::new();
         for row in self.variables.iter().flatten() {
-            // Of variables given twice, the last counts.
+            // If a variable is given twice, the last one is used.
             environments.entry(row.pid).or_default().extend([variable(row)]);
         }
         let mut roots = Vec::new();
         let mut children: HashMap<Pid, Vec<Value>> = HashMap::new();
-        // Children come behind their parents, so from the end each process finds its own complete.
+        // Children come after their parents, so going backwards, each process finds its children complete.
         for process in processes.iter().rev() {
             let mut below = children.remove(&process.pid).unwrap_or_default();
             below.reverse();
@@ -148,7 +147,7 @@ impl Report {
         object.insert("pid".to_owned(), process.pid.0.into());
         object.insert("command".to_owned(), process.name.as_ref().map_or_else(String::new, |name| lossy(name)).into());
         if let Some(argv) = process.argv.as_ref().filter(|argv| self.command_lines && !argv.is_empty()) {
-            // Each argument ends in a NUL, which is shown as a blank.
+            // Each argument ends with a NUL, which is shown as a blank.
             object.insert("cmdline".to_owned(), format!("{} ", lossy(&bstr::join(" ", argv))).into());
         }
         let state = match process.state {
@@ -205,7 +204,7 @@ impl Report {
         for socket in &self.sockets {
             by_process.entry(socket.pid).or_default().push(socket_json(socket));
         }
-        // Those of processes that are not in the tree that was asked for come behind.
+        // Sockets of processes outside the selected tree come last.
         let in_tree = self.processes.iter().flatten().map(|process| process.pid);
         let order: Vec<Pid> = in_tree.chain(self.sockets.iter().map(|socket| socket.pid)).collect();
         let lists = order.into_iter().filter_map(|pid| Some((pid, by_process.remove(&pid)?)));
@@ -225,7 +224,7 @@ impl Sizes {
     }
 }
 
-/// Keys whose number is known and not zero.
+/// Keys with a number that is known and not zero.
 fn numbers(entries: impl Iterator<Item = (&'static str, Option<u64>)>) -> Value {
     let known = entries.filter_map(|(key, number)| Some((key.to_owned(), Value::from(number.filter(|&n| n != 0)?))));
     Value::Object(known.collect())
@@ -237,12 +236,12 @@ fn insert_list(key: &str, list: Vec<Value>, object: &mut Map<String, Value>) {
     }
 }
 
-/// A time as Go prints it with `time.RFC3339`: whole seconds.
+/// A time in Go's `time.RFC3339` format: whole seconds.
 fn seconds(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-/// When the container was created: of CRI-O the text of its annotation, which has a fraction.
+/// The time of creation of the container. For CRI-O, the text of its annotation, which has a fraction.
 fn created(engine: Option<&str>, annotations: Option<&Map<String, Value>>, time: Option<Timestamp>) -> String {
     let annotations = annotations.filter(|_| engine == Some("CRI-O"));
     let text = annotations.and_then(|annotations| annotations.get("io.kubernetes.cri-o.Created")?.as_str());
@@ -250,7 +249,7 @@ fn created(engine: Option<&str>, annotations: Option<&Map<String, Value>>, time:
     text.or_else(|| time.map(seconds)).unwrap_or_default()
 }
 
-/// A variable. What has no `=`, at which checkpointctl gives up, is a name without a value.
+/// A variable. Text without `=`, on which checkpointctl fails, is a name without a value.
 fn variable(row: &ProcessEnv) -> (String, String) {
     (lossy(&row.key), row.value.as_ref().map_or_else(String::new, |value| lossy(value)))
 }
@@ -283,10 +282,10 @@ fn metadata(container: &Container) -> Value {
     Value::Object(object)
 }
 
-/// Of several subnets of an interface, the last one counts, as in checkpointctl; `ip` has them all.
+/// If an interface has several subnets, the last one is used, as in checkpointctl; `ip` has all of them.
 fn networks(interfaces: &[Interface]) -> Value {
     let mut networks: Vec<(&str, Map<String, Value>)> = Vec::new();
-    // It reads `network.status` alone.
+    // checkpointctl reads only `network.status`.
     for interface in interfaces.iter().filter(|interface| interface.place == Place::Status) {
         let network = interface.network.as_deref().unwrap_or_default();
         if networks.last().is_none_or(|(name, _)| *name != network) {
@@ -305,7 +304,7 @@ fn networks(interfaces: &[Interface]) -> Value {
     networks.into_iter().map(|(name, interfaces)| json!({"name": name, "interfaces": interfaces})).collect()
 }
 
-/// CRIU's name of a file's type.
+/// CRIU's name for a file type.
 fn fd_type(file: &OpenFile, socket: Option<&OpenSocket>) -> &'static str {
     match (file.r#type, socket.map(|socket| socket.family)) {
         (Some("socket"), Some("unix")) => "UNIXSK",
@@ -343,7 +342,7 @@ fn socket_json(socket: &OpenSocket) -> Value {
     if socket.family == "unix" {
         put("type", "UNIX".into());
         if let Some(path) = &socket.path {
-            // Abstract names begin with a NUL there, which is shown as @ here.
+            // Abstract names begin with a NUL in checkpointctl, and with @ here.
             let is_abstract = path.starts_with(b"@");
             let name =
                 if is_abstract { lossy(&[b"\0", path.get(1..).unwrap_or_default()].concat()) } else { lossy(path) };

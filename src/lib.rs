@@ -1,5 +1,5 @@
-//! Opens container checkpoint archives (CRIU images of Kubernetes, Podman, CRI-O, containerd) and answers what was running
-//! in them, without restoring anything.
+//! Reads container checkpoint archives (CRIU images of Kubernetes, Podman, CRI-O, containerd) and shows what was
+//! running in them, without restoring anything.
 //!
 //! ```
 //! use cryoscope::Checkpoint;
@@ -45,22 +45,22 @@
 //!
 //! # What is missing
 //!
-//! An archive may be damaged, or written by an attacker. Opening one fails with an [`Error`] only if nothing of it can be
-//! read. Everything else that is odd is a [`Warning`] with a stable [`Code`] and a [`Place`], and
-//! [`Checkpoint::is_partial`] says whether something is missing from the answers so far. Reading is lazy, so ask after the
-//! work is done. Every claim in an archive is bounded by [`Limits`].
+//! An archive may be damaged, or written by an attacker. Opening one fails with an [`Error`] only if nothing of it can
+//! be read. Everything else that is odd is a [`Warning`] with a stable [`Code`] and a [`Place`], and
+//! [`Checkpoint::is_partial`] says whether something is missing from the answers so far. Reading is lazy, so ask after
+//! the work is done. Every claim in an archive is bounded by [`Limits`].
 //!
 //! # Compressed archives
 //!
-//! A compressed archive is inflated once when it is opened, and of pages and files only what most questions need is kept.
-//! If more is asked for, an archive that was opened by its path is read again. A reader can be read only once, so everything
-//! of it is kept: in memory up to [`Limits::kept_in_memory`], beyond that in an unlinked temporary file.
+//! A compressed archive is inflated once when it is opened, and of pages and files only what most questions need is
+//! kept. If more is asked for, an archive that was opened by its path is read again. A reader can be read only once, so
+//! everything of it is kept: in memory up to [`Limits::kept_in_memory`], beyond that in an unlinked temporary file.
 //! [`Options::keep`] changes both.
 //!
 //! # Features
 //!
-//! The command (`cli`), SQL (`query`), its prompt (`prompt`) and Parquet (`parquet`) are features that are on by default.
-//! The library needs none of them: depend on it with `default-features = false`.
+//! The command (`cli`), SQL (`query`), its prompt (`prompt`) and Parquet (`parquet`) are features that are on by
+//! default. The library needs none of them: depend on it with `default-features = false`.
 
 pub mod abi;
 pub mod archive;
@@ -89,7 +89,7 @@ pub use error::{Error, ErrorKind};
 pub use limits::{Limit, Limits};
 pub use warning::{Code, Place, Severity, Warning};
 
-/// Types of other crates that appear in this crate's interface, so that its users need not depend on the same versions.
+/// Types of other crates that appear in this crate's API, so that users need not depend on the same versions.
 pub mod foreign {
     pub use bstr::{BStr, BString};
     pub use jiff::Timestamp;

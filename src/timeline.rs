@@ -1,4 +1,4 @@
-//! When something happened: the times that rows hold, and what each of them means.
+//! Times of rows, and what each of them means.
 
 #![cfg_attr(
     not(test),
@@ -20,18 +20,18 @@ use jiff::Timestamp;
 
 use crate::tables::{Column, Form, Row, Table, Type, Value};
 
-/// What the time of the dump means.
+/// The meaning of the time of the dump.
 pub const CHECKPOINT_CREATED: &str = "Checkpoint Created";
 
 /// A time of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Moment {
-    /// When.
+    /// The time.
     pub time: Timestamp,
-    /// What happened then, for example `Process Start`.
+    /// What happened at that time, for example `Process Start`.
     pub meaning: Cow<'static, str>,
-    /// The number of the column that holds the time.
+    /// Number of the column that holds the time.
     pub column: usize,
 }
 
@@ -40,7 +40,7 @@ pub fn columns(table: &Table) -> impl Iterator<Item = (usize, &Column)> {
     table.columns.iter().enumerate().filter(|(_, column)| column.column_type == Type::Time)
 }
 
-/// Returns the times of a row in some columns, in the order of the columns. Those that are null are not in it.
+/// Returns the times of a row in some columns, in the order of the columns. Null times are skipped.
 ///
 /// ```
 /// # fn main() -> Result<(), cryoscope::Error> {
@@ -65,14 +65,14 @@ pub fn moments(row: &dyn Row, columns: impl IntoIterator<Item = usize>) -> Vec<M
     columns.into_iter().filter_map(moment).collect()
 }
 
-/// What the times of a column mean: what the column declares, or its table and name.
+/// Returns the meaning of the times of a column: as declared by the column, or its table and name.
 pub fn meaning(table: &Table, column: &Column) -> Cow<'static, str> {
     let declared = column.targets().iter().find(|target| target.form == Form::Moment);
     declared.map_or_else(|| Cow::Owned(format!("{} {}", table.name, column.name)), |target| target.field.into())
 }
 
-/// Returns the time of the event that a row is, if its table is one of events. Times before 1970, which servers refuse, are
-/// not in it.
+/// Returns the time of the event that a row describes, if its table is one of events. Times before 1970, which servers
+/// refuse, are skipped.
 pub fn event_time(row: &dyn Row) -> Option<Timestamp> {
     let column = row.table().column(row.table().event.at?)?;
     match row.value(column) {

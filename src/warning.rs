@@ -62,9 +62,9 @@ macro_rules! codes {
 codes! {
     /// The input changed while it was read, so the answer may mix two states of it.
     InputChanged = "input_changed", Warning;
-    /// Contents were asked for that were not kept when the archive was read as a stream, and it could not be read again.
+    /// Contents were needed that were not kept when the archive was read as a stream, and it could not be read again.
     NotKept = "not_kept", Warning;
-    /// The compressed stream is damaged or ends early; what was inflated before is kept.
+    /// The compressed stream is damaged or ends early. The bytes inflated before that were used.
     CompressedDamaged = "compressed_damaged", Warning;
     /// A limit was reached. The warning names it.
     LimitReached = "limit_reached", Warning;
@@ -328,7 +328,7 @@ impl Warnings {
         }
     }
 
-    /// Adds those of another reading of the same that are not known yet.
+    /// Adds the warnings of another reading of the same archive that are new.
     pub(crate) fn add_new(&self, others: Vec<Warning>) {
         let known: std::collections::BTreeSet<Warning> = self.snapshot().into_iter().collect();
         for warning in others.into_iter().filter(|warning| !known.contains(warning)) {
@@ -337,14 +337,14 @@ impl Warnings {
         }
     }
 
-    /// All that was kept, in the order in which it was found, and a last one for each code that ran over.
+    /// All warnings that were kept, in the order in which they were found, and a final one for each code with too many.
     pub(crate) fn snapshot(&self) -> Vec<Warning> {
         let inner = self.lock();
         let mut list = inner.list.clone();
         for (&code, &count) in &inner.count {
             let left_out = count.saturating_sub(self.per_code);
             if left_out > 0 {
-                let message = format!("{left_out} more of {code} were not listed");
+                let message = format!("{left_out} more warnings of kind {code} were not listed");
                 let limit = Some(&Limits::WARNINGS_PER_CODE);
                 list.push(Warning { code, place: Place::archive(), message, limit });
             }

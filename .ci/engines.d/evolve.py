@@ -39,4 +39,4 @@ def check(folder, scratch):
         table = read()
         assert table.num_rows == 2 * rows.num_rows, (name, table.num_rows)
         assert table.column(COLUMN).null_count == rows.num_rows + rows.column(COLUMN).null_count, name
-    print(f"Iceberg and Delta: {COLUMN} was added to {TABLE}; nothing is there twice")
+    print(f"Iceberg and Delta: {COLUMN} was added to {TABLE}; no row is duplicated")

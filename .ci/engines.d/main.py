@@ -47,7 +47,7 @@ def compare(engine, reader, wanted):
         if given != rows:
             less, more = rows - given, given - rows
             sample = f"missing {next(iter(less), None)}\n  found   {next(iter(more), None)}"
-            sys.exit(f"{engine.NAME}: {table}: {less.total()} rows missing, {more.total()} not ours\n  {sample}")
+            sys.exit(f"{engine.NAME}: {table}: {less.total()} rows missing, {more.total()} unexpected\n  {sample}")
         count[0] += sum(rows.values())
         count[1] += sum(rows.values()) * len(names)
     return count
@@ -60,7 +60,7 @@ def ask(engine, reader):
     for title, sql, answer in questions:
         given = page.shown(*reader.ask(asked[title] if asked else sql))
         if given != answer:
-            sys.exit(f"{engine.NAME}: {title}\n{given}\nand docs/duckdb.md has\n{answer}")
+            sys.exit(f"{engine.NAME}: {title}\n{given}\nbut docs/duckdb.md has\n{answer}")
     return len(questions)
 
 
@@ -94,7 +94,7 @@ def write_page(lines, archives):
     if new == text:
         return
     if not os.environ.get("UPDATE_DOCS"):
-        sys.exit("docs/scale.md is stale; UPDATE_DOCS=1 .ci/engines writes its table anew")
+        sys.exit("docs/scale.md is out of date; update it with UPDATE_DOCS=1 .ci/engines")
     SCALE.write_text(new, encoding="utf-8")
 
 
@@ -112,14 +112,14 @@ def main():
         dataset.write(command, "parquet", odd, paths)
         for name in readers.CHEAP if cheap else readers.ALL:
             odd_names(name, odd, f"{scratch}/odd-tables", paths)
-        print(f"{len(paths)} odd names of archives: each engine has them as they are")
+        print(f"{len(paths)} unusual archive names: each engine reads them unchanged")
         if not cheap:
             import evolve
 
             evolve.check(folder, scratch)
         for engine in lines_of_json.CHEAP if cheap else lines_of_json.ALL:
             empty = lines_of_json.compare(engine(command, scratch), wanted, lines)
-            print(f"{engine.NAME}: the same rows from NDJSON, by `schema`; {empty} tables without rows have their columns")
+            print(f"{engine.NAME}: the same rows from NDJSON with `schema`; {empty} tables without rows have their columns")
     if not cheap:
         write_page(table, len(dataset.archives()))
 

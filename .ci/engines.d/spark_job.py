@@ -63,7 +63,7 @@ def rows(folder, without=()):
 def expect(what, given, wanted):
     if given != wanted:
         less, more = wanted - given, given - wanted
-        sys.exit(f"{what}: {less.total()} rows missing, {more.total()} too many: {next(iter(less | more))}")
+        sys.exit(f"{what}: {less.total()} rows missing, {more.total()} unexpected: {next(iter(less | more))}")
 
 
 def main():

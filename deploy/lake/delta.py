@@ -32,7 +32,7 @@ def _parts(folder):
     """The parts of a table. Of a dataset that is partitioned, a column stands in the names of folders only."""
     parts = sorted(folder.rglob("*.parquet"))
     if any("=" in part.parent.name for part in parts):
-        sys.exit(f"{folder} is partitioned, and its parts lack that column; write the dataset without --partition-by")
+        sys.exit(f"{folder} is partitioned, but its parts lack the partition column; write the dataset without --partition-by")
     return parts
 
 

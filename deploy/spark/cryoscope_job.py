@@ -1,22 +1,22 @@
 #!/usr/bin/env python3
-"""A job for Apache Spark that reads a folder or a list of checkpoint archives into one dataset of Parquet.
+"""A job for Apache Spark that reads a directory or a list of checkpoint archives into one Parquet dataset.
 
     spark-submit cryoscope_job.py --archives /evidence --output /lake/cryoscope
     spark-submit cryoscope_job.py --names names.txt --fetch 'aws s3 cp "$1" -' --output s3://bucket/cryoscope
 
-A task runs the command once for a batch of archives, on the machine where it is, and puts what the command wrote into
-OUTPUT/TABLE/. Names are bytes and never paths of Hadoop's, which has no colons in them; the kubelet's names do.
+A task runs the command once for a batch of archives, on its own machine, and moves the files that the command wrote to
+OUTPUT/TABLE/. Names are bytes, never Hadoop paths: those cannot contain colons, which the kubelet's names do.
 
-What an archive that cannot be read costs is its own rows: it is a row of the table `failures`. If the command itself dies of
-one (killed, out of memory, too slow), the others of its batch are read again, each alone.
+An archive that cannot be read becomes a row of the table `failures`, and no other archive is affected. If the command itself dies
+of one (killed, out of memory, too slow), the others in its batch are read again, one at a time.
 
-A job that was stopped goes on where it was when it is started again: OUTPUT/_job has a file for every batch, and one more
-when it is done. Files of a batch have names of their own, and a batch that is read again replaces what it wrote before. Archives
-that are new since are new batches. A file is known by its name, its size and its time, an object by its name. --retry-failed reads
-those batches again in which something failed. Arguments and columns have to stay the same: others need a new OUTPUT.
+A job that was stopped continues when it is started again: OUTPUT/_job has a file for every batch, and another one when the batch
+is done. Each batch has its own file names, and a batch that is read again replaces its earlier files. New archives form new
+batches. A file is identified by its name, size and time, an object by its name. --retry-failed reads the batches with failures
+again. Arguments and columns must stay the same; other ones need a new OUTPUT.
 
 Executors need the command, pandas and pyarrow. Without --fetch they need the archives, too, at the same path, such as on NFS.
-OUTPUT is a folder that all of them share, or what pyarrow can write: s3://, gs://, hdfs://.
+OUTPUT is a directory that all of them share, or a location that pyarrow can write: s3://, gs://, hdfs://.
 
 Exit code: 0; 3 if archives could not be read; 2 if none could, if there is nothing to read, or if OUTPUT is another job's.
 """
@@ -64,10 +64,10 @@ def names(given):
         every = [os.path.join(place, file) for place, _, files in walk for file in files]
         files = [(name, info) for name in every if stat.S_ISREG((info := os.lstat(name)).st_mode)]
         if len(files) < len(every):
-            print(f"{len(every) - len(files)} links and special files are passed over", file=sys.stderr)
+            print(f"{len(every) - len(files)} links and special files were skipped", file=sys.stderr)
         old = [(name, info) for name, info in files if info.st_mtime <= time.time() - given.min_age]
         if len(old) < len(files):
-            print(f"{len(files) - len(old)} files are younger than {given.min_age:g} seconds: left for later", file=sys.stderr)
+            print(f"{len(files) - len(old)} files are younger than {given.min_age:g} seconds and were left for later", file=sys.stderr)
         return sorted((name, b"%d %d" % (info.st_size, info.st_mtime_ns)) for name, info in old)
     data = pathlib.Path(given.names).read_bytes()
     return sorted({(name, b"") for name in data.split(b"\0" if b"\0" in data else b"\n") if name})
@@ -221,7 +221,7 @@ def read(given, batch, these, again):
 
 
 def read_files(given, these, folder):
-    """The command over all files at once. If it dies, over each alone."""
+    """Runs the command on all files at once. If it dies, on each file alone."""
     failed, message = run(given, ["--files-from", "-"], folder, stdin=b"".join(name + b"\0" for name in these))
     if failed is not None:
         return failed, message
@@ -269,7 +269,7 @@ def ended(process, seconds):
 
 
 def run(given, arguments, folder, stdin):
-    """Runs the command: how many archives failed, or None if it died of them; and what it said of that."""
+    """Runs the command. Returns the number of failed archives, or None if the command itself died, and its message."""
     command = [given.command, "table", "--all", "-q", "--format", "parquet", "--output-dir", folder, *given.more, *arguments]
     feed = {"input": stdin} if isinstance(stdin, bytes) else {"stdin": stdin}
     try:
@@ -354,7 +354,7 @@ def main():
         print(f"error: {error}", file=sys.stderr)
         return 2
     if not found:
-        print(f"error: no archive is named by {given.archives or given.names}", file=sys.stderr)
+        print(f"error: no archives found in {given.archives or given.names}", file=sys.stderr)
         return 2
     store = Store(given.output)
     try:

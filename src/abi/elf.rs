@@ -1,4 +1,5 @@
-//! ELF files by their first bytes: type, machine and build id. The bytes may lie: each number is checked before it is used.
+//! ELF files by their first bytes: type, machine and build id. Nothing in the bytes is trusted: each number is checked
+//! before use.
 //!
 //! Source: the ELF specification (gABI, chapters 4 and 5); `elf.h` of the GNU C library for the build id.
 
@@ -11,27 +12,27 @@ use goblin::elf::program_header::{PT_NOTE, ProgramHeader};
 
 use crate::int::usize_of;
 
-/// The bytes that an ELF file begins with.
+/// The first bytes of an ELF file.
 pub(crate) const MAGIC: &[u8; 4] = b"\x7fELF";
 
-/// The longest build id that is believed. Linkers write 8 to 32 bytes.
+/// Longest build id that is accepted, in bytes. Linkers write 8 to 32 bytes.
 const BUILD_ID: usize = 64;
 
-/// What the headers of an ELF file say.
+/// The headers of an ELF file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ElfFile {
     /// `relocatable`, `executable`, `shared_object` or `core`. `None` for other types.
     pub(crate) file_type: Option<&'static str>,
-    /// The machine by the name of `elf.h` in lower case, such as `x86_64`. An unknown one by its number. `None` only
-    /// in the default.
+    /// The machine in the words of `elf.h`, in lower case, such as `x86_64`. A number for an unknown machine. `None`
+    /// only in the default.
     pub(crate) machine: Option<String>,
     /// The build id in hexadecimal.
     pub(crate) build_id: Option<String>,
 }
 
 impl ElfFile {
-    /// Reads the headers from the beginning of a file. `None` if the bytes are not those of an ELF file. A build id that lies
-    /// behind the bytes is not found.
+    /// Reads the headers from the beginning of a file. `None` if the bytes are not those of an ELF file. A build id
+    /// beyond the bytes is not found.
     pub(crate) fn read(head: &[u8]) -> Option<Self> {
         if !head.starts_with(MAGIC) {
             return None;
@@ -92,7 +93,7 @@ mod tests {
 
     use super::*;
 
-    /// The head of a file with one segment of notes.
+    /// The beginning of a file with one segment of notes.
     fn file(container: Container, endian: Endian, e_type: u16, e_machine: u16, notes: &[u8]) -> Vec<u8> {
         let context = Ctx::new(container, endian);
         let (header_size, segment_size) = (Header::size(context), ProgramHeader::size(context));
@@ -184,7 +185,7 @@ mod tests {
         let whole = file(Container::Big, Endian::Little, ET_EXEC, EM_X86_64, &note(Endian::Little, 3, b"GNU\0", b"id"));
         assert_eq!(ElfFile::read(b"#!/bin/sh"), None);
         assert_eq!(ElfFile::read(&whole[..63]), None);
-        // The program headers are behind the end.
+        // The program headers are beyond the end.
         assert_eq!(ElfFile::read(&whole[..64]).unwrap().build_id, None);
         assert!(ElfFile::read(&whole).unwrap().build_id.is_some());
     }
@@ -192,7 +193,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, cases: 4_000, ..ProptestConfig::default() })]
 
-        /// Headers that lie cost nothing but the answer.
+        /// Forged headers cost nothing and give no answer.
         #[test]
         fn hostile_headers_never_panic(
             wide in any::<bool>(), big in any::<bool>(), cut in 0_usize..200,

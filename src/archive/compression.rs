@@ -1,6 +1,6 @@
-//! The compressions that are undone.
+//! The supported compressions.
 
-/// How input is compressed.
+/// Compression of the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Compression {

@@ -1,5 +1,5 @@
-//! Hashes of contents. Holes are hashed as the zeros that they stand for, so that a hash is that of the file; but a file
-//! of holes costs nothing to record and very much to hash, so holes are bounded.
+//! Hashes of contents. Holes are hashed as zeros, so that the hash is that of the file. A hole takes no space in an
+//! archive but much time to hash, so the total of holes is limited.
 
 use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
@@ -10,23 +10,23 @@ use crate::int::{u64_of, usize_of};
 /// Zeros that are hashed at once.
 static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
-/// There is nothing more to hash.
+/// The end of hashing.
 struct Over;
 
-/// The SHA-256 of contents that come piece by piece.
+/// The SHA-256 of contents that arrive piece by piece.
 #[derive(Clone, Debug)]
 pub(crate) struct Digest {
     sha256: Sha256,
-    /// Zeros of holes that may still be hashed.
+    /// Zeros in holes that may still be hashed.
     holes_left: u64,
-    /// Some bytes could not be hashed: there is no hash.
+    /// Whether some bytes could not be hashed, so that there is no hash.
     void: bool,
-    /// Because there are too many holes.
+    /// Whether the reason is too many holes.
     over: bool,
 }
 
 impl Digest {
-    /// A hash that takes at most `holes` zeros of holes.
+    /// Creates a hash that accepts at most `holes` zeros in holes.
     pub(crate) fn new(holes: u64) -> Self {
         Digest { sha256: Sha256::new(), holes_left: holes, void: false, over: false }
     }
@@ -54,7 +54,7 @@ impl Digest {
         }
     }
 
-    /// Notes that bytes are missing: there is no hash.
+    /// Records that bytes are missing, so that there is no hash.
     pub(crate) fn missing(&mut self) {
         self.void = true;
     }
@@ -67,13 +67,13 @@ impl Digest {
                 Piece::Hole(len) => self.hole(len),
                 Piece::Absent(..) => self.missing(),
             }
-            // There will be no hash: the rest need not be read.
+            // There will be no hash, so the rest need not be read.
             if self.void { Err(Over) } else { Ok(()) }
         });
         let _ = hashed;
     }
 
-    /// Zeros of holes that may still be hashed.
+    /// Zeros in holes that may still be hashed.
     pub(crate) fn holes_left(&self) -> u64 {
         self.holes_left
     }

@@ -105,7 +105,7 @@ impl Lister<'_> {
         name.push(b'/');
         if depth >= DEPTH {
             self.warnings.push(Code::LimitReached, Place::member(&name), || {
-                format!("folders are nested more than {DEPTH} deep; the contents of this one were skipped")
+                format!("directories are nested more than {DEPTH} deep; the contents of this one were skipped")
             });
             return;
         }
@@ -143,7 +143,7 @@ impl Lister<'_> {
         let denied = error.kind() == io::ErrorKind::PermissionDenied;
         self.warnings.push(Code::MemberUnreadable, Place::member(&name), || {
             if denied {
-                "permission denied: its folder can be listed but not searched (no x bit), so only its name is known"
+                "permission denied: its directory can be listed but not searched (no x bit), so only its name is known"
                     .to_owned()
             } else {
                 format!("only the name is known ({error})")

@@ -1,5 +1,5 @@
-//! A folder that was opened once. Its entries are looked up from its descriptor, one part of the path at a time, and links
-//! are not followed. A link that replaces a file or folder after it was listed cannot lead outside.
+//! A directory that was opened once. Its entries are looked up from its descriptor, one part of the path at a time, and
+//! links are not followed. A link that replaces a file or directory after it was listed cannot lead outside.
 
 use std::fs::Metadata;
 
@@ -13,7 +13,7 @@ pub(super) use self::by_descriptor::{Folder, has_no_name};
 #[cfg(not(unix))]
 pub(super) use self::by_path::Folder;
 
-/// Metadata of an entry of a folder.
+/// Metadata of an entry of a directory.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Facts {
     pub(super) kind: MemberKind,
@@ -23,7 +23,7 @@ pub(super) struct Facts {
     pub(super) gid: Option<u64>,
 }
 
-/// A name in a folder, and its type if the folder stores it.
+/// A name in a directory, and its type if the directory stores it.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
     pub(super) name: BString,
@@ -101,7 +101,7 @@ mod by_descriptor {
     const ALWAYS: OFlags = OFlags::CLOEXEC.union(OFlags::NOCTTY).union(OFlags::NONBLOCK);
 
     impl Folder {
-        /// Opens the folder at a path. Links in the path are followed, because the user chose it.
+        /// Opens the directory at a path. Links in the path are followed, because the user chose it.
         pub(in crate::archive) fn open(path: &Path) -> io::Result<Self> {
             Ok(Folder(fs::open(path, ALWAYS | OFlags::DIRECTORY, Mode::empty())?))
         }
@@ -162,8 +162,8 @@ mod by_descriptor {
             }
         }
 
-        /// The name of the kernel file system that it is on, if it is on one. Its files are generated when they are read, have
-        /// no size, and may be endless.
+        /// The name of the kernel file system that it is on, if it is on one. Its files are generated when they are
+        /// read, have no size, and may be endless.
         pub(in crate::archive) fn is_of_the_kernel(&self) -> Option<&'static str> {
             is_of_the_kernel(&self.0)
         }

@@ -34,7 +34,7 @@ impl Archive {
         }
         let damaged = |why: &str| {
             warnings.push(Code::PagesCompressed, Place::member(&member.path), || {
-                format!("its LZ4 frames are {why}; the bytes inflated before that are used")
+                format!("the LZ4 frames are {why}; used the bytes inflated before that point")
             });
         };
         let whole = is_whole(contents);

@@ -1,5 +1,5 @@
-//! The identity of a file: whether it is still the file that was opened, and was not written to. Evidence that changes while
-//! it is read is not evidence.
+//! The identity of a file: whether it is still the file that was opened, and was not written to. Evidence that changes
+//! while it is read is not evidence.
 
 use std::fs::{File, Metadata};
 use std::io;
@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-/// The file system's metadata of a file. If two are equal, they are of the same file, which was not written to in between.
+/// The file system's metadata of a file. If two are equal, they are of the same file, which was not written to in
+/// between.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// Size in bytes.
@@ -33,7 +34,7 @@ impl Identity {
     /// How a file differs from what it was. `None` if it does not.
     pub fn differs(&self, now: &Identity) -> Option<String> {
         if self.inode != now.inode {
-            return Some("another file replaced it".to_owned());
+            return Some("another file has taken its place".to_owned());
         }
         if self.size != now.size {
             return Some(format!("its size was {} bytes and is now {}", self.size, now.size));

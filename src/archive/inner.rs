@@ -1,8 +1,9 @@
-//! Finds checkpoints wherever they are in an archive: next to other files, in the layers of an image, in a nested archive.
-//! Contents decide what a file is, not its name.
+//! Finds checkpoints wherever they are in an archive: next to other files, in the layers of an image, in a nested
+//! archive. Contents decide what a file is, not its name.
 //!
-//! Each place that holds a checkpoint is a **volume**: its members get the path of the place before theirs. An image that is
-//! alone in the archive takes the place of the layout that carried it, so that it reads like the engine's own archive.
+//! Each place that holds a checkpoint is a **volume**: its members get the path of the place before theirs. An image
+//! that is alone in the archive takes the place of the layout that carried it, so that it reads like the engine's own
+//! archive.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -27,7 +28,7 @@ use crate::warning::{Code, Place, Warnings};
 
 /// Greatest nesting depth of archives.
 const DEPTH: usize = 4;
-/// Bytes of the name of a layer that tells it from another.
+/// Bytes of a layer's name that distinguish it from others.
 const LAYER_NAME: usize = 12;
 /// Members of layers shared by several images that are listed again for each further image.
 const REPEATED: u64 = 100_000;
@@ -64,7 +65,7 @@ pub(super) struct Inner {
 impl Search<'_> {
     /// Searches the members of an archive.
     ///
-    /// # Errors
+    /// If it is a container image of which nothing can be read.
     ///
     /// [`ErrorKind::Oci`] if it is a container image of which nothing can be read.
     pub(super) fn run(self, outer: Listing, backings: Vec<Backing>) -> Result<Found, ErrorKind> {
@@ -101,7 +102,7 @@ impl Search<'_> {
         if own {
             for volume in &volumes {
                 self.warnings.push(Code::ArchiveInner, Place::member(&volume.root), || {
-                    "another checkpoint is in here; both are shown".to_owned()
+                    "this contains another checkpoint; both are shown".to_owned()
                 });
             }
         }
@@ -128,7 +129,7 @@ fn warn(faults: Vec<Fault>, warnings: &Warnings) {
 fn why_nothing(images: usize, faults: &[Fault]) -> String {
     let why = faults.iter().map(|fault| format!("{}: {}", fault.place, fault.message)).collect::<Vec<_>>().join("; ");
     match (images, why.is_empty()) {
-        (0, true) => "its index lists no image".to_owned(),
+        (0, true) => "the index lists no image".to_owned(),
         (0, false) => why,
         (_, true) => format!(
             "none of its images holds CRIU data ({images} searched); export the image of the checkpoint, not the image that the container was created from"
@@ -464,7 +465,7 @@ impl Work<'_> {
     }
 }
 
-/// A path that nothing else has: itself, or with a number behind it.
+/// A path that is not in use: itself, or with a number after it.
 fn unused(path: BString, is_free: impl Fn(&BString) -> bool) -> BString {
     if is_free(&path) {
         return path;

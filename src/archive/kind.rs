@@ -17,7 +17,7 @@ pub enum MemberKind {
     BlockDevice,
     /// A named pipe.
     Fifo,
-    /// Another type of tar (the type flag), or another kind of file (0).
+    /// Another type of member (the tar type flag), or another kind of file (0).
     Other(u8),
 }
 
@@ -36,8 +36,8 @@ impl MemberKind {
         }
     }
 
-    /// The type of the file that a member of a tree of files stands for: `regular`, `directory`, `symlink`, `character`,
-    /// `block`, `fifo` or `other`.
+    /// The type of file for a member of a tree of files: `regular`, `directory`, `symlink`, `character`, `block`,
+    /// `fifo` or `other`.
     pub fn file_type(self) -> &'static str {
         match self {
             MemberKind::File => "regular",

@@ -1,4 +1,5 @@
-//! A file of a folder, opened when its bytes are first wanted, and checked for changes after the folder was listed.
+//! A file of a directory, opened when its bytes are first wanted, and checked for changes after the directory was
+//! listed.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -62,7 +63,7 @@ pub(super) struct LazyFile {
     reading: Arc<Reading>,
     /// Path from the directory; for a single file, as given.
     path: PathBuf,
-    /// Its identity when the folder was listed.
+    /// Its identity when the directory was listed.
     listed: Identity,
     opened: OnceLock<Box<Result<Opened, Fault>>>,
 }
@@ -100,10 +101,10 @@ impl Fault {
                 code: Code::MemberUnreadable,
                 message: "permission denied; its contents are not known".to_owned(),
             },
-            io::ErrorKind::NotFound => changed("it was removed after the folder was listed"),
+            io::ErrorKind::NotFound => changed("it was removed after the directory was listed"),
             // What a link is said to be where none may be followed.
             io::ErrorKind::NotADirectory => changed(
-                "it, or a folder above it, was replaced by a link after the folder was listed; links are not followed",
+                "it, or a directory above it, was replaced by a link after the directory was listed; links are not followed",
             ),
             io::ErrorKind::UnexpectedEof => changed("the file became shorter while it was read"),
             _ => Fault { code: Code::MemberUnreadable, message: format!("cannot be read ({error})") },
@@ -179,7 +180,7 @@ impl LazyFile {
         self.opened.get().is_some_and(|opened| matches!(**opened, Ok(Opened { bytes: Bytes::Map(_), .. })))
     }
 
-    /// The fault of the file if it was opened: it could not be read, or was changed after the folder was listed.
+    /// The fault of the file if it was opened: it could not be read, or was changed after the directory was listed.
     pub(super) fn fault(&self) -> Option<Fault> {
         let opened = match self.opened.get()?.as_ref() {
             Ok(opened) => opened,
@@ -232,7 +233,7 @@ impl LazyFile {
             return Err(Fault::changed(&format!("it is now a {}", now.kind.as_str())));
         }
         if now.identity.inode != self.listed.inode {
-            return Err(Fault::changed("another file has taken its place, and was not read"));
+            return Err(Fault::changed("another file replaced it, and was not read"));
         }
         Ok(file)
     }

@@ -89,7 +89,7 @@ impl Listing {
         self.find(path).and_then(|member| self.resolve(member).ok()).filter(|member| member.kind == MemberKind::File)
     }
 
-    /// The folders that members are in, whether they are members themselves or only parts of paths.
+    /// The directories that members are in, whether they are members themselves or only parts of paths.
     pub(super) fn folders(&self) -> Folders {
         let mut folders = Folders::default();
         for member in &self.members {
@@ -99,7 +99,8 @@ impl Listing {
     }
 }
 
-/// Folders that members are in. Folders around those are not listed, because a name may have half a million of them.
+/// Directories that members are in. Directories around those are not listed, because a name may have half a million of
+/// them.
 #[derive(Debug, Default)]
 pub(super) struct Folders(BTreeSet<BString>);
 

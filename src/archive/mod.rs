@@ -1,7 +1,7 @@
 //! From a path, a reader or a directory to **members**: names, metadata, and bytes to borrow.
 //!
-//! Uncompressed archives are mapped, and only headers are read until contents are asked for. Compressed input is inflated
-//! once, as a stream; a [`Select`] decides which bytes are kept. This layer knows nothing of CRIU.
+//! Uncompressed archives are mapped, and only headers are read until contents are asked for. Compressed input is
+//! inflated once, as a stream; a [`Select`] decides which bytes are kept. This layer knows nothing of CRIU.
 //!
 //! ```text
 //! path ─ sniff ─┬─ directory ─────────────┐
@@ -179,12 +179,12 @@ impl Archive {
         &self.compression
     }
 
-    /// Annotations of the image that a folder of the archive comes from. Empty if it does not come from an image.
+    /// Annotations of the image that a directory of the archive comes from. Empty if it does not come from an image.
     pub fn annotations(&self, folder: &[u8]) -> &[(String, String)] {
         self.volume_of(folder).map_or(&[], |volume| &volume.annotations)
     }
 
-    /// The nested archive or image that a folder is in, if it is in one.
+    /// The nested archive or image that a directory is in, if it is in one.
     fn volume_of(&self, folder: &[u8]) -> Option<&Inner> {
         let around = |volume: &&Inner| {
             volume.root.is_empty() || folder == volume.root.as_slice() || is_below(folder, &volume.root)
@@ -192,8 +192,8 @@ impl Archive {
         self.volumes.iter().filter(around).max_by_key(|volume| volume.root.len())
     }
 
-    /// The numbers of the members that belong to a folder: those of the nested archive that it is in, or those that are in
-    /// none. With `rest`, the latter in any case.
+    /// The numbers of the members that belong to a directory: those of the nested archive that it is in, or those that
+    /// are in none. With `rest`, the latter in any case.
     pub(crate) fn members_with(&self, folder: &[u8], rest: bool) -> impl Iterator<Item = (usize, &Member)> {
         let outer = 0..self.volumes.first().map_or(self.members().len(), |volume| volume.members.start);
         let own = self.volume_of(folder).map(|volume| volume.members.clone());
@@ -206,8 +206,8 @@ impl Archive {
         self.watch.as_ref().map(Watch::before)
     }
 
-    /// How the input was changed since it was opened. `None` if it was not, or if that cannot be known, as for a pipe. For a
-    /// directory, the first of the files that were read and have changed.
+    /// How the input was changed since it was opened. `None` if it was not, or if that cannot be known, as for a pipe.
+    /// For a directory, the first of the files that were read and have changed.
     pub fn changed(&self) -> Option<String> {
         let of_files = || {
             let (name, fault) = self.faults().find(|(_, fault)| fault.code == Code::InputChanged)?;
@@ -216,8 +216,8 @@ impl Archive {
         self.watch.as_ref().and_then(Watch::changed).or_else(of_files)
     }
 
-    /// Faults of the files of a directory that were opened so far, each with the file's name: it could not be read, or was
-    /// changed after the directory was listed. Each call asks the file system again.
+    /// Faults of the files of a directory that were opened so far, each with the file's name: it could not be read, or
+    /// was changed after the directory was listed. Each call asks the file system again.
     pub(crate) fn faults(&self) -> impl Iterator<Item = (BString, Fault)> {
         self.backings.iter().filter_map(|backing| match backing {
             Backing::File(file) => Some((file.name(), file.fault()?)),
@@ -248,8 +248,8 @@ impl Archive {
     }
 }
 
-/// The kernel file system that a folder is on, such as `proc`. `None` if it is on another file system, or cannot be opened.
-/// Files of a kernel file system are generated when they are read, and may be endless.
+/// The kernel file system that a directory is on, such as `proc`. `None` if it is on another file system, or cannot be
+/// opened. Files of a kernel file system are generated when they are read, and may be endless.
 pub fn kernel_file_system(path: impl AsRef<Path>) -> Option<&'static str> {
     folder::Folder::open(path.as_ref()).ok()?.is_of_the_kernel()
 }
@@ -319,7 +319,7 @@ impl Opener<'_> {
                 Ok(Archive { watch, ..self.regular(file, metadata.len())? })
             }
             OpenInput::Stream(first, file) => self.reader(Cursor::new(first).chain(file), None),
-            OpenInput::Folder(_) => Err(ErrorKind::NotAnArchive("a folder opened as a file; give its path instead")),
+            OpenInput::Folder(_) => Err(ErrorKind::NotAnArchive("a directory opened as a file; give its path instead")),
         }
     }
 
@@ -439,7 +439,7 @@ impl Opener<'_> {
         match end {
             End::Whole => {}
             End::Damaged(error) => self.warnings.push(Code::CompressedDamaged, Place::archive(), || {
-                format!("the {what} data is damaged or truncated ({error}); the bytes inflated before that are used")
+                format!("the {what} data is damaged or truncated ({error}); the bytes inflated before that were used")
             }),
             End::Bound(bound) => self.warnings.push(self.limits.unpacked_by(input_bytes), Place::archive(), || {
                 format!("the {what} data inflates to more than {bound} bytes; the rest was skipped")

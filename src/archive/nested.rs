@@ -1,6 +1,6 @@
-//! Nested archives: tars that are members of an archive, such as `rootfs-diff.tar`, `devshm-checkpoint.tar`, volumes, and
-//! the contents of tmpfs file systems. Plain ones are read where they lie. Compressed ones are inflated once and kept as
-//! streams are.
+//! Nested archives: tars that are members of an archive, such as `rootfs-diff.tar`, `devshm-checkpoint.tar`, volumes,
+//! and the contents of tmpfs file systems. Uncompressed ones are read in place. Compressed ones are inflated once and
+//! kept, like streams.
 
 use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
@@ -23,9 +23,9 @@ use crate::int::u64_of;
 use crate::limits::Limits;
 use crate::warning::{About, Code, Place, Warnings};
 
-/// Hard links from name to name that are followed. GNU tar writes one.
+/// Maximum number of hard links that are followed. GNU tar writes one.
 const HOPS: usize = 8;
-/// Layers of compression that are undone.
+/// Maximum number of layers of compression.
 const COMPRESSIONS: usize = 4;
 
 /// A nested archive: a tar that is a member of the archive.
@@ -34,7 +34,7 @@ pub(crate) struct NestedArchive<'a> {
     member: &'a Member,
     members: Vec<Member>,
     backings: Backings<'a>,
-    /// The number of the member that counts for each path; filled when it is first asked for.
+    /// The member in use for each path, by number. Filled on first use.
     by_path: OnceLock<HashMap<BString, usize>>,
 }
 
@@ -45,18 +45,19 @@ enum Backings<'a> {
 }
 
 impl<'a> NestedArchive<'a> {
-    /// The member that the archive is.
+    /// The member that is the nested archive.
     pub(crate) fn member(&self) -> &'a Member {
         self.member
     }
 
-    /// Its files, each with its contents.
+    /// The files, each with its contents.
     pub(crate) fn files(&self) -> impl Iterator<Item = (&Member, Contents<'_>)> {
         let files = self.members.iter().filter(|member| member.kind == MemberKind::File);
         files.map(|member| (member, self.contents(member)))
     }
 
-    /// Its members without the root, in order, each with its number. Of several with one path, only the last counts.
+    /// The members without the root, in order, each with its number. Of several members with the same path, only the
+    /// last is used.
     pub(crate) fn entries(&self) -> impl Iterator<Item = (usize, &Member)> {
         let counts = |(number, member): &(usize, &Member)| {
             !member.path.is_empty() && self.by_path().get(&member.path) == Some(number)
@@ -64,18 +65,18 @@ impl<'a> NestedArchive<'a> {
         self.members.iter().enumerate().filter(counts)
     }
 
-    /// The member of a number.
+    /// The member with a number.
     pub(crate) fn get(&self, number: usize) -> Option<&Member> {
         self.members.get(number)
     }
 
-    /// The number of the member that counts for a path.
+    /// The number of the member in use for a path.
     pub(crate) fn find(&self, path: &[u8]) -> Option<usize> {
         self.by_path().get(&Cleaned::new(path).path).copied()
     }
 
-    /// The number of the member that has the contents of another: itself, or the target of a hard link. `None` if the
-    /// target is not in the archive.
+    /// The number of the member that holds the contents of another: that member itself, or the target of its hard link.
+    /// `None` if the target is not in the archive.
     pub(crate) fn first_name(&self, mut number: usize) -> Option<usize> {
         for _ in 0..HOPS {
             let member = self.get(number)?;
@@ -101,19 +102,19 @@ impl<'a> NestedArchive<'a> {
         self.by_path.get_or_init(|| pairs().collect())
     }
 
-    /// Warns of members with one path.
+    /// Warns of several members with the same path.
     fn check_names(&self, warnings: &Warnings) {
         for (number, member) in self.members.iter().enumerate() {
             if self.by_path().get(&member.path) != Some(&number) && member.kind != MemberKind::Directory {
                 warnings.push(Code::MemberDuplicate, Place::member(&self.member.path), || {
-                    format!("two of its members are named {}; the last is used", member.path)
+                    format!("two members are named {}; the last was used", member.path)
                 });
             }
         }
     }
 }
 
-/// The cost of the nested archives of an archive. Each counts once, however often it is opened.
+/// Resources used by the nested archives of an archive. Each counts once, however often it is opened.
 #[derive(Debug, Default)]
 pub(super) struct Inflated(Mutex<Costs>);
 
@@ -126,7 +127,7 @@ struct Costs {
 /// Resources used by one nested archive, or by all.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Cost {
-    /// Bytes that it inflated to.
+    /// Bytes that were inflated.
     pub(super) bytes: u64,
     /// Bytes that are kept in memory.
     pub(super) in_memory: u64,
@@ -172,8 +173,8 @@ impl Inflated {
 }
 
 impl Archive {
-    /// The nested archive that a member is, or that a link leads to, to be read as a tree of files: members with one path
-    /// are warned of. `None` if it is not a tar, or was not kept.
+    /// Opens the nested archive that a member is, or that a link leads to, as a tree of files: several members with the
+    /// same path cause a warning. `None` if it is not a tar, or was not kept.
     pub(crate) fn nested_tree<'a>(
         &'a self,
         member: &'a Member,
@@ -195,7 +196,8 @@ impl Archive {
         Some(nested)
     }
 
-    /// The nested archive that a member is, by its contents. `None` if it is not a tar, or was not kept.
+    /// Opens the nested archive that a member is, according to its contents. `None` if it is not a tar, or was not
+    /// kept.
     pub(crate) fn nested<'a>(
         &'a self,
         member: &'a Member,
@@ -203,7 +205,7 @@ impl Archive {
         warnings: &Warnings,
     ) -> Option<NestedArchive<'a>> {
         let left = self.inflated.left(member, limits);
-        // Of several, the first are kept in memory.
+        // Of several, the first ones are kept in memory.
         let kept = Limits { kept_in_memory: left.in_memory, ..limits.clone() };
         let share = Some(Share { members: left.members, metadata: left.metadata });
         let reading = Reading {
@@ -221,7 +223,7 @@ impl Archive {
         if let Some(stopped) = stopped {
             warn_of_share(stopped, &member.path, limits, warnings);
         }
-        // They are kept as long as the caller needs them, and the spare room of many small tars would add up.
+        // They are kept as long as the caller needs them, and the unused space of many small tars would add up.
         members.shrink_to_fit();
         let backings =
             if backings.is_empty() { Backings::Outer(&self.backings) } else { Backings::Own(backings.into()) };
@@ -229,25 +231,25 @@ impl Archive {
     }
 }
 
-/// How a tar that is a member is read.
+/// How to read a tar that is a member.
 pub(super) struct Reading<'r> {
-    /// Decides what is kept of a compressed one.
+    /// Decides what is kept of a compressed tar.
     pub(super) select: &'r mut dyn Select,
     /// Where its members belong.
     pub(super) below: Below,
-    /// The path in the archive that warnings get before theirs.
+    /// The path in the archive, which warnings get as a prefix.
     pub(super) place: &'r BStr,
     /// Whether its members are hashed.
     pub(super) hash: bool,
-    /// Bytes that it may inflate to, besides the limits of a single one.
+    /// Bytes that it may inflate to, in addition to the limits for a single tar.
     pub(super) left: u64,
     pub(super) limits: &'r Limits,
     pub(super) warnings: &'r Warnings,
 }
 
 impl Reading<'_> {
-    /// Reads the tar that a member is, plain or compressed. A plain one has no backings of its own. `None` if it is not a
-    /// tar.
+    /// Reads the tar that a member is, plain or compressed. A plain tar has no backings of its own. `None` if it is not
+    /// a tar.
     pub(super) fn tar(self, member: &Member, backings: &[Backing]) -> Option<Streamed> {
         let Reading { select, below, place, hash, left, limits, warnings } = self;
         let contents = Contents { layout: &member.layout, backings };
@@ -278,7 +280,7 @@ impl Reading<'_> {
             }
             Format::Empty | Format::Other(_) | Format::Foreign(_) => return None,
         };
-        // The tar knows its own places only.
+        // The tar only knows places within itself.
         for warning in heard.snapshot() {
             let place = warning.place.below(place);
             warnings.push(About { code: warning.code, limit: warning.limit }, place, || warning.message);
@@ -317,7 +319,7 @@ fn inflated<'c>(contents: Contents<'c>) -> io::Result<Result<InflatedStream<'c>,
     Err(io::Error::other(format!("compressed more than {} times", COMPRESSIONS.saturating_add(1))))
 }
 
-/// Warns that a tar was not read to its end because the nested archives have too much in all.
+/// Warns that a tar was not read to its end, because the nested archives are too large in total.
 fn warn_of_share(stopped: Stopped, path: &BString, limits: &Limits, warnings: &Warnings) {
     let (what, limit) = match stopped {
         Stopped::Members => (format!("{} members", limits.nested_members), &Limits::NESTED_MEMBERS),
@@ -330,12 +332,12 @@ fn warn_of_share(stopped: Stopped, path: &BString, limits: &Limits, warnings: &W
     });
 }
 
-/// Warns why the stream of a member ended early. `together`: the bound was that of all nested archives.
+/// Warns why the stream of a member ended early. `together` is set if the limit was that of all nested archives.
 fn warn_of_end(end: &End, path: &BString, together: bool, limits: &Limits, warnings: &Warnings) {
     match end {
         End::Whole => {}
         End::Damaged(error) => warnings.push(Code::CompressedDamaged, Place::member(path), || {
-            format!("the compressed data is damaged or truncated ({error}); the bytes inflated before that are used")
+            format!("the compressed data is damaged or truncated ({error}); the bytes inflated before that were used")
         }),
         End::Bound(_) if together => warnings.push(&Limits::NESTED_BYTES, Place::member(path), || {
             let limit = limits.nested_bytes;

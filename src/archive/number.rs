@@ -1,16 +1,16 @@
-//! Numbers as tars write them: octal or base 256 in headers, decimal in PAX records.
+//! Numbers in tars: octal or base 256 in headers, decimal in PAX records.
 
 use bstr::ByteSlice;
 
-/// A number in octal text, or in base 256 if the first bit is set (GNU, for sizes from 8 GiB and times before 1970).
-/// Blank is zero. `None` for anything else, and for base 256 beyond 128 bits.
+/// Parses a number in octal text, or in base 256 if the first bit is set (GNU, for sizes from 8 GiB and times before
+/// 1970). Blank is zero. `None` for anything else, and for base 256 beyond 128 bits.
 ///
-/// The `tar` crate's numbers would hide damage: they keep only the last 64 bits of base 256, so that a size of 2^64 + 5
-/// bytes is 5, have no sign, take `+5` for 5, and refuse blank fields, which old tars have.
+/// The number parser of the `tar` crate would hide damage: it keeps only the last 64 bits of base 256, so that a size
+/// of 2^64 + 5 bytes is 5, has no sign, reads `+5` as 5, and refuses blank fields, which old tars have.
 pub(super) fn number(field: &[u8]) -> Option<i128> {
     let (&first, rest) = field.split_first()?;
     if first & 0x80 != 0 {
-        // Two's complement, but for the first bit, which is only a mark: the sign is in the second.
+        // Two's complement, except that the first bit is only a mark: the sign is the second bit.
         let negative = first & 0x40 != 0;
         let start = i128::from(first & 0x3f).checked_sub(if negative { 0x40 } else { 0 })?;
         return rest.iter().try_fold(start, |n, &b| n.checked_mul(256)?.checked_add(i128::from(b)));

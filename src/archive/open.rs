@@ -1,5 +1,5 @@
-//! Opening an input, by its path or as a file that is already open: a regular file, a folder, a pipe. Anything else, and
-//! anything that could block forever, is refused by name.
+//! Opens an input, by its path or as an open file: a regular file, a directory, a pipe. Anything else, and anything
+//! that could block forever, is refused with its kind.
 
 use std::fs::File;
 use std::io::{self, IsTerminal};
@@ -9,7 +9,7 @@ use super::folder::{self, Folder};
 use super::kind::MemberKind;
 use crate::error::ErrorKind;
 
-/// An input that was opened.
+/// An open input.
 pub(super) enum OpenInput {
     /// A regular file.
     File(File),
@@ -22,7 +22,7 @@ pub(super) enum OpenInput {
 ///
 /// # Errors
 ///
-/// If it cannot be opened, or is not an input that can be read.
+/// If it cannot be opened, or is not a readable input.
 pub(super) fn path(path: &Path) -> Result<OpenInput, ErrorKind> {
     let kind = folder::kind(std::fs::metadata(path)?.file_type());
     match kind {
@@ -38,7 +38,7 @@ pub(super) fn path(path: &Path) -> Result<OpenInput, ErrorKind> {
         MemberKind::File => file(File::open(path)?),
         MemberKind::Fifo => pipe(path),
         MemberKind::BlockDevice => Err(ErrorKind::NotAnArchive(
-            "a block device (if an archive was written to it as to a tape, read it as standard input: `- < DEVICE`)",
+            "a block device (if an archive was written to it directly, read it as standard input: `- < DEVICE`)",
         )),
         kind => Err(refused(kind)),
     }
@@ -48,7 +48,7 @@ pub(super) fn path(path: &Path) -> Result<OpenInput, ErrorKind> {
 ///
 /// # Errors
 ///
-/// If it is not an input that can be read.
+/// If it is not a readable input.
 pub(super) fn file(file: File) -> Result<OpenInput, ErrorKind> {
     if file.is_terminal() {
         return Err(ErrorKind::NotAnArchive("a terminal"));
@@ -58,8 +58,8 @@ pub(super) fn file(file: File) -> Result<OpenInput, ErrorKind> {
             Err(ErrorKind::NotAnArchive("a file of a kernel file system, which is generated when it is read"))
         }
         MemberKind::File => Ok(OpenInput::File(file)),
-        MemberKind::Directory => Err(ErrorKind::NotAnArchive("a folder opened as a file; give its path instead")),
-        // A socket that is open already has somebody at its other end, as a pipe has.
+        MemberKind::Directory => Err(ErrorKind::NotAnArchive("a directory opened as a file; give its path instead")),
+        // A socket that is already open is connected, like a pipe.
         MemberKind::Fifo | MemberKind::BlockDevice | MemberKind::Other(_) => Ok(OpenInput::Stream(Vec::new(), file)),
         kind => Err(refused(kind)),
     }
@@ -67,7 +67,7 @@ pub(super) fn file(file: File) -> Result<OpenInput, ErrorKind> {
 
 fn refused(kind: MemberKind) -> ErrorKind {
     ErrorKind::NotAnArchive(match kind {
-        MemberKind::CharacterDevice => "a character device, which gives endless bytes or none",
+        MemberKind::CharacterDevice => "a character device, not a file with an end",
         _ => "a socket or another special file",
     })
 }
@@ -82,8 +82,8 @@ fn is_of_the_kernel(_: &File) -> bool {
     false
 }
 
-/// Opens a named pipe. Opening one without a writer would block, perhaps forever, so it is opened without blocking, and
-/// a writer that is just starting gets a short time.
+/// Opens a named pipe. Opening one without a writer could block forever, so it is opened without blocking, and a writer
+/// that is just starting is given a short time.
 #[cfg(unix)]
 fn pipe(path: &Path) -> Result<OpenInput, ErrorKind> {
     use std::fs::OpenOptions;
@@ -101,9 +101,9 @@ fn pipe(path: &Path) -> Result<OpenInput, ErrorKind> {
     let mut first = vec![0];
     for _ in 0..TRIES {
         let read = match file.read(&mut first) {
-            // A shell's `<(…)` had its writer from the beginning, so it is done.
+            // A shell's `<(…)` has a writer from the start, so this is the end of the data.
             Ok(0) if folder::has_no_name(&file) => 0,
-            // There is no writer, or all writers ended without a byte.
+            // There is no writer, or all writers ended without writing.
             Ok(0) => {
                 std::thread::sleep(PAUSE);
                 continue;

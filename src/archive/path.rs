@@ -1,31 +1,31 @@
-//! Paths of members: from names to paths, and from a path to its folder.
+//! Paths of members: from names to paths, and from a path to its directory.
 
 use bstr::{BStr, BString, ByteSlice};
 
-/// A path below a folder.
+/// A path below a directory.
 pub(super) fn below(folder: &BStr, name: &[u8]) -> BString {
     if folder.is_empty() { name.into() } else { bstr::join("/", [folder.as_bytes(), name]).into() }
 }
 
-/// Whether a path lies below a folder.
+/// Whether a path is below a directory.
 pub(crate) fn is_below(path: &[u8], folder: &[u8]) -> bool {
     path.strip_prefix(folder).is_some_and(|rest| rest.starts_with(b"/"))
 }
 
-/// The part of a path before its last slash; empty if it has none.
+/// The part of a path before its last slash. Empty if it has none.
 pub(crate) fn folder_of(path: &[u8]) -> &[u8] {
     path.rsplit_once_str("/").map_or(b"".as_slice(), |(folder, _)| folder)
 }
 
-/// A member's name, made a path from the archive's root.
+/// A member's name, converted to a path from the archive's root.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Cleaned {
     pub(super) path: BString,
-    /// The name begins with a slash.
+    /// Whether the name begins with a slash.
     pub(super) absolute: bool,
-    /// The name has `..` in it.
+    /// Whether the name contains `..`.
     pub(super) dotted: bool,
-    /// The name leads out of the archive.
+    /// Whether the name leads out of the archive.
     pub(super) outside: bool,
 }
 

@@ -1,5 +1,5 @@
-//! Which bytes of a compressed archive are kept while it is inflated. The archive knows nothing of CRIU: the caller says
-//! which bytes it will want.
+//! Which bytes of a compressed archive are kept while it is inflated. The archive knows nothing of CRIU: the caller
+//! says which bytes it will want.
 
 use std::fmt;
 use std::ops::Range;
@@ -45,15 +45,16 @@ pub trait Kept {
     fn bytes(&self, path: &[u8]) -> Option<&[u8]>;
 }
 
-/// Says which bytes of a member will be wanted. It is asked once for each member, in the order of the archive, before the
-/// member's contents are inflated.
+/// Says which bytes of a member will be wanted. It is asked once for each member, in the order of the archive, before
+/// the member's contents are inflated.
 pub trait Select: fmt::Debug + Send {
-    /// Whether an archive with these members holds a checkpoint. Nested archives and layers of images are only listed if they
-    /// do.
+    /// Whether an archive with these members holds a checkpoint. Nested archives and layers of images are only listed
+    /// if they do.
     fn wants(&self, members: &[Member]) -> bool;
 
-    /// Whether a member may be an archive of its own, and not a part of the checkpoint that it is in. `has` returns whether
-    /// there is a folder at a path. When the archive is read as a stream, it only knows the folders that came before.
+    /// Whether a member may be an archive of its own, and not a part of the checkpoint that it is in. `has` returns
+    /// whether there is a directory at a path. When the archive is read as a stream, it only knows the directories that
+    /// came before.
     fn may_be_archive(&self, member: &Member, has: &dyn Fn(&[u8]) -> bool) -> bool;
 
     /// Which bytes of a member to keep.

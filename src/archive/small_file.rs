@@ -1,4 +1,4 @@
-//! Small files that are read whole, such as lists of names and patterns. They are opened with the same care as archives.
+//! Small files that are read whole, such as lists of names and patterns. They are opened as carefully as archives.
 
 use std::io::{self, Read};
 use std::path::Path;
@@ -10,7 +10,7 @@ use crate::error::ErrorKind;
 ///
 /// # Errors
 ///
-/// Fails if it is neither a file nor a pipe, cannot be read, or is larger.
+/// If it is neither a file nor a pipe, cannot be read, or is larger.
 pub fn read_small(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     if is_null(path) {
         return Ok(Vec::new());
@@ -18,9 +18,9 @@ pub fn read_small(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     match open::path(path) {
         Ok(OpenInput::File(file)) => read_most(file, most),
         Ok(OpenInput::Stream(first, file)) => read_most(io::Cursor::new(first).chain(file), most),
-        Ok(OpenInput::Folder(_)) => Err(io::Error::other("this is a folder; give a file or a pipe")),
+        Ok(OpenInput::Folder(_)) => Err(io::Error::other("this is a directory; give a file or a pipe")),
         Err(ErrorKind::Io(error)) => Err(error),
-        // The text in brackets is advice for archives.
+        // The text in parentheses is advice for archives.
         Err(ErrorKind::NotAnArchive(what)) => {
             let what = what.split_once(" (").map_or(what, |(what, _)| what);
             Err(io::Error::other(format!("this is {what}; give a file or a pipe")))
@@ -29,7 +29,7 @@ pub fn read_small(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     }
 }
 
-/// Whether a path is the null device, by which scripts pass an empty list.
+/// Whether a path is the null device, which scripts use for an empty list.
 #[cfg(unix)]
 fn is_null(path: &Path) -> bool {
     use std::os::unix::fs::{FileTypeExt, MetadataExt};
@@ -50,14 +50,14 @@ fn is_null(_: &Path) -> bool {
 ///
 /// # Errors
 ///
-/// Fails if it cannot be read, or has more.
+/// If it cannot be read, or is larger.
 pub fn read_most(from: impl Read, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut from = from.take(most);
     from.read_to_end(&mut bytes)?;
     let mut more = Vec::new();
     if from.into_inner().take(1).read_to_end(&mut more)? > 0 {
-        return Err(io::Error::other(format!("it has more than {most} bytes, the most that is read; split it")));
+        return Err(io::Error::other(format!("larger than {most} bytes, the limit for such files; split it")));
     }
     Ok(bytes)
 }

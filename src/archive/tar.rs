@@ -355,7 +355,7 @@ impl<'a> Walker<'a> {
                 self.charge(pax.bytes());
                 if let Err(offset) = pax.read(&data) {
                     self.warn(Code::TarExtensionDamaged, at, || {
-                        format!("PAX records are damaged from byte {offset} of {size}; the records before it are used")
+                        format!("PAX records are damaged from byte {offset} of {size}; the records before it were used")
                     });
                 }
                 if is_global {

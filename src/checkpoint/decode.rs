@@ -1,4 +1,4 @@
-//! Decoding of images by reflection: those of a checkpoint, and single files.
+//! Decodes images by reflection: those of a checkpoint, and single files.
 
 use std::io::{self, Read};
 use std::path::Path;
@@ -15,7 +15,7 @@ use crate::memory::Keep;
 use crate::warning::{Warning, Warnings};
 
 impl Checkpoint {
-    /// What decodes its images by reflection.
+    /// Decodes its images by reflection.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -53,8 +53,8 @@ impl Checkpoint {
         }
     }
 
-    /// The files of its images and of those of the earlier dumps that its archive holds: by folder, then by kind and number,
-    /// then those that are of no known kind by their names but begin as images do; and the statistics beside them.
+    /// The image files of this dump and of the parent dumps in its archive, sorted by directory, kind and number, then
+    /// files of unknown kinds that begin like images; and the statistics next to them.
     pub fn image_members(&self) -> Vec<&Member> {
         let archive = &self.shared.archive;
         let sets = self.shared.sets.chain(&self.set);
@@ -65,7 +65,7 @@ impl Checkpoint {
                 member.file_name().ends_with(b".img") || begins_as_image(&contents.prefix(8).0)
             }))
         });
-        // Statistics and caches lie in the work directory, which engines put beside the images.
+        // Statistics and caches are in the work directory, which engines place next to the images.
         let root = root_of(&self.set.folder);
         let work = [Kind::StatsDump, Kind::StatsRestore, Kind::IrmapCache];
         let beside = work.into_iter().filter_map(|kind| archive.find(&join(root.into(), kind.pattern().as_bytes())));
@@ -73,7 +73,7 @@ impl Checkpoint {
     }
 }
 
-/// An image outside of any archive.
+/// An image that is not in an archive.
 #[derive(Debug)]
 pub struct ImageFile {
     archive: Archive,
@@ -82,7 +82,7 @@ pub struct ImageFile {
 }
 
 impl ImageFile {
-    /// Opens a file; `None` if it is no image by its name nor by what it begins with.
+    /// Opens a file. `None` if neither its name nor its first bytes are those of an image.
     ///
     /// # Errors
     ///
@@ -91,7 +91,7 @@ impl ImageFile {
         Self::open_mapped(path.as_ref(), true, limits)
     }
 
-    /// The same, of a file that is read and never mapped: one that may shrink meanwhile.
+    /// Opens a file that is read and never mapped, as it may shrink meanwhile.
     ///
     /// # Errors
     ///
@@ -115,7 +115,7 @@ impl ImageFile {
         Ok(Some(ImageFile { archive, limits: limits.clone(), warnings: Warnings::new(limits) }))
     }
 
-    /// Decodes it.
+    /// Decodes the image.
     ///
     /// # Errors
     ///
@@ -130,7 +130,7 @@ impl ImageFile {
         self.archive.members().iter().try_for_each(|member| decoder.image(member, visit))
     }
 
-    /// All that was odd, damaged or missing in what has been decoded so far.
+    /// Everything odd, damaged or missing in what has been decoded so far.
     pub fn warnings(&self) -> Vec<Warning> {
         let mut all = self.warnings.snapshot();
         all.extend(faults(&self.archive, &self.limits));

@@ -1,4 +1,4 @@
-//! Parts of the model that only some questions need: each is read when it is first asked for, and only once.
+//! Parts of the model that only some questions need. Each is read on first use, and only once.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -13,8 +13,8 @@ use crate::model::{
     bpf_map, cgroup, declared, holders, host, host_paths, ipc, lsm, namespaces, pipe, seccomp, sysctl, terminal,
 };
 
-/// Parts of what was dumped that [`Model`](crate::model::Model) does not have because few questions need them. Each is read
-/// when it is first asked for.
+/// Parts of the dump that are not in [`Model`](crate::model::Model), as few questions need them. Each is read on first
+/// use.
 ///
 /// ```
 /// # fn main() -> Result<(), cryoscope::Error> {
@@ -42,7 +42,7 @@ impl<'c> Details<'c> {
 /// the images of the dump, the model, and the files next to the images.
 macro_rules! families {
     ($($(#[doc = $doc:literal])+ $name:ident: $type:ty = $read:path;)*) => {
-        /// What has been read of them.
+        /// The parts read so far.
         #[derive(Debug, Default)]
         pub(super) struct Families {
             $($name: OnceLock<$type>,)*
@@ -73,17 +73,17 @@ macro_rules! families {
 }
 
 families! {
-    /// Signals that wait, and what each process does about signals.
+    /// Pending signals, and the signal actions of each process.
     signals: Signals = signal::read;
-    /// Timers that run.
+    /// Running timers.
     timers: Timers = timer::read;
-    /// Limits on what each process may use.
+    /// Resource limits of each process.
     resource_limits: ResourceLimits = rlimit::read;
-    /// Locks of files.
+    /// File locks.
     file_locks: FileLocks = lock::read;
-    /// What the images of network namespaces hold.
+    /// Contents of the images of network namespaces.
     networks: Networks = netns::read;
-    /// Settings of the kernel that belong to namespaces.
+    /// Kernel settings that belong to namespaces.
     sysctl_list: Vec<sysctl::Sysctl> = sysctl::read;
     /// Namespaces, by kind and number.
     namespace_map: namespaces::Namespaces = namespaces::read;
@@ -91,22 +91,22 @@ families! {
     host_paths: host_paths::HostPaths = host_paths::read;
     /// Which processes hold which files, and how.
     holders: holders::Holders = holders::read;
-    /// Pipes, and what waited in them.
+    /// Pipes, and the bytes that waited in them.
     pipe_table: pipe::Pipes = pipe::read;
-    /// What waited in pseudo terminals.
+    /// Bytes that waited in pseudo terminals.
     terminal_queues: terminal::TerminalQueues = terminal::read;
     /// System V message queues and semaphores.
     system_v: ipc::Ipc = ipc::read;
-    /// BPF maps and what was in them, by the kernel's number.
+    /// BPF maps and their contents, by the kernel's number.
     bpf_map_table: BTreeMap<u32, bpf_map::BpfMap> = bpf_map::read;
-    /// Filters of system calls.
+    /// Seccomp filters.
     seccomp: seccomp::Filters = seccomp::read;
     /// Control groups.
     cgroup_sets: cgroup::Cgroups = cgroup::read;
-    /// What was declared: the engine's specification.
+    /// The engine's specification.
     declared: declared::Declared = declared::read;
-    /// What the container's mounts of autofs and `binfmt_misc` say, and the processors of the host.
+    /// Mounts of autofs and `binfmt_misc` in the container, and the processors of the host.
     host: host::Host = host::read;
-    /// Policies of `AppArmor`.
+    /// `AppArmor` policies.
     apparmor_policies: Vec<lsm::Policy> = lsm::read;
 }

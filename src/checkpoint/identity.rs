@@ -1,5 +1,4 @@
-//! What tells a dump from all others: a digest over what is in it, so that copies of it have the same one however they are
-//! packed and called.
+//! Identity of a dump: a digest of its contents, which is equal for all copies however they are packed and named.
 
 use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
@@ -9,13 +8,13 @@ use crate::archive::{Member, MemberKind};
 use crate::images::Kind;
 use crate::int::u64_of;
 
-/// Bytes of an image or a document that count, and of all together: beyond, only lengths do.
+/// Bytes that count of one image or document, and of all together. Beyond that, only lengths count.
 const EACH: u64 = 16 << 20;
 const ALL: u64 = 1 << 30;
 
-/// The images that count. Two dumps differ in some of them whatever made them: in registers, pages that were written, times that
-/// the dump took (`stats-dump`, to the microsecond), and since CRIU 4.1 in the id of the run (`inventory.img`). Pages themselves do not
-/// count: they are large, and may be packed in another way.
+/// The images that count. Any two dumps differ in some of them: in registers, written pages, times of the dump
+/// (`stats-dump`, in microseconds), and since CRIU 4.1 in the id of the run (`inventory.img`). Pages themselves do not
+/// count: they are large, and may be packed differently.
 const IMAGES: [Kind; 16] = [
     Kind::Inventory,
     Kind::Pstree,
@@ -35,14 +34,15 @@ const IMAGES: [Kind; 16] = [
     Kind::StatsDump,
 ];
 
-/// What the engine wrote of the container: its id, and the moment of the dump.
+/// The engine's documents about the container, with its id and the time of the dump.
 const DOCUMENTS: [&str; 3] = ["config.dump", "spec.dump", "config.json"];
 
 impl Checkpoint {
-    /// What identifies the dump, in hexadecimal: the same for all copies of it, whatever their archives are called, however they
-    /// are packed, and for an unpacked one, and another for every other dump. It is the SHA-256 over the images of processes
-    /// (`pstree`, `core-*`, `mm-*`, `pagemap-*`, …), of the inventory with the id of the run, of the statistics, and over the engine's
-    /// documents, which have the container's id and the moment of the dump. Neither pages nor times of files count.
+    /// Identifies the dump, in hexadecimal. All copies of a dump have the same identity, whatever their archives are
+    /// named and however they are packed, or unpacked; every other dump has another one. It is the SHA-256 over the
+    /// images of processes (`pstree`, `core-*`, `mm-*`, `pagemap-*`, …), the inventory with the id of the run, the
+    /// statistics, and the engine's documents with the container's id and the time of the dump. Pages and file times do
+    /// not count.
     pub fn identity(&self) -> String {
         let mut digest = Dump { sha256: Sha256::new(), left: ALL };
         digest.sha256.update(b"cryoscope dump\0");
@@ -69,7 +69,7 @@ struct Dump {
 }
 
 impl Dump {
-    /// Adds a file, if it is there.
+    /// Adds a file, if it exists.
     fn file(&mut self, name: &str, number: u64, member: Option<&Member>, of: &Checkpoint) {
         let Some(member) = member.and_then(|member| of.archive().resolve(member).ok()) else { return };
         if member.kind != MemberKind::File {

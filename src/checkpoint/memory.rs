@@ -1,4 +1,4 @@
-//! Memory as the library's users see it: what is asked for is there, even if the archive has to be read again for it.
+//! Memory for users of the library. Whatever is requested is available, even if the archive must be read again.
 
 use std::collections::BTreeSet;
 use std::ops::{ControlFlow, Range};
@@ -13,11 +13,11 @@ use crate::model::ids::Pid;
 use crate::model::process::Process;
 use crate::warning::Warnings;
 
-/// All of a process's addresses.
+/// All addresses of a process.
 const ALL: Range<u64> = 0..u64::MAX;
 
-/// The memory of a checkpoint: address spaces, searches, strings. Pages that were not kept when the archive was inflated are
-/// read again from its path. If that is not possible, the warning `not_kept` says so.
+/// The memory of a checkpoint: address spaces, searches, strings. Pages that were not kept when the archive was
+/// inflated are read again from its path. If that is not possible, the warning `not_kept` says so.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -44,17 +44,17 @@ impl<'c> MemoryView<'c> {
         MemoryView { checkpoint }
     }
 
-    /// Bytes of a page on the dumped machine.
+    /// Page size of the dumped machine in bytes.
     pub fn page_size(self) -> u64 {
         self.checkpoint.kept_memory().page_size()
     }
 
-    /// Tasks of which only pages are known, because the dump has no process tree: a pre-dump, or what is left of a dump.
+    /// Tasks of which only pages are known, as the dump has no process tree: a pre-dump, or the remainder of a dump.
     pub fn nameless(self) -> &'c [Process] {
         self.checkpoint.kept_memory().nameless()
     }
 
-    /// The ranges of addresses of which a process's own pages were recorded. Ranges that touch are joined.
+    /// The ranges of addresses whose pages were stored for this process. Ranges that touch are joined.
     pub fn recorded_ranges(self, process: &Process) -> Vec<Range<u64>> {
         self.checkpoint.kept_memory().recorded_ranges(process)
     }
@@ -64,13 +64,15 @@ impl<'c> MemoryView<'c> {
         self.checkpoint.whole_memory().space(process, self.checkpoint.model())
     }
 
-    /// The address space of the process with a pid. `None` if there is no such process, and as for [`MemoryView::space`].
+    /// The address space of the process with a pid. `None` if there is no such process, and as for
+    /// [`MemoryView::space`].
     pub fn space_of(self, pid: Pid) -> Option<AddressSpace<'c>> {
         self.space(self.checkpoint.model().process(pid)?)
     }
 
-    /// The address space of a process, or only its pages at their addresses if its mappings are unknown: the `mm` image is
-    /// missing or damaged, or the task is one of [`MemoryView::nameless`]. Addresses between such pages read as not mapped.
+    /// The address space of a process, or only its pages at their addresses if its mappings are unknown: the `mm` image
+    /// is missing or damaged, or the task is one of [`MemoryView::nameless`]. Addresses between such pages read as not
+    /// mapped.
     pub fn pages(self, process: &'c Process) -> Option<AddressSpace<'c>> {
         self.checkpoint.whole_memory().pages(process, self.checkpoint.model())
     }
@@ -104,8 +106,8 @@ impl<'c> MemoryView<'c> {
         }
     }
 
-    /// Searches everything in the archive that is not the memory of a process: files, queues, documents, logs, and the
-    /// archives among them. `context` is how many bytes around a match are kept with it.
+    /// Searches everything in the archive except the memory of processes: files, queues, documents, logs, and nested
+    /// archives. `context` is the number of bytes around a match that are kept with it.
     pub fn search_elsewhere(self, matcher: &Matcher, options: &SearchOptions, context: u64) -> FindingsElsewhere {
         let checkpoint = self.checkpoint;
         let done = checkpoint.kept_memory().images(checkpoint.model());
@@ -114,8 +116,8 @@ impl<'c> MemoryView<'c> {
         ElsewhereSearch { archive, matcher, options, context, limits, warnings, done: &done, only: None }.run()
     }
 
-    /// Searches the pages images that belong to no address, because no pagemap names them, or several do. They are searched
-    /// as the contents of files. [`MemoryView::search_elsewhere`] finds them too.
+    /// Searches pages images that cannot be assigned to addresses, because no pagemap names them, or several do. They
+    /// are searched like files. [`MemoryView::search_elsewhere`] finds them, too.
     pub fn search_unattributed(self, matcher: &Matcher, options: &SearchOptions, context: u64) -> FindingsElsewhere {
         let checkpoint = self.checkpoint;
         let only = checkpoint.kept_memory().unattributed();
@@ -140,9 +142,9 @@ impl<'c> MemoryView<'c> {
         self.checkpoint.whole_memory().strings(self.checkpoint.model(), wanted, options, map, take);
     }
 
-    /// Walks through ranges of addresses in their order, one process after another: what is here in parts of at most 64 KiB,
-    /// and what is not. `map` is called for each part, on any thread; `take` gets what it returned in order, until it has
-    /// enough.
+    /// Walks through ranges of addresses in order, one process after another: available bytes in parts of at most 64
+    /// KiB, and missing ranges. `map` is called for each part, on any thread; `take` gets what it returned in order,
+    /// until it has enough.
     pub fn walk<T: Send>(
         self,
         wanted: &[(&'c Process, Vec<Range<u64>>)],
@@ -155,7 +157,7 @@ impl<'c> MemoryView<'c> {
 }
 
 impl Checkpoint {
-    /// Memory as far as it was kept when the archive was opened: enough to know which pages there are, and for arguments and
+    /// Memory as kept when the archive was opened: enough to know which pages exist, and for arguments and
     /// environments.
     pub(crate) fn kept_memory(&self) -> &Memory {
         self.memory.get_or_init(|| self.read_memory(None, &self.warnings))
@@ -178,7 +180,7 @@ impl Checkpoint {
         })
     }
 
-    /// The memory in which a search was made, with the bytes of its matches and `context` around them.
+    /// The memory that was searched, with the bytes of its matches and `context` bytes around them.
     pub(crate) fn searched_memory(&self, matcher: &Matcher, context: u64) -> &Memory {
         match (self.whole_memory.get(), &self.shared.searched) {
             (Some(whole), _) => whole,

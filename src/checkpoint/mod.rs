@@ -1,5 +1,5 @@
-//! A checkpoint: the door to everything that is known of one. It opens an archive, finds the dumps in it, and builds each
-//! layer's product when it is first asked for.
+//! A checkpoint: the entry point to everything known about it. It opens an archive, finds the dumps in it, and builds
+//! each layer on first use.
 
 mod decode;
 mod families;
@@ -82,67 +82,69 @@ impl Default for Options {
 }
 
 impl Options {
-    /// The defaults.
+    /// The default options.
     pub fn new() -> Self {
         Options::default()
     }
 
-    /// Bounds on what the archive may cost.
+    /// Sets limits on what the archive may use.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Whether uncompressed archives and files of directories may be mapped (the default) or are read, archives as a stream.
-    /// A map ends the process if the file shrinks under it, as it may on media that vanish.
+    /// Sets whether uncompressed archives and files of directories may be mapped (the default). Otherwise they are
+    /// read, archives as a stream. If a mapped file shrinks, as may happen on removable or network media, the process
+    /// is killed.
     #[must_use]
     pub fn map(mut self, map: bool) -> Self {
         self.map = map;
         self
     }
 
-    /// Whether rows of `members`, `rootfs_changes` and `volume_files` have the hashes of contents (not unless told). It
-    /// includes [`Options::hash_archive`]. Of an archive that comes as a stream, hashes are made in the pass that inflates it.
+    /// Sets whether rows of `members`, `rootfs_changes` and `volume_files` have hashes of contents (off by default). It
+    /// includes [`Options::hash_archive`]. For a stream, hashes are computed while it is inflated.
     #[must_use]
     pub fn hash(mut self, hash: bool) -> Self {
         self.hash = hash;
         self
     }
 
-    /// Whether [`Archive::sha256`] is known of an archive that comes as a stream, too (not unless told).
+    /// Sets whether [`Archive::sha256`] is also computed for streams (off by default).
     #[must_use]
     pub fn hash_archive(mut self, hash: bool) -> Self {
         self.hash_archive = hash;
         self
     }
 
-    /// The file name of an archive that comes as a stream, as far as somebody knows it: the kubelet's say pod, namespace and
-    /// container. An archive that is opened by its path has its own.
+    /// Sets the file name of an archive that is read from a stream, if known: the kubelet's file names contain pod,
+    /// namespace and container. An archive opened by its path uses its own name.
     #[must_use]
     pub fn file_name(mut self, name: impl Into<String>) -> Self {
         self.file_name = Some(name.into());
         self
     }
 
-    /// The SHA-256 that the archive must have, or any of several, in hexadecimal; opening another fails. It is read as a whole
-    /// for that.
+    /// Sets the SHA-256 that the archive must have, or a list of allowed ones, in hexadecimal. Opening any other
+    /// archive fails. The whole archive is read for this.
     #[must_use]
     pub fn expect_sha256(mut self, expected: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.expected = expected.into_iter().map(|hash| hash.into().to_ascii_lowercase()).collect();
         self
     }
 
-    /// What is kept of an archive that is read as a stream. By default, [`Keep::Arguments`] of an archive that is opened by
-    /// its path, which is read again if more is asked for; and [`Keep::Everything`] of a reader, which can be read only once.
+    /// Sets what is kept of an archive that is read as a stream. The default for an archive opened by its path is
+    /// [`Keep::Arguments`], as it can be read again if more is needed. The default for a reader, which can be read only
+    /// once, is [`Keep::Everything`].
     #[must_use]
     pub fn keep(mut self, keep: Keep) -> Self {
         self.keep = Some(keep);
         self
     }
 
-    /// A search that will be made of all memory, by whole processes. Pages of an archive that is read as a stream are then
-    /// searched while they are inflated, and only what matches is kept of them. Use it with [`Keep::Memory`] or more. Another
+    /// Announces a search of all memory of all processes. Pages of an archive that is read as a stream are then
+    /// searched while they are inflated, and only matches are kept. Use it with [`Keep::Memory`] or more. Any other
     /// search of the same checkpoint reads the archive again.
     #[must_use]
     pub fn search(mut self, search: EarlySearch) -> Self {
@@ -150,7 +152,8 @@ impl Options {
         self
     }
 
-    /// Called while a stream is read, with the bytes of the input that were read and how many there are, if that is known.
+    /// Sets a function that is called while a stream is read, with the number of input bytes read so far and the total,
+    /// if known.
     #[must_use]
     pub fn progress(mut self, progress: impl Fn(u64, Option<u64>) + Send + Sync + 'static) -> Self {
         self.progress = Box::new(progress);
@@ -165,7 +168,7 @@ impl Options {
     pub fn open(&self, path: impl AsRef<Path>) -> Result<Vec<Checkpoint>, Error> {
         let path = path.as_ref();
         let file_name = path.file_name().map(|name| name.to_string_lossy().into_owned());
-        // Only a regular file can be read twice, and only its members can be missing: those of a directory are read in place.
+        // Only a regular file can be read twice. Nothing is missing from a directory, whose files are read in place.
         let can_reopen = std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file() || metadata.is_dir());
         let reopen = can_reopen.then(|| Reopen {
             path: path.to_owned(),
@@ -175,7 +178,7 @@ impl Options {
         self.checkpoints(file_name, reopen, |opener| opener.path(path)).map_err(|kind| Error::of(path, kind))
     }
 
-    /// Opens an archive that is a file already, such as standard input. What can be mapped is.
+    /// Opens an archive that is already an open file, such as standard input. It is mapped if possible.
     ///
     /// # Errors
     ///
@@ -184,7 +187,7 @@ impl Options {
         Ok(self.checkpoints(self.file_name.clone(), None, |opener| opener.file(file, None))?)
     }
 
-    /// Opens an archive that comes as a stream.
+    /// Opens an archive from a reader.
     ///
     /// # Errors
     ///
@@ -251,14 +254,14 @@ fn why_none(archive: &Archive, warnings: &Warnings) -> ErrorKind {
     }
     let warnings = warnings.snapshot();
     let mut in_the_way: Vec<_> = warnings.iter().filter(|warning| warning.severity() == Severity::Warning).collect();
-    // Of what comes of one another, a limit is what can be raised.
+    // If one problem causes another, name the limit, as the user can raise it.
     in_the_way.sort_by_key(|warning| warning.code != Code::LimitReached);
     let limit = in_the_way.iter().find_map(|warning| warning.limit);
     let why = in_the_way.into_iter().take(3).map(ToString::to_string).collect::<Vec<_>>().join("; ");
     if why.is_empty() { ErrorKind::NoImages(found) } else { ErrorKind::NotReached { found, why, limit } }
 }
 
-/// What of an archive could not be read, for the message; `None` if all was.
+/// Names the parts of an archive that could not be read, for the message. `None` if there are none.
 fn unreadable(warnings: &Warnings) -> Option<String> {
     let all = warnings.snapshot();
     let mut unreadable = all.iter().filter(|warning| warning.code == Code::MemberUnreadable);
@@ -268,11 +271,11 @@ fn unreadable(warnings: &Warnings) -> Option<String> {
         more => format!("; and {more} more"),
     };
     let denied = first.message.starts_with("permission denied");
-    let hint = if denied { "; engines make checkpoints readable for root only: read it as root" } else { "" };
+    let hint = if denied { "; engines make checkpoints readable only by root: run as root" } else { "" };
     Some(format!("{first}{more}{hint}"))
 }
 
-/// What an archive without images holds, for the message.
+/// Describes the contents of an archive without images, for the message.
 fn what_is_there(archive: &Archive) -> String {
     let names: Vec<String> = archive
         .members()
@@ -281,23 +284,23 @@ fn what_is_there(archive: &Archive) -> String {
         .filter(|name| !name.is_empty())
         .collect();
     match names.as_slice() {
-        [] => "it has no members at all".to_owned(),
+        [] => "it has no members".to_owned(),
         [one] => format!("its only member is {one:?}"),
         [first, .., last] => format!("{} members, from {first:?} to {last:?}", names.len()),
     }
 }
 
-/// What the checkpoints of one archive have in common.
+/// Data shared by the checkpoints of one archive.
 #[derive(Debug)]
 struct Shared {
     archive: Arc<Archive>,
     sets: Sets,
-    /// Warnings about the archive as such.
+    /// Warnings about the archive as a whole.
     of_archive: Warnings,
     limits: Limits,
     hash: bool,
     file_name: Option<String>,
-    /// What was found while it was inflated.
+    /// The matches found while it was inflated.
     searched: Option<Arc<Searched>>,
     kept: Kept,
 }
@@ -328,7 +331,7 @@ impl Shared {
 pub struct Checkpoint {
     shared: Arc<Shared>,
     set: Arc<ImageSet>,
-    /// Earlier dumps from other archives, the newest first.
+    /// Parent dumps from other archives, newest first.
     parents: Vec<(Arc<Shared>, Arc<ImageSet>)>,
     warnings: Warnings,
     model: OnceLock<Model>,
@@ -354,7 +357,7 @@ impl Checkpoint {
         only(Options::new().open(path)?).map_err(|kind| Error::of(path, kind))
     }
 
-    /// Opens the checkpoint of an archive that comes as a stream, compressed or not.
+    /// Opens the checkpoint of an archive from a reader, compressed or not.
     ///
     /// # Errors
     ///
@@ -378,11 +381,12 @@ impl Checkpoint {
         }
     }
 
-    /// Gives it an earlier dump from another archive, in which pages are that it left to its parent; the newest first.
-    /// Only what is asked of memory afterwards knows of it.
+    /// Adds a parent dump from another archive, which has the pages that this dump leaves out. Add the newest first.
+    /// Only later questions about memory use it.
     ///
-    /// Of an archive with several dumps, that one is taken whose folder has the name that the last known dump's `parent` link
-    /// ends with. It may be the archive of this very checkpoint: then it is one of the earlier dumps in it.
+    /// If the archive has several dumps, the one is used whose directory has the name at the end of the `parent` link
+    /// of the oldest known dump. The archive may be that of this checkpoint: then the dump is one of the parent dumps
+    /// in it.
     pub fn add_parent(&mut self, parent: &Checkpoint) {
         if let Some(set) = self.earlier_in(parent) {
             self.parents.push((Arc::clone(&parent.shared), set));
@@ -391,7 +395,7 @@ impl Checkpoint {
         }
     }
 
-    /// The dump of another archive, or of a copy of this one, that comes before those that are known.
+    /// The previous dump of the chain, from another archive or from a copy of this one.
     fn earlier_in(&self, parent: &Checkpoint) -> Option<Arc<ImageSet>> {
         let is_same = self.shared.is_copy_of(&parent.shared);
         let chains = std::iter::once((&self.shared, &self.set)).chain(self.parents.iter().map(|(a, b)| (a, b)));
@@ -415,34 +419,34 @@ impl Checkpoint {
         by_name.or_else(whole).or_else(|| only(all().filter(|set| !set.has_tasks()).collect()))
     }
 
-    /// What tells it from the others of its archive: the folder that it lies in, empty for the root.
+    /// Name within the archive: the directory that it is in. Empty for the root.
     pub fn set_name(&self) -> &BStr {
         BStr::new(root_of(&self.set.folder))
     }
 
-    /// The archive that holds it.
+    /// The archive.
     pub fn archive(&self) -> &Archive {
         &self.shared.archive
     }
 
-    /// The folder of its images.
+    /// The image set.
     pub fn images(&self) -> &ImageSet {
         &self.set
     }
 
-    /// The bounds it was opened with.
+    /// The limits it was opened with.
     pub fn limits(&self) -> &Limits {
         &self.shared.limits
     }
 
-    /// Everything that was dumped, joined; built when first asked for.
+    /// Everything that was dumped, joined. Built on first use.
     pub fn model(&self) -> &Model {
         self.model.get_or_init(|| {
             Model::read(self.reader(self.images()), &self.engine_files(), self.shared.file_name.as_deref())
         })
     }
 
-    /// What else was dumped: signals, timers, namespaces, network settings and more; each built when first asked for.
+    /// Other parts of the dump: signals, timers, namespaces, network settings and more. Each is built on first use.
     pub fn details(&self) -> Details<'_> {
         Details::new(self)
     }
@@ -452,31 +456,31 @@ impl Checkpoint {
         MemoryView::new(self)
     }
 
-    /// Files whose contents are in the archive though no file system that is left may have them: deleted files, memfds,
-    /// System V segments, file systems in memory.
+    /// Files whose contents are in the archive, but may not be in any remaining file system: deleted files, memfds,
+    /// System V segments, in-memory file systems.
     pub fn recovered(&self) -> RecoveredFiles<'_> {
         let images = self.reader_with(Keep::Everything);
         let side = self.side_with(Keep::Everything);
         RecoveredFiles::read(images, &side, self.model(), self.whole_memory(), self.holders())
     }
 
-    /// What the container changed in its root file system.
+    /// Changes to the root file system.
     pub fn rootfs(&self) -> RootfsChanges<'_> {
         RootfsChanges::read(&self.side_with(Keep::Files), self.model())
     }
 
-    /// Logs next to the images: CRIU's own, and what the container wrote.
+    /// Logs next to the images: of CRIU and of the container.
     pub fn logs(&self) -> Vec<LogFile<'_>> {
         log::files(&self.side_with(Keep::Files))
     }
 
-    /// The named volumes whose contents the engine kept, each by its name.
+    /// The named volumes whose contents the engine kept, by name.
     pub fn volumes(&self) -> Vec<(BString, FileTree<'_>)> {
         tree::volumes(&self.side_with(Keep::Files))
     }
 
-    /// All that was odd, damaged or missing in what has been read so far. Reading is lazy: [`Checkpoint::read_all`] first,
-    /// to hear everything.
+    /// Everything odd, damaged or missing in what has been read so far. Reading is lazy: call [`Checkpoint::read_all`]
+    /// first to get all warnings.
     pub fn warnings(&self) -> Vec<Warning> {
         let mut all = self.shared.of_archive.snapshot();
         all.extend(self.warnings.snapshot());
@@ -499,47 +503,47 @@ impl Checkpoint {
             || archive.faults().next().is_some()
     }
 
-    /// Reads everything that tables are made of, so that all warnings are known.
+    /// Reads everything that tables need, so that all warnings are known.
     pub fn read_all(&self) {
         let _ = self.kept_memory();
         self.read_families();
     }
 
-    /// Whether it is the first of its archive.
+    /// Whether it is the first checkpoint of its archive.
     pub(crate) fn is_first(&self) -> bool {
         self.shared.sets.checkpoints.first().is_some_and(|first| Arc::ptr_eq(first, &self.set))
     }
 
-    /// Whether columns of hashes that are not made unless asked for were asked for.
+    /// Whether hashes of contents were requested.
     pub(crate) fn hashes(&self) -> bool {
         self.shared.hash
     }
 
-    /// What may be made of each byte of the archive where one thing is said of many.
+    /// Bytes of output per byte of archive, where one fact may appear in many rows.
     pub(crate) const EACH_BYTE: u64 = 32;
 
-    /// A limit, and what the bytes of the archive allow beyond.
+    /// A limit plus the allowance for the size of the archive.
     pub(crate) fn in_proportion(&self, limit: u64) -> u64 {
         self.bytes().saturating_mul(Self::EACH_BYTE).saturating_add(limit)
     }
 
-    /// Bytes of the archive once inflated, or of the files of a directory.
+    /// Size of the inflated archive, or of the files of a directory, in bytes.
     pub(crate) fn bytes(&self) -> u64 {
         let sizes = || self.archive().members().iter().map(|member| member.size).fold(0, u64::saturating_add);
         self.archive().unpacked_bytes().unwrap_or_else(sizes)
     }
 
-    /// Adds a warning about something that was only seen when rows were made.
+    /// Adds a warning about something that was found only when rows were made.
     pub(crate) fn warn(&self, about: impl Into<About>, place: Place, message: impl FnOnce() -> String) {
         self.warnings.push(about, place, message);
     }
 
-    /// What lies beside the images.
+    /// The engine's files next to the images.
     pub(crate) fn engine_files(&self) -> EngineFiles<'_> {
         EngineFiles::new(self.reader(self.images()), self.shared.sets.checkpoints.len() == 1)
     }
 
-    /// What lies next to the images, with contents of members.
+    /// The engine's files next to the images, with contents of members.
     fn side_with(&self, need: Keep) -> EngineFiles<'_> {
         EngineFiles::new(self.reader_with(need), self.shared.sets.checkpoints.len() == 1)
     }
@@ -549,7 +553,7 @@ impl Checkpoint {
         Images { archive: self.shared.archive_with(need), ..self.reader(self.images()) }
     }
 
-    /// The dump and those that other archives have of its chain, the newest first.
+    /// The dump and the parent dumps from other archives, newest first.
     fn dumps(&self) -> impl Iterator<Item = (&Arc<Shared>, &Arc<ImageSet>)> {
         std::iter::once((&self.shared, &self.set)).chain(self.parents.iter().map(|(shared, set)| (shared, set)))
     }
@@ -558,7 +562,7 @@ impl Checkpoint {
         Images { archive: &self.shared.archive, set, limits: &self.shared.limits, warnings: &self.warnings }
     }
 
-    /// The magic numbers of an image and how many records it has. What is wrong with it was warned of when it was read.
+    /// The magic numbers of an image and the number of its records. Its damage was reported when it was read.
     pub(crate) fn count_records(&self, kind: Kind, number: u64) -> Option<(Vec<u32>, usize)> {
         let unheard = Warnings::new(&self.shared.limits);
         let images = Images { warnings: &unheard, ..self.reader(&self.set) };
@@ -567,7 +571,7 @@ impl Checkpoint {
     }
 }
 
-/// Warnings of what is wrong with the files of a directory, as far as they were opened.
+/// Warnings about the files of a directory that were opened.
 fn faults(archive: &Archive, limits: &Limits) -> Vec<Warning> {
     let warnings = Warnings::new(limits);
     for (name, fault) in archive.faults() {
@@ -576,7 +580,7 @@ fn faults(archive: &Archive, limits: &Limits) -> Vec<Warning> {
     warnings.snapshot()
 }
 
-/// The one checkpoint of an archive.
+/// The only checkpoint of an archive.
 fn only(mut checkpoints: Vec<Checkpoint>) -> Result<Checkpoint, ErrorKind> {
     match (checkpoints.pop(), checkpoints.as_slice()) {
         (Some(only), []) => Ok(only),

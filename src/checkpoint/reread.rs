@@ -1,5 +1,5 @@
-//! Reads an archive again when something is asked for that was not kept while it was inflated. Without this, the answer
-//! would be empty and nobody would know.
+//! Reads an archive again when data is requested that was not kept while it was inflated. Otherwise the answer would be
+//! empty without a warning.
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -18,11 +18,11 @@ pub(super) struct Reopen {
     pub(super) hash: bool,
 }
 
-/// What was kept of an archive, and what was read again since.
+/// What was kept of an archive, and what has been read again since.
 #[derive(Debug)]
 pub(super) struct Kept {
     pub(super) keep: Keep,
-    /// Whether the caller said what to keep.
+    /// Whether the caller chose what to keep.
     pub(super) is_told: bool,
     /// `None` if the archive can only be read once.
     pub(super) reopen: Option<Reopen>,
@@ -31,7 +31,7 @@ pub(super) struct Kept {
     pub(super) again: Again,
 }
 
-/// The archive, read again with more kept; `None` inside if that was not possible.
+/// The archive, read again with more kept. The inner value is `None` if that was not possible.
 #[derive(Debug, Default)]
 pub(super) struct Again {
     files: OnceLock<Option<Arc<Archive>>>,
@@ -50,7 +50,7 @@ impl Again {
 }
 
 impl Shared {
-    /// Whether everything of this kind is here already.
+    /// Whether everything of this kind is already available.
     fn holds(&self, need: Keep) -> bool {
         // Pages that were searched while they were inflated were not kept.
         let searched = || self.searched.as_ref().is_some_and(|searched| searched.has_passed());
@@ -60,8 +60,8 @@ impl Shared {
         !*self.kept.lacks.get_or_init(|| self.archive.lacks_contents())
     }
 
-    /// The archive with everything of a kind in it: as it was opened or, if that is not enough, read again. The archive as it
-    /// was opened if that is not possible, which is a warning.
+    /// The archive with everything of a kind: as it was opened, or read again if that is not enough. If it cannot be
+    /// read again, this is the archive as it was opened, with a warning.
     pub(super) fn archive_with(&self, need: Keep) -> &Arc<Archive> {
         if self.holds(need) {
             return &self.archive;
@@ -81,7 +81,7 @@ impl Shared {
 
     fn read_again(&self, need: Keep) -> Result<Archive, String> {
         let Some(reopen) = &self.kept.reopen else {
-            return Err("the input can be read only once: keep more when opening it".to_owned());
+            return Err("the input can be read only once; keep more when opening it".to_owned());
         };
         let unheard = Warnings::new(&self.limits);
         let mut demand = Demand::new(&self.limits, need, None);
@@ -97,7 +97,7 @@ impl Shared {
         let archive = opener.path(&reopen.path).map_err(|error| format!("reading it again failed: {error}"))?;
         let is_same = self.archive.watched().is_none() && is_copy(&self.archive, &archive);
         if !is_same || reopen.hash && archive.sha256() != self.archive.sha256() {
-            return Err("the archive was changed since it was opened: copy it and read the copy".to_owned());
+            return Err("the archive has changed since it was opened; copy it and read the copy".to_owned());
         }
         self.of_archive.add_new(unheard.snapshot());
         Ok(archive)
@@ -113,10 +113,10 @@ pub(super) fn is_copy(here: &Archive, there: &Archive) -> bool {
 
 fn missing(need: Keep) -> &'static str {
     match need {
-        Keep::Memory => "pages of memory were asked for but not kept while inflating, so the answer is partial",
-        Keep::Everything => "contents of members were asked for but not kept while inflating, so the answer is partial",
+        Keep::Memory => "memory pages were needed but not kept while inflating, so the answer is partial",
+        Keep::Everything => "contents of members were needed but not kept while inflating, so the answer is partial",
         Keep::Tables | Keep::Arguments | Keep::Files => {
-            "files of the container were asked for but not kept while inflating, so the answer is partial"
+            "files of the container were needed but not kept while inflating, so the answer is partial"
         }
     }
 }

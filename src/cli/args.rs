@@ -1,4 +1,4 @@
-//! What the user typed: one struct a command, from which help texts are made.
+//! The command line as typed: one struct per command. Clap makes the help texts from these.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ use super::outputs::Outputs;
 use super::record::Record;
 use super::sorter::Order;
 
-/// Bytes around a match that may be asked for, and the longest match.
+/// Upper bounds of `--context` and `--max-match-length`, in bytes.
 const CONTEXT_MOST: u64 = 1 << 20;
 const MATCH_MOST: u64 = 16 << 20;
 
@@ -30,13 +30,13 @@ const STYLES: Styles = Styles::styled()
     .literal(AnsiColor::Green.on_default())
     .placeholder(AnsiColor::Cyan.on_default());
 
-/// Opens container checkpoint archives (Kubernetes, Podman, CRI-O, containerd, bare CRIU sets) and answers what ran in
-/// them, as whom, talking to whom, holding which files, with what in memory.
+/// Reads container checkpoint archives (Kubernetes, Podman, CRI-O, containerd, plain CRIU images) and shows what ran in
+/// them: processes, users, connections, open files, memory.
 #[derive(Debug, Parser)]
 #[command(name = "cryoscope", bin_name = "cryoscope", version, styles = STYLES, arg_required_else_help = true)]
 #[command(
-    after_help = "Exit codes: 0 done · 1 nothing found · 2 failed · 3 part of the archive is missing or damaged, warnings \
-                        say which\n\nExample: cryoscope inspect checkpoint-web-0_prod-nginx-2026-01-02T03:04:05Z.tar"
+    after_help = "Exit codes: 0 done · 1 nothing found · 2 failed · 3 part of the archive is missing or damaged, as the \
+                        warnings say\n\nExample: cryoscope inspect checkpoint-web-0_prod-nginx-2026-01-02T03:04:05Z.tar"
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -70,7 +70,7 @@ pub(crate) enum Command {
 pub(crate) struct Show {
     /// Archives or image directories; `-` for standard input
     ///
-    /// A directory that is not a checkpoint stands for the archives in it. Wildcards work, too.
+    /// For a directory that is not a checkpoint, the archives in it are read. Wildcards are allowed.
     #[arg(required_unless_present = "files_from")]
     pub(crate) archives: Vec<PathBuf>,
     /// Output format
@@ -106,13 +106,13 @@ pub(crate) struct List {
     pub(crate) source: SourceArgs,
 }
 
-/// What was running: process tree with files, sockets, mounts, statistics
+/// Process tree with files, sockets, mounts, statistics
 #[derive(Debug, Args)]
 #[command(after_help = "Example: cryoscope inspect --files --sockets --pid 1 checkpoint.tar")]
 pub(crate) struct Inspect {
     /// Archives or image directories; `-` for standard input
     ///
-    /// A directory that is not a checkpoint stands for the archives in it. Wildcards work, too.
+    /// For a directory that is not a checkpoint, the archives in it are read. Wildcards are allowed.
     #[arg(required_unless_present = "files_from")]
     pub(crate) archives: Vec<PathBuf>,
     /// Show open files, current and root directories
@@ -188,7 +188,7 @@ pub(crate) struct Inspect {
 pub(crate) struct MemparseArgs {
     /// Archives or image directories; `-` for standard input
     ///
-    /// A directory that is not a checkpoint stands for the archives in it. Wildcards work, too.
+    /// For a directory that is not a checkpoint, the archives in it are read. Wildcards are allowed.
     #[arg(required_unless_present = "files_from", value_name = "ARCHIVE")]
     pub(crate) archives: Vec<PathBuf>,
     /// Search for text
@@ -223,17 +223,17 @@ pub(crate) struct MemparseArgs {
     /// Stop after N matches
     #[arg(long, value_name = "N", default_value_t = 1_000_000, help_heading = "Search", hide_short_help = true)]
     pub(crate) max_matches: u64,
-    /// Longest match of a regular expression that is found wherever it lies, in bytes
+    /// Longest match of a regular expression that is always found, in bytes
     #[arg(long, value_name = "N", default_value_t = 4096, help_heading = "Search", hide_short_help = true)]
     #[arg(value_parser = clap::value_parser!(u64).range(..=MATCH_MOST))]
     pub(crate) max_match_length: u64,
-    /// Also search files, queues, logs and all else in the archive
+    /// Also search everything else in the archive: files, queues, logs
     #[arg(long, help_heading = "Search")]
     pub(crate) everywhere: bool,
     /// Print bytes in hexadecimal
     #[arg(long, help_heading = "Contents")]
     pub(crate) hexdump: bool,
-    /// Print repeated lines of a hexdump, too
+    /// Print repeated lines of a hexdump in full
     #[arg(long, help_heading = "Contents", hide_short_help = true)]
     pub(crate) no_squeeze: bool,
     /// Print text in ASCII and UTF-16
@@ -242,9 +242,10 @@ pub(crate) struct MemparseArgs {
     /// Shortest string to print
     #[arg(short = 'n', long, value_name = "N", default_value_t = 4, help_heading = "Contents")]
     pub(crate) min_length: usize,
-    /// Write raw bytes to a file, to a folder (one file per mapping), or to standard output
+    /// Write raw bytes to a file, to a directory (one file per mapping), or to standard output
     ///
-    /// Missing memory is written as zeros. Files do not store them. An index next to the file says what each part is.
+    /// Missing memory is written as zeros, which take no space in a file. An index next to the file describes each
+    /// part.
     #[arg(long, value_name = "FILE|DIR|-", help_heading = "Contents")]
     pub(crate) dump: Option<PathBuf>,
     /// Only these processes
@@ -286,7 +287,7 @@ pub(crate) struct MemparseArgs {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum By {
-    /// A row for each class of mappings of each process
+    /// One row per process and class of mapping
     Class,
 }
 
@@ -294,8 +295,8 @@ pub(crate) enum By {
 #[derive(Debug, Args)]
 #[command(
     after_help = "The core has the registers of all threads, the list of mapped files, and all memory in the archive. It does not \
-                        have unchanged parts of files: gdb reads these from the folder that `set sysroot` names. \
-                        Without `set sysroot`, gdb reads the files of its own machine.\n\n\
+                        have unchanged parts of files: gdb reads these from the directory given to `set sysroot`. \
+                        Without `set sysroot`, gdb reads the files of the machine that it runs on.\n\n\
                         Example: cryoscope core checkpoint.tar --pid 1 -o core.1\n         \
                         gdb -iex 'set sysroot rootfs' -c core.1"
 )]
@@ -313,13 +314,13 @@ pub(crate) struct CoreArgs {
     pub(crate) fleet: FleetArgs,
 }
 
-/// Recovered files, changed files, volumes, logs, queues, memory, a view of /proc, as files
+/// Recovered and changed files, volumes, logs, queues, memory, a view of /proc, written as files
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Files are written to the folder that --output names, and nowhere else. manifest.ndjson in it lists each file with \
-                        its origin and SHA-256. Links, devices and named pipes are listed and not created. Links in the view of \
-                        /proc are written as files that hold the target. All files have mode 0600. Unsafe bytes in names are \
-                        written as %0A; long names are cut and end with ~ and a hash.\n\n\
+    after_help = "Files are written only to the directory given with --output. Its manifest.ndjson lists each file with \
+                        its origin and SHA-256. Links, devices and named pipes are listed but not created. Links in the view of \
+                        /proc are written as files that contain the target. All files have mode 0600. Unsafe bytes in names are \
+                        written as %0A; long names are truncated and end with ~ and a hash.\n\n\
                         Exit codes: 0 done · 1 nothing to extract · 2 failed · 3 part of what was asked for is missing\n\n\
                         Example: cryoscope extract checkpoint.tar -o out\n\
                         Example: cryoscope extract checkpoint.tar -o out --what rootfs,recovered --path '/tmp/*'"
@@ -328,7 +329,7 @@ pub(crate) struct ExtractArgs {
     /// Archive or image directory; `-` for standard input
     #[arg(required_unless_present = "files_from", value_name = "ARCHIVE")]
     pub(crate) archives: Vec<PathBuf>,
-    /// Folder to write to, new or empty
+    /// Directory to write to, new or empty
     #[arg(id = "output", short, long = "output", value_name = "DIR", help_heading = "Output")]
     pub(crate) folder: Option<PathBuf>,
     /// What to extract: recovered, rootfs, tmpfs, devshm, volumes, logs, queues, proc, memory, images, or all
@@ -337,7 +338,7 @@ pub(crate) struct ExtractArgs {
     pub(crate) what: Vec<String>,
     /// Only files with these paths (`*` and `?` are wildcards)
     ///
-    /// Paths are those in the container. Logs and images have their paths in the archive.
+    /// Paths are those inside the container, or inside the archive for logs and images.
     #[arg(long, value_name = "GLOB")]
     pub(crate) path: Vec<String>,
     /// Only files, memory and queues of these processes
@@ -345,8 +346,8 @@ pub(crate) struct ExtractArgs {
     pub(crate) pid: Vec<u32>,
     /// In the view of /proc, create `exe`, `cwd`, `root`, `fd/N` and `self` as symbolic links
     ///
-    /// By default they are files that hold the target. Links lead to files of this machine: take care when you copy or follow
-    /// them.
+    /// By default they are files that contain the target. The links point at files of this machine: take care when
+    /// copying or following them.
     #[cfg(unix)]
     #[arg(long)]
     pub(crate) links: bool,
@@ -354,10 +355,10 @@ pub(crate) struct ExtractArgs {
     pub(crate) fleet: FleetArgs,
 }
 
-/// Raw rows of any table
+/// Rows of any table
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Names of tables are tables; anything else is an archive. Without arguments, lists the tables.\n\n\
+    after_help = "Arguments that name a table select it; all others are archives. Without arguments, lists the tables.\n\n\
                         Example: cryoscope table checkpoint.tar processes process_open_sockets --format ndjson\n\
                         Example: cryoscope table *.tar processes --where uid=0 --where 'path~^/tmp/' --sort pid\n\
                         Example: cryoscope table /evidence --all --format parquet --output-dir dataset --skip-known"
@@ -379,16 +380,16 @@ pub(crate) struct TableArgs {
     pub(crate) documents: DocumentArgs,
     /// Columns to print, in this order; `all` for all
     ///
-    /// By default, text has the columns that fit a screen, and other formats have all.
+    /// By default, text output has the columns that fit on a screen, and other formats have all columns.
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub(crate) columns: Vec<String>,
-    /// Only rows about these processes, or about what they held
+    /// Only rows about these processes and what they had open
     #[arg(short, long, value_name = "N", value_delimiter = ',', help_heading = "Rows")]
     pub(crate) pid: Vec<u32>,
     /// Only rows that meet a condition: COLUMN=VALUE, or != < <= > >= ~
     ///
-    /// `~` takes a regular expression. If the option is given several times, all conditions must hold. `null` stands for a value
-    /// that is not known; quote it for the text. A list meets a condition if one of its items does.
+    /// `~` takes a regular expression. If the option is repeated, all conditions must hold. `null` matches a value
+    /// that is not known; quote it to match the text. A list meets a condition if one of its items does.
     #[arg(long = "where", value_name = "EXPR", help_heading = "Rows", value_parser = Condition::from_str)]
     pub(crate) conditions: Vec<Condition>,
     /// Sort the rows of each table by a column; null is last
@@ -404,7 +405,7 @@ pub(crate) struct TableArgs {
     pub(crate) hash: bool,
     /// Write a file for each table to this directory
     ///
-    /// Parquet gets a folder for each table, to which later runs can add. The directory is created if needed.
+    /// For Parquet, each table gets a directory, to which later runs can add. Directories are created if needed.
     #[arg(long, value_name = "DIR", conflicts_with = "output")]
     pub(crate) output_dir: Option<PathBuf>,
     #[cfg(feature = "parquet")]
@@ -429,16 +430,16 @@ pub(crate) struct TableArgs {
 pub(crate) struct DatasetArgs {
     /// Add to an existing dataset, and skip archives that it already has
     ///
-    /// Archives are compared by SHA-256. Of two copies, the second is skipped.
+    /// Archives are compared by SHA-256. The second of two copies is skipped.
     #[arg(long, help_heading = "Dataset", hide_short_help = true, requires = "output_dir")]
     pub(crate) skip_known: bool,
     /// Retry archives that could not be read before
     #[arg(long, help_heading = "Dataset", hide_short_help = true, requires = "skip_known")]
     pub(crate) retry_failed: bool,
-    /// Number of archives that are written together (default: 1000); a killed run loses at most one batch
+    /// Number of archives written together (default: 1000); a run that is killed loses at most one batch
     #[arg(long, help_heading = "Dataset", hide_short_help = true, value_name = "N", requires = "output_dir", value_parser = batch)]
     pub(crate) batch: Option<usize>,
-    /// Partition the folder of each table by the day of the checkpoint (UTC) or by archive
+    /// Partition the directory of each table by the day of the checkpoint (UTC) or by archive
     #[arg(
         long,
         help_heading = "Dataset",
@@ -483,8 +484,8 @@ pub(crate) enum PartitionBy {
 #[derive(Debug, Args)]
 #[command(
     after_help = "Fields have CRIU's names. Unknown fields are shown by number, wire type and value. Addresses, flags and device \
-                        numbers are shown as such, unless --plain is given. Payload after a record (queues, contents of \
-                        deleted files) is shown by its length or, with --payload, in hexadecimal. crit-json is what `crit decode` prints.\n\n\
+                        numbers are shown in readable form, unless --plain is given. Payload after a record (queues, contents of \
+                        deleted files) is shown as its length or, with --payload, in hexadecimal. crit-json is what `crit decode` prints.\n\n\
                         Example: cryoscope decode checkpoint.tar core-1.img\n\
                         Example: cryoscope decode checkpoint.tar 'tcp-stream-*.img' --payload --format ndjson\n\
                         Example: cryoscope decode checkpoint.tar:checkpoint/files.img --format crit-json"
@@ -498,7 +499,7 @@ pub(crate) struct DecodeArgs {
     /// All images of the archive
     #[arg(long, conflicts_with = "members")]
     pub(crate) all: bool,
-    /// Print only kind, magic number, version, records and sizes of each image
+    /// Print only kind, magic number, version, sizes and record count of each image
     #[arg(long)]
     pub(crate) info: bool,
     /// Show payload after records, and images without records
@@ -510,7 +511,7 @@ pub(crate) struct DecodeArgs {
     /// Show plain numbers, as crit-json does without --pretty
     #[arg(long)]
     pub(crate) plain: bool,
-    /// Print crit-json in lines, with flags, addresses and devices in words (`crit decode --pretty`)
+    /// Print crit-json indented and with readable values (`crit decode --pretty`)
     #[arg(long, conflicts_with = "plain")]
     pub(crate) pretty: bool,
     /// Output format (default: json; a table with --info)
@@ -522,20 +523,20 @@ pub(crate) struct DecodeArgs {
 pub(crate) enum DecodeFormat {
     /// An array of images, each with its records
     Json,
-    /// A record a line
+    /// One record per line
     Ndjson,
-    /// What CRIU's `crit decode` prints, an image after the other
+    /// The output of CRIU's `crit decode`, one image after another
     CritJson,
 }
 
-/// SQL over the tables of one archive or of many
+/// SQL over the tables of one or more archives
 #[cfg(feature = "query")]
 #[derive(Debug, Args)]
 #[command(
     override_usage = "cryoscope query [OPTIONS] <ARCHIVE>... [SQL]\n       cryoscope query [OPTIONS] [SQL] <ARCHIVE>...",
-    after_help = "The SQL is SQLite's. A query reads the tables that `cryoscope table` lists, and nothing else. Each has the columns \
-                  `archive` and \"set\" before its own. Lists and objects are JSON text. Without SQL, the query is read from \
-                  standard input; on a terminal, there is a prompt.\n\n\
+    after_help = "The SQL is SQLite's. Queries read the tables that `cryoscope table` lists, and nothing else. Each begins with the columns \
+                  `archive` and \"set\". Lists and objects are JSON text. Without SQL, the query is read from \
+                  standard input; on a terminal, a prompt opens.\n\n\
                   Exit codes: 0 rows · 1 no rows · 2 failed · 3 part of an archive is missing\n\n\
                   Example: cryoscope query checkpoint.tar \"SELECT pid, path FROM processes WHERE path LIKE '%(deleted)'\"\n\
                   Example: cryoscope query *.tar --format csv < question.sql"
@@ -559,7 +560,7 @@ pub(crate) struct QueryArgs {
     /// Hash contents: fills `sha256` of `members`, `rootfs_changes`, `volume_files`
     #[arg(long)]
     pub(crate) hash: bool,
-    /// Keep no history of the prompt (kept in the user's state directory by default)
+    /// Do not save the history of the prompt (default: saved in the user's state directory)
     #[cfg(feature = "prompt")]
     #[arg(long, hide_short_help = true)]
     pub(crate) no_history: bool,
@@ -579,7 +580,7 @@ pub(crate) enum QueryFormat {
     Table,
     /// An array of objects
     Json,
-    /// An object a line
+    /// One object per line
     Ndjson,
     /// Comma-separated values
     Csv,
@@ -607,7 +608,7 @@ pub(crate) struct SchemaArgs {
     /// Output format
     #[arg(long, value_enum, default_value_t = SchemaFormat::Table)]
     pub(crate) format: SchemaFormat,
-    /// For which documents: the name that `--index` gives them (ecs-template, opensearch-template)
+    /// Index or data stream of the template, as given to `--index` (ecs-template, opensearch-template)
     #[arg(long, value_name = "NAME", default_value_t, hide_default_value = true)]
     pub(crate) index: Index,
     /// Only these tables
@@ -625,25 +626,25 @@ pub(crate) enum SchemaFormat {
     EcsTemplate,
     /// The same for OpenSearch
     OpensearchTemplate,
-    /// Schemas of Arrow as JSON, by table
+    /// Arrow schemas as JSON, by table
     Arrow,
-    /// Messages of Parquet, as its files have them
+    /// Parquet message types, as in the files
     #[cfg(feature = "parquet")]
     Parquet,
-    /// SQL that makes the tables in Spark; the lines between the first and the last are for `spark.read.schema`
+    /// SQL that creates the tables in Spark; the lines between the first and the last are for `spark.read.schema`
     Spark,
-    /// SQL that makes the tables in DuckDB, for Parquet and NDJSON
+    /// SQL that creates the tables in DuckDB, for Parquet and NDJSON
     Duckdb,
     /// The same for ClickHouse
     Clickhouse,
-    /// SQL of Trino, of tables over files of Parquet
+    /// SQL that creates tables over Parquet files in Trino
     Trino,
-    /// SQL of Athena and Hive, of tables over files of Parquet
+    /// SQL that creates tables over Parquet files in Athena and Hive
     Athena,
 }
 
 impl SchemaFormat {
-    /// The form for engines that it is.
+    /// The schema form for engines. `None` for the other formats.
     pub(crate) fn form(self) -> Option<SchemaForm> {
         match self {
             SchemaFormat::Arrow => Some(SchemaForm::Arrow),
@@ -677,12 +678,12 @@ pub(crate) struct FleetArgs {
     /// The file has one name per line, or names separated by NUL.
     #[arg(long, value_name = "FILE", help_heading = "Input")]
     pub(crate) files_from: Vec<PathBuf>,
-    /// What they name.
+    /// The names read from those files.
     #[arg(skip)]
     pub(crate) listed: std::sync::OnceLock<Vec<PathBuf>>,
 }
 
-/// What rows call their archive.
+/// How rows name their archive.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct NameArgs {
     /// Value of the column `archive`: the path of the archive, its file name, or its SHA-256 (default: path)
@@ -690,12 +691,12 @@ pub(crate) struct NameArgs {
     pub(crate) source_id: Option<SourceId>,
     /// Value of the column `archive` for standard input
     ///
-    /// The last part of the name is read as a file name. The kubelet writes pod, namespace and container to it.
+    /// The last part of the name is read as a file name, in which the kubelet stores pod, namespace and container.
     #[arg(long, value_name = "NAME", default_value = "-", help_heading = "Input", hide_short_help = true)]
     pub(crate) source_name: OsString,
 }
 
-/// What stands before the columns of each row.
+/// The columns in front of each row.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct SourceArgs {
     #[command(flatten)]
@@ -711,14 +712,14 @@ pub(crate) struct SourceArgs {
 pub(crate) enum SourceId {
     /// The path, as it was given
     Path,
-    /// SHA-256 of the file, or of what was read from standard input; of a directory the path
+    /// SHA-256 of the file or of standard input; for a directory, its path
     Sha256,
-    /// The file name, without its folder
+    /// The file name without its directory
     Name,
 }
 
 impl SourceId {
-    /// What the flag calls it.
+    /// The value of the flag.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             SourceId::Path => "path",
@@ -728,7 +729,7 @@ impl SourceId {
     }
 }
 
-/// What documents need beside their rows.
+/// Settings of documents.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct DocumentArgs {
     /// Time of the dump, for archives that do not store it (ECS, OCSF, Timesketch)
@@ -750,7 +751,7 @@ pub(crate) struct DocumentArgs {
     /// Include values of environment variables, which are often secrets (ECS, OCSF, Timesketch, bulk, hec)
     #[arg(long, help_heading = "SIEM documents", hide_short_help = true)]
     pub(crate) with_env: bool,
-    /// Leave out `process.pid`: ECS means the pid on the host, which no archive stores (ECS, bulk)
+    /// Omit `process.pid`: in ECS it is the pid on the host, which archives do not store (ECS, bulk)
     #[arg(long, help_heading = "SIEM documents", hide_short_help = true)]
     pub(crate) strict_ecs: bool,
     /// Also mark each process as started, for rules about process starts (ECS, bulk)
@@ -763,9 +764,9 @@ pub(crate) struct DocumentArgs {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum BulkOp {
-    /// It keeps the first
+    /// Keep the first
     Create,
-    /// It replaces it
+    /// Replace it
     Index,
 }
 
@@ -778,7 +779,7 @@ impl From<BulkOp> for BulkAction {
     }
 }
 
-/// Defines the formats of rows: a line for each, with its name in the library, which has the rest.
+/// Defines the formats of rows: one line for each, with its name in the library.
 macro_rules! row_formats {
     ($($(#[$attribute:meta])* $name:ident: $format:ident;)+) => {
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -824,7 +825,7 @@ impl ValueEnum for RowFormat {
     }
 }
 
-/// Defines the formats of a command that has more than those of rows.
+/// Defines the formats of a command that has others besides those of rows.
 macro_rules! formats {
     ($name:ident: $($own:ident $own_name:literal $own_help:literal),+) => {
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -874,18 +875,18 @@ pub(crate) struct Global {
     /// Do not print warnings
     #[arg(short, long, global = true, help_heading = "Output")]
     pub(crate) quiet: bool,
-    /// Also print notes: oddities where nothing is missing
+    /// Also print notes: something is odd, but nothing is missing
     #[arg(short, long, global = true, help_heading = "Output")]
     pub(crate) verbose: bool,
     /// Do not show progress (it is only shown on a terminal)
     #[arg(long, hide_short_help = true, global = true, help_heading = "Output")]
     pub(crate) no_progress: bool,
     /// Read only this checkpoint of an archive that holds several
-    #[arg(long, global = true, value_name = "FOLDER", help_heading = "Input")]
+    #[arg(long, global = true, value_name = "DIRECTORY", help_heading = "Input")]
     pub(crate) set: Option<String>,
     /// Archive of the parent dump; repeat for a chain, newest first
     ///
-    /// It has the pages that this dump leaves out.
+    /// It holds the pages that this dump leaves out.
     #[arg(long, global = true, value_name = "ARCHIVE", help_heading = "Input")]
     pub(crate) parent: Vec<PathBuf>,
     /// Read files instead of mapping them
@@ -899,7 +900,7 @@ pub(crate) struct Global {
     pub(crate) expect_sha256: Vec<String>,
     /// Write a record of the run: arguments, limits, inputs and outputs with hashes, times, warnings, exit code
     ///
-    /// `-` is standard output, if all else goes to files.
+    /// Use `-` for standard output, if everything else goes to files.
     #[arg(long, global = true, value_name = "FILE", help_heading = "Evidence", hide_short_help = true)]
     pub(crate) manifest: Option<PathBuf>,
     /// Case number, for the manifest
@@ -922,7 +923,7 @@ pub(crate) struct Global {
         requires = "manifest"
     )]
     pub(crate) examiner: Option<String>,
-    /// Number of the evidence, for the manifest
+    /// Evidence number, for the manifest
     #[arg(
         long,
         global = true,
@@ -934,10 +935,10 @@ pub(crate) struct Global {
     pub(crate) evidence_id: Option<String>,
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
-    /// What the run is found to do.
+    /// The record of the run.
     #[arg(skip)]
     pub(crate) record: Record,
-    /// What it reads, and may write.
+    /// The files that the run reads and writes.
     #[arg(skip)]
     pub(crate) outputs: Outputs,
 }

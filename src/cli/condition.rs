@@ -12,7 +12,7 @@ use regex_automata::meta::Regex;
 
 use super::Failure;
 
-/// The operators, those of two characters first.
+/// The operators. Those of two characters come first.
 const OPERATORS: [(&str, Operator); 8] = [
     ("!=", Operator::Differs),
     ("<=", Operator::AtMost),
@@ -41,7 +41,7 @@ pub(crate) struct Condition {
     column: String,
     operator: Operator,
     value: String,
-    /// The value is `null` without quotation marks.
+    /// Whether the value is `null` without quotation marks.
     is_null: bool,
     regex: Option<Regex>,
 }
@@ -50,7 +50,7 @@ impl FromStr for Condition {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let usage = || "write COLUMN=VALUE, or one of != < <= > >= ~ in place of =".to_owned();
+        let usage = || "write COLUMN=VALUE, where = may also be != < <= > >= or ~".to_owned();
         let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
         let text = text.trim();
         let (column, rest) = text.split_at(text.find(|c| !is_name(c)).ok_or_else(usage)?);
@@ -75,12 +75,12 @@ fn not_a_regex(text: &str, error: &regex_automata::meta::BuildError) -> String {
 }
 
 impl Condition {
-    /// The column that it is about.
+    /// The column that is compared.
     pub(crate) fn column(&self) -> &str {
         &self.column
     }
 
-    /// Refuses a value that no value of the table's column can be compared with.
+    /// Refuses a value that cannot be compared with the table's column.
     pub(crate) fn check(&self, table: &Table) -> Result<(), Failure> {
         let Some(column) = table.column(&self.column).and_then(|number| table.columns.get(number)) else {
             return Ok(());
@@ -97,10 +97,10 @@ impl Condition {
             Type::Address | Type::Mask if hexadecimal(&self.value).is_none() => "a hexadecimal number",
             _ => return Ok(()),
         };
-        Err(Failure::Usage(format!("--where {}: the column holds {what}, and {:?} is not", self.column, self.value)))
+        Err(Failure::Usage(format!("--where {}: expected {what}, found {:?}", self.column, self.value)))
     }
 
-    /// Whether it holds for a row. A table without the column has no such row.
+    /// Whether the condition holds for a row. It never holds for tables without the column.
     pub(crate) fn holds(&self, row: &dyn Row) -> bool {
         row.table().column(&self.column).is_some_and(|number| self.holds_for(&row.value(number)))
     }
@@ -110,7 +110,7 @@ impl Condition {
         if self.is_null && self.operator != Operator::Matches {
             return (self.operator == Operator::Equals) == items.is_empty();
         }
-        // Of a list, one item will do. It differs if no item is equal.
+        // A list matches if one of its items does. It differs if no item is equal.
         if self.operator == Operator::Differs {
             return items.iter().all(|item| self.order_of(item) != Some(Ordering::Equal));
         }
@@ -132,7 +132,7 @@ impl Condition {
         }
     }
 
-    /// How a value stands to that of the condition.
+    /// Compares a value with that of the condition.
     fn order_of(&self, value: &Value<'_>) -> Option<Ordering> {
         match value {
             Value::Integer(number) => Some(number.cmp(&integer(&self.value)?)),
@@ -149,7 +149,7 @@ impl Condition {
     }
 }
 
-/// The values that conditions look at: those of a list or an object, or the value itself. Null has none.
+/// The values that are compared: the items of a list or an object, or the value itself. Null has none.
 fn items_of<'v>(value: &Value<'v>) -> Vec<Value<'v>> {
     match value {
         Value::Null => Vec::new(),
@@ -160,7 +160,7 @@ fn items_of<'v>(value: &Value<'v>) -> Vec<Value<'v>> {
     }
 }
 
-/// The same of a value of a document.
+/// The values of a JSON value that are compared.
 fn items_of_json(json: &serde_json::Value) -> Vec<Value<'static>> {
     match json {
         serde_json::Value::Null => Vec::new(),
@@ -170,7 +170,7 @@ fn items_of_json(json: &serde_json::Value) -> Vec<Value<'static>> {
     }
 }
 
-/// A value as text: as NDJSON has it, without quotation marks.
+/// A value as text, as in NDJSON but without quotation marks.
 fn text_of(value: &Value<'_>) -> Vec<u8> {
     match value {
         Value::Text(text) => text.as_bytes().to_vec(),
@@ -220,14 +220,14 @@ fn boolean(text: &str) -> Option<bool> {
     }
 }
 
-/// What rows are sorted by. Null comes last.
+/// A sort key. Null comes last.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Key {
-    /// A number, an address, a time or a switch.
+    /// A number, an address, a time or a boolean.
     Number(i128),
-    /// Text, and the items of lists.
+    /// Text, or the items of a list.
     Text(Vec<u8>),
-    /// Nothing.
+    /// No value.
     Null,
 }
 
@@ -250,7 +250,7 @@ impl Key {
         }
     }
 
-    /// Bytes that it takes beside its own size.
+    /// Bytes on the heap.
     pub(crate) fn len(&self) -> usize {
         if let Key::Text(text) = self { text.len() } else { 0 }
     }
@@ -279,7 +279,7 @@ mod tests {
         assert!(holds("b=true", &Value::Bool(true)) && holds("b!=1", &Value::Bool(false)));
         let time = Value::Time("2026-11-23T11:16:48Z".parse().unwrap());
         assert!(
-            holds("t>2026-11-23", &time)
+            holds("t>=2026-11-23", &time)
                 && holds("t<2026-11-23T12:16:49+01:00", &time)
                 && !holds("t<2026-11-23", &time)
         );

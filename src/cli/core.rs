@@ -1,4 +1,4 @@
-//! `cryoscope core`: a process as a file that debuggers open.
+//! `cryoscope core`: writes a process as an ELF core file for debuggers.
 
 use cryoscope::elfcore;
 use cryoscope::memory::Keep;
@@ -13,13 +13,13 @@ use super::{Failure, Outcome};
 pub(crate) fn run(args: &CoreArgs, global: &Global) -> Outcome {
     let Some(output) = &global.output else {
         return Err(Failure::Usage(
-            "no file to write to; name one with --output FILE, or `-` for standard output".to_owned(),
+            "no output file; name one with --output FILE, or use `-` for standard output".to_owned(),
         ));
     };
     if output.as_os_str() == "-" {
         refuse_terminal()?;
     }
-    // A file that must not be replaced is refused before anything is read.
+    // An existing file is refused before anything is read.
     let mut screen = Screen::open(global)?;
     let fleet = Fleet::resolve(&args.archives, &args.fleet, global)?;
     let (entry, checkpoint) = fleet.one(&Opener::new(global, Keep::Memory), "core")?;

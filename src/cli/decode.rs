@@ -1,4 +1,4 @@
-//! `cryoscope decode`: any image as JSON.
+//! `cryoscope decode`: prints any image as JSON.
 
 use std::collections::HashSet;
 use std::io::{self, Write};
@@ -21,7 +21,7 @@ use super::{Failure, Outcome, wildcard};
 
 pub(crate) fn run(args: &DecodeArgs, global: &Global) -> Outcome {
     if args.pretty && args.format != Some(DecodeFormat::CritJson) {
-        let message = "--pretty is how crit-json is laid out: give --format crit-json, too";
+        let message = "--pretty only applies to crit-json; add --format crit-json";
         return Err(Failure::Usage(message.to_owned()));
     }
     let (path, member) = split(&args.input);
@@ -36,7 +36,7 @@ pub(crate) fn run(args: &DecodeArgs, global: &Global) -> Outcome {
     };
     if let Some(member) = member {
         let path = path.display();
-        return Err(Failure::Usage(format!("{path} is an image, which has no member {member}")));
+        return Err(Failure::Usage(format!("{path} is an image, not an archive: it has no member {member}")));
     }
     let mut images = vec![(path, image)];
     for other in &args.members {
@@ -60,22 +60,22 @@ pub(crate) fn run(args: &DecodeArgs, global: &Global) -> Outcome {
 
 fn of_archive(path: &Path, members: &[String], args: &DecodeArgs, global: &Global) -> Outcome {
     let wanted = members.iter().map(|pattern| Wanted::of(pattern)).collect::<Result<Vec<_>, _>>()?;
-    // Pages and contents of file systems are kept of a stream only if somebody wants to see them.
+    // In a stream, pages and file contents are kept only if the payload is printed.
     let keep = if args.payload && !args.info { Keep::Everything } else { Keep::Tables };
     let named = [path.to_owned()];
     let fleet = Fleet::resolve(&named, &FleetArgs::default(), global)?;
     let (entry, checkpoints) = fleet.one_archive(&Opener::new(global, keep), "decode")?;
     let path = &entry.path;
     if members.is_empty() && !args.all && !args.info {
-        let message = "which image? Name one or several (`core-1.img`, `core-*.img`), or give --all; --info lists them";
+        let message = "no image named; name one or more (`core-1.img`, `core-*.img`) or use --all; --info lists them";
         return Err(Failure::Usage(message.to_owned()));
     }
     let chosen: Vec<Vec<&Member>> = checkpoints.iter().map(|checkpoint| choose(checkpoint, &wanted)).collect();
     let found = |wanted: &Wanted| chosen.iter().flatten().any(|member| wanted.is(member));
     let message = |missing: &Wanted| {
-        format!("no image {} in it; `cryoscope decode {} --info` lists them", missing.text, path.display())
+        format!("no image matches {}; `cryoscope decode {} --info` lists them", missing.text, path.display())
     };
-    // What was named is a mistake if it is not there; what was looked for is not found.
+    // A missing name is a mistake. A pattern without a match only means that nothing was found.
     let (sought, named): (Vec<&Wanted>, Vec<&Wanted>) =
         wanted.iter().filter(|wanted| !found(wanted)).partition(|wanted| wanted.has_wildcards());
     if let Some(missing) = named.first() {
@@ -100,13 +100,13 @@ fn of_archive(path: &Path, members: &[String], args: &DecodeArgs, global: &Globa
     screen.finish(exit)
 }
 
-/// The file that an input names.
+/// The path of the file that an input names.
 pub(crate) fn path_of(input: &Path) -> PathBuf {
     split(input).0
 }
 
-/// An input is a path, or a path and a member of it behind a colon. The longest path that exists counts: the names of the
-/// kubelet's archives have colons.
+/// Splits an input into a path and a member after a colon. The longest path that exists wins, as file names of kubelet
+/// archives contain colons.
 fn split(input: &Path) -> (PathBuf, Option<String>) {
     if let Some(text) = input.to_str().filter(|_| !input.exists()) {
         for (colon, _) in text.rmatch_indices(':') {
@@ -119,7 +119,7 @@ fn split(input: &Path) -> (PathBuf, Option<String>) {
     (input.to_owned(), None)
 }
 
-/// A member that was asked for.
+/// A member named by the user.
 struct Wanted {
     text: String,
     glob: GlobSet,
@@ -127,9 +127,9 @@ struct Wanted {
 
 impl Wanted {
     fn of(text: &str) -> Result<Self, Failure> {
-        // What is no pattern may still be a name.
+        // Text that is not a valid pattern may still be a name.
         let glob = wildcard::one(text, false).or_else(|_| wildcard::one(&globset::escape(text), false));
-        let glob = glob.map_err(|error| Failure::Usage(format!("no member: {error}")))?;
+        let glob = glob.map_err(|error| Failure::Usage(format!("member name: {error}")))?;
         Ok(Wanted { text: text.to_owned(), glob })
     }
 
@@ -137,7 +137,7 @@ impl Wanted {
         self.text.contains(['*', '?', '[', '{'])
     }
 
-    /// Whether it is this member: by its path, or by its file name.
+    /// Whether a member matches, by its path or its file name.
     fn is(&self, member: &Member) -> bool {
         let matches = |name: &[u8]| {
             name == self.text.as_bytes() || str::from_utf8(name).is_ok_and(|name| self.glob.is_match(name))
@@ -146,8 +146,7 @@ impl Wanted {
     }
 }
 
-/// The images of a checkpoint that are wanted, each once; all, if none is named. What is named by its whole path may be any
-/// file of the archive.
+/// The images to decode, each once. All images if none is named. A full path may name any file of the archive.
 fn choose<'c>(checkpoint: &'c Checkpoint, wanted: &[Wanted]) -> Vec<&'c Member> {
     let images = checkpoint.image_members();
     if wanted.is_empty() {
@@ -173,7 +172,7 @@ fn choose<'c>(checkpoint: &'c Checkpoint, wanted: &[Wanted]) -> Vec<&'c Member> 
     chosen
 }
 
-/// How images are written. As crit has it, numbers are plain and payloads are there, unless the flags say otherwise.
+/// The style of decoded images. As in crit, numbers are plain and payloads are included by default.
 fn style(args: &DecodeArgs) -> DecodeStyle {
     let format = args.format.map_or(formats::DecodeFormat::Json, formats::DecodeFormat::from);
     let crit = format == formats::DecodeFormat::CritJson;
@@ -185,7 +184,7 @@ fn style(args: &DecodeArgs) -> DecodeStyle {
     DecodeStyle { format, payload, plain: args.plain || crit && !args.pretty }
 }
 
-/// Writes what was asked for: images, or a summary of each.
+/// Writes images, or a summary of each.
 enum Writer<W: Write> {
     Images(DecodeWriter<W>),
     Info(InfoWriter<W>),

@@ -1,5 +1,5 @@
-//! `cryoscope schema`, `completions` and `man`: what programs, shells and readers of manuals need to know. All of it is
-//! made from the definitions that the command itself follows.
+//! `cryoscope schema`, `completions` and `man`: descriptions for programs, shells and the manual. All are generated
+//! from the definitions that the command itself uses.
 
 use std::io::Write;
 
@@ -65,7 +65,7 @@ pub(crate) fn completions(args: &CompletionsArgs, global: &Global) -> Outcome {
     screen.finish(Exit::Done)
 }
 
-/// `cryoscope man`: the page of the command, and a section for each of its commands.
+/// `cryoscope man`: the manual page, with a section for each command.
 pub(crate) fn man(global: &Global) -> Outcome {
     let mut command = Cli::command();
     command.build();

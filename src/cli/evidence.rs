@@ -1,5 +1,5 @@
-//! The record of a run: which evidence was read, with what result, so that others can repeat it. Kept by every command;
-//! written only where `--manifest` asks for it.
+//! The record of a run: the inputs, their hashes and the result, so that others can repeat it. Every command keeps one;
+//! it is written only with `--manifest`.
 
 use std::env;
 use std::io::Write;
@@ -21,12 +21,12 @@ use super::stdout::Stdout;
 use super::{Failure, Outcome};
 
 impl Global {
-    /// Whether archives are hashed while they are read.
+    /// Whether archives are hashed while being read.
     pub(crate) fn wants_hashes(&self) -> bool {
         self.verify || self.manifest.is_some() || !self.expect_sha256.is_empty()
     }
 
-    /// Notes a file that is read but is no archive, and refuses one that is not the one that was meant.
+    /// Records an input that is not an archive. Refuses it if its hash is not the expected one.
     pub(crate) fn input_file(&self, path: &Path) -> Result<(), Failure> {
         if !self.wants_hashes() {
             return Ok(());
@@ -42,14 +42,14 @@ impl Global {
     }
 }
 
-/// Where the record of a run goes.
+/// Destination of the manifest.
 enum Manifest {
     File(NewFile),
     Stdout,
 }
 
 impl Manifest {
-    /// A file that must not be replaced is refused before anything is read.
+    /// Opens the manifest. An existing file is refused before anything is read.
     fn open(path: &Path, cli: &Cli) -> Result<Self, Failure> {
         if path != Path::new("-") {
             let claim = cli.global.outputs.claim(path)?;
@@ -58,7 +58,7 @@ impl Manifest {
         if inputs::leaves_stdout_free(cli) {
             return Ok(Manifest::Stdout);
         }
-        let message = "--manifest - is standard output, which has the answer already; send that to a file by --output, or name \
+        let message = "--manifest - is standard output, which the results already use; send those to a file with --output, or name \
                        a file for the manifest";
         Err(Failure::Usage(message.to_owned()))
     }
@@ -75,10 +75,10 @@ impl Manifest {
     }
 }
 
-/// Runs a command, then says what `--verify` asks for and writes the manifest.
+/// Runs a command, then prints what `--verify` asks for and writes the manifest.
 pub(crate) fn recorded(cli: &Cli, run: impl FnOnce() -> Outcome) -> Outcome {
     let global = &cli.global;
-    // What would be written onto evidence is refused before anything is.
+    // An output that would overwrite evidence is refused before anything is written.
     global.outputs.inputs(inputs::of(cli)?.iter().map(PathBuf::as_path))?;
     global.outputs.check_streams()?;
     inputs::written(cli).into_iter().try_for_each(|path| global.outputs.check(path))?;
@@ -86,7 +86,7 @@ pub(crate) fn recorded(cli: &Cli, run: impl FnOnce() -> Outcome) -> Outcome {
     global.record.lock().stdout = matches!(manifest, Some(Manifest::File(_))).then(Written::default);
     let started = Timestamp::now();
     let outcome = run();
-    // The record may be what was in the way.
+    // The manifest itself may be the clash.
     if matches!(outcome, Err(Failure::Clash(_))) {
         return outcome;
     }
@@ -111,16 +111,16 @@ pub(crate) fn recorded(cli: &Cli, run: impl FnOnce() -> Outcome) -> Outcome {
     outcome
 }
 
-/// Says which files of folders are no checkpoints.
+/// Prints which files of directories are not checkpoints.
 fn say_skipped(global: &Global) {
     let mut found = global.record.lock();
     found.skipped.sort();
     for path in &found.skipped {
-        complain(&format!("note: {}: no checkpoint, passed over", path.display()));
+        complain(&format!("note: {}: not a checkpoint, skipped", path.display()));
     }
 }
 
-/// The archives in the order of their names: several are read at once.
+/// The archives sorted by name, as several are read at once.
 fn inputs(global: &Global) -> Vec<Value> {
     let mut found = global.record.lock();
     found.inputs.sort_by(|a, b| a.path.cmp(&b.path));
@@ -129,16 +129,16 @@ fn inputs(global: &Global) -> Vec<Value> {
     found.inputs.iter().map(Input::to_json).collect()
 }
 
-/// What `--verify` says of an archive.
+/// The `--verify` message for an archive.
 fn verified(input: &Value) -> String {
     let path = input["path"].as_str().unwrap_or_default();
     let hash = match (input["sha256"].as_str(), input["size"].as_u64()) {
         (Some(hash), Some(size)) => format!("sha256 {hash}, {size} bytes"),
         (Some(hash), None) => format!("sha256 {hash}"),
-        (None, _) => "it has no hash as a whole; `table DIRECTORY members --hash` hashes its files".to_owned(),
+        (None, _) => "a directory has no hash of its own; `table DIRECTORY members --hash` hashes its files".to_owned(),
     };
     let changed = match (input["changed"].as_str(), input["sha256_after"].is_string()) {
-        (Some(how), _) => format!("; it was changed while it was read: {how}"),
+        (Some(how), _) => format!("; changed while it was read: {how}"),
         (None, true) => "; SHA-256, size and times were the same afterwards".to_owned(),
         (None, false) => String::new(),
     };
@@ -190,7 +190,7 @@ fn document(global: &Global, started: Timestamp, inputs: &[Value], outcome: &Out
     })
 }
 
-/// All limits, by their flags.
+/// All limits, by flag.
 fn limits(limits: &Limits) -> Map<String, Value> {
     limits.values().map(|(limit, value)| (flag(limit), value.into())).collect()
 }
@@ -199,7 +199,7 @@ fn limits(limits: &Limits) -> Map<String, Value> {
 mod tests {
     use super::*;
 
-    /// As after a write through a map that somebody else has: the file system tells of nothing yet.
+    /// A write through a shared mapping of another process: the file's times do not show it yet.
     #[test]
     fn other_contents_are_a_change_whatever_the_times_say() {
         let home = tempfile::tempdir().unwrap();

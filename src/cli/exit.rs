@@ -1,4 +1,4 @@
-//! Exit codes, which are part of the interface.
+//! Exit codes. They are part of the interface.
 
 use std::process::ExitCode;
 
@@ -7,17 +7,17 @@ use std::process::ExitCode;
 pub(crate) enum Exit {
     /// Done.
     Done,
-    /// Done, and the answer is no: nothing was found.
+    /// Done, but nothing was found.
     No,
     /// Done as far as the archive allowed; warnings say what is missing.
     Partial,
-    /// Could not do it.
+    /// Failed.
     Failed,
 }
 
 impl Exit {
-    /// What two parts of a command's work come to: it has failed only if both have. A part in which nothing was found changes
-    /// nothing, and all of them together are such a part.
+    /// Combines two parts of a command's work: failed only if both failed. A part that found nothing does not change
+    /// the result of the other.
     pub(crate) fn and(self, other: Exit) -> Exit {
         match (self, other) {
             (Exit::No, one) | (one, Exit::No) => one,
@@ -26,12 +26,12 @@ impl Exit {
         }
     }
 
-    /// The same of all parts; without any, nothing was found.
+    /// Combines all parts. Without any part, nothing was found.
     pub(crate) fn of_found(parts: impl IntoIterator<Item = Exit>) -> Exit {
         parts.into_iter().fold(Exit::No, Exit::and)
     }
 
-    /// What all parts of a command's work come to.
+    /// Combines all parts of a command's work.
     pub(crate) fn of_all(parts: impl IntoIterator<Item = Exit>) -> Exit {
         parts.into_iter().reduce(Exit::and).unwrap_or(Exit::Done)
     }

@@ -1,4 +1,4 @@
-//! `cryoscope extract`: files of a checkpoint, written into a folder of their own.
+//! `cryoscope extract`: writes the files of a checkpoint into a directory of their own.
 
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write, stderr};
@@ -20,7 +20,7 @@ use super::{Failure, Outcome, wildcard};
 
 pub(crate) fn run(args: &ExtractArgs, global: &Global) -> Outcome {
     let Some(folder) = global.output.as_deref().filter(|path| *path != Path::new("-")) else {
-        return Err(Failure::Usage("no folder to write to; name a new or empty one with --output DIR".to_owned()));
+        return Err(Failure::Usage("no output directory; name a new or empty one with --output DIR".to_owned()));
     };
     let what = whats(&args.what)?;
     let globs = wildcard::any_of(&args.path, true)?;
@@ -44,14 +44,14 @@ pub(crate) fn run(args: &ExtractArgs, global: &Global) -> Outcome {
     let extracted = extract(&checkpoint, &Choice { what: &what, path: &wants, pids: &pids }, &mut output);
     let counts: Vec<_> = what.iter().map(|&what| (what, output.count(what))).collect();
     let nothing = counts.iter().all(|(_, count)| count.files == 0 && count.listed == 0 && count.left_out == 0);
-    // What was written before something went wrong is in the manifest, too.
+    // The manifest also lists what was written before an error.
     let finished = output.finish();
     extracted?;
     finished?;
-    // It has the hashes of all the others.
+    // The manifest has the hashes of all other files.
     global.record.output(&folder.join(MANIFEST));
 
-    // The folder is the output; what this says goes to the screen.
+    // The directory is the output. Messages go to the screen.
     let mut screen = Screen::on_stdout(global);
     let mut grid = Grid::new([
         GridColumn::text("WHAT"),
@@ -73,21 +73,21 @@ pub(crate) fn run(args: &ExtractArgs, global: &Global) -> Outcome {
     screen.finish(if nothing && exit == Exit::Done { Exit::No } else { exit })
 }
 
-/// What was looked for, of which there is nothing.
+/// Names what was looked for but not found.
 fn sought(args: &ExtractArgs, what: &[What]) -> String {
     let names: Vec<&str> = what.iter().map(|what| what.as_str()).collect();
-    let mut text = format!("the archive has nothing of {}", names.join(", "));
+    let mut text = format!("the archive holds no {}", names.join(", "));
     if !args.path.is_empty() {
-        let _ = write!(text, " whose path matches {}", args.path.join(" or "));
+        let _ = write!(text, " with a path that matches {}", args.path.join(" or "));
     }
     if !args.pid.is_empty() {
         let pids: Vec<String> = args.pid.iter().map(ToString::to_string).collect();
-        let _ = write!(text, " that is of process {}", pids.join(" or "));
+        let _ = write!(text, " of process {}", pids.join(" or "));
     }
     text
 }
 
-/// What is to be extracted; without a choice, what usually is.
+/// What to extract: the user's choice, or the default.
 fn whats(names: &[String]) -> Result<Vec<What>, Failure> {
     let all = || What::ALL.iter().copied();
     if names.is_empty() {
@@ -98,12 +98,12 @@ fn whats(names: &[String]) -> Result<Vec<What>, Failure> {
     }
     let known: Vec<&str> = all().map(What::as_str).collect();
     if let Some(unknown) = names.iter().find(|name| !known.contains(&name.as_str())) {
-        return Err(Failure::Usage(format!("there is no {unknown:?} to extract; there is all, {}", known.join(", "))));
+        return Err(Failure::Usage(format!("unknown --what {unknown:?}; choose from all, {}", known.join(", "))));
     }
     Ok(all().filter(|what| names.iter().any(|name| name == what.as_str())).collect())
 }
 
-/// What is shown on a terminal while files are written.
+/// Progress on a terminal while files are written.
 fn progress(global: &Global) -> Progress<'static> {
     if global.no_progress || global.quiet || !stderr().is_terminal() {
         return Box::new(|_, _| ());

@@ -1,4 +1,4 @@
-//! Why a command could not do its work, and the exit code that this comes to.
+//! Why a command failed, and its exit code.
 
 use std::fmt;
 use std::io;
@@ -10,7 +10,7 @@ use cryoscope::extract::ExtractError;
 use super::exit::Exit;
 use super::limits;
 
-/// Why a command could not do its work.
+/// Why a command failed.
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// The archive.
@@ -39,7 +39,7 @@ impl fmt::Display for Failure {
 }
 
 impl Failure {
-    /// The exit code that it comes to. A folder in which there is no checkpoint is one where nothing was found.
+    /// The exit code that it comes to. A directory in which there is no checkpoint is one where nothing was found.
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,

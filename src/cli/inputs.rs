@@ -1,17 +1,17 @@
-//! Which files a command reads, as far as its arguments tell. They are known before anything is written.
+//! The files that a command reads, as named by its arguments. They are known before anything is written.
 
 use std::path::{Path, PathBuf};
 
 use super::args::{Cli, Command, FleetArgs};
 use super::{Failure, decode, fleet, table};
 
-/// What a command is told to read.
+/// The inputs of a command.
 #[derive(Default)]
 struct Named<'a> {
     archives: Vec<PathBuf>,
     fleet: Option<&'a FleetArgs>,
     patterns: &'a [PathBuf],
-    /// The query is read from standard input.
+    /// Whether the query is read from standard input.
     query: bool,
 }
 
@@ -22,7 +22,7 @@ impl<'a> Named<'a> {
         match &cli.command {
             Command::Show(args) => fleet(&args.archives, &args.fleet),
             Command::Inspect(args) => fleet(&args.archives, &args.fleet),
-            // Names of tables are no files, or happen to be.
+            // Names of tables are not files, even if a file has the same name.
             Command::Table(args) if !args.list => {
                 let is_archive = |name: &&PathBuf| name.to_str().and_then(table::find).is_none();
                 let archives: Vec<PathBuf> = args.names.iter().filter(is_archive).cloned().collect();
@@ -42,7 +42,7 @@ impl<'a> Named<'a> {
         }
     }
 
-    /// Where `-` was given.
+    /// The places where `-` was given.
     fn of_stdin(&self, cli: &Cli) -> Vec<&'static str> {
         let count = |paths: &[PathBuf]| paths.iter().filter(|path| is_stdin(path)).count();
         let lists = self.fleet.map_or(0, |fleet| count(&fleet.files_from));
@@ -57,12 +57,12 @@ impl<'a> Named<'a> {
     }
 }
 
-/// Archives, folders, lists and other files that are read; `-` is standard input, which can be read by one reader only.
+/// All archives, directories, lists and other files that are read. `-` is standard input, which can be read only once.
 pub(crate) fn of(cli: &Cli) -> Result<Vec<PathBuf>, Failure> {
     let named = Named::of(cli);
     let mut uses = named.of_stdin(cli);
     refuse_second(&uses)?;
-    // A list may name standard input, too.
+    // A list may also name standard input.
     let listed = named.fleet.map_or(Ok(Vec::new()), |fleet| fleet.lists().cloned())?;
     uses.extend(listed.iter().filter(|path| is_stdin(path)).map(|_| "in a list of archives"));
     refuse_second(&uses)?;
@@ -81,20 +81,20 @@ fn is_stdin(path: &Path) -> bool {
     ["-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"].iter().any(|name| path == Path::new(name))
 }
 
-/// Two readers of one stream would take parts of it from each other.
+/// Refuses a second reader of standard input: each would take part of the stream from the other.
 fn refuse_second(uses: &[&str]) -> Result<(), Failure> {
     match uses {
         [first, second, ..] => {
             let places = if first == second { format!("twice {first}") } else { format!("{first} and {second}") };
             Err(Failure::Usage(format!(
-                "standard input can be read only once, and it is named {places}; give a file for one of them"
+                "standard input can be read only once, but is named {places}; use a file for one of them"
             )))
         }
         _ => Ok(()),
     }
 }
 
-/// Which files and folders a command writes, beside the manifest.
+/// The files and directories that a command writes, except the manifest.
 pub(crate) fn written(cli: &Cli) -> Vec<&Path> {
     let mut paths: Vec<&Path> = cli.global.output.iter().map(PathBuf::as_path).collect();
     match &cli.command {
@@ -106,7 +106,7 @@ pub(crate) fn written(cli: &Cli) -> Vec<&Path> {
     paths
 }
 
-/// Whether rows go elsewhere than to standard output.
+/// Whether rows go somewhere other than standard output.
 pub(crate) fn leaves_stdout_free(cli: &Cli) -> bool {
     !written(cli).is_empty()
 }

@@ -1,4 +1,4 @@
-//! `cryoscope inspect`: what was running.
+//! `cryoscope inspect`: prints the process tree.
 
 use std::collections::HashSet;
 use std::io::Write;
@@ -23,7 +23,7 @@ use super::screen::{Report, Screen};
 use super::sizes::sizes;
 use super::{Failure, Outcome};
 
-/// What is asked for, beside the container and its processes.
+/// The sections to show, besides the container and its processes.
 #[derive(Clone, Copy, Debug)]
 struct Wanted {
     files: bool,
@@ -64,12 +64,12 @@ impl Wanted {
         }
     }
 
-    /// What has to be kept of an archive that comes as a stream.
+    /// What must be kept when the archive is read as a stream.
     fn keep(&self) -> Keep {
         self.tables().iter().fold(Keep::Arguments, |keep, source| keep.and(source.keep))
     }
 
-    /// The tables that hold what is asked for.
+    /// The tables that hold the sections.
     fn tables(&self) -> Vec<&'static TableSource> {
         let sections = [
             ("container", true),
@@ -95,12 +95,12 @@ impl Wanted {
     }
 }
 
-/// A checkpoint, the archive that it is from, and the processes that are shown.
+/// A checkpoint, its archive, and the processes to show.
 struct Subject {
     archive: String,
     checkpoint: Checkpoint,
     shown: Option<HashSet<Pid>>,
-    /// It is not the only one, so it says which archive it is from.
+    /// Whether there are several checkpoints, so each is printed with the name of its archive.
     several: bool,
 }
 
@@ -136,15 +136,15 @@ pub(crate) fn run(args: &Inspect, global: &Global) -> Outcome {
     }
 }
 
-/// What is said of a checkpoint.
+/// Output for one checkpoint.
 enum Said {
-    /// Its tree.
+    /// The tree.
     Tree(String),
-    /// What checkpointctl would say of it.
+    /// The report in checkpointctl's format.
     Document(Value),
 }
 
-/// Trees, or what checkpointctl would say.
+/// Prints trees, or reports in checkpointctl's format.
 fn reports(args: &Inspect, wanted: Wanted, fleet: &Fleet<'_>, mut screen: Screen, global: &Global) -> Outcome {
     let opener = Opener::new(global, wanted.keep()).naming_stdin(&args.source.name);
     let look = Look { width: screen.width, color: screen.color };
@@ -195,7 +195,7 @@ fn only(subject: &Subject, pid: Option<Pid>) -> String {
     }
 }
 
-/// The checkpoints of an archive, with the processes that are shown: all, or one and its descendants.
+/// The checkpoints of an archive, with the processes to show: all, or one and its descendants.
 fn choose(found: Vec<Checkpoint>, archive: &str, pid: Option<Pid>) -> Result<Vec<Subject>, Failure> {
     let mut subjects = Vec::new();
     let mut known = Vec::new();
@@ -230,7 +230,7 @@ fn descendants(processes: &[Process], pid: Pid) -> Option<HashSet<Pid>> {
     shown.contains(&pid).then_some(shown)
 }
 
-/// Rows of the processes that are shown or that these hold, and those that are about no process.
+/// Filters rows: those of the shown processes, and those that belong to no process.
 struct Shown(Option<HashSet<Pid>>);
 
 impl Filter for Shown {
@@ -295,7 +295,7 @@ fn overview(subject: &Subject, wanted: Wanted) -> Overview {
     }
 }
 
-/// What waited for somebody.
+/// Waiting data: queues and pending signals.
 fn waiting(checkpoint: &Checkpoint, filter: &Shown) -> Waiting {
     Waiting {
         pipes: checkpoint.rows().pipes().filter(|row| filter.wants(row)).collect(),
@@ -306,7 +306,7 @@ fn waiting(checkpoint: &Checkpoint, filter: &Shown) -> Waiting {
     }
 }
 
-/// The report that checkpointctl would give. As there, a pid restricts the tree only.
+/// The report in checkpointctl's format. As there, a pid only restricts the process tree.
 fn checkpointctl(subject: &Subject, wanted: Wanted) -> Document {
     let checkpoint = &subject.checkpoint;
     let filter = Shown(subject.shown.clone());

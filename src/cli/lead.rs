@@ -1,6 +1,5 @@
-//! What stands before the columns of every row: which archive and checkpoint it is from, and what the user said of them
-//! (`--field`). It depends on what was asked for, never on how many archives there are or what is in them, so that outputs of many
-//! runs fit together.
+//! The columns in front of every row: its archive, its checkpoint, and the user's own columns (`--field`). They depend
+//! only on the flags, never on the number or content of the archives, so that outputs of several runs fit together.
 
 use std::collections::{HashMap, HashSet};
 
@@ -17,32 +16,32 @@ use super::fleet::Entry;
 #[derive(Clone, Debug)]
 pub(crate) struct Lead<'a> {
     args: &'a SourceArgs,
-    /// Whether rows say the hash of their archive.
+    /// Whether rows have the hash of their archive.
     hashed: bool,
 }
 
 impl<'a> Lead<'a> {
-    /// Those that were asked for; `hash` if archives are hashed anyway.
+    /// The columns that the flags ask for. `hash` is set if archives are hashed anyway.
     pub(crate) fn new(args: &'a SourceArgs, hash: bool, global: &Global) -> Result<Self, Failure> {
         let mut names = HashSet::new();
         if let Some((name, _)) = args.fields.iter().find(|(name, _)| !names.insert(name.to_ascii_lowercase())) {
-            return Err(Failure::Usage(format!("--field {name} was given twice; give it once")));
+            return Err(Failure::Usage(format!("--field {name} was given twice")));
         }
         let asked = args.name.source_id == Some(SourceId::Sha256) || !global.expect_sha256.is_empty();
         Ok(Lead { args, hashed: hash || asked || global.wants_hashes() })
     }
 
-    /// What rows call archives.
+    /// How rows name archives.
     pub(crate) fn name(&self) -> &'a NameArgs {
         &self.args.name
     }
 
-    /// The flags that decide what rows call an archive.
+    /// The flags that decide how rows name an archive.
     pub(crate) fn asked(&self) -> Vec<String> {
         self.args.name.source_id.map(|id| format!("--source-id {}", id.as_str())).into_iter().collect()
     }
 
-    /// Refuses archives that would be called alike: rows of one would be taken for the other's.
+    /// Refuses two archives with the same name: their rows could not be told apart.
     pub(crate) fn check(&self, entries: &[Entry]) -> Result<(), Failure> {
         if self.args.name.source_id != Some(SourceId::Name) {
             return Ok(());
@@ -55,7 +54,7 @@ impl<'a> Lead<'a> {
             {
                 let (one, other) = (other.path.display(), entry.path.display());
                 return Err(Failure::Usage(format!(
-                    "{one} and {other} are both called {}; tell them apart by --source-id path or sha256",
+                    "{one} and {other} are both named {}; tell them apart with --source-id path or sha256",
                     text_of(&name)
                 )));
             }
@@ -68,13 +67,13 @@ impl<'a> Lead<'a> {
         self.hashed
     }
 
-    /// Whether rows call an archive by its hash.
+    /// Whether rows name an archive by its hash.
     #[cfg(feature = "parquet")]
     pub(crate) fn is_by_hash(&self) -> bool {
         self.args.name.source_id == Some(SourceId::Sha256)
     }
 
-    /// The columns' names. On a screen, what is the same in all rows says nothing.
+    /// The names of the columns. Text output omits those that are the same in all rows.
     pub(crate) fn names(&self, format: Format, several: bool) -> Vec<String> {
         let for_people = format == Format::TABLE;
         let archive = (!for_people || several || self.args.name.source_id.is_some()).then_some(ARCHIVE);
@@ -83,13 +82,13 @@ impl<'a> Lead<'a> {
         own.chain(self.args.fields.iter().map(|(name, _)| name.as_str())).map(str::to_owned).collect()
     }
 
-    /// What they have in rows of a checkpoint, by the names of the columns.
+    /// The values for the rows of a checkpoint, by column.
     pub(crate) fn values(&self, names: &[String], id: &BString, checkpoint: &Checkpoint) -> Vec<Option<BString>> {
         let hash = if names.iter().any(|name| name == SHA256) { checkpoint.archive().sha256() } else { None };
         self.values_of(names, id, Some(checkpoint.set_name()), hash)
     }
 
-    /// The same, of an archive whose hash is known; of what is about the archive as a whole, there is no set.
+    /// The values for an archive whose hash is known. Rows about the archive as a whole have no set.
     pub(crate) fn values_of(
         &self,
         names: &[String],
@@ -106,30 +105,30 @@ impl<'a> Lead<'a> {
         names.iter().map(value).collect()
     }
 
-    /// What rows call an archive.
+    /// The name of an archive in rows.
     pub(crate) fn id(&self, entry: &Entry, checkpoints: &[Checkpoint]) -> BString {
         id(&self.args.name, entry, checkpoints)
     }
 
-    /// The same of one whose hash is known, or that has none.
+    /// The name of an archive whose hash is known, or that has none.
     pub(crate) fn id_of(&self, entry: &Entry, sha256: Option<&str>) -> BString {
         id_by(&self.args.name, entry, || sha256.map(BString::from))
     }
 
-    /// What the user said of all archives.
+    /// The user's columns, which are the same for all archives.
     #[cfg(feature = "parquet")]
     pub(crate) fn fields(&self) -> &[(String, String)] {
         &self.args.fields
     }
 
-    /// The same, for documents.
+    /// The columns, for documents.
     pub(crate) fn of(&self, origin: Origin, checkpoint: &Checkpoint) -> Origin {
         let sha256 = if self.hashed { checkpoint.archive().sha256().map(str::to_owned) } else { None };
         origin.with_archive_sha256(sha256).with_fields(self.args.fields.clone())
     }
 }
 
-/// What rows call an archive.
+/// The name of an archive in rows.
 pub(crate) fn id(args: &NameArgs, entry: &Entry, checkpoints: &[Checkpoint]) -> BString {
     id_by(args, entry, || checkpoints.first()?.archive().sha256().map(BString::from))
 }
@@ -143,7 +142,8 @@ fn id_by(args: &NameArgs, entry: &Entry, by_hash: impl FnOnce() -> Option<BStrin
     })
 }
 
-/// A name as text, where there is nothing beside it for bytes: what is no UTF-8 must not become what another one is.
+/// A name as text, for formats without a column for raw bytes. Names that are not UTF-8 must not become equal to
+/// others.
 pub(crate) fn text_of(name: &BString) -> String {
     name.to_str().map_or_else(|_| escape(name).into_owned(), str::to_owned)
 }

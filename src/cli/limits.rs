@@ -1,9 +1,9 @@
-//! The flags that set limits: one for each limit of the library, called after it.
+//! The flags that set limits: one for each limit of the library, with its name.
 
 use clap::{Arg, ArgMatches, Args, Command, Error, FromArgMatches, value_parser};
 use cryoscope::{Limit, Limits};
 
-/// Bounds on what an archive may cost.
+/// Limits on what an archive may use.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LimitArgs(Limits);
 
@@ -23,7 +23,7 @@ pub(crate) fn hint(limit: Option<&Limit>) -> String {
     limit.map(|limit| format!("; raise the limit with {}", flag(limit))).unwrap_or_default()
 }
 
-/// A number as help texts have it: with a unit, if it is one of bytes.
+/// A number as shown in help texts: with a unit, if it is in bytes.
 fn shown(limit: &Limit) -> String {
     const UNITS: [(u32, &str); 4] = [(40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")];
     let whole = UNITS.iter().find(|(bits, _)| limit.default.is_multiple_of(1 << bits));
@@ -39,7 +39,7 @@ fn is_of_bytes(limit: &Limit) -> bool {
 
 fn argument(limit: &'static Limit) -> Arg {
     let doc = limit.doc.split_whitespace().collect::<Vec<_>>().join(" ");
-    // Names of flags live as long as the program; there are a few dozen, made once.
+    // Clap needs names that live as long as the program. There are a few dozen, made once.
     let name: &'static str = format!("max-{}", limit.name).leak();
     Arg::new(name)
         .long(name)

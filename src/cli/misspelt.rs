@@ -1,4 +1,4 @@
-//! Commands that do not exist, where a table of that name does: `cryoscope processes A`.
+//! Commands that do not exist, but are the name of a table: `cryoscope processes A`.
 
 use std::ffi::OsString;
 
@@ -7,7 +7,7 @@ use cryoscope::formats::escape;
 
 use super::{Failure, table};
 
-/// What a command was meant for that does not exist, if that is rows of a table.
+/// The suggestion for an unknown command that is the name of a table.
 pub(super) fn command(error: &clap::Error, arguments: &[OsString]) -> Option<Failure> {
     if error.kind() != ErrorKind::InvalidSubcommand {
         return None;
@@ -15,7 +15,7 @@ pub(super) fn command(error: &clap::Error, arguments: &[OsString]) -> Option<Fai
     let Some(ContextValue::String(name)) = error.get(ContextKind::InvalidSubcommand) else { return None };
     let has_similar = error.get(ContextKind::SuggestedSubcommand).is_some();
     let table = table::called(name).or_else(|| table::meant(name).filter(|_| !has_similar))?;
-    // The same arguments, with the table in place of the command.
+    // The same arguments, with the table instead of the command.
     let mut others: Vec<String> = arguments.iter().skip(1).map(quoted).collect();
     let place = arguments.iter().skip(1).position(|argument| argument == name.as_str())?;
     others.remove(place);
@@ -30,7 +30,7 @@ pub(super) fn command(error: &clap::Error, arguments: &[OsString]) -> Option<Fai
     )))
 }
 
-/// An argument as a shell takes it.
+/// An argument quoted for a shell.
 fn quoted(argument: &OsString) -> String {
     let text = argument.to_string_lossy();
     let is_plain = |c: char| c.is_alphanumeric() || "-_./:=,+@%".contains(c);

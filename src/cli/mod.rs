@@ -1,5 +1,5 @@
-//! The command: from arguments to calls of the library, and to an exit code. One command a file; nothing here knows more
-//! than the library's public API.
+//! The command: turns arguments into calls of the library and an exit code. One file per command. Only the library's
+//! public API is used.
 
 mod args;
 mod condition;
@@ -75,8 +75,8 @@ fn explained(error: &clap::Error, arguments: &[OsString]) -> Outcome {
     if let Some(failure) = misspelt::command(error, arguments) {
         return Err(failure);
     }
-    // Messages have the arguments in them. What could move the cursor or begin a line of its own is said by its code: wrong is
-    // the same then, as no such code is the name of a flag or a value.
+    // Messages contain the arguments. Control characters in them are escaped. An argument that has some is wrong either
+    // way, as no name of a flag or value contains them.
     let escaped: Vec<OsString> =
         arguments.iter().map(|argument| escape(argument.as_encoded_bytes()).into_owned().into()).collect();
     if escaped == arguments {
@@ -90,13 +90,13 @@ fn explained(error: &clap::Error, arguments: &[OsString]) -> Outcome {
     Ok(Exit::Failed)
 }
 
-/// What a command came to; of what went wrong there is a message.
+/// Prints the message of a failed command and returns the exit code.
 fn ended(outcome: Outcome) -> ExitCode {
     match outcome {
         Ok(exit) => exit.into(),
         Err(failure) => {
             let exit = failure.exit();
-            // Whoever has read enough wants no message.
+            // A reader that closed the pipe needs no message.
             if exit != Exit::Done {
                 screen::complain_lines(&failure.lines());
             }

@@ -1,4 +1,4 @@
-//! A file that bears its name only when it is whole.
+//! A file that gets its name only when it is complete.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -12,13 +12,13 @@ use super::outputs::Claim;
 /// Who may read a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Readers {
-    /// The user alone: it has something of an archive, which holds all memory.
+    /// Only the user, as it contains data of an archive, which holds all memory.
     Owner,
-    /// Whom the user's mask lets.
+    /// Everyone whom the user's umask allows.
     Anybody,
 }
 
-/// A new file, without its name yet. Dropped, it leaves nothing behind.
+/// A new file without a name. Dropping it leaves nothing behind.
 pub(crate) struct NewFile {
     file: Unfinished,
     path: PathBuf,
@@ -26,40 +26,43 @@ pub(crate) struct NewFile {
 }
 
 impl NewFile {
-    /// Begins a file. Refuses one that exists, unless it is to be replaced.
+    /// Creates a file. Refuses an existing one, unless it may be replaced.
     pub(crate) fn create(claim: &Claim, replace: bool, readers: Readers) -> Result<Self, Failure> {
         let path = claim.path();
         if !replace && fs::symlink_metadata(path).is_ok() {
             let path = path.display();
-            return Err(Failure::Usage(format!("{path} exists; --force replaces it, or name another file")));
+            return Err(Failure::Usage(format!("{path} exists; replace it with --force, or name another file")));
         }
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         if !folder.is_dir() {
             let folder = folder.display();
-            return Err(Failure::Usage(format!("cannot write {}: there is no folder {folder}", path.display())));
+            return Err(Failure::Usage(format!(
+                "cannot write {}: the directory {folder} does not exist",
+                path.display()
+            )));
         }
         let file =
             claim.scratch().create(path, readers == Readers::Owner).map_err(|error| not_written(path, &error))?;
         Ok(NewFile { file, path: path.to_owned(), replace })
     }
 
-    /// The file, to be written.
+    /// The file to write to.
     pub(crate) fn file(&mut self) -> &mut File {
         self.file.file()
     }
 
-    /// Ends it. It has no name yet, but takes no descriptor any more.
+    /// Completes the file. It still has no name, but no longer uses a descriptor.
     pub(crate) fn close(self) -> Whole {
         Whole { file: self.file.close(), path: self.path, replace: self.replace }
     }
 
-    /// Gives it its name, and returns that.
+    /// Gives the file its name and returns the path.
     pub(crate) fn finish(self) -> Result<PathBuf, Failure> {
         self.close().finish()
     }
 }
 
-/// A file that is whole, without its name yet. Dropped, it leaves nothing behind.
+/// A complete file without a name. Dropping it leaves nothing behind.
 pub(crate) struct Whole {
     file: Name,
     path: PathBuf,
@@ -67,7 +70,7 @@ pub(crate) struct Whole {
 }
 
 impl Whole {
-    /// Gives it its name, and returns that.
+    /// Gives the file its name and returns the path.
     pub(crate) fn finish(self) -> Result<PathBuf, Failure> {
         let Whole { file, path, replace } = self;
         match file.give(&path, replace) {
@@ -88,7 +91,7 @@ impl Write for NewFile {
     }
 }
 
-/// Makes a folder that is not there, with those that it is to be in: the user's alone, as what will be in it.
+/// Creates a missing directory and its parents, readable only by the user, as its files are.
 pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     #[cfg(unix)]

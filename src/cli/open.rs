@@ -1,4 +1,4 @@
-//! Opening of archives for commands: a path or standard input, with progress on a terminal.
+//! Opens archives for commands: a path or standard input, with progress on a terminal.
 
 use std::io::{IsTerminal, stderr, stdin};
 use std::path::Path;
@@ -18,54 +18,54 @@ pub(crate) struct Opener<'g> {
     search: Option<EarlySearch>,
     hash: bool,
     hash_archive: bool,
-    /// What standard input is called.
+    /// The name of standard input.
     stdin_name: Option<&'g Path>,
     progress: bool,
 }
 
 impl<'g> Opener<'g> {
-    /// An opener; `keep` is what will be asked for.
+    /// Creates an opener. `keep` is what will be asked for.
     pub(crate) fn new(global: &'g Global, keep: Keep) -> Self {
         let progress = !global.no_progress && !global.quiet && stderr().is_terminal();
         Opener { global, keep, search: None, hash: false, hash_archive: false, stdin_name: None, progress }
     }
 
-    /// The same, with a search that will be made of all memory.
+    /// Adds a search of all memory, made while the archive is read.
     pub(crate) fn searching(mut self, search: Option<EarlySearch>) -> Self {
         self.search = search;
         self
     }
 
-    /// The same, with or without the hashes of contents.
+    /// Sets whether contents are hashed.
     pub(crate) fn hashing(mut self, hash: bool) -> Self {
         self.hash = hash;
         self
     }
 
-    /// The same, with or without the hash of the archive itself.
+    /// Sets whether the archive itself is hashed.
     pub(crate) fn hashing_archive(mut self, hash: bool) -> Self {
         self.hash_archive = hash;
         self
     }
 
-    /// The same, with a name for standard input.
+    /// Sets the name of standard input.
     pub(crate) fn naming_stdin(mut self, args: &'g NameArgs) -> Self {
         self.stdin_name = Some(Path::new(&args.source_name)).filter(|name| *name != Path::new("-"));
         self
     }
 
-    /// The same without progress, for many archives at once.
+    /// Turns progress off, for many archives at once.
     pub(crate) fn without_progress(mut self) -> Self {
         self.progress = false;
         self
     }
 
-    /// Notes what is no archive and was passed over.
+    /// Records a file that is not an archive and was skipped.
     pub(crate) fn skipped(&self, path: &Path) {
         self.global.record.skipped(path);
     }
 
-    /// The checkpoints of an archive: all, or the one that was chosen.
+    /// The checkpoints of an archive: all, or the one chosen with `--set`.
     pub(crate) fn open(&self, path: &Path) -> Result<Vec<Checkpoint>, Error> {
         let mut checkpoints = self.choose(self.open_all(path, self.search.as_ref())?)?;
         for path in &self.global.parent {
@@ -125,8 +125,8 @@ impl<'g> Opener<'g> {
     }
 }
 
-/// The names of checkpoints, as they are given to `--set`. The one at the root of an archive has none: among others it is `''`;
-/// alone it is nothing, as nobody has to choose it.
+/// The names of checkpoints as given to `--set`. The one at the root of an archive has an empty name: it is shown as
+/// `''` among others, and as nothing if it is the only one.
 pub(crate) fn set_names<'c>(checkpoints: impl Iterator<Item = &'c Checkpoint>) -> String {
     let mut names: Vec<String> = checkpoints.map(|checkpoint| checkpoint.set_name().to_string()).collect();
     if names.len() > 1 {
@@ -135,7 +135,7 @@ pub(crate) fn set_names<'c>(checkpoints: impl Iterator<Item = &'c Checkpoint>) -
     names.join(", ")
 }
 
-/// Standard input: a file is mapped, if it can be; a pipe is read once.
+/// Opens standard input. A file is mapped if possible; a pipe is read once.
 fn from_stdin(options: &Options) -> Result<Vec<Checkpoint>, Error> {
     #[cfg(unix)]
     {
@@ -147,7 +147,7 @@ fn from_stdin(options: &Options) -> Result<Vec<Checkpoint>, Error> {
     options.open_reader(stdin())
 }
 
-/// A bar that only shows itself when the work takes long.
+/// A progress bar that appears only when the work takes long.
 fn progress_bar(path: &Path) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
     let style = ProgressStyle::with_template("{msg} {bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta}");

@@ -1,5 +1,5 @@
-//! What a command may write to. Every file that is written is claimed here first, and refused if it is evidence: an input, a file or
-//! folder within one, or another output of the same command. `--force` does not change that.
+//! The files a command may write. Every output is claimed here first, and refused if it is evidence: an input, a file
+//! or directory within one, or another output of the same command. `--force` does not change that.
 
 use std::collections::HashSet;
 use std::fs::{self, Metadata};
@@ -11,14 +11,14 @@ use cryoscope::extract::{MANIFEST, Scratch, What};
 use super::Failure;
 use super::signals;
 
-/// Files of input folders that are compared with an output that exists.
+/// Number of files of input directories that are compared with an existing output.
 const COMPARED: u32 = 4_000_000;
 
-/// The files that a command reads and writes; its copies share them.
+/// The files that a command reads and writes. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Outputs {
     known: Arc<Mutex<Known>>,
-    /// What is not finished yet.
+    /// Unfinished files.
     scratch: Scratch,
 }
 
@@ -28,44 +28,44 @@ struct Known {
     claimed: Vec<Target>,
 }
 
-/// Something that is read.
+/// An input.
 #[derive(Debug)]
 struct Input {
-    /// As it was named.
+    /// The path as given.
     named: PathBuf,
     id: Id,
     is_folder: bool,
-    /// Of a file: the device that it lies on, which must not be written to either.
+    /// For a file: the device it lies on, which must not be written to either.
     device: Option<u64>,
-    /// Where it is, and the folders that it is in.
+    /// Its own identity and those of the directories above it.
     chain: Vec<Id>,
 }
 
-/// What makes a file the same under all its names.
+/// Identity of a file, whatever its path.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Id {
-    /// Device and number.
+    /// Device and inode number.
     #[cfg(unix)]
     Inode(u64, u64),
-    /// A device, whatever node names it.
+    /// A device, whichever node names it.
     #[cfg(unix)]
     Device(u64),
-    /// Where there are no numbers of files.
+    /// The path, on systems without inode numbers.
     #[cfg(not(unix))]
     Path(PathBuf),
 }
 
-/// Something that will be written.
+/// An output.
 #[derive(Debug)]
 struct Target {
-    /// As it was named.
+    /// The path as given.
     named: PathBuf,
-    /// Where it will be: the folder, and the name in it.
+    /// The directory it will be in, and its name there.
     place: Option<(Id, std::ffi::OsString)>,
-    /// It exists already.
+    /// Its identity, if it exists already.
     id: Option<Id>,
     is_device: bool,
-    /// The folders that it is in, the nearest first.
+    /// The directories above it, nearest first.
     chain: Vec<Id>,
 }
 
@@ -77,19 +77,20 @@ pub(crate) struct Claim {
 }
 
 impl Claim {
-    /// Where.
+    /// The path of the file.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What is not finished yet.
+    /// Unfinished files.
     pub(crate) fn scratch(&self) -> &Scratch {
         &self.scratch
     }
 }
 
 impl Outputs {
-    /// Notes files and folders that are read, and refuses those that are outputs already. What is not there is no input.
+    /// Records files and directories that are read. Refuses those that are outputs. Paths that do not exist are
+    /// ignored.
     pub(crate) fn inputs<'p>(&self, paths: impl IntoIterator<Item = &'p Path>) -> Result<(), Failure> {
         paths.into_iter().try_for_each(|path| {
             let input = if path == Path::new("-") { Input::of_stdin() } else { Input::of(path) };
@@ -103,54 +104,56 @@ impl Outputs {
         })
     }
 
-    /// Refuses what must stay as it is, before it is claimed.
+    /// Refuses a path that must not be written, before it is claimed.
     pub(crate) fn check(&self, path: &Path) -> Result<(), Failure> {
         self.lock().check(&Target::of(path))
     }
 
-    /// Claims a file that will be written. Refuses what must stay as it is.
+    /// Claims a file for writing. Refuses a path that must not be written.
     pub(crate) fn claim(&self, path: &Path) -> Result<Claim, Failure> {
         let target = Target::of(path);
         let mut known = self.lock();
         known.check(&target)?;
         known.claimed.push(target);
         drop(known);
-        // Only now is there anything that a signal could leave behind.
+        // From here on, a signal could leave an unfinished file behind.
         signals::watch(&self.scratch);
         Ok(Claim { path: path.to_owned(), scratch: self.scratch.clone() })
     }
 
-    /// Claims a folder in which files and folders of some names are written to.
+    /// Claims a directory in which files and directories of some names are written.
     pub(crate) fn claim_filled<'n>(&self, root: &Path, names: impl Iterator<Item = &'n str>) -> Result<Claim, Failure> {
         let claim = self.claim(root)?;
-        // What is written into it must not be read: the output of an earlier run may be the input of this one.
+        // Those files must not be inputs: the output of an earlier run may be the input of this one.
         let parts: HashSet<Id> = names.filter_map(|name| Id::at(&root.join(name))).collect();
         let known = self.lock();
         if let Some(input) = known.inputs.iter().find(|input| input.chain.iter().any(|id| parts.contains(id))) {
             let (root, input) = (root.display(), input.named.display());
             return Err(Failure::Clash(format!(
-                "{input} is read, and lies where {root} is written to; name another folder"
+                "{input} is an input, and {root} is written there; name another directory"
             )));
         }
         drop(known);
         Ok(claim)
     }
 
-    /// Claims a folder that `extract` fills.
+    /// Claims the output directory of `extract`.
     pub(crate) fn claim_extracted(&self, root: &Path) -> Result<Claim, Failure> {
         let claim = self.claim_filled(root, What::ALL.iter().map(|what| what.as_str()).chain([MANIFEST]))?;
         let known = self.lock();
-        // It would be in the way, or be taken for a part of what was extracted.
+        // Such a file would be in the way, or be mistaken for an extracted one.
         let within = |target: &&Target| Id::at(root).is_some_and(|id| target.chain.first() == Some(&id));
         if let Some(other) = known.claimed.iter().find(within) {
             let (root, other) = (root.display(), other.named.display());
-            return Err(Failure::Clash(format!("{other} lies in {root}, which is filled; name a file elsewhere")));
+            return Err(Failure::Clash(format!(
+                "{other} is inside the output directory {root}; name a file elsewhere"
+            )));
         }
         drop(known);
         Ok(claim)
     }
 
-    /// Refuses standard output and standard error if they go where an input is: `>> archive.tar`.
+    /// Refuses standard output and standard error that go to an input: `>> archive.tar`.
     pub(crate) fn check_streams(&self) -> Result<(), Failure> {
         let known = self.lock();
         for (name, id) in [("standard output", stdout_id()), ("standard error", stderr_id())] {
@@ -163,7 +166,7 @@ impl Outputs {
         Ok(())
     }
 
-    /// Takes away what is not finished. Nothing is begun or finished any more.
+    /// Removes unfinished files. No more files can be begun or finished.
     pub(crate) fn abandon(&self) {
         drop(self.scratch.clear());
     }
@@ -174,7 +177,7 @@ impl Outputs {
 }
 
 impl Known {
-    /// Refuses what must stay as it is.
+    /// Refuses an output that is evidence or another output.
     fn check(&self, target: &Target) -> Result<(), Failure> {
         let path = &target.named;
         if let Some(input) = self.inputs.iter().find(|input| input.holds(target)) {
@@ -186,11 +189,11 @@ impl Known {
         if let Some(other) = self.claimed.iter().find(|other| target.is(other)) {
             let (path, other) = (path.display(), other.named.display());
             return Err(Failure::Clash(format!(
-                "{path} and {other} are one file, and two outputs go there; name another for one of them"
+                "{path} and {other} are the same file, and two outputs go there; name another file for one of them"
             )));
         }
         if target.id.is_some() && target.id == stdout_id() {
-            return Err(Failure::Clash(format!("{} is standard output as well; name another file", path.display())));
+            return Err(Failure::Clash(format!("{} is also standard output; name another file", path.display())));
         }
         Ok(())
     }
@@ -204,7 +207,7 @@ impl Input {
         Some(Input::from(path, &metadata, chain))
     }
 
-    /// Standard input may be a file.
+    /// Standard input, which may be a file.
     fn of_stdin() -> Option<Self> {
         let metadata = stream(&std::io::stdin())?;
         let is_kept = metadata.is_file() || metadata.is_dir() || device_of(&metadata).is_some();
@@ -220,7 +223,7 @@ impl Input {
         Input { named: path.to_owned(), id: Id::of(metadata, path), is_folder: metadata.is_dir(), device, chain }
     }
 
-    /// Whether something that is to be written is this, is in this, or is what this lies on.
+    /// Whether an output is this input, lies in it, or is the device it lies on.
     fn holds(&self, target: &Target) -> bool {
         if target.id.as_ref() == Some(&self.id) || self.is_folder && target.chain.contains(&self.id) {
             return true;
@@ -231,7 +234,7 @@ impl Input {
         {
             return true;
         }
-        // A file of the folder may have another name elsewhere.
+        // A file of the directory may have another path elsewhere.
         self.is_folder && target.id.as_ref().is_some_and(|id| has(&self.named, id, &mut COMPARED.clone()))
     }
 
@@ -239,10 +242,10 @@ impl Input {
         let (output, input) = (output.display(), self.named.display());
         let what = match (self.is_folder, self.named.as_os_str() == "-") {
             (_, true) => "is standard input".to_owned(),
-            (true, _) => format!("is {input} or lies in it"),
+            (true, _) => format!("is {input} or inside it"),
             (false, _) => format!("is the input {input}"),
         };
-        Failure::Clash(format!("{output} {what}, which is read; evidence is never written to: name a file elsewhere"))
+        Failure::Clash(format!("{output} {what}, which is read; evidence is never overwritten: name a file elsewhere"))
     }
 }
 
@@ -256,7 +259,7 @@ impl Target {
         Target { named: path.to_owned(), place, id, is_device, chain }
     }
 
-    /// Whether it is the same as another.
+    /// Whether two outputs are the same file.
     fn is(&self, other: &Target) -> bool {
         !other.is_device
             && (self.place.is_some() && self.place == other.place || self.id.is_some() && self.id == other.id)
@@ -297,12 +300,12 @@ fn device_of(metadata: &Metadata) -> Option<u64> {
     }
 }
 
-/// The folders that a path is in, the nearest first. Links are followed, also that which the path itself is.
+/// The directories above a path, nearest first. Links are followed, including the path itself.
 fn folders_of(path: &Path) -> Vec<Id> {
     whole(path).map_or_else(Vec::new, |whole| whole.ancestors().skip(1).filter_map(Id::at).collect())
 }
 
-/// A path without links and detours, as far as it exists. The rest may be made, with the folders that it needs.
+/// A path without links and `..`, as far as it exists. The rest may be created, with the directories it needs.
 fn whole(path: &Path) -> Option<PathBuf> {
     if let Ok(whole) = fs::canonicalize(path) {
         return Some(whole);
@@ -322,7 +325,7 @@ fn whole(path: &Path) -> Option<PathBuf> {
     whole
 }
 
-/// Whether a folder has a file, under whatever name. Links are not followed.
+/// Whether a directory contains a file under any name. Links are not followed.
 fn has(folder: &Path, id: &Id, left: &mut u32) -> bool {
     let Ok(entries) = fs::read_dir(folder) else { return false };
     for entry in entries.flatten() {
@@ -338,7 +341,7 @@ fn has(folder: &Path, id: &Id, left: &mut u32) -> bool {
     false
 }
 
-/// What a stream is, if it can be told.
+/// The identity of a stream, if known.
 #[cfg(unix)]
 fn stream(stream: &impl std::os::fd::AsFd) -> Option<Metadata> {
     fs::File::from(stream.as_fd().try_clone_to_owned().ok()?).metadata().ok()
@@ -349,7 +352,7 @@ fn stream<S>(_: &S) -> Option<Metadata> {
     None
 }
 
-/// The file that standard output goes to; `None` if that is a pipe, a terminal or `/dev/null`.
+/// The file that standard output goes to. `None` for a pipe, a terminal or `/dev/null`.
 fn stdout_id() -> Option<Id> {
     id_of_stream(stream(&std::io::stdout()))
 }

@@ -1,4 +1,4 @@
-//! What a run is found to do: which archives it read, what it wrote, and which warnings there were.
+//! The record of a run: the archives it read, the files it wrote, and the warnings.
 
 use std::fs::File;
 use std::io::{self, Read, Seek};
@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-/// What a run is found to do; its copies share it.
+/// The record of a run. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Record(Arc<Mutex<Found>>);
 
@@ -20,26 +20,26 @@ pub(crate) struct Found {
     pub(crate) inputs: Vec<Input>,
     pub(crate) outputs: Vec<PathBuf>,
     pub(crate) warnings: Vec<(String, Warning)>,
-    /// Files of folders that are no checkpoints.
+    /// Files of directories that are not checkpoints.
     pub(crate) skipped: Vec<PathBuf>,
-    /// What went to standard output; `None` if nobody will ask.
+    /// Size and hash of standard output. `None` if they are not needed.
     pub(crate) stdout: Option<Written>,
 }
 
-/// An archive that was read, or could not be.
+/// An archive that was read, or could not be read.
 #[derive(Debug)]
 pub(crate) struct Input {
     pub(crate) path: PathBuf,
     pub(crate) identity: Option<Identity>,
     pub(crate) size: Option<u64>,
     pub(crate) sha256: Option<String>,
-    /// The same when the work was done; `None` if it has not been looked at.
+    /// The hash at the end of the run. `None` if it was not computed.
     pub(crate) sha256_after: Option<Result<String, String>>,
     pub(crate) error: Option<String>,
 }
 
 impl Record {
-    /// Notes an archive.
+    /// Records an archive.
     pub(crate) fn input(&self, path: &Path, opened: &Result<Vec<Checkpoint>, Error>) {
         let path = path.to_owned();
         let input = match opened.as_ref().map(|checkpoints| checkpoints.first().map(Checkpoint::archive)) {
@@ -51,28 +51,28 @@ impl Record {
                 sha256_after: None,
                 error: None,
             },
-            // What could not be opened is hashed by itself.
+            // A file that could not be opened as an archive is hashed directly.
             other => Input::of_file(path, other.err().map(ToString::to_string)),
         };
         self.lock().inputs.push(input);
     }
 
-    /// Notes a file of a folder that is no checkpoint.
+    /// Records a file of a directory that is not a checkpoint.
     pub(crate) fn skipped(&self, path: &Path) {
         self.lock().skipped.push(path.to_owned());
     }
 
-    /// Notes a file that was written.
+    /// Records a file that was written.
     pub(crate) fn output(&self, path: &Path) {
         self.lock().outputs.push(path.to_owned());
     }
 
-    /// Notes what was odd about an archive.
+    /// Records the warnings of an archive.
     pub(crate) fn warnings(&self, archive: &str, warnings: &[Warning]) {
         self.lock().warnings.extend(warnings.iter().map(|warning| (archive.to_owned(), warning.clone())));
     }
 
-    /// Notes what goes to standard output, if that is recorded.
+    /// Updates the record of standard output, if it is kept.
     pub(crate) fn stdout(&self, note: impl FnOnce(&mut Written)) {
         if let Some(written) = &mut self.lock().stdout {
             note(written);
@@ -85,15 +85,14 @@ impl Record {
 }
 
 impl Input {
-    /// A file that is hashed by itself.
+    /// Hashes a file directly.
     pub(crate) fn of_file(path: PathBuf, error: Option<String>) -> Self {
         let identity = Identity::read(&path).ok().filter(|_| path.is_file());
         let sha256 = identity.and_then(|_| hash_of(&path).ok());
         Input { identity, size: identity.map(|identity| identity.size), sha256, sha256_after: None, error, path }
     }
 
-    /// Hashes a file that has been hashed. Times alone do not tell: what is written through a map may show in them long
-    /// afterwards.
+    /// Hashes a file a second time. Its times are not enough: a write through a mapping may update them much later.
     pub(crate) fn hash_again(&mut self) {
         if self.identity.is_some() && self.sha256.is_some() {
             let hash = if self.path == Path::new("-") { hash_of_stdin() } else { hash_of(&self.path) };
@@ -101,16 +100,16 @@ impl Input {
         }
     }
 
-    /// How it is another than it was.
+    /// How the file has changed.
     pub(crate) fn changed(&self) -> Option<String> {
         let by_metadata = self.identity.and_then(|before| match Identity::read(&self.path) {
             Ok(now) => before.differs(&now),
-            // Standard input has no path to look at.
+            // Standard input has no path to check.
             Err(_) if self.path == Path::new("-") => None,
             Err(error) => Some(error.to_string()),
         });
         by_metadata.or_else(|| match (&self.sha256, self.sha256_after.as_ref()?) {
-            (Some(before), Ok(after)) => (before != after).then(|| format!("its SHA-256 is {after} now")),
+            (Some(before), Ok(after)) => (before != after).then(|| format!("its SHA-256 is now {after}")),
             (_, Err(error)) => Some(format!("it could not be hashed again ({error})")),
             (None, Ok(_)) => None,
         })
@@ -134,7 +133,7 @@ impl Input {
     }
 }
 
-/// What went to standard output.
+/// Size and hash of standard output.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Written {
     bytes: u64,
@@ -142,12 +141,12 @@ pub(crate) struct Written {
 }
 
 impl Written {
-    /// How many bytes.
+    /// Number of bytes.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// Their SHA-256, in hexadecimal.
+    /// SHA-256 of the bytes, in hexadecimal.
     pub(crate) fn sha256(&self) -> String {
         self.hash.clone().finalize().iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
     }
@@ -158,7 +157,7 @@ impl Written {
     }
 }
 
-/// The same of the file that is standard input, whole.
+/// SHA-256 of the whole file that is standard input.
 fn hash_of_stdin() -> io::Result<String> {
     #[cfg(unix)]
     {

@@ -1,4 +1,4 @@
-//! Writing of tables of checkpoints, for every command that prints rows: of one checkpoint, or of many archives at once.
+//! Writes tables of checkpoints, for every command that prints rows: from one archive, or from many at once.
 
 use std::io::{self, Read as _, Seek as _, Write};
 use std::ops::ControlFlow;
@@ -25,18 +25,18 @@ use super::sorter::{Order, Sorter};
 use super::table_file::{Folder, TableFile};
 use super::waiting;
 
-/// Bytes of rows that are handed on at once.
+/// Bytes of rows that are passed on at once.
 const BATCH: usize = 64 << 10;
-/// Bytes of rows that wait in memory for the tables before theirs.
+/// Bytes of rows that wait in memory until the tables before theirs are written.
 const SPOOLED: usize = 1 << 20;
 
-/// Which rows are written.
+/// Selects the rows to write.
 pub(crate) trait Filter {
     /// Whether a row of a checkpoint is written.
     fn wants(&self, row: &dyn Row) -> bool;
 }
 
-/// Checkpoints, with the rows of each that are written.
+/// Checkpoints, each with a filter for its rows.
 pub(crate) type Chosen = Vec<(Checkpoint, Box<dyn Filter>)>;
 
 /// Writes all rows.
@@ -56,14 +56,14 @@ pub(crate) fn pid_of(row: &dyn Row) -> Option<u32> {
     }
 }
 
-/// Columns that list the processes which hold what a row is about.
+/// Columns that list the processes that hold the object of the row.
 const HOLDERS: [&str; 4] = ["holders", "open_by", "readers", "writers"];
 
-/// Rows about some processes, or about what these hold.
+/// Rows about some processes, or about objects that they hold.
 pub(crate) struct OfProcesses(pub(crate) Vec<u32>);
 
 impl OfProcesses {
-    /// Whether rows of a table are about processes.
+    /// Whether the rows of a table are about processes.
     pub(crate) fn are_in(table: &Table) -> bool {
         table.column("pid").is_some() || HOLDERS.iter().any(|name| table.column(name).is_some())
     }
@@ -78,7 +78,7 @@ impl Filter for OfProcesses {
     }
 }
 
-/// The processes that hold what a row is about. The row lists them as `PID:HOW`.
+/// The processes that hold the object of a row, which lists them as `PID:HOW`.
 pub(crate) fn holders_of(row: &dyn Row) -> Vec<u32> {
     let columns = HOLDERS.iter().filter_map(|name| row.table().column(name));
     let listed = columns.flat_map(|column| match row.value(column) {
@@ -92,14 +92,14 @@ pub(crate) fn holders_of(row: &dyn Row) -> Vec<u32> {
     listed.filter_map(pid).collect()
 }
 
-/// What has to be kept of a stream for some tables in a format.
+/// What must be kept of a stream for some tables in a format.
 pub(crate) fn keep(sources: &[&TableSource], format: Format) -> Keep {
     // Documents name the processes that they are about.
     let least = if format.needs_origin() { Keep::Arguments } else { Keep::Tables };
     sources.iter().fold(least, |keep, source| keep.and(source.keep))
 }
 
-/// What documents say of a checkpoint, if the format is one of documents.
+/// The checkpoint's part of documents, if the format writes documents.
 pub(crate) fn origin(
     checkpoint: &Checkpoint,
     format: Format,
@@ -113,7 +113,7 @@ pub(crate) fn origin(
     Ok(Some(Arc::new(origin.with_terminals(checkpoint.rows().ttys(), checkpoint.rows().process_open_files()))))
 }
 
-/// The same for rows that are about no process and no connection, which then need not be read.
+/// The same for rows that are not about a process or connection, so processes need not be read.
 pub(crate) fn origin_of_itself(
     checkpoint: &Checkpoint,
     format: Format,
@@ -127,7 +127,7 @@ pub(crate) fn origin_of_itself(
     let set = Some(checkpoint.set_name().to_string()).filter(|set| !set.is_empty());
     if format == Format::BULK && documents.bulk_op == BulkOp::Index && documents.index.is_data_stream() {
         let index = &documents.index;
-        return Err(Failure::Usage(format!("{index} is a data stream, which takes no --bulk-op index")));
+        return Err(Failure::Usage(format!("{index} is a data stream, which does not accept --bulk-op index")));
     }
     let origin = Origin::new(checkpoint.rows().container(), checkpoint.identity(), text_of(archive), set);
     let origin = lead.of(origin, checkpoint).or_time(documents.time).with_index(documents.index.clone());
@@ -138,21 +138,21 @@ pub(crate) fn origin_of_itself(
     let origin = if documents.ocsf_legacy { origin.with_legacy_classes() } else { origin };
     if format.needs_time() && !origin.has_time() {
         return Err(Failure::Usage(format!(
-            "{archive}: it does not tell when it was made, and documents need a time; give it by --time"
+            "{archive}: no time of the dump is stored, and documents need one; give it with --time"
         )));
     }
     Ok(Some(origin))
 }
 
-/// A checkpoint whose rows are written alone.
+/// A checkpoint whose rows are written separately.
 pub(crate) struct One<'a> {
     pub(crate) checkpoint: &'a Checkpoint,
-    /// What rows call its archive.
+    /// The name of its archive in rows.
     pub(crate) id: BString,
     pub(crate) lead: Lead<'a>,
 }
 
-/// Tables of archives in a format.
+/// The tables of some archives, to be written in a format.
 pub(crate) struct Job<'a> {
     pub(crate) fleet: &'a Fleet<'a>,
     pub(crate) sources: &'a [&'static TableSource],
@@ -160,25 +160,25 @@ pub(crate) struct Job<'a> {
     pub(crate) threads: Option<usize>,
     pub(crate) documents: &'a DocumentArgs,
     pub(crate) selection: Selection<'a>,
-    /// What stands before each row.
+    /// The columns in front of each row.
     pub(crate) lead: Lead<'a>,
-    /// Whether contents are hashed where tables have a column for it.
+    /// Whether contents are hashed in tables that have a column for it.
     pub(crate) hash: bool,
     pub(crate) global: &'a Global,
 }
 
-/// Rows of the table of a number, with their keys if they are sorted.
+/// Rows of a table, given by number, with their sort keys if they are sorted.
 type Rows = (usize, Vec<Key>, Vec<Encoded>);
 
 /// Which rows of each table are written, in which order.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Selection<'a> {
-    /// All of them hold.
+    /// Conditions that must all hold.
     pub(crate) conditions: &'a [Condition],
     pub(crate) order: Option<&'a Order>,
-    /// As many rows of each table.
+    /// Maximum number of rows of each table.
     pub(crate) limit: Option<usize>,
-    /// Whether rows are selected by something else, too. Then it is an answer that there are none.
+    /// Whether rows are also selected by process. Then an empty result is a valid answer.
     pub(crate) by_process: bool,
 }
 
@@ -192,10 +192,10 @@ impl Selection<'_> {
     }
 }
 
-/// The rows of one table on their way, as they were asked for.
+/// The rows of one table, filtered, sorted and limited as requested.
 struct Arranged<'a> {
     sorter: Option<Sorter<'a>>,
-    /// How many rows may still be written.
+    /// Number of rows that may still be written.
     left: usize,
 }
 
@@ -205,7 +205,7 @@ impl<'a> Arranged<'a> {
         Arranged { sorter, left: selection.limit.unwrap_or(usize::MAX) }
     }
 
-    /// Takes rows, and gives those that can be written at once.
+    /// Takes rows, and returns those that can be written at once.
     fn take(&mut self, keys: Vec<Key>, mut rows: Vec<Encoded>) -> Result<Vec<Encoded>, Failure> {
         if let Some(sorter) = &mut self.sorter {
             keys.into_iter().zip(rows).try_for_each(|(key, row)| sorter.push(key, row))?;
@@ -216,23 +216,23 @@ impl<'a> Arranged<'a> {
         Ok(rows)
     }
 
-    /// The rows that had to wait for the others.
+    /// The rows that were held back for sorting.
     fn finish(self) -> Vec<Encoded> {
         self.sorter.map_or_else(Vec::new, Sorter::finish)
     }
 }
 
-/// Where rows go.
+/// Destination of rows.
 pub(crate) enum Place<'a> {
-    /// All to one output.
+    /// One output for all.
     Screen(Screen),
-    /// Those of each table into a file of a directory.
+    /// One file per table in a directory.
     Directory(Folder<'a>),
 }
 
 impl Job<'_> {
-    /// Reads the archives and writes their rows. `choose` tells which rows of a checkpoint are wanted; nothing is, if it
-    /// has none of them.
+    /// Reads the archives and writes their rows. `choose` selects the rows of a checkpoint. If it selects none, nothing
+    /// is written for it.
     pub(crate) fn run(
         &self,
         place: Place<'_>,
@@ -288,7 +288,7 @@ impl Job<'_> {
         Ok(exit)
     }
 
-    /// The row of an archive that could not be read, if such rows were asked for.
+    /// The row for an archive that could not be read, if such rows were requested.
     fn failure(&self, entry: &Entry, failure: &Failure) -> Result<Option<Rows>, Failure> {
         let table = self.sources.iter().position(|source| source.table.name == FAILURES.table.name);
         let Some(table) = table else { return Ok(None) };
@@ -309,7 +309,7 @@ impl Job<'_> {
         Ok(Some((table, keys, vec![encoder.encode(&row)?])))
     }
 
-    /// Says the rows of an archive.
+    /// Sends the rows of an archive.
     fn read(
         &self,
         entry: &Entry,
@@ -337,7 +337,7 @@ impl Job<'_> {
                     Ok(voice.part((number, keys, rows))?)
                 })?;
             }
-            // What tables alone do not ask for may be damaged, too.
+            // Images that no requested table needs may be damaged, too.
             checkpoint.read_all();
             voice.done(Report::of(&checkpoint))?;
         }
@@ -345,7 +345,7 @@ impl Job<'_> {
     }
 }
 
-/// Says the rows of a table, some at a time; with their keys, if they are sorted.
+/// Sends the rows of a table in batches, with their keys if they are sorted.
 pub(crate) fn say_rows(
     source: &TableSource,
     checkpoint: &Checkpoint,
@@ -354,7 +354,7 @@ pub(crate) fn say_rows(
     say: &mut dyn FnMut(Vec<Key>, Vec<Encoded>) -> Result<(), Stop>,
 ) -> Result<(), Stop> {
     let (mut keys, mut batch, mut bytes) = (Vec::new(), Vec::new(), 0_usize);
-    // Of rows that are not sorted, the first are those that are wanted.
+    // Without sorting, the first rows are those to print.
     let mut left = selection.limit.filter(|_| selection.order.is_none()).unwrap_or(usize::MAX);
     let mut result = Ok(());
     source.each(checkpoint, &mut |row| {
@@ -390,23 +390,22 @@ pub(crate) fn say_rows(
     Ok(())
 }
 
-/// Rows on their way to their place.
+/// Rows on their way to their destination.
 enum Output<'a> {
-    /// As they come.
+    /// Rows are written as they come.
     Straight { writer: Box<RowWriter<Screen>>, begun: bool },
-    /// Tables one below the other: rows wait until all archives are read.
+    /// One table below the other: rows wait until all archives are read.
     Waiting { screen: Screen, tables: Vec<Spool> },
-    /// A file for each table.
+    /// One file per table.
     Files { files: Vec<TableFile<'a>>, begun: bool },
 }
 
 impl<'a> Output<'a> {
-    /// Opens the place. What must not be replaced is refused before anything is read.
+    /// Opens the destination. An existing file is refused before anything is read.
     fn open(job: &Job<'_>, place: Place<'a>) -> Result<Self, Failure> {
         match place {
             Place::Screen(_) if job.style.format.is_one_table() && job.sources.len() > 1 => {
-                let message =
-                    "such a file has one table; ask for one, or let `table --output-dir` write a file for each";
+                let message = "a file in this format holds one table; name one, or write one file per table with `table --output-dir`";
                 Err(Failure::Usage(message.to_owned()))
             }
             Place::Screen(screen) if job.style.format.is_by_table() && job.sources.len() > 1 => {
@@ -418,7 +417,7 @@ impl<'a> Output<'a> {
             }
             Place::Directory(folder) => {
                 let message = |error: io::Error| {
-                    Failure::Usage(format!("cannot make the directory {}: {error}", folder.path.display()))
+                    Failure::Usage(format!("cannot create the directory {}: {error}", folder.path.display()))
                 };
                 make_folder(folder.path).map_err(message)?;
                 let file = |source: &&'static TableSource| TableFile::create(folder, source, job.style.clone());
@@ -428,7 +427,7 @@ impl<'a> Output<'a> {
         }
     }
 
-    /// Begins with the first archive: if there is none that can be read, there is nothing to write.
+    /// Begins with the first archive that can be read. Without one, there is nothing to write.
     fn opened(&mut self, job: &Job<'_>) -> io::Result<()> {
         match self {
             Output::Straight { writer, begun } if !*begun => {
@@ -460,7 +459,7 @@ impl<'a> Output<'a> {
         }
     }
 
-    /// Writes what is known, so that warnings come behind it.
+    /// Writes all pending rows, so that warnings come after them.
     fn flush(&mut self) -> io::Result<()> {
         match self {
             Output::Straight { writer, .. } => writer.flush(),
@@ -468,9 +467,9 @@ impl<'a> Output<'a> {
         }
     }
 
-    /// Ends the output: files get their names.
+    /// Completes the output: files get their names.
     fn finish(mut self, job: &Job<'_>) -> Result<(), Failure> {
-        // Where there was nothing, there is an empty table.
+        // Without any row, an empty table is written.
         if let Output::Straight { begun: false, .. } | Output::Files { begun: false, .. } = self {
             self.opened(job)?;
         }
@@ -495,7 +494,7 @@ impl<'a> Output<'a> {
     }
 }
 
-/// Rows that wait: in a file that has no name, if there are many.
+/// Rows that wait. Many of them are kept in a file without a name.
 struct Spool {
     bytes: SpooledTempFile,
     cells: Vec<Encoded>,
@@ -511,7 +510,7 @@ impl Spool {
     fn add(&mut self, row: Encoded) -> io::Result<()> {
         match row {
             Encoded::Cells(..) => self.cells.push(row),
-            // Of such, an output has one table, whose rows need not wait.
+            // Output in this format has one table, so its rows need not wait.
             #[cfg(feature = "parquet")]
             Encoded::Typed(_) => {}
             Encoded::Bytes(bytes) => {

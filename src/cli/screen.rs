@@ -1,5 +1,5 @@
-//! Where output goes: standard output, with colours and a width if it is a terminal, or a file; and messages, which go to
-//! standard error.
+//! Destinations of output: standard output, with colours and a width on a terminal, or a file. Messages go to standard
+//! error.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, IsTerminal, Write, stderr, stdout};
@@ -16,16 +16,16 @@ use super::record::Record;
 use super::stdout::Stdout;
 use super::{Failure, Outcome};
 
-/// Warnings that are printed for one archive; all are in the table `warnings`.
+/// Number of warnings printed for one archive. All are in the table `warnings`.
 const PRINTED: usize = 12;
-/// Bytes that are written at once.
+/// Size of the output buffer, in bytes.
 const BUFFER: usize = 64 << 10;
 
-/// Output of a command.
+/// The output of a command.
 pub(crate) struct Screen {
     /// Where text goes.
     pub(crate) out: BufWriter<Target>,
-    /// Columns of the terminal; `None` if there is none.
+    /// Columns of the terminal. `None` if there is none.
     pub(crate) width: Option<usize>,
     /// Whether colours are used.
     pub(crate) color: bool,
@@ -34,13 +34,13 @@ pub(crate) struct Screen {
 
 /// Where text goes.
 pub(crate) enum Target {
-    /// To standard output, or into a device or pipe that was named.
+    /// Standard output, or a named device or pipe.
     Stream(Box<dyn Write + Send>),
-    /// Into a file, which bears its name only when it is whole.
+    /// A file, which gets its name only when it is complete.
     File(NewFile),
 }
 
-/// A device or a pipe that was named. Who named a pipe wants to know that nobody read all of it.
+/// A named device or pipe. A reader that stops early is an error, as the user named the pipe.
 struct Device {
     file: File,
     path: PathBuf,
@@ -49,7 +49,7 @@ struct Device {
 impl Write for Device {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.file.write(bytes).map_err(|error| {
-            // A reader of standard output may go without a word.
+            // Only on standard output may a reader stop early without a message.
             let kind = if error.kind() == io::ErrorKind::BrokenPipe { io::ErrorKind::Other } else { error.kind() };
             io::Error::new(kind, format!("{}: {error}", self.path.display()))
         })
@@ -77,13 +77,13 @@ impl Write for Target {
 }
 
 impl Target {
-    /// What the flags name.
+    /// The destination that the flags name.
     fn of(global: &Global, readers: Readers) -> Result<Self, Failure> {
         let Some(path) = global.output.as_deref().filter(|path| *path != Path::new("-")) else {
             return Ok(Target::Stream(Box::new(Stdout::new(&global.record))));
         };
         let claim = global.outputs.claim(path)?;
-        // Devices and pipes are written to as they are.
+        // Devices and pipes are written to directly.
         if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
             let file = File::options().write(true).open(path).map_err(|error| not_written(path, &error))?;
             return Ok(Target::Stream(Box::new(Device { file, path: path.to_owned() })));
@@ -93,12 +93,12 @@ impl Target {
 }
 
 impl Screen {
-    /// Opens the output that the flags ask for. As a file, it is the user's alone: it has something of an archive.
+    /// Opens the output that the flags name. A file is readable only by the user, as it contains data of an archive.
     pub(crate) fn open(global: &Global) -> Result<Self, Failure> {
         Screen::open_for(global, Readers::Owner)
     }
 
-    /// The same for what says nothing of any archive.
+    /// The same, for output that contains no data of an archive.
     pub(crate) fn open_for(global: &Global, readers: Readers) -> Result<Self, Failure> {
         let target = Target::of(global, readers)?;
         let is_terminal = global.output.is_none() && stdout().is_terminal();
@@ -111,10 +111,10 @@ impl Screen {
         Ok(Screen { out: BufWriter::with_capacity(BUFFER, target), width, color, record: global.record.clone() })
     }
 
-    /// Standard output, of a command whose `--output` is something else.
+    /// Standard output, for a command whose `--output` is something else.
     pub(crate) fn on_stdout(global: &Global) -> Self {
         let width = global.width.or_else(|| stdout().is_terminal().then(terminal_width));
-        // The manifest may be there already.
+        // The manifest may use standard output.
         let is_taken = global.manifest.as_deref() == Some(Path::new("-"));
         let out: Box<dyn Write + Send> =
             if is_taken { Box::new(stderr()) } else { Box::new(Stdout::new(&global.record)) };
@@ -122,7 +122,7 @@ impl Screen {
         Screen { out, width, color: false, record: global.record.clone() }
     }
 
-    /// Ends the output: a file gets its name. How the command ended is passed through.
+    /// Completes the output: a file gets its name. The exit of the command is passed through.
     pub(crate) fn finish(mut self, exit: Exit) -> Outcome {
         self.out.flush()?;
         if let Target::File(file) = self.out.into_inner().map_err(io::IntoInnerError::into_error)? {
@@ -146,29 +146,29 @@ impl Write for Screen {
     }
 }
 
-/// Whether the environment wants colours (<https://no-color.org>).
+/// Whether the environment allows colours (<https://no-color.org>).
 fn colors_wanted() -> bool {
     let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     !is_set("NO_COLOR") && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
-/// Refuses to write what is no text to a terminal.
+/// Refuses to write binary data to a terminal.
 pub(crate) fn refuse_terminal() -> Result<(), Failure> {
     if stdout().is_terminal() {
-        let message = "raw bytes would confuse the terminal; redirect them, or name a file";
+        let message = "refusing to write binary data to the terminal; redirect it, or name a file";
         return Err(Failure::Usage(message.to_owned()));
     }
     Ok(())
 }
 
-/// Refuses formats that are no text where a terminal would get them.
+/// Refuses binary formats whose output would go to a terminal.
 pub(crate) fn refuse_terminal_of(format: Format, global: &Global) -> Result<(), Failure> {
     if format.is_one_table() && global.output.is_none() { refuse_terminal() } else { Ok(()) }
 }
 
 /// Prints a message on standard error.
 pub(crate) fn complain(message: &str) {
-    // Whoever closed standard error does not want to hear.
+    // If standard error is closed, there is nowhere to report it.
     let _ = writeln!(stderr(), "cryoscope: {}", escape(message.as_bytes()));
 }
 
@@ -182,13 +182,13 @@ pub(crate) fn complain_lines(lines: &[String]) {
     let _ = stderr().write_all(text.as_bytes());
 }
 
-/// Names in lines of columns, as wide as the terminal that messages go to, or 80 columns.
+/// Arranges names in columns, for the width of the terminal that messages go to, or for 80 columns.
 pub(crate) fn in_columns(names: &[&str]) -> Vec<String> {
     let width = if stderr().is_terminal() { terminal_width() } else { 80 };
     columns_of(names, width)
 }
 
-/// The same for a width: down one column, then the next.
+/// The same for a given width, filled column by column.
 fn columns_of(names: &[&str], width: usize) -> Vec<String> {
     const INDENT: usize = 2;
     let longest = names.iter().map(|name| name.len()).max().unwrap_or(0).saturating_add(2);
@@ -201,24 +201,24 @@ fn columns_of(names: &[&str], width: usize) -> Vec<String> {
     (0..down).map(line).collect()
 }
 
-/// What is to be said of a checkpoint beside the answer; known when everything that is asked has been read.
+/// The warnings about a checkpoint. Complete when everything requested has been read.
 pub(crate) struct Report {
     partial: bool,
     warnings: Vec<Warning>,
 }
 
 impl Report {
-    /// Everything that was found so far.
+    /// The warnings so far.
     pub(crate) fn of(checkpoint: &Checkpoint) -> Self {
         Report { partial: checkpoint.is_partial(), warnings: checkpoint.warnings() }
     }
 
-    /// Everything that was found in an image.
+    /// The warnings about an image.
     pub(crate) fn of_image(image: &ImageFile) -> Self {
         Report { partial: image.is_partial(), warnings: image.warnings() }
     }
 
-    /// Prints the warnings, and tells the exit code that they come to.
+    /// Prints the warnings and returns the resulting exit code.
     pub(crate) fn print(&self, archive: &str, global: &Global) -> Exit {
         global.record.warnings(archive, &self.warnings);
         let exit = if self.partial { Exit::Partial } else { Exit::Done };

@@ -1,4 +1,4 @@
-//! `cryoscope show`: one line a checkpoint.
+//! `cryoscope show`: prints one line per checkpoint.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ pub(crate) fn run(args: &Show, global: &Global) -> Outcome {
     Ok(fleet.end(tally))
 }
 
-/// What is asked for.
+/// What to print.
 pub(crate) struct Ask<'a> {
     pub(crate) threads: Option<usize>,
     pub(crate) format: ListFormat,
@@ -39,13 +39,13 @@ pub(crate) struct Ask<'a> {
     pub(crate) source: &'a SourceArgs,
 }
 
-/// What is said of one checkpoint. The checkpoint itself is closed by then: there may be thousands.
+/// Output for one checkpoint. The checkpoint itself is closed by then, as there may be thousands.
 enum Line {
-    /// Its row, for people.
+    /// Its row, as text.
     Row(Box<Summary>),
     /// Its row in another format.
     Encoded(Encoded),
-    /// What checkpointctl would say.
+    /// The report in checkpointctl's format.
     Document(Value),
 }
 
@@ -126,7 +126,7 @@ pub(crate) fn lines(fleet: &Fleet<'_>, ask: &Ask<'_>, global: &Global) -> Result
     Ok(tally)
 }
 
-/// The lines for people: names as far as there are any.
+/// The lines as text. Columns of names are shown only if any checkpoint has them.
 fn grid(rows: &[Summary]) -> Grid {
     let in_pods = rows.iter().any(|row| row.pod.is_some());
     let mut columns = vec![GridColumn::text("NAME")];
@@ -166,7 +166,7 @@ fn grid(rows: &[Summary]) -> Grid {
     grid
 }
 
-/// What checkpointctl would say without further flags.
+/// The report that checkpointctl prints without further flags.
 fn checkpointctl(checkpoint: &Checkpoint) -> Document {
     Document {
         container: Some(checkpoint.rows().container()),

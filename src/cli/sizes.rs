@@ -4,7 +4,7 @@ use cryoscope::Checkpoint;
 use cryoscope::archive::MemberKind;
 use cryoscope::checkpointctl::Sizes;
 
-/// Bytes of the parts of an archive: of files in the image directory itself, not in others whose names begin alike.
+/// Sizes of the parts of an archive, in bytes. Only files in the image directory itself count.
 pub(crate) fn sizes(checkpoint: &Checkpoint) -> Sizes {
     let folder = &checkpoint.images().folder;
     let statistics = checkpoint.rows().statistics();

@@ -1,4 +1,4 @@
-//! Rows in the order of a column, and as many as are wanted.
+//! Sorts rows by a column, and limits their number.
 
 use std::cmp::Ordering;
 use std::str::FromStr;
@@ -9,7 +9,7 @@ use cryoscope::tables::Row;
 use super::Failure;
 use super::condition::Key;
 
-/// Bytes of rows that are sorted in memory. With `--limit`, only as many rows are kept as are wanted.
+/// Bytes of rows sorted in memory. With `--limit`, only that number of rows is kept.
 const MOST: usize = 256 << 20;
 
 /// A column to sort by.
@@ -34,19 +34,19 @@ impl FromStr for Order {
 }
 
 impl Order {
-    /// What a row is sorted by. Of a table without the column, all rows are alike.
+    /// The sort key of a row. In a table without the column, all rows are equal.
     pub(crate) fn key(&self, row: &dyn Row) -> Key {
         row.table().column(&self.column).map_or(Key::Null, |number| Key::of(&row.value(number)))
     }
 
-    /// Null comes last in both directions.
+    /// Compares two keys. Null comes last in both directions.
     fn compare(&self, one: &Key, other: &Key) -> Ordering {
         let by_null = (*one == Key::Null).cmp(&(*other == Key::Null));
         by_null.then_with(|| if self.descending { other.cmp(one) } else { one.cmp(other) })
     }
 }
 
-/// Rows of one table that are sorted. Rows with equal keys stay in their order.
+/// Rows of one table to be sorted. Rows with equal keys keep their order.
 #[derive(Debug)]
 pub(crate) struct Sorter<'o> {
     order: &'o Order,
@@ -56,12 +56,12 @@ pub(crate) struct Sorter<'o> {
 }
 
 impl<'o> Sorter<'o> {
-    /// No rows yet; of those that come, at most `limit` are kept.
+    /// An empty sorter that keeps at most `limit` rows.
     pub(crate) fn new(order: &'o Order, limit: Option<usize>) -> Self {
         Sorter { order, limit, rows: Vec::new(), bytes: 0 }
     }
 
-    /// Takes a row.
+    /// Adds a row.
     ///
     /// # Errors
     ///
@@ -70,7 +70,7 @@ impl<'o> Sorter<'o> {
         row.shrink();
         self.bytes = self.bytes.saturating_add(size_of_row(&key, &row));
         self.rows.push((key, row));
-        // Sorting half of them away costs little for each row.
+        // Sorting half of them away is cheap per row.
         if self.limit.is_some_and(|limit| self.rows.len() > limit.saturating_mul(2).max(1024)) {
             self.shrink();
         }
@@ -86,7 +86,7 @@ impl<'o> Sorter<'o> {
         Ok(())
     }
 
-    /// The rows in their order.
+    /// The sorted rows.
     pub(crate) fn finish(mut self) -> Vec<Encoded> {
         self.shrink();
         self.rows.into_iter().map(|(_, row)| row).collect()

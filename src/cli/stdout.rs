@@ -1,12 +1,12 @@
-//! Standard output. The record of a run has its hash.
+//! Standard output. Its hash goes into the record of the run.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::record::Record;
 
-/// Standard output was closed (`>&-`) when the program began. Afterwards nobody can tell: the runtime puts `/dev/null` in its
-/// place, where all that is written would be lost without a word.
+/// Whether standard output was closed (`>&-`) when the program started. Later this cannot be detected: the runtime
+/// opens `/dev/null` in its place, and output would be lost silently.
 static CLOSED: AtomicBool = AtomicBool::new(false);
 
 #[cfg(unix)]
@@ -16,22 +16,22 @@ fn look_before_the_runtime() {
     CLOSED.store(io::stdout().as_fd().try_clone_to_owned().is_err(), Ordering::Relaxed);
 }
 
-/// That standard output can be written to.
+/// Checks that standard output can be written to.
 pub(crate) fn check() -> io::Result<()> {
     if CLOSED.load(Ordering::Relaxed) {
-        return Err(io::Error::other("standard output is closed; redirect it, or name a file by --output"));
+        return Err(io::Error::other("standard output is closed; redirect it, or name a file with --output"));
     }
     Ok(())
 }
 
-/// Standard output. What takes it is hashed only for a manifest.
+/// Standard output. It is hashed only for a manifest.
 pub(crate) struct Stdout {
     out: io::Stdout,
     record: Record,
 }
 
 impl Stdout {
-    /// It, told of to a record.
+    /// Standard output, reported to a record.
     pub(crate) fn new(record: &Record) -> Self {
         Stdout { out: io::stdout(), record: record.clone() }
     }

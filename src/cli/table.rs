@@ -1,4 +1,4 @@
-//! `cryoscope table`: raw rows of any table.
+//! `cryoscope table`: prints the rows of any table.
 
 use std::collections::HashSet;
 use std::io::Write;
@@ -52,10 +52,10 @@ pub(crate) fn run(args: &TableArgs, global: &Global) -> Outcome {
         refuse_part_of_dataset(args)?;
         let by_archive = args.dataset.partition_by == Some(PartitionBy::Archive);
         let before = before.into_iter().filter(|name| !(by_archive && name == ARCHIVE)).collect();
-        // A table that was named twice is one.
+        // A table that was named twice is printed once.
         let mut names = HashSet::new();
         sources.retain(|source| names.insert(&*source.table.name));
-        // What could not be read is part of what is known of a fleet.
+        // Archives that could not be read are part of the result for a fleet.
         if !sources.iter().any(|source| source.table.name == FAILURES.table.name) {
             sources.push(&FAILURES);
         }
@@ -104,7 +104,7 @@ pub(crate) fn run(args: &TableArgs, global: &Global) -> Outcome {
     job.run(place, |archive, checkpoints| choose(archive, checkpoints, &args.pid))
 }
 
-/// The checkpoints of an archive, with the processes whose rows are wanted.
+/// The checkpoints of an archive, with filters for the rows of the chosen processes.
 fn choose(archive: &str, checkpoints: Vec<Checkpoint>, pids: &[u32]) -> Result<Chosen, Failure> {
     let known: HashSet<u32> = checkpoints.iter().filter(|_| !pids.is_empty()).flat_map(pids_of).collect();
     if let Some(&unknown) = pids.iter().find(|pid| !known.contains(pid)) {
@@ -115,13 +115,13 @@ fn choose(archive: &str, checkpoints: Vec<Checkpoint>, pids: &[u32]) -> Result<C
     Ok(checkpoints.into_iter().map(|checkpoint| (checkpoint, filter())).collect())
 }
 
-/// The pids of a checkpoint, with those of which only pages are there.
+/// The pids of a checkpoint, including those of which only pages exist.
 fn pids_of(checkpoint: &Checkpoint) -> Vec<u32> {
     let processes = checkpoint.model().processes().iter().chain(checkpoint.memory().nameless());
     processes.map(|process| process.pid().0).collect()
 }
 
-/// Which rows are asked for. What tables have no column for is refused; of all tables, those that have it are meant.
+/// The selection of rows. A named table without the column is refused. With all tables, those with the column are used.
 fn selection<'a>(args: &'a TableArgs, sources: &mut Vec<&'static TableSource>) -> Result<Selection<'a>, Failure> {
     let by_process = !args.pid.is_empty();
     if args.all {
@@ -131,7 +131,7 @@ fn selection<'a>(args: &'a TableArgs, sources: &mut Vec<&'static TableSource>) -
         };
         sources.retain(|source| has(source));
         if sources.is_empty() {
-            return Err(Failure::Usage("no table has all columns that --where names".to_owned()));
+            return Err(Failure::Usage("no table has all the columns named by --where".to_owned()));
         }
     }
     for source in sources.iter() {
@@ -144,13 +144,13 @@ fn selection<'a>(args: &'a TableArgs, sources: &mut Vec<&'static TableSource>) -
             has_column(table, &order.column, "--sort")?;
         }
         if by_process && !OfProcesses::are_in(table) {
-            return Err(Failure::Usage(format!("the table {} is not about processes: leave out --pid", table.name)));
+            return Err(Failure::Usage(format!("the table {} is not about processes; remove --pid", table.name)));
         }
     }
     Ok(Selection { conditions: &args.conditions, order: args.sort.as_ref(), limit: args.limit, by_process })
 }
 
-/// Refuses a column that a table does not have, and lists those that it has.
+/// Refuses a column that the table does not have, and lists the columns it has.
 fn has_column(table: &Table, column: &str, flag: &str) -> Result<(), Failure> {
     if table.column(column).is_some() {
         return Ok(());
@@ -162,7 +162,7 @@ fn has_column(table: &Table, column: &str, flag: &str) -> Result<(), Failure> {
     Err(Failure::Lines([head, "It has these columns:".to_owned()].into_iter().chain(in_columns(&names)).collect()))
 }
 
-/// A dataset says of each archive that it has all of its rows.
+/// A dataset must hold all rows of each of its archives.
 fn refuse_part_of_dataset(args: &TableArgs) -> Result<(), Failure> {
     let flags = [
         ("--pid", !args.pid.is_empty()),
@@ -173,18 +173,18 @@ fn refuse_part_of_dataset(args: &TableArgs) -> Result<(), Failure> {
     match flags.iter().find(|(_, is_given)| *is_given) {
         None => Ok(()),
         Some((flag, _)) => Err(Failure::Usage(format!(
-            "{flag} leaves rows out, and a dataset has all rows of its archives; write one file with --output instead"
+            "{flag} selects rows, but a dataset holds all rows of its archives; write one file with --output instead"
         ))),
     }
 }
 
-/// Whether a dataset is to be written. Refuses what only datasets have elsewhere.
+/// Whether to write a dataset. Refuses flags of datasets in other cases.
 fn is_dataset(args: &TableArgs) -> Result<bool, Failure> {
     #[cfg(feature = "parquet")]
     {
         let is_dataset = args.format == RowFormat::Parquet && args.output_dir.is_some();
         if let Some(flag) = args.dataset.given().filter(|_| !is_dataset) {
-            let message = format!("{flag} is for datasets: `--format parquet --output-dir DIR` writes one");
+            let message = format!("{flag} needs a dataset; add `--format parquet --output-dir DIR`");
             return Err(Failure::Usage(message));
         }
         Ok(is_dataset)
@@ -196,7 +196,7 @@ fn is_dataset(args: &TableArgs) -> Result<bool, Failure> {
     }
 }
 
-/// A document says which checkpoint it is about, and there is none in an archive that could not be read.
+/// A document names its checkpoint, and an archive that could not be read has none.
 fn refuse_documents_of_failures(
     args: &TableArgs,
     format: Format,
@@ -206,25 +206,24 @@ fn refuse_documents_of_failures(
         return Ok(());
     }
     if !args.all {
-        let message =
-            "failures has no documents, which are about a checkpoint; ask for it in another format, such as ndjson";
+        let message = "the table failures cannot be written as documents, which need a checkpoint; use another format, such as ndjson";
         return Err(Failure::Usage(message.to_owned()));
     }
     sources.retain(|source| source.table.name != FAILURES.table.name);
     Ok(())
 }
 
-/// All tables that can be asked for by name.
+/// All tables that can be named.
 fn all() -> impl Iterator<Item = &'static TableSource> {
     tables::ALL.iter().chain([&FAILURES])
 }
 
-/// The table of a name.
+/// The table with a name.
 pub(crate) fn find(name: &str) -> Option<&'static TableSource> {
     all().find(|source| source.table.name == name)
 }
 
-/// The tables and the archives that were asked for: what is the name of a table is one.
+/// The tables and archives named by the arguments. An argument that is the name of a table is a table.
 fn asked(args: &TableArgs) -> Result<(Vec<&'static TableSource>, Vec<PathBuf>), Failure> {
     let mut tables = Vec::new();
     let mut archives = Vec::new();
@@ -234,7 +233,7 @@ fn asked(args: &TableArgs) -> Result<(Vec<&'static TableSource>, Vec<PathBuf>), 
             None => archives.push(name.clone()),
         }
     }
-    // What is neither there nor could be a path was meant for a table.
+    // A word that is not a file and does not look like a path was meant as a table.
     let looks_so = |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
     let mut others = archives.iter().filter_map(|name| name.to_str());
     if let Some(name) = others.find(|name| looks_so(name) && !Path::new(name).exists()) {
@@ -244,33 +243,31 @@ fn asked(args: &TableArgs) -> Result<(Vec<&'static TableSource>, Vec<PathBuf>), 
         tables = all().collect();
     }
     if tables.is_empty() {
-        return Err(with_tables("which table?".to_owned()));
+        return Err(with_tables("no table named".to_owned()));
     }
     if archives.is_empty() && args.fleet.files_from.is_empty() {
-        return Err(Failure::Usage(
-            "no archive to read; name one next to the table, or `-` for standard input".to_owned(),
-        ));
+        return Err(Failure::Usage("no archive named; add one after the table, or `-` for standard input".to_owned()));
     }
     Ok((tables, archives))
 }
 
-/// The table of a name, or the one that is called so.
+/// The table with a name, or with a usual other name.
 pub(crate) fn called(name: &str) -> Option<&'static str> {
     find(name).map(|source| &*source.table.name).or_else(|| usual_name(name))
 }
 
-/// The table that a name was probably meant for.
+/// The table that a misspelt name probably means.
 pub(crate) fn meant(name: &str) -> Option<&'static str> {
     called(name).or_else(|| nearest(name, names()))
 }
 
-/// There is no table of a name.
+/// The error for an unknown table.
 fn unknown(name: &str) -> Failure {
     let meant = meant(name).map_or_else(String::new, |table| format!("; did you mean {table}?"));
     with_tables(format!("there is no table {name}{meant}"))
 }
 
-/// A message, and the tables that there are.
+/// A message, followed by the list of tables.
 fn with_tables(head: String) -> Failure {
     Failure::Lines([head, "The tables are:".to_owned()].into_iter().chain(in_columns(&names())).collect())
 }
@@ -279,7 +276,7 @@ fn names() -> Vec<&'static str> {
     all().map(|source| &*source.table.name).collect()
 }
 
-/// The columns that were asked for; as text only those that fit a screen.
+/// The requested columns. By default, text output has only those that fit on a screen.
 fn columns(args: &TableArgs, sources: &[&TableSource]) -> Result<Columns, Failure> {
     match args.columns.as_slice() {
         [] if args.format == RowFormat::Table => Ok(Columns::Brief),
@@ -297,11 +294,11 @@ fn columns(args: &TableArgs, sources: &[&TableSource]) -> Result<Columns, Failur
     }
 }
 
-/// Without an archive: what tables there are.
+/// Without arguments: the list of tables.
 fn list(global: &Global) -> Outcome {
     let mut screen = Screen::open_for(global, Readers::Anybody)?;
     let mut grid =
-        Grid::new([GridColumn::text("TABLE"), GridColumn::number("COLUMNS"), GridColumn::text("WHAT ITS ROWS ARE")]);
+        Grid::new([GridColumn::text("TABLE"), GridColumn::number("COLUMNS"), GridColumn::text("DESCRIPTION")]);
     for source in all() {
         let doc = source.table.doc.trim().replace('\n', "");
         grid.push(vec![source.table.name.to_string(), source.table.columns.len().to_string(), doc]);
@@ -310,7 +307,7 @@ fn list(global: &Global) -> Outcome {
     screen.finish(Exit::Done)
 }
 
-/// What tables and columns mean. Here every name is a table's.
+/// Prints the documentation of tables and columns. Here every argument is the name of a table.
 fn document(args: &TableArgs, global: &Global) -> Outcome {
     let names = args.names.iter().map(|name| name.display().to_string());
     let chosen: Vec<&TableSource> =

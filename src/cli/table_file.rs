@@ -1,5 +1,5 @@
-//! The files of a directory that has the rows of each table: one for a table, or several, where servers take only so much at
-//! once. They get their names when all of them are whole.
+//! The files of one table in an output directory: one, or several if servers accept only a limited size. They get their
+//! names when all of them are complete.
 
 use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
@@ -13,16 +13,16 @@ use super::newfile::{NewFile, Readers, Whole};
 use super::outputs::Outputs;
 use super::waiting::Waiting;
 
-/// How the files of a directory are made.
+/// Settings for the files of a directory.
 #[derive(Clone, Copy)]
 pub(crate) struct Folder<'a> {
     pub(crate) path: &'a Path,
     pub(crate) format: RowFormat,
-    /// Bytes of a file; a row that is longer has its own.
+    /// Maximum size of a file in bytes. A longer row gets a file of its own.
     pub(crate) most: Option<u64>,
-    /// Whether files that are there are replaced.
+    /// Whether existing files are replaced.
     pub(crate) replace: bool,
-    /// What may be written.
+    /// The outputs, which refuse evidence.
     pub(crate) outputs: &'a Outputs,
 }
 
@@ -32,14 +32,14 @@ pub(crate) struct TableFile<'a> {
     source: &'static TableSource,
     style: Style,
     writer: RowWriter<BufWriter<NewFile>>,
-    /// Bytes in the file that is being written.
+    /// Size of the current file in bytes.
     bytes: u64,
-    /// Those before it.
+    /// The completed files before it.
     whole: Vec<Whole>,
 }
 
 impl<'a> TableFile<'a> {
-    /// The first file. Refuses one that exists, unless it is to be replaced.
+    /// Creates the first file. Refuses an existing one, unless it may be replaced.
     pub(crate) fn create(folder: Folder<'a>, source: &'static TableSource, style: Style) -> Result<Self, Failure> {
         let writer = writer(folder, source, &style, 1)?;
         Ok(TableFile { folder, source, style, writer, bytes: 0, whole: Vec::new() })
@@ -64,7 +64,7 @@ impl<'a> TableFile<'a> {
         Ok(self.writer.put(row)?)
     }
 
-    /// Ends the last file. None has its name yet.
+    /// Completes the last file. None has its name yet.
     pub(crate) fn close(mut self) -> Result<Vec<Whole>, Failure> {
         self.whole.push(close(self.writer)?);
         Ok(self.whole)
@@ -85,7 +85,7 @@ fn close(writer: RowWriter<BufWriter<NewFile>>) -> Result<Whole, Failure> {
     Ok(writer.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?.close())
 }
 
-/// The file of a number: `processes.ndjson`, then `processes.0002.ndjson`.
+/// The writer for a numbered file: `processes.ndjson`, then `processes.0002.ndjson`.
 fn writer(
     folder: Folder<'_>,
     source: &TableSource,

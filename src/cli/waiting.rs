@@ -1,16 +1,16 @@
-//! How much the tables of a run hold back together: Parquet writes many rows at once, and there are many tables.
+//! Bounds the rows held back by all tables together: Parquet writes many rows at once, and there are many tables.
 
 use std::io;
 
-/// Bytes of memory that the rows of all tables take together until they are written.
+/// Bytes of memory that the waiting rows of all tables may use.
 pub(crate) const MOST: usize = 40 << 20;
 
-/// Something that holds rows back.
+/// A writer that holds rows back.
 pub(crate) trait Waiting {
-    /// Bytes of memory that they take.
+    /// Bytes of memory that the waiting rows use.
     fn waiting(&self) -> usize;
 
-    /// Writes them.
+    /// Writes the waiting rows.
     fn write_waiting(&mut self) -> io::Result<()>;
 }
 
@@ -24,7 +24,7 @@ impl<T: Waiting> Waiting for &mut T {
     }
 }
 
-/// Writes the rows of the tables that hold the most back, until all together hold no more than they may.
+/// Writes the rows of the tables that hold back the most, until the total is within the limit.
 pub(crate) fn bound<T: Waiting>(tables: &mut [T], most: usize) -> io::Result<()> {
     while tables.iter().map(T::waiting).fold(0, usize::saturating_add) > most {
         let Some(largest) = tables.iter_mut().max_by_key(|table| T::waiting(table)) else { break };

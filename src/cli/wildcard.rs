@@ -1,47 +1,47 @@
-//! Wildcards in what the user gives. All are made here, so that none is refused with a panic.
+//! Wildcards in arguments. All patterns are compiled here, so that a bad one is an error and not a panic.
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use super::Failure;
 
-/// Braces within braces that are followed.
+/// Maximum nesting of braces.
 const DEPTH_MOST: usize = 32;
-/// Bytes of a pattern: no path is longer.
+/// Maximum length of a pattern in bytes. No path is longer.
 const LENGTH_MOST: usize = 4096;
 /// Characters of a pattern that a message repeats.
 const SHOWN: usize = 60;
 
-/// What matches any of some patterns. With `whole_path`, `*` and `?` match slashes, too.
+/// Matches any of several patterns. With `whole_path`, `*` and `?` also match slashes.
 ///
 /// # Errors
 ///
-/// If one cannot be understood, nests braces too deep, or is too large.
+/// If a pattern is invalid, nests braces too deeply, or is too large.
 pub(crate) fn any_of<T: AsRef<str>>(texts: &[T], whole_path: bool) -> Result<GlobSet, Failure> {
     let mut set = GlobSetBuilder::new();
     for text in texts.iter().map(AsRef::as_ref) {
         let fail = |why: String| Failure::Usage(format!("{}: {why}", shown(text)));
         if depth(text) > DEPTH_MOST {
-            return Err(fail(format!("braces lie more than {DEPTH_MOST} deep in each other; write it with fewer")));
+            return Err(fail(format!("braces are nested more than {DEPTH_MOST} deep; use fewer")));
         }
         if text.len() > LENGTH_MOST {
-            return Err(fail(format!("the pattern is too large: more than {LENGTH_MOST} bytes; write it shorter")));
+            return Err(fail(format!("the pattern is too large: more than {LENGTH_MOST} bytes; shorten it")));
         }
         let glob = GlobBuilder::new(text).literal_separator(!whole_path).build();
         let glob = glob.map_err(|error| fail(error.kind().to_string()))?;
-        // Alone first: here it is known which one is too large.
+        // Compiled alone first, to find out which one is too large.
         let alone = GlobSetBuilder::new().add(glob.clone()).build();
-        alone.map_err(|_| fail("the pattern is too large; write it shorter".to_owned()))?;
+        alone.map_err(|_| fail("the pattern is too large; shorten it".to_owned()))?;
         set.add(glob);
     }
-    set.build().map_err(|_| Failure::Usage("the patterns are too large together; give fewer".to_owned()))
+    set.build().map_err(|_| Failure::Usage("the patterns together are too large; use fewer".to_owned()))
 }
 
-/// The same of one pattern.
+/// The same for one pattern.
 pub(crate) fn one(text: &str, whole_path: bool) -> Result<GlobSet, Failure> {
     any_of(&[text], whole_path)
 }
 
-/// How deep braces lie in each other at most.
+/// The maximum nesting of braces in a text.
 fn depth(text: &str) -> usize {
     let (mut depth, mut deepest) = (0_usize, 0_usize);
     let mut chars = text.chars();

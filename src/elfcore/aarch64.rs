@@ -1,4 +1,4 @@
-//! 64-bit arm. Source: the kernel's `arch/arm64/include/uapi/asm/ptrace.h`.
+//! 64-bit Arm. Source: the kernel's `arch/arm64/include/uapi/asm/ptrace.h`.
 
 use super::encode::{Class, Encoder};
 use super::note::{CORE, LINUX, NT_PRFPREG, Note};
@@ -19,7 +19,7 @@ pub(super) fn others(core: &CoreEntry) -> Vec<Note> {
     fp.into_iter().chain(tls).collect()
 }
 
-/// `user_fpsimd_state`: 32 registers of 128 bits, each recorded in two halves, the low one first.
+/// `user_fpsimd_state`: 32 registers of 128 bits, each stored in two halves, low half first.
 fn fpsimd(fp: &UserAarch64FpsimdContextEntry) -> Vec<u8> {
     let mut out = Encoder::new(Class::Wide);
     for &n in &fp.vregs {

@@ -1,4 +1,4 @@
-//! Numbers and headers as bytes. They are little-endian, as all machines are whose cores are written.
+//! Numbers and headers as bytes. They are little-endian, as are all supported machines.
 
 use std::io;
 
@@ -10,7 +10,7 @@ use scroll::{Cwrite as _, Endian, Pwrite as _};
 
 use crate::int::usize_of;
 
-/// How wide the words of a file are.
+/// Word size of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Class {
     /// `ELFCLASS32`.
@@ -20,7 +20,7 @@ pub(super) enum Class {
 }
 
 impl Class {
-    /// What goblin needs to know to write a header.
+    /// The context that goblin needs to write a header.
     pub(super) fn context(self) -> Ctx {
         let container = match self {
             Class::Narrow => Container::Little,
@@ -29,18 +29,18 @@ impl Class {
         Ctx::new(container, Endian::Little)
     }
 
-    /// Checks that numbers fit the words of the file. Goblin would cut them.
+    /// Checks that numbers fit the word size of the file. Goblin would truncate them.
     ///
     /// # Errors
     ///
-    /// If one does not.
+    /// If a number does not fit.
     fn check(self, words: &[u64]) -> io::Result<()> {
         let fits = |&word: &u64| self == Class::Wide || u32::try_from(word).is_ok();
         if words.iter().all(fits) { Ok(()) } else { Err(too_large()) }
     }
 }
 
-/// Bytes that grow.
+/// A growing buffer.
 #[derive(Debug)]
 pub(super) struct Encoder {
     class: Class,
@@ -60,7 +60,7 @@ impl Encoder {
         self.pad_to(self.bytes.len().saturating_add(usize_of(count)));
     }
 
-    /// Zeros up to a length; what is longer is cut.
+    /// Pads with zeros to a length, or truncates to it.
     pub(super) fn pad_to(&mut self, len: usize) {
         self.bytes.resize(len, 0);
     }
@@ -77,7 +77,7 @@ impl Encoder {
         self.bytes(&n.to_le_bytes());
     }
 
-    /// The ELF header.
+    /// Writes the ELF header.
     ///
     /// # Errors
     ///
@@ -89,7 +89,7 @@ impl Encoder {
         Ok(())
     }
 
-    /// A program header.
+    /// Writes a program header.
     ///
     /// # Errors
     ///
@@ -101,7 +101,7 @@ impl Encoder {
         self.bytes.pwrite_with(header, at, context).map(drop).map_err(io::Error::other)
     }
 
-    /// A section header.
+    /// Writes a section header.
     ///
     /// # Errors
     ///
@@ -113,14 +113,14 @@ impl Encoder {
         self.bytes.pwrite_with(header, at, context).map(drop).map_err(io::Error::other)
     }
 
-    /// Makes room at the end, and returns where it begins.
+    /// Extends the buffer, and returns where the new part begins.
     fn grow(&mut self, len: usize) -> usize {
         let at = self.bytes.len();
         self.pad_to(at.saturating_add(len));
         at
     }
 
-    /// A word of the file's width.
+    /// Writes a word of the file's word size.
     ///
     /// # Errors
     ///
@@ -133,7 +133,7 @@ impl Encoder {
         Ok(())
     }
 
-    /// A word of the file's width; of a narrow one the low half.
+    /// Writes a word of the file's word size. For narrow files, only the low half.
     pub(super) fn low_word(&mut self, n: u64) {
         match self.class {
             Class::Wide => self.u64(n),
@@ -141,7 +141,7 @@ impl Encoder {
         }
     }
 
-    /// Text in a field: cut, so that a NUL ends it.
+    /// Writes text into a field, truncated so that it ends with a NUL.
     pub(super) fn text(&mut self, text: &[u8], len: usize) {
         let end = self.bytes.len().saturating_add(len);
         self.bytes.extend(text.iter().take(len.saturating_sub(1)));
@@ -153,9 +153,9 @@ impl Encoder {
     }
 }
 
-/// The error of a number that is too large for its field.
+/// The error for a number that is too large for its field.
 pub(super) fn too_large() -> io::Error {
-    io::Error::new(io::ErrorKind::FileTooLarge, "it does not fit into a core file of its machine")
+    io::Error::new(io::ErrorKind::FileTooLarge, "too large for a core file of this machine")
 }
 
 /// The low half of a number.

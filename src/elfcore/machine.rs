@@ -1,4 +1,4 @@
-//! Machines that cores are written of.
+//! The machines that core files can be written for.
 
 use std::io;
 
@@ -22,8 +22,8 @@ pub(super) enum Machine {
 }
 
 impl Machine {
-    /// That of a process: of its first thread that tells, else of another process, so that the memory of one whose
-    /// threads are lost can be read.
+    /// The machine of a process: from its first thread that names one, or else from another process, so that memory can
+    /// be read even if the images of the threads are lost.
     pub(super) fn of(process: &Process, model: &Model) -> io::Result<Self> {
         let compat = process.threads.iter().find_map(Thread::registers).is_some_and(|registers| registers.compat);
         let of_thread = |thread: &Thread| Arch::from_mtype(thread.core()?.mtype?);
@@ -32,10 +32,10 @@ impl Machine {
             Some(Arch::X86_64) => Ok(Machine::X86_64),
             Some(Arch::Aarch64) => Ok(Machine::Aarch64),
             Some(other) => Err(unsupported(format!(
-                "core files of {} are not supported, only of x86_64, x86 and aarch64",
+                "core files for {} are not supported, only for x86_64, x86 and aarch64",
                 other.as_str()
             ))),
-            None => Err(unsupported("its machine is not known: core images are missing or damaged".to_owned())),
+            None => Err(unsupported("the machine is not known: core images are missing or damaged".to_owned())),
         }
     }
 
@@ -55,7 +55,7 @@ impl Machine {
         }
     }
 
-    /// The general registers, as `PRSTATUS` has them.
+    /// Writes the general registers, as in `PRSTATUS`.
     pub(super) fn general(self, registers: &Registers, out: &mut Encoder) {
         let names: &[&str] = match self {
             Machine::X86 => &x86::GENERAL,
@@ -67,7 +67,7 @@ impl Machine {
         }
     }
 
-    /// Whether floating-point registers were recorded.
+    /// Whether floating-point registers were stored.
     pub(super) fn has_floating_point(self, core: &CoreEntry) -> bool {
         match self {
             Machine::X86 | Machine::X86_64 => core.thread_info.as_ref().is_some_and(|info| info.fpregs.is_some()),
@@ -75,7 +75,7 @@ impl Machine {
         }
     }
 
-    /// The notes of a thread's other registers.
+    /// The notes for a thread's other registers.
     pub(super) fn others(self, core: &CoreEntry) -> Vec<Note> {
         match self {
             Machine::X86 => x86::others(core),

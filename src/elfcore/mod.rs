@@ -1,10 +1,11 @@
-//! ELF core files: a process as debuggers open it. The kernel writes the same of a process that crashes.
+//! ELF core files: a process for debuggers. The kernel writes the same format for a process that crashes.
 //!
-//! Sources: the kernel's `fs/binfmt_elf.c` (`elf_core_dump`), the ELF specification (gABI, chapter 5), and what gdb makes
-//! of a core (`gdb/corelow.c`): it reads bytes of segments, then files that the note `NT_FILE` names, if it finds them,
-//! and then zeros of segments that have no bytes in the file. The kernel leaves such segments for unchanged parts of
-//! files, too, so that gdb shows zeros for code whose file it does not find. Here they are only in `NT_FILE`, and what is
-//! not in the archive for other reasons is in neither: a debugger reads the right file, or says that it cannot read.
+//! Sources: the kernel's `fs/binfmt_elf.c` (`elf_core_dump`), the ELF specification (gABI, chapter 5), and how gdb
+//! reads a core file (`gdb/corelow.c`): first the bytes of segments, then files named by the note `NT_FILE` if it finds
+//! them, then zeros for segments without bytes in the file. The kernel writes such segments for unchanged parts of
+//! files, too, so gdb shows zeros for code whose file it does not find. Here, unchanged parts are only in `NT_FILE`,
+//! and memory that is missing for other reasons is in neither: a debugger reads the right file, or says that it cannot
+//! read.
 
 #![cfg_attr(
     not(test),
@@ -43,18 +44,17 @@ use crate::int::u64_of;
 use crate::memory::{AddressSpace, Content};
 use crate::model::process::Process;
 
-/// `e_phnum` of a file with more program headers than it can tell: their number is in section header 0.
+/// `e_phnum` of a file with too many program headers for that field: the number is in section header 0.
 const PN_XNUM: u16 = 0xffff;
 /// Bytes that are read and written at once.
 const PART: u64 = 8 << 20;
 
-/// Writes a process as an ELF core file: the registers of its threads, what the kernel told it, and its memory.
+/// Writes a process as an ELF core file: the registers of its threads, kernel data about the process, and its memory.
 ///
-/// Memory that nobody ever wrote to takes no room in the file (`p_filesz` is less than `p_memsz`). What is not in the
-/// archive has no segment, so that nobody takes it for zeros. Unchanged parts of files, which CRIU leaves to the files,
-/// are named by the note `NT_FILE`: debuggers read them from the files of a container's image (`set sysroot` of gdb). Of
-/// archives that are compressed, memory
-/// is only there if it was kept ([`Keep::Memory`](crate::memory::Keep)).
+/// Memory that was never written takes no space in the file (`p_filesz` is less than `p_memsz`). Memory that is missing
+/// from the archive has no segment, so that it is not mistaken for zeros. Unchanged parts of files, which CRIU does not
+/// store, are named by the note `NT_FILE`: debuggers read them from the files of the container's image (`set sysroot`
+/// in gdb). For compressed archives, memory is included only if it was kept ([`Keep::Memory`](crate::memory::Keep)).
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -71,8 +71,8 @@ const PART: u64 = 8 << 20;
 ///
 /// # Errors
 ///
-/// What writing fails with; `Unsupported` of machines that are not known or other than x86 and 64-bit arm; `NotFound` of a process without
-/// memory.
+/// If writing fails. `Unsupported` if the machine is not known, or is not x86 or 64-bit Arm. `NotFound` if the process
+/// has no memory.
 pub fn write(checkpoint: &Checkpoint, process: &Process, out: &mut impl Write) -> io::Result<()> {
     let machine = Machine::of(process, checkpoint.model())?;
     let no_memory = || io::Error::new(io::ErrorKind::NotFound, "the process has no memory in the archive");
@@ -88,7 +88,7 @@ pub fn write(checkpoint: &Checkpoint, process: &Process, out: &mut impl Write) -
     out.flush()
 }
 
-/// Everything before memory: the ELF header, program headers, notes, and zeros up to the next page.
+/// Everything before memory: ELF header, program headers, notes, and zeros up to the next page.
 fn head(class: Class, machine: u16, notes: &[u8], loads: &[Segment], page_size: u64) -> io::Result<Vec<u8>> {
     let number = u64_of(loads.len()).saturating_add(1);
     let number = u32::try_from(number).map_err(|_| too_large())?;
@@ -123,7 +123,7 @@ fn head(class: Class, machine: u16, notes: &[u8], loads: &[Segment], page_size: 
         at = at.checked_add(load.file).ok_or_else(too_large)?;
     }
     if extended {
-        // Its `sh_info` is the number of program headers, its `sh_size` that of section headers.
+        // `sh_info` holds the number of program headers, `sh_size` that of section headers.
         out.section_header(SectionHeader {
             sh_type: SHT_NULL,
             sh_flags: 0,
@@ -151,7 +151,7 @@ fn program_header(out: &mut Encoder, kind: u32, segment: &Segment, offset: u64, 
     })
 }
 
-/// The bytes of a segment.
+/// Writes the bytes of a segment.
 fn memory(space: &AddressSpace<'_>, segment: &Segment, out: &mut impl Write) -> io::Result<()> {
     let end = segment.address.saturating_add(segment.file);
     let mut at = segment.address;
@@ -161,8 +161,8 @@ fn memory(space: &AddressSpace<'_>, segment: &Segment, out: &mut impl Write) -> 
             match content {
                 Content::Bytes(bytes) => out.write_all(&bytes)?,
                 Content::Zeros(len) => io::copy(&mut io::repeat(0).take(len), out).map(drop)?,
-                // The segments were made of the same pieces.
-                _ => return Err(io::Error::other(format!("memory at {address:#x} is not what it was"))),
+                // The segments were built from the same pieces.
+                _ => return Err(io::Error::other(format!("memory at {address:#x} has changed while it was read"))),
             }
         }
         space.give_back(at, to);
@@ -175,7 +175,7 @@ fn memory(space: &AddressSpace<'_>, segment: &Segment, out: &mut impl Write) -> 
 mod tests {
     use super::*;
 
-    /// A little-endian number in a head.
+    /// Reads a little-endian number from a header.
     fn number(bytes: &[u8], at: usize, len: usize) -> u64 {
         bytes[at..at + len].iter().rev().fold(0, |n, &byte| n << 8 | u64::from(byte))
     }

@@ -1,12 +1,12 @@
-//! One note of a core.
+//! A note of a core file.
 
 use std::io;
 
 use super::encode::too_large;
 
-/// The name of the notes that every Unix has.
+/// Name of the notes that all Unix systems have.
 pub(super) const CORE: &[u8] = b"CORE\0";
-/// The name of the notes that only Linux has.
+/// Name of the notes that only Linux has.
 pub(super) const LINUX: &[u8] = b"LINUX\0";
 
 /// Floating-point registers.
@@ -15,7 +15,7 @@ pub(super) const NT_PRFPREG: u32 = 2;
 /// A note.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Note {
-    /// The name of who defined it, with its NUL.
+    /// Name of the author of the note type, with its NUL.
     pub(super) name: &'static [u8],
     /// `NT_*`.
     pub(super) kind: u32,

@@ -1,7 +1,7 @@
-//! The notes of a core: threads, the process, what the kernel told it, its files.
+//! The notes of a core file: threads, process, auxiliary vector, files.
 //!
 //! Source: the kernel's `include/linux/elfcore.h` (`elf_prstatus`, `elf_prpsinfo`) and `fs/binfmt_elf.c`
-//! (`fill_note_info`, whose order is kept: debuggers take registers to be of the thread whose status was before them).
+//! (`fill_note_info`, whose order is kept: debuggers assign registers to the thread whose status comes before them).
 
 use std::io;
 
@@ -21,14 +21,14 @@ use crate::tables::Mapping;
 
 const NT_AUXV: u32 = 6;
 
-/// Bytes of `siginfo_t`.
+/// Size of `siginfo_t` in bytes.
 const SIGINFO: usize = 128;
-/// Bytes of a command line that `PRPSINFO` has.
+/// Size of a command line in `PRPSINFO`, in bytes.
 const ARGUMENTS: usize = 80;
-/// Bytes of a name that it has.
+/// Size of a name in it, in bytes.
 const NAME: usize = 16;
 
-/// All notes, the leader's first.
+/// All notes. Those of the thread group leader come first.
 pub(super) fn all(
     machine: Machine,
     checkpoint: &Checkpoint,
@@ -38,14 +38,14 @@ pub(super) fn all(
 ) -> io::Result<Vec<u8>> {
     let mut of_process = vec![
         Note::core(NT_PRPSINFO, prpsinfo(machine.class(), process, space)),
-        // Nothing crashed: no signal.
+        // Nothing crashed, so there is no signal.
         Note::core(NT_SIGINFO, vec![0; SIGINFO]),
         Note::core(NT_AUXV, auxv(machine.class(), space)?),
     ];
     let mappings = crate::tables::mappings_of(checkpoint, process);
     of_process.extend(files(machine.class(), mappings, segments, space.page_size())?);
     let mut notes = Vec::new();
-    // Of threads whose images are missing there is nothing to say; that was warned of.
+    // Threads without images are skipped. A warning names them.
     for thread in &process.threads {
         let Some(status) = prstatus(machine, process, thread) else { continue };
         notes.push(Note::core(NT_PRSTATUS, status));
@@ -60,7 +60,7 @@ pub(super) fn all(
     Ok(bytes)
 }
 
-/// Parent, process group and session: 0 where they are outside.
+/// Parent, process group and session. 0 if they are outside.
 fn relatives(process: &Process) -> [u32; 3] {
     let parent = match process.node.parent {
         Parent::Process(pid) => pid.0,
@@ -69,7 +69,7 @@ fn relatives(process: &Process) -> [u32; 3] {
     [parent, process.node.pgid.unwrap_or_default(), process.node.sid.unwrap_or_default()]
 }
 
-/// `elf_prstatus`; `None` of a thread whose registers are not known.
+/// `elf_prstatus`. `None` for a thread whose registers are not known.
 fn prstatus(machine: Machine, process: &Process, thread: &Thread) -> Option<Vec<u8>> {
     let registers = thread.registers()?;
     let mut out = Encoder::new(machine.class());
@@ -81,7 +81,7 @@ fn prstatus(machine: Machine, process: &Process, thread: &Thread) -> Option<Vec<
     for id in relatives(process) {
         out.u32(id);
     }
-    // Four times of two words, which are not recorded.
+    // Four times of two words each, which are not stored.
     for _ in 0..8 {
         out.low_word(0);
     }
@@ -145,7 +145,7 @@ fn auxv(class: Class, space: &AddressSpace<'_>) -> io::Result<Vec<u8>> {
     Ok(out.finish())
 }
 
-/// The mapped files: ranges, and what a debugger may read for them.
+/// The mapped files: address ranges, and the files that a debugger may read for them.
 fn files(
     class: Class,
     mappings: impl Iterator<Item = Mapping>,
@@ -161,7 +161,7 @@ fn files(
             ranges.word(range.start)?;
             ranges.word(range.end)?;
             ranges.word(offset.checked_div(page_size).unwrap_or_default())?;
-            // A name ends at its NUL.
+            // A name ends at its first NUL.
             names.extend(mapping.path.iter().take_while(|&&byte| byte != 0));
             names.push(0);
             count = count.saturating_add(1);

@@ -1,11 +1,11 @@
-//! Which parts of an address space are segments, and which of them have bytes.
+//! Divides an address space into segments, with or without bytes in the file.
 
 use std::ops::Range;
 
 use crate::memory::{AddressSpace, Content, Missing};
 use crate::model::vma::Vma;
 
-/// A program header of memory.
+/// A program header for memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Segment {
     /// `p_vaddr`.
@@ -18,35 +18,35 @@ pub(super) struct Segment {
     pub(super) flags: u32,
 }
 
-/// What a core says of memory.
+/// The memory in a core file.
 #[derive(Debug, Default)]
 pub(super) struct Segments {
     loads: Vec<Segment>,
     mapped: Vec<Range<u64>>,
 }
 
-/// Recorded zeros that are not stored take no room in the core either where there are at least so many; fewer are written,
-/// because each gap costs a program header.
+/// Minimum length of zeros that take no space in the core file. Shorter ones are written, as each gap costs a program
+/// header.
 const LONG: u64 = 1 << 20;
 
-/// What a part of a mapping becomes.
+/// How a part of a mapping is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
     /// Bytes in the file.
     Bytes,
-    /// Zeros that take no room in it.
+    /// Zeros that take no space in the file.
     Zeros,
-    /// What a file has: not here, but a debugger may find it.
+    /// Contents of a file: missing here, but a debugger may find them.
     OfFile,
-    /// Not here, and nobody may think it is.
+    /// Missing. It must not look like anything else.
     Lost,
 }
 
 impl Segments {
-    /// Those of an address space. Compressed pages are inflated to see whether they can be.
+    /// The segments of an address space. Compressed pages are inflated to see whether they can be.
     pub(super) fn of(space: &AddressSpace<'_>) -> Self {
         let mut segments = Segments::default();
-        // Mappings that overlap are a sign of damage; a core must not have such.
+        // Overlapping mappings are a sign of damage. A core file must not have them.
         let mut after = 0;
         for vma in &space.mm().vmas {
             let start = vma.start.0.max(after);
@@ -72,12 +72,12 @@ impl Segments {
         }
     }
 
-    /// Adds a part that follows another; `start` is where their mapping begins.
+    /// Adds a part that follows another. `start` is the start of their mapping.
     fn part(&mut self, last: Part, part: Part, range: &Range<u64>, flags: u32, start: u64) {
         let (address, len) = (range.start, range.end.saturating_sub(range.start));
         match part {
             Part::OfFile | Part::Lost => {}
-            // Bytes go on behind bytes, zeros behind both.
+            // Bytes may follow bytes, and zeros may follow both.
             Part::Bytes if last == Part::Bytes => self.grow(len, len),
             Part::Zeros if matches!(last, Part::Bytes | Part::Zeros) => self.grow(0, len),
             Part::Bytes => self.loads.push(Segment { address, file: len, memory: len, flags }),
@@ -95,7 +95,7 @@ impl Segments {
         }
     }
 
-    /// Notes a range that is as the file behind it, here, or zeros; `start` is where its mapping begins.
+    /// Adds a range that equals the file behind it, is stored, or is zeros. `start` is the start of its mapping.
     fn map(&mut self, address: u64, len: u64, start: u64) {
         let end = address.saturating_add(len);
         match self.mapped.last_mut() {
@@ -104,14 +104,14 @@ impl Segments {
         }
     }
 
-    /// The segments, by address.
+    /// The segments, sorted by address.
     pub(super) fn loads(&self) -> &[Segment] {
         &self.loads
     }
 
-    /// The parts of a mapping that a file is named for. The kernel names it for all of the mapping, also where that runs on
-    /// behind the end of the file or is `/dev/zero`. Left out is only what was changed and is lost: where a debugger finds no
-    /// bytes in the core, it reads the file, which has others.
+    /// The parts of a mapping for which a file is named. The kernel names it for the whole mapping, even beyond the end
+    /// of the file, or if it is `/dev/zero`. Only changed parts that are lost are skipped: without bytes in the core
+    /// file, a debugger would read the file, whose bytes are different.
     pub(super) fn mapped(&self, from: u64, to: u64) -> &[Range<u64>] {
         let first = self.mapped.partition_point(|range| range.start < from);
         let end = self.mapped.partition_point(|range| range.start < to);
@@ -119,7 +119,7 @@ impl Segments {
     }
 }
 
-/// What a piece of memory becomes. Holes of sparse members begin and end anywhere, segments at pages.
+/// Divides a piece of memory into parts. Holes of sparse members may begin and end anywhere, segments only at pages.
 fn parts(content: &Content<'_>, range: Range<u64>, page_size: u64) -> [(Part, Range<u64>); 3] {
     let whole = |part| [(part, range.clone()), (part, 0..0), (part, 0..0)];
     match content {

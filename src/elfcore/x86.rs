@@ -1,5 +1,5 @@
-//! 32-bit x86, as programs of 64-bit machines. Sources: the kernel's `arch/x86/include/asm/elf.h`, `user32.h`, and
-//! `kernel/fpu/regset.c`, which makes the old form of the floating-point registers of the new one.
+//! 32-bit x86 programs on 64-bit machines. Sources: the kernel's `arch/x86/include/asm/elf.h`, `user32.h`, and
+//! `kernel/fpu/regset.c`, which converts the floating-point registers to their old form.
 
 use super::encode::{Class, Encoder, low};
 use super::note::{CORE, LINUX, NT_PRFPREG, Note};
@@ -38,7 +38,7 @@ fn fsave(fp: &UserX86FpregsEntry, regs: &UserX86RegsEntry) -> Vec<u8> {
     out.u32(low(regs.cs()));
     out.u32(low(fp.rdp()));
     out.u32(low(regs.ds()) | HIGH);
-    // Registers of 10 bytes, which take 16 in the new form.
+    // Registers of 10 bytes. In the new form each takes 16.
     for register in fp.st_space.as_chunks::<4>().0.iter().take(8) {
         let bytes: Vec<u8> = register.iter().flat_map(|n| n.to_le_bytes()).take(10).collect();
         out.bytes(&bytes);
@@ -47,7 +47,7 @@ fn fsave(fp: &UserX86FpregsEntry, regs: &UserX86RegsEntry) -> Vec<u8> {
     out.finish()
 }
 
-/// The tag word: two bits a register, of which the new form keeps one. 0 valid, 1 zero, 2 special, 3 empty.
+/// The tag word has two bits per register, of which the new form keeps one. 0 valid, 1 zero, 2 special, 3 empty.
 fn tags(fp: &UserX86FpregsEntry) -> u32 {
     let registers = fp.st_space.as_chunks::<4>().0;
     let top = fp.swd() >> 11 & 7;
@@ -55,7 +55,7 @@ fn tags(fp: &UserX86FpregsEntry) -> u32 {
         if fp.twd() >> number & 1 == 0 {
             return 3;
         }
-        // Tags are by the machine's register, the image is by distance from the top of the stack.
+        // Tags are numbered by machine register, the image by distance from the top of the stack.
         let place = usize::try_from(number.wrapping_sub(top) & 7).unwrap_or_default();
         let [fraction, whole, exponent, _] = registers.get(place).copied().unwrap_or_default();
         match exponent & 0x7fff {
@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn the_old_form_is_made_of_the_new() {
-        // One register on the stack, 1.0: the top is 7.
+        // One register on the stack, with value 1.0: the top is 7.
         let mut st_space = vec![0; 32];
         st_space[1] = 0x8000_0000;
         st_space[2] = 0x3fff;

@@ -1,5 +1,5 @@
 //! 64-bit x86. Sources: the kernel's `arch/x86/include/asm/user_64.h` and `fpu/types.h`; Intel's manual, volume 1,
-//! chapter 13 (XSAVE); gdb's `i387-tdep.c`, which tells the layout of a note by its size.
+//! chapter 13 (XSAVE); gdb's `i387-tdep.c`, which derives the layout of a note from its size.
 
 use super::encode::{Class, Encoder, low16};
 use super::note::{CORE, LINUX, NT_PRFPREG, Note};
@@ -14,12 +14,12 @@ pub(super) const GENERAL: [&str; 27] = [
     "cs", "flags", "sp", "ss", "fs_base", "gs_base", "ds", "es", "fs", "gs",
 ];
 
-/// Bytes of an FXSAVE image.
+/// Size of an FXSAVE image in bytes.
 const FXSAVE: usize = 512;
-/// Where it keeps which parts of an XSAVE image there can be: in what software may use.
+/// Offset of the mask of available XSAVE parts, in the area reserved for software.
 const SOFTWARE: usize = 464;
 
-/// x87, SSE and AVX; what has more bits has more parts.
+/// x87, SSE and AVX. Further bits stand for further parts.
 const AVX: u64 = 7;
 const MPX: u64 = 3 << 3;
 const AVX512: u64 = 7 << 5;
@@ -37,7 +37,7 @@ pub(super) fn others(core: &CoreEntry) -> Vec<Note> {
     notes
 }
 
-/// The note of XSAVE, which 32-bit programs have, too.
+/// The XSAVE note, which 32-bit programs also have.
 pub(super) fn xstate_note(fp: &UserX86FpregsEntry) -> Option<Note> {
     Some(Note { name: LINUX, kind: NT_X86_XSTATE, body: xstate(fp, fp.xsave.as_ref()?)? })
 }
@@ -61,8 +61,8 @@ pub(super) fn fxsave(fp: &UserX86FpregsEntry) -> Vec<u8> {
     out.finish()
 }
 
-/// An XSAVE image in the standard form. The places of its parts differ by processor and are not recorded; those of Intel's
-/// are used, and a length by which debuggers know them. `None` where there is nothing beyond FXSAVE.
+/// An XSAVE image in the standard form. The offsets of its parts depend on the processor and are not stored, so Intel's
+/// are used, with a length that debuggers recognise. `None` if there is nothing beyond FXSAVE.
 fn xstate(fp: &UserX86FpregsEntry, xsave: &UserX86XsaveEntry) -> Option<Vec<u8>> {
     if xsave.ymmh_space.is_empty() {
         return None;
@@ -85,7 +85,7 @@ fn xstate(fp: &UserX86FpregsEntry, xsave: &UserX86XsaveEntry) -> Option<Vec<u8>>
     out.u64(known);
     out.pad_to(FXSAVE);
     out.u64(xsave.xstate_bv() & known);
-    // The compaction bits: none, the form is standard.
+    // No compaction bits, as the form is standard.
     out.u64(0);
     out.pad_to(576);
     for &n in &xsave.ymmh_space {

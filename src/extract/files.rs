@@ -1,4 +1,4 @@
-//! Files: recovered ones, those of trees that the engine kept, logs, members of the archive, a view of `/proc`.
+//! Extracts files: recovered files, file trees kept by the engine, logs, members of the archive, a view of `/proc`.
 
 use std::ops::ControlFlow;
 
@@ -20,7 +20,7 @@ use crate::recovered::{RecoveredFile, RecoveredFiles, RecoveredFrom};
 use crate::tables::{Extracted, OpenPaths};
 use crate::warning::Place;
 
-/// Recovered files: those of one kind.
+/// Extracts recovered files of one kind.
 pub(super) fn recovered(
     checkpoint: &Checkpoint,
     what: What,
@@ -39,7 +39,7 @@ pub(super) fn recovered(
         }
         let parts = match file.source {
             RecoveredFrom::Devshm => below(&[what.as_str()], file.file.as_deref().unwrap_or(path)),
-            // Without a mount, file systems are told apart by their members.
+            // Without a mount, the member name distinguishes file systems.
             RecoveredFrom::Tmpfs if file.path.is_none() => {
                 below(&[what.as_str()], &bstr::join("/", [member.as_bytes(), path.as_bytes()]))
             }
@@ -60,7 +60,7 @@ pub(super) fn recovered(
             member: file.member.clone(),
             ..Extracted::of(what.as_str())
         };
-        // Of a file with several names, the first has the contents.
+        // Of several names of a file, the first has the contents.
         let is_further_name = file.link.is_some() && file.source != RecoveredFrom::LinkRemap;
         match file.file_type {
             "directory" => output.folder(what, &parts, row)?,
@@ -88,7 +88,7 @@ fn recovered_file(
     row: Extracted,
     output: &mut Output<'_>,
 ) -> Result<(), ExtractError> {
-    // Of what stays in a file system that is not in the archive, a file of zeros would say nothing.
+    // If the file system of a file is not in the archive, a file of zeros would be useless.
     if let Some(why) = file.missing().filter(|_| file.size != Some(0)) {
         let row = Extracted { missing_bytes: file.size, ..row };
         if is_lost(why) {
@@ -110,7 +110,7 @@ fn recovered_file(
     })
 }
 
-/// Changes of the root file system.
+/// Extracts changes to the root file system.
 pub(super) fn rootfs(
     checkpoint: &Checkpoint,
     choice: &Choice<'_>,
@@ -139,7 +139,7 @@ pub(super) fn rootfs(
     Ok(())
 }
 
-/// Named volumes.
+/// Extracts named volumes.
 pub(super) fn volumes(
     checkpoint: &Checkpoint,
     choice: &Choice<'_>,
@@ -189,7 +189,7 @@ fn tree_entry(
     }
 }
 
-/// Logs, whole.
+/// Extracts whole logs.
 pub(super) fn logs(checkpoint: &Checkpoint, choice: &Choice<'_>, output: &mut Output<'_>) -> Result<(), ExtractError> {
     for log in checkpoint.logs() {
         if choice.wants(log.member.file_name(), &[]) {
@@ -203,7 +203,7 @@ pub(super) fn logs(checkpoint: &Checkpoint, choice: &Choice<'_>, output: &mut Ou
     Ok(())
 }
 
-/// The members of the archive: of one that holds several checkpoints, those of this one.
+/// Extracts the members of the archive. If it holds several checkpoints, only those of this one.
 pub(super) fn images(
     checkpoint: &Checkpoint,
     choice: &Choice<'_>,
@@ -232,7 +232,7 @@ pub(super) fn images(
     Ok(())
 }
 
-/// A view of `/proc`. Its links are files that have the text of the link.
+/// Extracts a view of `/proc`. Its links become files that contain the target.
 pub(super) fn proc(checkpoint: &Checkpoint, choice: &Choice<'_>, output: &mut Output<'_>) -> Result<(), ExtractError> {
     let limit = checkpoint.limits().view_bytes;
     let mut left = checkpoint.in_proportion(limit);
@@ -250,8 +250,8 @@ pub(super) fn proc(checkpoint: &Checkpoint, choice: &Choice<'_>, output: &mut Ou
             let each = Checkpoint::EACH_BYTE;
             checkpoint.warn(&Limits::VIEW_BYTES, Place::archive(), || {
                 format!(
-                    "the view of /proc has more than {limit} bytes, and {each} for each byte of the archive; the rest \
-                     is left out"
+                    "the view of /proc is larger than {limit} bytes and {each} times the archive; the rest \
+                     was skipped"
                 )
             });
             break;
@@ -275,11 +275,11 @@ pub(super) fn proc(checkpoint: &Checkpoint, choice: &Choice<'_>, output: &mut Ou
     Ok(())
 }
 
-/// Why a further name of a file is only listed.
+/// Reason why a further name of a file is only listed.
 const FURTHER_NAME: &str = "a further name of a file";
 
-/// Lists a file that is not created. For links, devices, pipes and sockets the manifest has all there is to know. Others may
-/// have had contents, and count as skipped.
+/// Lists a file that is not created. For links, devices, pipes and sockets, the manifest has all information. Other
+/// types may have had contents, and count as skipped.
 fn not_made(what: What, file_type: &str, row: Extracted, output: &mut Output<'_>) -> Result<(), ExtractError> {
     let why = match file_type {
         "symlink" | "hardlink" => "links are not made",
@@ -306,7 +306,7 @@ fn of_member(member: &Member, row: Extracted) -> Extracted {
     }
 }
 
-/// Where a member of the archive is in it; nowhere in a directory.
+/// The offset of a member in the archive. None for directories.
 fn offset_of(checkpoint: &Checkpoint, member: &Member, row: Extracted) -> Extracted {
     Extracted { offset: checkpoint.archive().unpacked_bytes().is_some().then_some(member.offset), ..row }
 }

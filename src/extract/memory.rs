@@ -1,4 +1,4 @@
-//! Memory: a file for each mapping with known pages, and an index of the runs in them.
+//! Extracts memory: a file for each mapping with known pages, and an index of the runs in them.
 
 use std::ops::{ControlFlow, Range};
 
@@ -9,10 +9,10 @@ use crate::memory::{AddressSpace, Missing, Origin, PartContent};
 use crate::model::process::Process;
 use crate::tables::{DumpedRun, Extracted, Mapping, Mappings, dumped};
 
-/// The name of the index, in the folder of memory.
+/// Name of the index in the directory of memory.
 const INDEX: &str = "index.ndjson";
 
-/// Writes it.
+/// Extracts memory.
 pub(super) fn write(checkpoint: &Checkpoint, choice: &Choice<'_>, output: &mut Output<'_>) -> Result<(), ExtractError> {
     let (model, memory) = (checkpoint.model(), checkpoint.memory());
     let mappings = Mappings::of(checkpoint);
@@ -25,7 +25,7 @@ pub(super) fn write(checkpoint: &Checkpoint, choice: &Choice<'_>, output: &mut O
         let mut parts: Vec<(Range<u64>, Option<&Mapping>)> =
             of_process.map(|mapping| (mapping.start.0..mapping.end.0, Some(mapping))).collect();
         if process.mm.is_none() {
-            // Of what mappings its pages are is not known.
+            // The mappings of these pages are not known.
             parts = memory.recorded_ranges(process).into_iter().map(|range| (range, None)).collect();
         }
         for (range, mapping) in parts {
@@ -43,7 +43,7 @@ pub(super) fn write(checkpoint: &Checkpoint, choice: &Choice<'_>, output: &mut O
     index(checkpoint, &written, output)
 }
 
-/// The part of memory that becomes a file: a mapping, or pages outside of any mapping.
+/// Memory that becomes a file: a mapping, or pages outside of any mapping.
 struct Part<'p> {
     process: &'p Process,
     range: Range<u64>,
@@ -51,7 +51,7 @@ struct Part<'p> {
     name: String,
 }
 
-/// Writes a part; `false` if nothing of it is known.
+/// Writes a part. Returns `false` if nothing of it is known.
 fn file(
     checkpoint: &Checkpoint,
     space: &AddressSpace<'_>,
@@ -98,12 +98,12 @@ fn file(
     Ok(true)
 }
 
-/// Whether memory that is missing should be in the archive: what is as in its file, and the kernel's own, never is.
+/// Whether missing memory should be in the archive. Unchanged file contents and the kernel's own memory never are.
 pub(super) fn is_lost(why: Missing) -> bool {
     !matches!(why, Missing::FileBacked | Missing::Kernel | Missing::Unmapped)
 }
 
-/// The index of all files.
+/// Writes the index of all files.
 fn index(checkpoint: &Checkpoint, written: &[Part<'_>], output: &mut Output<'_>) -> Result<(), ExtractError> {
     if written.is_empty() {
         return Ok(());

@@ -1,8 +1,9 @@
-//! Writes files of a checkpoint into a folder of their own, with a manifest: what was recovered or changed, what waited in
-//! queues, memory, logs, images, a view of `/proc`.
+//! Writes files of a checkpoint into a directory of their own, with a manifest: recovered and changed files, queues,
+//! memory, logs, images, a view of `/proc`.
 //!
-//! The archive may come from an attacker and the output may be evidence: nothing is written outside of the folder, no link
-//! is followed or made, names are escaped so that they can be turned back, and a file bears its name only when it is whole.
+//! The archive may come from an attacker, and the output may be evidence. So nothing is written outside of the
+//! directory, no link is followed or created, names are escaped reversibly, and a file gets its name only when it is
+//! complete.
 
 #![cfg_attr(
     not(test),
@@ -36,7 +37,7 @@ use crate::model::holders::Holder;
 use crate::model::ids::{FileId, Pid};
 use crate::warning::{Code, Place};
 
-/// Processes that a line of the manifest lists.
+/// Maximum number of processes in a line of the manifest.
 const PIDS: usize = 256;
 
 /// Defines [`What`].
@@ -48,10 +49,10 @@ macro_rules! whats {
         pub enum What { $($(#[doc = $doc])+ $variant,)+ }
 
         impl What {
-            /// All of it, in the order in which it is written.
+            /// All kinds, in the order in which they are written.
             pub const ALL: &'static [What] = &[$(What::$variant,)+];
 
-            /// Its name, which is also that of its folder in the output.
+            /// Name, which is also the name of its directory in the output.
             pub fn as_str(self) -> &'static str {
                 match self { $(What::$variant => $name,)+ }
             }
@@ -61,7 +62,7 @@ macro_rules! whats {
                 match self { $(What::$variant => Keep::$keep,)+ }
             }
 
-            /// Whether it is extracted when nothing is chosen.
+            /// Whether it is extracted by default.
             pub fn is_usual(self) -> bool {
                 match self { $(What::$variant => $usual,)+ }
             }
@@ -70,36 +71,37 @@ macro_rules! whats {
 }
 
 whats! {
-    /// Files that had no name any more, memfds, System V segments.
+    /// Deleted files, memfds, System V segments.
     Recovered = "recovered", Everything, true;
-    /// Changes of the root file system.
+    /// Changes to the root file system.
     Rootfs = "rootfs", Files, true;
-    /// File systems in memory.
+    /// In-memory file systems.
     Tmpfs = "tmpfs", Files, true;
-    /// `/dev/shm`, where the engine kept it.
+    /// `/dev/shm`, if the engine kept it.
     Devshm = "devshm", Files, true;
     /// Named volumes.
     Volumes = "volumes", Files, true;
-    /// CRIU's log and the container's.
+    /// Logs of CRIU and of the container.
     Logs = "logs", Files, true;
     /// Bytes waiting in pipes, sockets, terminals and message queues.
     Queues = "queues", Arguments, true;
     /// A view of `/proc`.
     Proc = "proc", Arguments, true;
-    /// Memory, a file a mapping.
+    /// Memory, with one file per mapping.
     Memory = "memory", Memory, false;
-    /// The members of the archive as they are.
+    /// The members of the archive, unchanged.
     Images = "images", Everything, false;
 }
 
 /// The files to extract.
 #[derive(Clone, Copy)]
 pub struct Choice<'f> {
-    /// Which kinds; each once.
+    /// The kinds to extract, each once.
     pub what: &'f [What],
-    /// Which paths, as `path` of [`crate::tables::Extracted`] has them; what has none is taken by the name of its member.
+    /// Filter on paths, as in `path` of [`crate::tables::Extracted`]. A file without a path is matched by the name of
+    /// its member.
     pub path: &'f dyn Fn(&[u8]) -> bool,
-    /// Only files that these processes held, their memory, their queues and their files of `/proc`. All if empty.
+    /// Only files that these processes held, their memory, their queues and their files in `/proc`. All if empty.
     pub pids: &'f [Pid],
 }
 
@@ -110,13 +112,14 @@ impl std::fmt::Debug for Choice<'_> {
 }
 
 impl Choice<'_> {
-    /// Whether something is wanted that has a path and is held by some processes.
+    /// Whether a file with a path and some holders is wanted.
     fn wants(&self, path: &[u8], holders: &[Pid]) -> bool {
         (self.pids.is_empty() || holders.iter().any(|pid| self.pids.contains(pid))) && (self.path)(path)
     }
 }
 
-/// Extracts the chosen files of a checkpoint. Limits that were reached, and missing bytes, are warnings of the checkpoint.
+/// Extracts the chosen files of a checkpoint. Limits that were reached and missing bytes become warnings of the
+/// checkpoint.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -137,10 +140,10 @@ impl Choice<'_> {
 ///
 /// # Errors
 ///
-/// If the output cannot be written. Files written before that stay, and are in the manifest once
+/// If the output cannot be written. Files that were already written remain, and are in the manifest once
 /// [`Output::finish`] is called.
 pub fn extract(checkpoint: &Checkpoint, choice: &Choice<'_>, output: &mut Output<'_>) -> Result<(), ExtractError> {
-    /// Bytes that any archive may be extracted to.
+    /// Bytes that can be extracted from any archive, however small.
     const FREE: u64 = 1 << 30;
     let ratio = checkpoint.limits().extracted_ratio;
     let by_ratio = checkpoint.bytes().saturating_mul(ratio).max(FREE);
@@ -165,7 +168,7 @@ pub fn extract(checkpoint: &Checkpoint, choice: &Choice<'_>, output: &mut Output
         let left_out = output.count(what).left_out;
         if left_out > 0 {
             checkpoint.warn(Code::NotExtracted, Place::archive(), || {
-                format!("{}: {left_out} left out; {MANIFEST} says of each why", what.as_str())
+                format!("{}: skipped {left_out} files; {MANIFEST} has the reasons", what.as_str())
             });
         }
     }
@@ -176,10 +179,10 @@ pub fn extract(checkpoint: &Checkpoint, choice: &Choice<'_>, output: &mut Output
         }
     };
     let (files, bytes, holes) = (limits.extracted_files, limits.extracted_bytes, limits.hole_bytes);
-    hit(over.files, &Limits::EXTRACTED_FILES, format!("more than {files} files and folders; the rest is left out"));
+    hit(over.files, &Limits::EXTRACTED_FILES, format!("more than {files} files and directories; the rest was skipped"));
     let most = bytes.min(by_ratio);
     let of_bytes = if bytes <= by_ratio { &Limits::EXTRACTED_BYTES } else { &Limits::EXTRACTED_RATIO };
-    hit(over.bytes, of_bytes, format!("more than {most} bytes; what did not fit is left out"));
+    hit(over.bytes, of_bytes, format!("more than {most} bytes; files that did not fit were skipped"));
     hit(over.holes, &Limits::HOLE_BYTES, format!("files with more than {holes} bytes of holes have no hash"));
     Ok(())
 }
@@ -197,12 +200,12 @@ fn pids_of_files(checkpoint: &Checkpoint, files: &[FileId]) -> Vec<Pid> {
     pids_of(&checkpoint.holders().of_all(files.iter().copied()))
 }
 
-/// The first of them, as many as a line of the manifest lists.
+/// The first of them, up to the maximum of a manifest line.
 fn listed(pids: &[Pid]) -> Vec<Pid> {
     pids.iter().copied().take(PIDS).collect()
 }
 
-/// Names of the output for a path below the folder of its kind.
+/// Output names for a path below the directory of its kind.
 fn below(folders: &[&str], path: &[u8]) -> Vec<String> {
     let below = name::parts_of(path);
     folders.iter().map(|folder| (*folder).to_owned()).chain(below).collect()

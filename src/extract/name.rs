@@ -1,33 +1,35 @@
-//! Names of files in the output: made from names of the archive, which may hold anything.
+//! Names of files in the output, derived from names in the archive, which may contain anything.
 //!
-//! | of the archive | in the output |
+//! | in the archive | in the output |
 //! | --- | --- |
-//! | ASCII letters and digits, blanks and ``!#$&'()+,-.;=@[]^_`{}``; letters and digits of other scripts | as they are |
-//! | every other byte: control characters, `%`, `~`, `:`, quotes, what is not UTF-8 | `%` and two hexadecimal digits |
-//! | a dot in front of nothing but dots, a blank at the end | `%2E`, `%20` |
+//! | ASCII letters and digits, blanks and ``!#$&'()+,-.;=@[]^_`{}``; letters and digits of other scripts | unchanged |
+//! | all other bytes: control characters, `%`, `~`, `:`, quotes, bytes that are not UTF-8 | `%` and two hexadecimal
+//! digits |
+//! | a dot followed only by dots, a blank at the end | `%2E`, `%20` |
 //! | a name of more than 200 bytes | its beginning, `~`, and 16 digits of its SHA-256 |
-//! | folders that go deeper than 32, or are longer than 1,000 bytes | the first of them, and one `~` with 16 digits for the rest |
-//! | a name that is taken, by a file and a folder of one name for example | with `~2`, `~3`, … behind it |
+//! | directories nested more than 32 deep, or longer than 1,000 bytes | the first of them, and one `~` with 16 digits
+//! for the rest |
+//! | a name that is taken, for example by a file and a directory with the same name | followed by `~2`, `~3`, … |
 //!
-//! A name without `~` can be turned back by [`original`]; for all of them, the manifest has the name of the archive.
+//! A name without `~` can be reversed with [`original`]. The manifest has the archive's name for all files.
 
 use bstr::{BString, ByteSlice, ByteVec};
 use data_encoding::{HEXLOWER, HEXUPPER, HEXUPPER_PERMISSIVE};
 use sha2::{Digest as _, Sha256};
 
-/// Bytes of a name. File systems allow 255; the rest is for the number that tells equal names apart.
+/// Longest name in bytes. File systems allow 255; the remainder is for the number that distinguishes equal names.
 const LONGEST: usize = 200;
-/// Bytes of a shortened name that are left of it.
+/// Bytes of a shortened name that are kept.
 const LEFT: usize = 160;
-/// Folders in folders. Below that, and below the next bound, all paths fit what systems take (4,096 bytes).
+/// Maximum nesting of directories. With this and the next limit, all paths fit system limits (4,096 bytes).
 const DEEPEST: usize = 32;
-/// Bytes of all folders of a path.
+/// Maximum length of all directories of a path, in bytes.
 const FOLDERS: usize = 1000;
-/// The name that replaces folders that are too many or too long.
+/// Number and length of directories kept if they are too many or too long.
 const FOLDERS_LEFT: (usize, usize) = (8, 500);
 
-/// The folders and the name in the output for a path of the archive: no part is empty, `.` or `..`, none has a slash. A path
-/// without a name has none.
+/// The directories and the name in the output for a path in the archive. No part is empty, `.` or `..`, or contains a
+/// slash. An empty path has no parts.
 pub(super) fn parts_of(path: &[u8]) -> Vec<String> {
     let parts = path.split_str("/").filter(|part| !part.is_empty() && *part != b".");
     let mut parts: Vec<String> = parts.map(part_of).collect();
@@ -47,7 +49,7 @@ fn length(parts: &[String]) -> usize {
     parts.iter().fold(0, |sum, part| sum.saturating_add(part.len()).saturating_add(1))
 }
 
-/// One name.
+/// Escapes one name.
 fn part_of(name: &[u8]) -> String {
     let mut escaped = String::with_capacity(name.len());
     let all_dots = name.iter().all(|&byte| byte == b'.');
@@ -87,7 +89,7 @@ fn escape(escaped: &mut String, byte: u8) {
     escaped.push_str(&HEXUPPER.encode(&[byte]));
 }
 
-/// Whether a character stands for itself.
+/// Whether a character is kept unchanged.
 fn is_plain(c: char) -> bool {
     c.is_alphanumeric() || "!#$&'()+,-.;=@[]^_`{} ".contains(c)
 }
@@ -96,8 +98,8 @@ fn short_hash(bytes: &[u8]) -> String {
     HEXLOWER.encode(Sha256::digest(bytes).get(..8).unwrap_or_default())
 }
 
-/// The bytes that a name of the output stands for; `None` of one that was shortened or numbered, and of what is no name of
-/// the output.
+/// The bytes that an output name stands for. `None` for a name that was shortened or numbered, or is not a valid output
+/// name.
 ///
 /// ```
 /// use cryoscope::extract::original;

@@ -1,9 +1,9 @@
-//! The folder that is written to. Nothing outside of it is ever touched, and nothing in it is followed that leads out.
+//! The output directory. Nothing outside of it is ever written, and no link that leads out is followed.
 //!
-//! Every name is made by [`super::name`]; every file is written without a name and gets it when it is whole; files are 0600 and
-//! folders 0700, whatever they were in the container. Devices and named pipes are not made at all. Links are made only in a view
-//! of `/proc`, and only if somebody asks for them; no name of the archive leads through one. Folders that were there before
-//! (`--force`) are used, links in their place are refused.
+//! Every name is made by [`super::name`]. Every file is written without its name and gets it when it is complete. Files
+//! have mode 0600 and directories 0700, whatever they had in the container. Devices and named pipes are never created.
+//! Links are created only in a view of `/proc`, and only on request; no path of the archive leads through one. Existing
+//! directories are used (`--force`); links in their place are refused.
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -22,21 +22,21 @@ use crate::int::u64_of;
 use crate::limits::Limits;
 use crate::tables::{Extracted, Row, Table};
 
-/// The name of the manifest.
+/// Name of the manifest.
 pub const MANIFEST: &str = "manifest.ndjson";
-/// The name of a file that is being written, with a suffix.
+/// Name of a file that is being written, before its suffix.
 const CURRENT: &str = "current";
-/// Names that differ in their number only.
+/// Maximum number of names that differ only in their number.
 const ALIKE: u32 = 10_000;
 
-/// Why nothing more is extracted.
+/// Why extraction stopped.
 #[derive(Debug, ThisError)]
 #[non_exhaustive]
 pub enum ExtractError {
-    /// The directory has something in it.
+    /// The directory is not empty.
     #[error("{} exists and is not empty; name another directory", .0.display())]
     NotEmpty(PathBuf),
-    /// Something else is in the place of the directory.
+    /// Something else is in its place.
     #[error("{} is not a directory (links are not followed); name another one", .0.display())]
     NotAFolder(PathBuf),
     /// It cannot be written.
@@ -50,21 +50,21 @@ impl From<ExtractError> for crate::Error {
     }
 }
 
-/// Progress of the work: files and bytes so far.
+/// Progress of the work: numbers of files and bytes so far.
 pub type Progress<'p> = Box<dyn FnMut(u64, u64) + 'p>;
 
 /// How much of one kind was extracted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Count {
-    /// Files that were written.
+    /// Number of files written.
     pub files: u64,
-    /// Bytes of their contents, holes included.
+    /// Size of their contents in bytes, including holes.
     pub bytes: u64,
-    /// Files that are only in the manifest: links, devices, deleted files.
+    /// Number of files that are only in the manifest: links, devices, deleted files.
     pub listed: u64,
-    /// Files with zeros in place of lost bytes.
+    /// Number of files with zeros in place of lost bytes.
     pub partial: u64,
-    /// Files that should have been written, but were not.
+    /// Number of files that should have been written, but were not.
     pub left_out: u64,
 }
 
@@ -75,7 +75,7 @@ enum Taken {
     Folder,
 }
 
-/// A folder that is being filled.
+/// A directory that is being filled.
 pub struct Output<'p> {
     root: PathBuf,
     replace: bool,
@@ -93,7 +93,7 @@ pub struct Output<'p> {
     progress: Progress<'p>,
 }
 
-/// Which limits were hit.
+/// The limits that were reached.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Over {
     pub(super) files: bool,
@@ -108,16 +108,17 @@ impl std::fmt::Debug for Output<'_> {
 }
 
 impl<'p> Output<'p> {
-    /// A new folder, or an empty one. `replace` also allows one with something in it; files of the same names are replaced.
+    /// Creates a new directory, or uses an empty one. With `replace`, it may have contents, and files with the same
+    /// names are replaced.
     ///
     /// # Errors
     ///
-    /// If there is something in it, something else in its place, or it cannot be made.
+    /// If it is not empty, something else is in its place, or it cannot be created.
     pub fn create(root: &Path, replace: bool, limits: &Limits, progress: Progress<'p>) -> Result<Self, ExtractError> {
         Output::with_scratch(root, replace, limits, progress, Scratch::default())
     }
 
-    /// The same for a program that may be ended while it writes: what is not finished is in `scratch`.
+    /// The same for a program that may be terminated while it writes: `scratch` has the unfinished files.
     ///
     /// # Errors
     ///
@@ -153,23 +154,23 @@ impl<'p> Output<'p> {
         })
     }
 
-    /// Makes the links of the view of `/proc` symbolic links, where it would make files with their texts. They are texts of the
-    /// archive: on this machine they lead anywhere, or nowhere. Nothing here follows them.
+    /// Makes the links in the view of `/proc` symbolic links instead of files that contain the target. The targets come
+    /// from the archive and may lead anywhere on this machine. They are never followed here.
     #[cfg(unix)]
     pub fn make_links(&mut self) {
         self.links = true;
     }
 
-    /// Whether links are made.
+    /// Whether links are created.
     pub(super) fn makes_links(&self) -> bool {
         self.links
     }
 
-    /// Whether a folder could be used, before anything is read that takes long.
+    /// Checks whether a directory can be used, before a long read begins.
     ///
     /// # Errors
     ///
-    /// If there is something in it and nothing may be replaced, or something else is in its place.
+    /// If it is not empty and nothing may be replaced, or something else is in its place.
     pub fn check(root: &Path, replace: bool) -> Result<(), ExtractError> {
         let failed = |error| ExtractError::Io(root.to_owned(), error);
         match fs::symlink_metadata(root) {
@@ -180,12 +181,12 @@ impl<'p> Output<'p> {
         }
     }
 
-    /// How much of each kind was extracted.
+    /// The totals of one kind.
     pub fn count(&self, what: What) -> Count {
         self.counts.get(&what).copied().unwrap_or_default()
     }
 
-    /// Which limits were hit.
+    /// The limits that were reached.
     pub(super) fn over(&self) -> Over {
         self.over
     }
@@ -203,7 +204,7 @@ impl<'p> Output<'p> {
         file.finish(&path, self.replace).map_err(|(error, _)| failed(error))
     }
 
-    /// No more bytes than these from now on.
+    /// Limits the number of bytes written from now on.
     pub(super) fn at_most(&mut self, bytes: u64) {
         self.bytes_left = self.bytes_left.min(bytes);
     }
@@ -215,14 +216,14 @@ impl<'p> Output<'p> {
         self.note(row)
     }
 
-    /// Notes something that should have been written, but was not.
+    /// Lists a file that should have been written, but was not.
     pub(super) fn leave_out(&mut self, what: What, row: Extracted, why: &'static str) -> Result<(), ExtractError> {
         let count = self.counts.entry(what).or_default();
         count.left_out = count.left_out.saturating_add(1);
         self.note(&Extracted { state: "left_out", why: Some(why), ..row })
     }
 
-    /// Makes a folder.
+    /// Creates a directory.
     pub(super) fn folder(&mut self, what: What, parts: &[String], mut row: Extracted) -> Result<(), ExtractError> {
         match self.folders(parts)? {
             Some(folder) => {
@@ -233,7 +234,7 @@ impl<'p> Output<'p> {
         }
     }
 
-    /// Writes a file. `write` writes its contents, whose size and hash complete the row.
+    /// Writes a file. `write` writes its contents; their size and hash complete the row.
     pub(super) fn file(
         &mut self,
         what: What,
@@ -248,18 +249,19 @@ impl<'p> Output<'p> {
         };
         let path = self.root.join(&folder).join(name);
         let failed = |error| ExtractError::Io(path.clone(), error);
-        // One name for all that is not finished, so that a run that is killed leaves at most one such file.
+        // A single name for unfinished files, so that a killed run leaves at most one of them.
         let mut file = self.scratch.create(&self.root.join(CURRENT), true).map_err(failed)?;
         let mut contents = Contents::new(file.file(), self.bytes_left, self.holes);
         let written = write(&mut contents).and_then(|()| contents.finish());
         if contents.over {
             self.over.bytes = true;
-            // What was written in vain counts: else thousands of files that do not fit are written almost whole.
+            // Bytes written in vain count, too. Otherwise thousands of files that do not fit would each be written
+            // almost completely.
             self.bytes_left = self.bytes_left.saturating_sub(contents.len);
             return self.leave_out(what, row, "more bytes than are extracted");
         }
         match written {
-            // Sparse files may be longer than the file system takes.
+            // Sparse files may be larger than the file system allows.
             Err(error) if matches!(error.kind(), io::ErrorKind::FileTooLarge | io::ErrorKind::InvalidInput) => {
                 return self.leave_out(what, row, "too long for the file system");
             }
@@ -285,7 +287,7 @@ impl<'p> Output<'p> {
         self.note(&row)
     }
 
-    /// Makes a symbolic link with a text, which is not looked at.
+    /// Creates a symbolic link. Its target is not examined.
     #[cfg(unix)]
     pub(super) fn link(
         &mut self,
@@ -297,7 +299,7 @@ impl<'p> Output<'p> {
         use std::ffi::OsStr;
         use std::os::unix::ffi::OsStrExt;
 
-        /// `PATH_MAX`, with the byte that ends a path.
+        /// `PATH_MAX`, including the terminating NUL.
         const LONGEST: usize = 4096;
         let Some((name, folders)) = parts.split_last() else { return self.leave_out(what, row, "it has no name") };
         if text.is_empty() || text.contains(&0) || text.len() >= LONGEST {
@@ -323,7 +325,7 @@ impl<'p> Output<'p> {
         written.map_err(|error| ExtractError::Io(self.root.join(MANIFEST), error))
     }
 
-    /// Makes folders, each in the one before; `None` if there are too many of them. Returns the path from the root.
+    /// Creates nested directories. `None` if there are too many of them. Returns the path from the root.
     fn folders(&mut self, parts: &[String]) -> Result<Option<PathBuf>, ExtractError> {
         let mut here = PathBuf::new();
         for part in parts {
@@ -349,7 +351,7 @@ impl<'p> Output<'p> {
         Ok(Some(here))
     }
 
-    /// Makes a folder, or takes one that is there; `false` if there is something else in its place.
+    /// Creates a directory, or uses an existing one. `false` if something else is in its place.
     fn new_folder(&mut self, path: &Path) -> Result<bool, ExtractError> {
         let whole = self.root.join(path);
         let failed = |error| ExtractError::Io(whole.clone(), error);
@@ -370,7 +372,7 @@ impl<'p> Output<'p> {
         Ok(true)
     }
 
-    /// Gives a file its name, or the next like it that is free. A link in its place is replaced, not followed.
+    /// Gives a file its name, or the next numbered one that is free. A link in its place is replaced, not followed.
     fn keep(&mut self, mut file: Name, folder: &Path, name: &str) -> Result<PathBuf, ExtractError> {
         for name in alike(name) {
             let path = folder.join(name);
@@ -384,24 +386,24 @@ impl<'p> Output<'p> {
                     self.taken.insert(path.clone(), Taken::File);
                     return Ok(path);
                 }
-                // On file systems that do not tell capitals from small letters.
+                // For file systems that ignore case.
                 Err((error, again)) if error.kind() == io::ErrorKind::AlreadyExists => file = again,
                 Err((error, _)) => return Err(ExtractError::Io(whole, error)),
             }
         }
-        let error = io::Error::new(io::ErrorKind::AlreadyExists, "too many files of one name");
+        let error = io::Error::new(io::ErrorKind::AlreadyExists, "too many files with the same name");
         Err(ExtractError::Io(self.root.join(folder).join(name), error))
     }
 }
 
 const TOO_MANY: &str = "more files than are extracted";
 
-/// A name, and those to take where it is taken.
+/// A name, followed by alternatives in case it is taken.
 fn alike(name: &str) -> impl Iterator<Item = String> + '_ {
     std::iter::once(name.to_owned()).chain((2..ALIKE).map(move |number| format!("{name}~{number}")))
 }
 
-/// A path of the output for the manifest: with slashes on every system. All of its parts are text of ours.
+/// A path of the output for the manifest, with slashes on every system. All of its parts are our own text.
 fn text_of(path: &Path) -> BString {
     let parts: Vec<String> = path.iter().map(|part| part.to_string_lossy().into_owned()).collect();
     BString::from(parts.join("/"))
@@ -414,7 +416,7 @@ fn make_folder(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
-/// Whether a folder is empty, except for unfinished files of a run that was killed.
+/// Whether a directory is empty, except for unfinished files of a killed run.
 fn is_empty(folder: &Path) -> io::Result<bool> {
     for entry in fs::read_dir(folder)? {
         if !is_part(&entry?.file_name()) {
@@ -424,7 +426,7 @@ fn is_empty(folder: &Path) -> io::Result<bool> {
     Ok(true)
 }
 
-/// Writes rows, a line each.
+/// Writes rows, one per line.
 pub(super) fn ndjson<R: Row>(
     table: &'static Table,
     rows: impl IntoIterator<Item = R>,
@@ -440,11 +442,11 @@ pub(super) fn ndjson<R: Row>(
     out.write_all(&lines)
 }
 
-/// The contents of a file that is being written. Zeros and missing bytes take no room on the disk.
+/// The contents of a file that is being written. Zeros and missing bytes take no space on the disk.
 #[derive(Debug)]
 pub(super) struct Contents<'f> {
     file: &'f mut File,
-    /// Where the file stands.
+    /// Current position in the file.
     at: u64,
     len: u64,
     stored: u64,
@@ -462,7 +464,7 @@ impl<'f> Contents<'f> {
         Contents { file, at: 0, len: 0, stored: 0, missing: 0, lost: false, why: None, digest, bytes_left, over: false }
     }
 
-    /// The next bytes. Once there are more than may be extracted, this fails.
+    /// Writes the next bytes. Fails if there are more than may be extracted.
     pub(super) fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
         let len = u64_of(bytes.len());
         self.stored = self.stored.saturating_add(len);

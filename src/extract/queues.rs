@@ -1,5 +1,5 @@
-//! What waited in queues: a file for each pipe, for both directions of a connection, for each packet and message, for each end
-//! of a terminal.
+//! Extracts queues: a file for each pipe, for each direction of a connection, for each packet and message, and for each
+//! end of a terminal.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ use crate::model::file::File;
 use crate::model::ids::{FileId, Pid};
 use crate::tables::Extracted;
 
-/// Writes them.
+/// Extracts queues.
 pub(super) fn write(checkpoint: &Checkpoint, choice: &Choice<'_>, output: &mut Output<'_>) -> Result<(), ExtractError> {
     let mut queues = Queues { checkpoint, choice, output };
     queues.pipes()?;
@@ -58,7 +58,7 @@ impl Queues<'_, '_, '_> {
         Ok(())
     }
 
-    /// Open files of sockets of the internet, by inode.
+    /// Open files of internet sockets, by inode.
     fn sockets(&self) -> HashMap<u64, Vec<FileId>> {
         let mut by_inode: HashMap<u64, Vec<FileId>> = HashMap::new();
         for (id, file) in self.checkpoint.model().files().iter() {
@@ -86,7 +86,7 @@ impl Queues<'_, '_, '_> {
                 Some(inode) => (format!("{family}-{inode}"), format!("socket:[{inode}]")),
                 None => (format!("{family}-file-{}", packet.file), format!("file {}", packet.file)),
             };
-            // Thousands of packets may wait for one socket that thousands hold.
+            // Thousands of packets may wait in a socket that has thousands of holders.
             let pids = holders.entry(packet.file).or_insert_with(|| pids_of_files(self.checkpoint, &[packet.file]));
             self.span(&format!("{file}/{number:06}"), path.into_bytes(), pids, packet.bytes)?;
         }

@@ -1,5 +1,5 @@
-//! Files that get their names only when they are complete. Until then each has a temporary name in the same folder, derived
-//! from its own, so that the next run finds and overwrites the leftovers of a run that was killed.
+//! Files that get their names only when they are complete. Until then each has a temporary name in the same directory,
+//! derived from its own, so that the next run finds and overwrites the leftovers of a run that was killed.
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -10,28 +10,28 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tempfile::TempPath;
 
-/// The suffix of unfinished files.
+/// Suffix of unfinished files.
 const SUFFIX: &str = ".cryoscope-part";
-/// Bytes of the longest name that file systems take.
+/// Longest name that file systems accept, in bytes.
 const NAME_MOST: usize = 255;
-/// Tries to create a file while other runs create or finish the same one.
+/// Number of tries to create a file while other runs create or finish the same one.
 const TRIES: u32 = 16;
 
-/// The unfinished files of a program. Copies share them, so that a signal handler can remove them all.
+/// The unfinished files of a program. Clones share them, so that a signal handler can remove them all.
 #[derive(Clone, Debug, Default)]
 pub struct Scratch(Arc<Mutex<BTreeSet<PathBuf>>>);
 
-/// While it is held, no unfinished file is made and none gets its name.
+/// While this is held, no unfinished file is created and none gets its name.
 #[derive(Debug)]
 pub struct Cleared<'s>(#[expect(dead_code, reason = "it is a lock")] MutexGuard<'s, BTreeSet<PathBuf>>);
 
 impl Scratch {
-    /// Creates a file that will be called `path`. Only the user may read it if it is `private`; otherwise the user's mask
+    /// Creates a file that will be named `path`. If it is `private`, only the user may read it; otherwise the umask
     /// decides.
     ///
     /// # Errors
     ///
-    /// If it cannot be made, or another run writes it right now.
+    /// If it cannot be created, or another run is writing it.
     pub fn create(&self, path: &Path, private: bool) -> io::Result<Unfinished> {
         let part = part_of(path);
         let mut files = self.lock();
@@ -43,11 +43,11 @@ impl Scratch {
         Ok(Unfinished { file, name: Name { path: Some(path), part, id, scratch: self.clone() } })
     }
 
-    /// Makes a symbolic link with some text that will be called `path`.
+    /// Creates a symbolic link with a target. It will be named `path`.
     ///
     /// # Errors
     ///
-    /// If it cannot be made.
+    /// If it cannot be created.
     #[cfg(unix)]
     pub fn link(&self, path: &Path, text: &OsStr) -> io::Result<Name> {
         let part = part_of(path);
@@ -66,8 +66,8 @@ impl Scratch {
         Ok(Name { path: Some(path), part, id, scratch: self.clone() })
     }
 
-    /// Gives files their names together, in their order, and then does what makes that final. Whoever ends the program by
-    /// [`Scratch::clear`] waits until it is done; if something fails, none of them has its name.
+    /// Gives several files their names in order, and then runs a final step. [`Scratch::clear`] waits until that is
+    /// done. If anything fails, none of them keeps its name.
     ///
     /// # Errors
     ///
@@ -96,22 +96,22 @@ impl Scratch {
             failed = Some((given.last().cloned().unwrap_or_default(), error, None));
         }
         let Some((path, error, name)) = failed else { return Ok(()) };
-        // The first tells what the others are: it goes last.
+        // The first file describes the others, so it is removed last.
         for path in given.iter().rev() {
             let _ = fs::remove_file(path);
         }
-        // What is not given is dropped, which takes the lock.
+        // Files without their names are dropped, which takes the lock.
         drop(held);
         drop((name, files));
         Err((path, error))
     }
 
-    /// Takes all unfinished files away. For programs that are about to end: nothing is begun or finished while the result is
-    /// held.
+    /// Removes all unfinished files, for a program that is about to end. No file can be begun or finished while the
+    /// result is held.
     pub fn clear(&self) -> Cleared<'_> {
         let mut files = self.lock();
         while let Some(part) = files.pop_first() {
-            // It may have got its name, or be gone.
+            // It may have got its name, or have been removed.
             let _ = fs::remove_file(part);
         }
         Cleared(files)
@@ -122,7 +122,7 @@ impl Scratch {
     }
 }
 
-/// A file that does not bear its name yet. Dropped, it leaves nothing behind.
+/// A file that does not have its name yet. Dropping it leaves nothing behind.
 #[derive(Debug)]
 pub struct Unfinished {
     file: File,
@@ -130,17 +130,17 @@ pub struct Unfinished {
 }
 
 impl Unfinished {
-    /// The file, to be written.
+    /// The file to write to.
     pub fn file(&mut self) -> &mut File {
         &mut self.file
     }
 
-    /// Ends writing. It has no name yet, but takes no descriptor any more.
+    /// Ends writing. The file has no name yet, but no longer uses a descriptor.
     pub fn close(self) -> Name {
         self.name
     }
 
-    /// Ends writing and gives it a name.
+    /// Ends writing and gives the file its name.
     ///
     /// # Errors
     ///
@@ -160,7 +160,8 @@ impl Write for Unfinished {
     }
 }
 
-/// The name that a file is to get. Dropped without, the file is gone. Who writes very many files at once holds none open: see
+/// A complete file that waits for its name. Dropping it removes the file. It holds no descriptor, for programs that
+/// write very many files at once: see [`Name::append`].
 /// [`Name::append`].
 #[derive(Debug)]
 pub struct Name {
@@ -171,21 +172,21 @@ pub struct Name {
 }
 
 impl Name {
-    /// Opens the file once more, to write to its end.
+    /// Opens the file again to append to it.
     ///
     /// # Errors
     ///
-    /// If it cannot be opened, or another one has taken its place.
+    /// If it cannot be opened, or has been replaced by another file.
     pub fn append(&self) -> io::Result<File> {
         let file = OpenOptions::new().append(true).open(&self.part)?;
         if id_of(&file.metadata()?) == self.id { Ok(file) } else { Err(busy()) }
     }
 
-    /// Gives it. A link in its place is replaced, not followed.
+    /// Gives the file its name. A link in its place is replaced, not followed.
     ///
     /// # Errors
     ///
-    /// If that is not possible: above all if something is there that must not be replaced. The file can then get another name.
+    /// If that fails, usually because a file exists that must not be replaced. The file can then be given another name.
     pub fn give(self, path: &Path, replace: bool) -> Result<(), (io::Error, Name)> {
         let scratch = self.scratch.clone();
         let mut files = scratch.lock();
@@ -194,14 +195,14 @@ impl Name {
         given
     }
 
-    /// The same, while the list of unfinished files is held.
+    /// The same, with the lock on unfinished files held.
     fn give_held(mut self, path: &Path, replace: bool, files: &mut BTreeSet<PathBuf>) -> Result<(), (io::Error, Name)> {
         let Some(part) = self.path.take() else { return Ok(()) };
-        // Once it is closed, another run may take it for left behind.
+        // Once it is closed, another run may treat it as a leftover.
         let is_ours = fs::symlink_metadata(&self.part).is_ok_and(|there| id_of(&there) == self.id);
         if !is_ours {
             files.remove(&self.part);
-            // What is there is not ours to take away.
+            // The file there is not ours, so it is not removed.
             let _ = part.keep();
             return Err((busy(), self));
         }
@@ -225,7 +226,7 @@ impl Drop for Name {
     }
 }
 
-/// The name of a file while it is not finished.
+/// The temporary name of a file.
 fn part_of(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default();
     let mut part = OsString::from(".");
@@ -247,15 +248,15 @@ pub(super) fn is_part(name: &OsStr) -> bool {
     name.starts_with(b".") && name.ends_with(SUFFIX.as_bytes())
 }
 
-/// Is the same for the same name.
+/// Equal names have equal hashes.
 fn hash_of(name: &OsStr) -> u64 {
-    // FNV-1a: nobody gains anything by two names with one hash, who can write into the folder.
+    // FNV-1a. Whoever can write to the directory gains nothing from two names with the same hash.
     name.as_encoded_bytes()
         .iter()
         .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
-/// Creates the file, and locks it while it is written. The leftover of an earlier run is overwritten.
+/// Creates the file, and locks it while it is written. A leftover of an earlier run is overwritten.
 fn begin(part: &Path, private: bool) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create_new(true);
@@ -278,7 +279,7 @@ fn begin(part: &Path, private: bool) -> io::Result<File> {
 /// Removes the leftover of a run that has ended.
 fn clear_away(part: &Path) -> io::Result<()> {
     match fs::symlink_metadata(part) {
-        // A link is not followed: it goes, what it leads to stays.
+        // A link is removed, not followed.
         Ok(there) if there.is_file() && !hold(&File::open(part)?)? => return Err(busy()),
         Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -299,7 +300,7 @@ fn hold(file: &File) -> io::Result<bool> {
     }
 }
 
-/// Whether a file still is where it was made: another run may have taken it for left behind.
+/// Whether a file is still where it was created: another run may have treated it as a leftover.
 fn is_at(file: &File, path: &Path) -> bool {
     matches!((file.metadata(), fs::symlink_metadata(path)), (Ok(ours), Ok(there)) if id_of(&ours) == id_of(&there))
 }
@@ -320,7 +321,7 @@ fn id_of(metadata: &fs::Metadata) -> Id {
 fn id_of(_: &fs::Metadata) -> Id {}
 
 fn busy() -> io::Error {
-    io::Error::new(io::ErrorKind::ResourceBusy, "another run writes it right now; wait for it, or name another")
+    io::Error::new(io::ErrorKind::ResourceBusy, "another run is writing it; wait for it, or name another file")
 }
 
 #[cfg(test)]
@@ -352,7 +353,7 @@ mod tests {
     fn what_was_left_behind_is_overwritten() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("rows");
-        // As after SIGKILL: the file is there, and nobody holds it.
+        // As after SIGKILL: the file exists without a holder.
         fs::write(part_of(&path), "half of something that is longer than what comes").unwrap();
         let mut file = Scratch::default().create(&path, true).unwrap();
         file.write_all(b"whole").unwrap();
@@ -411,7 +412,7 @@ mod tests {
         file.write_all(b"one ").unwrap();
         let name = file.close();
         name.append().unwrap().write_all(b"two").unwrap();
-        // Nothing is written to what somebody has put in its place.
+        // Nothing is written to a file that someone else put in its place.
         let part = part_of(&path);
         fs::rename(&part, home.path().join("moved")).unwrap();
         fs::write(&part, "theirs").unwrap();
@@ -433,7 +434,7 @@ mod tests {
         };
         let refused = scratch.give_all(make(), || Err(io::Error::other("full"))).unwrap_err();
         assert_eq!((refused.1.to_string(), names(home.path()).len()), ("full".to_owned(), 0));
-        // One of them is somebody else's.
+        // One of them belongs to someone else.
         fs::write(home.path().join("b"), "theirs").unwrap();
         let (path, error) = scratch.give_all(make(), || panic!("nothing is done")).unwrap_err();
         assert_eq!((path.file_name().unwrap(), error.kind()), (OsStr::new("b"), io::ErrorKind::AlreadyExists));
@@ -442,7 +443,7 @@ mod tests {
             (vec!["b".to_owned()], b"theirs".to_vec())
         );
         fs::remove_file(home.path().join("b")).unwrap();
-        // Whoever ends the program waits.
+        // The program's end waits.
         let (other, seen) = (scratch.clone(), home.path().to_owned());
         let mut waits = None;
         let given = scratch.give_all(make(), || {

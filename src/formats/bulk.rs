@@ -1,5 +1,5 @@
-//! ECS documents for the `_bulk` interface of Elasticsearch and OpenSearch: two lines a document, the action and the
-//! source. The id is that of the row, so that what is sent again is stored once.
+//! ECS documents for the `_bulk` interface of Elasticsearch and OpenSearch. Each document takes two lines: the action
+//! and the source. Its id is the id of the row, so that a document sent twice is stored once.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -37,26 +37,26 @@ impl Encode for Bulk {
     }
 }
 
-/// What the server does with a document that it has already.
+/// What the server does with a document that it already has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum BulkAction {
-    /// It keeps the first, and says so (409); data streams take nothing else.
+    /// Keeps the first and reports a conflict (409). Data streams accept only this action.
     #[default]
     Create,
-    /// It replaces it.
+    /// Replaces it.
     Index,
 }
 
-/// Where documents are stored: the name of an index or of a data stream, in which the table's name may stand.
+/// Where documents are stored: the name of an index or a data stream, which may contain the name of the table.
 ///
-/// The default is an index for each table. Data streams begin a new index when one is full or old, and an id is unique in
-/// one of these only: what is sent again after that is stored twice.
+/// The default is an index for each table. A data stream starts a new index when the current one is full or old, and
+/// ids are unique only within one index: a document sent again after that is stored twice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Index(String);
 
-/// What stands for the table's name.
+/// Placeholder for the name of the table.
 const TABLE: &str = "{table}";
-/// The longest name that servers take, in bytes.
+/// Longest name that servers accept, in bytes.
 const LONGEST: usize = 255;
 
 impl Default for Index {
@@ -71,7 +71,7 @@ impl fmt::Display for Index {
     }
 }
 
-/// Why a name is none for an index.
+/// Why an index name is not valid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "an index is named in lower case, without spaces and \\ / * ? \" < > | , # :, does not begin with - _ or +, and has at most 255 bytes; {{table}} stands for the table"
@@ -94,7 +94,7 @@ impl FromStr for Index {
     }
 }
 
-/// The three parts of a data stream's name, as Elastic's naming scheme has them.
+/// The three parts of a data stream's name, in Elastic's naming scheme.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct DataStream {
     pub(super) kind: String,
@@ -113,7 +113,7 @@ impl Index {
         self.0.replace(TABLE, "*")
     }
 
-    /// Whether it is a data stream: its name is one by Elastic's naming scheme, `logs-DATASET-NAMESPACE`.
+    /// Whether it is a data stream: its name follows Elastic's naming scheme, `logs-DATASET-NAMESPACE`.
     pub fn is_data_stream(&self) -> bool {
         self.data_stream("").is_some()
     }
@@ -128,7 +128,7 @@ impl Index {
     }
 }
 
-/// Writes the line before a document.
+/// Writes the action line of a document.
 pub(super) fn action(out: &mut dyn Write, action: BulkAction, index: &Index, table: &str, id: &str) -> io::Result<()> {
     let name = match action {
         BulkAction::Create => "create",

@@ -1,5 +1,5 @@
-//! The Community ID of a connection, version 1: the same text for both of its directions, by which the records of network
-//! monitors (Zeek, Suricata, …) are found. See <https://github.com/corelight/community-id-spec>.
+//! The Community ID of a connection, version 1. It is equal for both directions, and network monitors (Zeek, Suricata)
+//! store it with their records. See <https://github.com/corelight/community-id-spec>.
 
 use std::net::IpAddr;
 
@@ -8,12 +8,12 @@ use sha1::{Digest as _, Sha1};
 
 use crate::abi::ip;
 
-/// The seed that everybody has who was not told another.
+/// The default seed.
 const SEED: u16 = 0;
 
-/// The id of a connection of a protocol that has ports, by its number (6 TCP, 17 UDP, 132 SCTP).
+/// The id of a connection. The protocol must have ports: 6 TCP, 17 UDP, 132 SCTP.
 pub(super) fn community_id(protocol: u8, one: (IpAddr, u16), other: (IpAddr, u16)) -> String {
-    // On the wire, addresses of IPv4 that a socket of IPv6 has are of IPv4.
+    // IPv4-mapped addresses of IPv6 sockets appear as IPv4 on the wire.
     let (one, other) = ((ip::on_the_wire(one.0), one.1), (ip::on_the_wire(other.0), other.1));
     let (low, high) = if one <= other { (one, other) } else { (other, one) };
     let mut hash = Sha1::new().chain_update(SEED.to_be_bytes());
@@ -38,7 +38,7 @@ mod tests {
         (address.parse().unwrap(), port)
     }
 
-    /// Of the specification's baseline.
+    /// From the baseline of the specification.
     #[test]
     fn ids_are_those_of_the_specification_in_both_directions() {
         let vectors = [

@@ -1,5 +1,6 @@
-//! Rows as CSV (RFC 4180), for spreadsheets and databases. Text is escaped as on screens, and what a spreadsheet would take
-//! for a formula has an apostrophe before it. A list is joined by one space; if its texts have spaces, it is JSON.
+//! Rows as CSV (RFC 4180), for spreadsheets and databases. Text is escaped as on screens, and text that a spreadsheet
+//! would read as a formula starts with an apostrophe. The items of a list are joined by spaces; if an item contains a
+//! space, the list is JSON.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -18,7 +19,7 @@ impl Encode for Csv {
     }
 
     fn doc(&self) -> &'static str {
-        "Comma-separated values; several tables one below the other"
+        "Comma-separated values; several tables follow each other"
     }
 
     fn extension(&self) -> &'static str {
@@ -57,7 +58,7 @@ pub(super) fn cells(row: &dyn Row, columns: &Columns) -> Vec<String> {
     columns.of(row.table()).map(|(number, _)| cell(&row.value(number))).collect()
 }
 
-/// A cell; empty for null.
+/// A cell. Empty for null.
 pub(super) fn cell(value: &Value<'_>) -> String {
     match value {
         Value::Null => String::new(),
@@ -82,7 +83,7 @@ pub(super) fn cell(value: &Value<'_>) -> String {
     }
 }
 
-/// An item of a list, not guarded yet.
+/// An item of a list, not yet guarded against formulas.
 fn item(value: &Value<'_>) -> String {
     match value {
         Value::Text(text) => escape(text.as_bytes()).into_owned(),
@@ -95,7 +96,7 @@ fn is_simple(value: &Value<'_>) -> bool {
     !matches!(value, Value::Null | Value::List(_) | Value::Object(_) | Value::Json(_))
 }
 
-/// Text that no spreadsheet takes for a formula.
+/// Guards text against being read as a formula.
 fn guarded(text: Cow<'_, str>) -> String {
     if text.starts_with(['=', '+', '-', '@']) { format!("'{text}") } else { text.into_owned() }
 }

@@ -1,9 +1,8 @@
-//! What the documents of all schemas are made with: objects in objects, and values that every reader gives back as they
-//! were.
+//! Shared parts of the documents of all schemas: nested objects, and values that every reader returns unchanged.
 //!
-//! Readers differ in what they keep. Whole numbers beyond 2^53 are rounded by those that have only floating point, so they
-//! are text, under `<name>_text`. Bytes that are not UTF-8 are in hexadecimal under `<name>_hex`, as in our own JSON.
-//! What is null is left out.
+//! Readers differ in what they keep. Those with only floating point round whole numbers beyond 2^53, so such numbers
+//! are text under `<name>_text`. Bytes that are not UTF-8 are in hexadecimal under `<name>_hex`, as in our own JSON.
+//! Null values are omitted.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -16,15 +15,15 @@ use super::community_id::community_id;
 use crate::abi::ip;
 use crate::tables::{Row, System, Value, lossy};
 
-/// The largest whole number up to which floating point has all.
+/// The largest whole number up to which floating point is exact.
 const EXACT: i128 = 1 << 53;
 
-/// A document that is being made.
+/// A document under construction.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Document(pub(super) Map<String, Json>);
 
 impl Document {
-    /// Sets the value at a path of names with dots between them. What stands in the way stays.
+    /// Sets the value at a path of names separated by dots. An existing value that is not an object is kept.
     pub(super) fn set(&mut self, path: &str, value: impl Into<Json>) {
         let mut object = &mut self.0;
         let mut path = path;
@@ -36,7 +35,7 @@ impl Document {
         object.insert(path.to_owned(), value.into());
     }
 
-    /// Sets a value if there is one.
+    /// Sets a value if it is not `None`.
     pub(super) fn set_some(&mut self, path: &str, value: Option<impl Into<Json>>) {
         if let Some(value) = value {
             self.set(path, value);
@@ -55,7 +54,7 @@ impl Document {
         self.get(path)?.as_str()
     }
 
-    /// Adds text to the list at a path, unless it has it.
+    /// Adds text to the list at a path, unless it is already there.
     pub(super) fn add(&mut self, path: &str, text: &str) {
         let mut list = match self.get(path) {
             Some(Json::Array(list)) => list.clone(),
@@ -69,7 +68,7 @@ impl Document {
     }
 }
 
-/// A value as entries of an object: under its name, and what that would lose under the name with an ending.
+/// The entries of a value in an object: its name, and further names for what that entry would lose.
 pub(super) fn entries(name: &str, value: &Value<'_>) -> Vec<(String, Json)> {
     if is_empty(value) {
         return Vec::new();
@@ -82,7 +81,7 @@ pub(super) fn entries(name: &str, value: &Value<'_>) -> Vec<(String, Json)> {
     entries
 }
 
-/// Whether there is nothing to say.
+/// Whether a value is null or empty.
 pub(super) fn is_empty(value: &Value<'_>) -> bool {
     match value {
         Value::Null => true,
@@ -98,7 +97,7 @@ pub(super) fn is_empty(value: &Value<'_>) -> bool {
     }
 }
 
-/// Whether it is text of no letters.
+/// Whether a value is text of blanks only.
 pub(super) fn is_blank(value: &Value<'_>) -> bool {
     match value {
         Value::Text(text) => text.is_empty(),
@@ -107,7 +106,7 @@ pub(super) fn is_blank(value: &Value<'_>) -> bool {
     }
 }
 
-/// Whether it has bytes that its text loses, or numbers that some readers round.
+/// Whether a value has bytes that are lost as text, or numbers that some readers round.
 pub(super) fn needs_more(value: &Value<'_>) -> bool {
     is_inexact(value) || hex(value).is_some()
 }
@@ -124,8 +123,8 @@ fn is_inexact(value: &Value<'_>) -> bool {
     }
 }
 
-/// A value in a field of a schema: as it is, but for addresses. Schemas have them as packets have them, so that what a
-/// socket of IPv6 has of IPv4 is found by who searches for it.
+/// A value for a field of a schema. Addresses are written as in packets, so that IPv4-mapped addresses of IPv6 sockets
+/// are found by their IPv4 form.
 pub(super) fn plain_in(field: &str, value: &Value<'_>) -> Json {
     let json = plain(value);
     match json.as_str() {
@@ -134,7 +133,7 @@ pub(super) fn plain_in(field: &str, value: &Value<'_>) -> Json {
     }
 }
 
-/// A value as JSON. Numbers that some readers round are text.
+/// A value as JSON. Numbers that some readers round become text.
 pub(super) fn plain(value: &Value<'_>) -> Json {
     match value {
         Value::Null => Json::Null,
@@ -149,7 +148,7 @@ pub(super) fn plain(value: &Value<'_>) -> Json {
         Value::Mask(mask) => format!("{mask:016x}").into(),
         Value::Time(time) => super::units::instant(*time).into(),
         Value::List(list) => {
-            // Of one kind, so that all have one type.
+            // All items become text, so that all have one type.
             let as_text = is_inexact(value);
             let item = |item: &Value<'_>| match item {
                 Value::Integer(number) if as_text => number.to_string().into(),
@@ -164,7 +163,7 @@ pub(super) fn plain(value: &Value<'_>) -> Json {
     }
 }
 
-/// A value of a document of the engine, whose numbers may be rounded, too.
+/// A value of one of the engine's JSON documents, whose numbers may be rounded, too.
 fn of_json(json: &Json) -> Json {
     match json {
         Json::Number(number) if number.as_i128().is_some_and(|number| number.abs() > EXACT) => {
@@ -176,12 +175,12 @@ fn of_json(json: &Json) -> Json {
     }
 }
 
-/// Bytes as text, with U+FFFD for each that is not UTF-8.
+/// Bytes as text, with U+FFFD for each byte that is not UTF-8.
 pub(super) fn text_of(bytes: &[u8]) -> Cow<'_, str> {
     bytes.to_str().map_or_else(|_| Cow::Owned(lossy(bytes)), Cow::Borrowed)
 }
 
-/// All bytes in hexadecimal, if text loses some.
+/// All bytes in hexadecimal, if text would lose some.
 fn hex(value: &Value<'_>) -> Option<Json> {
     match value {
         Value::Bytes(bytes) if bytes.to_str().is_err() => Some(HEXLOWER.encode(bytes).into()),
@@ -210,7 +209,7 @@ pub(super) fn lower(value: &Value<'_>) -> Option<Json> {
     plain(value).as_str().map(|text| text.to_lowercase().into())
 }
 
-/// An absolute path, and whether the file had no name any more.
+/// An absolute path, and whether the file was deleted.
 pub(super) struct PathText {
     pub(super) path: String,
     pub(super) deleted: bool,
@@ -230,12 +229,12 @@ impl PathText {
         Some(PathText { path: path.to_owned(), deleted })
     }
 
-    /// What stands behind the last slash; the whole path if nothing does.
+    /// The part after the last slash, or the whole path if that part is empty.
     pub(super) fn name(&self) -> &str {
         self.path.rsplit('/').find(|part| !part.is_empty()).unwrap_or(&self.path)
     }
 
-    /// What stands before the name.
+    /// The part before the name.
     pub(super) fn directory(&self) -> Option<&str> {
         match self.path.rsplit_once('/')? {
             (_, "") => None,
@@ -244,7 +243,7 @@ impl PathText {
         }
     }
 
-    /// What stands behind the name's last dot.
+    /// The part after the last dot of the name.
     pub(super) fn extension(&self) -> Option<&str> {
         let (stem, extension) = self.name().rsplit_once('.')?;
         (!stem.is_empty() && !extension.is_empty()).then_some(extension)
@@ -261,7 +260,7 @@ pub(super) fn pairs(value: &Value<'_>) -> Json {
     entries.iter().map(pair).collect::<Vec<Json>>().into()
 }
 
-/// An end of a connection, or both.
+/// One end of a connection, or both.
 #[derive(Debug, Default)]
 pub(super) struct Flow {
     pub(super) family: Option<String>,
@@ -279,18 +278,18 @@ pub(super) struct End {
     pub(super) port: Option<u32>,
 }
 
-/// Who began.
+/// Which end opened the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Direction {
     Ingress,
     Egress,
 }
 
-/// Ports that the kernel gives to who asks for none, unless it was told others (`net.ipv4.ip_local_port_range`).
+/// Ports that the kernel assigns automatically by default (`net.ipv4.ip_local_port_range`).
 const EPHEMERAL: std::ops::RangeInclusive<u32> = 32768..=60999;
 
 impl Flow {
-    /// That of a row, if it is about an end of a connection of internet protocols.
+    /// The connection of a row, if it is about an end of an internet connection.
     pub(super) fn of(row: &dyn Row, origin: &super::Origin) -> Option<Self> {
         let transport = row.table().event.transport.map(str::to_owned);
         let mut flow = Flow { transport, ..Flow::default() };
@@ -318,7 +317,7 @@ impl Flow {
         let is_ip4 = |end: &End| Some(end.ip.as_ref()?.parse::<IpAddr>().ok()?.is_ipv4());
         let families = [is_ip4(&flow.local), is_ip4(&flow.remote)];
         if families.contains(&Some(true)) {
-            // Of a socket of IPv6, too, whose packets are those of IPv4.
+            // Also for an IPv6 socket whose packets are IPv4.
             flow.family = Some("inet".to_owned());
         } else if flow.family.is_none() && families.contains(&Some(false)) {
             flow.family = Some("inet6".to_owned());
@@ -341,7 +340,7 @@ impl Flow {
         Some(flow)
     }
 
-    /// Who began and who was asked, as far as that is known; else the own end and the other.
+    /// The client and the server if known; otherwise the local and the remote end.
     pub(super) fn ends(&self) -> (End, End) {
         let (local, remote) = (self.local.clone(), self.remote.clone());
         match self.direction {
@@ -351,7 +350,7 @@ impl Flow {
         }
     }
 
-    /// What network monitors call the connection, if both ends are known and its protocol has ports.
+    /// The id that network monitors give the connection, if both ends are known and the protocol has ports.
     pub(super) fn community_id(&self) -> Option<String> {
         let protocol = self.number().filter(|number| matches!(number, 6 | 17 | 132))?;
         let end = |end: &End| -> Option<(IpAddr, u16)> {
@@ -363,7 +362,7 @@ impl Flow {
         specified.then(|| community_id(u8::try_from(protocol).unwrap_or_default(), local, remote))
     }
 
-    /// The protocol, by IANA's keyword.
+    /// The protocol, as IANA's keyword.
     pub(super) fn keyword(&self) -> Option<&str> {
         match self.transport.as_deref()? {
             "icmpv6" => Some("ipv6-icmp"),
@@ -371,7 +370,7 @@ impl Flow {
         }
     }
 
-    /// The protocol, by IANA's number.
+    /// The protocol, as IANA's number.
     pub(super) fn number(&self) -> Option<u32> {
         Some(match self.keyword()? {
             "icmp" => 1,
@@ -386,7 +385,7 @@ impl Flow {
     }
 }
 
-/// The pid that a row has in its column `pid`.
+/// The value of the column `pid` of a row.
 pub(super) fn pid_of(row: &dyn Row) -> Option<u32> {
     match row.value(row.table().column("pid")?) {
         Value::Integer(pid) => u32::try_from(pid).ok(),
@@ -394,12 +393,12 @@ pub(super) fn pid_of(row: &dyn Row) -> Option<u32> {
     }
 }
 
-/// The type of files that a row's column says, as our tables name it.
+/// The file type in a column of a row, in the words of our tables.
 pub(super) fn file_type(value: &Value<'_>) -> Option<String> {
     plain(value).as_str().map(str::to_owned)
 }
 
-/// A row in words: the columns that fit a screen, as far as they have something. At most 1,000 characters.
+/// A row as a sentence: the columns that fit on a screen and have a value. At most 1,000 characters.
 pub(super) fn sentence(row: &dyn Row) -> String {
     const MOST: usize = 1000;
     let table = row.table();

@@ -1,5 +1,5 @@
-//! Rows as documents of the Elastic Common Schema, release 9.4.0. Which column goes to which field is said beside the
-//! column; columns without a field stand below `cryoscope`, under the table's own name. See `docs/siem.md`.
+//! Rows as documents of the Elastic Common Schema, release 9.4.0. The columns name their fields; columns without a
+//! field are placed under `cryoscope` and the name of the table. See `docs/siem.md`.
 
 mod fields;
 mod process;
@@ -20,11 +20,11 @@ use crate::tables::{Form, Row, System, Target, Value};
 use crate::timeline;
 pub(super) use fields::{Field, fields};
 
-/// The release of the schema.
+/// Release of the schema.
 const VERSION: &str = "9.4.0";
-/// The longest term that Lucene takes, in bytes: a document with a longer one is refused as a whole.
+/// Longest term that Lucene accepts, in bytes. A document with a longer one is refused as a whole.
 const LONGEST: usize = 32766;
-/// Who makes the documents.
+/// Name of the observer.
 const NAME: &str = "cryoscope";
 
 /// Documents of the Elastic Common Schema.
@@ -36,7 +36,7 @@ impl Encode for Ecs {
     }
 
     fn doc(&self) -> &'static str {
-        "Documents of the Elastic Common Schema, one a line"
+        "Documents of the Elastic Common Schema, one per line"
     }
 
     fn kind(&self) -> Kind {
@@ -70,7 +70,8 @@ pub(super) fn document(row: &dyn Row, columns: &Columns, origin: &Origin, id: &s
     document.set("event.type", [if connected { "connection" } else { "info" }].as_slice());
     document.set("event.action", if event.action.is_empty() { &*table.name } else { event.action });
     if origin.starts && event.existence {
-        // What rules about starts of processes ask for. It is not what is known, so it is told.
+        // Rules about process starts match these values. Nothing proves that the process just started, so a tag says
+        // so.
         document.add("event.type", "start");
         document.set("event.action", "exec");
         document.add("tags", "state_as_start");
@@ -121,13 +122,13 @@ struct Filling<'o> {
 }
 
 impl Filling<'_> {
-    /// What all documents of a checkpoint have: its container, and the archive.
+    /// Adds the fields that all documents of a checkpoint share: its container and the archive.
     fn context(&mut self) {
         let container = &self.origin.container;
         for (number, column) in container.table().columns.iter().enumerate() {
             let mut targets =
                 column.targets().iter().filter(|target| target.system == System::Ecs && !target.own).peekable();
-            // A column may have a hundred thousand annotations, of which no document takes any.
+            // A column may have a hundred thousand annotations, none of which is copied into documents.
             if targets.peek().is_none() || self.has_many_labels(&column.name) {
                 continue;
             }
@@ -156,13 +157,13 @@ impl Filling<'_> {
         }
     }
 
-    /// What whoever ran the command said of all rows, each where ECS has it.
+    /// Adds the user's own fields to all rows, mapped to ECS where possible.
     fn said(&mut self) {
         self.document.set_some("host.name", self.origin.host_name());
         let mut host = self.origin.fields.iter().find(|(name, _)| HOST_FIELDS.contains(&name.as_str()));
         for (name, text) in &self.origin.fields {
             match name.as_str() {
-                // The first of two names is the host's, the other one a label.
+                // If both host fields are given, the first names the host and the other becomes a label.
                 first if host.take_if(|(host, _)| host == first).is_some() => {}
                 CLUSTER_FIELD => self.document.set("orchestrator.cluster.name", text.as_str()),
                 other => self.document.set(&format!("labels.{}", other.replace('.', "_")), text.as_str()),
@@ -170,7 +171,7 @@ impl Filling<'_> {
         }
     }
 
-    /// The data stream that the document is for, if it is for one: servers refuse what does not agree with its name.
+    /// The data stream of the document, if any. Servers refuse a document that does not match its name.
     fn data_stream(&mut self, table: &str) {
         let Some(stream) = self.origin.index.data_stream(table) else { return };
         self.document.set("data_stream.type", stream.kind);
@@ -178,17 +179,17 @@ impl Filling<'_> {
         self.document.set("data_stream.namespace", stream.namespace);
     }
 
-    /// Whether there are more labels than each document is to repeat. The document of the container itself has them all.
+    /// Whether there are too many labels to repeat them in each document. The document of the container itself has all.
     fn has_many_labels(&self, column: &str) -> bool {
         column == "labels"
             && self.origin.container.labels.as_ref().is_some_and(|labels| labels.len() > Origin::REPEATED)
     }
 
-    /// Puts a value into a field, if it can stand there, and tells whether nothing of it is lost.
+    /// Puts a value into a field if possible, and tells whether nothing of it was lost.
     fn put(&mut self, target: &Target, value: &Value<'_>) -> bool {
         let field = target.field;
         if document::is_blank(value) {
-            // That it is known to be empty is told below our own name.
+            // A value known to be empty goes under our own name.
             return false;
         }
         let json = match target.form {
@@ -197,7 +198,7 @@ impl Filling<'_> {
             Form::Text => Some(document::as_text(value)),
             Form::Lower => document::lower(value),
             Form::Capabilities => match value {
-                // An empty list cannot be told from one that is not there.
+                // An empty list is the same as a missing one.
                 Value::Mask(0) => None,
                 Value::Mask(mask) => Some(capability::names(*mask).iter().map(|name| Json::from(&**name)).collect()),
                 _ => None,
@@ -223,7 +224,7 @@ impl Filling<'_> {
             Form::Image => return self.image(value),
             Form::ChangeType => match plain(value).as_str() {
                 Some("deleted" | "opaque") => Some(["deletion"].as_slice().into()),
-                // Engines do not tell what is new from what is changed.
+                // Engines do not distinguish new files from changed ones.
                 _ => None,
             },
             Form::Uuid | Form::TcpState | Form::Sha256 | Form::Moment | Form::Millis | Form::Octal => None,
@@ -234,9 +235,9 @@ impl Filling<'_> {
         whole
     }
 
-    /// Puts a value where columns stand that ECS does not know.
+    /// Puts a value under our own names, for columns that ECS does not know.
     fn own(&mut self, prefix: &str, column: &str, value: &Value<'_>) {
-        // Dots in names would make objects of them.
+        // Dots in names would turn them into objects.
         let entries = match value {
             Value::Object(entries) if entries.iter().any(|(name, _)| name.is_empty() || name.contains('.')) => {
                 vec![(format!("{column}_json"), super::json::to_text(value).into())]
@@ -248,7 +249,7 @@ impl Filling<'_> {
         }
     }
 
-    /// A value to find the document by. It stands where the column is, too.
+    /// Adds a value to the `related` fields. The column keeps it, too.
     fn related_value(&mut self, field: &str, value: &Value<'_>) -> bool {
         let json = plain(value);
         let fits = |text: &&str| field != "related.ip" || text.parse::<IpAddr>().is_ok();
@@ -259,7 +260,7 @@ impl Filling<'_> {
         false
     }
 
-    /// A path, and what can be told from it.
+    /// A path, and the fields derived from it.
     fn path(&mut self, field: &str, value: &Value<'_>) -> bool {
         let Some(path) = PathText::of(value) else { return false };
         let text = Json::from(path.path.as_str());
@@ -282,7 +283,7 @@ impl Filling<'_> {
         let Some(reference) = json.as_str() else { return false };
         let (reference, _) = reference.split_once('@').unwrap_or((reference, ""));
         let (name, tag) = match reference.rsplit_once(':') {
-            // What stands behind the colon of a registry is a port.
+            // After the colon of a registry comes a port.
             Some((name, tag)) if !tag.contains('/') => (name, Some(tag)),
             _ => (reference, None),
         };
@@ -316,7 +317,7 @@ impl Filling<'_> {
         }
     }
 
-    /// Cuts text in the fields of the schema that is longer than Lucene takes. All of it stands below `cryoscope` then.
+    /// Truncates text in schema fields that is longer than Lucene accepts. The whole text is then under `cryoscope`.
     fn cut(&mut self) {
         let mut some = false;
         for (_, field) in self.document.0.iter_mut().filter(|(name, _)| *name != NAME) {
@@ -330,7 +331,7 @@ impl Filling<'_> {
         }
     }
 
-    /// Collects what analysts pivot on, wherever it stands.
+    /// Collects the values that analysts pivot on.
     fn related(&mut self) {
         let document = &mut self.document;
         let texts = |document: &Document, fields: &[&str]| -> Vec<String> {
@@ -369,7 +370,7 @@ impl Filling<'_> {
     }
 }
 
-/// Labels, with `_` for each dot in their names; of those that become the same, the first.
+/// Labels, with `_` for each dot in their names. If two names become equal, the first is kept.
 fn labels(value: &Value<'_>) -> Json {
     let Value::Object(entries) = value else { return Json::Null };
     let mut labels = Map::new();
@@ -383,7 +384,7 @@ fn labels(value: &Value<'_>) -> Json {
     Json::Object(labels)
 }
 
-/// Whether Lucene takes all of it.
+/// Whether Lucene accepts all of it.
 fn fits(json: &Json) -> bool {
     match json {
         Json::String(text) => text.len() <= LONGEST,
@@ -393,7 +394,7 @@ fn fits(json: &Json) -> bool {
     }
 }
 
-/// Cuts text that Lucene does not take.
+/// Truncates text that Lucene does not accept.
 fn cut(json: &mut Json) {
     match json {
         Json::String(text) if text.len() > LONGEST => text.truncate(text.floor_char_boundary(LONGEST)),

@@ -1,4 +1,4 @@
-//! Rows in a format, one by one: made where the row is, written where its turn comes.
+//! Encodes rows one by one: where the row is made. They are written in their turn.
 
 use std::io;
 use std::sync::Arc;
@@ -13,33 +13,33 @@ use super::withheld::Withheld;
 use super::{Origin, Style};
 use crate::tables::{Row, Value};
 
-/// What the cells of a column hold that has no type, unless they are null.
+/// Contents of a column without a type, except for nulls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Content {
-    /// Nothing yet.
+    /// Nothing so far.
     Null,
     /// Numbers.
     Number,
-    /// Hexadecimal: cut, it would be another.
+    /// Hexadecimal numbers. They must not be truncated.
     Address,
     /// Anything else.
     Text,
 }
 
-/// A row in a format, without what stands between rows. Made where the row is; written where its turn comes.
+/// An encoded row, without separators. Made where the row is; written in its turn.
 #[derive(Clone, Debug)]
 pub enum Encoded {
-    /// As it is written.
+    /// Bytes to write.
     Bytes(Vec<u8>),
-    /// Cells, whose widths the others decide, and what those hold whose columns have no type.
+    /// Cells, whose widths depend on all rows, and the contents of cells in columns without a type.
     Cells(Vec<String>, Vec<Content>),
-    /// Cells with their types.
+    /// Typed cells.
     #[cfg(feature = "parquet")]
     Typed(TypedCells),
 }
 
 impl Encoded {
-    /// Bytes of memory that it takes, about.
+    /// Approximate size in memory, in bytes.
     pub fn len(&self) -> usize {
         match self {
             Encoded::Bytes(bytes) => bytes.len(),
@@ -62,7 +62,7 @@ impl Encoded {
         }
     }
 
-    /// Whether there is nothing.
+    /// Whether it is empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -72,39 +72,39 @@ impl Encoded {
 #[derive(Debug)]
 pub struct Encoder {
     style: Style,
-    /// What the columns before those of each row have.
+    /// Values of the leading columns.
     lead: Vec<Option<BString>>,
     origin: Option<Arc<Origin>>,
     ids: Ids,
 }
 
 impl Encoder {
-    /// An encoder of a style.
+    /// Creates an encoder for a style.
     pub fn new(style: Style) -> Self {
         Encoder { style, lead: Vec::new(), origin: None, ids: Ids::default() }
     }
 
-    /// Sets what the columns of [`Style::lead`] have in the next rows, in their order; those without a value are null.
+    /// Sets the values of the columns of [`Style::lead`] for the next rows, in order. Missing values are null.
     pub fn lead(&mut self, values: Vec<Option<BString>>) {
         self.lead = values;
     }
 
-    /// Sets the checkpoint that the next rows are from. Documents need it.
+    /// Sets the checkpoint of the next rows. Documents need it.
     pub fn origin(&mut self, origin: Arc<Origin>) {
         self.origin = Some(origin);
         self.ids = Ids::default();
     }
 
-    /// A row.
+    /// Encodes a row.
     ///
     /// # Errors
     ///
-    /// If the format is one of documents, and the checkpoint of the row is not known.
+    /// If the format writes documents and the checkpoint of the row is not set.
     pub fn encode(&mut self, row: &dyn Row) -> io::Result<Encoded> {
         let table = row.table();
         let given = self.lead.iter().map(Option::as_ref).chain(std::iter::repeat(None));
         let lead = self.style.lead.iter().zip(given).map(|(key, text)| {
-            // A table that has a column of that name knows best.
+            // A column of the table with the same name has precedence.
             let own = table.column(key).map(|number| row.value(number));
             let given = || text.map_or(Value::Null, |text| Value::Bytes((&**text).into()));
             (key.as_str(), own.unwrap_or_else(given))

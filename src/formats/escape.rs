@@ -1,14 +1,14 @@
-//! The one escaper for text that people read. Names, arguments and logs come from the container, and whoever wrote them
-//! may have meant them for the terminal of the person who looks.
+//! The only escaper for text shown to people. Names, arguments and logs come from the container, and may have been
+//! written to attack the reader's terminal.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use bstr::ByteSlice;
 
-/// Text in which nothing can move the cursor, change colours, hide or turn around: control characters (C0, C1, DEL), line
-/// and paragraph separators, bidirectional and zero-width characters and bytes that are not UTF-8 are shown by their codes.
-/// So is a space at the end, which nobody sees: `/tmp/.. ` is not `/tmp/..`.
+/// Escapes text so that nothing can move the cursor, change colours, hide or reorder text: control characters (C0, C1,
+/// DEL), line and paragraph separators, bidirectional and zero-width characters, and bytes that are not UTF-8 are shown
+/// by their codes. A trailing space is escaped, too, as it would be invisible: `/tmp/.. ` is not `/tmp/..`.
 ///
 /// ```
 /// use cryoscope::formats::escape;
@@ -26,7 +26,7 @@ pub fn escape(bytes: &[u8]) -> Cow<'_, str> {
     plain(bytes)
 }
 
-/// The same, but for a space at the end.
+/// The same, except for a trailing space.
 fn plain(bytes: &[u8]) -> Cow<'_, str> {
     if let Ok(text) = bytes.to_str()
         && !text.chars().any(is_unsafe)
@@ -56,7 +56,7 @@ fn escape_char(c: char, escaped: &mut String) {
     };
 }
 
-/// Whether a character does something else than to be seen.
+/// Whether a character does something other than being displayed.
 pub(super) fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(c,

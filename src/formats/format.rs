@@ -1,4 +1,4 @@
-//! What a format is, and the list of all.
+//! The trait of formats, and the list of all formats.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,79 +9,79 @@ use super::encoder::Encoded;
 use super::style::{Columns, Style};
 use crate::tables::{Column, Row, Table, Value};
 
-/// How rows become bytes. Each format is a file that implements it, and a line in the list of all.
+/// How rows become bytes. Each format is a file that implements this trait, and a line in the list.
 pub(super) trait Encode: Sync {
-    /// The name that `--format` takes.
+    /// The value of `--format`.
     fn name(&self) -> &'static str;
 
     /// One line of help.
     fn doc(&self) -> &'static str;
 
-    /// The ending of names of files.
+    /// File name extension.
     fn extension(&self) -> &'static str {
         "ndjson"
     }
 
-    /// What rows need, and how they stand in an output.
+    /// What the format needs, and how its rows are arranged.
     fn kind(&self) -> Kind;
 
     /// Encodes a row, without what stands between rows.
     fn encode(&self, line: &Line<'_>) -> io::Result<Encoded>;
 
-    /// Begins a table. The sheet takes its rows.
+    /// Begins a table. The returned sheet takes its rows.
     fn begin(&self, _: &Head<'_>, _: &mut dyn Write) -> io::Result<Box<dyn Sheet>> {
         Ok(Box::new(Lines))
     }
 
-    /// Ends an output that had a table, or none.
+    /// Completes an output, with or without a table.
     fn finish(&self, _: &Style, _: &mut dyn Write) -> io::Result<()> {
         Ok(())
     }
 }
 
-/// What rows of a format need, and how they stand in an output.
+/// What a format needs, and how its rows are arranged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Each row stands for itself.
+    /// Each row is independent.
     Lines,
-    /// All rows of a table are grouped, whichever checkpoints they are from.
+    /// Rows are grouped by table, across checkpoints.
     ByTable,
-    /// The same, and an output has one table and no more. It is not text, either.
+    /// The same, but an output holds exactly one table and is not text.
     OneTable,
-    /// Each row is a document, which says what checkpoint it is from.
+    /// Each row is a document that names its checkpoint.
     Document {
-        /// Whether it must have a time.
+        /// Whether each document needs a time.
         timed: bool,
     },
 }
 
-/// A row to encode, with what stands before it.
+/// A row to encode, with its leading columns.
 pub(super) struct Line<'r> {
     pub(super) row: &'r dyn Row,
-    /// The columns that come behind those before the row.
+    /// The columns after the leading ones.
     pub(super) behind: Cow<'r, Columns>,
-    /// All columns that are written.
+    /// All columns to write.
     pub(super) columns: &'r Columns,
-    /// The name of the table, where rows tell it.
+    /// Name of the table, if rows name it.
     pub(super) table_name: Option<&'r str>,
-    /// Values before the row, such as its archive.
+    /// Values of the leading columns, such as the archive.
     pub(super) lead: Vec<(&'r str, Value<'r>)>,
-    /// The checkpoint of a document, and the id of its row.
+    /// Checkpoint of a document, and the id of its row.
     pub(super) origin: Option<(&'r Origin, String)>,
 }
 
 impl<'r> Line<'r> {
-    /// The values before the row, with the table's name.
+    /// The leading values, with the name of the table.
     pub(super) fn named_lead(&self) -> impl Iterator<Item = (&'r str, Value<'r>)> + '_ {
         let table = self.table_name.map(|name| ("table", Value::Text(name.into())));
         table.into_iter().chain(self.lead.iter().cloned())
     }
 
-    /// The checkpoint of a document, and the id of its row.
+    /// Checkpoint of a document, and the id of its row.
     ///
     /// # Errors
     ///
-    /// If the caller did not say which checkpoint it is.
+    /// If the caller did not set the checkpoint.
     pub(super) fn origin(&self) -> io::Result<(&'r Origin, &str)> {
         let missing = || io::Error::new(io::ErrorKind::InvalidInput, "documents need to know their checkpoint");
         self.origin.as_ref().map(|(origin, id)| (*origin, id.as_str())).ok_or_else(missing)
@@ -92,9 +92,9 @@ impl<'r> Line<'r> {
 pub(super) struct Head<'t> {
     pub(super) style: &'t Style,
     pub(super) table: &'t Table,
-    /// The columns that come behind those before each row.
+    /// The columns after the leading ones.
     pub(super) behind: Cow<'t, Columns>,
-    /// Whether it is the first of its output.
+    /// Whether it is the first table of its output.
     pub(super) first: bool,
 }
 
@@ -104,7 +104,7 @@ impl<'t> Head<'t> {
         self.behind.of(self.table).map(|(_, column)| column)
     }
 
-    /// The names of what stands before each row.
+    /// The names of the leading columns.
     pub(super) fn lead(&self) -> impl Iterator<Item = &'t str> + use<'t> {
         self.style.lead.iter().map(String::as_str)
     }
@@ -125,12 +125,12 @@ pub(super) trait Sheet: fmt::Debug + Send {
         Ok(())
     }
 
-    /// Bytes of memory that rows take until they can be written together.
+    /// Bytes of memory used by rows that wait to be written together.
     fn waiting(&self) -> usize {
         0
     }
 
-    /// Writes the rows that wait.
+    /// Writes the waiting rows.
     fn write_waiting(&mut self, _: &mut dyn Write) -> io::Result<()> {
         Ok(())
     }
@@ -153,7 +153,7 @@ impl Sheet for Lines {
 #[derive(Clone, Copy)]
 pub struct Format(pub(super) &'static dyn Encode);
 
-/// Defines the list of formats: a line for each, with its file.
+/// Defines the list of formats: one line for each, with its file.
 macro_rules! formats {
     ($($(#[$attribute:meta])* $name:ident: $module:ident::$type:ident;)+) => {
         impl Format {
@@ -171,12 +171,12 @@ macro_rules! formats {
 pub(super) use formats;
 
 impl Format {
-    /// Returns the format of a name, as `--format` takes it.
+    /// Returns the format with a name, as given to `--format`.
     pub fn find(name: &str) -> Option<Format> {
         Self::ALL.iter().copied().find(|format| format.name() == name)
     }
 
-    /// Its name, as `--format` takes it.
+    /// Name, as given to `--format`.
     pub fn name(self) -> &'static str {
         self.0.name()
     }
@@ -186,28 +186,27 @@ impl Format {
         self.0.doc()
     }
 
-    /// The ending of names of files.
+    /// File name extension.
     pub fn extension(self) -> &'static str {
         self.0.extension()
     }
 
-    /// Whether all rows of a table are grouped, whichever checkpoints they are from. In other formats, each row stands
-    /// for itself.
+    /// Whether rows are grouped by table, across checkpoints. In other formats, each row is independent.
     pub fn is_by_table(self) -> bool {
         matches!(self.0.kind(), Kind::ByTable | Kind::OneTable)
     }
 
-    /// Whether an output has one table and no more. It is not text, either.
+    /// Whether an output holds exactly one table. Such a format is not text.
     pub fn is_one_table(self) -> bool {
         self.0.kind() == Kind::OneTable
     }
 
-    /// Whether rows are documents, which say what checkpoint they are from.
+    /// Whether rows are documents that name their checkpoint.
     pub fn needs_origin(self) -> bool {
         matches!(self.0.kind(), Kind::Document { .. })
     }
 
-    /// Whether a document must have a time.
+    /// Whether each document needs a time.
     pub fn needs_time(self) -> bool {
         self.0.kind() == Kind::Document { timed: true }
     }

@@ -1,5 +1,5 @@
-//! Rows as events for Splunk's HTTP Event Collector, an object a line. The event is the row as our JSON has it; what tells
-//! of its checkpoint stands in indexed fields. See `docs/siem.md`.
+//! Rows as events for Splunk's HTTP Event Collector, one object per line. The event is the row as in our JSON; its
+//! checkpoint is described by indexed fields. See `docs/siem.md`.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -22,7 +22,7 @@ impl Encode for Hec {
     }
 
     fn doc(&self) -> &'static str {
-        "Events for Splunk's HTTP Event Collector, one a line"
+        "Events for Splunk's HTTP Event Collector, one per line"
     }
 
     fn kind(&self) -> Kind {
@@ -64,7 +64,7 @@ fn event(
     cells.extend(columns.of(table).map(|(number, column)| (&*column.name, known(row.value(number)))));
     cells.retain(|(_, value)| !document::is_empty(value));
     if cells.is_empty() {
-        // Splunk takes no event that is empty.
+        // Splunk refuses empty events.
         cells.push(("table", Value::Text((&*table.name).into())));
     }
     json::named(out, cells.iter().map(|(name, value)| (*name, value)))?;
@@ -72,7 +72,7 @@ fn event(
     writeln!(out, ",\"fields\":{}}}", json::to_text(&Value::Json(Cow::Owned(fields))))
 }
 
-/// What is known of a value: objects without what is null in them.
+/// A value without the null entries of objects.
 fn known(value: Value<'_>) -> Value<'_> {
     match value {
         Value::Object(entries) => {
@@ -83,7 +83,7 @@ fn known(value: Value<'_>) -> Value<'_> {
     }
 }
 
-/// What tells of the checkpoint: indexed fields, each a text or a list of texts.
+/// The indexed fields that describe the checkpoint. Each is a text or a list of texts.
 fn fields(row: &dyn Row, origin: &Origin, id: &str) -> Map<String, Json> {
     let container = &origin.container;
     let checkpointed = origin.time.as_ref().map(|(time, _)| format!("{time:.9}"));
@@ -105,7 +105,7 @@ fn fields(row: &dyn Row, origin: &Origin, id: &str) -> Map<String, Json> {
     let said = origin.fields.iter().map(|(name, text)| (name.as_str(), Some(text.as_str())));
     for (name, value) in known.into_iter().chain(said) {
         if let Some(value) = value.filter(|value| !value.is_empty()) {
-            // What is said does not hide what is known.
+            // A user's field does not hide a known value.
             fields.entry(name).or_insert_with(|| value.into());
         }
     }

@@ -1,13 +1,12 @@
-//! Hex dumps: sixteen bytes a row, with their address and what of them is visible ASCII.
+//! Hex dumps: sixteen bytes per row, with their address and their visible ASCII characters.
 
-/// Bytes of a row.
+/// Bytes per row.
 const WIDTH: usize = 16;
 
-/// Writes rows of bytes into text.
+/// Appends rows of bytes to a text.
 ///
-/// A row that equals the one before stands for itself as a single `*`, and so do those that follow, unless `whole` is set.
-/// All sixteen bytes are compared, not what is visible of them. `before` are the bytes right before, if the rows go on
-/// from others.
+/// Rows that equal the row before are replaced by a single `*`, unless `whole` is set. All sixteen bytes are compared,
+/// not only their visible characters. `before` holds the preceding bytes, if the rows continue others.
 ///
 /// ```
 /// let mut text = Vec::new();
@@ -86,7 +85,7 @@ mod tests {
         let mut bytes = vec![1; 64];
         assert_eq!(dump(&bytes, &[], false).len(), 2);
         assert_eq!(dump(&bytes, &[], true).len(), 4);
-        // Bytes that look alike are not alike.
+        // Bytes that look alike may differ.
         bytes[20] = 2;
         bytes[40] = 3;
         bytes[60] = 4;

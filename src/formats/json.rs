@@ -1,6 +1,6 @@
-//! Rows as JSON: lossless, in the order of the columns, one row a line.
+//! Rows as JSON: lossless, in the order of the columns, one row per line.
 //!
-//! Bytes that are not UTF-8 have U+FFFD for each bad byte, and one more key, `<column>_hex`, with all bytes.
+//! For bytes that are not UTF-8, each bad byte becomes U+FFFD, and another key, `<column>_hex`, holds all bytes.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -16,7 +16,7 @@ use super::units;
 pub(super) use crate::tables::lossy;
 use crate::tables::{Row, Value, has_hex};
 
-/// An array of rows; of several tables, an object of arrays.
+/// An array of rows. For several tables, an object of arrays.
 pub(super) struct Json;
 
 impl Encode for Json {
@@ -25,7 +25,7 @@ impl Encode for Json {
     }
 
     fn doc(&self) -> &'static str {
-        "An array of objects; of several tables, an object of arrays"
+        "An array of objects; for several tables, an object of arrays"
     }
 
     fn extension(&self) -> &'static str {
@@ -75,7 +75,7 @@ impl Sheet for Array {
     }
 }
 
-/// Writes a row as an object, with some keys before its own.
+/// Writes a row as an object, with some keys in front of its own.
 ///
 /// # Errors
 ///
@@ -193,15 +193,14 @@ pub(super) fn text(out: &mut dyn Write, text: &str) -> io::Result<()> {
     }
 }
 
-/// A document in lines, each level indented by two blanks; without a newline at its end.
+/// A document as indented text, with two blanks per level and no newline at its end.
 pub fn pretty(document: &serde_json::Value) -> String {
     harmless(format!("{document:#}"))
 }
 
-/// JSON in which characters that do something to a terminal, but that JSON leaves as they are, have their escapes. It
-/// means the same.
+/// Escapes characters that JSON allows but that affect a terminal. The meaning stays the same.
 pub(super) fn harmless(json: String) -> String {
-    // Text has no newline that is not escaped already: it stands between values.
+    // Text has no raw newline, so each one is between values.
     let is_harmful = |c: char| c != '\n' && is_unsafe(c);
     if !json.chars().any(is_harmful) {
         return json;
@@ -241,7 +240,7 @@ fn hex(out: &mut dyn Write, value: &Value<'_>) -> io::Result<()> {
 /// The JSON of a value, as text.
 pub(crate) fn to_text(v: &Value<'_>) -> String {
     let mut out = Vec::new();
-    // Writing to memory does not fail.
+    // Writing to memory cannot fail.
     let _ = value(&mut out, v);
     String::from_utf8_lossy(&out).into_owned()
 }

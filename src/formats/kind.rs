@@ -1,43 +1,43 @@
-//! What columns are where types are those of engines of analysis. Parquet and every form of schema go by it, so that a file and
-//! the table that is made for it agree.
+//! Types of columns for analysis engines. Parquet and all forms of schema use them, so that a file and the table
+//! created for it agree.
 
 use crate::tables::{Column, Name, Table, Type};
 
-/// The column of what text and numbers of a row lose.
+/// The column for what text and numbers of a row lose.
 pub(super) const HEX: &str = "_hex";
 
-/// The columns before a row's own that files have: which archive and checkpoint it is from.
+/// The leading columns of files: the archive and checkpoint of the row.
 const LEAD: [(&str, &str); 3] = [
-    ("archive", "The archive that the row is from."),
-    ("set", "The folder in the archive, where it holds several checkpoints."),
-    ("archive_sha256", "SHA-256 of the archive's bytes, where it was hashed."),
+    ("archive", "Archive of the row."),
+    ("set", "Directory in the archive, if it holds several checkpoints."),
+    ("archive_sha256", "SHA-256 of the archive, if it was hashed."),
 ];
 
-/// What `_hex` holds.
-const HEX_DOC: &str = "JSON: by column, the bytes of text that is not UTF-8 in hexadecimal, and numbers that the column's type does not \
+/// Description of the column `_hex`.
+const HEX_DOC: &str = "JSON: by column, the bytes of text that is not UTF-8 in hexadecimal, and numbers that the column's type cannot \
                        hold.";
 
-/// A value that is no list.
+/// A value that is not a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scalar {
-    /// A switch.
+    /// A boolean.
     Bool,
-    /// A number of 64 bits with a sign.
+    /// A signed number of 64 bits.
     Number,
     /// A number of up to 20 digits.
     Large,
     /// Microseconds of UTC.
     Time,
-    /// Text; JSON, where it is an object.
+    /// Text. JSON for objects.
     Text,
 }
 
-/// What a column holds.
+/// Type of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Kind {
-    /// What it holds, or its lists do.
+    /// Type of its values, or of the items of its lists.
     pub(super) scalar: Scalar,
-    /// Whether it holds lists.
+    /// Whether values are lists.
     pub(super) list: bool,
 }
 
@@ -45,7 +45,7 @@ impl Kind {
     /// Text.
     pub(super) const TEXT: Kind = Kind { scalar: Scalar::Text, list: false };
 
-    /// Of a column of a table. The data has no say in it.
+    /// The type of a table's column. It does not depend on the data.
     pub(super) fn of(column: &Column) -> Self {
         match column.column_type {
             Type::List => Kind { scalar: column.item.map_or(Scalar::Text, scalar), list: true },
@@ -68,7 +68,7 @@ fn scalar(of: Type) -> Scalar {
 #[derive(Clone, Debug)]
 pub(super) struct Field {
     pub(super) name: Name,
-    /// What it means, on one line.
+    /// Its description, in one line.
     pub(super) doc: String,
     pub(super) kind: Kind,
 }
@@ -81,7 +81,7 @@ pub(super) fn fields(table: &Table) -> Vec<Field> {
         doc: crate::tables::on_one_line(&column.doc),
         kind: Kind::of(column),
     };
-    // What a table says itself stands in the same place.
+    // A column that the table itself has goes in the same place.
     let said = |name: &str| table.columns.iter().find(|column| column.name == name);
     let lead = LEAD.into_iter().map(|(name, doc)| said(name).map_or_else(|| text((name, doc)), of));
     let own = table.columns.iter().filter(|column| !LEAD.iter().any(|(name, _)| *name == column.name));

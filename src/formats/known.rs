@@ -1,4 +1,4 @@
-//! What documents say of the processes of a checkpoint that their row is not: a SIEM has no joins.
+//! What documents say about processes other than that of the row. A SIEM has no joins.
 
 use std::collections::{HashMap, HashSet};
 
@@ -7,7 +7,7 @@ use bstr::BString;
 use crate::model::ids::Address;
 use crate::tables::{OpenFile, Process, Tty};
 
-/// What is known of a process in documents that are about something of it.
+/// What documents about something else say of a process.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Known {
     pub(super) name: Option<BString>,
@@ -15,18 +15,18 @@ pub(super) struct Known {
     pub(super) argv: Option<Vec<BString>>,
     pub(super) cmdline: Option<BString>,
     pub(super) cwd: Option<BString>,
-    /// Effective and real ids.
+    /// Effective and real user id.
     pub(super) user: Option<u32>,
     pub(super) real_user: Option<u32>,
     pub(super) group: Option<u32>,
     pub(super) real_group: Option<u32>,
     pub(super) parent: Option<u32>,
     session: Option<u32>,
-    /// As in the table: not of the root task's own tree.
+    /// As in the table: whether it is outside the tree of the root task.
     entered: bool,
-    /// It has ended, and holds nothing any more.
+    /// Whether it has ended, and so holds nothing.
     is_zombie: bool,
-    /// Where its program was laid out when it began to run: by chance, so that another program has another place.
+    /// Addresses at which its program was loaded. They are random, so another program has other ones.
     pub(super) layout: [Option<Address>; 3],
 }
 
@@ -51,34 +51,34 @@ impl From<Process> for Known {
     }
 }
 
-/// A terminal that controls a session.
+/// The controlling terminal of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Terminal {
     path: Option<BString>,
-    /// Its device number, in halves.
+    /// Device number: major and minor.
     pub(super) device: Option<(u32, u32)>,
     pub(super) rows: Option<u32>,
     pub(super) columns: Option<u32>,
 }
 
-/// The processes of a checkpoint, and the terminals that they use.
+/// The processes of a checkpoint, and their terminals.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Processes {
     all: HashMap<u32, Known>,
-    /// By which process each came into the container.
+    /// For each process, the one by which it came into the container.
     entries: HashMap<u32, Option<u32>>,
     /// By session.
     terminals: HashMap<u32, Terminal>,
-    /// Processes whose standard input and standard error are the terminal of their session.
+    /// Processes whose standard input and standard error are the controlling terminal of their session.
     interactive: HashSet<u32>,
-    /// Those of which descriptors are known.
+    /// Processes whose descriptors are known.
     with_files: HashSet<u32>,
 }
 
 /// `/dev/ptmx`.
 const MASTER: (u32, u32) = (5, 2);
 
-/// Descriptors by which it is seen whether somebody sits at the terminal.
+/// Descriptors that show whether a process is interactive.
 const INPUT_AND_ERROR: [u32; 2] = [0, 2];
 
 impl Processes {
@@ -87,10 +87,10 @@ impl Processes {
         self.entries = self.find_entries();
     }
 
-    /// Takes terminals and descriptors in. The processes have to be known before.
+    /// Adds terminals and descriptors. The processes must be set before.
     pub(super) fn set_terminals(&mut self, ttys: impl Iterator<Item = Tty>, files: impl Iterator<Item = OpenFile>) {
         let terminals = ttys.filter_map(|tty| Some((tty.session?, terminal(tty))));
-        // The master of a pseudo terminal has the session of its other side, but controls none.
+        // The master of a pseudo terminal has the session of the other side, but does not control it.
         self.terminals = terminals.filter(|(_, terminal)| terminal.device != Some(MASTER)).collect();
         let mut seen: HashMap<u32, usize> = HashMap::new();
         for file in files {
@@ -110,24 +110,25 @@ impl Processes {
         self.all.get(&pid)
     }
 
-    /// The terminal that controls a process's session.
+    /// The controlling terminal of a process's session.
     pub(super) fn terminal(&self, pid: u32) -> Option<&Terminal> {
         self.terminals.get(&self.get(pid)?.session?)
     }
 
-    /// Whether a process is used by somebody at a terminal; `None` if its descriptors are not known, or it has ended.
+    /// Whether a process is used interactively at a terminal. `None` if its descriptors are not known, or it has ended.
     pub(super) fn is_interactive(&self, pid: u32) -> Option<bool> {
         let is_known = self.with_files.contains(&pid) && self.get(pid).is_some_and(|known| !known.is_zombie);
         is_known.then(|| self.interactive.contains(&pid))
     }
 
-    /// The process by which one came into the container: the first of its ancestors, which the engine started. `None` if
-    /// that has ended, or if it may have.
+    /// The process by which another one came into the container: its first ancestor started by the engine. `None` if
+    /// that process has ended, or may have.
     pub(super) fn entry(&self, pid: u32) -> Option<u32> {
         *self.entries.get(&pid)?
     }
 
-    /// The same for all: a chain may be as long as there are processes, so no part of it is gone through twice.
+    /// Finds the entry of all processes. A chain may be as long as the list of processes, so no part of it is walked
+    /// twice.
     fn find_entries(&self) -> HashMap<u32, Option<u32>> {
         let mut entries: HashMap<u32, Option<u32>> = HashMap::with_capacity(self.all.len());
         for &pid in self.all.keys() {
@@ -136,7 +137,7 @@ impl Processes {
                 if let Some(known) = entries.get(&at) {
                     break *known;
                 }
-                // A circle, which only a forged tree has, has no first: whoever comes by again finds that.
+                // A cycle, found only in forged trees, has no first process. Later walks stop here.
                 entries.insert(at, None);
                 chain.push(at);
                 match self.above(at) {
@@ -156,7 +157,7 @@ impl Processes {
             return Above::Unknown;
         };
         match self.get(parent) {
-            // The root task took it over from somebody.
+            // The root task adopted it; its original parent is unknown.
             Some(above) if known.entered && !above.entered => Above::Unknown,
             Some(_) => Above::Process(parent),
             None if parent == 0 => Above::Engine,
@@ -168,7 +169,7 @@ impl Processes {
 /// What is above a process in the tree.
 enum Above {
     Process(u32),
-    /// Whoever started the container or came into it.
+    /// The engine, which started the container or entered it.
     Engine,
     Unknown,
 }
@@ -178,7 +179,7 @@ fn terminal(tty: Tty) -> Terminal {
         let (major, minor) = text.split_once(':')?;
         Some((major.parse().ok()?, minor.parse().ok()?))
     };
-    // The kernel has numbers 136 to 143 for pseudo terminals, of 256 each.
+    // The kernel uses the numbers 136 to 143 for pseudo terminals, with 256 each.
     let of_index = |index: u32| Some((136 + index / 256, index % 256)).filter(|(major, _)| *major < 144);
     let device = tty.device.as_deref().and_then(halves).or_else(|| of_index(tty.pty?));
     Terminal { path: tty.path, device, rows: tty.rows, columns: tty.columns }

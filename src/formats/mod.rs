@@ -1,5 +1,5 @@
-//! From rows to bytes: text, JSON, NDJSON, CSV, trees, documents for SIEMs. One format a file; no format knows where rows
-//! come from.
+//! Turns rows into bytes: text, JSON, NDJSON, CSV, trees, documents for SIEMs. One format per file. No format knows
+//! where rows come from.
 
 mod bulk;
 mod community_id;

@@ -1,4 +1,4 @@
-//! Rows as NDJSON: an object a line, as in our JSON.
+//! Rows as NDJSON: one object per line, as in our JSON.
 
 use std::io;
 
@@ -15,7 +15,7 @@ impl Encode for Ndjson {
     }
 
     fn doc(&self) -> &'static str {
-        "An object a line"
+        "One object per line"
     }
 
     fn kind(&self) -> Kind {

@@ -1,7 +1,7 @@
 //! Rows as events of the Open Cybersecurity Schema Framework, release 1.8.0: the container as Device Inventory Info
-//! (5001), what was there at the moment of the dump as Live Evidence Info (5040), or as the classes of queries that were
-//! there before it (release 1.4.0), what is no evidence as Base Event (0), warnings as Application Error (6008). What the
-//! schema has no place for stands in `unmapped`, under the column's name. See `docs/siem.md`.
+//! (5001), the state at the dump as Live Evidence Info (5040) or as the older query classes (release 1.4.0), rows
+//! without evidence as Base Event (0), warnings as Application Error (6008). Values without a place in the schema are
+//! in `unmapped`, under the name of the column. See `docs/siem.md`.
 
 mod class;
 mod evidence;
@@ -21,9 +21,9 @@ use crate::abi::ip;
 use crate::tables::{Column, Form, Row, Subject, System, Target, Value};
 use crate::timeline;
 
-/// The release of the schema.
+/// Release of the schema.
 const VERSION: &str = "1.8.0";
-/// The release before the classes of queries were deprecated.
+/// Last release before the query classes were deprecated.
 const LEGACY_VERSION: &str = "1.4.0";
 
 /// Events of the Open Cybersecurity Schema Framework.
@@ -35,7 +35,7 @@ impl Encode for Ocsf {
     }
 
     fn doc(&self) -> &'static str {
-        "Events of the Open Cybersecurity Schema Framework, one a line"
+        "Events of the Open Cybersecurity Schema Framework, one per line"
     }
 
     fn kind(&self) -> Kind {
@@ -102,7 +102,7 @@ pub(super) fn event(row: &dyn Row, columns: &Columns, origin: &Origin, id: &str)
     event.0
 }
 
-/// How much what a row tells matters: what was there is information; that something could not be read is more.
+/// Severity of a row: state is informational; something that could not be read is more severe.
 fn severity(row: &dyn Row) -> (u32, &'static str) {
     let table = row.table();
     let said = table.column("severity").filter(|_| table.event.subject == Subject::Fault);
@@ -112,7 +112,7 @@ fn severity(row: &dyn Row) -> (u32, &'static str) {
     }
 }
 
-/// What is said of the event itself.
+/// The metadata of the event.
 fn metadata(event: &Document, origin: &Origin, class: Class, id: &str) -> Document {
     let mut metadata = Document::default();
     metadata.set("version", if origin.legacy { LEGACY_VERSION } else { VERSION });
@@ -135,14 +135,14 @@ fn metadata(event: &Document, origin: &Origin, class: Class, id: &str) -> Docume
     metadata
 }
 
-/// Whether anything stands in an event that is the profile's.
+/// Whether an event has attributes of the profile `container`.
 fn has_container(event: &Map<String, Json>) -> bool {
     event.iter().filter(|(name, _)| *name != "unmapped").any(|(name, value)| {
         matches!(name.as_str(), "container" | "namespace_pid") || value.as_object().is_some_and(has_container)
     })
 }
 
-/// Puts evidence where classes of before Live Evidence Info have it.
+/// Moves evidence to its place in the classes before Live Evidence Info.
 fn legacy(event: &mut Document, mut evidence: Document, subject: Subject) {
     let object = object_of(subject);
     if let Some(Json::Object(process)) = evidence.0.get_mut(object)
@@ -163,8 +163,8 @@ fn legacy(event: &mut Document, mut evidence: Document, subject: Subject) {
     }
 }
 
-/// What can be searched for in an event: the ends of a connection, of which no attribute of its own tells, and the digests
-/// of files.
+/// The observables of an event: the ends of a connection, which have no attribute of their own, and the digests of
+/// files.
 fn observables(row: &dyn Row, event: &Document, unmapped: &Map<String, Json>, origin: &Origin) -> Vec<Json> {
     let mut observables = Vec::new();
     let mut add = |name: Option<String>, (number, kind): (u32, &str), value: String| {
@@ -224,11 +224,11 @@ fn device(origin: &Origin, own: bool) -> Document {
     if container.image_id.is_none()
         && let Some(Json::Object(inner)) = device.0.get_mut("container")
     {
-        // An image has an id, or there is none.
+        // An image needs an id here.
         inner.remove("image");
     }
     if ["uid", "hostname", "ip"].iter().all(|name| device.get(name).is_none()) {
-        // The schema wants one of them.
+        // The schema requires one of them.
         device.set("instance_uid", origin.identity.as_str());
     }
     device
@@ -240,7 +240,7 @@ fn is_address(column: &Column) -> bool {
     column.targets().iter().any(is_ip)
 }
 
-/// What the schema has no place for, under the names of our columns.
+/// Values without a place in the schema, under the names of our columns.
 fn unmapped(row: &dyn Row, columns: &Columns, origin: &Origin, class: Class) -> Map<String, Json> {
     let table = row.table();
     let is_device = table.event.subject == Subject::Device;
@@ -256,7 +256,7 @@ fn unmapped(row: &dyn Row, columns: &Columns, origin: &Origin, class: Class) -> 
         });
         if !whole || needs_more(&value) {
             let entries = document::entries(&column.name, &value).into_iter();
-            // Addresses are those of packets, as in what can be searched for.
+            // Addresses are written as in packets, like those of observables.
             unmapped.extend(entries.map(|(name, json)| {
                 let wire =
                     json.as_str().filter(|_| is_address(column)).map(|text| ip::text_on_the_wire(text).into_owned());

@@ -1,4 +1,4 @@
-//! What documents say of the checkpoint that their row is from, and what they need of its other rows: a SIEM has no joins.
+//! The checkpoint of a document, with what documents need of its other rows: a SIEM has no joins.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -13,54 +13,54 @@ use super::{document, json};
 use crate::abi::ip;
 use crate::tables::{Container, Name, OpenFile, OpenSocket, Process, Row, Tty, Value};
 
-/// Fields of `--field` that name the host.
+/// Names of `--field` that name the host.
 pub(super) const HOST_FIELDS: [&str; 2] = ["node", "host"];
-/// The field of `--field` that names the cluster.
+/// Name of `--field` that names the cluster.
 pub(super) const CLUSTER_FIELD: &str = "cluster";
 
-/// A checkpoint, as its documents know it.
+/// A checkpoint, as described in documents.
 #[derive(Clone, Debug)]
 pub struct Origin {
     pub(super) container: Container,
     pub(super) identity: String,
-    /// The archive, by its path or digest.
+    /// The archive, by path or digest.
     pub(super) archive: String,
-    /// The folder in the archive, if it holds several checkpoints.
+    /// The directory in the archive, if it holds several checkpoints.
     pub(super) set: Option<String>,
-    /// The moment of the dump, and where it is known from.
+    /// Time of the dump, and its source.
     pub(super) time: Option<(Timestamp, String)>,
-    /// Whether documents tell secrets.
+    /// Whether documents include secrets.
     pub(super) secrets: bool,
-    /// Whether `process.pid` of ECS is left to pids of the host, which no archive knows.
+    /// Whether `process.pid` of ECS is omitted, as it means the pid on the host, which archives do not store.
     pub(super) strict: bool,
-    /// Whether OCSF has the classes of before Live Evidence Info.
+    /// Whether OCSF uses the classes before Live Evidence Info.
     pub(super) legacy: bool,
-    /// Whether ECS says of processes that they started, too.
+    /// Whether ECS also marks processes as started.
     pub(super) starts: bool,
-    /// What is said of all rows, from whoever ran the command: node, cluster, case.
+    /// The user's own fields for all rows: node, cluster, case.
     pub(super) fields: Vec<(String, String)>,
-    /// SHA-256 of the archive, where it was hashed.
+    /// SHA-256 of the archive, if it was hashed.
     pub(super) archive_sha256: Option<String>,
-    /// Where documents of ECS are stored.
+    /// Index of ECS documents.
     pub(super) index: Index,
-    /// What the server does with a document that it has already.
+    /// What the server does with a document that it already has.
     pub(super) bulk_action: BulkAction,
     pub(super) processes: Processes,
     listeners: HashSet<Listener>,
-    /// The same, whichever the namespace.
+    /// The same, in any namespace.
     listened: HashSet<(String, u32)>,
 }
 
-/// A port that somebody listens on: network namespace, protocol, port.
+/// A listening port: network namespace, protocol, port.
 type Listener = (Option<u32>, String, u32);
 
 impl Origin {
-    /// Labels of the container, or addresses, that every document repeats at most.
+    /// Maximum number of labels or addresses of the container that every document repeats.
     pub(super) const REPEATED: usize = 100;
 
-    /// Of a container that was found in an archive. The identity is that of [`crate::Checkpoint::identity`].
+    /// Creates the origin for a container. The identity is that of [`crate::Checkpoint::identity`].
     pub fn new(mut container: Container, identity: String, archive: String, set: Option<String>) -> Self {
-        // Every document repeats some of it; its own row has all.
+        // Every document repeats part of it. Its own row has everything.
         container.annotations = None;
         for repeated in [&mut container.ip_addresses, &mut container.mac_addresses].into_iter().flatten() {
             repeated.truncate(Self::REPEATED);
@@ -86,76 +86,77 @@ impl Origin {
         }
     }
 
-    /// With a moment that somebody gave, for archives that do not tell one.
+    /// Sets the time of the dump, for archives that do not store it.
     #[must_use]
     pub fn or_time(mut self, given: Option<Timestamp>) -> Self {
         self.time = self.time.or_else(|| Some((given?, "given".to_owned())));
         self
     }
 
-    /// With the SHA-256 of the archive, if it was hashed.
+    /// Sets the SHA-256 of the archive, if it was hashed.
     #[must_use]
     pub fn with_archive_sha256(self, sha256: Option<String>) -> Self {
         Origin { archive_sha256: sha256, ..self }
     }
 
-    /// With what is secret more often than not: values of environments.
+    /// Includes data that is often secret: values of environment variables.
     #[must_use]
     pub fn with_secrets(self) -> Self {
         Origin { secrets: true, ..self }
     }
 
-    /// With nothing in `process.pid` of ECS, which is the pid on the host; `process.vpid` has that of the namespace.
+    /// Omits `process.pid` of ECS, which is the pid on the host. `process.vpid` has the pid in the namespace.
     #[must_use]
     pub fn without_host_pids(self) -> Self {
         Origin { strict: true, ..self }
     }
 
-    /// With the classes that OCSF had before 1.5.0, where one can hold the row.
+    /// Uses the classes that OCSF had before 1.5.0, where one can hold the row.
     #[must_use]
     pub fn with_legacy_classes(self) -> Self {
         Origin { legacy: true, ..self }
     }
 
-    /// With a start of each process in ECS beside its state, so that rules about starts see it.
+    /// Adds a process start to the state of each process in ECS, so that rules about starts match it.
     #[must_use]
     pub fn with_starts(self) -> Self {
         Origin { starts: true, ..self }
     }
 
-    /// With what is said of all rows.
+    /// Sets the user's own fields for all rows.
     #[must_use]
     pub fn with_fields(self, fields: Vec<(String, String)>) -> Self {
         Origin { fields, ..self }
     }
 
-    /// With the place where documents of ECS are stored.
+    /// Sets the index of ECS documents.
     #[must_use]
     pub fn with_index(self, index: Index) -> Self {
         Origin { index, ..self }
     }
 
-    /// With what the server does with a document that it has already.
+    /// Sets what the server does with a document that it already has.
     #[must_use]
     pub fn with_bulk_action(self, bulk_action: BulkAction) -> Self {
         Origin { bulk_action, ..self }
     }
 
-    /// With its processes, so that what belongs to one says which it is.
+    /// Adds the processes, so that rows can name the process that they belong to.
     #[must_use]
     pub fn with_processes(mut self, rows: impl Iterator<Item = Process>) -> Self {
         self.processes.set_all(rows);
         self
     }
 
-    /// With its terminals and descriptors, so that of a process it is known whether somebody uses it. After its processes.
+    /// Adds terminals and descriptors, which show whether a process is interactive. Call it after setting the
+    /// processes.
     #[must_use]
     pub fn with_terminals(mut self, ttys: impl Iterator<Item = Tty>, files: impl Iterator<Item = OpenFile>) -> Self {
         self.processes.set_terminals(ttys, files);
         self
     }
 
-    /// With its sockets, so that of a connection it is known who listened.
+    /// Adds the sockets, which show who listened for a connection.
     #[must_use]
     pub fn with_sockets(mut self, rows: impl Iterator<Item = OpenSocket>) -> Self {
         let listener = |row: OpenSocket| {
@@ -167,7 +168,7 @@ impl Origin {
         self
     }
 
-    /// Whether the moment of the dump is known.
+    /// Whether the time of the dump is known.
     pub fn has_time(&self) -> bool {
         self.time.is_some()
     }
@@ -176,7 +177,7 @@ impl Origin {
         self.processes.get(pid)
     }
 
-    /// The host, as far as somebody said which, or the name that the container had for it.
+    /// The host: the user's field, or the name that the container had for it.
     pub(super) fn host_name(&self) -> Option<Cow<'_, str>> {
         let said = self.fields.iter().find(|(name, _)| HOST_FIELDS.contains(&name.as_str()));
         let said = said.map(|(_, text)| Cow::Borrowed(text.as_str()));
@@ -184,7 +185,7 @@ impl Origin {
         said.filter(|text| !text.is_empty()).or(own).filter(|text| !text.is_empty())
     }
 
-    /// Whether somebody listens on a port: in a network namespace, or in any, if it is not known in which.
+    /// Whether a port is listened on in a network namespace, or in any if the namespace is not known.
     pub(super) fn listens(&self, namespace: Option<u32>, protocol: &str, port: u32) -> bool {
         match namespace {
             Some(_) => self.listeners.contains(&(namespace, protocol.to_owned(), port)),
@@ -192,9 +193,10 @@ impl Origin {
         }
     }
 
-    /// What identifies a process in all checkpoints of its container: the container's id, the pid, and where its program was
-    /// laid out in memory when it began to run, which tells it from another one that had the pid later. So a process that ran
-    /// another program in between, or has ended, has another. Without a container's id, it is one of this dump alone.
+    /// Identifies a process in all checkpoints of its container: by the container's id, the pid, and the addresses at
+    /// which its program was loaded, which distinguish it from a later process with the same pid. A process that has
+    /// executed another program since, or has ended, gets another identity. Without a container id, the identity is
+    /// valid for this dump only.
     pub(super) fn entity(&self, pid: u32) -> String {
         let container = self.container.id.as_deref().unwrap_or(&self.identity);
         let layout = self.process(pid).map(|known| known.layout.map(|address| address.map_or(0, |address| address.0)));
@@ -205,12 +207,12 @@ impl Origin {
         BASE64URL_NOPAD.encode(&digest.finalize()).chars().take(22).collect()
     }
 
-    /// The path of a member below the root of the checkpoint: the folder that all of it lies in is one of the packing.
+    /// The path of a member below the root of the checkpoint: a directory around everything comes from packing.
     fn below<'p>(&self, path: Cow<'p, [u8]>) -> Cow<'p, [u8]> {
         let root = self.set.as_deref().unwrap_or_default();
         match path.strip_prefix(root.as_bytes()).and_then(|rest| rest.strip_prefix(b"/")) {
             Some(rest) if !root.is_empty() => Cow::Owned(rest.to_vec()),
-            // A work directory lies beside that of the images.
+            // A work directory is next to the image directory.
             _ => match root.rsplit_once('/').and_then(|(above, _)| path.strip_prefix(above.as_bytes())) {
                 Some([b'/', rest @ ..]) => Cow::Owned(rest.to_vec()),
                 _ => path,
@@ -218,31 +220,30 @@ impl Origin {
         }
     }
 
-    /// The container's addresses, as packets have them.
+    /// The container's addresses, as in packets.
     pub(super) fn addresses(&self) -> Vec<String> {
         let all = self.container.ip_addresses.as_deref().unwrap_or_default();
         all.iter().map(|text| ip::text_on_the_wire(text).into_owned()).collect()
     }
 }
 
-/// Gives the rows of a checkpoint their ids: always the same for the same row of the same checkpoint, whatever its archive
-/// is called, so that what is sent twice is stored once.
+/// Gives the rows of a checkpoint their ids. The same row of the same checkpoint always gets the same id, whatever its
+/// archive is called, so that a row sent twice is stored once.
 #[derive(Debug, Default)]
 pub(super) struct Ids {
-    /// How many rows there were with each key: images may say the same thing twice.
+    /// Number of rows with each key: images may contain duplicates.
     seen: HashMap<[u8; 16], u64>,
 }
 
 impl Ids {
-    /// The id of the next row. Rows with the same key, and those whose key is empty or has nulls, are told apart by their
-    /// order.
+    /// The id of the next row. Rows with equal, empty or partly null keys are distinguished by their order.
     pub(super) fn next(&mut self, row: &dyn Row, origin: &Origin) -> String {
         let table = row.table();
         let value = |name: &Name| match table.column(name).map_or(Value::Null, |column| row.value(column)) {
             Value::Bytes(path) if table.names_members(name) => Value::Bytes(origin.below(path)),
             value => value,
         };
-        // What the archive is called tells nothing of the dump.
+        // The name of the archive says nothing about the dump.
         let key = table.key.iter().filter(|name| !matches!(&***name, "archive" | "set"));
         let values: Vec<Value<'_>> = key.map(value).collect();
         let unique = !values.is_empty() && !values.contains(&Value::Null);

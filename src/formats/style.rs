@@ -1,23 +1,23 @@
-//! Which columns are written, and how.
+//! Selects the columns to write, and how.
 
 use std::borrow::Cow;
 
 use super::Format;
 use crate::tables::{Column, Table};
 
-/// Which columns are written.
+/// Selection of columns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Columns {
-    /// All.
+    /// All columns.
     All,
-    /// Those that fit a screen.
+    /// The columns that fit on a screen.
     Brief,
-    /// These, in this order, as far as the table has them.
+    /// These columns in this order, if the table has them.
     Named(Vec<String>),
 }
 
 impl Columns {
-    /// The columns of a table, with their numbers.
+    /// The selected columns of a table, with their numbers.
     pub(super) fn of<'t>(&self, table: &'t Table) -> impl Iterator<Item = (usize, &'t Column)> + use<'t> {
         let numbers: Vec<usize> = match self {
             Columns::All => (0..table.columns.len()).collect(),
@@ -34,19 +34,19 @@ impl Columns {
 pub struct Style {
     /// The format.
     pub format: Format,
-    /// Which columns.
+    /// The selection of columns.
     pub columns: Columns,
-    /// Whether each row tells its table.
+    /// Whether each row names its table.
     pub name_tables: bool,
-    /// Names of columns before those of each row, such as `archive`: [`Encoder::lead`] sets what they have. A table that has a
-    /// column of that name has its own there.
+    /// Names of leading columns, such as `archive`. [`Encoder::lead`] sets their values. If the table has a column with
+    /// the same name, its value is used.
     pub lead: Vec<String>,
-    /// Columns of the screen; `None` if there is none.
+    /// Width of the screen in columns. `None` without a screen.
     pub width: Option<usize>,
 }
 
 impl Style {
-    /// The columns of a table that come behind [`Style::lead`].
+    /// The columns of a table after [`Style::lead`].
     pub(super) fn behind(&self, table: &Table) -> Cow<'_, Columns> {
         if !self.lead.iter().any(|key| table.column(key).is_some()) {
             return Cow::Borrowed(&self.columns);

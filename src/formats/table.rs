@@ -64,7 +64,7 @@ impl Content {
         }
     }
 
-    /// What a column holds that holds both.
+    /// The content of a column that holds both.
     fn and(self, other: Self) -> Self {
         match (self, other) {
             (Content::Null, other) | (other, Content::Null) => other,
@@ -78,12 +78,12 @@ fn is_hexadecimal(text: &str) -> bool {
     text.strip_prefix("0x").is_some_and(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
 }
 
-/// Rows whose widths the later ones decide.
+/// Rows whose widths depend on later rows.
 #[derive(Debug)]
 struct Waiting {
     lead: Vec<GridColumn>,
     columns: Vec<Column>,
-    /// Of the columns that have no type, in their order.
+    /// Contents of the columns without a type, in order.
     content: Vec<Content>,
     rows: Vec<Vec<String>>,
 }

@@ -1,6 +1,6 @@
-//! The index template that documents of ECS need: what Elasticsearch and OpenSearch would guess of their fields is text
-//! twice over, and addresses as words. Fields of the schema have the types that the schema says; those below `cryoscope` the
-//! types of their columns.
+//! The index template for ECS documents. Without it, Elasticsearch and OpenSearch would index fields twice as text, and
+//! addresses as words. Schema fields have the types of the schema; fields under `cryoscope` have the types of their
+//! columns.
 
 use serde_json::{Value as Json, json};
 
@@ -9,23 +9,23 @@ use super::document::Document;
 use super::ecs::{self, Field};
 use crate::tables::{self, Type};
 
-/// Whose template.
+/// The server of a template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SearchEngine {
     /// Elasticsearch.
     Elasticsearch,
-    /// OpenSearch, 2.15 or later: before that it has no `wildcard`.
+    /// OpenSearch, 2.15 or later. Earlier versions do not have the type `wildcard`.
     OpenSearch,
 }
 
-/// Longer text is stored, but not searched for.
+/// Longer text is stored, but not indexed.
 const LONGEST: u32 = 1024;
-/// Above the templates that Elasticsearch (100) and its agents (200) have for all of `logs-*-*`.
+/// Higher than Elasticsearch's own templates (100) and those of its agents (200) for `logs-*-*`.
 const PRIORITY: u32 = 500;
-/// Fields of one index: of all tables together there are more than the 1000 that servers allow.
+/// Number of fields of an index. All tables together have more than the servers' default of 1000.
 const MOST_FIELDS: u32 = 3000;
 
-/// The body of `PUT _index_template/cryoscope`, for the indices or data streams of a name.
+/// The body of `PUT _index_template/cryoscope` for the indices or data streams with a name.
 pub fn index_template(engine: SearchEngine, index: &Index) -> Json {
     let mut template = json!({
         "index_patterns": [index.pattern()],
@@ -33,7 +33,7 @@ pub fn index_template(engine: SearchEngine, index: &Index) -> Json {
         "template": {
             "settings": { "index.mapping.total_fields.limit": MOST_FIELDS },
             "mappings": {
-                // Text that looks like a time is none.
+                // Text that looks like a time is not a time.
                 "date_detection": false,
                 "dynamic_templates": [
                     { "text": {
@@ -51,14 +51,14 @@ pub fn index_template(engine: SearchEngine, index: &Index) -> Json {
     template
 }
 
-/// What is said of fields by name.
+/// The mappings of fields by name.
 fn properties(engine: SearchEngine) -> Document {
     let mut properties = Document::default();
     let mut set = |name: &str, mapping: Json| properties.set(&name.replace('.', ".properties."), mapping);
     for field in ecs::fields() {
         set(field.name, mapping(engine, field));
     }
-    // Names that whoever made the container chose: as fields they could be any number.
+    // Names chosen by the author of the container: there could be any number of fields.
     set("container.labels", names(engine));
     set("cryoscope.checkpointed", moment());
     for table in tables::every() {
@@ -78,7 +78,7 @@ fn properties(engine: SearchEngine) -> Document {
 fn mapping(engine: SearchEngine, field: Field) -> Json {
     let mut mapping = match (field.kind, engine) {
         ("date", _) if field.name != "@timestamp" => moment(),
-        // OpenSearch wants the value told, which only the first document tells.
+        // OpenSearch needs the value in the mapping, but only the first document has it.
         ("constant_keyword", SearchEngine::OpenSearch) | ("keyword", _) => {
             json!({ "type": "keyword", "ignore_above": LONGEST })
         }
@@ -90,15 +90,15 @@ fn mapping(engine: SearchEngine, field: Field) -> Json {
     mapping
 }
 
-/// A time that an attacker may have put beyond what servers take: it would cost the whole document.
+/// A time. An attacker may have set one that servers refuse, which would lose the whole document.
 fn moment() -> Json {
     json!({ "type": "date", "ignore_malformed": true })
 }
 
-/// An object of any names.
+/// An object with arbitrary names.
 fn names(engine: SearchEngine) -> Json {
     match engine {
-        // A term that Lucene does not take would cost the whole document.
+        // A term that Lucene refuses would lose the whole document.
         SearchEngine::Elasticsearch => json!({ "type": "flattened", "ignore_above": LONGEST }),
         SearchEngine::OpenSearch => json!({ "type": "flat_object" }),
     }

@@ -1,4 +1,4 @@
-//! Values as people read them, and text cut to a number of columns.
+//! Values as text for people, and text truncated to a number of columns.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 use super::{escape, json};
 use crate::tables::Value;
 
-/// A value as people read it; `-` for null.
+/// A value as text for people. `-` for null.
 pub(super) fn cell<'a>(value: &'a Value<'_>) -> Cow<'a, str> {
     match value {
         Value::Null => Cow::Borrowed("-"),
@@ -27,12 +27,12 @@ pub(super) fn cell<'a>(value: &'a Value<'_>) -> Cow<'a, str> {
     }
 }
 
-/// Text of at most `width` columns; where its end is cut off is marked.
+/// Truncates text to at most `width` columns, with a mark at the end.
 pub fn cut(text: &str, width: usize) -> Cow<'_, str> {
     if text.width() <= width { Cow::Borrowed(text) } else { Cow::Owned(marked(text, width)) }
 }
 
-/// Text in lines of at most `width` columns, broken between words; a longer word has a line of its own.
+/// Breaks text into lines of at most `width` columns, between words. A longer word gets a line of its own.
 pub fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
@@ -47,7 +47,7 @@ pub fn wrapped(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// The beginning of a text with the mark of something cut, together at most `width` columns.
+/// The beginning of a text with the truncation mark, together at most `width` columns.
 pub(super) fn marked(text: &str, width: usize) -> String {
     let mut used = 1;
     let mut cut: String = text
@@ -61,13 +61,13 @@ pub(super) fn marked(text: &str, width: usize) -> String {
     cut
 }
 
-/// The last part of a path, with the slash behind it if there is one.
+/// The last part of a path, with a trailing slash if there is one.
 pub(super) fn last_part(path: &str) -> &str {
     path.split_inclusive('/').next_back().unwrap_or(path)
 }
 
-/// A path of at most `width` columns, without its middle: `/srv/…/run.sh`. Its last part is never cut, so that the result may
-/// be wider.
+/// Shortens a path to at most `width` columns by omitting its middle: `/srv/…/run.sh`. The last part is always kept
+/// whole, so the result may be wider.
 pub(super) fn cut_middle(path: &str, width: usize) -> Cow<'_, str> {
     if path.width() <= width {
         return Cow::Borrowed(path);
@@ -83,7 +83,7 @@ pub(super) fn cut_middle(path: &str, width: usize) -> Cow<'_, str> {
         left = left.saturating_sub(if fits { part.width() } else { 0 });
         fits
     };
-    // The root and the first folder belong together.
+    // The root and the first directory stay together.
     let first = if before.first() == Some(&"/") { 2 } else { 1 };
     let mut head = before.iter().take(first).take_while(&mut take).count();
     let rest = before.get(head..).unwrap_or_default();
@@ -95,8 +95,8 @@ pub(super) fn cut_middle(path: &str, width: usize) -> Cow<'_, str> {
     if cut.width() < path.width() { Cow::Owned(cut) } else { Cow::Borrowed(path) }
 }
 
-/// Text in lines of at most `width` columns, broken after blanks, commas or slashes if possible. The last of `most` lines is
-/// cut.
+/// Breaks text into lines of at most `width` columns, after blanks, commas or slashes if possible. The last of `most`
+/// lines is truncated.
 pub(super) fn broken(text: &str, width: usize, most: usize) -> Vec<Cow<'_, str>> {
     let mut lines = Vec::new();
     let mut rest = text;
@@ -125,9 +125,9 @@ fn break_in(text: &str, width: usize) -> usize {
     {
         return end;
     }
-    // A line that ends much earlier would be worse than a word in two.
+    // Breaking a word is better than a line that is much too short.
     let behind = |at: usize| at.saturating_add(1);
-    // A line that ends much earlier would be worse than a word in two.
+    // Breaking a word is better than a line that is much too short.
     let ending_in = |mark| line.rfind(mark).map(behind).filter(|at| at.saturating_mul(2) >= end);
     let in_path = ending_in(',').or_else(|| ending_in('/'));
     if let Some(at) = line.trim_start_matches(' ').rfind(' ').and(line.rfind(' ')).map(behind).or(in_path) {

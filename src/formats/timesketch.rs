@@ -1,5 +1,5 @@
-//! Rows as events for Timesketch, an object a line: one for each time that the row has, or else one at the moment of the
-//! checkpoint. Columns stand under their own names, as far as these are free and of one type. See `docs/siem.md`.
+//! Rows as events for Timesketch, one object per line: one event for each time of the row, or one at the time of the
+//! dump. Columns keep their names if those are free and have a single type. See `docs/siem.md`.
 
 mod names;
 
@@ -26,7 +26,7 @@ impl Encode for Timesketch {
     }
 
     fn doc(&self) -> &'static str {
-        "Events for Timesketch, one a line (`.jsonl`)"
+        "Events for Timesketch, one per line (`.jsonl`)"
     }
 
     fn extension(&self) -> &'static str {
@@ -74,12 +74,12 @@ pub(super) fn events(row: &dyn Row, columns: &Columns, origin: &Origin, id: &str
     times.into_iter().enumerate().map(event).collect()
 }
 
-/// ISO 8601 with microseconds and a zone.
+/// ISO 8601 with microseconds and an offset.
 fn datetime(time: Timestamp) -> String {
     format!("{:.6}", time.display_with_offset(Offset::UTC))
 }
 
-/// The columns of a row, and what tells of its checkpoint.
+/// The columns of a row, and the fields of its checkpoint.
 fn fields(row: &dyn Row, columns: &Columns, origin: &Origin) -> Map<String, Json> {
     let mut fields = Map::new();
     let container = &origin.container;
@@ -131,7 +131,7 @@ fn fields(row: &dyn Row, columns: &Columns, origin: &Origin) -> Map<String, Json
             _ => fields.extend(document::entries(&name, &value)),
         }
         let targets = column.targets().iter().filter(|t| t.system == System::Timesketch && t.form == Form::Plain);
-        // A number that is text, because readers would round it, is no number of that name.
+        // A number written as text, because readers would round it, must not use a numeric field.
         let targets = targets.filter(|_| !matches!(value, Value::Integer(_)) || !document::needs_more(&value));
         for target in targets {
             fields.insert(target.field.to_owned(), plain_in(target.field, &value));
@@ -154,7 +154,7 @@ fn fields(row: &dyn Row, columns: &Columns, origin: &Origin) -> Map<String, Json
     fields
 }
 
-/// An item of a list as text: lists of one name are of one type then, whatever they hold.
+/// An item of a list as text, so that lists with the same name have the same type.
 fn text_of<'v>(item: &'v Value<'v>) -> Value<'v> {
     match item {
         Value::Bytes(bytes) => Value::Bytes(bytes.as_ref().into()),

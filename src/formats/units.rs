@@ -8,7 +8,7 @@ pub fn size(bytes: u64) -> String {
     if bytes < 1024 {
         return format!("{bytes} B");
     }
-    // Tenths of the unit, rounded half up, in whole numbers: floating point would round some sizes wrongly.
+    // Tenths of the unit, rounded half up. Integers are used, as floating point would round some sizes wrongly.
     let mut unit = 1024_u128;
     let mut name = "KiB";
     for next in UNITS {
@@ -35,17 +35,17 @@ pub fn duration(microseconds: u32) -> String {
     }
 }
 
-/// A moment, to the second: `2026-11-23 11:16:51 UTC`.
+/// A time, to the second: `2026-11-23 11:16:51 UTC`.
 pub fn moment(time: Timestamp) -> String {
     format!("{} UTC", second(time))
 }
 
-/// A moment in UTC, to the second, where its title says so: `2026-11-23 11:16:51`.
+/// A time in UTC, to the second, for columns whose title names UTC: `2026-11-23 11:16:51`.
 pub fn second(time: Timestamp) -> String {
     time.strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
-/// A moment in RFC 3339 with all nine digits of its fraction, so that the order of texts is that of moments:
+/// A time in RFC 3339 with nine digits of its fraction, so that texts sort like times:
 /// `2026-11-23T11:16:51.250000000Z`.
 pub fn instant(time: Timestamp) -> String {
     format!("{time:.9}")

@@ -1,4 +1,4 @@
-//! Rows without their secrets: documents spread through a whole SIEM, where many more people read them than an archive.
+//! Rows without secrets: documents spread through a SIEM, where many more people can read them than the archive.
 
 use crate::tables::{Row, Table, Value};
 
@@ -23,7 +23,7 @@ impl Row for Withheld<'_> {
     }
 }
 
-/// The columns of a row that hold secrets, as far as they hold something.
+/// The columns of a row that hold a secret value.
 fn secrets_of(row: &dyn Row) -> Vec<&'static str> {
     let table = row.table();
     let Some(secrets) = table.event.secrets else { return Vec::new() };

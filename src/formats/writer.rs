@@ -1,4 +1,4 @@
-//! Rows of tables as one output.
+//! Writes rows of tables to one output.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -8,13 +8,13 @@ use super::format::{Head, Sheet};
 use super::style::Style;
 use crate::tables::{Row, Table};
 
-/// Writes rows of one table after the other.
+/// Writes the rows of one table after another.
 pub struct RowWriter<W: Write> {
     out: W,
     encoder: Encoder,
     /// Whether a table was begun.
     begun: bool,
-    /// The table that was begun last.
+    /// The current table.
     sheet: Option<Box<dyn Sheet>>,
 }
 
@@ -25,17 +25,17 @@ impl<W: Write + fmt::Debug> fmt::Debug for RowWriter<W> {
 }
 
 impl<W: Write> RowWriter<W> {
-    /// A writer of a style.
+    /// Creates a writer with a style.
     pub fn new(out: W, style: Style) -> Self {
         RowWriter { out, encoder: Encoder::new(style), begun: false, sheet: None }
     }
 
-    /// What encodes its rows.
+    /// The encoder of its rows.
     pub fn encoder(&mut self) -> &mut Encoder {
         &mut self.encoder
     }
 
-    /// Begins a table: one of ours, or one that was made while the program runs.
+    /// Begins a table: a predefined one, or one defined at run time.
     ///
     /// # Errors
     ///
@@ -49,7 +49,7 @@ impl<W: Write> RowWriter<W> {
         Ok(())
     }
 
-    /// Writes a row of the table that was begun.
+    /// Writes a row of the current table.
     ///
     /// # Errors
     ///
@@ -59,7 +59,7 @@ impl<W: Write> RowWriter<W> {
         self.put(encoded)
     }
 
-    /// Writes a row of the table that was begun, which was encoded in the same style.
+    /// Writes a row of the current table that was encoded in the same style.
     ///
     /// # Errors
     ///
@@ -72,13 +72,13 @@ impl<W: Write> RowWriter<W> {
         self.sheet.take().map_or(Ok(()), |sheet| sheet.end(self.encoder.style(), &mut self.out))
     }
 
-    /// Bytes of memory that rows take until they can be written together. A caller that writes many files bounds them by
+    /// Bytes of memory used by rows that wait to be written together. A caller that writes many files bounds them with
     /// [`RowWriter::write_waiting`].
     pub fn waiting(&self) -> usize {
         self.sheet.as_ref().map_or(0, |sheet| sheet.waiting())
     }
 
-    /// Writes the rows that [wait](RowWriter::waiting).
+    /// Writes the [waiting](RowWriter::waiting) rows.
     ///
     /// # Errors
     ///
@@ -87,7 +87,7 @@ impl<W: Write> RowWriter<W> {
         self.sheet.as_mut().map_or(Ok(()), |sheet| sheet.write_waiting(&mut self.out))
     }
 
-    /// Writes what is known already.
+    /// Writes all pending data.
     ///
     /// # Errors
     ///
@@ -96,7 +96,7 @@ impl<W: Write> RowWriter<W> {
         self.out.flush()
     }
 
-    /// Ends the last table and the output, and gives it back.
+    /// Completes the last table and the output, and returns the output.
     ///
     /// # Errors
     ///

@@ -1,17 +1,17 @@
-//! The byte order of the dumped machine, and numbers read in it.
+//! The byte order of the dumped machine, and reading numbers in it.
 
-/// Byte order of the dumped machine, which CRIU's own numbers, payloads and pages have.
+/// Byte order of the dumped machine: of CRIU's own numbers, of payloads and of pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum ByteOrder {
-    /// x86, arm, aarch64, ppc64le, riscv64, loongarch64, little-endian mips.
+    /// x86, Arm, AArch64, ppc64le, riscv64, loongarch64, little-endian MIPS.
     #[default]
     Little,
-    /// s390x, big-endian mips.
+    /// s390x, big-endian MIPS.
     Big,
 }
 
 impl ByteOrder {
-    /// A number of 16 bits.
+    /// Converts a number of 16 bits.
     pub fn u16(self, bytes: [u8; 2]) -> u16 {
         match self {
             ByteOrder::Little => u16::from_le_bytes(bytes),
@@ -19,7 +19,7 @@ impl ByteOrder {
         }
     }
 
-    /// A number of 32 bits.
+    /// Converts a number of 32 bits.
     pub fn u32(self, bytes: [u8; 4]) -> u32 {
         match self {
             ByteOrder::Little => u32::from_le_bytes(bytes),
@@ -27,7 +27,7 @@ impl ByteOrder {
         }
     }
 
-    /// A number of 64 bits.
+    /// Converts a number of 64 bits.
     pub fn u64(self, bytes: [u8; 8]) -> u64 {
         match self {
             ByteOrder::Little => u64::from_le_bytes(bytes),
@@ -36,7 +36,7 @@ impl ByteOrder {
     }
 }
 
-/// The first number of 32 bits, and what follows.
+/// The first number of 32 bits, and the remaining bytes.
 pub(super) fn split_u32(bytes: &[u8], order: ByteOrder) -> Option<(u32, &[u8])> {
     let (number, rest) = bytes.split_first_chunk::<4>()?;
     Some((order.u32(*number), rest))

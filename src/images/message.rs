@@ -1,5 +1,5 @@
-//! A record decoded by the schema: its fields by name, read from the record's own bytes. Nothing is built for a message,
-//! so the cost of reading one is bounded by its length.
+//! A record decoded by the schema: its fields by name, read from the record's own bytes. No message objects are built,
+//! so the cost of reading is bounded by the length of the record.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -8,7 +8,7 @@ use super::schema::{FieldDef, MessageDef, Show, Type};
 use super::wire::{Fields, Unknown, Wire, check, fits, next_packed};
 use crate::abi::arch::Arch;
 
-/// The machine whose numbers a record holds: its architecture, if known, and its byte order.
+/// The machine that wrote a record: its architecture, if known, and its byte order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Machine {
     /// The architecture. Some dictionaries depend on it.
@@ -21,18 +21,19 @@ pub struct Machine {
 #[derive(Clone, Debug)]
 pub struct Message<'m> {
     def: &'static MessageDef,
-    /// Its bytes. If a field that is not a list occurs several times, its message is all of them together.
+    /// The bytes of the message. If a field that is not repeated occurs several times, its message consists of all of
+    /// them.
     parts: Vec<&'m [u8]>,
     machine: Machine,
-    /// All numbers are shown in hexadecimal, because the field that holds the message is.
+    /// Whether all numbers are shown in hexadecimal, because of the field that holds the message.
     hex: bool,
-    /// The first field that the schema does not know. Only of a message that was read as a whole.
+    /// The first unknown field. Only set for a message that was read to its end.
     unknown: Option<Unknown>,
 }
 
 impl<'m> Message<'m> {
-    /// Reads a record as a message of the schema. `Err` says what is wrong with it: there is no such message, or the bytes
-    /// are not valid protobuf.
+    /// Reads a record as a message of the schema. `Err` tells what is wrong: there is no such message, or the bytes are
+    /// not valid protobuf.
     pub(super) fn read(name: &str, bytes: &'m [u8], machine: Machine) -> Result<Self, String> {
         let def = MessageDef::find(name).ok_or_else(|| format!("there is no message {name} in the schema"))?;
         let unknown = check(def, bytes)?;
@@ -49,17 +50,17 @@ impl<'m> Message<'m> {
         self.machine
     }
 
-    /// The first field that the schema does not know, at any depth.
+    /// The first unknown field at any depth.
     pub(super) fn first_unknown(&self) -> Option<&Unknown> {
         self.unknown.as_ref()
     }
 
-    /// Whether a field of the schema holds a value of another type. Messages in this one are not looked at.
+    /// Whether a known field holds a value of the wrong type. Nested messages are not checked.
     pub(super) fn is_mistyped(&self) -> bool {
         self.known().any(|(_, field, wire)| !fits(field, &wire))
     }
 
-    /// A number by the name of its field. Yes is 1. A field that is not there is 0.
+    /// A number, by the name of its field. True is 1. A missing field is 0.
     pub(super) fn number(&self, name: &str) -> u64 {
         let def = self.def.fields.iter().find(|field| field.name == name);
         match def.and_then(|def| Field { def, message: self }.value()) {
@@ -69,7 +70,7 @@ impl<'m> Message<'m> {
         }
     }
 
-    /// The known fields that it has, in the order of their numbers.
+    /// The known fields that are present, sorted by number.
     pub fn fields(&self) -> impl Iterator<Item = Field<'_, 'm>> {
         let mut present = vec![false; self.def.fields.len()];
         for (place, field, wire) in self.known() {
@@ -83,13 +84,13 @@ impl<'m> Message<'m> {
         fields.filter(|(_, present)| *present).map(|(def, _)| Field { def, message: self })
     }
 
-    /// The fields that the schema does not know, and those of another type than the schema says, in their order.
+    /// The unknown fields, and fields of the wrong type, in their order.
     pub fn unknown(&self) -> impl Iterator<Item = (u32, Wire<'m>)> + '_ {
         let all = self.parts.iter().flat_map(|part| Fields::new(part));
         all.filter(|(number, wire)| self.def.field(*number, 0).is_none_or(|(_, field)| !fits(field, wire)))
     }
 
-    /// Fields with their definitions, and where these are in the definition of the message.
+    /// The known fields with their definitions, and the positions of these in the definition of the message.
     fn known(&self) -> impl Iterator<Item = (usize, &'static FieldDef, Wire<'m>)> + '_ {
         let mut next = 0;
         self.parts.iter().flat_map(|part| Fields::new(part)).filter_map(move |(number, wire)| {
@@ -123,7 +124,7 @@ impl<'f, 'm> Field<'f, 'm> {
         self.def.repeated
     }
 
-    /// How CRIU wants the field to be shown.
+    /// How CRIU marks the field to be shown.
     pub fn show(&self) -> Show {
         let is_number = !matches!(self.def.ty, Type::Bytes | Type::Message(_) | Type::Bool | Type::Enum(_));
         if self.message.hex && is_number { Show::Hex } else { self.def.show }
@@ -134,7 +135,7 @@ impl<'f, 'm> Field<'f, 'm> {
         self.message.machine
     }
 
-    /// Its values, in their order. If the field is not a list, the last one counts: see [`Field::value`].
+    /// The values, in order. If the field is not repeated, the last one is used: see [`Field::value`].
     pub fn values(self) -> impl Iterator<Item = Value<'m>> + use<'f, 'm> {
         let def = self.def;
         let mut fields = self.message.parts.iter().flat_map(|part| Fields::new(part));
@@ -154,7 +155,7 @@ impl<'f, 'm> Field<'f, 'm> {
         })
     }
 
-    /// Its value, if it is not a list: the last one. The values of a message are merged.
+    /// The value of a field that is not repeated: the last one. The values of a message are merged.
     pub fn value(self) -> Option<Value<'m>> {
         let Type::Message(_) = self.def.ty else { return self.values().last() };
         let parts = self.values().filter_map(|value| match value {
@@ -165,7 +166,7 @@ impl<'f, 'm> Field<'f, 'm> {
         Some(Value::Message(self.inner(parts)?))
     }
 
-    /// The internet address that the field's words hold.
+    /// The IP address in the words of the field.
     pub fn address(self) -> Option<IpAddr> {
         let words = self.values().map(|value| match value {
             Value::Unsigned(word) => u32::try_from(word).ok(),
@@ -189,8 +190,8 @@ impl<'f, 'm> Field<'f, 'm> {
         Some(Message { def, parts, machine: self.message.machine, hex, unknown: None })
     }
 
-    /// The value as the field's type has it. Numbers that are too large are cut to the width of the type, as every reader
-    /// of protobuf does.
+    /// The value in the field's type. Numbers that are too large are truncated to the width of the type, as in all
+    /// protobuf readers.
     fn value_of(&self, wire: Wire<'m>) -> Option<Value<'m>> {
         let low = |n: u64| u32::try_from(n & u64::from(u32::MAX)).unwrap_or_default();
         let zigzag = |n: u64| (n >> 1).cast_signed() ^ (n & 1).cast_signed().wrapping_neg();
@@ -220,7 +221,7 @@ impl<'f, 'm> Field<'f, 'm> {
 /// A value of a field.
 #[derive(Clone, Debug)]
 pub enum Value<'m> {
-    /// A yes or no.
+    /// A boolean.
     Bool(bool),
     /// A number.
     Unsigned(u64),

@@ -1,4 +1,4 @@
-//! Another reader of protobuf, `prost-reflect`, to compare ours with.
+//! Another protobuf reader, `prost-reflect`, to compare ours with.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -11,7 +11,7 @@ use super::proto::{CoreEntry, CredsEntry, ItimerEntry, TaskCoreEntry, TaskTimers
 use super::schema::{FieldDef, MESSAGES, MessageDef, Type};
 use super::wire::Wire;
 
-/// Decodes a record by the descriptors that `protox` makes of `proto/`.
+/// Decodes a record with the descriptors that `protox` compiles from `proto/`.
 fn decode(message: &str, bytes: &[u8]) -> Result<DynamicMessage, prost::DecodeError> {
     thread_local! {
         static POOL: DescriptorPool = DescriptorPool::decode(
@@ -24,7 +24,7 @@ fn decode(message: &str, bytes: &[u8]) -> Result<DynamicMessage, prost::DecodeEr
 
 /// Whether both readers find the same fields, values and unknown fields in a message.
 fn agree(ours: &Message<'_>, theirs: &DynamicMessage) -> bool {
-    // Packed numbers may be none at all, which is a field for us and none for them.
+    // A packed field may be empty: that is a field for us, but not for them.
     let fields: Vec<_> =
         ours.fields().filter(|field| !field.is_repeated() || field.values().next().is_some()).collect();
     let same = |field: &super::message::Field<'_, '_>| match theirs.get_field_by_number(field.number()) {
@@ -67,7 +67,7 @@ fn equal(ours: &Value<'_>, theirs: &Theirs) -> bool {
     }
 }
 
-/// Numbers that decide what a random message holds.
+/// Numbers that determine a random message.
 struct Dice<'d>(std::slice::Iter<'d, u64>);
 
 impl Dice<'_> {
@@ -175,7 +175,7 @@ fn sample() -> CoreEntry {
     CoreEntry { mtype: Some(1), tc: Some(task), thread_core: Some(thread), ..Default::default() }
 }
 
-/// Looks at everything in a message, and counts the values.
+/// Visits everything in a message, and counts the values.
 fn count(message: &Message<'_>) -> usize {
     let fields = message.fields().map(|field| {
         let values = field.values().chain(field.value());
@@ -188,7 +188,7 @@ fn count(message: &Message<'_>) -> usize {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, cases: 1_000, ..ProptestConfig::default() })]
 
-    /// Random messages of every type of the schema hold what the other reader finds in them.
+    /// In random messages of every type, both readers find the same.
     #[test]
     fn random_messages_are_read_alike(place in 0..MESSAGES.len(), numbers in vec(
         prop_oneof![0_u64..300, any::<u64>()], 0..300))
@@ -201,7 +201,7 @@ proptest! {
         prop_assert!(agree(&ours, &theirs), "{}: {ours:?}\n{theirs:?}", def.name);
     }
 
-    /// A record is damaged only if the other reader says so too, and damage does no harm.
+    /// A record is damaged only if the other reader agrees, and damage does no harm.
     #[test]
     fn damage_is_never_more_than_damage(changes in vec((0_usize..400, any::<u8>()), 0..4), cut in 0_usize..400) {
         let mut bytes = prost::Message::encode_to_vec(&sample());
@@ -213,7 +213,7 @@ proptest! {
         let theirs = decode("core_entry", &bytes);
         match (Message::read("core_entry", &bytes, Machine::default()), theirs) {
             (Ok(ours), Ok(theirs)) => prop_assert!(agree(&ours, &theirs), "{ours:?}\n{theirs:?}"),
-            // The other reader refuses a message with a mistyped field. We keep the rest of it.
+            // The other reader refuses a message with a field of the wrong type. We keep the rest of it.
             (Ok(ours), Err(_)) => prop_assert!(count(&ours) <= 4 * bytes.len()),
             (Err(why), theirs) => prop_assert!(theirs.is_err(), "{why}"),
         }

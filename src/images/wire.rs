@@ -1,6 +1,6 @@
-//! The wire format of protobuf: the fields of a message one after the other, none of them copied. Whatever reads a
-//! record without a Rust type of its own reads it through this file: decoding by the schema, unknown fields, the
-//! lengths of payloads.
+//! The wire format of protobuf: the fields of a message one after another, without copying. All code that reads a
+//! record without a Rust type of its own uses this file: decoding by the schema, unknown fields, the lengths of
+//! payloads.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_f
 use super::schema::{FieldDef, MessageDef, Type};
 use crate::int::{u64_of, usize_of};
 
-/// How deep messages may be nested, as in the typed decode.
+/// Maximum nesting of messages, as in typed decoding.
 const DEPTH: usize = 100;
 
 /// The value of a field, by its wire type.
@@ -21,9 +21,9 @@ pub enum Wire<'m> {
     Varint(u64),
     /// Eight bytes.
     Fixed64(u64),
-    /// Bytes after their length: text, bytes, a message, packed numbers.
+    /// Bytes preceded by their length: text, bytes, a message, packed numbers.
     Bytes(&'m [u8]),
-    /// The fields between the two marks of a group.
+    /// The fields between the start and end marks of a group.
     Group(&'m [u8]),
     /// Four bytes.
     Fixed32(u32),
@@ -42,7 +42,7 @@ impl Wire<'_> {
     }
 }
 
-/// The fields of a message with their numbers, up to its end or the first damaged field.
+/// The fields of a message with their numbers, up to the end or the first damaged field.
 #[derive(Clone, Debug)]
 pub(super) struct Fields<'m> {
     rest: &'m [u8],
@@ -53,13 +53,13 @@ impl<'m> Fields<'m> {
         Fields { rest: message }
     }
 
-    /// Reads the next field. `Err` says what is wrong with it.
+    /// Reads the next field. `Err` describes the damage.
     fn read(&mut self) -> Result<Option<(u32, Wire<'m>)>, String> {
         if self.rest.is_empty() {
             return Ok(None);
         }
         let (number, wire_type) = decode_key(&mut self.rest).map_err(|error| reason(&error))?;
-        let cut = |_| format!("field {number} is cut");
+        let cut = |_| format!("field {number} is truncated");
         let wire = match wire_type {
             WireType::Varint => Wire::Varint(decode_varint(&mut self.rest).map_err(|error| reason(&error))?),
             WireType::SixtyFourBit => Wire::Fixed64(self.rest.try_get_u64_le().map_err(cut)?),
@@ -78,18 +78,18 @@ impl<'m> Fields<'m> {
                 let begin = self.rest;
                 skip_field(wire_type, number, &mut self.rest, DecodeContext::default())
                     .map_err(|error| reason(&error))?;
-                // The mark at the end has the length of the number that it repeats.
+                // The end mark repeats the field number.
                 let mark = prost::encoding::key_len(number);
                 let len = begin.len().saturating_sub(self.rest.len()).saturating_sub(mark);
                 Wire::Group(begin.get(..len).unwrap_or_default())
             }
-            WireType::EndGroup => return Err(format!("group {number} ends but did not begin")),
+            WireType::EndGroup => return Err(format!("group {number} ends without a beginning")),
         };
         Ok(Some((number, wire)))
     }
 }
 
-/// The reason of an error, without the words that every error begins with.
+/// The reason of an error, without prost's common prefix.
 fn reason(error: &DecodeError) -> String {
     let text = error.to_string();
     text.strip_prefix("failed to decode Protobuf message: ").map(str::to_owned).unwrap_or(text)
@@ -115,7 +115,7 @@ pub(super) fn fits(field: &FieldDef, wire: &Wire<'_>) -> bool {
     }
 }
 
-/// Whether bytes are numbers of a type, one after the other.
+/// Whether bytes are a sequence of numbers of a type.
 fn is_packed(ty: Type, mut packed: &[u8]) -> bool {
     match ty {
         Type::Fixed64 | Type::Sfixed64 | Type::Double => u64_of(packed.len()).is_multiple_of(8),
@@ -131,7 +131,7 @@ fn is_packed(ty: Type, mut packed: &[u8]) -> bool {
     }
 }
 
-/// Takes the next of the packed numbers, as if it were not packed.
+/// Takes the next packed number, as an unpacked value.
 pub(super) fn next_packed<'m>(ty: Type, packed: &mut &[u8]) -> Option<Wire<'m>> {
     if packed.is_empty() {
         return None;
@@ -143,7 +143,7 @@ pub(super) fn next_packed<'m>(ty: Type, packed: &mut &[u8]) -> Option<Wire<'m>> 
     }
 }
 
-/// A field that the schema does not know: the numbers of the fields that lead to it, and its own number.
+/// An unknown field: the numbers of the fields that lead to it, and its own number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Unknown {
     /// Innermost first.
@@ -157,14 +157,14 @@ impl fmt::Display for Unknown {
     }
 }
 
-/// Reads a message to its end, with all messages in it, and returns the first field that the schema does not know.
-/// `Err` says what is wrong with the message, and where.
+/// Reads a message to its end, with all nested messages, and returns the first unknown field. `Err` tells what is wrong
+/// with the message, and where.
 pub(super) fn check(message: &'static MessageDef, bytes: &[u8]) -> Result<Option<Unknown>, String> {
     check_at(message, bytes, DEPTH)
 }
 
-/// Returns the first unknown field of a message that is valid protobuf. A typed decode drops such fields silently. A newer
-/// CRIU, or an attacker, may have written them.
+/// Returns the first unknown field of a message that is valid protobuf. Typed decoding drops such fields silently. They
+/// may come from a newer CRIU or an attacker.
 pub(super) fn first_unknown(message: &str, bytes: &[u8]) -> Option<Unknown> {
     check(MessageDef::find(message)?, bytes).ok().flatten()
 }
@@ -173,7 +173,7 @@ fn check_at(message: &'static MessageDef, bytes: &[u8], depth: usize) -> Result<
     let depth = depth.checked_sub(1).ok_or_else(|| format!("messages are nested more than {DEPTH} deep"))?;
     let mut fields = Fields::new(bytes);
     let mut first = None;
-    // Fields mostly come in the order of their numbers, so the next is usually where the last one's successor is.
+    // Fields are usually sorted by number, so the next one usually follows the definition of the last one.
     let mut next = 0;
     loop {
         let field = fields.read().map_err(|why| format!("{}: {why}", message.name))?;

@@ -1,4 +1,4 @@
-//! Fingerprints of pages: a checksum for each page whose bytes are known, so that two checkpoints of a process can be compared
+//! Fingerprints of pages: a checksum for each page whose bytes are known. Two checkpoints of a process can be compared
 //! page by page without keeping either.
 
 use std::borrow::Cow;
@@ -7,37 +7,38 @@ use super::space::AddressSpace;
 use super::view::Content;
 use crate::int::{u64_of, usize_of};
 
-/// Bytes that are checksummed before their pages are given back to the kernel.
+/// Bytes that are checksummed before their pages are released to the kernel.
 const PART: u64 = 1 << 20;
 
-/// The content of a page in short.
+/// Summary of a page's content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Fingerprint {
-    /// Zeros, whether recorded or never written.
+    /// Zeros, whether stored or never written.
     Zero,
-    /// The CRC-32 of the page's bytes, as gzip and zip compute it. It finds changes. It does not withstand an attacker who
-    /// wants two pages to look alike.
+    /// CRC-32 of the page's bytes, as computed by gzip and zip. It detects changes, but an attacker can create pages
+    /// with the same CRC.
     Crc32(u32),
 }
 
-/// Pages in a row with the same fingerprint. Pages of bytes come one by one, pages of zeros as one run.
+/// Consecutive pages with the same fingerprint. Pages with bytes come one by one, pages of zeros as one run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PageRun {
     /// Address of the first page.
     pub address: u64,
-    /// Count of pages.
+    /// Number of pages.
     pub pages: u64,
-    /// The fingerprint of each of them.
+    /// Fingerprint of each page.
     pub fingerprint: Fingerprint,
 }
 
 impl<'a> AddressSpace<'a> {
-    /// Returns the fingerprints of the pages that begin in a range of addresses, by address. `to` is the address behind the
-    /// range. A page of which any byte is unknown has none: it is not mapped, not captured, or missing from the archive.
+    /// Returns the fingerprints of the pages that begin in a range of addresses, by address. `to` is the end of the
+    /// range, exclusive. A page with any unknown byte has none: it is not mapped, not captured, or missing from the
+    /// archive.
     ///
-    /// Each page that was recorded is read once. Memory that was never written costs nothing.
+    /// Each stored page is read once. Memory that was never written costs nothing.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -74,28 +75,28 @@ impl<'a> AddressSpace<'a> {
 }
 
 impl PageRun {
-    /// Whether another run of zeros begins where this one ends.
+    /// Whether another run of zeros begins at the end of this one.
     fn goes_on(&self, next: &PageRun, page_size: u64) -> bool {
         let end = self.address.checked_add(self.pages.saturating_mul(page_size));
         self.fingerprint == Fingerprint::Zero && next.fingerprint == Fingerprint::Zero && end == Some(next.address)
     }
 }
 
-/// Reads the pages of a range one after the other.
+/// Reads the pages of a range one after another.
 struct Pages<'a> {
     space: AddressSpace<'a>,
     page_size: u64,
     /// Address of the next page.
     at: u64,
     to: u64,
-    /// Bytes that are at hand, and their address.
+    /// The current bytes, and their address.
     piece: Option<(u64, Cow<'a, [u8]>)>,
-    /// Up to here, pages were given back to the kernel.
+    /// Pages up to here were released to the kernel.
     done: u64,
 }
 
 impl Pages<'_> {
-    /// The next page that is known, or some of zeros.
+    /// Returns the next known page, or a run of zeros.
     fn read(&mut self) -> Option<PageRun> {
         while self.at < self.to {
             let address = self.at;
@@ -104,7 +105,7 @@ impl Pages<'_> {
                 return Some(PageRun { address, pages: 1, fingerprint });
             }
             self.piece = None;
-            // The last page of the range counts as a whole.
+            // The last page of the range counts fully.
             let most = self.to.saturating_sub(address).checked_next_multiple_of(self.page_size).unwrap_or(u64::MAX);
             match self.space.at(address, most) {
                 Content::Bytes(bytes) if u64_of(bytes.len()) >= self.page_size => self.piece = Some((address, bytes)),
@@ -131,7 +132,7 @@ impl Pages<'_> {
         None
     }
 
-    /// The fingerprint of the next page, if its bytes are at hand.
+    /// The fingerprint of the next page, if its bytes are in the current piece.
     fn at_hand(&self) -> Option<Fingerprint> {
         let (start, bytes) = self.piece.as_ref()?;
         let from = usize_of(self.at.checked_sub(*start)?);
@@ -139,7 +140,7 @@ impl Pages<'_> {
         Some(Fingerprint::of(page))
     }
 
-    /// Goes on at an address. `None` is behind the last one.
+    /// Continues at an address. `None` ends the iteration.
     fn go_to(&mut self, address: Option<u64>) {
         self.at = address.unwrap_or(u64::MAX);
         if self.at.saturating_sub(self.done) >= PART {
@@ -156,7 +157,7 @@ impl Pages<'_> {
 }
 
 impl Fingerprint {
-    /// Takes the fingerprint of a page.
+    /// Computes the fingerprint of a page.
     fn of(page: &[u8]) -> Self {
         if page.iter().all(|&byte| byte == 0) { Fingerprint::Zero } else { Fingerprint::Crc32(crc32fast::hash(page)) }
     }
@@ -172,7 +173,7 @@ mod tests {
         Options::new().keep(Keep::Memory).open(archive).unwrap().pop().unwrap()
     }
 
-    /// The fingerprint of a page among runs that are in order.
+    /// The fingerprint of a page in a sorted list of runs.
     fn at(runs: &[PageRun], address: u64, page_size: u64) -> Option<Fingerprint> {
         let last = runs.partition_point(|run| run.address <= address).checked_sub(1)?;
         let run = runs[last];
@@ -185,7 +186,7 @@ mod tests {
         assert_eq!(Fingerprint::of(&[0; 4096]), Fingerprint::Zero);
     }
 
-    /// Each page has the fingerprint of the bytes that a read gives. Where a read fails there is none.
+    /// The fingerprint of each page matches the bytes that a read returns. Where a read fails, there is none.
     #[test]
     fn pages_have_the_fingerprints_of_their_bytes() {
         let mut seen = [0; 3];
@@ -223,7 +224,7 @@ mod tests {
         assert!(!within(first.address + 1, first.address + page_size).contains(first));
         assert_eq!(within(first.address, first.address), []);
         assert_eq!(within(u64::MAX - 1, u64::MAX), []);
-        // By address, each page once, and no two runs of zeros that touch.
+        // Sorted by address, each page once, and no two adjacent runs of zeros.
         for pair in all.windows(2) {
             let end = pair[0].address + pair[0].pages * page_size;
             assert!(end <= pair[1].address, "{pair:x?}");

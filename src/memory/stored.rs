@@ -1,4 +1,4 @@
-//! The contents of shared memory and of deleted files as files have them: from the beginning to the end, piece by piece.
+//! The contents of shared memory and ghost files, as files: from beginning to end, piece by piece.
 
 use std::ops::ControlFlow;
 
@@ -8,35 +8,35 @@ use super::object::{Here, Object};
 use super::view::{Content, Missing};
 use crate::int::u64_of;
 
-/// Bytes that are handed out at once.
+/// Bytes that are passed on at once.
 pub(crate) const STEP: usize = 1 << 20;
 
-/// Is given each piece with its offset, until it has enough.
+/// Receives each piece with its offset, until it has enough.
 pub(crate) type Take<'t> = dyn FnMut(u64, &Content<'_>) -> ControlFlow<()> + 't;
 
 impl Memory {
-    /// The numbers of the deleted files, in order.
+    /// The numbers of the ghost files, in order.
     pub(crate) fn ghosts(&self) -> impl Iterator<Item = u64> + '_ {
         self.ghosts.keys().copied()
     }
 
-    /// The deleted file of a number.
+    /// The ghost file with a number.
     pub(crate) fn ghost(&self, number: u64) -> Option<&Ghost> {
         self.ghosts.get(&number)
     }
 
-    /// Gives the contents of a deleted file of a size.
+    /// Passes on the contents of a ghost file of a given size.
     pub(crate) fn ghost_pieces(&self, number: u64, size: u64, take: &mut Take<'_>) -> ControlFlow<()> {
         let known = self.ghost(number).map_or(0, |ghost| ghost.known);
         self.object_pieces(self.objects.ghost(number), size, known, Content::Zeros, take)
     }
 
-    /// Gives the contents of shared memory of a size.
+    /// Passes on the contents of shared memory of a given size.
     pub(crate) fn shared_pieces(&self, number: u64, size: u64, take: &mut Take<'_>) -> ControlFlow<()> {
         self.object_pieces(self.objects.shared(number), size, u64::MAX, Content::Untouched, take)
     }
 
-    /// Gives the pieces of an object. Bytes that were not recorded are a hole up to `known`, and missing behind it.
+    /// Passes on the pieces of an object. Bytes that were not stored are a hole up to `known`, and missing after it.
     fn object_pieces(
         &self,
         object: Option<&Object>,
@@ -77,7 +77,7 @@ impl Memory {
                     take(at, &hole(len)).map_continue(|()| len)?
                 }
             };
-            // Nothing of no length is ever read; should it be, this ends all the same.
+            // A read never returns length zero. If it did, this would still end.
             at = at.saturating_add(len.max(1));
         }
         ControlFlow::Continue(())

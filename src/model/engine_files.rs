@@ -14,8 +14,8 @@ const LOG_HEAD: u64 = 64 << 10;
 
 /// Names of CRIU's logs: of a dump, of a pre-dump, and left over from a restore.
 pub(super) const LOGS_OF_CRIU: [&str; 4] = ["dump.log", "criu-dump.log", "pre-dump.log", "restore.log"];
-/// Names of the container's logs: Podman's (`k8s-file` and `json-file` write the same), containerd's and CRI-O's, which is
-/// named after the annotation that holds its path.
+/// Names of the container's logs: Podman's (`k8s-file` and `json-file` write the same), containerd's and CRI-O's, which
+/// is named after the annotation that holds its path.
 pub(super) const LOGS_OF_CONTAINER: [&str; 3] = ["ctr.log", "container.log", "io.kubernetes.cri-o.LogPath"];
 
 /// Files next to the images of a set.
@@ -84,7 +84,7 @@ impl<'a> EngineFiles<'a> {
             .filter(move |member| member.folder() == folder.as_slice() && archive.number_of(member).is_some())
     }
 
-    /// A file of the work directory: in the folder of the images, next to it, or the only one of its name.
+    /// A file of the work directory: in the directory of the images, next to it, or the only one of its name.
     pub(crate) fn work_file(&self, name: &str) -> Option<&'a Member> {
         let near = [self.set.folder.as_slice(), self.root(), folder_of(self.root())];
         let found = near.iter().find_map(|folder| self.archive.find(&join(BStr::new(folder), name.as_bytes())));

@@ -3,7 +3,7 @@
 use super::Task;
 use crate::images::ByteOrder;
 
-/// The words that CRIU read from it, in the machine's byte order. Of a 32-bit program each of them is a pair.
+/// The words that CRIU read from it, in the machine's byte order. For a 32-bit program, each of them holds a pair.
 pub(super) fn write(task: &Task<'_>) -> Option<Vec<u8>> {
     let words = &task.process.mm.as_ref()?.entry.mm_saved_auxv;
     let bytes = words.iter().flat_map(|word| match task.model.byte_order() {

@@ -4,15 +4,15 @@ use super::{Task, text};
 use crate::images::proto::CgMemberEntry;
 use crate::int::usize_of;
 
-/// Source: the kernel's `kernel/cgroup/cgroup.c`, `proc_cgroup_show`. The number of a hierarchy of version 1 is not
-/// recorded: 0 stands for it, which is the number of version 2 only where no controller is named.
+/// Source: the kernel's `kernel/cgroup/cgroup.c`, `proc_cgroup_show`. The hierarchy number of version 1 is not stored,
+/// so 0 is printed. 0 is also the number of version 2, but there no controller is named.
 pub(super) fn write(task: &Task<'_>) -> Option<Vec<u8>> {
     let own = task.process.leader().and_then(|leader| leader.own()?.cg_set);
     let set = own.or(task.process.task()?.cg_set)?;
     task.common.cgroups(set).map(<[u8]>::to_vec)
 }
 
-/// The lines of a set.
+/// The lines of a cgroup set.
 pub(super) fn lines(members: &[CgMemberEntry]) -> Vec<u8> {
     let mut out = Vec::new();
     for member in members {
@@ -25,7 +25,7 @@ pub(super) fn lines(members: &[CgMemberEntry]) -> Vec<u8> {
     out
 }
 
-/// The path as the task's own cgroup namespace has it.
+/// The path in the task's own cgroup namespace.
 fn inside(member: &CgMemberEntry) -> &[u8] {
     let path = member.path.as_deref().unwrap_or_default();
     match path.get(usize_of(member.cgns_prefix().into())..).unwrap_or(path) {

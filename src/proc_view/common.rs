@@ -1,4 +1,4 @@
-//! What the files of all processes are made from, read once.
+//! Data shared by the files of all processes, read once.
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,17 +9,17 @@ use crate::images::Kind;
 use crate::images::proto::{CgroupEntry, SeccompEntry};
 use crate::model::file::File;
 
-/// Numbers of `/dev/ptmx`, whose terminal is that of no session.
+/// Number of `/dev/ptmx`, whose terminal belongs to no session.
 const MASTER: Device = Device { major: 5, minor: 2 };
 
-/// What the files of all processes are made from.
+/// Data shared by the files of all processes.
 #[derive(Debug, Default)]
 pub(super) struct Common {
-    /// Of each filter of system calls, the one before it.
+    /// For each seccomp filter, the previous one.
     filters: Vec<Option<u32>>,
-    /// Lines of `/proc/PID/cgroup` by the number of the set.
+    /// Lines of `/proc/PID/cgroup`, by number of the set.
     cgroups: HashMap<u32, Vec<u8>>,
-    /// Device and foreground group of the terminal of a session.
+    /// Device and foreground group of the terminal, by session.
     terminals: HashMap<u32, (u32, u32)>,
 }
 
@@ -46,7 +46,7 @@ impl Common {
         common
     }
 
-    /// How many filters there are up to one; none if the chain leads nowhere or in a circle.
+    /// Number of filters in the chain that ends with one. `None` if the chain is broken or has a cycle.
     pub(super) fn chain_of_filters(&self, last: u32) -> Option<usize> {
         let mut seen = HashSet::new();
         let mut next = Some(last);
@@ -64,7 +64,7 @@ impl Common {
         self.cgroups.get(&set).map(Vec::as_slice)
     }
 
-    /// Device and foreground group of the terminal of a session; 0 where there is none.
+    /// Device and foreground group of the terminal of a session. 0 if there is none.
     pub(super) fn terminal_of(&self, session: Option<u32>) -> (u32, u32) {
         session.and_then(|session| self.terminals.get(&session)).copied().unwrap_or_default()
     }

@@ -12,7 +12,7 @@ use crate::model::fdinfo::Descriptor;
 use crate::model::file::File;
 use crate::tables::OpenFile;
 
-/// Source: the kernel's `fs/proc/fd.c`, `seq_show`, and what each type of file adds.
+/// Source: the kernel's `fs/proc/fd.c`, `seq_show`, and the lines that each type of file adds.
 pub(super) fn write(model: &Model, descriptor: &Descriptor, open: &OpenFile) -> Vec<u8> {
     let mut out = String::new();
     let file = descriptor.fd_type.and_then(|fd_type| model.files().get(fd_type, descriptor.file));
@@ -35,7 +35,7 @@ pub(super) fn write(model: &Model, descriptor: &Descriptor, open: &OpenFile) -> 
     [out.into_bytes(), bytes].concat()
 }
 
-/// The inode, which is recorded only where it names the file.
+/// The inode. It is stored only if it names the file.
 fn inode(file: &File) -> Option<u32> {
     match file {
         File::Pipe(entry) => entry.pipe_id,
@@ -48,11 +48,11 @@ fn inode(file: &File) -> Option<u32> {
     }
 }
 
-/// What only this type of file has.
+/// Writes the lines that only this type of file has.
 fn own(out: &mut String, bytes: &mut Vec<u8>, model: &Model, file: &File) {
     let order = model.byte_order();
     match file {
-        // Source: `fs/eventfd.c`. Its number, and whether it is a semaphore, are not recorded.
+        // Source: `fs/eventfd.c`. Its id, and whether it is a semaphore, are not stored.
         File::Eventfd(entry) => {
             let _ = writeln!(out, "eventfd-count: {:>16x}", entry.counter());
         }
@@ -90,7 +90,7 @@ fn own(out: &mut String, bytes: &mut Vec<u8>, model: &Model, file: &File) {
             let _ = writeln!(out, "fanotify flags:{:x} event-flags:{:x}", entry.faflags(), entry.evflags());
             entry.mark.iter().for_each(|mark| fanotify(out, mark, order));
         }
-        // Source: `fs/pidfs.c`. Of a process that has ended, both are -1.
+        // Source: `fs/pidfs.c`. For a process that has ended, both are -1.
         File::Pidfd(entry) => {
             let _ = writeln!(out, "Pid:\t{0}\nNSpid:\t{0}", entry.nspid());
         }
@@ -125,7 +125,7 @@ fn fanotify(out: &mut String, mark: &FanotifyMarkEntry, order: ByteOrder) {
     }
 }
 
-/// Source: the same, `show_mark_fhandle`. The image has the bytes of the handle as words of the machine.
+/// Source: the same, `show_mark_fhandle`. The image stores the bytes of the handle as machine words.
 fn handle(handle: &FhEntry, order: ByteOrder) -> String {
     let words = handle.handle.iter().flat_map(|word| match order {
         ByteOrder::Little => word.to_le_bytes(),

@@ -7,7 +7,7 @@ use crate::abi::arch::Arch;
 use crate::images::Kind;
 use crate::images::proto::RlimitEntry;
 
-/// Names and units, in the order of their numbers. Source: the kernel's `fs/proc/base.c`, `lnames`.
+/// Names and units, in order of their numbers. Source: the kernel's `fs/proc/base.c`, `lnames`.
 const LIMITS: [(&str, &str); 16] = [
     ("Max cpu time", "seconds"),
     ("Max file size", "bytes"),
@@ -27,8 +27,7 @@ const LIMITS: [(&str, &str); 16] = [
     ("Max realtime timeout", "us"),
 ];
 
-/// Where the names of mips' numbers 5 to 9 stand in [`LIMITS`]. Source: the kernel's
-/// `arch/mips/include/uapi/asm/resource.h`.
+/// Positions in [`LIMITS`] of the limits 5 to 9 on MIPS. Source: the kernel's `arch/mips/include/uapi/asm/resource.h`.
 const MIPS: [usize; 5] = [7, 9, 5, 6, 8];
 
 /// `RLIM_INFINITY`.
@@ -44,13 +43,13 @@ pub(super) fn write(task: &Task<'_>) -> Option<Vec<u8>> {
         };
         let amount = |n: u64| if n == UNLIMITED { "unlimited".to_owned() } else { n.to_string() };
         let _ = write!(text, "{name:<25} {:<20} {:<20} ", amount(soft), amount(hard));
-        // What has no unit ends with the space before it.
+        // Limits without a unit end with the blank before it.
         let _ = if unit.is_empty() { writeln!(text) } else { writeln!(text, "{unit:<10}") };
     }
     (!limits.is_empty()).then(|| text.into_bytes())
 }
 
-/// The soft limit of resident memory, which `stat` has too.
+/// The soft limit on resident memory, which is also in `stat`.
 pub(super) fn resident(task: &Task<'_>) -> Option<u64> {
     let number = if task.process.arch() == Some(Arch::Mips) { 7 } else { 5 };
     recorded(task).get(number)?.cur
@@ -61,7 +60,7 @@ fn named(number: usize, arch: Option<Arch>) -> Option<(&'static str, &'static st
     LIMITS.get(*differing.unwrap_or(&number)).copied()
 }
 
-/// By number; CRIU before 1.3 had an image for them.
+/// The limits by number. CRIU before 1.3 had an image for them.
 fn recorded(task: &Task<'_>) -> Vec<RlimitEntry> {
     if let Some(limits) = task.alive().and_then(|alive| alive.rlimits.as_ref()) {
         return limits.rlimits.clone();

@@ -4,19 +4,19 @@ use super::{Task, text};
 use crate::abi::arch::Arch;
 use crate::tables::{Mapping, mappings_of};
 
-/// How wide what stands before the path is at least. Source: the kernel's `fs/proc/task_mmu.c`, `show_vma_header_prefix`.
+/// Minimum width of the fields before the path. Source: the kernel's `fs/proc/task_mmu.c`, `show_vma_header_prefix`.
 fn width(word: usize) -> usize {
     25 + 6 * word - 1
 }
 
-/// Since Linux 6.13, x86 prints the pages of the virtual clocks as an area of their own, behind the others. CRIU merges
-/// the two. No kernel has one area of this length.
+/// Since Linux 6.13, x86 prints the pages of the virtual clocks as an area of their own, after the others. CRIU merges
+/// the two. No kernel has a single area of this length.
 const VVAR_WITH_CLOCKS: u64 = 0x6000;
 const VVAR: u64 = 0x4000;
 
 pub(super) fn write(task: &Task<'_>) -> Option<Vec<u8>> {
     task.process.mm.as_ref()?;
-    // The kernel of a 32-bit machine has shorter words; a 32-bit program of a 64-bit kernel sees the kernel's.
+    // A 32-bit kernel has shorter words. A 32-bit program on a 64-bit kernel sees the kernel's word size.
     let word = if task.process.arch().is_some_and(Arch::is_32_bit) { 4 } else { 8 };
     let x86 = task.process.arch() == Some(Arch::X86_64);
     let mut out = Vec::new();

@@ -1,4 +1,4 @@
-//! Sums of mappings, as `status` and `stat` print them.
+//! Sums over mappings, as printed in `status` and `stat`.
 
 #![deny(clippy::arithmetic_side_effects)]
 
@@ -18,7 +18,8 @@ const LOCKED: u32 = 0x2000;
 const LOCKED_MIPS: u32 = 0x8000;
 const LOCKED_POWER: u32 = 0x80;
 
-/// Bytes of an address space. Source: the kernel's `fs/proc/task_mmu.c`, `task_mem`, and `mm/mmap.c`, `vm_stat_account`.
+/// Sizes of an address space in bytes. Source: the kernel's `fs/proc/task_mmu.c`, `task_mem`, and `mm/mmap.c`,
+/// `vm_stat_account`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Sizes {
     pub(super) total: u64,
@@ -38,9 +39,9 @@ impl Sizes {
         };
         let mut sizes = Sizes::default();
         let mut executable = 0_u64;
-        // The area of vsyscall is the kernel's own and not counted.
+        // The vsyscall area belongs to the kernel and is not counted.
         for vma in mm.vmas.iter().filter(|vma| !vma.status.contains(Status::VSYSCALL)) {
-            // Mappings that overlap may claim more than an address space has.
+            // Overlapping mappings may add up to more than an address space.
             let add = |sum: &mut u64| *sum = sum.saturating_add(vma.len());
             add(&mut sizes.total);
             if vma.flags & locked != 0 {

@@ -1,8 +1,8 @@
-//! A view of `/proc` as text, in the kernel's own layout, so that what reads `/proc` works on a checkpoint. One file of
-//! `/proc` a file here.
+//! A view of `/proc` as text, in the kernel's own layout, so that programs that read `/proc` work on a checkpoint. Each
+//! file of `/proc` has a file here.
 //!
-//! Only what the archive holds is written: a line or a file that cannot be known is left out. `docs/proc.md` lists them
-//! with the reasons, and the few fields in the midst of a line that stand for what is not known.
+//! Only facts from the archive are written: a line or file that cannot be known is omitted. `docs/proc.md` lists them
+//! with the reasons, and the few placeholder fields within a line.
 
 mod auxv;
 mod cgroup;
@@ -34,23 +34,23 @@ use crate::tables::open_files_of;
 /// A file of the view.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct File {
-    /// Its path relative to `/proc`: `1/status`, `1/fd/0`, `1/task/7/comm`. Made of ASCII letters, digits, `_` and `/` alone,
-    /// so it is safe to write to.
+    /// Path relative to `/proc`: `1/status`, `1/fd/0`, `1/task/7/comm`. It contains only ASCII letters, digits, `_` and
+    /// `/`, so it is safe to write to.
     pub path: String,
-    /// What it holds.
+    /// The content of the file.
     pub content: Content,
 }
 
-/// What a file of the view holds.
+/// The content of a file of the view.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
-    /// What reading it gives.
+    /// The bytes read from it.
     Bytes(Vec<u8>),
-    /// A link: what `readlink` says of it. It is text from the archive, and no path of the machine that reads it.
+    /// A link, with the target that `readlink` prints. It is text from the archive, not a path on this machine.
     Link(Vec<u8>),
 }
 
-/// What the files of a process are made from.
+/// The data for the files of a process.
 struct Task<'c> {
     checkpoint: &'c Checkpoint,
     model: &'c Model,
@@ -59,7 +59,8 @@ struct Task<'c> {
     common: &'c Common,
 }
 
-/// The files of the view: those of the system, then process by process in tree order. One process at a time is in memory.
+/// Returns the files of the view: those of the system, then process by process in tree order. Only one process is in
+/// memory at a time.
 ///
 /// ```
 /// # fn main() -> Result<(), cryoscope::Error> {
@@ -78,7 +79,7 @@ pub fn files(checkpoint: &Checkpoint) -> impl Iterator<Item = File> + '_ {
     let of_processes = model.processes().iter().flat_map(move |process| {
         let space = checkpoint.kept_memory().space(process, model);
         let mut files = of_process(&Task { checkpoint, model, process, space, common: &common });
-        // The same of all processes of a namespace: the first has them.
+        // All processes of a namespace have the same: the first one gets the files.
         let net = process.ids.as_ref().and_then(|ids| ids.net_ns_id).map(NamespaceId);
         if let Some(namespace) = net.filter(|&namespace| seen.insert(namespace)) {
             let path = |name| format!("{}/net/{name}", process.pid());
@@ -92,7 +93,7 @@ pub fn files(checkpoint: &Checkpoint) -> impl Iterator<Item = File> + '_ {
     system::files(checkpoint).into_iter().chain(of_processes)
 }
 
-/// Writes one file of a process; none where nothing of it is known.
+/// Writes a file of a process. `None` if nothing is known of it.
 type Write = fn(&Task<'_>) -> Option<Vec<u8>>;
 
 /// Files with contents.
@@ -162,7 +163,7 @@ fn of_process(task: &Task<'_>) -> Vec<File> {
 }
 
 impl<'c> Task<'c> {
-    /// What was recorded of a process that has not ended.
+    /// The core record of a process that has not ended.
     fn alive(&self) -> Option<&'c crate::images::proto::TaskCoreEntry> {
         self.process.task().filter(|_| !self.process.is_zombie())
     }
@@ -172,7 +173,7 @@ impl<'c> Task<'c> {
         self.checkpoint.reader(self.checkpoint.images())
     }
 
-    /// Whether the pid namespace is another than that of CRIU, so that what is outside has no number in it.
+    /// Whether the pid namespace is not that of CRIU, so that processes outside have no number in it.
     fn has_own_pids(&self) -> bool {
         let of_criu = self.model.inventory().and_then(|inventory| inventory.root_ids.as_ref()?.pid_ns_id);
         let own = self.process.ids.as_ref().or_else(|| self.model.processes().first()?.ids.as_ref());
@@ -181,12 +182,12 @@ impl<'c> Task<'c> {
     }
 }
 
-/// Source: the kernel's `fs/proc/base.c`, `comm_show`: nothing in it is escaped.
+/// Source: the kernel's `fs/proc/base.c`, `comm_show`. Nothing is escaped.
 fn comm(name: &[u8]) -> Vec<u8> {
     [name, b"\n"].concat()
 }
 
-/// The arguments. A process that has ended has no memory, of which the kernel prints nothing.
+/// The arguments. For a process that has ended, and so has no memory, the kernel prints nothing.
 fn cmdline(task: &Task<'_>) -> Option<Vec<u8>> {
     if task.process.is_zombie() {
         return Some(Vec::new());
@@ -194,8 +195,8 @@ fn cmdline(task: &Task<'_>) -> Option<Vec<u8>> {
     whole(task.space.as_ref()?.cmdline(task.checkpoint.limits().argument_bytes))
 }
 
-/// Pages: of the whole, resident, shared, of code, of libraries, of data, dirty. Which were present is not recorded; the kernel
-/// itself prints 0 for libraries and dirty ones. Source: the kernel's `fs/proc/array.c`, `proc_pid_statm`.
+/// Pages: total, resident, shared, code, libraries, data, dirty. Which pages were present is not stored. The kernel
+/// itself prints 0 for libraries and dirty pages. Source: the kernel's `fs/proc/array.c`, `proc_pid_statm`.
 fn statm(task: &Task<'_>) -> Option<Vec<u8>> {
     let page = task.model.page_size().max(1);
     let sizes = match &task.process.mm {
@@ -211,7 +212,7 @@ fn environ(task: &Task<'_>) -> Option<Vec<u8>> {
     whole(task.space.as_ref()?.environ(task.checkpoint.limits().argument_bytes))
 }
 
-/// Text that the archive has to its end; a part of it would pass for the whole.
+/// Text that is complete in the archive. A part of it would be taken for the whole.
 fn whole(text: Text) -> Option<Vec<u8>> {
     match text {
         Text::Known(bytes) => Some(bytes),

@@ -3,11 +3,11 @@
 use super::{Task, text};
 use crate::model::mount::Mount;
 
-/// The kernel's name of a file system that CRIU has no number for (ext4, xfs, nfs, …) is not recorded.
+/// Printed for file systems without a number in CRIU (ext4, xfs, nfs, …), whose names are not stored.
 const UNKNOWN: &[u8] = b"unknown";
-/// What breaks a line of mountinfo.
+/// Characters that would break a line of mountinfo.
 const SPECIAL: &[u8] = b" \t\n\\";
-/// In names of file systems and sources also this, which would begin a comment.
+/// The same for names of file systems and sources, where `#` would begin a comment.
 const SPECIAL_SOURCE: &[u8] = b" \t\n\\#";
 
 /// Source: the kernel's `fs/proc_namespace.c`, `show_mountinfo`.
@@ -49,8 +49,8 @@ pub(super) fn mounts(task: &Task<'_>) -> Option<Vec<u8>> {
     })
 }
 
-/// Access by the mount or else its file system, then the general options of the file system, those of the mount, and
-/// those that only this file system has. The order tells them apart no more, so the kernel's is kept.
+/// Access mode of the mount or else of its file system, then the general options of the file system, those of the
+/// mount, and those specific to the file system. The order no longer distinguishes them, so the kernel's is kept.
 fn options(own: &[u8], of_super: &[u8]) -> Vec<u8> {
     let (own, of_super): (Vec<&[u8]>, Vec<&[u8]>) =
         (own.split(|&b| b == b',').collect(), of_super.split(|&b| b == b',').collect());
@@ -63,7 +63,7 @@ fn options(own: &[u8], of_super: &[u8]) -> Vec<u8> {
     all.join(&b","[..])
 }
 
-/// A line a mount that can be reached from the root of the process. CRIU's image has the last mount first.
+/// One line per mount that can be reached from the root of the process. CRIU's image has the last mount first.
 fn lines(task: &Task<'_>, write: impl Fn(&mut Vec<u8>, &Mount, &[u8])) -> Option<Vec<u8>> {
     let namespace = task.process.ids.as_ref()?.mnt_ns_id?;
     let mounts: Vec<&Mount> = task.model.mounts().iter().filter(|m| m.namespace.0 == namespace).collect();
@@ -79,7 +79,7 @@ fn lines(task: &Task<'_>, write: impl Fn(&mut Vec<u8>, &Mount, &[u8])) -> Option
     (!mounts.is_empty()).then_some(out)
 }
 
-/// A path as seen from a root; `None` if it is not below it.
+/// A path as seen from a root. `None` if it is not below the root.
 fn below<'p>(path: &'p [u8], root: &[u8]) -> Option<&'p [u8]> {
     if root == b"/" {
         return Some(path);

@@ -1,5 +1,5 @@
-//! `/proc/PID/net/*`: sockets that were held in the container, routes, addresses. What is not known of a socket (who made
-//! it, its timers, where it lay in the kernel) is 0.
+//! `/proc/PID/net/*`: sockets held in the container, routes, addresses. Unknown properties of a socket (owner, timers,
+//! kernel address) are 0.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -23,7 +23,7 @@ type Net = BTreeMap<&'static str, Lines>;
 #[derive(Default)]
 struct Lines {
     bytes: Vec<u8>,
-    /// How many there are, without the heading.
+    /// Number of lines, without the heading.
     count: usize,
 }
 
@@ -48,7 +48,7 @@ pub(super) fn files(
 ) -> impl Iterator<Item = (&'static str, Vec<u8>)> + use<> {
     let model = checkpoint.model();
     let mut net = empty();
-    // Before CRIU had several of them, sockets did not say which one they are in.
+    // Before CRIU supported several network namespaces, sockets did not name theirs.
     let is_here = |socket: &Socket| socket.net_namespace.is_none_or(|id| id == namespace);
     for (id, file) in model.files().iter() {
         let Some(socket) = model.socket(id, file).filter(is_here) else { continue };
@@ -71,7 +71,8 @@ pub(super) fn files(
     net.into_iter().map(|(name, lines)| (name, lines.bytes))
 }
 
-/// The files that a kernel has although there is no socket of their kind: programs take it that the kernel knows none else.
+/// Files that a kernel has even without sockets of their kind. Programs conclude from missing files that the kernel
+/// does not support the protocol.
 fn empty() -> Net {
     let mut net = Net::new();
     for v6 in [false, true] {
@@ -85,10 +86,10 @@ fn empty() -> Net {
     net
 }
 
-/// In `unix_sk_entry.uflags`: it stands for a socket outside.
+/// In `unix_sk_entry.uflags`: the entry stands for a socket outside.
 const EXTERNAL: u32 = 1;
 
-/// A file of sockets: its name, the heading, how wide heading and lines are, and how wide the number before each.
+/// A file of sockets: name, heading, width of heading and lines, and width of the leading number.
 struct Layout {
     name: &'static str,
     heading: &'static str,
@@ -146,7 +147,7 @@ fn inet(net: &mut Net, model: &Model, socket: &Socket, entry: &InetSkEntry) {
     file.add(&format!("{line:<width$}"), b"");
 }
 
-/// An address as the kernel prints it: the words of the machine that its bytes lie in.
+/// An address as printed by the kernel: as machine words over its bytes.
 fn words(address: Option<IpAddr>, order: ByteOrder) -> String {
     let bytes = match address {
         Some(IpAddr::V4(address)) => address.octets().to_vec(),
@@ -190,7 +191,7 @@ fn netlink(net: &mut Net, entry: &NetlinkSkEntry) {
     file.add(&line, b"");
 }
 
-/// Source: the kernel's `net/ipv4/fib_trie.c`, `fib_route_seq_show`: the main table, but for broadcast and multicast.
+/// Source: the kernel's `net/ipv4/fib_trie.c`, `fib_route_seq_show`: the main table, without broadcast and multicast.
 fn ipv4_route(net: &mut Net, route: &Route, order: ByteOrder, device: impl Fn(u32) -> Option<Vec<u8>>) {
     const MAIN: u32 = 254;
     const BROADCAST_AND_MULTICAST: [u8; 2] = [3, 5];
@@ -201,7 +202,7 @@ fn ipv4_route(net: &mut Net, route: &Route, order: ByteOrder, device: impl Fn(u3
     }
     let heading = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT";
     let file = net.entry("route").or_insert_with(|| Lines::under(heading, 127));
-    // Of several next hops, the first.
+    // The first of several next hops.
     let hop = route.hops.first();
     let through = route.gateway.or_else(|| hop?.gateway);
     let mask = u32::MAX.checked_shl(32 - u32::from(route.destination_prefix.min(32))).unwrap_or(0);

@@ -1,4 +1,4 @@
-//! Sets of signals, as `status` and `stat` print them.
+//! Sets of signals, as printed in `status` and `stat`.
 
 use super::Task;
 use crate::abi::signal::bit;
@@ -6,13 +6,13 @@ use crate::images::Kind;
 use crate::images::proto::{SaEntry, SiginfoEntry};
 use crate::model::process::{Thread, pending};
 
-/// Signals that have a handler or are ignored.
+/// Signals that have a handler, and signals that are ignored.
 pub(super) struct Actions {
     pub(super) ignored: u64,
     pub(super) caught: u64,
 }
 
-/// What a process does on signals; none where it was not recorded. CRIU before 3.1 had an image for it.
+/// The signal actions of a process. `None` if they were not stored. CRIU before 3.1 had an image for them.
 pub(super) fn actions(task: &Task<'_>) -> Option<Actions> {
     const IGNORE: u64 = 1;
     let alive = task.alive()?;
@@ -34,7 +34,7 @@ pub(super) fn actions(task: &Task<'_>) -> Option<Actions> {
     (!recorded.is_empty()).then_some(actions)
 }
 
-/// Signals that wait for the whole process.
+/// Signals pending for the whole process.
 pub(super) fn shared(task: &Task<'_>) -> Option<u64> {
     if let Some(queue) = &task.alive()?.signals_s {
         return Some(pending(&queue.signals));
@@ -42,7 +42,7 @@ pub(super) fn shared(task: &Task<'_>) -> Option<u64> {
     of_image(task, Kind::SignalShared, task.process.pid().0)
 }
 
-/// Signals that wait for a thread alone.
+/// Signals pending for a single thread.
 pub(super) fn private(task: &Task<'_>, thread: &Thread) -> Option<u64> {
     thread.signals_pending().or_else(|| of_image(task, Kind::SignalPrivate, thread.tid.0))
 }

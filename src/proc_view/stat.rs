@@ -1,5 +1,5 @@
-//! `/proc/PID/stat`: one line of numbers, of which 0 stands for what is not known, as the kernel itself prints 0 to who may
-//! not look.
+//! `/proc/PID/stat`: one line of numbers. Unknown numbers are 0, as the kernel itself prints 0 for readers without
+//! permission.
 
 use super::memory::Sizes;
 use super::{Task, signals, text};
@@ -7,7 +7,7 @@ use crate::images::proto::{MmEntry, TaskCoreEntry, ThreadCoreEntry};
 use crate::model::process::{State, Thread};
 use crate::model::pstree::Parent;
 
-/// Only the first 31 signals have room.
+/// Only the first 31 signals fit.
 const OLD_SIGNALS: u64 = 0x7fff_ffff;
 
 /// Source: the kernel's `fs/proc/array.c`, `do_task_stat`.
@@ -61,7 +61,7 @@ pub(super) fn write(task: &Task<'_>, thread: &Thread) -> Option<Vec<u8>> {
         layout(MmEntry::mm_start_code).into(),
         layout(MmEntry::mm_end_code).into(),
         layout(MmEntry::mm_start_stack).into(),
-        // kstkesp, kstkeip: the kernel prints them only of tasks that are ending.
+        // kstkesp, kstkeip: the kernel prints them only for tasks that are exiting.
         0,
         0,
         mask(pending),

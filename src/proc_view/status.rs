@@ -8,7 +8,7 @@ use crate::model::pstree::Parent;
 /// `PF_KTHREAD`.
 const KERNEL_THREAD: u32 = 0x0020_0000;
 
-/// Lines of a name and a value.
+/// Lines with a name and a value.
 #[derive(Default)]
 struct Lines(Vec<u8>);
 
@@ -39,7 +39,7 @@ impl Lines {
     }
 }
 
-/// The lines that are known, in the order of the kernel. Source: the kernel's `fs/proc/array.c`, `proc_pid_status`.
+/// The known lines, in the kernel's order. Source: the kernel's `fs/proc/array.c`, `proc_pid_status`.
 pub(super) fn write(task: &Task<'_>, thread: &Thread) -> Vec<u8> {
     let mut lines = Lines::default();
     if let Some(name) = thread.name() {
@@ -69,14 +69,14 @@ pub(super) fn write(task: &Task<'_>, thread: &Thread) -> Vec<u8> {
     lines.0
 }
 
-/// Who and what the task is.
+/// Identity of the task.
 fn ids(lines: &mut Lines, task: &Task<'_>, thread: &Thread) {
     let (process, node) = (task.process, &task.process.node);
     let umask = process.fs.as_ref().and_then(|fs| fs.umask);
     if let Some(umask) = umask {
         lines.add("Umask", format!("{umask:04o}"));
     }
-    // Whether a task that was alive ran or slept is not recorded.
+    // Whether a live task ran or slept is not stored.
     match process.state() {
         Some(State::Stopped) => lines.add("State", "T (stopped)"),
         Some(State::Zombie) => lines.add("State", "Z (zombie)"),
@@ -86,7 +86,7 @@ fn ids(lines: &mut Lines, task: &Task<'_>, thread: &Thread) {
     lines.add("Pid", thread.tid.to_string());
     match node.parent {
         Parent::Process(pid) => lines.add("PPid", pid.to_string()),
-        // Of a parent in another pid namespace.
+        // A parent in another pid namespace.
         Parent::Outside if task.has_own_pids() => lines.add("PPid", "0"),
         Parent::Outside | Parent::Unknown => {}
     }
@@ -99,7 +99,7 @@ fn ids(lines: &mut Lines, task: &Task<'_>, thread: &Thread) {
         let groups: Vec<String> = creds.groups.iter().map(u32::to_string).collect();
         lines.add("Groups", format!("{} ", groups.join(" ")));
     }
-    // The task is in the pid namespace of the container, and so is who reads: there is one number of each.
+    // The task and the reader are in the pid namespace of the container, so there is a single number of each.
     lines.add("NStgid", process.pid().to_string());
     lines.add("NSpid", thread.tid.to_string());
     lines.number("NSpgid", node.pgid);
@@ -117,7 +117,7 @@ fn memory(lines: &mut Lines, task: &Task<'_>) {
     lines.kilobytes("VmStk", Some(sizes.stack));
     lines.kilobytes("VmExe", Some(sizes.text));
     lines.kilobytes("VmLib", Some(sizes.libraries));
-    // That it is on depends on how the kernel was built, too.
+    // Whether it is enabled also depends on the kernel's configuration.
     if mm.entry.thp_disabled() {
         lines.add("THP_enabled", "0");
     }
@@ -132,7 +132,7 @@ fn mode(seccomp: Seccomp) -> u8 {
     }
 }
 
-/// How many filters stand behind each other.
+/// Number of chained seccomp filters.
 fn filters(task: &Task<'_>, thread: &Thread, mode: Seccomp) -> Option<usize> {
     if mode != Seccomp::Filter {
         return Some(0);

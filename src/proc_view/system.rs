@@ -1,5 +1,5 @@
-//! Files of `/proc` that belong to no process. Programs read them when they start, so they are all there; `docs/proc.md` says
-//! in which the archive knows nothing and zeros stand for that, as on a machine that was just started.
+//! Files of `/proc` that belong to no process. Programs read them at startup, so all of them exist. Where the archive
+//! has no data, they contain zeros as on a freshly booted machine; `docs/proc.md` lists these.
 
 use std::fmt::Write as _;
 
@@ -9,7 +9,7 @@ use crate::model::ids::NamespaceId;
 use crate::model::namespaces::Namespace;
 use crate::model::process::Process;
 
-/// The files and links. As everywhere in `/proc`, `self` is who looks: here the first process that had not ended.
+/// The files and links. In `/proc`, `self` is the reader: here it is the first process that had not ended.
 pub(super) fn files(checkpoint: &Checkpoint) -> Vec<File> {
     let model = checkpoint.model();
     let mut files = Vec::new();
@@ -23,7 +23,7 @@ pub(super) fn files(checkpoint: &Checkpoint) -> Vec<File> {
     let mut text = |path: &str, text: String| add(path, Content::Bytes(text.into_bytes()));
     let threads: usize = model.processes().iter().map(|process| process.threads.len()).sum();
     let uptime = uptime(checkpoint, first);
-    // `ps` asks it for the kind of each processor.
+    // `ps` reads the type of each processor from it.
     text("cpuinfo", "processor\t: 0\n\n".to_owned());
     text("loadavg", format!("0.00 0.00 0.00 0/{threads} 0\n"));
     text("meminfo", meminfo());
@@ -42,10 +42,10 @@ pub(super) fn files(checkpoint: &Checkpoint) -> Vec<File> {
     files
 }
 
-/// Nanoseconds that the kernel had been up, as the process read them.
+/// Uptime of the kernel in nanoseconds, as seen by the process.
 fn uptime(checkpoint: &Checkpoint, process: Option<&Process>) -> Option<u64> {
     let own = process.and_then(|process| process.ids.as_ref()?.time_ns_id);
-    // The clocks of the host have the number 0 where no process says which namespace it is in.
+    // The host's clocks have the number 0 if no process names its namespace.
     let read = |id| namespace_of(checkpoint, "time", id).and_then(|namespace| namespace.boottime_ns);
     read(own).or_else(|| read(Some(0)))
 }
@@ -56,7 +56,7 @@ fn namespace_of<'c>(checkpoint: &'c Checkpoint, kind: &str, id: Option<u32>) -> 
     all.find(|((other, number), _)| *other == kind && *number == id).map(|(_, namespace)| namespace)
 }
 
-/// Source: the kernel's `fs/proc/stat.c`, `show_stat`. When the kernel started is known where the moment of the dump is.
+/// Source: the kernel's `fs/proc/stat.c`, `show_stat`. The boot time is known if the time of the dump is.
 fn stat(checkpoint: &Checkpoint, uptime: Option<u64>) -> String {
     let dumped = checkpoint.rows().container().checkpointed.map(|time| i128::from(time.as_second()));
     let started = dumped.zip(uptime).map(|(dumped, uptime)| dumped - i128::from(uptime / 1_000_000_000));
@@ -69,7 +69,7 @@ fn stat(checkpoint: &Checkpoint, uptime: Option<u64>) -> String {
     text
 }
 
-/// Source: the kernel's `fs/proc/meminfo.c`: the lines that programs ask for. None is recorded.
+/// Source: the kernel's `fs/proc/meminfo.c`: the lines that programs read. None of them is stored.
 fn meminfo() -> String {
     const LINES: [&str; 10] = [
         "MemTotal",

@@ -1,7 +1,7 @@
-//! How the kernel escapes names that would break its lines.
+//! Escapes names that would break a line, as the kernel does.
 
-/// Appends bytes with some of them as backslash and three octal digits. Source: the kernel's `fs/seq_file.c`,
-/// `mangle_path`, and `lib/string_helpers.c`, `ESCAPE_OCTAL`.
+/// Appends bytes, with some of them escaped as a backslash and three octal digits. Source: the kernel's
+/// `fs/seq_file.c`, `mangle_path`, and `lib/string_helpers.c`, `ESCAPE_OCTAL`.
 pub(super) fn octal(out: &mut Vec<u8>, bytes: &[u8], escaped: &[u8]) {
     for &byte in bytes {
         if escaped.contains(&byte) {
@@ -12,7 +12,7 @@ pub(super) fn octal(out: &mut Vec<u8>, bytes: &[u8], escaped: &[u8]) {
     }
 }
 
-/// A task's name as `status` and `stat` have it. Source: the kernel's `fs/proc/array.c`, `proc_task_name`.
+/// The name of a task, as in `status` and `stat`. Source: the kernel's `fs/proc/array.c`, `proc_task_name`.
 pub(super) fn task_name(name: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(name.len());
     for &byte in name {

@@ -10,7 +10,7 @@ const TO_THREAD: u32 = 4;
 pub(super) fn write(task: &Task<'_>) -> Option<Vec<u8>> {
     let timers = recorded(task)?;
     let pid = task.process.pid().0;
-    // The kernel prints the newest first, and CRIU turns its list around.
+    // The kernel prints the newest timer first. CRIU reverses the list.
     Some(timers.iter().rev().map(|timer| entry(timer, pid)).collect::<String>().into_bytes())
 }
 
@@ -25,7 +25,7 @@ fn entry(timer: &PosixTimerEntry, pid: u32) -> String {
     };
     let whom = match timer.notify_thread_id {
         Some(tid) if notify & TO_THREAD != 0 => format!("tid.{tid}"),
-        // CRIU before 3.16 does not record which thread.
+        // CRIU before 3.16 does not store the thread.
         None if notify & TO_THREAD != 0 => "tid.0".to_owned(),
         _ => format!("pid.{pid}"),
     };
@@ -38,7 +38,7 @@ fn entry(timer: &PosixTimerEntry, pid: u32) -> String {
     )
 }
 
-/// The timers of a process that has not ended; CRIU before 1.3 had an image for them.
+/// The timers of a process that has not ended. CRIU before 1.3 had an image for them.
 fn recorded(task: &Task<'_>) -> Option<Vec<PosixTimerEntry>> {
     if let Some(timers) = &task.alive()?.timers {
         return Some(timers.posix.clone());

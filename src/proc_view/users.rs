@@ -12,7 +12,7 @@ pub(super) fn gid_map(task: &Task<'_>) -> Option<Vec<u8>> {
     Some(write(&namespace(task)?.gid_map))
 }
 
-/// The user namespace of a process, if it had one of its own.
+/// The user namespace of a process, if it had its own.
 fn namespace(task: &Task<'_>) -> Option<UsernsEntry> {
     let number = u64::from(task.process.ids.as_ref()?.user_ns_id?);
     task.images().has(Kind::Userns, number).then(|| task.images().one(Kind::Userns, number)).flatten()

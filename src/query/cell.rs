@@ -1,4 +1,4 @@
-//! Values of rows as SQLite has them, and back.
+//! Converts values of rows to SQLite values and back.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,8 @@ use crate::formats::json_of;
 use crate::formats::units::instant;
 use crate::tables::Value;
 
-/// A value of a row: numbers that SQLite cannot hold are text, bytes that are not UTF-8 a blob, lists and objects JSON.
+/// A value of a row. Numbers that SQLite cannot hold become text, bytes that are not UTF-8 a blob, lists and objects
+/// JSON.
 pub(super) fn to_sql<'v>(value: &'v Value<'_>) -> ToSqlOutput<'v> {
     let owned = |text: String| ToSqlOutput::Owned(Owned::Text(text));
     match value {
@@ -28,12 +29,12 @@ pub(super) fn to_sql<'v>(value: &'v Value<'_>) -> ToSqlOutput<'v> {
     }
 }
 
-/// A whole number; beyond what SQLite holds, text.
+/// A whole number, or text if SQLite cannot hold it.
 pub(super) fn integer<'v>(number: i128) -> ToSqlOutput<'v> {
     ToSqlOutput::Owned(i64::try_from(number).map_or_else(|_| Owned::Text(number.to_string()), Owned::Integer))
 }
 
-/// An item of a list; bytes that are not UTF-8 are an object with `text` and `text_hex`.
+/// An item of a list. Bytes that are not UTF-8 become an object with `text` and `text_hex`.
 fn item<'v>(value: &'v Value<'_>) -> Value<'v> {
     match value {
         Value::Bytes(bytes) if bytes.to_str().is_err() => {
@@ -44,7 +45,7 @@ fn item<'v>(value: &'v Value<'_>) -> Value<'v> {
     }
 }
 
-/// The fractions among some values, which have to live somewhere.
+/// A fraction, as JSON that the result can borrow from.
 pub(super) fn fraction(value: ValueRef<'_>) -> Json {
     match value {
         ValueRef::Real(number) => {
@@ -59,7 +60,7 @@ pub(super) fn from_sql<'v>(value: ValueRef<'v>, fraction: &'v Json) -> Value<'v>
     match value {
         ValueRef::Null => Value::Null,
         ValueRef::Integer(number) => Value::Integer(number.into()),
-        // The infinite ones are no numbers in JSON.
+        // JSON has no infinite numbers.
         ValueRef::Real(_) => {
             fraction.as_str().map_or(Value::Json(Cow::Borrowed(fraction)), |text| Value::Text(Cow::Borrowed(text)))
         }

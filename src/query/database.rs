@@ -20,22 +20,23 @@ use crate::Checkpoint;
 use crate::memory::Keep;
 use crate::tables::{self, Table, TableSource, Type, Value};
 
-/// Steps of the engine after which the clock is looked at.
+/// Steps of the engine between two checks of the clock.
 const STEPS: i32 = 1000;
 
 /// The table of warnings.
 const WARNINGS: &str = "warnings";
 
-/// What a query may cost. What is compiled is bounded, too: a query has at most 1 MiB.
+/// Limits of a query. Its text is limited, too, to 1 MiB.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Bounds {
-    /// How long making rows and answering may take, without opening archives and without the sink (default 60 s). The clock is
-    /// looked at between the steps of the engine, and when one of our functions is called: a single function of the engine over long
-    /// values, such as `instr`, may take longer. Who has to
+    /// Time for making rows and for the query, without opening archives and without the sink (default 60 s). The clock
+    /// is checked between the steps of the engine, and when one of our functions is called. A single function of the
+    /// engine on long values, such as `instr`, may take longer. To stop that as well, run the query in a thread and
+    /// abandon it, as the command does.
     /// end that, too, runs the query in a thread and leaves it behind, as the command does.
     pub time: Duration,
-    /// Bytes of memory that the engine may take, in all databases of the process (default 4 GiB).
+    /// Memory that the engine may use in all databases of the process, in bytes (default 4 GiB).
     ///
     /// ```
     /// # fn main() -> Result<(), cryoscope::query::Error> {
@@ -54,7 +55,7 @@ pub struct Bounds {
     /// # }
     /// ```
     pub memory: u64,
-    /// Bytes of a value, and of a row (default 64 MiB, 1 GiB at most).
+    /// Maximum size of a value and of a row, in bytes (default 64 MiB, at most 1 GiB).
     pub value: u64,
 }
 
@@ -71,50 +72,50 @@ pub struct Database {
     guard: Guard,
     watch: Watch,
     bounds: Bounds,
-    /// The columns that are there, by archive, set and table.
+    /// The loaded columns, by archive, set and table.
     loaded: BTreeMap<(String, String, &'static str), BTreeSet<usize>>,
 }
 
-/// A query that the engine understands.
+/// A compiled query.
 #[derive(Clone, Debug)]
 pub struct Query {
     sql: String,
     names: Vec<String>,
     table: Table,
     reads: Reads,
-    /// How much of its time is left.
+    /// Time left.
     left: Duration,
 }
 
 impl Query {
-    /// The names of its result's columns.
+    /// The names of the result's columns.
     pub fn names(&self) -> &[String] {
         &self.names
     }
 
-    /// The table of its result. No two of its columns have one name.
+    /// The table of the result. Its columns have distinct names.
     pub fn table(&self) -> &Table {
         &self.table
     }
 
-    /// The tables that it reads.
+    /// The tables that the query reads.
     pub fn sources(&self) -> impl Iterator<Item = &'static TableSource> {
         self.reads.keys().filter_map(|name| TableSource::find(name))
     }
 
-    /// How much time it has left.
+    /// Time left.
     pub fn time_left(&self) -> Duration {
         self.left
     }
 
-    /// What has to be kept of an archive that comes as a stream.
+    /// The parts to keep when an archive is read as a stream.
     pub fn keep(&self) -> Keep {
         self.sources().fold(Keep::Tables, |keep, source| keep.and(source.keep))
     }
 }
 
 impl Database {
-    /// A database of empty tables.
+    /// Creates a database with empty tables.
     ///
     /// # Errors
     ///
@@ -123,7 +124,8 @@ impl Database {
         Database::stoppable(bounds, Arc::default())
     }
 
-    /// The same. Loading and queries stop soon after `stop` is set, with [`Error::Stopped`].
+    /// Creates a database that can be stopped: loading and queries end soon after `stop` is set, with
+    /// [`Error::Stopped`].
     ///
     /// # Errors
     ///
@@ -133,7 +135,7 @@ impl Database {
         let watch = Watch::new(stop);
         let start = || {
             let mut connection = Connection::open_in_memory()?;
-            // Large sorts would go to files.
+            // Large sorts would otherwise use files.
             connection.pragma_update(None, "temp_store", "MEMORY")?;
             connection.pragma_update(None, "hard_heap_limit", i64::try_from(bounds.memory).unwrap_or(i64::MAX))?;
             for source in tables::ALL {
@@ -147,14 +149,14 @@ impl Database {
         Ok(Database { connection, guard, watch, bounds, loaded: BTreeMap::new() })
     }
 
-    /// Compiles a query, without any archive.
+    /// Compiles a query. No archive is needed.
     ///
     /// # Errors
     ///
-    /// If it is wrong, or asks for what is no table.
+    /// If it is not valid, or reads anything other than our tables.
     pub fn prepare(&mut self, sql: &str) -> Result<Query, Error> {
         if let Some(nul) = sql.find('\0') {
-            return Err(Error::sql("a NUL is no part of a query".to_owned(), sql, Some(nul)));
+            return Err(Error::sql("a query must not contain NUL".to_owned(), sql, Some(nul)));
         }
         self.guard.watch();
         let prepared = self.connection.prepare(sql);
@@ -175,16 +177,16 @@ impl Database {
         Ok(Query { sql: sql.to_owned(), names, table, reads, left: self.bounds.time })
     }
 
-    /// Loads what a query reads of a checkpoint, unless it is there already. `archive` is what its rows have in the column
-    /// [`ARCHIVE`]; in [`SET`] they have [`Checkpoint::set_name`].
+    /// Loads the data that a query reads from a checkpoint, unless it is already loaded. `archive` is the value of the
+    /// column [`ARCHIVE`] of its rows; the column [`SET`] has [`Checkpoint::set_name`].
     ///
     /// # Errors
     ///
-    /// If there is not time or memory enough.
+    /// If time or memory runs out.
     pub fn load(&mut self, query: &mut Query, archive: &str, checkpoint: &Checkpoint) -> Result<(), Error> {
         self.guard.trust();
         let start = Instant::now();
-        // The clock of an earlier query has run out, maybe.
+        // The clock of an earlier query may have run out.
         let left = query.left;
         let watched = self.begin_watch(move || start.elapsed() >= left);
         watched.map_err(|error| self.failure(error, ""))?;
@@ -193,7 +195,7 @@ impl Database {
             let set = checkpoint.set_name().to_string();
             let key = (archive.to_owned(), set, &*source.table.name);
             let before = self.loaded.get(&key);
-            // There are more warnings, the more has been read; their table comes last by its name.
+            // Reading more adds warnings. Their table comes last by its name.
             let may_stay = source.table.name != WARNINGS;
             if may_stay && before.is_some_and(|before| before.is_superset(columns)) {
                 continue;
@@ -211,7 +213,8 @@ impl Database {
         Ok(())
     }
 
-    /// Fills some columns of a table with the rows of a checkpoint, or leaves it as it was; whether there was time.
+    /// Fills some columns of a table with the rows of a checkpoint, or leaves the table unchanged. Returns whether
+    /// there was enough time.
     fn fill(
         &self,
         source: &TableSource,
@@ -254,11 +257,11 @@ impl Database {
         result
     }
 
-    /// Answers a query from what has been loaded: gives rows to a sink, until it has enough.
+    /// Runs a query on the loaded data, and passes rows to a sink until that has enough.
     ///
     /// # Errors
     ///
-    /// If there is not time or memory enough, or a function is called with what it does not understand.
+    /// If time or memory runs out, or a function is called with an invalid argument.
     pub fn run(
         &mut self,
         query: &mut Query,
@@ -266,7 +269,7 @@ impl Database {
     ) -> Result<(), Error> {
         self.guard.watch();
         let start = Instant::now();
-        // Whoever reads rows slowly (a pager) is no cost of the query.
+        // A slow reader of rows (a pager) does not cost query time.
         let elsewhere = Arc::new(AtomicU64::new(0));
         let spent = {
             let elsewhere = Arc::clone(&elsewhere);
@@ -303,14 +306,14 @@ impl Database {
         Ok(())
     }
 
-    /// Looks at a clock between the steps of the engine, and when one of our functions is called.
+    /// Starts a clock that is checked between the steps of the engine, and when one of our functions is called.
     fn begin_watch(&mut self, is_over: impl Fn() -> bool + Send + Sync + 'static) -> rusqlite::Result<()> {
         self.watch.begin(is_over);
         let watch = self.watch.clone();
         self.connection.progress_handler(STEPS, Some(move || watch.is_over()))
     }
 
-    /// Why a query was interrupted.
+    /// The reason why a query was interrupted.
     fn over(&self) -> Error {
         if self.watch.is_stopped() { Error::Stopped } else { Error::TimedOut(self.bounds.time) }
     }
@@ -322,13 +325,13 @@ impl Database {
             Some(ErrorCode::TooBig) if i32::try_from(sql.len()).is_ok_and(|len| len <= LONGEST) => {
                 Error::TooLong(self.bounds.value)
             }
-            Some(ErrorCode::TooBig) => Error::Engine(format!("the query is too long: it may have {LONGEST} bytes")),
+            Some(ErrorCode::TooBig) => Error::Engine(format!("the query is too long: more than {LONGEST} bytes")),
             _ => Error::of(error, sql),
         }
     }
 }
 
-/// Adds what joins by `USING` and `NATURAL` read: the engine does not ask for it.
+/// Adds the columns read by `USING` and `NATURAL` joins, for which the engine does not ask.
 fn add_joined(sql: &str, reads: &mut Reads) {
     let words = words(sql);
     let has = |name: &str| words.iter().any(|word| word.eq_ignore_ascii_case(name));
@@ -342,11 +345,11 @@ fn add_joined(sql: &str, reads: &mut Reads) {
     }
 }
 
-/// The SQL that makes a table.
+/// The SQL that creates a table.
 fn definition(table: &Table) -> String {
     let mut sql = format!("CREATE TABLE {} ({ARCHIVE} TEXT, \"{SET}\" TEXT", table.name);
     for column in table.columns.iter() {
-        // A column of type INTEGER would make text of digits a fraction if they are too many for it.
+        // In a column of type INTEGER, a text with too many digits would become a fraction.
         let of_type = match column.column_type {
             Type::Integer if column.wide => "",
             Type::Integer | Type::Bool => " INTEGER",
@@ -358,15 +361,15 @@ fn definition(table: &Table) -> String {
     sql
 }
 
-/// The SQL that makes the index by which subqueries find the rows of a process. It is no use for reading all rows, so that
-/// they come in the order of the table.
+/// The SQL that creates the index for subqueries on the rows of a process. It is not used to read all rows, so these
+/// stay in the order of the table.
 fn index(table: &Table) -> Option<String> {
     let name = &table.name;
     table.column("pid")?;
     Some(format!("CREATE INDEX IF NOT EXISTS {name}_pid ON {name} (pid, {ARCHIVE}, \"{SET}\") WHERE pid IS NOT NULL"))
 }
 
-/// The SQL that adds a row of some columns.
+/// The SQL that adds a row with some columns.
 fn insertion(table: &Table, columns: &BTreeSet<usize>) -> String {
     let mut names = format!("{ARCHIVE}, \"{SET}\"");
     let mut values = "?, ?".to_owned();
@@ -387,7 +390,7 @@ mod tests {
         Database::new(Bounds::default()).unwrap().prepare(sql)
     }
 
-    /// The rows of a query as JSON, with a second archive that is the first under another name.
+    /// The rows of a query as JSON, with a second copy of the archive under another name.
     fn rows(database: &mut Database, sql: &str) -> Result<Vec<String>, Error> {
         let checkpoint = Checkpoint::open(PATH).unwrap();
         let mut query = database.prepare(sql)?;
@@ -474,7 +477,7 @@ mod tests {
             .map(|(table, column)| if table == "ipc" { format!("{table}.{column}") } else { column.to_owned() })
             .collect();
         let named: BTreeSet<&str> = reserved.iter().map(String::as_str).collect();
-        assert_eq!(named, BTreeSet::from(["from", "ipc.values", "limit", "to"]), "docs/queries.md names those that do");
+        assert_eq!(named, BTreeSet::from(["from", "ipc.values", "to"]), "docs/queries.md names those that do");
         let taken = tables::ALL.iter().filter(|source| source.table.column(ARCHIVE).is_some()).count();
         assert_eq!(taken, 0, "the column is ours");
     }
@@ -535,10 +538,10 @@ mod tests {
             ("SELECT p.pth FROM processes p", "line 1, column 8: no such column: p.pth; did you mean path?"),
             ("SELECT 'é', regexpp(1, 2)", "line 1, column 13: no such function: regexpp; did you mean regexp?"),
             ("SELECT has_bit(1)", "line 1, column 8: wrong number of arguments to function has_bit()"),
-            ("SELECT 1; SELECT 2", "these are several queries; give one at a time"),
+            ("SELECT 1; SELECT 2", "more than one query; give one at a time"),
             (" -- nothing\n;", "there is no query"),
             ("SELECT ?1", "a query has no parameters"),
-            ("SELECT 1\0; SELECT 2", "line 1, column 9: a NUL is no part of a query"),
+            ("SELECT 1\0; SELECT 2", "line 1, column 9: a query must not contain NUL"),
             ("SELECT (1", "line 1, column 10: incomplete input"),
         ] {
             let error = prepared(sql).err().map(|error| error.to_string());
@@ -554,7 +557,7 @@ mod tests {
         assert!(answer("SELECT replace(hex(zeroblob(1 << 20)), '0', hex(zeroblob(1 << 20)))").is_err());
         assert_eq!(
             answer("SELECT in_network('10.0.0.1', 'x')").unwrap_err().to_string(),
-            "in_network: x is no network; write 10.0.0.0/8 or fc00::/7"
+            "in_network: x is not a network; write 10.0.0.0/8 or fc00::/7"
         );
     }
 
@@ -574,7 +577,7 @@ mod tests {
         );
     }
 
-    /// Few steps of the engine may hold many calls.
+    /// A few steps of the engine may include many calls.
     #[test]
     fn functions_hear_the_clock() {
         let bounds = Bounds { time: Duration::from_millis(100), ..Bounds::default() };

@@ -1,4 +1,4 @@
-//! Why a query has no answer.
+//! Why a query failed.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,41 +11,41 @@ use super::{ARCHIVE, FUNCTIONS, KEYWORDS};
 use crate::error::ErrorKind;
 use crate::tables::{self, nearest, usual_name};
 
-/// Why a query has no answer: what, where, what to do.
+/// Why a query failed: what, where, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, ThisError)]
 #[non_exhaustive]
 pub enum Error {
-    /// It is wrong.
+    /// The query is not valid.
     #[error("{}{message}{}{}", at(position.as_ref()), meant(nearest.as_deref()), then(advice.as_deref()))]
     Sql {
-        /// What the engine says.
+        /// The message of the engine.
         message: String,
-        /// Where.
+        /// The position of the error.
         position: Option<Position>,
         /// The name or word that was probably meant.
         nearest: Option<String>,
-        /// What else may help.
+        /// Further advice.
         advice: Option<String>,
     },
-    /// It asks for something else than rows of tables.
-    #[error("{0} is refused: a query reads the tables of archives and nothing else")]
+    /// The query reads or does something other than reading rows of tables.
+    #[error("{0} is refused: a query can only read the tables of archives")]
     Refused(String),
     /// There is no query.
     #[error("there is no query")]
     Empty,
-    /// There is another query behind the first.
-    #[error("these are several queries; give one at a time")]
+    /// Another query follows the first.
+    #[error("more than one query; give one at a time")]
     Several,
-    /// It took too long.
+    /// The query took too long.
     #[error("the query was stopped after {} seconds; ask for less", .0.as_secs_f64())]
     TimedOut(Duration),
-    /// It was told to stop.
+    /// The query was stopped by the caller.
     #[error("the query was stopped")]
     Stopped,
-    /// It needed too much memory.
+    /// The query needed too much memory.
     #[error("the query was stopped: it needs more than {0} bytes of memory; ask for less")]
     Memory(u64),
-    /// A value or a row of it was too long.
+    /// A value or a row of the result was too long.
     #[error("a value or a row is too long: more than {0} bytes")]
     TooLong(u64),
     /// The engine failed.
@@ -59,17 +59,17 @@ impl From<Error> for crate::Error {
     }
 }
 
-/// A place in a query.
+/// A position in a query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Position {
     /// The line, from 1.
     pub line: usize,
-    /// The character in it, from 1.
+    /// The character in the line, from 1.
     pub column: usize,
 }
 
 impl Position {
-    /// The place of a byte.
+    /// The position of a byte.
     fn of(sql: &str, offset: usize) -> Self {
         let before = sql.get(..offset).unwrap_or(sql);
         let line = before.rsplit('\n').next().unwrap_or_default();
@@ -99,7 +99,7 @@ fn then(advice: Option<&str>) -> String {
 }
 
 impl Error {
-    /// What the engine said of a query.
+    /// The error for a message of the engine.
     pub(super) fn of(error: Sqlite, sql: &str) -> Self {
         match error {
             Sqlite::SqlInputError { msg, offset, .. } => Error::sql(msg, sql, usize::try_from(offset).ok()),
@@ -126,7 +126,7 @@ impl Error {
             None if message.ends_with(": syntax error") => (misspelt(sql, offset), None),
             None => (None, ambiguous(&message)),
         };
-        // Of an unknown table, and of an end too early, the engine does not say the place.
+        // The engine gives no position for an unknown table or an incomplete query.
         let end = (message == "incomplete input").then(|| sql.trim_end().len());
         let offset = offset.or(end).or_else(|| unknown.and_then(|(_, name)| sql.find(name)));
         Error::Sql {
@@ -138,7 +138,7 @@ impl Error {
     }
 }
 
-/// What it is that the engine does not know, and its name without that of its table.
+/// The kind of an unknown name, and the name without that of its table.
 fn unknown(message: &str) -> Option<(&str, &str)> {
     let (kind, name) = message.strip_prefix("no such ")?.split_once(": ")?;
     // An unknown name in double quotes is followed by advice.
@@ -146,7 +146,7 @@ fn unknown(message: &str) -> Option<(&str, &str)> {
     Some((kind, name.rsplit('.').next()?))
 }
 
-/// What other tables have a column that those of a query have not.
+/// Names other tables that have a column which those of the query do not have.
 fn elsewhere(name: &str, sql: &str) -> Option<String> {
     if columns_of(sql).iter().any(|column| column.eq_ignore_ascii_case(name)) {
         return None;
@@ -162,20 +162,19 @@ fn elsewhere(name: &str, sql: &str) -> Option<String> {
     }
 }
 
-/// The word that is misspelt where the engine understands no more: the one there, or the one before, which it took for a
-/// name.
+/// The misspelt word at a syntax error: the word there, or the one before it, which the engine read as a name.
 fn misspelt(sql: &str, offset: Option<usize>) -> Option<&'static str> {
     let (before, behind) = sql.split_at_checked(offset?)?;
     let there = super::guard::words(behind).into_iter().next();
     let last = super::guard::words(before).into_iter().next_back();
-    // What is right, or begins right, is not taken for another word.
+    // A word that is correct, or the beginning of a correct one, is never replaced.
     let is_right = |word: &&str| KEYWORDS.iter().any(|keyword| keyword.eq_ignore_ascii_case(word));
     let is_name = |word: &&str| table_names().chain(columns_of(sql)).any(|name| name.eq_ignore_ascii_case(word));
     let mut words = there.into_iter().chain(last).filter(|word| !is_right(word) && !is_name(word) && word.len() > 2);
     words.find_map(|word| KEYWORDS.iter().copied().find(|keyword| is_slip(word, keyword)))
 }
 
-/// Whether a word is a keyword with a slip of the hand: a letter is missing, too many or another, or two are swapped.
+/// Whether a word is a keyword with a typing error: one letter missing, added or replaced, or two swapped.
 fn is_slip(word: &str, keyword: &str) -> bool {
     let word = word.to_ascii_uppercase();
     let (mut letters, mut expected): (Vec<u8>, Vec<u8>) = (word.bytes().collect(), keyword.bytes().collect());
@@ -195,7 +194,7 @@ fn is_slip(word: &str, keyword: &str) -> bool {
     }
 }
 
-/// What helps if several tables have a column.
+/// Advice for a column that several tables have.
 fn ambiguous(message: &str) -> Option<String> {
     let name = message.strip_prefix("ambiguous column name: ")?;
     Some(format!("write its table before it: `TABLE.{name}`"))
@@ -205,7 +204,7 @@ fn table_names() -> impl Iterator<Item = &'static str> {
     tables::ALL.iter().map(|source| &*source.table.name)
 }
 
-/// The columns of the tables that are named in a query; of all if none is.
+/// The columns of the tables named in a query, or of all tables if none is named.
 fn columns_of(sql: &str) -> Vec<&'static str> {
     let words = super::guard::words(sql);
     let named = |name: &str| words.iter().any(|word| word.eq_ignore_ascii_case(name));

@@ -1,4 +1,4 @@
-//! Functions that queries have beside those of SQLite.
+//! Functions for queries in addition to SQLite's.
 
 use std::error::Error as StdError;
 use std::net::IpAddr;
@@ -12,19 +12,19 @@ use super::cell::integer;
 use super::watch::Watch;
 use crate::abi::ip;
 
-/// A function.
+/// An SQL function.
 #[derive(Clone, Copy, Debug)]
 pub struct Function {
-    /// Its name.
+    /// Name.
     pub name: &'static str,
-    /// Its arguments.
+    /// Names of the arguments.
     pub arguments: &'static [&'static str],
-    /// What it gives.
+    /// Description.
     pub doc: &'static str,
     call: fn(&mut Context<'_>) -> Result<Option<i128>>,
 }
 
-/// All of them.
+/// All functions.
 pub const FUNCTIONS: &[Function] = &[
     Function {
         name: "hex_to_int",
@@ -41,7 +41,7 @@ pub const FUNCTIONS: &[Function] = &[
     Function {
         name: "in_network",
         arguments: &["address", "network"],
-        doc: "Whether an IP address lies in a network: `in_network(remote_address, '10.0.0.0/8')`. Null if it is no \
+        doc: "Whether an IP address is in a network: `in_network(remote_address, '10.0.0.0/8')`. Null if it is not an \
               address.",
         call: in_network,
     },
@@ -53,7 +53,7 @@ pub const FUNCTIONS: &[Function] = &[
     },
 ];
 
-/// Makes them known.
+/// Registers the functions.
 pub(super) fn register(connection: &Connection, watch: &Watch) -> Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_INNOCUOUS;
     for function in FUNCTIONS {
@@ -61,7 +61,7 @@ pub(super) fn register(connection: &Connection, watch: &Watch) -> Result<()> {
         let call = function.call;
         let watch = watch.clone();
         connection.create_scalar_function(function.name, arguments, flags, move |context| {
-            // The engine looks at the clock between its steps only, and one call may take as long as many of them.
+            // The engine checks the clock only between its steps, and one call may take as long as many steps.
             if watch.is_over() {
                 return Err(Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_INTERRUPT), None));
             }
@@ -107,19 +107,19 @@ fn has_bit(context: &mut Context<'_>) -> Result<Option<i128>> {
 fn in_network(context: &mut Context<'_>) -> Result<Option<i128>> {
     let Some(network) = text(context, 1) else { return Ok(None) };
     let Some((base, length)) = parse_network(network) else {
-        return Err(wrong(format!("in_network: {network} is no network; write 10.0.0.0/8 or fc00::/7")));
+        return Err(wrong(format!("in_network: {network} is not a network; write 10.0.0.0/8 or fc00::/7")));
     };
     let address = text(context, 0).and_then(|text| text.parse().ok()).map(|address: IpAddr| bits(address));
     Ok(address.map(|address| {
         let (base, width) = bits(base);
         let shift = width.saturating_sub(length);
-        // A shift by all bits leaves nothing.
+        // A shift by all bits gives zero.
         let prefix = |bits: u128| bits.checked_shr(shift).unwrap_or(0);
         i128::from(address.1 == width && prefix(address.0) == prefix(base))
     }))
 }
 
-/// An address and how many bits of it count.
+/// An address and the length of its prefix in bits.
 fn parse_network(text: &str) -> Option<(IpAddr, u32)> {
     let (address, length) = text.split_once('/').map_or((text, None), |(address, length)| (address, Some(length)));
     let address: IpAddr = address.parse().ok()?;
@@ -128,7 +128,7 @@ fn parse_network(text: &str) -> Option<(IpAddr, u32)> {
     Some((address, length))
 }
 
-/// The bits of an address, and how many there are. IPv4 within IPv6 is IPv4.
+/// The bits of an address, and their number. IPv4-mapped IPv6 addresses count as IPv4.
 fn bits(address: IpAddr) -> (u128, u32) {
     match ip::on_the_wire(address) {
         IpAddr::V4(address) => (address.to_bits().into(), 32),
@@ -145,13 +145,13 @@ fn regexp(context: &mut Context<'_>) -> Result<Option<i128>> {
     Ok(Some(regex.is_match(bytes).into()))
 }
 
-/// Compiles an expression; once for each query.
+/// Compiles an expression, once per query.
 fn compile(pattern: ValueRef<'_>) -> std::result::Result<Regex, Box<dyn StdError + Send + Sync>> {
     let pattern = pattern.as_str()?;
     Regex::new(pattern).map_err(|error| {
         let why = error.syntax_error().map_or_else(|| error.to_string(), ToString::to_string);
         let last = why.lines().last().unwrap_or_default();
-        format!("regexp: {pattern} is no regular expression: {}", last.trim_start_matches("error: ")).into()
+        format!("regexp: {pattern} is not a regular expression: {}", last.trim_start_matches("error: ")).into()
     })
 }
 
@@ -159,7 +159,7 @@ fn compile(pattern: ValueRef<'_>) -> std::result::Result<Regex, Box<dyn StdError
 mod tests {
     use super::*;
 
-    /// The value of an expression, as SQLite prints it; an error's text.
+    /// The value of an expression as SQLite prints it, or the text of the error.
     fn value(expression: &str) -> String {
         let connection = Connection::open_in_memory().unwrap();
         register(&connection, &Watch::new(std::sync::Arc::default())).unwrap();
@@ -199,7 +199,7 @@ mod tests {
             ("::1", "0.0.0.0/0", "0"),
             ("2001:db8::1", "::/0", "1"),
             ("/run/socket", "10.0.0.0/8", "null"),
-            ("10.1.2.3", "10.0.0.0/33", "in_network: 10.0.0.0/33 is no network; write 10.0.0.0/8 or fc00::/7"),
+            ("10.1.2.3", "10.0.0.0/33", "in_network: 10.0.0.0/33 is not a network; write 10.0.0.0/8 or fc00::/7"),
         ] {
             assert_eq!(value(&format!("in_network('{address}', '{network}')")), expected, "{address} {network}");
         }
@@ -212,7 +212,7 @@ mod tests {
         assert_eq!(value("x'2f746d70ff' REGEXP '^/tmp'"), "1");
         assert_eq!(value("NULL REGEXP 'x'"), "null");
         assert!(
-            value("'x' REGEXP '('").starts_with("regexp: ( is no regular expression: "),
+            value("'x' REGEXP '('").starts_with("regexp: ( is not a regular expression: "),
             "{}",
             value("'x' REGEXP '('")
         );

@@ -1,5 +1,5 @@
-//! What a query may do: read rows of our tables, and call functions. The engine asks for every step while it compiles
-//! a query; by the way, that tells which columns of which tables are read.
+//! Restricts queries: they may read rows of our tables and call functions. The engine asks for permission for each
+//! access while it compiles a query. This also tells which columns of which tables are read.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,16 +12,16 @@ use rusqlite::{Connection, Result};
 use super::ARCHIVE;
 use crate::tables::ALL;
 
-/// Tables of the engine that hold nothing but what is in the query, or the names of our tables.
+/// Tables of the engine that contain only data of the query, or the names of our tables.
 const HARMLESS: [&str; 4] = ["json_each", "json_tree", "sqlite_master", "sqlite_schema"];
 
-/// What the names of functions begin with that reach out of the database, or into the engine.
+/// Prefixes of functions that reach out of the database, or into the engine.
 const REFUSED: [&str; 4] = ["load_extension", "fts", "rtree", "sqlite_"];
 
-/// Bytes of a query.
+/// Maximum length of a query in bytes.
 pub(super) const LONGEST: i32 = 1 << 20;
 
-/// Bounds of the engine on what it compiles.
+/// Limits of the engine on compiled queries.
 const LIMITS: [(Limit, i32); 9] = [
     (Limit::SQLITE_LIMIT_SQL_LENGTH, LONGEST),
     (Limit::SQLITE_LIMIT_COLUMN, 500),
@@ -34,29 +34,29 @@ const LIMITS: [(Limit, i32); 9] = [
     (Limit::SQLITE_LIMIT_WORKER_THREADS, 0),
 ];
 
-/// What is read of each table, by the numbers of columns.
+/// The columns that are read, by table and number.
 pub(super) type Reads = BTreeMap<&'static str, BTreeSet<usize>>;
 
-/// What was seen while a query was compiled.
+/// Findings from compiling a query.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
-    /// Tables that are made by the engine's modules, and are none of ours.
+    /// Tables made by the engine's modules, not by us.
     modules: BTreeSet<String>,
-    /// The statement is not a query but ours.
+    /// Whether the statement is our own.
     ours: bool,
     reads: Reads,
-    /// What it was refused for.
+    /// Why it was refused.
     refused: Option<String>,
 }
 
-/// Watches over a connection.
+/// Guards a connection.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Guard(Arc<Mutex<Seen>>);
 
 impl Guard {
-    /// Locks a connection up; a value, or a row, may have so many bytes.
+    /// Restricts a connection. `value` is the maximum size of a value or a row in bytes.
     pub(super) fn set(&self, connection: &mut Connection, value: u64) -> Result<()> {
-        // A function is not interrupted: how long one takes is bounded by how long its arguments may be.
+        // Functions cannot be interrupted, so the length of their arguments is limited.
         connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, i32::try_from(value).unwrap_or(i32::MAX))?;
         for (limit, value) in LIMITS {
             connection.set_limit(limit, value)?;
@@ -66,7 +66,7 @@ impl Guard {
             (DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false),
             (DbConfig::SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER, false),
             (DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false),
-            // A name in double quotes that is none of a column is a mistake, not text.
+            // An unknown name in double quotes is an error, not text.
             (DbConfig::SQLITE_DBCONFIG_DQS_DML, false),
             (DbConfig::SQLITE_DBCONFIG_DQS_DDL, false),
         ];
@@ -79,17 +79,17 @@ impl Guard {
         connection.authorizer(Some(move |context: AuthContext<'_>| guard.seen().judge(context.action)))
     }
 
-    /// Begins to watch a query.
+    /// Begins to guard a query.
     pub(super) fn watch(&self) {
         self.seen().begin(false);
     }
 
-    /// Lets everything pass: the statement is ours.
+    /// Allows everything, for our own statements.
     pub(super) fn trust(&self) {
         self.seen().begin(true);
     }
 
-    /// What was read, and what was refused, since then.
+    /// The columns read and the refused access since then.
     pub(super) fn found(&self) -> (Reads, Option<String>) {
         let seen = self.seen();
         (seen.reads.clone(), seen.refused.clone())
@@ -134,18 +134,18 @@ impl Seen {
         Authorization::Deny
     }
 
-    /// Notes that a column is read, if it may be.
+    /// Records that a column is read, if that is allowed.
     fn read(&mut self, table: &str, column: &str) -> bool {
         if HARMLESS.iter().any(|name| table.eq_ignore_ascii_case(name)) {
             return true;
         }
         let Some(source) = ALL.iter().find(|source| source.table.name.eq_ignore_ascii_case(table)) else {
-            // Of a part of the query that has a name, the engine asks when no column of it matters.
+            // For a named part of the query, the engine asks with its name if no column matters.
             let table = table.to_ascii_lowercase();
             return column.is_empty() && !table.starts_with("pragma_") && !self.modules.contains(&table);
         };
         let columns = self.reads.entry(&*source.table.name).or_default();
-        // Without a name, only the number of rows matters.
+        // Without a column name, only the number of rows matters.
         if column != ARCHIVE {
             columns.extend(source.table.column(column));
         }

@@ -1,8 +1,8 @@
-//! SQL over the [tables](crate::tables) of one checkpoint or of many, on SQLite: the tables that a query names are put
-//! into a database in memory, as far as the query reads them. Nothing but these tables can be reached.
+//! SQL over the [tables](crate::tables) of one or more checkpoints, on SQLite. The tables that a query names are copied
+//! to a database in memory, as far as the query reads them. Nothing else can be reached.
 //!
-//! Copying costs a fraction of what reading the images does, while virtual tables would have to keep rows in memory all
-//! the same, could not be indexed by the engine, and need `unsafe` code.
+//! Copying takes a fraction of the time for reading the images. Virtual tables would have to keep rows in memory
+//! anyway, could not be indexed by the engine, and need `unsafe` code.
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -54,16 +54,16 @@ pub use database::{Bounds, Database, Query};
 pub use error::{Error, Position};
 pub use functions::{FUNCTIONS, Function};
 
-/// The words of SQL that queries are made of.
+/// SQL keywords used in queries.
 pub const KEYWORDS: &[&str] = &[
     "AND", "AS", "ASC", "BETWEEN", "BY", "CASE", "DESC", "DISTINCT", "ELSE", "END", "EXISTS", "FROM", "GROUP",
     "HAVING", "IN", "IS", "JOIN", "LEFT", "LIKE", "LIMIT", "NOT", "NULL", "ON", "OR", "ORDER", "REGEXP", "SELECT",
     "THEN", "UNION", "USING", "WHEN", "WHERE", "WITH",
 ];
 
-/// The column that every table has before its own: which archive a row is of.
+/// The first column of every table: the archive of a row.
 pub const ARCHIVE: &str = "archive";
 
-/// The second of these columns: which checkpoint of the archive it is of, empty for one at its root. It is a word of SQL, so a
-/// query has it in quotation marks: `"set"`.
+/// The second column of every table: the checkpoint within the archive. Empty for one at the root. It is an SQL
+/// keyword, so queries must quote it: `"set"`.
 pub const SET: &str = "set";

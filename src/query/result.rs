@@ -1,13 +1,13 @@
-//! The table of a query's result: its columns are known when the query is compiled, their types only row by row.
+//! The table of a query's result. Its columns are known when the query is compiled, their types only row by row.
 
 use crate::tables::{Column, Table, Type};
 
-/// The table of a result whose columns have some names.
+/// The table of a result with named columns.
 pub(super) fn table(names: &[String]) -> Table {
     Table::new("query", distinct(names).into_iter().map(|name| Column::new(name, Type::Any)).collect())
 }
 
-/// Names of which no two are the same, nor is one that of another's bytes (`<name>_hex`): the later one is numbered.
+/// Makes names distinct, also from those for raw bytes (`<name>_hex`), by numbering the later ones.
 fn distinct(names: &[String]) -> Vec<String> {
     let mut distinct: Vec<String> = Vec::new();
     for name in names {

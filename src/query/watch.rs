@@ -1,4 +1,4 @@
-//! When a query has to stop: its time is over, or it was told to.
+//! Decides when a query has to stop: its time is over, or it was stopped by the caller.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 type IsOver = Arc<dyn Fn() -> bool + Send + Sync>;
 
-/// The clock of the query that runs; its copies share it.
+/// The clock of the current query. Clones share it.
 #[derive(Clone)]
 pub(super) struct Watch {
     stop: Arc<AtomicBool>,
@@ -20,17 +20,17 @@ impl fmt::Debug for Watch {
 }
 
 impl Watch {
-    /// A watch without a query.
+    /// Creates a watch without a query.
     pub(super) fn new(stop: Arc<AtomicBool>) -> Self {
         Watch { stop, is_over: Arc::default() }
     }
 
-    /// Begins to watch a query, whose clock this is.
+    /// Begins to watch a query. `is_over` is its clock.
     pub(super) fn begin(&self, is_over: impl Fn() -> bool + Send + Sync + 'static) {
         *self.is_over.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(is_over));
     }
 
-    /// Whether the query was told to stop.
+    /// Whether the caller stopped the query.
     pub(super) fn is_stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }

@@ -1,4 +1,4 @@
-//! One recovered file: its metadata, and where its contents are.
+//! A recovered file: its metadata and the place of its contents.
 
 use std::sync::Arc;
 
@@ -15,15 +15,15 @@ use crate::model::ids::FileId;
 pub enum RecoveredFrom {
     /// A file without any name: `ghost-file-N.img`.
     Ghost,
-    /// A file whose name was gone while others were left: CRIU linked it as `link_remap.N` in its file system.
+    /// A deleted name of a file that still had others. CRIU linked it as `link_remap.N` in its file system.
     LinkRemap,
     /// A memfd: pages of shared memory.
     Memfd,
-    /// A System V segment.
+    /// A System V shared memory segment.
     Sysv,
     /// A file of `/dev/shm`: `devshm-checkpoint.tar`.
     Devshm,
-    /// A file of a file system in memory: `tmpfs-dev-N.tar.gz.img`.
+    /// A file of an in-memory file system: `tmpfs-dev-N.tar.gz.img`.
     Tmpfs,
 }
 
@@ -75,15 +75,15 @@ pub struct RecoveredFile {
     pub files: Vec<FileId>,
     /// Holders of the file.
     pub holders: Arc<[Holder]>,
-    /// The member of the archive that has the contents, or should have them.
+    /// The member of the archive with the contents, even if it is missing.
     pub member: Option<BString>,
-    /// Path of the file in the member, if that is an archive.
+    /// Path within the member, if that is a nested archive.
     pub file: Option<BString>,
     pub(super) stored: Stored,
 }
 
 impl RecoveredFile {
-    /// Why all of its contents are missing, if they are.
+    /// The reason why all of its contents are missing, if they are.
     pub fn missing(&self) -> Option<Missing> {
         match self.stored {
             Stored::Missing(why) => Some(why),
@@ -92,17 +92,17 @@ impl RecoveredFile {
     }
 }
 
-/// Where the contents are.
+/// The place of the contents.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Stored {
-    /// There are none: a directory, a device.
+    /// No contents: a directory or a device.
     Nothing,
-    /// A ghost image of this number.
+    /// The ghost image with this number.
     Ghost(u64),
-    /// Shared memory of this number.
+    /// The shared memory with this number.
     Shared(u64),
     /// A member of a nested archive.
     Inner { tar: usize, member: usize },
-    /// Not here.
+    /// Missing.
     Missing(Missing),
 }

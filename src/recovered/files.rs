@@ -74,7 +74,7 @@ impl<'c> RecoveredFiles<'c> {
         reader.segments();
         reader.file_systems(engine_files);
         reader.links(engine_files);
-        // Stable: files of one source keep the order of their numbers, or of their archive.
+        // Stable sort: files of one source keep the order of their numbers, or of their archive.
         recovered.files.sort_by_key(|file| file.source);
         recovered
     }
@@ -84,11 +84,11 @@ impl<'c> RecoveredFiles<'c> {
         self.files.iter()
     }
 
-    /// Passes on the contents of a file, from beginning to end and without a gap, each piece with its offset, until
+    /// Passes the contents of a file to `take`, without gaps from beginning to end, each piece with its offset, until
     /// `take` has enough: bytes in pieces of at most 1 MiB, zeros that are not stored ([`Content::Zeros`],
-    /// [`Content::Untouched`]), and missing bytes. Nothing for a file without contents.
+    /// [`Content::Untouched`]), and missing bytes. A file without contents has no pieces.
     pub fn each_piece(&self, file: &RecoveredFile, take: &mut dyn FnMut(u64, &Content<'_>) -> ControlFlow<()>) {
-        // A consumer that has enough ends the walk; this is not an error.
+        // A consumer that has enough ends the walk. This is not an error.
         let _ = self.pieces(file, take);
     }
 
@@ -259,13 +259,13 @@ impl<'c> Reader<'_, 'c> {
         }
     }
 
-    /// The pagemap of shared memory, which says where its pages are.
+    /// The pagemap of shared memory, which gives the place of its pages.
     fn pagemap(&self, number: u64) -> Option<BString> {
         let images = self.images;
         images.set.find(images.archive, Kind::ShmemPagemap, number).map(|member| member.path.clone())
     }
 
-    /// `/dev/shm` as the engine kept it, and file systems in memory as CRIU did.
+    /// `/dev/shm` as kept by the engine, and in-memory file systems as kept by CRIU.
     fn file_systems(&mut self, engine_files: &EngineFiles<'c>) {
         let open = self.open_paths();
         if let Some(tar) = engine_files.file("devshm-checkpoint.tar").and_then(|member| self.tar(member)) {
@@ -287,7 +287,7 @@ impl<'c> Reader<'_, 'c> {
         }
     }
 
-    /// Opens a nested archive; its place in the list of them. `None` if it is not a tar, or was not kept.
+    /// Opens a nested archive and returns its number. `None` if it is not a tar, or was not kept.
     fn tar(&mut self, member: &'c Member) -> Option<usize> {
         let images = self.images;
         let path = &images.archive.resolve(member).ok()?.path;
@@ -327,7 +327,7 @@ impl<'c> Reader<'_, 'c> {
                         file.stored = Stored::Inner { tar, member: first };
                     }
                 }
-                // A further name of a file that the tar does not have.
+                // A further name of a file that is not in the tar.
                 None => file.stored = Stored::Missing(Missing::Truncated),
             }
             file.path = path;
@@ -340,8 +340,8 @@ impl<'c> Reader<'_, 'c> {
         self.recovered.files.append(&mut files);
     }
 
-    /// Files whose name was gone while others were left. CRIU linked them in their own file system: what of that is in the
-    /// archive has them.
+    /// Deleted names of files that still had others. CRIU linked them in their own file system, so they are found in
+    /// the parts of it that are in the archive.
     fn links(&mut self, engine_files: &EngineFiles<'c>) {
         let mut by_link: Vec<(FileId, Vec<FileId>)> = Vec::new();
         let mut places: HashMap<FileId, usize> = HashMap::new();
@@ -469,7 +469,7 @@ fn type_of(mode: u32) -> &'static str {
     }
 }
 
-/// A moment from seconds and microseconds.
+/// Converts seconds and microseconds to a time.
 fn time(time: Option<&Timeval>) -> Option<Timestamp> {
     let time = time?;
     let seconds = i64::try_from(time.tv_sec()).ok()?;

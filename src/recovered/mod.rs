@@ -1,6 +1,6 @@
-//! Recovered files: files whose contents are in the archive though no file system that is left may have them. They are
-//! deleted files (ghosts and further links), memfds, System V segments, `/dev/shm` and other file systems in memory. Shared
-//! anonymous memory is not a file and not among them.
+//! Recovered files: files whose contents are in the archive, but may not be in any remaining file system. They are
+//! deleted files (ghosts and further links), memfds, System V segments, `/dev/shm` and other in-memory file systems.
+//! Shared anonymous memory is not a file and not included.
 
 #![cfg_attr(
     not(test),

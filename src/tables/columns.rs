@@ -35,12 +35,12 @@ pub fn columns_of(table: &Table) -> impl Iterator<Item = ColumnRow> {
     })
 }
 
-/// Documentation without the line breaks of its source.
+/// Documentation in one line.
 pub fn on_one_line(doc: &str) -> String {
     doc.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Whether documentation is made of sentences.
+/// Whether documentation consists of sentences.
 #[cfg(test)]
 fn is_sentence(doc: &str) -> bool {
     doc.len() > 3 && doc.ends_with(['.', '…'])

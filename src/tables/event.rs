@@ -1,69 +1,69 @@
-//! What rows and columns are called elsewhere: in the Elastic Common Schema (ECS), in the Open Cybersecurity Schema
-//! Framework (OCSF) and in Timesketch. A table says it beside its name, a column beside its documentation; the formats
-//! only follow. What says nothing comes out under its own name, so a new table needs no mapping to be of use.
+//! Mappings of rows and columns to the Elastic Common Schema (ECS), the Open Cybersecurity Schema Framework (OCSF) and
+//! Timesketch. They are declared next to the name of a table and the documentation of a column; formats only apply
+//! them. Without a mapping, values are written under their own names, so a new table is useful at once.
 
-/// What a row of a table tells a SIEM.
+/// Mapping of a table's rows for a SIEM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// ECS `event.kind`: `state`, `event`, or `pipeline_error` for what went wrong with the archive itself.
+    /// ECS `event.kind`: `state`, `event`, or `pipeline_error` for problems with the archive itself.
     pub kind: &'static str,
-    /// ECS `event.category`; if there is none, `process` for rows with a pid and `host` for others.
+    /// ECS `event.category`. If empty: `process` for rows with a pid, `host` for others.
     pub categories: &'static [&'static str],
-    /// ECS `event.action`; empty for the table's name.
+    /// ECS `event.action`. If empty: the name of the table.
     pub action: &'static str,
-    /// What the row describes.
+    /// The subject of the row.
     pub subject: Subject,
-    /// Where columns without an ECS field stand, below `cryoscope`; empty for the table's name.
+    /// Name under `cryoscope` for columns without an ECS field. If empty: the name of the table.
     pub prefix: &'static str,
-    /// The protocol of all connections of the table, if it has no column for it.
+    /// The protocol of all connections in the table, if it has no column for it.
     pub transport: Option<&'static str>,
-    /// What is not spread, unless it is asked for.
+    /// Values that are withheld by default.
     pub secrets: Option<Secrets>,
-    /// The column with the moment at which it happened. Rows without are of the moment of the checkpoint.
+    /// The column with the time of the event. Rows without one happened at the time of the dump.
     pub at: Option<&'static str>,
-    /// Whether a row is a process, as a whole: rules about starts of processes may be asked of it.
+    /// Whether each row describes a whole process, so that rules about process starts apply.
     pub existence: bool,
 }
 
-/// Columns whose values are secrets more often than not.
+/// Columns whose values are often secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Secrets {
-    /// Their names.
+    /// Names of the columns.
     pub columns: &'static [&'static str],
-    /// Only of rows that have this text in this column.
+    /// Restricts this to rows with this text in this column.
     pub only_if: Option<(&'static str, &'static str)>,
-    /// A column that is a secret, too, in rows in which another one, the second, is null.
+    /// The first column is secret, too, in rows where the second is null.
     pub nameless: Option<(&'static str, &'static str)>,
 }
 
-/// What a row describes. OCSF has an object for each.
+/// The subject of a row. OCSF has an object for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Subject {
     /// The container as a whole.
     Device,
-    /// A process, or what belongs to one.
+    /// A process, or something that belongs to one.
     Process,
-    /// An end of a connection.
+    /// One end of a connection.
     Connection,
     /// A file.
     File,
-    /// A folder, or what is mounted there.
+    /// A directory, or something mounted there.
     Folder,
     /// A part of a process's memory.
     Module,
     /// A network device.
     Interface,
-    /// Something else: of a process if it has a pid, else of the kernel.
+    /// Anything else: part of a process if the row has a pid, otherwise of the kernel.
     Other,
-    /// The archive, or a record that lies in it: it tells of no thing that was there at the moment of the dump.
+    /// The archive, or a record in it. It says nothing about the state at the time of the dump.
     Record,
-    /// What went wrong with the archive.
+    /// A problem with the archive.
     Fault,
 }
 
 impl Event {
-    /// What is true of tables that say nothing.
+    /// The mapping of tables that declare none.
     pub const PLAIN: Event = Event {
         kind: "state",
         categories: &[],
@@ -76,47 +76,47 @@ impl Event {
         existence: false,
     };
 
-    /// Rows that tell how something was at the moment of the checkpoint.
+    /// Rows that describe a state at the time of the dump.
     pub const fn state(categories: &'static [&'static str], action: &'static str) -> Self {
         Event { categories, action, ..Event::PLAIN }
     }
 
-    /// Rows that tell that something happened, and when: a column of times.
+    /// Rows that describe an event, whose time is in a column.
     pub const fn happened(categories: &'static [&'static str], action: &'static str, at: &'static str) -> Self {
         Event { kind: "event", at: Some(at), ..Event::state(categories, action) }
     }
 
-    /// Rows that tell what went wrong with the archive.
+    /// Rows that describe a problem with the archive.
     pub const fn error(action: &'static str) -> Self {
-        // Of the categories that there are, it is the one about what was looked at as a whole.
+        // Of the available categories, this is the one about the examined system as a whole.
         Event { kind: "pipeline_error", categories: &["host"], action, subject: Subject::Fault, ..Event::PLAIN }
     }
 
-    /// The same, with what rows describe.
+    /// Sets the subject of rows.
     #[must_use]
     pub const fn about(self, subject: Subject) -> Self {
         Event { subject, ..self }
     }
 
-    /// The same, where each row is a process.
+    /// Declares that each row is a process.
     #[must_use]
     pub const fn processes(self) -> Self {
         Event { existence: true, ..self.about(Subject::Process) }
     }
 
-    /// The same, of connections of one protocol.
+    /// Sets the protocol of all connections.
     #[must_use]
     pub const fn over(self, transport: &'static str) -> Self {
         Event { transport: Some(transport), ..self }
     }
 
-    /// The same, with columns that hold secrets.
+    /// Sets the columns that hold secrets.
     #[must_use]
     pub const fn secret(self, columns: &'static [&'static str]) -> Self {
         Event { secrets: Some(Secrets { columns, only_if: None, nameless: None }), ..self }
     }
 
-    /// The same, with a column that holds what is left of a secret in rows in which another, a column of secrets, is null.
+    /// Sets a column that is secret in rows where another column of secrets is null.
     #[must_use]
     pub const fn nameless(self, column: &'static str, other: &'static str) -> Self {
         match self.secrets {
@@ -125,27 +125,27 @@ impl Event {
         }
     }
 
-    /// The same, with columns that hold secrets in rows that have a text in a column.
+    /// Sets columns that are secret in rows with a given text in a column.
     #[must_use]
     pub const fn secret_if(self, column: &'static str, text: &'static str, columns: &'static [&'static str]) -> Self {
         Event { secrets: Some(Secrets { columns, only_if: Some((column, text)), nameless: None }), ..self }
     }
 
-    /// The same, with the name below `cryoscope` for columns that ECS does not know.
+    /// Sets the name under `cryoscope` for columns without an ECS field.
     #[must_use]
     pub const fn under(self, prefix: &'static str) -> Self {
         Event { prefix, ..self }
     }
 }
 
-/// A field in another schema that a column's value goes to.
+/// A field of another schema for a column's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Target {
-    /// Whose field.
+    /// The schema.
     pub system: System,
-    /// Its name, with dots between levels. OCSF: below `query_evidence`, or `device` for [`Subject::Device`].
+    /// Name, with dots between levels. In OCSF it is below `query_evidence`, or below `device` for [`Subject::Device`].
     pub field: &'static str,
-    /// How the value is written there.
+    /// How the value is written.
     pub form: Form,
     /// Only in the row's own document, not in those of other rows of the checkpoint (columns of `container`).
     pub own: bool,
@@ -159,10 +159,11 @@ pub enum System {
     Ecs,
     /// The Open Cybersecurity Schema Framework.
     Ocsf,
-    /// Timesketch. Its documents have all columns by their names; a target is one more name, or what a time means.
+    /// Timesketch. Its documents have all columns under their names. A target is an additional name, or the meaning of
+    /// a time.
     Timesketch,
-    /// An end of a connection: `local.ip`, `local.port`, `remote.ip`, `remote.port`, `transport`, `state`, `family` or
-    /// `namespace`. Formats make source and destination of them.
+    /// One end of a connection: `local.ip`, `local.port`, `remote.ip`, `remote.port`, `transport`, `state`, `family` or
+    /// `namespace`. Formats turn these into source and destination.
     Flow,
 }
 
@@ -170,45 +171,45 @@ pub enum System {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Form {
-    /// As it is.
+    /// Unchanged.
     Plain,
     /// A number as text.
     Text,
     /// Text in lower case.
     Lower,
-    /// The process of a pid, with what is known of it.
+    /// The process with a pid, and its known properties.
     Process,
-    /// The names of a mask's capabilities.
+    /// The names of the capabilities in a mask.
     Capabilities,
-    /// An absolute path, without ` (deleted)`; anything else is no path.
+    /// An absolute path, without ` (deleted)`. Other text is not accepted.
     Path,
-    /// A type of files, by the schema's own names.
+    /// A file type, in the schema's own words.
     FileType,
-    /// A reference of an image: its name, and its tag beside it.
+    /// An image reference: its name, with its tag in a field of its own.
     Image,
-    /// Digests, without the name of the image before them.
+    /// Digests, without the image name before them.
     Digest,
     /// The first of several values.
     First,
-    /// Text that is a UUID; anything else is none.
+    /// A UUID. Other text is not accepted.
     Uuid,
-    /// Named values, with names that have no dots.
+    /// Named values. Dots in names are replaced.
     Labels,
     /// Named values, as a list of `name:value`.
     Pairs,
-    /// The state of a TCP connection, by the schema's own numbers.
+    /// The state of a TCP connection, as the schema's number.
     TcpState,
-    /// What became of a file, as a type of events.
+    /// The change of a file, as an event type.
     ChangeType,
-    /// A digest, as the schema's object for it.
+    /// A digest, as the schema's object.
     Sha256,
     /// A time, as milliseconds since 1970.
     Millis,
-    /// Octal digits, as a number.
+    /// Octal digits, converted to a number.
     Octal,
-    /// What a time means; the field is the description.
+    /// The meaning of a time. The field is the description.
     Moment,
-    /// One of the values that searches find a document by, beside where it stands.
+    /// A value in a list for searching, in addition to its own field.
     Related,
 }
 
@@ -232,48 +233,48 @@ pub(crate) const fn flow(field: &'static str) -> Target {
     Target { system: System::Flow, ..ecs(field) }
 }
 
-/// What a time means, in Timesketch's words.
+/// The meaning of a time, in Timesketch's words.
 pub(crate) const fn moment(description: &'static str) -> Target {
     Target { system: System::Timesketch, form: Form::Moment, ..ecs(description) }
 }
 
 impl Target {
-    /// The same, in a form.
+    /// Sets the form.
     #[must_use]
     pub const fn form(self, form: Form) -> Self {
         Target { form, ..self }
     }
 
-    /// The same, a number as text.
+    /// Writes a number as text.
     #[must_use]
     pub const fn text(self) -> Self {
         self.form(Form::Text)
     }
 
-    /// The same, a pid as the process that it is of.
+    /// Writes the process with this pid.
     #[must_use]
     pub const fn process(self) -> Self {
         self.form(Form::Process)
     }
 
-    /// The same, a path.
+    /// Writes a path.
     #[must_use]
     pub const fn path(self) -> Self {
         self.form(Form::Path)
     }
 
-    /// The same, one of the values of a list that searches find a document by.
+    /// Adds the value to a list for searching.
     #[must_use]
     pub const fn related(self) -> Self {
         self.form(Form::Related)
     }
 
-    /// The same, in the row's own document only.
+    /// Only in the row's own document.
     #[must_use]
     pub const fn own(self) -> Self {
         Target { own: true, ..self }
     }
 }
 
-/// What a column named `pid` goes to unless it says otherwise: it means the same in all tables.
+/// Default fields of a column named `pid`, which means the same in all tables.
 pub(super) const PID: &[Target] = &[ecs("process").process(), ocsf("process").process()];

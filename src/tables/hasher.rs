@@ -1,11 +1,11 @@
-//! Hashes of files' contents for the rows of a table, if hashes were asked for.
+//! Hashes file contents for the rows of a table, if requested.
 
 use crate::Checkpoint;
 use crate::archive::{Contents, Digest};
 use crate::limits::Limits;
 use crate::warning::Place;
 
-/// Hashes contents for the rows of a table, if hashes were asked for.
+/// Hashes file contents for the rows of a table, if requested.
 #[derive(Debug)]
 pub(crate) struct Hasher<'c> {
     checkpoint: &'c Checkpoint,
@@ -17,7 +17,7 @@ impl<'c> Hasher<'c> {
         Hasher { checkpoint, holes_left: checkpoint.limits().hole_bytes }
     }
 
-    /// The hash of some contents; `place` and `offset` are where they are, should there be something to say of them.
+    /// The hash of some contents. `place` and `offset` are for warnings.
     pub(crate) fn hash(&mut self, contents: &Contents<'_>, place: &[u8], offset: u64) -> Option<String> {
         if !self.checkpoint.hashes() {
             return None;

@@ -1,5 +1,5 @@
-//! From the model to **rows**: everything that is known of an archive is a row of one of these tables, and every output is
-//! made of rows. One table a file; the struct of its rows is its definition and its documentation.
+//! Turns the model into **rows**. Every fact about an archive is a row of one of these tables, and every output is made
+//! of rows. One table per file; the struct of its rows is both its definition and its documentation.
 
 #![cfg_attr(
     not(test),
@@ -135,24 +135,24 @@ use crate::Checkpoint;
 use crate::memory::Keep;
 use crate::model::process;
 
-/// Takes rows one by one, until it has enough.
+/// Takes rows one by one until it has enough.
 pub type Sink<'a> = dyn FnMut(&dyn Row) -> ControlFlow<()> + 'a;
 
-/// Tables whose rows depend on what is asked, so that they are no part of [`ALL`].
+/// Tables whose rows depend on the request, so they are not in [`ALL`].
 pub const ASKED: &[&Table] =
     &[&Match::TABLE, &MatchCount::TABLE, &StringRow::TABLE, &DumpedRun::TABLE, &Extracted::TABLE, &Failure::TABLE];
 
-/// The table of archives that could not be read. A checkpoint, which could, has no rows of it: whoever opens archives makes
-/// them.
+/// The table of archives that could not be read. A checkpoint was read, so it has no rows of it: the caller who opens
+/// archives makes them.
 pub static FAILURES: TableSource = TableSource { table: &Failure::TABLE, keep: Keep::Tables, each: |_, _| {} };
 
-/// Every table of which a row can be printed, whatever the command.
+/// All tables whose rows are printed by any command.
 pub fn every() -> impl Iterator<Item = &'static Table> + Clone {
     ALL.iter().map(|source| source.table).chain(ASKED.iter().copied()).chain([&Summary::TABLE])
 }
 
-/// Defines [`ALL`] and the typed methods of [`Rows`]: a line for each table, named like its module. `one` is a table that
-/// has exactly one row. [`Keep::Arguments`] is kept of a stream for a table's rows unless the line names more.
+/// Defines [`ALL`] and the typed methods of [`Rows`]: one line for each table, named like its module. `one` is a table
+/// with exactly one row. Of a stream, [`Keep::Arguments`] is kept for the rows of a table unless the line names more.
 macro_rules! tables {
     ($($count:ident $module:ident::$row:ident $(, $keep:ident)?;)+) => {
         $(pub use $module::$row;)+
@@ -236,7 +236,7 @@ tables! {
     many warnings::Warning;
 }
 
-/// The living processes by pid, which is the order of most tables.
+/// The living processes by pid, the order of most tables.
 fn living(checkpoint: &Checkpoint) -> impl Iterator<Item = &process::Process> {
     let mut processes: Vec<_> = checkpoint.model().processes().iter().filter(|p| !p.is_zombie()).collect();
     processes.sort_by_key(|process| process.pid());

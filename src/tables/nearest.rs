@@ -1,6 +1,6 @@
 //! Finds the name that a misspelt word was meant to be.
 
-/// What people call tables that have other names.
+/// Other names that people use for tables.
 const USUAL: [(&str, &str); 19] = [
     ("command", "processes"),
     ("connections", "tcp_connections"),

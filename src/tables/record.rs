@@ -1,11 +1,11 @@
-//! Rows that own what they hold.
+//! Rows that own their values.
 
 use serde::{Serialize, Serializer};
 
 use super::table::{Row, Table, TableRef};
 use super::value::Value;
 
-/// A row that owns its values. It outlives the checkpoint that it is of.
+/// A row that owns its values. It may outlive its checkpoint.
 ///
 /// ```
 /// # fn main() -> Result<(), cryoscope::Error> {
@@ -33,24 +33,24 @@ pub struct Record {
 }
 
 impl Record {
-    /// A row of a table: a value for each of its columns. Those that are missing are null.
+    /// Creates a row of a table, with a value for each of its columns. Missing values are null.
     pub fn new(table: impl Into<TableRef>, values: Vec<Value<'static>>) -> Self {
         Record { table: table.into(), values }
     }
 
-    /// A copy of a row.
+    /// Copies a row.
     pub fn of(row: &dyn Row) -> Self {
         let table = row.shared_table();
         let values = (0..table.columns.len()).map(|column| row.value(column).into_owned()).collect();
         Record { table, values }
     }
 
-    /// Its values, in the order of the table's columns.
+    /// The values, in the order of the table's columns.
     pub fn values(&self) -> &[Value<'static>] {
         &self.values
     }
 
-    /// Its values, in the order of the table's columns.
+    /// The values, in the order of the table's columns.
     pub fn into_values(self) -> Vec<Value<'static>> {
         self.values
     }
@@ -76,7 +76,7 @@ impl Serialize for Record {
     }
 }
 
-/// A row whose values are somewhere else: a row of a result, before the next one replaces it.
+/// A row that borrows its values, such as a row of a result before the next one replaces it.
 #[derive(Clone, Copy, Debug)]
 pub struct Borrowed<'r> {
     table: &'r Table,
@@ -84,7 +84,7 @@ pub struct Borrowed<'r> {
 }
 
 impl<'r> Borrowed<'r> {
-    /// A row of a table: a value for each of its columns. Those that are missing are null.
+    /// Creates a row of a table, with a value for each of its columns. Missing values are null.
     pub fn new(table: &'r Table, values: &'r [Value<'r>]) -> Self {
         Borrowed { table, values }
     }

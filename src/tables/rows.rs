@@ -1,11 +1,11 @@
-//! The rows of a checkpoint by their types: a method of [`Rows`] for each table.
+//! Typed rows of a checkpoint: [`Rows`] has a method for each table.
 
 use super::table::Weigh;
 use crate::Checkpoint;
 use crate::limits::Limits;
 use crate::warning::Place;
 
-/// The rows of a checkpoint. Each table has a method of its name.
+/// The rows of a checkpoint. Each table has a method with its name.
 ///
 /// ```
 /// # fn main() -> Result<(), cryoscope::Error> {
@@ -30,7 +30,8 @@ impl Checkpoint {
 }
 
 impl Rows<'_> {
-    /// Gives the rows of the table of a name to a sink, in the table's order. Returns `None` if there is no such table.
+    /// Passes the rows of a table, given by name, to a sink in the table's order. Returns `None` if there is no such
+    /// table.
     ///
     /// ```
     /// # fn main() -> Result<(), cryoscope::Error> {
@@ -68,8 +69,8 @@ macro_rules! typed {
 }
 pub(super) use typed;
 
-/// Rows, until they take too much memory altogether: a value that an image has once may belong to many rows, such as the
-/// name of a file that is open a hundred thousand times.
+/// Returns rows until they use too much memory in total. A value that is stored once in an image may belong to many
+/// rows, such as the name of a file that is open a hundred thousand times.
 pub(super) fn bounded<'c, R: Weigh>(
     checkpoint: &'c Checkpoint,
     name: &'static str,
@@ -85,7 +86,7 @@ pub(super) fn bounded<'c, R: Weigh>(
         let each = Checkpoint::EACH_BYTE;
         checkpoint.warn(&Limits::TABLE_BYTES, Place::archive(), || {
             format!(
-                "the rows of {name} take more than {limit} bytes and {each} for each byte of the archive; the rest were \
+                "the rows of {name} use more than {limit} bytes plus {each} for each byte of the archive; the rest were \
                  skipped"
             )
         });

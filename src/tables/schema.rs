@@ -6,12 +6,13 @@ use super::table::{Column, Table};
 use super::value::Type;
 use super::{ALL, DumpedRun, Extracted, Summary};
 
-/// The version of the schema: the first number changes when a column is removed, renamed or gets another type, which
-/// breaks who reads it; the second when one is added.
+/// Version of the schema. The first number changes when a column is removed, renamed or changes its type, which breaks
+/// readers; the second when one is added.
 pub const SCHEMA_VERSION: &str = "3.0";
 
-/// The schema of the rows of some tables, one definition a table. With all tables it is whole: it has the rows that `show` and
-/// `list` print of each checkpoint, too, and those of `query`, and says which command prints which.
+/// Returns the schema of the rows of some tables, with one definition per table. If all tables are given, it is
+/// complete: it also has the rows that `show` and `list` print for each checkpoint, and those of `query`, and tells
+/// which command prints which.
 pub fn schema(tables: impl Iterator<Item = &'static Table>) -> Json {
     let mut definitions: Map<String, Json> = tables.map(|table| (table.name.to_string(), of_table(table))).collect();
     let mut commands = Map::new();
@@ -32,7 +33,7 @@ pub fn schema(tables: impl Iterator<Item = &'static Table>) -> Json {
         "title": "Rows of cryoscope",
         "version": SCHEMA_VERSION,
         "description": "A row is an object with all columns of its table. Any column can be null: the archive does not say. \
-                        Columns are added without notice; what is here stays. `commands` says which rows a \
+                        Columns may be added at any time; existing ones stay. `commands` says which rows a \
                         command prints, as `--format json` and a line each, as `--format ndjson`.",
         "anyOf": any,
         "commands": commands,
@@ -40,7 +41,7 @@ pub fn schema(tables: impl Iterator<Item = &'static Table>) -> Json {
     })
 }
 
-/// What a command prints, by `--format`.
+/// Describes the output of a command, by `--format`.
 fn printed(row: &str, description: &str) -> Json {
     let row = json!({ "$ref": format!("#/$defs/{row}") });
     json!({
@@ -50,12 +51,12 @@ fn printed(row: &str, description: &str) -> Json {
     })
 }
 
-/// A row of a result of `query`: which columns it has, the SQL says.
+/// A result row of `query`. Its columns depend on the SQL.
 fn of_query() -> Json {
     json!({
         "type": "object",
-        "description": "A row of a result: its columns are those of the SQL, in their order. Lists and objects are JSON text; a \
-                        second column of one name is `name_2`. What is no text has U+FFFD for each byte that is not UTF-8, and \
+        "description": "A row of the result, with the columns of the SQL in order. Lists and objects are JSON text. A \
+                        second column with the same name is `name_2`. Values that are not text have U+FFFD for each byte that is not UTF-8, and \
                         one more key, `<column>_hex`, with all bytes.",
         "properties": {},
         "additionalProperties": { "type": ["integer", "number", "string", "null"] },
@@ -64,12 +65,12 @@ fn of_query() -> Json {
 
 fn of_table(table: &Table) -> Json {
     let mut properties = Map::new();
-    // What tells rows of several tables, archives and checkpoints apart. Tables may have columns of these names.
+    // Columns that distinguish tables, archives and checkpoints. A table may have columns with the same names.
     for (name, description) in [
-        ("table", "The table, where there are rows of several."),
-        ("archive", "The archive, where there are rows of several."),
-        ("set", "The folder in the archive, where there are several checkpoints."),
-        ("archive_sha256", "SHA-256 of the archive's bytes, where it was hashed."),
+        ("table", "Name of the table, if there are several."),
+        ("archive", "Archive of the row, if there are several."),
+        ("set", "Directory in the archive, if it holds several checkpoints."),
+        ("archive_sha256", "SHA-256 of the archive, if it was hashed."),
     ] {
         properties.insert(name.to_owned(), json!({ "type": "string", "description": description }));
     }
@@ -86,7 +87,7 @@ fn of_table(table: &Table) -> Json {
         }
     }
     let own = table.columns.iter().map(|column| &*column.name);
-    // Of what lies beside files that were written, everybody knows where it is from.
+    // Files of rows written next to extracted files belong to a known archive.
     let is_beside = [Extracted::TABLE.name, DumpedRun::TABLE.name].contains(&table.name);
     let before = ["archive", "set"].into_iter().filter(|name| !is_beside && table.column(name).is_none());
     let names: Vec<&str> = before.chain(own).collect();
@@ -96,14 +97,14 @@ fn of_table(table: &Table) -> Json {
         "x-key": table.key,
         "properties": properties,
         "required": names,
-        // Keys and values of the user's own.
+        // The user's own keys and values.
         "additionalProperties": { "type": "string" },
     })
 }
 
-/// The key that tells all bytes of a column.
+/// The key for all bytes of a column.
 fn of_hex(column: &Column) -> Json {
-    let description = format!("All bytes of `{}` in hexadecimal, where they are not UTF-8.", column.name);
+    let description = format!("All bytes of `{}` in hexadecimal, if they are not UTF-8.", column.name);
     match column.column_type {
         Type::Text => json!({ "type": "string", "description": description }),
         _ => json!({ "type": "array", "items": { "type": ["string", "null"] }, "description": description }),
@@ -119,7 +120,7 @@ fn of_column(column: &Column) -> Json {
     Json::Object(rules)
 }
 
-/// What a value of a type is. Any can be null.
+/// The schema of a type. Any value can be null.
 fn of_type(column_type: Type, wide: bool) -> Map<String, Json> {
     let (name, pattern, format) = match column_type {
         Type::Bool => ("boolean", None, None),

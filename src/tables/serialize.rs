@@ -1,5 +1,6 @@
-//! Values and rows for serde, the same as in our JSON: addresses and masks are text in hexadecimal, times RFC 3339 with nine
-//! digits. Bytes that are not UTF-8 have U+FFFD for each bad byte, and one more key, `<column>_hex`, with all bytes.
+//! Values and rows for serde, as in our JSON: addresses and masks are hexadecimal text, times RFC 3339 with nine
+//! digits. For bytes that are not UTF-8, each bad byte becomes U+FFFD, and another key, `<column>_hex`, holds all
+//! bytes.
 
 use bstr::ByteSlice;
 use data_encoding::HEXLOWER;
@@ -28,7 +29,7 @@ fn entry<M: SerializeMap>(map: &mut M, key: &str, value: &Value<'_>) -> Result<(
     if has_hex(value) { map.serialize_entry(&format!("{key}_hex"), &Hex(value)) } else { Ok(()) }
 }
 
-/// Whether a value has bytes that its text loses.
+/// Whether a value has bytes that are lost as text.
 pub(crate) fn has_hex(value: &Value<'_>) -> bool {
     match value {
         Value::Bytes(bytes) => bytes.to_str().is_err(),
@@ -87,7 +88,7 @@ impl Serialize for Hex<'_> {
     }
 }
 
-/// Text with U+FFFD for each byte that is not UTF-8, so that its length tells how many there were.
+/// Text with U+FFFD for each byte that is not UTF-8, so that the number of such bytes is kept.
 pub(crate) fn lossy(bytes: &[u8]) -> String {
     let mut lossy = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {

@@ -1,4 +1,4 @@
-//! Where the rows of a table come from.
+//! Sources of rows.
 
 use std::fmt;
 
@@ -11,12 +11,12 @@ use crate::memory::Keep;
 pub struct TableSource {
     /// The table.
     pub table: &'static Table,
-    /// What is kept for its rows when the archive is read as a stream.
+    /// What must be kept for its rows when the archive is read as a stream.
     pub keep: Keep,
     pub(super) each: fn(Context<'_>, &mut Sink<'_>),
 }
 
-/// What rows are made from. [`From`] a checkpoint it has just that; tables that need more will find it here.
+/// The data that rows are made from. [`From`] a checkpoint gives just that; tables that need more will find it here.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Context<'c> {
@@ -37,12 +37,12 @@ impl fmt::Debug for TableSource {
 }
 
 impl TableSource {
-    /// Gives the table's rows to a sink, in the table's order.
+    /// Passes the table's rows to a sink, in the table's order.
     pub fn each<'c>(&self, context: impl Into<Context<'c>>, sink: &mut Sink<'_>) {
         (self.each)(context.into(), sink);
     }
 
-    /// Returns the source of the table of a name.
+    /// Returns the source of the table with a name.
     pub fn find(name: &str) -> Option<&'static TableSource> {
         ALL.iter().find(|source| source.table.name == name)
     }

@@ -1,4 +1,4 @@
-//! What a table is: its name, its columns and their documentation, all defined in one place, the row's struct.
+//! A table: its name, its columns and their documentation, all defined in one place, the struct of its rows.
 
 use std::borrow::Cow;
 use std::ops::Deref;
@@ -7,63 +7,63 @@ use std::sync::Arc;
 use super::event::{Event, PID, Target};
 use super::value::{Type, Value};
 
-/// A table. Those of [`super::ALL`] are made by the struct of their rows; others are made while a program runs, by
+/// A table. Those of [`super::ALL`] are defined by the struct of their rows; others are created at run time with
 /// [`Table::new`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Table {
-    /// Its name, for example `processes`.
+    /// Name, for example `processes`.
     pub name: Name,
-    /// What its rows are, in a sentence or two.
+    /// Description of its rows, in a sentence or two.
     pub doc: Name,
     /// The columns that identify a row.
     pub key: Cow<'static, [Name]>,
-    /// The columns that fit a screen.
+    /// The columns that fit on a screen.
     pub brief: Cow<'static, [Name]>,
     /// All columns, in order.
     pub columns: Cow<'static, [Column]>,
-    /// What its rows tell a SIEM.
+    /// Mapping of its rows for a SIEM.
     pub event: Event,
 }
 
-/// Text that is either in the program or made while it runs.
+/// Text that is either static or created at run time.
 pub type Name = Cow<'static, str>;
 
 /// A column.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Column {
-    /// Its name.
+    /// Name.
     pub name: Name,
-    /// What it means, with units and what null stands for.
+    /// Description, with the unit and the meaning of null.
     pub doc: Name,
-    /// Its type. Any column can be null.
+    /// Type. Any column can be null.
     pub column_type: Type,
     /// The type of the items of its lists.
     pub item: Option<Type>,
-    /// Whether its numbers may be greater than an `i64` holds, even if only because the archive lies.
+    /// Whether its numbers may exceed an `i64`, even if only in forged archives.
     pub wide: bool,
-    /// Whether such numbers are in archives that do not lie: inodes of some file systems, limits, cookies. Engines get a
-    /// type that holds them.
+    /// Whether such numbers occur in genuine archives: inodes of some file systems, limits, cookies. Engines get a type
+    /// that holds them.
     pub large: bool,
-    /// Its names in other schemas, as the column declares them.
+    /// Its fields in other schemas, as declared by the column.
     pub said: &'static [Target],
 }
 
 impl Column {
-    /// A column of a name and type.
+    /// Creates a column with a name and a type.
     pub fn new(name: impl Into<Name>, column_type: Type) -> Self {
         let name = name.into();
         Column { name, doc: Cow::Borrowed(""), column_type, item: None, wide: false, large: false, said: &[] }
     }
 
-    /// The same, with documentation.
+    /// Sets the documentation.
     #[must_use]
     pub fn with_doc(self, doc: impl Into<Name>) -> Self {
         Column { doc: doc.into(), ..self }
     }
 
-    /// Its names in other schemas.
+    /// Its fields in other schemas.
     pub fn targets(&self) -> &'static [Target] {
         if self.said.is_empty() && self.name == "pid" && self.column_type == Type::Integer { PID } else { self.said }
     }
@@ -113,28 +113,29 @@ pub trait Row {
     /// The table it belongs to.
     fn table(&self) -> &Table;
 
-    /// The value of the column of a number; null where there is none.
+    /// The value of a column, given by number. Null if there is no such column.
     fn value(&self, column: usize) -> Value<'_>;
 
-    /// The columns whose values are withheld, and that are null for that reason.
+    /// The columns whose values are withheld, and are null for that reason.
     fn withheld(&self) -> Vec<&str> {
         Vec::new()
     }
 
-    /// The table, to be kept longer than the row.
+    /// The table, for use beyond the lifetime of the row.
     fn shared_table(&self) -> TableRef {
         TableRef::from(self.table().clone())
     }
 }
 
-/// What a row costs.
+/// Size of a row.
 pub(crate) trait Weigh {
-    /// Bytes that it takes in memory, with all that it has.
+    /// Size in memory in bytes, including all its values.
     fn weight(&self) -> u64;
 }
 
 impl Table {
-    /// A table of a name and columns. Its rows are [`super::Record`]s, or any other type that implements [`Row`].
+    /// Creates a table with a name and columns. Its rows are [`super::Record`]s, or any other type that implements
+    /// [`Row`].
     pub fn new(name: impl Into<Name>, columns: Vec<Column>) -> Self {
         Table {
             name: name.into(),
@@ -146,25 +147,25 @@ impl Table {
         }
     }
 
-    /// The same, with the columns that identify a row.
+    /// Sets the columns that identify a row.
     #[must_use]
     pub fn with_key(self, key: impl IntoIterator<Item = impl Into<Name>>) -> Self {
         Table { key: key.into_iter().map(Into::into).collect(), ..self }
     }
 
-    /// The same, with the columns that fit a screen.
+    /// Sets the columns that fit on a screen.
     #[must_use]
     pub fn with_brief(self, brief: impl IntoIterator<Item = impl Into<Name>>) -> Self {
         Table { brief: brief.into_iter().map(Into::into).collect(), ..self }
     }
 
-    /// The same, with documentation.
+    /// Sets the documentation.
     #[must_use]
     pub fn with_doc(self, doc: impl Into<Name>) -> Self {
         Table { doc: doc.into(), ..self }
     }
 
-    /// Whether a column has paths of members of the archive.
+    /// Whether a column holds paths of members of the archive.
     pub(crate) fn names_members(&self, column: &str) -> bool {
         column == "member" || column == "path" && matches!(&*self.name, "members" | "images")
     }
@@ -175,7 +176,7 @@ impl Table {
     }
 }
 
-/// The name of a column whose field had to be written as a raw identifier.
+/// The name of a column whose field is a raw identifier.
 pub(crate) const fn plain(name: &'static str) -> &'static str {
     match name.as_bytes() {
         [b'r', b'#', rest @ ..] => match std::str::from_utf8(rest) {
@@ -188,9 +189,9 @@ pub(crate) const fn plain(name: &'static str) -> &'static str {
 
 /// Defines a table by the struct of its rows. The doc comments are the documentation of the table and its columns.
 ///
-/// What it is called in other schemas may stand beside them: `event(Event::state(…))` behind `brief(…)`, and
-/// `#[to(ecs("process.name"), …)]` between a column's documentation and its field (see [`super::event`]). `#[large("why")]`
-/// before that says that the numbers of a `u64` need more than an `i64` (see [`Column::large`]).
+/// Mappings to other schemas are declared there, too: `event(Event::state(…))` after `brief(…)`, and
+/// `#[to(ecs("process.name"), …)]` between a column's documentation and its field (see [`super::event`]).
+/// `#[large("why")]` before that declares that the numbers of a `u64` need more than an `i64` (see [`Column::large`]).
 macro_rules! table {
     (
         $name:literal, key($($key:ident),*), brief($($brief:ident),*) $(, event($event:expr))?;
@@ -262,7 +263,7 @@ macro_rules! table {
 }
 pub(crate) use table;
 
-/// What a column is called in other schemas.
+/// The fields of a column in other schemas.
 macro_rules! said {
     () => { &[] };
     ($($target:expr),+) => {{
@@ -273,7 +274,7 @@ macro_rules! said {
 }
 pub(crate) use said;
 
-/// Whether somebody says why the numbers of a column are large.
+/// Whether the numbers of a column are declared to be large.
 macro_rules! large {
     () => {
         false
@@ -284,7 +285,7 @@ macro_rules! large {
 }
 pub(crate) use large;
 
-/// What the rows of a table tell a SIEM.
+/// The mapping of a table's rows for a SIEM.
 macro_rules! event {
     () => {
         $crate::tables::event::Event::PLAIN

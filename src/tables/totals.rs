@@ -8,28 +8,30 @@ use crate::archive::{Absence, Archive, Member, MemberKind, Piece};
 use crate::images::{Kind, join, root_of};
 use crate::int::u64_of;
 
-/// Bytes of compressed archives of file systems that are inflated for a count. They may inflate to a thousand times as many.
+/// Bytes of compressed file system archives that are inflated for a count. They may inflate to a thousand times that
+/// size.
 const INFLATED: u64 = 256 << 10;
 /// Bytes of uncompressed archives whose members are counted. Only their headers are read.
 const LISTED: u64 = 256 << 20;
 
-/// Counts and sizes. Null if counting would take long, or if the files were not kept of a stream.
+/// Counts and sizes. `None` if counting would take long, or if the files of a stream were not kept.
 #[derive(Clone, Debug, Default)]
 pub struct Totals {
-    /// Regular files that the container added or changed (`rootfs_changes`), and the bytes of their contents.
+    /// Regular files that were added or changed (`rootfs_changes`): their number, and the size of their contents in
+    /// bytes.
     pub changed: Option<(u64, u64)>,
-    /// Rows of `recovered_files` by source, without sources that have none.
+    /// Number of rows of `recovered_files` by source. Sources without rows are omitted.
     pub recovered: Option<Vec<(&'static str, u64)>>,
 }
 
 impl Totals {
-    /// Counts what a checkpoint has.
+    /// Counts the rows of a checkpoint.
     pub fn of(checkpoint: &Checkpoint) -> Self {
         Totals { changed: changed(checkpoint), recovered: recovered(checkpoint) }
     }
 }
 
-/// Changed files and their bytes.
+/// Number and size of changed files.
 fn changed(checkpoint: &Checkpoint) -> Option<(u64, u64)> {
     let member = beside(checkpoint, b"rootfs-diff.tar")?;
     if member.size > LISTED || !is_here(checkpoint.archive(), member) {
@@ -42,7 +44,7 @@ fn changed(checkpoint: &Checkpoint) -> Option<(u64, u64)> {
     Some(sizes.fold((0, 0), |(count, bytes): (u64, u64), size| (count.saturating_add(1), bytes.saturating_add(size))))
 }
 
-/// Recovered files by source.
+/// Number of recovered files by source.
 fn recovered(checkpoint: &Checkpoint) -> Option<Vec<(&'static str, u64)>> {
     let archive = checkpoint.archive();
     let file_systems = [Kind::TmpfsDev, Kind::TmpfsOld];
@@ -56,7 +58,7 @@ fn recovered(checkpoint: &Checkpoint) -> Option<Vec<(&'static str, u64)>> {
     }
     let mut listed: Vec<&Member> = beside(checkpoint, b"devshm-checkpoint.tar").into_iter().collect();
     if checkpoint.model().files().remaps().next().is_some() {
-        // Files that lost a name may be there under another.
+        // Deleted names of files may be found here.
         listed.extend(beside(checkpoint, b"rootfs-diff.tar"));
     }
     if listed.iter().any(|member| member.size > LISTED || !is_here(archive, member)) {

@@ -1,4 +1,4 @@
-//! What a column of a row can hold. Formats turn values into text; rows never do.
+//! The values of columns. Formats turn values into text; rows never do.
 
 use std::borrow::Cow;
 
@@ -13,32 +13,32 @@ use crate::model::signal::SignalSet;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Value<'a> {
-    /// The archive does not say.
+    /// Not in the archive.
     Null,
-    /// A switch.
+    /// A boolean.
     Bool(bool),
     /// A number.
     Integer(i128),
-    /// Text of ours, or of a document.
+    /// Our own text, or text from a JSON document.
     Text(Cow<'a, str>),
-    /// Bytes from the kernel that name something; mostly UTF-8.
+    /// Bytes from the kernel, such as a name. Usually UTF-8.
     Bytes(Cow<'a, [u8]>),
     /// An address: `0x7ffc3a1e2000`.
     Address(u64),
     /// A mask of capabilities or signals: 16 hexadecimal digits.
     Mask(u64),
-    /// A moment.
+    /// A time.
     Time(Timestamp),
     /// Several values.
     List(Vec<Value<'a>>),
     /// Named values.
     Object(Vec<(Cow<'a, str>, Value<'a>)>),
-    /// A value of a document, as it stands there.
+    /// A value from a JSON document, unchanged.
     Json(Cow<'a, Json>),
 }
 
 impl Value<'_> {
-    /// The same value, which owns all that it holds.
+    /// Converts to a value that owns its data.
     pub fn into_owned(self) -> Value<'static> {
         let text = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
         match self {
@@ -58,7 +58,7 @@ impl Value<'_> {
         }
     }
 
-    /// The same value, which borrows from this one. No text is copied.
+    /// Returns a value that borrows from this one. No text is copied.
     pub fn borrowed(&self) -> Value<'_> {
         match self {
             Value::Null => Value::Null,
@@ -78,7 +78,7 @@ impl Value<'_> {
         }
     }
 
-    /// The value of a document, if it is one.
+    /// The JSON value, if it is one.
     pub fn json(&self) -> Option<&Json> {
         match self {
             Value::Json(json) => Some(json),
@@ -95,7 +95,7 @@ pub enum Type {
     Bool,
     /// A whole number.
     Integer,
-    /// Text; of bytes that are not UTF-8, `<column>_hex` has all.
+    /// Text. For bytes that are not UTF-8, `<column>_hex` has all of them.
     Text,
     /// Text of an address.
     Address,
@@ -107,7 +107,7 @@ pub enum Type {
     List,
     /// An object.
     Object,
-    /// Each row has its own type: a column of a result of SQL.
+    /// Any type: it may differ between rows, as in the result of SQL.
     Any,
 }
 
@@ -140,7 +140,7 @@ pub struct Object(pub Vec<(&'static str, Detail)>);
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Detail {
-    /// A switch.
+    /// A boolean.
     Bool(bool),
     /// A number.
     Integer(i128),
@@ -152,24 +152,24 @@ pub enum Detail {
     Address(u64),
     /// A mask.
     Mask(u64),
-    /// Several of them.
+    /// Several values.
     List(Vec<Detail>),
-    /// Named ones.
+    /// Named values.
     Object(Object),
 }
 
-/// A type that a column can have.
+/// A type of column.
 pub(crate) trait Cell {
-    /// What it is called in documentation and schemas.
+    /// Its name in documentation and schemas.
     const TYPE: Type;
-    /// What its items are, of a list.
+    /// The type of its items, for a list.
     const ITEM: Option<Type> = None;
-    /// Whether it is a number that may be greater than an `i64` holds.
+    /// Whether it is a number that may exceed an `i64`.
     const WIDE: bool = false;
     /// The value.
     fn value(&self) -> Value<'_>;
 
-    /// Bytes that it takes in memory beyond its own size.
+    /// Size of its data on the heap in bytes.
     fn weight(&self) -> usize {
         0
     }
@@ -210,7 +210,7 @@ impl Cell for bool {
     }
 }
 
-/// Types that are numbers.
+/// Types that are integers.
 macro_rules! integers {
     ($($type:ty => $value:expr $(, wide: $wide:literal)?;)+) => {
         $(impl Cell for $type {
@@ -300,7 +300,7 @@ impl Cell for Mask {
 impl Cell for SignalSet {
     const TYPE: Type = Type::Mask;
 
-    /// Where there are 128 signals, `/proc/PID/status` prints 32 digits.
+    /// With 128 signals, `/proc/PID/status` prints 32 digits.
     fn value(&self) -> Value<'_> {
         match self.high {
             Some(high) => Value::Text(Cow::Owned(format!("{high:016x}{:016x}", self.low))),
@@ -328,7 +328,7 @@ impl Cell for serde_json::Map<String, Json> {
 }
 
 impl Object {
-    /// The value that it is.
+    /// The value.
     pub fn value(&self) -> Value<'_> {
         Value::Object(self.0.iter().map(|(key, detail)| (Cow::Borrowed(*key), detail.value())).collect())
     }

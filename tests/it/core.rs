@@ -413,7 +413,7 @@ fn the_command_writes_a_file_or_standard_output() {
 
     let again = core_of(home.path(), &archive, &["--pid", "1", "-o", "core.1"]);
     assert_eq!(again.code, Some(2));
-    assert!(again.err.contains("core.1 exists; --force replaces it"), "{}", again.err);
+    assert!(again.err.contains("core.1 exists; replace it with --force"), "{}", again.err);
     core_of(home.path(), &archive, &["--pid", "1", "-o", "core.1", "--force"]).ok();
     let names: Vec<_> = fs::read_dir(home.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(names, ["core.1"], "nothing else is left behind");
@@ -429,10 +429,10 @@ fn a_core_needs_a_process_with_memory_and_a_file() {
         assert!(ran.err.contains(why) && ran.out.is_empty(), "{arguments:?}: {}", ran.err);
         assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0, "no half file");
     };
-    refused(&archive, &["--pid", "4711", "-o", "core"], "no process has the pid 4711; there are 1");
-    refused(&archive, &["--pid", "1"], "no file to write to; name one with --output FILE");
+    refused(&archive, &["--pid", "4711", "-o", "core"], "no process has pid 4711; the pids are 1");
+    refused(&archive, &["--pid", "1"], "no output file; name one with --output FILE");
     refused(&archive, &["-o", "core"], "--pid");
-    refused(&archive, &["--pid", "1", "-o", "none/core"], "there is no folder none");
+    refused(&archive, &["--pid", "1", "-o", "none/core"], "the directory none does not exist");
     refused(&fixtures::path("malformed/elf"), &["--pid", "1", "-o", "core"], "");
 
     let tree = fixtures::archive_of("tree");
@@ -458,7 +458,7 @@ fn a_core_needs_a_process_with_memory_and_a_file() {
     let mut members = Members::of(&archive);
     members.edit("checkpoint/core-1.img", |_, core: &mut CoreEntry| core.mtype = Some(4));
     fs::write(&damaged, members.tar()).unwrap();
-    refused(&damaged, &["--pid", "1", "-o", "core"], "core files of ppc64le are not supported");
+    refused(&damaged, &["--pid", "1", "-o", "core"], "core files for ppc64le are not supported");
 }
 
 /// Of a process whose threads are lost there is still its memory; of what machine it is another process tells.
@@ -475,7 +475,7 @@ fn memory_without_registers_is_a_core() {
     let home = tempfile::tempdir().unwrap();
     let ran = core_of(home.path(), &fixtures::path("malformed/no-cores.tar.gz"), &["--pid", "1", "-o", "core"]);
     assert_eq!(ran.code, Some(2));
-    assert!(ran.err.contains("its machine is not known"), "{}", ran.err);
+    assert!(ran.err.contains("the machine is not known"), "{}", ran.err);
 }
 
 #[test]

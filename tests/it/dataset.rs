@@ -122,7 +122,7 @@ fn a_dataset_grows_and_has_each_archive_once() {
     fs::copy(place.path("in/001.tar"), place.path("in/copy.tar")).unwrap();
     let ran = place.run("--batch 2 --skip-known");
     assert_eq!(ran.code, Some(3), "{}", ran.err);
-    assert!(ran.err.contains("7 archives: 5 read, 1 known already, 1 failed"), "{}", ran.err);
+    assert!(ran.err.contains("7 archives: 5 read, 1 already known, 1 failed"), "{}", ran.err);
     assert_eq!(place.rows("container").len(), 5);
     let [failure] = place.rows("failures").try_into().unwrap();
     assert!(failure.contains("in/checkpoint-bad.tar") && failure.contains("not_an_archive"), "{failure}");
@@ -148,7 +148,11 @@ fn a_dataset_grows_and_has_each_archive_once() {
     let before = place.files("out");
     let ran = place.run("--skip-known");
     assert_eq!(ran.code, Some(0), "{}", ran.err);
-    assert!(ran.err.contains("7 known already (1 of them had failed; --retry-failed reads them again)"), "{}", ran.err);
+    assert!(
+        ran.err.contains("7 already known (1 of them failed before; --retry-failed reads them again)"),
+        "{}",
+        ran.err
+    );
     assert_eq!(place.files("out"), before);
     // Something new.
     place.add(5);
@@ -214,11 +218,11 @@ fn archives_that_failed_are_read_again_when_told() {
     // The same again: the same rows. What cannot be hashed is tried each time.
     let before = all_rows(&place.path("out"));
     let ran = with("--skip-known");
-    assert!(ran.err.contains("3 known already (2 of them had failed"), "{}", ran.err);
+    assert!(ran.err.contains("3 already known (2 of them failed before"), "{}", ran.err);
     assert!(ran.err.contains("1 failed"), "{}", ran.err);
     let ran = with("--skip-known --retry-failed");
     assert_eq!(ran.code, Some(2), "{}", ran.err);
-    assert!(ran.err.contains("1 known already, 3 failed"), "{}", ran.err);
+    assert!(ran.err.contains("1 already known, 3 failed"), "{}", ran.err);
     assert_eq!(all_rows(&place.path("out")), before);
     // What can be read by now is no failure any more.
     place.add(1);
@@ -311,7 +315,8 @@ fn a_batch_that_was_begun_is_taken_away_and_nothing_else() {
     fs::write(place.path("out/_cryoscope/unfinished/mine"), "mine").unwrap();
     let ran = place.run("--skip-known");
     assert_eq!(ran.code, Some(0), "{}", ran.err);
-    for said in ["batch 2 half", "did not finish (1)", "4 archives: 2 read, 2 known already"] {
+    for said in ["batch 2 unfinished", "left unfinished files; removed them (1)", "4 archives: 2 read, 2 already known"]
+    {
         assert!(ran.err.contains(said), "{said}: {}", ran.err);
     }
     assert_eq!(place.all_rows(), whole);
@@ -401,8 +406,8 @@ fn other_files_are_named_and_never_touched() {
     }
     let ran = place.run("");
     assert_eq!(ran.code, Some(0), "{}", ran.err);
-    assert_eq!(ran.err.matches("is no part of the dataset").count(), 20, "{}", ran.err);
-    assert!(ran.err.contains("15 more files and folders"), "{}", ran.err);
+    assert_eq!(ran.err.matches("does not belong to the dataset").count(), 20, "{}", ran.err);
+    assert!(ran.err.contains("15 more files and directories"), "{}", ran.err);
     for name in others {
         assert_eq!(fs::read(place.path("out").join(name)).unwrap(), b"half of some", "{name}");
     }
@@ -413,7 +418,7 @@ fn other_files_are_named_and_never_touched() {
     fs::write(place.path("out/processes/x.parquet"), "half").unwrap();
     let ran = place.run("");
     assert!(
-        ran.err.contains("processes/x.parquet is no part of the dataset, and stays as it is; who reads"),
+        ran.err.contains("processes/x.parquet does not belong to the dataset and was left alone; reading"),
         "{}",
         ran.err
     );
@@ -435,12 +440,12 @@ fn what_does_not_fit_is_refused_before_anything_is_written() {
     refused(place.run("--skip-known mounts"), &["lacks the tables mounts", "--force"]);
     refused(place.run("--skip-known --partition-by date"), &["by no --partition-by", "by date"]);
     refused(place.run("--skip-known --field node=a"), &["it lacks node"]);
-    refused(place.run("--skip-known --columns pid"), &["which would not be written any more"]);
+    refused(place.run("--skip-known --columns pid"), &["which would not be written now"]);
     let fewer = cryoscope(place.0.path())
         .args(["table", "in", "processes", "--format", "parquet", "--output-dir", "out", "--skip-known"])
         .output()
         .unwrap();
-    refused(Ran::of(fewer), &["it has the tables bpf_maps, container"]);
+    refused(Ran::of(fewer), &["it also has the tables bpf_maps, container"]);
     // Tables in another order are the same.
     let other = ["table", "in", "warnings", "bpf_maps", "processes", "container", "processes"];
     let other = cryoscope(place.0.path())
@@ -448,7 +453,7 @@ fn what_does_not_fit_is_refused_before_anything_is_written() {
         .args(["--format", "parquet", "--output-dir", "out", "--skip-known"])
         .output();
     let ran = Ran::of(other.unwrap());
-    assert!(ran.code == Some(0) && ran.err.contains("1 read, 2 known"), "{}", ran.err);
+    assert!(ran.code == Some(0) && ran.err.contains("1 read, 2 already known"), "{}", ran.err);
 }
 
 /// As a version before ours would have written it.
@@ -460,7 +465,7 @@ fn parts_with_other_columns_are_named_with_what_differs() {
     let ran = place.run("--skip-known");
     assert_eq!((ran.code, ran.err.lines().count()), (Some(2), 1), "{}", ran.err);
     assert!(
-        ran.err.contains("part-000001.parquet: it has other columns") && ran.err.contains("it lacks "),
+        ran.err.contains("part-000001.parquet: the columns differ") && ran.err.contains("it lacks "),
         "{}",
         ran.err
     );
@@ -468,13 +473,13 @@ fn parts_with_other_columns_are_named_with_what_differs() {
     let size = fs::metadata(&part).unwrap().len();
     fs::write(&part, vec![b'x'; usize::try_from(size).unwrap()]).unwrap();
     let ran = place.run("--skip-known --columns pid,path");
-    assert!(ran.code == Some(2) && ran.err.contains("it is no Parquet"), "{}", ran.err);
+    assert!(ran.code == Some(2) && ran.err.contains("not a Parquet file"), "{}", ran.err);
     fs::write(&part, "short").unwrap();
     let ran = place.run("--skip-known --columns pid,path");
-    assert!(ran.code == Some(2) && ran.err.contains("has 5 bytes, and had"), "{}", ran.err);
+    assert!(ran.code == Some(2) && ran.err.contains("has 5 bytes, but was written with"), "{}", ran.err);
     fs::remove_file(&part).unwrap();
     let ran = place.run("--skip-known --columns pid,path");
-    assert!(ran.code == Some(2) && ran.err.contains("is gone") && ran.err.contains("--force"), "{}", ran.err);
+    assert!(ran.code == Some(2) && ran.err.contains("is missing") && ran.err.contains("--force"), "{}", ran.err);
     assert_eq!(place.run("-q --force").code, Some(0));
 }
 
@@ -539,7 +544,7 @@ fn links_lead_nowhere() {
     fs::remove_file(ledger.join("lock")).unwrap();
     symlink("../../elsewhere/part-000001.parquet", ledger.join("lock")).unwrap();
     let ran = place.run("--skip-known");
-    assert!(ran.code == Some(2) && ran.err.contains("is no file"), "{}", ran.err);
+    assert!(ran.code == Some(2) && ran.err.contains("is not a regular file"), "{}", ran.err);
 }
 
 #[cfg(unix)]
@@ -556,11 +561,11 @@ fn two_runs_do_not_write_one_dataset() {
     }
     let ran = (0..200).map(|_| place.run("--skip-known")).find(|ran| ran.code == Some(2));
     let ran = ran.expect("the first holds the lock");
-    assert!(ran.err.contains("another run writes to out right now") && ran.err.lines().count() == 1, "{}", ran.err);
+    assert!(ran.err.contains("another run is writing to out;") && ran.err.lines().count() == 1, "{}", ran.err);
     fs::write(place.path("pipe.tar"), fs::read(place.path("in/000.tar")).unwrap()).unwrap();
     assert_eq!(first.wait().unwrap().code(), Some(0));
     let ran = place.run("--skip-known");
-    assert!(ran.code == Some(0) && ran.err.contains("1 known already"), "what came by a pipe is known: {}", ran.err);
+    assert!(ran.code == Some(0) && ran.err.contains("1 already known"), "what came by a pipe is known: {}", ran.err);
 }
 
 #[test]
@@ -580,7 +585,7 @@ fn directories_are_known_by_what_they_hold() {
     };
     run("in/one").ok();
     let ran = run("in/two");
-    assert!(ran.code == Some(0) && ran.err.contains("1 known already"), "{}", ran.err);
+    assert!(ran.code == Some(0) && ran.err.contains("1 already known"), "{}", ran.err);
     assert_eq!(place.rows("container").len(), 1);
 }
 
@@ -606,13 +611,13 @@ fn no_dataset_lies_in_what_is_read() {
     let run = |words: &str| Ran::of(cryoscope(place.0.path()).args(words.split(' ')).output().unwrap());
     for folder in ["in", "in/new", "in/new/below"] {
         let ran = run(&format!("table in processes --format parquet --output-dir {folder}"));
-        assert!(ran.code == Some(2) && ran.err.contains("evidence is never written to"), "{}", ran.err);
+        assert!(ran.code == Some(2) && ran.err.contains("evidence is never overwritten"), "{}", ran.err);
     }
     // Nor is what is read one of its tables.
     fs::create_dir(place.path("out")).unwrap();
     fs::rename(place.path("in"), place.path("out/processes")).unwrap();
     let ran = run("table out/processes processes --format parquet --output-dir out --force");
-    assert!(ran.code == Some(2) && ran.err.contains("is read, and lies where"), "{}", ran.err);
+    assert!(ran.code == Some(2) && ran.err.contains("is an input, and"), "{}", ran.err);
     fs::rename(place.path("out/processes"), place.path("in")).unwrap();
     assert_eq!(place.files("in"), before);
 }
@@ -633,7 +638,7 @@ fn rows_do_not_depend_on_how_they_are_cut() {
     assert_eq!(place.rows("failures").len(), 2);
     fs::remove_dir_all(place.path("out")).unwrap();
     let ran = place.run("--skip-known --batch 1");
-    assert!(ran.err.contains("8 archives: 6 read, 1 known already") && ran.err.contains("1 failed"), "{}", ran.err);
+    assert!(ran.err.contains("8 archives: 6 read, 1 already known") && ran.err.contains("1 failed"), "{}", ran.err);
     assert_eq!(place.rows("failures").len(), 1);
 }
 
@@ -679,7 +684,7 @@ fn a_foreign_part_with_a_great_number_stands_in_nobodys_way() {
         let ran = write("pod");
         assert_eq!(ran.code, Some(0), "{}", ran.err);
     }
-    assert!(write("pod").err.contains("1 known"), "{}", write("pod").err);
+    assert!(write("pod").err.contains("1 already known"), "{}", write("pod").err);
 }
 
 /// Where a file of the ledger is gone, its archives would come twice.
@@ -698,7 +703,7 @@ fn a_ledger_that_lacks_a_batch_is_damaged() {
     fs::remove_file(out.join("_cryoscope/batch-000002.ndjson")).unwrap();
     let ran = write("pod", &["--skip-known"]);
     assert_eq!(ran.code, Some(2));
-    assert!(ran.err.contains("batch-000002.ndjson is missing"), "{}", ran.err);
+    assert!(ran.err.contains("batch-000002.ndjson, the batch before it, is missing"), "{}", ran.err);
     assert_eq!(write("pod", &["--force"]).code, Some(0), "it can be written anew");
 }
 
@@ -737,7 +742,7 @@ fn a_folder_that_has_more_by_now_is_another() {
         run(base.into_iter().chain(["--output-dir", out.to_str().unwrap()]))
     };
     let _ = write();
-    assert!(write().err.contains("1 known"), "{}", write().err);
+    assert!(write().err.contains("1 already known"), "{}", write().err);
     fs::rename(&later, folder.join("rootfs-diff.tar")).unwrap();
     let _ = write();
     assert!(fs::read_dir(out.join("rootfs_changes")).unwrap().count() > 1, "its rows are there");

@@ -41,7 +41,7 @@ fn a_second_standard_input_is_refused() {
     let refused = |arguments: &[&str], places: &str| {
         let ran = run_with(&bytes, arguments);
         let message = format!(
-            "cryoscope: standard input can be read only once, and it is named {places}; give a file for one of them\n"
+            "cryoscope: standard input can be read only once, but is named {places}; use a file for one of them\n"
         );
         assert_eq!((ran.code, ran.out.as_str(), ran.err), (Some(2), "", message), "{arguments:?}");
     };
@@ -77,13 +77,13 @@ fn commands_that_take_one_checkpoint_say_so() {
     {
         let several = ran(&command.replace("IN", "a.tar b.tar.zst"));
         let message =
-            format!("cryoscope: {what} takes one archive, and these are 2: a.tar, b.tar.zst; name one of them\n");
+            format!("cryoscope: {what} takes one archive, but 2 are given: a.tar, b.tar.zst; name one of them\n");
         assert_eq!((several.code, several.err), (Some(2), message), "{command}");
         let wild = ran(&command.replace("IN", "[ab].tar*"));
-        assert!(wild.code == Some(2) && wild.err.contains(" takes one archive, and these are 2"), "{}", wild.err);
+        assert!(wild.code == Some(2) && wild.err.contains(" takes one archive, but 2 are given"), "{}", wild.err);
         let sets = ran(&command.replace("IN", "two.tar"));
         let message = format!(
-            "cryoscope: two.tar: this archive holds several checkpoints, and {what} takes one; choose it with --set: one, two\n"
+            "cryoscope: two.tar: the archive holds several checkpoints, but {what} takes one; choose it with --set: one, two\n"
         );
         assert_eq!((sets.code, sets.err), (Some(2), message), "{command}");
         let missing = ran(&command.replace("IN", "nowhere.tar"));
@@ -169,7 +169,7 @@ fn processes_can_be_listed_with_commas() {
 #[test]
 fn a_wrong_pid_is_told_in_one_way() {
     let tick = tick();
-    let message = format!("cryoscope: {tick}: no process has the pid 4711; there are 1, 6\n");
+    let message = format!("cryoscope: {tick}: no process has pid 4711; the pids are 1, 6\n");
     for command in [
         &["inspect", &tick, "--pid", "4711"][..],
         &["memparse", &tick, "--pid", "1,4711"],
@@ -247,7 +247,7 @@ fn rows_are_selected_by_columns() {
             "--where: the table processes has no column pd; did you mean pid?\nIt has these columns:\n  pid",
         ),
         (&["processes", "--sort", "x"], "--sort: the table processes has no column x"),
-        (&["processes", "--where", "pid=one"], "--where pid: the column holds a number, and \"one\" is not"),
+        (&["processes", "--where", "pid=one"], "--where pid: expected a number, found \"one\""),
         (&["mounts", "--pid", "1"], "the table mounts is not about processes"),
         (&["processes", "--where", "pid"], "write COLUMN=VALUE"),
         (&["processes", "--sort", "pid:up"], "write COLUMN, COLUMN:asc or COLUMN:desc"),
@@ -285,7 +285,7 @@ fn rows_are_sorted_and_limited_in_every_format() {
 fn a_dataset_has_all_rows() {
     for (flag, value) in [("--where", "pid=1"), ("--limit", "1"), ("--sort", "pid"), ("--pid", "1")] {
         let ran = run(["table", &tick(), "processes", "--format", "parquet", "--output-dir", "x", flag, value]);
-        assert!(ran.code == Some(2) && ran.err.contains(&format!("{flag} leaves rows out")), "{}", ran.err);
+        assert!(ran.code == Some(2) && ran.err.contains(&format!("{flag} selects rows")), "{}", ran.err);
     }
 }
 
@@ -356,7 +356,7 @@ fn help_is_one_screen() {
     }
     assert!(long.iter().all(|command| ["memparse", "table"].contains(command)), "{long:?}");
     let extract = run(["extract", "-h"]).ok();
-    assert!(extract.contains("-o, --output <DIR>") && extract.contains("Folder to write to"), "{extract}");
+    assert!(extract.contains("-o, --output <DIR>") && extract.contains("Directory to write to"), "{extract}");
 }
 
 #[test]

@@ -142,7 +142,7 @@ fn an_archive_that_changes_while_it_is_read_is_said_to() {
                 fs::copy(path, &other).unwrap();
                 fs::rename(other, path).unwrap();
             },
-            "another file replaced it",
+            "another file has taken its place",
         ),
     ];
     for (change, how) in changes {
@@ -281,7 +281,7 @@ fn contents_are_compared_not_times_alone() {
     let ran = Ran::of(child.wait_with_output().unwrap());
     let after = hash(&fs::read(&archive).unwrap());
     assert_eq!(ran.code, Some(3), "{}", ran.err);
-    assert!(ran.err.contains("it was changed while it was read"), "{}", ran.err);
+    assert!(ran.err.contains("changed while it was read"), "{}", ran.err);
     let manifest: Value = serde_json::from_slice(&fs::read(home.path().join("run.json")).unwrap()).unwrap();
     let input = &manifest["inputs"][0];
     assert_eq!((&input["sha256"], &input["sha256_after"]), (&before.into(), &after.into()));

@@ -173,7 +173,7 @@ fn tables_and_archives_may_stand_in_any_order() {
     let ran = cryoscope(folder.path()).args(["table", "./processes", "processes"]).output().unwrap();
     assert_eq!(Ran::of(ran).ok(), usual);
     let missing = run(["table", "processes"]);
-    assert_eq!((missing.code, missing.err.contains("no archive to read")), (Some(2), true), "{}", missing.err);
+    assert_eq!((missing.code, missing.err.contains("no archive named")), (Some(2), true), "{}", missing.err);
 }
 
 #[test]
@@ -253,7 +253,7 @@ fn special_files_that_are_called_archives_are_named() {
         assert_eq!(ran.code, Some(0), "{command:?}: {}", ran.err);
         for name in ["control", "events"] {
             assert!(
-                ran.err.contains(&format!("evidence/{name}: no checkpoint, passed over")),
+                ran.err.contains(&format!("evidence/{name}: not a checkpoint, skipped")),
                 "{command:?}: {}",
                 ran.err
             );
@@ -266,8 +266,7 @@ fn special_files_that_are_called_archives_are_named() {
     for command in commands {
         let ran = ran(command);
         assert_eq!(ran.code, Some(3), "{command:?}: {}", ran.err);
-        let all =
-            ["b.tar.gz: a named pipe, passed over", "c.tar: a device, passed over", "d.tar: a socket, passed over"];
+        let all = ["b.tar.gz: a named pipe, skipped", "c.tar: a device, skipped", "d.tar: a socket, skipped"];
         for what in all {
             assert!(ran.err.contains(what), "{command:?}: {what}: {}", ran.err);
         }
@@ -312,7 +311,7 @@ fn a_folder_hides_no_archive_and_no_damage() {
     #[cfg(unix)]
     std::os::unix::fs::symlink("/", folder.join("elsewhere")).unwrap();
     let said = ran(&["show", "evidence", "-v"]).err;
-    assert!(cfg!(not(unix)) || said.contains("elsewhere: no checkpoint, passed over"), "{said}");
+    assert!(cfg!(not(unix)) || said.contains("elsewhere: not a checkpoint, skipped"), "{said}");
     assert!(["manifest.json", "notes.txt", "vm.img"].iter().all(|name| said.contains(name)), "{said}");
 
     // What may have been a checkpoint is named.

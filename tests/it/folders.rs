@@ -214,7 +214,7 @@ fn what_is_swapped_for_a_link_or_another_file_is_not_read_in_its_place() {
                 fs::remove_file(&image).unwrap();
                 fifo(&image);
             },
-            "it is now a fifo",
+            "now a fifo",
         ),
         (
             |folder| {
@@ -222,7 +222,7 @@ fn what_is_swapped_for_a_link_or_another_file_is_not_read_in_its_place() {
                 fs::copy(&image, &other).unwrap();
                 fs::rename(other, image).unwrap();
             },
-            "another file replaced it",
+            "another file has taken its place",
         ),
         (|folder| fs::remove_file(folder.join("checkpoint/core-1.img")).unwrap(), "removed"),
     ];
@@ -260,7 +260,7 @@ fn a_file_of_a_folder_that_changes_while_it_is_read_is_said_to() {
                 fs::write(file.with_extension("new"), bytes).unwrap();
                 fs::rename(file.with_extension("new"), file).unwrap();
             },
-            "another file replaced it",
+            "another file has taken its place",
         ),
     ];
     for (change, how) in changes {
@@ -414,8 +414,8 @@ fn lists_and_patterns_without_end_are_refused_too() {
     let mut inputs = vec![
         (PathBuf::from("/dev/zero"), "a character device"),
         (pipe, "a named pipe without a writer; give a file or a pipe"),
-        (home.path().to_owned(), "a folder; give a file or a pipe"),
-        (large, "more than 67108864 bytes"),
+        (home.path().to_owned(), "a directory; give a file or a pipe"),
+        (large, "larger than 67108864 bytes"),
         (home.path().join("missing"), "No such file"),
     ];
     if cfg!(target_os = "linux") {
@@ -445,7 +445,7 @@ fn lists_and_patterns_without_end_are_refused_too() {
     shown(r#"echo "$1" | "$0" show --files-from -"#, 0, "tick");
     if cfg!(target_os = "linux") && programs::runs("bash", &["-c", "true < <(true)"]) {
         shown(r#""$0" show --files-from <(sleep 0.2; echo "$1")"#, 0, "tick");
-        shown(r#""$0" show --files-from <(true)"#, 1, "it names nothing");
+        shown(r#""$0" show --files-from <(true)"#, 1, "the list: it is empty");
         shown(r#""$0" memparse "$1" --patterns <(echo nowhere-to-be-found)"#, 1, "");
     }
 }
@@ -502,7 +502,7 @@ fn the_moment_of_the_dump_is_never_that_of_a_copied_file() {
     let ran = run(["table".as_ref(), podman.as_os_str(), "processes".as_ref(), "--format".as_ref(), "ecs".as_ref()]);
     assert!(ran.code == Some(2) && ran.err.contains("--time"), "{}", ran.err);
     let screen = run([OsStr::new("inspect"), podman.as_os_str()]).out;
-    assert!(screen.contains("not known (the times of files in a folder may be those of a copy)"), "{screen}");
+    assert!(screen.contains("not known (file times in a directory may be those of a copy)"), "{screen}");
 }
 
 #[test]

@@ -159,7 +159,7 @@ fn queries_take_lists_and_directories() {
     assert_eq!(from, "n\n2\n");
     let by_name = run(["query", "-q", folder, &archive("tree"), sql, "--source-id", "name"]);
     assert_eq!(by_name.code, Some(2));
-    assert!(by_name.err.contains("both called tree.tar.zst"), "{}", by_name.err);
+    assert!(by_name.err.contains("both named tree.tar.zst"), "{}", by_name.err);
 }
 
 #[test]
@@ -248,6 +248,6 @@ fn archives_that_would_be_called_alike_are_refused() {
     for command in [&["table", "processes"][..], &["show"]] {
         let ran = run(command.iter().copied().chain([folder, "--format", "ndjson", "--source-id", "name"]));
         assert_eq!(ran.code, Some(2), "{command:?}");
-        assert!(ran.err.contains("both called x.tar.zst"), "{}", ran.err);
+        assert!(ran.err.contains("both named x.tar.zst"), "{}", ran.err);
     }
 }

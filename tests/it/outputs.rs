@@ -112,7 +112,7 @@ fn nothing_is_written_onto_what_is_read() {
     ] {
         let ran = place.run(&format!("{arguments} --force"));
         assert_eq!(ran.code, Some(2), "{arguments}: {}", ran.err);
-        assert!(ran.err.contains("evidence is never written to"), "{arguments}: {}", ran.err);
+        assert!(ran.err.contains("evidence is never overwritten"), "{arguments}: {}", ran.err);
         assert_eq!((ran.out.as_str(), ran.err.lines().count()), ("", 1), "{arguments}: {}", ran.err);
         assert!(place.all() == before, "{arguments} changed something");
     }
@@ -126,7 +126,7 @@ fn nothing_is_extracted_over_what_is_read() {
     let before = place.all();
     let ran = place.run("extract out/images -o out --what images --force");
     assert_eq!(ran.code, Some(2), "{}", ran.err);
-    assert!(ran.err.contains("out/images is read") && place.all() == before, "{}", ran.err);
+    assert!(ran.err.contains("out/images is an input") && place.all() == before, "{}", ran.err);
     fs::rename(place.path("a.tar"), place.path("out/a.tar")).unwrap();
     assert_eq!(place.run("extract out/a.tar -o out --what logs --force").code, Some(0), "beside it is no harm");
 }
@@ -186,7 +186,7 @@ fn two_outputs_never_go_to_one_file() {
     let mut command = cryoscope(place.0.path());
     let command = command.args(["show", "a.tar", "--manifest", "rows", "--force"]).stdout(to_twin);
     let ran = Ran::of(command.output().unwrap());
-    assert!(ran.code == Some(2) && ran.err.contains("standard output as well"), "{}", ran.err);
+    assert!(ran.code == Some(2) && ran.err.contains("is also standard output"), "{}", ran.err);
     assert_eq!(place.run("show a.tar -o /dev/null --manifest /dev/null").code, Some(2), "a device is no new file");
 }
 

@@ -26,18 +26,18 @@ impl Reader<'_, '_> {
         waiting.reverse();
         while let Some(Named { digest, annotations: above }) = waiting.pop() {
             if !seen.insert(digest.clone()) {
-                self.fault("index.json", &format!("its indexes list {digest} more than once; read once"));
+                self.fault("index.json", &format!("the indexes list {digest} more than once; it was read once"));
                 continue;
             }
             if seen.len() > INDEXES {
                 self.fault(
                     "index.json",
-                    &format!("its indexes list more than {INDEXES} images; the rest were skipped"),
+                    &format!("the indexes list more than {INDEXES} images; the rest were skipped"),
                 );
                 return;
             }
             if digest.is_empty() {
-                self.fault("index.json", "it has an entry without a digest; skipped");
+                self.fault("index.json", "an entry has no digest and was skipped");
                 continue;
             }
             let Some(path) = self.blob(&digest) else {
@@ -77,7 +77,7 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// The descriptors in an index. containerd's blobs are an image at once.
+    /// The descriptors in an index. containerd's blobs form a single image.
     fn named(&mut self, index: Value, above: &[(String, String)]) -> Vec<Named> {
         let place = self.path(b"index.json");
         let mut around = self.budget.annotations(above.iter().map(|(key, value)| (key, value)), &place);
@@ -93,7 +93,7 @@ impl Reader<'_, '_> {
             annotated.extend(self.budget.annotations(annotations(descriptor), &place));
             named.push(Named { digest: text(descriptor, "digest").to_owned(), annotations: annotated });
         }
-        // It may be as large as a document may be, and other documents are read before it would be dropped.
+        // It may be as large as the limit for a document, and other documents would be read before it is dropped.
         drop(index);
         named
     }

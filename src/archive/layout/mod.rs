@@ -140,7 +140,7 @@ pub(super) fn read(
     };
     if folders.len() > LAYOUTS {
         warnings.push(Code::LimitReached, Place::member(root), || {
-            format!("{} folders look like OCI layouts; only the first {LAYOUTS} are read as layouts, the others are searched for archives", folders.len())
+            format!("{} directories look like OCI layouts; only the first {LAYOUTS} were read as layouts, the others were searched for archives", folders.len())
         });
     }
     for folder in folders.into_iter().take(LAYOUTS) {
@@ -264,7 +264,7 @@ impl Reader<'_, '_> {
             Err(_) => {}
         }
         if says_so && self.layouts.images.len() == before && self.layouts.faults.is_empty() {
-            self.fault("index.json", "it lists no image; export the image again");
+            self.fault("index.json", "no image is listed; export the image again");
         }
     }
 
@@ -286,7 +286,7 @@ impl Reader<'_, '_> {
         match stop {
             Some(Stop::Limit) => {
                 return Err(Unread::Damaged(format!(
-                    "the document has more than {limit} bytes, the limit for one JSON document"
+                    "the document is larger than {limit} bytes, the limit for one JSON document"
                 )));
             }
             Some(Stop::Absent(Absence::Unreadable)) => {

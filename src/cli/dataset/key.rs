@@ -1,4 +1,4 @@
-//! What tells archives apart, whatever they are called: a dataset has each of them once.
+//! Identity of an archive, whatever its name: a dataset holds each archive once.
 
 use std::path::Path;
 
@@ -11,20 +11,20 @@ use sha2::{Digest as _, Sha256};
 use crate::cli::fleet::Entry;
 use crate::cli::record::hash_of;
 
-/// An archive, whatever it is called.
+/// Identity of an archive, whatever its name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Key {
     /// SHA-256 of its bytes.
     Bytes(String),
-    /// Of a directory: what tells its dumps from all others.
+    /// For a directory: a hash of what identifies its dumps.
     Dumps(String),
-    /// Its path, where there is nothing else: it could not be read.
+    /// Its path, if it could not be read.
     Path(BString),
 }
 
 impl Key {
-    /// Of an archive that was opened. A directory is told by all of its dumps, and by the names and sizes of what is in it: one that
-    /// was read while it was still copied is another when it is whole.
+    /// The identity of an open archive. A directory is identified by all of its dumps, and by the names and sizes of
+    /// its files: one that was read while it was still being copied differs from the complete one.
     pub(crate) fn of(sha256: Option<&str>, checkpoints: &[Checkpoint]) -> Self {
         if let Some(hash) = sha256 {
             return Key::Bytes(hash.to_owned());
@@ -43,7 +43,7 @@ impl Key {
     }
 }
 
-/// The hash of a file, and what it was then.
+/// The hash of a file, with the file's state at that time.
 #[derive(Clone, Debug)]
 pub(crate) struct Hashed {
     pub(crate) sha256: String,
@@ -51,7 +51,7 @@ pub(crate) struct Hashed {
 }
 
 impl Hashed {
-    /// Of an archive; `None` of what is no file or cannot be read: opening it tells why.
+    /// Hashes an archive. `None` if it is not a file or cannot be read: opening it reports why.
     pub(crate) fn of(entry: &Entry) -> Option<Self> {
         let path: &Path = &entry.path;
         if entry.is_stdin() || !path.is_file() {
@@ -61,7 +61,7 @@ impl Hashed {
         Some(Hashed { sha256: hash_of(path).ok()?, identity })
     }
 
-    /// Whether an archive that was opened since is another.
+    /// Whether the archive has changed between hashing and opening.
     pub(crate) fn is_stale(&self, opened: Option<&Checkpoint>) -> bool {
         let now = opened.and_then(|checkpoint| checkpoint.archive().identity());
         now.is_some_and(|now| self.identity.differs(now).is_some())

@@ -1,8 +1,8 @@
-//! What a dataset has: a file for each batch of archives, a line for each archive and each part. The last step of a batch is that its
-//! file gets its name, so that a batch is there as a whole or not at all.
+//! The ledger of a dataset: a file for each batch of archives, with a line for each archive and each part. A batch is
+//! committed by renaming its file, so a batch is either complete or absent.
 //!
-//! Whoever can write into the folder can write here, too: nothing is taken for a part that does not have the name of one, and all
-//! is bounded.
+//! Anyone who can write to the directory can also write here. So a path is accepted as a part only if it has the form
+//! of one, and everything is bounded.
 
 use std::fs;
 use std::io;
@@ -18,19 +18,19 @@ use super::partition::is_short;
 use crate::cli::Failure;
 use crate::cli::args::PartitionBy;
 
-/// The folder of the ledger. Engines pass over what begins with `_`.
+/// The directory of the ledger. Engines skip names that begin with `_`.
 pub(crate) const FOLDER: &str = "_cryoscope";
-/// What its files are called: those of batches that are there, and of one that was being written.
+/// Extensions of its files: of committed batches, and of a batch that was being written.
 const DONE: &str = "ndjson";
 const BEGUN: &str = "begun";
 /// The layout of a dataset.
 const LAYOUT: u64 = 1;
-/// Bytes of a file of it, and of all of them.
+/// Maximum size of one ledger file, and of all of them.
 const EACH_MOST: u64 = 64 << 20;
 const ALL_MOST: u64 = 4 << 30;
-/// Files in its folder.
+/// Maximum number of files in its directory.
 const FILES_MOST: usize = 1 << 20;
-/// Digits of the number of a batch, at least and at most.
+/// Minimum and maximum number of digits of a batch number.
 const DIGITS: usize = 6;
 const DIGITS_MOST: usize = 15;
 
@@ -41,19 +41,19 @@ pub(crate) struct Failed {
     pub(crate) message: String,
 }
 
-/// An archive that a batch has dealt with.
+/// An archive that is part of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Noted {
-    /// What rows call it.
+    /// The name of the archive in rows.
     pub(crate) archive: BString,
-    /// Where it was.
+    /// The path of the archive.
     pub(crate) path: BString,
     pub(crate) key: Key,
     pub(crate) failed: Option<Failed>,
 }
 
 impl Noted {
-    /// Bytes that its line has at most.
+    /// Upper bound of the size of its line, in bytes.
     pub(crate) fn size(&self) -> usize {
         let message = self.failed.as_ref().map_or(0, |failed| failed.message.len());
         let names = self.archive.len().saturating_add(self.path.len());
@@ -68,13 +68,13 @@ pub(crate) struct Part {
     pub(crate) size: u64,
 }
 
-/// What is the same in all batches of a dataset.
+/// Settings that are equal for all batches of a dataset.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Shape {
     /// The names of its tables.
     pub(crate) tables: Vec<String>,
     pub(crate) partition: Option<PartitionBy>,
-    /// What else decides which rows an archive has, and what they call it: flags with their values.
+    /// Other settings that affect the rows of an archive or its name: flags with their values.
     pub(crate) asked: Vec<String>,
 }
 
@@ -82,19 +82,19 @@ pub(crate) struct Shape {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Batch {
     pub(crate) number: u64,
-    /// The number of the batch before it, if there is one: whether one is missing is seen by that.
+    /// The number of the previous batch, if any. It reveals a missing batch.
     pub(crate) previous: Option<u64>,
     pub(crate) shape: Shape,
-    /// What the user said of its archives (`--field`).
+    /// The user's own columns for its archives (`--field`).
     pub(crate) fields: Vec<(String, String)>,
     pub(crate) archives: Vec<Noted>,
     pub(crate) parts: Vec<Part>,
-    /// Parts of earlier batches that are no more since this one is there.
+    /// Parts of earlier batches that this one replaced.
     pub(crate) replaced: Vec<String>,
 }
 
 impl Batch {
-    /// Its lines.
+    /// Formats the lines of the file.
     pub(crate) fn to_lines(&self) -> String {
         let fields: Map<String, Value> =
             self.fields.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect();
@@ -111,35 +111,35 @@ impl Batch {
         lines.extend(self.archives.iter().map(line_of));
         lines.extend(self.parts.iter().map(|part| json!({ "part": part.path, "size": part.size })));
         lines.extend(self.replaced.iter().map(|path| json!({ "replaces": path })));
-        // What was cut off lacks it.
+        // The last line. A truncated file lacks it.
         lines.push(json!({ "lines": lines.len() }));
         lines.iter().flat_map(|line| [line.to_string(), "\n".to_owned()]).collect()
     }
 
-    /// From its lines.
+    /// Parses the lines of a file.
     pub(crate) fn from_lines(text: &[u8]) -> Result<Self, String> {
-        let text = std::str::from_utf8(text).map_err(|_| "it is no text".to_owned())?;
+        let text = std::str::from_utf8(text).map_err(|_| "not UTF-8 text".to_owned())?;
         let mut lines = text.lines().enumerate().map(|(number, line)| {
-            let value = serde_json::from_str(line).map_err(|_| format!("line {}: no JSON", number + 1))?;
+            let value = serde_json::from_str(line).map_err(|_| format!("line {}: not JSON", number + 1))?;
             Ok::<(usize, Value), String>((number + 1, value))
         });
-        let (_, head) = lines.next().ok_or("it is empty")??;
+        let (_, head) = lines.next().ok_or("the file is empty")??;
         let mut batch = Batch::of_head(&head)?;
         for line in lines {
             let (number, line) = line?;
             if let Some(count) = line["lines"].as_u64() {
                 let is_end =
                     usize::try_from(count).is_ok_and(|count| count + 1 == number) && text.lines().count() == number;
-                return if is_end { Ok(batch) } else { Err("it does not have the lines that it says".to_owned()) };
+                return if is_end { Ok(batch) } else { Err("the number of lines is wrong".to_owned()) };
             }
-            batch.add(&line).ok_or_else(|| format!("line {number} is none of its own"))?;
+            batch.add(&line).ok_or_else(|| format!("line {number} is not valid"))?;
         }
-        Err("its end is missing".to_owned())
+        Err("the end is missing".to_owned())
     }
 
     fn of_head(head: &Value) -> Result<Self, String> {
         if head["dataset"].as_u64() != Some(LAYOUT) {
-            return Err(format!("its layout is not {LAYOUT}; another version of cryoscope wrote it"));
+            return Err(format!("the layout is not {LAYOUT}: another version of cryoscope wrote it"));
         }
         let of = || {
             let text = |value: &Value| value.as_str().map(str::to_owned);
@@ -166,7 +166,7 @@ impl Batch {
                 replaced: Vec::new(),
             })
         };
-        of().ok_or_else(|| "line 1 is none of its own".to_owned())
+        of().ok_or_else(|| "line 1 is not valid".to_owned())
     }
 
     fn add(&mut self, line: &Value) -> Option<()> {
@@ -236,13 +236,13 @@ fn noted_of(line: &Value) -> Option<Noted> {
     Some(Noted { archive, path, key, failed })
 }
 
-/// The name of a part of a batch, the `nth` of its folder.
+/// The name of a part of a batch, numbered within its directory.
 pub(crate) fn part_name(batch: u64, nth: usize) -> String {
     let nth = if nth > 1 { format!("-{nth:04}") } else { String::new() };
     format!("part-{batch:0DIGITS$}{nth}.parquet")
 }
 
-/// The number of the batch that a part's name has.
+/// The batch number in the name of a part.
 pub(crate) fn number_in(name: &str) -> Option<u64> {
     let name = name.strip_prefix("part-")?.strip_suffix(".parquet")?;
     let (number, nth) = name.split_once('-').map_or((name, None), |(number, nth)| (number, Some(nth)));
@@ -251,7 +251,8 @@ pub(crate) fn number_in(name: &str) -> Option<u64> {
         .then(|| number.parse().ok())?
 }
 
-/// The number of the batch of a part; `None` if the path is not that of one: `TABLE/part-N.parquet`, or with a folder between.
+/// The batch number of a part. `None` if the path does not have the form of one: `TABLE/part-N.parquet`, optionally
+/// with a directory between.
 fn number_of_part(path: &str, shape: &Shape) -> Option<u64> {
     let parts: Vec<&str> = path.split('/').collect();
     let (table, folder, name) = match *parts.as_slice() {
@@ -269,18 +270,18 @@ fn number_of_part(path: &str, shape: &Shape) -> Option<u64> {
     number_in(name)
 }
 
-/// A name, if it can be that of a table.
+/// The name, if it is one that a table can have.
 pub(crate) fn table_of(name: &str) -> Option<&str> {
     let is_letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
     (!name.is_empty() && !name.starts_with('_') && name.bytes().all(is_letter)).then_some(name)
 }
 
-/// The file of a batch: that it is there, or that it was begun.
+/// The name of a batch's file, before or after it is committed.
 pub(crate) fn file_name(number: u64, is_done: bool) -> String {
     format!("batch-{number:0DIGITS$}.{}", if is_done { DONE } else { BEGUN })
 }
 
-/// What a file of the ledger is: the number of its batch, and whether that is there.
+/// Parses the name of a ledger file: the number of its batch, and whether that is committed.
 fn kind_of(name: &str) -> Option<(u64, bool)> {
     let (stem, end) = name.strip_prefix("batch-")?.split_once('.')?;
     let digits = stem.len() >= DIGITS && stem.len() <= DIGITS_MOST && stem.bytes().all(|byte| byte.is_ascii_digit());
@@ -292,7 +293,7 @@ fn kind_of(name: &str) -> Option<(u64, bool)> {
     digits.then(|| Some((stem.parse().ok()?, is_done)))?
 }
 
-/// The batches of which there is a file, by number, and whether they are there as a whole.
+/// The batches with a file, by number, and whether they are committed.
 pub(crate) fn numbers(folder: &Path) -> Result<Vec<(u64, bool)>, Failure> {
     let unreadable = |error: io::Error| Failure::Usage(format!("{}: {error}", folder.display()));
     let mut numbers = Vec::new();
@@ -300,47 +301,47 @@ pub(crate) fn numbers(folder: &Path) -> Result<Vec<(u64, bool)>, Failure> {
         let name = entry.map_err(unreadable)?.file_name();
         numbers.extend(name.to_str().and_then(kind_of));
         if numbers.len() > FILES_MOST {
-            return Err(Failure::Usage(format!("{}: it has too many files to be read", folder.display())));
+            return Err(Failure::Usage(format!("{}: too many files to read", folder.display())));
         }
     }
     numbers.sort_unstable();
     if let Some(twice) = numbers.windows(2).find(|pair| matches!(pair, [(a, _), (b, _)] if a == b)) {
-        return Err(damaged(&folder.join(file_name(twice[0].0, false)), "its batch is there already"));
+        return Err(damaged(&folder.join(file_name(twice[0].0, false)), "the same batch is already committed"));
     }
     Ok(numbers)
 }
 
-/// Reads the file of a batch. `left` are the bytes that all of them may have yet.
+/// Reads the file of a batch. `left` is the number of bytes that all files may still have.
 pub(crate) fn read(folder: &Path, number: u64, is_done: bool, left: &mut u64) -> Result<Batch, Failure> {
     let path = folder.join(file_name(number, is_done));
     let is_file = fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_file());
     if !is_file {
-        return Err(damaged(&path, "it is no file"));
+        return Err(damaged(&path, "not a regular file"));
     }
     let text = fs::File::open(&path).and_then(|file| read_most(file, EACH_MOST.min(*left)));
     let text = text.map_err(|error| damaged(&path, &error.to_string()))?;
     *left = left.saturating_sub(u64::try_from(text.len()).unwrap_or(u64::MAX));
     let batch = Batch::from_lines(&text).map_err(|what| damaged(&path, &what))?;
-    if batch.number == number { Ok(batch) } else { Err(damaged(&path, "it is of another batch")) }
+    if batch.number == number { Ok(batch) } else { Err(damaged(&path, "the file belongs to another batch")) }
 }
 
-/// Bytes that all files of a ledger may have.
+/// Maximum size of all files of a ledger together.
 pub(crate) fn most() -> u64 {
     ALL_MOST
 }
 
-/// What is said of a batch where the one before it is not the one that it says.
+/// The error for a batch whose previous batch is not the one it names.
 pub(crate) fn lacks(folder: &Path, batch: &Batch) -> Failure {
     let what = batch.previous.map_or_else(
-        || "it begins the dataset, and another batch is before it".to_owned(),
-        |previous| format!("{} is missing, which is before it", file_name(previous, true)),
+        || "it claims to be the first batch, but there is an earlier one".to_owned(),
+        |previous| format!("{}, the batch before it, is missing", file_name(previous, true)),
     );
     damaged(&folder.join(file_name(batch.number, true)), &what)
 }
 
 fn damaged(path: &Path, what: &str) -> Failure {
     Failure::Usage(format!(
-        "{} is damaged: {what}; nothing was written. It tells what the dataset has: name another directory, or take this one away",
+        "{} is damaged: {what}; nothing was written. It is the record of the dataset: name another directory, or remove this one",
         path.display()
     ))
 }

@@ -1,5 +1,5 @@
-//! `--output-dir` with Parquet: a dataset, which grows by batches of archives. Each batch is there as a whole or not at all, also if
-//! the run is killed; the next one goes on where it ended. `docs/dataset.md` tells the layout.
+//! `--output-dir` with Parquet: a dataset that grows by batches of archives. Each batch is either complete or absent,
+//! even if the run is killed; the next run continues from there. `docs/dataset.md` describes the layout.
 
 mod key;
 mod ledger;
@@ -33,14 +33,14 @@ use super::rows::{All, Selection, keep, say_rows};
 use super::screen::{Report, complain};
 use super::{Failure, Outcome};
 
-/// Archives of a batch, unless told: more would make a run that is killed lose more, fewer would make small parts, which engines read
-/// slowly.
+/// Archives per batch by default. With more, a killed run would lose more; with fewer, the parts would be small, which
+/// engines read slowly.
 pub(crate) const BATCH: usize = 1000;
 
-/// Bytes of the message of an archive that could not be read.
+/// Maximum length of the stored message for an archive that could not be read, in bytes.
 const MESSAGE_MOST: usize = 4096;
 
-/// What is written.
+/// The dataset to write.
 pub(crate) struct Job<'a> {
     pub(crate) path: &'a std::path::Path,
     pub(crate) fleet: &'a Fleet<'a>,
@@ -48,31 +48,31 @@ pub(crate) struct Job<'a> {
     pub(crate) style: Style,
     pub(crate) threads: Option<usize>,
     pub(crate) lead: Lead<'a>,
-    /// Whether contents are hashed where tables have a column for it.
+    /// Whether contents are hashed in tables that have a column for it.
     pub(crate) hash: bool,
     pub(crate) args: &'a DatasetArgs,
     pub(crate) global: &'a Global,
 }
 
-/// What is said of an archive.
+/// Output for one archive.
 enum Said {
-    /// It is in the dataset already, or comes twice; whether it had failed.
+    /// It is already in the dataset, or a copy of an earlier one. The value says whether it had failed.
     Known(bool),
-    /// It has been opened.
+    /// It was opened: its name, its path and its identity.
     Opened(BString, BString, Key),
-    /// Rows of the table of a number.
+    /// Rows of a table, given by number.
     Rows(usize, Folder, Vec<Encoded>),
-    /// A checkpoint is done.
+    /// A checkpoint is finished.
     Done(Report),
     /// It could not be read.
     Failed(BString, BString, Key, Failure),
     /// Its rows cannot be written.
     Broken(Failure),
-    /// Nothing more will be said of it.
+    /// The end of the archive.
     End,
 }
 
-/// How many archives there were.
+/// Numbers of archives.
 #[derive(Debug, Default)]
 struct Tally {
     read: usize,
@@ -83,7 +83,7 @@ struct Tally {
 }
 
 impl Job<'_> {
-    /// Reads the archives that are new, and writes their rows.
+    /// Reads the new archives and writes their rows.
     pub(crate) fn run(&self) -> Outcome {
         self.lead.check(self.fleet.entries())?;
         let entries = self.sorted();
@@ -102,24 +102,25 @@ impl Job<'_> {
             self.fleet.say_nothing();
         }
         self.print(&tally, writer.written());
-        // All of them were there already, which is no failure.
+        // If all archives were already in the dataset, that is a success.
         Ok(if exit == Exit::No && tally.known > 0 { Exit::Done } else { exit })
     }
 
     fn table(&self, source: &'static TableSource) -> Table {
         let mut style = self.style.clone();
-        // Its columns are not those of the archive's rows, of which some may have been chosen.
+        // Its columns do not follow those of other tables, which the user may have chosen.
         if source.table.name == FAILURES.table.name {
             style.columns = Columns::All;
         }
         Table { source, style }
     }
 
-    /// The flags that decide which rows an archive has, and what they call it: with others, what is known is not the same.
+    /// The flags that affect the rows of an archive or its name. With other flags, known archives would have other
+    /// rows.
     fn asked(&self) -> Vec<String> {
         let set = self.global.set.iter().map(|set| format!("--set {set}"));
         let parents = self.global.parent.iter().map(|path| format!("--parent {}", path.display()));
-        // How much is kept in memory changes no row.
+        // Limits on memory change no row.
         let limits = self.global.limits.limits();
         let bounds =
             limits.values().filter(|(limit, value)| *value != limit.default && **limit != Limits::KEPT_IN_MEMORY);
@@ -135,14 +136,14 @@ impl Job<'_> {
         }
     }
 
-    /// The archives in the order of their names: so are the rows.
+    /// The archives sorted by name, so that rows are, too.
     fn sorted(&self) -> Vec<&Entry> {
         let mut entries: Vec<&Entry> = self.fleet.entries().iter().collect();
         entries.sort_by_cached_key(|entry| self.lead.id_of(entry, None));
         entries
     }
 
-    /// Refuses archives that could have no folder.
+    /// Refuses names that cannot become the name of a directory.
     fn check_names(&self, entries: &[&Entry]) -> Result<(), Failure> {
         if self.args.partition_by != Some(PartitionBy::Archive) {
             return Ok(());
@@ -155,13 +156,13 @@ impl Job<'_> {
         };
         if let Some(entry) = entries.iter().find(is_null) {
             return Err(Failure::Usage(format!(
-                "{}: its name cannot be that of a folder; give another by --source-name, or take --source-id sha256",
+                "{}: the name cannot be used for a directory; choose another with --source-name, or use --source-id sha256",
                 entry.path.display()
             )));
         }
         entries.iter().find(is_long).map_or(Ok(()), |entry| {
             Err(Failure::Usage(format!(
-                "{}: its name is too long for that of a folder; --source-id name or --source-id sha256 makes it shorter",
+                "{}: the name is too long for a directory; shorten it with --source-id name or --source-id sha256",
                 entry.path.display()
             )))
         })
@@ -230,7 +231,7 @@ impl Job<'_> {
         Ok((tally, Exit::of_found(parts)))
     }
 
-    /// Reads an archive, and says its rows, unless it is known.
+    /// Reads an archive and sends its rows, unless it is known.
     fn read(
         &self,
         number: usize,
@@ -288,7 +289,7 @@ impl Job<'_> {
                 Ok(speaker.say(Said::Rows(number, folder.clone(), rows))?)
             })?;
         }
-        // What tables alone do not ask for may be damaged, too.
+        // Images that no requested table needs may be damaged, too.
         checkpoint.read_all();
         Ok(speaker.say(Said::Done(Report::of(checkpoint)))?)
     }
@@ -306,7 +307,7 @@ impl Job<'_> {
         speaker.say(Said::Failed(id, path, key, failure))
     }
 
-    /// Says what came of it, if there were several archives.
+    /// Prints a summary, if there were several archives.
     fn print(&self, tally: &Tally, batches: usize) {
         let Tally { read, known, had_failed, failed, rows } = tally;
         let all = read + known + failed;
@@ -314,28 +315,28 @@ impl Job<'_> {
             return;
         }
         let again = if *had_failed > 0 {
-            format!(" ({had_failed} of them had failed; --retry-failed reads them again)")
+            format!(" ({had_failed} of them failed before; --retry-failed reads them again)")
         } else {
             String::new()
         };
         complain(&format!(
-            "{all} archives: {read} read, {known} known already{again}, {failed} failed; {rows} rows, batches: {batches}"
+            "{all} archives: {read} read, {known} already known{again}, {failed} failed; {rows} rows, batches: {batches}"
         ));
     }
 }
 
-/// The archive whose turn it is.
+/// The archive that is being taken.
 #[derive(Default)]
 struct Now {
-    /// What the run has dealt with.
+    /// Identities of the archives of this run.
     keys: HashSet<Key>,
     noted: Option<Noted>,
     folder: Folder,
-    /// One before it was the same.
+    /// Whether an earlier one was the same.
     is_copy: bool,
 }
 
-/// How archives are opened: those whose hash is known need not be hashed once more.
+/// How archives are opened. Those whose hash is known are not hashed again.
 struct Readers<'a> {
     plain: Opener<'a>,
     hashing: Opener<'a>,
@@ -353,9 +354,9 @@ impl<'a> Readers<'a> {
 
 /// Archives that need not be read.
 struct Known {
-    /// In the dataset before the run, and whether they had failed.
+    /// Archives in the dataset before the run, and whether they had failed.
     there: HashMap<Key, bool>,
-    /// With which threads have begun, by number.
+    /// Archives that threads have begun, by number.
     begun: Mutex<HashMap<Key, usize>>,
 }
 
@@ -365,7 +366,8 @@ impl Known {
         Known { there: there.map(|(key, had_failed)| (key.clone(), had_failed)).collect(), begun: Mutex::default() }
     }
 
-    /// Whether an archive is known: in the dataset, or the same as one before it, which has begun; and whether it had failed.
+    /// Whether an archive is known (in the dataset, or the same as an earlier one that was begun), and whether it had
+    /// failed.
     fn knows(&self, number: usize, key: &Key) -> Option<bool> {
         if let Some(had_failed) = self.there.get(key) {
             return Some(*had_failed);
@@ -382,15 +384,15 @@ impl Known {
 
 fn changed(entry: &Entry) -> Failure {
     Failure::Usage(format!(
-        "{}: it was changed between being hashed and being read; copy it, and read the copy",
+        "{}: the file changed between hashing and reading; copy it and read the copy",
         entry.path.display()
     ))
 }
 
-/// What the row of a failure says.
+/// The content of the row for a failure.
 pub(crate) fn failed(failure: &Failure) -> Failed {
     let (code, mut message) = failure.row();
-    // It may name much of what is in the archive.
+    // The message may repeat much of the archive.
     message.truncate(message.floor_char_boundary(MESSAGE_MOST));
     Failed { code: code.to_owned(), message }
 }
@@ -399,7 +401,7 @@ pub(crate) fn failed(failure: &Failure) -> Failed {
 mod tests {
     use cryoscope::formats::{Columns, Format, Style};
 
-    /// How parts are written.
+    /// The style of the parts.
     pub(crate) fn style() -> Style {
         let lead = ["archive", "set"].map(str::to_owned).into();
         Style { format: Format::PARQUET, columns: Columns::All, name_tables: false, lead, width: None }

@@ -1,4 +1,5 @@
-//! Folders below a table's, by date or by archive, as Hive names them: `date=2026-11-23`. Engines read the value from the name.
+//! Directories below that of a table, by date or by archive, with names as in Hive: `date=2026-11-23`. Engines read the
+//! value from the name.
 
 use std::fmt::Write as _;
 
@@ -7,16 +8,16 @@ use cryoscope::Checkpoint;
 
 use crate::cli::args::PartitionBy;
 
-/// What Hive calls the folder of rows that have no value.
+/// Hive's directory for rows without a value.
 const UNKNOWN: &str = "__HIVE_DEFAULT_PARTITION__";
-/// Bytes of the longest name that file systems take.
+/// Longest name that file systems accept, in bytes.
 const NAME_MOST: usize = 255;
-/// What has a meaning in paths or in such names: Hive's own list.
+/// Characters with a meaning in paths or in such names: Hive's own list.
 const ESCAPED: &[char] =
     &['"', '#', '%', '\'', '*', '/', ':', '=', '?', '\\', '\u{7f}', '{', '}', '[', ']', '^', '<', '>', '|'];
 
 impl PartitionBy {
-    /// What the ledger calls it.
+    /// The name in the ledger.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             PartitionBy::Date => "date",
@@ -24,12 +25,12 @@ impl PartitionBy {
         }
     }
 
-    /// That of a name.
+    /// Parses a name from the ledger.
     pub(crate) fn of(name: &str) -> Option<Self> {
         [PartitionBy::Date, PartitionBy::Archive].into_iter().find(|by| by.as_str() == name)
     }
 
-    /// The folder of a checkpoint's rows.
+    /// The directory for the rows of a checkpoint.
     pub(crate) fn folder(self, archive: &BStr, checkpoint: &Checkpoint) -> String {
         match self {
             PartitionBy::Date => format!("date={}", date(checkpoint).unwrap_or_else(|| UNKNOWN.to_owned())),
@@ -37,18 +38,18 @@ impl PartitionBy {
         }
     }
 
-    /// The folder of rows of which nothing is known.
+    /// The directory for rows whose value is not known.
     pub(crate) fn unknown(self) -> String {
         format!("{}={UNKNOWN}", self.as_str())
     }
 
-    /// Whether a folder's name is one of its own.
+    /// Whether a name is one of this kind of directory.
     pub(crate) fn is_folder(self, name: &str) -> bool {
         name.split_once('=').is_some_and(|(key, value)| key == self.as_str() && !value.is_empty())
     }
 }
 
-/// The folder of an archive.
+/// The directory of an archive.
 pub(crate) fn folder_of(archive: &BStr) -> String {
     let mut name = String::from("archive=");
     for c in archive.to_string().chars() {
@@ -61,12 +62,13 @@ pub(crate) fn folder_of(archive: &BStr) -> String {
     name
 }
 
-/// Whether file systems take the name of a folder.
+/// Whether file systems accept the name of a directory.
 pub(crate) fn is_short(folder: &str) -> bool {
     folder.len() <= NAME_MOST
 }
 
-/// The day of the dump, in UTC; `None` if it is not known, or can be none: engines would no longer take the others for dates.
+/// The day of the dump, in UTC. `None` if it is unknown or not a valid date: engines would no longer read the others as
+/// dates.
 fn date(checkpoint: &Checkpoint) -> Option<String> {
     let time = checkpoint.rows().container().checkpointed?;
     let text = time.to_string();
@@ -82,7 +84,7 @@ mod tests {
     fn archives_are_escaped_as_hive_does() {
         assert_eq!(folder_of(b"/var/a b:1=%\n\xc3\xa9.tar".into()), "archive=%2Fvar%2Fa b%3A1%3D%25%0Aé.tar");
         assert_eq!(folder_of(b"..".into()), "archive=..");
-        // No byte leads out of the folder, and none is lost but those that are no text.
+        // No byte leads out of the directory, and only bytes that are not text are lost.
         for byte in 0..=255_u8 {
             let folder = folder_of([byte].as_slice().into());
             assert!(!folder.contains(['/', '\0', '\n']) && folder.len() > 8, "{folder}");

@@ -1,5 +1,5 @@
-//! The parts of a batch while it is written. No file is held open: rows wait in memory, and are written many at a time. If parts are
-//! too many for that, the one that has waited longest ends, and more rows begin another.
+//! The parts of a batch while it is written. No file stays open: rows wait in memory and are written many at a time. If
+//! there are too many parts for that, the part unused for longest is completed, and further rows begin a new one.
 
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -16,10 +16,10 @@ use crate::cli::Failure;
 use crate::cli::newfile::not_written;
 use crate::cli::waiting::{self, Waiting};
 
-/// Parts that are written at once: all tables, of some months by day.
+/// Maximum number of parts written at once: all tables, for some months by day.
 const OPEN_MOST: usize = 4096;
 
-/// The folder below a table's; `None` if there is none.
+/// The directory below that of a table. `None` without partitions.
 pub(crate) type Folder = Option<Arc<str>>;
 
 /// A table of a dataset.
@@ -33,7 +33,7 @@ pub(crate) struct Table {
 struct Open {
     writer: RowWriter<Appender>,
     path: String,
-    /// When it was last written to.
+    /// A counter value of the last write.
     used: u64,
 }
 
@@ -47,7 +47,7 @@ impl Waiting for Open {
     }
 }
 
-/// A file that is opened when there is something to write.
+/// A file that is opened only for writing to it.
 struct Appender {
     name: Name,
     size: u64,
@@ -61,14 +61,14 @@ impl Write for Appender {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        // Where all that was written cannot be written to the disk at once, each file is.
+        // Where a whole file system cannot be synced at once, each file is.
         #[cfg(not(target_os = "linux"))]
         self.name.append()?.sync_all()?;
         Ok(())
     }
 }
 
-/// A part that is whole, without its name yet.
+/// A complete part, without its name yet.
 #[derive(Debug)]
 pub(crate) struct Closed {
     pub(crate) name: Name,
@@ -83,12 +83,12 @@ pub(crate) struct Parts<'d> {
     batch: u64,
     open: HashMap<(usize, Folder), Open>,
     closed: Vec<Closed>,
-    /// How many parts of a table there are in a folder.
+    /// Number of parts of a table in a directory.
     counts: HashMap<(usize, Folder), usize>,
-    /// Files that were begun.
+    /// Number of files begun.
     files: u64,
     clock: u64,
-    /// Bytes of rows that wait.
+    /// Bytes of waiting rows.
     waiting: usize,
 }
 
@@ -98,7 +98,7 @@ impl<'d> Parts<'d> {
         Parts { root, tables, batch, open, closed: Vec::new(), counts, files: 0, clock: 0, waiting: 0 }
     }
 
-    /// Writes rows of the table of a number.
+    /// Writes rows of a table, given by number.
     pub(crate) fn put(&mut self, table: usize, folder: &Folder, rows: Vec<Encoded>) -> Result<(), Failure> {
         self.clock += 1;
         let clock = self.clock;
@@ -116,7 +116,7 @@ impl<'d> Parts<'d> {
         Ok(())
     }
 
-    /// Begins a part of a table, if none is.
+    /// Begins a part of a table, if there is none.
     pub(crate) fn begin(&mut self, table: usize, folder: &Folder) -> Result<(), Failure> {
         self.opened(table, folder).map(drop)
     }
@@ -130,7 +130,7 @@ impl<'d> Parts<'d> {
             let open = self.create(&key)?;
             self.open.insert(key.clone(), open);
         }
-        let gone = || Failure::Output(io::Error::other("a part is gone"));
+        let gone = || Failure::Output(io::Error::other("a part is missing"));
         self.open.get_mut(&key).ok_or_else(gone)
     }
 
@@ -164,13 +164,13 @@ impl<'d> Parts<'d> {
         Ok(())
     }
 
-    /// Ends the parts of a folder: no more rows of it will come.
+    /// Completes the parts of a directory, which gets no more rows.
     pub(crate) fn close_folder(&mut self, folder: &Folder) -> Result<(), Failure> {
         let keys: Vec<_> = self.open.keys().filter(|(_, other)| other == folder).cloned().collect();
         keys.iter().try_for_each(|key| self.close_one(key))
     }
 
-    /// How many parts there are.
+    /// Number of parts.
     pub(crate) fn len(&self) -> usize {
         self.open.len() + self.closed.len()
     }
@@ -180,12 +180,12 @@ impl<'d> Parts<'d> {
         self.counts.keys().any(|(other, _)| *other == table)
     }
 
-    /// A folder that is in use.
+    /// A directory that is in use.
     pub(crate) fn any_folder(&self) -> Option<Folder> {
         self.counts.keys().map(|(_, folder)| folder).filter(|folder| folder.is_some()).min().cloned()
     }
 
-    /// Ends all parts, side by side: each has rows that are encoded only now.
+    /// Completes all parts in parallel: each encodes its waiting rows.
     pub(crate) fn close(mut self) -> Result<Vec<Closed>, Failure> {
         let open: Vec<Open> = self.open.into_values().collect();
         let root = self.root;

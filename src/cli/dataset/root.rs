@@ -1,4 +1,4 @@
-//! The folder of a dataset: made, locked, and rid of what an earlier run has left half.
+//! The directory of a dataset: creates it, locks it, and removes what an earlier run left unfinished.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -15,28 +15,28 @@ use crate::cli::screen::complain;
 
 /// The file that is locked while a run writes.
 const LOCK: &str = "lock";
-/// The folder of parts that do not bear their names yet.
+/// The directory of parts that do not have their names yet.
 const UNFINISHED: &str = "unfinished";
-/// How often another run may be met that ends at the same moment.
+/// Number of tries to lock a directory while other runs end.
 const TRIES: u32 = 16;
-/// Other files that are named, and files that are looked at for that.
+/// Number of other files that are named, and number of files that are checked for that.
 const NAMED: usize = 20;
-/// Numbers of batches of foreign files that are passed over.
+/// Batch numbers of foreign files are ignored from here on.
 const NUMBERS_MOST: u64 = 1_000_000_000_000;
 const LOOKED_AT: usize = 4_000_000;
 
-/// The folder of a dataset, which no other run writes to.
+/// The directory of a dataset, locked against other runs.
 #[derive(Debug)]
 pub(crate) struct Root {
     path: PathBuf,
     scratch: Scratch,
     quiet: bool,
-    /// Held as long as the run writes.
+    /// Held while the run writes.
     _lock: File,
 }
 
 impl Root {
-    /// Makes the folder if it is not there, and locks it. Refuses one that is read, or that another run writes to.
+    /// Creates the directory if needed, and locks it. Refuses an input, and a directory that another run writes to.
     pub(crate) fn open(path: &Path, tables: &[String], outputs: &Outputs, quiet: bool) -> Result<Self, Failure> {
         let claim = outputs.claim_filled(path, tables.iter().map(String::as_str).chain([FOLDER]))?;
         make_folder(path).map_err(|error| not_made(path, &error))?;
@@ -46,16 +46,16 @@ impl Root {
         let unfinished = path.join(FOLDER).join(UNFINISHED);
         make_folder(&unfinished).map_err(|error| not_made(&unfinished, &error))?;
         let lock = lock(path)?;
-        // Another run may have taken it away when it ended.
+        // Another run may have removed it when it ended.
         make_folder(&unfinished).map_err(|error| not_made(&unfinished, &error))?;
         Ok(Root { path: path.to_owned(), scratch: claim.scratch().clone(), quiet, _lock: lock })
     }
 
-    /// Leaves nothing behind where no batch was written.
+    /// Removes the directories again if no batch was written.
     fn leave(&self) {
         let folder = self.ledger();
         if ledger::numbers(&folder).is_ok_and(|numbers| numbers.is_empty()) {
-            // What somebody else has put there keeps the folders.
+            // A directory with other files in it stays.
             let _ = fs::remove_dir(folder.join(UNFINISHED));
             let _ = fs::remove_file(folder.join(LOCK));
             let _ = fs::remove_dir(&folder);
@@ -67,22 +67,22 @@ impl Root {
         &self.path
     }
 
-    /// The folder of the ledger.
+    /// The directory of the ledger.
     pub(crate) fn ledger(&self) -> PathBuf {
         self.path.join(FOLDER)
     }
 
-    /// What is not finished yet.
+    /// Unfinished files.
     pub(crate) fn scratch(&self) -> &Scratch {
         &self.scratch
     }
 
-    /// Where a part is until it gets its name.
+    /// The path of a part until it gets its name.
     pub(crate) fn unfinished(&self, number: u64) -> PathBuf {
         self.path.join(FOLDER).join(UNFINISHED).join(format!("{number:06}.parquet"))
     }
 
-    /// Takes away what a run has left that was killed: files without names, and the parts of a batch that was begun.
+    /// Removes what a killed run left: files without names, and the parts of an uncommitted batch.
     pub(crate) fn clear(&self) -> Result<(), Failure> {
         let folder = self.ledger();
         let mut left = ledger::most();
@@ -92,16 +92,16 @@ impl Root {
             }
             let batch = ledger::read(&folder, number, false, &mut left)?;
             let count = self.take_away(&batch)?;
-            self.say(&format!("an earlier run has left batch {number} half; its files ({count}) are taken away"));
+            self.say(&format!("an earlier run left batch {number} unfinished; removed its files ({count})"));
         }
         let count = self.clear_unfinished()?;
         if count > 0 {
-            self.say(&format!("an earlier run has left files that it did not finish ({count}); they are taken away"));
+            self.say(&format!("an earlier run left unfinished files; removed them ({count})"));
         }
         Ok(())
     }
 
-    /// Takes the parts of a batch away, and then its file.
+    /// Removes the parts of a batch, and then its file.
     pub(crate) fn take_away(&self, batch: &Batch) -> Result<usize, Failure> {
         let mut count = 0;
         for part in &batch.parts {
@@ -112,7 +112,7 @@ impl Root {
         Ok(count)
     }
 
-    /// Takes a part away, and its folder if that is left empty. Links are not followed.
+    /// Removes a part, and its directory if that becomes empty. Links are not followed.
     pub(crate) fn remove(&self, part: &str) -> Result<bool, Failure> {
         let path = self.path.join(part);
         if !self.is_within(part) || fs::symlink_metadata(&path).is_err() {
@@ -122,13 +122,13 @@ impl Root {
         if part.matches('/').count() > 1
             && let Some(folder) = path.parent()
         {
-            // It goes only if nothing else is in it.
+            // Fails if anything else is in it, as it should.
             let _ = fs::remove_dir(folder);
         }
         Ok(true)
     }
 
-    /// Whether the folders of a part are folders, and no links that lead elsewhere.
+    /// Whether the directories of a part are real directories, not links that lead elsewhere.
     fn is_within(&self, part: &str) -> bool {
         let mut folder = self.path.clone();
         let names: Vec<&str> = part.split('/').collect();
@@ -139,7 +139,7 @@ impl Root {
         })
     }
 
-    /// Makes the folders of a part.
+    /// Creates the directories of a part.
     pub(crate) fn make_folders(&self, part: &str) -> Result<(), Failure> {
         let mut folder = self.path.clone();
         let names: Vec<&str> = part.split('/').collect();
@@ -166,27 +166,27 @@ impl Root {
         Ok(count)
     }
 
-    /// Whether all parts are as they were written.
+    /// Checks that all parts are as they were written.
     pub(crate) fn check(&self, parts: &BTreeMap<String, u64>) -> Result<(), Failure> {
         for (part, size) in parts {
             let path = self.path.join(part);
             let found = fs::symlink_metadata(&path).ok().filter(|metadata| self.is_within(part) && metadata.is_file());
             let what = match found.map(|metadata| metadata.len()) {
                 Some(found) if found == *size => continue,
-                Some(found) => format!("has {found} bytes, and had {size} when it was written"),
-                None => "is gone".to_owned(),
+                Some(found) => format!("has {found} bytes, but was written with {size}"),
+                None => "is missing".to_owned(),
             };
             return Err(Failure::Usage(format!(
-                "{} {what}; the dataset is not whole, and nothing was written: bring the file back, name another directory, or let \
-                 --force write this one anew",
+                "{} {what}; the dataset is not complete, and nothing was written: restore the file, name another directory, or \
+                 replace this one with --force",
                 path.display()
             )));
         }
         Ok(())
     }
 
-    /// Says which files are none of the dataset, and gives the greatest number of a batch that their names have, which is not given
-    /// again.
+    /// Prints which files do not belong to the dataset. Returns the greatest batch number in their names, which is not
+    /// used again.
     pub(crate) fn say_others(&self, parts: &BTreeMap<String, u64>, tables: &[String]) -> u64 {
         let (mut others, mut left) = (Others::default(), LOOKED_AT);
         let tables: HashSet<&str> = tables.iter().map(String::as_str).collect();
@@ -204,7 +204,7 @@ impl Root {
         others.greatest
     }
 
-    /// The same of a table's folder.
+    /// The same for the directory of a table.
     fn others_in(&self, table: &str, parts: &BTreeMap<String, u64>, others: &mut Others, left: &mut usize) {
         for (name, is_folder) in in_folder(&self.path.join(table), left) {
             let path = format!("{table}/{name}");
@@ -217,7 +217,7 @@ impl Root {
             let prefix = format!("{path}/");
             let has_own = parts.range(prefix.clone()..).next().is_some_and(|(part, _)| part.starts_with(&prefix));
             if !has_own {
-                // Folders that are left empty are in nobody's way.
+                // Empty directories do no harm.
                 if in_folder(&self.path.join(&path), left).is_empty() {
                     continue;
                 }
@@ -233,23 +233,23 @@ impl Root {
         }
     }
 
-    /// Says something of the dataset.
+    /// Prints a message about the dataset.
     pub(crate) fn say(&self, message: &str) {
         if !self.quiet {
             complain(&format!("{}: {message}", self.path.display()));
         }
     }
 
-    /// Writes all to the disk that was written to the folder.
+    /// Syncs everything written to the directory to disk.
     pub(crate) fn sync(&self) -> io::Result<()> {
         #[cfg(target_os = "linux")]
         return Ok(rustix::fs::syncfs(File::open(&self.path)?)?);
-        // What was written is as safe as other files are.
+        // Without a sync, the files are as safe as any others.
         #[cfg(not(target_os = "linux"))]
         Ok(())
     }
 
-    /// Writes to the disk which files the ledger has.
+    /// Syncs the list of files of the ledger to disk.
     pub(crate) fn sync_ledger(&self) -> io::Result<()> {
         #[cfg(unix)]
         File::open(self.ledger())?.sync_all()?;
@@ -263,7 +263,7 @@ impl Drop for Root {
     }
 }
 
-/// Files that are none of the dataset.
+/// Files that do not belong to the dataset.
 #[derive(Default)]
 struct Others {
     count: usize,
@@ -275,7 +275,7 @@ impl Others {
         self.count += 1;
         let name = path.rsplit('/').next().unwrap_or_default();
         if is_in_table {
-            // A number that nobody ever comes to takes no place.
+            // A number that is never reached takes no place.
             let number = number_in(name).filter(|number| *number < NUMBERS_MOST);
             self.greatest = self.greatest.max(number.unwrap_or(0));
         }
@@ -283,21 +283,21 @@ impl Others {
             return;
         }
         let is_read = is_in_table && !name.starts_with(['.', '_']);
-        let read = if is_read { "; who reads the whole folder reads it, too" } else { "" };
-        root.say(&format!("{path} is no part of the dataset, and stays as it is{read}"));
+        let read = if is_read { "; reading the whole directory includes it" } else { "" };
+        root.say(&format!("{path} does not belong to the dataset and was left alone{read}"));
     }
 
     fn end(&self, root: &Root, is_cut: bool) {
         if self.count > NAMED {
-            root.say(&format!("{} more files and folders are no part of the dataset", self.count - NAMED));
+            root.say(&format!("{} more files and directories do not belong to the dataset", self.count - NAMED));
         }
         if is_cut {
-            root.say(&format!("it has more than {LOOKED_AT} files; the others were not looked at"));
+            root.say(&format!("more than {LOOKED_AT} files; the rest were not checked"));
         }
     }
 }
 
-/// Names in a folder, in order, and whether they are those of folders; as far as they may still be looked at.
+/// The sorted names in a directory, and whether they are directories. `left` bounds their number.
 fn in_folder(folder: &Path, left: &mut usize) -> Vec<(String, bool)> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten().take(*left);
     let mut names: Vec<(String, bool)> = entries
@@ -311,14 +311,14 @@ fn in_folder(folder: &Path, left: &mut usize) -> Vec<(String, bool)> {
     names
 }
 
-/// Refuses what bears the name of a folder of the dataset and is none.
+/// Refuses a file or link where the dataset needs a directory.
 fn own_folder(path: &Path) -> Result<(), Failure> {
     match fs::symlink_metadata(path) {
         Ok(metadata) if !metadata.is_dir() => {
-            let what = if metadata.is_symlink() { "a link" } else { "no folder" };
+            let what = if metadata.is_symlink() { "a link" } else { "not a directory" };
             let path = path.display();
             Err(Failure::Usage(format!(
-                "{path} is {what}, and the dataset needs a folder of that name; name another directory"
+                "{path} is {what}, but the dataset needs a directory there; name another directory"
             )))
         }
         _ => Ok(()),
@@ -328,7 +328,7 @@ fn own_folder(path: &Path) -> Result<(), Failure> {
 fn lock(root: &Path) -> Result<File, Failure> {
     let path = root.join(FOLDER).join(LOCK);
     if fs::symlink_metadata(&path).is_ok_and(|metadata| !metadata.is_file()) {
-        return Err(Failure::Usage(format!("{} is no file; take it away", path.display())));
+        return Err(Failure::Usage(format!("{} is not a regular file; remove it", path.display())));
     }
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(false);
@@ -336,22 +336,22 @@ fn lock(root: &Path) -> Result<File, Failure> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let busy = || {
         let root = root.display();
-        Failure::Usage(format!("another run writes to {root} right now; wait for it, or name another directory"))
+        Failure::Usage(format!("another run is writing to {root}; wait for it, or name another directory"))
     };
     for _ in 0..TRIES {
         let file = options.open(&path).map_err(|error| not_made(&path, &error))?;
         match file.try_lock() {
             Err(TryLockError::WouldBlock) => return Err(busy()),
-            // Where nothing can be locked, nobody is asked.
+            // On a file system without locks, go on without one.
             Ok(()) | Err(TryLockError::Error(_)) if is_at(&file, &path) => return Ok(file),
-            // A run that has just ended took it away.
+            // A run that has just ended removed it.
             _ => make_folder(&root.join(FOLDER).join(UNFINISHED)).map_err(|error| not_made(&path, &error))?,
         }
     }
     Err(busy())
 }
 
-/// Whether a file is still the one of its name.
+/// Whether an open file is still the one at its path.
 fn is_at(file: &File, path: &Path) -> bool {
     #[cfg(unix)]
     {
@@ -367,9 +367,9 @@ fn is_at(file: &File, path: &Path) -> bool {
 }
 
 fn not_made(path: &Path, error: &io::Error) -> Failure {
-    Failure::Usage(format!("cannot make {}: {error}", path.display()))
+    Failure::Usage(format!("cannot create {}: {error}", path.display()))
 }
 
 fn not_removed(path: &Path, error: &io::Error) -> Failure {
-    Failure::Usage(format!("cannot take {} away: {error}", path.display()))
+    Failure::Usage(format!("cannot remove {}: {error}", path.display()))
 }

@@ -22,18 +22,19 @@ use crate::cli::lead::Lead;
 use crate::cli::newfile::not_written;
 use crate::cli::record::Record;
 
-/// Bytes of rows of a batch, and its parts, about: so much may be lost by a run that is killed, and so large parts become.
+/// Approximate size of the rows of a batch, and of its parts, in bytes. A killed run may lose that much, and parts grow
+/// that large.
 const BYTES_MOST: usize = 256 << 20;
 const PARTS_MOST: usize = 10_000;
-/// Bytes of what is noted of a batch: half of what the ledger reads of a file.
+/// Size of the ledger entries of a batch in bytes: half of what is read from a ledger file.
 const NOTED_MOST: usize = 32 << 20;
 
-/// What is known of an archive of the dataset.
+/// An archive of the dataset.
 #[derive(Clone, Debug)]
 struct Known {
     failed: Option<Arc<Failed>>,
     archive: BString,
-    /// What the user had said of it.
+    /// The user's own columns for it.
     fields: Arc<Vec<(String, String)>>,
 }
 
@@ -44,7 +45,7 @@ impl Known {
     }
 }
 
-/// What a dataset has.
+/// The contents of a dataset.
 pub(crate) struct Contents {
     known: HashMap<Key, Known>,
     /// The parts of `failures`.
@@ -55,12 +56,12 @@ pub(crate) struct Contents {
     /// The number of the last batch.
     last: Option<u64>,
     batches: usize,
-    /// Whether archives may be read again that are known.
+    /// Whether known archives may be read again.
     is_added_to: bool,
 }
 
 impl Contents {
-    /// What the ledger tells; `shape` is what is to be written. With `replace`, what is there is taken away.
+    /// Reads the ledger. `shape` is that of the rows to be written. With `replace`, the existing dataset is removed.
     pub(crate) fn read(root: &Root, tables: &[Table], shape: &Shape, how: How) -> Result<Self, Failure> {
         root.clear()?;
         let numbers: Vec<u64> = ledger::numbers(&root.ledger())?.into_iter().map(|(number, _)| number).collect();
@@ -90,7 +91,7 @@ impl Contents {
             fits(root, &batch.shape, shape)?;
             for part in &batch.replaced {
                 parts.remove(part);
-                // It was killed between its last step and this one.
+                // The run was killed between its last step and this one.
                 root.remove(part)?;
             }
             parts.extend(batch.parts.iter().map(|part| (part.path.clone(), part.size)));
@@ -99,7 +100,7 @@ impl Contents {
         if contents.batches > 0 && how == How::New {
             let (path, known) = (root.path().display(), contents.known.len());
             return Err(Failure::Usage(format!(
-                "{path} has a dataset already ({known} archives); --skip-known adds what is new, --force writes it anew"
+                "{path} already has a dataset ({known} archives); --skip-known adds new archives, --force replaces it"
             )));
         }
         root.check(&parts)?;
@@ -113,7 +114,7 @@ impl Contents {
         self.last = Some(batch.number);
         let fields = Arc::new(batch.fields.clone());
         for noted in &batch.archives {
-            // What has no hash is known by its path, until it can be read.
+            // An archive without a hash is known by its path until it can be read.
             self.known.remove(&Key::Path(noted.path.clone()));
             self.known.insert(noted.key.clone(), Known::of(noted, &fields));
         }
@@ -129,25 +130,25 @@ impl Contents {
         }
     }
 
-    /// The archives that are known, and whether they had failed. What had no hash may be another by now.
+    /// The known archives, and whether they had failed. An archive without a hash may have changed since.
     pub(crate) fn keys(&self) -> impl Iterator<Item = (&Key, bool)> {
         let known = self.known.iter().filter(|(key, _)| !matches!(key, Key::Path(_)));
         known.map(|(key, known)| (key, known.failed.is_some()))
     }
 }
 
-/// What becomes of a dataset that is there.
+/// How an existing dataset is treated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum How {
-    /// There must be none.
+    /// It is refused.
     New,
-    /// It gets more.
+    /// It gets more batches.
     Add,
-    /// It is taken away.
+    /// It is removed.
     Replace,
 }
 
-/// Takes a batch away: first it is one that was begun, so that a run that is killed meanwhile leaves none that is half.
+/// Removes a batch. It is marked as uncommitted first, so that a killed run leaves no half batch.
 fn take_away(root: &Root, number: u64, left: &mut u64) -> Result<(), Failure> {
     let batch = ledger::read(&root.ledger(), number, true, left)?;
     let (done, begun) = (ledger::file_name(number, true), ledger::file_name(number, false));
@@ -156,7 +157,7 @@ fn take_away(root: &Root, number: u64, left: &mut u64) -> Result<(), Failure> {
     root.take_away(&batch).map(drop)
 }
 
-/// Refuses to add rows of other tables, or in other folders: of those that are there, the same would be missing.
+/// Refuses to add rows of other tables or partitions, which the existing archives would lack.
 fn fits(root: &Root, there: &Shape, wanted: &Shape) -> Result<(), Failure> {
     if there == wanted {
         return Ok(());
@@ -167,10 +168,10 @@ fn fits(root: &Root, there: &Shape, wanted: &Shape) -> Result<(), Failure> {
     let (more, fewer) = (lacks(wanted, there), lacks(there, wanted));
     if there.partition == wanted.partition && more.is_empty() && fewer.is_empty() {
         let flags =
-            |shape: &Shape| if shape.asked.is_empty() { "no such flags".to_owned() } else { shape.asked.join(" ") };
+            |shape: &Shape| if shape.asked.is_empty() { "default flags".to_owned() } else { shape.asked.join(" ") };
         return Err(Failure::Usage(format!(
-            "{}: it was written with {}, and would now be with {}: what it has of an archive would not be the same; use the same \
-             flags, name another directory, or let --force write it anew",
+            "{}: the dataset was written with {}, not with {}, so its rows would not be comparable; use the same \
+             flags, name another directory, or replace it with --force",
             root.path().display(),
             flags(there),
             flags(wanted)
@@ -180,12 +181,12 @@ fn fits(root: &Root, there: &Shape, wanted: &Shape) -> Result<(), Failure> {
     let what = if !more.is_empty() {
         format!("it lacks the tables {}", more.join(", "))
     } else if !fewer.is_empty() {
-        format!("it has the tables {}, too", fewer.join(", "))
+        format!("it also has the tables {}", fewer.join(", "))
     } else {
-        format!("its folders are by {}, and would be by {}", by(there), by(wanted))
+        format!("it is partitioned by {}, not by {}", by(there), by(wanted))
     };
     Err(Failure::Usage(format!(
-        "{}: the dataset is another: {what}; ask for what it has, name another directory, or let --force write it anew",
+        "{}: the existing dataset is different: {what}; use the same flags, name another directory, or replace it with --force",
         root.path().display()
     )))
 }
@@ -195,7 +196,7 @@ fn has_columns(root: &Root, tables: &[Table], parts: &BTreeMap<String, u64>) -> 
     for table in tables {
         let prefix = format!("{}/", table.source.table.name);
         let own = parts.range(prefix.clone()..).take_while(|(part, _)| part.starts_with(&prefix));
-        // They are alike, as none was added that is not. The last is the newest.
+        // All parts are alike, as no other was ever added. The last is the newest.
         let Some((part, _)) = own.last() else { continue };
         let path = root.path().join(part);
         let there = schema::of_file(&path);
@@ -203,8 +204,8 @@ fn has_columns(root: &Root, tables: &[Table], parts: &BTreeMap<String, u64>) -> 
             there.map_err(|error| Failure::Usage(format!("{}: {error}; nothing was written", path.display())))?;
         if let Some(how) = schema::differ(&there, &schema::of_table(table.source, &table.style)?) {
             return Err(Failure::Usage(format!(
-                "{}: it has other columns than would be written now: {how}; nothing was written: name another directory, or let \
-                 --force write this one anew",
+                "{}: the columns differ from those to be written: {how}; nothing was written: name another directory, or \
+                 replace this one with --force",
                 path.display()
             )));
         }
@@ -212,19 +213,19 @@ fn has_columns(root: &Root, tables: &[Table], parts: &BTreeMap<String, u64>) -> 
     Ok(())
 }
 
-/// What a batch is made of.
+/// Writes the batches of a dataset.
 pub(crate) struct Writer<'d> {
     root: &'d Root,
     tables: &'d [Table],
     shape: Shape,
     lead: &'d Lead<'d>,
     contents: Contents,
-    /// Archives of a batch, at most.
+    /// Maximum number of archives of a batch.
     archives_most: usize,
     parts: Parts<'d>,
     archives: Vec<Noted>,
     bytes: usize,
-    /// Bytes of what is noted.
+    /// Bytes of ledger entries.
     noted: usize,
     record: &'d Record,
     written: usize,
@@ -258,7 +259,7 @@ impl<'d> Writer<'d> {
         }
     }
 
-    /// Batches that were written.
+    /// Number of batches written.
     pub(crate) fn written(&self) -> usize {
         self.written
     }
@@ -269,7 +270,7 @@ impl<'d> Writer<'d> {
         self.parts.put(table, folder, rows)
     }
 
-    /// Notes an archive of which all rows are written, or that has none as it could not be read.
+    /// Records an archive whose rows are all written, or that could not be read.
     pub(crate) fn done(&mut self, noted: Noted, folder: &Folder) -> Result<(), Failure> {
         if self.shape.partition == Some(PartitionBy::Archive) && folder.is_some() {
             self.parts.close_folder(folder)?;
@@ -283,13 +284,13 @@ impl<'d> Writer<'d> {
         if is_full { self.commit(false) } else { Ok(()) }
     }
 
-    /// Writes the last batch. Every table has a part then, if only to tell its columns.
+    /// Writes the last batch. Every table then has at least one part, which defines its columns.
     pub(crate) fn finish(&mut self) -> Result<(), Failure> {
         let is_filled = self.tables.iter().all(|table| self.contents.filled.contains(&*table.source.table.name));
         if self.archives.is_empty() && is_filled { Ok(()) } else { self.commit(true) }
     }
 
-    /// Ends a batch.
+    /// Commits a batch.
     fn commit(&mut self, is_last: bool) -> Result<(), Failure> {
         let replaced = self.failures()?;
         self.fill(is_last)?;
@@ -342,7 +343,7 @@ impl<'d> Writer<'d> {
             fs::rename(&begun, &done)
         });
         given.map_err(|(path, error)| not_written(&path, &error))?;
-        // The batch is there, come what may.
+        // The batch is committed, even if a later step fails.
         root.sync_ledger().map_err(failed)?;
         for path in &paths {
             self.record.output(path);
@@ -350,10 +351,10 @@ impl<'d> Writer<'d> {
         Ok(())
     }
 
-    /// Writes the rows of archives that could not be read. If such a row goes, as the archive was read again, those that stay are
-    /// written anew; gives the parts that go.
+    /// Writes the rows of archives that could not be read. If an archive was read in the meantime, its row is dropped
+    /// and the remaining ones are rewritten. Returns the parts that were replaced.
     fn failures(&mut self) -> Result<Vec<String>, Failure> {
-        // Only what was there before can go.
+        // Only rows from before can be dropped.
         let again = self.archives.iter().filter(|_| self.contents.is_added_to);
         let gone: HashSet<Key> = again
             .flat_map(|noted| [noted.key.clone(), Key::Path(noted.path.clone())])
@@ -373,7 +374,7 @@ impl<'d> Writer<'d> {
             rows.extend(stay.map(|(key, known)| (key.clone(), known.clone())));
         }
         let fields = Arc::new(self.lead.fields().to_vec());
-        // The same again is the same row.
+        // A repeated failure gives the same row.
         let news = self.archives.iter().filter(|noted| replaces || !gone.contains(&noted.key));
         rows.extend(news.map(|noted| (noted.key.clone(), Known::of(noted, &fields))));
         rows.sort_by(|(a, of_a), (b, of_b)| (&of_a.archive, a).cmp(&(&of_b.archive, b)));
@@ -394,8 +395,8 @@ impl<'d> Writer<'d> {
         Ok(if replaces { self.contents.failures.clone() } else { Vec::new() })
     }
 
-    /// Tables that have no part yet get one, which tells their columns. It lies in a folder that is there anyway: of a folder for
-    /// what is not known, some engines make a value.
+    /// Gives every table without a part an empty one, which defines its columns. It is placed in a directory that
+    /// exists anyway, as some engines would turn a directory for unknown values into a value.
     fn fill(&mut self, is_last: bool) -> Result<(), Failure> {
         let folder = match self.shape.partition {
             None => None,
@@ -415,13 +416,13 @@ impl<'d> Writer<'d> {
         Ok(())
     }
 
-    /// What is known of the dataset.
+    /// The contents of the dataset.
     pub(crate) fn contents(&self) -> &Contents {
         &self.contents
     }
 }
 
-/// The row of an archive that could not be read.
+/// The row for an archive that could not be read.
 fn row(archive: &BString, key: &Key, failed: &Failed) -> tables::Failure {
     let archive_sha256 = if let Key::Bytes(hash) = key { Some(hash.clone()) } else { None };
     let Failed { code, message } = failed.clone();

@@ -10,27 +10,27 @@ use cryoscope::{Checkpoint, ErrorKind};
 
 use crate::cli::open::Opener;
 
-/// An archive that was named.
+/// An archive to read.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
     pub(crate) path: PathBuf,
-    /// It was found in a directory, where other things may be.
+    /// Whether it was found in a directory, which may also hold other files.
     pub(super) found: bool,
 }
 
 impl Entry {
-    /// What was named itself.
+    /// An archive that was named directly.
     pub(crate) fn named(path: PathBuf) -> Self {
         Entry { path, found: false }
     }
 
-    /// What was found in a directory.
+    /// An archive that was found in a directory.
     pub(crate) fn found(path: PathBuf) -> Self {
         Entry { path, found: true }
     }
 
-    /// Its checkpoints; `None` if it was only found, and plainly is something else. A link to a folder leads anywhere, maybe to all
-    /// of this machine: it is not followed unless it was named.
+    /// Opens its checkpoints. `None` if it was only found and is clearly something else. A link to a directory may lead
+    /// anywhere, even to the whole machine, so it is followed only if it was named.
     pub(crate) fn open(&self, opener: &Opener<'_>) -> Option<Result<Vec<Checkpoint>, cryoscope::Error>> {
         if self.found && is_link_to_folder(&self.path) {
             opener.skipped(&self.path);
@@ -39,9 +39,9 @@ impl Entry {
         if self.found
             && let Some(what) = special(&self.path)
         {
-            // Who writes to a pipe, or whether anybody does, nobody knows who only named its folder.
+            // A named pipe that was only found may have no writer, and opening it would block.
             if self.is_called_an_archive() {
-                let message = format!("{}: {what}, passed over; to read it, name it itself", self.path.display());
+                let message = format!("{}: {what}, skipped; to read it, name it directly", self.path.display());
                 return Some(Err(ErrorKind::Io(io::Error::other(message)).into()));
             }
             opener.skipped(&self.path);
@@ -55,23 +55,23 @@ impl Entry {
         Some(found)
     }
 
-    /// Whether an error says that it was never meant for a checkpoint.
+    /// Whether an error says that the file was never a checkpoint.
     fn is_something_else(&self, error: &ErrorKind) -> bool {
         match error {
-            // A copy that was interrupted at once has no content that tells.
+            // A copy interrupted at the start has no content to go by.
             ErrorKind::Empty if self.is_called_an_archive() => false,
             _ if self.is_called_a_checkpoint() => false,
             error => error.is_something_else(),
         }
     }
 
-    /// Whether its name is one of an archive.
+    /// Whether its name is that of an archive.
     pub(super) fn is_called_an_archive(&self) -> bool {
         let ends = [".tar", ".tgz", ".gz", ".zst", ".xz", ".bz2"];
         self.is_called_a_checkpoint() || ends.iter().any(|end| self.name().ends_with(end))
     }
 
-    /// Whether its name is what engines call checkpoints.
+    /// Whether its name is one that engines give to checkpoints.
     fn is_called_a_checkpoint(&self) -> bool {
         self.name().starts_with("checkpoint-")
     }
@@ -85,7 +85,7 @@ impl Entry {
         self.path == Path::new("-")
     }
 
-    /// Its path, as it was given.
+    /// Its path as given.
     pub(crate) fn path_name(&self) -> BString {
         Vec::from_path_lossy(&self.path).into_owned().into()
     }
@@ -97,7 +97,8 @@ impl Entry {
     }
 }
 
-/// What a special file is, or a link to one; `None` of files, folders, and what cannot be looked at: opening that tells why.
+/// The kind of a special file, or of a link to one. `None` for files, directories, and paths that cannot be examined:
+/// opening those reports why.
 pub(super) fn special(path: &Path) -> Option<&'static str> {
     let kind = fs::metadata(path).ok()?.file_type();
     if kind.is_file() || kind.is_dir() {

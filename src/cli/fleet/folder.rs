@@ -11,30 +11,31 @@ use cryoscope::{ErrorKind, ImageFile, Limits, Options};
 use super::entry::{Entry, is_link_to_folder, special};
 use crate::cli::Failure;
 
-/// What an unpacked archive or image has, and other folders may have, too.
+/// Names in an unpacked archive or image. Other directories may have them, too.
 const SIGNS: [&str; 6] = ["checkpoint", "config.dump", "spec.dump", "oci-layout", "index.json", "manifest.json"];
-/// Images that are looked at to tell whether files of that name are.
+/// Number of images that are checked to tell whether files with that name are images.
 const IMAGES: usize = 16;
 
-/// What is to be opened of a folder: the folder itself if it is an unpacked checkpoint, else what is in it and, one level down, in
-/// its folders. What a file is called hides nothing that lies beside it.
+/// The archives to open in a directory: the directory itself if it is an unpacked checkpoint, otherwise its files and,
+/// one level down, those of its directories. The name of a file never hides the files next to it.
 pub(crate) fn in_folder(folder: &Path) -> Result<Vec<Entry>, Failure> {
-    // Neither, which is said when it is opened.
+    // An error, which is reported when the directory is opened.
     if cryoscope::archive::kernel_file_system(folder).is_some() {
         return Ok(vec![Entry::named(folder.to_owned())]);
     }
     let paths = in_directory(folder)?;
-    // What may be listed but not searched cannot be told; opening it says so.
+    // A directory that may be listed but not searched is opened, which reports the error.
     let denied = |path: &PathBuf| path.metadata().is_err_and(|e| e.kind() == io::ErrorKind::PermissionDenied);
     if has_images(folder) || paths.iter().any(denied) {
         return Ok(vec![Entry::named(folder.to_owned())]);
     }
     let (folders, files): (Vec<&PathBuf>, Vec<&PathBuf>) = paths.iter().partition(|path| path.is_dir());
-    // Unpacked archives side by side are one with several checkpoints.
+    // Unpacked archives next to each other are one archive with several checkpoints.
     let is_passed_over = |path: &PathBuf| special(path).is_some() && !Entry::found(path.clone()).is_called_an_archive();
     let (with_images, others): (Vec<&PathBuf>, Vec<&PathBuf>) = folders.iter().partition(|folder| has_images(folder));
     let are_side_by_side = others.is_empty() && files.iter().all(|path| is_passed_over(path));
-    // So is a bundle of runc or crun, or what is left of one: images, CRIU's work directory, and the bundle's documents.
+    // The same goes for a bundle of runc or crun, even incomplete: images, CRIU's work directory, and the bundle's JSON
+    // files.
     let is_bundle = with_images.len() == 1
         && others.iter().all(|folder| is_work_folder(folder))
         && files.iter().all(|path| is_passed_over(path) || is_of_bundle(path));
@@ -42,8 +43,8 @@ pub(crate) fn in_folder(folder: &Path) -> Result<Vec<Entry>, Failure> {
         return Ok(vec![Entry::named(folder.to_owned())]);
     }
     if SIGNS.iter().any(|name| folder.join(name).exists()) {
-        // What lies in a file or a folder of it is named by its path. What does not is the folder's own: an unpacked archive,
-        // an image.
+        // A file or directory of an image set is named by its path. Otherwise it belongs to the directory itself: an
+        // unpacked archive or image.
         let is_inside = |set: &[u8]| {
             let first = set.split_once_str("/").map_or(set, |(first, _)| first);
             paths.iter().any(|path| path.file_name().is_some_and(|name| name.as_encoded_bytes() == first))
@@ -51,7 +52,7 @@ pub(crate) fn in_folder(folder: &Path) -> Result<Vec<Entry>, Failure> {
         let opened = Options::new().keep(Keep::Tables).open(folder);
         let is_own = match &opened {
             Ok(checkpoints) => checkpoints.iter().any(|checkpoint| !is_inside(checkpoint.set_name())),
-            // An image without a checkpoint says so itself.
+            // A container image without a checkpoint is reported when it is opened.
             Err(error) => matches!(error.kind(), ErrorKind::Oci(_)),
         };
         if is_own {
@@ -72,13 +73,13 @@ pub(crate) fn in_folder(folder: &Path) -> Result<Vec<Entry>, Failure> {
     Ok(entries)
 }
 
-/// Whether a folder is an unpacked archive or a set of images: it holds some, or its folder for them does.
+/// Whether a directory is an unpacked archive or an image set: it, or its image directory, holds images.
 fn has_images(folder: &Path) -> bool {
     let limits = Limits::default();
     [folder.to_owned(), folder.join("checkpoint")].iter().any(|folder| {
         let entries = fs::read_dir(folder).into_iter().flatten().flatten();
         let named = entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|end| end == "img"));
-        // Those that have a magic number of their own come first: of pages there may be many.
+        // Files with a magic number come first, as there may be many pages files.
         let is_pages =
             |path: &PathBuf| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"pages-"));
         let (pages, others): (Vec<PathBuf>, Vec<PathBuf>) = named.partition(is_pages);
@@ -87,26 +88,26 @@ fn has_images(folder: &Path) -> bool {
     })
 }
 
-/// Whether a folder is CRIU's work directory, which may lie beside that of the images: there are statistics of the dump or
-/// its log, and nothing that CRIU does not write there.
+/// Whether a directory is CRIU's work directory, which may be next to the image directory. It holds statistics of the
+/// dump or its log, and nothing that CRIU does not write there.
 fn is_work_folder(folder: &Path) -> bool {
     let names: Vec<_> =
         fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.file_name()).take(IMAGES).collect();
     !names.is_empty() && names.iter().all(|name| is_work_file(name.as_encoded_bytes()))
 }
 
-/// Whether a file is one that CRIU writes to its work directory.
+/// Whether CRIU writes a file with this name to its work directory.
 fn is_work_file(name: &[u8]) -> bool {
     name.ends_with(b".log") || matches!(name, b"stats-dump" | b"stats-restore" | b"irmap-cache" | b"criu.pidfile")
 }
 
-/// Whether a file is one that lies beside the folder of the images in a bundle.
+/// Whether a file is found next to the image directory in a bundle.
 fn is_of_bundle(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().as_encoded_bytes();
     is_work_file(name) || matches!(name, b"config.json" | b"state.json")
 }
 
-/// What is in a directory, by name.
+/// The paths in a directory, sorted by name.
 pub(super) fn in_directory(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
     let message = |error: io::Error| {
         let what =

@@ -1,5 +1,5 @@
-//! The one way to archives: what the user names becomes a fleet of archives, which are opened and read here for every command.
-//! Several are read at once, and what is said of them comes in the order in which they were named.
+//! The only way to open archives: the names given by the user become a fleet of archives, which are opened and read
+//! here for every command. Several are read at once, and their output comes in the order in which they were named.
 
 mod entry;
 mod folder;
@@ -23,46 +23,46 @@ pub(crate) use self::folder::in_folder;
 pub(crate) use self::names::read_by;
 pub(crate) use self::order::{Gone, Speaker, in_order};
 
-/// Archives that a message names.
+/// Number of archives that a message lists.
 const NAMED: usize = 10;
 
 /// The archives that a command reads.
 #[derive(Debug)]
 pub(crate) struct Fleet<'a> {
     entries: Vec<Entry>,
-    /// What was named, of which these are.
+    /// The names they came from.
     named: &'a [PathBuf],
     global: &'a Global,
-    /// An archive that cannot be read is told of in rows, even if it is the only one.
+    /// Whether an archive that cannot be read becomes a row, even if it is the only one.
     has_rows_of_failures: bool,
 }
 
-/// The checkpoints of an archive, or why there are none.
+/// The checkpoints of an archive, or the error.
 pub(crate) type Opened = Result<Vec<Checkpoint>, Error>;
 
-/// What came of the archives.
+/// Totals of the run.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     read: usize,
     failed: usize,
-    /// Rows that were written, if rows are what is written.
+    /// Number of rows written, for commands that write rows.
     pub(crate) rows: Option<usize>,
     parts: Vec<Exit>,
 }
 
-/// What a command hears of an archive.
+/// An event of an archive, as the command receives it.
 pub(crate) enum Heard<'m, M> {
-    /// It has been opened, and has what was asked for.
+    /// It was opened and has the requested processes.
     Opened,
-    /// Something that the command said while it read the archive.
+    /// Output of the command from reading the archive.
     Part(M),
-    /// A checkpoint is done; its warnings are printed next.
+    /// A checkpoint is finished. Its warnings are printed next.
     Done,
-    /// It could not be read, which is printed next.
+    /// It could not be read. The error is printed next.
     Failed(&'m Failure),
 }
 
-/// The same on its way.
+/// The same event on its way.
 enum Said<M> {
     Opened,
     Part(M),
@@ -70,29 +70,29 @@ enum Said<M> {
     Failed(Failure),
 }
 
-/// Says what a command finds in an archive, from the thread that reads it.
+/// Sends the results from an archive, from the thread that reads it.
 pub(crate) struct Voice<'s, M>(&'s Speaker<Said<M>>);
 
 impl<M> Voice<'_, M> {
-    /// The archive has been opened, and has what was asked for.
+    /// The archive was opened and has the requested processes.
     pub(crate) fn opened(&self) -> Result<(), Gone> {
         self.0.say(Said::Opened)
     }
 
-    /// Something that was found.
+    /// Sends a result.
     pub(crate) fn part(&self, part: M) -> Result<(), Gone> {
         self.0.say(Said::Part(part))
     }
 
-    /// A checkpoint is done.
+    /// A checkpoint is finished.
     pub(crate) fn done(&self, report: Report) -> Result<(), Gone> {
         self.0.say(Said::Done(report))
     }
 }
 
-/// Why an archive is read no further.
+/// Why reading an archive stopped.
 pub(crate) enum Stop {
-    /// It cannot be.
+    /// It cannot be read.
     Failed(Failure),
     /// The command has ended.
     Gone,
@@ -111,17 +111,17 @@ impl From<Gone> for Stop {
 }
 
 impl<'a> Fleet<'a> {
-    /// The archives that were named: by their paths, in lists, by wildcards and by the directories that hold them.
+    /// Resolves the named archives: paths, lists, wildcards, and directories that hold archives.
     pub(crate) fn resolve(named: &'a [PathBuf], args: &FleetArgs, global: &'a Global) -> Result<Self, Failure> {
         Ok(Fleet::of(entries(named, args)?, named, global))
     }
 
-    /// Archives that were found in what was named.
+    /// A fleet of archives that were found under the given names.
     pub(crate) fn of(entries: Vec<Entry>, named: &'a [PathBuf], global: &'a Global) -> Self {
         Fleet { entries, named, global, has_rows_of_failures: false }
     }
 
-    /// The same, if archives that cannot be read are told of in rows.
+    /// Sets whether archives that cannot be read become rows.
     pub(crate) fn with_rows_of_failures(mut self, has_rows: bool) -> Self {
         self.has_rows_of_failures = has_rows;
         self
@@ -137,7 +137,7 @@ impl<'a> Fleet<'a> {
         self.entries.len() > 1
     }
 
-    /// The one checkpoint of a command that takes no more. `what` is that command.
+    /// The checkpoint for a command that takes only one. `what` names the command.
     pub(crate) fn one(&self, opener: &Opener<'_>, what: &str) -> Result<(&Entry, Checkpoint), Failure> {
         let (entry, mut checkpoints) = self.one_archive(opener, what)?;
         match (checkpoints.pop(), checkpoints.as_slice()) {
@@ -145,14 +145,14 @@ impl<'a> Fleet<'a> {
             (last, others) => {
                 let names = set_names(others.iter().chain(&last));
                 Err(Failure::Usage(format!(
-                    "{}: this archive holds several checkpoints, and {what} takes one; choose it with --set: {names}",
+                    "{}: the archive holds several checkpoints, but {what} takes one; choose it with --set: {names}",
                     entry.path.display()
                 )))
             }
         }
     }
 
-    /// The one archive of a command that takes no more, with its checkpoints.
+    /// The archive for a command that takes only one, with its checkpoints.
     pub(crate) fn one_archive(&self, opener: &Opener<'_>, what: &str) -> Result<(&Entry, Vec<Checkpoint>), Failure> {
         match self.entries.as_slice() {
             [] => Err(self.nothing()),
@@ -165,7 +165,7 @@ impl<'a> Fleet<'a> {
                     several.iter().take(NAMED).map(|entry| entry.path.display().to_string()).collect();
                 let more = if several.len() > NAMED { ", …" } else { "" };
                 Err(Failure::Usage(format!(
-                    "{what} takes one archive, and these are {}: {}{more}; name one of them",
+                    "{what} takes one archive, but {} are given: {}{more}; name one of them",
                     several.len(),
                     names.join(", ")
                 )))
@@ -173,8 +173,8 @@ impl<'a> Fleet<'a> {
         }
     }
 
-    /// Reads the archives, several at once. `read` runs beside others and says what it finds; `take` hears that in the order in which
-    /// the archives were named.
+    /// Reads the archives, several at once. `read` runs in parallel and sends results; `take` receives them in the
+    /// order in which the archives were named.
     pub(crate) fn read<M: Send>(
         &self,
         opener: &Opener<'_>,
@@ -216,7 +216,7 @@ impl<'a> Fleet<'a> {
         Ok(tally)
     }
 
-    /// Opens the archives, `ahead` of them at once, and gives each to `take` in the order in which they were named.
+    /// Opens the archives, `ahead` of them at once, and passes each to `take` in the order in which they were named.
     pub(crate) fn each(
         &self,
         opener: &Opener<'_>,
@@ -237,7 +237,7 @@ impl<'a> Fleet<'a> {
         Ok(())
     }
 
-    /// Counts an archive that could not be read, and says why. Alone, it is the command's failure.
+    /// Counts an archive that could not be read, and prints the error. If it is the only archive, the command fails.
     pub(crate) fn failed(&self, tally: &mut Tally, failure: Failure) -> Result<(), Failure> {
         if self.is_alone() {
             return Err(failure);
@@ -248,7 +248,7 @@ impl<'a> Fleet<'a> {
         Ok(())
     }
 
-    /// Says what came of the archives, and tells the exit code that this comes to.
+    /// Prints the totals and returns the exit code.
     pub(crate) fn end(&self, tally: Tally) -> Exit {
         if tally.parts.is_empty() {
             return self.say_nothing();
@@ -257,7 +257,7 @@ impl<'a> Fleet<'a> {
         Exit::of_found(tally.parts)
     }
 
-    /// Says that there were no checkpoints, and where.
+    /// Prints that there were no checkpoints, and where.
     pub(crate) fn say_nothing(&self) -> Exit {
         if !self.global.quiet {
             complain(&self.nothing().to_string());
@@ -267,11 +267,11 @@ impl<'a> Fleet<'a> {
 
     fn nothing(&self) -> Failure {
         let names: Vec<String> = self.named.iter().map(|path| path.display().to_string()).collect();
-        let place = if names.is_empty() { "that list: it names nothing".to_owned() } else { names.join(", ") };
+        let place = if names.is_empty() { "the list: it is empty".to_owned() } else { names.join(", ") };
         Failure::Nothing(format!("no checkpoints in {place}"))
     }
 
-    /// Says how many archives were read, if there were several.
+    /// Prints how many archives were read, if there were several.
     fn print(&self, tally: &Tally) {
         if self.global.quiet || !self.is_several() {
             return;
@@ -296,17 +296,17 @@ impl Tally {
         self.read += 1;
     }
 
-    /// Prints the warnings of a checkpoint that is done, and counts what they come to.
+    /// Prints the warnings of a finished checkpoint and counts its exit code.
     pub(crate) fn done(&mut self, entry: &Entry, report: &Report, global: &Global) {
         self.parts.push(report.print(&entry.path.display().to_string(), global));
     }
 
-    /// What the archives that could not be read come to, and those that were read as far as they allowed.
+    /// The exit code from failed archives and from those that were read.
     pub(crate) fn exit(&self) -> Exit {
         Exit::of_found(self.parts.iter().copied())
     }
 
-    /// Whether nothing was read, and nothing failed.
+    /// Whether no archive was read and none failed.
     pub(crate) fn is_empty(&self) -> bool {
         self.parts.is_empty()
     }

@@ -1,4 +1,4 @@
-//! From what the user names to archives: paths, directories, wildcards, and lists of them.
+//! Resolves the names given by the user: paths, directories, wildcards, and lists of names.
 
 use std::fs;
 use std::io::{self, stdin};
@@ -13,10 +13,10 @@ use crate::cli::args::FleetArgs;
 use crate::cli::screen::complain;
 use crate::cli::{Failure, wildcard};
 
-/// Bytes of a list of names.
+/// Maximum size of a list of names in bytes.
 const LIST_MOST: u64 = 64 << 20;
 
-/// The archives that were named: themselves, in lists, by wildcards and by the directories that hold them.
+/// The archives behind the names: named directly, in lists, by wildcards, and by directories that hold them.
 pub(super) fn entries(named: &[PathBuf], args: &FleetArgs) -> Result<Vec<Entry>, Failure> {
     let mut paths = named.to_vec();
     paths.extend(args.lists()?.iter().cloned());
@@ -28,14 +28,14 @@ fn entries_of(paths: Vec<PathBuf>) -> Result<Vec<Entry>, Failure> {
     let mut entries = Vec::new();
     for path in paths {
         if path != Path::new("-") && path.is_dir() {
-            // What cannot be listed is opened, which tells why.
+            // A directory that cannot be listed is opened, which reports the error.
             entries.extend(in_folder(&path).unwrap_or_else(|_| vec![Entry::named(path)]));
         } else if is_pattern(&path) {
             let found = matching(&path)?;
             if found.is_empty() {
                 complain(&format!("{}: nothing matches", path.display()));
             }
-            // Special files were not meant by name.
+            // A special file that matches a wildcard was not named directly.
             entries.extend(found.into_iter().map(|path| Entry { found: special(&path).is_some(), path }));
         } else {
             entries.push(Entry::named(path));
@@ -44,9 +44,9 @@ fn entries_of(paths: Vec<PathBuf>) -> Result<Vec<Entry>, Failure> {
     Ok(entries)
 }
 
-/// What is read for that: the archives, also those that lists and wildcards name, and the lists.
+/// The files that are read: the archives, including those from lists and wildcards, and the lists.
 pub(crate) fn read_by(named: &[PathBuf], args: &FleetArgs) -> Vec<PathBuf> {
-    // What cannot be read is said later.
+    // A list that cannot be read is reported later.
     let listed = args.lists().cloned().unwrap_or_default();
     let paths = named.iter().chain(&listed);
     let meant =
@@ -54,13 +54,13 @@ pub(crate) fn read_by(named: &[PathBuf], args: &FleetArgs) -> Vec<PathBuf> {
     meant.chain(args.files_from.iter().cloned()).collect()
 }
 
-/// Whether a path is a pattern: there is nothing of that name, and it has wildcards.
+/// Whether a path is a pattern: it has wildcards, and no file has that name.
 fn is_pattern(path: &Path) -> bool {
     path != Path::new("-") && fs::symlink_metadata(path).is_err() && has_wildcards(path)
 }
 
 impl FleetArgs {
-    /// The names in lists. They are read once: standard input can be one.
+    /// The names in lists, read once, as standard input can be one.
     pub(crate) fn lists(&self) -> Result<&Vec<PathBuf>, Failure> {
         if let Some(names) = self.listed.get() {
             return Ok(names);
@@ -70,7 +70,7 @@ impl FleetArgs {
     }
 }
 
-/// The lines of a list, or what is ended by NUL in it.
+/// The names in a list: lines, or items that end with NUL.
 fn listed(list: &Path) -> Result<Vec<PathBuf>, Failure> {
     let unreadable = |error: io::Error| {
         let name = if list == Path::new("-") { "standard input".into() } else { list.display().to_string() };
@@ -88,7 +88,7 @@ fn has_wildcards(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.to_string_lossy().contains(['*', '?', '[']))
 }
 
-/// What a wildcard in the last part of a path means; shells mostly have replaced it already.
+/// The paths that match a wildcard in the last part of a path. Shells have usually expanded it already.
 fn matching(pattern: &Path) -> Result<Vec<PathBuf>, Failure> {
     let name = pattern.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let glob = wildcard::one(&name, true)?;

@@ -1,4 +1,4 @@
-//! Work on many things at once, with results in the order of the things.
+//! Works on many items at once and delivers results in the order of the items.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,10 +8,10 @@ use std::thread;
 /// Messages of an archive that may wait for those before it.
 const WAITING: usize = 16;
 
-/// Says something of an archive; it waits if much was said already and those before it are not done.
+/// Sends messages of an archive. It blocks if many messages wait and earlier archives are not finished.
 pub(crate) struct Speaker<M>(SyncSender<M>);
 
-/// Nobody listens any more.
+/// The receiver is gone.
 pub(crate) struct Gone;
 
 impl<M> Speaker<M> {
@@ -20,8 +20,8 @@ impl<M> Speaker<M> {
     }
 }
 
-/// Does some work for each of `count` things, several at once, and takes what is said of them in their order. What waits
-/// is bounded: memory does not grow with their number.
+/// Does some work for each of `count` items, several at once, and passes the messages on in their order. The number of
+/// waiting messages is bounded, so memory does not grow with the number of items.
 pub(crate) fn in_order<M: Send, E>(
     count: usize,
     threads: Option<usize>,
@@ -39,7 +39,7 @@ pub(crate) fn in_order<M: Send, E>(
             scope.spawn(move || {
                 loop {
                     let (number, speaker) = {
-                        // What is taken first stands first in line.
+                        // Items are queued in the order in which they are taken.
                         let mut next = next.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                         let (speaker, listener) = sync_channel(WAITING);
                         if *next == count || stopped.load(Ordering::Relaxed) || line.send(listener).is_err() {
@@ -58,7 +58,7 @@ pub(crate) fn in_order<M: Send, E>(
             .enumerate()
             .try_for_each(|(number, listener)| listener.iter().try_for_each(|message| take(number, message)));
         stopped.store(true, Ordering::Relaxed);
-        // Whoever still speaks hears that nobody listens.
+        // Threads that still send are told that the receiver is gone.
         drop(waiting);
         taken
     })
@@ -73,7 +73,7 @@ mod tests {
         for threads in [1, 2, 7] {
             let mut heard = Vec::new();
             let work = |number: usize, speaker: &Speaker<usize>| {
-                // The first are the slowest, and each says more than may wait.
+                // The first items are the slowest, and each sends more messages than may wait.
                 thread::sleep(std::time::Duration::from_millis(10_u64.saturating_sub(number as u64)));
                 (0..2 * WAITING).for_each(|i| {
                     let _ = speaker.say(number * 100 + i);

@@ -1,4 +1,4 @@
-//! `memparse --dump`: raw bytes, and an index of what lies where.
+//! `memparse --dump`: writes raw bytes, and an index that describes them.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
@@ -22,16 +22,16 @@ use super::super::{Failure, Outcome};
 use super::selection::Selected;
 use super::threads;
 
-/// Bytes of a file that every file system of today takes, holes included: ext4 has the least.
+/// Largest file that every common file system allows, with holes, in bytes. ext4 has the lowest limit.
 const FILE_MOST: u64 = 16 << 40;
 
-/// Zeros that are written at once where a file cannot be sparse.
+/// Zeros that are written at once to an output that cannot be sparse.
 static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
 pub(super) fn run(checkpoint: &Checkpoint, selected: &Selected<'_>, args: &MemparseArgs, global: &Global) -> Outcome {
     let Some(target) = args.dump.as_deref() else { return Ok(Exit::Done) };
     if global.output.is_some() {
-        return Err(Failure::Usage("--dump names the file itself; leave --output out".to_owned()));
+        return Err(Failure::Usage("--dump already names the output; remove --output".to_owned()));
     }
     let ranges = match selected.range() {
         Some(range) if args.prot.is_none() && args.kind.is_empty() && args.path.is_none() => {
@@ -40,7 +40,7 @@ pub(super) fn run(checkpoint: &Checkpoint, selected: &Selected<'_>, args: &Mempa
         _ => selected.by_mapping(),
     };
     if ranges.iter().all(|(_, list)| list.is_empty()) {
-        return Err(Failure::Usage("no mapping is selected; `cryoscope inspect --maps` lists them".to_owned()));
+        return Err(Failure::Usage("no mapping matches; `cryoscope inspect --maps` lists them".to_owned()));
     }
     let (record, outputs) = (&global.record, &global.outputs);
     let dump = Dump { checkpoint, selected, threads: threads(args), force: global.force, record, outputs };
@@ -50,7 +50,7 @@ pub(super) fn run(checkpoint: &Checkpoint, selected: &Selected<'_>, args: &Mempa
     let [(process, list)] = ranges.as_slice() else {
         let pids: Vec<String> = ranges.iter().map(|(process, _)| process.pid().to_string()).collect();
         return Err(Failure::Usage(format!(
-            "one file holds the memory of one process; choose it by --pid ({}), or name a folder",
+            "a file holds the memory of one process; choose it with --pid ({}), or name a directory",
             pids.join(", ")
         )));
     };
@@ -66,7 +66,7 @@ pub(super) fn run(checkpoint: &Checkpoint, selected: &Selected<'_>, args: &Mempa
     }
     let mut rows = Index::create(&outputs.claim(&index_of(target))?, global.force)?;
     if !dump.to_file(&claim, process, list, &mut rows)? {
-        let why = "the mappings are longer than a file can be; choose fewer by --kind or --range";
+        let why = "the mappings are larger than a file can be; select fewer with --kind or --range";
         return Err(Failure::Usage(format!("cannot write {}: {why}", target.display())));
     }
     rows.finish(dump.record)?;
@@ -77,7 +77,7 @@ fn is_folder(path: &Path) -> bool {
     path.is_dir() || path.as_os_str().to_string_lossy().ends_with('/')
 }
 
-/// Folders that are the user's alone, as what is in them.
+/// Creates directories that only the user can read, like the files in them.
 fn make_folders(folder: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     #[cfg(unix)]
@@ -140,8 +140,8 @@ impl Dump<'_> {
         Ok(Exit::Done)
     }
 
-    /// Refuses a stream of more zeros than anybody waits for, before the first byte is written: a mapping may claim any
-    /// size, and only files have holes.
+    /// Refuses a stream with a huge number of zeros before the first byte is written: a mapping may claim any size, and
+    /// only files have holes.
     fn check_zeros(&self, process: &Process, ranges: &[Range<u64>]) -> Result<(), Failure> {
         let most = self.checkpoint.limits().zero_bytes;
         let Some(space) = self.checkpoint.memory().pages(process) else { return Ok(()) };
@@ -152,14 +152,14 @@ impl Dump<'_> {
             return Ok(());
         }
         Err(Failure::Usage(format!(
-            "{} of what is to be dumped are not in the archive and would be zeros, the limit is {}; choose mappings (--kind, \
-             --range), dump to a file or a folder, where zeros take no room, or raise the limit by --max-dump",
+            "{} of the dump are not in the archive and would be zeros, the limit is {}; select mappings (--kind, \
+             --range), dump to a file or a directory, where zeros take no space, or raise the limit with --max-dump",
             units::size(zeros),
             units::size(most)
         )))
     }
 
-    /// A file for each mapping, and one index.
+    /// Writes a file for each mapping, and one index.
     fn to_folder(&self, folder: &Path, ranges: &[(&Process, Vec<Range<u64>>)]) -> Outcome {
         make_folders(folder).map_err(|error| not_written(folder, &error))?;
         let mut index = Index::create(&self.outputs.claim(&folder.join("index.ndjson"))?, self.force)?;
@@ -168,12 +168,12 @@ impl Dump<'_> {
         let name = |(process, range): (&Process, &Range<u64>)| {
             format!("{}-{:x}-{:x}.bin", process.pid(), range.start, range.end)
         };
-        // All of them may be written, or none is.
+        // Claims all files before any is written.
         let claims = all().map(|one| self.outputs.claim(&folder.join(name(one)))).collect::<Result<Vec<_>, _>>()?;
         for (claim, (process, range)) in claims.iter().zip(all()) {
             if !self.to_file(claim, process, std::slice::from_ref(range), &mut index)? {
                 complain(&format!(
-                    "warning: {}: longer than a file can be; left out, --range chooses a part of it",
+                    "warning: {}: larger than a file can be, skipped; select a part of it with --range",
                     name((process, range))
                 ));
                 exit = Exit::Partial;
@@ -183,7 +183,8 @@ impl Dump<'_> {
         Ok(exit)
     }
 
-    /// One sparse file: the ranges one behind the other. `false` if it would be longer than the file system takes.
+    /// Writes a sparse file with one range after another. Returns `false` if it would be larger than the file system
+    /// allows.
     fn to_file(
         &self,
         claim: &Claim,
@@ -197,7 +198,7 @@ impl Dump<'_> {
         let written = self.write(process, ranges, &mut sparse).and_then(|()| sparse.file.set_len(sparse.len));
         let len = ranges.iter().map(|range| range.end.saturating_sub(range.start)).fold(0, u64::saturating_add);
         match written {
-            // A shorter one meets a limit of the user's, or a disk that is full.
+            // A shorter file fails because of a limit of the user or a full disk.
             Err(error)
                 if len > FILE_MOST
                     && matches!(error.kind(), io::ErrorKind::FileTooLarge | io::ErrorKind::InvalidInput) =>
@@ -244,15 +245,15 @@ impl Dump<'_> {
     }
 }
 
-/// Where a dump goes.
+/// Destination of a dump.
 trait Sink {
     fn bytes(&mut self, bytes: &[u8]) -> io::Result<()>;
-    /// So many bytes that are not there.
+    /// Skips `len` missing bytes.
     fn nothing(&mut self, len: u64) -> io::Result<()>;
     fn flush(&mut self) -> io::Result<()>;
 }
 
-/// A file in which what is not there takes no room.
+/// A file with holes for missing bytes.
 struct Sparse<'f> {
     file: &'f mut File,
     len: u64,
@@ -275,7 +276,7 @@ impl Sink for Sparse<'_> {
     }
 }
 
-/// A stream: what is not there is zeros.
+/// A stream, with zeros for missing bytes.
 struct Plain<W>(W);
 
 impl<W: Write> Sink for Plain<W> {

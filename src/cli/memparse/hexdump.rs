@@ -26,7 +26,7 @@ pub(super) struct Hexdump<'a> {
 impl<'a> Hexdump<'a> {
     pub(super) fn new(context: Context<'a>) -> Result<Self, Failure> {
         if context.args.format != RowFormat::Table {
-            return Err(Failure::Usage("a hexdump has no rows; --dump writes the bytes themselves".to_owned()));
+            return Err(Failure::Usage("--hexdump only prints text; use --dump for the raw bytes".to_owned()));
         }
         let screen = Screen::open(context.global)?;
         Ok(Hexdump { context, screen })
@@ -43,7 +43,7 @@ impl Task for Hexdump<'_> {
         let out = &mut self.screen.out;
         out.write_all(self.context.heading(one).as_bytes())?;
         let render = |part: Part<'_>| {
-            // A row of sixteen bytes has 87 characters.
+            // A line for sixteen bytes has 87 characters.
             let bytes = if let PartContent::Bytes(bytes) = &part.content { bytes.len() } else { 0 };
             let mut text = Vec::with_capacity(bytes.div_ceil(16).saturating_mul(87).saturating_add(256));
             let process = by_pid.get(&part.pid).and_then(|&place| ranges.get(place));
@@ -58,8 +58,8 @@ impl Task for Hexdump<'_> {
                     hexdump(part.start, bytes, &part.before, args.no_squeeze, &mut text);
                     Ok(())
                 }
-                PartContent::Untouched => writeln!(text, "{:016x}  {len} never written to: zeros", part.start),
-                PartContent::Missing(why) => writeln!(text, "{:016x}  {len} not here: {}", part.start, why.as_str()),
+                PartContent::Untouched => writeln!(text, "{:016x}  {len} never written, all zeros", part.start),
+                PartContent::Missing(why) => writeln!(text, "{:016x}  {len} missing: {}", part.start, why.as_str()),
             };
             if let Some(space) = process.and_then(|(process, _)| memory.pages(process)) {
                 space.give_back(part.start, part.end);
@@ -83,11 +83,11 @@ impl Task for Hexdump<'_> {
     }
 }
 
-/// A line that says whose memory follows, and which.
+/// A heading with the process and the mapping.
 fn heading(selected: &Selected<'_>, process: &Process, address: u64, text: &mut Vec<u8>) {
     let name = escape(process.name().unwrap_or_default()).into_owned();
     let Some(mapping) = selected.mappings.at(process.pid(), address) else {
-        let _ = writeln!(text, "\n{} {name}  {address:#x}  (in no mapping that is known)", process.pid());
+        let _ = writeln!(text, "\n{} {name}  {address:#x}  (in no known mapping)", process.pid());
         return;
     };
     let path = match mapping.path.as_slice() {

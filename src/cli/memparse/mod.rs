@@ -1,4 +1,4 @@
-//! `cryoscope memparse`: what was in memory.
+//! `cryoscope memparse`: reads memory.
 
 mod dump;
 mod hexdump;
@@ -24,7 +24,7 @@ use super::rows::One;
 use super::screen::{Report, complain, refuse_terminal_of};
 use super::{Failure, Outcome};
 
-/// What is to be done.
+/// The kinds of output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
     Sizes,
@@ -34,16 +34,16 @@ enum Mode {
     Dump,
 }
 
-/// One mode, on the checkpoints of one archive after the other.
+/// One kind of output, for the checkpoints of one archive after another.
 trait Task {
-    /// Writes what is asked for of a checkpoint.
+    /// Writes the output for a checkpoint.
     fn read(&mut self, one: &One<'_>, selected: &Selected<'_>) -> Result<(), Failure>;
 
-    /// Ends the output, and tells what the answer is.
+    /// Completes the output and returns the result.
     fn finish(self: Box<Self>) -> Outcome;
 }
 
-/// What a task is made with.
+/// What a task is created from.
 struct Context<'a> {
     args: &'a MemparseArgs,
     global: &'a Global,
@@ -53,7 +53,7 @@ struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// A line before what has no column for the archive.
+    /// A heading with the archive, for output without a column for it.
     fn heading(&self, one: &One<'_>) -> String {
         if !self.several {
             return String::new();
@@ -66,7 +66,7 @@ impl Context<'_> {
 
 pub(crate) fn run(args: &MemparseArgs, global: &Global) -> Outcome {
     let mode = mode(args)?;
-    // What is wrong with what was asked is said before anything is read.
+    // Mistakes in the arguments are reported before anything is read.
     let matcher =
         if mode == Mode::Search { Some(Arc::new(pattern::matcher(args, &global.limits.limits())?)) } else { None };
     selection::check(args)?;
@@ -76,7 +76,7 @@ pub(crate) fn run(args: &MemparseArgs, global: &Global) -> Outcome {
         _ if args.everywhere => Keep::Everything,
         _ => Keep::Memory,
     };
-    // What is inflated can be searched on its way, if lines are searched whole.
+    // A stream can be searched while it is inflated, if all memory is searched.
     let whole = args.range.is_none() && args.prot.is_none() && args.kind.is_empty() && args.path.is_none();
     let early = matcher.clone().filter(|_| whole).map(|matcher| search::early(matcher, args));
     let fleet = Fleet::resolve(&args.archives, &args.fleet, global)?;
@@ -94,7 +94,7 @@ pub(crate) fn run(args: &MemparseArgs, global: &Global) -> Outcome {
         _ => Box::new(sizes::Sizes::new(context)?),
     };
     let (mut tally, mut selects_nothing) = (Tally::default(), true);
-    // Each of them takes all threads.
+    // Each of them uses all threads.
     fleet.each(&opener, 1, &mut |entry, opened| {
         let read = opened.map_err(Failure::Archive).and_then(|checkpoints| {
             let id = lead.id(entry, &checkpoints);
@@ -131,7 +131,7 @@ pub(crate) fn run(args: &MemparseArgs, global: &Global) -> Outcome {
     Ok(if exit == Exit::Done { answer } else { exit })
 }
 
-/// A dump: of one checkpoint, which files and folders of mappings are named after.
+/// Dumps the memory of one checkpoint, with files and directories named after mappings.
 fn dumped(fleet: &Fleet<'_>, opener: &Opener<'_>, args: &MemparseArgs, global: &Global) -> Outcome {
     let (entry, checkpoint) = &fleet.one(opener, "--dump")?;
     checkpoint.read_all();
@@ -142,7 +142,7 @@ fn dumped(fleet: &Fleet<'_>, opener: &Opener<'_>, args: &MemparseArgs, global: &
     Ok(if partial == Exit::Done { exit } else { partial })
 }
 
-/// What the flags ask for; they must not ask for two things.
+/// The kind of output that the flags ask for. They must not ask for two.
 fn mode(args: &MemparseArgs) -> Result<Mode, Failure> {
     let searches = [&args.search, &args.search_hex, &args.search_regex].iter().any(|list| !list.is_empty());
     let asked = [
@@ -156,17 +156,17 @@ fn mode(args: &MemparseArgs) -> Result<Mode, Failure> {
         asked.into_iter().filter(|(.., on)| *on).map(|(mode, name, _)| (mode, name)).collect();
     match asked.as_slice() {
         [] if args.everywhere || args.count => Err(Failure::Usage(
-            "nothing to search for; give --search, --search-hex, --search-regex or --patterns".to_owned(),
+            "nothing to search for; use --search, --search-hex, --search-regex or --patterns".to_owned(),
         )),
-        // As checkpointctl has it.
+        // As in checkpointctl.
         [] if !args.pid.is_empty() && args.format == RowFormat::Table => Ok(Mode::Hexdump),
         [] => Ok(Mode::Sizes),
         [(mode, _)] => Ok(*mode),
-        [(_, one), (_, other), ..] => Err(Failure::Usage(format!("{one} and {other} are two things; ask for one"))),
+        [(_, one), (_, other), ..] => Err(Failure::Usage(format!("{one} and {other} cannot be combined; choose one"))),
     }
 }
 
-/// How many threads work.
+/// The number of threads.
 fn threads(args: &MemparseArgs) -> usize {
     let all = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     args.threads.unwrap_or_else(all).max(1)

@@ -1,4 +1,4 @@
-//! From flags and files to patterns.
+//! Builds patterns from flags and files.
 
 use std::io::stdin;
 use std::path::Path;
@@ -11,7 +11,7 @@ use super::super::Failure;
 use super::super::args::MemparseArgs;
 use super::super::limits::hint;
 
-/// Bytes of a file of patterns.
+/// Maximum size of a file of patterns, in bytes.
 const FILE_MOST: u64 = 64 << 20;
 
 impl From<PatternError> for Failure {
@@ -20,7 +20,7 @@ impl From<PatternError> for Failure {
     }
 }
 
-/// Everything that is to be searched for, compiled.
+/// All patterns, compiled.
 pub(super) fn matcher(args: &MemparseArgs, limits: &Limits) -> Result<Matcher, Failure> {
     let mut patterns = Vec::new();
     for text in &args.search {
@@ -36,7 +36,7 @@ pub(super) fn matcher(args: &MemparseArgs, limits: &Limits) -> Result<Matcher, F
         add_file(path, args, &mut patterns)?;
     }
     if patterns.is_empty() {
-        return Err(Failure::Usage("the files of --patterns hold no pattern".to_owned()));
+        return Err(Failure::Usage("no patterns in the files of --patterns".to_owned()));
     }
     Ok(Matcher::within(&patterns, limits)?)
 }
@@ -58,7 +58,7 @@ fn add_regex(regex: &str, args: &MemparseArgs, patterns: &mut Vec<Pattern>) -> R
     Ok(())
 }
 
-/// The patterns of a file, a line each. Empty lines and those that begin with `#` are passed over.
+/// Reads the patterns of a file, one per line. Empty lines and lines that begin with `#` are skipped.
 fn add_file(path: &Path, args: &MemparseArgs, patterns: &mut Vec<Pattern>) -> Result<(), Failure> {
     let is_stdin = path == Path::new("-");
     let name = if is_stdin { "standard input".to_owned() } else { path.display().to_string() };
@@ -72,7 +72,7 @@ fn add_file(path: &Path, args: &MemparseArgs, patterns: &mut Vec<Pattern>) -> Re
             continue;
         }
         let Ok(text) = std::str::from_utf8(line) else {
-            // Text of another encoding is bytes.
+            // Text in another encoding is searched as bytes.
             patterns.push(Pattern::bytes(&String::from_utf8_lossy(line), line)?);
             continue;
         };

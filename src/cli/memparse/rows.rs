@@ -1,4 +1,4 @@
-//! The rows of one table, from one checkpoint after the other.
+//! Writes the rows of one table, from one checkpoint after another.
 
 use std::io;
 
@@ -12,7 +12,7 @@ use super::super::screen::Screen;
 use super::super::{Failure, Outcome};
 use crate::cli::exit::Exit;
 
-/// Where the rows go. Nothing is written before the first archive is open.
+/// The rows of a table. Nothing is written before the first archive is open.
 pub(super) struct Rows<'a> {
     screen: Option<Screen>,
     writer: Option<RowWriter<Screen>>,
@@ -47,7 +47,7 @@ impl<'a> Rows<'a> {
         self.writer.is_some()
     }
 
-    /// The writer, for rows of a checkpoint.
+    /// The writer for the rows of a checkpoint.
     pub(super) fn of(&mut self, one: &One<'_>) -> Result<&mut RowWriter<Screen>, Failure> {
         let origin = origin(one.checkpoint, self.style.format, &one.id, &one.lead, self.documents)?;
         let lead = one.lead.values(&self.style.lead, &one.id, one.checkpoint);
@@ -60,7 +60,7 @@ impl<'a> Rows<'a> {
         Ok(writer)
     }
 
-    /// Writes what is known, so that warnings come behind it.
+    /// Writes all pending rows, so that warnings come after them.
     pub(super) fn flush(&mut self) -> io::Result<()> {
         self.writer.as_mut().map_or(Ok(()), RowWriter::flush)
     }

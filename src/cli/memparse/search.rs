@@ -1,4 +1,4 @@
-//! `memparse --search` and its like.
+//! `memparse --search` and the other searches.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,20 +17,20 @@ use super::rows::Rows;
 use super::selection::Selected;
 use super::{Context, Task, threads};
 
-/// Screens that are narrower show the path of a match's mapping only.
+/// On screens narrower than this, only the path of a match's mapping is shown.
 const NARROW: usize = 100;
 /// Characters of a pattern that a message repeats.
 const SHOWN: usize = 100;
 
-/// A search, and what it has found so far.
+/// A search and its results so far.
 pub(super) struct Search<'a> {
     context: Context<'a>,
     matcher: Arc<Matcher>,
     rows: Rows<'a>,
     found: u64,
-    /// There are more matches than were asked for.
+    /// Whether there are more matches than the limit.
     more: bool,
-    /// Part of the memory could not be searched.
+    /// Whether part of the memory could not be searched.
     partial: bool,
 }
 
@@ -39,7 +39,7 @@ impl<'a> Search<'a> {
         let Context { args, global, .. } = context;
         let screen = Screen::open(global)?;
         let columns = match args.format {
-            // With one pattern, everybody knows which it is. On a narrow screen the text needs the room.
+            // With a single pattern, its column is not needed. On a narrow screen, the text needs the room.
             RowFormat::Table if !args.count && matcher.names().len() == 1 => {
                 let is_narrow = screen.width.is_some_and(|width| width < NARROW);
                 let mapping: &[&str] = if is_narrow { &["path"] } else { &["permissions", "kind", "path"] };
@@ -54,7 +54,7 @@ impl<'a> Search<'a> {
         Ok(Search { context, matcher, rows, found: 0, more: false, partial: false })
     }
 
-    /// How many matches may still be found.
+    /// Number of matches that may still be found.
     fn left(&self) -> u64 {
         self.context.args.max_matches.saturating_sub(self.found)
     }
@@ -76,7 +76,7 @@ impl Task for Search<'_> {
         let elsewhere = if args.everywhere {
             checkpoint.memory().search_elsewhere(&matcher, &options, args.context)
         } else if selected.is_all() {
-            // Pages that belong to no process are no less in the archive.
+            // Pages without a process are searched, too.
             checkpoint.memory().search_unattributed(&matcher, &options, args.context)
         } else {
             FindingsElsewhere::default()
@@ -98,7 +98,7 @@ impl Task for Search<'_> {
         self.rows.flush()?;
         let unread = findings.unread.saturating_add(elsewhere.unread);
         if unread > 0 {
-            let message = format!("warning: {} could not be searched: they cannot be read", units::size(unread));
+            let message = format!("warning: {} could not be searched: pages cannot be read", units::size(unread));
             self.warn(one, &message);
         }
         let has_pages = |kind| checkpoint.images().of_kind(checkpoint.archive(), kind).next().is_some();
@@ -106,7 +106,7 @@ impl Task for Search<'_> {
         let none = findings.found.is_empty() && elsewhere.found.is_empty();
         if none && !pages && !args.everywhere && self.context.global.parent.is_empty() {
             let message =
-                "nothing was searched: there is no image of memory in it; --everywhere searches what else there is";
+                "nothing was searched: the archive has no memory images; --everywhere searches the rest of it";
             self.warn(one, message);
         }
         Ok(())
@@ -126,12 +126,12 @@ fn options(args: &MemparseArgs) -> SearchOptions {
     SearchOptions { threads: threads(args), longest: args.max_match_length, most: args.max_matches }
 }
 
-/// The search as it is told to whoever opens the archive.
+/// The search to be made while the archive is read.
 pub(super) fn early(matcher: Arc<Matcher>, args: &MemparseArgs) -> EarlySearch {
     EarlySearch { matcher, options: options(args), context: args.context }
 }
 
-/// How many matches each process has of each pattern.
+/// Number of matches of each pattern in each process.
 fn counts(findings: &Findings, elsewhere: &FindingsElsewhere, rows: &Matches<'_>) -> Vec<MatchCount> {
     let mut counts = BTreeMap::new();
     for found in &findings.found {
@@ -148,7 +148,7 @@ fn counts(findings: &Findings, elsewhere: &FindingsElsewhere, rows: &Matches<'_>
     counts.chain(others).collect()
 }
 
-/// What the search comes to, said where it is not plain from the rows.
+/// Returns the result of the search. Prints it if the rows do not show it.
 fn verdict(more: bool, none: bool, matcher: &Matcher, args: &MemparseArgs, global: &Global) -> Exit {
     let say = |message: &str| {
         if !global.quiet {
@@ -156,7 +156,7 @@ fn verdict(more: bool, none: bool, matcher: &Matcher, args: &MemparseArgs, globa
         }
     };
     if more {
-        say(&format!("there are more matches than {}; --max-matches raises the limit", args.max_matches));
+        say(&format!("more than {} matches; raise the limit with --max-matches", args.max_matches));
         return Exit::Partial;
     }
     if none {

@@ -1,4 +1,4 @@
-//! Which processes and which of their memory is meant.
+//! Selects processes and parts of their memory.
 
 use std::ops::Range;
 
@@ -12,7 +12,7 @@ use super::super::processes::living;
 use super::super::screen::complain;
 use super::super::{Failure, wildcard};
 
-/// Kinds that `--kind` knows: those of the column `kind`, and `shared` for both kinds of shared memory.
+/// Values of `--kind`: those of the column `kind`, and `shared` for both kinds of shared memory.
 const KINDS: [&str; 14] = [
     "heap",
     "stack",
@@ -30,23 +30,24 @@ const KINDS: [&str; 14] = [
     "other",
 ];
 
-/// Pids that a message names.
+/// Number of pids that a message lists.
 const NAMED: usize = 20;
 
-/// What was selected.
+/// The selected memory of a checkpoint.
 pub(super) struct Selected<'c> {
-    /// Processes with memory, by pid, each with the selected ranges; without filters by mapping, all of it is one range.
+    /// Processes with memory, by pid, each with the selected ranges. Without filters on mappings, one range covers
+    /// everything.
     pub(super) ranges: Vec<(&'c Process, Vec<Range<u64>>)>,
     /// All mappings.
     pub(super) mappings: Mappings,
-    /// The mappings that were selected, whole.
+    /// The filters on mappings and addresses.
     filters: Filters,
     checkpoint: &'c Checkpoint,
     all_processes: bool,
 }
 
 impl<'c> Selected<'c> {
-    /// What the flags select of a checkpoint.
+    /// Applies the flags to a checkpoint.
     pub(super) fn of(
         checkpoint: &'c Checkpoint,
         archive: &str,
@@ -76,7 +77,7 @@ impl<'c> Selected<'c> {
         self.is_part() && self.by_mapping().iter().all(|(_, ranges)| ranges.is_empty())
     }
 
-    /// Says which processes have pages but no mappings.
+    /// Prints which processes have pages but no mappings.
     fn say_what_is_unknown(&self, global: &Global) {
         let without = self.ranges.iter().filter(|(process, _)| process.mm.is_none());
         let pids: Vec<String> = without.map(|(process, _)| process.pid().to_string()).collect();
@@ -84,14 +85,14 @@ impl<'c> Selected<'c> {
             return;
         }
         let what = if self.filters.by_mapping() {
-            "--prot, --kind and --path select nothing of them"
+            "--prot, --kind and --path cannot match them"
         } else {
-            "what is shown is what their pagemaps have"
+            "only the ranges of their pagemaps are shown"
         };
         let named = pids.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
         let more = if pids.len() > NAMED { ", …" } else { "" };
         complain(&format!(
-            "the mappings of some processes are not known (their mm images are not here): {what} (pid {named}{more})"
+            "the mappings of some processes are not known, as their mm images are missing: {what} (pid {named}{more})"
         ));
     }
 
@@ -100,7 +101,7 @@ impl<'c> Selected<'c> {
         self.ranges.iter().map(|(process, _)| process.pid().0).collect()
     }
 
-    /// The same processes, each with its selected mappings, one by one; of a process without any, the runs of its pages.
+    /// The processes with their selected mappings, one by one. Without known mappings, the runs of their pages.
     pub(super) fn by_mapping(&self) -> Vec<(&'c Process, Vec<Range<u64>>)> {
         let of = |process: &'c Process| {
             let ranges = if process.mm.is_some() {
@@ -115,30 +116,30 @@ impl<'c> Selected<'c> {
         self.ranges.iter().map(|(process, _)| of(process)).collect()
     }
 
-    /// Whether all memory was selected: of all processes, wherever it lies.
+    /// Whether all memory of all processes was selected.
     pub(super) fn is_all(&self) -> bool {
         self.all_processes && self.range().is_none() && !self.filters.by_mapping()
     }
 
-    /// Whether mappings or addresses were chosen.
+    /// Whether mappings or addresses were selected.
     pub(super) fn is_part(&self) -> bool {
         self.range().is_some() || self.filters.by_mapping()
     }
 
-    /// Calls a function with the part of the mappings that was selected.
+    /// Calls a function with the selected part of the mappings.
     pub(super) fn with_part<T>(&self, each: impl FnOnce(&MemoryPart<'_>) -> T) -> T {
         let wants = |mapping: &Mapping| self.filters.wants(mapping);
         let wants: Option<&dyn Fn(&Mapping) -> bool> = if self.filters.by_mapping() { Some(&wants) } else { None };
         each(&MemoryPart { range: self.filters.range.clone(), wants })
     }
 
-    /// The one range of addresses that was asked for, if one was.
+    /// The selected range of addresses, if any.
     pub(super) fn range(&self) -> Option<Range<u64>> {
         (self.filters.range != (0..u64::MAX)).then(|| self.filters.range.clone())
     }
 }
 
-/// Whether the flags can be understood, before anything is read.
+/// Checks the flags before anything is read.
 pub(super) fn check(args: &MemparseArgs) -> Result<(), Failure> {
     Filters::of(args).map(drop)
 }
@@ -166,16 +167,16 @@ fn processes<'c>(checkpoint: &'c Checkpoint, archive: &str, args: &MemparseArgs)
     let wanted: Vec<&Process> = all().filter(wanted).collect();
     if let (Some(name), true) = (&args.name, wanted.is_empty()) {
         return Err(Failure::Usage(format!(
-            "{archive}: no living process is called {name:?}; `cryoscope inspect` lists them"
+            "{archive}: no running process is named {name:?}; `cryoscope inspect` lists them"
         )));
     }
     Ok(wanted)
 }
 
-/// Which mappings and addresses are meant.
+/// Filters on mappings and addresses.
 struct Filters {
     range: Range<u64>,
-    /// Letters that must be there, and that must not.
+    /// Permissions that must be set, and permissions that must not.
     prot: Option<(Vec<char>, Vec<char>)>,
     kinds: Vec<String>,
     path: Option<GlobSet>,
@@ -184,7 +185,7 @@ struct Filters {
 impl Filters {
     fn of(args: &MemparseArgs) -> Result<Self, Failure> {
         if let Some(unknown) = args.kind.iter().find(|kind| !KINDS.contains(&kind.as_str())) {
-            return Err(Failure::Usage(format!("there is no kind {unknown:?}; there is {}", KINDS.join(", "))));
+            return Err(Failure::Usage(format!("there is no kind {unknown:?}; choose from {}", KINDS.join(", "))));
         }
         Ok(Filters {
             range: args.range.as_deref().map_or(Ok(0..u64::MAX), range)?,
@@ -223,13 +224,13 @@ impl Filters {
     }
 }
 
-/// The parts of ranges that lie in another.
+/// The parts of ranges that lie within another range.
 fn clipped(ranges: Vec<Range<u64>>, within: &Range<u64>) -> Vec<Range<u64>> {
     let clip = |range: Range<u64>| range.start.max(within.start)..range.end.min(within.end);
     ranges.into_iter().map(clip).filter(|range| !range.is_empty()).collect()
 }
 
-/// Ranges that touch as one.
+/// Joins ranges that touch.
 fn joined(ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
     let mut joined: Vec<Range<u64>> = Vec::new();
     for range in ranges {
@@ -247,7 +248,7 @@ fn range(text: &str) -> Result<Range<u64>, Failure> {
     match parsed {
         Some(range) if !range.is_empty() => Ok(range),
         Some(_) => Err(Failure::Usage(format!("the range {text} ends before it begins"))),
-        None => Err(Failure::Usage(format!("{text:?} is no range of addresses; write 0x400000-0x401000"))),
+        None => Err(Failure::Usage(format!("{text:?} is not a range of addresses; write it as 0x400000-0x401000"))),
     }
 }
 
@@ -257,7 +258,9 @@ fn prot(text: &str) -> Result<(Vec<char>, Vec<char>), Failure> {
         match (c, "rwx".chars().nth(place)) {
             ('r' | 'w' | 'x' | 'p' | 's', _) => with.push(c),
             ('-', Some(absent)) => without.push(absent),
-            _ => return Err(Failure::Usage(format!("{text:?} are no permissions; write them as rwx, x or r-x"))),
+            _ => {
+                return Err(Failure::Usage(format!("{text:?} is not a set of permissions; write it as rwx, x or r-x")));
+            }
         }
     }
     Ok((with, without))

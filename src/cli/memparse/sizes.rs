@@ -1,4 +1,4 @@
-//! `memparse` without a search: how much of each process's memory was recorded, and what was not and why.
+//! `memparse` without a search: how much of each process's memory was stored, and what was not stored and why.
 
 use std::io::{self, Write};
 
@@ -78,7 +78,7 @@ impl Task for Sizes<'_> {
     }
 }
 
-/// Gives the rows of what was selected of a checkpoint.
+/// Calls a function with the rows of the selected part of a checkpoint.
 fn each(
     checkpoint: &Checkpoint,
     selected: &Selected<'_>,
@@ -97,7 +97,7 @@ fn each(
     })
 }
 
-/// Whether a process has something of what was selected; of all memory, each has.
+/// Whether a process has some of the selected memory. If all memory is selected, each has.
 fn is_any(row: &MemorySize, selected: &Selected<'_>) -> bool {
     !selected.is_part() || row.mapped_bytes > 0 || row.recorded_bytes > 0
 }
@@ -122,7 +122,7 @@ fn grid(several: bool) -> Grid {
 fn cells(row: &MemorySize) -> Vec<String> {
     let size = |bytes| if bytes == 0 { "-".to_owned() } else { units::size(bytes) };
     let missing = [
-        (row.parent_bytes, "in a parent that is not here"),
+        (row.parent_bytes, "in a parent dump that is missing"),
         (row.lazy_bytes, "left in the frozen process"),
         (row.lost_bytes, "lost"),
         (row.file_backed_bytes, "in files"),

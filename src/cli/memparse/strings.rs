@@ -16,7 +16,7 @@ use super::rows::Rows;
 use super::selection::Selected;
 use super::{Context, Task, threads};
 
-/// Characters of a string that a line of text has.
+/// Maximum number of characters of a string in text output.
 const SHOWN: usize = 4096;
 
 /// Strings, as text or as rows.
@@ -91,10 +91,10 @@ fn flow(written: io::Result<()>, result: &mut io::Result<()>) -> ControlFlow<()>
     }
 }
 
-/// A line a string: pid, address, the mapping's permissions and kind, `u` for UTF-16, and the text.
+/// One line per string: pid, address, permissions and kind of the mapping, `u` for UTF-16, and the text.
 fn lines(block: &StringBlock<'_>, selected: &Selected<'_>) -> Vec<u8> {
     let mut text = Vec::with_capacity(block.strings.len().saturating_mul(64));
-    // What stands before and behind the address is the same for all strings of a mapping.
+    // The text before and after the address is the same for all strings of a mapping.
     let mut mapping: Option<&Mapping> = None;
     let (mut before, mut behind) = (String::new(), String::new());
     for string in &block.strings {
@@ -114,7 +114,7 @@ fn lines(block: &StringBlock<'_>, selected: &Selected<'_>) -> Vec<u8> {
         let shown = bytes.get(..SHOWN).unwrap_or(&bytes);
         let from = text.len();
         text.extend_from_slice(shown);
-        // Tabs are the only characters among them that move.
+        // The tab is the only control character in strings.
         text[from..].iter_mut().filter(|byte| **byte == b'\t').for_each(|byte| *byte = b' ');
         if shown.len() < bytes.len() {
             text.extend_from_slice("…".as_bytes());
@@ -124,7 +124,8 @@ fn lines(block: &StringBlock<'_>, selected: &Selected<'_>) -> Vec<u8> {
     text
 }
 
-/// An address in at least 12 hexadecimal digits. Millions are printed, which formatting by the standard library slows.
+/// Formats an address with at least 12 hexadecimal digits. Millions are printed, and the standard library's formatting
+/// is slower.
 fn push_address(address: u64, text: &mut Vec<u8>) {
     let digits = (address.max(1).ilog2() / 4 + 1).max(12);
     for place in (0..digits).rev() {

@@ -1,4 +1,4 @@
-//! `cryoscope query`: SQL over the tables.
+//! `cryoscope query`: answers SQL over the tables.
 
 #[cfg(feature = "prompt")]
 mod prompt;
@@ -28,17 +28,17 @@ use super::open::Opener;
 use super::screen::{Report, Screen, complain};
 use super::{Failure, Outcome};
 
-/// Bytes of standard input that are read: more than a query may have.
+/// Maximum number of bytes read from standard input. Longer than a query may be.
 const LONGEST: u64 = 2 << 20;
-/// How often is looked whether there is an answer; which comes at once when there is.
+/// How often to check the time while waiting for an answer. An answer is taken at once.
 const TICK: Duration = Duration::from_millis(50);
-/// How long a query may go on when its time is over: mostly it stops by itself.
+/// How long a query may run past its time. Usually it stops by itself.
 const GRACE: Duration = Duration::from_millis(500);
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let hint = match error {
-            Error::TimedOut(_) => ", or give it more time with --timeout",
+            Error::TimedOut(_) => ", or allow more time with --timeout",
             Error::Memory(_) => "; raise the limit with --max-sql-memory",
             Error::TooLong(_) => "; raise the limit with --max-value",
             _ => "",
@@ -73,22 +73,23 @@ fn prompted(archives: &[PathBuf], args: &QueryArgs, global: &Global) -> Outcome 
 
 #[cfg(not(feature = "prompt"))]
 fn prompted(_: &[PathBuf], _: &QueryArgs, _: &Global) -> Outcome {
-    Err(Failure::Usage("give a query behind the archives, or on standard input".to_owned()))
+    Err(Failure::Usage("no query; give it after the archives, or on standard input".to_owned()))
 }
 
-/// The words that begin what is SQL, whether it is allowed or not.
+/// The words that SQL statements begin with, allowed or not.
 const VERBS: [&str; 16] = [
     "SELECT", "WITH", "VALUES", "EXPLAIN", "INSERT", "UPDATE", "DELETE", "REPLACE", "CREATE", "DROP", "ALTER",
     "ATTACH", "DETACH", "PRAGMA", "VACUUM", "BEGIN",
 ];
 
-/// The archives, and the query if it is one of the arguments, which may stand in any order.
+/// The archives, and the query if it is one of the arguments, in any order.
 pub(crate) fn split(args: &QueryArgs) -> (Vec<PathBuf>, Option<String>) {
     parts(&args.archives, !args.fleet.files_from.is_empty())
 }
 
-/// The same; `listed` if there are archives in a list, too. The query is what begins as SQL does and is the name of no file. Behind
-/// all archives, what has a blank will do: it may begin with a comment, or be misspelt.
+/// The same. `listed` is set if a list also names archives. The query is an argument that begins like SQL and is not
+/// the name of a file. After all archives, an argument with a blank is enough: it may begin with a comment, or be
+/// misspelt.
 fn parts(arguments: &[PathBuf], listed: bool) -> (Vec<PathBuf>, Option<String>) {
     let text = |argument: &PathBuf| argument.to_str().filter(|_| !argument.exists()).map(str::to_owned);
     let is_last = |number: usize| number + 1 == arguments.len() && (listed || number > 0);
@@ -99,7 +100,7 @@ fn parts(arguments: &[PathBuf], listed: bool) -> (Vec<PathBuf>, Option<String>) 
         })
     };
     let mut queries = arguments.iter().enumerate().filter(is_query);
-    // Of two, the last is one for sure; the other is read as an archive, which tells that it is none.
+    // If two arguments look like queries, the last one is. The other is opened as an archive, which reports the error.
     let Some((number, sql)) = queries.next_back() else { return (arguments.to_vec(), None) };
     let archives = arguments.iter().enumerate().filter(|(other, _)| *other != number).map(|(_, path)| path.clone());
     (archives.collect(), text(sql))
@@ -119,9 +120,9 @@ fn database(args: &QueryArgs, stop: &Arc<AtomicBool>) -> Result<Database, Failur
     Ok(Database::stoppable(bounds, Arc::clone(stop))?)
 }
 
-/// Answers one query.
+/// Runs one query.
 fn once(archives: &[PathBuf], sql: &str, args: &QueryArgs, global: &Global) -> Outcome {
-    // What is wrong with the query is said before anything is read.
+    // Mistakes in the query are reported before anything is read.
     if let Some(command) = sql.trim_start().strip_prefix('.') {
         let command = command.split_whitespace().next().unwrap_or_default();
         let message = "is for the prompt, on a terminal; `cryoscope schema` lists tables and columns";
@@ -151,7 +152,7 @@ fn once(archives: &[PathBuf], sql: &str, args: &QueryArgs, global: &Global) -> O
     if reports.is_empty() {
         return Ok(fleet.say_nothing());
     }
-    // Alone, an archive that cannot be read is the command's failure.
+    // If the only archive cannot be read, the command fails.
     if let ([(_, Err(_))], false) = (reports.as_slice(), fleet.is_several())
         && let Some((_, Err(error))) = reports.pop()
     {
@@ -170,14 +171,14 @@ fn once(archives: &[PathBuf], sql: &str, args: &QueryArgs, global: &Global) -> O
     screen.finish(if rows == 0 && exit == Exit::Done { Exit::No } else { exit })
 }
 
-/// Says that the answer has no rows.
+/// Prints that the result has no rows.
 fn say_none(rows: u64, global: &Global) {
     if rows == 0 && !global.quiet {
         complain("no rows");
     }
 }
 
-/// How many archives are opened at once.
+/// Number of archives opened at once.
 fn ahead(args: &QueryArgs) -> usize {
     args.threads.unwrap_or_else(rayon::current_num_threads)
 }
@@ -189,19 +190,19 @@ fn opener<'g>(args: &'g QueryArgs, global: &'g Global, keep: Keep) -> Opener<'g>
     Opener::new(global, keep).hashing(args.hash).hashing_archive(hashed).naming_stdin(&args.name)
 }
 
-/// What the column `archive` has of each archive.
+/// The values of the column `archive`.
 #[derive(Default)]
 struct Called(HashMap<String, PathBuf>);
 
 impl Called {
-    /// The name of an archive, which no other may have: the rows of one would stand for both.
+    /// The name of an archive. Two archives with the same name are refused, as their rows could not be told apart.
     fn of(&mut self, entry: &Entry, checkpoints: &[Checkpoint], args: &QueryArgs) -> Result<String, Failure> {
         let name = lead::text_of(&lead::id(&args.name, entry, checkpoints));
         match self.0.insert(name.clone(), entry.path.clone()) {
             Some(other) if args.name.source_id == Some(SourceId::Name) && other != entry.path => {
                 let (one, other) = (entry.path.display(), other.display());
                 Err(Failure::Usage(format!(
-                    "{other} and {one} are both called {name}; tell them apart by --source-id path or sha256"
+                    "{other} and {one} are both called {name}; tell them apart with --source-id path or sha256"
                 )))
             }
             _ => Ok(name),
@@ -209,8 +210,9 @@ impl Called {
     }
 }
 
-/// Writes the answer to a query whose tables are loaded, and tells how many rows it has. The database comes back, unless it does not stop: inside one function,
-/// the engine hears no clock. Then it is left to itself, until it ends or the command does.
+/// Writes the result of a query whose tables are loaded, and returns its number of rows. The database is returned,
+/// unless the query does not stop: within one function, the engine does not check the clock. Then the thread is
+/// abandoned, until the query or the command ends.
 fn answer(
     mut database: Database,
     mut query: Query,
@@ -232,7 +234,7 @@ fn answer(
             Ok(answered) => return answered,
             Err(RecvTimeoutError::Disconnected) => break,
             Err(RecvTimeoutError::Timeout) if stop.load(Ordering::Relaxed) => stopped = stopped.saturating_add(TICK),
-            // Whoever reads slowly is no cost of the query.
+            // Time spent by a slow reader does not count.
             Err(RecvTimeoutError::Timeout) if is_writing.load(Ordering::Relaxed) => {}
             Err(RecvTimeoutError::Timeout) => spent = spent.saturating_add(TICK),
         }
@@ -250,7 +252,7 @@ fn answer(
     }
 }
 
-/// Writes the rows of an answer, and tells how many there were.
+/// Writes the rows of a result, and returns their number.
 fn write(
     database: &mut Database,
     query: &mut Query,

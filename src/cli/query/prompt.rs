@@ -28,7 +28,7 @@ use crate::cli::screen::{Screen, complain, complain_lines};
 use crate::cli::signals;
 use crate::cli::{Failure, Outcome};
 
-/// What is said first.
+/// Printed first.
 const GREETING: &str = "SQL over the tables of the checkpoint. End a query with a semicolon; type help for help.\n";
 
 const HELP: &str = "\
@@ -40,7 +40,7 @@ exit             Leave, as Ctrl-D does
 Tab completes names of tables, columns and functions. Ctrl-C stops a running query.
 ";
 
-/// Before the first line of a query, and before the others.
+/// Shown before the first line of a query, and before the others.
 const PROMPT: &str = "cryoscope> ";
 const CONTINUED: &str = "      ...> ";
 
@@ -49,22 +49,24 @@ const COMMANDS: [&str; 5] = [".exit", ".help", ".quit", ".schema", ".tables"];
 /// An archive that stays open.
 struct Held {
     path: String,
-    /// What its rows call it.
+    /// Its name in rows.
     name: String,
     checkpoints: Vec<Checkpoint>,
-    /// How many of its warnings have been spoken of.
+    /// Number of its warnings that were reported.
     warned: usize,
 }
 
 pub(super) fn run(archives: &[PathBuf], args: &QueryArgs, global: &Global) -> Outcome {
     if global.output.is_some() {
-        return Err(Failure::Usage("--output takes the answer to one query; give it behind the archives".to_owned()));
+        return Err(Failure::Usage(
+            "--output takes the result of one query; give the query after the archives".to_owned(),
+        ));
     }
     let stop = signals::interrupts();
     let mut database = Some(database(args, &stop)?);
     let mut all = Vec::new();
     let mut exits = Vec::new();
-    // Anything may be asked.
+    // Any table may be needed.
     let opener = opener(args, global, Keep::Everything);
     let fleet = Fleet::resolve(archives, &args.fleet, global)?;
     let mut called = Called::default();
@@ -116,14 +118,14 @@ pub(super) fn run(archives: &[PathBuf], args: &QueryArgs, global: &Global) -> Ou
     Ok(Exit::of_all(exits))
 }
 
-/// What a line asks for.
+/// The meaning of a line.
 #[derive(Debug, PartialEq, Eq)]
 enum Asked<'l> {
     /// The end.
     End,
     /// A command, without its dot.
     Command(&'l str),
-    /// An answer.
+    /// A query.
     Query(&'l str),
 }
 
@@ -137,13 +139,14 @@ impl<'l> Asked<'l> {
         }
     }
 
-    /// Whether lines are all of what is asked.
+    /// Whether the lines are a complete query or command.
     fn is_whole(lines: &str) -> bool {
         lines.ends_with(';') || !matches!(Asked::of(lines), Asked::Query(_))
     }
 }
 
-/// Reads a query, which may have several lines, or a command; `None` at the end of the input. Ctrl-C drops what was typed.
+/// Reads a query, which may span several lines, or a command. `None` at the end of the input. Ctrl-C drops the lines
+/// typed so far.
 fn statement(editor: &mut Editor<Names, FileHistory>) -> Result<Option<String>, Failure> {
     let mut lines = String::new();
     loop {
@@ -160,7 +163,7 @@ fn statement(editor: &mut Editor<Names, FileHistory>) -> Result<Option<String>, 
     }
 }
 
-/// Answers a query.
+/// Runs a query.
 fn ask(
     sql: &str,
     kept: &mut Option<Database>,
@@ -169,7 +172,7 @@ fn ask(
     stop: &Arc<AtomicBool>,
     global: &Global,
 ) -> Result<(), Failure> {
-    // One that did not stop in time is not there any more.
+    // The database is gone after a query that did not stop in time.
     let database = match kept {
         Some(database) => database,
         None => kept.insert(database(args, stop)?),
@@ -191,14 +194,14 @@ fn ask(
         let count = warnings.filter(|warning| warning.severity() >= Severity::Warning).count();
         if count > archive.warned {
             let path = &archive.path;
-            complain(&format!("{path}: something is missing or damaged ({count} warnings): SELECT * FROM warnings;"));
+            complain(&format!("{path}: parts are missing or damaged ({count} warnings); run: SELECT * FROM warnings;"));
             archive.warned = count;
         }
     }
     Ok(())
 }
 
-/// Does what a command says.
+/// Runs a command.
 fn obey(command: &str, global: &Global) -> Result<(), Failure> {
     let mut screen = Screen::open(global)?;
     let width = screen.width;
@@ -234,7 +237,7 @@ fn help(width: Option<usize>) -> String {
     text
 }
 
-/// A name, and behind it what it means, in as many lines as that takes.
+/// A name followed by its description, in as many lines as needed.
 fn entry(head: &str, least: usize, text: &str, width: Option<usize>) -> String {
     const INDENT: usize = 4;
     let mut line = format!("{head:least$} ");
@@ -252,9 +255,9 @@ fn entry(head: &str, least: usize, text: &str, width: Option<usize>) -> String {
     lines + &line + "\n"
 }
 
-/// What tables there are.
+/// The list of tables.
 fn list(width: Option<usize>) -> String {
-    let mut grid = Grid::new([GridColumn::fixed("TABLE"), GridColumn::text("WHAT ITS ROWS ARE")]);
+    let mut grid = Grid::new([GridColumn::fixed("TABLE"), GridColumn::text("DESCRIPTION")]);
     for source in tables::ALL {
         grid.push(vec![source.table.name.to_string(), flat(&source.table.doc)]);
     }
@@ -268,7 +271,7 @@ fn schema(table: &Table, width: Option<usize>) -> String {
     let row = |name: &str, of_type: &str, doc: &str| {
         entry(&format!("  {name:longest$}  {of_type:7}"), longest + 11, doc, width)
     };
-    text.push_str(&row(ARCHIVE, "text", "The archive that the row is of."));
+    text.push_str(&row(ARCHIVE, "text", "Archive of the row."));
     for column in table.columns.iter() {
         text.push_str(&row(&column.name, column.column_type.as_str(), &column.doc));
     }
@@ -279,7 +282,7 @@ fn flat(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Where the history is kept: with the user's state, never beside evidence.
+/// The file of the history: in the user's state directory, never next to evidence.
 fn history_file() -> Option<PathBuf> {
     let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let state = absolute("XDG_STATE_HOME");
@@ -294,7 +297,7 @@ fn editor(history: Option<&Path>) -> Result<Editor<Names, FileHistory>, Failure>
     editor.set_completion_type(CompletionType::List);
     editor.set_helper(Some(Names));
     if let Some(history) = history {
-        // Without its folder, or before the first time, there is none.
+        // At first there is no file, and maybe no directory.
         let _ = history.parent().map(fs::create_dir_all);
         let _ = editor.load_history(history);
     }
@@ -305,7 +308,7 @@ fn editor(history: Option<&Path>) -> Result<Editor<Names, FileHistory>, Failure>
 struct Names;
 
 impl Names {
-    /// Names that begin as the word at the end of a text; and where that word begins.
+    /// Names that begin with the word at the end of a text, and the position of that word.
     fn complete(before: &str, line: &str) -> (usize, Vec<String>) {
         if before.starts_with('.') && !before.contains(' ') {
             return (
@@ -325,7 +328,7 @@ impl Names {
             .chain([ARCHIVE]);
         let all = tables().map(|table| &*table.name);
         let functions = FUNCTIONS.iter().map(|function| function.name);
-        // `.schema` takes a table, a name behind a dot is a column.
+        // `.schema` takes a table. A name after a dot is a column.
         let mut names: Vec<&str> = if before.starts_with('.') {
             all.collect()
         } else if before.get(..start).is_some_and(|rest| rest.ends_with('.')) {

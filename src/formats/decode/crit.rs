@@ -1,4 +1,4 @@
-//! Images as JSON with the layout of CRIU's `crit`: an object with `magic` and `entries`, the bytes behind a record as
+//! Images as JSON in the layout of CRIU's `crit`: an object with `magic` and `entries`. The bytes after a record are in
 //! `extra`.
 
 use std::io::{self, Write};
@@ -10,7 +10,7 @@ use crate::formats::units;
 use crate::images::Kind;
 use crate::images::decode::{Decoded, Head, Tail};
 
-/// Begins an image. Of images without records, which crit cannot read, there is one entry.
+/// Begins an image. An image without records, which crit cannot read, has a single entry.
 pub(super) fn begin(out: &mut dyn Write, head: &Head<'_>, payload: Payload) -> io::Result<()> {
     out.write_all(b"{\"magic\":")?;
     magic(out, head)?;
@@ -27,7 +27,7 @@ pub(super) fn begin(out: &mut dyn Write, head: &Head<'_>, payload: Payload) -> i
     Ok(())
 }
 
-/// crit's name of an image's kind: kinds that share a magic number have one.
+/// crit's name for the kind of an image. Kinds with the same magic number share a name.
 pub(super) fn magic(out: &mut dyn Write, head: &Head<'_>) -> io::Result<()> {
     let shared = head.kind.and_then(Kind::magic).and_then(Kind::of_magic);
     match shared.map(Kind::as_str).or(head.name) {
@@ -41,7 +41,7 @@ pub(super) fn end(out: &mut dyn Write) -> io::Result<()> {
     out.write_all(b"]}")
 }
 
-/// Writes a record of an image that has been begun.
+/// Writes a record of the current image.
 pub(super) fn record(
     out: &mut dyn Write,
     record: &Decoded<'_>,
@@ -52,7 +52,7 @@ pub(super) fn record(
     let mut commas = Commas::default();
     spelling.entries(out, &mut commas, &record.body)?;
     match &record.tail {
-        // `crit encode` pads what is there, and here is nothing: the contents are in the pages.
+        // `crit encode` would pad the payload, but there is none: the contents are in the pages.
         Tail::None if record.body.name() == Some("ipc_shm_entry") => {
             commas.key(out, "extra")?;
             base64_lines(out, &[])?;
@@ -72,7 +72,7 @@ fn extra(out: &mut dyn Write, record: &Decoded<'_>, spelling: Spelling, payload:
         _ if payload == Payload::Lengths => length(out, record.tail_bytes),
         Tail::None => Ok(()),
         Tail::Bytes(bytes) => base64_lines(out, bytes),
-        // Keys and values of a map are one run.
+        // The keys and values of a map form one run.
         Tail::Pair([("keys", keys), (_, values)]) => base64_lines(out, &[*keys, *values].concat()),
         Tail::Pair([(first, a), (second, b)]) => {
             write!(out, "{{\"{first}\":")?;
@@ -81,7 +81,7 @@ fn extra(out: &mut dyn Write, record: &Decoded<'_>, spelling: Spelling, payload:
             base64_lines(out, b)?;
             out.write_all(b"}")
         }
-        // Each message, then its text.
+        // Each message is followed by its text.
         Tail::Messages(messages) => {
             out.write_all(b"[")?;
             let mut commas = Commas::default();
@@ -99,7 +99,7 @@ fn extra(out: &mut dyn Write, record: &Decoded<'_>, spelling: Spelling, payload:
     }
 }
 
-/// How crit shows bytes that were not asked for: `... <4KB>`.
+/// How crit prints bytes that were not requested: `... <4KB>`.
 fn length(out: &mut dyn Write, bytes: u64) -> io::Result<()> {
     let size = units::size(bytes).replace("iB", "B").replace(' ', "").replace(".0", "");
     text(out, &format!("... <{size}>"))

@@ -1,4 +1,4 @@
-//! A summary of each image: what it is, how many records it has, how large it is.
+//! A summary of each image: its kind, size and number of records.
 
 use std::io::{self, Write};
 
@@ -20,7 +20,7 @@ pub struct InfoWriter<W> {
 }
 
 impl<W: Write> InfoWriter<W> {
-    /// Begins to write: a table that fits a screen of `width` columns, or JSON.
+    /// Creates a writer for a table that fits a screen of `width` columns, or for JSON.
     pub fn new(out: W, format: Option<DecodeFormat>, width: Option<usize>) -> Self {
         let grid = Grid::new([
             GridColumn::path("MEMBER"),
@@ -34,7 +34,7 @@ impl<W: Write> InfoWriter<W> {
         InfoWriter { out, format, grid, width, images: 0 }
     }
 
-    /// Ends what was written.
+    /// Completes the output.
     ///
     /// # Errors
     ///
@@ -99,7 +99,7 @@ impl<W: Write> Visit for InfoWriter<W> {
                 self.object(head, summary)?;
                 self.out.write_all(b"\n")?;
             }
-            // As `crit info` has it.
+            // As in `crit info`.
             Some(DecodeFormat::CritJson) => {
                 let mut out = PythonJson::new(&mut self.out, Some(4));
                 out.write_all(b"{\"magic\":")?;

@@ -1,7 +1,7 @@
-//! Decoded images as JSON: all of them in one document, a record a line, or as CRIU's own `crit` prints them.
+//! Decoded images as JSON: in one document, with one record per line, or as printed by CRIU's `crit`.
 //!
-//! `crit-json` is what `crit decode` prints, character by character, so that `crit encode` takes it back: numbers as they
-//! are, bytes in base64. With words in place of numbers it is what `crit decode --pretty` prints:
+//! `crit-json` is exactly the output of `crit decode`, character by character, so that `crit encode` accepts it: plain
+//! numbers, and bytes in base64. With readable values it is the output of `crit decode --pretty`:
 //!
 //! | what | `json`, `ndjson` | `crit-json` | `crit-json` with words |
 //! | --- | --- | --- | --- |
@@ -13,7 +13,7 @@
 //! | addresses, cookies | `"0x7ffc…"` | numbers | `"0x7ffc…"` |
 //! | device numbers | `"major:minor"` | numbers | `"major:minor"` |
 //!
-//! What crit cannot read has keys of ours in all of them:
+//! Where crit cannot read the data, all formats have keys of our own:
 //!
 //! | what | keys |
 //! | --- | --- |
@@ -39,45 +39,45 @@ use crate::images::decode::{Decoded, Head, Summary, Visit};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DecodeFormat {
-    /// An array of images, each an object with its records.
+    /// An array of images. Each is an object with its records.
     Json,
-    /// A record a line; images without records are a line.
+    /// One record per line. An image without records is one line.
     Ndjson,
-    /// What `crit decode` prints, one image after the other.
+    /// The output of `crit decode`, one image after another.
     CritJson,
 }
 
-/// How much is written of what stands outside of records: the bytes that follow them (queues, contents of deleted files),
-/// and images without records (pages, archives of file systems).
+/// How much to write of data outside records: payload after records (queues, contents of deleted files), and images
+/// without records (pages, archives of file systems).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Payload {
-    /// How long it is.
+    /// Only the lengths.
     Lengths,
-    /// What follows records is written whole; of images without records, how long they are.
+    /// Payload after records, but only the length of images without records.
     Records,
-    /// All of it.
+    /// Everything.
     Everything,
 }
 
-/// How decoded images are written.
+/// The style of decoded images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DecodeStyle {
     /// The format.
     pub format: DecodeFormat,
-    /// How much is written of what stands outside of records.
+    /// How much to write of data outside records.
     pub payload: Payload,
-    /// Whether numbers are written as they are: no hexadecimal, no names, no addresses. So does `crit decode`; without, crit's
-    /// layout is that of `crit decode --pretty`, in lines.
+    /// Whether to write plain numbers: no hexadecimal, no names, no addresses, as in `crit decode`. Otherwise
+    /// `crit-json` is indented, as in `crit decode --pretty`.
     pub plain: bool,
 }
 
-/// Writes images while they are decoded.
+/// Writes images as they are decoded.
 #[derive(Debug)]
 pub struct DecodeWriter<W> {
-    /// With the white space of Python, if that is wanted.
+    /// The output, with Python's white space if needed.
     out: Out<W>,
     style: DecodeStyle,
-    /// Images begun so far.
+    /// Number of images begun.
     images: u64,
 }
 
@@ -97,7 +97,7 @@ impl<W: Write> Out<W> {
 }
 
 impl<W: Write> DecodeWriter<W> {
-    /// Begins to write.
+    /// Creates a writer.
     pub fn new(out: W, style: DecodeStyle) -> Self {
         let out = match style.format {
             DecodeFormat::CritJson => Out::Python(PythonJson::new(out, (!style.plain).then_some(4))),
@@ -106,7 +106,7 @@ impl<W: Write> DecodeWriter<W> {
         DecodeWriter { out, style, images: 0 }
     }
 
-    /// Ends what was written.
+    /// Completes the output.
     ///
     /// # Errors
     ///

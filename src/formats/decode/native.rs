@@ -25,7 +25,7 @@ pub(super) fn end(out: &mut dyn Write, head: &Head<'_>) -> io::Result<()> {
     out.write_all(if head.contents.is_none() { b"\n]}" } else { b"}" })
 }
 
-/// Writes a record of an image that has been begun.
+/// Writes a record of the current image.
 pub(super) fn record(
     out: &mut dyn Write,
     record: &Decoded<'_>,
@@ -74,7 +74,7 @@ pub(super) fn named(out: &mut dyn Write, commas: &mut Commas, head: &Head<'_>) -
     }
 }
 
-/// What is known of an image beside its records.
+/// Properties of an image besides its records.
 pub(super) fn about(out: &mut dyn Write, commas: &mut Commas, head: &Head<'_>, payload: Payload) -> io::Result<()> {
     named(out, commas, head)?;
     if let Some(id) = head.id {

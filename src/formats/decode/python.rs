@@ -1,30 +1,30 @@
-//! JSON as Python's `json` writes it, which is what crit prints: a space behind commas and colons, or lines with
-//! indentation; nothing but ASCII.
+//! JSON with the white space of Python's `json` module, which crit uses: a space after commas and colons, or indented
+//! lines. All characters are ASCII.
 
 use std::io::{self, Write};
 
-/// Where in the JSON the writer is.
+/// Position within the JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum At {
     /// Between values.
     Structure,
-    /// Behind a bracket that opens: if it closes at once, nothing stands in between.
+    /// After an opening bracket. If it is closed at once, nothing is written in between.
     Opened,
-    /// In a string.
+    /// Inside a string.
     Text,
-    /// Behind a backslash in a string.
+    /// After a backslash in a string.
     Escape,
 }
 
-/// Passes JSON on with other white space. What goes in may have any.
+/// Passes JSON on with different white space. The input may have any white space.
 #[derive(Debug)]
 pub(super) struct PythonJson<W> {
     out: W,
     at: At,
-    /// Spaces for each level, on a line for each value; `None` for one line.
+    /// Spaces per level, with one value per line. `None` for a single line.
     indent: Option<usize>,
     depth: usize,
-    /// The bytes of a character that is not whole yet.
+    /// The bytes of an incomplete character.
     part: Vec<u8>,
 }
 
@@ -64,7 +64,7 @@ impl<W: Write> PythonJson<W> {
         Ok(())
     }
 
-    /// A byte of a character that is not ASCII.
+    /// Takes a byte of a character that is not ASCII.
     fn wide(&mut self, byte: u8) -> io::Result<()> {
         self.part.push(byte);
         match str::from_utf8(&self.part) {
@@ -109,7 +109,7 @@ impl<W: Write> PythonJson<W> {
 
 impl<W: Write> Write for PythonJson<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // Long texts are passed on whole.
+        // Long texts are passed on in one piece.
         let mut rest = bytes;
         while let Some((&byte, after)) = rest.split_first() {
             if self.at == At::Text && self.part.is_empty() {
@@ -144,7 +144,7 @@ mod tests {
         String::from_utf8(out).unwrap()
     }
 
-    /// What Python 3's `json.dumps` gives, without and with `indent=4`.
+    /// The output of Python 3's `json.dumps`, without and with `indent=4`.
     #[test]
     fn white_space_is_that_of_python() {
         let json = "{\"a\":[1,\n2],\"b\":{},\"c\":[],\"d\":\"x,y:{\\\"é😀\",\"e\":[[],{\"f\":null}]}";

@@ -9,12 +9,12 @@ use crate::abi::{device::Device, hints};
 use crate::formats::json::{lossy, text};
 use crate::images::decode::{Body, Field, Message, Number, Show, Value, Wire};
 
-/// How values are spelled.
+/// How values are spelt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Spelling {
-    /// As crit spells them.
+    /// As in crit.
     pub(super) crit: bool,
-    /// Numbers as they are.
+    /// As plain numbers.
     pub(super) plain: bool,
 }
 
@@ -37,7 +37,7 @@ impl Commas {
 }
 
 impl Spelling {
-    /// Writes what is in a record as the entries of an object that has been begun.
+    /// Writes the fields of a record as entries of the current object.
     pub(super) fn entries(self, out: &mut dyn Write, commas: &mut Commas, body: &Body<'_>) -> io::Result<()> {
         match body {
             Body::Message(message) => self.fields(out, commas, message),
@@ -101,8 +101,8 @@ impl Spelling {
         Ok(())
     }
 
-    /// The key of a field. CRIU 4.2 gave the number of pages another field, and the old one another name: where only the old
-    /// one is, an older CRIU wrote it, and its crit knows it by the old name.
+    /// The key of a field. In CRIU 4.2 the number of pages moved to a new field, and the old field was renamed. A
+    /// record with only the old field was written by an older CRIU, whose crit uses the old name.
     fn name(self, message: &Message<'_>, field: Field<'_, '_>) -> &'static str {
         match field.name() {
             "compat_nr_pages" if self.crit && message.fields().all(|other| other.name() != "nr_pages") => "nr_pages",
@@ -127,7 +127,7 @@ impl Spelling {
             Value::Signed(number) if !self.plain && field.show() == Show::Hex => write!(out, "\"{number:#x}\""),
             Value::Unsigned(number) => write!(out, "{number}"),
             Value::Signed(number) => write!(out, "{number}"),
-            // JSON has no other numbers.
+            // JSON has no infinity and no NaN.
             Value::Float(number) if number.is_finite() => write!(out, "{number}"),
             Value::Float(_) => out.write_all(b"null"),
             Value::Enum(_, Some(name)) => text(out, name),
@@ -138,7 +138,7 @@ impl Spelling {
                     Err(_) if self.crit => text(out, &python_bytes(bytes)),
                     Err(_) => text(out, &lossy(bytes)),
                 },
-                // crit writes them as text whether the rest is plain or not.
+                // crit always writes them as text, whether plain or not.
                 Show::UnixName if self.crit => text(out, &quoted_printable(bytes)),
                 Show::UnixName if !self.plain => text(out, &lossy(&unix_name(bytes))),
                 _ => self.bytes(out, bytes),
@@ -155,7 +155,7 @@ impl Spelling {
             (Show::StatDevice, Some(number)) => device(out, Device::from_stat(number)),
             (Show::Flags(dictionary), Some(mask)) => match hints::flags(dictionary, mask, field.machine().arch) {
                 Some(names) if self.crit => {
-                    // crit says nothing of read-only, and has the shorter of two names.
+                    // crit omits O_RDONLY, and uses the shorter of two names.
                     let names = names.iter().filter(|name| *name != "O_RDONLY");
                     let names = names.map(|name| if *name == "MAP_ANONYMOUS" { "MAP_ANON" } else { name });
                     text(out, &names.collect::<Vec<_>>().join(" | "))
@@ -182,12 +182,12 @@ impl Spelling {
         }
     }
 
-    /// Writes bytes that are no text.
+    /// Writes bytes that are not text.
     pub(super) fn bytes(self, out: &mut dyn Write, bytes: &[u8]) -> io::Result<()> {
         if self.crit { base64_lines(out, bytes) } else { hex(out, bytes) }
     }
 
-    /// Whether the text of a field loses some of its bytes. As crit writes it, none does.
+    /// Whether a field loses bytes as text. In crit's spelling none does.
     fn loses(self, field: Field<'_, '_>) -> bool {
         if self.crit {
             return false;
@@ -206,7 +206,7 @@ impl Spelling {
     }
 }
 
-/// Writes the value of a field, or the list of its values.
+/// Writes the value of a field, or a list of its values.
 fn each<'m>(
     out: &mut dyn Write,
     field: Field<'_, 'm>,
@@ -231,8 +231,8 @@ fn device(out: &mut dyn Write, device: Device) -> io::Result<()> {
     write!(out, "\"{}:{}\"", device.major, device.minor)
 }
 
-/// The name of a unix socket as the kernel shows it: a path without the byte that ends it; an abstract name with `@` for
-/// each zero byte.
+/// The name of a unix socket as the kernel prints it: a path without its final zero byte, or an abstract name with `@`
+/// for each zero byte.
 fn unix_name(name: &[u8]) -> Vec<u8> {
     match name {
         [0, ..] => name.replace(b"\0", b"@"),
@@ -251,7 +251,7 @@ pub(super) fn hex(out: &mut dyn Write, bytes: &[u8]) -> io::Result<()> {
     write!(out, "\"{}\"", HEXLOWER.encode_display(bytes))
 }
 
-/// Writes bytes as text in base64 in lines of 76 characters, each with its end (MIME, RFC 2045), as crit does.
+/// Writes bytes as base64 text in lines of 76 characters, each with a newline (MIME, RFC 2045), as crit does.
 pub(super) fn base64_lines(out: &mut dyn Write, bytes: &[u8]) -> io::Result<()> {
     out.write_all(b"\"")?;
     for line in bytes.chunks(57) {
@@ -260,7 +260,7 @@ pub(super) fn base64_lines(out: &mut dyn Write, bytes: &[u8]) -> io::Result<()> 
     out.write_all(b"\"")
 }
 
-/// Bytes as Python shows them, `b'…'`: so does crit with text that is not UTF-8.
+/// Bytes in Python's notation, `b'…'`. crit uses it for text that is not UTF-8.
 fn python_bytes(bytes: &[u8]) -> String {
     let quote = if bytes.contains(&b'\'') && !bytes.contains(&b'"') { b'"' } else { b'\'' };
     let mut text = format!("b{}", char::from(quote));
@@ -279,8 +279,8 @@ fn python_bytes(bytes: &[u8]) -> String {
     text
 }
 
-/// Bytes as quoted-printable text (RFC 2045), with the choices of Python's `quopri`, which crit asks: lines of 76
-/// characters at most, blanks quoted only at the end of a line, ends of lines as they are.
+/// Bytes as quoted-printable text (RFC 2045), as encoded by Python's `quopri`, which crit uses: lines of at most 76
+/// characters, blanks quoted only at the end of a line, line ends unchanged.
 fn quoted_printable(bytes: &[u8]) -> String {
     const LINE: usize = 76;
     let newline = bytes.iter().position(|&b| b == b'\n');
@@ -291,7 +291,7 @@ fn quoted_printable(bytes: &[u8]) -> String {
     while let Some(&byte) = bytes.get(at) {
         let next = bytes.get(at + 1).copied();
         let is_blank = matches!(byte, b' ' | b'\t');
-        // A dot alone on a line ends a mail.
+        // A line with a single dot ends a mail.
         let lone_dot = byte == b'.' && column == 0 && matches!(next, None | Some(b'\n' | b'\r' | 0));
         let is_control = byte < b' ' && !matches!(byte, b'\r' | b'\n' | b'\t');
         if byte > b'~' || byte == b'=' || is_control || lone_dot || is_blank && next.is_none() {
@@ -334,7 +334,7 @@ mod tests {
         String::from_utf8(out).unwrap()
     }
 
-    /// The test vectors of RFC 4648, section 10, and what Python's `base64.encodebytes` makes of more than a line.
+    /// The test vectors of RFC 4648, section 10, and the output of Python's `base64.encodebytes` for more than a line.
     #[test]
     fn base64_is_that_of_the_standard_in_lines() {
         let vectors = [
@@ -362,7 +362,7 @@ mod tests {
         assert_eq!(unix_name(b""), b"");
     }
 
-    /// What Python 3.11's `quopri.encodestring` gives.
+    /// The output of Python 3.11's `quopri.encodestring`.
     #[test]
     fn quoted_printable_is_that_of_python() {
         let x = |count| "x".repeat(count);
@@ -388,7 +388,7 @@ mod tests {
         }
     }
 
-    /// What Python's `repr` gives.
+    /// The output of Python's `repr`.
     #[test]
     fn bytes_are_shown_as_python_shows_them() {
         let cases: [(&[u8], &str); 4] = [

@@ -1,5 +1,5 @@
-//! Processes in documents of ECS: the one that a row is of, its parent, and the leaders of its group, its session and its
-//! container, with what rules ask of them.
+//! Processes in ECS documents: the process of the row, its parent, and the leaders of its group, its session and its
+//! container, with the fields that rules use.
 
 use serde_json::Value as Json;
 
@@ -8,23 +8,23 @@ use crate::formats::document::{PathText, text_of};
 use crate::formats::known::Known;
 use crate::tables::Value;
 
-/// How much is said of a process.
+/// How much is written about a process.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Detail {
     /// Its ids, name and executable.
     Names,
-    /// And its users and its terminal.
+    /// Also its users and its terminal.
     Users,
-    /// And its arguments, which may be long.
+    /// Also its arguments, which may be long.
     All,
 }
 
-/// Who leads others, in ECS.
+/// The leaders of a process in ECS.
 const LEADERS: [&str; 3] = ["process.group_leader", "process.session_leader", "process.entry_leader"];
 
 impl Filling<'_> {
-    /// A process that another column names. ECS has the host's pid and the one in the namespace. Only the latter is known;
-    /// it stands in both, because searches use the first, and a tag says so.
+    /// A process named by another column. ECS has fields for the pid on the host and in the namespace. Only the latter
+    /// is known. It is written to both, because searches use the first, and a tag says so.
     pub(super) fn related_process(&mut self, field: &str, value: &Value<'_>) -> bool {
         let Value::Integer(pid) = value else { return false };
         let Ok(pid) = u32::try_from(*pid) else { return false };
@@ -40,7 +40,7 @@ impl Filling<'_> {
         true
     }
 
-    /// The process that a row is of. Of rows of processes, who leads them is said, too; of others, who started it.
+    /// The process of the row. Rows about processes also name its leaders; other rows name its parent.
     pub(super) fn own_process(&mut self, pid: u32, is_subject: bool) {
         self.process("process", pid, if is_subject { Detail::All } else { Detail::Names });
         let Some(known) = self.origin.process(pid) else { return };
@@ -92,7 +92,7 @@ impl Filling<'_> {
         }
     }
 
-    /// What a process was started with, and where.
+    /// The command line and working directory of a process.
     fn arguments(&mut self, field: &str, known: &Known) {
         let pieces = known.argv.as_ref().filter(|pieces| !pieces.is_empty());
         let args: Option<Vec<Json>> = pieces.map(|pieces| pieces.iter().map(|one| text_of(one).into()).collect());
@@ -116,7 +116,7 @@ impl Filling<'_> {
         }
     }
 
-    /// The terminal of a process, if it has one, and whether somebody sits there.
+    /// The terminal of a process, if any, and whether it is interactive.
     fn terminal(&mut self, field: &str, pid: u32) {
         let origin = self.origin;
         self.set_new(&format!("{field}.interactive"), origin.processes.is_interactive(pid).map(Json::from));
@@ -131,7 +131,7 @@ impl Filling<'_> {
         }
     }
 
-    /// Sets a value, if there is one, where nothing stands yet: the row itself knows best.
+    /// Sets a value unless there already is one: the row itself has precedence.
     fn set_new(&mut self, field: &str, value: Option<Json>) {
         if let Some(value) = value.filter(|_| self.document.get(field).is_none()) {
             self.document.set(field, value);

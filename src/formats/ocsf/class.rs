@@ -1,20 +1,20 @@
-//! Which class of events a row is of.
+//! The class of events for a row.
 
 use super::evidence::subject;
 use crate::formats::Origin;
 use crate::formats::document;
 use crate::tables::{Row, Subject};
 
-/// A class, and what its events say was done.
+/// A class, and the activity of its events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Class {
     pub(super) uid: u32,
     pub(super) name: &'static str,
     pub(super) category: (u32, &'static str),
     pub(super) activity: (u32, &'static str),
-    /// What the event is about, if it is evidence.
+    /// The subject of the event, if it is evidence.
     pub(super) evidence: Option<Subject>,
-    /// Whether the class itself has a device. To others it comes with the profile `host`.
+    /// Whether the class itself has a device. Other classes get it with the profile `host`.
     pub(super) has_device: bool,
 }
 
@@ -31,7 +31,7 @@ const INVENTORY: Class = Class {
     has_device: true,
 };
 
-/// What is no evidence, and has no class.
+/// For rows that are not evidence and have no class.
 const BASE: Class = Class {
     uid: 0,
     name: "Base Event",
@@ -41,7 +41,7 @@ const BASE: Class = Class {
     has_device: false,
 };
 
-/// What went wrong with the archive.
+/// For problems with the archive.
 const ERROR: Class = Class {
     uid: 6008,
     name: "Application Error",
@@ -52,7 +52,7 @@ const ERROR: Class = Class {
 };
 
 impl Class {
-    /// That of a row.
+    /// The class of a row.
     pub(super) fn of(row: &dyn Row, origin: &Origin) -> Self {
         match row.table().event.subject {
             Subject::Device => INVENTORY,
@@ -70,12 +70,12 @@ impl Class {
         }
     }
 
-    /// The queries of before Live Evidence Info, which 1.5.0 deprecated.
+    /// The query classes before Live Evidence Info, deprecated in 1.5.0.
     fn legacy(row: &dyn Row) -> Self {
         let subject = subject(row);
         let (uid, name) = match subject {
             Subject::Process => (5015, "Process Query"),
-            // These have to say whose they are.
+            // These require the process they belong to.
             Subject::Connection | Subject::Module if document::pid_of(row).is_none() => return BASE,
             Subject::Connection => (5012, "Network Connection Query"),
             Subject::File => (5007, "File Query"),
@@ -87,7 +87,7 @@ impl Class {
         Class { uid, name, category: DISCOVERY, activity: QUERY, evidence: Some(subject), has_device: false }
     }
 
-    /// Whether the class has the process as an attribute of its own, beside its object.
+    /// Whether the class has the process as a separate attribute, next to its object.
     pub(super) fn has_process(&self) -> bool {
         matches!(self.uid, 5011 | 5012)
     }

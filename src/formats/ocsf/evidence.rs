@@ -1,4 +1,4 @@
-//! What a row is evidence of: a process, a file, a connection; one object a row, as the schema wants it.
+//! The evidence of a row: a process, a file or a connection. One object per row, as the schema requires.
 
 use serde_json::{Value as Json, json};
 
@@ -8,7 +8,7 @@ use crate::formats::document::{
 use crate::formats::{Columns, Origin};
 use crate::tables::{Form, Row, Subject, System, Target, Value};
 
-/// What a row is evidence of.
+/// The evidence of a row.
 pub(super) fn evidence(row: &dyn Row, columns: &Columns, origin: &Origin, subject: Subject, id: &str) -> Document {
     let mut evidence = Document::default();
     let (number, name) = match subject {
@@ -37,7 +37,7 @@ pub(super) fn evidence(row: &dyn Row, columns: &Columns, origin: &Origin, subjec
     evidence
 }
 
-/// What a row is about. A file that has no path is something that its process holds; a device has a name.
+/// The subject of a row. A file without a path is an object of its process; a device has a name.
 pub(super) fn subject(row: &dyn Row) -> Subject {
     let table = row.table();
     let has = |column: &str| table.column(column).is_some_and(|column| !is_empty(&row.value(column)));
@@ -51,10 +51,10 @@ pub(super) fn subject(row: &dyn Row) -> Subject {
     }
 }
 
-/// Fields that stand in the evidence itself.
+/// Fields of the evidence itself.
 pub(super) const BESIDE: [&str; 2] = ["state", "tcp_state_id"];
 
-/// The fields that a row's columns go to, as far as the evidence can have them.
+/// The fields that the columns of a row map to, if the evidence can have them.
 fn targets<'r>(
     row: &'r dyn Row,
     columns: &Columns,
@@ -71,13 +71,13 @@ fn targets<'r>(
     })
 }
 
-/// A value as a field has it, if it can.
+/// A value in the type of a field, if possible.
 pub(super) fn field(target: &Target, value: &Value<'_>) -> Option<Json> {
     if is_empty(value) || is_blank(value) {
         return None;
     }
     match target.form {
-        // Lists of addresses keep what they have: `ip` is one address.
+        // A list of addresses stays as it is: `ip` is a single address.
         Form::Plain => {
             (!matches!(value, Value::Integer(_)) || !needs_more(value)).then(|| plain_in(target.field, value))
         }
@@ -117,7 +117,7 @@ fn is_uuid(text: &str) -> bool {
         && groups.iter().all(|group| group.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
-/// The states of TCP, from 1, as the kernel names them.
+/// TCP states, from 1, with the kernel's names.
 const STATES: [&str; 11] = [
     "ESTABLISHED",
     "SYN_SENT",
@@ -132,19 +132,19 @@ const STATES: [&str; 11] = [
     "CLOSING",
 ];
 
-/// The numbers of the states that the kernel names.
+/// The number of a TCP state with the kernel's name.
 fn tcp_state(name: &str) -> Option<u32> {
     STATES.iter().zip(1..).find(|(state, _)| **state == name).map(|(_, number)| number)
 }
 
-/// The name that the schema has for a state of TCP.
+/// The schema's name for a TCP state.
 pub(super) fn tcp_state_name(number: u64) -> Option<&'static str> {
     const CLOSED: usize = 6;
     let index = usize::try_from(number).ok()?.checked_sub(1)?;
     if index == CLOSED { Some("CLOSED") } else { STATES.get(index).copied() }
 }
 
-/// The number of a type of files, and the name that the schema has for it; others keep ours.
+/// The number and the schema's name of a file type. Other types keep our name.
 fn file_type(name: &str) -> (u32, &str) {
     match name {
         "regular" => (1, "Regular File"),
@@ -158,7 +158,7 @@ fn file_type(name: &str) -> (u32, &str) {
     }
 }
 
-/// The process that a row is about, and its parent.
+/// The process of a row, and its parent.
 fn process(evidence: &mut Document, row: &dyn Row, origin: &Origin) {
     let Some(pid) = document::pid_of(row) else { return };
     known_process(evidence, "process", pid, origin);
@@ -174,7 +174,7 @@ fn process(evidence: &mut Document, row: &dyn Row, origin: &Origin) {
     }
 }
 
-/// A process, with what is known of it wherever that is not said yet.
+/// A process, with known values where none is set yet.
 pub(super) fn known_process(evidence: &mut Document, at: &str, pid: u32, origin: &Origin) {
     evidence.set(&format!("{at}.pid"), pid);
     evidence.set(&format!("{at}.uid"), origin.entity(pid));
@@ -197,7 +197,7 @@ pub(super) fn known_process(evidence: &mut Document, at: &str, pid: u32, origin:
     }
 }
 
-/// An end of a connection. The schema has no addresses here: they are what can be searched for.
+/// An end of a connection. The schema has no addresses here: they are observables.
 fn connection(evidence: &mut Document, row: &dyn Row, origin: &Origin, id: &str) {
     evidence.set("connection_info.uid", id);
     let flow = Flow::of(row, origin);
@@ -209,7 +209,7 @@ fn connection(evidence: &mut Document, row: &dyn Row, origin: &Origin, id: &str)
     evidence.set("connection_info.direction_id", direction);
     evidence.set("connection_info.direction", name);
     let Some(flow) = flow else {
-        // Numbers of states are those of TCP.
+        // State numbers apply to TCP only.
         evidence.0.remove("tcp_state_id");
         return;
     };
@@ -224,7 +224,7 @@ fn connection(evidence: &mut Document, row: &dyn Row, origin: &Origin, id: &str)
     evidence.set_some("connection_info.community_uid", flow.community_id());
 }
 
-/// A file by its path; what is no path is its name.
+/// A file by its path. Without a path, by its name.
 fn file(evidence: &mut Document, at: &str, row: &dyn Row) {
     let column = |name: &str| row.table().column(name).map(|column| row.value(column));
     let Some(path) = column("path") else { return };
@@ -247,7 +247,7 @@ fn file(evidence: &mut Document, at: &str, row: &dyn Row) {
     evidence.set(&format!("{at}.type"), name);
 }
 
-/// A network device. The schema has a list of them, and of their types few.
+/// A network device. The schema has a list of them, and only a few types.
 fn interface(evidence: &mut Document, row: &dyn Row) {
     let kind = row.table().column("type").and_then(|column| plain(&row.value(column)).as_str().map(str::to_owned));
     let (number, name) = match kind.as_deref() {
@@ -262,7 +262,7 @@ fn interface(evidence: &mut Document, row: &dyn Row) {
     }
 }
 
-/// A mapping: of a file, or of what its kind says.
+/// A mapping: of a file, or of its kind.
 fn module(evidence: &mut Document, row: &dyn Row) {
     let column = |name: &str| row.table().column(name).map(|column| row.value(column));
     if let Some(path) = column("path").and_then(|path| PathText::of(&path)) {

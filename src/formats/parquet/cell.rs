@@ -1,4 +1,4 @@
-//! Cells of a row with their types. They are made where the row is, and wait in columns.
+//! Typed cells of a row. They are made where the row is, and wait in columns.
 
 use std::borrow::Cow;
 
@@ -30,7 +30,7 @@ pub(super) enum Cell {
 pub struct Cells(pub(super) Vec<Cell>);
 
 impl Cells {
-    /// Of a row, behind some keys.
+    /// The cells of a row, after some keys.
     pub(in super::super) fn of(lead: &[(&str, Value<'_>)], row: &dyn Row, columns: &Columns) -> Self {
         let (mut cells, mut lost) = (Vec::new(), Map::new());
         let mut add = |name: &str, kind: Kind, value: &Value<'_>| {
@@ -49,7 +49,7 @@ impl Cells {
         Cells(cells)
     }
 
-    /// Bytes of memory that they take, about.
+    /// Approximate size in memory, in bytes.
     pub(in super::super) fn len(&self) -> usize {
         self.0.iter().map(Cell::len).fold(0, usize::saturating_add)
     }
@@ -80,7 +80,7 @@ fn scalar(scalar: Scalar, value: &Value<'_>) -> Cell {
         (Scalar::Bool, Value::Bool(on)) => Cell::Bool(*on),
         (Scalar::Number, Value::Integer(number)) => i64::try_from(*number).map_or(Cell::Null, Cell::Number),
         (Scalar::Large, Value::Integer(number)) => u64::try_from(*number).map_or(Cell::Null, Cell::Large),
-        // Engines have no year before the first.
+        // Engines have no years before year 1.
         (Scalar::Time, Value::Time(time)) if *time >= FIRST => Cell::Number(time.as_microsecond()),
         (Scalar::Text, value) => Cell::Text(text(value)),
         _ => Cell::Null,
@@ -98,7 +98,8 @@ fn text(value: &Value<'_>) -> String {
     }
 }
 
-/// What a cell does not tell of a value: all bytes of what is no UTF-8, and what the type of the column does not hold.
+/// What a cell loses of a value: the bytes of text that is not UTF-8, and values that the type of the column cannot
+/// hold.
 fn lost(cell: &Cell, value: &Value<'_>) -> Option<Json> {
     match (cell, value) {
         (Cell::List(cells), Value::List(items)) => lost_of_list(cells, items),
@@ -110,7 +111,7 @@ fn lost(cell: &Cell, value: &Value<'_>) -> Option<Json> {
     }
 }
 
-/// The same of a list: where an item lost something, there are the bytes of all.
+/// The same for a list: if one item loses something, the bytes of all items.
 fn lost_of_list(cells: &[Cell], items: &[Value<'_>]) -> Option<Json> {
     let all: Vec<Option<Json>> = cells.iter().zip(items).map(|(cell, item)| lost(cell, item)).collect();
     if all.iter().all(Option::is_none) {

@@ -1,4 +1,4 @@
-//! A column whose cells wait until its rows are written: packed, for many tables wait at once.
+//! A column whose cells wait until its rows are written. They are packed, as many tables wait at once.
 
 use ::parquet::data_type::{BoolType, ByteArrayType, FixedLenByteArray, FixedLenByteArrayType, Int64Type};
 use ::parquet::errors::ParquetError;
@@ -9,23 +9,23 @@ use super::LARGE_BYTES;
 use super::cell::Cell;
 use super::texts::{Texts, make_room};
 
-/// Levels that are handed on at once, about.
+/// Approximate number of levels that are passed on at once.
 const CHUNK: usize = 8192;
 
-/// In a level: how much of a value is there. Of a list, from nothing to an item; of others, nothing or all.
+/// Bits of a level: how much of a value exists. From nothing to an item for lists; nothing or all for other values.
 const THERE: u8 = 0b011;
-/// In a level: the item is of the list that the one before it is of.
+/// Bit of a level: the item belongs to the same list as the one before it.
 const AGAIN: u8 = 0b100;
-/// Of a list: it has no items; it has one that is null; it has one.
+/// For lists: no items; a null item; an item.
 const EMPTY: u8 = 1;
 const NULL_ITEM: u8 = 2;
 const ITEM: u8 = 3;
 
-/// A column of rows that wait.
+/// A column of waiting rows.
 #[derive(Debug)]
 pub(super) struct Column {
     kind: Kind,
-    /// One for each cell, or for each item of lists.
+    /// One for each cell, or for each item of a list.
     levels: Vec<u8>,
     values: Values,
 }
@@ -43,7 +43,7 @@ impl Column {
         Column { kind, levels: Vec::new(), values: Values::of(kind.scalar) }
     }
 
-    /// Adds a cell. Tells whether it was taken: there is a limit to what Parquet holds.
+    /// Adds a cell. Returns whether it was accepted, as Parquet has a size limit.
     #[must_use]
     pub(super) fn push(&mut self, cell: &Cell) -> bool {
         let Cell::List(items) = cell else {
@@ -59,7 +59,7 @@ impl Column {
         })
     }
 
-    /// Adds a value, and the level that it or its absence has.
+    /// Adds a value, with the level of the value or of its absence.
     fn one(&mut self, cell: &Cell, again: u8, absent: u8, there: u8) -> bool {
         let is_there = match (&mut self.values, cell) {
             (Values::Bools(bools), Cell::Bool(on)) => {
@@ -90,12 +90,12 @@ impl Column {
         true
     }
 
-    /// Bytes of memory that it takes.
+    /// Size in memory, in bytes.
     pub(super) fn size(&self) -> usize {
         self.levels.capacity().saturating_add(self.values.size())
     }
 
-    /// Writes what waits; nothing does any more.
+    /// Writes the waiting cells and clears the column.
     pub(super) fn write(&mut self, column: &mut SerializedColumnWriter<'_>) -> Result<(), ParquetError> {
         let levels = std::mem::take(&mut self.levels);
         let mut values = std::mem::replace(&mut self.values, Values::of(self.kind.scalar)).into_packed();
@@ -114,7 +114,7 @@ impl Column {
     }
 }
 
-/// Where a chunk ends: not within a list.
+/// The end of a chunk, which must not be within a list.
 fn end_of_chunk(levels: &[u8]) -> usize {
     let more = levels.iter().skip(CHUNK).take_while(|level| *level & AGAIN != 0).count();
     CHUNK.saturating_add(more).min(levels.len())
@@ -188,7 +188,7 @@ impl Packed {
     }
 }
 
-/// A number as a decimal: two's complement, the highest byte first.
+/// A number as a decimal: two's complement, big-endian.
 fn decimal(number: u64) -> FixedLenByteArray {
     let bytes = u128::from(number).to_be_bytes();
     bytes.last_chunk::<LARGE_BYTES>().map(|last| last.to_vec()).unwrap_or_default().into()

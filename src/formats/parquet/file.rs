@@ -1,5 +1,5 @@
-//! The frame of a file: its groups of rows, and at its end where they are. The library's own frame knows only at its beginning whether
-//! rows are sorted; this one asks for each group.
+//! The structure of a file: groups of rows, and at the end their positions. The library's own writer fixes at the start
+//! whether rows are sorted; this one decides for each group.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,12 +16,12 @@ use ::parquet::schema::types::{SchemaDescPtr, SchemaDescriptor, TypePtr};
 
 use super::column::Column;
 
-/// What a file begins with.
+/// The first bytes of a file.
 const MAGIC: &[u8] = b"PAR1";
-/// Bytes of the least and the greatest value of a column, or of a page, that are kept.
+/// Maximum size of stored minimum and maximum values of a column or page, in bytes.
 const TRUNCATED: usize = 64;
 
-/// A file that is being written. It hands on what is done.
+/// A file that is being written. Completed bytes can be taken at any time.
 pub(super) struct File {
     out: TrackedWrite<Sink>,
     sink: Sink,
@@ -33,14 +33,14 @@ pub(super) struct File {
     pages: Vec<Pages>,
 }
 
-/// What is on the pages of a group, by column.
+/// The pages of a group, by column.
 type Pages = (
     Vec<Option<::parquet::file::page_index::column_index::ColumnIndexMetaData>>,
     Vec<Option<::parquet::file::page_index::offset_index::OffsetIndexMetaData>>,
 );
 
 impl File {
-    /// A file of a schema, whose groups may be sorted by a column.
+    /// Creates a file with a schema, whose groups may be sorted by a column.
     pub(super) fn new(schema: TypePtr, sorted_by: Option<usize>) -> io::Result<Self> {
         let by = sorted_by.and_then(|column| i32::try_from(column).ok());
         let by = by.map(|column_idx| vec![SortingColumn { column_idx, descending: false, nulls_first: false }]);
@@ -58,7 +58,7 @@ impl File {
         })
     }
 
-    /// Writes the rows that wait in columns as a group.
+    /// Writes the waiting rows as a group.
     pub(super) fn group(&mut self, columns: &mut [Column], sorted: bool) -> Result<(), ParquetError> {
         let properties = if sorted { &self.sorted } else { &self.properties };
         let number =
@@ -79,13 +79,13 @@ impl File {
         group.close().map(drop)
     }
 
-    /// What was written since this was asked the last time.
+    /// The bytes written since the last call.
     pub(super) fn take(&mut self) -> io::Result<Vec<u8>> {
         self.out.flush()?;
         Ok(self.sink.take())
     }
 
-    /// Writes the end, and gives what was not taken.
+    /// Writes the end, and returns the remaining bytes.
     pub(super) fn finish(mut self) -> Result<Vec<u8>, ParquetError> {
         let mut index = PageIndexBuilder::new(self.groups.len(), self.schema.num_columns());
         for (group, (columns, offsets)) in self.pages.into_iter().enumerate() {
@@ -122,7 +122,7 @@ fn properties(sorted_by: Option<Vec<SortingColumn>>) -> WriterProperties {
         .build()
 }
 
-/// Bytes that were written and are not handed on yet. The library keeps the end that writes.
+/// Bytes that were written but not yet taken. The library keeps the writing end.
 #[derive(Clone, Default)]
 struct Sink(Arc<Mutex<Vec<u8>>>);
 

@@ -1,9 +1,9 @@
-//! Rows as Apache Parquet, one table a file, for engines that ask many archives at once (`DuckDB`, Spark, `ClickHouse`,
-//! Athena).
+//! Rows as Apache Parquet, one table per file, for engines that query many archives at once (`DuckDB`, Spark,
+//! `ClickHouse`, Athena).
 //!
-//! Switches, numbers and times have Parquet's types, times in microseconds of UTC; lists are lists. What else is text in our JSON
-//! is text here, objects are JSON. Rows have one more column, `_hex`: an object with what those columns lost, in hexadecimal.
-//! `docs/parquet.md` tells more.
+//! Booleans, numbers and times have Parquet's types, with times in microseconds of UTC. Lists are lists. Other values
+//! are the text of our JSON, and objects are JSON. Rows have an additional column, `_hex`: an object with what the
+//! columns lost, in hexadecimal. See `docs/parquet.md`.
 
 mod cell;
 mod column;
@@ -28,15 +28,15 @@ use super::kind::{HEX, Kind, Scalar};
 use super::style::{Columns, Style};
 use crate::tables::{Table, Value};
 
-/// Rows that are written together, at most.
+/// Maximum number of rows that are written together.
 const ROWS: usize = 1 << 20;
-/// Bytes of memory that a table's rows take until they are written, about.
+/// Approximate memory that a table's rows use until they are written, in bytes.
 const BYTES: usize = 16 << 20;
-/// The column by which rows are sorted, if they are.
+/// The column by which rows may be sorted.
 const SORTED_BY: &str = "archive";
-/// Digits of the greatest number of 64 bits without a sign.
+/// Digits of the largest unsigned number of 64 bits.
 const LARGE_DIGITS: i32 = 20;
-/// Bytes that so many digits need.
+/// Bytes needed for that number of digits.
 const LARGE_BYTES: usize = 9;
 
 /// Apache Parquet.
@@ -48,7 +48,7 @@ impl Encode for Parquet {
     }
 
     fn doc(&self) -> &'static str {
-        "Apache Parquet, one table a file"
+        "Apache Parquet, one table per file"
     }
 
     fn extension(&self) -> &'static str {
@@ -90,7 +90,7 @@ impl Sheet for Writer {
     }
 }
 
-/// The schema of a file with columns of some names.
+/// The schema of a file with named columns.
 pub(super) fn schema_of<'n>(
     table: &str,
     columns: impl Iterator<Item = (&'n str, Kind)>,
@@ -128,7 +128,7 @@ fn value(name: &str, scalar: Scalar) -> Result<TypePtr, ParquetError> {
 struct Writer {
     file: File,
     columns: Vec<Column>,
-    /// Rows that wait.
+    /// Number of waiting rows.
     rows: usize,
     order: Order,
 }
@@ -140,7 +140,7 @@ impl std::fmt::Debug for Writer {
 }
 
 impl Writer {
-    /// A file for some columns of a table, behind those of some keys.
+    /// Creates a file for columns of a table, after those of some keys.
     fn new<'k>(table: &Table, columns: &Columns, lead: impl Iterator<Item = &'k str>) -> io::Result<Self> {
         let lead: Vec<&str> = lead.collect();
         let own = columns.of(table).map(|(_, column)| (&*column.name, Kind::of(column)));
@@ -153,12 +153,12 @@ impl Writer {
         Ok(Writer { file, columns, rows: 0, order: Order::by(sorted_by) })
     }
 
-    /// Takes a row; writes those that wait if they are many.
+    /// Takes a row. Writes the waiting rows if there are many.
     fn take(&mut self, row: &Cells, out: &mut dyn Write) -> io::Result<()> {
         self.order.see(row);
         for (column, cell) in self.columns.iter_mut().zip(&row.0) {
             if !column.push(cell) {
-                let message = "a cell has more than the 1 GiB that Parquet takes; write this table as ndjson";
+                let message = "a cell is larger than 1 GiB, the limit of Parquet; write this table as ndjson";
                 return Err(io::Error::new(io::ErrorKind::InvalidData, message));
             }
         }
@@ -169,12 +169,12 @@ impl Writer {
         self.write_group(out)
     }
 
-    /// Bytes of memory that the rows take that are not written yet.
+    /// Memory used by the waiting rows, in bytes.
     fn size(&self) -> usize {
         self.columns.iter().map(Column::size).fold(0, usize::saturating_add)
     }
 
-    /// Writes the rows that wait, as a group.
+    /// Writes the waiting rows as a group.
     fn write_group(&mut self, out: &mut dyn Write) -> io::Result<()> {
         if self.rows > 0 {
             self.rows = 0;
@@ -183,16 +183,16 @@ impl Writer {
         out.write_all(&self.file.take()?)
     }
 
-    /// Ends the file.
+    /// Completes the file.
     fn finish(mut self, out: &mut dyn Write) -> io::Result<()> {
         self.write_group(out)?;
         out.write_all(&self.file.finish().map_err(failed)?)
     }
 }
 
-/// Whether the rows of a group come in the order of a column.
+/// Tracks whether the rows of a group are sorted by a column.
 struct Order {
-    /// The column's number.
+    /// Number of the column.
     by: Option<usize>,
     last: Option<String>,
     rises: bool,
@@ -216,7 +216,7 @@ impl Order {
         self.last = Some(text.clone());
     }
 
-    /// Tells of the group that ends, and begins the next.
+    /// Returns the result for the current group, and begins the next.
     fn next_group(&mut self) -> bool {
         let rose = self.rises;
         *self = Order::by(self.by);

@@ -1,26 +1,26 @@
-//! Texts that wait, one behind the other. Rows say the same again and again: of what was said lately there is one.
+//! Waiting texts, one after another. Rows often repeat the same text, so recent ones are stored once.
 
 use ::parquet::data_type::ByteArray;
 
-/// Texts that are remembered.
+/// Number of texts that are remembered.
 const REMEMBERED: usize = 128;
-/// Bytes of a text that is, at most.
+/// Longest text that is remembered, in bytes.
 const SHORT: usize = 512;
-/// Bytes of a text that a page takes, whose sizes have 31 bits.
+/// Longest text in bytes: sizes in a page have 31 bits.
 const LONGEST: usize = 1 << 30;
 
 /// Some texts.
 #[derive(Debug, Default)]
 pub(super) struct Texts {
     bytes: Vec<u8>,
-    /// Where each begins in `bytes`, and its length.
+    /// Start of each text in `bytes`, and its length.
     spans: Vec<(u32, u32)>,
-    /// Where texts are that were said lately, by their hash.
+    /// Positions of recent texts, by their hash.
     lately: Vec<(u32, u32)>,
 }
 
 impl Texts {
-    /// Adds a text. Tells whether it was taken.
+    /// Adds a text. Returns whether it was accepted.
     #[must_use]
     pub(super) fn push(&mut self, text: &[u8]) -> bool {
         let slot = (text.len() <= SHORT).then(|| slot(text));
@@ -48,13 +48,13 @@ impl Texts {
         true
     }
 
-    /// Bytes of memory that they take.
+    /// Size in memory, in bytes.
     pub(super) fn size(&self) -> usize {
         let spans = size_of::<(u32, u32)>().saturating_mul(self.spans.capacity().saturating_add(self.lately.len()));
         self.bytes.capacity().saturating_add(spans)
     }
 
-    /// All of them, as the library wants them.
+    /// All texts, in the library's type.
     pub(super) fn into_values(self) -> impl Iterator<Item = ByteArray> {
         let bytes = ByteArray::from(self.bytes);
         let index = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);
@@ -67,7 +67,7 @@ impl Texts {
     }
 }
 
-/// Makes room for more. A list that doubles would have as much room that nobody uses as it has items.
+/// Makes room for more items. Doubling a list would leave up to half of it unused.
 pub(super) fn make_room<T>(list: &mut Vec<T>, more: usize) {
     if list.capacity().saturating_sub(list.len()) < more {
         list.reserve_exact(more.max(list.len() / 4).max(16));

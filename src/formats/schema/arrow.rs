@@ -1,4 +1,4 @@
-//! Arrow's schemas, in the JSON by which its implementations are tested against each other.
+//! Arrow schemas, in the JSON of Arrow's integration tests.
 
 use serde_json::{Map, Value as Json, json};
 

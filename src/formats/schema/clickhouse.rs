@@ -1,4 +1,4 @@
-//! `ClickHouse`, whose lists cannot be null: they are empty where ours are.
+//! `ClickHouse`. Its lists cannot be null, so null lists become empty.
 
 use super::super::kind::{Kind, Scalar};
 use super::sql::{Comment, Dialect};

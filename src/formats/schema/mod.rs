@@ -1,5 +1,5 @@
-//! The tables in the forms that engines of analysis want, for files of Parquet and of NDJSON. One form a file; what a column is,
-//! [`super::kind`] says for all.
+//! Schemas of the tables for analysis engines, for Parquet and NDJSON files. One form per file. [`super::kind`] defines
+//! the types of columns for all.
 
 mod arrow;
 mod athena;
@@ -13,28 +13,28 @@ mod trino;
 
 use crate::tables::Table;
 
-/// A form of the tables' schemas.
+/// A form of schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SchemaForm {
-    /// Arrow's, as JSON: an object with a schema for each table.
+    /// Arrow schemas as JSON: an object with a schema for each table.
     Arrow,
-    /// The messages of Parquet.
+    /// Parquet message types.
     #[cfg(feature = "parquet")]
     Parquet,
-    /// SQL of Spark. What is between the first line and the last is the schema for its reader.
+    /// SQL for Spark. The lines between the first and the last are the schema for its reader.
     Spark,
-    /// SQL of `DuckDB`.
+    /// SQL for `DuckDB`.
     DuckDb,
-    /// SQL of `ClickHouse`.
+    /// SQL for `ClickHouse`.
     ClickHouse,
-    /// SQL of Trino, of tables over files of Parquet.
+    /// SQL for Trino, for tables over Parquet files.
     Trino,
-    /// SQL of Athena and Hive, of tables over files of Parquet.
+    /// SQL for Athena and Hive, for tables over Parquet files.
     Athena,
 }
 
-/// The schemas of some tables in a form, each as what follows the one before it.
+/// Returns the schemas of some tables in a form, one after another.
 pub fn schema_in(form: SchemaForm, tables: impl Iterator<Item = &'static Table>) -> String {
     let each: fn(&Table) -> String = match form {
         SchemaForm::Arrow => return arrow::schemas(tables),

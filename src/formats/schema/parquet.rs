@@ -1,4 +1,4 @@
-//! Messages of Parquet, as its tools print them.
+//! Parquet message types, as its tools print them.
 
 use ::parquet::schema::printer::print_schema;
 
@@ -9,7 +9,7 @@ use crate::tables::Table;
 pub(super) fn message(table: &Table) -> String {
     let mut text = Vec::new();
     let fields = fields(table);
-    // All names and types are ours: there is none that could be refused.
+    // All names and types are our own, so none can be refused.
     if let Ok(schema) = schema_of(&table.name, fields.iter().map(|field| (&*field.name, field.kind))) {
         print_schema(&mut text, &schema);
     }

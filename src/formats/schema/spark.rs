@@ -1,4 +1,4 @@
-//! Spark: `spark.sql` makes the table; the lines of the columns are what `spark.read.schema` takes.
+//! Spark: `spark.sql` creates the table. The lines of columns are valid for `spark.read.schema`.
 
 use super::super::kind::{Kind, Scalar};
 use super::sql::{Comment, Dialect};

@@ -1,39 +1,39 @@
-//! What the engines' ways to make a table have in common.
+//! Common parts of `CREATE TABLE` for all engines.
 
 use std::fmt::Write as _;
 
 use super::super::kind::{Kind, fields};
 use crate::tables::{Table, on_one_line};
 
-/// How an engine writes what makes a table.
+/// How an engine writes `CREATE TABLE`.
 pub(super) struct Dialect {
-    /// What a table is made by, before its name.
+    /// The words before the name of the table.
     pub(super) create: &'static str,
-    /// What stands around names. None of ours has it.
+    /// Quotation mark around names. None of our names contains it.
     pub(super) quote: char,
     /// The type of a column.
     pub(super) type_of: fn(Kind) -> String,
-    /// How text says what a column means.
+    /// How comments on columns are written.
     pub(super) comment: Comment,
-    /// Characters of a comment, at most: some catalogs take no more.
+    /// Maximum length of a comment in characters, as some catalogs have a limit.
     pub(super) longest: usize,
-    /// What stands behind the columns: of a name and a comment.
+    /// The end of the statement, for a name and a comment.
     pub(super) end: fn(&str, &str) -> String,
 }
 
-/// Where comments stand.
+/// Placement of comments.
 #[derive(Clone, Copy)]
 pub(super) enum Comment {
-    /// Behind the type, as text in which a quote is written twice.
+    /// After the type, as text in which quotes are doubled.
     Doubled,
-    /// The same, where a backslash escapes quotes and itself.
+    /// The same, with a backslash before quotes and backslashes.
     Escaped,
-    /// At the end of the line, behind two dashes.
+    /// At the end of the line, after two dashes.
     Dashes,
 }
 
 impl Comment {
-    /// Text as it stands in SQL.
+    /// Text as an SQL literal.
     fn text(self, text: &str) -> String {
         match self {
             Comment::Doubled => format!("'{}'", text.replace('\'', "''")),
@@ -43,7 +43,7 @@ impl Comment {
     }
 }
 
-/// The SQL that makes a table: a line for each column.
+/// The SQL that creates a table, with one line per column.
 pub(super) fn create(table: &Table, dialect: &Dialect) -> String {
     let (quote, comment) = (dialect.quote, dialect.comment);
     let mut sql = format!("{} {quote}{}{quote} (\n", dialect.create, table.name);
@@ -63,7 +63,7 @@ pub(super) fn create(table: &Table, dialect: &Dialect) -> String {
     if let Comment::Dashes = comment { format!("{says}\n{sql}") } else { sql }
 }
 
-/// Text that has only so many characters.
+/// Truncates text to a number of characters.
 fn shortened(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
         None => text.to_owned(),

@@ -1,4 +1,4 @@
-//! Trino's Hive connector. Its times have milliseconds, unless `hive.timestamp-precision` says more.
+//! Trino's Hive connector. Its times are in milliseconds, unless `hive.timestamp-precision` sets another precision.
 
 use super::super::kind::{Kind, Scalar};
 use super::sql::{Comment, Dialect};

@@ -1,5 +1,5 @@
-//! What columns are called in Timesketch. All events of a timeline have one set of types: an event of which one field is
-//! text where it is a number in others is refused. And some names are Timesketch's own.
+//! Names of columns in Timesketch. All events of a timeline share one set of types: an event with text in a field that
+//! is a number in others is refused. Some names are reserved by Timesketch.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use crate::tables::{self, Column, Form, System, Table, Type};
 
-/// Names that Timesketch, its importer or its store give a meaning; what begins with `_` they drop.
+/// Names with a meaning in Timesketch, its importer or its store. Names that begin with `_` are dropped.
 const RESERVED: [&str; 22] = [
     "annotation",
     "annotations",
@@ -33,15 +33,15 @@ const RESERVED: [&str; 22] = [
     "timestamp_desc",
 ];
 
-/// Names of what events have beside their columns, all of them text.
+/// Names of text fields that events have besides their columns.
 const BESIDE: [&str; 7] =
     ["archive", "archive_sha256", "checkpointed", "process_name", "set", "time_source", "withheld"];
 
-/// Ends of connections.
+/// Fields of the ends of connections.
 const ENDS: [(&str, Kind); 4] =
     [("src_ip", Kind::Text), ("src_port", Kind::Number), ("dst_ip", Kind::Text), ("dst_port", Kind::Number)];
 
-/// What a store makes of a value. A list is of the type of its items, which are text here.
+/// The type that the store gives to a value. A list has the type of its items, which are text here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Kind {
     Text,
@@ -59,7 +59,7 @@ impl Kind {
     }
 }
 
-/// Names that mean different types in different tables.
+/// Names with different types in different tables.
 static AMBIGUOUS: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
     let mut kinds: HashMap<&'static str, HashSet<Kind>> = HashMap::new();
     let mut add = |name, kind| {
@@ -81,7 +81,7 @@ static AMBIGUOUS: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
     kinds.into_iter().filter(|(_, kinds)| kinds.len() > 1).map(|(name, _)| name).collect()
 });
 
-/// Names that some event has.
+/// Names of the fields of all events.
 static KNOWN: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
     let columns = tables::every().flat_map(|table| table.columns.iter());
     let targets = columns.clone().flat_map(Column::targets).filter(|target| target.system == System::Timesketch);
@@ -89,17 +89,17 @@ static KNOWN: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
     columns.map(|column| &*column.name).chain(targets.map(|target| target.field)).chain(beside).collect()
 });
 
-/// Whether a name is not free for whoever likes.
+/// Whether a name is already in use.
 fn is_taken(name: &str) -> bool {
     RESERVED.contains(&name) || name.starts_with('_') || AMBIGUOUS.contains(name)
 }
 
-/// What a column is called: its name, or where that is not free, `<table>_<column>`.
+/// The name of a column, or `<table>_<column>` if that name is not free.
 pub(super) fn of_column(table: &Table, column: &Column) -> Cow<'static, str> {
     if is_taken(&column.name) { format!("{}_{}", table.name, column.name).into() } else { column.name.clone() }
 }
 
-/// What a field is called that is said of all rows: its name, or where a column or Timesketch has that, `field_<name>`.
+/// The name of a user's field, or `field_<name>` if a column or Timesketch uses that name.
 pub(super) fn of_field(name: &str) -> Cow<'_, str> {
     if is_taken(name) || KNOWN.contains(name) { format!("field_{name}").into() } else { name.into() }
 }
@@ -108,7 +108,7 @@ pub(super) fn of_field(name: &str) -> Cow<'_, str> {
 mod tests {
     use super::*;
 
-    /// Whatever columns are added: no two of a table have one name, and a name is of one type.
+    /// For all columns: no two of a table share a name, and each name has a single type.
     #[test]
     fn every_name_is_free_and_of_one_type() {
         let mut kinds: HashMap<String, (Kind, &str)> =

@@ -1,4 +1,4 @@
-//! Section: what the container changed in its root file system.
+//! Section: changes to the root file system.
 
 use super::{Page, number, text};
 use crate::formats::{Grid, GridColumn, units};
@@ -39,7 +39,7 @@ pub(super) fn write(rows: &[RootfsChange], page: &mut Page) {
     }
 }
 
-/// Type and permissions as `ls -l` prints them: `-rwsr-xr-x`.
+/// Type and permissions as printed by `ls -l`: `-rwsr-xr-x`.
 fn mode(row: &RootfsChange) -> String {
     let Some(bits) = row.mode.as_deref().and_then(|mode| u32::from_str_radix(mode, 8).ok()) else {
         return "-".to_owned();
@@ -68,7 +68,7 @@ fn mode(row: &RootfsChange) -> String {
     text
 }
 
-/// What the mode does not say at a glance, and whether it deserves a mark.
+/// Properties that the mode does not show at a glance, and whether they deserve a mark.
 fn notes(row: &RootfsChange) -> (bool, Vec<String>) {
     let mut notes = Vec::new();
     match row.change {

@@ -1,4 +1,4 @@
-//! Section: open files of each process, with current and root directory.
+//! Section: open files of each process, with its current and root directory.
 
 use std::collections::HashMap;
 
@@ -46,19 +46,19 @@ pub(super) fn write(overview: &Overview, files: &[OpenFile], page: &mut Page) {
     }
 }
 
-/// What the name of a file without a path does not say: a socket's addresses, a counter, what is watched.
+/// Details that the name of a file does not show: addresses of a socket, a counter, watched files.
 fn more(row: &OpenFile, sockets: &HashMap<(Pid, Fd), &OpenSocket>, ends: &Ends<'_>) -> String {
     if let Some(socket) = sockets.get(&(row.pid, row.fd)) {
         return format!("  {}", sockets::brief(socket, ends));
     }
     match (&row.detail, row.r#type) {
-        // Its mode; the path says enough.
+        // The detail is its mode. The path is enough.
         (None, _) | (Some(_), Some("regular" | "directory" | "character" | "block" | "path")) => String::new(),
         (Some(detail), _) => format!("  {}", cell(&detail.value())),
     }
 }
 
-/// Reading, writing, appending, and whether it stays open on exec.
+/// Access mode, append, and close-on-exec.
 fn mode(row: &OpenFile) -> String {
     let names = row.flag_names.as_deref().unwrap_or_default();
     let has = |name: &str| names.iter().any(|n| n == name);

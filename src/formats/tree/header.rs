@@ -1,4 +1,4 @@
-//! The first lines: what it is, where it is from, when it was, how big.
+//! The first lines: the container, its origin, times and sizes.
 
 use std::borrow::Cow;
 
@@ -11,13 +11,13 @@ use crate::formats::text::broken;
 use crate::formats::{escape, units};
 use crate::tables::{Container, Statistics, Totals};
 
-/// Columns of the names before the facts.
+/// Width of the labels.
 const NAMES: usize = 14;
-/// Addresses that are named.
+/// Maximum number of addresses shown.
 const ADDRESSES: usize = 4;
-/// Columns of facts, at least.
+/// Minimum width of facts.
 const ROOM: usize = 16;
-/// What stands between facts.
+/// Separator between facts.
 const BETWEEN: &str = " · ";
 
 pub(super) fn write(overview: &Overview, page: &mut Page) {
@@ -58,13 +58,14 @@ pub(super) fn write(overview: &Overview, page: &mut Page) {
         if missing > 0 {
             let mut line = Line::of(Role::Faint, format!("  {:<NAMES$}", "incomplete"));
             line.push(Role::Alarm, units::count(missing, "warning"));
-            line.push(Role::Plain, ": something is missing or contradicts itself");
+            line.push(Role::Plain, ": data is missing or contradictory");
             page.line(&line);
         }
     }
 }
 
-/// The number of rows of `recovered_files` of each source, or a remark if file systems in memory are too large to count.
+/// The number of rows of `recovered_files` of each source, or a remark if file systems in memory are too large to
+/// count.
 fn recovered(overview: &Overview) -> Vec<String> {
     let mut facts = Vec::new();
     let mut add = |number: u64, one: &str, many: &str| {
@@ -96,7 +97,7 @@ fn recovered(overview: &Overview) -> Vec<String> {
     facts
 }
 
-/// Facts side by side, in as many lines as they need. A fact that is too wide takes several lines.
+/// Arranges facts in as many lines as they need. A fact that is too wide takes several lines.
 fn wrapped(facts: &[String], room: Option<usize>) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for fact in facts {
@@ -118,7 +119,7 @@ fn name(container: &Container) -> String {
     name.or(id).unwrap_or_else(|| "a container without a name".to_owned())
 }
 
-/// Plugins of CRIU. What a GPU had is in the archive where one of its plugins took part.
+/// CRIU plugins. If one of the GPU plugins took part, GPU state is in the archive.
 fn plugins(container: &Container) -> Vec<String> {
     const GPUS: [&str; 2] = ["cuda_plugin", "amdgpu_plugin"];
     let all = container.criu_plugins.as_deref().unwrap_or_default();
@@ -139,8 +140,8 @@ fn facts(container: &Container, statistics: Option<&Statistics>, totals: &Totals
     let frozen = statistics.and_then(|s| s.frozen_us).map(|us| format!("frozen for {}", units::duration(us)));
     let checkpointed = match (container.checkpointed, container.checkpointed_from) {
         (Some(time), from) => Some(format!("{} (by {})", units::moment(time), from.unwrap_or("unknown"))),
-        (None, Some("copied")) => Some("not known (the times of files in a folder may be those of a copy)".to_owned()),
-        (None, _) => Some("not known (nothing recorded a time)".to_owned()),
+        (None, Some("copied")) => Some("not known (file times in a directory may be those of a copy)".to_owned()),
+        (None, _) => Some("not known (no time was recorded)".to_owned()),
     };
     let restored = match (container.restored, container.restored_at) {
         (Some(false), _) => None,
@@ -154,7 +155,7 @@ fn facts(container: &Container, statistics: Option<&Statistics>, totals: &Totals
         let changes = match totals.changed {
             Some((0, _)) => None,
             Some((_, bytes)) => Some(format!("changed files {}", units::size(bytes))),
-            // Only the tar is known.
+            // Only the size of the tar is known.
             None => s.rootfs_diff_size.map(|bytes| format!("rootfs-diff.tar {}", units::size(bytes))),
         };
         [

@@ -1,4 +1,4 @@
-//! Section: what the container was allowed.
+//! Section: privileges and restrictions of the container.
 
 use unicode_width::UnicodeWidthStr as _;
 
@@ -7,7 +7,8 @@ use crate::abi::capability;
 use crate::formats::{Grid, GridColumn, escape};
 use crate::tables::{Isolation, Process, has_all_capabilities};
 
-/// What loosens the walls of the container, in a few words each, the gravest first; none wider than there is room.
+/// Privileges that weaken the isolation of the container, in a few words each, the most serious first. None is wider
+/// than the screen.
 pub(super) fn facts(
     rows: &[Isolation],
     engine: Option<&str>,
@@ -23,7 +24,7 @@ pub(super) fn facts(
     let list = |before: &str, items: Vec<String>, after: &str| {
         let with = |named: usize| format!("{before}{}{after}", some(&items, named));
         let fits = |text: &String| room.is_none_or(|room| text.width() <= room);
-        // Each has a column at least.
+        // Each gets at least one column.
         let most = items.len().min(room.unwrap_or(usize::MAX)).max(1);
         (!items.is_empty()).then(|| (1..=most).rev().map(with).find(fits).unwrap_or_else(|| with(1)))
     };
@@ -53,7 +54,7 @@ pub(super) fn facts(
     .flatten()
     .collect();
     facts.extend(others);
-    // What the images show whatever the specification says.
+    // Seen in the images, whatever the specification says.
     let free = processes.iter().filter(|process| process.seccomp == Some("disabled")).count();
     if free > 0 && free < processes.len() && processes.iter().any(|process| process.seccomp == Some("filter")) {
         facts.push(format!("{free} of {} processes without a seccomp filter", processes.len()));
@@ -61,7 +62,7 @@ pub(super) fn facts(
     facts
 }
 
-/// Capabilities by which a container can take over its host, the gravest first.
+/// Capabilities that let a container take over its host, the most serious first.
 const DANGEROUS: &[&str] = &[
     "CAP_SYS_ADMIN",
     "CAP_SYS_MODULE",
@@ -78,7 +79,7 @@ const DANGEROUS: &[&str] = &[
     "CAP_NET_RAW",
 ];
 
-/// Capabilities with the dangerous ones first, because there may not be room for all.
+/// Capabilities with the dangerous ones first, as there may not be room for all.
 fn by_danger(mut names: Vec<String>) -> Vec<String> {
     names.sort_by_key(|name| DANGEROUS.iter().position(|dangerous| dangerous == name).unwrap_or(DANGEROUS.len()));
     names

@@ -1,4 +1,4 @@
-//! A line of text in which parts have a style. Its width is known without the styles, so that it can be cut.
+//! A line of text whose parts have styles. Its width is known without the styles, so that it can be truncated.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -8,22 +8,22 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::formats::text::marked;
 
-/// What a part of a line is, which decides its colour.
+/// The role of a part, which decides its colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
     /// Ordinary text.
     Plain,
     /// A title.
     Title,
-    /// What is there for orientation: lines of the tree, units, counts.
+    /// Orientation: lines of the tree, units, counts.
     Faint,
-    /// What an attacker would like to be overlooked: deleted executables, memfds, zombies.
+    /// Signs of an attack that are easily overlooked: deleted executables, memfds, zombies.
     Alarm,
-    /// What stands out without being wrong: the superuser, stopped processes.
+    /// Notable, but not wrong: root, stopped processes.
     Notable,
-    /// Where others can connect: listening sockets.
+    /// Listening sockets.
     Listens,
-    /// A connection to somewhere.
+    /// A connection.
     Peer,
 }
 
@@ -49,24 +49,24 @@ pub(super) struct Line {
 }
 
 impl Line {
-    /// A line of one part.
+    /// A line with a single part.
     pub(super) fn of(role: Role, text: impl Into<String>) -> Self {
         let mut line = Line::default();
         line.push(role, text);
         line
     }
 
-    /// Adds a part. The text must be escaped already.
+    /// Adds a part. The text must already be escaped.
     pub(super) fn push(&mut self, role: Role, text: impl Into<String>) {
         self.parts.push((role, text.into()));
     }
 
-    /// Adds another line's parts.
+    /// Adds the parts of another line.
     pub(super) fn append(&mut self, other: Line) {
         self.parts.extend(other.parts);
     }
 
-    /// Columns that it takes up.
+    /// Width in columns.
     pub(super) fn width(&self) -> usize {
         self.parts.iter().map(|(_, text)| text.width()).sum()
     }
@@ -76,13 +76,13 @@ impl Line {
         self.parts.iter().map(|(_, text)| text.as_str()).collect()
     }
 
-    /// The text, cut to a width if there is one, with colours if they are wanted.
+    /// The text, truncated to a width if there is one, with colours if wanted.
     pub(super) fn render(&self, width: Option<usize>, color: bool) -> String {
         let mut rendered = String::new();
         let mut left = width.unwrap_or(usize::MAX);
         let too_wide = self.width() > left;
         for (role, text) in &self.parts {
-            // Room for the mark, if something behind this part will be cut.
+            // Room for the mark, if something after this part will be truncated.
             let is_last_that_fits = too_wide && text.width() >= left;
             let text: Cow<'_, str> = if is_last_that_fits { marked(text, left).into() } else { text.into() };
             left = left.saturating_sub(text.width());

@@ -1,4 +1,4 @@
-//! Section: the mappings of each process, with what was recorded of each.
+//! Section: the mappings of each process, with the stored memory of each.
 
 use super::{Overview, Page, heading};
 use crate::formats::{Grid, GridColumn, escape, units};

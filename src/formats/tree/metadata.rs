@@ -41,7 +41,7 @@ pub(super) fn write(overview: &Overview, page: &mut Page) {
 fn entries(page: &mut Page, object: &Map<String, Value>) {
     for (key, value) in object {
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        // Engines put whole documents into annotations.
+        // Engines store whole JSON documents in annotations.
         match serde_json::from_str::<Value>(&text) {
             Ok(Value::Object(inner)) => {
                 page.line(&Line::of(Role::Plain, format!("    {}", escape(key.as_bytes()))));

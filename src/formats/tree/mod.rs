@@ -1,5 +1,5 @@
-//! What was running, for people: a header, the process tree with what matters about each process, and sections for the
-//! rest. Made of rows and nothing else.
+//! The tree for people: a header, the process tree with important facts about each process, and further sections. Made
+//! from rows only.
 
 mod changes;
 mod files;
@@ -33,30 +33,30 @@ use crate::tables::{
     RootfsChange, Statistics, Thread, Totals, Warning,
 };
 
-/// The rows of one checkpoint. Sections that were not asked for are `None`.
+/// The rows of one checkpoint. Sections that were not requested are `None`.
 #[derive(Debug, Default)]
 pub struct Overview {
-    /// Where it came from, if there are several.
+    /// The archive, if there are several.
     pub title: Option<String>,
     /// Row of `container`.
     pub container: Option<Container>,
     /// Row of `statistics`.
     pub statistics: Option<Statistics>,
-    /// Rows of `processes`, as far as they are shown.
+    /// Rows of `processes` to show.
     pub processes: Vec<Process>,
-    /// Rows of `process_open_sockets` of all processes, for what is said of each and of its peers.
+    /// Rows of `process_open_sockets` of all processes, for the sockets of each and their peers.
     pub sockets: Vec<OpenSocket>,
     /// Names of all processes, for the other ends of sockets.
     pub names: HashMap<Pid, BString>,
     /// Counts for the header.
     pub totals: Totals,
-    /// Rows of `interfaces`, `addresses` and `routes`, for what is said of the container.
+    /// Rows of `interfaces`, `addresses` and `routes`, for the header.
     pub networks: Networks,
-    /// Rows of `isolation`, for what is said of the container.
+    /// Rows of `isolation`, for the header.
     pub isolation: Vec<Isolation>,
-    /// What waited to be read, received or handled, for what is said of the container and of each process.
+    /// Waiting data, for the header and the facts about each process.
     pub waiting: Waiting,
-    /// The same, with the bytes, as far as it is shown.
+    /// Waiting data with the bytes, for its own section.
     pub queues: Option<Waiting>,
     /// Rows of `recovered_files`.
     pub recovered: Option<Vec<RecoveredFile>>,
@@ -74,16 +74,16 @@ pub struct Overview {
     pub mounts: Option<Vec<Mount>>,
     /// Rows of `warnings`.
     pub warnings: Vec<Warning>,
-    /// What is shown.
+    /// What to show.
     pub sections: Sections,
 }
 
-/// What is shown beside the header and the tree.
+/// Sections to show besides the header and the tree.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sections {
-    /// Sockets, each with its options and queues.
+    /// Sockets with their options and queues.
     pub sockets: bool,
-    /// All that the container was allowed, not just what is unusual.
+    /// All privileges and restrictions of the container, not just unusual ones.
     pub isolation: bool,
     /// Statistics of the dump.
     pub statistics: bool,
@@ -91,23 +91,23 @@ pub struct Sections {
     pub metadata: bool,
     /// The whole tree, however long.
     pub whole_tree: bool,
-    /// Text to end the note about processes that are not shown: what to do to see them.
+    /// Hint at the end of the note about processes that are not shown.
     pub whole_tree_hint: &'static str,
     /// Whole command lines.
     pub whole_commands: bool,
 }
 
-/// How it is shown.
+/// Width and colours.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Look {
-    /// Columns of the screen; `None` if there is none.
+    /// Width of the screen in columns. `None` without a screen.
     pub width: Option<usize>,
     /// Whether colours are used.
     pub color: bool,
 }
 
 impl Overview {
-    /// The text, each line ended.
+    /// The text. Each line ends with a newline.
     pub fn render(&self, look: Look) -> String {
         let mut page = Page { look, text: String::new() };
         if let Some(title) = &self.title {
@@ -154,7 +154,7 @@ impl Overview {
         page.text
     }
 
-    /// Rows grouped by process, in the order of the processes shown; processes without rows have empty groups.
+    /// Rows grouped by process, in the order of the processes shown. Processes without rows have empty groups.
     fn by_process<'r, R>(&'r self, rows: &'r [R], pid: impl Fn(&R) -> Pid) -> Vec<(&'r Process, Vec<&'r R>)> {
         let mut groups: HashMap<Pid, Vec<&R>> = HashMap::new();
         for row in rows {
@@ -164,19 +164,19 @@ impl Overview {
     }
 }
 
-/// The heading of a process's part of a section: pid and command.
+/// The heading of a process within a section: pid and command.
 fn heading(process: &Process) -> Line {
     let mut line = Line::of(Role::Title, format!("{} ", process.pid));
     line.push(Role::Plain, processes::command(process));
     line
 }
 
-/// The narrowest of several lines.
+/// Minimum width of a wrapped line.
 const LEAST: usize = 16;
-/// The most lines that one line may take.
+/// Maximum number of lines for one wrapped line.
 const LINES: usize = 24;
 
-/// Text that is being put together.
+/// Text under construction.
 struct Page {
     look: Look,
     text: String,
@@ -188,7 +188,7 @@ impl Page {
         self.text.push('\n');
     }
 
-    /// A line that may be longer than the screen is wide.
+    /// A line that may be wider than the screen.
     fn long_line(&mut self, line: &Line) {
         self.text.push_str(&line.render(None, self.look.color));
         self.text.push('\n');
@@ -199,7 +199,7 @@ impl Page {
         match self.look.width.map(|width| width.saturating_sub(indent)) {
             Some(room) if line.width() > room => {
                 let text = line.text();
-                // What follows is indented further.
+                // Continuation lines are indented further.
                 let room = room.saturating_sub(2).max(LEAST);
                 for (number, part) in broken(&text, room, LINES).iter().enumerate() {
                     let indent = if number == 0 { indent } else { indent.saturating_add(2) };
@@ -231,12 +231,12 @@ impl Page {
     }
 }
 
-/// The first of a list, and how many more there are: `a b +26`.
+/// The first items of a list and the number of further ones: `a b +26`.
 fn some(list: &[impl ToString], most: usize) -> String {
     named(list.iter().map(ToString::to_string), list.len(), most)
 }
 
-/// The same of a list that is `len` long.
+/// The same for a list of length `len`.
 fn named(list: impl Iterator<Item = String>, len: usize, most: usize) -> String {
     let mut words: Vec<String> = list.take(most).collect();
     let more = len.saturating_sub(words.len());
@@ -246,20 +246,20 @@ fn named(list: impl Iterator<Item = String>, len: usize, most: usize) -> String 
     words.join(" ")
 }
 
-/// Holders that are named.
+/// Maximum number of holders named.
 const HOLDERS: usize = 4;
 
-/// Who holds something, for a cell.
+/// The holders of an object, for a cell.
 fn holders(holding: &Holding) -> String {
     named(holding.iter().map(|holder| holder.to_string()), holding.count(), HOLDERS)
 }
 
-/// Text of a column, `-` where the archive does not say.
+/// Text of a column, or `-` for null.
 fn text(value: Option<&[u8]>) -> String {
     value.map_or_else(|| "-".to_owned(), |bytes| escape(bytes).into_owned())
 }
 
-/// A number, `-` where the archive does not say.
+/// A number, or `-` for null.
 fn number(value: Option<impl ToString>) -> String {
     value.map_or_else(|| "-".to_owned(), |number| number.to_string())
 }

@@ -1,10 +1,10 @@
-//! Section: mounts, as they were and as the specification asked for.
+//! Section: mounts, actual and specified.
 
 use super::{Page, text};
 use crate::formats::{Grid, GridColumn};
 use crate::tables::Mount;
 
-/// What is mounted, and which folder of it unless it is all of it: `tmpfs[/docker.sock]`, as `findmnt` prints it.
+/// The source of a mount, and its root directory unless that is `/`: `tmpfs[/docker.sock]`, as `findmnt` prints it.
 fn source(row: &Mount) -> String {
     let source = text(row.source.as_ref().map(|source| source.as_slice()));
     match row.root.as_ref().filter(|root| !matches!(root.as_slice(), b"/" | b"")) {

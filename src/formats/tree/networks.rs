@@ -1,4 +1,4 @@
-//! Networks that the engine put the container in, for the header.
+//! The container's networks, for the header.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -9,12 +9,12 @@ use super::{named, some};
 use crate::formats::escape;
 use crate::tables::{Interface, InterfaceAddress, RouteRow};
 
-/// Networks that are named.
+/// Maximum number of networks shown.
 const NETWORKS: usize = 8;
-/// Addresses of each that are named.
+/// Maximum number of addresses shown for each.
 const ADDRESSES: usize = 4;
 
-/// Rows of all tables of networks.
+/// Rows of all network tables.
 #[derive(Debug, Default)]
 pub struct Networks {
     /// Rows of `interfaces`.
@@ -26,7 +26,7 @@ pub struct Networks {
 }
 
 impl Networks {
-    /// Each network of the engine in a few words: its name, interface, addresses, gateways, hardware address.
+    /// Each network of the engine in a few words: name, interface, addresses, gateways, hardware address.
     pub(super) fn facts(&self) -> Vec<String> {
         let mut addresses: HashMap<Option<&BString>, Vec<String>> = HashMap::new();
         for row in self.addresses.iter().filter(|row| row.scope.as_deref().is_none_or(|scope| scope == "global")) {

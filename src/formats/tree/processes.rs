@@ -1,4 +1,4 @@
-//! The process tree, as `ps f` draws it, with what matters about each process behind its command.
+//! The process tree, as drawn by `ps f`, with important facts about each process after its command.
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
@@ -13,15 +13,15 @@ use crate::formats::{cut, escape, units};
 use crate::model::ids::Pid;
 use crate::tables::{OpenSocket, Process};
 
-/// Lines of the tree that are shown unless the whole tree is asked for.
+/// Lines of the tree that are shown by default.
 const LINES: usize = 24;
-/// Columns of a command where there is no screen to fit.
+/// Width of a command without a screen.
 const COMMAND: usize = 120;
-/// Columns that a command gets on a narrow screen, whatever is to be said behind it.
+/// Minimum width of a command on a narrow screen, whatever follows it.
 const COMMAND_LEAST: usize = 24;
-/// Sockets that are named behind a process; the others are counted.
+/// Maximum number of sockets named after a process. The others are counted.
 const NAMED: usize = 3;
-/// Children that do the same are shown as one from this number on.
+/// From this number on, identical children are shown as one.
 const ALIKE: usize = 4;
 
 pub(super) fn write(overview: &Overview, page: &mut Page) {
@@ -69,12 +69,12 @@ fn uid(process: &Process) -> String {
     process.uid.map_or_else(|| "-".to_owned(), |uid| uid.to_string())
 }
 
-/// The command line of a process, or its name in brackets where there is none.
+/// The command line of a process, or its name in brackets if there is none.
 pub(super) fn command(process: &Process) -> String {
     let name = || process.name.as_ref().map_or_else(|| "?".to_owned(), |name| escape(name).into_owned());
     match &process.argv {
         Some(argv) if argv.iter().any(|argument| !argument.is_empty()) => {
-            // Titles are padded with NULs, which read as empty arguments.
+            // Process titles are padded with NULs, which read as empty arguments.
             let last = argv.iter().rposition(|argument| !argument.is_empty()).unwrap_or(0);
             argv.iter().take(last.saturating_add(1)).map(|argument| quoted(argument)).collect::<Vec<_>>().join(" ")
         }
@@ -82,7 +82,7 @@ pub(super) fn command(process: &Process) -> String {
     }
 }
 
-/// An argument, in quotes if one could not tell where it ends.
+/// An argument, in quotes if its end would not be clear.
 fn quoted(argument: &[u8]) -> String {
     let text = escape(argument);
     let is_title = argument.contains(&b':') && !argument.starts_with(b"-");
@@ -96,13 +96,13 @@ fn quoted(argument: &[u8]) -> String {
 /// A line of the tree.
 struct Row<'p> {
     process: &'p Process,
-    /// The lines that lead to it.
+    /// The branches that lead to it.
     branches: String,
-    /// How many brothers behind it do the same.
+    /// Number of identical siblings after it.
     alike: usize,
 }
 
-/// Lines of the tree in order; children that do the same are one line, unless all are asked for.
+/// The lines of the tree in order. Identical children share one line, unless the whole tree is requested.
 fn rows<'p>(processes: &'p [Process], whole: bool) -> Vec<Row<'p>> {
     let shown: HashMap<Pid, &Process> = processes.iter().map(|process| (process.pid, process)).collect();
     let mut children: HashMap<Option<Pid>, Vec<&'p Process>> = HashMap::new();
@@ -111,7 +111,7 @@ fn rows<'p>(processes: &'p [Process], whole: bool) -> Vec<Row<'p>> {
         children.entry(parent).or_default().push(process);
     }
     let mut rows = Vec::new();
-    // What is still to be drawn, the next on top. Not a recursion: trees may be as deep as they have processes.
+    // Processes still to be drawn, the next on top. Not a recursion: a tree may be as deep as it has processes.
     let mut stack: Vec<(Row<'p>, String)> = Vec::new();
     let push = |stack: &mut Vec<(Row<'p>, String)>, of: Option<Pid>, lead: &str| {
         let list = children.get(&of).map_or(&[][..], Vec::as_slice);
@@ -124,7 +124,7 @@ fn rows<'p>(processes: &'p [Process], whole: bool) -> Vec<Row<'p>> {
                 (_, true) => ("└─ ", "   "),
                 (_, false) => ("├─ ", "│  "),
             };
-            // Deep trees would only show their branches.
+            // Deep trees would show nothing but branches.
             let lead = if lead.chars().count() > 60 { "…  " } else { lead };
             stack.push((Row { process, branches: format!("{lead}{branch}"), alike }, format!("{lead}{below}")));
         }
@@ -137,7 +137,7 @@ fn rows<'p>(processes: &'p [Process], whole: bool) -> Vec<Row<'p>> {
     rows
 }
 
-/// Brothers in order, each with how many of those behind it do the same: leaves with the same command, user and state.
+/// Siblings in order, each with the number of identical ones after it: leaves with the same command, user and state.
 fn grouped<'p>(list: &[&'p Process], alike: usize, is_leaf: impl Fn(&Process) -> bool) -> Vec<(&'p Process, usize)> {
     let same = |a: &Process, b: &Process| {
         is_leaf(a)
@@ -154,18 +154,18 @@ fn grouped<'p>(list: &[&'p Process], alike: usize, is_leaf: impl Fn(&Process) ->
         .collect()
 }
 
-/// Makes a line with as many names as fit. The other names are counted, and a count must not be cut off. Counts of threads
-/// and signals go first where room is short.
+/// Makes a line with as many names as fit. The other names are counted, and a count is never truncated. Counts of
+/// threads and signals are dropped first if space is short.
 fn with_names(fits: impl Fn(&Line) -> bool, make: impl Fn([usize; 2], bool) -> Line) -> Line {
-    // Who listens says more than who the peers are.
+    // Listening addresses matter more than peers.
     let numbers = [[NAMED, NAMED], [NAMED, 2], [2, 2], [2, 1], [1, 1], [1, 0]];
     let all = [make([NAMED, NAMED], true)].into_iter();
     let fewer = numbers.into_iter().map(|names| make(names, false));
     all.chain(fewer).find(fits).unwrap_or_else(|| make([0, 0], false))
 }
 
-/// The facts about a process that matter: up to `places` names of where it listens and `peers` names of its peers, and
-/// `counts` of threads and signals.
+/// The important facts about a process: up to `places` listening addresses, up to `peers` names of peers, and the
+/// number of threads and signals if `counts` is set.
 fn badges(
     row: &Row<'_>,
     sockets: &Sockets,
@@ -232,10 +232,10 @@ enum Ending {
 }
 
 impl Ending {
-    /// All, in the order of the screen.
+    /// All, in the order they are shown.
     const ALL: [Ending; 5] = [Ending::Packets, Ending::Raw, Ending::Listens, Ending::RawPeer, Ending::Peer];
 
-    /// Its colour, and the words before its names.
+    /// The colour, and the words before the names.
     fn look(self) -> (Role, &'static str) {
         match self {
             Ending::Packets => (Role::Alarm, "listens"),
@@ -247,7 +247,7 @@ impl Ending {
     }
 }
 
-/// Who listens where, and who talks to whom.
+/// Listening addresses and peers of processes.
 #[derive(Default)]
 struct Sockets(HashMap<(Pid, Ending), Vec<String>>);
 
@@ -261,7 +261,7 @@ impl Sockets {
                 sockets.0.entry((row.pid, end)).or_default().push(text);
             }
         };
-        // Peers elsewhere come before those in the container itself.
+        // Remote peers come before those in the container.
         let (inside, outside): (Vec<&OpenSocket>, Vec<&OpenSocket>) = rows.iter().partition(|row| is_loopback(row));
         outside.into_iter().for_each(&mut add);
         inside.into_iter().for_each(&mut add);
@@ -273,8 +273,8 @@ fn is_loopback(row: &OpenSocket) -> bool {
     row.remote_address.as_ref().is_some_and(|address| address.parse().is_ok_and(ip::is_loopback))
 }
 
-/// The use of a socket, and where it listens or who its peer is. A socket without a connection listens if it accepts packets
-/// from anywhere.
+/// The use of a socket, with its listening address or its peer. A socket without a connection listens if it accepts
+/// packets from anywhere.
 fn place(row: &OpenSocket) -> Option<(Ending, String)> {
     let protocol = row.protocol.as_deref().unwrap_or_default();
     let specified = |address: &Option<String>| {
@@ -293,7 +293,7 @@ fn place(row: &OpenSocket) -> Option<(Ending, String)> {
     }
     let port = row.local_port.filter(|&port| port != 0);
     match (row.r#type, row.state.as_deref()) {
-        // What is sent there goes out as it is, and nothing comes in.
+        // Such a socket only sends packets; none come in.
         (Some("raw"), _) if protocol == "raw" && remote.is_none() => None,
         (Some("raw"), _) => {
             let end = remote.as_ref().or(local.as_ref()).map_or_else(String::new, |address| format!(" {address}"));

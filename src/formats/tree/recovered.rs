@@ -1,4 +1,4 @@
-//! Section: files whose contents are in the archive though no disk may have them any more.
+//! Section: files whose contents are in the archive, but may no longer be on any disk.
 
 use super::{Page, number, text};
 use crate::formats::{Grid, GridColumn};
@@ -13,7 +13,7 @@ pub(super) fn write(rows: &[RecoveredFile], page: &mut Page) {
         GridColumn::fixed("SHA-256"),
         GridColumn::path("PATH"),
     ]);
-    // Folders, links and devices of file systems in memory have no contents.
+    // Directories, links and devices of in-memory file systems have no contents.
     for row in rows.iter().filter(|row| row.r#type == "regular") {
         let hash = row.sha256.clone().unwrap_or_else(|| row.missing_reason.unwrap_or("-").to_owned());
         grid.push(vec![

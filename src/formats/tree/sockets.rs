@@ -87,13 +87,13 @@ pub(super) fn brief(row: &OpenSocket, ends: &Ends<'_>) -> String {
     let peer = remote(row, ends);
     let peer = if peer == "-" { String::new() } else { format!("→ {peer}") };
     let own = local(row);
-    // Its own inode is the name already.
+    // Its own inode is already its name.
     let own = if own.starts_with('[') && row.local_address.is_none() { String::new() } else { own };
     let words = [protocol(row), state.to_owned(), own, peer, ends.path(row).unwrap_or_default()];
     words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
-/// The state, of UDP and the like in the words that unix sockets have.
+/// The state. For UDP and similar protocols, in the words used for unix sockets.
 fn state(row: &OpenSocket) -> Option<&str> {
     row.state.as_deref().or_else(|| match row.kernel_state.as_deref()? {
         "CLOSE" => Some("UNCONNECTED"),

@@ -1,4 +1,4 @@
-//! Section: what the dump cost.
+//! Section: statistics of the dump.
 
 use super::{Overview, Page};
 use crate::formats::{Grid, GridColumn, units};

@@ -21,7 +21,7 @@ pub(super) fn write(overview: &Overview, variables: &[ProcessEnv], page: &mut Pa
         page.line(&heading(process));
         let mut all: Vec<(&BString, Option<&BString>)> =
             rows.iter().map(|row| (&row.key, row.value.as_ref())).collect();
-        // Stable: of two variables of one name, the first counts.
+        // Stable sort: of two variables with the same name, the first is used.
         all.sort_by_key(|(key, _)| *key);
         match printed.entry(all) {
             Entry::Occupied(same) => {

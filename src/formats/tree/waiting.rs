@@ -1,4 +1,4 @@
-//! Section: what waited to be read, received or handled.
+//! Section: data that waited to be read, received or handled.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ use crate::int::u64_of;
 use crate::model::ids::Pid;
 use crate::tables::{Holding, PendingSignal, PipeRow, TcpQueue, TtyQueue, UnixPacket};
 
-/// Rows of all tables of what waited.
+/// Rows of all tables of waiting data.
 #[derive(Debug, Default)]
 pub struct Waiting {
     /// Rows of `pipes`.
@@ -28,7 +28,7 @@ pub struct Waiting {
 }
 
 impl Waiting {
-    /// A few words for each kind of which there is something.
+    /// A few words for each kind of waiting data.
     pub(super) fn facts(&self) -> Vec<String> {
         let sum = |what: &str, bytes: &mut dyn Iterator<Item = u64>| {
             let bytes = bytes.fold(0, u64::saturating_add);
@@ -48,7 +48,7 @@ impl Waiting {
         facts.into_iter().flatten().collect()
     }
 
-    /// How many signals wait for each process and its threads.
+    /// Number of signals that wait for each process and its threads.
     pub(super) fn signals_of(&self) -> HashMap<Pid, usize> {
         let mut counts: HashMap<Pid, usize> = HashMap::new();
         for row in &self.signals {
@@ -121,10 +121,10 @@ pub(super) fn write(waiting: &Waiting, page: &mut Page) {
     }
 }
 
-/// Columns of what waited that are shown.
+/// Maximum width of an excerpt.
 const EXCERPT: usize = 100;
 
-/// The beginning of what waited. Where that is not all, how much there is in all.
+/// The beginning of waiting data, with the total size if that is not all.
 fn excerpt(content: Option<&[u8]>, bytes: u64) -> String {
     let Some(content) = content else { return text(None) };
     let chars = content.char_indices().map(|(_, end, _)| end).take_while(|&end| end <= EXCERPT);

@@ -46,7 +46,7 @@ pub struct Matcher {
     /// All expressions as one, to skip blocks in which none matches, and to tell which ones do.
     any: Option<(Regex, Regex)>,
     names: Vec<String>,
-    /// What it was made of.
+    /// The shapes it was compiled from.
     shapes: Arc<[Shape]>,
     /// Bytes of the longest literal.
     longest_literal: usize,
@@ -117,7 +117,7 @@ impl Matcher {
         Ok(Matcher { literals, masks, regexes, any, names, shapes, longest_literal, longest_fixed })
     }
 
-    /// Whether another one finds the same: the patterns are the same, in the same order, whatever they are called.
+    /// Whether another matcher finds the same: it has the same patterns in the same order, whatever their names.
     pub(super) fn is_same(&self, other: &Matcher) -> bool {
         self.shapes == other.shapes
     }

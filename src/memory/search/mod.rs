@@ -32,7 +32,7 @@ use crate::model::ids::Pid;
 
 /// Bytes of a line that are searched at once.
 const BLOCK: u64 = 1 << 20;
-/// Bytes before a block that a regular expression may look back at, as for `\b`.
+/// Bytes before a block that a regular expression may look at, such as for `\b`.
 const BEHIND: u64 = 16;
 
 /// Options of a search.
@@ -87,7 +87,7 @@ pub(super) fn run(
 ) -> Findings {
     let most = usize_of(options.most);
     let mut findings = Findings::default();
-    // Whether the ranges are whole processes is for the caller to see.
+    // The caller checks whether the ranges are whole processes.
     let searched = searched.filter(|searched| searched.answers(matcher, options, true));
     let mut left = Vec::new();
     for line in &lines.all {

@@ -53,7 +53,8 @@ pub(crate) struct Searched {
     matcher: Arc<Matcher>,
     options: SearchOptions,
     context: u64,
-    /// By the path of the pages image: matches as offsets in it. Images that were searched without a match are here, too.
+    /// By the path of the pages image: matches as offsets in it. Images that were searched without a match are here,
+    /// too.
     pub(super) hits: HashMap<BString, Vec<InLine>>,
     /// Whether there are more matches.
     pub(super) more: bool,
@@ -65,14 +66,14 @@ impl Searched {
         !self.hits.is_empty()
     }
 
-    /// Whether a search comes to the same, whether `is_whole` processes are searched or parts of them.
+    /// Whether another search has the same result, where `is_whole` tells whether whole processes are searched.
     pub(crate) fn answers(&self, matcher: &Matcher, options: &SearchOptions, is_whole: bool) -> bool {
         let is_enough = !self.more || options.most <= self.options.most;
         let same_regexes = !matcher.has_regexes() || is_whole && options.longest == self.options.longest;
         self.matcher.is_same(matcher) && is_enough && same_regexes
     }
 
-    /// Whether the bytes of matches were kept, with so many around them.
+    /// Whether the bytes of matches were kept, with `context` bytes around them.
     pub(crate) fn has_bytes_of(&self, matcher: &Matcher, context: u64) -> bool {
         self.matcher.is_same(matcher) && context <= self.context
     }

@@ -86,7 +86,7 @@ fn sockets_without_connections_have_the_state_of_the_kernel() {
 fn listeners_without_connections_keep_their_address() {
     let of = |sockets: &[Inet<'_>]| behind(&holding(sockets));
     assert_eq!(of(&UNCONNECTED[..3]), "listens udp 127.0.0.1:53 udp:5353 udplite [2001:db8::1]:7");
-    assert_eq!(of(&UNCONNECTED[3..]), "listens raw icmp 10.0.0.1 raw icmpv6  peers 9.9.9.9:53");
+    assert_eq!(of(&UNCONNECTED[3..]), "listens raw icmp 10.0.0.1 icmpv6  peers 9.9.9.9:53");
     assert_eq!(of(&[(DGRAM, 17, CLOSE, "0.0.0.0 0", "0.0.0.0 0")]), "", "bound to nothing");
     assert_eq!(of(&[(RAW, 1, ESTABLISHED, "0.0.0.0 1", "9.9.9.9 0")]), "peers raw icmp 9.9.9.9");
     assert_eq!(of(&[(DGRAM, 1, ESTABLISHED, "10.0.0.1 77", "9.9.9.9 0")]), "peers icmp 9.9.9.9", "a ping");

@@ -197,7 +197,7 @@ fn names_and_rows_are_bounded_together() {
     assert_said(&checkpoint, Code::LimitReached, "a name of 1048576 bytes was cut to 4096");
     let open = rows(&checkpoint, "process_open_files");
     assert!((10_000..50_000).contains(&open), "{open}");
-    assert_said(&checkpoint, Code::LimitReached, "the rows of process_open_files take more than");
+    assert_said(&checkpoint, Code::LimitReached, "the rows of process_open_files use more than");
 }
 
 #[test]

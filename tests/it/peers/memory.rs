@@ -197,7 +197,7 @@ fn a_hexdump_is_whole() {
     let rows: Vec<&str> = ran.out.lines().filter(|line| line.ends_with('|')).collect();
     assert_eq!(u64::try_from(rows.len()).unwrap() * 16, sizes[0]["recorded_bytes"].as_u64().unwrap());
     assert!(rows.is_sorted());
-    assert!(ran.out.contains("not here: file-backed, not in the archive"));
+    assert!(ran.out.contains("missing: file-backed, not in the archive"));
 }
 
 /// W61: peers print a row for every byte where an expression matches the empty text.
@@ -263,7 +263,7 @@ fn wrong_questions_get_an_answer() {
         (&["--search-hex", "4"], "one digit"),
         (&["--search-hex", "0x4142"], "without 0x"),
         (&["--search", ""], "nothing to search for"),
-        (&["--search", "x", "--pid", "4711"], "there are 1, 6"),
+        (&["--search", "x", "--pid", "4711"], "the pids are 1, 6"),
         (&["--search", "x", "--kind", "hep"], "there is heap"),
         (&["--search", "x", "--range", "2000-1000"], "ends before it begins"),
         (&["--search", "x", "--prot", "q"], "rwx"),

@@ -43,7 +43,7 @@ fn a_dump_of_the_links_name_is_used_wherever_the_link_leads() {
     assert!(
         ran.code == Some(3)
             && ran.err.contains("2 dumps in this archive may be it (other/pre-checkpoint, pre-checkpoint)")
-            && ran.err.contains("give its directory with --parent"),
+            && ran.err.contains("give its directory as a parent"),
         "{ran:?}"
     );
 }
