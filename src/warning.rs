@@ -389,7 +389,7 @@ mod tests {
         }
         let list = warnings.snapshot();
         assert_eq!(list.len(), 3);
-        assert!(list[2].message.starts_with("3 more of member_duplicate"));
+        assert!(list[2].message.starts_with("3 more warnings of kind member_duplicate"));
         assert!(!warnings.partial(), "a duplicate member leaves nothing out");
         warnings.push(Code::TarTruncated, Place::archive(), String::new);
         assert!(warnings.partial());

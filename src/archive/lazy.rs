@@ -233,7 +233,7 @@ impl LazyFile {
             return Err(Fault::changed(&format!("it is now a {}", now.kind.as_str())));
         }
         if now.identity.inode != self.listed.inode {
-            return Err(Fault::changed("another file replaced it, and was not read"));
+            return Err(Fault::changed("another file has taken its place, and was not read"));
         }
         Ok(file)
     }

@@ -69,7 +69,7 @@ mod tests {
     #[test]
     fn what_is_too_large_is_refused_and_what_just_fits_is_not() {
         assert_eq!(read_most(&b"abc"[..], 3).unwrap(), b"abc");
-        assert!(read_most(&b"abcd"[..], 3).unwrap_err().to_string().contains("more than 3 bytes"));
+        assert!(read_most(&b"abcd"[..], 3).unwrap_err().to_string().contains("larger than 3 bytes"));
         assert!(read_most(io::repeat(0), 1 << 16).is_err(), "without end");
     }
 }

@@ -3,7 +3,7 @@
 /// Byte order of the dumped machine: of CRIU's own numbers, of payloads and of pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum ByteOrder {
-    /// x86, Arm, AArch64, ppc64le, riscv64, loongarch64, little-endian MIPS.
+    /// x86, Arm, `AArch64`, ppc64le, riscv64, loongarch64, little-endian MIPS.
     #[default]
     Little,
     /// s390x, big-endian MIPS.

@@ -441,7 +441,7 @@ fn lists_and_patterns_without_end_are_refused_too() {
             ran.err
         );
     };
-    shown(r#""$0" show --files-from - < /dev/zero"#, 2, "standard input: more than");
+    shown(r#""$0" show --files-from - < /dev/zero"#, 2, "standard input: larger than");
     shown(r#"echo "$1" | "$0" show --files-from -"#, 0, "tick");
     if cfg!(target_os = "linux") && programs::runs("bash", &["-c", "true < <(true)"]) {
         shown(r#""$0" show --files-from <(sleep 0.2; echo "$1")"#, 0, "tick");

@@ -159,7 +159,7 @@ fn queries_take_lists_and_directories() {
     assert_eq!(from, "n\n2\n");
     let by_name = run(["query", "-q", folder, &archive("tree"), sql, "--source-id", "name"]);
     assert_eq!(by_name.code, Some(2));
-    assert!(by_name.err.contains("both named tree.tar.zst"), "{}", by_name.err);
+    assert!(by_name.err.contains("both called tree.tar.zst"), "{}", by_name.err);
 }
 
 #[test]

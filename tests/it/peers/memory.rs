@@ -264,7 +264,7 @@ fn wrong_questions_get_an_answer() {
         (&["--search-hex", "0x4142"], "without 0x"),
         (&["--search", ""], "nothing to search for"),
         (&["--search", "x", "--pid", "4711"], "the pids are 1, 6"),
-        (&["--search", "x", "--kind", "hep"], "there is heap"),
+        (&["--search", "x", "--kind", "hep"], "choose from heap"),
         (&["--search", "x", "--range", "2000-1000"], "ends before it begins"),
         (&["--search", "x", "--prot", "q"], "rwx"),
         (&["--search", "x", "--name", "nobody"], "called"),
