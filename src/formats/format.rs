@@ -144,7 +144,9 @@ impl Sheet for Lines {
     fn put(&mut self, row: Encoded, out: &mut dyn Write) -> io::Result<()> {
         match row {
             Encoded::Bytes(bytes) => out.write_all(&bytes),
-            _ => Ok(()),
+            Encoded::Cells(..) => Ok(()),
+            #[cfg(feature = "parquet")]
+            Encoded::Typed(_) => Ok(()),
         }
     }
 }

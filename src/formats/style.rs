@@ -38,7 +38,7 @@ pub struct Style {
     pub columns: Columns,
     /// Whether each row names its table.
     pub name_tables: bool,
-    /// Names of leading columns, such as `archive`. [`Encoder::lead`] sets their values. If the table has a column with
+    /// Names of leading columns, such as `archive`. [`Encoder::lead`](super::Encoder::lead) sets their values. If the table has a column with
     /// the same name, its value is used.
     pub lead: Vec<String>,
     /// Width of the screen in columns. `None` without a screen.
