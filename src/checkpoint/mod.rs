@@ -464,6 +464,17 @@ impl Checkpoint {
         RecoveredFiles::read(images, &side, self.model(), self.whole_memory(), self.holders())
     }
 
+    /// The recovered files among what was kept. Nothing is read again for it.
+    pub(crate) fn kept_recovered(&self) -> RecoveredFiles<'_> {
+        let images = self.reader(self.images());
+        RecoveredFiles::read(images, &self.engine_files(), self.model(), self.kept_memory(), self.holders())
+    }
+
+    /// Changes to the root file system, if their archive was kept. Nothing is read again for it.
+    pub(crate) fn kept_rootfs(&self) -> RootfsChanges<'_> {
+        RootfsChanges::read(&self.engine_files(), self.model())
+    }
+
     /// Changes to the root file system.
     pub fn rootfs(&self) -> RootfsChanges<'_> {
         RootfsChanges::read(&self.side_with(Keep::Files), self.model())

@@ -37,7 +37,7 @@ fn changed(checkpoint: &Checkpoint) -> Option<(u64, u64)> {
     if member.size > LISTED || !is_here(checkpoint.archive(), member) {
         return None;
     }
-    let changes = checkpoint.rootfs();
+    let changes = checkpoint.kept_rootfs();
     let files = changes.iter().filter(|changed| !changed.engine_noise).filter_map(|changed| changed.entry);
     // A further name of a file has no contents of its own.
     let sizes = files.filter(|entry| !entry.is_further_name()).filter_map(|entry| Some(entry.contents()?.len()));
@@ -64,7 +64,7 @@ fn recovered(checkpoint: &Checkpoint) -> Option<Vec<(&'static str, u64)>> {
     if listed.iter().any(|member| member.size > LISTED || !is_here(archive, member)) {
         return None;
     }
-    let recovered = checkpoint.recovered();
+    let recovered = checkpoint.kept_recovered();
     let count = |source: &str| u64_of(recovered.iter().filter(|file| file.source.as_str() == source).count());
     Some(SOURCES.iter().map(|&source| (source, count(source))).filter(|(_, count)| *count > 0).collect())
 }
