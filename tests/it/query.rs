@@ -405,7 +405,7 @@ fn the_prompt_understands_words_lines_and_interrupts() {
 
     let home = tempfile::tempdir().unwrap();
     let path = fixtures::path("forms-reference/podman-runc.tar");
-    let line = format!("'{}' query '{}' --no-history", env!("CARGO_BIN_EXE_cryoscope"), path.display());
+    let line = format!("exec '{}' query '{}' --no-history", env!("CARGO_BIN_EXE_cryoscope"), path.display());
     let spawned = Command::new("script")
         .args(["-qec", &line, "/dev/null"])
         .current_dir(home.path())
