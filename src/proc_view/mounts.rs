@@ -98,7 +98,9 @@ impl<'c> Table<'c> {
             table.by_path.push((&mount.path, table.all.len()));
             table.all.push(mount);
         }
-        tables.values_mut().for_each(|table| table.by_path.sort_unstable());
+        for table in tables.values_mut() {
+            table.by_path.sort_unstable();
+        }
         tables
     }
 

@@ -195,7 +195,7 @@ impl<'c> Reader<'_, 'c> {
     }
 
     fn ghost(&self, number: u64, ghost: Option<&Ghost>, files: Vec<FileId>) -> RecoveredFile {
-        let mut file = self.file(RecoveredFrom::Ghost, self.opened(files));
+        let mut file = Self::file(RecoveredFrom::Ghost, self.opened(files));
         let Some(ghost) = ghost else {
             // The image is missing or unreadable; only the facts about the open file are known.
             file.stored = Stored::Missing(Missing::Truncated);
@@ -229,7 +229,7 @@ impl<'c> Reader<'_, 'c> {
         inodes.sort_by_key(|inode| inode.inode_id());
         for inode in inodes {
             let files = by_inode.remove(&inode.inode_id()).unwrap_or_default();
-            let mut file = self.file(RecoveredFrom::Memfd, self.opened(files));
+            let mut file = Self::file(RecoveredFrom::Memfd, self.opened(files));
             file.path = Some([b"/memfd:", inode.name()].concat().into());
             file.size = inode.size;
             file.stored = Stored::Shared(inode.shmid().into());
@@ -242,7 +242,7 @@ impl<'c> Reader<'_, 'c> {
 
     fn segments(&mut self) {
         for segment in self.model.segments() {
-            let mut file = self.file(RecoveredFrom::Sysv, Opened::default());
+            let mut file = Self::file(RecoveredFrom::Sysv, Opened::default());
             let Segment { id, key, .. } = *segment;
             file.path = Some(format!("/SYSV{key:08x}").into());
             file.size = Some(segment.size);
@@ -317,7 +317,7 @@ impl<'c> Reader<'_, 'c> {
         for (number, member) in archive.entries() {
             let path = mount.map(|mount| below(mount, &member.path));
             let opened = path.as_ref().and_then(|path| open.get(path.as_slice())).cloned().unwrap_or_default();
-            let mut file = self.file(source, opened);
+            let mut file = Self::file(source, opened);
             let first = archive.first_name(number);
             let target = first.and_then(|first| Some((first, archive.get(first)?)));
             match target {
@@ -360,7 +360,7 @@ impl<'c> Reader<'_, 'c> {
         let rootfs = engine_files.file("rootfs-diff.tar").and_then(|member| self.tar(member));
         let in_memory = self.in_memory();
         for (link, files) in by_link {
-            let mut file = self.file(RecoveredFrom::LinkRemap, self.opened(files));
+            let mut file = Self::file(RecoveredFrom::LinkRemap, self.opened(files));
             file.file_type = self.model.files().regular(link).and_then(|entry| entry.mode).map_or("regular", type_of);
             file.size = self.size_of(&file.files);
             file.stored = Stored::Missing(Missing::FileBacked);
@@ -407,7 +407,7 @@ impl<'c> Reader<'_, 'c> {
     }
 
     /// A file of which only the open files are known.
-    fn file(&self, source: RecoveredFrom, Opened { name, files, holders }: Opened) -> RecoveredFile {
+    fn file(source: RecoveredFrom, Opened { name, files, holders }: Opened) -> RecoveredFile {
         RecoveredFile {
             source,
             path: name,

@@ -41,7 +41,7 @@ fn set(members: &mut Members, name: &str, kind: Kind, messages: impl IntoIterato
 }
 
 /// Adds many members that are not there yet, without a look at those that are.
-fn push(members: &mut Members, name: String, contents: Vec<u8>) {
+fn push(members: &mut Members, name: &str, contents: Vec<u8>) {
     members.0.push(Member { name: format!("checkpoint/{name}.img"), contents });
 }
 
@@ -159,7 +159,7 @@ fn threads_share_signals_mappings_and_filters() {
         core.thread_core.as_mut().unwrap().seccomp_filter = Some(39_999);
     });
     for tid in 1000..1000 + THREADS {
-        push(&mut members, format!("core-{tid}"), leader.clone());
+        push(&mut members, &format!("core-{tid}"), leader.clone());
     }
     let previous = |number: u32| SeccompFilter { prev: number.checked_sub(1), ..Default::default() };
     let filters = SeccompEntry { seccomp_filters: (0..40_000).map(previous).collect() };
@@ -196,9 +196,9 @@ fn processes_have_namespaces_of_their_own() {
     add(&mut members, "pstree", (1000..1000 + PROCESSES).map(process));
     for pid in 1000..1000 + PROCESSES {
         let own = TaskKobjIdsEntry { net_ns_id: Some(pid), mnt_ns_id: Some(7), ..ids };
-        push(&mut members, format!("ids-{pid}"), image_of(Kind::Ids, &records([own])).bytes());
-        push(&mut members, format!("core-{pid}"), core.clone());
-        push(&mut members, format!("fs-{pid}"), fs.clone());
+        push(&mut members, &format!("ids-{pid}"), image_of(Kind::Ids, &records([own])).bytes());
+        push(&mut members, &format!("core-{pid}"), core.clone());
+        push(&mut members, &format!("fs-{pid}"), fs.clone());
     }
     let socket = |id| FileEntry {
         r#type: Some(FdTypes::Inetsk.into()),
