@@ -1,5 +1,6 @@
 //! Writes tables of checkpoints, for every command that prints rows: from one archive, or from many at once.
 
+use std::collections::HashSet;
 use std::io::{self, Read as _, Seek as _, Write};
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -61,7 +62,7 @@ pub(crate) fn pid_of(row: &dyn Row) -> Option<u32> {
 const HOLDERS: [&str; 4] = ["holders", "open_by", "readers", "writers"];
 
 /// Rows about some processes, or about objects that they hold.
-pub(crate) struct OfProcesses(pub(crate) Vec<u32>);
+pub(crate) struct OfProcesses(pub(crate) HashSet<u32>);
 
 impl OfProcesses {
     /// Whether the rows of a table are about processes.

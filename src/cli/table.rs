@@ -111,8 +111,9 @@ fn choose(archive: &str, checkpoints: Vec<Checkpoint>, pids: &[u32]) -> Result<C
     if let Some(&unknown) = pids.iter().find(|pid| !known.contains(pid)) {
         return Err(no_process(archive, unknown, known.into_iter().collect()));
     }
-    let filter =
-        || -> Box<dyn Filter> { if pids.is_empty() { Box::new(All) } else { Box::new(OfProcesses(pids.to_vec())) } };
+    let filter = || -> Box<dyn Filter> {
+        if pids.is_empty() { Box::new(All) } else { Box::new(OfProcesses(pids.iter().copied().collect())) }
+    };
     Ok(checkpoints.into_iter().map(|checkpoint| (checkpoint, filter())).collect())
 }
 

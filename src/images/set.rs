@@ -1,6 +1,6 @@
 //! Finds the directories of an archive that hold CRIU images, and the kind of each image.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use bstr::{BStr, BString, ByteSlice};
@@ -145,7 +145,14 @@ pub(crate) struct Sets {
     pub(crate) all: BTreeMap<BString, Arc<ImageSet>>,
     /// The sets that are checkpoints of their own, in the order of their paths.
     pub(crate) checkpoints: Vec<Arc<ImageSet>>,
+    /// The sets by the last part of their directory, each in the order of their paths.
+    by_name: HashMap<BString, Vec<Arc<ImageSet>>>,
+    /// Those that have no processes, which may be parent dumps.
+    pub(crate) without_tasks: Vec<Arc<ImageSet>>,
 }
+
+/// Most dumps of a chain that are read: a dump and its parents. Each has to be asked for the pages of all processes.
+pub(crate) const MOST_DUMPS: usize = 1000;
 
 impl Sets {
     /// Finds the sets of an archive.
@@ -205,7 +212,12 @@ impl Sets {
             });
             checkpoints.truncate(usize_of(most));
         }
-        Sets { all, checkpoints }
+        let mut by_name: HashMap<BString, Vec<Arc<ImageSet>>> = HashMap::new();
+        for (folder, set) in all.iter().filter(|(folder, _)| !folder.is_empty()) {
+            by_name.entry(last_part(folder).into()).or_default().push(Arc::clone(set));
+        }
+        let without_tasks = all.values().filter(|set| !set.has_tasks()).cloned().collect();
+        Sets { all, checkpoints, by_name, without_tasks }
     }
 }
 
@@ -257,12 +269,14 @@ impl Linked<'_> {
 
 impl Sets {
     /// A dump and its parent dumps, by their `parent` links, newest first. A link that leads out of the archive or in a
-    /// circle ends the chain. That matters only if pages should be there.
+    /// circle ends the chain, as do too many dumps. That matters only if pages should be there.
     pub(crate) fn chain<'a>(&'a self, newest: &'a ImageSet) -> Vec<&'a ImageSet> {
         let mut chain = vec![newest];
         let mut seen = BTreeSet::from([&newest.folder]);
         let mut here = newest;
-        while let Some(next) = self.before(here).filter(|set| seen.insert(&set.folder)) {
+        while chain.len() < MOST_DUMPS
+            && let Some(next) = self.before(here).filter(|set| seen.insert(&set.folder))
+        {
             chain.push(next);
             here = next;
         }
@@ -284,13 +298,18 @@ impl Sets {
         of_name.next().filter(|_| of_name.next().is_none())
     }
 
+    /// The sets whose directory has the name at the end of a link.
+    pub(crate) fn named_by(&self, link: &Parent) -> &[Arc<ImageSet>] {
+        self.by_name.get(BStr::new(link.last_part())).map_or(&[], Vec::as_slice)
+    }
+
     /// The other sets whose directory has the name at the end of a link.
     fn of_name<'a>(&'a self, set: &ImageSet, link: &Parent) -> impl Iterator<Item = &'a ImageSet> {
         // Every container has a `checkpoint`; one container's must not be taken for another's.
         let is_other = |other: &&Arc<ImageSet>| {
             other.folder != set.folder && !(other.has_tasks() && last_part(&other.folder) == last_part(&set.folder))
         };
-        self.all.values().filter(is_other).filter(|other| link.ends_with(&other.folder)).map(|other| &**other)
+        self.named_by(link).iter().filter(is_other).map(|other| &**other)
     }
 
     /// The dumps that may be a dump's parent, if it is unknown: those with the link's name or, without a link, all that
@@ -305,10 +324,10 @@ impl Sets {
 }
 
 impl Parent {
-    /// Whether the link's target ends with the name of a directory.
-    pub(crate) fn ends_with(&self, folder: &BString) -> bool {
+    /// The name at the end of the link's target.
+    fn last_part(&self) -> &[u8] {
         let (Parent::Folder(target) | Parent::Outside(target)) = self;
-        !folder.is_empty() && last_part(target) == last_part(folder)
+        last_part(target)
     }
 }
 

@@ -1,4 +1,8 @@
 //! Address spaces: the contents of a process's memory that are in the archive, and the reasons why others are not.
+//!
+//! It joins pagemaps and pages of a dump and its parents with the mappings of the [model](crate::model), searches them,
+//! and says while an archive is inflated which bytes to keep. It knows nothing about rows. Programs get at it through
+//! [`MemoryView`](crate::MemoryView).
 
 #![cfg_attr(
     not(test),
@@ -23,6 +27,7 @@ mod ghost;
 mod leftover;
 mod lines;
 mod object;
+mod overlaps;
 mod pagemap;
 mod parallel;
 mod region;
@@ -44,14 +49,15 @@ pub use demand::Keep;
 pub use fingerprint::{Fingerprint, PageRun};
 pub(crate) use ghost::Ghost;
 pub(crate) use object::Layer;
-pub use object::Lost;
+pub use object::{Lost, Recorded};
+pub(crate) use overlaps::{Overlaps, union};
 pub use region::Region;
 pub(crate) use region::SHELLS;
 pub use search::{
     EarlySearch, Elsewhere, Encoding, Findings, FindingsElsewhere, Found, Matcher, Pattern, PatternError, SearchOptions,
 };
 pub(crate) use search::{ElsewhereSearch, Searched};
-pub use space::{AddressSpace, Recorded};
+pub use space::AddressSpace;
 pub(crate) use stored::STEP;
 pub use strings::{StringAt, StringBlock, StringOptions};
 pub use view::{Content, Missing, MissingError, Origin, Run};

@@ -32,9 +32,18 @@ pub struct Credentials {
 impl Credentials {
     pub(super) fn of(entry: &CredsEntry, knows_no_new_privs: bool) -> Self {
         Credentials {
+            groups: entry.groups.clone(),
+            lsm_profile: entry.lsm_profile.clone().filter(|profile| !profile.is_empty()),
+            ..Credentials::without_lists(entry, knows_no_new_privs)
+        }
+    }
+
+    /// The same without groups and profile: all threads of a process may share a long list of groups.
+    pub(super) fn without_lists(entry: &CredsEntry, knows_no_new_privs: bool) -> Self {
+        Credentials {
             uid: [entry.uid, entry.euid, entry.suid, entry.fsuid],
             gid: [entry.gid, entry.egid, entry.sgid, entry.fsgid],
-            groups: entry.groups.clone(),
+            groups: Vec::new(),
             inheritable: set(&entry.cap_inh),
             permitted: set(&entry.cap_prm),
             effective: set(&entry.cap_eff),
@@ -43,7 +52,7 @@ impl Credentials {
             // Written only if it is set.
             no_new_privs: entry.no_new_privs.map(|n| n != 0).or(knows_no_new_privs.then_some(false)),
             securebits: entry.secbits,
-            lsm_profile: entry.lsm_profile.clone().filter(|profile| !profile.is_empty()),
+            lsm_profile: None,
         }
     }
 }

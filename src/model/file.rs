@@ -414,6 +414,17 @@ impl FileTable {
         all.into_iter().map(|(_, info)| info)
     }
 
+    /// The open files of each terminal, by CRIU's id of the terminal.
+    pub(crate) fn of_terminals(&self) -> HashMap<u32, Vec<FileId>> {
+        let mut open: HashMap<u32, Vec<FileId>> = HashMap::new();
+        for (id, file) in self.iter() {
+            if let File::Tty(entry) = file {
+                open.entry(entry.tty_info_id()).or_default().push(id);
+            }
+        }
+        open
+    }
+
     /// The path of a file or memfd, as `/proc/PID/exe`, `cwd` and `fd` print it.
     pub fn path(&self, id: FileId) -> Option<FilePath> {
         const DELETED: &[u8] = b" (deleted)";

@@ -278,10 +278,19 @@ impl Process {
 
     /// The credentials of one of the threads.
     pub fn credentials_of(&self, thread: &Thread) -> Option<Credentials> {
+        self.recorded_credentials(thread).map(|(entry, knows)| Credentials::of(entry, knows))
+    }
+
+    /// The ids and capabilities of one of the threads: its credentials without groups and profile.
+    pub(crate) fn rights_of(&self, thread: &Thread) -> Option<Credentials> {
+        self.recorded_credentials(thread).map(|(entry, knows)| Credentials::without_lists(entry, knows))
+    }
+
+    /// The record of a thread's credentials, and whether `no_new_privs` is known.
+    fn recorded_credentials<'a>(&'a self, thread: &'a Thread) -> Option<(&'a CredsEntry, bool)> {
         let own = thread.own().and_then(|own| own.creds.as_ref());
         let entry = own.or(self.old_creds.as_ref())?;
-        let knows = self.versions.knows_no_new_privs || !entry.cap_amb.is_empty();
-        Some(Credentials::of(entry, knows))
+        Some((entry, self.versions.knows_no_new_privs || !entry.cap_amb.is_empty()))
     }
 
     /// Seccomp mode of one of the threads. `None` if this version of CRIU did not record it, or if the archive does not

@@ -54,7 +54,7 @@ table! {
         pub offset: Option<u64>,
         /// Id of the shared memory. Null if the memory is not shared.
         pub shared_id: Option<u64>,
-        /// Other processes that share the same bytes.
+        /// Other processes that share the same bytes. At most 256 are listed.
         pub shared_with: Vec<Pid>,
     }
 }

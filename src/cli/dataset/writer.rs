@@ -118,7 +118,8 @@ impl Contents {
             self.known.remove(&Key::Path(noted.path.clone()));
             self.known.insert(noted.key.clone(), Known::of(noted, &fields));
         }
-        self.failures.retain(|part| !batch.replaced.contains(part));
+        let replaced: HashSet<&String> = batch.replaced.iter().collect();
+        self.failures.retain(|part| !replaced.contains(part));
         for part in &batch.parts {
             let table = part.path.split('/').next().unwrap_or_default();
             if table == tables::FAILURES.table.name {
