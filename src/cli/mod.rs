@@ -25,12 +25,14 @@ mod newfile;
 mod open;
 mod outputs;
 mod processes;
+mod progress;
 #[cfg(feature = "query")]
 mod query;
 mod record;
 mod rows;
 mod screen;
 mod show;
+mod shown;
 mod signals;
 mod sizes;
 mod sorter;
@@ -38,6 +40,7 @@ mod stdout;
 mod table;
 mod table_file;
 mod waiting;
+mod wide;
 mod wildcard;
 
 use std::env;
