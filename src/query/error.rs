@@ -8,6 +8,7 @@ use rusqlite::ErrorCode;
 use thiserror::Error as ThisError;
 
 use super::{ARCHIVE, FUNCTIONS, KEYWORDS, SET};
+use crate::catalog;
 use crate::error::ErrorKind;
 use crate::tables::{self, nearest, usual_name};
 
@@ -157,7 +158,7 @@ fn elsewhere(name: &str, sql: &str) -> Option<String> {
     let has = |source: &&tables::TableSource| {
         source.table.columns.iter().any(|column| column.name.eq_ignore_ascii_case(name))
     };
-    let names: Vec<&str> = tables::ALL.iter().filter(has).map(|source| &*source.table.name).collect();
+    let names: Vec<&str> = catalog::all().filter(has).map(|source| &*source.table.name).collect();
     match names.as_slice() {
         [] => None,
         [first, second, _, ..] => Some(format!("it is a column of {first}, {second} and other tables")),
@@ -212,7 +213,7 @@ fn ambiguous(message: &str, sql: &str) -> Option<String> {
     };
     let quoted = if RESERVED.iter().any(|reserved| name.eq_ignore_ascii_case(reserved)) { "\"" } else { "" };
     let column = format!("{quoted}{name}{quoted}");
-    let with_it: Vec<&str> = tables::ALL.iter().filter(has).map(|source| &*source.table.name).collect();
+    let with_it: Vec<&str> = catalog::all().filter(has).map(|source| &*source.table.name).collect();
     Some(match with_it.as_slice() {
         [table] => format!("give each {table} an alias, `AS a` and `AS b`, and write `a.{column}`"),
         _ => format!("write its table before it, or the alias of the table: `TABLE.{column}`"),
@@ -220,7 +221,7 @@ fn ambiguous(message: &str, sql: &str) -> Option<String> {
 }
 
 fn table_names() -> impl Iterator<Item = &'static str> {
-    tables::ALL.iter().map(|source| &*source.table.name)
+    catalog::all().map(|source| &*source.table.name)
 }
 
 /// The columns of the tables named in a query, or of all tables if none is named.
@@ -228,7 +229,7 @@ fn columns_of(sql: &str) -> Vec<&'static str> {
     let words = super::guard::words(sql);
     let named = |name: &str| words.iter().any(|word| word.eq_ignore_ascii_case(name));
     let any = table_names().any(named);
-    let tables = tables::ALL.iter().map(|source| source.table).filter(|table| !any || named(&table.name));
+    let tables = catalog::all().map(|source| source.table).filter(|table| !any || named(&table.name));
     tables.flat_map(|table| table.columns.iter().map(|column| &*column.name)).chain([ARCHIVE]).collect()
 }
 

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use cryoscope::catalog;
 use cryoscope::formats::{Grid, GridColumn};
 use cryoscope::memory::Keep;
 use cryoscope::query::{ARCHIVE, Database, FUNCTIONS, KEYWORDS};
-use cryoscope::tables::{self, Table, TableSource, nearest, usual_name};
+use cryoscope::tables::{Table, nearest, usual_name};
 use cryoscope::{Checkpoint, Severity};
 use rustyline::completion::Completer;
 use rustyline::config::Configurer;
@@ -215,9 +216,7 @@ fn obey(command: &str, global: &Global) -> Result<(), Failure> {
     let text = match (verb.as_str(), words.next(), words.next()) {
         ("help", None, _) => help(width),
         ("tables", None, _) => list(width),
-        ("schema", None, _) => {
-            tables::ALL.iter().map(|source| schema(source.table, width)).collect::<Vec<_>>().join("\n")
-        }
+        ("schema", None, _) => catalog::all().map(|source| schema(source.table, width)).collect::<Vec<_>>().join("\n"),
         ("help" | "schema", Some(name), None) => schema(table(name)?, width),
         _ => return Err(Failure::Usage(format!("there is no command .{command}; help lists them"))),
     };
@@ -228,8 +227,8 @@ fn obey(command: &str, global: &Global) -> Result<(), Failure> {
 
 fn table(name: &str) -> Result<&'static Table, Failure> {
     // As in SQL, in any case.
-    TableSource::find(&name.to_ascii_lowercase()).map(|source| source.table).ok_or_else(|| {
-        let near = usual_name(name).or_else(|| nearest(name, tables::ALL.iter().map(|source| &*source.table.name)));
+    catalog::find(&name.to_ascii_lowercase()).map(|source| source.table).ok_or_else(|| {
+        let near = usual_name(name).or_else(|| nearest(name, catalog::all().map(|source| &*source.table.name)));
         let near = near.map_or_else(String::new, |near| format!("; did you mean {near}?"));
         Failure::Usage(format!("there is no table {name}{near}"))
     })
@@ -265,7 +264,7 @@ fn entry(head: &str, least: usize, text: &str, width: Option<usize>) -> String {
 /// The list of tables.
 fn list(width: Option<usize>) -> String {
     let mut grid = Grid::new([GridColumn::fixed("TABLE"), GridColumn::text("DESCRIPTION")]);
-    for source in tables::ALL {
+    for source in catalog::all() {
         grid.push(vec![source.table.name.to_string(), flat(&source.table.doc)]);
     }
     grid.render(width)
@@ -326,7 +325,7 @@ impl Names {
         let is_part = |c: char| c.is_alphanumeric() || c == '_';
         let start = before.trim_end_matches(is_part).len();
         let word = before.get(start..).unwrap_or_default().to_lowercase();
-        let tables = || tables::ALL.iter().map(|source| source.table);
+        let tables = || catalog::all().map(|source| source.table);
         let mentioned: Vec<&Table> =
             tables().filter(|table| line.split(|c| !is_part(c)).any(|word| word == table.name)).collect();
         let columns = tables()
