@@ -304,10 +304,10 @@ pub(crate) struct MemparseArgs {
     #[arg(long, help_heading = "Search")]
     pub(crate) count: bool,
     /// Stop after N matches
-    #[arg(long, value_name = "N", default_value_t = 1_000_000, help_heading = "Search", hide_short_help = true)]
+    #[arg(long, value_name = "N", default_value_t = MemparseArgs::MATCHES, help_heading = "Search", hide_short_help = true)]
     pub(crate) max_matches: u64,
     /// Longest match of a regular expression that is always found, in bytes
-    #[arg(long, value_name = "N", default_value_t = 4096, help_heading = "Search", hide_short_help = true)]
+    #[arg(long, value_name = "N", default_value_t = MemparseArgs::MATCH_LENGTH, help_heading = "Search", hide_short_help = true)]
     #[arg(value_parser = clap::value_parser!(u64).range(..=MATCH_MOST))]
     pub(crate) max_match_length: u64,
     /// Also search everything else in the archive: files, queues, logs
@@ -323,7 +323,7 @@ pub(crate) struct MemparseArgs {
     #[arg(long, help_heading = "Contents")]
     pub(crate) strings: bool,
     /// Shortest string to print
-    #[arg(short = 'n', long, value_name = "N", default_value_t = 4, help_heading = "Contents")]
+    #[arg(short = 'n', long, value_name = "N", default_value_t = MemparseArgs::STRING_LENGTH, help_heading = "Contents")]
     pub(crate) min_length: usize,
     /// Write raw bytes to a file, to a directory (one file per mapping), or to standard output
     ///
@@ -366,6 +366,15 @@ pub(crate) struct MemparseArgs {
     pub(crate) fleet: FleetArgs,
     #[command(flatten)]
     pub(crate) source: SourceArgs,
+}
+
+impl MemparseArgs {
+    /// Default of `--max-matches`.
+    pub(crate) const MATCHES: u64 = 1_000_000;
+    /// Default of `--max-match-length`, in bytes.
+    pub(crate) const MATCH_LENGTH: u64 = 4096;
+    /// Default of `--min-length`, in characters.
+    pub(crate) const STRING_LENGTH: usize = 4;
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -463,7 +472,8 @@ pub(crate) struct TableArgs {
     pub(crate) documents: DocumentArgs,
     /// Columns to print, in this order; `all` for all
     ///
-    /// By default, text output has the columns that fit on a screen, and other formats have all columns.
+    /// By default, text output has the columns that fit on a screen, and other formats have all columns. `archive`,
+    /// `set` and the columns of --field come first, unless they are named here.
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub(crate) columns: Vec<String>,
     /// Only rows about these processes and what they had open
@@ -472,7 +482,8 @@ pub(crate) struct TableArgs {
     /// Only rows that meet a condition: COLUMN=VALUE, or != < <= > >= ~
     ///
     /// `~` takes a regular expression. If the option is repeated, all conditions must hold. `null` matches a value
-    /// that is not known; quote it to match the text. A list meets a condition if one of its items does.
+    /// that is not known; quote it to match the text. A list meets a condition if one of its items does. `archive`,
+    /// `set` and the columns of --field are columns, too.
     #[arg(long = "where", value_name = "EXPR", help_heading = "Rows", value_parser = Condition::from_str)]
     pub(crate) conditions: Vec<Condition>,
     /// Sort the rows of each table by a column; null is last

@@ -10,14 +10,14 @@ use cryoscope::images::Kind;
 use cryoscope::images::decode::{Decoded, Head, Summary, Visit};
 use cryoscope::memory::Keep;
 use cryoscope::{Checkpoint, ImageFile};
-use globset::GlobSet;
 
 use super::args::{DecodeArgs, DecodeFormat, FleetArgs, Global};
 use super::exit::Exit;
 use super::fleet::Fleet;
 use super::open::Opener;
 use super::screen::{Report, Screen, complain};
-use super::{Failure, Outcome, wildcard};
+use super::wildcard::{self, Wildcards};
+use super::{Failure, Outcome};
 
 pub(crate) fn run(args: &DecodeArgs, global: &Global) -> Outcome {
     if args.pretty && args.format != Some(DecodeFormat::CritJson) {
@@ -122,7 +122,7 @@ fn split(input: &Path) -> (PathBuf, Option<String>) {
 /// A member named by the user.
 struct Wanted {
     text: String,
-    glob: GlobSet,
+    glob: Wildcards,
 }
 
 impl Wanted {
@@ -139,10 +139,7 @@ impl Wanted {
 
     /// Whether a member matches, by its path or its file name.
     fn is(&self, member: &Member) -> bool {
-        let matches = |name: &[u8]| {
-            name == self.text.as_bytes() || str::from_utf8(name).is_ok_and(|name| self.glob.is_match(name))
-        };
-        matches(&member.path) || matches(member.file_name())
+        self.glob.is_match(&member.path) || self.glob.is_match(member.file_name())
     }
 }
 

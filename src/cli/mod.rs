@@ -25,6 +25,7 @@ mod newfile;
 mod open;
 mod outputs;
 mod processes;
+mod progress;
 #[cfg(feature = "query")]
 mod query;
 mod record;
@@ -32,6 +33,7 @@ mod rows;
 mod scan;
 mod screen;
 mod show;
+mod shown;
 mod signals;
 mod sizes;
 mod sorter;
@@ -39,6 +41,7 @@ mod stdout;
 mod table;
 mod table_file;
 mod waiting;
+mod wide;
 mod wildcard;
 
 use std::env;

@@ -133,12 +133,12 @@ fn a_wrong_query_fails_before_anything_is_read() {
         ),
         (
             "SELECT pid FROM processes JOIN threads USING (archive) WHERE 1",
-            "line 1, column 8: ambiguous column name: pid; write its table before it: `TABLE.pid`",
+            "line 1, column 8: ambiguous column name: pid; write its table before it, or the alias of the table: `TABLE.pid`",
         ),
         ("SELECT substr() FROM processes", "line 1, column 8: wrong number of arguments to function substr()"),
         ("SELECT (SELECT pid, name FROM processes)", "sub-select returns 2 columns - expected 1"),
-        ("", "there is no query"),
-        ("  \n", "there is no query"),
+        ("", "there is no query; write one after the archives, or on standard input"),
+        ("  \n", "there is no query; write one after the archives, or on standard input"),
     ] {
         assert_eq!(message(sql), expected, "{sql}");
     }
@@ -257,7 +257,10 @@ fn a_query_may_come_from_standard_input() {
     let asked = run_with(b"SELECT count(*) AS n\nFROM processes;\n", ["query", archive.to_str().unwrap()]).ok();
     assert_eq!(asked, " N\n14\n");
     let ran = run_with(b"", ["query", archive.to_str().unwrap()]);
-    assert_eq!((ran.code, ran.err.as_str()), (Some(2), "cryoscope: there is no query\n"));
+    assert_eq!(
+        (ran.code, ran.err.as_str()),
+        (Some(2), "cryoscope: there is no query; write one after the archives, or on standard input\n")
+    );
     let ran = run_with(b".tables\n", ["query", archive.to_str().unwrap()]);
     assert_eq!(ran.code, Some(2));
     assert!(ran.err.starts_with("cryoscope: .tables is for the prompt") && ran.err.contains("schema"), "{}", ran.err);
