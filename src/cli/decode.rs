@@ -67,7 +67,8 @@ fn of_archive(path: &Path, members: &[String], args: &DecodeArgs, global: &Globa
     let (entry, checkpoints) = fleet.one_archive(&Opener::new(global, keep), "decode")?;
     let path = &entry.path;
     if members.is_empty() && !args.all && !args.info {
-        let message = "no image named; name one or more (`core-1.img`, `core-*.img`) or use --all; --info lists them";
+        let message =
+            "no image named; name one or more, such as core-1.img or 'core-*.img', or use --all; --info lists them";
         return Err(Failure::Usage(message.to_owned()));
     }
     let chosen: Vec<Vec<&Member>> = checkpoints.iter().map(|checkpoint| choose(checkpoint, &wanted)).collect();

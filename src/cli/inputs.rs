@@ -38,7 +38,7 @@ impl<'a> Named<'a> {
                 let (archives, sql) = super::query::split(args);
                 Named { query: sql.is_none(), ..fleet(&archives, &args.fleet) }
             }
-            Command::Table(_) | Command::Schema(_) | Command::Completions(_) | Command::Man => Named::default(),
+            Command::Table(_) | Command::Schema(_) | Command::Completions(_) | Command::Man(_) => Named::default(),
         }
     }
 

@@ -76,7 +76,7 @@ impl<'a> Image<'a> {
         if stop == Some(Stop::Limit) {
             warnings.push(&Limits::ASSEMBLED_BYTES, Place::member(path), || {
                 let size = contents.len();
-                format!("{size} bytes in pieces exceed the limit of {limit}; the rest was skipped")
+                format!("{size} bytes to assemble from pieces exceed the limit of {limit}; the rest was skipped")
             });
         }
         Self::of_bytes(kind, path, bytes, stop, warnings)
@@ -207,7 +207,7 @@ impl<'i> Records<'i> {
 
     fn why_cut(&self) -> &'static str {
         match self.image.stop {
-            Some(Stop::Limit) => " below the limit for sparse images",
+            Some(Stop::Limit) => " within the limit for sparse images",
             Some(Stop::Absent(_)) => " before the archive ends or is damaged",
             None => "",
         }
@@ -238,7 +238,7 @@ impl Wrong {
             Wrong::Short if bytes.is_empty() => format!("the file is empty, not a {kind} image"),
             Wrong::Short => format!("{} bytes are too short for the magic numbers of a {kind} image", bytes.len()),
             Wrong::Magic(number) => match Kind::of_magic(*number) {
-                Some(other) => format!("the name says {kind}, but the magic number {other}; skipped"),
+                Some(other) => format!("the name says {kind}, but the magic number says {other}; skipped"),
                 None => format!("{number:#010x} is not the magic number of {kind}; skipped"),
             },
         }
@@ -285,6 +285,9 @@ mod tests {
         assert_eq!(say(&[]), "the file is empty, not a PSTREE image");
         assert_eq!(say(&[1, 2, 3]), "3 bytes are too short for the magic numbers of a PSTREE image");
         assert_eq!(say(&[0; 8]), "0x00000000 is not the magic number of PSTREE; skipped");
-        assert_eq!(say(&le(&[COMMON, 0x5608_4025])), "the name says PSTREE, but the magic number PAGEMAP; skipped");
+        assert_eq!(
+            say(&le(&[COMMON, 0x5608_4025])),
+            "the name says PSTREE, but the magic number says PAGEMAP; skipped"
+        );
     }
 }

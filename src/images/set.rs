@@ -249,7 +249,7 @@ impl Linked<'_> {
         }
         let most = self.limits.linked_bytes;
         self.warnings.push(&Limits::LINKED_BYTES, Place::member(&member.path), || {
-            format!("a link to {}, but images that are links exceed {most} bytes; skipped", file.path)
+            format!("a link to {}; skipped, because images that are links exceed {most} bytes in total", file.path)
         });
         false
     }

@@ -279,7 +279,7 @@ impl Memory {
                 }
                 if at < to {
                     images.warnings.push(Code::PagemapInvalid, images.place(Kind::Pagemap, pid.0.into()), || {
-                        format!("pages at {at:#x} are in no mapping")
+                        format!("pages at {at:#x} belong to no mapping")
                     });
                 }
             }
@@ -309,9 +309,7 @@ fn check_arguments(space: &AddressSpace<'_>, process: &Process, images: Images<'
             });
         } else {
             images.warnings.push(Code::ArgumentsUnavailable, place, || {
-                format!(
-                    "process {pid}: {what} are not available, because they are in memory that is not in the archive"
-                )
+                format!("process {pid}: {what} are in memory that is not in the archive")
             });
         }
     }

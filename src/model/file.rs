@@ -293,7 +293,7 @@ impl FileTable {
             let (kind, number) = if images.has(Kind::Files, 0) { (Kind::Files, 0) } else { (Kind::Fdinfo, 0) };
             images.warnings.push(&Limits::SHARED_DESCRIPTORS, images.place(kind, number), || {
                 format!(
-                    "file {id} ({fd_type:?}) waits for {len} targets and is open {opens} more times: shared targets exceed {most}; the rest were skipped"
+                    "file {id} ({fd_type:?}) watches {len} targets and is open {opens} more times; with it, shared targets exceed {most}; the rest were skipped"
                 )
             });
         }

@@ -211,7 +211,7 @@ impl Decoder<'_> {
             Some(kind) if kind.magic().is_none() || own.is_some_and(|own| kind.magic() == Some(own)) => Some(kind),
             Some(kind) => Some(own.and_then(Kind::of_magic).map_or(kind, |other| {
                 self.warnings.push(Code::ImageMagic, Place::member(path), || {
-                    format!("the name says {kind}, but the magic number {other}; decoded as {other}")
+                    format!("the name says {kind}, but the magic number says {other}; decoded as {other}")
                 });
                 other
             })),
@@ -282,7 +282,7 @@ impl Decoder<'_> {
             visit.record(head, &decoded)?;
         } else {
             self.warnings.push(Code::ImageTruncated, place(), || {
-                format!("{} bytes are not a message of the declared length", bytes.len())
+                format!("the declared length does not match the {} bytes that follow", bytes.len())
             });
         }
         visit.end(head, &summary)
@@ -294,7 +294,7 @@ impl Decoder<'_> {
         let place = || Place::member(head.path);
         match stop {
             Some(Stop::Limit) => self.warnings.push(&Limits::ASSEMBLED_BYTES, place(), || {
-                format!("more than {limit} bytes in pieces; the rest was skipped")
+                format!("more than {limit} bytes to assemble from pieces; the rest was skipped")
             }),
             // When the archive is read as a stream, pages that were not asked for are not kept. That is not damage.
             // Unreadable images have a warning of their own.
