@@ -63,11 +63,14 @@
 //! default. The library needs none of them: depend on it with `default-features = false`.
 
 pub mod abi;
+pub mod analysis;
 pub mod archive;
+pub mod catalog;
 mod checkpoint;
 pub mod checkpointctl;
 pub mod elfcore;
 mod error;
+mod escape;
 pub mod extract;
 pub mod formats;
 pub mod images;

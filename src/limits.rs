@@ -135,6 +135,10 @@ limits! {
     argument_bytes, ARGUMENT_BYTES: "arguments" = 8 << 20;
     /// Total bytes of holes in sparse files that are hashed, and in pages images that are read as memory.
     hole_bytes, HOLE_BYTES: "holes" = 4 << 30;
+    /// Number of things that one rule looks at.
+    rule_candidates, RULE_CANDIDATES: "candidates" = 1 << 20;
+    /// Pieces of evidence of one finding that are listed. The rest are counted.
+    evidence, EVIDENCE: "evidence" = 16;
     /// Number of warnings of one kind that are listed. The rest are counted.
     warnings_per_code, WARNINGS_PER_CODE: "warnings" = 100;
 }

@@ -165,16 +165,25 @@ impl Checkpoint {
 
     /// Memory with all its pages.
     pub(crate) fn whole_memory(&self) -> &Memory {
+        self.memory_with(Keep::Memory, &self.whole_memory)
+    }
+
+    /// Memory with the pages that rules read.
+    pub(crate) fn judged_memory(&self) -> &Memory {
+        self.memory_with(Keep::Evidence, &self.judged_memory)
+    }
+
+    fn memory_with<'c>(&'c self, need: Keep, slot: &'c std::sync::OnceLock<Memory>) -> &'c Memory {
         let is_here = self.dumps().all(|(shared, _)| {
-            let whole = shared.archive_with(Keep::Memory);
-            std::sync::Arc::ptr_eq(whole, &shared.archive)
+            let with = shared.archive_with(need);
+            std::sync::Arc::ptr_eq(with, &shared.archive)
         });
         if is_here {
             return self.kept_memory();
         }
-        self.whole_memory.get_or_init(|| {
+        slot.get_or_init(|| {
             let unheard = Warnings::new(self.limits());
-            let memory = self.read_memory(Some(Keep::Memory), &unheard);
+            let memory = self.read_memory(Some(need), &unheard);
             self.warnings.add_new(unheard.snapshot());
             memory
         })

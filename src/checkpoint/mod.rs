@@ -7,6 +7,7 @@ mod identity;
 mod memory;
 mod reread;
 
+use std::any::Any;
 use std::collections::HashSet;
 use std::fmt;
 use std::fs::File;
@@ -337,8 +338,14 @@ pub struct Checkpoint {
     model: OnceLock<Model>,
     memory: OnceLock<Memory>,
     whole_memory: OnceLock<Memory>,
+    judged_memory: OnceLock<Memory>,
+    attached: Attached,
     families: Families,
 }
+
+/// What a higher layer keeps with a checkpoint.
+#[derive(Default)]
+struct Attached(OnceLock<Box<dyn Any + Send + Sync>>);
 
 impl fmt::Debug for Checkpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -377,6 +384,8 @@ impl Checkpoint {
             model: OnceLock::new(),
             memory: OnceLock::new(),
             whole_memory: OnceLock::new(),
+            judged_memory: OnceLock::new(),
+            attached: Attached::default(),
             families: Families::default(),
         }
     }
@@ -392,6 +401,8 @@ impl Checkpoint {
             self.parents.push((Arc::clone(&parent.shared), set));
             self.memory = OnceLock::new();
             self.whole_memory = OnceLock::new();
+            self.judged_memory = OnceLock::new();
+            self.attached = Attached::default();
         }
     }
 
@@ -462,6 +473,23 @@ impl Checkpoint {
         let images = self.reader_with(Keep::Everything);
         let side = self.side_with(Keep::Everything);
         RecoveredFiles::read(images, &side, self.model(), self.whole_memory(), self.holders())
+    }
+
+    /// The recovered files with the contents that rules read.
+    pub(crate) fn judged_recovered(&self) -> RecoveredFiles<'_> {
+        let images = self.reader_with(Keep::Evidence);
+        let side = self.side_with(Keep::Evidence);
+        RecoveredFiles::read(images, &side, self.model(), self.judged_memory(), self.holders())
+    }
+
+    /// What a higher layer derived from the checkpoint: made on first use, and kept with it.
+    pub(crate) fn attached<T: Any + Send + Sync>(&self, make: impl FnOnce() -> T) -> Option<&T> {
+        self.attached.0.get_or_init(|| Box::new(make())).downcast_ref()
+    }
+
+    /// The path that the archive was opened by, if it can be read again by it.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        self.shared.kept.reopen.as_ref().map(|reopen| &*reopen.path)
     }
 
     /// The recovered files among what was kept. Nothing is read again for it.

@@ -35,6 +35,7 @@ pub(super) struct Kept {
 #[derive(Debug, Default)]
 pub(super) struct Again {
     files: OnceLock<Option<Arc<Archive>>>,
+    evidence: OnceLock<Option<Arc<Archive>>>,
     memory: OnceLock<Option<Arc<Archive>>>,
     everything: OnceLock<Option<Arc<Archive>>>,
 }
@@ -44,6 +45,7 @@ impl Again {
         match need {
             Keep::Everything => &self.everything,
             Keep::Memory => &self.memory,
+            Keep::Evidence => &self.evidence,
             Keep::Tables | Keep::Arguments | Keep::Files => &self.files,
         }
     }
@@ -115,6 +117,7 @@ fn missing(need: Keep) -> &'static str {
     match need {
         Keep::Memory => "memory pages were needed but not kept while inflating, so the answer is partial",
         Keep::Everything => "contents of members were needed but not kept while inflating, so the answer is partial",
+        Keep::Evidence => "files and memory were needed but not kept while inflating, so the answer is partial",
         Keep::Tables | Keep::Arguments | Keep::Files => {
             "files of the container were needed but not kept while inflating, so the answer is partial"
         }

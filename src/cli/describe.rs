@@ -4,8 +4,10 @@
 use std::io::Write;
 
 use clap::CommandFactory;
+use cryoscope::catalog;
+use cryoscope::catalog::schema;
 use cryoscope::formats::{Grid, GridColumn, SearchEngine, index_template, pretty, schema_in};
-use cryoscope::tables::{self, Table, schema};
+use cryoscope::tables::Table;
 
 use super::args::{Cli, CompletionsArgs, Global, SchemaArgs, SchemaFormat};
 use super::exit::Exit;
@@ -16,7 +18,7 @@ use super::{Failure, Outcome};
 
 /// `cryoscope schema`.
 pub(crate) fn schema_of(args: &SchemaArgs, global: &Global) -> Outcome {
-    let all: Vec<&'static Table> = tables::every().collect();
+    let all: Vec<&'static Table> = catalog::every().collect();
     let names: Vec<&str> = all.iter().map(|table| &*table.name).collect();
     if let Some(unknown) = args.tables.iter().find(|name| !names.contains(&name.as_str())) {
         let meant = meant(unknown).map_or_else(String::new, |table| format!("; did you mean {table}?"));

@@ -1,6 +1,6 @@
 //! The names of the columns that stand before those of a table: ours, and those that `--field` adds.
 
-use cryoscope::tables;
+use cryoscope::catalog;
 
 /// The column that says which archive a row is from.
 pub(crate) const ARCHIVE: &str = "archive";
@@ -31,9 +31,7 @@ pub(crate) fn field(text: &str) -> Result<(String, String), String> {
             || name.strip_suffix("_hex").is_some_and(|name| name.eq_ignore_ascii_case(other))
     };
     let columns = || {
-        tables::ALL
-            .iter()
-            .flat_map(|source| source.table.columns.iter().map(|column| (&*source.table.name, &*column.name)))
+        catalog::all().flat_map(|source| source.table.columns.iter().map(|column| (&*source.table.name, &*column.name)))
     };
     if RESERVED.iter().any(|reserved| is(reserved)) {
         return Err(format!("{name} is a column of every row already; choose another name, such as my_{name}"));

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::io::Write;
 
 use cryoscope::Checkpoint;
+use cryoscope::catalog;
 use cryoscope::checkpointctl::Report as Document;
 use cryoscope::formats::tree::{Look, Networks, Overview, Sections, Waiting};
 use cryoscope::formats::{Columns, Style, pretty};
@@ -91,7 +92,7 @@ impl Wanted {
             ("statistics", self.statistics),
             ("warnings", true),
         ];
-        sections.iter().filter(|(_, wanted)| *wanted).filter_map(|(name, _)| TableSource::find(name)).collect()
+        sections.iter().filter(|(_, wanted)| *wanted).filter_map(|(name, _)| catalog::find(name)).collect()
     }
 }
 

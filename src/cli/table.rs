@@ -5,8 +5,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use cryoscope::Checkpoint;
+use cryoscope::catalog::{self, ColumnRow, columns_of, on_one_line};
 use cryoscope::formats::{Columns, Format, Grid, GridColumn, RowWriter, Style, wrapped};
-use cryoscope::tables::{self, ColumnRow, FAILURES, Table, TableSource, columns_of, nearest, on_one_line, usual_name};
+use cryoscope::tables::{FAILURES, Table, TableSource, nearest, usual_name};
 
 #[cfg(feature = "parquet")]
 use super::args::PartitionBy;
@@ -215,7 +216,7 @@ fn refuse_documents_of_failures(
 
 /// All tables that can be named.
 fn all() -> impl Iterator<Item = &'static TableSource> {
-    tables::ALL.iter().chain([&FAILURES])
+    catalog::all().chain([&FAILURES])
 }
 
 /// The table with a name.

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::ecs;
 use super::encoder::Encoded;
 use super::format::{Encode, Kind, Line};
-use crate::tables;
+use crate::catalog;
 
 /// ECS documents for `_bulk`.
 pub(super) struct Bulk;
@@ -85,7 +85,7 @@ impl FromStr for Index {
         let plain = name.replace(TABLE, "");
         let is_bad =
             |c: char| c.is_uppercase() || c.is_whitespace() || c.is_control() || r#"\/*?"<>|,#:{}"#.contains(c);
-        let longest = tables::every().map(|table| name.replace(TABLE, &table.name).len()).max().unwrap_or(0);
+        let longest = catalog::every().map(|table| name.replace(TABLE, &table.name).len()).max().unwrap_or(0);
         let fits = !name.is_empty() && name != "." && name != ".." && longest <= LONGEST;
         if !fits || plain.contains(is_bad) || name.starts_with(['-', '_', '+']) {
             return Err(BadIndex);

@@ -9,10 +9,10 @@ use bstr::ByteSlice;
 use data_encoding::HEXLOWER;
 
 use super::encoder::Encoded;
-use super::escape::is_unsafe;
 use super::format::{Encode, Head, Kind, Line, Sheet};
 use super::style::{Columns, Style};
 use super::units;
+use crate::escape::is_unsafe;
 pub(super) use crate::tables::lossy;
 use crate::tables::{Row, Value, has_hex};
 

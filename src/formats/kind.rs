@@ -78,7 +78,7 @@ pub(super) fn fields(table: &Table) -> Vec<Field> {
     let text = |(name, doc): (&'static str, &str)| Field { name: name.into(), doc: doc.to_owned(), kind: Kind::TEXT };
     let of = |column: &Column| Field {
         name: column.name.clone(),
-        doc: crate::tables::on_one_line(&column.doc),
+        doc: crate::catalog::on_one_line(&column.doc),
         kind: Kind::of(column),
     };
     // A column that the table itself has goes in the same place.

@@ -8,7 +8,6 @@ pub mod decode;
 mod document;
 mod ecs;
 mod encoder;
-mod escape;
 mod format;
 mod grid;
 mod hec;
@@ -32,9 +31,9 @@ pub mod units;
 mod withheld;
 mod writer;
 
+pub use crate::escape::escape;
 pub use bulk::{BadIndex, BulkAction, Index};
 pub use encoder::{Content, Encoded, Encoder};
-pub use escape::escape;
 pub use format::Format;
 pub use grid::{Column as GridColumn, Grid};
 pub use hexdump::hexdump;

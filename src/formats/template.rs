@@ -7,7 +7,8 @@ use serde_json::{Value as Json, json};
 use super::bulk::Index;
 use super::document::Document;
 use super::ecs::{self, Field};
-use crate::tables::{self, Type};
+use crate::catalog;
+use crate::tables::Type;
 
 /// The server of a template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +62,7 @@ fn properties(engine: SearchEngine) -> Document {
     // Names chosen by the author of the container: there could be any number of fields.
     set("container.labels", names(engine));
     set("cryoscope.checkpointed", moment());
-    for table in tables::every() {
+    for table in catalog::every() {
         let prefix = if table.event.prefix.is_empty() { &*table.name } else { table.event.prefix };
         for column in table.columns.iter() {
             let name = format!("cryoscope.{prefix}.{}", column.name);

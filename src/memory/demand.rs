@@ -8,16 +8,18 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Range;
 
-use bstr::{BStr, BString};
+use bstr::{BStr, BString, ByteSlice};
 
 use super::arguments;
 use super::pagemap::Pagemap;
+use super::region::{Region, Task as RegionTask};
 use super::search::{EarlySearch, Searched, StreamSearch};
 use crate::archive::{Island, Kept, Member, Select, Selection};
-use crate::images::proto::{MmEntry, PagemapHead};
+use crate::images::proto::{CoreEntry, MmEntry, PagemapHead};
 use crate::images::{self, Form, Image, Kind, decode, join};
 use crate::limits::Limits;
 use crate::model::auxv::{self, Auxv};
+use crate::model::registers::Registers;
 use crate::model::vma::Vma;
 use crate::warning::Warnings;
 
@@ -27,6 +29,8 @@ const LOG_ENDS: u64 = 64 << 10;
 const LOG_WHOLE: u64 = 8 << 20;
 /// Bytes at the beginning of tars by which they are recognised.
 const TAR_HEAD: u64 = 512;
+/// Bytes of shared memory, such as memfds, that rules read.
+const SHARED: u64 = 8 << 20;
 /// Bytes of small archives of files that are kept in all, so that their members can be counted.
 const SMALL: u64 = 4 << 20;
 
@@ -40,6 +44,9 @@ pub enum Keep {
     Arguments,
     /// The same, and every file that is not a memory image: changed files, contents of file systems, volumes, logs.
     Files,
+    /// The same as [`Keep::Files`], and the parts of memory that rules read: code, stacks, heaps of shells
+    /// ([`super::Region`]).
+    Evidence,
     /// The data of most tables, and all memory.
     Memory,
     /// All members.
@@ -54,6 +61,7 @@ impl Keep {
         let memory = self.memory() || other.memory();
         match (files, memory) {
             (true, true) => Keep::Everything,
+            (true, false) if matches!(self, Keep::Evidence) || matches!(other, Keep::Evidence) => Keep::Evidence,
             (true, false) => Keep::Files,
             (false, true) => Keep::Memory,
             (false, false) if matches!((self, other), (Keep::Tables, Keep::Tables)) => Keep::Tables,
@@ -64,11 +72,12 @@ impl Keep {
     /// Whether everything that another keeps is kept by it.
     pub(crate) const fn covers(self, other: Keep) -> bool {
         let pages = matches!(other, Keep::Tables) || !matches!(self, Keep::Tables);
-        pages && (self.files() || !other.files()) && (self.memory() || !other.memory())
+        let regions = !matches!(other, Keep::Evidence) || matches!(self, Keep::Evidence | Keep::Everything);
+        pages && regions && (self.files() || !other.files()) && (self.memory() || !other.memory())
     }
 
     const fn files(self) -> bool {
-        matches!(self, Keep::Files | Keep::Everything)
+        matches!(self, Keep::Files | Keep::Evidence | Keep::Everything)
     }
 
     const fn memory(self) -> bool {
@@ -88,6 +97,8 @@ pub(crate) struct Demand {
     layouts: HashMap<u64, Vec<BString>>,
     /// Pagemaps seen so far, by directory.
     pagemaps: HashMap<BString, Claims>,
+    /// Core images seen so far, by directory, if regions of memory are kept.
+    cores: HashMap<BString, Cores>,
     /// Bytes that may still be kept of small archives of files, whose members are counted.
     small_left: u64,
     /// What reading them here would warn of is warned of when they are read for good.
@@ -104,6 +115,17 @@ struct Claims {
     unknown: bool,
 }
 
+/// The core images of a directory.
+#[derive(Debug, Default)]
+struct Cores {
+    /// Images that were inflated but not examined yet, by the number of their thread.
+    new: Vec<u64>,
+    /// Stack pointers of all threads, in order.
+    stacks: Vec<u64>,
+    /// Names of tasks.
+    names: HashMap<u64, Vec<u8>>,
+}
+
 impl Demand {
     pub(crate) fn new(limits: &Limits, keep: Keep, search: Option<&EarlySearch>) -> Self {
         let unheard = Warnings::new(limits);
@@ -117,6 +139,7 @@ impl Demand {
             searched: None,
             layouts: HashMap::new(),
             pagemaps: HashMap::new(),
+            cores: HashMap::new(),
             small_left: SMALL,
             unheard,
         }
@@ -125,6 +148,7 @@ impl Demand {
     /// The wanted parts of a pages image; `None` if unknown.
     fn of_pages(&mut self, folder: &BStr, pages_id: u64, kept: &dyn Kept) -> Option<Vec<Range<u64>>> {
         self.look_at_new(folder, kept);
+        self.look_at_cores(kept);
         let claims = self.pagemaps.get(folder).filter(|claims| !claims.unknown)?;
         let mut ranges = Vec::new();
         for &(kind, number) in claims.by_pages.get(&pages_id)? {
@@ -211,7 +235,8 @@ impl Demand {
             let path = join(folder, format!("pagemap-shmem-{number}.img").as_bytes());
             let pagemap = self.image(Kind::ShmemPagemap, &path, kept)?;
             let map = Pagemap::read(&pagemap, page_size, u64::MAX, &self.limits, &self.unheard)?;
-            Some(map.stored(0, page_size))
+            let len = if self.keep == Keep::Evidence { SHARED } else { page_size };
+            Some(map.stored(0, len))
         };
         first().into_iter().flatten().collect()
     }
@@ -232,12 +257,45 @@ impl Demand {
             for range in arguments::addresses(&mm, page_size, self.limits.argument_bytes) {
                 ranges.extend(map.stored(range.start, range.end));
             }
-            let vmas = mm.vmas.iter().filter_map(|entry| Vma::of(entry).ok()).filter(Vma::may_begin_elf);
-            for start in vmas.map(|vma| vma.start.0) {
+            let vmas: Vec<Vma> = mm.vmas.iter().filter_map(|entry| Vma::of(entry).ok()).collect();
+            for start in vmas.iter().filter(|vma| vma.may_begin_elf()).map(|vma| vma.start.0) {
                 ranges.extend(map.stored(start, start.saturating_add(page_size)));
+            }
+            if self.keep == Keep::Evidence {
+                let cores = self.cores.get(layout.as_bstr());
+                let task = RegionTask {
+                    vmas: &vmas,
+                    name: cores.and_then(|cores| cores.names.get(&pid)).map(Vec::as_slice),
+                    heap: mm.mm_start_brk()..mm.mm_brk(),
+                    stacks: cores.map_or(&[], |cores| &cores.stacks),
+                    page_size,
+                };
+                let regions = Region::ALL.into_iter().flat_map(|region| region.ranges(&task));
+                ranges.extend(regions.flat_map(|range| map.stored(range.start, range.end)));
             }
         }
         Some(ranges)
+    }
+
+    /// Reads the stack pointers and names in core images that arrived since the last pages.
+    fn look_at_cores(&mut self, kept: &dyn Kept) {
+        for (folder, mut cores) in std::mem::take(&mut self.cores) {
+            for number in std::mem::take(&mut cores.new) {
+                let name = Kind::Core.pattern().replace("%u", &number.to_string());
+                let Some(image) = self.image(Kind::Core, &join(folder.as_bstr(), name.as_bytes()), kept) else {
+                    continue;
+                };
+                let Some(first) = image.records(&self.limits, &self.unheard).next() else { continue };
+                let Some(core) = decode::<CoreEntry>(first.message, || image.place(), &self.unheard) else { continue };
+                cores.stacks.extend(
+                    Registers::of(&core).and_then(|registers| registers.stack_pointer).map(|pointer| pointer.0),
+                );
+                cores.names.extend(core.tc.and_then(|task| task.comm).map(|name| (number, name.into())));
+            }
+            cores.stacks.sort_unstable();
+            cores.stacks.dedup();
+            self.cores.insert(folder, cores);
+        }
     }
 }
 
@@ -312,8 +370,16 @@ impl Select for Demand {
             Kind::Pages if self.keep.memory() => {
                 self.search_pages(member, number, kept).map_or(Selection::All, Selection::Watched)
             }
+            Kind::Pages if self.keep == Keep::Evidence && self.search.is_some() => {
+                self.search_pages(member, number, kept).map_or(Selection::All, Selection::Watched)
+            }
+            Kind::Core if self.keep == Keep::Evidence => {
+                self.cores.entry(folder.into()).or_default().new.push(number);
+                Selection::All
+            }
             Kind::Mm | Kind::Pagemap | Kind::ShmemPagemap => self.note(kind, number, folder),
             _ if self.keep == Keep::Everything => Selection::All,
+            Kind::ShmPagesOld if self.keep == Keep::Evidence => Selection::All,
             Kind::Pages | Kind::PagesFramed if self.keep == Keep::Tables => Selection::Nothing,
             // Which parts are wanted is known only after inflation.
             Kind::PagesFramed => Selection::All,
@@ -371,12 +437,14 @@ mod tests {
         assert_eq!(Keep::Tables.and(Keep::Arguments), Keep::Arguments);
         assert_eq!(Keep::Tables.and(Keep::Tables), Keep::Tables);
         assert_eq!(Keep::Memory.and(Keep::Tables), Keep::Memory);
+        assert_eq!(Keep::Evidence.and(Keep::Memory), Keep::Everything);
+        assert_eq!(Keep::Files.and(Keep::Evidence), Keep::Evidence);
         assert_eq!(Keep::Everything.and(Keep::Tables), Keep::Everything);
     }
 
     #[test]
     fn what_is_kept_covers_what_it_adds_up_to() {
-        let all = [Keep::Tables, Keep::Arguments, Keep::Files, Keep::Memory, Keep::Everything];
+        let all = [Keep::Tables, Keep::Arguments, Keep::Files, Keep::Evidence, Keep::Memory, Keep::Everything];
         for one in all {
             for other in all {
                 assert_eq!(one.covers(other), one.and(other) == one, "{one:?} {other:?}");

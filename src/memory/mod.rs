@@ -25,6 +25,7 @@ mod lines;
 mod object;
 mod pagemap;
 mod parallel;
+mod region;
 mod search;
 mod space;
 mod stored;
@@ -44,6 +45,8 @@ pub use fingerprint::{Fingerprint, PageRun};
 pub(crate) use ghost::Ghost;
 pub(crate) use object::Layer;
 pub use object::Lost;
+pub use region::Region;
+pub(crate) use region::{SHELLS, STACK};
 pub use search::{
     EarlySearch, Elsewhere, Encoding, Findings, FindingsElsewhere, Found, Matcher, Pattern, PatternError, SearchOptions,
 };

@@ -90,6 +90,11 @@ impl<'c> RootfsChanges<'c> {
         RootfsChanges { tree, deleted: deleted(engine_files), is_layer, mount_points }
     }
 
+    /// The tree of new and changed files, if there is one.
+    pub(crate) fn tree(&self) -> Option<&FileTree<'c>> {
+        self.tree.as_ref()
+    }
+
     /// The changes: the entries of the tar in order, then those listed in `deleted.files`.
     pub fn iter(&self) -> impl Iterator<Item = Changed<'_>> {
         let changed = self.tree.iter().flat_map(|tree| tree.entries().map(|entry| self.of_entry(tree, entry)));

@@ -26,6 +26,8 @@ pub struct Entry<'t> {
     pub member: &'t Member,
     /// The member that has its contents: itself, or the target of a hard link. `None` if the target is not in the tar.
     pub target: Option<&'t Member>,
+    /// Number of the entry in its tree.
+    pub number: usize,
     tree: &'t FileTree<'t>,
 }
 
@@ -39,7 +41,14 @@ impl<'c> FileTree<'c> {
     /// All entries except the root, in the order of the tar.
     pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
         let target = |number| self.nested.first_name(number).and_then(|first| self.nested.get(first));
-        self.nested.entries().map(move |(number, member)| Entry { member, target: target(number), tree: self })
+        self.nested.entries().map(move |(number, member)| Entry { member, target: target(number), number, tree: self })
+    }
+
+    /// The entry with a number, as in [`Entry::number`].
+    pub(crate) fn entry(&self, number: usize) -> Option<Entry<'_>> {
+        let member = self.nested.get(number)?;
+        let target = self.nested.first_name(number).and_then(|first| self.nested.get(first));
+        Some(Entry { member, target, number, tree: self })
     }
 
     /// Converts a path in the tar to one in the container.

@@ -17,8 +17,9 @@ use super::result;
 use super::watch::Watch;
 use super::{ARCHIVE, SET};
 use crate::Checkpoint;
+use crate::catalog;
 use crate::memory::Keep;
-use crate::tables::{self, Table, TableSource, Type, Value};
+use crate::tables::{Table, TableSource, Type, Value};
 
 /// Steps of the engine between two checks of the clock.
 const STEPS: i32 = 1000;
@@ -100,7 +101,7 @@ impl Query {
 
     /// The tables that the query reads.
     pub fn sources(&self) -> impl Iterator<Item = &'static TableSource> {
-        self.reads.keys().filter_map(|name| TableSource::find(name))
+        self.reads.keys().filter_map(|name| catalog::find(name))
     }
 
     /// Time left.
@@ -138,7 +139,7 @@ impl Database {
             // Large sorts would otherwise use files.
             connection.pragma_update(None, "temp_store", "MEMORY")?;
             connection.pragma_update(None, "hard_heap_limit", i64::try_from(bounds.memory).unwrap_or(i64::MAX))?;
-            for source in tables::ALL {
+            for source in catalog::all() {
                 connection.execute(&definition(source.table), [])?;
             }
             register(&connection, &watch)?;
@@ -339,7 +340,7 @@ fn add_joined(sql: &str, reads: &mut Reads) {
     if !natural && !has("using") {
         return;
     }
-    for table in tables::ALL.iter().map(|source| source.table).filter(|table| has(&table.name)) {
+    for table in catalog::all().map(|source| source.table).filter(|table| has(&table.name)) {
         let joined = table.columns.iter().enumerate().filter(|(_, column)| natural || has(&column.name));
         reads.entry(&*table.name).or_default().extend(joined.map(|(number, _)| number));
     }
@@ -414,7 +415,7 @@ mod tests {
         let read = |sql: &str| {
             let query = prepared(sql).unwrap();
             let columns = |(table, columns): (&&str, &BTreeSet<usize>)| {
-                let table = TableSource::find(table).unwrap().table;
+                let table = catalog::find(table).unwrap().table;
                 let names: Vec<&str> = columns.iter().map(|&number| &*table.columns[number].name).collect();
                 format!("{}({})", table.name, names.join(" "))
             };
@@ -441,7 +442,7 @@ mod tests {
     fn all_columns_are_the_same_by_every_way() {
         let all = answer("SELECT * FROM processes ORDER BY pid, archive").unwrap();
         assert_eq!(all.len(), 4);
-        let names: Vec<&str> = TableSource::find("processes").unwrap().table.columns.iter().map(|c| &*c.name).collect();
+        let names: Vec<&str> = catalog::find("processes").unwrap().table.columns.iter().map(|c| &*c.name).collect();
         let quoted: Vec<String> = names.iter().map(|name| format!("p.\"{name}\"")).collect();
         let every = format!("SELECT p.archive, p.\"set\", {} FROM processes p", quoted.join(", "));
         assert_eq!(answer(&format!("{every} ORDER BY pid, archive")).unwrap(), all);
@@ -470,7 +471,7 @@ mod tests {
 
     #[test]
     fn few_names_of_columns_need_quotes() {
-        let reserved: Vec<String> = tables::ALL
+        let reserved: Vec<String> = catalog::all()
             .iter()
             .flat_map(|source| source.table.columns.iter().map(|column| (&*source.table.name, &*column.name)))
             .filter(|(table, column)| prepared(&format!("SELECT {column} FROM {table}")).is_err())
@@ -478,7 +479,7 @@ mod tests {
             .collect();
         let named: BTreeSet<&str> = reserved.iter().map(String::as_str).collect();
         assert_eq!(named, BTreeSet::from(["from", "ipc.values", "to"]), "docs/queries.md names those that do");
-        let taken = tables::ALL.iter().filter(|source| source.table.column(ARCHIVE).is_some()).count();
+        let taken = catalog::all().filter(|source| source.table.column(ARCHIVE).is_some()).count();
         assert_eq!(taken, 0, "the column is ours");
     }
 
@@ -609,7 +610,7 @@ mod tests {
         let connection = Connection::open_in_memory().unwrap();
         let most = u64::MAX.to_string();
         let mut wide = 0;
-        for table in tables::ALL.iter().map(|source| source.table) {
+        for table in catalog::all().map(|source| source.table) {
             connection.execute(&definition(table), []).unwrap();
             for (number, column) in table.columns.iter().enumerate().filter(|(_, column)| column.wide) {
                 connection.execute(&insertion(table, &BTreeSet::from([number])), ["a", "", &most]).unwrap();

@@ -8,6 +8,7 @@ use rusqlite::ErrorCode;
 use thiserror::Error as ThisError;
 
 use super::{ARCHIVE, FUNCTIONS, KEYWORDS};
+use crate::catalog;
 use crate::error::ErrorKind;
 use crate::tables::{self, nearest, usual_name};
 
@@ -154,7 +155,7 @@ fn elsewhere(name: &str, sql: &str) -> Option<String> {
     let has = |source: &&tables::TableSource| {
         source.table.columns.iter().any(|column| column.name.eq_ignore_ascii_case(name))
     };
-    let names: Vec<&str> = tables::ALL.iter().filter(has).map(|source| &*source.table.name).collect();
+    let names: Vec<&str> = catalog::all().filter(has).map(|source| &*source.table.name).collect();
     match names.as_slice() {
         [] => None,
         [first, second, _, ..] => Some(format!("it is a column of {first}, {second} and other tables")),
@@ -201,7 +202,7 @@ fn ambiguous(message: &str) -> Option<String> {
 }
 
 fn table_names() -> impl Iterator<Item = &'static str> {
-    tables::ALL.iter().map(|source| &*source.table.name)
+    catalog::all().map(|source| &*source.table.name)
 }
 
 /// The columns of the tables named in a query, or of all tables if none is named.
@@ -209,7 +210,7 @@ fn columns_of(sql: &str) -> Vec<&'static str> {
     let words = super::guard::words(sql);
     let named = |name: &str| words.iter().any(|word| word.eq_ignore_ascii_case(name));
     let any = table_names().any(named);
-    let tables = tables::ALL.iter().map(|source| source.table).filter(|table| !any || named(&table.name));
+    let tables = catalog::all().map(|source| source.table).filter(|table| !any || named(&table.name));
     tables.flat_map(|table| table.columns.iter().map(|column| &*column.name)).chain([ARCHIVE]).collect()
 }
 

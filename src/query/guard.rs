@@ -10,7 +10,7 @@ use rusqlite::limits::Limit;
 use rusqlite::{Connection, Result};
 
 use super::ARCHIVE;
-use crate::tables::ALL;
+use crate::catalog;
 
 /// Tables of the engine that contain only data of the query, or the names of our tables.
 const HARMLESS: [&str; 4] = ["json_each", "json_tree", "sqlite_master", "sqlite_schema"];
@@ -139,7 +139,7 @@ impl Seen {
         if HARMLESS.iter().any(|name| table.eq_ignore_ascii_case(name)) {
             return true;
         }
-        let Some(source) = ALL.iter().find(|source| source.table.name.eq_ignore_ascii_case(table)) else {
+        let Some(source) = catalog::all().find(|source| source.table.name.eq_ignore_ascii_case(table)) else {
             // For a named part of the query, the engine asks with its name if no column matters.
             let table = table.to_ascii_lowercase();
             return column.is_empty() && !table.starts_with("pragma_") && !self.modules.contains(&table);

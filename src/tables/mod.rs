@@ -17,6 +17,7 @@
 
 mod addresses;
 mod apparmor;
+pub mod attack;
 mod attributes;
 mod autofs;
 mod binfmt_misc;
@@ -25,7 +26,6 @@ mod capabilities;
 mod cgroup_properties;
 mod cgroups;
 mod checkpoints;
-mod columns;
 mod conntrack;
 mod container;
 mod content;
@@ -34,7 +34,7 @@ mod declared;
 mod devices;
 mod dumped;
 mod epoll;
-mod event;
+pub(crate) mod event;
 mod extracted;
 mod failures;
 mod fanotify;
@@ -75,7 +75,6 @@ mod rootfs_changes;
 mod routes;
 mod routing_rules;
 mod rows;
-mod schema;
 mod seccomp_filters;
 mod seccomp_instructions;
 mod seccomp_rules;
@@ -87,7 +86,7 @@ mod source;
 mod statistics;
 mod strings;
 mod sysctls;
-mod table;
+pub(crate) mod table;
 mod tcp_connections;
 mod tcp_queues;
 mod threads;
@@ -96,7 +95,7 @@ mod totals;
 mod tty_queues;
 mod ttys;
 mod unix_queues;
-mod value;
+pub(crate) mod value;
 mod volume_files;
 mod warnings;
 
@@ -104,7 +103,6 @@ use std::ops::ControlFlow;
 
 pub use attributes::Attributes;
 pub use checkpoints::Summary;
-pub use columns::{ColumnRow, columns_of, on_one_line};
 pub use dumped::{DumpedRun, dumped};
 pub use event::{Event, Form, Subject, System, Target};
 pub use extracted::Extracted;
@@ -123,10 +121,10 @@ pub use process_open_sockets::OtherHolders;
 pub use record::{Borrowed, Record};
 pub(crate) use rootfs_changes::OpenPaths;
 pub use rows::Rows;
-pub use schema::{SCHEMA_VERSION, schema};
 pub(crate) use serialize::{has_hex, lossy};
 pub use source::{Context, TableSource};
 pub use strings::{StringRow, Strings};
+pub(crate) use table::table;
 pub use table::{Column, Name, Row, Table, TableRef};
 pub use totals::Totals;
 pub use value::{Detail, Mask, Object, Type, Value};
@@ -145,11 +143,6 @@ pub const ASKED: &[&Table] =
 /// The table of archives that could not be read. A checkpoint was read, so it has no rows of it: the caller who opens
 /// archives makes them.
 pub static FAILURES: TableSource = TableSource { table: &Failure::TABLE, keep: Keep::Tables, each: |_, _| {} };
-
-/// All tables whose rows are printed by any command.
-pub fn every() -> impl Iterator<Item = &'static Table> + Clone {
-    ALL.iter().map(|source| source.table).chain(ASKED.iter().copied()).chain([&Summary::TABLE])
-}
 
 /// Defines [`ALL`] and the typed methods of [`Rows`]: one line for each table, named like its module. `one` is a table
 /// with exactly one row. Of a stream, [`Keep::Arguments`] is kept for the rows of a table unless the line names more.

@@ -19,36 +19,13 @@ use crate::warning::Place;
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Rows<'c> {
-    pub(super) checkpoint: &'c Checkpoint,
+    pub(crate) checkpoint: &'c Checkpoint,
 }
 
 impl Checkpoint {
     /// Returns the rows of its tables.
     pub fn rows(&self) -> Rows<'_> {
         Rows { checkpoint: self }
-    }
-}
-
-impl Rows<'_> {
-    /// Passes the rows of a table, given by name, to a sink in the table's order. Returns `None` if there is no such
-    /// table.
-    ///
-    /// ```
-    /// # fn main() -> Result<(), cryoscope::Error> {
-    /// use std::ops::ControlFlow;
-    ///
-    /// let checkpoint = cryoscope::Checkpoint::open("fixtures/forms-reference/podman-runc.tar")?;
-    /// let mut count = 0;
-    /// let found = checkpoint.rows().table("mounts", &mut |_| {
-    ///     count += 1;
-    ///     ControlFlow::Continue(())
-    /// });
-    /// assert!(found.is_some() && count > 0);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn table(self, name: &str, sink: &mut super::Sink<'_>) -> Option<()> {
-        super::TableSource::find(name).map(|source| source.each(self.checkpoint, sink))
     }
 }
 

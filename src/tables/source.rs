@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{ALL, Sink, Table};
+use super::{Sink, Table};
 use crate::Checkpoint;
 use crate::memory::Keep;
 
@@ -37,13 +37,13 @@ impl fmt::Debug for TableSource {
 }
 
 impl TableSource {
+    /// Creates a source.
+    pub(crate) const fn new(table: &'static Table, keep: Keep, each: fn(Context<'_>, &mut Sink<'_>)) -> Self {
+        TableSource { table, keep, each }
+    }
+
     /// Passes the table's rows to a sink, in the table's order.
     pub fn each<'c>(&self, context: impl Into<Context<'c>>, sink: &mut Sink<'_>) {
         (self.each)(context.into(), sink);
-    }
-
-    /// Returns the source of the table with a name.
-    pub fn find(name: &str) -> Option<&'static TableSource> {
-        ALL.iter().find(|source| source.table.name == name)
     }
 }

@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use cryoscope::catalog;
 use cryoscope::tables::System;
 use cryoscope::{Code, tables};
 
@@ -13,7 +14,7 @@ fn tables_are_documented() {
                     archive does not say. Times are\nRFC 3339 in UTC, addresses and masks hexadecimal text, sizes bytes. For text \
                     that is not UTF-8, `<column>_hex` has all bytes. The\n[glossary](glossary.md) explains the words.\n"
         .to_owned();
-    for table in tables::ALL.iter().map(|source| source.table).chain(tables::ASKED.iter().copied()) {
+    for table in catalog::all().map(|source| source.table).chain(tables::ASKED.iter().copied()) {
         let _ = write!(text, "\n## `{}`\n\n{}\n\n", table.name, flat(&table.doc));
         if !table.key.is_empty() {
             let keys: Vec<String> = table.key.iter().map(|key| format!("`{key}`")).collect();
@@ -50,7 +51,7 @@ fn where_columns_go_is_documented() {
                     `cryoscope` and the name given\nhere, in OCSF in `unmapped`, in Timesketch at the top level. \
                     [siem.md](siem.md) describes what else documents contain.\n"
             .to_owned();
-    let all = tables::ALL.iter().map(|source| source.table).chain(tables::ASKED.iter().copied());
+    let all = catalog::all().map(|source| source.table).chain(tables::ASKED.iter().copied());
     for table in all.chain([&tables::Summary::TABLE]).filter(|table| table.event != tables::Event::PLAIN) {
         let event = &table.event;
         let prefix = if event.prefix.is_empty() { &*table.name } else { event.prefix };
@@ -86,8 +87,8 @@ fn where_columns_go_is_documented() {
 #[test]
 fn the_schema_of_rows_is_documented() {
     // `row_schema` compares this with the previous one.
-    let tables = tables::ALL.iter().map(|source| source.table).chain(tables::ASKED.iter().copied());
-    compare("docs/schema.json", &format!("{}\n", cryoscope::formats::pretty(&tables::schema(tables))));
+    let tables = catalog::all().map(|source| source.table).chain(tables::ASKED.iter().copied());
+    compare("docs/schema.json", &format!("{}\n", cryoscope::formats::pretty(&cryoscope::catalog::schema(tables))));
 }
 
 fn flat(text: &str) -> String {

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use cryoscope::Checkpoint;
+use cryoscope::catalog;
 use cryoscope::formats::{Columns, Format, RowWriter, Style};
 use cryoscope::tables::TableSource;
 use proptest::prelude::ProptestConfig;
@@ -67,7 +68,7 @@ pub(crate) fn rows_of(checkpoint: &Checkpoint, tables: &[&str]) -> Rows {
         Style { format: Format::NDJSON, columns: Columns::All, name_tables: true, lead: Vec::new(), width: None };
     let mut writer = RowWriter::new(&mut bytes, style);
     for name in tables {
-        let source = TableSource::find(name).unwrap_or_else(|| panic!("no table {name}"));
+        let source = catalog::find(name).unwrap_or_else(|| panic!("no table {name}"));
         writer.begin(source.table).unwrap();
         source.each(checkpoint, &mut |row| {
             writer.row(row).unwrap();

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::path::Path;
 use std::process::Stdio;
 
+use cryoscope::catalog;
 use cryoscope::formats::{Columns, Format, RowWriter, Style};
 use cryoscope::tables::{self, Column, Row, Table, Type, Value};
 use parquet::basic::{Encoding, LogicalType, Type as Physical};
@@ -19,7 +20,7 @@ use crate::{fixtures, hostile};
 
 /// All tables, those too that are asked for by commands of their own.
 fn all() -> impl Iterator<Item = &'static Table> {
-    tables::ALL.iter().map(|source| source.table).chain(tables::ASKED.iter().copied())
+    catalog::all().map(|source| source.table).chain(tables::ASKED.iter().copied())
 }
 
 /// A value of a file as JSON; times as microseconds.
@@ -86,7 +87,7 @@ fn each_cell_is_what_ndjson_has() {
             path
         };
         let (columns, lines) = (out("parquet"), out("ndjson"));
-        for table in tables::ALL.iter().map(|source| source.table) {
+        for table in catalog::all().map(|source| source.table) {
             let name = &*table.name;
             let found = rows_of(&columns.join(name).join("part-000001.parquet"));
             let text = std::fs::read_to_string(lines.join(format!("{name}.ndjson"))).unwrap();
@@ -247,7 +248,7 @@ fn types_are_plain_and_the_same_without_rows() {
     std::fs::write(&broken, b"no archive").unwrap();
     table(&[&fixtures::archive_of("webapp-compromise"), &fixtures::archive_of("files")], &full);
     table(&[&broken, &folder.path().join("not-there.tar")], &empty);
-    for table in tables::ALL.iter().map(|source| source.table) {
+    for table in catalog::all().map(|source| source.table) {
         let path = |folder: &Path| folder.join(&*table.name).join("part-000001.parquet");
         let schema = schema_of(&path(&full));
         assert_eq!(schema, schema_of(&path(&empty)), "{}", table.name);

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use cryoscope::Options;
+use cryoscope::catalog;
 use cryoscope::memory::Keep;
 use serde_json::{Value, json};
 
@@ -214,7 +215,7 @@ fn values_come_out_as_they_went_in() {
 /// Every value of every table is what the table itself shows.
 #[test]
 fn rows_are_those_of_the_tables() {
-    let names: Vec<&str> = cryoscope::tables::ALL.iter().map(|source| &*source.table.name).collect();
+    let names: Vec<&str> = cryoscope::catalog::all().map(|source| &*source.table.name).collect();
     let mut odd = 0;
     for case in [WEBAPP, "files/files.tar.zst", "files-more/files-more.tar.zst", "sockets-unix/sockets-unix.tar.zst"] {
         let path = fixtures::path(case);

@@ -3,7 +3,9 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use cryoscope::tables::{self, SCHEMA_VERSION, schema};
+use cryoscope::catalog;
+use cryoscope::catalog::{SCHEMA_VERSION, schema};
+use cryoscope::tables;
 use cryoscope::{Checkpoint, Options};
 use regex_automata::meta::Regex;
 use serde_json::Value;
@@ -12,7 +14,7 @@ use crate::command::run;
 use crate::fixtures;
 
 fn current() -> Value {
-    schema(tables::ALL.iter().map(|source| source.table).chain(tables::ASKED.iter().copied()))
+    schema(catalog::all().map(|source| source.table).chain(tables::ASKED.iter().copied()))
 }
 
 /// The same for rows to which nobody added a column: they have no others than ours.
@@ -111,7 +113,7 @@ fn named(mut row: Value) -> Value {
 #[test]
 fn rows_are_what_the_schema_says() {
     let schema = strict();
-    let names: Vec<&str> = tables::ALL.iter().map(|source| &*source.table.name).collect();
+    let names: Vec<&str> = catalog::all().map(|source| &*source.table.name).collect();
     let mut rows = 0;
     for case in fixtures::cases() {
         for archive in fixtures::archives_of(&case) {
@@ -269,10 +271,10 @@ fn shells_and_readers_of_manuals_get_what_they_need() {
 #[test]
 fn rows_serialize_as_they_are_printed() {
     let checkpoint = Checkpoint::open(fixtures::archive_of("tree")).unwrap();
-    let names: Vec<&str> = tables::ALL.iter().map(|source| &*source.table.name).collect();
+    let names: Vec<&str> = catalog::all().map(|source| &*source.table.name).collect();
     let printed = fixtures::rows_of(&checkpoint, &names);
     let mut compared = 0;
-    for source in tables::ALL {
+    for source in catalog::all() {
         let mut rows = printed[&*source.table.name].iter();
         source.each(&checkpoint, &mut |row| {
             let mut expected = rows.next().unwrap().clone();

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use cryoscope::catalog;
 use cryoscope::images::{Kind, proto};
 use cryoscope::{Checkpoint, tables};
 use prost::{Message, Name};
@@ -80,7 +81,7 @@ const LEFT_OUT: [&str; 8] = [
 
 /// The tables that a field could be seen in; those with which most fields are seen come first.
 fn tables() -> Vec<&'static str> {
-    let names = tables::ALL.iter().map(|source| &*source.table.name);
+    let names = catalog::all().map(|source| &*source.table.name);
     names.filter(|name| !LEFT_OUT.contains(name)).collect()
 }
 

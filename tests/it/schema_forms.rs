@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use cryoscope::catalog;
 use cryoscope::tables::{self, Table};
 use serde_json::Value;
 
@@ -9,7 +10,7 @@ use crate::command::run;
 
 /// The tables whose schemas are printed.
 fn all() -> Vec<&'static Table> {
-    let tables = tables::ALL.iter().map(|source| source.table).chain(tables::ASKED.iter().copied());
+    let tables = catalog::all().map(|source| source.table).chain(tables::ASKED.iter().copied());
     tables.chain([&tables::Summary::TABLE]).collect()
 }
 

@@ -14,6 +14,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bstr::BString;
+use cryoscope::catalog;
 use cryoscope::formats::{Columns, Encoded, Encoder, Format, Origin, Style};
 use cryoscope::model::ids::Pid;
 use cryoscope::tables::{self, Process, Row, Summary};
@@ -72,7 +73,7 @@ fn documents_of(checkpoint: &Checkpoint, format: Format, most: usize) -> Vec<(&'
 
 fn documents_by(mut encoder: Encoder, checkpoint: &Checkpoint, most: usize) -> Vec<(&'static str, Vec<Value>)> {
     let mut documents = Vec::new();
-    for source in tables::ALL {
+    for source in catalog::all() {
         let mut left = most;
         source.each(checkpoint, &mut |row| {
             documents.push((&*source.table.name, lines(encoder.encode(row).unwrap())));
@@ -206,7 +207,7 @@ fn every_document_is_one_of_ecs() {
     let (ecs, mut seen, mut with_rows) = (Ecs::new(), BTreeSet::new(), BTreeSet::new());
     let (mapped, mut types) = (template::mapped(), BTreeMap::new());
     for checkpoint in checkpoints() {
-        for source in tables::ALL {
+        for source in catalog::all() {
             source.each(&checkpoint, &mut |_| {
                 with_rows.insert(&*source.table.name);
                 ControlFlow::Break(())

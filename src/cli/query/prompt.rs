@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use cryoscope::catalog;
 use cryoscope::formats::{Grid, GridColumn};
 use cryoscope::memory::Keep;
 use cryoscope::query::{ARCHIVE, Database, FUNCTIONS, KEYWORDS};
-use cryoscope::tables::{self, Table, TableSource, nearest};
+use cryoscope::tables::{Table, nearest};
 use cryoscope::{Checkpoint, Severity};
 use rustyline::completion::Completer;
 use rustyline::config::Configurer;
@@ -210,7 +211,7 @@ fn obey(command: &str, global: &Global) -> Result<(), Failure> {
         (Some("help"), None) => help(width),
         (Some("tables"), None) => list(width),
         (Some("schema"), None) => {
-            tables::ALL.iter().map(|source| schema(source.table, width)).collect::<Vec<_>>().join("\n")
+            catalog::all().map(|source| schema(source.table, width)).collect::<Vec<_>>().join("\n")
         }
         (Some("schema"), Some(name)) => schema(table(name)?, width),
         _ => return Err(Failure::Usage(format!("there is no command .{command}; help lists them"))),
@@ -221,8 +222,8 @@ fn obey(command: &str, global: &Global) -> Result<(), Failure> {
 }
 
 fn table(name: &str) -> Result<&'static Table, Failure> {
-    TableSource::find(name).map(|source| source.table).ok_or_else(|| {
-        let near = nearest(name, tables::ALL.iter().map(|source| &*source.table.name));
+    catalog::find(name).map(|source| source.table).ok_or_else(|| {
+        let near = nearest(name, catalog::all().map(|source| &*source.table.name));
         let near = near.map_or_else(String::new, |near| format!("; did you mean {near}?"));
         Failure::Usage(format!("there is no table {name}{near}"))
     })
@@ -258,7 +259,7 @@ fn entry(head: &str, least: usize, text: &str, width: Option<usize>) -> String {
 /// The list of tables.
 fn list(width: Option<usize>) -> String {
     let mut grid = Grid::new([GridColumn::fixed("TABLE"), GridColumn::text("DESCRIPTION")]);
-    for source in tables::ALL {
+    for source in catalog::all() {
         grid.push(vec![source.table.name.to_string(), flat(&source.table.doc)]);
     }
     grid.render(width)
@@ -319,7 +320,7 @@ impl Names {
         let is_part = |c: char| c.is_alphanumeric() || c == '_';
         let start = before.trim_end_matches(is_part).len();
         let word = before.get(start..).unwrap_or_default().to_lowercase();
-        let tables = || tables::ALL.iter().map(|source| source.table);
+        let tables = || catalog::all().map(|source| source.table);
         let mentioned: Vec<&Table> =
             tables().filter(|table| line.split(|c| !is_part(c)).any(|word| word == table.name)).collect();
         let columns = tables()

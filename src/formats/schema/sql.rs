@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use super::super::kind::{Kind, fields};
-use crate::tables::{Table, on_one_line};
+use crate::catalog::on_one_line;
+use crate::tables::Table;
 
 /// How an engine writes `CREATE TABLE`.
 pub(super) struct Dialect {

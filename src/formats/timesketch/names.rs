@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
-use crate::tables::{self, Column, Form, System, Table, Type};
+use crate::catalog;
+use crate::tables::{Column, Form, System, Table, Type};
 
 /// Names with a meaning in Timesketch, its importer or its store. Names that begin with `_` are dropped.
 const RESERVED: [&str; 22] = [
@@ -71,7 +72,7 @@ static AMBIGUOUS: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
     for (name, kind) in ENDS {
         add(name, kind);
     }
-    for column in tables::every().flat_map(|table| table.columns.iter()) {
+    for column in catalog::every().flat_map(|table| table.columns.iter()) {
         add(&*column.name, Kind::of(column));
         let more = column.targets().iter().filter(|t| t.system == System::Timesketch && t.form == Form::Plain);
         for target in more {
@@ -83,7 +84,7 @@ static AMBIGUOUS: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
 
 /// Names of the fields of all events.
 static KNOWN: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
-    let columns = tables::every().flat_map(|table| table.columns.iter());
+    let columns = catalog::every().flat_map(|table| table.columns.iter());
     let targets = columns.clone().flat_map(Column::targets).filter(|target| target.system == System::Timesketch);
     let beside = BESIDE.into_iter().chain(ENDS.map(|(name, _)| name));
     columns.map(|column| &*column.name).chain(targets.map(|target| target.field)).chain(beside).collect()
@@ -114,7 +115,7 @@ mod tests {
         let mut kinds: HashMap<String, (Kind, &str)> =
             BESIDE.iter().map(|name| ((*name).to_owned(), (Kind::Text, "all"))).collect();
         let mut renamed = 0;
-        for table in tables::every() {
+        for table in catalog::every() {
             let mut seen = HashSet::new();
             for column in table.columns.iter() {
                 let name = of_column(table, column);

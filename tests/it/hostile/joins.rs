@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::io::Cursor;
 use std::ops::ControlFlow;
 
+use cryoscope::catalog;
 use cryoscope::images::Kind;
 use cryoscope::images::proto::{
     CoreEntry, EventpollFileEntry, EventpollTfdEntry, FdTypes, FdinfoEntry, FileEntry, MmEntry, PstreeEntry,
@@ -24,7 +25,7 @@ fn reference() -> Members {
 
 fn rows(checkpoint: &Checkpoint, table: &str) -> usize {
     let mut rows = 0;
-    TableSource::find(table).unwrap().each(checkpoint, &mut |_| {
+    catalog::find(table).unwrap().each(checkpoint, &mut |_| {
         rows += 1;
         ControlFlow::Continue(())
     });

@@ -10,6 +10,7 @@ mod text;
 use std::io::Cursor;
 use std::ops::ControlFlow;
 
+use cryoscope::catalog;
 use cryoscope::{Checkpoint, Options, tables};
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -24,7 +25,7 @@ use crate::fixtures;
 pub(crate) fn read_everything(checkpoints: &[Checkpoint]) -> usize {
     let mut rows = 0;
     for checkpoint in checkpoints {
-        for source in tables::ALL {
+        for source in catalog::all() {
             source.each(checkpoint, &mut |row| {
                 for column in 0..row.table().columns.len() {
                     let _ = format!("{:?}", row.value(column));

@@ -5,6 +5,7 @@
 use std::io::Cursor;
 use std::sync::Arc;
 
+use cryoscope::catalog;
 use cryoscope::formats::{Columns, Format, Origin, RowWriter, Style};
 use cryoscope::memory::Keep;
 use cryoscope::{Checkpoint, Options, tables};
@@ -190,7 +191,7 @@ fn no_table_lets_text_through_in_any_format() {
         let (archive, replaced) = hostile(case);
         assert!(replaced > 5, "{case}: hardly any text was replaced: {replaced}");
         let checkpoint = open(&archive);
-        for source in tables::ALL {
+        for source in catalog::all() {
             for format in [Format::TABLE, Format::CSV, Format::JSON, Format::NDJSON] {
                 let text = write(&checkpoint, format, source);
                 let found = first_unsafe(&text, &['\n']);
@@ -222,7 +223,7 @@ fn no_cell_is_a_formula() {
     for case in CASES {
         let checkpoint = open(&hostile(case).0);
         let mut cells = 0;
-        for source in tables::ALL {
+        for source in catalog::all() {
             let text = write(&checkpoint, Format::CSV, source);
             for record in csv::Reader::from_reader(text.as_bytes()).records() {
                 for cell in &record.expect("each row has all cells") {

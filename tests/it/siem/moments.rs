@@ -1,6 +1,7 @@
 //! Rows that are events of a moment of their own stand there; the moment of the dump is told beside it.
 
 use cryoscope::Checkpoint;
+use cryoscope::catalog;
 use cryoscope::formats::Format;
 use cryoscope::tables::{self, Type};
 use serde_json::{Value, json};
@@ -44,7 +45,7 @@ fn what_was_there_is_of_the_moment_of_the_dump() {
 /// What happened happened at some moment, and what was there did not.
 #[test]
 fn tables_of_events_say_which_column_is_their_moment() {
-    for table in tables::ALL.iter().map(|source| source.table) {
+    for table in catalog::all().map(|source| source.table) {
         let at = table.event.at.map(|at| table.columns[table.column(at).unwrap()].column_type);
         assert_eq!(at, (table.event.kind == "event").then_some(Type::Time), "{}", table.name);
     }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use cryoscope::catalog;
 use cryoscope::tables;
 use serde_json::{Value, json};
 
@@ -79,7 +80,7 @@ fn fields_have_the_types_that_the_schema_gives_them() {
         assert_eq!(mapped[&format!("{field}.fields.text")], "match_only_text");
     }
     // Every column that says a field of the schema says one that is mapped.
-    let columns = tables::ALL.iter().flat_map(|source| source.table.columns.iter());
+    let columns = catalog::all().flat_map(|source| source.table.columns.iter());
     for target in columns.flat_map(tables::Column::targets).filter(|target| target.system == tables::System::Ecs) {
         let is_object = target.form == tables::Form::Process || target.form == tables::Form::Labels;
         assert!(is_object || mapped.contains_key(target.field), "{}", target.field);

@@ -57,7 +57,7 @@ fn escape_char(c: char, escaped: &mut String) {
 }
 
 /// Whether a character does something other than being displayed.
-pub(super) fn is_unsafe(c: char) -> bool {
+pub(crate) fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{ad}' | '\u{61c}' | '\u{180e}' // soft hyphen, Arabic letter mark, Mongolian vowel separator

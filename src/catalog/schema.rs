@@ -2,9 +2,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::table::{Column, Table};
-use super::value::Type;
-use super::{ALL, DumpedRun, Extracted, Summary};
+use crate::tables::{Column, DumpedRun, Extracted, Summary, Table, Type};
 
 /// Version of the schema. The first number changes when a column is removed, renamed or changes its type, which breaks
 /// readers; the second when one is added.
@@ -16,7 +14,7 @@ pub const SCHEMA_VERSION: &str = "3.0";
 pub fn schema(tables: impl Iterator<Item = &'static Table>) -> Json {
     let mut definitions: Map<String, Json> = tables.map(|table| (table.name.to_string(), of_table(table))).collect();
     let mut commands = Map::new();
-    if ALL.iter().all(|source| definitions.contains_key(&*source.table.name)) {
+    if super::all().all(|source| definitions.contains_key(&*source.table.name)) {
         let listed = &*Summary::TABLE.name;
         definitions.insert(listed.to_owned(), of_table(&Summary::TABLE));
         definitions.insert("query".to_owned(), of_query());

@@ -1,0 +1,269 @@
+//! Facts about files: what changed, what was deleted, and whether a path is of the image.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+
+use bstr::{BStr, BString, ByteSlice};
+use jiff::Timestamp;
+
+use crate::Checkpoint;
+use crate::archive::Piece;
+use crate::int::usize_of;
+use crate::memory::Content;
+use crate::model::rootfs::{Change, RootfsChanges};
+use crate::recovered::RecoveredFiles;
+
+/// A file of the root file system, a volume, a file system in memory, or a deleted file, with its contents.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ChangedFile {
+    /// Path in the container.
+    pub path: BString,
+    /// Where it is.
+    pub place: Place,
+    /// `regular`, `directory`, `symlink`, `character`, `block`, `fifo` or `other`.
+    pub file_type: &'static str,
+    /// Size in bytes.
+    pub size: u64,
+    /// Permission bits, with set-id bits.
+    pub mode: u32,
+    /// Owner.
+    pub uid: Option<u64>,
+    /// Group.
+    pub gid: Option<u64>,
+    /// Time of the last change.
+    pub mtime: Option<Timestamp>,
+    /// Target of a symbolic link.
+    pub link: Option<BString>,
+    /// Member of the archive that has the contents or the nested archive.
+    pub member: Option<BString>,
+    /// Offset of the contents in that member, if they are in one piece.
+    pub offset: Option<u64>,
+    /// Whether the engine made it.
+    pub engine_noise: bool,
+    /// Whether it has the attribute of file capabilities.
+    pub has_capabilities: bool,
+    source: Source,
+}
+
+/// Where a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Place {
+    /// Added to or changed in the root file system.
+    Rootfs,
+    /// Deleted from the root file system.
+    Deleted,
+    /// In a named volume.
+    Volume,
+    /// In a file system in memory, `/dev/shm` included.
+    Tmpfs,
+    /// Deleted, but still open or mapped: CRIU kept the contents.
+    Ghost,
+    /// A memfd.
+    Memfd,
+    /// A System V segment.
+    Sysv,
+}
+
+impl Place {
+    /// For a sentence: `in the changes to the root file system`.
+    pub fn words(self) -> &'static str {
+        match self {
+            Place::Rootfs => "among the changes to the root file system",
+            Place::Deleted => "deleted from the root file system",
+            Place::Volume => "in a volume",
+            Place::Tmpfs => "in a file system in memory",
+            Place::Ghost => "deleted, but still in use",
+            Place::Memfd => "a file that exists only in memory",
+            Place::Sysv => "in a System V segment",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Source {
+    None,
+    Rootfs(usize),
+    Volume(usize, usize),
+    Recovered(usize),
+}
+
+/// Changed and recovered files.
+pub struct FileFacts<'c> {
+    all: Vec<ChangedFile>,
+    by_path: HashMap<BString, Vec<usize>>,
+    rootfs: RootfsChanges<'c>,
+    volumes: Vec<(BString, crate::model::tree::FileTree<'c>)>,
+    recovered: RecoveredFiles<'c>,
+    /// Mount points, except the root.
+    mounts: Vec<BString>,
+}
+
+impl std::fmt::Debug for FileFacts<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FileFacts").field("files", &self.all.len()).finish_non_exhaustive()
+    }
+}
+
+impl<'c> FileFacts<'c> {
+    pub(super) fn read(checkpoint: &'c Checkpoint) -> Self {
+        let rootfs = checkpoint.rootfs();
+        let volumes = checkpoint.volumes();
+        let recovered = checkpoint.judged_recovered();
+        let mounts = checkpoint.model().mounts().iter().map(|mount| BString::from(mount.path.as_slice()));
+        let mounts = mounts.filter(|path| path != "/" && !path.is_empty()).collect();
+        let mut all = Vec::new();
+        for changed in rootfs.iter() {
+            let deleted = matches!(changed.change, Change::Deleted | Change::Opaque);
+            let member = changed.entry.and_then(|entry| entry.target);
+            all.push(ChangedFile {
+                path: changed.path.clone(),
+                place: if deleted { Place::Deleted } else { Place::Rootfs },
+                file_type: changed.entry.map_or("other", |entry| entry.file_type()),
+                size: member.map_or(0, |member| member.size),
+                mode: member.and_then(|member| member.mode).unwrap_or(0),
+                uid: member.and_then(|member| member.uid),
+                gid: member.and_then(|member| member.gid),
+                mtime: member.and_then(|member| member.mtime),
+                link: changed.entry.and_then(|entry| entry.member.link.clone()),
+                member: Some(changed.member.path.clone()),
+                offset: member.map(|member| member.offset),
+                engine_noise: changed.engine_noise,
+                has_capabilities: member.is_some_and(has_capabilities),
+                source: changed.entry.map_or(Source::None, |entry| Source::Rootfs(entry.number)),
+            });
+        }
+        for (number, (_, tree)) in volumes.iter().enumerate() {
+            for entry in tree.entries() {
+                let member = entry.target;
+                all.push(ChangedFile {
+                    path: entry.path(),
+                    place: Place::Volume,
+                    file_type: entry.file_type(),
+                    size: member.map_or(0, |member| member.size),
+                    mode: member.and_then(|member| member.mode).unwrap_or(0),
+                    uid: member.and_then(|member| member.uid),
+                    gid: member.and_then(|member| member.gid),
+                    mtime: member.and_then(|member| member.mtime),
+                    link: entry.member.link.clone(),
+                    member: None,
+                    offset: None,
+                    engine_noise: false,
+                    has_capabilities: member.is_some_and(has_capabilities),
+                    source: Source::Volume(number, entry.number),
+                });
+            }
+        }
+        for (number, file) in recovered.iter().enumerate() {
+            use crate::recovered::RecoveredFrom::{Devshm, Ghost, LinkRemap, Memfd, Sysv, Tmpfs};
+            all.push(ChangedFile {
+                path: file.path.clone().unwrap_or_default(),
+                place: match file.source {
+                    Ghost | LinkRemap => Place::Ghost,
+                    Memfd => Place::Memfd,
+                    Sysv => Place::Sysv,
+                    Devshm | Tmpfs => Place::Tmpfs,
+                },
+                file_type: file.file_type,
+                size: file.size.unwrap_or(0),
+                mode: file.mode.unwrap_or(0),
+                uid: file.uid,
+                gid: file.gid,
+                mtime: file.mtime,
+                link: file.link.clone(),
+                member: file.member.clone(),
+                offset: None,
+                engine_noise: false,
+                has_capabilities: false,
+                source: Source::Recovered(number),
+            });
+        }
+        let mut by_path: HashMap<BString, Vec<usize>> = HashMap::new();
+        for (place, file) in all.iter().enumerate() {
+            by_path.entry(file.path.clone()).or_default().push(place);
+        }
+        FileFacts { all, by_path, rootfs, volumes, recovered, mounts }
+    }
+
+    /// All of them.
+    pub fn all(&self) -> &[ChangedFile] {
+        &self.all
+    }
+
+    /// The files with a path.
+    pub fn at(&self, path: &[u8]) -> impl Iterator<Item = &ChangedFile> {
+        self.by_path.get(path.as_bstr()).into_iter().flatten().filter_map(|&place| self.all.get(place))
+    }
+
+    /// Whether a path was added to or changed in the root file system.
+    pub fn is_changed(&self, path: &[u8]) -> bool {
+        self.at(path).any(|file| file.place == Place::Rootfs && !file.engine_noise)
+    }
+
+    /// Whether a path is in the image: it has not changed, and nothing is mounted over it.
+    pub fn is_in_image(&self, path: &[u8]) -> bool {
+        path.starts_with(b"/") && !self.at(path).any(|file| file.place != Place::Ghost) && self.mount_of(path).is_none()
+    }
+
+    /// The mount point that a path is below, except the root.
+    pub fn mount_of(&self, path: &[u8]) -> Option<&BStr> {
+        let is_below = |mount: &&BString| {
+            path.strip_prefix(mount.as_slice()).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+        };
+        self.mounts.iter().filter(is_below).max_by_key(|mount| mount.len()).map(|mount| mount.as_bstr())
+    }
+
+    /// The first bytes of a file. Empty if it has no contents, or if they are not in the archive.
+    pub fn head(&self, file: &ChangedFile, most: u64) -> Cow<'_, [u8]> {
+        let mut bytes = Vec::new();
+        let most = usize_of(most);
+        let mut take = |piece: &[u8]| {
+            bytes.extend_from_slice(piece.get(..most.saturating_sub(bytes.len()).min(piece.len())).unwrap_or_default());
+            if bytes.len() >= most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        match file.source {
+            Source::None => {}
+            Source::Recovered(number) => {
+                let Some(file) = self.recovered.iter().nth(number) else { return Cow::Borrowed(&[]) };
+                self.recovered.each_piece(file, &mut |_, content| match content {
+                    Content::Bytes(piece) => take(piece),
+                    Content::Zeros(len) | Content::Untouched(len) => take(&vec![0; usize_of(*len).min(most)]),
+                    Content::Missing(..) => ControlFlow::Break(()),
+                });
+            }
+            Source::Rootfs(number) => {
+                let contents = self.rootfs.tree().and_then(|tree| tree.entry(number)?.contents());
+                pieces_of(contents, most, &mut take);
+            }
+            Source::Volume(volume, number) => {
+                let tree = self.volumes.get(volume).map(|(_, tree)| tree);
+                let contents = tree.and_then(|tree| tree.entry(number)?.contents());
+                pieces_of(contents, most, &mut take);
+            }
+        }
+        Cow::Owned(bytes)
+    }
+}
+
+fn has_capabilities(member: &crate::archive::Member) -> bool {
+    member.xattrs.iter().any(|(name, _)| name == "security.capability")
+}
+
+fn pieces_of(
+    contents: Option<crate::archive::Contents<'_>>,
+    most: usize,
+    take: &mut impl FnMut(&[u8]) -> ControlFlow<()>,
+) {
+    let Some(contents) = contents else { return };
+    for piece in contents.pieces(0, contents.len()) {
+        let flow = match piece {
+            Piece::Bytes(bytes) => take(bytes),
+            Piece::Hole(len) => take(&vec![0; usize_of(len).min(most)]),
+            Piece::Absent(..) => ControlFlow::Break(()),
+        };
+        if flow.is_break() {
+            break;
+        }
+    }
+}

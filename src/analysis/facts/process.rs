@@ -1,0 +1,182 @@
+//! Facts about one process: its row, its program, its environment, what it has open.
+
+use std::cell::OnceCell;
+
+use bstr::{BStr, BString, ByteSlice};
+
+use super::super::vocabulary;
+use super::{base, without_deleted};
+use crate::Checkpoint;
+use crate::memory::Text;
+use crate::model::ids::{Fd, Pid};
+use crate::model::process::Process as Task;
+use crate::tables::{self, Mapping, OpenFile, Process};
+
+/// A process.
+pub struct ProcessFacts<'c> {
+    /// Its row in `processes`.
+    pub row: Process,
+    /// Its part of the model.
+    pub task: &'c Task,
+    /// Its program.
+    pub program: Program,
+    /// Pids of its children.
+    pub children: Vec<Pid>,
+    checkpoint: &'c Checkpoint,
+    files: OnceCell<Vec<OpenFile>>,
+    mappings: OnceCell<Vec<Mapping>>,
+    env: OnceCell<Option<Vec<(BString, BString)>>>,
+}
+
+/// The program that a process runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Program {
+    /// Path of the executable, without ` (deleted)`. `None` for zombies.
+    pub path: Option<BString>,
+    /// Whether the executable was deleted.
+    pub deleted: bool,
+    /// Whether the executable is a memfd.
+    pub memfd: bool,
+}
+
+impl Program {
+    /// The last part of its path.
+    pub fn base(&self) -> &BStr {
+        self.path.as_ref().map_or(b"".as_bstr(), |path| base(path).as_bstr())
+    }
+}
+
+impl std::fmt::Debug for ProcessFacts<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ProcessFacts").field("pid", &self.row.pid).finish_non_exhaustive()
+    }
+}
+
+impl ProcessFacts<'_> {
+    /// The pid.
+    pub fn pid(&self) -> Pid {
+        self.row.pid
+    }
+
+    /// Whether it is a zombie.
+    pub fn is_zombie(&self) -> bool {
+        self.task.is_zombie()
+    }
+
+    /// Its name (comm), empty if unknown.
+    pub fn name(&self) -> &BStr {
+        self.row.name.as_ref().map_or(b"".as_bstr(), |name| name.as_bstr())
+    }
+
+    /// Its arguments, empty if unknown.
+    pub fn argv(&self) -> &[BString] {
+        self.row.argv.as_deref().unwrap_or_default()
+    }
+
+    /// Its command line, empty if unknown.
+    pub fn cmdline(&self) -> &BStr {
+        self.row.cmdline.as_ref().map_or(b"".as_bstr(), |line| line.as_bstr())
+    }
+
+    /// Its descriptors, by number.
+    pub fn files(&self) -> &[OpenFile] {
+        self.files.get_or_init(|| tables::open_files_of(self.checkpoint.model(), self.task).collect())
+    }
+
+    /// A descriptor.
+    pub fn file(&self, fd: u32) -> Option<&OpenFile> {
+        let files = self.files();
+        files.get(files.binary_search_by_key(&Fd(fd), |file| file.fd).ok()?)
+    }
+
+    /// Its mappings, by address.
+    pub fn mappings(&self) -> &[Mapping] {
+        self.mappings.get_or_init(|| tables::mappings_of(self.checkpoint, self.task).collect())
+    }
+
+    /// Its environment, in order. `None` if it is in memory that is not in the archive.
+    pub fn env(&self) -> Option<&[(BString, BString)]> {
+        let read = || {
+            let space = self.checkpoint.kept_memory().space(self.task, self.checkpoint.model())?;
+            let text = space.environ(self.checkpoint.limits().argument_bytes);
+            let split = |piece: &[u8]| {
+                let (key, value) = piece.split_once_str("=")?;
+                Some((key.into(), value.into()))
+            };
+            match text {
+                Text::Cut(bytes) if bytes.is_empty() => None,
+                text => Some(text.pieces().into_iter().filter_map(split).collect()),
+            }
+        };
+        self.env.get_or_init(read).as_deref()
+    }
+
+    /// The value of a variable of its environment.
+    pub fn var(&self, key: &str) -> Option<&BStr> {
+        self.env()?.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_bstr())
+    }
+
+    /// Whether it is a shell.
+    pub fn is_shell(&self) -> bool {
+        vocabulary::is_shell(self)
+    }
+
+    /// Whether it runs an interpreter: Python, Perl, Ruby, PHP, Node, ….
+    pub fn is_interpreter(&self) -> bool {
+        vocabulary::is_interpreter(self.program.base())
+    }
+
+    /// Its name for a sentence: `Process 17 (nginx)`.
+    pub fn title(&self) -> String {
+        format!("Process {} ({})", self.pid(), super::super::words::shown(self.name()))
+    }
+
+    /// What identifies it beyond this checkpoint: program, name, and arguments without numbers.
+    pub fn identity(&self) -> Vec<BString> {
+        let mut parts = vec![self.program.path.clone().unwrap_or_default(), self.name().into()];
+        parts.extend(self.argv().iter().map(|argument| vocabulary::without_numbers(argument)));
+        parts
+    }
+}
+
+/// All processes, in tree order.
+pub(super) fn read(checkpoint: &Checkpoint) -> Vec<ProcessFacts<'_>> {
+    let model = checkpoint.model();
+    let mut all: Vec<ProcessFacts<'_>> = checkpoint
+        .rows()
+        .processes()
+        .filter_map(|row| {
+            let task = model.process(row.pid)?;
+            let program = program_of(&row);
+            Some(ProcessFacts {
+                row,
+                task,
+                program,
+                children: Vec::new(),
+                checkpoint,
+                files: OnceCell::new(),
+                mappings: OnceCell::new(),
+                env: OnceCell::new(),
+            })
+        })
+        .collect();
+    let places: std::collections::HashMap<Pid, usize> =
+        all.iter().enumerate().map(|(place, process)| (process.pid(), place)).collect();
+    let parents: Vec<(Pid, Option<u32>)> = all.iter().map(|process| (process.pid(), process.row.parent)).collect();
+    for (child, parent) in parents {
+        let place = parent.and_then(|parent| places.get(&Pid(parent)));
+        if let Some(parent) = place.and_then(|&place| all.get_mut(place))
+            && parent.pid() != child
+        {
+            parent.children.push(child);
+        }
+    }
+    all
+}
+
+fn program_of(row: &Process) -> Program {
+    let Some(path) = &row.path else { return Program::default() };
+    let (plain, deleted) = without_deleted(path);
+    let memfd = plain.starts_with(b"/memfd:");
+    Program { path: Some(plain.into()), deleted: deleted && !memfd, memfd }
+}

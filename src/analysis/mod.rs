@@ -1,0 +1,64 @@
+//! Judges a checkpoint: what is wrong in it, with the bytes that prove it. A [`Rule`] is a card and a function from
+//! [`Facts`] to [`Finding`]s; each has a file of its own in the folder of its family. What rules find is rows again:
+//! [`tables`].
+//!
+//! ```
+//! # fn main() -> Result<(), cryoscope::Error> {
+//! use cryoscope::Checkpoint;
+//! use cryoscope::analysis::{Scan, Selection};
+//!
+//! let checkpoint = Checkpoint::open("fixtures/forms-reference/podman-runc.tar")?;
+//! let scan = Scan::run(&checkpoint, &Selection::default());
+//! println!("{}", scan.verdict().sentence());
+//! for finding in scan.shown() {
+//!     println!("{} {}: {}", finding.severity.as_str(), finding.rule.id, finding.sentence);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::unreachable,
+        clippy::indexing_slicing,
+        clippy::string_slice,
+        clippy::as_conversions,
+        clippy::arithmetic_side_effects
+    )
+)]
+
+mod card;
+mod evidence;
+pub mod facts;
+mod files;
+mod finding;
+mod isolation;
+mod memory;
+mod network;
+mod next;
+mod persistence;
+pub mod plan;
+mod process;
+mod quality;
+mod report;
+pub mod rules;
+mod scan;
+mod severity;
+mod story;
+pub mod tables;
+mod verdict;
+pub mod vocabulary;
+mod words;
+
+pub use card::{Confidence, Cost, Family, Maturity, Rule, Severity};
+pub use evidence::{BYTES_MOST, Evidence, Fact};
+pub use facts::Facts;
+pub use finding::{Finding, Link, Subject};
+pub use next::{Next, quoted};
+pub use report::{Coverage, Report};
+pub use scan::{Scan, Selection};
+pub use verdict::{CANNOT_SHOW, Verdict};

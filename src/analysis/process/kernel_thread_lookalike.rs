@@ -1,0 +1,99 @@
+//! PROC-002: a process that calls itself like a thread of the kernel.
+
+use super::super::card::rule;
+use super::super::vocabulary::without_numbers;
+use super::super::words::shown;
+use super::super::{Confidence, Evidence, Facts, Finding, Next, Report, Subject};
+
+rule! {
+    /// A process whose name or first argument is that of a thread of the kernel: `[kworker/0:1]`, `kthreadd`,
+    /// `ksoftirqd/0`. Threads of the kernel have no memory and no executable, and none is ever in a container's pid
+    /// namespace or in a checkpoint. A zombie, which `ps` prints in brackets, is not looked at.
+    "PROC-002", kernel_thread_lookalike, version 1, Process, Stable, High,
+    title: "A process calls itself like a thread of the kernel",
+    why: "No thread of the kernel is in a container, so the name is there to be overlooked in a list of processes.",
+    benign: ["Practically none: ask who gave the program this name."],
+    attack: ["T1036.004", "T1036.011"],
+    cost: Free,
+    check: check,
+}
+
+/// Names of threads of the kernel, up to the first `/`.
+const THREADS: [&str; 22] = [
+    "kworker",
+    "kthreadd",
+    "ksoftirqd",
+    "migration",
+    "rcu_sched",
+    "rcu_gp",
+    "rcu_preempt",
+    "khugepaged",
+    "kswapd0",
+    "watchdog",
+    "jbd2",
+    "irq",
+    "scsi_eh_0",
+    "kdevtmpfs",
+    "netns",
+    "kauditd",
+    "kintegrityd",
+    "cpuhp",
+    "kcompactd0",
+    "oom_reaper",
+    "writeback",
+    "kblockd",
+];
+
+fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
+    for process in facts.living() {
+        if !report.look() {
+            return;
+        }
+        let first = process.argv().first().map(|first| first.as_slice()).unwrap_or_default();
+        let Some(claimed) = [process.name().as_ref(), first].into_iter().find(|name| is_kernels(name)) else {
+            continue;
+        };
+        let program = process.program.path.clone().unwrap_or_default();
+        let evidence = Evidence::process(process.pid())
+            .with("name", process.row.name.as_ref())
+            .with("cmdline", process.row.cmdline.as_ref())
+            .with("path", process.row.path.as_ref());
+        report.add(
+            Finding::new(&RULE, Subject::Process(process.pid()))
+                .confidence(Confidence::High)
+                .identity([program.clone(), without_numbers(claimed)])
+                .sentence(format!(
+                    "Process {} calls itself {}, like a thread of the kernel, but runs {}.",
+                    process.pid(),
+                    shown(claimed),
+                    shown(&program)
+                ))
+                .next(Next::rows_of("process_open_files", process.pid()))
+                .evidence(evidence),
+        );
+    }
+}
+
+/// Whether a name is one of the kernel's: in brackets, or one of its threads.
+fn is_kernels(name: &[u8]) -> bool {
+    if let Some(inner) = name.strip_prefix(b"[") {
+        return inner.ends_with(b"]") && inner.len() > 1;
+    }
+    let stem = name.split(|&byte| matches!(byte, b'/' | b':')).next().unwrap_or(name);
+    THREADS.iter().any(|thread| thread.as_bytes() == stem)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_the_kernel_are_known_with_and_without_brackets() {
+        for name in ["[kworker/0:1]", "kworker/u8:2", "ksoftirqd/3", "[x]"] {
+            assert!(is_kernels(name.as_bytes()), "{name}");
+        }
+        for name in ["[", "[]", "nginx", "kworkerd", "", "[not closed", "irqbalance"] {
+            assert!(!is_kernels(name.as_bytes()), "{name}");
+        }
+    }
+}

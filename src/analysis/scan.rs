@@ -1,0 +1,165 @@
+//! Runs the rules over a checkpoint, and puts together what they found.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::finding::Finding;
+use super::report::{Coverage, Report};
+use super::rules;
+use super::{Cost, Facts, Maturity, Rule, Severity, Verdict, severity, story};
+use crate::Checkpoint;
+use crate::int::usize_of;
+
+/// Which rules run.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Selection {
+    /// Ids, slugs, families (`MEM`) or globs of rules that run; empty for all.
+    pub only: Vec<String>,
+    /// Those that do not run.
+    pub without: Vec<String>,
+    /// Whether experimental rules run, too.
+    pub experimental: bool,
+    /// The most costly rules that run.
+    pub cost: Cost,
+}
+
+impl Default for Selection {
+    fn default() -> Self {
+        Selection { only: Vec::new(), without: Vec::new(), experimental: false, cost: Cost::Memory }
+    }
+}
+
+impl Selection {
+    /// Whether a rule runs. An experimental rule that is named runs, too.
+    pub fn selects(&self, rule: &Rule) -> bool {
+        let named = self.only.iter().any(|word| names(word, rule));
+        let is_wanted = if self.only.is_empty() {
+            self.experimental || rule.maturity != Maturity::Experimental
+        } else {
+            named
+                && (self.experimental
+                    || rule.maturity != Maturity::Experimental
+                    || self.only.iter().any(|word| is_exact(word, rule)))
+        };
+        is_wanted && rule.cost <= self.cost && !self.without.iter().any(|word| names(word, rule))
+    }
+
+    /// The words that name no rule.
+    pub fn unknown(&self) -> impl Iterator<Item = &str> {
+        let known = |word: &&String| rules::all().any(|rule| names(word, rule));
+        self.only.iter().chain(&self.without).filter(move |word| !known(word)).map(String::as_str)
+    }
+}
+
+/// Whether a word is the id or slug of a rule.
+fn is_exact(word: &str, rule: &Rule) -> bool {
+    word.eq_ignore_ascii_case(rule.id) || word.eq_ignore_ascii_case(rule.slug)
+}
+
+/// Whether a word names a rule: its id, slug or family, or a glob of them.
+pub(super) fn names(word: &str, rule: &Rule) -> bool {
+    let word = word.to_ascii_lowercase();
+    let is_match = |text: &str| wild(word.as_bytes(), text.to_ascii_lowercase().as_bytes());
+    is_match(rule.id) || is_match(rule.slug) || is_match(rule.family.prefix())
+}
+
+/// Whether text matches a pattern of `*` and `?`.
+pub(super) fn wild(pattern: &[u8], text: &[u8]) -> bool {
+    let (mut p, mut t) = (0_usize, 0_usize);
+    let mut star: Option<(usize, usize)> = None;
+    while t < text.len() {
+        match pattern.get(p) {
+            Some(b'*') => {
+                star = Some((p, t));
+                p = p.saturating_add(1);
+            }
+            Some(&byte) if byte == b'?' || Some(&byte) == text.get(t) => {
+                p = p.saturating_add(1);
+                t = t.saturating_add(1);
+            }
+            _ => {
+                let Some((at, from)) = star else { return false };
+                p = at.saturating_add(1);
+                t = from.saturating_add(1);
+                star = Some((at, t));
+            }
+        }
+    }
+    pattern.get(p..).unwrap_or_default().iter().all(|&byte| byte == b'*')
+}
+
+/// Result of a scan.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Scan {
+    /// The findings: the worst first, those of one story together.
+    pub findings: Vec<Finding>,
+    /// How far each rule could look, in the order of their ids. Rules that were not selected are not here.
+    pub coverage: Vec<(&'static Rule, Coverage)>,
+}
+
+impl Scan {
+    /// Runs the selected rules.
+    pub fn run(checkpoint: &Checkpoint, selection: &Selection) -> Self {
+        let facts = Facts::new(checkpoint);
+        let limits = checkpoint.limits();
+        let mut findings = Vec::new();
+        let mut coverage = Vec::new();
+        for rule in rules::all().filter(|rule| selection.selects(rule)) {
+            let mut report = Report::new(rule, limits.rule_candidates, usize_of(limits.evidence));
+            // A rule that fails must not hide what others find.
+            let done = catch_unwind(AssertUnwindSafe(|| (rule.check)(&facts, &mut report)));
+            if done.is_err() {
+                report.not_checked("the rule failed; please report this as a bug");
+            }
+            let (covered, found) = report.finish();
+            coverage.push((rule, covered));
+            findings.extend(found);
+        }
+        for finding in &mut findings {
+            if finding.name.is_none() {
+                let process = finding.pid.and_then(|pid| facts.process(pid));
+                finding.name = process.and_then(|process| process.row.name.clone());
+            }
+            if finding.path.is_none() {
+                let process = finding.pid.and_then(|pid| facts.process(pid));
+                finding.path = process.and_then(|process| process.row.path.clone());
+            }
+        }
+        severity::raise(&mut findings);
+        story::group(&facts, &mut findings);
+        Scan { findings, coverage }
+    }
+
+    /// The scan of a checkpoint with the default rules. It is done once and kept with the checkpoint.
+    pub fn of(checkpoint: &Checkpoint) -> &Scan {
+        static EMPTY: Scan = Scan { findings: Vec::new(), coverage: Vec::new() };
+        checkpoint.attached(|| Scan::run(checkpoint, &Selection::default())).unwrap_or(&EMPTY)
+    }
+
+    /// The findings that no baseline or suppression hides.
+    pub fn shown(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|finding| finding.suppressed.is_none())
+    }
+
+    /// The verdict.
+    pub fn verdict(&self) -> Verdict {
+        Verdict::of(self)
+    }
+
+    /// Number of shown findings of a severity.
+    pub fn count(&self, severity: Severity) -> usize {
+        self.shown().filter(|finding| finding.severity == severity).count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn globs_match_the_whole_text() {
+        assert!(wild(b"mem-*", b"mem-001") && wild(b"*", b"") && wild(b"a?c*e", b"abcde") && wild(b"x**", b"x"));
+        assert!(!wild(b"mem", b"mem-001") && !wild(b"a?c", b"ac") && !wild(b"", b"a"));
+    }
+}

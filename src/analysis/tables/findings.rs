@@ -1,0 +1,106 @@
+//! Table `findings`.
+
+use bstr::BString;
+
+use super::super::Finding;
+use crate::model::ids::{Pid, Tid};
+use crate::tables::{attack, table};
+
+table! {
+    "findings", key(id, subject), brief(severity, rule, pid, name, sentence),
+    event(Event::state(&["intrusion_detection"], "finding").processes().under("finding"));
+    /// What is wrong in the container, by the rules of `docs/rules.md`: one row for each rule and thing. Findings of one
+    /// story follow each other, the worst story first.
+    pub struct FindingRow {
+        /// Stable id, 32 hexadecimal digits. The same thing has the same id in every checkpoint of the container.
+        pub id: String,
+        /// Id of the rule: `MEM-001`.
+        #[to(ecs("rule.id"))]
+        pub rule: &'static str,
+        /// Name of the rule: `anonymous_elf`.
+        #[to(ecs("rule.name"))]
+        pub rule_name: &'static str,
+        /// Version of the rule. It is raised when the meaning changes.
+        pub rule_version: u32,
+        /// `info`, `low`, `medium`, `high` or `critical`.
+        pub severity: &'static str,
+        /// `low`, `medium` or `high`: how sure the reading of the facts is, not how bad they are.
+        pub confidence: &'static str,
+        /// 0 to 100, to sort by.
+        pub score: u32,
+        /// What it is, without anything from the archive.
+        #[to(ecs("rule.description"))]
+        pub title: &'static str,
+        /// One sentence with the facts. Text from the archive is escaped.
+        #[to(ecs("event.reason"))]
+        pub sentence: String,
+        /// The most likely innocent cause, and what would confirm it.
+        pub benign: String,
+        /// A command line that shows more.
+        pub next: String,
+        /// Number of the story that it belongs to. Findings of one story are about things that belong together.
+        pub story: u32,
+        /// The process it is about; joins `processes`.
+        pub pid: Option<Pid>,
+        /// The thread it is about.
+        pub tid: Option<Tid>,
+        /// Name of the process.
+        pub name: Option<BString>,
+        /// Path of the program or the file.
+        pub path: Option<BString>,
+        /// What it is about: `process`, `mapping`, `file`, `socket`, `mount`, `container` or `archive`.
+        pub subject_kind: &'static str,
+        /// The key of that: a pid, a pid and an address, a path, an address and a port.
+        pub subject: BString,
+        /// Other processes of which the same is true, such as forked workers.
+        pub also_pids: Vec<u32>,
+        /// Number of pieces of evidence in `evidence`.
+        pub evidence_count: u64,
+        /// Pieces of evidence that were left out.
+        pub evidence_more: u64,
+        /// Ids of ATT&CK techniques, the most specific first.
+        pub attack: Vec<BString>,
+        /// Names of the tactics of these techniques.
+        pub tactics: Vec<BString>,
+        /// Words for searches: `jit`, `fileless`, `credential`, `escape`, `miner`, `persistence`, `hygiene`.
+        pub tags: Vec<BString>,
+        /// Why the severity is not what the rule gives by itself.
+        pub reasons: Vec<BString>,
+        /// What hides it on screens: a baseline or a suppression. Null if nothing does.
+        pub suppressed: Option<String>,
+    }
+}
+
+/// The row of a finding.
+pub(super) fn row(finding: &Finding, archive: &str) -> FindingRow {
+    let rule = finding.rule;
+    let words = |words: &[&str]| words.iter().map(|word| super::text(word)).collect();
+    FindingRow {
+        id: finding.id(),
+        rule: rule.id,
+        rule_name: rule.slug,
+        rule_version: rule.version,
+        severity: finding.severity.as_str(),
+        confidence: finding.confidence.as_str(),
+        score: finding.score.into(),
+        title: rule.title,
+        sentence: finding.sentence.clone(),
+        benign: finding.benign.clone(),
+        next: finding.next.command(archive),
+        story: finding.story,
+        pid: finding.pid,
+        tid: finding.tid,
+        name: finding.name.clone(),
+        path: finding.path.clone(),
+        subject_kind: finding.subject.kind(),
+        subject: finding.subject.text(),
+        also_pids: finding.also_pids.iter().map(|pid| pid.0).collect(),
+        evidence_count: crate::int::u64_of(finding.evidence.len()),
+        evidence_more: finding.evidence_more,
+        attack: words(rule.attack),
+        tactics: attack::tactics(rule.attack).into_iter().map(super::text).collect(),
+        tags: words(&finding.tags),
+        reasons: finding.reasons.iter().map(|reason| super::text(reason)).collect(),
+        suppressed: finding.suppressed.clone(),
+    }
+}

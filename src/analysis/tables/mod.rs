@@ -1,0 +1,56 @@
+//! Tables of what rules found.
+
+mod evidence;
+mod findings;
+mod rule_coverage;
+
+use bstr::BString;
+
+pub use self::evidence::EvidenceRow;
+pub use self::findings::FindingRow;
+pub use self::rule_coverage::RuleCoverage;
+use super::plan::KEEP;
+use super::{Finding, Scan};
+use crate::Checkpoint;
+use crate::tables::TableSource;
+
+/// The tables.
+pub const ALL: &[TableSource] = &[
+    TableSource::new(&FindingRow::TABLE, KEEP, |context, sink| {
+        let _ = findings(context.checkpoint, Scan::of(context.checkpoint)).try_for_each(|row| sink(&row));
+    }),
+    TableSource::new(&EvidenceRow::TABLE, KEEP, |context, sink| {
+        let _ = evidence(context.checkpoint, Scan::of(context.checkpoint)).try_for_each(|row| sink(&row));
+    }),
+    TableSource::new(&RuleCoverage::TABLE, KEEP, |context, sink| {
+        let _ = rule_coverage(Scan::of(context.checkpoint)).try_for_each(|row| sink(&row));
+    }),
+];
+
+/// The rows of `findings` of a scan.
+pub fn findings<'s>(checkpoint: &Checkpoint, scan: &'s Scan) -> impl Iterator<Item = FindingRow> + 's {
+    let archive = archive_word(checkpoint);
+    scan.findings.iter().map(move |finding| findings::row(finding, &archive))
+}
+
+/// The rows of `evidence` of a scan.
+pub fn evidence<'s>(_checkpoint: &Checkpoint, scan: &'s Scan) -> impl Iterator<Item = EvidenceRow> + 's {
+    let all = |finding: &'s Finding| (0_u64..).zip(&finding.evidence).map(move |(number, one)| (finding, number, one));
+    scan.findings.iter().flat_map(all).map(|(finding, number, one)| evidence::row(finding, number, one))
+}
+
+/// The rows of `rule_coverage` of a scan.
+pub fn rule_coverage(scan: &Scan) -> impl Iterator<Item = RuleCoverage> + '_ {
+    scan.coverage.iter().map(|(rule, coverage)| rule_coverage::row(rule, coverage))
+}
+
+/// The archive as a shell reads its name, for command lines. `ARCHIVE` if it was not opened by a path.
+pub fn archive_word(checkpoint: &Checkpoint) -> String {
+    let path = checkpoint.path().and_then(|path| path.to_str());
+    path.map_or_else(|| "ARCHIVE".to_owned(), super::quoted)
+}
+
+/// Text as bytes of a column.
+fn text(text: &str) -> BString {
+    text.into()
+}

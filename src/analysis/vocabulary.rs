@@ -1,0 +1,277 @@
+//! Words that rules share: what is a shell, an interpreter, a writable place, a public address. Each is defined once, here.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use bstr::{BStr, BString, ByteSlice};
+
+use super::facts::{ProcessFacts, base};
+
+/// Programs that are shells.
+pub const SHELLS: [&str; 9] = crate::memory::SHELLS;
+
+/// Programs that run scripts, by the beginning of their name.
+const INTERPRETERS: [&str; 17] = [
+    "python", "perl", "ruby", "php", "node", "nodejs", "deno", "bun", "lua", "luajit", "tclsh", "wish", "pwsh", "awk",
+    "gawk", "mawk", "java",
+];
+
+/// Programs that serve web pages, by the beginning of their name.
+const WEB_SERVERS: [&str; 16] = [
+    "nginx", "httpd", "apache2", "lighttpd", "caddy", "php-fpm", "php-cgi", "uwsgi", "gunicorn", "puma", "unicorn",
+    "w3wp", "envoy", "traefik", "haproxy", "uvicorn",
+];
+
+/// Programs that are databases.
+const DATABASES: [&str; 9] =
+    ["mysqld", "mariadbd", "postgres", "redis-server", "valkey-server", "mongod", "oracle", "memcached", "beam.smp"];
+
+/// Programs that fetch files.
+pub const FETCHERS: [&str; 8] = ["curl", "wget", "fetch", "lwp-download", "ftpget", "tftp", "aria2c", "ftp"];
+
+/// Whether a process is a shell. Busybox is one if it was called so.
+pub fn is_shell(process: &ProcessFacts<'_>) -> bool {
+    let name = process.program.base();
+    if name == "busybox" || name == "toybox" {
+        let called = process.argv().first().map_or(process.name(), |first| base(first).as_bstr());
+        let called = called.strip_prefix(b"-").unwrap_or(called);
+        return ["sh", "ash", "hush"].iter().any(|shell| shell.as_bytes() == called);
+    }
+    is_shell_name(name)
+}
+
+/// Whether a name is that of a shell.
+pub fn is_shell_name(name: &[u8]) -> bool {
+    let name = name.strip_prefix(b"-").unwrap_or(name);
+    SHELLS.iter().any(|shell| shell.as_bytes() == name && *shell != "busybox")
+}
+
+/// Whether a name is that of an interpreter, with or without a version: `python3.12`.
+pub fn is_interpreter(name: &[u8]) -> bool {
+    INTERPRETERS.iter().any(|word| has_name(name, word))
+}
+
+/// Whether a process serves web pages, by its program or its listening ports.
+pub fn is_web_server(name: &[u8]) -> bool {
+    WEB_SERVERS.iter().any(|word| has_name(name, word))
+}
+
+/// Whether a program is a database.
+pub fn is_database(name: &[u8]) -> bool {
+    DATABASES.iter().any(|word| word.as_bytes() == name)
+}
+
+/// Whether a name is a word, maybe with a version behind it.
+pub fn has_name(name: &[u8], word: &str) -> bool {
+    name.strip_prefix(word.as_bytes())
+        .is_some_and(|rest| rest.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-')))
+}
+
+/// Whether a path is below a directory that everyone may write to.
+pub fn is_world_writable(path: &[u8]) -> bool {
+    const PLACES: [&str; 10] = [
+        "/tmp/",
+        "/var/tmp/",
+        "/dev/shm/",
+        "/run/shm/",
+        "/run/user/",
+        "/var/run/user/",
+        "/dev/mqueue/",
+        "/run/lock/",
+        "/var/lock/",
+        "/var/crash/",
+    ];
+    PLACES.iter().any(|place| path.starts_with(place.as_bytes()))
+}
+
+/// Whether a part of a path is hidden: it begins with a dot and is no ordinary name, or consists of dots and blanks.
+pub fn is_hidden(path: &[u8]) -> bool {
+    path.split_str("/").any(|part| is_hidden_name(part))
+}
+
+/// Whether a name is hidden.
+pub fn is_hidden_name(name: &[u8]) -> bool {
+    const USUAL: [&str; 24] = [
+        ".X11-unix",
+        ".ICE-unix",
+        ".font-unix",
+        ".Test-unix",
+        ".XIM-unix",
+        ".cache",
+        ".config",
+        ".npm",
+        ".local",
+        ".dockerenv",
+        ".containerenv",
+        ".ssh",
+        ".bashrc",
+        ".profile",
+        ".bash_logout",
+        ".bash_history",
+        ".gnupg",
+        ".cargo",
+        ".rustup",
+        ".nvm",
+        ".venv",
+        ".git",
+        ".java",
+        ".m2",
+    ];
+    let is_blank =
+        !name.is_empty() && !matches!(name, b"." | b"..") && name.iter().all(|byte| matches!(byte, b'.' | b' '));
+    let ends_blank = name.ends_with(b" ") || name.starts_with(b" ");
+    let is_dotted = name.starts_with(b".") && !matches!(name, b"." | b"..");
+    is_blank || ends_blank || is_dotted && !USUAL.iter().any(|usual| usual.as_bytes() == name)
+}
+
+/// Whether an address is on the public internet. Addresses for documentation count as public: no network of one's own has
+/// them, and exercises and recorded cases do.
+pub fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => is_public_v4(address),
+        IpAddr::V6(address) => is_public_v6(address),
+    }
+}
+
+/// The address of a text, if it is public.
+pub fn public(address: Option<&str>) -> Option<IpAddr> {
+    address?.parse().ok().filter(|address| is_public(*address))
+}
+
+/// Whether an address is that of the host itself.
+pub fn is_loopback(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V6(v6) => v6.to_ipv4_mapped().map_or(v6.is_loopback(), |v4| v4.is_loopback()),
+        IpAddr::V4(v4) => v4.is_loopback(),
+    }
+}
+
+fn is_public_v4(address: Ipv4Addr) -> bool {
+    let [a, b, c, _] = address.octets();
+    !matches!(
+        (a, b, c),
+        (0 | 10 | 127 | 224..=255, _, _)
+            | (100, 64..=127, _)
+            | (169, 254, _)
+            | (172, 16..=31, _)
+            | (192, 0, 0)
+            | (192, 168, _)
+            | (198, 18 | 19, _)
+    )
+}
+
+fn is_public_v6(address: Ipv6Addr) -> bool {
+    let segments = address.segments();
+    let embedded = || {
+        let [.., high, low] = segments;
+        let [a, b] = high.to_be_bytes();
+        let [c, d] = low.to_be_bytes();
+        is_public_v4(Ipv4Addr::new(a, b, c, d))
+    };
+    match segments {
+        [0, 0, 0, 0, 0, 0xffff, ..] | [0x64, 0xff9b, 0, 0, 0, 0, ..] => embedded(),
+        [0, 0, 0, 0, 0, 0, 0, 0 | 1] | [0x100, 0, 0, 0, ..] => false,
+        [first, ..] => !matches!(first, 0xfc00..=0xfdff | 0xfe80..=0xfebf | 0xff00..=0xffff),
+    }
+}
+
+/// Text with each number replaced by `#`, so that it is the same in the next checkpoint.
+pub fn without_numbers(text: &[u8]) -> BString {
+    let mut plain = BString::default();
+    for &byte in text {
+        if !byte.is_ascii_digit() {
+            plain.push(byte);
+        } else if plain.last() != Some(&b'#') {
+            plain.push(b'#');
+        }
+    }
+    plain
+}
+
+/// Whether a process is a known server of terminals: its shells belong there.
+pub fn is_terminal_server(name: &BStr) -> bool {
+    const SERVERS: [&str; 17] = [
+        "sshd",
+        "sshd-session",
+        "dropbear",
+        "tmux",
+        "screen",
+        "script",
+        "ttyd",
+        "conmon",
+        "containerd-shim",
+        "gotty",
+        "code-server",
+        "jupyter",
+        "login",
+        "su",
+        "sudo",
+        "crun",
+        "runc",
+    ];
+    SERVERS.iter().any(|server| has_name(name, server))
+        || name.starts_with(b"tmux")
+        || name.starts_with(b"containerd-shim")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn public_addresses_are_those_that_the_internet_routes() {
+        let public = |text: &str| is_public(text.parse().unwrap());
+        for text in [
+            "8.8.8.8",
+            "100.128.0.1",
+            "172.32.0.1",
+            "2001:4860:4860::8888",
+            "::ffff:8.8.8.8",
+            "64:ff9b::808:808",
+            "203.0.113.66",
+        ] {
+            assert!(public(text), "{text}");
+        }
+        for text in [
+            "0.0.0.0",
+            "10.1.2.3",
+            "100.64.0.1",
+            "127.0.0.1",
+            "169.254.169.254",
+            "172.16.0.1",
+            "192.168.0.1",
+            "198.51.100.7",
+            "224.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "::ffff:10.0.0.1",
+            "fe80::1",
+            "fd00::1",
+            "ff02::1",
+        ] {
+            assert!(!public(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn names_match_with_a_version_but_not_in_part() {
+        assert!(is_interpreter(b"python3.12") && is_interpreter(b"perl") && is_interpreter(b"lua5.4"));
+        assert!(!is_interpreter(b"nodeenv") && !is_interpreter(b"pythonista") && !is_interpreter(b""));
+        assert!(is_shell_name(b"-bash") && !is_shell_name(b"bashful"));
+    }
+
+    #[test]
+    fn hidden_names_are_those_that_people_do_not_use() {
+        for name in [".x", "...", ".. ", " a", "b "] {
+            assert!(is_hidden(format!("/tmp/{name}/y").as_bytes()), "{name}");
+        }
+        for name in ["a", ".", "..", ".cache", ".X11-unix", "a.b"] {
+            assert!(!is_hidden(format!("/tmp/{name}/y").as_bytes()), "{name}");
+        }
+    }
+
+    #[test]
+    fn numbers_do_not_count() {
+        assert_eq!(without_numbers(b"--port=8080 x1y22"), "--port=# x#y#");
+    }
+}

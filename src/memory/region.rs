@@ -1,0 +1,87 @@
+//! Parts of each process's memory that are named by what they are, not by address. They are known from a task's layout
+//! alone, so that their pages can be kept while an archive is inflated.
+
+use std::ops::Range;
+
+use crate::model::vma::{Status, Vma};
+
+/// The kernel's protection bit for execution (`PROT_EXEC`).
+const EXEC: u32 = 4;
+/// The kernel's protection bit for writing (`PROT_WRITE`).
+const WRITE: u32 = 2;
+
+/// Names of shells, as `comm` has them.
+pub(crate) const SHELLS: [&str; 9] = ["sh", "bash", "dash", "ash", "zsh", "ksh", "mksh", "fish", "busybox"];
+
+/// A part of each process's memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Region {
+    /// Stored pages of mappings that are executable, except the kernel's own.
+    Executable,
+    /// The first page of each mapping.
+    FirstPages,
+    /// The used end of each thread's stack: 64 KiB from the stack pointer on.
+    Stacks,
+    /// Stored pages of file mappings that can be written to: data of programs and libraries, with their tables of
+    /// functions.
+    FileData,
+    /// The heap of processes that are named like a shell.
+    ShellHeap,
+}
+
+/// Bytes of a stack that are read, from the stack pointer on.
+pub(crate) const STACK: u64 = 64 << 10;
+/// Most bytes of one mapping that belong to a region other than a stack.
+const MOST: u64 = 64 << 20;
+
+/// What is known of a task before its pages arrive.
+#[derive(Clone, Debug)]
+pub(crate) struct Task<'t> {
+    /// Its mappings, by address.
+    pub(crate) vmas: &'t [Vma],
+    /// Its name.
+    pub(crate) name: Option<&'t [u8]>,
+    /// The heap.
+    pub(crate) heap: Range<u64>,
+    /// Stack pointers of threads, in order. They may include those of other tasks.
+    pub(crate) stacks: &'t [u64],
+    /// Bytes of a page.
+    pub(crate) page_size: u64,
+}
+
+impl Region {
+    /// All regions.
+    pub const ALL: [Region; 5] =
+        [Region::Executable, Region::FirstPages, Region::Stacks, Region::FileData, Region::ShellHeap];
+
+    /// The addresses of the region in a task.
+    pub(crate) fn ranges(self, task: &Task<'_>) -> Vec<Range<u64>> {
+        let kernels = Status::VVAR | Status::VSYSCALL | Status::VDSO;
+        let whole = |vma: &Vma| vma.start.0..vma.end.0.min(vma.start.0.saturating_add(MOST));
+        let own = task.vmas.iter().filter(|vma| !vma.status.intersects(kernels));
+        match self {
+            Region::Executable => own.filter(|vma| vma.prot & EXEC != 0).map(whole).collect(),
+            Region::FirstPages => {
+                own.map(|vma| vma.start.0..vma.start.0.saturating_add(task.page_size).min(vma.end.0)).collect()
+            }
+            Region::FileData => own
+                .filter(|vma| vma.prot & WRITE != 0 && !vma.is_anonymous() && vma.file().is_some())
+                .map(whole)
+                .collect(),
+            Region::Stacks => own.flat_map(|vma| stacks_in(vma, task.stacks)).collect(),
+            Region::ShellHeap => {
+                let is_shell = task.name.is_some_and(|name| SHELLS.iter().any(|shell| shell.as_bytes() == name));
+                let heap = task.heap.start..task.heap.end.min(task.heap.start.saturating_add(MOST));
+                Some(heap).filter(|heap| is_shell && !heap.is_empty()).into_iter().collect()
+            }
+        }
+    }
+}
+
+/// The used ends of the stacks whose pointers lie in a mapping.
+fn stacks_in(vma: &Vma, pointers: &[u64]) -> Vec<Range<u64>> {
+    let from = pointers.partition_point(|&pointer| pointer < vma.start.0);
+    let inside = pointers.get(from..).unwrap_or_default().iter().take_while(|&&pointer| pointer < vma.end.0);
+    inside.map(|&pointer| pointer..pointer.saturating_add(STACK).min(vma.end.0)).collect()
+}
