@@ -160,7 +160,8 @@ fn choose<'c>(checkpoint: &'c Checkpoint, wanted: &[Wanted]) -> Vec<&'c Member> 
         let elsewhere = || {
             let archive = checkpoint.archive();
             let member = archive.find(wanted.text.as_bytes());
-            let statistics = archive.members().iter().filter(|m| Kind::of(m.file_name()).is_some() && wanted.is(m));
+            let statistics =
+                archive.members().iter().filter(|m| Kind::from_file_name(m.file_name()).is_some() && wanted.is(m));
             member.into_iter().chain(statistics).collect()
         };
         let found = if among.is_empty() { elsewhere() } else { among };

@@ -131,7 +131,7 @@ pub(super) fn broken_path(path: &str, width: usize) -> Vec<Cow<'_, str>> {
         "" if rest.is_empty() && !lines.is_empty() => {}
         "" => lines.push(Cow::Borrowed(rest)),
         suffix if rest.width().saturating_add(suffix.width()) <= width => {
-            lines.push(Cow::Owned([rest, suffix].concat()))
+            lines.push(Cow::Owned([rest, suffix].concat()));
         }
         suffix => lines.extend([Cow::Borrowed(rest), Cow::Borrowed(suffix.trim_start())]),
     }

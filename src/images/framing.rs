@@ -28,7 +28,7 @@ pub(super) fn own_magic(bytes: &[u8]) -> Option<u32> {
         let (first, rest) = split_u32(bytes, order)?;
         Some(if matches!(first, COMMON | SERVICE) { split_u32(rest, order)?.0 } else { first })
     };
-    let known = |magic: &u32| Kind::of_magic(*magic).is_some();
+    let known = |magic: &u32| Kind::from_magic(*magic).is_some();
     own(ByteOrder::Little).filter(known).or_else(|| own(ByteOrder::Big).filter(known))
 }
 
@@ -79,11 +79,11 @@ impl<'a> Image<'a> {
                 format!("{size} bytes to assemble from pieces exceed the limit of {limit}; the rest was skipped")
             });
         }
-        Self::of_bytes(kind, path, bytes, stop, warnings)
+        Self::from_bytes(kind, path, bytes, stop, warnings)
     }
 
     /// Opens an image from its bytes.
-    pub(crate) fn of_bytes(
+    pub(crate) fn from_bytes(
         kind: Kind,
         path: &[u8],
         bytes: Cow<'a, [u8]>,
@@ -237,7 +237,7 @@ impl Wrong {
         match self {
             Wrong::Short if bytes.is_empty() => format!("the file is empty, not a {kind} image"),
             Wrong::Short => format!("{} bytes are too short for the magic numbers of a {kind} image", bytes.len()),
-            Wrong::Magic(number) => match Kind::of_magic(*number) {
+            Wrong::Magic(number) => match Kind::from_magic(*number) {
                 Some(other) => format!("the name says {kind}, but the magic number says {other}; skipped"),
                 None => format!("{number:#010x} is not the magic number of {kind}; skipped"),
             },

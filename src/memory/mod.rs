@@ -213,7 +213,7 @@ impl Memory {
         images
             .filter(|path| {
                 matches!(
-                    Kind::of(path.rsplit_once_str("/").map_or(path.as_slice(), |(_, name)| name)),
+                    Kind::from_file_name(path.rsplit_once_str("/").map_or(path.as_slice(), |(_, name)| name)),
                     Some((Kind::Pages | Kind::PagesFramed, _))
                 )
             })

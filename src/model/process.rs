@@ -135,7 +135,7 @@ impl Thread {
 
     /// The thread's registers.
     pub fn registers(&self) -> Option<Registers> {
-        Registers::of(self.core.as_ref()?)
+        Registers::from_core(self.core.as_ref()?)
     }
 
     /// Priority as `/proc/PID/stat` prints it: 20 + nice, below 0 under a real-time policy.
@@ -281,7 +281,7 @@ impl Process {
         let own = thread.own().and_then(|own| own.creds.as_ref());
         let entry = own.or(self.old_creds.as_ref())?;
         let knows = self.versions.knows_no_new_privs || !entry.cap_amb.is_empty();
-        Some(Credentials::of(entry, knows))
+        Some(Credentials::from_entry(entry, knows))
     }
 
     /// Seccomp mode of one of the threads. `None` if this version of CRIU did not record it, or if the archive does not
@@ -357,7 +357,7 @@ struct Versions {
 }
 
 impl Versions {
-    fn of(inventory: Option<&InventoryEntry>, images: Images<'_>) -> Self {
+    fn from_inventory(inventory: Option<&InventoryEntry>, images: Images<'_>) -> Self {
         // Without an inventory: tables numbered by pid have pids as numbers.
         let per_id = inventory.map_or_else(|| !images.has(Kind::Fdinfo, 1), InventoryEntry::fdinfo_per_id);
         Versions {
@@ -370,7 +370,7 @@ impl Versions {
 
 /// Reads all processes, in tree order.
 pub(super) fn read(images: Images<'_>, inventory: Option<&InventoryEntry>) -> Vec<Process> {
-    let versions = Versions::of(inventory, images);
+    let versions = Versions::from_inventory(inventory, images);
     pstree::read(images).into_iter().map(|node| process(images, node, versions)).collect()
 }
 
@@ -457,7 +457,7 @@ fn mm(images: Images<'_>, pid: u64, compat: bool) -> Option<Mm> {
     }
     let mut vmas = Vec::with_capacity(entries.len());
     for entry in &entries {
-        match Vma::of(entry) {
+        match Vma::from_entry(entry) {
             // Entries of guard pages follow the others and overlap them.
             Ok(vma) if vma.status.contains(Status::GUARD) => {}
             Ok(vma) => vmas.push(vma),
@@ -472,7 +472,7 @@ fn mm(images: Images<'_>, pid: u64, compat: bool) -> Option<Mm> {
             warn(format!("the mapping at {} overlaps the one at {}", after.start, before.start));
         }
     }
-    let auxv = Auxv::of(&entry.mm_saved_auxv, compat);
+    let auxv = Auxv::from_words(&entry.mm_saved_auxv, compat);
     Some(Mm { entry, vmas, auxv })
 }
 

@@ -85,7 +85,7 @@ fn decode(images: Images<'_>, order: ByteOrder) -> Vec<Filter> {
             let bytes = filter.filter.unwrap_or_default();
             let program = match programs.get(&bytes) {
                 Some(program) => Some(Arc::clone(program)),
-                None => match Program::of_bytes(&bytes, order) {
+                None => match Program::parse(&bytes, order) {
                     Ok(program) => {
                         if let Err(why) = effect::check(&program) {
                             warn(format!("filter {index}: {why}; the kernel would refuse the program"));
