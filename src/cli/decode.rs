@@ -67,7 +67,8 @@ fn of_archive(path: &Path, members: &[String], args: &DecodeArgs, global: &Globa
     let (entry, checkpoints) = fleet.one_archive(&Opener::new(global, keep), "decode")?;
     let path = &entry.path;
     if members.is_empty() && !args.all && !args.info {
-        let message = "no image named; name one or more (`core-1.img`, `core-*.img`) or use --all; --info lists them";
+        let message =
+            "no image named; name one or more, such as core-1.img or 'core-*.img', or use --all; --info lists them";
         return Err(Failure::Usage(message.to_owned()));
     }
     let chosen: Vec<Vec<&Member>> = checkpoints.iter().map(|checkpoint| choose(checkpoint, &wanted)).collect();
@@ -156,7 +157,8 @@ fn choose<'c>(checkpoint: &'c Checkpoint, wanted: &[Wanted]) -> Vec<&'c Member> 
         let elsewhere = || {
             let archive = checkpoint.archive();
             let member = archive.find(wanted.text.as_bytes());
-            let statistics = archive.members().iter().filter(|m| Kind::of(m.file_name()).is_some() && wanted.is(m));
+            let statistics =
+                archive.members().iter().filter(|m| Kind::from_file_name(m.file_name()).is_some() && wanted.is(m));
             member.into_iter().chain(statistics).collect()
         };
         let found = if among.is_empty() { elsewhere() } else { among };

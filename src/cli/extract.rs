@@ -99,7 +99,7 @@ fn whats(names: &[String]) -> Result<Vec<What>, Failure> {
     }
     let known: Vec<&str> = all().map(What::as_str).collect();
     if let Some(unknown) = names.iter().find(|name| !known.contains(&name.as_str())) {
-        return Err(Failure::Usage(format!("unknown --what {unknown:?}; choose from all, {}", known.join(", "))));
+        return Err(Failure::Usage(format!("--what {unknown:?} is unknown; choose from all, {}", known.join(", "))));
     }
     Ok(all().filter(|what| names.iter().any(|name| name == what.as_str())).collect())
 }

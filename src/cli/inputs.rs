@@ -44,7 +44,7 @@ impl<'a> Named<'a> {
                 let split = super::query::split(args);
                 Named { query: split.queries.is_empty(), ..fleet(&split.archives, &args.fleet) }
             }
-            Command::Table(_) | Command::Schema(_) | Command::Completions(_) | Command::Man => Named::default(),
+            Command::Table(_) | Command::Schema(_) | Command::Completions(_) | Command::Man(_) => Named::default(),
         }
     }
 

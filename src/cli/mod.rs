@@ -22,6 +22,7 @@ mod list;
 mod memparse;
 mod misspelt;
 mod newfile;
+mod no_input;
 mod open;
 mod outputs;
 mod processes;
@@ -123,7 +124,7 @@ fn run(cli: &Cli) -> Outcome {
         Command::Extract(args) => extract::run(args, &cli.global),
         Command::Schema(args) => describe::schema_of(args, &cli.global),
         Command::Completions(args) => describe::completions(args, &cli.global),
-        Command::Man => describe::man(&cli.global),
+        Command::Man(_) => describe::man(&cli.global),
         #[cfg(feature = "query")]
         Command::Query(args) => query::run(args, &cli.global),
     }

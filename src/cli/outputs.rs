@@ -263,10 +263,10 @@ impl Input {
         let (output, input) = (output.display(), self.named.display());
         let what = match (self.is_folder, self.named.as_os_str() == "-") {
             (_, true) => "is standard input".to_owned(),
-            (true, _) => format!("is {input} or inside it"),
+            (true, _) => format!("is the input {input} or inside it"),
             (false, _) => format!("is the input {input}"),
         };
-        Failure::Clash(format!("{output} {what}, which is read; evidence is never overwritten: name a file elsewhere"))
+        Failure::Clash(format!("{output} {what}; evidence is never overwritten: write to another place"))
     }
 }
 

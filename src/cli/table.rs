@@ -270,7 +270,7 @@ fn asked(args: &TableArgs) -> Result<(Vec<&'static TableSource>, Vec<PathBuf>), 
         tables = all().collect();
     }
     if tables.is_empty() {
-        return Err(with_tables("no table named".to_owned()));
+        return Err(with_tables("no table named; name one or more, or use --all".to_owned()));
     }
     if archives.is_empty() && args.fleet.files_from.is_empty() {
         return Err(Failure::Usage("no archive named; add one after the table, or `-` for standard input".to_owned()));

@@ -171,7 +171,7 @@ fn file_of<'a>(archive: &'a Archive, member: &'a Member, warnings: &Warnings) ->
         }
         Ok(other) => {
             warnings.push(Code::ImageNotAFile, Place::member(&member.path), || {
-                format!("not a file but a {}; skipped", other.kind.as_str())
+                format!("not a file (type: {}); skipped", other.kind.as_str())
             });
             None
         }

@@ -87,7 +87,8 @@ impl ImageSet {
 pub(crate) fn holds_checkpoint(members: &[Member]) -> bool {
     let is_image = |member: &Member| {
         member.kind != MemberKind::Directory
-            && Kind::of(member.file_name()).is_some_and(|(kind, _)| kind.magic().is_some() && !is_work(kind))
+            && Kind::from_file_name(member.file_name())
+                .is_some_and(|(kind, _)| kind.magic().is_some() && !is_work(kind))
     };
     members.iter().any(is_image) || !engine_roots(members).is_empty()
 }
@@ -122,7 +123,7 @@ const DOCUMENTS: [&[u8]; 2] = [b"config.dump", b"spec.dump"];
 /// an image, or the container's files as packed by the engine. `has` tells whether a directory exists.
 pub(crate) fn is_part(member: &Member, has: &dyn Fn(&[u8]) -> bool) -> bool {
     let (folder, name) = (member.folder(), member.file_name());
-    if Kind::of(name).is_some() {
+    if Kind::from_file_name(name).is_some() {
         return true;
     }
     let beside = match name {
@@ -162,13 +163,13 @@ impl Sets {
         for (i, member) in archive.members().iter().enumerate() {
             let name = member.file_name();
             let counts = archive.find(&member.path).is_some_and(|m| std::ptr::eq(m, member));
-            if !counts || member.kind == MemberKind::Directory && Kind::of(name).is_none() {
+            if !counts || member.kind == MemberKind::Directory && Kind::from_file_name(name).is_none() {
                 continue;
             }
             let set = all.entry(member.folder().into()).or_default();
             if name == b"parent" && member.kind == MemberKind::Symlink {
                 set.parent = parent(archive, member);
-            } else if let Some((kind, number)) = Kind::of(name) {
+            } else if let Some((kind, number)) = Kind::from_file_name(name) {
                 if linked.allow(archive, kind, member) {
                     set.images.insert((kind, number), i);
                 }
@@ -261,7 +262,7 @@ impl Linked<'_> {
         }
         let most = self.limits.linked_bytes;
         self.warnings.push(&Limits::LINKED_BYTES, Place::member(&member.path), || {
-            format!("a link to {}, but images that are links exceed {most} bytes; skipped", file.path)
+            format!("a link to {}; skipped, because images that are links exceed {most} bytes in total", file.path)
         });
         false
     }

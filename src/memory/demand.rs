@@ -268,7 +268,7 @@ impl Demand {
     fn image<'k>(&self, kind: Kind, path: &[u8], kept: &'k dyn Kept) -> Option<Image<'k>> {
         let bytes = kept.bytes(path)?;
         self.spend(u64_of(bytes.len()).max(IMAGE))?;
-        Image::of_bytes(kind, path, Cow::Borrowed(bytes), None, &self.unheard)
+        Image::from_bytes(kind, path, Cow::Borrowed(bytes), None, &self.unheard)
     }
 
     /// Takes bytes from those that may still be read. `None` if there are no more.
@@ -319,7 +319,7 @@ impl Demand {
                 let Some(first) = image.records(&self.limits, &self.unheard).next() else { continue };
                 let Some(core) = decode::<CoreEntry>(first.message, || image.place(), &self.unheard) else { continue };
                 cores.stacks.extend(
-                    Registers::of(&core).and_then(|registers| registers.stack_pointer).map(|pointer| pointer.0),
+                    Registers::from_core(&core).and_then(|registers| registers.stack_pointer).map(|pointer| pointer.0),
                 );
                 cores.names.extend(core.tc.and_then(|task| task.comm).map(|name| (number, name.into())));
             }
@@ -355,7 +355,7 @@ impl Demand {
                 continue;
             };
             let of_text = arguments::addresses(&mm, page_size, self.limits.argument_bytes);
-            let vmas: Vec<Vma> = mm.vmas.iter().filter_map(|entry| Vma::of(entry).ok()).collect();
+            let vmas: Vec<Vma> = mm.vmas.iter().filter_map(|entry| Vma::from_entry(entry).ok()).collect();
             let heads = vmas.iter().filter(|vma| vma.may_begin_elf());
             let heads = heads.map(|vma| (vma.start.0, vma.start.0.saturating_add(page_size)));
             let regions = self.regions(BStr::new(&folder), pid, &mm, &vmas, page_size);
@@ -369,7 +369,7 @@ impl Demand {
 /// The page size that a task declares, whatever the width of its words.
 fn page_size(mm: &MmEntry) -> Option<u64> {
     let possible = |size: &u64| matches!(size, 4096 | 16384 | 65536);
-    let told = |compat| Auxv::of(&mm.mm_saved_auxv, compat).get(auxv::PAGE_SIZE).filter(possible);
+    let told = |compat| Auxv::from_words(&mm.mm_saved_auxv, compat).get(auxv::PAGE_SIZE).filter(possible);
     told(false).or_else(|| told(true))
 }
 
@@ -384,7 +384,7 @@ fn address_mask(mm: &MmEntry) -> u64 {
 impl Demand {
     /// Whether a small archive of files is kept, so that its members can be counted.
     fn is_counted(&mut self, member: &Member) -> bool {
-        let is_one = matches!(Kind::of(member.file_name()), Some((Kind::TmpfsDev | Kind::TmpfsOld, _)))
+        let is_one = matches!(Kind::from_file_name(member.file_name()), Some((Kind::TmpfsDev | Kind::TmpfsOld, _)))
             || matches!(member.file_name(), b"rootfs-diff.tar" | b"devshm-checkpoint.tar");
         let left = self.small_left.checked_sub(member.size).filter(|_| is_one && self.keep != Keep::Tables);
         self.small_left = left.unwrap_or(self.small_left);
@@ -428,7 +428,7 @@ impl Select for Demand {
 
     fn select(&mut self, member: &Member, kept: &dyn Kept) -> Selection {
         let folder = BStr::new(member.folder());
-        let Some((kind, number)) = Kind::of(member.file_name()) else {
+        let Some((kind, number)) = Kind::from_file_name(member.file_name()) else {
             return if self.keep.files() || self.is_counted(member) {
                 Selection::All
             } else {

@@ -65,7 +65,7 @@ fn absent(layers: &[Layer<'_>], layer: &Layer<'_>, count: u64) -> String {
         [] => {}
         [one] if layer.images.set.parent().is_none() => {
             return format!(
-                "{said}, but no link names it; to use {one} from this archive, also give the archive as its own parent; they are not available"
+                "{said} that no link names; it may be {one} in this archive: to use that, give the archive as its own parent, too; the pages are not available"
             );
         }
         several => {

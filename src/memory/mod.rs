@@ -219,7 +219,7 @@ impl Memory {
         images
             .filter(|path| {
                 matches!(
-                    Kind::of(path.rsplit_once_str("/").map_or(path.as_slice(), |(_, name)| name)),
+                    Kind::from_file_name(path.rsplit_once_str("/").map_or(path.as_slice(), |(_, name)| name)),
                     Some((Kind::Pages | Kind::PagesFramed, _))
                 )
             })
@@ -288,7 +288,7 @@ impl Memory {
                 }
                 if at < to {
                     images.warnings.push(Code::PagemapInvalid, images.place(Kind::Pagemap, pid.0.into()), || {
-                        format!("pages at {at:#x} are in no mapping")
+                        format!("pages at {at:#x} belong to no mapping")
                     });
                 }
             }
@@ -318,9 +318,7 @@ fn check_arguments(space: &AddressSpace<'_>, process: &Process, images: Images<'
             });
         } else {
             images.warnings.push(Code::ArgumentsUnavailable, place, || {
-                format!(
-                    "process {pid}: {what} are not available, because they are in memory that is not in the archive"
-                )
+                format!("process {pid}: {what} are in memory that is not in the archive")
             });
         }
     }

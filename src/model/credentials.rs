@@ -30,7 +30,7 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    pub(super) fn of(entry: &CredsEntry, knows_no_new_privs: bool) -> Self {
+    pub(super) fn from_entry(entry: &CredsEntry, knows_no_new_privs: bool) -> Self {
         Credentials {
             groups: entry.groups.clone(),
             lsm_profile: entry.lsm_profile.clone().filter(|profile| !profile.is_empty()),
@@ -71,16 +71,16 @@ mod tests {
     #[test]
     fn capability_sets_have_their_low_word_first() {
         let entry = CredsEntry { cap_eff: vec![0xa804_25fb, 0x1], ..Default::default() };
-        let creds = Credentials::of(&entry, false);
+        let creds = Credentials::from_entry(&entry, false);
         assert_eq!(creds.effective, Some(0x1_a804_25fb));
         assert_eq!(creds.ambient, None, "not recorded is not the same as empty");
     }
 
     #[test]
     fn no_new_privs_is_known_to_be_off_only_if_the_version_looked() {
-        assert_eq!(Credentials::of(&CredsEntry::default(), false).no_new_privs, None);
-        assert_eq!(Credentials::of(&CredsEntry::default(), true).no_new_privs, Some(false));
+        assert_eq!(Credentials::from_entry(&CredsEntry::default(), false).no_new_privs, None);
+        assert_eq!(Credentials::from_entry(&CredsEntry::default(), true).no_new_privs, Some(false));
         let set = CredsEntry { no_new_privs: Some(1), ..Default::default() };
-        assert_eq!(Credentials::of(&set, false).no_new_privs, Some(true));
+        assert_eq!(Credentials::from_entry(&set, false).no_new_privs, Some(true));
     }
 }

@@ -32,7 +32,7 @@ pub enum Error {
         advice: Option<String>,
     },
     /// The query reads or does something other than reading rows of tables.
-    #[error("{0} is refused: a query can only read the tables of archives")]
+    #[error("{0} is not allowed: a query can only read the tables of archives")]
     Refused(String),
     /// There is no query.
     #[error("there is no query")]

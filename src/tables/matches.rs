@@ -123,7 +123,7 @@ impl<'c> Matches<'c> {
 
     /// The row of a match outside memory.
     pub fn elsewhere(&self, found: &Elsewhere) -> Match {
-        let kind = Kind::of(found.member.rsplit_once_str("/").map_or(&*found.member, |(_, name)| name));
+        let kind = Kind::from_file_name(found.member.rsplit_once_str("/").map_or(&*found.member, |(_, name)| name));
         let files = self.checkpoint.model().files();
         // A deleted file is named by its path.
         let deleted = match kind {

@@ -36,8 +36,8 @@ table! {
         pub flags: Option<Vec<Cow<'static, str>>>,
         /// Number of instructions in the program. Null if the program is not valid.
         pub instructions: Option<u64>,
-        /// Number of calls of the machine's own architecture that this filter alone always allows. Null, like all later
-        /// columns, if the program is not valid or too long to follow.
+        /// Number of calls of the machine's own architecture that this filter alone always allows. This
+        /// column and all after it are null if the program is not valid or too long to follow.
         pub allowed: Option<u64>,
         /// Number of calls that the filter allows depending on their arguments.
         pub conditional: Option<u64>,

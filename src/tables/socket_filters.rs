@@ -51,7 +51,7 @@ pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = SocketFilter
 
 fn of_socket(model: &Model, id: FileId, file: &File) -> Vec<SocketFilter> {
     let socket = model.socket(id, file);
-    let program = Program::of_words(file.filter().unwrap_or_default());
+    let program = Program::from_words(file.filter().unwrap_or_default());
     let holders = model.holders_of(id);
     let rows =
         program.0.iter().zip(program.operations()).enumerate().map(|(at, (instruction, operation))| SocketFilter {

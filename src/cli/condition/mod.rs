@@ -53,7 +53,7 @@ impl FromStr for Condition {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let usage = || "write COLUMN=VALUE, where = may also be != < <= > >= or ~".to_owned();
+        let usage = || "write COLUMN=VALUE, or use != < <= > >= or ~ in place of =".to_owned();
         let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
         let text = text.trim();
         let (column, rest) = text.split_at(text.find(|c| !is_name(c)).ok_or_else(usage)?);

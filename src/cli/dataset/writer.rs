@@ -100,7 +100,7 @@ impl Contents {
         if contents.batches > 0 && how == How::New {
             let (path, known) = (root.path().display(), contents.known.len());
             return Err(Failure::Usage(format!(
-                "{path} already has a dataset ({known} archives); --skip-known adds new archives, --force replaces it"
+                "{path} already holds a dataset ({known} archives); add new archives with --skip-known, or replace it with --force"
             )));
         }
         root.check(&parts)?;

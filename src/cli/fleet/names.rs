@@ -33,7 +33,7 @@ fn entries_of(paths: Vec<PathBuf>) -> Result<Vec<Entry>, Failure> {
         } else if is_pattern(&path) {
             let found = matching(&path)?;
             if found.is_empty() {
-                complain(&format!("{}: nothing matches", path.display()));
+                complain(&format!("{}: no file matches", path.display()));
             }
             // A special file that matches a wildcard was not named directly.
             entries.extend(found.into_iter().map(|path| Entry { found: special(&path).is_some(), path }));

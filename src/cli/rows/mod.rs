@@ -127,6 +127,12 @@ impl Job<'_> {
             }
             return Ok(Exit::No);
         }
+        // A single empty table leaves the screen empty, which could be taken for a failure.
+        let is_blank = self.style.format == Format::TABLE && self.sources.len() == 1 && written.unwrap_or(0) == 0;
+        let is_asked = self.selection.limit == Some(0);
+        if is_blank && !is_asked && exit == Exit::Done && !self.global.quiet && !self.fleet.is_several() {
+            complain("no rows");
+        }
         Ok(exit)
     }
 
