@@ -472,7 +472,6 @@ mod tests {
     #[test]
     fn few_names_of_columns_need_quotes() {
         let reserved: Vec<String> = catalog::all()
-            .iter()
             .flat_map(|source| source.table.columns.iter().map(|column| (&*source.table.name, &*column.name)))
             .filter(|(table, column)| prepared(&format!("SELECT {column} FROM {table}")).is_err())
             .map(|(table, column)| if table == "ipc" { format!("{table}.{column}") } else { column.to_owned() })

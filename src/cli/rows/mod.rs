@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use bstr::BString;
 use cryoscope::Checkpoint;
-use cryoscope::formats::{Encoded, Encoder, Origin, Style};
+use cryoscope::formats::{Encoded, Encoder, Format, Origin, Style};
 use cryoscope::memory::Keep;
 use cryoscope::tables::{self, FAILURES, Table, TableSource};
 
