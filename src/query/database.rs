@@ -580,7 +580,7 @@ mod tests {
     /// A few steps of the engine may include many calls.
     #[test]
     fn functions_hear_the_clock() {
-        let bounds = Bounds { time: Duration::from_millis(100), ..Bounds::default() };
+        let bounds = Bounds { time: Duration::from_mins(1), ..Bounds::default() };
         let mut database = Database::new(bounds.clone()).unwrap();
         database.begin_watch(|| true).unwrap();
         let _ = database.connection.progress_handler(0, None::<fn() -> bool>);

@@ -431,27 +431,36 @@ fn the_prompt_understands_words_lines_and_interrupts() {
         }
     });
     let start = Instant::now();
-    let mut type_until = |typed: &str, said: &str, again: bool| {
+    // Types, and waits until something is said. An interrupt also throws away what was typed and not read yet, so what is
+    // near to one is typed again after some seconds.
+    let mut type_until = |typed: &[&str], said: &str, again: bool| {
+        let patience = Duration::from_secs(if again { 3 } else { 120 });
         let from = seen.lock().unwrap().len();
-        stdin.write_all(typed.as_bytes()).unwrap();
-        stdin.flush().unwrap();
-        while !seen.lock().unwrap()[from..].contains(said) {
+        let is_said = || seen.lock().unwrap()[from..].contains(said);
+        while !is_said() {
             assert!(start.elapsed() < Duration::from_mins(2), "{said}: {}", seen.lock().unwrap());
-            std::thread::sleep(Duration::from_millis(200));
-            if again {
-                stdin.write_all(typed.as_bytes()).unwrap();
+            for (number, text) in typed.iter().enumerate() {
+                if number > 0 {
+                    std::thread::sleep(Duration::from_millis(300));
+                }
+                stdin.write_all(text.as_bytes()).unwrap();
+                stdin.flush().unwrap();
+            }
+            let typed = Instant::now();
+            while !is_said() && typed.elapsed() < patience {
+                std::thread::sleep(Duration::from_millis(10));
             }
         }
     };
-    type_until("", "cryoscope> ", false);
-    type_until("help\n", "List the tables", false);
-    type_until("SELECT count(*) AS found\n", "...> ", false);
-    type_until("FROM processes;\n", "FOUND", false);
-    type_until("SELECT 1 WHERE 0;\n", "no rows", false);
+    type_until(&[""], "cryoscope> ", false);
+    type_until(&["help\n"], "List the tables", false);
+    type_until(&["SELECT count(*) AS found\n"], "...> ", false);
+    type_until(&["FROM processes;\n"], "FOUND", false);
+    type_until(&["SELECT 1 WHERE 0;\n"], "no rows", false);
+    // The terminal shows the query at once, and it runs a little later.
     let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n;\n";
-    type_until(endless, "n(i)", false);
-    type_until("\u{3}", "the query was stopped", true);
-    type_until("SELECT 'still ' || 'here';\n", "still here", false);
-    type_until("exit\n", "", false);
+    type_until(&[endless, "\u{3}"], "the query was stopped", true);
+    type_until(&["SELECT 'still ' || 'here';\n"], "still here", true);
+    stdin.write_all(b"exit\n").unwrap();
     assert_eq!(script.wait().unwrap().code(), Some(0));
 }
