@@ -20,6 +20,7 @@ mod demand;
 mod earlier;
 mod fingerprint;
 mod ghost;
+mod history;
 mod leftover;
 mod lines;
 mod object;
@@ -51,6 +52,7 @@ pub use search::{
     EarlySearch, Elsewhere, Encoding, Findings, FindingsElsewhere, Found, Matcher, Pattern, PatternError, SearchOptions,
 };
 pub(crate) use search::{ElsewhereSearch, Searched};
+pub use history::TypedLine;
 pub use space::{AddressSpace, Recorded};
 pub(crate) use stored::STEP;
 pub use strings::{StringAt, StringBlock, StringOptions};

@@ -3,13 +3,16 @@
 use super::super::card::rule;
 use super::super::vocabulary::without_numbers;
 use super::super::words::shown;
-use super::super::{Confidence, Evidence, Facts, Finding, Next, Report, Subject};
+use super::super::{Confidence, Evidence, Facts, Finding, Link, Next, Report, Severity, Subject};
 
 rule! {
     /// A process whose name or first argument is that of a thread of the kernel: `[kworker/0:1]`, `kthreadd`,
     /// `ksoftirqd/0`. Threads of the kernel have no memory and no executable, and none is ever in a container's pid
     /// namespace or in a checkpoint. A zombie, which `ps` prints in brackets, is not looked at.
-    "PROC-002", kernel_thread_lookalike, version 1, Process, Stable, High,
+    ///
+    /// It is low if only the first argument says so, while the name (comm) is honest and the program is an ordinary one:
+    /// `exec -a '[kthreadd]' sleep 60` hides nothing.
+    "PROC-002", kernel_thread_lookalike, version 2, Process, Stable, High,
     title: "A process calls itself like a thread of the kernel",
     why: "No thread of the kernel is in a container, so the name is there to be overlooked in a list of processes.",
     benign: ["Practically none: ask who gave the program this name."],
@@ -54,12 +57,18 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             continue;
         };
         let program = process.program.path.clone().unwrap_or_default();
+        let is_honest = process.name() == process.program.base()
+            && !process.is_program_suspicious()
+            && !process.program.deleted
+            && !process.is_interpreter()
+            && !process.is_shell();
         let evidence = Evidence::process(process.pid())
             .with("name", process.row.name.as_ref())
             .with("cmdline", process.row.cmdline.as_ref())
             .with("path", process.row.path.as_ref());
         report.add(
             Finding::new(&RULE, Subject::Process(process.pid()))
+                .severity(if is_honest { Severity::Low } else { Severity::High })
                 .confidence(Confidence::High)
                 .identity([program.clone(), without_numbers(claimed)])
                 .sentence(format!(
@@ -69,6 +78,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
                     shown(&program)
                 ))
                 .next(Next::rows_of("process_open_files", process.pid()))
+                .link(Link::Path(program.clone()))
                 .evidence(evidence),
         );
     }
