@@ -5,8 +5,8 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::view::Content;
 use super::AddressSpace;
+use super::view::Content;
 use crate::int::{u64_of, usize_of};
 
 /// Most bytes of a heap that are looked at.
@@ -31,7 +31,9 @@ impl AddressSpace<'_> {
     /// The lines that were typed in a shell, in the order in which it has them. Empty if it is no shell that keeps lines, or
     /// if its heap is not in the archive.
     pub fn typed_lines(&self, is_32_bit: bool) -> Vec<TypedLine> {
-        let (Some(start), Some(end)) = (self.mm().entry.mm_start_brk, self.mm().entry.mm_brk) else { return Vec::new() };
+        let (Some(start), Some(end)) = (self.mm().entry.mm_start_brk, self.mm().entry.mm_brk) else {
+            return Vec::new();
+        };
         let end = end.min(start.saturating_add(HEAP_MOST));
         let mut bytes: Vec<u8> = Vec::new();
         for (at, content) in self.pieces(start, end) {
@@ -185,14 +187,13 @@ impl Heap<'_> {
         // file, and its name.
         let behind = [16, 16_usize.saturating_add(self.width), 12];
         for offset in (0..self.bytes.len()).step_by(4) {
-            let (Some(count), Some(current), Some(most)) = (
-                self.number(offset),
-                self.number(offset.saturating_add(4)),
-                self.number(offset.saturating_add(8)),
-            ) else {
+            let (Some(count), Some(current), Some(most)) =
+                (self.number(offset), self.number(offset.saturating_add(4)), self.number(offset.saturating_add(8)))
+            else {
                 break;
             };
-            let is_head = (1..=1000).contains(&count) && current <= count && (count..=65_536).contains(&most) && most >= 15;
+            let is_head =
+                (1..=1000).contains(&count) && current <= count && (count..=65_536).contains(&most) && most >= 15;
             if !is_head || usize_of(count.into()) <= best.len() {
                 continue;
             }
@@ -303,7 +304,10 @@ mod tests {
         };
         entry("second", 2);
         entry("first", 1);
-        assert_eq!(heap.lines(), [(Some(1_700_000_001), "first".to_owned()), (Some(1_700_000_002), "second".to_owned())]);
+        assert_eq!(
+            heap.lines(),
+            [(Some(1_700_000_001), "first".to_owned()), (Some(1_700_000_002), "second".to_owned())]
+        );
     }
 
     #[test]

@@ -44,6 +44,7 @@ pub(crate) use demand::Demand;
 pub use demand::Keep;
 pub use fingerprint::{Fingerprint, PageRun};
 pub(crate) use ghost::Ghost;
+pub use history::TypedLine;
 pub(crate) use object::Layer;
 pub use object::Lost;
 pub use region::Region;
@@ -52,7 +53,6 @@ pub use search::{
     EarlySearch, Elsewhere, Encoding, Findings, FindingsElsewhere, Found, Matcher, Pattern, PatternError, SearchOptions,
 };
 pub(crate) use search::{ElsewhereSearch, Searched};
-pub use history::TypedLine;
 pub use space::{AddressSpace, Recorded};
 pub(crate) use stored::STEP;
 pub use strings::{StringAt, StringBlock, StringOptions};

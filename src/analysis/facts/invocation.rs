@@ -162,7 +162,9 @@ mod tests {
         assert_eq!(of(&["bash", "-eo", "pipefail", "-c", "a b"]), Invocation::Inline("a b".into()));
         assert_eq!(of(&["sh", "/run.sh", "-c", "x"]), Invocation::Script("/run.sh".into()));
         assert_eq!(of(&["bash", "--norc", "-m", "/srv/jobs.sh"]), Invocation::Script("/srv/jobs.sh".into()));
-        for open in [&["sh", "-i"][..], &["-bash"], &["/bin/sh"], &["bash", "--noprofile", "--norc"], &["sh", "-s", "x"]] {
+        for open in
+            [&["sh", "-i"][..], &["-bash"], &["/bin/sh"], &["bash", "--noprofile", "--norc"], &["sh", "-s", "x"]]
+        {
             assert_eq!(of(open), Invocation::Input, "{open:?}");
         }
         assert_eq!(of(&["busybox", "sh", "-c", "id"]), Invocation::Inline("id".into()));

@@ -4,7 +4,9 @@ use std::collections::{HashSet, VecDeque};
 
 use bstr::{BString, ByteSlice};
 
-use super::super::vocabulary::{has_name, is_database, is_hidden, is_terminal_server, is_web_server, is_world_writable};
+use super::super::vocabulary::{
+    has_name, is_database, is_hidden, is_terminal_server, is_web_server, is_world_writable,
+};
 use super::{Facts, Invocation, Place, ProcessFacts, base};
 use crate::model::ids::Pid;
 
@@ -15,9 +17,40 @@ const BELOW_MOST: usize = 256;
 
 /// Programs that start others as their work: their shells are no sign of anything.
 const STARTERS: [&str; 34] = [
-    "cron", "crond", "anacron", "atd", "supervisord", "systemd", "runit", "runsv", "runsvdir", "s6-supervise", "s6-svscan",
-    "s6-rc", "tini", "dumb-init", "catatonit", "docker-init", "init", "busybox", "make", "ninja", "git", "npm", "yarn",
-    "dpkg", "apt", "apt-get", "dnf", "yum", "rpm", "apk", "sshd", "sshd-session", "xinetd", "monit",
+    "cron",
+    "crond",
+    "anacron",
+    "atd",
+    "supervisord",
+    "systemd",
+    "runit",
+    "runsv",
+    "runsvdir",
+    "s6-supervise",
+    "s6-svscan",
+    "s6-rc",
+    "tini",
+    "dumb-init",
+    "catatonit",
+    "docker-init",
+    "init",
+    "busybox",
+    "make",
+    "ninja",
+    "git",
+    "npm",
+    "yarn",
+    "dpkg",
+    "apt",
+    "apt-get",
+    "dnf",
+    "yum",
+    "rpm",
+    "apk",
+    "sshd",
+    "sshd-session",
+    "xinetd",
+    "monit",
 ];
 
 impl ProcessFacts<'_> {
@@ -41,7 +74,10 @@ impl<'c> Facts<'c> {
     pub fn is_of_entry_point(&self, process: &ProcessFacts<'_>) -> bool {
         let init = self.init().map(ProcessFacts::pid);
         self.is_entry_point(process)
-            || self.ancestors(process).take(ABOVE_MOST).any(|above| Some(above.pid()) != init && self.is_entry_point(above))
+            || self
+                .ancestors(process)
+                .take(ABOVE_MOST)
+                .any(|above| Some(above.pid()) != init && self.is_entry_point(above))
     }
 
     /// Whether a process serves others over the network: a web server, a database, or any program that listens.
@@ -52,9 +88,10 @@ impl<'c> Facts<'c> {
         }
         is_web_server(name)
             || is_database(name)
-            || self.sockets().of(process.pid()).any(|socket| {
-                matches!(socket.family, "inet" | "inet6") && socket.state.as_deref() == Some("LISTEN")
-            })
+            || self
+                .sockets()
+                .of(process.pid())
+                .any(|socket| matches!(socket.family, "inet" | "inet6") && socket.state.as_deref() == Some("LISTEN"))
     }
 
     /// The service that a process descends from: the nearest ancestor that is no shell, if it is one. Also a worker of one.
@@ -70,7 +107,9 @@ impl<'c> Facts<'c> {
 
     /// Whether somebody may have come in the regular way: an ancestor is a server of terminals or of logins.
     pub fn is_login(&self, process: &ProcessFacts<'_>) -> bool {
-        self.ancestors(process).take(ABOVE_MOST).any(|above| is_terminal_server(above.program.base()) && !above.is_program_suspicious())
+        self.ancestors(process)
+            .take(ABOVE_MOST)
+            .any(|above| is_terminal_server(above.program.base()) && !above.is_program_suspicious())
     }
 
     /// The living descendants of a process, the nearest first, at most 256.
@@ -98,8 +137,13 @@ impl<'c> Facts<'c> {
 
     /// Whether a package manager works or worked in the container: its process, or its database among the changes.
     pub fn has_package_changes(&self) -> bool {
-        const DATABASES: [&str; 5] =
-            ["/var/lib/dpkg/status", "/lib/apk/db/installed", "/var/lib/rpm/rpmdb.sqlite", "/var/lib/rpm/Packages", "/usr/lib/sysimage/rpm/rpmdb.sqlite"];
+        const DATABASES: [&str; 5] = [
+            "/var/lib/dpkg/status",
+            "/lib/apk/db/installed",
+            "/var/lib/rpm/rpmdb.sqlite",
+            "/var/lib/rpm/Packages",
+            "/usr/lib/sysimage/rpm/rpmdb.sqlite",
+        ];
         DATABASES.iter().any(|path| self.files().is_changed(path.as_bytes()))
             || self.living().any(|process| {
                 ["dpkg", "apt", "apt-get", "dnf", "yum", "rpm", "apk", "unattended-upgr"]
@@ -118,24 +162,17 @@ pub fn is_starter(process: &ProcessFacts<'_>) -> bool {
 }
 
 /// Whether arguments are those of a command, maybe with the interpreter of its first line before them.
-fn is_started_by(argv: &[BString], args: &[String]) -> bool {
-    if args.is_empty() {
-        return false;
-    }
-    let is_same = |argv: &[BString]| {
-        argv.len() == args.len() && argv.iter().zip(args).all(|(one, other)| one.as_bytes() == other.as_bytes())
-    };
+fn is_started_by(argv: &[BString], command: &[String]) -> bool {
     // `#!/bin/sh -e`: the interpreter and at most one argument.
     (0..=2).any(|skipped| {
         let Some(rest) = argv.get(skipped..) else { return false };
         let Some((first, others)) = rest.split_first() else { return false };
-        let Some((wanted, more)) = args.split_first() else { return false };
+        let Some((wanted, more)) = command.split_first() else { return false };
         let is_found = first.as_bytes() == wanted.as_bytes()
             || skipped > 0 && !wanted.contains('/') && base(first) == wanted.as_bytes();
-        is_same(rest)
-            || is_found
-                && others.len() == more.len()
-                && others.iter().zip(more).all(|(one, other)| one.as_bytes() == other.as_bytes())
+        is_found
+            && others.len() == more.len()
+            && others.iter().zip(more).all(|(one, other)| one.as_bytes() == other.as_bytes())
     })
 }
 

@@ -103,15 +103,15 @@ impl StdioFacts {
         for (_, _, pipe) in checkpoint.pipe_table().iter() {
             let readers: std::rc::Rc<[FileId]> = pipe.readers.iter().copied().take(ENDS_MOST).collect();
             let writers: std::rc::Rc<[FileId]> = pipe.writers.iter().copied().take(ENDS_MOST).collect();
-            let (reads, writes): (HashSet<_>, HashSet<_>) =
-                (pipe.readers.iter().copied().collect(), pipe.writers.iter().copied().collect());
+            let reading: HashSet<FileId> = pipe.readers.iter().copied().collect();
+            let writing: HashSet<FileId> = pipe.writers.iter().copied().collect();
             for &id in &pipe.readers {
                 // A named pipe that is open for both has both ends at the other side.
-                let is_both = writes.contains(&id);
+                let is_both = writing.contains(&id);
                 let both = || readers.iter().chain(writers.iter()).copied().filter(|&other| other != id).collect();
                 facts.others.insert(id, if is_both { both() } else { std::rc::Rc::clone(&writers) });
             }
-            for &id in pipe.writers.iter().filter(|id| !reads.contains(id)) {
+            for &id in pipe.writers.iter().filter(|id| !reading.contains(id)) {
                 facts.others.insert(id, std::rc::Rc::clone(&readers));
             }
         }
@@ -144,7 +144,7 @@ impl StdioFacts {
     }
 }
 
-impl<'c> Facts<'c> {
+impl Facts<'_> {
     /// What stands behind a descriptor of a process. `None` if it is closed.
     pub fn behind(&self, process: &ProcessFacts<'_>, fd: u32) -> Option<Behind> {
         let file = process.file(fd)?;
@@ -171,7 +171,8 @@ impl<'c> Facts<'c> {
             _ => Channel::File,
         };
         let ends = stdio.others.get(&file.file_id).into_iter().flat_map(|ids| ids.iter());
-        let holders = ends.flat_map(|&id| self.checkpoint.holders().of(id).iter().copied().take(ENDS_MOST).collect::<Vec<_>>());
+        let holders =
+            ends.flat_map(|&id| self.checkpoint.holders().of(id).iter().copied().take(ENDS_MOST).collect::<Vec<_>>());
         let pids = holders.filter(|holder| matches!(holder.hold, Hold::Fd(_))).map(|holder| holder.pid);
         Some(Behind { channel, peers: others(process.pid(), pids) })
     }
@@ -224,8 +225,9 @@ impl<'c> Facts<'c> {
     /// Whether nobody is expected to type into the container: the engine gave it no terminal.
     pub fn is_daemon(&self) -> bool {
         let declared = self.spec().pointer("/process/terminal").and_then(serde_json::Value::as_bool);
-        let has_terminal =
-            self.init().is_some_and(|init| init.files().iter().any(|file| file.r#type == Some("tty") && file.fd.0 <= 2));
+        let has_terminal = self
+            .init()
+            .is_some_and(|init| init.files().iter().any(|file| file.r#type == Some("tty") && file.fd.0 <= 2));
         !declared.unwrap_or(false) && !has_terminal
     }
 }

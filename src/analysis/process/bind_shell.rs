@@ -49,7 +49,10 @@ fn listener<'f>(facts: &'f Facts<'_>, process: &ProcessFacts<'_>) -> Option<&'f 
     facts.sockets().of(process.pid()).find(|socket| {
         let is_listening = matches!(socket.family, "inet" | "inet6") && socket.state.as_deref() == Some("LISTEN");
         let others = socket.socket.map(|number| {
-            facts.sockets().holders(number).any(|holder| facts.process(holder.pid).is_some_and(|other| !other.is_shell()))
+            facts
+                .sockets()
+                .holders(number)
+                .any(|holder| facts.process(holder.pid).is_some_and(|other| !other.is_shell()))
         });
         is_listening && others == Some(false) && (process.is_open_shell() || socket.fd.0 <= 2)
     })
@@ -98,6 +101,6 @@ fn connected(facts: &Facts<'_>, case: &Case<'_, '_>) -> Finding {
     if let Some(number) = socket.socket {
         finding = finding.link(Link::Socket(number));
     }
-    finding.also_pids = case.also.clone();
+    finding.also_pids.clone_from(&case.also);
     finding
 }

@@ -30,7 +30,8 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
     };
     let first = facts.init().and_then(|init| init.task.ids.as_ref()?.user_ns_id);
     for process in facts.living() {
-        let sets = [("cap_bnd", process.row.cap_bnd), ("cap_prm", process.row.cap_prm), ("cap_eff", process.row.cap_eff)];
+        let sets =
+            [("cap_bnd", process.row.cap_bnd), ("cap_prm", process.row.cap_prm), ("cap_eff", process.row.cap_eff)];
         if sets.iter().all(|(_, mask)| mask.is_none()) {
             report.not_checked("the capabilities of a process are not recorded");
             continue;
@@ -48,7 +49,9 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         let names = abi::capability::names(more);
         let shown: Vec<String> = names.iter().take(6).map(ToString::to_string).collect();
         let mut evidence = row_of(process);
-        for (set, mask) in [("cap_bnd", process.row.cap_bnd), ("cap_prm", process.row.cap_prm), ("cap_eff", process.row.cap_eff)] {
+        for (set, mask) in
+            [("cap_bnd", process.row.cap_bnd), ("cap_prm", process.row.cap_prm), ("cap_eff", process.row.cap_eff)]
+        {
             evidence = evidence.with(set, mask.map(|mask| format!("{:016x}", mask.0)));
         }
         let member = spec.member.clone().unwrap_or_default();

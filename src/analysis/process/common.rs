@@ -1,6 +1,6 @@
 //! What several rules about processes share.
 
-use bstr::BString;
+use bstr::{BString, ByteSlice};
 
 use super::super::facts::{Facts, ProcessFacts, destination, remote};
 use super::super::vocabulary::{is_loopback, is_public, without_numbers};
@@ -88,6 +88,27 @@ pub(super) fn arguments(process: &ProcessFacts<'_>) -> BString {
 /// The path of the program, empty if unknown.
 pub(super) fn program(process: &ProcessFacts<'_>) -> BString {
     process.program.path.clone().unwrap_or_default()
+}
+
+/// Products that have terminals in a web page or for remote work, by a word of their arguments.
+const PRODUCTS: [&str; 12] = [
+    "jupyter",
+    "code-server",
+    "vscode-server",
+    ".vscode",
+    "wetty",
+    "openvscode",
+    "theia",
+    "rstudio",
+    "cockpit",
+    "cursor-server",
+    "ttyd",
+    "gotty",
+];
+
+/// Whether a process is a product that has terminals as its work.
+pub(super) fn has_terminals(process: &ProcessFacts<'_>) -> bool {
+    !process.is_program_suspicious() && PRODUCTS.iter().any(|word| process.cmdline().contains_str(word))
 }
 
 /// A path for a command line: escaped, but not shortened as in a sentence.

@@ -8,8 +8,8 @@ use super::common::{program, row_of};
 use crate::model::process::Seccomp;
 
 rule! {
-    /// A process, or a thread of one, without the seccomp filter of the first process, without its AppArmor profile or
-    /// SELinux label, or without the protection against new privileges. Children inherit all three and cannot drop them.
+    /// A process, or a thread of one, without the seccomp filter of the first process, without its `AppArmor` profile or
+    /// `SELinux` label, or without the protection against new privileges. Children inherit all three and cannot drop them.
     "PROC-015", confinement_weaker_than_init, version 1, Process, Stable, Medium,
     title: "A process is confined less than the first process of the container",
     why: "Confinement is inherited. A process without it came from outside, or found a way around it.",
@@ -41,7 +41,9 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
                 .sentence(format!("{} {}, unlike the first process.", process.title(), listed(&weaker)))
                 .next(Next::rows_of("processes", process.pid()))
                 .evidence(
-                    row_of(process).with("seccomp", process.row.seccomp).with("lsm_profile", process.row.lsm_profile.as_ref()),
+                    row_of(process)
+                        .with("seccomp", process.row.seccomp)
+                        .with("lsm_profile", process.row.lsm_profile.as_ref()),
                 )
                 .evidence(
                     Evidence::process(init.pid())
@@ -65,7 +67,11 @@ fn weaker(init: &ProcessFacts<'_>, process: &ProcessFacts<'_>) -> Vec<String> {
             found.push("has a thread without the seccomp filter".to_owned());
         }
     }
-    let is_free = |profile: &[u8]| profile == b"unconfined" || profile.starts_with(b"unconfined ") || profile.windows(12).any(|part| part == b"unconfined_t");
+    let is_free = |profile: &[u8]| {
+        profile == b"unconfined"
+            || profile.starts_with(b"unconfined ")
+            || profile.windows(12).any(|part| part == b"unconfined_t")
+    };
     if let (Some(first), Some(own)) = (&init.row.lsm_profile, &process.row.lsm_profile)
         && !is_free(first)
         && is_free(own)

@@ -3,7 +3,6 @@
 use bstr::ByteSlice;
 
 use super::super::card::rule;
-use super::super::facts::ProcessFacts;
 use super::super::vocabulary::has_name;
 use super::super::words::shown;
 use super::super::{Confidence, Evidence, Facts, Finding, Link, Next, Report, Severity, Subject};
@@ -24,8 +23,28 @@ rule! {
 
 /// Programs that read such files as their work.
 const OWNERS: [&str; 22] = [
-    "sshd", "sshd-session", "ssh", "ssh-agent", "scp", "sftp", "sudo", "su", "login", "passwd", "unix_chkpwd", "cron", "crond", "auth",
-    "dovecot", "kubelet", "useradd", "usermod", "chpasswd", "vsftpd", "gdb", "strace",
+    "sshd",
+    "sshd-session",
+    "ssh",
+    "ssh-agent",
+    "scp",
+    "sftp",
+    "sudo",
+    "su",
+    "login",
+    "passwd",
+    "unix_chkpwd",
+    "cron",
+    "crond",
+    "auth",
+    "dovecot",
+    "kubelet",
+    "useradd",
+    "usermod",
+    "chpasswd",
+    "vsftpd",
+    "gdb",
+    "strace",
 ];
 
 fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
@@ -51,7 +70,9 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
                     .link(Link::Path(path.clone()))
                     .evidence(row_of(process))
                     .evidence(
-                        Evidence::descriptor(process.pid(), file.fd.0).with("path", Some(path)).with("flags", file.flags.as_deref()),
+                        Evidence::descriptor(process.pid(), file.fd.0)
+                            .with("path", Some(path))
+                            .with("flags", file.flags.as_deref()),
                     ),
             );
         }
@@ -73,13 +94,23 @@ fn kind(path: &[u8], own: u32) -> Option<(&'static str, Severity)> {
     match path {
         b"/proc/kcore" | b"/dev/mem" | b"/dev/kmem" => Some(("the memory of the kernel", Severity::High)),
         b"/etc/shadow" | b"/etc/gshadow" | b"/etc/shadow-" => Some(("the file of passwords", Severity::Medium)),
-        _ if path.contains_str("/etc/shadow") && !path.contains_str("/usr/") => Some(("the file of passwords", Severity::Medium)),
-        _ if path.contains_str("/serviceaccount/") && ends("/token") => Some(("the token of the service account", Severity::Low)),
+        _ if path.contains_str("/etc/shadow") && !path.contains_str("/usr/") => {
+            Some(("the file of passwords", Severity::Medium))
+        }
+        _ if path.contains_str("/serviceaccount/") && ends("/token") => {
+            Some(("the token of the service account", Severity::Low))
+        }
         _ if path.contains_str("/.ssh/id_") && !ends(".pub") => Some(("a private key of SSH", Severity::Medium)),
-        _ if ends("/.aws/credentials") || ends("/.kube/config") || ends("/.docker/config.json") || ends("/.git-credentials") => {
+        _ if ends("/.aws/credentials")
+            || ends("/.kube/config")
+            || ends("/.docker/config.json")
+            || ends("/.git-credentials") =>
+        {
             Some(("a file with credentials", Severity::Medium))
         }
-        _ if path.starts_with(b"/var/lib/kubelet/") && path.contains_str("pki") => Some(("keys of the node", Severity::High)),
+        _ if path.starts_with(b"/var/lib/kubelet/") && path.contains_str("pki") => {
+            Some(("keys of the node", Severity::High))
+        }
         _ => None,
     }
 }
@@ -90,10 +121,19 @@ mod tests {
 
     #[test]
     fn files_with_credentials_are_known() {
-        for path in ["/etc/shadow", "/proc/7/mem", "/proc/7/environ", "/root/.ssh/id_ed25519", "/host/etc/shadow", "/home/a/.aws/credentials"] {
+        for path in [
+            "/etc/shadow",
+            "/proc/7/mem",
+            "/proc/7/environ",
+            "/root/.ssh/id_ed25519",
+            "/host/etc/shadow",
+            "/home/a/.aws/credentials",
+        ] {
             assert!(kind(path.as_bytes(), 1).is_some(), "{path}");
         }
-        for path in ["/proc/1/mem", "/proc/self/maps", "/root/.ssh/id_rsa.pub", "/etc/passwd", "/proc/meminfo", "/proc/7/stat"] {
+        for path in
+            ["/proc/1/mem", "/proc/self/maps", "/root/.ssh/id_rsa.pub", "/etc/passwd", "/proc/meminfo", "/proc/7/stat"]
+        {
             assert!(kind(path.as_bytes(), 1).is_none(), "{path}");
         }
     }

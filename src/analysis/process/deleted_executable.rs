@@ -73,11 +73,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             let is_elf = ElfFile::read(&bytes).is_some();
             let member = file.member.clone().unwrap_or_default();
             let digest = is_whole.then(|| data_encoding::HEXLOWER.encode(&Sha256::digest(&bytes)));
-            kept = format!(
-                " The archive has its {}{}.",
-                size(file.size),
-                if is_elf { ", an ELF program" } else { "" }
-            );
+            kept = format!(" The archive has its {}{}.", size(file.size), if is_elf { ", an ELF program" } else { "" });
             let evidence = Evidence::file(facts, &member, 0, bytes.get(..64).unwrap_or(&bytes));
             finding = finding.evidence(evidence.with_sha256(digest).with_note("the deleted program"));
         }

@@ -50,9 +50,12 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             .identity([program(process), arguments(process)])
             .sentence(format!("{} {}: `{}`.", process.title(), sign.words(), shown_within(&command, 160)))
             .next(Next::rows_of("processes", process.pid()))
-            .evidence(row_of(process).with_text(BString::from(command.get(..command.len().min(1024)).unwrap_or_default())));
+            .evidence(
+                row_of(process).with_text(BString::from(command.get(..command.len().min(1024)).unwrap_or_default())),
+            );
         if is_declared {
-            finding = finding.benign("The specification of the container has this command, so whoever started it meant it.");
+            finding =
+                finding.benign("The specification of the container has this command, so whoever started it meant it.");
         }
         report.add(finding);
     }

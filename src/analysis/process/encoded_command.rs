@@ -36,7 +36,9 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         let is_declared = Some(process.pid()) == init || facts.is_of_entry_point(process);
         let mut evidence = row_of(process);
         if let Some(decoded) = &decoded {
-            evidence = evidence.with_text(decoded.get(..decoded.len().min(1024)).unwrap_or_default()).with_note("the decoded text");
+            evidence = evidence
+                .with_text(decoded.get(..decoded.len().min(1024)).unwrap_or_default())
+                .with_note("the decoded text");
         }
         let shown = decoded.map_or_else(String::new, |decoded| format!(": `{}`", shown_within(&decoded, 120)));
         report.add(
@@ -73,14 +75,18 @@ mod tests {
 
     #[test]
     fn hidden_commands_are_found_and_ordinary_arguments_are_not() {
-        let script = "import socket,subprocess,os; subprocess.call(['/bin/sh','-i']); print('a script that is long enough')";
-        let line = format!("exec(__import__('base64').b64decode('{}'))", data_encoding::BASE64.encode(script.as_bytes()));
+        let script =
+            "import socket,subprocess,os; subprocess.call(['/bin/sh','-i']); print('a script that is long enough')";
+        let line =
+            format!("exec(__import__('base64').b64decode('{}'))", data_encoding::BASE64.encode(script.as_bytes()));
         assert!(hidden(line.as_bytes()).unwrap().1.is_some());
         assert!(hidden(b"cat${IFS}/etc/passwd${IFS}|nc").is_some());
         assert!(hidden(b"echo hs/nib/ | rev | sh").is_some());
         let key = data_encoding::BASE64.encode(&[7_u8; 96]);
         assert!(hidden(key.as_bytes()).is_none());
-        let json = data_encoding::BASE64.encode(br#"{"auths":{"registry.example.org":{"username":"robot","password":"secret","auth":"c2VjcmV0"}}}"#);
+        let json = data_encoding::BASE64.encode(
+            br#"{"auths":{"registry.example.org":{"username":"robot","password":"secret","auth":"c2VjcmV0"}}}"#,
+        );
         assert!(hidden(json.as_bytes()).is_none());
         assert!(hidden(b"-Djava.security.egd=file:/dev/./urandom").is_none());
     }

@@ -32,7 +32,8 @@ const ENGINES: [&str; 8] = ["dockerd", "containerd", "podman", "buildkitd", "kub
 
 fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
     let init = facts.init().map(ProcessFacts::pid);
-    let has_engine = facts.living().any(|process| ENGINES.iter().any(|engine| has_name(process.program.base(), engine)));
+    let has_engine =
+        facts.living().any(|process| ENGINES.iter().any(|engine| has_name(process.program.base(), engine)));
     for process in facts.living() {
         if process.row.argv.is_none() {
             report.not_checked("the arguments of a process are in memory that is not in the archive");
@@ -42,6 +43,10 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             return;
         }
         let Some((what, is_client)) = escape(process.argv()).or_else(|| inline(process)) else { continue };
+        if what == CHANGES_ROOT && !has_mount(facts, process) {
+            report.skip();
+            continue;
+        }
         let is_declared = Some(process.pid()) == init || facts.is_of_entry_point(process) || has_engine;
         let is_new = process.is_program_suspicious() || process.program.deleted;
         let severity = match () {
@@ -64,6 +69,12 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
     }
 }
 
+/// Whether something is mounted at one of the folders, or the arguments name process 1.
+fn has_mount(facts: &Facts<'_>, process: &ProcessFacts<'_>) -> bool {
+    process.cmdline().contains_str("/proc/1/root")
+        || facts.model().mounts().iter().any(|mount| HOSTS.iter().any(|host| mount.path.starts_with(host.as_bytes())))
+}
+
 /// The same for a text that a shell was given.
 fn inline(process: &ProcessFacts<'_>) -> Option<(&'static str, bool)> {
     let text = process.is_shell().then(|| process.inline()).flatten()?;
@@ -79,6 +90,11 @@ fn inline(process: &ProcessFacts<'_>) -> Option<(&'static str, bool)> {
         escape(&words).filter(|(_, is_client)| !is_client)
     })
 }
+
+/// What `chroot` does.
+const CHANGES_ROOT: &str = "changes its root to a folder that is usually the host's";
+/// Folders at which the host's file system is often mounted.
+const HOSTS: [&str; 8] = ["/host", "/rootfs", "/mnt", "/hostfs", "/node", "/proc/1/root", "/host-root", "/hostroot"];
 
 /// What a command does that leads out of the container, and whether it is a client of an engine.
 fn escape(argv: &[BString]) -> Option<(&'static str, bool)> {
@@ -106,13 +122,16 @@ fn escape(argv: &[BString]) -> Option<(&'static str, bool)> {
         }
         b"chroot" => {
             let target = rest.iter().find(|argument| !argument.starts_with(b"-"))?;
-            const HOSTS: [&str; 8] = ["/host", "/rootfs", "/mnt", "/hostfs", "/node", "/proc/1/root", "/host-root", "/hostroot"];
             let target = target.strip_suffix(b"/").unwrap_or(target);
-            HOSTS.iter().any(|host| target == host.as_bytes() || target.starts_with(format!("{host}/").as_bytes()))
-                .then_some(("changes its root to a folder that is usually the host's", false))
+            HOSTS
+                .iter()
+                .any(|host| target == host.as_bytes() || target.starts_with(format!("{host}/").as_bytes()))
+                .then_some((CHANGES_ROOT, false))
         }
         b"mount" => rest.iter().any(|argument| is_device(&argument)).then_some(("mounts a device of the host", false)),
-        b"debugfs" => rest.iter().any(|argument| is_device(&argument)).then_some(("reads a file system of the host", false)),
+        b"debugfs" => {
+            rest.iter().any(|argument| is_device(&argument)).then_some(("reads a file system of the host", false))
+        }
         b"unshare" => (has("-r") || has("-Ur") || has("-U") || has("--map-root-user") || has("-UrmC"))
             .then_some(("makes a user namespace in which it is root", true)),
         b"capsh" => Some(("shows or changes capabilities", true)),
@@ -135,8 +154,13 @@ mod tests {
     #[test]
     fn ways_out_are_known() {
         for line in [
-            "nsenter -t 1 -m -u -i -n -p sh", "nsenter --target=1 -a", "/usr/bin/nsenter --mount=/proc/1/ns/mnt sh",
-            "chroot /host bash", "mount /dev/sda1 /mnt", "debugfs -w /dev/vda1", "busybox nsenter -t 1 -a",
+            "nsenter -t 1 -m -u -i -n -p sh",
+            "nsenter --target=1 -a",
+            "/usr/bin/nsenter --mount=/proc/1/ns/mnt sh",
+            "chroot /host bash",
+            "mount /dev/sda1 /mnt",
+            "debugfs -w /dev/vda1",
+            "busybox nsenter -t 1 -a",
         ] {
             assert_eq!(of(line), Some(false), "{line}");
         }

@@ -19,7 +19,17 @@ rule! {
 }
 
 const PLACES: [&str; 12] = [
-    "/run/", "/var/run/", "/boot/", "/etc/", "/var/log/", "/var/spool/", "/var/cache/", "/usr/share/", "/usr/include/", "/mnt/", "/media/",
+    "/run/",
+    "/var/run/",
+    "/boot/",
+    "/etc/",
+    "/var/log/",
+    "/var/spool/",
+    "/var/cache/",
+    "/usr/share/",
+    "/usr/include/",
+    "/mnt/",
+    "/media/",
     "/lost+found/",
 ];
 

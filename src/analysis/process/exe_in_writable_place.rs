@@ -26,8 +26,35 @@ rule! {
 }
 
 /// Tools that run what they have built or unpacked in a folder for temporary files.
-const BUILDERS: [&str; 9] =
-    ["/go-build", "/bazel-", "/.mount_", "/_MEI", "/pip-", "/npm-", "/.cache/go-build/", "/.cache/bazel/", "/.npm/_npx/"];
+const BUILDERS: [&str; 9] = [
+    "/go-build",
+    "/bazel-",
+    "/.mount_",
+    "/_MEI",
+    "/pip-",
+    "/npm-",
+    "/.cache/go-build/",
+    "/.cache/bazel/",
+    "/.npm/_npx/",
+];
+
+/// Folders of version managers and editors, which install programs for one user.
+const MANAGERS: [&str; 14] = [
+    "/.vscode-server/",
+    "/.cursor-server/",
+    "/.local/",
+    "/.pyenv/",
+    "/.nvm/",
+    "/.rbenv/",
+    "/.asdf/",
+    "/.sdkman/",
+    "/.deno/",
+    "/.bun/",
+    "/.volta/",
+    "/.dotnet/",
+    "/.cargo/",
+    "/.gradle/",
+];
 
 fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
     for process in facts.living() {
@@ -45,7 +72,8 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         let path = program(process);
         let in_image = facts.files().is_in_image(&path);
         let is_home = [b"/root/".as_slice(), b"/home/"].iter().any(|home| path.starts_with(home));
-        let is_web = [b"/var/www/".as_slice(), b"/srv/www/", b"/usr/share/nginx/html/"].iter().any(|web| path.starts_with(web));
+        let is_web =
+            [b"/var/www/".as_slice(), b"/srv/www/", b"/usr/share/nginx/html/"].iter().any(|web| path.starts_with(web));
         let place = match () {
             () if is_world_writable(&path) => "a place that everyone may write to",
             () if path.starts_with(b"/dev/") => "the folder of devices",
@@ -55,8 +83,10 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             () => continue,
         };
         let built = BUILDERS.iter().any(|part| path.contains_str(part));
+        let managed = MANAGERS.iter().any(|part| path.contains_str(part));
         let severity = match () {
             () if built => Severity::Low,
+            () if managed => Severity::Medium,
             () if in_image => Severity::Medium,
             () if place == "a folder for data" => Severity::Medium,
             () => Severity::High,

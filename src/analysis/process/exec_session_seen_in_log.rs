@@ -33,10 +33,8 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             return;
         }
         for line in log.lines().take(LINES_MOST).filter(|line| is_of_stranger(&line.text)) {
-            let evidence = Evidence::row(
-                "log_lines",
-                [("member", log.member.path.clone().into()), ("line", line.number.into())],
-            );
+            let evidence =
+                Evidence::row("log_lines", [("member", log.member.path.clone().into()), ("line", line.number.into())]);
             report.add(
                 Finding::new(&RULE, Subject::Container("exec session"))
                     .confidence(Confidence::High)

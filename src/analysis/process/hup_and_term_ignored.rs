@@ -1,7 +1,7 @@
 //! PROC-011: a process that cannot be stopped in the usual way.
 
 use super::super::card::rule;
-use super::super::facts::{Invocation, ProcessFacts};
+use super::super::facts::ProcessFacts;
 use super::super::words::listed;
 use super::super::{Confidence, Evidence, Facts, Finding, Next, Report, Subject};
 use super::common::{arguments, program, row_of, started};
@@ -43,7 +43,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         let is_much = ignored.contains(&"SIGTERM") || ignored.len() >= 3;
         let is_odd = facts.is_program_new(process)
             || process.is_program_suspicious()
-            || matches!(process.invocation(), Some(Invocation::Inline(_)));
+            || process.inline().is_some_and(|text| !text.starts_with(b"from multiprocessing."));
         if !is_much || !is_odd {
             continue;
         }
@@ -54,7 +54,9 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
                 .sentence(format!("{} ignores {}.", started(process), listed(&ignored)))
                 .next(Next::rows_of("signal_actions", process.pid()))
                 .evidence(row_of(process))
-                .evidence(Evidence::row("signal_actions", [("pid", process.pid().into())]).with_note("the ignored signals")),
+                .evidence(
+                    Evidence::row("signal_actions", [("pid", process.pid().into())]).with_note("the ignored signals"),
+                ),
         );
     }
 }

@@ -2,9 +2,9 @@
 
 use super::super::card::rule;
 use super::super::facts::{Channel, ProcessFacts};
-use super::super::{Confidence, Facts, Finding, Next, Report, Severity, Subject};
-use super::common::{arguments, descriptor_of, program, row_of, started};
 use super::super::words::shown;
+use super::super::{Confidence, Facts, Finding, Next, Report, Severity, Subject};
+use super::common::{arguments, descriptor_of, has_terminals, program, row_of, started};
 
 rule! {
     /// A shell on a terminal, or one that was started with `-i`, which is neither the first process nor below a server of
@@ -39,11 +39,10 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         }
         let terminal = facts.behind(process, 0).is_some_and(|behind| behind.channel == Channel::Terminal);
         let is_daemon = facts.is_daemon();
+        let is_product = facts.ancestors(process).take(16).any(has_terminals);
         let on = process.file(0).and_then(|file| file.path.clone()).unwrap_or_default();
-        let mut sentence = format!("{} is interactive", started(process));
-        if terminal {
-            sentence.push_str(&format!(", on the terminal {}", shown(&on)));
-        }
+        let place = if terminal { format!(", on the terminal {}", shown(&on)) } else { String::new() };
+        let mut sentence = format!("{} is interactive{place}", started(process));
         if is_daemon {
             sentence.push_str(", in a container that was started without a terminal");
         }
@@ -52,7 +51,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         }
         report.add(
             Finding::new(&RULE, Subject::Process(process.pid()))
-                .severity(if is_daemon && terminal { Severity::Medium } else { Severity::Low })
+                .severity(if is_daemon && terminal && !is_product { Severity::Medium } else { Severity::Low })
                 .confidence(Confidence::Medium)
                 .identity([program(process), arguments(process)])
                 .sentence(sentence + ".")
@@ -66,7 +65,8 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
 /// Whether a person can type into a shell.
 pub(super) fn is_interactive(facts: &Facts<'_>, process: &ProcessFacts<'_>) -> bool {
     let says_so = process.argv().iter().skip(1).take_while(|argument| argument.starts_with(b"-")).any(|argument| {
-        !argument.starts_with(b"--") && !argument.contains(&b'c') && argument.contains(&b'i') || argument == "--interactive"
+        !argument.starts_with(b"--") && !argument.contains(&b'c') && argument.contains(&b'i')
+            || argument == "--interactive"
     });
     let on_terminal = || facts.behind(process, 0).is_some_and(|behind| behind.channel == Channel::Terminal);
     says_so || process.is_open_shell() && on_terminal()

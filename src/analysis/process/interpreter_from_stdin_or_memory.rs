@@ -37,7 +37,11 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
                 .severity(if is_person { Severity::Low } else { severity })
                 .confidence(Confidence::Medium)
                 .identity([program(process), arguments(process)])
-                .sentence(format!("{} runs {what}{}.", started(process), if path.is_empty() { String::new() } else { format!(", {}", shown(&path)) }))
+                .sentence(format!(
+                    "{} runs {what}{}.",
+                    started(process),
+                    if path.is_empty() { String::new() } else { format!(", {}", shown(&path)) }
+                ))
                 .next(Next::rows_of("process_open_files", process.pid()))
                 .evidence(row_of(process))
                 .evidence(descriptor_of(process, 0)),
@@ -61,7 +65,9 @@ fn source_of(
                 Channel::Pipe | Channel::Fifo | Channel::Unix if !is_worker && !peers.is_empty() => {
                     Some(("what it reads from a pipe or a socket", BString::default(), Severity::Low))
                 }
-                Channel::Internet => Some(("what it reads from a network connection", BString::default(), Severity::High)),
+                Channel::Internet => {
+                    Some(("what it reads from a network connection", BString::default(), Severity::High))
+                }
                 _ => None,
             }
         }
@@ -71,14 +77,19 @@ fn source_of(
                 .or_else(|| path.strip_prefix(b"/proc/self/fd/"))
                 .and_then(|number| number.to_str().ok()?.parse::<u32>().ok());
             let Some(number) = number else {
-                return path.starts_with(b"/proc/").then(|| {
-                    ("a script that it reaches through another process", path.clone(), Severity::Medium)
-                }).filter(|_| path.contains_str("/fd/"));
+                return path
+                    .starts_with(b"/proc/")
+                    .then(|| ("a script that it reaches through another process", path.clone(), Severity::Medium))
+                    .filter(|_| path.contains_str("/fd/"));
             };
             let file = process.file(number)?;
             let is_gone = file.deleted == Some(true) || file.r#type == Some("memfd");
             is_gone.then(|| {
-                ("a script that was deleted or exists only in memory", file.path.clone().unwrap_or_default(), Severity::Medium)
+                (
+                    "a script that was deleted or exists only in memory",
+                    file.path.clone().unwrap_or_default(),
+                    Severity::Medium,
+                )
             })
         }
         _ => None,

@@ -21,31 +21,34 @@ rule! {
     check: check,
 }
 
-/// Names of threads of the kernel, up to the first `/`.
+/// Names of threads of the kernel, up to the first `/` or `:`.
 const THREADS: [&str; 22] = [
     "kworker",
     "kthreadd",
     "ksoftirqd",
-    "migration",
     "rcu_sched",
     "rcu_gp",
     "rcu_preempt",
+    "rcu_tasks_kthre",
     "khugepaged",
+    "ksmd",
     "kswapd0",
-    "watchdog",
-    "jbd2",
-    "irq",
-    "scsi_eh_0",
     "kdevtmpfs",
-    "netns",
+    "khungtaskd",
     "kauditd",
     "kintegrityd",
-    "cpuhp",
     "kcompactd0",
     "oom_reaper",
-    "writeback",
     "kblockd",
+    "kthrotld",
+    "scsi_eh_0",
+    "mm_percpu_wq",
+    "jbd2",
+    "cpuhp",
 ];
+
+/// Names that programs have, too, unless something follows: `migration/0`.
+const WITH_NUMBER: [&str; 4] = ["migration", "watchdog", "irq", "idle_inject"];
 
 fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
     for process in facts.living() {
@@ -84,13 +87,17 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
     }
 }
 
-/// Whether a name is one of the kernel's: in brackets, or one of its threads.
+/// Whether a name is one of the kernel's: in brackets, or one of its threads. Titles in brackets with blanks in them are of
+/// programs that say what they do, as Celery does.
 fn is_kernels(name: &[u8]) -> bool {
     if let Some(inner) = name.strip_prefix(b"[") {
-        return inner.ends_with(b"]") && inner.len() > 1;
+        return inner.ends_with(b"]") && inner.len() > 1 && !inner.iter().any(|byte| matches!(byte, b' ' | b'@'));
     }
     let stem = name.split(|&byte| matches!(byte, b'/' | b':')).next().unwrap_or(name);
     THREADS.iter().any(|thread| thread.as_bytes() == stem)
+        || name.len() > stem.len()
+            && name.get(stem.len()) == Some(&b'/')
+            && WITH_NUMBER.iter().any(|thread| thread.as_bytes() == stem)
 }
 
 #[cfg(test)]
@@ -99,10 +106,12 @@ mod tests {
 
     #[test]
     fn names_of_the_kernel_are_known_with_and_without_brackets() {
-        for name in ["[kworker/0:1]", "kworker/u8:2", "ksoftirqd/3", "[x]"] {
+        for name in ["[kworker/0:1]", "kworker/u8:2", "ksoftirqd/3", "[x]", "migration/0"] {
             assert!(is_kernels(name.as_bytes()), "{name}");
         }
-        for name in ["[", "[]", "nginx", "kworkerd", "", "[not closed", "irqbalance"] {
+        for name in
+            ["[", "[]", "nginx", "kworkerd", "", "[not closed", "irqbalance", "watchdog", "[celeryd: a@b:Worker-1]"]
+        {
             assert!(!is_kernels(name.as_bytes()), "{name}");
         }
     }

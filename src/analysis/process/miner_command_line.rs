@@ -12,7 +12,7 @@ use super::common::{program, row_of, socket_row};
 
 rule! {
     /// A process that mines. Four kinds of facts are counted: words of its arguments (`stratum+tcp://`, `--donate-level`, a
-    /// pool with a wallet), the settings of a miner in its memory, memory of the shape that RandomX needs, and the name of a
+    /// pool with a wallet), the settings of a miner in its memory, memory of the shape that `RandomX` needs, and the name of a
     /// known miner together with a program that was put there later or a connection to the internet.
     ///
     /// One kind alone is low. Two are high, three critical.
@@ -36,14 +36,44 @@ const DONATE: Pattern = Pattern::text("\"donate-level\"");
 
 /// Words that no other program has in its arguments.
 const WORDS: [&str; 14] = [
-    "stratum+tcp://", "stratum+ssl://", "stratum2+tcp://", "stratum+tls://", "stratum://", "--donate-level", "--cpu-max-threads-hint",
-    "--randomx-", "--nicehash", "--coin=", "--rig-id", "kawpow", "--algo=rx", "ethash",
+    "stratum+tcp://",
+    "stratum+ssl://",
+    "stratum2+tcp://",
+    "stratum+tls://",
+    "stratum://",
+    "--donate-level",
+    "--cpu-max-threads-hint",
+    "--randomx-",
+    "--nicehash",
+    "--coin=",
+    "--rig-id",
+    "kawpow",
+    "--algo=rx",
+    "ethash",
 ];
 
 /// Names of miners.
 const NAMES: [&str; 20] = [
-    "xmrig", "xmr-stak", "minerd", "cpuminer", "ccminer", "nbminer", "t-rex", "lolMiner", "kdevtmpfsi", "kinsing", "ethminer",
-    "phoenixminer", "teamredminer", "srbminer", "srbminer-multi", "xmrigDaemon", "xmrigMiner", "bfgminer", "cgminer", "c3pool",
+    "xmrig",
+    "xmr-stak",
+    "minerd",
+    "cpuminer",
+    "ccminer",
+    "nbminer",
+    "t-rex",
+    "lolMiner",
+    "kdevtmpfsi",
+    "kinsing",
+    "ethminer",
+    "phoenixminer",
+    "teamredminer",
+    "srbminer",
+    "srbminer-multi",
+    "xmrigDaemon",
+    "xmrigMiner",
+    "bfgminer",
+    "cgminer",
+    "c3pool",
 ];
 
 fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
@@ -147,14 +177,10 @@ impl<'f> Case<'f> {
             // Settings alone are text, as a proxy or a filter has it; large memory alone is anything.
             (0, false, _) => return None,
             (1, false, 0) if self.words.is_empty() => return None,
-            (0, true, 0) => Severity::Low,
-            (0, true, 1) => Severity::Medium,
-            (0, true, _) => Severity::High,
-            (1, false, 0) => Severity::Low,
             (1, false, 1) if self.words.is_empty() => Severity::Low,
-            (1, true, 0) => Severity::Medium,
-            (1, _, _) => Severity::High,
-            (_, _, 0) => Severity::High,
+            (0, true, 0) | (1, false, 0) => Severity::Low,
+            (0, true, 1) | (1, true, 0) => Severity::Medium,
+            (0 | 1, _, _) | (_, _, 0) => Severity::High,
             _ => Severity::Critical,
         })
     }
@@ -198,16 +224,36 @@ fn is_pool(text: &[u8]) -> bool {
 pub(super) fn is_wallet(text: &[u8]) -> bool {
     let wallet = text.split(|byte| matches!(byte, b'.' | b'+' | b'/')).next().unwrap_or(text);
     let is_base58 = |byte: &u8| byte.is_ascii_alphanumeric() && !matches!(byte, b'0' | b'O' | b'I' | b'l');
-    let monero = matches!(wallet.first(), Some(b'4' | b'8')) && matches!(wallet.len(), 95 | 106) && wallet.iter().all(is_base58);
-    let bitcoin = wallet.starts_with(b"bc1") && (42..=62).contains(&wallet.len()) && wallet.iter().all(u8::is_ascii_alphanumeric);
-    let ethereum = wallet.strip_prefix(b"0x").is_some_and(|hex| hex.len() == 40 && hex.iter().all(u8::is_ascii_hexdigit));
+    let monero =
+        matches!(wallet.first(), Some(b'4' | b'8')) && matches!(wallet.len(), 95 | 106) && wallet.iter().all(is_base58);
+    let bitcoin =
+        wallet.starts_with(b"bc1") && (42..=62).contains(&wallet.len()) && wallet.iter().all(u8::is_ascii_alphanumeric);
+    let ethereum =
+        wallet.strip_prefix(b"0x").is_some_and(|hex| hex.len() == 40 && hex.iter().all(u8::is_ascii_hexdigit));
     monero || bitcoin || ethereum
 }
+
+/// Names of a miner's settings.
+const NEIGHBOURS: [&str; 12] = [
+    "\"algo\"",
+    "\"pools\"",
+    "\"user\"",
+    "\"pass\"",
+    "\"rig-id\"",
+    "\"randomx\"",
+    "\"coin\"",
+    "\"cpu\"",
+    "\"keepalive\"",
+    "\"nicehash\"",
+    "\"wallet\"",
+    "\"url\"",
+];
+/// Bytes around a hit in which others must be.
+const NEAR: u64 = 1024;
 
 /// Where a pattern is in the memory of a process that it works with: not its arguments, nor a buffer that may hold anything
 /// that it was sent, which a wallet or an algorithm near it tells apart.
 fn settings(facts: &Facts<'_>, process: &ProcessFacts<'_>, pattern: &Pattern) -> Option<u64> {
-    const NEAR: u64 = 1024;
     let mm = process.task.mm.as_ref()?;
     let space = facts.space(process.pid())?;
     let hits = facts.hits().within(pattern, process.pid()).take(16);
@@ -219,10 +265,6 @@ fn settings(facts: &Facts<'_>, process: &ProcessFacts<'_>, pattern: &Pattern) ->
         let start = hit.address.saturating_sub(NEAR).max(mapping.start.0);
         let end = hit.address.saturating_add(NEAR).min(mapping.end.0);
         let Ok(bytes) = space.read(start, end.saturating_sub(start)) else { continue };
-        const NEIGHBOURS: [&str; 12] = [
-            "\"algo\"", "\"pools\"", "\"user\"", "\"pass\"", "\"rig-id\"", "\"randomx\"", "\"coin\"", "\"cpu\"", "\"keepalive\"", "\"nicehash\"",
-            "\"wallet\"", "\"url\"",
-        ];
         if NEIGHBOURS.iter().filter(|word| bytes.contains_str(word)).count() >= 2 {
             return Some(hit.address);
         }
@@ -230,17 +272,22 @@ fn settings(facts: &Facts<'_>, process: &ProcessFacts<'_>, pattern: &Pattern) ->
     None
 }
 
-/// Whether a process has memory as RandomX needs it: a data set of 2,080 MiB, or a cache of 256 MiB with executable memory
+/// Whether a process has memory as `RandomX` needs it: a data set of 2,080 MiB, or a cache of 256 MiB with executable memory
 /// beside it and scratchpads of 2 MiB.
 fn has_shape(process: &ProcessFacts<'_>) -> bool {
     const MIB: u64 = 1 << 20;
     let anonymous = || process.task.mm.iter().flat_map(|mm| &mm.vmas).filter(|mapping| mapping.is_anonymous());
-    let about = |len: u64, mib: u64| (mib.saturating_mul(MIB)..mib.saturating_mul(MIB).saturating_add(4 * MIB)).contains(&len);
+    let about = |len: u64, mib: u64| {
+        let exact = mib.saturating_mul(MIB);
+        (exact..exact.saturating_add(MIB / 8)).contains(&len)
+    };
     let data_set = anonymous().any(|mapping| about(mapping.len(), 2080));
     let cache = anonymous().any(|mapping| about(mapping.len(), 256));
     let code = anonymous().any(|mapping| mapping.prot & 4 != 0 && mapping.len() >= 64 << 10);
     let scratchpads = anonymous().filter(|mapping| about(mapping.len(), 2)).count();
-    (data_set || cache && scratchpads >= 1) && code
+    // Heaps of virtual machines have such sizes, too.
+    let is_machine = process.is_interpreter() || process.program.base() == "dotnet";
+    (data_set || cache && scratchpads >= 2) && code && !is_machine
 }
 
 #[cfg(test)]
@@ -256,12 +303,17 @@ mod tests {
         let wallet = format!("4{}", "A".repeat(94));
         assert_eq!(of("./a --donate-level 1 -o stratum+tcp://p:1 -u w"), ["--donate-level", "stratum+tcp://"]);
         assert_eq!(of(&format!("./a -o pool.example.org:3333 -u {wallet}")), ["a pool and a wallet"]);
-        assert!(of("ssh -o a.b:22 -u me").is_empty() && of("mysql -u root -o x.y:3306").is_empty() && of("nginx").is_empty());
+        assert!(
+            of("ssh -o a.b:22 -u me").is_empty()
+                && of("mysql -u root -o x.y:3306").is_empty()
+                && of("nginx").is_empty()
+        );
     }
 
     #[test]
     fn one_fact_alone_is_low_and_more_are_worse() {
-        let none = || Case { words: Vec::new(), is_named: false, memory: None, shape: false, socket: None, is_new: false };
+        let none =
+            || Case { words: Vec::new(), is_named: false, memory: None, shape: false, socket: None, is_new: false };
         assert_eq!(none().severity(), None);
         assert_eq!(Case { is_new: true, ..none() }.severity(), None);
         assert_eq!(Case { memory: Some(1), ..none() }.severity(), None);

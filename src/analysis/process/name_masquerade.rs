@@ -28,10 +28,47 @@ rule! {
 
 /// Daemons whose names are borrowed.
 const KNOWN: [&str; 41] = [
-    "sshd", "sshd-session", "cron", "crond", "atd", "systemd", "systemd-journald", "systemd-logind", "systemd-networkd", "systemd-resolved",
-    "systemd-udevd", "udevd", "dbus-daemon", "rsyslogd", "syslogd", "syslog-ng", "auditd", "polkitd", "chronyd", "ntpd",
-    "agetty", "getty", "login", "init", "nginx", "apache2", "httpd", "lighttpd", "mysqld", "mariadbd", "postgres", "redis-server",
-    "memcached", "dockerd", "containerd", "containerd-shim", "kubelet", "kube-proxy", "php-fpm", "named", "dnsmasq",
+    "sshd",
+    "sshd-session",
+    "cron",
+    "crond",
+    "atd",
+    "systemd",
+    "systemd-journald",
+    "systemd-logind",
+    "systemd-networkd",
+    "systemd-resolved",
+    "systemd-udevd",
+    "udevd",
+    "dbus-daemon",
+    "rsyslogd",
+    "syslogd",
+    "syslog-ng",
+    "auditd",
+    "polkitd",
+    "chronyd",
+    "ntpd",
+    "agetty",
+    "getty",
+    "login",
+    "init",
+    "nginx",
+    "apache2",
+    "httpd",
+    "lighttpd",
+    "mysqld",
+    "mariadbd",
+    "postgres",
+    "redis-server",
+    "memcached",
+    "dockerd",
+    "containerd",
+    "containerd-shim",
+    "kubelet",
+    "kube-proxy",
+    "php-fpm",
+    "named",
+    "dnsmasq",
 ];
 
 /// Pairs of names of the same program.
@@ -138,12 +175,19 @@ mod tests {
     #[test]
     fn programs_of_one_package_are_the_same() {
         for (claimed, own) in [
-            ("redis-server", "redis-check-rdb"), ("sshd", "sshd-session"), ("mysqld", "mariadbd"), ("php-fpm", "php-fpm8.4"),
-            ("httpd", "apache2"), ("nginx", "nginx-debug"), ("postgres", "edb-postgres"),
+            ("redis-server", "redis-check-rdb"),
+            ("sshd", "sshd-session"),
+            ("mysqld", "mariadbd"),
+            ("php-fpm", "php-fpm8.4"),
+            ("httpd", "apache2"),
+            ("nginx", "nginx-debug"),
+            ("postgres", "edb-postgres"),
         ] {
             assert!(is_same(claimed.as_bytes(), own.as_bytes()), "{claimed} {own}");
         }
-        for (claimed, own) in [("sshd", "perl"), ("sshd", ""), ("cron", "sleep"), ("systemd", "xmrig"), ("nginx", "dash")] {
+        for (claimed, own) in
+            [("sshd", "perl"), ("sshd", ""), ("cron", "sleep"), ("systemd", "xmrig"), ("nginx", "dash")]
+        {
             assert!(!is_same(claimed.as_bytes(), own.as_bytes()), "{claimed} {own}");
         }
     }

@@ -23,8 +23,24 @@ rule! {
 
 /// Programs that make namespaces for themselves or for others.
 const SANDBOXES: [&str; 18] = [
-    "chrome", "chromium", "chrome_crashpad", "headless_shell", "bwrap", "firefox", "podman", "conmon", "crun", "runc", "containerd",
-    "dockerd", "systemd", "buildkitd", "buildah", "firejail", "nsjail", "chronyd",
+    "chrome",
+    "chromium",
+    "chrome_crashpad",
+    "headless_shell",
+    "bwrap",
+    "firefox",
+    "podman",
+    "conmon",
+    "crun",
+    "runc",
+    "containerd",
+    "dockerd",
+    "systemd",
+    "buildkitd",
+    "buildah",
+    "firejail",
+    "nsjail",
+    "chronyd",
 ];
 
 type Field = fn(&TaskKobjIdsEntry) -> Option<u32>;
@@ -49,7 +65,8 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         if !report.look() {
             return;
         }
-        let differs = |(_, field): &(&str, Field)| field(own).is_some() && field(above).is_some() && field(own) != field(above);
+        let differs =
+            |(_, field): &(&str, Field)| field(own).is_some() && field(above).is_some() && field(own) != field(above);
         let changed: Vec<&str> = KINDS.iter().filter(|kind| differs(kind)).map(|(kind, _)| *kind).collect();
         if changed.is_empty() {
             continue;

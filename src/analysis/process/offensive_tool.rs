@@ -23,17 +23,56 @@ rule! {
 
 /// Names, with what they are for.
 const TOOLS: [(&str, &str); 50] = [
-    ("nmap", "a scanner"), ("masscan", "a scanner"), ("zmap", "a scanner"), ("zgrab", "a scanner"), ("fscan", "a scanner"),
-    ("rustscan", "a scanner"), ("pnscan", "a scanner"), ("chisel", "a tunnel"), ("frpc", "a tunnel"), ("frps", "a tunnel"),
-    ("ngrok", "a tunnel"), ("gost", "a tunnel"), ("ligolo", "a tunnel"), ("ligolo-ng", "a tunnel"), ("iodine", "a tunnel"),
-    ("dnscat", "a tunnel"), ("dnscat2", "a tunnel"), ("dns2tcp", "a tunnel"), ("dns2tcpc", "a tunnel"), ("proxychains4", "a tunnel"),
-    ("earthworm", "a tunnel"), ("ew_for_linux", "a tunnel"), ("revsocks", "a tunnel"), ("gs-netcat", "a tunnel with a shell"),
-    ("cloudflared", "a tunnel"), ("socat", "a relay"), ("linpeas", "a survey"), ("linpeas.sh", "a survey"), ("LinEnum.sh", "a survey"),
-    ("pspy", "a survey"), ("pspy64", "a survey"), ("pspy32", "a survey"), ("deepce", "a survey"), ("deepce.sh", "a survey"),
-    ("cdk", "a tool for escape"), ("cdk_linux_amd64", "a tool for escape"), ("amicontained", "a survey"), ("peirates", "a tool for clusters"),
-    ("kubeletctl", "a tool for clusters"), ("kube-hunter", "a tool for clusters"), ("botb", "a tool for escape"), ("traitor", "a tool for escape"),
-    ("mimipenguin", "a reader of passwords"), ("sliver", "an implant"), ("sliver-client", "an implant"), ("merlin", "an implant"),
-    ("meterpreter", "an implant"), ("hydra", "a guesser of passwords"), ("medusa", "a guesser of passwords"), ("crowbar", "a guesser of passwords"),
+    ("nmap", "a scanner"),
+    ("masscan", "a scanner"),
+    ("zmap", "a scanner"),
+    ("zgrab", "a scanner"),
+    ("fscan", "a scanner"),
+    ("rustscan", "a scanner"),
+    ("pnscan", "a scanner"),
+    ("chisel", "a tunnel"),
+    ("frpc", "a tunnel"),
+    ("frps", "a tunnel"),
+    ("ngrok", "a tunnel"),
+    ("gost", "a tunnel"),
+    ("ligolo", "a tunnel"),
+    ("ligolo-ng", "a tunnel"),
+    ("iodine", "a tunnel"),
+    ("dnscat", "a tunnel"),
+    ("dnscat2", "a tunnel"),
+    ("dns2tcp", "a tunnel"),
+    ("dns2tcpc", "a tunnel"),
+    ("proxychains4", "a tunnel"),
+    ("earthworm", "a tunnel"),
+    ("ew_for_linux", "a tunnel"),
+    ("revsocks", "a tunnel"),
+    ("gs-netcat", "a tunnel with a shell"),
+    ("cloudflared", "a tunnel"),
+    ("socat", "a relay"),
+    ("linpeas", "a survey"),
+    ("linpeas.sh", "a survey"),
+    ("LinEnum.sh", "a survey"),
+    ("pspy", "a survey"),
+    ("pspy64", "a survey"),
+    ("pspy32", "a survey"),
+    ("deepce", "a survey"),
+    ("deepce.sh", "a survey"),
+    ("cdk", "a tool for escape"),
+    ("cdk_linux_amd64", "a tool for escape"),
+    ("amicontained", "a survey"),
+    ("peirates", "a tool for clusters"),
+    ("kubeletctl", "a tool for clusters"),
+    ("kube-hunter", "a tool for clusters"),
+    ("botb", "a tool for escape"),
+    ("traitor", "a tool for escape"),
+    ("mimipenguin", "a reader of passwords"),
+    ("sliver", "an implant"),
+    ("sliver-client", "an implant"),
+    ("merlin", "an implant"),
+    ("meterpreter", "an implant"),
+    ("hydra", "a guesser of passwords"),
+    ("medusa", "a guesser of passwords"),
+    ("crowbar", "a guesser of passwords"),
 ];
 
 fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
@@ -57,7 +96,11 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
                 .sentence(format!(
                     "{} is called like {what}, {tool}{}.",
                     started(process),
-                    if is_new { format!(", and its program {} is not of the image", shown(&program(process))) } else { String::new() },
+                    if is_new {
+                        format!(", and its program {} is not of the image", shown(&program(process)))
+                    } else {
+                        String::new()
+                    },
                 ))
                 .next(Next::rows_of("process_open_sockets", process.pid()))
                 .link(Link::Path(program(process)))

@@ -5,6 +5,7 @@ use super::super::facts::{Channel, ProcessFacts};
 use super::super::words::shown;
 use super::super::{Confidence, Facts, Finding, Next, Report, Severity, Subject};
 use super::common::{arguments, program, row_of};
+use crate::model::signal::OfProcess;
 
 rule! {
     /// A process below the first one whose session's leader is not in the archive: it was started in a session of `exec`
@@ -59,6 +60,8 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
 
 /// Whether a process ignores a signal.
 pub(super) fn ignores(facts: &Facts<'_>, process: &ProcessFacts<'_>, signal: u32) -> bool {
-    let set = facts.checkpoint().details().signals().of(process.task).and_then(|signals| signals.ignored());
-    set.is_some_and(|set| signal.checked_sub(1).and_then(|bit| set.low.checked_shr(bit)).is_some_and(|low| low & 1 == 1))
+    let set = facts.checkpoint().details().signals().of(process.task).and_then(OfProcess::ignored);
+    set.is_some_and(|set| {
+        signal.checked_sub(1).and_then(|bit| set.low.checked_shr(bit)).is_some_and(|low| low & 1 == 1)
+    })
 }

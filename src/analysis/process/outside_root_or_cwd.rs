@@ -27,20 +27,47 @@ rule! {
 
 /// Services that lock themselves into a folder.
 const JAILED: [&str; 24] = [
-    "sshd", "sshd-session", "named", "unbound", "nsd", "haproxy", "vsftpd", "proftpd", "dovecot", "imap-login", "pop3-login", "anvil", "ntpd",
-    "openntpd", "chronyd", "dhcpd", "nginx", "php-fpm", "apache2", "httpd", "tor", "dnsmasq", "rpcbind", "master",
+    "sshd",
+    "sshd-session",
+    "named",
+    "unbound",
+    "nsd",
+    "haproxy",
+    "vsftpd",
+    "proftpd",
+    "dovecot",
+    "imap-login",
+    "pop3-login",
+    "anvil",
+    "ntpd",
+    "openntpd",
+    "chronyd",
+    "dhcpd",
+    "nginx",
+    "php-fpm",
+    "apache2",
+    "httpd",
+    "tor",
+    "dnsmasq",
+    "rpcbind",
+    "master",
 ];
 
 fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
     let Some(init) = facts.init() else { return };
     let spec = facts.spec();
-    if let Some(cwd) = spec.spec.as_ref().and_then(|spec| spec.cwd.as_deref()).filter(|cwd| is_descriptor(cwd.as_bytes())) {
+    if let Some(cwd) =
+        spec.spec.as_ref().and_then(|spec| spec.cwd.as_deref()).filter(|cwd| is_descriptor(cwd.as_bytes()))
+    {
         report.add(
             Finding::new(&RULE, Subject::Container("cwd"))
                 .severity(Severity::Critical)
                 .confidence(Confidence::High)
                 .identity(["specification"])
-                .sentence(format!("The specification starts the container in the directory {}, a descriptor of the runtime.", shown(cwd.as_bytes())))
+                .sentence(format!(
+                    "The specification starts the container in the directory {}, a descriptor of the runtime.",
+                    shown(cwd.as_bytes())
+                ))
                 .next(Next::table("declared"))
                 .evidence(Evidence::json(spec.member.clone().unwrap_or_default(), "/process/cwd", cwd)),
         );
@@ -58,7 +85,10 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
                 Finding::new(&RULE, Subject::Process(process.pid()))
                     .severity(severity)
                     .confidence(Confidence::Medium)
-                    .identity([program(process), path.clone()])
+                    .identity([
+                        if severity == Severity::Info { BString::default() } else { program(process) },
+                        path.clone(),
+                    ])
                     .sentence(format!("{} has {what}, {}.", process.title(), shown(&path)))
                     .next(Next::rows_of("processes", process.pid()))
                     .evidence(row_of(process).with("root", Some(root)).with("cwd", Some(cwd))),
@@ -82,9 +112,10 @@ fn judge(
     let is_jailed = JAILED.iter().any(|name| has_name(process.program.base(), name))
         || program(process).contains_str("/postfix/")
         || program(process).contains_str("/dovecot/");
-    let is_usual = [b"/var/empty".as_slice(), b"/run/sshd", b"/var/spool/", b"/var/lib/", b"/usr/share/empty", b"/run/"]
-        .iter()
-        .any(|place| root.starts_with(place));
+    let is_usual =
+        [b"/var/empty".as_slice(), b"/run/sshd", b"/var/spool/", b"/var/lib/", b"/usr/share/empty", b"/run/"]
+            .iter()
+            .any(|place| root.starts_with(place));
     let severity = match () {
         () if is_world_writable(root) || is_hidden(root) || root.starts_with(b"/proc/") => Severity::High,
         () if is_jailed || is_usual => Severity::Info,

@@ -4,6 +4,7 @@ use super::super::card::rule;
 use super::super::facts::ProcessFacts;
 use super::super::{Confidence, Facts, Finding, Next, Report, Subject};
 use super::common::{arguments, program, row_of};
+use crate::model::process::Thread;
 
 rule! {
     /// A process that the kernel will never end for want of memory (-1000), though the specification does not ask for it, or
@@ -26,8 +27,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             return;
         }
         let protected = process.row.oom_score_adj == Some(-1000) && declared != -1000;
-        // The kernel's number of a nice value is 120 plus it.
-        let nice = process.task.leader().and_then(|leader| leader.priority()).filter(|&nice| nice == 19);
+        let nice = process.task.leader().and_then(Thread::priority).filter(|&nice| nice == 19);
         if !protected && nice.is_none() {
             continue;
         }

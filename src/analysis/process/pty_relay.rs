@@ -7,7 +7,7 @@ use super::super::facts::{Channel, Direction, ProcessFacts, is_connection};
 use super::super::vocabulary::{is_loopback, is_public, is_terminal_server};
 use super::super::words::shown;
 use super::super::{Confidence, Facts, Finding, Link, Next, Report, Severity, Subject};
-use super::common::{arguments, descriptor_of, program, row_of, socket_row, started, to_words};
+use super::common::{arguments, descriptor_of, has_terminals, program, row_of, socket_row, started, to_words};
 use crate::tables::OpenSocket;
 
 rule! {
@@ -26,13 +26,11 @@ rule! {
     check: check,
 }
 
-/// Products that have terminals in a web page or for remote work, by a word of their arguments.
-const PRODUCTS: [&str; 10] =
-    ["jupyter", "code-server", "vscode-server", ".vscode", "wetty", "openvscode", "theia", "rstudio", "cockpit", "cursor-server"];
-
 fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
     for shell in facts.living().filter(|process| process.is_shell() || process.is_interpreter()) {
-        let Some(behind) = facts.behind(shell, 0).filter(|behind| behind.channel == Channel::Terminal) else { continue };
+        let Some(behind) = facts.behind(shell, 0).filter(|behind| behind.channel == Channel::Terminal) else {
+            continue;
+        };
         if !report.look() {
             return;
         }
@@ -76,7 +74,7 @@ fn finding(
     socket: &OpenSocket,
     is_input: bool,
 ) -> Finding {
-    let is_product = PRODUCTS.iter().any(|word| holder.cmdline().contains_str(word));
+    let is_product = has_terminals(holder);
     let address = super::super::facts::remote(socket);
     let outbound = facts.direction(socket) == Direction::Outbound;
     let severity = match () {

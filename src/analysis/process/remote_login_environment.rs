@@ -19,7 +19,8 @@ rule! {
     check: check,
 }
 
-const VARIABLES: [&str; 6] = ["SSH_CLIENT", "SSH_CONNECTION", "SSH_TTY", "SUDO_USER", "SUDO_COMMAND", "KUBECTL_REMOTE_COMMAND"];
+const VARIABLES: [&str; 6] =
+    ["SSH_CLIENT", "SSH_CONNECTION", "SSH_TTY", "SUDO_USER", "SUDO_COMMAND", "KUBECTL_REMOTE_COMMAND"];
 
 fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
     for process in facts.living() {
@@ -57,7 +58,10 @@ fn finding(process: &ProcessFacts<'_>, found: &[(&BStr, &BStr)]) -> Finding {
         .sentence(format!("{} has {} in its environment.", process.title(), listed(&words)))
         .next(Next::rows_of("process_envs", process.pid()));
     for (key, value) in found {
-        let row = Evidence::row("process_envs", [("pid", process.pid().into()), ("key", key.to_str_lossy().into_owned().into())]);
+        let row = Evidence::row(
+            "process_envs",
+            [("pid", process.pid().into()), ("key", key.to_str_lossy().into_owned().into())],
+        );
         finding = finding.evidence(row.with("value", Some(value.to_str_lossy().into_owned())));
     }
     finding

@@ -4,7 +4,9 @@ use super::super::card::rule;
 use super::super::facts::Direction;
 use super::super::words::shown;
 use super::super::{Confidence, Evidence, Facts, Finding, Link, Next, Report, Severity, Subject};
-use super::common::{arguments, by_distance, descriptor_of, peer_identity, program, row_of, socket_row, started, to_words};
+use super::common::{
+    arguments, by_distance, descriptor_of, peer_identity, program, row_of, socket_row, started, to_words,
+};
 use super::shell_connection::{Case, Way, cases};
 
 rule! {
@@ -53,6 +55,12 @@ fn finding(facts: &Facts<'_>, case: &Case<'_, '_>) -> Finding {
     if matches!(case.way, Way::Own(_)) && !case.is_open {
         severity = severity.lowered();
     }
+    // A service with a connection to its database may well feed a shell.
+    if let Way::Relay(_, holder) = case.way
+        && facts.process(holder).is_some_and(|holder| facts.is_service(holder))
+    {
+        severity = severity.lowered();
+    }
     // Checks of ports are scripts that connect to a database next door and are done.
     if matches!(case.way, Way::Own(_)) && is_waiting && !case.is_open {
         severity = Severity::Low;
@@ -70,9 +78,10 @@ fn finding(facts: &Facts<'_>, case: &Case<'_, '_>) -> Finding {
     } else {
         format!(" {} more of its processes {} it.", case.also.len(), if case.also.len() == 1 { "has" } else { "have" })
     };
-    let queued = socket.receive_queue.filter(|&bytes| bytes > 0).map_or_else(String::new, |bytes| {
-        format!(" {bytes} bytes wait to be read.")
-    });
+    let queued = socket
+        .receive_queue
+        .filter(|&bytes| bytes > 0)
+        .map_or_else(String::new, |bytes| format!(" {bytes} bytes wait to be read."));
     let mut finding = Finding::new(&RULE, Subject::Process(process.pid()))
         .severity(severity)
         .confidence(if case.is_open { Confidence::High } else { Confidence::Medium })
@@ -98,7 +107,7 @@ fn finding(facts: &Facts<'_>, case: &Case<'_, '_>) -> Finding {
     if let Some(number) = socket.socket {
         finding = finding.link(Link::Socket(number));
     }
-    finding.also_pids = case.also.clone();
+    finding.also_pids.clone_from(&case.also);
     for pid in &case.also {
         finding = finding.evidence(Evidence::process(*pid).with_note("has the same connection"));
     }

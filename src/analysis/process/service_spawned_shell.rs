@@ -7,7 +7,7 @@ use super::super::facts::{Channel, Invocation, ProcessFacts, base};
 use super::super::vocabulary::{FETCHERS, has_name, is_hidden, is_world_writable};
 use super::super::words::{listed, shown};
 use super::super::{Confidence, Facts, Finding, Link, Next, Report, Severity, Subject};
-use super::common::{arguments, chain, program, row_of, started};
+use super::common::{arguments, chain, has_terminals, program, row_of, started};
 use super::text::{self, Sign};
 
 rule! {
@@ -31,8 +31,10 @@ rule! {
 }
 
 /// Tools that a service has little use for.
-const TOOLS: [&str; 14] =
-    ["nc", "ncat", "netcat", "socat", "nmap", "telnet", "whoami", "id", "uname", "chattr", "script", "xxd", "base64", "tcpdump"];
+const TOOLS: [&str; 14] = [
+    "nc", "ncat", "netcat", "socat", "nmap", "telnet", "whoami", "id", "uname", "chattr", "script", "xxd", "base64",
+    "tcpdump",
+];
 
 fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
     for process in facts.living() {
@@ -80,9 +82,8 @@ fn lower(text: &str) -> String {
 fn is_tool(process: &ProcessFacts<'_>) -> bool {
     let name = process.program.base();
     let called = process.argv().first().map(|first| base(first)).unwrap_or_default();
-    let is_one = |name: &[u8]| {
-        TOOLS.iter().chain(&FETCHERS).any(|tool| has_name(name, tool)) || name.starts_with(b"nc.")
-    };
+    let is_one =
+        |name: &[u8]| TOOLS.iter().chain(&FETCHERS).any(|tool| has_name(name, tool)) || name.starts_with(b"nc.");
     is_one(name) || name == "busybox" && is_one(called)
 }
 
@@ -111,24 +112,29 @@ fn judge(facts: &Facts<'_>, process: &ProcessFacts<'_>) -> (Severity, Vec<String
     if facts.connection_at(process, 0).is_some() {
         say(Severity::High, "its input is a network connection".to_owned());
     }
-    let input = facts.behind(process, 0);
-    let is_typed = input.as_ref().is_some_and(|input| {
-        matches!(input.channel, Channel::Terminal | Channel::Internet) || !input.peers.is_empty()
-    });
-    if process.is_open_shell() && is_typed {
-        say(Severity::High, "somebody can type into it".to_owned());
-    } else if process.is_open_shell() {
-        say(Severity::Low, "it has neither a command nor a script".to_owned());
+    if process.is_open_shell() {
+        let input = facts.behind(process, 0);
+        let is_product = || facts.ancestors(process).take(16).any(has_terminals);
+        match input.as_ref().map(|input| input.channel) {
+            Some(Channel::Internet) => say(Severity::High, "somebody can type into it".to_owned()),
+            Some(Channel::Terminal) if is_product() => {
+                say(Severity::Low, "it is on a terminal, as the product offers".to_owned());
+            }
+            Some(Channel::Terminal) => say(Severity::Medium, "it is on a terminal".to_owned()),
+            _ if input.is_some_and(|input| !input.peers.is_empty()) => {
+                say(Severity::Medium, "another process types into it".to_owned());
+            }
+            _ => say(Severity::Low, "it has neither a command nor a script".to_owned()),
+        }
     }
     let text = process.inline().unwrap_or_default();
     let signs = if process.is_shell() { text::signs(&text) } else { text::signs(process.cmdline()) };
     if let Some(sign) = signs.first() {
         let at_least = match sign {
             Sign::FetchAndRun | Sign::DecodeAndRun | Sign::ConnectShell | Sign::Traces => Severity::High,
-            Sign::Metadata | Sign::Credentials => Severity::Medium,
-            // Applications fetch files, and write to temporary folders.
+            Sign::Metadata | Sign::Credentials | Sign::WritablePlace => Severity::Medium,
+            // Applications fetch files.
             Sign::Fetch | Sign::Survey => Severity::Low,
-            Sign::WritablePlace => Severity::Medium,
         };
         say(at_least, format!("the command {}", sign.words()));
     }
@@ -146,9 +152,18 @@ fn judge(facts: &Facts<'_>, process: &ProcessFacts<'_>) -> (Severity, Vec<String
                 say(
                     Severity::High,
                     if is_connected {
-                        format!("below it, process {} ({}) is a shell on a connection", below.pid(), shown(below.name()))
+                        format!(
+                            "below it, process {} ({}) is a shell on a connection",
+                            below.pid(),
+                            shown(below.name())
+                        )
                     } else {
-                        format!("below it, process {} ({}) runs {}", below.pid(), shown(below.name()), shown(&program(below)))
+                        format!(
+                            "below it, process {} ({}) runs {}",
+                            below.pid(),
+                            shown(below.name()),
+                            shown(&program(below))
+                        )
                     },
                 );
             }

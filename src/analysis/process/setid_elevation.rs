@@ -25,10 +25,42 @@ rule! {
 
 /// Tools that have set-id bits or file capabilities as installed.
 const USUAL: [&str; 36] = [
-    "sudo", "su", "doas", "ping", "ping4", "ping6", "fping", "traceroute", "mtr-packet", "newuidmap", "newgidmap", "dumpcap",
-    "passwd", "chsh", "chfn", "chage", "gpasswd", "newgrp", "expiry", "mount", "umount", "fusermount", "fusermount3", "pkexec",
-    "polkit-agent-helper-1", "dbus-daemon-launch-helper", "unix_chkpwd", "ssh-keysign", "ssh-agent", "crontab", "at", "exim4",
-    "exim", "postdrop", "postqueue", "sendmail",
+    "sudo",
+    "su",
+    "doas",
+    "ping",
+    "ping4",
+    "ping6",
+    "fping",
+    "traceroute",
+    "mtr-packet",
+    "newuidmap",
+    "newgidmap",
+    "dumpcap",
+    "passwd",
+    "chsh",
+    "chfn",
+    "chage",
+    "gpasswd",
+    "newgrp",
+    "expiry",
+    "mount",
+    "umount",
+    "fusermount",
+    "fusermount3",
+    "pkexec",
+    "polkit-agent-helper-1",
+    "dbus-daemon-launch-helper",
+    "unix_chkpwd",
+    "ssh-keysign",
+    "ssh-agent",
+    "crontab",
+    "at",
+    "exim4",
+    "exim",
+    "postdrop",
+    "postqueue",
+    "sendmail",
 ];
 
 /// Key of `AT_SECURE` in the auxiliary vector.
@@ -48,6 +80,11 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         if secure == 0 && !is_root {
             continue;
         }
+        // A security module may start the first process so, and images give capabilities to the file of their service.
+        if !is_root && (facts.is_entry_point(process) || facts.parent(process).is_none()) {
+            report.skip();
+            continue;
+        }
         let path = program(process);
         let is_script_host = process.is_shell() || process.is_interpreter();
         let is_new = facts.is_program_new(process) || process.is_program_suspicious() || process.program.deleted;
@@ -56,7 +93,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             () if is_new || is_script_host && is_root => Severity::High,
             // A setting of a security module, or a shell that such a tool started.
             () if is_script_host => Severity::Low,
-            () if is_usual => Severity::Low,
+            () if is_usual || !is_root => Severity::Low,
             // A service that takes another user for a while.
             () if secure == 0 => Severity::Low,
             () => Severity::Medium,

@@ -100,9 +100,9 @@ fn connection_of<'f>(facts: &'f Facts<'_>, process: &ProcessFacts<'_>) -> Option
         // Terminals are the matter of PROC-023.
         let relay = facts.relay(process).filter(|relay| relay.channel != Channel::Terminal)?;
         let holder = facts.process(relay.holder)?;
-        let reads = facts.behind(process, 0).is_some_and(|behind| {
-            behind.peers.contains(&relay.peer) || matches!(behind.channel, Channel::Fifo)
-        });
+        let reads = facts
+            .behind(process, 0)
+            .is_some_and(|behind| behind.peers.contains(&relay.peer) || matches!(behind.channel, Channel::Fifo));
         if reads && !is_starter(holder) {
             return Some((relay.socket, Way::Relay(relay.channel, relay.holder)));
         }
@@ -128,10 +128,12 @@ fn is_open(process: &ProcessFacts<'_>, way: Way) -> bool {
         Some(Invocation::Inline(text)) => {
             let signs = text::signs(&text);
             signs.contains(&Sign::ConnectShell)
-                || way == Way::Stdio && (text.windows(9).any(|part| part == b"pty.spawn") || signs.contains(&Sign::DecodeAndRun))
+                || way == Way::Stdio
+                    && (text.windows(9).any(|part| part == b"pty.spawn") || signs.contains(&Sign::DecodeAndRun))
         }
         Some(Invocation::Script(path)) => {
-            way == Way::Stdio && (super::super::vocabulary::is_world_writable(&path) || super::super::vocabulary::is_hidden(&path))
+            way == Way::Stdio
+                && (super::super::vocabulary::is_world_writable(&path) || super::super::vocabulary::is_hidden(&path))
         }
         _ => false,
     }

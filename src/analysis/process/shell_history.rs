@@ -52,7 +52,8 @@ fn finding(facts: &Facts<'_>, shell: &ProcessFacts<'_>, lines: &[&ShellHistory])
     let mut telling: Vec<&ShellHistory> = Vec::new();
     for line in lines {
         let signs = text::signs(&line.line);
-        let bad = signs.iter().copied().filter(|sign| !matches!(sign, Sign::Survey | Sign::Fetch | Sign::WritablePlace));
+        let bad =
+            signs.iter().copied().filter(|sign| !matches!(sign, Sign::Survey | Sign::Fetch | Sign::WritablePlace));
         let before = kinds.len();
         for sign in bad {
             if !kinds.contains(&sign) {
@@ -63,12 +64,13 @@ fn finding(facts: &Facts<'_>, shell: &ProcessFacts<'_>, lines: &[&ShellHistory])
             telling.push(line);
         }
     }
+    let is_expected = facts.is_login(shell) || !facts.is_daemon();
     let severity = match kinds.len() {
         0 => Severity::Info,
         // Somebody who logged in may well install something.
-        1 if facts.is_login(shell) => Severity::Low,
+        1 if is_expected => Severity::Low,
         1 => Severity::Medium,
-        _ if facts.is_login(shell) => Severity::Medium,
+        _ if is_expected => Severity::Medium,
         _ => Severity::High,
     };
     let quoted: Vec<String> = if telling.is_empty() { lines.to_vec() } else { telling.clone() }
@@ -92,7 +94,9 @@ fn finding(facts: &Facts<'_>, shell: &ProcessFacts<'_>, lines: &[&ShellHistory])
         ))
         .next(Next::rows_of("shell_history", shell.pid()))
         .evidence(row_of(shell));
-    for line in if telling.is_empty() { lines.get(..lines.len().min(QUOTED)).unwrap_or_default().to_vec() } else { telling } {
+    for line in
+        if telling.is_empty() { lines.get(..lines.len().min(QUOTED)).unwrap_or_default().to_vec() } else { telling }
+    {
         let length = crate::int::u64_of(line.line.len());
         let mut evidence = Evidence::memory(facts, shell.pid(), line.address.0, length).with_text(line.line.as_bytes());
         if let Some(time) = line.time {

@@ -3,7 +3,7 @@
 
 use bstr::{BString, ByteSlice};
 
-use super::super::vocabulary::{FETCHERS, has_name, is_interpreter, is_shell_name};
+use super::super::vocabulary::{FETCHERS, is_interpreter, is_shell_name, is_world_writable};
 
 /// Longest text that is looked at.
 const MOST: usize = 64 << 10;
@@ -48,28 +48,60 @@ impl Sign {
     }
 }
 
+/// Parts of paths that hold passwords, keys or tokens.
+const SECRETS: [&str; 11] = [
+    "/etc/shadow",
+    "/.ssh/id_",
+    ".aws/credentials",
+    "serviceaccount/token",
+    ".kube/config",
+    ".docker/config.json",
+    "/proc/1/environ",
+    "/proc/self/environ",
+    ".git-credentials",
+    ".pgpass",
+    "mimipenguin",
+];
+
+/// Parts of commands that hide what was done.
+const TRACES: [&str; 8] = [
+    "unset HISTFILE",
+    "HISTFILE=/dev/null",
+    "HISTFILE= ",
+    "history -c",
+    "HISTSIZE=0",
+    "shred ",
+    "set +o history",
+    "/var/log/wtmp",
+];
+
+/// Commands that ask who and where one is.
+const SURVEY: [&str; 10] = ["id", "whoami", "uname", "hostname", "ifconfig", "w", "who", "netstat", "lscpu", "getent"];
+
 /// The signs in a text, the worst first.
 pub(super) fn signs(text: &[u8]) -> Vec<Sign> {
     let text = text.get(..MOST).unwrap_or(text);
     let commands = commands(text);
     let mut found = Vec::new();
     let has = |needle: &str| text.contains_str(needle);
-    let names: Vec<&[u8]> = commands.iter().filter_map(|command| command.name()).collect();
-    let fetches = commands.iter().any(Command::is_fetch) || has("urlopen(") || has("urlretrieve(") || has("requests.get(");
+    let names: Vec<&[u8]> = commands.iter().filter_map(Command::name).collect();
+    let is_code_fetch = has("urlopen(") || has("urlretrieve(") || has("requests.get(");
+    let fetches = commands.iter().any(Command::is_fetch) || is_code_fetch;
     let runs_input = commands.iter().any(|command| command.is_piped && command.runs_input());
     let substituted = text.contains_str("$(") || text.contains_str("<(") || text.contains(&b'`');
-    let evaluates = names.iter().any(|name| matches!(*name, b"eval" | b"source" | b".")) || has("exec(") || has("eval(");
-    let shell_of = commands.iter().any(|command| {
-        command.name().is_some_and(|name| is_shell_name(name) || is_interpreter(name)) && command.has_substitution()
-    });
-    let made_executable = commands.iter().any(Command::is_chmod);
-    let starts_file = commands.iter().any(Command::is_own_file);
-    if fetches && (runs_input || substituted && (evaluates || shell_of) || evaluates && has("urlopen(") || made_executable && starts_file)
-    {
+    let code_runs = has("exec(") || has("eval(");
+    let shell_runs = substituted
+        && commands.iter().any(|command| {
+            let name = command.name().unwrap_or_default();
+            name == b"eval" || (is_shell_name(name) || is_interpreter(name)) && command.has_substitution()
+        });
+    let installs = commands.iter().any(Command::is_chmod) && commands.iter().any(Command::is_own_file);
+    if fetches && (runs_input || shell_runs || installs || code_runs && is_code_fetch) {
         found.push(Sign::FetchAndRun);
     }
-    let decodes = commands.iter().any(Command::is_decoder) || has("b64decode(") || has("base64_decode(") || has("fromhex(");
-    if decodes && (runs_input || substituted && (evaluates || shell_of) || evaluates) {
+    let decodes =
+        commands.iter().any(Command::is_decoder) || has("b64decode(") || has("base64_decode(") || has("fromhex(");
+    if decodes && (runs_input || shell_runs || code_runs) {
         found.push(Sign::DecodeAndRun);
     }
     if is_connecting(text, &commands) {
@@ -81,20 +113,14 @@ pub(super) fn signs(text: &[u8]) -> Vec<Sign> {
     if has("169.254.169.254") || has("metadata.google.internal") || has("fd00:ec2::254") {
         found.push(Sign::Metadata);
     }
-    const SECRETS: [&str; 12] = [
-        "/etc/shadow", "/.ssh/id_", ".aws/credentials", "serviceaccount/token", ".kube/config", ".docker/config.json",
-        "/proc/1/environ", "/proc/self/environ", ".git-credentials", ".pgpass", "mimipenguin", "authorized_keys",
-    ];
     if SECRETS.iter().any(|path| has(path)) {
         found.push(Sign::Credentials);
     }
-    const TRACES: [&str; 7] =
-        ["HISTFILE", "history -c", "HISTSIZE=0", "HISTCONTROL=", "shred ", "set +o history", "/var/log/wtmp"];
     if TRACES.iter().any(|word| has(word)) {
         found.push(Sign::Traces);
     }
     let in_writable = |command: &Command<'_>| {
-        let place = |word: &[u8]| super::super::vocabulary::is_world_writable(word);
+        let place = |word: &[u8]| is_world_writable(word);
         command.words.first().is_some_and(|word| place(word))
             || command.name().is_some_and(|name| is_shell_name(name) || is_interpreter(name) || name == b"chmod")
                 && command.words.iter().skip(1).any(|word| place(word))
@@ -102,13 +128,16 @@ pub(super) fn signs(text: &[u8]) -> Vec<Sign> {
     if commands.iter().any(in_writable) {
         found.push(Sign::WritablePlace);
     }
-    const SURVEY: [&str; 10] =
-        ["id", "whoami", "uname", "hostname", "ifconfig", "w", "who", "netstat", "lscpu", "getent"];
     if names.iter().any(|name| SURVEY.iter().any(|word| word.as_bytes() == *name)) {
         found.push(Sign::Survey);
     }
     found
 }
+
+/// How scripts open a connection.
+const OPENS: [&str; 6] = ["socket.socket(", "socket(", "IO::Socket", "TCPSocket", "net.connect(", "net.Socket("];
+/// How scripts run a shell.
+const RUNS: [&str; 8] = ["dup2(", "subprocess", "pty.spawn", "/bin/sh", "/bin/bash", "exec(", "child_process", "STDIN"];
 
 /// Whether a text hands a shell to a connection.
 fn is_connecting(text: &[u8], commands: &[Command<'_>]) -> bool {
@@ -116,20 +145,29 @@ fn is_connecting(text: &[u8], commands: &[Command<'_>]) -> bool {
     // `sh -i >& /dev/tcp/…`, `exec 5<>/dev/tcp/…`. A check that only opens the port redirects nothing back.
     let is_bash = (has("/dev/tcp/") || has("/dev/udp/")) && (has("0>&1") || has("<&") || has("<>") || has("-i "));
     let is_netcat = commands.iter().any(|command| {
-        let named = command.name().is_some_and(|name| matches!(name, b"nc" | b"ncat" | b"netcat" | b"nc.traditional" | b"nc.openbsd"));
-        let gives = |word: &&[u8]| matches!(*word, b"-e" | b"-c" | b"--exec" | b"--sh-exec")
-            || word.starts_with(b"-") && !word.starts_with(b"--") && word.len() <= 6 && word.ends_with(b"e");
-        named && command.words.iter().skip(1).any(|word| gives(&word))
+        let named = command
+            .name()
+            .is_some_and(|name| matches!(name, b"nc" | b"ncat" | b"netcat" | b"nc.traditional" | b"nc.openbsd"));
+        let gives = |word: &[u8]| {
+            matches!(word, b"-e" | b"-c" | b"--exec" | b"--sh-exec")
+                || word.starts_with(b"-") && !word.starts_with(b"--") && word.len() <= 6 && word.ends_with(b"e")
+        };
+        named && command.words.iter().skip(1).any(|word| gives(word))
     });
     let is_pipe = has("mkfifo") || has("mknod");
-    let is_relayed = is_pipe && commands.iter().any(|command| {
-        command.name().is_some_and(|name| matches!(name, b"nc" | b"ncat" | b"netcat" | b"telnet" | b"openssl"))
-    }) && commands.iter().any(|command| command.is_piped && command.name().is_some_and(is_shell_name));
+    let is_relayed = is_pipe
+        && commands.iter().any(|command| {
+            command.name().is_some_and(|name| matches!(name, b"nc" | b"ncat" | b"netcat" | b"telnet" | b"openssl"))
+        })
+        && commands.iter().any(|command| command.is_piped && command.name().is_some_and(is_shell_name));
     let is_socat = commands.iter().any(|command| command.name() == Some(b"socat"))
         && text.to_ascii_lowercase().contains_str("exec:")
-        && ["tcp:", "tcp4:", "tcp-connect:", "openssl:", "udp:"].iter().any(|word| text.to_ascii_lowercase().contains_str(word));
-    let is_script = has("socket") && has("connect")
-        && (has("dup2") || has("subprocess") || has("pty.spawn") || has("/bin/sh") || has("/bin/bash") || has("exec"));
+        && ["tcp:", "tcp4:", "tcp-connect:", "openssl:", "udp:"]
+            .iter()
+            .any(|word| text.to_ascii_lowercase().contains_str(word));
+    // In Python, Perl, Ruby, Node and Lua.
+    let connects = has("connect(") || has("create_connection(") || has("PeerAddr") || has("TCPSocket");
+    let is_script = connects && [&OPENS[..], &RUNS].iter().all(|words| words.iter().any(|word| has(word)));
     let is_php = has("fsockopen(") && (has("exec(") || has("proc_open(") || has("/bin/sh"));
     is_bash || is_netcat || is_relayed || is_socat || is_script || is_php
 }
@@ -144,8 +182,10 @@ struct Command<'t> {
 impl<'t> Command<'t> {
     /// The name of its program. Words that only run another one are passed over.
     fn name(&self) -> Option<&'t [u8]> {
-        const BEFORE: [&str; 13] =
-            ["sudo", "env", "nohup", "setsid", "exec", "time", "timeout", "busybox", "command", "then", "do", "else", "if"];
+        const BEFORE: [&str; 13] = [
+            "sudo", "env", "nohup", "setsid", "exec", "time", "timeout", "busybox", "command", "then", "do", "else",
+            "if",
+        ];
         let is_before = |word: &[u8]| {
             BEFORE.iter().any(|before| before.as_bytes() == word)
                 || word.contains(&b'=') && !word.starts_with(b"-")
@@ -163,19 +203,23 @@ impl<'t> Command<'t> {
     /// Whether it is a shell or an interpreter that runs what it reads.
     fn runs_input(&self) -> bool {
         let Some(name) = self.name() else { return false };
-        let is_awk = name.ends_with(b"awk");
-        let after = self.words.iter().skip_while(|word| !word.ends_with(name)).skip(1);
-        let mut arguments = after.filter(|word| !matches!(**word, b"-" | b"-s" | b"-i" | b"-x" | b"-e" | b"-ex" | b"-xe" | b"--"));
-        let first = arguments.next();
-        let has_script = first.is_some_and(|word| !word.starts_with(b"-") && !word.starts_with(b">") && !word.starts_with(b"2>") && !word.starts_with(b"#"))
-            && !self.words.contains(&b"-s".as_slice())
-            && !self.words.contains(&b"-".as_slice());
-        let has_text = self.words.iter().any(|word| matches!(*word, b"-c" | b"-m" | b"-n" | b"-p"));
-        !is_awk && (is_shell_name(name) || is_interpreter(name)) && !has_script && !has_text
+        if name.ends_with(b"awk") {
+            return false;
+        }
+        let mut arguments = self.words.iter().skip_while(|word| !word.ends_with(name)).skip(1);
+        if is_shell_name(name) {
+            // `sh`, `sh -x`, `sh -s -- argument`, but neither `sh script` nor `sh -c text`.
+            let is_option = |word: &&&[u8]| word.starts_with(b"-") && !word.contains(&b'c');
+            let rest = arguments.clone().find(|word| !is_option(word));
+            let is_end = |word: &[u8]| word.starts_with(b">") || word.starts_with(b"2>") || word.starts_with(b"#");
+            return rest.is_none_or(|word| is_end(word)) || arguments.any(|word| *word == b"-s");
+        }
+        is_interpreter(name) && arguments.all(|word| matches!(*word, b"-" | b"-u" | b"-B") || word.starts_with(b">"))
     }
 
     fn has_substitution(&self) -> bool {
-        self.words.iter().any(|word| word.contains_str("$(") || word.contains_str("<(") || word.contains(&b'`'))
+        // The commands of a line end at a parenthesis.
+        self.words.iter().any(|word| word.ends_with(b"$") || word.ends_with(b"<"))
     }
 
     fn is_decoder(&self) -> bool {
@@ -184,21 +228,25 @@ impl<'t> Command<'t> {
             Some(b"base64" | b"base32") => has(&[b"-d", b"-D", b"--decode", b"-di"]),
             Some(b"xxd") => self.words.iter().any(|word| word.starts_with(b"-r")),
             Some(b"openssl") => has(&[b"-d", b"-D"]),
-            Some(b"gzip" | b"gunzip" | b"zcat" | b"xz" | b"xzcat") => has(&[b"-d", b"-dc"]) || self.name() != Some(b"gzip") && self.name() != Some(b"xz"),
+            Some(b"gzip" | b"xz") => has(&[b"-d", b"-dc"]),
+            Some(b"gunzip" | b"zcat" | b"xzcat") => true,
             _ => false,
         }
     }
 
     fn is_chmod(&self) -> bool {
-        let executable = |word: &&[u8]| word.contains_str("+x") || word.len() >= 3 && word.iter().all(u8::is_ascii_digit) && word.iter().any(|digit| digit & 1 == 1);
-        self.name() == Some(b"chmod") && self.words.iter().skip(1).any(|word| executable(&word))
+        let is_mode = |word: &[u8]| word.len() >= 3 && word.iter().all(u8::is_ascii_digit);
+        let executable =
+            |word: &[u8]| word.contains_str("+x") || is_mode(word) && word.iter().any(|digit| digit & 1 == 1);
+        self.name() == Some(b"chmod") && self.words.iter().skip(1).any(|word| executable(word))
     }
 
     /// Whether it starts a file by its path.
     fn is_own_file(&self) -> bool {
-        self.words.first().is_some_and(|word| {
-            word.starts_with(b"./") || super::super::vocabulary::is_world_writable(word) || word.starts_with(b"$")
-        }) || self.name().is_some_and(|name| is_shell_name(name)) && self.words.len() > 1
+        self.words
+            .first()
+            .is_some_and(|word| word.starts_with(b"./") || is_world_writable(word) || word.starts_with(b"$"))
+            || self.name().is_some_and(is_shell_name) && self.words.len() > 1
     }
 }
 
@@ -210,7 +258,8 @@ fn commands(text: &[u8]) -> Vec<Command<'_>> {
     let is_blank = |byte: u8| matches!(byte, b' ' | b'\t' | b'"' | b'\'');
     let mut before = 0_u8;
     for (at, &byte) in text.iter().enumerate() {
-        let redirects = byte == b'&' && matches!(before, b'>' | b'<') || byte == b'&' && text.get(at.saturating_add(1)) == Some(&b'>');
+        let redirects =
+            byte == b'&' && (matches!(before, b'>' | b'<') || text.get(at.saturating_add(1)) == Some(&b'>'));
         if is_blank(byte) || is_end(byte) && !redirects {
             if let Some(found) = text.get(word.clone()).filter(|found| !found.is_empty())
                 && let Some(last) = all.last_mut()
@@ -237,12 +286,6 @@ fn commands(text: &[u8]) -> Vec<Command<'_>> {
     }
     all.retain(|command| !command.words.is_empty());
     all
-}
-
-/// The names of the programs that a text would start.
-pub(super) fn programs(text: &[u8]) -> Vec<BString> {
-    let text = text.get(..MOST).unwrap_or(text);
-    commands(text).iter().filter_map(Command::name).map(BString::from).collect()
 }
 
 /// Shortest encoded text that is decoded.
@@ -284,8 +327,28 @@ fn is_readable(bytes: &[u8]) -> bool {
 /// Whether a text has words of a shell or of Python, Perl, PHP and the like.
 pub(super) fn has_code(text: &[u8]) -> bool {
     const WORDS: [&str; 22] = [
-        "import ", "exec", "eval", "/bin/", "sh ", "bash", "curl", "wget", "chmod", "socket", "subprocess", "system(", "base64",
-        "/tmp/", "/dev/", "python", "perl", "echo ", "cat ", "rm ", "#!", "http://",
+        "import ",
+        "exec",
+        "eval",
+        "/bin/",
+        "sh ",
+        "bash",
+        "curl",
+        "wget",
+        "chmod",
+        "socket",
+        "subprocess",
+        "system(",
+        "base64",
+        "/tmp/",
+        "/dev/",
+        "python",
+        "perl",
+        "echo ",
+        "cat ",
+        "rm ",
+        "#!",
+        "http://",
     ];
     WORDS.iter().filter(|word| text.contains_str(word)).count() >= 2
 }
@@ -320,6 +383,9 @@ mod tests {
             "wget -q http://x -O /data/x.tar.gz && tar xzf /data/x.tar.gz",
             "curl -s x | awk '{print $1}'",
             "sleep 30; echo done | cat",
+            "curl -s http://x | perl -ne 'print if /a/'",
+            "curl -s http://x | python3 -c 'import json'",
+            "wget -qO- http://x | sh /srv/filter.sh",
         ] {
             assert!(!signs(text.as_bytes()).contains(&Sign::FetchAndRun), "{text}");
         }
@@ -327,10 +393,15 @@ mod tests {
 
     #[test]
     fn what_decodes_and_runs_is_known() {
-        for text in ["echo aWQK | base64 -d | sh", "python -c 'import base64;exec(base64.b64decode(\"aWQ=\"))'", "eval $(echo x|base64 --decode)"] {
+        for text in [
+            "echo aWQK | base64 -d | sh",
+            "python -c 'import base64;exec(base64.b64decode(\"aWQ=\"))'",
+            "eval $(echo x|base64 --decode)",
+        ] {
             assert_eq!(worst(text), Some(Sign::DecodeAndRun), "{text}");
         }
         assert!(signs(b"echo $TOKEN | base64 -d > /run/token").is_empty());
+        assert!(!signs(b". /etc/profile; echo $KEY | base64 -d > /run/key").contains(&Sign::DecodeAndRun));
     }
 
     #[test]
@@ -345,14 +416,20 @@ mod tests {
         ] {
             assert!(signs(text.as_bytes()).contains(&Sign::ConnectShell), "{text}");
         }
-        for text in ["timeout 1 bash -c '</dev/tcp/db/5432'", "nc -z db 5432", "socat TCP-LISTEN:80,fork TCP:db:80"] {
+        for text in [
+            "postgres -c unix_socket_directories=/tmp -c max_connections=8 -h 127.0.0.1; exec psql",
+            "timeout 1 bash -c '</dev/tcp/db/5432'",
+            "nc -z db 5432",
+            "socat TCP-LISTEN:80,fork TCP:db:80",
+        ] {
             assert!(!signs(text.as_bytes()).contains(&Sign::ConnectShell), "{text}");
         }
     }
 
     #[test]
     fn long_encoded_text_is_decoded_and_other_text_is_not() {
-        let script = "import socket,subprocess,os; subprocess.call(['/bin/sh','-i']); print('a script that is long enough')";
+        let script =
+            "import socket,subprocess,os; subprocess.call(['/bin/sh','-i']); print('a script that is long enough')";
         let encoded = data_encoding::BASE64.encode(script.as_bytes());
         let text = format!("echo {encoded} | base64 -d");
         let found = decoded(text.as_bytes()).unwrap();
@@ -361,10 +438,5 @@ mod tests {
         assert!(decoded(hex.as_bytes()).is_some());
         assert_eq!(decoded(b"--token=eyJhbGciOiJSUzI1NiIsImtpZCI6ImNyeW9sYWIifQ"), None);
         assert_eq!(decoded("a".repeat(200).as_bytes()), None);
-    }
-
-    #[test]
-    fn programs_of_a_line_are_named() {
-        assert_eq!(programs(b"cd /x && sudo nsenter -t 1 -m; FOO=1 /usr/bin/env ls"), ["cd", "nsenter", "ls"]);
     }
 }

@@ -23,6 +23,9 @@ rule! {
     check: check,
 }
 
+/// `CAP_SETUID`.
+const SETUID: u64 = 1 << 7;
+
 fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
     for process in facts.living() {
         let Some(parent) = facts.parent(process).filter(|parent| !parent.is_zombie()) else { continue };
@@ -38,7 +41,6 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             continue;
         }
         // A parent with the capability to change users may do so.
-        const SETUID: u64 = 1 << 7;
         if parent.row.cap_prm.is_some_and(|mask| mask.0 & SETUID != 0) {
             report.skip();
             continue;

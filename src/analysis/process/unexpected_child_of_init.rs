@@ -1,7 +1,6 @@
 //! PROC-022: a branch of the process tree that does not belong to the command of the container.
 
 use super::super::card::rule;
-use super::super::facts::ProcessFacts;
 use super::super::words::shown;
 use super::super::{Confidence, Facts, Finding, Next, Report, Subject};
 use super::common::{arguments, program, row_of};
@@ -34,7 +33,11 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             Finding::new(&RULE, Subject::Process(process.pid()))
                 .confidence(Confidence::Low)
                 .identity([program(process), arguments(process)])
-                .sentence(format!("{} runs {} in a session of its own, below the first process.", process.title(), shown(&program(process))))
+                .sentence(format!(
+                    "{} runs {} in a session of its own, below the first process.",
+                    process.title(),
+                    shown(&program(process))
+                ))
                 .next(Next::Inspect)
                 .evidence(row_of(process).with("session", process.row.session)),
         );
