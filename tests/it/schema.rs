@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cryoscope::catalog;
 use cryoscope::images::{Kind, proto};
-use cryoscope::{Checkpoint, tables};
+use cryoscope::Checkpoint;
 use prost::{Message, Name};
 use prost_reflect::{DynamicMessage, ReflectMessage, Value as Reflected};
 use serde_json::Value;

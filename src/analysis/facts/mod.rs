@@ -3,8 +3,11 @@
 
 mod container;
 mod files;
+mod invocation;
 mod network;
+mod origin;
 mod process;
+mod stdio;
 
 use std::cell::OnceCell;
 use std::collections::HashMap;
@@ -13,8 +16,11 @@ use bstr::{BStr, ByteSlice};
 
 pub use self::container::SpecFacts;
 pub use self::files::{ChangedFile, FileFacts, Place};
+pub use self::invocation::Invocation;
 pub use self::network::SocketFacts;
+pub use self::origin::is_starter;
 pub use self::process::{ProcessFacts, Program};
+pub use self::stdio::{Behind, Channel, Direction, Relay, StdioFacts, destination, is_connection, path_of, remote};
 use super::plan::Hits;
 use crate::Checkpoint;
 use crate::archive::MemberKind;
@@ -32,6 +38,7 @@ pub struct Facts<'c> {
     spec: OnceCell<SpecFacts>,
     members: OnceCell<HashMap<&'c BStr, u64>>,
     hits: OnceCell<Hits>,
+    stdio: OnceCell<StdioFacts>,
 }
 
 impl std::fmt::Debug for Facts<'_> {
@@ -53,6 +60,7 @@ impl<'c> Facts<'c> {
             spec: OnceCell::new(),
             members: OnceCell::new(),
             hits: OnceCell::new(),
+            stdio: OnceCell::new(),
         }
     }
 
@@ -127,6 +135,11 @@ impl<'c> Facts<'c> {
     /// Where the patterns of all rules were found in memory.
     pub fn hits(&self) -> &Hits {
         self.hits.get_or_init(|| Hits::search(self.checkpoint))
+    }
+
+    /// The ends of pipes and terminals.
+    pub fn stdio(&self) -> &StdioFacts {
+        self.stdio.get_or_init(|| StdioFacts::read(self.checkpoint))
     }
 
     /// Offset in the inflated tar of a byte of a member. `None` for directories and nested archives.
