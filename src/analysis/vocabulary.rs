@@ -303,7 +303,6 @@ mod tests {
             "fe80::1",
             "fd00::1",
             "ff02::1",
-            "2001:db8::1",
         ] {
             assert!(!public(text), "{text}");
         }

@@ -29,6 +29,7 @@ mod processes;
 mod query;
 mod record;
 mod rows;
+mod scan;
 mod screen;
 mod show;
 mod signals;
@@ -111,6 +112,7 @@ fn run(cli: &Cli) -> Outcome {
         Command::Show(args) => show::run(args, &cli.global),
         Command::List(args) => list::run(args, &cli.global),
         Command::Inspect(args) => inspect::run(args, &cli.global),
+        Command::Scan(args) => scan::run(args, &cli.global),
         Command::Memparse(args) => memparse::run(args, &cli.global),
         Command::Core(args) => core::run(args, &cli.global),
         Command::Table(args) => table::run(args, &cli.global),

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use bstr::BString;
 use cryoscope::Checkpoint;
+use cryoscope::analysis::plan;
 use cryoscope::formats::{Encoded, Encoder, Format, Origin, RowWriter, Style};
-use cryoscope::memory::Keep;
+use cryoscope::memory::{EarlySearch, Keep};
 use cryoscope::tables::{self, FAILURES, Row, Table, TableSource, Value};
 use tempfile::SpooledTempFile;
 
@@ -97,6 +98,11 @@ pub(crate) fn keep(sources: &[&TableSource], format: Format) -> Keep {
     // Documents name the processes that they are about.
     let least = if format.needs_origin() { Keep::Arguments } else { Keep::Tables };
     sources.iter().fold(least, |keep, source| keep.and(source.keep))
+}
+
+/// The search of memory that rules need, made while archives are read. If all pages are kept, it can wait.
+pub(crate) fn early(keep: Keep) -> Option<EarlySearch> {
+    (keep == plan::KEEP).then(plan::early_search).flatten()
 }
 
 /// The checkpoint's part of documents, if the format writes documents.
@@ -243,6 +249,7 @@ impl Job<'_> {
         let keep = keep(self.sources, self.style.format);
         let keep = if self.hash { keep.and(Keep::Everything) } else { keep };
         let opener = Opener::new(self.global, keep)
+            .searching(early(keep))
             .hashing(self.hash)
             .hashing_archive(self.lead.is_hashed())
             .naming_stdin(self.lead.name());

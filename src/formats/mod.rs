@@ -15,11 +15,13 @@ mod hexdump;
 mod json;
 mod kind;
 mod known;
+mod line;
 mod ndjson;
 mod ocsf;
 mod origin;
 #[cfg(feature = "parquet")]
 mod parquet;
+mod scan;
 mod schema;
 mod style;
 mod table;
@@ -43,6 +45,7 @@ pub(crate) use json::to_text as json_of;
 pub use origin::Origin;
 #[cfg(feature = "parquet")]
 pub use parquet::Cells as TypedCells;
+pub use scan::{Rarity, ScanText, explain};
 pub use schema::{SchemaForm, schema_in};
 pub use style::{Columns, Style};
 pub use template::{SearchEngine, index_template};

@@ -235,7 +235,7 @@ impl Demand {
             let path = join(folder, format!("pagemap-shmem-{number}.img").as_bytes());
             let pagemap = self.image(Kind::ShmemPagemap, &path, kept)?;
             let map = Pagemap::read(&pagemap, page_size, u64::MAX, &self.limits, &self.unheard)?;
-            let len = if self.keep == Keep::Evidence { SHARED } else { page_size };
+            let len = if self.keep.covers(Keep::Evidence) { SHARED } else { page_size };
             Some(map.stored(0, len))
         };
         first().into_iter().flatten().collect()
@@ -261,7 +261,7 @@ impl Demand {
             for start in vmas.iter().filter(|vma| vma.may_begin_elf()).map(|vma| vma.start.0) {
                 ranges.extend(map.stored(start, start.saturating_add(page_size)));
             }
-            if self.keep == Keep::Evidence {
+            if self.keep.covers(Keep::Evidence) {
                 let cores = self.cores.get(layout.as_bstr());
                 let task = RegionTask {
                     vmas: &vmas,
@@ -373,7 +373,7 @@ impl Select for Demand {
             Kind::Pages if self.keep == Keep::Evidence && self.search.is_some() => {
                 self.search_pages(member, number, kept).map_or(Selection::All, Selection::Watched)
             }
-            Kind::Core if self.keep == Keep::Evidence => {
+            Kind::Core if self.keep.covers(Keep::Evidence) => {
                 self.cores.entry(folder.into()).or_default().new.push(number);
                 Selection::All
             }

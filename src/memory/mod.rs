@@ -46,7 +46,7 @@ pub(crate) use ghost::Ghost;
 pub(crate) use object::Layer;
 pub use object::Lost;
 pub use region::Region;
-pub(crate) use region::{SHELLS, STACK};
+pub(crate) use region::SHELLS;
 pub use search::{
     EarlySearch, Elsewhere, Encoding, Findings, FindingsElsewhere, Found, Matcher, Pattern, PatternError, SearchOptions,
 };

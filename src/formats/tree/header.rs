@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use bstr::BString;
 use unicode_width::UnicodeWidthStr;
 
-use super::line::{Line, Role};
 use super::{Overview, Page, isolation, some};
+use crate::formats::line::{Line, Role};
 use crate::formats::text::broken;
 use crate::formats::{escape, units};
 use crate::tables::{Container, Statistics, Totals};

@@ -6,9 +6,9 @@ use std::net::IpAddr;
 use bstr::ByteSlice;
 use unicode_width::UnicodeWidthStr as _;
 
-use super::line::{Line, Role};
 use super::{Overview, Page, some};
 use crate::abi::ip;
+use crate::formats::line::{Line, Role};
 use crate::formats::{cut, escape, units};
 use crate::model::ids::Pid;
 use crate::tables::{OpenSocket, Process};
