@@ -9,8 +9,8 @@ use crate::abi::capability;
 rule! {
     /// The container may have capabilities that engines do not give by default. Docker's list of fourteen counts as the
     /// default for all engines. One that opens a way to the host (`SYS_ADMIN`, `DAC_READ_SEARCH`, `BPF`,
-    /// `CHECKPOINT_RESTORE`, …) is medium. It is high if the way is complete: with `SYS_MODULE` or `SYS_RAWIO`, with two of
-    /// them, or if the processes of the host or `/proc/sys` are within reach, too.
+    /// `CHECKPOINT_RESTORE`, …) is medium. It is high if the way is complete: without a filter of system calls for
+    /// `SYS_MODULE`, `SYS_RAWIO` or two of them, or if the processes of the host or `/proc/sys` are within reach, too.
     "CTR-005", dangerous_capability, version 1, Isolation, Stable, Medium,
     title: "The container has dangerous capabilities",
     why: "They let a process of the container change the kernel, other processes or the network.",
@@ -39,20 +39,22 @@ const DEFAULT: [&str; 14] = [
     "KILL",
     "AUDIT_WRITE",
 ];
-/// Those that lead to the host by themselves.
+/// Those that lead to the host unless system calls are filtered.
 const KERNEL: [&str; 2] = ["SYS_MODULE", "SYS_RAWIO"];
 /// Those that lead to the host with little help.
 const ESCAPE: [&str; 5] = ["SYS_ADMIN", "DAC_READ_SEARCH", "BPF", "CHECKPOINT_RESTORE", "SYS_PTRACE"];
 /// Those that give much of the machine or of the network.
 const STRONG: [&str; 6] = ["NET_ADMIN", "SYS_BOOT", "SYSLOG", "MAC_ADMIN", "MAC_OVERRIDE", "PERFMON"];
 
-/// How bad a set is. `helped` says that something else opens the way to the host.
-fn severity(set: u64, helped: bool) -> Severity {
+/// How bad a set is. `helped` says that something else opens the way to the host, `filtered` that system calls are filtered.
+fn severity(set: u64, helped: bool, filtered: bool) -> Severity {
     let count = |names: &[&str]| names.iter().filter(|name| has(set, name)).count();
     let escapes = count(&ESCAPE);
-    if count(&KERNEL) > 0 || escapes >= 2 || escapes == 1 && helped {
+    let kernel = count(&KERNEL);
+    let is_open = (kernel > 0 || escapes >= 2) && !filtered;
+    if is_open || kernel.saturating_add(escapes) > 0 && helped {
         Severity::High
-    } else if escapes > 0 || count(&STRONG) > 0 {
+    } else if kernel.saturating_add(escapes) > 0 || count(&STRONG) > 0 {
         Severity::Medium
     } else {
         Severity::Low
@@ -76,7 +78,8 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
     }
     let opens_sysctl = spec.is_of_linux && super::proc_sys_writable::is_sysctl_writable(spec);
     let has_host_processes = specification::is_hosts(facts, "pid");
-    let severity = severity(bounding, opens_sysctl || has_host_processes);
+    let filtered = specification::is_filtered(facts) == Some(true);
+    let severity = severity(bounding, opens_sysctl || has_host_processes, filtered);
     let help = match (has_host_processes, opens_sysctl) {
         _ if severity < Severity::High => "",
         (true, _) => " The processes of the host are within reach, too.",
@@ -105,12 +108,13 @@ mod tests {
 
     #[test]
     fn one_dangerous_capability_is_medium_and_a_way_to_the_host_is_high() {
-        assert_eq!(severity(set(&["SYS_NICE"]), true), Severity::Low);
-        assert_eq!(severity(set(&["NET_ADMIN"]), false), Severity::Medium);
-        assert_eq!(severity(set(&["SYS_ADMIN"]), false), Severity::Medium);
-        assert_eq!(severity(set(&["SYS_ADMIN"]), true), Severity::High);
-        assert_eq!(severity(set(&["SYS_ADMIN", "SYS_PTRACE"]), false), Severity::High);
-        assert_eq!(severity(set(&["SYS_MODULE"]), false), Severity::High);
+        assert_eq!(severity(set(&["SYS_NICE"]), true, false), Severity::Low);
+        assert_eq!(severity(set(&["NET_ADMIN"]), false, false), Severity::Medium);
+        assert_eq!(severity(set(&["SYS_ADMIN"]), false, false), Severity::Medium);
+        assert_eq!(severity(set(&["SYS_ADMIN"]), true, false), Severity::High);
+        assert_eq!(severity(set(&["SYS_ADMIN", "SYS_PTRACE"]), false, false), Severity::High);
+        assert_eq!(severity(set(&["SYS_MODULE"]), false, false), Severity::High);
+        assert_eq!(severity(set(&["SYS_MODULE"]), false, true), Severity::Medium);
     }
 
     #[test]
