@@ -162,6 +162,6 @@ pub(super) fn without_deleted(path: &[u8]) -> (&[u8], bool) {
 }
 
 /// The last part of a path.
-pub(super) fn base(path: &[u8]) -> &[u8] {
+pub(in crate::analysis) fn base(path: &[u8]) -> &[u8] {
     path.rsplit(|&byte| byte == b'/').next().unwrap_or(path)
 }
