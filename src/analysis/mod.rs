@@ -32,6 +32,7 @@
 )]
 
 mod card;
+mod commands;
 mod evidence;
 pub mod facts;
 mod files;

@@ -3,8 +3,11 @@
 
 mod container;
 mod files;
+mod kinds;
 mod network;
+mod packages;
 mod process;
+mod uses;
 
 use std::cell::OnceCell;
 use std::collections::HashMap;
@@ -13,8 +16,11 @@ use bstr::{BStr, ByteSlice};
 
 pub use self::container::SpecFacts;
 pub use self::files::{ChangedFile, FileFacts, Place};
+pub use self::kinds::{Kind, Kinds};
 pub use self::network::SocketFacts;
+pub use self::packages::{Manager, PackageFacts};
 pub use self::process::{ProcessFacts, Program};
+pub use self::uses::Uses;
 use super::plan::Hits;
 use crate::Checkpoint;
 use crate::archive::MemberKind;
@@ -32,6 +38,9 @@ pub struct Facts<'c> {
     spec: OnceCell<SpecFacts>,
     members: OnceCell<HashMap<&'c BStr, u64>>,
     hits: OnceCell<Hits>,
+    kinds: OnceCell<Kinds>,
+    packages: OnceCell<PackageFacts>,
+    uses: OnceCell<Uses>,
 }
 
 impl std::fmt::Debug for Facts<'_> {
@@ -53,6 +62,9 @@ impl<'c> Facts<'c> {
             spec: OnceCell::new(),
             members: OnceCell::new(),
             hits: OnceCell::new(),
+            kinds: OnceCell::new(),
+            packages: OnceCell::new(),
+            uses: OnceCell::new(),
         }
     }
 
@@ -137,6 +149,44 @@ impl<'c> Facts<'c> {
             files.filter_map(|member| Some((member.path.as_bstr(), archive.data_offset(member)?))).collect()
         });
         members.get(member.as_bstr())?.checked_add(offset)
+    }
+}
+
+impl Facts<'_> {
+    /// What changed and recovered files are by their first bytes.
+    pub fn kinds(&self) -> &Kinds {
+        self.kinds.get_or_init(|| Kinds::read(self.files()))
+    }
+
+    /// What databases of package managers among the changes list.
+    pub fn packages(&self) -> &PackageFacts {
+        self.packages.get_or_init(|| PackageFacts::read(self.files()))
+    }
+
+    /// Which processes run and map a file.
+    pub fn uses(&self) -> &Uses {
+        self.uses.get_or_init(|| Uses::read(&self.processes))
+    }
+
+    /// When the first process started, or else when the container was created.
+    pub fn started(&self) -> Option<jiff::Timestamp> {
+        let facts = &self.model().container().facts;
+        facts.started.or(facts.created)
+    }
+
+    /// Whole minutes from the start of the container to a time. Negative before it.
+    pub fn minutes_after_start(&self, time: jiff::Timestamp) -> Option<i64> {
+        Some(time.as_second().saturating_sub(self.started()?.as_second()).div_euclid(60))
+    }
+
+    /// A living process that runs one of these programs from the image.
+    pub fn runs_from_image(&self, names: &[&str]) -> Option<&ProcessFacts<'_>> {
+        let is_one = |process: &&ProcessFacts<'_>| {
+            names.iter().any(|name| name.as_bytes() == process.program.base())
+                && !process.program.deleted
+                && process.program.path.as_ref().is_some_and(|path| self.files().is_in_image(path))
+        };
+        self.living().find(is_one)
     }
 }
 
