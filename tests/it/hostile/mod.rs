@@ -3,6 +3,7 @@
 
 mod commands;
 mod joins;
+mod lookups;
 mod malformed;
 mod mutations;
 mod text;
