@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use bstr::ByteSlice;
 
 use super::facts::{ProcessFacts, base};
+use super::memory::runtime::is_named_like_one;
 use super::{Facts, Scan, Severity};
 use crate::Checkpoint;
 use crate::model::ids::Pid;
@@ -46,31 +47,6 @@ impl Mark {
 /// Rules that find names of other programs.
 const NAMES: [&str; 2] = ["name_masquerade", "kernel_thread_lookalike"];
 
-/// Parts of names of programs and libraries that compile code while they run.
-const RUNTIMES: [&str; 22] = [
-    "java",
-    "libjvm",
-    "dotnet",
-    "libcoreclr",
-    "mono",
-    "node",
-    "libv8",
-    "deno",
-    "bun",
-    "chrome",
-    "luajit",
-    "pypy",
-    "opcache",
-    "libruby",
-    "ruby",
-    "beam.smp",
-    "libLLVM",
-    "wasm",
-    "qemu",
-    "mozjs",
-    "julia",
-    "javascriptcore",
-];
 /// The library that compiles regular expressions, and the most code in bytes that it needs.
 const EXPRESSIONS: (&str, u64) = ("pcre2", 256 << 10);
 
@@ -115,10 +91,8 @@ fn has_code(process: &ProcessFacts<'_>) -> bool {
     let mappings = process.task.mm.iter().flat_map(|mm| &mm.vmas);
     let code = mappings.filter(|vma| vma.prot & EXECUTE != 0 && vma.is_anonymous() && !vma.status.intersects(kernel));
     let Some(largest) = code.map(Vma::len).max() else { return false };
-    let has = |part: &str| {
-        process.program.base().contains_str(part)
-            || process.mappings().iter().any(|mapping| !mapping.pseudo && base(&mapping.path).contains_str(part))
-    };
+    let files = || process.mappings().iter().filter(|mapping| !mapping.pseudo).map(|mapping| base(&mapping.path));
     let (expressions, most) = EXPRESSIONS;
-    !RUNTIMES.iter().any(|part| has(part)) && !(largest <= most && has(expressions))
+    let is_small = largest <= most && files().any(|name| name.contains_str(expressions));
+    !is_small && !is_named_like_one(process.program.base()) && !files().any(is_named_like_one)
 }

@@ -4,9 +4,9 @@
 
 use bstr::BString;
 
+use super::super::Facts;
 use super::super::facts::{ProcessFacts, base, without_deleted};
 use super::super::vocabulary::{has_name, is_hidden, is_world_writable};
-use super::super::Facts;
 use crate::tables::Mapping;
 
 /// A runtime.
@@ -177,6 +177,11 @@ pub(super) fn is_packaged(facts: &Facts<'_>, path: &[u8]) -> bool {
     let files = facts.files();
     PLACES.iter().any(|place| path.starts_with(place.as_bytes()))
         && DATABASES.iter().any(|database| files.is_changed(database.as_bytes()))
+}
+
+/// Whether a name is that of a program or a library that makes code while it runs. Names alone prove nothing.
+pub(in crate::analysis) fn is_named_like_one(name: &[u8]) -> bool {
+    program_name(name).is_some() || library_name(name).is_some()
 }
 
 fn program_name(name: &[u8]) -> Option<&'static str> {
