@@ -85,7 +85,7 @@ pub fn is_world_writable(path: &[u8]) -> bool {
 
 /// Whether a part of a path is hidden: it begins with a dot and is no ordinary name, or consists of dots and blanks.
 pub fn is_hidden(path: &[u8]) -> bool {
-    path.split_str("/").any(|part| is_hidden_name(part))
+    path.split_str("/").any(is_hidden_name)
 }
 
 /// Whether a name is hidden.
@@ -220,9 +220,15 @@ mod tests {
     #[test]
     fn public_addresses_are_those_that_the_internet_routes() {
         let public = |text: &str| is_public(text.parse().unwrap());
-        for text in
-            ["8.8.8.8", "100.128.0.1", "172.32.0.1", "2001:4860:4860::8888", "::ffff:8.8.8.8", "64:ff9b::808:808", "203.0.113.66"]
-        {
+        for text in [
+            "8.8.8.8",
+            "100.128.0.1",
+            "172.32.0.1",
+            "2001:4860:4860::8888",
+            "::ffff:8.8.8.8",
+            "64:ff9b::808:808",
+            "203.0.113.66",
+        ] {
             assert!(public(text), "{text}");
         }
         for text in [
