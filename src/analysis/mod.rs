@@ -31,7 +31,9 @@
     )
 )]
 
+mod baseline;
 mod card;
+mod commands;
 mod evidence;
 pub mod facts;
 mod files;
@@ -49,11 +51,13 @@ pub mod rules;
 mod scan;
 mod severity;
 mod story;
+mod suppress;
 pub mod tables;
 mod verdict;
 pub mod vocabulary;
 mod words;
 
+pub use baseline::{Baseline, BaselineError};
 pub use card::{Confidence, Cost, Family, Maturity, Rule, Severity};
 pub use evidence::{BYTES_MOST, Evidence, Fact};
 pub use facts::Facts;
@@ -61,4 +65,6 @@ pub use finding::{Finding, Link, Subject};
 pub use next::{Next, quoted};
 pub use report::{Coverage, Report};
 pub use scan::{Scan, Selection};
+pub use story::Story;
+pub use suppress::{SuppressError, Suppressions};
 pub use verdict::{CANNOT_SHOW, Verdict};

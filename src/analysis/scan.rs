@@ -5,7 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::finding::Finding;
 use super::report::{Coverage, Report};
 use super::rules;
-use super::{Cost, Facts, Maturity, Rule, Severity, Verdict, severity, story};
+use super::story::{self, Story};
+use super::{Cost, Facts, Maturity, Rule, Severity, Verdict, severity};
 use crate::Checkpoint;
 use crate::int::usize_of;
 
@@ -94,6 +95,8 @@ pub(super) fn wild(pattern: &[u8], text: &[u8]) -> bool {
 pub struct Scan {
     /// The findings: the worst first, those of one story together.
     pub findings: Vec<Finding>,
+    /// The stories, the worst first.
+    pub stories: Vec<Story>,
     /// How far each rule could look, in the order of their ids. Rules that were not selected are not here.
     pub coverage: Vec<(&'static Rule, Coverage)>,
 }
@@ -127,13 +130,13 @@ impl Scan {
             }
         }
         severity::raise(&mut findings);
-        story::group(&facts, &mut findings);
-        Scan { findings, coverage }
+        let stories = story::group(&facts, &mut findings);
+        Scan { findings, stories, coverage }
     }
 
     /// The scan of a checkpoint with the default rules. It is done once and kept with the checkpoint.
     pub fn of(checkpoint: &Checkpoint) -> &Scan {
-        static EMPTY: Scan = Scan { findings: Vec::new(), coverage: Vec::new() };
+        static EMPTY: Scan = Scan { findings: Vec::new(), stories: Vec::new(), coverage: Vec::new() };
         checkpoint.attached(|| Scan::run(checkpoint, &Selection::default())).unwrap_or(&EMPTY)
     }
 

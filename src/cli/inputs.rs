@@ -11,6 +11,8 @@ struct Named<'a> {
     archives: Vec<PathBuf>,
     fleet: Option<&'a FleetArgs>,
     patterns: &'a [PathBuf],
+    /// Other files: baselines and suppressions.
+    files: Vec<PathBuf>,
     /// Whether the query is read from standard input.
     query: bool,
 }
@@ -22,6 +24,10 @@ impl<'a> Named<'a> {
         match &cli.command {
             Command::Show(args) => fleet(&args.archives, &args.fleet),
             Command::Inspect(args) => fleet(&args.archives, &args.fleet),
+            Command::Scan(args) => {
+                let files = args.baseline.iter().chain(&args.suppress).cloned().collect();
+                Named { files, ..fleet(&args.archives, &args.fleet) }
+            }
             // Names of tables are not files, even if a file has the same name.
             Command::Table(args) if !args.list => {
                 let is_archive = |name: &&PathBuf| name.to_str().and_then(table::find).is_none();
@@ -35,10 +41,10 @@ impl<'a> Named<'a> {
             Command::Decode(args) => Named { archives: vec![decode::path_of(&args.input)], ..Named::default() },
             #[cfg(feature = "query")]
             Command::Query(args) => {
-                let (archives, sql) = super::query::split(args);
-                Named { query: sql.is_none(), ..fleet(&archives, &args.fleet) }
+                let split = super::query::split(args);
+                Named { query: split.queries.is_empty(), ..fleet(&split.archives, &args.fleet) }
             }
-            Command::Table(_) | Command::Schema(_) | Command::Completions(_) | Command::Man => Named::default(),
+            Command::Table(_) | Command::Schema(_) | Command::Completions(_) | Command::Man(_) => Named::default(),
         }
     }
 
@@ -51,6 +57,7 @@ impl<'a> Named<'a> {
             ("by --files-from", lists),
             ("by --parent", count(&cli.global.parent)),
             ("by --patterns", count(self.patterns)),
+            ("by --baseline or --suppress", count(&self.files)),
             ("for the query", usize::from(self.query)),
         ];
         uses.into_iter().flat_map(|(what, count)| std::iter::repeat_n(what, count)).collect()
@@ -72,6 +79,7 @@ pub(crate) fn of(cli: &Cli) -> Result<Vec<PathBuf>, Failure> {
         None => paths.extend(named.archives),
     }
     paths.extend(named.patterns.iter().cloned());
+    paths.extend(named.files);
     paths.extend(named.query.then(|| PathBuf::from("-")));
     Ok(paths)
 }
@@ -100,6 +108,7 @@ pub(crate) fn written(cli: &Cli) -> Vec<&Path> {
     match &cli.command {
         Command::Memparse(args) => paths.extend(args.dump.as_deref()),
         Command::Table(args) => paths.extend(args.output_dir.as_deref()),
+        Command::Scan(args) => paths.extend(args.write_baseline.as_deref()),
         _ => {}
     }
     paths.retain(|path| *path != Path::new("-"));

@@ -22,15 +22,19 @@ mod list;
 mod memparse;
 mod misspelt;
 mod newfile;
+mod no_input;
 mod open;
 mod outputs;
 mod processes;
+mod progress;
 #[cfg(feature = "query")]
 mod query;
 mod record;
 mod rows;
+mod scan;
 mod screen;
 mod show;
+mod shown;
 mod signals;
 mod sizes;
 mod sorter;
@@ -38,6 +42,7 @@ mod stdout;
 mod table;
 mod table_file;
 mod waiting;
+mod wide;
 mod wildcard;
 
 use std::env;
@@ -111,6 +116,7 @@ fn run(cli: &Cli) -> Outcome {
         Command::Show(args) => show::run(args, &cli.global),
         Command::List(args) => list::run(args, &cli.global),
         Command::Inspect(args) => inspect::run(args, &cli.global),
+        Command::Scan(args) => scan::run(args, &cli.global),
         Command::Memparse(args) => memparse::run(args, &cli.global),
         Command::Core(args) => core::run(args, &cli.global),
         Command::Table(args) => table::run(args, &cli.global),
@@ -118,7 +124,7 @@ fn run(cli: &Cli) -> Outcome {
         Command::Extract(args) => extract::run(args, &cli.global),
         Command::Schema(args) => describe::schema_of(args, &cli.global),
         Command::Completions(args) => describe::completions(args, &cli.global),
-        Command::Man => describe::man(&cli.global),
+        Command::Man(_) => describe::man(&cli.global),
         #[cfg(feature = "query")]
         Command::Query(args) => query::run(args, &cli.global),
     }

@@ -1,5 +1,5 @@
 //! Turns rows into bytes: text, JSON, NDJSON, CSV, trees, documents for SIEMs. One format per file. No format knows
-//! where rows come from.
+//! where rows come from: a format sees a [`Row`](crate::tables::Row), and for documents the [`Origin`] that they are from.
 
 mod bulk;
 mod community_id;
@@ -8,6 +8,7 @@ pub mod decode;
 mod document;
 mod ecs;
 mod encoder;
+mod finding;
 mod format;
 mod grid;
 mod hec;
@@ -15,11 +16,13 @@ mod hexdump;
 mod json;
 mod kind;
 mod known;
+mod line;
 mod ndjson;
 mod ocsf;
 mod origin;
 #[cfg(feature = "parquet")]
 mod parquet;
+mod scan;
 mod schema;
 mod style;
 mod table;
@@ -43,6 +46,7 @@ pub(crate) use json::to_text as json_of;
 pub use origin::Origin;
 #[cfg(feature = "parquet")]
 pub use parquet::Cells as TypedCells;
+pub use scan::{Rarity, ScanText, explain};
 pub use schema::{SchemaForm, schema_in};
 pub use style::{Columns, Style};
 pub use template::{SearchEngine, index_template};

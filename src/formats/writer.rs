@@ -30,6 +30,11 @@ impl<W: Write> RowWriter<W> {
         RowWriter { out, encoder: Encoder::new(style), begun: false, sheet: None }
     }
 
+    /// Its output, for text around the rows.
+    pub fn out_mut(&mut self) -> &mut W {
+        &mut self.out
+    }
+
     /// The encoder of its rows.
     pub fn encoder(&mut self) -> &mut Encoder {
         &mut self.encoder

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod archives;
+mod arguments;
 mod beside;
 mod command;
 mod core;
@@ -45,6 +46,7 @@ mod readme;
 mod recovered;
 mod remains;
 mod row_schema;
+mod scan;
 mod schema;
 mod schema_forms;
 mod screens;

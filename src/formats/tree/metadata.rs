@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use super::line::{Line, Role};
 use super::{Overview, Page};
 use crate::formats::escape;
+use crate::formats::line::{Line, Role};
 
 pub(super) fn write(overview: &Overview, page: &mut Page) {
     let Some(container) = &overview.container else { return };

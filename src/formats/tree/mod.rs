@@ -5,7 +5,7 @@ mod changes;
 mod files;
 mod header;
 mod isolation;
-mod line;
+
 mod maps;
 mod metadata;
 mod mounts;
@@ -22,11 +22,11 @@ use std::collections::HashMap;
 
 use bstr::BString;
 
-use self::line::{Line, Role};
 pub use self::networks::Networks;
 pub use self::waiting::Waiting;
 use super::escape;
 use super::text::broken;
+use crate::formats::line::{Line, Role};
 use crate::model::ids::Pid;
 use crate::tables::{
     Container, Holding, Isolation, Mapping, Mount, OpenFile, OpenSocket, Process, ProcessEnv, RecoveredFile,

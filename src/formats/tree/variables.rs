@@ -5,9 +5,9 @@ use std::collections::hash_map::Entry;
 
 use bstr::BString;
 
-use super::line::{Line, Role};
 use super::{Overview, Page, heading};
 use crate::formats::escape;
+use crate::formats::line::{Line, Role};
 use crate::model::ids::Pid;
 use crate::tables::ProcessEnv;
 

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 use unicode_width::UnicodeWidthStr;
 
-use crate::formats::text::marked;
+use super::text::marked;
 
 /// The role of a part, which decides its colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

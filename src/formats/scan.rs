@@ -1,0 +1,236 @@
+//! The text of a scan, for people: a verdict, stories, findings, what was not looked at.
+
+use super::line::{Line, Role};
+use super::text::wrapped;
+use super::units;
+use crate::analysis::{CANNOT_SHOW, Finding, Rule, Scan, Severity, Story, Verdict};
+use crate::escape::escape;
+use crate::formats::tree::Look;
+
+/// Width without a screen.
+const WIDTH: usize = 100;
+/// Minimum width of wrapped text.
+const LEAST: usize = 24;
+/// Findings of a story that are told in full. The rest are one line each.
+const FULL: usize = 12;
+
+/// In how many of how many checkpoints of a fleet a finding is, by its id.
+pub type Rarity<'s> = dyn Fn(&str) -> (usize, usize) + 's;
+
+/// What to print.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub struct ScanText<'s> {
+    /// What was scanned: the container, its image, the time.
+    pub subject: &'s str,
+    /// The archive as a shell reads its name.
+    pub archive: &'s str,
+    /// The mildest severity of findings that are printed.
+    pub least: Severity,
+    /// In how many of how many checkpoints of a fleet each finding is, by its id.
+    pub rarity: Option<&'s Rarity<'s>>,
+}
+
+impl std::fmt::Debug for ScanText<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ScanText").field("subject", &self.subject).finish_non_exhaustive()
+    }
+}
+
+impl<'s> ScanText<'s> {
+    /// The text of a scan of an archive.
+    pub fn new(subject: &'s str, archive: &'s str) -> Self {
+        ScanText { subject, archive, least: Severity::Medium, rarity: None }
+    }
+
+    /// The text. Each line ends with a newline.
+    pub fn render(&self, scan: &Scan, look: Look) -> String {
+        let mut page = Page { look, text: String::new() };
+        page.line(&Line::of(Role::Title, escape(self.subject.as_bytes())));
+        let verdict = scan.verdict();
+        let role = if verdict >= Verdict::Likely {
+            Role::Alarm
+        } else if verdict == Verdict::Suspicious {
+            Role::Notable
+        } else {
+            Role::Plain
+        };
+        page.line(&Line::of(role, verdict.sentence()));
+        page.line(&Line::of(Role::Faint, counts(scan, self.least)));
+        for story in scan.stories.iter().filter(|story| self.shows(scan, story)) {
+            self.story(scan, story, &mut page);
+        }
+        self.end(scan, &mut page);
+        page.text
+    }
+
+    fn wants(&self, finding: &Finding) -> bool {
+        finding.suppressed.is_none() && finding.severity >= self.least
+    }
+
+    fn shows(&self, scan: &Scan, story: &Story) -> bool {
+        scan.findings.iter().any(|finding| finding.story == story.number && self.wants(finding))
+    }
+
+    fn story(&self, scan: &Scan, story: &Story, page: &mut Page) {
+        let findings: Vec<&Finding> =
+            scan.findings.iter().filter(|finding| finding.story == story.number && self.wants(finding)).collect();
+        page.text.push('\n');
+        if findings.len() > 1 {
+            page.flow(Role::Title, &escape(story.headline.as_bytes()), 0, 2);
+        }
+        for (number, finding) in findings.iter().enumerate() {
+            self.finding(finding, number < FULL, page);
+        }
+    }
+
+    fn finding(&self, finding: &Finding, full: bool, page: &mut Page) {
+        let mut head = Line::of(role_of(finding.severity), format!("{:<8} ", finding.severity.as_str()));
+        head.push(Role::Plain, finding.rule.title);
+        head.push(Role::Faint, format!("  {}", finding.rule.id));
+        if let Some((n, m)) = self.rarity.map(|rarity| rarity(&finding.id())) {
+            head.push(Role::Notable, format!("  in {n} of {m}"));
+        }
+        page.line(&head);
+        page.flow(Role::Plain, &finding.sentence, 9, 9);
+        if !full {
+            return;
+        }
+        for reason in &finding.reasons {
+            page.flow(Role::Faint, &format!("Severity {reason}."), 9, 9);
+        }
+        if !finding.benign.is_empty() {
+            page.flow(Role::Faint, &format!("Innocent if: {}", lower_first(&finding.benign)), 9, 9);
+        }
+        page.command(&finding.next.command(self.archive), 9);
+    }
+
+    /// What was not looked at, and what cannot be seen.
+    fn end(&self, scan: &Scan, page: &mut Page) {
+        page.text.push('\n');
+        let unchecked: Vec<(&Rule, u64)> = scan
+            .coverage
+            .iter()
+            .filter(|(_, coverage)| coverage.not_checked > 0)
+            .map(|(rule, coverage)| (*rule, coverage.not_checked))
+            .collect();
+        let mut covered = format!("{} looked.", units::count(scan.coverage.len(), "rule"));
+        if !unchecked.is_empty() {
+            let ids: Vec<&str> = unchecked.iter().take(4).map(|(rule, _)| rule.id).collect();
+            let more = unchecked.len().saturating_sub(ids.len());
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            covered.push_str(&format!(" Not everything could be checked by {}{more}: ", ids.join(", ")));
+            page.flow(Role::Faint, &covered, 0, 0);
+            page.command(&format!("cryoscope table rule_coverage {} --where 'not_checked>0'", self.archive), 2);
+        } else {
+            page.flow(Role::Faint, &covered, 0, 0);
+        }
+        page.flow(Role::Faint, CANNOT_SHOW, 0, 0);
+    }
+}
+
+/// The counts of findings by severity, and how many are not shown.
+fn counts(scan: &Scan, least: Severity) -> String {
+    let mut shown = Vec::new();
+    let mut hidden = Vec::new();
+    for severity in Severity::ALL.into_iter().rev() {
+        let count = scan.count(severity);
+        if count > 0 {
+            let list = if severity >= least { &mut shown } else { &mut hidden };
+            list.push(format!("{count} {}", severity.as_str()));
+        }
+    }
+    let suppressed = scan.findings.iter().filter(|finding| finding.suppressed.is_some()).count();
+    let mut text = if shown.is_empty() { "No findings".to_owned() } else { shown.join(" · ") };
+    if !hidden.is_empty() {
+        text.push_str(&format!(" ({} not shown)", hidden.join(", ")));
+    }
+    if suppressed > 0 {
+        text.push_str(&format!(" ({suppressed} suppressed)"));
+    }
+    text
+}
+
+/// The colour of a severity.
+pub(super) fn role_of(severity: Severity) -> Role {
+    match severity {
+        Severity::Critical | Severity::High => Role::Alarm,
+        Severity::Medium => Role::Notable,
+        Severity::Low => Role::Plain,
+        Severity::Info => Role::Faint,
+    }
+}
+
+/// The text of a rule's card: what `scan --explain` prints.
+pub fn explain(rule: &Rule, look: Look) -> String {
+    let mut page = Page { look, text: String::new() };
+    page.line(&Line::of(Role::Title, format!("{} {}: {}", rule.id, rule.slug, rule.title)));
+    let facts = format!(
+        "severity {} · {} · version {} · ATT&CK {}",
+        rule.severity.as_str(),
+        rule.maturity.as_str(),
+        rule.version,
+        if rule.attack.is_empty() { "-".to_owned() } else { rule.attack.join(", ") }
+    );
+    page.line(&Line::of(Role::Faint, facts));
+    page.text.push('\n');
+    for paragraph in rule.help.split("\n\n") {
+        page.flow(Role::Plain, paragraph, 0, 0);
+        page.text.push('\n');
+    }
+    page.flow(Role::Plain, &format!("Why it matters: {}", rule.why), 0, 0);
+    page.text.push('\n');
+    page.line(&Line::of(Role::Title, "Innocent causes"));
+    for cause in rule.benign {
+        page.flow(Role::Plain, &format!("- {cause}"), 0, 2);
+    }
+    page.text
+}
+
+/// A sentence as the end of another.
+fn lower_first(text: &str) -> String {
+    let mut chars = text.chars();
+    match (chars.next(), chars.clone().next()) {
+        // Not a name or an abbreviation.
+        (Some(first), second) if first.is_uppercase() && second.is_none_or(char::is_lowercase) => {
+            first.to_lowercase().chain(chars).collect()
+        }
+        _ => text.to_owned(),
+    }
+}
+
+struct Page {
+    look: Look,
+    text: String,
+}
+
+impl Page {
+    fn width(&self) -> usize {
+        self.look.width.unwrap_or(WIDTH)
+    }
+
+    fn line(&mut self, line: &Line) {
+        self.text.push_str(&line.render(self.look.width, self.look.color));
+        self.text.push('\n');
+    }
+
+    /// Text in as many lines as it needs.
+    fn flow(&mut self, role: Role, text: &str, first: usize, rest: usize) {
+        let room = self.width().saturating_sub(first.max(rest)).max(LEAST);
+        for (number, line) in wrapped(text, room).into_iter().enumerate() {
+            let indent = if number == 0 { first } else { rest };
+            let mut indented = Line::of(Role::Plain, " ".repeat(indent));
+            indented.push(role, line);
+            self.text.push_str(&indented.render(None, self.look.color));
+            self.text.push('\n');
+        }
+    }
+
+    /// A command, never broken: it is there to be copied.
+    fn command(&mut self, command: &str, indent: usize) {
+        let mut line = Line::of(Role::Plain, " ".repeat(indent));
+        line.push(Role::Peer, escape(command.as_bytes()));
+        self.text.push_str(&line.render(None, self.look.color));
+        self.text.push('\n');
+    }
+}

@@ -1,0 +1,3 @@
+//! What rules find in real archives, and where they are silent.
+
+mod process;
