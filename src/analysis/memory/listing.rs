@@ -34,8 +34,13 @@ const NUMBERS: u32 = 470;
 impl Machine {
     /// The machine of a process.
     pub(super) fn of(process: &ProcessFacts<'_>) -> Option<Self> {
-        let is_compat =
-            || process.task.leader().and_then(crate::model::process::Thread::registers).is_some_and(|registers| registers.compat);
+        let is_compat = || {
+            process
+                .task
+                .leader()
+                .and_then(crate::model::process::Thread::registers)
+                .is_some_and(|registers| registers.compat)
+        };
         match process.task.arch()? {
             Arch::X86_64 if is_compat() => Some(Machine::X86_32),
             Arch::X86_64 => Some(Machine::X86_64),
