@@ -147,11 +147,10 @@ fn found(facts: &Facts<'_>, process: &ProcessFacts<'_>, mapping: &Mapping, why: 
     let mut severity = match why {
         Why::Writable | Why::Hidden if by_name || (is_module && !is_hidden(path)) => Severity::Low,
         Why::Writable | Why::Hidden if !is_library || is_hidden(path) => Severity::High,
-        Why::Writable | Why::Hidden => Severity::Medium,
         Why::Deleted if is_replaced || is_packaged(facts, path) || is_module => Severity::Info,
         // Most likely an upgrade: only root writes there.
         Why::Deleted if is_of_system => Severity::Low,
-        Why::Deleted => Severity::Medium,
+        Why::Writable | Why::Hidden | Why::Deleted => Severity::Medium,
         Why::Added if is_packaged(facts, path) || is_module => Severity::Info,
         Why::Added => Severity::Low,
     };

@@ -1,7 +1,5 @@
 //! MEM-025: the mapping of a file can be written to and executed.
 
-use bstr::BString;
-
 use super::super::card::rule;
 use super::super::facts::{Place, ProcessFacts};
 use super::super::vocabulary::{is_hidden, is_world_writable, without_numbers};
