@@ -1,3 +1,4 @@
 //! What rules find in real archives, and where they are silent.
 
+mod memory;
 mod process;

@@ -10,7 +10,7 @@ use super::super::{Confidence, Evidence, Facts, Link, Next, Report, Severity, Su
 use super::benign_memfds::maker_of;
 use super::code::{about, bytes_at, is_executable, len, sha256, with_program};
 use super::image::Image;
-use super::runtime::{Runtime, runtime};
+use super::runtime::{Runtime, runtime, small_maker};
 use crate::tables::Mapping;
 
 rule! {
@@ -73,7 +73,10 @@ fn program(facts: &Facts<'_>, report: &mut Report<'_>, process: &ProcessFacts<'_
         } else {
             "Practically none for a program: a container runtime does this for a moment, ordinary services do not."
         })
-        .next(Next::Extract { what: "recovered", path: Some(process.program.path.as_ref().map_or_else(String::new, ToString::to_string)) })
+        .next(Next::Extract {
+            what: "recovered",
+            path: Some(process.program.path.as_ref().map_or_else(String::new, ToString::to_string)),
+        })
         .evidence(Evidence::process(pid).with("path", Some(&path)).with("cmdline", process.row.cmdline.as_ref()));
     if let Some(mapping) = mapped {
         finding = finding.evidence(contents(facts, mapping));
@@ -82,20 +85,30 @@ fn program(facts: &Facts<'_>, report: &mut Report<'_>, process: &ProcessFacts<'_
 }
 
 /// A mapping of a memfd is executable.
-fn library(facts: &Facts<'_>, report: &mut Report<'_>, process: &ProcessFacts<'_>, mapping: &Mapping, runs: Option<Runtime>) {
+fn library(
+    facts: &Facts<'_>,
+    report: &mut Report<'_>,
+    process: &ProcessFacts<'_>,
+    mapping: &Mapping,
+    runs: Option<Runtime>,
+) {
     let name = name_of(&mapping.path);
     let head = facts.space(process.pid()).map(|space| bytes_at(&space, mapping.start.0, 4096)).unwrap_or_default();
     // The first page of the file may be in another mapping.
-    let first = process.mappings().iter().find(|other| other.path == mapping.path && other.offset == 0 && other.kind == "memfd");
-    let first = first.and_then(|first| Some(bytes_at(&facts.space(process.pid())?, first.start.0, 4096))).unwrap_or_default();
+    let first = process
+        .mappings()
+        .iter()
+        .find(|other| other.path == mapping.path && other.offset == 0 && other.kind == "memfd");
+    let first =
+        first.and_then(|first| Some(bytes_at(&facts.space(process.pid())?, first.start.0, 4096))).unwrap_or_default();
     let is_elf = [&head, &first].iter().any(|page| Image::read(page).is_some() || page.starts_with(b"\x7fELF"));
     let maker = maker_of(name);
+    let runs = runs.or_else(|| maker.and_then(|_| small_maker(facts, process, mapping, &head)));
     let severity = match (is_elf, &runs, maker) {
-        (true, ..) => Severity::High,
+        (true, ..) | (false, None, None) => Severity::High,
         (false, Some(_), Some(_)) => Severity::Info,
         (false, Some(_), None) => Severity::Low,
         (false, None, Some(_)) => Severity::Medium,
-        (false, None, None) => Severity::High,
     };
     let mut identity = process.identity();
     identity.push(BString::from(name));
@@ -108,12 +121,16 @@ fn library(facts: &Facts<'_>, report: &mut Report<'_>, process: &ProcessFacts<'_
         mapping.permissions
     );
     if let Some(runs) = runs.as_ref().filter(|_| !is_elf) {
-        sentence.push_str(&format!("; {} compiles code as it runs", runs.name));
+        super::super::words::add(&mut sentence, format_args!("; {} compiles code as it runs", runs.name));
     }
     sentence.push('.');
     let benign = match (&runs, is_elf) {
-        (Some(runs), false) => format!("{} maps compiled code twice in this way: {} belongs to the image.", runs.name, shown(&runs.file)),
-        (_, true) => "A program that loads a library that it carries within itself: ask what this program is.".to_owned(),
+        (Some(runs), false) => {
+            format!("{} maps compiled code twice in this way: {} belongs to the image.", runs.name, shown(&runs.file))
+        }
+        (_, true) => {
+            "A program that loads a library that it carries within itself: ask what this program is.".to_owned()
+        }
         _ => "A runtime that is not known here and maps its compiled code twice.".to_owned(),
     };
     let mut finding = about(&RULE, facts, process, mapping)
@@ -133,7 +150,9 @@ fn library(facts: &Facts<'_>, report: &mut Report<'_>, process: &ProcessFacts<'_
 
 fn contents(facts: &Facts<'_>, mapping: &Mapping) -> Evidence {
     let hash = facts.space(mapping.pid).and_then(|space| sha256(&space, mapping.start.0, mapping.end.0));
-    Evidence::memory(facts, mapping.pid, mapping.start.0, len(mapping)).with_sha256(hash).with_note("the beginning of the mapping")
+    Evidence::memory(facts, mapping.pid, mapping.start.0, len(mapping))
+        .with_sha256(hash)
+        .with_note("the beginning of the mapping")
 }
 
 #[cfg(test)]

@@ -59,7 +59,9 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         }
         for (_, _, registers) in threads(process) {
             let Some(pointer) = registers.stack_pointer.map(|pointer| pointer.0) else { continue };
-            let Some(mapping) = mapping_at(process, pointer).filter(|mapping| !is_executable(mapping)) else { continue };
+            let Some(mapping) = mapping_at(process, pointer).filter(|mapping| !is_executable(mapping)) else {
+                continue;
+            };
             if !report.look() {
                 return;
             }
@@ -112,8 +114,7 @@ fn add(
         (true, false) if is_weak => Severity::Low,
         (true, false) if stands => Severity::Critical,
         (true, false) => Severity::High,
-        (true, true) => Severity::Medium,
-        (false, false) => Severity::Medium,
+        (true, true) | (false, false) => Severity::Medium,
         (false, true) => Severity::Info,
     };
     let mut what: Vec<&str> = Vec::new();
@@ -122,8 +123,11 @@ fn add(
             what.push(one.shape.what);
         }
     }
-    let destinations: Vec<String> =
-        found.iter().filter_map(|one| one.shape.destination).map(|(address, port)| format!("{address}:{port}")).collect();
+    let destinations: Vec<String> = found
+        .iter()
+        .filter_map(|one| one.shape.destination)
+        .map(|(address, port)| format!("{address}:{port}"))
+        .collect();
     let mut sentence = format!(
         "{} has code in {} of {} ({}) that {}",
         process.title(),
@@ -134,11 +138,16 @@ fn add(
     );
     if let Some(first) = destinations.first() {
         let public = found.iter().filter_map(|one| one.shape.destination).any(|(address, _)| is_public(address.into()));
-        sentence.push_str(&format!("; it is made for {first}{}", if public { ", a public address" } else { "" }));
+        super::super::words::add(
+            &mut sentence,
+            format_args!("; it is made for {first}{}", if public { ", a public address" } else { "" }),
+        );
     }
     sentence.push('.');
     let mut hash = Sha256::new();
-    found.iter().for_each(|one| hash.update(&one.code));
+    for one in found {
+        hash.update(&one.code);
+    }
     let mut finding = about(&RULE, facts, process, mapping)
         .severity(severity)
         .confidence(if found.len() > 1 && is_code { Confidence::High } else { Confidence::Medium })

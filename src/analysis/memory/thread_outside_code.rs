@@ -7,7 +7,7 @@ use super::super::words::shown;
 use super::super::{Confidence, Evidence, Facts, Finding, Next, Report, Severity, Subject};
 use super::code::{bytes_at, is_executable, is_kernels, is_unbacked, kind_words, mapping_at, row, with_program};
 use super::listing::Machine;
-use super::runtime::runtime;
+use super::runtime::{looks_compiled, maker};
 use super::stacks::threads;
 use crate::model::ids::Tid;
 use crate::model::registers::Registers;
@@ -48,9 +48,8 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
                 continue;
             };
             let mapping = mapping_at(process, ip);
-            let is_code = mapping.is_some_and(|mapping| {
-                is_kernels(mapping) || is_executable(mapping) && !is_unbacked(mapping)
-            });
+            let is_code =
+                mapping.is_some_and(|mapping| is_kernels(mapping) || is_executable(mapping) && !is_unbacked(mapping));
             if !is_code {
                 report.add(found(facts, process, tid, name, &registers, ip));
             }
@@ -58,7 +57,14 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
     }
 }
 
-fn found(facts: &Facts<'_>, process: &ProcessFacts<'_>, tid: Tid, name: &[u8], registers: &Registers, ip: u64) -> Finding {
+fn found(
+    facts: &Facts<'_>,
+    process: &ProcessFacts<'_>,
+    tid: Tid,
+    name: &[u8],
+    registers: &Registers,
+    ip: u64,
+) -> Finding {
     let pid = process.pid();
     let mapping = mapping_at(process, ip);
     let machine = Machine::of(process);
@@ -69,22 +75,26 @@ fn found(facts: &Facts<'_>, process: &ProcessFacts<'_>, tid: Tid, name: &[u8], r
         let before = bytes_at(space, ip.saturating_sub(len), len);
         machine.is_syscall(&before) || machine.is_syscall(&bytes_at(space, ip, len))
     });
-    let runs = runtime(facts, process).filter(|_| mapping.is_some_and(is_executable));
+    let code = mapping.filter(|mapping| is_executable(mapping));
+    let runs = code.and_then(|mapping| maker(facts, process, mapping));
     let severity = match (mapping, &runs, waits) {
         (Some(mapping), None, true) if is_executable(mapping) => Severity::Critical,
+        (Some(mapping), None, false) if looks_compiled(facts, process, mapping) => Severity::Medium,
         (_, None, _) => Severity::High,
         (_, Some(_), true) => Severity::Medium,
         (_, Some(_), false) => Severity::Info,
     };
     let place = match mapping {
         None => "in no memory at all".to_owned(),
-        Some(mapping) if !is_executable(mapping) => format!("in memory that cannot be executed ({})", mapping.permissions),
+        Some(mapping) if !is_executable(mapping) => {
+            format!("in memory that cannot be executed ({})", mapping.permissions)
+        }
         Some(mapping) => format!("in {} ({})", kind_words(mapping), mapping.permissions),
     };
     let doing = if waits { ", and waits there in a call of the kernel" } else { "" };
     let mut sentence = format!("Thread {tid} ({}) of {} stands {place}{doing}", shown(name), lower(&process.title()));
     if let Some(runs) = &runs {
-        sentence.push_str(&format!("; {} compiles code as it runs", runs.name));
+        super::super::words::add(&mut sentence, format_args!("; {} compiles code as it runs", runs.name));
     }
     sentence.push('.');
     let mut identity = process.identity();
@@ -92,7 +102,10 @@ fn found(facts: &Facts<'_>, process: &ProcessFacts<'_>, tid: Tid, name: &[u8], r
     let benign = match &runs {
         Some(runs) => format!("{} compiles code as it runs: {} belongs to the image.", runs.name, shown(&runs.file)),
         None if mapping.is_none() => "A library that was unloaded at this very moment.".to_owned(),
-        None => "A just-in-time compiler that is not known here: it would be in the program or in one of its libraries.".to_owned(),
+        None => {
+            "A just-in-time compiler that is not known here: it would be in the program or in one of its libraries."
+                .to_owned()
+        }
     };
     let around = ip.saturating_sub(32);
     let next = mapping.map_or(Next::rows_of("threads", pid), |mapping| Next::Memory {
