@@ -134,23 +134,6 @@ impl<'c> Facts<'c> {
         let Some(path) = &process.program.path else { return false };
         process.program.memfd || self.files().at(path).any(|file| file.place != Place::Deleted && !file.engine_noise)
     }
-
-    /// Whether a package manager works or worked in the container: its process, or its database among the changes.
-    pub fn has_package_changes(&self) -> bool {
-        const DATABASES: [&str; 5] = [
-            "/var/lib/dpkg/status",
-            "/lib/apk/db/installed",
-            "/var/lib/rpm/rpmdb.sqlite",
-            "/var/lib/rpm/Packages",
-            "/usr/lib/sysimage/rpm/rpmdb.sqlite",
-        ];
-        DATABASES.iter().any(|path| self.files().is_changed(path.as_bytes()))
-            || self.living().any(|process| {
-                ["dpkg", "apt", "apt-get", "dnf", "yum", "rpm", "apk", "unattended-upgr"]
-                    .iter()
-                    .any(|name| has_name(process.program.base(), name))
-            })
-    }
 }
 
 /// Whether a program starts others as its work.

@@ -25,6 +25,9 @@ rule! {
     check: check,
 }
 
+/// Programs whose first bytes are shown.
+const READ_MOST: usize = 64;
+
 /// Tools that run what they have built or unpacked in a folder for temporary files.
 const BUILDERS: [&str; 9] = [
     "/go-build",
@@ -57,6 +60,7 @@ const MANAGERS: [&str; 14] = [
 ];
 
 fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
+    let mut read = 0_usize;
     for process in facts.living() {
         let Some(_) = &process.program.path else {
             report.not_checked("the program of a process is not recorded");
@@ -102,7 +106,8 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             .evidence(row_of(process));
         match facts.files().at(&path).find(|file| !matches!(file.place, Place::Deleted | Place::Ghost)) {
             Some(file) => {
-                let head = facts.files().head(file, 64);
+                read = read.saturating_add(1);
+                let head = if read <= READ_MOST { facts.files().head(file, 64) } else { Default::default() };
                 let member = file.member.clone().unwrap_or_default();
                 let note = format!("the program, {}", file.place.words());
                 let row = match file.offset {
