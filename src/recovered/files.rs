@@ -92,6 +92,14 @@ impl<'c> RecoveredFiles<'c> {
         let _ = self.pieces(file, take);
     }
 
+    /// Offset of the contents of a file in the inflated nested archive that has them. `None` if they are elsewhere.
+    pub(crate) fn offset(&self, file: &RecoveredFile) -> Option<u64> {
+        match file.stored {
+            Stored::Inner { tar, member } => Some(self.tars.get(tar)?.get(member)?.offset),
+            _ => None,
+        }
+    }
+
     fn pieces(
         &self,
         file: &RecoveredFile,

@@ -4,10 +4,13 @@
 mod container;
 mod files;
 mod invocation;
+mod kinds;
 mod network;
 mod origin;
+mod packages;
 mod process;
 mod stdio;
+mod uses;
 
 use std::cell::OnceCell;
 use std::collections::HashMap;
@@ -17,10 +20,13 @@ use bstr::{BStr, ByteSlice};
 pub use self::container::SpecFacts;
 pub use self::files::{ChangedFile, FileFacts, Place};
 pub use self::invocation::Invocation;
+pub use self::kinds::{Kind, Kinds};
 pub use self::network::SocketFacts;
 pub use self::origin::is_starter;
+pub use self::packages::{Manager, PackageFacts};
 pub use self::process::{ProcessFacts, Program};
 pub use self::stdio::{Behind, Channel, Direction, Relay, StdioFacts, destination, is_connection, path_of, remote};
+pub use self::uses::Uses;
 use super::plan::Hits;
 use crate::Checkpoint;
 use crate::archive::MemberKind;
@@ -39,6 +45,9 @@ pub struct Facts<'c> {
     members: OnceCell<HashMap<&'c BStr, u64>>,
     hits: OnceCell<Hits>,
     stdio: OnceCell<StdioFacts>,
+    kinds: OnceCell<Kinds>,
+    packages: OnceCell<PackageFacts>,
+    uses: OnceCell<Uses>,
 }
 
 impl std::fmt::Debug for Facts<'_> {
@@ -61,6 +70,9 @@ impl<'c> Facts<'c> {
             members: OnceCell::new(),
             hits: OnceCell::new(),
             stdio: OnceCell::new(),
+            kinds: OnceCell::new(),
+            packages: OnceCell::new(),
+            uses: OnceCell::new(),
         }
     }
 
@@ -153,6 +165,44 @@ impl<'c> Facts<'c> {
     }
 }
 
+impl Facts<'_> {
+    /// What changed and recovered files are by their first bytes.
+    pub fn kinds(&self) -> &Kinds {
+        self.kinds.get_or_init(|| Kinds::read(self.files()))
+    }
+
+    /// What databases of package managers among the changes list.
+    pub fn packages(&self) -> &PackageFacts {
+        self.packages.get_or_init(|| PackageFacts::read(self.files()))
+    }
+
+    /// Which processes run and map a file.
+    pub fn uses(&self) -> &Uses {
+        self.uses.get_or_init(|| Uses::read(&self.processes))
+    }
+
+    /// When the first process started, or else when the container was created.
+    pub fn started(&self) -> Option<jiff::Timestamp> {
+        let facts = &self.model().container().facts;
+        facts.started.or(facts.created)
+    }
+
+    /// Whole minutes from the start of the container to a time. Negative before it.
+    pub fn minutes_after_start(&self, time: jiff::Timestamp) -> Option<i64> {
+        Some(time.as_second().saturating_sub(self.started()?.as_second()).div_euclid(60))
+    }
+
+    /// A living process that runs one of these programs from the image.
+    pub fn runs_from_image(&self, names: &[&str]) -> Option<&ProcessFacts<'_>> {
+        let is_one = |process: &&ProcessFacts<'_>| {
+            names.iter().any(|name| name.as_bytes() == process.program.base())
+                && !process.program.deleted
+                && process.program.path.as_ref().is_some_and(|path| self.files().is_in_image(path))
+        };
+        self.living().find(is_one)
+    }
+}
+
 /// Removes the mark of a deleted file that the kernel appends to paths.
 pub(super) fn without_deleted(path: &[u8]) -> (&[u8], bool) {
     match path.strip_suffix(b" (deleted)") {
@@ -162,6 +212,6 @@ pub(super) fn without_deleted(path: &[u8]) -> (&[u8], bool) {
 }
 
 /// The last part of a path.
-pub(super) fn base(path: &[u8]) -> &[u8] {
+pub(in crate::analysis) fn base(path: &[u8]) -> &[u8] {
     path.rsplit(|&byte| byte == b'/').next().unwrap_or(path)
 }
