@@ -129,10 +129,19 @@ impl<'c> Facts<'c> {
     }
 
     /// Whether a program was put in place after the container was created: it is among the changes, or in a volume or a
-    /// file system in memory.
+    /// file system in memory. What a package manager put there does not count.
     pub fn is_program_new(&self, process: &ProcessFacts<'_>) -> bool {
         let Some(path) = &process.program.path else { return false };
-        process.program.memfd || self.files().at(path).any(|file| file.place != Place::Deleted && !file.engine_noise)
+        let is_system = [b"/usr/".as_slice(), b"/bin/", b"/sbin/", b"/lib"].iter().any(|top| path.starts_with(top));
+        // The databases of some managers cannot be read here.
+        let is_unread = || is_system && self.packages().unread().is_some();
+        process.program.memfd
+            || self.files().at(path).any(|file| {
+                file.place != Place::Deleted
+                    && !file.engine_noise
+                    && self.packages().manager_of(self.files(), file).is_none()
+                    && !(file.place == Place::Rootfs && is_unread())
+            })
     }
 }
 

@@ -74,7 +74,8 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             continue;
         }
         let path = program(process);
-        let in_image = facts.files().is_in_image(&path);
+        let in_image =
+            facts.files().is_in_image(&path) || facts.files().is_changed(&path) && !facts.is_program_new(process);
         let is_home = [b"/root/".as_slice(), b"/home/"].iter().any(|home| path.starts_with(home));
         let is_web =
             [b"/var/www/".as_slice(), b"/srv/www/", b"/usr/share/nginx/html/"].iter().any(|web| path.starts_with(web));
