@@ -1,0 +1,6 @@
+//! What rules find in real archives, and where they are silent.
+
+mod isolation;
+mod network;
+mod persistence;
+mod quality;
