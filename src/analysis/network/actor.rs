@@ -143,12 +143,15 @@ fn is_worker_code(code: &BStr) -> bool {
         .any(|word| code.contains_str(word))
 }
 
-/// Whether the program was added to the container or changed in it, and not by a package manager into its place.
+/// Whether the program was added to the container or changed in it, and neither by a package manager into its place nor to be
+/// what the container is for.
 pub(super) fn is_added(facts: &Facts<'_>, process: &ProcessFacts<'_>) -> bool {
     const OF_PACKAGES: [&str; 8] =
         ["/usr/bin/", "/usr/sbin/", "/bin/", "/sbin/", "/usr/lib/", "/lib/", "/usr/libexec/", "/lib64/"];
     let Some(path) = &process.program.path else { return false };
-    !OF_PACKAGES.iter().any(|folder| path.starts_with(folder.as_bytes())) && facts.files().is_changed(path)
+    !OF_PACKAGES.iter().any(|folder| path.starts_with(folder.as_bytes()))
+        && facts.files().is_changed(path)
+        && !is_asked_for(facts, path)
 }
 
 #[cfg(test)]
