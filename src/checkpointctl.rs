@@ -3,6 +3,8 @@
 //! Where checkpointctl prints a wrong value, such as `containerd` for another engine, the correct value is under the
 //! same key. If an engine wrote the archive but nothing tells which, the value is `containerd`, as scripts expect it
 //! for an empty specification. For images that no engine packed, which checkpointctl refuses, it is `unknown`.
+//!
+//! It is made of rows: fill a [`Report`] with those of one checkpoint, and ask for [`Report::to_json`].
 
 use std::collections::{BTreeMap, HashMap};
 

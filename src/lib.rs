@@ -30,7 +30,7 @@
 //!
 //! # Tour
 //!
-//! Data flows one way through these layers. Each knows only the layers above it.
+//! Data flows one way through these layers. Each knows only the layers above it in this table.
 //!
 //! | layer | what it gives | begin with |
 //! | --- | --- | --- |
@@ -38,10 +38,31 @@
 //! | [`archive`] | The members of a tar, a compressed tar, a directory or an OCI image. | [`Checkpoint::archive`] |
 //! | [`images`] | CRIU's images: their kinds, and the records in them. | [`Checkpoint::images`], [`Checkpoint::decoder`] |
 //! | [`model`] | The container as it was: processes, threads, files, sockets, mounts. | [`Checkpoint::model`], [`Checkpoint::details`] |
-//! | [`memory`] | Address spaces to read, search and walk; deleted files and memfds. | [`Checkpoint::memory`], [`Checkpoint::recovered`] |
-//! | [`tables`] | Everything as rows with documented columns. | [`tables::ALL`] |
+//! | [`memory`] | Address spaces to read, search and walk. | [`Checkpoint::memory`] |
+//! | [`recovered`] | Files that may be in no file system any more, and their contents. | [`Checkpoint::recovered`] |
+//! | [`Checkpoint`] | One dump: it builds each layer when it is first asked for. | [`Checkpoint::open`], [`Options`] |
+//! | [`tables`] | Everything as rows with documented columns. | [`Checkpoint::rows`], [`tables::ALL`] |
+//! | [`timeline`] | The times in rows, and what happened at each. | [`timeline::moments`] |
 //! | [`formats`] | Rows as text, JSON, CSV, Parquet and documents for a SIEM. | [`formats::RowWriter`] |
-//! | [`extract`], [`elfcore`], `query` | A checkpoint as files, as a core for a debugger, in SQL. | [`extract::extract`], [`elfcore::write()`] |
+//! | [`extract`], [`elfcore`], [`proc_view`] | A checkpoint as files, as a core for a debugger, as `/proc`. | [`extract::extract`], [`elfcore::write()`], [`proc_view::files`] |
+//! | `query`, [`checkpointctl`] | A checkpoint in SQL, and as the JSON that scripts for checkpointctl read. | `query::Database`, [`checkpointctl::Report`] |
+//!
+//! Most programs need only rows. Each table has a method of [`tables::Rows`] with its name, which returns rows with
+//! typed columns:
+//!
+//! ```
+//! # fn main() -> Result<(), cryoscope::Error> {
+//! let checkpoint = cryoscope::Checkpoint::open("fixtures/forms-reference/podman-runc.tar")?;
+//! let listening = |row: &cryoscope::tables::OpenSocket| row.state.as_deref() == Some("LISTEN");
+//! for socket in checkpoint.rows().process_open_sockets().filter(listening) {
+//!     println!("{} {:?} {:?}", socket.pid, socket.local_address, socket.local_port);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The model has what rows leave out, such as whole records of CRIU. Contents are read from [`Checkpoint::memory`],
+//! [`Checkpoint::recovered`], [`Checkpoint::rootfs`] and [`Checkpoint::volumes`].
 //!
 //! # What is missing
 //!

@@ -1,4 +1,21 @@
-//! Times of rows, and what each of them means.
+//! Times of rows, and what each of them means: when a file was changed, a line was logged, or the dump was made. A row
+//! may have several times, or none.
+//!
+//! Formats with a time for each row use it, such as Timesketch and ECS. It knows rows and their columns, and nothing of
+//! where they come from.
+//!
+//! ```
+//! # fn main() -> Result<(), cryoscope::Error> {
+//! use cryoscope::timeline;
+//!
+//! let checkpoint = cryoscope::Checkpoint::open("fixtures/forms-reference/podman-runc.tar")?;
+//! let container = checkpoint.rows().container();
+//! let columns = timeline::columns(&cryoscope::tables::Container::TABLE).map(|(number, _)| number).collect::<Vec<_>>();
+//! let moments = timeline::moments(&container, columns);
+//! assert!(moments.iter().any(|moment| moment.meaning == timeline::CHECKPOINT_CREATED));
+//! # Ok(())
+//! # }
+//! ```
 
 #![cfg_attr(
     not(test),

@@ -7,7 +7,7 @@ use super::parts::{decode, parts, read, with_image};
 
 /// The member that an image of a kind is in the reference, or would be.
 pub(super) fn member_of(kind: Kind) -> String {
-    let of_kind = |name: &str| Kind::of(name.rsplit('/').next()?.as_bytes()).map(|(kind, _)| kind);
+    let of_kind = |name: &str| Kind::from_file_name(name.rsplit('/').next()?.as_bytes()).map(|(kind, _)| kind);
     let there = parts().iter().map(|(name, _)| name).find(|name| of_kind(name) == Some(kind));
     let pattern = || kind.pattern().replace("%u", "1").replace("%x", "1").replace('*', "1");
     there.cloned().unwrap_or_else(|| format!("checkpoint/{}", pattern()))

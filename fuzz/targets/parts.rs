@@ -59,7 +59,7 @@ pub(super) fn files_of(archive: &[u8]) -> Parts {
 /// The images of an archive that are of some kinds, each with the number of its kind before it.
 pub(super) fn images_of(archive: &[u8], kinds: &[Kind]) -> Vec<Vec<u8>> {
     let images = files_of(archive).into_iter().filter_map(|(name, contents)| {
-        let (kind, _) = Kind::of(name.rsplit('/').next()?.as_bytes())?;
+        let (kind, _) = Kind::from_file_name(name.rsplit('/').next()?.as_bytes())?;
         let number = kinds.iter().position(|other| *other == kind)?;
         Some([&[u8::try_from(number).ok()?], contents.as_slice()].concat())
     });
@@ -164,7 +164,7 @@ pub(super) fn read_tables(archive: &[u8], keep: Keep, names: &[&str]) -> Vec<Che
     let checkpoints = options().keep(keep).open_reader(Cursor::new(archive)).unwrap_or_default();
     for checkpoint in &checkpoints {
         for name in names {
-            rows(checkpoint, std::slice::from_ref(TableSource::find(name).expect("a table")));
+            rows(checkpoint, std::slice::from_ref(cryoscope::catalog::find(name).expect("a table")));
         }
         std::hint::black_box(checkpoint.warnings());
     }

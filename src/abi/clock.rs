@@ -41,7 +41,7 @@ pub struct Clock {
 
 impl Clock {
     /// Takes the clock from the number that the kernel uses.
-    pub fn of(id: u32) -> Self {
+    pub fn from_id(id: u32) -> Self {
         const DEVICE: u32 = 3;
         const OF_THREAD: u32 = 4;
         const CPU_TIME: [u32; 2] = [2, 3];
@@ -82,7 +82,7 @@ mod tests {
     #[test]
     fn clocks_of_processors_name_whose_time_they_count() {
         let clock = |id: i32| {
-            let clock = Clock::of(id.cast_unsigned());
+            let clock = Clock::from_id(id.cast_unsigned());
             (clock.name.into_owned(), clock.of, clock.fd, clock.is_wall)
         };
         assert_eq!(clock(1), ("CLOCK_MONOTONIC".into(), None, None, true));
@@ -98,7 +98,7 @@ mod tests {
         assert_eq!(clock((!5 << 3) | 3), ("device".into(), None, Some(5), true));
         assert_eq!(clock(i32::MIN | 7).0, (i32::MIN | 7).to_string());
         assert_eq!(clock(99).0, "99");
-        assert_eq!(Clock::of(Clock::VIRTUAL).name, "CPUCLOCK_VIRT");
-        assert_eq!(Clock::of(Clock::PROFILE).name, "CPUCLOCK_PROF");
+        assert_eq!(Clock::from_id(Clock::VIRTUAL).name, "CPUCLOCK_VIRT");
+        assert_eq!(Clock::from_id(Clock::PROFILE).name, "CPUCLOCK_PROF");
     }
 }

@@ -24,7 +24,7 @@ pub struct FileCapabilities {
 
 impl FileCapabilities {
     /// Reads the value, which is little-endian on every machine; `None` if it is not valid.
-    pub fn of(value: &[u8]) -> Option<Self> {
+    pub fn parse(value: &[u8]) -> Option<Self> {
         let (words, rest) = value.as_chunks::<4>();
         let words: Vec<u32> = words.iter().map(|word| u32::from_le_bytes(*word)).collect();
         let (&head, sets) = words.split_first().filter(|_| rest.is_empty())?;
@@ -64,7 +64,7 @@ mod tests {
 
     fn text(words: &[u32]) -> Option<String> {
         let value: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
-        FileCapabilities::of(&value).map(|capabilities| capabilities.text())
+        FileCapabilities::parse(&value).map(|capabilities| capabilities.text())
     }
 
     #[test]
@@ -84,6 +84,6 @@ mod tests {
         assert_eq!(text(&[]), None);
         assert_eq!(text(&[0x0200_0001, 1, 0]), None);
         assert_eq!(text(&[0x0400_0001, 1, 0, 0, 0]), None);
-        assert_eq!(FileCapabilities::of(&[1, 0, 0, 2, 5]), None);
+        assert_eq!(FileCapabilities::parse(&[1, 0, 0, 2, 5]), None);
     }
 }

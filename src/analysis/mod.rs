@@ -33,6 +33,7 @@
 
 mod baseline;
 mod card;
+mod commands;
 mod evidence;
 pub mod facts;
 mod files;

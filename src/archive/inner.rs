@@ -430,7 +430,7 @@ impl Work<'_> {
             layout::LayerKind::Specification => match layout::specification(&contents, self.limits) {
                 Ok(json) => {
                     let name = below(root.as_bstr(), b"spec.dump");
-                    let member = Member::of_bytes(name, u64_of(json.len()), self.backings.len());
+                    let member = Member::from_bytes(name, u64_of(json.len()), self.backings.len());
                     self.backings.push(Backing::Heap(json));
                     Some(vec![member])
                 }

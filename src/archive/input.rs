@@ -14,8 +14,19 @@ pub(super) trait Input {
     /// The next bytes, at least one and at most `most`; empty at the end.
     fn chunk(&mut self, most: usize) -> &[u8];
 
-    /// Skips bytes; returns the number skipped, which is less than asked only at the end.
-    fn skip(&mut self, len: u64) -> u64;
+    /// Skips bytes; returns the number skipped, which is less than asked only at the end. Unless an input knows a shorter
+    /// way, it reads them.
+    fn skip(&mut self, len: u64) -> u64 {
+        let mut left = len;
+        while left > 0 {
+            let skipped = u64_of(self.chunk(usize_of(left)).len());
+            if skipped == 0 {
+                break;
+            }
+            left = left.saturating_sub(skipped);
+        }
+        len.saturating_sub(left)
+    }
 
     /// Fills a buffer; returns the number of bytes, which is less than its length only at the end.
     fn fill(&mut self, buffer: &mut [u8]) -> usize {
@@ -172,18 +183,6 @@ impl<R: Read> Input for StreamInput<'_, R> {
         let chunk = self.buffer.get(start..self.from).unwrap_or_default();
         self.position = self.position.saturating_add(u64_of(chunk.len()));
         chunk
-    }
-
-    fn skip(&mut self, len: u64) -> u64 {
-        let mut left = len;
-        while left > 0 {
-            let skipped = u64_of(self.chunk(usize_of(left)).len());
-            if skipped == 0 {
-                break;
-            }
-            left = left.saturating_sub(skipped);
-        }
-        len.saturating_sub(left)
     }
 }
 

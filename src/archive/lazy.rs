@@ -99,7 +99,7 @@ impl Fault {
         match error.kind() {
             io::ErrorKind::PermissionDenied => Fault {
                 code: Code::MemberUnreadable,
-                message: "permission denied; its contents are not known".to_owned(),
+                message: "permission denied; its contents are unknown".to_owned(),
             },
             io::ErrorKind::NotFound => changed("it was removed after the directory was listed"),
             // What a link is said to be where none may be followed.

@@ -87,7 +87,7 @@ impl Member {
     }
 
     /// A file of `len` bytes, all from one backing.
-    pub(super) fn of_bytes(name: BString, len: u64, number: usize) -> Self {
+    pub(super) fn from_bytes(name: BString, len: u64, number: usize) -> Self {
         let layout = Layout::run(len, Location::Backing { number, offset: 0 });
         Member { size: len, layout, ..Member::named(name) }
     }

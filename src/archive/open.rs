@@ -67,7 +67,7 @@ pub(super) fn file(file: File) -> Result<OpenInput, ErrorKind> {
 
 fn refused(kind: MemberKind) -> ErrorKind {
     ErrorKind::NotAnArchive(match kind {
-        MemberKind::CharacterDevice => "a character device, not a file with an end",
+        MemberKind::CharacterDevice => "a character device",
         _ => "a socket or another special file",
     })
 }

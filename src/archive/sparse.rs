@@ -68,7 +68,11 @@ pub(super) fn check(regions: &[Region], size: u64, stored: u64) -> Result<(), &'
         if region.at < end {
             return Err("regions overlap or are out of order");
         }
-        end = region.at.checked_add(region.len).filter(|&end| end <= size).ok_or("a region ends beyond the size")?;
+        end = region
+            .at
+            .checked_add(region.len)
+            .filter(|&end| end <= size)
+            .ok_or("a region ends beyond the member's size")?;
         taken = taken.saturating_add(region.len);
     }
     if taken > stored { Err("the regions are longer than the stored bytes") } else { Ok(()) }

@@ -180,18 +180,6 @@ impl<I: Input> Input for Passing<'_, I> {
         }
         chunk
     }
-
-    fn skip(&mut self, len: u64) -> u64 {
-        let mut left = len;
-        while left > 0 {
-            let skipped = u64_of(self.chunk(usize_of(left)).len());
-            if skipped == 0 {
-                break;
-            }
-            left = left.saturating_sub(skipped);
-        }
-        len.saturating_sub(left)
-    }
 }
 
 /// The hash of a member's contents, of which only the regions are stored.

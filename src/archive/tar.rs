@@ -331,7 +331,7 @@ impl<'a> Walker<'a> {
                 return Ok(Some((regions, size)));
             }
         }
-        Err("the map does not end or exceeds the limit")
+        Err("the map has no end, or exceeds the limit")
     }
 
     /// Reads an extension header's data.
@@ -339,7 +339,9 @@ impl<'a> Walker<'a> {
         self.padding = padding(size);
         let limit = self.limits.header_bytes;
         if size > limit {
-            self.warn(&Limits::HEADER_BYTES, at, || format!("skipped an extended header of {size} bytes of {limit}"));
+            self.warn(&Limits::HEADER_BYTES, at, || {
+                format!("skipped an extended header of {size} bytes, which exceeds the limit of {limit}")
+            });
             input.skip(size);
             return;
         }
@@ -406,7 +408,7 @@ impl<'a> Walker<'a> {
     fn lose(&mut self, at: u64, why: &'static str) {
         if !self.lost {
             self.warn(Code::TarHeaderDamaged, at, || {
-                format!("{why}; skipped to the next header, whose members never replace those before the damage")
+                format!("{why}; skipped to the next header; members after the damage never replace those before it")
             });
         }
         self.lost = true;

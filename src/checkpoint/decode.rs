@@ -105,7 +105,7 @@ impl ImageFile {
         if !std::fs::metadata(path).map_err(failed)?.is_file() {
             return Ok(None);
         }
-        let named = path.file_name().is_some_and(|name| Kind::of(name.as_encoded_bytes()).is_some());
+        let named = path.file_name().is_some_and(|name| Kind::from_file_name(name.as_encoded_bytes()).is_some());
         let mut head = Vec::new();
         std::fs::File::open(path).and_then(|file| file.take(8).read_to_end(&mut head)).map_err(failed)?;
         if !named && !begins_as_image(&head) {

@@ -21,7 +21,7 @@ pub use self::decode::ImageFile;
 pub use self::families::Details;
 use self::families::Families;
 pub use self::memory::MemoryView;
-use self::reread::{Again, Kept, Reopen, is_copy};
+use self::reread::{Again, Kept, Reopen, digest_of};
 use crate::archive::{Archive, Opener, Progress};
 use crate::error::{Error, ErrorKind};
 use crate::images::{ImageSet, Images, Kind, Sets, foreign, root_of};
@@ -236,6 +236,7 @@ impl Options {
             file_name,
             searched,
             kept: Kept { keep, is_told: self.keep.is_some(), reopen, lacks: OnceLock::new(), again: Again::default() },
+            members: OnceLock::new(),
         });
         Ok(shared.sets.checkpoints.iter().map(|set| Checkpoint::new(&shared, set)).collect())
     }
@@ -304,12 +305,16 @@ struct Shared {
     /// The matches found while it was inflated.
     searched: Option<Arc<Searched>>,
     kept: Kept,
+    /// A digest of the names, sizes and times of all members.
+    members: OnceLock<[u8; 32]>,
 }
 
 impl Shared {
-    /// Whether two archives are the same one, opened twice: all members have the same names, sizes and times.
+    /// Whether two archives are the same one, opened twice: all members have the same names, sizes and times. Each dump of
+    /// one is compared with each dump of the other, so the members are read once.
     fn is_copy_of(self: &Arc<Self>, other: &Arc<Self>) -> bool {
-        Arc::ptr_eq(self, other) || is_copy(&self.archive, &other.archive)
+        let members = |shared: &Self| *shared.members.get_or_init(|| digest_of(&shared.archive));
+        Arc::ptr_eq(self, other) || members(self) == members(other)
     }
 }
 
@@ -420,14 +425,14 @@ impl Checkpoint {
             }
         }
         let is_new = |set: &&Arc<ImageSet>| !known.contains(set.folder.as_bstr());
-        let only = |sets: Vec<&Arc<ImageSet>>| match sets.as_slice() {
-            [one] => Some(Arc::clone(one)),
-            _ => None,
+        let only = |sets: &[Arc<ImageSet>]| {
+            let mut new = sets.iter().filter(is_new);
+            new.next().filter(|_| new.next().is_none()).cloned()
         };
-        let all = || parent.shared.sets.all.values().filter(is_new);
-        let by_name = last.parent().and_then(|link| only(all().filter(|set| link.ends_with(&set.folder)).collect()));
+        let sets = &parent.shared.sets;
+        let by_name = last.parent().and_then(|link| only(sets.named_by(link)));
         let whole = || (!is_same).then(|| Arc::clone(&parent.set)).filter(|set| is_new(&set));
-        by_name.or_else(whole).or_else(|| only(all().filter(|set| !set.has_tasks()).collect()))
+        by_name.or_else(whole).or_else(|| only(&sets.without_tasks))
     }
 
     /// Name within the archive: the directory that it is in. Empty for the root.

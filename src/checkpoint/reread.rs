@@ -4,8 +4,11 @@
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
+use sha2::{Digest, Sha256};
+
 use super::Shared;
-use crate::archive::{Archive, Member, Opener};
+use crate::archive::{Archive, Opener};
+use crate::int::u64_of;
 use crate::memory::{Demand, Keep};
 use crate::warning::{Code, Place, Warnings};
 
@@ -97,7 +100,7 @@ impl Shared {
             hash_members: false,
         };
         let archive = opener.path(&reopen.path).map_err(|error| format!("reading it again failed: {error}"))?;
-        let is_same = self.archive.watched().is_none() && is_copy(&self.archive, &archive);
+        let is_same = self.archive.watched().is_none() && digest_of(&self.archive) == digest_of(&archive);
         if !is_same || reopen.hash && archive.sha256() != self.archive.sha256() {
             return Err("the archive has changed since it was opened; copy it and read the copy".to_owned());
         }
@@ -106,11 +109,17 @@ impl Shared {
     }
 }
 
-/// Whether two archives are the same one, opened twice: all members have the same names, sizes and times.
-pub(super) fn is_copy(here: &Archive, there: &Archive) -> bool {
-    let is_same = |(a, b): (&Member, &Member)| (&a.path, a.size, a.mtime) == (&b.path, b.size, b.mtime);
-    let (here, there) = (here.members(), there.members());
-    here.len() == there.len() && here.iter().zip(there).all(is_same)
+/// A digest of the names, sizes and times of all members. If two archives have the same, they are one that was opened twice.
+pub(super) fn digest_of(archive: &Archive) -> [u8; 32] {
+    let mut digest = Sha256::new();
+    for member in archive.members() {
+        digest.update(u64_of(member.path.len()).to_be_bytes());
+        digest.update(&member.path);
+        digest.update(member.size.to_be_bytes());
+        digest.update(member.mtime.map_or_else(String::new, |time| time.to_string()));
+        digest.update([0]);
+    }
+    digest.finalize().into()
 }
 
 fn missing(need: Keep) -> &'static str {

@@ -16,6 +16,7 @@ use jiff::Timestamp;
 
 use super::condition::Condition;
 use super::limits::LimitArgs;
+use super::no_input::NoInput;
 use super::outputs::Outputs;
 use super::record::Record;
 use super::sorter::Order;
@@ -35,8 +36,8 @@ const STYLES: Styles = Styles::styled()
 #[derive(Debug, Parser)]
 #[command(name = "cryoscope", bin_name = "cryoscope", version, styles = STYLES, arg_required_else_help = true)]
 #[command(
-    after_help = "Exit codes: 0 done · 1 nothing found · 2 failed · 3 part of the archive is missing or damaged, as the \
-                        warnings say\n\nExample: cryoscope inspect checkpoint-web-0_prod-nginx-2026-01-02T03:04:05Z.tar"
+    after_help = "Exit codes: 0 done · 1 nothing found · 2 failed · 3 part of the archive is missing or damaged, and warnings \
+                        say what\n\nExample: cryoscope inspect checkpoint-web-0_prod-nginx-2026-01-02T03:04:05Z.tar"
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -60,9 +61,7 @@ pub(crate) enum Command {
     Query(QueryArgs),
     Schema(SchemaArgs),
     Completions(CompletionsArgs),
-    /// The manual page, for `man -l -`
-    #[command(after_help = "Example: cryoscope man > cryoscope.1")]
-    Man,
+    Man(ManArgs),
 }
 
 /// One line per checkpoint: container, image, engine, times, sizes
@@ -71,8 +70,8 @@ pub(crate) enum Command {
 pub(crate) struct Show {
     /// Archives or image directories; `-` for standard input
     ///
-    /// For a directory that is not a checkpoint, the archives in it are read. Wildcards are allowed.
-    #[arg(required_unless_present = "files_from")]
+    /// If a directory is not a checkpoint, the archives in it are read. Wildcards are allowed.
+    #[arg(required_unless_present = "files_from", value_name = "ARCHIVE")]
     pub(crate) archives: Vec<PathBuf>,
     /// Output format
     #[arg(long, value_enum, default_value_t = ListFormat::Rows(RowFormat::Table))]
@@ -93,7 +92,7 @@ pub(crate) struct Show {
 #[command(after_help = "Example: cryoscope list /var/lib/kubelet/checkpoints --format ndjson")]
 pub(crate) struct List {
     /// Directories to search, one level deep
-    #[arg(default_value = "/var/lib/kubelet/checkpoints")]
+    #[arg(default_value = "/var/lib/kubelet/checkpoints", value_name = "DIRECTORY")]
     pub(crate) directories: Vec<PathBuf>,
     /// Output format
     #[arg(long, value_enum, default_value_t = ListFormat::Rows(RowFormat::Table))]
@@ -195,8 +194,8 @@ pub(crate) enum Level {
 pub(crate) struct Inspect {
     /// Archives or image directories; `-` for standard input
     ///
-    /// For a directory that is not a checkpoint, the archives in it are read. Wildcards are allowed.
-    #[arg(required_unless_present = "files_from")]
+    /// If a directory is not a checkpoint, the archives in it are read. Wildcards are allowed.
+    #[arg(required_unless_present = "files_from", value_name = "ARCHIVE")]
     pub(crate) archives: Vec<PathBuf>,
     /// Show open files, current and root directories
     #[arg(long)]
@@ -237,7 +236,7 @@ pub(crate) struct Inspect {
     /// Show all of the above
     #[arg(long)]
     pub(crate) all: bool,
-    /// Show only this process and its descendants (`table --pid` shows rows of one process alone)
+    /// Show only this process and its descendants (`table --pid` leaves out the descendants)
     #[arg(short, long, value_name = "N")]
     pub(crate) pid: Option<u32>,
     /// Accepted for compatibility with checkpointctl: the tree is always shown
@@ -271,7 +270,7 @@ pub(crate) struct Inspect {
 pub(crate) struct MemparseArgs {
     /// Archives or image directories; `-` for standard input
     ///
-    /// For a directory that is not a checkpoint, the archives in it are read. Wildcards are allowed.
+    /// If a directory is not a checkpoint, the archives in it are read. Wildcards are allowed.
     #[arg(required_unless_present = "files_from", value_name = "ARCHIVE")]
     pub(crate) archives: Vec<PathBuf>,
     /// Search for text
@@ -304,10 +303,10 @@ pub(crate) struct MemparseArgs {
     #[arg(long, help_heading = "Search")]
     pub(crate) count: bool,
     /// Stop after N matches
-    #[arg(long, value_name = "N", default_value_t = 1_000_000, help_heading = "Search", hide_short_help = true)]
+    #[arg(long, value_name = "N", default_value_t = MemparseArgs::MATCHES, help_heading = "Search", hide_short_help = true)]
     pub(crate) max_matches: u64,
     /// Longest match of a regular expression that is always found, in bytes
-    #[arg(long, value_name = "N", default_value_t = 4096, help_heading = "Search", hide_short_help = true)]
+    #[arg(long, value_name = "N", default_value_t = MemparseArgs::MATCH_LENGTH, help_heading = "Search", hide_short_help = true)]
     #[arg(value_parser = clap::value_parser!(u64).range(..=MATCH_MOST))]
     pub(crate) max_match_length: u64,
     /// Also search everything else in the archive: files, queues, logs
@@ -323,7 +322,7 @@ pub(crate) struct MemparseArgs {
     #[arg(long, help_heading = "Contents")]
     pub(crate) strings: bool,
     /// Shortest string to print
-    #[arg(short = 'n', long, value_name = "N", default_value_t = 4, help_heading = "Contents")]
+    #[arg(short = 'n', long, value_name = "N", default_value_t = MemparseArgs::STRING_LENGTH, help_heading = "Contents")]
     pub(crate) min_length: usize,
     /// Write raw bytes to a file, to a directory (one file per mapping), or to standard output
     ///
@@ -368,6 +367,15 @@ pub(crate) struct MemparseArgs {
     pub(crate) source: SourceArgs,
 }
 
+impl MemparseArgs {
+    /// Default of `--max-matches`.
+    pub(crate) const MATCHES: u64 = 1_000_000;
+    /// Default of `--max-match-length`, in bytes.
+    pub(crate) const MATCH_LENGTH: u64 = 4096;
+    /// Default of `--min-length`, in characters.
+    pub(crate) const STRING_LENGTH: usize = 4;
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum By {
     /// One row per process and class of mapping
@@ -377,8 +385,9 @@ pub(crate) enum By {
 /// A process as an ELF core file, for gdb and other debuggers
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The core has the registers of all threads, the list of mapped files, and all memory in the archive. It does not \
-                        have unchanged parts of files: gdb reads these from the directory given to `set sysroot`. \
+    override_usage = "cryoscope core [OPTIONS] --pid <N> <ARCHIVE>",
+    after_help = "The core file has the registers of all threads, the list of mapped files, and all memory in the archive. It does \
+                        not have unchanged parts of files: gdb reads these from the directory given to `set sysroot`. \
                         Without `set sysroot`, gdb reads the files of the machine that it runs on.\n\n\
                         Example: cryoscope core checkpoint.tar --pid 1 -o core.1\n         \
                         gdb -iex 'set sysroot rootfs' -c core.1"
@@ -400,6 +409,7 @@ pub(crate) struct CoreArgs {
 /// Recovered and changed files, volumes, logs, queues, memory, a view of /proc, written as files
 #[derive(Debug, Args)]
 #[command(
+    override_usage = "cryoscope extract [OPTIONS] --output <DIR> <ARCHIVE>",
     after_help = "Files are written only to the directory given with --output. Its manifest.ndjson lists each file with \
                         its origin and SHA-256. Links, devices and named pipes are listed but not created. Links in the view of \
                         /proc are written as files that contain the target. All files have mode 0600. Unsafe bytes in names are \
@@ -453,7 +463,7 @@ pub(crate) struct TableArgs {
     /// All tables
     #[arg(long)]
     pub(crate) all: bool,
-    /// Describe the named tables (or all) and their columns; needs no archive
+    /// Describe tables and their columns: those named, or all; needs no archive
     #[arg(long, conflicts_with_all = ["all", "columns", "hash", "pid", "conditions", "sort", "limit"])]
     pub(crate) list: bool,
     /// Output format
@@ -463,7 +473,8 @@ pub(crate) struct TableArgs {
     pub(crate) documents: DocumentArgs,
     /// Columns to print, in this order; `all` for all
     ///
-    /// By default, text output has the columns that fit on a screen, and other formats have all columns.
+    /// By default, text output has the columns that fit on a screen, and other formats have all columns. `archive`,
+    /// `set` and the columns of --field come first, unless they are named here.
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub(crate) columns: Vec<String>,
     /// Only rows about these processes and what they had open
@@ -472,7 +483,8 @@ pub(crate) struct TableArgs {
     /// Only rows that meet a condition: COLUMN=VALUE, or != < <= > >= ~
     ///
     /// `~` takes a regular expression. If the option is repeated, all conditions must hold. `null` matches a value
-    /// that is not known; quote it to match the text. A list meets a condition if one of its items does.
+    /// that is unknown; quote it to match the text. A list meets a condition if one of its items does. `archive`,
+    /// `set` and the columns of --field are columns, too.
     #[arg(long = "where", value_name = "EXPR", help_heading = "Rows", value_parser = Condition::from_str)]
     pub(crate) conditions: Vec<Condition>,
     /// Sort the rows of each table by a column; null is last
@@ -621,7 +633,7 @@ pub(crate) enum DecodeFormat {
                   `archive` and \"set\". Lists and objects are JSON text. Without SQL, the query is read from \
                   standard input; on a terminal, a prompt opens.\n\n\
                   Exit codes: 0 rows · 1 no rows · 2 failed · 3 part of an archive is missing\n\n\
-                  Example: cryoscope query checkpoint.tar \"SELECT pid, path FROM processes WHERE path LIKE '%(deleted)'\"\n\
+                  Example: cryoscope query checkpoint.tar \"SELECT pid, path FROM processes WHERE uid = 0\"\n\
                   Example: cryoscope query *.tar --format csv < question.sql"
 )]
 pub(crate) struct QueryArgs {
@@ -631,10 +643,10 @@ pub(crate) struct QueryArgs {
     /// Output format
     #[arg(long, value_enum, default_value_t = QueryFormat::Table)]
     pub(crate) format: QueryFormat,
-    /// Stop a query after this time. Opening archives does not count
+    /// Stop a query after this time, not counting the opening of archives
     #[arg(long, value_name = "SECONDS", default_value_t = 60.0)]
     pub(crate) timeout: f64,
-    /// Longest value, and longest row, in bytes
+    /// Largest value, and largest row, in bytes
     #[arg(long, hide_short_help = true, value_name = "BYTES", default_value_t = 64 << 20, value_parser = clap::value_parser!(u64).range(1..=1 << 30))]
     pub(crate) max_value: u64,
     /// Memory for tables and answers, in bytes
@@ -697,6 +709,8 @@ pub(crate) struct SchemaArgs {
     /// Only these tables
     #[arg(value_name = "TABLE")]
     pub(crate) tables: Vec<String>,
+    #[command(flatten)]
+    pub(crate) no_input: NoInput,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -745,12 +759,22 @@ impl SchemaFormat {
     }
 }
 
+/// The manual page, for `man -l -`
+#[derive(Debug, Args)]
+#[command(after_help = "Example: cryoscope man > cryoscope.1")]
+pub(crate) struct ManArgs {
+    #[command(flatten)]
+    pub(crate) no_input: NoInput,
+}
+
 /// Completions for a shell
 #[derive(Debug, Args)]
 #[command(after_help = "Example: cryoscope completions bash > /etc/bash_completion.d/cryoscope")]
 pub(crate) struct CompletionsArgs {
     /// The shell
     pub(crate) shell: Shell,
+    #[command(flatten)]
+    pub(crate) no_input: NoInput,
 }
 
 /// Several archives at once.
@@ -818,7 +842,7 @@ pub(crate) struct DocumentArgs {
     /// Time of the dump, for archives that do not store it (ECS, OCSF, Timesketch)
     #[arg(long, value_name = "RFC3339", help_heading = "SIEM documents", hide_short_help = true)]
     pub(crate) time: Option<Timestamp>,
-    /// What a server does with documents that it already has (bulk)
+    /// What the server does with a document that it already has (bulk)
     #[arg(long, value_enum, value_name = "ACTION", default_value_t = BulkOp::Create, help_heading = "SIEM documents", hide_short_help = true)]
     pub(crate) bulk_op: BulkOp,
     /// Index or data stream of documents; `{table}` stands for the table (bulk, ECS)
@@ -847,9 +871,9 @@ pub(crate) struct DocumentArgs {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum BulkOp {
-    /// Keep the first
+    /// Keep the old one
     Create,
-    /// Replace it
+    /// Replace the old one
     Index,
 }
 
@@ -959,21 +983,21 @@ pub(crate) struct Global {
     /// Do not print warnings
     #[arg(short, long, global = true, help_heading = "Output")]
     pub(crate) quiet: bool,
-    /// Also print notes: something is odd, but nothing is missing
+    /// Also print notes: what is odd, although nothing is missing
     #[arg(short, long, global = true, help_heading = "Output")]
     pub(crate) verbose: bool,
     /// Do not show progress (it is only shown on a terminal)
     #[arg(long, hide_short_help = true, global = true, help_heading = "Output")]
     pub(crate) no_progress: bool,
-    /// Read only this checkpoint of an archive that holds several
+    /// Checkpoint to read, if the archive holds several
     #[arg(long, global = true, value_name = "DIRECTORY", help_heading = "Input")]
     pub(crate) set: Option<String>,
-    /// Archive of the parent dump; repeat for a chain, newest first
+    /// Archive of the parent dump; may be repeated for a chain, newest first
     ///
     /// It holds the pages that this dump leaves out.
     #[arg(long, global = true, value_name = "ARCHIVE", help_heading = "Input")]
     pub(crate) parent: Vec<PathBuf>,
-    /// Read files instead of mapping them
+    /// Read archives as streams instead of mapping them into memory
     #[arg(long, hide_short_help = true, global = true, help_heading = "Input")]
     pub(crate) no_mmap: bool,
     /// Print the SHA-256 of each archive, and whether it changed while it was read

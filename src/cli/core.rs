@@ -27,7 +27,7 @@ pub(crate) fn run(args: &CoreArgs, global: &Global) -> Outcome {
     let process = living(&checkpoint, &archive, args.pid)?;
     if process.mm.is_none() && checkpoint.memory().has_pages(process) {
         return Err(Failure::Usage(format!(
-            "the mappings of process {0} are not known: its image mm-{0}.img is missing or damaged. Its pages are there: \
+            "the mappings of process {0} are unknown: its image mm-{0}.img is missing or damaged. Its pages are in the archive: \
              `cryoscope memparse {1} --pid {0} --dump FILE` writes them",
             args.pid, archive
         )));

@@ -10,14 +10,14 @@ use cryoscope::images::Kind;
 use cryoscope::images::decode::{Decoded, Head, Summary, Visit};
 use cryoscope::memory::Keep;
 use cryoscope::{Checkpoint, ImageFile};
-use globset::GlobSet;
 
 use super::args::{DecodeArgs, DecodeFormat, FleetArgs, Global};
 use super::exit::Exit;
 use super::fleet::Fleet;
 use super::open::Opener;
 use super::screen::{Report, Screen, complain};
-use super::{Failure, Outcome, wildcard};
+use super::wildcard::{self, Wildcards};
+use super::{Failure, Outcome};
 
 pub(crate) fn run(args: &DecodeArgs, global: &Global) -> Outcome {
     if args.pretty && args.format != Some(DecodeFormat::CritJson) {
@@ -67,7 +67,8 @@ fn of_archive(path: &Path, members: &[String], args: &DecodeArgs, global: &Globa
     let (entry, checkpoints) = fleet.one_archive(&Opener::new(global, keep), "decode")?;
     let path = &entry.path;
     if members.is_empty() && !args.all && !args.info {
-        let message = "no image named; name one or more (`core-1.img`, `core-*.img`) or use --all; --info lists them";
+        let message =
+            "no image named; name one or more, such as core-1.img or 'core-*.img', or use --all; --info lists them";
         return Err(Failure::Usage(message.to_owned()));
     }
     let chosen: Vec<Vec<&Member>> = checkpoints.iter().map(|checkpoint| choose(checkpoint, &wanted)).collect();
@@ -122,7 +123,7 @@ fn split(input: &Path) -> (PathBuf, Option<String>) {
 /// A member named by the user.
 struct Wanted {
     text: String,
-    glob: GlobSet,
+    glob: Wildcards,
 }
 
 impl Wanted {
@@ -139,10 +140,7 @@ impl Wanted {
 
     /// Whether a member matches, by its path or its file name.
     fn is(&self, member: &Member) -> bool {
-        let matches = |name: &[u8]| {
-            name == self.text.as_bytes() || str::from_utf8(name).is_ok_and(|name| self.glob.is_match(name))
-        };
-        matches(&member.path) || matches(member.file_name())
+        self.glob.is_match(&member.path) || self.glob.is_match(member.file_name())
     }
 }
 
@@ -159,7 +157,8 @@ fn choose<'c>(checkpoint: &'c Checkpoint, wanted: &[Wanted]) -> Vec<&'c Member> 
         let elsewhere = || {
             let archive = checkpoint.archive();
             let member = archive.find(wanted.text.as_bytes());
-            let statistics = archive.members().iter().filter(|m| Kind::of(m.file_name()).is_some() && wanted.is(m));
+            let statistics =
+                archive.members().iter().filter(|m| Kind::from_file_name(m.file_name()).is_some() && wanted.is(m));
             member.into_iter().chain(statistics).collect()
         };
         let found = if among.is_empty() { elsewhere() } else { among };

@@ -4,17 +4,18 @@ use std::fmt::Write as _;
 use std::io::{IsTerminal, Write, stderr};
 use std::path::Path;
 
-use cryoscope::extract::{Choice, MANIFEST, Output, Progress, What, extract};
+use cryoscope::extract::{self, Choice, MANIFEST, Output, What};
 use cryoscope::formats::{Grid, GridColumn};
 use cryoscope::memory::Keep;
 use cryoscope::model::ids::Pid;
-use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::HumanBytes;
 
 use super::args::{ExtractArgs, Global};
 use super::exit::Exit;
 use super::fleet::Fleet;
 use super::open::Opener;
 use super::processes::process;
+use super::progress::Progress;
 use super::screen::{Report, Screen, complain};
 use super::{Failure, Outcome, wildcard};
 
@@ -40,8 +41,8 @@ pub(crate) fn run(args: &ExtractArgs, global: &Global) -> Outcome {
     if args.links {
         output.make_links();
     }
-    let wants = |path: &[u8]| globs.is_empty() || globs.is_match(&*String::from_utf8_lossy(path));
-    let extracted = extract(&checkpoint, &Choice { what: &what, path: &wants, pids: &pids }, &mut output);
+    let wants = |path: &[u8]| globs.is_empty() || globs.is_match(path);
+    let extracted = extract::extract(&checkpoint, &Choice { what: &what, path: &wants, pids: &pids }, &mut output);
     let counts: Vec<_> = what.iter().map(|&what| (what, output.count(what))).collect();
     let nothing = counts.iter().all(|(_, count)| count.files == 0 && count.listed == 0 && count.left_out == 0);
     // The manifest also lists what was written before an error.
@@ -98,23 +99,18 @@ fn whats(names: &[String]) -> Result<Vec<What>, Failure> {
     }
     let known: Vec<&str> = all().map(What::as_str).collect();
     if let Some(unknown) = names.iter().find(|name| !known.contains(&name.as_str())) {
-        return Err(Failure::Usage(format!("unknown --what {unknown:?}; choose from all, {}", known.join(", "))));
+        return Err(Failure::Usage(format!("--what {unknown:?} is unknown; choose from all, {}", known.join(", "))));
     }
     Ok(all().filter(|what| names.iter().any(|name| name == what.as_str())).collect())
 }
 
 /// Progress on a terminal while files are written.
-fn progress(global: &Global) -> Progress<'static> {
+fn progress(global: &Global) -> extract::Progress<'static> {
     if global.no_progress || global.quiet || !stderr().is_terminal() {
         return Box::new(|_, _| ());
     }
-    let bar = ProgressBar::no_length().with_finish(indicatif::ProgressFinish::AndClear);
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
-        bar.set_style(style);
-    }
-    bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(10));
+    let progress = Progress::new("{spinner} {msg}");
     Box::new(move |files, bytes| {
-        bar.set_message(format!("{files} files, {}", HumanBytes(bytes)));
-        bar.tick();
+        progress.update(|bar| bar.set_message(format!("{files} files, {}", HumanBytes(bytes))));
     })
 }

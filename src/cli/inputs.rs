@@ -41,10 +41,10 @@ impl<'a> Named<'a> {
             Command::Decode(args) => Named { archives: vec![decode::path_of(&args.input)], ..Named::default() },
             #[cfg(feature = "query")]
             Command::Query(args) => {
-                let (archives, sql) = super::query::split(args);
-                Named { query: sql.is_none(), ..fleet(&archives, &args.fleet) }
+                let split = super::query::split(args);
+                Named { query: split.queries.is_empty(), ..fleet(&split.archives, &args.fleet) }
             }
-            Command::Table(_) | Command::Schema(_) | Command::Completions(_) | Command::Man => Named::default(),
+            Command::Table(_) | Command::Schema(_) | Command::Completions(_) | Command::Man(_) => Named::default(),
         }
     }
 

@@ -18,7 +18,7 @@ use super::exit::Exit;
 use super::fleet::{Entry, Fleet, Heard, Stop, Voice};
 use super::lead::Lead;
 use super::open::Opener;
-use super::processes::no_process;
+use super::processes::Sought;
 use super::rows::{Filter, Job, Place, Selection, holders_of, pid_of};
 use super::screen::{Report, Screen};
 use super::sizes::sizes;
@@ -100,14 +100,23 @@ impl Wanted {
 struct Subject {
     archive: String,
     checkpoint: Checkpoint,
+    /// `None` for all. Empty if it does not have the process.
     shown: Option<HashSet<Pid>>,
     /// Whether there are several checkpoints, so each is printed with the name of its archive.
     several: bool,
 }
 
+impl Subject {
+    fn is_shown(&self) -> bool {
+        self.shown.as_ref().is_none_or(|shown| !shown.is_empty())
+    }
+}
+
 pub(crate) fn run(args: &Inspect, global: &Global) -> Outcome {
     let wanted = Wanted::of(args);
     let fleet = Fleet::resolve(&args.archives, &args.fleet, global)?;
+    let sought = args.pid.map(|pid| Sought::new(&[pid], None, &fleet));
+    let sought = sought.as_ref();
     let screen = Screen::open(global)?;
     match args.format {
         InspectFormat::Rows(format) => {
@@ -121,19 +130,24 @@ pub(crate) fn run(args: &Inspect, global: &Global) -> Outcome {
                 style: Style { format, columns, name_tables: true, lead: before, width: screen.width },
                 threads: args.jobs,
                 documents: &args.documents,
-                selection: Selection::default(),
+                selection: Selection { sought, ..Selection::default() },
                 lead,
+                is_wide: false,
                 hash: false,
                 global,
             };
             job.run(Place::Screen(screen), |archive, found| {
-                let subjects = choose(found, archive, wanted.pid)?;
+                let subjects = choose(found, archive, wanted.pid, sought)?;
                 let filtered =
                     |subject: Subject| (subject.checkpoint, Box::new(Shown(subject.shown)) as Box<dyn Filter>);
                 Ok(subjects.into_iter().map(filtered).collect())
             })
         }
-        InspectFormat::Tree | InspectFormat::CheckpointctlJson => reports(args, wanted, &fleet, screen, global),
+        InspectFormat::Tree | InspectFormat::CheckpointctlJson => {
+            let exit = reports(args, wanted, &fleet, sought, screen, global)?;
+            sought.map_or(Ok(()), Sought::end)?;
+            Ok(exit)
+        }
     }
 }
 
@@ -146,7 +160,14 @@ enum Said {
 }
 
 /// Prints trees, or reports in checkpointctl's format.
-fn reports(args: &Inspect, wanted: Wanted, fleet: &Fleet<'_>, mut screen: Screen, global: &Global) -> Outcome {
+fn reports(
+    args: &Inspect,
+    wanted: Wanted,
+    fleet: &Fleet<'_>,
+    sought: Option<&Sought>,
+    mut screen: Screen,
+    global: &Global,
+) -> Outcome {
     let opener = Opener::new(global, wanted.keep()).naming_stdin(&args.source.name);
     let look = Look { width: screen.width, color: screen.color };
     let said = |subject: &Subject| match args.format {
@@ -154,12 +175,14 @@ fn reports(args: &Inspect, wanted: Wanted, fleet: &Fleet<'_>, mut screen: Screen
         _ => Said::Document(checkpointctl(subject, wanted).to_json()),
     };
     let read = |entry: &Entry, found: Vec<Checkpoint>, voice: &Voice<'_, Said>| -> Result<(), Stop> {
-        let subjects = choose(found, &entry.path.display().to_string(), wanted.pid)?;
+        let subjects = choose(found, &entry.path.display().to_string(), wanted.pid, sought)?;
         let several = fleet.is_several() || subjects.len() > 1;
         voice.opened()?;
         for subject in subjects {
             let subject = Subject { several, ..subject };
-            voice.part(said(&subject))?;
+            if subject.is_shown() {
+                voice.part(said(&subject))?;
+            }
             subject.checkpoint.read_all();
             voice.done(Report::of(&subject.checkpoint))?;
         }
@@ -196,42 +219,45 @@ fn only(subject: &Subject, pid: Option<Pid>) -> String {
     }
 }
 
-/// The checkpoints of an archive, with the processes to show: all, or one and its descendants.
-fn choose(found: Vec<Checkpoint>, archive: &str, pid: Option<Pid>) -> Result<Vec<Subject>, Failure> {
+/// The checkpoints of an archive, with the processes to show: all, or one and its descendants. A checkpoint without the
+/// process is left out, unless the archive does not have it at all.
+fn choose(
+    found: Vec<Checkpoint>,
+    archive: &str,
+    pid: Option<Pid>,
+    sought: Option<&Sought>,
+) -> Result<Vec<Subject>, Failure> {
     let mut subjects = Vec::new();
     let mut known = Vec::new();
     for checkpoint in found {
-        let shown = match pid {
-            None => None,
-            Some(pid) => {
-                let processes: Vec<Process> = checkpoint.rows().processes().collect();
-                known.extend(processes.iter().map(|process| process.pid.0));
-                match descendants(&processes, pid) {
-                    Some(shown) => Some(shown),
-                    None => continue,
-                }
-            }
-        };
+        let shown = pid.map(|pid| {
+            let processes: Vec<Process> = checkpoint.rows().processes().collect();
+            known.extend(processes.iter().map(|process| process.pid.0));
+            descendants(&processes, pid)
+        });
         subjects.push(Subject { archive: archive.to_owned(), checkpoint, shown, several: false });
     }
-    match pid {
-        Some(pid) if subjects.is_empty() => Err(no_process(archive, pid.0, known)),
-        _ => Ok(subjects),
+    if let Some(sought) = sought {
+        sought.pids(archive, &known)?;
     }
+    if subjects.iter().any(Subject::is_shown) {
+        subjects.retain(Subject::is_shown);
+    }
+    Ok(subjects)
 }
 
-/// A process and its descendants; `None` if there is no such process. Parents come before their children.
-fn descendants(processes: &[Process], pid: Pid) -> Option<HashSet<Pid>> {
+/// A process and its descendants; nothing if there is no such process. Parents come before their children.
+fn descendants(processes: &[Process], pid: Pid) -> HashSet<Pid> {
     let mut shown = HashSet::new();
     for process in processes {
         if process.pid == pid || process.parent.is_some_and(|parent| shown.contains(&Pid(parent))) {
             shown.insert(process.pid);
         }
     }
-    shown.contains(&pid).then_some(shown)
+    shown
 }
 
-/// Filters rows: those of the shown processes, and those that belong to no process.
+/// Filters rows: those of the shown processes, and those that belong to no process. If no process is shown, no row is.
 struct Shown(Option<HashSet<Pid>>);
 
 impl Filter for Shown {
@@ -243,7 +269,7 @@ impl Filter for Shown {
         };
         let nobody = about.is_empty();
         about.retain(|&pid| shown.contains(&Pid(pid)));
-        nobody || !about.is_empty()
+        !shown.is_empty() && (nobody || !about.is_empty())
     }
 }
 

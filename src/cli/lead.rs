@@ -82,6 +82,12 @@ impl<'a> Lead<'a> {
         own.chain(self.args.fields.iter().map(|(name, _)| name.as_str())).map(str::to_owned).collect()
     }
 
+    /// The names of all columns before a row's own, including those that text output omits.
+    pub(crate) fn all_names(&self) -> Vec<String> {
+        let own = [ARCHIVE, SET].into_iter().chain(self.hashed.then_some(SHA256));
+        own.chain(self.args.fields.iter().map(|(name, _)| name.as_str())).map(str::to_owned).collect()
+    }
+
     /// The values for the rows of a checkpoint, by column.
     pub(crate) fn values(&self, names: &[String], id: &BString, checkpoint: &Checkpoint) -> Vec<Option<BString>> {
         let hash = if names.iter().any(|name| name == SHA256) { checkpoint.archive().sha256() } else { None };

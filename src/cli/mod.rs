@@ -22,9 +22,11 @@ mod list;
 mod memparse;
 mod misspelt;
 mod newfile;
+mod no_input;
 mod open;
 mod outputs;
 mod processes;
+mod progress;
 #[cfg(feature = "query")]
 mod query;
 mod record;
@@ -32,6 +34,7 @@ mod rows;
 mod scan;
 mod screen;
 mod show;
+mod shown;
 mod signals;
 mod sizes;
 mod sorter;
@@ -39,6 +42,7 @@ mod stdout;
 mod table;
 mod table_file;
 mod waiting;
+mod wide;
 mod wildcard;
 
 use std::env;
@@ -120,7 +124,7 @@ fn run(cli: &Cli) -> Outcome {
         Command::Extract(args) => extract::run(args, &cli.global),
         Command::Schema(args) => describe::schema_of(args, &cli.global),
         Command::Completions(args) => describe::completions(args, &cli.global),
-        Command::Man => describe::man(&cli.global),
+        Command::Man(_) => describe::man(&cli.global),
         #[cfg(feature = "query")]
         Command::Query(args) => query::run(args, &cli.global),
     }

@@ -2,13 +2,13 @@
 
 use std::io::{IsTerminal, stderr, stdin};
 use std::path::Path;
-use std::time::Duration;
+use std::sync::Arc;
 
 use cryoscope::memory::{EarlySearch, Keep};
 use cryoscope::{Checkpoint, Error, ErrorKind, Options};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::args::{Global, NameArgs};
+use super::progress::Progress;
 
 /// How archives are opened.
 #[derive(Clone, Debug)]
@@ -79,7 +79,7 @@ impl<'g> Opener<'g> {
     }
 
     fn open_all(&self, path: &Path, search: Option<&EarlySearch>) -> Result<Vec<Checkpoint>, Error> {
-        let bar = self.progress.then(|| progress_bar(path));
+        let progress = self.progress.then(|| Arc::new(progress_of(path)));
         let options = Options::new()
             .limits(self.global.limits.limits())
             .map(!self.global.no_mmap)
@@ -91,22 +91,27 @@ impl<'g> Opener<'g> {
             Some(search) => options.search(search.clone()),
             None => options,
         };
-        let options = match bar.clone() {
+        let options = match &progress {
             None => options,
-            Some(bar) => options.progress(move |read, all| {
-                if let Some(all) = all {
-                    bar.set_length(all);
-                }
-                bar.set_position(read);
-            }),
+            Some(progress) => {
+                let progress = Arc::clone(progress);
+                options.progress(move |read, all| {
+                    progress.update(|bar| {
+                        if let Some(all) = all {
+                            bar.set_length(all);
+                        }
+                        bar.set_position(read);
+                    });
+                })
+            }
         };
         let options = match self.stdin_name.and_then(Path::file_name) {
             Some(name) => options.file_name(name.to_string_lossy()),
             None => options,
         };
         let opened = if path == Path::new("-") { from_stdin(&options) } else { options.open(path) };
-        if let Some(bar) = bar {
-            bar.finish_and_clear();
+        if let Some(progress) = progress {
+            progress.clear();
         }
         if self.global.wants_hashes() {
             self.global.record.input(path, &opened);
@@ -147,16 +152,10 @@ fn from_stdin(options: &Options) -> Result<Vec<Checkpoint>, Error> {
     options.open_reader(stdin())
 }
 
-/// A progress bar that appears only when the work takes long.
-fn progress_bar(path: &Path) -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
-    let style = ProgressStyle::with_template("{msg} {bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta}");
-    if let Ok(style) = style {
-        bar.set_style(style);
-    }
+/// Progress of reading an archive.
+fn progress_of(path: &Path) -> Progress {
+    let progress = Progress::new("{msg} {bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta}");
     let name = path.file_name().map_or_else(|| "-".into(), std::ffi::OsStr::to_string_lossy);
-    bar.set_message(format!("reading {}", cryoscope::formats::escape(name.as_bytes())));
-    bar.enable_steady_tick(Duration::from_millis(100));
-    bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(10));
-    bar
+    progress.update(|bar| bar.set_message(format!("reading {}", cryoscope::formats::escape(name.as_bytes()))));
+    progress
 }

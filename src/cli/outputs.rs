@@ -1,7 +1,7 @@
 //! The files a command may write. Every output is claimed here first, and refused if it is evidence: an input, a file
 //! or directory within one, or another output of the same command. `--force` does not change that.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, Metadata};
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,6 +26,9 @@ pub(crate) struct Outputs {
 struct Known {
     inputs: Vec<Input>,
     claimed: Vec<Target>,
+    /// Positions of claimed files, by the directory and the name, and by identity. A dump claims one for each mapping.
+    by_place: HashMap<(Id, std::ffi::OsString), usize>,
+    by_id: HashMap<Id, usize>,
 }
 
 /// An input.
@@ -114,7 +117,7 @@ impl Outputs {
         let target = Target::of(path);
         let mut known = self.lock();
         known.check(&target)?;
-        known.claimed.push(target);
+        known.add(target);
         drop(known);
         // From here on, a signal could leave an unfinished file behind.
         signals::watch(&self.scratch);
@@ -186,7 +189,7 @@ impl Known {
         if target.is_device {
             return Ok(());
         }
-        if let Some(other) = self.claimed.iter().find(|other| target.is(other)) {
+        if let Some(other) = self.same(target) {
             let (path, other) = (path.display(), other.named.display());
             return Err(Failure::Clash(format!(
                 "{path} and {other} are the same file, and two outputs go there; name another file for one of them"
@@ -196,6 +199,24 @@ impl Known {
             return Err(Failure::Clash(format!("{} is also standard output; name another file", path.display())));
         }
         Ok(())
+    }
+}
+
+impl Known {
+    fn add(&mut self, target: Target) {
+        if !target.is_device {
+            let number = self.claimed.len();
+            target.place.clone().map(|place| self.by_place.entry(place).or_insert(number));
+            target.id.clone().map(|id| self.by_id.entry(id).or_insert(number));
+        }
+        self.claimed.push(target);
+    }
+
+    /// The claimed output that is the same file as another.
+    fn same(&self, target: &Target) -> Option<&Target> {
+        let by_place = target.place.as_ref().and_then(|place| self.by_place.get(place));
+        let by_id = target.id.as_ref().and_then(|id| self.by_id.get(id));
+        self.claimed.get(*by_place.or(by_id)?)
     }
 }
 
@@ -242,10 +263,10 @@ impl Input {
         let (output, input) = (output.display(), self.named.display());
         let what = match (self.is_folder, self.named.as_os_str() == "-") {
             (_, true) => "is standard input".to_owned(),
-            (true, _) => format!("is {input} or inside it"),
+            (true, _) => format!("is the input {input} or inside it"),
             (false, _) => format!("is the input {input}"),
         };
-        Failure::Clash(format!("{output} {what}, which is read; evidence is never overwritten: name a file elsewhere"))
+        Failure::Clash(format!("{output} {what}; evidence is never overwritten: write to another place"))
     }
 }
 
@@ -257,12 +278,6 @@ impl Target {
         let place = chain.first().cloned().zip(path.file_name().map(std::ffi::OsStr::to_owned));
         let is_device = metadata.is_some_and(|metadata| !metadata.is_file() && !metadata.is_dir());
         Target { named: path.to_owned(), place, id, is_device, chain }
-    }
-
-    /// Whether two outputs are the same file.
-    fn is(&self, other: &Target) -> bool {
-        !other.is_device
-            && (self.place.is_some() && self.place == other.place || self.id.is_some() && self.id == other.id)
     }
 }
 

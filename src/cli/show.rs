@@ -10,7 +10,7 @@ use cryoscope::formats::{
     Columns, Encoded, Encoder, Format, Grid, GridColumn, RowWriter, Style, escape, pretty, units,
 };
 use cryoscope::memory::Keep;
-use cryoscope::tables::Summary;
+use cryoscope::tables::{Summary, Totals};
 use serde_json::Value;
 
 use super::args::{DocumentArgs, Global, ListFormat, RowFormat, Show, SourceArgs};
@@ -41,8 +41,8 @@ pub(crate) struct Ask<'a> {
 
 /// Output for one checkpoint. The checkpoint itself is closed by then, as there may be thousands.
 enum Line {
-    /// Its row, as text.
-    Row(Box<Summary>),
+    /// Its row as text, and the size of its changed files.
+    Row(Box<Summary>, String),
     /// Its row in another format.
     Encoded(Encoded),
     /// The report in checkpointctl's format.
@@ -53,7 +53,11 @@ impl Line {
     fn of(archive: &BString, checkpoint: &Checkpoint, ask: &Ask<'_>, lead: &Lead<'_>) -> Result<Self, Failure> {
         match ask.format {
             ListFormat::CheckpointctlJson => Ok(Line::Document(checkpointctl(checkpoint).to_json())),
-            ListFormat::Rows(RowFormat::Table) => Ok(Line::Row(Box::new(Summary::of(archive.clone(), checkpoint)))),
+            ListFormat::Rows(RowFormat::Table) => {
+                let summary = Summary::of(archive.clone(), checkpoint);
+                let changed = changed(checkpoint, &summary);
+                Ok(Line::Row(Box::new(summary), changed))
+            }
             ListFormat::Rows(format) => {
                 let format = format.format();
                 let style = style(format, lead);
@@ -77,7 +81,9 @@ fn style(format: Format, lead: &Lead<'_>) -> Style {
 pub(crate) fn lines(fleet: &Fleet<'_>, ask: &Ask<'_>, global: &Global) -> Result<Tally, Failure> {
     let lead = Lead::new(ask.source, false, global)?;
     lead.check(fleet.entries())?;
-    let opener = Opener::new(global, Keep::Tables).hashing_archive(lead.is_hashed()).naming_stdin(lead.name());
+    // The sizes of changed files are in a tar, of which a stream is kept only if it is needed.
+    let keep = if ask.format == ListFormat::Rows(RowFormat::Table) { Keep::Files } else { Keep::Tables };
+    let opener = Opener::new(global, keep).hashing_archive(lead.is_hashed()).naming_stdin(lead.name());
     let read = |entry: &Entry, checkpoints: Vec<Checkpoint>, voice: &Voice<'_, Line>| -> Result<(), Stop> {
         let id = lead.id(entry, &checkpoints);
         let line = |checkpoint| Ok((Line::of(&id, checkpoint, ask, &lead)?, Report::of(checkpoint)));
@@ -107,7 +113,7 @@ pub(crate) fn lines(fleet: &Fleet<'_>, ask: &Ask<'_>, global: &Global) -> Result
     let (mut for_people, mut documents) = (Vec::new(), Vec::new());
     let tally = fleet.read(&opener, ask.threads, read, |_, heard| {
         match heard {
-            Heard::Part(Line::Row(row)) => for_people.push(*row),
+            Heard::Part(Line::Row(row, changed)) => for_people.push((*row, changed)),
             Heard::Part(Line::Encoded(row)) => writer.put(row)?,
             Heard::Part(Line::Document(document)) => documents.push(document),
             Heard::Opened | Heard::Done | Heard::Failed(_) => {}
@@ -127,8 +133,8 @@ pub(crate) fn lines(fleet: &Fleet<'_>, ask: &Ask<'_>, global: &Global) -> Result
 }
 
 /// The lines as text. Columns of names are shown only if any checkpoint has them.
-fn grid(rows: &[Summary]) -> Grid {
-    let in_pods = rows.iter().any(|row| row.pod.is_some());
+fn grid(rows: &[(Summary, String)]) -> Grid {
+    let in_pods = rows.iter().any(|(row, _)| row.pod.is_some());
     let mut columns = vec![GridColumn::text("NAME")];
     if in_pods {
         columns.extend([GridColumn::text("POD"), GridColumn::text("NAMESPACE")]);
@@ -143,7 +149,7 @@ fn grid(rows: &[Summary]) -> Grid {
         GridColumn::path("ARCHIVE").or_beneath(),
     ]);
     let mut grid = Grid::new(columns);
-    for row in rows {
+    for (row, changed) in rows {
         let text =
             |text: &Option<String>| text.as_ref().map_or_else(|| "-".to_owned(), |t| escape(t.as_bytes()).into_owned());
         let id = row.id.as_ref().map(|id| id.chars().take(12).collect());
@@ -158,12 +164,21 @@ fn grid(rows: &[Summary]) -> Grid {
             row.checkpointed.map_or_else(|| "-".to_owned(), units::second),
             format!("{}{}", row.processes, if row.partial { "?" } else { "" }),
             units::size(row.pages_size),
-            row.rootfs_diff_size.map_or_else(|| "-".to_owned(), units::size),
+            changed.clone(),
             format!("{}{set}", escape(&row.archive)),
         ]);
         grid.push(cells);
     }
     grid
+}
+
+/// The size of the changed files, as `inspect` shows it. If only the size of their tar is known, that.
+fn changed(checkpoint: &Checkpoint, summary: &Summary) -> String {
+    match (Totals::changed_files(checkpoint), summary.rootfs_diff_size) {
+        (Some((0, _)), _) | (None, None) => "-".to_owned(),
+        (Some((_, bytes)), _) => units::size(bytes),
+        (None, Some(tar)) => format!("tar {}", units::size(tar)),
+    }
 }
 
 /// The report that checkpointctl prints without further flags.

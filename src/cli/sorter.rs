@@ -12,6 +12,9 @@ use super::condition::Key;
 /// Bytes of rows sorted in memory. With `--limit`, only that number of rows is kept.
 const MOST: usize = 256 << 20;
 
+/// How to write an order.
+const USAGE: &str = "write COLUMN, COLUMN:asc or COLUMN:desc";
+
 /// A column to sort by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Order {
@@ -27,8 +30,11 @@ impl FromStr for Order {
             None => (text, false),
             Some((column, "asc")) => (column, false),
             Some((column, "desc")) => (column, true),
-            Some(_) => return Err("write COLUMN, COLUMN:asc or COLUMN:desc".to_owned()),
+            Some(_) => return Err(USAGE.to_owned()),
         };
+        if column.is_empty() {
+            return Err(format!("no column named; {USAGE}"));
+        }
         Ok(Order { column: column.to_owned(), descending })
     }
 }
@@ -125,7 +131,10 @@ mod tests {
         assert_eq!(sorted("x", None, &keys), ["2", "1", "3", "0"]);
         assert_eq!(sorted("x:desc", None, &keys), ["1", "3", "2", "0"]);
         assert_eq!(sorted("x:desc", Some(1), &keys), ["1"]);
-        assert!("x:down".parse::<Order>().is_err());
+        assert_eq!("x:down".parse::<Order>(), Err(USAGE.to_owned()));
+        for nothing in ["", ":desc"] {
+            assert_eq!(nothing.parse::<Order>(), Err(format!("no column named; {USAGE}")), "{nothing}");
+        }
     }
 
     #[test]

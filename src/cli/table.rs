@@ -20,9 +20,10 @@ use super::field::ARCHIVE;
 use super::fleet::Fleet;
 use super::lead::Lead;
 use super::newfile::Readers;
-use super::processes::no_process;
+use super::processes::Sought;
 use super::rows::{All, Chosen, Filter, Job, OfProcesses, Place, Selection};
 use super::screen::{Screen, in_columns, refuse_terminal_of};
+use super::sorter::Order;
 use super::table_file::Folder;
 use super::{Failure, Outcome};
 
@@ -34,21 +35,32 @@ pub(crate) fn run(args: &TableArgs, global: &Global) -> Outcome {
         return list(global);
     }
     let (mut sources, archives) = asked(args)?;
-    let columns = columns(args, &sources)?;
-    let selection = selection(args, &mut sources)?;
-    let is_of_failures = |source: &&TableSource| source.table.name == FAILURES.table.name;
-    let has_rows_of_failures = !args.all && sources.iter().any(is_of_failures);
-    let fleet = Fleet::resolve(&archives, &args.fleet, global)?.with_rows_of_failures(has_rows_of_failures);
-    let format = args.format.format();
-    refuse_documents_of_failures(args, format, &mut sources)?;
     let is_dataset = is_dataset(args)?;
     let lead = Lead::new(&args.source, args.hash || is_dataset, global)?;
+    let columns = columns(args, &sources, &lead)?;
+    let is_of_failures = |source: &&TableSource| source.table.name == FAILURES.table.name;
+    let has_rows_of_failures = !args.all && sources.iter().any(is_of_failures);
+    check_rows(args, &mut sources, &lead)?;
+    let fleet = Fleet::resolve(&archives, &args.fleet, global)?.with_rows_of_failures(has_rows_of_failures);
+    let sought = (!args.pid.is_empty()).then(|| Sought::new(&args.pid, None, &fleet));
+    let selection = Selection {
+        conditions: &args.conditions,
+        order: args.sort.as_ref(),
+        limit: args.limit,
+        sought: sought.as_ref(),
+    };
+    let format = args.format.format();
+    refuse_documents_of_failures(args, format, &mut sources)?;
     let before = lead.names(format, fleet.is_several());
-    #[cfg(feature = "parquet")]
+    // Documents and datasets have the added columns at places of their own.
+    let is_named = |name: &String| args.columns.contains(name);
+    let is_wide = !is_dataset && !format.needs_origin() && lead.all_names().iter().any(is_named);
+    let before: Vec<String> = before.into_iter().filter(|name| !is_wide || !is_named(name)).collect();
     if args.output_dir.as_deref() == Some(Path::new("-")) {
         let message = "--output-dir takes a directory; for one named `-`, write ./-";
         return Err(Failure::Usage(message.to_owned()));
     }
+    #[cfg(feature = "parquet")]
     if let (true, Some(path)) = (is_dataset, &args.output_dir) {
         refuse_part_of_dataset(args)?;
         let by_archive = args.dataset.partition_by == Some(PartitionBy::Archive);
@@ -99,20 +111,26 @@ pub(crate) fn run(args: &TableArgs, global: &Global) -> Outcome {
         documents: &args.documents,
         selection,
         lead,
+        is_wide,
         hash: args.hash,
         global,
     };
-    job.run(place, |archive, checkpoints| choose(archive, checkpoints, &args.pid))
+    job.run(place, |archive, checkpoints| choose(archive, checkpoints, &args.pid, sought.as_ref()))
 }
 
 /// The checkpoints of an archive, with filters for the rows of the chosen processes.
-fn choose(archive: &str, checkpoints: Vec<Checkpoint>, pids: &[u32]) -> Result<Chosen, Failure> {
-    let known: HashSet<u32> = checkpoints.iter().filter(|_| !pids.is_empty()).flat_map(pids_of).collect();
-    if let Some(&unknown) = pids.iter().find(|pid| !known.contains(pid)) {
-        return Err(no_process(archive, unknown, known.into_iter().collect()));
+fn choose(
+    archive: &str,
+    checkpoints: Vec<Checkpoint>,
+    pids: &[u32],
+    sought: Option<&Sought>,
+) -> Result<Chosen, Failure> {
+    if let Some(sought) = sought {
+        sought.pids(archive, &checkpoints.iter().flat_map(pids_of).collect::<Vec<u32>>())?;
     }
-    let filter =
-        || -> Box<dyn Filter> { if pids.is_empty() { Box::new(All) } else { Box::new(OfProcesses(pids.to_vec())) } };
+    let filter = || -> Box<dyn Filter> {
+        if pids.is_empty() { Box::new(All) } else { Box::new(OfProcesses(pids.iter().copied().collect())) }
+    };
     Ok(checkpoints.into_iter().map(|checkpoint| (checkpoint, filter())).collect())
 }
 
@@ -122,60 +140,68 @@ fn pids_of(checkpoint: &Checkpoint) -> Vec<u32> {
     processes.map(|process| process.pid().0).collect()
 }
 
-/// The selection of rows. A named table without the column is refused. With all tables, those with the column are used.
-fn selection<'a>(args: &'a TableArgs, sources: &mut Vec<&'static TableSource>) -> Result<Selection<'a>, Failure> {
+/// Checks what selects and sorts the rows. A named table without the column is refused. With all tables, those with the
+/// column are used.
+fn check_rows(args: &TableArgs, sources: &mut Vec<&'static TableSource>, lead: &Lead<'_>) -> Result<(), Failure> {
     let by_process = !args.pid.is_empty();
+    let added = lead.all_names();
+    let has = |table: &Table, column: &str| table.column(column).is_some() || added.iter().any(|name| name == column);
     if args.all {
-        let has = |source: &TableSource| {
-            args.conditions.iter().all(|condition| source.table.column(condition.column()).is_some())
+        sources.retain(|source| {
+            args.conditions.iter().all(|condition| has(source.table, condition.column()))
                 && (!by_process || OfProcesses::are_in(source.table))
-        };
-        sources.retain(|source| has(source));
+        });
         if sources.is_empty() {
             return Err(Failure::Usage("no table has all the columns named by --where".to_owned()));
         }
+        let has_order = |order: &Order| sources.iter().any(|source| has(source.table, &order.column));
+        if let Some(order) = args.sort.as_ref().filter(|order| !has_order(order)) {
+            return Err(Failure::Usage(format!("--sort: no table has a column {}", order.column)));
+        }
     }
+    let check = |table: &Table, column: &str, flag: &str| {
+        if has(table, column) { Ok(()) } else { Err(no_column(table, &added, column, flag)) }
+    };
     for source in sources.iter() {
         let table = source.table;
         for condition in &args.conditions {
-            has_column(table, condition.column(), "--where")?;
+            check(table, condition.column(), "--where")?;
             condition.check(table)?;
         }
         if let Some(order) = args.sort.as_ref().filter(|_| !args.all) {
-            has_column(table, &order.column, "--sort")?;
+            check(table, &order.column, "--sort")?;
         }
         if by_process && !OfProcesses::are_in(table) {
             return Err(Failure::Usage(format!("the table {} is not about processes; remove --pid", table.name)));
         }
     }
-    Ok(Selection { conditions: &args.conditions, order: args.sort.as_ref(), limit: args.limit, by_process })
+    Ok(())
 }
 
-/// Refuses a column that the table does not have, and lists the columns it has.
-fn has_column(table: &Table, column: &str, flag: &str) -> Result<(), Failure> {
-    if table.column(column).is_some() {
-        return Ok(());
-    }
-    let names: Vec<&str> = table.columns.iter().map(|column| &*column.name).collect();
+/// The error for a column that the rows of a table do not have. It lists those they have.
+fn no_column(table: &Table, added: &[String], column: &str, flag: &str) -> Failure {
+    let own = table.columns.iter().map(|column| &*column.name);
+    let names: Vec<&str> = own.chain(added.iter().map(String::as_str)).collect();
     let meant =
         nearest(column, names.iter().copied()).map_or_else(String::new, |near| format!("; did you mean {near}?"));
     let head = format!("{flag}: the table {} has no column {column}{meant}", table.name);
-    Err(Failure::Lines([head, "It has these columns:".to_owned()].into_iter().chain(in_columns(&names)).collect()))
+    Failure::Lines([head, "It has these columns:".to_owned()].into_iter().chain(in_columns(&names)).collect())
 }
 
-/// A dataset must hold all rows of each of its archives.
+/// A dataset must hold all rows of each of its archives, in an order of its own.
 fn refuse_part_of_dataset(args: &TableArgs) -> Result<(), Failure> {
+    const ROWS: &str = "selects rows, but a dataset holds all rows of its archives";
     let flags = [
-        ("--pid", !args.pid.is_empty()),
-        ("--where", !args.conditions.is_empty()),
-        ("--sort", args.sort.is_some()),
-        ("--limit", args.limit.is_some()),
+        ("--pid", !args.pid.is_empty(), ROWS),
+        ("--where", !args.conditions.is_empty(), ROWS),
+        ("--limit", args.limit.is_some(), ROWS),
+        ("--sort", args.sort.is_some(), "sorts rows, but those of a dataset are sorted by archive"),
     ];
-    match flags.iter().find(|(_, is_given)| *is_given) {
+    match flags.iter().find(|(_, is_given, _)| *is_given) {
         None => Ok(()),
-        Some((flag, _)) => Err(Failure::Usage(format!(
-            "{flag} selects rows, but a dataset holds all rows of its archives; write one file with --output instead"
-        ))),
+        Some((flag, _, why)) => {
+            Err(Failure::Usage(format!("{flag} {why}; remove it, or write one file with --output instead")))
+        }
     }
 }
 
@@ -244,7 +270,7 @@ fn asked(args: &TableArgs) -> Result<(Vec<&'static TableSource>, Vec<PathBuf>), 
         tables = all().collect();
     }
     if tables.is_empty() {
-        return Err(with_tables("no table named".to_owned()));
+        return Err(with_tables("no table named; name one or more, or use --all".to_owned()));
     }
     if archives.is_empty() && args.fleet.files_from.is_empty() {
         return Err(Failure::Usage("no archive named; add one after the table, or `-` for standard input".to_owned()));
@@ -278,15 +304,19 @@ fn names() -> Vec<&'static str> {
 }
 
 /// The requested columns. By default, text output has only those that fit on a screen.
-fn columns(args: &TableArgs, sources: &[&TableSource]) -> Result<Columns, Failure> {
+fn columns(args: &TableArgs, sources: &[&TableSource], lead: &Lead<'_>) -> Result<Columns, Failure> {
     match args.columns.as_slice() {
         [] if args.format == RowFormat::Table => Ok(Columns::Brief),
         [] => Ok(Columns::All),
         [all] if all == "all" => Ok(Columns::All),
         names => {
-            let known = |name: &str| sources.iter().any(|source| source.table.column(name).is_some());
-            if let Some(unknown) = names.iter().find(|name| !known(name)) {
-                let all: Vec<&str> = sources.iter().flat_map(|s| s.table.columns.iter().map(|c| &*c.name)).collect();
+            let added = lead.all_names();
+            let own = sources.iter().flat_map(|source| source.table.columns.iter().map(|column| &*column.name));
+            let all: Vec<&str> = own.chain(added.iter().map(String::as_str)).collect();
+            if names.iter().any(String::is_empty) {
+                return Err(Failure::Usage("--columns: a name is empty; write them as pid,name,path".to_owned()));
+            }
+            if let Some(unknown) = names.iter().find(|name| !all.contains(&name.as_str())) {
                 let nearest = nearest(unknown, all).map_or_else(String::new, |near| format!("; did you mean {near}?"));
                 return Err(Failure::Usage(format!("there is no column {unknown}{nearest}")));
             }

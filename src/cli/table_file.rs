@@ -5,7 +5,7 @@ use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 
 use cryoscope::formats::{Encoded, RowWriter, Style};
-use cryoscope::tables::TableSource;
+use cryoscope::tables::Table;
 
 use super::Failure;
 use super::args::RowFormat;
@@ -29,7 +29,7 @@ pub(crate) struct Folder<'a> {
 /// The files of a table.
 pub(crate) struct TableFile<'a> {
     folder: Folder<'a>,
-    source: &'static TableSource,
+    table: &'a Table,
     style: Style,
     writer: RowWriter<BufWriter<NewFile>>,
     /// Size of the current file in bytes.
@@ -40,14 +40,14 @@ pub(crate) struct TableFile<'a> {
 
 impl<'a> TableFile<'a> {
     /// Creates the first file. Refuses an existing one, unless it may be replaced.
-    pub(crate) fn create(folder: Folder<'a>, source: &'static TableSource, style: Style) -> Result<Self, Failure> {
-        let writer = writer(folder, source, &style, 1)?;
-        Ok(TableFile { folder, source, style, writer, bytes: 0, whole: Vec::new() })
+    pub(crate) fn create(folder: Folder<'a>, table: &'a Table, style: Style) -> Result<Self, Failure> {
+        let writer = writer(folder, table, &style, 1)?;
+        Ok(TableFile { folder, table, style, writer, bytes: 0, whole: Vec::new() })
     }
 
     /// Begins the table.
     pub(crate) fn begin(&mut self) -> io::Result<()> {
-        self.writer.begin(self.source.table)
+        self.writer.begin(self.table)
     }
 
     /// Writes a row.
@@ -55,7 +55,7 @@ impl<'a> TableFile<'a> {
         let len = u64::try_from(row.len()).unwrap_or(u64::MAX);
         if self.bytes > 0 && self.folder.most.is_some_and(|most| self.bytes.saturating_add(len) > most) {
             let number = self.whole.len().saturating_add(2);
-            let next = writer(self.folder, self.source, &self.style, number)?;
+            let next = writer(self.folder, self.table, &self.style, number)?;
             self.whole.push(close(std::mem::replace(&mut self.writer, next))?);
             self.bytes = 0;
             self.begin()?;
@@ -88,12 +88,12 @@ fn close(writer: RowWriter<BufWriter<NewFile>>) -> Result<Whole, Failure> {
 /// The writer for a numbered file: `processes.ndjson`, then `processes.0002.ndjson`.
 fn writer(
     folder: Folder<'_>,
-    source: &TableSource,
+    table: &Table,
     style: &Style,
     number: usize,
 ) -> Result<RowWriter<BufWriter<NewFile>>, Failure> {
     let part = if number > 1 { format!(".{number:04}") } else { String::new() };
-    let path: PathBuf = folder.path.join(format!("{}{part}.{}", source.table.name, folder.format.format().extension()));
+    let path: PathBuf = folder.path.join(format!("{}{part}.{}", table.name, folder.format.format().extension()));
     let file = NewFile::create(&folder.outputs.claim(&path)?, folder.replace, Readers::Owner)?;
     Ok(RowWriter::new(BufWriter::new(file), style.clone()))
 }

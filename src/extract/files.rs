@@ -275,18 +275,18 @@ pub(super) fn proc(checkpoint: &Checkpoint, choice: &Choice<'_>, output: &mut Ou
     Ok(())
 }
 
-/// Reason why a further name of a file is only listed.
-const FURTHER_NAME: &str = "a further name of a file";
+/// Reason why another name of the same file is only listed.
+const FURTHER_NAME: &str = "another name of the same file";
 
 /// Lists a file that is not created. For links, devices, pipes and sockets, the manifest has all information. Other
 /// types may have had contents, and count as skipped.
 fn not_made(what: What, file_type: &str, row: Extracted, output: &mut Output<'_>) -> Result<(), ExtractError> {
     let why = match file_type {
-        "symlink" | "hardlink" => "links are not made",
-        "character" | "block" => "devices are not made",
-        "fifo" => "named pipes are not made",
-        "socket" => "sockets are not made",
-        _ => return output.leave_out(what, row, "no file or folder"),
+        "symlink" | "hardlink" => "links are not created",
+        "character" | "block" => "devices are not created",
+        "fifo" => "named pipes are not created",
+        "socket" => "sockets are not created",
+        _ => return output.leave_out(what, row, "neither a file nor a directory"),
     };
     output.list(what, &Extracted { why: Some(why), ..row })
 }

@@ -4,6 +4,8 @@
 //! The archive may come from an attacker, and the output may be evidence. So nothing is written outside of the
 //! directory, no link is followed or created, names are escaped reversibly, and a file gets its name only when it is
 //! complete.
+//!
+//! It uses every layer below, and only the command uses it. Begin with [`extract()`].
 
 #![cfg_attr(
     not(test),

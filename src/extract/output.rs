@@ -258,7 +258,7 @@ impl<'p> Output<'p> {
             // Bytes written in vain count, too. Otherwise thousands of files that do not fit would each be written
             // almost completely.
             self.bytes_left = self.bytes_left.saturating_sub(contents.len);
-            return self.leave_out(what, row, "more bytes than are extracted");
+            return self.leave_out(what, row, "beyond the limit on extracted bytes");
         }
         match written {
             // Sparse files may be larger than the file system allows.
@@ -303,7 +303,7 @@ impl<'p> Output<'p> {
         const LONGEST: usize = 4096;
         let Some((name, folders)) = parts.split_last() else { return self.leave_out(what, row, "it has no name") };
         if text.is_empty() || text.contains(&0) || text.len() >= LONGEST {
-            return self.leave_out(what, row, "no link can have this text");
+            return self.leave_out(what, row, "not a possible target of a link");
         }
         let Some(folder) = self.folders(folders)?.filter(|_| self.files_left > 0) else {
             self.over.files = true;
@@ -396,7 +396,7 @@ impl<'p> Output<'p> {
     }
 }
 
-const TOO_MANY: &str = "more files than are extracted";
+const TOO_MANY: &str = "beyond the limit on extracted files";
 
 /// A name, followed by alternatives in case it is taken.
 fn alike(name: &str) -> impl Iterator<Item = String> + '_ {
@@ -470,7 +470,7 @@ impl<'f> Contents<'f> {
         self.stored = self.stored.saturating_add(len);
         if self.stored > self.bytes_left {
             self.over = true;
-            return Err(io::Error::other("more bytes than are extracted"));
+            return Err(io::Error::other("beyond the limit on extracted bytes"));
         }
         if self.at != self.len {
             self.file.seek(SeekFrom::Start(self.len))?;

@@ -94,18 +94,14 @@ impl Queues<'_, '_, '_> {
     }
 
     fn terminals(&mut self) -> Result<(), ExtractError> {
-        let mut open: HashMap<u32, Vec<FileId>> = HashMap::new();
-        for (id, file) in self.checkpoint.model().files().iter() {
-            if let File::Tty(entry) = file {
-                open.entry(entry.tty_info_id()).or_default().push(id);
-            }
-        }
+        let open = self.checkpoint.model().files().of_terminals();
+        let mut holders: HashMap<u32, Vec<Pid>> = HashMap::new();
         for waiting in self.checkpoint.terminal_queues().iter() {
-            let files = open.get(&waiting.terminal).map_or(&[][..], Vec::as_slice);
-            let pids = pids_of_files(self.checkpoint, files);
+            let files = || open.get(&waiting.terminal).map_or(&[][..], Vec::as_slice);
+            let pids = holders.entry(waiting.terminal).or_insert_with(|| pids_of_files(self.checkpoint, files()));
             let name = format!("tty-{}", waiting.terminal);
             let row = Extracted { member: Some("tty-data.img".into()), ..Extracted::of(What::Queues.as_str()) };
-            self.file(&name, name.clone().into_bytes(), &pids, row, |contents| contents.bytes(&waiting.bytes))?;
+            self.file(&name, name.clone().into_bytes(), pids, row, |contents| contents.bytes(&waiting.bytes))?;
         }
         Ok(())
     }

@@ -1,5 +1,5 @@
 //! Turns rows into bytes: text, JSON, NDJSON, CSV, trees, documents for SIEMs. One format per file. No format knows
-//! where rows come from.
+//! where rows come from: a format sees a [`Row`](crate::tables::Row), and for documents the [`Origin`] that they are from.
 
 mod bulk;
 mod community_id;
@@ -8,6 +8,7 @@ pub mod decode;
 mod document;
 mod ecs;
 mod encoder;
+mod finding;
 mod format;
 mod grid;
 mod hec;

@@ -111,31 +111,59 @@ pub(super) fn broken(text: &str, width: usize, most: usize) -> Vec<Cow<'_, str>>
     lines
 }
 
-/// The end of the first line of a text that is wider than `width`.
-fn break_in(text: &str, width: usize) -> usize {
+/// Breaks a path into lines of at most `width` columns, after slashes if possible. Nothing is left out: a blank may be part
+/// of a name. ` (deleted)` begins a line if it does not fit.
+pub(super) fn broken_path(path: &str, width: usize) -> Vec<Cow<'_, str>> {
+    const DELETED: &str = " (deleted)";
+    let name = path.strip_suffix(DELETED).unwrap_or(path);
+    let mut lines = Vec::new();
+    let mut rest = name;
+    while rest.width() > width {
+        let end = fitting(rest, width);
+        let line = rest.get(..end).unwrap_or_default();
+        // Breaking a name is better than a line that is much too short.
+        let behind_slash = line.rfind('/').map(|at| at.saturating_add(1)).filter(|at| at.saturating_mul(2) >= end);
+        let (line, behind) = rest.split_at(behind_slash.unwrap_or(end));
+        lines.push(Cow::Borrowed(line));
+        rest = behind;
+    }
+    match path.strip_prefix(name).unwrap_or_default() {
+        "" if rest.is_empty() && !lines.is_empty() => {}
+        "" => lines.push(Cow::Borrowed(rest)),
+        suffix if rest.width().saturating_add(suffix.width()) <= width => {
+            lines.push(Cow::Owned([rest, suffix].concat()));
+        }
+        suffix => lines.extend([Cow::Borrowed(rest), Cow::Borrowed(suffix.trim_start())]),
+    }
+    lines
+}
+
+/// The length of the longest beginning of at most `width` columns, but of at least one character.
+fn fitting(text: &str, width: usize) -> usize {
     let mut used = 0_usize;
     let mut fits = |c: char| {
         used = used.saturating_add(c.width().unwrap_or(0));
         used <= width
     };
-    let mut end = text.find(|c| !fits(c)).unwrap_or(text.len());
+    let end = text.find(|c| !fits(c)).unwrap_or(text.len());
+    if end > 0 { end } else { text.chars().next().map_or(text.len(), char::len_utf8) }
+}
+
+/// The end of the first line of a text that is wider than `width`.
+fn break_in(text: &str, width: usize) -> usize {
+    let end = fitting(text, width);
     let line = text.get(..end).unwrap_or_default();
     if let Some(behind) = text.get(end..)
         && behind.starts_with(' ')
     {
         return end;
     }
-    // Breaking a word is better than a line that is much too short.
     let behind = |at: usize| at.saturating_add(1);
     // Breaking a word is better than a line that is much too short.
     let ending_in = |mark| line.rfind(mark).map(behind).filter(|at| at.saturating_mul(2) >= end);
     let in_path = ending_in(',').or_else(|| ending_in('/'));
     if let Some(at) = line.trim_start_matches(' ').rfind(' ').and(line.rfind(' ')).map(behind).or(in_path) {
         return at;
-    }
-    // Every line has at least one character.
-    if end == 0 {
-        end = text.chars().next().map_or(text.len(), char::len_utf8);
     }
     end
 }
@@ -172,6 +200,15 @@ mod tests {
         assert_eq!(cut_middle("socket:[4711]", 5), "socket:[4711]");
         assert_eq!(cut_middle("/memfd: (deleted)", 9), "/memfd: (deleted)", "nothing would be won");
         assert_eq!(last_part("/a/b (deleted)"), "b (deleted)");
+    }
+
+    #[test]
+    fn broken_paths_lose_nothing() {
+        assert_eq!(broken_path("/home/app/new dir/added", 16), ["/home/app/", "new dir/added"]);
+        assert_eq!(broken_path("/srv/a-name-without-end", 10), ["/srv/a-nam", "e-without-", "end"]);
+        assert_eq!(broken_path("/memfd: (deleted)", 9), ["/memfd:", "(deleted)"]);
+        assert_eq!(broken_path("/tmp/x (deleted)", 20), ["/tmp/x (deleted)"]);
+        assert_eq!(broken_path("日本語", 1), ["日", "本", "語"], "even where a character is wider than the line");
     }
 
     #[test]

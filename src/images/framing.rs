@@ -28,7 +28,7 @@ pub(super) fn own_magic(bytes: &[u8]) -> Option<u32> {
         let (first, rest) = split_u32(bytes, order)?;
         Some(if matches!(first, COMMON | SERVICE) { split_u32(rest, order)?.0 } else { first })
     };
-    let known = |magic: &u32| Kind::of_magic(*magic).is_some();
+    let known = |magic: &u32| Kind::from_magic(*magic).is_some();
     own(ByteOrder::Little).filter(known).or_else(|| own(ByteOrder::Big).filter(known))
 }
 
@@ -76,14 +76,14 @@ impl<'a> Image<'a> {
         if stop == Some(Stop::Limit) {
             warnings.push(&Limits::ASSEMBLED_BYTES, Place::member(path), || {
                 let size = contents.len();
-                format!("{size} bytes in pieces exceed the limit of {limit}; the rest was skipped")
+                format!("{size} bytes to assemble from pieces exceed the limit of {limit}; the rest was skipped")
             });
         }
-        Self::of_bytes(kind, path, bytes, stop, warnings)
+        Self::from_bytes(kind, path, bytes, stop, warnings)
     }
 
     /// Opens an image from its bytes.
-    pub(crate) fn of_bytes(
+    pub(crate) fn from_bytes(
         kind: Kind,
         path: &[u8],
         bytes: Cow<'a, [u8]>,
@@ -207,7 +207,7 @@ impl<'i> Records<'i> {
 
     fn why_cut(&self) -> &'static str {
         match self.image.stop {
-            Some(Stop::Limit) => " below the limit for sparse images",
+            Some(Stop::Limit) => " within the limit for sparse images",
             Some(Stop::Absent(_)) => " before the archive ends or is damaged",
             None => "",
         }
@@ -237,8 +237,8 @@ impl Wrong {
         match self {
             Wrong::Short if bytes.is_empty() => format!("the file is empty, not a {kind} image"),
             Wrong::Short => format!("{} bytes are too short for the magic numbers of a {kind} image", bytes.len()),
-            Wrong::Magic(number) => match Kind::of_magic(*number) {
-                Some(other) => format!("the name says {kind}, but the magic number {other}; skipped"),
+            Wrong::Magic(number) => match Kind::from_magic(*number) {
+                Some(other) => format!("the name says {kind}, but the magic number says {other}; skipped"),
                 None => format!("{number:#010x} is not the magic number of {kind}; skipped"),
             },
         }
@@ -285,6 +285,9 @@ mod tests {
         assert_eq!(say(&[]), "the file is empty, not a PSTREE image");
         assert_eq!(say(&[1, 2, 3]), "3 bytes are too short for the magic numbers of a PSTREE image");
         assert_eq!(say(&[0; 8]), "0x00000000 is not the magic number of PSTREE; skipped");
-        assert_eq!(say(&le(&[COMMON, 0x5608_4025])), "the name says PSTREE, but the magic number PAGEMAP; skipped");
+        assert_eq!(
+            say(&le(&[COMMON, 0x5608_4025])),
+            "the name says PSTREE, but the magic number says PAGEMAP; skipped"
+        );
     }
 }

@@ -284,11 +284,11 @@ impl Kind {
     /// ```
     /// use cryoscope::images::Kind;
     ///
-    /// assert_eq!(Kind::of(b"core-17.img"), Some((Kind::Core, 17)));
-    /// assert_eq!(Kind::of(b"tcp-stream-1f.img"), Some((Kind::TcpStream, 31)));
-    /// assert_eq!(Kind::of(b"core-.img"), None);
+    /// assert_eq!(Kind::from_file_name(b"core-17.img"), Some((Kind::Core, 17)));
+    /// assert_eq!(Kind::from_file_name(b"tcp-stream-1f.img"), Some((Kind::TcpStream, 31)));
+    /// assert_eq!(Kind::from_file_name(b"core-.img"), None);
     /// ```
-    pub fn of(file_name: &[u8]) -> Option<(Kind, u64)> {
+    pub fn from_file_name(file_name: &[u8]) -> Option<(Kind, u64)> {
         Kind::ALL.iter().find_map(|&kind| Some((kind, kind.number(file_name)?)))
     }
 
@@ -311,7 +311,7 @@ impl Kind {
     }
 
     /// The kind whose images begin with a magic number. If there are several, the first.
-    pub(crate) fn of_magic(number: u32) -> Option<Kind> {
+    pub(crate) fn from_magic(number: u32) -> Option<Kind> {
         Kind::ALL.iter().copied().find(|kind| kind.magic() == Some(number))
     }
 
@@ -345,18 +345,18 @@ mod tests {
 
     #[test]
     fn names_tell_kind_and_number() {
-        assert_eq!(Kind::of(b"inventory.img"), Some((Kind::Inventory, 0)));
-        assert_eq!(Kind::of(b"pagemap-7.img"), Some((Kind::Pagemap, 7)));
-        assert_eq!(Kind::of(b"pagemap-shmem-7.img"), Some((Kind::ShmemPagemap, 7)));
-        assert_eq!(Kind::of(b"pages-7.comp.img"), Some((Kind::PagesFramed, 7)));
-        assert_eq!(Kind::of(b"ghost-file-1f.img"), Some((Kind::GhostFile, 31)));
-        assert_eq!(Kind::of(b"tmpfs-dev-57.tar.gz.img"), Some((Kind::TmpfsDev, 57)));
-        assert_eq!(Kind::of(b"amdgpu-pages-3-00a1.img"), Some((Kind::AmdgpuPages, 0)));
-        assert_eq!(Kind::of(b"stats-dump"), Some((Kind::StatsDump, 0)));
-        assert_eq!(Kind::of(b"binfmt-misc.img"), Some((Kind::BinfmtMisc, 0)));
+        assert_eq!(Kind::from_file_name(b"inventory.img"), Some((Kind::Inventory, 0)));
+        assert_eq!(Kind::from_file_name(b"pagemap-7.img"), Some((Kind::Pagemap, 7)));
+        assert_eq!(Kind::from_file_name(b"pagemap-shmem-7.img"), Some((Kind::ShmemPagemap, 7)));
+        assert_eq!(Kind::from_file_name(b"pages-7.comp.img"), Some((Kind::PagesFramed, 7)));
+        assert_eq!(Kind::from_file_name(b"ghost-file-1f.img"), Some((Kind::GhostFile, 31)));
+        assert_eq!(Kind::from_file_name(b"tmpfs-dev-57.tar.gz.img"), Some((Kind::TmpfsDev, 57)));
+        assert_eq!(Kind::from_file_name(b"amdgpu-pages-3-00a1.img"), Some((Kind::AmdgpuPages, 0)));
+        assert_eq!(Kind::from_file_name(b"stats-dump"), Some((Kind::StatsDump, 0)));
+        assert_eq!(Kind::from_file_name(b"binfmt-misc.img"), Some((Kind::BinfmtMisc, 0)));
         for name in ["core-1f.img", "core-+1.img", "core-99999999999999999999.img", "xcore-1.img", "core-1.img.tmp", ""]
         {
-            assert_eq!(Kind::of(name.as_bytes()), None, "{name}");
+            assert_eq!(Kind::from_file_name(name.as_bytes()), None, "{name}");
         }
     }
 
@@ -365,7 +365,7 @@ mod tests {
         for &kind in Kind::ALL {
             let name = kind.pattern().replace("%u", "12").replace("%x", "c").replace('*', "1-0000");
             let number = if kind.pattern().contains('%') { 12 } else { 0 };
-            assert_eq!(Kind::of(name.as_bytes()), Some((kind, number)), "{name}");
+            assert_eq!(Kind::from_file_name(name.as_bytes()), Some((kind, number)), "{name}");
         }
     }
 }

@@ -51,7 +51,7 @@ pub use byte_order::ByteOrder;
 pub use framing::{Image, Record};
 pub use kind::{Form, Kind, Payload};
 pub use set::{ImageSet, Parent};
-pub(crate) use set::{Sets, holds_checkpoint, is_part, join, root_of};
+pub(crate) use set::{MOST_DUMPS, Sets, holds_checkpoint, is_part, join, root_of};
 pub use span::Span;
 
 use crate::archive::{Archive, Member, MemberKind};
@@ -171,7 +171,7 @@ fn file_of<'a>(archive: &'a Archive, member: &'a Member, warnings: &Warnings) ->
         }
         Ok(other) => {
             warnings.push(Code::ImageNotAFile, Place::member(&member.path), || {
-                format!("not a file but a {}; skipped", other.kind.as_str())
+                format!("not a file (type: {}); skipped", other.kind.as_str())
             });
             None
         }

@@ -47,7 +47,7 @@ pub(super) fn len(
             for _ in 0..read("ipc_msg_entry")?.number("qnum") {
                 let rest = after.get(usize_of(used)..).ok_or("a message is missing")?;
                 let (size, rest) = split_u32(rest, order).ok_or("a message is missing")?;
-                let text = rest.get(..usize_of(size.into())).ok_or("a message is cut")?;
+                let text = rest.get(..usize_of(size.into())).ok_or("a message is cut short")?;
                 let text = self::read("ipc_msg", text)?;
                 used = used.saturating_add(4).saturating_add(size.into());
                 used = used.saturating_add(round_up(text.number("msize"), 8));

@@ -1,6 +1,6 @@
 //! Finds the directories of an archive that hold CRIU images, and the kind of each image.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use bstr::{BStr, BString, ByteSlice};
@@ -87,7 +87,8 @@ impl ImageSet {
 pub(crate) fn holds_checkpoint(members: &[Member]) -> bool {
     let is_image = |member: &Member| {
         member.kind != MemberKind::Directory
-            && Kind::of(member.file_name()).is_some_and(|(kind, _)| kind.magic().is_some() && !is_work(kind))
+            && Kind::from_file_name(member.file_name())
+                .is_some_and(|(kind, _)| kind.magic().is_some() && !is_work(kind))
     };
     members.iter().any(is_image) || !engine_roots(members).is_empty()
 }
@@ -122,7 +123,7 @@ const DOCUMENTS: [&[u8]; 2] = [b"config.dump", b"spec.dump"];
 /// an image, or the container's files as packed by the engine. `has` tells whether a directory exists.
 pub(crate) fn is_part(member: &Member, has: &dyn Fn(&[u8]) -> bool) -> bool {
     let (folder, name) = (member.folder(), member.file_name());
-    if Kind::of(name).is_some() {
+    if Kind::from_file_name(name).is_some() {
         return true;
     }
     let beside = match name {
@@ -145,7 +146,14 @@ pub(crate) struct Sets {
     pub(crate) all: BTreeMap<BString, Arc<ImageSet>>,
     /// The sets that are checkpoints of their own, in the order of their paths.
     pub(crate) checkpoints: Vec<Arc<ImageSet>>,
+    /// The sets by the last part of their directory, each in the order of their paths.
+    by_name: HashMap<BString, Vec<Arc<ImageSet>>>,
+    /// Those that have no processes, which may be parent dumps.
+    pub(crate) without_tasks: Vec<Arc<ImageSet>>,
 }
+
+/// Most dumps of a chain that are read: a dump and its parents. Each has to be asked for the pages of all processes.
+pub(crate) const MOST_DUMPS: usize = 1000;
 
 impl Sets {
     /// Finds the sets of an archive.
@@ -155,13 +163,13 @@ impl Sets {
         for (i, member) in archive.members().iter().enumerate() {
             let name = member.file_name();
             let counts = archive.find(&member.path).is_some_and(|m| std::ptr::eq(m, member));
-            if !counts || member.kind == MemberKind::Directory && Kind::of(name).is_none() {
+            if !counts || member.kind == MemberKind::Directory && Kind::from_file_name(name).is_none() {
                 continue;
             }
             let set = all.entry(member.folder().into()).or_default();
             if name == b"parent" && member.kind == MemberKind::Symlink {
                 set.parent = parent(archive, member);
-            } else if let Some((kind, number)) = Kind::of(name) {
+            } else if let Some((kind, number)) = Kind::from_file_name(name) {
                 if linked.allow(archive, kind, member) {
                     set.images.insert((kind, number), i);
                 }
@@ -205,7 +213,12 @@ impl Sets {
             });
             checkpoints.truncate(usize_of(most));
         }
-        Sets { all, checkpoints }
+        let mut by_name: HashMap<BString, Vec<Arc<ImageSet>>> = HashMap::new();
+        for (folder, set) in all.iter().filter(|(folder, _)| !folder.is_empty()) {
+            by_name.entry(last_part(folder).into()).or_default().push(Arc::clone(set));
+        }
+        let without_tasks = all.values().filter(|set| !set.has_tasks()).cloned().collect();
+        Sets { all, checkpoints, by_name, without_tasks }
     }
 }
 
@@ -249,7 +262,7 @@ impl Linked<'_> {
         }
         let most = self.limits.linked_bytes;
         self.warnings.push(&Limits::LINKED_BYTES, Place::member(&member.path), || {
-            format!("a link to {}, but images that are links exceed {most} bytes; skipped", file.path)
+            format!("a link to {}; skipped, because images that are links exceed {most} bytes in total", file.path)
         });
         false
     }
@@ -257,12 +270,14 @@ impl Linked<'_> {
 
 impl Sets {
     /// A dump and its parent dumps, by their `parent` links, newest first. A link that leads out of the archive or in a
-    /// circle ends the chain. That matters only if pages should be there.
+    /// circle ends the chain, as do too many dumps. That matters only if pages should be there.
     pub(crate) fn chain<'a>(&'a self, newest: &'a ImageSet) -> Vec<&'a ImageSet> {
         let mut chain = vec![newest];
         let mut seen = BTreeSet::from([&newest.folder]);
         let mut here = newest;
-        while let Some(next) = self.before(here).filter(|set| seen.insert(&set.folder)) {
+        while chain.len() < MOST_DUMPS
+            && let Some(next) = self.before(here).filter(|set| seen.insert(&set.folder))
+        {
             chain.push(next);
             here = next;
         }
@@ -284,13 +299,18 @@ impl Sets {
         of_name.next().filter(|_| of_name.next().is_none())
     }
 
+    /// The sets whose directory has the name at the end of a link.
+    pub(crate) fn named_by(&self, link: &Parent) -> &[Arc<ImageSet>] {
+        self.by_name.get(BStr::new(link.last_part())).map_or(&[], Vec::as_slice)
+    }
+
     /// The other sets whose directory has the name at the end of a link.
     fn of_name<'a>(&'a self, set: &ImageSet, link: &Parent) -> impl Iterator<Item = &'a ImageSet> {
         // Every container has a `checkpoint`; one container's must not be taken for another's.
         let is_other = |other: &&Arc<ImageSet>| {
             other.folder != set.folder && !(other.has_tasks() && last_part(&other.folder) == last_part(&set.folder))
         };
-        self.all.values().filter(is_other).filter(|other| link.ends_with(&other.folder)).map(|other| &**other)
+        self.named_by(link).iter().filter(is_other).map(|other| &**other)
     }
 
     /// The dumps that may be a dump's parent, if it is unknown: those with the link's name or, without a link, all that
@@ -305,10 +325,10 @@ impl Sets {
 }
 
 impl Parent {
-    /// Whether the link's target ends with the name of a directory.
-    pub(crate) fn ends_with(&self, folder: &BString) -> bool {
+    /// The name at the end of the link's target.
+    fn last_part(&self) -> &[u8] {
         let (Parent::Folder(target) | Parent::Outside(target)) = self;
-        !folder.is_empty() && last_part(target) == last_part(folder)
+        last_part(target)
     }
 }
 

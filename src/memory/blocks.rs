@@ -23,7 +23,7 @@ pub(super) struct Blocks {
 
 impl Blocks {
     /// Reads the layout that is consistent with itself. `None` if neither is.
-    pub(super) fn of(entry: &PagemapEntry, pages: u64, page_size: u64) -> Option<Self> {
+    pub(super) fn from_entry(entry: &PagemapEntry, pages: u64, page_size: u64) -> Option<Self> {
         let field = entry.compressed_size.as_deref()?;
         let first = || {
             let sizes = varints(field)?;
@@ -129,31 +129,36 @@ mod tests {
 
     #[test]
     fn the_first_layout() {
-        let blocks = Blocks::of(&entry(vec![100, 0, 0x80, 0x20], Some(4196), None), 3, 4096).unwrap();
+        let blocks = Blocks::from_entry(&entry(vec![100, 0, 0x80, 0x20], Some(4196), None), 3, 4096).unwrap();
         assert_eq!((blocks.stored_bytes(), blocks.block_bytes), (4196, 4096));
         assert_eq!(blocks.at(0), Some((0, 0, 100)));
         assert_eq!(blocks.at(5000), Some((4096, 100, 0)));
         assert_eq!(blocks.at(8192), Some((8192, 100, 4096)));
         assert_eq!(blocks.at(3 * 4096), None);
-        let regions = Blocks::of(&entry(vec![100, 50], Some(150), Some(4)), 5, 4096).unwrap();
+        let regions = Blocks::from_entry(&entry(vec![100, 50], Some(150), Some(4)), 5, 4096).unwrap();
         assert_eq!(regions.at(16384), Some((16384, 100, 50)));
     }
 
     #[test]
     fn the_later_layout_under_numbers_that_are_not_known() {
         // { 1: [100, 50], 2: 150, 3: 4 }, and padded: { 1: [100, 50], 2: 8192, 3: 4, 4: true }
-        let plain = Blocks::of(&entry(vec![0x0a, 2, 100, 50, 0x10, 0x96, 1, 0x18, 4], None, None), 5, 4096).unwrap();
+        let plain =
+            Blocks::from_entry(&entry(vec![0x0a, 2, 100, 50, 0x10, 0x96, 1, 0x18, 4], None, None), 5, 4096).unwrap();
         assert_eq!((plain.stored_bytes(), plain.block_bytes), (150, 16384));
         let padded = vec![0x0a, 2, 100, 50, 0x10, 0x80, 0x40, 0x18, 4, 0x20, 1];
-        assert_eq!(Blocks::of(&entry(padded, None, None), 5, 4096).unwrap().at(16384), Some((16384, 4096, 50)));
+        assert_eq!(Blocks::from_entry(&entry(padded, None, None), 5, 4096).unwrap().at(16384), Some((16384, 4096, 50)));
     }
 
     #[test]
     fn what_disagrees_with_itself_is_refused() {
-        assert_eq!(Blocks::of(&entry(vec![100], Some(100), None), 2, 4096), None, "a size is missing");
-        assert_eq!(Blocks::of(&entry(vec![100, 50], Some(151), None), 2, 4096), None, "the sum is wrong");
-        assert_eq!(Blocks::of(&entry(vec![0x80, 0x40], Some(8192), None), 1, 4096), None, "larger than its pages");
-        assert_eq!(Blocks::of(&entry(vec![0xff], None, None), 1, 4096), None, "no list at all");
+        assert_eq!(Blocks::from_entry(&entry(vec![100], Some(100), None), 2, 4096), None, "a size is missing");
+        assert_eq!(Blocks::from_entry(&entry(vec![100, 50], Some(151), None), 2, 4096), None, "the sum is wrong");
+        assert_eq!(
+            Blocks::from_entry(&entry(vec![0x80, 0x40], Some(8192), None), 1, 4096),
+            None,
+            "larger than its pages"
+        );
+        assert_eq!(Blocks::from_entry(&entry(vec![0xff], None, None), 1, 4096), None, "no list at all");
     }
 
     #[test]

@@ -5,18 +5,21 @@
 //! In other orders, pages are kept whole until the end.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 
 use bstr::{BStr, BString, ByteSlice};
 
 use super::arguments;
+use super::overlaps::union;
 use super::pagemap::Pagemap;
 use super::region::{Region, Task as RegionTask};
 use super::search::{EarlySearch, Searched, StreamSearch};
 use crate::archive::{Island, Kept, Member, Select, Selection};
 use crate::images::proto::{CoreEntry, MmEntry, PagemapHead};
 use crate::images::{self, Form, Image, Kind, decode, join};
+use crate::int::u64_of;
 use crate::limits::Limits;
 use crate::model::auxv::{self, Auxv};
 use crate::model::registers::Registers;
@@ -33,6 +36,13 @@ const TAR_HEAD: u64 = 512;
 const SHARED: u64 = 8 << 20;
 /// Bytes of small archives of files that are kept in all, so that their members can be counted.
 const SMALL: u64 = 4 << 20;
+/// Bytes of images that are read in all to find out which pages are wanted. An archive may have thousands of directories
+/// whose pages are wanted for thousands of others. Beyond this, pages are kept whole.
+const READ: u64 = 4 << 30;
+/// Bytes that reading an image costs at least.
+const IMAGE: u64 = 1 << 10;
+/// Bytes that looking for a range of addresses costs.
+const RANGE: u64 = 64;
 
 /// What is kept of an archive that is read as a stream. All of an archive that is mapped is there anyway.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -93,8 +103,16 @@ pub(crate) struct Demand {
     /// Searches pages while they are inflated, so that they need not be kept.
     search: Option<(EarlySearch, StreamSearch)>,
     searched: Option<Searched>,
-    /// Directories that have an `mm` image of a task, by pid.
-    layouts: HashMap<u64, Vec<BString>>,
+    /// The `mm` images of tasks, by pid.
+    layouts: HashMap<u64, Layouts>,
+    /// Directories that have such an image.
+    with_layouts: HashSet<BString>,
+    /// Layouts that were not asked for their page size yet.
+    unasked: Vec<(u64, BString)>,
+    /// The page size that some task declares.
+    page_size: Option<u64>,
+    /// Bytes of images that may still be read.
+    left: Cell<u64>,
     /// Pagemaps seen so far, by directory.
     pagemaps: HashMap<BString, Claims>,
     /// Core images seen so far, by directory, if regions of memory are kept.
@@ -103,6 +121,17 @@ pub(crate) struct Demand {
     small_left: u64,
     /// What reading them here would warn of is warned of when they are read for good.
     unheard: Warnings,
+}
+
+/// The `mm` images of the tasks with one pid.
+#[derive(Debug, Default)]
+struct Layouts {
+    /// Directories whose image was inflated but not examined yet.
+    new: Vec<BString>,
+    /// The addresses whose pages are wanted, by page size and by the mask of page addresses.
+    wanted: BTreeMap<(u64, u64), BTreeSet<(u64, u64)>>,
+    /// Whether an image could not be read, so that any page may be wanted.
+    unknown: bool,
 }
 
 /// Which pagemaps of a directory claim which pages image.
@@ -138,6 +167,10 @@ impl Demand {
             search,
             searched: None,
             layouts: HashMap::new(),
+            with_layouts: HashSet::new(),
+            unasked: Vec::new(),
+            page_size: None,
+            left: Cell::new(READ),
             pagemaps: HashMap::new(),
             cores: HashMap::new(),
             small_left: SMALL,
@@ -149,16 +182,20 @@ impl Demand {
     fn of_pages(&mut self, folder: &BStr, pages_id: u64, kept: &dyn Kept) -> Option<Vec<Range<u64>>> {
         self.look_at_new(folder, kept);
         self.look_at_cores(kept);
+        let page_size = self.page_size_of(kept);
         let claims = self.pagemaps.get(folder).filter(|claims| !claims.unknown)?;
         let mut ranges = Vec::new();
-        for &(kind, number) in claims.by_pages.get(&pages_id)? {
+        for (kind, number) in claims.by_pages.get(&pages_id)?.clone() {
             match kind {
                 Kind::Pagemap => ranges.extend(self.of_task(folder, number, kept)?),
-                _ => ranges.extend(self.of_shared(folder, number, kept)),
+                _ => ranges.extend(self.of_shared(folder, number, page_size, kept)),
+            }
+            // What could not be read may be wanted.
+            if self.left.get() == 0 {
+                return None;
             }
         }
-        ranges.sort_by_key(|range: &Range<u64>| range.start);
-        Some(merged(&ranges))
+        Some(union(ranges))
     }
 
     /// What the search found during inflation.
@@ -172,7 +209,7 @@ impl Demand {
         let edge = self.search.as_ref()?.0.edge();
         let folder = BStr::new(member.folder());
         // A directory without layouts is an earlier dump. A later dump may need any of its pages.
-        if !self.layouts.values().any(|folders| folders.iter().any(|other| other == folder)) {
+        if !self.with_layouts.contains(folder) {
             return None;
         }
         let mut ranges = self.of_pages(folder, pages_id, kept)?;
@@ -189,21 +226,25 @@ impl Demand {
             ]
         };
         ranges.extend(lines.iter().flat_map(ends));
-        ranges.sort_by_key(|range| range.start);
         self.search.as_mut()?.1.begin(&member.path, lines);
-        Some(merged(&ranges))
+        Some(union(ranges))
     }
 
-    /// The page size that some task declares.
-    fn page_size_of(&self, kept: &dyn Kept) -> Option<u64> {
-        let sizes = self.layouts.iter().flat_map(|(pid, folders)| folders.iter().map(move |folder| (pid, folder)));
-        let mut sizes = sizes.filter_map(|(pid, folder)| {
-            let image = self.image(Kind::Mm, &join(BStr::new(folder), format!("mm-{pid}.img").as_bytes()), kept)?;
-            let record = image.records(&self.limits, &self.unheard).next()?;
-            let mm: MmEntry = decode(record.message, || image.place(), &self.unheard)?;
-            page_size(&mm)
-        });
-        sizes.next()
+    /// The page size that some task declares. Each is asked once.
+    fn page_size_of(&mut self, kept: &dyn Kept) -> Option<u64> {
+        while self.page_size.is_none()
+            && let Some((pid, folder)) = self.unasked.pop()
+        {
+            self.page_size = self.layout(BStr::new(&folder), pid, kept).and_then(|mm| page_size(&mm));
+        }
+        self.page_size
+    }
+
+    /// The layout of a task.
+    fn layout(&self, folder: &BStr, pid: u64, kept: &dyn Kept) -> Option<MmEntry> {
+        let image = self.image(Kind::Mm, &join(folder, format!("mm-{pid}.img").as_bytes()), kept)?;
+        let record = image.records(&self.limits, &self.unheard).next()?;
+        decode(record.message, || image.place(), &self.unheard)
     }
 
     /// Reads which pages are claimed by the pagemaps that arrived since the last pages.
@@ -225,13 +266,22 @@ impl Demand {
     }
 
     fn image<'k>(&self, kind: Kind, path: &[u8], kept: &'k dyn Kept) -> Option<Image<'k>> {
-        Image::of_bytes(kind, path, Cow::Borrowed(kept.bytes(path)?), None, &self.unheard)
+        let bytes = kept.bytes(path)?;
+        self.spend(u64_of(bytes.len()).max(IMAGE))?;
+        Image::from_bytes(kind, path, Cow::Borrowed(bytes), None, &self.unheard)
+    }
+
+    /// Takes bytes from those that may still be read. `None` if there are no more.
+    fn spend(&self, bytes: u64) -> Option<()> {
+        let left = self.left.get().saturating_sub(bytes);
+        self.left.set(left);
+        (left > 0).then_some(())
     }
 
     /// The first page of shared memory, which tells whether it is an ELF file.
-    fn of_shared(&self, folder: &BStr, number: u64, kept: &dyn Kept) -> Vec<Range<u64>> {
+    fn of_shared(&self, folder: &BStr, number: u64, page_size: Option<u64>, kept: &dyn Kept) -> Vec<Range<u64>> {
         let first = || {
-            let page_size = self.page_size_of(kept)?;
+            let page_size = page_size?;
             let path = join(folder, format!("pagemap-shmem-{number}.img").as_bytes());
             let pagemap = self.image(Kind::ShmemPagemap, &path, kept)?;
             let map = Pagemap::read(&pagemap, page_size, u64::MAX, &self.limits, &self.unheard)?;
@@ -242,37 +292,18 @@ impl Demand {
     }
 
     /// The parts of a task's pages that hold its arguments and environment, and the first pages of what may be ELF files.
-    fn of_task(&self, folder: &BStr, pid: u64, kept: &dyn Kept) -> Option<Vec<Range<u64>>> {
-        let mut ranges = Vec::new();
+    fn of_task(&mut self, folder: &BStr, pid: u64, kept: &dyn Kept) -> Option<Vec<Range<u64>>> {
+        self.look_at_layouts(pid, kept);
         // A pre-dump has no layouts; those of the following dump apply.
-        for layout in self.layouts.get(&pid)? {
-            let name = format!("mm-{pid}.img");
-            let image = self.image(Kind::Mm, &join(BStr::new(layout), name.as_bytes()), kept)?;
-            let record = image.records(&self.limits, &self.unheard).next()?;
-            let mm: MmEntry = decode(record.message, || image.place(), &self.unheard)?;
-            let page_size = page_size(&mm)?;
-            let path = join(folder, format!("pagemap-{pid}.img").as_bytes());
+        let layouts = self.layouts.get(&pid).filter(|layouts| !layouts.unknown)?;
+        let path = join(folder, format!("pagemap-{pid}.img").as_bytes());
+        let mut ranges = Vec::new();
+        for (&(page_size, mask), wanted) in &layouts.wanted {
             let pagemap = self.image(Kind::Pagemap, &path, kept)?;
-            let map = Pagemap::read(&pagemap, page_size, address_mask(&mm), &self.limits, &self.unheard)?;
-            for range in arguments::addresses(&mm, page_size, self.limits.argument_bytes) {
-                ranges.extend(map.stored(range.start, range.end));
-            }
-            let vmas: Vec<Vma> = mm.vmas.iter().filter_map(|entry| Vma::of(entry).ok()).collect();
-            for start in vmas.iter().filter(|vma| vma.may_begin_elf()).map(|vma| vma.start.0) {
-                ranges.extend(map.stored(start, start.saturating_add(page_size)));
-            }
-            if self.keep.covers(Keep::Evidence) {
-                let cores = self.cores.get(layout.as_bstr());
-                let task = RegionTask {
-                    vmas: &vmas,
-                    name: cores.and_then(|cores| cores.names.get(&pid)).map(Vec::as_slice),
-                    heap: mm.mm_start_brk()..mm.mm_brk(),
-                    stacks: cores.map_or(&[], |cores| &cores.stacks),
-                    page_size,
-                };
-                let regions = Region::ALL.into_iter().flat_map(|region| region.ranges(&task));
-                ranges.extend(regions.flat_map(|range| map.stored(range.start, range.end)));
-            }
+            let map = Pagemap::read(&pagemap, page_size, mask, &self.limits, &self.unheard)?;
+            self.spend(u64_of(wanted.len()).saturating_mul(RANGE))?;
+            let wanted = union(wanted.iter().map(|&(start, end)| start..end));
+            ranges.extend(wanted.into_iter().flat_map(|range| map.stored(range.start, range.end)));
         }
         Some(ranges)
     }
@@ -288,7 +319,7 @@ impl Demand {
                 let Some(first) = image.records(&self.limits, &self.unheard).next() else { continue };
                 let Some(core) = decode::<CoreEntry>(first.message, || image.place(), &self.unheard) else { continue };
                 cores.stacks.extend(
-                    Registers::of(&core).and_then(|registers| registers.stack_pointer).map(|pointer| pointer.0),
+                    Registers::from_core(&core).and_then(|registers| registers.stack_pointer).map(|pointer| pointer.0),
                 );
                 cores.names.extend(core.tc.and_then(|task| task.comm).map(|name| (number, name.into())));
             }
@@ -297,12 +328,48 @@ impl Demand {
             self.cores.insert(folder, cores);
         }
     }
+
+    /// The regions of a task that rules read, if they are kept.
+    fn regions(&self, folder: &BStr, pid: u64, mm: &MmEntry, vmas: &[Vma], page_size: u64) -> Vec<Range<u64>> {
+        if !self.keep.covers(Keep::Evidence) {
+            return Vec::new();
+        }
+        let cores = self.cores.get(folder);
+        let task = RegionTask {
+            vmas,
+            name: cores.and_then(|cores| cores.names.get(&pid)).map(Vec::as_slice),
+            heap: mm.mm_start_brk()..mm.mm_brk(),
+            stacks: cores.map_or(&[], |cores| &cores.stacks),
+            page_size,
+        };
+        Region::ALL.into_iter().flat_map(|region| region.ranges(&task)).collect()
+    }
+
+    /// Reads which addresses are wanted by the layouts of a task that arrived since the last look.
+    fn look_at_layouts(&mut self, pid: u64, kept: &dyn Kept) {
+        let Some(mut layouts) = self.layouts.remove(&pid) else { return };
+        for folder in std::mem::take(&mut layouts.new) {
+            let mm = self.layout(BStr::new(&folder), pid, kept);
+            let Some((mm, page_size)) = mm.and_then(|mm| page_size(&mm).map(|size| (mm, size))) else {
+                layouts.unknown = true;
+                continue;
+            };
+            let of_text = arguments::addresses(&mm, page_size, self.limits.argument_bytes);
+            let vmas: Vec<Vma> = mm.vmas.iter().filter_map(|entry| Vma::from_entry(entry).ok()).collect();
+            let heads = vmas.iter().filter(|vma| vma.may_begin_elf());
+            let heads = heads.map(|vma| (vma.start.0, vma.start.0.saturating_add(page_size)));
+            let regions = self.regions(BStr::new(&folder), pid, &mm, &vmas, page_size);
+            let wanted = layouts.wanted.entry((page_size, address_mask(&mm))).or_default();
+            wanted.extend(of_text.into_iter().chain(regions).map(|range| (range.start, range.end)).chain(heads));
+        }
+        self.layouts.insert(pid, layouts);
+    }
 }
 
 /// The page size that a task declares, whatever the width of its words.
 fn page_size(mm: &MmEntry) -> Option<u64> {
     let possible = |size: &u64| matches!(size, 4096 | 16384 | 65536);
-    let told = |compat| Auxv::of(&mm.mm_saved_auxv, compat).get(auxv::PAGE_SIZE).filter(possible);
+    let told = |compat| Auxv::from_words(&mm.mm_saved_auxv, compat).get(auxv::PAGE_SIZE).filter(possible);
     told(false).or_else(|| told(true))
 }
 
@@ -317,7 +384,7 @@ fn address_mask(mm: &MmEntry) -> u64 {
 impl Demand {
     /// Whether a small archive of files is kept, so that its members can be counted.
     fn is_counted(&mut self, member: &Member) -> bool {
-        let is_one = matches!(Kind::of(member.file_name()), Some((Kind::TmpfsDev | Kind::TmpfsOld, _)))
+        let is_one = matches!(Kind::from_file_name(member.file_name()), Some((Kind::TmpfsDev | Kind::TmpfsOld, _)))
             || matches!(member.file_name(), b"rootfs-diff.tar" | b"devshm-checkpoint.tar");
         let left = self.small_left.checked_sub(member.size).filter(|_| is_one && self.keep != Keep::Tables);
         self.small_left = left.unwrap_or(self.small_left);
@@ -327,7 +394,9 @@ impl Demand {
     /// Remembers an image by which pages will be understood.
     fn note(&mut self, kind: Kind, number: u64, folder: &BStr) -> Selection {
         if kind == Kind::Mm {
-            self.layouts.entry(number).or_default().push(folder.into());
+            self.layouts.entry(number).or_default().new.push(folder.into());
+            self.with_layouts.insert(folder.into());
+            self.unasked.push((number, folder.into()));
         } else {
             self.pagemaps.entry(folder.into()).or_default().new.push((kind, number));
         }
@@ -359,7 +428,7 @@ impl Select for Demand {
 
     fn select(&mut self, member: &Member, kept: &dyn Kept) -> Selection {
         let folder = BStr::new(member.folder());
-        let Some((kind, number)) = Kind::of(member.file_name()) else {
+        let Some((kind, number)) = Kind::from_file_name(member.file_name()) else {
             return if self.keep.files() || self.is_counted(member) {
                 Selection::All
             } else {
@@ -415,18 +484,6 @@ fn of_file(member: &Member, limits: &Limits) -> Selection {
     }
 }
 
-/// Ranges in order, with touching ones merged.
-fn merged(ranges: &[Range<u64>]) -> Vec<Range<u64>> {
-    let mut merged: Vec<Range<u64>> = Vec::new();
-    for range in ranges.iter().filter(|range| !range.is_empty()) {
-        match merged.last_mut() {
-            Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
-            _ => merged.push(range.clone()),
-        }
-    }
-    merged
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -450,10 +507,5 @@ mod tests {
                 assert_eq!(one.covers(other), one.and(other) == one, "{one:?} {other:?}");
             }
         }
-    }
-
-    #[test]
-    fn ranges_that_touch_become_one() {
-        assert_eq!(merged(&[0..4, 4..8, 6..7, 10..12, 12..12]), [0..8, 10..12]);
     }
 }

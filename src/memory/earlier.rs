@@ -6,7 +6,7 @@ use bstr::{BStr, BString, ByteSlice as _};
 
 use super::object::Layer;
 use crate::archive::MemberKind;
-use crate::images::{Parent, join};
+use crate::images::{MOST_DUMPS, Parent, join};
 use crate::warning::{Code, Place};
 
 /// Most directories named in a message.
@@ -58,11 +58,14 @@ fn absent(layers: &[Layer<'_>], layer: &Layer<'_>, count: u64) -> String {
     let is_known =
         |folder: &BString| layers.iter().any(|known| known.is_with(layer) && known.images.set.folder == *folder);
     let said = format!("{count} pages are in a parent dump");
+    if layers.len() >= MOST_DUMPS {
+        return format!("{said}, but only {MOST_DUMPS} dumps of a chain are read; they are not available");
+    }
     match layer.candidates.as_slice() {
         [] => {}
         [one] if layer.images.set.parent().is_none() => {
             return format!(
-                "{said}, but no link names it; to use {one} from this archive, also give the archive as its own parent; they are not available"
+                "{said} that no link names; it may be {one} in this archive: to use that, give the archive as its own parent, too; the pages are not available"
             );
         }
         several => {

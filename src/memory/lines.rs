@@ -12,6 +12,7 @@ use std::ops::Range;
 use bstr::BStr;
 
 use super::object::{Object, Objects};
+use super::overlaps::union;
 use super::space::AddressSpace;
 pub(super) use super::view::Key;
 use super::view::Owner;
@@ -104,6 +105,13 @@ pub(super) struct View {
     pub(super) len: u64,
 }
 
+impl View {
+    /// The offsets that it shows.
+    pub(super) fn offsets(&self) -> Range<u64> {
+        self.offset..self.offset.saturating_add(self.len)
+    }
+}
+
 /// Adjacent addresses of one process that are in several lines.
 #[derive(Clone, Debug)]
 pub(super) struct Join<'a> {
@@ -162,7 +170,7 @@ impl<'a> Lines<'a> {
         }
         for (key, object) in shared {
             let views = lines.views.get(&key).map_or(&[][..], Vec::as_slice);
-            let seen = union(views.iter().map(|view| view.offset..view.offset.saturating_add(view.len)));
+            let seen = union(views.iter().map(View::offsets));
             lines.all.extend(seen.into_iter().map(|range| Line {
                 key,
                 source: Source::Object(objects, object),
@@ -229,28 +237,4 @@ fn joins<'a>(pid: Pid, space: &AddressSpace<'a>, pieces: &[Piece<'a>]) -> Vec<Jo
         }
     }
     joins
-}
-
-/// Ranges in order, with overlapping and touching ones merged.
-fn union(ranges: impl Iterator<Item = Range<u64>>) -> Vec<Range<u64>> {
-    let mut sorted: Vec<Range<u64>> = ranges.collect();
-    sorted.sort_unstable_by_key(|range| (range.start, range.end));
-    let mut union: Vec<Range<u64>> = Vec::new();
-    for range in sorted {
-        match union.last_mut() {
-            Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
-            _ => union.push(range),
-        }
-    }
-    union
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ranges_that_overlap_or_touch_are_one() {
-        assert_eq!(union([5..9, 0..2, 2..4, 6..7].into_iter()), [0..4, 5..9]);
-    }
 }

@@ -1,4 +1,8 @@
 //! Address spaces: the contents of a process's memory that are in the archive, and the reasons why others are not.
+//!
+//! It joins pagemaps and pages of a dump and its parents with the mappings of the [model](crate::model), searches them,
+//! and says while an archive is inflated which bytes to keep. It knows nothing about rows. Programs get at it through
+//! [`MemoryView`](crate::MemoryView).
 
 #![cfg_attr(
     not(test),
@@ -20,9 +24,11 @@ mod demand;
 mod earlier;
 mod fingerprint;
 mod ghost;
+mod history;
 mod leftover;
 mod lines;
 mod object;
+mod overlaps;
 mod pagemap;
 mod parallel;
 mod region;
@@ -43,15 +49,17 @@ pub(crate) use demand::Demand;
 pub use demand::Keep;
 pub use fingerprint::{Fingerprint, PageRun};
 pub(crate) use ghost::Ghost;
+pub use history::TypedLine;
 pub(crate) use object::Layer;
-pub use object::Lost;
+pub use object::{Lost, Recorded};
+pub(crate) use overlaps::{Overlaps, union};
 pub use region::Region;
 pub(crate) use region::SHELLS;
 pub use search::{
     EarlySearch, Elsewhere, Encoding, Findings, FindingsElsewhere, Found, Matcher, Pattern, PatternError, SearchOptions,
 };
 pub(crate) use search::{ElsewhereSearch, Searched};
-pub use space::{AddressSpace, Recorded};
+pub use space::AddressSpace;
 pub(crate) use stored::STEP;
 pub use strings::{StringAt, StringBlock, StringOptions};
 pub use view::{Content, Missing, MissingError, Origin, Run};
@@ -213,7 +221,7 @@ impl Memory {
         images
             .filter(|path| {
                 matches!(
-                    Kind::of(path.rsplit_once_str("/").map_or(path.as_slice(), |(_, name)| name)),
+                    Kind::from_file_name(path.rsplit_once_str("/").map_or(path.as_slice(), |(_, name)| name)),
                     Some((Kind::Pages | Kind::PagesFramed, _))
                 )
             })
@@ -282,7 +290,7 @@ impl Memory {
                 }
                 if at < to {
                     images.warnings.push(Code::PagemapInvalid, images.place(Kind::Pagemap, pid.0.into()), || {
-                        format!("pages at {at:#x} are in no mapping")
+                        format!("pages at {at:#x} belong to no mapping")
                     });
                 }
             }
@@ -312,9 +320,7 @@ fn check_arguments(space: &AddressSpace<'_>, process: &Process, images: Images<'
             });
         } else {
             images.warnings.push(Code::ArgumentsUnavailable, place, || {
-                format!(
-                    "process {pid}: {what} are not available, because they are in memory that is not in the archive"
-                )
+                format!("process {pid}: {what} are in memory that is not in the archive")
             });
         }
     }

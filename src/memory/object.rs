@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bstr::{BStr, BString};
 
@@ -108,9 +108,51 @@ impl Run {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Object {
     runs: Vec<Run>,
+    /// What the runs before each one have together.
+    sums: OnceLock<Vec<Recorded>>,
+}
+
+/// Bytes of a mapping, by where they are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Recorded {
+    /// In the archive.
+    pub here: u64,
+    /// In a parent dump that is not in the archive.
+    pub in_parent: u64,
+    /// Left in the frozen process.
+    pub lazy: u64,
+    /// Recorded, but the image is missing, truncated or contradictory.
+    pub lost: u64,
+}
+
+impl Recorded {
+    /// Adds so many bytes that are here or lost.
+    pub(super) fn add(&mut self, len: u64, lost: Option<Lost>) {
+        let field = match lost {
+            None | Some(Lost::NotKept) => &mut self.here,
+            Some(Lost::InParent) => &mut self.in_parent,
+            Some(Lost::Lazy) => &mut self.lazy,
+            Some(Lost::Truncated | Lost::Unreadable | Lost::Contradicted) => &mut self.lost,
+        };
+        *field = field.saturating_add(len);
+    }
+
+    /// Joins each number with that of another.
+    pub(super) fn each(self, other: Self, with: impl Fn(u64, u64) -> u64) -> Self {
+        Recorded {
+            here: with(self.here, other.here),
+            in_parent: with(self.in_parent, other.in_parent),
+            lazy: with(self.lazy, other.lazy),
+            lost: with(self.lost, other.lost),
+        }
+    }
 }
 
 impl Object {
+    fn new(runs: Vec<Run>) -> Self {
+        Object { runs, sums: OnceLock::new() }
+    }
+
     /// Whether an address was recorded, and for how many bytes this holds.
     pub(super) fn recorded(&self, at: u64, most: u64) -> (u64, bool) {
         let end = at.saturating_add(most);
@@ -247,23 +289,55 @@ impl Objects {
         from: u64,
         to: u64,
     ) -> impl Iterator<Item = (u64, u64, Option<Lost>)> + 'o {
-        object.clip(from, to).flat_map(|run| {
-            let whole = |lost| [Some((run.start, run.end(), lost)), None];
-            let parts = match run.origin {
-                Origin::Lost(_) | Origin::Earlier { .. } => whole(run.origin.lost()),
-                Origin::Raw { file, offset } => {
-                    let len = self.size(file).saturating_sub(offset).min(run.len);
-                    let cut = run.start.saturating_add(len);
-                    let here = (len > 0).then_some((run.start, cut, None));
-                    [here, (len < run.len).then_some((cut, run.end(), Some(self.cut(file))))]
-                }
-                Origin::Block { file, offset, stored, .. } => {
-                    let cut = self.size(file) < offset.saturating_add(stored);
-                    whole(cut.then_some(self.cut(file)))
-                }
+        object.clip(from, to).flat_map(|run| self.parts(&run))
+    }
+
+    /// The parts of a run that are here and that are lost.
+    fn parts(&self, run: &Run) -> impl Iterator<Item = (u64, u64, Option<Lost>)> + use<> {
+        let whole = |lost| [Some((run.start, run.end(), lost)), None];
+        let parts = match run.origin {
+            Origin::Lost(_) | Origin::Earlier { .. } => whole(run.origin.lost()),
+            Origin::Raw { file, offset } => {
+                let len = self.size(file).saturating_sub(offset).min(run.len);
+                let cut = run.start.saturating_add(len);
+                let here = (len > 0).then_some((run.start, cut, None));
+                [here, (len < run.len).then_some((cut, run.end(), Some(self.cut(file))))]
+            }
+            Origin::Block { file, offset, stored, .. } => {
+                let cut = self.size(file) < offset.saturating_add(stored);
+                whole(cut.then_some(self.cut(file)))
+            }
+        };
+        parts.into_iter().flatten()
+    }
+
+    /// How much of a range was recorded. A thousand mappings may show an object of a thousand runs, so the runs inside the
+    /// range are summed up beforehand.
+    pub(super) fn recorded(&self, object: &Object, from: u64, to: u64) -> Recorded {
+        let add = |mut sum: Recorded, (from, to, lost): (u64, u64, Option<Lost>)| {
+            sum.add(to.saturating_sub(from), lost);
+            sum
+        };
+        let first = object.runs.partition_point(|run| run.end() <= from);
+        let last = object.runs.partition_point(|run| run.start < to).saturating_sub(1);
+        let (Some(first_run), Some(last_run)) =
+            (object.runs.get(first), object.runs.get(last).filter(|_| first < last))
+        else {
+            return self.spans(object, from, to).fold(Recorded::default(), add);
+        };
+        let sums = object.sums.get_or_init(|| {
+            let mut sum = Recorded::default();
+            let before = |run: &Run| {
+                let before = sum;
+                sum = self.parts(run).fold(sum, add);
+                before
             };
-            parts.into_iter().flatten()
-        })
+            object.runs.iter().map(before).collect()
+        });
+        let before = |place: usize| sums.get(place).copied().unwrap_or_default();
+        let between = before(last).each(before(first.saturating_add(1)), u64::saturating_sub);
+        let ends = [first_run.clip(from, to), last_run.clip(from, to)];
+        ends.iter().flatten().flat_map(|run| self.parts(run)).fold(between, add)
     }
 
     /// The bytes of an object that should be in a parent dump but are missing: the dump of the chain, and the number of
@@ -479,10 +553,11 @@ impl<'a> Reader<'a> {
         let unreadable =
             |&(kind, number): &(Kind, u64)| layers.first()?.images.is_unreadable(kind, number).then_some(());
         self.objects.unreadable = keys.iter().any(|key| unreadable(key).is_some());
-        let maps: Vec<LayerMaps> = layers.iter().map(|layer| self.layer(layer, &keys)).collect();
+        let places: HashMap<(Kind, u64), usize> = keys.iter().copied().zip(0..).collect();
+        let maps: Vec<LayerMaps> = layers.iter().map(|layer| self.layer(layer, &keys, &places)).collect();
         for &(kind, number) in &keys {
             let object = if maps.first().is_some_and(|layer| layer.maps.contains_key(&(kind, number))) {
-                Object { runs: runs(&maps, (kind, number)) }
+                Object::new(runs(&maps, (kind, number)))
             } else if let Some(object) = layers.first().and_then(|layer| self.old_pages(layer, kind, number)) {
                 object
             } else {
@@ -526,16 +601,21 @@ impl<'a> Reader<'a> {
             }
             is_behind
         });
-        Some(Object { runs })
+        Some(Object::new(runs))
     }
 
     /// The pagemaps of one dump. If several claim one pages image, its size decides which one it belongs to: CRIU 3.4
     /// gave some the number of another's.
-    fn layer(&mut self, layer: &Layer<'_>, keys: &[(Kind, u64)]) -> LayerMaps {
+    fn layer(&mut self, layer: &Layer<'_>, keys: &[(Kind, u64)], places: &HashMap<(Kind, u64), usize>) -> LayerMaps {
         let images = layer.images;
         let mut result = LayerMaps::default();
         let mut claims: HashMap<u32, Vec<(Kind, u64)>> = HashMap::new();
-        for &(kind, number) in keys.iter().filter(|(kind, number)| images.has(*kind, *number)) {
+        // Those that this dump has. One of a thousand dumps may have one of a hundred thousand.
+        let here = |kind| images.set.of_kind(images.archive, kind).map(move |(number, _)| (kind, number));
+        let here = [Kind::Pagemap, Kind::ShmemPagemap].into_iter().flat_map(here);
+        let mut here: Vec<usize> = here.filter_map(|key| places.get(&key).copied()).collect();
+        here.sort_unstable();
+        for &(kind, number) in here.into_iter().filter_map(|place| keys.get(place)) {
             let map = images.open(kind, number).and_then(|image| {
                 Pagemap::read(&image, self.page_size, self.address_mask, images.limits, images.warnings)
             });
@@ -675,7 +755,7 @@ impl<'a> Reader<'a> {
         self.objects.files.push(PagesFile::new(layer.archive, place));
         let file = self.objects.files.len().saturating_sub(1);
         let run = |&(start, len, offset): &(u64, u64, u64)| Run { start, len, origin: Origin::Raw { file, offset } };
-        self.objects.ghosts.insert(number, Object { runs: pieces.iter().map(run).collect() });
+        self.objects.ghosts.insert(number, Object::new(pieces.iter().map(run).collect()));
     }
 
     /// Adds an object whose bytes are in one piece in an image, after a record.
@@ -684,7 +764,7 @@ impl<'a> Reader<'a> {
         self.objects.files.push(PagesFile::new(layer.archive, place));
         let file = self.objects.files.len().saturating_sub(1);
         let run = Run { start: 0, len, origin: Origin::Raw { file, offset } };
-        self.objects.shared.insert(number, Object { runs: vec![run] });
+        self.objects.shared.insert(number, Object::new(vec![run]));
     }
 }
 
@@ -692,17 +772,16 @@ impl<'a> Reader<'a> {
 fn runs(layers: &[LayerMaps], key: (Kind, u64)) -> Vec<Run> {
     // Starts with the oldest dump, so that each dump resolves what it leaves to its parent.
     let mut below: Option<Object> = None;
-    for (number, layer) in layers.iter().enumerate().rev() {
-        let Some(map) = layer.maps.get(&key) else {
-            below = None;
-            continue;
-        };
+    // A dump without a pagemap of it ends the chain.
+    let maps: Vec<(&LayerMaps, &Pagemap)> =
+        layers.iter().map_while(|layer| Some((layer, layer.maps.get(&key)?))).collect();
+    for (number, (layer, map)) in maps.into_iter().enumerate().rev() {
         let file = layer.files.get(&key).copied().unwrap_or(Err(Lost::Truncated));
         let mut runs = Vec::with_capacity(map.entries.len());
         for entry in &map.entries {
             resolve(entry, &file, (number.saturating_add(1), below.as_ref()), &mut runs);
         }
-        below = Some(Object { runs: merged(runs) });
+        below = Some(Object::new(merged(runs)));
     }
     below.map(|object| object.runs).unwrap_or_default()
 }

@@ -212,7 +212,7 @@ impl Builder {
             self.offset = at.saturating_add(len);
             return Ok(Stored::Raw(at));
         }
-        if let Some(blocks) = Blocks::of(entry, pages, self.page_size) {
+        if let Some(blocks) = Blocks::from_entry(entry, pages, self.page_size) {
             self.offset = at.saturating_add(blocks.stored_bytes());
             return Ok(Stored::Blocks(at, blocks));
         }

@@ -1,7 +1,7 @@
 //! The address space of a process: its mappings and their contents.
 
 use super::Memory;
-use super::object::{Here, Lost, Object};
+use super::object::{Here, Lost, Object, Recorded};
 use crate::int::{u64_of, usize_of};
 use crate::model::file::FileTable;
 use crate::model::ids::Pid;
@@ -42,19 +42,6 @@ pub struct AddressSpace<'a> {
     pub(super) mm: &'a Mm,
     pub(super) files: &'a FileTable,
     pub(super) own: Option<&'a Object>,
-}
-
-/// Bytes of a mapping, by where they are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Recorded {
-    /// In the archive.
-    pub here: u64,
-    /// In a parent dump that is not in the archive.
-    pub in_parent: u64,
-    /// Left in the frozen process.
-    pub lazy: u64,
-    /// Recorded, but the image is missing, truncated or contradictory.
-    pub lost: u64,
 }
 
 /// What ended a read.
@@ -106,40 +93,23 @@ impl<'a> AddressSpace<'a> {
 
     /// How much of a mapping was recorded.
     pub fn recorded(&self, vma: &Vma) -> Recorded {
-        let mut recorded = Recorded::default();
-        let mut add = |from: u64, to: u64, lost: Option<Lost>| {
-            let field = match lost {
-                None | Some(Lost::NotKept) => &mut recorded.here,
-                Some(Lost::InParent) => &mut recorded.in_parent,
-                Some(Lost::Lazy) => &mut recorded.lazy,
-                Some(Lost::Truncated | Lost::Unreadable | Lost::Contradicted) => &mut recorded.lost,
-            };
-            *field = field.saturating_add(to.saturating_sub(from));
-        };
-        let shared = self.shared_object(vma).and_then(|number| self.memory.objects.shared(number));
+        let objects = &self.memory.objects;
+        let shared = self.shared_object(vma).and_then(|number| objects.shared(number));
         // Offset of an address in the object.
         let offset = |address: u64| address.saturating_sub(vma.start.0).saturating_add(vma.offset);
-        let mut of_shared = |from: u64, to: u64| {
-            for (from, to, lost) in shared.iter().flat_map(|object| self.spans(object, offset(from), offset(to))) {
-                add(from, to, lost);
-            }
+        let of_shared = |from: u64, to: u64| {
+            let whole = |object: &Object| objects.recorded(object, offset(from), offset(to));
+            shared.filter(|_| from < to).map(whole).unwrap_or_default()
         };
         // The process's own pages take precedence over those of the object.
+        let mut recorded = Recorded::default();
         let mut at = vma.start.0;
-        let own: Vec<_> = self.own.iter().flat_map(|own| self.spans(own, vma.start.0, vma.end.0)).collect();
-        for &(from, to, _) in &own {
-            of_shared(at, from);
+        for (from, to, lost) in self.own.iter().flat_map(|own| objects.spans(own, vma.start.0, vma.end.0)) {
+            recorded = recorded.each(of_shared(at, from), u64::saturating_add);
+            recorded.add(to.saturating_sub(from), lost);
             at = to;
         }
-        of_shared(at, vma.end.0);
-        for (from, to, lost) in own {
-            add(from, to, lost);
-        }
-        recorded
-    }
-
-    fn spans(&self, object: &'a Object, from: u64, to: u64) -> impl Iterator<Item = (u64, u64, Option<Lost>)> + 'a {
-        self.memory.objects.spans(object, from, to)
+        recorded.each(of_shared(at, vma.end.0), u64::saturating_add)
     }
 
     /// Bytes of anonymous mappings, which are all that the kernel's `/proc` reads for arguments and environment. Pages

@@ -4,9 +4,11 @@
 //! its end; a seam between lines ends it.
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
 use std::ops::{ControlFlow, Range};
 
-use super::lines::{Key, Line, Lines};
+use super::lines::{Key, Line, Lines, View};
 use super::parallel;
 use crate::int::{u64_of, usize_of};
 use crate::model::ids::Pid;
@@ -81,12 +83,13 @@ pub(super) fn run<T: Send>(
             start = end;
         }
     }
-    let (blocks, map) = (&blocks, &map);
+    let firsts: Firsts = lines.views.iter().map(|(&key, views)| (key, firsts(views))).collect();
+    let (blocks, firsts, map) = (&blocks, &firsts, &map);
     let worker = || {
         let mut buffer = Vec::new();
         move |number: usize| {
             let (line, range) = blocks.get(number)?;
-            let result = block(lines, line, range, options, &mut buffer, map);
+            let result = block(firsts, line, range, options, &mut buffer, map);
             line.source.give_back(range.start, range.end);
             result
         }
@@ -98,7 +101,7 @@ pub(super) fn run<T: Send>(
 }
 
 fn block<T>(
-    lines: &Lines<'_>,
+    firsts: &Firsts,
     line: &Line<'_>,
     range: &Range<u64>,
     options: &StringOptions,
@@ -129,7 +132,7 @@ fn block<T>(
         }
     }
     found.sort_unstable_by_key(|&(start, _, utf16)| (start, utf16));
-    let (pid, base) = owner(lines, line, range.start, from)?;
+    let (pid, base) = owner(firsts, line, range.start, from)?;
     let strings = found.into_iter().map(|(start, len, utf16)| {
         let width = if utf16 { 2 } else { 1 };
         let end = start.saturating_add(len.saturating_mul(width));
@@ -143,14 +146,42 @@ fn block<T>(
 }
 
 /// The process that strings of a line are assigned to, and the address at which it sees `from`.
-fn owner(lines: &Lines<'_>, line: &Line<'_>, start: u64, from: u64) -> Option<(Pid, u64)> {
+fn owner(firsts: &Firsts, line: &Line<'_>, start: u64, from: u64) -> Option<(Pid, u64)> {
     if let Key::Task(pid) = line.key {
         return Some((pid, from));
     }
-    let views = lines.views.get(&line.key)?;
-    let sees = |offset: u64, len: u64| (offset..offset.saturating_add(len)).contains(&start);
-    let view = views.iter().find(|view| sees(view.offset, view.len))?;
+    let firsts = firsts.get(&line.key)?;
+    let after = firsts.partition_point(|(from, _)| *from <= start);
+    let (_, view) = firsts.get(after.checked_sub(1)?)?;
+    let view = view.as_ref()?;
     Some((view.pid, view.address.wrapping_add(from).wrapping_sub(view.offset)))
+}
+
+/// For each shared object, the first view of each of its parts, by the offset at which the part begins.
+type Firsts = BTreeMap<Key, Vec<(u64, Option<View>)>>;
+
+/// The parts of an object in which the same views are open, and the first of these views.
+fn firsts(views: &[View]) -> Vec<(u64, Option<View>)> {
+    let mut begins: Vec<(u64, usize)> = views.iter().enumerate().map(|(place, view)| (view.offset, place)).collect();
+    begins.sort_unstable();
+    let mut bounds: Vec<u64> = views.iter().flat_map(|view| [view.offsets().start, view.offsets().end]).collect();
+    bounds.sort_unstable();
+    bounds.dedup();
+    let mut begins = begins.into_iter().peekable();
+    let mut open: BinaryHeap<Reverse<usize>> = BinaryHeap::new();
+    let mut first = |bound: u64| {
+        while let Some((_, place)) = begins.next_if(|(begin, _)| *begin <= bound) {
+            open.push(Reverse(place));
+        }
+        loop {
+            let Reverse(place) = *open.peek()?;
+            match views.get(place).filter(|view| bound < view.offsets().end) {
+                Some(view) => return Some(*view),
+                None => drop(open.pop()),
+            }
+        }
+    };
+    bounds.into_iter().map(|bound| (bound, first(bound))).collect()
 }
 
 /// The number of characters that a string continues for, from an address of its line.
@@ -231,6 +262,21 @@ mod tests {
             at = end + 1;
         }
         found
+    }
+
+    /// The first view of an offset, by a look at all of them.
+    #[test]
+    fn the_first_view_of_each_part_is_found() {
+        let view = |pid, offset, len| View { pid: Pid(pid), address: 0, offset, len };
+        let views =
+            [view(1, 40, 10), view(2, 0, 30), view(3, 20, 100), view(4, 45, 2), view(5, 200, 0), view(6, 300, 1)];
+        let found = BTreeMap::from([(Key::Shared(7), firsts(&views))]);
+        for offset in 0..310 {
+            let expected = views.iter().find(|view| view.offsets().contains(&offset)).map(|view| view.pid);
+            let of_key = &found[&Key::Shared(7)];
+            let before = of_key.partition_point(|(from, _)| *from <= offset).checked_sub(1);
+            assert_eq!(before.and_then(|place| of_key[place].1).map(|view| view.pid), expected, "{offset}");
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ pub struct Auxv(Vec<(u64, u64)>);
 impl Auxv {
     /// Reads the recorded words. CRIU reads `/proc/PID/auxv` as 64-bit words, so for a 32-bit task each word holds a
     /// pair with the key in its low half. The list may lack its closing pair of zeros, because CRIU cuts it.
-    pub(crate) fn of(words: &[u64], compat: bool) -> Self {
+    pub(crate) fn from_words(words: &[u64], compat: bool) -> Self {
         let pairs: Vec<(u64, u64)> = if compat {
             words.iter().map(|word| (word & 0xffff_ffff, word >> 32)).collect()
         } else {
@@ -46,10 +46,10 @@ mod tests {
 
     #[test]
     fn pairs_of_both_word_sizes() {
-        let native = Auxv::of(&[33, 0x7fff_f000, 6, 4096, 0, 0, 9, 9], false);
+        let native = Auxv::from_words(&[33, 0x7fff_f000, 6, 4096, 0, 0, 9, 9], false);
         assert_eq!((native.get(6), native.get(9), native.pairs().len()), (Some(4096), None, 2));
-        let compat = Auxv::of(&[4096 << 32 | 6, 0x0804_9000 << 32 | 9], true);
+        let compat = Auxv::from_words(&[4096 << 32 | 6, 0x0804_9000 << 32 | 9], true);
         assert_eq!((compat.get(6), compat.entry()), (Some(4096), Some(Address(0x0804_9000))));
-        assert_eq!(Auxv::of(&[6], false).pairs(), []);
+        assert_eq!(Auxv::from_words(&[6], false).pairs(), []);
     }
 }

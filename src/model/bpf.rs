@@ -174,7 +174,7 @@ impl Program {
     /// # Errors
     ///
     /// Fails if the bytes are not whole instructions, or more than the kernel accepts.
-    pub(crate) fn of_bytes(bytes: &[u8], order: ByteOrder) -> Result<Self, String> {
+    pub(crate) fn parse(bytes: &[u8], order: ByteOrder) -> Result<Self, String> {
         let (chunks, rest) = bytes.as_chunks::<8>();
         if !rest.is_empty() || chunks.is_empty() || chunks.len() > MOST_INSTRUCTIONS {
             return Err(format!("{} bytes are not a program of 1 to {MOST_INSTRUCTIONS} instructions", bytes.len()));
@@ -190,7 +190,7 @@ impl Program {
     }
 
     /// Decodes words, as `sk_opts_entry.so_filter` has them: code, jt, jf, k from the highest bits down.
-    pub(crate) fn of_words(words: &[u64]) -> Self {
+    pub(crate) fn from_words(words: &[u64]) -> Self {
         let instruction = |word: &u64| {
             let [c1, c0, jt, jf, k @ ..] = word.to_be_bytes();
             Instruction { code: u16::from_be_bytes([c1, c0]), jt, jf, k: u32::from_be_bytes(k) }
@@ -422,7 +422,7 @@ mod tests {
     #[test]
     fn a_filter_of_a_socket() {
         // `tcpdump -dd ip and udp`.
-        let program = Program::of_words(&[
+        let program = Program::from_words(&[
             0x0028_0000_0000_000c,
             0x0015_0003_0000_0800,
             0x0030_0000_0000_0017,
@@ -439,34 +439,34 @@ mod tests {
 
     #[test]
     fn bytes_follow_the_order_of_the_machine() {
-        let little = Program::of_bytes(&[0x20, 0, 0, 0, 4, 0, 0, 0], ByteOrder::Little).unwrap();
-        let big = Program::of_bytes(&[0, 0x20, 0, 0, 0, 0, 0, 4], ByteOrder::Big).unwrap();
+        let little = Program::parse(&[0x20, 0, 0, 0, 4, 0, 0, 0], ByteOrder::Little).unwrap();
+        let big = Program::parse(&[0, 0x20, 0, 0, 0, 0, 0, 4], ByteOrder::Big).unwrap();
         assert_eq!((&little, lines(&little)), (&big, vec!["ld [4]".to_owned()]));
     }
 
     #[test]
     fn what_is_no_program_is_refused() {
-        assert!(Program::of_bytes(&[0; 7], ByteOrder::Little).is_err());
-        assert!(Program::of_bytes(&[], ByteOrder::Little).is_err());
-        assert!(Program::of_bytes(&vec![0; 8 * 4097], ByteOrder::Little).is_err());
-        assert!(Program::of_words(&[0x0015_ff00_0000_0000, 0x0006_0000_0000_0000]).check().is_err(), "jumps out");
-        assert!(Program::of_words(&[0x0005_0000_ffff_ffff, 0x0006_0000_0000_0000]).check().is_err(), "jumps far out");
-        assert!(Program::of_words(&[0x0002_0000_0000_0010, 0x0006_0000_0000_0000]).check().is_err(), "17th word");
-        assert!(Program::of_words(&[0x0034_0000_0000_0000, 0x0006_0000_0000_0000]).check().is_err(), "divides by 0");
-        assert!(Program::of_words(&[0x0020_0000_0000_0000]).check().is_err(), "does not end");
-        assert_eq!(lines(&Program::of_words(&[0xffff_0102_0000_0003])), ["unknown 0xffff, 1, 2, 0x3"]);
+        assert!(Program::parse(&[0; 7], ByteOrder::Little).is_err());
+        assert!(Program::parse(&[], ByteOrder::Little).is_err());
+        assert!(Program::parse(&vec![0; 8 * 4097], ByteOrder::Little).is_err());
+        assert!(Program::from_words(&[0x0015_ff00_0000_0000, 0x0006_0000_0000_0000]).check().is_err(), "jumps out");
+        assert!(Program::from_words(&[0x0005_0000_ffff_ffff, 0x0006_0000_0000_0000]).check().is_err(), "jumps far out");
+        assert!(Program::from_words(&[0x0002_0000_0000_0010, 0x0006_0000_0000_0000]).check().is_err(), "17th word");
+        assert!(Program::from_words(&[0x0034_0000_0000_0000, 0x0006_0000_0000_0000]).check().is_err(), "divides by 0");
+        assert!(Program::from_words(&[0x0020_0000_0000_0000]).check().is_err(), "does not end");
+        assert_eq!(lines(&Program::from_words(&[0xffff_0102_0000_0003])), ["unknown 0xffff, 1, 2, 0x3"]);
     }
 
     #[test]
     fn numbers_that_stand_for_other_parts_of_a_packet_are_named() {
-        let program = Program::of_words(&[0x0028_0000_ffff_f000, 0x0030_0000_fff0_0009, 0x0030_0000_ffff_f0ff]);
+        let program = Program::from_words(&[0x0028_0000_ffff_f000, 0x0030_0000_fff0_0009, 0x0030_0000_ffff_f0ff]);
         assert_eq!(lines(&program), ["ldh protocol", "ldb [network+9]", "ldb ancillary+255"]);
     }
 
     proptest! {
         #[test]
         fn nothing_panics(words in prop::collection::vec(any::<u64>(), 0..40)) {
-            let program = Program::of_words(&words);
+            let program = Program::from_words(&words);
             prop_assert_eq!(lines(&program).len(), words.len());
             let _ = program.check();
         }

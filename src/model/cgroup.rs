@@ -13,6 +13,8 @@ use crate::warning::Code;
 /// Greatest nesting depth of directories. The kernel sets no useful limit by default; real hierarchies have about ten
 /// levels, and protobuf itself stops at 100.
 const MOST_DEPTH: usize = 64;
+/// Bytes of a path, which all properties of a directory repeat: the kernel's limit.
+const MOST_PATH: usize = 4096;
 
 /// A control group that a thread is in.
 #[derive(Clone, Debug)]
@@ -85,7 +87,8 @@ pub(crate) fn read(images: Images<'_>, model: &Model, _engine_files: &EngineFile
             cgroups.sets.insert(set.id(), set.ctls.iter().map(|member| membership(member, has_roots)).collect());
         }
         for controller in entry.controllers {
-            let names = BString::from(bstr::join(",", &controller.cnames));
+            let names = bstr::join(",", &controller.cnames);
+            let names = BString::from(names.get(..MOST_PATH).unwrap_or(&names));
             let mut is_cut = false;
             for directory in &controller.dirs {
                 let walk = Walk { controllers: &names, threaded: controller.is_threaded };
@@ -94,7 +97,8 @@ pub(crate) fn read(images: Images<'_>, model: &Model, _engine_files: &EngineFile
             if is_cut {
                 images.warnings.push(Code::LimitReached, place(), || {
                     format!(
-                        "control group directories are nested more than {MOST_DEPTH} deep; deeper ones were skipped"
+                        "control group directories are nested more than {MOST_DEPTH} deep, or have paths of more than \
+                         {MOST_PATH} bytes; those were skipped"
                     )
                 });
             }
@@ -129,6 +133,9 @@ impl Walk<'_> {
         let slash: &[u8] = if name.starts_with(b"/") || above.ends_with(b"/") { b"" } else { b"/" };
         let above = if name.starts_with(b"/") { above.strip_suffix(b"/").unwrap_or(above) } else { above };
         let path = [above, slash, name].concat();
+        if path.len() > MOST_PATH {
+            return false;
+        }
         let property = |file, perms| Property {
             controllers: self.controllers.clone(),
             path: path.clone().into(),

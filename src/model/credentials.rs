@@ -30,11 +30,20 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    pub(super) fn of(entry: &CredsEntry, knows_no_new_privs: bool) -> Self {
+    pub(super) fn from_entry(entry: &CredsEntry, knows_no_new_privs: bool) -> Self {
+        Credentials {
+            groups: entry.groups.clone(),
+            lsm_profile: entry.lsm_profile.clone().filter(|profile| !profile.is_empty()),
+            ..Credentials::without_lists(entry, knows_no_new_privs)
+        }
+    }
+
+    /// The same without groups and profile: all threads of a process may share a long list of groups.
+    pub(super) fn without_lists(entry: &CredsEntry, knows_no_new_privs: bool) -> Self {
         Credentials {
             uid: [entry.uid, entry.euid, entry.suid, entry.fsuid],
             gid: [entry.gid, entry.egid, entry.sgid, entry.fsgid],
-            groups: entry.groups.clone(),
+            groups: Vec::new(),
             inheritable: set(&entry.cap_inh),
             permitted: set(&entry.cap_prm),
             effective: set(&entry.cap_eff),
@@ -43,7 +52,7 @@ impl Credentials {
             // Written only if it is set.
             no_new_privs: entry.no_new_privs.map(|n| n != 0).or(knows_no_new_privs.then_some(false)),
             securebits: entry.secbits,
-            lsm_profile: entry.lsm_profile.clone().filter(|profile| !profile.is_empty()),
+            lsm_profile: None,
         }
     }
 }
@@ -62,16 +71,16 @@ mod tests {
     #[test]
     fn capability_sets_have_their_low_word_first() {
         let entry = CredsEntry { cap_eff: vec![0xa804_25fb, 0x1], ..Default::default() };
-        let creds = Credentials::of(&entry, false);
+        let creds = Credentials::from_entry(&entry, false);
         assert_eq!(creds.effective, Some(0x1_a804_25fb));
         assert_eq!(creds.ambient, None, "not recorded is not the same as empty");
     }
 
     #[test]
     fn no_new_privs_is_known_to_be_off_only_if_the_version_looked() {
-        assert_eq!(Credentials::of(&CredsEntry::default(), false).no_new_privs, None);
-        assert_eq!(Credentials::of(&CredsEntry::default(), true).no_new_privs, Some(false));
+        assert_eq!(Credentials::from_entry(&CredsEntry::default(), false).no_new_privs, None);
+        assert_eq!(Credentials::from_entry(&CredsEntry::default(), true).no_new_privs, Some(false));
         let set = CredsEntry { no_new_privs: Some(1), ..Default::default() };
-        assert_eq!(Credentials::of(&set, false).no_new_privs, Some(true));
+        assert_eq!(Credentials::from_entry(&set, false).no_new_privs, Some(true));
     }
 }

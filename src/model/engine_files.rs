@@ -140,7 +140,7 @@ impl<'a> EngineFiles<'a> {
             Code::DocumentMissing,
             Place::member(join(BStr::new(self.root()), missing.as_bytes())),
             || {
-                "this document is missing, although every engine writes it; its facts about the container are unknown"
+                "this document, which every engine writes, is missing; what it says about the container is unknown"
                     .to_owned()
             },
         );
@@ -165,7 +165,7 @@ impl<'a> EngineFiles<'a> {
                 // Directories with such names belong to others.
                 Ok(file) if matches!(file.kind, MemberKind::File | MemberKind::Directory) => {}
                 Ok(other) => self.warnings.push(Code::ImageNotAFile, Place::member(&member.path), || {
-                    format!("not a file but a {}; skipped", other.kind.as_str())
+                    format!("not a file (type: {}); skipped", other.kind.as_str())
                 }),
                 Err(link) => self.warnings.push(Code::MemberLinkBroken, Place::member(&member.path), || {
                     let target = link.link.as_deref().map_or(b"".as_bstr(), |target| target.as_bstr());

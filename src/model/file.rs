@@ -33,7 +33,7 @@ macro_rules! files {
             }
 
             /// Takes the file from a record of `files.img`; `None` if the record has no message of its type.
-            fn of(entry: FileEntry) -> Option<Self> {
+            fn from_entry(entry: FileEntry) -> Option<Self> {
                 match entry.r#type() {
                     $(FdTypes::$fd_type => entry.$field.map(|m| File::$variant(Box::new(m))),)+
                     _ => None,
@@ -233,7 +233,7 @@ impl FileTable {
     fn add_entry(&mut self, entry: FileEntry, place: &Place, images: Images<'_>) {
         let (id, number) = (FileId(entry.id()), entry.r#type.unwrap_or_default());
         let known = FdTypes::try_from(number).is_ok();
-        match File::of(entry) {
+        match File::from_entry(entry) {
             Some(file) => self.add(id, file, place, images),
             None => images.warnings.push(Code::FileTypeUnknown, place.clone(), || {
                 let what = if known { "but its details are missing" } else { "which is unknown" };
@@ -293,7 +293,7 @@ impl FileTable {
             let (kind, number) = if images.has(Kind::Files, 0) { (Kind::Files, 0) } else { (Kind::Fdinfo, 0) };
             images.warnings.push(&Limits::SHARED_DESCRIPTORS, images.place(kind, number), || {
                 format!(
-                    "file {id} ({fd_type:?}) waits for {len} targets and is open {opens} more times: shared targets exceed {most}; the rest were skipped"
+                    "file {id} ({fd_type:?}) watches {len} targets and is open {opens} more times; with it, shared targets exceed {most}; the rest were skipped"
                 )
             });
         }
@@ -412,6 +412,17 @@ impl FileTable {
         let mut all: Vec<_> = self.terminals.iter().collect();
         all.sort_unstable_by_key(|(id, _)| **id);
         all.into_iter().map(|(_, info)| info)
+    }
+
+    /// The open files of each terminal, by CRIU's id of the terminal.
+    pub(crate) fn of_terminals(&self) -> HashMap<u32, Vec<FileId>> {
+        let mut open: HashMap<u32, Vec<FileId>> = HashMap::new();
+        for (id, file) in self.iter() {
+            if let File::Tty(entry) = file {
+                open.entry(entry.tty_info_id()).or_default().push(id);
+            }
+        }
+        open
     }
 
     /// The path of a file or memfd, as `/proc/PID/exe`, `cwd` and `fd` print it.

@@ -61,7 +61,10 @@ impl Holders {
 
     /// The holders of several open files, each listed once.
     pub fn of_all(&self, ids: impl IntoIterator<Item = FileId>) -> Arc<[Holder]> {
-        let mut all: Vec<Holder> = ids.into_iter().flat_map(|id| self.of(id).to_vec()).collect();
+        let mut lists = ids.into_iter().map(|id| self.of(id));
+        let (first, second) = (lists.next().unwrap_or_default(), lists.next());
+        let Some(second) = second else { return first };
+        let mut all: Vec<Holder> = [first, second].into_iter().chain(lists).flat_map(|list| list.to_vec()).collect();
         all.sort_unstable();
         all.dedup();
         all.into()

@@ -45,7 +45,7 @@ pub struct Owner {
 }
 
 impl Owner {
-    fn of(desc: &IpcDescEntry) -> Self {
+    fn from_entry(desc: &IpcDescEntry) -> Self {
         let mode = desc.mode.map(|mode| mode & 0o7777);
         Owner { uid: desc.uid, gid: desc.gid, creator_uid: desc.cuid, creator_gid: desc.cgid, mode }
     }
@@ -64,7 +64,7 @@ pub(super) fn segments(images: Images<'_>) -> BTreeMap<u64, Segment> {
                 key: desc.key(),
                 size: entry.size(),
                 namespace,
-                owner: Owner::of(&desc),
+                owner: Owner::from_entry(&desc),
                 huge_pages: entry.hugetlb_flag.filter(|&flag| flag != 0),
                 embedded: (!entry.in_pagemaps()).then_some((offset, len)),
             };
@@ -140,7 +140,7 @@ pub(crate) fn read(images: Images<'_>, _: &Model, _: &EngineFiles<'_>) -> Ipc {
                 id: desc.id(),
                 key: desc.key(),
                 namespace,
-                owner: Owner::of(&desc),
+                owner: Owner::from_entry(&desc),
                 capacity: entry.qbytes,
                 count: entry.qnum,
                 messages: messages(record.payload, all, entry.qnum(), order),
@@ -156,7 +156,7 @@ pub(crate) fn read(images: Images<'_>, _: &Model, _: &EngineFiles<'_>) -> Ipc {
                 id: desc.id(),
                 key: desc.key(),
                 namespace,
-                owner: Owner::of(&desc),
+                owner: Owner::from_entry(&desc),
                 count: entry.nsems,
                 values: values.map(|&value| order.u16(value)).collect(),
             });

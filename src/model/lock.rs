@@ -45,6 +45,8 @@ type Holder<'a> = (&'a Process, &'a Descriptor);
 #[derive(Default)]
 struct Holders<'a> {
     of_file: HashMap<FileId, Vec<Holder<'a>>>,
+    /// Those of one file that share a table of descriptors.
+    of_owner: HashMap<(FileId, Option<u64>), Vec<Holder<'a>>>,
     of_descriptor: HashMap<(Pid, Fd), Holder<'a>>,
     /// Whether the descriptors of some process could not be read, which has a warning of its own.
     unreadable: bool,
@@ -59,6 +61,7 @@ impl<'a> Holders<'a> {
             for descriptor in model.descriptors().of(process) {
                 let holder = (process, descriptor);
                 holders.of_file.entry(descriptor.file).or_default().push(holder);
+                holders.of_owner.entry((descriptor.file, process.descriptors())).or_default().push(holder);
                 holders.of_descriptor.insert((process.pid(), descriptor.fd), holder);
             }
         }
@@ -126,10 +129,11 @@ fn add(
     let file = descriptor.file;
     all.push(Held { pid, fd, file: Some(file), inherited: false, lock });
     let of_process = lock.flag() == abi::lock::POSIX;
-    for (process, other) in holders.of_file.get(&file).map_or(&[][..], Vec::as_slice) {
+    let others =
+        if of_process { holders.of_owner.get(&(file, owner.descriptors())) } else { holders.of_file.get(&file) };
+    for (process, other) in others.map_or(&[][..], Vec::as_slice) {
         let is_itself = (process.pid(), other.fd) == (pid, fd);
-        let is_owner = process.descriptors() == owner.descriptors();
-        if !is_itself && (is_owner || !of_process) && all.len() < most {
+        if !is_itself && all.len() < most {
             all.push(Held { pid: process.pid(), fd: other.fd, file: Some(file), inherited: true, lock });
         }
     }

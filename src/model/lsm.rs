@@ -9,6 +9,8 @@ use crate::warning::Code;
 
 /// Greatest nesting depth of namespaces.
 const MOST_DEPTH: usize = 32;
+/// Bytes of the name of a namespace, which all its policies repeat.
+const MOST_NAME: usize = 4096;
 
 /// A policy loaded in an `AppArmor` namespace.
 #[derive(Clone, Debug)]
@@ -28,7 +30,10 @@ pub(crate) fn read(images: Images<'_>, _model: &Model, _engine_files: &EngineFil
         for namespace in entry.namespaces {
             if !collect(namespace, None, 0, &mut policies) {
                 images.warnings.push(Code::LimitReached, place(), || {
-                    format!("AppArmor namespaces are nested more than {MOST_DEPTH} deep; deeper ones were skipped")
+                    format!(
+                        "AppArmor namespaces are nested more than {MOST_DEPTH} deep, or have names of more than {MOST_NAME} \
+                         bytes; those were skipped"
+                    )
                 });
             }
         }
@@ -42,6 +47,9 @@ fn collect(namespace: AaNamespace, above: Option<&[u8]>, depth: usize, policies:
     }
     let own = namespace.name.unwrap_or_default();
     let name = above.map_or_else(|| own.clone(), |above| [above, b"//", &own].concat());
+    if name.len() > MOST_NAME {
+        return false;
+    }
     for policy in namespace.policies {
         policies.push(Policy {
             namespace: name.clone().into(),

@@ -87,6 +87,7 @@ pub struct Model {
     processes: Vec<Process>,
     /// Places of processes, by pid.
     by_pid: HashMap<Pid, usize>,
+    arch: Option<Arch>,
     entered: HashSet<Pid>,
     files: FileTable,
     descriptors: Descriptors,
@@ -117,6 +118,7 @@ impl Model {
         let page_size = process::page_size(&processes, images);
         let mut model = Model {
             by_pid: process::by_pid(&processes),
+            arch: processes.iter().find_map(Process::arch),
             entered: process::entered(&processes),
             queues,
             mounts: mount::read(images, user_namespace(images).as_ref()),
@@ -222,7 +224,7 @@ impl Model {
 
     /// The architecture of the first process that has one.
     pub fn arch(&self) -> Option<Arch> {
-        self.processes.iter().find_map(Process::arch)
+        self.arch
     }
 
     /// Page size of the dumped machine, in bytes.

@@ -34,7 +34,7 @@ pub(crate) struct Messages<'a> {
 }
 
 impl<'a> Messages<'a> {
-    pub(crate) fn of(bytes: &'a [u8], order: ByteOrder) -> Self {
+    pub(crate) fn parse(bytes: &'a [u8], order: ByteOrder) -> Self {
         Messages { all: bytes.len(), rest: bytes, order, damaged: None }
     }
 
@@ -77,7 +77,7 @@ pub(crate) struct Attributes<'a> {
 }
 
 impl<'a> Attributes<'a> {
-    pub(crate) fn of(bytes: &'a [u8], order: ByteOrder) -> Self {
+    pub(crate) fn parse(bytes: &'a [u8], order: ByteOrder) -> Self {
         Attributes { bytes, order }
     }
 
@@ -197,29 +197,29 @@ pub(crate) mod tests {
             message(3, &[], &[]),
         ]
         .concat();
-        let messages: Vec<Message<'_>> = Messages::of(&bytes, ByteOrder::Little).collect();
+        let messages: Vec<Message<'_>> = Messages::parse(&bytes, ByteOrder::Little).collect();
         assert_eq!((messages.len(), messages[0].kind, messages[1].body.len()), (2, 20, 0));
-        let attributes = Attributes::of(&messages[0].body[4..], ByteOrder::Little);
+        let attributes = Attributes::parse(&messages[0].body[4..], ByteOrder::Little);
         assert_eq!((attributes.u32(1), attributes.text(2), attributes.get(3)), (Some(7), Some(b"eth0".to_vec()), None));
         let big = [0, 0, 0, 24, 0, 20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 8, 0, 1, 0, 0, 0, 9];
-        let message = Messages::of(&big, ByteOrder::Big).next().unwrap();
-        assert_eq!(Attributes::of(message.body, ByteOrder::Big).u32(1), Some(9));
+        let message = Messages::parse(&big, ByteOrder::Big).next().unwrap();
+        assert_eq!(Attributes::parse(message.body, ByteOrder::Big).u32(1), Some(9));
     }
 
     #[test]
     fn damage_ends_the_list_and_is_told() {
         let bytes = [message(20, &[0; 4], &[]), message(20, &[0; 4], &[])].concat();
-        let mut cut = Messages::of(&bytes[..bytes.len() - 1], ByteOrder::Little);
+        let mut cut = Messages::parse(&bytes[..bytes.len() - 1], ByteOrder::Little);
         assert_eq!((cut.by_ref().count(), cut.damaged()), (1, Some(20)));
         for (len, kind) in [(0_u32, 0_u16), (15, 0), (u32::MAX, 20)] {
             let mut bytes = len.to_le_bytes().to_vec();
             bytes.extend(kind.to_le_bytes());
             bytes.extend([0; 26]);
-            let mut messages = Messages::of(&bytes, ByteOrder::Little);
+            let mut messages = Messages::parse(&bytes, ByteOrder::Little);
             assert_eq!((messages.by_ref().count(), messages.damaged()), (0, Some(0)), "{len}");
         }
         for bytes in [&[3, 0, 1, 0][..], &[0, 0, 0, 0], &[0xff, 0xff, 1, 0, 1], &[8]] {
-            assert_eq!(Attributes::of(bytes, ByteOrder::Little).iter().count(), 0, "{bytes:?}");
+            assert_eq!(Attributes::parse(bytes, ByteOrder::Little).iter().count(), 0, "{bytes:?}");
         }
     }
 }

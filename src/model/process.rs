@@ -135,7 +135,7 @@ impl Thread {
 
     /// The thread's registers.
     pub fn registers(&self) -> Option<Registers> {
-        Registers::of(self.core.as_ref()?)
+        Registers::from_core(self.core.as_ref()?)
     }
 
     /// Priority as `/proc/PID/stat` prints it: 20 + nice, below 0 under a real-time policy.
@@ -278,10 +278,19 @@ impl Process {
 
     /// The credentials of one of the threads.
     pub fn credentials_of(&self, thread: &Thread) -> Option<Credentials> {
+        self.recorded_credentials(thread).map(|(entry, knows)| Credentials::from_entry(entry, knows))
+    }
+
+    /// The ids and capabilities of one of the threads: its credentials without groups and profile.
+    pub(crate) fn rights_of(&self, thread: &Thread) -> Option<Credentials> {
+        self.recorded_credentials(thread).map(|(entry, knows)| Credentials::without_lists(entry, knows))
+    }
+
+    /// The record of a thread's credentials, and whether `no_new_privs` is known.
+    fn recorded_credentials<'a>(&'a self, thread: &'a Thread) -> Option<(&'a CredsEntry, bool)> {
         let own = thread.own().and_then(|own| own.creds.as_ref());
         let entry = own.or(self.old_creds.as_ref())?;
-        let knows = self.versions.knows_no_new_privs || !entry.cap_amb.is_empty();
-        Some(Credentials::of(entry, knows))
+        Some((entry, self.versions.knows_no_new_privs || !entry.cap_amb.is_empty()))
     }
 
     /// Seccomp mode of one of the threads. `None` if this version of CRIU did not record it, or if the archive does not
@@ -357,7 +366,7 @@ struct Versions {
 }
 
 impl Versions {
-    fn of(inventory: Option<&InventoryEntry>, images: Images<'_>) -> Self {
+    fn from_inventory(inventory: Option<&InventoryEntry>, images: Images<'_>) -> Self {
         // Without an inventory: tables numbered by pid have pids as numbers.
         let per_id = inventory.map_or_else(|| !images.has(Kind::Fdinfo, 1), InventoryEntry::fdinfo_per_id);
         Versions {
@@ -370,7 +379,7 @@ impl Versions {
 
 /// Reads all processes, in tree order.
 pub(super) fn read(images: Images<'_>, inventory: Option<&InventoryEntry>) -> Vec<Process> {
-    let versions = Versions::of(inventory, images);
+    let versions = Versions::from_inventory(inventory, images);
     pstree::read(images).into_iter().map(|node| process(images, node, versions)).collect()
 }
 
@@ -457,7 +466,7 @@ fn mm(images: Images<'_>, pid: u64, compat: bool) -> Option<Mm> {
     }
     let mut vmas = Vec::with_capacity(entries.len());
     for entry in &entries {
-        match Vma::of(entry) {
+        match Vma::from_entry(entry) {
             // Entries of guard pages follow the others and overlap them.
             Ok(vma) if vma.status.contains(Status::GUARD) => {}
             Ok(vma) => vmas.push(vma),
@@ -472,7 +481,7 @@ fn mm(images: Images<'_>, pid: u64, compat: bool) -> Option<Mm> {
             warn(format!("the mapping at {} overlaps the one at {}", after.start, before.start));
         }
     }
-    let auxv = Auxv::of(&entry.mm_saved_auxv, compat);
+    let auxv = Auxv::from_words(&entry.mm_saved_auxv, compat);
     Some(Mm { entry, vmas, auxv })
 }
 

@@ -170,7 +170,7 @@ fn deleted<'c>(engine_files: &EngineFiles<'c>) -> Option<(&'c Member, Vec<BStrin
             Some(path) if path.starts_with('/') => paths.push(BString::from(path)),
             Some(path) => paths.push(BString::from(format!("/{path}"))),
             None => engine_files.warnings.push(Code::JsonUnexpected, Place::member(&member.path), || {
-                format!("element {number} is no path; left out")
+                format!("element {number} is not a path; left out")
             }),
         }
     }

@@ -20,7 +20,7 @@ pub struct Value {
 impl Value {
     /// Takes the value from the pointer. The number is at the beginning of the union, which is the upper half on a
     /// big-endian machine.
-    pub fn of_pointer(pointer: u64, order: ByteOrder) -> Self {
+    pub fn from_pointer(pointer: u64, order: ByteOrder) -> Self {
         let half = if order == ByteOrder::Big { pointer >> 32 } else { pointer & 0xffff_ffff };
         let number = u32::try_from(half).unwrap_or_default().cast_signed();
         Value { number, pointer: Address(pointer) }
@@ -122,7 +122,7 @@ impl Words<'_> {
 
 impl Siginfo {
     /// Decodes the raw bytes; facts beyond their end are `None`.
-    pub(super) fn of(bytes: &[u8], order: ByteOrder, arch: Option<Arch>) -> Self {
+    pub(super) fn parse(bytes: &[u8], order: ByteOrder, arch: Option<Arch>) -> Self {
         let raw = bytes.get(..SIZE).unwrap_or(bytes);
         let words = Words { bytes: raw, order, narrow: arch.is_some_and(Arch::is_32_bit) };
         let swapped = arch == Some(Arch::Mips);
@@ -201,7 +201,7 @@ mod tests {
     fn a_queued_value_is_read_in_both_byte_orders() {
         for order in [ByteOrder::Little, ByteOrder::Big] {
             let bytes = raw(order, &[(0, 35, 4), (8, minus(1), 4), (16, 7, 4), (20, 1000, 4), (24, 0xe2d3, 4)]);
-            let info = Siginfo::of(&bytes, order, Some(Arch::S390));
+            let info = Siginfo::parse(&bytes, order, Some(Arch::S390));
             assert_eq!((info.signal, info.code, info.pid, info.uid), (Some(35), Some(-1), Some(7), Some(1000)));
             assert_eq!(info.value.map(|value| value.number), Some(0xe2d3));
             assert_eq!(info.raw, bytes);
@@ -211,25 +211,25 @@ mod tests {
     #[test]
     fn mips_has_code_and_error_the_other_way_round() {
         let bytes = raw(ByteOrder::Little, &[(0, 18, 4), (4, 1, 4), (8, 5, 4), (16, 9, 4), (24, 3, 4)]);
-        let info = Siginfo::of(&bytes, ByteOrder::Little, Some(Arch::Mips));
+        let info = Siginfo::parse(&bytes, ByteOrder::Little, Some(Arch::Mips));
         assert_eq!((info.code, info.errno, info.pid, info.status), (Some(1), Some(5), Some(9), Some(3)));
     }
 
     #[test]
     fn a_program_of_32_bits_has_narrow_pointers() {
         let words = [(0, 35, 4), (8, minus(2), 4), (12, 4, 4), (16, 2, 4), (20, 0xdead_beef, 4)];
-        let info = Siginfo::of(&raw(ByteOrder::Little, &words), ByteOrder::Little, Some(Arch::Arm));
+        let info = Siginfo::parse(&raw(ByteOrder::Little, &words), ByteOrder::Little, Some(Arch::Arm));
         assert_eq!((info.timer, info.overrun), (Some(4), Some(2)));
         assert_eq!(info.value.map(|value| value.pointer), Some(Address(0xdead_beef)));
         let words = [(0, 17, 4), (8, 1, 4), (12, 4, 4), (20, 9, 4), (24, 100, 4), (28, 200, 4)];
-        let info = Siginfo::of(&raw(ByteOrder::Little, &words), ByteOrder::Little, Some(Arch::Arm));
+        let info = Siginfo::parse(&raw(ByteOrder::Little, &words), ByteOrder::Little, Some(Arch::Arm));
         assert_eq!((info.status, info.user_ticks, info.system_ticks), (Some(9), Some(100), Some(200)));
     }
 
     #[test]
     fn each_kind_has_its_own_fields() {
         let of = |words: &[(usize, u64, usize)]| {
-            Siginfo::of(&raw(ByteOrder::Little, words), ByteOrder::Little, Some(Arch::X86_64))
+            Siginfo::parse(&raw(ByteOrder::Little, words), ByteOrder::Little, Some(Arch::X86_64))
         };
         let fault = of(&[(0, 11, 4), (8, 1, 4), (16, 0x1234, 8)]);
         assert_eq!((fault.address, fault.pid, fault.bounds), (Some(Address(0x1234)), None, None));
@@ -253,17 +253,17 @@ mod tests {
     fn what_is_cut_off_is_not_known() {
         let bytes = raw(ByteOrder::Little, &[(0, 35, 4), (8, minus(1), 4), (16, 7, 4), (24, 9, 8)]);
         for len in 0..SIZE {
-            let info = Siginfo::of(&bytes[..len], ByteOrder::Little, None);
+            let info = Siginfo::parse(&bytes[..len], ByteOrder::Little, None);
             assert_eq!(info.signal.is_some(), len >= 4);
             assert_eq!(info.value.is_some(), len >= 32);
             assert_eq!(info.raw.len(), len);
         }
-        assert_eq!(Siginfo::of(&[0xff; 1000], ByteOrder::Little, None).raw.len(), SIZE);
+        assert_eq!(Siginfo::parse(&[0xff; 1000], ByteOrder::Little, None).raw.len(), SIZE);
     }
 
     #[test]
     fn the_number_of_a_value_lies_at_its_beginning() {
-        let value = |order| Value::of_pointer(0x0000_0001_0000_0002, order).number;
+        let value = |order| Value::from_pointer(0x0000_0001_0000_0002, order).number;
         assert_eq!((value(ByteOrder::Little), value(ByteOrder::Big)), (2, 1));
     }
 }

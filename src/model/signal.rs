@@ -23,7 +23,7 @@ pub struct SignalSet {
 
 impl SignalSet {
     /// The set of the given signals.
-    fn of(numbers: impl Iterator<Item = u32>, arch: Option<Arch>) -> Self {
+    fn from_numbers(numbers: impl Iterator<Item = u32>, arch: Option<Arch>) -> Self {
         let mut set = SignalSet { low: 0, high: (arch == Some(Arch::Mips)).then_some(0) };
         for number in numbers {
             set.low |= signal::bit(number);
@@ -62,7 +62,7 @@ pub struct Action {
 }
 
 impl Action {
-    fn of(signal: u32, entry: &SaEntry, arch: Option<Arch>) -> Self {
+    fn from_entry(signal: u32, entry: &SaEntry, arch: Option<Arch>) -> Self {
         let narrow = |address: u64| if arch.is_some_and(Arch::is_32_bit) { address & 0xffff_ffff } else { address };
         Action {
             signal,
@@ -104,7 +104,7 @@ impl OfProcess {
 
     /// The set of signals in a queue.
     pub fn set_of(&self, queue: &[Siginfo]) -> SignalSet {
-        SignalSet::of(queue.iter().filter_map(|info| info.signal), self.arch)
+        SignalSet::from_numbers(queue.iter().filter_map(|info| info.signal), self.arch)
     }
 
     /// The signals that the process ignores.
@@ -120,7 +120,7 @@ impl OfProcess {
     fn actions_that(&self, wanted: impl Fn(Handler) -> bool) -> Option<SignalSet> {
         let actions = self.actions.as_ref()?.iter().filter(|action| wanted(action.handler));
         // CRIU records the actions of at most 64 signals, even on mips.
-        Some(SignalSet { high: None, ..SignalSet::of(actions.map(|action| action.signal), None) })
+        Some(SignalSet { high: None, ..SignalSet::from_numbers(actions.map(|action| action.signal), None) })
     }
 }
 
@@ -172,7 +172,7 @@ fn siginfo(entry: &SiginfoEntry, order: ByteOrder, arch: Option<Arch>, images: I
     /// The last signal on mips, which has the most.
     const LAST: u32 = 128;
     let bytes = entry.siginfo();
-    let info = Siginfo::of(bytes, order, arch);
+    let info = Siginfo::parse(bytes, order, arch);
     if bytes.len() != SIZE {
         images.warnings.push(Code::SignalInvalid, place.clone(), || {
             format!("a pending signal has {} bytes instead of {SIZE}", bytes.len())
@@ -206,7 +206,7 @@ fn actions(images: Images<'_>, process: &Process) -> Option<Vec<Action>> {
         });
     }
     let numbers = (1..=64).filter(|&number| !signal::is_fixed(number, arch));
-    let all = numbers.zip(entries).map(|(number, entry)| Action::of(number, entry, arch));
+    let all = numbers.zip(entries).map(|(number, entry)| Action::from_entry(number, entry, arch));
     Some(all.filter(|action| !action.is_unset()).collect())
 }
 
@@ -216,21 +216,26 @@ mod tests {
 
     #[test]
     fn sets_of_mips_have_128_signals() {
-        assert_eq!(SignalSet::of([1, 64].into_iter(), None), SignalSet { low: 1 | 1 << 63, high: None });
-        assert_eq!(SignalSet::of([1, 128].into_iter(), Some(Arch::Mips)), SignalSet { low: 1, high: Some(1 << 63) });
-        assert_eq!(SignalSet::of([0, 65, u32::MAX].into_iter(), None), SignalSet::default());
+        assert_eq!(SignalSet::from_numbers([1, 64].into_iter(), None), SignalSet { low: 1 | 1 << 63, high: None });
+        assert_eq!(
+            SignalSet::from_numbers([1, 128].into_iter(), Some(Arch::Mips)),
+            SignalSet { low: 1, high: Some(1 << 63) }
+        );
+        assert_eq!(SignalSet::from_numbers([0, 65, u32::MAX].into_iter(), None), SignalSet::default());
     }
 
     #[test]
     fn an_action_is_told_by_its_handler() {
-        let of = |sigaction, arch| Action::of(10, &SaEntry { sigaction: Some(sigaction), ..SaEntry::default() }, arch);
+        let of = |sigaction, arch| {
+            Action::from_entry(10, &SaEntry { sigaction: Some(sigaction), ..SaEntry::default() }, arch)
+        };
         assert!(of(0, None).is_unset());
         assert_eq!(of(1, None).handler, Handler::Ignore);
         assert_eq!(of(0x40_1665, None).handler, Handler::Function(Address(0x40_1665)));
         let extended = 0xffff_ffff_8000_1000;
         assert_eq!(of(extended, Some(Arch::Arm)).handler, Handler::Function(Address(0x8000_1000)));
         assert_eq!(of(extended, None).handler, Handler::Function(Address(extended)));
-        let flagged = Action::of(10, &SaEntry { flags: Some(4), ..SaEntry::default() }, None);
+        let flagged = Action::from_entry(10, &SaEntry { flags: Some(4), ..SaEntry::default() }, None);
         assert!(!flagged.is_unset(), "somebody set it to the default, with flags");
     }
 }

@@ -6,7 +6,7 @@ use super::engine_files::EngineFiles;
 use super::ids::NamespaceId;
 use crate::images::proto::{IpcVarEntry, NetDeviceEntry, NetnsEntry, SysctlEntry};
 use crate::images::{Images, Kind};
-use crate::int::u64_of;
+use crate::int::{u64_of, usize_of};
 
 /// Names of IPv4 device settings by position, in lists of this length. Source: CRIU's `criu/net.c`, `devconfs4`.
 const CONF4: [&str; 30] = [
@@ -127,7 +127,9 @@ pub(crate) fn read(images: Images<'_>, _: &Model, _: &EngineFiles<'_>) -> Vec<Sy
     }
     for number in numbers(Kind::Netdev) {
         images.each::<NetDeviceEntry>(Kind::Netdev, number, |device, _, _| {
-            let folder = |family: &str| [family.as_bytes(), b".conf.", device.name()].concat();
+            // Each of its settings repeats the name.
+            let name = device.name().get(..usize_of(images.limits.path_bytes)).unwrap_or(device.name());
+            let folder = |family: &str| [family.as_bytes(), b".conf.", name].concat();
             add(&mut all, number, &folder("net.ipv4"), &CONF4, &either(&device.conf4, &device.conf));
             add(&mut all, number, &folder("net.ipv6"), &CONF6, &device.conf6);
         });

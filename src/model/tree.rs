@@ -94,7 +94,7 @@ pub(crate) fn volumes<'c>(engine_files: &EngineFiles<'c>) -> Vec<(BString, FileT
             let first = *read.entry(&file.path).or_insert(member);
             if !std::ptr::eq(first, *member) {
                 engine_files.warnings.push(Code::MemberLinked, Place::member(&member.path), || {
-                    format!("the same file as {}, where it is read; left out here", first.path)
+                    format!("the same file as {}; read there, left out here", first.path)
                 });
             }
             std::ptr::eq(first, *member)

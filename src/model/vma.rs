@@ -71,7 +71,7 @@ pub struct Vma {
 
 impl Vma {
     /// Reads a record. `Err` says why it is not a valid mapping.
-    pub(crate) fn of(entry: &VmaEntry) -> Result<Self, String> {
+    pub(crate) fn from_entry(entry: &VmaEntry) -> Result<Self, String> {
         let (start, end) = (entry.start(), entry.end());
         if end <= start {
             return Err(format!("the mapping from {start:#x} to {end:#x} does not end after it begins; skipped"));
@@ -170,7 +170,7 @@ mod tests {
             shmid: Some(7),
             ..Default::default()
         };
-        Vma::of(&entry).unwrap()
+        Vma::from_entry(&entry).unwrap()
     }
 
     #[test]
@@ -199,7 +199,7 @@ mod tests {
     #[test]
     fn a_backward_area_is_refused() {
         let entry = VmaEntry { start: Some(0x3000), end: Some(0x1000), ..Default::default() };
-        assert!(Vma::of(&entry).is_err());
+        assert!(Vma::from_entry(&entry).is_err());
     }
 
     #[test]

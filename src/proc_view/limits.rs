@@ -52,7 +52,7 @@ pub(super) fn write(task: &Task<'_>) -> Option<Vec<u8>> {
 /// The soft limit on resident memory, which is also in `stat`.
 pub(super) fn resident(task: &Task<'_>) -> Option<u64> {
     let number = if task.process.arch() == Some(Arch::Mips) { 7 } else { 5 };
-    recorded(task).get(number)?.cur
+    *task.known.resident.get_or_init(|| recorded(task).get(number)?.cur)
 }
 
 fn named(number: usize, arch: Option<Arch>) -> Option<(&'static str, &'static str)> {

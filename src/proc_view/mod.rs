@@ -3,6 +3,8 @@
 //!
 //! Only facts from the archive are written: a line or file that cannot be known is omitted. `docs/proc.md` lists them
 //! with the reasons, and the few placeholder fields within a line.
+//!
+//! It reads the model, memory and a few tables. Nothing is written to disk: [`extract`](mod@crate::extract) does that.
 
 mod auxv;
 mod cgroup;
@@ -21,9 +23,13 @@ mod text;
 mod timers;
 mod users;
 
+use std::cell::OnceCell;
 use std::collections::HashSet;
+use std::rc::Rc;
 
 use self::common::Common;
+use self::memory::Sizes;
+use self::signals::Actions;
 use crate::Checkpoint;
 use crate::memory::{AddressSpace, Text};
 use crate::model::Model;
@@ -56,10 +62,22 @@ struct Task<'c> {
     model: &'c Model,
     process: &'c Process,
     space: Option<AddressSpace<'c>>,
-    common: &'c Common,
+    common: Rc<Common<'c>>,
+    known: Known,
 }
 
-/// Returns the files of the view: those of the system, then process by process in tree order. Only one process is in
+/// What the files of all threads of a process have in common, computed once.
+#[derive(Default)]
+struct Known {
+    sizes: OnceCell<Sizes>,
+    actions: OnceCell<Option<Actions>>,
+    /// Signals waiting for the process.
+    pending: OnceCell<Option<u64>>,
+    /// The soft limit on resident memory.
+    resident: OnceCell<Option<u64>>,
+}
+
+/// Returns the files of the view: those of the system, then process by process in tree order. Only one file is in
 /// memory at a time.
 ///
 /// ```
@@ -74,21 +92,20 @@ struct Task<'c> {
 /// ```
 pub fn files(checkpoint: &Checkpoint) -> impl Iterator<Item = File> + '_ {
     let model = checkpoint.model();
-    let common = Common::read(checkpoint);
+    let common = Rc::new(Common::read(checkpoint));
     let mut seen = HashSet::new();
     let of_processes = model.processes().iter().flat_map(move |process| {
         let space = checkpoint.kept_memory().space(process, model);
-        let mut files = of_process(&Task { checkpoint, model, process, space, common: &common });
+        let common = Rc::clone(&common);
         // All processes of a namespace have the same: the first one gets the files.
         let net = process.ids.as_ref().and_then(|ids| ids.net_ns_id).map(NamespaceId);
-        if let Some(namespace) = net.filter(|&namespace| seen.insert(namespace)) {
-            let path = |name| format!("{}/net/{name}", process.pid());
-            files.extend(
-                net::files(checkpoint, namespace)
-                    .map(|(name, bytes)| File { path: path(name), content: Content::Bytes(bytes) }),
-            );
-        }
-        files
+        let net = net.filter(|&namespace| seen.insert(namespace)).into_iter().flat_map({
+            let common = Rc::clone(&common);
+            move |namespace| net::files(checkpoint, common.net(checkpoint), namespace)
+        });
+        let path = move |name| format!("{}/net/{name}", process.pid());
+        let net = net.map(move |(name, bytes)| File { path: path(name), content: Content::Bytes(bytes) });
+        of_process(Task { checkpoint, model, process, space, common, known: Known::default() }).chain(net)
     });
     system::files(checkpoint).into_iter().chain(of_processes)
 }
@@ -128,44 +145,44 @@ const LINKS: &[(&str, Target)] = &[
     ("root", |process| process.fs.as_ref()?.root_id.map(FileId)),
 ];
 
-fn of_process(task: &Task<'_>) -> Vec<File> {
-    let pid = task.process.pid();
-    let mut files = Vec::new();
-    let mut add = |path: String, content| files.push(File { path: format!("{pid}/{path}"), content });
-    for (name, write) in CONTENTS {
-        if let Some(bytes) = write(task) {
-            add((*name).to_owned(), Content::Bytes(bytes));
-        }
-    }
-    for (name, target) in LINKS {
-        if let Some(path) = target(task.process).and_then(|id| task.model.files().path(id)) {
-            add((*name).to_owned(), Content::Link(path.text));
-        }
-    }
-    let descriptors = task.model.descriptors().of(task.process);
-    for (descriptor, open) in descriptors.iter().zip(open_files_of(task.model, task.process)) {
-        if let Some(path) = &open.path {
-            add(format!("fd/{}", open.fd), Content::Link(path.to_vec()));
-        }
-        add(format!("fdinfo/{}", open.fd), Content::Bytes(fdinfo::write(task.model, descriptor, &open)));
-    }
-    for thread in &task.process.threads {
+fn of_process(task: Task<'_>) -> impl Iterator<Item = File> {
+    let (model, process, task) = (task.model, task.process, Rc::new(task));
+    let file = move |path: &str, content| File { path: format!("{}/{path}", process.pid()), content };
+    let of = Rc::clone(&task);
+    let contents = CONTENTS.iter().filter_map(move |(name, write)| Some(file(name, Content::Bytes(write(&of)?))));
+    let links = LINKS.iter().filter_map(move |(name, target)| {
+        let path = target(process).and_then(|id| model.files().path(id))?;
+        Some(file(name, Content::Link(path.text)))
+    });
+    let descriptors = model.descriptors().of(process);
+    let open = descriptors.iter().zip(open_files_of(model, process)).flat_map(move |(descriptor, open)| {
+        let link = open.path.as_ref().map(|path| file(&format!("fd/{}", open.fd), Content::Link(path.to_vec())));
+        let info = Content::Bytes(fdinfo::write(model, descriptor, &open));
+        link.into_iter().chain([file(&format!("fdinfo/{}", open.fd), info)])
+    });
+    let threads = process.threads.iter().flat_map(move |thread| {
+        let of_thread = [
+            ("comm", thread.name().map(comm)),
+            ("status", Some(status::write(&task, thread))),
+            ("stat", stat::write(&task, thread)),
+        ];
         let tid = thread.tid;
-        if let Some(name) = thread.name() {
-            add(format!("task/{tid}/comm"), Content::Bytes(comm(name)));
-        }
-        add(format!("task/{tid}/status"), Content::Bytes(status::write(task, thread)));
-        if let Some(stat) = stat::write(task, thread) {
-            add(format!("task/{tid}/stat"), Content::Bytes(stat));
-        }
-    }
-    files
+        let of_thread = of_thread.into_iter().filter_map(|(name, bytes)| Some((name, bytes?)));
+        of_thread.map(move |(name, bytes)| file(&format!("task/{tid}/{name}"), Content::Bytes(bytes)))
+    });
+    contents.chain(links).chain(open).chain(threads)
 }
 
 impl<'c> Task<'c> {
     /// The core record of a process that has not ended.
     fn alive(&self) -> Option<&'c crate::images::proto::TaskCoreEntry> {
         self.process.task().filter(|_| !self.process.is_zombie())
+    }
+
+    /// The sizes of its address space.
+    fn sizes(&self) -> Option<Sizes> {
+        let mm = self.process.mm.as_ref()?;
+        Some(*self.known.sizes.get_or_init(|| Sizes::of(mm, self.process.arch(), self.model.page_size())))
     }
 
     /// The images of the dump.
@@ -199,11 +216,7 @@ fn cmdline(task: &Task<'_>) -> Option<Vec<u8>> {
 /// itself prints 0 for libraries and dirty pages. Source: the kernel's `fs/proc/array.c`, `proc_pid_statm`.
 fn statm(task: &Task<'_>) -> Option<Vec<u8>> {
     let page = task.model.page_size().max(1);
-    let sizes = match &task.process.mm {
-        Some(mm) => memory::Sizes::of(mm, task.process.arch(), page),
-        None if task.process.is_zombie() => memory::Sizes::default(),
-        None => return None,
-    };
+    let sizes = task.sizes().or_else(|| task.process.is_zombie().then(Sizes::default))?;
     let data = sizes.data.saturating_add(sizes.stack);
     Some(format!("{} 0 0 {} 0 {} 0\n", sizes.total / page, sizes.text / page, data / page).into_bytes())
 }

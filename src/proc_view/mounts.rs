@@ -1,5 +1,7 @@
 //! `/proc/PID/mountinfo` and `mounts`.
 
+use std::collections::HashMap;
+
 use super::{Task, text};
 use crate::model::mount::Mount;
 
@@ -66,17 +68,56 @@ fn options(own: &[u8], of_super: &[u8]) -> Vec<u8> {
 /// One line per mount that can be reached from the root of the process. CRIU's image has the last mount first.
 fn lines(task: &Task<'_>, write: impl Fn(&mut Vec<u8>, &Mount, &[u8])) -> Option<Vec<u8>> {
     let namespace = task.process.ids.as_ref()?.mnt_ns_id?;
-    let mounts: Vec<&Mount> = task.model.mounts().iter().filter(|m| m.namespace.0 == namespace).collect();
+    let mounts = task.common.mounts(namespace)?;
     let root =
         task.process.fs.as_ref().and_then(|fs| task.model.files().path(fs.root_id.map(crate::model::ids::FileId)?));
     let root = root.map_or_else(|| b"/".to_vec(), |path| path.text);
     let mut out = Vec::new();
-    for mount in mounts.iter().rev() {
+    for mount in mounts.below(&root).into_iter().rev() {
         if let Some(path) = below(&mount.path, &root) {
             write(&mut out, mount, path);
         }
     }
-    (!mounts.is_empty()).then_some(out)
+    Some(out)
+}
+
+/// The mounts of one namespace.
+#[derive(Debug, Default)]
+pub(super) struct Table<'c> {
+    all: Vec<&'c Mount>,
+    /// Their paths and places in the list, by path.
+    by_path: Vec<(&'c [u8], usize)>,
+}
+
+impl<'c> Table<'c> {
+    /// The tables of all namespaces, by number.
+    pub(super) fn of_all(mounts: &'c [Mount]) -> HashMap<u32, Self> {
+        let mut tables: HashMap<u32, Table<'c>> = HashMap::new();
+        for mount in mounts {
+            let table = tables.entry(mount.namespace.0).or_default();
+            table.by_path.push((&mount.path, table.all.len()));
+            table.all.push(mount);
+        }
+        for table in tables.values_mut() {
+            table.by_path.sort_unstable();
+        }
+        tables
+    }
+
+    /// Mounts at a root and below it, in order. Thousands of processes may have thousands of roots.
+    fn below(&self, root: &[u8]) -> Vec<&'c Mount> {
+        if root == b"/" {
+            return self.all.clone();
+        }
+        let from = |path: &[u8]| self.by_path.partition_point(|(other, _)| *other < path);
+        let after = |first: usize| self.by_path.get(first..).unwrap_or_default().iter();
+        let folder = [root, b"/"].concat();
+        let at = after(from(root)).take_while(|(path, _)| *path == root);
+        let within = after(from(&folder)).take_while(|(path, _)| path.starts_with(&folder));
+        let mut places: Vec<usize> = at.chain(within).map(|(_, place)| *place).collect();
+        places.sort_unstable();
+        places.into_iter().filter_map(|place| self.all.get(place).copied()).collect()
+    }
 }
 
 /// A path as seen from a root. `None` if it is not below the root.

@@ -1,7 +1,7 @@
 //! `/proc/PID/net/*`: sockets held in the container, routes, addresses. Unknown properties of a socket (owner, timers,
 //! kernel address) are 0.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
@@ -12,7 +12,7 @@ use crate::images::ByteOrder;
 use crate::images::proto::{InetSkEntry, NetlinkSkEntry, UnixSkEntry};
 use crate::model::Model;
 use crate::model::file::File;
-use crate::model::ids::NamespaceId;
+use crate::model::ids::{FileId, NamespaceId};
 use crate::model::netns::{Address, Route};
 use crate::model::socket::Socket;
 
@@ -41,17 +41,52 @@ impl Lines {
     }
 }
 
+/// What network namespaces have, by namespace.
+#[derive(Debug, Default)]
+pub(super) struct Index<'c> {
+    /// Sockets, each with its place among all.
+    sockets: HashMap<Option<NamespaceId>, Vec<(usize, FileId, &'c File)>>,
+    routes: HashMap<NamespaceId, Vec<&'c Route>>,
+    addresses: HashMap<NamespaceId, Vec<&'c Address>>,
+}
+
+impl<'c> Index<'c> {
+    pub(super) fn of(checkpoint: &'c Checkpoint) -> Self {
+        let (model, networks) = (checkpoint.model(), checkpoint.networks());
+        let mut index = Index::default();
+        for (place, (id, file)) in model.files().iter().enumerate() {
+            if let Some(socket) = model.socket(id, file) {
+                index.sockets.entry(socket.net_namespace).or_default().push((place, id, file));
+            }
+        }
+        for route in networks.routes.iter().filter(|route| route.family == 2) {
+            index.routes.entry(route.namespace).or_default().push(route);
+        }
+        for address in networks.addresses.iter().filter(|address| address.address.is_ipv6()) {
+            index.addresses.entry(address.namespace).or_default().push(address);
+        }
+        index
+    }
+
+    /// The sockets of a namespace. Before CRIU supported several network namespaces, sockets did not name theirs.
+    fn sockets(&self, namespace: NamespaceId) -> Vec<(usize, FileId, &'c File)> {
+        let of = |namespace| self.sockets.get(&namespace).into_iter().flatten().copied();
+        let mut all: Vec<_> = of(None).chain(of(Some(namespace))).collect();
+        all.sort_unstable_by_key(|(place, ..)| *place);
+        all
+    }
+}
+
 /// The files of a network namespace.
 pub(super) fn files(
     checkpoint: &Checkpoint,
+    index: &Index<'_>,
     namespace: NamespaceId,
 ) -> impl Iterator<Item = (&'static str, Vec<u8>)> + use<> {
     let model = checkpoint.model();
     let mut net = empty();
-    // Before CRIU supported several network namespaces, sockets did not name theirs.
-    let is_here = |socket: &Socket| socket.net_namespace.is_none_or(|id| id == namespace);
-    for (id, file) in model.files().iter() {
-        let Some(socket) = model.socket(id, file).filter(is_here) else { continue };
+    for (_, id, file) in index.sockets(namespace) {
+        let Some(socket) = model.socket(id, file) else { continue };
         match file {
             File::Inet(entry) => inet(&mut net, model, &socket, entry),
             File::Unix(entry) if entry.uflags() & EXTERNAL == 0 => unix(&mut net, &socket, entry),
@@ -62,10 +97,10 @@ pub(super) fn files(
     let networks = checkpoint.networks();
     let order = model.byte_order();
     let device = |index: u32| networks.device_name(namespace, index).map(<[u8]>::to_vec);
-    for route in networks.routes.iter().filter(|route| route.namespace == namespace && route.family == 2) {
+    for route in index.routes.get(&namespace).into_iter().flatten() {
         ipv4_route(&mut net, route, order, device);
     }
-    for address in networks.addresses.iter().filter(|a| a.namespace == namespace && a.address.is_ipv6()) {
+    for address in index.addresses.get(&namespace).into_iter().flatten() {
         ipv6_address(&mut net, address, device);
     }
     net.into_iter().map(|(name, lines)| (name, lines.bytes))

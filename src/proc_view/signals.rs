@@ -7,6 +7,7 @@ use crate::images::proto::{SaEntry, SiginfoEntry};
 use crate::model::process::{Thread, pending};
 
 /// Signals that have a handler, and signals that are ignored.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Actions {
     pub(super) ignored: u64,
     pub(super) caught: u64,
@@ -14,6 +15,10 @@ pub(super) struct Actions {
 
 /// The signal actions of a process. `None` if they were not stored. CRIU before 3.1 had an image for them.
 pub(super) fn actions(task: &Task<'_>) -> Option<Actions> {
+    *task.known.actions.get_or_init(|| read_actions(task))
+}
+
+fn read_actions(task: &Task<'_>) -> Option<Actions> {
     const IGNORE: u64 = 1;
     let alive = task.alive()?;
     let (images, pid) = (task.images(), task.process.pid().0.into());
@@ -36,6 +41,10 @@ pub(super) fn actions(task: &Task<'_>) -> Option<Actions> {
 
 /// Signals pending for the whole process.
 pub(super) fn shared(task: &Task<'_>) -> Option<u64> {
+    *task.known.pending.get_or_init(|| read_shared(task))
+}
+
+fn read_shared(task: &Task<'_>) -> Option<u64> {
     if let Some(queue) = &task.alive()?.signals_s {
         return Some(pending(&queue.signals));
     }

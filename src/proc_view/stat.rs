@@ -1,7 +1,6 @@
 //! `/proc/PID/stat`: one line of numbers. Unknown numbers are 0, as the kernel itself prints 0 for readers without
 //! permission.
 
-use super::memory::Sizes;
 use super::{Task, signals, text};
 use crate::images::proto::{MmEntry, TaskCoreEntry, ThreadCoreEntry};
 use crate::model::process::{State, Thread};
@@ -30,7 +29,7 @@ pub(super) fn write(task: &Task<'_>, thread: &Thread) -> Option<Vec<u8>> {
     };
     let pending = signals::private(task, thread).unwrap_or(0) | signals::shared(task).unwrap_or(0);
     let resident = super::limits::resident(task).unwrap_or(0);
-    let size = mm.map_or(0, |mm| Sizes::of(mm, process.arch(), task.model.page_size()).total);
+    let size = task.sizes().map_or(0, |sizes| sizes.total);
     let mask = |mask: u64| i128::from(mask & OLD_SIGNALS);
     let fields: [i128; 49] = [
         parent.into(),

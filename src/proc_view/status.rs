@@ -1,6 +1,5 @@
 //! `/proc/PID/status`.
 
-use super::memory::Sizes;
 use super::{Task, signals, text};
 use crate::model::process::{Seccomp, State, Thread};
 use crate::model::pstree::Parent;
@@ -109,8 +108,7 @@ fn ids(lines: &mut Lines, task: &Task<'_>, thread: &Thread) {
 }
 
 fn memory(lines: &mut Lines, task: &Task<'_>) {
-    let Some(mm) = &task.process.mm else { return };
-    let sizes = Sizes::of(mm, task.process.arch(), task.model.page_size());
+    let Some((mm, sizes)) = task.process.mm.as_ref().zip(task.sizes()) else { return };
     lines.kilobytes("VmSize", Some(sizes.total));
     lines.kilobytes("VmLck", Some(sizes.locked));
     lines.kilobytes("VmData", Some(sizes.data));

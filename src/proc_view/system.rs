@@ -50,10 +50,8 @@ fn uptime(checkpoint: &Checkpoint, process: Option<&Process>) -> Option<u64> {
     read(own).or_else(|| read(Some(0)))
 }
 
-fn namespace_of<'c>(checkpoint: &'c Checkpoint, kind: &str, id: Option<u32>) -> Option<&'c Namespace> {
-    let id = NamespaceId(id?);
-    let mut all = checkpoint.namespace_map().iter();
-    all.find(|((other, number), _)| *other == kind && *number == id).map(|(_, namespace)| namespace)
+fn namespace_of<'c>(checkpoint: &'c Checkpoint, kind: &'static str, id: Option<u32>) -> Option<&'c Namespace> {
+    checkpoint.namespace_map().get(&(kind, NamespaceId(id?)))
 }
 
 /// Source: the kernel's `fs/proc/stat.c`, `show_stat`. The boot time is known if the time of the dump is.

@@ -1,5 +1,7 @@
 //! `/proc/PID/uid_map` and `gid_map`.
 
+use std::rc::Rc;
+
 use super::Task;
 use crate::images::Kind;
 use crate::images::proto::{UidGidExtent, UsernsEntry};
@@ -13,9 +15,10 @@ pub(super) fn gid_map(task: &Task<'_>) -> Option<Vec<u8>> {
 }
 
 /// The user namespace of a process, if it had its own.
-fn namespace(task: &Task<'_>) -> Option<UsernsEntry> {
-    let number = u64::from(task.process.ids.as_ref()?.user_ns_id?);
-    task.images().has(Kind::Userns, number).then(|| task.images().one(Kind::Userns, number)).flatten()
+fn namespace(task: &Task<'_>) -> Option<Rc<UsernsEntry>> {
+    let (images, number) = (task.images(), u64::from(task.process.ids.as_ref()?.user_ns_id?));
+    let read = || images.has(Kind::Userns, number).then(|| images.one(Kind::Userns, number)).flatten();
+    task.common.users(number, read)
 }
 
 /// Source: the kernel's `kernel/user_namespace.c`, `uid_m_show`.

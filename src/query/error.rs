@@ -7,10 +7,13 @@ use rusqlite::Error as Sqlite;
 use rusqlite::ErrorCode;
 use thiserror::Error as ThisError;
 
-use super::{ARCHIVE, FUNCTIONS, KEYWORDS};
+use super::{ARCHIVE, FUNCTIONS, KEYWORDS, SET};
 use crate::catalog;
 use crate::error::ErrorKind;
 use crate::tables::{self, nearest, usual_name};
+
+/// Names of columns that are words of SQL, so that a query must quote them.
+const RESERVED: [&str; 4] = ["from", SET, "to", "values"];
 
 /// Why a query failed: what, where, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, ThisError)]
@@ -29,7 +32,7 @@ pub enum Error {
         advice: Option<String>,
     },
     /// The query reads or does something other than reading rows of tables.
-    #[error("{0} is refused: a query can only read the tables of archives")]
+    #[error("{0} is not allowed: a query can only read the tables of archives")]
     Refused(String),
     /// There is no query.
     #[error("there is no query")]
@@ -125,7 +128,7 @@ impl Error {
                 None => (nearest(name, columns_of(sql)), None),
             },
             None if message.ends_with(": syntax error") => (misspelt(sql, offset), None),
-            None => (None, ambiguous(&message)),
+            None => (None, ambiguous(&message, sql)),
         };
         // The engine gives no position for an unknown table or an incomplete query.
         let end = (message == "incomplete input").then(|| sql.trim_end().len());
@@ -196,9 +199,25 @@ fn is_slip(word: &str, keyword: &str) -> bool {
 }
 
 /// Advice for a column that several tables have.
-fn ambiguous(message: &str) -> Option<String> {
+fn ambiguous(message: &str, sql: &str) -> Option<String> {
     let name = message.strip_prefix("ambiguous column name: ")?;
-    Some(format!("write its table before it: `TABLE.{name}`"))
+    if let Some((table, _)) = name.rsplit_once('.') {
+        return Some(format!("two tables are called {table}; give each an alias: `AS a` and `AS b`"));
+    }
+    let words = super::guard::words(sql);
+    let has = |source: &&tables::TableSource| {
+        let table = source.table;
+        let is_added = [ARCHIVE, SET].iter().any(|added| name.eq_ignore_ascii_case(added));
+        let is_own = table.columns.iter().any(|column| column.name.eq_ignore_ascii_case(name));
+        (is_added || is_own) && words.iter().any(|word| word.eq_ignore_ascii_case(&table.name))
+    };
+    let quoted = if RESERVED.iter().any(|reserved| name.eq_ignore_ascii_case(reserved)) { "\"" } else { "" };
+    let column = format!("{quoted}{name}{quoted}");
+    let with_it: Vec<&str> = catalog::all().filter(has).map(|source| &*source.table.name).collect();
+    Some(match with_it.as_slice() {
+        [table] => format!("give each {table} an alias, `AS a` and `AS b`, and write `a.{column}`"),
+        _ => format!("write its table before it, or the alias of the table: `TABLE.{column}`"),
+    })
 }
 
 fn table_names() -> impl Iterator<Item = &'static str> {

@@ -115,7 +115,7 @@ impl Seen {
                 if self.read(table_name, column_name) {
                     return Authorization::Allow;
                 }
-                format!("to read {table_name}")
+                format!("reading {table_name}")
             }
             AuthAction::Function { function_name } => {
                 let name = function_name.to_ascii_lowercase();
@@ -128,7 +128,7 @@ impl Seen {
             AuthAction::Attach { .. } => "ATTACH".to_owned(),
             AuthAction::Detach { .. } => "DETACH".to_owned(),
             AuthAction::Transaction { .. } | AuthAction::Savepoint { .. } => "a transaction".to_owned(),
-            _ => "to change something".to_owned(),
+            _ => "changing anything".to_owned(),
         };
         self.refused.get_or_insert(refused);
         Authorization::Deny

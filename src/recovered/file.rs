@@ -72,7 +72,7 @@ pub struct RecoveredFile {
     /// Target of a symbolic link, or the first name of a file that has several.
     pub link: Option<BString>,
     /// CRIU's ids of the file's open files.
-    pub files: Vec<FileId>,
+    pub files: Arc<[FileId]>,
     /// Holders of the file.
     pub holders: Arc<[Holder]>,
     /// The member of the archive with the contents, even if it is missing.

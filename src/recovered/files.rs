@@ -16,7 +16,7 @@ use crate::images::{Images, Kind};
 use crate::int::u64_of;
 use crate::memory::{Content, Ghost, Lost, Memory, Missing, STEP};
 use crate::model::file::{File, Remap};
-use crate::model::holders::Holders;
+use crate::model::holders::{Holder, Holders};
 use crate::model::ids::FileId;
 use crate::model::ipc::Segment;
 use crate::model::mount::Mount;
@@ -90,6 +90,14 @@ impl<'c> RecoveredFiles<'c> {
     pub fn each_piece(&self, file: &RecoveredFile, take: &mut dyn FnMut(u64, &Content<'_>) -> ControlFlow<()>) {
         // A consumer that has enough ends the walk. This is not an error.
         let _ = self.pieces(file, take);
+    }
+
+    /// Offset of the contents of a file in the inflated nested archive that has them. `None` if they are elsewhere.
+    pub(crate) fn offset(&self, file: &RecoveredFile) -> Option<u64> {
+        match file.stored {
+            Stored::Inner { tar, member } => Some(self.tars.get(tar)?.get(member)?.offset),
+            _ => None,
+        }
     }
 
     fn pieces(
@@ -195,7 +203,7 @@ impl<'c> Reader<'_, 'c> {
     }
 
     fn ghost(&self, number: u64, ghost: Option<&Ghost>, files: Vec<FileId>) -> RecoveredFile {
-        let mut file = self.file(RecoveredFrom::Ghost, files);
+        let mut file = Self::file(RecoveredFrom::Ghost, self.opened(files));
         let Some(ghost) = ghost else {
             // The image is missing or unreadable; only the facts about the open file are known.
             file.stored = Stored::Missing(Missing::Truncated);
@@ -228,7 +236,8 @@ impl<'c> Reader<'_, 'c> {
             self.model.files().memfds().filter(|inode| !inode.name().starts_with(b"/")).collect();
         inodes.sort_by_key(|inode| inode.inode_id());
         for inode in inodes {
-            let mut file = self.file(RecoveredFrom::Memfd, by_inode.remove(&inode.inode_id()).unwrap_or_default());
+            let files = by_inode.remove(&inode.inode_id()).unwrap_or_default();
+            let mut file = Self::file(RecoveredFrom::Memfd, self.opened(files));
             file.path = Some([b"/memfd:", inode.name()].concat().into());
             file.size = inode.size;
             file.stored = Stored::Shared(inode.shmid().into());
@@ -241,7 +250,7 @@ impl<'c> Reader<'_, 'c> {
 
     fn segments(&mut self) {
         for segment in self.model.segments() {
-            let mut file = self.file(RecoveredFrom::Sysv, Vec::new());
+            let mut file = Self::file(RecoveredFrom::Sysv, Opened::default());
             let Segment { id, key, .. } = *segment;
             file.path = Some(format!("/SYSV{key:08x}").into());
             file.size = Some(segment.size);
@@ -309,14 +318,14 @@ impl<'c> Reader<'_, 'c> {
         source: RecoveredFrom,
         mount: Option<&[u8]>,
         device: Option<Device>,
-        open: &HashMap<&[u8], Vec<FileId>>,
+        open: &HashMap<&[u8], Opened>,
     ) {
         let Some(archive) = self.recovered.tars.get(tar) else { return };
         let mut files = Vec::new();
         for (number, member) in archive.entries() {
             let path = mount.map(|mount| below(mount, &member.path));
-            let ids = path.as_ref().and_then(|path| open.get(path.as_slice())).cloned().unwrap_or_default();
-            let mut file = self.file(source, ids);
+            let opened = path.as_ref().and_then(|path| open.get(path.as_slice())).cloned().unwrap_or_default();
+            let mut file = Self::file(source, opened);
             let first = archive.first_name(number);
             let target = first.and_then(|first| Some((first, archive.get(first)?)));
             match target {
@@ -359,7 +368,7 @@ impl<'c> Reader<'_, 'c> {
         let rootfs = engine_files.file("rootfs-diff.tar").and_then(|member| self.tar(member));
         let in_memory = self.in_memory();
         for (link, files) in by_link {
-            let mut file = self.file(RecoveredFrom::LinkRemap, files);
+            let mut file = Self::file(RecoveredFrom::LinkRemap, self.opened(files));
             file.file_type = self.model.files().regular(link).and_then(|entry| entry.mode).map_or("regular", type_of);
             file.size = self.size_of(&file.files);
             file.stored = Stored::Missing(Missing::FileBacked);
@@ -389,7 +398,7 @@ impl<'c> Reader<'_, 'c> {
         let in_memory = in_memory.get(BStr::new(name)).and_then(|&place| self.recovered.files.get(place));
         if let Some(other) = in_memory {
             let found = other.clone();
-            let (path, files, holders) = (file.path.take(), std::mem::take(&mut file.files), Arc::clone(&file.holders));
+            let (path, files, holders) = (file.path.take(), Arc::clone(&file.files), Arc::clone(&file.holders));
             *file = RecoveredFile { source: RecoveredFrom::LinkRemap, path, files, holders, ..found };
             return;
         }
@@ -406,11 +415,10 @@ impl<'c> Reader<'_, 'c> {
     }
 
     /// A file of which only the open files are known.
-    fn file(&self, source: RecoveredFrom, files: Vec<FileId>) -> RecoveredFile {
-        let name = |id: &FileId| Some(BString::from(self.model.files().regular(*id)?.name.clone()?));
+    fn file(source: RecoveredFrom, Opened { name, files, holders }: Opened) -> RecoveredFile {
         RecoveredFile {
             source,
-            path: files.iter().find_map(name),
+            path: name,
             file_type: "regular",
             size: None,
             mode: None,
@@ -422,11 +430,21 @@ impl<'c> Reader<'_, 'c> {
             inode: None,
             rdev: None,
             link: None,
-            holders: self.holders.of_all(files.iter().copied()),
+            holders,
             files,
             member: None,
             file: None,
             stored: Stored::Nothing,
+        }
+    }
+
+    /// What is known of the open files of one file.
+    fn opened(&self, files: Vec<FileId>) -> Opened {
+        let name = |id: &FileId| Some(BString::from(self.model.files().regular(*id)?.name.clone()?));
+        Opened {
+            name: files.iter().find_map(name),
+            holders: self.holders.of_all(files.iter().copied()),
+            files: files.into(),
         }
     }
 
@@ -436,7 +454,7 @@ impl<'c> Reader<'_, 'c> {
     }
 
     /// Open files that still had their names, by path.
-    fn open_paths(&self) -> HashMap<&'c [u8], Vec<FileId>> {
+    fn open_paths(&self) -> HashMap<&'c [u8], Opened> {
         let mut open: HashMap<&[u8], Vec<FileId>> = HashMap::new();
         for (id, file) in self.model.files().iter() {
             if let File::Regular(entry) = file
@@ -446,8 +464,16 @@ impl<'c> Reader<'_, 'c> {
                 open.entry(name).or_default().push(id);
             }
         }
-        open
+        open.into_iter().map(|(name, files)| (name, self.opened(files))).collect()
     }
+}
+
+/// The open files of one file. Thousands of file systems may have a file of the same path, so the lists are shared.
+#[derive(Clone, Default)]
+struct Opened {
+    name: Option<BString>,
+    files: Arc<[FileId]>,
+    holders: Arc<[Holder]>,
 }
 
 /// A path below a mount point.

@@ -9,7 +9,7 @@ use crate::int::u64_of;
 table! {
     "apparmor", key(namespace, name), brief(namespace, name, size),
     event(Event::state(&["configuration"], "apparmor-policy"));
-    /// Policies loaded in the container's own `AppArmor` namespaces, in the order of the image. The profile of each
+    /// Policies loaded in the container's own AppArmor namespaces, in the order of the image. The profile of each
     /// process is in `processes.lsm_profile`.
     pub struct AppArmorPolicy {
         /// Names of the namespaces, outermost first, joined by `//`.

@@ -24,7 +24,7 @@ pub struct Attributes(Vec<(String, String)>);
 impl Attributes {
     pub(super) fn of(attributes: &[(BString, BString)]) -> Self {
         let shown = attributes.iter().take(MOST).map(|(name, value)| {
-            let capabilities = (*name == CAPABILITY).then(|| FileCapabilities::of(value)).flatten();
+            let capabilities = (*name == CAPABILITY).then(|| FileCapabilities::parse(value)).flatten();
             let text = capabilities.map_or_else(|| shown(value), |capabilities| capabilities.text());
             (name.to_str_lossy().into_owned(), text)
         });
@@ -35,7 +35,7 @@ impl Attributes {
 /// The capabilities that attributes give to a file.
 pub(super) fn capabilities(attributes: &[(BString, BString)]) -> Option<String> {
     let (_, value) = attributes.iter().rfind(|(name, _)| *name == CAPABILITY)?;
-    FileCapabilities::of(value).map(|capabilities| capabilities.text())
+    FileCapabilities::parse(value).map(|capabilities| capabilities.text())
 }
 
 fn shown(value: &[u8]) -> String {

@@ -91,7 +91,7 @@ table! {
         /// CRIU plugins that took part in the dump. With `cuda_plugin` or `amdgpu_plugin`, the checkpoint holds GPU
         /// state. Null before CRIU 4.1, which does not record plugins.
         pub criu_plugins: Option<Vec<BString>>,
-        /// Page size of the dumped machine, in bytes. Null if no process tells.
+        /// Page size of the machine, in bytes. Null if no process records it.
         pub page_size: Option<u64>,
         /// Process id of the root task.
         pub root_pid: Option<u32>,

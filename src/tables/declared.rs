@@ -188,7 +188,7 @@ fn groups(spec: &Spec, actual: Option<Vec<u32>>, facts: &mut Facts) {
     });
 }
 
-/// The kernel adds the mode of an `AppArmor` profile to its name.
+/// The kernel adds the mode of an AppArmor profile to its name.
 fn profile_of(declared: Option<&String>, actual: Option<BString>, facts: &mut Facts) {
     let equal = declared.zip(actual.as_ref()).map(|(declared, actual)| {
         let name = actual.find(" (").and_then(|at| actual.get(..at)).unwrap_or(actual);

@@ -21,7 +21,7 @@ table! {
         pub pid: Pid,
         /// Descriptor of the inotify instance.
         pub fd: Fd,
-        /// Number of the watch, which events carry.
+        /// Number of the watch, as events report it.
         pub wd: Option<u32>,
         /// Path that is watched. Null if CRIU did not look for it, because the file system finds the file by its
         /// handle.

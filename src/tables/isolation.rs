@@ -26,7 +26,7 @@ table! {
         /// What the fact is about: the kind of namespace, the capability, the path in the container or the setting.
         /// Null if there is only one such fact.
         pub item: Option<String>,
-        /// Whether the fact is looser than the engine's default. Null if unknown.
+        /// Whether this makes the isolation weaker than the engine's default. Null if unknown.
         pub unusual: Option<bool>,
         /// The value. Null if the archive does not say.
         pub value: Option<String>,

@@ -1,9 +1,10 @@
 //! Looks up the mapping of an address, for rows that say where in memory something is.
 
-use std::collections::HashMap;
-use std::ops::Range;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::{ControlFlow, Range};
 
 use crate::Checkpoint;
+use crate::memory::{Overlaps, union};
 use crate::model::ids::Pid;
 
 use super::process_memory_map::Mapping;
@@ -13,29 +14,30 @@ use super::process_memory_map::Mapping;
 pub struct Mappings {
     by_pid: HashMap<Pid, Vec<Mapping>>,
     /// The views of shared memory, by its number.
-    views: HashMap<u64, Vec<View>>,
+    views: HashMap<u64, Overlaps<Pid>>,
 }
 
-/// Where a process sees a part of shared memory.
-#[derive(Debug)]
-struct View {
-    pid: Pid,
-    offsets: Range<u64>,
-}
+/// Processes that are named at most, of those that share a place of memory.
+const MOST: usize = 256;
 
 impl Mappings {
     /// Reads the table `process_memory_map`.
     pub fn of(checkpoint: &Checkpoint) -> Self {
-        let mut mappings = Mappings { by_pid: HashMap::new(), views: HashMap::new() };
+        let mut by_pid: HashMap<Pid, Vec<Mapping>> = HashMap::new();
+        let mut views: HashMap<u64, BTreeMap<Pid, Vec<Range<u64>>>> = HashMap::new();
         for row in checkpoint.rows().process_memory_map() {
             if let Some(shared) = row.shared_id.filter(|_| row.permissions.ends_with('s')) {
                 let len = row.end.0.saturating_sub(row.start.0);
-                let view = View { pid: row.pid, offsets: row.offset..row.offset.saturating_add(len) };
-                mappings.views.entry(shared).or_default().push(view);
+                let offsets = row.offset..row.offset.saturating_add(len);
+                views.entry(shared).or_default().entry(row.pid).or_default().push(offsets);
             }
-            mappings.by_pid.entry(row.pid).or_default().push(row);
+            by_pid.entry(row.pid).or_default().push(row);
         }
-        mappings
+        // A process that maps a place twice sees it once.
+        let of_process = |(pid, ranges)| union(ranges).into_iter().map(move |range| (range, pid));
+        let of_memory =
+            |(shared, views): (u64, BTreeMap<_, _>)| (shared, Overlaps::new(views.into_iter().flat_map(of_process)));
+        Mappings { by_pid, views: views.into_iter().map(of_memory).collect() }
     }
 
     /// The mappings of a process, by address.
@@ -50,15 +52,18 @@ impl Mappings {
         mappings.get(after.checked_sub(1)?).filter(|mapping| address < mapping.end.0)
     }
 
-    /// Other processes that share the same place of shared memory, found by the memory's id and the offset in it.
+    /// Other processes that share the same place of shared memory, found by the memory's id and the offset in it: at most
+    /// 256.
     pub fn sharing(&self, mapping: &Mapping, address: u64) -> Vec<Pid> {
         let Some(shared) = mapping.shared_id else { return Vec::new() };
         let offset = address.saturating_sub(mapping.start.0).saturating_add(mapping.offset);
-        let views = self.views.get(&shared).map_or(&[][..], Vec::as_slice);
-        let sees = |view: &&View| view.pid != mapping.pid && view.offsets.contains(&offset);
-        let mut pids: Vec<Pid> = views.iter().filter(sees).map(|view| view.pid).collect();
+        let mut pids: Vec<Pid> = Vec::new();
+        let Some(views) = self.views.get(&shared) else { return pids };
+        views.containing(&(offset..offset.saturating_add(1)), &mut |&pid| {
+            pids.extend(Some(pid).filter(|&pid| pid != mapping.pid));
+            if pids.len() < MOST { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
         pids.sort_unstable();
-        pids.dedup();
         pids
     }
 }

@@ -54,7 +54,7 @@ table! {
         pub offset: Option<u64>,
         /// Id of the shared memory. Null if the memory is not shared.
         pub shared_id: Option<u64>,
-        /// Other processes that share the same bytes.
+        /// Other processes that share the same bytes. At most 256 are listed.
         pub shared_with: Vec<Pid>,
     }
 }
@@ -123,7 +123,7 @@ impl<'c> Matches<'c> {
 
     /// The row of a match outside memory.
     pub fn elsewhere(&self, found: &Elsewhere) -> Match {
-        let kind = Kind::of(found.member.rsplit_once_str("/").map_or(&*found.member, |(_, name)| name));
+        let kind = Kind::from_file_name(found.member.rsplit_once_str("/").map_or(&*found.member, |(_, name)| name));
         let files = self.checkpoint.model().files();
         // A deleted file is named by its path.
         let deleted = match kind {

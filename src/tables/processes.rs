@@ -99,7 +99,7 @@ table! {
         pub no_new_privs: Option<bool>,
         /// Seccomp mode: `disabled`, `strict` or `filter`.
         pub seccomp: Option<&'static str>,
-        /// `AppArmor` profile or `SELinux` context.
+        /// AppArmor profile or SELinux context.
         pub lsm_profile: Option<BString>,
         /// Adjustment of the out-of-memory score, -1000 to 1000.
         pub oom_score_adj: Option<i32>,
@@ -131,7 +131,7 @@ table! {
         /// Names of the personality's bits: `PER_LINUX32`, `ADDR_NO_RANDOMIZE` (no address randomisation),
         /// `READ_IMPLIES_EXEC`, …. Empty for an ordinary program.
         pub personality_names: Option<Vec<Cow<'static, str>>>,
-        /// The kernel's flags of the main thread (`PF_*`), which tell about its past: `PF_SUPERPRIV` (used a
+        /// The kernel's flags of the main thread (`PF_*`), which say something about its past: `PF_SUPERPRIV` (used a
         /// capability), `PF_FORKNOEXEC` (forked but never ran another program), `PF_DUMPCORE`, …. Bits without a name
         /// are in hexadecimal.
         pub task_flags: Option<Vec<Cow<'static, str>>>,

@@ -121,36 +121,48 @@ fn row(changed: &Changed<'_>, open: &OpenPaths<'_>, hasher: &mut Hasher<'_>) -> 
 
 /// Open files by path.
 pub(crate) struct OpenPaths<'c> {
-    checkpoint: &'c Checkpoint,
     /// Files that still had their names.
-    named: HashMap<&'c [u8], Vec<FileId>>,
+    named: HashMap<&'c [u8], Opened>,
     /// Files that had been deleted.
-    deleted: HashMap<&'c [u8], Vec<FileId>>,
+    deleted: HashMap<&'c [u8], Opened>,
+}
+
+/// The open files at one path, and who holds them. Thousands of volumes may have a file of the same path.
+#[derive(Default)]
+struct Opened {
+    files: Vec<FileId>,
+    holders: Holding,
 }
 
 impl<'c> OpenPaths<'c> {
     pub(crate) fn of(checkpoint: &'c Checkpoint) -> Self {
         let files = checkpoint.model().files();
-        let mut open = OpenPaths { checkpoint, named: HashMap::new(), deleted: HashMap::new() };
+        let mut open = OpenPaths { named: HashMap::new(), deleted: HashMap::new() };
         for (id, file) in files.iter() {
             if let File::Regular(entry) = file
                 && let Some(name) = entry.name.as_deref()
             {
                 let paths = if files.remap(id).is_some() { &mut open.deleted } else { &mut open.named };
-                paths.entry(name).or_default().push(id);
+                paths.entry(name).or_default().files.push(id);
             }
+        }
+        for opened in open.named.values_mut().chain(open.deleted.values_mut()) {
+            opened.holders = Holding::of_all(checkpoint, &opened.files);
         }
         open
     }
 
     /// Holders of the file that is, or was, at a path.
     pub(super) fn holders(&self, path: &[u8], change: Change) -> Holding {
-        Holding::of_all(self.checkpoint, self.files(path, change))
+        self.at(path, change).map(|opened| opened.holders.clone()).unwrap_or_default()
     }
 
     /// Open files that are, or were, at a path.
     pub(crate) fn files(&self, path: &[u8], change: Change) -> &[FileId] {
-        let paths = if change == Change::Deleted { &self.deleted } else { &self.named };
-        paths.get(path).map_or(&[], Vec::as_slice)
+        self.at(path, change).map_or(&[], |opened| &opened.files)
+    }
+
+    fn at(&self, path: &[u8], change: Change) -> Option<&Opened> {
+        if change == Change::Deleted { self.deleted.get(path) } else { self.named.get(path) }
     }
 }

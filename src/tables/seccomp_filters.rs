@@ -1,6 +1,8 @@
 //! Table `seccomp_filters`.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::seccomp_rules::actions_of;
 use super::table::table;
@@ -26,16 +28,16 @@ table! {
         /// the filters of each thread again.
         pub same_as: Option<u64>,
         /// Processes with a thread that the filter binds.
-        pub pids: Vec<Pid>,
+        pub pids: Arc<[Pid]>,
         /// Threads that the filter binds. If all threads of a process share a filter, CRIU records it only for the main
         /// thread.
-        pub tids: Vec<Tid>,
+        pub tids: Arc<[Tid]>,
         /// Flags that the filter was installed with, if the kernel reports them to CRIU: `log`. Null before CRIU 3.10.
         pub flags: Option<Vec<Cow<'static, str>>>,
         /// Number of instructions in the program. Null if the program is not valid.
         pub instructions: Option<u64>,
-        /// Number of calls of the machine's own architecture that this filter alone always allows. Null, like all later
-        /// columns, if the program is not valid or too long to follow.
+        /// Number of calls of the machine's own architecture that this filter alone always allows. This
+        /// column and all after it are null if the program is not valid or too long to follow.
         pub allowed: Option<u64>,
         /// Number of calls that the filter allows depending on their arguments.
         pub conditional: Option<u64>,
@@ -51,11 +53,30 @@ table! {
 /// The rows of a checkpoint.
 pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = SeccompFilter> + '_ {
     let arch = checkpoint.model().arch();
-    checkpoint.seccomp().all().iter().enumerate().map(move |(index, filter)| row(u64_of(index), filter, arch))
+    // The filters of a long chain bind one list of threads.
+    let mut bound: HashMap<*const (Pid, Tid), Bound> = HashMap::new();
+    checkpoint.seccomp().all().iter().enumerate().map(move |(index, filter)| {
+        let bound = bound.entry(filter.threads.as_ptr()).or_insert_with(|| Bound::of(filter));
+        row(u64_of(index), filter, bound.clone(), arch)
+    })
 }
 
-fn row(index: u64, filter: &Filter, arch: Option<Arch>) -> SeccompFilter {
-    let processes = filter.processes();
+/// What a filter binds.
+#[derive(Clone)]
+struct Bound {
+    pids: Arc<[Pid]>,
+    tids: Arc<[Tid]>,
+}
+
+impl Bound {
+    fn of(filter: &Filter) -> Self {
+        let processes = filter.processes();
+        let pids = processes.keys().copied().collect();
+        Bound { pids, tids: processes.into_values().flatten().collect() }
+    }
+}
+
+fn row(index: u64, filter: &Filter, Bound { pids, tids }: Bound, arch: Option<Arch>) -> SeccompFilter {
     let effects = filter.alone.as_deref();
     let own = effects.and_then(<[Effect]>::first);
     let counts = own.map(counts);
@@ -64,8 +85,8 @@ fn row(index: u64, filter: &Filter, arch: Option<Arch>) -> SeccompFilter {
         filter: index,
         previous: filter.previous,
         same_as: filter.same_as,
-        pids: processes.keys().copied().collect(),
-        tids: processes.into_values().flatten().collect(),
+        pids,
+        tids,
         flags: filter.flags.map(|flags| abi::names_of(flags.into(), abi::seccomp::FLAGS)),
         instructions: filter.program.as_ref().map(|program| u64_of(program.0.len())),
         allowed: counts.map(|counts| counts.allowed),

@@ -45,12 +45,25 @@ table! {
 pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = ThreadSignals> + '_ {
     let signals = checkpoint.signals();
     super::living(checkpoint).flat_map(move |process| {
-        let of_process = signals.of(process);
-        super::threads_of(process).map(move |thread| row(process, thread, of_process))
+        let signals = signals.of(process);
+        let shared = Shared {
+            pending: signals.and_then(|signals| Some(signals.set_of(signals.shared.as_ref()?))),
+            ignored: signals.and_then(OfProcess::ignored),
+            caught: signals.and_then(OfProcess::caught),
+        };
+        super::threads_of(process).map(move |thread| row(process, thread, signals, shared))
     })
 }
 
-fn row(process: &Process, thread: &Thread, signals: Option<&OfProcess>) -> ThreadSignals {
+/// What all threads of a process have in common.
+#[derive(Clone, Copy)]
+struct Shared {
+    pending: Option<SignalSet>,
+    ignored: Option<SignalSet>,
+    caught: Option<SignalSet>,
+}
+
+fn row(process: &Process, thread: &Thread, signals: Option<&OfProcess>, shared: Shared) -> ThreadSignals {
     const DISABLED: u32 = 2;
     let stack = thread.own().and_then(|own| own.sas.as_ref());
     let usable = stack.filter(|stack| stack.ss_flags() & DISABLED == 0);
@@ -58,10 +71,10 @@ fn row(process: &Process, thread: &Thread, signals: Option<&OfProcess>) -> Threa
         pid: process.pid(),
         tid: thread.tid,
         pending: signals.and_then(|signals| Some(signals.set_of(signals.of_thread(thread.tid)?))),
-        shared_pending: signals.and_then(|signals| Some(signals.set_of(signals.shared.as_ref()?))),
+        shared_pending: shared.pending,
         blocked: thread.signals_blocked().map(|low| SignalSet { low, high: thread.signals_blocked_above() }),
-        ignored: signals.and_then(OfProcess::ignored),
-        caught: signals.and_then(OfProcess::caught),
+        ignored: shared.ignored,
+        caught: shared.caught,
         altstack_start: usable.map(|stack| Address(stack.ss_sp())),
         altstack_size: usable.map(ThreadSasEntry::ss_size),
         altstack_flags: stack.map(|stack| abi::names_of(stack.ss_flags().into(), abi::signal::STACK_FLAGS)),

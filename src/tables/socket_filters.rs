@@ -1,5 +1,7 @@
 //! Table `socket_filters`.
 
+use std::sync::Arc;
+
 use super::table::table;
 use crate::Checkpoint;
 use crate::int::u64_of;
@@ -20,7 +22,7 @@ table! {
         /// Address family: `inet`, `inet6`, `unix`, `netlink`, `packet` or `other`.
         pub family: &'static str,
         /// Processes that hold the socket.
-        pub pids: Vec<Pid>,
+        pub pids: Arc<[Pid]>,
         /// Number of the instruction, from 0.
         pub instruction: u64,
         /// The instruction, in the notation of `bpf_asm`. The two numbers at the end of a test are the next
@@ -49,14 +51,14 @@ pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = SocketFilter
 
 fn of_socket(model: &Model, id: FileId, file: &File) -> Vec<SocketFilter> {
     let socket = model.socket(id, file);
-    let program = Program::of_words(file.filter().unwrap_or_default());
+    let program = Program::from_words(file.filter().unwrap_or_default());
     let holders = model.holders_of(id);
     let rows =
         program.0.iter().zip(program.operations()).enumerate().map(|(at, (instruction, operation))| SocketFilter {
             file_id: id,
             socket: socket.as_ref().and_then(|socket| socket.inode),
             family: socket.as_ref().map_or("other", |socket| socket.family.as_str()),
-            pids: holders.to_vec(),
+            pids: Arc::clone(&holders),
             instruction: u64_of(at),
             text: text_of(*instruction, operation),
             code: instruction.code.into(),

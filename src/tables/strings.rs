@@ -40,7 +40,7 @@ table! {
         pub image: Option<BString>,
         /// Offset of the first byte in the member, in bytes.
         pub offset: Option<u64>,
-        /// Other processes that share the same bytes.
+        /// Other processes that share the same bytes. At most 256 are listed.
         pub shared_with: Vec<Pid>,
     }
 }

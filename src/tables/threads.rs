@@ -86,7 +86,7 @@ fn row(process: &Process, thread: &Task, signals: Option<&OfProcess>) -> Thread 
     let own = thread.own();
     let registers = thread.registers();
     let pdeath_signal = own.and_then(|own| own.pdeath_sig).filter(|&number| number != 0);
-    let creds = process.credentials_of(thread);
+    let creds = process.rights_of(thread);
     let creds = creds.as_ref();
     let main = thread.tid.0 == process.pid().0;
     Thread {

@@ -137,7 +137,7 @@ fn timer(
     interval_ns: u64,
     checkpointed: Option<Timestamp>,
 ) -> Timer {
-    let clock = Clock::of(clock);
+    let clock = Clock::from_id(clock);
     let armed = left_ns != 0;
     let counts = armed && clock.is_wall;
     Timer {
@@ -172,7 +172,7 @@ fn expiry(checkpointed: Timestamp, left_ns: u64) -> Option<Timestamp> {
 fn posix_timer(timer: Timer, entry: &PosixTimerEntry, arch: Option<Arch>, order: ByteOrder) -> Timer {
     /// `SIGEV_NONE`: no notification.
     const NONE: u32 = 1;
-    let value = entry.sival_ptr.map(|pointer| Value::of_pointer(pointer, order));
+    let value = entry.sival_ptr.map(|pointer| Value::from_pointer(pointer, order));
     let signal = entry.si_signo.filter(|_| entry.it_sigev_notify() != NONE);
     Timer {
         id: entry.it_id,

@@ -27,7 +27,12 @@ pub struct Totals {
 impl Totals {
     /// Counts the rows of a checkpoint.
     pub fn of(checkpoint: &Checkpoint) -> Self {
-        Totals { changed: changed(checkpoint), recovered: recovered(checkpoint) }
+        Totals { changed: Totals::changed_files(checkpoint), recovered: recovered(checkpoint) }
+    }
+
+    /// Number and size of changed files, as [`Totals::changed`] has them.
+    pub fn changed_files(checkpoint: &Checkpoint) -> Option<(u64, u64)> {
+        changed(checkpoint)
     }
 }
 

@@ -10,7 +10,6 @@ use super::process_open_files::described;
 use super::table::table;
 use crate::Checkpoint;
 use crate::int::u64_of;
-use crate::model::file::File;
 use crate::model::ids::FileId;
 use crate::model::terminal::Waiting;
 
@@ -40,30 +39,32 @@ table! {
 
 /// The rows of a checkpoint.
 pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = TtyQueue> + '_ {
-    let mut open: HashMap<u32, Vec<FileId>> = HashMap::new();
-    for (id, file) in checkpoint.model().files().iter() {
-        if let File::Tty(entry) = file {
-            open.entry(entry.tty_info_id()).or_default().push(id);
-        }
-    }
+    let open = checkpoint.model().files().of_terminals();
+    // Thousands of records may be about one end that thousands of processes hold.
+    let mut ends: HashMap<u32, End> = HashMap::new();
     checkpoint.terminal_queues().iter().enumerate().map(move |(position, waiting)| {
-        let files = open.get(&waiting.terminal).map_or(&[][..], Vec::as_slice);
-        row(checkpoint, u64_of(position), waiting, files)
+        let files = || open.get(&waiting.terminal).map_or(&[][..], Vec::as_slice);
+        let end = ends.entry(waiting.terminal).or_insert_with(|| End::of(checkpoint, files()));
+        row(u64_of(position), waiting, end.clone())
     })
 }
 
-fn row(checkpoint: &Checkpoint, position: u64, waiting: &Waiting, files: &[FileId]) -> TtyQueue {
-    let path = files.iter().find_map(|&id| described(checkpoint.model(), id)?.1);
+/// One end of a pseudo-terminal.
+#[derive(Clone)]
+struct End {
+    path: Option<BString>,
+    holders: Holding,
+}
+
+impl End {
+    fn of(checkpoint: &Checkpoint, files: &[FileId]) -> Self {
+        let path = files.iter().find_map(|&id| described(checkpoint.model(), id)?.1);
+        End { path: path.map(BString::from), holders: Holding::of_all(checkpoint, files) }
+    }
+}
+
+fn row(position: u64, waiting: &Waiting, End { path, holders }: End) -> TtyQueue {
     let len = u64_of(waiting.bytes.len());
     let Shown { text, hex, sha256, .. } = Shown::of(&waiting.bytes, len);
-    TtyQueue {
-        terminal: waiting.terminal,
-        position,
-        path: path.map(BString::from),
-        holders: Holding::of_all(checkpoint, files),
-        bytes: len,
-        text,
-        hex,
-        sha256,
-    }
+    TtyQueue { terminal: waiting.terminal, position, path, holders, bytes: len, text, hex, sha256 }
 }

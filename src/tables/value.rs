@@ -1,6 +1,7 @@
 //! The values of columns. Formats turn values into text; rows never do.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use bstr::{BString, ByteSlice};
 use jiff::Timestamp;
@@ -199,6 +200,20 @@ impl<T: Cell> Cell for Vec<T> {
 
     fn weight(&self) -> usize {
         self.iter().fold(size_of_val(self.as_slice()), |sum, cell| sum.saturating_add(cell.weight()))
+    }
+}
+
+/// A list that rows share.
+impl<T: Cell> Cell for Arc<[T]> {
+    const TYPE: Type = Type::List;
+    const ITEM: Option<Type> = Some(T::TYPE);
+
+    fn value(&self) -> Value<'_> {
+        Value::List(self.iter().map(Cell::value).collect())
+    }
+
+    fn weight(&self) -> usize {
+        self.iter().fold(size_of_val::<[T]>(self), |sum, cell| sum.saturating_add(cell.weight()))
     }
 }
 

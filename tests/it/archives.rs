@@ -150,7 +150,7 @@ impl Image {
     /// The image in a file of the image directory; `None` if the file is none of records.
     pub(crate) fn of(schema: &Schema, member: &Member) -> Option<Self> {
         let file_name = member.name.rsplit('/').next()?;
-        let (kind, _) = Kind::of(file_name.as_bytes())?;
+        let (kind, _) = Kind::from_file_name(file_name.as_bytes())?;
         let Form::Records { magic, payload, .. } = kind.form() else { return None };
         let bytes = &member.contents;
         let has_two = bytes[..4] != magic.to_le_bytes();

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use parquet::file::reader::{FileReader, SerializedFileReader};
@@ -339,7 +340,13 @@ fn a_run_that_is_killed_is_taken_up_by_the_next() {
         // What SIGKILL has left is still there if the next signal comes before anything else.
         let before = place.half();
         let mut child = place.command("-q --batch 2 --threads 2 --skip-known").spawn().unwrap();
-        std::thread::sleep(std::time::Duration::from_millis(15 + round * 5));
+        // Every third run is stopped while it begins, the others a little later than their next batch, however slow the
+        // machine is.
+        let done = place.batches();
+        while round % 3 > 0 && place.batches() == done && child.try_wait().unwrap().is_none() {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        std::thread::sleep(std::time::Duration::from_millis(round * 7 % 30));
         let _ = std::process::Command::new("kill").arg(kind).arg(child.id().to_string()).status();
         let ended = child.wait().unwrap().code().is_some();
         let found = place.all_rows_if_any();
@@ -379,6 +386,12 @@ impl Place {
             .filter(is_half)
             .map(|path| (path.clone(), fs::metadata(path).unwrap().modified().unwrap()))
             .collect()
+    }
+
+    /// How many batches are whole.
+    fn batches(&self) -> usize {
+        let ledger = files(&self.path("out/_cryoscope"));
+        ledger.iter().filter(|path| path.extension().is_some_and(|end| end == "ndjson")).count()
     }
 
     fn all_rows_if_any(&self) -> BTreeMap<String, Rows> {
@@ -551,7 +564,10 @@ fn links_lead_nowhere() {
 #[test]
 fn two_runs_do_not_write_one_dataset() {
     let place = Place::new(1);
-    assert!(std::process::Command::new("mkfifo").arg(place.path("pipe.tar")).status().unwrap().success());
+    let pipe = place.path("pipe.tar");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    // A pipe with a writer, for which the first run waits as long as it takes.
+    let mut writer = File::options().read(true).write(true).open(&pipe).unwrap();
     let mut waits = cryoscope(place.0.path());
     waits.arg("table").args(TABLES).args(["pipe.tar", "--format", "parquet", "--output-dir", "out", "-q"]);
     let mut first = waits.spawn().unwrap();
@@ -562,7 +578,8 @@ fn two_runs_do_not_write_one_dataset() {
     let ran = (0..200).map(|_| place.run("--skip-known")).find(|ran| ran.code == Some(2));
     let ran = ran.expect("the first holds the lock");
     assert!(ran.err.contains("another run is writing to out;") && ran.err.lines().count() == 1, "{}", ran.err);
-    fs::write(place.path("pipe.tar"), fs::read(place.path("in/000.tar")).unwrap()).unwrap();
+    writer.write_all(&fs::read(place.path("in/000.tar")).unwrap()).unwrap();
+    drop(writer);
     assert_eq!(first.wait().unwrap().code(), Some(0));
     let ran = place.run("--skip-known");
     assert!(ran.code == Some(0) && ran.err.contains("1 already known"), "what came by a pipe is known: {}", ran.err);

@@ -247,7 +247,7 @@ fn rows_are_selected_by_columns() {
             "--where: the table processes has no column pd; did you mean pid?\nIt has these columns:\n  pid",
         ),
         (&["processes", "--sort", "x"], "--sort: the table processes has no column x"),
-        (&["processes", "--where", "pid=one"], "--where pid: expected a number, found \"one\""),
+        (&["processes", "--where", "pid=one"], "--where pid: expected a whole number, found \"one\""),
         (&["mounts", "--pid", "1"], "the table mounts is not about processes"),
         (&["processes", "--where", "pid"], "write COLUMN=VALUE"),
         (&["processes", "--sort", "pid:up"], "write COLUMN, COLUMN:asc or COLUMN:desc"),
@@ -283,7 +283,7 @@ fn rows_are_sorted_and_limited_in_every_format() {
 #[cfg(feature = "parquet")]
 #[test]
 fn a_dataset_has_all_rows() {
-    for (flag, value) in [("--where", "pid=1"), ("--limit", "1"), ("--sort", "pid"), ("--pid", "1")] {
+    for (flag, value) in [("--where", "pid=1"), ("--limit", "1"), ("--pid", "1")] {
         let ran = run(["table", &tick(), "processes", "--format", "parquet", "--output-dir", "x", flag, value]);
         assert!(ran.code == Some(2) && ran.err.contains(&format!("{flag} selects rows")), "{}", ran.err);
     }

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use cryoscope::Checkpoint;
 use cryoscope::catalog;
 use cryoscope::formats::{Columns, Format, RowWriter, Style};
-use cryoscope::tables::TableSource;
 use proptest::prelude::ProptestConfig;
 use proptest::test_runner::FileFailurePersistence;
 use serde_json::Value;
@@ -63,6 +62,11 @@ pub(crate) fn manifest(name: &str) -> Vec<Value> {
 
 /// The rows of a checkpoint as any program would read them: NDJSON, parsed.
 pub(crate) fn rows_of(checkpoint: &Checkpoint, tables: &[&str]) -> Rows {
+    parse(&printed(checkpoint, tables), tables)
+}
+
+/// The rows of a checkpoint as NDJSON.
+pub(crate) fn printed(checkpoint: &Checkpoint, tables: &[&str]) -> Vec<u8> {
     let mut bytes = Vec::new();
     let style =
         Style { format: Format::NDJSON, columns: Columns::All, name_tables: true, lead: Vec::new(), width: None };
@@ -76,7 +80,7 @@ pub(crate) fn rows_of(checkpoint: &Checkpoint, tables: &[&str]) -> Rows {
         });
     }
     writer.finish().unwrap();
-    parse(&bytes, tables)
+    bytes
 }
 
 /// Rows of NDJSON, by table.

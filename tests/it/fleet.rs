@@ -79,7 +79,7 @@ fn archives_are_named_by_directories_wildcards_and_lists() {
     assert_eq!(archives_in(&ran(&["."]).ok()), ["./pod.tar", "./sockets-tcp.tar", "./tree.tar"]);
     assert_eq!(archives_in(&ran(&["*o*.tar"]).ok()), ["pod.tar", "sockets-tcp.tar"]);
     let none = ran(&["*.zip"]);
-    assert_eq!((none.code, none.err.contains("nothing matches")), (Some(1), true), "{}", none.err);
+    assert_eq!((none.code, none.err.contains("no file matches")), (Some(1), true), "{}", none.err);
     let path = |case: &str| folder.path().join(format!("{case}.tar")).to_str().unwrap().to_owned();
     let list = format!("{}\n{}\n", path("tree"), path("pod"));
     let from = |list: &str| {

@@ -1,5 +1,6 @@
 //! Odd forms of one checkpoint read like their reference.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use serde_json::Value;
@@ -33,13 +34,14 @@ pub(crate) fn exit_code(expected: &Value) -> Option<i32> {
 /// Does the same with every item, on as many threads as there are processors; what comes back is what went wrong.
 pub(crate) fn each<T: Sync>(items: &[T], check: impl Fn(&T) -> Vec<String> + Sync) -> Vec<String> {
     let threads = thread::available_parallelism().map_or(1, usize::from);
+    // Items take more or less time, so each thread takes the next one that is left.
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mine = std::iter::from_fn(|| items.get(next.fetch_add(1, Ordering::Relaxed)));
+        mine.flat_map(&check).collect::<Vec<_>>()
+    };
     thread::scope(|scope| {
-        let check = &check;
-        let workers: Vec<_> = (0..threads)
-            .map(|first| {
-                scope.spawn(move || items.iter().skip(first).step_by(threads).flat_map(check).collect::<Vec<_>>())
-            })
-            .collect();
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
         workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
     })
 }

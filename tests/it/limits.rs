@@ -54,8 +54,8 @@ fn limits_are_documented() {
          For *N* bytes of input and *U* bytes after inflating (*U* = *N* for plain archives; at most `--max-unpacked`, and at most \
          `--max-ratio` times\n*N* above the first 4 GiB):\n\n\
          - **Reading** passes over the *U* bytes once, forward. Nested archives are read again for each table that needs them. Compressed \
-         ones inflate to\n  `--max-nested` at most, and all together have `--max-nested-members` members. Compression inside compression \
-         is undone four times.\n\
+         ones inflate to\n  `--max-nested` at most, and all together have at most `--max-nested-members` members. Compression inside \
+         compression is undone four times.\n\
          - **Facts that belong to many rows** are repeated in each: an open file for each of its descriptors, a mount table for each \
          process. The\n  rows of one table therefore use at most `--max-table` plus 32 bytes for each of the *U*, the view of `/proc` \
          `--max-view` plus the same,\n  and all extracted files 1 GiB or 32 *U*, whichever is more (`--max-extracted-ratio`). Images that are \

@@ -1,5 +1,7 @@
 //! Another reader of protobuf, `prost-reflect`, to compare ours with and to change records by.
 
+use std::sync::LazyLock;
+
 use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor};
 
 /// The schema of all images, from the descriptors that `protox` makes of `proto/`.
@@ -9,9 +11,13 @@ pub(crate) struct Schema {
 }
 
 impl Schema {
+    /// The schema. It is decoded once, and copies share it.
     pub(crate) fn load() -> Self {
-        let descriptors: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
-        Schema { pool: DescriptorPool::decode(descriptors).unwrap() }
+        static SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
+            let descriptors: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+            Schema { pool: DescriptorPool::decode(descriptors).unwrap() }
+        });
+        SCHEMA.clone()
     }
 
     /// A message of the schema, by CRIU's name.

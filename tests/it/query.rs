@@ -5,7 +5,6 @@ use std::path::Path;
 use std::process::Command;
 
 use cryoscope::Options;
-use cryoscope::catalog;
 use cryoscope::memory::Keep;
 use serde_json::{Value, json};
 
@@ -133,12 +132,12 @@ fn a_wrong_query_fails_before_anything_is_read() {
         ),
         (
             "SELECT pid FROM processes JOIN threads USING (archive) WHERE 1",
-            "line 1, column 8: ambiguous column name: pid; write its table before it: `TABLE.pid`",
+            "line 1, column 8: ambiguous column name: pid; write its table before it, or the alias of the table: `TABLE.pid`",
         ),
         ("SELECT substr() FROM processes", "line 1, column 8: wrong number of arguments to function substr()"),
         ("SELECT (SELECT pid, name FROM processes)", "sub-select returns 2 columns - expected 1"),
-        ("", "there is no query"),
-        ("  \n", "there is no query"),
+        ("", "there is no query; write one after the archives, or on standard input"),
+        ("  \n", "there is no query; write one after the archives, or on standard input"),
     ] {
         assert_eq!(message(sql), expected, "{sql}");
     }
@@ -164,7 +163,7 @@ fn nothing_outside_the_tables_is_reached() {
         "CREATE TEMP TABLE x (y)".to_owned(),
     ] {
         let said = refusal(&sql);
-        assert!(said.contains(" is refused: a query can only read the tables of archives"), "{sql}: {said}");
+        assert!(said.contains(" is not allowed: a query can only read the tables of archives"), "{sql}: {said}");
     }
     assert!(refusal("SELECT readfile('/etc/passwd')").contains("no such function: readfile"));
     assert!(!file.exists(), "no file was made");
@@ -257,7 +256,10 @@ fn a_query_may_come_from_standard_input() {
     let asked = run_with(b"SELECT count(*) AS n\nFROM processes;\n", ["query", archive.to_str().unwrap()]).ok();
     assert_eq!(asked, " N\n14\n");
     let ran = run_with(b"", ["query", archive.to_str().unwrap()]);
-    assert_eq!((ran.code, ran.err.as_str()), (Some(2), "cryoscope: there is no query\n"));
+    assert_eq!(
+        (ran.code, ran.err.as_str()),
+        (Some(2), "cryoscope: there is no query; write one after the archives, or on standard input\n")
+    );
     let ran = run_with(b".tables\n", ["query", archive.to_str().unwrap()]);
     assert_eq!(ran.code, Some(2));
     assert!(ran.err.starts_with("cryoscope: .tables is for the prompt") && ran.err.contains("schema"), "{}", ran.err);
@@ -428,27 +430,36 @@ fn the_prompt_understands_words_lines_and_interrupts() {
         }
     });
     let start = Instant::now();
-    let mut type_until = |typed: &str, said: &str, again: bool| {
+    // Types, and waits until something is said. An interrupt also throws away what was typed and not read yet, so what is
+    // near to one is typed again after some seconds.
+    let mut type_until = |typed: &[&str], said: &str, again: bool| {
+        let patience = Duration::from_secs(if again { 3 } else { 120 });
         let from = seen.lock().unwrap().len();
-        stdin.write_all(typed.as_bytes()).unwrap();
-        stdin.flush().unwrap();
-        while !seen.lock().unwrap()[from..].contains(said) {
+        let is_said = || seen.lock().unwrap()[from..].contains(said);
+        while !is_said() {
             assert!(start.elapsed() < Duration::from_mins(2), "{said}: {}", seen.lock().unwrap());
-            std::thread::sleep(Duration::from_millis(200));
-            if again {
-                stdin.write_all(typed.as_bytes()).unwrap();
+            for (number, text) in typed.iter().enumerate() {
+                if number > 0 {
+                    std::thread::sleep(Duration::from_millis(300));
+                }
+                stdin.write_all(text.as_bytes()).unwrap();
+                stdin.flush().unwrap();
+            }
+            let typed = Instant::now();
+            while !is_said() && typed.elapsed() < patience {
+                std::thread::sleep(Duration::from_millis(10));
             }
         }
     };
-    type_until("", "cryoscope> ", false);
-    type_until("help\n", "List the tables", false);
-    type_until("SELECT count(*) AS found\n", "...> ", false);
-    type_until("FROM processes;\n", "FOUND", false);
-    type_until("SELECT 1 WHERE 0;\n", "no rows", false);
+    type_until(&[""], "cryoscope> ", false);
+    type_until(&["help\n"], "List the tables", false);
+    type_until(&["SELECT count(*) AS found\n"], "...> ", false);
+    type_until(&["FROM processes;\n"], "FOUND", false);
+    type_until(&["SELECT 1 WHERE 0;\n"], "no rows", false);
+    // The terminal shows the query at once, and it runs a little later.
     let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n;\n";
-    type_until(endless, "n(i)", false);
-    type_until("\u{3}", "the query was stopped", true);
-    type_until("SELECT 'still ' || 'here';\n", "still here", false);
-    type_until("exit\n", "", false);
+    type_until(&[endless, "\u{3}"], "the query was stopped", true);
+    type_until(&["SELECT 'still ' || 'here';\n"], "still here", true);
+    stdin.write_all(b"exit\n").unwrap();
     assert_eq!(script.wait().unwrap().code(), Some(0));
 }

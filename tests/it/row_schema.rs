@@ -1,7 +1,9 @@
 //! The schema of our rows: it says what is printed, and what it said once stays true.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::Mutex;
 
 use cryoscope::catalog;
 use cryoscope::catalog::{SCHEMA_VERSION, schema};
@@ -33,6 +35,16 @@ fn committed() -> Value {
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
+/// Whether a text matches a pattern. The schema has few patterns for many values, so each is compiled once.
+fn matches(pattern: &str, text: &str) -> bool {
+    static COMPILED: Mutex<BTreeMap<String, Regex>> = Mutex::new(BTreeMap::new());
+    let mut compiled = COMPILED.lock().unwrap();
+    if !compiled.contains_key(pattern) {
+        compiled.insert(pattern.to_owned(), Regex::new(pattern).unwrap());
+    }
+    compiled[pattern].is_match(text)
+}
+
 /// What is wrong with a value, by the few words of JSON Schema that ours has. Words that it does not know are wrong.
 fn faults(value: &Value, schema: &Value, path: &str) -> Vec<String> {
     let mut faults = Vec::new();
@@ -58,8 +70,7 @@ fn faults(value: &Value, schema: &Value, path: &str) -> Vec<String> {
                 }
             }
             "pattern" => {
-                let matches = |text: &str| Regex::new(rule.as_str().unwrap()).unwrap().is_match(text);
-                if value.as_str().is_some_and(|text| !matches(text)) {
+                if value.as_str().is_some_and(|text| !matches(rule.as_str().unwrap(), text)) {
                     faults.push(format!("{path}: {value} does not match {rule}"));
                 }
             }

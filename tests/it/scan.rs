@@ -3,4 +3,5 @@
 mod isolation;
 mod network;
 mod persistence;
+mod process;
 mod quality;

@@ -226,10 +226,13 @@ fn every_document_is_one_of_ecs() {
     assert!(seen.len() > tables::ALL.len() / 2, "{seen:?}");
 }
 
+/// The attributes of a class or of an object, by name: each is a row of a table.
+type Attributes = BTreeMap<String, BTreeMap<String, String>>;
+
 struct Ocsf {
     version: &'static str,
-    classes: Vec<BTreeMap<String, String>>,
-    objects: BTreeMap<String, Vec<BTreeMap<String, String>>>,
+    classes: BTreeMap<String, Attributes>,
+    objects: BTreeMap<String, Attributes>,
     constraints: Vec<BTreeMap<String, String>>,
     bases: BTreeMap<String, String>,
 }
@@ -244,13 +247,17 @@ impl Ocsf {
     }
 
     fn of(version: &'static str, prefix: &str) -> Self {
-        let mut objects: BTreeMap<String, Vec<BTreeMap<String, String>>> = BTreeMap::new();
-        for row in data(&format!("{prefix}-objects.tsv")) {
-            objects.entry(row["object"].clone()).or_default().push(row);
-        }
+        let attributes = |table: &str, of: &str| {
+            let mut all: BTreeMap<String, Attributes> = BTreeMap::new();
+            for row in data(&format!("{prefix}-{table}.tsv")) {
+                let attributes = all.entry(row[of].clone()).or_default();
+                assert_eq!(attributes.insert(row["attribute"].clone(), row), None, "an attribute is there twice");
+            }
+            all
+        };
+        let (classes, objects) = (attributes("classes", "class_uid"), attributes("objects", "object"));
         let bases = data("ocsf-types.tsv");
         let bases = bases.into_iter().map(|row| (row["type"].clone(), row.get("base").cloned().unwrap_or_default()));
-        let classes = data(&format!("{prefix}-classes.tsv"));
         let constraints = data(&format!("{prefix}-constraints.tsv"));
         Ocsf { version, classes, objects, constraints, bases: bases.collect() }
     }
@@ -258,9 +265,8 @@ impl Ocsf {
     fn check(&self, event: &Value) {
         nothing_is_filled(event);
         let class = event["class_uid"].as_u64().unwrap();
-        let attributes: Vec<_> = self.classes.iter().filter(|row| row["class_uid"] == class.to_string()).collect();
         let mut profiles = BTreeSet::new();
-        self.attributes("", event, &attributes, &mut profiles);
+        self.attributes("", event, &self.classes[&class.to_string()], &mut profiles);
         assert_eq!(event["type_uid"], class * 100 + event["activity_id"].as_u64().unwrap());
         assert_eq!(event["metadata"]["version"], self.version);
         let said = event["metadata"].get("profiles").and_then(Value::as_array);
@@ -291,29 +297,18 @@ impl Ocsf {
         assert!(found.iter().any(|found| text(found) == value), "{observable}: {found:?}");
     }
 
-    fn attributes(
-        &self,
-        path: &str,
-        value: &Value,
-        attributes: &[&BTreeMap<String, String>],
-        profiles: &mut BTreeSet<String>,
-    ) {
+    fn attributes(&self, path: &str, value: &Value, attributes: &Attributes, profiles: &mut BTreeSet<String>) {
         let map = value.as_object().unwrap_or_else(|| panic!("{path} is no object: {value}"));
         for (name, value) in map {
-            let known = attributes.iter().find(|row| row["attribute"] == *name);
-            let attribute = known.unwrap_or_else(|| panic!("{path}.{name} is no attribute: {map:?}"));
+            let attribute = attributes.get(name).unwrap_or_else(|| panic!("{path}.{name} is no attribute: {map:?}"));
             if !attribute["profile"].is_empty() {
                 profiles.insert(attribute["profile"].clone());
             }
             self.value(&format!("{path}.{name}"), value, attribute, profiles);
             Self::caption(path, map, name, attribute);
         }
-        for attribute in attributes.iter().filter(|row| row["requirement"] == "required") {
-            assert!(
-                map.contains_key(&attribute["attribute"]),
-                "{path}: {} is required: {map:?}",
-                attribute["attribute"]
-            );
+        for (name, _) in attributes.iter().filter(|(_, row)| row["requirement"] == "required") {
+            assert!(map.contains_key(name), "{path}: {name} is required: {map:?}");
         }
     }
 
@@ -356,8 +351,7 @@ impl Ocsf {
             return;
         }
         if let Some(attributes) = self.objects.get(kind) {
-            let attributes: Vec<_> = attributes.iter().collect();
-            self.attributes(path, value, &attributes, profiles);
+            self.attributes(path, value, attributes, profiles);
             for constraint in self.constraints.iter().filter(|row| row["object"] == kind) {
                 let names = constraint["attributes"].split(',').filter(|name| value.get(name).is_some()).count();
                 let holds = if constraint["constraint"] == "just_one" { names == 1 } else { names > 0 };

@@ -4,7 +4,7 @@
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::archives::{Member, Members};
@@ -42,14 +42,37 @@ fn unfinished(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Waits until the command has begun to write.
-fn begun(child: &mut Child, folder: &Path) {
+/// Waits until the command has begun to write. Returns whether it was seen to before it ended.
+fn begun(child: &mut Child, folder: &Path) -> bool {
     let start = Instant::now();
     while unfinished(folder).is_empty() {
-        assert!(child.try_wait().unwrap().is_none(), "it has ended before it was seen to write");
+        if child.try_wait().unwrap().is_some() {
+            return false;
+        }
         assert!(start.elapsed() < Duration::from_mins(1), "it never writes");
         std::thread::sleep(Duration::from_millis(1));
     }
+    true
+}
+
+/// Runs a command and sends it a signal while it writes into `out`, which is made anew. Returns how it ended. A command that
+/// is done before the signal comes is run again, because that depends on how busy the machine is.
+fn met(mut command: Command, out: &Path, number: i32) -> ExitStatus {
+    for _ in 0..50 {
+        if out.exists() {
+            fs::remove_dir_all(out).unwrap();
+        }
+        fs::create_dir(out).unwrap();
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        if begun(&mut child, out) {
+            signal(&child, number);
+        }
+        let status = child.wait().unwrap();
+        if !status.success() {
+            return status;
+        }
+    }
+    panic!("{command:?} was never stopped by signal {number}");
 }
 
 fn signal(child: &Child, signal: i32) {
@@ -73,16 +96,12 @@ fn signals_leave_no_unfinished_file() {
     archive(home.path());
     let out = home.path().join("out");
     for number in [HUP, INT, TERM] {
-        for command in commands() {
-            fs::create_dir(&out).unwrap();
-            let quiet = || Stdio::null();
-            let mut child = cryoscope(home.path()).args(&command).stdout(quiet()).stderr(quiet()).spawn().unwrap();
-            begun(&mut child, &out);
-            signal(&child, number);
-            let status = child.wait().unwrap();
-            assert_eq!(status.signal(), Some(number), "{command:?}: {status}");
-            assert_eq!(unfinished(&out), [] as [PathBuf; 0], "{command:?}");
-            fs::remove_dir_all(&out).unwrap();
+        for arguments in commands() {
+            let mut command = cryoscope(home.path());
+            command.args(&arguments);
+            let status = met(command, &out, number);
+            assert_eq!(status.signal(), Some(number), "{arguments:?}: {status}");
+            assert_eq!(unfinished(&out), [] as [PathBuf; 0], "{arguments:?}");
         }
     }
 }
@@ -92,17 +111,14 @@ fn what_a_killed_run_leaves_is_overwritten_by_the_next() {
     let home = tempfile::tempdir().unwrap();
     archive(home.path());
     let out = home.path().join("out");
-    for command in commands() {
-        fs::create_dir(&out).unwrap();
-        let mut child =
-            cryoscope(home.path()).args(&command).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        begun(&mut child, &out);
-        signal(&child, KILL);
-        child.wait().unwrap();
-        let output = cryoscope(home.path()).args(&command).arg("--force").output().unwrap();
-        assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
-        assert_eq!(unfinished(&out), [] as [PathBuf; 0], "{command:?}");
-        fs::remove_dir_all(&out).unwrap();
+    for arguments in commands() {
+        let mut command = cryoscope(home.path());
+        command.args(&arguments);
+        let status = met(command, &out, KILL);
+        assert_eq!(status.signal(), Some(KILL), "{arguments:?}: {status}");
+        let output = cryoscope(home.path()).args(&arguments).arg("--force").output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(unfinished(&out), [] as [PathBuf; 0], "{arguments:?}");
     }
 }
 
@@ -115,10 +131,18 @@ fn a_signal_that_is_ignored_stays_so() {
     fs::create_dir(&out).unwrap();
     let script = "trap '' HUP; exec \"$0\" table big.tar members --hash -o out/rows";
     let mut shell = Command::new("sh");
-    let mut child =
-        shell.args(["-c", script, env!("CARGO_BIN_EXE_cryoscope")]).current_dir(home.path()).spawn().unwrap();
-    begun(&mut child, &out);
-    signal(&child, HUP);
-    assert!(child.wait().unwrap().success());
-    assert!(out.join("rows").is_file() && unfinished(&out).is_empty());
+    shell.args(["-c", script, env!("CARGO_BIN_EXE_cryoscope")]).current_dir(home.path());
+    // It may be done before it was seen to write.
+    let met = (0..50).any(|_| {
+        let _ = fs::remove_file(out.join("rows"));
+        let mut child = shell.spawn().unwrap();
+        let has_begun = begun(&mut child, &out);
+        if has_begun {
+            signal(&child, HUP);
+        }
+        assert!(child.wait().unwrap().success());
+        assert!(out.join("rows").is_file() && unfinished(&out).is_empty());
+        has_begun
+    });
+    assert!(met, "it was never seen to write");
 }

@@ -80,9 +80,9 @@ fn inspect_shows_peers_hashes_and_changed_files_at_any_width() {
 fn what_listens_to_all_packets_is_red() {
     let text = run(["inspect", PACKETS, "--color", "always"]).ok();
     assert!(text.contains("\x1b[1m\x1b[31m  listens to packets"), "{text:?}");
-    let raw = text.split("\x1b[33m  listens raw ").count();
+    let raw = text.split("\x1b[33m  listens on raw ").count();
     assert!(raw > 1, "raw sockets are yellow: {text:?}");
-    assert!(!text.contains("\x1b[32m  listens to packets") && !text.contains("\x1b[32m  listens raw"), "{text:?}");
+    assert!(!text.contains("\x1b[32m  listens to packets") && !text.contains("\x1b[32m  listens on raw"), "{text:?}");
 }
 
 #[test]

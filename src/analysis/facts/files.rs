@@ -6,13 +6,17 @@ use std::ops::ControlFlow;
 
 use bstr::{BStr, BString, ByteSlice};
 use jiff::Timestamp;
+use sha2::{Digest, Sha256};
 
 use crate::Checkpoint;
 use crate::archive::Piece;
-use crate::int::usize_of;
+use crate::int::{u64_of, usize_of};
 use crate::memory::Content;
 use crate::model::rootfs::{Change, RootfsChanges};
 use crate::recovered::RecoveredFiles;
+
+/// Largest file that is hashed.
+const HASHED_MOST: u64 = 64 << 20;
 
 /// A file of the root file system, a volume, a file system in memory, or a deleted file, with its contents.
 #[derive(Clone, Debug)]
@@ -44,6 +48,12 @@ pub struct ChangedFile {
     pub engine_noise: bool,
     /// Whether it has the attribute of file capabilities.
     pub has_capabilities: bool,
+    /// Device numbers of a device node.
+    pub device: Option<(u32, u32)>,
+    /// Extended attributes.
+    pub xattrs: Vec<(BString, BString)>,
+    /// Name of its volume.
+    pub volume: Option<BString>,
     source: Source,
 }
 
@@ -131,10 +141,13 @@ impl<'c> FileFacts<'c> {
                 offset: member.map(|member| member.offset),
                 engine_noise: changed.engine_noise,
                 has_capabilities: member.is_some_and(has_capabilities),
+                device: member.and_then(|member| member.device),
+                xattrs: member.map(|member| member.xattrs.clone()).unwrap_or_default(),
+                volume: None,
                 source: changed.entry.map_or(Source::None, |entry| Source::Rootfs(entry.number)),
             });
         }
-        for (number, (_, tree)) in volumes.iter().enumerate() {
+        for (number, (name, tree)) in volumes.iter().enumerate() {
             for entry in tree.entries() {
                 let member = entry.target;
                 all.push(ChangedFile {
@@ -147,10 +160,13 @@ impl<'c> FileFacts<'c> {
                     gid: member.and_then(|member| member.gid),
                     mtime: member.and_then(|member| member.mtime),
                     link: entry.member.link.clone(),
-                    member: None,
-                    offset: None,
+                    member: Some(tree.member.path.clone()),
+                    offset: member.map(|member| member.offset),
                     engine_noise: false,
                     has_capabilities: member.is_some_and(has_capabilities),
+                    device: member.and_then(|member| member.device),
+                    xattrs: member.map(|member| member.xattrs.clone()).unwrap_or_default(),
+                    volume: Some(name.clone()),
                     source: Source::Volume(number, entry.number),
                 });
             }
@@ -173,9 +189,12 @@ impl<'c> FileFacts<'c> {
                 mtime: file.mtime,
                 link: file.link.clone(),
                 member: file.member.clone(),
-                offset: None,
+                offset: recovered.offset(file),
                 engine_noise: false,
                 has_capabilities: false,
+                device: None,
+                xattrs: Vec::new(),
+                volume: None,
                 source: Source::Recovered(number),
             });
         }
@@ -218,49 +237,89 @@ impl<'c> FileFacts<'c> {
     pub fn head(&self, file: &ChangedFile, most: u64) -> Cow<'_, [u8]> {
         let mut bytes = Vec::new();
         let most = usize_of(most);
-        let mut take = |piece: &[u8]| {
-            bytes.extend_from_slice(piece.get(..most.saturating_sub(bytes.len()).min(piece.len())).unwrap_or_default());
+        self.each_piece(file, &mut |piece| {
+            let left = most.saturating_sub(bytes.len());
+            match piece {
+                Part::Bytes(piece) => bytes.extend_from_slice(piece.get(..left.min(piece.len())).unwrap_or_default()),
+                Part::Zeros(len) => bytes.resize(bytes.len().saturating_add(usize_of(len).min(left)), 0),
+                Part::Missing => return ControlFlow::Break(()),
+            }
             if bytes.len() >= most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        };
+        });
+        Cow::Owned(bytes)
+    }
+
+    /// SHA-256 of a file in hexadecimal. `None` if not all of it is in the archive, or if it is larger than 64 MiB.
+    pub fn sha256(&self, file: &ChangedFile) -> Option<String> {
+        let mut hash = Sha256::new();
+        let mut len: u64 = 0;
+        if file.file_type != "regular" || file.size > HASHED_MOST {
+            return None;
+        }
+        self.each_piece(file, &mut |piece| {
+            match piece {
+                Part::Bytes(piece) => {
+                    hash.update(piece);
+                    len = len.saturating_add(u64_of(piece.len()));
+                }
+                Part::Zeros(zeros) => {
+                    let zeros = zeros.min(HASHED_MOST);
+                    hash.update(vec![0; usize_of(zeros)]);
+                    len = len.saturating_add(zeros);
+                }
+                Part::Missing => return ControlFlow::Break(()),
+            }
+            if len > HASHED_MOST { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        (len == file.size).then(|| data_encoding::HEXLOWER.encode(&hash.finalize()))
+    }
+
+    /// Passes the contents of a file to `take`, from the beginning.
+    fn each_piece(&self, file: &ChangedFile, take: &mut dyn FnMut(Part<'_>) -> ControlFlow<()>) {
         match file.source {
             Source::None => {}
             Source::Recovered(number) => {
-                let Some(file) = self.recovered.iter().nth(number) else { return Cow::Borrowed(&[]) };
+                let Some(file) = self.recovered.iter().nth(number) else { return };
                 self.recovered.each_piece(file, &mut |_, content| match content {
-                    Content::Bytes(piece) => take(piece),
-                    Content::Zeros(len) | Content::Untouched(len) => take(&vec![0; usize_of(*len).min(most)]),
-                    Content::Missing(..) => ControlFlow::Break(()),
+                    Content::Bytes(piece) => take(Part::Bytes(piece)),
+                    Content::Zeros(len) | Content::Untouched(len) => take(Part::Zeros(*len)),
+                    Content::Missing(..) => take(Part::Missing),
                 });
             }
             Source::Rootfs(number) => {
-                let contents = self.rootfs.tree().and_then(|tree| tree.entry(number)?.contents());
-                pieces_of(contents, most, &mut take);
+                pieces_of(self.rootfs.tree().and_then(|tree| tree.entry(number)?.contents()), take);
             }
             Source::Volume(volume, number) => {
                 let tree = self.volumes.get(volume).map(|(_, tree)| tree);
-                let contents = tree.and_then(|tree| tree.entry(number)?.contents());
-                pieces_of(contents, most, &mut take);
+                pieces_of(tree.and_then(|tree| tree.entry(number)?.contents()), take);
             }
         }
-        Cow::Owned(bytes)
     }
+
+    /// Whether the archive says how the root file system differs from the image.
+    pub fn has_rootfs(&self) -> bool {
+        self.rootfs.tree().is_some()
+    }
+}
+
+/// A part of a file.
+enum Part<'p> {
+    Bytes(&'p [u8]),
+    Zeros(u64),
+    Missing,
 }
 
 fn has_capabilities(member: &crate::archive::Member) -> bool {
     member.xattrs.iter().any(|(name, _)| name == "security.capability")
 }
 
-fn pieces_of(
-    contents: Option<crate::archive::Contents<'_>>,
-    most: usize,
-    take: &mut impl FnMut(&[u8]) -> ControlFlow<()>,
-) {
+fn pieces_of(contents: Option<crate::archive::Contents<'_>>, take: &mut dyn FnMut(Part<'_>) -> ControlFlow<()>) {
     let Some(contents) = contents else { return };
     for piece in contents.pieces(0, contents.len()) {
         let flow = match piece {
-            Piece::Bytes(bytes) => take(bytes),
-            Piece::Hole(len) => take(&vec![0; usize_of(len).min(most)]),
-            Piece::Absent(..) => ControlFlow::Break(()),
+            Piece::Bytes(bytes) => take(Part::Bytes(bytes)),
+            Piece::Hole(len) => take(Part::Zeros(len)),
+            Piece::Absent(..) => take(Part::Missing),
         };
         if flow.is_break() {
             break;

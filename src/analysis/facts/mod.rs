@@ -3,8 +3,14 @@
 
 mod container;
 mod files;
+mod invocation;
+mod kinds;
 mod network;
+mod origin;
+mod packages;
 mod process;
+mod stdio;
+mod uses;
 
 use std::cell::OnceCell;
 use std::collections::HashMap;
@@ -13,8 +19,14 @@ use bstr::{BStr, ByteSlice};
 
 pub use self::container::SpecFacts;
 pub use self::files::{ChangedFile, FileFacts, Place};
+pub use self::invocation::Invocation;
+pub use self::kinds::{Kind, Kinds};
 pub use self::network::SocketFacts;
+pub use self::origin::is_starter;
+pub use self::packages::{Manager, PackageFacts};
 pub use self::process::{ProcessFacts, Program};
+pub use self::stdio::{Behind, Channel, Direction, Relay, StdioFacts, destination, is_connection, path_of, remote};
+pub use self::uses::Uses;
 use super::plan::Hits;
 use crate::Checkpoint;
 use crate::archive::MemberKind;
@@ -32,6 +44,10 @@ pub struct Facts<'c> {
     spec: OnceCell<SpecFacts>,
     members: OnceCell<HashMap<&'c BStr, u64>>,
     hits: OnceCell<Hits>,
+    stdio: OnceCell<StdioFacts>,
+    kinds: OnceCell<Kinds>,
+    packages: OnceCell<PackageFacts>,
+    uses: OnceCell<Uses>,
 }
 
 impl std::fmt::Debug for Facts<'_> {
@@ -53,6 +69,10 @@ impl<'c> Facts<'c> {
             spec: OnceCell::new(),
             members: OnceCell::new(),
             hits: OnceCell::new(),
+            stdio: OnceCell::new(),
+            kinds: OnceCell::new(),
+            packages: OnceCell::new(),
+            uses: OnceCell::new(),
         }
     }
 
@@ -129,6 +149,11 @@ impl<'c> Facts<'c> {
         self.hits.get_or_init(|| Hits::search(self.checkpoint))
     }
 
+    /// The ends of pipes and terminals.
+    pub fn stdio(&self) -> &StdioFacts {
+        self.stdio.get_or_init(|| StdioFacts::read(self.checkpoint))
+    }
+
     /// Offset in the inflated tar of a byte of a member. `None` for directories and nested archives.
     pub fn archive_offset(&self, member: &[u8], offset: u64) -> Option<u64> {
         let members = self.members.get_or_init(|| {
@@ -137,6 +162,44 @@ impl<'c> Facts<'c> {
             files.filter_map(|member| Some((member.path.as_bstr(), archive.data_offset(member)?))).collect()
         });
         members.get(member.as_bstr())?.checked_add(offset)
+    }
+}
+
+impl Facts<'_> {
+    /// What changed and recovered files are by their first bytes.
+    pub fn kinds(&self) -> &Kinds {
+        self.kinds.get_or_init(|| Kinds::read(self.files()))
+    }
+
+    /// What databases of package managers among the changes list.
+    pub fn packages(&self) -> &PackageFacts {
+        self.packages.get_or_init(|| PackageFacts::read(self.files()))
+    }
+
+    /// Which processes run and map a file.
+    pub fn uses(&self) -> &Uses {
+        self.uses.get_or_init(|| Uses::read(&self.processes))
+    }
+
+    /// When the first process started, or else when the container was created.
+    pub fn started(&self) -> Option<jiff::Timestamp> {
+        let facts = &self.model().container().facts;
+        facts.started.or(facts.created)
+    }
+
+    /// Whole minutes from the start of the container to a time. Negative before it.
+    pub fn minutes_after_start(&self, time: jiff::Timestamp) -> Option<i64> {
+        Some(time.as_second().saturating_sub(self.started()?.as_second()).div_euclid(60))
+    }
+
+    /// A living process that runs one of these programs from the image.
+    pub fn runs_from_image(&self, names: &[&str]) -> Option<&ProcessFacts<'_>> {
+        let is_one = |process: &&ProcessFacts<'_>| {
+            names.iter().any(|name| name.as_bytes() == process.program.base())
+                && !process.program.deleted
+                && process.program.path.as_ref().is_some_and(|path| self.files().is_in_image(path))
+        };
+        self.living().find(is_one)
     }
 }
 

@@ -23,7 +23,7 @@ pub(in crate::archive) fn check(path: &BString, digest: Option<&str>, contents: 
     (!found.eq_ignore_ascii_case(expected)).then(|| Fault {
         code: Code::BlobDigest,
         place: Place::member(path),
-        message: format!("its digest is {algorithm}:{found}, not the {algorithm}:{expected} that names it: the blob was changed or is damaged, and was read as it is"),
+        message: format!("the blob is named {algorithm}:{expected}, but its digest is {algorithm}:{found}: it was changed or is damaged; it was read anyway"),
     })
 }
 

@@ -29,7 +29,7 @@ use super::fleet::{Entry, Fleet, Gone, Speaker, Stop, in_order};
 use super::lead::Lead;
 use super::limits::flag;
 use super::open::Opener;
-use super::rows::{All, Selection, early, keep, say_rows};
+use super::rows::{All, Selection, Wanted, early, keep, say_rows};
 use super::screen::{Report, complain};
 use super::{Failure, Outcome};
 
@@ -284,8 +284,9 @@ impl Job<'_> {
         let mut encoder = Encoder::new(self.style.clone());
         encoder.lead(self.lead.values_of(&self.style.lead, id, Some(checkpoint.set_name()), sha256));
         let folder = self.args.partition_by.map(|by| Arc::from(by.folder(BStr::new(id), checkpoint)));
+        let wanted = Wanted { filter: &All, selection: &Selection::default(), wide: None, is_wide: false };
         for (number, source) in self.sources.iter().enumerate() {
-            say_rows(source, checkpoint, (&All, &Selection::default()), &mut encoder, &mut |_, rows| {
+            say_rows(source, checkpoint, &wanted, &mut encoder, &mut |_, rows| {
                 Ok(speaker.say(Said::Rows(number, folder.clone(), rows))?)
             })?;
         }

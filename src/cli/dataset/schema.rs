@@ -112,7 +112,7 @@ mod tests {
     fn what_is_no_parquet_is_said_to_be_none() {
         let style = crate::cli::dataset::tests::style();
         let mut writer = RowWriter::new(Vec::new(), style.clone());
-        let source = catalog::find("processes").unwrap();
+        let source = cryoscope::catalog::find("processes").unwrap();
         writer.begin(source.table).unwrap();
         let whole = writer.finish().unwrap();
         let expected = of_table(source, &style).unwrap();

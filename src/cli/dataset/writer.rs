@@ -100,7 +100,7 @@ impl Contents {
         if contents.batches > 0 && how == How::New {
             let (path, known) = (root.path().display(), contents.known.len());
             return Err(Failure::Usage(format!(
-                "{path} already has a dataset ({known} archives); --skip-known adds new archives, --force replaces it"
+                "{path} already holds a dataset ({known} archives); add new archives with --skip-known, or replace it with --force"
             )));
         }
         root.check(&parts)?;
@@ -118,7 +118,8 @@ impl Contents {
             self.known.remove(&Key::Path(noted.path.clone()));
             self.known.insert(noted.key.clone(), Known::of(noted, &fields));
         }
-        self.failures.retain(|part| !batch.replaced.contains(part));
+        let replaced: HashSet<&String> = batch.replaced.iter().collect();
+        self.failures.retain(|part| !replaced.contains(part));
         for part in &batch.parts {
             let table = part.path.split('/').next().unwrap_or_default();
             if table == tables::FAILURES.table.name {

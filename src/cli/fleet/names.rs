@@ -33,7 +33,7 @@ fn entries_of(paths: Vec<PathBuf>) -> Result<Vec<Entry>, Failure> {
         } else if is_pattern(&path) {
             let found = matching(&path)?;
             if found.is_empty() {
-                complain(&format!("{}: nothing matches", path.display()));
+                complain(&format!("{}: no file matches", path.display()));
             }
             // A special file that matches a wildcard was not named directly.
             entries.extend(found.into_iter().map(|path| Entry { found: special(&path).is_some(), path }));
@@ -94,7 +94,7 @@ fn matching(pattern: &Path) -> Result<Vec<PathBuf>, Failure> {
     let glob = wildcard::one(&name, true)?;
     let folder = pattern.parent().filter(|folder| !folder.as_os_str().is_empty());
     let mut paths = in_directory(folder.unwrap_or(Path::new(".")))?;
-    paths.retain(|path| path.file_name().is_some_and(|name| glob.is_match(name)));
+    paths.retain(|path| path.file_name().is_some_and(|name| glob.is_match(name.as_encoded_bytes())));
     if folder.is_none() {
         paths = paths.iter().filter_map(|path| Some(PathBuf::from(path.file_name()?))).collect();
     }

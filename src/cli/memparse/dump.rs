@@ -13,7 +13,7 @@ use cryoscope::tables::{DumpedRun, dumped};
 
 use super::super::args::{Global, MemparseArgs};
 use super::super::exit::Exit;
-use super::super::newfile::{NewFile, Readers, not_written};
+use super::super::newfile::{NewFile, Readers, make_folder, not_written};
 use super::super::outputs::{Claim, Outputs};
 use super::super::record::Record;
 use super::super::screen::{complain, refuse_terminal};
@@ -75,14 +75,6 @@ pub(super) fn run(checkpoint: &Checkpoint, selected: &Selected<'_>, args: &Mempa
 
 fn is_folder(path: &Path) -> bool {
     path.is_dir() || path.as_os_str().to_string_lossy().ends_with('/')
-}
-
-/// Creates directories that only the user can read, like the files in them.
-fn make_folders(folder: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.recursive(true).create(folder)
 }
 
 /// `FILE.index.ndjson`.
@@ -161,7 +153,7 @@ impl Dump<'_> {
 
     /// Writes a file for each mapping, and one index.
     fn to_folder(&self, folder: &Path, ranges: &[(&Process, Vec<Range<u64>>)]) -> Outcome {
-        make_folders(folder).map_err(|error| not_written(folder, &error))?;
+        make_folder(folder).map_err(|error| not_written(folder, &error))?;
         let mut index = Index::create(&self.outputs.claim(&folder.join("index.ndjson"))?, self.force)?;
         let mut exit = Exit::Done;
         let all = || ranges.iter().flat_map(|(process, list)| list.iter().map(move |range| (*process, range)));

@@ -66,12 +66,16 @@ impl Task for Hexdump<'_> {
             }
             text
         };
-        let mut result = Ok(());
-        memory.walk(&ranges, threads(args), render, |text| match out.write_all(&text) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => {
-                result = Err(error);
-                ControlFlow::Break(())
+        let (mut result, mut is_first) = (Ok(()), true);
+        memory.walk(&ranges, threads(args), render, |text| {
+            // Blank lines are between mappings, not before the first.
+            let shown = text.strip_prefix(b"\n").filter(|_| std::mem::take(&mut is_first)).unwrap_or(&text);
+            match out.write_all(shown) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(error) => {
+                    result = Err(error);
+                    ControlFlow::Break(())
+                }
             }
         });
         result?;

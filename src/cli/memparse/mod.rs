@@ -1,8 +1,10 @@
 //! `cryoscope memparse`: reads memory.
 
 mod dump;
+mod flags;
 mod hexdump;
 mod pattern;
+mod processes;
 mod rows;
 mod search;
 mod selection;
@@ -14,8 +16,10 @@ use std::sync::Arc;
 use cryoscope::formats::escape;
 use cryoscope::memory::Keep;
 
+use self::flags::Mode;
+use self::processes::Wanted;
 use self::selection::Selected;
-use super::args::{Global, MemparseArgs, RowFormat};
+use super::args::{Global, MemparseArgs};
 use super::exit::Exit;
 use super::fleet::{Fleet, Tally};
 use super::lead::Lead;
@@ -23,16 +27,6 @@ use super::open::Opener;
 use super::rows::One;
 use super::screen::{Report, complain, refuse_terminal_of};
 use super::{Failure, Outcome};
-
-/// The kinds of output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mode {
-    Sizes,
-    Search,
-    Hexdump,
-    Strings,
-    Dump,
-}
 
 /// One kind of output, for the checkpoints of one archive after another.
 trait Task {
@@ -65,7 +59,7 @@ impl Context<'_> {
 }
 
 pub(crate) fn run(args: &MemparseArgs, global: &Global) -> Outcome {
-    let mode = mode(args)?;
+    let mode = flags::mode(args)?;
     // Mistakes in the arguments are reported before anything is read.
     let matcher =
         if mode == Mode::Search { Some(Arc::new(pattern::matcher(args, &global.limits.limits())?)) } else { None };
@@ -83,8 +77,9 @@ pub(crate) fn run(args: &MemparseArgs, global: &Global) -> Outcome {
     let lead = Lead::new(&args.source, false, global)?;
     lead.check(fleet.entries())?;
     let opener = Opener::new(global, keep).searching(early).hashing_archive(lead.is_hashed()).naming_stdin(lead.name());
+    let wanted = Wanted::new(args, &fleet)?;
     if mode == Mode::Dump {
-        return dumped(&fleet, &opener, args, global);
+        return dumped(&fleet, &opener, &wanted, args, global);
     }
     let context = Context { args, global, lead: lead.clone(), several: fleet.is_several() };
     let mut task: Box<dyn Task + '_> = match (mode, matcher) {
@@ -98,12 +93,15 @@ pub(crate) fn run(args: &MemparseArgs, global: &Global) -> Outcome {
     fleet.each(&opener, 1, &mut |entry, opened| {
         let read = opened.map_err(Failure::Archive).and_then(|checkpoints| {
             let id = lead.id(entry, &checkpoints);
+            wanted.note(&entry.path.display().to_string(), &checkpoints)?;
             checkpoints.iter().try_for_each(|checkpoint| {
                 let one = One { checkpoint, id: id.clone(), lead: lead.clone() };
                 checkpoint.read_all();
-                let selected = Selected::of(checkpoint, &entry.path.display().to_string(), args, global)?;
+                let selected = Selected::of(checkpoint, &wanted, args, global)?;
                 selects_nothing &= selected.is_empty();
-                task.read(&one, &selected)?;
+                if !selected.has_no_process() {
+                    task.read(&one, &selected)?;
+                }
                 tally.done(entry, &Report::of(checkpoint), global);
                 Ok(())
             })
@@ -122,6 +120,7 @@ pub(crate) fn run(args: &MemparseArgs, global: &Global) -> Outcome {
     }
     let answer = task.finish()?;
     let exit = fleet.end(tally);
+    wanted.end()?;
     if exit == Exit::Done && selects_nothing && mode != Mode::Search {
         if !global.quiet {
             complain("no memory is selected by these filters");
@@ -132,38 +131,21 @@ pub(crate) fn run(args: &MemparseArgs, global: &Global) -> Outcome {
 }
 
 /// Dumps the memory of one checkpoint, with files and directories named after mappings.
-fn dumped(fleet: &Fleet<'_>, opener: &Opener<'_>, args: &MemparseArgs, global: &Global) -> Outcome {
+fn dumped(
+    fleet: &Fleet<'_>,
+    opener: &Opener<'_>,
+    wanted: &Wanted<'_>,
+    args: &MemparseArgs,
+    global: &Global,
+) -> Outcome {
     let (entry, checkpoint) = &fleet.one(opener, "--dump")?;
     checkpoint.read_all();
     let archive = entry.path.display().to_string();
-    let selected = Selected::of(checkpoint, &archive, args, global)?;
+    wanted.note(&archive, std::slice::from_ref(checkpoint))?;
+    let selected = Selected::of(checkpoint, wanted, args, global)?;
     let exit = dump::run(checkpoint, &selected, args, global)?;
     let partial = Report::of(checkpoint).print(&archive, global);
     Ok(if partial == Exit::Done { exit } else { partial })
-}
-
-/// The kind of output that the flags ask for. They must not ask for two.
-fn mode(args: &MemparseArgs) -> Result<Mode, Failure> {
-    let searches = [&args.search, &args.search_hex, &args.search_regex].iter().any(|list| !list.is_empty());
-    let asked = [
-        (Mode::Search, "a search", searches || !args.patterns.is_empty()),
-        (Mode::Hexdump, "--hexdump", args.hexdump),
-        (Mode::Strings, "--strings", args.strings),
-        (Mode::Dump, "--dump", args.dump.is_some()),
-        (Mode::Sizes, "--by", args.by.is_some()),
-    ];
-    let asked: Vec<(Mode, &str)> =
-        asked.into_iter().filter(|(.., on)| *on).map(|(mode, name, _)| (mode, name)).collect();
-    match asked.as_slice() {
-        [] if args.everywhere || args.count => Err(Failure::Usage(
-            "nothing to search for; use --search, --search-hex, --search-regex or --patterns".to_owned(),
-        )),
-        // As in checkpointctl.
-        [] if !args.pid.is_empty() && args.format == RowFormat::Table => Ok(Mode::Hexdump),
-        [] => Ok(Mode::Sizes),
-        [(mode, _)] => Ok(*mode),
-        [(_, one), (_, other), ..] => Err(Failure::Usage(format!("{one} and {other} cannot be combined; choose one"))),
-    }
 }
 
 /// The number of threads.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use cryoscope::formats::{Columns, escape, units};
+use cryoscope::formats::{Columns, units};
 use cryoscope::images::Kind;
 use cryoscope::memory::{EarlySearch, Findings, FindingsElsewhere, Matcher, SearchOptions};
 use cryoscope::tables::{Mappings, Match, MatchCount, Matches};
@@ -12,6 +12,7 @@ use super::super::args::{Global, MemparseArgs, RowFormat};
 use super::super::exit::Exit;
 use super::super::rows::One;
 use super::super::screen::{Screen, complain};
+use super::super::shown::shown;
 use super::super::{Failure, Outcome};
 use super::rows::Rows;
 use super::selection::Selected;
@@ -19,8 +20,6 @@ use super::{Context, Task, threads};
 
 /// On screens narrower than this, only the path of a match's mapping is shown.
 const NARROW: usize = 100;
-/// Characters of a pattern that a message repeats.
-const SHOWN: usize = 100;
 
 /// A search and its results so far.
 pub(super) struct Search<'a> {
@@ -161,11 +160,7 @@ fn verdict(more: bool, none: bool, matcher: &Matcher, args: &MemparseArgs, globa
     }
     if none {
         match matcher.names() {
-            [one] => {
-                let head: String = one.chars().take(SHOWN).collect();
-                let rest = if head.len() < one.len() { "…" } else { "" };
-                say(&format!("no match for {:?}{rest}", escape(head.as_bytes())));
-            }
+            [one] => say(&format!("no match for {}", shown(one))),
             names => say(&format!("no match for any of {} patterns", names.len())),
         }
         return Exit::No;

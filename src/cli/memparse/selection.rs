@@ -5,12 +5,13 @@ use std::ops::Range;
 use cryoscope::Checkpoint;
 use cryoscope::model::process::Process;
 use cryoscope::tables::{Mapping, Mappings, MemoryPart};
-use globset::GlobSet;
 
+use super::super::Failure;
 use super::super::args::{Global, MemparseArgs};
-use super::super::processes::living;
 use super::super::screen::complain;
-use super::super::{Failure, wildcard};
+use super::super::shown::shown;
+use super::super::wildcard::{self, Wildcards};
+use super::processes::Wanted;
 
 /// Values of `--kind`: those of the column `kind`, and `shared` for both kinds of shared memory.
 const KINDS: [&str; 14] = [
@@ -50,15 +51,14 @@ impl<'c> Selected<'c> {
     /// Applies the flags to a checkpoint.
     pub(super) fn of(
         checkpoint: &'c Checkpoint,
-        archive: &str,
+        wanted: &Wanted<'_>,
         args: &MemparseArgs,
         global: &Global,
     ) -> Result<Self, Failure> {
         let filters = Filters::of(args)?;
         let mappings = Mappings::of(checkpoint);
-        let mut processes = processes(checkpoint, archive, args)?;
-        processes.sort_by_key(|process| process.pid());
-        let ranges = processes
+        let ranges = wanted
+            .of(checkpoint)
             .into_iter()
             .map(|process| {
                 let all = std::iter::once(filters.range.clone()).collect();
@@ -66,10 +66,14 @@ impl<'c> Selected<'c> {
                 (process, joined(ranges))
             })
             .collect();
-        let all_processes = args.pid.is_empty() && args.name.is_none();
-        let selected = Selected { ranges, mappings, filters, checkpoint, all_processes };
+        let selected = Selected { ranges, mappings, filters, checkpoint, all_processes: wanted.is_all() };
         selected.say_what_is_unknown(global);
         Ok(selected)
+    }
+
+    /// Whether processes were chosen, and the checkpoint has none of them.
+    pub(super) fn has_no_process(&self) -> bool {
+        !self.all_processes && self.ranges.is_empty()
     }
 
     /// Whether mappings or addresses were chosen, and no process has any of them.
@@ -144,42 +148,13 @@ pub(super) fn check(args: &MemparseArgs) -> Result<(), Failure> {
     Filters::of(args).map(drop)
 }
 
-fn processes<'c>(checkpoint: &'c Checkpoint, archive: &str, args: &MemparseArgs) -> Result<Vec<&'c Process>, Failure> {
-    let (model, memory) = (checkpoint.model(), checkpoint.memory());
-    let all = || model.processes().iter().chain(memory.nameless());
-    for &pid in &args.pid {
-        if memory.nameless().binary_search_by_key(&pid, |process| process.pid().0).is_err() {
-            let process = living(checkpoint, archive, pid)?;
-            if !memory.has_pages(process) {
-                return Err(Failure::Usage(format!(
-                    "{archive}: the memory of process {pid} is not in the archive: its images mm-{pid}.img and pagemap-{pid}.img are missing or damaged"
-                )));
-            }
-        }
-    }
-    let name = args.name.as_deref().map(glob).transpose()?;
-    let wanted = |process: &&Process| {
-        let text = String::from_utf8_lossy(process.name().unwrap_or_default());
-        (args.pid.is_empty() || args.pid.contains(&process.pid().0))
-            && name.as_ref().is_none_or(|name| name.is_match(&*text))
-            && memory.has_pages(process)
-    };
-    let wanted: Vec<&Process> = all().filter(wanted).collect();
-    if let (Some(name), true) = (&args.name, wanted.is_empty()) {
-        return Err(Failure::Usage(format!(
-            "{archive}: no running process is named {name:?}; `cryoscope inspect` lists them"
-        )));
-    }
-    Ok(wanted)
-}
-
 /// Filters on mappings and addresses.
 struct Filters {
     range: Range<u64>,
     /// Permissions that must be set, and permissions that must not.
     prot: Option<(Vec<char>, Vec<char>)>,
     kinds: Vec<String>,
-    path: Option<GlobSet>,
+    path: Option<Wildcards>,
 }
 
 impl Filters {
@@ -191,7 +166,7 @@ impl Filters {
             range: args.range.as_deref().map_or(Ok(0..u64::MAX), range)?,
             prot: args.prot.as_deref().map(prot).transpose()?,
             kinds: args.kind.clone(),
-            path: args.path.as_deref().map(glob).transpose()?,
+            path: args.path.as_deref().map(|path| wildcard::one(path, true)).transpose()?,
         })
     }
 
@@ -220,7 +195,7 @@ impl Filters {
         };
         self.prot.as_ref().is_none_or(has_prot)
             && (self.kinds.is_empty() || self.kinds.iter().any(is_kind))
-            && self.path.as_ref().is_none_or(|path| path.is_match(&*String::from_utf8_lossy(&mapping.path)))
+            && self.path.as_ref().is_none_or(|path| path.is_match(&mapping.path))
     }
 }
 
@@ -243,13 +218,34 @@ fn joined(ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
 }
 
 fn range(text: &str) -> Result<Range<u64>, Failure> {
-    let address = |text: &str| u64::from_str_radix(text.trim().trim_start_matches("0x"), 16).ok();
-    let parsed = text.split_once('-').and_then(|(from, to)| Some(address(from)?..address(to)?));
-    match parsed {
-        Some(range) if !range.is_empty() => Ok(range),
-        Some(_) => Err(Failure::Usage(format!("the range {text} ends before it begins"))),
-        None => Err(Failure::Usage(format!("{text:?} is not a range of addresses; write it as 0x400000-0x401000"))),
+    let refuse = |why: &str| Err(Failure::Usage(format!("--range {}: {why}", shown(text))));
+    let Some((from, to)) = text.split_once('-').map(|(from, to)| (address(from), address(to))) else {
+        return refuse(USAGE);
+    };
+    match (from, to) {
+        (Ok(from), Ok(to)) if from < to => Ok(from..to),
+        (Ok(from), Ok(to)) if from == to => {
+            let next = from.saturating_add(1);
+            refuse(&format!(
+                "the range is empty, as its end is the first address behind it; for one byte, write {from:#x}-{next:#x}"
+            ))
+        }
+        (Ok(from), Ok(to)) => refuse(&format!("it ends before it begins; did you mean {to:#x}-{from:#x}?")),
+        (Err(Some(why)), _) | (_, Err(Some(why))) => refuse(why),
+        (Err(None), _) | (_, Err(None)) => refuse(USAGE),
     }
+}
+
+/// How to write a range.
+const USAGE: &str = "this is not a range of addresses; write it as 0x400000-0x401000";
+
+/// An address in hexadecimal, or why it is none, if that is known.
+fn address(text: &str) -> Result<u64, Option<&'static str>> {
+    let text = text.trim();
+    let digits = text.strip_prefix("0x").unwrap_or(text);
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let large = is_number.then_some("an address is too large: it has more than 16 hexadecimal digits");
+    u64::from_str_radix(digits, 16).map_err(|_| large)
 }
 
 fn prot(text: &str) -> Result<(Vec<char>, Vec<char>), Failure> {
@@ -266,10 +262,6 @@ fn prot(text: &str) -> Result<(Vec<char>, Vec<char>), Failure> {
     Ok((with, without))
 }
 
-fn glob(text: &str) -> Result<GlobSet, Failure> {
-    wildcard::one(text, true)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -277,7 +269,19 @@ mod tests {
     #[test]
     fn ranges_and_permissions() {
         assert_eq!(range("0x1000-2000").unwrap(), 0x1000..0x2000);
-        assert!(range("2000-1000").is_err() && range("nonsense").is_err());
+        for (text, why) in [
+            ("2000-1000", "it ends before it begins; did you mean 0x1000-0x2000?"),
+            (
+                "0x1000-0x1000",
+                "the range is empty, as its end is the first address behind it; for one byte, write 0x1000-0x1001",
+            ),
+            ("0-10000000000000000", "an address is too large: it has more than 16 hexadecimal digits"),
+            ("nonsense", USAGE),
+            ("1000-", USAGE),
+            ("1000", USAGE),
+        ] {
+            assert_eq!(range(text).unwrap_err().to_string(), format!("--range {text:?}: {why}"));
+        }
         assert_eq!(prot("rwx").unwrap(), (vec!['r', 'w', 'x'], vec![]));
         assert_eq!(prot("r-x").unwrap(), (vec!['r', 'x'], vec!['w']));
         assert!(prot("q").is_err());

@@ -50,7 +50,7 @@ impl Task for Sizes<'_> {
         match &mut self.output {
             Output::Text(_, grid) => {
                 let archive = self.context.several.then(|| escape(&one.id).into_owned());
-                let wanted = OfProcesses(selected.pids());
+                let wanted = OfProcesses(selected.pids().into_iter().collect());
                 let rows: Vec<MemorySize> =
                     selected.with_part(|part| MemorySize::of_part(one.checkpoint, part).collect());
                 for row in rows.iter().filter(|row| wanted.wants(*row) && is_any(row, selected)) {
@@ -85,7 +85,7 @@ fn each(
     by: Option<By>,
     put: &mut dyn FnMut(&dyn Row) -> io::Result<()>,
 ) -> io::Result<()> {
-    let wanted = OfProcesses(selected.pids());
+    let wanted = OfProcesses(selected.pids().into_iter().collect());
     selected.with_part(|part| match by {
         Some(By::Class) => {
             MemoryClass::of_part(checkpoint, part).filter(|row| wanted.wants(row)).try_for_each(|row| put(&row))

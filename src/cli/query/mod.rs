@@ -2,8 +2,10 @@
 
 #[cfg(feature = "prompt")]
 mod prompt;
+mod split;
 
 use std::collections::HashMap;
+use std::fs;
 use std::io::{IsTerminal, Read, Write, stdin};
 use std::ops::ControlFlow;
 use std::panic::resume_unwind;
@@ -20,6 +22,7 @@ use cryoscope::memory::Keep;
 use cryoscope::query::{Bounds, Database, Error, Query};
 use cryoscope::tables::Borrowed;
 
+pub(crate) use self::split::{Split, split};
 use super::args::{Global, QueryArgs, QueryFormat, SourceId};
 use super::exit::Exit;
 use super::fleet::{Entry, Fleet};
@@ -42,6 +45,7 @@ impl From<Error> for Failure {
             Error::TimedOut(_) => ", or allow more time with --timeout",
             Error::Memory(_) => "; raise the limit with --max-sql-memory",
             Error::TooLong(_) => "; raise the limit with --max-value",
+            Error::Empty => "; write one after the archives, or on standard input",
             _ => "",
         };
         Failure::Usage(format!("{error}{hint}"))
@@ -49,22 +53,36 @@ impl From<Error> for Failure {
 }
 
 pub(crate) fn run(args: &QueryArgs, global: &Global) -> Outcome {
-    let (archives, sql) = split(args);
+    let Split { archives, queries } = split(args);
     if archives.is_empty() && args.fleet.files_from.is_empty() {
         return Err(Failure::Usage("no archive was named; give one before or after the query".to_owned()));
     }
-    match sql {
-        Some(sql) => once(&archives, &sql, args, global),
-        None if stdin().is_terminal() => prompted(&archives, args, global),
-        None => {
+    match queries.as_slice() {
+        [sql] => once(&archives, sql, args, global),
+        [] if stdin().is_terminal() => prompted(&archives, args, global),
+        [] => {
             let mut sql = String::new();
             stdin()
                 .take(LONGEST)
                 .read_to_string(&mut sql)
                 .map_err(|error| Failure::Usage(format!("cannot read the query from standard input: {error}")))?;
+            if sql.trim().is_empty() {
+                // Perhaps what was meant as a query was taken for an archive.
+                missing_archive(&archives, args, global)?;
+            }
             once(&archives, &sql, args, global)
         }
+        _ => Err(Error::Several.into()),
     }
+}
+
+/// Fails if one of the archives does not exist.
+fn missing_archive(archives: &[PathBuf], args: &QueryArgs, global: &Global) -> Result<(), Failure> {
+    let fleet = Fleet::resolve(archives, &args.fleet, global)?;
+    let is_missing = |entry: &&Entry| !entry.is_stdin() && fs::symlink_metadata(&entry.path).is_err();
+    let opened =
+        fleet.entries().iter().find(is_missing).and_then(|entry| entry.open(&opener(args, global, Keep::Tables)));
+    opened.map_or(Ok(()), |opened| Ok(opened.map(drop)?))
 }
 
 #[cfg(feature = "prompt")]
@@ -75,42 +93,6 @@ fn prompted(archives: &[PathBuf], args: &QueryArgs, global: &Global) -> Outcome 
 #[cfg(not(feature = "prompt"))]
 fn prompted(_: &[PathBuf], _: &QueryArgs, _: &Global) -> Outcome {
     Err(Failure::Usage("no query; give it after the archives, or on standard input".to_owned()))
-}
-
-/// The words that SQL statements begin with, allowed or not.
-const VERBS: [&str; 16] = [
-    "SELECT", "WITH", "VALUES", "EXPLAIN", "INSERT", "UPDATE", "DELETE", "REPLACE", "CREATE", "DROP", "ALTER",
-    "ATTACH", "DETACH", "PRAGMA", "VACUUM", "BEGIN",
-];
-
-/// The archives, and the query if it is one of the arguments, in any order.
-pub(crate) fn split(args: &QueryArgs) -> (Vec<PathBuf>, Option<String>) {
-    parts(&args.archives, !args.fleet.files_from.is_empty())
-}
-
-/// The same. `listed` is set if a list also names archives. The query is an argument that begins like SQL and is not
-/// the name of a file. After all archives, an argument with a blank is enough: it may begin with a comment, or be
-/// misspelt.
-fn parts(arguments: &[PathBuf], listed: bool) -> (Vec<PathBuf>, Option<String>) {
-    let text = |argument: &PathBuf| argument.to_str().filter(|_| !argument.exists()).map(str::to_owned);
-    let is_last = |number: usize| number + 1 == arguments.len() && (listed || number > 0);
-    let is_query = |(number, argument): &(usize, &PathBuf)| {
-        text(argument).is_some_and(|sql| {
-            let has_blank = sql.is_empty() || sql.contains(char::is_whitespace);
-            has_blank && (is_last(*number) || begins_as_sql(&sql))
-        })
-    };
-    let mut queries = arguments.iter().enumerate().filter(is_query);
-    // If two arguments look like queries, the last one is. The other is opened as an archive, which reports the error.
-    let Some((number, sql)) = queries.next_back() else { return (arguments.to_vec(), None) };
-    let archives = arguments.iter().enumerate().filter(|(other, _)| *other != number).map(|(_, path)| path.clone());
-    (archives.collect(), text(sql))
-}
-
-fn begins_as_sql(text: &str) -> bool {
-    let word =
-        text.trim_start_matches(|c: char| c.is_whitespace() || c == '(').split_whitespace().next().unwrap_or_default();
-    VERBS.iter().any(|verb| word.eq_ignore_ascii_case(verb))
 }
 
 fn database(args: &QueryArgs, stop: &Arc<AtomicBool>) -> Result<Database, Failure> {
@@ -284,28 +266,4 @@ fn write(
     writer.finish()?;
     screen.out.flush()?;
     Ok(rows)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parts_of(arguments: &[&str], listed: bool) -> (usize, Option<String>) {
-        let arguments: Vec<PathBuf> = arguments.iter().map(PathBuf::from).collect();
-        let (archives, sql) = parts(&arguments, listed);
-        (archives.len(), sql)
-    }
-
-    #[test]
-    fn the_query_is_what_is_no_file() {
-        assert_eq!(parts_of(&["a.tar", "b.tar", "SELECT 1"], false), (2, Some("SELECT 1".to_owned())));
-        assert_eq!(parts_of(&["a.tar", "b.tar"], false), (2, None));
-        assert_eq!(parts_of(&["no such.tar"], false), (1, None), "the first is always an archive");
-        assert_eq!(parts_of(&["a.tar", "-"], false), (2, None));
-        assert_eq!(parts_of(&["SELECT 1"], true), (0, Some("SELECT 1".to_owned())), "archives are in a list");
-        assert_eq!(parts_of(&["SELECT 1", "a.tar", "b.tar"], false), (2, Some("SELECT 1".to_owned())));
-        assert_eq!(parts_of(&["a.tar", "with x as (values (1)) select * from x", "b.tar"], false).0, 2);
-        assert_eq!(parts_of(&["a.tar", "-- why\nSELECT 1"], false).0, 1);
-        assert_eq!(parts_of(&["select.tar", "SELECT 1"], false), (1, Some("SELECT 1".to_owned())));
-    }
 }

@@ -10,7 +10,7 @@ use cryoscope::catalog;
 use cryoscope::formats::{Grid, GridColumn};
 use cryoscope::memory::Keep;
 use cryoscope::query::{ARCHIVE, Database, FUNCTIONS, KEYWORDS};
-use cryoscope::tables::{Table, nearest};
+use cryoscope::tables::{Table, nearest, usual_name};
 use cryoscope::{Checkpoint, Severity};
 use rustyline::completion::Completer;
 use rustyline::config::Configurer;
@@ -21,6 +21,7 @@ use rustyline::history::FileHistory;
 use rustyline::validate::Validator;
 use rustyline::{CompletionType, Context, Editor, Helper};
 
+use super::split::COMMANDS;
 use super::{Called, ahead, answer, database, opener, say_none};
 use crate::cli::args::{Global, QueryArgs};
 use crate::cli::exit::Exit;
@@ -44,8 +45,6 @@ Tab completes names of tables, columns and functions. Ctrl-C stops a running que
 /// Shown before the first line of a query, and before the others.
 const PROMPT: &str = "cryoscope> ";
 const CONTINUED: &str = "      ...> ";
-
-const COMMANDS: [&str; 5] = [".exit", ".help", ".quit", ".schema", ".tables"];
 
 /// An archive that stays open.
 struct Held {
@@ -132,11 +131,17 @@ enum Asked<'l> {
 
 impl<'l> Asked<'l> {
     fn of(line: &'l str) -> Self {
-        let word = line.trim_end_matches(';').trim_end();
-        match word.strip_prefix('.').unwrap_or(word) {
-            "exit" | "quit" => Asked::End,
-            "help" => Asked::Command("help"),
-            _ => line.strip_prefix('.').map_or(Asked::Query(line), Asked::Command),
+        let command = line.trim_end_matches(';').trim_end();
+        let bare = command.strip_prefix('.').unwrap_or(command);
+        let is_first =
+            |word: &str| bare.split_whitespace().next().is_some_and(|first| first.eq_ignore_ascii_case(word));
+        let is = |word: &str| bare.eq_ignore_ascii_case(word);
+        if is("exit") || is("quit") {
+            Asked::End
+        } else if command.starts_with('.') || is_first("help") {
+            Asked::Command(bare)
+        } else {
+            Asked::Query(line)
         }
     }
 
@@ -207,13 +212,12 @@ fn obey(command: &str, global: &Global) -> Result<(), Failure> {
     let mut screen = Screen::open(global)?;
     let width = screen.width;
     let mut words = command.split_whitespace();
-    let text = match (words.next(), words.next().map(|name| name.trim_end_matches(';'))) {
-        (Some("help"), None) => help(width),
-        (Some("tables"), None) => list(width),
-        (Some("schema"), None) => {
-            catalog::all().map(|source| schema(source.table, width)).collect::<Vec<_>>().join("\n")
-        }
-        (Some("schema"), Some(name)) => schema(table(name)?, width),
+    let verb = words.next().unwrap_or_default().to_ascii_lowercase();
+    let text = match (verb.as_str(), words.next(), words.next()) {
+        ("help", None, _) => help(width),
+        ("tables", None, _) => list(width),
+        ("schema", None, _) => catalog::all().map(|source| schema(source.table, width)).collect::<Vec<_>>().join("\n"),
+        ("help" | "schema", Some(name), None) => schema(table(name)?, width),
         _ => return Err(Failure::Usage(format!("there is no command .{command}; help lists them"))),
     };
     screen.out.write_all(text.as_bytes())?;
@@ -222,8 +226,9 @@ fn obey(command: &str, global: &Global) -> Result<(), Failure> {
 }
 
 fn table(name: &str) -> Result<&'static Table, Failure> {
-    catalog::find(name).map(|source| source.table).ok_or_else(|| {
-        let near = nearest(name, catalog::all().map(|source| &*source.table.name));
+    // As in SQL, in any case.
+    catalog::find(&name.to_ascii_lowercase()).map(|source| source.table).ok_or_else(|| {
+        let near = usual_name(name).or_else(|| nearest(name, catalog::all().map(|source| &*source.table.name)));
         let near = near.map_or_else(String::new, |near| format!("; did you mean {near}?"));
         Failure::Usage(format!("there is no table {name}{near}"))
     })
@@ -372,10 +377,15 @@ mod tests {
 
     #[test]
     fn a_line_is_a_command_or_a_query() {
-        for end in ["exit", "quit", ".exit", ".quit;", "exit;"] {
+        for end in ["exit", "quit", ".exit", ".quit;", "exit;", "Exit", "QUIT ;", ".Exit"] {
             assert_eq!(Asked::of(end), Asked::End, "{end}");
         }
-        assert_eq!(Asked::of("help;"), Asked::Command("help"));
+        for help in ["help", "help;", "HELP;", ".Help"] {
+            let Asked::Command(command) = Asked::of(help) else { panic!("{help} is a command") };
+            assert!(command.eq_ignore_ascii_case("help"), "{help}");
+        }
+        assert_eq!(Asked::of("help tabel"), Asked::Command("help tabel"));
+        assert_eq!(Asked::of(".TABLES;"), Asked::Command("TABLES"));
         assert_eq!(Asked::of(".schema mounts"), Asked::Command("schema mounts"));
         assert_eq!(Asked::of("SELECT 1;"), Asked::Query("SELECT 1;"));
         assert!(Asked::is_whole("help") && Asked::is_whole("SELECT\n1;") && !Asked::is_whole("SELECT 1"));

@@ -29,7 +29,7 @@ pub(super) fn begin(out: &mut dyn Write, head: &Head<'_>, payload: Payload) -> i
 
 /// crit's name for the kind of an image. Kinds with the same magic number share a name.
 pub(super) fn magic(out: &mut dyn Write, head: &Head<'_>) -> io::Result<()> {
-    let shared = head.kind.and_then(Kind::magic).and_then(Kind::of_magic);
+    let shared = head.kind.and_then(Kind::magic).and_then(Kind::from_magic);
     match shared.map(Kind::as_str).or(head.name) {
         Some(name) => text(out, name),
         None => out.write_all(b"null"),

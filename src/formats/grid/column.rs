@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use unicode_width::UnicodeWidthStr as _;
 
-use crate::formats::text::{broken, cut, cut_middle, last_part};
+use crate::formats::text::{broken, broken_path, cut, cut_middle, last_part};
 use crate::tables::{Column as TableColumn, Type};
 
 /// Text is not cut below this width.
@@ -13,6 +13,8 @@ pub(super) const NARROWEST: usize = 12;
 const LINE_LEAST: usize = 16;
 /// The most lines of a wrapped cell. Paths take as many as they need.
 const LINES: usize = 8;
+/// How many lines a path takes before it loses its middle, if it is to be shown in full.
+const PATH_LINES: usize = 4;
 
 /// A column of a grid.
 #[derive(Clone, Debug)]
@@ -26,6 +28,8 @@ pub struct Column {
     pub(super) if_any: bool,
     /// On a line of its own below each row if rows do not fit.
     pub(super) beneath: bool,
+    /// How many lines a path takes before it loses its middle.
+    pub(super) path_lines: usize,
 }
 
 /// How a column shrinks.
@@ -75,7 +79,8 @@ const PATHS: &[&str] =
 impl Column {
     /// Text. Its end is cut if there is no room.
     pub fn text(title: impl Into<Cow<'static, str>>) -> Self {
-        Column { title: title.into(), right: false, fit: Fit::Cut, spare: 0, if_any: false, beneath: false }
+        let title = title.into();
+        Column { title, right: false, fit: Fit::Cut, spare: 0, if_any: false, beneath: false, path_lines: 1 }
     }
 
     /// Text that is never cut.
@@ -136,6 +141,12 @@ impl Column {
         Column { if_any: true, ..self }
     }
 
+    /// The same, but a path takes several lines before it loses its middle: where its directories matter.
+    #[must_use]
+    pub fn in_full(self) -> Self {
+        Column { path_lines: PATH_LINES, ..self }
+    }
+
     /// The same, but on a line of its own below each row if rows do not fit.
     #[must_use]
     pub fn or_beneath(self) -> Self {
@@ -163,15 +174,19 @@ impl Column {
             return vec![Cow::Borrowed(cell)];
         }
         match self.fit {
-            Fit::Path => match cut_middle(cell, width) {
-                Cow::Borrowed(path) => broken(path, width, usize::MAX),
+            Fit::Path => match cut_middle(cell, width.saturating_mul(self.path_lines)) {
+                Cow::Borrowed(path) => self.path_broken(path, width),
                 Cow::Owned(path) => {
-                    broken(&path, width, usize::MAX).into_iter().map(|line| Cow::Owned(line.into_owned())).collect()
+                    self.path_broken(&path, width).into_iter().map(|line| Cow::Owned(line.into_owned())).collect()
                 }
             },
             Fit::Wrap => broken(cell, width, LINES),
             _ => vec![cut(cell, width)],
         }
+    }
+
+    fn path_broken<'t>(&self, path: &'t str, width: usize) -> Vec<Cow<'t, str>> {
+        if self.path_lines > 1 { broken_path(path, width) } else { broken(path, width, usize::MAX) }
     }
 
     /// The title in lines, broken between its words.
@@ -230,5 +245,17 @@ mod tests {
         assert_eq!(path.lines("/srv/a/b/c/run.sh", 13), ["/srv/…/run.sh"]);
         assert_eq!(path.lines("/srv/a-name-without-end", 10), ["…/a-name-w", "ithout-end"]);
         assert_eq!(path.lines("socket:[331972]", 10), ["socket:[33", "1972]"], "no path, and whole all the same");
+    }
+
+    #[test]
+    fn a_path_in_full_takes_lines_first() {
+        let path = Column::path("PATH").in_full();
+        assert_eq!(path.lines("/srv/a/b/c/run.sh", 13), ["/srv/a/b/c/", "run.sh"]);
+        let long = format!("/srv/{}run.sh", "directory/".repeat(9));
+        let lines = path.lines(&long, 20);
+        assert!(
+            lines.len() <= PATH_LINES + 1 && lines.concat().contains("…/") && lines.concat().ends_with("/run.sh"),
+            "{lines:?}"
+        );
     }
 }

@@ -13,7 +13,7 @@ pub(super) fn write(rows: &[RootfsChange], page: &mut Page) {
         GridColumn::number("BYTES"),
         GridColumn::fixed("MODIFIED (UTC)").spared(1),
         GridColumn::wrapped("NOTE").if_any(),
-        GridColumn::path("PATH"),
+        GridColumn::path("PATH").in_full(),
     ]);
     let mut marked = false;
     for row in rows.iter().filter(|row| !row.engine_noise) {
@@ -30,7 +30,7 @@ pub(super) fn write(rows: &[RootfsChange], page: &mut Page) {
         ]);
     }
     if grid.is_empty() {
-        page.text.push_str("  none that the archive shows\n");
+        page.text.push_str("  none in the archive\n");
         return;
     }
     page.grid(&grid, 2);

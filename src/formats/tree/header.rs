@@ -126,7 +126,7 @@ fn plugins(container: &Container) -> Vec<String> {
     let (of_gpus, others): (Vec<_>, Vec<_>) = all.iter().partition(|name| GPUS.iter().any(|gpu| *name == gpu));
     let names = |list: Vec<&BString>| list.iter().map(|name| escape(name).into_owned()).collect::<Vec<_>>();
     let of_gpus = names(of_gpus);
-    let gpus = (!of_gpus.is_empty()).then(|| format!("GPU state is inside: {}", of_gpus.join(" ")));
+    let gpus = (!of_gpus.is_empty()).then(|| format!("with GPU state: {}", of_gpus.join(" ")));
     gpus.into_iter().chain(names(others)).collect()
 }
 
@@ -139,9 +139,9 @@ fn facts(container: &Container, statistics: Option<&Statistics>, totals: &Totals
     });
     let frozen = statistics.and_then(|s| s.frozen_us).map(|us| format!("frozen for {}", units::duration(us)));
     let checkpointed = match (container.checkpointed, container.checkpointed_from) {
-        (Some(time), from) => Some(format!("{} (by {})", units::moment(time), from.unwrap_or("unknown"))),
-        (None, Some("copied")) => Some("not known (file times in a directory may be those of a copy)".to_owned()),
-        (None, _) => Some("not known (no time was recorded)".to_owned()),
+        (Some(time), from) => Some(format!("{} (from {})", units::moment(time), from.unwrap_or("an unknown source"))),
+        (None, Some("copied")) => Some("unknown (the times of files in a directory may be those of a copy)".to_owned()),
+        (None, _) => Some("unknown (no time was recorded)".to_owned()),
     };
     let restored = match (container.restored, container.restored_at) {
         (Some(false), _) => None,
@@ -172,7 +172,7 @@ fn facts(container: &Container, statistics: Option<&Statistics>, totals: &Totals
         (
             "engine",
             list(vec![
-                engine.or_else(|| Some("unknown, nothing in the archive names it".to_owned())),
+                engine.or_else(|| Some("unknown (nothing in the archive names it)".to_owned())),
                 shown(&container.runtime),
                 with("CRIU", &container.criu_version),
                 container.architecture.map(str::to_owned),

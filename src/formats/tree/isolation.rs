@@ -86,15 +86,15 @@ fn by_danger(mut names: Vec<String>) -> Vec<String> {
 }
 
 pub(super) fn write(rows: &[Isolation], page: &mut Page) {
-    page.section("What the container was allowed");
+    page.section("Isolation");
     if rows.is_empty() {
-        page.text.push_str("  not known: there is no specification in the archive\n");
+        page.text.push_str("  unknown: the archive has no specification\n");
         return;
     }
     let mut grid = Grid::new([
         GridColumn::text(""),
-        GridColumn::fixed("WHAT"),
-        GridColumn::path("OF IT"),
+        GridColumn::fixed("FACT"),
+        GridColumn::path("ITEM"),
         GridColumn::path("VALUE"),
     ]);
     for row in rows {
@@ -105,7 +105,7 @@ pub(super) fn write(rows: &[Isolation], page: &mut Page) {
     }
     page.grid(&grid, 2);
     if rows.iter().any(|row| row.unusual == Some(true)) {
-        page.text.push_str("  ! loosens what engines do when they are asked for nothing\n");
+        page.text.push_str("  ! weaker than the engine's default\n");
     }
 }
 

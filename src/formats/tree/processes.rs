@@ -184,7 +184,7 @@ fn badges(
         (Some("zombie"), _, Some(signal)) => badge(Role::Alarm, format!("zombie ({signal})")),
         (Some("alive"), ..) => {}
         (Some(state), ..) => badge(Role::Notable, state.to_owned()),
-        (None, ..) => badge(Role::Alarm, "state not known".to_owned()),
+        (None, ..) => badge(Role::Alarm, "state unknown".to_owned()),
     }
     let path = process.path.as_ref().map(|path| path.as_bytes());
     match path {
@@ -199,12 +199,13 @@ fn badges(
         badge(Role::Notable, "session began outside".to_owned());
     }
     for end in Ending::ALL {
-        let (role, what) = end.look();
+        let (role, one, several, counted) = end.look();
         let names = if matches!(end, Ending::RawPeer | Ending::Peer) { peers } else { places };
         match sockets.0.get(&(process.pid, end)) {
             None => {}
-            Some(list) if names > 0 || list.len() == 1 => badge(role, format!("{what} {}", some(list, names.max(1)))),
-            Some(list) => badge(role, format!("{what} +{}", list.len())),
+            Some(list) if list.len() == 1 => badge(role, format!("{one} {}", some(list, 1))),
+            Some(list) if names > 0 => badge(role, format!("{several} {}", some(list, names))),
+            Some(list) => badge(role, format!("{} {counted}", list.len())),
         }
     }
     if counts && process.threads > 1 {
@@ -235,14 +236,14 @@ impl Ending {
     /// All, in the order they are shown.
     const ALL: [Ending; 5] = [Ending::Packets, Ending::Raw, Ending::Listens, Ending::RawPeer, Ending::Peer];
 
-    /// The colour, and the words before the names.
-    fn look(self) -> (Role, &'static str) {
+    /// The colour, the words before one name and before several, and the word after a count.
+    fn look(self) -> (Role, &'static str, &'static str, &'static str) {
         match self {
-            Ending::Packets => (Role::Alarm, "listens"),
-            Ending::Raw => (Role::Notable, "listens raw"),
-            Ending::Listens => (Role::Listens, "listens"),
-            Ending::RawPeer => (Role::Notable, "peers raw"),
-            Ending::Peer => (Role::Peer, "peers"),
+            Ending::Packets => (Role::Alarm, "listens to", "listens to", "packet sockets"),
+            Ending::Raw => (Role::Notable, "listens on raw", "listens on raw", "raw listeners"),
+            Ending::Listens => (Role::Listens, "listens on", "listens on", "listeners"),
+            Ending::RawPeer => (Role::Notable, "raw peer", "raw peers", "raw peers"),
+            Ending::Peer => (Role::Peer, "peer", "peers", "peers"),
         }
     }
 }
@@ -283,7 +284,7 @@ fn place(row: &OpenSocket) -> Option<(Ending, String)> {
     };
     let (local, remote) = (specified(&row.local_address), specified(&row.remote_address));
     match row.family {
-        "packet" => return Some((Ending::Packets, "to packets".to_owned())),
+        "packet" => return Some((Ending::Packets, "packets".to_owned())),
         "inet" | "inet6" => {}
         _ if row.state.as_deref() == Some("LISTEN") => {
             let name = row.path.as_ref().map_or_else(|| "unix".to_owned(), |path| escape(path).into_owned());

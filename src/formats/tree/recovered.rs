@@ -11,7 +11,7 @@ pub(super) fn write(rows: &[RecoveredFile], page: &mut Page) {
         GridColumn::number("BYTES"),
         GridColumn::wrapped("HELD BY"),
         GridColumn::fixed("SHA-256"),
-        GridColumn::path("PATH"),
+        GridColumn::path("PATH").in_full(),
     ]);
     // Directories, links and devices of in-memory file systems have no contents.
     for row in rows.iter().filter(|row| row.r#type == "regular") {

@@ -6,7 +6,7 @@ use crate::formats::{Grid, GridColumn, units};
 pub(super) fn write(overview: &Overview, page: &mut Page) {
     let Some(row) = &overview.statistics else { return };
     page.section("Statistics of the dump");
-    let mut grid = Grid::new([GridColumn::text("WHAT"), GridColumn::number("HOW MUCH")]);
+    let mut grid = Grid::new([GridColumn::text("WHAT"), GridColumn::number("VALUE")]);
     let times = [
         ("freezing time", row.freezing_us),
         ("frozen time", row.frozen_us),
@@ -16,13 +16,13 @@ pub(super) fn write(overview: &Overview, page: &mut Page) {
     let counts = [
         ("pages scanned", row.pages_scanned),
         ("pages written", row.pages_written),
-        ("pages in the parent", row.pages_skipped_parent),
-        ("pages that may be lazy", row.pages_lazy),
+        ("pages in the parent dump", row.pages_skipped_parent),
+        ("pages that can be lazy", row.pages_lazy),
         ("shared pages scanned", row.shpages_scanned),
         ("shared pages written", row.shpages_written),
-        ("shared pages in the parent", row.shpages_skipped_parent),
-        ("pipes for pages", row.page_pipes),
-        ("buffers of those pipes", row.page_pipe_bufs),
+        ("shared pages in the parent dump", row.shpages_skipped_parent),
+        ("page pipes", row.page_pipes),
+        ("page pipe buffers", row.page_pipe_bufs),
     ];
     for (what, time) in times.into_iter().filter_map(|(what, time)| Some((what, time?))) {
         grid.push(vec![what.to_owned(), units::duration(time)]);
@@ -31,7 +31,7 @@ pub(super) fn write(overview: &Overview, page: &mut Page) {
         grid.push(vec![what.to_owned(), count.to_string()]);
     }
     if grid.is_empty() {
-        page.text.push_str("  not recorded: there is no stats-dump\n");
+        page.text.push_str("  not recorded: the archive has no stats-dump\n");
     } else {
         page.grid(&grid, 2);
     }

@@ -60,7 +60,7 @@ impl Waiting {
 }
 
 pub(super) fn write(waiting: &Waiting, page: &mut Page) {
-    page.section("What waited");
+    page.section("Queues");
     let mut grid = Grid::new([
         GridColumn::path("WHERE"),
         GridColumn::wrapped("HELD BY"),
@@ -92,7 +92,7 @@ pub(super) fn write(waiting: &Waiting, page: &mut Page) {
         add(format!("terminal {path}"), &row.holders, row.bytes, row.text.as_ref().map(|bytes| bytes.as_slice()));
     }
     if grid.is_empty() && waiting.signals.is_empty() {
-        page.text.push_str("  nothing\n");
+        page.text.push_str("  nothing is waiting\n");
         return;
     }
     if !grid.is_empty() {

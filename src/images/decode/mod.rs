@@ -163,7 +163,7 @@ impl Decoder<'_> {
 
     fn contents(&self, path: &BStr, contents: Contents<'_>, visit: &mut dyn Visit) -> io::Result<()> {
         let file_name = path.rsplit(|&b| b == b'/').next().unwrap_or_default();
-        let named = Kind::of(file_name);
+        let named = Kind::from_file_name(file_name);
         let whole = contents.piece(0, u64::MAX).is_some_and(|piece| piece.len() == contents.len());
         let (bytes, stop) = contents.prefix(if whole { u64::MAX } else { self.limits.assembled_bytes });
         // Unreadable images have a warning of their own; they do not count as empty.
@@ -184,7 +184,7 @@ impl Decoder<'_> {
         };
         match kind.map(|kind| (kind, kind.form())) {
             Some((kind, Form::Records { .. })) => {
-                match Image::of_bytes(kind, path, Cow::Borrowed(&bytes), stop, self.warnings) {
+                match Image::from_bytes(kind, path, Cow::Borrowed(&bytes), stop, self.warnings) {
                     Some(image) => self.records(head, &image, visit),
                     None => self.raw(head, &bytes, stop, visit),
                 }
@@ -209,13 +209,13 @@ impl Decoder<'_> {
         let own = framing::own_magic(bytes);
         match named {
             Some(kind) if kind.magic().is_none() || own.is_some_and(|own| kind.magic() == Some(own)) => Some(kind),
-            Some(kind) => Some(own.and_then(Kind::of_magic).map_or(kind, |other| {
+            Some(kind) => Some(own.and_then(Kind::from_magic).map_or(kind, |other| {
                 self.warnings.push(Code::ImageMagic, Place::member(path), || {
-                    format!("the name says {kind}, but the magic number {other}; decoded as {other}")
+                    format!("the name says {kind}, but the magic number says {other}; decoded as {other}")
                 });
                 other
             })),
-            None => own.and_then(Kind::of_magic),
+            None => own.and_then(Kind::from_magic),
         }
     }
 
@@ -241,7 +241,7 @@ impl Decoder<'_> {
             let decoded = Decoded {
                 number: record.number,
                 offset: record.offset,
-                tail: Tail::of(payload, &body, record.payload, machine),
+                tail: Tail::parse(payload, &body, record.payload, machine),
                 tail_bytes: u64_of(record.payload.len()),
                 body,
             };
@@ -282,7 +282,7 @@ impl Decoder<'_> {
             visit.record(head, &decoded)?;
         } else {
             self.warnings.push(Code::ImageTruncated, place(), || {
-                format!("{} bytes are not a message of the declared length", bytes.len())
+                format!("the declared length does not match the {} bytes that follow", bytes.len())
             });
         }
         visit.end(head, &summary)
@@ -294,7 +294,7 @@ impl Decoder<'_> {
         let place = || Place::member(head.path);
         match stop {
             Some(Stop::Limit) => self.warnings.push(&Limits::ASSEMBLED_BYTES, place(), || {
-                format!("more than {limit} bytes in pieces; the rest was skipped")
+                format!("more than {limit} bytes to assemble from pieces; the rest was skipped")
             }),
             // When the archive is read as a stream, pages that were not asked for are not kept. That is not damage.
             // Unreadable images have a warning of their own.
@@ -392,5 +392,5 @@ impl Summary {
 pub(crate) fn begins_as_image(bytes: &[u8]) -> bool {
     let first = [ByteOrder::Little, ByteOrder::Big].map(|order| split_u32(bytes, order).map(|(first, _)| first));
     first.into_iter().flatten().any(|first| matches!(first, COMMON | SERVICE))
-        || framing::own_magic(bytes).and_then(Kind::of_magic).is_some()
+        || framing::own_magic(bytes).and_then(Kind::from_magic).is_some()
 }

@@ -23,7 +23,7 @@ pub enum Tail<'i> {
 
 impl<'i> Tail<'i> {
     /// Divides the bytes that follow a record. Truncated parts are shorter.
-    pub(super) fn of(payload: Payload, body: &Body<'i>, bytes: &'i [u8], machine: Machine) -> Self {
+    pub(super) fn parse(payload: Payload, body: &Body<'i>, bytes: &'i [u8], machine: Machine) -> Self {
         let number = |name: &str| match body {
             Body::Message(message) => message.number(name),
             _ => 0,

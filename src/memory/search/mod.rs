@@ -24,7 +24,8 @@ pub use stream::EarlySearch;
 pub(crate) use stream::{Searched, StreamSearch};
 
 use self::matcher::Match;
-use super::lines::{Join, Key, Line, Lines};
+use super::lines::{Join, Key, Line, Lines, View};
+use super::overlaps::Overlaps;
 use super::parallel;
 use super::space::AddressSpace;
 use crate::int::{u64_of, usize_of};
@@ -89,16 +90,24 @@ pub(super) fn run(
     let mut findings = Findings::default();
     // The caller checks whether the ranges are whole processes.
     let searched = searched.filter(|searched| searched.answers(matcher, options, true));
+    let owners = Owners::of(lines);
     let mut left = Vec::new();
     for line in &lines.all {
         match searched.and_then(|searched| hits_of(line, searched)) {
-            Some(hits) => hits.iter().for_each(|m| add_owners(line, lines, m, &mut findings.found)),
+            Some(hits) => {
+                let mut hits = hits.iter();
+                while findings.found.len() <= most
+                    && let Some(m) = hits.next()
+                {
+                    owners.add(line, m, &mut findings.found);
+                }
+            }
             None => left.push(*line),
         }
     }
     findings.more = searched.is_some_and(|searched| searched.more);
     findings.unread = in_lines(&left, matcher, options, |line, m| {
-        add_owners(line, lines, m, &mut findings.found);
+        owners.add(line, m, &mut findings.found);
         findings.found.len() <= most
     });
     let reach = reach(matcher, options);
@@ -305,19 +314,28 @@ fn in_line(m: &Match, base: u64) -> InLine {
     InLine { start: at(m.start), end: at(m.end), pattern: m.pattern }
 }
 
-/// Turns a match in a line into one match for each process that sees all of it there.
-fn add_owners(line: &Line<'_>, lines: &Lines<'_>, m: &InLine, found: &mut Vec<Found>) {
-    let len = m.end.saturating_sub(m.start);
-    if let Key::Task(pid) = line.key {
-        found.push(Found { pid, address: m.start, pattern: m.pattern, len });
-        return;
+/// The views of shared objects, by the offsets that they show.
+struct Owners(BTreeMap<Key, Overlaps<View>>);
+
+impl Owners {
+    fn of(lines: &Lines<'_>) -> Self {
+        let of_key = |views: &[View]| Overlaps::new(views.iter().map(|view| (view.offsets(), *view)));
+        Owners(lines.views.iter().map(|(&key, views)| (key, of_key(views))).collect())
     }
-    for view in lines.views.get(&line.key).into_iter().flatten() {
-        let view_end = view.offset.saturating_add(view.len);
-        if view.offset <= m.start && m.end <= view_end {
+
+    /// Turns a match in a line into one match for each process that sees all of it there.
+    fn add(&self, line: &Line<'_>, m: &InLine, found: &mut Vec<Found>) {
+        let len = m.end.saturating_sub(m.start);
+        if let Key::Task(pid) = line.key {
+            found.push(Found { pid, address: m.start, pattern: m.pattern, len });
+            return;
+        }
+        let Some(views) = self.0.get(&line.key) else { return };
+        views.containing(&(m.start..m.end), &mut |view| {
             let address = view.address.saturating_add(m.start.saturating_sub(view.offset));
             found.push(Found { pid: view.pid, address, pattern: m.pattern, len });
-        }
+            ControlFlow::Continue(())
+        });
     }
 }
 

@@ -59,10 +59,9 @@ impl Interface {
             let destination = if gateway.contains(':') { "::/0" } else { "0.0.0.0/0" };
             (destination.to_owned(), Some(gateway.clone()))
         };
-        let of_family = |destination: &str| {
-            let is_same = |gateway: &&String| gateway.contains(':') == destination.contains(':');
-            self.gateways.iter().find(is_same).cloned()
-        };
+        let first = |is_ipv6: bool| self.gateways.iter().find(|gateway| gateway.contains(':') == is_ipv6);
+        let (ipv4, ipv6) = (first(false), first(true));
+        let of_family = |destination: &str| if destination.contains(':') { ipv6 } else { ipv4 }.cloned();
         match &self.routes {
             // A route without its own gateway uses the subnet's.
             Some(routes) => {

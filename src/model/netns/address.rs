@@ -52,12 +52,12 @@ pub struct Address {
 }
 
 impl Address {
-    pub(super) fn of(namespace: NamespaceId, message: Message<'_>, order: ByteOrder) -> Option<Self> {
+    pub(super) fn parse(namespace: NamespaceId, message: Message<'_>, order: ByteOrder) -> Option<Self> {
         let (&[_, prefix, flags, scope, ..], attributes) = message.body.split_first_chunk::<8>()?;
         if message.kind != RTM_NEWADDR {
             return None;
         }
-        let attributes = Attributes::of(attributes, order);
+        let attributes = Attributes::parse(attributes, order);
         // On a point-to-point link, IFA_ADDRESS is the peer's address and IFA_LOCAL is ours.
         let (local, other) = (attributes.address(IFA_LOCAL), attributes.address(IFA_ADDRESS));
         let address = local.or(other)?;
@@ -81,8 +81,8 @@ impl Address {
 
 /// Global addresses in an image, without loopback.
 pub(crate) fn global(image: &[u8], order: ByteOrder) -> Vec<IpAddr> {
-    let messages = Messages::of(image.get(4..).unwrap_or_default(), order);
-    let all = messages.filter_map(|message| Address::of(NamespaceId(0), message, order));
+    let messages = Messages::parse(image.get(4..).unwrap_or_default(), order);
+    let all = messages.filter_map(|message| Address::parse(NamespaceId(0), message, order));
     let global = all.filter(|address| address.scope == SCOPE_UNIVERSE && !ip::is_loopback(address.address));
     global.map(|address| address.address).collect()
 }
@@ -120,8 +120,8 @@ mod tests {
             attribute(IFA_FLAGS, &[0, 2, 0, 0]),
         ];
         let bytes = message(RTM_NEWADDR, &[2, 32, 0, 0, 7, 0, 0, 0], &attributes);
-        let message = Messages::of(&bytes, ByteOrder::Little).next().unwrap();
-        let address = Address::of(NamespaceId(1), message, ByteOrder::Little).unwrap();
+        let message = Messages::parse(&bytes, ByteOrder::Little).next().unwrap();
+        let address = Address::parse(NamespaceId(1), message, ByteOrder::Little).unwrap();
         assert_eq!((address.index, address.prefix, address.flags), (7, 32, 0x200));
         assert_eq!(
             (address.address.to_string(), address.peer.unwrap().to_string()),
@@ -129,6 +129,6 @@ mod tests {
         );
         assert_eq!(address.lifetimes, [Some(100), None]);
         let cut = Message { body: &message.body[..6], ..message };
-        assert_eq!(Address::of(NamespaceId(1), cut, ByteOrder::Little), None);
+        assert_eq!(Address::parse(NamespaceId(1), cut, ByteOrder::Little), None);
     }
 }

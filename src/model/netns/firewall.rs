@@ -9,6 +9,8 @@ use crate::model::ids::NamespaceId;
 
 /// The name of CRIU's chain, and the prefix of the name of its table.
 const CRIU: &[u8] = b"CRIU";
+/// Bytes of a name of a table or chain that are kept, which each of its lines repeats. The kernel's are shorter.
+const NAME: usize = 512;
 
 /// A line of a ruleset: neither empty nor the end of a block.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,16 +61,16 @@ struct Place {
 impl Place {
     fn enter(&mut self, line: &[u8], kind: Kind) {
         if kind == Kind::Nftables {
-            let name = |word: &str| Some(line.strip_prefix(word.as_bytes())?.strip_suffix(b"{")?.trim().to_vec());
+            let name = |word: &str| Some(cut(line.strip_prefix(word.as_bytes())?.strip_suffix(b"{")?.trim()));
             self.table = name("table ").or_else(|| self.table.take());
             self.chain = name("chain ").or_else(|| self.chain.take());
         } else {
-            self.table = line.strip_prefix(b"*").map(<[u8]>::to_vec).or_else(|| self.table.take());
+            self.table = line.strip_prefix(b"*").map(cut).or_else(|| self.table.take());
             // A chain's policy begins with its name, a rule with the chain that it is added to.
             let mut words = line.fields();
             self.chain = match words.next() {
-                Some([b':', name @ ..]) => Some(name.to_vec()),
-                Some(b"-A") => words.next().map(<[u8]>::to_vec),
+                Some([b':', name @ ..]) => Some(cut(name)),
+                Some(b"-A") => words.next().map(cut),
                 _ => None,
             };
         }
@@ -91,6 +93,10 @@ impl Place {
         let table = self.table.as_deref().and_then(|table| table.fields().last());
         self.chain.as_deref() == Some(CRIU) || table.is_some_and(|table| table.starts_with(CRIU))
     }
+}
+
+fn cut(name: &[u8]) -> Vec<u8> {
+    name.get(..NAME).unwrap_or(name).to_vec()
 }
 
 /// Whether a rule jumps to CRIU's chain.

@@ -87,9 +87,9 @@ pub struct Flow {
 }
 
 impl Flow {
-    pub(super) fn of(namespace: NamespaceId, message: Message<'_>, order: ByteOrder) -> Option<Self> {
+    pub(super) fn parse(namespace: NamespaceId, message: Message<'_>, order: ByteOrder) -> Option<Self> {
         let (_, attributes) = message.body.split_first_chunk::<4>()?;
-        let attributes = Attributes::of(attributes, order);
+        let attributes = Attributes::parse(attributes, order);
         let tuple = |kind| attributes.nested(kind).map(tuple).unwrap_or_default();
         match message.kind {
             CT_NEW => Some(Flow {
@@ -175,15 +175,15 @@ mod tests {
             attribute(CTA_COUNTERS_ORIG | NESTED, &counters.concat()),
         ];
         let bytes = message(CT_NEW, &[2, 0, 0, 0], &attributes);
-        let found = Messages::of(&bytes, ByteOrder::Little).next().unwrap();
-        let flow = Flow::of(NamespaceId(1), found, ByteOrder::Little).unwrap();
+        let found = Messages::parse(&bytes, ByteOrder::Little).next().unwrap();
+        let flow = Flow::parse(NamespaceId(1), found, ByteOrder::Little).unwrap();
         assert_eq!((flow.original.source_port, flow.original.destination_port), (Some(40000), Some(443)));
         assert_eq!(flow.reply.destination.unwrap().to_string(), "198.51.100.1");
         assert_eq!((flow.status, flow.tcp_state, flow.timeout), (Some(0x1e), Some(3), Some(431_999)));
         assert_eq!(flow.counted, [Some((7, 900)), None]);
         for cut in 0..found.body.len() {
             // No prefix of it makes trouble.
-            let _ = Flow::of(NamespaceId(1), Message { body: &found.body[..cut], ..found }, ByteOrder::Little);
+            let _ = Flow::parse(NamespaceId(1), Message { body: &found.body[..cut], ..found }, ByteOrder::Little);
         }
     }
 }

@@ -62,19 +62,19 @@ pub(crate) fn read(images: Images<'_>, model: &Model, _: &EngineFiles<'_>) -> Ne
         });
     }
     each(images, Kind::Ifaddr, Some(ADDRESSES), order, |namespace, message| {
-        networks.addresses.extend(Address::of(namespace, message, order));
+        networks.addresses.extend(Address::parse(namespace, message, order));
     });
     for kind in [Kind::Route, Kind::Route6] {
         each(images, kind, Some(ROUTES), order, |namespace, message| {
-            networks.routes.extend(Route::of(namespace, message, order));
+            networks.routes.extend(Route::parse(namespace, message, order));
         });
     }
     each(images, Kind::Rule, Some(RULES), order, |namespace, message| {
-        networks.rules.extend(Rule::of(namespace, message, order));
+        networks.rules.extend(Rule::parse(namespace, message, order));
     });
     for kind in [Kind::Conntrack, Kind::ConntrackExpect] {
         each(images, kind, None, order, |namespace, message| {
-            networks.flows.extend(Flow::of(namespace, message, order));
+            networks.flows.extend(Flow::parse(namespace, message, order));
         });
     }
     for kind in [Kind::Iptables, Kind::Ip6tables, Kind::Nftables] {
@@ -136,7 +136,7 @@ fn each(
             None => &bytes,
         };
         let head = bytes.len().saturating_sub(body.len());
-        let mut messages = Messages::of(body, order);
+        let mut messages = Messages::parse(body, order);
         for message in messages.by_ref() {
             each(namespace, message);
         }

@@ -86,13 +86,13 @@ pub struct Hop {
 }
 
 impl Route {
-    pub(super) fn of(namespace: NamespaceId, message: Message<'_>, order: ByteOrder) -> Option<Self> {
+    pub(super) fn parse(namespace: NamespaceId, message: Message<'_>, order: ByteOrder) -> Option<Self> {
         let (head, attributes) = message.body.split_first_chunk::<12>()?;
         let [family, destination_prefix, from_prefix, tos, table, protocol, scope, kind, flags @ ..] = *head;
         if message.kind != RTM_NEWROUTE {
             return None;
         }
-        let attributes = Attributes::of(attributes, order);
+        let attributes = Attributes::parse(attributes, order);
         // The kernel's ticks for programs, of which there are 100 per second.
         let ticks = attributes.get(RTA_CACHEINFO).and_then(|info| u32_at(info, 8, order)).filter(|&ticks| ticks != 0);
         let expires = attributes.u32(RTA_EXPIRES).or(ticks.map(|ticks| ticks / 100));
@@ -135,7 +135,7 @@ fn hops(mut bytes: &[u8], order: ByteOrder) -> Vec<Hop> {
     while let Some(&[_, _, flags, weight, ..]) = bytes.first_chunk::<HEAD>() {
         let len = u16_at(bytes, 0, order).map_or(0, usize::from);
         let (Some(attributes), Some(index)) = (bytes.get(HEAD..len), u32_at(bytes, 4, order)) else { break };
-        let attributes = Attributes::of(attributes, order);
+        let attributes = Attributes::parse(attributes, order);
         hops.push(Hop { gateway: gateway(attributes), index, weight: u32::from(weight).saturating_add(1), flags });
         bytes = len.checked_next_multiple_of(4).and_then(|next| bytes.get(next..)).unwrap_or_default();
     }
@@ -167,8 +167,8 @@ mod tests {
         let head = [2, 16, 0, 0, 0, 4, 0, 1, 0, 0, 0, 0];
         let attributes = [attribute(RTA_DST, &[10, 55, 0, 0]), attribute(RTA_TABLE, &1000_u32.to_le_bytes())];
         let bytes = message(RTM_NEWROUTE, &head, &attributes);
-        let message = Messages::of(&bytes, ByteOrder::Little).next().unwrap();
-        let route = Route::of(NamespaceId(1), message, ByteOrder::Little).unwrap();
+        let message = Messages::parse(&bytes, ByteOrder::Little).next().unwrap();
+        let route = Route::parse(NamespaceId(1), message, ByteOrder::Little).unwrap();
         assert_eq!((route.table, route.destination_prefix, route.gateway), (1000, 16, None));
     }
 }

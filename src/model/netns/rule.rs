@@ -66,7 +66,7 @@ pub struct Rule {
 }
 
 impl Rule {
-    pub(super) fn of(namespace: NamespaceId, message: Message<'_>, order: ByteOrder) -> Option<Self> {
+    pub(super) fn parse(namespace: NamespaceId, message: Message<'_>, order: ByteOrder) -> Option<Self> {
         /// `FIB_RULE_INVERT`.
         const INVERT: u32 = 2;
         let (head, attributes) = message.body.split_first_chunk::<12>()?;
@@ -74,7 +74,7 @@ impl Rule {
         if message.kind != RTM_NEWRULE {
             return None;
         }
-        let attributes = Attributes::of(attributes, order);
+        let attributes = Attributes::parse(attributes, order);
         let pair = |kind| {
             let value = attributes.get(kind)?;
             Some((u32_at(value, 0, order)?, u32_at(value, 4, order)?))

@@ -29,7 +29,7 @@ pub struct Registers {
 
 impl Registers {
     /// The registers of a core image; `None` if it has none (zombies, damage).
-    pub fn of(core: &CoreEntry) -> Option<Self> {
+    pub fn from_core(core: &CoreEntry) -> Option<Self> {
         let x86 = || core.thread_info.as_ref().and_then(x86::read);
         let aarch64 = || core.ti_aarch64.as_ref().and_then(aarch64::read);
         let arm = || core.ti_arm.as_ref().and_then(arm::read);

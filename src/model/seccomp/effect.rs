@@ -217,8 +217,9 @@ impl State {
 enum Next {
     /// At this instruction.
     At(usize),
-    /// Either of these: the first in the current state, the second in this one.
-    Either(usize, usize, State),
+    /// Either of these: the first with this in the accumulator, if it is known, the second in the state as it is. A whole
+    /// state would be copied at each instruction.
+    Either(usize, usize, Option<u32>),
     /// The end of the program.
     End,
 }
@@ -241,9 +242,9 @@ fn answers(operations: &[Operation], number: u32, arch: u32, budget: &mut Budget
                 continue;
             }
             Next::At(next) => reach(&mut waiting, next, state),
-            Next::Either(first, second, other) => {
-                reach(&mut waiting, first, state);
-                reach(&mut waiting, second, other);
+            Next::Either(first, second, equal) => {
+                reach(&mut waiting, first, State { a: equal.or(state.a), ..state });
+                reach(&mut waiting, second, state);
             }
             Next::End => {}
         }
@@ -295,13 +296,7 @@ fn step(
             return Some(match state.a.zip(operand).map(|(a, operand)| test.holds(a, operand)) {
                 Some(true) => Next::At(when),
                 Some(false) => Next::At(otherwise),
-                None => {
-                    let other = *state;
-                    if test == Test::Equal && operand.is_some() {
-                        state.a = operand;
-                    }
-                    Next::Either(when, otherwise, other)
-                }
+                None => Next::Either(when, otherwise, operand.filter(|_| test == Test::Equal)),
             });
         }
         Operation::Return(operand) => {

@@ -85,7 +85,7 @@ fn decode(images: Images<'_>, order: ByteOrder) -> Vec<Filter> {
             let bytes = filter.filter.unwrap_or_default();
             let program = match programs.get(&bytes) {
                 Some(program) => Some(Arc::clone(program)),
-                None => match Program::of_bytes(&bytes, order) {
+                None => match Program::parse(&bytes, order) {
                     Ok(program) => {
                         if let Err(why) = effect::check(&program) {
                             warn(format!("filter {index}: {why}; the kernel would refuse the program"));
@@ -144,7 +144,7 @@ fn bind(filters: &mut [Filter], images: Images<'_>, model: &Model) {
                 let Some(rest) = left.checked_sub(u64_of(len)) else {
                     images.warnings.push(&Limits::RECORDS, images.place(Kind::Seccomp, 0), || {
                         format!(
-                            "filters bind threads more than {most} times; the threads of filter {index} were skipped"
+                            "filters apply to threads more than {most} times in total; the threads of filter {index} were skipped"
                         )
                     });
                     continue;
@@ -214,7 +214,7 @@ fn follow(filters: &mut [Filter], images: Images<'_>, model: &Model) {
     if budget.is_spent() {
         images.warnings.push(&Limits::FILTER_STEPS, images.place(Kind::Seccomp, 0), || {
             let most = images.limits.filter_steps;
-            format!("following all filters takes more than {most} steps; the answers of the last ones are unknown")
+            format!("following all filters takes more than {most} steps; what the last ones do is unknown")
         });
     }
 }

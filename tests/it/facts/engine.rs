@@ -78,7 +78,7 @@ fn plugins_of_criu_say_that_the_state_of_gpus_is_inside() {
     let cuda = with(Some(&["cuda_plugin", "other_plugin"]));
     assert_eq!(container(&cuda)["criu_plugins"], json!(["cuda_plugin", "other_plugin"]));
     let text = shown(&cuda);
-    assert!(text.contains("plugins       GPU state is inside: cuda_plugin · other_plugin"), "{text}");
+    assert!(text.contains("plugins       with GPU state: cuda_plugin · other_plugin"), "{text}");
     let none = with(Some(&[]));
     assert_eq!(container(&none)["criu_plugins"], json!([]));
     assert!(!shown(&none).contains("  plugins "));

@@ -85,12 +85,12 @@ fn sockets_without_connections_have_the_state_of_the_kernel() {
 #[test]
 fn listeners_without_connections_keep_their_address() {
     let of = |sockets: &[Inet<'_>]| behind(&holding(sockets));
-    assert_eq!(of(&UNCONNECTED[..3]), "listens udp 127.0.0.1:53 udp:5353 udplite [2001:db8::1]:7");
-    assert_eq!(of(&UNCONNECTED[3..]), "listens raw icmp 10.0.0.1 icmpv6  peers 9.9.9.9:53");
+    assert_eq!(of(&UNCONNECTED[..3]), "listens on udp 127.0.0.1:53 udp:5353 udplite [2001:db8::1]:7");
+    assert_eq!(of(&UNCONNECTED[3..]), "listens on raw icmp 10.0.0.1 icmpv6  peer 9.9.9.9:53");
     assert_eq!(of(&[(DGRAM, 17, CLOSE, "0.0.0.0 0", "0.0.0.0 0")]), "", "bound to nothing");
-    assert_eq!(of(&[(RAW, 1, ESTABLISHED, "0.0.0.0 1", "9.9.9.9 0")]), "peers raw icmp 9.9.9.9");
-    assert_eq!(of(&[(DGRAM, 1, ESTABLISHED, "10.0.0.1 77", "9.9.9.9 0")]), "peers icmp 9.9.9.9", "a ping");
-    assert_eq!(of(&[(STREAM, 6, LISTEN, "::ffff:0.0.0.0 80", "::0 0")]), "listens tcp:80", "any address of IPv4");
+    assert_eq!(of(&[(RAW, 1, ESTABLISHED, "0.0.0.0 1", "9.9.9.9 0")]), "raw peer icmp 9.9.9.9");
+    assert_eq!(of(&[(DGRAM, 1, ESTABLISHED, "10.0.0.1 77", "9.9.9.9 0")]), "peer icmp 9.9.9.9", "a ping");
+    assert_eq!(of(&[(STREAM, 6, LISTEN, "::ffff:0.0.0.0 80", "::0 0")]), "listens on tcp:80", "any address of IPv4");
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn a_list_that_is_cut_says_how_many_more() {
         shown.out.lines().find(|line| line.contains("[program]")).unwrap().to_owned()
     };
     assert!(narrow("100").ends_with(":0]:8080 +28"), "{}", narrow("100"));
-    assert!(narrow("60").ends_with("  listens +29"), "{}", narrow("60"));
+    assert!(narrow("60").ends_with("  29 listeners"), "{}", narrow("60"));
 }
 
 #[test]

@@ -116,8 +116,12 @@ fn filters_bind_the_threads_that_proc_calls_filtered() {
             .filter(|row| row["seccomp"] == "filter" && row["state"] != "zombie")
             .map(|row| row["pid"].as_u64().unwrap())
             .collect();
-        let bound: BTreeSet<u64> =
-            open(&case).rows().seccomp_filters().flat_map(|row| row.pids).map(|pid| u64::from(pid.0)).collect();
+        let bound: BTreeSet<u64> = open(&case)
+            .rows()
+            .seccomp_filters()
+            .flat_map(|row| row.pids.to_vec())
+            .map(|pid| u64::from(pid.0))
+            .collect();
         assert_eq!(bound, filtered, "{case}");
         compared += filtered.len();
     }

@@ -228,7 +228,7 @@ fn every_kind_of_image_is_known() {
             .replace("%u", "7")
             .replace("%d", "7")
             .replace("%x", "7");
-        let (kind, _) = Kind::of(name.as_bytes()).unwrap_or_else(|| panic!("{pattern} is of no kind"));
+        let (kind, _) = Kind::from_file_name(name.as_bytes()).unwrap_or_else(|| panic!("{pattern} is of no kind"));
         if constant != "-" {
             assert_eq!(kind.as_str(), constant, "{pattern}");
         }

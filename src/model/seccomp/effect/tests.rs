@@ -139,7 +139,7 @@ proptest! {
 
     #[test]
     fn any_bytes_are_followed_to_an_end(words in prop::collection::vec(any::<u64>(), 1..40)) {
-        let _ = effects(&Program::of_words(&words));
+        let _ = effects(&Program::from_words(&words));
     }
 }
 

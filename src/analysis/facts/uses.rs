@@ -1,0 +1,49 @@
+//! Which processes run and map files.
+
+use std::collections::HashMap;
+
+use bstr::{BString, ByteSlice};
+
+use super::{ProcessFacts, without_deleted};
+use crate::model::ids::Pid;
+
+/// Which processes run and map a file, by its path.
+#[derive(Debug, Default)]
+pub struct Uses {
+    running: HashMap<BString, Vec<Pid>>,
+    mapping: HashMap<BString, Vec<Pid>>,
+}
+
+impl Uses {
+    pub(super) fn read(processes: &[ProcessFacts<'_>]) -> Self {
+        let mut uses = Uses::default();
+        for process in processes.iter().filter(|process| !process.is_zombie()) {
+            if let Some(path) = &process.program.path {
+                uses.running.entry(path.clone()).or_default().push(process.pid());
+            }
+            let mut last: &[u8] = b"";
+            for mapping in process.mappings().iter().filter(|mapping| mapping.path.starts_with(b"/")) {
+                let (path, _) = without_deleted(&mapping.path);
+                if path == last {
+                    continue;
+                }
+                last = path;
+                let pids = uses.mapping.entry(path.into()).or_default();
+                if pids.last() != Some(&process.pid()) {
+                    pids.push(process.pid());
+                }
+            }
+        }
+        uses
+    }
+
+    /// The processes whose program is a file.
+    pub fn running(&self, path: &[u8]) -> &[Pid] {
+        self.running.get(path.as_bstr()).map_or(&[], Vec::as_slice)
+    }
+
+    /// The processes that map a file, those that run it included.
+    pub fn mapping(&self, path: &[u8]) -> &[Pid] {
+        self.mapping.get(path.as_bstr()).map_or(&[], Vec::as_slice)
+    }
+}

@@ -1,0 +1,339 @@
+//! The marks of web shells in a script, and how much each weighs. Five points are a web shell; three or four are suspicious.
+
+use std::sync::OnceLock;
+
+use bstr::ByteSlice;
+use regex_automata::meta::{Config, Regex};
+use regex_automata::util::syntax;
+
+/// What a script is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Language {
+    /// PHP.
+    Php,
+    /// Java in pages.
+    Jsp,
+    /// A script that a web server starts, in any language.
+    Cgi,
+}
+
+/// The marks of a script.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Score {
+    /// Their weight.
+    pub points: u32,
+    /// What they are.
+    pub marks: Vec<&'static str>,
+    /// Offset of the heaviest.
+    pub at: Option<usize>,
+    heaviest: u32,
+}
+
+impl Score {
+    pub(super) fn add(&mut self, points: u32, mark: &'static str, at: Option<usize>) {
+        if self.marks.contains(&mark) {
+            return;
+        }
+        self.points = self.points.saturating_add(points);
+        self.marks.push(mark);
+        if points > self.heaviest && at.is_some() {
+            (self.heaviest, self.at) = (points, at);
+        }
+    }
+}
+
+const RUNS: &str = "input of a request that runs as code or a command";
+const INDIRECT: &str = "a variable with input of a request that runs as code or a command";
+const DECODED: &str = "decoded text that runs as code";
+const CHAIN: &str = "text that is decoded several times";
+const NAMES: &str = "names of functions that are put together";
+const GATE: &str = "a password in front of it";
+const KNOWN: &str = "the name of a known web shell";
+const QUIET: &str = "errors and time limits that are switched off";
+const UPLOAD: &str = "a form that stores any file";
+const WRITES: &str = "input of a request that is written to a file of its choice";
+const LOADS: &str = "code that is decoded and loaded as a class";
+const LONG: &str = "a very long line of random text";
+
+/// A mark: its words, its points, and its pattern.
+type Mark = (&'static str, u32, &'static str);
+
+const PHP: [Mark; 15] = [
+    (
+        RUNS,
+        5,
+        r"(?:^|[^\w>:$\\])(?:eval|assert|system|exec|shell_exec|passthru|popen|proc_open|pcntl_exec)\s*\(\s*(?:@|\(|stripslashes\s*\(|base64_decode\s*\(|urldecode\s*\(|gzinflate\s*\(|str_rot13\s*\(|hex2bin\s*\(|trim\s*\(|[\x22'][^\x22';]{0,80}[\x22']\s*\.\s*|[\x22']\s*\{?)*\s*(?:\$_(?:get|post|request|cookie|files)\b|\$_server\s*\[\s*[\x22']http_|\$\{?[\x22']?_(?:get|post|request)|file_get_contents\s*\(\s*[\x22']php://input|getallheaders\s*\(|\$http_raw_post_data)",
+    ),
+    (RUNS, 5, r"\$_(?:get|post|request|cookie)\s*(?:\[[^\]\n]{0,60}\]|\{[^}\n]{0,60}\})\s*\("),
+    (RUNS, 5, r"`[^`\n]{0,60}\$_(?:get|post|request|cookie)\b"),
+    (
+        RUNS,
+        4,
+        r"(?:array_map|array_filter|call_user_func(?:_array)?|usort|register_shutdown_function|create_function)\s*\(\s*@?\$_(?:get|post|request|cookie)",
+    ),
+    (RUNS, 4, r"(?:^|[^\w>:$])(?:include|require)(?:_once)?\s*\(?\s*@?\$_(?:get|post|request|cookie)\s*\["),
+    (
+        RUNS,
+        5,
+        r"preg_replace\s*\(\s*[\x22'](.)[^\x22'\n]*/[a-z]*e[a-z]*[\x22']\s*,[^;]{0,200}\$_(?:get|post|request|cookie)",
+    ),
+    (
+        DECODED,
+        4,
+        r"(?:^|[^\w>:$\\])(?:eval|assert|create_function)\s*\(\s*(?:@|\(|[\x22']\?>[\x22']\s*\.\s*)*(?:base64_decode|gzinflate|gzuncompress|gzdecode|str_rot13|hex2bin|strrev|convert_uudecode|openssl_decrypt|rawurldecode)\s*\(",
+    ),
+    (
+        CHAIN,
+        2,
+        r"(?:base64_decode|gzinflate|gzuncompress|gzdecode|str_rot13|hex2bin|strrev|rawurldecode)\s*\(\s*(?:base64_decode|gzinflate|gzuncompress|gzdecode|str_rot13|hex2bin|strrev|rawurldecode)\s*\(",
+    ),
+    (NAMES, 2, r"(?:\\x[0-9a-f]{2}){5,}|(?:chr\s*\(\s*\d+\s*\)\s*\.\s*){4,}|\$\{\s*[\x22']_[\x22'.\s]*[a-z]"),
+    (
+        NAMES,
+        2,
+        r"[\x22'](?:ass|as|ev|sys|sh|exe|bas|base6|pass)[\x22']\s*\.\s*[\x22'](?:ert|sert|al|tem|ell_exec|c|e64_decode|4_decode|thru)",
+    ),
+    (
+        GATE,
+        2,
+        r"(?:md5|sha1|hash)\s*\(\s*(?:[\x22']\w+[\x22']\s*,\s*)?\$_(?:get|post|request|cookie)\s*\[[^\]]*\]\s*\)\s*={2,3}",
+    ),
+    (
+        KNOWN,
+        3,
+        r"c99shell|\br57shell|\bb374k\b|\bp0wny|\balfa(?:team|shell)|\bweevely|\bbehinder\b|\bgodzilla\b|china\s?chopper|antsword|\bfilesman\b|\bwso\s?(?:shell|[0-9.]+)|\bindoxploit|mini shell",
+    ),
+    (
+        QUIET,
+        1,
+        r"@?(?:error_reporting\s*\(\s*0\s*\)|set_time_limit\s*\(\s*0\s*\)|ignore_user_abort\s*\(|ini_set\s*\(\s*[\x22']display_errors[\x22']\s*,\s*[\x22']?(?:0|off))",
+    ),
+    (
+        UPLOAD,
+        2,
+        r"(?:move_uploaded_file|copy)\s*\(\s*\$_files\s*\[[^;]{0,120},\s*(?:[\x22']\.?/?[\x22']\s*\.\s*)?\$_files\s*\[",
+    ),
+    (WRITES, 4, r"(?:file_put_contents|fopen)\s*\(\s*@?\$_(?:get|post|request|cookie)\s*\["),
+];
+
+const JSP: [Mark; 7] = [
+    (
+        RUNS,
+        5,
+        r"\.\s*exec\s*\([^;]{0,160}(?:request\s*\.\s*getparameter|request\s*\.\s*getheader)|getruntime\s*\(\s*\)(?s:.{0,2000})request\s*\.\s*getparameter|request\s*\.\s*getparameter(?s:.{0,2000})getruntime\s*\(\s*\)",
+    ),
+    (
+        RUNS,
+        4,
+        r"request\s*\.\s*get(?:parameter|header)(?s:.{0,2000})\bprocessbuilder\b|\bprocessbuilder\b(?s:.{0,2000})request\s*\.\s*get(?:parameter|header)",
+    ),
+    (
+        RUNS,
+        4,
+        r"scriptenginemanager(?s:.{0,2000})request\s*\.\s*getparameter|request\s*\.\s*getparameter(?s:.{0,2000})scriptenginemanager",
+    ),
+    (
+        LOADS,
+        5,
+        r"(?:base64|aes)(?s:.{0,4000})defineclass|defineclass(?s:.{0,4000})(?:base64|aes)|extends\s+classloader(?s:.{0,2000})defineclass",
+    ),
+    (KNOWN, 5, r"e45e329feb5d925b|\bbehinder\b|\bgodzilla\b|antsword|jspspy"),
+    (LOADS, 3, r"addfiltermap|standardcontext(?s:.{0,2000})filterdef"),
+    (WRITES, 3, r"new\s+(?:java\.io\.)?fileoutputstream\s*\([^;]{0,120}request\s*\.\s*getparameter"),
+];
+
+const CGI: [Mark; 8] = [
+    (
+        RUNS,
+        5,
+        r"\b(?:os\.(?:system|popen)|subprocess\.\w+|commands\.getoutput|exec|eval)\s*\([^\n]{0,160}(?:\bform(?:\.getvalue|\[)|fieldstorage|query_string|request\.(?:args|form|values|data|get)|params?\[)",
+    ),
+    (
+        RUNS,
+        5,
+        r"child_process[^\n]{0,120}\.(?:exec|spawn)\w*\s*\(\s*(?:req|request|query|url)\b|\bexec(?:sync)?\s*\(\s*(?:req|request)\.(?:query|body|params|url|headers)",
+    ),
+    (RUNS, 5, r"\beval\s*\(\s*(?:req|request)\.(?:query|body|params|headers|cookies)"),
+    (RUNS, 4, r"(?:cgi\.fieldstorage|query_string)(?s:.{0,2000})(?:os\.popen|os\.system|shell\s*=\s*true)"),
+    (
+        RUNS,
+        5,
+        r"(?:`|\bsystem\s*\(|\bexec\s*\(|\bopen\s*\([^\n]{0,40}\|\s*[\x22']?)[^\n]{0,120}(?:\bparam\s*\(|\$q->|\$cgi->|\$env\{.?query_string)",
+    ),
+    (RUNS, 4, r"(?:^|\n)[^#\n]{0,80}(?:\beval\s+|\bsh\s+-c\s+|\bbash\s+-c\s+|`|\$\()[^\n]{0,80}\$\{?query_string"),
+    (
+        INDIRECT,
+        4,
+        r"\$\{?query_string(?s:.{0,600})(?:\beval\s+[\x22']?\$|\bsh\s+-c\s+[\x22']?\$|\|\s*(?:/bin/)?(?:ba)?sh\b)",
+    ),
+    (KNOWN, 3, r"\bpty\.spawn\b|\bwebshell\b"),
+];
+
+/// A variable that gets input of a request.
+const ASSIGNED: &str = r"\$(\w{1,40})\s*=\s*@?(?:trim\s*\(|base64_decode\s*\(|urldecode\s*\(|stripslashes\s*\(|isset\s*\([^;]{0,60}\)\s*\?\s*|\(string\)\s*)*\$_(?:get|post|request|cookie)\s*\[";
+/// A function that runs code or commands over a variable.
+const SINK: &str = r"(?:^|[^\w>:$\\])(?:eval|assert|system|exec|shell_exec|passthru|popen|proc_open|pcntl_exec)\s*\(\s*@?(?:base64_decode\s*\(|gzinflate\s*\(|trim\s*\(|[\x22'][^\x22'\n]{0,40}[\x22']\s*\.\s*|[\x22'])*\s*\$(\w{1,40})";
+
+struct Patterns {
+    php: Set,
+    jsp: Set,
+    cgi: Set,
+    assigned: Regex,
+    sink: Regex,
+}
+
+type Set = Vec<(&'static str, u32, Regex)>;
+
+fn regex(pattern: &str) -> Option<Regex> {
+    let syntax = syntax::Config::new().utf8(false).unicode(false).case_insensitive(true);
+    Regex::builder().syntax(syntax).configure(Config::new().utf8_empty(false)).build(pattern).ok()
+}
+
+fn set(marks: &[Mark]) -> Option<Set> {
+    marks.iter().map(|(words, points, pattern)| Some((*words, *points, regex(pattern)?))).collect()
+}
+
+fn patterns() -> Option<&'static Patterns> {
+    static PATTERNS: OnceLock<Option<Patterns>> = OnceLock::new();
+    let make = || {
+        Some(Patterns {
+            php: set(&PHP)?,
+            jsp: set(&JSP)?,
+            cgi: set(&CGI)?,
+            assigned: regex(ASSIGNED)?,
+            sink: regex(SINK)?,
+        })
+    };
+    PATTERNS.get_or_init(make).as_ref()
+}
+
+/// Counts the marks of a script.
+pub(super) fn of(language: Language, text: &[u8]) -> Score {
+    let mut score = Score::default();
+    let Some(patterns) = patterns() else { return score };
+    let marks = match language {
+        Language::Php => &patterns.php,
+        Language::Jsp => &patterns.jsp,
+        Language::Cgi => &patterns.cgi,
+    };
+    for (words, points, regex) in marks {
+        if let Some(found) = regex.find(text) {
+            score.add(*points, words, Some(found.start()));
+        }
+    }
+    if language == Language::Php {
+        indirect(patterns, text, &mut score);
+        let is_long = |line: &[u8]| line.len() > 5000 && entropy(line.get(..4096).unwrap_or(line)) > 5.4;
+        if score.points > 0 && text.lines().any(is_long) {
+            score.add(1, LONG, None);
+        }
+    }
+    score
+}
+
+/// Input that reaches such a function through a variable.
+fn indirect(patterns: &Patterns, text: &[u8], score: &mut Score) {
+    let names = |regex: &Regex| -> Vec<(Vec<u8>, usize)> {
+        let all = regex.captures_iter(text).take(512);
+        all.filter_map(|found| found.get_group(1))
+            .filter_map(|group| Some((text.get(group.range())?.to_vec(), group.start)))
+            .collect()
+    };
+    let inputs: std::collections::HashMap<Vec<u8>, usize> = names(&patterns.assigned).into_iter().rev().collect();
+    if inputs.is_empty() {
+        return;
+    }
+    let reaches = names(&patterns.sink).into_iter().find(|(name, at)| inputs.get(name).is_some_and(|from| from < at));
+    if let Some((_, at)) = reaches {
+        score.add(4, INDIRECT, Some(at));
+    }
+}
+
+/// Bits a byte.
+#[allow(clippy::as_conversions, clippy::cast_precision_loss, reason = "counts of a few thousand bytes are exact")]
+fn entropy(bytes: &[u8]) -> f64 {
+    let mut counts = [0_u32; 256];
+    for &byte in bytes {
+        if let Some(count) = counts.get_mut(usize::from(byte)) {
+            *count = count.saturating_add(1);
+        }
+    }
+    let total = bytes.len().max(1) as f64;
+    counts
+        .iter()
+        .filter(|count| **count > 0)
+        .map(|count| f64::from(*count) / total)
+        .map(|part| -part * part.log2())
+        .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn points(language: Language, text: &str) -> u32 {
+        of(language, text.as_bytes()).points
+    }
+
+    #[test]
+    fn patterns_are_valid() {
+        assert!(patterns().is_some());
+    }
+
+    #[test]
+    fn web_shells_of_php_are_known() {
+        for text in [
+            "<?php system($_GET['c']); ?>",
+            "<?php @eval($_POST['x']);",
+            "<?php echo shell_exec($_REQUEST[\"cmd\"].' 2>&1'); ?>",
+            "<?php $_GET['a']($_POST['b']);",
+            "<?php echo `$_GET[0]`;",
+            "<?php eval(gzinflate(base64_decode('abc')));",
+            "<?php @eval(base64_decode($_POST['z0']));",
+            "<?php assert(\"$_POST[x]\");",
+            "<?php error_reporting(0); $c = $_GET['c']; passthru($c);",
+            "<?php if (md5($_POST['p']) == 'x') { $a = $_POST['a']; eval($a); }",
+            "<?php preg_replace('/.*/e', $_POST['x'], '');",
+        ] {
+            assert!(points(Language::Php, text) >= 5, "{text}: {}", points(Language::Php, text));
+        }
+    }
+
+    #[test]
+    fn ordinary_php_is_not() {
+        for text in [
+            "<?php $id = intval($_GET['id']); $pdo->exec('DELETE FROM x WHERE id=' . $id);",
+            "<?php curl_exec($ch); echo htmlspecialchars($_GET['q']);",
+            "<?php exec('convert ' . escapeshellarg($_FILES['f']['tmp_name']), $out);",
+            "<?php include __DIR__ . '/header.php'; $x = base64_decode($data);",
+            "<?php if (isset($_GET['x'])) { system('ls'); }",
+            "<?php $name = $_POST['name']; echo $name; exec($command);",
+            "<?php function evaluate($x) { return $this->eval($_POST['a']); }",
+            "<?php error_reporting(0); set_time_limit(0); echo 1;",
+            "<?php require_once($_SERVER['DOCUMENT_ROOT'] . '/x.php');",
+        ] {
+            assert!(points(Language::Php, text) < 3, "{text}: {:?}", of(Language::Php, text.as_bytes()));
+        }
+    }
+
+    #[test]
+    fn pages_of_java_and_scripts_of_cgi() {
+        let jsp = "<% Process p = Runtime.getRuntime().exec(request.getParameter(\"cmd\")); %>";
+        assert!(points(Language::Jsp, jsp) >= 5);
+        assert!(points(Language::Jsp, "<%= request.getParameter(\"name\") %>") < 3);
+        let loader =
+            "<%! class U extends ClassLoader { Class g(byte[] b) { return super.defineClass(b, 0, b.length); } } %>";
+        assert!(points(Language::Jsp, loader) >= 5);
+        assert!(points(Language::Cgi, "print(os.popen(form.getvalue('c')).read())") >= 5);
+        assert!(points(Language::Cgi, "app.get('/', (req, res) => eval(req.query.x))") >= 5);
+        assert!(points(Language::Cgi, "import cgi\nform = cgi.FieldStorage()\nprint(form.getvalue('x'))") < 3);
+        assert!(points(Language::Cgi, "#!/bin/sh\necho hello $REQUEST_METHOD") < 3);
+    }
+
+    #[test]
+    fn random_text_has_a_high_entropy() {
+        assert!(entropy(b"aaaaaaaa") < 0.1);
+        let all: Vec<u8> = (0..=255).collect();
+        assert!((entropy(&all) - 8.0).abs() < 1e-9);
+    }
+}
