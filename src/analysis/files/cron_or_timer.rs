@@ -140,12 +140,12 @@ fn command(line: &[u8], has_user: bool) -> Option<&[u8]> {
     let first = *line.first()?;
     let columns = match first {
         b'#' => return None,
-        b'@' => 1,
+        b'@' => 1_usize,
         b'*' | b'0'..=b'9' | b'-' => 5,
         // Names of days and months do not begin a line; what is left are variables.
         _ => return line.split_once_str("=").filter(|(key, _)| key.trim_ascii() != b"PATH").map(|_| line),
     };
-    let columns = if has_user { columns + 1 } else { columns };
+    let columns = usize::from(has_user).saturating_add(columns);
     let mut rest = line;
     for _ in 0..columns {
         let end = rest.iter().position(u8::is_ascii_whitespace)?;

@@ -1,6 +1,5 @@
 //! FS-018: files that were deleted while in use.
 
-
 use super::super::card::rule;
 use super::super::facts::{ChangedFile, Kind, Place, base};
 use super::super::vocabulary::is_world_writable;

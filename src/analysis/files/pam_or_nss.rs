@@ -115,8 +115,8 @@ fn pam(line: &[u8]) -> Option<&'static str> {
             return Some("runs a program of a place that everyone may write to at each login");
         }
     }
-    let odd = |word: &&[u8]| word.ends_with(b".so") && word.starts_with(b"/") && commands::danger(word).is_some();
-    words.iter().any(|word| odd(word)).then_some("loads a module of a place that everyone may write to")
+    let is_odd = |word: &&[u8]| word.ends_with(b".so") && word.starts_with(b"/") && commands::danger(word).is_some();
+    words.iter().any(is_odd).then_some("loads a module of a place that everyone may write to")
 }
 
 /// The changed module of NSS that a line asks.

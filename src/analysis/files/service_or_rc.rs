@@ -11,7 +11,7 @@ use super::common::{about, changed, is_below, is_late, judge, line, quoted, scri
 
 rule! {
     /// New or changed units of systemd, scripts of init, `rc.local`, `inittab`, and services of supervisord, s6, runit and
-    /// OpenRC. The line that runs something is shown. A line that fetches and runs, or that runs from a place which everyone
+    /// `OpenRC`. The line that runs something is shown. A line that fetches and runs, or that runs from a place which everyone
     /// may write to, is high. What a package brought is not a finding. What an entry point wrote for the supervisor that the
     /// container runs is low.
     "FS-005", service_or_rc, version 1, Files, Stable, Medium,

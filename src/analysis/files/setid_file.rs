@@ -103,7 +103,7 @@ fn capabilities(file: &ChangedFile) -> Option<(Severity, String)> {
         "CAP_NET_ADMIN",
     ];
     let (_, value) = file.xattrs.iter().find(|(name, _)| name == "security.capability")?;
-    let Some(read) = FileCapabilities::of(value) else {
+    let Some(read) = FileCapabilities::parse(value) else {
         return Some((Severity::Medium, value.as_bstr().escape_ascii().to_string()));
     };
     let names = capability::names(read.permitted | read.inheritable);
