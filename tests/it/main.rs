@@ -46,6 +46,7 @@ mod readme;
 mod recovered;
 mod remains;
 mod row_schema;
+mod scan;
 mod schema;
 mod schema_forms;
 mod screens;

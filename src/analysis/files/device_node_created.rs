@@ -7,8 +7,9 @@ use super::super::{Facts, Report, Severity};
 use super::common::{about, everywhere, when};
 
 rule! {
-    /// Nodes of block devices, and of devices that lead to memory or ports of the host, among the changes and in file systems in memory. Nodes
-    /// such as `null`, `zero`, `random` and terminals, which services have in the folders that they are locked into, do not count.
+    /// Nodes of block devices, and of devices that lead to memory or ports of the host, among the changes and in file
+    /// systems in memory. Nodes such as `null`, `zero`, `random` and terminals, which services have in the folders that
+    /// they are locked into, do not count.
     "FS-025", device_node_created, version 1, Files, Incubating, High,
     title: "A node of a device of the host was made",
     why: "A node of a disk of the host is a way to read and change its files, if the container may open it.",

@@ -12,8 +12,9 @@ use super::super::{Facts, Report};
 use super::common::{about, changed, line, quoted, text, when};
 
 rule! {
-    /// Lines of `/etc/hosts` among the changes that give the names of security products, of updates, of code hosts or of registries to the
-    /// machine itself or to no one. Other lines do not count. Most engines mount this file, so it is seldom among the changes.
+    /// Lines of `/etc/hosts` among the changes that give the names of security products, of updates, of code hosts or
+    /// of registries to the machine itself or to no one. Other lines do not count. Most engines mount this file, so it
+    /// is seldom among the changes.
     "FS-023", hosts_or_resolver_changed, version 1, Files, Incubating, Medium,
     title: "Names of security or update services lead nowhere",
     why: "Malware cuts off updates, scanners and rivals this way.",

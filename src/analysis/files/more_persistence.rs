@@ -10,10 +10,11 @@ use super::super::{Facts, Report, Severity};
 use super::common::{about, everywhere, is_below, is_home, judge, line, quoted, script, text, when};
 
 rule! {
-    /// Files that start something, besides cron, services and shells: greetings at login, rules of udev, hooks of git, apt, dnf and NetworkManager,
-    /// generators of systemd, programs that start with a desktop, rules of polkit and doas, `sshrc`, settings of modules of the kernel, and
-    /// `.htaccess` and `.user.ini` of web servers. A line that fetches and runs, or that runs from a place which everyone may
-    /// write to, is high. A line that runs a program among the changes is medium. Others, and files of packages, do not count.
+    /// Files that start something, besides cron, services and shells: greetings at login, rules of udev, hooks of git,
+    /// apt, dnf and `NetworkManager`, generators of systemd, programs that start with a desktop, rules of polkit and
+    /// doas, `sshrc`, settings of modules of the kernel, and `.htaccess` and `.user.ini` of web servers. A line that
+    /// fetches and runs, or that runs from a place which everyone may write to, is high. A line that runs a program
+    /// among the changes is medium. Others, and files of packages, do not count.
     "FS-028", more_persistence, version 1, Files, Incubating, Medium,
     title: "A file that starts something at an event was added",
     why: "These places are read at a login, an update, a commit or a request, and are seldom looked at.",

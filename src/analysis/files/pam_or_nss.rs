@@ -10,9 +10,9 @@ use super::super::{Facts, Report, Severity};
 use super::common::{about, changed, is_below, is_older, line, quoted, runs_changed, text, when, with_users};
 
 rule! {
-    /// Modules of PAM and NSS that no package lists, rules of `/etc/pam.d` that let everyone in or run a program, and an
-    /// `/etc/nsswitch.conf` that asks a module which is itself among the changes. Other changes to these settings are
-    /// ordinary, such as those of images that serve logins.
+    /// Modules of PAM and NSS that no package lists, rules of `/etc/pam.d` that let everyone in or run a program, and
+    /// an `/etc/nsswitch.conf` that asks a module which is itself among the changes. Other changes to these settings
+    /// are ordinary, such as those of images that serve logins.
     "FS-007", pam_or_nss, version 1, Files, Stable, High,
     title: "How users are checked was changed",
     why: "A module of PAM sees every password, and may let an intruder in with one of his own.",

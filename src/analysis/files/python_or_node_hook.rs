@@ -15,10 +15,11 @@ use super::common::{about, changed, has_part, line, quoted, text, when};
 use crate::int::u64_of;
 
 rule! {
-    /// Code that an interpreter runs before any script: `sitecustomize.py` and `usercustomize.py`, lines of `.pth` files that begin with
-    /// `import`, and variables such as `NODE_OPTIONS`, `PYTHONSTARTUP`, `PERL5OPT`, `RUBYOPT`, `JAVA_TOOL_OPTIONS` and `GIT_SSH_COMMAND` that
-    /// name a file among the changes, or in a place that everyone may write to. Lines that use the network, start programs or
-    /// hide their text are high. What installers of Python packages write into `.pth` files does not count.
+    /// Code that an interpreter runs before any script: `sitecustomize.py` and `usercustomize.py`, lines of `.pth`
+    /// files that begin with `import`, and variables such as `NODE_OPTIONS`, `PYTHONSTARTUP`, `PERL5OPT`, `RUBYOPT`,
+    /// `JAVA_TOOL_OPTIONS` and `GIT_SSH_COMMAND` that name a file among the changes, or in a place that everyone may
+    /// write to. Lines that use the network, start programs or hide their text are high. What installers of Python
+    /// packages write into `.pth` files does not count.
     "FS-021", python_or_node_hook, version 1, Files, Incubating, Medium,
     title: "An interpreter runs code before any script",
     why: "Such code runs in each process of the interpreter, with the rights and secrets of the service.",

@@ -12,9 +12,9 @@ use super::common::{everywhere, extension, next, row};
 use crate::int::u64_of;
 
 rule! {
-    /// Many files with one new extension behind their own (`orders.db.locked`), whose contents are random, together with a note that
-    /// says how to get them back, or with the originals deleted. All three are critical, two are high. Extensions of packed
-    /// files do not count.
+    /// Many files with one new extension behind their own (`orders.db.locked`), whose contents are random, together
+    /// with a note that says how to get them back, or with the originals deleted. All three are critical, two are high.
+    /// Extensions of packed files do not count.
     "FS-027", ransom_signs, version 1, Files, Incubating, Critical,
     title: "Many files were encrypted",
     why: "Files are being held for ransom. The key may still be in memory.",

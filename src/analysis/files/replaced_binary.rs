@@ -11,9 +11,9 @@ use super::common::{about, bytes, described, everywhere, is_older, is_system, wh
 
 rule! {
     /// A program that people and scripts trust (`ls`, `ps`, `ss`, `sshd`, `sudo`, `login`, a shell, the C library, the
-    /// library of PAM, …) that was added or changed in a folder of the system without a package that lists it, and a file with
-    /// the name of such a program in a folder that `PATH` has before those of the system. A link to a place that everyone
-    /// may write to counts too. Links that alternatives and busybox make do not.
+    /// library of PAM, …) that was added or changed in a folder of the system without a package that lists it, and a
+    /// file with the name of such a program in a folder that `PATH` has before those of the system. A link to a place
+    /// that everyone may write to counts too. Links that alternatives and busybox make do not.
     "FS-009", replaced_binary, version 1, Files, Stable, High,
     title: "A program of the system was replaced, or another stands before it",
     why: "A replaced program hides processes and files from whoever looks, or takes the passwords that are typed into it.",

@@ -10,9 +10,10 @@ use super::super::{Confidence, Facts, Finding, Link, Report, Subject};
 use super::common::{everywhere, hidden_part, next, row};
 
 rule! {
-    /// The same program under different names: files whose contents are equal, one of which is in a place that everyone may write to, in a hidden
-    /// place, deleted, or a memfd. The bytes of programs of the image are not in archives, so a copy of one of those
-    /// is seen only if the original is among the changes too. Equal libraries beside each other do not count.
+    /// The same program under different names: files whose contents are equal, one of which is in a place that everyone
+    /// may write to, in a hidden place, deleted, or a memfd. The bytes of programs of the image are not in archives, so
+    /// a copy of one of those is seen only if the original is among the changes too. Equal libraries beside each other
+    /// do not count.
     "FS-029", same_build_elsewhere, version 1, Files, Incubating, Low,
     title: "One program has several names",
     why: "Copies under other names are spares, or a way to look like something else. They belong to one story.",

@@ -8,9 +8,10 @@ use super::super::{Confidence, Facts, Report, Severity};
 use super::common::{about, changed, hidden_part, when};
 
 rule! {
-    /// Programs and scripts in places that everyone may write to, or in hidden places, whose time is older than the container,
-    /// and files whose time is after the checkpoint. Copies and unpacked archives keep times, so this is weak by itself; it
-    /// supports other findings about the same file. The time of the last change of the inode is not in archives.
+    /// Programs and scripts in places that everyone may write to, or in hidden places, whose time is older than the
+    /// container, and files whose time is after the checkpoint. Copies and unpacked archives keep times, so this is
+    /// weak by itself; it supports other findings about the same file. The time of the last change of the inode is not
+    /// in archives.
     "FS-016", timestomp, version 1, Files, Incubating, Low,
     title: "A file has a time that cannot be right",
     why: "Intruders set the times of their tools back, so that they do not stand out among files of the image.",
@@ -37,8 +38,8 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             late = Some(late.map_or((file, 1), |(first, count)| (first, count.saturating_add(1))));
         }
         let is_odd = is_world_writable(&file.path) || hidden_part(&file.path).is_some();
-        let is_old = facts.minutes_after_start(time).is_some_and(|minutes| minutes < -24 * 60);
-        if kind.is_code() && is_odd && is_old && file.place == Place::Rootfs {
+        let predates = facts.minutes_after_start(time).is_some_and(|minutes| minutes < -24 * 60);
+        if kind.is_code() && is_odd && predates && file.place == Place::Rootfs {
             report.add(about(facts, &RULE, file).confidence(Confidence::Low).sentence(format!(
                 "{} is a program or script that says it is from {time}, before the container was started.",
                 shown(&file.path)

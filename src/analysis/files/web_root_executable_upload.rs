@@ -9,8 +9,8 @@ use super::common::{about, described, everywhere, extension, has_part, is_upload
 
 rule! {
     /// Scripts in folders for uploads and pictures of a web site, and names with two extensions of which one is a
-    /// script's, such as `photo.php.jpg`. A folder for uploads has no scripts of its own, except the empty `index.php` that
-    /// keeps visitors from listing it. Caches of templates, and folders with a package of their own, do not count.
+    /// script's, such as `photo.php.jpg`. A folder for uploads has no scripts of its own, except the empty `index.php`
+    /// that keeps visitors from listing it. Caches of templates, and folders with a package of their own, do not count.
     "FS-012", web_root_executable_upload, version 1, Files, Incubating, Medium,
     title: "A script lies in a folder for uploads",
     why: "A form that takes any file is the usual way for a web shell to come in.",
