@@ -5,7 +5,6 @@ use std::ops::ControlFlow;
 
 use cryoscope::formats::{Columns, Format, RowWriter, Style};
 use cryoscope::memory::Keep;
-use cryoscope::tables;
 
 use super::look::look;
 use super::parts::{decode, parts, read, with};
@@ -47,7 +46,7 @@ pub fn run(data: &[u8]) {
         for format in [Format::TABLE, Format::JSON, Format::NDJSON, Format::CSV] {
             let style = Style { format, columns: Columns::All, name_tables: true, lead: Vec::new(), width: Some(80) };
             let mut writer = RowWriter::new(sink(), style);
-            for source in tables::ALL {
+            for source in cryoscope::catalog::all() {
                 writer.begin(source.table).expect("nothing fails to write to nowhere");
                 source.each(&checkpoint, &mut |row| {
                     writer.row(row).expect("nothing fails to write to nowhere");

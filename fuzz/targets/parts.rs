@@ -164,7 +164,7 @@ pub(super) fn read_tables(archive: &[u8], keep: Keep, names: &[&str]) -> Vec<Che
     let checkpoints = options().keep(keep).open_reader(Cursor::new(archive)).unwrap_or_default();
     for checkpoint in &checkpoints {
         for name in names {
-            rows(checkpoint, std::slice::from_ref(TableSource::find(name).expect("a table")));
+            rows(checkpoint, std::slice::from_ref(cryoscope::catalog::find(name).expect("a table")));
         }
         std::hint::black_box(checkpoint.warnings());
     }

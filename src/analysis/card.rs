@@ -35,6 +35,11 @@ impl Severity {
         }
     }
 
+    /// The one with a name.
+    pub fn find(name: &str) -> Option<Self> {
+        Severity::ALL.into_iter().find(|severity| severity.as_str() == name)
+    }
+
     /// The next worse one.
     #[must_use]
     pub fn raised(self) -> Severity {

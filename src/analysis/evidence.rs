@@ -167,6 +167,11 @@ impl Evidence {
         }
     }
 
+    /// The value of a column that the rule used.
+    pub fn column(&self, name: &str) -> Option<&Fact> {
+        self.columns.iter().find(|(column, _)| *column == name).map(|(_, value)| value)
+    }
+
     /// Adds a column that the rule used. Unknown values are left out.
     #[must_use]
     pub fn with(mut self, column: &'static str, value: Option<impl Into<Fact>>) -> Self {

@@ -213,6 +213,61 @@ pub fn is_terminal_server(name: &BStr) -> bool {
         || name.starts_with(b"containerd-shim")
 }
 
+/// A socket through which a program outside of the container takes orders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ControlSocket {
+    /// Whose it is, for a sentence.
+    pub owner: &'static str,
+    /// Whether it is that of a container engine: whoever writes to it controls the host.
+    pub is_engine: bool,
+}
+
+/// The socket at a path, if it is one of a container engine, of systemd or of D-Bus.
+pub fn control_socket(path: &[u8]) -> Option<ControlSocket> {
+    const SOCKETS: [(&str, &str, bool); 14] = [
+        ("/docker.sock", "Docker", true),
+        ("/containerd.sock", "containerd", true),
+        ("/crio.sock", "CRI-O", true),
+        ("/podman.sock", "Podman", true),
+        ("/dockershim.sock", "the kubelet's Docker", true),
+        ("/cri-dockerd.sock", "the kubelet's Docker", true),
+        ("/buildkitd.sock", "BuildKit", true),
+        ("/kubelet.sock", "the kubelet", true),
+        ("/rkt.sock", "rkt", true),
+        ("/lxd/unix.socket", "LXD", true),
+        ("/incus/unix.socket", "Incus", true),
+        ("/systemd/private", "systemd", false),
+        ("/dbus/system_bus_socket", "the system bus", false),
+        ("/libvirt-sock", "libvirt", true),
+    ];
+    let found = SOCKETS.iter().find(|(end, ..)| path.ends_with(end.as_bytes()))?;
+    let (_, owner, is_engine) = *found;
+    Some(ControlSocket { owner, is_engine })
+}
+
+/// The service at an address that gives a cloud machine its credentials, in words. `None` for other addresses.
+pub fn metadata_service(address: IpAddr) -> Option<&'static str> {
+    let address = match address {
+        IpAddr::V6(v6) => v6.to_ipv4_mapped().map_or(address, IpAddr::V4),
+        IpAddr::V4(_) => address,
+    };
+    match address {
+        IpAddr::V4(v4) => match v4.octets() {
+            [169, 254, 169, 254] => Some("the metadata service of the cloud"),
+            [169, 254, 170, 2] => Some("the credentials service of Amazon ECS"),
+            [169, 254, 170, 23] => Some("the credentials service of Amazon EKS"),
+            [100, 100, 100, 200] => Some("the metadata service of Alibaba Cloud"),
+            [192, 0, 0, 192] => Some("the metadata service of Oracle Cloud"),
+            _ => None,
+        },
+        IpAddr::V6(v6) => match v6.segments() {
+            [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254] => Some("the metadata service of the cloud"),
+            [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23] => Some("the credentials service of Amazon EKS"),
+            _ => None,
+        },
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -273,5 +328,16 @@ mod tests {
     #[test]
     fn numbers_do_not_count() {
         assert_eq!(without_numbers(b"--port=8080 x1y22"), "--port=# x#y#");
+    }
+
+    #[test]
+    fn sockets_of_engines_and_services_of_clouds_are_known() {
+        assert!(control_socket(b"/var/run/docker.sock").unwrap().is_engine);
+        assert!(!control_socket(b"/run/dbus/system_bus_socket").unwrap().is_engine);
+        assert_eq!(control_socket(b"/run/mydocker.sock"), None);
+        for text in ["169.254.169.254", "::ffff:169.254.169.254", "fd00:ec2::254", "169.254.170.2"] {
+            assert!(metadata_service(text.parse().unwrap()).is_some(), "{text}");
+        }
+        assert_eq!(metadata_service("169.254.1.1".parse().unwrap()), None);
     }
 }

@@ -2,6 +2,7 @@
 //! field are placed under `cryoscope` and the name of the table. See `docs/siem.md`.
 
 mod fields;
+mod finding;
 mod process;
 
 use std::io;
@@ -11,6 +12,7 @@ use serde_json::{Map, Value as Json};
 
 use super::document::{self, Direction, Document, End, Flow, PathText, is_empty, needs_more, plain, plain_in};
 use super::encoder::Encoded;
+use super::finding::Found;
 use super::format::{Encode, Kind, Line};
 use super::origin::{CLUSTER_FIELD, HOST_FIELDS};
 use super::{Columns, Origin};
@@ -104,6 +106,12 @@ pub(super) fn document(row: &dyn Row, columns: &Columns, origin: &Origin, id: &s
     }
     if let Some(pid) = pid {
         ecs.own_process(pid, event.existence);
+    }
+    if let Some(found) = Found::of(row) {
+        if let Some(pid) = pid {
+            ecs.whole_process(pid);
+        }
+        ecs.finding(&found);
     }
     if let Some(flow) = flow {
         ecs.flow(&flow);

@@ -8,6 +8,7 @@ pub mod decode;
 mod document;
 mod ecs;
 mod encoder;
+mod finding;
 mod format;
 mod grid;
 mod hec;

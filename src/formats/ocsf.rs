@@ -1,10 +1,11 @@
 //! Rows as events of the Open Cybersecurity Schema Framework, release 1.8.0: the container as Device Inventory Info
-//! (5001), the state at the dump as Live Evidence Info (5040) or as the older query classes (release 1.4.0), rows
-//! without evidence as Base Event (0), warnings as Application Error (6008). Values without a place in the schema are
+//! (5001), the state at the dump as Live Evidence Info (5040) or as the older query classes (release 1.4.0), findings as
+//! Detection Finding (2004), rows without evidence as Base Event (0), warnings as Application Error (6008). Values without a place in the schema are
 //! in `unmapped`, under the name of the column. See `docs/siem.md`.
 
 mod class;
 mod evidence;
+mod finding;
 
 use std::io;
 
@@ -15,6 +16,7 @@ use self::class::Class;
 use self::evidence::{BESIDE, field, object_of};
 use super::document::{self, Document, Flow, needs_more, plain};
 use super::encoder::Encoded;
+use super::finding::Found;
 use super::format::{Encode, Kind, Line};
 use super::{Columns, Origin};
 use crate::abi::ip;
@@ -56,7 +58,11 @@ pub(super) fn event(row: &dyn Row, columns: &Columns, origin: &Origin, id: &str)
     let class = Class::of(row, origin);
     let (activity, activity_name) = class.activity;
     let (category, category_name) = class.category;
-    let (severity, severity_name) = severity(row);
+    let found = Found::of(row);
+    let (severity, severity_name) = match &found {
+        Some(found) => finding::severity(found.severity),
+        None => severity(row),
+    };
     let mut event = Document::default();
     event.set("class_uid", class.uid);
     event.set("class_name", class.name);
@@ -89,6 +95,9 @@ pub(super) fn event(row: &dyn Row, columns: &Columns, origin: &Origin, id: &str)
             let at = if class.has_process() { "process" } else { "actor.process" };
             evidence::known_process(&mut event, at, pid, origin);
         }
+    }
+    if let Some(found) = &found {
+        finding::fill(&mut event, row, found, columns, origin);
     }
     let unmapped = unmapped(row, columns, origin, class);
     let observables = observables(row, &event, &unmapped, origin);
@@ -189,6 +198,15 @@ fn observables(row: &dyn Row, event: &Document, unmapped: &Map<String, Json>, or
             if let Some(number) = end.port {
                 add(column(port), (11, "Port"), number.to_string());
             }
+        }
+    }
+    if row.table().event.subject == Subject::Finding
+        && let Some((ip, port)) = finding::end(row, origin)
+    {
+        let name = |column: &str| unmapped.contains_key(column).then(|| format!("unmapped.{column}"));
+        add(name("remote_address"), (2, "IP Address"), ip);
+        if let Some(port) = port {
+            add(name("remote_port"), (11, "Port"), port.to_string());
         }
     }
     for file in ["query_evidence.file", "file"] {

@@ -28,6 +28,14 @@ pub enum Region {
     FileData,
     /// The heap of processes that are named like a shell.
     ShellHeap,
+    /// Memory without a file that adjoins executable memory without a file, at most 1 MiB of each mapping: the other
+    /// segments of an image that was loaded by hand.
+    BesideCode,
+    /// Stored pages of private file mappings that can neither be written to nor executed: what the dynamic loader
+    /// changed and then protected.
+    Protected,
+    /// The code that the kernel maps into each process.
+    Vdso,
 }
 
 /// Bytes of a stack that are read, from the stack pointer on.
@@ -52,8 +60,16 @@ pub(crate) struct Task<'t> {
 
 impl Region {
     /// All regions.
-    pub const ALL: [Region; 5] =
-        [Region::Executable, Region::FirstPages, Region::Stacks, Region::FileData, Region::ShellHeap];
+    pub const ALL: [Region; 8] = [
+        Region::Executable,
+        Region::FirstPages,
+        Region::Stacks,
+        Region::FileData,
+        Region::ShellHeap,
+        Region::BesideCode,
+        Region::Protected,
+        Region::Vdso,
+    ];
 
     /// The addresses of the region in a task.
     pub(crate) fn ranges(self, task: &Task<'_>) -> Vec<Range<u64>> {
@@ -75,8 +91,48 @@ impl Region {
                 let heap = task.heap.start..task.heap.end.min(task.heap.start.saturating_add(MOST));
                 Some(heap).filter(|heap| is_shell && !heap.is_empty()).into_iter().collect()
             }
+            Region::BesideCode => beside_code(task.vmas),
+            Region::Protected => own
+                .filter(|vma| vma.prot & (WRITE | EXEC) == 0 && vma.status.contains(Status::FILE_PRIVATE))
+                .map(whole)
+                .collect(),
+            Region::Vdso => task.vmas.iter().filter(|vma| vma.status.contains(Status::VDSO)).map(whole).collect(),
         }
     }
+}
+
+/// Anonymous mappings that touch executable anonymous memory, directly or by others that do.
+fn beside_code(vmas: &[Vma]) -> Vec<Range<u64>> {
+    /// Most mappings in a row.
+    const REACH: usize = 4;
+    const LONGEST: u64 = 1 << 20;
+    let is_own = |vma: &Vma| vma.is_anonymous() && !vma.status.intersects(Status::VDSO | Status::VVAR);
+    let is_code = |vma: &Vma| is_own(vma) && vma.prot & EXEC != 0;
+    let mut found = Vec::new();
+    for (place, vma) in vmas.iter().enumerate().filter(|(_, vma)| is_own(vma) && vma.prot & EXEC == 0) {
+        let after = vmas.get(place.saturating_add(1)..).unwrap_or_default().iter().take(REACH);
+        let before = vmas.get(..place).unwrap_or_default().iter().rev().take(REACH);
+        let mut end = vma.end.0;
+        let reaches_after = after
+            .take_while(|next| {
+                let touches = is_own(next) && next.start.0 == end;
+                end = next.end.0;
+                touches
+            })
+            .any(is_code);
+        let mut start = vma.start.0;
+        let reaches_before = before
+            .take_while(|last| {
+                let touches = is_own(last) && last.end.0 == start;
+                start = last.start.0;
+                touches
+            })
+            .any(is_code);
+        if reaches_after || reaches_before {
+            found.push(vma.start.0..vma.end.0.min(vma.start.0.saturating_add(LONGEST)));
+        }
+    }
+    found
 }
 
 /// The used ends of the stacks whose pointers lie in a mapping.

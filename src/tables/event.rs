@@ -5,7 +5,8 @@
 /// Mapping of a table's rows for a SIEM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// ECS `event.kind`: `state`, `event`, or `pipeline_error` for problems with the archive itself.
+    /// ECS `event.kind`: `state`, `event`, `pipeline_error` for problems with the archive itself, or `alert` for
+    /// findings.
     pub kind: &'static str,
     /// ECS `event.category`. If empty: `process` for rows with a pid, `host` for others.
     pub categories: &'static [&'static str],
@@ -60,6 +61,8 @@ pub enum Subject {
     Record,
     /// A problem with the archive.
     Fault,
+    /// A judgement about something in the checkpoint.
+    Finding,
 }
 
 impl Event {
@@ -90,6 +93,16 @@ impl Event {
     pub const fn error(action: &'static str) -> Self {
         // Of the available categories, this is the one about the examined system as a whole.
         Event { kind: "pipeline_error", categories: &["host"], action, subject: Subject::Fault, ..Event::PLAIN }
+    }
+
+    /// Rows that are findings. Those that are too mild for an alert are events.
+    pub const fn finding() -> Self {
+        Event {
+            kind: "alert",
+            subject: Subject::Finding,
+            prefix: "finding",
+            ..Event::state(&["intrusion_detection"], "rule_name")
+        }
     }
 
     /// Sets the subject of rows.

@@ -79,6 +79,7 @@ mod seccomp_filters;
 mod seccomp_instructions;
 mod seccomp_rules;
 mod serialize;
+mod shell_history;
 mod signal_actions;
 mod signals;
 mod socket_filters;
@@ -180,6 +181,7 @@ tables! {
     many tcp_connections::TcpConnection;
     many tcp_queues::TcpQueue;
     many tty_queues::TtyQueue;
+    many shell_history::ShellHistory, Evidence;
     many ipc::IpcObject;
     many ipc_messages::IpcMessage;
     many bpf_maps::BpfMapRow;

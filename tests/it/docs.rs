@@ -88,7 +88,7 @@ fn where_columns_go_is_documented() {
 fn the_schema_of_rows_is_documented() {
     // `row_schema` compares this with the previous one.
     let tables = catalog::all().map(|source| source.table).chain(tables::ASKED.iter().copied());
-    compare("docs/schema.json", &format!("{}\n", cryoscope::formats::pretty(&cryoscope::catalog::schema(tables))));
+    compare("docs/schema.json", &format!("{}\n", cryoscope::formats::pretty(&catalog::schema(tables))));
 }
 
 fn flat(text: &str) -> String {

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use cryoscope::Checkpoint;
 use cryoscope::catalog;
 use cryoscope::formats::{Columns, Format, RowWriter, Style};
-use cryoscope::tables::TableSource;
 use proptest::prelude::ProptestConfig;
 use proptest::test_runner::FileFailurePersistence;
 use serde_json::Value;

@@ -5,7 +5,6 @@ use std::path::Path;
 use std::process::Command;
 
 use cryoscope::Options;
-use cryoscope::catalog;
 use cryoscope::memory::Keep;
 use serde_json::{Value, json};
 

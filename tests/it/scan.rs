@@ -1,3 +1,4 @@
-//! Rules on real archives: what they must find, and where they must be silent.
+//! What rules find in real archives, and where they are silent.
 
 mod files;
+mod process;

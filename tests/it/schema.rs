@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use cryoscope::Checkpoint;
 use cryoscope::catalog;
 use cryoscope::images::{Kind, proto};
-use cryoscope::{Checkpoint, tables};
 use prost::{Message, Name};
 use prost_reflect::{DynamicMessage, ReflectMessage, Value as Reflected};
 use serde_json::Value;

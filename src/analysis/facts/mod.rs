@@ -3,10 +3,13 @@
 
 mod container;
 mod files;
+mod invocation;
 mod kinds;
 mod network;
+mod origin;
 mod packages;
 mod process;
+mod stdio;
 mod uses;
 
 use std::cell::OnceCell;
@@ -16,10 +19,13 @@ use bstr::{BStr, ByteSlice};
 
 pub use self::container::SpecFacts;
 pub use self::files::{ChangedFile, FileFacts, Place};
+pub use self::invocation::Invocation;
 pub use self::kinds::{Kind, Kinds};
 pub use self::network::SocketFacts;
+pub use self::origin::is_starter;
 pub use self::packages::{Manager, PackageFacts};
 pub use self::process::{ProcessFacts, Program};
+pub use self::stdio::{Behind, Channel, Direction, Relay, StdioFacts, destination, is_connection, path_of, remote};
 pub use self::uses::Uses;
 use super::plan::Hits;
 use crate::Checkpoint;
@@ -38,6 +44,7 @@ pub struct Facts<'c> {
     spec: OnceCell<SpecFacts>,
     members: OnceCell<HashMap<&'c BStr, u64>>,
     hits: OnceCell<Hits>,
+    stdio: OnceCell<StdioFacts>,
     kinds: OnceCell<Kinds>,
     packages: OnceCell<PackageFacts>,
     uses: OnceCell<Uses>,
@@ -62,6 +69,7 @@ impl<'c> Facts<'c> {
             spec: OnceCell::new(),
             members: OnceCell::new(),
             hits: OnceCell::new(),
+            stdio: OnceCell::new(),
             kinds: OnceCell::new(),
             packages: OnceCell::new(),
             uses: OnceCell::new(),
@@ -141,6 +149,11 @@ impl<'c> Facts<'c> {
         self.hits.get_or_init(|| Hits::search(self.checkpoint))
     }
 
+    /// The ends of pipes and terminals.
+    pub fn stdio(&self) -> &StdioFacts {
+        self.stdio.get_or_init(|| StdioFacts::read(self.checkpoint))
+    }
+
     /// Offset in the inflated tar of a byte of a member. `None` for directories and nested archives.
     pub fn archive_offset(&self, member: &[u8], offset: u64) -> Option<u64> {
         let members = self.members.get_or_init(|| {
@@ -194,6 +207,6 @@ pub(super) fn without_deleted(path: &[u8]) -> (&[u8], bool) {
 }
 
 /// The last part of a path.
-pub(super) fn base(path: &[u8]) -> &[u8] {
+pub(in crate::analysis) fn base(path: &[u8]) -> &[u8] {
     path.rsplit(|&byte| byte == b'/').next().unwrap_or(path)
 }

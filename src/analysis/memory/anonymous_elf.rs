@@ -1,70 +1,197 @@
 //! MEM-001: an ELF image in memory without a file.
 
+use std::collections::HashMap;
+
 use super::super::card::rule;
+use super::super::facts::ProcessFacts;
 use super::super::plan::{Pattern, Region};
-use super::super::words::size;
-use super::super::{Confidence, Evidence, Facts, Finding, Next, Report, Subject};
-use crate::abi::elf::ElfFile;
+use super::super::words::{shown, size};
+use super::super::{Confidence, Evidence, Facts, Report, Severity};
+use super::code::{about, is_executable, is_unbacked, kind_words, len, mapping_at, sha256};
+use super::image::Image;
+use super::listing::Machine;
+use super::stacks::{Return, returns, threads};
+use crate::memory::AddressSpace;
+use crate::model::ids::Pid;
+use crate::tables::Mapping;
 
 rule! {
     /// The header of an ELF file at the beginning of a page that no file backs: anonymous memory, heap, stack, shared
-    /// memory. The whole header is checked, not only its magic number, which occurs in strings and buffers. The vDSO is
-    /// the kernel's and does not count.
+    /// memory. The whole header is checked, not only its magic number, which occurs in strings and buffers. Mappings
+    /// that adjoin count as one image, since a loader maps its segments side by side. If a thread stands in the image,
+    /// or a stack leads back into it, it runs. The vDSO is the kernel's and does not count.
     "MEM-001", anonymous_elf, version 1, Memory, Stable, High,
     title: "An ELF image lies in memory without a file",
     why: "Programs are mapped from files. An image in anonymous memory was put there by hand, usually to leave no trace on disk.",
-    benign: ["A buffer with a program in it, as in package managers, compilers and web servers: it has no execute permission."],
+    benign: [
+        "A buffer with a program in it, as in package managers, compilers and web servers: it has no execute permission.",
+        "A packed program that unpacked itself: its own file is of the image and has the mark of a packer.",
+    ],
     attack: ["T1620", "T1055"],
     cost: Memory,
     tags: ["fileless"],
-    regions: [Region::FirstPages, Region::Executable],
+    regions: [Region::FirstPages, Region::Executable, Region::BesideCode, Region::Stacks],
     patterns: [MAGIC],
     check: check,
 }
 
 /// The first bytes of a file header: magic, 64 or 32 bits.
-const MAGIC: Pattern = Pattern { bytes: b"\x7fELF" };
+pub(super) const MAGIC: Pattern = Pattern { bytes: b"\x7fELF" };
+
+/// An image that was found.
+pub(super) struct Placed<'f> {
+    /// Where it begins.
+    pub(super) address: u64,
+    /// The mapping it begins in.
+    pub(super) mapping: &'f Mapping,
+    /// Its header.
+    pub(super) image: Image,
+}
+
+/// The images in memory without a file of a process, by address.
+pub(super) fn images<'f>(
+    facts: &Facts<'_>,
+    process: &'f ProcessFacts<'_>,
+    space: &AddressSpace<'_>,
+) -> impl Iterator<Item = Placed<'f>> {
+    let page = space.page_size().max(1);
+    let hits: Vec<u64> = facts.hits().within(&MAGIC, process.pid()).map(|hit| hit.address).collect();
+    let space = *space;
+    hits.into_iter().filter(move |address| address.is_multiple_of(page)).filter_map(move |address| {
+        let mapping = mapping_at(process, address).filter(|mapping| is_unbacked(mapping) && mapping.kind != "memfd")?;
+        let head = space.read(address, page).ok()?;
+        Some(Placed { address, mapping, image: Image::read(&head)? })
+    })
+}
 
 fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
-    let page = facts.checkpoint().memory().page_size().max(1);
     if facts.hits().unread > 0 {
         report.not_checked("pages that could not be read");
     }
-    for hit in facts.hits().of(&MAGIC) {
+    if facts.hits().more {
+        report.not_checked("there are more magic numbers in memory than are listed");
+    }
+    let mut stacks: HashMap<Pid, Vec<Return>> = HashMap::new();
+    for process in facts.living() {
         if !report.look() {
             return;
         }
-        let Some(process) = facts.process(hit.pid) else { continue };
-        let mapping = process.task.mm.as_ref().and_then(|mm| mm.vma_at(hit.address));
-        let Some(mapping) = mapping.filter(|mapping| mapping.is_anonymous()) else {
-            report.skip();
+        let Some(space) = facts.space(process.pid()) else {
+            report.not_checked("processes without a layout of memory");
             continue;
         };
-        if hit.address % page != 0 || mapping.status.contains(crate::model::vma::Status::VDSO) {
-            report.skip();
-            continue;
+        for placed in images(facts, process, &space) {
+            let into = stacks.entry(process.pid()).or_insert_with(|| {
+                Machine::of(process).map(|machine| returns(process, &space, machine).0).unwrap_or_default()
+            });
+            found(facts, report, process, &space, &placed, into);
         }
-        let head = facts.space(hit.pid).and_then(|space| space.read(hit.address, page).ok());
-        let Some(elf) = head.as_deref().and_then(ElfFile::read) else {
-            report.skip();
-            continue;
-        };
-        let is_code = mapping.prot & 4 != 0;
-        let machine = elf.machine.clone().unwrap_or_default();
-        report.add(
-            Finding::new(&RULE, Subject::Mapping(hit.pid, mapping.start.0))
-                .severity(if is_code { super::super::Severity::High } else { super::super::Severity::Low })
-                .confidence(Confidence::High)
-                .identity(process.identity())
-                .sentence(format!(
-                    "{} has {} of {} memory without a file that begins with an ELF header ({machine}).",
-                    process.title(),
-                    size(mapping.len()),
-                    mapping.permissions(),
-                ))
-                .next(Next::Memory { pid: hit.pid, start: mapping.start.0, end: mapping.end.0 })
-                .evidence(Evidence::mapping(hit.pid, mapping.start.0).with("permissions", Some(mapping.permissions())))
-                .evidence(Evidence::memory(facts, hit.pid, hit.address, mapping.len()).with_note("the ELF header")),
-        );
     }
+}
+
+fn found(
+    facts: &Facts<'_>,
+    report: &mut Report<'_>,
+    process: &ProcessFacts<'_>,
+    space: &AddressSpace<'_>,
+    placed: &Placed<'_>,
+    stacks: &[Return],
+) {
+    let Placed { address, mapping, image } = placed;
+    let pid = process.pid();
+    let end = extent(process, placed);
+    let within = |at: u64| (*address..end).contains(&at);
+    // Code of the image may be in the next mapping.
+    let code = process.mappings().iter().filter(|other| other.end.0 > *address && other.start.0 < end);
+    let is_code = code.clone().any(is_executable);
+    let standing = threads(process).find(|(_, _, registers)| registers.instruction_pointer.is_some_and(|ip| within(ip.0)));
+    let returning = stacks.iter().find(|word| within(word.target));
+    let is_packed = is_code && is_packed(facts, process, space);
+    let severity = match (is_code, is_packed) {
+        (false, _) => Severity::Low,
+        (true, true) => Severity::Medium,
+        (true, false) if standing.is_some() || returning.is_some() => Severity::Critical,
+        (true, false) => Severity::High,
+    };
+    let hash = if is_code { sha256(space, *address, end) } else { None };
+    // Buffers come and go; an image that can run is known by its contents.
+    let mut identity = process.identity();
+    identity.push(if is_code { "code".into() } else { "buffer".into() });
+    identity.extend(hash.as_deref().filter(|_| !super::code::is_writable(mapping)).map(Into::into));
+    let mut sentence = format!(
+        "{} has an ELF image in {} of {} ({}): {} for {}",
+        process.title(),
+        size(len(mapping)),
+        kind_words(mapping),
+        mapping.permissions,
+        image.what,
+        shown(image.machine.as_bytes()),
+    );
+    if let Some((tid, _, _)) = &standing {
+        sentence.push_str(&format!("; thread {tid} stands in it"));
+    } else if let Some(word) = returning {
+        sentence.push_str(&format!("; the stack of thread {} leads back into it", word.tid));
+    } else if !is_code {
+        sentence.push_str("; none of it can be executed");
+    }
+    sentence.push('.');
+    let benign = if is_packed {
+        "The program is packed and unpacked itself in memory: its file is of the image and has the mark of a packer."
+    } else if is_code {
+        "A loader of its own, as some games, emulators and language runtimes have: ask what this program is."
+    } else {
+        "A buffer with a program in it, as when files are copied, served or packed: it cannot be executed here."
+    };
+    let header = Evidence::memory(facts, pid, *address, end.saturating_sub(*address))
+        .with("entry", Some(format!("{:#x}", image.entry)))
+        .with("segments", Some(crate::int::u64_of(image.loads.len())))
+        .with("asks_for_loader", Some(if image.has_interpreter { "yes" } else { "no" }))
+        .with_sha256(hash)
+        .with_note("the ELF header");
+    let mut finding = about(&RULE, facts, process, mapping)
+        .severity(severity)
+        .confidence(Confidence::High)
+        .identity(identity)
+        .sentence(sentence)
+        .benign(benign)
+        .evidence(header);
+    for other in code.filter(|other| other.start.0 != mapping.start.0).take(4) {
+        finding = finding.evidence(super::code::row(other).with_note("another part of the image"));
+    }
+    if let Some((tid, _, registers)) = standing {
+        let ip = registers.instruction_pointer.map_or(0, |ip| ip.0);
+        finding = finding.thread(tid).evidence(Evidence::memory(facts, pid, ip, 64).with_note("where the thread stands"));
+    } else if let Some(word) = returning {
+        let evidence = Evidence::memory(facts, pid, word.slot, 8).with_note("the return address on the stack");
+        finding = finding.thread(word.tid).evidence(evidence);
+    }
+    if is_packed {
+        finding = finding.tag("packed");
+    }
+    report.add(finding);
+}
+
+/// Where an image ends: at the end of the mappings without a file that adjoin, or of what its header claims.
+pub(super) fn extent(process: &ProcessFacts<'_>, placed: &Placed<'_>) -> u64 {
+    let claimed = placed.address.saturating_add(placed.image.span());
+    let mut end = placed.mapping.end.0;
+    let place = process.mappings().partition_point(|mapping| mapping.start.0 < end);
+    for next in process.mappings().get(place..).unwrap_or_default() {
+        if next.start.0 != end || !is_unbacked(next) || end >= claimed {
+            break;
+        }
+        end = next.end.0;
+    }
+    end.min(claimed.checked_next_multiple_of(4096).unwrap_or(u64::MAX)).max(placed.address.saturating_add(64))
+}
+
+/// Whether the program of a process is of the image and has the mark of the packer UPX.
+fn is_packed(facts: &Facts<'_>, process: &ProcessFacts<'_>, space: &AddressSpace<'_>) -> bool {
+    let belongs = process.program.path.as_deref().is_some_and(|path| super::runtime::belongs(facts, path));
+    belongs
+        && !process.program.deleted
+        && process.mappings().iter().filter(|mapping| super::code::is_program(process, mapping)).any(|mapping| {
+            let page = super::code::bytes_at(space, mapping.start.0, space.page_size());
+            memchr::memmem::find(&page, b"UPX!").is_some()
+        })
 }

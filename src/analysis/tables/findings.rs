@@ -2,13 +2,13 @@
 
 use bstr::BString;
 
-use super::super::Finding;
+use super::super::{Evidence, Fact, Finding};
 use crate::model::ids::{Pid, Tid};
 use crate::tables::{attack, table};
 
 table! {
     "findings", key(id, subject), brief(severity, rule, pid, name, sentence),
-    event(Event::state(&["intrusion_detection"], "finding").processes().under("finding"));
+    event(Event::finding());
     /// What is wrong in the container, by the rules of `docs/rules.md`: one row for each rule and thing. Findings of one
     /// story follow each other, the worst story first.
     pub struct FindingRow {
@@ -21,6 +21,7 @@ table! {
         #[to(ecs("rule.name"))]
         pub rule_name: &'static str,
         /// Version of the rule. It is raised when the meaning changes.
+        #[to(ecs("rule.version").text())]
         pub rule_version: u32,
         /// `info`, `low`, `medium`, `high` or `critical`.
         pub severity: &'static str,
@@ -48,6 +49,15 @@ table! {
         pub name: Option<BString>,
         /// Path of the program or the file.
         pub path: Option<BString>,
+        /// Protocol of the connection that is evidence.
+        #[to(flow("transport"))]
+        pub protocol: Option<BString>,
+        /// The other end of that connection.
+        #[to(flow("remote.ip"))]
+        pub remote_address: Option<BString>,
+        /// Its port.
+        #[to(flow("remote.port"))]
+        pub remote_port: Option<u32>,
         /// What it is about: `process`, `mapping`, `file`, `socket`, `mount`, `container` or `archive`.
         pub subject_kind: &'static str,
         /// The key of that: a pid, a pid and an address, a path, an address and a port.
@@ -71,9 +81,26 @@ table! {
     }
 }
 
+/// The connection that is the first evidence of a finding: its protocol, the address of the other end, its port.
+fn connection(finding: &Finding) -> (Option<BString>, Option<BString>, Option<u32>) {
+    let text = |evidence: &Evidence, name: &str| match evidence.column(name) {
+        Some(Fact::Text(text)) => Some(text.clone()),
+        _ => None,
+    };
+    let port = |evidence: &Evidence| match evidence.column("remote_port") {
+        Some(Fact::Number(port)) => u32::try_from(*port).ok(),
+        _ => None,
+    };
+    let of = |evidence: &Evidence| {
+        Some((text(evidence, "protocol"), Some(text(evidence, "remote_address")?), Some(port(evidence)?)))
+    };
+    finding.evidence.iter().find_map(of).unwrap_or_default()
+}
+
 /// The row of a finding.
 pub(super) fn row(finding: &Finding, archive: &str) -> FindingRow {
     let rule = finding.rule;
+    let (protocol, remote_address, remote_port) = connection(finding);
     let words = |words: &[&str]| words.iter().map(|word| super::text(word)).collect();
     FindingRow {
         id: finding.id(),
@@ -92,6 +119,9 @@ pub(super) fn row(finding: &Finding, archive: &str) -> FindingRow {
         tid: finding.tid,
         name: finding.name.clone(),
         path: finding.path.clone(),
+        protocol,
+        remote_address,
+        remote_port,
         subject_kind: finding.subject.kind(),
         subject: finding.subject.text(),
         also_pids: finding.also_pids.iter().map(|pid| pid.0).collect(),

@@ -68,6 +68,11 @@ impl Filling<'_> {
         }
     }
 
+    /// The process of an alert, with its command line: whoever reads it should not have to look that up.
+    pub(super) fn whole_process(&mut self, pid: u32) {
+        self.process("process", pid, Detail::All);
+    }
+
     fn process(&mut self, field: &str, pid: u32, detail: Detail) {
         let document = &mut self.document;
         document.set(&format!("{field}.vpid"), pid);

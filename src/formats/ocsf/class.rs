@@ -51,6 +51,16 @@ const ERROR: Class = Class {
     has_device: false,
 };
 
+/// For findings.
+const FINDING: Class = Class {
+    uid: 2004,
+    name: "Detection Finding",
+    category: (2, "Findings"),
+    activity: (1, "Create"),
+    evidence: None,
+    has_device: true,
+};
+
 impl Class {
     /// The class of a row.
     pub(super) fn of(row: &dyn Row, origin: &Origin) -> Self {
@@ -58,6 +68,7 @@ impl Class {
             Subject::Device => INVENTORY,
             Subject::Record => BASE,
             Subject::Fault => ERROR,
+            Subject::Finding => FINDING,
             _ if origin.legacy => Class::legacy(row),
             _ => Class {
                 uid: 5040,

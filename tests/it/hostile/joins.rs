@@ -12,7 +12,7 @@ use cryoscope::images::proto::{
     RegFileEntry, SeccompEntry, SeccompFilter, TaskKobjIdsEntry, ThreadCoreEntry, UidGidExtent, UsernsEntry,
 };
 use cryoscope::memory::{Matcher, Pattern, SearchOptions};
-use cryoscope::tables::{Mappings, Matches, TableSource};
+use cryoscope::tables::{Mappings, Matches};
 use cryoscope::{Checkpoint, Code, Options};
 use prost::Message;
 

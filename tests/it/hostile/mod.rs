@@ -12,7 +12,7 @@ use std::io::Cursor;
 use std::ops::ControlFlow;
 
 use cryoscope::catalog;
-use cryoscope::{Checkpoint, Options, tables};
+use cryoscope::{Checkpoint, Options};
 use proptest::prelude::*;
 use proptest::sample::Index;
 

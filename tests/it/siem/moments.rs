@@ -3,7 +3,7 @@
 use cryoscope::Checkpoint;
 use cryoscope::catalog;
 use cryoscope::formats::Format;
-use cryoscope::tables::{self, Type};
+use cryoscope::tables::Type;
 use serde_json::{Value, json};
 
 use super::documents;

@@ -1,0 +1,196 @@
+//! Facts about where a process comes from: the entry point of the container, a service, a person.
+
+use std::collections::{HashSet, VecDeque};
+
+use bstr::{BString, ByteSlice};
+
+use super::super::vocabulary::{
+    has_name, is_database, is_hidden, is_terminal_server, is_web_server, is_world_writable,
+};
+use super::{Facts, Invocation, Place, ProcessFacts, base};
+use crate::model::ids::Pid;
+
+/// Ancestors that are looked at. A forged tree may be very deep.
+const ABOVE_MOST: usize = 64;
+/// Descendants that are looked at.
+const BELOW_MOST: usize = 256;
+
+/// Programs that start others as their work: their shells are no sign of anything.
+const STARTERS: [&str; 34] = [
+    "cron",
+    "crond",
+    "anacron",
+    "atd",
+    "supervisord",
+    "systemd",
+    "runit",
+    "runsv",
+    "runsvdir",
+    "s6-supervise",
+    "s6-svscan",
+    "s6-rc",
+    "tini",
+    "dumb-init",
+    "catatonit",
+    "docker-init",
+    "init",
+    "busybox",
+    "make",
+    "ninja",
+    "git",
+    "npm",
+    "yarn",
+    "dpkg",
+    "apt",
+    "apt-get",
+    "dnf",
+    "yum",
+    "rpm",
+    "apk",
+    "sshd",
+    "sshd-session",
+    "xinetd",
+    "monit",
+];
+
+impl ProcessFacts<'_> {
+    /// Whether its program lies where nobody installs programs: a place that everyone may write to, a hidden one, or
+    /// nowhere, as it was deleted or exists only in memory.
+    pub fn is_program_suspicious(&self) -> bool {
+        let Some(path) = &self.program.path else { return false };
+        self.program.memfd || is_world_writable(path) || is_hidden(path)
+    }
+}
+
+impl<'c> Facts<'c> {
+    /// Whether a process runs the command that the specification starts the container with: the first process, or a part
+    /// of a start script that went on while the script became the service (`helper & exec server`).
+    pub fn is_entry_point(&self, process: &ProcessFacts<'_>) -> bool {
+        let args = self.spec().spec.as_ref().and_then(|spec| spec.args.as_deref()).unwrap_or_default();
+        is_started_by(process.argv(), args)
+    }
+
+    /// Whether a process or one between it and the first process is of the container's start script.
+    pub fn is_of_entry_point(&self, process: &ProcessFacts<'_>) -> bool {
+        let init = self.init().map(ProcessFacts::pid);
+        self.is_entry_point(process)
+            || self
+                .ancestors(process)
+                .take(ABOVE_MOST)
+                .any(|above| Some(above.pid()) != init && self.is_entry_point(above))
+    }
+
+    /// Whether a process serves others over the network: a web server, a database, or any program that listens.
+    pub fn is_service(&self, process: &ProcessFacts<'_>) -> bool {
+        let name = process.program.base();
+        if is_starter(process) || is_terminal_server(name) || process.is_shell() {
+            return false;
+        }
+        is_web_server(name)
+            || is_database(name)
+            || self
+                .sockets()
+                .of(process.pid())
+                .any(|socket| matches!(socket.family, "inet" | "inet6") && socket.state.as_deref() == Some("LISTEN"))
+    }
+
+    /// The service that a process descends from: the nearest ancestor that is no shell, if it is one. Also a worker of one.
+    pub fn service_above(&self, process: &ProcessFacts<'_>) -> Option<&ProcessFacts<'c>> {
+        let above = self.ancestors(process).take(ABOVE_MOST).find(|above| !above.is_shell() && !above.is_zombie())?;
+        if self.is_service(above) {
+            return Some(above);
+        }
+        // A worker does not listen, but its parent of the same program does.
+        let same = |parent: &&ProcessFacts<'_>| parent.program.path == above.program.path && self.is_service(parent);
+        self.parent(above).filter(same).map(|_| above)
+    }
+
+    /// Whether somebody may have come in the regular way: an ancestor is a server of terminals or of logins.
+    pub fn is_login(&self, process: &ProcessFacts<'_>) -> bool {
+        self.ancestors(process)
+            .take(ABOVE_MOST)
+            .any(|above| is_terminal_server(above.program.base()) && !above.is_program_suspicious())
+    }
+
+    /// The living descendants of a process, the nearest first, at most 256.
+    pub fn descendants(&self, process: &ProcessFacts<'_>) -> Vec<&ProcessFacts<'c>> {
+        let mut found: Vec<&ProcessFacts<'c>> = Vec::new();
+        let mut seen: HashSet<Pid> = HashSet::from([process.pid()]);
+        let mut next: VecDeque<Pid> = process.children.iter().copied().collect();
+        while let Some(pid) = next.pop_front() {
+            if found.len() >= BELOW_MOST || !seen.insert(pid) {
+                continue;
+            }
+            let Some(child) = self.process(pid).filter(|child| !child.is_zombie()) else { continue };
+            next.extend(child.children.iter().take(BELOW_MOST));
+            found.push(child);
+        }
+        found
+    }
+
+    /// Whether a program was put in place after the container was created: it is among the changes, or in a volume or a
+    /// file system in memory.
+    pub fn is_program_new(&self, process: &ProcessFacts<'_>) -> bool {
+        let Some(path) = &process.program.path else { return false };
+        process.program.memfd || self.files().at(path).any(|file| file.place != Place::Deleted && !file.engine_noise)
+    }
+
+    /// Whether a package manager works or worked in the container: its process, or its database among the changes.
+    pub fn has_package_changes(&self) -> bool {
+        const DATABASES: [&str; 5] = [
+            "/var/lib/dpkg/status",
+            "/lib/apk/db/installed",
+            "/var/lib/rpm/rpmdb.sqlite",
+            "/var/lib/rpm/Packages",
+            "/usr/lib/sysimage/rpm/rpmdb.sqlite",
+        ];
+        DATABASES.iter().any(|path| self.files().is_changed(path.as_bytes()))
+            || self.living().any(|process| {
+                ["dpkg", "apt", "apt-get", "dnf", "yum", "rpm", "apk", "unattended-upgr"]
+                    .iter()
+                    .any(|name| has_name(process.program.base(), name))
+            })
+    }
+}
+
+/// Whether a program starts others as its work.
+pub fn is_starter(process: &ProcessFacts<'_>) -> bool {
+    let name = process.program.base();
+    STARTERS.iter().any(|starter| has_name(name, starter))
+        || matches!(process.invocation(), Some(Invocation::Script(path))
+            if STARTERS.iter().any(|starter| base(&path) == starter.as_bytes()))
+}
+
+/// Whether arguments are those of a command, maybe with the interpreter of its first line before them.
+fn is_started_by(argv: &[BString], command: &[String]) -> bool {
+    // `#!/bin/sh -e`: the interpreter and at most one argument.
+    (0..=2).any(|skipped| {
+        let Some(rest) = argv.get(skipped..) else { return false };
+        let Some((first, others)) = rest.split_first() else { return false };
+        let Some((wanted, more)) = command.split_first() else { return false };
+        let is_found = first.as_bytes() == wanted.as_bytes()
+            || skipped > 0 && !wanted.contains('/') && base(first) == wanted.as_bytes();
+        is_found
+            && others.len() == more.len()
+            && others.iter().zip(more).all(|(one, other)| one.as_bytes() == other.as_bytes())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_of_the_container_is_known_with_and_without_an_interpreter() {
+        let argv = |words: &[&str]| words.iter().map(|&word| BString::from(word)).collect::<Vec<_>>();
+        let args = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
+        let command = args(&["/docker-entrypoint.sh", "nginx"]);
+        assert!(is_started_by(&argv(&["/bin/sh", "/docker-entrypoint.sh", "nginx"]), &command));
+        assert!(is_started_by(&argv(&["/bin/sh", "-e", "/docker-entrypoint.sh", "nginx"]), &command));
+        assert!(is_started_by(&argv(&["sh", "-c", "a & exec b"]), &args(&["sh", "-c", "a & exec b"])));
+        assert!(is_started_by(&argv(&["/bin/sh", "/usr/local/bin/start", "x"]), &args(&["start", "x"])));
+        assert!(!is_started_by(&argv(&["/bin/sh"]), &command));
+        assert!(!is_started_by(&argv(&["/bin/sh", "-c", "nginx"]), &command));
+        assert!(!is_started_by(&argv(&[]), &command) && !is_started_by(&argv(&["x"]), &[]));
+    }
+}

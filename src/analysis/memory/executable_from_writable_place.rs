@@ -1,0 +1,153 @@
+//! MEM-007: a library is mapped from a place that it does not come from.
+
+use bstr::{BString, ByteSlice as _};
+
+use super::super::card::rule;
+use super::super::facts::{Place, ProcessFacts, base};
+use super::super::vocabulary::{is_hidden, is_world_writable};
+use super::super::words::shown;
+use super::super::{Confidence, Evidence, Facts, Finding, Link, Next, Report, Severity};
+use super::code::{about, file_of, is_executable, is_in_shared_memory, is_program};
+use super::runtime::{is_packaged, runtime};
+use crate::tables::Mapping;
+
+rule! {
+    /// A library is mapped with execute permission from a directory that everyone may write to, from a hidden
+    /// directory, from a file that was deleted, or from a file that was added to the container after it started. The
+    /// program itself is not looked at: rules about processes do that. Lower if the name is one that a runtime of the
+    /// process unpacks, if a package manager most likely brought the file, or if it is a module in a directory of
+    /// modules.
+    "MEM-007", executable_from_writable_place, version 1, Memory, Stable, Medium,
+    title: "A library is mapped from an unusual place",
+    why: "Libraries come with the image. One from a writable place was put there while the container ran.",
+    benign: [
+        "Java, Python and Node programs unpack native libraries to a temporary directory, and often delete them at once.",
+        "A package was upgraded while the program ran: the old file is deleted and a new one has its path.",
+    ],
+    attack: ["T1574.006", "T1036.005"],
+    cost: Files,
+    check: check,
+}
+
+/// Names of libraries that programs unpack and load, by their beginning. The runtime must be mapped, too.
+const UNPACKED: [&str; 30] = [
+    "libnetty", "netty", "libsnappy", "snappy-", "libjansi", "jansi-", "sqlite-", "libsqlitejdbc", "libjffi", "jffi", "jna",
+    "libjnidispatch", "liblz4-java", "libzstd-jni", "zstd-jni", "librocksdbjni", "libleveldbjni", "libconscrypt",
+    "liborg_conscrypt", "libbrotli", "libjnr", "libasyncProfiler", "libtcnative", "libnative-platform", "libonnxruntime",
+    "libtensorflow_jni", "libhadoop", "libjnilmdb", "libopenblas", "libtika",
+];
+
+/// Directories into which packed programs unpack themselves, below a temporary one.
+const UNPACKERS: [&str; 8] =
+    ["/_MEI", "/.mount_", "/onefile_", "/torchinductor_", "/numba_cache", "/.triton/", "/go-build", "/pip-"];
+
+/// Directories in which programs keep modules that were installed.
+const MODULES: [&str; 7] =
+    ["/site-packages/", "/dist-packages/", "/node_modules/", "/gems/", "/lib-dynload/", "/perl5/", "/auto/"];
+
+/// Why a place is unusual.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Why {
+    Writable,
+    Hidden,
+    Deleted,
+    Added,
+}
+
+fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
+    for process in facts.living() {
+        let mut last: &[u8] = b"";
+        for mapping in process.mappings().iter().filter(|mapping| mapping.kind == "file" && is_executable(mapping)) {
+            if mapping.path == last || mapping.path.is_empty() {
+                continue;
+            }
+            last = &mapping.path;
+            if !report.look() {
+                return;
+            }
+            // Shared memory is MEM-016's.
+            if is_program(process, mapping) || is_in_shared_memory(&mapping.path) || mapping.path.starts_with(b"/dev/zero") {
+                report.skip();
+                continue;
+            }
+            if let Some(why) = why(facts, mapping) {
+                report.add(found(facts, process, mapping, why));
+            }
+        }
+    }
+}
+
+fn why(facts: &Facts<'_>, mapping: &Mapping) -> Option<Why> {
+    let (path, deleted) = file_of(mapping);
+    if is_world_writable(path) {
+        return Some(Why::Writable);
+    }
+    if is_hidden(path) {
+        return Some(Why::Hidden);
+    }
+    if deleted {
+        return Some(Why::Deleted);
+    }
+    let added = facts.files().at(path).any(|file| file.place == Place::Rootfs && !file.engine_noise);
+    added.then_some(Why::Added)
+}
+
+fn found(facts: &Facts<'_>, process: &ProcessFacts<'_>, mapping: &Mapping, why: Why) -> Finding {
+    let (path, deleted) = file_of(mapping);
+    let name = base(path);
+    let runs = runtime(facts, process);
+    let is_interpreter = process.is_interpreter();
+    let named = UNPACKED.iter().any(|word| name.starts_with(word.as_bytes()));
+    let is_unpacker = UNPACKERS.iter().any(|word| path.contains_str(word));
+    let is_module = MODULES.iter().any(|word| path.contains_str(word)) && (is_interpreter || runs.is_some());
+    let is_library = name.contains_str(".so") || name.ends_with(b".node") || name.ends_with(b".dll");
+    let is_replaced = deleted && facts.files().at(path).any(|file| file.place == Place::Rootfs);
+    let is_unpacked = (named && runs.is_some()) || (is_unpacker && is_library);
+    let mut severity = match why {
+        Why::Writable | Why::Hidden if is_unpacked => Severity::Low,
+        Why::Writable | Why::Hidden if is_module => Severity::Low,
+        Why::Writable | Why::Hidden if !is_library || is_hidden(path) => Severity::High,
+        Why::Writable | Why::Hidden => Severity::Medium,
+        Why::Deleted if is_replaced || is_packaged(facts, path) || is_module => Severity::Info,
+        Why::Deleted => Severity::Medium,
+        Why::Added if is_packaged(facts, path) || is_module => Severity::Info,
+        Why::Added => Severity::Low,
+    };
+    // A deleted library from a writable place hides better.
+    if deleted && !is_unpacked && why == Why::Writable {
+        severity = severity.max(Severity::High);
+    }
+    let place = match why {
+        Why::Writable => "a directory that everyone may write to",
+        Why::Hidden => "a hidden directory",
+        Why::Deleted => "a file that was deleted",
+        Why::Added => "a file that was added to the container",
+    };
+    let also = if deleted && why != Why::Deleted { "; the file was deleted" } else { "" };
+    let benign = if is_unpacked {
+        "A program unpacks its native libraries to a temporary directory; the name of this one is known for it."
+    } else if is_replaced || is_packaged(facts, path) {
+        "A package was installed or upgraded while the program ran: the database of the package manager changed, too."
+    } else if is_module {
+        "A module that was installed for this interpreter: its directory is one of modules."
+    } else {
+        "A program that brings native libraries and unpacks them: its documentation or its other files would name this one."
+    };
+    let mut finding = about(&RULE, facts, process, mapping)
+        .severity(severity)
+        .confidence(if why == Why::Added { Confidence::Medium } else { Confidence::High })
+        .identity([process.program.path.clone().unwrap_or_default(), BString::from(super::super::vocabulary::without_numbers(path))])
+        .sentence(format!("{} runs code of {}, from {place}{also}.", process.title(), shown(path)))
+        .benign(benign)
+        .path(path)
+        .link(Link::Path(path.into()));
+    if let Some(file) = facts.files().at(path).find(|file| file.place != Place::Deleted) {
+        let what = if file.place == Place::Rootfs { "rootfs" } else { "recovered" };
+        finding = finding.next(Next::Extract { what, path: Some(path.to_str_lossy().into_owned()) });
+        let head = facts.files().head(file, 64);
+        if let (Some(member), Some(offset)) = (&file.member, file.offset) {
+            finding = finding.evidence(Evidence::file(facts, member, offset, &head).with_note("the beginning of the file"));
+        }
+    }
+    finding
+}

@@ -1,0 +1,267 @@
+//! ELF images in memory: headers that are wholly plausible, and the marks that an image leaves without its header.
+
+use goblin::container::Ctx;
+use goblin::elf::Elf;
+use goblin::elf::header::{ET_DYN, ET_EXEC, machine_to_str};
+use goblin::elf::program_header::{PF_X, PT_INTERP, PT_LOAD, ProgramHeader};
+
+use crate::int::{u64_of, usize_of};
+
+/// The header of an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Image {
+    /// `a program` or `a library or program`.
+    pub(super) what: &'static str,
+    /// The machine: `x86_64`.
+    pub(super) machine: String,
+    /// Entry point, as the header has it.
+    pub(super) entry: u64,
+    /// The loaded segments, by address.
+    pub(super) loads: Vec<Load>,
+    /// Whether it asks for a dynamic loader.
+    pub(super) has_interpreter: bool,
+}
+
+/// A loaded segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Load {
+    pub(super) offset: u64,
+    pub(super) address: u64,
+    pub(super) file_size: u64,
+    pub(super) memory_size: u64,
+    pub(super) executable: bool,
+}
+
+impl Image {
+    /// Reads a header from the page that it begins. The whole header must be plausible: the magic number alone occurs
+    /// in strings and buffers.
+    pub(super) fn read(page: &[u8]) -> Option<Self> {
+        const VERSION: u8 = 1;
+        if page.get(6) != Some(&VERSION) {
+            return None;
+        }
+        let header = Elf::parse_header(page).ok()?;
+        let what = match header.e_type {
+            ET_EXEC => "a program",
+            ET_DYN => "a library or a position-independent program",
+            _ => return None,
+        };
+        let machine = machine_to_str(header.e_machine);
+        let context = Ctx::new(header.container().ok()?, header.endianness().ok()?);
+        let size = ProgramHeader::size(context);
+        let end = usize_of(header.e_phoff).checked_add(size.checked_mul(header.e_phnum.into())?)?;
+        let is_plausible = header.e_version == 1
+            && machine != "EM_UNKNOWN"
+            && usize::from(header.e_phentsize) == size
+            && (1..=64).contains(&header.e_phnum)
+            && end <= page.len();
+        if !is_plausible {
+            return None;
+        }
+        let headers = ProgramHeader::parse(page, usize_of(header.e_phoff), header.e_phnum.into(), context).ok()?;
+        let mut loads: Vec<Load> = headers
+            .iter()
+            .filter(|segment| segment.p_type == PT_LOAD)
+            .map(|segment| Load {
+                offset: segment.p_offset,
+                address: segment.p_vaddr,
+                file_size: segment.p_filesz,
+                memory_size: segment.p_memsz,
+                executable: segment.p_flags & PF_X != 0,
+            })
+            .collect();
+        loads.sort_by_key(|load| load.address);
+        Some(Image {
+            what,
+            machine: machine.to_ascii_lowercase(),
+            entry: header.e_entry,
+            has_interpreter: headers.iter().any(|segment| segment.p_type == PT_INTERP),
+            loads,
+        })
+    }
+
+    /// Bytes that the image takes in memory, or as a file, whichever is more. Bounded, as the numbers are claims.
+    pub(super) fn span(&self) -> u64 {
+        const MOST: u64 = 1 << 30;
+        let base = self.loads.first().map_or(0, |load| load.address);
+        let ends = self.loads.iter().map(|load| {
+            let loaded = load.address.saturating_sub(base).saturating_add(load.memory_size);
+            loaded.max(load.offset.saturating_add(load.file_size))
+        });
+        ends.max().unwrap_or(0).clamp(64, MOST)
+    }
+
+    /// The segment that an offset of the file belongs to, by whole pages.
+    pub(super) fn segment_at(&self, offset: u64, page: u64) -> Option<&Load> {
+        let page = page.max(1);
+        self.loads.iter().find(|load| {
+            let from = load.offset.saturating_sub(load.offset.checked_rem(page).unwrap_or(0));
+            let to = load.offset.saturating_add(load.file_size);
+            (from..to.checked_next_multiple_of(page).unwrap_or(u64::MAX)).contains(&offset)
+        })
+    }
+}
+
+/// A mark of an ELF image other than its header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Mark {
+    /// Offset of the mark.
+    pub(super) offset: usize,
+    /// What it is.
+    pub(super) what: &'static str,
+    /// How much it says: two points make an image.
+    pub(super) points: u32,
+}
+
+/// The marks of an ELF image in bytes that begin at a page.
+pub(super) fn marks(bytes: &[u8], is_64: bool) -> Vec<Mark> {
+    let mut marks = Vec::new();
+    let mut add = |offset: Option<usize>, what, points| marks.extend(offset.map(|offset| Mark { offset, what, points }));
+    add(program_headers(bytes, is_64), "a table of program headers", 2);
+    add(dynamic(bytes, is_64), "a dynamic section", 2);
+    let find = |needle: &[u8]| memchr::memmem::find(bytes, needle);
+    // Versions of symbols stand in a table of strings, between NULs.
+    add(find(b"\0GLIBC_2."), "versions of the C library's symbols", 1);
+    add(find(b"\0libc.so.6\0").or_else(|| find(b"\0libc.musl-")), "the name of a C library it needs", 1);
+    add(find(b"GCC: (").or_else(|| find(b"rustc version ")), "the mark of a compiler", 1);
+    add(find(b"/lib64/ld-linux-").or_else(|| find(b"/lib/ld-")), "the path of the dynamic loader", 1);
+    add(go_table(bytes), "the table of functions of a Go program", 2);
+    marks
+}
+
+/// The offset of a table of program headers: the first describes itself, or loads the file from its beginning.
+fn program_headers(bytes: &[u8], is_64: bool) -> Option<usize> {
+    let (at, size) = if is_64 { (64, 56) } else { (52, 32) };
+    let context = Ctx::new(
+        if is_64 { goblin::container::Container::Big } else { goblin::container::Container::Little },
+        goblin::container::Endian::Little,
+    );
+    let headers = ProgramHeader::parse(bytes.get(..4096.min(bytes.len()))?, at, 3, context).ok()?;
+    let known = |segment: &ProgramHeader| {
+        (1..=7).contains(&segment.p_type) || (0x6474_e550..=0x6474_e554).contains(&segment.p_type)
+    };
+    let is_honest = |segment: &ProgramHeader| {
+        known(segment)
+            && segment.p_flags & !7 == 0
+            && segment.p_memsz >= segment.p_filesz
+            && segment.p_filesz < 1 << 32
+            && (segment.p_align <= 1 || segment.p_align.is_power_of_two())
+    };
+    let begins = headers.iter().any(|segment| {
+        (segment.p_type == PT_LOAD && segment.p_offset == 0 && segment.p_filesz > u64_of(at))
+            || (segment.p_type == 6 && segment.p_offset == u64_of(at) && segment.p_filesz >= u64_of(size))
+    });
+    (headers.len() == 3 && begins && headers.iter().all(is_honest)).then_some(at)
+}
+
+/// The offset of a dynamic section: pairs of tag and value, with the tags of the tables that every one has, up to an
+/// empty pair.
+fn dynamic(bytes: &[u8], is_64: bool) -> Option<usize> {
+    const MOST: usize = 128;
+    let word = if is_64 { 8 } else { 4 };
+    let number = |at: usize| -> Option<u64> {
+        let bytes = bytes.get(at..at.checked_add(word)?)?;
+        Some(match bytes {
+            [a, b, c, d] => u32::from_le_bytes([*a, *b, *c, *d]).into(),
+            _ => u64::from_le_bytes(*bytes.first_chunk::<8>()?),
+        })
+    };
+    let is_tag = |tag: u64| tag <= 37 || (0x6000_0000..=0x7fff_ffff).contains(&tag);
+    // A section has DT_STRSZ (10), then DT_SYMENT (11) with the size of a symbol.
+    let size = if is_64 { 24_u64 } else { 16 };
+    let mut needle = Vec::new();
+    if is_64 {
+        needle.extend(11_u64.to_le_bytes());
+        needle.extend(size.to_le_bytes());
+    } else {
+        needle.extend(11_u32.to_le_bytes());
+        needle.extend(16_u32.to_le_bytes());
+    }
+    let pair = word.saturating_mul(2);
+    memchr::memmem::find_iter(bytes, &needle).take(64).find(|&at| {
+        if !at.is_multiple_of(word) {
+            return false;
+        }
+        let mut seen = 0_u32;
+        let mut count = 0_u32;
+        // Backward to the first pair that is none, then forward to the empty one.
+        for step in 1..MOST {
+            let Some(place) = at.checked_sub(step.saturating_mul(pair)) else { break };
+            match number(place) {
+                Some(tag @ 1..) if is_tag(tag) => {
+                    seen |= bit(tag);
+                    count = count.saturating_add(1);
+                }
+                _ => break,
+            }
+        }
+        for step in 1..MOST {
+            match number(at.saturating_add(step.saturating_mul(pair))) {
+                Some(tag @ 1..) if is_tag(tag) => {
+                    seen |= bit(tag);
+                    count = count.saturating_add(1);
+                }
+                Some(0) => break,
+                _ => return false,
+            }
+        }
+        // DT_STRTAB, DT_SYMTAB, DT_STRSZ.
+        count >= 5 && seen & 0b100_0110_0000 == 0b100_0110_0000
+    })
+}
+
+fn bit(tag: u64) -> u32 {
+    u32::try_from(tag).ok().and_then(|tag| 1_u32.checked_shl(tag)).unwrap_or(0)
+}
+
+/// The offset of the table of functions that each Go program has.
+fn go_table(bytes: &[u8]) -> Option<usize> {
+    const MAGICS: [&[u8]; 3] = [b"\xf1\xff\xff\xff\0\0", b"\xf0\xff\xff\xff\0\0", b"\xfb\xff\xff\xff\0\0"];
+    MAGICS.iter().find_map(|magic| {
+        memchr::memmem::find_iter(bytes, magic).take(64).find(|&at| {
+            let rest = bytes.get(at.saturating_add(6)..).unwrap_or_default();
+            matches!(rest, [1 | 2 | 4, 4 | 8, ..])
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The test itself is an image.
+    fn this() -> Vec<u8> {
+        std::fs::read(std::env::current_exe().unwrap()).unwrap()
+    }
+
+    #[test]
+    #[cfg(all(target_os = "linux", target_pointer_width = "64", target_endian = "little"))]
+    fn an_image_is_known_by_its_header_and_by_its_marks() {
+        let this = this();
+        let image = Image::read(&this[..4096]).unwrap();
+        assert!(image.loads.iter().any(|load| load.executable) && image.has_interpreter);
+        assert!(image.span() >= 4096 && image.segment_at(0, 4096).is_some());
+        let mut wiped = this[..this.len().min(32 << 20)].to_vec();
+        wiped[..64].fill(0);
+        assert!(Image::read(&wiped[..4096]).is_none());
+        assert!(marks(&wiped, true).iter().map(|mark| mark.points).sum::<u32>() >= 4, "{:?}", marks(&wiped, true));
+    }
+
+    #[test]
+    fn half_a_header_is_none() {
+        let mut page = vec![0; 4096];
+        page[..7].copy_from_slice(b"\x7fELF\x02\x01\x01");
+        assert_eq!(Image::read(&page), None);
+        assert_eq!(Image::read(b"\x7fELF"), None);
+        assert_eq!(Image::read(b""), None);
+    }
+
+    #[test]
+    fn text_and_code_have_no_marks() {
+        let text = b"This program needs libc.so.6 and GLIBC_2.34. ".repeat(100);
+        assert!(marks(&text, true).is_empty(), "{:?}", marks(&text, true));
+        assert!(marks(&[0x90; 4096], true).is_empty() && marks(&[0; 4096], true).is_empty());
+        let pairs: Vec<u8> = (0..512_u64).flat_map(|number| [number % 40, 24]).flat_map(u64::to_le_bytes).collect();
+        assert_eq!(dynamic(&pairs, true), None);
+    }
+}

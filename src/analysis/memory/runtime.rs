@@ -1,0 +1,259 @@
+//! Runtimes that make executable memory honestly: just-in-time compilers, and libraries that build small pieces of
+//! code. A name alone proves nothing, so a runtime counts only if the file that shows it belongs to the image, and the
+//! makers of small pieces only if the memory looks like their work.
+
+use bstr::BString;
+
+use super::super::facts::{ProcessFacts, base, without_deleted};
+use super::super::vocabulary::{has_name, is_hidden, is_world_writable};
+use super::super::Facts;
+use crate::tables::Mapping;
+
+/// A runtime.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Runtime {
+    /// Its name, for a sentence.
+    pub(super) name: &'static str,
+    /// The file that shows it.
+    pub(super) file: BString,
+}
+
+/// Libraries of just-in-time compilers, by the beginning of the file name. As of November 2026.
+const LIBRARIES: [(&str, &str); 51] = [
+    ("libjvm.so", "the Java virtual machine"),
+    ("libj9jit", "OpenJ9"),
+    ("libj9vm", "OpenJ9"),
+    ("libcoreclr.so", ".NET"),
+    ("libclrjit.so", ".NET"),
+    ("libmono", "Mono"),
+    ("libnode.so", "Node.js"),
+    ("libv8", "V8"),
+    ("libcef.so", "Chromium"),
+    ("libQt5WebEngine", "Chromium"),
+    ("libQt6WebEngine", "Chromium"),
+    ("libQt5Qml.so", "the engine of QML"),
+    ("libQt6Qml.so", "the engine of QML"),
+    ("libjavascriptcoregtk", "JavaScriptCore"),
+    ("libmozjs", "SpiderMonkey"),
+    ("libxul.so", "SpiderMonkey"),
+    ("libluajit", "LuaJIT"),
+    ("libpypy", "PyPy"),
+    ("opcache.so", "the compiler of PHP"),
+    ("libphp", "PHP"),
+    ("libruby", "Ruby"),
+    ("libLLVM", "LLVM"),
+    ("llvmjit.so", "LLVM"),
+    ("libllvmlite", "LLVM"),
+    ("libjulia", "Julia"),
+    ("libgccjit", "libgccjit"),
+    ("libtcc", "the compiler TCC"),
+    ("libguile", "Guile"),
+    ("libracket", "Racket"),
+    ("liblightning", "GNU lightning"),
+    ("libwasmtime", "Wasmtime"),
+    ("libwasmer", "Wasmer"),
+    ("libwasmedge", "WasmEdge"),
+    ("libiwasm", "WAMR"),
+    ("libwasmvm", "Wasmer"),
+    ("libtorch_cpu", "PyTorch"),
+    ("libfbgemm", "FBGEMM"),
+    ("libdnnl", "oneDNN"),
+    ("libmkl_", "oneMKL"),
+    ("libtensorflow", "TensorFlow"),
+    ("xla_extension", "XLA"),
+    ("libxla", "XLA"),
+    ("libonnxruntime", "ONNX Runtime"),
+    ("libopenvino", "OpenVINO"),
+    ("libgallium", "Mesa"),
+    ("libswrast", "Mesa"),
+    ("swrast_dri", "Mesa"),
+    ("libnvidia", "the driver of NVIDIA"),
+    ("libcuda.so", "the driver of NVIDIA"),
+    ("libubpf", "uBPF"),
+    ("libsljit", "sljit"),
+];
+
+/// Programs that have their just-in-time compiler inside, by name, maybe with a version.
+const PROGRAMS: [(&str, &str); 49] = [
+    ("node", "Node.js"),
+    ("nodejs", "Node.js"),
+    ("deno", "Deno"),
+    ("bun", "Bun"),
+    ("d8", "V8"),
+    ("workerd", "V8"),
+    ("envoy", "V8"),
+    ("chrome", "Chromium"),
+    ("chromium", "Chromium"),
+    ("headless_shell", "Chromium"),
+    ("chrome-headless-shell", "Chromium"),
+    ("electron", "Electron"),
+    ("firefox", "SpiderMonkey"),
+    ("firefox-bin", "SpiderMonkey"),
+    ("mongod", "SpiderMonkey"),
+    ("mongo", "SpiderMonkey"),
+    ("mongosh", "Node.js"),
+    ("couchjs", "SpiderMonkey"),
+    ("beam.smp", "the Erlang virtual machine"),
+    ("luajit", "LuaJIT"),
+    ("openresty", "LuaJIT"),
+    ("pypy", "PyPy"),
+    ("ruby", "Ruby"),
+    ("php", "PHP"),
+    ("php-fpm", "PHP"),
+    ("php-cgi", "PHP"),
+    ("frankenphp", "PHP"),
+    ("hhvm", "HHVM"),
+    ("dotnet", ".NET"),
+    ("pwsh", ".NET"),
+    ("mono", "Mono"),
+    ("mono-sgen", "Mono"),
+    ("julia", "Julia"),
+    ("sbcl", "SBCL"),
+    ("racket", "Racket"),
+    ("dart", "Dart"),
+    ("dartaotruntime", "Dart"),
+    ("wasmtime", "Wasmtime"),
+    ("wasmer", "Wasmer"),
+    ("wasmedge", "WasmEdge"),
+    ("spin", "Wasmtime"),
+    ("clickhouse", "LLVM"),
+    ("clickhouse-server", "LLVM"),
+    ("impalad", "LLVM"),
+    ("lli", "LLVM"),
+    ("gforth", "Gforth"),
+    ("valgrind", "Valgrind"),
+    ("memcheck-amd64-linux", "Valgrind"),
+    ("box64", "Box64"),
+];
+
+/// The runtime of a process, if it has one that belongs to the image.
+pub(super) fn runtime(facts: &Facts<'_>, process: &ProcessFacts<'_>) -> Option<Runtime> {
+    if let Some(path) = &process.program.path
+        && !process.program.deleted
+        && let Some(name) = program_name(base(path))
+        && belongs(facts, path)
+    {
+        return Some(Runtime { name, file: path.clone() });
+    }
+    let mut last: &[u8] = b"";
+    for mapping in process.mappings().iter().filter(|mapping| mapping.kind == "file") {
+        let (path, deleted) = without_deleted(&mapping.path);
+        if path == last || deleted {
+            continue;
+        }
+        last = path;
+        if let Some(name) = library_name(base(path))
+            && belongs(facts, path)
+        {
+            return Some(Runtime { name, file: path.into() });
+        }
+    }
+    None
+}
+
+/// Whether a file was not brought in by someone: it is no changed file, and not in a place that everyone may write to.
+pub(super) fn belongs(facts: &Facts<'_>, path: &[u8]) -> bool {
+    use super::super::facts::Place;
+    let is_kept = |place: Place| !matches!(place, Place::Ghost | Place::Deleted);
+    path.starts_with(b"/")
+        && !is_world_writable(path)
+        && !is_hidden(path)
+        && (!facts.files().at(path).any(|file| is_kept(file.place)) || is_packaged(facts, path))
+}
+
+/// Whether a changed file is most likely the work of a package manager: it is where packages put files, and the
+/// database of a package manager changed, too.
+pub(super) fn is_packaged(facts: &Facts<'_>, path: &[u8]) -> bool {
+    const DATABASES: [&str; 7] = [
+        "/var/lib/dpkg/status",
+        "/lib/apk/db/installed",
+        "/usr/lib/apk/db/installed",
+        "/var/lib/rpm/rpmdb.sqlite",
+        "/usr/lib/sysimage/rpm/rpmdb.sqlite",
+        "/var/lib/rpm/Packages",
+        "/var/lib/pacman/local/ALPM_DB_VERSION",
+    ];
+    const PLACES: [&str; 6] = ["/usr/lib", "/usr/bin/", "/usr/sbin/", "/lib", "/bin/", "/sbin/"];
+    let files = facts.files();
+    PLACES.iter().any(|place| path.starts_with(place.as_bytes()))
+        && DATABASES.iter().any(|database| files.is_changed(database.as_bytes()))
+}
+
+fn program_name(name: &[u8]) -> Option<&'static str> {
+    if name.starts_with(b"qemu-") {
+        return Some("QEMU");
+    }
+    PROGRAMS.iter().find(|(word, _)| has_name(name, word)).map(|(_, runtime)| *runtime)
+}
+
+fn library_name(name: &[u8]) -> Option<&'static str> {
+    LIBRARIES.iter().find(|(word, _)| name.starts_with(word.as_bytes())).map(|(_, runtime)| *runtime)
+}
+
+/// A library that builds small pieces of code, if the memory of a mapping looks like its work and the library is
+/// mapped from the image.
+pub(super) fn small_maker(
+    facts: &Facts<'_>,
+    process: &ProcessFacts<'_>,
+    mapping: &Mapping,
+    bytes: &[u8],
+) -> Option<Runtime> {
+    /// Bytes that PCRE2 asks the kernel for at a time.
+    const CHUNK: u64 = 64 << 10;
+    const LONGEST: u64 = 1 << 20;
+    let len = super::code::len(mapping);
+    let mapped = |word: &str| {
+        let mut files = process.mappings().iter().filter(|mapping| mapping.kind == "file");
+        files.find_map(|mapping| {
+            let (path, deleted) = without_deleted(&mapping.path);
+            (!deleted && base(path).starts_with(word.as_bytes()) && belongs(facts, path)).then(|| path.into())
+        })
+    };
+    if len <= CHUNK && is_closures(bytes) {
+        return mapped("libffi").map(|file| Runtime { name: "libffi", file });
+    }
+    if len <= LONGEST && len.is_multiple_of(CHUNK) {
+        return mapped("libpcre").map(|file| Runtime { name: "PCRE", file });
+    }
+    None
+}
+
+/// Whether bytes are the closures of libffi: its trampolines, and nothing but data between them.
+fn is_closures(bytes: &[u8]) -> bool {
+    const TRAMPOLINES: [&[u8]; 5] = [
+        b"\xf3\x0f\x1e\xfa\x4c\x8d\x15\xf5\xff\xff\xff\xff\x25",
+        b"\x4c\x8d\x15\xf9\xff\xff\xff\xff\x25",
+        b"\xe9\x00\x00\x00\x00\x00\x00\x00\x49\xbb",
+        // 64-bit arm: adr x17, ldr x16, br x16.
+        b"\x90\x00\x00\x58\xf1\xff\xff\x10\x00\x02\x1f\xd6",
+        b"\x51\x00\x00\x58\x90\x00\x00\x58\x00\x02\x1f\xd6",
+    ];
+    let first = bytes.iter().position(|&byte| byte != 0).unwrap_or(bytes.len());
+    let head = bytes.get(first..first.saturating_add(64).min(bytes.len())).unwrap_or_default();
+    TRAMPOLINES.iter().any(|trampoline| memchr::memmem::find(head, trampoline).is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runtimes_have_names_with_and_without_versions() {
+        assert_eq!(library_name(b"libjvm.so"), Some("the Java virtual machine"));
+        assert_eq!(library_name(b"libLLVM-17.so.1"), Some("LLVM"));
+        assert_eq!(library_name(b"libluajit-5.1.so.2.1.0"), Some("LuaJIT"));
+        assert_eq!(library_name(b"libc.so.6"), None);
+        assert_eq!((program_name(b"php8.3"), program_name(b"php-fpm8.2")), (Some("PHP"), Some("PHP")));
+        assert_eq!((program_name(b"nodejs"), program_name(b"qemu-aarch64")), (Some("Node.js"), Some("QEMU")));
+        assert_eq!((program_name(b"nodemon"), program_name(b"python3.13"), program_name(b"")), (None, None, None));
+    }
+
+    #[test]
+    fn closures_are_known_by_their_code() {
+        let mut page = vec![0; 16];
+        page.extend(b"\xf3\x0f\x1e\xfa\x4c\x8d\x15\xf5\xff\xff\xff\xff\x25\x07\0\0\0");
+        page.resize(4096, 0);
+        assert!(is_closures(&page));
+        assert!(!is_closures(&[0x90; 4096]) && !is_closures(&[0; 4096]) && !is_closures(&[]));
+    }
+}

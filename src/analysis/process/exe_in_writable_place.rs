@@ -1,0 +1,124 @@
+//! PROC-004: a process whose program lies where everyone may write.
+
+use bstr::ByteSlice;
+
+use super::super::card::rule;
+use super::super::facts::Place;
+use super::super::vocabulary::{is_hidden, is_world_writable};
+use super::super::words::shown;
+use super::super::{Confidence, Evidence, Facts, Finding, Link, Next, Report, Severity, Subject};
+use super::common::{program, row_of, whole};
+
+rule! {
+    /// A process whose program lies below `/tmp`, `/var/tmp`, `/dev/shm` or another place that everyone may write to, in a
+    /// hidden folder, or, if it was put there after the container was created, in a home folder or the folders of a web
+    /// server. Programs that were deleted since are the matter of PROC-003.
+    "PROC-004", exe_in_writable_place, version 1, Process, Stable, High,
+    title: "A process runs a program from a place for temporary or hidden files",
+    why: "Installed programs lie elsewhere. A service that was taken over can write only to such places.",
+    benign: [
+        "Something was built or unpacked there: test runners, `go run`, AppImage, Bazel, `npx`.",
+        "The image keeps its program there: then the file is not among the changes."
+    ],
+    attack: ["T1036.005", "T1105"],
+    cost: Files,
+    check: check,
+}
+
+/// Tools that run what they have built or unpacked in a folder for temporary files.
+const BUILDERS: [&str; 9] = [
+    "/go-build",
+    "/bazel-",
+    "/.mount_",
+    "/_MEI",
+    "/pip-",
+    "/npm-",
+    "/.cache/go-build/",
+    "/.cache/bazel/",
+    "/.npm/_npx/",
+];
+
+/// Folders of version managers and editors, which install programs for one user.
+const MANAGERS: [&str; 14] = [
+    "/.vscode-server/",
+    "/.cursor-server/",
+    "/.local/",
+    "/.pyenv/",
+    "/.nvm/",
+    "/.rbenv/",
+    "/.asdf/",
+    "/.sdkman/",
+    "/.deno/",
+    "/.bun/",
+    "/.volta/",
+    "/.dotnet/",
+    "/.cargo/",
+    "/.gradle/",
+];
+
+fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
+    for process in facts.living() {
+        let Some(_) = &process.program.path else {
+            report.not_checked("the program of a process is not recorded");
+            continue;
+        };
+        if !report.look() {
+            return;
+        }
+        if process.program.deleted || process.program.memfd {
+            report.skip();
+            continue;
+        }
+        let path = program(process);
+        let in_image = facts.files().is_in_image(&path);
+        let is_home = [b"/root/".as_slice(), b"/home/"].iter().any(|home| path.starts_with(home));
+        let is_web =
+            [b"/var/www/".as_slice(), b"/srv/www/", b"/usr/share/nginx/html/"].iter().any(|web| path.starts_with(web));
+        let place = match () {
+            () if is_world_writable(&path) => "a place that everyone may write to",
+            () if path.starts_with(b"/dev/") => "the folder of devices",
+            // Version managers install into hidden folders.
+            () if is_hidden(&path) && !in_image => "a hidden folder",
+            () if (is_home || is_web) && !in_image => "a folder for data",
+            () => continue,
+        };
+        let built = BUILDERS.iter().any(|part| path.contains_str(part));
+        let managed = MANAGERS.iter().any(|part| path.contains_str(part));
+        let severity = match () {
+            () if built => Severity::Low,
+            () if managed => Severity::Medium,
+            () if in_image => Severity::Medium,
+            () if place == "a folder for data" => Severity::Medium,
+            () => Severity::High,
+        };
+        let mut finding = Finding::new(&RULE, Subject::Process(process.pid()))
+            .severity(severity)
+            .confidence(if in_image || built { Confidence::Medium } else { Confidence::High })
+            .identity([path.clone()])
+            .path(path.clone())
+            .link(Link::Path(path.clone()))
+            .sentence(format!("{} runs {}, which lies in {place}.", process.title(), shown(&path)))
+            .next(Next::Extract { what: "rootfs", path: Some(whole(&path)) })
+            .evidence(row_of(process));
+        match facts.files().at(&path).find(|file| !matches!(file.place, Place::Deleted | Place::Ghost)) {
+            Some(file) => {
+                let head = facts.files().head(file, 64);
+                let member = file.member.clone().unwrap_or_default();
+                let note = format!("the program, {}", file.place.words());
+                let row = match file.offset {
+                    Some(offset) => Evidence::file(facts, &member, offset, &head),
+                    None => Evidence::row("rootfs_changes", [("path", path.clone().into())]),
+                };
+                finding = finding.evidence(row.with_note(note));
+            }
+            None if in_image => {
+                finding = finding.benign("The image keeps the program there, as it is not among the changes.");
+            }
+            None => {}
+        }
+        if built {
+            finding = finding.benign("A build tool runs what it has built or unpacked there.");
+        }
+        report.add(finding);
+    }
+}
