@@ -91,6 +91,7 @@ fn removed(facts: &Facts<'_>, report: &mut Report<'_>) {
             gone.push(file);
         }
     }
+    gone.sort_by(|a, b| a.path.cmp(&b.path));
     let Some(first) = gone.iter().find(|file| is_login_record(&file.path)).or_else(|| gone.first()) else { return };
     let has_records = is_login_record(&first.path);
     let names: Vec<String> = gone.iter().map(|file| shown(&file.path)).take(4).collect();

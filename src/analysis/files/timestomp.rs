@@ -4,8 +4,8 @@ use super::super::card::rule;
 use super::super::facts::{ChangedFile, Place};
 use super::super::vocabulary::is_world_writable;
 use super::super::words::shown;
-use super::super::{Confidence, Facts, Report, Severity};
-use super::common::{about, changed, hidden_part, when};
+use super::super::{Confidence, Facts, Finding, Report, Subject};
+use super::common::{about, changed, hidden_part, next, row};
 
 rule! {
     /// Programs and scripts in places that everyone may write to, or in hidden places, whose time is older than the
@@ -47,11 +47,14 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         }
     }
     if let Some((file, count)) = late {
-        let more = if count > 1 { format!(" So do {} others.", count.saturating_sub(1)) } else { String::new() };
-        report.add(about(facts, &RULE, file).severity(Severity::Low).confidence(Confidence::Low).sentence(format!(
-            "{} has a time after the checkpoint{}.{more}",
-            shown(&file.path),
-            when(facts, file)
-        )));
+        let more = if count > 1 { format!(", and so have {} others", count.saturating_sub(1)) } else { String::new() };
+        report.add(
+            Finding::new(&RULE, Subject::Container("times of files"))
+                .confidence(Confidence::Low)
+                .identity(["after the checkpoint"])
+                .next(next(file))
+                .evidence(row(facts, file))
+                .sentence(format!("{} has a time after the checkpoint{more}.", shown(&file.path))),
+        );
     }
 }
