@@ -87,12 +87,11 @@ impl Report<'_> {
     /// Adds a finding. Findings with the same identity become one, with the evidence of all.
     pub fn add(&mut self, finding: Finding) {
         debug_assert!(finding.rule == self.rule, "a rule reports its own findings");
-        match self.by_id.get(&finding.id()).and_then(|&place| self.findings.get_mut(place)) {
-            Some(first) => first.absorb(finding),
-            None => {
-                self.by_id.insert(finding.id(), self.findings.len());
-                self.findings.push(finding);
-            }
+        if let Some(first) = self.by_id.get(&finding.id()).and_then(|&place| self.findings.get_mut(place)) {
+            first.absorb(finding)
+        } else {
+            self.by_id.insert(finding.id(), self.findings.len());
+            self.findings.push(finding);
         }
         if let Some(last) = self.findings.last_mut() {
             bound(last, self.evidence_limit);

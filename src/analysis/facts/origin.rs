@@ -129,26 +129,18 @@ impl<'c> Facts<'c> {
     }
 
     /// Whether a program was put in place after the container was created: it is among the changes, or in a volume or a
-    /// file system in memory.
+    /// file system in memory. What a package manager put there does not count.
     pub fn is_program_new(&self, process: &ProcessFacts<'_>) -> bool {
         let Some(path) = &process.program.path else { return false };
-        process.program.memfd || self.files().at(path).any(|file| file.place != Place::Deleted && !file.engine_noise)
-    }
-
-    /// Whether a package manager works or worked in the container: its process, or its database among the changes.
-    pub fn has_package_changes(&self) -> bool {
-        const DATABASES: [&str; 5] = [
-            "/var/lib/dpkg/status",
-            "/lib/apk/db/installed",
-            "/var/lib/rpm/rpmdb.sqlite",
-            "/var/lib/rpm/Packages",
-            "/usr/lib/sysimage/rpm/rpmdb.sqlite",
-        ];
-        DATABASES.iter().any(|path| self.files().is_changed(path.as_bytes()))
-            || self.living().any(|process| {
-                ["dpkg", "apt", "apt-get", "dnf", "yum", "rpm", "apk", "unattended-upgr"]
-                    .iter()
-                    .any(|name| has_name(process.program.base(), name))
+        let is_system = [b"/usr/".as_slice(), b"/bin/", b"/sbin/", b"/lib"].iter().any(|top| path.starts_with(top));
+        // The databases of some managers cannot be read here.
+        let is_unread = || is_system && self.packages().unread().is_some();
+        process.program.memfd
+            || self.files().at(path).any(|file| {
+                file.place != Place::Deleted
+                    && !file.engine_noise
+                    && self.packages().manager_of(self.files(), file).is_none()
+                    && !(file.place == Place::Rootfs && is_unread())
             })
     }
 }

@@ -29,10 +29,13 @@ rule! {
     check: check,
 }
 
+/// Deleted programs that are read.
+const READ_MOST: usize = 64;
 /// Most bytes of a deleted program that are hashed.
 const HASHED_MOST: u64 = 16 << 20;
 
 fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
+    let mut read = 0_usize;
     for process in facts.living() {
         if process.program.path.is_none() {
             report.not_checked("the program of a process is not recorded");
@@ -49,8 +52,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         let replaced = facts.files().at(&path).any(|file| file.place == Place::Rootfs)
             || name.contains_str(".dpkg-")
             || name.contains_str(".rpm")
-            || path.rfind_byte(b';').is_some_and(|at| path.len().saturating_sub(at) == 9)
-            || !process.is_program_suspicious() && facts.has_package_changes();
+            || path.rfind_byte(b';').is_some_and(|at| path.len().saturating_sub(at) == 9);
         let built = path.contains_str("/go-build") || path.contains_str("/bazel-");
         let severity = match () {
             () if replaced && !process.is_program_suspicious() => Severity::Low,
@@ -58,7 +60,8 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             () if process.is_program_suspicious() => Severity::High,
             () => Severity::Medium,
         };
-        let ghost = facts.files().at(&path).find(|file| file.place == Place::Ghost);
+        read = read.saturating_add(1);
+        let ghost = facts.files().at(&path).find(|file| file.place == Place::Ghost && read <= READ_MOST);
         let mut finding = Finding::new(&RULE, Subject::Process(process.pid()))
             .severity(severity)
             .confidence(if replaced { Confidence::Medium } else { Confidence::High })

@@ -3,7 +3,7 @@
 use bstr::BString;
 
 use super::super::card::rule;
-use super::super::facts::ProcessFacts;
+use super::super::facts::{ProcessFacts, base};
 use super::super::words::shown_within;
 use super::super::{Confidence, Facts, Finding, Next, Report, Severity, Subject};
 use super::common::{arguments, program, row_of};
@@ -11,7 +11,7 @@ use super::text::{self, Sign};
 
 rule! {
     /// A process whose arguments fetch something and run it (`curl … | sh`, `python -c "exec(urlopen(…))"`), decode
-    /// something and run it, or give a shell to a connection. It is low if the specification starts the container so.
+    /// something and run it, or give a shell to a connection (`nc -e /bin/sh …`). It is low if the specification starts the container so.
     "PROC-019", download_and_run, version 1, Process, Stable, High,
     title: "A command fetches or decodes something and runs it",
     why: "The first command of an intruder brings in the next program.",
@@ -19,6 +19,19 @@ rule! {
     attack: ["T1105", "T1059.004"],
     cost: Free,
     check: check,
+}
+
+/// Programs that connect what they are told to.
+const CONNECTORS: [&str; 6] = ["nc", "ncat", "netcat", "nc.traditional", "nc.openbsd", "socat"];
+
+/// What a shell, an interpreter or a program that makes connections was given to do.
+fn command_of(process: &ProcessFacts<'_>) -> Option<BString> {
+    let is_connector = |name: &[u8]| CONNECTORS.iter().any(|connector| connector.as_bytes() == name);
+    let called = process.argv().first().map(|first| base(first)).unwrap_or_default();
+    if is_connector(process.program.base()) || is_connector(called) {
+        return Some(process.cmdline().into());
+    }
+    process.inline()
 }
 
 fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
@@ -31,7 +44,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         if !report.look() {
             return;
         }
-        let Some(command) = process.inline() else { continue };
+        let Some(command) = command_of(process) else { continue };
         let sign = text::signs(&command)
             .into_iter()
             .find(|sign| matches!(sign, Sign::FetchAndRun | Sign::DecodeAndRun | Sign::ConnectShell));

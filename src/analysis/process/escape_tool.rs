@@ -69,6 +69,12 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
     }
 }
 
+/// Whether arguments name the socket of an engine.
+fn talks_to_engine(arguments: &[BString]) -> bool {
+    const SOCKETS: [&str; 5] = ["/docker.sock", "/containerd.sock", "/crio.sock", "/podman.sock", "/dockershim.sock"];
+    arguments.iter().any(|argument| SOCKETS.iter().any(|socket| argument.contains_str(socket)))
+}
+
 /// Whether something is mounted at one of the folders, or the arguments name process 1.
 fn has_mount(facts: &Facts<'_>, process: &ProcessFacts<'_>) -> bool {
     process.cmdline().contains_str("/proc/1/root")
@@ -134,6 +140,9 @@ fn escape(argv: &[BString]) -> Option<(&'static str, bool)> {
         }
         b"unshare" => (has("-r") || has("-Ur") || has("-U") || has("--map-root-user") || has("-UrmC"))
             .then_some(("makes a user namespace in which it is root", true)),
+        b"curl" | b"socat" | b"nc" if talks_to_engine(rest) => {
+            Some(("talks to the socket of the container engine", false))
+        }
         b"capsh" => Some(("shows or changes capabilities", true)),
         _ => CLIENTS
             .iter()
@@ -161,6 +170,7 @@ mod tests {
             "mount /dev/sda1 /mnt",
             "debugfs -w /dev/vda1",
             "busybox nsenter -t 1 -a",
+            "curl --unix-socket /var/run/docker.sock http://x/containers/json",
         ] {
             assert_eq!(of(line), Some(false), "{line}");
         }

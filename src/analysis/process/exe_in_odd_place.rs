@@ -46,7 +46,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         if !is_odd || super::super::vocabulary::is_world_writable(&path) || process.program.deleted {
             continue;
         }
-        if facts.files().is_in_image(&path) {
+        if facts.files().is_in_image(&path) || facts.files().is_changed(&path) && !facts.is_program_new(process) {
             report.skip();
             continue;
         }

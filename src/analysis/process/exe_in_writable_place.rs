@@ -25,6 +25,9 @@ rule! {
     check: check,
 }
 
+/// Programs whose first bytes are shown.
+const READ_MOST: usize = 64;
+
 /// Tools that run what they have built or unpacked in a folder for temporary files.
 const BUILDERS: [&str; 9] = [
     "/go-build",
@@ -57,6 +60,7 @@ const MANAGERS: [&str; 14] = [
 ];
 
 fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
+    let mut read = 0_usize;
     for process in facts.living() {
         let Some(_) = &process.program.path else {
             report.not_checked("the program of a process is not recorded");
@@ -70,7 +74,8 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             continue;
         }
         let path = program(process);
-        let in_image = facts.files().is_in_image(&path);
+        let in_image =
+            facts.files().is_in_image(&path) || facts.files().is_changed(&path) && !facts.is_program_new(process);
         let is_home = [b"/root/".as_slice(), b"/home/"].iter().any(|home| path.starts_with(home));
         let is_web =
             [b"/var/www/".as_slice(), b"/srv/www/", b"/usr/share/nginx/html/"].iter().any(|web| path.starts_with(web));
@@ -102,7 +107,8 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             .evidence(row_of(process));
         match facts.files().at(&path).find(|file| !matches!(file.place, Place::Deleted | Place::Ghost)) {
             Some(file) => {
-                let head = facts.files().head(file, 64);
+                read = read.saturating_add(1);
+                let head = if read <= READ_MOST { facts.files().head(file, 64) } else { Default::default() };
                 let member = file.member.clone().unwrap_or_default();
                 let note = format!("the program, {}", file.place.words());
                 let row = match file.offset {

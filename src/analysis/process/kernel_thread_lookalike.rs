@@ -60,7 +60,8 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             continue;
         };
         let program = process.program.path.clone().unwrap_or_default();
-        let is_honest = process.name() == process.program.base()
+        let is_honest = !is_kernels(process.name())
+            && process.name() == process.program.base()
             && !process.is_program_suspicious()
             && !process.program.deleted
             && !process.is_interpreter()

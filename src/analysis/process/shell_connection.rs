@@ -35,6 +35,10 @@ pub(super) struct Case<'f, 'c> {
     pub(super) is_open: bool,
 }
 
+/// Ancestors that are looked at.
+const ABOVE_MOST: usize = 64;
+/// Holders of a socket that are looked at.
+const HOLDERS_MOST: usize = 256;
 /// First descriptor above those for input, output and errors; and one above those that scripts use.
 const OWN: std::ops::Range<u32> = 3..64;
 
@@ -46,7 +50,7 @@ pub(super) fn cases<'f, 'c>(facts: &'f Facts<'c>) -> Vec<Case<'f, 'c>> {
         let Some((socket, way)) = connection_of(facts, process) else { continue };
         let is_open = is_open(process, way);
         if let Way::Relay(..) = way {
-            if !is_open || facts.ancestors(process).any(|above| relayed.contains(&above.pid())) {
+            if !is_open || facts.ancestors(process).take(ABOVE_MOST).any(|above| relayed.contains(&above.pid())) {
                 continue;
             }
             relayed.insert(process.pid());
@@ -113,10 +117,10 @@ fn connection_of<'f>(facts: &'f Facts<'_>, process: &ProcessFacts<'_>) -> Option
 /// Whether only a shell and its children hold a socket. A service's connections stay open in the shells that it starts,
 /// if it does not take care.
 fn is_of_shells(facts: &Facts<'_>, shell: &ProcessFacts<'_>, socket: u64) -> bool {
-    facts.sockets().holders(socket).all(|holder| {
+    facts.sockets().holders(socket).take(HOLDERS_MOST).all(|holder| {
         holder.pid == shell.pid()
             || facts.process(holder.pid).is_some_and(|process| {
-                process.is_shell() || facts.ancestors(process).any(|above| above.pid() == shell.pid())
+                process.is_shell() || facts.ancestors(process).take(ABOVE_MOST).any(|above| above.pid() == shell.pid())
             })
     })
 }

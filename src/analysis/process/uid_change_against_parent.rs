@@ -50,7 +50,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         let is_init = facts.init().is_some_and(|init| init.pid() == parent.pid());
         report.add(
             Finding::new(&RULE, Subject::Process(process.pid()))
-                .severity(if is_same || is_init { Severity::Low } else { Severity::Medium })
+                .severity(if is_same && !process.is_shell() || is_init { Severity::Low } else { Severity::Medium })
                 .confidence(Confidence::Medium)
                 .identity([program(parent), program(process), arguments(process)])
                 .sentence(format!(
