@@ -118,11 +118,6 @@ pub(super) fn danger(command: &[u8]) -> Option<&'static str> {
     PATTERNS.get(found.pattern().as_usize()).map(|(words, _)| *words)
 }
 
-/// The first dangerous line of a script.
-pub(super) fn first_danger(text: &[u8]) -> Option<(Line<'_>, &'static str)> {
-    lines(text).find_map(|line| Some((line, danger(line.text)?)))
-}
-
 /// Absolute paths that a command line names.
 pub(super) fn paths(command: &[u8]) -> impl Iterator<Item = &[u8]> {
     let words = code(command).split(|&byte| byte.is_ascii_whitespace() || b";&|()<>\"'`=,".contains(&byte));

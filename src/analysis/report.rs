@@ -31,6 +31,7 @@ pub struct Report<'r> {
     limit: u64,
     evidence_limit: usize,
     coverage: Coverage,
+    is_full: bool,
     why: BTreeMap<String, u64>,
     findings: Vec<Finding>,
     by_id: HashMap<String, usize>,
@@ -44,6 +45,7 @@ impl Report<'_> {
             limit,
             evidence_limit,
             coverage: Coverage::default(),
+            is_full: false,
             why: BTreeMap::new(),
             findings: Vec::new(),
             by_id: HashMap::new(),
@@ -60,6 +62,7 @@ impl Report<'_> {
     /// then stop.
     pub fn look(&mut self) -> bool {
         if self.coverage.looked_at >= self.limit {
+            self.is_full = true;
             self.not_checked("there are more things to look at than the limit on candidates allows");
             return false;
         }
@@ -84,12 +87,11 @@ impl Report<'_> {
     /// Adds a finding. Findings with the same identity become one, with the evidence of all.
     pub fn add(&mut self, finding: Finding) {
         debug_assert!(finding.rule == self.rule, "a rule reports its own findings");
-        match self.by_id.get(&finding.id()).and_then(|&place| self.findings.get_mut(place)) {
-            Some(first) => first.absorb(finding),
-            None => {
-                self.by_id.insert(finding.id(), self.findings.len());
-                self.findings.push(finding);
-            }
+        if let Some(first) = self.by_id.get(&finding.id()).and_then(|&place| self.findings.get_mut(place)) {
+            first.absorb(finding)
+        } else {
+            self.by_id.insert(finding.id(), self.findings.len());
+            self.findings.push(finding);
         }
         if let Some(last) = self.findings.last_mut() {
             bound(last, self.evidence_limit);
@@ -99,6 +101,11 @@ impl Report<'_> {
     /// The worst severity so far.
     pub fn worst(&self) -> Option<Severity> {
         self.findings.iter().map(|finding| finding.severity).max()
+    }
+
+    /// Whether there was more to look at than the limit allows.
+    pub(super) fn is_full(&self) -> bool {
+        self.is_full
     }
 
     pub(super) fn finish(mut self) -> (Coverage, Vec<Finding>) {

@@ -7,8 +7,9 @@ use super::report::{Coverage, Report};
 use super::rules;
 use super::story::{self, Story};
 use super::{Cost, Facts, Maturity, Rule, Severity, Verdict, severity};
-use crate::Checkpoint;
 use crate::int::usize_of;
+use crate::warning::Place;
+use crate::{Checkpoint, Limits};
 
 /// Which rules run.
 #[derive(Clone, Debug)]
@@ -114,6 +115,11 @@ impl Scan {
             let done = catch_unwind(AssertUnwindSafe(|| (rule.check)(&facts, &mut report)));
             if done.is_err() {
                 report.not_checked("the rule failed; please report this as a bug");
+            }
+            if report.is_full() {
+                checkpoint.warn(&Limits::RULE_CANDIDATES, Place::archive(), || {
+                    format!("rule {} looked at {} things, and there are more", rule.id, limits.rule_candidates)
+                });
             }
             let (covered, found) = report.finish();
             coverage.push((rule, covered));

@@ -85,7 +85,7 @@ pub fn is_world_writable(path: &[u8]) -> bool {
 
 /// Whether a part of a path is hidden: it begins with a dot and is no ordinary name, or consists of dots and blanks.
 pub fn is_hidden(path: &[u8]) -> bool {
-    path.split_str("/").any(|part| is_hidden_name(part))
+    path.split_str("/").any(is_hidden_name)
 }
 
 /// Whether a name is hidden.

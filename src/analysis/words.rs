@@ -39,6 +39,13 @@ pub(super) fn size(bytes: u64) -> String {
     }
 }
 
+/// Adds words to a sentence.
+pub(super) fn add(sentence: &mut String, words: std::fmt::Arguments<'_>) {
+    use std::fmt::Write as _;
+    // Text takes everything.
+    let _ = sentence.write_fmt(words);
+}
+
 /// `a`, `a and b`, `a, b and c`.
 pub(super) fn listed<T: AsRef<str>>(items: &[T]) -> String {
     match items {

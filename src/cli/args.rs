@@ -190,7 +190,13 @@ pub(crate) enum Level {
 
 /// Process tree with files, sockets, mounts, statistics
 #[derive(Debug, Args)]
-#[command(after_help = "Example: cryoscope inspect --files --sockets --pid 1 checkpoint.tar")]
+#[command(
+    after_help = "Marks in the tree: `runs from a memfd` (a program that is in no file system), `executable deleted`, `connection on \
+                        stdio` (its input or output is a network connection), `name of another program`, `code without a file` \
+                        (executable memory, and no runtime that makes such), `on a terminal`, `session began outside`. Each can have \
+                        an innocent cause: `scan` judges. The line `findings` counts what its quick rules found; `scan` runs all.\n\n\
+                        Example: cryoscope inspect --files --sockets --pid 1 checkpoint.tar"
+)]
 pub(crate) struct Inspect {
     /// Archives or image directories; `-` for standard input
     ///

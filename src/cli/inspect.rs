@@ -4,9 +4,11 @@ use std::collections::HashSet;
 use std::io::Write;
 
 use cryoscope::Checkpoint;
+use cryoscope::analysis::tables::archive_word;
+use cryoscope::analysis::{Cost, Scan, Selection as Rules, Severity, marks, quoted};
 use cryoscope::catalog;
 use cryoscope::checkpointctl::Report as Document;
-use cryoscope::formats::tree::{Look, Networks, Overview, Sections, Waiting};
+use cryoscope::formats::tree::{Found, Look, Networks, Overview, Sections, Waiting};
 use cryoscope::formats::{Columns, Style, pretty};
 use cryoscope::memory::Keep;
 use cryoscope::model::ids::Pid;
@@ -104,6 +106,8 @@ struct Subject {
     shown: Option<HashSet<Pid>>,
     /// Whether there are several checkpoints, so each is printed with the name of its archive.
     several: bool,
+    /// Whether its archive has several.
+    has_sets: bool,
 }
 
 impl Subject {
@@ -176,10 +180,11 @@ fn reports(
     };
     let read = |entry: &Entry, found: Vec<Checkpoint>, voice: &Voice<'_, Said>| -> Result<(), Stop> {
         let subjects = choose(found, &entry.path.display().to_string(), wanted.pid, sought)?;
-        let several = fleet.is_several() || subjects.len() > 1;
+        let has_sets = subjects.len() > 1;
+        let several = fleet.is_several() || has_sets;
         voice.opened()?;
         for subject in subjects {
-            let subject = Subject { several, ..subject };
+            let subject = Subject { several, has_sets, ..subject };
             if subject.is_shown() {
                 voice.part(said(&subject))?;
             }
@@ -235,7 +240,7 @@ fn choose(
             known.extend(processes.iter().map(|process| process.pid.0));
             descendants(&processes, pid)
         });
-        subjects.push(Subject { archive: archive.to_owned(), checkpoint, shown, several: false });
+        subjects.push(Subject { archive: archive.to_owned(), checkpoint, shown, several: false, has_sets: false });
     }
     if let Some(sought) = sought {
         sought.pids(archive, &known)?;
@@ -278,6 +283,9 @@ fn overview(subject: &Subject, wanted: Wanted) -> Overview {
     let filter = Shown(subject.shown.clone());
     let all: Vec<Process> = checkpoint.rows().processes().collect();
     let names = all.iter().filter_map(|row| Some((row.pid, row.name.clone()?))).collect();
+    let mut rules = Rules::default();
+    rules.cost = Cost::Free;
+    let scan = Scan::run(checkpoint, &rules);
     let processes = all.into_iter().filter(|row| filter.wants(row)).collect();
     let title = subject.several.then(|| match checkpoint.set_name() {
         set if set.is_empty() => subject.archive.clone(),
@@ -310,6 +318,8 @@ fn overview(subject: &Subject, wanted: Wanted) -> Overview {
             .then(|| checkpoint.rows().recovered_files().filter(|row| filter.wants(row)).collect()),
         changes: wanted.changes.then(|| checkpoint.rows().rootfs_changes().filter(|row| filter.wants(row)).collect()),
         warnings: checkpoint.rows().warnings().collect(),
+        marks: marks(checkpoint, &scan),
+        findings: Some(found(&scan, checkpoint, subject)),
         sections: Sections {
             sockets: wanted.sockets,
             isolation: wanted.isolation,
@@ -319,6 +329,18 @@ fn overview(subject: &Subject, wanted: Wanted) -> Overview {
             whole_tree_hint: "; --ps-tree shows all",
             whole_commands: wanted.command_lines,
         },
+    }
+}
+
+/// Findings of medium severity and above in numbers.
+fn found(scan: &Scan, checkpoint: &Checkpoint, subject: &Subject) -> Found {
+    let counts =
+        [Severity::Critical, Severity::High, Severity::Medium].map(|severity| (severity, scan.count(severity)));
+    let set = checkpoint.set_name();
+    let set = if subject.has_sets { format!(" --set {}", quoted(&set.to_string())) } else { String::new() };
+    Found {
+        counts: counts.into_iter().filter(|(_, count)| *count > 0).collect(),
+        command: format!("cryoscope scan {}{set}", archive_word(checkpoint)),
     }
 }
 

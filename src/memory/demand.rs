@@ -321,7 +321,7 @@ impl Demand {
                 cores.stacks.extend(
                     Registers::from_core(&core).and_then(|registers| registers.stack_pointer).map(|pointer| pointer.0),
                 );
-                cores.names.extend(core.tc.and_then(|task| task.comm).map(|name| (number, name.into())));
+                cores.names.extend(core.tc.and_then(|task| task.comm).map(|name| (number, name)));
             }
             cores.stacks.sort_unstable();
             cores.stacks.dedup();

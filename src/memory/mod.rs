@@ -54,7 +54,7 @@ pub(crate) use object::Layer;
 pub use object::{Lost, Recorded};
 pub(crate) use overlaps::{Overlaps, union};
 pub use region::Region;
-pub(crate) use region::SHELLS;
+pub(crate) use region::{SHELLS, STACK};
 pub use search::{
     EarlySearch, Elsewhere, Encoding, Findings, FindingsElsewhere, Found, Matcher, Pattern, PatternError, SearchOptions,
 };

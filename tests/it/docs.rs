@@ -4,8 +4,9 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use cryoscope::analysis::{Family, Rule, rules};
 use cryoscope::catalog;
-use cryoscope::tables::System;
+use cryoscope::tables::{System, attack};
 use cryoscope::{Code, tables};
 
 #[test]
@@ -56,7 +57,14 @@ fn where_columns_go_is_documented() {
         let event = &table.event;
         let prefix = if event.prefix.is_empty() { &*table.name } else { event.prefix };
         let action = if event.action.is_empty() { &*table.name } else { event.action };
-        let kind = format!("`event.kind` `{}`, `event.action` `{action}`", event.kind);
+        let kind = match event.subject {
+            tables::Subject::Finding => {
+                "`event.kind` `alert` from medium severity on and `event` below, `event.action` the \
+                                         name of the rule"
+                    .to_owned()
+            }
+            _ => format!("`event.kind` `{}`, `event.action` `{action}`", event.kind),
+        };
         let _ = write!(text, "\n## `{}`\n\nECS: {kind}, own columns below `cryoscope.{prefix}`.\n", table.name);
         if let Some(secrets) = event.secrets {
             let columns: Vec<String> = secrets.columns.iter().map(|name| format!("`{name}`")).collect();
@@ -89,6 +97,68 @@ fn the_schema_of_rows_is_documented() {
     // `row_schema` compares this with the previous one.
     let tables = catalog::all().map(|source| source.table).chain(tables::ASKED.iter().copied());
     compare("docs/schema.json", &format!("{}\n", cryoscope::formats::pretty(&catalog::schema(tables))));
+}
+
+#[test]
+fn rules_are_documented() {
+    let mut text = "# Rules\n\nThe rules of `cryoscope scan`, by family. [scan.md](scan.md) explains severities, confidence and \
+                    coverage; `cryoscope scan --explain RULE`\nprints one of them. The severity is that of the usual finding: one \
+                    that has an innocent explanation in its checkpoint is milder, and one\nthat another family agrees with is \
+                    worse. *Stable* rules were measured on benign and on planted cases; *incubating* ones run, and may\nstill \
+                    change; *experimental* ones run only with `--experimental` or if they are named.\n"
+        .to_owned();
+    for family in Family::ALL {
+        let rules: Vec<&Rule> = rules::all().filter(|rule| rule.family == family).collect();
+        if rules.is_empty() {
+            continue;
+        }
+        let _ = write!(text, "\n## {} (`{}`)\n\n", family.title(), family.prefix());
+        text.push_str("| rule | name | severity | maturity | finds |\n| --- | --- | --- | --- | --- |\n");
+        for rule in &rules {
+            let (severity, maturity) = (rule.severity.as_str(), rule.maturity.as_str());
+            let id = format!("[{}](#{})", rule.id, anchor(rule));
+            let _ = writeln!(text, "| {id} | `{}` | {severity} | {maturity} | {} |", rule.slug, flat(rule.title));
+        }
+        for rule in rules {
+            card(&mut text, rule);
+        }
+    }
+    compare("docs/rules.md", &text);
+}
+
+/// The link target of the heading of a rule, as GitHub makes it.
+fn anchor(rule: &Rule) -> String {
+    format!("{}-{}", rule.id.to_lowercase(), rule.slug)
+}
+
+fn card(text: &mut String, rule: &Rule) {
+    let _ = write!(text, "\n### {} `{}`\n\n**{}.** ", rule.id, rule.slug, rule.title);
+    let posture = if rule.posture { " · what the container may do, not what happened" } else { "" };
+    let _ = writeln!(
+        text,
+        "Severity {} · {} · version {}{posture}",
+        rule.severity.as_str(),
+        rule.maturity.as_str(),
+        rule.version
+    );
+    for paragraph in rule.help.trim().split("\n\n") {
+        let _ = write!(text, "\n{}\n", paragraph.lines().map(str::trim).collect::<Vec<_>>().join("\n"));
+    }
+    let _ = write!(text, "\nWhy it matters: {}\n\nInnocent causes:\n\n", rule.why);
+    for cause in rule.benign {
+        let _ = writeln!(text, "- {cause}");
+    }
+    let name = |id: &&str| {
+        let technique = attack::technique(id).unwrap_or_else(|| panic!("{id} of {} is unknown", rule.id));
+        let whole = id.split_once('.').and_then(|(whole, _)| attack::technique(whole));
+        let name =
+            whole.map_or_else(|| technique.name.to_owned(), |whole| format!("{}: {}", whole.name, technique.name));
+        format!("[{id}](https://attack.mitre.org/techniques/{}/) {name}", id.replace('.', "/"))
+    };
+    let techniques: Vec<String> = rule.attack.iter().map(name).collect();
+    if !techniques.is_empty() {
+        let _ = write!(text, "\nATT&CK: {}\n", techniques.join(", "));
+    }
 }
 
 fn flat(text: &str) -> String {

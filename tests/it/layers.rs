@@ -10,7 +10,7 @@ use std::path::Path;
 
 /// Layers, from the bottom to the top. Modules of one line may use each other, but not in circles.
 const LAYERS: &[&[&str]] = &[
-    &["abi", "error", "int", "json", "limits", "warning"],
+    &["abi", "error", "escape", "int", "json", "limits", "warning"],
     &["archive"],
     &["images"],
     &["model"],
@@ -19,6 +19,8 @@ const LAYERS: &[&[&str]] = &[
     &["checkpoint"],
     &["tables"],
     &["timeline"],
+    &["analysis"],
+    &["catalog"],
     &["formats"],
     &["checkpointctl", "elfcore", "extract", "proc_view", "query"],
     &["cli"],

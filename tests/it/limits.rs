@@ -245,6 +245,10 @@ fn hit(flag: &str) -> (Vec<u8>, Limits) {
             limits.hole_bytes = 4096;
             return (sparse(&members), limits);
         }
+        "--max-candidates" => {
+            limits.rule_candidates = 1;
+            members.tar()
+        }
         "--max-warnings" => {
             limits.warnings_per_code = 1;
             for pid in 10..20 {
@@ -317,9 +321,9 @@ fn sparse(members: &Members) -> Vec<u8> {
     archive
 }
 
-/// Limits that no archive hits here: one only moves bytes elsewhere, two bound what is asked (`remains/`), and one leaves the
-/// first 4 GiB free.
-const OTHERS: [&str; 4] = ["memory", "patterns", "dump", "ratio"];
+/// Limits that no archive hits here: one only moves bytes elsewhere, two bound what is asked (`remains/`), one leaves the
+/// first 4 GiB free, and one bounds what is listed: the rest is counted in a column.
+const OTHERS: [&str; 5] = ["memory", "patterns", "dump", "ratio", "evidence"];
 
 #[test]
 fn every_limit_that_is_hit_is_a_warning_that_names_it() {

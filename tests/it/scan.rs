@@ -1,3 +1,9 @@
 //! What rules find in real archives, and where they are silent.
 
+mod files;
+mod isolation;
+mod memory;
+mod network;
+mod persistence;
 mod process;
+mod quality;

@@ -178,7 +178,7 @@ impl Facts<'_> {
 
     /// Which processes run and map a file.
     pub fn uses(&self) -> &Uses {
-        self.uses.get_or_init(|| Uses::read(&self.processes))
+        self.uses.get_or_init(|| Uses::read(&self.processes, self.files()))
     }
 
     /// When the first process started, or else when the container was created.
@@ -194,12 +194,7 @@ impl Facts<'_> {
 
     /// A living process that runs one of these programs from the image.
     pub fn runs_from_image(&self, names: &[&str]) -> Option<&ProcessFacts<'_>> {
-        let is_one = |process: &&ProcessFacts<'_>| {
-            names.iter().any(|name| name.as_bytes() == process.program.base())
-                && !process.program.deleted
-                && process.program.path.as_ref().is_some_and(|path| self.files().is_in_image(path))
-        };
-        self.living().find(is_one)
+        names.iter().find_map(|name| self.process(self.uses().from_image(name.as_bytes())?))
     }
 }
 

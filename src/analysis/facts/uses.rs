@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use bstr::{BString, ByteSlice};
 
-use super::{ProcessFacts, without_deleted};
+use super::{FileFacts, ProcessFacts, without_deleted};
 use crate::model::ids::Pid;
 
 /// Which processes run and map a file, by its path.
@@ -12,13 +12,17 @@ use crate::model::ids::Pid;
 pub struct Uses {
     running: HashMap<BString, Vec<Pid>>,
     mapping: HashMap<BString, Vec<Pid>>,
+    from_image: HashMap<BString, Pid>,
 }
 
 impl Uses {
-    pub(super) fn read(processes: &[ProcessFacts<'_>]) -> Self {
+    pub(super) fn read(processes: &[ProcessFacts<'_>], files: &FileFacts<'_>) -> Self {
         let mut uses = Uses::default();
         for process in processes.iter().filter(|process| !process.is_zombie()) {
             if let Some(path) = &process.program.path {
+                if !process.program.deleted && !uses.running.contains_key(path) && files.is_in_image(path) {
+                    uses.from_image.entry(process.program.base().into()).or_insert(process.pid());
+                }
                 uses.running.entry(path.clone()).or_default().push(process.pid());
             }
             let mut last: &[u8] = b"";
@@ -45,5 +49,10 @@ impl Uses {
     /// The processes that map a file, those that run it included.
     pub fn mapping(&self, path: &[u8]) -> &[Pid] {
         self.mapping.get(path.as_bstr()).map_or(&[], Vec::as_slice)
+    }
+
+    /// The first process that runs a program of this name from the image.
+    pub fn from_image(&self, name: &[u8]) -> Option<Pid> {
+        self.from_image.get(name.as_bstr()).copied()
     }
 }

@@ -10,11 +10,11 @@ use super::super::{Facts, Finding, Report, Severity};
 use super::common::{about, changed, line, quoted, text, when};
 
 rule! {
-    /// Changes to `/etc/passwd`, `/etc/shadow`, `/etc/group`, `/etc/sudoers` and `/etc/sudoers.d` that give rights: a second
-    /// account with user id 0, an account without a password, a login shell or a password for an account of a service, a
-    /// password for root that is as new as the container, a rule of sudo without a password. What the file was before is
-    /// not known, so only lines that are suspicious in any file count. Ordinary accounts, such as the one line that Podman
-    /// or an entry point adds for a user id without a name, are no finding.
+    /// Changes to `/etc/passwd`, `/etc/shadow`, `/etc/group`, `/etc/sudoers` and `/etc/sudoers.d` that give rights: a
+    /// second account with user id 0, an account without a password, a login shell or a password for an account of a
+    /// service, a password for root that is as new as the container, a rule of sudo without a password. What the file
+    /// was before is not known, so only lines that are suspicious in any file count. Ordinary accounts, such as the one
+    /// line that Podman or an entry point adds for a user id without a name, are no finding.
     "FS-002", account_file_changed, version 1, Files, Stable, High,
     title: "An account or a right was added",
     why: "A second root account, a password for an account of a service or a rule of sudo lets an intruder come back.",

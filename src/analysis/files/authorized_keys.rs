@@ -10,10 +10,10 @@ use super::super::{Facts, Report, Severity};
 use super::common::{about, changed, everywhere, is_late, line, quoted, text, when};
 
 rule! {
-    /// `authorized_keys` files among the changes, in volumes and in file systems in memory, with the comment of each key,
-    /// and a changed `sshd_config` with lines that open a way in: logins as root, empty passwords, a command that supplies
-    /// keys, keys in an odd place. In a container that serves logins from its image, a key that is there from the start is
-    /// part of the setup. Keys that may only run one command, as those of git servers, are low.
+    /// `authorized_keys` files among the changes, in volumes and in file systems in memory, with the comment of each
+    /// key, and a changed `sshd_config` with lines that open a way in: logins as root, empty passwords, a command that
+    /// supplies keys, keys in an odd place. In a container that serves logins from its image, a key that is there from
+    /// the start is part of the setup. Keys that may only run one command, as those of git servers, are low.
     "FS-003", authorized_keys, version 1, Files, Stable, High,
     title: "A key for logins was added",
     why: "Whoever has the private key can log in wherever the folder is used: in this container, or through a volume elsewhere.",

@@ -68,7 +68,10 @@ pub(super) fn row(facts: &Facts<'_>, file: &ChangedFile) -> Evidence {
         Place::Volume => {
             Evidence::row("volume_files", [("volume", file.volume.clone().unwrap_or_default().into()), path])
         }
-        Place::Tmpfs | Place::Ghost | Place::Memfd | Place::Sysv => Evidence::row("recovered_files", [path]),
+        Place::Tmpfs | Place::Ghost | Place::Memfd | Place::Sysv => {
+            let member = file.member.as_ref().map(|member| ("member", Fact::from(member)));
+            Evidence::row("recovered_files", member.into_iter().chain([path]))
+        }
     };
     row.with("type", Some(file.file_type))
         .with("mode", Some(format!("{:04o}", file.mode & 0o7777)))
@@ -106,8 +109,8 @@ pub(super) fn described(file: &ChangedFile) -> String {
     format!("{} ({}, mode {:04o}{owner})", shown(&file.path), size(file.size), file.mode & 0o7777)
 }
 
-/// When a file was written, as a clause: `, 12 minutes after the container started`. Empty if that is not known, or if the
-/// file is older.
+/// When a file was written, as a clause: `, 12 minutes after the container started`. Empty if that is not known, or if
+/// the file is older.
 pub(super) fn when(facts: &Facts<'_>, file: &ChangedFile) -> String {
     match file.mtime.and_then(|time| facts.minutes_after_start(time)) {
         Some(0) => ", in the first minute of the container".to_owned(),
@@ -323,7 +326,8 @@ pub(super) fn is_older(facts: &Facts<'_>, file: &ChangedFile) -> bool {
     matches!((file.mtime, created), (Some(time), Some(created)) if time.as_second() < created.as_second().saturating_sub(3600))
 }
 
-/// A process with a runtime of the image that maps a file: runtimes unpack their native libraries into temporary folders.
+/// A process with a runtime of the image that maps a file: runtimes unpack their native libraries into temporary
+/// folders.
 pub(super) fn runtime_of<'f>(facts: &'f Facts<'_>, path: &[u8]) -> Option<&'f ProcessFacts<'f>> {
     const RUNTIMES: [&str; 8] = ["java", "dotnet", "node", "python", "ruby", "php", "beam.smp", "mono"];
     let of = |process: &&ProcessFacts<'_>| {

@@ -10,10 +10,10 @@ use super::super::{Facts, Report, Severity};
 use super::common::{about, changed, is_below, is_late, judge, line, quoted, script, text, when};
 
 rule! {
-    /// New or changed jobs of cron, anacron, at and timers of systemd. The line that runs something is shown. A line that
-    /// fetches and runs, that runs from a place which everyone may write to, or that runs a program which is itself among the
-    /// changes, and a job with a hidden name are high. A job of a package is not a finding. A harmless job that was written
-    /// as a container with cron started is low: entry points do that.
+    /// New or changed jobs of cron, anacron, at and timers of systemd. The line that runs something is shown. A line
+    /// that fetches and runs, that runs from a place which everyone may write to, or that runs a program which is
+    /// itself among the changes, and a job with a hidden name are high. A job of a package is not a finding. A harmless
+    /// job that was written as a container with cron started is low: entry points do that.
     "FS-004", cron_or_timer, version 1, Files, Stable, High,
     title: "A job that runs at a time was added",
     why: "A job of cron starts an intruder's program again and again, and after each restart of the container.",
@@ -140,12 +140,12 @@ fn command(line: &[u8], has_user: bool) -> Option<&[u8]> {
     let first = *line.first()?;
     let columns = match first {
         b'#' => return None,
-        b'@' => 1,
+        b'@' => 1_usize,
         b'*' | b'0'..=b'9' | b'-' => 5,
         // Names of days and months do not begin a line; what is left are variables.
         _ => return line.split_once_str("=").filter(|(key, _)| key.trim_ascii() != b"PATH").map(|_| line),
     };
-    let columns = if has_user { columns + 1 } else { columns };
+    let columns = usize::from(has_user).saturating_add(columns);
     let mut rest = line;
     for _ in 0..columns {
         let end = rest.iter().position(u8::is_ascii_whitespace)?;

@@ -8,10 +8,10 @@ use super::super::{Facts, Report, Severity};
 use super::common::{about, bytes, described, everywhere, hidden_part, is_system, runtime_of, with_users};
 
 rule! {
-    /// Files whose names are gone while processes still use them; CRIU kept their contents. A program, a script or a packed file
-    /// in a place that everyone may write to, in a hidden place, or that was never in the image is reported. Ordinary
-    /// temporary files, libraries that an upgrade replaced, and libraries that a runtime of the image unpacked and deleted at once
-    /// do not count or are low.
+    /// Files whose names are gone while processes still use them; CRIU kept their contents. A program, a script or a
+    /// packed file in a place that everyone may write to, in a hidden place, or that was never in the image is
+    /// reported. Ordinary temporary files, libraries that an upgrade replaced, and libraries that a runtime of the
+    /// image unpacked and deleted at once do not count or are low.
     "FS-018", deleted_open_file, version 1, Files, Stable, Medium,
     title: "A program was deleted while in use",
     why: "Deleting a program while it runs hides it from those who look at the disk. Its bytes are in the archive.",

@@ -13,10 +13,10 @@ use crate::model::ids::Pid;
 
 rule! {
     /// New files and folders with names that are made to be overlooked: a leading dot where that is unusual (temporary
-    /// folders, `/dev/shm`, `/etc`, `/usr`, `/var/log`), names of dots and blanks, blanks at an end, control characters,
-    /// characters without width, characters that change the direction of writing, and words of mixed alphabets. Files of one hidden
-    /// folder are one finding. A hidden folder with nothing that runs is low, except in `/dev/shm`. Dots in homes
-    /// and applications, and names that known software uses, do not count.
+    /// folders, `/dev/shm`, `/etc`, `/usr`, `/var/log`), names of dots and blanks, blanks at an end, control
+    /// characters, characters without width, characters that change the direction of writing, and words of mixed
+    /// alphabets. Files of one hidden folder are one finding. A hidden folder with nothing that runs is low, except in
+    /// `/dev/shm`. Dots in homes and applications, and names that known software uses, do not count.
     "FS-015", hidden_place, version 1, Files, Stable, Medium,
     title: "A file or folder has a name that is made to be overlooked",
     why: "Tools are kept in hidden folders of places that everyone may write to.",
@@ -125,7 +125,13 @@ fn processes_at<'p>(
         let program = process.program.path.as_ref().map(|path| path.as_slice());
         let cwd = process.row.cwd.as_ref().map(|path| without_deleted(path).0);
         for path in program.into_iter().chain(cwd).filter(|path| path.len() < 4096) {
-            let ends = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at).chain([path.len()]);
+            let ends = path
+                .iter()
+                .enumerate()
+                .filter(|(_, byte)| **byte == b'/')
+                .map(|(at, _)| at)
+                .take(64)
+                .chain([path.len()]);
             for end in ends {
                 let Some(part) = path.get(..end).map(ByteSlice::as_bstr).filter(|part| known.contains(part)) else {
                     continue;

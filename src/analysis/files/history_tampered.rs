@@ -14,9 +14,9 @@ use super::common::{about, everywhere, line, quoted, text, when};
 use crate::int::u64_of;
 
 rule! {
-    /// A history file of a shell that is a link to `/dev/null`, that was deleted, or that holds the commands with which people
-    /// empty it or switch it off; and shells whose environment switches it off, unless the specification of the container
-    /// does so. If the same file also has a line that fetches and runs something, the finding is high.
+    /// A history file of a shell that is a link to `/dev/null`, that was deleted, or that holds the commands with which
+    /// people empty it or switch it off; and shells whose environment switches it off, unless the specification of the
+    /// container does so. If the same file also has a line that fetches and runs something, the finding is high.
     "FS-013", history_tampered, version 1, Files, Stable, Medium,
     title: "The history of a shell was emptied or switched off",
     why: "People who have nothing to hide seldom remove what they typed.",

@@ -12,9 +12,9 @@ use super::common::{about, changed, line, row, text, when};
 
 rule! {
     /// Changes that have the dynamic loader load a library into programs: `/etc/ld.so.preload` with a line in it, a new
-    /// file in `/etc/ld.so.conf.d` (or a changed `/etc/ld.so.conf`) that names a folder which everyone may write to, and a
-    /// changed loader. A loader that a package manager lists, and folders of packages, do not count. The libraries that the
-    /// file names are looked for among the changes.
+    /// file in `/etc/ld.so.conf.d` (or a changed `/etc/ld.so.conf`) that names a folder which everyone may write to,
+    /// and a changed loader. A loader that a package manager lists, and folders of packages, do not count. The
+    /// libraries that the file names are looked for among the changes.
     "FS-001", ld_so_preload, version 1, Files, Stable, High,
     title: "The dynamic loader was told to load a library into every program",
     why: "Rootkits of user space are loaded this way: they hide files, processes and connections from every program of the container.",

@@ -11,8 +11,9 @@ use super::common::{about, bytes, is_below, next, row};
 
 rule! {
     /// Logs that are gone: those of the image below `/var/log` that were deleted, records of logins that are links to
-    /// `/dev/null`, a log that a process still has open although its name is gone, and a log whose writer is at a position
-    /// behind its end. Logs that a package manager or a rotation removes do not count: the next file of the rotation is there.
+    /// `/dev/null`, a log that a process still has open although its name is gone, and a log whose writer is at a
+    /// position behind its end. Logs that a package manager or a rotation removes do not count: the next file of the
+    /// rotation is there.
     "FS-014", log_deleted_or_truncated, version 1, Files, Stable, Medium,
     title: "A log was deleted or cut",
     why: "Intruders remove the lines that show how they came in. A log that was deleted while open is still in the archive.",
@@ -90,6 +91,7 @@ fn removed(facts: &Facts<'_>, report: &mut Report<'_>) {
             gone.push(file);
         }
     }
+    gone.sort_by(|a, b| a.path.cmp(&b.path));
     let Some(first) = gone.iter().find(|file| is_login_record(&file.path)).or_else(|| gone.first()) else { return };
     let has_records = is_login_record(&first.path);
     let names: Vec<String> = gone.iter().map(|file| shown(&file.path)).take(4).collect();

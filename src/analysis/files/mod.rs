@@ -5,18 +5,30 @@ mod authorized_keys;
 mod common;
 mod cron_or_timer;
 mod deleted_open_file;
+mod device_node_created;
 mod hidden_place;
 mod history_tampered;
+mod hosts_or_resolver_changed;
+mod immutable_or_xattr;
 mod ld_so_preload;
 mod log_deleted_or_truncated;
+mod more_persistence;
 mod new_elf;
 mod package_manager_used;
 mod pam_or_nss;
+mod python_or_node_hook;
+mod ransom_signs;
 mod replaced_binary;
+mod same_build_elsewhere;
 mod service_or_rc;
+mod serviceaccount_or_kubeconfig_copied;
 mod setid_file;
 mod shell_startup;
 mod shm_payload;
+mod staged_archive;
+mod timestomp;
+mod trust_store_changed;
+mod web_root_executable_upload;
 mod web_shell;
 
 use super::Rule;
@@ -34,10 +46,22 @@ pub(super) const RULES: &[&Rule] = &[
     &replaced_binary::RULE,
     &setid_file::RULE,
     &web_shell::RULE,
+    &web_root_executable_upload::RULE,
     &history_tampered::RULE,
     &log_deleted_or_truncated::RULE,
     &hidden_place::RULE,
+    &timestomp::RULE,
     &package_manager_used::RULE,
     &deleted_open_file::RULE,
     &shm_payload::RULE,
+    &staged_archive::RULE,
+    &python_or_node_hook::RULE,
+    &trust_store_changed::RULE,
+    &hosts_or_resolver_changed::RULE,
+    &immutable_or_xattr::RULE,
+    &device_node_created::RULE,
+    &serviceaccount_or_kubeconfig_copied::RULE,
+    &ransom_signs::RULE,
+    &more_persistence::RULE,
+    &same_build_elsewhere::RULE,
 ];

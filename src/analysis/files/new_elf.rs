@@ -17,11 +17,11 @@ use super::replaced_binary::is_watched;
 use crate::abi::elf::ElfFile;
 
 rule! {
-    /// ELF files among the changes to the root file system, in volumes and in file systems in memory. One in a place that
-    /// everyone may write to, in a hidden place, in a folder of web pages, or named by `/etc/ld.so.preload` is high; one in a
-    /// folder of the system that no package lists is medium. One in a folder of applications is low, and those of a folder are
-    /// one finding: software is deployed that way. Files of packages do not count, nor libraries that a runtime of the
-    /// image unpacked and maps, nor those that a compiler in the container writes.
+    /// ELF files among the changes to the root file system, in volumes and in file systems in memory. One in a place
+    /// that everyone may write to, in a hidden place, in a folder of web pages, or named by `/etc/ld.so.preload` is
+    /// high; one in a folder of the system that no package lists is medium. One in a folder of applications is low, and
+    /// those of a folder are one finding: software is deployed that way. Files of packages do not count, nor libraries
+    /// that a runtime of the image unpacked and maps, nor those that a compiler in the container writes.
     "FS-008", new_elf, version 1, Files, Stable, Medium,
     title: "A program or library was added",
     why: "Tools that an intruder brings are files that the image does not have.",

@@ -11,9 +11,9 @@ use super::super::{Confidence, Facts, Finding, Report, Severity, Subject};
 use super::common::{changed, next, row};
 
 rule! {
-    /// A package manager installed or changed packages in the running container: the database of dpkg, apk, rpm or pacman, or
-    /// folders of pip, npm or gem, are among the changes. The packages are named as far as the database names them. It is medium
-    /// if one of them is a tool that is used for attacks.
+    /// A package manager installed or changed packages in the running container: the database of dpkg, apk, rpm or
+    /// pacman, or folders of pip, npm or gem, are among the changes. The packages are named as far as the database
+    /// names them. It is medium if one of them is a tool that is used for attacks.
     "FS-017", package_manager_used, version 1, Files, Stable, Low,
     title: "A package manager ran in the container",
     why: "Containers are seldom changed after their start. Packages are also how intruders bring their tools.",

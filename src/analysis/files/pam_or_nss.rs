@@ -10,9 +10,9 @@ use super::super::{Facts, Report, Severity};
 use super::common::{about, changed, is_below, is_older, line, quoted, runs_changed, text, when, with_users};
 
 rule! {
-    /// Modules of PAM and NSS that no package lists, rules of `/etc/pam.d` that let everyone in or run a program, and an
-    /// `/etc/nsswitch.conf` that asks a module which is itself among the changes. Other changes to these settings are
-    /// ordinary, such as those of images that serve logins.
+    /// Modules of PAM and NSS that no package lists, rules of `/etc/pam.d` that let everyone in or run a program, and
+    /// an `/etc/nsswitch.conf` that asks a module which is itself among the changes. Other changes to these settings
+    /// are ordinary, such as those of images that serve logins.
     "FS-007", pam_or_nss, version 1, Files, Stable, High,
     title: "How users are checked was changed",
     why: "A module of PAM sees every password, and may let an intruder in with one of his own.",
@@ -115,8 +115,8 @@ fn pam(line: &[u8]) -> Option<&'static str> {
             return Some("runs a program of a place that everyone may write to at each login");
         }
     }
-    let odd = |word: &&[u8]| word.ends_with(b".so") && word.starts_with(b"/") && commands::danger(word).is_some();
-    words.iter().any(|word| odd(word)).then_some("loads a module of a place that everyone may write to")
+    let is_odd = |word: &&[u8]| word.ends_with(b".so") && word.starts_with(b"/") && commands::danger(word).is_some();
+    words.iter().any(is_odd).then_some("loads a module of a place that everyone may write to")
 }
 
 /// The changed module of NSS that a line asks.

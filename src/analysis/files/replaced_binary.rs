@@ -11,9 +11,9 @@ use super::common::{about, bytes, described, everywhere, is_older, is_system, wh
 
 rule! {
     /// A program that people and scripts trust (`ls`, `ps`, `ss`, `sshd`, `sudo`, `login`, a shell, the C library, the
-    /// library of PAM, …) that was added or changed in a folder of the system without a package that lists it, and a file with
-    /// the name of such a program in a folder that `PATH` has before those of the system. A link to a place that everyone
-    /// may write to counts too. Links that alternatives and busybox make do not.
+    /// library of PAM, …) that was added or changed in a folder of the system without a package that lists it, and a
+    /// file with the name of such a program in a folder that `PATH` has before those of the system. A link to a place
+    /// that everyone may write to counts too. Links that alternatives and busybox make do not.
     "FS-009", replaced_binary, version 1, Files, Stable, High,
     title: "A program of the system was replaced, or another stands before it",
     why: "A replaced program hides processes and files from whoever looks, or takes the passwords that are typed into it.",
@@ -110,7 +110,7 @@ fn is_below_bin(path: &[u8]) -> bool {
 
 /// Whether a path is not deep below a folder of the system, such as `/usr/lib/chroot/bin/sh`.
 fn is_direct(path: &[u8]) -> bool {
-    path.iter().filter(|byte| **byte == b'/').count() <= 4
+    path.split_str("/").count() <= 5
 }
 
 fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
@@ -141,17 +141,16 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
 }
 
 fn found(facts: &Facts<'_>, file: &ChangedFile, kind: Kind, stands_before: bool, report: &mut Report<'_>) {
-    let (mut severity, mut benign) = (Severity::High, RULE.benign.first().copied().unwrap_or_default().to_owned());
-    if let Some(manager) = facts.packages().unread() {
-        severity = Severity::Low;
-        benign = format!(
-            "{} ran, and its database cannot be read here: ask it whether the file is as it should be.",
-            manager.as_str()
-        );
+    let (severity, benign) = if let Some(manager) = facts.packages().unread() {
+        let benign = format!("{} ran, and its database cannot be read here: ask it for the file.", manager.as_str());
+        (Severity::Low, benign)
     } else if is_older(facts, file) && !is_world_writable(&file.path) {
-        severity = Severity::Low;
-        benign = "The file is older than the container, so only its rights or owner may have changed: compare its hash with the image.".to_owned();
-    }
+        let benign =
+            "The file is older than the container: perhaps only its rights changed. Compare it with the image.";
+        (Severity::Low, benign.to_owned())
+    } else {
+        (Severity::High, RULE.benign.first().copied().unwrap_or_default().to_owned())
+    };
     let what = if let Some(link) = file.link.as_ref().filter(|_| file.file_type == "symlink") {
         format!("{} is now a link to {}", shown(&file.path), shown(link))
     } else if stands_before && !is_watched(&file.path) {

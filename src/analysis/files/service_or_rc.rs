@@ -10,10 +10,10 @@ use super::super::{Facts, Report, Severity};
 use super::common::{about, changed, is_below, is_late, judge, line, quoted, script, text, when};
 
 rule! {
-    /// New or changed units of systemd, scripts of init, `rc.local`, `inittab`, and services of supervisord, s6, runit and
-    /// OpenRC. The line that runs something is shown. A line that fetches and runs, or that runs from a place which everyone
-    /// may write to, is high. What a package brought is not a finding. What an entry point wrote for the supervisor that the
-    /// container runs is low.
+    /// New or changed units of systemd, scripts of init, `rc.local`, `inittab`, and services of supervisord, s6, runit
+    /// and `OpenRC`. The line that runs something is shown. A line that fetches and runs, or that runs from a place
+    /// which everyone may write to, is high. What a package brought is not a finding. What an entry point wrote for the
+    /// supervisor that the container runs is low.
     "FS-005", service_or_rc, version 1, Files, Stable, Medium,
     title: "A service that starts a program was added",
     why: "A service starts an intruder's program at each start, and again when it ends.",

@@ -11,8 +11,8 @@ use crate::abi::capability;
 use crate::abi::file_capability::FileCapabilities;
 
 rule! {
-    /// Files among the changes that run as their owner or group whoever starts them, and files with capabilities. Files of
-    /// packages do not count. One that is older than the container and has the name of a program that is always so
+    /// Files among the changes that run as their owner or group whoever starts them, and files with capabilities. Files
+    /// of packages do not count. One that is older than the container and has the name of a program that is always so
     /// (`su`, `passwd`, `mount`) was in the image. Capabilities that only let a service use a low port are low.
     "FS-010", setid_file, version 1, Files, Stable, High,
     title: "A file that gives rights to whoever runs it was added",
@@ -103,7 +103,7 @@ fn capabilities(file: &ChangedFile) -> Option<(Severity, String)> {
         "CAP_NET_ADMIN",
     ];
     let (_, value) = file.xattrs.iter().find(|(name, _)| name == "security.capability")?;
-    let Some(read) = FileCapabilities::of(value) else {
+    let Some(read) = FileCapabilities::parse(value) else {
         return Some((Severity::Medium, value.as_bstr().escape_ascii().to_string()));
     };
     let names = capability::names(read.permitted | read.inheritable);

@@ -13,10 +13,10 @@ use crate::int::u64_of;
 
 rule! {
     /// Files that shells run as they start (`/etc/profile`, `/etc/profile.d`, `~/.bashrc`, `~/.profile`, `~/.zshrc` and
-    /// others) with a line that fetches or runs something dangerous, that runs a program among the changes, that takes the
-    /// place of `sudo`, `su` or `ssh`, or that puts a folder which everyone may write to before others in `PATH`. Also the
-    /// variables `BASH_ENV`, `ENV` and `PROMPT_COMMAND` of processes, if the file that they name is among the changes or in
-    /// such a place. Other changes to these files are ordinary.
+    /// others) with a line that fetches or runs something dangerous, that runs a program among the changes, that takes
+    /// the place of `sudo`, `su` or `ssh`, or that puts a folder which everyone may write to before others in `PATH`.
+    /// Also the variables `BASH_ENV`, `ENV` and `PROMPT_COMMAND` of processes, if the file that they name is among the
+    /// changes or in such a place. Other changes to these files are ordinary.
     "FS-006", shell_startup, version 1, Files, Stable, High,
     title: "Each shell runs a dangerous command as it starts",
     why: "The next administrator who opens a shell runs the intruder's command, or types a password into it.",

@@ -9,9 +9,9 @@ use super::super::{Facts, Report, Severity};
 use super::common::{about, bytes, everywhere, is_below, runtime_of, with_users};
 
 rule! {
-    /// Programs, scripts and packed files in `/dev/shm` and in memfds. Shared memory of databases, browsers and Python holds
-    /// data, so a program there is high. A library that a runtime of the image unpacked and maps, and the copy of itself that
-    /// runc makes, are low.
+    /// Programs, scripts and packed files in `/dev/shm` and in memfds. Shared memory of databases, browsers and Python
+    /// holds data, so a program there is high. A library that a runtime of the image unpacked and maps, and the copy of
+    /// itself that runc makes, are low.
     "FS-019", shm_payload, version 1, Files, Stable, High,
     title: "A program lies in shared memory",
     why: "Files there never reach a disk, so tools that are kept there leave no trace.",

@@ -14,11 +14,12 @@ use super::super::{Facts, Report, Severity};
 use super::common::{about, described, everywhere, extension, is_upload, is_web, line, text, when, with_users};
 
 rule! {
-    /// Scripts in folders of web pages, in the folders of web servers, and in places that everyone may write to, with the marks
-    /// of a web shell: input of a request that reaches a function which runs code or commands, decoded text that is run, names
-    /// of known web shells, a password in front of it, functions whose names are put together. Marks are counted; one weak mark
-    /// is no finding. PHP, JSP and scripts of CGI in Python, Perl and Node are read. A script in a folder for uploads, and code
-    /// in a file that is not named as such, weigh more. Files of packages do not count.
+    /// Scripts in folders of web pages, in the folders of web servers, and in places that everyone may write to, with
+    /// the marks of a web shell: input of a request that reaches a function which runs code or commands, decoded text
+    /// that is run, names of known web shells, a password in front of it, functions whose names are put together. Marks
+    /// are counted; one weak mark is no finding. PHP, JSP and scripts of CGI in Python, Perl and Node are read. A
+    /// script in a folder for uploads, and code in a file that is not named as such, weigh more. Files of packages do
+    /// not count.
     "FS-011", web_shell, version 1, Files, Stable, High,
     title: "A script runs what a visitor of the web site sends",
     why: "A web shell is the most usual way to stay in a web server: it answers only those who know its name.",

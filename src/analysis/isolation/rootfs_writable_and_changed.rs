@@ -39,10 +39,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         .severity(Severity::Info)
         .confidence(Confidence::High)
         .identity(["root"])
-        .sentence(format!(
-            "The root file system is writable, and has {} that were added or changed.",
-            programs(files.len())
-        ))
+        .sentence(format!("The root file system is writable, and {} added or changed in it.", programs(files.len())))
         .next(Next::table("rootfs_changes"))
         .evidence(specification::evidence(facts, "/root/readonly"));
     for file in files.iter().take(MOST) {
@@ -53,5 +50,5 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
 }
 
 fn programs(number: usize) -> String {
-    count(number, "executable file")
+    format!("{} {}", count(number, "executable file"), if number == 1 { "was" } else { "were" })
 }

@@ -129,9 +129,9 @@ fn found(
         shown(image.machine.as_bytes()),
     );
     if let Some((tid, _, _)) = &standing {
-        sentence.push_str(&format!("; thread {tid} stands in it"));
+        super::super::words::add(&mut sentence, format_args!("; thread {tid} stands in it"));
     } else if let Some(word) = returning {
-        sentence.push_str(&format!("; the stack of thread {} leads back into it", word.tid));
+        super::super::words::add(&mut sentence, format_args!("; the stack of thread {} leads back into it", word.tid));
     } else if !is_code {
         sentence.push_str("; none of it can be executed");
     }

@@ -7,7 +7,7 @@ use super::super::words::{count, shown, size};
 use super::super::{Confidence, Evidence, Facts, Report, Severity};
 use super::code::{about, is_writable, len, pieces, sha256, unbacked_code};
 use super::listing::{Machine, Syscall};
-use super::runtime::{Runtime, runtime, small_maker};
+use super::runtime::{Runtime, is_read_executable, looks_compiled, runtime, small_maker};
 use super::shapes::{shapes, telling};
 use crate::tables::Mapping;
 
@@ -15,7 +15,7 @@ rule! {
     /// Private anonymous memory with execute permission and recorded pages. Just-in-time compilers have such memory
     /// honestly: if a runtime that is known for it belongs to the image and is mapped, all such memory of a process is
     /// one line of information. Libraries that build small pieces of code (libffi, PCRE) count if the memory looks like
-    /// their work. Memory that calls the kernel by itself, or has shapes of injected code, is never passed over. Stacks
+    /// their work. Memory that makes system calls by itself, or has shapes of injected code, is never passed over. Stacks
     /// and heaps are MEM-011's, shared memory is MEM-016's, memfds are MEM-006's.
     "MEM-003", anonymous_executable, version 1, Memory, Stable, Medium,
     title: "Anonymous memory can be executed",
@@ -77,6 +77,7 @@ fn found(
     let severity = match (&maker, is_odd) {
         (Some(_), false) => Severity::Info,
         (_, true) => Severity::Medium,
+        (None, false) if is_read_executable(process) || looks_compiled(facts, process, mapping) => Severity::Low,
         (None, false) if is_writable => Severity::Medium,
         (None, false) => Severity::Low,
     };
@@ -93,13 +94,17 @@ fn found(
         mapping.permissions
     );
     match (&maker, is_odd) {
-        (Some(maker), false) => sentence.push_str(&format!("; {} makes such memory", maker.name)),
-        (Some(maker), true) => {
-            sentence.push_str(&format!("; {} makes such memory, but this calls the kernel by itself", maker.name))
+        (Some(maker), false) => {
+            super::super::words::add(&mut sentence, format_args!("; {} makes such memory", maker.name));
         }
-        (None, true) if calls => {
-            sentence.push_str(&format!("; {} in it", count(contents.syscalls.len(), "call of the kernel")))
-        }
+        (Some(maker), true) => super::super::words::add(
+            &mut sentence,
+            format_args!("; {} makes such memory, but this makes system calls by itself", maker.name),
+        ),
+        (None, true) if calls => super::super::words::add(
+            &mut sentence,
+            format_args!("; {} in it", count(contents.syscalls.len(), "system call")),
+        ),
         (None, true) => sentence.push_str("; it has shapes of injected code"),
         (None, false) => sentence.push_str(", and no runtime that makes such memory is known to be in it"),
     }
@@ -134,7 +139,7 @@ fn found(
     if is_odd {
         for (address, call) in contents.syscalls.iter().take(4) {
             let evidence = Evidence::memory(facts, process.pid(), address.saturating_sub(8), 16);
-            finding = finding.evidence(evidence.with_note(format!("a call of the kernel with number {}", call.number)));
+            finding = finding.evidence(evidence.with_note(format!("a system call with number {}", call.number)));
         }
     }
     if maker.is_some() {

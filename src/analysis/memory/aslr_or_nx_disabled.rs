@@ -6,8 +6,8 @@ use super::super::{Confidence, Evidence, Facts, Finding, Next, Report, Severity,
 use super::code::{is_program, with_program};
 
 rule! {
-    /// The personality of a process switches off random addresses (ADDR_NO_RANDOMIZE), makes all readable memory
-    /// executable (READ_IMPLIES_EXEC), or maps page 0 (MMAP_PAGE_ZERO); or a position-independent program lies where the
+    /// The personality of a process switches off random addresses (`ADDR_NO_RANDOMIZE`), makes all readable memory
+    /// executable (`READ_IMPLIES_EXEC`), or maps page 0 (`MMAP_PAGE_ZERO`); or a position-independent program lies where the
     /// kernel puts it without random addresses.
     "MEM-017", aslr_or_nx_disabled, version 1, Memory, Incubating, Low,
     title: "Protections of memory are switched off for a process",

@@ -10,7 +10,7 @@ pub(super) struct Maker {
     pub(super) programs: bool,
 }
 
-const MAKERS: [Maker; 16] = [
+const MAKERS: [Maker; 18] = [
     Maker { name: b"doublemapper", programs: false },
     Maker { name: b"libffi", programs: false },
     Maker { name: b"jit-cache", programs: false },
@@ -23,6 +23,8 @@ const MAKERS: [Maker; 16] = [
     Maker { name: b"mesa", programs: false },
     Maker { name: b"llvmpipe", programs: false },
     Maker { name: b"allocation fd", programs: false },
+    Maker { name: b"sljit", programs: false },
+    Maker { name: b"vmem", programs: false },
     Maker { name: b"qemu-jit", programs: false },
     Maker { name: b"tcg-jit", programs: false },
     Maker { name: b"runc_cloned:/proc/self/exe", programs: true },

@@ -142,7 +142,9 @@ pub(super) fn sha256(space: &AddressSpace<'_>, from: u64, to: u64) -> Option<Str
         return None;
     }
     let mut hash = Sha256::new();
-    pieces.iter().for_each(|(_, bytes)| hash.update(bytes));
+    for (_, bytes) in &pieces {
+        hash.update(bytes);
+    }
     Some(data_encoding::HEXLOWER.encode(&hash.finalize()))
 }
 

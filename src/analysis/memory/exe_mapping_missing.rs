@@ -40,11 +40,16 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             report.not_checked("processes whose program or mappings are unknown");
             continue;
         };
-        let exe = process.task.mm.as_ref().and_then(|mm| mm.exe());
+        let exe = process.task.mm.as_ref().and_then(crate::model::process::Mm::exe);
         // A file may have been deleted, or have other names, between being mapped and now.
         let name = process.program.path.clone().unwrap_or_default();
         let is_of_program = |mapping: &Mapping| {
-            let same = process.task.mm.as_ref().and_then(|mm| mm.vma_at(mapping.start.0)).and_then(|vma| vma.file());
+            let same = process
+                .task
+                .mm
+                .as_ref()
+                .and_then(|mm| mm.vma_at(mapping.start.0))
+                .and_then(crate::model::vma::Vma::file);
             same.is_some() && same == exe || mapping.path == *program || file_of(mapping).0 == name.as_slice()
         };
         let mapped: Vec<&Mapping> = process.mappings().iter().filter(|mapping| is_of_program(mapping)).collect();
@@ -90,12 +95,15 @@ fn found(
     let of_image = process.program.path.as_deref().is_some_and(|path| belongs(facts, path)) && !process.program.deleted;
     let is_huge =
         |mapping: &Mapping| is_unbacked(mapping) && is_executable(mapping) && len(mapping).is_multiple_of(HUGE);
+    // A packer makes what it unpacked read-only at last.
+    let is_unpacked =
+        |mapping: &Mapping| is_unbacked(mapping) && is_executable(mapping) && !super::code::is_writable(mapping);
     // Code that was copied to huge pages lies between what remains of the program.
     let is_copied = of_image
         && !mapped.is_empty()
         && wrong.iter().all(|(_, mapping)| mapping.is_some_and(is_huge))
         && process.mappings().iter().any(is_huge);
-    let is_packed = of_image && !mapped.is_empty() && wrong.iter().all(|(_, mapping)| mapping.is_some_and(is_unbacked));
+    let is_packed = of_image && !mapped.is_empty() && wrong.iter().all(|(_, mapping)| mapping.is_some_and(is_unpacked));
     let severity = match (is_copied, is_packed) {
         (true, _) => Severity::Low,
         (false, true) => Severity::Medium,

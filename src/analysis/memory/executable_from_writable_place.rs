@@ -1,6 +1,6 @@
 //! MEM-007: a library is mapped from a place that it does not come from.
 
-use bstr::{BString, ByteSlice as _};
+use bstr::ByteSlice as _;
 
 use super::super::card::rule;
 use super::super::facts::{Place, ProcessFacts, base};
@@ -111,7 +111,7 @@ fn why(facts: &Facts<'_>, mapping: &Mapping) -> Option<Why> {
     if is_world_writable(path) {
         return Some(Why::Writable);
     }
-    if is_hidden(path) {
+    if is_hidden(path) && !is_known_to_be_of_image(facts, path) {
         return Some(Why::Hidden);
     }
     if deleted {
@@ -119,6 +119,13 @@ fn why(facts: &Facts<'_>, mapping: &Mapping) -> Option<Why> {
     }
     let added = facts.files().at(path).any(|file| file.place == Place::Rootfs && !file.engine_noise);
     added.then_some(Why::Added)
+}
+
+/// Whether the archive has the changes to the root file system, and a path is not among them. Images have hidden
+/// directories of their own, as those of tools for versions of languages.
+fn is_known_to_be_of_image(facts: &Facts<'_>, path: &[u8]) -> bool {
+    let has_changes = facts.files().all().iter().any(|file| matches!(file.place, Place::Rootfs | Place::Deleted));
+    has_changes && facts.files().is_in_image(path)
 }
 
 fn found(facts: &Facts<'_>, process: &ProcessFacts<'_>, mapping: &Mapping, why: Why) -> Finding {
@@ -131,19 +138,24 @@ fn found(facts: &Facts<'_>, process: &ProcessFacts<'_>, mapping: &Mapping, why: 
     let is_module = MODULES.iter().any(|word| path.contains_str(word)) && (is_interpreter || runs.is_some());
     let is_library = name.contains_str(".so") || name.ends_with(b".node") || name.ends_with(b".dll");
     let is_replaced = deleted && facts.files().at(path).any(|file| file.place == Place::Rootfs);
-    let is_unpacked = (named && runs.is_some()) || (is_unpacker && is_library);
+    let by_name = (named && runs.is_some()) || (is_unpacker && is_library);
+    let is_of_system = ["/usr/", "/lib", "/bin/", "/sbin/"].iter().any(|place| path.starts_with(place.as_bytes()));
+    let mut identity = vec![process.program.path.clone().unwrap_or_default()];
+    // An upgrade deletes many libraries: that is one thing.
+    let is_one_of_many = is_of_system && matches!(why, Why::Deleted | Why::Added);
+    identity.push(if is_one_of_many { "system".into() } else { super::super::vocabulary::without_numbers(path) });
     let mut severity = match why {
-        Why::Writable | Why::Hidden if is_unpacked => Severity::Low,
-        Why::Writable | Why::Hidden if is_module => Severity::Low,
+        Why::Writable | Why::Hidden if by_name || (is_module && !is_hidden(path)) => Severity::Low,
         Why::Writable | Why::Hidden if !is_library || is_hidden(path) => Severity::High,
-        Why::Writable | Why::Hidden => Severity::Medium,
         Why::Deleted if is_replaced || is_packaged(facts, path) || is_module => Severity::Info,
-        Why::Deleted => Severity::Medium,
+        // Most likely an upgrade: only root writes there.
+        Why::Deleted if is_of_system => Severity::Low,
+        Why::Writable | Why::Hidden | Why::Deleted => Severity::Medium,
         Why::Added if is_packaged(facts, path) || is_module => Severity::Info,
         Why::Added => Severity::Low,
     };
     // A deleted library from a writable place hides better.
-    if deleted && !is_unpacked && why == Why::Writable {
+    if deleted && !by_name && why == Why::Writable && runs.is_none() {
         severity = severity.max(Severity::High);
     }
     let place = match why {
@@ -153,7 +165,7 @@ fn found(facts: &Facts<'_>, process: &ProcessFacts<'_>, mapping: &Mapping, why: 
         Why::Added => "a file that was added to the container",
     };
     let also = if deleted && why != Why::Deleted { "; the file was deleted" } else { "" };
-    let benign = if is_unpacked {
+    let benign = if by_name {
         "A program unpacks its native libraries to a temporary directory; the name of this one is known for it."
     } else if is_replaced || is_packaged(facts, path) {
         "A package was installed or upgraded while the program ran: the database of the package manager changed, too."
@@ -165,10 +177,7 @@ fn found(facts: &Facts<'_>, process: &ProcessFacts<'_>, mapping: &Mapping, why: 
     let mut finding = about(&RULE, facts, process, mapping)
         .severity(severity)
         .confidence(if why == Why::Added { Confidence::Medium } else { Confidence::High })
-        .identity([
-            process.program.path.clone().unwrap_or_default(),
-            BString::from(super::super::vocabulary::without_numbers(path)),
-        ])
+        .identity(identity)
         .sentence(format!("{} runs code of {}, from {place}{also}.", process.title(), shown(path)))
         .benign(benign)
         .path(path)

@@ -9,7 +9,7 @@ use super::super::vocabulary::without_numbers;
 use super::super::words::{shown, size};
 use super::super::{Confidence, Evidence, Facts, Finding, Link, Report, Severity};
 use super::code::{about, bytes_at, file_of, is_executable, is_in_shared_memory, kind_words, len};
-use super::runtime::{Runtime, runtime};
+use super::runtime::{Runtime, maker};
 use crate::tables::Mapping;
 
 rule! {
@@ -28,7 +28,6 @@ rule! {
 
 fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
     for process in facts.living() {
-        let mut runs: Option<Option<Runtime>> = None;
         let is_shared = |mapping: &&Mapping| {
             is_executable(mapping)
                 && (matches!(mapping.kind, "sysv" | "shared_anonymous")
@@ -39,18 +38,17 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             if !report.look() {
                 return;
             }
-            let runs = runs.get_or_insert_with(|| runtime(facts, process)).clone();
-            report.add(found(facts, process, mapping, runs));
+            report.add(found(facts, process, mapping, maker(facts, process, mapping).as_ref()));
         }
     }
 }
 
-fn found(facts: &Facts<'_>, process: &ProcessFacts<'_>, mapping: &Mapping, runs: Option<Runtime>) -> Finding {
+fn found(facts: &Facts<'_>, process: &ProcessFacts<'_>, mapping: &Mapping, runs: Option<&Runtime>) -> Finding {
     let (path, _) = file_of(mapping);
     let head = facts.space(process.pid()).map(|space| bytes_at(&space, mapping.start.0, 64)).unwrap_or_default();
     let is_elf = head.starts_with(b"\x7fELF");
     let is_file = mapping.kind == "file" && is_in_shared_memory(path);
-    let severity = match &runs {
+    let severity = match runs {
         Some(_) if !is_elf && !is_file => Severity::Info,
         Some(_) if !is_elf => Severity::Low,
         _ if is_elf || is_file => Severity::High,
@@ -72,7 +70,7 @@ fn found(facts: &Facts<'_>, process: &ProcessFacts<'_>, mapping: &Mapping, runs:
             mapping.permissions,
             if is_elf { "; it begins with an ELF header" } else { "" },
         ))
-        .benign(match &runs {
+        .benign(match runs {
             Some(runs) => {
                 format!("{} compiles code as it runs: {} belongs to the image.", runs.name, shown(&runs.file))
             }

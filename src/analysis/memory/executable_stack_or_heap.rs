@@ -10,7 +10,7 @@ use crate::tables::Mapping;
 
 rule! {
     /// The main stack, the stack of a thread, or the heap has execute permission. Low if the personality of the process
-    /// asks for that (READ_IMPLIES_EXEC), or if every process of the program has it: then the program was built so.
+    /// asks for that (`READ_IMPLIES_EXEC`), or if every process of the program has it: then the program was built so.
     "MEM-011", executable_stack_or_heap, version 1, Memory, Incubating, Medium,
     title: "A stack or the heap can be executed",
     why: "Injected data can be run from such memory at once. Compilers have not asked for it in twenty years.",
@@ -47,11 +47,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             }
         }
         let Some((mapping, what)) = odd.first() else { continue };
-        let is_personal = process
-            .row
-            .personality_names
-            .as_ref()
-            .is_some_and(|names| names.iter().any(|name| name == "READ_IMPLIES_EXEC"));
+        let is_personal = super::runtime::is_read_executable(process);
         let shared = siblings(facts, process) && odd.iter().all(|(_, what)| *what == "main stack");
         let severity =
             if is_personal || shared || odd.iter().all(|(_, what)| *what == "main stack") && marks_none(process) {

@@ -82,7 +82,10 @@ fn foreign(facts: &Facts<'_>, report: &mut Report<'_>, process: &ProcessFacts<'_
     let (path, _) = file_of(mapping);
     let Some(file) = contents(facts, &mapping.path) else { return };
     let is_program = file.starts_with(b"\x7fELF") || file.starts_with(b"MZ");
-    if is_program || FORMATS.iter().any(|ending| path.ends_with(ending.as_bytes())) {
+    if is_program
+        || super::runtime::is_read_executable(process)
+        || FORMATS.iter().any(|ending| path.ends_with(ending.as_bytes()))
+    {
         return;
     }
     let head = facts.space(process.pid()).map(|space| bytes_at(&space, mapping.start.0, 64)).unwrap_or_default();

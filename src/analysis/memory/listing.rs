@@ -34,8 +34,13 @@ const NUMBERS: u32 = 470;
 impl Machine {
     /// The machine of a process.
     pub(super) fn of(process: &ProcessFacts<'_>) -> Option<Self> {
-        let is_compat =
-            || process.task.leader().and_then(|leader| leader.registers()).is_some_and(|registers| registers.compat);
+        let is_compat = || {
+            process
+                .task
+                .leader()
+                .and_then(crate::model::process::Thread::registers)
+                .is_some_and(|registers| registers.compat)
+        };
         match process.task.arch()? {
             Arch::X86_64 if is_compat() => Some(Machine::X86_32),
             Arch::X86_64 => Some(Machine::X86_64),
@@ -237,10 +242,15 @@ pub(super) fn jump_target(machine: Machine, address: u64, bytes: &[u8]) -> Optio
             (is_jump || is_return).then(|| absolute(rest)).flatten()
         }
         // push low; mov dword [rsp+4], high; ret
-        [0x68, a, b, c, d, 0xc7, 0x44, 0x24, 0x04, e, f, g, h, 0xc3, ..] => {
-            Some(u64::from_le_bytes([*a, *b, *c, *d, *e, *f, *g, *h]))
+        [0x68, rest @ ..] => {
+            let number = |bytes: &[u8]| bytes.first_chunk::<4>().map(|bytes| u64::from(u32::from_le_bytes(*bytes)));
+            let low = number(rest)?;
+            match rest.get(4..)? {
+                [0xc3, ..] => Some(low),
+                [0xc7, 0x44, 0x24, 0x04, high @ ..] if high.get(4) == Some(&0xc3) => Some(low | number(high)? << 32),
+                _ => None,
+            }
         }
-        [0x68, a, b, c, d, 0xc3, ..] => Some(u64::from(u32::from_le_bytes([*a, *b, *c, *d]))),
         _ => None,
     }
 }

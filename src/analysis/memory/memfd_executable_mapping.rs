@@ -10,7 +10,7 @@ use super::super::{Confidence, Evidence, Facts, Link, Next, Report, Severity, Su
 use super::benign_memfds::maker_of;
 use super::code::{about, bytes_at, is_executable, len, sha256, with_program};
 use super::image::Image;
-use super::runtime::{Runtime, runtime};
+use super::runtime::{Runtime, runtime, small_maker};
 use crate::tables::Mapping;
 
 rule! {
@@ -103,12 +103,12 @@ fn library(
         first.and_then(|first| Some(bytes_at(&facts.space(process.pid())?, first.start.0, 4096))).unwrap_or_default();
     let is_elf = [&head, &first].iter().any(|page| Image::read(page).is_some() || page.starts_with(b"\x7fELF"));
     let maker = maker_of(name);
+    let runs = runs.or_else(|| maker.and_then(|_| small_maker(facts, process, mapping, &head)));
     let severity = match (is_elf, &runs, maker) {
-        (true, ..) => Severity::High,
+        (true, ..) | (false, None, None) => Severity::High,
         (false, Some(_), Some(_)) => Severity::Info,
         (false, Some(_), None) => Severity::Low,
         (false, None, Some(_)) => Severity::Medium,
-        (false, None, None) => Severity::High,
     };
     let mut identity = process.identity();
     identity.push(BString::from(name));
@@ -121,7 +121,7 @@ fn library(
         mapping.permissions
     );
     if let Some(runs) = runs.as_ref().filter(|_| !is_elf) {
-        sentence.push_str(&format!("; {} compiles code as it runs", runs.name));
+        super::super::words::add(&mut sentence, format_args!("; {} compiles code as it runs", runs.name));
     }
     sentence.push('.');
     let benign = match (&runs, is_elf) {

@@ -37,11 +37,20 @@ rule! {
 /// Most differences of a page that are listed.
 const SPANS: usize = 8;
 
+/// A copy that differs from what it should be.
+struct Changed {
+    copy: Copy,
+    /// Where it differs: offset in the page, and length.
+    spans: Vec<(usize, usize)>,
+    original: Vec<u8>,
+    page: Vec<u8>,
+}
+
 /// What is known of the copies in one mapping.
 #[derive(Default)]
 struct Seen {
     /// Pages that differ from the file or from most other processes, with the differences.
-    proven: Vec<(Copy, Vec<(usize, usize)>, Vec<u8>, Vec<u8>)>,
+    proven: Vec<Changed>,
     /// Pages that cannot be compared.
     unproven: Vec<Copy>,
     /// Jumps into memory without a file: where they are, where they lead.
@@ -101,7 +110,7 @@ fn look(
                 report.skip();
             } else {
                 jumps(process, machine, copy.address, &page, spans.iter().map(|(at, _)| *at), &mut seen);
-                seen.proven.push((copy, spans, original, page));
+                seen.proven.push(Changed { copy, spans, original, page });
             }
             continue;
         }
@@ -210,7 +219,7 @@ fn found(
         && seen
             .proven
             .iter()
-            .all(|(_, spans, _, page)| spans.iter().all(|(at, len)| *len == 1 && page.get(*at) == Some(&0xcc)));
+            .all(|one| one.spans.iter().all(|(at, len)| *len == 1 && one.page.get(*at) == Some(&0xcc)));
     let (severity, confidence) = match seen {
         _ if is_probe => (Severity::Low, Confidence::Medium),
         seen if !seen.jumps.is_empty() || !seen.shapes.is_empty() => (Severity::High, Confidence::High),
@@ -234,12 +243,15 @@ fn found(
     }
     if !places.is_empty() {
         let names: Vec<String> = places.iter().take(4).map(|(_, name)| name.clone()).collect();
-        sentence.push_str(&format!(" (in {})", listed(&names)));
+        super::super::words::add(&mut sentence, format_args!(" (in {})", listed(&names)));
     }
     if let Some((_, target)) = seen.jumps.first() {
-        sentence.push_str(&format!("; a jump leads to {target:#x}, in memory without a file"));
+        super::super::words::add(
+            &mut sentence,
+            format_args!("; a jump leads to {target:#x}, in memory without a file"),
+        );
     } else if let Some((_, what)) = seen.shapes.first() {
-        sentence.push_str(&format!("; code there {what}"));
+        super::super::words::add(&mut sentence, format_args!("; code there {what}"));
     } else if is_probe {
         sentence.push_str("; only breakpoints were set");
     } else if seen.proven.is_empty() && seen.odd {
@@ -249,13 +261,15 @@ fn found(
     }
     sentence.push('.');
     let mut hash = Sha256::new();
-    for (copy, spans, _, page) in &seen.proven {
+    for Changed { copy, spans, page, .. } in &seen.proven {
         for (at, len) in spans {
             hash.update(copy.offset.to_le_bytes());
             hash.update(page.get(*at..at.saturating_add(*len)).unwrap_or_default());
         }
     }
-    seen.unproven.iter().for_each(|copy| hash.update(copy.offset.to_le_bytes()));
+    for copy in &seen.unproven {
+        hash.update(copy.offset.to_le_bytes());
+    }
     let digest = data_encoding::HEXLOWER.encode(&hash.finalize());
     let benign = if is_probe {
         "A debugger or a probe of the kernel set breakpoints: ask for tracing tools on the node."
@@ -297,7 +311,7 @@ fn places(facts: &Facts<'_>, mapping: &Mapping, seen: &Seen, copies: &mut Copies
     let changed = seen
         .proven
         .iter()
-        .flat_map(|(copy, spans, ..)| spans.iter().map(|(at, _)| copy.address.saturating_add(crate::int::u64_of(*at))));
+        .flat_map(|one| one.spans.iter().map(|(at, _)| one.copy.address.saturating_add(crate::int::u64_of(*at))));
     let odd = seen.jumps.iter().map(|(at, _)| *at).chain(seen.shapes.iter().map(|(at, _)| *at));
     changed.chain(odd).take(MOST).map(of).collect()
 }
@@ -316,7 +330,7 @@ fn evidence(
         |address: u64| places.iter().find(|(at, _)| *at == address).map(|(_, name)| name.clone()).unwrap_or_default();
     let listing =
         |address: u64, bytes: &[u8]| machine.map_or_else(String::new, |machine| machine.listing(address, bytes, LINES));
-    for (copy, spans, original, page) in seen.proven.iter().take(SHOWN) {
+    for Changed { copy, spans, original, page } in seen.proven.iter().take(SHOWN) {
         for (at, len) in spans {
             let address = copy.address.saturating_add(crate::int::u64_of(*at));
             // Arm's instructions begin at multiples of four.

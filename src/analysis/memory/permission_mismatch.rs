@@ -1,6 +1,6 @@
 //! MEM-026: a part of a file is executable that the file does not want to be so.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use bstr::BString;
 
@@ -40,11 +40,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
     }
     let mut headers: HashMap<BString, Option<Image>> = HashMap::new();
     for process in facts.living() {
-        let is_personal = process
-            .row
-            .personality_names
-            .as_ref()
-            .is_some_and(|names| names.iter().any(|name| name == "READ_IMPLIES_EXEC"));
+        let is_personal = super::runtime::is_read_executable(process);
         for mapping in process.mappings().iter().filter(|mapping| mapping.kind == "file" && is_executable(mapping)) {
             if !report.look() {
                 return;
@@ -79,9 +75,11 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
                 Some(_) => {}
                 None => {
                     let parts = all.get(&mapping.path).map_or(&[][..], Vec::as_slice).iter().take(512);
+                    // Others count if they run the file, too: some map it only to read it.
+                    let running: HashSet<Pid> = parts.clone().filter(|part| part.3).map(|part| part.0).collect();
                     let others: Vec<bool> = parts
                         .filter(|(pid, first, last, _)| {
-                            *pid != process.pid() && (*first..*last).contains(&mapping.offset)
+                            *pid != process.pid() && running.contains(pid) && (*first..*last).contains(&mapping.offset)
                         })
                         .map(|(_, _, _, executable)| *executable)
                         .collect();

@@ -12,7 +12,7 @@ use super::runtime::belongs;
 use crate::tables::Mapping;
 
 rule! {
-    /// The environment of a process tells the dynamic loader to load a library first (LD_PRELOAD, LD_AUDIT), or
+    /// The environment of a process tells the dynamic loader to load a library first (`LD_PRELOAD`, `LD_AUDIT`), or
     /// `/etc/ld.so.preload` names one that is mapped. Worse if the library is not of the image, was deleted, or is in a
     /// place that everyone may write to. Memory allocators and agents of monitoring tools are loaded so as well: those are of
     /// the image, and the specification of the container has the variable, too.
@@ -139,7 +139,7 @@ fn found(facts: &Facts<'_>, process: &ProcessFacts<'_>, library: &[u8], by: &By<
     let deleted = mapping.is_some_and(|mapping| file_of(mapping).1);
     let is_of_image = belongs(facts, path) && !deleted;
     let is_absolute = path.starts_with(b"/");
-    let is_odd = is_world_writable(path) || is_hidden(path) || deleted;
+    let is_odd = is_world_writable(path) || (is_hidden(path) && !facts.files().is_in_image(path)) || deleted;
     let is_known = KNOWN.iter().any(|word| base(path).starts_with(word.as_bytes()));
     let is_declared = match by {
         By::Variable(variable, value) => declares(facts, variable, value),

@@ -6,7 +6,7 @@ use bstr::BString;
 
 use super::super::Facts;
 use super::super::facts::{ProcessFacts, base, without_deleted};
-use super::super::vocabulary::{has_name, is_hidden, is_world_writable};
+use super::super::vocabulary::{has_name, is_world_writable};
 use crate::tables::Mapping;
 
 /// A runtime.
@@ -19,7 +19,7 @@ pub(super) struct Runtime {
 }
 
 /// Libraries of just-in-time compilers, by the beginning of the file name. As of November 2026.
-const LIBRARIES: [(&str, &str); 51] = [
+const LIBRARIES: [(&str, &str); 54] = [
     ("libjvm.so", "the Java virtual machine"),
     ("libj9jit", "OpenJ9"),
     ("libj9vm", "OpenJ9"),
@@ -28,6 +28,9 @@ const LIBRARIES: [(&str, &str); 51] = [
     ("libmono", "Mono"),
     ("libnode.so", "Node.js"),
     ("libv8", "V8"),
+    ("v8_context_snapshot", "V8"),
+    ("snapshot_blob.bin", "V8"),
+    ("icudtl.dat", "V8"),
     ("libcef.so", "Chromium"),
     ("libQt5WebEngine", "Chromium"),
     ("libQt6WebEngine", "Chromium"),
@@ -74,7 +77,7 @@ const LIBRARIES: [(&str, &str); 51] = [
 ];
 
 /// Programs that have their just-in-time compiler inside, by name, maybe with a version.
-const PROGRAMS: [(&str, &str); 49] = [
+const PROGRAMS: [(&str, &str); 54] = [
     ("node", "Node.js"),
     ("nodejs", "Node.js"),
     ("deno", "Deno"),
@@ -82,6 +85,7 @@ const PROGRAMS: [(&str, &str); 49] = [
     ("d8", "V8"),
     ("workerd", "V8"),
     ("envoy", "V8"),
+    ("cilium-envoy", "V8"),
     ("chrome", "Chromium"),
     ("chromium", "Chromium"),
     ("headless_shell", "Chromium"),
@@ -96,6 +100,10 @@ const PROGRAMS: [(&str, &str); 49] = [
     ("beam.smp", "the Erlang virtual machine"),
     ("luajit", "LuaJIT"),
     ("openresty", "LuaJIT"),
+    ("tarantool", "LuaJIT"),
+    ("sysbench", "LuaJIT"),
+    ("wrk", "LuaJIT"),
+    ("nvim", "LuaJIT"),
     ("pypy", "PyPy"),
     ("ruby", "Ruby"),
     ("php", "PHP"),
@@ -135,6 +143,9 @@ pub(super) fn runtime(facts: &Facts<'_>, process: &ProcessFacts<'_>) -> Option<R
     {
         return Some(Runtime { name, file: path.clone() });
     }
+    if let Some(runtime) = single_file(facts, process) {
+        return Some(runtime);
+    }
     let mut last: &[u8] = b"";
     for mapping in process.mappings().iter().filter(|mapping| mapping.kind == "file") {
         let (path, deleted) = without_deleted(&mapping.path);
@@ -151,13 +162,62 @@ pub(super) fn runtime(facts: &Facts<'_>, process: &ProcessFacts<'_>) -> Option<R
     None
 }
 
+/// .NET in one file with its program: only its memory shows it. Interpreters and shells are no such programs.
+fn single_file(facts: &Facts<'_>, process: &ProcessFacts<'_>) -> Option<Runtime> {
+    const MAPPER: &[u8] = b"/memfd:doublemapper (deleted)";
+    let path = process.program.path.as_ref()?;
+    let is_own = belongs(facts, path) && !process.program.deleted && !process.is_interpreter() && !process.is_shell();
+    let mut mapped = process.mappings().iter().filter(|mapping| mapping.path == MAPPER);
+    // The same memory once to write, once to execute.
+    let (is_written, is_executed) = mapped.by_ref().fold((false, false), |(written, executed), mapping| {
+        (written || super::code::is_writable(mapping), executed || super::code::is_executable(mapping))
+    });
+    (is_own && is_written && is_executed).then(|| Runtime { name: ".NET", file: path.clone() })
+}
+
+/// The runtime or the library that makes executable memory like that of a mapping.
+pub(super) fn maker(facts: &Facts<'_>, process: &ProcessFacts<'_>, mapping: &Mapping) -> Option<Runtime> {
+    runtime(facts, process).or_else(|| {
+        let space = facts.space(process.pid())?;
+        let head = super::code::bytes_at(&space, mapping.start.0, 4096);
+        small_maker(facts, process, mapping, &head)
+    })
+}
+
+/// Whether memory looks like that of a compiler that is not known here: the program is of the image and no interpreter
+/// or shell, and the memory is large, or a part of a larger reservation. Injected code is small, and asks for what it
+/// needs.
+pub(super) fn looks_compiled(facts: &Facts<'_>, process: &ProcessFacts<'_>, mapping: &Mapping) -> bool {
+    const LARGE: u64 = 256 << 10;
+    let is_own = process.program.path.as_ref().is_some_and(|path| belongs(facts, path));
+    let is_general = process.is_interpreter() || process.is_shell() || process.program.deleted;
+    let all = process.mappings();
+    let place = all.partition_point(|other| other.start.0 < mapping.start.0);
+    let reserved = |other: Option<&Mapping>| {
+        other.is_some_and(|other| {
+            let touches = other.start.0 == mapping.end.0 || other.end.0 == mapping.start.0;
+            touches
+                && other.kind == "anonymous"
+                && other.permissions.starts_with("---")
+                && super::code::len(other) >= LARGE
+        })
+    };
+    let before = place.checked_sub(1).and_then(|place| all.get(place));
+    let is_large = super::code::len(mapping) >= LARGE || reserved(before) || reserved(all.get(place.saturating_add(1)));
+    is_own && !is_general && is_large
+}
+
+/// Whether the personality of a process makes everything executable that can be read.
+pub(super) fn is_read_executable(process: &ProcessFacts<'_>) -> bool {
+    process.row.personality_names.as_ref().is_some_and(|names| names.iter().any(|name| name == "READ_IMPLIES_EXEC"))
+}
+
 /// Whether a file was not brought in by someone: it is no changed file, and not in a place that everyone may write to.
 pub(super) fn belongs(facts: &Facts<'_>, path: &[u8]) -> bool {
     use super::super::facts::Place;
     let is_kept = |place: Place| !matches!(place, Place::Ghost | Place::Deleted);
     path.starts_with(b"/")
         && !is_world_writable(path)
-        && !is_hidden(path)
         && (!facts.files().at(path).any(|file| is_kept(file.place)) || is_packaged(facts, path))
 }
 
@@ -213,7 +273,12 @@ pub(super) fn small_maker(
         return mapped("libffi").map(|file| Runtime { name: "libffi", file });
     }
     if len <= LONGEST && len.is_multiple_of(CHUNK) {
-        return mapped("libpcre").map(|file| Runtime { name: "PCRE", file });
+        // Some programs have PCRE inside.
+        const INSIDE: [&str; 6] = ["mariadbd", "mysqld", "git", "R", "nginx", "zsh"];
+        let own = process.program.path.as_ref().filter(|path| {
+            INSIDE.iter().any(|word| has_name(base(path), word)) && belongs(facts, path) && !process.program.deleted
+        });
+        return mapped("libpcre").or_else(|| own.cloned()).map(|file| Runtime { name: "PCRE", file });
     }
     None
 }

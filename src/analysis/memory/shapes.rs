@@ -148,7 +148,7 @@ pub(super) fn telling(shapes: &[Shape]) -> Vec<&Shape> {
 }
 
 /// Where a form occurs. It begins with the search for its longest known part.
-fn places<'b>(bytes: &'b [u8], form: Form) -> impl Iterator<Item = usize> + 'b {
+fn places(bytes: &[u8], form: Form) -> impl Iterator<Item = usize> + '_ {
     let known: Vec<(usize, u8)> = form.iter().enumerate().filter_map(|(place, byte)| Some((place, (*byte)?))).collect();
     // The longest run of known bytes.
     let mut best: (usize, Vec<u8>) = (0, Vec::new());

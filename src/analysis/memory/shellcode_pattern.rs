@@ -114,8 +114,7 @@ fn add(
         (true, false) if is_weak => Severity::Low,
         (true, false) if stands => Severity::Critical,
         (true, false) => Severity::High,
-        (true, true) => Severity::Medium,
-        (false, false) => Severity::Medium,
+        (true, true) | (false, false) => Severity::Medium,
         (false, true) => Severity::Info,
     };
     let mut what: Vec<&str> = Vec::new();
@@ -139,11 +138,16 @@ fn add(
     );
     if let Some(first) = destinations.first() {
         let public = found.iter().filter_map(|one| one.shape.destination).any(|(address, _)| is_public(address.into()));
-        sentence.push_str(&format!("; it is made for {first}{}", if public { ", a public address" } else { "" }));
+        super::super::words::add(
+            &mut sentence,
+            format_args!("; it is made for {first}{}", if public { ", a public address" } else { "" }),
+        );
     }
     sentence.push('.');
     let mut hash = Sha256::new();
-    found.iter().for_each(|one| hash.update(&one.code));
+    for one in found {
+        hash.update(&one.code);
+    }
     let mut finding = about(&RULE, facts, process, mapping)
         .severity(severity)
         .confidence(if found.len() > 1 && is_code { Confidence::High } else { Confidence::Medium })

@@ -6,7 +6,7 @@ use super::super::words::{count, shown};
 use super::super::{Confidence, Evidence, Fact, Facts, Report, Severity};
 use super::code::{about, kind_words, mapping_at, unbacked_code};
 use super::listing::Machine;
-use super::runtime::runtime;
+use super::runtime::{looks_compiled, maker, runtime};
 use super::stacks::returns;
 
 rule! {
@@ -48,8 +48,16 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         }
         let Some(first) = found.first() else { continue };
         let Some(mapping) = mapping_at(process, first.mapping) else { continue };
+        if maker(facts, process, mapping).is_some() {
+            report.skip();
+            continue;
+        }
         // One word may be left over from anything; several, or one at the very top, are a chain of calls.
-        let severity = if found.len() >= 2 { Severity::High } else { Severity::Medium };
+        let severity = match found.len() {
+            _ if looks_compiled(facts, process, mapping) => Severity::Medium,
+            1 => Severity::Medium,
+            _ => Severity::High,
+        };
         let mut identity = process.identity();
         identity.extend([kind_words(mapping).into(), mapping.permissions.as_str().into()]);
         let mut finding = about(&RULE, facts, process, mapping)

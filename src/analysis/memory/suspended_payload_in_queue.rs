@@ -140,6 +140,9 @@ fn payload(bytes: &BStr) -> Option<(&'static str, Severity)> {
     plain(decoded.as_bstr()).map(|(_, severity)| ("a payload in base64", severity))
 }
 
+/// A longer text is a script or a page that has such a line, and not a command.
+const LONGEST: usize = 1024;
+
 fn plain(bytes: &BStr) -> Option<(&'static str, Severity)> {
     if bytes.starts_with(b"\x7fELF") && (Image::read(bytes).is_some() || bytes.len() < 4096) {
         return Some(("a program", Severity::Medium));
@@ -151,7 +154,7 @@ fn plain(bytes: &BStr) -> Option<(&'static str, Severity)> {
     let runs = ["| sh", "|sh", "| bash", "|bash", "chmod +x", "chmod 755", "chmod 777"]
         .iter()
         .any(|word| bytes.contains_str(word));
-    if fetches && runs {
+    if fetches && runs && bytes.len() <= LONGEST {
         return Some(("a command that fetches and runs something", Severity::High));
     }
     let shells = ["/dev/tcp/", "nc -e ", "bash -i >&", "pty.spawn(", "base64 -d|", "base64 -d |"];

@@ -7,7 +7,7 @@ use super::super::words::shown;
 use super::super::{Confidence, Evidence, Facts, Finding, Next, Report, Severity, Subject};
 use super::code::{bytes_at, is_executable, is_kernels, is_unbacked, kind_words, mapping_at, row, with_program};
 use super::listing::Machine;
-use super::runtime::runtime;
+use super::runtime::{looks_compiled, maker};
 use super::stacks::threads;
 use crate::model::ids::Tid;
 use crate::model::registers::Registers;
@@ -75,9 +75,11 @@ fn found(
         let before = bytes_at(space, ip.saturating_sub(len), len);
         machine.is_syscall(&before) || machine.is_syscall(&bytes_at(space, ip, len))
     });
-    let runs = runtime(facts, process).filter(|_| mapping.is_some_and(is_executable));
+    let code = mapping.filter(|mapping| is_executable(mapping));
+    let runs = code.and_then(|mapping| maker(facts, process, mapping));
     let severity = match (mapping, &runs, waits) {
         (Some(mapping), None, true) if is_executable(mapping) => Severity::Critical,
+        (Some(mapping), None, false) if looks_compiled(facts, process, mapping) => Severity::Medium,
         (_, None, _) => Severity::High,
         (_, Some(_), true) => Severity::Medium,
         (_, Some(_), false) => Severity::Info,
@@ -92,7 +94,7 @@ fn found(
     let doing = if waits { ", and waits there in a call of the kernel" } else { "" };
     let mut sentence = format!("Thread {tid} ({}) of {} stands {place}{doing}", shown(name), lower(&process.title()));
     if let Some(runs) = &runs {
-        sentence.push_str(&format!("; {} compiles code as it runs", runs.name));
+        super::super::words::add(&mut sentence, format_args!("; {} compiles code as it runs", runs.name));
     }
     sentence.push('.');
     let mut identity = process.identity();

@@ -6,7 +6,7 @@ use super::super::words::shown;
 use super::super::{Confidence, Evidence, Fact, Facts, Report, Severity};
 use super::code::{about, kind_words, pieces, unbacked_code, unbacked_code_at};
 use super::listing::Machine;
-use super::runtime::runtime;
+use super::runtime::{maker, runtime};
 use super::stacks::{threads, words};
 
 rule! {
@@ -50,6 +50,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             let all = known.iter().flat_map(|(start, bytes)| words(*start, bytes, machine.word()));
             let start =
                 all.into_iter().find_map(|(slot, value)| Some((slot, value, unbacked_code_at(process, value)?)));
+            let start = start.filter(|(_, _, mapping)| maker(facts, process, mapping).is_none());
             let Some((slot, value, mapping)) = start else { continue };
             report.add(
                 about(&RULE, facts, process, mapping)

@@ -1,7 +1,5 @@
 //! MEM-025: the mapping of a file can be written to and executed.
 
-use bstr::BString;
-
 use super::super::card::rule;
 use super::super::facts::{Place, ProcessFacts};
 use super::super::vocabulary::{is_hidden, is_world_writable, without_numbers};
@@ -45,12 +43,13 @@ fn found(facts: &Facts<'_>, process: &ProcessFacts<'_>, mapping: &Mapping) -> Fi
     let severity = match (is_odd, &runs) {
         (true, _) => Severity::High,
         (false, Some(_)) => Severity::Low,
+        (false, None) if super::runtime::is_read_executable(process) => Severity::Low,
         (false, None) => Severity::Medium,
     };
     about(&RULE, facts, process, mapping)
         .severity(severity)
         .confidence(Confidence::High)
-        .identity([process.program.path.clone().unwrap_or_default(), BString::from(without_numbers(path))])
+        .identity([process.program.path.clone().unwrap_or_default(), without_numbers(path)])
         .sentence(format!(
             "{} has {} of {} mapped so that it can be written to and executed ({}){}.",
             process.title(),

@@ -3,7 +3,7 @@
 use bstr::{BStr, BString, ByteSlice};
 
 use super::super::facts::{Facts, ProcessFacts, base};
-use super::super::vocabulary::{FETCHERS, is_interpreter, is_world_writable};
+use super::super::vocabulary::{FETCHERS, is_hidden, is_interpreter, is_world_writable};
 use super::super::words::shown;
 
 /// Programs that make connections by hand.
@@ -17,6 +17,8 @@ pub(super) enum Actor {
     Shell,
     /// A program or script that does not belong to the image, by the words why.
     Odd(String),
+    /// A script in a place that everyone may write to, by the words why. People try things there.
+    Script(String),
     /// An interpreter with code in its arguments.
     OneLiner,
     /// A tool that fetches files, such as curl.
@@ -28,15 +30,16 @@ pub(super) enum Actor {
 }
 
 impl Actor {
-    /// The kind of a process.
-    pub(super) fn of(process: &ProcessFacts<'_>) -> Self {
+    /// The kind of a process. A program or script that the specification of the container starts is what the container is
+    /// for, wherever it is.
+    pub(super) fn of(facts: &Facts<'_>, process: &ProcessFacts<'_>) -> Self {
         let program = &process.program;
         let path = program.path.as_deref().map_or(&b""[..], |path| path.as_slice());
         // The runtime itself runs from a sealed copy for a moment.
         if program.memfd && !path.starts_with(b"/memfd:runc_cloned") {
             return Actor::Odd("it runs from memory, without a file".to_owned());
         }
-        if is_world_writable(path) {
+        if is_world_writable(path) && !is_asked_for(facts, path) {
             return Actor::Odd(format!("its program is in a place that everyone may write to ({})", shown(path)));
         }
         if process.is_shell() {
@@ -53,9 +56,14 @@ impl Actor {
         }
         if is_interpreter(name) && name != "java" {
             return match script(process) {
-                Some(Code::Argument(code)) if !is_worker_code(code) => Actor::OneLiner,
-                Some(Code::File(file)) if is_world_writable(&file) => {
-                    Actor::Odd(format!("it runs a script from a place that everyone may write to ({})", shown(&file)))
+                Some(Code::Argument(code)) if !is_worker_code(code) && !is_asked_for(facts, code) => Actor::OneLiner,
+                Some(Code::File(file)) if is_world_writable(&file) && !is_asked_for(facts, &file) => {
+                    let path = shown(&file);
+                    if is_hidden(&file) {
+                        Actor::Odd(format!("it runs a script from a hidden place that everyone may write to ({path})"))
+                    } else {
+                        Actor::Script(format!("it runs a script from a place that everyone may write to ({path})"))
+                    }
                 }
                 _ => Actor::Ordinary,
             };
@@ -72,7 +80,7 @@ impl Actor {
     pub(super) fn words(&self) -> String {
         match self {
             Actor::Shell => "a shell".to_owned(),
-            Actor::Odd(why) => why.clone(),
+            Actor::Odd(why) | Actor::Script(why) => why.clone(),
             Actor::OneLiner => "an interpreter with code in its arguments".to_owned(),
             Actor::Fetcher => "a tool that fetches files".to_owned(),
             Actor::Relay => "a tool that makes connections by hand".to_owned(),
@@ -114,6 +122,20 @@ fn code<'p>(argv: &'p [BString], cwd: &[u8]) -> Option<Code<'p>> {
     None
 }
 
+/// Whether the specification of the container starts a program or script: its first process runs it, by its path or by the
+/// end of it.
+fn is_asked_for(facts: &Facts<'_>, what: &[u8]) -> bool {
+    let args = facts.spec().spec.as_ref().and_then(|spec| spec.args.as_ref());
+    args.into_iter().flatten().any(|argument| names(argument.as_bytes(), what))
+}
+
+/// Whether an argument names a file or is the code: it has the whole of it, or it is a relative path that ends it.
+fn names(argument: &[u8], what: &[u8]) -> bool {
+    let relative = argument.strip_prefix(b"./").unwrap_or(argument);
+    let is_end = || what.strip_suffix(relative).is_some_and(|rest| rest.ends_with(b"/"));
+    argument.contains_str(what) || relative.len() > 2 && is_end()
+}
+
 /// Code by which libraries start workers of a program.
 fn is_worker_code(code: &BStr) -> bool {
     ["multiprocessing", "billiard", "loky", "spawn_main", "resource_tracker", "forkserver", "ipykernel", "setuptools"]
@@ -121,12 +143,15 @@ fn is_worker_code(code: &BStr) -> bool {
         .any(|word| code.contains_str(word))
 }
 
-/// Whether the program was added to the container or changed in it, and not by a package manager into its place.
+/// Whether the program was added to the container or changed in it, and neither by a package manager into its place nor to be
+/// what the container is for.
 pub(super) fn is_added(facts: &Facts<'_>, process: &ProcessFacts<'_>) -> bool {
     const OF_PACKAGES: [&str; 8] =
         ["/usr/bin/", "/usr/sbin/", "/bin/", "/sbin/", "/usr/lib/", "/lib/", "/usr/libexec/", "/lib64/"];
     let Some(path) = &process.program.path else { return false };
-    !OF_PACKAGES.iter().any(|folder| path.starts_with(folder.as_bytes())) && facts.files().is_changed(path)
+    !OF_PACKAGES.iter().any(|folder| path.starts_with(folder.as_bytes()))
+        && facts.files().is_changed(path)
+        && !is_asked_for(facts, path)
 }
 
 #[cfg(test)]
@@ -148,6 +173,13 @@ mod tests {
         assert_eq!(file(&["python3", "-m", "http.server"]), "None");
         let one = argv(&["perl", "-e", "use Socket;"]);
         assert_eq!(code(&one, b"/"), Some(Code::Argument(b"use Socket;".as_bstr())));
+    }
+
+    #[test]
+    fn the_service_itself_may_be_anywhere() {
+        assert!(names(b"/tmp/api.py", b"/tmp/api.py") && names(b"exec node /tmp/app.js", b"/tmp/app.js"));
+        assert!(names(b"app.js", b"/tmp/app.js") && names(b"./app.js", b"/tmp/app.js"));
+        assert!(!names(b"p.js", b"/tmp/app.js") && !names(b"/srv/app.js", b"/tmp/app.js") && !names(b"", b"/tmp/x"));
     }
 
     #[test]

@@ -61,7 +61,7 @@ const NAMES: [&str; 9] = [
 fn severity(actor: &Actor, is_agent: bool) -> Severity {
     match actor {
         Actor::Ordinary if is_agent => Severity::Info,
-        Actor::Ordinary => Severity::Medium,
+        Actor::Ordinary | Actor::Script(_) => Severity::Medium,
         _ => Severity::High,
     }
 }
@@ -77,12 +77,12 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         }
         let Some((address, port)) = peer(socket) else { continue };
         let Some(service) = metadata_service(address) else { continue };
-        let mut finding = found(process)
+        let mut finding = found(facts, process)
             .sentence(format!(
                 "{} is connected to {service}, {}{}.",
                 process.title(),
                 endpoint(address, port),
-                described(process)
+                described(facts, process)
             ))
             .evidence(row(socket));
         if let Some(number) = socket.socket {
@@ -97,11 +97,11 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         let named = process.argv().iter().find(|argument| NAMES.iter().any(|name| argument.contains_str(name)));
         let Some(argument) = named else { continue };
         report.add(
-            found(process)
+            found(facts, process)
                 .sentence(format!(
                     "{} names the metadata service of the cloud in its arguments{}: {}.",
                     process.title(),
-                    described(process),
+                    described(facts, process),
                     shown_within(argument, 100)
                 ))
                 .evidence(Evidence::process(process.pid()).with("cmdline", process.row.cmdline.as_ref())),
@@ -109,19 +109,19 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
     }
 }
 
-fn described(process: &ProcessFacts<'_>) -> String {
-    match Actor::of(process) {
+fn described(facts: &Facts<'_>, process: &ProcessFacts<'_>) -> String {
+    match Actor::of(facts, process) {
         Actor::Ordinary => String::new(),
-        Actor::Odd(why) => format!(" ({why})"),
+        Actor::Odd(why) | Actor::Script(why) => format!(" ({why})"),
         actor => format!(" ({})", actor.words()),
     }
 }
 
-fn found(process: &ProcessFacts<'_>) -> Finding {
+fn found(facts: &Facts<'_>, process: &ProcessFacts<'_>) -> Finding {
     let agent = is_agent(process);
     let path = program(process);
     Finding::new(&RULE, Subject::Process(process.pid()))
-        .severity(severity(&Actor::of(process), agent))
+        .severity(severity(&Actor::of(facts, process), agent))
         .confidence(Confidence::High)
         .identity([path.clone(), process.name().into()])
         .benign(if agent {

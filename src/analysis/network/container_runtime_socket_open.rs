@@ -64,9 +64,9 @@ const REQUESTS: [&str; 7] = [
     "/libpod/",
 ];
 
-fn severity(is_connected: bool, process: &ProcessFacts<'_>) -> Severity {
+fn severity(facts: &Facts<'_>, is_connected: bool, process: &ProcessFacts<'_>) -> Severity {
     let is_manager = MANAGERS.iter().any(|name| process.program.base() == *name);
-    match (is_manager && Actor::of(process) == Actor::Ordinary, is_connected) {
+    match (is_manager && Actor::of(facts, process) == Actor::Ordinary, is_connected) {
         (true, _) => Severity::Medium,
         (false, true) => Severity::Critical,
         (false, false) => Severity::High,
@@ -117,7 +117,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
                 is_docker.then(|| (endpoint(address, port), BString::from(port.to_string())))
             };
             let Some((target, key)) = engine.or_else(docker) else { continue };
-            let mut finding = found(process, &key, severity(true, process))
+            let mut finding = found(process, &key, severity(facts, true, process))
                 .sentence(format!("{} is connected to a container engine, {target}.", process.title()))
                 .evidence(row(socket).with("path", socket.path.as_ref()).with("peer", socket.peer));
             if let Some(number) = socket.socket {
@@ -127,7 +127,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         }
         if let Some(argument) = named(process) {
             report.add(
-                found(process, &"arguments".into(), severity(false, process))
+                found(process, &"arguments".into(), severity(facts, false, process))
                     .sentence(format!(
                         "The arguments of process {} ({}) name the socket of a container engine: {}.",
                         process.pid(),
@@ -146,7 +146,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         let Some(line) = first_line(text).filter(|line| is_request(line)) else { continue };
         let Some(process) = packet.holders.iter().find_map(|holder| facts.process(holder.pid)) else { continue };
         report.add(
-            found(process, &"request".into(), severity(false, process))
+            found(process, &"request".into(), severity(facts, false, process))
                 .sentence(format!(
                     "A request for a container engine waits in a socket of process {} ({}): {}.",
                     process.pid(),

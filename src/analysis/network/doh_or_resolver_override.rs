@@ -7,7 +7,7 @@ use super::super::facts::Place;
 use super::super::vocabulary::{has_name, is_public};
 use super::super::words::shown;
 use super::super::{Confidence, Evidence, Facts, Finding, Next, Report, Severity, Subject};
-use super::traffic::{endpoint, internet, outbound, program, row};
+use super::traffic::{endpoint, internet, outbound, program, row, title};
 
 rule! {
     /// `/etc/resolv.conf` was written in the container with a name server of its own, or a process asks a public name server
@@ -118,12 +118,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
                 .severity(Severity::Low)
                 .confidence(if over_https { Confidence::Low } else { Confidence::Medium })
                 .identity([path.clone(), process.name().into(), endpoint(address, port).into()])
-                .sentence(format!(
-                    "{} ({}) asks a public name server {how}, {}.",
-                    process.title(),
-                    shown(&path),
-                    endpoint(address, port)
-                ))
+                .sentence(format!("{} asks a public name server {how}, {}.", title(process), endpoint(address, port)))
                 .benign("The name server may be the one that the host uses. The archive does not say.")
                 .next(Next::rows_of("process_open_sockets", process.pid()))
                 .evidence(row(socket)),

@@ -6,7 +6,7 @@ use super::super::card::rule;
 use super::super::words::shown;
 use super::super::{Confidence, Evidence, Facts, Finding, Link, Next, Report, Severity, Subject};
 use super::actor::Actor;
-use super::traffic::{endpoint, internet, outbound, program, row};
+use super::traffic::{endpoint, internet, outbound, program, row, title};
 
 rule! {
     /// A process is connected to the Kubernetes API (the address in `KUBERNETES_SERVICE_HOST`, or port 6443), to a kubelet
@@ -47,7 +47,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         let is_api = host == Some(address) && port == api_port;
         let Some(what) = is_api.then_some("the Kubernetes API").or_else(|| service(port)) else { continue };
         let is_kubectl = process.program.base() == "kubectl";
-        let actor = Actor::of(process);
+        let actor = Actor::of(facts, process);
         let severity = if actor != Actor::Ordinary || is_kubectl { Severity::Medium } else { Severity::Info };
         let path = program(process);
         report.add(
@@ -55,12 +55,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
                 .severity(severity)
                 .confidence(if is_api { Confidence::High } else { Confidence::Medium })
                 .identity([path.clone(), process.name().into(), what.into()])
-                .sentence(format!(
-                    "{} ({}) is connected to {what}, {}.",
-                    process.title(),
-                    shown(&path),
-                    endpoint(address, port)
-                ))
+                .sentence(format!("{} is connected to {what}, {}.", title(process), endpoint(address, port)))
                 .benign(if severity == Severity::Info {
                     "The program may be a controller, or use the library of one."
                 } else {

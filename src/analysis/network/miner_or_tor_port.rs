@@ -8,9 +8,10 @@ use super::super::card::rule;
 use super::super::facts::{Facts, ProcessFacts};
 use super::super::plan::Pattern;
 use super::super::vocabulary::is_loopback;
-use super::super::words::{listed, shown, shown_within};
+use super::super::words::{listed, shown_within};
 use super::super::{Confidence, Evidence, Finding, Link, Next, Report, Severity, Subject};
-use super::traffic::{endpoint, first_line, outbound, program, row};
+use super::actor::Actor;
+use super::traffic::{endpoint, first_line, outbound, program, row, title};
 use crate::tables::OpenSocket;
 
 rule! {
@@ -125,6 +126,11 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         let pool = targets.iter().find(|(.., port)| POOLS.contains(port));
         let words = words_of(facts, process, &sockets);
         let Some(severity) = severity(pool.is_some(), &words, !targets.is_empty()) else { continue };
+        // What is odd about a shell with a connection is not its port: NET-002 tells of it.
+        if words.words.is_empty() && Actor::of(facts, process).is_suspicious() {
+            report.skip();
+            continue;
+        }
         let target = pool.or_else(|| targets.first());
         let place = target.map(|(_, address, port)| endpoint(*address, *port));
         let list: Vec<String> = words.words.iter().map(|word| shown_within(word.as_bytes(), 30)).collect();
@@ -178,7 +184,7 @@ fn tor(facts: &Facts<'_>, process: &ProcessFacts<'_>, report: &mut Report<'_>) {
             .severity(Severity::Low)
             .confidence(Confidence::Low)
             .identity([path.clone(), "tor".into()])
-            .sentence(format!("{} ({}) {what}.", process.title(), shown(&path)))
+            .sentence(format!("{} {what}.", title(process)))
             .benign("A service may be offered over Tor. Other programs use the ports, too.")
             .next(Next::rows_of("process_open_sockets", process.pid()))
             .link(Link::Path(path))

@@ -2,11 +2,10 @@
 
 use super::super::card::rule;
 use super::super::facts::{Facts, ProcessFacts};
-use super::super::vocabulary::is_public;
-use super::super::words::shown;
+use super::super::vocabulary::{is_loopback, is_public};
 use super::super::{Confidence, Finding, Link, Next, Report, Severity, Subject};
 use super::actor::{Actor, is_added};
-use super::traffic::{endpoint, internet, outbound, program, row};
+use super::traffic::{endpoint, internet, outbound, program, row, title};
 use crate::tables::OpenSocket;
 
 rule! {
@@ -14,10 +13,11 @@ rule! {
     /// connection. By itself that is inventory: every client of a service on the internet has such a connection, and the
     /// finding is information. It is high if the process is a shell, an interpreter with code in its arguments, or a
     /// program or script that runs from memory or from a place that everyone may write to. It is medium for a relay such
-    /// as netcat and for a program that was added to the container, and low for curl and the like. A shell that only
-    /// inherited the connection of the service that started it does not count.
+    /// as netcat and for a program that was added to the container, and low for curl and the like. A connection of such a
+    /// process to an address of a private network is one step lower, and that of an ordinary program is not told. A shell that
+    /// only inherited the connection of the service that started it does not count.
     "NET-002", outbound_public, version 1, Network, Stable, Info,
-    title: "A process is connected to a public address",
+    title: "A process is connected to an address outside of the container",
     why: "Commands come in and data goes out over such connections.",
     benign: ["Every client of a service on the internet."],
     attack: ["T1071", "T1041"],
@@ -29,7 +29,7 @@ rule! {
 fn severity(actor: &Actor, added: bool) -> Severity {
     match actor {
         Actor::Shell | Actor::Odd(_) | Actor::OneLiner => Severity::High,
-        Actor::Relay => Severity::Medium,
+        Actor::Relay | Actor::Script(_) => Severity::Medium,
         _ if added => Severity::Medium,
         Actor::Fetcher => Severity::Low,
         Actor::Ordinary => Severity::Info,
@@ -44,7 +44,7 @@ fn is_inherited(facts: &Facts<'_>, process: &ProcessFacts<'_>, socket: &OpenSock
 
 fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
     for (process, socket) in internet(facts) {
-        let Some((address, port)) = outbound(facts, socket).filter(|(address, _)| is_public(*address)) else {
+        let Some((address, port)) = outbound(facts, socket).filter(|(address, _)| !is_loopback(*address)) else {
             continue;
         };
         if !report.look() {
@@ -54,14 +54,22 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             report.skip();
             continue;
         }
-        let actor = Actor::of(process);
+        let actor = Actor::of(facts, process);
         let added = is_added(facts, process);
-        let severity = severity(&actor, added);
+        let mut severity = severity(&actor, added);
+        let is_public = is_public(address);
+        if !is_public {
+            if severity < Severity::Medium {
+                report.skip();
+                continue;
+            }
+            severity = severity.lowered();
+        }
         let protocol = socket.protocol.as_deref().unwrap_or("tcp");
         let who = match (&actor, added) {
             (Actor::Ordinary, true) => ". Its program was added to the container".to_owned(),
             (Actor::Ordinary, false) => String::new(),
-            (Actor::Odd(why), _) => format!(": {why}"),
+            (Actor::Odd(why) | Actor::Script(why), _) => format!(": {why}"),
             (actor, _) => format!(". It is {}", actor.words()),
         };
         let path = program(process);
@@ -70,10 +78,11 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             .severity(severity)
             .confidence(Confidence::High)
             .identity([path.clone(), process.name().into(), format!("{protocol} {target}").into()])
-            .sentence(format!("{} ({}) is connected to {target} over {protocol}{who}.", process.title(), shown(&path)))
+            .sentence(format!("{} is connected to {target} over {protocol}{who}.", title(process)))
             .benign(match severity {
                 Severity::Info => "The program is a client of a service on the internet. Ask whose address it is.",
                 Severity::Low => "It fetches a file. Look at its arguments.",
+                _ if !is_public => "It may be a service of the same network. Ask whose address it is.",
                 _ => "An administrator may have done this by hand. Ask who, and whose address it is.",
             })
             .next(Next::rows_of("process_open_sockets", process.pid()))

@@ -5,7 +5,7 @@ use super::super::vocabulary::has_name;
 use super::super::words::shown;
 use super::super::{Confidence, Evidence, Facts, Finding, Link, Next, Report, Severity, Subject};
 use super::raw_or_packet_socket::TOOLS;
-use super::traffic::{has_option, program, row};
+use super::traffic::{has_option, program, row, title};
 
 rule! {
     /// A packet socket has asked for promiscuous mode, or a device of the container's network is in it: all packets on the
@@ -35,11 +35,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
                     .severity(if is_tool { Severity::Medium } else { Severity::High })
                     .confidence(Confidence::High)
                     .identity([path.clone(), process.name().into()])
-                    .sentence(format!(
-                        "{} ({}) has put a network device into promiscuous mode.",
-                        process.title(),
-                        shown(&path)
-                    ))
+                    .sentence(format!("{} has put a network device into promiscuous mode.", title(process)))
                     .benign(if is_tool {
                         "It is a tool that captures packets. Ask who started it."
                     } else {

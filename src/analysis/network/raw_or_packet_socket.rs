@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use super::super::card::rule;
 use super::super::facts::{Facts, ProcessFacts};
 use super::super::vocabulary::has_name;
-use super::super::words::{count, listed, shown};
+use super::super::words::{count, listed};
 use super::super::{Confidence, Evidence, Finding, Link, Next, Report, Severity, Subject};
 use super::actor::{Actor, is_added};
-use super::traffic::{has_option, program, row};
+use super::traffic::{has_option, program, row, title};
 use crate::model::ids::FileId;
 use crate::tables::OpenSocket;
 
@@ -92,7 +92,9 @@ fn words(socket: &OpenSocket) -> String {
 
 fn severity(is_tool: bool, actor: &Actor, added: bool, is_interpreter: bool) -> Severity {
     match actor {
-        Actor::Shell | Actor::Odd(_) | Actor::OneLiner | Actor::Relay | Actor::Fetcher => Severity::High,
+        Actor::Shell | Actor::Odd(_) | Actor::Script(_) | Actor::OneLiner | Actor::Relay | Actor::Fetcher => {
+            Severity::High
+        }
         Actor::Ordinary if added || is_interpreter => Severity::High,
         Actor::Ordinary if is_tool => Severity::Low,
         Actor::Ordinary => Severity::Medium,
@@ -113,7 +115,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
 }
 
 fn finding(facts: &Facts<'_>, process: &ProcessFacts<'_>, sockets: &[&OpenSocket], filters: &Filters) -> Finding {
-    let actor = Actor::of(process);
+    let actor = Actor::of(facts, process);
     let added = is_added(facts, process);
     let is_tool = TOOLS.iter().any(|tool| has_name(process.program.base(), tool));
     let severity = severity(is_tool, &actor, added, process.is_interpreter());
@@ -126,7 +128,7 @@ fn finding(facts: &Facts<'_>, process: &ProcessFacts<'_>, sockets: &[&OpenSocket
     let who = match (&actor, added) {
         (Actor::Ordinary, true) => ". Its program was added to the container".to_owned(),
         (Actor::Ordinary, false) => String::new(),
-        (Actor::Odd(why), _) => format!(": {why}"),
+        (Actor::Odd(why) | Actor::Script(why), _) => format!(": {why}"),
         (actor, _) => format!(". It is {}", actor.words()),
     };
     let mut finding = Finding::new(&RULE, Subject::Process(process.pid()))
@@ -135,7 +137,7 @@ fn finding(facts: &Facts<'_>, process: &ProcessFacts<'_>, sockets: &[&OpenSocket
         .identity(
             [path.clone(), process.name().into()].into_iter().chain(kinds.iter().map(|kind| kind.as_str().into())),
         )
-        .sentence(format!("{} ({}) has {}{filtered}{who}.", process.title(), shown(&path), listed(&kinds)))
+        .sentence(format!("{} has {}{filtered}{who}.", title(process), listed(&kinds)))
         .benign(if severity == Severity::Low {
             "The program is a tool for the network that needs it."
         } else {

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use bstr::{BString, ByteSlice};
 
 use super::super::facts::{Facts, ProcessFacts};
+use super::super::words::shown;
 use super::super::{Evidence, Fact};
 use crate::tables::{Detail, OpenSocket};
 
@@ -73,6 +74,11 @@ pub(super) fn row(socket: &OpenSocket) -> Evidence {
 pub(super) fn has_option(socket: &OpenSocket, name: &str) -> bool {
     let options = socket.options.as_ref().map_or(&[][..], |options| options.0.as_slice());
     options.iter().any(|(key, value)| *key == name && !matches!(value, Detail::Bool(false)))
+}
+
+/// A process for a sentence, with its program: `Process 17 (nginx, /usr/sbin/nginx)`.
+pub(super) fn title(process: &ProcessFacts<'_>) -> String {
+    format!("Process {} ({}, {})", process.pid(), shown(process.name()), shown(&program(process)))
 }
 
 /// What identifies the program of a process, in any checkpoint.

@@ -1,11 +1,10 @@
 //! NET-001: a port that nobody said the container would listen on.
 
 use super::super::card::rule;
-use super::super::words::shown;
 use super::super::{Confidence, Facts, Finding, Link, Next, Report, Severity, Subject};
 use super::actor::{Actor, is_added};
 use super::declared_ports::DeclaredPorts;
-use super::traffic::{internet, program, row};
+use super::traffic::{internet, program, row, title};
 use crate::tables::OpenSocket;
 
 rule! {
@@ -56,7 +55,7 @@ fn port(socket: &OpenSocket) -> Option<u32> {
 fn severity(actor: &Actor, added: bool, is_debugger: bool, others_declared: bool) -> Severity {
     match actor {
         Actor::Shell | Actor::Odd(_) => Severity::High,
-        Actor::OneLiner | Actor::Relay => Severity::Medium,
+        Actor::OneLiner | Actor::Relay | Actor::Script(_) => Severity::Medium,
         _ if added => Severity::Medium,
         _ if is_debugger || others_declared => Severity::Low,
         Actor::Fetcher | Actor::Ordinary => Severity::Info,
@@ -70,7 +69,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         if !report.look() {
             return;
         }
-        let actor = Actor::of(process);
+        let actor = Actor::of(facts, process);
         if declared.has(facts, process, port) && !matches!(actor, Actor::Shell | Actor::Odd(_)) {
             report.skip();
             continue;
@@ -82,7 +81,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         let who = match (&actor, added) {
             (Actor::Ordinary, true) => ", and its program was added to the container".to_owned(),
             (Actor::Ordinary, false) => String::new(),
-            (Actor::Odd(why), _) => format!(", and {why}"),
+            (Actor::Odd(why) | Actor::Script(why), _) => format!(", and {why}"),
             (actor, _) => format!(", and is {}", actor.words()),
         };
         let path = program(process);
@@ -90,11 +89,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             .severity(severity)
             .confidence(if declared.is_known() { Confidence::High } else { Confidence::Medium })
             .identity([path.clone(), format!("{protocol} {port}").into()])
-            .sentence(format!(
-                "{} ({}) listens on {protocol} port {port}, which is declared nowhere{who}.",
-                process.title(),
-                shown(&path)
-            ))
+            .sentence(format!("{} listens on {protocol} port {port}, which is declared nowhere{who}.", title(process)))
             .benign(match (debugger, severity >= Severity::Medium) {
                 (Some(name), false) => {
                     format!("A port for debugging {name} was left open. It is a way in all the same.")

@@ -25,7 +25,7 @@ rule! {
 
 fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
     for process in facts.living() {
-        let actor = Actor::of(process);
+        let actor = Actor::of(facts, process);
         for socket in facts.sockets().of(process.pid()).filter(|socket| socket.family == "unix") {
             if !report.look() {
                 return;

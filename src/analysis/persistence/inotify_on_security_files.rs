@@ -95,7 +95,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
                 .severity(if is_foreign { Severity::Medium } else { Severity::Low })
                 .confidence(Confidence::High)
                 .identity([program.clone(), path.clone()])
-                .sentence(format!("{} ({}) watches {}.", process.title(), shown(&program), shown(&path)))
+                .sentence(format!("{} watches {}.", process.title(), shown(&path)))
                 .benign("The program may read its configuration again when it changes.")
                 .next(Next::rows_of(table, pid))
                 .evidence(Evidence::row(table, [("pid", pid.into()), ("fd", fd.0.into())]).with("path", Some(&path)))

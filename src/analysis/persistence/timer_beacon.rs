@@ -3,7 +3,6 @@
 use super::super::card::rule;
 use super::super::facts::Facts;
 use super::super::vocabulary::is_public;
-use super::super::words::shown;
 use super::super::{Confidence, Evidence, Finding, Link, Next, Report, Severity, Subject};
 
 rule! {
@@ -46,9 +45,8 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
                 .confidence(Confidence::Low)
                 .identity([path.clone(), process.name().into()])
                 .sentence(format!(
-                    "{} ({}) is connected to {address}, and has a timer of {seconds} seconds.",
-                    process.title(),
-                    shown(&path)
+                    "{} is connected to {address}, and has a timer of {seconds} seconds.",
+                    process.title()
                 ))
                 .next(Next::rows_of("timers", timer.pid))
                 .evidence(

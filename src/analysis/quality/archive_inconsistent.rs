@@ -42,6 +42,8 @@ fn meaning(code: Code) -> Meaning {
         | Code::PagesLazy
         | Code::ArgumentsUnavailable
         | Code::LimitReached
+        | Code::NotKept
+        | Code::ArchiveInner
         | Code::ProcessesMissing
         | Code::ImageUnknown
         | Code::RecordUnknownField

@@ -23,7 +23,7 @@ table! {
         /// `row`, `bytes` or `json`.
         pub kind: &'static str,
         /// The table of the row.
-        pub table: Option<&'static str>,
+        pub table_name: Option<&'static str>,
         /// The key columns of the row, with their values.
         pub row_key: Option<Object>,
         /// The columns that the rule used, with their values.
@@ -61,7 +61,7 @@ pub(super) fn row(finding: &Finding, position: u64, evidence: &Evidence) -> Evid
         subject: finding.subject.text(),
         position,
         kind: evidence.kind,
-        table: evidence.table,
+        table_name: evidence.table,
         row_key: object(&evidence.key),
         columns: object(&evidence.columns),
         member: evidence.member.clone(),

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use bstr::BString;
 use unicode_width::UnicodeWidthStr;
 
-use super::{Overview, Page, isolation, some};
+use super::{Found, Overview, Page, isolation, some};
+use crate::analysis::Severity;
 use crate::formats::line::{Line, Role};
 use crate::formats::text::broken;
 use crate::formats::{escape, units};
@@ -53,6 +54,9 @@ pub(super) fn write(overview: &Overview, page: &mut Page) {
             page.line(&line);
         }
     }
+    if let Some(found) = overview.findings.as_ref().filter(|found| !found.counts.is_empty()) {
+        findings(found, page);
+    }
     if !overview.warnings.is_empty() {
         let missing = overview.warnings.iter().filter(|w| w.severity == "warning").count();
         if missing > 0 {
@@ -61,6 +65,25 @@ pub(super) fn write(overview: &Overview, page: &mut Page) {
             line.push(Role::Plain, ": data is missing or contradictory");
             page.line(&line);
         }
+    }
+}
+
+/// The number of findings, and the command that prints them: on the same line if there is room.
+fn findings(found: &Found, page: &mut Page) {
+    let counts: Vec<String> =
+        found.counts.iter().map(|(severity, count)| format!("{count} {}", severity.as_str())).collect();
+    let is_bad = found.counts.iter().any(|(severity, _)| *severity >= Severity::High);
+    let mut line = Line::of(Role::Faint, format!("  {:<NAMES$}", "findings"));
+    line.push(if is_bad { Role::Alarm } else { Role::Notable }, counts.join(", "));
+    let command = Line::of(Role::Plain, escape(found.command.as_bytes()));
+    let width = line.width().saturating_add(3).saturating_add(command.width());
+    if page.look.width.is_none_or(|room| width <= room) {
+        line.push(Role::Plain, " — ");
+        line.append(command);
+        page.line(&line);
+    } else {
+        page.line(&line);
+        page.wrapped(&command, NAMES + 2);
     }
 }
 

@@ -26,6 +26,7 @@ pub use self::networks::Networks;
 pub use self::waiting::Waiting;
 use super::escape;
 use super::text::broken;
+use crate::analysis::{Mark, Severity};
 use crate::formats::line::{Line, Role};
 use crate::model::ids::Pid;
 use crate::tables::{
@@ -74,8 +75,21 @@ pub struct Overview {
     pub mounts: Option<Vec<Mount>>,
     /// Rows of `warnings`.
     pub warnings: Vec<Warning>,
+    /// Marks of processes.
+    pub marks: HashMap<Pid, Vec<Mark>>,
+    /// What a scan with rules that cost nothing found, for the header.
+    pub findings: Option<Found>,
     /// What to show.
     pub sections: Sections,
+}
+
+/// Findings in numbers.
+#[derive(Clone, Debug, Default)]
+pub struct Found {
+    /// Number of findings of each severity, the worst first.
+    pub counts: Vec<(Severity, usize)>,
+    /// The command that prints them.
+    pub command: String,
 }
 
 /// Sections to show besides the header and the tree.

@@ -8,6 +8,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::{Overview, Page, some};
 use crate::abi::ip;
+use crate::analysis::Mark;
 use crate::formats::line::{Line, Role};
 use crate::formats::{cut, escape, units};
 use crate::model::ids::Pid;
@@ -31,7 +32,7 @@ pub(super) fn write(overview: &Overview, page: &mut Page) {
     page.section(&format!("{}, {threads}", units::count(processes.len(), "process")));
     let sockets = Sockets::of(&overview.sockets);
     let signals = overview.waiting.signals_of();
-    let rows = rows(processes, overview.sections.whole_tree);
+    let rows = rows(processes, &overview.marks, overview.sections.whole_tree);
     let digits = |numbers: &mut dyn Iterator<Item = String>| numbers.map(|n| n.len()).max().unwrap_or(1);
     let pids = digits(&mut rows.iter().map(|row| row.process.pid.to_string())).max("PID".len());
     let uids = digits(&mut rows.iter().map(|row| uid(row.process))).max("UID".len());
@@ -100,10 +101,12 @@ struct Row<'p> {
     branches: String,
     /// Number of identical siblings after it.
     alike: usize,
+    /// Its marks.
+    marks: &'p [Mark],
 }
 
 /// The lines of the tree in order. Identical children share one line, unless the whole tree is requested.
-fn rows<'p>(processes: &'p [Process], whole: bool) -> Vec<Row<'p>> {
+fn rows<'p>(processes: &'p [Process], marks: &'p HashMap<Pid, Vec<Mark>>, whole: bool) -> Vec<Row<'p>> {
     let shown: HashMap<Pid, &Process> = processes.iter().map(|process| (process.pid, process)).collect();
     let mut children: HashMap<Option<Pid>, Vec<&'p Process>> = HashMap::new();
     for process in processes {
@@ -116,7 +119,8 @@ fn rows<'p>(processes: &'p [Process], whole: bool) -> Vec<Row<'p>> {
     let push = |stack: &mut Vec<(Row<'p>, String)>, of: Option<Pid>, lead: &str| {
         let list = children.get(&of).map_or(&[][..], Vec::as_slice);
         let is_leaf = |process: &Process| !children.contains_key(&Some(process.pid));
-        let groups = grouped(list, if whole { usize::MAX } else { ALIKE }, is_leaf);
+        let marks_of = |process: &Process| marks.get(&process.pid).map_or(&[][..], Vec::as_slice);
+        let groups = grouped(list, if whole { usize::MAX } else { ALIKE }, is_leaf, marks_of);
         let final_one = groups.len().saturating_sub(1);
         for (i, &(process, alike)) in groups.iter().enumerate().rev() {
             let (branch, below) = match (of, i == final_one) {
@@ -126,7 +130,8 @@ fn rows<'p>(processes: &'p [Process], whole: bool) -> Vec<Row<'p>> {
             };
             // Deep trees would show nothing but branches.
             let lead = if lead.chars().count() > 60 { "…  " } else { lead };
-            stack.push((Row { process, branches: format!("{lead}{branch}"), alike }, format!("{lead}{below}")));
+            let row = Row { process, branches: format!("{lead}{branch}"), alike, marks: marks_of(process) };
+            stack.push((row, format!("{lead}{below}")));
         }
     };
     push(&mut stack, None, "");
@@ -137,11 +142,18 @@ fn rows<'p>(processes: &'p [Process], whole: bool) -> Vec<Row<'p>> {
     rows
 }
 
-/// Siblings in order, each with the number of identical ones after it: leaves with the same command, user and state.
-fn grouped<'p>(list: &[&'p Process], alike: usize, is_leaf: impl Fn(&Process) -> bool) -> Vec<(&'p Process, usize)> {
+/// Siblings in order, each with the number of identical ones after it: leaves with the same command, user, state and
+/// marks.
+fn grouped<'p, 'm>(
+    list: &[&'p Process],
+    alike: usize,
+    is_leaf: impl Fn(&Process) -> bool,
+    marks: impl Fn(&Process) -> &'m [Mark],
+) -> Vec<(&'p Process, usize)> {
     let same = |a: &Process, b: &Process| {
         is_leaf(a)
             && is_leaf(b)
+            && marks(a) == marks(b)
             && (&a.argv, &a.name, a.uid, a.state, &a.path) == (&b.argv, &b.name, b.uid, b.state, &b.path)
     };
     list.chunk_by(|a, b| same(a, b))
@@ -186,11 +198,13 @@ fn badges(
         (Some(state), ..) => badge(Role::Notable, state.to_owned()),
         (None, ..) => badge(Role::Alarm, "state unknown".to_owned()),
     }
-    let path = process.path.as_ref().map(|path| path.as_bytes());
-    match path {
-        Some(path) if path.starts_with(b"/memfd:") => badge(Role::Alarm, "runs from a memfd".to_owned()),
-        Some(path) if path.ends_with(b" (deleted)") => badge(Role::Alarm, "executable deleted".to_owned()),
-        _ => {}
+    for mark in row.marks {
+        let role = match mark {
+            Mark::Memfd | Mark::Deleted | Mark::Connection | Mark::Name => Role::Alarm,
+            Mark::Terminal => Role::Faint,
+            _ => Role::Notable,
+        };
+        badge(role, mark.words().to_owned());
     }
     if process.argv.is_none() && process.path.is_some() {
         badge(Role::Notable, "arguments not in the archive".to_owned());

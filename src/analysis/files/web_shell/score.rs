@@ -55,124 +55,126 @@ const WRITES: &str = "input of a request that is written to a file of its choice
 const LOADS: &str = "code that is decoded and loaded as a class";
 const LONG: &str = "a very long line of random text";
 
-/// A mark: its words, its points, and its pattern.
-type Mark = (&'static str, u32, &'static str);
+/// A mark: its words, its points, and its patterns, all of which must occur.
+type Mark = (&'static str, u32, &'static [&'static str]);
 
 const PHP: [Mark; 15] = [
     (
         RUNS,
         5,
-        r"(?:^|[^\w>:$\\])(?:eval|assert|system|exec|shell_exec|passthru|popen|proc_open|pcntl_exec)\s*\(\s*(?:@|\(|stripslashes\s*\(|base64_decode\s*\(|urldecode\s*\(|gzinflate\s*\(|str_rot13\s*\(|hex2bin\s*\(|trim\s*\(|[\x22'][^\x22';]{0,80}[\x22']\s*\.\s*|[\x22']\s*\{?)*\s*(?:\$_(?:get|post|request|cookie|files)\b|\$_server\s*\[\s*[\x22']http_|\$\{?[\x22']?_(?:get|post|request)|file_get_contents\s*\(\s*[\x22']php://input|getallheaders\s*\(|\$http_raw_post_data)",
+        &[
+            r"(?:^|[^\w>:$\\])(?:eval|assert|system|exec|shell_exec|passthru|popen|proc_open|pcntl_exec)\s*\(\s*(?:@|\(|stripslashes\s*\(|base64_decode\s*\(|urldecode\s*\(|gzinflate\s*\(|str_rot13\s*\(|hex2bin\s*\(|trim\s*\(|[\x22'][^\x22';]*[\x22']\s*\.\s*|[\x22']\s*\{?)*\s*(?:\$_(?:get|post|request|cookie|files)\b|\$_server\s*\[\s*[\x22']http_|\$\{?[\x22']?_(?:get|post|request)|file_get_contents\s*\(\s*[\x22']php://input|getallheaders\s*\(|\$http_raw_post_data)",
+        ],
     ),
-    (RUNS, 5, r"\$_(?:get|post|request|cookie)\s*(?:\[[^\]\n]{0,60}\]|\{[^}\n]{0,60}\})\s*\("),
-    (RUNS, 5, r"`[^`\n]{0,60}\$_(?:get|post|request|cookie)\b"),
+    (RUNS, 5, &[r"\$_(?:get|post|request|cookie)\s*(?:\[[^\]\n]*\]|\{[^}\n]*\})\s*\("]),
+    (RUNS, 5, &[r"`[^`\n]*\$_(?:get|post|request|cookie)\b"]),
     (
         RUNS,
         4,
-        r"(?:array_map|array_filter|call_user_func(?:_array)?|usort|register_shutdown_function|create_function)\s*\(\s*@?\$_(?:get|post|request|cookie)",
+        &[
+            r"(?:array_map|array_filter|call_user_func(?:_array)?|usort|register_shutdown_function|create_function)\s*\(\s*@?\$_(?:get|post|request|cookie)",
+        ],
     ),
-    (RUNS, 4, r"(?:^|[^\w>:$])(?:include|require)(?:_once)?\s*\(?\s*@?\$_(?:get|post|request|cookie)\s*\["),
+    (RUNS, 4, &[r"(?:^|[^\w>:$])(?:include|require)(?:_once)?\s*\(?\s*@?\$_(?:get|post|request|cookie)\s*\["]),
     (
         RUNS,
         5,
-        r"preg_replace\s*\(\s*[\x22'](.)[^\x22'\n]*/[a-z]*e[a-z]*[\x22']\s*,[^;]{0,200}\$_(?:get|post|request|cookie)",
+        &[r"preg_replace\s*\(\s*[\x22'](.)[^\x22'\n]*/[a-z]*e[a-z]*[\x22']\s*,[^;]*\$_(?:get|post|request|cookie)"],
     ),
     (
         DECODED,
         4,
-        r"(?:^|[^\w>:$\\])(?:eval|assert|create_function)\s*\(\s*(?:@|\(|[\x22']\?>[\x22']\s*\.\s*)*(?:base64_decode|gzinflate|gzuncompress|gzdecode|str_rot13|hex2bin|strrev|convert_uudecode|openssl_decrypt|rawurldecode)\s*\(",
+        &[
+            r"(?:^|[^\w>:$\\])(?:eval|assert|create_function)\s*\(\s*(?:@|\(|[\x22']\?>[\x22']\s*\.\s*)*(?:base64_decode|gzinflate|gzuncompress|gzdecode|str_rot13|hex2bin|strrev|convert_uudecode|openssl_decrypt|rawurldecode)\s*\(",
+        ],
     ),
     (
         CHAIN,
         2,
-        r"(?:base64_decode|gzinflate|gzuncompress|gzdecode|str_rot13|hex2bin|strrev|rawurldecode)\s*\(\s*(?:base64_decode|gzinflate|gzuncompress|gzdecode|str_rot13|hex2bin|strrev|rawurldecode)\s*\(",
+        &[
+            r"(?:base64_decode|gzinflate|gzuncompress|gzdecode|str_rot13|hex2bin|strrev|rawurldecode)\s*\(\s*(?:base64_decode|gzinflate|gzuncompress|gzdecode|str_rot13|hex2bin|strrev|rawurldecode)\s*\(",
+        ],
     ),
-    (NAMES, 2, r"(?:\\x[0-9a-f]{2}){5,}|(?:chr\s*\(\s*\d+\s*\)\s*\.\s*){4,}|\$\{\s*[\x22']_[\x22'.\s]*[a-z]"),
+    (NAMES, 2, &[r"(?:\\x[0-9a-f]{2}){5,}|(?:chr\s*\(\s*\d+\s*\)\s*\.\s*){4,}|\$\{\s*[\x22']_[\x22'.\s]*[a-z]"]),
     (
         NAMES,
         2,
-        r"[\x22'](?:ass|as|ev|sys|sh|exe|bas|base6|pass)[\x22']\s*\.\s*[\x22'](?:ert|sert|al|tem|ell_exec|c|e64_decode|4_decode|thru)",
+        &[
+            r"[\x22'](?:ass|as|ev|sys|sh|exe|bas|base6|pass)[\x22']\s*\.\s*[\x22'](?:ert|sert|al|tem|ell_exec|c|e64_decode|4_decode|thru)",
+        ],
     ),
     (
         GATE,
         2,
-        r"(?:md5|sha1|hash)\s*\(\s*(?:[\x22']\w+[\x22']\s*,\s*)?\$_(?:get|post|request|cookie)\s*\[[^\]]*\]\s*\)\s*={2,3}",
+        &[
+            r"(?:md5|sha1|hash)\s*\(\s*(?:[\x22']\w+[\x22']\s*,\s*)?\$_(?:get|post|request|cookie)\s*\[[^\]]*\]\s*\)\s*={2,3}",
+        ],
     ),
     (
         KNOWN,
         3,
-        r"c99shell|\br57shell|\bb374k\b|\bp0wny|\balfa(?:team|shell)|\bweevely|\bbehinder\b|\bgodzilla\b|china\s?chopper|antsword|\bfilesman\b|\bwso\s?(?:shell|[0-9.]+)|\bindoxploit|mini shell",
+        &[
+            r"c99shell|\br57shell|\bb374k\b|\bp0wny|\balfa(?:team|shell)|\bweevely|\bbehinder\b|\bgodzilla\b|china\s?chopper|antsword|\bfilesman\b|\bwso\s?(?:shell|[0-9.]+)|\bindoxploit|mini shell",
+        ],
     ),
     (
         QUIET,
         1,
-        r"@?(?:error_reporting\s*\(\s*0\s*\)|set_time_limit\s*\(\s*0\s*\)|ignore_user_abort\s*\(|ini_set\s*\(\s*[\x22']display_errors[\x22']\s*,\s*[\x22']?(?:0|off))",
+        &[
+            r"@?(?:error_reporting\s*\(\s*0\s*\)|set_time_limit\s*\(\s*0\s*\)|ignore_user_abort\s*\(|ini_set\s*\(\s*[\x22']display_errors[\x22']\s*,\s*[\x22']?(?:0|off))",
+        ],
     ),
     (
         UPLOAD,
         2,
-        r"(?:move_uploaded_file|copy)\s*\(\s*\$_files\s*\[[^;]{0,120},\s*(?:[\x22']\.?/?[\x22']\s*\.\s*)?\$_files\s*\[",
+        &[r"(?:move_uploaded_file|copy)\s*\(\s*\$_files\s*\[[^;]*,\s*(?:[\x22']\.?/?[\x22']\s*\.\s*)?\$_files\s*\["],
     ),
-    (WRITES, 4, r"(?:file_put_contents|fopen)\s*\(\s*@?\$_(?:get|post|request|cookie)\s*\["),
+    (WRITES, 4, &[r"(?:file_put_contents|fopen)\s*\(\s*@?\$_(?:get|post|request|cookie)\s*\["]),
 ];
 
 const JSP: [Mark; 7] = [
-    (
-        RUNS,
-        5,
-        r"\.\s*exec\s*\([^;]{0,160}(?:request\s*\.\s*getparameter|request\s*\.\s*getheader)|getruntime\s*\(\s*\)(?s:.{0,2000})request\s*\.\s*getparameter|request\s*\.\s*getparameter(?s:.{0,2000})getruntime\s*\(\s*\)",
-    ),
-    (
-        RUNS,
-        4,
-        r"request\s*\.\s*get(?:parameter|header)(?s:.{0,2000})\bprocessbuilder\b|\bprocessbuilder\b(?s:.{0,2000})request\s*\.\s*get(?:parameter|header)",
-    ),
-    (
-        RUNS,
-        4,
-        r"scriptenginemanager(?s:.{0,2000})request\s*\.\s*getparameter|request\s*\.\s*getparameter(?s:.{0,2000})scriptenginemanager",
-    ),
-    (
-        LOADS,
-        5,
-        r"(?:base64|aes)(?s:.{0,4000})defineclass|defineclass(?s:.{0,4000})(?:base64|aes)|extends\s+classloader(?s:.{0,2000})defineclass",
-    ),
-    (KNOWN, 5, r"e45e329feb5d925b|\bbehinder\b|\bgodzilla\b|antsword|jspspy"),
-    (LOADS, 3, r"addfiltermap|standardcontext(?s:.{0,2000})filterdef"),
-    (WRITES, 3, r"new\s+(?:java\.io\.)?fileoutputstream\s*\([^;]{0,120}request\s*\.\s*getparameter"),
+    (RUNS, 5, &[r"\.\s*exec\s*\(", r"getruntime\s*\(\s*\)|\bruntime\b", r"request\s*\.\s*get(?:parameter|header)"]),
+    (RUNS, 4, &[r"\bprocessbuilder\b", r"request\s*\.\s*get(?:parameter|header)"]),
+    (RUNS, 4, &["scriptenginemanager", r"request\s*\.\s*getparameter"]),
+    (LOADS, 5, &["defineclass", r"base64|\baes\b|extends\s+classloader"]),
+    (KNOWN, 5, &[r"e45e329feb5d925b|\bbehinder\b|\bgodzilla\b|antsword|jspspy"]),
+    (LOADS, 3, &["addfiltermap|filterdef", "standardcontext"]),
+    (WRITES, 3, &[r"new\s+(?:java\.io\.)?fileoutputstream\s*\([^;]*request\s*\.\s*getparameter"]),
 ];
 
 const CGI: [Mark; 8] = [
     (
         RUNS,
         5,
-        r"\b(?:os\.(?:system|popen)|subprocess\.\w+|commands\.getoutput|exec|eval)\s*\([^\n]{0,160}(?:\bform(?:\.getvalue|\[)|fieldstorage|query_string|request\.(?:args|form|values|data|get)|params?\[)",
+        &[
+            r"\b(?:os\.(?:system|popen)|subprocess\.\w+|commands\.getoutput|exec|eval)\s*\([^\n]*(?:\bform(?:\.getvalue|\[)|fieldstorage|query_string|request\.(?:args|form|values|data|get)|params?\[)",
+        ],
     ),
     (
         RUNS,
         5,
-        r"child_process[^\n]{0,120}\.(?:exec|spawn)\w*\s*\(\s*(?:req|request|query|url)\b|\bexec(?:sync)?\s*\(\s*(?:req|request)\.(?:query|body|params|url|headers)",
+        &[
+            r"child_process[^\n]*\.(?:exec|spawn)\w*\s*\(\s*(?:req|request|query|url)\b|\bexec(?:sync)?\s*\(\s*(?:req|request)\.(?:query|body|params|url|headers)",
+        ],
     ),
-    (RUNS, 5, r"\beval\s*\(\s*(?:req|request)\.(?:query|body|params|headers|cookies)"),
-    (RUNS, 4, r"(?:cgi\.fieldstorage|query_string)(?s:.{0,2000})(?:os\.popen|os\.system|shell\s*=\s*true)"),
+    (RUNS, 5, &[r"\beval\s*\(\s*(?:req|request)\.(?:query|body|params|headers|cookies)"]),
+    (RUNS, 4, &["cgi\\.fieldstorage|query_string", r"os\.popen|os\.system|shell\s*=\s*true"]),
     (
         RUNS,
         5,
-        r"(?:`|\bsystem\s*\(|\bexec\s*\(|\bopen\s*\([^\n]{0,40}\|\s*[\x22']?)[^\n]{0,120}(?:\bparam\s*\(|\$q->|\$cgi->|\$env\{.?query_string)",
+        &[
+            r"(?:`|\bsystem\s*\(|\bexec\s*\(|\bopen\s*\([^\n]*\|\s*[\x22']?)[^\n]*(?:\bparam\s*\(|\$q->|\$cgi->|\$env\{.?query_string)",
+        ],
     ),
-    (RUNS, 4, r"(?:^|\n)[^#\n]{0,80}(?:\beval\s+|\bsh\s+-c\s+|\bbash\s+-c\s+|`|\$\()[^\n]{0,80}\$\{?query_string"),
-    (
-        INDIRECT,
-        4,
-        r"\$\{?query_string(?s:.{0,600})(?:\beval\s+[\x22']?\$|\bsh\s+-c\s+[\x22']?\$|\|\s*(?:/bin/)?(?:ba)?sh\b)",
-    ),
-    (KNOWN, 3, r"\bpty\.spawn\b|\bwebshell\b"),
+    (RUNS, 4, &[r"(?:\beval\s+|\bsh\s+-c\s+|\bbash\s+-c\s+|`|\$\()[^\n]*\$\{?query_string"]),
+    (INDIRECT, 4, &[r"\$\{?query_string", r"\beval\s+[\x22']?\$|\bsh\s+-c\s+[\x22']?\$|\|\s*(?:/bin/)?(?:ba)?sh\b"]),
+    (KNOWN, 3, &[r"\bpty\.spawn\b|\bwebshell\b"]),
 ];
 
 /// A variable that gets input of a request.
-const ASSIGNED: &str = r"\$(\w{1,40})\s*=\s*@?(?:trim\s*\(|base64_decode\s*\(|urldecode\s*\(|stripslashes\s*\(|isset\s*\([^;]{0,60}\)\s*\?\s*|\(string\)\s*)*\$_(?:get|post|request|cookie)\s*\[";
+const ASSIGNED: &str = r"\$(\w+)\s*=\s*@?(?:trim\s*\(|base64_decode\s*\(|urldecode\s*\(|stripslashes\s*\(|isset\s*\([^;]*\)\s*\?\s*|\(string\)\s*)*\$_(?:get|post|request|cookie)\s*\[";
 /// A function that runs code or commands over a variable.
-const SINK: &str = r"(?:^|[^\w>:$\\])(?:eval|assert|system|exec|shell_exec|passthru|popen|proc_open|pcntl_exec)\s*\(\s*@?(?:base64_decode\s*\(|gzinflate\s*\(|trim\s*\(|[\x22'][^\x22'\n]{0,40}[\x22']\s*\.\s*|[\x22'])*\s*\$(\w{1,40})";
+const SINK: &str = r"(?:^|[^\w>:$\\])(?:eval|assert|system|exec|shell_exec|passthru|popen|proc_open|pcntl_exec)\s*\(\s*@?(?:base64_decode\s*\(|gzinflate\s*\(|trim\s*\(|[\x22'][^\x22'\n]*[\x22']\s*\.\s*|[\x22'])*\s*\$(\w+)";
 
 struct Patterns {
     php: Set,
@@ -182,7 +184,7 @@ struct Patterns {
     sink: Regex,
 }
 
-type Set = Vec<(&'static str, u32, Regex)>;
+type Set = Vec<(&'static str, u32, Vec<Regex>)>;
 
 fn regex(pattern: &str) -> Option<Regex> {
     let syntax = syntax::Config::new().utf8(false).unicode(false).case_insensitive(true);
@@ -190,7 +192,8 @@ fn regex(pattern: &str) -> Option<Regex> {
 }
 
 fn set(marks: &[Mark]) -> Option<Set> {
-    marks.iter().map(|(words, points, pattern)| Some((*words, *points, regex(pattern)?))).collect()
+    let of = |patterns: &[&str]| patterns.iter().map(|pattern| regex(pattern)).collect::<Option<Vec<_>>>();
+    marks.iter().map(|(words, points, patterns)| Some((*words, *points, of(patterns)?))).collect()
 }
 
 fn patterns() -> Option<&'static Patterns> {
@@ -216,9 +219,10 @@ pub(super) fn of(language: Language, text: &[u8]) -> Score {
         Language::Jsp => &patterns.jsp,
         Language::Cgi => &patterns.cgi,
     };
-    for (words, points, regex) in marks {
-        if let Some(found) = regex.find(text) {
-            score.add(*points, words, Some(found.start()));
+    for (words, points, all) in marks {
+        let found: Option<Vec<usize>> = all.iter().map(|regex| Some(regex.find(text)?.start())).collect();
+        if let Some(found) = found {
+            score.add(*points, words, found.first().copied());
         }
     }
     if language == Language::Php {

@@ -1,0 +1,186 @@
+//! FS-027: files that were made unreadable for money.
+
+use std::collections::HashMap;
+
+use bstr::{BString, ByteSlice};
+
+use super::super::card::rule;
+use super::super::facts::{ChangedFile, Kind, Place, base};
+use super::super::words::shown;
+use super::super::{Confidence, Facts, Finding, Report, Severity, Subject};
+use super::common::{everywhere, extension, next, row};
+use crate::int::u64_of;
+
+rule! {
+    /// Many files with one new extension behind their own (`orders.db.locked`), whose contents are random, together
+    /// with a note that says how to get them back, or with the originals deleted. All three are critical, two are high.
+    /// Extensions of packed files do not count.
+    "FS-027", ransom_signs, version 1, Files, Incubating, Critical,
+    title: "Many files were encrypted",
+    why: "Files are being held for ransom. The key may still be in memory.",
+    benign: ["A bulk converter or a backup that encrypts: there is no note, and the originals are still there."],
+    attack: ["T1486"],
+    cost: Files,
+    tags: ["ransomware"],
+    check: check,
+}
+
+/// Fewest files with an extension.
+const FEWEST: usize = 50;
+/// Files whose contents are looked at.
+const SAMPLE: usize = 16;
+
+fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
+    let mut by_extension: HashMap<Vec<u8>, Vec<&ChangedFile>> = HashMap::new();
+    let mut notes: Vec<&ChangedFile> = Vec::new();
+    for (file, kind) in everywhere(facts) {
+        if !matches!(file.place, Place::Rootfs | Place::Volume | Place::Tmpfs)
+            || file.file_type != "regular"
+            || file.engine_noise
+        {
+            continue;
+        }
+        if !report.look() {
+            break;
+        }
+        if is_note(base(&file.path)) && notes.len() < 16 {
+            notes.push(file);
+        }
+        if kind == Kind::Other
+            && let Some(extension) = second(&file.path)
+        {
+            by_extension.entry(extension).or_default().push(file);
+        }
+    }
+    let mut suspects: Vec<_> = by_extension.into_iter().filter(|(_, files)| files.len() >= FEWEST).collect();
+    suspects.sort_by(|a, b| a.0.cmp(&b.0));
+    for (extension, files) in suspects {
+        found(facts, &extension, &files, &notes, report);
+    }
+}
+
+fn found(facts: &Facts<'_>, extension: &[u8], files: &[&ChangedFile], notes: &[&ChangedFile], report: &mut Report<'_>) {
+    let sample: Vec<&&ChangedFile> = files.iter().take(SAMPLE).collect();
+    let is_random = |file: &&&ChangedFile| is_random(&facts.files().head(file, 4096));
+    let random = sample.iter().filter(|file| is_random(file)).count();
+    let gone = sample
+        .iter()
+        .filter(|file| {
+            let original =
+                file.path.get(..file.path.len().saturating_sub(extension.len().saturating_add(1))).unwrap_or_default();
+            facts.files().at(original).any(|other| other.place == Place::Deleted)
+        })
+        .count();
+    let most = sample.len() / 2;
+    let severity = match (random > most, gone > most, !notes.is_empty()) {
+        (true, true, true) => Severity::Critical,
+        (true, _, true) | (true, true, false) => Severity::High,
+        _ => {
+            report.skip();
+            return;
+        }
+    };
+    let note = match notes.first() {
+        Some(note) => format!(" A note lies beside them: {}.", shown(&note.path)),
+        None => String::new(),
+    };
+    let Some(first) = files.first() else { return };
+    let mut finding = Finding::new(&RULE, Subject::File(first.path.clone()))
+        .severity(severity)
+        .confidence(Confidence::High)
+        .identity([extension])
+        .next(next(first))
+        .sentence(format!(
+            "{} files have the extension .{} behind their own, and their contents are random.{note}",
+            files.len(),
+            shown(extension)
+        ));
+    for file in notes.iter().take(2).chain(files.iter().take(8)) {
+        finding = finding.evidence(row(facts, file));
+    }
+    finding.evidence_more = u64_of(files.len().saturating_sub(8));
+    report.add(finding);
+}
+
+/// The last extension of a name that has another before it, unless it is one of packed files.
+fn second(path: &[u8]) -> Option<Vec<u8>> {
+    const PACKED: [&str; 22] = [
+        "gz", "br", "zst", "xz", "bz2", "lz4", "gpg", "asc", "sig", "part", "tmp", "bak", "map", "pyc", "js", "css",
+        "json", "html", "php", "so", "jpg", "png",
+    ];
+    let last = extension(path);
+    let stem = base(path).strip_suffix(last.as_slice())?.strip_suffix(b".")?;
+    let before: BString = extension(stem).into();
+    let is_extension = |part: &[u8]| {
+        (2..=10).contains(&part.len())
+            && part.iter().all(u8::is_ascii_alphanumeric)
+            && !part.iter().all(u8::is_ascii_digit)
+    };
+    let is_one = is_extension(&last) && (2..=5).contains(&before.len()) && before.iter().all(u8::is_ascii_alphanumeric);
+    (is_one && !PACKED.iter().any(|packed| packed.as_bytes() == last)).then_some(last)
+}
+
+fn is_note(name: &[u8]) -> bool {
+    let name = name.to_ascii_lowercase();
+    let has = |word: &str| name.contains_str(word);
+    let asks = has("decrypt")
+        || has("restore_files")
+        || has("restore-files")
+        || has("recover_files")
+        || has("recover-files")
+        || has("ransom")
+        || has("your_files")
+        || has("unlock_files");
+    let is_text = [".txt", ".html", ".hta", ".md", ".json"].iter().any(|end| name.ends_with(end.as_bytes()))
+        || !name.contains(&b'.');
+    asks && is_text
+        && (has("readme")
+            || has("how")
+            || has("note")
+            || has("restore")
+            || has("recover")
+            || has("your_files")
+            || has("unlock"))
+}
+
+/// Whether bytes look random: many different ones, none of them frequent.
+fn is_random(bytes: &[u8]) -> bool {
+    if bytes.len() < 256 {
+        return false;
+    }
+    let mut counts = [0_usize; 256];
+    for &byte in bytes {
+        if let Some(count) = counts.get_mut(usize::from(byte)) {
+            *count = count.saturating_add(1);
+        }
+    }
+    let most = counts.iter().max().copied().unwrap_or_default();
+    let kinds = counts.iter().filter(|count| **count > 0).count();
+    most.saturating_mul(32) < bytes.len().max(512) && kinds > 140
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn second_extensions_and_notes() {
+        assert_eq!(second(b"/data/orders.db.locked").as_deref(), Some(&b"locked"[..]));
+        assert_eq!(second(b"/data/a.tar.gz"), None);
+        assert_eq!(second(b"/data/orders.db"), None);
+        assert!(is_note(b"README_DECRYPT.txt") && is_note(b"HOW_TO_RECOVER_FILES.html"));
+        assert!(!is_note(b"README.md") && !is_note(b"decrypt.py") && !is_note(b"restore_files.sh"));
+    }
+
+    #[test]
+    fn random_bytes_are_told_from_text() {
+        let mut state: u32 = 1;
+        let random: Vec<u8> = (0..4096)
+            .map(|_| {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                state.to_be_bytes()[0]
+            })
+            .collect();
+        assert!(is_random(&random) && !is_random(&b"hello world ".repeat(300)) && !is_random(&[0; 4096]));
+    }
+}
