@@ -104,7 +104,8 @@ fn found(
     // Code of the image may be in the next mapping.
     let code = process.mappings().iter().filter(|other| other.end.0 > *address && other.start.0 < end);
     let is_code = code.clone().any(is_executable);
-    let standing = threads(process).find(|(_, _, registers)| registers.instruction_pointer.is_some_and(|ip| within(ip.0)));
+    let standing =
+        threads(process).find(|(_, _, registers)| registers.instruction_pointer.is_some_and(|ip| within(ip.0)));
     let returning = stacks.iter().find(|word| within(word.target));
     let is_packed = is_code && is_packed(facts, process, space);
     let severity = match (is_code, is_packed) {
@@ -160,7 +161,8 @@ fn found(
     }
     if let Some((tid, _, registers)) = standing {
         let ip = registers.instruction_pointer.map_or(0, |ip| ip.0);
-        finding = finding.thread(tid).evidence(Evidence::memory(facts, pid, ip, 64).with_note("where the thread stands"));
+        finding =
+            finding.thread(tid).evidence(Evidence::memory(facts, pid, ip, 64).with_note("where the thread stands"));
     } else if let Some(word) = returning {
         let evidence = Evidence::memory(facts, pid, word.slot, 8).with_note("the return address on the stack");
         finding = finding.thread(word.tid).evidence(evidence);

@@ -59,7 +59,13 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
     }
 }
 
-fn found(facts: &Facts<'_>, report: &mut Report<'_>, process: &ProcessFacts<'_>, mapping: &Mapping, runs: Option<Runtime>) {
+fn found(
+    facts: &Facts<'_>,
+    report: &mut Report<'_>,
+    process: &ProcessFacts<'_>,
+    mapping: &Mapping,
+    runs: Option<Runtime>,
+) {
     let machine = Machine::of(process);
     let contents = contents(facts, process, mapping, machine);
     let small = small_maker(facts, process, mapping, &contents.head);
@@ -88,7 +94,9 @@ fn found(facts: &Facts<'_>, report: &mut Report<'_>, process: &ProcessFacts<'_>,
     );
     match (&maker, is_odd) {
         (Some(maker), false) => sentence.push_str(&format!("; {} makes such memory", maker.name)),
-        (Some(maker), true) => sentence.push_str(&format!("; {} makes such memory, but this calls the kernel by itself", maker.name)),
+        (Some(maker), true) => {
+            sentence.push_str(&format!("; {} makes such memory, but this calls the kernel by itself", maker.name))
+        }
         (None, true) if calls => {
             sentence.push_str(&format!("; {} in it", count(contents.syscalls.len(), "call of the kernel")))
         }
@@ -98,7 +106,10 @@ fn found(facts: &Facts<'_>, report: &mut Report<'_>, process: &ProcessFacts<'_>,
     sentence.push('.');
     let benign = match &maker {
         Some(maker) => format!("{} compiles code as it runs: {} belongs to the image.", maker.name, shown(&maker.file)),
-        None => "A just-in-time compiler that is not known here: it would be in the program or in one of its libraries.".to_owned(),
+        None => {
+            "A just-in-time compiler that is not known here: it would be in the program or in one of its libraries."
+                .to_owned()
+        }
     };
     let bytes = Evidence::memory(facts, process.pid(), mapping.start.0, len(mapping))
         .with("known_bytes", Some(contents.known))
@@ -108,7 +119,9 @@ fn found(facts: &Facts<'_>, report: &mut Report<'_>, process: &ProcessFacts<'_>,
         .with("kernel_calls", Some(crate::int::u64_of(contents.syscalls.len())))
         .with_sha256(facts.space(process.pid()).and_then(|space| sha256(&space, mapping.start.0, mapping.end.0)));
     let bytes = match machine {
-        Some(machine) => bytes.with_text(machine.listing(mapping.start.0, contents.head.get(..96).unwrap_or(&contents.head), 12)),
+        Some(machine) => {
+            bytes.with_text(machine.listing(mapping.start.0, contents.head.get(..96).unwrap_or(&contents.head), 12))
+        }
         None => bytes,
     };
     let mut finding = about(&RULE, facts, process, mapping)

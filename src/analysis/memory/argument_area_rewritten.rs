@@ -38,7 +38,9 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             _ if start >= end => "has no place for a command line",
             (None, _) => "has its command line in no memory",
             (Some(mapping), _) if mapping.kind != "stack" => "moved its command line away from the stack",
-            (Some(_), Some(Text::Known(bytes))) if is_blank(bytes) && end.saturating_sub(start) > 1 => "erased its command line",
+            (Some(_), Some(Text::Known(bytes))) if is_blank(bytes) && end.saturating_sub(start) > 1 => {
+                "erased its command line"
+            }
             _ => continue,
         };
         let mut finding = with_program(facts, process, Finding::new(&RULE, Subject::Process(process.pid())))
@@ -57,7 +59,9 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
                     .with("arg_end", Some(Fact::Address(end)))
                     .with("path", process.row.path.as_ref()),
             )
-            .evidence(Evidence::memory(facts, process.pid(), start, end.saturating_sub(start)).with_note("the command line"));
+            .evidence(
+                Evidence::memory(facts, process.pid(), start, end.saturating_sub(start)).with_note("the command line"),
+            );
         if let Some(first) = process.var("_") {
             finding = finding.evidence(
                 Evidence::row("process_envs", [("pid", process.pid().into()), ("key", "_".into())])

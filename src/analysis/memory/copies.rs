@@ -124,7 +124,8 @@ pub(super) fn function_at(file: &[u8], offset: u64) -> Option<(BString, u64)> {
     })?;
     let address = offset.saturating_sub(load.p_offset).saturating_add(load.p_vaddr);
     let named = |symbols: &goblin::elf::Symtab<'_>, names: &goblin::strtab::Strtab<'_>| {
-        let functions = symbols.iter().take(SYMBOLS).filter(|symbol| symbol.is_function() && symbol.st_value <= address);
+        let functions =
+            symbols.iter().take(SYMBOLS).filter(|symbol| symbol.is_function() && symbol.st_value <= address);
         let nearest = functions.max_by_key(|symbol| symbol.st_value)?;
         let name = names.get_at(crate::int::usize_of(u64::try_from(nearest.st_name).ok()?))?;
         Some((BString::from(name), address.saturating_sub(nearest.st_value)))

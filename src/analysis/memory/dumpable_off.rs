@@ -37,7 +37,10 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
                 .severity(Severity::Info)
                 .confidence(Confidence::High)
                 .identity(process.identity())
-                .sentence(format!("{} does not want its memory to be looked at (dumpable: {dumpable}).", process.title()))
+                .sentence(format!(
+                    "{} does not want its memory to be looked at (dumpable: {dumpable}).",
+                    process.title()
+                ))
                 .evidence(Evidence::process(process.pid()).with("dumpable", Some(dumpable))),
         );
     }

@@ -73,7 +73,8 @@ fn look(
     for part in beside(process, mapping) {
         for (start, bytes) in pieces(space, part.start.0, part.end.0) {
             // Marks are looked for between the images that have a header.
-            let inside = images.iter().filter(|(from, to)| *to > start && *from < start.saturating_add(bytes_len(&bytes)));
+            let inside =
+                images.iter().filter(|(from, to)| *to > start && *from < start.saturating_add(bytes_len(&bytes)));
             let mut at = start;
             let mut parts: Vec<(u64, u64)> = Vec::new();
             for (from, to) in inside {
@@ -82,11 +83,14 @@ fn look(
             }
             parts.push((at, start.saturating_add(bytes_len(&bytes))));
             for (from, to) in parts.into_iter().filter(|(from, to)| from < to) {
-                let range = crate::int::usize_of(from.saturating_sub(start))..crate::int::usize_of(to.saturating_sub(start));
+                let range =
+                    crate::int::usize_of(from.saturating_sub(start))..crate::int::usize_of(to.saturating_sub(start));
                 let bytes = bytes.get(range).unwrap_or_default();
-                found.extend(marks(bytes, is_64).into_iter().map(|mark| {
-                    (from.saturating_add(crate::int::u64_of(mark.offset)), mark)
-                }));
+                found.extend(
+                    marks(bytes, is_64)
+                        .into_iter()
+                        .map(|mark| (from.saturating_add(crate::int::u64_of(mark.offset)), mark)),
+                );
             }
         }
     }

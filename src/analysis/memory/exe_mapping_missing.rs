@@ -88,7 +88,8 @@ fn found(
     wrong: &[(String, Option<&Mapping>)],
 ) -> Finding {
     let of_image = process.program.path.as_deref().is_some_and(|path| belongs(facts, path)) && !process.program.deleted;
-    let is_huge = |mapping: &Mapping| is_unbacked(mapping) && is_executable(mapping) && len(mapping).is_multiple_of(HUGE);
+    let is_huge =
+        |mapping: &Mapping| is_unbacked(mapping) && is_executable(mapping) && len(mapping).is_multiple_of(HUGE);
     // Code that was copied to huge pages lies between what remains of the program.
     let is_copied = of_image
         && !mapped.is_empty()

@@ -31,10 +31,36 @@ rule! {
 
 /// Names of libraries that programs unpack and load, by their beginning. The runtime must be mapped, too.
 const UNPACKED: [&str; 30] = [
-    "libnetty", "netty", "libsnappy", "snappy-", "libjansi", "jansi-", "sqlite-", "libsqlitejdbc", "libjffi", "jffi", "jna",
-    "libjnidispatch", "liblz4-java", "libzstd-jni", "zstd-jni", "librocksdbjni", "libleveldbjni", "libconscrypt",
-    "liborg_conscrypt", "libbrotli", "libjnr", "libasyncProfiler", "libtcnative", "libnative-platform", "libonnxruntime",
-    "libtensorflow_jni", "libhadoop", "libjnilmdb", "libopenblas", "libtika",
+    "libnetty",
+    "netty",
+    "libsnappy",
+    "snappy-",
+    "libjansi",
+    "jansi-",
+    "sqlite-",
+    "libsqlitejdbc",
+    "libjffi",
+    "jffi",
+    "jna",
+    "libjnidispatch",
+    "liblz4-java",
+    "libzstd-jni",
+    "zstd-jni",
+    "librocksdbjni",
+    "libleveldbjni",
+    "libconscrypt",
+    "liborg_conscrypt",
+    "libbrotli",
+    "libjnr",
+    "libasyncProfiler",
+    "libtcnative",
+    "libnative-platform",
+    "libonnxruntime",
+    "libtensorflow_jni",
+    "libhadoop",
+    "libjnilmdb",
+    "libopenblas",
+    "libtika",
 ];
 
 /// Directories into which packed programs unpack themselves, below a temporary one.
@@ -66,7 +92,10 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
                 return;
             }
             // Shared memory is MEM-016's.
-            if is_program(process, mapping) || is_in_shared_memory(&mapping.path) || mapping.path.starts_with(b"/dev/zero") {
+            if is_program(process, mapping)
+                || is_in_shared_memory(&mapping.path)
+                || mapping.path.starts_with(b"/dev/zero")
+            {
                 report.skip();
                 continue;
             }
@@ -136,7 +165,10 @@ fn found(facts: &Facts<'_>, process: &ProcessFacts<'_>, mapping: &Mapping, why: 
     let mut finding = about(&RULE, facts, process, mapping)
         .severity(severity)
         .confidence(if why == Why::Added { Confidence::Medium } else { Confidence::High })
-        .identity([process.program.path.clone().unwrap_or_default(), BString::from(super::super::vocabulary::without_numbers(path))])
+        .identity([
+            process.program.path.clone().unwrap_or_default(),
+            BString::from(super::super::vocabulary::without_numbers(path)),
+        ])
         .sentence(format!("{} runs code of {}, from {place}{also}.", process.title(), shown(path)))
         .benign(benign)
         .path(path)
@@ -146,7 +178,8 @@ fn found(facts: &Facts<'_>, process: &ProcessFacts<'_>, mapping: &Mapping, why: 
         finding = finding.next(Next::Extract { what, path: Some(path.to_str_lossy().into_owned()) });
         let head = facts.files().head(file, 64);
         if let (Some(member), Some(offset)) = (&file.member, file.offset) {
-            finding = finding.evidence(Evidence::file(facts, member, offset, &head).with_note("the beginning of the file"));
+            finding =
+                finding.evidence(Evidence::file(facts, member, offset, &head).with_note("the beginning of the file"));
         }
     }
     finding

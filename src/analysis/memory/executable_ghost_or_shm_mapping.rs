@@ -32,7 +32,8 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         let is_shared = |mapping: &&Mapping| {
             is_executable(mapping)
                 && (matches!(mapping.kind, "sysv" | "shared_anonymous")
-                    || mapping.kind == "file" && (is_in_shared_memory(&mapping.path) || mapping.path.starts_with(b"/dev/zero")))
+                    || mapping.kind == "file"
+                        && (is_in_shared_memory(&mapping.path) || mapping.path.starts_with(b"/dev/zero")))
         };
         for mapping in process.mappings().iter().filter(is_shared) {
             if !report.look() {
@@ -72,10 +73,15 @@ fn found(facts: &Facts<'_>, process: &ProcessFacts<'_>, mapping: &Mapping, runs:
             if is_elf { "; it begins with an ELF header" } else { "" },
         ))
         .benign(match &runs {
-            Some(runs) => format!("{} compiles code as it runs: {} belongs to the image.", runs.name, shown(&runs.file)),
+            Some(runs) => {
+                format!("{} compiles code as it runs: {} belongs to the image.", runs.name, shown(&runs.file))
+            }
             None => "A runtime that is not known here and shares compiled code between its processes.".to_owned(),
         })
-        .evidence(Evidence::memory(facts, process.pid(), mapping.start.0, len(mapping)).with_note("the beginning of the memory"));
+        .evidence(
+            Evidence::memory(facts, process.pid(), mapping.start.0, len(mapping))
+                .with_note("the beginning of the memory"),
+        );
     if is_file {
         finding = finding.path(path).link(Link::Path(path.into()));
     }

@@ -47,13 +47,18 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             }
         }
         let Some((mapping, what)) = odd.first() else { continue };
-        let is_personal = process.row.personality_names.as_ref().is_some_and(|names| names.iter().any(|name| name == "READ_IMPLIES_EXEC"));
+        let is_personal = process
+            .row
+            .personality_names
+            .as_ref()
+            .is_some_and(|names| names.iter().any(|name| name == "READ_IMPLIES_EXEC"));
         let shared = siblings(facts, process) && odd.iter().all(|(_, what)| *what == "main stack");
-        let severity = if is_personal || shared || odd.iter().all(|(_, what)| *what == "main stack") && marks_none(process) {
-            Severity::Low
-        } else {
-            Severity::Medium
-        };
+        let severity =
+            if is_personal || shared || odd.iter().all(|(_, what)| *what == "main stack") && marks_none(process) {
+                Severity::Low
+            } else {
+                Severity::Medium
+            };
         let mut finding = about(&RULE, facts, process, mapping)
             .severity(severity)
             .confidence(Confidence::High)

@@ -48,7 +48,8 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             })
             .map(|code| code.start.0)
             .collect();
-        let is_data = |mapping: &&Mapping| mapping.kind == "file" && !is_executable(mapping) && mapping.recorded_bytes > 0;
+        let is_data =
+            |mapping: &&Mapping| mapping.kind == "file" && !is_executable(mapping) && mapping.recorded_bytes > 0;
         for mapping in process.mappings().iter().filter(is_data) {
             if !report.look() {
                 return;

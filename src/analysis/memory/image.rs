@@ -116,7 +116,8 @@ pub(super) struct Mark {
 /// The marks of an ELF image in bytes that begin at a page.
 pub(super) fn marks(bytes: &[u8], is_64: bool) -> Vec<Mark> {
     let mut marks = Vec::new();
-    let mut add = |offset: Option<usize>, what, points| marks.extend(offset.map(|offset| Mark { offset, what, points }));
+    let mut add =
+        |offset: Option<usize>, what, points| marks.extend(offset.map(|offset| Mark { offset, what, points }));
     add(program_headers(bytes, is_64), "a table of program headers", 2);
     add(dynamic(bytes, is_64), "a dynamic section", 2);
     let find = |needle: &[u8]| memchr::memmem::find(bytes, needle);

@@ -40,8 +40,12 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
                 report.skip();
                 continue;
             }
-            let lists: Vec<u64> =
-                process.task.threads.iter().map(|thread| thread.own().map_or(0, |own| own.futex_rla.unwrap_or(0))).collect();
+            let lists: Vec<u64> = process
+                .task
+                .threads
+                .iter()
+                .map(|thread| thread.own().map_or(0, |own| own.futex_rla.unwrap_or(0)))
+                .collect();
             let main_has = lists.first().is_some_and(|list| *list != 0);
             for (place, (tid, name, registers)) in threads(process).enumerate().skip(1) {
                 if !main_has || lists.get(place).is_none_or(|list| *list != 0) {

@@ -58,7 +58,11 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
                 .severity(Severity::Info)
                 .confidence(Confidence::Low)
                 .identity(process.identity())
-                .sentence(format!("{} holds words of kernel exploits in its memory: {}.", process.title(), shown(listed(&words).as_bytes())))
+                .sentence(format!(
+                    "{} holds words of kernel exploits in its memory: {}.",
+                    process.title(),
+                    shown(listed(&words).as_bytes())
+                ))
                 .next(Next::Memory { pid, start: address.saturating_sub(256), end: address.saturating_add(NEAR) })
                 .evidence(Evidence::memory(facts, pid, address, NEAR)),
         );

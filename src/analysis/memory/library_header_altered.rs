@@ -66,7 +66,8 @@ fn look(facts: &Facts<'_>, report: &mut Report<'_>, process: &ProcessFacts<'_>, 
         differences(&original, &page, 8).iter().any(|(at, _)| *at < 512)
     });
     // A writable first page belongs to a file that is linked as one segment.
-    if is_whole && (differs == Some(false) || super::code::is_writable(mapping) || page_of_criu(process) == Some(start)) {
+    if is_whole && (differs == Some(false) || super::code::is_writable(mapping) || page_of_criu(process) == Some(start))
+    {
         report.skip();
         return;
     }

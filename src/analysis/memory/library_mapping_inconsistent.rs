@@ -77,7 +77,8 @@ fn stomped(facts: &Facts<'_>, report: &mut Report<'_>, process: &ProcessFacts<'_
 /// Whether a file that is no program is mapped as code.
 fn foreign(facts: &Facts<'_>, report: &mut Report<'_>, process: &ProcessFacts<'_>, mapping: &Mapping) {
     /// Names of files that runtimes map as code in a format of their own.
-    const FORMATS: [&str; 10] = [".jsa", ".dll", ".exe", ".ni.dll", ".core", ".pdmp", ".image", ".cwasm", ".oat", ".boot"];
+    const FORMATS: [&str; 10] =
+        [".jsa", ".dll", ".exe", ".ni.dll", ".core", ".pdmp", ".image", ".cwasm", ".oat", ".boot"];
     let (path, _) = file_of(mapping);
     let Some(file) = contents(facts, &mapping.path) else { return };
     let is_program = file.starts_with(b"\x7fELF") || file.starts_with(b"MZ");
@@ -87,7 +88,9 @@ fn foreign(facts: &Facts<'_>, report: &mut Report<'_>, process: &ProcessFacts<'_
     let head = facts.space(process.pid()).map(|space| bytes_at(&space, mapping.start.0, 64)).unwrap_or_default();
     let evidence = if head.is_empty() {
         let of = facts.files().at(path).find_map(|file| file.member.clone().zip(file.offset));
-        of.map(|(member, offset)| Evidence::file(facts, &member, offset, file.get(..64.min(file.len())).unwrap_or_default()))
+        of.map(|(member, offset)| {
+            Evidence::file(facts, &member, offset, file.get(..64.min(file.len())).unwrap_or_default())
+        })
     } else {
         Some(Evidence::memory(facts, process.pid(), mapping.start.0, 64))
     };

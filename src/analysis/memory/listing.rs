@@ -214,9 +214,7 @@ pub(super) fn jump_target(machine: Machine, address: u64, bytes: &[u8]) -> Optio
                 Some(address.wrapping_add_signed(i64::from((branch << 6).cast_signed() >> 4)))
             }
             // ldr xN, #8; br xN; address
-            [load, jump, low, high, ..]
-                if load & 0xffff_ffe0 == 0x5800_0040 && jump & 0xffff_fc1f == 0xd61f_0000 =>
-            {
+            [load, jump, low, high, ..] if load & 0xffff_ffe0 == 0x5800_0040 && jump & 0xffff_fc1f == 0xd61f_0000 => {
                 Some(u64::from(*low) | u64::from(*high) << 32)
             }
             _ => None,
@@ -255,9 +253,14 @@ mod tests {
     fn listings_have_address_bytes_and_words() {
         let text = Machine::X86_64.listing(0x1000, b"\x6a\x29\x58\x0f\x05\xc3", 3);
         let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
-        assert_eq!(lines, [["0x1000", "6a29", "push", "29h"].to_vec(), vec!["0x1002", "58", "pop", "rax"], vec![
-            "0x1003", "0f05", "syscall"
-        ]]);
+        assert_eq!(
+            lines,
+            [
+                ["0x1000", "6a29", "push", "29h"].to_vec(),
+                vec!["0x1002", "58", "pop", "rax"],
+                vec!["0x1003", "0f05", "syscall"]
+            ]
+        );
         let text = Machine::Arm64.listing(0, b"\xa8\x1b\x80\xd2\x01\x00\x00\xd4", 9);
         assert!(text.lines().count() == 2 && text.contains("svc"), "{text}");
         assert!(Machine::X86_64.listing(0, b"\x06", 1).contains("no instruction"));
@@ -266,13 +269,17 @@ mod tests {
 
     #[test]
     fn return_addresses_have_a_call_before_them() {
-        for call in [&b"\xe8\x01\x02\x03\x04"[..], b"\xff\xd0", b"\x41\xff\xd2", b"\xff\x15\x01\x02\x03\x04", b"\xff\x50\x08"] {
+        for call in
+            [&b"\xe8\x01\x02\x03\x04"[..], b"\xff\xd0", b"\x41\xff\xd2", b"\xff\x15\x01\x02\x03\x04", b"\xff\x50\x08"]
+        {
             assert!(Machine::X86_64.ends_with_call(&[&[0x90; 8], call].concat()), "{call:x?}");
         }
         for other in [&b"\xe9\x01\x02\x03\x04"[..], b"\xff\xe0", b"\x90\x90\x90", b"", b"\xff"] {
             assert!(!Machine::X86_64.ends_with_call(other), "{other:x?}");
         }
-        assert!(Machine::Arm64.ends_with_call(b"\x01\x00\x00\x94") && Machine::Arm64.ends_with_call(b"\x00\x02\x3f\xd6"));
+        assert!(
+            Machine::Arm64.ends_with_call(b"\x01\x00\x00\x94") && Machine::Arm64.ends_with_call(b"\x00\x02\x3f\xd6")
+        );
         assert!(!Machine::Arm64.ends_with_call(b"\x01\x00\x00\x14"));
     }
 

@@ -73,7 +73,10 @@ fn program(facts: &Facts<'_>, report: &mut Report<'_>, process: &ProcessFacts<'_
         } else {
             "Practically none for a program: a container runtime does this for a moment, ordinary services do not."
         })
-        .next(Next::Extract { what: "recovered", path: Some(process.program.path.as_ref().map_or_else(String::new, ToString::to_string)) })
+        .next(Next::Extract {
+            what: "recovered",
+            path: Some(process.program.path.as_ref().map_or_else(String::new, ToString::to_string)),
+        })
         .evidence(Evidence::process(pid).with("path", Some(&path)).with("cmdline", process.row.cmdline.as_ref()));
     if let Some(mapping) = mapped {
         finding = finding.evidence(contents(facts, mapping));
@@ -82,12 +85,22 @@ fn program(facts: &Facts<'_>, report: &mut Report<'_>, process: &ProcessFacts<'_
 }
 
 /// A mapping of a memfd is executable.
-fn library(facts: &Facts<'_>, report: &mut Report<'_>, process: &ProcessFacts<'_>, mapping: &Mapping, runs: Option<Runtime>) {
+fn library(
+    facts: &Facts<'_>,
+    report: &mut Report<'_>,
+    process: &ProcessFacts<'_>,
+    mapping: &Mapping,
+    runs: Option<Runtime>,
+) {
     let name = name_of(&mapping.path);
     let head = facts.space(process.pid()).map(|space| bytes_at(&space, mapping.start.0, 4096)).unwrap_or_default();
     // The first page of the file may be in another mapping.
-    let first = process.mappings().iter().find(|other| other.path == mapping.path && other.offset == 0 && other.kind == "memfd");
-    let first = first.and_then(|first| Some(bytes_at(&facts.space(process.pid())?, first.start.0, 4096))).unwrap_or_default();
+    let first = process
+        .mappings()
+        .iter()
+        .find(|other| other.path == mapping.path && other.offset == 0 && other.kind == "memfd");
+    let first =
+        first.and_then(|first| Some(bytes_at(&facts.space(process.pid())?, first.start.0, 4096))).unwrap_or_default();
     let is_elf = [&head, &first].iter().any(|page| Image::read(page).is_some() || page.starts_with(b"\x7fELF"));
     let maker = maker_of(name);
     let severity = match (is_elf, &runs, maker) {
@@ -112,8 +125,12 @@ fn library(facts: &Facts<'_>, report: &mut Report<'_>, process: &ProcessFacts<'_
     }
     sentence.push('.');
     let benign = match (&runs, is_elf) {
-        (Some(runs), false) => format!("{} maps compiled code twice in this way: {} belongs to the image.", runs.name, shown(&runs.file)),
-        (_, true) => "A program that loads a library that it carries within itself: ask what this program is.".to_owned(),
+        (Some(runs), false) => {
+            format!("{} maps compiled code twice in this way: {} belongs to the image.", runs.name, shown(&runs.file))
+        }
+        (_, true) => {
+            "A program that loads a library that it carries within itself: ask what this program is.".to_owned()
+        }
         _ => "A runtime that is not known here and maps its compiled code twice.".to_owned(),
     };
     let mut finding = about(&RULE, facts, process, mapping)
@@ -133,7 +150,9 @@ fn library(facts: &Facts<'_>, report: &mut Report<'_>, process: &ProcessFacts<'_
 
 fn contents(facts: &Facts<'_>, mapping: &Mapping) -> Evidence {
     let hash = facts.space(mapping.pid).and_then(|space| sha256(&space, mapping.start.0, mapping.end.0));
-    Evidence::memory(facts, mapping.pid, mapping.start.0, len(mapping)).with_sha256(hash).with_note("the beginning of the mapping")
+    Evidence::memory(facts, mapping.pid, mapping.start.0, len(mapping))
+        .with_sha256(hash)
+        .with_note("the beginning of the mapping")
 }
 
 #[cfg(test)]

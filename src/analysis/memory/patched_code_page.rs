@@ -73,7 +73,13 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
     }
 }
 
-fn look(facts: &Facts<'_>, report: &mut Report<'_>, process: &ProcessFacts<'_>, mapping: &Mapping, copies: &mut Copies) -> Seen {
+fn look(
+    facts: &Facts<'_>,
+    report: &mut Report<'_>,
+    process: &ProcessFacts<'_>,
+    mapping: &Mapping,
+    copies: &mut Copies,
+) -> Seen {
     const PAGES: usize = 4096;
     let mut seen = Seen::default();
     let Some(space) = facts.space(process.pid()) else { return seen };
@@ -201,13 +207,16 @@ fn found(
         return;
     }
     let is_probe = seen.unproven.is_empty()
-        && seen.proven.iter().all(|(_, spans, _, page)| {
-            spans.iter().all(|(at, len)| *len == 1 && page.get(*at) == Some(&0xcc))
-        });
+        && seen
+            .proven
+            .iter()
+            .all(|(_, spans, _, page)| spans.iter().all(|(at, len)| *len == 1 && page.get(*at) == Some(&0xcc)));
     let (severity, confidence) = match seen {
         _ if is_probe => (Severity::Low, Confidence::Medium),
         seen if !seen.jumps.is_empty() || !seen.shapes.is_empty() => (Severity::High, Confidence::High),
-        seen if !seen.proven.is_empty() => (Severity::High, if seen.with_file { Confidence::High } else { Confidence::Medium }),
+        seen if !seen.proven.is_empty() => {
+            (Severity::High, if seen.with_file { Confidence::High } else { Confidence::Medium })
+        }
         seen if seen.odd => (Severity::Medium, Confidence::Medium),
         _ => (Severity::Low, Confidence::Low),
     };
@@ -285,9 +294,10 @@ fn places(facts: &Facts<'_>, mapping: &Mapping, seen: &Seen, copies: &mut Copies
         };
         (address, text)
     };
-    let changed = seen.proven.iter().flat_map(|(copy, spans, ..)| {
-        spans.iter().map(|(at, _)| copy.address.saturating_add(crate::int::u64_of(*at)))
-    });
+    let changed = seen
+        .proven
+        .iter()
+        .flat_map(|(copy, spans, ..)| spans.iter().map(|(at, _)| copy.address.saturating_add(crate::int::u64_of(*at))));
     let odd = seen.jumps.iter().map(|(at, _)| *at).chain(seen.shapes.iter().map(|(at, _)| *at));
     changed.chain(odd).take(MOST).map(of).collect()
 }
@@ -302,19 +312,21 @@ fn evidence(
     const SHOWN: usize = 8;
     const LINES: usize = 6;
     let machine = Machine::of(process);
-    let name = |address: u64| places.iter().find(|(at, _)| *at == address).map(|(_, name)| name.clone()).unwrap_or_default();
-    let listing = |address: u64, bytes: &[u8]| {
-        machine.map_or_else(String::new, |machine| machine.listing(address, bytes, LINES))
-    };
+    let name =
+        |address: u64| places.iter().find(|(at, _)| *at == address).map(|(_, name)| name.clone()).unwrap_or_default();
+    let listing =
+        |address: u64, bytes: &[u8]| machine.map_or_else(String::new, |machine| machine.listing(address, bytes, LINES));
     for (copy, spans, original, page) in seen.proven.iter().take(SHOWN) {
         for (at, len) in spans {
             let address = copy.address.saturating_add(crate::int::u64_of(*at));
             // Arm's instructions begin at multiples of four.
             let from = if machine == Some(Machine::Arm64) { at & !3 } else { *at };
             let start = copy.address.saturating_add(crate::int::u64_of(from));
-            let rest = |bytes: &[u8]| bytes.get(from..from.saturating_add(32).min(bytes.len())).unwrap_or_default().to_vec();
+            let rest =
+                |bytes: &[u8]| bytes.get(from..from.saturating_add(32).min(bytes.len())).unwrap_or_default().to_vec();
             let text = format!("now:\n{}\nbefore:\n{}", listing(start, &rest(page)), listing(start, &rest(original)));
-            let before = data_encoding::HEXLOWER.encode(original.get(*at..at.saturating_add(*len).min(original.len())).unwrap_or_default());
+            let before = data_encoding::HEXLOWER
+                .encode(original.get(*at..at.saturating_add(*len).min(original.len())).unwrap_or_default());
             finding = finding.evidence(
                 Evidence::memory(facts, process.pid(), address, crate::int::u64_of(*len))
                     .with("before", Some(before))
@@ -335,7 +347,9 @@ fn evidence(
     for (address, what) in seen.shapes.iter().take(SHOWN) {
         let bytes = facts.space(process.pid()).map(|space| bytes_at(&space, *address, 48)).unwrap_or_default();
         finding = finding.evidence(
-            Evidence::memory(facts, process.pid(), *address, 48).with_text(listing(*address, &bytes)).with_note(format!("code that {what}")),
+            Evidence::memory(facts, process.pid(), *address, 48)
+                .with_text(listing(*address, &bytes))
+                .with_note(format!("code that {what}")),
         );
     }
     for copy in seen.unproven.iter().take(SHOWN) {

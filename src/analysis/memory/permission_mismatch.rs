@@ -40,8 +40,11 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
     }
     let mut headers: HashMap<BString, Option<Image>> = HashMap::new();
     for process in facts.living() {
-        let is_personal =
-            process.row.personality_names.as_ref().is_some_and(|names| names.iter().any(|name| name == "READ_IMPLIES_EXEC"));
+        let is_personal = process
+            .row
+            .personality_names
+            .as_ref()
+            .is_some_and(|names| names.iter().any(|name| name == "READ_IMPLIES_EXEC"));
         for mapping in process.mappings().iter().filter(|mapping| mapping.kind == "file" && is_executable(mapping)) {
             if !report.look() {
                 return;
@@ -58,25 +61,42 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
                     let near = image.as_ref().is_some_and(|image| {
                         let ends = mapping.offset.saturating_add(4096);
                         image.loads.iter().any(|load| {
-                            load.executable && load.offset < ends && load.offset.saturating_add(load.file_size) > mapping.offset
+                            load.executable
+                                && load.offset < ends
+                                && load.offset.saturating_add(load.file_size) > mapping.offset
                         })
                     });
                     if !near {
-                        report.add(found(facts, process, mapping, "the header of the file says that it is data", Severity::High));
+                        report.add(found(
+                            facts,
+                            process,
+                            mapping,
+                            "the header of the file says that it is data",
+                            Severity::High,
+                        ));
                     }
                 }
                 Some(_) => {}
                 None => {
                     let parts = all.get(&mapping.path).map_or(&[][..], Vec::as_slice).iter().take(512);
                     let others: Vec<bool> = parts
-                        .filter(|(pid, first, last, _)| *pid != process.pid() && (*first..*last).contains(&mapping.offset))
+                        .filter(|(pid, first, last, _)| {
+                            *pid != process.pid() && (*first..*last).contains(&mapping.offset)
+                        })
                         .map(|(_, _, _, executable)| *executable)
                         .collect();
                     if others.is_empty() {
-                        report.not_checked("libraries whose header is not in the archive and that no other process maps");
+                        report
+                            .not_checked("libraries whose header is not in the archive and that no other process maps");
                     } else if !others.contains(&true) {
                         let severity = if others.len() >= 2 { Severity::High } else { Severity::Medium };
-                        report.add(found(facts, process, mapping, "no other process has this part executable", severity));
+                        report.add(found(
+                            facts,
+                            process,
+                            mapping,
+                            "no other process has this part executable",
+                            severity,
+                        ));
                     }
                 }
             }
@@ -99,7 +119,11 @@ fn found(facts: &Facts<'_>, process: &ProcessFacts<'_>, mapping: &Mapping, why: 
     about(&RULE, facts, process, mapping)
         .severity(severity)
         .confidence(if severity == Severity::High { Confidence::High } else { Confidence::Low })
-        .identity([process.program.path.clone().unwrap_or_default(), path.into(), format!("{:#x}", mapping.offset).into()])
+        .identity([
+            process.program.path.clone().unwrap_or_default(),
+            path.into(),
+            format!("{:#x}", mapping.offset).into(),
+        ])
         .sentence(format!(
             "{} has {} of {} at offset {:#x} mapped executable ({}), but {why}.",
             process.title(),

@@ -29,11 +29,40 @@ rule! {
 
 /// Libraries that are preloaded honestly, by the beginning of their name.
 const KNOWN: [&str; 34] = [
-    "libjemalloc", "libtcmalloc", "libmimalloc", "libhoard", "libsnmalloc", "libscudo", "libfakeroot", "libnss_wrapper",
-    "libuid_wrapper", "libsocket_wrapper", "libeatmydata", "libfaketime", "libasan", "libtsan", "libubsan", "liblsan",
-    "libdd_", "libdatadog", "libnewrelic", "liboneagent", "libinstana", "libappdynamics", "libdynatrace", "libgcompat",
-    "libstdbuf", "libgomp", "libtsocks", "libproxychains", "libdummy", "libhugetlbfs", "libcuda", "libsysconfcpus",
-    "libotelinject", "launcher.lib",
+    "libjemalloc",
+    "libtcmalloc",
+    "libmimalloc",
+    "libhoard",
+    "libsnmalloc",
+    "libscudo",
+    "libfakeroot",
+    "libnss_wrapper",
+    "libuid_wrapper",
+    "libsocket_wrapper",
+    "libeatmydata",
+    "libfaketime",
+    "libasan",
+    "libtsan",
+    "libubsan",
+    "liblsan",
+    "libdd_",
+    "libdatadog",
+    "libnewrelic",
+    "liboneagent",
+    "libinstana",
+    "libappdynamics",
+    "libdynatrace",
+    "libgcompat",
+    "libstdbuf",
+    "libgomp",
+    "libtsocks",
+    "libproxychains",
+    "libdummy",
+    "libhugetlbfs",
+    "libcuda",
+    "libsysconfcpus",
+    "libotelinject",
+    "launcher.lib",
 ];
 
 const VARIABLES: [&str; 2] = ["LD_PRELOAD", "LD_AUDIT"];
@@ -135,8 +164,10 @@ fn found(facts: &Facts<'_>, process: &ProcessFacts<'_>, library: &[u8], by: &By<
         (Some(_), false) => "",
     };
     let value = match by {
-        By::Variable(variable, value) => Evidence::row("process_envs", [("pid", pid.into()), ("key", (*variable).into())])
-            .with("value", Some(BString::from(*value))),
+        By::Variable(variable, value) => {
+            Evidence::row("process_envs", [("pid", pid.into()), ("key", (*variable).into())])
+                .with("value", Some(BString::from(*value)))
+        }
         By::File => Evidence::row("rootfs_changes", [("path", "/etc/ld.so.preload".into())])
             .with_text(BString::from(library))
             .with_note("the file that names the library"),
@@ -164,7 +195,8 @@ fn found(facts: &Facts<'_>, process: &ProcessFacts<'_>, library: &[u8], by: &By<
         && let (Some(member), Some(offset)) = (&file.member, file.offset)
     {
         let head = facts.files().head(file, 64);
-        finding = finding.evidence(Evidence::file(facts, member, offset, &head).with_note("the beginning of the library"));
+        finding =
+            finding.evidence(Evidence::file(facts, member, offset, &head).with_note("the beginning of the library"));
     }
     finding
 }

@@ -51,7 +51,9 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         let is_tool = !what.is_empty();
         if has_trap(process) {
             what.push("a trap (SIGTRAP) waits for a thread".to_owned());
-            evidence.push(Evidence::row("pending_signals", [("pid", process.pid().into())]).with("signal", Some("SIGTRAP")));
+            evidence.push(
+                Evidence::row("pending_signals", [("pid", process.pid().into())]).with("signal", Some("SIGTRAP")),
+            );
         }
         if what.is_empty() {
             continue;
@@ -60,7 +62,10 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         let mut finding = with_program(facts, process, Finding::new(&RULE, Subject::Process(process.pid())))
             .severity(if is_tool { Severity::Medium } else { Severity::Low })
             .confidence(if is_tool { Confidence::High } else { Confidence::Low })
-            .identity([process.program.path.clone().unwrap_or_default(), if is_tool { "tool".into() } else { "trap".into() }])
+            .identity([
+                process.program.path.clone().unwrap_or_default(),
+                if is_tool { "tool".into() } else { "trap".into() },
+            ])
             .sentence(format!("In {}, {}.", super::thread_outside_code::lower(&process.title()), listed(&what)))
             .next(Next::rows_of("threads", process.pid()));
         for one in evidence {

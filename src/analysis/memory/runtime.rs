@@ -4,9 +4,9 @@
 
 use bstr::BString;
 
+use super::super::Facts;
 use super::super::facts::{ProcessFacts, base, without_deleted};
 use super::super::vocabulary::{has_name, is_hidden, is_world_writable};
-use super::super::Facts;
 use crate::tables::Mapping;
 
 /// A runtime.

@@ -37,19 +37,51 @@ struct Known {
 }
 
 const X86_64: [Known; 16] = [
-    Known { what: "creates a TCP socket", strong: true, form: form!(0x6a 0x29 0x58 0x99 0x6a 0x02 0x5f 0x6a 0x01 0x5e 0x0f 0x05) },
-    Known { what: "creates a TCP socket", strong: true, form: form!(0x6a 0x29 0x58 0x6a 0x02 0x5f 0x6a 0x01 0x5e _ _ 0x0f 0x05) },
+    Known {
+        what: "creates a TCP socket",
+        strong: true,
+        form: form!(0x6a 0x29 0x58 0x99 0x6a 0x02 0x5f 0x6a 0x01 0x5e 0x0f 0x05),
+    },
+    Known {
+        what: "creates a TCP socket",
+        strong: true,
+        form: form!(0x6a 0x29 0x58 0x6a 0x02 0x5f 0x6a 0x01 0x5e _ _ 0x0f 0x05),
+    },
     Known { what: "connects", strong: true, form: form!(0x6a 0x10 0x5a 0x6a 0x2a 0x58 0x0f 0x05) },
     Known { what: "listens for a connection", strong: true, form: form!(0x6a 0x32 0x58 0x0f 0x05 0x48) },
-    Known { what: "puts a socket on the standard streams", strong: true, form: form!(0x6a 0x03 0x5e 0x48 0xff 0xce 0x6a 0x21 0x58 0x0f 0x05 0x75) },
-    Known { what: "puts a socket on the standard streams", strong: true, form: form!(0x6a 0x03 0x5e 0xff 0xce 0xb0 0x21 0x0f 0x05 0x75) },
-    Known { what: "puts a socket on the standard streams", strong: true, form: form!(0xff 0xce 0x6a 0x21 0x58 0x0f 0x05 0x75) },
+    Known {
+        what: "puts a socket on the standard streams",
+        strong: true,
+        form: form!(0x6a 0x03 0x5e 0x48 0xff 0xce 0x6a 0x21 0x58 0x0f 0x05 0x75),
+    },
+    Known {
+        what: "puts a socket on the standard streams",
+        strong: true,
+        form: form!(0x6a 0x03 0x5e 0xff 0xce 0xb0 0x21 0x0f 0x05 0x75),
+    },
+    Known {
+        what: "puts a socket on the standard streams",
+        strong: true,
+        form: form!(0xff 0xce 0x6a 0x21 0x58 0x0f 0x05 0x75),
+    },
     Known { what: "runs a program", strong: true, form: form!(0x6a 0x3b 0x58 0x0f 0x05) },
     Known { what: "runs a program", strong: true, form: form!(0x31 0xc0 0xb0 0x3b 0x0f 0x05) },
     Known { what: "runs a program", strong: true, form: form!(0x6a 0x3b 0x58 0x99) },
-    Known { what: "asks for memory that can be written and executed", strong: true, form: form!(0x6a 0x07 0x5a 0x41 0xba 0x22 0x00 0x00 0x00) },
-    Known { what: "asks for memory that can be written and executed", strong: true, form: form!(0x41 0xb2 0x22 0x6a 0x07 0x5a) },
-    Known { what: "asks for memory that can be written and executed", strong: true, form: form!(0x41 0xb2 0x22 0xb2 0x07 0x0f 0x05) },
+    Known {
+        what: "asks for memory that can be written and executed",
+        strong: true,
+        form: form!(0x6a 0x07 0x5a 0x41 0xba 0x22 0x00 0x00 0x00),
+    },
+    Known {
+        what: "asks for memory that can be written and executed",
+        strong: true,
+        form: form!(0x41 0xb2 0x22 0x6a 0x07 0x5a),
+    },
+    Known {
+        what: "asks for memory that can be written and executed",
+        strong: true,
+        form: form!(0x41 0xb2 0x22 0xb2 0x07 0x0f 0x05),
+    },
     Known { what: "finds its own address", strong: false, form: form!(0xe8 0x00 0x00 0x00 0x00 0x5b) },
     Known { what: "decodes itself", strong: false, form: form!(0x80 0x34 0x0b _ 0x48 0xff 0xc1) },
     Known { what: "finds its own address", strong: false, form: form!(0xd9 0x74 0x24 0xf4) },
@@ -69,7 +101,11 @@ const ARM64: [Known; 5] = [
     Known { what: "runs a program", strong: true, form: form!(0xa8 0x1b 0x80 0xd2 0x01 0x00 0x00 0xd4) },
     Known { what: "creates a socket", strong: true, form: form!(0xc8 0x18 0x80 0xd2 0x01 0x00 0x00 0xd4) },
     Known { what: "connects", strong: true, form: form!(0x68 0x19 0x80 0xd2 0x01 0x00 0x00 0xd4) },
-    Known { what: "puts a socket on the standard streams", strong: true, form: form!(0x08 0x03 0x80 0xd2 0x01 0x00 0x00 0xd4) },
+    Known {
+        what: "puts a socket on the standard streams",
+        strong: true,
+        form: form!(0x08 0x03 0x80 0xd2 0x01 0x00 0x00 0xd4),
+    },
     // mov x1, #0x622f; movk x1, #0x6e69, lsl #16: "/bin", in any register.
     Known { what: "has the path of a shell in its code", strong: true, form: form!(_ 0x45 0x8c 0xd2 _ 0x2d 0xad 0xf2) },
 ];
@@ -85,7 +121,12 @@ pub(super) fn shapes(machine: Machine, bytes: &[u8]) -> Vec<Shape> {
     for one in known {
         let places = places(bytes, one.form);
         let here = places.filter(|offset| machine != Machine::Arm64 || offset.is_multiple_of(4));
-        found.extend(here.take(MOST).map(|offset| Shape { offset, what: one.what, strong: one.strong, destination: None }));
+        found.extend(here.take(MOST).map(|offset| Shape {
+            offset,
+            what: one.what,
+            strong: one.strong,
+            destination: None,
+        }));
     }
     if machine == Machine::X86_64 {
         found.extend(destinations(bytes));
@@ -128,9 +169,8 @@ fn places<'b>(bytes: &'b [u8], form: Form) -> impl Iterator<Item = usize> + 'b {
             let at = finder.find(bytes.get(from..)?)?.saturating_add(from);
             from = at.saturating_add(1);
             let start = at.checked_sub(best.0);
-            let is_here = |start: usize| {
-                known.iter().all(|(place, byte)| bytes.get(start.saturating_add(*place)) == Some(byte))
-            };
+            let is_here =
+                |start: usize| known.iter().all(|(place, byte)| bytes.get(start.saturating_add(*place)) == Some(byte));
             if let Some(start) = start.filter(|start| is_here(*start)) {
                 return Some(start);
             }
@@ -147,7 +187,12 @@ fn destinations(bytes: &[u8]) -> Vec<Shape> {
         let is_load = (0xb8..=0xbf).contains(load) && matches!(push, 0x50..=0x57 | 0x41);
         if is_load && port != 0 && *a != 0 && found.len() < MOST {
             let destination = Some((Ipv4Addr::new(*a, *b, *c, *d), port));
-            found.push(Shape { offset: start, what: "has the address of a socket in its code", strong: true, destination });
+            found.push(Shape {
+                offset: start,
+                what: "has the address of a socket in its code",
+                strong: true,
+                destination,
+            });
         }
     }
     found
@@ -185,7 +230,12 @@ fn sled(machine: Machine, bytes: &[u8]) -> Option<Shape> {
             len = len.saturating_add(1);
         } else {
             if len >= LONG && !matches!(byte, 0 | 0xcc) {
-                return Some(Shape { offset: start, what: "begins with a run of empty instructions", strong: false, destination: None });
+                return Some(Shape {
+                    offset: start,
+                    what: "begins with a run of empty instructions",
+                    strong: false,
+                    destination: None,
+                });
             }
             len = 0;
         }

@@ -59,7 +59,9 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         }
         for (_, _, registers) in threads(process) {
             let Some(pointer) = registers.stack_pointer.map(|pointer| pointer.0) else { continue };
-            let Some(mapping) = mapping_at(process, pointer).filter(|mapping| !is_executable(mapping)) else { continue };
+            let Some(mapping) = mapping_at(process, pointer).filter(|mapping| !is_executable(mapping)) else {
+                continue;
+            };
             if !report.look() {
                 return;
             }
@@ -122,8 +124,11 @@ fn add(
             what.push(one.shape.what);
         }
     }
-    let destinations: Vec<String> =
-        found.iter().filter_map(|one| one.shape.destination).map(|(address, port)| format!("{address}:{port}")).collect();
+    let destinations: Vec<String> = found
+        .iter()
+        .filter_map(|one| one.shape.destination)
+        .map(|(address, port)| format!("{address}:{port}"))
+        .collect();
     let mut sentence = format!(
         "{} has code in {} of {} ({}) that {}",
         process.title(),

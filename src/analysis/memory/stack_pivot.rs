@@ -48,7 +48,11 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
                 .severity(Severity::Medium)
                 .confidence(Confidence::Medium)
                 .identity(process.identity().into_iter().chain([place.into()]))
-                .sentence(format!("The stack of thread {tid} ({}) of {} is {place}.", shown(name), lower(&process.title())))
+                .sentence(format!(
+                    "The stack of thread {tid} ({}) of {} is {place}.",
+                    shown(name),
+                    lower(&process.title())
+                ))
                 .thread(tid)
                 .evidence(thread);
             if let Some(row) = row {

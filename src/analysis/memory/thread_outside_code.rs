@@ -48,9 +48,8 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
                 continue;
             };
             let mapping = mapping_at(process, ip);
-            let is_code = mapping.is_some_and(|mapping| {
-                is_kernels(mapping) || is_executable(mapping) && !is_unbacked(mapping)
-            });
+            let is_code =
+                mapping.is_some_and(|mapping| is_kernels(mapping) || is_executable(mapping) && !is_unbacked(mapping));
             if !is_code {
                 report.add(found(facts, process, tid, name, &registers, ip));
             }
@@ -58,7 +57,14 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
     }
 }
 
-fn found(facts: &Facts<'_>, process: &ProcessFacts<'_>, tid: Tid, name: &[u8], registers: &Registers, ip: u64) -> Finding {
+fn found(
+    facts: &Facts<'_>,
+    process: &ProcessFacts<'_>,
+    tid: Tid,
+    name: &[u8],
+    registers: &Registers,
+    ip: u64,
+) -> Finding {
     let pid = process.pid();
     let mapping = mapping_at(process, ip);
     let machine = Machine::of(process);
@@ -78,7 +84,9 @@ fn found(facts: &Facts<'_>, process: &ProcessFacts<'_>, tid: Tid, name: &[u8], r
     };
     let place = match mapping {
         None => "in no memory at all".to_owned(),
-        Some(mapping) if !is_executable(mapping) => format!("in memory that cannot be executed ({})", mapping.permissions),
+        Some(mapping) if !is_executable(mapping) => {
+            format!("in memory that cannot be executed ({})", mapping.permissions)
+        }
         Some(mapping) => format!("in {} ({})", kind_words(mapping), mapping.permissions),
     };
     let doing = if waits { ", and waits there in a call of the kernel" } else { "" };
@@ -92,7 +100,10 @@ fn found(facts: &Facts<'_>, process: &ProcessFacts<'_>, tid: Tid, name: &[u8], r
     let benign = match &runs {
         Some(runs) => format!("{} compiles code as it runs: {} belongs to the image.", runs.name, shown(&runs.file)),
         None if mapping.is_none() => "A library that was unloaded at this very moment.".to_owned(),
-        None => "A just-in-time compiler that is not known here: it would be in the program or in one of its libraries.".to_owned(),
+        None => {
+            "A just-in-time compiler that is not known here: it would be in the program or in one of its libraries."
+                .to_owned()
+        }
     };
     let around = ip.saturating_sub(32);
     let next = mapping.map_or(Next::rows_of("threads", pid), |mapping| Next::Memory {

@@ -40,13 +40,16 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         };
         let Some(space) = facts.space(process.pid()) else { continue };
         for (tid, name, registers) in threads(process).skip(1) {
-            let Some(pointer) = registers.tls.map(|pointer| pointer.0).filter(|pointer| *pointer > KEPT) else { continue };
+            let Some(pointer) = registers.tls.map(|pointer| pointer.0).filter(|pointer| *pointer > KEPT) else {
+                continue;
+            };
             let known = pieces(&space, pointer.saturating_sub(KEPT) & !7, pointer.saturating_add(KEPT));
             if known.is_empty() {
                 report.not_checked("threads whose data of the C library is not in the archive");
             }
             let all = known.iter().flat_map(|(start, bytes)| words(*start, bytes, machine.word()));
-            let start = all.into_iter().find_map(|(slot, value)| Some((slot, value, unbacked_code_at(process, value)?)));
+            let start =
+                all.into_iter().find_map(|(slot, value)| Some((slot, value, unbacked_code_at(process, value)?)));
             let Some((slot, value, mapping)) = start else { continue };
             report.add(
                 about(&RULE, facts, process, mapping)

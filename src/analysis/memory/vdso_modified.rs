@@ -45,7 +45,9 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         }
     }
     for versions in all.values() {
-        let Some((usual, most)) = versions.iter().max_by_key(|(bytes, having)| (having.len(), std::cmp::Reverse(*bytes))) else {
+        let Some((usual, most)) =
+            versions.iter().max_by_key(|(bytes, having)| (having.len(), std::cmp::Reverse(*bytes)))
+        else {
             continue;
         };
         if versions.len() < 2 {
@@ -83,7 +85,10 @@ fn found(
             "The kernel's code (vDSO) in {} differs in {} from that of {}.",
             process.title(),
             count(spans.len(), "place"),
-            others.map_or_else(|| "another process".to_owned(), |others| count(others, "other process").replace("processs", "processes")),
+            others.map_or_else(
+                || "another process".to_owned(),
+                |others| count(others, "other process").replace("processs", "processes")
+            ),
         ));
     let machine = Machine::of(process);
     for (at, len) in spans {

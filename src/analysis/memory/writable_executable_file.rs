@@ -60,7 +60,9 @@ fn found(facts: &Facts<'_>, process: &ProcessFacts<'_>, mapping: &Mapping) -> Fi
             if deleted { "; the file was deleted" } else { "" }
         ))
         .benign(match &runs {
-            Some(runs) => format!("{} keeps compiled code in memory: {} belongs to the image.", runs.name, shown(&runs.file)),
+            Some(runs) => {
+                format!("{} keeps compiled code in memory: {} belongs to the image.", runs.name, shown(&runs.file))
+            }
             None => "A runtime that is not known here and keeps compiled code in a file of its own.".to_owned(),
         })
         .path(path)

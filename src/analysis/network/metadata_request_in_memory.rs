@@ -86,7 +86,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
 
 /// The bytes before and after an address.
 fn around(facts: &Facts<'_>, process: &ProcessFacts<'_>, address: u64) -> Option<(Vec<u8>, Vec<u8>)> {
-    let space = facts.space(process.pid())?;
+    let space = facts.space_of_hits(process.pid())?;
     let from = address.saturating_sub(AROUND);
     let before = space.read(from, address.saturating_sub(from)).map(std::borrow::Cow::into_owned).unwrap_or_default();
     let after = space.read(address, AROUND).map(std::borrow::Cow::into_owned).unwrap_or_default();

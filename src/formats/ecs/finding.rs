@@ -81,7 +81,8 @@ impl Filling<'_> {
             if list.is_empty() {
                 continue;
             }
-            let links = list.iter().map(|(id, _)| format!("https://attack.mitre.org/{folder}/{}/", id.replace('.', "/")));
+            let links =
+                list.iter().map(|(id, _)| format!("https://attack.mitre.org/{folder}/{}/", id.replace('.', "/")));
             self.document.set(&format!("{field}.reference"), links.collect::<Vec<String>>());
             self.document.set(&format!("{field}.id"), list.iter().map(|(id, _)| *id).collect::<Vec<&str>>());
             self.document.set(&format!("{field}.name"), list.iter().map(|(_, name)| *name).collect::<Vec<&str>>());
