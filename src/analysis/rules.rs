@@ -39,7 +39,7 @@ mod tests {
             }
             assert!(rule.help.trim().len() > 80, "{}: the help says too little", rule.id);
             let is_known = |id: &&str| crate::tables::attack::technique(id).is_some();
-            assert!(rule.attack.iter().all(|id| is_known(&id)), "{}: {:?}", rule.id, rule.attack);
+            assert!(rule.attack.iter().all(is_known), "{}: {:?}", rule.id, rule.attack);
             assert!(rule.patterns.is_empty() || rule.cost == super::super::Cost::Memory, "{}", rule.id);
             assert!(rule.patterns.iter().all(|pattern| pattern.bytes.len() >= 4), "{}", rule.id);
         }
