@@ -38,6 +38,8 @@ mod tests {
                 assert!(sentence.ends_with('.'), "{}: `{sentence}` is no sentence", rule.id);
             }
             assert!(rule.help.trim().len() > 80, "{}: the help says too little", rule.id);
+            let is_known = |id: &&str| crate::tables::attack::technique(id).is_some();
+            assert!(rule.attack.iter().all(is_known), "{}: {:?}", rule.id, rule.attack);
             assert!(rule.patterns.is_empty() || rule.cost == super::super::Cost::Memory, "{}", rule.id);
             assert!(rule.patterns.iter().all(|pattern| pattern.bytes.len() >= 4), "{}", rule.id);
         }

@@ -33,6 +33,8 @@ pub const TECHNIQUES: &[Technique] = &[
     Technique { id: "T1003.007", name: "Proc Filesystem", tactics: &["credential-access"] },
     Technique { id: "T1003.008", name: "/etc/passwd and /etc/shadow", tactics: &["credential-access"] },
     Technique { id: "T1014", name: "Rootkit", tactics: &["defense-evasion"] },
+    Technique { id: "T1021", name: "Remote Services", tactics: &["lateral-movement"] },
+    Technique { id: "T1021.004", name: "SSH", tactics: &["lateral-movement"] },
     Technique { id: "T1027", name: "Obfuscated Files or Information", tactics: &["defense-evasion"] },
     Technique { id: "T1027.010", name: "Command Obfuscation", tactics: &["defense-evasion"] },
     Technique { id: "T1027.011", name: "Fileless Storage", tactics: &["defense-evasion"] },
@@ -40,6 +42,7 @@ pub const TECHNIQUES: &[Technique] = &[
     Technique { id: "T1029", name: "Scheduled Transfer", tactics: &["exfiltration"] },
     Technique { id: "T1036", name: "Masquerading", tactics: &["defense-evasion"] },
     Technique { id: "T1036.002", name: "Right-to-Left Override", tactics: &["defense-evasion"] },
+    Technique { id: "T1036.003", name: "Rename Legitimate Utilities", tactics: &["defense-evasion"] },
     Technique { id: "T1036.004", name: "Masquerade Task or Service", tactics: &["defense-evasion"] },
     Technique { id: "T1036.005", name: "Match Legitimate Resource Name or Location", tactics: &["defense-evasion"] },
     Technique { id: "T1036.006", name: "Space after Filename", tactics: &["defense-evasion"] },
@@ -138,6 +141,11 @@ pub const TECHNIQUES: &[Technique] = &[
     },
     Technique { id: "T1546.018", name: "Python Startup Hooks", tactics: &["persistence", "privilege-escalation"] },
     Technique {
+        id: "T1547",
+        name: "Boot or Logon Autostart Execution",
+        tactics: &["persistence", "privilege-escalation"],
+    },
+    Technique {
         id: "T1548",
         name: "Abuse Elevation Control Mechanism",
         tactics: &["privilege-escalation", "defense-evasion"],
@@ -187,6 +195,11 @@ pub const TECHNIQUES: &[Technique] = &[
     Technique {
         id: "T1574.006",
         name: "Dynamic Linker Hijacking",
+        tactics: &["persistence", "privilege-escalation", "defense-evasion"],
+    },
+    Technique {
+        id: "T1574.007",
+        name: "Path Interception by PATH Environment Variable",
         tactics: &["persistence", "privilege-escalation", "defense-evasion"],
     },
     Technique { id: "T1609", name: "Container Administration Command", tactics: &["execution"] },
