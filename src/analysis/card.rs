@@ -1,7 +1,7 @@
 //! The card of a rule: everything that is known about it before it looks at a checkpoint.
 
 use super::Facts;
-use super::plan::{Pattern, Region};
+use super::hits::{Pattern, Region};
 use super::report::Report;
 
 /// How bad a finding is.

@@ -38,6 +38,7 @@ mod evidence;
 pub mod facts;
 mod files;
 mod finding;
+pub mod hits;
 mod isolation;
 mod marks;
 mod memory;

@@ -6,7 +6,7 @@ use super::finding::Finding;
 use super::report::{Coverage, Report};
 use super::rules;
 use super::story::{self, Story};
-use super::{Cost, Facts, Maturity, Rule, Severity, Verdict, severity};
+use super::{Cost, Facts, Maturity, Rule, Severity, Verdict, plan, severity};
 use crate::int::usize_of;
 use crate::warning::Place;
 use crate::{Checkpoint, Limits};
@@ -105,7 +105,7 @@ pub struct Scan {
 impl Scan {
     /// Runs the selected rules.
     pub fn run(checkpoint: &Checkpoint, selection: &Selection) -> Self {
-        let facts = Facts::new(checkpoint);
+        let facts = Facts::new(checkpoint, plan::search());
         let limits = checkpoint.limits();
         let mut findings = Vec::new();
         let mut coverage = Vec::new();

@@ -4,8 +4,6 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use bstr::{BStr, BString, ByteSlice};
 
-use super::facts::{ProcessFacts, base};
-
 /// Programs that are shells.
 pub const SHELLS: [&str; 9] = crate::memory::SHELLS;
 
@@ -28,15 +26,10 @@ const DATABASES: [&str; 9] =
 /// Programs that fetch files.
 pub const FETCHERS: [&str; 8] = ["curl", "wget", "fetch", "lwp-download", "ftpget", "tftp", "aria2c", "ftp"];
 
-/// Whether a process is a shell. Busybox is one if it was called so.
-pub fn is_shell(process: &ProcessFacts<'_>) -> bool {
-    let name = process.program.base();
-    if name == "busybox" || name == "toybox" {
-        let called = process.argv().first().map_or(process.name(), |first| base(first).as_bstr());
-        let called = called.strip_prefix(b"-").unwrap_or(called);
-        return ["sh", "ash", "hush"].iter().any(|shell| shell.as_bytes() == called);
-    }
-    is_shell_name(name)
+/// Whether busybox is a shell by the name that it was called by.
+pub fn is_busybox_shell(called: &[u8]) -> bool {
+    let called = called.strip_prefix(b"-").unwrap_or(called);
+    ["sh", "ash", "hush"].iter().any(|shell| shell.as_bytes() == called)
 }
 
 /// Whether a name is that of a shell.
@@ -294,7 +287,6 @@ mod tests {
             "169.254.169.254",
             "172.16.0.1",
             "192.168.0.1",
-            "198.51.100.7",
             "224.0.0.1",
             "255.255.255.255",
             "::",

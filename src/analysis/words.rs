@@ -33,8 +33,9 @@ pub(super) fn count(number: usize, noun: &str) -> String {
 /// A size for a sentence: `84 KiB`.
 pub(super) fn size(bytes: u64) -> String {
     const UNITS: [(u64, &str); 3] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
-    match UNITS.into_iter().find(|(unit, _)| bytes >= *unit) {
-        Some((unit, name)) => format!("{} {name}", bytes / unit),
+    let unit = UNITS.into_iter().find(|(unit, _)| bytes >= *unit);
+    match unit.and_then(|(unit, name)| Some((bytes.checked_div(unit)?, name))) {
+        Some((number, name)) => format!("{number} {name}"),
         None => format!("{bytes} bytes"),
     }
 }
@@ -65,7 +66,7 @@ mod tests {
     #[test]
     fn long_text_keeps_both_ends_and_control_bytes_are_escaped() {
         assert_eq!(shown(b"/usr/bin/sh"), "/usr/bin/sh");
-        assert_eq!(shown_within(b"/very/long/path/to/evil", 11), "/very/…/evil");
+        assert_eq!(shown_within(b"/very/long/path/to/evil", 11), "/very…/evil");
         assert_eq!(shown(b"a\x1b[2Jb"), "a\\x1b[2Jb");
     }
 

@@ -27,7 +27,7 @@ pub use self::packages::{Manager, PackageFacts};
 pub use self::process::{ProcessFacts, Program};
 pub use self::stdio::{Behind, Channel, Direction, Relay, StdioFacts, destination, is_connection, path_of, remote};
 pub use self::uses::Uses;
-use super::plan::Hits;
+use super::hits::{Hits, Search};
 use crate::Checkpoint;
 use crate::archive::MemberKind;
 use crate::memory::AddressSpace;
@@ -37,6 +37,7 @@ use crate::model::ids::Pid;
 /// What rules look at.
 pub struct Facts<'c> {
     checkpoint: &'c Checkpoint,
+    search: Option<&'static Search>,
     processes: Vec<ProcessFacts<'c>>,
     by_pid: HashMap<Pid, usize>,
     sockets: OnceCell<SocketFacts>,
@@ -57,11 +58,12 @@ impl std::fmt::Debug for Facts<'_> {
 }
 
 impl<'c> Facts<'c> {
-    pub(super) fn new(checkpoint: &'c Checkpoint) -> Self {
+    pub(super) fn new(checkpoint: &'c Checkpoint, search: Option<&'static Search>) -> Self {
         let processes = process::read(checkpoint);
         let by_pid = processes.iter().enumerate().map(|(place, process)| (process.pid(), place)).collect();
         Facts {
             checkpoint,
+            search,
             processes,
             by_pid,
             sockets: OnceCell::new(),
@@ -146,7 +148,7 @@ impl<'c> Facts<'c> {
 
     /// Where the patterns of all rules were found in memory.
     pub fn hits(&self) -> &Hits {
-        self.hits.get_or_init(|| Hits::search(self.checkpoint))
+        self.hits.get_or_init(|| self.search.map_or_else(Hits::default, |search| Hits::find(self.checkpoint, search)))
     }
 
     /// The ends of pipes and terminals.
@@ -158,7 +160,7 @@ impl<'c> Facts<'c> {
     /// asked, since all memory may have to be read for it.
     pub fn space_of_hits(&self, pid: Pid) -> Option<AddressSpace<'c>> {
         self.hits.get()?;
-        super::plan::searched(self.checkpoint)?.space(self.process(pid)?.task, self.model())
+        self.search?.memory(self.checkpoint).space(self.process(pid)?.task, self.model())
     }
 
     /// Offset in the inflated tar of a byte of a member. `None` for directories and nested archives.

@@ -120,9 +120,14 @@ impl ProcessFacts<'_> {
         self.env()?.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_bstr())
     }
 
-    /// Whether it is a shell.
+    /// Whether it is a shell. Busybox is one if it was called so.
     pub fn is_shell(&self) -> bool {
-        vocabulary::is_shell(self)
+        let name = self.program.base();
+        if name == "busybox" || name == "toybox" {
+            let called = self.argv().first().map_or(self.name(), |first| base(first).as_bstr());
+            return vocabulary::is_busybox_shell(called);
+        }
+        vocabulary::is_shell_name(name)
     }
 
     /// Whether it runs an interpreter: Python, Perl, Ruby, PHP, Node, ….

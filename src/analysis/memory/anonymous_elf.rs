@@ -2,7 +2,7 @@
 
 use super::super::card::rule;
 use super::super::facts::ProcessFacts;
-use super::super::plan::{Pattern, Region};
+use super::super::hits::{Pattern, Region};
 use super::super::words::{shown, size};
 use super::super::{Confidence, Evidence, Facts, Report, Severity};
 use super::code::{about, is_executable, is_unbacked, kind_words, len, mapping_at, sha256};

@@ -2,7 +2,7 @@
 
 use super::super::card::rule;
 use super::super::facts::ProcessFacts;
-use super::super::plan::Region;
+use super::super::hits::Region;
 use super::super::words::{count, shown, size};
 use super::super::{Confidence, Evidence, Facts, Report, Severity};
 use super::code::{about, is_writable, len, pieces, sha256, unbacked_code};

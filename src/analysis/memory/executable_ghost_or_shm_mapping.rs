@@ -4,7 +4,7 @@ use bstr::BString;
 
 use super::super::card::rule;
 use super::super::facts::ProcessFacts;
-use super::super::plan::Region;
+use super::super::hits::Region;
 use super::super::vocabulary::without_numbers;
 use super::super::words::{shown, size};
 use super::super::{Confidence, Evidence, Facts, Finding, Link, Report, Severity};

@@ -6,7 +6,7 @@ use bstr::BString;
 
 use super::super::card::rule;
 use super::super::facts::ProcessFacts;
-use super::super::plan::Region;
+use super::super::hits::Region;
 use super::super::words::{count, shown};
 use super::super::{Confidence, Evidence, Fact, Facts, Link, Report, Severity};
 use super::code::{about, file_of, is_executable, kind_words, pieces, unbacked_code, unbacked_code_at};

@@ -1,7 +1,7 @@
 //! MEM-024: words of kernel exploits in the memory of a process.
 
 use super::super::card::rule;
-use super::super::plan::Pattern;
+use super::super::hits::Pattern;
 use super::super::words::{listed, shown};
 use super::super::{Confidence, Evidence, Facts, Finding, Next, Report, Severity, Subject};
 use super::code::with_program;

@@ -4,7 +4,7 @@ use bstr::BString;
 
 use super::super::card::rule;
 use super::super::facts::ProcessFacts;
-use super::super::plan::Region;
+use super::super::hits::Region;
 use super::super::words::shown;
 use super::super::{Confidence, Evidence, Facts, Link, Report, Severity};
 use super::code::{about, bytes_at, file_of, is_executable, is_private, page_of_criu, recorded};

@@ -4,7 +4,7 @@ use bstr::{BString, ByteSlice as _};
 
 use super::super::card::rule;
 use super::super::facts::ProcessFacts;
-use super::super::plan::Region;
+use super::super::hits::Region;
 use super::super::words::shown;
 use super::super::{Confidence, Evidence, Facts, Link, Report, Severity};
 use super::code::{about, bytes_at, file_of, page_of_criu};

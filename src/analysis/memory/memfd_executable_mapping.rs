@@ -4,7 +4,7 @@ use bstr::{BString, ByteSlice as _};
 
 use super::super::card::rule;
 use super::super::facts::ProcessFacts;
-use super::super::plan::Region;
+use super::super::hits::Region;
 use super::super::words::{shown, size};
 use super::super::{Confidence, Evidence, Facts, Link, Next, Report, Severity, Subject};
 use super::benign_memfds::maker_of;

@@ -5,7 +5,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::super::card::rule;
 use super::super::facts::{ProcessFacts, base};
-use super::super::plan::Region;
+use super::super::hits::Region;
 use super::super::words::{count, listed, shown};
 use super::super::{Confidence, Evidence, Facts, Link, Report, Severity};
 use super::code::{about, bytes_at, file_of, page_of_criu, unbacked_code_at};

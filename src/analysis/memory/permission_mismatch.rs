@@ -6,7 +6,7 @@ use bstr::BString;
 
 use super::super::card::rule;
 use super::super::facts::ProcessFacts;
-use super::super::plan::Region;
+use super::super::hits::Region;
 use super::super::words::{shown, size};
 use super::super::{Confidence, Facts, Finding, Link, Report, Severity};
 use super::code::{about, bytes_at, file_of, is_executable, len};

@@ -5,7 +5,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::super::card::rule;
 use super::super::facts::ProcessFacts;
-use super::super::plan::Region;
+use super::super::hits::Region;
 use super::super::vocabulary::is_public;
 use super::super::words::{listed, size};
 use super::super::{Confidence, Evidence, Facts, Report, Severity};

@@ -1,7 +1,7 @@
 //! MEM-029: a thread waits on behalf of code that no file backs.
 
 use super::super::card::rule;
-use super::super::plan::Region;
+use super::super::hits::Region;
 use super::super::words::{count, shown};
 use super::super::{Confidence, Evidence, Fact, Facts, Report, Severity};
 use super::code::{about, kind_words, mapping_at, unbacked_code};

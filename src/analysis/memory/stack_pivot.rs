@@ -1,7 +1,7 @@
 //! MEM-009: a stack pointer is where no stack is.
 
 use super::super::card::rule;
-use super::super::plan::Region;
+use super::super::hits::Region;
 use super::super::words::shown;
 use super::super::{Confidence, Evidence, Fact, Facts, Finding, Report, Severity, Subject};
 use super::code::{is_executable, mapping_at, row, with_program};

@@ -2,7 +2,7 @@
 
 use super::super::card::rule;
 use super::super::facts::ProcessFacts;
-use super::super::plan::Region;
+use super::super::hits::Region;
 use super::super::words::shown;
 use super::super::{Confidence, Evidence, Facts, Finding, Next, Report, Severity, Subject};
 use super::code::{bytes_at, is_executable, is_kernels, is_unbacked, kind_words, mapping_at, row, with_program};

@@ -1,7 +1,7 @@
 //! MEM-030: a thread was started in code that no file backs.
 
 use super::super::card::rule;
-use super::super::plan::Region;
+use super::super::hits::Region;
 use super::super::words::shown;
 use super::super::{Confidence, Evidence, Fact, Facts, Report, Severity};
 use super::code::{about, kind_words, pieces, unbacked_code, unbacked_code_at};

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::super::card::rule;
 use super::super::facts::ProcessFacts;
-use super::super::plan::Region;
+use super::super::hits::Region;
 use super::super::words::count;
 use super::super::{Confidence, Evidence, Facts, Report, Severity};
 use super::code::{about, bytes_at, len};

@@ -6,7 +6,7 @@ use bstr::ByteSlice;
 
 use super::super::card::rule;
 use super::super::facts::{Facts, ProcessFacts};
-use super::super::plan::Pattern;
+use super::super::hits::Pattern;
 use super::super::vocabulary::is_loopback;
 use super::super::words::{listed, shown_within};
 use super::super::{Confidence, Evidence, Finding, Link, Next, Report, Severity, Subject};

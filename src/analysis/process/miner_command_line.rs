@@ -4,7 +4,7 @@ use bstr::{BString, ByteSlice};
 
 use super::super::card::rule;
 use super::super::facts::{Direction, ProcessFacts, destination, is_connection, remote};
-use super::super::plan::Pattern;
+use super::super::hits::Pattern;
 use super::super::vocabulary::{has_name, is_public};
 use super::super::words::{listed, shown};
 use super::super::{Confidence, Evidence, Facts, Finding, Link, Next, Report, Severity, Subject};

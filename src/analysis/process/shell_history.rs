@@ -4,7 +4,7 @@ use bstr::ByteSlice;
 
 use super::super::card::rule;
 use super::super::facts::ProcessFacts;
-use super::super::plan::Region;
+use super::super::hits::Region;
 use super::super::words::{count, listed, shown_within};
 use super::super::{Confidence, Evidence, Facts, Finding, Next, Report, Severity, Subject};
 use super::common::{program, row_of};

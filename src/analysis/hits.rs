@@ -1,0 +1,98 @@
+//! Parts of memory and bytes that rules declare, and where the bytes were found.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::Checkpoint;
+pub use crate::memory::Region;
+use crate::memory::{EarlySearch, Found, Matcher, Memory, SearchOptions};
+use crate::model::ids::Pid;
+
+/// Bytes around a hit that are kept with it.
+const CONTEXT: u64 = 4096;
+/// Most hits of all patterns together.
+const HITS_MOST: u64 = 100_000;
+
+/// Bytes that a rule looks for in all memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pattern {
+    /// The bytes, at least four. Rare ones cost less.
+    pub bytes: &'static [u8],
+}
+
+impl Pattern {
+    /// A pattern of ASCII text.
+    pub const fn text(text: &'static str) -> Self {
+        Pattern { bytes: text.as_bytes() }
+    }
+}
+
+/// A search for patterns, which is the same for every checkpoint.
+#[derive(Debug)]
+pub(super) struct Search {
+    patterns: Vec<Pattern>,
+    matcher: Arc<Matcher>,
+}
+
+impl Search {
+    /// Prepares a search. `None` if there is nothing to search for.
+    pub(super) fn new(mut patterns: Vec<Pattern>) -> Option<Self> {
+        patterns.sort_by_key(|pattern| pattern.bytes);
+        patterns.dedup();
+        let name = |pattern: &Pattern| pattern.bytes.escape_ascii().to_string();
+        let wanted: Result<Vec<_>, _> =
+            patterns.iter().map(|pattern| crate::memory::Pattern::bytes(&name(pattern), pattern.bytes)).collect();
+        let wanted = wanted.ok().filter(|wanted| !wanted.is_empty())?;
+        Some(Search { matcher: Arc::new(Matcher::new(&wanted).ok()?), patterns })
+    }
+
+    /// The search, to be made while an archive is inflated.
+    pub(super) fn early(&self) -> EarlySearch {
+        EarlySearch { matcher: Arc::clone(&self.matcher), options: options(), context: CONTEXT }
+    }
+
+    /// The memory that was searched, with the hits and the bytes around them.
+    pub(super) fn memory<'c>(&self, checkpoint: &'c Checkpoint) -> &'c Memory {
+        checkpoint.searched_memory(&self.matcher, CONTEXT)
+    }
+}
+
+fn options() -> SearchOptions {
+    SearchOptions { most: HITS_MOST, ..SearchOptions::default() }
+}
+
+/// Where the patterns were found.
+#[derive(Debug, Default)]
+pub struct Hits {
+    by_pattern: HashMap<&'static [u8], Vec<Found>>,
+    /// Whether there are more hits than the limit.
+    pub more: bool,
+    /// Recorded bytes that could not be searched.
+    pub unread: u64,
+}
+
+impl Hits {
+    /// Searches all memory, unless that was done while the archive was inflated.
+    pub(super) fn find(checkpoint: &Checkpoint, search: &Search) -> Self {
+        let found = checkpoint.memory().search(&search.matcher, &options());
+        let mut hits = Hits { more: found.more, unread: found.unread, ..Hits::default() };
+        for one in found.found {
+            if let Some(pattern) = search.patterns.get(one.pattern) {
+                hits.by_pattern.entry(pattern.bytes).or_default().push(one);
+            }
+        }
+        hits
+    }
+
+    /// The hits of a pattern, by process and address.
+    pub fn of(&self, pattern: &Pattern) -> &[Found] {
+        self.by_pattern.get(pattern.bytes).map_or(&[], Vec::as_slice)
+    }
+
+    /// The hits of a pattern in a process, by address.
+    pub fn within(&self, pattern: &Pattern, pid: Pid) -> impl Iterator<Item = &Found> {
+        let all = self.of(pattern);
+        let from = all.partition_point(|found| found.pid < pid);
+        all.get(from..).unwrap_or_default().iter().take_while(move |found| found.pid == pid)
+    }
+}
