@@ -175,12 +175,12 @@ mod tests {
     #[test]
     fn the_command_of_the_container_is_known_with_and_without_an_interpreter() {
         let argv = |words: &[&str]| words.iter().map(|&word| BString::from(word)).collect::<Vec<_>>();
-        let args = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
-        let command = args(&["/docker-entrypoint.sh", "nginx"]);
+        let spec = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
+        let command = spec(&["/docker-entrypoint.sh", "nginx"]);
         assert!(is_started_by(&argv(&["/bin/sh", "/docker-entrypoint.sh", "nginx"]), &command));
         assert!(is_started_by(&argv(&["/bin/sh", "-e", "/docker-entrypoint.sh", "nginx"]), &command));
-        assert!(is_started_by(&argv(&["sh", "-c", "a & exec b"]), &args(&["sh", "-c", "a & exec b"])));
-        assert!(is_started_by(&argv(&["/bin/sh", "/usr/local/bin/start", "x"]), &args(&["start", "x"])));
+        assert!(is_started_by(&argv(&["sh", "-c", "a & exec b"]), &spec(&["sh", "-c", "a & exec b"])));
+        assert!(is_started_by(&argv(&["/bin/sh", "/usr/local/bin/start", "x"]), &spec(&["start", "x"])));
         assert!(!is_started_by(&argv(&["/bin/sh"]), &command));
         assert!(!is_started_by(&argv(&["/bin/sh", "-c", "nginx"]), &command));
         assert!(!is_started_by(&argv(&[]), &command) && !is_started_by(&argv(&["x"]), &[]));
