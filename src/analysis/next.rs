@@ -67,7 +67,7 @@ impl Next {
                     line.push_str(&format!(" --pid {pid}"));
                 }
                 if let Some((column, value)) = condition {
-                    line.push_str(&format!(" --where {}", quoted(&format!("{column}={value}"))));
+                    line.extend([" --where ", &quoted(&format!("{column}={value}"))]);
                 }
                 line
             }
@@ -99,8 +99,8 @@ pub fn quoted(word: &str) -> String {
         for c in word.chars() {
             match c {
                 '\\' | '\'' => text.extend(['\\', c]),
-                c if is_unsafe(c) && c.is_ascii() => text.push_str(&format!("\\x{:02x}", u32::from(c))),
-                c if is_unsafe(c) => text.push_str(&format!("\\U{:08x}", u32::from(c))),
+                c if is_unsafe(c) && c.is_ascii() => text.extend(["\\x", &format!("{:02x}", u32::from(c))]),
+                c if is_unsafe(c) => text.extend(["\\U", &format!("{:08x}", u32::from(c))]),
                 c => text.push(c),
             }
         }

@@ -88,7 +88,7 @@ impl Report<'_> {
     pub fn add(&mut self, finding: Finding) {
         debug_assert!(finding.rule == self.rule, "a rule reports its own findings");
         if let Some(first) = self.by_id.get(&finding.id()).and_then(|&place| self.findings.get_mut(place)) {
-            first.absorb(finding)
+            first.absorb(finding);
         } else {
             self.by_id.insert(finding.id(), self.findings.len());
             self.findings.push(finding);

@@ -115,15 +115,15 @@ impl<'s> ScanText<'s> {
             .map(|(rule, coverage)| (*rule, coverage.not_checked))
             .collect();
         let mut covered = format!("{} looked.", units::count(scan.coverage.len(), "rule"));
-        if !unchecked.is_empty() {
+        if unchecked.is_empty() {
+            page.flow(Role::Faint, &covered, 0, 0);
+        } else {
             let ids: Vec<&str> = unchecked.iter().take(4).map(|(rule, _)| rule.id).collect();
             let more = unchecked.len().saturating_sub(ids.len());
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-            covered.push_str(&format!(" Not everything could be checked by {}{more}: ", ids.join(", ")));
+            covered.extend([" Not everything could be checked by ", &ids.join(", "), &more, ": "]);
             page.flow(Role::Faint, &covered, 0, 0);
             page.command(&format!("cryoscope table rule_coverage {} --where 'not_checked>0'", self.archive), 2);
-        } else {
-            page.flow(Role::Faint, &covered, 0, 0);
         }
         page.flow(Role::Faint, CANNOT_SHOW, 0, 0);
     }
@@ -143,10 +143,10 @@ fn counts(scan: &Scan, least: Severity) -> String {
     let suppressed = scan.findings.iter().filter(|finding| finding.suppressed.is_some()).count();
     let mut text = if shown.is_empty() { "No findings".to_owned() } else { shown.join(" · ") };
     if !hidden.is_empty() {
-        text.push_str(&format!(" ({} not shown)", hidden.join(", ")));
+        text.extend([" (", &hidden.join(", "), " not shown)"]);
     }
     if suppressed > 0 {
-        text.push_str(&format!(" ({suppressed} suppressed)"));
+        text.extend([" (", &suppressed.to_string(), " suppressed)"]);
     }
     text
 }

@@ -257,7 +257,9 @@ mod tests {
 
         fn words(&mut self, words: &[u64]) -> u64 {
             let at = self.at();
-            words.iter().for_each(|word| self.0.extend_from_slice(&word.to_le_bytes()));
+            for word in words {
+                self.0.extend_from_slice(&word.to_le_bytes());
+            }
             at
         }
 

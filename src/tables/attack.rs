@@ -235,7 +235,7 @@ mod tests {
     fn techniques_are_sorted_and_their_tactics_are_known() {
         assert!(TECHNIQUES.is_sorted_by_key(|technique| technique.id));
         let known = |tactic: &&str| TACTICS.iter().any(|(name, ..)| name == tactic);
-        assert!(TECHNIQUES.iter().all(|technique| technique.tactics.iter().all(|tactic| known(tactic))));
+        assert!(TECHNIQUES.iter().all(|technique| technique.tactics.iter().all(known)));
         assert_eq!(tactics(&["T1055", "T1620", "T0000"]), ["defense-evasion", "privilege-escalation"]);
     }
 }
