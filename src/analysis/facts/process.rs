@@ -26,6 +26,10 @@ pub struct ProcessFacts<'c> {
     files: OnceCell<Vec<OpenFile>>,
     mappings: OnceCell<Vec<Mapping>>,
     env: OnceCell<Option<Vec<(BString, BString)>>>,
+    /// The runtime that compiles code in it, with the file that shows it; found by rules about memory.
+    pub(in crate::analysis) runtime: OnceCell<Option<(&'static str, BString)>>,
+    /// Its libraries that make small pieces of code, likewise.
+    pub(in crate::analysis) small_makers: OnceCell<[Option<BString>; 2]>,
 }
 
 /// The program that a process runs.
@@ -157,6 +161,8 @@ pub(super) fn read(checkpoint: &Checkpoint) -> Vec<ProcessFacts<'_>> {
                 files: OnceCell::new(),
                 mappings: OnceCell::new(),
                 env: OnceCell::new(),
+                runtime: OnceCell::new(),
+                small_makers: OnceCell::new(),
             })
         })
         .collect();

@@ -1,7 +1,5 @@
 //! MEM-001: an ELF image in memory without a file.
 
-use std::collections::HashMap;
-
 use super::super::card::rule;
 use super::super::facts::ProcessFacts;
 use super::super::plan::{Pattern, Region};
@@ -12,7 +10,8 @@ use super::image::Image;
 use super::listing::Machine;
 use super::stacks::{Return, returns, threads};
 use crate::memory::AddressSpace;
-use crate::model::ids::Pid;
+use crate::model::ids::Tid;
+use crate::model::registers::Registers;
 use crate::tables::Mapping;
 
 rule! {
@@ -71,7 +70,6 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
     if facts.hits().more {
         report.not_checked("there are more magic numbers in memory than are listed");
     }
-    let mut stacks: HashMap<Pid, Vec<Return>> = HashMap::new();
     for process in facts.living() {
         if !report.look() {
             return;
@@ -80,11 +78,39 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             report.not_checked("processes without a layout of memory");
             continue;
         };
-        for placed in images(facts, process, &space) {
-            let into = stacks.entry(process.pid()).or_insert_with(|| {
-                Machine::of(process).map(|machine| returns(process, &space, machine).0).unwrap_or_default()
-            });
-            found(facts, report, process, &space, &placed, into);
+        let mut running: Option<Running> = None;
+        for (number, placed) in images(facts, process, &space).enumerate() {
+            if number >= IMAGES_MOST {
+                report.not_checked("processes with more images in memory than are looked at");
+                break;
+            }
+            let running = running.get_or_insert_with(|| Running::of(facts, process, &space));
+            found(facts, report, process, &space, &placed, running);
+        }
+    }
+}
+
+/// Most images of a process that are looked at.
+const IMAGES_MOST: usize = 64;
+
+/// What runs in a process.
+struct Running {
+    /// Where each thread stands.
+    threads: Vec<(Tid, u64)>,
+    /// Return addresses on stacks.
+    returns: Vec<Return>,
+    /// Whether its program is packed.
+    packed: bool,
+}
+
+impl Running {
+    fn of(facts: &Facts<'_>, process: &ProcessFacts<'_>, space: &AddressSpace<'_>) -> Self {
+        let standing = |(tid, _, registers): (Tid, &[u8], Registers)| Some((tid, registers.instruction_pointer?.0));
+        let returns = Machine::of(process).map(|machine| returns(process, space, machine).0);
+        Running {
+            threads: threads(process).filter_map(standing).collect(),
+            returns: returns.unwrap_or_default(),
+            packed: is_packed(facts, process, space),
         }
     }
 }
@@ -95,19 +121,20 @@ fn found(
     process: &ProcessFacts<'_>,
     space: &AddressSpace<'_>,
     placed: &Placed<'_>,
-    stacks: &[Return],
+    running: &Running,
 ) {
     let Placed { address, mapping, image } = placed;
     let pid = process.pid();
     let end = extent(process, placed);
     let within = |at: u64| (*address..end).contains(&at);
     // Code of the image may be in the next mapping.
-    let code = process.mappings().iter().filter(|other| other.end.0 > *address && other.start.0 < end);
+    let first = process.mappings().partition_point(|other| other.end.0 <= *address);
+    let after = process.mappings().get(first..).unwrap_or_default();
+    let code = after.iter().take_while(|other| other.start.0 < end);
     let is_code = code.clone().any(is_executable);
-    let standing =
-        threads(process).find(|(_, _, registers)| registers.instruction_pointer.is_some_and(|ip| within(ip.0)));
-    let returning = stacks.iter().find(|word| within(word.target));
-    let is_packed = is_code && is_packed(facts, process, space);
+    let standing = running.threads.iter().find(|(_, ip)| within(*ip));
+    let returning = running.returns.iter().find(|word| within(word.target));
+    let is_packed = is_code && running.packed;
     let severity = match (is_code, is_packed) {
         (false, _) => Severity::Low,
         (true, true) => Severity::Medium,
@@ -128,7 +155,7 @@ fn found(
         image.what,
         shown(image.machine.as_bytes()),
     );
-    if let Some((tid, _, _)) = &standing {
+    if let Some((tid, _)) = standing {
         super::super::words::add(&mut sentence, format_args!("; thread {tid} stands in it"));
     } else if let Some(word) = returning {
         super::super::words::add(&mut sentence, format_args!("; the stack of thread {} leads back into it", word.tid));
@@ -159,10 +186,9 @@ fn found(
     for other in code.filter(|other| other.start.0 != mapping.start.0).take(4) {
         finding = finding.evidence(super::code::row(other).with_note("another part of the image"));
     }
-    if let Some((tid, _, registers)) = standing {
-        let ip = registers.instruction_pointer.map_or(0, |ip| ip.0);
+    if let Some((tid, ip)) = standing {
         finding =
-            finding.thread(tid).evidence(Evidence::memory(facts, pid, ip, 64).with_note("where the thread stands"));
+            finding.thread(*tid).evidence(Evidence::memory(facts, pid, *ip, 64).with_note("where the thread stands"));
     } else if let Some(word) = returning {
         let evidence = Evidence::memory(facts, pid, word.slot, 8).with_note("the return address on the stack");
         finding = finding.thread(word.tid).evidence(evidence);

@@ -102,6 +102,11 @@ impl Copies {
 
 /// The contents of a mapped file, if the archive has them: a deleted file that is still in use, or a changed one.
 pub(super) fn contents(facts: &Facts<'_>, mapped: &[u8]) -> Option<Vec<u8>> {
+    head(facts, mapped, FILE_MOST)
+}
+
+/// The first bytes of a mapped file, likewise.
+pub(super) fn head(facts: &Facts<'_>, mapped: &[u8], most: u64) -> Option<Vec<u8>> {
     let (path, deleted) = without_deleted(mapped);
     let files = facts.files();
     let is_it = |place: Place| match place {
@@ -110,7 +115,7 @@ pub(super) fn contents(facts: &Facts<'_>, mapped: &[u8]) -> Option<Vec<u8>> {
         Place::Deleted | Place::Sysv => false,
     };
     let file = files.at(path).find(|file| is_it(file.place) && file.file_type == "regular")?;
-    Some(files.head(file, FILE_MOST).into_owned()).filter(|bytes| !bytes.is_empty())
+    Some(files.head(file, most).into_owned()).filter(|bytes| !bytes.is_empty())
 }
 
 /// The function that has a place of a file, by the tables of symbols in the file: its name and the distance from its

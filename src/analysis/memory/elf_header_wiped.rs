@@ -53,7 +53,10 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
                 continue;
             }
             let known = images.get_or_insert_with(|| {
-                self::images(facts, process, &space).map(|placed| (placed.address, extent(process, &placed))).collect()
+                self::images(facts, process, &space)
+                    .take(1024)
+                    .map(|placed| (placed.address, extent(process, &placed)))
+                    .collect()
             });
             look(facts, report, process, &space, mapping, known);
         }

@@ -124,7 +124,9 @@ fn why(facts: &Facts<'_>, mapping: &Mapping) -> Option<Why> {
 /// Whether the archive has the changes to the root file system, and a path is not among them. Images have hidden
 /// directories of their own, as those of tools for versions of languages.
 fn is_known_to_be_of_image(facts: &Facts<'_>, path: &[u8]) -> bool {
-    let has_changes = facts.files().all().iter().any(|file| matches!(file.place, Place::Rootfs | Place::Deleted));
+    // Changes to the root file system come first.
+    let has_changes =
+        facts.files().all().first().is_some_and(|file| matches!(file.place, Place::Rootfs | Place::Deleted));
     has_changes && facts.files().is_in_image(path)
 }
 

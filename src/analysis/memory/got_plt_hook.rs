@@ -1,5 +1,7 @@
 //! MEM-005: a table of functions of a program or library leads into memory without a file.
 
+use std::collections::HashSet;
+
 use bstr::BString;
 
 use super::super::card::rule;
@@ -41,7 +43,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         }
         let (Some(machine), Some(space)) = (Machine::of(process), facts.space(process.pid())) else { continue };
         // Small pieces of code for callbacks are pointed to by right.
-        let callbacks: Vec<u64> = codes
+        let callbacks: HashSet<u64> = codes
             .filter(|code| {
                 let head = super::code::bytes_at(&space, code.start.0, 4096);
                 small_maker(facts, process, code, &head).is_some()

@@ -8,7 +8,7 @@ use super::super::plan::Region;
 use super::super::words::shown;
 use super::super::{Confidence, Evidence, Facts, Link, Report, Severity};
 use super::code::{about, bytes_at, file_of, is_executable, is_private, page_of_criu, recorded};
-use super::copies::{contents, differences, was_restored};
+use super::copies::{differences, head, was_restored};
 use super::image::Image;
 use crate::tables::Mapping;
 
@@ -58,7 +58,7 @@ fn look(facts: &Facts<'_>, report: &mut Report<'_>, process: &ProcessFacts<'_>, 
         return;
     }
     let is_whole = Image::read(&page).is_some() || page.starts_with(b"MZ");
-    let file = contents(facts, &mapping.path);
+    let file = head(facts, &mapping.path, page_size);
     let differs = file.as_ref().map(|file| {
         let mut original = file.get(..page.len().min(file.len())).unwrap_or_default().to_vec();
         original.resize(page.len(), 0);

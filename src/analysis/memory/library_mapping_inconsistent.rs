@@ -8,7 +8,7 @@ use super::super::plan::Region;
 use super::super::words::shown;
 use super::super::{Confidence, Evidence, Facts, Link, Report, Severity};
 use super::code::{about, bytes_at, file_of, page_of_criu};
-use super::copies::{contents, is_code_of_file, of_mapping, page_count, was_restored};
+use super::copies::{head, is_code_of_file, of_mapping, page_count, was_restored};
 use crate::tables::Mapping;
 
 rule! {
@@ -44,6 +44,9 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
 /// Whether much of a library's code was replaced.
 fn stomped(facts: &Facts<'_>, report: &mut Report<'_>, process: &ProcessFacts<'_>, mapping: &Mapping) {
     const FEWEST: usize = 3;
+    if mapping.recorded_bytes == 0 {
+        return;
+    }
     let of_criu = page_of_criu(process);
     let copies = of_mapping(facts, mapping).into_iter().filter(|copy| of_criu != Some(copy.address)).count();
     let pages = crate::int::usize_of(page_count(process, facts, mapping));
@@ -80,7 +83,7 @@ fn foreign(facts: &Facts<'_>, report: &mut Report<'_>, process: &ProcessFacts<'_
     const FORMATS: [&str; 10] =
         [".jsa", ".dll", ".exe", ".ni.dll", ".core", ".pdmp", ".image", ".cwasm", ".oat", ".boot"];
     let (path, _) = file_of(mapping);
-    let Some(file) = contents(facts, &mapping.path) else { return };
+    let Some(file) = head(facts, &mapping.path, 64) else { return };
     let is_program = file.starts_with(b"\x7fELF") || file.starts_with(b"MZ");
     if is_program
         || super::runtime::is_read_executable(process)
@@ -88,8 +91,8 @@ fn foreign(facts: &Facts<'_>, report: &mut Report<'_>, process: &ProcessFacts<'_
     {
         return;
     }
-    let head = facts.space(process.pid()).map(|space| bytes_at(&space, mapping.start.0, 64)).unwrap_or_default();
-    let evidence = if head.is_empty() {
+    let first = facts.space(process.pid()).map(|space| bytes_at(&space, mapping.start.0, 64)).unwrap_or_default();
+    let evidence = if first.is_empty() {
         let of = facts.files().at(path).find_map(|file| file.member.clone().zip(file.offset));
         of.map(|(member, offset)| {
             Evidence::file(facts, &member, offset, file.get(..64.min(file.len())).unwrap_or_default())
@@ -102,10 +105,9 @@ fn foreign(facts: &Facts<'_>, report: &mut Report<'_>, process: &ProcessFacts<'_
         .confidence(Confidence::Medium)
         .identity([BString::from(path), "no program".into()])
         .sentence(format!(
-            "{} maps {} with execute permission, and the file is no program ({} bytes, begins with {}).",
+            "{} maps {} with execute permission, and the file is no program (it begins with {}).",
             process.title(),
             shown(path),
-            file.len(),
             shown(file.as_bytes().get(..8.min(file.len())).unwrap_or_default()),
         ))
         .path(path)

@@ -315,7 +315,7 @@ mod tests {
         assert_eq!(target(b"\x55\x48\x89\xe5"), None);
         assert_eq!(jump_target(Machine::Arm64, 0x1000, b"\x02\x00\x00\x14"), Some(0x1008));
         assert_eq!(jump_target(Machine::Arm64, 0x1000, b"\xff\xff\xff\x17"), Some(0xffc));
-        assert_eq!(jump_target(Machine::Arm64, 0, b"\x51\0\0\x58\x20\x02\x1f\xd6\x00\x20\0\0\0\0\0\0"), None);
+        assert_eq!(jump_target(Machine::Arm64, 0, b"\x51\0\0\x58\x20\x02\x1f\xd6\x00\x20\0\0\0\0\0\0"), Some(0x2000));
         assert_eq!(jump_target(Machine::Arm64, 0, b"\x50\0\0\x58\x00\x02\x1f\xd6\x00\x20\0\0\0\0\0\0"), Some(0x2000));
     }
 }

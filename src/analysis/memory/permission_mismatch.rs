@@ -10,7 +10,7 @@ use super::super::plan::Region;
 use super::super::words::{shown, size};
 use super::super::{Confidence, Facts, Finding, Link, Report, Severity};
 use super::code::{about, bytes_at, file_of, is_executable, len};
-use super::copies::contents;
+use super::copies::head;
 use super::image::Image;
 use crate::model::ids::Pid;
 use crate::tables::Mapping;
@@ -104,7 +104,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
 
 /// The header of a mapped file, from the file or from its first page in memory.
 fn header(facts: &Facts<'_>, process: &ProcessFacts<'_>, mapping: &Mapping) -> Option<Image> {
-    if let Some(file) = contents(facts, &mapping.path) {
+    if let Some(file) = head(facts, &mapping.path, 65_536) {
         return Image::read(file.get(..65_536.min(file.len()))?);
     }
     let first = process.mappings().iter().find(|other| other.path == mapping.path && other.offset == 0)?;

@@ -136,6 +136,11 @@ const PROGRAMS: [(&str, &str); 54] = [
 
 /// The runtime of a process, if it has one that belongs to the image.
 pub(super) fn runtime(facts: &Facts<'_>, process: &ProcessFacts<'_>) -> Option<Runtime> {
+    let find = || find(facts, process).map(|found| (found.name, found.file));
+    process.runtime.get_or_init(find).clone().map(|(name, file)| Runtime { name, file })
+}
+
+fn find(facts: &Facts<'_>, process: &ProcessFacts<'_>) -> Option<Runtime> {
     if let Some(path) = &process.program.path
         && !process.program.deleted
         && let Some(name) = program_name(base(path))
@@ -262,15 +267,10 @@ pub(super) fn small_maker(
     const CHUNK: u64 = 64 << 10;
     const LONGEST: u64 = 1 << 20;
     let len = super::code::len(mapping);
-    let mapped = |word: &str| {
-        let mut files = process.mappings().iter().filter(|mapping| mapping.kind == "file");
-        files.find_map(|mapping| {
-            let (path, deleted) = without_deleted(&mapping.path);
-            (!deleted && base(path).starts_with(word.as_bytes()) && belongs(facts, path)).then(|| path.into())
-        })
-    };
+    let mapped =
+        |place: usize| process.small_makers.get_or_init(|| makers(facts, process)).get(place).cloned().flatten();
     if len <= CHUNK && is_closures(bytes) {
-        return mapped("libffi").map(|file| Runtime { name: "libffi", file });
+        return mapped(0).map(|file| Runtime { name: "libffi", file });
     }
     if len <= LONGEST && len.is_multiple_of(CHUNK) {
         // Some programs have PCRE inside.
@@ -278,9 +278,20 @@ pub(super) fn small_maker(
         let own = process.program.path.as_ref().filter(|path| {
             INSIDE.iter().any(|word| has_name(base(path), word)) && belongs(facts, path) && !process.program.deleted
         });
-        return mapped("libpcre").or_else(|| own.cloned()).map(|file| Runtime { name: "PCRE", file });
+        return mapped(1).or_else(|| own.cloned()).map(|file| Runtime { name: "PCRE", file });
     }
     None
+}
+
+/// The libraries libffi and PCRE of a process, if they are mapped and belong to the image.
+fn makers(facts: &Facts<'_>, process: &ProcessFacts<'_>) -> [Option<BString>; 2] {
+    ["libffi", "libpcre"].map(|word| {
+        let mut files = process.mappings().iter().filter(|mapping| mapping.kind == "file");
+        files.find_map(|mapping| {
+            let (path, deleted) = without_deleted(&mapping.path);
+            (!deleted && base(path).starts_with(word.as_bytes()) && belongs(facts, path)).then(|| path.into())
+        })
+    })
 }
 
 /// Whether bytes are the closures of libffi: its trampolines, and nothing but data between them.

@@ -264,12 +264,12 @@ fn an_image_that_cannot_run_is_a_buffer() {
 
 #[test]
 fn pointers_in_data_lead_to_memory_without_a_file() {
-    for data in [0x4a_7100_u64, 0x4a_3100] {
+    // Data that is written to, and data that the dynamic loader protected.
+    for mapping in [0x4a_7000_u64, 0x4a_3000] {
         let mut forge = Forge::of("memory");
         let recorded = forge.honest.memory().space_of(Pid(1)).unwrap();
-        let run = recorded
-            .runs(data & !0xfff, (data & !0xfff) + 0x2000)
-            .find(|run| matches!(run.origin, Origin::Recorded { .. }));
+        let end = recorded.mm().vma_at(mapping).unwrap().end.0;
+        let run = recorded.runs(mapping, end).find(|run| matches!(run.origin, Origin::Recorded { .. }));
         let data = run.unwrap().start + 0x100;
         forge.write(1, data, &(CODE + 0x40).to_le_bytes());
         let scan = forge.scan();
