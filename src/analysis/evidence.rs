@@ -136,7 +136,9 @@ impl Evidence {
             evidence.member = Some(image.into());
             evidence.member_offset = Some(offset);
             evidence.archive_offset = facts.archive_offset(image, offset);
-            if let Ok(bytes) = space.read(address, shown.min(run.end.saturating_sub(address))) {
+            let most = shown.min(run.end.saturating_sub(address));
+            let of_hit = || facts.space_of_hits(pid)?.read(address, most).ok();
+            if let Some(bytes) = space.read(address, most).ok().or_else(of_hit) {
                 evidence.bytes = bytes.into_owned();
             }
         }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::escape::is_unsafe;
 use crate::model::ids::Pid;
 
 /// A command that shows more about a finding. Its text is a command line of ours with the archive left open, as the
@@ -71,7 +72,7 @@ impl Next {
                 line
             }
             Next::Extract { what, path } => {
-                let path = path.as_ref().map_or_else(String::new, |path| format!(" --path {}", quoted(path)));
+                let path = path.as_ref().map_or_else(String::new, |path| format!(" --path {}", quoted(&glob(path))));
                 format!("cryoscope extract {archive} --what {what}{path} -o DIR")
             }
             Next::Inspect => format!("cryoscope inspect {archive}"),
@@ -85,11 +86,47 @@ impl fmt::Display for Next {
     }
 }
 
-/// Quotes a word for a shell, if it needs that.
+/// A wildcard that matches a path. What has a meaning in wildcards, or cannot be typed, is any one character.
+fn glob(path: &str) -> String {
+    path.chars().map(|c| if "*?[]{}!\\".contains(c) || is_unsafe(c) { '?' } else { c }).collect()
+}
+
+/// Quotes a word for a shell, if it needs that. Characters that cannot be seen are written by their codes, as bash, zsh
+/// and ksh read them: whoever prints the line is not attacked by it.
 pub fn quoted(word: &str) -> String {
+    if word.chars().any(is_unsafe) {
+        let mut text = String::from("$'");
+        for c in word.chars() {
+            match c {
+                '\\' | '\'' => text.extend(['\\', c]),
+                c if is_unsafe(c) && c.is_ascii() => text.push_str(&format!("\\x{:02x}", u32::from(c))),
+                c if is_unsafe(c) => text.push_str(&format!("\\U{:08x}", u32::from(c))),
+                c => text.push(c),
+            }
+        }
+        return text + "'";
+    }
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-=:,@%+".contains(c);
     if !word.is_empty() && word.chars().all(is_plain) {
         return word.to_owned();
     }
     format!("'{}'", word.replace('\'', "'\\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_quoted_so_that_a_shell_reads_them_and_a_terminal_survives_them() {
+        assert_eq!(quoted("/srv/a-b.tar"), "/srv/a-b.tar");
+        assert_eq!(quoted("it's"), "'it'\\''s'");
+        assert_eq!(quoted("a\u{1b}[2J\\'\u{202e}"), "$'a\\x1b[2J\\\\\\'\\U0000202e'");
+    }
+
+    #[test]
+    fn a_path_with_signs_of_wildcards_is_matched() {
+        let next = Next::Extract { what: "rootfs", path: Some("/tmp/\u{1b}[31m*".to_owned()) };
+        assert_eq!(next.command("A"), "cryoscope extract A --what rootfs --path '/tmp/??31m?' -o DIR");
+    }
 }

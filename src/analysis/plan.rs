@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use super::rules;
 use crate::Checkpoint;
 pub use crate::memory::Region;
-use crate::memory::{EarlySearch, Found, Keep, Matcher, SearchOptions};
+use crate::memory::{EarlySearch, Found, Keep, Matcher, Memory, SearchOptions};
 use crate::model::ids::Pid;
 
 /// Bytes around a hit that are kept with it.
@@ -62,6 +62,12 @@ pub const KEEP: Keep = Keep::Evidence;
 pub fn early_search() -> Option<EarlySearch> {
     let (_, matcher) = matcher()?;
     Some(EarlySearch { matcher: Arc::clone(matcher), options: options(), context: CONTEXT })
+}
+
+/// The memory that was searched for the patterns, with their hits and the bytes around them.
+pub(super) fn searched(checkpoint: &Checkpoint) -> Option<&Memory> {
+    let (_, matcher) = matcher()?;
+    Some(checkpoint.searched_memory(matcher, CONTEXT))
 }
 
 /// Where the patterns were found.

@@ -18,7 +18,7 @@ use super::origin::{CLUSTER_FIELD, HOST_FIELDS};
 use super::{Columns, Origin};
 
 use crate::abi::{capability, ip};
-use crate::tables::{Form, Row, System, Target, Value};
+use crate::tables::{Form, Row, Subject, System, Target, Value};
 use crate::timeline;
 pub(super) use fields::{Field, fields};
 
@@ -68,7 +68,8 @@ pub(super) fn document(row: &dyn Row, columns: &Columns, origin: &Origin, id: &s
     document.set("event.kind", event.kind);
     let by_default: &[&str] = if pid.is_some() { &["process"] } else { &["host"] };
     document.set("event.category", if event.categories.is_empty() { by_default } else { event.categories });
-    let connected = flow.as_ref().is_some_and(|flow| flow.remote.ip.is_some());
+    // A finding is about a connection at most.
+    let connected = event.subject != Subject::Finding && flow.as_ref().is_some_and(|flow| flow.remote.ip.is_some());
     document.set("event.type", [if connected { "connection" } else { "info" }].as_slice());
     document.set("event.action", if event.action.is_empty() { &*table.name } else { event.action });
     if origin.starts && event.existence {

@@ -10,7 +10,7 @@ use crate::memory::SHELLS;
 use crate::model::ids::{Address, Pid};
 
 table! {
-    "shell_history", key(pid, position), brief(pid, position, time, line),
+    "shell_history", key(pid, position), brief(pid, position, time, command),
     event(Event::happened(&["process"], "shell-line", "time").under("history"));
     /// Lines that were typed in the shells of the container, from the memory of the shells: also those that never reached a
     /// history file. Shells that run a script keep none. What a shell read from its history file at start is here, too. By pid,
@@ -25,8 +25,8 @@ table! {
         #[to(moment("Command Typed"))]
         pub time: Option<Timestamp>,
         /// The line.
-        #[to(ecs("process.command_line"), ocsf("process.cmd_line"), timesketch("command"))]
-        pub line: BString,
+        #[to(ecs("process.command_line"), ocsf("process.cmd_line"))]
+        pub command: BString,
         /// Address of the line in the memory of the shell.
         pub address: Address,
     }
@@ -45,7 +45,7 @@ pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = ShellHistory
             pid,
             position: u64_of(position),
             time: typed.time.and_then(|seconds| Timestamp::from_second(seconds).ok()),
-            line: typed.line.into(),
+            command: typed.line.into(),
             address: Address(typed.address),
         })
     })

@@ -28,6 +28,11 @@ const LAYERS: &[&[&str]] = &[
 
 /// What may be used although it is a layer above, or closes a circle: who, whom, and why.
 const ALLOWED: &[(&str, &str, &str)] = &[
+    ("analysis/card", "analysis/facts", "a rule is a card with a function of facts"),
+    ("analysis/card", "analysis/report", "that function has a report to write to"),
+    ("analysis/plan", "analysis/rules", "memory is read once, for what all rules declare"),
+    ("analysis/verdict", "analysis/scan", "the verdict is that of a scan"),
+    ("analysis/vocabulary", "analysis/facts", "a word for a process looks at its facts"),
     ("formats/document", "formats/origin", "a document names the checkpoint that it is from"),
     ("formats/encoder", "formats/parquet", "an encoded row of Parquet is its cells"),
     ("formats/format", "formats/encoder", "a format makes encoded rows, and the encoder tells it of each row"),

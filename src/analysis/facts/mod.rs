@@ -154,6 +154,13 @@ impl<'c> Facts<'c> {
         self.stdio.get_or_init(|| StdioFacts::read(self.checkpoint))
     }
 
+    /// The memory of a process with the hits of patterns and the bytes around them. `None` before [`hits`](Self::hits) was
+    /// asked, since all memory may have to be read for it.
+    pub fn space_of_hits(&self, pid: Pid) -> Option<AddressSpace<'c>> {
+        self.hits.get()?;
+        super::plan::searched(self.checkpoint)?.space(self.process(pid)?.task, self.model())
+    }
+
     /// Offset in the inflated tar of a byte of a member. `None` for directories and nested archives.
     pub fn archive_offset(&self, member: &[u8], offset: u64) -> Option<u64> {
         let members = self.members.get_or_init(|| {

@@ -121,10 +121,8 @@ fn takes_place(code: &[u8]) -> Option<&'static str> {
         let (name, value) = rest.trim_ascii_start().split_once_str("=")?;
         let value = value.trim_with(|c| c == '\'' || c == '"');
         let first = value.fields().next().unwrap_or_default();
-        // `alias sudo='sudo '` has aliases work behind sudo.
-        let is_same = base(first) == name;
+        // `alias sudo='sudo '` has aliases work behind sudo; it names no path.
         return (WATCHED.iter().any(|watched| watched.as_bytes() == name)
-            && !is_same
             && first.contains(&b'/')
             && !is_below(first, &["/usr/", "/bin/", "/sbin/", "/opt/"]))
         .then_some("takes the place of a program that asks for a password or shows processes");

@@ -28,6 +28,9 @@ enum Hides {
     Program,
 }
 
+/// Folders of programs.
+const FOLDERS: [&str; 6] = ["/bin/", "/sbin/", "/usr/bin/", "/usr/sbin/", "/usr/local/bin/", "/usr/local/sbin/"];
+
 fn hides(path: &[u8]) -> Option<Hides> {
     if let Some(rest) = path.strip_prefix(b"/proc/") {
         let number = rest.split(|&byte| byte == b'/').next().unwrap_or_default();
@@ -36,7 +39,6 @@ fn hides(path: &[u8]) -> Option<Hides> {
     if path.starts_with(b"/etc/ld.so.") {
         return Some(Hides::Linker);
     }
-    const FOLDERS: [&str; 6] = ["/bin/", "/sbin/", "/usr/bin/", "/usr/sbin/", "/usr/local/bin/", "/usr/local/sbin/"];
     FOLDERS.iter().any(|folder| path.starts_with(folder.as_bytes())).then_some(Hides::Program)
 }
 

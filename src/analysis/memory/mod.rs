@@ -26,7 +26,7 @@ mod patched_code_page;
 mod permission_mismatch;
 mod preload_library;
 mod ptrace_remains;
-mod runtime;
+pub(super) mod runtime;
 mod shapes;
 mod shellcode_pattern;
 mod sleeping_in_unbacked_code;

@@ -244,6 +244,11 @@ pub(super) fn is_packaged(facts: &Facts<'_>, path: &[u8]) -> bool {
         && DATABASES.iter().any(|database| files.is_changed(database.as_bytes()))
 }
 
+/// Whether a name is that of a program or a library that makes code while it runs. Names alone prove nothing.
+pub(in crate::analysis) fn is_named_like_one(name: &[u8]) -> bool {
+    program_name(name).is_some() || library_name(name).is_some()
+}
+
 fn program_name(name: &[u8]) -> Option<&'static str> {
     if name.starts_with(b"qemu-") {
         return Some("QEMU");

@@ -86,7 +86,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
 
 /// The bytes before and after an address.
 fn around(facts: &Facts<'_>, process: &ProcessFacts<'_>, address: u64) -> Option<(Vec<u8>, Vec<u8>)> {
-    let space = facts.space(process.pid())?;
+    let space = facts.space_of_hits(process.pid())?;
     let from = address.saturating_sub(AROUND);
     let before = space.read(from, address.saturating_sub(from)).map(std::borrow::Cow::into_owned).unwrap_or_default();
     let after = space.read(address, AROUND).map(std::borrow::Cow::into_owned).unwrap_or_default();
@@ -110,7 +110,7 @@ fn request(before: &[u8], after: &[u8]) -> Option<Vec<u8>> {
 fn is_answer(before: &[u8], after: &[u8]) -> bool {
     let near = |word: &str| before.contains_str(word) || after.contains_str(word);
     let value = after.splitn_str(4, "\"").nth(3).and_then(|rest| rest.split_str("\"").next()).unwrap_or_default();
-    let is_secret = value.len() >= 20 && value.iter().all(|byte| byte.is_ascii_graphic());
+    let is_secret = value.len() >= 20 && value.iter().all(u8::is_ascii_graphic);
     is_secret && near("\"AccessKeyId\"") && near("\"Token\"") && near("\"Expiration\"")
 }
 

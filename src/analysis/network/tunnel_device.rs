@@ -11,7 +11,7 @@ use super::actor::Actor;
 use super::traffic::{program, title};
 
 rule! {
-    /// A process has `/dev/net/tun` open, or the network of the container has a tunnel (tun, WireGuard, ipip, GRE, VXLAN,
+    /// A process has `/dev/net/tun` open, or the network of the container has a tunnel (tun, `WireGuard`, ipip, GRE, VXLAN,
     /// sit). Traffic goes through it that nothing outside can read. Programs for VPNs are low; a program that runs from
     /// memory or from a place that everyone may write to, and a shell or an interpreter, is high. An SSH client that forwards
     /// ports is a tunnel, too: medium if others can come in through it (`-R`, `-w`), and low otherwise (`-D`, `-L`).
@@ -41,6 +41,9 @@ const VPNS: [&str; 14] = [
     "sing-box",
     "slirp4netns",
 ];
+
+/// Types of devices that are tunnels.
+const TUNNELS: [&str; 7] = ["tun", "wireguard", "ipip", "gre", "vxlan", "geneve", "sit"];
 
 fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
     for process in facts.living() {
@@ -82,7 +85,6 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         if !report.look() {
             return;
         }
-        const TUNNELS: [&str; 7] = ["tun", "wireguard", "ipip", "gre", "vxlan", "geneve", "sit"];
         let kind = device.r#type.as_deref().unwrap_or_default();
         let Some(name) = device.interface.as_ref().filter(|_| TUNNELS.contains(&kind)) else { continue };
         // Every network namespace has these, without an end, once the module is loaded.

@@ -108,7 +108,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         match facts.files().at(&path).find(|file| !matches!(file.place, Place::Deleted | Place::Ghost)) {
             Some(file) => {
                 read = read.saturating_add(1);
-                let head = if read <= READ_MOST { facts.files().head(file, 64) } else { Default::default() };
+                let head = if read <= READ_MOST { facts.files().head(file, 64) } else { std::borrow::Cow::default() };
                 let member = file.member.clone().unwrap_or_default();
                 let note = format!("the program, {}", file.place.words());
                 let row = match file.offset {

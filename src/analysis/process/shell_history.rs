@@ -51,7 +51,7 @@ fn finding(facts: &Facts<'_>, shell: &ProcessFacts<'_>, lines: &[&ShellHistory])
     let mut kinds: Vec<Sign> = Vec::new();
     let mut telling: Vec<&ShellHistory> = Vec::new();
     for line in lines {
-        let signs = text::signs(&line.line);
+        let signs = text::signs(&line.command);
         let bad =
             signs.iter().copied().filter(|sign| !matches!(sign, Sign::Survey | Sign::Fetch | Sign::WritablePlace));
         let before = kinds.len();
@@ -76,14 +76,14 @@ fn finding(facts: &Facts<'_>, shell: &ProcessFacts<'_>, lines: &[&ShellHistory])
     let quoted: Vec<String> = if telling.is_empty() { lines.to_vec() } else { telling.clone() }
         .iter()
         .take(QUOTED)
-        .map(|line| format!("`{}`", shown_within(&line.line, 80)))
+        .map(|line| format!("`{}`", shown_within(&line.command, 80)))
         .collect();
     let what: Vec<&str> = kinds.iter().map(|kind| kind.words()).collect();
     let mut finding = Finding::new(&RULE, Subject::Process(shell.pid()))
         .severity(severity)
         .confidence(Confidence::High)
         .identity([program(shell), shell.name().into()])
-        .identity(telling.iter().map(|line| line.line.clone()))
+        .identity(telling.iter().map(|line| line.command.clone()))
         .sentence(format!(
             "{} has {} that {} typed, such as {}{}.",
             shell.title(),
@@ -97,8 +97,9 @@ fn finding(facts: &Facts<'_>, shell: &ProcessFacts<'_>, lines: &[&ShellHistory])
     for line in
         if telling.is_empty() { lines.get(..lines.len().min(QUOTED)).unwrap_or_default().to_vec() } else { telling }
     {
-        let length = crate::int::u64_of(line.line.len());
-        let mut evidence = Evidence::memory(facts, shell.pid(), line.address.0, length).with_text(line.line.as_bytes());
+        let length = crate::int::u64_of(line.command.len());
+        let mut evidence =
+            Evidence::memory(facts, shell.pid(), line.address.0, length).with_text(line.command.as_bytes());
         if let Some(time) = line.time {
             evidence = evidence.with_note(format!("typed at {time}"));
         }

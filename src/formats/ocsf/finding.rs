@@ -53,17 +53,24 @@ fn info(event: &mut Document, found: &Found<'_>, origin: &Origin) {
     event.set("finding_info.data_sources", ["CRIU checkpoint"].as_slice());
     let time = origin.time.as_ref().map(|(time, _)| time.as_millisecond());
     event.set_some("finding_info.created_time", time);
-    event.set("finding_info.analytic.type_id", 1);
-    event.set("finding_info.analytic.type", "Rule");
-    event.set_some("finding_info.analytic.uid", found.text("rule"));
-    event.set_some("finding_info.analytic.name", found.text("rule_name"));
-    event.set_some("finding_info.analytic.version", found.number("rule_version").map(|version| version.to_string()));
+    if let Some(rule) = found.text("rule") {
+        event.set("finding_info.analytic.type_id", 1);
+        event.set("finding_info.analytic.type", "Rule");
+        event.set("finding_info.analytic.uid", rule);
+        analytic(event, found);
+    }
     let Some(rule) = found.rule else { return };
     event.set("finding_info.types", [rule.family.title()].as_slice());
     let attacks: Vec<Json> = found.techniques().map(attack).collect();
     if !attacks.is_empty() {
         event.set("finding_info.attacks", attacks);
     }
+}
+
+/// Name and version of the rule.
+fn analytic(event: &mut Document, found: &Found<'_>) {
+    event.set_some("finding_info.analytic.name", found.text("rule_name"));
+    event.set_some("finding_info.analytic.version", found.number("rule_version").map(|version| version.to_string()));
 }
 
 /// A technique, with the first of its tactics.

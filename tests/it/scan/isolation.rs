@@ -58,14 +58,7 @@ fn defaults_of_engines_are_at_most_low() {
 #[test]
 fn ways_to_the_host_are_found_in_the_specification() {
     type Change = fn(&mut Value);
-    let cases: [(&str, Severity, Change); 20] = [
-        ("CTR-002", Severity::High, |spec| {
-            let list = spec.pointer_mut("/linux/namespaces").unwrap().as_array_mut().unwrap();
-            list.retain(|one| one["type"] != "network");
-            list.push(json!({"type": "network", "path": "/proc/1/ns/net"}));
-            // The images show whose the namespaces are only for those that CRIU dumped.
-            list.retain(|one| one["type"] != "pid");
-        }),
+    let cases: [(&str, Severity, Change); 19] = [
         ("CTR-003", Severity::High, |spec| push(spec, "/mounts", bind("/etc", "/host/etc", &["rbind", "rw"]))),
         ("CTR-003", Severity::Medium, |spec| push(spec, "/mounts", bind("/", "/host", &["rbind", "ro"]))),
         ("CTR-004", Severity::High, |spec| push(spec, "/mounts", bind("/var/run/docker.sock", "/x", &["ro"]))),
@@ -118,6 +111,8 @@ fn a_pod_shares_its_namespaces_and_not_those_of_the_host() {
         list.push(json!({"type": "ipc", "path": "/var/run/ipcns/af181722"}));
     });
     assert_eq!(worst(&scan, "CTR-002"), None);
+    let of_host = Checkpoint::open(fixtures::archive_of("host-net")).unwrap();
+    assert_eq!(worst(&self::scan(&of_host), "CTR-002"), Some(Severity::Medium));
 }
 
 #[test]

@@ -79,7 +79,7 @@ fn what_was_planted_is_found() {
 fn lines_typed_in_a_shell_are_rows_with_times() {
     let checkpoint = Checkpoint::open(fixtures::archive_of("webapp-compromise")).unwrap();
     let rows = rows_of(&checkpoint, &["shell_history"]).remove("shell_history").unwrap();
-    let typed: Vec<&Value> = rows.iter().map(|row| &row["line"]).collect();
+    let typed: Vec<&Value> = rows.iter().map(|row| &row["command"]).collect();
     let session = ["unset HISTFILE", "whoami", "ls -la /host/etc | head -3"].map(|line| json!(line));
     assert_eq!(typed[5..], session.iter().collect::<Vec<_>>(), "{typed:?}");
     assert_eq!((&typed[0], &rows[0]["pid"]), (&&json!("id"), &json!(35)));
