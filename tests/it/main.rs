@@ -47,6 +47,7 @@ mod recovered;
 mod remains;
 mod row_schema;
 mod scan;
+mod scan_cases;
 mod scan_command;
 mod schema;
 mod schema_forms;

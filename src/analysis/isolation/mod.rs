@@ -20,7 +20,7 @@ mod runtime_socket_mounted;
 mod sensitive_host_mount;
 mod sensitive_sysctl;
 mod spec_vs_reality;
-mod specification;
+pub(super) mod specification;
 
 use super::Rule;
 

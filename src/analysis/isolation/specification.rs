@@ -30,31 +30,31 @@ pub(super) fn evidence(facts: &Facts<'_>, pointer: &str) -> Evidence {
 }
 
 /// A mount from the host, as the specification asks for it.
-pub(super) struct HostMount<'f> {
+pub(in crate::analysis) struct HostMount<'f> {
     /// Its place in `/mounts`.
-    pub(super) place: usize,
+    pub(in crate::analysis) place: usize,
     /// Path on the host, without a slash at the end.
-    pub(super) source: &'f str,
+    pub(in crate::analysis) source: &'f str,
     /// Path in the container.
-    pub(super) destination: &'f str,
+    pub(in crate::analysis) destination: &'f str,
     /// Its options.
-    pub(super) options: Vec<&'f str>,
+    pub(in crate::analysis) options: Vec<&'f str>,
 }
 
 impl HostMount<'_> {
     /// Whether the container may only read it.
-    pub(super) fn is_read_only(&self) -> bool {
+    pub(in crate::analysis) fn is_read_only(&self) -> bool {
         self.options.iter().any(|option| matches!(*option, "ro" | "rro"))
     }
 
     /// Its JSON pointer.
-    pub(super) fn pointer(&self) -> String {
+    pub(in crate::analysis) fn pointer(&self) -> String {
         format!("/mounts/{}", self.place)
     }
 }
 
 /// The mounts from the host.
-pub(super) fn host_mounts<'f>(facts: &'f Facts<'_>) -> impl Iterator<Item = HostMount<'f>> {
+pub(in crate::analysis) fn host_mounts<'f>(facts: &'f Facts<'_>) -> impl Iterator<Item = HostMount<'f>> {
     let all = facts.spec().pointer("/mounts").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     all.iter().enumerate().filter_map(|(place, mount)| {
         let text = |key: &str| mount.get(key).and_then(Value::as_str);

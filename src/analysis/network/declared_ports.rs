@@ -53,13 +53,15 @@ impl DeclaredPorts {
     /// Whether a port is declared: published, or named by the environment or by the arguments of the container, of the
     /// process or of one that started it.
     pub(super) fn has(&self, facts: &Facts<'_>, process: &ProcessFacts<'_>, port: u32) -> bool {
-        let names = |process: &ProcessFacts<'_>| process.argv().iter().any(|argument| mentions(argument, port));
+        self.has_without_own(facts, port) || named_by(process, port) || usual(process.program.base()).contains(&port)
+    }
+
+    /// The same without what the process says of itself.
+    pub(super) fn has_without_own(&self, facts: &Facts<'_>, port: u32) -> bool {
         self.published.contains(&port)
             || self.named.contains(&port)
             || self.arguments.iter().any(|argument| mentions(argument.as_bytes(), port))
-            || names(process)
-            || facts.init().is_some_and(names)
-            || usual(process.program.base()).contains(&port)
+            || facts.init().is_some_and(|init| named_by(init, port))
     }
 }
 
@@ -108,6 +110,11 @@ fn port_of_variable(key: &str, value: &str) -> Option<u32> {
     let is_about_ports = ["PORT", "BIND", "LISTEN", "ADDR"].iter().any(|word| key.contains(word));
     let last = value.rsplit(':').next().unwrap_or(value);
     (is_about_ports && !of_others).then(|| last.parse().ok()).flatten()
+}
+
+/// Whether the arguments of a process name a port.
+fn named_by(process: &ProcessFacts<'_>, port: u32) -> bool {
+    process.argv().iter().any(|argument| mentions(argument, port))
 }
 
 /// Whether text has a number that is a port, and not part of a longer one.

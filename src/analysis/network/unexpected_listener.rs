@@ -70,7 +70,12 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             return;
         }
         let actor = Actor::of(facts, process);
-        if declared.has(facts, process, port) && !matches!(actor, Actor::Shell | Actor::Odd(_)) {
+        // The code of an interpreter in its own arguments, and a relay's addresses, declare nothing.
+        let is_declared = match actor {
+            Actor::OneLiner | Actor::Relay => declared.has_without_own(facts, port),
+            _ => declared.has(facts, process, port),
+        };
+        if is_declared && !matches!(actor, Actor::Shell | Actor::Odd(_)) {
             report.skip();
             continue;
         }

@@ -4,6 +4,7 @@ use bstr::{BString, ByteSlice};
 
 use super::super::card::rule;
 use super::super::facts::ProcessFacts;
+use super::super::isolation::specification::host_mounts;
 use super::super::vocabulary::{has_name, is_hidden, is_world_writable};
 use super::super::words::shown;
 use super::super::{Confidence, Evidence, Facts, Finding, Next, Report, Severity, Subject};
@@ -14,7 +15,8 @@ rule! {
     /// (`/proc/self/fd/8`) or lies outside every mount of the container; or a specification that starts the container in
     /// such a directory. This is how a leaked descriptor of the runtime leads to the host (CVE-2024-21626).
     ///
-    /// Services that lock themselves into a folder of the container are low.
+    /// Services that lock themselves into a folder of the container are information. Another program whose root is a folder
+    /// that the host shares with the container is high: `chroot /host` turns such a folder into the host's own system.
     "PROC-030", outside_root_or_cwd, version 1, Process, Incubating, Medium,
     title: "A process has its root or current directory outside the container's",
     why: "A directory of the host that a process keeps open is a way out of the container.",
@@ -80,7 +82,8 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         if !report.look() {
             return;
         }
-        if let Some((severity, what, path)) = judge(process, init.row.root.as_ref(), root, cwd) {
+        let is_hosts = is_of_host(facts, root);
+        if let Some((severity, what, path)) = judge(process, init.row.root.as_ref(), root, cwd, is_hosts) {
             report.add(
                 Finding::new(&RULE, Subject::Process(process.pid()))
                     .severity(severity)
@@ -102,6 +105,7 @@ fn judge(
     first: Option<&BString>,
     root: &BString,
     cwd: &BString,
+    is_hosts: bool,
 ) -> Option<(Severity, &'static str, BString)> {
     if is_descriptor(cwd) || cwd.starts_with(b"(unreachable)") {
         return Some((Severity::High, "a current directory that is outside the container", cwd.clone()));
@@ -118,11 +122,26 @@ fn judge(
             .any(|place| root.starts_with(place));
     let severity = match () {
         () if is_world_writable(root) || is_hidden(root) || root.starts_with(b"/proc/") => Severity::High,
-        () if is_jailed || is_usual => Severity::Info,
+        () if is_jailed => Severity::Info,
+        () if is_hosts => Severity::High,
+        () if is_usual => Severity::Info,
         () if process.is_shell() || process.is_interpreter() => Severity::Medium,
         () => Severity::Low,
     };
-    Some((severity, "another root directory than the first process", root.clone()))
+    let what = if is_hosts {
+        "another root directory than the first process, a folder of the host"
+    } else {
+        "another root directory than the first process"
+    };
+    Some((severity, what, root.clone()))
+}
+
+/// Whether a path lies in a folder that the host shares with the container.
+fn is_of_host(facts: &Facts<'_>, path: &[u8]) -> bool {
+    host_mounts(facts).any(|mount| {
+        let rest = path.strip_prefix(mount.destination.trim_end_matches('/').as_bytes());
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+    })
 }
 
 /// Whether a path is a descriptor.

@@ -39,6 +39,8 @@ pub(super) struct Case<'f, 'c> {
 const ABOVE_MOST: usize = 64;
 /// Holders of a socket that are looked at.
 const HOLDERS_MOST: usize = 256;
+/// Named pipes of a process that are looked at.
+const FIFOS_MOST: usize = 16;
 /// First descriptor above those for input, output and errors; and one above those that scripts use.
 const OWN: std::ops::Range<u32> = 3..64;
 
@@ -104,14 +106,23 @@ fn connection_of<'f>(facts: &'f Facts<'_>, process: &ProcessFacts<'_>) -> Option
         // Terminals are the matter of PROC-023.
         let relay = facts.relay(process).filter(|relay| relay.channel != Channel::Terminal)?;
         let holder = facts.process(relay.holder)?;
-        let reads = facts
-            .behind(process, 0)
-            .is_some_and(|behind| behind.peers.contains(&relay.peer) || matches!(behind.channel, Channel::Fifo));
+        let reads = facts.behind(process, 0).is_some_and(|behind| {
+            behind.peers.contains(&relay.peer)
+                || matches!(behind.channel, Channel::Fifo)
+                || behind.peers.iter().any(|&peer| reads_fifo_of(facts, peer, relay.holder))
+        });
         if reads && !is_starter(holder) {
             return Some((relay.socket, Way::Relay(relay.channel, relay.holder)));
         }
     }
     None
+}
+
+/// Whether a process has a named pipe open that leads to another: `cat /tmp/f | sh -i | nc … >/tmp/f`.
+fn reads_fifo_of(facts: &Facts<'_>, reader: Pid, writer: Pid) -> bool {
+    let Some(process) = facts.process(reader) else { return false };
+    let fifos = process.files().iter().filter(|file| file.r#type == Some("fifo")).take(FIFOS_MOST);
+    fifos.filter_map(|file| facts.behind(process, file.fd.0)).any(|behind| behind.peers.contains(&writer))
 }
 
 /// Whether only a shell and its children hold a socket. A service's connections stay open in the shells that it starts,

