@@ -81,7 +81,11 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         }
         let added = is_added(facts, process);
         let debugger = DEBUGGERS.iter().find(|(known, _)| *known == port).map(|(_, name)| *name);
-        let severity = severity(&actor, added, debugger.is_some(), declared.is_known());
+        let mut severity = severity(&actor, added, debugger.is_some(), declared.is_known());
+        // Somebody sits at the terminal of the container and tries things.
+        if matches!(actor, Actor::OneLiner) && !facts.is_daemon() {
+            severity = severity.lowered();
+        }
         let protocol = socket.protocol.as_deref().unwrap_or("udp");
         let who = match (&actor, added) {
             (Actor::Ordinary, true) => ", and its program was added to the container".to_owned(),
