@@ -64,7 +64,7 @@ impl Next {
             Next::Table { table, pid, condition } => {
                 let mut line = format!("cryoscope table {table} {archive}");
                 if let Some(pid) = pid {
-                    line.push_str(&format!(" --pid {pid}"));
+                    line.extend([" --pid ", &pid.to_string()]);
                 }
                 if let Some((column, value)) = condition {
                     line.extend([" --where ", &quoted(&format!("{column}={value}"))]);

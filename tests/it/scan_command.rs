@@ -291,11 +291,11 @@ fn every_next_command_is_one_that_works() {
         let link = home.path().join("archive");
         std::os::unix::fs::symlink(&archive, &link).unwrap();
         for (number, command) in std::mem::take(&mut seen).into_iter().enumerate() {
-            let line = command.replace("ARCHIVE", "archive").replace("-o DIR", &format!("-o out{number}"));
+            let typed = command.replace("ARCHIVE", "archive").replace("-o DIR", &format!("-o out{number}"));
             let binary = env!("CARGO_BIN_EXE_cryoscope");
-            let line = line.replacen("cryoscope", &format!("'{binary}'"), 1);
+            let typed = typed.replacen("cryoscope", &format!("'{binary}'"), 1);
             let mut shell = std::process::Command::new("bash");
-            let ran = Ran::of(shell.arg(OsStr::new("-c")).arg(&line).current_dir(home.path()).output().unwrap());
+            let ran = Ran::of(shell.arg(OsStr::new("-c")).arg(&typed).current_dir(home.path()).output().unwrap());
             // A table may have no such row, which is an answer, too.
             let is_answer = ran.code == Some(0) && ran.err.is_empty() || ran.code == Some(1);
             assert!(is_answer, "{command}: {}", ran.err);

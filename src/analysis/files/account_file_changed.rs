@@ -81,10 +81,40 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             continue;
         }
         let text = text(facts, file, report);
-        let wrong: Vec<(Line<'_>, Wrong)> =
+        let mut wrong: Vec<(Line<'_>, Wrong)> =
             commands::lines(&text).filter_map(|line| Some((line, judge(facts, line.text)?))).take(32).collect();
+        if file.path.starts_with(b"/etc/sudoers") && is_of_start(facts, file) {
+            for (line, wrong) in wrong.iter_mut().filter(|(_, wrong)| wrong.severity == Severity::High) {
+                if line.text.fields().next().is_some_and(|who| is_new_person(facts, who)) {
+                    wrong.severity = Severity::Medium;
+                }
+            }
+        }
         report_lines(facts, file, &wrong, report);
     }
+}
+
+/// Seconds after its start in which an entry point prepares a container.
+const PREPARED: i64 = 60;
+/// Most bytes of the list of accounts that are read.
+const ACCOUNTS: u64 = 256 << 10;
+
+/// Whether a file was written when the container started, as an entry point does.
+fn is_of_start(facts: &Facts<'_>, file: &ChangedFile) -> bool {
+    let after = facts.started().zip(file.mtime).map(|(start, time)| time.as_second().saturating_sub(start.as_second()));
+    after.is_some_and(|after| (0..=PREPARED).contains(&after))
+}
+
+/// Whether the container's own list of accounts has a name for a person: images that take the user from the environment
+/// make one at the start, with sudo.
+fn is_new_person(facts: &Facts<'_>, who: &[u8]) -> bool {
+    let files = facts.files();
+    let is_person = |line: &[u8]| {
+        let fields = fields(line);
+        let uid = fields.get(2).and_then(|uid| uid.to_str().ok()?.parse::<u32>().ok());
+        fields.first() == Some(&who) && uid.is_some_and(|uid| (1000..60_000).contains(&uid))
+    };
+    files.at(b"/etc/passwd").any(|file| files.head(file, ACCOUNTS).lines().any(is_person))
 }
 
 /// One finding for a file: the worst line tells the severity, and all are evidence.

@@ -47,9 +47,8 @@ fn defaults_of_engines_are_at_most_low() {
     for case in ["mounts", "containerd2-logs", "crio-logs", "bridge-net", "pod", "exec-into", "crio-counters-oci"] {
         let checkpoint = Checkpoint::open(fixtures::archive_of(case)).unwrap();
         let scan = scan(&checkpoint);
-        for finding in scan.findings.iter().filter(|finding| finding.severity > Severity::Low) {
-            panic!("{case}: {} {}", finding.rule.id, finding.sentence);
-        }
+        let told = scan.findings.iter().find(|finding| finding.severity > Severity::Low);
+        assert!(told.is_none(), "{case}: {told:?}");
         let looked: u64 = scan.coverage.iter().map(|(_, coverage)| coverage.looked_at).sum();
         assert!(looked > 0, "{case}");
     }

@@ -33,7 +33,13 @@ fn severity(scan: &Scan, rule: &str, pid: u32) -> Option<Severity> {
 
 /// The text of all evidence of a finding.
 fn listings(finding: &Finding) -> String {
-    finding.evidence.iter().filter_map(|evidence| evidence.text.as_ref()).map(|text| format!("{text}\n")).collect()
+    finding
+        .evidence
+        .iter()
+        .filter_map(|evidence| evidence.text.as_ref())
+        .map(|text| format!("{text}\n"))
+        .collect::<Vec<_>>()
+        .concat()
 }
 
 /// An honest archive in which something is planted.
