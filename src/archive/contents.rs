@@ -139,11 +139,6 @@ impl Layout {
         self.extents.iter().any(|extent| extent.location == Location::Absent(Absence::NotKept))
     }
 
-    /// Whether parts of the contents are not stored.
-    pub(super) fn has_holes(&self) -> bool {
-        self.extents.iter().map(|extent| extent.len).fold(0, u64::saturating_add) != self.len
-    }
-
     /// One run without holes.
     pub(super) fn run(len: u64, location: Location) -> Self {
         let extents = if len == 0 { Vec::new() } else { vec![Extent { at: 0, len, location }] };

@@ -49,6 +49,8 @@ pub struct Member {
     pub device: Option<(u32, u32)>,
     /// Whether the time is that of a file in a directory.
     pub(super) in_folder: bool,
+    /// Whether the contents are stored in pieces, as a sparse member.
+    pub(super) is_sparse: bool,
     /// Offset of the contents in the uncompressed archive, in bytes; 0 in a directory.
     pub offset: u64,
     pub(super) trust: Trust,
@@ -79,6 +81,7 @@ impl Member {
             xattrs: Vec::new(),
             device: None,
             in_folder: false,
+            is_sparse: false,
             offset: 0,
             trust,
             layout: Layout::default(),

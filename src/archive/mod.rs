@@ -162,7 +162,7 @@ impl Archive {
     /// Offset of a member's contents in the inflated tar. `None` in a directory, and for a sparse member, whose contents
     /// are in pieces.
     pub fn data_offset(&self, member: &Member) -> Option<u64> {
-        (self.unpacked_bytes().is_some() && !member.layout.has_holes()).then_some(member.offset)
+        (self.unpacked_bytes().is_some() && !member.is_sparse).then_some(member.offset)
     }
 
     /// Size of the inflated archive in bytes. `None` for a directory.

@@ -277,6 +277,7 @@ impl<'a> Walker<'a> {
         match sparse {
             Ok(Some((regions, size))) => {
                 entry.member.size = size;
+                entry.member.is_sparse = true;
                 if let Err(why) = sparse::check(&regions, size, entry.stored) {
                     self.contradict(&mut entry, at, why);
                 }

@@ -28,12 +28,7 @@ impl<'a> Named<'a> {
                 let files = args.baseline.iter().chain(&args.suppress).cloned().collect();
                 Named { files, ..fleet(&args.archives, &args.fleet) }
             }
-            // Names of tables are not files, even if a file has the same name.
-            Command::Table(args) if !args.list => {
-                let is_archive = |name: &&PathBuf| name.to_str().and_then(table::find).is_none();
-                let archives: Vec<PathBuf> = args.names.iter().filter(is_archive).cloned().collect();
-                fleet(&archives, &args.fleet)
-            }
+            Command::Table(args) if !args.list => fleet(&table::split(args).1, &args.fleet),
             Command::List(args) => Named { archives: args.directories.clone(), ..Named::default() },
             Command::Memparse(args) => Named { patterns: &args.patterns, ..fleet(&args.archives, &args.fleet) },
             Command::Core(args) => fleet(&args.archives, &args.fleet),

@@ -250,16 +250,24 @@ pub(crate) fn find(name: &str) -> Option<&'static TableSource> {
     all().find(|source| source.table.name == name)
 }
 
-/// The tables and archives named by the arguments. An argument that is the name of a table is a table.
-fn asked(args: &TableArgs) -> Result<(Vec<&'static TableSource>, Vec<PathBuf>), Failure> {
+/// The tables and archives named by the arguments. An argument that is the name of a table is a table. Where no archive
+/// is named besides, a file or directory of that name is one: people keep archives in a directory called `evidence`.
+pub(crate) fn split(args: &TableArgs) -> (Vec<&'static TableSource>, Vec<PathBuf>) {
+    let table = |name: &PathBuf| name.to_str().and_then(find);
+    let is_alone = args.fleet.files_from.is_empty() && args.names.iter().all(|name| table(name).is_some());
     let mut tables = Vec::new();
     let mut archives = Vec::new();
     for name in &args.names {
-        match name.to_str().and_then(find) {
+        match table(name).filter(|_| !(is_alone && name.exists())) {
             Some(source) => tables.push(source),
             None => archives.push(name.clone()),
         }
     }
+    (tables, archives)
+}
+
+fn asked(args: &TableArgs) -> Result<(Vec<&'static TableSource>, Vec<PathBuf>), Failure> {
+    let (mut tables, archives) = split(args);
     // A word that is not a file and does not look like a path was meant as a table.
     let looks_so = |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
     let mut others = archives.iter().filter_map(|name| name.to_str());

@@ -205,7 +205,7 @@ mod tests {
     #[test]
     fn broken_paths_lose_nothing() {
         assert_eq!(broken_path("/home/app/new dir/added", 16), ["/home/app/", "new dir/added"]);
-        assert_eq!(broken_path("/srv/a-name-without-end", 10), ["/srv/a-nam", "e-without-", "end"]);
+        assert_eq!(broken_path("/srv/a-name-without-end", 10), ["/srv/", "a-name-wit", "hout-end"]);
         assert_eq!(broken_path("/memfd: (deleted)", 9), ["/memfd:", "(deleted)"]);
         assert_eq!(broken_path("/tmp/x (deleted)", 20), ["/tmp/x (deleted)"]);
         assert_eq!(broken_path("日本語", 1), ["日", "本", "語"], "even where a character is wider than the line");

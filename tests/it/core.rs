@@ -447,7 +447,7 @@ fn a_core_needs_a_process_with_memory_and_a_file() {
     let damaged = outside.path().join("damaged.tar");
     fs::write(&damaged, members.tar()).unwrap();
     refused(&damaged, &["--pid", "1", "-o", "core"], "the mappings of process 1 are unknown: its image mm-1.img");
-    refused(&damaged, &["--pid", "1", "-o", "core"], "Its pages are there");
+    refused(&damaged, &["--pid", "1", "-o", "core"], "Its pages are in the archive");
     let dump = ["memparse", damaged.to_str().unwrap(), "--pid", "1", "--dump", "dump"];
     let ran = Ran::of(cryoscope(outside.path()).args(dump).output().unwrap());
     assert!(fs::metadata(outside.path().join("dump")).is_ok_and(|file| file.len() > 0), "{}", ran.err);

@@ -332,6 +332,7 @@ fn help_is_one_screen() {
     for command in [
         "show",
         "list",
+        "scan",
         "inspect",
         "memparse",
         "core",
@@ -354,7 +355,7 @@ fn help_is_one_screen() {
             long.push(command);
         }
     }
-    assert!(long.iter().all(|command| ["memparse", "table"].contains(command)), "{long:?}");
+    assert!(long.iter().all(|command| ["inspect", "memparse", "scan", "table"].contains(command)), "{long:?}");
     let extract = run(["extract", "-h"]).ok();
     assert!(extract.contains("-o, --output <DIR>") && extract.contains("Directory to write to"), "{extract}");
 }

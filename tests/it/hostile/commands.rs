@@ -9,6 +9,7 @@ use crate::command::run;
 pub(crate) const COMMANDS: &[&[&str]] = &[
     &["show", "IN", "--verify"],
     &["list", "DIR"],
+    &["scan", "IN", "--min-severity", "info", "--experimental"],
     &["inspect", "IN", "--all"],
     &["inspect", "IN", "--all", "--format", "csv"],
     &["inspect", "IN", "--all", "--format", "checkpointctl-json"],

@@ -54,7 +54,7 @@ fn without_a_link_the_dumps_that_may_be_meant_are_named() {
     alone.remove("checkpoint/parent");
     let (_home, path) = saved(&alone.tar());
     let ran = run(["memparse", &path]);
-    assert!(ran.code == Some(3) && ran.err.contains("to use pre-checkpoint from this archive"), "{ran:?}");
+    assert!(ran.code == Some(3) && ran.err.contains("it may be pre-checkpoint in this archive"), "{ran:?}");
     let ran = run(["memparse", &path, "--parent", &path]);
     assert!(ran.code == Some(0) && !ran.out.contains("in a parent"), "{ran:?}");
     let copies: Vec<_> = alone.0.iter().filter(|member| member.name.starts_with("pre-checkpoint/")).cloned().collect();
