@@ -1,5 +1,7 @@
 //! A finding: one rule, one thing, and the bytes that prove it.
 
+use std::collections::HashSet;
+
 use bstr::BString;
 use sha2::{Digest, Sha256};
 
@@ -112,6 +114,9 @@ pub struct Finding {
     /// The suppression or baseline that hides it, in words.
     pub suppressed: Option<String>,
     identity: Vec<BString>,
+    /// The same as `links` and `also_pids`, to look them up: a hundred thousand workers may share a finding.
+    linked: HashSet<Link>,
+    also: HashSet<Pid>,
 }
 
 impl Finding {
@@ -144,6 +149,8 @@ impl Finding {
             evidence: Vec::new(),
             evidence_more: 0,
             tags: rule.tags.to_vec(),
+            linked: links.iter().cloned().collect(),
+            also: HashSet::new(),
             links,
             story: 0,
             suppressed: None,
@@ -225,10 +232,27 @@ impl Finding {
     /// Adds something that it has in common with other findings.
     #[must_use]
     pub fn link(mut self, link: Link) -> Self {
-        if !self.links.contains(&link) {
+        self.add_link(link);
+        self
+    }
+
+    /// Adds a process of which the same is true.
+    #[must_use]
+    pub fn also(mut self, pid: Pid) -> Self {
+        self.add_also(pid);
+        self
+    }
+
+    fn add_link(&mut self, link: Link) {
+        if self.linked.insert(link.clone()) {
             self.links.push(link);
         }
-        self
+    }
+
+    fn add_also(&mut self, pid: Pid) {
+        if self.pid != Some(pid) && self.also.insert(pid) {
+            self.also_pids.push(pid);
+        }
     }
 
     /// Its stable id, 32 hexadecimal digits: the same for the same thing in any checkpoint of the container.
@@ -245,17 +269,8 @@ impl Finding {
 
     /// Joins another finding of the same rule about the same kind of thing: its processes and evidence.
     pub(super) fn absorb(&mut self, other: Finding) {
-        if let Some(pid) = other.pid
-            && self.pid != Some(pid)
-            && !self.also_pids.contains(&pid)
-        {
-            self.also_pids.push(pid);
-        }
-        for link in other.links {
-            if !self.links.contains(&link) {
-                self.links.push(link);
-            }
-        }
+        other.pid.into_iter().chain(other.also_pids).for_each(|pid| self.add_also(pid));
+        other.links.into_iter().for_each(|link| self.add_link(link));
         self.severity = self.severity.max(other.severity);
         self.confidence = self.confidence.max(other.confidence);
         self.evidence.extend(other.evidence);

@@ -87,14 +87,13 @@ impl Report<'_> {
     /// Adds a finding. Findings with the same identity become one, with the evidence of all.
     pub fn add(&mut self, finding: Finding) {
         debug_assert!(finding.rule == self.rule, "a rule reports its own findings");
-        if let Some(first) = self.by_id.get(&finding.id()).and_then(|&place| self.findings.get_mut(place)) {
-            first.absorb(finding);
-        } else {
-            self.by_id.insert(finding.id(), self.findings.len());
-            self.findings.push(finding);
+        let place = *self.by_id.entry(finding.id()).or_insert(self.findings.len());
+        match self.findings.get_mut(place) {
+            Some(first) => first.absorb(finding),
+            None => self.findings.push(finding),
         }
-        if let Some(last) = self.findings.last_mut() {
-            bound(last, self.evidence_limit);
+        if let Some(finding) = self.findings.get_mut(place) {
+            bound(finding, self.evidence_limit);
         }
     }
 

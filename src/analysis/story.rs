@@ -50,9 +50,18 @@ pub(super) fn group(facts: &Facts<'_>, findings: &mut [Finding]) -> Vec<Story> {
         let here: Vec<&Finding> = members.iter().filter_map(|&place| findings.get(place)).collect();
         told.push(story(facts, number, &here));
     }
+    // What is grave by itself comes before what is grave only because another finding agrees.
     findings.sort_by(|a, b| {
-        (a.story, b.severity, b.score, a.rule.id, &a.subject)
-            .cmp(&(b.story, a.severity, a.score, b.rule.id, &b.subject))
+        let key = |finding: &Finding| {
+            (
+                finding.story,
+                Reverse(finding.severity),
+                !finding.reasons.is_empty(),
+                Reverse(finding.score),
+                finding.rule.id,
+            )
+        };
+        key(a).cmp(&key(b)).then_with(|| a.subject.cmp(&b.subject))
     });
     told
 }
@@ -102,11 +111,13 @@ fn story(facts: &Facts<'_>, number: u32, findings: &[&Finding]) -> Story {
 fn chain(facts: &Facts<'_>, findings: &[&Finding]) -> String {
     let told = || findings.iter().filter(|finding| finding.severity >= Severity::Low);
     let links: BTreeSet<&Link> = told().flat_map(|finding| &finding.links).collect();
-    let about: HashSet<Pid> =
-        told().flat_map(|finding| finding.pid.iter().chain(&finding.also_pids)).copied().collect();
+    let about: BTreeSet<usize> = told()
+        .flat_map(|finding| finding.pid.iter().chain(&finding.also_pids))
+        .filter_map(|&pid| facts.place(pid))
+        .collect();
     let mut steps: Vec<String> = Vec::new();
     let mut named = HashSet::new();
-    for process in facts.processes().iter().filter(|process| about.contains(&process.pid())) {
+    for process in about.iter().filter_map(|&place| facts.processes().get(place)) {
         // The service that started it all, if nothing is known against it.
         if steps.is_empty()
             && let Some(parent) = facts.parent(process)
@@ -134,18 +145,18 @@ fn chain(facts: &Facts<'_>, findings: &[&Finding]) -> String {
         }
     }
     let room = STEPS.saturating_sub(ends.len().min(2)).saturating_sub(files.len().min(2));
-    let more = |all: &mut Vec<String>, most: usize, what: &str| {
+    let more = |all: &mut Vec<String>, most: usize, [one, many]: [&str; 2]| {
         let left = all.len().saturating_sub(most);
         all.truncate(most);
         if left > 0 {
-            all.push(format!("{left} more {what}"));
+            all.push(format!("{left} more {}", if left == 1 { one } else { many }));
         }
     };
-    more(&mut steps, room, "processes");
+    more(&mut steps, room, ["process", "processes"]);
     ends.dedup();
-    more(&mut ends, 2, "addresses");
+    more(&mut ends, 2, ["address", "addresses"]);
     files.dedup();
-    more(&mut files, 2, "files");
+    more(&mut files, 2, ["file", "files"]);
     let all: Vec<String> =
         [steps.join(" → "), ends.join(", "), files.join(", ")].into_iter().filter(|part| !part.is_empty()).collect();
     if all.is_empty() {

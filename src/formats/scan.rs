@@ -57,8 +57,12 @@ impl<'s> ScanText<'s> {
         };
         page.line(&Line::of(role, verdict.sentence()));
         page.line(&Line::of(Role::Faint, counts(scan, self.least)));
-        for story in scan.stories.iter().filter(|story| self.shows(scan, story)) {
-            self.story(scan, story, &mut page);
+        // Findings and stories are in the same order.
+        for (story, findings) in scan.stories.iter().zip(scan.findings.chunk_by(|a, b| a.story == b.story)) {
+            let findings: Vec<&Finding> = findings.iter().filter(|finding| self.wants(finding)).collect();
+            if !findings.is_empty() {
+                self.story(story, &findings, &mut page);
+            }
         }
         self.end(scan, &mut page);
         page.text
@@ -68,13 +72,7 @@ impl<'s> ScanText<'s> {
         finding.suppressed.is_none() && finding.severity >= self.least
     }
 
-    fn shows(&self, scan: &Scan, story: &Story) -> bool {
-        scan.findings.iter().any(|finding| finding.story == story.number && self.wants(finding))
-    }
-
-    fn story(&self, scan: &Scan, story: &Story, page: &mut Page) {
-        let findings: Vec<&Finding> =
-            scan.findings.iter().filter(|finding| finding.story == story.number && self.wants(finding)).collect();
+    fn story(&self, story: &Story, findings: &[&Finding], page: &mut Page) {
         page.text.push('\n');
         if findings.len() > 1 {
             page.flow(Role::Title, &escape(story.headline.as_bytes()), 0, 2);
@@ -114,7 +112,7 @@ impl<'s> ScanText<'s> {
             .filter(|(_, coverage)| coverage.not_checked > 0)
             .map(|(rule, coverage)| (*rule, coverage.not_checked))
             .collect();
-        let mut covered = format!("{} looked.", units::count(scan.coverage.len(), "rule"));
+        let mut covered = format!("{} run.", units::count(scan.coverage.len(), "rule"));
         if unchecked.is_empty() {
             page.flow(Role::Faint, &covered, 0, 0);
         } else {
@@ -192,7 +190,7 @@ fn lower_first(text: &str) -> String {
     let mut chars = text.chars();
     match (chars.next(), chars.clone().next()) {
         // Not a name or an abbreviation.
-        (Some(first), second) if first.is_uppercase() && second.is_none_or(char::is_lowercase) => {
+        (Some(first), second) if first.is_uppercase() && second.is_none_or(|c| c.is_lowercase() || c == ' ') => {
             first.to_lowercase().chain(chars).collect()
         }
         _ => text.to_owned(),

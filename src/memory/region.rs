@@ -38,6 +38,8 @@ pub enum Region {
     Vdso,
 }
 
+/// Most stacks of a task. Forged mappings may overlap, so that each holds all stack pointers.
+const STACKS: usize = 1 << 14;
 /// Bytes of a stack that are read, from the stack pointer on.
 pub(crate) const STACK: u64 = 64 << 10;
 /// Most bytes of one mapping that belong to a region other than a stack.
@@ -85,7 +87,7 @@ impl Region {
                 .filter(|vma| vma.prot & WRITE != 0 && !vma.is_anonymous() && vma.file().is_some())
                 .map(whole)
                 .collect(),
-            Region::Stacks => own.flat_map(|vma| stacks_in(vma, task.stacks)).collect(),
+            Region::Stacks => own.flat_map(|vma| stacks_in(vma, task.stacks)).take(STACKS).collect(),
             Region::ShellHeap => {
                 let is_shell = task.name.is_some_and(|name| SHELLS.iter().any(|shell| shell.as_bytes() == name));
                 let heap = task.heap.start..task.heap.end.min(task.heap.start.saturating_add(MOST));
@@ -136,8 +138,33 @@ fn beside_code(vmas: &[Vma]) -> Vec<Range<u64>> {
 }
 
 /// The used ends of the stacks whose pointers lie in a mapping.
-fn stacks_in(vma: &Vma, pointers: &[u64]) -> Vec<Range<u64>> {
+fn stacks_in<'t>(vma: &'t Vma, pointers: &'t [u64]) -> impl Iterator<Item = Range<u64>> + 't {
     let from = pointers.partition_point(|&pointer| pointer < vma.start.0);
-    let inside = pointers.get(from..).unwrap_or_default().iter().take_while(|&&pointer| pointer < vma.end.0);
-    inside.map(|&pointer| pointer..pointer.saturating_add(STACK).min(vma.end.0)).collect()
+    let inside = pointers.get(from..).unwrap_or_default().iter().take_while(move |&&pointer| pointer < vma.end.0);
+    inside.map(|&pointer| pointer..pointer.saturating_add(STACK).min(vma.end.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::images::proto::VmaEntry;
+
+    #[test]
+    fn forged_mappings_do_not_multiply_stacks() {
+        let pointers: Vec<u64> = (1..2_000).map(|number| number << 20).collect();
+        let whole = VmaEntry {
+            start: Some(0),
+            end: Some(1 << 40),
+            status: Some(Status::ANON_PRIVATE.bits()),
+            prot: Some(3),
+            ..VmaEntry::default()
+        };
+        let whole = Vma::from_entry(&whole).unwrap();
+        let vmas = vec![whole; 2_000];
+        let task = Task { vmas: &vmas, name: None, heap: 0..0, stacks: &pointers, page_size: 4096 };
+        assert_eq!(Region::Stacks.ranges(&task).len(), STACKS);
+        let task = Task { vmas: vmas.get(..1).unwrap(), ..task };
+        let stacks = Region::Stacks.ranges(&task);
+        assert_eq!((stacks.len(), stacks.first()), (1_999, Some(&((1 << 20)..(1 << 20) + STACK))));
+    }
 }

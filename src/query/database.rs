@@ -35,7 +35,6 @@ pub struct Bounds {
     /// is checked between the steps of the engine, and when one of our functions is called. A single function of the
     /// engine on long values, such as `instr`, may take longer. To stop that as well, run the query in a thread and
     /// abandon it, as the command does.
-    /// end that, too, runs the query in a thread and leaves it behind, as the command does.
     pub time: Duration,
     /// Memory that the engine may use in all databases of the process, in bytes (default 4 GiB).
     ///

@@ -109,9 +109,7 @@ pub use event::{Event, Form, Subject, System, Target};
 pub use extracted::Extracted;
 pub use failures::Failure;
 pub use holding::Holding;
-pub(crate) use isolation::has_all_capabilities;
-#[cfg(test)]
-pub(crate) use isolation::usual_capabilities;
+pub(crate) use isolation::{has_all_capabilities, usual_capabilities};
 pub use mappings::Mappings;
 pub use matches::{Match, MatchCount, Matches};
 pub use memory_sizes::Part as MemoryPart;

@@ -3,8 +3,11 @@
 
 use cryoscope::Checkpoint;
 use cryoscope::analysis::{Finding, Scan, Selection, Severity};
+use cryoscope::images::proto::{FileEntry, PstreeEntry};
+use cryoscope::memory::Keep;
 use cryoscope::model::ids::Pid;
 
+use crate::archives::Members;
 use crate::fixtures;
 
 use Severity::{Critical, High, Low, Medium};
@@ -171,4 +174,54 @@ fn ordinary_software_is_left_in_peace() {
         let looked: usize = scan.coverage.iter().filter(|(_, coverage)| coverage.looked_at > 0).count();
         assert!(looked > 40, "{name}: {looked} rules looked");
     }
+}
+
+/// Pids, the kernel's numbers of sockets and the order of members differ from one checkpoint of a container to the next.
+/// The ids of findings do not.
+#[test]
+fn ids_are_those_of_things_not_of_numbers() {
+    let sorted = |checkpoint: &Checkpoint| {
+        let scan = Scan::run(checkpoint, &Selection::default());
+        let about = |finding: &Finding| (finding.rule.id, finding.id(), finding.severity);
+        let mut ids: Vec<_> = scan.findings.iter().map(about).collect();
+        ids.sort();
+        ids
+    };
+    let mut members = Members::of(&fixtures::archive_of("webapp-compromise"));
+    let before = sorted(&members.open_keeping(Keep::Everything));
+    assert!(before.len() > 50, "{}", before.len());
+    let renamed = |pid: u32| if pid > 1 { pid + 300 } else { pid };
+    members.edit::<PstreeEntry>("checkpoint/pstree.img", |_, entry| {
+        (entry.pid, entry.ppid) = (entry.pid.map(renamed), entry.ppid.map(renamed));
+        (entry.pgid, entry.sid) = (entry.pgid.map(renamed), entry.sid.map(renamed));
+        entry.threads.iter_mut().for_each(|tid| *tid = renamed(*tid));
+    });
+    members.edit::<FileEntry>("checkpoint/files.img", |_, entry| {
+        if let Some(socket) = &mut entry.isk {
+            socket.ino = socket.ino.map(|number| number + 70_000);
+        }
+    });
+    let stream = |name: &str| {
+        let number = name.strip_prefix("checkpoint/tcp-stream-")?.strip_suffix(".img")?;
+        Some(format!("checkpoint/tcp-stream-{:x}.img", u32::from_str_radix(number, 16).ok()? + 70_000))
+    };
+    for member in &mut members.0 {
+        member.name = stream(&member.name).unwrap_or_else(|| member.name.clone());
+        for kind in ["core", "mm", "pagemap", "ids", "fs", "rlimit"] {
+            let number =
+                member.name.strip_prefix(&format!("checkpoint/{kind}-")).and_then(|rest| rest.strip_suffix(".img"));
+            if let Some(pid) = number.and_then(|number| number.parse().ok()) {
+                member.name = format!("checkpoint/{kind}-{}.img", renamed(pid));
+                break;
+            }
+        }
+    }
+    members.0.reverse();
+    let checkpoint = members.open_keeping(Keep::Everything);
+    assert!(checkpoint.model().process(Pid(311)).is_some(), "the pids are others");
+    let after = sorted(&checkpoint);
+    let gone: Vec<_> = before.iter().filter(|one| !after.contains(one)).collect();
+    let new: Vec<_> = after.iter().filter(|one| !before.contains(one)).collect();
+    assert!(gone.is_empty() && new.is_empty(), "gone: {gone:#?}, new: {new:#?}");
+    assert_eq!(after.len(), before.len());
 }

@@ -105,7 +105,7 @@ fn the_exit_code_tells_of_findings_only_if_asked() {
 fn a_container_in_which_nothing_is_wrong_is_quiet_and_says_what_was_not_seen() {
     let text = run(["scan", &tick()]).ok();
     assert!(text.contains("No sign of compromise in what was recorded.\nNo findings"), "{text}");
-    assert!(text.contains("rules looked.") && text.contains("A checkpoint cannot show everything"), "{text}");
+    assert!(text.contains("rules run.") && text.contains("A checkpoint cannot show everything"), "{text}");
 }
 
 #[test]

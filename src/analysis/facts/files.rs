@@ -1,7 +1,7 @@
 //! Facts about files: what changed, what was deleted, and whether a path is of the image.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 
 use bstr::{BStr, BString, ByteSlice};
@@ -107,7 +107,7 @@ pub struct FileFacts<'c> {
     volumes: Vec<(BString, crate::model::tree::FileTree<'c>)>,
     recovered: RecoveredFiles<'c>,
     /// Mount points, except the root.
-    mounts: Vec<BString>,
+    mounts: HashSet<BString>,
 }
 
 impl std::fmt::Debug for FileFacts<'_> {
@@ -227,10 +227,14 @@ impl<'c> FileFacts<'c> {
 
     /// The mount point that a path is below, except the root.
     pub fn mount_of(&self, path: &[u8]) -> Option<&BStr> {
-        let is_below = |mount: &&BString| {
-            path.strip_prefix(mount.as_slice()).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
-        };
-        self.mounts.iter().filter(is_below).max_by_key(|mount| mount.len()).map(|mount| mount.as_bstr())
+        let mut here = path.as_bstr();
+        while !here.is_empty() {
+            if let Some(mount) = self.mounts.get(here) {
+                return Some(mount.as_bstr());
+            }
+            here = here.get(..here.rfind_byte(b'/').unwrap_or(0))?.as_bstr();
+        }
+        None
     }
 
     /// The first bytes of a file. Empty if it has no contents, or if they are not in the archive.

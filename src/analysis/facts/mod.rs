@@ -34,6 +34,9 @@ use crate::memory::AddressSpace;
 use crate::model::Model;
 use crate::model::ids::Pid;
 
+/// Most ancestors of a process that are looked at. Real trees are a few levels deep.
+pub const ANCESTORS: usize = 256;
+
 /// What rules look at.
 pub struct Facts<'c> {
     checkpoint: &'c Checkpoint,
@@ -108,10 +111,10 @@ impl<'c> Facts<'c> {
         self.process(Pid(process.row.parent?)).filter(|parent| parent.pid() != process.pid())
     }
 
-    /// The ancestors of a process, the nearest first.
+    /// The ancestors of a process, the nearest first, at most [`ANCESTORS`].
     pub fn ancestors(&self, process: &ProcessFacts<'_>) -> impl Iterator<Item = &ProcessFacts<'c>> {
-        // A forged tree may be a circle.
-        let mut left = self.processes.len();
+        // A forged tree may be a circle, or a chain of all processes.
+        let mut left = ANCESTORS;
         let mut next = self.parent(process);
         std::iter::from_fn(move || {
             left = left.checked_sub(1)?;
@@ -119,6 +122,11 @@ impl<'c> Facts<'c> {
             next = self.parent(here);
             Some(here)
         })
+    }
+
+    /// Place of a process in the tree's order.
+    pub(super) fn place(&self, pid: Pid) -> Option<usize> {
+        self.by_pid.get(&pid).copied()
     }
 
     /// The first process of the container.

@@ -12,6 +12,7 @@ pub struct SocketFacts {
     all: Vec<OpenSocket>,
     by_pid: HashMap<Pid, Vec<usize>>,
     by_socket: HashMap<u64, Vec<usize>>,
+    by_fd: HashMap<(Pid, Fd), usize>,
     /// Ports that something in the container listens on, by protocol.
     listening: HashSet<(String, u32)>,
 }
@@ -22,6 +23,7 @@ impl SocketFacts {
             SocketFacts { all: checkpoint.rows().process_open_sockets().collect(), ..SocketFacts::default() };
         for (place, socket) in facts.all.iter().enumerate() {
             facts.by_pid.entry(socket.pid).or_default().push(place);
+            facts.by_fd.entry((socket.pid, socket.fd)).or_insert(place);
             if let Some(number) = socket.socket {
                 facts.by_socket.entry(number).or_default().push(place);
             }
@@ -46,7 +48,7 @@ impl SocketFacts {
 
     /// The socket behind a descriptor.
     pub fn at(&self, pid: Pid, fd: Fd) -> Option<&OpenSocket> {
-        self.of(pid).find(|socket| socket.fd == fd)
+        self.all.get(*self.by_fd.get(&(pid, fd))?)
     }
 
     /// All descriptors of a socket, by its number (the kernel's inode).

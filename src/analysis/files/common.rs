@@ -135,9 +135,7 @@ pub(super) fn with_users(facts: &Facts<'_>, finding: Finding, path: &[u8]) -> Fi
     let Some(&first) = uses.running(path).first() else { return finding };
     let mut finding = finding.process(first);
     for &pid in uses.running(path).iter().skip(1).take(64) {
-        if !finding.also_pids.contains(&pid) {
-            finding.also_pids.push(pid);
-        }
+        finding = finding.also(pid);
     }
     finding.link(Link::Path(path.into()))
 }

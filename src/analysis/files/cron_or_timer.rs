@@ -15,7 +15,7 @@ rule! {
     /// itself among the changes, and a job with a hidden name are high. A job of a package is not a finding. A harmless
     /// job that was written as a container with cron started is low: entry points do that.
     "FS-004", cron_or_timer, version 1, Files, Stable, High,
-    title: "A job that runs at a time was added",
+    title: "A scheduled job was added",
     why: "A job of cron starts an intruder's program again and again, and after each restart of the container.",
     benign: ["The container runs cron as its service, and its entry point wrote the job: the job runs a program of the image."],
     attack: ["T1053.003", "T1053.006", "T1053.002"],

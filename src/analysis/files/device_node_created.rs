@@ -11,7 +11,7 @@ rule! {
     /// systems in memory. Nodes such as `null`, `zero`, `random` and terminals, which services have in the folders that
     /// they are locked into, do not count.
     "FS-025", device_node_created, version 1, Files, Incubating, High,
-    title: "A node of a device of the host was made",
+    title: "A device node of the host was created",
     why: "A node of a disk of the host is a way to read and change its files, if the container may open it.",
     benign: ["A container that manages disks of its host: its specification lists the device."],
     attack: ["T1611"],

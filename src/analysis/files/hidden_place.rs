@@ -18,7 +18,7 @@ rule! {
     /// alphabets. Files of one hidden folder are one finding. A hidden folder with nothing that runs is low, except in
     /// `/dev/shm`. Dots in homes and applications, and names that known software uses, do not count.
     "FS-015", hidden_place, version 1, Files, Stable, Medium,
-    title: "A file or folder has a name that is made to be overlooked",
+    title: "A file or directory has a name that is easily overlooked",
     why: "Tools are kept in hidden folders of places that everyone may write to.",
     benign: ["A program that keeps its lock or cache in a hidden folder: it holds no program, and the owner of the folder is the service."],
     attack: ["T1564.001", "T1036.006", "T1036.002"],
@@ -106,9 +106,7 @@ fn found(facts: &Facts<'_>, path: &BString, hidden: &Hidden<'_>, pids: &[Pid], r
     if severity >= Severity::Medium {
         for &pid in pids.iter().take(64) {
             finding = if finding.pid.is_none() { finding.process(pid) } else { finding };
-            if finding.pid != Some(pid) && !finding.also_pids.contains(&pid) {
-                finding.also_pids.push(pid);
-            }
+            finding = finding.also(pid);
         }
     }
     report.add(with_users(facts, finding, path));

@@ -14,7 +14,7 @@ rule! {
     /// an `/etc/nsswitch.conf` that asks a module which is itself among the changes. Other changes to these settings
     /// are ordinary, such as those of images that serve logins.
     "FS-007", pam_or_nss, version 1, Files, Stable, High,
-    title: "How users are checked was changed",
+    title: "User authentication was changed",
     why: "A module of PAM sees every password, and may let an intruder in with one of his own.",
     benign: ["A package that brought the module: its database lists the file."],
     attack: ["T1556.003"],

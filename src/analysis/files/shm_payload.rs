@@ -13,7 +13,7 @@ rule! {
     /// holds data, so a program there is high. A library that a runtime of the image unpacked and maps, and the copy of
     /// itself that runc makes, are low.
     "FS-019", shm_payload, version 1, Files, Stable, High,
-    title: "A program lies in shared memory",
+    title: "A program is in shared memory",
     why: "Files there never reach a disk, so tools that are kept there leave no trace.",
     benign: ["A runtime with its folder for temporary files in /dev/shm: it maps the file, and it is of the image."],
     attack: ["T1027.011", "T1074.001"],

@@ -17,7 +17,7 @@ rule! {
     /// The first names in a tar, a zip or a compressed tar are read: with keys, passwords or databases among them the
     /// finding is medium. Packages and caches do not count.
     "FS-020", staged_archive, version 1, Files, Incubating, Low,
-    title: "Packed data lies in a temporary folder or a folder of web pages",
+    title: "Packed data is in a temporary or web directory",
     why: "Before data is taken away, it is usually packed into one file.",
     benign: ["A backup, or a download that was not removed: ask its owner."],
     attack: ["T1560.001", "T1074.001"],

@@ -12,7 +12,7 @@ rule! {
     /// script's, such as `photo.php.jpg`. A folder for uploads has no scripts of its own, except the empty `index.php`
     /// that keeps visitors from listing it. Caches of templates, and folders with a package of their own, do not count.
     "FS-012", web_root_executable_upload, version 1, Files, Incubating, Medium,
-    title: "A script lies in a folder for uploads",
+    title: "A script is in an upload directory",
     why: "A form that takes any file is the usual way for a web shell to come in.",
     benign: ["A plugin that keeps scripts of its own in the folder for uploads: others of the same name are known."],
     attack: ["T1505.003", "T1036.008"],

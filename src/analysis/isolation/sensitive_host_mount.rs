@@ -11,7 +11,7 @@ rule! {
     /// into every container (`/etc/hosts`, `/dev/shm`, volumes, the token of a service account) is not meant. Sockets of
     /// engines are CTR-004.
     "CTR-003", sensitive_host_mount, version 1, Isolation, Stable, High,
-    title: "A sensitive folder of the host is mounted into the container",
+    title: "A sensitive host directory is mounted into the container",
     why: "The container can change the host, or read its secrets, through the mount.",
     benign: ["Agents of the node, backup and monitoring mount such folders, mostly for reading only."],
     attack: ["T1611"],

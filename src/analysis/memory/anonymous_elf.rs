@@ -20,7 +20,7 @@ rule! {
     /// that adjoin count as one image, since a loader maps its segments side by side. If a thread stands in the image,
     /// or a stack leads back into it, it runs. The vDSO is the kernel's and does not count.
     "MEM-001", anonymous_elf, version 1, Memory, Stable, High,
-    title: "An ELF image lies in memory without a file",
+    title: "An ELF image is in memory, but in no file",
     why: "Programs are mapped from files. An image in anonymous memory was put there by hand, usually to leave no trace on disk.",
     benign: [
         "A buffer with a program in it, as in package managers, compilers and web servers: it has no execute permission.",

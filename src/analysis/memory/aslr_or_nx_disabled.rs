@@ -10,7 +10,7 @@ rule! {
     /// executable (`READ_IMPLIES_EXEC`), or maps page 0 (`MMAP_PAGE_ZERO`); or a position-independent program lies where the
     /// kernel puts it without random addresses.
     "MEM-017", aslr_or_nx_disabled, version 1, Memory, Incubating, Low,
-    title: "Protections of memory are switched off for a process",
+    title: "Memory protections are off for a process",
     why: "Exploits need known addresses or executable data. Services have no reason to ask for either.",
     benign: [
         "Tests and builds run under `setarch -R`, and some Lisp systems start themselves again without random addresses.",

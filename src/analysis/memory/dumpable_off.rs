@@ -9,7 +9,7 @@ rule! {
     /// keep secrets do this by right, and every program that changes its user has the flag, too, so it only says
     /// something beside other findings.
     "MEM-019", dumpable_off, version 1, Memory, Experimental, Info,
-    title: "A process does not want its memory to be looked at",
+    title: "A process keeps others from reading its memory",
     why: "Malware switches this off to escape debuggers; keepers of secrets do it, too.",
     benign: ["Agents for keys, servers that hold keys, and browsers."],
     attack: ["T1622"],

@@ -18,7 +18,7 @@ rule! {
     /// functions of a Go program. Memory that adjoins is looked at, too, as a loader maps segments side by side. Parts that
     /// belong to an image with a header do not count: MEM-001 reports those.
     "MEM-002", elf_header_wiped, version 1, Memory, Stable, High,
-    title: "An ELF image without its header lies in executable memory",
+    title: "An ELF image without its header is in executable memory",
     why: "Whoever loads a program by hand and then removes its header does so to escape a search for headers.",
     benign: [
         "A loader of its own that frees the first page, as in Wine, Box64 and some games: the program is of the image and known for it.",

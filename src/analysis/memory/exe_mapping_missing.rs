@@ -15,7 +15,7 @@ rule! {
     /// started is not in a mapping of it. Programs that unpack themselves and programs that copy their code to huge pages
     /// look similar: those have the same addresses, and belong to the image.
     "MEM-014", exe_mapping_missing, version 1, Memory, Stable, High,
-    title: "The program of a process is not what is mapped",
+    title: "A process's program is not what is mapped",
     why: "A process that claims one program and runs another was emptied and filled anew to hide.",
     benign: [
         "A packed program that unpacked itself.",

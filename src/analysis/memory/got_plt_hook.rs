@@ -22,7 +22,7 @@ rule! {
     /// just-in-time compiler of the image. Data that the dynamic loader protects after its work (RELRO) is never
     /// written to later: a hook there is worse.
     "MEM-005", got_plt_hook, version 1, Memory, Incubating, High,
-    title: "A table of functions leads into memory without a file",
+    title: "A function table points into memory that no file backs",
     why: "A changed pointer in these tables redirects every call of a function, without a change to code.",
     benign: ["A library that makes small pieces of code for callbacks and keeps pointers to them."],
     attack: ["T1574", "T1056.004", "T1014"],

@@ -16,7 +16,7 @@ rule! {
     /// a fifth of it, are private copies. Or a file is mapped with execute permission that is no program at all: its
     /// contents in the archive are neither ELF nor a program of Windows (.NET maps those).
     "MEM-013", library_mapping_inconsistent, version 1, Memory, Incubating, Medium,
-    title: "A mapped library is a cover for other code",
+    title: "A mapped library hides other code",
     why: "Code that is written over a library that nobody needs looks like that library in every list of mappings.",
     benign: [
         "A library with relocations in its code, as old 32-bit ones have.",

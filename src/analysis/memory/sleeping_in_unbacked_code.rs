@@ -15,7 +15,7 @@ rule! {
     /// thread itself stands in honest code, and only its stack tells on whose behalf. Processes with a just-in-time
     /// compiler of the image, and programs that are memfds themselves, are passed over.
     "MEM-029", sleeping_in_unbacked_code, version 1, Memory, Incubating, High,
-    title: "A thread waits on behalf of code that no file backs",
+    title: "A sleeping thread was called by code that no file backs",
     why: "Implants sleep most of the time, in the C library. Their return addresses give them away.",
     benign: ["A just-in-time compiler that is not known here: it would be in the program or in one of its libraries."],
     attack: ["T1055", "T1620"],

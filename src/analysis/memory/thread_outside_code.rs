@@ -18,7 +18,7 @@ rule! {
     /// program: one that waits in memory without a file runs code that brings its own calls of the kernel. Compilers
     /// that run in the process (just-in-time) never write such calls, so they excuse a thread only if it computes.
     "MEM-008", thread_outside_code, version 1, Memory, Stable, High,
-    title: "A thread stands outside the code of programs and libraries",
+    title: "A thread runs outside the code of programs and libraries",
     why: "Where a thread stands is what runs. Code without a file was injected, unpacked or compiled in the process.",
     benign: [
         "Code of a just-in-time compiler: its runtime is mapped and belongs to the image.",

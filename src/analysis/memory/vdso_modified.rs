@@ -17,7 +17,7 @@ rule! {
     /// of the others was tampered with. Only those of the same size and width are compared. A process that was restored
     /// from a checkpoint may have a changed one by right.
     "MEM-015", vdso_modified, version 1, Memory, Incubating, High,
-    title: "The kernel's code in a process was changed",
+    title: "The vDSO of a process was changed",
     why: "Each call for the time of day runs this code, and no file has it: a hook there is seen by no check of files.",
     benign: ["The process was restored from a checkpoint on another kernel."],
     attack: ["T1055.014"],

@@ -20,7 +20,7 @@ rule! {
     /// such a port, or two different words and any connection that it began, are high. Words without a connection are medium,
     /// since scanners have them in their signatures. A port alone, or a program called `tor`, is low.
     "NET-005", miner_or_tor_port, version 1, Network, Stable, Low,
-    title: "A process talks to a pool of miners or to Tor",
+    title: "A process talks to a mining pool or to Tor",
     why: "Miners are what most attacks on containers are for, and Tor hides where commands come from.",
     benign: ["Jupyter, PHP-FPM and Selenium use some of these ports. Scanners have the words in their signatures."],
     attack: ["T1496.001", "T1090.003"],

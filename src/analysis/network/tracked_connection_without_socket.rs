@@ -12,7 +12,7 @@ rule! {
     /// The kernel still tracks a connection from the container to a public address, but no living process has its socket. A
     /// program made it and has ended, or has closed it. CRIU dumps the table only for a network that no engine made.
     "NET-017", tracked_connection_without_socket, version 1, Network, Incubating, Low,
-    title: "The kernel tracks a connection that no process has any more",
+    title: "The kernel tracks a connection that no process holds any more",
     why: "It shows where a program that is gone was connected to.",
     benign: ["Clients that closed their connection a moment ago."],
     attack: ["T1071"],

@@ -14,7 +14,7 @@ rule! {
     /// a program or script that runs from such a place or from memory. Sockets there by programs of the image (X11, Java, tmux,
     /// browsers) are not meant, and neither are abstract names that look random.
     "NET-015", unix_socket_odd, version 1, Network, Incubating, Low,
-    title: "A socket for orders is bound in a hidden place",
+    title: "A unix socket is bound in a hidden place",
     why: "Implants take orders over such sockets from their other parts.",
     benign: ["Programs that unpack themselves into a temporary folder."],
     attack: ["T1559"],

@@ -13,7 +13,7 @@ rule! {
     /// and start it again. Parents and workers of servers are built alike, and the planted case is the only one that was
     /// measured, so it is experimental.
     "PERS-001", self_restart_pair, version 1, Persistence, Experimental, Medium,
-    title: "Two processes of a foreign program watch each other",
+    title: "Two processes of an added program watch each other",
     why: "If one is ended, the other starts it again.",
     benign: ["Supervisors and their workers."],
     attack: ["T1543"],

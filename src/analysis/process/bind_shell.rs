@@ -101,6 +101,5 @@ fn connected(facts: &Facts<'_>, case: &Case<'_, '_>) -> Finding {
     if let Some(number) = socket.socket {
         finding = finding.link(Link::Socket(number));
     }
-    finding.also_pids.clone_from(&case.also);
-    finding
+    case.also.iter().fold(finding, |finding, &pid| finding.also(pid))
 }

@@ -12,7 +12,7 @@ rule! {
     /// An interpreter without a script whose input is a pipe or a socket, or whose script is a descriptor (`/dev/fd/3`,
     /// `/proc/self/fd/3`) of a file that was deleted or exists only in memory. What it runs is nowhere on disk.
     "PROC-021", interpreter_from_stdin_or_memory, version 1, Process, Incubating, Medium,
-    title: "An interpreter runs a script that is no file",
+    title: "An interpreter runs a script that is not a file",
     why: "A script that is piped into an interpreter leaves no trace on disk.",
     benign: ["Somebody piped a script through `ssh`, or a tool for automation did.", "A worker that its parent feeds with code."],
     attack: ["T1059.006", "T1620"],

@@ -13,7 +13,7 @@ rule! {
     /// It is low if only the first argument says so, while the name (comm) is honest and the program is an ordinary one:
     /// `exec -a '[kthreadd]' sleep 60` hides nothing.
     "PROC-002", kernel_thread_lookalike, version 2, Process, Stable, High,
-    title: "A process calls itself like a thread of the kernel",
+    title: "A process poses as a kernel thread",
     why: "No thread of the kernel is in a container, so the name is there to be overlooked in a list of processes.",
     benign: ["Practically none: ask who gave the program this name."],
     attack: ["T1036.004", "T1036.011"],

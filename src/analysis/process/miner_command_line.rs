@@ -17,7 +17,7 @@ rule! {
     ///
     /// One kind alone is low. Two are high, three critical.
     "PROC-017", miner_command_line, version 1, Process, Stable, High,
-    title: "A process mines a currency",
+    title: "A process mines cryptocurrency",
     why: "Mining is what most intruders in containers are after; it also shows that they can run programs.",
     benign: [
         "The image is made for mining or for a benchmark of it.",

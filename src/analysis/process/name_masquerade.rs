@@ -15,7 +15,7 @@ rule! {
     /// Scripts that are called so, programs of one package (`redis-server` is `redis-check-rdb` under another name),
     /// `mariadbd` as `mysqld`, and programs of many names such as busybox are passed over.
     "PROC-001", name_masquerade, version 1, Process, Stable, Medium,
-    title: "A process calls itself like another program",
+    title: "A process poses as another program",
     why: "The name of a daemon makes a program look as if it belonged there. The path of the program tells what it is.",
     benign: [
         "A link or a copy of the program under another name: compare the file with that of the image.",

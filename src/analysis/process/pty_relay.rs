@@ -17,7 +17,7 @@ rule! {
     /// It is high if the container made the connection, or if the connection is the input of the process that holds the
     /// terminal. It is low if the connection came to a port that the process listens on, as with terminals in a web page.
     "PROC-023", pty_relay, version 1, Process, Stable, High,
-    title: "A process passes a terminal with a shell on to a connection",
+    title: "A process relays a shell's terminal to a connection",
     why: "A terminal makes a remote shell comfortable: with it `su`, editors and passwords work.",
     benign: ["A terminal in a web page or an editor for remote work, if that is what the image is for."],
     attack: ["T1059.004", "T1095"],
@@ -111,6 +111,5 @@ fn finding(
     if let Some(number) = socket.socket {
         finding = finding.link(Link::Socket(number));
     }
-    finding.also_pids.push(shell.pid());
-    finding
+    finding.also(shell.pid())
 }

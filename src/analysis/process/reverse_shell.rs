@@ -107,9 +107,8 @@ fn finding(facts: &Facts<'_>, case: &Case<'_, '_>) -> Finding {
     if let Some(number) = socket.socket {
         finding = finding.link(Link::Socket(number));
     }
-    finding.also_pids.clone_from(&case.also);
     for pid in &case.also {
-        finding = finding.evidence(Evidence::process(*pid).with_note("has the same connection"));
+        finding = finding.also(*pid).evidence(Evidence::process(*pid).with_note("has the same connection"));
     }
     finding
 }

@@ -9,7 +9,7 @@ rule! {
     /// A shell that somebody can type into, run by a user that only services have (1 to 999, 33 for web servers, 65534 for
     /// nobody), on a terminal or a network connection. Such users do not log in.
     "PROC-033", shell_of_service_user, version 1, Process, Incubating, Medium,
-    title: "A user that is for a service has an interactive shell",
+    title: "A service user has an interactive shell",
     why: "A shell of such a user was started by the service, or by somebody who took it over.",
     benign: ["An image that runs everything as such a user, and a person who works in it."],
     attack: ["T1059.004"],

@@ -11,7 +11,7 @@ rule! {
     /// A process whose effective user is root, while its parent's is not, and no program with set-id bits is between them.
     /// A user cannot become root otherwise, unless by a fault of the kernel or of a service.
     "PROC-013", uid_change_against_parent, version 1, Process, Incubating, Medium,
-    title: "A process of root has a parent without root's rights",
+    title: "A root process has a parent that is not root",
     why: "Rights grow only through programs made for that. Where none is seen, a fault may have been used.",
     benign: [
         "The parent gave up its own rights after it had started the child.",

@@ -13,7 +13,7 @@ rule! {
     /// of HTML. Line ends and tabs in arguments and variables are ordinary, and so are escape sequences in variables for
     /// colours and prompts (`PS1`, `LS_COLORS`, …). What this tool prints is escaped.
     "EVD-002", tool_output_injection, version 1, Evidence, Stable, Medium,
-    title: "Text in the checkpoint is made to fool whoever displays it",
+    title: "Text in the checkpoint is crafted to fool whoever displays it",
     why: "It can hide lines, forge output, or run something in the tool of the responder.",
     benign: ["Colourful prompts that a shell exports under a name of its own."],
     attack: ["T1027", "T1036.002"],
