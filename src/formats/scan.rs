@@ -98,7 +98,7 @@ impl<'s> ScanText<'s> {
             page.flow(Role::Faint, &format!("Severity {reason}."), 9, 9);
         }
         if !finding.benign.is_empty() {
-            page.flow(Role::Faint, &format!("Innocent if: {}", lower_first(&finding.benign)), 9, 9);
+            page.flow(Role::Faint, &format!("Innocent cause: {}", finding.benign), 9, 9);
         }
         page.command(&finding.next.command(self.archive), 9);
     }
@@ -183,18 +183,6 @@ pub fn explain(rule: &Rule, look: Look) -> String {
         page.flow(Role::Plain, &format!("- {cause}"), 0, 2);
     }
     page.text
-}
-
-/// A sentence as the end of another.
-fn lower_first(text: &str) -> String {
-    let mut chars = text.chars();
-    match (chars.next(), chars.clone().next()) {
-        // Not a name or an abbreviation.
-        (Some(first), second) if first.is_uppercase() && second.is_none_or(|c| c.is_lowercase() || c == ' ') => {
-            first.to_lowercase().chain(chars).collect()
-        }
-        _ => text.to_owned(),
-    }
 }
 
 struct Page {

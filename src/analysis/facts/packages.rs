@@ -179,7 +179,7 @@ fn package(manager: Manager, path: &[u8]) -> Option<BString> {
     })
 }
 
-/// The files of apk's database: `F:` is a folder, `R:` a file in it, `Z:` the file's hash (`Q1` and SHA-1 in base64).
+/// The files of apk's database: `F:` is a directory, `R:` a file in it, `Z:` the file's hash (`Q1` and SHA-1 in base64).
 fn installed(text: &[u8], add: &mut dyn FnMut(BString, Option<String>)) {
     let mut folder: &[u8] = b"";
     let mut file: Option<BString> = None;
@@ -207,7 +207,7 @@ fn installed(text: &[u8], add: &mut dyn FnMut(BString, Option<String>)) {
     }
 }
 
-/// The files of a `RECORD` of pip: paths relative to the folder of packages.
+/// The files of a `RECORD` of pip: paths relative to the directory of packages.
 fn record(path: &[u8], text: &[u8], add: &mut dyn FnMut(BString, Option<String>)) {
     let folder = path.strip_suffix(b"/RECORD").and_then(|path| path.strip_suffix(base(path)));
     let Some(folder) = folder else { return };
@@ -217,7 +217,7 @@ fn record(path: &[u8], text: &[u8], add: &mut dyn FnMut(BString, Option<String>)
     }
 }
 
-/// A relative path below a folder, without `..`.
+/// A relative path below a directory, without `..`.
 fn resolved(folder: &[u8], name: &[u8]) -> BString {
     if name.starts_with(b"/") {
         return name.into();

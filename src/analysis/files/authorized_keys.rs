@@ -16,10 +16,10 @@ rule! {
     /// the start is part of the setup. Keys that may only run one command, as those of git servers, are low.
     "FS-003", authorized_keys, version 1, Files, Stable, High,
     title: "A key for logins was added",
-    why: "Whoever has the private key can log in wherever the folder is used: in this container, or through a volume elsewhere.",
+    why: "Whoever has the private key can log in wherever the directory is used: in this container, or through a volume elsewhere.",
     benign: [
         "A container that serves logins (sshd, a git server, a bastion) has keys from its start.",
-        "An administrator's key in a home folder that was copied into the container.",
+        "An administrator's key in a home directory that was copied into the container.",
     ],
     attack: ["T1098.004"],
     cost: Files,
@@ -86,7 +86,7 @@ fn keys(facts: &Facts<'_>, file: &ChangedFile, report: &mut Report<'_>) {
             ),
         ),
         None if file.place == Place::Volume => {
-            (Severity::Medium, "A volume with home folders, which another container or the host serves.".to_owned())
+            (Severity::Medium, "A volume with home directories, which another container or the host serves.".to_owned())
         }
         None => (
             Severity::High,

@@ -199,7 +199,7 @@ pub(super) fn script(line: &[u8]) -> Option<&[u8]> {
     Some(line.trim_ascii()).filter(|line| !line.is_empty() && !line.starts_with(b"#"))
 }
 
-/// Whether a path is below one of some folders.
+/// Whether a path is below one of some directories.
 pub(super) fn is_below(path: &[u8], folders: &[&str]) -> bool {
     folders.iter().any(|folder| path.starts_with(folder.as_bytes()))
 }
@@ -209,13 +209,13 @@ pub(super) fn has_part(path: &[u8], names: &[&str]) -> bool {
     path.split_str("/").any(|part| names.iter().any(|name| part == name.as_bytes()))
 }
 
-/// Whether a path is in a home folder.
+/// Whether a path is in a home directory.
 pub(super) fn is_home(path: &[u8]) -> bool {
     is_below(path, &["/root/", "/home/", "/var/lib/jenkins/"])
 }
 
 /// The path up to its first hidden part, where hidden names are unusual: in places that everyone may write to, and in
-/// folders of the system. Applications and homes have such names of their own.
+/// directories of the system. Applications and homes have such names of their own.
 pub(super) fn hidden_part(path: &[u8]) -> Option<&[u8]> {
     const SYSTEM: [&str; 14] = [
         "/bin/",
@@ -250,7 +250,7 @@ pub(super) fn hidden_part(path: &[u8]) -> Option<&[u8]> {
     None
 }
 
-/// Hidden names that software uses in temporary folders and folders of the system, by their beginning.
+/// Hidden names that software uses in temporary directories and directories of the system, by their beginning.
 fn is_usual(name: &[u8]) -> bool {
     const BEGINNINGS: [&str; 44] = [
         ".org.chromium.",
@@ -325,7 +325,7 @@ pub(super) fn is_older(facts: &Facts<'_>, file: &ChangedFile) -> bool {
 }
 
 /// A process with a runtime of the image that maps a file: runtimes unpack their native libraries into temporary
-/// folders.
+/// directories.
 pub(super) fn runtime_of<'f>(facts: &'f Facts<'_>, path: &[u8]) -> Option<&'f ProcessFacts<'f>> {
     const RUNTIMES: [&str; 8] = ["java", "dotnet", "node", "python", "ruby", "php", "beam.smp", "mono"];
     let of = |process: &&ProcessFacts<'_>| {
@@ -337,14 +337,14 @@ pub(super) fn runtime_of<'f>(facts: &'f Facts<'_>, path: &[u8]) -> Option<&'f Pr
     facts.uses().mapping(path).iter().filter_map(|pid| facts.process(*pid)).find(of)
 }
 
-/// Whether a path is in a folder that a web server shows, by the usual names of such folders.
+/// Whether a path is in a directory that a web server shows, by the usual names of such directories.
 pub(super) fn is_web(path: &[u8]) -> bool {
     const NAMES: [&str; 10] =
         ["www", "htdocs", "webapps", "wwwroot", "public_html", "html", "cgi-bin", "wp-content", "public", "httpdocs"];
     has_part(path, &NAMES) && !has_part(path, &["node_modules", "site-packages", "dist-packages", "doc"])
 }
 
-/// Whether a path is in a folder for files that visitors upload.
+/// Whether a path is in a directory for files that visitors upload.
 pub(super) fn is_upload(path: &[u8]) -> bool {
     const NAMES: [&str; 12] = [
         "uploads",

@@ -8,7 +8,7 @@ use super::common::{about, everywhere, when};
 
 rule! {
     /// Nodes of block devices, and of devices that lead to memory or ports of the host, among the changes and in file
-    /// systems in memory. Nodes such as `null`, `zero`, `random` and terminals, which services have in the folders that
+    /// systems in memory. Nodes such as `null`, `zero`, `random` and terminals, which services have in the directories that
     /// they are locked into, do not count.
     "FS-025", device_node_created, version 1, Files, Incubating, High,
     title: "A device node of the host was created",

@@ -12,15 +12,15 @@ use super::common::{everywhere, hidden_part, is_below, next, row, with_users};
 use crate::model::ids::Pid;
 
 rule! {
-    /// New files and folders with names that are made to be overlooked: a leading dot where that is unusual (temporary
-    /// folders, `/dev/shm`, `/etc`, `/usr`, `/var/log`), names of dots and blanks, blanks at an end, control
+    /// New files and directories with names that are made to be overlooked: a leading dot where that is unusual (temporary
+    /// directories, `/dev/shm`, `/etc`, `/usr`, `/var/log`), names of dots and blanks, blanks at an end, control
     /// characters, characters without width, characters that change the direction of writing, and words of mixed
-    /// alphabets. Files of one hidden folder are one finding. A hidden folder with nothing that runs is low, except in
+    /// alphabets. Files of one hidden directory are one finding. A hidden directory with nothing that runs is low, except in
     /// `/dev/shm`. Dots in homes and applications, and names that known software uses, do not count.
     "FS-015", hidden_place, version 1, Files, Stable, Medium,
     title: "A file or directory has a name that is easily overlooked",
-    why: "Tools are kept in hidden folders of places that everyone may write to.",
-    benign: ["A program that keeps its lock or cache in a hidden folder: it holds no program, and the owner of the folder is the service."],
+    why: "Tools are kept in hidden directories of places that everyone may write to.",
+    benign: ["A program that keeps its lock or cache in a hidden directory: it holds no program, and the owner of the directory is the service."],
     attack: ["T1564.001", "T1036.006", "T1036.002"],
     cost: Files,
     tags: ["hidden"],
@@ -83,8 +83,8 @@ fn found(facts: &Facts<'_>, path: &BString, hidden: &Hidden<'_>, pids: &[Pid], r
     let inside = match (hidden.count, hidden.has_code) {
         (0 | 1, false) => String::new(),
         (0 | 1, true) => "; it is a program or a script, or holds one".to_owned(),
-        (number, true) => format!("; it has {number} files and folders, with programs or scripts"),
-        (number, false) => format!("; it has {number} files and folders"),
+        (number, true) => format!("; it has {number} files and directories, with programs or scripts"),
+        (number, false) => format!("; it has {number} files and directories"),
     };
     let used = match pids {
         [] => String::new(),
@@ -112,7 +112,7 @@ fn found(facts: &Facts<'_>, path: &BString, hidden: &Hidden<'_>, pids: &[Pid], r
     report.add(with_users(facts, finding, path));
 }
 
-/// The processes that run a program of a hidden place or have it as their folder.
+/// The processes that run a program of a hidden place or have it as their directory.
 fn processes_at<'p>(
     facts: &Facts<'_>,
     places: impl Iterator<Item = &'p BString> + Clone,

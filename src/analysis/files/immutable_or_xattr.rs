@@ -8,7 +8,7 @@ use super::super::{Facts, Report};
 use super::common::{about, changed, is_system};
 
 rule! {
-    /// Extended attributes of changed files in folders of the system that neither the kernel, nor security modules, nor
+    /// Extended attributes of changed files in directories of the system that neither the kernel, nor security modules, nor
     /// engines set. Most archives have no flags of files such as immutable, so their absence says nothing.
     "FS-024", immutable_or_xattr, version 1, Files, Incubating, Low,
     title: "A file of the system has an unusual extended attribute",

@@ -12,15 +12,15 @@ use super::common::{about, changed, line, row, text, when};
 
 rule! {
     /// Changes that have the dynamic loader load a library into programs: `/etc/ld.so.preload` with a line in it, a new
-    /// file in `/etc/ld.so.conf.d` (or a changed `/etc/ld.so.conf`) that names a folder which everyone may write to,
-    /// and a changed loader. A loader that a package manager lists, and folders of packages, do not count. The
+    /// file in `/etc/ld.so.conf.d` (or a changed `/etc/ld.so.conf`) that names a directory which everyone may write to,
+    /// and a changed loader. A loader that a package manager lists, and directories of packages, do not count. The
     /// libraries that the file names are looked for among the changes.
     "FS-001", ld_so_preload, version 1, Files, Stable, High,
     title: "The dynamic loader was told to load a library into every program",
     why: "Rootkits of user space are loaded this way: they hide files, processes and connections from every program of the container.",
     benign: [
         "An agent for monitoring, or fakechroot, that was set up on purpose: its library is of a package or of the image.",
-        "A package with libraries of its own added a folder to those that are searched.",
+        "A package with libraries of its own added a directory to those that are searched.",
     ],
     attack: ["T1574.006"],
     cost: Files,
@@ -105,7 +105,7 @@ fn preload(facts: &Facts<'_>, file: &ChangedFile, report: &mut Report<'_>) {
     )));
 }
 
-/// A file that lists folders in which libraries are looked for.
+/// A file that lists directories in which libraries are looked for.
 fn folders(facts: &Facts<'_>, file: &ChangedFile, report: &mut Report<'_>) {
     if facts.packages().manager_of(facts.files(), file).is_some() {
         report.skip();

@@ -18,9 +18,9 @@ use crate::abi::elf::ElfFile;
 
 rule! {
     /// ELF files among the changes to the root file system, in volumes and in file systems in memory. One in a place
-    /// that everyone may write to, in a hidden place, in a folder of web pages, or named by `/etc/ld.so.preload` is
-    /// high; one in a folder of the system that no package lists is medium. One in a folder of applications is low, and
-    /// those of a folder are one finding: software is deployed that way. Files of packages do not count, nor libraries
+    /// that everyone may write to, in a hidden place, in a directory of web pages, or named by `/etc/ld.so.preload` is
+    /// high; one in a directory of the system that no package lists is medium. One in a directory of applications is low, and
+    /// those of a directory are one finding: software is deployed that way. Files of packages do not count, nor libraries
     /// that a runtime of the image unpacked and maps, nor those that a compiler in the container writes.
     "FS-008", new_elf, version 1, Files, Stable, Medium,
     title: "A program or library was added",
@@ -86,7 +86,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
     }
 }
 
-/// One finding for the programs of a folder of applications.
+/// One finding for the programs of a directory of applications.
 fn report_folder(facts: &Facts<'_>, folder: &[u8], files: &[&ChangedFile], report: &mut Report<'_>) {
     let Some(first) = files.first() else { return };
     let what = if let [one] = files {
@@ -155,7 +155,7 @@ fn judge(facts: &Facts<'_>, file: &ChangedFile, preloads: &[BString]) -> (Option
         return (Some(severity), why, usual());
     }
     if is_web(path) && (is_upload(path) || has_web_name(path)) {
-        return (Some(Severity::High), "in a folder of web pages", usual());
+        return (Some(Severity::High), "in a directory of web pages", usual());
     }
     let is_unread = facts.packages().unread().is_some();
     if is_below(path, &["/etc/", "/dev/", "/boot/", "/var/log/", "/run/"]) || path.ends_with(b".ko") {
@@ -166,7 +166,7 @@ fn judge(facts: &Facts<'_>, file: &ChangedFile, preloads: &[BString]) -> (Option
         && !is_below(path, &["/usr/lib/jvm/", "/usr/lib/node_modules/", "/usr/lib/dotnet/", "/usr/lib/go"])
     {
         let severity = if is_unread || is_older(facts, file) { Severity::Low } else { Severity::Medium };
-        return (Some(severity), "in a folder of the system, and no package lists it", usual());
+        return (Some(severity), "in a directory of the system, and no package lists it", usual());
     }
     // The program that the container is there to run.
     let init = facts.init().and_then(|init| init.program.path.as_ref());
@@ -180,7 +180,7 @@ fn has_web_name(path: &[u8]) -> bool {
     super::common::has_part(path, &["www", "htdocs", "webapps", "public_html", "cgi-bin", "wp-content"])
 }
 
-/// Whether a compiler or installer of the image runs here and writes to a folder of its own.
+/// Whether a compiler or installer of the image runs here and writes to a directory of its own.
 fn is_build(facts: &Facts<'_>, path: &[u8]) -> bool {
     const FOLDERS: [&str; 9] = [
         "/tmp/go-build",
@@ -212,7 +212,7 @@ fn head(facts: &Facts<'_>, file: &ChangedFile) -> Evidence {
     bytes(facts, file, 0, &facts.files().head(file, 64)).with_note("the ELF header")
 }
 
-/// The folder of an application: the first two parts of a path.
+/// The directory of an application: the first two parts of a path.
 fn folder(path: &[u8]) -> BString {
     let ends: Vec<usize> =
         path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at).take(4).collect();

@@ -12,7 +12,7 @@ use super::common::{changed, next, row};
 
 rule! {
     /// A package manager installed or changed packages in the running container: the database of dpkg, apk, rpm or
-    /// pacman, or folders of pip, npm or gem, are among the changes. The packages are named as far as the database
+    /// pacman, or directories of pip, npm or gem, are among the changes. The packages are named as far as the database
     /// names them. It is medium if one of them is a tool that is used for attacks.
     "FS-017", package_manager_used, version 1, Files, Stable, Low,
     title: "A package manager ran in the container",

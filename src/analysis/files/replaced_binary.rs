@@ -11,8 +11,8 @@ use super::common::{about, bytes, described, everywhere, is_older, is_system, wh
 
 rule! {
     /// A program that people and scripts trust (`ls`, `ps`, `ss`, `sshd`, `sudo`, `login`, a shell, the C library, the
-    /// library of PAM, …) that was added or changed in a folder of the system without a package that lists it, and a
-    /// file with the name of such a program in a folder that `PATH` has before those of the system. A link to a place
+    /// library of PAM, …) that was added or changed in a directory of the system without a package that lists it, and a
+    /// file with the name of such a program in a directory that `PATH` has before those of the system. A link to a place
     /// that everyone may write to counts too. Links that alternatives and busybox make do not.
     "FS-009", replaced_binary, version 1, Files, Stable, High,
     title: "A program of the system was replaced, or another stands before it",
@@ -93,7 +93,7 @@ const WATCHED: [&str; 58] = [
 const LIBRARIES: [&str; 8] =
     ["libc.so", "libc-2.", "libpam.so", "libpthread", "libcrypto.so", "libssl.so", "libselinux.so", "libdl.so"];
 
-/// Whether a path is that of a program or library that this rule watches, in a folder of the system.
+/// Whether a path is that of a program or library that this rule watches, in a directory of the system.
 pub(super) fn is_watched(path: &[u8]) -> bool {
     let name = base(path);
     let is_library = LIBRARIES.iter().any(|library| name.starts_with(library.as_bytes())) && !is_below_bin(path);
@@ -108,7 +108,7 @@ fn is_below_bin(path: &[u8]) -> bool {
     path.contains_str("/bin/") || path.contains_str("/sbin/")
 }
 
-/// Whether a path is not deep below a folder of the system, such as `/usr/lib/chroot/bin/sh`.
+/// Whether a path is not deep below a directory of the system, such as `/usr/lib/chroot/bin/sh`.
 fn is_direct(path: &[u8]) -> bool {
     path.split_str("/").count() <= 5
 }
@@ -154,7 +154,7 @@ fn found(facts: &Facts<'_>, file: &ChangedFile, kind: Kind, stands_before: bool,
     let what = if let Some(link) = file.link.as_ref().filter(|_| file.file_type == "symlink") {
         format!("{} is now a link to {}", shown(&file.path), shown(link))
     } else if stands_before && !is_watched(&file.path) {
-        format!("{} has the name of a program of the system, and its folder comes earlier in PATH", described(file))
+        format!("{} has the name of a program of the system, and its directory comes earlier in PATH", described(file))
     } else {
         format!("{} was added or changed, and no package lists it", described(file))
     };
@@ -168,7 +168,7 @@ fn found(facts: &Facts<'_>, file: &ChangedFile, kind: Kind, stands_before: bool,
     report.add(with_users(facts, finding, &file.path));
 }
 
-/// Whether a file is in a folder itself.
+/// Whether a file is in a directory itself.
 fn is_in(path: &[u8], folder: &[u8]) -> bool {
     path.strip_prefix(folder).and_then(|rest| rest.strip_prefix(b"/")).is_some_and(|name| !name.contains(&b'/'))
 }

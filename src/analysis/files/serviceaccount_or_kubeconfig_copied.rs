@@ -12,7 +12,7 @@ use super::common::{about, everywhere, hidden_part, is_below, when};
 
 rule! {
     /// Copies of credentials among the changes and in file systems in memory: a token of a Kubernetes service account
-    /// outside of the folder where it is mounted, a file with addresses and keys of a cluster (kubeconfig), and a
+    /// outside of the directory where it is mounted, a file with addresses and keys of a cluster (kubeconfig), and a
     /// private key of SSH in a place that everyone may write to. A key whose public half lies beside it was made there
     /// and is low. The secret itself is not shown.
     "FS-026", serviceaccount_or_kubeconfig_copied, version 1, Files, Incubating, High,

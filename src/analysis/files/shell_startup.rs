@@ -14,13 +14,13 @@ use crate::int::u64_of;
 rule! {
     /// Files that shells run as they start (`/etc/profile`, `/etc/profile.d`, `~/.bashrc`, `~/.profile`, `~/.zshrc` and
     /// others) with a line that fetches or runs something dangerous, that runs a program among the changes, that takes
-    /// the place of `sudo`, `su` or `ssh`, or that puts a folder which everyone may write to before others in `PATH`.
+    /// the place of `sudo`, `su` or `ssh`, or that puts a directory which everyone may write to before others in `PATH`.
     /// Also the variables `BASH_ENV`, `ENV` and `PROMPT_COMMAND` of processes, if the file that they name is among the
     /// changes or in such a place. Other changes to these files are ordinary.
     "FS-006", shell_startup, version 1, Files, Stable, High,
     title: "Each shell runs a dangerous command as it starts",
     why: "The next administrator who opens a shell runs the intruder's command, or types a password into it.",
-    benign: ["An installer that adds its own folder of programs: the line names no folder that everyone may write to."],
+    benign: ["An installer that adds its own directory of programs: the line names no directory that everyone may write to."],
     attack: ["T1546.004"],
     cost: Files,
     tags: ["persistence"],
@@ -137,7 +137,7 @@ fn takes_place(code: &[u8]) -> Option<&'static str> {
     let first = value.trim_with(|c| c == '"' || c == '\'').split_str(":").next()?;
     let slashed = bstr::concat([first, b"/"]);
     (is_world_writable(&slashed) || first == b"." || first.starts_with(b"./"))
-        .then_some("has programs of a folder that everyone may write to take the place of the system's")
+        .then_some("has programs of a directory that everyone may write to take the place of the system's")
 }
 
 /// Variables that name a file which shells run.

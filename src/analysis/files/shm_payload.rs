@@ -15,7 +15,7 @@ rule! {
     "FS-019", shm_payload, version 1, Files, Stable, High,
     title: "A program is in shared memory",
     why: "Files there never reach a disk, so tools that are kept there leave no trace.",
-    benign: ["A runtime with its folder for temporary files in /dev/shm: it maps the file, and it is of the image."],
+    benign: ["A runtime with its directory for temporary files in /dev/shm: it maps the file, and it is of the image."],
     attack: ["T1027.011", "T1074.001"],
     cost: Files,
     tags: ["fileless"],

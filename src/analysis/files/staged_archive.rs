@@ -13,7 +13,7 @@ use super::common::{about, described, everywhere, extension, has_part, is_home, 
 use crate::int::usize_of;
 
 rule! {
-    /// Packed files and dumps of databases in places that everyone may write to, in folders of web pages and in homes.
+    /// Packed files and dumps of databases in places that everyone may write to, in directories of web pages and in homes.
     /// The first names in a tar, a zip or a compressed tar are read: with keys, passwords or databases among them the
     /// finding is medium. Packages and caches do not count.
     "FS-020", staged_archive, version 1, Files, Incubating, Low,

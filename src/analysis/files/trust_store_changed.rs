@@ -9,7 +9,7 @@ use super::super::{Facts, Report, Severity};
 use super::common::{about, bytes, changed, is_below, is_late, text, when};
 
 rule! {
-    /// New certificates in the folders from which the list of trusted authorities is made. The list itself is made anew
+    /// New certificates in the directories from which the list of trusted authorities is made. The list itself is made anew
     /// by packages and by entry points, so only a new source counts. A certificate that was there in the first minutes
     /// of a container is low: images take the authority of a company that way.
     "FS-022", trust_store_changed, version 1, Files, Incubating, Medium,

@@ -8,13 +8,13 @@ use super::super::{Facts, Report, Severity};
 use super::common::{about, described, everywhere, extension, has_part, is_upload, is_web, when};
 
 rule! {
-    /// Scripts in folders for uploads and pictures of a web site, and names with two extensions of which one is a
-    /// script's, such as `photo.php.jpg`. A folder for uploads has no scripts of its own, except the empty `index.php`
-    /// that keeps visitors from listing it. Caches of templates, and folders with a package of their own, do not count.
+    /// Scripts in directories for uploads and pictures of a web site, and names with two extensions of which one is a
+    /// script's, such as `photo.php.jpg`. A directory for uploads has no scripts of its own, except the empty `index.php`
+    /// that keeps visitors from listing it. Caches of templates, and directories with a package of their own, do not count.
     "FS-012", web_root_executable_upload, version 1, Files, Incubating, Medium,
     title: "A script is in an upload directory",
     why: "A form that takes any file is the usual way for a web shell to come in.",
-    benign: ["A plugin that keeps scripts of its own in the folder for uploads: others of the same name are known."],
+    benign: ["A plugin that keeps scripts of its own in the directory for uploads: others of the same name are known."],
     attack: ["T1505.003", "T1036.008"],
     cost: Files,
     tags: ["webshell"],
@@ -43,7 +43,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         let why = if is_double {
             "has two extensions, and one is that of a script"
         } else {
-            "is a script in a folder for uploads"
+            "is a script in a directory for uploads"
         };
         report.add(found(facts, file, why, is_double || is_upload(&file.path)));
     }
@@ -60,7 +60,7 @@ fn is_script(extension: &[u8]) -> bool {
     SCRIPTS.iter().any(|script| script.as_bytes() == extension)
 }
 
-/// Whether a folder is for uploads of a site: themes and modules have folders of pictures with scripts too.
+/// Whether a directory is for uploads of a site: themes and modules have directories of pictures with scripts too.
 fn is_upload_of_site(path: &[u8]) -> bool {
     has_part(path, &["uploads", "upload", "userfiles", "attachments", "avatars", "photos"])
         && !has_part(

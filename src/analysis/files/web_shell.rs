@@ -14,11 +14,11 @@ use super::super::{Facts, Report, Severity};
 use super::common::{about, described, everywhere, extension, is_upload, is_web, line, text, when, with_users};
 
 rule! {
-    /// Scripts in folders of web pages, in the folders of web servers, and in places that everyone may write to, with
+    /// Scripts in directories of web pages, in the directories of web servers, and in places that everyone may write to, with
     /// the marks of a web shell: input of a request that reaches a function which runs code or commands, decoded text
     /// that is run, names of known web shells, a password in front of it, functions whose names are put together. Marks
     /// are counted; one weak mark is no finding. PHP, JSP and scripts of CGI in Python, Perl and Node are read. A
-    /// script in a folder for uploads, and code in a file that is not named as such, weigh more. Files of packages do
+    /// script in a directory for uploads, and code in a file that is not named as such, weigh more. Files of packages do
     /// not count.
     "FS-011", web_shell, version 1, Files, Stable, High,
     title: "A script runs what a visitor of the web site sends",
@@ -108,7 +108,7 @@ fn found(facts: &Facts<'_>, file: &ChangedFile, text: &[u8], score: &Score, scri
     report.add(with_users(facts, finding, &file.path));
 }
 
-/// Folders of web servers that run here: their current folders, except the root and homes of all.
+/// Folders of web servers that run here: their current directories, except the root and homes of all.
 fn served(facts: &Facts<'_>) -> Vec<BString> {
     let servers = facts.living().filter(|process| is_web_server(process.program.base()));
     let mut folders: Vec<BString> = servers

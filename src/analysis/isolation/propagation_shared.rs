@@ -6,11 +6,11 @@ use super::super::{Confidence, Facts, Finding, Next, Report, Severity, Subject};
 use super::specification;
 
 rule! {
-    /// A folder of the host is mounted with shared propagation: what the container mounts below it appears on the host.
+    /// A directory of the host is mounted with shared propagation: what the container mounts below it appears on the host.
     /// That needs `SYS_ADMIN`; without it, the finding is low.
     "CTR-015", propagation_shared, version 1, Isolation, Incubating, Medium,
     title: "Mounts of the container appear on the host",
-    why: "The container can put a file system of its own over a folder of the host.",
+    why: "The container can put a file system of its own over a directory of the host.",
     benign: ["Storage plug-ins mount volumes for other containers so."],
     attack: ["T1611"],
     cost: Free,

@@ -7,7 +7,7 @@ use super::super::{Confidence, Facts, Finding, Next, Report, Severity, Subject};
 use super::specification;
 
 rule! {
-    /// The socket of a container engine (`docker.sock`, `containerd.sock`, `crio.sock`, `podman.sock`, …) or a folder with
+    /// The socket of a container engine (`docker.sock`, `containerd.sock`, `crio.sock`, `podman.sock`, …) or a directory with
     /// it (`/run`, `/var/run`) is mounted into the container. The sockets of systemd and D-Bus count, too, but less. NET-009
     /// says when a process is connected to it.
     "CTR-004", runtime_socket_mounted, version 1, Isolation, Stable, High,
@@ -54,7 +54,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             None => continue,
         };
         let (source, destination) = (shown(mount.source.as_bytes()), shown(mount.destination.as_bytes()));
-        let what = if socket.is_some() { "the socket of" } else { "a folder with the sockets of" };
+        let what = if socket.is_some() { "the socket of" } else { "a directory with the sockets of" };
         report.add(
             Finding::new(&RULE, Subject::Mount(mount.destination.into()))
                 .severity(severity)

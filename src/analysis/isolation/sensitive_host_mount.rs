@@ -6,14 +6,14 @@ use super::super::{Confidence, Facts, Finding, Next, Report, Severity, Subject};
 use super::specification;
 
 rule! {
-    /// A folder of the host is mounted into the container that controls the host, or holds its secrets: `/`, `/etc`,
-    /// `/root`, `/home`, `/proc`, `/dev`, `/boot`, the folders of kubelet and engines, keys of users. What engines mount
+    /// A directory of the host is mounted into the container that controls the host, or holds its secrets: `/`, `/etc`,
+    /// `/root`, `/home`, `/proc`, `/dev`, `/boot`, the directories of kubelet and engines, keys of users. What engines mount
     /// into every container (`/etc/hosts`, `/dev/shm`, volumes, the token of a service account) is not meant. Sockets of
     /// engines are CTR-004.
     "CTR-003", sensitive_host_mount, version 1, Isolation, Stable, High,
     title: "A sensitive host directory is mounted into the container",
     why: "The container can change the host, or read its secrets, through the mount.",
-    benign: ["Agents of the node, backup and monitoring mount such folders, mostly for reading only."],
+    benign: ["Agents of the node, backup and monitoring mount such directories, mostly for reading only."],
     attack: ["T1611"],
     cost: Free,
     tags: ["escape", "hygiene"],
@@ -21,13 +21,13 @@ rule! {
     check: check,
 }
 
-/// How much a folder gives: severity when it can be written, and when it can only be read.
+/// How much a directory gives: severity when it can be written, and when it can only be read.
 type Weight = (Severity, Severity);
 
 const FULL: Weight = (Severity::High, Severity::Medium);
 const SOME: Weight = (Severity::Medium, Severity::Low);
 
-/// The weight of a folder of the host, if it is sensitive.
+/// The weight of a directory of the host, if it is sensitive.
 fn weight(source: &str) -> Option<Weight> {
     const EXACT: [(&str, Weight); 31] = [
         ("/", FULL),

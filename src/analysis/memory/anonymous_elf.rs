@@ -156,7 +156,7 @@ fn found(
         shown(image.machine.as_bytes()),
     );
     if let Some((tid, _)) = standing {
-        super::super::words::add(&mut sentence, format_args!("; thread {tid} stands in it"));
+        super::super::words::add(&mut sentence, format_args!("; thread {tid} is in it"));
     } else if let Some(word) = returning {
         super::super::words::add(&mut sentence, format_args!("; the stack of thread {} leads back into it", word.tid));
     } else if !is_code {

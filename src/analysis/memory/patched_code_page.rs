@@ -24,7 +24,7 @@ rule! {
     title: "Code of a program or library was changed in memory",
     why: "Nothing changes code in memory but debuggers, a few runtimes, and those who want a program to do something else.",
     benign: [
-        "A debugger, a probe of the kernel (uprobe) or a tracing tool: only single bytes changed, to 0xcc.",
+        "A debugger, a kernel probe (uprobe) or a tracing tool: only single bytes changed, to 0xcc.",
         "A library with relocations in its code, as old 32-bit ones have: every process that maps it has the same copy.",
         "The container was restored from a checkpoint.",
     ],
@@ -272,7 +272,7 @@ fn found(
     }
     let digest = data_encoding::HEXLOWER.encode(&hash.finalize());
     let benign = if is_probe {
-        "A debugger or a probe of the kernel set breakpoints: ask for tracing tools on the node."
+        "A debugger or a kernel probe set breakpoints: ask for tracing tools on the node."
     } else if was_restored(facts) {
         "The container was restored from a checkpoint, so pages that were private then are so now."
     } else {

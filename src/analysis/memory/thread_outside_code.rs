@@ -91,8 +91,8 @@ fn found(
         }
         Some(mapping) => format!("in {} ({})", kind_words(mapping), mapping.permissions),
     };
-    let doing = if waits { ", and waits there in a call of the kernel" } else { "" };
-    let mut sentence = format!("Thread {tid} ({}) of {} stands {place}{doing}", shown(name), lower(&process.title()));
+    let doing = if waits { ", and waits there in a system call" } else { "" };
+    let mut sentence = format!("Thread {tid} ({}) of {} is {place}{doing}", shown(name), lower(&process.title()));
     if let Some(runs) = &runs {
         super::super::words::add(&mut sentence, format_args!("; {} compiles code as it runs", runs.name));
     }

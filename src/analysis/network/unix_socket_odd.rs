@@ -10,13 +10,13 @@ use super::actor::Actor;
 use super::traffic::{program, row};
 
 rule! {
-    /// A process has bound a unix socket in a hidden folder below a place that everyone may write to, and is itself a shell, or
+    /// A process has bound a unix socket in a hidden directory below a place that everyone may write to, and is itself a shell, or
     /// a program or script that runs from such a place or from memory. Sockets there by programs of the image (X11, Java, tmux,
     /// browsers) are not meant, and neither are abstract names that look random.
     "NET-015", unix_socket_odd, version 1, Network, Incubating, Low,
     title: "A unix socket is bound in a hidden place",
     why: "Implants take orders over such sockets from their other parts.",
-    benign: ["Programs that unpack themselves into a temporary folder."],
+    benign: ["Programs that unpack themselves into a temporary directory."],
     attack: ["T1559"],
     cost: Free,
     tags: ["hiding"],

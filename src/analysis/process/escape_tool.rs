@@ -9,7 +9,7 @@ use super::super::{Confidence, Facts, Finding, Next, Report, Severity, Subject};
 use super::common::{arguments, program, row_of, started};
 
 rule! {
-    /// A process whose arguments lead out of the container: `nsenter` into process 1, `chroot` into a folder of the host,
+    /// A process whose arguments lead out of the container: `nsenter` into process 1, `chroot` into a directory of the host,
     /// a mount of a block device, `debugfs`, writing to `release_agent` or `core_pattern`; or a client of the container
     /// engine or the cluster (`docker`, `ctr`, `crictl`, `kubectl`) below a service.
     ///
@@ -75,7 +75,7 @@ fn talks_to_engine(arguments: &[BString]) -> bool {
     arguments.iter().any(|argument| SOCKETS.iter().any(|socket| argument.contains_str(socket)))
 }
 
-/// Whether something is mounted at one of the folders, or the arguments name process 1.
+/// Whether something is mounted at one of the directories, or the arguments name process 1.
 fn has_mount(facts: &Facts<'_>, process: &ProcessFacts<'_>) -> bool {
     process.cmdline().contains_str("/proc/1/root")
         || facts.model().mounts().iter().any(|mount| HOSTS.iter().any(|host| mount.path.starts_with(host.as_bytes())))
@@ -98,7 +98,7 @@ fn inline(process: &ProcessFacts<'_>) -> Option<(&'static str, bool)> {
 }
 
 /// What `chroot` does.
-const CHANGES_ROOT: &str = "changes its root to a folder that is usually the host's";
+const CHANGES_ROOT: &str = "changes its root to a directory that is usually the host's";
 /// Folders at which the host's file system is often mounted.
 const HOSTS: [&str; 8] = ["/host", "/rootfs", "/mnt", "/hostfs", "/node", "/proc/1/root", "/host-root", "/hostroot"];
 

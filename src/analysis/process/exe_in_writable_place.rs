@@ -11,7 +11,7 @@ use super::common::{program, row_of, whole};
 
 rule! {
     /// A process whose program lies below `/tmp`, `/var/tmp`, `/dev/shm` or another place that everyone may write to, in a
-    /// hidden folder, or, if it was put there after the container was created, in a home folder or the folders of a web
+    /// hidden directory, or, if it was put there after the container was created, in a home directory or the directories of a web
     /// server. Programs that were deleted since are the matter of PROC-003.
     "PROC-004", exe_in_writable_place, version 1, Process, Stable, High,
     title: "A process runs a program from a place for temporary or hidden files",
@@ -28,7 +28,7 @@ rule! {
 /// Programs whose first bytes are shown.
 const READ_MOST: usize = 64;
 
-/// Tools that run what they have built or unpacked in a folder for temporary files.
+/// Tools that run what they have built or unpacked in a directory for temporary files.
 const BUILDERS: [&str; 9] = [
     "/go-build",
     "/bazel-",
@@ -81,10 +81,10 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             [b"/var/www/".as_slice(), b"/srv/www/", b"/usr/share/nginx/html/"].iter().any(|web| path.starts_with(web));
         let place = match () {
             () if is_world_writable(&path) => "a place that everyone may write to",
-            () if path.starts_with(b"/dev/") => "the folder of devices",
+            () if path.starts_with(b"/dev/") => "the directory of devices",
             // Version managers install into hidden folders.
-            () if is_hidden(&path) && !in_image => "a hidden folder",
-            () if (is_home || is_web) && !in_image => "a folder for data",
+            () if is_hidden(&path) && !in_image => "a hidden directory",
+            () if (is_home || is_web) && !in_image => "a directory for data",
             () => continue,
         };
         let built = BUILDERS.iter().any(|part| path.contains_str(part));
@@ -93,7 +93,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             () if built => Severity::Low,
             () if managed => Severity::Medium,
             () if in_image => Severity::Medium,
-            () if place == "a folder for data" => Severity::Medium,
+            () if place == "a directory for data" => Severity::Medium,
             () => Severity::High,
         };
         let mut finding = Finding::new(&RULE, Subject::Process(process.pid()))

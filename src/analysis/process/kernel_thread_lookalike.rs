@@ -76,7 +76,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
                 .confidence(Confidence::High)
                 .identity([program.clone(), without_numbers(claimed)])
                 .sentence(format!(
-                    "Process {} calls itself {}, like a thread of the kernel, but runs {}.",
+                    "Process {} calls itself {}, like a kernel thread, but runs {}.",
                     process.pid(),
                     shown(claimed),
                     shown(&program)

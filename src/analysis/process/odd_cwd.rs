@@ -13,7 +13,7 @@ rule! {
     "PROC-031", odd_cwd, version 1, Process, Incubating, Low,
     title: "A process works in a deleted or hidden directory",
     why: "The current directory is where a program was started from, often by hand.",
-    benign: ["A job or a build whose folder was cleaned up while it ran."],
+    benign: ["A job or a build whose directory was cleaned up while it ran."],
     attack: ["T1564.001"],
     cost: Free,
     check: check,

@@ -15,19 +15,19 @@ rule! {
     /// (`/proc/self/fd/8`) or lies outside every mount of the container; or a specification that starts the container in
     /// such a directory. This is how a leaked descriptor of the runtime leads to the host (CVE-2024-21626).
     ///
-    /// Services that lock themselves into a folder of the container are information. Another program whose root is a folder
-    /// that the host shares with the container is high: `chroot /host` turns such a folder into the host's own system.
+    /// Services that lock themselves into a directory of the container are information. Another program whose root is a directory
+    /// that the host shares with the container is high: `chroot /host` turns such a directory into the host's own system.
     "PROC-030", outside_root_or_cwd, version 1, Process, Incubating, Medium,
     title: "A process has its root or current directory outside the container's",
     why: "A directory of the host that a process keeps open is a way out of the container.",
-    benign: ["A service that locks itself into a folder: mail servers, name servers, sshd."],
+    benign: ["A service that locks itself into a directory: mail servers, name servers, sshd."],
     attack: ["T1611"],
     cost: Free,
     tags: ["escape"],
     check: check,
 }
 
-/// Services that lock themselves into a folder.
+/// Services that lock themselves into a directory.
 const JAILED: [&str; 24] = [
     "sshd",
     "sshd-session",
@@ -129,14 +129,14 @@ fn judge(
         () => Severity::Low,
     };
     let what = if is_hosts {
-        "another root directory than the first process, a folder of the host"
+        "another root directory than the first process, a directory of the host"
     } else {
         "another root directory than the first process"
     };
     Some((severity, what, root.clone()))
 }
 
-/// Whether a path lies in a folder that the host shares with the container.
+/// Whether a path lies in a directory that the host shares with the container.
 fn is_of_host(facts: &Facts<'_>, path: &[u8]) -> bool {
     host_mounts(facts).any(|mount| {
         let rest = path.strip_prefix(mount.destination.trim_end_matches('/').as_bytes());

@@ -76,7 +76,7 @@ fn finding(facts: &Facts<'_>, case: &Case<'_, '_>) -> Finding {
     let others = if case.also.is_empty() {
         String::new()
     } else {
-        format!(" {} more of its processes {} it.", case.also.len(), if case.also.len() == 1 { "has" } else { "have" })
+        format!(" {} more {} it.", case.also.len(), if case.also.len() == 1 { "process has" } else { "processes have" })
     };
     let queued = socket
         .receive_queue
