@@ -123,19 +123,31 @@ pub enum Family {
     Files,
     /// Means to come back, `PERS`.
     Persistence,
+    /// Passwords, keys and tokens, `SEC`.
+    Secrets,
+    /// Indicators that the user brought, `IOC`.
+    Indicators,
+    /// YARA rules, `YARA`.
+    Yara,
+    /// Sigma rules that the user brought, `SIGMA`.
+    Sigma,
     /// The quality of the archive itself, `EVD`.
     Evidence,
 }
 
 impl Family {
     /// All, in the order in which they are documented.
-    pub const ALL: [Family; 7] = [
+    pub const ALL: [Family; 11] = [
         Family::Memory,
         Family::Process,
         Family::Network,
         Family::Isolation,
         Family::Files,
         Family::Persistence,
+        Family::Secrets,
+        Family::Indicators,
+        Family::Yara,
+        Family::Sigma,
         Family::Evidence,
     ];
 
@@ -148,6 +160,10 @@ impl Family {
             Family::Isolation => "CTR",
             Family::Files => "FS",
             Family::Persistence => "PERS",
+            Family::Secrets => "SEC",
+            Family::Indicators => "IOC",
+            Family::Yara => "YARA",
+            Family::Sigma => "SIGMA",
             Family::Evidence => "EVD",
         }
     }
@@ -161,6 +177,10 @@ impl Family {
             Family::Isolation => "Isolation of the container",
             Family::Files => "Files",
             Family::Persistence => "Persistence",
+            Family::Secrets => "Secrets",
+            Family::Indicators => "Indicators",
+            Family::Yara => "YARA rules",
+            Family::Sigma => "Sigma rules",
             Family::Evidence => "Quality of the evidence",
         }
     }
