@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::hits::Search;
 use super::plan;
+use super::yara::Rules;
 use crate::Checkpoint;
 
 /// What the user brings to a scan. Give it to [`Options::bring`](crate::Options::bring) before an archive is opened, so
@@ -14,6 +15,8 @@ use crate::Checkpoint;
 pub struct Brought {
     /// The search for the patterns of rules and of what was brought, made on first use.
     search: OnceLock<Option<Arc<Search>>>,
+    /// YARA rules.
+    yara: Option<Rules>,
 }
 
 impl Brought {
@@ -21,6 +24,22 @@ impl Brought {
     pub fn of(checkpoint: &Checkpoint) -> Arc<Brought> {
         static NOTHING: OnceLock<Arc<Brought>> = OnceLock::new();
         checkpoint.brought().unwrap_or_else(|| Arc::clone(NOTHING.get_or_init(Arc::default)))
+    }
+
+    /// Adds YARA rules.
+    #[must_use]
+    pub fn with_yara(self, rules: Rules) -> Self {
+        Brought { yara: Some(rules), ..self }
+    }
+
+    /// The YARA rules.
+    pub fn yara(&self) -> Option<&Rules> {
+        self.yara.as_ref()
+    }
+
+    /// Whether all memory and all files are read for it, and not only what our rules read.
+    pub fn reads_everything(&self) -> bool {
+        self.yara.is_some()
     }
 
     /// The search for all patterns, the same for every checkpoint.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::finding::Finding;
 use super::report::{Coverage, Report};
-use super::rules;
 use super::story::{self, Story};
 use super::{Cost, Facts, Maturity, Rule, Severity, Verdict, severity};
+use super::{foreign, rules};
 use crate::int::usize_of;
 use crate::warning::Place;
 use crate::{Checkpoint, Limits};
@@ -110,7 +110,7 @@ impl Scan {
         let limits = checkpoint.limits();
         let mut findings = Vec::new();
         let mut coverage = Vec::new();
-        for rule in rules::all().filter(|rule| selection.selects(rule)) {
+        for rule in rules::all().filter(|rule| selection.selects(rule) && foreign::serves(facts.brought(), rule)) {
             let mut report = Report::new(rule, limits.rule_candidates, usize_of(limits.evidence));
             // A rule that fails must not hide what others find.
             let done = catch_unwind(AssertUnwindSafe(|| (rule.check)(&facts, &mut report)));

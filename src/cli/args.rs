@@ -512,6 +512,8 @@ pub(crate) struct TableArgs {
     /// For Parquet, each table gets a directory, to which later runs can add. Directories are created if needed.
     #[arg(long, value_name = "DIR", conflicts_with = "output")]
     pub(crate) output_dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) brought: BroughtArgs,
     #[cfg(feature = "parquet")]
     #[command(flatten)]
     pub(crate) dataset: DatasetArgs,

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use cryoscope::Checkpoint;
+use cryoscope::analysis::tables::YaraMatch;
 use cryoscope::catalog::{self, ColumnRow, columns_of, on_one_line};
 use cryoscope::formats::{Columns, Format, Grid, GridColumn, RowWriter, Style, wrapped};
 use cryoscope::tables::{FAILURES, Table, TableSource, nearest, usual_name};
@@ -41,6 +42,12 @@ pub(crate) fn run(args: &TableArgs, global: &Global) -> Outcome {
     let is_of_failures = |source: &&TableSource| source.table.name == FAILURES.table.name;
     let has_rows_of_failures = !args.all && sources.iter().any(is_of_failures);
     check_rows(args, &mut sources, &lead)?;
+    let is_of_rules = |source: &&TableSource| source.table.name == YaraMatch::TABLE.name;
+    if !args.all && !args.brought.has_yara() && sources.iter().any(is_of_rules) {
+        let message = "yara_matches has the matches of rules: name rules with --yara, or add --yara-builtin";
+        return Err(Failure::Usage(message.to_owned()));
+    }
+    let brought = args.brought.read(global)?;
     let fleet = Fleet::resolve(&archives, &args.fleet, global)?.with_rows_of_failures(has_rows_of_failures);
     let sought = (!args.pid.is_empty()).then(|| Sought::new(&args.pid, None, &fleet));
     let selection = Selection {
@@ -80,6 +87,7 @@ pub(crate) fn run(args: &TableArgs, global: &Global) -> Outcome {
             threads: args.threads,
             lead,
             hash: args.hash,
+            brought: &brought,
             args: &args.dataset,
             global,
         };
@@ -113,6 +121,7 @@ pub(crate) fn run(args: &TableArgs, global: &Global) -> Outcome {
         lead,
         is_wide,
         hash: args.hash,
+        brought: &brought,
         global,
     };
     job.run(place, |archive, checkpoints| choose(archive, checkpoints, &args.pid, sought.as_ref()))

@@ -63,3 +63,4 @@ mod truth;
 mod unwritable;
 mod waiting;
 mod widths;
+mod yara;

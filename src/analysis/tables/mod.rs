@@ -3,15 +3,18 @@
 mod evidence;
 mod findings;
 mod rule_coverage;
+mod yara_matches;
 
 use bstr::BString;
 
 pub use self::evidence::EvidenceRow;
 pub use self::findings::FindingRow;
 pub use self::rule_coverage::RuleCoverage;
+pub use self::yara_matches::YaraMatch;
 use super::plan::KEEP;
 use super::{Finding, Scan};
 use crate::Checkpoint;
+use crate::memory::Keep;
 use crate::tables::TableSource;
 
 /// The tables.
@@ -24,6 +27,9 @@ pub const ALL: &[TableSource] = &[
     }),
     TableSource::new(&RuleCoverage::TABLE, KEEP, |context, sink| {
         let _ = rule_coverage(&Scan::of(context.checkpoint)).try_for_each(|row| sink(&row));
+    }),
+    TableSource::new(&YaraMatch::TABLE, Keep::Everything, |context, sink| {
+        yara_matches::rows(context.checkpoint, &mut |row| sink(&row).is_continue());
     }),
 ];
 

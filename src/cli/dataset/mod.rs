@@ -13,6 +13,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bstr::{BStr, BString};
+use cryoscope::analysis::Brought;
 use cryoscope::formats::{Columns, Encoded, Encoder, Style};
 use cryoscope::tables::{FAILURES, TableSource};
 use cryoscope::{Checkpoint, Limits};
@@ -29,7 +30,7 @@ use super::fleet::{Entry, Fleet, Gone, Speaker, Stop, in_order};
 use super::lead::Lead;
 use super::limits::flag;
 use super::open::Opener;
-use super::rows::{All, Selection, Wanted, keep, say_rows};
+use super::rows::{All, Selection, Wanted, keep_for, say_rows};
 use super::screen::{Report, complain};
 use super::{Failure, Outcome};
 
@@ -50,6 +51,8 @@ pub(crate) struct Job<'a> {
     pub(crate) lead: Lead<'a>,
     /// Whether contents are hashed in tables that have a column for it.
     pub(crate) hash: bool,
+    /// What the user brought for rules.
+    pub(crate) brought: &'a Arc<Brought>,
     pub(crate) args: &'a DatasetArgs,
     pub(crate) global: &'a Global,
 }
@@ -345,9 +348,9 @@ struct Readers<'a> {
 
 impl<'a> Readers<'a> {
     fn new(job: &Job<'a>, several: bool) -> Self {
-        let keep = keep(job.sources, job.style.format);
+        let keep = keep_for(job.sources, job.style.format, job.brought);
         let keep = if job.hash { keep.and(cryoscope::memory::Keep::Everything) } else { keep };
-        let plain = Opener::new(job.global, keep).hashing(job.hash).naming_stdin(job.lead.name());
+        let plain = Opener::new(job.global, keep).bringing(job.brought).hashing(job.hash).naming_stdin(job.lead.name());
         let plain = if several { plain.without_progress() } else { plain };
         Readers { hashing: plain.clone().hashing_archive(true), plain }
     }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use bstr::BString;
 use cryoscope::Checkpoint;
+use cryoscope::analysis::Brought;
 use cryoscope::formats::{Encoded, Encoder, Format, Origin, Style};
 use cryoscope::memory::Keep;
 use cryoscope::tables::{self, FAILURES, Table, TableSource};
@@ -27,7 +28,7 @@ use super::record::hash_of;
 use super::screen::{Report, complain};
 use super::wide::Wide;
 
-pub(crate) use self::documents::{keep, origin, origin_of_itself};
+pub(crate) use self::documents::{keep_for, origin, origin_of_itself};
 pub(crate) use self::filter::{All, Filter, OfProcesses, holders_of, pid_of};
 pub(crate) use self::output::Place;
 pub(crate) use self::selection::{Selection, Wanted, say_rows};
@@ -57,6 +58,8 @@ pub(crate) struct Job<'a> {
     pub(crate) is_wide: bool,
     /// Whether contents are hashed in tables that have a column for it.
     pub(crate) hash: bool,
+    /// What the user brought for rules.
+    pub(crate) brought: &'a Arc<Brought>,
     pub(crate) global: &'a Global,
 }
 
@@ -80,9 +83,10 @@ impl Job<'_> {
             self.sources.iter().map(|source| source.table).collect()
         };
         let mut output = Output::open(self, &tables, place)?;
-        let keep = keep(self.sources, self.style.format);
+        let keep = keep_for(self.sources, self.style.format, self.brought);
         let keep = if self.hash { keep.and(Keep::Everything) } else { keep };
         let opener = Opener::new(self.global, keep)
+            .bringing(self.brought)
             .hashing(self.hash)
             .hashing_archive(self.lead.is_hashed())
             .naming_stdin(self.lead.name());
