@@ -17,6 +17,8 @@ pub struct Brought {
     search: OnceLock<Option<Arc<Search>>>,
     /// YARA rules.
     yara: Option<Rules>,
+    /// Sigma rules.
+    sigma: Option<super::sigma::Rules>,
 }
 
 impl Brought {
@@ -35,6 +37,17 @@ impl Brought {
     /// The YARA rules.
     pub fn yara(&self) -> Option<&Rules> {
         self.yara.as_ref()
+    }
+
+    /// Adds Sigma rules.
+    #[must_use]
+    pub fn with_sigma(self, rules: super::sigma::Rules) -> Self {
+        Brought { sigma: Some(rules), ..self }
+    }
+
+    /// The Sigma rules.
+    pub fn sigma(&self) -> Option<&super::sigma::Rules> {
+        self.sigma.as_ref()
     }
 
     /// Whether all memory and all files are read for it, and not only what our rules read.

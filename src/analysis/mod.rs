@@ -55,6 +55,7 @@ mod rule_files;
 pub mod rules;
 mod scan;
 mod severity;
+pub mod sigma;
 mod story;
 mod suppress;
 pub mod tables;

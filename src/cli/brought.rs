@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use cryoscope::analysis::Brought;
 use cryoscope::analysis::yara::{Loaded, Loader, Rules};
+use cryoscope::analysis::{Brought, sigma};
 
 use super::Failure;
 use super::args::Global;
@@ -25,6 +25,11 @@ pub(crate) struct BroughtArgs {
     /// Look for the YARA rules that are part of this program
     #[arg(long)]
     pub(crate) yara_builtin: bool,
+    /// Ask these Sigma rules about processes, files and connections: a file, or a directory with files *.yml and *.yaml
+    ///
+    /// What is wrong in them is named, and the others run. Rules for other logs are counted in the coverage.
+    #[arg(long, value_name = "FILE|DIR")]
+    pub(crate) sigma: Vec<PathBuf>,
     /// Stop the YARA scan of a process or file after this time
     #[arg(long, value_name = "SECONDS", default_value_t = 60.0, hide_short_help = true)]
     pub(crate) yara_timeout: f64,
@@ -42,7 +47,33 @@ impl BroughtArgs {
         if self.has_yara() {
             brought = brought.with_yara(self.yara_rules(global)?);
         }
+        if !self.sigma.is_empty() {
+            brought = brought.with_sigma(self.sigma_rules(global)?);
+        }
         Ok(Arc::new(brought))
+    }
+
+    fn sigma_rules(&self, global: &Global) -> Result<sigma::Rules, Failure> {
+        if !sigma::Loader::EXISTS {
+            let message =
+                "this build of cryoscope has no Sigma; build it with the feature `sigma`, which is on by default";
+            return Err(Failure::Usage(message.to_owned()));
+        }
+        let mut loader = sigma::Loader::new();
+        for path in &self.sigma {
+            loader.path(path);
+        }
+        let sigma::Loaded { rules, problems, .. } = loader.finish();
+        if rules.count() == 0 && rules.left_out() == 0 {
+            let why = problems.first().map_or("no file *.yml or *.yaml is there", String::as_str);
+            return Err(Failure::Usage(format!("no Sigma rule loads: {why}")));
+        }
+        if !global.quiet {
+            for problem in &problems {
+                complain(&format!("Sigma rules: {problem}"));
+            }
+        }
+        Ok(rules)
     }
 
     fn yara_rules(&self, global: &Global) -> Result<Rules, Failure> {
@@ -66,7 +97,9 @@ impl BroughtArgs {
             return Err(Failure::Usage(format!("no YARA rule loads: {why}")));
         };
         if !global.quiet {
-            problems.iter().for_each(|problem| complain(&format!("YARA rules: {problem}")));
+            for problem in &problems {
+                complain(&format!("YARA rules: {problem}"));
+            }
         }
         Ok(rules.with_time(time))
     }
