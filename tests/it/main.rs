@@ -21,6 +21,7 @@ mod field;
 mod fixtures;
 mod fleet;
 mod folders;
+mod foreign;
 mod forms;
 mod fuzz;
 mod hostile;

@@ -300,8 +300,17 @@ impl<'c> FileFacts<'c> {
         }
     }
 
-    /// The whole contents of a regular file, zeros in holes included. `None` if some of them are not in the archive.
-    pub(in crate::analysis) fn whole(&self, file: &ChangedFile) -> Option<Vec<u8>> {
+    /// The files of a checkpoint.
+    pub fn of(checkpoint: &'c Checkpoint) -> Self {
+        FileFacts::read(checkpoint)
+    }
+
+    /// The whole contents of a regular file, zeros in holes included. `None` if some of them are not in the archive, or
+    /// if it is larger than 64 MiB.
+    pub fn whole(&self, file: &ChangedFile) -> Option<Vec<u8>> {
+        if file.file_type != "regular" || file.size > HASHED_MOST {
+            return None;
+        }
         let (mut bytes, mut is_whole) = (Vec::new(), true);
         let most = usize_of(file.size);
         self.each_piece(file, &mut |piece| {

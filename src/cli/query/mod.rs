@@ -1,5 +1,6 @@
 //! `cryoscope query`: answers SQL over the tables.
 
+mod pack;
 #[cfg(feature = "prompt")]
 mod prompt;
 mod split;
@@ -57,6 +58,10 @@ pub(crate) fn run(args: &QueryArgs, global: &Global) -> Outcome {
         return Err(Failure::Usage("no archive was named; give one before or after the query".to_owned()));
     }
     match queries.as_slice() {
+        _ if !args.pack.is_empty() && !queries.is_empty() => {
+            Err(Failure::Usage("--pack runs the queries of a pack; leave out the query".to_owned()))
+        }
+        _ if !args.pack.is_empty() => pack::run(&archives, args, global),
         [sql] => once(&archives, sql, args, global),
         [] if stdin().is_terminal() => prompted(&archives, args, global),
         [] => {
