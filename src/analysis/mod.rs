@@ -52,6 +52,7 @@ mod report;
 pub mod rules;
 mod scan;
 mod severity;
+mod shows;
 mod story;
 mod suppress;
 pub mod tables;

@@ -6,7 +6,7 @@ use super::finding::Finding;
 use super::report::{Coverage, Report};
 use super::rules;
 use super::story::{self, Story};
-use super::{Cost, Facts, Maturity, Rule, Severity, Verdict, plan, severity};
+use super::{Cost, Facts, Maturity, Rule, Severity, Verdict, plan, severity, shows};
 use crate::int::usize_of;
 use crate::warning::Place;
 use crate::{Checkpoint, Limits};
@@ -135,6 +135,7 @@ impl Scan {
                 finding.path = process.and_then(|process| process.row.path.clone());
             }
         }
+        shows::settle(&facts, &mut findings, selection.cost == Cost::Memory);
         severity::raise(&mut findings);
         let stories = story::group(&facts, &mut findings);
         Scan { findings, stories, coverage }
