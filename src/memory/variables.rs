@@ -62,7 +62,8 @@ fn variables(heap: &Heap<'_>) -> Vec<ShellVariable> {
 }
 
 fn is_name(name: &[u8]) -> bool {
-    !name.first().is_none_or(u8::is_ascii_digit) && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+    !name.first().is_none_or(u8::is_ascii_digit)
+        && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
 }
 
 #[cfg(test)]

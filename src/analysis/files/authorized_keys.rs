@@ -71,10 +71,9 @@ fn keys(facts: &Facts<'_>, file: &ChangedFile, report: &mut Report<'_>) {
         finding = finding.evidence(line(facts, file, *at)).identity([key.body]);
     }
     let (severity, benign) = match server {
-        _ if dangerous.is_some() => (
-            Severity::High,
-            "A command like this is rarely anything but an intruder's: ask who wrote it.".to_owned(),
-        ),
+        _ if dangerous.is_some() => {
+            (Severity::High, "A command like this is rarely anything but an intruder's: ask who wrote it.".to_owned())
+        }
         _ if is_forced => (Severity::Low, "Each key may only run one command, as on git servers.".to_owned()),
         Some(server) if !is_late(facts, file) => (
             Severity::Low,
@@ -101,9 +100,8 @@ fn keys(facts: &Facts<'_>, file: &ChangedFile, report: &mut Report<'_>) {
     let comments: Vec<String> =
         all.iter().filter(|(_, key)| !key.comment.is_empty()).map(|(_, key)| shown(key.comment)).take(3).collect();
     let of = if comments.is_empty() { String::new() } else { format!(" ({})", super::super::words::listed(&comments)) };
-    let runs = dangerous.map_or_else(String::new, |(at, words)| {
-        format!("; the command of its line {} {words}", at.number)
-    });
+    let runs =
+        dangerous.map_or_else(String::new, |(at, words)| format!("; the command of its line {} {words}", at.number));
     report.add(finding.severity(severity).benign(benign).sentence(format!(
         "{} lets the holder of {}{of} log in{runs}{}.",
         shown(&file.path),
@@ -155,7 +153,14 @@ fn server(facts: &Facts<'_>, file: &ChangedFile, report: &mut Report<'_>) {
     let wrong = commands::lines(&text).filter_map(|line| {
         let (severity, words) = setting(line.text)?;
         let runs = severity == Severity::Medium && runs_changed(facts, line.text).is_some();
-        Some((line, if runs { (Severity::High, "has a command that is itself among the changes supply keys for logins") } else { (severity, words) }))
+        Some((
+            line,
+            if runs {
+                (Severity::High, "has a command that is itself among the changes supply keys for logins")
+            } else {
+                (severity, words)
+            },
+        ))
     });
     let Some((at, (severity, words))) = wrong.max_by_key(|(_, (severity, _))| *severity) else {
         report.skip();

@@ -89,7 +89,8 @@ fn job(facts: &Facts<'_>, file: &ChangedFile, form: Form, report: &mut Report<'_
     let command: &dyn Fn(&[u8]) -> Option<&[u8]> = match form {
         Form::System => &|line| command(line, true),
         Form::Anacron => &|line| {
-            let line = script(line).filter(|line| line.first().is_some_and(|byte| byte.is_ascii_digit() || *byte == b'@'))?;
+            let line =
+                script(line).filter(|line| line.first().is_some_and(|byte| byte.is_ascii_digit() || *byte == b'@'))?;
             let mut rest = line;
             for _ in 0..3 {
                 let end = rest.iter().position(u8::is_ascii_whitespace)?;
@@ -112,13 +113,15 @@ fn job(facts: &Facts<'_>, file: &ChangedFile, form: Form, report: &mut Report<'_
         .filter(|process| process.program.base() != "busybox" || process.name() == "crond");
     let is_bad = judged.as_ref().is_some_and(|judged| judged.is_danger);
     let runs_changed = judged.as_ref().is_some_and(|judged| judged.runs_changed);
-    let is_elf = judged.as_ref().and_then(|judged| super::common::runs_changed(facts, judged.line.text)).is_some_and(|program| {
-        Kind::of(&facts.files().head(program, 4096)) == Kind::Elf
-    });
+    let is_elf = judged
+        .as_ref()
+        .and_then(|judged| super::common::runs_changed(facts, judged.line.text))
+        .is_some_and(|program| Kind::of(&facts.files().head(program, 4096)) == Kind::Elf);
     let (severity, benign) = match daemon {
         _ if is_bad || is_hidden => {
             (Severity::High, "A line like this is rarely anything but an intruder's: ask who wrote it.".to_owned())
         }
+        // Installers and tools that manage machines write scripts and jobs for them.
         Some(_) if runs_changed && is_elf => (
             Severity::Medium,
             "An entry point that wrote both the job and its program: ask what the program is for.".to_owned(),
@@ -134,7 +137,7 @@ fn job(facts: &Facts<'_>, file: &ChangedFile, form: Form, report: &mut Report<'_
             (Severity::High, "A job that was deployed together with its program after the start.".to_owned())
         }
         Some(_) => (Severity::Medium, "An administrator's job: ask who wrote it.".to_owned()),
-        None if runs_changed => {
+        None if runs_changed && is_elf => {
             (Severity::High, "A job that was copied into the container together with its program.".to_owned())
         }
         None => {

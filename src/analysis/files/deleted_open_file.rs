@@ -63,13 +63,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
 }
 
 /// A deleted file that a shell or an interpreter still reads as its script.
-fn script_of(
-    facts: &Facts<'_>,
-    file: &ChangedFile,
-    process: &ProcessFacts<'_>,
-    fd: u32,
-    report: &mut Report<'_>,
-) {
+fn script_of(facts: &Facts<'_>, file: &ChangedFile, process: &ProcessFacts<'_>, fd: u32, report: &mut Report<'_>) {
     let path = file.path.as_slice();
     let name = base(path);
     // Here documents of shells; jobs of `at`, whose file is removed as they start.
@@ -88,7 +82,8 @@ fn script_of(
         () if is_odd && !is_own => Severity::Medium,
         () => Severity::Low,
     };
-    let first = || super::super::commands::lines(&text).find(|line| script(line.text).is_some()).map(|at| (at, String::new()));
+    let first =
+        || super::super::commands::lines(&text).find(|line| script(line.text).is_some()).map(|at| (at, String::new()));
     let shown_line = telling.or_else(first);
     let words = match &shown_line {
         Some((at, words)) if words.is_empty() => format!(". It begins with the line {}", quoted(at.text)),
@@ -98,7 +93,9 @@ fn script_of(
     let mut finding = about(facts, &RULE, file)
         .severity(severity)
         .benign("A script of an installer or of a job that was removed while it runs: ask who started it.")
-        .evidence(Evidence::descriptor(process.pid(), fd).with("path", process.file(fd).and_then(|file| file.path.as_ref())))
+        .evidence(
+            Evidence::descriptor(process.pid(), fd).with("path", process.file(fd).and_then(|file| file.path.as_ref())),
+        )
         .sentence(format!(
             "{} was deleted, but process {} ({}) still runs it as a script{words}.",
             described(file),

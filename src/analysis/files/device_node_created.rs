@@ -34,9 +34,11 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             continue;
         };
         // The runtime made the nodes that the specification lists.
-        let is_listed = facts.spec().spec.as_ref().is_some_and(|spec| {
-            spec.devices.iter().any(|device| file.path == device.path.as_bytes())
-        });
+        let is_listed = facts
+            .spec()
+            .spec
+            .as_ref()
+            .is_some_and(|spec| spec.devices.iter().any(|device| file.path == device.path.as_bytes()));
         let Some((severity, what)) = judge(file.file_type == "block", major, minor).filter(|_| !is_listed) else {
             report.skip();
             continue;

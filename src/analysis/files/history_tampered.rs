@@ -214,10 +214,11 @@ fn at_prompt(facts: &Facts<'_>, process: &ProcessFacts<'_>, typed: &[ShellHistor
         let address = off.variable.address;
         finding = finding
             .identity([BString::from(off.name)])
-            .evidence(
-                Evidence::memory(facts, pid, address, 16)
-                    .with_text(bstr::concat([&off.variable.name, &b"="[..], &off.variable.value])),
-            )
+            .evidence(Evidence::memory(facts, pid, address, 16).with_text(bstr::concat([
+                &off.variable.name,
+                &b"="[..],
+                &off.variable.value,
+            ])))
             .next(Next::Memory { pid, start: address, end: address.saturating_add(64) });
     }
     for (line, _) in &wiping {
@@ -264,8 +265,11 @@ fn switched_off(variables: &[ShellVariable]) -> Option<Off<'_>> {
         return Some(Off { name: b"SHELLOPTS", variable: options, words });
     }
     let words = "the variable HISTFILE was unset, so no history is written".to_owned();
-    (find(b"HISTFILE").is_none() && find(b"HISTCMD").is_some())
-        .then_some(Off { name: b"HISTFILE unset", variable: options, words })
+    (find(b"HISTFILE").is_none() && find(b"HISTCMD").is_some()).then_some(Off {
+        name: b"HISTFILE unset",
+        variable: options,
+        words,
+    })
 }
 
 #[cfg(test)]

@@ -5,9 +5,9 @@ use bstr::ByteSlice;
 use super::super::card::rule;
 use super::super::commands;
 use super::super::facts::{ChangedFile, Kind, Place, base};
+use super::super::vocabulary::is_world_writable;
 use super::super::words::shown;
 use super::super::{Facts, Report, Severity};
-use super::super::vocabulary::is_world_writable;
 use super::common::{about, everywhere, hidden_part, is_below, is_home, judge, line, quoted, script, text, when};
 
 rule! {
@@ -202,10 +202,19 @@ fn personal(line: &[u8]) -> Option<&[u8]> {
     }
     let after = |word: &str| line.find(word).and_then(|at| line.get(at.saturating_add(word.len())..));
     let quotes = |c: char| c == '"' || c == '\'' || c.is_whitespace();
-    ["run-shell", "if-shell", "default-command", "ProxyCommand", "LocalCommand", "KnownHostsCommand", "shell ", "system("]
-        .iter()
-        .find_map(|word| after(word))
-        .map(|rest| rest.trim_with(quotes))
+    [
+        "run-shell",
+        "if-shell",
+        "default-command",
+        "ProxyCommand",
+        "LocalCommand",
+        "KnownHostsCommand",
+        "shell ",
+        "system(",
+    ]
+    .iter()
+    .find_map(|word| after(word))
+    .map(|rest| rest.trim_with(quotes))
 }
 
 /// Settings by which servers and libraries load code.

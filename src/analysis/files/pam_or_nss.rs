@@ -151,16 +151,15 @@ fn library<'f>(facts: &'f Facts<'_>, folder: &str, name: &[u8]) -> Option<&'f Ch
 /// The changed module of PAM that a line uses by its name alone: `auth sufficient pam_x.so`.
 fn pam_module<'f>(facts: &'f Facts<'_>, line: &[u8]) -> Option<&'f ChangedFile> {
     let words = commands::code(line).fields().skip(1).take(16);
-    words.filter(|word| word.ends_with(b".so") && !word.contains(&b'/')).find_map(|name| library(facts, "security/", name))
+    words
+        .filter(|word| word.ends_with(b".so") && !word.contains(&b'/'))
+        .find_map(|name| library(facts, "security/", name))
 }
 
 /// The changed module of NSS that a line asks.
 fn switch<'f>(facts: &'f Facts<'_>, line: &[u8]) -> Option<&'f ChangedFile> {
     let (_, services) = commands::code(line).split_once_str(":")?;
-    services
-        .fields()
-        .take(16)
-        .find_map(|service| library(facts, "", &bstr::concat([b"libnss_", service, b".so.2"])))
+    services.fields().take(16).find_map(|service| library(facts, "", &bstr::concat([b"libnss_", service, b".so.2"])))
 }
 
 #[cfg(test)]

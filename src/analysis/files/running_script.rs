@@ -54,8 +54,12 @@ pub(super) fn gone(facts: &Facts<'_>, process: &ProcessFacts<'_>) -> Option<BStr
         let name = argument.strip_prefix(b"./").unwrap_or(&argument);
         bstr::concat([process.row.cwd.as_ref()?.as_slice(), b"/", name]).into()
     };
-    let is_plain = !path.contains_str("..") && is_world_writable(&path);
-    (is_plain && facts.files().has_rootfs() && facts.files().at(&path).next().is_none()).then_some(path)
+    // What is mounted there may not be in the archive. Tools that run what they unpack remove it.
+    const TOOLS: [&str; 4] = ["/ansible", "/pip-", "/tmp/tmp", "/selfgz"];
+    let files = facts.files();
+    let is_plain = !path.contains_str("..") && !TOOLS.iter().any(|tool| path.contains_str(tool));
+    let is_known = is_world_writable(&path) && files.has_rootfs() && files.mount_of(&path).is_none();
+    (is_plain && is_known && files.at(&path).next().is_none()).then_some(path)
 }
 
 /// The line of a script that matters most, and what it does: `fetches a script and runs it`.

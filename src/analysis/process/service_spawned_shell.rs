@@ -81,7 +81,7 @@ fn lower(text: &str) -> String {
 
 fn is_tool(process: &ProcessFacts<'_>) -> bool {
     let name = process.program.base();
-    let called = process.argv().first().map(|first| base(first)).unwrap_or_default();
+    let called = process.called();
     let is_one =
         |name: &[u8]| TOOLS.iter().chain(&FETCHERS).any(|tool| has_name(name, tool)) || name.starts_with(b"nc.");
     is_one(name) || name == "busybox" && is_one(called)
