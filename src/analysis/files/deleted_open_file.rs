@@ -22,6 +22,7 @@ rule! {
     attack: ["T1070.004"],
     cost: Files,
     tags: ["antiforensics"],
+    basis: Program,
     check: check,
 }
 
