@@ -53,6 +53,7 @@ mod report;
 pub mod rules;
 mod scan;
 mod severity;
+mod shows;
 mod story;
 mod suppress;
 pub mod tables;

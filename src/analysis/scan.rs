@@ -7,7 +7,7 @@ use super::finding::Finding;
 use super::report::{Coverage, Report};
 use super::rules;
 use super::story::{self, Story};
-use super::{Cost, Facts, Maturity, Rule, Severity, Verdict, severity};
+use super::{Cost, Facts, Maturity, Rule, Severity, Verdict, severity, shows};
 use crate::int::usize_of;
 use crate::warning::Place;
 use crate::{Checkpoint, Limits};
@@ -136,6 +136,7 @@ impl Scan {
                 finding.path = process.and_then(|process| process.row.path.clone());
             }
         }
+        shows::settle(&facts, &mut findings, selection.cost == Cost::Memory);
         severity::raise(&mut findings);
         let stories = story::group(&facts, &mut findings);
         Scan { findings, stories, coverage }

@@ -226,7 +226,7 @@ impl Facts<'_> {
 }
 
 /// Removes the mark of a deleted file that the kernel appends to paths.
-pub(super) fn without_deleted(path: &[u8]) -> (&[u8], bool) {
+pub(in crate::analysis) fn without_deleted(path: &[u8]) -> (&[u8], bool) {
     match path.strip_suffix(b" (deleted)") {
         Some(path) => (path, true),
         None => (path, false),
