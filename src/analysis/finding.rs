@@ -69,6 +69,22 @@ pub enum Link {
     Socket(u64),
 }
 
+/// A rule of another tool or list that a finding rests on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Foreign {
+    /// Its id or name there, which identifies it: a YARA rule, the UUID of a Sigma rule, an indicator.
+    pub id: String,
+    /// Its title, if it has one besides the id.
+    pub name: Option<String>,
+    /// Who wrote it.
+    pub author: Option<String>,
+    /// Its severity in its own words.
+    pub level: Option<String>,
+    /// The file that it is in.
+    pub file: Option<String>,
+}
+
 /// A finding.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -87,6 +103,8 @@ pub struct Finding {
     pub reasons: Vec<String>,
     /// The most likely innocent cause in this case, in one sentence that also says what would confirm it.
     pub benign: String,
+    /// The rule of another tool that it rests on.
+    pub foreign: Option<Foreign>,
     /// The command that shows more.
     pub next: Next,
     /// What it is about.
@@ -139,6 +157,7 @@ impl Finding {
             sentence: rule.title.to_owned(),
             reasons: Vec::new(),
             benign: rule.benign.first().copied().unwrap_or_default().to_owned(),
+            foreign: None,
             next: Next::Inspect,
             subject,
             pid,
@@ -180,6 +199,12 @@ impl Finding {
     #[must_use]
     pub fn benign(self, benign: impl Into<String>) -> Self {
         Finding { benign: benign.into(), ..self }
+    }
+
+    /// Sets the rule of another tool that it rests on.
+    #[must_use]
+    pub fn foreign(self, rule: Foreign) -> Self {
+        Finding { foreign: Some(rule), ..self }
     }
 
     /// Sets the next command.

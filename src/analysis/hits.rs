@@ -30,18 +30,18 @@ impl Pattern {
 /// A search for patterns, which is the same for every checkpoint.
 #[derive(Debug)]
 pub(super) struct Search {
-    patterns: Vec<Pattern>,
+    patterns: Vec<Vec<u8>>,
     matcher: Arc<Matcher>,
 }
 
 impl Search {
     /// Prepares a search. `None` if there is nothing to search for.
-    pub(super) fn new(mut patterns: Vec<Pattern>) -> Option<Self> {
-        patterns.sort_by_key(|pattern| pattern.bytes);
+    pub(super) fn new(mut patterns: Vec<Vec<u8>>) -> Option<Self> {
+        patterns.sort_unstable();
         patterns.dedup();
-        let name = |pattern: &Pattern| pattern.bytes.escape_ascii().to_string();
+        let name = |bytes: &[u8]| bytes.escape_ascii().to_string();
         let wanted: Result<Vec<_>, _> =
-            patterns.iter().map(|pattern| crate::memory::Pattern::bytes(&name(pattern), pattern.bytes)).collect();
+            patterns.iter().map(|bytes| crate::memory::Pattern::bytes(&name(bytes), bytes)).collect();
         let wanted = wanted.ok().filter(|wanted| !wanted.is_empty())?;
         Some(Search { matcher: Arc::new(Matcher::new(&wanted).ok()?), patterns })
     }
@@ -64,7 +64,7 @@ fn options() -> SearchOptions {
 /// Where the patterns were found.
 #[derive(Debug, Default)]
 pub struct Hits {
-    by_pattern: HashMap<&'static [u8], Vec<Found>>,
+    by_pattern: HashMap<Vec<u8>, Vec<Found>>,
     /// Whether there are more hits than the limit.
     pub more: bool,
     /// Recorded bytes that could not be searched.
@@ -77,8 +77,10 @@ impl Hits {
         let found = checkpoint.memory().search(&search.matcher, &options());
         let mut hits = Hits { more: found.more, unread: found.unread, ..Hits::default() };
         for one in found.found {
-            if let Some(pattern) = search.patterns.get(one.pattern) {
-                hits.by_pattern.entry(pattern.bytes).or_default().push(one);
+            let Some(bytes) = search.patterns.get(one.pattern) else { continue };
+            match hits.by_pattern.get_mut(bytes) {
+                Some(all) => all.push(one),
+                None => drop(hits.by_pattern.insert(bytes.clone(), vec![one])),
             }
         }
         hits
@@ -86,7 +88,12 @@ impl Hits {
 
     /// The hits of a pattern, by process and address.
     pub fn of(&self, pattern: &Pattern) -> &[Found] {
-        self.by_pattern.get(pattern.bytes).map_or(&[], Vec::as_slice)
+        self.of_bytes(pattern.bytes)
+    }
+
+    /// The hits of bytes that were searched for, by process and address.
+    pub fn of_bytes(&self, bytes: &[u8]) -> &[Found] {
+        self.by_pattern.get(bytes).map_or(&[], Vec::as_slice)
     }
 
     /// The hits of a pattern in a process, by address.

@@ -52,7 +52,7 @@ const EXPRESSIONS: (&str, u64) = ("pcre2", 256 << 10);
 
 /// The marks of processes. Names are those of a scan with the rules that cost nothing.
 pub fn marks(checkpoint: &Checkpoint, scan: &Scan) -> HashMap<Pid, Vec<Mark>> {
-    let facts = Facts::new(checkpoint, None);
+    let facts = Facts::new(checkpoint);
     let mut all: HashMap<Pid, Vec<Mark>> = HashMap::new();
     for process in facts.living() {
         let marks = [

@@ -32,6 +32,7 @@
 )]
 
 mod baseline;
+mod brought;
 mod card;
 mod commands;
 mod evidence;
@@ -61,14 +62,15 @@ pub mod vocabulary;
 mod words;
 
 pub use baseline::{Baseline, BaselineError};
-pub use card::{Confidence, Cost, Family, Maturity, Rule, Severity};
+pub use brought::Brought;
+pub use card::{Basis, Confidence, Cost, Family, Maturity, Rule, Severity};
 pub use evidence::{BYTES_MOST, Evidence, Fact};
 pub use facts::Facts;
-pub use finding::{Finding, Link, Subject};
+pub use finding::{Finding, Foreign, Link, Subject};
 pub use marks::{Mark, marks};
 pub use next::{Next, quoted};
 pub use report::{Coverage, Report};
 pub use scan::{Scan, Selection};
-pub use story::Story;
+pub use story::{Step, Story};
 pub use suppress::{SuppressError, Suppressions};
 pub use verdict::{CANNOT_SHOW, Verdict};

@@ -1,23 +1,20 @@
 //! What the rules together read of memory. It is known before an archive is read, so memory is read once: pages of a
 //! compressed archive are kept or searched while they are inflated.
 
-use std::sync::OnceLock;
-
 use super::hits::Search;
-use super::rules;
+use super::{Brought, rules};
 use crate::memory::{EarlySearch, Keep};
 
 /// What is kept of an archive that is read as a stream for the rules.
 pub const KEEP: Keep = Keep::Evidence;
 
-/// The search for the patterns of all rules.
-pub(super) fn search() -> Option<&'static Search> {
-    static SEARCH: OnceLock<Option<Search>> = OnceLock::new();
-    let make = || Search::new(rules::all().flat_map(|rule| rule.patterns.iter().copied()).collect());
-    SEARCH.get_or_init(make).as_ref()
+/// The search for the patterns of all rules, and for others. `None` if there is nothing to look for.
+pub(super) fn search(more: Vec<Vec<u8>>) -> Option<Search> {
+    let own = rules::all().flat_map(|rule| rule.patterns.iter().map(|pattern| pattern.bytes.to_vec()));
+    Search::new(own.chain(more).collect())
 }
 
-/// The same search, for [`Options::search`](crate::Options::search).
-pub fn early_search() -> Option<EarlySearch> {
-    search().map(Search::early)
+/// The search for all patterns of rules and of what was brought, for [`Options::search`](crate::Options::search).
+pub fn early_search(brought: &Brought) -> Option<EarlySearch> {
+    brought.search().map(|search| search.early())
 }

@@ -1,12 +1,13 @@
 //! Runs the rules over a checkpoint, and puts together what they found.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use super::finding::Finding;
 use super::report::{Coverage, Report};
 use super::rules;
 use super::story::{self, Story};
-use super::{Cost, Facts, Maturity, Rule, Severity, Verdict, plan, severity, shows};
+use super::{Cost, Facts, Maturity, Rule, Severity, Verdict, severity, shows};
 use crate::int::usize_of;
 use crate::warning::Place;
 use crate::{Checkpoint, Limits};
@@ -105,7 +106,7 @@ pub struct Scan {
 impl Scan {
     /// Runs the selected rules.
     pub fn run(checkpoint: &Checkpoint, selection: &Selection) -> Self {
-        let facts = Facts::new(checkpoint, plan::search());
+        let facts = Facts::new(checkpoint);
         let limits = checkpoint.limits();
         let mut findings = Vec::new();
         let mut coverage = Vec::new();
@@ -142,9 +143,8 @@ impl Scan {
     }
 
     /// The scan of a checkpoint with the default rules. It is done once and kept with the checkpoint.
-    pub fn of(checkpoint: &Checkpoint) -> &Scan {
-        static EMPTY: Scan = Scan { findings: Vec::new(), stories: Vec::new(), coverage: Vec::new() };
-        checkpoint.attached(|| Scan::run(checkpoint, &Selection::default())).unwrap_or(&EMPTY)
+    pub fn of(checkpoint: &Checkpoint) -> Arc<Scan> {
+        checkpoint.attached(|| Scan::run(checkpoint, &Selection::default()))
     }
 
     /// The findings that no baseline or suppression hides.

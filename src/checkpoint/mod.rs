@@ -7,13 +7,13 @@ mod identity;
 mod memory;
 mod reread;
 
-use std::any::Any;
-use std::collections::HashSet;
+use std::any::{Any, TypeId};
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bstr::{BStr, BString, ByteSlice};
 
@@ -57,6 +57,7 @@ pub struct Options {
     expected: Vec<String>,
     keep: Option<Keep>,
     search: Option<EarlySearch>,
+    brought: Option<Arc<dyn Any + Send + Sync>>,
     progress: Box<Progress<'static>>,
 }
 
@@ -77,6 +78,7 @@ impl Default for Options {
             expected: Vec::new(),
             keep: None,
             search: None,
+            brought: None,
             progress: Box::new(|_, _| ()),
         }
     }
@@ -116,6 +118,14 @@ impl Options {
     #[must_use]
     pub fn hash_archive(mut self, hash: bool) -> Self {
         self.hash_archive = hash;
+        self
+    }
+
+    /// Gives every checkpoint of the archive something that a higher layer needs when it derives rows from it, such as
+    /// [`Brought`](crate::analysis::Brought). Later values replace earlier ones.
+    #[must_use]
+    pub fn bring<T: Any + Send + Sync>(mut self, what: Arc<T>) -> Self {
+        self.brought = Some(what);
         self
     }
 
@@ -235,6 +245,7 @@ impl Options {
             hash: self.hash,
             file_name,
             searched,
+            brought: self.brought.clone(),
             kept: Kept { keep, is_told: self.keep.is_some(), reopen, lacks: OnceLock::new(), again: Again::default() },
             members: OnceLock::new(),
         });
@@ -304,6 +315,8 @@ struct Shared {
     file_name: Option<String>,
     /// The matches found while it was inflated.
     searched: Option<Arc<Searched>>,
+    /// What the caller brought for higher layers.
+    brought: Option<Arc<dyn Any + Send + Sync>>,
     kept: Kept,
     /// A digest of the names, sizes and times of all members.
     members: OnceLock<[u8; 32]>,
@@ -348,9 +361,12 @@ pub struct Checkpoint {
     families: Families,
 }
 
-/// What a higher layer keeps with a checkpoint.
+/// What higher layers keep with a checkpoint: one value of each type.
 #[derive(Default)]
-struct Attached(OnceLock<Box<dyn Any + Send + Sync>>);
+struct Attached(Mutex<HashMap<TypeId, Slot>>);
+
+/// A value that is made once, while others wait for it.
+type Slot = Arc<OnceLock<Arc<dyn Any + Send + Sync>>>;
 
 impl fmt::Debug for Checkpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -487,9 +503,19 @@ impl Checkpoint {
         RecoveredFiles::read(images, &side, self.model(), self.judged_memory(), self.holders())
     }
 
-    /// What a higher layer derived from the checkpoint: made on first use, and kept with it.
-    pub(crate) fn attached<T: Any + Send + Sync>(&self, make: impl FnOnce() -> T) -> Option<&T> {
-        self.attached.0.get_or_init(|| Box::new(make())).downcast_ref()
+    /// What a higher layer derived from the checkpoint: one value of each type, made on first use and kept with it.
+    pub(crate) fn attached<T: Any + Send + Sync>(&self, make: impl Fn() -> T) -> Arc<T> {
+        let slot = {
+            let mut slots = self.attached.0.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(slots.entry(TypeId::of::<T>()).or_default())
+        };
+        let kept = Arc::clone(slot.get_or_init(|| Arc::new(make())));
+        kept.downcast().unwrap_or_else(|_| Arc::new(make()))
+    }
+
+    /// What was given to [`Options::bring`], if it is of this type.
+    pub(crate) fn brought<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        self.shared.brought.clone()?.downcast().ok()
     }
 
     /// The path that the archive was opened by, if it can be read again by it.

@@ -14,6 +14,7 @@ use clap_complete::Shell;
 use cryoscope::formats::{BulkAction, Format, Index, SchemaForm};
 use jiff::Timestamp;
 
+use super::brought::BroughtArgs;
 use super::condition::Condition;
 use super::limits::LimitArgs;
 use super::no_input::NoInput;
@@ -164,6 +165,8 @@ pub(crate) struct ScanArgs {
     pub(crate) format: ScanFormat,
     #[command(flatten)]
     pub(crate) documents: DocumentArgs,
+    #[command(flatten)]
+    pub(crate) brought: BroughtArgs,
     /// Number of archives to read at once (default: one per processor)
     #[arg(long, visible_alias = "jobs", value_name = "N", hide_short_help = true)]
     pub(crate) threads: Option<usize>,

@@ -2,6 +2,7 @@
 //! public API is used.
 
 mod args;
+mod brought;
 mod condition;
 mod core;
 #[cfg(feature = "parquet")]

@@ -4,6 +4,7 @@ use std::io::{IsTerminal, stderr, stdin};
 use std::path::Path;
 use std::sync::Arc;
 
+use cryoscope::analysis::{Brought, plan};
 use cryoscope::memory::{EarlySearch, Keep};
 use cryoscope::{Checkpoint, Error, ErrorKind, Options};
 
@@ -16,6 +17,7 @@ pub(crate) struct Opener<'g> {
     global: &'g Global,
     keep: Keep,
     search: Option<EarlySearch>,
+    brought: Arc<Brought>,
     hash: bool,
     hash_archive: bool,
     /// The name of standard input.
@@ -27,12 +29,28 @@ impl<'g> Opener<'g> {
     /// Creates an opener. `keep` is what will be asked for.
     pub(crate) fn new(global: &'g Global, keep: Keep) -> Self {
         let progress = !global.no_progress && !global.quiet && stderr().is_terminal();
-        Opener { global, keep, search: None, hash: false, hash_archive: false, stdin_name: None, progress }
+        Opener {
+            global,
+            keep,
+            search: None,
+            brought: Arc::default(),
+            hash: false,
+            hash_archive: false,
+            stdin_name: None,
+            progress,
+        }
     }
 
-    /// Adds a search of all memory, made while the archive is read.
+    /// Adds a search of all memory, made while the archive is read. Without it, the search that rules need is made, if
+    /// that is what is kept.
     pub(crate) fn searching(mut self, search: Option<EarlySearch>) -> Self {
         self.search = search;
+        self
+    }
+
+    /// Sets what the user brought for rules and their tables.
+    pub(crate) fn bringing(mut self, brought: &Arc<Brought>) -> Self {
+        self.brought = Arc::clone(brought);
         self
     }
 
@@ -67,7 +85,10 @@ impl<'g> Opener<'g> {
 
     /// The checkpoints of an archive: all, or the one chosen with `--set`.
     pub(crate) fn open(&self, path: &Path) -> Result<Vec<Checkpoint>, Error> {
-        let mut checkpoints = self.choose(self.open_all(path, self.search.as_ref())?)?;
+        // If all pages are kept, the search of the rules can wait.
+        let of_rules = || (self.keep == plan::KEEP).then(|| plan::early_search(&self.brought)).flatten();
+        let search = self.search.clone().or_else(of_rules);
+        let mut checkpoints = self.choose(self.open_all(path, search.as_ref())?)?;
         for path in &self.global.parent {
             for parent in self.open_all(path, None)? {
                 for checkpoint in &mut checkpoints {
@@ -84,6 +105,7 @@ impl<'g> Opener<'g> {
             .limits(self.global.limits.limits())
             .map(!self.global.no_mmap)
             .keep(self.keep)
+            .bring(Arc::clone(&self.brought))
             .hash(self.hash)
             .hash_archive(self.hash_archive || self.global.wants_hashes())
             .expect_sha256(&self.global.expect_sha256);

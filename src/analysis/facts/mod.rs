@@ -14,6 +14,7 @@ mod uses;
 
 use std::cell::OnceCell;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use bstr::{BStr, ByteSlice};
 
@@ -27,7 +28,8 @@ pub use self::packages::{Manager, PackageFacts};
 pub use self::process::{ProcessFacts, Program};
 pub use self::stdio::{Behind, Channel, Direction, Relay, StdioFacts, destination, is_connection, path_of, remote};
 pub use self::uses::Uses;
-use super::hits::{Hits, Search};
+use super::Brought;
+use super::hits::Hits;
 use crate::Checkpoint;
 use crate::archive::MemberKind;
 use crate::memory::AddressSpace;
@@ -40,7 +42,7 @@ pub const ANCESTORS: usize = 256;
 /// What rules look at.
 pub struct Facts<'c> {
     checkpoint: &'c Checkpoint,
-    search: Option<&'static Search>,
+    brought: Arc<Brought>,
     processes: Vec<ProcessFacts<'c>>,
     by_pid: HashMap<Pid, usize>,
     sockets: OnceCell<SocketFacts>,
@@ -61,12 +63,13 @@ impl std::fmt::Debug for Facts<'_> {
 }
 
 impl<'c> Facts<'c> {
-    pub(super) fn new(checkpoint: &'c Checkpoint, search: Option<&'static Search>) -> Self {
+    pub(super) fn new(checkpoint: &'c Checkpoint) -> Self {
+        let brought = Brought::of(checkpoint);
         let processes = process::read(checkpoint);
         let by_pid = processes.iter().enumerate().map(|(place, process)| (process.pid(), place)).collect();
         Facts {
             checkpoint,
-            search,
+            brought,
             processes,
             by_pid,
             sockets: OnceCell::new(),
@@ -84,6 +87,11 @@ impl<'c> Facts<'c> {
     /// The checkpoint.
     pub fn checkpoint(&self) -> &'c Checkpoint {
         self.checkpoint
+    }
+
+    /// What the user brought.
+    pub fn brought(&self) -> &Brought {
+        &self.brought
     }
 
     /// The model.
@@ -156,7 +164,9 @@ impl<'c> Facts<'c> {
 
     /// Where the patterns of all rules were found in memory.
     pub fn hits(&self) -> &Hits {
-        self.hits.get_or_init(|| self.search.map_or_else(Hits::default, |search| Hits::find(self.checkpoint, search)))
+        self.hits.get_or_init(|| {
+            self.brought.search().map_or_else(Hits::default, |search| Hits::find(self.checkpoint, search))
+        })
     }
 
     /// The ends of pipes and terminals.
@@ -168,7 +178,7 @@ impl<'c> Facts<'c> {
     /// asked, since all memory may have to be read for it.
     pub fn space_of_hits(&self, pid: Pid) -> Option<AddressSpace<'c>> {
         self.hits.get()?;
-        self.search?.memory(self.checkpoint).space(self.process(pid)?.task, self.model())
+        self.brought.search()?.memory(self.checkpoint).space(self.process(pid)?.task, self.model())
     }
 
     /// Offset in the inflated tar of a byte of a member. `None` for directories and nested archives.

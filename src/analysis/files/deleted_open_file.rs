@@ -29,6 +29,7 @@ rule! {
     attack: ["T1070.004"],
     cost: Files,
     tags: ["antiforensics"],
+    basis: Program,
     check: check,
 }
 

@@ -34,6 +34,7 @@ rule! {
     attack: ["T1105", "T1554"],
     cost: Files,
     tags: ["tool"],
+    basis: Program,
     check: check,
 }
 

@@ -15,6 +15,7 @@ table! {
         /// The finding.
         pub finding: String,
         /// Id of the rule.
+        #[to(ecs("rule.id"))]
         pub rule: &'static str,
         /// Key of the thing that the finding is about.
         pub subject: BString,

@@ -74,6 +74,16 @@ table! {
         pub tactics: Vec<BString>,
         /// Words for searches: `jit`, `fileless`, `credential`, `escape`, `miner`, `persistence`, `hygiene`.
         pub tags: Vec<BString>,
+        /// Id or name of the rule or indicator that the user brought, if the finding rests on one.
+        pub foreign_rule: Option<String>,
+        /// Its title, if it has one.
+        pub foreign_name: Option<String>,
+        /// Who wrote it.
+        pub foreign_author: Option<String>,
+        /// Its severity in its own words.
+        pub foreign_level: Option<String>,
+        /// The file that it is in.
+        pub foreign_file: Option<String>,
         /// Why the severity is not what the rule gives by itself.
         pub reasons: Vec<BString>,
         /// What hides it on screens: a baseline or a suppression. Null if nothing does.
@@ -100,6 +110,7 @@ fn connection(finding: &Finding) -> (Option<BString>, Option<BString>, Option<u3
 /// The row of a finding.
 pub(super) fn row(finding: &Finding, archive: &str) -> FindingRow {
     let rule = finding.rule;
+    let foreign = finding.foreign.as_ref();
     let (protocol, remote_address, remote_port) = connection(finding);
     let words = |words: &[&str]| words.iter().map(|word| super::text(word)).collect();
     FindingRow {
@@ -130,6 +141,11 @@ pub(super) fn row(finding: &Finding, archive: &str) -> FindingRow {
         attack: words(rule.attack),
         tactics: attack::tactics(rule.attack).into_iter().map(super::text).collect(),
         tags: words(&finding.tags),
+        foreign_rule: foreign.map(|rule| rule.id.clone()),
+        foreign_name: foreign.and_then(|rule| rule.name.clone()),
+        foreign_author: foreign.and_then(|rule| rule.author.clone()),
+        foreign_level: foreign.and_then(|rule| rule.level.clone()),
+        foreign_file: foreign.and_then(|rule| rule.file.clone()),
         reasons: finding.reasons.iter().map(|reason| super::text(reason)).collect(),
         suppressed: finding.suppressed.clone(),
     }

@@ -17,13 +17,13 @@ use crate::tables::TableSource;
 /// The tables.
 pub const ALL: &[TableSource] = &[
     TableSource::new(&FindingRow::TABLE, KEEP, |context, sink| {
-        let _ = findings(context.checkpoint, Scan::of(context.checkpoint)).try_for_each(|row| sink(&row));
+        let _ = findings(context.checkpoint, &Scan::of(context.checkpoint)).try_for_each(|row| sink(&row));
     }),
     TableSource::new(&EvidenceRow::TABLE, KEEP, |context, sink| {
-        let _ = evidence(context.checkpoint, Scan::of(context.checkpoint)).try_for_each(|row| sink(&row));
+        let _ = evidence(context.checkpoint, &Scan::of(context.checkpoint)).try_for_each(|row| sink(&row));
     }),
     TableSource::new(&RuleCoverage::TABLE, KEEP, |context, sink| {
-        let _ = rule_coverage(Scan::of(context.checkpoint)).try_for_each(|row| sink(&row));
+        let _ = rule_coverage(&Scan::of(context.checkpoint)).try_for_each(|row| sink(&row));
     }),
 ];
 

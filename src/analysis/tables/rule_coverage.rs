@@ -11,6 +11,7 @@ table! {
     /// order.
     pub struct RuleCoverage {
         /// Id of the rule.
+        #[to(ecs("rule.id"))]
         pub rule: &'static str,
         /// Name of the rule.
         pub rule_name: &'static str,

@@ -28,7 +28,6 @@ use super::exit::Exit;
 use super::fleet::{Entry, Fleet};
 use super::lead;
 use super::open::Opener;
-use super::rows::early;
 use super::screen::{Report, Screen, complain};
 use super::{Failure, Outcome};
 
@@ -170,7 +169,7 @@ fn ahead(args: &QueryArgs) -> usize {
 fn opener<'g>(args: &'g QueryArgs, global: &'g Global, keep: Keep) -> Opener<'g> {
     let hashed = args.name.source_id == Some(SourceId::Sha256);
     let keep = if args.hash { keep.and(Keep::Everything) } else { keep };
-    Opener::new(global, keep).searching(early(keep)).hashing(args.hash).hashing_archive(hashed).naming_stdin(&args.name)
+    Opener::new(global, keep).hashing(args.hash).hashing_archive(hashed).naming_stdin(&args.name)
 }
 
 /// The values of the column `archive`.

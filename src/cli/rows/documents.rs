@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use bstr::BString;
 use cryoscope::Checkpoint;
-use cryoscope::analysis::plan;
 use cryoscope::formats::{Format, Origin};
-use cryoscope::memory::{EarlySearch, Keep};
+use cryoscope::memory::Keep;
 use cryoscope::tables::TableSource;
 
 use super::super::Failure;
@@ -18,11 +17,6 @@ pub(crate) fn keep(sources: &[&TableSource], format: Format) -> Keep {
     // Documents name the processes that they are about.
     let least = if format.needs_origin() { Keep::Arguments } else { Keep::Tables };
     sources.iter().fold(least, |keep, source| keep.and(source.keep))
-}
-
-/// The search of memory that rules need, made while archives are read. If all pages are kept, it can wait.
-pub(crate) fn early(keep: Keep) -> Option<EarlySearch> {
-    (keep == plan::KEEP).then(plan::early_search).flatten()
 }
 
 /// The checkpoint's part of documents, if the format writes documents.

@@ -27,7 +27,7 @@ use super::record::hash_of;
 use super::screen::{Report, complain};
 use super::wide::Wide;
 
-pub(crate) use self::documents::{early, keep, origin, origin_of_itself};
+pub(crate) use self::documents::{keep, origin, origin_of_itself};
 pub(crate) use self::filter::{All, Filter, OfProcesses, holders_of, pid_of};
 pub(crate) use self::output::Place;
 pub(crate) use self::selection::{Selection, Wanted, say_rows};
@@ -83,7 +83,6 @@ impl Job<'_> {
         let keep = keep(self.sources, self.style.format);
         let keep = if self.hash { keep.and(Keep::Everything) } else { keep };
         let opener = Opener::new(self.global, keep)
-            .searching(early(keep))
             .hashing(self.hash)
             .hashing_archive(self.lead.is_hashed())
             .naming_stdin(self.lead.name());

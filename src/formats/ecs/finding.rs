@@ -30,10 +30,13 @@ impl Filling<'_> {
             document.set("event.action", rule.slug);
             document.set("rule.category", rule.family.prefix());
             let about: &[&str] = match rule.family {
-                Family::Memory | Family::Process => &["intrusion_detection", "process"],
+                Family::Memory | Family::Process | Family::Sigma => &["intrusion_detection", "process"],
                 Family::Network => &["intrusion_detection", "network"],
                 Family::Isolation => &["intrusion_detection", "configuration"],
                 Family::Files | Family::Persistence => &["intrusion_detection", "file"],
+                Family::Secrets => &["intrusion_detection", "iam"],
+                Family::Indicators => &["intrusion_detection", "threat"],
+                Family::Yara => &["intrusion_detection", "malware"],
                 Family::Evidence => &["host"],
             };
             document.set("event.category", about);
