@@ -10,7 +10,7 @@ use cryoscope::model::ids::Pid;
 use crate::archives::Members;
 use crate::fixtures;
 
-use Severity::{Critical, High, Low, Medium};
+use Severity::{Critical, High, Medium};
 
 /// What a finding must be about: a process, a path, or nothing of the two.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use bstr::{BStr, BString, ByteSlice};
 
-use super::super::facts::{Facts, ProcessFacts, base};
+use super::super::facts::{Facts, ProcessFacts};
 use super::super::vocabulary::{FETCHERS, is_hidden, is_interpreter, is_world_writable};
 use super::super::words::shown;
 

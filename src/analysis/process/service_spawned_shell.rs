@@ -3,7 +3,7 @@
 use bstr::{BString, ByteSlice};
 
 use super::super::card::rule;
-use super::super::facts::{Channel, Invocation, ProcessFacts, base};
+use super::super::facts::{Channel, Invocation, ProcessFacts};
 use super::super::vocabulary::{FETCHERS, has_name, is_hidden, is_world_writable};
 use super::super::words::{listed, shown};
 use super::super::{Confidence, Facts, Finding, Link, Next, Report, Severity, Subject};

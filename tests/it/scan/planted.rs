@@ -16,7 +16,7 @@ use Severity::{Critical, High, Low, Medium};
 #[derive(Debug)]
 enum About {
     Process(u32),
-    /// Bytes of a process that are in the evidence, or in the mapping that the finding is about.
+    /// Bytes of a process: in the evidence, or the beginning of the mapping that the finding is about.
     Bytes(u32, u64),
     Path(&'static str),
     /// A property of the container.
@@ -26,10 +26,10 @@ enum About {
 /// The planted thing, by its name in the truth of the case, the rule, what the finding is about, and the least severity.
 const PLANTED: [(&str, &str, About, Severity); 59] = [
     ("web-shell", "PROC-007", Process(9), High),
-    ("web-shell-script", "PROC-031", Process(10), Medium),
+    ("web-shell-script", "PROC-031", Process(10), Low),
     ("reverse-shell", "PROC-005", Process(11), Critical),
     ("reverse-shell", "NET-002", Process(11), High),
-    ("reverse-shell", "PROC-008", Process(11), Medium),
+    ("reverse-shell", "PROC-008", Process(11), Low),
     ("reverse-shell-2", "PROC-005", Process(12), Critical),
     ("reverse-shell-2", "NET-002", Process(12), High),
     ("terminal-relay", "PROC-023", Process(34), High),
@@ -37,7 +37,7 @@ const PLANTED: [(&str, &str, About, Severity); 59] = [
     ("terminal-relay", "NET-002", Process(34), High),
     ("terminal-shell", "PROC-008", Process(35), Medium),
     ("terminal-shell", "PROC-026", Process(35), High),
-    ("terminal-shell", "FS-013", Process(35), High),
+    ("terminal-shell", "FS-013", Process(35), Medium),
     ("memfd-process", "MEM-006", Process(13), Critical),
     ("memfd-process", "MEM-008", Bytes(13, 0x40_1000), Critical),
     ("memfd-process", "PROC-001", Process(13), High),
@@ -94,11 +94,13 @@ fn is_about(finding: &Finding, about: &About) -> bool {
         Container(what) => finding.subject == Subject::Container(what),
         Bytes(pid, address) => {
             let has = |start: u64, len: u64| (start..start.saturating_add(len.max(1))).contains(address);
-            is_of(*pid)
-                && finding
-                    .evidence
-                    .iter()
-                    .any(|one| one.address.is_some_and(|start| has(start, one.length.unwrap_or(1))))
+            let is_mapping = finding.subject == Subject::Mapping(Pid(*pid), *address);
+            is_mapping
+                || is_of(*pid)
+                    && finding
+                        .evidence
+                        .iter()
+                        .any(|one| one.address.is_some_and(|start| has(start, one.length.unwrap_or(1))))
         }
     }
 }
