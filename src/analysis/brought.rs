@@ -3,15 +3,19 @@
 
 use std::sync::{Arc, OnceLock};
 
+use super::Family;
 use super::hits::Search;
+use super::indicators::Indicators;
 use super::plan;
 use crate::Checkpoint;
+use crate::memory::Finder;
 
 /// What the user brings to a scan. Give it to [`Options::bring`](crate::Options::bring) before an archive is opened, so
 /// that memory is read once for everything.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Brought {
+    indicators: Option<Indicators>,
     /// The search for the patterns of rules and of what was brought, made on first use.
     search: OnceLock<Option<Arc<Search>>>,
 }
@@ -23,14 +27,38 @@ impl Brought {
         checkpoint.brought().unwrap_or_else(|| Arc::clone(NOTHING.get_or_init(Arc::default)))
     }
 
+    /// Sets the indicators.
+    #[must_use]
+    pub fn with_indicators(self, indicators: Indicators) -> Self {
+        Brought { indicators: Some(indicators), search: OnceLock::new(), ..self }
+    }
+
+    /// The indicators.
+    pub fn indicators(&self) -> Option<&Indicators> {
+        self.indicators.as_ref()
+    }
+
+    /// Whether there is what the rules of a family need.
+    pub(super) fn serves(&self, family: Family) -> bool {
+        match family {
+            Family::Indicators => self.indicators.is_some(),
+            _ => true,
+        }
+    }
+
     /// The search for all patterns, the same for every checkpoint.
     pub(super) fn search(&self) -> Option<&Arc<Search>> {
-        self.search.get_or_init(|| plan::search(self.patterns()).map(Arc::new)).as_ref()
+        self.search.get_or_init(|| plan::search(self.patterns(), self.finder()).map(Arc::new)).as_ref()
     }
 
     /// Bytes to look for in all memory, besides those of the rules.
     #[expect(clippy::unused_self, reason = "nothing that can be brought has patterns yet")]
     fn patterns(&self) -> Vec<Vec<u8>> {
         Vec::new()
+    }
+
+    /// What finds the words of lists in all memory.
+    fn finder(&self) -> Option<Arc<dyn Finder>> {
+        self.indicators.as_ref()?.finder()
     }
 }

@@ -110,7 +110,8 @@ impl Scan {
         let limits = checkpoint.limits();
         let mut findings = Vec::new();
         let mut coverage = Vec::new();
-        for rule in rules::all().filter(|rule| selection.selects(rule)) {
+        let serves = |rule: &&Rule| facts.brought().serves(rule.family);
+        for rule in rules::all().filter(|rule| selection.selects(rule)).filter(serves) {
             let mut report = Report::new(rule, limits.rule_candidates, usize_of(limits.evidence));
             // A rule that fails must not hide what others find.
             let done = catch_unwind(AssertUnwindSafe(|| (rule.check)(&facts, &mut report)));

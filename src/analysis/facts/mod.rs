@@ -19,7 +19,7 @@ use std::sync::Arc;
 use bstr::{BStr, ByteSlice};
 
 pub use self::container::SpecFacts;
-pub use self::files::{ChangedFile, FileFacts, Place};
+pub use self::files::{ChangedFile, Digests, FileFacts, Place};
 pub use self::invocation::Invocation;
 pub use self::kinds::{Kind, Kinds};
 pub use self::network::SocketFacts;
@@ -226,7 +226,7 @@ impl Facts<'_> {
 }
 
 /// Removes the mark of a deleted file that the kernel appends to paths.
-pub(super) fn without_deleted(path: &[u8]) -> (&[u8], bool) {
+pub(in crate::analysis) fn without_deleted(path: &[u8]) -> (&[u8], bool) {
     match path.strip_suffix(b" (deleted)") {
         Some(path) => (path, true),
         None => (path, false),
