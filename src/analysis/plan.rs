@@ -4,18 +4,26 @@
 use std::sync::Arc;
 
 use super::hits::Search;
-use super::{Brought, rules};
+use super::{Brought, Facts, rules};
+use crate::Checkpoint;
 use crate::memory::{EarlySearch, Keep};
 
 /// What is kept of an archive that is read as a stream for the rules.
 pub const KEEP: Keep = Keep::Evidence;
 
-/// The search for the patterns of all rules, and for those that were brought. `None` if there is nothing to look for.
+/// The search for the patterns of all rules, and for the words that were brought. `None` if there is nothing to look for.
 pub(super) fn search(brought: &Brought) -> Option<Arc<Search>> {
     brought.search(|| {
         let own = rules::all().flat_map(|rule| rule.patterns.iter().map(|pattern| pattern.bytes.to_vec()));
-        Search::new(own.chain(brought.patterns()).collect())
+        Search::new(own.collect(), brought.finder())
     })
+}
+
+/// What rules look at in a checkpoint.
+pub(super) fn facts(checkpoint: &Checkpoint) -> Facts<'_> {
+    let brought = Brought::of(checkpoint);
+    let search = search(&brought);
+    Facts::new(checkpoint, brought, search)
 }
 
 /// The same search, for [`Options::search`](crate::Options::search).

@@ -57,7 +57,8 @@ pub(crate) use overlaps::{Overlaps, union};
 pub use region::Region;
 pub(crate) use region::{SHELLS, STACK};
 pub use search::{
-    EarlySearch, Elsewhere, Encoding, Findings, FindingsElsewhere, Found, Matcher, Pattern, PatternError, SearchOptions,
+    EarlySearch, Elsewhere, Encoding, Finder, Findings, FindingsElsewhere, Found, Matcher, Pattern, PatternError,
+    SearchOptions,
 };
 pub(crate) use search::{ElsewhereSearch, Searched};
 pub use space::AddressSpace;

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use bstr::{BStr, ByteSlice};
 
 pub use self::container::SpecFacts;
-pub use self::files::{ChangedFile, FileFacts, Place};
+pub use self::files::{ChangedFile, Digests, FileFacts, Place};
 pub use self::invocation::Invocation;
 pub use self::kinds::{Kind, Kinds};
 pub use self::network::SocketFacts;

@@ -49,7 +49,7 @@ pub(super) fn about(facts: &Facts<'_>, rule: &'static Rule, file: &ChangedFile) 
 }
 
 /// The command that shows the file.
-pub(super) fn next(file: &ChangedFile) -> Next {
+pub(in crate::analysis) fn next(file: &ChangedFile) -> Next {
     let what = match file.place {
         Place::Rootfs => "rootfs",
         Place::Deleted => return Next::rows_where("rootfs_changes", "path", file.path.to_string()),
@@ -62,7 +62,7 @@ pub(super) fn next(file: &ChangedFile) -> Next {
 }
 
 /// The row of a file, with the columns that nearly all rules use, and the hash of its contents.
-pub(super) fn row(facts: &Facts<'_>, file: &ChangedFile) -> Evidence {
+pub(in crate::analysis) fn row(facts: &Facts<'_>, file: &ChangedFile) -> Evidence {
     let path = ("path", Fact::Text(file.path.clone()));
     let row = match file.place {
         Place::Rootfs => Evidence::row("rootfs_changes", [path, ("change", "added_or_changed".into())]),
@@ -90,7 +90,7 @@ pub(super) fn line(facts: &Facts<'_>, file: &ChangedFile, line: Line<'_>) -> Evi
 }
 
 /// Bytes of a file as evidence.
-pub(super) fn bytes(facts: &Facts<'_>, file: &ChangedFile, offset: usize, bytes: &[u8]) -> Evidence {
+pub(in crate::analysis) fn bytes(facts: &Facts<'_>, file: &ChangedFile, offset: usize, bytes: &[u8]) -> Evidence {
     let member = file.member.clone().unwrap_or_default();
     let at = file.offset.map(|start| start.saturating_add(u64_of(offset)));
     let mut evidence = Evidence::file(facts, &member, at.unwrap_or_default(), bytes);

@@ -2,7 +2,7 @@
 
 mod account_file_changed;
 mod authorized_keys;
-mod common;
+pub(super) mod common;
 mod cron_or_timer;
 mod deleted_open_file;
 mod device_node_created;

@@ -2,12 +2,14 @@
 
 mod evidence;
 mod findings;
+mod ioc_matches;
 mod rule_coverage;
 
 use bstr::BString;
 
 pub use self::evidence::EvidenceRow;
 pub use self::findings::FindingRow;
+pub use self::ioc_matches::IocMatch;
 pub use self::rule_coverage::RuleCoverage;
 use super::plan::KEEP;
 use super::{Finding, Scan};
@@ -24,6 +26,9 @@ pub const ALL: &[TableSource] = &[
     }),
     TableSource::new(&RuleCoverage::TABLE, KEEP, |context, sink| {
         let _ = rule_coverage(&Scan::of(context.checkpoint)).try_for_each(|row| sink(&row));
+    }),
+    TableSource::new(&IocMatch::TABLE, KEEP, |context, sink| {
+        let _ = ioc_matches::rows(context.checkpoint).try_for_each(|row| sink(&row));
     }),
 ];
 
