@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::hits::Search;
 use super::plan;
+use super::secrets::SecretsWanted;
 use crate::Checkpoint;
 
 /// What the user brings to a scan. Give it to [`Options::bring`](crate::Options::bring) before an archive is opened, so
@@ -12,6 +13,8 @@ use crate::Checkpoint;
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Brought {
+    /// Whether and how secrets are looked for.
+    secrets: Arc<SecretsWanted>,
     /// The search for the patterns of rules and of what was brought, made on first use.
     search: OnceLock<Option<Arc<Search>>>,
 }
@@ -23,9 +26,20 @@ impl Brought {
         checkpoint.brought().unwrap_or_else(|| Arc::clone(NOTHING.get_or_init(Arc::default)))
     }
 
+    /// Sets whether and how secrets are looked for.
+    #[must_use]
+    pub fn with_secrets(self, secrets: SecretsWanted) -> Self {
+        Brought { secrets: Arc::new(secrets), ..self }
+    }
+
+    /// Whether and how secrets are looked for.
+    pub fn secrets(&self) -> &SecretsWanted {
+        &self.secrets
+    }
+
     /// The search for all patterns, the same for every checkpoint.
     pub(super) fn search(&self) -> Option<&Arc<Search>> {
-        self.search.get_or_init(|| plan::search(self.patterns()).map(Arc::new)).as_ref()
+        self.search.get_or_init(|| plan::search(self.patterns(), self.secrets.sieve()).map(Arc::new)).as_ref()
     }
 
     /// Bytes to look for in all memory, besides those of the rules.

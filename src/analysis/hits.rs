@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::Checkpoint;
 pub use crate::memory::Region;
-use crate::memory::{EarlySearch, Found, Matcher, Memory, SearchOptions};
+use crate::memory::{EarlySearch, Found, Matcher, Memory, SearchOptions, Sieve};
 use crate::model::ids::Pid;
 
 /// Bytes around a hit that are kept with it.
@@ -35,14 +35,18 @@ pub(super) struct Search {
 }
 
 impl Search {
-    /// Prepares a search. `None` if there is nothing to search for.
-    pub(super) fn new(mut patterns: Vec<Vec<u8>>) -> Option<Self> {
+    /// Prepares a search for bytes, and for what a sieve finds. `None` if there is nothing to search for.
+    pub(super) fn new(mut patterns: Vec<Vec<u8>>, sieve: Option<&Arc<dyn Sieve>>) -> Option<Self> {
         patterns.sort_unstable();
         patterns.dedup();
         let name = |bytes: &[u8]| bytes.escape_ascii().to_string();
         let wanted: Result<Vec<_>, _> =
             patterns.iter().map(|bytes| crate::memory::Pattern::bytes(&name(bytes), bytes)).collect();
-        let wanted = wanted.ok().filter(|wanted| !wanted.is_empty())?;
+        let mut wanted = wanted.ok()?;
+        wanted.extend(sieve.into_iter().flat_map(|sieve| crate::memory::Pattern::kinds("kind", sieve)));
+        if wanted.is_empty() {
+            return None;
+        }
         Some(Search { matcher: Arc::new(Matcher::new(&wanted).ok()?), patterns })
     }
 
@@ -65,6 +69,8 @@ fn options() -> SearchOptions {
 #[derive(Debug, Default)]
 pub struct Hits {
     by_pattern: HashMap<Vec<u8>, Vec<Found>>,
+    /// What the sieve found, by kind.
+    by_kind: HashMap<usize, Vec<Found>>,
     /// Whether there are more hits than the limit.
     pub more: bool,
     /// Recorded bytes that could not be searched.
@@ -77,7 +83,11 @@ impl Hits {
         let found = checkpoint.memory().search(&search.matcher, &options());
         let mut hits = Hits { more: found.more, unread: found.unread, ..Hits::default() };
         for one in found.found {
-            let Some(bytes) = search.patterns.get(one.pattern) else { continue };
+            let Some(bytes) = search.patterns.get(one.pattern) else {
+                let kind = one.pattern.saturating_sub(search.patterns.len());
+                hits.by_kind.entry(kind).or_default().push(one);
+                continue;
+            };
             match hits.by_pattern.get_mut(bytes) {
                 Some(all) => all.push(one),
                 None => drop(hits.by_pattern.insert(bytes.clone(), vec![one])),
@@ -94,6 +104,18 @@ impl Hits {
     /// The hits of bytes that were searched for, by process and address.
     pub fn of_bytes(&self, bytes: &[u8]) -> &[Found] {
         self.by_pattern.get(bytes).map_or(&[], Vec::as_slice)
+    }
+
+    /// What the sieve found of a kind, by process and address.
+    pub(super) fn of_kind(&self, kind: usize) -> &[Found] {
+        self.by_kind.get(&kind).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether there may be more of a kind than was kept.
+    pub(super) fn is_full(&self, kind: usize) -> bool {
+        let all = self.by_kind.values().map(Vec::len).fold(0, usize::saturating_add);
+        self.of_kind(kind).len() >= crate::memory::SIEVED_EACH
+            || all >= crate::memory::SIEVED_ALL && !self.of_kind(kind).is_empty()
     }
 
     /// The hits of a pattern in a process, by address.

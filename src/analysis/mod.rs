@@ -52,6 +52,7 @@ mod quality;
 mod report;
 pub mod rules;
 mod scan;
+pub mod secrets;
 mod severity;
 mod story;
 mod suppress;

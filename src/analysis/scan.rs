@@ -1,13 +1,16 @@
 //! Runs the rules over a checkpoint, and puts together what they found.
 
+use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use super::evidence::Fact;
 use super::finding::Finding;
 use super::report::{Coverage, Report};
 use super::rules;
+use super::secrets::{SecretsMode, redacted, redacted_text};
 use super::story::{self, Story};
-use super::{Cost, Facts, Maturity, Rule, Severity, Verdict, severity};
+use super::{Cost, Facts, Family, Maturity, Rule, Severity, Verdict, severity};
 use crate::int::usize_of;
 use crate::warning::Place;
 use crate::{Checkpoint, Limits};
@@ -91,6 +94,20 @@ pub(super) fn wild(pattern: &[u8], text: &[u8]) -> bool {
     pattern.get(p..).unwrap_or_default().iter().all(|&byte| byte == b'*')
 }
 
+/// Removes secrets from what a finding says: rules quote command lines, files and histories.
+fn redact(finding: &mut Finding) {
+    redacted_text(&mut finding.sentence);
+    for evidence in &mut finding.evidence {
+        let texts = evidence.columns.iter_mut().map(|(_, fact)| fact);
+        let texts = texts.filter_map(|fact| if let Fact::Text(text) = fact { Some(text) } else { None });
+        for text in texts.chain(&mut evidence.text) {
+            if let Cow::Owned(bytes) = redacted(text) {
+                *text = bytes.into();
+            }
+        }
+    }
+}
+
 /// Result of a scan.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -110,7 +127,9 @@ impl Scan {
         let limits = checkpoint.limits();
         let mut findings = Vec::new();
         let mut coverage = Vec::new();
-        for rule in rules::all().filter(|rule| selection.selects(rule)) {
+        let has_secrets = facts.brought().secrets().mode != SecretsMode::No;
+        let can_run = |rule: &&Rule| rule.family != Family::Secrets || has_secrets;
+        for rule in rules::all().filter(|rule| selection.selects(rule)).filter(can_run) {
             let mut report = Report::new(rule, limits.rule_candidates, usize_of(limits.evidence));
             // A rule that fails must not hide what others find.
             let done = catch_unwind(AssertUnwindSafe(|| (rule.check)(&facts, &mut report)));
@@ -135,6 +154,9 @@ impl Scan {
                 let process = finding.pid.and_then(|pid| facts.process(pid));
                 finding.path = process.and_then(|process| process.row.path.clone());
             }
+        }
+        for finding in &mut findings {
+            redact(finding);
         }
         severity::raise(&mut findings);
         let stories = story::group(&facts, &mut findings);

@@ -49,7 +49,7 @@ pub struct Facts<'c> {
     files: OnceCell<FileFacts<'c>>,
     spec: OnceCell<SpecFacts>,
     members: OnceCell<HashMap<&'c BStr, u64>>,
-    hits: OnceCell<Hits>,
+    hits: OnceCell<Arc<Hits>>,
     stdio: OnceCell<StdioFacts>,
     kinds: OnceCell<Kinds>,
     packages: OnceCell<PackageFacts>,
@@ -165,7 +165,9 @@ impl<'c> Facts<'c> {
     /// Where the patterns of all rules were found in memory.
     pub fn hits(&self) -> &Hits {
         self.hits.get_or_init(|| {
-            self.brought.search().map_or_else(Hits::default, |search| Hits::find(self.checkpoint, search))
+            self.checkpoint.attached(|| {
+                self.brought.search().map_or_else(Hits::default, |search| Hits::find(self.checkpoint, search))
+            })
         })
     }
 
