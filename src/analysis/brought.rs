@@ -4,7 +4,6 @@
 use std::sync::{Arc, OnceLock};
 
 use super::hits::Search;
-use super::plan;
 use super::secrets::SecretsWanted;
 use crate::Checkpoint;
 
@@ -37,14 +36,14 @@ impl Brought {
         &self.secrets
     }
 
-    /// The search for all patterns, the same for every checkpoint.
-    pub(super) fn search(&self) -> Option<&Arc<Search>> {
-        self.search.get_or_init(|| plan::search(self.patterns(), self.secrets.sieve()).map(Arc::new)).as_ref()
+    /// The search for all patterns, the same for every checkpoint. It is made on first use.
+    pub(super) fn search(&self, make: impl FnOnce() -> Option<Search>) -> Option<Arc<Search>> {
+        self.search.get_or_init(|| make().map(Arc::new)).clone()
     }
 
     /// Bytes to look for in all memory, besides those of the rules.
     #[expect(clippy::unused_self, reason = "nothing that can be brought has patterns yet")]
-    fn patterns(&self) -> Vec<Vec<u8>> {
+    pub(super) fn patterns(&self) -> Vec<Vec<u8>> {
         Vec::new()
     }
 }

@@ -8,9 +8,9 @@ use super::evidence::Fact;
 use super::finding::Finding;
 use super::report::{Coverage, Report};
 use super::rules;
-use super::secrets::{SecretsMode, redacted, redacted_text};
+use super::secrets::{Secrets, SecretsMode, redacted, redacted_text};
 use super::story::{self, Story};
-use super::{Cost, Facts, Family, Maturity, Rule, Severity, Verdict, severity};
+use super::{Brought, Cost, Facts, Family, Maturity, Rule, Severity, Verdict, plan, severity, shows};
 use crate::int::usize_of;
 use crate::warning::Place;
 use crate::{Checkpoint, Limits};
@@ -118,12 +118,16 @@ pub struct Scan {
     pub stories: Vec<Story>,
     /// How far each rule could look, in the order of their ids. Rules that were not selected are not here.
     pub coverage: Vec<(&'static Rule, Coverage)>,
+    /// How many secret values there are, by provider or kind; the most first. Empty if they were not looked for.
+    pub secrets: Vec<(String, usize)>,
 }
 
 impl Scan {
     /// Runs the selected rules.
     pub fn run(checkpoint: &Checkpoint, selection: &Selection) -> Self {
-        let facts = Facts::new(checkpoint);
+        let brought = Brought::of(checkpoint);
+        let search = plan::search(&brought);
+        let facts = Facts::new(checkpoint, brought, search);
         let limits = checkpoint.limits();
         let mut findings = Vec::new();
         let mut coverage = Vec::new();
@@ -158,9 +162,12 @@ impl Scan {
         for finding in &mut findings {
             redact(finding);
         }
+        shows::settle(&facts, &mut findings, selection.cost == Cost::Memory);
         severity::raise(&mut findings);
         let stories = story::group(&facts, &mut findings);
-        Scan { findings, stories, coverage }
+        let has_secrets = coverage.iter().any(|(rule, _)| rule.family == Family::Secrets);
+        let secrets = if has_secrets { Secrets::of(&facts).counts() } else { Vec::new() };
+        Scan { findings, stories, coverage, secrets }
     }
 
     /// The scan of a checkpoint with the default rules. It is done once and kept with the checkpoint.

@@ -480,6 +480,8 @@ pub(crate) struct TableArgs {
     pub(crate) format: RowFormat,
     #[command(flatten)]
     pub(crate) documents: DocumentArgs,
+    #[command(flatten)]
+    pub(crate) brought: BroughtArgs,
     /// Columns to print, in this order; `all` for all
     ///
     /// By default, text output has the columns that fit on a screen, and other formats have all columns. `archive`,

@@ -134,6 +134,7 @@ pub(crate) fn run(args: &Inspect, global: &Global) -> Outcome {
                 style: Style { format, columns, name_tables: true, lead: before, width: screen.width },
                 threads: args.jobs,
                 documents: &args.documents,
+                brought: std::sync::Arc::default(),
                 selection: Selection { sought, ..Selection::default() },
                 lead,
                 is_wide: false,

@@ -22,7 +22,7 @@ use super::lead::Lead;
 use super::newfile::Readers;
 use super::processes::Sought;
 use super::rows::{All, Chosen, Filter, Job, OfProcesses, Place, Selection};
-use super::screen::{Screen, in_columns, refuse_terminal_of};
+use super::screen::{Screen, complain, in_columns, refuse_terminal_of};
 use super::sorter::Order;
 use super::table_file::Folder;
 use super::{Failure, Outcome};
@@ -42,6 +42,13 @@ pub(crate) fn run(args: &TableArgs, global: &Global) -> Outcome {
     let has_rows_of_failures = !args.all && sources.iter().any(is_of_failures);
     check_rows(args, &mut sources, &lead)?;
     let fleet = Fleet::resolve(&archives, &args.fleet, global)?.with_rows_of_failures(has_rows_of_failures);
+    args.brought.check(global)?;
+    let say = |message: &str| {
+        if !global.quiet {
+            complain(message);
+        }
+    };
+    let brought = args.brought.read(&say)?;
     let sought = (!args.pid.is_empty()).then(|| Sought::new(&args.pid, None, &fleet));
     let selection = Selection {
         conditions: &args.conditions,
@@ -78,6 +85,7 @@ pub(crate) fn run(args: &TableArgs, global: &Global) -> Outcome {
             sources: &sources,
             style: Style { format, columns, name_tables: false, lead: before, width: None },
             threads: args.threads,
+            brought,
             lead,
             hash: args.hash,
             args: &args.dataset,
@@ -109,6 +117,7 @@ pub(crate) fn run(args: &TableArgs, global: &Global) -> Outcome {
         style: Style { format, columns, name_tables, lead: before, width },
         threads: args.threads,
         documents: &args.documents,
+        brought,
         selection,
         lead,
         is_wide,

@@ -36,6 +36,7 @@ mod search;
 mod space;
 mod stored;
 mod strings;
+mod variables;
 mod view;
 mod walk;
 
@@ -63,6 +64,7 @@ pub(crate) use search::{ElsewhereSearch, SIEVED_ALL, SIEVED_EACH, Searched};
 pub use space::AddressSpace;
 pub(crate) use stored::STEP;
 pub use strings::{StringAt, StringBlock, StringOptions};
+pub use variables::ShellVariable;
 pub use view::{Content, Missing, MissingError, Origin, Run};
 pub use walk::{Part, PartContent};
 

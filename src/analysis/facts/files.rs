@@ -192,7 +192,7 @@ impl<'c> FileFacts<'c> {
                 offset: recovered.offset(file),
                 engine_noise: false,
                 has_capabilities: false,
-                device: None,
+                device: file.rdev.map(|device| (device.major, device.minor)),
                 xattrs: Vec::new(),
                 volume: None,
                 source: Source::Recovered(number),

@@ -19,6 +19,7 @@ mod pam_or_nss;
 mod python_or_node_hook;
 mod ransom_signs;
 mod replaced_binary;
+mod running_script;
 mod same_build_elsewhere;
 mod service_or_rc;
 mod serviceaccount_or_kubeconfig_copied;

@@ -83,7 +83,7 @@ fn python(facts: &Facts<'_>, file: &ChangedFile, is_custom: bool, report: &mut R
 }
 
 /// Whether a line of Python does what no hook of a package does.
-fn is_active(line: &[u8]) -> bool {
+pub(super) fn is_active(line: &[u8]) -> bool {
     static REGEX: OnceLock<Option<Regex>> = OnceLock::new();
     let pattern = r"\b(?:socket|urllib|requests|http\.client|subprocess|pty)\b|\bos\.(?:system|popen|exec\w*|fork)\s*\(|b64decode|base64|\bmarshal\b|zlib\.decompress|\\x[0-9a-f]{2}\\x[0-9a-f]{2}\\x|/tmp/|/dev/shm/";
     let line = commands::code(line);

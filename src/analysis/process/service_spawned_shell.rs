@@ -132,7 +132,8 @@ fn judge(facts: &Facts<'_>, process: &ProcessFacts<'_>) -> (Severity, Vec<String
     if let Some(sign) = signs.first() {
         let at_least = match sign {
             Sign::FetchAndRun | Sign::DecodeAndRun | Sign::ConnectShell | Sign::Traces => Severity::High,
-            Sign::Metadata | Sign::Credentials | Sign::WritablePlace => Severity::Medium,
+            Sign::SendAway if signs.contains(&Sign::Credentials) => Severity::High,
+            Sign::Metadata | Sign::Credentials | Sign::WritablePlace | Sign::SendAway => Severity::Medium,
             // Applications fetch files.
             Sign::Fetch | Sign::Survey => Severity::Low,
         };

@@ -17,6 +17,8 @@ pub(super) enum Sign {
     DecodeAndRun,
     /// Opens a connection and gives it to a shell.
     ConnectShell,
+    /// Packs or encrypts files, or takes passwords, and sends them away.
+    SendAway,
     /// Fetches something.
     Fetch,
     /// Asks the metadata service of a cloud.
@@ -38,6 +40,7 @@ impl Sign {
             Sign::FetchAndRun => "fetches something and runs it",
             Sign::DecodeAndRun => "decodes something and runs it",
             Sign::ConnectShell => "gives a shell to a connection",
+            Sign::SendAway => "packs files and sends them away",
             Sign::Fetch => "fetches something",
             Sign::Metadata => "asks the metadata service of the cloud",
             Sign::Credentials => "reads passwords or keys",
@@ -106,6 +109,11 @@ pub(super) fn signs(text: &[u8]) -> Vec<Sign> {
     }
     if is_connecting(text, &commands) {
         found.push(Sign::ConnectShell);
+    }
+    let sends = commands.iter().any(Command::is_upload)
+        && (commands.iter().any(Command::is_packer) || SECRETS.iter().any(|path| has(path)));
+    if sends {
+        found.push(Sign::SendAway);
     }
     if fetches {
         found.push(Sign::Fetch);
@@ -228,6 +236,29 @@ impl<'t> Command<'t> {
     fn is_fetch(&self) -> bool {
         let fetcher = |name: &[u8]| FETCHERS.iter().any(|fetcher| fetcher.as_bytes() == name);
         self.name().is_some_and(fetcher) || self.words.iter().any(|word| word.starts_with(b"/dev/tcp/"))
+    }
+
+    /// Whether it sends a file or its input to a server.
+    fn is_upload(&self) -> bool {
+        let name = self.name().unwrap_or_default();
+        let mut arguments = self.words.iter().skip_while(|word| !word.ends_with(name)).skip(1);
+        match name {
+            b"curl" => arguments.any(|word| {
+                matches!(*word, b"-T" | b"--upload-file") || word.starts_with(b"@") || word.contains_str("=@")
+            }),
+            b"wget" => arguments.any(|word| word.starts_with(b"--post-file") || word.starts_with(b"--body-file")),
+            b"nc" | b"ncat" | b"netcat" => self.is_piped,
+            _ => false,
+        }
+    }
+
+    /// Whether it packs or encrypts files.
+    fn is_packer(&self) -> bool {
+        match self.name() {
+            Some(b"tar" | b"zip" | b"7z" | b"gpg" | b"age" | b"mysqldump" | b"pg_dump" | b"pg_dumpall") => true,
+            Some(b"openssl") => self.words.contains(&&b"enc"[..]),
+            _ => false,
+        }
     }
 
     /// Whether it is a shell or an interpreter that runs what it reads.

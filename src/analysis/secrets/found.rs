@@ -50,6 +50,25 @@ impl Secrets {
         facts.checkpoint().attached(|| Secrets::find(facts))
     }
 
+    /// How many values there are that count, by provider or kind; the most first.
+    pub(crate) fn counts(&self) -> Vec<(String, usize)> {
+        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+        for secret in self.values.iter().filter(|secret| !secret.is_harmless()) {
+            let name = match (secret.provider, secret.style) {
+                (Some(provider), _) => provider.to_owned(),
+                (None, Style::Password) => "passwords".to_owned(),
+                (None, Style::Key) if secret.id == "password-hash" => "password hashes".to_owned(),
+                (None, Style::Key) => "keys".to_owned(),
+                (None, Style::Token) => "tokens".to_owned(),
+            };
+            let count = counts.entry(name).or_default();
+            *count = count.saturating_add(1);
+        }
+        let mut counts: Vec<(String, usize)> = counts.into_iter().collect();
+        counts.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        counts
+    }
+
     fn find(facts: &Facts<'_>) -> Self {
         let Some(engine) = facts.brought().secrets().engine() else { return Secrets::default() };
         let mut all = Collector { facts, engine, by_value: HashMap::new(), secrets: Secrets::default() };

@@ -15,7 +15,7 @@ pub use self::secret_rotation::RotationRow;
 pub use self::secrets::SecretRow;
 use super::plan::KEEP;
 use super::secrets::{Secret, Secrets, SecretsMode};
-use super::{Brought, Facts, Finding, Scan};
+use super::{Brought, Facts, Finding, Scan, plan};
 use crate::Checkpoint;
 use crate::tables::TableSource;
 
@@ -62,7 +62,9 @@ pub fn rule_coverage(scan: &Scan) -> impl Iterator<Item = RuleCoverage> + '_ {
 
 /// The secrets of a checkpoint, which are looked for once.
 fn secrets_of(checkpoint: &Checkpoint) -> std::sync::Arc<Secrets> {
-    Secrets::of(&Facts::new(checkpoint))
+    let brought = Brought::of(checkpoint);
+    let search = plan::search(&brought);
+    Secrets::of(&Facts::new(checkpoint, brought, search))
 }
 
 /// The values that are shown.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use bstr::BString;
 use cryoscope::Checkpoint;
+use cryoscope::analysis::Brought;
 use cryoscope::formats::{Encoded, Encoder, Format, Origin, Style};
 use cryoscope::memory::Keep;
 use cryoscope::tables::{self, FAILURES, Table, TableSource};
@@ -50,6 +51,8 @@ pub(crate) struct Job<'a> {
     pub(crate) style: Style,
     pub(crate) threads: Option<usize>,
     pub(crate) documents: &'a DocumentArgs,
+    /// What the user brought.
+    pub(crate) brought: Arc<Brought>,
     pub(crate) selection: Selection<'a>,
     /// The columns in front of each row.
     pub(crate) lead: Lead<'a>,
@@ -83,6 +86,7 @@ impl Job<'_> {
         let keep = keep(self.sources, self.style.format);
         let keep = if self.hash { keep.and(Keep::Everything) } else { keep };
         let opener = Opener::new(self.global, keep)
+            .bringing(&self.brought)
             .hashing(self.hash)
             .hashing_archive(self.lead.is_hashed())
             .naming_stdin(self.lead.name());

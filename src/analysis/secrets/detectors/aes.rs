@@ -27,6 +27,11 @@ static BOX: [u8; 256] = {
     table
 };
 
+#[cfg(test)]
+pub(in super::super) fn substitution() -> &'static [u8; 256] {
+    &BOX
+}
+
 const ROUNDS: [u8; 10] = [1, 2, 4, 8, 16, 32, 64, 128, 0x1b, 0x36];
 
 type Word = [u8; 4];

@@ -26,6 +26,8 @@ mod url;
 mod vendor;
 
 pub(super) use self::aes::schedules;
+#[cfg(test)]
+pub(super) use self::aes::substitution;
 pub(super) use self::placeholder::{is_example, is_weak};
 use super::detector::Detector;
 

@@ -63,7 +63,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
                 process.title()
             ))
             .identity(process.identity())
-            .next(Next::rows_of("secrets", pid));
+            .next(Next::rows_where("secrets", "provider", "AWS"));
         for (address, what) in [(id, "key id"), (key, "secret key"), (token, "session token")] {
             let evidence = Evidence { kind: "bytes", pid: Some(pid), address: Some(address), ..Evidence::default() };
             found = found.evidence(evidence.with_note(what));
