@@ -4,10 +4,11 @@
 use std::sync::{Arc, OnceLock};
 
 use super::Family;
-use super::hits::Search;
+use super::hits::{Search, Sought};
 use super::indicators::Indicators;
+use super::secrets::{SecretsMode, SecretsWanted};
 use crate::Checkpoint;
-use crate::memory::Finder;
+use crate::memory::Sieve;
 
 /// What the user brings to a scan. Give it to [`Options::bring`](crate::Options::bring) before an archive is opened, so
 /// that memory is read once for everything.
@@ -15,6 +16,8 @@ use crate::memory::Finder;
 #[non_exhaustive]
 pub struct Brought {
     indicators: Option<Indicators>,
+    /// Whether and how secrets are looked for.
+    secrets: Arc<SecretsWanted>,
     /// The search for the patterns of rules and of what was brought, made on first use.
     search: OnceLock<Option<Arc<Search>>>,
 }
@@ -41,8 +44,20 @@ impl Brought {
     pub(super) fn serves(&self, family: Family) -> bool {
         match family {
             Family::Indicators => self.indicators.is_some(),
+            Family::Secrets => self.secrets.mode != SecretsMode::No,
             _ => true,
         }
+    }
+
+    /// Sets whether and how secrets are looked for.
+    #[must_use]
+    pub fn with_secrets(self, secrets: SecretsWanted) -> Self {
+        Brought { secrets: Arc::new(secrets), ..self }
+    }
+
+    /// Whether and how secrets are looked for.
+    pub fn secrets(&self) -> &SecretsWanted {
+        &self.secrets
     }
 
     /// The search for all patterns, the same for every checkpoint. It is made on first use.
@@ -50,8 +65,10 @@ impl Brought {
         self.search.get_or_init(|| make().map(Arc::new)).clone()
     }
 
-    /// What finds the words of lists in all memory.
-    pub(super) fn finder(&self) -> Option<Arc<dyn Finder>> {
-        self.indicators.as_ref()?.finder()
+    /// What looks at all memory with the search: for secrets, and for words of lists.
+    pub(super) fn sieves(&self) -> Vec<(Sought, Arc<dyn Sieve>)> {
+        let secrets = self.secrets.sieve().map(|sieve| (Sought::Secrets, Arc::clone(sieve)));
+        let words = self.indicators.as_ref().and_then(Indicators::sieve).map(|sieve| (Sought::Words, sieve));
+        secrets.into_iter().chain(words).collect()
     }
 }

@@ -55,6 +55,7 @@ mod quality;
 mod report;
 pub mod rules;
 mod scan;
+pub mod secrets;
 mod severity;
 mod shows;
 mod story;

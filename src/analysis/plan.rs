@@ -11,11 +11,11 @@ use crate::memory::{EarlySearch, Keep};
 /// What is kept of an archive that is read as a stream for the rules.
 pub const KEEP: Keep = Keep::Evidence;
 
-/// The search for the patterns of all rules, and for the words that were brought. `None` if there is nothing to look for.
+/// The search for the patterns of all rules, for secrets, and for what was brought. `None` if there is nothing to look for.
 pub(super) fn search(brought: &Brought) -> Option<Arc<Search>> {
     brought.search(|| {
         let own = rules::all().flat_map(|rule| rule.patterns.iter().map(|pattern| pattern.bytes.to_vec()));
-        Search::new(own.collect(), brought.finder())
+        Search::new(own.collect(), brought.sieves())
     })
 }
 

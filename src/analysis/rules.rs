@@ -1,16 +1,17 @@
 //! All rules. Each family lists its own.
 
-use super::{Rule, files, ioc, isolation, memory, network, persistence, process, quality};
+use super::{Rule, files, ioc, isolation, memory, network, persistence, process, quality, secrets};
 
 /// All rules, by family and id.
 pub fn all() -> impl Iterator<Item = &'static Rule> + Clone {
-    let families: [&[&'static Rule]; 8] = [
+    let families: [&[&'static Rule]; 9] = [
         memory::RULES,
         process::RULES,
         network::RULES,
         isolation::RULES,
         files::RULES,
         persistence::RULES,
+        secrets::RULES,
         ioc::RULES,
         quality::RULES,
     ];

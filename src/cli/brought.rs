@@ -1,81 +1,117 @@
-//! Options for what the user brings to a scan besides the archive, and how it is read.
+//! Reads what the user brings to a scan besides the archive.
 
+use std::fs;
+use std::io::{IsTerminal, Read as _, stdout};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use clap::Args;
 use cryoscope::analysis::Brought;
 use cryoscope::analysis::indicators::{Indicators, Loader};
+use cryoscope::analysis::secrets::{SecretsMode, SecretsWanted, UserRules};
 
 use super::Failure;
+use super::args::{BroughtArgs, Global, SecretsArgs, Wanted};
+use super::screen::{complain, note};
 
-/// What the user brings to a scan.
-#[derive(Debug, Default, Args)]
-#[command(next_help_heading = "Rules and lists of your own")]
-pub(crate) struct BroughtArgs {
-    /// Compare with indicators: lists of lines, CSV, STIX 2.1 bundles, MISP events and feeds
-    ///
-    /// A directory stands for its files, or for the feed of MISP that it is; `-` for standard input. What a file is follows
-    /// from its contents.
-    #[arg(long, value_name = "FILE", hide_short_help = true)]
-    pub(crate) ioc: Vec<PathBuf>,
-    /// Also use indicators that are too general or, in MISP, not marked for detection
-    #[arg(long, requires = "ioc", hide_short_help = true)]
-    pub(crate) ioc_all: bool,
-    /// Pass over indicators that are too general, by MISP's warninglists in this directory
-    #[arg(long, value_name = "DIR", hide_short_help = true)]
-    pub(crate) warninglists: Option<PathBuf>,
+/// Largest file of rules that is read, in bytes.
+const MOST: u64 = 16 << 20;
+/// Rules that cannot be used are listed up to this number.
+const LISTED: usize = 20;
+
+/// Reads everything that was named. Refuses to show secrets where others can read them.
+pub(crate) fn read(args: &BroughtArgs, global: &Global) -> Result<Arc<Brought>, Failure> {
+    refuse_to_reveal(&args.secrets, global)?;
+    let say = |message: &str| note(message, global);
+    let mut brought = Brought::default().with_secrets(secrets(&args.secrets, &say)?);
+    if let Some(indicators) = indicators(args, &say)? {
+        brought = brought.with_indicators(indicators);
+    }
+    Ok(Arc::new(brought))
 }
 
-impl BroughtArgs {
-    /// Reads everything that was named. `say` gets what the user should know about it.
-    pub(crate) fn read(&self, say: &dyn Fn(&str)) -> Result<Arc<Brought>, Failure> {
-        let mut brought = Brought::default();
-        if let Some(indicators) = self.indicators(say)? {
-            brought = brought.with_indicators(indicators);
-        }
-        Ok(Arc::new(brought))
-    }
+/// The files and directories that are read.
+pub(crate) fn files(args: &BroughtArgs) -> Vec<PathBuf> {
+    let rules = &args.secrets.secrets_rules;
+    args.ioc.iter().chain(&args.warninglists).chain(rules).cloned().collect()
+}
 
-    /// The files and directories that are read.
-    pub(crate) fn files(&self) -> Vec<PathBuf> {
-        self.ioc.iter().chain(&self.warninglists).cloned().collect()
+fn indicators(args: &BroughtArgs, say: &dyn Fn(&str)) -> Result<Option<Indicators>, Failure> {
+    if args.ioc.is_empty() {
+        return Ok(None);
     }
+    let mut loader = Loader::new(args.ioc_all);
+    if let Some(directory) = &args.warninglists {
+        let (_, bad) = loader.add_warninglists(directory).map_err(|error| Failure::Usage(error.to_string()))?;
+        bad.iter().for_each(|error| say(&format!("{error}; this warninglist is not used")));
+    }
+    for path in &args.ioc {
+        if path == Path::new("-") {
+            let read = loader.read(path, std::io::stdin());
+            read.map_err(|why| Failure::Usage(format!("standard input: {why}")))?;
+        } else {
+            loader.add(path).map_err(|error| Failure::Usage(error.to_string()))?;
+        }
+    }
+    let indicators = loader.finish();
+    for list in indicators.lists() {
+        for (why, (count, place)) in &list.not_used {
+            let more = if *count > 1 { format!(" and {} more", count - 1) } else { String::new() };
+            say(&format!("{}: {place}{more}: not used: {why}", list.file.display()));
+        }
+    }
+    if indicators.is_empty() {
+        let names: Vec<String> = args.ioc.iter().map(|path| path.display().to_string()).collect();
+        return Err(Failure::Usage(format!("{}: no indicator that can be used", names.join(", "))));
+    }
+    if indicators.not_in_memory() > 0 {
+        let count = indicators.not_in_memory();
+        say(&format!("{count} texts of --ioc are not searched for in memory: no word in them is long and rare enough"));
+    }
+    Ok(Some(indicators))
+}
 
-    fn indicators(&self, say: &dyn Fn(&str)) -> Result<Option<Indicators>, Failure> {
-        if self.ioc.is_empty() {
-            return Ok(None);
-        }
-        let mut loader = Loader::new(self.ioc_all);
-        if let Some(directory) = &self.warninglists {
-            let (_, bad) = loader.add_warninglists(directory).map_err(|error| Failure::Usage(error.to_string()))?;
-            bad.iter().for_each(|error| say(&format!("{error}; this warninglist is not used")));
-        }
-        for path in &self.ioc {
-            if path == Path::new("-") {
-                let read = loader.read(path, std::io::stdin());
-                read.map_err(|why| Failure::Usage(format!("standard input: {why}")))?;
-            } else {
-                loader.add(path).map_err(|error| Failure::Usage(error.to_string()))?;
-            }
-        }
-        let indicators = loader.finish();
-        for list in indicators.lists() {
-            for (why, (count, place)) in &list.not_used {
-                let more = if *count > 1 { format!(" and {} more", count - 1) } else { String::new() };
-                say(&format!("{}: {place}{more}: not used: {why}", list.file.display()));
-            }
-        }
-        if indicators.is_empty() {
-            let names: Vec<String> = self.ioc.iter().map(|path| path.display().to_string()).collect();
-            return Err(Failure::Usage(format!("{}: no indicator that can be used", names.join(", "))));
-        }
-        if indicators.not_in_memory() > 0 {
-            let count = indicators.not_in_memory();
-            say(&format!(
-                "{count} texts of --ioc are not searched for in memory: no word in them is long and rare enough"
-            ));
-        }
-        Ok(Some(indicators))
+/// Refuses to show secrets where others can read them.
+fn refuse_to_reveal(args: &SecretsArgs, global: &Global) -> Result<(), Failure> {
+    let is_private = global.output.as_deref().is_some_and(|path| path != Path::new("-"));
+    if args.reveal && !is_private && !stdout().is_terminal() {
+        let message = "--reveal prints secrets only on a terminal, or into a file: add --output FILE";
+        return Err(Failure::Usage(message.to_owned()));
     }
+    if args.reveal {
+        complain("--reveal: the output has secrets in plain text; delete it when it is no longer needed");
+    }
+    Ok(())
+}
+
+fn secrets(args: &SecretsArgs, say: &dyn Fn(&str)) -> Result<SecretsWanted, Failure> {
+    let mode = match args.secrets {
+        Wanted::No => SecretsMode::No,
+        Wanted::Yes => SecretsMode::Yes,
+        Wanted::All => SecretsMode::All,
+    };
+    let mut wanted = SecretsWanted::new(mode);
+    wanted.stable_hash = args.stable_secret_hash;
+    wanted.reveal = args.reveal;
+    let mut rules = UserRules::default();
+    for path in &args.secrets_rules {
+        let name = path.display().to_string();
+        let parsed = UserRules::parse(&name, &text(path)?);
+        rules.extend(parsed.map_err(|error| Failure::Usage(format!("{name}: {error}")))?);
+    }
+    rules.skipped().iter().take(LISTED).for_each(|one| say(one));
+    let more = rules.skipped().len().saturating_sub(LISTED);
+    if more > 0 {
+        say(&format!("{more} more rules for secrets cannot be used"));
+    }
+    Ok(if rules.is_empty() { wanted } else { wanted.with_rules(rules) })
+}
+
+fn text(path: &Path) -> Result<String, Failure> {
+    let fail = |error: std::io::Error| Failure::Usage(format!("{}: {error}", path.display()));
+    let mut text = String::new();
+    let read = fs::File::open(path).map_err(fail)?.take(MOST + 1).read_to_string(&mut text).map_err(fail)?;
+    if u64::try_from(read).is_ok_and(|read| read > MOST) {
+        return Err(Failure::Usage(format!("{}: the file is larger than {} MiB", path.display(), MOST >> 20)));
+    }
+    Ok(text)
 }

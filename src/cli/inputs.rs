@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::args::{Cli, Command, FleetArgs};
-use super::{Failure, decode, fleet, table};
+use super::{Failure, brought, decode, fleet, table};
 
 /// The inputs of a command.
 #[derive(Default)]
@@ -28,11 +28,11 @@ impl<'a> Named<'a> {
             Command::Inspect(args) => fleet(&args.archives, &args.fleet),
             Command::Scan(args) => {
                 let files = args.baseline.iter().chain(&args.suppress).cloned().collect();
-                Named { files, lists: args.brought.files(), ..fleet(&args.archives, &args.fleet) }
+                Named { files, lists: brought::files(&args.brought), ..fleet(&args.archives, &args.fleet) }
             }
             Command::Iocs(args) => fleet(&args.archives, &args.fleet),
             Command::Table(args) if !args.list => {
-                Named { lists: args.brought.files(), ..fleet(&table::split(args).1, &args.fleet) }
+                Named { lists: brought::files(&args.brought), ..fleet(&table::split(args).1, &args.fleet) }
             }
             Command::List(args) => Named { archives: args.directories.clone(), ..Named::default() },
             Command::Memparse(args) => Named { patterns: &args.patterns, ..fleet(&args.archives, &args.fleet) },

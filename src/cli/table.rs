@@ -12,6 +12,7 @@ use cryoscope::tables::{FAILURES, Table, TableSource, nearest, usual_name};
 #[cfg(feature = "parquet")]
 use super::args::PartitionBy;
 use super::args::{Global, RowFormat, TableArgs};
+use super::brought;
 #[cfg(feature = "parquet")]
 use super::dataset;
 use super::exit::Exit;
@@ -22,7 +23,7 @@ use super::lead::Lead;
 use super::newfile::Readers;
 use super::processes::Sought;
 use super::rows::{All, Chosen, Filter, Job, OfProcesses, Place, Selection};
-use super::screen::{Screen, in_columns, note, refuse_terminal_of};
+use super::screen::{Screen, in_columns, refuse_terminal_of};
 use super::sorter::Order;
 use super::table_file::Folder;
 use super::{Failure, Outcome};
@@ -42,7 +43,7 @@ pub(crate) fn run(args: &TableArgs, global: &Global) -> Outcome {
     let has_rows_of_failures = !args.all && sources.iter().any(is_of_failures);
     check_rows(args, &mut sources, &lead)?;
     let fleet = Fleet::resolve(&archives, &args.fleet, global)?.with_rows_of_failures(has_rows_of_failures);
-    let brought = args.brought.read(&|message| note(message, global))?;
+    let brought = brought::read(&args.brought, global)?;
     let sought = (!args.pid.is_empty()).then(|| Sought::new(&args.pid, None, &fleet));
     let selection = Selection {
         conditions: &args.conditions,
@@ -79,6 +80,7 @@ pub(crate) fn run(args: &TableArgs, global: &Global) -> Outcome {
             sources: &sources,
             style: Style { format, columns, name_tables: false, lead: before, width: None },
             threads: args.threads,
+            brought,
             lead,
             hash: args.hash,
             args: &args.dataset,

@@ -62,6 +62,7 @@ impl<'s> ScanText<'s> {
         for story in &scan.stories {
             self.story(story, scan, &mut page);
         }
+        self.secrets(scan, &mut page);
         self.end(scan, &mut page);
         page.text
     }
@@ -116,6 +117,25 @@ impl<'s> ScanText<'s> {
         if with_benign && !finding.benign.is_empty() {
             page.flow(Role::Faint, &format!("Innocent cause: {}", finding.benign), INDENT, INDENT);
         }
+    }
+
+    /// How many secrets there are: all of them would drown what is wrong.
+    fn secrets(&self, scan: &Scan, page: &mut Page) {
+        let all = scan.secrets.iter().map(|(_, count)| count).sum();
+        if all == 0 {
+            return;
+        }
+        let kinds: Vec<String> = scan.secrets.iter().map(|(name, count)| format!("{name} {count}")).collect();
+        page.text.push('\n');
+        let values = units::count(all, "secret value");
+        page.flow(
+            Role::Plain,
+            &format!("{values} to change if the container was compromised: {}.", kinds.join(", ")),
+            0,
+            2,
+        );
+        page.command(&format!("cryoscope table secrets {}", self.archive), 2);
+        page.command(&format!("cryoscope table secret_rotation {}", self.archive), 2);
     }
 
     /// What was not looked at, and what cannot be seen.

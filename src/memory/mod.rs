@@ -57,10 +57,10 @@ pub(crate) use overlaps::{Overlaps, union};
 pub use region::Region;
 pub(crate) use region::{SHELLS, STACK};
 pub use search::{
-    EarlySearch, Elsewhere, Encoding, Finder, Findings, FindingsElsewhere, Found, Matcher, Pattern, PatternError,
-    SearchOptions,
+    EarlySearch, Elsewhere, Encoding, Findings, FindingsElsewhere, Found, Matcher, Pattern, PatternError,
+    SearchOptions, Sieve,
 };
-pub(crate) use search::{ElsewhereSearch, Searched};
+pub(crate) use search::{ElsewhereSearch, SIEVED_ALL, SIEVED_EACH, Searched};
 pub use space::AddressSpace;
 pub(crate) use stored::STEP;
 pub use strings::{StringAt, StringBlock, StringOptions};

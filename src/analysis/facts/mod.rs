@@ -50,7 +50,7 @@ pub struct Facts<'c> {
     files: OnceCell<FileFacts<'c>>,
     spec: OnceCell<SpecFacts>,
     members: OnceCell<HashMap<&'c BStr, u64>>,
-    hits: OnceCell<Hits>,
+    hits: OnceCell<Arc<Hits>>,
     stdio: OnceCell<StdioFacts>,
     kinds: OnceCell<Kinds>,
     packages: OnceCell<PackageFacts>,
@@ -166,8 +166,9 @@ impl<'c> Facts<'c> {
 
     /// Where the patterns of all rules were found in memory.
     pub fn hits(&self) -> &Hits {
-        self.hits.get_or_init(|| {
-            self.search.as_ref().map_or_else(Hits::default, |search| Hits::find(self.checkpoint, search))
+        self.hits.get_or_init(|| match &self.search {
+            Some(search) => self.checkpoint.attached(|| Hits::find(self.checkpoint, search)),
+            None => Arc::default(),
         })
     }
 

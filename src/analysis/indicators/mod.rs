@@ -20,7 +20,7 @@ pub use self::lists::{ListError, Loader};
 pub use self::value::Kind;
 pub(in crate::analysis) use self::warninglists::Silencer as General;
 use self::words::{Scope, Words};
-use crate::memory::Finder;
+use crate::memory::Sieve;
 
 /// A list of indicators that was read.
 #[derive(Clone, Debug)]
@@ -88,11 +88,11 @@ impl Indicators {
     }
 
     /// What finds them in memory.
-    pub(super) fn finder(&self) -> Option<Arc<dyn Finder>> {
+    pub(super) fn sieve(&self) -> Option<Arc<dyn Sieve>> {
         if self.in_memory.is_empty() {
             return None;
         }
-        let finder: Arc<dyn Finder> = Arc::<Words>::clone(&self.in_memory);
-        Some(finder)
+        let sieve: Arc<dyn Sieve> = Arc::<Words>::clone(&self.in_memory);
+        Some(sieve)
     }
 }

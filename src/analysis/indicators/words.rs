@@ -15,7 +15,12 @@ use bstr::ByteSlice;
 use super::index::{Entry, Index, START, finished, hash, step};
 use super::value::{Kind, plain};
 use crate::int::{u64_of, usize_of};
-use crate::memory::Finder;
+use crate::memory::Sieve;
+
+/// Most values of one text.
+const VALUES_MOST: usize = 4096;
+/// Most words that are kept of all memory.
+const MOST: usize = 300_000;
 
 /// Shortest word that is looked up.
 const LEAST: usize = 4;
@@ -272,9 +277,10 @@ impl Words {
     /// All values in a text, each with its place.
     pub(in crate::analysis) fn in_text(&self, text: &[u8]) -> Vec<(usize, usize)> {
         let mut all = Vec::new();
-        self.find(text, 0..text.len(), &mut |start, end| {
-            all.push((start, end));
-            all.len() < 4096
+        self.find(text, 0..text.len(), &mut |_, range| {
+            if all.len() < VALUES_MOST {
+                all.push((range.start, range.end));
+            }
         });
         all
     }
@@ -363,12 +369,20 @@ struct Pass<'w, 'h> {
     found: Vec<(usize, usize)>,
 }
 
-impl Finder for Words {
-    fn longest(&self) -> usize {
+impl Sieve for Words {
+    fn kinds(&self) -> usize {
+        1
+    }
+
+    fn reach(&self) -> usize {
         LONGEST.saturating_mul(2)
     }
 
-    fn find(&self, haystack: &[u8], span: Range<usize>, each: &mut dyn FnMut(usize, usize) -> bool) {
+    fn most(&self) -> usize {
+        MOST
+    }
+
+    fn find(&self, haystack: &[u8], span: Range<usize>, each: &mut dyn FnMut(usize, Range<usize>)) {
         let mut pass = Pass {
             words: self,
             bytes: haystack,
@@ -387,8 +401,8 @@ impl Finder for Words {
         found.sort_unstable();
         found.dedup();
         for (start, end) in found {
-            if span.contains(&start) && !each(start, end) {
-                return;
+            if span.contains(&start) {
+                each(0, start..end);
             }
         }
     }

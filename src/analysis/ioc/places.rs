@@ -7,6 +7,7 @@ use bstr::{BStr, BString, ByteSlice};
 
 use super::super::Fact;
 use super::super::facts::{ChangedFile, Place, ProcessFacts, base};
+use super::super::hits::Sought;
 use super::super::indicators::Kind;
 use super::super::indicators::index::Has;
 use super::super::indicators::value::plain;
@@ -456,7 +457,7 @@ pub(super) fn memory(to: &mut Collector<'_, '_>) {
         to.not_compared("memory: there are more words of the lists in it than the limit of a search");
     }
     let words = std::sync::Arc::clone(&to.indicators.in_memory);
-    for found in hits.of_finder() {
+    for found in hits.of_kind(Sought::Words, 0) {
         to.look();
         let Some(space) = facts.space_of_hits(found.pid) else { continue };
         let Ok(bytes) = space.read(found.address, found.len) else { continue };

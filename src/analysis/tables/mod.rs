@@ -4,6 +4,8 @@ mod evidence;
 mod findings;
 mod ioc_matches;
 mod rule_coverage;
+mod secret_rotation;
+mod secrets;
 
 use bstr::BString;
 
@@ -11,8 +13,11 @@ pub use self::evidence::EvidenceRow;
 pub use self::findings::FindingRow;
 pub use self::ioc_matches::IocMatch;
 pub use self::rule_coverage::RuleCoverage;
+pub use self::secret_rotation::RotationRow;
+pub use self::secrets::SecretRow;
 use super::plan::KEEP;
-use super::{Finding, Scan};
+use super::secrets::{Secret, Secrets, SecretsMode};
+use super::{Brought, Facts, Finding, Scan, plan};
 use crate::Checkpoint;
 use crate::tables::TableSource;
 
@@ -29,6 +34,17 @@ pub const ALL: &[TableSource] = &[
     }),
     TableSource::new(&IocMatch::TABLE, KEEP, |context, sink| {
         let _ = ioc_matches::rows(context.checkpoint).try_for_each(|row| sink(&row));
+    }),
+    TableSource::new(&SecretRow::TABLE, KEEP, |context, sink| {
+        let (secrets, brought) = (secrets_of(context.checkpoint), Brought::of(context.checkpoint));
+        let dumped = context.checkpoint.rows().container().checkpointed;
+        let rows = shown(&secrets, &brought).map(|secret| secrets::row(secret, brought.secrets(), dumped));
+        let _ = { rows }.try_for_each(|row| sink(&row));
+    }),
+    TableSource::new(&RotationRow::TABLE, KEEP, |context, sink| {
+        let (secrets, brought) = (secrets_of(context.checkpoint), Brought::of(context.checkpoint));
+        let dumped = context.checkpoint.rows().container().checkpointed;
+        let _ = secret_rotation::rows(shown(&secrets, &brought), dumped).try_for_each(|row| sink(&row));
     }),
 ];
 
@@ -47,6 +63,19 @@ pub fn evidence<'s>(_checkpoint: &Checkpoint, scan: &'s Scan) -> impl Iterator<I
 /// The rows of `rule_coverage` of a scan.
 pub fn rule_coverage(scan: &Scan) -> impl Iterator<Item = RuleCoverage> + '_ {
     scan.coverage.iter().map(|(rule, coverage)| rule_coverage::row(rule, coverage))
+}
+
+/// The secrets of a checkpoint, which are looked for once.
+fn secrets_of(checkpoint: &Checkpoint) -> std::sync::Arc<Secrets> {
+    let brought = Brought::of(checkpoint);
+    let search = plan::search(&brought);
+    Secrets::of(&Facts::new(checkpoint, brought, search))
+}
+
+/// The values that are shown.
+fn shown<'s>(secrets: &'s Secrets, brought: &Brought) -> impl Iterator<Item = &'s Secret> {
+    let all = brought.secrets().mode == SecretsMode::All;
+    secrets.values.iter().filter(move |secret| all || !secret.is_harmless())
 }
 
 /// The archive as a shell reads its name, for command lines. `ARCHIVE` if it was not opened by a path.

@@ -47,6 +47,8 @@ pub(crate) struct Job<'a> {
     pub(crate) sources: &'a [&'static TableSource],
     pub(crate) style: Style,
     pub(crate) threads: Option<usize>,
+    /// What the user brought.
+    pub(crate) brought: Arc<cryoscope::analysis::Brought>,
     pub(crate) lead: Lead<'a>,
     /// Whether contents are hashed in tables that have a column for it.
     pub(crate) hash: bool,
@@ -347,7 +349,8 @@ impl<'a> Readers<'a> {
     fn new(job: &Job<'a>, several: bool) -> Self {
         let keep = keep(job.sources, job.style.format);
         let keep = if job.hash { keep.and(cryoscope::memory::Keep::Everything) } else { keep };
-        let plain = Opener::new(job.global, keep).hashing(job.hash).naming_stdin(job.lead.name());
+        let plain =
+            Opener::new(job.global, keep).bringing(&job.brought).hashing(job.hash).naming_stdin(job.lead.name());
         let plain = if several { plain.without_progress() } else { plain };
         Readers { hashing: plain.clone().hashing_archive(true), plain }
     }

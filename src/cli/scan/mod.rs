@@ -16,12 +16,13 @@ use cryoscope::formats::{Columns, Encoded, Encoder, Format, Rarity as Rare, RowW
 use cryoscope::tables::Container;
 
 use super::args::{Global, Level, ScanArgs, ScanFormat};
+use super::brought;
 use super::exit::Exit;
 use super::fleet::{Entry, Fleet, Heard, Stop, Voice};
 use super::lead::Lead;
 use super::open::Opener;
 use super::rows::origin;
-use super::screen::{Report, Screen, note, refuse_terminal_of};
+use super::screen::{Report, Screen, refuse_terminal_of};
 use super::{Failure, Outcome};
 
 impl From<Level> for Severity {
@@ -71,7 +72,7 @@ pub(crate) fn run(args: &ScanArgs, global: &Global) -> Outcome {
     let least: Severity =
         args.min_severity.map_or(if format.is_none() { Severity::Medium } else { Severity::Info }, Into::into);
     let opener = Opener::new(global, plan::KEEP)
-        .bringing(&args.brought.read(&|message| note(message, global))?)
+        .bringing(&brought::read(&args.brought, global)?)
         .hashing_archive(lead.is_hashed())
         .naming_stdin(lead.name());
     if let Some(format) = format {

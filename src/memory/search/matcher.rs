@@ -11,7 +11,8 @@ use regex_automata::util::syntax;
 use regex_automata::{Input, MatchKind, PatternSet};
 
 use super::mask::Mask;
-use super::pattern::{Finder as OwnFinder, Pattern, PatternError, Shape, escaped};
+use super::pattern::{Pattern, PatternError, Shape, escaped};
+use super::sieve::Sieve;
 use super::table::Table;
 use crate::int::{u64_of, usize_of};
 use crate::limits::Limits;
@@ -43,7 +44,8 @@ pub struct Matcher {
     literals: Option<Literals>,
     masks: Vec<(usize, Mask)>,
     regexes: Vec<(usize, Regex)>,
-    finders: Vec<(usize, Arc<dyn OwnFinder>)>,
+    /// Sieves, each with the number of the pattern of its first kind.
+    sieves: Vec<(usize, Arc<dyn Sieve>)>,
     /// All expressions as one, to skip blocks in which none matches, and to tell which ones do.
     any: Option<(Regex, Regex)>,
     names: Vec<String>,
@@ -51,7 +53,7 @@ pub struct Matcher {
     shapes: Arc<[Shape]>,
     /// Bytes of the longest literal.
     longest_literal: usize,
-    /// Length in bytes of the longest match, but for those of regular expressions.
+    /// Length of the longest pattern with matches of fixed length, in bytes.
     longest_fixed: usize,
 }
 
@@ -75,7 +77,7 @@ impl Matcher {
         let mut literals = Vec::new();
         let mut masks = Vec::new();
         let mut regexes = Vec::new();
-        let mut finders = Vec::new();
+        let mut sieves: Vec<(usize, Arc<dyn Sieve>)> = Vec::new();
         let mut sources = Vec::new();
         let mut room = limits.pattern_bytes;
         let expressions = patterns.iter().filter(|pattern| matches!(pattern.shape, Shape::Regex(_))).count();
@@ -85,6 +87,12 @@ impl Matcher {
                 Shape::Literal { bytes, any_case } => {
                     literals.push(Literal { number, bytes: bytes.clone(), any_case: *any_case });
                     bytes.len()
+                }
+                Shape::Kind(kind) => {
+                    if kind.number == 0 {
+                        sieves.push((number, Arc::clone(&kind.sieve)));
+                    }
+                    0
                 }
                 Shape::Mask(pairs) => {
                     masks.push((number, Mask::new(pairs)));
@@ -104,10 +112,6 @@ impl Matcher {
                     }
                     taken
                 }
-                Shape::Found(finder) => {
-                    finders.push((number, Arc::clone(&finder.0)));
-                    0
-                }
             };
             room = room.checked_sub(u64_of(taken)).ok_or_else(|| fail(Why::TooLarge))?;
         }
@@ -118,10 +122,10 @@ impl Matcher {
         let longest_mask = masks.iter().map(|(_, mask)| mask.len()).max().unwrap_or(0);
         let names = patterns.iter().map(|pattern| pattern.name.clone()).collect();
         let shapes = patterns.iter().map(|pattern| pattern.shape.clone()).collect();
-        let longest_found = finders.iter().map(|(_, finder)| finder.longest()).max().unwrap_or(0);
-        let longest_fixed = longest_literal.max(longest_mask).max(longest_found);
+        let longest_thing = sieves.iter().map(|(_, sieve)| sieve.reach()).max().unwrap_or(0);
+        let longest_fixed = longest_literal.max(longest_mask).max(longest_thing);
         let literals = Literals::new(literals);
-        Ok(Matcher { literals, masks, regexes, finders, any, names, shapes, longest_literal, longest_fixed })
+        Ok(Matcher { literals, masks, regexes, sieves, any, names, shapes, longest_literal, longest_fixed })
     }
 
     /// Whether another matcher finds the same: it has the same patterns in the same order, whatever their names.
@@ -134,7 +138,7 @@ impl Matcher {
         &self.names
     }
 
-    /// Length in bytes of the longest match, but for those of regular expressions.
+    /// Length in bytes of the longest pattern with matches of fixed length: a literal, or bytes with wildcards.
     pub(super) fn longest_fixed(&self) -> usize {
         self.longest_fixed
     }
@@ -142,6 +146,14 @@ impl Matcher {
     /// Whether there are regular expressions.
     pub(super) fn has_regexes(&self) -> bool {
         !self.regexes.is_empty()
+    }
+
+    /// Most things that are kept of a kind that a sieve finds. `None` if the pattern is not one.
+    pub(super) fn most_of(&self, pattern: usize) -> Option<usize> {
+        match self.shapes.get(pattern)? {
+            Shape::Kind(kind) => Some(kind.sieve.most()),
+            _ => None,
+        }
     }
 
     /// Whether a pattern's matches never overlap.
@@ -170,11 +182,10 @@ impl Matcher {
                 find_mask(*number, mask, haystack, span.clone(), most, &mut found);
             }
         }
-        for (number, finder) in &self.finders {
-            let before = found.len();
-            finder.find(haystack, span.clone(), &mut |start, end| {
-                found.push(Match { start, end, pattern: *number });
-                found.len().saturating_sub(before) < most
+        for (first, sieve) in &self.sieves {
+            sieve.find(haystack, span.clone(), &mut |kind, range| {
+                let pattern = first.saturating_add(kind);
+                found.push(Match { start: range.start, end: range.end, pattern });
             });
         }
         let candidates = self.candidates(haystack, &span);

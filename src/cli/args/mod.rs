@@ -1,5 +1,7 @@
 //! The command line as typed: one struct per command. Clap makes the help texts from these.
 
+mod brought;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::str::FromStr as _;
@@ -14,7 +16,7 @@ use clap_complete::Shell;
 use cryoscope::formats::{BulkAction, Format, Index, SchemaForm};
 use jiff::Timestamp;
 
-use super::brought::BroughtArgs;
+pub(crate) use self::brought::{BroughtArgs, SecretsArgs, Wanted};
 use super::condition::Condition;
 use super::limits::LimitArgs;
 use super::no_input::NoInput;
