@@ -85,7 +85,9 @@ mod tests {
         let (other, freed) = (text("PATH"), text(""));
         let mut words = |words: &[u64]| {
             let at = START + bytes.len() as u64;
-            words.iter().for_each(|word| bytes.extend_from_slice(&word.to_le_bytes()));
+            for word in words {
+                bytes.extend_from_slice(&word.to_le_bytes());
+            }
             at
         };
         let variable = words(&[name, value, 0, 0]);

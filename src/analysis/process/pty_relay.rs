@@ -84,7 +84,9 @@ fn finding(
         () if is_product && !is_input => Severity::Low,
         () if is_input || holder.is_program_suspicious() => Severity::High,
         // `socat TCP-LISTEN:… EXEC:bash,pty`: the arguments say what it is for.
-        () if text::signs(holder.cmdline()).contains(&Sign::ConnectShell) => Severity::High,
+        () if text::signs(holder.cmdline()).contains(&Sign::ConnectShell) && !facts.is_of_entry_point(holder) => {
+            Severity::High
+        }
         () if !outbound => Severity::Low,
         () if address.is_some_and(is_loopback) => Severity::Low,
         () if address.is_some_and(is_public) => Severity::High,
