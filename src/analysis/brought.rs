@@ -4,7 +4,6 @@
 use std::sync::{Arc, OnceLock};
 
 use super::hits::Search;
-use super::plan;
 use crate::Checkpoint;
 
 /// What the user brings to a scan. Give it to [`Options::bring`](crate::Options::bring) before an archive is opened, so
@@ -23,14 +22,14 @@ impl Brought {
         checkpoint.brought().unwrap_or_else(|| Arc::clone(NOTHING.get_or_init(Arc::default)))
     }
 
-    /// The search for all patterns, the same for every checkpoint.
-    pub(super) fn search(&self) -> Option<&Arc<Search>> {
-        self.search.get_or_init(|| plan::search(self.patterns()).map(Arc::new)).as_ref()
+    /// The search for all patterns, the same for every checkpoint. It is made on first use.
+    pub(super) fn search(&self, make: impl FnOnce() -> Option<Search>) -> Option<Arc<Search>> {
+        self.search.get_or_init(|| make().map(Arc::new)).clone()
     }
 
     /// Bytes to look for in all memory, besides those of the rules.
     #[expect(clippy::unused_self, reason = "nothing that can be brought has patterns yet")]
-    fn patterns(&self) -> Vec<Vec<u8>> {
+    pub(super) fn patterns(&self) -> Vec<Vec<u8>> {
         Vec::new()
     }
 }

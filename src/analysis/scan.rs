@@ -7,7 +7,7 @@ use super::finding::Finding;
 use super::report::{Coverage, Report};
 use super::rules;
 use super::story::{self, Story};
-use super::{Cost, Facts, Maturity, Rule, Severity, Verdict, severity, shows};
+use super::{Brought, Cost, Facts, Maturity, Rule, Severity, Verdict, plan, severity, shows};
 use crate::int::usize_of;
 use crate::warning::Place;
 use crate::{Checkpoint, Limits};
@@ -106,7 +106,9 @@ pub struct Scan {
 impl Scan {
     /// Runs the selected rules.
     pub fn run(checkpoint: &Checkpoint, selection: &Selection) -> Self {
-        let facts = Facts::new(checkpoint);
+        let brought = Brought::of(checkpoint);
+        let search = plan::search(&brought);
+        let facts = Facts::new(checkpoint, brought, search);
         let limits = checkpoint.limits();
         let mut findings = Vec::new();
         let mut coverage = Vec::new();

@@ -6,7 +6,6 @@ use clap::Args;
 use cryoscope::analysis::Brought;
 
 use super::Failure;
-use super::args::Global;
 
 /// What the user brings to a scan.
 #[derive(Debug, Args)]
@@ -14,9 +13,9 @@ use super::args::Global;
 pub(crate) struct BroughtArgs {}
 
 impl BroughtArgs {
-    /// Reads everything that was named.
+    /// Reads everything that was named. `_say` gets what the user should know about it.
     #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "nothing can be brought yet")]
-    pub(crate) fn read(&self, _global: &Global) -> Result<Arc<Brought>, Failure> {
+    pub(crate) fn read(&self, _say: &dyn Fn(&str)) -> Result<Arc<Brought>, Failure> {
         Ok(Arc::new(Brought::default()))
     }
 }

@@ -128,6 +128,7 @@ fn job(facts: &Facts<'_>, file: &ChangedFile, form: Form, report: &mut Report<'_
         _ if is_bad || is_hidden => {
             (Severity::High, "A line like this is rarely anything but an intruder's: ask who wrote it.".to_owned())
         }
+        // Installers and tools that manage machines write scripts and jobs for them.
         Some(_) if runs_changed && is_elf => (
             Severity::Medium,
             "An entry point that wrote both the job and its program: ask what the program is for.".to_owned(),
@@ -146,7 +147,7 @@ fn job(facts: &Facts<'_>, file: &ChangedFile, form: Form, report: &mut Report<'_
             (Severity::High, "A job that was deployed together with its program after the start.".to_owned())
         }
         Some(_) => (Severity::Medium, "An administrator's job: ask who wrote it.".to_owned()),
-        None if runs_changed => {
+        None if runs_changed && is_elf => {
             (Severity::High, "A job that was copied into the container together with its program.".to_owned())
         }
         None if judged.is_some() && !is_calling && !is_late(facts, file) => (

@@ -204,7 +204,7 @@ fn at_prompt(facts: &Facts<'_>, process: &ProcessFacts<'_>, typed: &[ShellHistor
     let switched = switched_off(&variables).filter(|off| !is_declared(facts, off.name, &off.variable.value));
     let words = match (&switched, wiping.first()) {
         (Some(off), _) => off.words.clone(),
-        (None, Some((line, words))) => format!("somebody typed {}, which {words}", quoted(&line.command)),
+        (None, Some((line, words))) => format!("a line that was typed is {}, which {words}", quoted(&line.command)),
         (None, None) => return,
     };
     let mut finding = of_shell(process)

@@ -2,7 +2,7 @@
 
 use bstr::{BStr, BString, ByteSlice};
 
-use super::super::facts::{Facts, ProcessFacts, base};
+use super::super::facts::{Facts, ProcessFacts};
 use super::super::vocabulary::{FETCHERS, is_hidden, is_interpreter, is_world_writable};
 use super::super::words::shown;
 
@@ -46,7 +46,7 @@ impl Actor {
             return Actor::Shell;
         }
         let name = program.base();
-        let called = process.argv().first().map_or(name, |first| base(first).as_bstr());
+        let called = process.called();
         let is = |names: &[&str]| names.iter().any(|one| one.as_bytes() == name || one.as_bytes() == called);
         if is(&FETCHERS) {
             return Actor::Fetcher;
