@@ -40,7 +40,7 @@ rule! {
 
 fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
     let preloads = preloads(facts);
-    let unpacked = unpacked(facts);
+    let owned = Owned { unpacked: unpacked(facts), built: built(facts) };
     let mut deployed: BTreeMap<BString, Vec<&ChangedFile>> = BTreeMap::new();
     if !facts.files().has_rootfs() {
         report.not_checked("the archive has no record of changes to the root file system");
@@ -66,7 +66,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             report.skip();
             continue;
         }
-        let (severity, why, benign) = judge(facts, file, &preloads, &unpacked);
+        let (severity, why, benign) = judge(facts, file, &preloads, &owned);
         match severity {
             None => report.skip(),
             Some(Severity::Low) => deployed.entry(folder(&file.path)).or_default().push(file),
@@ -119,7 +119,7 @@ fn judge(
     facts: &Facts<'_>,
     file: &ChangedFile,
     preloads: &[BString],
-    unpacked: &BTreeSet<BString>,
+    owned: &Owned,
 ) -> (Option<Severity>, &'static str, String) {
     let path = file.path.as_slice();
     let usual = || "Software that was copied into the container: ask its owner for the file with this hash.".to_owned();
@@ -139,8 +139,9 @@ fn judge(
     let is_odd = is_world_writable(path) || hidden_part(path).is_some() || is_hidden_name(base(path));
     if is_odd {
         let is_plain = hidden_part(path).is_none();
-        let is_unpacked = unpack_folder(path).is_some_and(|folder| unpacked.contains(folder)) && !runs;
-        if is_build(facts, path) || is_plain && (is_unpacked || runs && facts.is_declared(path)) {
+        let is_unpacked = unpack_folder(path).is_some_and(|folder| owned.unpacked.contains(folder)) && !runs;
+        let is_built = !runs && !uses && owned.built.contains(parent(path));
+        if is_build(facts, path) || is_plain && (is_unpacked || is_built || runs && facts.is_declared(path)) {
             return (Some(Severity::Low), "", usual());
         }
         if let Some(runtime) = runtime_of(facts, path)
@@ -213,6 +214,36 @@ fn is_build(facts: &Facts<'_>, path: &[u8]) -> bool {
         "python", "node",
     ];
     is_below(path, &FOLDERS) && facts.runs_from_image(&TOOLS).is_some() && hidden_part(path).is_none()
+}
+
+/// Directories for temporary files that a known tool has for its own.
+struct Owned {
+    /// Into which a program unpacked itself.
+    unpacked: BTreeSet<BString>,
+    /// In which programs are built.
+    built: BTreeSet<BString>,
+}
+
+/// The directories that have the files of a tool that builds programs.
+fn built(facts: &Facts<'_>) -> BTreeSet<BString> {
+    const FILES: [&str; 8] = [
+        "Makefile",
+        "CMakeCache.txt",
+        "config.status",
+        "config.log",
+        "build.ninja",
+        "Cargo.toml",
+        "meson.build",
+        "configure",
+    ];
+    let is_file = |file: &&ChangedFile| {
+        file.place == Place::Rootfs && FILES.iter().any(|name| base(&file.path) == name.as_bytes())
+    };
+    facts.files().all().iter().filter(is_file).map(|file| parent(&file.path).into()).collect()
+}
+
+fn parent(path: &[u8]) -> &[u8] {
+    path.rfind_byte(b'/').and_then(|at| path.get(..at)).unwrap_or_default()
 }
 
 /// The directory into which a packed program unpacked itself, of a path below it: of PyInstaller, Nuitka and PAR.
