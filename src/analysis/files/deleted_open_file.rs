@@ -169,7 +169,7 @@ fn judge(facts: &Facts<'_>, file: &ChangedFile, kind: Kind) -> Option<(Severity,
             }
             let is_replaced = facts.files().at(path).any(|other| other.place != Place::Ghost);
             let has_run = facts.packages().managers().next().is_some();
-            if is_replaced || has_run {
+            if is_replaced || has_run || facts.has_other_version(path) {
                 return None;
             }
             let severity = if is_system(path) || kind == Kind::Elf { Severity::Medium } else { Severity::Low };

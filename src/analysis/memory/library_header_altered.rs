@@ -40,6 +40,10 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             if !report.look() {
                 return;
             }
+            if super::runtime::is_of_runtime(facts, process, file_of(mapping).0) {
+                report.skip();
+                continue;
+            }
             look(facts, report, process, mapping);
         }
     }

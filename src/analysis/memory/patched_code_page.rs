@@ -80,6 +80,11 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             if mapping.recorded_bytes == 0 {
                 continue;
             }
+            // The image of a Lisp or a program of Windows: its runtime writes to it, and its code leads into memory.
+            if super::runtime::is_of_runtime(facts, process, file_of(mapping).0) {
+                report.skip();
+                continue;
+            }
             let seen = look(facts, report, process, mapping, &mut copies);
             found(facts, report, process, mapping, &seen, &mut copies);
         }

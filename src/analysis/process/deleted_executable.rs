@@ -51,6 +51,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         let path = program(process);
         let name = process.program.base();
         let replaced = facts.files().at(&path).any(|file| file.place == Place::Rootfs)
+            || read <= READ_MOST && facts.has_other_version(&path)
             || name.contains_str(".dpkg-")
             || name.contains_str(".rpm")
             || path.rfind_byte(b';').is_some_and(|at| path.len().saturating_sub(at) == 9);
