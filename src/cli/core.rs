@@ -22,7 +22,8 @@ pub(crate) fn run(args: &CoreArgs, global: &Global) -> Outcome {
     // An existing file is refused before anything is read.
     let mut screen = Screen::open(global)?;
     let fleet = Fleet::resolve(&args.archives, &args.fleet, global)?;
-    let (entry, checkpoint) = fleet.one(&Opener::new(global, Keep::Memory), "core")?;
+    let opener = Opener::new(global, Keep::Memory).filling(args.root.read(&global.limits.limits())?);
+    let (entry, checkpoint) = fleet.one(&opener, "core")?;
     let archive = entry.path.display().to_string();
     let process = living(&checkpoint, &archive, args.pid)?;
     if process.mm.is_none() && checkpoint.memory().has_pages(process) {

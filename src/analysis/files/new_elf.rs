@@ -14,7 +14,7 @@ use super::common::{
     runtime_of, when, with_users,
 };
 use super::replaced_binary::is_watched;
-use crate::abi::elf::ElfFile;
+use crate::elf::ElfFile;
 
 rule! {
     /// ELF files among the changes to the root file system, in volumes and in file systems in memory. One in a place

@@ -1,17 +1,22 @@
 //! Tables of what rules found.
 
+mod elf_files;
 mod evidence;
 mod findings;
+mod modules;
 mod rule_coverage;
 
 use bstr::BString;
 
+pub use self::elf_files::ElfImage;
 pub use self::evidence::EvidenceRow;
 pub use self::findings::FindingRow;
+pub use self::modules::ModuleRow;
 pub use self::rule_coverage::RuleCoverage;
 use super::plan::KEEP;
 use super::{Finding, Scan};
 use crate::Checkpoint;
+use crate::memory::Keep;
 use crate::tables::TableSource;
 
 /// The tables.
@@ -25,6 +30,8 @@ pub const ALL: &[TableSource] = &[
     TableSource::new(&RuleCoverage::TABLE, KEEP, |context, sink| {
         let _ = rule_coverage(&Scan::of(context.checkpoint)).try_for_each(|row| sink(&row));
     }),
+    TableSource::new(&ModuleRow::TABLE, Keep::Memory, |context, sink| modules::rows(context.checkpoint, sink)),
+    TableSource::new(&ElfImage::TABLE, Keep::Everything, |context, sink| elf_files::rows(context.checkpoint, sink)),
 ];
 
 /// The rows of `findings` of a scan.

@@ -71,7 +71,7 @@ pub(crate) fn run(args: &ScanArgs, global: &Global) -> Outcome {
     let least: Severity =
         args.min_severity.map_or(if format.is_none() { Severity::Medium } else { Severity::Info }, Into::into);
     let opener = Opener::new(global, plan::KEEP)
-        .bringing(&args.brought.read(global)?)
+        .bringing(&args.brought.read(&global.limits.limits())?)
         .hashing_archive(lead.is_hashed())
         .naming_stdin(lead.name());
     if let Some(format) = format {
