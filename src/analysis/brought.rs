@@ -3,8 +3,10 @@
 
 use std::sync::{Arc, OnceLock};
 
+use super::Family;
 use super::hits::Search;
-use super::plan;
+use super::indicators::Indicators;
+use crate::memory::Finder;
 use crate::{Checkpoint, RootImage};
 
 /// What the user brings to a scan. Give it to [`Options::bring`](crate::Options::bring) before an archive is opened, so
@@ -12,6 +14,7 @@ use crate::{Checkpoint, RootImage};
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Brought {
+    indicators: Option<Indicators>,
     /// The search for the patterns of rules and of what was brought, made on first use.
     search: OnceLock<Option<Arc<Search>>>,
     /// The image of the container.
@@ -36,14 +39,32 @@ impl Brought {
         checkpoint.brought().unwrap_or_else(|| Arc::clone(NOTHING.get_or_init(Arc::default)))
     }
 
-    /// The search for all patterns, the same for every checkpoint.
-    pub(super) fn search(&self) -> Option<&Arc<Search>> {
-        self.search.get_or_init(|| plan::search(self.patterns()).map(Arc::new)).as_ref()
+    /// Sets the indicators.
+    #[must_use]
+    pub fn with_indicators(self, indicators: Indicators) -> Self {
+        Brought { indicators: Some(indicators), search: OnceLock::new(), ..self }
     }
 
-    /// Bytes to look for in all memory, besides those of the rules.
-    #[expect(clippy::unused_self, reason = "nothing that can be brought has patterns yet")]
-    fn patterns(&self) -> Vec<Vec<u8>> {
-        Vec::new()
+    /// The indicators.
+    pub fn indicators(&self) -> Option<&Indicators> {
+        self.indicators.as_ref()
+    }
+
+    /// Whether there is what the rules of a family need.
+    pub(super) fn serves(&self, family: Family) -> bool {
+        match family {
+            Family::Indicators => self.indicators.is_some(),
+            _ => true,
+        }
+    }
+
+    /// The search for all patterns, the same for every checkpoint. It is made on first use.
+    pub(super) fn search(&self, make: impl FnOnce() -> Option<Search>) -> Option<Arc<Search>> {
+        self.search.get_or_init(|| make().map(Arc::new)).clone()
+    }
+
+    /// What finds the words of lists in all memory.
+    pub(super) fn finder(&self) -> Option<Arc<dyn Finder>> {
+        self.indicators.as_ref()?.finder()
     }
 }

@@ -5,13 +5,15 @@ use std::sync::Arc;
 
 use crate::Checkpoint;
 pub use crate::memory::Region;
-use crate::memory::{EarlySearch, Found, Matcher, Memory, SearchOptions};
+use crate::memory::{EarlySearch, Finder, Found, Matcher, Memory, SearchOptions};
 use crate::model::ids::Pid;
 
 /// Bytes around a hit that are kept with it.
 const CONTEXT: u64 = 4096;
 /// Most hits of all patterns together.
 const HITS_MOST: u64 = 100_000;
+/// Most hits if there is a finder, whose words may be many.
+const HITS_WITH_FINDER: u64 = 400_000;
 
 /// Bytes that a rule looks for in all memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,40 +33,49 @@ impl Pattern {
 #[derive(Debug)]
 pub(super) struct Search {
     patterns: Vec<Vec<u8>>,
+    has_finder: bool,
     matcher: Arc<Matcher>,
 }
 
 impl Search {
     /// Prepares a search. `None` if there is nothing to search for.
-    pub(super) fn new(mut patterns: Vec<Vec<u8>>) -> Option<Self> {
+    pub(super) fn new(mut patterns: Vec<Vec<u8>>, finder: Option<Arc<dyn Finder>>) -> Option<Self> {
         patterns.sort_unstable();
         patterns.dedup();
         let name = |bytes: &[u8]| bytes.escape_ascii().to_string();
         let wanted: Result<Vec<_>, _> =
             patterns.iter().map(|bytes| crate::memory::Pattern::bytes(&name(bytes), bytes)).collect();
-        let wanted = wanted.ok().filter(|wanted| !wanted.is_empty())?;
-        Some(Search { matcher: Arc::new(Matcher::new(&wanted).ok()?), patterns })
+        let has_finder = finder.is_some();
+        // The finder comes behind the patterns, whose numbers are places in the list.
+        let finder = finder.map(|finder| crate::memory::Pattern::found_by("words of lists", finder));
+        let wanted: Vec<_> = wanted.ok()?.into_iter().chain(finder).collect();
+        if wanted.is_empty() {
+            return None;
+        }
+        Some(Search { matcher: Arc::new(Matcher::new(&wanted).ok()?), patterns, has_finder })
     }
 
     /// The search, to be made while an archive is inflated.
     pub(super) fn early(&self) -> EarlySearch {
-        EarlySearch { matcher: Arc::clone(&self.matcher), options: options(), context: CONTEXT }
+        EarlySearch { matcher: Arc::clone(&self.matcher), options: self.options(), context: CONTEXT }
     }
 
     /// The memory that was searched, with the hits and the bytes around them.
     pub(super) fn memory<'c>(&self, checkpoint: &'c Checkpoint) -> &'c Memory {
         checkpoint.searched_memory(&self.matcher, CONTEXT)
     }
-}
 
-fn options() -> SearchOptions {
-    SearchOptions { most: HITS_MOST, ..SearchOptions::default() }
+    fn options(&self) -> SearchOptions {
+        let most = if self.has_finder { HITS_WITH_FINDER } else { HITS_MOST };
+        SearchOptions { most, ..SearchOptions::default() }
+    }
 }
 
 /// Where the patterns were found.
 #[derive(Debug, Default)]
 pub struct Hits {
     by_pattern: HashMap<Vec<u8>, Vec<Found>>,
+    by_finder: Vec<Found>,
     /// Whether there are more hits than the limit.
     pub more: bool,
     /// Recorded bytes that could not be searched.
@@ -74,10 +85,13 @@ pub struct Hits {
 impl Hits {
     /// Searches all memory, unless that was done while the archive was inflated.
     pub(super) fn find(checkpoint: &Checkpoint, search: &Search) -> Self {
-        let found = checkpoint.memory().search(&search.matcher, &options());
+        let found = checkpoint.memory().search(&search.matcher, &search.options());
         let mut hits = Hits { more: found.more, unread: found.unread, ..Hits::default() };
         for one in found.found {
-            let Some(bytes) = search.patterns.get(one.pattern) else { continue };
+            let Some(bytes) = search.patterns.get(one.pattern) else {
+                hits.by_finder.push(one);
+                continue;
+            };
             match hits.by_pattern.get_mut(bytes) {
                 Some(all) => all.push(one),
                 None => drop(hits.by_pattern.insert(bytes.clone(), vec![one])),
@@ -94,6 +108,11 @@ impl Hits {
     /// The hits of bytes that were searched for, by process and address.
     pub fn of_bytes(&self, bytes: &[u8]) -> &[Found] {
         self.by_pattern.get(bytes).map_or(&[], Vec::as_slice)
+    }
+
+    /// What the finder of the lists of indicators found, by process and address.
+    pub fn of_finder(&self) -> &[Found] {
+        &self.by_finder
     }
 
     /// The hits of a pattern in a process, by address.

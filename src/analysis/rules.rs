@@ -1,16 +1,17 @@
 //! All rules. Each family lists its own.
 
-use super::{Rule, files, isolation, memory, network, persistence, process, quality};
+use super::{Rule, files, ioc, isolation, memory, network, persistence, process, quality};
 
 /// All rules, by family and id.
 pub fn all() -> impl Iterator<Item = &'static Rule> + Clone {
-    let families: [&[&'static Rule]; 7] = [
+    let families: [&[&'static Rule]; 8] = [
         memory::RULES,
         process::RULES,
         network::RULES,
         isolation::RULES,
         files::RULES,
         persistence::RULES,
+        ioc::RULES,
         quality::RULES,
     ];
     families.into_iter().flatten().copied()

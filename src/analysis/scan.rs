@@ -7,7 +7,7 @@ use super::finding::Finding;
 use super::report::{Coverage, Report};
 use super::rules;
 use super::story::{self, Story};
-use super::{Cost, Facts, Maturity, Rule, Severity, Verdict, severity};
+use super::{Cost, Maturity, Rule, Severity, Verdict, plan, severity, shows};
 use crate::int::usize_of;
 use crate::warning::Place;
 use crate::{Checkpoint, Limits};
@@ -106,11 +106,12 @@ pub struct Scan {
 impl Scan {
     /// Runs the selected rules.
     pub fn run(checkpoint: &Checkpoint, selection: &Selection) -> Self {
-        let facts = Facts::new(checkpoint);
+        let facts = plan::facts(checkpoint);
         let limits = checkpoint.limits();
         let mut findings = Vec::new();
         let mut coverage = Vec::new();
-        for rule in rules::all().filter(|rule| selection.selects(rule)) {
+        let serves = |rule: &&Rule| facts.brought().serves(rule.family);
+        for rule in rules::all().filter(|rule| selection.selects(rule)).filter(serves) {
             let mut report = Report::new(rule, limits.rule_candidates, usize_of(limits.evidence));
             // A rule that fails must not hide what others find.
             let done = catch_unwind(AssertUnwindSafe(|| (rule.check)(&facts, &mut report)));
@@ -136,6 +137,7 @@ impl Scan {
                 finding.path = process.and_then(|process| process.row.path.clone());
             }
         }
+        shows::settle(&facts, &mut findings, selection.cost == Cost::Memory);
         severity::raise(&mut findings);
         let stories = story::group(&facts, &mut findings);
         Scan { findings, stories, coverage }

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::io::Write;
+use std::sync::Arc;
 
 use cryoscope::Checkpoint;
 use cryoscope::analysis::tables::archive_word;
@@ -138,6 +139,7 @@ pub(crate) fn run(args: &Inspect, global: &Global) -> Outcome {
                 lead,
                 is_wide: false,
                 hash: false,
+                brought: Arc::default(),
                 global,
             };
             job.run(Place::Screen(screen), |archive, found| {

@@ -22,7 +22,7 @@ use super::lead::Lead;
 use super::newfile::Readers;
 use super::processes::Sought;
 use super::rows::{All, Chosen, Filter, Job, OfProcesses, Place, Selection};
-use super::screen::{Screen, in_columns, refuse_terminal_of};
+use super::screen::{Screen, in_columns, note, refuse_terminal_of};
 use super::sorter::Order;
 use super::table_file::Folder;
 use super::{Failure, Outcome};
@@ -42,6 +42,7 @@ pub(crate) fn run(args: &TableArgs, global: &Global) -> Outcome {
     let has_rows_of_failures = !args.all && sources.iter().any(is_of_failures);
     check_rows(args, &mut sources, &lead)?;
     let fleet = Fleet::resolve(&archives, &args.fleet, global)?.with_rows_of_failures(has_rows_of_failures);
+    let brought = args.brought.read(&global.limits.limits(), &|message| note(message, global))?;
     let sought = (!args.pid.is_empty()).then(|| Sought::new(&args.pid, None, &fleet));
     let selection = Selection {
         conditions: &args.conditions,
@@ -113,6 +114,7 @@ pub(crate) fn run(args: &TableArgs, global: &Global) -> Outcome {
         lead,
         is_wide,
         hash: args.hash,
+        brought,
         global,
     };
     job.run(place, |archive, checkpoints| choose(archive, checkpoints, &args.pid, sought.as_ref()))
@@ -195,6 +197,11 @@ fn refuse_part_of_dataset(args: &TableArgs) -> Result<(), Failure> {
         ("--pid", !args.pid.is_empty(), ROWS),
         ("--where", !args.conditions.is_empty(), ROWS),
         ("--limit", args.limit.is_some(), ROWS),
+        (
+            "--ioc",
+            !args.brought.ioc.is_empty(),
+            "compares with lists, which change, but a dataset is added to for years",
+        ),
         ("--sort", args.sort.is_some(), "sorts rows, but those of a dataset are sorted by archive"),
     ];
     match flags.iter().find(|(_, is_given, _)| *is_given) {

@@ -30,6 +30,10 @@ pub(crate) fn marks(bytes: &[u8], is_64: bool) -> Vec<Mark> {
     add(find(b"GCC: (").or_else(|| find(b"rustc version ")), "the mark of a compiler", 1);
     add(find(b"/lib64/ld-linux-").or_else(|| find(b"/lib/ld-")), "the path of the dynamic loader", 1);
     add(go_table(bytes), "the table of functions of a Go program", 2);
+    add(find(b"\xff Go build ID: \""), "the mark of Go's linker", 1);
+    // Programs without a dynamic section have the C library in them, and no name of one.
+    add(unwinding(bytes), "a table for unwinding the stack", 2);
+    add(linked_library(bytes), "texts of a C library that was linked into it", 2);
     marks
 }
 
@@ -114,6 +118,54 @@ fn dynamic(bytes: &[u8], is_64: bool) -> Option<usize> {
     })
 }
 
+/// The offset of a table for unwinding (`.eh_frame_hdr`): its header, and entries of code and of description that are
+/// sorted by code. Linkers make it; compilers that write code as a program runs do not.
+fn unwinding(bytes: &[u8]) -> Option<usize> {
+    /// Version 1; the pointer relative to itself, the number, and the entries relative to the table, of four bytes each.
+    const HEADER: &[u8] = b"\x01\x1b\x03\x3b";
+    const FEWEST: u32 = 4;
+    const MOST: u32 = 1 << 20;
+    const LOOKED_AT: usize = 64;
+    let number = |at: usize| Some(i32::from_le_bytes(*bytes.get(at..)?.first_chunk::<4>()?));
+    memchr::memmem::find_iter(bytes, HEADER).take(64).find(|&at| {
+        let Some(count) = number(at.saturating_add(8)).and_then(|count| u32::try_from(count).ok()) else {
+            return false;
+        };
+        if !at.is_multiple_of(4) || !(FEWEST..=MOST).contains(&count) {
+            return false;
+        }
+        let entries = usize_of(count.into()).min(LOOKED_AT);
+        let from = at.saturating_add(12);
+        let all: Option<Vec<(i32, i32)>> = (0..entries)
+            .map(|entry| {
+                let here = from.saturating_add(entry.saturating_mul(8));
+                Some((number(here)?, number(here.saturating_add(4))?))
+            })
+            .collect();
+        // Descriptions follow the table.
+        let end = 12_u32.saturating_add(count.saturating_mul(8));
+        let is_description = |place: i32| u32::try_from(place).is_ok_and(|place| place >= end && place < 1 << 28);
+        all.is_some_and(|all| {
+            all.is_sorted_by(|(one, _), (other, _)| one < other) && all.iter().all(|(_, place)| is_description(*place))
+        })
+    })
+}
+
+/// The offset of texts that only the C library has, if several kinds of them are there.
+fn linked_library(bytes: &[u8]) -> Option<usize> {
+    const TEXTS: [&[u8]; 6] = [
+        b"FATAL: kernel too old",
+        b"malloc(): corrupted top size",
+        b"free(): invalid pointer",
+        b"*** %s ***: terminated",
+        b"/usr/lib/locale/locale-archive",
+        b"libc-start.h",
+    ];
+    let mut found = TEXTS.iter().filter_map(|text| memchr::memmem::find(bytes, text));
+    let first = found.next()?;
+    found.next().and(found.next()).map(|_| first)
+}
+
 fn bit(tag: u64) -> u32 {
     u32::try_from(tag).ok().and_then(|tag| 1_u32.checked_shl(tag)).unwrap_or(0)
 }
@@ -145,6 +197,28 @@ mod tests {
     }
 
     #[test]
+    fn a_static_image_has_a_table_for_unwinding_and_texts_of_its_c_library() {
+        let table = |entries: &[(i32, i32)]| {
+            let mut bytes = vec![0; 64];
+            bytes.extend(b"\x01\x1b\x03\x3b");
+            bytes.extend(100_i32.to_le_bytes());
+            bytes.extend(i32::try_from(entries.len()).unwrap().to_le_bytes());
+            bytes.extend(entries.iter().flat_map(|(code, place)| [code.to_le_bytes(), place.to_le_bytes()]).flatten());
+            bytes.extend([0; 64]);
+            bytes
+        };
+        let sorted = [(-4096, 60), (-4000, 90), (-3900, 140), (-64, 200)];
+        let mut image = table(&sorted);
+        assert_eq!(unwinding(&image), Some(64));
+        image.extend(b"\0FATAL: kernel too old\n\0free(): invalid pointer\0*** %s ***: terminated\n\0");
+        assert!(marks(&image, true).iter().map(|mark| mark.points).sum::<u32>() >= 4, "{:?}", marks(&image, true));
+        // Not sorted, too few, and descriptions that are no offsets.
+        assert_eq!(unwinding(&table(&[(-4096, 60), (-5000, 90), (-3900, 140), (-64, 200)])), None);
+        assert_eq!(unwinding(&table(&sorted[..2])), None);
+        assert_eq!(unwinding(&table(&[(-4096, -60), (-4000, 90), (-3900, 140), (-64, 200)])), None);
+        assert_eq!(unwinding(&image[..100]), None);
+    }
+
     fn text_and_code_have_no_marks() {
         let text = b"This program needs libc.so.6 and GLIBC_2.34. ".repeat(100);
         assert!(marks(&text, true).is_empty(), "{:?}", marks(&text, true));

@@ -36,6 +36,7 @@ mod search;
 mod space;
 mod stored;
 mod strings;
+mod variables;
 mod view;
 mod walk;
 
@@ -56,12 +57,14 @@ pub(crate) use overlaps::{Overlaps, union};
 pub use region::Region;
 pub(crate) use region::{SHELLS, STACK};
 pub use search::{
-    EarlySearch, Elsewhere, Encoding, Findings, FindingsElsewhere, Found, Matcher, Pattern, PatternError, SearchOptions,
+    EarlySearch, Elsewhere, Encoding, Finder, Findings, FindingsElsewhere, Found, Matcher, Pattern, PatternError,
+    SearchOptions,
 };
 pub(crate) use search::{ElsewhereSearch, Searched};
 pub use space::AddressSpace;
 pub(crate) use stored::STEP;
 pub use strings::{StringAt, StringBlock, StringOptions};
+pub use variables::ShellVariable;
 pub use view::{Content, Missing, MissingError, Origin, Run};
 pub use walk::{Part, PartContent};
 

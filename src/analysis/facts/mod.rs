@@ -19,7 +19,7 @@ use std::sync::Arc;
 use bstr::{BStr, ByteSlice};
 
 pub use self::container::SpecFacts;
-pub use self::files::{ChangedFile, FileFacts, Place};
+pub use self::files::{ChangedFile, Digests, FileFacts, Place};
 pub use self::invocation::Invocation;
 pub use self::kinds::{Kind, Kinds};
 pub use self::network::SocketFacts;
@@ -29,7 +29,7 @@ pub use self::process::{ProcessFacts, Program};
 pub use self::stdio::{Behind, Channel, Direction, Relay, StdioFacts, destination, is_connection, path_of, remote};
 pub use self::uses::Uses;
 use super::Brought;
-use super::hits::Hits;
+use super::hits::{Hits, Search};
 use super::root::RootFiles;
 use crate::archive::MemberKind;
 use crate::memory::AddressSpace;
@@ -44,6 +44,7 @@ pub const ANCESTORS: usize = 256;
 pub struct Facts<'c> {
     checkpoint: &'c Checkpoint,
     brought: Arc<Brought>,
+    search: Option<Arc<Search>>,
     processes: Vec<ProcessFacts<'c>>,
     by_pid: HashMap<Pid, usize>,
     sockets: OnceCell<SocketFacts>,
@@ -65,13 +66,14 @@ impl std::fmt::Debug for Facts<'_> {
 }
 
 impl<'c> Facts<'c> {
-    pub(super) fn new(checkpoint: &'c Checkpoint) -> Self {
-        let brought = Brought::of(checkpoint);
+    /// `search` is that of the rules which look for bytes in memory.
+    pub(super) fn new(checkpoint: &'c Checkpoint, brought: Arc<Brought>, search: Option<Arc<Search>>) -> Self {
         let processes = process::read(checkpoint);
         let by_pid = processes.iter().enumerate().map(|(place, process)| (process.pid(), place)).collect();
         Facts {
             checkpoint,
             brought,
+            search,
             processes,
             by_pid,
             sockets: OnceCell::new(),
@@ -175,7 +177,7 @@ impl<'c> Facts<'c> {
     /// Where the patterns of all rules were found in memory.
     pub fn hits(&self) -> &Hits {
         self.hits.get_or_init(|| {
-            self.brought.search().map_or_else(Hits::default, |search| Hits::find(self.checkpoint, search))
+            self.search.as_ref().map_or_else(Hits::default, |search| Hits::find(self.checkpoint, search))
         })
     }
 
@@ -188,7 +190,7 @@ impl<'c> Facts<'c> {
     /// asked, since all memory may have to be read for it.
     pub fn space_of_hits(&self, pid: Pid) -> Option<AddressSpace<'c>> {
         self.hits.get()?;
-        self.brought.search()?.memory(self.checkpoint).space(self.process(pid)?.task, self.model())
+        self.search.as_ref()?.memory(self.checkpoint).space(self.process(pid)?.task, self.model())
     }
 
     /// Offset in the inflated tar of a byte of a member. `None` for directories and nested archives.
@@ -236,7 +238,7 @@ impl Facts<'_> {
 }
 
 /// Removes the mark of a deleted file that the kernel appends to paths.
-pub(super) fn without_deleted(path: &[u8]) -> (&[u8], bool) {
+pub(in crate::analysis) fn without_deleted(path: &[u8]) -> (&[u8], bool) {
     match path.strip_suffix(b" (deleted)") {
         Some(path) => (path, true),
         None => (path, false),

@@ -11,6 +11,8 @@ use crate::int::u64_of;
 
 /// Bytes of a text file that are read.
 pub(super) const TEXT: u64 = 256 << 10;
+/// Bytes of a script that another file runs which are read.
+const SCRIPT: u64 = 64 << 10;
 
 /// The changes to the root file system, with what they are. Entries of the engine are left out. Says so if the archive
 /// has none.
@@ -47,7 +49,7 @@ pub(super) fn about(facts: &Facts<'_>, rule: &'static Rule, file: &ChangedFile) 
 }
 
 /// The command that shows the file.
-pub(super) fn next(file: &ChangedFile) -> Next {
+pub(in crate::analysis) fn next(file: &ChangedFile) -> Next {
     let what = match file.place {
         Place::Rootfs => "rootfs",
         Place::Deleted => return Next::rows_where("rootfs_changes", "path", file.path.to_string()),
@@ -60,7 +62,7 @@ pub(super) fn next(file: &ChangedFile) -> Next {
 }
 
 /// The row of a file, with the columns that nearly all rules use, and the hash of its contents.
-pub(super) fn row(facts: &Facts<'_>, file: &ChangedFile) -> Evidence {
+pub(in crate::analysis) fn row(facts: &Facts<'_>, file: &ChangedFile) -> Evidence {
     let path = ("path", Fact::Text(file.path.clone()));
     let row = match file.place {
         Place::Rootfs => Evidence::row("rootfs_changes", [path, ("change", "added_or_changed".into())]),
@@ -88,7 +90,7 @@ pub(super) fn line(facts: &Facts<'_>, file: &ChangedFile, line: Line<'_>) -> Evi
 }
 
 /// Bytes of a file as evidence.
-pub(super) fn bytes(facts: &Facts<'_>, file: &ChangedFile, offset: usize, bytes: &[u8]) -> Evidence {
+pub(in crate::analysis) fn bytes(facts: &Facts<'_>, file: &ChangedFile, offset: usize, bytes: &[u8]) -> Evidence {
     let member = file.member.clone().unwrap_or_default();
     let at = file.offset.map(|start| start.saturating_add(u64_of(offset)));
     let mut evidence = Evidence::file(facts, &member, at.unwrap_or_default(), bytes);
@@ -154,6 +156,12 @@ pub(super) fn runs_changed<'f>(facts: &'f Facts<'_>, command: &[u8]) -> Option<&
     })
 }
 
+/// What a changed script does that is dangerous.
+fn danger_in(facts: &Facts<'_>, file: &ChangedFile) -> Option<&'static str> {
+    let text = facts.files().head(file, SCRIPT);
+    text.starts_with(b"#!").then(|| commands::lines(&text).find_map(|line| commands::danger(line.text)))?
+}
+
 /// What a file that starts commands would run: the line that matters most, and why.
 pub(super) struct Judged<'t> {
     /// The line.
@@ -184,6 +192,10 @@ pub(super) fn judge<'t>(
         if changed.is_none()
             && let Some(file) = runs_changed(facts, command)
         {
+            if let Some(does) = danger_in(facts, file) {
+                let words = format!("runs {}, a script among the changes that {does}", shown(&file.path));
+                return Some(Judged { line, words, is_danger: true, runs_changed: true });
+            }
             let words = format!("runs {}, which is itself among the changes", shown(&file.path));
             changed = Some(Judged { line, words, is_danger: false, runs_changed: true });
         }

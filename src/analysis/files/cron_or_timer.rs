@@ -49,6 +49,8 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
 enum Form {
     /// A table with a column for the user.
     System,
+    /// A table of anacron: days, delay, name, command.
+    Anacron,
     /// A table of a user.
     User,
     /// A script.
@@ -62,7 +64,9 @@ fn form(path: &[u8]) -> Option<Form> {
     if matches!(name, b".placeholder" | b"README" | b".keep" | b"cron.update" | b".SEQ") {
         return None;
     }
-    if path == b"/etc/crontab" || is_below(path, &["/etc/cron.d/"]) || path == b"/etc/anacrontab" {
+    if path == b"/etc/anacrontab" {
+        Some(Form::Anacron)
+    } else if path == b"/etc/crontab" || is_below(path, &["/etc/cron.d/"]) {
         Some(Form::System)
     } else if is_below(path, &["/var/spool/cron/atjobs/", "/var/spool/at/", "/var/spool/cron/atspool/"]) {
         Some(Form::Script)
@@ -84,6 +88,16 @@ fn job(facts: &Facts<'_>, file: &ChangedFile, form: Form, report: &mut Report<'_
     let text = text(facts, file, report);
     let command: &dyn Fn(&[u8]) -> Option<&[u8]> = match form {
         Form::System => &|line| command(line, true),
+        Form::Anacron => &|line| {
+            let line =
+                script(line).filter(|line| line.first().is_some_and(|byte| byte.is_ascii_digit() || *byte == b'@'))?;
+            let mut rest = line;
+            for _ in 0..3 {
+                let end = rest.iter().position(u8::is_ascii_whitespace)?;
+                rest = rest.get(end..)?.trim_ascii_start();
+            }
+            Some(rest)
+        },
         Form::User => &|line| command(line, false),
         Form::Script => &script,
         Form::Timer => &|line| script(line).filter(|line| line.starts_with(b"On") || line.starts_with(b"Unit=")),
@@ -99,10 +113,19 @@ fn job(facts: &Facts<'_>, file: &ChangedFile, form: Form, report: &mut Report<'_
         .filter(|process| process.program.base() != "busybox" || process.name() == "crond");
     let is_bad = judged.as_ref().is_some_and(|judged| judged.is_danger);
     let runs_changed = judged.as_ref().is_some_and(|judged| judged.runs_changed);
+    let is_elf = judged
+        .as_ref()
+        .and_then(|judged| super::common::runs_changed(facts, judged.line.text))
+        .is_some_and(|program| Kind::of(&facts.files().head(program, 4096)) == Kind::Elf);
     let (severity, benign) = match daemon {
         _ if is_bad || is_hidden => {
             (Severity::High, "A line like this is rarely anything but an intruder's: ask who wrote it.".to_owned())
         }
+        // Installers and tools that manage machines write scripts and jobs for them.
+        Some(_) if runs_changed && is_elf => (
+            Severity::Medium,
+            "An entry point that wrote both the job and its program: ask what the program is for.".to_owned(),
+        ),
         Some(daemon) if !is_late(facts, file) => (
             Severity::Low,
             format!(
@@ -114,7 +137,7 @@ fn job(facts: &Facts<'_>, file: &ChangedFile, form: Form, report: &mut Report<'_
             (Severity::High, "A job that was deployed together with its program after the start.".to_owned())
         }
         Some(_) => (Severity::Medium, "An administrator's job: ask who wrote it.".to_owned()),
-        None if runs_changed => {
+        None if runs_changed && is_elf => {
             (Severity::High, "A job that was copied into the container together with its program.".to_owned())
         }
         None => {

@@ -2,7 +2,7 @@
 
 mod account_file_changed;
 mod authorized_keys;
-mod common;
+pub(super) mod common;
 mod cron_or_timer;
 mod deleted_open_file;
 mod device_node_created;
@@ -22,6 +22,7 @@ mod pam_or_nss;
 mod python_or_node_hook;
 mod ransom_signs;
 mod replaced_binary;
+mod running_script;
 mod same_build_elsewhere;
 mod service_or_rc;
 mod serviceaccount_or_kubeconfig_copied;

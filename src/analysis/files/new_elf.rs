@@ -15,6 +15,7 @@ use super::common::{
 };
 use super::replaced_binary::is_watched;
 use crate::elf::ElfFile;
+use crate::model::ids::Pid;
 
 rule! {
     /// ELF files among the changes to the root file system, in volumes and in file systems in memory. One in a place
@@ -33,6 +34,7 @@ rule! {
     attack: ["T1105", "T1554"],
     cost: Files,
     tags: ["tool"],
+    basis: Program,
     check: check,
 }
 
@@ -165,7 +167,12 @@ fn judge(facts: &Facts<'_>, file: &ChangedFile, preloads: &[BString]) -> (Option
     if is_system(path)
         && !is_below(path, &["/usr/lib/jvm/", "/usr/lib/node_modules/", "/usr/lib/dotnet/", "/usr/lib/go"])
     {
-        let severity = if is_unread || is_older(facts, file) { Severity::Low } else { Severity::Medium };
+        // An entry point may have changed the rights of the service's own program, which then counts as changed.
+        let is_foreign = |pid: &Pid| facts.process(*pid).is_some_and(|process| !facts.is_of_entry_point(process));
+        let runs_apart = runs
+            && facts.init().is_none_or(|init| init.program.path.as_ref() != Some(&file.path))
+            && facts.uses().running(path).iter().all(is_foreign);
+        let severity = if is_unread || is_older(facts, file) && !runs_apart { Severity::Low } else { Severity::Medium };
         return (Some(severity), "in a directory of the system, and no package lists it", usual());
     }
     // The program that the container is there to run.

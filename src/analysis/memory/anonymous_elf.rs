@@ -10,7 +10,7 @@ use super::listing::Machine;
 use super::stacks::{Return, returns, threads};
 use crate::elf::Image;
 use crate::memory::AddressSpace;
-use crate::model::ids::Tid;
+use crate::model::ids::{Pid, Tid};
 use crate::model::registers::Registers;
 use crate::tables::Mapping;
 
@@ -92,6 +92,33 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
 
 /// Most images of a process that are looked at.
 const IMAGES_MOST: usize = 64;
+
+/// Code in memory without a file.
+pub(in crate::analysis) struct Carved {
+    pub(in crate::analysis) pid: Pid,
+    pub(in crate::analysis) address: u64,
+    pub(in crate::analysis) len: u64,
+    pub(in crate::analysis) sha256: String,
+}
+
+/// The images in memory without a file that can be executed, of all processes.
+pub(in crate::analysis) fn carved(facts: &Facts<'_>) -> Vec<Carved> {
+    let mut all = Vec::new();
+    for process in facts.living() {
+        let Some(space) = facts.space(process.pid()) else { continue };
+        for placed in images(facts, process, &space).take(IMAGES_MOST) {
+            let end = extent(process, &placed);
+            let first = process.mappings().partition_point(|other| other.end.0 <= placed.address);
+            let after = process.mappings().get(first..).unwrap_or_default();
+            let is_code = after.iter().take_while(|other| other.start.0 < end).any(is_executable);
+            if let Some(sha256) = is_code.then(|| sha256(&space, placed.address, end)).flatten() {
+                let len = end.saturating_sub(placed.address);
+                all.push(Carved { pid: process.pid(), address: placed.address, len, sha256 });
+            }
+        }
+    }
+    all
+}
 
 /// What runs in a process.
 struct Running {

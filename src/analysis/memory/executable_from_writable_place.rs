@@ -26,6 +26,7 @@ rule! {
     ],
     attack: ["T1574.006", "T1036.005"],
     cost: Files,
+    basis: Program,
     check: check,
 }
 

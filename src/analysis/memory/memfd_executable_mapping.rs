@@ -28,6 +28,7 @@ rule! {
     cost: Memory,
     tags: ["fileless"],
     regions: [Region::Executable, Region::FirstPages],
+    basis: Program,
     check: check,
 }
 

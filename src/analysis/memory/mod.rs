@@ -38,6 +38,7 @@ mod thread_started_in_unbacked_code;
 mod vdso_modified;
 mod writable_executable_file;
 
+pub(super) use self::anonymous_elf::carved;
 use super::Rule;
 
 /// The rules, by id.

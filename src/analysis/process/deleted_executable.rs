@@ -26,6 +26,7 @@ rule! {
     ],
     attack: ["T1070.004", "T1620"],
     cost: Files,
+    basis: Program,
     check: check,
 }
 

@@ -3,7 +3,7 @@
 use bstr::BString;
 
 use super::super::card::rule;
-use super::super::facts::{ProcessFacts, base};
+use super::super::facts::ProcessFacts;
 use super::super::words::shown_within;
 use super::super::{Confidence, Facts, Finding, Next, Report, Severity, Subject};
 use super::common::{arguments, program, row_of};
@@ -22,13 +22,13 @@ rule! {
 }
 
 /// Programs that connect what they are told to.
-const CONNECTORS: [&str; 6] = ["nc", "ncat", "netcat", "nc.traditional", "nc.openbsd", "socat"];
+const CONNECTORS: [&str; 8] =
+    ["nc", "ncat", "netcat", "nc.traditional", "nc.openbsd", "socat", "telnetd", "in.telnetd"];
 
 /// What a shell, an interpreter or a program that makes connections was given to do.
 fn command_of(process: &ProcessFacts<'_>) -> Option<BString> {
     let is_connector = |name: &[u8]| CONNECTORS.iter().any(|connector| connector.as_bytes() == name);
-    let called = process.argv().first().map(|first| base(first)).unwrap_or_default();
-    if is_connector(process.program.base()) || is_connector(called) {
+    if is_connector(process.program.base()) || is_connector(process.called()) {
         return Some(process.cmdline().into());
     }
     process.inline()

@@ -22,6 +22,7 @@ rule! {
     ],
     attack: ["T1036.005", "T1105"],
     cost: Files,
+    basis: Program,
     check: check,
 }
 

@@ -3,6 +3,7 @@
 mod elf_files;
 mod evidence;
 mod findings;
+mod ioc_matches;
 mod modules;
 mod rule_coverage;
 
@@ -11,6 +12,7 @@ use bstr::BString;
 pub use self::elf_files::ElfImage;
 pub use self::evidence::EvidenceRow;
 pub use self::findings::FindingRow;
+pub use self::ioc_matches::IocMatch;
 pub use self::modules::ModuleRow;
 pub use self::rule_coverage::RuleCoverage;
 use super::plan::KEEP;
@@ -29,6 +31,9 @@ pub const ALL: &[TableSource] = &[
     }),
     TableSource::new(&RuleCoverage::TABLE, KEEP, |context, sink| {
         let _ = rule_coverage(&Scan::of(context.checkpoint)).try_for_each(|row| sink(&row));
+    }),
+    TableSource::new(&IocMatch::TABLE, KEEP, |context, sink| {
+        let _ = ioc_matches::rows(context.checkpoint).try_for_each(|row| sink(&row));
     }),
     TableSource::new(&ModuleRow::TABLE, Keep::Memory, |context, sink| modules::rows(context.checkpoint, sink)),
     TableSource::new(&ElfImage::TABLE, Keep::Everything, |context, sink| elf_files::rows(context.checkpoint, sink)),

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use bstr::BString;
 use cryoscope::Checkpoint;
+use cryoscope::analysis::Brought;
 use cryoscope::formats::{Encoded, Encoder, Format, Origin, Style};
 use cryoscope::memory::Keep;
 use cryoscope::tables::{self, FAILURES, Table, TableSource};
@@ -57,6 +58,8 @@ pub(crate) struct Job<'a> {
     pub(crate) is_wide: bool,
     /// Whether contents are hashed in tables that have a column for it.
     pub(crate) hash: bool,
+    /// What the user brought for the tables of rules.
+    pub(crate) brought: Arc<Brought>,
     pub(crate) global: &'a Global,
 }
 
@@ -83,6 +86,7 @@ impl Job<'_> {
         let keep = keep(self.sources, self.style.format);
         let keep = if self.hash { keep.and(Keep::Everything) } else { keep };
         let opener = Opener::new(self.global, keep)
+            .bringing(&self.brought)
             .hashing(self.hash)
             .hashing_archive(self.lead.is_hashed())
             .naming_stdin(self.lead.name());

@@ -21,7 +21,7 @@ use super::fleet::{Entry, Fleet, Heard, Stop, Voice};
 use super::lead::Lead;
 use super::open::Opener;
 use super::rows::origin;
-use super::screen::{Report, Screen, complain, refuse_terminal_of};
+use super::screen::{Report, Screen, note, refuse_terminal_of};
 use super::{Failure, Outcome};
 
 impl From<Level> for Severity {
@@ -71,7 +71,7 @@ pub(crate) fn run(args: &ScanArgs, global: &Global) -> Outcome {
     let least: Severity =
         args.min_severity.map_or(if format.is_none() { Severity::Medium } else { Severity::Info }, Into::into);
     let opener = Opener::new(global, plan::KEEP)
-        .bringing(&args.brought.read(&global.limits.limits())?)
+        .bringing(&args.brought.read(&global.limits.limits(), &|message| note(message, global))?)
         .hashing_archive(lead.is_hashed())
         .naming_stdin(lead.name());
     if let Some(format) = format {
@@ -265,12 +265,5 @@ impl End {
         for (used, here) in self.used.iter_mut().zip(&scanned.used) {
             *used |= here;
         }
-    }
-}
-
-/// Prints a note about the command's own files.
-fn note(message: &str, global: &Global) {
-    if !global.quiet {
-        complain(message);
     }
 }

@@ -11,7 +11,7 @@ use regex_automata::util::syntax;
 use regex_automata::{Input, MatchKind, PatternSet};
 
 use super::mask::Mask;
-use super::pattern::{Pattern, PatternError, Shape, escaped};
+use super::pattern::{Finder as OwnFinder, Pattern, PatternError, Shape, escaped};
 use super::table::Table;
 use crate::int::{u64_of, usize_of};
 use crate::limits::Limits;
@@ -43,6 +43,7 @@ pub struct Matcher {
     literals: Option<Literals>,
     masks: Vec<(usize, Mask)>,
     regexes: Vec<(usize, Regex)>,
+    finders: Vec<(usize, Arc<dyn OwnFinder>)>,
     /// All expressions as one, to skip blocks in which none matches, and to tell which ones do.
     any: Option<(Regex, Regex)>,
     names: Vec<String>,
@@ -50,7 +51,7 @@ pub struct Matcher {
     shapes: Arc<[Shape]>,
     /// Bytes of the longest literal.
     longest_literal: usize,
-    /// Length of the longest pattern with matches of fixed length, in bytes.
+    /// Length in bytes of the longest match, but for those of regular expressions.
     longest_fixed: usize,
 }
 
@@ -74,6 +75,7 @@ impl Matcher {
         let mut literals = Vec::new();
         let mut masks = Vec::new();
         let mut regexes = Vec::new();
+        let mut finders = Vec::new();
         let mut sources = Vec::new();
         let mut room = limits.pattern_bytes;
         let expressions = patterns.iter().filter(|pattern| matches!(pattern.shape, Shape::Regex(_))).count();
@@ -102,6 +104,10 @@ impl Matcher {
                     }
                     taken
                 }
+                Shape::Found(finder) => {
+                    finders.push((number, Arc::clone(&finder.0)));
+                    0
+                }
             };
             room = room.checked_sub(u64_of(taken)).ok_or_else(|| fail(Why::TooLarge))?;
         }
@@ -112,9 +118,10 @@ impl Matcher {
         let longest_mask = masks.iter().map(|(_, mask)| mask.len()).max().unwrap_or(0);
         let names = patterns.iter().map(|pattern| pattern.name.clone()).collect();
         let shapes = patterns.iter().map(|pattern| pattern.shape.clone()).collect();
-        let longest_fixed = longest_literal.max(longest_mask);
+        let longest_found = finders.iter().map(|(_, finder)| finder.longest()).max().unwrap_or(0);
+        let longest_fixed = longest_literal.max(longest_mask).max(longest_found);
         let literals = Literals::new(literals);
-        Ok(Matcher { literals, masks, regexes, any, names, shapes, longest_literal, longest_fixed })
+        Ok(Matcher { literals, masks, regexes, finders, any, names, shapes, longest_literal, longest_fixed })
     }
 
     /// Whether another matcher finds the same: it has the same patterns in the same order, whatever their names.
@@ -127,7 +134,7 @@ impl Matcher {
         &self.names
     }
 
-    /// Length in bytes of the longest pattern with matches of fixed length: a literal, or bytes with wildcards.
+    /// Length in bytes of the longest match, but for those of regular expressions.
     pub(super) fn longest_fixed(&self) -> usize {
         self.longest_fixed
     }
@@ -162,6 +169,13 @@ impl Matcher {
             if found.len() <= enough {
                 find_mask(*number, mask, haystack, span.clone(), most, &mut found);
             }
+        }
+        for (number, finder) in &self.finders {
+            let before = found.len();
+            finder.find(haystack, span.clone(), &mut |start, end| {
+                found.push(Match { start, end, pattern: *number });
+                found.len().saturating_sub(before) < most
+            });
         }
         let candidates = self.candidates(haystack, &span);
         for (place, (number, regex)) in self.regexes.iter().enumerate() {

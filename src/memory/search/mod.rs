@@ -19,7 +19,7 @@ use std::ops::{ControlFlow, Range};
 pub(crate) use elsewhere::Search as ElsewhereSearch;
 pub use elsewhere::{Elsewhere, Findings as FindingsElsewhere};
 pub use matcher::Matcher;
-pub use pattern::{Encoding, Pattern, PatternError};
+pub use pattern::{Encoding, Finder, Pattern, PatternError};
 pub use stream::EarlySearch;
 pub(crate) use stream::{Searched, StreamSearch};
 

@@ -1,6 +1,8 @@
 //! Search patterns: text in UTF-8 or UTF-16, bytes with wildcards, regular expressions over bytes.
 
 use std::fmt::{self, Write as _};
+use std::ops::Range;
+use std::sync::Arc;
 
 use crate::error::ErrorKind;
 use crate::limits::Limit;
@@ -22,7 +24,31 @@ pub(super) enum Shape {
     Mask(Vec<[Option<u8>; 2]>),
     /// A regular expression in the syntax of `regex-syntax`, with Unicode off.
     Regex(String),
+    /// Whatever it finds.
+    Found(ByFinder),
 }
+
+/// Finds what cannot be written as a pattern: words of a list of a million, for example.
+pub trait Finder: fmt::Debug + Send + Sync {
+    /// Greatest length of a match in bytes.
+    fn longest(&self) -> usize;
+
+    /// Calls `each` with the beginning and end of every match that begins in `span`, in order, until it has enough. Matches
+    /// may continue to the end of the slice. The bytes before `span`, at most 16, only tell where words begin.
+    fn find(&self, haystack: &[u8], span: Range<usize>, each: &mut dyn FnMut(usize, usize) -> bool);
+}
+
+/// A finder as a pattern. It equals only itself.
+#[derive(Clone, Debug)]
+pub(super) struct ByFinder(pub(super) Arc<dyn Finder>);
+
+impl PartialEq for ByFinder {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for ByFinder {}
 
 /// Why a pattern is not valid.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -146,6 +172,11 @@ impl Pattern {
             None => Shape::Mask(pairs.to_vec()),
         };
         Ok(Pattern { name: hex.to_owned(), shape })
+    }
+
+    /// Whatever a finder finds.
+    pub fn found_by(name: &str, finder: Arc<dyn Finder>) -> Self {
+        Pattern { name: name.to_owned(), shape: Shape::Found(ByFinder(finder)) }
     }
 
     /// A regular expression over bytes, in the syntax of the `regex` crate: `.` matches any byte, classes are ASCII,

@@ -53,12 +53,14 @@ const QUIET: &str = "errors and time limits that are switched off";
 const UPLOAD: &str = "a form that stores any file";
 const WRITES: &str = "input of a request that is written to a file of its choice";
 const LOADS: &str = "code that is decoded and loaded as a class";
+const OBJECTS: &str = "encoded input of a request that becomes objects";
+const OBJECTS_RUN: &str = "objects that call a function of their choice as they end";
 const LONG: &str = "a very long line of random text";
 
 /// A mark: its words, its points, and its patterns, all of which must occur.
 type Mark = (&'static str, u32, &'static [&'static str]);
 
-const PHP: [Mark; 15] = [
+const PHP: [Mark; 19] = [
     (
         RUNS,
         5,
@@ -81,6 +83,20 @@ const PHP: [Mark; 15] = [
         5,
         &[r"preg_replace\s*\(\s*[\x22'](.)[^\x22'\n]*/[a-z]*e[a-z]*[\x22']\s*,[^;]*\$_(?:get|post|request|cookie)"],
     ),
+    // `$f($_POST["x"])`: the name of the function is in the variable. Frameworks pass input to callbacks, too.
+    (INDIRECT, 3, &[r"(?:^|[^\w>:\\])@?\$\w+\s*\(\s*@?\$_(?:get|post|request|cookie)\s*\["]),
+    (
+        OBJECTS,
+        3,
+        &[
+            r"unserialize\s*\(\s*@?(?:base64_decode|gzinflate|gzuncompress|hex2bin|str_rot13)\s*\(\s*@?(?:\$_(?:get|post|request|cookie)\b|\$_server\s*\[\s*[\x22']http_)",
+        ],
+    ),
+    (
+        OBJECTS_RUN,
+        2,
+        &[r"__(?:destruct|wakeup|tostring)\s*\([^)]*\)\s*(?::\s*\w+\s*)?\{[^}]*\(\s*\$this->\w+\s*\)\s*\("],
+    ),
     (
         DECODED,
         4,
@@ -95,6 +111,7 @@ const PHP: [Mark; 15] = [
             r"(?:base64_decode|gzinflate|gzuncompress|gzdecode|str_rot13|hex2bin|strrev|rawurldecode)\s*\(\s*(?:base64_decode|gzinflate|gzuncompress|gzdecode|str_rot13|hex2bin|strrev|rawurldecode)\s*\(",
         ],
     ),
+    (NAMES, 2, &[r"(?:str_rot13|strrev)\s*\(\s*[\x22'][a-z_]{4,20}[\x22']\s*\)"]),
     (NAMES, 2, &[r"(?:\\x[0-9a-f]{2}){5,}|(?:chr\s*\(\s*\d+\s*\)\s*\.\s*){4,}|\$\{\s*[\x22']_[\x22'.\s]*[a-z]"]),
     (
         NAMES,
