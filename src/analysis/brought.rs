@@ -7,8 +7,8 @@ use super::Family;
 use super::hits::{Search, Sought};
 use super::indicators::Indicators;
 use super::secrets::{SecretsMode, SecretsWanted};
-use crate::Checkpoint;
 use crate::memory::Sieve;
+use crate::{Checkpoint, RootImage};
 
 /// What the user brings to a scan. Give it to [`Options::bring`](crate::Options::bring) before an archive is opened, so
 /// that memory is read once for everything.
@@ -20,9 +20,22 @@ pub struct Brought {
     secrets: Arc<SecretsWanted>,
     /// The search for the patterns of rules and of what was brought, made on first use.
     search: OnceLock<Option<Arc<Search>>>,
+    /// The image of the container.
+    root: Option<RootImage>,
 }
 
 impl Brought {
+    /// Adds the image of the container, with which files and code are compared.
+    #[must_use]
+    pub fn with_root(self, root: RootImage) -> Self {
+        Brought { root: Some(root), ..self }
+    }
+
+    /// The image of the container.
+    pub fn root(&self) -> Option<&RootImage> {
+        self.root.as_ref()
+    }
+
     /// What was brought for a checkpoint. Nothing, if [`Options::bring`](crate::Options::bring) was not called.
     pub fn of(checkpoint: &Checkpoint) -> Arc<Brought> {
         static NOTHING: OnceLock<Arc<Brought>> = OnceLock::new();

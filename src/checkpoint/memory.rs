@@ -225,6 +225,6 @@ impl Checkpoint {
             }
         }
         let searched = self.shared.searched.clone().filter(|_| need.is_none());
-        Memory::read(&layers, self.model(), searched)
+        Memory::read(&layers, self.model(), &self.given, searched)
     }
 }

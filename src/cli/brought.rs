@@ -5,12 +5,13 @@ use std::io::{IsTerminal, Read as _, stdout};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use cryoscope::RootImage;
 use cryoscope::analysis::Brought;
 use cryoscope::analysis::indicators::{Indicators, Loader};
 use cryoscope::analysis::secrets::{SecretsMode, SecretsWanted, UserRules};
 
 use super::Failure;
-use super::args::{BroughtArgs, Global, SecretsArgs, Wanted};
+use super::args::{BroughtArgs, Global, RootArgs, SecretsArgs, Wanted};
 use super::screen::{complain, note};
 
 /// Largest file of rules that is read, in bytes.
@@ -23,10 +24,19 @@ pub(crate) fn read(args: &BroughtArgs, global: &Global) -> Result<Arc<Brought>, 
     refuse_to_reveal(&args.secrets, global)?;
     let say = |message: &str| note(message, global);
     let mut brought = Brought::default().with_secrets(secrets(&args.secrets, &say)?);
+    if let Some(root) = root(&args.root, global)? {
+        brought = brought.with_root(root);
+    }
     if let Some(indicators) = indicators(args, &say)? {
         brought = brought.with_indicators(indicators);
     }
     Ok(Arc::new(brought))
+}
+
+/// Reads the image of the container, if one was named.
+pub(crate) fn root(args: &RootArgs, global: &Global) -> Result<Option<RootImage>, Failure> {
+    let limits = global.limits.limits();
+    Ok(args.root.as_ref().map(|path| RootImage::open(path, &limits)).transpose()?)
 }
 
 /// The files and directories that are read.

@@ -30,11 +30,12 @@ pub use self::stdio::{Behind, Channel, Direction, Relay, StdioFacts, destination
 pub use self::uses::Uses;
 use super::Brought;
 use super::hits::{Hits, Search};
-use crate::Checkpoint;
+use super::root::RootFiles;
 use crate::archive::MemberKind;
 use crate::memory::AddressSpace;
 use crate::model::Model;
 use crate::model::ids::Pid;
+use crate::{Checkpoint, RootImage};
 
 /// Most ancestors of a process that are looked at. Real trees are a few levels deep.
 pub const ANCESTORS: usize = 256;
@@ -55,6 +56,7 @@ pub struct Facts<'c> {
     kinds: OnceCell<Kinds>,
     packages: OnceCell<PackageFacts>,
     uses: OnceCell<Uses>,
+    root: OnceCell<Option<RootFiles>>,
 }
 
 impl std::fmt::Debug for Facts<'_> {
@@ -83,12 +85,20 @@ impl<'c> Facts<'c> {
             kinds: OnceCell::new(),
             packages: OnceCell::new(),
             uses: OnceCell::new(),
+            root: OnceCell::new(),
         }
     }
 
     /// The checkpoint.
     pub fn checkpoint(&self) -> &'c Checkpoint {
         self.checkpoint
+    }
+
+    /// The files of the container's image, if the user brought it.
+    pub(crate) fn root(&self) -> Option<(&RootFiles, &RootImage)> {
+        let image = self.brought.root()?;
+        let files = self.root.get_or_init(|| Some(RootFiles::of(self.checkpoint, image)));
+        files.as_ref().map(|files| (files, image))
     }
 
     /// What the user brought.

@@ -14,7 +14,7 @@ use super::common::{
     runtime_of, when, with_users,
 };
 use super::replaced_binary::is_watched;
-use crate::abi::elf::ElfFile;
+use crate::elf::ElfFile;
 use crate::model::ids::Pid;
 
 rule! {

@@ -6,9 +6,9 @@ use super::super::hits::{Pattern, Region};
 use super::super::words::{shown, size};
 use super::super::{Confidence, Evidence, Facts, Report, Severity};
 use super::code::{about, is_executable, is_unbacked, kind_words, len, mapping_at, sha256};
-use super::image::Image;
 use super::listing::Machine;
 use super::stacks::{Return, returns, threads};
+use crate::elf::Image;
 use crate::memory::AddressSpace;
 use crate::model::ids::{Pid, Tid};
 use crate::model::registers::Registers;
@@ -228,16 +228,7 @@ fn found(
 
 /// Where an image ends: at the end of the mappings without a file that adjoin, or of what its header claims.
 pub(super) fn extent(process: &ProcessFacts<'_>, placed: &Placed<'_>) -> u64 {
-    let claimed = placed.address.saturating_add(placed.image.span());
-    let mut end = placed.mapping.end.0;
-    let place = process.mappings().partition_point(|mapping| mapping.start.0 < end);
-    for next in process.mappings().get(place..).unwrap_or_default() {
-        if next.start.0 != end || !is_unbacked(next) || end >= claimed {
-            break;
-        }
-        end = next.end.0;
-    }
-    end.min(claimed.checked_next_multiple_of(4096).unwrap_or(u64::MAX)).max(placed.address.saturating_add(64))
+    super::super::elf::extent(process.mappings(), placed.mapping, placed.address, placed.image.span(), is_unbacked)
 }
 
 /// Whether the program of a process is of the image and has the mark of the packer UPX.

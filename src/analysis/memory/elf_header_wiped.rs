@@ -7,8 +7,8 @@ use super::super::words::{listed, size};
 use super::super::{Confidence, Evidence, Facts, Report, Severity};
 use super::anonymous_elf::{MAGIC, extent, images};
 use super::code::{about, is_executable, is_unbacked, kind_words, len, pieces, sha256, unbacked_code};
-use super::image::{Mark, marks};
 use super::listing::Machine;
+use crate::elf::{Mark, marks};
 use crate::memory::AddressSpace;
 use crate::tables::Mapping;
 

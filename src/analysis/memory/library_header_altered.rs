@@ -9,7 +9,7 @@ use super::super::words::shown;
 use super::super::{Confidence, Evidence, Facts, Link, Report, Severity};
 use super::code::{about, bytes_at, file_of, is_executable, is_private, page_of_criu, recorded};
 use super::copies::{differences, head, was_restored};
-use super::image::Image;
+use crate::elf::Image;
 use crate::tables::Mapping;
 
 rule! {

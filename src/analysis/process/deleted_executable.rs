@@ -8,7 +8,7 @@ use super::super::facts::Place;
 use super::super::words::{shown, size};
 use super::super::{Confidence, Evidence, Facts, Finding, Link, Next, Report, Severity, Subject};
 use super::common::{program, row_of, whole};
-use crate::abi::elf::ElfFile;
+use crate::elf::ElfFile;
 use crate::int::u64_of;
 
 rule! {

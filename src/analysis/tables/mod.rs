@@ -1,17 +1,21 @@
 //! Tables of what rules found.
 
+mod elf_files;
 mod evidence;
 mod findings;
 mod ioc_matches;
+mod modules;
 mod rule_coverage;
 mod secret_rotation;
 mod secrets;
 
 use bstr::BString;
 
+pub use self::elf_files::ElfImage;
 pub use self::evidence::EvidenceRow;
 pub use self::findings::FindingRow;
 pub use self::ioc_matches::IocMatch;
+pub use self::modules::ModuleRow;
 pub use self::rule_coverage::RuleCoverage;
 pub use self::secret_rotation::RotationRow;
 pub use self::secrets::SecretRow;
@@ -19,6 +23,7 @@ use super::plan::KEEP;
 use super::secrets::{Secret, Secrets, SecretsMode};
 use super::{Brought, Facts, Finding, Scan, plan};
 use crate::Checkpoint;
+use crate::memory::Keep;
 use crate::tables::TableSource;
 
 /// The tables.
@@ -46,6 +51,8 @@ pub const ALL: &[TableSource] = &[
         let dumped = context.checkpoint.rows().container().checkpointed;
         let _ = secret_rotation::rows(shown(&secrets, &brought), dumped).try_for_each(|row| sink(&row));
     }),
+    TableSource::new(&ModuleRow::TABLE, Keep::Memory, |context, sink| modules::rows(context.checkpoint, sink)),
+    TableSource::new(&ElfImage::TABLE, Keep::Everything, |context, sink| elf_files::rows(context.checkpoint, sink)),
 ];
 
 /// The rows of `findings` of a scan.

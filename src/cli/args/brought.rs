@@ -21,7 +21,20 @@ pub(crate) struct BroughtArgs {
     #[arg(long, value_name = "DIR", hide_short_help = true)]
     pub(crate) warninglists: Option<PathBuf>,
     #[command(flatten)]
+    pub(crate) root: RootArgs,
+    #[command(flatten)]
     pub(crate) secrets: SecretsArgs,
+}
+
+/// The image of the container.
+#[derive(Debug, Default, Args)]
+pub(crate) struct RootArgs {
+    /// The container's image, for what checkpoints leave out
+    ///
+    /// A directory with the root file system, an OCI layout (directory or tar), a `docker save` archive, or a tar of the root
+    /// file system. Unchanged pages of programs and libraries are taken from it, and changed ones are compared with it.
+    #[arg(long, value_name = "IMAGE", hide_short_help = true)]
+    pub(crate) root: Option<PathBuf>,
 }
 
 /// Which secrets are looked for.

@@ -16,7 +16,7 @@ use clap_complete::Shell;
 use cryoscope::formats::{BulkAction, Format, Index, SchemaForm};
 use jiff::Timestamp;
 
-pub(crate) use self::brought::{BroughtArgs, SecretsArgs, Wanted};
+pub(crate) use self::brought::{BroughtArgs, RootArgs, SecretsArgs, Wanted};
 use super::condition::Condition;
 use super::limits::LimitArgs;
 use super::no_input::NoInput;
@@ -412,6 +412,8 @@ pub(crate) struct MemparseArgs {
     #[arg(long, value_enum, default_value_t = RowFormat::Table)]
     pub(crate) format: RowFormat,
     #[command(flatten)]
+    pub(crate) root: RootArgs,
+    #[command(flatten)]
     pub(crate) documents: DocumentArgs,
     /// Number of threads (default: one per processor)
     #[arg(long, visible_alias = "jobs", value_name = "N", hide_short_help = true)]
@@ -458,6 +460,8 @@ pub(crate) struct CoreArgs {
     #[arg(id = "output", short, long = "output", value_name = "FILE", help_heading = "Output")]
     pub(crate) file: Option<PathBuf>,
     #[command(flatten)]
+    pub(crate) root: RootArgs,
+    #[command(flatten)]
     pub(crate) fleet: FleetArgs,
 }
 
@@ -480,8 +484,8 @@ pub(crate) struct ExtractArgs {
     /// Directory to write to, new or empty
     #[arg(id = "output", short, long = "output", value_name = "DIR", help_heading = "Output")]
     pub(crate) folder: Option<PathBuf>,
-    /// What to extract: recovered, rootfs, tmpfs, devshm, volumes, logs, queues, proc, memory, images, or all
-    /// (default: all but memory and images)
+    /// What to extract: recovered, rootfs, tmpfs, devshm, volumes, logs, queues, proc, memory, elf, images, or all
+    /// (default: all but memory, elf and images)
     #[arg(long, value_name = "WHAT", value_delimiter = ',')]
     pub(crate) what: Vec<String>,
     /// Only files with these paths (`*` and `?` are wildcards)
