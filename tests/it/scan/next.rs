@@ -22,8 +22,10 @@ fn table_of(next: &Next) -> Option<&'static str> {
 }
 
 fn shows(checkpoint: &Checkpoint, next: &Next, rows: &[Value]) -> bool {
-    let is_text =
-        |value: &Value, wanted: &str| value.as_str().map_or_else(|| value.to_string() == wanted, |text| text == wanted);
+    let is_text = |value: &Value, wanted: &str| {
+        let printed = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        printed == wanted
+    };
     let has_contents = |row: &Value| matches!(row["type"].as_str(), Some("regular" | "symlink"));
     match next {
         Next::Table { pid, condition, .. } => rows.iter().any(|row| {
