@@ -136,8 +136,11 @@ pub(in crate::analysis) struct Value {
 impl Value {
     /// Brings a value into its form. Says why if it is none of its kind.
     pub(in crate::analysis) fn new(kind: Kind, text: &str) -> Result<Self, &'static str> {
-        let text = text.trim();
-        if text.is_empty() {
+        // Blanks at the end of a name may be what hides it.
+        let is_name =
+            matches!(kind, Kind::Path | Kind::Directory | Kind::Name | Kind::Process | Kind::Command | Kind::Socket);
+        let text = if is_name { text } else { text.trim() };
+        if text.trim().is_empty() {
             return Err("it is empty");
         }
         if text.len() > LONGEST {
