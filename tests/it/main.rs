@@ -25,6 +25,7 @@ mod forms;
 mod fuzz;
 mod hostile;
 mod identity;
+mod indicators;
 mod kept;
 mod layers;
 mod lead;
