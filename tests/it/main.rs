@@ -26,6 +26,7 @@ mod forms;
 mod fuzz;
 mod hostile;
 mod identity;
+mod indicators;
 mod kept;
 mod layers;
 mod lead;

@@ -14,6 +14,9 @@ use super::{Hunt, Observable, observable, of_finding, paths_of};
 /// Bytes of a file of keys.
 const KEYS: u64 = 256 << 10;
 
+/// Files with fewer bytes have the same contents in many places.
+const SMALL: u64 = 64;
+
 /// What findings say of a path.
 #[derive(Debug, Default)]
 struct About {
@@ -75,8 +78,13 @@ fn file(hunt: &mut Hunt<'_, '_>, path: &BStr, about: &About) {
         let is_code = matches!(kind, FileKind::Elf | FileKind::Script | FileKind::Archive(_));
         let from = format!("{} ({}): {}", file.path, file.place.words(), file.member.clone().unwrap_or_default());
         let is_web = about.findings.iter().any(|(rule, _)| *rule == "FS-011");
-        let left_out = (!is_code && !is_odd && !is_web)
-            .then(|| "a file of this container that was changed: elsewhere it has other contents".to_owned());
+        let left_out = if file.size < SMALL {
+            Some("a few bytes, as many files have".to_owned())
+        } else if !is_code && !is_odd && !is_web {
+            Some("a file of this container that was changed: elsewhere it has other contents".to_owned())
+        } else {
+            None
+        };
         if let Some(digests) = facts.files().digests(file).filter(|_| file.size > 0) {
             for (kind, value) in [(Kind::Sha256, digests.sha256), (Kind::Sha1, digests.sha1), (Kind::Md5, digests.md5)]
             {
@@ -92,35 +100,41 @@ fn file(hunt: &mut Hunt<'_, '_>, path: &BStr, about: &About) {
         }
     }
     let Ok(text) = std::str::from_utf8(path) else { return };
-    let is_in_image = all.is_empty() && facts.files().is_in_image(path);
-    let left_out = if is_in_image || all.is_empty() && !is_odd {
-        Some("a file of the image".to_owned())
+    let is_folder = facts.files().at(path).any(|file| file.file_type == "directory");
+    let is_code = all.iter().any(|(_, kind)| matches!(kind, FileKind::Elf | FileKind::Script));
+    let is_usual = [&b"/etc/"[..], b"/root/", b"/home/", b"/var/log/"].iter().any(|folder| path.starts_with(folder));
+    let is_here = is_folder || !all.is_empty();
+    let left_out = if !is_odd && !is_here {
+        Some("a file of the image")
     } else if !is_odd && !about.is_subject {
-        Some("no finding is about the file itself".to_owned())
+        Some("no finding is about the file itself")
+    } else if !is_odd && is_usual && !is_code {
+        Some("a path that many systems have")
     } else if text.trim_start_matches("/memfd:").trim().is_empty() {
-        Some("it has no name".to_owned())
+        Some("it has no name")
     } else {
         None
     };
-    let from = format!(
-        "path of a file that {} about",
-        if about.findings.len() == 1 { "a finding is" } else { "findings are" }
-    );
-    let path_of = |left_out| Observable {
-        left_out,
+    let count = if about.findings.len() == 1 { "a finding is" } else { "findings are" };
+    let kind = if is_folder { Kind::Directory } else { Kind::Path };
+    hunt.add(Observable {
+        left_out: left_out.map(str::to_owned),
         findings: about.findings.clone(),
-        ..observable(Kind::Path, text, if is_odd { confidence } else { Confidence::Low }, from.clone())
-    };
-    hunt.add(path_of(left_out.clone()));
+        ..observable(
+            kind,
+            text,
+            if is_odd { confidence } else { Confidence::Low },
+            format!("{} that {count} about", if is_folder { "a directory" } else { "a file" }),
+        )
+    });
     let name = base(path).to_str().unwrap_or_default();
     let is_named = text.starts_with('/') && !text.starts_with("/memfd:");
-    if is_odd && is_named && left_out.is_none() {
+    if is_odd && is_code && is_named && left_out.is_none() {
         let left_out = (name.len() < 4).then(|| "a name of fewer than four characters is everywhere".to_owned());
-        let from = format!("name of {text}");
         hunt.add(Observable {
             left_out,
             findings: about.findings.clone(),
-            ..observable(Kind::Name, name, Confidence::Low, from)
+            ..observable(Kind::Name, name, Confidence::Low, format!("name of {text}"))
         });
     }
 }

@@ -68,7 +68,10 @@ fn commands(hunt: &mut Hunt<'_, '_>) {
         let (confidence, findings) = (hunt.confidence(pid), findings_of(hunt, pid));
         yields(hunt, &line, confidence, &from, &findings);
         let Ok(text) = std::str::from_utf8(&line) else { continue };
-        let left_out = if asked.contains(line.as_bstr()) {
+        let imitates = findings.iter().any(|(rule, _)| matches!(*rule, "PROC-001" | "PROC-002"));
+        let left_out = if imitates {
+            Some("it imitates the name of another program, which has it rightly".to_owned())
+        } else if asked.contains(line.as_bstr()) {
             Some("the command of the container itself".to_owned())
         } else if text.len() < 12 || !text.contains(['/', '.', ':', '=']) {
             Some("a command that is the same in many attacks and elsewhere".to_owned())
@@ -228,8 +231,12 @@ fn url(text: &str, all: &mut Vec<(Kind, String, Option<u16>)>) {
     let text = text.trim_end_matches(['.', ',', ';', ':', ')', ']', '!', '*', '\'']);
     if let Ok(value) = Value::new(Kind::Url, text) {
         let name = host(&value.text).to_owned();
+        let key = value.text.split_once("://").map_or("", |(_, rest)| rest).trim_end_matches('/');
         if name.contains('.') {
-            all.push((Kind::Url, value.text, None));
+            // An address without a path or a port is no more than the address.
+            if key != name {
+                all.push((Kind::Url, value.text, None));
+            }
             endpoint(&name, None, all);
         }
     }

@@ -136,8 +136,11 @@ pub(in crate::analysis) struct Value {
 impl Value {
     /// Brings a value into its form. Says why if it is none of its kind.
     pub(in crate::analysis) fn new(kind: Kind, text: &str) -> Result<Self, &'static str> {
-        let text = text.trim();
-        if text.is_empty() {
+        // Blanks at the end of a name may be what hides it.
+        let is_name =
+            matches!(kind, Kind::Path | Kind::Directory | Kind::Name | Kind::Process | Kind::Command | Kind::Socket);
+        let text = if is_name { text } else { text.trim() };
+        if text.trim().is_empty() {
             return Err("it is empty");
         }
         if text.len() > LONGEST {
@@ -318,6 +321,13 @@ pub(super) fn url_key(url: &str) -> &str {
     key.strip_suffix('/').unwrap_or(key)
 }
 
+/// Whether a domain is another, or below it.
+pub(super) fn is_below(domain: &[u8], parent: &[u8]) -> bool {
+    let Some(split) = domain.len().checked_sub(parent.len()) else { return false };
+    let (before, end) = domain.split_at_checked(split).unwrap_or((domain, b""));
+    end.eq_ignore_ascii_case(parent) && (before.is_empty() || before.ends_with(b"."))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -356,6 +366,12 @@ mod tests {
         ] {
             assert!(Value::new(kind, bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn domains_end_at_labels() {
+        assert!(is_below(b"evil.com", b"evil.com") && is_below(b"a.b.EVIL.com", b"evil.com"));
+        assert!(!is_below(b"notevil.com", b"evil.com") && !is_below(b"com", b"evil.com"));
     }
 
     #[test]

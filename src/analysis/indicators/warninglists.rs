@@ -7,8 +7,7 @@ use aho_corasick::AhoCorasick;
 use regex_automata::meta::{Config, Regex};
 use serde::Deserialize;
 
-use super::index::is_below;
-use super::value::{Kind, host, masked, network, plain};
+use super::value::{Kind, host, is_below, masked, network, plain};
 
 /// What of an indicator a list silences.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -22,8 +22,9 @@ const VALUES_MOST: usize = 4096;
 /// Most words that are kept of all memory.
 const MOST: usize = 300_000;
 
-/// Shortest word that is looked up.
+/// Shortest word that is looked up in memory, and elsewhere.
 const LEAST: usize = 4;
+const LEAST_OF_TEXT: usize = 2;
 /// Bytes of a domain.
 const DOMAIN: usize = 253;
 /// Bytes of a URL, a path, a text.
@@ -86,7 +87,7 @@ const fn classes() -> [u8; 256] {
     let mut byte = 0_u8;
     loop {
         let is_word = byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
-        let is_path = is_word || matches!(byte, b'/' | b'+' | b'@' | b'~' | b'%' | b',');
+        let is_path = is_word || matches!(byte, b'/' | b'+' | b'~' | b'%');
         let is_url =
             byte.is_ascii_graphic() && !matches!(byte, b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}');
         let mut class = 0;
@@ -151,7 +152,12 @@ impl Words {
         words
     }
 
+    fn least(&self) -> usize {
+        if self.scope == Scope::Memory { LEAST } else { LEAST_OF_TEXT }
+    }
+
     fn add(&mut self, number: u32, entry: &Entry) {
+        let least = self.least();
         let index = Arc::clone(&self.index);
         let key = index.key_of(entry);
         self.set(hash(key));
@@ -166,7 +172,7 @@ impl Words {
                 // The word may stand anywhere in the text.
                 let key = key.get(..TEXT).unwrap_or(key);
                 let longest =
-                    key.split(|&byte| !is(byte, WORD)).max_by_key(|word| word.len()).filter(|word| word.len() >= LEAST);
+                    key.split(|&byte| !is(byte, WORD)).max_by_key(|word| word.len()).filter(|word| word.len() >= least);
                 let all = longest.map(|word| (word, self.anchors.entry(hash(word)).or_default()));
                 match all {
                     Some((word, all)) if all.len() < SAME_WORD => {
@@ -411,7 +417,8 @@ impl Sieve for Words {
 impl Pass<'_, '_> {
     /// Words in ASCII.
     fn narrow(&mut self) {
-        let step = LEAST.saturating_sub(1);
+        let least = self.words.least();
+        let step = least.saturating_sub(1);
         let bytes = self.bytes;
         let last = self.span.end.saturating_add(self.words.reach).min(bytes.len());
         let mut from = self.span.start;
@@ -420,7 +427,7 @@ impl Pass<'_, '_> {
             let Some(&byte) = bytes.get(probe) else { break };
             if !is(byte, WORD) {
                 from = probe.saturating_add(1);
-                probe = probe.saturating_add(LEAST);
+                probe = probe.saturating_add(least);
                 continue;
             }
             let mut left = probe;
@@ -431,11 +438,11 @@ impl Pass<'_, '_> {
             while is_at(bytes, right, WORD) {
                 right = right.saturating_add(1);
             }
-            if right.saturating_sub(left) >= LEAST {
+            if right.saturating_sub(left) >= least {
                 self.word(left, right);
             }
             from = right.saturating_add(1);
-            probe = right.saturating_add(LEAST);
+            probe = right.saturating_add(least);
         }
     }
 
@@ -467,14 +474,14 @@ impl Pass<'_, '_> {
         let end = left.saturating_add(trimmed.len());
         let dashes = trimmed.len().saturating_sub(trimmed.trim_start_with(|c| matches!(c, '.' | '-')).len());
         let begin = left.saturating_add(dashes);
-        self.ends(begin, end, left, is_cut, has_dot);
+        self.ends(begin, end, is_cut, has_dot);
         if (begin, end) != (left, right) {
-            self.ends(left, right, left, is_cut, has_dot);
+            self.ends(left, right, is_cut, has_dot);
         }
     }
 
     /// The ends of a word that begin at a label, and the word itself.
-    fn ends(&mut self, from: usize, to: usize, left: usize, is_cut: bool, has_dot: bool) {
+    fn ends(&mut self, from: usize, to: usize, is_cut: bool, has_dot: bool) {
         let (bytes, words) = (self.bytes, self.words);
         let begin = from.max(to.saturating_sub(DOMAIN));
         let mut state = START;
@@ -484,20 +491,21 @@ impl Pass<'_, '_> {
             let Some(&byte) = bytes.get(at) else { return };
             state = step(state, byte);
             let is_first = at == from;
-            let is_label = is_first || has_dot && bytes.get(at.saturating_sub(1)) == Some(&b'.');
+            let is_whole = is_first && !is_cut;
+            let is_label = is_whole || has_dot && at > 0 && bytes.get(at.saturating_sub(1)) == Some(&b'.');
             if !is_label || at >= self.span.end && words.reach == 0 {
                 continue;
             }
             let hash = finished(state);
             if words.may_be(hash) {
-                self.candidate(hash, at, to, is_first && !(is_cut && at == left));
+                self.candidate(hash, at, to, is_whole);
             }
-            if words.has.networks && is_first && !is_cut && to.saturating_sub(at) <= 15 {
+            if words.has.networks && is_whole && to.saturating_sub(at) <= 15 {
                 self.in_network(at, to);
             }
         }
         if words.has.urls && has_dot {
-            self.url(from, to, is_cut && from == left);
+            self.url(from, to, is_cut);
         }
     }
 
@@ -610,10 +618,15 @@ impl Pass<'_, '_> {
             end = end.saturating_add(1);
         }
         self.path_end = end;
-        let Some(whole) = bytes.get(start..end) else { return };
-        // Behind `@` or a word, as in an option, a path begins at its first slash.
-        let Some(slash) = memchr::memchr(b'/', whole) else { return };
-        let mut from = start.saturating_add(slash);
+        // Before what can be seen here, the path may begin elsewhere.
+        if start == 0 && self.span.start > 0 {
+            return;
+        }
+        let is_option = matches!(bytes.get(start..), Some([b'-', letter, b'/', ..]) if letter.is_ascii_alphabetic());
+        let mut from = if is_option { start.saturating_add(2) } else { start };
+        if bytes.get(from) != Some(&b'/') {
+            return;
+        }
         while bytes.get(from.saturating_add(1)) == Some(&b'/') {
             from = from.saturating_add(1);
         }
@@ -681,6 +694,9 @@ impl Pass<'_, '_> {
             end = end.saturating_add(1);
         }
         self.v6_end = end;
+        if start == 0 && self.span.start > 0 {
+            return;
+        }
         let Some(text) = bytes.get(start..end).and_then(|text| text.to_str().ok()) else { return };
         let trimmed = text.trim_end_matches(['.', ':']);
         let Some((address, len)) =
@@ -878,11 +894,12 @@ mod tests {
         /// Whatever the slices, all is found once, as if the text were one slice.
         #[test]
         fn slices_do_not_matter(
-            parts in proptest::collection::vec("(evil\\.com|www\\.|/tmp/a\\.sh|203\\.0\\.113\\.7|[ .a/:-]{1,3}|http://)", 0..30),
+            parts in proptest::collection::vec("(evil\\.com|www\\.|/tmp/a\\.sh|203\\.0\\.113\\.7|2001:db8::7|[ .a/:-]{1,3}|http://)", 0..30),
             cut in 0..300_usize,
         ) {
             let words = words(&[
                 (Kind::Domain, "evil.com"), (Kind::Path, "/tmp/a.sh"), (Kind::Address, "203.0.113.7"),
+                (Kind::Address, "2001:db8::7"),
                 (Kind::Url, "http://evil.com/tmp/a.sh"),
             ]);
             let text = parts.concat().into_bytes();

@@ -10,7 +10,6 @@ use super::super::indicators::warninglists::Scope as Quiet;
 use super::super::indicators::words::Form;
 use super::super::indicators::{About, Indicators, Kind, List};
 use super::super::{Evidence, Fact, Facts};
-use super::places;
 use crate::int::usize_of;
 use crate::model::ids::Pid;
 
@@ -150,15 +149,6 @@ pub struct Matches {
 }
 
 impl Matches {
-    /// Compares the indicators that were brought with a checkpoint. That is done once.
-    pub fn of(facts: &Facts<'_>) -> Arc<Matches> {
-        let checkpoint = facts.checkpoint();
-        checkpoint.attached(|| match facts.brought().indicators() {
-            Some(indicators) => Collector::new(facts, indicators).run(),
-            None => Matches::default(),
-        })
-    }
-
     /// The list of a match.
     pub fn list(&self, found: &Match) -> Option<&List> {
         self.lists.get(usize_of(found.about.list.into()))
@@ -181,7 +171,7 @@ pub(super) struct Collector<'f, 'c> {
 }
 
 impl<'f, 'c> Collector<'f, 'c> {
-    fn new(facts: &'f Facts<'c>, indicators: &'f Indicators) -> Self {
+    pub(super) fn new(facts: &'f Facts<'c>, indicators: &'f Indicators) -> Self {
         Collector {
             facts,
             indicators,
@@ -196,13 +186,8 @@ impl<'f, 'c> Collector<'f, 'c> {
         }
     }
 
-    fn run(mut self) -> Matches {
-        places::network(&mut self);
-        places::processes(&mut self);
-        places::files(&mut self);
-        places::images(&mut self);
-        places::texts(&mut self);
-        places::memory(&mut self);
+    /// What was found: contacts first.
+    pub(super) fn finish(mut self) -> Matches {
         self.drop_parts();
         self.all.sort_by(|a, b| {
             b.how

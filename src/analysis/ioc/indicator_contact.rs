@@ -146,7 +146,7 @@ fn finding(facts: &Facts<'_>, matches: &Matches, found: &Match) -> Finding {
         .identity(spot.path.iter().cloned())
         .foreign(foreign(matches, found))
         .sentence(format!("{sentence}, which is an indicator{}.", said(matches, found)))
-        .next(Next::table("ioc_matches"))
+        .next(next(found))
         .evidence(found.evidence(facts));
     if found.is_stale {
         finding = finding.benign("The indicator had ceased to hold before the checkpoint was made.");
@@ -166,6 +166,19 @@ fn finding(facts: &Facts<'_>, matches: &Matches, found: &Match) -> Finding {
         finding = finding.link(Link::Socket(number));
     }
     finding
+}
+
+/// The command that shows the row.
+pub(super) fn next(found: &Match) -> Next {
+    let spot = &found.spot;
+    match (spot.table, &spot.path, spot.pid) {
+        (table @ ("rootfs_changes" | "volume_files" | "recovered_files"), Some(path), _) => {
+            Next::rows_where(table, "path", path.to_string())
+        }
+        (table @ ("conntrack" | "log_lines" | "tcp_queues" | "unix_queues" | "pipes"), ..) => Next::table(table),
+        (table, _, Some(pid)) => Next::rows_of(table, pid),
+        (table, _, None) => Next::table(table),
+    }
 }
 
 pub(super) fn name_of(kind: Kind) -> &'static str {

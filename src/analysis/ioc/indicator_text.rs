@@ -6,7 +6,7 @@ use super::super::card::rule;
 use super::super::indicators::Kind;
 use super::super::words::{count, listed, shown, shown_within};
 use super::super::{Confidence, Facts, Finding, Link, Next, Report, Severity, Subject};
-use super::indicator_contact::{coverage, foreign, name_of, said};
+use super::indicator_contact::{coverage, foreign, name_of, next, said};
 use super::{How, Match, Matches};
 use crate::model::ids::Pid;
 
@@ -118,7 +118,7 @@ fn finding(facts: &Facts<'_>, matches: &Matches, group: &[&Match], is_list: bool
                 start: address.saturating_sub(address.checked_rem(16).unwrap_or(0)).saturating_sub(64),
                 end: address.saturating_add(first.spot.length.unwrap_or(0)).saturating_add(64),
             },
-            None => Next::table("ioc_matches"),
+            None => next(first),
         });
     if is_list {
         finding =

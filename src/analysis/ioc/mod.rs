@@ -9,7 +9,29 @@ pub(super) mod keys;
 mod places;
 
 pub use self::find::{How, Match, Matches};
-use super::Rule;
+use std::sync::Arc;
+
+use self::find::Collector;
+use super::{Facts, Rule};
 
 /// The rules, by id.
 pub(super) const RULES: &[&Rule] = &[&indicator_contact::RULE, &indicator_text::RULE];
+
+impl Matches {
+    /// Compares the indicators that were brought with a checkpoint. That is done once.
+    pub fn of(facts: &Facts<'_>) -> Arc<Matches> {
+        facts.checkpoint().attached(|| match facts.brought().indicators() {
+            Some(indicators) => {
+                let mut collector = Collector::new(facts, indicators);
+                places::network(&mut collector);
+                places::processes(&mut collector);
+                places::files(&mut collector);
+                places::images(&mut collector);
+                places::texts(&mut collector);
+                places::memory(&mut collector);
+                collector.finish()
+            }
+            None => Matches::default(),
+        })
+    }
+}

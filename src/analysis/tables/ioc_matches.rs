@@ -10,8 +10,7 @@ use crate::model::ids::{Address, Pid};
 use crate::tables::{Object, table};
 
 table! {
-    "ioc_matches", key(position), brief(how, kind, indicator, place, pid, count, context),
-    event(Event::finding());
+    "ioc_matches", key(position), brief(how, kind, indicator, place, pid, count, context);
     /// The indicators of `--ioc` that were found, contacts first: one row for each indicator and place. Empty without
     /// `--ioc`.
     pub struct IocMatch {
@@ -37,13 +36,10 @@ table! {
         /// `outbound`, `inbound` or `listening`, for connections.
         pub direction: Option<&'static str>,
         /// Protocol of the connection.
-        #[to(flow("transport"))]
         pub protocol: Option<String>,
         /// The other end of the connection.
-        #[to(flow("remote.ip"))]
         pub remote_address: Option<String>,
         /// Its port.
-        #[to(flow("remote.port"))]
         pub remote_port: Option<u32>,
         /// Path of the program or file.
         pub path: Option<BString>,

@@ -27,7 +27,7 @@ pub fn csv(hunted: &[Hunted]) -> String {
         for observable in one.observables() {
             let findings: Vec<&str> = observable.findings.iter().map(|(_, id)| id.as_str()).collect();
             let _ = writer.write_record([
-                observable.value.as_str(),
+                &crate::escape::escape(observable.value.as_bytes()),
                 observable.kind.as_str(),
                 observable.direction.unwrap_or_default(),
                 observable.protocol.as_deref().unwrap_or_default(),

@@ -8,12 +8,13 @@ use crate::analysis::indicators::Kind;
 /// The lines, each once.
 pub fn txt(hunted: &[Hunted]) -> String {
     let known = |kind: Kind| {
-        kind.is_hash() || matches!(kind, Kind::Address | Kind::Domain | Kind::Url | Kind::Path | Kind::SshKey)
+        kind.is_hash()
+            || matches!(kind, Kind::Address | Kind::Domain | Kind::Url | Kind::Path | Kind::Directory | Kind::SshKey)
     };
     let mut seen = BTreeSet::new();
     let mut text = String::new();
     for one in hunted.iter().flat_map(Hunted::observables).filter(|one| known(one.kind)) {
-        let line = endpoint(one);
+        let line = if one.kind == Kind::Directory { format!("{}/", one.value) } else { endpoint(one) };
         let is_line = !line.chars().any(|c| crate::escape::is_unsafe(c) || c.is_whitespace());
         if is_line && seen.insert(line.clone()) {
             text.push_str(&line);

@@ -221,7 +221,7 @@ fn add(loader: &mut Loader, columns: &Columns, record: &StringRecord, line: u32)
         Ok(all) => values.extend(all),
         Err(reason) => why = Some(reason),
     };
-    if let Some(value) = cell(columns.value) {
+    if let Some(value) = columns.value.and_then(|at| record.get(at)).filter(|text| !text.trim().is_empty()) {
         keep(typed(cell(columns.r#type), value));
     } else if columns.kinds.is_empty() {
         let clear = record.iter().take(FIELDS).find(|cell| is_clear(cell));

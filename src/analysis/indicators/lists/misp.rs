@@ -279,5 +279,10 @@ fn file(text: &str) -> Result<Value, &'static str> {
     if text.contains('\\') {
         return Err("paths and keys of Windows are not compared");
     }
-    Value::new(if text.starts_with('/') { Kind::Path } else { Kind::Name }, text)
+    let kind = match (text.starts_with('/'), text.ends_with('/')) {
+        (true, true) => Kind::Directory,
+        (true, false) => Kind::Path,
+        _ => Kind::Name,
+    };
+    Value::new(kind, text)
 }
