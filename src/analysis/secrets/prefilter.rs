@@ -167,7 +167,8 @@ impl Prefilter {
                 if some != 0 && !self.look(bytes, place, pairs, &mut each) {
                     return;
                 }
-                if eight & 0xff00_ff00_ff00_ff00 == 0 && !self.look_wide(bytes, place, wide, &mut each) {
+                let is_wide = |half: u64| half & 0xff00_ff00 == 0 && half & 0xff != 0 && half & 0x00ff_0000 != 0;
+                if (is_wide(eight) || is_wide(eight >> 32)) && !self.look_wide(bytes, place, wide, &mut each) {
                     return;
                 }
             }
@@ -197,10 +198,10 @@ impl Prefilter {
         true
     }
 
-    /// Looks at eight bytes that may be four characters of UTF-16.
-    #[cold]
+    /// Looks at eight bytes of which some may be characters of UTF-16, and at the character before them.
     fn look_wide(&self, bytes: &[u8], place: usize, wide: &[u64], each: &mut impl FnMut(Seen) -> bool) -> bool {
-        for pair in [place, place.wrapping_add(2), place.wrapping_add(4), place.wrapping_add(6)] {
+        let before = place.saturating_sub(2);
+        for pair in [before, place, place.wrapping_add(2), place.wrapping_add(4), place.wrapping_add(6)] {
             let Some([a, 0, b, 0, c, 0]) = text::from(bytes, pair).first_chunk::<6>() else { continue };
             if bit(wide, u16::from_le_bytes([*a, *b])) {
                 let three = three_of(&[*a, *b, *c]);
