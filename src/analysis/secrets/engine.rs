@@ -156,13 +156,13 @@ impl Engine {
     pub(crate) fn find(&self, bytes: &[u8]) -> Vec<Hit> {
         let mut hits = Vec::new();
         self.raw(bytes, 0..bytes.len(), false, &mut |detector, found, coding| {
-            hits.extend(self.hit(bytes, detector, found, coding));
+            hits.extend(Self::hit(bytes, detector, found, coding));
         });
         owned(hits)
     }
 
     /// The secret of a match, and those that are encoded in it.
-    pub(crate) fn hit(&self, bytes: &[u8], detector: usize, found: Match, coding: Coding) -> Vec<Hit> {
+    pub(crate) fn hit(bytes: &[u8], detector: usize, found: Match, coding: Coding) -> Vec<Hit> {
         let raw = text::part(bytes, found.value.clone());
         let value = match coding {
             Coding::Plain => Some(raw.to_vec()),
