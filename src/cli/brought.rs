@@ -109,9 +109,9 @@ fn secrets(args: &SecretsArgs, say: &dyn Fn(&str)) -> Result<SecretsWanted, Fail
         rules.extend(parsed.map_err(|error| Failure::Usage(format!("{name}: {error}")))?);
     }
     rules.skipped().iter().take(LISTED).for_each(|one| say(one));
-    let more = rules.skipped().len().saturating_sub(LISTED);
-    if more > 0 {
-        say(&format!("{more} more rules for secrets cannot be used"));
+    let others = rules.skipped().len().saturating_sub(LISTED);
+    if others > 0 {
+        say(&format!("{others} more rules for secrets cannot be used"));
     }
     Ok(if rules.is_empty() { wanted } else { wanted.with_rules(rules) })
 }

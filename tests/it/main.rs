@@ -56,6 +56,7 @@ mod schema;
 mod schema_forms;
 mod screens;
 mod search;
+mod secrets;
 mod siem;
 #[cfg(unix)]
 mod signals;

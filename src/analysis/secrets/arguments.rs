@@ -25,19 +25,17 @@ pub(super) fn texts(program: &BStr, argv: &[BString]) -> Vec<Vec<u8>> {
             let name = if is_password(program, flag) { b"--password".as_slice() } else { flag.as_slice() };
             bstr::concat([name, b"=", argument.as_slice()])
         });
-        match joined {
-            Some(joined) => texts.push(joined),
-            None => {
-                let attached = SHORT.iter().find_map(|(name, flag)| {
-                    let rest = argument.strip_prefix(flag.as_bytes())?;
-                    (program == name && !rest.is_empty()).then_some(rest)
-                });
-                match attached {
-                    Some(rest) => texts.push(bstr::concat([b"--password=", rest])),
-                    // `curl -u user:password` stands in the branch above, as `-u=user:password`.
-                    None => texts.push(argument.to_vec()),
-                }
-            }
+        if let Some(joined) = joined {
+            texts.push(joined);
+        } else {
+            let attached = SHORT.iter().find_map(|(name, flag)| {
+                let rest = argument.strip_prefix(flag.as_bytes())?;
+                (program == name && !rest.is_empty()).then_some(rest)
+            });
+            texts.push(match attached {
+                Some(rest) => bstr::concat([b"--password=", rest]),
+                None => argument.to_vec(),
+            });
         }
         previous = Some(argument);
     }

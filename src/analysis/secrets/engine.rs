@@ -1,6 +1,6 @@
 //! Looks for secrets in bytes: marks first, then the detector of each mark, then who owns overlapping bytes.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
 use super::super::Confidence;
@@ -156,13 +156,13 @@ impl Engine {
     pub(crate) fn find(&self, bytes: &[u8]) -> Vec<Hit> {
         let mut hits = Vec::new();
         self.raw(bytes, 0..bytes.len(), false, &mut |detector, found, coding| {
-            hits.extend(self.hit(bytes, detector, found, coding));
+            hits.extend(Self::hit(bytes, detector, found, coding));
         });
         owned(hits)
     }
 
     /// The secret of a match, and those that are encoded in it.
-    pub(crate) fn hit(&self, bytes: &[u8], detector: usize, found: Match, coding: Coding) -> Vec<Hit> {
+    pub(crate) fn hit(bytes: &[u8], detector: usize, found: Match, coding: Coding) -> Vec<Hit> {
         let raw = text::part(bytes, found.value.clone());
         let value = match coding {
             Coding::Plain => Some(raw.to_vec()),
@@ -217,24 +217,41 @@ impl Engine {
     }
 }
 
-/// Keeps the hits that own their bytes.
+/// Whether a hit was found in text that is encoded once more.
+fn is_inner(hit: &Hit) -> bool {
+    hit.tags.contains(&"base64")
+}
+
+/// Whether values of a detector are containers of others, which are reported beside them.
+fn is_container(detector: usize) -> bool {
+    ALL.get(detector).is_some_and(|one| matches!(one.id, "docker-config-auth" | "http-basic" | "kubernetes-secret"))
+}
+
+/// Keeps the hits that own their bytes: those of the first detector in the list. What is encoded once more comes after
+/// what knows the encoding, such as a kubeconfig file.
 pub(crate) fn owned(mut hits: Vec<Hit>) -> Vec<Hit> {
-    hits.sort_by_key(|hit| (hit.detector, hit.place.start, std::cmp::Reverse(hit.place.end)));
-    let mut taken: std::collections::BTreeMap<usize, (usize, usize)> = std::collections::BTreeMap::new();
+    let encoded = detectors::find("url-password").unwrap_or_default();
+    let rank = |hit: &Hit| if is_inner(hit) { hit.detector.max(encoded) } else { hit.detector };
+    hits.sort_by_key(|hit| (rank(hit), hit.detector, hit.place.start, std::cmp::Reverse(hit.place.end)));
+    let mut taken: BTreeMap<usize, (usize, usize, bool)> = BTreeMap::new();
     let mut kept: Vec<Hit> = Vec::new();
     for hit in hits {
-        let before = taken.range(..hit.place.end).next_back().map(|(start, (end, owner))| (*start, *end, *owner));
-        let is_taken = before.is_some_and(|(_, end, _)| end > hit.place.start);
-        // Several secrets of one detector may be encoded in the same bytes.
-        let is_same = before.is_some_and(|(start, end, owner)| {
-            start == hit.place.start
-                && end == hit.place.end
-                && owner == hit.detector
-                && kept.iter().rev().take(16).all(|other| other.value != hit.value)
-        });
-        if !is_taken || is_same {
-            taken.insert(hit.place.start, (hit.place.end, hit.detector));
-            kept.push(hit);
+        let owner = taken.range(..hit.place.end).next_back().map(|(_, owner)| *owner);
+        let owner = owner.filter(|(end, ..)| *end > hit.place.start);
+        match owner {
+            None => {
+                let _ = taken.insert(hit.place.start, (hit.place.end, hit.detector, is_inner(&hit)));
+                kept.push(hit);
+            }
+            Some((_, owner, owner_is_inner)) => {
+                let is_beside = is_inner(&hit) && (is_container(owner) || owner_is_inner)
+                    || owner_is_inner && is_container(hit.detector);
+                let is_new =
+                    || kept.iter().rev().take(32).all(|one| one.value != hit.value || one.detector != hit.detector);
+                if is_beside && is_new() {
+                    kept.push(hit);
+                }
+            }
         }
     }
     kept.sort_by_key(|hit| (hit.place.start, hit.detector));

@@ -12,6 +12,7 @@ use super::arguments;
 use super::detector::Style;
 use super::detectors::{self, ALL};
 use super::engine::{CROWD, Engine, Hit, owned};
+use super::user::UserRule;
 use super::value::{Context, Secret, Site};
 use crate::int::{u64_of, usize_of};
 use crate::memory::{AddressSpace, Origin, SearchOptions};
@@ -100,7 +101,7 @@ impl Secret {
 
 impl<'c> Collector<'_, 'c> {
     fn add(&mut self, hit: &Hit, site: Site) {
-        let path = site.path.as_deref().map(|path| path.as_slice());
+        let path = site.path.as_deref().map(Vec::as_slice);
         if let Some(number) = hit.detector.checked_sub(ALL.len())
             && !self.engine.user().counts_at(number, path)
         {
@@ -108,42 +109,31 @@ impl<'c> Collector<'_, 'c> {
         }
         let key = (hit.detector, <[u8; 32]>::from(Sha256::digest(&hit.value)));
         let uid = site.pid.and_then(|pid| self.facts.process(pid)).and_then(|process| process.row.euid);
-        let place = match self.by_value.get(&key) {
-            Some(place) => *place,
-            None => {
-                if self.secrets.values.len() >= VALUES {
-                    self.secrets.gaps.push(format!("there are more than {VALUES} values; the rest are not listed"));
-                    return;
-                }
-                let place = self.secrets.values.len();
-                self.secrets.values.push(self.new_secret(hit));
-                let _ = self.by_value.insert(key, place);
-                place
-            }
-        };
+        let known = self.by_value.get(&key).copied();
+        if known.is_none() && self.secrets.values.len() >= VALUES {
+            self.secrets.gaps.push(format!("there are more than {VALUES} values; the rest are not listed"));
+            return;
+        }
+        let place = known.unwrap_or(self.secrets.values.len());
+        if known.is_none() {
+            self.secrets.values.push(self.new_secret(hit));
+            let _ = self.by_value.insert(key, place);
+        }
         if let Some(secret) = self.secrets.values.get_mut(place) {
             secret.add(site, uid, hit);
         }
     }
 
     fn new_secret(&self, hit: &Hit) -> Secret {
-        let (id, title, provider, action, style, rule_file) = match ALL.get(hit.detector) {
-            Some(detector) => (
-                detector.id.to_owned(),
-                detector.title.to_owned(),
-                detector.provider,
-                detector.action,
-                detector.style,
-                None,
-            ),
-            None => {
-                let rule = hit.detector.checked_sub(ALL.len()).and_then(|number| self.engine.user().get(number));
-                let id = rule.map(|rule| rule.id.clone()).unwrap_or_default();
-                let title = rule.and_then(|rule| rule.description.clone()).unwrap_or_else(|| id.clone());
-                let action = "Revoke the value where it was issued, and issue a new one.";
-                (id, title, None, action, Style::Token, rule.map(|rule| rule.file.clone()))
-            }
-        };
+        let rule = hit.detector.checked_sub(ALL.len()).and_then(|number| self.engine.user().get(number));
+        let of_rule = |rule: &UserRule| rule.description.clone().unwrap_or_else(|| rule.id.clone());
+        let detector = ALL.get(hit.detector);
+        let id = detector.map(|one| one.id.to_owned()).or_else(|| rule.map(|rule| rule.id.clone())).unwrap_or_default();
+        let title = detector.map(|one| one.title.to_owned()).or_else(|| rule.map(of_rule)).unwrap_or_default();
+        let provider = detector.and_then(|one| one.provider);
+        let action = detector.map_or("Revoke the value where it was issued, and issue a new one.", |one| one.action);
+        let style = detector.map_or(Style::Token, |one| one.style);
+        let rule_file = rule.map(|rule| rule.file.clone());
         Secret {
             detector: hit.detector,
             id,
@@ -237,10 +227,10 @@ impl<'c> Collector<'_, 'c> {
             let start = usize_of(address.saturating_sub(base));
             let end = start.saturating_add(1);
             self.engine.raw(&bytes, start..end, true, &mut |detector, found, coding| {
-                for hit in self.engine.hit(&bytes, detector, found, coding) {
+                for hit in Engine::hit(&bytes, detector, found, coding) {
                     let to = |at: usize| usize_of(base).saturating_add(at);
                     let (place, span) = (to(hit.place.start)..to(hit.place.end), to(hit.span.start)..to(hit.span.end));
-                    hits.push(Hit { place, span, ..hit });
+                    hits.push(Hit { span, place, ..hit });
                 }
             });
         }
@@ -321,10 +311,10 @@ impl<'c> Collector<'_, 'c> {
             let base = usize_of(one.offset.saturating_sub(one.before));
             let list = by_file.entry((one.member, one.file)).or_default();
             self.engine.raw(&one.bytes, start..start.saturating_add(1), false, &mut |detector, found, coding| {
-                for hit in self.engine.hit(&one.bytes, detector, found, coding) {
+                for hit in Engine::hit(&one.bytes, detector, found, coding) {
                     let to = |at: usize| base.saturating_add(at);
                     let (place, span) = (to(hit.place.start)..to(hit.place.end), to(hit.span.start)..to(hit.span.end));
-                    list.push(Hit { place, span, ..hit });
+                    list.push(Hit { span, place, ..hit });
                 }
             });
         }

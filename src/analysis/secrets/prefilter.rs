@@ -9,8 +9,8 @@ use super::detector::Mark;
 use super::text;
 use crate::int::usize_of;
 
-/// Bits of the filter, as a power of two.
-const BITS: u32 = 15;
+/// Hashes of three bytes: 15 bits.
+const HASHES: usize = 1 << 15;
 
 /// How a mark is encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -64,7 +64,7 @@ pub(super) struct Prefilter {
 
 fn hash(three: u32) -> u32 {
     // Letters in any case are the same here.
-    ((three & 0x00ff_ffff) | 0x0020_2020).wrapping_mul(0x9e37_79b1) >> (32_u32.wrapping_sub(BITS))
+    ((three & 0x00ff_ffff) | 0x0020_2020).wrapping_mul(0x9e37_79b1) >> 17
 }
 
 fn set(bits: &mut [u64], pair: u16) {
@@ -74,7 +74,7 @@ fn set(bits: &mut [u64], pair: u16) {
 }
 
 fn bit(bits: &[u64], pair: u16) -> bool {
-    bits.get(usize::from(pair >> 6)).is_some_and(|word| word >> (pair & 63) & 1 == 1)
+    bits.get(usize::from(pair >> 6)).is_some_and(|word| word.wrapping_shr(u32::from(pair & 63)) & 1 == 1)
 }
 
 fn three_of(bytes: &[u8]) -> u32 {
@@ -99,9 +99,9 @@ impl Prefilter {
         let mut filter = Prefilter {
             pairs: vec![0; 1 << 10],
             wide: vec![0; 1 << 10],
-            bits: vec![0; 1 << (BITS - 6)],
+            bits: vec![0; HASHES >> 6],
             sought: Vec::new(),
-            by_hash: vec![Vec::new(); 1 << BITS],
+            by_hash: vec![Vec::new(); HASHES],
         };
         for (number, (bytes, any_case, wrapped)) in marks.enumerate() {
             let wide = wrapped && bytes.iter().all(u8::is_ascii);
@@ -151,7 +151,7 @@ impl Prefilter {
         };
         let has = |bits: &[u64; 1 << 10], pair: u64| {
             let word = bits.get(usize_of(pair >> 6 & 0x3ff)).copied().unwrap_or_default();
-            word >> (pair & 63) & 1
+            word.wrapping_shr(u32::try_from(pair & 63).unwrap_or_default()) & 1
         };
         let last = span.end.min(bytes.len());
         let mut place = span.start;
@@ -167,7 +167,8 @@ impl Prefilter {
                 if some != 0 && !self.look(bytes, place, pairs, &mut each) {
                     return;
                 }
-                if eight & 0xff00_ff00_ff00_ff00 == 0 && !self.look_wide(bytes, place, wide, &mut each) {
+                let is_wide = |half: u64| half & 0xff00_ff00 == 0 && half & 0xff != 0 && half & 0x00ff_0000 != 0;
+                if (is_wide(eight) || is_wide(eight >> 32)) && !self.look_wide(bytes, place, wide, &mut each) {
                     return;
                 }
             }
@@ -197,10 +198,10 @@ impl Prefilter {
         true
     }
 
-    /// Looks at eight bytes that may be four characters of UTF-16.
-    #[cold]
+    /// Looks at eight bytes of which some may be characters of UTF-16, and at the character before them.
     fn look_wide(&self, bytes: &[u8], place: usize, wide: &[u64], each: &mut impl FnMut(Seen) -> bool) -> bool {
-        for pair in [place, place.wrapping_add(2), place.wrapping_add(4), place.wrapping_add(6)] {
+        let before = place.saturating_sub(2);
+        for pair in [before, place, place.wrapping_add(2), place.wrapping_add(4), place.wrapping_add(6)] {
             let Some([a, 0, b, 0, c, 0]) = text::from(bytes, pair).first_chunk::<6>() else { continue };
             if bit(wide, u16::from_le_bytes([*a, *b])) {
                 let three = three_of(&[*a, *b, *c]);
@@ -215,7 +216,7 @@ impl Prefilter {
     fn may_be(&self, three: u32) -> bool {
         let hash = hash(three);
         let word = self.bits.get(usize_of(u64::from(hash >> 6))).copied().unwrap_or_default();
-        word >> (hash & 63) & 1 == 1
+        word.wrapping_shr(hash & 63) & 1 == 1
     }
 
     /// Passes on the marks that are at a place indeed.

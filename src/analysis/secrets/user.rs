@@ -150,7 +150,7 @@ struct Reader<'t> {
 impl Reader<'_> {
     fn line(&self, span: Range<usize>) -> usize {
         let head = self.text.as_bytes().get(..span.start).unwrap_or_default();
-        head.iter().filter(|byte| **byte == b'\n').count().saturating_add(1)
+        memchr::memchr_iter(b'\n', head).count().saturating_add(1)
     }
 
     fn skip(&mut self, span: Range<usize>, what: &str) {
@@ -206,17 +206,26 @@ fn compiled(source: &str) -> Result<Regex, String> {
     if source.len() > SOURCE_MOST {
         return Err(format!("the expression is longer than {SOURCE_MOST} bytes"));
     }
-    let build = |unicode: bool| {
+    let build = |unicode: bool, source: &str| {
         let config = Regex::config()
             .utf8_empty(false)
             .nfa_size_limit(Some(REGEX_MOST))
             .onepass(false)
             .hybrid_cache_capacity(CACHE);
         let syntax = syntax::Config::new().unicode(unicode).utf8(false);
-        Regex::builder().syntax(syntax).configure(config).build(source)
+        Regex::builder().syntax(syntax).configure(config).build(source).map_err(Box::new)
     };
-    // Go's classes such as `\pL` need Unicode.
-    build(false).or_else(|_| build(true)).map_err(|error| match error.syntax_error() {
+    // In Go, a brace that begins no repetition stands for itself, and classes such as `\pL` need Unicode.
+    let tries = [(false, source.to_owned()), (false, with_plain_braces(source)), (true, source.to_owned())];
+    let mut first = None;
+    for (unicode, source) in tries {
+        match build(unicode, &source) {
+            Ok(regex) => return Ok(regex),
+            Err(error) => first = first.or(Some(error)),
+        }
+    }
+    let Some(error) = first else { return Err("cannot compile the expression".to_owned()) };
+    Err(match error.syntax_error() {
         Some(error) => {
             let error = error.to_string();
             let last = error.lines().last().unwrap_or_default().trim_start_matches("error: ");
@@ -227,6 +236,45 @@ fn compiled(source: &str) -> Result<Regex, String> {
         }
         None => format!("cannot compile the expression: {error}"),
     })
+}
+
+/// Escapes braces that begin no repetition.
+fn with_plain_braces(source: &str) -> String {
+    let mut text = String::with_capacity(source.len());
+    let mut chars = source.char_indices();
+    // Braces that belong to something, such as `{2,3}`, `\x{7f}` and `\p{L}`, up to this place.
+    let mut until = 0;
+    while let Some((at, c)) = chars.next() {
+        if c == '\\' {
+            text.push(c);
+            let Some((_, next)) = chars.next() else { break };
+            text.push(next);
+            if let Some(rest) = source.get(at.saturating_add(2)..).filter(|_| matches!(next, 'x' | 'p' | 'P'))
+                && rest.starts_with('{')
+            {
+                until = at.saturating_add(3).saturating_add(rest.find('}').unwrap_or_default());
+            }
+            continue;
+        }
+        if c == '{' && at >= until {
+            let rest = source.get(at.saturating_add(1)..).unwrap_or_default();
+            let inner = rest.split('}').next().unwrap_or_default();
+            let mut numbers = inner.splitn(2, ',');
+            let first = numbers.next().unwrap_or_default();
+            let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+            let is_repetition =
+                inner.len() < rest.len() && !first.is_empty() && is_number(first) && numbers.all(is_number);
+            if is_repetition {
+                until = at.saturating_add(2).saturating_add(inner.len());
+            } else {
+                text.push('\\');
+            }
+        } else if c == '}' && at >= until {
+            text.push('\\');
+        }
+        text.push(c);
+    }
+    text
 }
 
 impl UserRules {
@@ -489,6 +537,9 @@ mod tests {
         let large = "[[rules]]\nid = \"d\"\nregex = '''((a{1000}){1000}){1000}'''\n";
         let large = UserRules::parse("r.toml", large).unwrap();
         assert!(large.skipped().join("").contains("compiles to more than"), "{:?}", large.skipped());
+        let braces = "[[rules]]\nid = \"e\"\nregex = '''\\${[^}]+}|x{2,3}\\x{41}'''\n";
+        assert_eq!(UserRules::parse("r.toml", braces).unwrap().len(), 1);
+        assert_eq!(with_plain_braces("${a}b{2}\\x{41}"), "$\\{a\\}b{2}\\x{41}");
         assert!(UserRules::parse("r.toml", "[[rules]").unwrap_err().to_string().contains("line 1"));
     }
 }

@@ -7,7 +7,7 @@ use super::super::text::from;
 static BOX: [u8; 256] = {
     let mut table = [0_u8; 256];
     let (mut power, mut inverse) = (1_u8, 1_u8);
-    #[expect(clippy::indexing_slicing, clippy::as_conversions, reason = "the compiler checks constants")]
+    #[allow(clippy::indexing_slicing, clippy::as_conversions, reason = "the compiler checks constants")]
     loop {
         power ^= power << 1 ^ if power & 0x80 == 0 { 0 } else { 0x1b };
         inverse ^= inverse << 1;
@@ -105,8 +105,10 @@ fn may_begin(words: &[u32; BLOCK + BEHIND]) -> bool {
         .zip(words.iter().skip(9))
         .take(BLOCK)
     {
-        let any = (five ^ four == *one) | (seven ^ six == *one) | (nine ^ eight == *one);
-        some |= any & (*one != 0);
+        // Products of differences instead of branches: zero if any of them is.
+        let differs = |a: &u32, b: &u32| u64::from((a ^ b ^ one) != 0);
+        let none = differs(five, four) & differs(seven, six) & differs(nine, eight);
+        some |= none < u64::from(*one != 0);
     }
     some
 }

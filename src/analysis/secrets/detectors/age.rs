@@ -20,7 +20,9 @@ fn has_checksum(data: &[u8]) -> bool {
         const STEPS: [u32; 5] = [0x3b6a_57b2, 0x2650_8e6d, 0x1ea1_19fa, 0x3d42_33dd, 0x2a14_62b3];
         let top = sum >> 25;
         let next = (sum & 0x01ff_ffff) << 5 ^ value;
-        (0_u32..).zip(STEPS).fold(next, |next, (bit, step)| if top >> bit & 1 == 1 { next ^ step } else { next })
+        (0_u32..)
+            .zip(STEPS)
+            .fold(next, |next, (bit, step)| if top.wrapping_shr(bit) & 1 == 1 { next ^ step } else { next })
     });
     sum == 1
 }

@@ -68,7 +68,7 @@ pub(super) static BOT_TOKEN: Detector = Detector {
 static MARKS: [Mark; 120] = {
     let mut marks = [Mark::Exact(b""); 120];
     let mut place = 0;
-    #[expect(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "the compiler checks constants")]
+    #[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "the compiler checks constants")]
     while place < 120 {
         marks[place] = Mark::Exact(GROUPS[place].as_slice());
         place += 1;
@@ -80,7 +80,7 @@ static GROUPS: [[u8; 3]; 120] = {
     let (first, second, third) = (*b"MNO", *b"DTjz", *b"AEIMQUYcgk");
     let mut groups = [[0; 3]; 120];
     let mut place = 0;
-    #[expect(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "the compiler checks constants")]
+    #[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "the compiler checks constants")]
     while place < 120 {
         groups[place] = [first[place / 40], second[place / 10 % 4], third[place % 10]];
         place += 1;

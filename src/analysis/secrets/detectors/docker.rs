@@ -35,7 +35,7 @@ pub(super) static CONFIG_AUTH: Detector = Detector {
         // The registry is the key of the object around it.
         let from = place.saturating_sub(300);
         let head = part(bytes, from..place);
-        let open = head.rfind_byte(b'{').and_then(|at| head.get(..at)).map(|head| head.trim_end());
+        let open = head.rfind_byte(b'{').and_then(|at| head.get(..at)).map(ByteSlice::trim_end);
         let registry =
             open.and_then(|head| head.strip_suffix(b":")).and_then(|head| head.trim_end().strip_suffix(b"\""));
         let registry = registry.and_then(|head| head.rsplit(|byte| *byte == b'"').next()).unwrap_or_default();

@@ -12,8 +12,8 @@ fn tail(bytes: &[u8], place: usize) -> Option<usize> {
     let version = text::skip(bytes, place, b".")?;
     let dot = run(bytes, version, is_small, 2);
     let sum = text::maybe(bytes, dot, |byte| byte == b'.');
-    let end = run(bytes, sum, is_small, 7);
-    (dot.saturating_sub(version) == 2 && end.saturating_sub(sum) == 7).then_some(end)
+    let end = run(bytes, sum, is_small, 10);
+    (dot.saturating_sub(version) == 2 && matches!(end.saturating_sub(sum), 7 | 9)).then_some(end)
 }
 
 /// Tokens of users, projects, runners, deployments and applications.

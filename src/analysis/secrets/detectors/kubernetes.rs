@@ -203,7 +203,7 @@ fn yaml(bytes: &[u8], place: usize) -> Vec<Value> {
         let Some((key, value)) = text_of.split_once_str(": ") else { continue };
         let value_text = value.trim().trim_with(|c| c == '"' || c == '\'');
         let is_value =
-            !value_text.is_empty() && !(is_encoded && !value_text.iter().all(|b| is_base64(*b) || *b == b'='));
+            !value_text.is_empty() && (!is_encoded || value_text.iter().all(|b| is_base64(*b) || *b == b'='));
         if let Some(offset) = text_of.find(value_text).filter(|_| is_value && values.len() < VALUES) {
             let offset = text_of.rfind(value_text).unwrap_or(offset);
             let from = here.saturating_add(offset);
@@ -229,7 +229,7 @@ fn field(bytes: &[u8], base: usize) -> Option<(u64, Range<usize>)> {
 fn varint(bytes: &[u8], place: usize) -> Option<(u64, usize)> {
     let mut value = 0_u64;
     for (step, byte) in (0_u32..5).zip(text::from(bytes, place)) {
-        value |= u64::from(byte & 0x7f) << step.saturating_mul(7);
+        value |= u64::from(byte & 0x7f).wrapping_shl(step.saturating_mul(7));
         if byte & 0x80 == 0 {
             return Some((value, place.checked_add(usize::try_from(step).ok()?)?.checked_add(1)?));
         }

@@ -19,7 +19,7 @@ fn label(bytes: &[u8], place: usize) -> Option<Range<usize>> {
     let end = run(bytes, place, |byte| is_upper(byte) || byte == b' ', 64);
     let label = part(bytes, place..end);
     let kind = label.strip_suffix(b" BLOCK").unwrap_or(label).strip_suffix(b"PRIVATE KEY")?;
-    let words = kind.iter().filter(|byte| **byte == b' ').count();
+    let words = memchr::memchr_iter(b' ', kind).count();
     (words <= 3 && (kind.is_empty() || kind.ends_with(b" ")) && has(bytes, end, b"-----")).then_some(place..end)
 }
 

@@ -1,4 +1,4 @@
-//! Private keys of PuTTY.
+//! Private keys of `PuTTY`.
 
 use bstr::ByteSlice;
 

@@ -1,4 +1,4 @@
-//! Tokens of PyPI: macaroons.
+//! Tokens of the Python package index: macaroons.
 
 use super::super::detector::{Detector, Mark, Match, Style};
 use super::super::text::{self, begins_word, is_url64, part, run};

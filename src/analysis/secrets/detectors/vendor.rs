@@ -143,7 +143,7 @@ pub(super) static TELEGRAM: Detector = Detector {
     },
 };
 
-/// Keys of OpenAI: the mark in the middle is base64 of its name.
+/// Keys of `OpenAI`: the mark in the middle is base64 of its name.
 pub(super) static OPENAI: Detector = Detector {
     id: "openai-key",
     title: "OpenAI key",

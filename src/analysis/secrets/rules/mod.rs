@@ -136,8 +136,10 @@ fn pids(secret: &Secret, wanted: &[Context]) -> Vec<Pid> {
 /// Names of processes for a sentence: `process 7 (nginx)`, at most three.
 fn titles(facts: &Facts<'_>, pids: &[Pid]) -> String {
     let name = |pid: &Pid| facts.process(*pid).map(|process| process.title().replacen('P', "p", 1));
-    let names: Vec<String> = pids.iter().take(3).filter_map(name).collect();
+    let mut names: Vec<String> = pids.iter().take(3).filter_map(name).collect();
     let more = pids.len().saturating_sub(names.len());
-    let text = listed(&names);
-    if more > 0 { format!("{text} and {more} more") } else { text }
+    if more > 0 {
+        names.push(format!("{more} more"));
+    }
+    listed(&names)
 }

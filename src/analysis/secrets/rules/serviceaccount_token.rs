@@ -20,6 +20,8 @@ rule! {
     check: check,
 }
 
+const WANTED: [Context; 4] = [Context::Memory, Context::SharedMemory, Context::Environment, Context::Queue];
+
 fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
     let rule = report.rule();
     let container = facts.checkpoint().rows().container();
@@ -28,7 +30,6 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         if secret.id != "kubernetes-serviceaccount-token" {
             return false;
         }
-        const WANTED: [Context; 4] = [Context::Memory, Context::SharedMemory, Context::Environment, Context::Queue];
         let all = pids(secret, &WANTED);
         let principal = secret.principal.clone().unwrap_or_default();
         let subject = principal.split(", ").find_map(|part| part.strip_prefix("sub ")).unwrap_or("an unknown account");
