@@ -35,6 +35,7 @@ mod baseline;
 mod brought;
 mod card;
 mod commands;
+mod credentials;
 pub(crate) mod elf;
 mod evidence;
 pub mod facts;

@@ -1,6 +1,6 @@
 //! All rules. Each family lists its own.
 
-use super::{Rule, files, ioc, isolation, memory, network, persistence, process, quality, secrets};
+use super::{Rule, credentials, files, ioc, isolation, memory, network, persistence, process, quality};
 
 /// All rules, by family and id.
 pub fn all() -> impl Iterator<Item = &'static Rule> + Clone {
@@ -11,7 +11,7 @@ pub fn all() -> impl Iterator<Item = &'static Rule> + Clone {
         isolation::RULES,
         files::RULES,
         persistence::RULES,
-        secrets::RULES,
+        credentials::RULES,
         ioc::RULES,
         quality::RULES,
     ];

@@ -4,11 +4,12 @@ use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use super::credentials::Secrets;
 use super::evidence::Fact;
 use super::finding::Finding;
 use super::report::{Coverage, Report};
 use super::rules;
-use super::secrets::{Secrets, redacted, redacted_text};
+use super::secrets::{redacted, redacted_text};
 use super::story::{self, Story};
 use super::{Cost, Family, Maturity, Rule, Severity, Verdict, plan, severity, shows};
 use crate::int::usize_of;

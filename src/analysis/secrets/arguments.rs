@@ -16,7 +16,7 @@ const SHORT: [(&str, &str); 9] = [
 ];
 
 /// The texts in which to look for secrets: each argument, and flags joined with the values that follow them.
-pub(super) fn texts(program: &BStr, argv: &[BString]) -> Vec<Vec<u8>> {
+pub(in crate::analysis) fn texts(program: &BStr, argv: &[BString]) -> Vec<Vec<u8>> {
     let mut texts = Vec::new();
     let mut previous: Option<&BString> = None;
     for argument in argv {

@@ -25,15 +25,15 @@ pub(crate) enum Mark {
 }
 
 impl Mark {
-    pub(super) const fn text(text: &'static str) -> Self {
+    pub(in crate::analysis) const fn text(text: &'static str) -> Self {
         Mark::Exact(text.as_bytes())
     }
 
-    pub(super) const fn any_case(text: &'static str) -> Self {
+    pub(in crate::analysis) const fn any_case(text: &'static str) -> Self {
         Mark::AnyCase(text.as_bytes())
     }
 
-    pub(super) fn bytes(&self) -> &'static [u8] {
+    pub(in crate::analysis) fn bytes(&self) -> &'static [u8] {
         match self {
             Mark::Exact(bytes) | Mark::AnyCase(bytes) => bytes,
         }
@@ -44,24 +44,24 @@ impl Mark {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Match {
     /// The secret with what gave it away: a mark, a name, quotes.
-    pub(super) span: Range<usize>,
+    pub(in crate::analysis) span: Range<usize>,
     /// The secret itself.
-    pub(super) value: Range<usize>,
+    pub(in crate::analysis) value: Range<usize>,
     /// Leading bytes of the value that are no secret, such as `ghp_`.
-    pub(super) public: usize,
-    pub(super) confidence: Confidence,
+    pub(in crate::analysis) public: usize,
+    pub(in crate::analysis) confidence: Confidence,
     /// Whom it belongs to, as far as it says so itself.
-    pub(super) principal: Option<String>,
-    pub(super) tags: Vec<&'static str>,
+    pub(in crate::analysis) principal: Option<String>,
+    pub(in crate::analysis) tags: Vec<&'static str>,
     /// Text inside that is encoded once more, to be searched.
-    pub(super) inner: Option<Vec<u8>>,
+    pub(in crate::analysis) inner: Option<Vec<u8>>,
     /// In base64: where the value begins in the decoded bytes of its groups, and its length.
-    pub(super) decoded: Option<(usize, usize)>,
+    pub(in crate::analysis) decoded: Option<(usize, usize)>,
 }
 
 impl Match {
     /// A match whose span is the value.
-    pub(super) fn of(value: Range<usize>) -> Self {
+    pub(in crate::analysis) fn of(value: Range<usize>) -> Self {
         Match {
             span: value.clone(),
             value,
@@ -75,25 +75,25 @@ impl Match {
     }
 
     /// The same with a span that begins earlier or ends later.
-    pub(super) fn within(mut self, span: Range<usize>) -> Self {
+    pub(in crate::analysis) fn within(mut self, span: Range<usize>) -> Self {
         self.span = span.start.min(self.value.start)..span.end.max(self.value.end);
         self
     }
 
-    pub(super) fn public(self, public: usize) -> Self {
+    pub(in crate::analysis) fn public(self, public: usize) -> Self {
         Match { public, ..self }
     }
 
-    pub(super) fn sure(self, confidence: Confidence) -> Self {
+    pub(in crate::analysis) fn sure(self, confidence: Confidence) -> Self {
         Match { confidence, ..self }
     }
 
-    pub(super) fn tag(mut self, tag: &'static str) -> Self {
+    pub(in crate::analysis) fn tag(mut self, tag: &'static str) -> Self {
         self.tags.push(tag);
         self
     }
 
-    pub(super) fn of_whom(self, principal: Option<String>) -> Self {
+    pub(in crate::analysis) fn of_whom(self, principal: Option<String>) -> Self {
         Match { principal, ..self }
     }
 }
@@ -101,19 +101,19 @@ impl Match {
 /// A detector.
 pub(crate) struct Detector {
     /// Its name: `github-token`.
-    pub(super) id: &'static str,
+    pub(in crate::analysis) id: &'static str,
     /// What it finds, in words: `GitHub token`.
-    pub(super) title: &'static str,
+    pub(in crate::analysis) title: &'static str,
     /// Who issues such secrets; `None` for passwords and keys that anybody makes.
-    pub(super) provider: Option<&'static str>,
+    pub(in crate::analysis) provider: Option<&'static str>,
     /// What to do with one that was seen.
-    pub(super) action: &'static str,
-    pub(super) style: Style,
-    pub(super) marks: &'static [Mark],
+    pub(in crate::analysis) action: &'static str,
+    pub(in crate::analysis) style: Style,
+    pub(in crate::analysis) marks: &'static [Mark],
     /// Whether it is also looked for in UTF-16 and in base64.
-    pub(super) wrapped: bool,
+    pub(in crate::analysis) wrapped: bool,
     /// Looks at a place where a mark begins.
-    pub(super) find: fn(&[u8], usize, &mut Vec<Match>),
+    pub(in crate::analysis) find: fn(&[u8], usize, &mut Vec<Match>),
 }
 
 impl std::fmt::Debug for Detector {

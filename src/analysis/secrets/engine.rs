@@ -11,7 +11,7 @@ use super::text;
 use super::user::UserRules;
 
 /// Bytes behind a place that a secret may take with what gives it away.
-pub(super) const REACH: usize = 16 << 10;
+pub(in crate::analysis) const REACH: usize = 16 << 10;
 /// Characters before and behind a mark that are read of encoded text.
 const WRAPPED_BEFORE: usize = 48;
 const WRAPPED: usize = 6 << 10;
@@ -19,7 +19,7 @@ const WRAPPED: usize = 6 << 10;
 /// to its end.
 const TRIES: usize = 40_000;
 /// Least secrets of different detectors near each other that are a list of signatures.
-pub(super) const CROWD: usize = 5;
+pub(in crate::analysis) const CROWD: usize = 5;
 
 /// Detectors and rules, ready to search.
 #[derive(Debug)]

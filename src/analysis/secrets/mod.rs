@@ -6,28 +6,24 @@
 //!
 //! Nothing shows a value whole, unless the user asks for it.
 
-mod arguments;
-mod detector;
-mod detectors;
-mod engine;
+pub(super) mod arguments;
+pub(super) mod detector;
+pub(super) mod detectors;
+pub(super) mod engine;
 #[cfg(test)]
 mod examples;
-mod found;
 mod mask;
 mod prefilter;
 mod redact;
-mod rules;
 mod sieve;
 mod text;
-mod user;
-mod value;
+pub(super) mod user;
+pub(super) mod value;
 mod wanted;
 
-pub(super) use self::found::Secrets;
 pub(super) use self::mask::{hash, length, masked};
 pub use self::redact::redacted;
 pub(super) use self::redact::redacted_text;
-pub(super) use self::rules::RULES;
 pub use self::user::{UserRules, UserRulesError};
 pub(super) use self::value::Secret;
 pub use self::wanted::{SecretsMode, SecretsWanted};

@@ -17,7 +17,7 @@ use super::detector::Match;
 use super::text::{entropy, part};
 
 /// Largest file.
-pub(super) const FILE_MOST: usize = 16 << 20;
+pub(in crate::analysis) const FILE_MOST: usize = 16 << 20;
 /// Rules of one file.
 const RULES_MOST: usize = 10_000;
 /// Bytes of one expression as text, and what one and all compile to.
@@ -337,7 +337,7 @@ impl UserRules {
     }
 
     /// Keywords with the numbers of their rules.
-    pub(super) fn keywords(&self) -> impl Iterator<Item = (usize, &[u8])> {
+    pub(in crate::analysis) fn keywords(&self) -> impl Iterator<Item = (usize, &[u8])> {
         let of = |(number, rule): (usize, &'_ UserRule)| (number, !rule.has_short_keyword());
         let with = move |pair: (usize, &'_ UserRule)| of(pair).1;
         self.rules
@@ -348,12 +348,12 @@ impl UserRules {
     }
 
     /// Rules that must be searched everywhere.
-    pub(super) fn without_keywords(&self) -> impl Iterator<Item = usize> {
+    pub(in crate::analysis) fn without_keywords(&self) -> impl Iterator<Item = usize> {
         self.rules.iter().enumerate().filter(|(_, rule)| rule.has_short_keyword()).map(|(number, _)| number)
     }
 
     /// Matches of a rule around a keyword at a place.
-    pub(super) fn find(
+    pub(in crate::analysis) fn find(
         &self,
         number: usize,
         bytes: &[u8],
@@ -374,7 +374,7 @@ impl UserRules {
     }
 
     /// Matches of a rule in a range.
-    pub(super) fn find_all(&self, number: usize, bytes: &[u8], range: Range<usize>, out: &mut Vec<Match>) {
+    pub(in crate::analysis) fn find_all(&self, number: usize, bytes: &[u8], range: Range<usize>, out: &mut Vec<Match>) {
         if let Some(rule) = self.rules.get(number) {
             let end = range.end.saturating_add(rule.window).min(bytes.len());
             self.matches(rule, bytes, range.start..end, out);

@@ -27,14 +27,14 @@ mod vendor;
 
 pub(super) use self::aes::schedules;
 #[cfg(test)]
-pub(super) use self::aes::substitution;
+pub(in crate::analysis) use self::aes::substitution;
 pub(super) use self::placeholder::{is_example, is_weak};
 use super::detector::Detector;
 
 mod placeholder;
 
 /// All detectors.
-pub(super) const ALL: &[&Detector] = &[
+pub(in crate::analysis) const ALL: &[&Detector] = &[
     &aws::ACCESS_KEY_ID,
     &aws::SECRET_ACCESS_KEY,
     &aws::SESSION_TOKEN,
@@ -95,6 +95,6 @@ pub(super) const ALL: &[&Detector] = &[
 ];
 
 /// The place of a detector in [`ALL`].
-pub(super) fn find(id: &str) -> Option<usize> {
+pub(in crate::analysis) fn find(id: &str) -> Option<usize> {
     ALL.iter().position(|detector| detector.id == id)
 }

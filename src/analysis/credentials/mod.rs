@@ -1,7 +1,8 @@
-//! Rules about secrets (`SEC`): a file each, listed here. They turn the values of the table `secrets` into findings. A
+//! Secrets of a checkpoint, and the rules about them (`SEC`): a file each, listed here. They turn the values of the table `secrets` into findings. A
 //! container that holds its own credentials is not suspicious: such findings are information.
 
 mod cloud_credential_triplet;
+mod found;
 mod key_material;
 mod private_key_in_foreign_process;
 mod secret_in_arguments;
@@ -10,15 +11,17 @@ mod secret_in_environment;
 mod secret_in_memory;
 mod serviceaccount_token;
 
-use super::super::facts::ProcessFacts;
-use super::super::words::{count, listed, shown};
-use super::super::{Confidence, Evidence, Facts, Finding, Next, Report, Rule, Subject};
-use super::value::{Context, Secret, Site};
-use super::{Secrets, mask};
+pub(super) use self::found::Secrets;
+use super::facts::ProcessFacts;
+use super::secrets::masked;
+use super::secrets::value::{Context, Secret, Site};
+use super::words::{count, listed, shown};
+use super::{Confidence, Evidence, Facts, Finding, Next, Report, Rule, Subject};
+
 use crate::model::ids::Pid;
 
 /// The rules, by id.
-pub(in super::super) const RULES: &[&Rule] = &[
+pub(super) const RULES: &[&Rule] = &[
     &secret_in_memory::RULE,
     &secret_in_environment::RULE,
     &secret_in_arguments::RULE,
@@ -66,7 +69,7 @@ fn is_foreign(facts: &Facts<'_>, process: &ProcessFacts<'_>) -> bool {
 /// What a value is and how it is shown: `GitHub token ghp_…4fT2`.
 fn named(secret: &Secret) -> String {
     let title = shown(secret.title.as_bytes());
-    let value = mask::masked(&secret.id, secret.style, &secret.value, secret.public, secret.principal.as_deref());
+    let value = masked(&secret.id, secret.style, &secret.value, secret.public, secret.principal.as_deref());
     let value = shown(value.as_bytes());
     let whom =
         secret.principal.as_deref().filter(|_| value == "…" || value == "eyJ…").map(|whom| shown(whom.as_bytes()));
@@ -116,7 +119,7 @@ fn evidence(facts: &Facts<'_>, secret: &Secret, site: &Site) -> Evidence {
     if let (Some(member), Some(offset)) = (&evidence.member, evidence.member_offset) {
         evidence.archive_offset = facts.archive_offset(member, offset);
     }
-    let value = mask::masked(&secret.id, secret.style, &secret.value, secret.public, secret.principal.as_deref());
+    let value = masked(&secret.id, secret.style, &secret.value, secret.public, secret.principal.as_deref());
     let note = match &site.path {
         Some(path) => format!("{value} in {}", shown(path)),
         None => format!("{value} in {}", site.context.as_str().replace('_', " ")),

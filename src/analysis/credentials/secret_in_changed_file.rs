@@ -2,10 +2,10 @@
 
 use bstr::BString;
 
-use super::super::super::card::rule;
-use super::super::super::words::shown;
-use super::super::super::{Facts, Report, Severity, Subject};
-use super::super::value::{Context, Site};
+use super::super::card::rule;
+use super::super::secrets::value::{Context, Site};
+use super::super::words::shown;
+use super::super::{Facts, Report, Severity, Subject};
 use super::{each_value, finding, named};
 
 rule! {

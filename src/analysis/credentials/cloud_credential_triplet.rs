@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::super::super::card::rule;
-use super::super::super::{Evidence, Facts, Finding, Next, Report, Severity, Subject};
-use super::super::Secrets;
-use super::super::value::Context;
+use super::super::card::rule;
+use super::super::secrets::value::Context;
+use super::super::{Evidence, Facts, Finding, Next, Report, Severity, Subject};
+use super::Secrets;
 use super::is_foreign;
 use crate::model::ids::Pid;
 

@@ -1,9 +1,9 @@
 //! SEC-007: a token of a Kubernetes service account.
 
-use super::super::super::card::rule;
-use super::super::super::words::shown;
-use super::super::super::{Facts, Report, Severity, Subject};
-use super::super::value::Context;
+use super::super::card::rule;
+use super::super::secrets::value::Context;
+use super::super::words::shown;
+use super::super::{Facts, Report, Severity, Subject};
 use super::{each_value, finding, pids, titles};
 
 rule! {

@@ -1,8 +1,8 @@
 //! SEC-005: a private key where none belongs.
 
-use super::super::super::card::rule;
-use super::super::super::{Facts, Report, Subject};
-use super::super::value::Context;
+use super::super::card::rule;
+use super::super::secrets::value::Context;
+use super::super::{Facts, Report, Subject};
 use super::{each_value, finding, is_foreign, named, pids, titles};
 
 rule! {

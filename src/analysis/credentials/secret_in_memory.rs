@@ -1,8 +1,8 @@
 //! SEC-001: a secret in memory.
 
-use super::super::super::card::rule;
-use super::super::super::{Facts, Report, Severity, Subject};
-use super::super::value::Context;
+use super::super::card::rule;
+use super::super::secrets::value::Context;
+use super::super::{Facts, Report, Severity, Subject};
 use super::{each_value, finding, holders, is_foreign, named, pids, titles};
 
 rule! {

@@ -1,9 +1,9 @@
 //! SEC-002: a secret in an environment.
 
-use super::super::super::card::rule;
-use super::super::super::words::shown;
-use super::super::super::{Facts, Next, Report, Subject};
-use super::super::value::Context;
+use super::super::card::rule;
+use super::super::secrets::value::Context;
+use super::super::words::shown;
+use super::super::{Facts, Next, Report, Subject};
 use super::{each_value, finding, named, pids, titles};
 
 rule! {

@@ -1,8 +1,8 @@
 //! SEC-003: a secret in a command line.
 
-use super::super::super::card::rule;
-use super::super::super::{Facts, Next, Report, Subject};
-use super::super::value::Context;
+use super::super::card::rule;
+use super::super::secrets::value::Context;
+use super::super::{Facts, Next, Report, Subject};
 use super::{each_value, finding, named, pids, titles};
 
 rule! {
