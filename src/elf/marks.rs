@@ -219,6 +219,7 @@ mod tests {
         assert_eq!(unwinding(&image[..100]), None);
     }
 
+    #[test]
     fn text_and_code_have_no_marks() {
         let text = b"This program needs libc.so.6 and GLIBC_2.34. ".repeat(100);
         assert!(marks(&text, true).is_empty(), "{:?}", marks(&text, true));
