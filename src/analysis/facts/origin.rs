@@ -208,7 +208,10 @@ fn names(args: &[String], path: &[u8]) -> bool {
             word.as_bytes().find_iter(path).any(|at| {
                 let before = at.checked_sub(1).and_then(|before| word.as_bytes().get(before));
                 let after = word.as_bytes().get(at.saturating_add(path.len()));
-                !before.is_some_and(|byte| is_of_path(*byte)) && !after.is_some_and(|byte| is_of_path(*byte))
+                // The end of a path follows a slash.
+                let is_end = before == Some(&b'/') && !path.starts_with(b"/");
+                (is_end || !before.is_some_and(|byte| is_of_path(*byte)))
+                    && !after.is_some_and(|byte| is_of_path(*byte))
             })
         })
 }
@@ -251,8 +254,8 @@ mod tests {
     #[test]
     fn the_command_names_a_path_only_as_a_whole() {
         let args = ["sh".to_owned(), "-c".to_owned(), "/tmp/run & exec nginx".to_owned()];
-        assert!(names(&args, b"/tmp/run"));
-        for other in [b"/tmp/ru".as_slice(), b"tmp/run", b"/tmp", b"sh", b"/tmp/run2", b""] {
+        assert!(names(&args, b"/tmp/run") && names(&args, b"tmp/run"));
+        for other in [b"/tmp/ru".as_slice(), b"mp/run", b"/tmp", b"sh", b"/tmp/run2", b""] {
             assert!(!names(&args, other), "{other:?}");
         }
     }

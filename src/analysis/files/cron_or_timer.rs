@@ -4,7 +4,7 @@ use bstr::ByteSlice;
 
 use super::super::card::rule;
 use super::super::commands;
-use super::super::facts::{ChangedFile, Kind, base};
+use super::super::facts::{ChangedFile, Kind, ProcessFacts, base};
 use super::super::vocabulary::{is_hidden_name, is_world_writable};
 use super::super::words::shown;
 use super::super::{Facts, Report, Severity};
@@ -27,7 +27,7 @@ rule! {
 }
 
 /// Programs that run the jobs.
-const DAEMONS: [&str; 9] = ["cron", "crond", "anacron", "fcron", "atd", "busybox", "supercronic", "systemd", "dcron"];
+const DAEMONS: [&str; 8] = ["cron", "crond", "anacron", "fcron", "atd", "supercronic", "systemd", "dcron"];
 
 fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
     for (file, kind) in changed(facts, report) {
@@ -110,9 +110,14 @@ fn job(facts: &Facts<'_>, file: &ChangedFile, form: Form, report: &mut Report<'_
         report.skip();
         return;
     }
-    let daemon = facts
-        .runs_from_image(&DAEMONS)
-        .filter(|process| process.program.base() != "busybox" || process.name() == "crond");
+    // Busybox is many programs: the one that is wanted need not be the first of them.
+    let is_crond = |process: &&ProcessFacts<'_>| {
+        process.program.base() == "busybox"
+            && process.name() == "crond"
+            && !process.is_program_suspicious()
+            && !facts.is_program_new(process)
+    };
+    let daemon = facts.runs_from_image(&DAEMONS).or_else(|| facts.living().find(is_crond));
     let is_bad = judged.as_ref().is_some_and(|judged| judged.is_danger);
     let command_of = |text| command(text).map(commands::code);
     let run = judged.as_ref().filter(|judged| judged.runs_changed).and_then(|judged| command_of(judged.line.text));
