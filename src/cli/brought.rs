@@ -56,7 +56,9 @@ impl BroughtArgs {
         let mut loader = Loader::new(self.ioc_all);
         if let Some(directory) = &self.warninglists {
             let (_, bad) = loader.add_warninglists(directory).map_err(|error| Failure::Usage(error.to_string()))?;
-            bad.iter().for_each(|error| say(&format!("{error}; this warninglist is not used")));
+            for error in &bad {
+                say(&format!("{error}; this warninglist is not used"));
+            }
         }
         for path in &self.ioc {
             if path == Path::new("-") {
