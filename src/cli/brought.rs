@@ -52,7 +52,9 @@ fn indicators(args: &BroughtArgs, say: &dyn Fn(&str)) -> Result<Option<Indicator
     let mut loader = Loader::new(args.ioc_all);
     if let Some(directory) = &args.warninglists {
         let (_, bad) = loader.add_warninglists(directory).map_err(|error| Failure::Usage(error.to_string()))?;
-        bad.iter().for_each(|error| say(&format!("{error}; this warninglist is not used")));
+        for error in &bad {
+            say(&format!("{error}; this warninglist is not used"));
+        }
     }
     for path in &args.ioc {
         if path == Path::new("-") {

@@ -78,7 +78,7 @@ fn commands(hunt: &mut Hunt<'_, '_>) {
         } else {
             None
         };
-        hunt.add(Observable { left_out, findings, ..observable(Kind::Command, text, confidence, from) });
+        hunt.add(Observable { findings, left_out, ..observable(Kind::Command, text, confidence, from) });
     }
 }
 
@@ -209,19 +209,19 @@ fn values(text: &[u8]) -> Vec<(Kind, String, Option<u16>)> {
     let Some(regex) = REGEX.get_or_init(make) else { return Vec::new() };
     let mut all = Vec::new();
     for found in regex.find_iter(text).take(VALUES) {
-        let Some(part) = text.get(found.range()).and_then(|part| part.to_str().ok()) else { continue };
+        let Some(said) = text.get(found.range()).and_then(|said| said.to_str().ok()) else { continue };
         match found.pattern().as_usize() {
-            0 => url(part, &mut all),
+            0 => url(said, &mut all),
             1 => {
-                let mut parts = part.rsplitn(3, '/');
+                let mut parts = said.rsplitn(3, '/');
                 let port = parts.next().and_then(|port| port.parse().ok());
                 endpoint(parts.next().unwrap_or_default(), port, &mut all);
             }
-            2 | 3 => match part.split_once([':', ' ']) {
+            2 | 3 => match said.split_once([':', ' ']) {
                 Some((host, port)) => endpoint(host, port.parse().ok(), &mut all),
-                None => endpoint(part, None, &mut all),
+                None => endpoint(said, None, &mut all),
             },
-            _ => endpoint(part.rsplit(char::is_whitespace).next().unwrap_or_default(), None, &mut all),
+            _ => endpoint(said.rsplit(char::is_whitespace).next().unwrap_or_default(), None, &mut all),
         }
     }
     all

@@ -199,34 +199,40 @@ impl Builder {
         Ok(())
     }
 
-    fn entry(&mut self, about: u32, test: &Test, further: u32, (whole, part): (u32, u8)) -> Result<(), String> {
+    fn entry(
+        &mut self,
+        about: u32,
+        test: &Test,
+        further: u32,
+        (whole, number_of_part): (u32, u8),
+    ) -> Result<(), String> {
         let full = || "the lists are larger than 4 GiB together; the rest is not used".to_owned();
-        let (kind, text, port) = match test {
+        let (kind, shown, port) = match test {
             Test::Is(value) => (value.kind, value.text.as_str(), value.port.unwrap_or(0)),
             Test::Matches(kind, source) => (*kind, source.as_str(), 0),
         };
         let key = match test {
             Test::Is(value) => value.key(),
-            Test::Matches(..) => text,
+            Test::Matches(..) => shown,
         };
-        let offset = text.find(key).unwrap_or(0);
+        let offset = shown.find(key).unwrap_or(0);
         let number = u32::try_from(self.index.entries.len()).map_err(|_| full())?;
         let entry = Entry {
             kind,
             is_expression: matches!(test, Test::Matches(..)),
             at: u32::try_from(self.index.text.len()).map_err(|_| full())?,
-            len: u32::try_from(text.len()).map_err(|_| full())?,
+            len: u32::try_from(shown.len()).map_err(|_| full())?,
             key: u16::try_from(offset).unwrap_or(0),
             key_len: u32::try_from(key.len()).map_err(|_| full())?,
             port,
             about,
             further,
             whole,
-            part,
+            part: number_of_part,
             next: 0,
             quiet: 0,
         };
-        self.index.text.extend_from_slice(text.as_bytes());
+        self.index.text.extend_from_slice(shown.as_bytes());
         match test {
             Test::Matches(kind, source) => {
                 self.expressions.entry(*kind).or_default().push((source.clone(), number));
@@ -523,7 +529,7 @@ impl Index {
     }
 
     /// Whether an entry stands for what is found in memory: it is no expression, and no list silences it.
-    pub(in crate::analysis) fn is_in_memory(&self, entry: &Entry) -> bool {
+    pub(in crate::analysis) fn is_in_memory(entry: &Entry) -> bool {
         let is_wordy = !matches!(entry.kind, Kind::Port | Kind::Directory | Kind::Network);
         let is_long = match entry.kind {
             Kind::Name | Kind::Process | Kind::Socket | Kind::Text | Kind::Command => entry.key_len >= 5,

@@ -11,6 +11,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bstr::ByteSlice;
+use memchr::memmem;
 
 use super::index::{Entry, Index, START, finished, hash, step};
 use super::value::{Kind, plain};
@@ -129,7 +130,7 @@ fn is_at(bytes: &[u8], at: usize, class: u8) -> bool {
 impl Words {
     pub(in crate::analysis) fn new(index: &Arc<Index>, scope: Scope) -> Self {
         let wanted = |entry: &&Entry| match scope {
-            Scope::Memory => index.is_in_memory(entry),
+            Scope::Memory => Index::is_in_memory(entry),
             Scope::Text => !matches!(entry.kind, Kind::Port | Kind::Directory | Kind::Network),
         };
         let count = index.entries.iter().filter(wanted).count();
@@ -217,7 +218,7 @@ impl Words {
     }
 
     fn is_wanted(&self, entry: &Entry) -> bool {
-        self.scope == Scope::Text || self.index.is_in_memory(entry)
+        self.scope == Scope::Text || Index::is_in_memory(entry)
     }
 
     /// The entries that bytes which the finder found stand for, and the text that they are.
@@ -327,10 +328,11 @@ fn url_of(text: &[u8]) -> Option<Vec<u8>> {
 /// The address of a `sockaddr` of the kernel.
 fn socket_address(bytes: &[u8]) -> Option<IpAddr> {
     match bytes {
-        [2, 0, p, q, a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0] if (*p, *q) != (0, 0) && *a != 0 => {
-            Some(IpAddr::from([*a, *b, *c, *d]))
+        [2, 0, high, low, rest @ .., 0, 0, 0, 0, 0, 0, 0, 0] if (*high, *low) != (0, 0) && rest.len() == 4 => {
+            let bytes: [u8; 4] = rest.try_into().ok()?;
+            Some(IpAddr::from(bytes)).filter(|_| bytes.first() != Some(&0))
         }
-        [10, 0, p, q, 0, 0, 0, 0, rest @ ..] if (*p, *q) != (0, 0) && rest.len() == 16 => {
+        [10, 0, high, low, 0, 0, 0, 0, rest @ ..] if (*high, *low) != (0, 0) && rest.len() == 16 => {
             let bytes: [u8; 16] = rest.try_into().ok()?;
             Some(plain(IpAddr::V6(Ipv6Addr::from(bytes))))
                 .filter(|address| !address.is_unspecified() && !address.is_loopback())
@@ -418,12 +420,12 @@ impl Pass<'_, '_> {
     /// Words in ASCII.
     fn narrow(&mut self) {
         let least = self.words.least();
-        let step = least.saturating_sub(1);
+        let stride = least.saturating_sub(1);
         let bytes = self.bytes;
-        let last = self.span.end.saturating_add(self.words.reach).min(bytes.len());
+        let stop = self.span.end.saturating_add(self.words.reach).min(bytes.len());
         let mut from = self.span.start;
-        let mut probe = from.saturating_add(step);
-        while probe.saturating_sub(step) < last {
+        let mut probe = from.saturating_add(stride);
+        while probe.saturating_sub(stride) < stop {
             let Some(&byte) = bytes.get(probe) else { break };
             if !is(byte, WORD) {
                 from = probe.saturating_add(1);
@@ -766,8 +768,11 @@ impl Pass<'_, '_> {
             return;
         }
         let bytes = self.bytes;
-        let span = bytes.get(self.span.clone()).unwrap_or_default();
-        for at in memchr::memchr2_iter(2, 10, span) {
+        let end = self.span.end.saturating_add(1).min(bytes.len());
+        let span = bytes.get(self.span.start..end).unwrap_or_default();
+        // AF_INET and AF_INET6.
+        let families = memmem::find_iter(span, b"\x02\x00").chain(memmem::find_iter(span, b"\x0a\x00"));
+        for at in families {
             let at = self.span.start.saturating_add(at);
             let Some(&[family, 0, high, low, ..]) = bytes.get(at..) else { continue };
             if (high, low) == (0, 0) {

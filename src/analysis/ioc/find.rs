@@ -264,11 +264,11 @@ impl<'f, 'c> Collector<'f, 'c> {
             Quiet::Text => how == How::Text && is_deep,
         });
         let key = (entry.about, spot.place, spot.pid, spot.path.clone().unwrap_or_default());
-        if let Some(&place) = self.seen.get(&key) {
-            if let Some(one) = self.all.get_mut(place).filter(|one| one.how >= how) {
-                one.count = one.count.saturating_add(1);
-                return;
-            }
+        if let Some(&place) = self.seen.get(&key)
+            && let Some(one) = self.all.get_mut(place).filter(|one| one.how >= how)
+        {
+            one.count = one.count.saturating_add(1);
+            return;
         }
         let places = self.places.entry(entry.about).or_default();
         *places = places.saturating_add(1);

@@ -175,7 +175,6 @@ pub(super) fn next(found: &Match) -> Next {
         (table @ ("rootfs_changes" | "volume_files" | "recovered_files"), Some(path), _) => {
             Next::rows_where(table, "path", path.to_string())
         }
-        (table @ ("conntrack" | "log_lines" | "tcp_queues" | "unix_queues" | "pipes"), ..) => Next::table(table),
         (table, _, Some(pid)) => Next::rows_of(table, pid),
         (table, _, None) => Next::table(table),
     }

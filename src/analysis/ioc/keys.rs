@@ -32,7 +32,7 @@ fn fingerprint(line: &[u8]) -> Option<String> {
     if line.starts_with(b"#") {
         return None;
     }
-    let mut words = line.split(|byte| byte.is_ascii_whitespace()).filter(|word| !word.is_empty());
+    let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
     words.find(|word| TYPES.iter().any(|kind| word.starts_with(kind.as_bytes())))?;
     let body = words.next()?;
     let body = body.trim_end_with(|c| c == '=');

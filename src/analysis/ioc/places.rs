@@ -317,8 +317,7 @@ pub(super) fn files(to: &mut Collector<'_, '_>) {
 
 fn spot_of(to: &Collector<'_, '_>, file: &ChangedFile, sha256: Option<String>) -> Spot {
     let facts = to.facts;
-    let uses = facts.uses();
-    let users = [uses.running(&file.path), uses.mapping(&file.path)].concat();
+    let users = [facts.uses().running(&file.path), facts.uses().mapping(&file.path)].concat();
     let path = ("path", Fact::Text(file.path.clone()));
     let (table, key) = match file.place {
         Place::Rootfs | Place::Deleted => ("rootfs_changes", vec![path, ("change", "added_or_changed".into())]),

@@ -6,6 +6,8 @@ mod stix;
 mod txt;
 mod uuid;
 
+use std::fmt::Write as _;
+
 use bstr::ByteSlice as _;
 use jiff::Timestamp;
 
@@ -71,10 +73,10 @@ fn description(one: &Observable) -> String {
     let mut text = one.from.join("; ");
     let rules: Vec<&str> = rules(one);
     if !rules.is_empty() {
-        text.push_str(&format!(" (rules {})", rules.join(", ")));
+        let _ = write!(text, " (rules {})", rules.join(", "));
     }
     if let Some(why) = &one.left_out {
-        text.push_str(&format!("; left out: {why}"));
+        let _ = write!(text, "; left out: {why}");
     }
     crate::escape::escape(text.as_bytes()).into_owned()
 }

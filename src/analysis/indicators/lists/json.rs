@@ -110,7 +110,7 @@ impl<'de> Visitor<'de> for Document<'_, '_> {
                 "Event" => {
                     state.format = Some("misp");
                     let event: misp::Event = map.next_value()?;
-                    misp::event(state.loader, event);
+                    misp::event(state.loader, &event);
                 }
                 "Attribute" | "attributes" => {
                     state.format = Some("misp");
@@ -134,7 +134,7 @@ impl<'de> Visitor<'de> for Document<'_, '_> {
             match item {
                 Item::Event { event } => {
                     self.0.format = Some("misp");
-                    misp::event(self.0.loader, *event);
+                    misp::event(self.0.loader, &event);
                 }
                 Item::Stix(object) if object.is_known() => {
                     self.0.format = Some("stix");

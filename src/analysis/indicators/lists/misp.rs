@@ -128,8 +128,8 @@ fn names(tags: &[Tag]) -> Vec<String> {
 }
 
 /// Takes an event.
-pub(super) fn event(loader: &mut Loader, event: Event) {
-    let common = Common::of(&event);
+pub(super) fn event(loader: &mut Loader, event: &Event) {
+    let common = Common::of(event);
     for one in &event.attributes {
         attribute(loader, one, Some(&common));
     }
@@ -143,20 +143,21 @@ fn object(loader: &mut Loader, object: &Object, common: &Common) {
     let common =
         Common { comment: object.comment.as_deref().filter(|text| !text.is_empty()).map(cut), ..common.clone() };
     let live = || object.attributes.iter().filter(|one| !one.deleted.is_true());
-    let has_hash = live().any(|one| matches!(one.r#type.as_str(), "md5" | "sha1" | "sha256") && is_marked(loader, one));
-    let ports: Vec<u16> = live()
+    let is_hashed =
+        live().any(|one| matches!(one.r#type.as_str(), "md5" | "sha1" | "sha256") && is_marked(loader, one));
+    let listed: Vec<u16> = live()
         .filter(|one| one.r#type == "port" && one.object_relation.as_deref() != Some("src-port"))
         .filter_map(|one| one.value.text().parse().ok())
         .collect();
     for one in live() {
         let is_name = object.name.as_deref() == Some("file") && one.r#type == "filename";
-        if is_name && has_hash {
+        if is_name && is_hashed {
             loader.not_used("the name of a file whose hash is given", || place(one));
             continue;
         }
         let is_endpoint = matches!(one.r#type.as_str(), "ip-dst" | "ip-src" | "hostname" | "domain")
             && object.name.as_deref() == Some("ip-port");
-        if is_endpoint && !ports.is_empty() && is_marked(loader, one) {
+        if is_endpoint && !listed.is_empty() && is_marked(loader, one) {
             let Ok(parts) = values(&one.r#type, &one.value.text()) else { continue };
             let at = |port: u16| -> Parts {
                 let with = |row: &Vec<Test>| {
@@ -169,11 +170,11 @@ fn object(loader: &mut Loader, object: &Object, common: &Common) {
                 };
                 parts.iter().map(with).collect()
             };
-            let all: Vec<Parts> = ports.iter().take(64).map(|port| at(*port)).collect();
+            let all: Vec<Parts> = listed.iter().take(64).map(|port| at(*port)).collect();
             loader.indicator(about(loader, one, Some(&common)), &all, || place(one));
             continue;
         }
-        if one.r#type == "port" && !ports.is_empty() && object.name.as_deref() == Some("ip-port") {
+        if one.r#type == "port" && !listed.is_empty() && object.name.as_deref() == Some("ip-port") {
             continue;
         }
         attribute(loader, one, Some(&common));

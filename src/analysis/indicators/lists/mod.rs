@@ -93,7 +93,7 @@ impl Loader {
         if file.metadata().is_ok_and(|data| data.len() > FILE) {
             return Err(wrong(format!("it is larger than {} GiB; split it", FILE >> 30)));
         }
-        self.read(path, file.take(FILE)).map_err(|why| wrong(why.to_string()))
+        self.read(path, file.take(FILE)).map_err(wrong)
     }
 
     /// Reads a list from a reader. Its name is that of a file, next to which a feed of MISP has its events.

@@ -1,6 +1,8 @@
 //! Patterns of STIX 2.1: comparisons of properties with AND, OR and parentheses, in brackets, which are again joined by AND, OR
 //! and FOLLOWEDBY. What comes out are alternatives: of each, all parts must hold, and all conditions of a part of one row.
 
+use std::fmt::Write as _;
+
 use super::super::index::{Parts, Test};
 use super::super::value::{Kind, Value};
 
@@ -370,10 +372,9 @@ fn property(path: &str) -> Option<Property> {
         _ => None,
     };
     let kind = match (object, rest.as_str()) {
-        ("ipv4-addr" | "ipv6-addr", "value") => Kind::Address,
+        ("ipv4-addr" | "ipv6-addr", "value") | ("network-traffic", "dst_ref.value" | "src_ref.value") => Kind::Address,
         ("domain-name" | "hostname", "value") => Kind::Domain,
         ("url", "value") => Kind::Url,
-        ("email-addr", "value" | "display_name") | ("user-agent", "value") => Kind::Text,
         ("file", "name") => Kind::Name,
         ("file", "parent_directory_ref.path") | ("directory", "path") => Kind::Directory,
         ("process", "command_line") => Kind::Command,
@@ -381,8 +382,8 @@ fn property(path: &str) -> Option<Property> {
         ("mutex", "name") => Kind::Socket,
         ("x-cryoscope-ssh-key", "fingerprint_sha256") => Kind::SshKey,
         ("x-cryoscope-path", "value") => Kind::Path,
-        ("network-traffic", "dst_ref.value" | "src_ref.value") => Kind::Address,
         ("network-traffic", "dst_port" | "src_port") => Kind::Port,
+        ("email-addr", "value" | "display_name") | ("user-agent", "value") => Kind::Text,
         ("network-traffic", rest) if rest.starts_with("extensions.") => Kind::Text,
         ("network-traffic", "protocols" | "dst_ref.type" | "src_ref.type" | "is_active") => {
             return Some(Property::True);
@@ -447,7 +448,7 @@ fn like(pattern: &str) -> String {
                     if byte.is_ascii_alphanumeric() {
                         source.push(char::from(byte));
                     } else {
-                        source.push_str(&format!("\\x{byte:02x}"));
+                        let _ = write!(source, "\\x{byte:02x}");
                     }
                 }
             }
