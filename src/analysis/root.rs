@@ -43,7 +43,7 @@ impl RootFiles {
         files.mounts.sort();
         files.mounts.dedup();
         let spaces = model.processes().iter().filter_map(|process| process.mm.as_ref());
-        let ids: HashSet<FileId> = spaces.flat_map(|mm| &mm.vmas).filter_map(|vma| vma.file()).collect();
+        let ids: HashSet<FileId> = spaces.flat_map(|mm| &mm.vmas).filter_map(crate::model::vma::Vma::file).collect();
         for id in ids {
             let Some(entry) = model.files().regular(id).filter(|_| model.files().remap(id).is_none()) else { continue };
             let path = BString::from(entry.name());

@@ -53,7 +53,7 @@ fn unbacked(found: &Found<'_>, choice: &Choice<'_>, output: &mut Output<'_>) -> 
         return output.list(What::Elf, &Extracted { why: Some(why), size: found.size, ..row });
     };
     let wiped = if found.header == Header::Wiped { "-header-rebuilt" } else { "" };
-    file(&made, &format!("{pid}/{address:x}{wiped}.elf"), row, Missing::Truncated, output)
+    file(&made, format!("{pid}/{address:x}{wiped}.elf"), row, Missing::Truncated, output)
 }
 
 /// The changed pages of a mapped file.

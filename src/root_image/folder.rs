@@ -65,6 +65,7 @@ fn resolve(root: &Path, path: &[u8]) -> Option<PathBuf> {
 }
 
 #[cfg(unix)]
+#[expect(clippy::unnecessary_wraps, reason = "elsewhere, bytes may be no path")]
 fn place(root: &Path, parts: &[Vec<u8>]) -> Option<PathBuf> {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt as _;

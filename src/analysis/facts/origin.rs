@@ -176,11 +176,11 @@ impl<'c> Facts<'c> {
 /// Whether two paths are the same program in directories of two versions: one part differs, and has digits in both.
 fn is_other_version(path: &[u8], other: &[u8]) -> bool {
     let digits = |part: &[u8]| part.iter().any(u8::is_ascii_digit);
-    let (mut these, mut those) = (path.split_str("/"), other.split_str("/"));
+    let (mut parts, mut others) = (path.split_str("/"), other.split_str("/"));
     let mut differ: usize = 0;
     let mut name_differs = false;
     loop {
-        match (these.next(), those.next()) {
+        match (parts.next(), others.next()) {
             (None, None) => return differ == 1 && !name_differs,
             (Some(one), Some(two)) if one == two => name_differs = false,
             (Some(one), Some(two)) if digits(one) && digits(two) => {

@@ -246,7 +246,7 @@ fn parent(path: &[u8]) -> &[u8] {
     path.rfind_byte(b'/').and_then(|at| path.get(..at)).unwrap_or_default()
 }
 
-/// The directory into which a packed program unpacked itself, of a path below it: of PyInstaller, Nuitka and PAR.
+/// The directory into which a packed program unpacked itself, of a path below it: of `PyInstaller`, Nuitka and PAR.
 fn unpack_folder(path: &[u8]) -> Option<&[u8]> {
     const BEGINNINGS: [&str; 3] = ["_MEI", "onefile_", "par-"];
     let rest = ["/tmp/", "/var/tmp/"].iter().find_map(|place| path.strip_prefix(place.as_bytes()))?;

@@ -816,9 +816,10 @@ mod tests {
 
     fn found(words: &Words, text: &[u8]) -> Vec<String> {
         let mut all = Vec::new();
-        words.find(text, 0..text.len(), &mut |start, end| {
-            let (entries, form) = words.resolve(&text[start..end]);
-            assert!(!entries.is_empty(), "{:?}", text[start..end].as_bstr());
+        words.find(text, 0..text.len(), &mut |_, range| {
+            let start = range.start;
+            let (entries, form) = words.resolve(&text[range.clone()]);
+            assert!(!entries.is_empty(), "{:?}", text[range].as_bstr());
             for number in entries {
                 let entry = words.index.entry(number).unwrap();
                 let text = words.index.text_of(entry).as_bstr();
@@ -827,7 +828,6 @@ mod tests {
                     form => format!("{text}@{start} {form:?}"),
                 });
             }
-            true
         });
         all
     }
@@ -911,10 +911,7 @@ mod tests {
             let cut = cut.min(text.len());
             let of = |bytes: &[u8], base: usize, span: Range<usize>| {
                 let mut all = Vec::new();
-                words.find(bytes, span, &mut |start, end| {
-                    all.push((base + start, base + end));
-                    true
-                });
+                words.find(bytes, span, &mut |_, range| all.push((base + range.start, base + range.end)));
                 all
             };
             let whole = of(&text, 0, 0..text.len());
@@ -928,7 +925,7 @@ mod tests {
         fn any_bytes_are_taken(bytes in proptest::collection::vec(any::<u8>(), 0..300), at in 0..300_usize) {
             let words = words(&[(Kind::Domain, "evil.com"), (Kind::Text, "a long text"), (Kind::Network, "0.0.0.0/1")]);
             let at = at.min(bytes.len());
-            words.find(&bytes, at..bytes.len(), &mut |_, _| true);
+            words.find(&bytes, at..bytes.len(), &mut |_, _| ());
             let _ = words.resolve(&bytes);
         }
     }

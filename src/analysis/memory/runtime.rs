@@ -309,7 +309,7 @@ pub(super) fn small_maker(
     None
 }
 
-/// The libraries libffi and PCRE, and the bridge of LibreOffice, if they are mapped and belong to the image.
+/// The libraries libffi and PCRE, and the bridge of `LibreOffice`, if they are mapped and belong to the image.
 fn makers(facts: &Facts<'_>, process: &ProcessFacts<'_>) -> [Option<BString>; 3] {
     ["libffi", "libpcre", "libgcc3_uno"].map(|word| {
         let mut files = process.mappings().iter().filter(|mapping| mapping.kind == "file");
@@ -320,7 +320,7 @@ fn makers(facts: &Facts<'_>, process: &ProcessFacts<'_>) -> [Option<BString>; 3]
     })
 }
 
-/// Whether bytes are tables of functions of LibreOffice's bridge between languages, all of which lead to one function:
+/// Whether bytes are tables of functions of `LibreOffice`'s bridge between languages, all of which lead to one function:
 /// `mov r10, number; mov r11, function; jmp r11`.
 fn is_bridge(bytes: &[u8]) -> bool {
     const LEN: usize = 24;

@@ -210,13 +210,16 @@ mod tests {
     /// What `readelf -a` says of a file on standard error. `None` without the program.
     fn readelf(bytes: &Bytes<'_>) -> Option<(String, String)> {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let whole = bytes.get(0, bytes.len()).map(<[u8]>::to_vec).unwrap_or_else(|| {
-            let mut whole = vec![0; usize_of(bytes.len())];
-            for (at, piece) in bytes.pieces() {
-                whole[usize_of(at)..][..piece.len()].copy_from_slice(piece);
-            }
-            whole
-        });
+        let whole = bytes.get(0, bytes.len()).map_or_else(
+            || {
+                let mut whole = vec![0; usize_of(bytes.len())];
+                for (at, piece) in bytes.pieces() {
+                    whole[usize_of(at)..][..piece.len()].copy_from_slice(piece);
+                }
+                whole
+            },
+            <[u8]>::to_vec,
+        );
         std::fs::write(file.path(), whole).unwrap();
         let ran = Command::new("readelf").args(["-a", "-W"]).arg(file.path()).env("LC_ALL", "C").output();
         let Ok(ran) = ran else {

@@ -465,11 +465,11 @@ mod tests_of_patterns {
     use super::*;
 
     fn said(text: &str) -> Vec<String> {
-        let test = |test: &Test| match test {
+        let shown = |one: &Test| match one {
             Test::Is(value) => format!("{} {}", value.kind.as_str(), value.text),
             Test::Matches(kind, source) => format!("{} ~ {source}", kind.as_str()),
         };
-        let row = |row: &Vec<Test>| row.iter().map(test).collect::<Vec<_>>().join(" & ");
+        let row = |row: &Vec<Test>| row.iter().map(shown).collect::<Vec<_>>().join(" & ");
         match parse(text) {
             Err(why) => vec![why],
             Ok(parsed) => {

@@ -27,7 +27,7 @@ mod vendor;
 
 pub(super) use self::aes::schedules;
 #[cfg(test)]
-pub(in crate::analysis) use self::aes::substitution;
+pub(super) use self::aes::substitution;
 pub(super) use self::placeholder::{is_example, is_weak};
 use super::detector::Detector;
 
