@@ -11,7 +11,6 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bstr::ByteSlice;
-use memchr::memmem;
 
 use super::index::{Entry, Index, START, finished, hash, step};
 use super::value::{Kind, plain};
@@ -768,11 +767,8 @@ impl Pass<'_, '_> {
             return;
         }
         let bytes = self.bytes;
-        let end = self.span.end.saturating_add(1).min(bytes.len());
-        let span = bytes.get(self.span.start..end).unwrap_or_default();
-        // AF_INET and AF_INET6.
-        let families = memmem::find_iter(span, b"\x02\x00").chain(memmem::find_iter(span, b"\x0a\x00"));
-        for at in families {
+        let span = bytes.get(self.span.clone()).unwrap_or_default();
+        for at in memchr::memchr2_iter(2, 10, span) {
             let at = self.span.start.saturating_add(at);
             let Some(&[family, 0, high, low, ..]) = bytes.get(at..) else { continue };
             if (high, low) == (0, 0) {

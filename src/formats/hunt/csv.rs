@@ -27,7 +27,7 @@ pub fn csv(hunted: &[Hunted]) -> String {
         for observable in one.observables() {
             let findings: Vec<&str> = observable.findings.iter().map(|(_, id)| id.as_str()).collect();
             let _ = writer.write_record([
-                &crate::escape::escape(observable.value.as_bytes()),
+                &shown(&observable.value),
                 observable.kind.as_str(),
                 observable.direction.unwrap_or_default(),
                 observable.protocol.as_deref().unwrap_or_default(),
@@ -43,4 +43,12 @@ pub fn csv(hunted: &[Hunted]) -> String {
         }
     }
     writer.into_inner().map_or_else(|_| String::new(), |bytes| String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// A value. Only what could attack a terminal is escaped: blanks at the end of a path belong to it.
+fn shown(value: &str) -> String {
+    if value.chars().any(crate::escape::is_unsafe) {
+        return crate::escape::escape(value.as_bytes()).into_owned();
+    }
+    value.to_owned()
 }
