@@ -49,7 +49,7 @@ fn what_was_planted_is_found_and_not_shown() {
     let url = secrets.iter().find(|row| text(row, "detector") == "url-password").unwrap();
     assert!(url["pids"].as_array().unwrap().len() >= 10 && url["uids"] == serde_json::json!([0]), "{url}");
     assert_eq!(secrets.len(), 8);
-    assert_eq!(of("secret_rotation").iter().filter(|row| text(row, "provider") == "AWS").count(), 3);
+    assert_eq!(of("secret_rotation").iter().filter(|row| text(row, "provider") == "AWS").count(), 2);
     // Its own credentials are no sign of a compromise.
     let severe = of("findings").into_iter().filter(|row| text(row, "rule").starts_with("SEC-"));
     let severe: Vec<_> = severe.filter(|row| matches!(text(row, "severity"), "medium" | "high" | "critical")).collect();
@@ -171,7 +171,7 @@ fn rules_of_the_user_find_what_they_say_and_can_be_turned_off() {
     let rules = folder.path().join("rules.toml").display().to_string();
     fs::write(&rules, "[[rules]]\nid = \"shop\"\nregex = '''db\\.(shop):'''\nkeywords = [\"db.shop\"]\n[[rules]]\nid = \"bad\"\nregex = '''a(?=b)'''\n").unwrap();
     let ran = run(["table", "secrets", &made, "--secrets-rules", &rules, "--format", "ndjson"]);
-    assert!(ran.err.contains("line 6: rule bad: not a regular expression"), "{ran:?}");
+    assert!(ran.err.contains("line 7: rule bad: not a regular expression"), "{ran:?}");
     let all = rows_of(&ran.out, "shop");
     assert_eq!(all, 1, "{}", ran.out);
     let none = run(["table", "secrets", &made, "--secrets", "no", "--format", "ndjson"]);
