@@ -38,6 +38,8 @@ pub(super) struct Layers {
     nodes: BTreeMap<BString, Node>,
     /// The temporary file, as an archive with one member.
     contents: Arc<Archive>,
+    /// That file. Small files are read by their name only when they are needed.
+    _file: tempfile::NamedTempFile,
 }
 
 impl Layers {
@@ -51,7 +53,8 @@ impl Layers {
         };
         let layers = manifest::layers(store, limits)?;
         for path in &layers {
-            let archive = store.layer(path, limits)?;
+            // The copy of a layer in a tar is there until the layer was read.
+            let (archive, _copy) = store.layer(path, limits)?;
             let layer = archive.members().first().and_then(|member| archive.nested(member, limits, warnings));
             builder.layer(&layer.ok_or_else(|| ErrorKind::NoRootImage("a layer is not a tar".to_owned()))?)?;
         }
@@ -62,9 +65,8 @@ impl Layers {
             return Err(ErrorKind::NoRootImage("it has no files".to_owned()));
         }
         let contents = builder.contents.into_inner().map_err(std::io::IntoInnerError::into_error)?;
-        // It is read by its name once more, and then it has none.
         let archive = Archive::of_file(contents.path(), true, limits)?;
-        Ok(Layers { nodes: builder.nodes, contents: Arc::new(archive) })
+        Ok(Layers { nodes: builder.nodes, contents: Arc::new(archive), _file: contents })
     }
 
     /// The first bytes of a file.

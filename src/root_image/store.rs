@@ -52,11 +52,15 @@ impl Store<'_> {
     /// # Errors
     ///
     /// If it is not there, or cannot be read.
-    pub(super) fn layer(&self, path: &str, limits: &Limits) -> Result<Archive, ErrorKind> {
+    pub(super) fn layer(
+        &self,
+        path: &str,
+        limits: &Limits,
+    ) -> Result<(Archive, Option<tempfile::NamedTempFile>), ErrorKind> {
         let gone =
             || ErrorKind::NoRootImage("a layer that its manifest names is missing; export the image again".to_owned());
         match self {
-            Store::Folder(folder) if is_plain(path) => Ok(Archive::of_file(&folder.join(path), true, limits)?),
+            Store::Folder(folder) if is_plain(path) => Ok((Archive::of_file(&folder.join(path), true, limits)?, None)),
             Store::Folder(_) => Err(gone()),
             Store::Tar(tar) => {
                 let first = tar.find(path.as_bytes()).and_then(|number| tar.first_name(number));
@@ -70,7 +74,7 @@ impl Store<'_> {
                     }
                 }
                 copy.flush()?;
-                Ok(Archive::of_file(copy.path(), true, limits)?)
+                Ok((Archive::of_file(copy.path(), true, limits)?, Some(copy)))
             }
         }
     }

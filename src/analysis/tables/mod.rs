@@ -44,7 +44,7 @@ pub const ALL: &[TableSource] = &[
     TableSource::new(&SecretRow::TABLE, KEEP, |context, sink| {
         let (secrets, brought) = (secrets_of(context.checkpoint), Brought::of(context.checkpoint));
         let dumped = context.checkpoint.rows().container().checkpointed;
-        let rows = shown(&secrets, &brought).map(|secret| secrets::row(secret, brought.secrets(), dumped));
+        let rows = secrets::rows(shown(&secrets, &brought), brought.secrets(), dumped);
         let _ = { rows }.try_for_each(|row| sink(&row));
     }),
     TableSource::new(&RotationRow::TABLE, KEEP, |context, sink| {

@@ -8,7 +8,7 @@ use super::super::secrets::Secret;
 use crate::tables::table;
 
 table! {
-    "secret_rotation", key(provider, detector, principal), brief(provider, title, principal, values, processes, action);
+    "secret_rotation", key(provider, detector, principal), brief(provider, title, principal, masked, processes, action);
     /// What to change after a compromise: one row for each owner of secrets at each provider. Published examples, expired
     /// tokens and encrypted keys are left out.
     pub struct RotationRow {
@@ -21,7 +21,7 @@ table! {
         /// Whom they belong to.
         pub principal: Option<BString>,
         /// What is shown of the values.
-        pub values: Vec<BString>,
+        pub masked: Vec<BString>,
         /// Number of processes that hold one of them.
         pub processes: u64,
         /// What to do.
@@ -55,7 +55,7 @@ pub(super) fn rows<'s>(
                 detector: first.id.clone(),
                 title: first.title.clone(),
                 principal: first.principal.as_deref().map(BString::from),
-                values: all.iter().map(|secret| super::secrets::shown(secret).into()).collect(),
+                masked: all.iter().map(|secret| super::secrets::shown(secret).into()).collect(),
                 processes: crate::int::u64_of(pids.len()),
                 action: first.action,
             })

@@ -1,5 +1,7 @@
 //! Table `secrets`.
 
+use std::collections::HashMap;
+
 use bstr::BString;
 
 use super::super::secrets::{Secret, SecretsWanted, hash, length, masked};
@@ -7,7 +9,7 @@ use crate::model::ids::{Address, Pid};
 use crate::tables::table;
 
 table! {
-    "secrets", key(detector, hash, member, offset, pid, address), brief(provider, detector, value, principal, context, pid, count, tags),
+    "secrets", key(detector, context, pid, variable, path, member, offset, address, position), brief(provider, detector, value, principal, context, pid, count, tags),
     event(Event::state(&["configuration"], "secret").about(Subject::Process).under("secret").secret(&["revealed"]));
     /// Passwords, keys and tokens in the container: one row for each value, with the best place where it was found and all
     /// processes that hold it. Values are shown in part at most. `docs/secrets.md` tells how they are found.
@@ -54,6 +56,8 @@ table! {
         pub member: Option<BString>,
         /// Offset in the inflated member, or in the file if the member is an archive of files, in bytes.
         pub offset: Option<u64>,
+        /// Its number, from 0, among the values that the same detector found at the same place.
+        pub position: u64,
         /// How often it was found.
         pub count: u64,
         /// All processes that hold it.
@@ -70,8 +74,28 @@ table! {
     }
 }
 
-/// The row of a value.
-pub(super) fn row(secret: &Secret, wanted: &SecretsWanted, dumped: Option<jiff::Timestamp>) -> SecretRow {
+/// The rows of values.
+pub(super) fn rows<'s>(
+    secrets: impl Iterator<Item = &'s Secret>,
+    wanted: &SecretsWanted,
+    dumped: Option<jiff::Timestamp>,
+) -> impl Iterator<Item = SecretRow> {
+    let mut seen: HashMap<_, u64> = HashMap::new();
+    secrets.map(move |secret| {
+        let best = secret.best();
+        let place = best.map(|site| {
+            let file = (site.path.clone(), site.member.clone(), site.offset);
+            (site.context.as_str(), site.pid, site.variable.clone(), site.address, file)
+        });
+        let next = seen.entry((secret.id.clone(), place)).or_default();
+        let position = *next;
+        *next = next.saturating_add(1);
+        SecretRow { position, ..row(secret, wanted, dumped) }
+    })
+}
+
+/// The row of a value, as if it were the only one at its place.
+fn row(secret: &Secret, wanted: &SecretsWanted, dumped: Option<jiff::Timestamp>) -> SecretRow {
     let best = secret.best();
     let expires = secret.expires();
     let mut uids: Vec<u32> = secret.holders.values().flatten().copied().collect();
@@ -97,6 +121,7 @@ pub(super) fn row(secret: &Secret, wanted: &SecretsWanted, dumped: Option<jiff::
         address: best.and_then(|site| site.address).map(Address),
         member: best.and_then(|site| site.member.clone()),
         offset: best.and_then(|site| site.offset),
+        position: 0,
         count: secret.count,
         pids: secret.holders.keys().map(|pid| pid.0).collect(),
         uids,

@@ -148,12 +148,17 @@ impl Matcher {
         !self.regexes.is_empty()
     }
 
-    /// Most things that are kept of a kind that a sieve finds. `None` if the pattern is not one.
-    pub(super) fn most_of(&self, pattern: usize) -> Option<usize> {
+    /// The sieve that finds a pattern. `None` if the pattern is not a kind of thing.
+    pub(super) fn sieve_of(&self, pattern: usize) -> Option<&dyn Sieve> {
         match self.shapes.get(pattern)? {
-            Shape::Kind(kind) => Some(kind.sieve.most()),
+            Shape::Kind(kind) => Some(&*kind.sieve),
             _ => None,
         }
+    }
+
+    /// Most things that are kept of a kind that a sieve finds. `None` if the pattern is not one.
+    pub(super) fn most_of(&self, pattern: usize) -> Option<usize> {
+        self.sieve_of(pattern).map(Sieve::most)
     }
 
     /// Whether a pattern's matches never overlap.

@@ -17,6 +17,11 @@ pub trait Sieve: Debug + Send + Sync {
         EACH
     }
 
+    /// Bytes before and behind a thing that are kept with it, if not all of memory is.
+    fn context(&self) -> u64 {
+        128
+    }
+
     /// Calls `each` with the kind and the range of each thing that begins in a span of the bytes. What is before and
     /// behind the span is there to be looked at.
     fn find(&self, bytes: &[u8], span: Range<usize>, each: &mut dyn FnMut(usize, Range<usize>));

@@ -17,8 +17,6 @@ use crate::int::{u64_of, usize_of};
 
 /// Number of blocks that may wait to be searched.
 const WAITING: usize = 4;
-/// Bytes around what a sieve found that are kept with it. It has seen what is around it already.
-const SIFTED: u64 = 128;
 /// Most bytes around a match for which pages need not be kept.
 const CONTEXT_MOST: u64 = 64 << 10;
 
@@ -46,7 +44,7 @@ impl EarlySearch {
 
     /// Bytes around a match of a pattern that are kept.
     fn context_of(&self, pattern: usize) -> u64 {
-        if self.matcher.most_of(pattern).is_some() { self.context.min(SIFTED) } else { self.context }
+        self.matcher.sieve_of(pattern).map_or(self.context, |sieve| self.context.min(sieve.context()))
     }
 
     /// Whether the search is possible without keeping pages.
