@@ -106,8 +106,6 @@ fn a_plain_list_is_compared_with_everything() {
             "text file http://203.0.113.66/u.sh",
             // Addresses of documentation are too general to be looked for in memory, and so are URLs with them.
             "text memory /tmp/.cache/.x/run.sh",
-            "text shell history 203.0.113.66",
-            "text log /tmp/.cache/.x/run.sh",
         ],
     );
     for absent in ["otcryolab.example", "198.51.100.0/24"] {
