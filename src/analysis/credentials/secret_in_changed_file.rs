@@ -5,13 +5,13 @@ use bstr::BString;
 use super::super::card::rule;
 use super::super::secrets::value::{Context, Site};
 use super::super::words::shown;
-use super::super::{Facts, Report, Severity, Subject};
+use super::super::{Confidence, Facts, Report, Severity, Subject};
 use super::{each_value, finding, named};
 
 rule! {
     /// A password, key or token in a file that the container wrote: a changed file, a volume, a file system in memory, a
     /// deleted file that is still open. Start scripts write configuration with credentials. A file that a web server
-    /// hands out to everyone is worse.
+    /// hands out to everyone is worse. A value that only its name gives away is information.
     "SEC-004", secret_in_changed_file, version 1, Secrets, Stable, Low,
     title: "A secret is in a file that was written",
     why: "Files outlive the process that wrote them, and more programs can read them.",
@@ -36,7 +36,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             let served = site.is_world_readable() && is_served(path);
             let found = finding(facts, rule, secret, Subject::File(path.clone()), &WANTED)
                 .identity([path.clone()])
-                .severity(if served { Severity::Medium } else { Severity::Low })
+                .severity(severity(secret.confidence, served))
                 .sentence(format!("The file {} ({}) has a secret: {}.", shown(path), place(site), named(secret)));
             let found = if served {
                 found.benign(
@@ -50,6 +50,16 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         }
         has_found
     });
+}
+
+/// Scripts and texts for browsers are full of settings that are called like secrets: what is told by its name alone is
+/// information, wherever it is.
+fn severity(confidence: Confidence, served: bool) -> Severity {
+    match confidence {
+        Confidence::Low => Severity::Info,
+        Confidence::High if served => Severity::Medium,
+        Confidence::Medium | Confidence::High => Severity::Low,
+    }
 }
 
 fn place(site: &Site) -> &'static str {
@@ -77,6 +87,13 @@ fn is_served(path: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_alone_are_information() {
+        assert_eq!(severity(Confidence::Low, true), Severity::Info);
+        assert_eq!(severity(Confidence::High, true), Severity::Medium);
+        assert_eq!(severity(Confidence::High, false), Severity::Low);
+    }
 
     #[test]
     fn only_what_is_handed_out_as_it_is_is_served() {

@@ -427,7 +427,9 @@ impl Pass<'_, '_> {
         let least = self.words.least();
         let stride = least.saturating_sub(1);
         let bytes = self.bytes;
-        let stop = self.span.end.saturating_add(self.words.reach).min(bytes.len());
+        // The word by which a path is found may be any of its words, and short ones are none.
+        let reach = self.words.reach.max(if self.words.has.paths { LONGEST } else { 0 });
+        let stop = self.span.end.saturating_add(reach).min(bytes.len());
         let mut from = self.span.start;
         let mut probe = from.saturating_add(stride);
         while probe.saturating_sub(stride) < stop {
