@@ -65,6 +65,7 @@ mod shows;
 mod story;
 mod suppress;
 pub mod tables;
+mod toml_error;
 mod verdict;
 pub mod vocabulary;
 mod words;

@@ -76,8 +76,11 @@ fn indicators(args: &BroughtArgs, say: &dyn Fn(&str)) -> Result<Option<Indicator
         return Err(Failure::Usage(format!("{}: no indicator that can be used", names.join(", "))));
     }
     if indicators.not_in_memory() > 0 {
-        let count = indicators.not_in_memory();
-        say(&format!("{count} texts of --ioc are not searched for in memory: no word in them is long and rare enough"));
+        let (texts, are, them) = match indicators.not_in_memory() {
+            1 => ("1 text".to_owned(), "is", "it"),
+            count => (format!("{count} texts"), "are", "them"),
+        };
+        say(&format!("{texts} of --ioc {are} not searched for in memory: no word in {them} is long and rare enough"));
     }
     Ok(Some(indicators))
 }

@@ -7,6 +7,7 @@ use super::super::facts::{ChangedFile, Kind, Place, ProcessFacts, base};
 use super::super::vocabulary::{has_name, is_hidden_name, is_world_writable};
 use super::super::words::{shown, shown_within, size};
 use super::super::{Confidence, Evidence, Fact, Facts, Finding, Link, Next, Report, Rule, Severity, Subject};
+use crate::elf::{Bytes, Elf};
 use crate::int::u64_of;
 
 /// Bytes of a text file that are read.
@@ -46,6 +47,34 @@ pub(super) fn about(facts: &Facts<'_>, rule: &'static Rule, file: &ChangedFile) 
         .identity([file.path.clone()])
         .next(next(file))
         .evidence(row(facts, file))
+}
+
+/// Calls `each` with the ELF files among the changes that no package lists, and at most `most` of their first bytes, while
+/// the rule may look at more. What lies behind these bytes is known to be there, but not read.
+pub(super) fn each_foreign_elf(
+    facts: &Facts<'_>,
+    most: u64,
+    report: &mut Report<'_>,
+    mut each: impl FnMut(&ChangedFile, &Elf<'_>, &[u8], &mut Report<'_>),
+) {
+    for (file, kind) in everywhere(facts) {
+        if kind != Kind::Elf || file.place == Place::Deleted || file.engine_noise {
+            continue;
+        }
+        if !report.look() {
+            return;
+        }
+        if facts.packages().manager_of(facts.files(), file).is_some() {
+            report.skip();
+            continue;
+        }
+        let head = facts.files().head(file, most);
+        let mut image = Bytes::whole(&*head);
+        image.extend_to(file.size);
+        if let Some(elf) = Elf::read(&image) {
+            each(file, &elf, &head, report);
+        }
+    }
 }
 
 /// The command that shows the file.

@@ -1,12 +1,12 @@
 //! FS-032: a library that takes the place of functions of the C library.
 
 use super::super::card::rule;
-use super::super::facts::{Kind, Place};
+use super::super::facts::Place;
 use super::super::vocabulary::is_world_writable;
 use super::super::words::{listed, shown, size};
 use super::super::{Confidence, Facts, Report, Severity};
-use super::common::{about, bytes, everywhere, hidden_part, with_users};
-use crate::elf::{Bytes, Elf, abilities};
+use super::common::{about, bytes, each_foreign_elf, hidden_part, with_users};
+use crate::elf::abilities;
 
 rule! {
     /// A library that is not of the image offers functions under the names that the C library has them, and asks the dynamic
@@ -23,6 +23,7 @@ rule! {
     attack: ["T1574.006", "T1014"],
     cost: Files,
     tags: ["rootkit"],
+    basis: Program,
     check: check,
 }
 
@@ -67,28 +68,14 @@ const KNOWN: [&str; 14] = [
 ];
 
 fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
-    for (file, kind) in everywhere(facts) {
-        if kind != Kind::Elf || file.place == Place::Deleted || file.engine_noise {
-            continue;
-        }
-        if !report.look() {
-            return;
-        }
-        if facts.packages().manager_of(facts.files(), file).is_some() {
-            report.skip();
-            continue;
-        }
-        let head = facts.files().head(file, HEAD);
-        let mut image = Bytes::whole(&*head);
-        image.extend_to(file.size);
-        let Some(elf) = Elf::read(&image) else { continue };
+    each_foreign_elf(facts, HEAD, report, |file, elf, head, report| {
         let symbols = elf.symbols();
         if symbols.as_ref().is_some_and(|symbols| symbols.fault.is_some()) && file.size > HEAD {
             report.not_checked("libraries whose symbols are behind what is read");
         }
-        let hooks = abilities(&elf, symbols.as_ref()).hooks;
+        let hooks = abilities(elf, symbols.as_ref()).hooks;
         if hooks.is_empty() {
-            continue;
+            return;
         }
         let name = super::super::facts::base(&file.path);
         let is_known = KNOWN.iter().any(|known| name.starts_with(known.as_bytes()));
@@ -121,5 +108,5 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             .identity(facts.files().sha256(file))
             .sentence(sentence);
         report.add(with_users(facts, finding, &file.path));
-    }
+    });
 }

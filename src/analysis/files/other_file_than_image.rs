@@ -18,6 +18,7 @@ rule! {
     ],
     attack: ["T1554", "T1525"],
     cost: Files,
+    basis: Program,
     check: check,
 }
 

@@ -1,12 +1,12 @@
 //! FS-031: a packed program that is not of the image.
 
 use super::super::card::rule;
-use super::super::facts::{Kind, Place};
+use super::super::facts::Place;
 use super::super::vocabulary::is_world_writable;
 use super::super::words::{shown, size};
 use super::super::{Confidence, Facts, Report, Severity};
-use super::common::{about, bytes, everywhere, hidden_part, with_users};
-use crate::elf::{Bytes, Elf, packer};
+use super::common::{about, bytes, each_foreign_elf, hidden_part, with_users};
+use crate::elf::packer;
 
 rule! {
     /// An ELF program that UPX packed, among the changes to the root file system, in volumes, in file systems in memory, among
@@ -22,6 +22,7 @@ rule! {
     attack: ["T1027.002"],
     cost: Files,
     tags: ["packed"],
+    basis: Program,
     check: check,
 }
 
@@ -29,22 +30,8 @@ rule! {
 const HEAD: u64 = 2 << 20;
 
 fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
-    for (file, kind) in everywhere(facts) {
-        if kind != Kind::Elf || file.place == Place::Deleted || file.engine_noise {
-            continue;
-        }
-        if !report.look() {
-            return;
-        }
-        if facts.packages().manager_of(facts.files(), file).is_some() {
-            report.skip();
-            continue;
-        }
-        let head = facts.files().head(file, HEAD);
-        let mut image = Bytes::whole(&*head);
-        image.extend_to(file.size);
-        let Some(elf) = Elf::read(&image) else { continue };
-        let Some(packer) = packer(&elf) else { continue };
+    each_foreign_elf(facts, HEAD, report, |file, elf, head, report| {
+        let Some(packer) = packer(elf) else { return };
         let runs = !facts.uses().running(&file.path).is_empty();
         let is_odd = is_world_writable(&file.path) || hidden_part(&file.path).is_some() || file.place == Place::Memfd;
         let is_hidden = packer.ends_with("removed)");
@@ -66,5 +53,5 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             .identity(facts.files().sha256(file))
             .sentence(sentence);
         report.add(with_users(facts, finding, &file.path));
-    }
+    });
 }

@@ -127,7 +127,7 @@ fn finding(facts: &Facts<'_>, matches: &Matches, found: &Match) -> Finding {
             let kind = match found.kind {
                 kind if kind.is_hash() => format!("has the {} {value}", name_of(kind)),
                 Kind::SshKey => format!("lets the holder of the key {value} log in"),
-                _ => format!("is on a list as {value}"),
+                _ => format!("matches {value}"),
             };
             format!("{path} {kind}{use_of}")
         }
@@ -145,7 +145,7 @@ fn finding(facts: &Facts<'_>, matches: &Matches, found: &Match) -> Finding {
         .identity([found.kind.as_str().as_bytes(), &found.value, spot.place.as_bytes()])
         .identity(spot.path.iter().cloned())
         .foreign(foreign(matches, found))
-        .sentence(format!("{sentence}, which is an indicator{}.", said(matches, found)))
+        .sentence(format!("{sentence}: an indicator of a list{}.", said(matches, found)))
         .next(next(found))
         .evidence(found.evidence(facts));
     if found.is_stale {

@@ -111,7 +111,7 @@ fn finding(facts: &Facts<'_>, matches: &Matches, group: &[&Match], is_list: bool
         .identity(path.cloned())
         .identity(first.pid().and_then(|pid| facts.process(pid)).map(|process| process.name().to_owned()))
         .foreign(foreign(matches, first))
-        .sentence(format!("{wher}{often}, which is an indicator{}.", said(matches, first)))
+        .sentence(format!("{wher}{often}: an indicator of a list{}.", said(matches, first)))
         .next(match first.pid().zip(first.spot.address) {
             Some((pid, address)) => Next::Memory {
                 pid,

@@ -289,7 +289,7 @@ impl UserRules {
             return Err(UserRulesError(format!("the file is larger than {most} MiB")));
         }
         let file: File =
-            toml::from_str(text).map_err(|error| UserRulesError(error.to_string().trim_end().to_owned()))?;
+            toml::from_str(text).map_err(|error| UserRulesError(super::super::toml_error::told(&error, text)))?;
         if file.rules.len() > RULES_MOST {
             return Err(UserRulesError(format!("the file has more than {RULES_MOST} rules")));
         }

@@ -18,7 +18,7 @@ pub(crate) struct BroughtArgs {
     #[arg(long, requires = "ioc", hide_short_help = true)]
     pub(crate) ioc_all: bool,
     /// Pass over indicators that are too general, by MISP's warninglists in this directory
-    #[arg(long, value_name = "DIR", hide_short_help = true)]
+    #[arg(long, value_name = "DIR", requires = "ioc", hide_short_help = true)]
     pub(crate) warninglists: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) root: RootArgs,

@@ -46,6 +46,14 @@ impl fmt::Display for ListError {
 
 impl std::error::Error for ListError {}
 
+/// Why a list cannot be read. Lists are nobody's checkpoints, so only a missing one needs more words than the system's.
+fn explain(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "no such file or directory; check the path".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
 /// Reads lists.
 #[derive(Debug)]
 pub struct Loader {
@@ -71,7 +79,7 @@ impl Loader {
     ///
     /// Names the file, and the line if it is known. A line that cannot be used is no error: [`List::not_used`] counts it.
     pub fn add(&mut self, path: &Path) -> Result<(), ListError> {
-        let wrong = |error: &io::Error| ListError { file: path.to_owned(), why: error.to_string() };
+        let wrong = |error: &io::Error| ListError { file: path.to_owned(), why: explain(error) };
         if path.is_dir() {
             let feed = path.join("manifest.json");
             if feed.is_file() {
@@ -89,7 +97,7 @@ impl Loader {
 
     fn add_file(&mut self, path: &Path) -> Result<(), ListError> {
         let wrong = |why: String| ListError { file: path.to_owned(), why };
-        let file = fs::File::open(path).map_err(|error| wrong(error.to_string()))?;
+        let file = fs::File::open(path).map_err(|error| wrong(explain(&error)))?;
         if file.metadata().is_ok_and(|data| data.len() > FILE) {
             return Err(wrong(format!("it is larger than {} GiB; split it", FILE >> 30)));
         }
@@ -131,7 +139,7 @@ impl Loader {
     ///
     /// If the directory cannot be read or has no such files.
     pub fn add_warninglists(&mut self, directory: &Path) -> Result<(usize, Vec<ListError>), ListError> {
-        let wrong = |error: &io::Error| ListError { file: directory.to_owned(), why: error.to_string() };
+        let wrong = |error: &io::Error| ListError { file: directory.to_owned(), why: explain(error) };
         let mut files = files_of(directory, &["json"]).map_err(|error| wrong(&error))?;
         let deep = directory.join("lists");
         for folder in [directory.to_owned(), deep] {
