@@ -146,6 +146,22 @@ def memory():
         against("strings, UTF-16 too", [*own, "--strings"], "strings -a -n 4, ASCII", ["strings", "-a", "-n", "4", plain], "≥ 3")
 
 
+def judgement():
+    """`scan` against one search over the same archive."""
+    big = build("big")
+    if not group("Judgement"):
+        return
+    literal, regex = "password=correct-horse-0001", "session=[0-9a-f]{16}"
+    for name, suffix in (("plain", ""), ("gzip", ".gz"), ("zstd", ".zst")):
+        path = os.path.join(big, "big.tar" + suffix)
+        search = [CRYOSCOPE, "memparse", path, "--search", literal]
+        against(f"`scan`, {name}", [CRYOSCOPE, "scan", path], "one search for a literal", search, "≥ 0.67")
+        search = [CRYOSCOPE, "memparse", path, "--search-regex", regex, "--count"]
+        against(f"`scan`, {name}", [CRYOSCOPE, "scan", path], "one search for a regex", search, "≥ 0.5")
+    small = os.path.join(ROOT, "fixtures/tree/tree.tar.zst")
+    against("`scan`, 24 KiB archive", [CRYOSCOPE, "scan", small], "-", None, "≤ 30 ms")
+
+
 class _Limited:
     """The beginning of a file."""
 
@@ -160,3 +176,4 @@ class _Limited:
 
 opening()
 memory()
+judgement()

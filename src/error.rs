@@ -100,6 +100,9 @@ pub enum ErrorKind {
     /// The parts of an OCI layout or image archive do not fit together.
     #[error("this is an OCI image, but {0}")]
     Oci(String),
+    /// What should be the container's image is none, or is damaged.
+    #[error("not the image of a container: {0}")]
+    NoRootImage(String),
     /// A pattern is not valid: a [`PatternError`](crate::memory::PatternError).
     #[error("{0}")]
     Pattern(Cause),
@@ -142,6 +145,7 @@ impl ErrorKind {
             ErrorKind::SeveralCheckpoints(_) => "several_checkpoints",
             ErrorKind::NoSuchCheckpoint(..) => "no_such_checkpoint",
             ErrorKind::Oci(_) => "oci",
+            ErrorKind::NoRootImage(_) => "no_root_image",
             ErrorKind::Pattern(_) => "pattern",
             ErrorKind::Memory(_) => "memory",
             ErrorKind::Extract(_) => "extract",
@@ -259,6 +263,7 @@ mod tests {
             ErrorKind::SeveralCheckpoints(Vec::new()),
             ErrorKind::NoSuchCheckpoint(String::new(), String::new()),
             ErrorKind::Oci(String::new()),
+            ErrorKind::NoRootImage(String::new()),
             ErrorKind::Pattern("".into()),
             ErrorKind::Memory("".into()),
             ErrorKind::Extract("".into()),

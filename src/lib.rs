@@ -89,6 +89,7 @@ pub mod archive;
 pub mod catalog;
 mod checkpoint;
 pub mod checkpointctl;
+mod elf;
 pub mod elfcore;
 mod error;
 mod escape;
@@ -104,6 +105,7 @@ pub mod proc_view;
 #[cfg(feature = "query")]
 pub mod query;
 pub mod recovered;
+mod root_image;
 pub mod tables;
 pub mod timeline;
 mod warning;
@@ -111,6 +113,7 @@ mod warning;
 pub use checkpoint::{Checkpoint, Details, ImageFile, MemoryView, Options};
 pub use error::{Error, ErrorKind};
 pub use limits::{Limit, Limits};
+pub use root_image::RootImage;
 pub use warning::{Code, Place, Severity, Warning};
 
 /// Types of other crates that appear in this crate's API, so that users need not depend on the same versions.

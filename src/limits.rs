@@ -135,6 +135,10 @@ limits! {
     argument_bytes, ARGUMENT_BYTES: "arguments" = 8 << 20;
     /// Total bytes of holes in sparse files that are hashed, and in pages images that are read as memory.
     hole_bytes, HOLE_BYTES: "holes" = 4 << 30;
+    /// Bytes of one ELF image that are read. The rest only counts for its hash.
+    elf_bytes, ELF_BYTES: "elf" = 64 << 20;
+    /// Number of ELF images in an archive: files, mapped files, images in memory.
+    elf_images, ELF_IMAGES: "elf-images" = 100_000;
     /// Number of things that one rule looks at.
     rule_candidates, RULE_CANDIDATES: "candidates" = 1 << 20;
     /// Pieces of evidence of one finding that are listed. The rest are counted.

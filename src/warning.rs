@@ -104,6 +104,9 @@ codes! {
     ContentsMissing = "contents_missing", Warning;
     /// Something could not be extracted as a file. The manifest says why.
     NotExtracted = "not_extracted", Warning;
+    /// The image that was given with `--root` is not that of the container, or some of its files are not those that were
+    /// mapped. They were not used.
+    RootImageOther = "root_image_other", Warning;
     /// A member or file could not be read.
     MemberUnreadable = "member_unreadable", Warning;
     /// An image, a JSON document or a log is not a file but a directory, a device or a pipe.

@@ -41,7 +41,7 @@ def write(command, kind, folder, names=None):
     """Writes the tables in a format."""
     names = [os.fsencode(name) for name in archives()] if names is None else names
     # With hashes, lines of JSON have the column `archive_sha256`, too.
-    arguments = [command, "table", "--all", "-q", "--hash", "--files-from", "-", "--format", kind, "--output-dir", folder]
+    arguments = [command, "table", "--all", "-q", "--stable-secret-hash", "--hash", "--files-from", "-", "--format", kind, "--output-dir", folder]
     every = b"".join(name + b"\0" for name in names)
     ran = subprocess.run(arguments, input=every, cwd=ROOT, stdout=subprocess.DEVNULL)
     # 3: some of the archives lack something by intent.

@@ -8,7 +8,6 @@ pub mod bpf_map;
 pub mod capability;
 pub mod clock;
 pub mod device;
-pub(crate) mod elf;
 pub mod errno;
 pub mod events;
 pub mod file_capability;

@@ -184,6 +184,39 @@ impl Family {
             Family::Evidence => "Quality of the evidence",
         }
     }
+
+    /// What its rules usually rest on.
+    const fn basis(self) -> Basis {
+        match self {
+            Family::Memory => Basis::Memory,
+            Family::Process => Basis::Process,
+            Family::Network => Basis::Connection,
+            Family::Files | Family::Persistence => Basis::Files,
+            Family::Isolation
+            | Family::Secrets
+            | Family::Indicators
+            | Family::Yara
+            | Family::Sigma
+            | Family::Evidence => Basis::Other,
+        }
+    }
+}
+
+/// What a finding is told from. Two rules that tell one fact in two ways have one basis, and do not confirm each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Basis {
+    /// Which file runs or is loaded, and where it lies.
+    Program,
+    /// Who a process is: its name, its parent, its rights, what was typed.
+    Process,
+    /// Whom a process talks to.
+    Connection,
+    /// Code and data in memory.
+    Memory,
+    /// What was changed in files.
+    Files,
+    /// Anything else.
+    Other,
 }
 
 /// What a rule reads.
@@ -230,12 +263,21 @@ pub struct Rule {
     pub regions: &'static [Region],
     /// Bytes that it looks for in all memory.
     pub patterns: &'static [Pattern],
+    /// What it rests on, if that is not what rules of its family usually rest on.
+    pub told_from: Option<Basis>,
     /// Whether its findings say what the container may do rather than what happened. They never make others worse.
     pub posture: bool,
     /// Its help: the doc comment of its file's rule.
     pub help: &'static str,
     /// Looks at a checkpoint.
     pub check: fn(&Facts<'_>, &mut Report<'_>),
+}
+
+impl Rule {
+    /// What its findings rest on.
+    pub fn basis(&self) -> Basis {
+        self.told_from.unwrap_or(self.family.basis())
+    }
 }
 
 impl std::fmt::Debug for Rule {
@@ -262,7 +304,7 @@ impl Eq for Rule {}
 /// }
 /// ```
 ///
-/// After `cost`, `tags: […]`, `regions: […]`, `patterns: […]` and `posture: true` may follow, in this order.
+/// After `cost`, `tags: […]`, `regions: […]`, `patterns: […]`, `posture: true` and `basis: Program` may follow, in this order.
 macro_rules! rule {
     (
         $(#[doc = $help:literal])+
@@ -276,6 +318,7 @@ macro_rules! rule {
         $(regions: [$($region:expr),+ $(,)?],)?
         $(patterns: [$($pattern:expr),+ $(,)?],)?
         $(posture: $posture:literal,)?
+        $(basis: $basis:ident,)?
         check: $check:path $(,)?
     ) => {
         $(#[doc = $help])+
@@ -294,6 +337,10 @@ macro_rules! rule {
             cost: $crate::analysis::Cost::$cost,
             regions: &[$($($region),+)?],
             patterns: &[$($($pattern),+)?],
+            told_from: {
+                const NAMED: &[$crate::analysis::Basis] = &[$($crate::analysis::Basis::$basis)?];
+                if let [one] = NAMED { Some(*one) } else { None }
+            },
             posture: false $(|| $posture)?,
             help: concat!($($help, "\n"),+),
             check: $check,

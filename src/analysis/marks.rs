@@ -7,7 +7,7 @@ use bstr::ByteSlice;
 
 use super::facts::{ProcessFacts, base};
 use super::memory::runtime::is_named_like_one;
-use super::{Facts, Scan, Severity};
+use super::{Brought, Facts, Scan, Severity};
 use crate::Checkpoint;
 use crate::model::ids::Pid;
 use crate::model::vma::{Status, Vma};
@@ -52,7 +52,7 @@ const EXPRESSIONS: (&str, u64) = ("pcre2", 256 << 10);
 
 /// The marks of processes. Names are those of a scan with the rules that cost nothing.
 pub fn marks(checkpoint: &Checkpoint, scan: &Scan) -> HashMap<Pid, Vec<Mark>> {
-    let facts = Facts::new(checkpoint);
+    let facts = Facts::new(checkpoint, Brought::of(checkpoint), None);
     let mut all: HashMap<Pid, Vec<Mark>> = HashMap::new();
     for process in facts.living() {
         let marks = [

@@ -35,6 +35,13 @@ pub enum Next {
         /// Only files with this path.
         path: Option<String>,
     },
+    /// The files below a directory written to another one.
+    Below {
+        /// What: `rootfs` or `volumes`.
+        what: &'static str,
+        /// The directory.
+        path: String,
+    },
     /// The process tree.
     Inspect,
 }
@@ -74,6 +81,10 @@ impl Next {
             Next::Extract { what, path } => {
                 let path = path.as_ref().map_or_else(String::new, |path| format!(" --path {}", quoted(&glob(path))));
                 format!("cryoscope extract {archive} --what {what}{path} -o DIR")
+            }
+            Next::Below { what, path } => {
+                let path = quoted(&format!("{}/**", glob(path)));
+                format!("cryoscope extract {archive} --what {what} --path {path} -o DIR")
             }
             Next::Inspect => format!("cryoscope inspect {archive}"),
         }

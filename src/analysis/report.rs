@@ -75,12 +75,22 @@ impl Report<'_> {
         self.coverage.skipped = self.coverage.skipped.saturating_add(1);
     }
 
+    /// The same, and says why.
+    pub fn skip_for(&mut self, why: &str, count: u64) {
+        self.coverage.skipped = self.coverage.skipped.saturating_add(count);
+        self.reason(why, count);
+    }
+
     /// Counts a thing that could not be looked at, and says why.
     pub fn not_checked(&mut self, why: &str) {
         self.coverage.not_checked = self.coverage.not_checked.saturating_add(1);
+        self.reason(why, 1);
+    }
+
+    fn reason(&mut self, why: &str, more: u64) {
         if self.why.len() < REASONS_MOST || self.why.contains_key(why) {
             let count = self.why.entry(why.to_owned()).or_default();
-            *count = count.saturating_add(1);
+            *count = count.saturating_add(more);
         }
     }
 

@@ -1,16 +1,18 @@
 //! All rules. Each family lists its own.
 
-use super::{Rule, files, foreign, isolation, memory, network, persistence, process, quality};
+use super::{Rule, credentials, files, foreign, ioc, isolation, memory, network, persistence, process, quality};
 
 /// All rules, by family and id.
 pub fn all() -> impl Iterator<Item = &'static Rule> + Clone {
-    let families: [&[&'static Rule]; 8] = [
+    let families: [&[&'static Rule]; 10] = [
         memory::RULES,
         process::RULES,
         network::RULES,
         isolation::RULES,
         files::RULES,
         persistence::RULES,
+        credentials::RULES,
+        ioc::RULES,
         foreign::RULES,
         quality::RULES,
     ];

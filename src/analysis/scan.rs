@@ -1,13 +1,17 @@
 //! Runs the rules over a checkpoint, and puts together what they found.
 
+use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use super::credentials::Secrets;
+use super::evidence::Fact;
 use super::finding::Finding;
 use super::report::{Coverage, Report};
+use super::rules;
+use super::secrets::{redacted, redacted_text};
 use super::story::{self, Story};
-use super::{Cost, Facts, Maturity, Rule, Severity, Verdict, severity};
-use super::{foreign, rules};
+use super::{Cost, Family, Maturity, Rule, Severity, Verdict, plan, severity, shows};
 use crate::int::usize_of;
 use crate::warning::Place;
 use crate::{Checkpoint, Limits};
@@ -91,6 +95,20 @@ pub(super) fn wild(pattern: &[u8], text: &[u8]) -> bool {
     pattern.get(p..).unwrap_or_default().iter().all(|&byte| byte == b'*')
 }
 
+/// Removes secrets from what a finding says: rules quote command lines, files and histories.
+fn redact(finding: &mut Finding) {
+    redacted_text(&mut finding.sentence);
+    for evidence in &mut finding.evidence {
+        let texts = evidence.columns.iter_mut().map(|(_, fact)| fact);
+        let texts = texts.filter_map(|fact| if let Fact::Text(text) = fact { Some(text) } else { None });
+        for text in texts.chain(&mut evidence.text) {
+            if let Cow::Owned(bytes) = redacted(text) {
+                *text = bytes.into();
+            }
+        }
+    }
+}
+
 /// Result of a scan.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -101,16 +119,19 @@ pub struct Scan {
     pub stories: Vec<Story>,
     /// How far each rule could look, in the order of their ids. Rules that were not selected are not here.
     pub coverage: Vec<(&'static Rule, Coverage)>,
+    /// How many secret values there are, by provider or kind; the most first. Empty if they were not looked for.
+    pub secrets: Vec<(String, usize)>,
 }
 
 impl Scan {
     /// Runs the selected rules.
     pub fn run(checkpoint: &Checkpoint, selection: &Selection) -> Self {
-        let facts = Facts::new(checkpoint);
+        let facts = plan::facts(checkpoint);
         let limits = checkpoint.limits();
         let mut findings = Vec::new();
         let mut coverage = Vec::new();
-        for rule in rules::all().filter(|rule| selection.selects(rule) && foreign::serves(facts.brought(), rule)) {
+        let serves = |rule: &&Rule| facts.brought().serves(rule);
+        for rule in rules::all().filter(|rule| selection.selects(rule)).filter(serves) {
             let mut report = Report::new(rule, limits.rule_candidates, usize_of(limits.evidence));
             // A rule that fails must not hide what others find.
             let done = catch_unwind(AssertUnwindSafe(|| (rule.check)(&facts, &mut report)));
@@ -136,9 +157,15 @@ impl Scan {
                 finding.path = process.and_then(|process| process.row.path.clone());
             }
         }
+        for finding in &mut findings {
+            redact(finding);
+        }
+        shows::settle(&facts, &mut findings, selection.cost == Cost::Memory);
         severity::raise(&mut findings);
         let stories = story::group(&facts, &mut findings);
-        Scan { findings, stories, coverage }
+        let has_secrets = coverage.iter().any(|(rule, _)| rule.family == Family::Secrets);
+        let secrets = if has_secrets { Secrets::of(&facts).counts() } else { Vec::new() };
+        Scan { findings, stories, coverage, secrets }
     }
 
     /// The scan of a checkpoint with the default rules. It is done once and kept with the checkpoint.

@@ -1,44 +1,62 @@
-//! Scores, and the severity of findings that agree with each other. Independent families about one process make its
-//! findings worse; posture never does.
+//! Scores, and the severity of findings that agree with each other. Independent facts of two families about one process make
+//! the worst finding of each family worse; posture and secrets never do.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::finding::Finding;
-use super::{Confidence, Family, Severity};
+use super::words::listed;
+use super::{Basis, Confidence, Family, Severity};
 use crate::model::ids::Pid;
 
-/// Raises findings about a process that other families agree on, and scores all.
+/// What is known about one process.
+#[derive(Default)]
+struct About {
+    /// The worst severity of the findings of a family that rest on one basis.
+    worst: HashMap<(Family, Basis), Severity>,
+    /// The finding that speaks for each family: the worst, and of these the one of the first rule.
+    speaks: HashMap<Family, usize>,
+    rules: HashSet<&'static str>,
+}
+
+/// Raises findings about a process that other families agree on, and scores all. One finding of a family is raised for each
+/// process: the others tell the same in another way, and would only make the list of the worst longer.
 pub(super) fn raise(findings: &mut [Finding]) {
-    // By process: the families with a finding, with the worst severity of each, and the rules.
-    let mut about: HashMap<Pid, HashMap<Family, Severity>> = HashMap::new();
-    let mut rules: HashMap<Pid, HashSet<&'static str>> = HashMap::new();
-    for finding in findings.iter().filter(|finding| counts(finding)) {
+    let mut about: HashMap<Pid, About> = HashMap::new();
+    for (place, finding) in findings.iter().enumerate().filter(|(_, finding)| counts(finding)) {
         for pid in pids(finding) {
-            let worst = about.entry(pid).or_default().entry(finding.rule.family).or_insert(finding.severity);
+            let about = about.entry(pid).or_default();
+            let worst = about.worst.entry((finding.rule.family, finding.rule.basis())).or_insert(finding.severity);
             *worst = (*worst).max(finding.severity);
-            rules.entry(pid).or_default().insert(finding.rule.id);
+            about.rules.insert(finding.rule.id);
+            let speaks = about.speaks.entry(finding.rule.family).or_insert(place);
+            let rank = |place: usize| findings.get(place).map(|one| (one.severity, std::cmp::Reverse(one.rule.id)));
+            if rank(place) > rank(*speaks) {
+                *speaks = place;
+            }
         }
     }
-    for finding in findings.iter_mut() {
-        let agreeing: BTreeSet<Family> = if counts(finding) && finding.severity >= Severity::Low {
-            let others = pids(finding).filter_map(|pid| about.get(&pid)).flatten();
-            let others = others.filter(|(family, severity)| {
+    for (place, finding) in findings.iter_mut().enumerate() {
+        let mut agreeing: BTreeSet<Family> = BTreeSet::new();
+        if counts(finding) && finding.severity >= Severity::Low {
+            let here = pids(finding).filter_map(|pid| about.get(&pid));
+            let here = here.filter(|about| about.speaks.get(&finding.rule.family) == Some(&place));
+            for ((family, basis), severity) in here.flat_map(|about| &about.worst) {
                 // One of the two must be suspicious by itself, and inventory agrees with everything.
-                **family != finding.rule.family
-                    && **severity >= Severity::Low
-                    && (**severity).max(finding.severity) >= Severity::Medium
-            });
-            others.map(|(family, _)| *family).collect()
-        } else {
-            BTreeSet::new()
-        };
-        let rules_here = pids(finding).filter_map(|pid| rules.get(&pid)).map(HashSet::len).max().unwrap_or(1);
+                if *family != finding.rule.family
+                    && *basis != finding.rule.basis()
+                    && *severity >= Severity::Low
+                    && (*severity).max(finding.severity) >= Severity::Medium
+                {
+                    agreeing.insert(*family);
+                }
+            }
+        }
+        let rules_here =
+            pids(finding).filter_map(|pid| about.get(&pid)).map(|about| about.rules.len()).max().unwrap_or(1);
         if !agreeing.is_empty() && finding.severity < Severity::Critical {
             finding.severity = finding.severity.raised();
             let families: Vec<&str> = agreeing.iter().map(|family| family.prefix()).collect();
-            finding
-                .reasons
-                .push(format!("raised, as {} findings about the same process agree", super::words::listed(&families)));
+            finding.reasons.push(format!("raised, as {} findings about the same process agree", listed(&families)));
         }
         finding.score = score(finding.severity, finding.confidence, rules_here);
     }
@@ -46,7 +64,9 @@ pub(super) fn raise(findings: &mut [Finding]) {
 
 /// Whether a finding is a sign of something that happened in a process.
 fn counts(finding: &Finding) -> bool {
-    !finding.rule.posture && finding.rule.family != Family::Evidence && finding.severity > Severity::Info
+    !finding.rule.posture
+        && !matches!(finding.rule.family, Family::Evidence | Family::Secrets)
+        && finding.severity > Severity::Info
 }
 
 fn pids(finding: &Finding) -> impl Iterator<Item = Pid> {
@@ -69,4 +89,50 @@ fn score(severity: Severity, confidence: Confidence, rules: usize) -> u8 {
     };
     let more = rules.saturating_sub(1).saturating_mul(5).min(10);
     u8::try_from(base.saturating_add(more).min(100)).unwrap_or(100)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Rule, Subject, rules};
+    use super::*;
+
+    fn rule(id: &str) -> &'static Rule {
+        rules::all().find(|rule| rule.id == id).unwrap()
+    }
+
+    fn finding(id: &str, pid: u32, severity: Severity) -> Finding {
+        Finding::new(rule(id), Subject::Process(Pid(pid))).severity(severity).identity([id])
+    }
+
+    fn raised(mut findings: Vec<Finding>) -> Vec<Severity> {
+        raise(&mut findings);
+        findings.iter().map(|finding| finding.severity).collect()
+    }
+
+    #[test]
+    fn two_independent_families_confirm_each_other() {
+        use Severity::*;
+        let named_and_connected = vec![finding("PROC-001", 7, Medium), finding("NET-002", 7, Low)];
+        assert_eq!(raised(named_and_connected), [High, Medium]);
+        assert_eq!(raised(vec![finding("PROC-001", 7, Low), finding("NET-002", 7, Low)]), [Low, Low]);
+        assert_eq!(raised(vec![finding("PROC-001", 7, Medium), finding("NET-002", 8, Medium)]), [Medium, Medium]);
+        assert_eq!(raised(vec![finding("PROC-001", 7, Medium), finding("CTR-005", 7, High)]), [Medium, High]);
+    }
+
+    #[test]
+    fn one_fact_told_by_two_families_is_one_fact() {
+        use Severity::*;
+        // Both say which file runs.
+        assert_eq!(raised(vec![finding("PROC-003", 7, High), finding("FS-018", 7, Medium)]), [High, Medium]);
+        // Both say whom the shell talks to.
+        assert_eq!(raised(vec![finding("PROC-005", 7, Critical), finding("NET-002", 7, High)]), [Critical, High]);
+    }
+
+    #[test]
+    fn one_finding_of_a_family_is_raised() {
+        use Severity::*;
+        let findings =
+            vec![finding("PROC-007", 7, Medium), finding("PROC-001", 7, High), finding("NET-002", 7, Medium)];
+        assert_eq!(raised(findings), [Medium, Critical, High]);
+    }
 }

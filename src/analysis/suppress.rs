@@ -7,7 +7,7 @@ use serde::Deserialize;
 use thiserror::Error as ThisError;
 
 use super::scan::{names, wild};
-use super::{Finding, Scan, rules};
+use super::{Finding, Scan, rules, toml_error};
 
 /// Suppressions, in the order of the file.
 #[derive(Clone, Debug, Default)]
@@ -55,8 +55,7 @@ impl Suppressions {
     ///
     /// If it is not such a file.
     pub fn parse(text: &str) -> Result<Self, SuppressError> {
-        let file: File =
-            toml::from_str(text).map_err(|error| SuppressError(error.to_string().trim_end().to_owned()))?;
+        let file: File = toml::from_str(text).map_err(|error| SuppressError(toml_error::told(&error, text)))?;
         let mut all = file.suppress;
         for (number, one) in (1_usize..).zip(&mut all) {
             if !rules::all().any(|rule| names(&one.rule, rule)) {

@@ -83,7 +83,7 @@ pub fn is_hidden(path: &[u8]) -> bool {
 
 /// Whether a name is hidden.
 pub fn is_hidden_name(name: &[u8]) -> bool {
-    const USUAL: [&str; 24] = [
+    const USUAL: [&str; 25] = [
         ".X11-unix",
         ".ICE-unix",
         ".font-unix",
@@ -108,6 +108,7 @@ pub fn is_hidden_name(name: &[u8]) -> bool {
         ".git",
         ".java",
         ".m2",
+        ".wine",
     ];
     let is_blank =
         !name.is_empty() && !matches!(name, b"." | b"..") && name.iter().all(|byte| matches!(byte, b'.' | b' '));

@@ -116,6 +116,20 @@ impl<'c> MemoryView<'c> {
         ElsewhereSearch { archive, matcher, options, context, limits, warnings, done: &done, only: None }.run()
     }
 
+    /// The same in what is kept for rules: everything but the memory of processes.
+    pub(crate) fn search_kept_files(
+        self,
+        matcher: &Matcher,
+        options: &SearchOptions,
+        context: u64,
+    ) -> FindingsElsewhere {
+        let checkpoint = self.checkpoint;
+        let done = checkpoint.kept_memory().images(checkpoint.model());
+        let archive = checkpoint.shared.archive_with(Keep::Evidence);
+        let (limits, warnings) = (checkpoint.limits(), &checkpoint.warnings);
+        ElsewhereSearch { archive, matcher, options, context, limits, warnings, done: &done, only: None }.run()
+    }
+
     /// Searches pages images that cannot be assigned to addresses, because no pagemap names them, or several do. They
     /// are searched like files. [`MemoryView::search_elsewhere`] finds them, too.
     pub fn search_unattributed(self, matcher: &Matcher, options: &SearchOptions, context: u64) -> FindingsElsewhere {
@@ -211,6 +225,6 @@ impl Checkpoint {
             }
         }
         let searched = self.shared.searched.clone().filter(|_| need.is_none());
-        Memory::read(&layers, self.model(), searched)
+        Memory::read(&layers, self.model(), &self.given, searched)
     }
 }

@@ -26,7 +26,7 @@ use crate::archive::{Archive, Opener, Progress};
 use crate::error::{Error, ErrorKind};
 use crate::images::{ImageSet, Images, Kind, Sets, foreign, root_of};
 use crate::limits::Limits;
-use crate::memory::{Demand, EarlySearch, Keep, Memory, Searched};
+use crate::memory::{Demand, EarlySearch, GivenFile, Keep, Memory, Searched};
 use crate::model::log::{self, LogFile};
 use crate::model::rootfs::RootfsChanges;
 use crate::model::tree::{self, FileTree};
@@ -352,6 +352,8 @@ pub struct Checkpoint {
     set: Arc<ImageSet>,
     /// Parent dumps from other archives, newest first.
     parents: Vec<(Arc<Shared>, Arc<ImageSet>)>,
+    /// Files of the container's image.
+    given: Vec<GivenFile>,
     warnings: Warnings,
     model: OnceLock<Model>,
     memory: OnceLock<Memory>,
@@ -401,6 +403,7 @@ impl Checkpoint {
             shared,
             set,
             parents: Vec::new(),
+            given: Vec::new(),
             warnings,
             model: OnceLock::new(),
             memory: OnceLock::new(),
@@ -409,6 +412,16 @@ impl Checkpoint {
             attached: Attached::default(),
             families: Families::default(),
         }
+    }
+
+    /// Fills in unchanged pages of mapped files, which CRIU does not store, from files of the container's image. Only later
+    /// questions about memory use them.
+    pub(crate) fn fill(&mut self, given: Vec<GivenFile>) {
+        self.given = given;
+        self.memory = OnceLock::new();
+        self.whole_memory = OnceLock::new();
+        self.judged_memory = OnceLock::new();
+        self.attached = Attached::default();
     }
 
     /// Adds a parent dump from another archive, which has the pages that this dump leaves out. Add the newest first.

@@ -8,7 +8,7 @@ use super::fleet::Fleet;
 use super::open::Opener;
 use super::processes::living;
 use super::screen::{Report, Screen, refuse_terminal};
-use super::{Failure, Outcome};
+use super::{Failure, Outcome, brought};
 
 pub(crate) fn run(args: &CoreArgs, global: &Global) -> Outcome {
     let Some(output) = &global.output else {
@@ -22,7 +22,8 @@ pub(crate) fn run(args: &CoreArgs, global: &Global) -> Outcome {
     // An existing file is refused before anything is read.
     let mut screen = Screen::open(global)?;
     let fleet = Fleet::resolve(&args.archives, &args.fleet, global)?;
-    let (entry, checkpoint) = fleet.one(&Opener::new(global, Keep::Memory), "core")?;
+    let opener = Opener::new(global, Keep::Memory).filling(brought::root(&args.root, global)?);
+    let (entry, checkpoint) = fleet.one(&opener, "core")?;
     let archive = entry.path.display().to_string();
     let process = living(&checkpoint, &archive, args.pid)?;
     if process.mm.is_none() && checkpoint.memory().has_pages(process) {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::args::{Cli, Command, FleetArgs};
-use super::{Failure, decode, fleet, table};
+use super::{Failure, brought, decode, fleet, table};
 
 /// The inputs of a command.
 #[derive(Default)]
@@ -13,6 +13,8 @@ struct Named<'a> {
     patterns: &'a [PathBuf],
     /// Other files: baselines and suppressions.
     files: Vec<PathBuf>,
+    /// Rules and lists of the user's.
+    lists: Vec<PathBuf>,
     /// Whether the query is read from standard input.
     query: bool,
 }
@@ -26,9 +28,12 @@ impl<'a> Named<'a> {
             Command::Inspect(args) => fleet(&args.archives, &args.fleet),
             Command::Scan(args) => {
                 let files = args.baseline.iter().chain(&args.suppress).cloned().collect();
-                Named { files, ..fleet(&args.archives, &args.fleet) }
+                Named { files, lists: brought::files(&args.brought), ..fleet(&args.archives, &args.fleet) }
             }
-            Command::Table(args) if !args.list => fleet(&table::split(args).1, &args.fleet),
+            Command::Iocs(args) => fleet(&args.archives, &args.fleet),
+            Command::Table(args) if !args.list => {
+                Named { lists: brought::files(&args.brought), ..fleet(&table::split(args).1, &args.fleet) }
+            }
             Command::List(args) => Named { archives: args.directories.clone(), ..Named::default() },
             Command::Memparse(args) => Named { patterns: &args.patterns, ..fleet(&args.archives, &args.fleet) },
             Command::Core(args) => fleet(&args.archives, &args.fleet),
@@ -53,6 +58,7 @@ impl<'a> Named<'a> {
             ("by --parent", count(&cli.global.parent)),
             ("by --patterns", count(self.patterns)),
             ("by --baseline or --suppress", count(&self.files)),
+            ("by --ioc", count(&self.lists)),
             ("for the query", usize::from(self.query)),
         ];
         uses.into_iter().flat_map(|(what, count)| std::iter::repeat_n(what, count)).collect()
@@ -75,6 +81,7 @@ pub(crate) fn of(cli: &Cli) -> Result<Vec<PathBuf>, Failure> {
     }
     paths.extend(named.patterns.iter().cloned());
     paths.extend(named.files);
+    paths.extend(named.lists);
     paths.extend(named.query.then(|| PathBuf::from("-")));
     Ok(paths)
 }

@@ -139,7 +139,7 @@ pub(crate) fn run(args: &Inspect, global: &Global) -> Outcome {
                 lead,
                 is_wide: false,
                 hash: false,
-                brought: &Arc::default(),
+                brought: Arc::default(),
                 global,
             };
             job.run(Place::Screen(screen), |archive, found| {

@@ -17,6 +17,7 @@ mod field;
 mod fleet;
 mod inputs;
 mod inspect;
+mod iocs;
 mod lead;
 mod limits;
 mod list;
@@ -118,6 +119,7 @@ fn run(cli: &Cli) -> Outcome {
         Command::List(args) => list::run(args, &cli.global),
         Command::Inspect(args) => inspect::run(args, &cli.global),
         Command::Scan(args) => scan::run(args, &cli.global),
+        Command::Iocs(args) => iocs::run(args, &cli.global),
         Command::Memparse(args) => memparse::run(args, &cli.global),
         Command::Core(args) => core::run(args, &cli.global),
         Command::Table(args) => table::run(args, &cli.global),

@@ -4,9 +4,9 @@ use std::io::{IsTerminal, stderr, stdin};
 use std::path::Path;
 use std::sync::Arc;
 
-use cryoscope::analysis::{Brought, plan};
+use cryoscope::analysis::{Brought, fill, plan};
 use cryoscope::memory::{EarlySearch, Keep};
-use cryoscope::{Checkpoint, Error, ErrorKind, Options};
+use cryoscope::{Checkpoint, Error, ErrorKind, Options, RootImage};
 
 use super::args::{Global, NameArgs};
 use super::progress::Progress;
@@ -18,6 +18,8 @@ pub(crate) struct Opener<'g> {
     keep: Keep,
     search: Option<EarlySearch>,
     brought: Arc<Brought>,
+    /// The container's image, with which memory is filled in.
+    root: Option<Arc<RootImage>>,
     hash: bool,
     hash_archive: bool,
     /// The name of standard input.
@@ -34,6 +36,7 @@ impl<'g> Opener<'g> {
             keep,
             search: None,
             brought: Arc::default(),
+            root: None,
             hash: false,
             hash_archive: false,
             stdin_name: None,
@@ -51,6 +54,12 @@ impl<'g> Opener<'g> {
     /// Sets what the user brought for rules and their tables.
     pub(crate) fn bringing(mut self, brought: &Arc<Brought>) -> Self {
         self.brought = Arc::clone(brought);
+        self
+    }
+
+    /// Sets the container's image, with which unchanged pages of files are filled in.
+    pub(crate) fn filling(mut self, root: Option<RootImage>) -> Self {
+        self.root = root.map(Arc::new);
         self
     }
 
@@ -94,6 +103,11 @@ impl<'g> Opener<'g> {
                 for checkpoint in &mut checkpoints {
                     checkpoint.add_parent(&parent);
                 }
+            }
+        }
+        for checkpoint in &mut checkpoints {
+            if let Some(root) = &self.root {
+                fill(checkpoint, root);
             }
         }
         Ok(checkpoints)

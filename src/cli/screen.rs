@@ -172,6 +172,13 @@ pub(crate) fn complain(message: &str) {
     let _ = writeln!(stderr(), "cryoscope: {}", escape(message.as_bytes()));
 }
 
+/// Prints a note on standard error, unless `--quiet` was given.
+pub(crate) fn note(message: &str, global: &Global) {
+    if !global.quiet {
+        complain(message);
+    }
+}
+
 /// Prints a message of several lines.
 pub(crate) fn complain_lines(lines: &[String]) {
     let mut text = "cryoscope: ".to_owned();

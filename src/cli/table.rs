@@ -13,6 +13,7 @@ use cryoscope::tables::{FAILURES, Table, TableSource, nearest, usual_name};
 #[cfg(feature = "parquet")]
 use super::args::PartitionBy;
 use super::args::{Global, RowFormat, TableArgs};
+use super::brought;
 #[cfg(feature = "parquet")]
 use super::dataset;
 use super::exit::Exit;
@@ -42,13 +43,13 @@ pub(crate) fn run(args: &TableArgs, global: &Global) -> Outcome {
     let is_of_failures = |source: &&TableSource| source.table.name == FAILURES.table.name;
     let has_rows_of_failures = !args.all && sources.iter().any(is_of_failures);
     check_rows(args, &mut sources, &lead)?;
-    let is_of_rules = |source: &&TableSource| source.table.name == YaraMatch::TABLE.name;
-    if !args.all && !args.brought.has_yara() && sources.iter().any(is_of_rules) {
-        let message = "yara_matches has the matches of rules: name rules with --yara, or add --yara-builtin";
+    let is_of_yara = |source: &&TableSource| source.table.name == YaraMatch::TABLE.name;
+    if !args.all && args.brought.yara.is_empty() && sources.iter().any(is_of_yara) {
+        let message = "the table yara_matches has the matches of rules: name rules with --yara, or use --yara builtin";
         return Err(Failure::Usage(message.to_owned()));
     }
-    let brought = args.brought.read(global)?;
     let fleet = Fleet::resolve(&archives, &args.fleet, global)?.with_rows_of_failures(has_rows_of_failures);
+    let brought = brought::read(&args.brought, global)?;
     let sought = (!args.pid.is_empty()).then(|| Sought::new(&args.pid, None, &fleet));
     let selection = Selection {
         conditions: &args.conditions,
@@ -85,9 +86,9 @@ pub(crate) fn run(args: &TableArgs, global: &Global) -> Outcome {
             sources: &sources,
             style: Style { format, columns, name_tables: false, lead: before, width: None },
             threads: args.threads,
+            brought,
             lead,
             hash: args.hash,
-            brought: &brought,
             args: &args.dataset,
             global,
         };
@@ -121,7 +122,7 @@ pub(crate) fn run(args: &TableArgs, global: &Global) -> Outcome {
         lead,
         is_wide,
         hash: args.hash,
-        brought: &brought,
+        brought,
         global,
     };
     job.run(place, |archive, checkpoints| choose(archive, checkpoints, &args.pid, sought.as_ref()))
@@ -204,6 +205,11 @@ fn refuse_part_of_dataset(args: &TableArgs) -> Result<(), Failure> {
         ("--pid", !args.pid.is_empty(), ROWS),
         ("--where", !args.conditions.is_empty(), ROWS),
         ("--limit", args.limit.is_some(), ROWS),
+        (
+            "--ioc",
+            !args.brought.ioc.is_empty(),
+            "compares with lists, which change, but a dataset is added to for years",
+        ),
         ("--sort", args.sort.is_some(), "sorts rows, but those of a dataset are sorted by archive"),
     ];
     match flags.iter().find(|(_, is_given, _)| *is_given) {

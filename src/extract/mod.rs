@@ -21,6 +21,7 @@
     )
 )]
 
+mod elf;
 mod files;
 mod memory;
 mod name;
@@ -91,6 +92,8 @@ whats! {
     Proc = "proc", Arguments, true;
     /// Memory, with one file per mapping.
     Memory = "memory", Memory, false;
+    /// ELF images out of memory, as files.
+    Elf = "elf", Everything, false;
     /// The members of the archive, unchanged.
     Images = "images", Everything, false;
 }
@@ -159,6 +162,7 @@ pub fn extract(checkpoint: &Checkpoint, choice: &Choice<'_>, output: &mut Output
             What::Queues => queues::write(checkpoint, choice, output)?,
             What::Proc => files::proc(checkpoint, choice, output)?,
             What::Memory => memory::write(checkpoint, choice, output)?,
+            What::Elf => elf::write(checkpoint, choice, output)?,
             What::Images => files::images(checkpoint, choice, output)?,
         }
         if output.count(what).partial > 0 {

@@ -13,6 +13,7 @@ mod format;
 mod grid;
 mod hec;
 mod hexdump;
+pub mod hunt;
 mod json;
 mod kind;
 mod known;

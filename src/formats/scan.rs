@@ -1,9 +1,11 @@
 //! The text of a scan, for people: a verdict, stories, findings, what was not looked at.
 
+use std::collections::HashSet;
+
 use super::line::{Line, Role};
 use super::text::wrapped;
 use super::units;
-use crate::analysis::{CANNOT_SHOW, Finding, Rule, Scan, Severity, Story, Verdict};
+use crate::analysis::{CANNOT_SHOW, Finding, Rule, Scan, Severity, Step, Story, Verdict};
 use crate::escape::escape;
 use crate::formats::tree::Look;
 
@@ -11,8 +13,8 @@ use crate::formats::tree::Look;
 const WIDTH: usize = 100;
 /// Minimum width of wrapped text.
 const LEAST: usize = 24;
-/// Findings of a story that are told in full. The rest are one line each.
-const FULL: usize = 12;
+/// Columns of the severity, before the text of a finding.
+const INDENT: usize = 9;
 
 /// In how many of how many checkpoints of a fleet a finding is, by its id.
 pub type Rarity<'s> = dyn Fn(&str) -> (usize, usize) + 's;
@@ -57,13 +59,10 @@ impl<'s> ScanText<'s> {
         };
         page.line(&Line::of(role, verdict.sentence()));
         page.line(&Line::of(Role::Faint, counts(scan, self.least)));
-        // Findings and stories are in the same order.
-        for (story, findings) in scan.stories.iter().zip(scan.findings.chunk_by(|a, b| a.story == b.story)) {
-            let findings: Vec<&Finding> = findings.iter().filter(|finding| self.wants(finding)).collect();
-            if !findings.is_empty() {
-                self.story(story, &findings, &mut page);
-            }
+        for story in &scan.stories {
+            self.story(story, scan, &mut page);
         }
+        self.secrets(scan, &mut page);
         self.end(scan, &mut page);
         page.text
     }
@@ -72,17 +71,38 @@ impl<'s> ScanText<'s> {
         finding.suppressed.is_none() && finding.severity >= self.least
     }
 
-    fn story(&self, story: &Story, findings: &[&Finding], page: &mut Page) {
-        page.text.push('\n');
-        if findings.len() > 1 {
-            page.flow(Role::Title, &escape(story.headline.as_bytes()), 0, 2);
-        }
-        for (number, finding) in findings.iter().enumerate() {
-            self.finding(finding, number < FULL, page);
+    fn story(&self, story: &Story, scan: &Scan, page: &mut Page) {
+        let wanted = |step: &Step| -> Vec<&Finding> {
+            step.findings.iter().filter_map(|&place| scan.findings.get(place)).filter(|one| self.wants(one)).collect()
+        };
+        let steps: Vec<_> =
+            story.steps.iter().map(|step| (step, wanted(step))).filter(|(_, all)| !all.is_empty()).collect();
+        let is_one = steps.iter().map(|(_, findings)| findings.len()).sum::<usize>() == 1;
+        for (number, (step, findings)) in steps.iter().enumerate() {
+            page.text.push('\n');
+            if number == 0 && !is_one {
+                page.flow(Role::Title, &escape(story.headline.as_bytes()), 0, 2);
+                if steps.len() > 1 {
+                    page.text.push('\n');
+                }
+            }
+            if steps.len() > 1 {
+                page.flow(Role::Title, &escape(step.title.as_bytes()), 0, 2);
+            }
+            let mut commands = HashSet::new();
+            for (number, finding) in findings.iter().enumerate() {
+                // Findings about one process are read together: one innocent cause explains them or none does.
+                self.finding(finding, number == 0 || step.pid.is_none(), page);
+                // Two findings about one connection have the same command.
+                let command = finding.next.command(self.archive);
+                if commands.insert(command.clone()) {
+                    page.command(&command, INDENT);
+                }
+            }
         }
     }
 
-    fn finding(&self, finding: &Finding, full: bool, page: &mut Page) {
+    fn finding(&self, finding: &Finding, with_benign: bool, page: &mut Page) {
         let mut head = Line::of(role_of(finding.severity), format!("{:<8} ", finding.severity.as_str()));
         head.push(Role::Plain, finding.rule.title);
         head.push(Role::Faint, format!("  {}", finding.rule.id));
@@ -90,17 +110,32 @@ impl<'s> ScanText<'s> {
             head.push(Role::Notable, format!("  in {n} of {m}"));
         }
         page.line(&head);
-        page.flow(Role::Plain, &finding.sentence, 9, 9);
-        if !full {
+        page.flow(Role::Plain, &finding.sentence, INDENT, INDENT);
+        for reason in &finding.reasons {
+            page.flow(Role::Faint, &format!("Severity {reason}."), INDENT, INDENT);
+        }
+        if with_benign && !finding.benign.is_empty() {
+            page.flow(Role::Faint, &format!("Innocent cause: {}", finding.benign), INDENT, INDENT);
+        }
+    }
+
+    /// How many secrets there are: all of them would drown what is wrong.
+    fn secrets(&self, scan: &Scan, page: &mut Page) {
+        let all = scan.secrets.iter().map(|(_, count)| count).sum();
+        if all == 0 {
             return;
         }
-        for reason in &finding.reasons {
-            page.flow(Role::Faint, &format!("Severity {reason}."), 9, 9);
-        }
-        if !finding.benign.is_empty() {
-            page.flow(Role::Faint, &format!("Innocent cause: {}", finding.benign), 9, 9);
-        }
-        page.command(&finding.next.command(self.archive), 9);
+        let kinds: Vec<String> = scan.secrets.iter().map(|(name, count)| format!("{name} {count}")).collect();
+        page.text.push('\n');
+        let values = units::count(all, "secret value");
+        page.flow(
+            Role::Plain,
+            &format!("{values} to change if the container was compromised: {}.", kinds.join(", ")),
+            0,
+            2,
+        );
+        page.command(&format!("cryoscope table secrets {}", self.archive), 2);
+        page.command(&format!("cryoscope table secret_rotation {}", self.archive), 2);
     }
 
     /// What was not looked at, and what cannot be seen.

@@ -1,5 +1,8 @@
 //! Rows without secrets: documents spread through a SIEM, where many more people can read them than the archive.
 
+use std::borrow::Cow;
+
+use crate::analysis::secrets::redacted;
 use crate::tables::{Row, Table, Value};
 
 /// A row whose secret values are null.
@@ -14,12 +17,32 @@ impl Row for Withheld<'_> {
         let withheld = self.withheld();
         match self.table().columns.get(column) {
             Some(column) if withheld.contains(&&*column.name) => Value::Null,
-            _ => self.0.value(column),
+            _ => without_secrets(self.0.value(column)),
         }
     }
 
     fn withheld(&self) -> Vec<&str> {
         secrets_of(self.0)
+    }
+}
+
+/// A value in which secrets that detectors know are replaced by what is shown of them: a command line with a password,
+/// a line of a log.
+fn without_secrets(value: Value<'_>) -> Value<'_> {
+    match value {
+        Value::Text(text) => match redacted(text.as_bytes()) {
+            Cow::Owned(bytes) => Value::Text(String::from_utf8_lossy(&bytes).into_owned().into()),
+            Cow::Borrowed(_) => Value::Text(text),
+        },
+        Value::Bytes(bytes) => match redacted(&bytes) {
+            Cow::Owned(bytes) => Value::Bytes(bytes.into()),
+            Cow::Borrowed(_) => Value::Bytes(bytes),
+        },
+        Value::List(items) => Value::List(items.into_iter().map(without_secrets).collect()),
+        Value::Object(entries) => {
+            Value::Object(entries.into_iter().map(|(key, value)| (key, without_secrets(value))).collect())
+        }
+        other => other,
     }
 }
 

@@ -31,9 +31,12 @@ impl AddressSpace<'_> {
     /// The lines that were typed in a shell, in the order in which it has them. Empty if it is no shell that keeps lines, or
     /// if its heap is not in the archive.
     pub fn typed_lines(&self, is_32_bit: bool) -> Vec<TypedLine> {
-        let (Some(start), Some(end)) = (self.mm().entry.mm_start_brk, self.mm().entry.mm_brk) else {
-            return Vec::new();
-        };
+        self.heap(is_32_bit, |heap| heap.typed_lines()).unwrap_or_default()
+    }
+
+    /// Passes the heap to `read`. `None` if the archive does not say where it is.
+    pub(super) fn heap<T>(&self, is_32_bit: bool, read: impl FnOnce(Heap<'_>) -> T) -> Option<T> {
+        let (start, end) = (self.mm().entry.mm_start_brk?, self.mm().entry.mm_brk?);
         let end = end.min(start.saturating_add(HEAP_MOST));
         let mut bytes: Vec<u8> = Vec::new();
         for (at, content) in self.pieces(start, end) {
@@ -43,16 +46,16 @@ impl AddressSpace<'_> {
                 bytes.extend_from_slice(&piece);
             }
         }
-        Heap { start, bytes: &bytes, width: if is_32_bit { 4 } else { 8 } }.typed_lines()
+        Some(read(Heap { start, bytes: &bytes, width: if is_32_bit { 4 } else { 8 } }))
     }
 }
 
 /// The heap of a process.
-struct Heap<'b> {
-    start: u64,
-    bytes: &'b [u8],
+pub(super) struct Heap<'b> {
+    pub(super) start: u64,
+    pub(super) bytes: &'b [u8],
     /// Bytes of a pointer.
-    width: usize,
+    pub(super) width: usize,
 }
 
 impl Heap<'_> {
@@ -68,7 +71,7 @@ impl Heap<'_> {
     }
 
     /// A pointer or number at an offset.
-    fn word(&self, offset: usize) -> Option<u64> {
+    pub(super) fn word(&self, offset: usize) -> Option<u64> {
         let bytes = self.bytes.get(offset..offset.checked_add(self.width)?)?;
         Some(bytes.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte)))
     }
@@ -80,12 +83,12 @@ impl Heap<'_> {
     }
 
     /// The words of the heap, each with its offset.
-    fn words(&self) -> impl Iterator<Item = (usize, u64)> {
+    pub(super) fn words(&self) -> impl Iterator<Item = (usize, u64)> {
         (0..self.bytes.len()).step_by(self.width).filter_map(|offset| Some((offset, self.word(offset)?)))
     }
 
     /// The text that an address points to, up to its NUL.
-    fn text(&self, address: u64, most: usize) -> Option<&[u8]> {
+    pub(super) fn text(&self, address: u64, most: usize) -> Option<&[u8]> {
         let from = usize_of(address.checked_sub(self.start)?);
         let rest = self.bytes.get(from..)?;
         let rest = rest.get(..most.saturating_add(1)).unwrap_or(rest);
@@ -94,7 +97,7 @@ impl Heap<'_> {
         (!text.is_empty() && text.iter().all(is_text)).then_some(text)
     }
 
-    fn is_inside(&self, address: u64) -> bool {
+    pub(super) fn is_inside(&self, address: u64) -> bool {
         address >= self.start && address < self.start.saturating_add(u64_of(self.bytes.len()))
     }
 

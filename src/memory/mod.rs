@@ -36,6 +36,7 @@ mod search;
 mod space;
 mod stored;
 mod strings;
+mod variables;
 mod view;
 mod walk;
 
@@ -50,18 +51,20 @@ pub use demand::Keep;
 pub use fingerprint::{Fingerprint, PageRun};
 pub(crate) use ghost::Ghost;
 pub use history::TypedLine;
-pub(crate) use object::Layer;
+pub(crate) use object::{GivenFile, Layer};
 pub use object::{Lost, Recorded};
 pub(crate) use overlaps::{Overlaps, union};
 pub use region::Region;
 pub(crate) use region::{SHELLS, STACK};
 pub use search::{
-    EarlySearch, Elsewhere, Encoding, Findings, FindingsElsewhere, Found, Matcher, Pattern, PatternError, SearchOptions,
+    EarlySearch, Elsewhere, Encoding, Findings, FindingsElsewhere, Found, Matcher, Pattern, PatternError,
+    SearchOptions, Sieve,
 };
-pub(crate) use search::{ElsewhereSearch, Searched};
+pub(crate) use search::{ElsewhereSearch, SIEVED_ALL, SIEVED_EACH, Searched};
 pub use space::AddressSpace;
 pub(crate) use stored::STEP;
 pub use strings::{StringAt, StringBlock, StringOptions};
+pub use variables::ShellVariable;
 pub use view::{Content, Missing, MissingError, Origin, Run};
 pub use walk::{Part, PartContent};
 
@@ -93,7 +96,13 @@ pub(crate) struct Memory {
 
 impl Memory {
     /// Reads which pages were recorded, through the chain of dumps, newest first. The pages themselves are not touched.
-    pub(crate) fn read(layers: &[Layer<'_>], model: &Model, searched: Option<Arc<Searched>>) -> Self {
+    /// `given` are files of the container's image, for what the archive lacks.
+    pub(crate) fn read(
+        layers: &[Layer<'_>],
+        model: &Model,
+        given: &[GivenFile],
+        searched: Option<Arc<Searched>>,
+    ) -> Self {
         let address_mask =
             if model.arch().is_some_and(crate::abi::arch::Arch::is_32_bit) { 0xffff_ffff } else { u64::MAX };
         let page_size = model.page_size();
@@ -118,6 +127,9 @@ impl Memory {
             }
         }
         memory.ghosts = ghost::add(&mut reader, newest);
+        for file in given {
+            reader.add_given(file);
+        }
         memory.objects = reader.read(&wanted);
         memory.check(layers, newest.images, model, &wanted);
         memory.unattributed = leftover::note(&memory, newest.images, model, &wanted);
@@ -215,7 +227,7 @@ impl Memory {
         let runs = spaces.flat_map(|space| space.runs(0, u64::MAX));
         let images = runs.filter_map(|run| match run.origin {
             Origin::Recorded { image, .. } => Some(image.to_owned()),
-            Origin::Untouched | Origin::Missing(_) => None,
+            Origin::Untouched | Origin::Given { .. } | Origin::Missing(_) => None,
         });
         // Ghost files and images of segments hold more than their mapped parts.
         images

@@ -14,6 +14,7 @@ use crate::images::decode::old_pages;
 use crate::images::{Images, Kind};
 use crate::int::{u64_of, usize_of};
 use crate::limits::Limits;
+use crate::model::ids::FileId;
 use crate::warning::{Code, Place};
 
 /// Why recorded bytes are missing.
@@ -220,6 +221,8 @@ pub(super) struct Objects {
     tasks: HashMap<u32, Object>,
     shared: HashMap<u64, Object>,
     ghosts: HashMap<u64, Object>,
+    /// Files of the container's image, by CRIU's ids.
+    given: HashMap<u32, Object>,
     /// Whether some pagemap cannot be read.
     unreadable: bool,
     /// Numbers of the pages images that pagemaps of the newest dump name.
@@ -255,6 +258,11 @@ impl Objects {
     /// The contents of a ghost file, by the number of its image.
     pub(super) fn ghost(&self, number: u64) -> Option<&Object> {
         self.ghosts.get(&number)
+    }
+
+    /// The contents of a file of the container's image that the user has.
+    pub(super) fn given(&self, file: FileId) -> Option<&Object> {
+        self.given.get(&file.0)
     }
 
     /// Location of the bytes at `at` in an object: the path of the image and the offset in it, or why they are missing;
@@ -510,6 +518,19 @@ pub(crate) struct Layer<'a> {
     pub(crate) candidates: Vec<&'a BString>,
 }
 
+/// A file of the container's image, which the user has beside the archive.
+#[derive(Clone, Debug)]
+pub(crate) struct GivenFile {
+    /// CRIU's id of the mapped file.
+    pub(crate) file: FileId,
+    /// An archive whose first member has the contents.
+    pub(crate) archive: Arc<Archive>,
+    /// Where they begin in it.
+    pub(crate) offset: u64,
+    /// Their length.
+    pub(crate) len: u64,
+}
+
 /// The tasks and shared objects to read.
 #[derive(Debug, Default)]
 pub(super) struct Wanted {
@@ -756,6 +777,14 @@ impl<'a> Reader<'a> {
         let file = self.objects.files.len().saturating_sub(1);
         let run = |&(start, len, offset): &(u64, u64, u64)| Run { start, len, origin: Origin::Raw { file, offset } };
         self.objects.ghosts.insert(number, Object::new(pieces.iter().map(run).collect()));
+    }
+
+    /// Adds a file of the container's image.
+    pub(super) fn add_given(&mut self, given: &GivenFile) {
+        self.objects.files.push(PagesFile::new(&given.archive, 0));
+        let file = self.objects.files.len().saturating_sub(1);
+        let run = Run { start: 0, len: given.len, origin: Origin::Raw { file, offset: given.offset } };
+        self.objects.given.insert(given.file.0, Object::new(vec![run]));
     }
 
     /// Adds an object whose bytes are in one piece in an image, after a record.

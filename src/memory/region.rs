@@ -36,6 +36,9 @@ pub enum Region {
     Protected,
     /// The code that the kernel maps into each process.
     Vdso,
+    /// Where the dynamic loader keeps its list of what it has loaded: memory without a file behind mapped files, other
+    /// small parts of it, and the beginning of the heap; at most 1 MiB of each.
+    Loader,
 }
 
 /// Most stacks of a task. Forged mappings may overlap, so that each holds all stack pointers.
@@ -62,7 +65,7 @@ pub(crate) struct Task<'t> {
 
 impl Region {
     /// All regions.
-    pub const ALL: [Region; 8] = [
+    pub const ALL: [Region; 9] = [
         Region::Executable,
         Region::FirstPages,
         Region::Stacks,
@@ -71,6 +74,7 @@ impl Region {
         Region::BesideCode,
         Region::Protected,
         Region::Vdso,
+        Region::Loader,
     ];
 
     /// The addresses of the region in a task.
@@ -98,9 +102,22 @@ impl Region {
                 .filter(|vma| vma.prot & (WRITE | EXEC) == 0 && vma.status.contains(Status::FILE_PRIVATE))
                 .map(whole)
                 .collect(),
+            Region::Loader => loader(task),
             Region::Vdso => task.vmas.iter().filter(|vma| vma.status.contains(Status::VDSO)).map(whole).collect(),
         }
     }
+}
+
+/// Memory in which the dynamic loader keeps its list. Until the C library is there, it asks for a page or two at a time; later
+/// it takes memory of the heap.
+fn loader(task: &Task<'_>) -> Vec<Range<u64>> {
+    const LONGEST: u64 = 1 << 20;
+    const SMALL: u64 = 128 << 10;
+    let is_own = |vma: &&Vma| vma.is_anonymous() && vma.prot & WRITE != 0 && vma.prot & EXEC == 0;
+    let is_small = |vma: &&Vma| vma.len() <= SMALL;
+    let small = task.vmas.iter().filter(is_own).filter(is_small).map(|vma| vma.start.0..vma.end.0);
+    let heap = task.heap.start..task.heap.end.min(task.heap.start.saturating_add(LONGEST));
+    small.chain(Some(heap).filter(|heap| !heap.is_empty())).take(STACKS).collect()
 }
 
 /// Anonymous mappings that touch executable anonymous memory, directly or by others that do.

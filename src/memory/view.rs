@@ -11,7 +11,7 @@ use super::space::AddressSpace;
 use crate::error::ErrorKind;
 use crate::int::{u64_of, usize_of};
 use crate::model::file::Remap;
-use crate::model::ids::Pid;
+use crate::model::ids::{FileId, Pid};
 use crate::model::vma::{Status, Vma};
 
 /// Why bytes of an address space are missing.
@@ -139,6 +139,11 @@ pub enum Origin<'a> {
     },
     /// Zeros of anonymous memory that was never written to.
     Untouched,
+    /// An unchanged page of a file, from the container's image that the user gave; the offset in the file.
+    Given {
+        /// Offset in the file.
+        offset: u64,
+    },
     /// Missing.
     Missing(Missing),
 }
@@ -163,6 +168,8 @@ pub(super) enum Key {
     Shared(u64),
     /// A deleted file, by the number of its image.
     Ghost(u64),
+    /// A file of the container's image, by CRIU's id.
+    Given(FileId),
     /// Not memory, but the contents of a member of the archive.
     Contents,
 }
@@ -269,6 +276,9 @@ impl<'a> AddressSpace<'a> {
                     Some(Key::Shared(number)) => Some(number),
                     _ => None,
                 };
+                if let Some(Key::Given(_)) = key {
+                    return (len, Origin::Given { offset });
+                }
                 let (len, place) = self.memory.objects.place(object, offset, len);
                 match place {
                     Ok((image, offset)) => (len, Origin::Recorded { image, offset, shared }),
@@ -301,6 +311,9 @@ impl<'a> AddressSpace<'a> {
             if recorded {
                 return (len, Owner::Object { object, offset, key: Some(key) });
             }
+            if let Key::Given(_) = key {
+                return self.behind_file(vma, offset, len);
+            }
             return (len, Owner::Untouched);
         }
         (len, self.unrecorded(vma))
@@ -311,10 +324,22 @@ impl<'a> AddressSpace<'a> {
         if let Some(number) = self.shared_object(vma) {
             return Some((self.memory.objects.shared(number)?, Key::Shared(number)));
         }
-        match self.files.remap(vma.file()?)? {
-            Remap::Ghost(ghost) => Some((self.memory.objects.ghost(ghost)?, Key::Ghost(ghost))),
-            Remap::Linked(_) | Remap::Procfs(_) => None,
+        let file = vma.file()?;
+        match self.files.remap(file) {
+            None => Some((self.memory.objects.given(file)?, Key::Given(file))),
+            Some(Remap::Ghost(ghost)) => Some((self.memory.objects.ghost(ghost)?, Key::Ghost(ghost))),
+            Some(Remap::Linked(_) | Remap::Procfs(_)) => None,
         }
+    }
+
+    /// What is mapped behind the end of a file: zeros up to the end of its last page, and then nothing.
+    fn behind_file(&self, vma: &Vma, offset: u64, len: u64) -> (u64, Owner<'a>) {
+        let page = self.memory.page_size.max(1);
+        let left = page.saturating_sub(offset.checked_rem(page).unwrap_or(0));
+        if left == page || vma.file().is_none() {
+            return (len, Owner::Missing(Missing::FileBacked));
+        }
+        (len.min(left), Owner::Untouched)
     }
 
     /// The contents of an address that was never recorded.
@@ -355,6 +380,9 @@ fn goes_on(last: &Run<'_>, run: &Run<'_>) -> bool {
         ) => {
             let len = last.end.saturating_sub(last.start);
             image == next_image && shared == next_shared && offset.checked_add(len) == Some(next_offset)
+        }
+        (Origin::Given { offset }, Origin::Given { offset: next }) => {
+            offset.checked_add(last.end.saturating_sub(last.start)) == Some(next)
         }
         (last, run) => last == run,
     }

@@ -85,7 +85,7 @@ fn plan<'a>(pid: Pid, space: AddressSpace<'a>, number: usize, range: &Range<u64>
     let mut plan: Vec<Planned<'a>> = Vec::new();
     for run in space.runs(range.start, range.end) {
         let absent = match run.origin {
-            Origin::Recorded { .. } => None,
+            Origin::Recorded { .. } | Origin::Given { .. } => None,
             Origin::Untouched => Some(PartContent::Untouched),
             Origin::Missing(why) => Some(PartContent::Missing(why)),
         };

@@ -444,7 +444,9 @@ fn definition(table: &Table) -> String {
 fn index(table: &Table) -> Option<String> {
     let name = &table.name;
     table.column("pid")?;
-    Some(format!("CREATE INDEX IF NOT EXISTS main.{name}_pid ON {name} (pid, {ARCHIVE}, \"{SET}\") WHERE pid IS NOT NULL"))
+    Some(format!(
+        "CREATE INDEX IF NOT EXISTS main.{name}_pid ON {name} (pid, {ARCHIVE}, \"{SET}\") WHERE pid IS NOT NULL"
+    ))
 }
 
 /// The SQL that adds a row with some columns.

@@ -36,6 +36,7 @@ pub const TECHNIQUES: &[Technique] = &[
     Technique { id: "T1021", name: "Remote Services", tactics: &["lateral-movement"] },
     Technique { id: "T1021.004", name: "SSH", tactics: &["lateral-movement"] },
     Technique { id: "T1027", name: "Obfuscated Files or Information", tactics: &["defense-evasion"] },
+    Technique { id: "T1027.002", name: "Software Packing", tactics: &["defense-evasion"] },
     Technique { id: "T1027.010", name: "Command Obfuscation", tactics: &["defense-evasion"] },
     Technique { id: "T1027.011", name: "Fileless Storage", tactics: &["defense-evasion"] },
     Technique { id: "T1027.013", name: "Encrypted/Encoded File", tactics: &["defense-evasion"] },

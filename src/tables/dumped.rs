@@ -21,8 +21,8 @@ table! {
         pub pid: Pid,
         /// Address of the first byte.
         pub address: Address,
-        /// `recorded`, `untouched` (zeros: the page was never written to) or `missing` (the file has zeros in place of
-        /// unknown bytes).
+        /// `recorded`, `untouched` (zeros: the page was never written to), `given` (of the container's image, as
+        /// `--root` gave it) or `missing` (the file has zeros in place of unknown bytes).
         pub state: &'static str,
         /// Why the bytes are missing. Null if they are not.
         pub why: Option<&'static str>,
@@ -53,6 +53,7 @@ pub fn dumped<'r>(
         let (state, why) = match run.origin {
             Origin::Recorded { .. } => ("recorded", None),
             Origin::Untouched => ("untouched", None),
+            Origin::Given { .. } => ("given", None),
             Origin::Missing(why) => ("missing", Some(why.as_str())),
         };
         let (image, image_offset) = match run.origin {

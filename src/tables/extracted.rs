@@ -19,7 +19,8 @@ table! {
         /// `written`. `partial`: the file has zeros in place of bytes that are not in the archive. `listed`: not a file
         /// or directory, so only the manifest has it. `left_out`: it should have been written but was not.
         pub state: &'static str,
-        /// Why it was skipped or only listed, or why some of it is missing.
+        /// Why it was skipped or only listed, or why some of it is missing. For an ELF image out of memory, how its file was
+        /// made.
         pub why: Option<&'static str>,
         /// Path in the container. For a mapping, the text that `maps` prints. For a pipe or socket, its link text. For
         /// a log or a member, its name.

@@ -144,6 +144,7 @@ fn of_process(space: &AddressSpace<'_>, mappings: impl Iterator<Item = Mapping>)
             let field = match run.origin {
                 Origin::Recorded { .. } => &mut sizes.recorded,
                 Origin::Untouched => &mut sizes.untouched,
+                Origin::Given { .. } => sizes.missing.entry(Missing::FileBacked).or_default(),
                 Origin::Missing(why) => sizes.missing.entry(why).or_default(),
             };
             *field = field.saturating_add(run.end.saturating_sub(run.start));
@@ -159,6 +160,7 @@ fn of_pages(space: &AddressSpace<'_>, ranges: &[Range<u64>]) -> BTreeMap<&'stati
         let field = match run.origin {
             Origin::Recorded { .. } => &mut sizes.recorded,
             Origin::Untouched => &mut sizes.untouched,
+            Origin::Given { .. } => sizes.missing.entry(Missing::FileBacked).or_default(),
             Origin::Missing(why) => sizes.missing.entry(why).or_default(),
         };
         *field = field.saturating_add(run.end.saturating_sub(run.start));

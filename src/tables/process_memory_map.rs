@@ -4,7 +4,7 @@ use bstr::BString;
 
 use super::table::table;
 use crate::Checkpoint;
-use crate::abi::elf::ElfFile;
+use crate::elf::ElfFile;
 use crate::memory::{AddressSpace, Content};
 use crate::model::Model;
 use crate::model::file::memfd_path;

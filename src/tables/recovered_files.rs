@@ -9,8 +9,8 @@ use super::holding::Holding;
 use super::table::table;
 use crate::Checkpoint;
 use crate::abi::device::Device;
-use crate::abi::elf::{self, ElfFile};
 use crate::archive::Digest;
+use crate::elf::{ElfFile, MAGIC};
 use crate::int::usize_of;
 use crate::limits::Limits;
 use crate::memory::{Content, Missing};
@@ -170,7 +170,7 @@ impl Head {
             }
             Content::Missing(..) => self.is_done = true,
         }
-        let is_elf = self.bytes.len() < elf::MAGIC.len() || self.bytes.starts_with(elf::MAGIC);
+        let is_elf = self.bytes.len() < MAGIC.len() || self.bytes.starts_with(MAGIC);
         self.is_done |= !is_elf || self.bytes.len() >= Self::BYTES;
     }
 }

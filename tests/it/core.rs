@@ -113,6 +113,7 @@ fn memory_is_that_of_the_archive() {
                         }
                         Origin::Untouched => assert_eq!(there, Some(There::Untouched), "{case}: {run:?}"),
                         Origin::Missing(_) => assert_eq!(there, None, "{case}: {run:?}"),
+                        Origin::Given { .. } => panic!("no image was given"),
                     }
                 }
             }

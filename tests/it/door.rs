@@ -333,6 +333,7 @@ fn help_is_one_screen() {
         "show",
         "list",
         "scan",
+        "iocs",
         "inspect",
         "memparse",
         "core",

@@ -470,7 +470,9 @@ proptest! {
         }
         let place = Place::with_rootfs(forge.end());
         let ran = place.run(&["a.tar", "-o", "out", "--what", "rootfs"]);
-        prop_assert!(matches!(ran.code, Some(0 | 3)), "{:?}: {}", ran.code, ran.err);
+        // Names may all be of the folder itself (`.`, `//`) or left out above: nothing is there to extract.
+        let nothing = ran.code == Some(1) && ran.err.contains("nothing to extract");
+        prop_assert!(nothing || matches!(ran.code, Some(0 | 3)), "{:?}: {}", ran.code, ran.err);
         if ran.code == Some(0) {
             check(&place, "out");
         }

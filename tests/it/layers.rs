@@ -10,8 +10,9 @@ use std::path::Path;
 
 /// Layers, from the bottom to the top. Modules of one line may use each other, but not in circles.
 const LAYERS: &[&[&str]] = &[
-    &["abi", "error", "escape", "int", "json", "limits", "warning"],
+    &["abi", "elf", "error", "escape", "int", "json", "limits", "warning"],
     &["archive"],
+    &["root_image"],
     &["images"],
     &["model"],
     &["memory"],

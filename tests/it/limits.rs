@@ -256,6 +256,19 @@ fn hit(flag: &str) -> (Vec<u8>, Limits) {
             }
             members.tar()
         }
+        "--max-elf" | "--max-elf-images" => {
+            limits.elf_bytes = 128;
+            limits.elf_images = 1;
+            let mut tar = tar::Builder::new(Vec::new());
+            for name in ["a", "b"] {
+                let mut header = tar::Header::new_gnu();
+                header.set_size(4096);
+                let image = [&b"\x7fELF\x02\x01\x01"[..], &[0; 4089]].concat();
+                tar.append_data(&mut header, name, image.as_slice()).unwrap();
+            }
+            members.set("rootfs-diff.tar", tar.into_inner().unwrap());
+            members.tar()
+        }
         other => panic!("{other} is a new limit: show here what hits it"),
     };
     (archive, limits)

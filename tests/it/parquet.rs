@@ -83,7 +83,9 @@ fn each_cell_is_what_ndjson_has() {
         let out = |format: &str| {
             let path = folder.path().join(format!("{case}-{format}"));
             let paths = [archive.to_str().unwrap(), "--output-dir", path.to_str().unwrap()];
-            run(["table", "--all", "-q", "--source-id", "path", "--format", format].into_iter().chain(paths));
+            run(["table", "--all", "-q", "--stable-secret-hash", "--source-id", "path", "--format", format]
+                .into_iter()
+                .chain(paths));
             path
         };
         let (columns, lines) = (out("parquet"), out("ndjson"));

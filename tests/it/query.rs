@@ -233,10 +233,14 @@ fn rows_are_those_of_the_tables() {
 }
 
 fn compare(row: &Value, expected: &Value, at: &str) {
-    for (key, expected) in expected.as_object().unwrap().iter().filter(|(key, _)| *key != "table") {
+    // The command keeps less of a compressed archive's memory, so that rules may look at less.
+    let of_keeping = ["table", "looked_at", "not_checked", "reasons"];
+    for (key, expected) in expected.as_object().unwrap().iter().filter(|(key, _)| !of_keeping.contains(&key.as_str())) {
         let found = &row[key];
         match expected {
             Value::Bool(on) => assert_eq!(*found, json!(u8::from(*on)), "{at} {key}"),
+            // The key of these hashes is another in each run.
+            Value::String(text) if text.starts_with("keyed:") => assert!(found.as_str().unwrap().starts_with("keyed:")),
             // Items that are not UTF-8 are objects there.
             Value::Array(_) if row.get(format!("{key}_hex")).is_none() && found.as_str().unwrap().contains("_hex") => {}
             Value::Array(_) | Value::Object(_) => {

@@ -4,6 +4,8 @@ mod files;
 mod isolation;
 mod memory;
 mod network;
+mod next;
 mod persistence;
+mod planted;
 mod process;
 mod quality;

@@ -10,7 +10,7 @@ use cryoscope::model::ids::Pid;
 use crate::archives::Members;
 use crate::fixtures;
 
-use Severity::{Critical, High, Low, Medium};
+use Severity::{Critical, High, Medium};
 
 /// What a finding must be about: a process, a path, or nothing of the two.
 #[derive(Debug)]
@@ -57,7 +57,8 @@ fn shells_behind_relays() {
         "shells-relays",
         &[
             ("PROC-019", Process(13), High),
-            ("PROC-023", Process(29), Low),
+            ("PROC-023", Process(29), High),
+            ("FS-013", Process(30), Medium),
             ("PROC-008", Process(30), Medium),
             ("PROC-019", Process(14), High),
             ("NET-002", Process(20), Medium),
@@ -83,9 +84,10 @@ fn injected_and_carried_code() {
             ("PROC-001", Process(28), High),
             ("FS-019", Process(28), High),
             ("MEM-002", Process(29), High),
-            ("MEM-029", Process(29), High),
+            ("MEM-029", Process(29), Medium),
             ("PROC-003", Process(29), High),
             ("MEM-012", Process(31), High),
+            ("MEM-016", Process(31), High),
             ("PROC-028", Process(31), High),
             ("FS-019", Path("/dev/shm/.a.so"), High),
             ("FS-008", Path("/usr/lib/dbus-helper"), Medium),
@@ -135,6 +137,7 @@ fn ways_to_log_in_and_to_hide() {
             ("FS-009", Path("/usr/local/bin/sudo"), High),
             ("FS-028", Path("/srv/repo/.git/hooks/post-checkout"), High),
             ("FS-007", Path("/usr/lib/x86_64-linux-gnu/security/pam_cap2.so"), High),
+            ("FS-007", Path("/etc/pam.d/common-auth"), High),
             ("FS-013", Path("/root/.bash_history"), Medium),
             ("FS-014", Path("/var/log/wtmp"), Medium),
             ("FS-011", Path("/var/www/html/wp-cron2.php"), High),
@@ -149,12 +152,13 @@ fn ways_to_the_host_and_a_miner() {
         &[
             ("NET-006", Process(14), High),
             ("FS-008", Path("/usr/bin/auditd2"), High),
+            ("PROC-001", Process(14), Medium),
             ("PROC-030", Process(15), High),
             ("CTR-009", Process(16), Critical),
             ("PROC-029", Process(17), High),
             ("PROC-001", Process(20), High),
-            ("PROC-003", Process(20), Critical),
-            ("PROC-017", Process(20), Critical),
+            ("PROC-003", Process(20), High),
+            ("PROC-017", Process(20), High),
             ("NET-005", Process(20), High),
         ],
     );

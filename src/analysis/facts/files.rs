@@ -57,6 +57,17 @@ pub struct ChangedFile {
     source: Source,
 }
 
+/// Hashes of a file in hexadecimal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Digests {
+    /// MD5.
+    pub md5: String,
+    /// SHA-1.
+    pub sha1: String,
+    /// SHA-256.
+    pub sha256: String,
+}
+
 /// Where a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Place {
@@ -192,7 +203,7 @@ impl<'c> FileFacts<'c> {
                 offset: recovered.offset(file),
                 engine_noise: false,
                 has_capabilities: false,
-                device: None,
+                device: file.rdev.map(|device| (device.major, device.minor)),
                 xattrs: Vec::new(),
                 volume: None,
                 source: Source::Recovered(number),
@@ -256,6 +267,24 @@ impl<'c> FileFacts<'c> {
     /// SHA-256 of a file in hexadecimal. `None` if not all of it is in the archive, or if it is larger than 64 MiB.
     pub fn sha256(&self, file: &ChangedFile) -> Option<String> {
         let mut hash = Sha256::new();
+        self.hash(file, &mut |bytes| hash.update(bytes))?;
+        Some(data_encoding::HEXLOWER.encode(&hash.finalize()))
+    }
+
+    /// All hashes of a file by which lists know files. `None` as for [`FileFacts::sha256`].
+    pub fn digests(&self, file: &ChangedFile) -> Option<Digests> {
+        let (mut md5, mut sha1, mut sha256) = (md5::Md5::new(), sha1::Sha1::new(), Sha256::new());
+        self.hash(file, &mut |bytes| {
+            md5.update(bytes);
+            sha1.update(bytes);
+            sha256.update(bytes);
+        })?;
+        let hex = |bytes: &[u8]| data_encoding::HEXLOWER.encode(bytes);
+        Some(Digests { md5: hex(&md5.finalize()), sha1: hex(&sha1.finalize()), sha256: hex(&sha256.finalize()) })
+    }
+
+    /// Passes all bytes of a file to a hash. `None` if some are not in the archive, or if it is large.
+    fn hash(&self, file: &ChangedFile, update: &mut dyn FnMut(&[u8])) -> Option<()> {
         let mut len: u64 = 0;
         if file.file_type != "regular" || file.size > HASHED_MOST {
             return None;
@@ -263,19 +292,19 @@ impl<'c> FileFacts<'c> {
         self.each_piece(file, &mut |piece| {
             match piece {
                 Part::Bytes(piece) => {
-                    hash.update(piece);
+                    update(piece);
                     len = len.saturating_add(u64_of(piece.len()));
                 }
                 Part::Zeros(zeros) => {
                     let zeros = zeros.min(HASHED_MOST);
-                    hash.update(vec![0; usize_of(zeros)]);
+                    update(&vec![0; usize_of(zeros)]);
                     len = len.saturating_add(zeros);
                 }
                 Part::Missing => return ControlFlow::Break(()),
             }
             if len > HASHED_MOST { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
-        (len == file.size).then(|| data_encoding::HEXLOWER.encode(&hash.finalize()))
+        (len == file.size).then_some(())
     }
 
     /// Passes the contents of a file to `take`, from the beginning.

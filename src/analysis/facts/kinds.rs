@@ -1,7 +1,7 @@
 //! What files are by their first bytes, whatever their names say.
 
 use super::{ChangedFile, FileFacts};
-use crate::abi::elf::ElfFile;
+use crate::elf::ElfFile;
 
 /// Bytes of a file that are looked at.
 const HEAD: u64 = 4096;

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use bstr::{BStr, ByteSlice};
 
 pub use self::container::SpecFacts;
-pub use self::files::{ChangedFile, FileFacts, Place};
+pub use self::files::{ChangedFile, Digests, FileFacts, Place};
 pub use self::invocation::Invocation;
 pub use self::kinds::{Kind, Kinds};
 pub use self::network::SocketFacts;
@@ -29,12 +29,13 @@ pub use self::process::{ProcessFacts, Program};
 pub use self::stdio::{Behind, Channel, Direction, Relay, StdioFacts, destination, is_connection, path_of, remote};
 pub use self::uses::Uses;
 use super::Brought;
-use super::hits::Hits;
-use crate::Checkpoint;
+use super::hits::{Hits, Search};
+use super::root::RootFiles;
 use crate::archive::MemberKind;
 use crate::memory::AddressSpace;
 use crate::model::Model;
 use crate::model::ids::Pid;
+use crate::{Checkpoint, RootImage};
 
 /// Most ancestors of a process that are looked at. Real trees are a few levels deep.
 pub const ANCESTORS: usize = 256;
@@ -43,17 +44,19 @@ pub const ANCESTORS: usize = 256;
 pub struct Facts<'c> {
     checkpoint: &'c Checkpoint,
     brought: Arc<Brought>,
+    search: Option<Arc<Search>>,
     processes: Vec<ProcessFacts<'c>>,
     by_pid: HashMap<Pid, usize>,
     sockets: OnceCell<SocketFacts>,
     files: OnceCell<FileFacts<'c>>,
     spec: OnceCell<SpecFacts>,
     members: OnceCell<HashMap<&'c BStr, u64>>,
-    hits: OnceCell<Hits>,
+    hits: OnceCell<Arc<Hits>>,
     stdio: OnceCell<StdioFacts>,
     kinds: OnceCell<Kinds>,
     packages: OnceCell<PackageFacts>,
     uses: OnceCell<Uses>,
+    root: OnceCell<Option<RootFiles>>,
 }
 
 impl std::fmt::Debug for Facts<'_> {
@@ -63,13 +66,14 @@ impl std::fmt::Debug for Facts<'_> {
 }
 
 impl<'c> Facts<'c> {
-    pub(super) fn new(checkpoint: &'c Checkpoint) -> Self {
-        let brought = Brought::of(checkpoint);
+    /// `search` is that of the rules which look for bytes in memory.
+    pub(super) fn new(checkpoint: &'c Checkpoint, brought: Arc<Brought>, search: Option<Arc<Search>>) -> Self {
         let processes = process::read(checkpoint);
         let by_pid = processes.iter().enumerate().map(|(place, process)| (process.pid(), place)).collect();
         Facts {
             checkpoint,
             brought,
+            search,
             processes,
             by_pid,
             sockets: OnceCell::new(),
@@ -81,12 +85,20 @@ impl<'c> Facts<'c> {
             kinds: OnceCell::new(),
             packages: OnceCell::new(),
             uses: OnceCell::new(),
+            root: OnceCell::new(),
         }
     }
 
     /// The checkpoint.
     pub fn checkpoint(&self) -> &'c Checkpoint {
         self.checkpoint
+    }
+
+    /// The files of the container's image, if the user brought it.
+    pub(crate) fn root(&self) -> Option<(&RootFiles, &RootImage)> {
+        let image = self.brought.root()?;
+        let files = self.root.get_or_init(|| Some(RootFiles::of(self.checkpoint, image)));
+        files.as_ref().map(|files| (files, image))
     }
 
     /// What the user brought.
@@ -164,8 +176,9 @@ impl<'c> Facts<'c> {
 
     /// Where the patterns of all rules were found in memory.
     pub fn hits(&self) -> &Hits {
-        self.hits.get_or_init(|| {
-            self.brought.search().map_or_else(Hits::default, |search| Hits::find(self.checkpoint, search))
+        self.hits.get_or_init(|| match &self.search {
+            Some(search) => self.checkpoint.attached(|| Hits::find(self.checkpoint, search)),
+            None => Arc::default(),
         })
     }
 
@@ -178,7 +191,7 @@ impl<'c> Facts<'c> {
     /// asked, since all memory may have to be read for it.
     pub fn space_of_hits(&self, pid: Pid) -> Option<AddressSpace<'c>> {
         self.hits.get()?;
-        self.brought.search()?.memory(self.checkpoint).space(self.process(pid)?.task, self.model())
+        self.search.as_ref()?.memory(self.checkpoint).space(self.process(pid)?.task, self.model())
     }
 
     /// Offset in the inflated tar of a byte of a member. `None` for directories and nested archives.
@@ -226,7 +239,7 @@ impl Facts<'_> {
 }
 
 /// Removes the mark of a deleted file that the kernel appends to paths.
-pub(super) fn without_deleted(path: &[u8]) -> (&[u8], bool) {
+pub(in crate::analysis) fn without_deleted(path: &[u8]) -> (&[u8], bool) {
     match path.strip_suffix(b" (deleted)") {
         Some(path) => (path, true),
         None => (path, false),

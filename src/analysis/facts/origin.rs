@@ -80,6 +80,34 @@ impl<'c> Facts<'c> {
                 .any(|above| Some(above.pid()) != init && self.is_entry_point(above))
     }
 
+    /// Whether the command that starts the container names a program: by its path, or by the last two parts of it.
+    pub fn is_declared(&self, path: &[u8]) -> bool {
+        let args = self.spec().spec.as_ref().and_then(|spec| spec.args.as_deref()).unwrap_or_default();
+        let mut slashes = path.rfind_iter("/");
+        let tail = slashes.nth(1).and_then(|at| path.get(at.saturating_add(1)..)).unwrap_or(path);
+        names(args, path) || tail.len() < path.len() && names(args, tail)
+    }
+
+    /// Whether another version of a program lies beside it: `/opt/agent/1.1/bin/agent` for `/opt/agent/1.0/bin/agent`.
+    /// Updates come that way. Places that everyone may write to and hidden ones do not count.
+    pub fn has_other_version(&self, path: &[u8]) -> bool {
+        !is_world_writable(path)
+            && !is_hidden(path)
+            && self.files().all().iter().any(|file| {
+                file.place == Place::Rootfs && file.file_type == "regular" && is_other_version(path, &file.path)
+            })
+    }
+
+    /// Whether a process was started by a tool that builds or tests programs, which is of the image.
+    pub fn is_built(&self, process: &ProcessFacts<'_>) -> bool {
+        const TOOLS: [&str; 10] =
+            ["cargo", "go", "make", "gmake", "ninja", "ctest", "bazel", "meson", "dub", "cargo-nextest"];
+        self.parent(process).is_some_and(|parent| {
+            let is_tool = TOOLS.iter().any(|tool| has_name(parent.program.base(), tool));
+            is_tool && !parent.is_program_suspicious() && !parent.program.deleted && !self.is_program_new(parent)
+        })
+    }
+
     /// Whether a process serves others over the network: a web server, a database, or any program that listens.
     pub fn is_service(&self, process: &ProcessFacts<'_>) -> bool {
         let name = process.program.base();
@@ -145,12 +173,47 @@ impl<'c> Facts<'c> {
     }
 }
 
+/// Whether two paths are the same program in directories of two versions: one part differs, and has digits in both.
+fn is_other_version(path: &[u8], other: &[u8]) -> bool {
+    let digits = |part: &[u8]| part.iter().any(u8::is_ascii_digit);
+    let (mut parts, mut others) = (path.split_str("/"), other.split_str("/"));
+    let mut differ: usize = 0;
+    let mut name_differs = false;
+    loop {
+        match (parts.next(), others.next()) {
+            (None, None) => return differ == 1 && !name_differs,
+            (Some(one), Some(two)) if one == two => name_differs = false,
+            (Some(one), Some(two)) if digits(one) && digits(two) => {
+                differ = differ.saturating_add(1);
+                name_differs = true;
+            }
+            _ => return false,
+        }
+    }
+}
+
 /// Whether a program starts others as its work.
 pub fn is_starter(process: &ProcessFacts<'_>) -> bool {
     let name = process.program.base();
     STARTERS.iter().any(|starter| has_name(name, starter))
         || matches!(process.invocation(), Some(Invocation::Script(path))
             if STARTERS.iter().any(|starter| base(&path) == starter.as_bytes()))
+}
+
+/// Whether words of a command name a path: as a whole, or between characters that paths do not have.
+fn names(args: &[String], path: &[u8]) -> bool {
+    let is_of_path = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'_' | b'-' | b'.');
+    path.len() >= 4
+        && args.iter().any(|word| {
+            word.as_bytes().find_iter(path).any(|at| {
+                let before = at.checked_sub(1).and_then(|before| word.as_bytes().get(before));
+                let after = word.as_bytes().get(at.saturating_add(path.len()));
+                // The end of a path follows a slash.
+                let is_end = before == Some(&b'/') && !path.starts_with(b"/");
+                (is_end || !before.is_some_and(|byte| is_of_path(*byte)))
+                    && !after.is_some_and(|byte| is_of_path(*byte))
+            })
+        })
 }
 
 /// Whether arguments are those of a command, maybe with the interpreter of its first line before them.
@@ -171,6 +234,31 @@ fn is_started_by(argv: &[BString], command: &[String]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn versions_differ_in_one_directory() {
+        let is = |other: &str| is_other_version(b"/opt/agent/1.0/bin/agent", other.as_bytes());
+        assert!(is("/opt/agent/1.1/bin/agent") && is("/opt/agent/v2-rc1/bin/agent"));
+        for other in [
+            "/opt/agent/1.0/bin/agent",
+            "/opt/agent/1.1/bin/agent2",
+            "/opt/agent/bin/agent",
+            "/opt/agent/new/bin/agent",
+            "",
+        ] {
+            assert!(!is(other), "{other}");
+        }
+        assert!(!is_other_version(b"/opt/a1", b"/opt/a2"));
+    }
+
+    #[test]
+    fn the_command_names_a_path_only_as_a_whole() {
+        let args = ["sh".to_owned(), "-c".to_owned(), "/tmp/run & exec nginx".to_owned()];
+        assert!(names(&args, b"/tmp/run") && names(&args, b"tmp/run"));
+        for other in [b"/tmp/ru".as_slice(), b"mp/run", b"/tmp", b"sh", b"/tmp/run2", b""] {
+            assert!(!names(&args, other), "{other:?}");
+        }
+    }
 
     #[test]
     fn the_command_of_the_container_is_known_with_and_without_an_interpreter() {

@@ -29,7 +29,7 @@ pub struct ProcessFacts<'c> {
     /// The runtime that compiles code in it, with the file that shows it; found by rules about memory.
     pub(in crate::analysis) runtime: OnceCell<Option<(&'static str, BString)>>,
     /// Its libraries that make small pieces of code, likewise.
-    pub(in crate::analysis) small_makers: OnceCell<[Option<BString>; 2]>,
+    pub(in crate::analysis) small_makers: OnceCell<[Option<BString>; 3]>,
 }
 
 /// The program that a process runs.
@@ -120,12 +120,22 @@ impl ProcessFacts<'_> {
         self.env()?.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_bstr())
     }
 
+    /// The name that it was called by, by its first argument; of busybox that of the applet, also in `busybox nc`. Its comm
+    /// if the arguments are not known.
+    pub fn called(&self) -> &BStr {
+        let mut names = self.argv().iter().map(|argument| base(argument).as_bstr());
+        let first = names.next().unwrap_or(self.name());
+        match first.as_bytes() {
+            b"busybox" | b"toybox" => names.next().unwrap_or(first),
+            _ => first,
+        }
+    }
+
     /// Whether it is a shell. Busybox is one if it was called so.
     pub fn is_shell(&self) -> bool {
         let name = self.program.base();
         if name == "busybox" || name == "toybox" {
-            let called = self.argv().first().map_or(self.name(), |first| base(first).as_bstr());
-            return vocabulary::is_busybox_shell(called);
+            return vocabulary::is_busybox_shell(self.called());
         }
         vocabulary::is_shell_name(name)
     }

@@ -7,7 +7,7 @@ use super::super::commands;
 use super::super::facts::{ChangedFile, Place, base};
 use super::super::words::{count, shown};
 use super::super::{Facts, Report, Severity};
-use super::common::{about, changed, everywhere, is_late, line, quoted, text, when};
+use super::common::{about, changed, everywhere, hidden_part, is_late, line, quoted, runs_changed, text, when};
 
 rule! {
     /// `authorized_keys` files among the changes, in volumes and in file systems in memory, with the comment of each
@@ -65,11 +65,15 @@ fn keys(facts: &Facts<'_>, file: &ChangedFile, report: &mut Report<'_>) {
     }
     let server = facts.runs_from_image(&SERVERS);
     let is_forced = all.iter().all(|(_, key)| key.is_forced);
+    let dangerous = all.iter().find_map(|(at, key)| Some((*at, commands::danger(key.command)?)));
     let mut finding = about(facts, &RULE, file);
     for (at, key) in &all {
         finding = finding.evidence(line(facts, file, *at)).identity([key.body]);
     }
     let (severity, benign) = match server {
+        _ if dangerous.is_some() => {
+            (Severity::High, "A command like this is rarely anything but an intruder's: ask who wrote it.".to_owned())
+        }
         _ if is_forced => (Severity::Low, "Each key may only run one command, as on git servers.".to_owned()),
         Some(server) if !is_late(facts, file) => (
             Severity::Low,
@@ -96,8 +100,10 @@ fn keys(facts: &Facts<'_>, file: &ChangedFile, report: &mut Report<'_>) {
     let comments: Vec<String> =
         all.iter().filter(|(_, key)| !key.comment.is_empty()).map(|(_, key)| shown(key.comment)).take(3).collect();
     let of = if comments.is_empty() { String::new() } else { format!(" ({})", super::super::words::listed(&comments)) };
+    let runs =
+        dangerous.map_or_else(String::new, |(at, words)| format!("; the command of its line {} {words}", at.number));
     report.add(finding.severity(severity).benign(benign).sentence(format!(
-        "{} lets the holder of {}{of} log in{}.",
+        "{} lets the holder of {}{of} log in{runs}{}.",
         shown(&file.path),
         count(all.len(), "key"),
         when(facts, file)
@@ -113,6 +119,8 @@ struct Key<'t> {
     comment: &'t [u8],
     /// Whether it may only run one command.
     is_forced: bool,
+    /// The command that runs at a login with it.
+    command: &'t [u8],
 }
 
 /// The key of a line, if it has one.
@@ -130,18 +138,42 @@ fn key(line: &[u8]) -> Option<Key<'_>> {
         body,
         comment: words.next().unwrap_or_default(),
         is_forced: options.contains_str("command="),
+        command: forced(options),
     })
+}
+
+/// The command in the options of a key.
+fn forced(options: &[u8]) -> &[u8] {
+    let command = options.split_once_str("command=\"").map(|(_, rest)| rest).unwrap_or_default();
+    command.rsplit_once_str("\"").map_or(command, |(command, _)| command)
 }
 
 fn server(facts: &Facts<'_>, file: &ChangedFile, report: &mut Report<'_>) {
     let text = text(facts, file, report);
-    let wrong = commands::lines(&text).filter_map(|line| Some((line, setting(line.text)?)));
+    let wrong = commands::lines(&text).filter_map(|line| {
+        let (severity, words) = setting(line.text)?;
+        let runs = severity == Severity::Medium && runs_changed(facts, line.text).is_some();
+        Some((
+            line,
+            if runs {
+                (Severity::High, "has a command that is itself among the changes supply keys for logins")
+            } else {
+                (severity, words)
+            },
+        ))
+    });
     let Some((at, (severity, words))) = wrong.max_by_key(|(_, (severity, _))| *severity) else {
         report.skip();
         return;
     };
     let is_served = facts.runs_from_image(&SERVERS).is_some() && !is_late(facts, file);
-    let severity = if is_served { severity.lowered().min(Severity::Low) } else { severity };
+    let severity = match severity {
+        Severity::High if is_served => Severity::Medium,
+        severity if is_served => severity.min(Severity::Low),
+        // A way in where nothing let anybody in.
+        Severity::Low => Severity::Medium,
+        severity => severity,
+    };
     report.add(
         about(facts, &RULE, file)
             .severity(severity)
@@ -162,7 +194,10 @@ fn setting(line: &[u8]) -> Option<(Severity, &'static str)> {
             Some((Severity::Medium, "has a command supply keys for logins"))
         }
         b"authorizedkeysfile"
-            if value.contains_str("/tmp") || value.contains_str("/dev/") || value.contains_str("/var/") =>
+            if value.contains_str("/tmp")
+                || value.contains_str("/dev/")
+                || value.contains_str("/var/")
+                || value.fields().any(|path| hidden_part(path).is_some()) =>
         {
             Some((Severity::High, "reads keys for logins from an odd place"))
         }
@@ -183,8 +218,9 @@ mod tests {
         let key_of = |line: &'static str| key(line.as_bytes());
         let body: &[u8] = b"AAAAC3NzaC1lZDI1NTE5AAAAICryoLab";
         let read = key_of("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICryoLab eve@example.com").unwrap();
-        assert_eq!(read, Key { body, comment: b"eve@example.com", is_forced: false });
-        assert!(key_of("command=\"/x serv\",no-pty ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABAQ").unwrap().is_forced);
+        assert_eq!(read, Key { body, comment: b"eve@example.com", is_forced: false, command: b"" });
+        let forced = key_of("command=\"/x serv\",no-pty ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABAQ").unwrap();
+        assert!(forced.is_forced && forced.command == b"/x serv");
         assert!(key_of("# ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABAQ").is_none() && key_of("hello").is_none());
     }
 
@@ -192,7 +228,9 @@ mod tests {
     fn settings_that_open_a_way_in() {
         assert_eq!(setting(b"PermitEmptyPasswords yes").map(|found| found.0), Some(Severity::High));
         assert_eq!(setting(b"AuthorizedKeysFile /tmp/.k/%u").map(|found| found.0), Some(Severity::High));
+        assert_eq!(setting(b"AuthorizedKeysFile /etc/ssh/.keys/%u").map(|found| found.0), Some(Severity::High));
         assert_eq!(setting(b"AuthorizedKeysFile .ssh/authorized_keys"), None);
+        assert_eq!(setting(b"AuthorizedKeysFile %h/.ssh/authorized_keys /etc/ssh/keys/%u"), None);
         assert_eq!(setting(b"#PermitRootLogin yes"), None);
         assert_eq!(setting(b"UsePAM yes"), None);
     }

@@ -7,10 +7,13 @@ use super::super::facts::{ChangedFile, Kind, Place, ProcessFacts, base};
 use super::super::vocabulary::{has_name, is_hidden_name, is_world_writable};
 use super::super::words::{shown, shown_within, size};
 use super::super::{Confidence, Evidence, Fact, Facts, Finding, Link, Next, Report, Rule, Severity, Subject};
+use crate::elf::{Bytes, Elf};
 use crate::int::u64_of;
 
 /// Bytes of a text file that are read.
 pub(super) const TEXT: u64 = 256 << 10;
+/// Bytes of a script that another file runs which are read.
+const SCRIPT: u64 = 64 << 10;
 
 /// The changes to the root file system, with what they are. Entries of the engine are left out. Says so if the archive
 /// has none.
@@ -46,8 +49,36 @@ pub(super) fn about(facts: &Facts<'_>, rule: &'static Rule, file: &ChangedFile) 
         .evidence(row(facts, file))
 }
 
+/// Calls `each` with the ELF files among the changes that no package lists, and at most `most` of their first bytes, while
+/// the rule may look at more. What lies behind these bytes is known to be there, but not read.
+pub(super) fn each_foreign_elf(
+    facts: &Facts<'_>,
+    most: u64,
+    report: &mut Report<'_>,
+    mut each: impl FnMut(&ChangedFile, &Elf<'_>, &[u8], &mut Report<'_>),
+) {
+    for (file, kind) in everywhere(facts) {
+        if kind != Kind::Elf || file.place == Place::Deleted || file.engine_noise {
+            continue;
+        }
+        if !report.look() {
+            return;
+        }
+        if facts.packages().manager_of(facts.files(), file).is_some() {
+            report.skip();
+            continue;
+        }
+        let head = facts.files().head(file, most);
+        let mut image = Bytes::whole(&*head);
+        image.extend_to(file.size);
+        if let Some(elf) = Elf::read(&image) {
+            each(file, &elf, &head, report);
+        }
+    }
+}
+
 /// The command that shows the file.
-pub(super) fn next(file: &ChangedFile) -> Next {
+pub(in crate::analysis) fn next(file: &ChangedFile) -> Next {
     let what = match file.place {
         Place::Rootfs => "rootfs",
         Place::Deleted => return Next::rows_where("rootfs_changes", "path", file.path.to_string()),
@@ -60,7 +91,7 @@ pub(super) fn next(file: &ChangedFile) -> Next {
 }
 
 /// The row of a file, with the columns that nearly all rules use, and the hash of its contents.
-pub(super) fn row(facts: &Facts<'_>, file: &ChangedFile) -> Evidence {
+pub(in crate::analysis) fn row(facts: &Facts<'_>, file: &ChangedFile) -> Evidence {
     let path = ("path", Fact::Text(file.path.clone()));
     let row = match file.place {
         Place::Rootfs => Evidence::row("rootfs_changes", [path, ("change", "added_or_changed".into())]),
@@ -88,7 +119,7 @@ pub(super) fn line(facts: &Facts<'_>, file: &ChangedFile, line: Line<'_>) -> Evi
 }
 
 /// Bytes of a file as evidence.
-pub(super) fn bytes(facts: &Facts<'_>, file: &ChangedFile, offset: usize, bytes: &[u8]) -> Evidence {
+pub(in crate::analysis) fn bytes(facts: &Facts<'_>, file: &ChangedFile, offset: usize, bytes: &[u8]) -> Evidence {
     let member = file.member.clone().unwrap_or_default();
     let at = file.offset.map(|start| start.saturating_add(u64_of(offset)));
     let mut evidence = Evidence::file(facts, &member, at.unwrap_or_default(), bytes);
@@ -154,6 +185,12 @@ pub(super) fn runs_changed<'f>(facts: &'f Facts<'_>, command: &[u8]) -> Option<&
     })
 }
 
+/// What a changed script does that is dangerous.
+fn danger_in(facts: &Facts<'_>, file: &ChangedFile) -> Option<&'static str> {
+    let text = facts.files().head(file, SCRIPT);
+    text.starts_with(b"#!").then(|| commands::lines(&text).find_map(|line| commands::danger(line.text)))?
+}
+
 /// What a file that starts commands would run: the line that matters most, and why.
 pub(super) struct Judged<'t> {
     /// The line.
@@ -184,6 +221,10 @@ pub(super) fn judge<'t>(
         if changed.is_none()
             && let Some(file) = runs_changed(facts, command)
         {
+            if let Some(does) = danger_in(facts, file) {
+                let words = format!("runs {}, a script among the changes that {does}", shown(&file.path));
+                return Some(Judged { line, words, is_danger: true, runs_changed: true });
+            }
             let words = format!("runs {}, which is itself among the changes", shown(&file.path));
             changed = Some(Judged { line, words, is_danger: false, runs_changed: true });
         }

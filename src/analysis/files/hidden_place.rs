@@ -24,6 +24,7 @@ rule! {
     attack: ["T1564.001", "T1036.006", "T1036.002"],
     cost: Files,
     tags: ["hidden"],
+    basis: Program,
     check: check,
 }
 

@@ -2,23 +2,27 @@
 
 mod account_file_changed;
 mod authorized_keys;
-mod common;
+pub(super) mod common;
 mod cron_or_timer;
 mod deleted_open_file;
 mod device_node_created;
 mod hidden_place;
 mod history_tampered;
+mod hook_library;
 mod hosts_or_resolver_changed;
 mod immutable_or_xattr;
 mod ld_so_preload;
 mod log_deleted_or_truncated;
 mod more_persistence;
 mod new_elf;
+mod other_file_than_image;
 mod package_manager_used;
+mod packed_program;
 mod pam_or_nss;
 mod python_or_node_hook;
 mod ransom_signs;
 mod replaced_binary;
+mod running_script;
 mod same_build_elsewhere;
 mod service_or_rc;
 mod serviceaccount_or_kubeconfig_copied;
@@ -64,4 +68,7 @@ pub(super) const RULES: &[&Rule] = &[
     &ransom_signs::RULE,
     &more_persistence::RULE,
     &same_build_elsewhere::RULE,
+    &packed_program::RULE,
+    &hook_library::RULE,
+    &other_file_than_image::RULE,
 ];

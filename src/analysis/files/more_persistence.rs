@@ -5,17 +5,20 @@ use bstr::ByteSlice;
 use super::super::card::rule;
 use super::super::commands;
 use super::super::facts::{ChangedFile, Kind, Place, base};
+use super::super::vocabulary::is_world_writable;
 use super::super::words::shown;
 use super::super::{Facts, Report, Severity};
-use super::common::{about, everywhere, is_below, is_home, judge, line, quoted, script, text, when};
+use super::common::{about, everywhere, hidden_part, is_below, is_home, judge, line, quoted, script, text, when};
 
 rule! {
     /// Files that start something, besides cron, services and shells: greetings at login, rules of udev, hooks of git,
     /// apt, dnf and `NetworkManager`, generators of systemd, programs that start with a desktop, rules of polkit and
-    /// doas, `sshrc`, settings of modules of the kernel, and `.htaccess` and `.user.ini` of web servers. A line that
-    /// fetches and runs, or that runs from a place which everyone may write to, is high. A line that runs a program
-    /// among the changes is medium. Others, and files of packages, do not count.
-    "FS-028", more_persistence, version 1, Files, Incubating, Medium,
+    /// doas, `sshrc`, settings of modules of the kernel, `.htaccess` and `.user.ini` of web servers, scripts of packages,
+    /// and settings of logrotate, inetd, SSH clients, editors and tmux. A line that fetches and runs, or that runs from a
+    /// place which everyone may write to, is high. A line that runs a program among the changes is medium. Others, and
+    /// files of packages, do not count. Settings of PHP, nginx, Apache, OpenSSL, Redis and databases count if they load a
+    /// library or a script from a hidden place, from one that everyone may write to, or a library among the changes.
+    "FS-028", more_persistence, version 2, Files, Incubating, Medium,
     title: "A file that starts something at an event was added",
     why: "These places are read at a login, an update, a commit or a request, and are seldom looked at.",
     benign: ["A package that was installed, or a hook of a project's own: its line runs a program of the image."],
@@ -30,6 +33,8 @@ rule! {
 enum Form {
     /// Each line is a command.
     Script,
+    /// A command somewhere in a line: `autocmd … !command`, `run-shell "command"`, `ProxyCommand command`.
+    Personal,
     /// A value behind `=`: `RUN+=`, `Exec=`, `DPkg::Post-Invoke`.
     Value,
     /// `install NAME COMMAND` of modprobe.
@@ -38,6 +43,8 @@ enum Form {
     Web,
     /// A rule of doas.
     Doas,
+    /// Settings that name libraries to load.
+    Loads,
 }
 
 fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
@@ -57,6 +64,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         match form {
             Form::Web => web(facts, file, report),
             Form::Doas => doas(facts, file, report),
+            Form::Loads => loads(facts, file, report),
             form => commands_of(facts, file, form, report),
         }
     }
@@ -87,9 +95,36 @@ fn form(path: &[u8]) -> Option<Form> {
             "/etc/kernel/postinst.d/",
             "/etc/acpi/",
             "/etc/X11/Xsession.d/",
+            "/etc/logrotate.d/",
+            "/etc/ppp/ip-up.d/",
+            "/etc/letsencrypt/renewal-hooks/",
+            "/etc/xinetd.d/",
+            "/lib/systemd/system-sleep/",
+            "/usr/lib/systemd/system-sleep/",
+            "/lib/systemd/system-shutdown/",
+            "/usr/lib/systemd/system-shutdown/",
         ],
-    );
-    if is_hook || is_generator || is_login || is_event {
+    ) || matches!(path, b"/etc/inetd.conf" | b"/etc/logrotate.conf" | b"/etc/aliases");
+    let is_package = is_below(path, &["/var/lib/dpkg/info/"])
+        && [".postinst", ".preinst", ".prerm", ".postrm"].iter().any(|end| name.ends_with(end.as_bytes()));
+    // Programs that people use run commands from their settings.
+    let is_personal = matches!(
+        name,
+        b".vimrc" | b".exrc" | b".tmux.conf" | b".screenrc" | b".gdbinit" | b".psqlrc" | b".forward" | b".mailcap"
+    ) && is_home(path)
+        || matches!(path, b"/etc/vim/vimrc.local" | b"/etc/tmux.conf" | b"/etc/screenrc");
+    let is_ssh = path.ends_with(b"/.ssh/config") || is_below(path, &["/etc/ssh/ssh_config"]);
+    if is_personal || is_ssh {
+        return Some(Form::Personal);
+    }
+    let is_loader = is_below(path, &["/etc/php", "/usr/local/etc/php/", "/etc/nginx/", "/etc/apache2/", "/etc/httpd/"])
+        || is_below(path, &["/etc/mysql/", "/etc/postgresql/", "/etc/redis/"])
+        || matches!(path, b"/etc/ssl/openssl.cnf" | b"/usr/lib/ssl/openssl.cnf" | b"/etc/pki/tls/openssl.cnf")
+        || matches!(name, b"php.ini" | b"nginx.conf" | b"httpd.conf" | b"postgresql.conf" | b"redis.conf");
+    if is_loader {
+        return Some(Form::Loads);
+    }
+    if is_hook || is_package || is_generator || is_login || is_event {
         return Some(Form::Script);
     }
     if is_below(path, &["/etc/modprobe.d/", "/lib/modprobe.d/", "/usr/lib/modprobe.d/"]) {
@@ -112,7 +147,9 @@ fn form(path: &[u8]) -> Option<Form> {
         ],
     ) || path == b"/etc/apt/apt.conf"
         || path.contains_str("/.config/autostart/")
-        || name == b".gitconfig" && is_home(path);
+        || name == b".gitconfig" && is_home(path)
+        || path == b"/etc/gitconfig"
+        || path.ends_with(b"/.config/git/config");
     is_value.then_some(Form::Value)
 }
 
@@ -123,6 +160,7 @@ fn commands_of(facts: &Facts<'_>, file: &ChangedFile, form: Form, report: &mut R
             script(line)?.strip_prefix(b"install ")?.trim_ascii().split_once_str(" ").map(|(_, command)| command)
         },
         Form::Value => &value,
+        Form::Personal => &personal,
         _ => &script,
     };
     let judged = judge(facts, &text, command).filter(|judged| judged.is_danger || judged.runs_changed);
@@ -154,6 +192,91 @@ fn value(line: &[u8]) -> Option<&[u8]> {
     runs.or(quoted)
         .or_else(|| line.split_once_str("=").map(|(_, value)| value.trim_ascii()))
         .filter(|value| !value.is_empty())
+}
+
+/// The command in a line of settings of an editor, a terminal or an SSH client.
+fn personal(line: &[u8]) -> Option<&[u8]> {
+    let line = script(line).filter(|line| !line.starts_with(b"\""))?;
+    let after = |word: &str| line.find(word).and_then(|at| line.get(at.saturating_add(word.len())..));
+    let quotes = |c: char| c == '"' || c == '\'' || c.is_whitespace();
+    let words = [
+        "run-shell",
+        "if-shell",
+        "default-command",
+        "ProxyCommand",
+        "LocalCommand",
+        "KnownHostsCommand",
+        "shell ",
+        "system(",
+    ];
+    if let Some(rest) = words.iter().find_map(|word| after(word)) {
+        return Some(rest.trim_with(quotes));
+    }
+    // `!command` of editors, `|command` of mail.
+    let piped = || line.trim_start_with(|c| c == '"').strip_prefix(b"|");
+    after("!").or_else(piped).map(|rest| rest.trim_with(quotes))
+}
+
+/// Settings by which servers and libraries load code.
+const LOADERS: [&str; 14] = [
+    "extension",
+    "zend_extension",
+    "auto_prepend_file",
+    "auto_append_file",
+    "opcache.preload",
+    "load_module",
+    "loadmodule",
+    "loadfile",
+    "dynamic_path",
+    "module",
+    "plugin_load",
+    "plugin_load_add",
+    "shared_preload_libraries",
+    "session_preload_libraries",
+];
+
+/// The file that a line loads.
+fn loaded(line: &[u8]) -> Option<&[u8]> {
+    let line = commands::code(line);
+    let line = line.get(..line.find_byte(b';').unwrap_or(line.len()))?.trim_ascii();
+    let end = line.iter().position(|byte| byte.is_ascii_whitespace() || *byte == b'=')?;
+    let key = line.get(..end)?.to_ascii_lowercase();
+    if !LOADERS.iter().any(|loader| loader.as_bytes() == key) {
+        return None;
+    }
+    commands::paths(line.get(end..)?).next()
+}
+
+fn loads(facts: &Facts<'_>, file: &ChangedFile, report: &mut Report<'_>) {
+    let text = text(facts, file, report);
+    let wrong = commands::lines(&text).find_map(|line| {
+        let path = loaded(line.text)?;
+        let is_odd = is_world_writable(path) || hidden_part(path).is_some();
+        let is_changed = || {
+            facts.files().at(path).any(|file| {
+                Kind::of(&facts.files().head(file, 4096)) == Kind::Elf
+                    && facts.packages().manager_of(facts.files(), file).is_none()
+                    && !file.engine_noise
+            })
+        };
+        match () {
+            () if is_odd => Some((line, Severity::High, format!("{}, from a place where no software is", shown(path)))),
+            () if is_changed() => {
+                Some((line, Severity::Medium, format!("{}, which is itself among the changes", shown(path))))
+            }
+            () => None,
+        }
+    });
+    let Some((at, severity, words)) = wrong else {
+        report.skip();
+        return;
+    };
+    report.add(about(facts, &RULE, file).severity(severity).evidence(line(facts, file, at)).sentence(format!(
+        "{} has the line {}, which loads {words}{}.",
+        shown(&file.path),
+        quoted(at.text),
+        when(facts, file)
+    )));
 }
 
 fn doas(facts: &Facts<'_>, file: &ChangedFile, report: &mut Report<'_>) {
@@ -225,6 +348,26 @@ mod tests {
         assert_eq!(form(b"/etc/modprobe.d/x.conf"), Some(Form::Modprobe));
         assert_eq!(form(b"/var/www/.user.ini"), Some(Form::Web));
         assert_eq!(form(b"/etc/hosts"), None);
+    }
+
+    #[test]
+    fn settings_load_files() {
+        assert_eq!(loaded(b"load_module /usr/lib/.k/ngx.so;"), Some(&b"/usr/lib/.k/ngx.so"[..]));
+        assert_eq!(loaded(b"extension=/tmp/x.so"), Some(&b"/tmp/x.so"[..]));
+        assert_eq!(loaded(b"dynamic_path = /opt/e.so"), Some(&b"/opt/e.so"[..]));
+        assert_eq!(loaded(b"extension=curl"), None);
+        assert_eq!(loaded(b"; extension=/tmp/x.so"), None);
+        assert_eq!(loaded(b"error_log = /tmp/x.log"), None);
+        assert_eq!(form(b"/etc/php/8.4/cli/conf.d/99-x.ini"), Some(Form::Loads));
+    }
+
+    #[test]
+    fn commands_stand_in_settings_of_people() {
+        assert_eq!(personal(b"autocmd BufReadPost * silent! !curl x | sh"), Some(&b"!curl x | sh"[..]));
+        assert_eq!(personal(b"run-shell \"curl x | sh\""), Some(&b"curl x | sh"[..]));
+        assert_eq!(personal(b"  ProxyCommand /usr/lib/.k/agent %h"), Some(&b"/usr/lib/.k/agent %h"[..]));
+        assert_eq!(personal(b"set -g mouse on"), None);
+        assert_eq!(personal(b"# run-shell x"), None);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! FS-008: programs and libraries that were added.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bstr::{BString, ByteSlice};
 
@@ -14,14 +14,15 @@ use super::common::{
     runtime_of, when, with_users,
 };
 use super::replaced_binary::is_watched;
-use crate::abi::elf::ElfFile;
+use crate::elf::ElfFile;
+use crate::model::ids::Pid;
 
 rule! {
     /// ELF files among the changes to the root file system, in volumes and in file systems in memory. One in a place
     /// that everyone may write to, in a hidden place, in a directory of web pages, or named by `/etc/ld.so.preload` is
     /// high; one in a directory of the system that no package lists is medium. One in a directory of applications is low, and
     /// those of a directory are one finding: software is deployed that way. Files of packages do not count, nor libraries
-    /// that a runtime of the image unpacked and maps, nor those that a compiler in the container writes.
+    /// that a runtime of the image or a packed program unpacked and maps, nor those that a compiler in the container writes.
     "FS-008", new_elf, version 1, Files, Stable, Medium,
     title: "A program or library was added",
     why: "Tools that an intruder brings are files that the image does not have.",
@@ -33,11 +34,13 @@ rule! {
     attack: ["T1105", "T1554"],
     cost: Files,
     tags: ["tool"],
+    basis: Program,
     check: check,
 }
 
 fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
     let preloads = preloads(facts);
+    let owned = Owned { unpacked: unpacked(facts), built: built(facts) };
     let mut deployed: BTreeMap<BString, Vec<&ChangedFile>> = BTreeMap::new();
     if !facts.files().has_rootfs() {
         report.not_checked("the archive has no record of changes to the root file system");
@@ -63,7 +66,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             report.skip();
             continue;
         }
-        let (severity, why, benign) = judge(facts, file, &preloads);
+        let (severity, why, benign) = judge(facts, file, &preloads, &owned);
         match severity {
             None => report.skip(),
             Some(Severity::Low) => deployed.entry(folder(&file.path)).or_default().push(file),
@@ -112,7 +115,12 @@ fn report_folder(facts: &Facts<'_>, folder: &[u8], files: &[&ChangedFile], repor
 }
 
 /// The severity of a file, with the reason as the end of a sentence, and the innocent cause. `None` for no finding.
-fn judge(facts: &Facts<'_>, file: &ChangedFile, preloads: &[BString]) -> (Option<Severity>, &'static str, String) {
+fn judge(
+    facts: &Facts<'_>,
+    file: &ChangedFile,
+    preloads: &[BString],
+    owned: &Owned,
+) -> (Option<Severity>, &'static str, String) {
     let path = file.path.as_slice();
     let usual = || "Software that was copied into the container: ask its owner for the file with this hash.".to_owned();
     if preloads.contains(&file.path) {
@@ -130,7 +138,10 @@ fn judge(facts: &Facts<'_>, file: &ChangedFile, preloads: &[BString]) -> (Option
     }
     let is_odd = is_world_writable(path) || hidden_part(path).is_some() || is_hidden_name(base(path));
     if is_odd {
-        if is_build(facts, path) {
+        let is_plain = hidden_part(path).is_none();
+        let is_unpacked = unpack_folder(path).is_some_and(|folder| owned.unpacked.contains(folder)) && !runs;
+        let is_built = !runs && !uses && owned.built.contains(parent(path));
+        if is_build(facts, path) || is_plain && (is_unpacked || is_built || runs && facts.is_declared(path)) {
             return (Some(Severity::Low), "", usual());
         }
         if let Some(runtime) = runtime_of(facts, path)
@@ -165,7 +176,12 @@ fn judge(facts: &Facts<'_>, file: &ChangedFile, preloads: &[BString]) -> (Option
     if is_system(path)
         && !is_below(path, &["/usr/lib/jvm/", "/usr/lib/node_modules/", "/usr/lib/dotnet/", "/usr/lib/go"])
     {
-        let severity = if is_unread || is_older(facts, file) { Severity::Low } else { Severity::Medium };
+        // An entry point may have changed the rights of the service's own program, which then counts as changed.
+        let is_foreign = |pid: &Pid| facts.process(*pid).is_some_and(|process| !facts.is_of_entry_point(process));
+        let runs_apart = runs
+            && facts.init().is_none_or(|init| init.program.path.as_ref() != Some(&file.path))
+            && facts.uses().running(path).iter().all(is_foreign);
+        let severity = if is_unread || is_older(facts, file) && !runs_apart { Severity::Low } else { Severity::Medium };
         return (Some(severity), "in a directory of the system, and no package lists it", usual());
     }
     // The program that the container is there to run.
@@ -200,6 +216,61 @@ fn is_build(facts: &Facts<'_>, path: &[u8]) -> bool {
     is_below(path, &FOLDERS) && facts.runs_from_image(&TOOLS).is_some() && hidden_part(path).is_none()
 }
 
+/// Directories for temporary files that a known tool has for its own.
+struct Owned {
+    /// Into which a program unpacked itself.
+    unpacked: BTreeSet<BString>,
+    /// In which programs are built.
+    built: BTreeSet<BString>,
+}
+
+/// The directories that have the files of a tool that builds programs.
+fn built(facts: &Facts<'_>) -> BTreeSet<BString> {
+    const FILES: [&str; 8] = [
+        "Makefile",
+        "CMakeCache.txt",
+        "config.status",
+        "config.log",
+        "build.ninja",
+        "Cargo.toml",
+        "meson.build",
+        "configure",
+    ];
+    let is_file = |file: &&ChangedFile| {
+        file.place == Place::Rootfs && FILES.iter().any(|name| base(&file.path) == name.as_bytes())
+    };
+    facts.files().all().iter().filter(is_file).map(|file| parent(&file.path).into()).collect()
+}
+
+fn parent(path: &[u8]) -> &[u8] {
+    path.rfind_byte(b'/').and_then(|at| path.get(..at)).unwrap_or_default()
+}
+
+/// The directory into which a packed program unpacked itself, of a path below it: of `PyInstaller`, Nuitka and PAR.
+fn unpack_folder(path: &[u8]) -> Option<&[u8]> {
+    const BEGINNINGS: [&str; 3] = ["_MEI", "onefile_", "par-"];
+    let rest = ["/tmp/", "/var/tmp/"].iter().find_map(|place| path.strip_prefix(place.as_bytes()))?;
+    let (name, _) = rest.split_once_str("/")?;
+    let is_known = BEGINNINGS.iter().any(|word| name.starts_with(word.as_bytes()));
+    is_known.then(|| path.get(..path.len().saturating_sub(rest.len()).saturating_add(name.len()))).flatten()
+}
+
+/// The directories into which running programs unpacked themselves: they map libraries from there, and lie elsewhere.
+fn unpacked(facts: &Facts<'_>) -> BTreeSet<BString> {
+    let mut folders = BTreeSet::new();
+    for process in facts.living() {
+        if process.is_program_suspicious() || process.program.deleted || process.is_shell() {
+            continue;
+        }
+        for mapping in process.mappings().iter().filter(|mapping| mapping.kind == "file") {
+            if let Some(folder) = unpack_folder(&mapping.path) {
+                folders.insert(folder.into());
+            }
+        }
+    }
+    folders
+}
+
 /// The libraries that `/etc/ld.so.preload` names.
 fn preloads(facts: &Facts<'_>) -> Vec<BString> {
     let file = facts.files().at(b"/etc/ld.so.preload").find(|file| file.place == Place::Rootfs);
@@ -223,6 +294,15 @@ fn folder(path: &[u8]) -> BString {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn packed_programs_unpack_into_known_directories() {
+        assert_eq!(unpack_folder(b"/tmp/_MEIx7/lib-dynload/a.so"), Some(&b"/tmp/_MEIx7"[..]));
+        assert_eq!(unpack_folder(b"/tmp/onefile_1_2/a.so"), Some(&b"/tmp/onefile_1_2"[..]));
+        for other in [&b"/tmp/_MEIx7"[..], b"/tmp/x/_MEI1/a.so", b"/opt/_MEI1/a.so", b"/tmp/.x/a.so", b""] {
+            assert_eq!(unpack_folder(other), None);
+        }
+    }
 
     #[test]
     fn folders_of_applications() {

@@ -4,7 +4,7 @@ use bstr::ByteSlice;
 
 use super::super::card::rule;
 use super::super::commands;
-use super::super::facts::{ChangedFile, Kind, base};
+use super::super::facts::{ChangedFile, Kind, Place, base};
 use super::super::words::shown;
 use super::super::{Facts, Report, Severity};
 use super::common::{about, changed, is_below, is_older, line, quoted, runs_changed, text, when, with_users};
@@ -75,7 +75,11 @@ fn rules(facts: &Facts<'_>, file: &ChangedFile, is_pam: bool, report: &mut Repor
     let wrong = commands::lines(&text).find_map(|line| {
         let words = if is_pam { pam(line.text).map(str::to_owned) } else { None };
         let words = words.or_else(|| {
-            let module = if is_pam { runs_changed(facts, line.text)? } else { switch(facts, line.text)? };
+            let module = if is_pam {
+                pam_module(facts, line.text).or_else(|| runs_changed(facts, line.text))?
+            } else {
+                switch(facts, line.text)?
+            };
             Some(format!("uses {}, which is itself among the changes", shown(&module.path)))
         });
         Some((line, words?))
@@ -119,30 +123,43 @@ fn pam(line: &[u8]) -> Option<&'static str> {
     words.iter().any(is_odd).then_some("loads a module of a place that everyone may write to")
 }
 
+/// Folders of libraries.
+const FOLDERS: [&str; 8] = [
+    "/lib/x86_64-linux-gnu/",
+    "/usr/lib/x86_64-linux-gnu/",
+    "/lib/aarch64-linux-gnu/",
+    "/usr/lib/aarch64-linux-gnu/",
+    "/lib/",
+    "/usr/lib/",
+    "/lib64/",
+    "/usr/lib64/",
+];
+
+/// A changed library in one of the usual folders, or in a folder there.
+fn library<'f>(facts: &'f Facts<'_>, folder: &str, name: &[u8]) -> Option<&'f ChangedFile> {
+    FOLDERS.iter().find_map(|top| {
+        let path = bstr::concat([top.as_bytes(), folder.as_bytes(), name]);
+        let is_own = |file: &&ChangedFile| {
+            !file.engine_noise
+                && file.place != Place::Deleted
+                && facts.packages().manager_of(facts.files(), file).is_none()
+        };
+        facts.files().at(&path).find(is_own)
+    })
+}
+
+/// The changed module of PAM that a line uses by its name alone: `auth sufficient pam_x.so`.
+fn pam_module<'f>(facts: &'f Facts<'_>, line: &[u8]) -> Option<&'f ChangedFile> {
+    let words = commands::code(line).fields().skip(1).take(16);
+    words
+        .filter(|word| word.ends_with(b".so") && !word.contains(&b'/'))
+        .find_map(|name| library(facts, "security/", name))
+}
+
 /// The changed module of NSS that a line asks.
 fn switch<'f>(facts: &'f Facts<'_>, line: &[u8]) -> Option<&'f ChangedFile> {
     let (_, services) = commands::code(line).split_once_str(":")?;
-    services.fields().take(16).find_map(|service| {
-        let name = bstr::concat([b"libnss_", service, b".so.2"]);
-        [
-            "/lib/x86_64-linux-gnu/",
-            "/usr/lib/x86_64-linux-gnu/",
-            "/lib/aarch64-linux-gnu/",
-            "/usr/lib/aarch64-linux-gnu/",
-            "/lib/",
-            "/usr/lib/",
-            "/lib64/",
-            "/usr/lib64/",
-        ]
-        .iter()
-        .find_map(|folder| {
-            let path = bstr::concat([folder.as_bytes(), &name]);
-            facts
-                .files()
-                .at(&path)
-                .find(|file| !file.engine_noise && facts.packages().manager_of(facts.files(), file).is_none())
-        })
-    })
+    services.fields().take(16).find_map(|service| library(facts, "", &bstr::concat([b"libnss_", service, b".so.2"])))
 }
 
 #[cfg(test)]

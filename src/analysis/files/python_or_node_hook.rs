@@ -8,7 +8,7 @@ use regex_automata::meta::Regex;
 use super::super::card::rule;
 use super::super::commands::{self, Line};
 use super::super::facts::{ChangedFile, Place, ProcessFacts, base};
-use super::super::vocabulary::is_world_writable;
+use super::super::vocabulary::{is_hidden, is_world_writable};
 use super::super::words::shown;
 use super::super::{Confidence, Evidence, Facts, Finding, Link, Next, Report, Severity, Subject};
 use super::common::{about, changed, has_part, line, quoted, text, when};
@@ -83,7 +83,7 @@ fn python(facts: &Facts<'_>, file: &ChangedFile, is_custom: bool, report: &mut R
 }
 
 /// Whether a line of Python does what no hook of a package does.
-fn is_active(line: &[u8]) -> bool {
+pub(super) fn is_active(line: &[u8]) -> bool {
     static REGEX: OnceLock<Option<Regex>> = OnceLock::new();
     let pattern = r"\b(?:socket|urllib|requests|http\.client|subprocess|pty)\b|\bos\.(?:system|popen|exec\w*|fork)\s*\(|b64decode|base64|\bmarshal\b|zlib\.decompress|\\x[0-9a-f]{2}\\x[0-9a-f]{2}\\x|/tmp/|/dev/shm/";
     let line = commands::code(line);
@@ -162,12 +162,16 @@ fn target(facts: &Facts<'_>, key: &[u8], value: &[u8]) -> Option<(BString, Sever
             // A folder of jobs is an ordinary value of a search path.
             return Some((path.into(), if is_folder { Severity::Low } else { Severity::High }));
         }
-        let is_changed = !is_folder
-            && facts.files().at(path).any(|file| {
-                file.place == Place::Rootfs
-                    && file.file_type == "regular"
-                    && facts.packages().manager_of(facts.files(), file).is_none()
-            });
+        if is_folder {
+            // A hidden folder that was added; those of virtual environments and package managers have usual names.
+            let is_added = is_hidden(path) && facts.files().is_changed(path);
+            return is_added.then(|| (path.into(), Severity::Medium));
+        }
+        let is_changed = facts.files().at(path).any(|file| {
+            file.place == Place::Rootfs
+                && file.file_type == "regular"
+                && facts.packages().manager_of(facts.files(), file).is_none()
+        });
         is_changed.then(|| (path.into(), Severity::Medium))
     })
 }

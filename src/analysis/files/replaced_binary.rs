@@ -147,7 +147,9 @@ fn found(facts: &Facts<'_>, file: &ChangedFile, kind: Kind, stands_before: bool,
     } else if is_older(facts, file) && !is_world_writable(&file.path) {
         let benign =
             "The file is older than the container: perhaps only its rights changed. Compare it with the image.";
-        (Severity::Low, benign.to_owned())
+        // Images seldom have a second program of this name, and more seldom run it.
+        let is_second = stands_before && !is_watched(&file.path) && !facts.uses().running(&file.path).is_empty();
+        (if is_second { Severity::Medium } else { Severity::Low }, benign.to_owned())
     } else {
         (Severity::High, RULE.benign.first().copied().unwrap_or_default().to_owned())
     };

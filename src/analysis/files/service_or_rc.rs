@@ -7,7 +7,9 @@ use super::super::facts::{ChangedFile, Kind, base};
 use super::super::vocabulary::is_hidden_name;
 use super::super::words::shown;
 use super::super::{Facts, Report, Severity};
-use super::common::{about, changed, is_below, is_late, judge, line, quoted, script, text, when};
+use super::common::{
+    Judged, about, changed, is_below, is_late, is_system, judge, line, quoted, runs_changed, script, text, when,
+};
 
 rule! {
     /// New or changed units of systemd, scripts of init, `rc.local`, `inittab`, and services of supervisord, s6, runit
@@ -108,6 +110,9 @@ fn service(facts: &Facts<'_>, file: &ChangedFile, form: Form, report: &mut Repor
         _ if judged.is_danger || is_hidden => {
             (Severity::High, "A line like this is rarely anything but an intruder's: ask who wrote it.".to_owned())
         }
+        _ if is_running(facts, &judged) => {
+            (Severity::High, "Software that was deployed by hand together with its service: ask who did.".to_owned())
+        }
         Some(process) if !is_late(facts, file) => (
             Severity::Low,
             format!(
@@ -128,6 +133,15 @@ fn service(facts: &Facts<'_>, file: &ChangedFile, form: Form, report: &mut Repor
             format!("{} has the line {}{why}{}.", shown(&file.path), quoted(judged.line.text), when(facts, file)),
         ),
     );
+}
+
+/// Whether the line runs a changed program of the system's directories that runs now, apart from the container's own command.
+fn is_running(facts: &Facts<'_>, judged: &Judged<'_>) -> bool {
+    let Some(program) = judged.runs_changed.then(|| runs_changed(facts, judged.line.text)).flatten() else {
+        return false;
+    };
+    let is_apart = |pid| facts.process(pid).is_some_and(|process| !facts.is_of_entry_point(process));
+    is_system(&program.path) && facts.uses().running(&program.path).iter().any(|pid| is_apart(*pid))
 }
 
 /// The value of `key = value`, if the key is one of those wanted.

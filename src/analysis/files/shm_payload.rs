@@ -19,6 +19,7 @@ rule! {
     attack: ["T1027.011", "T1074.001"],
     cost: Files,
     tags: ["fileless"],
+    basis: Program,
     check: check,
 }
 

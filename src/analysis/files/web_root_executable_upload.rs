@@ -1,16 +1,19 @@
 //! FS-012: scripts among what visitors upload.
 
-use bstr::ByteSlice;
+use std::collections::HashMap;
+
+use bstr::{BString, ByteSlice};
 
 use super::super::card::rule;
-use super::super::facts::{ChangedFile, Kind, Place, base};
+use super::super::facts::{ChangedFile, Invocation, Kind, Place, base};
 use super::super::{Facts, Report, Severity};
 use super::common::{about, described, everywhere, extension, has_part, is_upload, is_web, when};
+use crate::model::ids::Pid;
 
 rule! {
     /// Scripts in directories for uploads and pictures of a web site, and names with two extensions of which one is a
     /// script's, such as `photo.php.jpg`. A directory for uploads has no scripts of its own, except the empty `index.php`
-    /// that keeps visitors from listing it. Caches of templates, and directories with a package of their own, do not count.
+    /// that keeps visitors from listing it. A script that a process runs is high. Caches of templates, and directories with a package of their own, do not count.
     "FS-012", web_root_executable_upload, version 1, Files, Incubating, Medium,
     title: "A script is in an upload directory",
     why: "A form that takes any file is the usual way for a web shell to come in.",
@@ -22,6 +25,13 @@ rule! {
 }
 
 fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
+    let running: HashMap<BString, Pid> = facts
+        .living()
+        .filter_map(|process| match process.invocation() {
+            Some(Invocation::Script(path)) => Some((path, process.pid())),
+            _ => None,
+        })
+        .collect();
     for (file, kind) in everywhere(facts) {
         let is_kept = matches!(file.place, Place::Rootfs | Place::Volume | Place::Tmpfs);
         if !is_kept || file.file_type != "regular" || file.engine_noise || !is_web(&file.path) {
@@ -45,7 +55,14 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         } else {
             "is a script in a directory for uploads"
         };
-        report.add(found(facts, file, why, is_double || is_upload(&file.path)));
+        let finding = found(facts, file, why, is_double || is_upload(&file.path));
+        report.add(match running.get(&file.path) {
+            Some(pid) => {
+                let sentence = format!("{} Process {pid} runs it.", finding.sentence);
+                finding.severity(Severity::High).process(*pid).sentence(sentence)
+            }
+            None => finding,
+        });
     }
 }
 

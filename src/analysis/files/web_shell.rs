@@ -1,5 +1,6 @@
 //! FS-011: scripts that run what a visitor of a web site sends.
 
+mod comments;
 mod score;
 
 use bstr::{BString, ByteSlice};
@@ -56,7 +57,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         }
         let Some(language) = language(facts, file) else { continue };
         // Outside of web folders, only the languages of web pages count: others are ordinary scripts.
-        if language == Language::Cgi
+        if matches!(language, Language::Cgi | Language::Node)
             && !(is_web(&file.path) || folders.iter().any(|folder| file.path.starts_with(folder.as_slice())))
         {
             continue;
@@ -73,7 +74,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         if score.points > 0 && is_upload(&file.path) {
             score.points = score.points.saturating_add(2);
         }
-        if score.points > 0 && language != Language::Cgi && !is_script_name(&file.path) {
+        if score.points > 0 && !matches!(language, Language::Cgi | Language::Node) && !is_script_name(&file.path) {
             score.add(2, "code in a file that is not named as a script", None);
         }
         found(facts, file, &text, &score, scripts, report);
@@ -145,9 +146,11 @@ fn language(facts: &Facts<'_>, file: &ChangedFile) -> Option<Language> {
     {
         return Some(Language::Php);
     }
-    let is_cgi =
-        matches!(extension.as_slice(), b"cgi" | b"pl" | b"py" | b"rb" | b"js") || Kind::of(&head) == Kind::Script;
-    (is_cgi && base(&file.path) != b"Gruntfile.js").then_some(Language::Cgi)
+    if matches!(extension.as_slice(), b"js" | b"mjs" | b"cjs") && !head.starts_with(b"#!") {
+        return (base(&file.path) != b"Gruntfile.js").then_some(Language::Node);
+    }
+    let is_cgi = matches!(extension.as_slice(), b"cgi" | b"pl" | b"py" | b"rb") || Kind::of(&head) == Kind::Script;
+    is_cgi.then_some(Language::Cgi)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::super::card::rule;
 use super::super::sigma::{Asked, EventKind, SigmaRule};
 use super::super::words::shown_within;
-use super::super::{Confidence, Facts, Finding, Report};
+use super::super::{Confidence, Facts, Finding, Foreign, Report};
 use super::sigma_events::{self, Happened};
 
 rule! {
@@ -60,14 +60,21 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
 
 fn finding(rule: &SigmaRule, happened: &Happened) -> Finding {
     let title = shown_within(rule.header.title.as_bytes(), 120);
-    let mut identity = vec![rule.header.foreign.id.as_str().into()];
+    let mut identity = vec![rule.header.id.as_str().into()];
     identity.extend(happened.identity.iter().cloned());
+    let foreign = Foreign {
+        id: rule.header.id.clone(),
+        name: Some(rule.header.title.clone()),
+        author: rule.header.author.clone(),
+        level: rule.header.level.map(str::to_owned),
+        file: Some(rule.header.file.clone()),
+    };
     let mut finding = Finding::new(&RULE, happened.subject.clone())
         .severity(rule.header.severity)
         .confidence(Confidence::Medium)
         .identity(identity)
         .sentence(format!("{} is what a Sigma rule looks for: {title}.", happened.title))
-        .foreign(rule.header.foreign.clone())
+        .foreign(foreign)
         .next(happened.next.clone());
     if let Some(benign) = &rule.header.benign {
         finding =

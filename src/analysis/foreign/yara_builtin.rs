@@ -6,7 +6,7 @@ use super::yara_findings;
 
 rule! {
     /// One of the YARA rules that are part of this program matches: code for shells (x86 and arm), miners, commands for reverse
-    /// shells, web shells, implants for remote control, rootkits, droppers. They run with `--yara-builtin`. Each says how
+    /// shells, web shells, implants for remote control, rootkits, droppers. They run with `--yara builtin`. Each says how
     /// bad it is.
     ///
     /// Rules of several kinds that match within a few pages are no finding each: that is what a database of signatures looks
@@ -20,7 +20,7 @@ rule! {
     ],
     attack: [],
     cost: Memory,
-    tags: ["yara"],
+    tags: ["yara", "builtin"],
     check: check,
 }
 

@@ -6,11 +6,11 @@ use super::super::hits::{Pattern, Region};
 use super::super::words::{shown, size};
 use super::super::{Confidence, Evidence, Facts, Report, Severity};
 use super::code::{about, is_executable, is_unbacked, kind_words, len, mapping_at, sha256};
-use super::image::Image;
 use super::listing::Machine;
 use super::stacks::{Return, returns, threads};
+use crate::elf::Image;
 use crate::memory::AddressSpace;
-use crate::model::ids::Tid;
+use crate::model::ids::{Pid, Tid};
 use crate::model::registers::Registers;
 use crate::tables::Mapping;
 
@@ -92,6 +92,33 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
 
 /// Most images of a process that are looked at.
 const IMAGES_MOST: usize = 64;
+
+/// Code in memory without a file.
+pub(in crate::analysis) struct Carved {
+    pub(in crate::analysis) pid: Pid,
+    pub(in crate::analysis) address: u64,
+    pub(in crate::analysis) len: u64,
+    pub(in crate::analysis) sha256: String,
+}
+
+/// The images in memory without a file that can be executed, of all processes.
+pub(in crate::analysis) fn carved(facts: &Facts<'_>) -> Vec<Carved> {
+    let mut all = Vec::new();
+    for process in facts.living() {
+        let Some(space) = facts.space(process.pid()) else { continue };
+        for placed in images(facts, process, &space).take(IMAGES_MOST) {
+            let end = extent(process, &placed);
+            let first = process.mappings().partition_point(|other| other.end.0 <= placed.address);
+            let after = process.mappings().get(first..).unwrap_or_default();
+            let is_code = after.iter().take_while(|other| other.start.0 < end).any(is_executable);
+            if let Some(sha256) = is_code.then(|| sha256(&space, placed.address, end)).flatten() {
+                let len = end.saturating_sub(placed.address);
+                all.push(Carved { pid: process.pid(), address: placed.address, len, sha256 });
+            }
+        }
+    }
+    all
+}
 
 /// What runs in a process.
 struct Running {
@@ -201,16 +228,7 @@ fn found(
 
 /// Where an image ends: at the end of the mappings without a file that adjoin, or of what its header claims.
 pub(super) fn extent(process: &ProcessFacts<'_>, placed: &Placed<'_>) -> u64 {
-    let claimed = placed.address.saturating_add(placed.image.span());
-    let mut end = placed.mapping.end.0;
-    let place = process.mappings().partition_point(|mapping| mapping.start.0 < end);
-    for next in process.mappings().get(place..).unwrap_or_default() {
-        if next.start.0 != end || !is_unbacked(next) || end >= claimed {
-            break;
-        }
-        end = next.end.0;
-    }
-    end.min(claimed.checked_next_multiple_of(4096).unwrap_or(u64::MAX)).max(placed.address.saturating_add(64))
+    super::super::elf::extent(process.mappings(), placed.mapping, placed.address, placed.image.span(), is_unbacked)
 }
 
 /// Whether the program of a process is of the image and has the mark of the packer UPX.

@@ -114,8 +114,14 @@ pub(super) fn head(facts: &Facts<'_>, mapped: &[u8], most: u64) -> Option<Vec<u8
         Place::Rootfs | Place::Volume | Place::Tmpfs => !deleted,
         Place::Deleted | Place::Sysv => false,
     };
-    let file = files.at(path).find(|file| is_it(file.place) && file.file_type == "regular")?;
-    Some(files.head(file, most).into_owned()).filter(|bytes| !bytes.is_empty())
+    let file = files.at(path).find(|file| is_it(file.place) && file.file_type == "regular");
+    let bytes = match file {
+        Some(file) => files.head(file, most).into_owned(),
+        // The image of the container has it, if the user brought that.
+        None if deleted => return None,
+        None => facts.root().and_then(|(root, image)| root.read(image, path, most))?,
+    };
+    Some(bytes).filter(|bytes| !bytes.is_empty())
 }
 
 /// The function that has a place of a file, by the tables of symbols in the file: its name and the distance from its

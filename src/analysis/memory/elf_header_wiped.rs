@@ -7,17 +7,17 @@ use super::super::words::{listed, size};
 use super::super::{Confidence, Evidence, Facts, Report, Severity};
 use super::anonymous_elf::{MAGIC, extent, images};
 use super::code::{about, is_executable, is_unbacked, kind_words, len, pieces, sha256, unbacked_code};
-use super::image::{Mark, marks};
 use super::listing::Machine;
+use crate::elf::{Mark, marks};
 use crate::memory::AddressSpace;
 use crate::tables::Mapping;
 
 rule! {
     /// Executable memory that no file backs, of at least two pages, that has the marks of an ELF image but no header:
-    /// a table of program headers, a dynamic section, the names and versions of a C library's symbols, the table of
-    /// functions of a Go program. Memory that adjoins is looked at, too, as a loader maps segments side by side. Parts that
+    /// a table of program headers, a dynamic section, a table for unwinding the stack, the names and versions of a C
+    /// library's symbols, texts of a C library that was linked into it, the table of functions of a Go program. Memory that adjoins is looked at, too, as a loader maps segments side by side. Parts that
     /// belong to an image with a header do not count: MEM-001 reports those.
-    "MEM-002", elf_header_wiped, version 1, Memory, Stable, High,
+    "MEM-002", elf_header_wiped, version 2, Memory, Stable, High,
     title: "An ELF image without its header is in executable memory",
     why: "Whoever loads a program by hand and then removes its header does so to escape a search for headers.",
     benign: [

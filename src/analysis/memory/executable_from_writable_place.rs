@@ -26,6 +26,7 @@ rule! {
     ],
     attack: ["T1574.006", "T1036.005"],
     cost: Files,
+    basis: Program,
     check: check,
 }
 
@@ -145,7 +146,15 @@ fn found(facts: &Facts<'_>, process: &ProcessFacts<'_>, mapping: &Mapping, why: 
     let mut identity = vec![process.program.path.clone().unwrap_or_default()];
     // An upgrade deletes many libraries: that is one thing.
     let is_one_of_many = is_of_system && matches!(why, Why::Deleted | Why::Added);
-    identity.push(if is_one_of_many { "system".into() } else { super::super::vocabulary::without_numbers(path) });
+    // A packed program has many libraries in the directory that it unpacked itself into: that is one thing.
+    let unpacker = UNPACKERS.iter().find(|word| is_unpacker && is_library && path.contains_str(word));
+    identity.push(if is_one_of_many {
+        "system".into()
+    } else if let Some(unpacker) = unpacker {
+        (*unpacker).into()
+    } else {
+        super::super::vocabulary::without_numbers(path)
+    });
     let mut severity = match why {
         Why::Writable | Why::Hidden if by_name || (is_module && !is_hidden(path)) => Severity::Low,
         Why::Writable | Why::Hidden if !is_library || is_hidden(path) => Severity::High,

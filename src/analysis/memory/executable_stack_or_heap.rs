@@ -47,14 +47,20 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             }
         }
         let Some((mapping, what)) = odd.first() else { continue };
+        // A runtime of the image makes the stacks of its threads together with memory for code.
+        let is_threads = odd.iter().all(|(_, what)| *what == "stack of a thread");
+        let is_runtimes = is_threads && super::runtime::runtime(facts, process).is_some();
         let is_personal = super::runtime::is_read_executable(process);
         let shared = siblings(facts, process) && odd.iter().all(|(_, what)| *what == "main stack");
-        let severity =
-            if is_personal || shared || odd.iter().all(|(_, what)| *what == "main stack") && marks_none(process) {
-                Severity::Low
-            } else {
-                Severity::Medium
-            };
+        let severity = if is_personal
+            || shared
+            || is_runtimes
+            || odd.iter().all(|(_, what)| *what == "main stack") && marks_none(process)
+        {
+            Severity::Low
+        } else {
+            Severity::Medium
+        };
         let mut finding = about(&RULE, facts, process, mapping)
             .severity(severity)
             .confidence(Confidence::High)

@@ -63,7 +63,10 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             let all = known.iter().flat_map(|(start, bytes)| words(*start, bytes, machine.word()));
             let hooks: Vec<(u64, u64)> = all
                 .filter(|(_, value)| {
-                    unbacked_code_at(process, *value).is_some_and(|code| !callbacks.contains(&code.start.0))
+                    unbacked_code_at(process, *value).is_some_and(|code| {
+                        // A module in shared memory points to itself: the loader wrote that.
+                        !callbacks.contains(&code.start.0) && (code.path.is_empty() || code.path != mapping.path)
+                    })
                 })
                 .take(32)
                 .collect();

@@ -9,7 +9,7 @@ use super::super::words::shown;
 use super::super::{Confidence, Evidence, Facts, Link, Report, Severity};
 use super::code::{about, bytes_at, file_of, is_executable, is_private, page_of_criu, recorded};
 use super::copies::{differences, head, was_restored};
-use super::image::Image;
+use crate::elf::Image;
 use crate::tables::Mapping;
 
 rule! {
@@ -39,6 +39,10 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             }
             if !report.look() {
                 return;
+            }
+            if super::runtime::is_of_runtime(facts, process, file_of(mapping).0) {
+                report.skip();
+                continue;
             }
             look(facts, report, process, mapping);
         }

@@ -35,6 +35,11 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             if !report.look() {
                 return;
             }
+            // A runtime writes to its own images: it moves objects in them, and changes addresses.
+            if super::runtime::is_of_runtime(facts, process, file_of(mapping).0) {
+                report.skip();
+                continue;
+            }
             stomped(facts, report, process, mapping);
             foreign(facts, report, process, mapping);
         }
@@ -79,16 +84,10 @@ fn stomped(facts: &Facts<'_>, report: &mut Report<'_>, process: &ProcessFacts<'_
 
 /// Whether a file that is no program is mapped as code.
 fn foreign(facts: &Facts<'_>, report: &mut Report<'_>, process: &ProcessFacts<'_>, mapping: &Mapping) {
-    /// Names of files that runtimes map as code in a format of their own.
-    const FORMATS: [&str; 10] =
-        [".jsa", ".dll", ".exe", ".ni.dll", ".core", ".pdmp", ".image", ".cwasm", ".oat", ".boot"];
     let (path, _) = file_of(mapping);
     let Some(file) = head(facts, &mapping.path, 64) else { return };
     let is_program = file.starts_with(b"\x7fELF") || file.starts_with(b"MZ");
-    if is_program
-        || super::runtime::is_read_executable(process)
-        || FORMATS.iter().any(|ending| path.ends_with(ending.as_bytes()))
-    {
+    if is_program || super::runtime::is_read_executable(process) || super::runtime::has_own_format(path) {
         return;
     }
     let first = facts.space(process.pid()).map(|space| bytes_at(&space, mapping.start.0, 64)).unwrap_or_default();

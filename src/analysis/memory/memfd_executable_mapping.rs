@@ -9,8 +9,8 @@ use super::super::words::{shown, size};
 use super::super::{Confidence, Evidence, Facts, Link, Next, Report, Severity, Subject};
 use super::benign_memfds::maker_of;
 use super::code::{about, bytes_at, is_executable, len, sha256, with_program};
-use super::image::Image;
 use super::runtime::{Runtime, runtime, small_maker};
+use crate::elf::Image;
 use crate::tables::Mapping;
 
 rule! {
@@ -28,6 +28,7 @@ rule! {
     cost: Memory,
     tags: ["fileless"],
     regions: [Region::Executable, Region::FirstPages],
+    basis: Program,
     check: check,
 }
 

@@ -1,5 +1,5 @@
 //! Rules about the contents and layout of memory (`MEM`): a file each, listed here. What they share is in `code`,
-//! `copies`, `image`, `listing`, `runtime`, `shapes` and `stacks`.
+//! `copies`, `listing`, `runtime`, `shapes` and `stacks`.
 
 mod anonymous_elf;
 mod anonymous_executable;
@@ -15,7 +15,7 @@ mod executable_from_writable_place;
 mod executable_ghost_or_shm_mapping;
 mod executable_stack_or_heap;
 mod got_plt_hook;
-mod image;
+mod hidden_module;
 mod injected_thread;
 mod kernel_text_strings_in_user_memory;
 mod library_header_altered;
@@ -38,6 +38,7 @@ mod thread_started_in_unbacked_code;
 mod vdso_modified;
 mod writable_executable_file;
 
+pub(super) use self::anonymous_elf::carved;
 use super::Rule;
 
 /// The rules, by id.
@@ -67,6 +68,7 @@ pub(super) const RULES: &[&Rule] = &[
     &kernel_text_strings_in_user_memory::RULE,
     &writable_executable_file::RULE,
     &permission_mismatch::RULE,
+    &hidden_module::RULE,
     &library_header_altered::RULE,
     &sleeping_in_unbacked_code::RULE,
     &thread_started_in_unbacked_code::RULE,

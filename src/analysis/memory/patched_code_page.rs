@@ -12,15 +12,17 @@ use super::code::{about, bytes_at, file_of, page_of_criu, unbacked_code_at};
 use super::copies::{Copies, Copy, differences, function_at, is_code_of_file, of_mapping, was_restored};
 use super::listing::{Machine, jump_target};
 use super::shapes::{shapes, telling};
+use super::stacks::threads;
 use crate::tables::Mapping;
 
 rule! {
     /// Code of programs and libraries that was changed in memory. CRIU stores a page of code only if the process has a
     /// copy of its own, and that takes a write. The copy is compared with the file, if the archive has it, and with the
     /// same page in other processes. Without either, it is looked at for a jump into memory without a file and for
-    /// shapes of injected code; if it has none, the copy is only an oddity. CRIU itself changes the first page of code
+    /// shapes of injected code, and whether a thread waits in it or the program begins there, as if another program had
+    /// been written over it (process hollowing); if it has none of these, the copy is only an oddity. CRIU itself changes the first page of code
     /// of each process for a moment and puts it back: that page does not count unless it differs from others.
-    "MEM-004", patched_code_page, version 1, Memory, Stable, High,
+    "MEM-004", patched_code_page, version 2, Memory, Stable, High,
     title: "Code of a program or library was changed in memory",
     why: "Nothing changes code in memory but debuggers, a few runtimes, and those who want a program to do something else.",
     benign: [
@@ -57,6 +59,8 @@ struct Seen {
     jumps: Vec<(u64, u64)>,
     /// Shapes of injected code.
     shapes: Vec<(u64, &'static str)>,
+    /// Copies that cannot be compared in which a thread is, or where the program begins.
+    used: Vec<(u64, &'static str)>,
     /// Whether most processes that map the same page have no copy.
     odd: bool,
     /// What the pages were compared with.
@@ -74,6 +78,11 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
                 return;
             }
             if mapping.recorded_bytes == 0 {
+                continue;
+            }
+            // The image of a Lisp or a program of Windows: its runtime writes to it, and its code leads into memory.
+            if super::runtime::is_of_runtime(facts, process, file_of(mapping).0) {
+                report.skip();
                 continue;
             }
             let seen = look(facts, report, process, mapping, &mut copies);
@@ -125,12 +134,23 @@ fn look(
             let at = |offset: usize| copy.address.saturating_add(crate::int::u64_of(offset));
             seen.shapes.extend(telling(&all).into_iter().map(|shape| (at(shape.offset), shape.what)));
         }
+        seen.used.extend(use_of(process, copy.address..copy.address.saturating_add(page_size)));
         let having = copies.of(&mapping.path, copy.offset).len();
         let mapping_it = copies.mapping(&mapping.path, copy.offset);
         seen.odd |= mapping_it >= 3 && having.saturating_mul(2) < mapping_it;
         seen.unproven.push(copy);
     }
     seen
+}
+
+/// What makes changed code of a page more than an oddity: a thread waits in it, or the program begins there.
+fn use_of(process: &ProcessFacts<'_>, page: std::ops::Range<u64>) -> Option<(u64, &'static str)> {
+    let mut at = threads(process).filter_map(|(_, _, registers)| registers.instruction_pointer);
+    if let Some(address) = at.find(|address| page.contains(&address.0)) {
+        return Some((address.0, "a thread waits in it"));
+    }
+    let entry = process.task.mm.as_ref()?.auxv.get(crate::model::auxv::ENTRY)?;
+    page.contains(&entry).then_some((entry, "the program begins there"))
 }
 
 /// What a page should be: what the file has, or what most other processes with a copy have. Also whether it is the
@@ -226,7 +246,8 @@ fn found(
         seen if !seen.proven.is_empty() => {
             (Severity::High, if seen.with_file { Confidence::High } else { Confidence::Medium })
         }
-        seen if seen.odd => (Severity::Medium, Confidence::Medium),
+        seen if seen.used.iter().any(|(_, why)| why.starts_with("a thread")) => (Severity::High, Confidence::Medium),
+        seen if seen.odd || !seen.used.is_empty() => (Severity::Medium, Confidence::Medium),
         _ => (Severity::Low, Confidence::Low),
     };
     let severity = if was_restored(facts) && seen.jumps.is_empty() { severity.lowered() } else { severity };
@@ -254,6 +275,8 @@ fn found(
         super::super::words::add(&mut sentence, format_args!("; code there {what}"));
     } else if is_probe {
         sentence.push_str("; only breakpoints were set");
+    } else if let Some((_, why)) = seen.used.first() {
+        super::super::words::add(&mut sentence, format_args!(", which takes a write to it, and {why}"));
     } else if seen.proven.is_empty() && seen.odd {
         sentence.push_str(", and most others that map it have not");
     } else if seen.proven.is_empty() {
@@ -364,6 +387,12 @@ fn evidence(
             Evidence::memory(facts, process.pid(), *address, 48)
                 .with_text(listing(*address, &bytes))
                 .with_note(format!("code that {what}")),
+        );
+    }
+    for (address, why) in seen.used.iter().take(SHOWN) {
+        let bytes = facts.space(process.pid()).map(|space| bytes_at(&space, *address, 48)).unwrap_or_default();
+        finding = finding.evidence(
+            Evidence::memory(facts, process.pid(), *address, 48).with_text(listing(*address, &bytes)).with_note(*why),
         );
     }
     for copy in seen.unproven.iter().take(SHOWN) {

@@ -11,7 +11,7 @@ use super::super::words::{shown, size};
 use super::super::{Confidence, Facts, Finding, Link, Report, Severity};
 use super::code::{about, bytes_at, file_of, is_executable, len};
 use super::copies::head;
-use super::image::Image;
+use crate::elf::Image;
 use crate::model::ids::Pid;
 use crate::tables::Mapping;
 

@@ -24,6 +24,7 @@ rule! {
     ],
     attack: ["T1574.006"],
     cost: Files,
+    basis: Program,
     check: check,
 }
 

@@ -19,7 +19,7 @@ pub(super) struct Runtime {
 }
 
 /// Libraries of just-in-time compilers, by the beginning of the file name. As of November 2026.
-const LIBRARIES: [(&str, &str); 54] = [
+const LIBRARIES: [(&str, &str); 55] = [
     ("libjvm.so", "the Java virtual machine"),
     ("libj9jit", "OpenJ9"),
     ("libj9vm", "OpenJ9"),
@@ -74,6 +74,7 @@ const LIBRARIES: [(&str, &str); 54] = [
     ("libcuda.so", "the driver of NVIDIA"),
     ("libubpf", "uBPF"),
     ("libsljit", "sljit"),
+    ("ntdll.so", "Wine"),
 ];
 
 /// Programs that have their just-in-time compiler inside, by name, maybe with a version.
@@ -133,6 +134,23 @@ const PROGRAMS: [(&str, &str); 54] = [
     ("memcheck-amd64-linux", "Valgrind"),
     ("box64", "Box64"),
 ];
+
+/// Names of files that runtimes map as code in a format of their own, by their end: they are no ELF files, and their
+/// pages may be written to.
+const FORMATS: [&str; 14] = [
+    ".jsa", ".dll", ".exe", ".drv", ".sys", ".cpl", ".ocx", ".acm", ".core", ".pdmp", ".image", ".cwasm", ".oat",
+    ".boot",
+];
+
+/// Whether a mapped file is of a format of its own, and the process has a runtime of the image that may use such files.
+pub(super) fn is_of_runtime(facts: &Facts<'_>, process: &ProcessFacts<'_>, path: &[u8]) -> bool {
+    has_own_format(path) && belongs(facts, path) && runtime(facts, process).is_some()
+}
+
+/// Whether the name of a file is that of a format of some runtime.
+pub(super) fn has_own_format(path: &[u8]) -> bool {
+    FORMATS.iter().any(|ending| path.ends_with(ending.as_bytes()))
+}
 
 /// The runtime of a process, if it has one that belongs to the image.
 pub(super) fn runtime(facts: &Facts<'_>, process: &ProcessFacts<'_>) -> Option<Runtime> {
@@ -277,6 +295,9 @@ pub(super) fn small_maker(
     if len <= CHUNK && is_closures(bytes) {
         return mapped(0).map(|file| Runtime { name: "libffi", file });
     }
+    if len <= CHUNK && is_bridge(bytes) {
+        return mapped(2).map(|file| Runtime { name: "LibreOffice", file });
+    }
     if len <= LONGEST && len.is_multiple_of(CHUNK) {
         // Some programs have PCRE inside.
         const INSIDE: [&str; 6] = ["mariadbd", "mysqld", "git", "R", "nginx", "zsh"];
@@ -288,15 +309,30 @@ pub(super) fn small_maker(
     None
 }
 
-/// The libraries libffi and PCRE of a process, if they are mapped and belong to the image.
-fn makers(facts: &Facts<'_>, process: &ProcessFacts<'_>) -> [Option<BString>; 2] {
-    ["libffi", "libpcre"].map(|word| {
+/// The libraries libffi and PCRE, and the bridge of `LibreOffice`, if they are mapped and belong to the image.
+fn makers(facts: &Facts<'_>, process: &ProcessFacts<'_>) -> [Option<BString>; 3] {
+    ["libffi", "libpcre", "libgcc3_uno"].map(|word| {
         let mut files = process.mappings().iter().filter(|mapping| mapping.kind == "file");
         files.find_map(|mapping| {
             let (path, deleted) = without_deleted(&mapping.path);
             (!deleted && base(path).starts_with(word.as_bytes()) && belongs(facts, path)).then(|| path.into())
         })
     })
+}
+
+/// Whether bytes are tables of functions of `LibreOffice`'s bridge between languages, all of which lead to one function:
+/// `mov r10, number; mov r11, function; jmp r11`.
+fn is_bridge(bytes: &[u8]) -> bool {
+    const LEN: usize = 24;
+    let Some(first) = memchr::memmem::find(bytes.get(..512).unwrap_or(bytes), b"\x49\xba") else { return false };
+    // Pointers of the table are before the code.
+    let code = bytes.get(first..).unwrap_or_default();
+    let is_piece =
+        |piece: &&[u8]| matches!(piece, [0x49, 0xba, _, _, _, _, _, _, _, _, 0x49, 0xbb, .., 0x49, 0xff, 0xe3, _]);
+    let target = |piece: &[u8]| piece.get(12..20).map(<[u8]>::to_vec);
+    let mut pieces = code.chunks_exact(LEN).take_while(is_piece).map(target);
+    let Some(one) = pieces.next() else { return false };
+    pieces.all(|other| other == one)
 }
 
 /// Whether bytes are the closures of libffi: its trampolines, and nothing but data between them.
@@ -336,5 +372,19 @@ mod tests {
         page.resize(4096, 0);
         assert!(is_closures(&page));
         assert!(!is_closures(&[0x90; 4096]) && !is_closures(&[0; 4096]) && !is_closures(&[]));
+    }
+
+    #[test]
+    fn the_bridge_of_libreoffice_is_known_by_its_code() {
+        let piece = |number: u8, function: u8| {
+            let mut piece = b"\x49\xba\0\0\0\0\0\0\0\0\x49\xbb\0\0\0\0\0\0\0\0\x49\xff\xe3\0".to_vec();
+            piece[2] = number;
+            piece[12] = function;
+            piece
+        };
+        let table = [vec![0; 56], piece(3, 1), piece(4, 1), vec![0; 100]].concat();
+        assert!(is_bridge(&table));
+        assert!(!is_bridge(&[piece(3, 1), piece(4, 2)].concat()));
+        assert!(!is_bridge(b"\x49\xba\x90\x90") && !is_bridge(&[0; 4096]) && !is_bridge(b""));
     }
 }

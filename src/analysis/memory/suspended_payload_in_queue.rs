@@ -5,7 +5,7 @@ use bstr::{BStr, BString, ByteSlice as _};
 use super::super::card::rule;
 use super::super::words::shown;
 use super::super::{Confidence, Evidence, Facts, Finding, Next, Report, Severity, Subject};
-use super::image::Image;
+use crate::elf::Image;
 use crate::model::ids::Pid;
 use crate::tables::Holding;
 

@@ -2,7 +2,7 @@
 
 use bstr::{BStr, BString, ByteSlice};
 
-use super::super::facts::{Facts, ProcessFacts, base};
+use super::super::facts::{Facts, ProcessFacts};
 use super::super::vocabulary::{FETCHERS, is_hidden, is_interpreter, is_world_writable};
 use super::super::words::shown;
 
@@ -12,7 +12,7 @@ const RELAYS: [&str; 10] =
 
 /// The kind of program that a process runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Actor {
+pub(in crate::analysis) enum Actor {
     /// A shell.
     Shell,
     /// A program or script that does not belong to the image, by the words why.
@@ -32,7 +32,7 @@ pub(super) enum Actor {
 impl Actor {
     /// The kind of a process. A program or script that the specification of the container starts is what the container is
     /// for, wherever it is.
-    pub(super) fn of(facts: &Facts<'_>, process: &ProcessFacts<'_>) -> Self {
+    pub(in crate::analysis) fn of(facts: &Facts<'_>, process: &ProcessFacts<'_>) -> Self {
         let program = &process.program;
         let path = program.path.as_deref().map_or(&b""[..], |path| path.as_slice());
         // The runtime itself runs from a sealed copy for a moment.
@@ -46,7 +46,7 @@ impl Actor {
             return Actor::Shell;
         }
         let name = program.base();
-        let called = process.argv().first().map_or(name, |first| base(first).as_bstr());
+        let called = process.called();
         let is = |names: &[&str]| names.iter().any(|one| one.as_bytes() == name || one.as_bytes() == called);
         if is(&FETCHERS) {
             return Actor::Fetcher;
@@ -145,7 +145,7 @@ fn is_worker_code(code: &BStr) -> bool {
 
 /// Whether the program was added to the container or changed in it, and neither by a package manager into its place nor to be
 /// what the container is for.
-pub(super) fn is_added(facts: &Facts<'_>, process: &ProcessFacts<'_>) -> bool {
+pub(in crate::analysis) fn is_added(facts: &Facts<'_>, process: &ProcessFacts<'_>) -> bool {
     const OF_PACKAGES: [&str; 8] =
         ["/usr/bin/", "/usr/sbin/", "/bin/", "/sbin/", "/usr/lib/", "/lib/", "/usr/libexec/", "/lib64/"];
     let Some(path) = &process.program.path else { return false };

@@ -17,8 +17,9 @@ use crate::tables::OpenSocket;
 rule! {
     /// A process is connected to a port that pools of miners use, or to Tor, and speaks so: its queues or its memory have
     /// words of the protocol (`mining.subscribe`, `stratum+tcp://`, `"job_id"`, `donate-level`). Words and a connection to
-    /// such a port, or two different words and any connection that it began, are high. Words without a connection are medium,
-    /// since scanners have them in their signatures. A port alone, or a program called `tor`, is low.
+    /// such a port, or two different words and any connection that it began, are high. Words without a connection are medium.
+    /// Both are one step lower for a program of the image that runs no scripts, since scanners have the words in their
+    /// signatures. A port alone, or a program called `tor`, is low.
     "NET-005", miner_or_tor_port, version 1, Network, Stable, Low,
     title: "A process talks to a mining pool or to Tor",
     why: "Miners are what most attacks on containers are for, and Tor hides where commands come from.",
@@ -63,15 +64,29 @@ impl Words {
 }
 
 /// How bad it is: whether the port is that of a pool, how many words there are, and whether the process began a connection.
-fn severity(is_pool: bool, words: &Words, is_connected: bool) -> Option<Severity> {
+fn severity(is_pool: bool, words: &Words, is_connected: bool, is_scanner: bool) -> Option<Severity> {
     let all = words.words.len();
     match words.count() {
         0 if !is_pool => None,
         0 => Some(if all > 0 { Severity::Medium } else { Severity::Low }),
-        _ if is_pool || is_connected && all >= 2 => Some(Severity::High),
-        _ if all >= 2 => Some(Severity::Medium),
+        _ if is_pool => Some(Severity::High),
+        _ if all >= 2 => Some(match (is_connected, is_scanner) {
+            (true, false) => Severity::High,
+            (true, true) | (false, false) => Severity::Medium,
+            (false, true) => Severity::Low,
+        }),
         _ => None,
     }
+}
+
+/// Whether a process may be a scanner, which has the words in its signatures: a program of the image, and none that runs
+/// scripts.
+fn may_scan(facts: &Facts<'_>, process: &ProcessFacts<'_>) -> bool {
+    !process.is_shell()
+        && !process.is_interpreter()
+        && !process.is_program_suspicious()
+        && !process.program.deleted
+        && !facts.is_program_new(process)
 }
 
 fn words_of(facts: &Facts<'_>, process: &ProcessFacts<'_>, sockets: &[&OpenSocket]) -> Words {
@@ -125,7 +140,9 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             .collect();
         let pool = targets.iter().find(|(.., port)| POOLS.contains(port));
         let words = words_of(facts, process, &sockets);
-        let Some(severity) = severity(pool.is_some(), &words, !targets.is_empty()) else { continue };
+        let Some(severity) = severity(pool.is_some(), &words, !targets.is_empty(), may_scan(facts, process)) else {
+            continue;
+        };
         // What is odd about a shell with a connection is not its port: NET-002 tells of it.
         if words.words.is_empty() && Actor::of(facts, process).is_suspicious() {
             report.skip();
@@ -154,6 +171,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             .benign(match severity {
                 Severity::High => "Only a miner that somebody wanted speaks this protocol.",
                 Severity::Medium => "A scanner has these words in its signatures.",
+                _ if !words.words.is_empty() => "A scanner has these words in its signatures.",
                 _ => "Many programs use this port. The words of the protocol would confirm it, and were not found.",
             })
             .next(Next::rows_of("process_open_sockets", process.pid()))
@@ -202,11 +220,16 @@ mod tests {
 
     #[test]
     fn a_port_alone_is_low_and_words_make_it_high() {
-        assert_eq!(severity(true, &words(&[]), true), Some(Severity::Low));
-        assert_eq!(severity(true, &words(&["mining.subscribe"]), true), Some(Severity::High));
-        assert_eq!(severity(false, &words(&["mining.subscribe", COMMON]), true), Some(Severity::High));
-        assert_eq!(severity(false, &words(&["mining.subscribe", COMMON]), false), Some(Severity::Medium));
-        assert_eq!(severity(false, &words(&["mining.subscribe"]), true), None);
-        assert_eq!(severity(false, &words(&[COMMON]), true), None);
+        assert_eq!(severity(true, &words(&[]), true, false), Some(Severity::Low));
+        assert_eq!(severity(true, &words(&["mining.subscribe"]), true, false), Some(Severity::High));
+        assert_eq!(severity(false, &words(&["mining.subscribe", COMMON]), true, false), Some(Severity::High));
+        assert_eq!(severity(false, &words(&["mining.subscribe", COMMON]), false, false), Some(Severity::Medium));
+        assert_eq!(severity(false, &words(&["mining.subscribe"]), true, false), None);
+        assert_eq!(severity(false, &words(&[COMMON]), true, false), None);
+        // A scanner of the image.
+        let two = words(&["mining.subscribe", "donate-level"]);
+        assert_eq!(severity(false, &two, false, true), Some(Severity::Low));
+        assert_eq!(severity(false, &two, true, true), Some(Severity::Medium));
+        assert_eq!(severity(true, &two, true, true), Some(Severity::High));
     }
 }

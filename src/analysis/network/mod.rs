@@ -1,6 +1,6 @@
 //! Rules about sockets and traffic (`NET`): a file each, listed here.
 
-mod actor;
+pub(super) mod actor;
 mod bpf_map_open;
 mod cloud_metadata_access;
 mod container_runtime_socket_open;
@@ -18,7 +18,7 @@ mod promiscuous_or_fanout;
 mod proxy_environment;
 mod raw_or_packet_socket;
 mod tracked_connection_without_socket;
-mod traffic;
+pub(super) mod traffic;
 mod tunnel_device;
 mod unexpected_listener;
 mod unix_socket_odd;

@@ -9,9 +9,9 @@ use super::traffic::{has_option, program, row, title};
 
 rule! {
     /// A packet socket has asked for promiscuous mode, or a device of the container's network is in it: all packets on the
-    /// wire are taken, whoever they are for. It is medium for a known tool and for a device, and high for another program. A
-    /// port of a bridge is always promiscuous and passed over.
-    "NET-007", promiscuous_or_fanout, version 1, Network, Incubating, High,
+    /// wire are taken, whoever they are for. It is low for a known tool of the image, medium for one that was added and for
+    /// a device, and high for another program. A port of a bridge is always promiscuous and passed over.
+    "NET-007", promiscuous_or_fanout, version 2, Network, Incubating, High,
     title: "A network device listens to traffic that is not for it",
     why: "Passwords and tokens of other services are read so.",
     benign: ["Tools that capture packets, intrusion detection, and bridges."],
@@ -32,7 +32,11 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             let path = program(process);
             report.add(
                 Finding::new(&RULE, Subject::Process(process.pid()))
-                    .severity(if is_tool { Severity::Medium } else { Severity::High })
+                    .severity(match is_tool {
+                        true if facts.files().is_in_image(&path) => Severity::Low,
+                        true => Severity::Medium,
+                        false => Severity::High,
+                    })
                     .confidence(Confidence::High)
                     .identity([path.clone(), process.name().into()])
                     .sentence(format!("{} has put a network device into promiscuous mode.", title(process)))

@@ -10,7 +10,7 @@ use super::super::{Evidence, Fact};
 use crate::tables::{Detail, OpenSocket};
 
 /// The address of the other side, if the socket is connected to one.
-pub(super) fn peer(socket: &OpenSocket) -> Option<(IpAddr, u32)> {
+pub(in crate::analysis) fn peer(socket: &OpenSocket) -> Option<(IpAddr, u32)> {
     let is_connected = match socket.protocol.as_deref() {
         Some("tcp") => !matches!(socket.state.as_deref(), None | Some("LISTEN" | "CLOSE" | "TIME_WAIT")),
         _ => socket.kernel_state.as_deref() == Some("ESTABLISHED"),
@@ -31,7 +31,7 @@ fn plain(address: IpAddr) -> IpAddr {
 
 /// The address of the other side, if the container began the connection: its own port is none that something in the
 /// container listens on, and does not look like the port of a service that a client came to.
-pub(super) fn outbound(facts: &Facts<'_>, socket: &OpenSocket) -> Option<(IpAddr, u32)> {
+pub(in crate::analysis) fn outbound(facts: &Facts<'_>, socket: &OpenSocket) -> Option<(IpAddr, u32)> {
     let (address, port) = peer(socket)?;
     let protocol = socket.protocol.as_deref().unwrap_or_default();
     let local = socket.local_port.unwrap_or(0);
@@ -49,7 +49,7 @@ pub(super) fn internet<'f, 'c>(facts: &'f Facts<'c>) -> impl Iterator<Item = (&'
 }
 
 /// An address and a port for a sentence.
-pub(super) fn endpoint(address: IpAddr, port: u32) -> String {
+pub(in crate::analysis) fn endpoint(address: IpAddr, port: u32) -> String {
     match address {
         IpAddr::V6(v6) => format!("[{v6}]:{port}"),
         IpAddr::V4(v4) => format!("{v4}:{port}"),
@@ -57,7 +57,7 @@ pub(super) fn endpoint(address: IpAddr, port: u32) -> String {
 }
 
 /// The row of a socket, with the columns that say what it is connected to.
-pub(super) fn row(socket: &OpenSocket) -> Evidence {
+pub(in crate::analysis) fn row(socket: &OpenSocket) -> Evidence {
     let key: [(&'static str, Fact); 2] = [("pid", socket.pid.into()), ("fd", socket.fd.0.into())];
     Evidence::row("process_open_sockets", key)
         .with("protocol", socket.protocol.as_deref())

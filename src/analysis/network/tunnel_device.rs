@@ -3,8 +3,8 @@
 use bstr::BString;
 
 use super::super::card::rule;
-use super::super::facts::ProcessFacts;
-use super::super::vocabulary::has_name;
+use super::super::facts::{ProcessFacts, remote};
+use super::super::vocabulary::{has_name, is_public};
 use super::super::words::{shown, shown_within};
 use super::super::{Confidence, Evidence, Facts, Finding, Link, Next, Report, Severity, Subject};
 use super::actor::Actor;
@@ -14,8 +14,9 @@ rule! {
     /// A process has `/dev/net/tun` open, or the network of the container has a tunnel (tun, `WireGuard`, ipip, GRE, VXLAN,
     /// sit). Traffic goes through it that nothing outside can read. Programs for VPNs are low; a program that runs from
     /// memory or from a place that everyone may write to, and a shell or an interpreter, is high. An SSH client that forwards
-    /// ports is a tunnel, too: medium if others can come in through it (`-R`, `-w`), and low otherwise (`-D`, `-L`).
-    "NET-008", tunnel_device, version 1, Network, Incubating, Medium,
+    /// ports is a tunnel, too: medium if others can come in through it (`-R`, `-w`), high if its server is on the internet
+    /// and neither the container's command nor a login started it, and low otherwise (`-D`, `-L`).
+    "NET-008", tunnel_device, version 2, Network, Incubating, Medium,
     title: "Traffic goes through a tunnel",
     why: "A tunnel carries commands and data past the firewall.",
     benign: ["Images for VPNs, Tailscale, and network plug-ins."],
@@ -51,7 +52,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             return;
         }
         if let Some(how) = forwards(process.program.base(), process.argv()) {
-            report.add(forwarding(process, how));
+            report.add(forwarding(facts, process, how));
         }
         let Some(open) =
             process.files().iter().find(|file| file.path.as_ref().is_some_and(|path| path == "/dev/net/tun"))
@@ -134,8 +135,11 @@ fn forwards(name: &[u8], argv: &[BString]) -> Option<Forward> {
     }
 }
 
-fn forwarding(process: &ProcessFacts<'_>, how: Forward) -> Finding {
+fn forwarding(facts: &Facts<'_>, process: &ProcessFacts<'_>, how: Forward) -> Finding {
+    let is_own = facts.is_of_entry_point(process) || facts.is_login(process) || !facts.is_daemon();
+    let goes_far = facts.sockets().of(process.pid()).filter_map(remote).any(is_public);
     let (severity, words) = match how {
+        Forward::In if goes_far && !is_own => (Severity::High, "others can come in through it"),
         Forward::In => (Severity::Medium, "others can come in through it"),
         Forward::Out => (Severity::Low, "programs of the container go out through it"),
     };

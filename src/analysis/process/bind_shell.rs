@@ -24,6 +24,7 @@ rule! {
     attack: ["T1059.004", "T1571"],
     cost: Free,
     tags: ["remote_control"],
+    basis: Connection,
     check: check,
 }
 

@@ -9,7 +9,8 @@ use crate::model::process::Seccomp;
 
 rule! {
     /// A process, or a thread of one, without the seccomp filter of the first process, without its `AppArmor` profile or
-    /// `SELinux` label, or without the protection against new privileges. Children inherit all three and cannot drop them.
+    /// `SELinux` label, or without the protection against new privileges. Children inherit all three and cannot drop them. A filter or a protection that
+    /// the specification does not give is not looked at: the first process took it upon itself.
     "PROC-015", confinement_weaker_than_init, version 1, Process, Stable, Medium,
     title: "A process is confined less than the first process of the container",
     why: "Confinement is inherited. A process without it came from outside, or found a way around it.",
@@ -22,6 +23,7 @@ rule! {
 
 fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
     let Some(init) = facts.init() else { return };
+    let given = Given::of(facts);
     for process in facts.living().filter(|process| process.pid() != init.pid()) {
         if process.row.seccomp.is_none() && process.row.lsm_profile.is_none() {
             report.not_checked("the confinement of a process is not recorded");
@@ -30,7 +32,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         if !report.look() {
             return;
         }
-        let weaker = weaker(init, process);
+        let weaker = weaker(given, init, process);
         if weaker.is_empty() {
             continue;
         }
@@ -55,11 +57,29 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
     }
 }
 
+/// What the container gives to all of its processes. What it does not give, the first process took upon itself, perhaps
+/// after it had started others.
+#[derive(Clone, Copy)]
+struct Given {
+    filter: bool,
+    no_new_privs: bool,
+}
+
+impl Given {
+    fn of(facts: &Facts<'_>) -> Self {
+        let spec = facts.spec().spec.as_ref();
+        Given {
+            filter: spec.is_none_or(|spec| spec.seccomp.is_some()),
+            no_new_privs: spec.is_none_or(|spec| spec.no_new_privs == Some(true)),
+        }
+    }
+}
+
 /// What a process lacks.
-fn weaker(init: &ProcessFacts<'_>, process: &ProcessFacts<'_>) -> Vec<String> {
+fn weaker(given: Given, init: &ProcessFacts<'_>, process: &ProcessFacts<'_>) -> Vec<String> {
     let mut found = Vec::new();
     let is_filtered = |mode: Option<&str>| matches!(mode, Some("filter" | "strict"));
-    if is_filtered(init.row.seccomp) && process.row.seccomp == Some("disabled") {
+    if given.filter && is_filtered(init.row.seccomp) && process.row.seccomp == Some("disabled") {
         found.push("has no seccomp filter".to_owned());
     } else if is_filtered(process.row.seccomp) {
         let is_free = |thread| process.task.seccomp(thread) == Some(Seccomp::Disabled);
@@ -78,7 +98,7 @@ fn weaker(init: &ProcessFacts<'_>, process: &ProcessFacts<'_>) -> Vec<String> {
     {
         found.push(format!("is {}", shown(own)));
     }
-    if init.row.no_new_privs == Some(true) && process.row.no_new_privs == Some(false) {
+    if given.no_new_privs && init.row.no_new_privs == Some(true) && process.row.no_new_privs == Some(false) {
         found.push("may gain privileges".to_owned());
     }
     found

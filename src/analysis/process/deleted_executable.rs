@@ -8,7 +8,7 @@ use super::super::facts::Place;
 use super::super::words::{shown, size};
 use super::super::{Confidence, Evidence, Facts, Finding, Link, Next, Report, Severity, Subject};
 use super::common::{program, row_of, whole};
-use crate::abi::elf::ElfFile;
+use crate::elf::ElfFile;
 use crate::int::u64_of;
 
 rule! {
@@ -26,6 +26,7 @@ rule! {
     ],
     attack: ["T1070.004", "T1620"],
     cost: Files,
+    basis: Program,
     check: check,
 }
 
@@ -50,6 +51,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         let path = program(process);
         let name = process.program.base();
         let replaced = facts.files().at(&path).any(|file| file.place == Place::Rootfs)
+            || read <= READ_MOST && facts.has_other_version(&path)
             || name.contains_str(".dpkg-")
             || name.contains_str(".rpm")
             || path.rfind_byte(b';').is_some_and(|at| path.len().saturating_sub(at) == 9);

@@ -12,7 +12,7 @@ use super::common::{program, row_of, whole};
 rule! {
     /// A process whose program lies below `/tmp`, `/var/tmp`, `/dev/shm` or another place that everyone may write to, in a
     /// hidden directory, or, if it was put there after the container was created, in a home directory or the directories of a web
-    /// server. Programs that were deleted since are the matter of PROC-003.
+    /// server. It is low if the specification names the program, or if a tool that builds programs started it. Programs that were deleted since are the matter of PROC-003.
     "PROC-004", exe_in_writable_place, version 1, Process, Stable, High,
     title: "A process runs a program from a place for temporary or hidden files",
     why: "Installed programs lie elsewhere. A service that was taken over can write only to such places.",
@@ -22,6 +22,7 @@ rule! {
     ],
     attack: ["T1036.005", "T1105"],
     cost: Files,
+    basis: Program,
     check: check,
 }
 
@@ -89,10 +90,17 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         };
         let built = BUILDERS.iter().any(|part| path.contains_str(part));
         let managed = MANAGERS.iter().any(|part| path.contains_str(part));
+        // The specification names the program, or a tool that builds programs started it, or a person who logged in.
+        let is_declared = !is_hidden(&path) && (facts.is_declared(&path) || facts.is_built(process));
         let severity = match () {
-            () if built => Severity::Low,
+            () if built || is_declared => Severity::Low,
+            () if managed && facts.service_above(process).is_none() => Severity::Low,
             () if managed => Severity::Medium,
+            () if in_image && facts.is_of_entry_point(process) => Severity::Low,
             () if in_image => Severity::Medium,
+            () if is_home && !is_hidden(&path) && (facts.is_login(process) || facts.is_of_entry_point(process)) => {
+                Severity::Low
+            }
             () if place == "a directory for data" => Severity::Medium,
             () => Severity::High,
         };
@@ -122,7 +130,10 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             }
             None => {}
         }
-        if built {
+        if is_declared {
+            finding = finding
+                .benign("The command that starts the container names it, or a tool that builds programs runs it.");
+        } else if built {
             finding = finding.benign("A build tool runs what it has built or unpacked there.");
         }
         report.add(finding);

@@ -39,7 +39,11 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         }
         let terminal = facts.behind(process, 0).is_some_and(|behind| behind.channel == Channel::Terminal);
         let is_daemon = facts.is_daemon();
-        let is_product = facts.ancestors(process).take(16).any(has_terminals);
+        // A program that shows terminals: the person is before its window.
+        let is_window = facts
+            .parent(process)
+            .is_some_and(|parent| is_emulator(parent.program.base()) && !parent.is_program_suspicious());
+        let is_product = is_window || facts.ancestors(process).take(16).any(has_terminals);
         let on = process.file(0).and_then(|file| file.path.clone()).unwrap_or_default();
         let place = if terminal { format!(", on the terminal {}", shown(&on)) } else { String::new() };
         let mut sentence = format!("{} is interactive{place}", started(process));
@@ -60,6 +64,32 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
                 .evidence(descriptor_of(process, 0)),
         );
     }
+}
+
+/// Whether a program shows terminals: a window of a desktop, an editor, a file manager.
+fn is_emulator(name: &[u8]) -> bool {
+    const EMULATORS: [&str; 16] = [
+        "xterm",
+        "uxterm",
+        "urxvt",
+        "rxvt",
+        "st",
+        "lxterminal",
+        "xfce4-terminal",
+        "konsole",
+        "kitty",
+        "alacritty",
+        "foot",
+        "weston-terminal",
+        "emacs",
+        "vim",
+        "nvim",
+        "mc",
+    ];
+    EMULATORS.iter().any(|known| super::super::vocabulary::has_name(name, known))
+        || name.starts_with(b"vim.")
+        || name.starts_with(b"emacs-")
+        || name.starts_with(b"gnome-terminal")
 }
 
 /// Whether a person can type into a shell.

@@ -18,6 +18,7 @@ rule! {
     attack: ["T1059.006", "T1620"],
     cost: Free,
     tags: ["fileless"],
+    basis: Program,
     check: check,
 }
 

@@ -27,6 +27,7 @@ rule! {
     cost: Memory,
     tags: ["miner"],
     patterns: [STRATUM, STRATUM_TLS, DONATE],
+    basis: Connection,
     check: check,
 }
 

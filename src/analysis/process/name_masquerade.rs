@@ -12,9 +12,12 @@ rule! {
     /// A process whose name (comm) or first argument is that of a well-known daemon (`sshd`, `cron`, `systemd`, `nginx`, …)
     /// while its program is another one. A process can set both at will; the path of its program comes from the kernel.
     ///
+    /// Also a program that was added to the container and is called nearly like a daemon of the system: `auditd2`,
+    /// `systemd-udevd1`, `sshd_`.
+    ///
     /// Scripts that are called so, programs of one package (`redis-server` is `redis-check-rdb` under another name),
     /// `mariadbd` as `mysqld`, and programs of many names such as busybox are passed over.
-    "PROC-001", name_masquerade, version 1, Process, Stable, Medium,
+    "PROC-001", name_masquerade, version 2, Process, Stable, Medium,
     title: "A process poses as another program",
     why: "The name of a daemon makes a program look as if it belonged there. The path of the program tells what it is.",
     benign: [
@@ -90,11 +93,20 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         if !report.look() {
             return;
         }
-        let Some(claimed) = claimed(process) else { continue };
+        let Some(claimed) = claimed(process) else {
+            if let Some(known) = resembled(process.program.base()).filter(|_| facts.is_program_new(process)) {
+                report.add(lookalike(process, known));
+            }
+            continue;
+        };
         let both = process.name() == claimed && title_of(process) == claimed;
         let (severity, confidence) = match () {
             () if process.is_program_suspicious() || process.program.deleted => (Severity::High, Confidence::High),
             () if both && (process.is_interpreter() || process.is_shell()) => (Severity::High, Confidence::High),
+            // A program in the arguments that gave itself another name.
+            () if process.name() == claimed && process.is_interpreter() && process.inline().is_some() => {
+                (Severity::High, Confidence::High)
+            }
             () if both => (Severity::Medium, Confidence::Medium),
             () => (Severity::Low, Confidence::Low),
         };
@@ -145,6 +157,77 @@ fn claimed<'p>(process: &'p ProcessFacts<'_>) -> Option<&'p BStr> {
     (!script).then_some(found)
 }
 
+/// Daemons of the system whose packages have no other versions of them by their side.
+const SYSTEM: [&str; 22] = [
+    "sshd",
+    "cron",
+    "crond",
+    "atd",
+    "systemd",
+    "systemd-journald",
+    "systemd-logind",
+    "systemd-networkd",
+    "systemd-resolved",
+    "systemd-udevd",
+    "udevd",
+    "dbus-daemon",
+    "rsyslogd",
+    "syslogd",
+    "auditd",
+    "polkitd",
+    "chronyd",
+    "ntpd",
+    "agetty",
+    "dockerd",
+    "containerd",
+    "kubelet",
+];
+
+/// The daemon of the system that a name resembles: with one or two signs more, or, for long names, one letter less or
+/// another.
+fn resembled(name: &[u8]) -> Option<&'static str> {
+    if SYSTEM.iter().any(|known| known.as_bytes() == name) {
+        return None;
+    }
+    SYSTEM.into_iter().find(|known| {
+        let known = known.as_bytes();
+        let more = name.strip_prefix(known).or_else(|| name.strip_suffix(known));
+        let is_sign = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'_' | b'-' | b'.' | b' ');
+        let with_signs = known.len() >= 4 && more.is_some_and(|more| more.len() <= 2 && more.iter().all(is_sign));
+        // Packages are called like their daemons, without the last letter.
+        let is_package = known.strip_suffix(b"d") == Some(name);
+        with_signs || known.len() >= 6 && !is_package && differs_once(known, name)
+    })
+}
+
+/// Whether two words differ in one letter: another, one more, or one less.
+fn differs_once(one: &[u8], other: &[u8]) -> bool {
+    let same = one.iter().zip(other).take_while(|(one, other)| one == other).count();
+    let rest = |word: &'_ [u8], skip: usize| word.get(same.saturating_add(skip)..).map(<[u8]>::to_vec);
+    match one.len().cmp(&other.len()) {
+        std::cmp::Ordering::Equal => same < one.len() && rest(one, 1) == rest(other, 1),
+        std::cmp::Ordering::Less => rest(one, 0) == rest(other, 1),
+        std::cmp::Ordering::Greater => rest(one, 1) == rest(other, 0),
+    }
+}
+
+fn lookalike(process: &ProcessFacts<'_>, known: &str) -> Finding {
+    let path = program(process);
+    Finding::new(&RULE, Subject::Process(process.pid()))
+        .severity(Severity::Medium)
+        .confidence(Confidence::Medium)
+        .identity([path.clone(), known.into()])
+        .benign("A second version of the daemon that somebody put beside the first: compare the file with that of its package.")
+        .sentence(format!(
+            "Process {} runs {}, which was added to the container and is called nearly like {known}.",
+            process.pid(),
+            shown(&path)
+        ))
+        .next(Next::rows_of("process_memory_map", process.pid()))
+        .link(Link::Path(path))
+        .evidence(row_of(process))
+}
+
 fn is_known(name: &[u8]) -> bool {
     KNOWN.iter().any(|known| known.as_bytes() == name)
 }
@@ -164,6 +247,28 @@ fn is_same(claimed: &[u8], own: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_that_resemble_daemons() {
+        for (name, known) in [
+            ("auditd2", "auditd"),
+            ("systemd-udevd1", "systemd-udevd"),
+            ("sshd_", "sshd"),
+            ("kubelett", "kubelet"),
+            ("contianerd", ""),
+            ("dbus-deamon", ""),
+            ("rsyslog", ""),
+            ("rsyslod", "rsyslogd"),
+            ("cron", ""),
+            ("crond", ""),
+            ("crony", ""),
+            ("sshd-session", ""),
+            ("containerd-shim", ""),
+            ("systemctl", ""),
+        ] {
+            assert_eq!(resembled(name.as_bytes()).unwrap_or_default(), known, "{name}");
+        }
+    }
 
     #[test]
     fn titles_name_the_program() {

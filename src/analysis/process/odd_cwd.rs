@@ -16,6 +16,7 @@ rule! {
     benign: ["A job or a build whose directory was cleaned up while it ran."],
     attack: ["T1564.001"],
     cost: Free,
+    basis: Program,
     check: check,
 }
 

@@ -114,7 +114,6 @@ fn tool_of(process: &ProcessFacts<'_>) -> Option<(&'static str, &'static str)> {
         Some(Invocation::Script(path)) => base(&path).to_vec(),
         _ => Vec::new(),
     };
-    let first = process.argv().first().map(|first| base(first).to_vec()).unwrap_or_default();
-    let names = [process.program.base().as_bytes(), first.as_slice(), script.as_slice()];
+    let names = [process.program.base().as_bytes(), process.called().as_bytes(), script.as_slice()];
     TOOLS.into_iter().find(|(tool, _)| names.iter().any(|name| !name.is_empty() && has_name(name, tool)))
 }

@@ -8,6 +8,7 @@ use super::super::vocabulary::{is_loopback, is_public, is_terminal_server};
 use super::super::words::shown;
 use super::super::{Confidence, Facts, Finding, Link, Next, Report, Severity, Subject};
 use super::common::{arguments, descriptor_of, has_terminals, program, row_of, socket_row, started, to_words};
+use super::text::{self, Sign};
 use crate::tables::OpenSocket;
 
 rule! {
@@ -15,7 +16,8 @@ rule! {
     /// terminals: `python -c 'import pty; pty.spawn("/bin/bash")'`, `script /dev/null`, `socat … exec:bash,pty`.
     ///
     /// It is high if the container made the connection, or if the connection is the input of the process that holds the
-    /// terminal. It is low if the connection came to a port that the process listens on, as with terminals in a web page.
+    /// terminal. It is low if the connection came to a port that the process listens on, as with terminals in a web page, unless its
+    /// arguments give a shell to whoever connects.
     "PROC-023", pty_relay, version 1, Process, Stable, High,
     title: "A process relays a shell's terminal to a connection",
     why: "A terminal makes a remote shell comfortable: with it `su`, editors and passwords work.",
@@ -23,6 +25,7 @@ rule! {
     attack: ["T1059.004", "T1095"],
     cost: Free,
     tags: ["remote_control"],
+    basis: Connection,
     check: check,
 }
 
@@ -80,6 +83,10 @@ fn finding(
     let severity = match () {
         () if is_product && !is_input => Severity::Low,
         () if is_input || holder.is_program_suspicious() => Severity::High,
+        // `socat TCP-LISTEN:… EXEC:bash,pty`: the arguments say what it is for.
+        () if text::signs(holder.cmdline()).contains(&Sign::ConnectShell) && !facts.is_of_entry_point(holder) => {
+            Severity::High
+        }
         () if !outbound => Severity::Low,
         () if address.is_some_and(is_loopback) => Severity::Low,
         () if address.is_some_and(is_public) => Severity::High,

@@ -27,6 +27,7 @@ rule! {
     attack: ["T1059.004", "T1095"],
     cost: Free,
     tags: ["remote_control"],
+    basis: Connection,
     check: check,
 }
 

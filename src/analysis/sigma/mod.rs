@@ -7,6 +7,7 @@ mod engine;
 #[path = "without.rs"]
 mod engine;
 mod rules;
+#[cfg_attr(not(feature = "sigma"), expect(dead_code, reason = "only an engine uses all of them"))]
 mod types;
 
 pub(in crate::analysis) use engine::Asked;

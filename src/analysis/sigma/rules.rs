@@ -127,7 +127,6 @@ impl SigmaRule {
 
 #[cfg(all(test, feature = "sigma"))]
 mod tests {
-    use super::super::types::Event;
     use super::*;
     use crate::analysis::Severity;
 
@@ -152,7 +151,7 @@ mod tests {
         ));
         assert_eq!((loaded.problems, loaded.rules.count()), (vec![], 1));
         let [rule] = loaded.rules.all.as_slice() else { panic!() };
-        assert_eq!((rule.header.severity, rule.header.foreign.author.as_deref()), (Severity::High, Some("somebody")));
+        assert_eq!((rule.header.severity, rule.header.author.as_deref()), (Severity::High, Some("somebody")));
         assert_eq!(rule.header.benign.as_deref(), Some("An administrator"));
         let event = |image: &str, line: &str, user: &str| {
             Asked::new(&vec![("Image", image.to_owned()), ("CommandLine", line.to_owned()), ("User", user.to_owned())])

@@ -1,6 +1,6 @@
 //! The events that rules are asked about, and what the engine tells of a rule.
 
-use crate::analysis::{Foreign, Severity};
+use crate::analysis::Severity;
 
 /// What a rule is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -70,10 +70,16 @@ pub(in crate::analysis) type Event = Vec<(&'static str, String)>;
 /// What is known about a rule without asking it.
 #[derive(Debug)]
 pub(in crate::analysis) struct Header {
-    /// What a finding says about it.
-    pub(in crate::analysis) foreign: Foreign,
+    /// Its id, or its title if it has none.
+    pub(in crate::analysis) id: String,
     /// Its title.
     pub(in crate::analysis) title: String,
+    /// Who wrote it.
+    pub(in crate::analysis) author: Option<String>,
+    /// Its level.
+    pub(in crate::analysis) level: Option<&'static str>,
+    /// The file that it is in, as the user named it.
+    pub(in crate::analysis) file: String,
     /// Its level, or medium.
     pub(in crate::analysis) severity: Severity,
     /// Its first innocent cause, if it names one.

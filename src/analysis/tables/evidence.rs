@@ -79,7 +79,7 @@ pub(super) fn row(finding: &Finding, position: u64, evidence: &Evidence) -> Evid
     }
 }
 
-fn object(facts: &[(&'static str, Fact)]) -> Option<Object> {
+pub(super) fn object(facts: &[(&'static str, Fact)]) -> Option<Object> {
     let detail = |fact: &Fact| match fact {
         Fact::Number(number) => Detail::Integer(*number),
         Fact::Text(text) => Detail::Bytes(text.to_vec()),

@@ -13,7 +13,7 @@ use crate::tables::{Mappings, table};
 table! {
     "yara_matches", key(rule, namespace, kind, pid, path, string, address),
     brief(rule, kind, pid, name, path, string, address, text, severity);
-    /// Matches of YARA rules, which `--yara` and `--yara-builtin` bring: one row for each match of a string of a rule, at
+    /// Matches of YARA rules, which `--yara` brings: one row for each match of a string of a rule, at
     /// most 16 for a string in a process or file, and one for a rule that has none. Rules whose strings are in a database of
     /// signatures are here, too.
     pub struct YaraMatch {

@@ -20,9 +20,9 @@ mod tests {
     fn rules() -> Rules {
         let mut loader = Loader::new();
         loader.builtin();
-        let loaded = loader.finish();
-        assert_eq!(loaded.problems, Vec::<String>::new());
-        loaded.rules.unwrap()
+        let done = loader.finish();
+        assert_eq!(done.problems, Vec::<String>::new());
+        done.rules.unwrap()
     }
 
     #[derive(Debug)]
@@ -40,7 +40,8 @@ mod tests {
 
     /// The rules that match some bytes as a file or as memory.
     fn found(rules: &Rules, bytes: &[u8]) -> BTreeSet<String> {
-        let region = One(bytes.to_vec(), vec![0x7000..0x7000 + bytes.len() as u64]);
+        let range = 0x7000..0x7000 + bytes.len() as u64;
+        let region = One(bytes.to_vec(), vec![range]);
         let file = rules.scan(Scanned::Whole(bytes), &Variables { kind: "file", ..Variables::default() });
         let memory = rules.scan(Scanned::Memory(&region), &Variables { kind: "process", ..Variables::default() });
         assert!(file.stopped.is_none() && memory.stopped.is_none());
@@ -66,6 +67,7 @@ mod tests {
     }
 
     /// For each rule: what it finds, and what is like it and no finding.
+    #[expect(clippy::too_many_lines, reason = "it is a table")]
     fn cases() -> Vec<(&'static str, Vec<u8>, Vec<u8>)> {
         let wallet = format!("4A{}", "8Bnt5Ze9".repeat(12).get(..93).unwrap());
         let text = |text: &str| text.as_bytes().to_vec();
@@ -279,9 +281,9 @@ mod tests {
         let mut loader = Loader::new();
         loader.path(folder.path());
         loader.builtin();
-        let loaded = loader.finish();
-        assert_eq!(loaded.problems, Vec::<String>::new());
-        let rules = loaded.rules.unwrap();
+        let done = loader.finish();
+        assert_eq!(done.problems, Vec::<String>::new());
+        let rules = done.rules.unwrap();
         assert!(rules.has(true) && rules.has(false));
         assert_eq!(rules.infos().iter().filter(|rule| rule.name == "packed_upx").count(), 2);
     }

@@ -289,7 +289,7 @@ mod tests {
         );
         let regions = Two(vec![0x1000..0x1009, 0x7f00_0000_0000..0x7f00_0000_0008]);
         let variables = Variables { pid: 7, kind: "process", ..Variables::default() };
-        let outcome = engine.scan(Scanned::Memory(&regions), &variables, Duration::from_secs(60));
+        let outcome = engine.scan(Scanned::Memory(&regions), &variables, Duration::from_mins(1));
         assert_eq!(outcome.stopped, None);
         let [one] = outcome.matches.as_slice() else { panic!("{outcome:?}") };
         let at: Vec<_> = one.strings.iter().map(|string| (string.id.as_str(), string.at)).collect();

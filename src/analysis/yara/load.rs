@@ -208,13 +208,13 @@ mod tests {
         for name in named {
             loader.path(&folder.path().join(name));
         }
-        let mut loaded = loader.finish();
+        let mut done = loader.finish();
         let root = folder.path().display().to_string();
         let real = fs::canonicalize(folder.path()).unwrap().display().to_string();
-        for problem in &mut loaded.problems {
+        for problem in &mut done.problems {
             *problem = problem.replace(&real, "ROOT").replace(&root, "ROOT");
         }
-        loaded
+        done
     }
 
     fn names(loaded: &Loaded) -> Vec<&str> {

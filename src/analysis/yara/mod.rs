@@ -10,7 +10,11 @@ mod engine;
 mod include;
 mod load;
 mod rules;
+#[cfg_attr(not(feature = "yara"), expect(dead_code, reason = "only an engine uses all of them"))]
 mod types;
+
+/// The tag of the rule that has the matches of our own YARA rules, and the word for them on the command line.
+pub const BUILTIN: &str = "builtin";
 
 pub use load::{Loaded, Loader};
 pub use rules::Rules;

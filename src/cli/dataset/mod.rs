@@ -13,7 +13,6 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bstr::{BStr, BString};
-use cryoscope::analysis::Brought;
 use cryoscope::formats::{Columns, Encoded, Encoder, Style};
 use cryoscope::tables::{FAILURES, TableSource};
 use cryoscope::{Checkpoint, Limits};
@@ -48,11 +47,11 @@ pub(crate) struct Job<'a> {
     pub(crate) sources: &'a [&'static TableSource],
     pub(crate) style: Style,
     pub(crate) threads: Option<usize>,
+    /// What the user brought.
+    pub(crate) brought: Arc<cryoscope::analysis::Brought>,
     pub(crate) lead: Lead<'a>,
     /// Whether contents are hashed in tables that have a column for it.
     pub(crate) hash: bool,
-    /// What the user brought for rules.
-    pub(crate) brought: &'a Arc<Brought>,
     pub(crate) args: &'a DatasetArgs,
     pub(crate) global: &'a Global,
 }
@@ -348,9 +347,10 @@ struct Readers<'a> {
 
 impl<'a> Readers<'a> {
     fn new(job: &Job<'a>, several: bool) -> Self {
-        let keep = keep_for(job.sources, job.style.format, job.brought);
+        let keep = keep_for(job.sources, job.style.format, &job.brought);
         let keep = if job.hash { keep.and(cryoscope::memory::Keep::Everything) } else { keep };
-        let plain = Opener::new(job.global, keep).bringing(job.brought).hashing(job.hash).naming_stdin(job.lead.name());
+        let plain =
+            Opener::new(job.global, keep).bringing(&job.brought).hashing(job.hash).naming_stdin(job.lead.name());
         let plain = if several { plain.without_progress() } else { plain };
         Readers { hashing: plain.clone().hashing_archive(true), plain }
     }

@@ -138,7 +138,7 @@ impl Dump<'_> {
         let most = self.checkpoint.limits().zero_bytes;
         let Some(space) = self.checkpoint.memory().pages(process) else { return Ok(()) };
         let runs = ranges.iter().flat_map(|range| space.runs(range.start, range.end));
-        let zeros = runs.filter(|run| !matches!(run.origin, Origin::Recorded { .. }));
+        let zeros = runs.filter(|run| !matches!(run.origin, Origin::Recorded { .. } | Origin::Given { .. }));
         let zeros = zeros.map(|run| run.end.saturating_sub(run.start)).fold(0, u64::saturating_add);
         if zeros <= most {
             return Ok(());

@@ -26,7 +26,7 @@ use super::lead::Lead;
 use super::open::Opener;
 use super::rows::One;
 use super::screen::{Report, complain, refuse_terminal_of};
-use super::{Failure, Outcome};
+use super::{Failure, Outcome, brought};
 
 /// One kind of output, for the checkpoints of one archive after another.
 trait Task {
@@ -72,11 +72,15 @@ pub(crate) fn run(args: &MemparseArgs, global: &Global) -> Outcome {
     };
     // A stream can be searched while it is inflated, if all memory is searched.
     let whole = args.range.is_none() && args.prot.is_none() && args.kind.is_empty() && args.path.is_none();
+    let root = brought::root(&args.root, global)?;
+    // What the image fills in is in no stream.
+    let whole = whole && root.is_none();
     let early = matcher.clone().filter(|_| whole).map(|matcher| search::early(matcher, args));
     let fleet = Fleet::resolve(&args.archives, &args.fleet, global)?;
     let lead = Lead::new(&args.source, false, global)?;
     lead.check(fleet.entries())?;
     let opener = Opener::new(global, keep).searching(early).hashing_archive(lead.is_hashed()).naming_stdin(lead.name());
+    let opener = opener.filling(root);
     let wanted = Wanted::new(args, &fleet)?;
     if mode == Mode::Dump {
         return dumped(&fleet, &opener, &wanted, args, global);

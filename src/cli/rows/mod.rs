@@ -58,8 +58,8 @@ pub(crate) struct Job<'a> {
     pub(crate) is_wide: bool,
     /// Whether contents are hashed in tables that have a column for it.
     pub(crate) hash: bool,
-    /// What the user brought for rules.
-    pub(crate) brought: &'a Arc<Brought>,
+    /// What the user brought for the tables of rules.
+    pub(crate) brought: Arc<Brought>,
     pub(crate) global: &'a Global,
 }
 
@@ -83,10 +83,10 @@ impl Job<'_> {
             self.sources.iter().map(|source| source.table).collect()
         };
         let mut output = Output::open(self, &tables, place)?;
-        let keep = keep_for(self.sources, self.style.format, self.brought);
+        let keep = keep_for(self.sources, self.style.format, &self.brought);
         let keep = if self.hash { keep.and(Keep::Everything) } else { keep };
         let opener = Opener::new(self.global, keep)
-            .bringing(self.brought)
+            .bringing(&self.brought)
             .hashing(self.hash)
             .hashing_archive(self.lead.is_hashed())
             .naming_stdin(self.lead.name());

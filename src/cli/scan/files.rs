@@ -7,7 +7,7 @@ use std::path::Path;
 use cryoscope::analysis::{Baseline, Scan, Suppressions};
 use cryoscope::tables::Container;
 
-use super::note;
+use super::super::screen::note;
 use crate::cli::Failure;
 use crate::cli::args::{Global, ScanArgs};
 use crate::cli::newfile::{NewFile, Readers};

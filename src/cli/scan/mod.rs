@@ -16,12 +16,13 @@ use cryoscope::formats::{Columns, Encoded, Encoder, Format, Rarity as Rare, RowW
 use cryoscope::tables::Container;
 
 use super::args::{Global, Level, ScanArgs, ScanFormat};
+use super::brought;
 use super::exit::Exit;
 use super::fleet::{Entry, Fleet, Heard, Stop, Voice};
 use super::lead::Lead;
 use super::open::Opener;
 use super::rows::origin;
-use super::screen::{Report, Screen, complain, refuse_terminal_of};
+use super::screen::{Report, Screen, refuse_terminal_of};
 use super::{Failure, Outcome};
 
 impl From<Level> for Severity {
@@ -70,7 +71,7 @@ pub(crate) fn run(args: &ScanArgs, global: &Global) -> Outcome {
     };
     let least: Severity =
         args.min_severity.map_or(if format.is_none() { Severity::Medium } else { Severity::Info }, Into::into);
-    let brought = args.brought.read(global)?;
+    let brought = brought::read(&args.brought, global)?;
     let opener = Opener::new(global, plan::keep(&brought))
         .bringing(&brought)
         .hashing_archive(lead.is_hashed())
@@ -266,12 +267,5 @@ impl End {
         for (used, here) in self.used.iter_mut().zip(&scanned.used) {
             *used |= here;
         }
-    }
-}
-
-/// Prints a note about the command's own files.
-fn note(message: &str, global: &Global) {
-    if !global.quiet {
-        complain(message);
     }
 }

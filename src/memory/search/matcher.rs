@@ -12,6 +12,7 @@ use regex_automata::{Input, MatchKind, PatternSet};
 
 use super::mask::Mask;
 use super::pattern::{Pattern, PatternError, Shape, escaped};
+use super::sieve::Sieve;
 use super::table::Table;
 use crate::int::{u64_of, usize_of};
 use crate::limits::Limits;
@@ -43,6 +44,8 @@ pub struct Matcher {
     literals: Option<Literals>,
     masks: Vec<(usize, Mask)>,
     regexes: Vec<(usize, Regex)>,
+    /// Sieves, each with the number of the pattern of its first kind.
+    sieves: Vec<(usize, Arc<dyn Sieve>)>,
     /// All expressions as one, to skip blocks in which none matches, and to tell which ones do.
     any: Option<(Regex, Regex)>,
     names: Vec<String>,
@@ -74,6 +77,7 @@ impl Matcher {
         let mut literals = Vec::new();
         let mut masks = Vec::new();
         let mut regexes = Vec::new();
+        let mut sieves: Vec<(usize, Arc<dyn Sieve>)> = Vec::new();
         let mut sources = Vec::new();
         let mut room = limits.pattern_bytes;
         let expressions = patterns.iter().filter(|pattern| matches!(pattern.shape, Shape::Regex(_))).count();
@@ -83,6 +87,12 @@ impl Matcher {
                 Shape::Literal { bytes, any_case } => {
                     literals.push(Literal { number, bytes: bytes.clone(), any_case: *any_case });
                     bytes.len()
+                }
+                Shape::Kind(kind) => {
+                    if kind.number == 0 {
+                        sieves.push((number, Arc::clone(&kind.sieve)));
+                    }
+                    0
                 }
                 Shape::Mask(pairs) => {
                     masks.push((number, Mask::new(pairs)));
@@ -112,9 +122,10 @@ impl Matcher {
         let longest_mask = masks.iter().map(|(_, mask)| mask.len()).max().unwrap_or(0);
         let names = patterns.iter().map(|pattern| pattern.name.clone()).collect();
         let shapes = patterns.iter().map(|pattern| pattern.shape.clone()).collect();
-        let longest_fixed = longest_literal.max(longest_mask);
+        let longest_thing = sieves.iter().map(|(_, sieve)| sieve.reach()).max().unwrap_or(0);
+        let longest_fixed = longest_literal.max(longest_mask).max(longest_thing);
         let literals = Literals::new(literals);
-        Ok(Matcher { literals, masks, regexes, any, names, shapes, longest_literal, longest_fixed })
+        Ok(Matcher { literals, masks, regexes, sieves, any, names, shapes, longest_literal, longest_fixed })
     }
 
     /// Whether another matcher finds the same: it has the same patterns in the same order, whatever their names.
@@ -135,6 +146,19 @@ impl Matcher {
     /// Whether there are regular expressions.
     pub(super) fn has_regexes(&self) -> bool {
         !self.regexes.is_empty()
+    }
+
+    /// The sieve that finds a pattern. `None` if the pattern is not a kind of thing.
+    pub(super) fn sieve_of(&self, pattern: usize) -> Option<&dyn Sieve> {
+        match self.shapes.get(pattern)? {
+            Shape::Kind(kind) => Some(&*kind.sieve),
+            _ => None,
+        }
+    }
+
+    /// Most things that are kept of a kind that a sieve finds. `None` if the pattern is not one.
+    pub(super) fn most_of(&self, pattern: usize) -> Option<usize> {
+        self.sieve_of(pattern).map(Sieve::most)
     }
 
     /// Whether a pattern's matches never overlap.
@@ -162,6 +186,12 @@ impl Matcher {
             if found.len() <= enough {
                 find_mask(*number, mask, haystack, span.clone(), most, &mut found);
             }
+        }
+        for (first, sieve) in &self.sieves {
+            sieve.find(haystack, span.clone(), &mut |kind, range| {
+                let pattern = first.saturating_add(kind);
+                found.push(Match { start: range.start, end: range.end, pattern });
+            });
         }
         let candidates = self.candidates(haystack, &span);
         for (place, (number, regex)) in self.regexes.iter().enumerate() {

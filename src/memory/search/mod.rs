@@ -10,6 +10,7 @@ mod elsewhere;
 mod mask;
 mod matcher;
 mod pattern;
+mod sieve;
 mod stream;
 mod table;
 
@@ -20,10 +21,13 @@ pub(crate) use elsewhere::Search as ElsewhereSearch;
 pub use elsewhere::{Elsewhere, Findings as FindingsElsewhere};
 pub use matcher::Matcher;
 pub use pattern::{Encoding, Pattern, PatternError};
+pub use sieve::Sieve;
+pub(crate) use sieve::{ALL as SIEVED_ALL, EACH as SIEVED_EACH};
 pub use stream::EarlySearch;
 pub(crate) use stream::{Searched, StreamSearch};
 
 use self::matcher::Match;
+use self::sieve::Room;
 use super::lines::{Join, Key, Line, Lines, View};
 use super::overlaps::Overlaps;
 use super::parallel;
@@ -92,6 +96,7 @@ pub(super) fn run(
     let searched = searched.filter(|searched| searched.answers(matcher, options, true));
     let owners = Owners::of(lines);
     let mut left = Vec::new();
+    let mut room = Room::default();
     for line in &lines.all {
         match searched.and_then(|searched| hits_of(line, searched)) {
             Some(hits) => {
@@ -99,7 +104,7 @@ pub(super) fn run(
                 while findings.found.len() <= most
                     && let Some(m) = hits.next()
                 {
-                    owners.add(line, m, &mut findings.found);
+                    owners.add(line, m, views(matcher, m), &mut findings.found);
                 }
             }
             None => left.push(*line),
@@ -107,7 +112,14 @@ pub(super) fn run(
     }
     findings.more = searched.is_some_and(|searched| searched.more);
     findings.unread = in_lines(&left, matcher, options, |line, m| {
-        owners.add(line, m, &mut findings.found);
+        let most_of = matcher.most_of(m.pattern);
+        if most_of.is_none_or(|most| room.take(m.pattern, most)) {
+            let before = findings.found.len();
+            owners.add(line, m, views(matcher, m), &mut findings.found);
+            if let Some(most) = most_of {
+                room.charge(findings.found.len().saturating_sub(before), most);
+            }
+        }
         findings.found.len() <= most
     });
     let reach = reach(matcher, options);
@@ -317,6 +329,12 @@ fn in_line(m: &Match, base: u64) -> InLine {
 /// The views of shared objects, by the offsets that they show.
 struct Owners(BTreeMap<Key, Overlaps<View>>);
 
+/// Most processes for which a match in a shared object counts. What a sieve finds leaves room for others.
+fn views(matcher: &Matcher, m: &InLine) -> usize {
+    const SIFTED: usize = 1000;
+    if matcher.most_of(m.pattern).is_some() { SIFTED } else { usize::MAX }
+}
+
 impl Owners {
     fn of(lines: &Lines<'_>) -> Self {
         let of_key = |views: &[View]| Overlaps::new(views.iter().map(|view| (view.offsets(), *view)));
@@ -324,14 +342,17 @@ impl Owners {
     }
 
     /// Turns a match in a line into one match for each process that sees all of it there.
-    fn add(&self, line: &Line<'_>, m: &InLine, found: &mut Vec<Found>) {
+    fn add(&self, line: &Line<'_>, m: &InLine, most: usize, found: &mut Vec<Found>) {
         let len = m.end.saturating_sub(m.start);
         if let Key::Task(pid) = line.key {
             found.push(Found { pid, address: m.start, pattern: m.pattern, len });
             return;
         }
         let Some(views) = self.0.get(&line.key) else { return };
+        let mut left = most;
         views.containing(&(m.start..m.end), &mut |view| {
+            let Some(less) = left.checked_sub(1) else { return ControlFlow::Break(()) };
+            left = less;
             let address = view.address.saturating_add(m.start.saturating_sub(view.offset));
             found.push(Found { pid: view.pid, address, pattern: m.pattern, len });
             ControlFlow::Continue(())

@@ -22,6 +22,8 @@ pub(super) enum Shape {
     Mask(Vec<[Option<u8>; 2]>),
     /// A regular expression in the syntax of `regex-syntax`, with Unicode off.
     Regex(String),
+    /// A kind of thing that a sieve finds.
+    Kind(super::sieve::Kind),
 }
 
 /// Why a pattern is not valid.
@@ -100,6 +102,12 @@ impl Pattern {
             let _ = write!(regex, "(?:{})", cases.join("|"));
         }
         Ok(Pattern { name, shape: Shape::Regex(regex) })
+    }
+
+    /// The kinds of things that a sieve finds, in order. A search must have all of them, one after another.
+    pub fn kinds(name: &str, sieve: &std::sync::Arc<dyn super::Sieve>) -> Vec<Self> {
+        let kind = |number| Shape::Kind(super::sieve::Kind { sieve: std::sync::Arc::clone(sieve), number });
+        (0..sieve.kinds()).map(|number| Pattern { name: format!("{name} {number}"), shape: kind(number) }).collect()
     }
 
     /// Exactly these bytes.

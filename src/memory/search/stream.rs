@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 
 use bstr::BString;
 
+use super::sieve::Room;
 use super::{BEHIND, BLOCK, InLine, Matcher, SearchOptions, in_line, reach, resolve};
 use crate::archive::Island;
 use crate::int::{u64_of, usize_of};
@@ -39,6 +40,11 @@ impl EarlySearch {
     /// Bytes at both ends of a line that a search across seams, or a row, may read.
     pub(crate) fn edge(&self) -> u64 {
         self.reach().saturating_add(self.context)
+    }
+
+    /// Bytes around a match of a pattern that are kept.
+    fn context_of(&self, pattern: usize) -> u64 {
+        self.matcher.sieve_of(pattern).map_or(self.context, |sieve| self.context.min(sieve.context()))
     }
 
     /// Whether the search is possible without keeping pages.
@@ -244,6 +250,7 @@ fn search(early: &EarlySearch, kept: u64, todo: &Receiver<Job>, done: &Sender<Ve
     let mut ends: HashMap<usize, u64> = HashMap::new();
     let most = usize_of(early.options.most).saturating_add(1);
     let mut room = kept;
+    let mut kinds = Room::default();
     for job in todo {
         let haystack = job.bytes.get(..job.len).unwrap_or(&job.bytes);
         if job.first {
@@ -257,7 +264,8 @@ fn search(early: &EarlySearch, kept: u64, todo: &Receiver<Job>, done: &Sender<Ve
                 let again = early.matcher.find_one(pattern, haystack, from..job.span.end, most);
                 again.iter().map(|m| in_line(m, job.base)).collect()
             });
-            if let Some(island) = island(haystack, job.base, &hits, early.context, &mut room) {
+            hits.retain(|hit| early.matcher.most_of(hit.pattern).is_none_or(|most| kinds.keep(hit.pattern, most)));
+            if let Some(island) = island(haystack, job.base, &hits, early, &mut room) {
                 result.islands.push((job.image, island));
             }
             result.hits.extend(hits.into_iter().map(|hit| (job.image, hit)));
@@ -270,11 +278,12 @@ fn search(early: &EarlySearch, kept: u64, todo: &Receiver<Job>, done: &Sender<Ve
 }
 
 /// The bytes of matches and around them, while there is room.
-fn island(haystack: &[u8], base: u64, hits: &[InLine], context: u64, room: &mut u64) -> Option<Island> {
+fn island(haystack: &[u8], base: u64, hits: &[InLine], early: &EarlySearch, room: &mut u64) -> Option<Island> {
     let mut wanted: Vec<Range<usize>> = hits
         .iter()
         .map(|hit| {
             let place = |at: u64| usize_of(at.saturating_sub(base)).min(haystack.len());
+            let context = early.context_of(hit.pattern);
             place(hit.start.saturating_sub(context))..place(hit.end.saturating_add(context))
         })
         .collect();

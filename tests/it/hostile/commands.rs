@@ -10,6 +10,7 @@ pub(crate) const COMMANDS: &[&[&str]] = &[
     &["show", "IN", "--verify"],
     &["list", "DIR"],
     &["scan", "IN", "--min-severity", "info", "--experimental"],
+    &["iocs", "IN", "--all", "--format", "stix"],
     &["inspect", "IN", "--all"],
     &["inspect", "IN", "--all", "--format", "csv"],
     &["inspect", "IN", "--all", "--format", "checkpointctl-json"],

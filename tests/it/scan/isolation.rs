@@ -132,17 +132,8 @@ fn a_privileged_container_is_one_finding() {
 }
 
 #[test]
-fn the_compromised_container_could_reach_its_host() {
+fn ways_to_the_host_are_posture_and_lead_to_the_specification() {
     let scan = scan(&Checkpoint::open(fixtures::archive_of("webapp-compromise")).unwrap());
-    for (rule, severity) in [
-        ("CTR-003", Severity::High),
-        ("CTR-004", Severity::High),
-        ("CTR-005", Severity::High),
-        ("CTR-006", Severity::Low),
-        ("CTR-008", Severity::Medium),
-    ] {
-        assert_eq!(worst(&scan, rule), Some(severity), "{rule}");
-    }
     assert!(
         scan.findings.iter().filter(|finding| finding.severity >= Severity::Medium).all(|finding| finding.rule.posture)
     );

@@ -1,10 +1,13 @@
 //! The marks of web shells in a script, and how much each weighs. Five points are a web shell; three or four are suspicious.
 
+use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use bstr::ByteSlice;
 use regex_automata::meta::{Config, Regex};
 use regex_automata::util::syntax;
+
+use super::comments::without_comments;
 
 /// What a script is written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +18,8 @@ pub(super) enum Language {
     Jsp,
     /// A script that a web server starts, in any language.
     Cgi,
+    /// JavaScript. Most of it runs in browsers, and only a server's can run commands.
+    Node,
 }
 
 /// The marks of a script.
@@ -53,12 +58,14 @@ const QUIET: &str = "errors and time limits that are switched off";
 const UPLOAD: &str = "a form that stores any file";
 const WRITES: &str = "input of a request that is written to a file of its choice";
 const LOADS: &str = "code that is decoded and loaded as a class";
+const OBJECTS: &str = "encoded input of a request that becomes objects";
+const OBJECTS_RUN: &str = "objects that call a function of their choice as they end";
 const LONG: &str = "a very long line of random text";
 
 /// A mark: its words, its points, and its patterns, all of which must occur.
 type Mark = (&'static str, u32, &'static [&'static str]);
 
-const PHP: [Mark; 15] = [
+const PHP: [Mark; 19] = [
     (
         RUNS,
         5,
@@ -67,12 +74,20 @@ const PHP: [Mark; 15] = [
         ],
     ),
     (RUNS, 5, &[r"\$_(?:get|post|request|cookie)\s*(?:\[[^\]\n]*\]|\{[^}\n]*\})\s*\("]),
-    (RUNS, 5, &[r"`[^`\n]*\$_(?:get|post|request|cookie)\b"]),
+    // A backtick where a value may begin: names of columns in SQL have them in the middle of text.
+    (
+        RUNS,
+        5,
+        &[
+            r"(?:^|[=(;{}@!]|\becho|\bprint|\breturn|<\?(?:=|php))\s*`[^`\n\x00-\x08\x80-\xff]*\$_(?:get|post|request|cookie)\b",
+        ],
+    ),
     (
         RUNS,
         4,
         &[
-            r"(?:array_map|array_filter|call_user_func(?:_array)?|usort|register_shutdown_function|create_function)\s*\(\s*@?\$_(?:get|post|request|cookie)",
+            // The function is the second argument of `array_filter`.
+            r"(?:(?:array_map|call_user_func(?:_array)?|register_shutdown_function|create_function)\s*\(|(?:array_filter|usort|uasort|uksort|array_walk)\s*\([^;\n]*,)\s*@?\$_(?:get|post|request|cookie)",
         ],
     ),
     (RUNS, 4, &[r"(?:^|[^\w>:$])(?:include|require)(?:_once)?\s*\(?\s*@?\$_(?:get|post|request|cookie)\s*\["]),
@@ -80,6 +95,20 @@ const PHP: [Mark; 15] = [
         RUNS,
         5,
         &[r"preg_replace\s*\(\s*[\x22'](.)[^\x22'\n]*/[a-z]*e[a-z]*[\x22']\s*,[^;]*\$_(?:get|post|request|cookie)"],
+    ),
+    // `$f($_POST["x"])`: the name of the function is in the variable. Frameworks pass input to callbacks, too.
+    (INDIRECT, 3, &[r"(?:^|[^\w>:\\])@?\$\w+\s*\(\s*@?\$_(?:get|post|request|cookie)\s*\["]),
+    (
+        OBJECTS,
+        3,
+        &[
+            r"unserialize\s*\(\s*@?(?:base64_decode|gzinflate|gzuncompress|hex2bin|str_rot13)\s*\(\s*@?(?:\$_(?:get|post|request|cookie)\b|\$_server\s*\[\s*[\x22']http_)",
+        ],
+    ),
+    (
+        OBJECTS_RUN,
+        2,
+        &[r"__(?:destruct|wakeup|tostring)\s*\([^)]*\)\s*(?::\s*\w+\s*)?\{[^}]*\(\s*\$this->\w+\s*\)\s*\("],
     ),
     (
         DECODED,
@@ -95,6 +124,7 @@ const PHP: [Mark; 15] = [
             r"(?:base64_decode|gzinflate|gzuncompress|gzdecode|str_rot13|hex2bin|strrev|rawurldecode)\s*\(\s*(?:base64_decode|gzinflate|gzuncompress|gzdecode|str_rot13|hex2bin|strrev|rawurldecode)\s*\(",
         ],
     ),
+    (NAMES, 2, &[r"(?:str_rot13|strrev)\s*\(\s*[\x22'][a-z_]{4,20}[\x22']\s*\)"]),
     (NAMES, 2, &[r"(?:\\x[0-9a-f]{2}){5,}|(?:chr\s*\(\s*\d+\s*\)\s*\.\s*){4,}|\$\{\s*[\x22']_[\x22'.\s]*[a-z]"]),
     (
         NAMES,
@@ -171,6 +201,17 @@ const CGI: [Mark; 8] = [
     (KNOWN, 3, &[r"\bpty\.spawn\b|\bwebshell\b"]),
 ];
 
+const NODE: [Mark; 2] = [
+    (
+        RUNS,
+        5,
+        &[
+            r"child_process[^\n]*\.(?:exec|spawn)\w*\s*\(\s*(?:req|request|query|url)\b|\bexec(?:sync)?\s*\(\s*(?:req|request)\.(?:query|body|params|url|headers)",
+        ],
+    ),
+    (RUNS, 5, &[r"\beval\s*\(\s*(?:req|request)\.(?:query|body|params|headers|cookies)"]),
+];
+
 /// A variable that gets input of a request.
 const ASSIGNED: &str = r"\$(\w+)\s*=\s*@?(?:trim\s*\(|base64_decode\s*\(|urldecode\s*\(|stripslashes\s*\(|isset\s*\([^;]*\)\s*\?\s*|\(string\)\s*)*\$_(?:get|post|request|cookie)\s*\[";
 /// A function that runs code or commands over a variable.
@@ -180,6 +221,7 @@ struct Patterns {
     php: Set,
     jsp: Set,
     cgi: Set,
+    node: Set,
     assigned: Regex,
     sink: Regex,
 }
@@ -203,6 +245,7 @@ fn patterns() -> Option<&'static Patterns> {
             php: set(&PHP)?,
             jsp: set(&JSP)?,
             cgi: set(&CGI)?,
+            node: set(&NODE)?,
             assigned: regex(ASSIGNED)?,
             sink: regex(SINK)?,
         })
@@ -214,10 +257,13 @@ fn patterns() -> Option<&'static Patterns> {
 pub(super) fn of(language: Language, text: &[u8]) -> Score {
     let mut score = Score::default();
     let Some(patterns) = patterns() else { return score };
+    let text = if language == Language::Php { without_comments(text) } else { Cow::Borrowed(text) };
+    let text = text.as_ref();
     let marks = match language {
         Language::Php => &patterns.php,
         Language::Jsp => &patterns.jsp,
         Language::Cgi => &patterns.cgi,
+        Language::Node => &patterns.node,
     };
     for (words, points, all) in marks {
         let found: Option<Vec<usize>> = all.iter().map(|regex| Some(regex.find(text)?.start())).collect();
@@ -286,6 +332,10 @@ mod tests {
 
     #[test]
     fn web_shells_of_php_are_known() {
+        assert!(
+            points(Language::Php, "<?php array_filter([$_GET['a']], $_GET['f']); array_map($_GET['f'], $_GET); // x")
+                >= 4
+        );
         for text in [
             "<?php system($_GET['c']); ?>",
             "<?php @eval($_POST['x']);",
@@ -298,6 +348,9 @@ mod tests {
             "<?php error_reporting(0); $c = $_GET['c']; passthru($c);",
             "<?php if (md5($_POST['p']) == 'x') { $a = $_POST['a']; eval($a); }",
             "<?php preg_replace('/.*/e', $_POST['x'], '');",
+            "<?=`$_GET[0]`?>",
+            "<?php $x = `{$_POST['c']} 2>&1`;",
+            "<?php /* x */ system(/* y */ $_GET['c']);",
         ] {
             assert!(points(Language::Php, text) >= 5, "{text}: {}", points(Language::Php, text));
         }
@@ -315,6 +368,9 @@ mod tests {
             "<?php function evaluate($x) { return $this->eval($_POST['a']); }",
             "<?php error_reporting(0); set_time_limit(0); echo 1;",
             "<?php require_once($_SERVER['DOCUMENT_ROOT'] . '/x.php');",
+            "<?php\n/**\n * Takes the values of `$_GET['a']` or `$_POST['a']` (see `$_REQUEST`).\n */",
+            "<?php // the old way was eval($_POST['x'])\n$q = 'SELECT * FROM `' . $table . '`';",
+            "<?php if ($_POST['db'] === array_filter($_POST['db'])) { $q = \"SELECT `a` FROM `{$_POST['t']}`\"; }",
         ] {
             assert!(points(Language::Php, text) < 3, "{text}: {:?}", of(Language::Php, text.as_bytes()));
         }
@@ -329,7 +385,8 @@ mod tests {
             "<%! class U extends ClassLoader { Class g(byte[] b) { return super.defineClass(b, 0, b.length); } } %>";
         assert!(points(Language::Jsp, loader) >= 5);
         assert!(points(Language::Cgi, "print(os.popen(form.getvalue('c')).read())") >= 5);
-        assert!(points(Language::Cgi, "app.get('/', (req, res) => eval(req.query.x))") >= 5);
+        assert!(points(Language::Node, "app.get('/', (req, res) => eval(req.query.x))") >= 5);
+        assert!(points(Language::Node, "const r=/^\\d/.exec(e)||[],o=r.exec(t.param(1));window.open(i.$q->x)") < 3);
         assert!(points(Language::Cgi, "import cgi\nform = cgi.FieldStorage()\nprint(form.getvalue('x'))") < 3);
         assert!(points(Language::Cgi, "#!/bin/sh\necho hello $REQUEST_METHOD") < 3);
     }

@@ -1,120 +1,23 @@
-//! ELF images in memory: headers that are wholly plausible, and the marks that an image leaves without its header.
+//! The marks that an ELF image in memory leaves without its header.
 
 use goblin::container::Ctx;
-use goblin::elf::Elf;
-use goblin::elf::header::{ET_DYN, ET_EXEC, machine_to_str};
-use goblin::elf::program_header::{PF_X, PT_INTERP, PT_LOAD, ProgramHeader};
+use goblin::elf::program_header::{PT_LOAD, ProgramHeader};
 
 use crate::int::{u64_of, usize_of};
 
-/// The header of an image.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Image {
-    /// `a program` or `a library or program`.
-    pub(super) what: &'static str,
-    /// The machine: `x86_64`.
-    pub(super) machine: String,
-    /// Entry point, as the header has it.
-    pub(super) entry: u64,
-    /// The loaded segments, by address.
-    pub(super) loads: Vec<Load>,
-    /// Whether it asks for a dynamic loader.
-    pub(super) has_interpreter: bool,
-}
-
-/// A loaded segment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Load {
-    pub(super) offset: u64,
-    pub(super) address: u64,
-    pub(super) file_size: u64,
-    pub(super) memory_size: u64,
-    pub(super) executable: bool,
-}
-
-impl Image {
-    /// Reads a header from the page that it begins. The whole header must be plausible: the magic number alone occurs
-    /// in strings and buffers.
-    pub(super) fn read(page: &[u8]) -> Option<Self> {
-        const VERSION: u8 = 1;
-        if page.get(6) != Some(&VERSION) {
-            return None;
-        }
-        let header = Elf::parse_header(page).ok()?;
-        let what = match header.e_type {
-            ET_EXEC => "a program",
-            ET_DYN => "a library or a position-independent program",
-            _ => return None,
-        };
-        let machine = machine_to_str(header.e_machine);
-        let context = Ctx::new(header.container().ok()?, header.endianness().ok()?);
-        let size = ProgramHeader::size(context);
-        let end = usize_of(header.e_phoff).checked_add(size.checked_mul(header.e_phnum.into())?)?;
-        let is_plausible = header.e_version == 1
-            && machine != "EM_UNKNOWN"
-            && usize::from(header.e_phentsize) == size
-            && (1..=64).contains(&header.e_phnum)
-            && end <= page.len();
-        if !is_plausible {
-            return None;
-        }
-        let headers = ProgramHeader::parse(page, usize_of(header.e_phoff), header.e_phnum.into(), context).ok()?;
-        let mut loads: Vec<Load> = headers
-            .iter()
-            .filter(|segment| segment.p_type == PT_LOAD)
-            .map(|segment| Load {
-                offset: segment.p_offset,
-                address: segment.p_vaddr,
-                file_size: segment.p_filesz,
-                memory_size: segment.p_memsz,
-                executable: segment.p_flags & PF_X != 0,
-            })
-            .collect();
-        loads.sort_by_key(|load| load.address);
-        Some(Image {
-            what,
-            machine: machine.to_ascii_lowercase(),
-            entry: header.e_entry,
-            has_interpreter: headers.iter().any(|segment| segment.p_type == PT_INTERP),
-            loads,
-        })
-    }
-
-    /// Bytes that the image takes in memory, or as a file, whichever is more. Bounded, as the numbers are claims.
-    pub(super) fn span(&self) -> u64 {
-        const MOST: u64 = 1 << 30;
-        let base = self.loads.first().map_or(0, |load| load.address);
-        let ends = self.loads.iter().map(|load| {
-            let loaded = load.address.saturating_sub(base).saturating_add(load.memory_size);
-            loaded.max(load.offset.saturating_add(load.file_size))
-        });
-        ends.max().unwrap_or(0).clamp(64, MOST)
-    }
-
-    /// The segment that an offset of the file belongs to, by whole pages.
-    pub(super) fn segment_at(&self, offset: u64, page: u64) -> Option<&Load> {
-        let page = page.max(1);
-        self.loads.iter().find(|load| {
-            let from = load.offset.saturating_sub(load.offset.checked_rem(page).unwrap_or(0));
-            let to = load.offset.saturating_add(load.file_size);
-            (from..to.checked_next_multiple_of(page).unwrap_or(u64::MAX)).contains(&offset)
-        })
-    }
-}
-
 /// A mark of an ELF image other than its header.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Mark {
+pub(crate) struct Mark {
     /// Offset of the mark.
-    pub(super) offset: usize,
+    pub(crate) offset: usize,
     /// What it is.
-    pub(super) what: &'static str,
+    pub(crate) what: &'static str,
     /// How much it says: two points make an image.
-    pub(super) points: u32,
+    pub(crate) points: u32,
 }
 
 /// The marks of an ELF image in bytes that begin at a page.
-pub(super) fn marks(bytes: &[u8], is_64: bool) -> Vec<Mark> {
+pub(crate) fn marks(bytes: &[u8], is_64: bool) -> Vec<Mark> {
     let mut marks = Vec::new();
     let mut add =
         |offset: Option<usize>, what, points| marks.extend(offset.map(|offset| Mark { offset, what, points }));
@@ -127,11 +30,15 @@ pub(super) fn marks(bytes: &[u8], is_64: bool) -> Vec<Mark> {
     add(find(b"GCC: (").or_else(|| find(b"rustc version ")), "the mark of a compiler", 1);
     add(find(b"/lib64/ld-linux-").or_else(|| find(b"/lib/ld-")), "the path of the dynamic loader", 1);
     add(go_table(bytes), "the table of functions of a Go program", 2);
+    add(find(b"\xff Go build ID: \""), "the mark of Go's linker", 1);
+    // Programs without a dynamic section have the C library in them, and no name of one.
+    add(unwinding(bytes), "a table for unwinding the stack", 2);
+    add(linked_library(bytes), "texts of a C library that was linked into it", 2);
     marks
 }
 
 /// The offset of a table of program headers: the first describes itself, or loads the file from its beginning.
-fn program_headers(bytes: &[u8], is_64: bool) -> Option<usize> {
+pub(super) fn program_headers(bytes: &[u8], is_64: bool) -> Option<usize> {
     let (at, size) = if is_64 { (64, 56) } else { (52, 32) };
     let context = Ctx::new(
         if is_64 { goblin::container::Container::Big } else { goblin::container::Container::Little },
@@ -211,6 +118,54 @@ fn dynamic(bytes: &[u8], is_64: bool) -> Option<usize> {
     })
 }
 
+/// The offset of a table for unwinding (`.eh_frame_hdr`): its header, and entries of code and of description that are
+/// sorted by code. Linkers make it; compilers that write code as a program runs do not.
+fn unwinding(bytes: &[u8]) -> Option<usize> {
+    /// Version 1; the pointer relative to itself, the number, and the entries relative to the table, of four bytes each.
+    const HEADER: &[u8] = b"\x01\x1b\x03\x3b";
+    const FEWEST: u32 = 4;
+    const MOST: u32 = 1 << 20;
+    const LOOKED_AT: usize = 64;
+    let number = |at: usize| Some(i32::from_le_bytes(*bytes.get(at..)?.first_chunk::<4>()?));
+    memchr::memmem::find_iter(bytes, HEADER).take(64).find(|&at| {
+        let Some(count) = number(at.saturating_add(8)).and_then(|count| u32::try_from(count).ok()) else {
+            return false;
+        };
+        if !at.is_multiple_of(4) || !(FEWEST..=MOST).contains(&count) {
+            return false;
+        }
+        let entries = usize_of(count.into()).min(LOOKED_AT);
+        let from = at.saturating_add(12);
+        let all: Option<Vec<(i32, i32)>> = (0..entries)
+            .map(|entry| {
+                let here = from.saturating_add(entry.saturating_mul(8));
+                Some((number(here)?, number(here.saturating_add(4))?))
+            })
+            .collect();
+        // Descriptions follow the table.
+        let end = 12_u32.saturating_add(count.saturating_mul(8));
+        let is_description = |place: i32| u32::try_from(place).is_ok_and(|place| place >= end && place < 1 << 28);
+        all.is_some_and(|all| {
+            all.is_sorted_by(|(one, _), (other, _)| one < other) && all.iter().all(|(_, place)| is_description(*place))
+        })
+    })
+}
+
+/// The offset of texts that only the C library has, if several kinds of them are there.
+fn linked_library(bytes: &[u8]) -> Option<usize> {
+    const TEXTS: [&[u8]; 6] = [
+        b"FATAL: kernel too old",
+        b"malloc(): corrupted top size",
+        b"free(): invalid pointer",
+        b"*** %s ***: terminated",
+        b"/usr/lib/locale/locale-archive",
+        b"libc-start.h",
+    ];
+    let mut found = TEXTS.iter().filter_map(|text| memchr::memmem::find(bytes, text));
+    let first = found.next()?;
+    found.next().and(found.next()).map(|_| first)
+}
+
 fn bit(tag: u64) -> u32 {
     u32::try_from(tag).ok().and_then(|tag| 1_u32.checked_shl(tag)).unwrap_or(0)
 }
@@ -229,19 +184,12 @@ fn go_table(bytes: &[u8]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// The test itself is an image.
-    fn this() -> Vec<u8> {
-        std::fs::read(std::env::current_exe().unwrap()).unwrap()
-    }
+    use crate::elf::Image;
 
     #[test]
     #[cfg(all(target_os = "linux", target_pointer_width = "64", target_endian = "little"))]
-    fn an_image_is_known_by_its_header_and_by_its_marks() {
-        let this = this();
-        let image = Image::read(&this[..4096]).unwrap();
-        assert!(image.loads.iter().any(|load| load.executable) && image.has_interpreter);
-        assert!(image.span() >= 4096 && image.segment_at(0, 4096).is_some());
+    fn an_image_without_its_header_is_known_by_its_marks() {
+        let this = std::fs::read(std::env::current_exe().unwrap()).unwrap();
         let mut wiped = this[..this.len().min(32 << 20)].to_vec();
         wiped[..64].fill(0);
         assert!(Image::read(&wiped[..4096]).is_none());
@@ -249,12 +197,26 @@ mod tests {
     }
 
     #[test]
-    fn half_a_header_is_none() {
-        let mut page = vec![0; 4096];
-        page[..7].copy_from_slice(b"\x7fELF\x02\x01\x01");
-        assert_eq!(Image::read(&page), None);
-        assert_eq!(Image::read(b"\x7fELF"), None);
-        assert_eq!(Image::read(b""), None);
+    fn a_static_image_has_a_table_for_unwinding_and_texts_of_its_c_library() {
+        let table = |entries: &[(i32, i32)]| {
+            let mut bytes = vec![0; 64];
+            bytes.extend(b"\x01\x1b\x03\x3b");
+            bytes.extend(100_i32.to_le_bytes());
+            bytes.extend(i32::try_from(entries.len()).unwrap().to_le_bytes());
+            bytes.extend(entries.iter().flat_map(|(code, place)| [code.to_le_bytes(), place.to_le_bytes()]).flatten());
+            bytes.extend([0; 64]);
+            bytes
+        };
+        let sorted = [(-4096, 60), (-4000, 90), (-3900, 140), (-64, 200)];
+        let mut image = table(&sorted);
+        assert_eq!(unwinding(&image), Some(64));
+        image.extend(b"\0FATAL: kernel too old\n\0free(): invalid pointer\0*** %s ***: terminated\n\0");
+        assert!(marks(&image, true).iter().map(|mark| mark.points).sum::<u32>() >= 4, "{:?}", marks(&image, true));
+        // Not sorted, too few, and descriptions that are no offsets.
+        assert_eq!(unwinding(&table(&[(-4096, 60), (-5000, 90), (-3900, 140), (-64, 200)])), None);
+        assert_eq!(unwinding(&table(&sorted[..2])), None);
+        assert_eq!(unwinding(&table(&[(-4096, -60), (-4000, 90), (-3900, 140), (-64, 200)])), None);
+        assert_eq!(unwinding(&image[..100]), None);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The command line as typed: one struct per command. Clap makes the help texts from these.
 
+mod brought;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::str::FromStr as _;
@@ -14,7 +16,7 @@ use clap_complete::Shell;
 use cryoscope::formats::{BulkAction, Format, Index, SchemaForm};
 use jiff::Timestamp;
 
-use super::brought::BroughtArgs;
+pub(crate) use self::brought::{BroughtArgs, RootArgs, SecretsArgs, Wanted};
 use super::condition::Condition;
 use super::limits::LimitArgs;
 use super::no_input::NoInput;
@@ -52,6 +54,7 @@ pub(crate) enum Command {
     Show(Show),
     List(List),
     Scan(Box<ScanArgs>),
+    Iocs(IocsArgs),
     Inspect(Box<Inspect>),
     Memparse(Box<MemparseArgs>),
     Core(CoreArgs),
@@ -189,6 +192,49 @@ pub(crate) enum Level {
     High,
     /// An attacker is or was active
     Critical,
+}
+
+/// What an archive yields to hunt for elsewhere: addresses, domains, hashes, paths, keys
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Findings of medium or worse decide what belongs to an attack. What belongs to the container itself or to everybody \
+                        is left out; `--all` prints it with the reason. `scan --ioc` reads every format again.\n\n\
+                        Exit codes: 0 done · 1 nothing to hunt for · 2 failed · 3 part of the archive is missing\n\n\
+                        Example: cryoscope iocs checkpoint.tar --format stix -o iocs.json\n\
+                        Example: cryoscope scan other/*.tar --ioc iocs.json"
+)]
+pub(crate) struct IocsArgs {
+    /// Archives or image directories; `-` for standard input
+    ///
+    /// For a directory that is not a checkpoint, the archives in it are read. Wildcards are allowed.
+    #[arg(required_unless_present = "files_from", value_name = "ARCHIVE")]
+    pub(crate) archives: Vec<PathBuf>,
+    /// Output format
+    #[arg(long, value_enum, default_value_t = HuntFormat::Csv)]
+    pub(crate) format: HuntFormat,
+    /// Also print what is left out, with the reason
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Number of archives to read at once (default: one per processor)
+    #[arg(long, visible_alias = "jobs", value_name = "N", hide_short_help = true)]
+    pub(crate) threads: Option<usize>,
+    #[command(flatten)]
+    pub(crate) fleet: FleetArgs,
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
+}
+
+/// A format of indicators.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum HuntFormat {
+    /// A bundle of STIX 2.1
+    Stix,
+    /// CSV with a header
+    Csv,
+    /// Events of MISP
+    Misp,
+    /// One a line; no command lines, names or ports alone
+    Txt,
 }
 
 /// Process tree with files, sockets, mounts, statistics
@@ -366,6 +412,8 @@ pub(crate) struct MemparseArgs {
     #[arg(long, value_enum, default_value_t = RowFormat::Table)]
     pub(crate) format: RowFormat,
     #[command(flatten)]
+    pub(crate) root: RootArgs,
+    #[command(flatten)]
     pub(crate) documents: DocumentArgs,
     /// Number of threads (default: one per processor)
     #[arg(long, visible_alias = "jobs", value_name = "N", hide_short_help = true)]
@@ -412,6 +460,8 @@ pub(crate) struct CoreArgs {
     #[arg(id = "output", short, long = "output", value_name = "FILE", help_heading = "Output")]
     pub(crate) file: Option<PathBuf>,
     #[command(flatten)]
+    pub(crate) root: RootArgs,
+    #[command(flatten)]
     pub(crate) fleet: FleetArgs,
 }
 
@@ -434,8 +484,8 @@ pub(crate) struct ExtractArgs {
     /// Directory to write to, new or empty
     #[arg(id = "output", short, long = "output", value_name = "DIR", help_heading = "Output")]
     pub(crate) folder: Option<PathBuf>,
-    /// What to extract: recovered, rootfs, tmpfs, devshm, volumes, logs, queues, proc, memory, images, or all
-    /// (default: all but memory and images)
+    /// What to extract: recovered, rootfs, tmpfs, devshm, volumes, logs, queues, proc, memory, elf, images, or all
+    /// (default: all but memory, elf and images)
     #[arg(long, value_name = "WHAT", value_delimiter = ',')]
     pub(crate) what: Vec<String>,
     /// Only files with these paths (`*` and `?` are wildcards)
@@ -512,8 +562,6 @@ pub(crate) struct TableArgs {
     /// For Parquet, each table gets a directory, to which later runs can add. Directories are created if needed.
     #[arg(long, value_name = "DIR", conflicts_with = "output")]
     pub(crate) output_dir: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) brought: BroughtArgs,
     #[cfg(feature = "parquet")]
     #[command(flatten)]
     pub(crate) dataset: DatasetArgs,
@@ -524,6 +572,8 @@ pub(crate) struct TableArgs {
     /// Number of archives to read at once (default: one per processor)
     #[arg(long, visible_alias = "jobs", value_name = "N", hide_short_help = true)]
     pub(crate) threads: Option<usize>,
+    #[command(flatten)]
+    pub(crate) brought: BroughtArgs,
     #[command(flatten)]
     pub(crate) fleet: FleetArgs,
     #[command(flatten)]

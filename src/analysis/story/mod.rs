@@ -1,12 +1,14 @@
 //! Stories: findings that belong together. A service that started a shell, the shell's connection, the program that it
 //! dropped and the file that starts it again are one story, not four.
 
+mod headline;
+
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::facts::ProcessFacts;
-use super::finding::{Finding, Link};
-use super::{Facts, Severity, words};
+use super::finding::{Finding, Link, Subject};
+use super::{Facts, Family, Severity, words};
 use crate::model::ids::Pid;
 
 /// Findings that belong together.
@@ -19,8 +21,22 @@ pub struct Story {
     pub severity: Severity,
     /// One line for all of them: the chain of processes, connections and files, or the title of its only finding.
     pub headline: String,
+    /// Its findings in the order of the chain: each process after the one that started it, then what was left in files.
+    pub steps: Vec<Step>,
     /// Whether it only says what the container may do.
     pub posture: bool,
+}
+
+/// The findings of a story about one process, or about files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Step {
+    /// What it is about: `sh (11), started by sh (9)`.
+    pub title: String,
+    /// The process, if it is about one.
+    pub pid: Option<Pid>,
+    /// Places of its findings in [`Scan::findings`](super::Scan::findings), the worst first.
+    pub findings: Vec<usize>,
 }
 
 /// Numbers the stories, and sorts the findings: stories by their worst finding, findings of a story by severity.
@@ -40,15 +56,12 @@ pub(super) fn group(facts: &Facts<'_>, findings: &mut [Finding]) -> Vec<Story> {
         let first = all().map(|finding| (finding.rule.id, finding.subject.clone())).min();
         (Reverse(worst.map(|(severity, _)| severity)), is_posture, Reverse(worst.map(|(_, score)| score)), first)
     });
-    let mut told = Vec::new();
     for (number, members) in (1_u32..).zip(stories) {
-        for &place in &members {
+        for place in members {
             if let Some(finding) = findings.get_mut(place) {
                 finding.story = number;
             }
         }
-        let here: Vec<&Finding> = members.iter().filter_map(|&place| findings.get(place)).collect();
-        told.push(story(facts, number, &here));
     }
     // What is grave by itself comes before what is grave only because another finding agrees.
     findings.sort_by(|a, b| {
@@ -63,7 +76,13 @@ pub(super) fn group(facts: &Facts<'_>, findings: &mut [Finding]) -> Vec<Story> {
         };
         key(a).cmp(&key(b)).then_with(|| a.subject.cmp(&b.subject))
     });
-    told
+    let mut from = 0_usize;
+    let tell = |here: &[Finding]| {
+        let story = story(facts, here, from);
+        from = from.saturating_add(here.len());
+        story
+    };
+    findings.chunk_by(|a, b| a.story == b.story).map(tell).collect()
 }
 
 /// Joins findings that have a process, a file or a connection in common, or are about a process and its descendant.
@@ -90,83 +109,110 @@ fn join(facts: &Facts<'_>, findings: &[Finding], sets: &mut Sets) {
             sets.join(number, above);
         }
     }
+    files(findings, sets);
 }
 
-/// Most steps of a headline.
-const STEPS: usize = 6;
-
-/// The story of some findings: who, over what, with which files.
-fn story(facts: &Facts<'_>, number: u32, findings: &[&Finding]) -> Story {
+/// The story of some findings, the first of which is at a place among all.
+fn story(facts: &Facts<'_>, findings: &[Finding], from: usize) -> Story {
     let severity = findings.iter().map(|finding| finding.severity).max().unwrap_or(Severity::Info);
     let posture = findings.iter().all(|finding| finding.rule.posture);
     let headline = match findings {
         [only] => only.rule.title.to_owned(),
         _ if posture => "How the container is confined".to_owned(),
-        several => chain(facts, several),
+        several => headline::of(facts, several),
     };
-    Story { number, severity, headline, posture }
+    let number = findings.first().map_or(0, |finding| finding.story);
+    Story { number, severity, headline, steps: steps(facts, findings, from), posture }
 }
 
-/// The chain of a story: the service, its descendants, their connections, the files.
-fn chain(facts: &Facts<'_>, findings: &[&Finding]) -> String {
-    let told = || findings.iter().filter(|finding| finding.severity >= Severity::Low);
-    let links: BTreeSet<&Link> = told().flat_map(|finding| &finding.links).collect();
-    let about: BTreeSet<usize> = told()
-        .flat_map(|finding| finding.pid.iter().chain(&finding.also_pids))
-        .filter_map(|&pid| facts.place(pid))
-        .collect();
-    let mut steps: Vec<String> = Vec::new();
-    let mut named = HashSet::new();
-    for process in about.iter().filter_map(|&place| facts.processes().get(place)) {
-        // The service that started it all, if nothing is known against it.
-        if steps.is_empty()
-            && let Some(parent) = facts.parent(process)
-        {
-            steps.push(named_process(parent));
-            named.insert(parent.name().to_owned());
-        }
-        if named.insert(process.name().to_owned()) {
-            steps.push(named_process(process));
-        }
-    }
-    let mut ends: Vec<String> = Vec::new();
-    for link in &links {
-        let Link::Socket(socket) = link else { continue };
-        let remote = facts.sockets().holders(*socket).find_map(|socket| {
-            let (address, port) = (socket.remote_address.as_ref()?, socket.remote_port?);
-            Some(if address.contains(':') { format!("[{address}]:{port}") } else { format!("{address}:{port}") })
+/// What the findings of a step have in common.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum About {
+    /// A process, by its place in the tree's order.
+    Process(usize),
+    /// Files and anything else that no process is known for.
+    Rest,
+    /// Means to come back.
+    Persistence,
+}
+
+/// The findings in the order of the chain.
+fn steps(facts: &Facts<'_>, findings: &[Finding], from: usize) -> Vec<Step> {
+    let mut steps: BTreeMap<About, Vec<usize>> = BTreeMap::new();
+    for (place, finding) in (from..).zip(findings) {
+        let linked = finding.links.iter().filter_map(|link| match link {
+            Link::Process(pid) => Some(*pid),
+            _ => None,
         });
-        ends.extend(remote);
+        let process = finding.pid.into_iter().chain(linked).find_map(|pid| facts.place(pid));
+        let about = match process {
+            Some(process) => About::Process(process),
+            None if is_persistence(finding) => About::Persistence,
+            None => About::Rest,
+        };
+        steps.entry(about).or_default().push(place);
     }
-    let mut files: Vec<String> = Vec::new();
-    for link in &links {
-        if let Link::Path(path) = link {
-            files.push(words::shown_within(path, 40));
-        }
-    }
-    let room = STEPS.saturating_sub(ends.len().min(2)).saturating_sub(files.len().min(2));
-    let more = |all: &mut Vec<String>, most: usize, [one, many]: [&str; 2]| {
-        let left = all.len().saturating_sub(most);
-        all.truncate(most);
-        if left > 0 {
-            all.push(format!("{left} more {}", if left == 1 { one } else { many }));
-        }
+    let are_files = |places: &[usize]| {
+        let mut all = places.iter().filter_map(|place| findings.get(place.saturating_sub(from)));
+        all.all(|finding| matches!(finding.subject, Subject::File(_)))
     };
-    more(&mut steps, room, ["process", "processes"]);
-    ends.dedup();
-    more(&mut ends, 2, ["address", "addresses"]);
-    files.dedup();
-    more(&mut files, 2, ["file", "files"]);
-    let all: Vec<String> =
-        [steps.join(" → "), ends.join(", "), files.join(", ")].into_iter().filter(|part| !part.is_empty()).collect();
-    if all.is_empty() {
-        return findings.first().map_or_else(String::new, |finding| finding.rule.title.to_owned());
-    }
-    all.join(" → ")
+    let tell = |(about, places): (About, Vec<usize>)| {
+        let process = match about {
+            About::Process(place) => facts.processes().get(place),
+            About::Rest | About::Persistence => None,
+        };
+        let title = match (process, about) {
+            (Some(process), _) => titled(facts, process),
+            (None, About::Persistence) => "Ways to come back".to_owned(),
+            (None, _) if are_files(&places) => "Files".to_owned(),
+            (None, _) => "The container".to_owned(),
+        };
+        Step { title, pid: process.map(ProcessFacts::pid), findings: places }
+    };
+    steps.into_iter().map(tell).collect()
 }
 
-fn named_process(process: &ProcessFacts<'_>) -> String {
+/// Whether a finding is about a means to come back.
+pub(super) fn is_persistence(finding: &Finding) -> bool {
+    finding.rule.family == Family::Persistence || finding.rule.tags.contains(&"persistence")
+}
+
+fn titled(facts: &Facts<'_>, process: &ProcessFacts<'_>) -> String {
+    let mut title = format!("Process {}", named(process));
+    if let Some(parent) = facts.parent(process) {
+        words::add(&mut title, format_args!(", started by {}", named(parent)));
+    }
+    title
+}
+
+/// `sh (11)`.
+fn named(process: &ProcessFacts<'_>) -> String {
     format!("{} ({})", words::shown_within(process.name(), 20), process.pid())
+}
+
+/// Joins findings about files that no process is known for: what an intruder left behind is told together, and with what
+/// runs, if that is one story.
+fn files(findings: &[Finding], sets: &mut Sets) {
+    let mut first = None;
+    let mut running: BTreeSet<usize> = BTreeSet::new();
+    for (number, finding) in findings.iter().enumerate() {
+        if finding.rule.posture || finding.severity < Severity::Medium {
+            continue;
+        }
+        let has_process = finding.pid.is_some() || finding.links.iter().any(|link| matches!(link, Link::Process(_)));
+        if has_process {
+            if finding.severity >= Severity::High {
+                running.insert(sets.root(number));
+            }
+        } else if matches!(finding.subject, Subject::File(_)) {
+            sets.join(number, *first.get_or_insert(number));
+        }
+    }
+    // The roots of sets change while they are joined.
+    let running: BTreeSet<usize> = running.into_iter().map(|root| sets.root(root)).collect();
+    if let (Some(first), Some(&only), 1) = (first, running.first(), running.len()) {
+        sets.join(first, only);
+    }
 }
 
 /// Disjoint sets of findings.

@@ -47,7 +47,7 @@ impl ElfFile {
     }
 }
 
-fn file_type(number: u16) -> Option<&'static str> {
+pub(super) fn file_type(number: u16) -> Option<&'static str> {
     Some(match number {
         ET_REL => "relocatable",
         ET_EXEC => "executable",
@@ -57,7 +57,7 @@ fn file_type(number: u16) -> Option<&'static str> {
     })
 }
 
-fn machine(number: u16) -> String {
+pub(super) fn machine(number: u16) -> String {
     match machine_to_str(number) {
         "EM_UNKNOWN" => number.to_string(),
         name => name.to_ascii_lowercase(),

@@ -1,0 +1,128 @@
+//! Secrets of Azure: keys of storage accounts, secrets of applications, signatures of shared access.
+
+use bstr::ByteSlice;
+
+use super::super::detector::{Detector, Mark, Match, Style};
+use super::super::text::{self, at, before, entropy, has_any_case, is_base64, is_url64, part, run, run_back};
+
+fn is_quote_or_blank(byte: u8) -> bool {
+    matches!(byte, b'"' | b'\'' | b' ')
+}
+
+/// Keys of storage accounts: 64 bytes in base64 behind a name.
+pub(super) static STORAGE_KEY: Detector = Detector {
+    id: "azure-storage-key",
+    title: "Azure storage account key",
+    provider: Some("Azure"),
+    action: "Rotate both keys of the storage account; the storage logs show their use.",
+    style: Style::Token,
+    marks: &[
+        Mark::any_case("accountkey"),
+        Mark::any_case("storagekey"),
+        Mark::any_case("storage_key"),
+        Mark::any_case("storage-key"),
+    ],
+    wrapped: false,
+    find: |bytes, place, out| {
+        let Some(name) = STORAGE_KEY.marks.iter().find(|mark| has_any_case(bytes, place, mark.bytes())) else { return };
+        let sign = run(bytes, place.saturating_add(name.bytes().len()), is_quote_or_blank, 3);
+        if !matches!(at(bytes, sign), Some(b'=' | b':')) {
+            return;
+        }
+        let start = run(bytes, sign.saturating_add(1), is_quote_or_blank, 3);
+        let end = run(bytes, start, is_base64, 87);
+        let Some(whole) = text::skip(bytes, end, b"==").filter(|_| end.saturating_sub(start) == 86) else { return };
+        let key = text::base64(part(bytes, start..whole)).unwrap_or_default();
+        if key.len() == 64 && entropy(&key) >= 5.0 {
+            // The account stands before it in a connection string.
+            let from = place.saturating_sub(256);
+            let head = part(bytes, from..place);
+            let account = head.rfind(b"AccountName=").and_then(|at| head.get(at.checked_add(12)?..));
+            let account = account.and_then(|rest| part(rest, 0..run(rest, 0, text::is_alnum, 24)).to_str().ok());
+            let whom = account.filter(|name| !name.is_empty()).map(|name| format!("account {name}"));
+            out.push(Match::of(start..whole).within(place..whole).of_whom(whom));
+        }
+    },
+};
+
+fn is_of_secret(byte: u8) -> bool {
+    is_url64(byte) || byte == b'.' || byte == b'~'
+}
+
+/// Secrets of applications in Entra ID: `Q~` after three characters and a digit.
+pub(super) static CLIENT_SECRET: Detector = Detector {
+    id: "azure-client-secret",
+    title: "Azure client secret",
+    provider: Some("Azure"),
+    action: "Add a new client secret to the app registration, then delete this one; the sign-in logs show its use.",
+    style: Style::Token,
+    marks: &[
+        Mark::text("0Q~"),
+        Mark::text("1Q~"),
+        Mark::text("2Q~"),
+        Mark::text("3Q~"),
+        Mark::text("4Q~"),
+        Mark::text("5Q~"),
+        Mark::text("6Q~"),
+        Mark::text("7Q~"),
+        Mark::text("8Q~"),
+        Mark::text("9Q~"),
+    ],
+    wrapped: true,
+    find: |bytes, place, out| {
+        let Some(start) = place.checked_sub(3) else { return };
+        let body = place.saturating_add(3);
+        let end = run(bytes, body, is_of_secret, 35);
+        let is_whole = run_back(bytes, place, is_of_secret, 3) == start
+            && before(bytes, start).is_none_or(|byte| !is_of_secret(byte))
+            && (31..=34).contains(&end.saturating_sub(body));
+        if is_whole && entropy(part(bytes, start..end)) >= 3.5 {
+            out.push(Match::of(start..end));
+        }
+    },
+};
+
+/// Signatures of shared access, in the query of a URL.
+pub(super) static SAS: Detector = Detector {
+    id: "azure-sas",
+    title: "Azure shared access signature",
+    provider: Some("Azure"),
+    action: "Rotate the key that signed it, or revoke its stored access policy.",
+    style: Style::Token,
+    marks: &[Mark::text("&sig=")],
+    wrapped: false,
+    find: |bytes, place, out| {
+        let is_of_query = |byte: u8| !text::is_break(byte) && !matches!(byte, b'"' | b'\'' | b'<' | b'>');
+        let from = run_back(bytes, place, is_of_query, 405);
+        let query = part(bytes, from..place);
+        let names: [&[u8]; 8] = [b"sv=", b"sp=", b"se=", b"st=", b"sr=", b"ss=", b"srt=", b"spr="];
+        let is_parameter = |at: usize| {
+            matches!(query.get(at), Some(b'?' | b'&'))
+                && names.iter().any(|name| text::has(query, at.saturating_add(1), name))
+        };
+        let Some(first) = (0..query.len()).find(|at| is_parameter(*at)) else { return };
+        let start = place.saturating_add(5);
+        let is_of_signature = |byte: u8| is_base64(byte) || byte == b'%' || byte == b'=';
+        let end = run(bytes, start, is_of_signature, 66);
+        let signature = text::base64(&unquoted(part(bytes, start..end)));
+        if signature.is_some_and(|signature| signature.len() == 32) {
+            let expiry = query.find(b"se=").and_then(|at| query.get(at.checked_add(3)?..));
+            let expiry = expiry.map(|rest| unquoted(rest.split(|byte| *byte == b'&').next().unwrap_or_default()));
+            let whom = expiry.and_then(|time| String::from_utf8(time).ok()).map(|time| format!("expires {time}"));
+            out.push(Match::of(start..end).within(from.saturating_add(first)..end).of_whom(whom));
+        }
+    },
+};
+
+/// Decodes `%2B` and the like.
+fn unquoted(text: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((first, behind)) = rest.split_first() {
+        let digits = behind.get(..2).filter(|_| *first == b'%');
+        let byte = digits.and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
+        bytes.push(byte.unwrap_or(*first));
+        rest = if byte.is_some() { behind.get(2..).unwrap_or_default() } else { behind };
+    }
+    bytes
+}

@@ -1,0 +1,159 @@
+//! Private keys as programs hold them in memory: DER, by structure (PKCS#1, PKCS#8, SEC1).
+
+use super::super::detector::{Detector, Mark, Match, Style};
+use super::super::text::{from, part};
+
+/// Largest key.
+const LARGEST: usize = 12 << 10;
+
+/// Length of a header with some tag, and of the contents behind it.
+pub(super) fn header(bytes: &[u8], tag: u8) -> Option<(usize, usize)> {
+    let [first, len, rest @ ..] = bytes else { return None };
+    if *first != tag {
+        return None;
+    }
+    match (*len, rest) {
+        (short @ 0..=0x7f, _) => Some((2, usize::from(short))),
+        (0x81, [len @ 0x80..=0xff, ..]) => Some((3, usize::from(*len))),
+        (0x82, [high @ 1..=0xff, low, ..]) => Some((4, usize::from(u16::from_be_bytes([*high, *low])))),
+        _ => None,
+    }
+}
+
+/// The contents of an element with some tag, and what follows it. If the end is missing, what is there.
+fn element(bytes: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
+    let (head, len) = header(bytes, tag)?;
+    let body = bytes.get(head..)?;
+    Some(body.split_at_checked(len).unwrap_or((body, &[])))
+}
+
+/// A positive number of at least so many bytes.
+fn number(bytes: &[u8], least: usize) -> Option<(&[u8], &[u8])> {
+    let (value, rest) = element(bytes, 2)?;
+    let is_short_form = !matches!(value, [0, 0..=0x7f, _, ..]);
+    let is_positive = value.first().is_some_and(|first| *first < 0x80);
+    (value.len() >= least && is_short_form && is_positive).then_some((value, rest))
+}
+
+fn bits(number: &[u8]) -> usize {
+    let zeros = number.iter().take_while(|byte| **byte == 0).count();
+    let rest = from(number, zeros);
+    let unused = rest.first().map_or(0, |byte| usize::try_from(byte.leading_zeros()).unwrap_or(0));
+    rest.len().saturating_mul(8).saturating_sub(unused)
+}
+
+/// PKCS#1: version, modulus, public exponent, private exponent, the primes.
+fn rsa(contents: &[u8]) -> Option<String> {
+    let (version, rest) = element(contents, 2)?;
+    let (modulus, rest) = number(rest, 64)?;
+    let (exponent, rest) = number(rest, 1)?;
+    let (private, _) = number(rest, 32)?;
+    let is_odd = |number: &[u8]| number.last().is_some_and(|last| last & 1 == 1);
+    let is_key = matches!(version, [0 | 1])
+        && is_odd(modulus)
+        && is_odd(exponent)
+        && exponent.len() <= 8
+        && private.len() <= modulus.len()
+        && is_varied(modulus);
+    is_key.then(|| format!("RSA, {} bits", bits(modulus)))
+}
+
+/// Whether a number is not one of a few bytes over and over.
+fn is_varied(number: &[u8]) -> bool {
+    let mut seen = [false; 256];
+    let mut kinds = 0_usize;
+    for byte in number.iter().take(64) {
+        if let Some(seen) = seen.get_mut(usize::from(*byte))
+            && !std::mem::replace(seen, true)
+        {
+            kinds = kinds.saturating_add(1);
+        }
+    }
+    kinds >= number.len().min(64) / 3
+}
+
+/// Curves by their object ids, with the length of the secret number.
+const CURVES: [(&[u8], &str, usize); 4] = [
+    (b"\x2a\x86\x48\xce\x3d\x03\x01\x07", "EC P-256", 32),
+    (b"\x2b\x81\x04\x00\x22", "EC P-384", 48),
+    (b"\x2b\x81\x04\x00\x23", "EC P-521", 66),
+    (b"\x2b\x81\x04\x00\x0a", "EC secp256k1", 32),
+];
+
+/// SEC1: version 1, the secret number, and maybe the curve and the public point.
+fn elliptic(contents: &[u8], curve: Option<&str>) -> Option<String> {
+    let (version, rest) = element(contents, 2)?;
+    let (secret, rest) = element(rest, 4)?;
+    if version != [1] || !matches!(secret.len(), 28 | 32 | 48 | 66) || !is_varied(secret) {
+        return None;
+    }
+    let named = element(rest, 0xa0).and_then(|(object, _)| element(object, 6));
+    let named = named.and_then(|(id, _)| CURVES.iter().find(|(known, _, len)| *known == id && *len == secret.len()));
+    match (named, curve) {
+        (Some((_, name, _)), _) => Some((*name).to_owned()),
+        (None, Some(curve)) => Some(curve.to_owned()),
+        // Without a curve, the point must be there.
+        (None, None) => element(rest, 0xa1).map(|_| "EC".to_owned()),
+    }
+}
+
+/// PKCS#8: version, algorithm, and the key in an octet string.
+fn wrapped(contents: &[u8]) -> Option<String> {
+    let (version, rest) = element(contents, 2)?;
+    let (algorithm, rest) = element(rest, 0x30)?;
+    let (id, parameters) = element(algorithm, 6)?;
+    let (key, _) = element(rest, 4)?;
+    if !matches!(version, [0 | 1]) {
+        return None;
+    }
+    match id {
+        b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01" => rsa(element(key, 0x30)?.0),
+        b"\x2a\x86\x48\xce\x3d\x02\x01" => {
+            let curve = element(parameters, 6).and_then(|(id, _)| CURVES.iter().find(|(known, ..)| *known == id));
+            elliptic(element(key, 0x30)?.0, Some(curve.map_or("EC", |(_, name, _)| name)))
+        }
+        b"\x2b\x65\x70" | b"\x2b\x65\x6e" => {
+            let (secret, _) = element(key, 4)?;
+            let name = if id.ends_with(b"\x70") { "Ed25519" } else { "X25519" };
+            (secret.len() == 32 && is_varied(secret)).then(|| name.to_owned())
+        }
+        b"\x2b\x65\x71" | b"\x2b\x65\x6f" => {
+            let (secret, _) = element(key, 4)?;
+            let name = if id.ends_with(b"\x71") { "Ed448" } else { "X448" };
+            (matches!(secret.len(), 56 | 57) && is_varied(secret)).then(|| name.to_owned())
+        }
+        _ => None,
+    }
+}
+
+/// What kind of private key an encoding is.
+pub(super) fn describe(bytes: &[u8]) -> Option<String> {
+    let (contents, _) = element(bytes, 0x30)?;
+    wrapped(contents).or_else(|| rsa(contents)).or_else(|| elliptic(contents, None))
+}
+
+/// Keys in DER. The version behind the header is the mark.
+pub(super) static PRIVATE_KEY: Detector = Detector {
+    id: "der-private-key",
+    title: "Private key in DER",
+    provider: None,
+    action: "Make a new key pair, replace certificates and authorized keys, and revoke the old certificate.",
+    style: Style::Key,
+    marks: &[Mark::Exact(b"\x02\x01\x00"), Mark::Exact(b"\x02\x01\x01\x04")],
+    wrapped: false,
+    find: |bytes, place, out| {
+        // The header before it has two to four bytes.
+        let found = (2..=4).find_map(|head| {
+            let start = place.checked_sub(head)?;
+            let here = from(bytes, start);
+            let (length, len) = header(here, 0x30).filter(|(length, _)| *length == head)?;
+            let end = start.checked_add(length)?.checked_add(len)?;
+            let is_size = (46..=LARGEST).contains(&length.saturating_add(len)) && end <= bytes.len();
+            let whole = is_size.then(|| part(bytes, start..end))?;
+            Some((start..end, describe(whole)?))
+        });
+        if let Some((range, kind)) = found {
+            out.push(Match::of(range).of_whom(Some(kind)));
+        }
+    },
+};

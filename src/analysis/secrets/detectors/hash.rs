@@ -1,0 +1,108 @@
+//! Hashes of passwords, as in `/etc/shadow` and databases of web applications.
+
+use super::super::detector::{Detector, Mark, Match, Style};
+use super::super::text::{self, before, is_alnum, is_digit, part, run};
+
+fn is_of_crypt(byte: u8) -> bool {
+    is_alnum(byte) || matches!(byte, b'.' | b'/')
+}
+
+fn is_of_argon(byte: u8) -> bool {
+    text::is_base64(byte)
+}
+
+/// The salt, which has so many characters at most, a dollar, and a hash of so many.
+fn salted(bytes: &[u8], salt: usize, most: usize, len: usize) -> Option<usize> {
+    let dollar = run(bytes, salt, |byte| byte != b'$' && is_of_crypt(byte), most);
+    let hash = text::skip(bytes, dollar, b"$")?;
+    let end = run(bytes, hash, is_of_crypt, len.saturating_add(1));
+    (dollar > salt && end.saturating_sub(hash) == len).then_some(end)
+}
+
+/// Where a hash ends whose scheme is known.
+fn end_of(bytes: &[u8], place: usize) -> Option<usize> {
+    let scheme = place.saturating_add(1);
+    let dollar = run(bytes, scheme, |byte| byte != b'$' && is_alnum(byte), 9);
+    let body = text::skip(bytes, dollar, b"$")?;
+    match part(bytes, scheme..dollar) {
+        b"1" => salted(bytes, body, 8, 22),
+        kind @ (b"5" | b"6") => {
+            let salt = match text::skip(bytes, body, b"rounds=") {
+                Some(number) => text::skip(bytes, run(bytes, number, is_digit, 9), b"$")?,
+                None => body,
+            };
+            salted(bytes, salt, 16, if kind == b"5" { 43 } else { 86 })
+        }
+        b"2a" | b"2b" | b"2x" | b"2y" => {
+            let cost = run(bytes, body, is_digit, 2);
+            let hash = text::skip(bytes, cost, b"$")?;
+            let end = run(bytes, hash, is_of_crypt, 54);
+            (cost.saturating_sub(body) == 2 && end.saturating_sub(hash) == 53).then_some(end)
+        }
+        b"y" | b"7" => {
+            let salt = text::skip(bytes, run(bytes, body, is_of_crypt, 16), b"$")?;
+            salted(bytes, salt, 86, 43)
+        }
+        b"argon2i" | b"argon2id" => {
+            let version = text::skip(bytes, body, b"v=")?;
+            let memory = text::skip(bytes, run(bytes, version, is_digit, 4), b"$m=")?;
+            let is_parameter = |byte: u8| is_digit(byte) || matches!(byte, b',' | b't' | b'p' | b'=');
+            let salt = text::skip(bytes, run(bytes, memory, is_parameter, 40), b"$")?;
+            let dollar = run(bytes, salt, is_of_argon, 88);
+            let hash = text::skip(bytes, dollar, b"$")?;
+            let end = run(bytes, hash, is_of_argon, 172);
+            (dollar.saturating_sub(salt) >= 8 && end.saturating_sub(hash) >= 16).then_some(end)
+        }
+        _ => None,
+    }
+}
+
+/// A hash with its scheme and salt.
+pub(super) static PASSWORD_HASH: Detector = Detector {
+    id: "password-hash",
+    title: "Password hash",
+    provider: None,
+    action: "Change the password: weak ones are found from their hash.",
+    style: Style::Key,
+    marks: &[
+        Mark::text("$1$"),
+        Mark::text("$5$"),
+        Mark::text("$6$"),
+        Mark::text("$y$"),
+        Mark::text("$7$"),
+        Mark::text("$2a$"),
+        Mark::text("$2b$"),
+        Mark::text("$2x$"),
+        Mark::text("$2y$"),
+        Mark::text("$argon2i"),
+    ],
+    wrapped: false,
+    find: |bytes, place, out| {
+        let is_begin = before(bytes, place).is_none_or(|byte| matches!(byte, b'\n' | 0 | b':' | b'\'' | b'"' | b' '));
+        let Some(end) = end_of(bytes, place).filter(|_| is_begin) else { return };
+        let hash = part(bytes, place..end);
+        if text::entropy(part(bytes, end.saturating_sub(22)..end)) < 2.5 {
+            return;
+        }
+        let scheme = match hash {
+            [b'$', b'1', ..] => "MD5",
+            [b'$', b'5', ..] => "SHA-256",
+            [b'$', b'6', ..] => "SHA-512",
+            [b'$', b'2', ..] => "bcrypt",
+            [b'$', b'y', ..] => "yescrypt",
+            [b'$', b'7', ..] => "scrypt",
+            _ => "Argon2",
+        };
+        // The user stands before it in `/etc/shadow`.
+        let colon = place.saturating_sub(1);
+        let user = text::run_back(bytes, colon, |byte| text::is_url64(byte) || byte == b'.', 32);
+        let is_shadow = before(bytes, place) == Some(b':') && user < colon;
+        let user = std::str::from_utf8(part(bytes, user..colon)).ok().filter(|_| is_shadow);
+        let whom = user.map_or_else(|| scheme.to_owned(), |user| format!("{scheme}, user {user}"));
+        let found = Match::of(place..end).of_whom(Some(whom));
+        // Libraries test themselves with such salts.
+        let is_test = bstr::ByteSlice::contains_str(hash, b"0123456789abcdef")
+            || bstr::ByteSlice::contains_str(hash, b"saltstring");
+        out.push(if is_test { found.tag("example") } else { found });
+    },
+};

@@ -1,0 +1,69 @@
+//! Credentials in headers of HTTP.
+
+use bstr::ByteSlice;
+
+use super::super::super::Confidence;
+use super::super::detector::{Detector, Mark, Match, Style};
+use super::super::text::{self, at, entropy, has_any_case, is_alnum, is_base64, is_printable, maybe, part, run};
+
+/// Where the value begins of an `Authorization` header with a scheme, whose name begins at a place.
+fn value(bytes: &[u8], place: usize, scheme: &[u8]) -> Option<usize> {
+    let is_quote = |byte: u8| matches!(byte, b'"' | b'\'');
+    let blank = |byte: u8| byte.is_ascii_whitespace();
+    let sign = run(bytes, maybe(bytes, place.checked_add(13)?, is_quote), blank, 2);
+    matches!(at(bytes, sign), Some(b':' | b'=')).then_some(())?;
+    let name = maybe(bytes, run(bytes, sign.checked_add(1)?, blank, 2), is_quote);
+    let behind = has_any_case(bytes, name, scheme).then(|| name.saturating_add(scheme.len()))?;
+    let start = run(bytes, behind, blank, 2);
+    (start > behind).then_some(start)
+}
+
+/// `Authorization: Basic`: a user and a password.
+pub(super) static BASIC: Detector = Detector {
+    id: "http-basic",
+    title: "User and password in a header",
+    provider: None,
+    action: "Change the password of this user.",
+    style: Style::Password,
+    marks: &[Mark::any_case("authorization")],
+    wrapped: false,
+    find: |bytes, place, out| {
+        let Some(start) = value(bytes, place, b"basic") else { return };
+        let body = run(bytes, start, is_base64, 2000);
+        let end = run(bytes, body, |byte| byte == b'=', 2);
+        let login = text::base64(part(bytes, start..end)).filter(|login| is_printable(login));
+        let Some(login) = login.filter(|_| body.saturating_sub(start) >= 6) else { return };
+        let Some((user, password)) = login.split_once_str(":") else { return };
+        if super::placeholder::is_placeholder(password) {
+            return;
+        }
+        let whom = (!user.is_empty()).then(|| format!("user {}", user.to_str_lossy()));
+        let mut found = Match::of(start..end).within(place..end).of_whom(whom);
+        if super::is_weak(password) {
+            found.tags.push("weak");
+        }
+        found.inner = Some(password.to_vec());
+        out.push(found);
+    },
+};
+
+/// `Authorization: Bearer`, if no other detector knows the token.
+pub(super) static BEARER: Detector = Detector {
+    id: "http-bearer",
+    title: "Token in a header",
+    provider: None,
+    action: "Revoke the token at the service that it was sent to.",
+    style: Style::Token,
+    marks: &[Mark::any_case("authorization")],
+    wrapped: false,
+    find: |bytes, place, out| {
+        let Some(start) = value(bytes, place, b"bearer") else { return };
+        let is_of_token = |byte: u8| is_alnum(byte) || matches!(byte, b'.' | b'_' | b'~' | b'+' | b'/' | b'-');
+        let body = run(bytes, start, is_of_token, 4000);
+        let end = run(bytes, body, |byte| byte == b'=', 4);
+        let token = part(bytes, start..end);
+        if body.saturating_sub(start) >= 20 && entropy(token) >= 3.5 && !super::placeholder::is_placeholder(token) {
+            out.push(Match::of(start..end).within(place..end).sure(Confidence::Medium));
+        }
+    },
+};

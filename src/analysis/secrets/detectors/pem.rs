@@ -1,0 +1,155 @@
+//! Private keys in PEM, also as text in JSON, where lines end in `\n`.
+
+use std::ops::Range;
+
+use bstr::ByteSlice;
+
+use super::super::super::Confidence;
+use super::super::detector::{Detector, Mark, Match, Style};
+use super::super::text::{self, has, is_base64, is_upper, part, run};
+use super::der;
+
+/// Longest body: an RSA key of 16384 bits has 13 KiB.
+const LONGEST: usize = 14 << 10;
+/// Bytes of a key whose end is missing that are enough to know it.
+const LEAST: usize = 32;
+
+/// What stands between `BEGIN` and the dashes: at most three words before `PRIVATE KEY`, and perhaps `BLOCK` behind it.
+fn label(bytes: &[u8], place: usize) -> Option<Range<usize>> {
+    let end = run(bytes, place, |byte| is_upper(byte) || byte == b' ', 64);
+    let label = part(bytes, place..end);
+    let kind = label.strip_suffix(b" BLOCK").unwrap_or(label).strip_suffix(b"PRIVATE KEY")?;
+    let words = memchr::memchr_iter(b' ', kind).count();
+    (words <= 3 && (kind.is_empty() || kind.ends_with(b" ")) && has(bytes, end, b"-----")).then_some(place..end)
+}
+
+/// The end of a line: as such, or as text of a program or of JSON.
+fn line_end(bytes: &[u8], place: usize) -> Option<usize> {
+    let ends: [&[u8]; 6] = [b"\n", b"\r\n", b"\\n", b"\\r\\n", b"\\\\n", b"\\u000a"];
+    ends.iter().find_map(|end| text::skip(bytes, place, end))
+}
+
+/// The base64 of a body, and where the key ends; and whether its end is there.
+struct Body {
+    base64: Vec<u8>,
+    end: usize,
+    is_whole: bool,
+    is_encrypted: bool,
+}
+
+fn body(bytes: &[u8], start: usize, label: &[u8]) -> Body {
+    let mut body = Body { base64: Vec::new(), end: start, is_whole: false, is_encrypted: false };
+    let mut at = start;
+    let limit = start.saturating_add(LONGEST);
+    while at < limit {
+        at = run(bytes, at, |byte| matches!(byte, b' ' | b'\t'), 16);
+        if let Some(next) = line_end(bytes, at) {
+            at = next;
+            continue;
+        }
+        if let Some(tail) = text::skip(bytes, at, b"-----END ") {
+            if has(bytes, tail, label) {
+                body.is_whole = true;
+                body.end = tail.saturating_add(label.len()).saturating_add(5);
+            }
+            return body;
+        }
+        let line = run(bytes, at, |byte| is_base64(byte) || byte == b'=', LONGEST);
+        let next = text::at(bytes, line);
+        // A header: `Proc-Type: 4,ENCRYPTED`, `Version: …`.
+        let is_name = matches!(next, Some(b':' | b'-' | b' ')) && body.base64.is_empty();
+        if is_name {
+            let end = run(bytes, line, |byte| !matches!(byte, b'\r' | b'\n' | b'\\' | 0), 128);
+            let header = part(bytes, at..end);
+            if !header.contains(&b':') {
+                return body;
+            }
+            body.is_encrypted |= header.contains_str(b"ENCRYPTED");
+            at = end;
+            continue;
+        }
+        if line == at {
+            // Where the page is cut, or where something else was written over it.
+            return body;
+        }
+        body.base64.extend_from_slice(part(bytes, at..line));
+        body.end = line;
+        at = line;
+    }
+    body
+}
+
+/// Decodes as much of a body as is whole.
+fn decoded(body: &Body) -> Vec<u8> {
+    // The checksum of OpenPGP stands behind the padding.
+    let end = body.base64.find_byte(b'=').unwrap_or(body.base64.len());
+    let data = body.base64.get(..end).unwrap_or_default();
+    let whole = data.len().saturating_sub(data.len() % 4);
+    text::base64(data).or_else(|| text::base64(data.get(..whole)?)).unwrap_or_default()
+}
+
+/// What kind of key a decoded body is. `None` if it is no key.
+fn kind(bytes: &[u8], label: &[u8], is_whole: bool) -> Option<(String, bool)> {
+    if label.ends_with(b" BLOCK") {
+        // A packet of OpenPGP, a secret key: tag 5, in the old or the new format.
+        let first = *bytes.first()?;
+        let tag = if first & 0x40 == 0 { first >> 2 & 15 } else { first & 63 };
+        return (first & 0x80 != 0 && tag == 5 && bytes.len() >= LEAST).then(|| ("OpenPGP key".to_owned(), false));
+    }
+    if let Some(rest) = bytes.strip_prefix(b"openssh-key-v1\0") {
+        let cipher = rest.get(4..).unwrap_or_default();
+        let is_encrypted = !cipher.starts_with(b"none");
+        return (bytes.len() >= LEAST).then(|| ("OpenSSH key".to_owned(), is_encrypted));
+    }
+    let (head, len) = der::header(bytes, 0x30)?;
+    let is_long = if is_whole { head.saturating_add(len) <= bytes.len() } else { bytes.len() >= LEAST };
+    let is_whole = is_whole && is_long;
+    if !is_long || len < 16 {
+        return None;
+    }
+    if label.starts_with(b"ENCRYPTED") {
+        return Some(("encrypted key".to_owned(), true));
+    }
+    let described = der::describe(bytes);
+    // The outer structure alone may be a certificate or a list. If all is there, it must be a key.
+    match described {
+        Some(kind) => Some((kind, false)),
+        None if is_whole => {
+            let name = label.strip_suffix(b"PRIVATE KEY").unwrap_or(label).trim().to_str_lossy().into_owned();
+            (bytes.get(head) == Some(&2)).then(|| (format!("{name} key").trim().to_owned(), false))
+        }
+        None => Some(("key, cut off".to_owned(), false)),
+    }
+}
+
+/// PEM. The end may be missing, where a page is not recorded.
+pub(super) static PRIVATE_KEY: Detector = Detector {
+    id: "private-key",
+    title: "Private key",
+    provider: None,
+    action: "Make a new key pair, replace certificates and authorized keys, and revoke the old certificate.",
+    style: Style::Key,
+    marks: &[Mark::text("-----BEGIN ")],
+    wrapped: true,
+    find: |bytes, place, out| {
+        let Some(range) = label(bytes, place.saturating_add(11)) else { return };
+        let label = part(bytes, range.clone());
+        let Some(start) = line_end(bytes, range.end.saturating_add(5)) else { return };
+        let body = body(bytes, start, label);
+        let is_cipher = body.is_encrypted;
+        let data = decoded(&body);
+        let described = if is_cipher {
+            (data.len() >= LEAST).then(|| ("encrypted key".to_owned(), true))
+        } else {
+            kind(&data, label, body.is_whole)
+        };
+        let Some((kind, is_encrypted)) = described else { return };
+        let sure = match (is_encrypted, body.is_whole) {
+            (true, _) => Confidence::Low,
+            (false, true) => Confidence::High,
+            (false, false) => Confidence::Medium,
+        };
+        let found = Match::of(place..body.end).sure(sure).of_whom(Some(kind));
+        out.push(if is_encrypted { found.tag("encrypted") } else { found });
+    },
+};

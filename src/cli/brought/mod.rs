@@ -1,0 +1,141 @@
+//! Reads what the user brings to a scan besides the archive.
+
+mod rules;
+
+use std::fs;
+use std::io::{IsTerminal, Read as _, stdout};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use cryoscope::RootImage;
+use cryoscope::analysis::Brought;
+use cryoscope::analysis::indicators::{Indicators, Loader};
+use cryoscope::analysis::secrets::{SecretsMode, SecretsWanted, UserRules};
+
+use super::Failure;
+use super::args::{BroughtArgs, Global, RootArgs, SecretsArgs, Wanted};
+use super::screen::{complain, note};
+
+/// Largest file of rules that is read, in bytes.
+const MOST: u64 = 16 << 20;
+/// Rules that cannot be used are listed up to this number.
+const LISTED: usize = 20;
+
+/// Reads everything that was named. Refuses to show secrets where others can read them.
+pub(crate) fn read(args: &BroughtArgs, global: &Global) -> Result<Arc<Brought>, Failure> {
+    refuse_to_reveal(&args.secrets, global)?;
+    let say = |message: &str| note(message, global);
+    let mut brought = Brought::default().with_secrets(secrets(&args.secrets, &say)?);
+    if let Some(root) = root(&args.root, global)? {
+        brought = brought.with_root(root);
+    }
+    if let Some(indicators) = indicators(args, &say)? {
+        brought = brought.with_indicators(indicators);
+    }
+    if let Some(rules) = rules::yara(args, &say)? {
+        brought = brought.with_yara(rules);
+    }
+    if let Some(rules) = rules::sigma(args, &say)? {
+        brought = brought.with_sigma(rules);
+    }
+    Ok(Arc::new(brought))
+}
+
+/// Reads the image of the container, if one was named.
+pub(crate) fn root(args: &RootArgs, global: &Global) -> Result<Option<RootImage>, Failure> {
+    let limits = global.limits.limits();
+    Ok(args.root.as_ref().map(|path| RootImage::open(path, &limits)).transpose()?)
+}
+
+/// The files and directories that are read.
+pub(crate) fn files(args: &BroughtArgs) -> Vec<PathBuf> {
+    let secrets = &args.secrets.secrets_rules;
+    let yara = args.yara.iter().filter(|path| !rules::is_builtin(path));
+    args.ioc.iter().chain(&args.warninglists).chain(secrets).chain(yara).chain(&args.sigma).cloned().collect()
+}
+
+fn indicators(args: &BroughtArgs, say: &dyn Fn(&str)) -> Result<Option<Indicators>, Failure> {
+    if args.ioc.is_empty() {
+        return Ok(None);
+    }
+    let mut loader = Loader::new(args.ioc_all);
+    if let Some(directory) = &args.warninglists {
+        let (_, bad) = loader.add_warninglists(directory).map_err(|error| Failure::Usage(error.to_string()))?;
+        for error in &bad {
+            say(&format!("{error}; this warninglist is not used"));
+        }
+    }
+    for path in &args.ioc {
+        if path == Path::new("-") {
+            let read = loader.read(path, std::io::stdin());
+            read.map_err(|why| Failure::Usage(format!("standard input: {why}")))?;
+        } else {
+            loader.add(path).map_err(|error| Failure::Usage(error.to_string()))?;
+        }
+    }
+    let indicators = loader.finish();
+    for list in indicators.lists() {
+        for (why, (count, place)) in &list.not_used {
+            let more = if *count > 1 { format!(" and {} more", count - 1) } else { String::new() };
+            say(&format!("{}: {place}{more}: not used: {why}", list.file.display()));
+        }
+    }
+    if indicators.is_empty() {
+        let names: Vec<String> = args.ioc.iter().map(|path| path.display().to_string()).collect();
+        return Err(Failure::Usage(format!("{}: no indicator that can be used", names.join(", "))));
+    }
+    if indicators.not_in_memory() > 0 {
+        let (texts, are, them) = match indicators.not_in_memory() {
+            1 => ("1 text".to_owned(), "is", "it"),
+            count => (format!("{count} texts"), "are", "them"),
+        };
+        say(&format!("{texts} of --ioc {are} not searched for in memory: no word in {them} is long and rare enough"));
+    }
+    Ok(Some(indicators))
+}
+
+/// Refuses to show secrets where others can read them.
+fn refuse_to_reveal(args: &SecretsArgs, global: &Global) -> Result<(), Failure> {
+    let is_private = global.output.as_deref().is_some_and(|path| path != Path::new("-"));
+    if args.reveal && !is_private && !stdout().is_terminal() {
+        let message = "--reveal prints secrets only on a terminal, or into a file: add --output FILE";
+        return Err(Failure::Usage(message.to_owned()));
+    }
+    if args.reveal {
+        complain("--reveal: the output has secrets in plain text; delete it when it is no longer needed");
+    }
+    Ok(())
+}
+
+fn secrets(args: &SecretsArgs, say: &dyn Fn(&str)) -> Result<SecretsWanted, Failure> {
+    let mode = match args.secrets {
+        Wanted::No => SecretsMode::No,
+        Wanted::Yes => SecretsMode::Yes,
+        Wanted::All => SecretsMode::All,
+    };
+    let mut wanted = SecretsWanted::new(mode);
+    wanted.stable_hash = args.stable_secret_hash;
+    wanted.reveal = args.reveal;
+    let mut rules = UserRules::default();
+    for path in &args.secrets_rules {
+        let name = path.display().to_string();
+        let parsed = UserRules::parse(&name, &text(path)?);
+        rules.extend(parsed.map_err(|error| Failure::Usage(format!("{name}: {error}")))?);
+    }
+    rules.skipped().iter().take(LISTED).for_each(|one| say(one));
+    let others = rules.skipped().len().saturating_sub(LISTED);
+    if others > 0 {
+        say(&format!("{others} more rules for secrets cannot be used"));
+    }
+    Ok(if rules.is_empty() { wanted } else { wanted.with_rules(rules) })
+}
+
+fn text(path: &Path) -> Result<String, Failure> {
+    let fail = |error: std::io::Error| Failure::Usage(format!("{}: {error}", path.display()));
+    let mut text = String::new();
+    let read = fs::File::open(path).map_err(fail)?.take(MOST + 1).read_to_string(&mut text).map_err(fail)?;
+    if u64::try_from(read).is_ok_and(|read| read > MOST) {
+        return Err(Failure::Usage(format!("{}: the file is larger than {} MiB", path.display(), MOST >> 20)));
+    }
+    Ok(text)
+}
