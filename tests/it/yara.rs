@@ -122,6 +122,58 @@ fn files_memory_and_queues_are_scanned() {
 }
 
 #[test]
+fn images_in_memory_are_scanned_as_the_files_that_they_were() {
+    let miner = "/tmp/.cache/.x/xmrig";
+    let files = rows(&run(["table", "elf_files", &shop(), "--where", "source=rootfs", "--format", "ndjson"]));
+    let sha256 = files.iter().find(|row| row["path"] == miner).unwrap()["sha256"].as_str().unwrap().to_owned();
+    let folder = rules(&[(
+        "f.yar",
+        &format!(
+            "import \"hash\" import \"elf\"\n\
+             rule miner {{ condition: uint32(0) == 0x464c457f and filesize < 64KB and elf.number_of_segments > 4 and \
+             hash.sha256(0, filesize) == \"{sha256}\" }}\n\
+             rule address {{ strings: $a = \"203.0.113.77\" condition: $a and kind != \"file\" }}\n\
+             rule names {{ condition: kind == \"elf\" and pid == 6 and name != \"\" and filename contains \"rebuilt\" }}"
+        ),
+    )]);
+    let found = rows(&table(&shop(), folder.path()));
+    let of = |rule: &str| -> Vec<(&str, &str)> {
+        let of = found.iter().filter(|row| row["rule"] == rule);
+        of.map(|row| (row["kind"].as_str().unwrap(), row["path"].as_str().unwrap())).collect()
+    };
+    // It is a file, and twice in the memory of a process: with its header, and with a header that was wiped.
+    let [file, wiped, whole] = of("miner")[..] else { panic!("{found:?}") };
+    assert_eq!(file, ("file", miner));
+    assert!(wiped.0 == "elf" && wiped.1.starts_with("elf/6/") && wiped.1.ends_with("-header-rebuilt.elf"), "{wiped:?}");
+    assert!(whole.0 == "elf" && whole.1.starts_with("elf/6/") && !whole.1.contains("rebuilt"), "{whole:?}");
+    assert_eq!(of("names"), [wiped]);
+    // What matches in the memory of the process is not told again.
+    assert!(of("address").iter().any(|(kind, _)| *kind == "process"), "{found:?}");
+    assert!(of("address").iter().all(|(kind, _)| *kind != "elf"), "{found:?}");
+    // The finding is about the place in memory.
+    let path = folder.path().display().to_string();
+    let found = rows(&findings(&shop(), &["--yara", &path]));
+    let image = found.iter().find(|row| row["sentence"].as_str().unwrap().starts_with("The ELF image at 0x")).unwrap();
+    assert_eq!((&image["pid"], &image["foreign_rule"]), (&6.into(), &"miner".into()), "{image}");
+}
+
+#[test]
+fn a_match_that_is_a_secret_is_cut() {
+    let folder = rules(&[(
+        "r.yar",
+        "rule keys { strings: $a = /AWS_ACCESS_KEY_ID=A[0-9A-Z]{19}/ $b = \"AWS_SECRET\" condition: any of them }",
+    )]);
+    let found = rows(&table(&shop(), folder.path()));
+    let of = |string: &'static str| found.iter().filter(move |row| row["string"] == string);
+    assert!(of("$a").count() > 0, "{found:?}");
+    for row in of("$a") {
+        let text = row["text"].as_str().unwrap();
+        assert!(text.starts_with("AWS_ACCESS_KEY_ID=A") && text.contains('…') && row["hex"].is_null(), "{row}");
+    }
+    assert!(of("$b").all(|row| row["hex"].is_string()));
+}
+
+#[test]
 fn files_are_scanned_as_files() {
     let folder = rules(&[(
         "f.yar",

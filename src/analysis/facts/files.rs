@@ -335,9 +335,9 @@ impl<'c> FileFacts<'c> {
     }
 
     /// The whole contents of a regular file, zeros in holes included. `None` if some of them are not in the archive, or
-    /// if it is larger than 64 MiB.
-    pub fn whole(&self, file: &ChangedFile) -> Option<Vec<u8>> {
-        if file.file_type != "regular" || file.size > HASHED_MOST {
+    /// if there are more than `most` bytes.
+    pub fn whole(&self, file: &ChangedFile, most: u64) -> Option<Vec<u8>> {
+        if file.file_type != "regular" || file.size > most {
             return None;
         }
         let (mut bytes, mut is_whole) = (Vec::new(), true);

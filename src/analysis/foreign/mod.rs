@@ -6,12 +6,15 @@ mod sigma_match;
 mod yara_builtin;
 mod yara_database;
 mod yara_findings;
+mod yara_images;
 mod yara_match;
+mod yara_matches;
+mod yara_memory;
 mod yara_scan;
 mod yara_targets;
 
 use super::Rule;
-pub(super) use yara_scan::{Matched, Matches};
+pub(super) use yara_matches::{Matched, Matches};
 pub(super) use yara_targets::Target;
 
 /// The rules, by id.

@@ -5,7 +5,7 @@ use bstr::{BString, ByteSlice as _};
 use super::super::facts::ProcessFacts;
 use super::super::words::{count, shown, shown_within};
 use super::super::yara::{RawString, RuleInfo, Rules};
-use super::super::{Confidence, Evidence, Facts, Finding, Foreign, Next, Report, Rule, Severity, Subject};
+use super::super::{Confidence, Evidence, Fact, Facts, Finding, Foreign, Next, Report, Rule, Severity, Subject};
 use super::{Matched, Matches, Target};
 use crate::int::u64_of;
 use crate::model::ids::Pid;
@@ -102,6 +102,9 @@ fn evidence_of(facts: &Facts<'_>, target: &Target, string: &RawString) -> Eviden
     if let Some(pid) = target.pid.filter(|_| target.kind == "process") {
         return Evidence::memory(facts, pid, string.at, string.length);
     }
+    if target.image.is_some() {
+        return Evidence { length: Some(string.length), ..row_of(target) };
+    }
     let offset = target.offset.map(|offset| offset.saturating_add(string.at));
     let member = target.member.clone().unwrap_or_default();
     let mut evidence = Evidence::file(facts, &member, offset.unwrap_or(string.at), &string.bytes);
@@ -155,6 +158,9 @@ fn database(
 }
 
 fn subject(target: &Target) -> Subject {
+    if let Some((pid, address)) = target.pid.zip(target.image) {
+        return Subject::Mapping(pid, address);
+    }
     match (target.kind, target.pid, &target.path) {
         ("process", Some(pid), _) => Subject::Process(pid),
         (_, _, Some(path)) if target.row.is_none() => Subject::File(path.clone()),
@@ -183,6 +189,7 @@ fn title(facts: &Facts<'_>, target: &Target) -> String {
         "ghost" => format!("The deleted file {path}"),
         "memfd" => format!("The memfd {path}"),
         "sysv" => format!("The System V segment {path}"),
+        "elf" => format!("The ELF image at {:#x} in the memory of {of_process}", target.image.unwrap_or_default()),
         kind => format!("What waits in a {kind} of {of_process} ({path})"),
     }
 }
@@ -193,7 +200,7 @@ fn identity_of(facts: &Facts<'_>, target: &Target) -> Vec<BString> {
         |pid: Option<Pid>| pid.and_then(|pid| facts.process(pid)).map_or_else(Vec::new, ProcessFacts::identity);
     match target.kind {
         "process" => of_process(target.pid),
-        kind if target.row.is_some() => {
+        kind if target.row.is_some() || target.image.is_some() => {
             let mut parts = vec![BString::from(kind)];
             parts.extend(of_process(target.pid));
             parts
@@ -221,6 +228,7 @@ fn next(facts: &Facts<'_>, matched: &Matched, target: &Target) -> Next {
             }
             None => Next::rows_of("process_memory_map", pid),
         },
+        ("elf", Some(pid)) => Next::rows_of("elf_files", pid),
         ("file", _) => Next::Extract { what: "rootfs", path: Some(path()) },
         ("volume", _) => Next::Extract { what: "volumes", path: Some(path()) },
         _ => Next::rows_where("recovered_files", "path", path()),
@@ -231,6 +239,9 @@ fn next(facts: &Facts<'_>, matched: &Matched, target: &Target) -> Next {
 fn row_of(target: &Target) -> Evidence {
     if let Some((table, column, key)) = target.row {
         return Evidence::row(table, [(column, key.into())]);
+    }
+    if let Some((pid, address)) = target.pid.zip(target.image) {
+        return Evidence::row("elf_files", [("pid", pid.into()), ("address", Fact::Address(address))]);
     }
     let path = target.path.clone().unwrap_or_default();
     let table = match target.kind {

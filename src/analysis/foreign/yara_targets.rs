@@ -5,53 +5,48 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::ops::Range;
 
-use bstr::{BStr, BString, ByteSlice};
+use bstr::BString;
 
 use super::super::facts::{ChangedFile, FileFacts, Place};
-use super::super::yara::{Regions, Variables};
+use super::super::yara::Variables;
+use super::yara_memory::{Space, regions_of};
 use crate::Checkpoint;
 use crate::images::Span;
-use crate::int::{u64_of, usize_of};
-use crate::memory::{AddressSpace, Content, Origin};
+use crate::int::u64_of;
+use crate::limits::Limits;
 use crate::model::file::File;
 use crate::model::ids::{FileId, Pid};
-use crate::model::process::Process;
-use crate::model::vma::Status;
 use crate::tables::Process as Row;
-
-/// Largest file that is scanned. Larger ones are named.
-const FILE_MOST: u64 = 64 << 20;
-/// Largest part of memory that is copied together from several places of an image.
-const JOINED_MOST: u64 = 16 << 20;
-/// Largest part of memory that is scanned in one piece.
-const PART_MOST: u64 = 1 << 30;
-/// Files and queues that are scanned at most.
-const TARGETS_MOST: usize = 1_000_000;
+use crate::warning::Place as Where;
 
 /// Something that is scanned.
 #[derive(Clone, Debug)]
 pub(in crate::analysis) struct Target {
-    /// `process`, `file`, `volume`, `tmpfs`, `ghost`, `memfd`, `sysv`, `pipe`, `socket`, `terminal` or `message`.
+    /// `process`, `file`, `volume`, `tmpfs`, `ghost`, `memfd`, `sysv`, `elf`, `pipe`, `socket`, `terminal` or `message`.
     pub(in crate::analysis) kind: &'static str,
     /// The process, or the first holder of a queue.
     pub(in crate::analysis) pid: Option<Pid>,
-    /// Path of the program or of the file; the name of the queue.
+    /// Path of the program or of the file; the name of the queue; what an ELF image is extracted as.
     pub(in crate::analysis) path: Option<BString>,
     /// Member of the archive with the bytes, if all are in one.
     pub(in crate::analysis) member: Option<BString>,
     /// Offset of the bytes in the member.
     pub(in crate::analysis) offset: Option<u64>,
+    /// Where an ELF image begins in the memory of its process.
+    pub(in crate::analysis) image: Option<u64>,
     /// Table, key column and key of the row that has the queue.
     pub(in crate::analysis) row: Option<(&'static str, &'static str, u64)>,
     /// Number of bytes, as far as known.
     pub(super) bytes: u64,
-    name: Option<BString>,
-    owner: Option<u64>,
+    pub(super) name: Option<BString>,
+    pub(super) owner: Option<u64>,
     source: Source,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Source {
+    /// An ELF image, which is read once for all that is done with it.
+    Image,
     Process(Pid),
     File(usize),
     Queue(Span),
@@ -64,10 +59,53 @@ pub(super) struct Targets<'c> {
     files: FileFacts<'c>,
     terminals: Vec<&'c [u8]>,
     pub(super) all: Vec<Target>,
+    /// The parts of memory that are scanned for each process.
+    regions: HashMap<Pid, Vec<Range<u64>>>,
+    /// What may still be scanned.
+    pub(super) room: Room<'c>,
+}
+
+/// What may still be scanned, and what is told of the rest.
+#[derive(Debug)]
+pub(super) struct Room<'c> {
+    checkpoint: &'c Checkpoint,
+    /// Bytes.
+    left: u64,
     /// What cannot be scanned: each reason.
     pub(super) not_checked: Vec<String>,
-    /// Shared memory that a process of the list scans for all.
-    regions: HashMap<Pid, Vec<Range<u64>>>,
+}
+
+impl Room<'_> {
+    /// Whether a file is small enough. If not, that is told.
+    pub(super) fn has_size(&mut self, size: u64, member: Option<&BString>) -> bool {
+        let limit = self.checkpoint.limits().yara_file_bytes;
+        if size > limit {
+            self.checkpoint.warn(&Limits::YARA_FILE_BYTES, member.map_or_else(Where::archive, Where::member), || {
+                format!("a file of {size} bytes is larger than {limit}, and was not scanned with YARA rules")
+            });
+            self.not_checked.push(format!("a file is larger than {limit} bytes"));
+        }
+        size <= limit
+    }
+
+    /// Whether some bytes may still be scanned. If not, that is told.
+    pub(super) fn has_room(&mut self, bytes: u64) -> bool {
+        let Some(left) = self.left.checked_sub(bytes) else {
+            self.full();
+            return false;
+        };
+        self.left = left;
+        true
+    }
+
+    fn full(&mut self) {
+        self.left = 0;
+        let limit = self.checkpoint.limits().yara_bytes;
+        self.checkpoint.warn(&Limits::YARA_BYTES, Where::archive(), || {
+            format!("there are more than {limit} bytes, and 32 for each of the archive, for YARA rules; the rest was skipped")
+        });
+        self.not_checked.push("there is more than YARA rules may look at".to_owned());
+    }
 }
 
 impl fmt::Debug for Targets<'_> {
@@ -92,8 +130,12 @@ impl<'c> Targets<'c> {
             files: FileFacts::read(checkpoint),
             terminals,
             all: Vec::new(),
-            not_checked: Vec::new(),
             regions: HashMap::new(),
+            room: Room {
+                checkpoint,
+                left: checkpoint.in_proportion(checkpoint.limits().yara_bytes),
+                not_checked: Vec::new(),
+            },
         };
         targets.processes();
         targets.files();
@@ -109,21 +151,22 @@ impl<'c> Targets<'c> {
         for process in model.processes().iter().chain(memory.nameless()).filter(|process| !process.is_zombie()) {
             let pid = process.pid();
             let Some(space) = memory.pages(process) else {
-                self.not_checked.push("the memory of a process is not in the archive".to_owned());
+                self.room.not_checked.push("the memory of a process is not in the archive".to_owned());
                 continue;
             };
-            let (regions, is_cut) = regions_of(&space, process, &mut shared, self.checkpoint.in_proportion(PART_MOST));
+            let (regions, is_cut) = regions_of(&space, process, &mut shared, self.room.left);
             if is_cut {
-                self.not_checked.push("the memory of a process is larger than the archive explains".to_owned());
+                self.room.full();
             }
             if regions.is_empty() {
-                self.not_checked.push("no page of the memory of a process is in the archive".to_owned());
+                self.room.not_checked.push("no page of the memory of a process is in the archive".to_owned());
                 continue;
             }
             let row = rows.remove(&pid);
             let owner = row.as_ref().and_then(|row| row.uid);
             let (name, path) = row.map_or((None, None), |row| (row.name, row.path));
             let bytes = regions.iter().map(|range| range.end.saturating_sub(range.start)).fold(0, u64::saturating_add);
+            self.room.left = self.room.left.saturating_sub(bytes);
             self.regions.insert(pid, regions);
             self.all.push(Target {
                 kind: "process",
@@ -131,6 +174,7 @@ impl<'c> Targets<'c> {
                 path,
                 member: None,
                 offset: None,
+                image: None,
                 row: None,
                 bytes,
                 name,
@@ -145,13 +189,8 @@ impl<'c> Targets<'c> {
             if file.file_type != "regular" || file.size == 0 || file.place == Place::Deleted {
                 continue;
             }
-            if file.size > FILE_MOST {
-                self.not_checked.push(format!("a file is larger than {} MiB", FILE_MOST >> 20));
+            if !self.room.has_size(file.size, file.member.as_ref()) || !self.room.has_room(file.size) {
                 continue;
-            }
-            if self.all.len() >= TARGETS_MOST {
-                self.not_checked.push(format!("there are more than {TARGETS_MOST} files"));
-                return;
             }
             self.all.push(Target {
                 kind: kind_of(file),
@@ -159,6 +198,7 @@ impl<'c> Targets<'c> {
                 path: Some(file.path.clone()),
                 member: file.member.clone(),
                 offset: file.offset,
+                image: None,
                 row: None,
                 bytes: file.size,
                 name: None,
@@ -246,18 +286,21 @@ impl<'c> Targets<'c> {
         offset: Option<u64>,
         source: Source,
     ) {
-        if self.all.len() >= TARGETS_MOST {
+        if !self.room.has_room(bytes) {
             return;
         }
         let holder = self.checkpoint.holders().of_all(files.iter().copied()).first().map(|holder| holder.pid);
         let (path, row) = (Some(path), Some(row));
-        self.all.push(Target { kind, pid: holder, path, member, offset, row, bytes, name: None, owner: None, source });
+        let (image, name, owner) = (None, None, None);
+        self.all.push(Target { kind, pid: holder, path, member, offset, image, row, bytes, name, owner, source });
     }
 
     /// The bytes of a target.
     pub(super) fn bytes(&self, target: &Target) -> Bytes<'_> {
         let missing = |why: &str| Bytes::Missing(why.to_owned());
+        let most = self.checkpoint.limits().yara_file_bytes;
         match target.source {
+            Source::Image => missing("an ELF image is read elsewhere"),
             Source::Process(pid) => {
                 let memory = self.checkpoint.memory();
                 let process = self.checkpoint.model().process(pid);
@@ -268,7 +311,7 @@ impl<'c> Targets<'c> {
                     _ => missing("the memory of a process is not in the archive"),
                 }
             }
-            Source::File(number) => match self.files.all().get(number).and_then(|file| self.files.whole(file)) {
+            Source::File(number) => match self.files.all().get(number).and_then(|file| self.files.whole(file, most)) {
                 Some(bytes) => Bytes::Whole(Cow::Owned(bytes)),
                 None => missing("the contents of a file are not all in the archive"),
             },
@@ -289,9 +332,27 @@ impl<'c> Targets<'c> {
 }
 
 impl Target {
+    /// An ELF image in the memory of a process.
+    pub(super) fn image(pid: Pid, address: u64, path: BString, bytes: u64, process: Option<&Target>) -> Self {
+        let (name, owner) = process.map_or((None, None), |target| (target.name.clone(), target.owner));
+        Target {
+            kind: "elf",
+            pid: Some(pid),
+            path: Some(path),
+            member: None,
+            offset: None,
+            image: Some(address),
+            row: None,
+            bytes,
+            name,
+            owner,
+            source: Source::Image,
+        }
+    }
+
     /// What rules know about it.
     pub(super) fn variables(&self) -> Variables {
-        let is_process = self.kind == "process";
+        let is_process = matches!(self.kind, "process" | "elf");
         Variables {
             pid: self.pid.filter(|_| is_process).map_or(0, |pid| pid.0),
             name: self.name.as_ref().map(|name| name.to_vec()).unwrap_or_default(),
@@ -310,152 +371,5 @@ fn kind_of(file: &ChangedFile) -> &'static str {
         Place::Ghost => "ghost",
         Place::Memfd => "memfd",
         Place::Sysv => "sysv",
-    }
-}
-
-/// The recorded parts of an address space.
-#[derive(Debug)]
-pub(super) struct Space<'t> {
-    space: AddressSpace<'t>,
-    ranges: &'t [Range<u64>],
-}
-
-impl Space<'_> {
-    /// The bytes of a range, as far as they are there.
-    pub(super) fn read(&self, range: Range<u64>) -> Vec<u8> {
-        let mut all = Vec::new();
-        for (_, content) in self.space.pieces(range.start, range.end) {
-            if let Content::Bytes(bytes) = content {
-                all.extend_from_slice(&bytes);
-            }
-        }
-        all
-    }
-}
-
-impl Regions for Space<'_> {
-    fn ranges(&self) -> &[Range<u64>] {
-        self.ranges
-    }
-
-    fn bytes(&self, number: usize) -> Option<Cow<'_, [u8]>> {
-        let range = self.ranges.get(number)?;
-        let len = usize_of(range.end.saturating_sub(range.start));
-        let mut all: Cow<'_, [u8]> = Cow::Borrowed(&[]);
-        for (_, content) in self.space.pieces(range.start, range.end) {
-            match content {
-                Content::Bytes(bytes) if bytes.len() == len => return Some(bytes),
-                Content::Bytes(bytes) => all.to_mut().extend_from_slice(&bytes),
-                Content::Zeros(zeros) | Content::Untouched(zeros) => {
-                    let end = all.len().saturating_add(usize_of(zeros));
-                    all.to_mut().resize(end, 0);
-                }
-                Content::Missing(..) => return None,
-            }
-        }
-        Some(all)
-    }
-}
-
-/// The parts of memory that are scanned for a process, and whether there were too many bytes: its recorded pages, mapping by
-/// mapping. Left out are the page that CRIU changes in each process, contents of deleted files, which are scanned as
-/// files, and shared memory that was scanned for another process.
-fn regions_of(
-    space: &AddressSpace<'_>,
-    process: &Process,
-    seen: &mut HashSet<(u64, u64, u64)>,
-    most: u64,
-) -> (Vec<Range<u64>>, bool) {
-    let mappings: Vec<(u64, u64, Option<u64>, u64)> = match &process.mm {
-        Some(mm) => {
-            let shared = |vma| space.shared_object(vma);
-            mm.vmas.iter().map(|vma| (vma.start.0, vma.end.0, shared(vma), vma.offset)).collect()
-        }
-        None => vec![(0, u64::MAX, None, 0)],
-    };
-    let of_criu = process
-        .mm
-        .iter()
-        .flat_map(|mm| &mm.vmas)
-        .find(|vma| vma.permissions().contains('x') && !vma.status.contains(Status::VSYSCALL));
-    let of_criu = of_criu.map(|vma| vma.start.0..vma.start.0.saturating_add(space.page_size()));
-    let (mut regions, mut left): (Vec<Range<u64>>, u64) = (Vec::new(), most);
-    for (start, end, object, offset) in mappings {
-        let is_first = object.is_none_or(|object| seen.insert((object, offset, end.saturating_sub(start))));
-        let mut last: Option<Range<u64>> = None;
-        for run in space.runs(start, end) {
-            let Origin::Recorded { image, shared, .. } = run.origin else { continue };
-            if shared.is_some() && !is_first || is_ghost(image) {
-                continue;
-            }
-            for range in without(run.start..run.end, of_criu.as_ref()) {
-                for part in parts(range) {
-                    let len = part.end.saturating_sub(part.start);
-                    let Some(rest) = left.checked_sub(len) else {
-                        regions.extend(last);
-                        return (regions, true);
-                    };
-                    left = rest;
-                    match &mut last {
-                        Some(open) if open.end == part.start && part.end.saturating_sub(open.start) <= JOINED_MOST => {
-                            open.end = part.end;
-                        }
-                        open => regions.extend(open.replace(part)),
-                    }
-                }
-            }
-        }
-        regions.extend(last);
-    }
-    (regions, false)
-}
-
-/// Whether an image is that of a deleted file.
-fn is_ghost(image: &BStr) -> bool {
-    image.rsplit_str("/").next().unwrap_or_default().starts_with(b"ghost-file")
-}
-
-/// A range without another.
-fn without(range: Range<u64>, hole: Option<&Range<u64>>) -> impl Iterator<Item = Range<u64>> {
-    let hole = hole.cloned().unwrap_or(0..0);
-    let before = range.start..range.end.min(hole.start.max(range.start));
-    let after = range.start.max(hole.end.min(range.end))..range.end;
-    let parts = if hole.is_empty() { [range, 0..0] } else { [before, after] };
-    parts.into_iter().filter(|part| !part.is_empty())
-}
-
-/// A range in parts that are not too large.
-fn parts(range: Range<u64>) -> impl Iterator<Item = Range<u64>> {
-    let mut at = range.start;
-    std::iter::from_fn(move || {
-        let end = range.end.min(at.saturating_add(PART_MOST));
-        let part = at..end;
-        at = end;
-        (!part.is_empty()).then_some(part)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_page_is_cut_out_of_a_range() {
-        let cut = |hole: Option<Range<u64>>| -> Vec<(u64, u64)> {
-            without(0x1000..0x5000, hole.as_ref()).map(|part| (part.start, part.end)).collect()
-        };
-        assert_eq!(cut(Some(0x1000..0x2000)), [(0x2000, 0x5000)]);
-        assert_eq!(cut(Some(0x2000..0x3000)), [(0x1000, 0x2000), (0x3000, 0x5000)]);
-        assert_eq!(cut(Some(0x4000..0x5000)), [(0x1000, 0x4000)]);
-        assert_eq!(cut(Some(0x9000..0xa000)), [(0x1000, 0x5000)]);
-        assert_eq!(cut(Some(0..0x1000)), [(0x1000, 0x5000)]);
-        assert_eq!(cut(None), [(0x1000, 0x5000)]);
-        assert_eq!(cut(Some(0..0x9000)), []);
-    }
-
-    #[test]
-    fn long_ranges_are_cut() {
-        let cut: Vec<_> = parts(0..PART_MOST * 2 + 5).collect();
-        assert_eq!(cut, [0..PART_MOST, PART_MOST..PART_MOST * 2, PART_MOST * 2..PART_MOST * 2 + 5]);
     }
 }

@@ -1,8 +1,11 @@
 //! Table `yara_matches`.
 
+use std::borrow::Cow;
+
 use bstr::BString;
 
 use super::super::foreign::{Matched, Matches, Target};
+use super::super::secrets::redacted;
 use super::super::yara::{MetaValue, RawString, RuleInfo};
 use super::super::{Brought, Severity};
 use crate::Checkpoint;
@@ -32,30 +35,30 @@ table! {
         pub meta: Vec<BString>,
         /// Severity by the metadata: `info`, `low`, `medium`, `high` or `critical`.
         pub severity: &'static str,
-        /// What matches: `process` (its memory), `file`, `volume`, `tmpfs`, `ghost`, `memfd`, `sysv`, `pipe`, `socket`,
-        /// `terminal` or `message`.
+        /// What matches: `process` (its memory), `elf` (an image in memory that no file backs, as a file), `file`, `volume`,
+        /// `tmpfs`, `ghost`, `memfd`, `sysv`, `pipe`, `socket`, `terminal` or `message`.
         pub kind: &'static str,
         /// The process. For a queue, the first that holds it.
         pub pid: Option<Pid>,
         /// The process's name.
         #[to(ecs("process.name"))]
         pub name: Option<BString>,
-        /// The program, the file, or the queue.
+        /// The program, the file, or the queue. Of an ELF image, the name that `extract --what elf` gives it.
         #[to(ecs("file.path").path())]
         pub path: Option<BString>,
         /// Identifier of the string: `$a`. Null if the rule has no strings that were found.
         pub string: Option<String>,
-        /// Address of the match in memory; offset in a file or queue.
+        /// Address of the match in memory; offset in a file, ELF image or queue.
         pub address: Option<Address>,
         /// Length of the match in bytes.
         pub length: Option<u64>,
-        /// The first bytes of the match, 64 at most.
+        /// The first bytes of the match, 64 at most. Secrets that the detectors know are cut as everywhere.
         pub text: Option<BString>,
-        /// The same bytes in hexadecimal.
+        /// The same bytes in hexadecimal. Null if they have a secret.
         pub hex: Option<String>,
         /// Number of matches of the string there; not more than 1000 are counted.
         pub matches: Option<u64>,
-        /// First address of the mapping.
+        /// First address of the mapping, or of the ELF image.
         pub mapping: Option<Address>,
         /// Permissions of the mapping.
         pub permissions: Option<String>,
@@ -107,6 +110,7 @@ struct Maker<'m> {
 impl Maker<'_> {
     fn row(&self, string: Option<&RawString>) -> YaraMatch {
         let (info, target) = (self.info, self.target);
+        let text = string.map(|string| redacted(&string.bytes));
         let process = target.pid.and_then(|pid| self.checkpoint.model().process(pid));
         let in_memory = target.pid.filter(|_| target.kind == "process").zip(string);
         let mapping = in_memory.and_then(|(pid, string)| self.mappings.at(pid, string.at));
@@ -135,10 +139,13 @@ impl Maker<'_> {
             string: string.map(|string| string.id.clone()),
             address: string.map(|string| Address(string.at)),
             length: string.map(|string| string.length),
-            text: string.map(|string| BString::from(string.bytes.as_slice())),
-            hex: string.map(|string| data_encoding::HEXLOWER.encode(&string.bytes)),
+            text: text.clone().map(|text| text.into_owned().into()),
+            hex: text.and_then(|text| match text {
+                Cow::Borrowed(bytes) => Some(data_encoding::HEXLOWER.encode(bytes)),
+                Cow::Owned(_) => None,
+            }),
             matches: string.map(|string| string.count),
-            mapping: mapping.map(|mapping| mapping.start),
+            mapping: mapping.map(|mapping| mapping.start).or(target.image.map(Address)),
             permissions: mapping.map(|mapping| mapping.permissions.clone()),
             mapped: mapping.map(|mapping| mapping.path.clone()).filter(|path| !path.is_empty()),
             member,

@@ -5,11 +5,12 @@ use sha2::{Digest as _, Sha256};
 
 use super::given::{Cell, Given, Take};
 use super::lists::Names;
-use crate::analysis::facts::{ChangedFile, Place};
-use crate::int::u64_of;
+use crate::analysis::facts::{ChangedFile, Place as At};
+use crate::limits::Limits;
+use crate::warning::Place;
 
-/// Most bytes of all files that are hashed.
-const HASHED: u64 = 1 << 30;
+/// Largest file that is hashed.
+const HASHED_MOST: u64 = 64 << 20;
 
 /// The directory of a path, and the last part.
 fn split(path: &[u8]) -> (&[u8], &[u8]) {
@@ -22,18 +23,18 @@ fn split(path: &[u8]) -> (&[u8], &[u8]) {
 
 /// The files that are there: deleted ones only if their contents are in use.
 fn there<'g>(given: &'g Given<'_>) -> impl Iterator<Item = &'g ChangedFile> {
-    given.files.all().iter().filter(|file| file.place != Place::Deleted && !file.path.is_empty())
+    given.files.all().iter().filter(|file| file.place != At::Deleted && !file.path.is_empty())
 }
 
-fn word(place: Place) -> &'static str {
+fn word(place: At) -> &'static str {
     match place {
-        Place::Rootfs => "rootfs",
-        Place::Deleted => "deleted",
-        Place::Volume => "volume",
-        Place::Tmpfs => "tmpfs",
-        Place::Ghost => "ghost",
-        Place::Memfd => "memfd",
-        Place::Sysv => "sysv",
+        At::Rootfs => "rootfs",
+        At::Deleted => "deleted",
+        At::Volume => "volume",
+        At::Tmpfs => "tmpfs",
+        At::Ghost => "ghost",
+        At::Memfd => "memfd",
+        At::Sysv => "sysv",
     }
 }
 
@@ -71,10 +72,19 @@ pub(super) fn file(given: &Given<'_>, take: &mut Take<'_>) {
 
 /// `hash`: of regular files up to 64 MiB.
 pub(super) fn hash(given: &Given<'_>, take: &mut Take<'_>) {
-    let mut left = HASHED;
+    // Holes take no space in the archive but much time to hash.
+    let limit = given.checkpoint.limits().hole_bytes;
+    let mut left = given.checkpoint.in_proportion(limit);
     for file in there(given).filter(|file| file.file_type == "regular") {
-        let bytes = given.files.whole(file).filter(|_| file.size <= left);
-        left = left.saturating_sub(bytes.as_ref().map_or(0, |bytes| u64_of(bytes.len())));
+        let mut bytes = None;
+        if let Some(rest) = left.checked_sub(file.size) {
+            bytes = given.files.whole(file, HASHED_MOST);
+            left = if bytes.is_some() { rest } else { left };
+        } else {
+            given.checkpoint.warn(&Limits::HOLE_BYTES, Place::archive(), || {
+                format!("files have more than {limit} bytes of holes in total; the rest were not hashed")
+            });
+        }
         let (directory, _) = split(&file.path);
         let hex = |digest: &[u8]| Cell::from(data_encoding::HEXLOWER.encode(digest));
         let (sha1, sha256) =

@@ -1,16 +1,14 @@
 //! osquery's tables that are lines of files: users, jobs, keys.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use bstr::{BString, ByteSlice};
 
 use super::given::{Cell, Given, Take};
 use crate::analysis::facts::{ChangedFile, Place};
-
-/// Bytes of a list that are read.
-const LIST: u64 = 4 << 20;
-/// Lines of a list that are read.
-const LINES: usize = 100_000;
+use crate::limits::Limits;
+use crate::warning::Place as Where;
 
 /// The regular files with a path, or below one that ends with `/`.
 fn at<'g>(given: &'g Given<'_>, path: &'static str) -> impl Iterator<Item = &'g ChangedFile> {
@@ -25,10 +23,22 @@ fn at<'g>(given: &'g Given<'_>, path: &'static str) -> impl Iterator<Item = &'g 
     given.files.all().iter().filter(is_wanted)
 }
 
+/// The text of a file, up to a limit.
+fn text<'g>(given: &'g Given<'_>, file: &ChangedFile) -> Cow<'g, [u8]> {
+    let limit = given.checkpoint.limits().list_bytes;
+    if file.size > limit {
+        let place = file.member.as_ref().map_or_else(Where::archive, Where::member);
+        given.checkpoint.warn(&Limits::LIST_BYTES, place, || {
+            format!("{} has {} bytes, more than {limit}; only its beginning was read", file.path, file.size)
+        });
+    }
+    given.files.head(file, limit)
+}
+
 /// The lines of a file that are no comments, without blanks around them.
 fn lines(given: &Given<'_>, file: &ChangedFile) -> Vec<BString> {
-    let text = given.files.head(file, LIST);
-    let lines = text.lines().take(LINES).map(<[u8]>::trim);
+    let text = text(given, file);
+    let lines = text.lines().map(<[u8]>::trim);
     lines.filter(|line| !line.is_empty() && !line.starts_with(b"#")).map(BString::from).collect()
 }
 
@@ -409,9 +419,9 @@ pub(super) fn shell_history(given: &Given<'_>, take: &mut Take<'_>) {
         is_named && file.file_type == "regular" && file.place != Place::Deleted
     };
     for file in given.files.all().iter().filter(is_history) {
-        let text = given.files.head(file, LIST);
+        let text = text(given, file);
         let mut time: Option<u64> = None;
-        for line in text.lines().take(LINES).filter(|line| !line.is_empty()) {
+        for line in text.lines().filter(|line| !line.is_empty()) {
             // bash writes the time before the line, if it writes it.
             if let Some(seconds) = line.strip_prefix(b"#").and_then(number) {
                 time = Some(seconds);
