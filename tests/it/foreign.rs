@@ -42,7 +42,7 @@ fn sigma_rules_hold_for_processes_files_and_connections() {
             &sigma(
                 "shell",
                 "process_creation",
-                "  s:\n    Image|endswith: '/dash'\n    ParentImage|contains: python\n  condition: s",
+                "  s:\n    Image|endswith: '/dash'\n    ParentImage|contains: python\n    LogonId: 0\n  condition: s",
             ),
         ),
         ("f.yml", &sigma("preload", "file_event", "  s:\n    TargetFilename: /etc/ld.so.preload\n  condition: s")),
@@ -54,7 +54,7 @@ fn sigma_rules_hold_for_processes_files_and_connections() {
                 "  s:\n    DestinationPort: 4444\n    Initiated: 'true'\n  f:\n    DestinationIp|cidr: 10.0.0.0/8\n  condition: s and not f",
             ),
         ),
-        ("u.yml", &sigma("field", "process_creation", "  s:\n    LogonId: 1\n  condition: s")),
+        ("u.yml", &sigma("field", "process_creation", "  s:\n    TerminalSessionId: 1\n  condition: s")),
         ("bad.yml", "title: [\n"),
     ]);
     let path = rules.path().display().to_string();
@@ -70,7 +70,7 @@ fn sigma_rules_hold_for_processes_files_and_connections() {
     assert!(ran.err.contains("bad.yml:2") && ran.err.lines().count() == 1, "{ran:?}");
     let coverage =
         run(["table", "rule_coverage", &shop(), "--sigma", &path, "--where", "rule=SIGMA-001", "--format", "ndjson"]);
-    assert!(coverage.out.contains("they ask for the field LogonId of process_creation"), "{coverage:?}");
+    assert!(coverage.out.contains("they ask for the field TerminalSessionId of process_creation"), "{coverage:?}");
 }
 
 #[cfg(feature = "sigma")]

@@ -73,6 +73,8 @@ fn fields(facts: &Facts<'_>, process: &ProcessFacts<'_>, users: &Users) -> Event
     put(&mut event, "CommandLine", Some(process.cmdline()));
     put(&mut event, "CurrentDirectory", process.row.cwd.as_deref().map(Vec::as_slice));
     put(&mut event, "User", process.row.euid.map(|uid| users.name(uid.into())).as_deref().map(str::as_bytes));
+    // What Sysmon for Linux calls so is the real user id.
+    event.extend(process.row.uid.map(|uid| ("LogonId", uid.to_string())));
     event.push(("ProcessId", process.pid().to_string()));
     if let Some(parent) = facts.parent(process) {
         put(&mut event, "ParentImage", image(parent).as_deref().map(Vec::as_slice));

@@ -256,7 +256,8 @@ fn row_of(target: &Target) -> Evidence {
 fn text_of(bytes: &[u8]) -> String {
     let is_text = bytes.iter().all(|&byte| byte == b' ' || byte.is_ascii_graphic());
     if is_text && !bytes.is_empty() {
-        return format!("\"{}\"", shown_within(bytes, 48));
+        let quote = if bytes.contains(&b'"') { '\'' } else { '"' };
+        return format!("{quote}{}{quote}", shown_within(bytes, 48));
     }
     let head = bytes.get(..16.min(bytes.len())).unwrap_or_default();
     let more = if u64_of(bytes.len()) > 16 { "…" } else { "" };

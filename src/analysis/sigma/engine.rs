@@ -41,6 +41,9 @@ pub(super) enum Read {
 
 /// Reads the rules of a file.
 pub(super) fn read(text: &str, shown: &str, take: &mut dyn FnMut(Read)) {
+    if let Err(why) = crate::yaml::check(text) {
+        return take(Read::Wrong(None, why));
+    }
     for document in serde_norway::Deserializer::from_str(text).take(DOCUMENTS) {
         let value = match Value::deserialize(document) {
             Ok(Value::Null) => continue,
@@ -180,7 +183,7 @@ impl Asked {
         let mut fields = Fields::new();
         for (name, value) in event {
             // Rules compare numbers and booleans with values of their own types.
-            let is_number = name.ends_with("Port") || name.ends_with("ProcessId");
+            let is_number = ["Port", "ProcessId", "LogonId"].iter().any(|end| name.ends_with(end));
             if let Some(number) = value.parse::<i64>().ok().filter(|_| is_number) {
                 fields.insert(*name, number);
             } else if let Some(on) = value.parse::<bool>().ok().filter(|_| *name == "Initiated") {

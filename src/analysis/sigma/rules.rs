@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_evaluated_is_told_once_a_reason() {
-        let of_field = rule("  selection:\n    LogonId: 1\n  condition: selection");
+        let of_field = rule("  selection:\n    TerminalSessionId: 1\n  condition: selection");
         let windows = of_field.replace("product: linux", "product: windows");
         let of_log = of_field.replace("category: process_creation", "service: auditd");
         let dns = of_field.replace("process_creation", "dns_query");
@@ -174,7 +174,7 @@ mod tests {
         let reasons: Vec<_> = loaded.rules.reasons().collect();
         assert_eq!(reasons.len(), 5, "{reasons:?}");
         assert!(
-            reasons.contains(&("Sigma rules: they ask for the field LogonId of process_creation", 2)),
+            reasons.contains(&("Sigma rules: they ask for the field TerminalSessionId of process_creation", 2)),
             "{reasons:?}"
         );
     }

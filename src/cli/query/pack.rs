@@ -23,7 +23,7 @@ use super::super::{Failure, Outcome};
 use super::{Called, ahead, database, opener, say_none};
 
 /// Largest file.
-const FILE_MOST: u64 = 16 << 20;
+const FILE_MOST: u64 = 4 << 20;
 
 /// A query that can run.
 struct Ready<'p> {

@@ -174,6 +174,7 @@ fn line_of(text: &str, line: usize) -> usize {
 }
 
 fn yaml(text: &str) -> Result<Vec<Value>, String> {
+    crate::yaml::check(text)?;
     let one = |document| Value::deserialize(document);
     let documents: Result<Vec<Value>, _> =
         serde_norway::Deserializer::from_str(text).take(DOCUMENTS).map(one).collect();
