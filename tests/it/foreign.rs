@@ -1,6 +1,6 @@
 //! Sigma rules and packs of osquery over archives.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use serde_json::Value;
@@ -10,6 +10,11 @@ use crate::fixtures;
 
 fn shop() -> String {
     fixtures::archive_of("webapp-compromise").display().to_string()
+}
+
+/// A small archive.
+fn tick() -> String {
+    fixtures::path("forms-reference/podman-runc.tar").display().to_string()
 }
 
 fn rows(ran: &Ran) -> Vec<Value> {
@@ -69,7 +74,7 @@ fn sigma_rules_hold_for_processes_files_and_connections() {
     );
     assert!(ran.err.contains("bad.yml:2") && ran.err.lines().count() == 1, "{ran:?}");
     let coverage =
-        run(["table", "rule_coverage", &shop(), "--sigma", &path, "--where", "rule=SIGMA-001", "--format", "ndjson"]);
+        run(["table", "rule_coverage", &tick(), "--sigma", &path, "--where", "rule=SIGMA-001", "--format", "ndjson"]);
     assert!(coverage.out.contains("they ask for the field TerminalSessionId of process_creation"), "{coverage:?}");
 }
 
@@ -103,8 +108,41 @@ fn packs_run_and_what_cannot_run_is_named() {
     {
         assert!(ran.err.contains(told), "{told}: {}", ran.err);
     }
-    let text = run(["query", &shop(), "--pack", &path]);
-    assert!(text.out.contains("p/shells: why\n") && text.out.contains("p/logins\n(no rows)\n"), "{text:?}");
+    let text = run(["query", &tick(), "--pack", &path]);
+    assert!(text.out.contains("p/shells: why\n(no rows)\n") && text.out.contains("p/logins\n(no rows)\n"), "{text:?}");
+}
+
+/// Views have the names of our tables, and hide them. Rows go into ours.
+#[test]
+fn queries_join_views_that_have_the_names_of_our_tables() {
+    let queries = [
+        (
+            "listening",
+            "select p.pid, p.name, l.port from listening_ports as l join processes as p on l.pid = p.pid where l.port > 0",
+        ),
+        ("files", "select distinct p.name, f.path from process_open_files f join processes p using (pid) where f.path like '/%'"),
+        ("parents", "select c.pid from processes c left outer join processes p on c.parent = p.pid where c.pid = 6 and p.pid = 1"),
+        ("maps", "select pid from process_memory_map where pid in (select pid from processes where on_disk >= 0) limit 1"),
+        ("envs", "select pid, key from process_envs join processes using (pid) where key = 'PATH' and pid = 1"),
+        ("mounts", "select path from mounts where path = '/proc' and exists (select 1 from processes where processes.pid = 1)"),
+        ("hashes", "select count(*) as n from file join hash using (path)"),
+        ("twice", "with p as (select * from processes) select p.pid from p join main.processes as o using (pid) where pid = 1"),
+    ];
+    let queries: Vec<String> =
+        queries.iter().map(|(name, sql)| format!("{name:?}: {{\"query\": {sql:?}, \"interval\": 60}}")).collect();
+    let pack = folder(&[("p.conf", &format!("{{\"queries\": {{{}}}}}", queries.join(", ")))]);
+    let path = pack.path().join("p.conf").display().to_string();
+    // A second archive is a second machine, with a database of its own.
+    let ran = run(["query", &tick(), &tick(), "--pack", &path, "--format", "ndjson", "--quiet"]);
+    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{ran:?}");
+    let mut count: BTreeMap<String, usize> = BTreeMap::new();
+    for row in rows(&ran) {
+        *count.entry(row["query"].as_str().unwrap().to_owned()).or_default() += 1;
+    }
+    for query in ["files", "parents", "maps", "envs", "mounts", "hashes", "twice"] {
+        assert!(count.get(query).is_some_and(|rows| rows % 2 == 0), "{query}: {count:?}");
+    }
+    assert_eq!((count["parents"], count["twice"], count["hashes"]), (2, 2, 2));
 }
 
 #[test]
