@@ -212,6 +212,9 @@ fn values_come_out_as_they_went_in() {
 }
 
 /// Every value of every table is what the table itself shows.
+/// Tables whose rows are what rules found.
+const OF_RULES: [&str; 5] = ["findings", "evidence", "rule_coverage", "secrets", "secret_rotation"];
+
 #[test]
 fn rows_are_those_of_the_tables() {
     let names: Vec<&str> = cryoscope::catalog::all().map(|source| &*source.table.name).collect();
@@ -219,11 +222,13 @@ fn rows_are_those_of_the_tables() {
     for case in [WEBAPP, "files/files.tar.zst", "files-more/files-more.tar.zst", "sockets-unix/sockets-unix.tar.zst"] {
         let path = fixtures::path(case);
         let checkpoints = Options::new().keep(Keep::Everything).open(&path).unwrap();
-        let expected = fixtures::rows_of(&checkpoints[0], &names);
-        for name in &names {
+        // One archive is enough for the tables of the rules: each statement is a scan of its own.
+        let names = || names.iter().filter(|name| case == WEBAPP || !OF_RULES.contains(name)).copied();
+        let expected = fixtures::rows_of(&checkpoints[0], &names().collect::<Vec<_>>());
+        for name in names() {
             let rows = answer(case, &format!("SELECT * FROM {name}"));
-            assert_eq!(rows.len(), expected[*name].len(), "{case} {name}");
-            for (row, expected) in rows.iter().zip(&expected[*name]) {
+            assert_eq!(rows.len(), expected[name].len(), "{case} {name}");
+            for (row, expected) in rows.iter().zip(&expected[name]) {
                 compare(row, expected, &format!("{case} {name}"));
                 odd += expected.as_object().unwrap().iter().filter(|(key, _)| key.ends_with("_hex")).count();
             }

@@ -86,9 +86,11 @@ fn documents_by(mut encoder: Encoder, checkpoint: &Checkpoint, most: usize) -> V
     documents
 }
 
-/// All checkpoints of the fixtures that have a truth.
+/// Checkpoints of the fixtures that have a truth. Those of old releases of CRIU have the same containers: one is enough.
 fn checkpoints() -> impl Iterator<Item = Checkpoint> {
-    let archives = fixtures::cases().into_iter().flat_map(|case| fixtures::archives_of(&case));
+    let is_other_release = |case: &String| case.starts_with("criu-") && !case.starts_with("criu-4.2");
+    let cases = fixtures::cases().into_iter().filter(move |case| !is_other_release(case));
+    let archives = cases.flat_map(|case| fixtures::archives_of(&case));
     archives.flat_map(|archive| Options::new().open(&archive).unwrap())
 }
 

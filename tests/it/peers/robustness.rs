@@ -85,7 +85,9 @@ fn claims_are_bounded_before_they_are_believed() {
 #[test]
 fn output_is_the_same_byte_by_byte() {
     for format in ["tree", "json", "ndjson", "csv", "table", "checkpointctl-json"] {
-        let archives = ["tree", "webapp-compromise", "pod"].map(fixtures::archive_of);
+        // One large archive, for the formats that differ most.
+        let cases: &[&str] = if matches!(format, "tree" | "json") { &["webapp-compromise", "pod"] } else { &["tree", "pod"] };
+        let archives: Vec<_> = cases.iter().map(|case| fixtures::archive_of(case)).collect();
         let arguments = || {
             let flags = ["inspect", "--all", "--format", format].map(std::ffi::OsString::from);
             flags.into_iter().chain(archives.iter().map(|path| path.clone().into_os_string()))
