@@ -58,6 +58,18 @@ fn rsa(contents: &[u8]) -> Option<String> {
     is_key.then(|| format!("RSA, {} bits", bits(modulus)))
 }
 
+/// DSA: version, the domain (a prime, its divisor, the base), the public number, the private one.
+fn dsa(contents: &[u8]) -> Option<String> {
+    let (version, rest) = element(contents, 2)?;
+    let (prime, rest) = number(rest, 64)?;
+    let (divisor, rest) = number(rest, 20)?;
+    let (_, rest) = number(rest, 16)?;
+    let (_, rest) = number(rest, 16)?;
+    let (private, _) = number(rest, 16)?;
+    let is_key = version == [0] && divisor.len() <= 33 && private.len() <= divisor.len() && is_varied(prime);
+    is_key.then(|| format!("DSA, {} bits", bits(prime)))
+}
+
 /// Whether a number is not one of a few bytes over and over.
 fn is_varied(number: &[u8]) -> bool {
     let mut seen = [false; 256];
@@ -73,18 +85,23 @@ fn is_varied(number: &[u8]) -> bool {
 }
 
 /// Curves by their object ids, with the length of the secret number.
-const CURVES: [(&[u8], &str, usize); 4] = [
+const CURVES: [(&[u8], &str, usize); 9] = [
     (b"\x2a\x86\x48\xce\x3d\x03\x01\x07", "EC P-256", 32),
     (b"\x2b\x81\x04\x00\x22", "EC P-384", 48),
     (b"\x2b\x81\x04\x00\x23", "EC P-521", 66),
     (b"\x2b\x81\x04\x00\x0a", "EC secp256k1", 32),
+    (b"\x2b\x81\x04\x00\x21", "EC P-224", 28),
+    (b"\x2b\x24\x03\x03\x02\x08\x01\x01\x07", "EC brainpoolP256r1", 32),
+    (b"\x2b\x24\x03\x03\x02\x08\x01\x01\x0b", "EC brainpoolP384r1", 48),
+    (b"\x2b\x24\x03\x03\x02\x08\x01\x01\x0d", "EC brainpoolP512r1", 64),
+    (b"\x2a\x81\x1c\xcf\x55\x01\x82\x2d", "SM2", 32),
 ];
 
 /// SEC1: version 1, the secret number, and maybe the curve and the public point.
 fn elliptic(contents: &[u8], curve: Option<&str>) -> Option<String> {
     let (version, rest) = element(contents, 2)?;
     let (secret, rest) = element(rest, 4)?;
-    if version != [1] || !matches!(secret.len(), 28 | 32 | 48 | 66) || !is_varied(secret) {
+    if version != [1] || !matches!(secret.len(), 28 | 32 | 48 | 64 | 66) || !is_varied(secret) {
         return None;
     }
     let named = element(rest, 0xa0).and_then(|(object, _)| element(object, 6));
@@ -107,7 +124,12 @@ fn wrapped(contents: &[u8]) -> Option<String> {
         return None;
     }
     match id {
-        b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01" => rsa(element(key, 0x30)?.0),
+        b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01" | b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a" => rsa(element(key, 0x30)?.0),
+        b"\x2a\x86\x48\xce\x38\x04\x01" => {
+            let (prime, _) = number(element(parameters, 0x30)?.0, 64)?;
+            let (private, _) = number(key, 16)?;
+            (private.len() <= 33 && is_varied(prime)).then(|| format!("DSA, {} bits", bits(prime)))
+        }
         b"\x2a\x86\x48\xce\x3d\x02\x01" => {
             let curve = element(parameters, 6).and_then(|(id, _)| CURVES.iter().find(|(known, ..)| *known == id));
             elliptic(element(key, 0x30)?.0, Some(curve.map_or("EC", |(_, name, _)| name)))
@@ -129,7 +151,7 @@ fn wrapped(contents: &[u8]) -> Option<String> {
 /// What kind of private key an encoding is.
 pub(super) fn describe(bytes: &[u8]) -> Option<String> {
     let (contents, _) = element(bytes, 0x30)?;
-    wrapped(contents).or_else(|| rsa(contents)).or_else(|| elliptic(contents, None))
+    wrapped(contents).or_else(|| rsa(contents)).or_else(|| elliptic(contents, None)).or_else(|| dsa(contents))
 }
 
 /// Keys in DER. The version behind the header is the mark.
@@ -139,7 +161,7 @@ pub(super) static PRIVATE_KEY: Detector = Detector {
     provider: None,
     action: "Make a new key pair, replace certificates and authorized keys, and revoke the old certificate.",
     style: Style::Key,
-    marks: &[Mark::Exact(b"\x02\x01\x00"), Mark::Exact(b"\x02\x01\x01\x04")],
+    marks: &[Mark::Exact(b"\x02\x01\x00"), Mark::Exact(b"\x02\x01\x01\x04"), Mark::Exact(b"\x02\x01\x01\x30")],
     wrapped: false,
     find: |bytes, place, out| {
         // The header before it has two to four bytes.
