@@ -11,7 +11,7 @@ use cryoscope::analysis::indicators::{Indicators, Loader};
 use cryoscope::analysis::secrets::{SecretsMode, SecretsWanted, UserRules};
 
 use super::Failure;
-use super::args::{BroughtArgs, Global, RootArgs, SecretsArgs, Wanted};
+use super::args::{BroughtArgs, Global, IocArgs, RootArgs, SecretsArgs, Wanted};
 use super::screen::{complain, note};
 
 /// Largest file of rules that is read, in bytes.
@@ -27,10 +27,24 @@ pub(crate) fn read(args: &BroughtArgs, global: &Global) -> Result<Arc<Brought>, 
     if let Some(root) = root(&args.root, global)? {
         brought = brought.with_root(root);
     }
-    if let Some(indicators) = indicators(args, &say)? {
+    if let Some(indicators) = indicators(&args.lists, &say)? {
         brought = brought.with_indicators(indicators);
     }
     Ok(Arc::new(brought))
+}
+
+/// Reads lists of indicators only. Secrets are not looked for.
+pub(crate) fn read_lists(args: &IocArgs, global: &Global) -> Result<Arc<Brought>, Failure> {
+    let brought = Brought::default().with_secrets(SecretsWanted::new(SecretsMode::No));
+    Ok(Arc::new(match indicators(args, &|message| note(message, global))? {
+        Some(indicators) => brought.with_indicators(indicators),
+        None => brought,
+    }))
+}
+
+/// The files and directories of lists of indicators.
+pub(crate) fn files_of_lists(args: &IocArgs) -> Vec<PathBuf> {
+    args.ioc.iter().chain(&args.warninglists).cloned().collect()
 }
 
 /// Reads the image of the container, if one was named.
@@ -41,11 +55,10 @@ pub(crate) fn root(args: &RootArgs, global: &Global) -> Result<Option<RootImage>
 
 /// The files and directories that are read.
 pub(crate) fn files(args: &BroughtArgs) -> Vec<PathBuf> {
-    let rules = &args.secrets.secrets_rules;
-    args.ioc.iter().chain(&args.warninglists).chain(rules).cloned().collect()
+    files_of_lists(&args.lists).into_iter().chain(args.secrets.secrets_rules.iter().cloned()).collect()
 }
 
-fn indicators(args: &BroughtArgs, say: &dyn Fn(&str)) -> Result<Option<Indicators>, Failure> {
+fn indicators(args: &IocArgs, say: &dyn Fn(&str)) -> Result<Option<Indicators>, Failure> {
     if args.ioc.is_empty() {
         return Ok(None);
     }

@@ -8,6 +8,18 @@ use clap::{Args, ValueEnum};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Rules and lists of your own")]
 pub(crate) struct BroughtArgs {
+    #[command(flatten)]
+    pub(crate) lists: IocArgs,
+    #[command(flatten)]
+    pub(crate) root: RootArgs,
+    #[command(flatten)]
+    pub(crate) secrets: SecretsArgs,
+}
+
+/// Lists of indicators.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Rules and lists of your own")]
+pub(crate) struct IocArgs {
     /// Compare with indicators: lists of lines, CSV, STIX 2.1 bundles, MISP events and feeds
     ///
     /// A directory stands for its files, or for the feed of MISP that it is; `-` for standard input. What a file is follows
@@ -20,10 +32,6 @@ pub(crate) struct BroughtArgs {
     /// Pass over indicators that are too general, by MISP's warninglists in this directory
     #[arg(long, value_name = "DIR", requires = "ioc", hide_short_help = true)]
     pub(crate) warninglists: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) root: RootArgs,
-    #[command(flatten)]
-    pub(crate) secrets: SecretsArgs,
 }
 
 /// The image of the container.

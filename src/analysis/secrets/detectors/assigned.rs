@@ -109,7 +109,7 @@ fn value_at(bytes: &[u8], place: usize) -> Range<usize> {
         let is_inner = escape > place;
         let end = if is_inner && before(bytes, end) == Some(b'\\') { end.saturating_sub(1) } else { end };
         let close = if is_inner { end.saturating_add(1) } else { end };
-        if at(bytes, close) == Some(sign) && !part(bytes, start..end).iter().any(|byte| b"(){}[]`".contains(byte)) {
+        if at(bytes, close) == Some(sign) && !part(bytes, start..end).iter().any(|byte| b"(){}[]$`".contains(byte)) {
             return start..end;
         }
         return start..run(bytes, start, |byte| is_of_value(byte) && byte != b'\\', LONGEST);

@@ -2,6 +2,7 @@
 
 use super::super::detector::{Detector, Mark, Match, Style};
 use super::super::text::{from, part};
+use super::known::is_known;
 
 /// Largest key.
 const LARGEST: usize = 12 << 10;
@@ -148,6 +149,19 @@ fn wrapped(contents: &[u8]) -> Option<String> {
     }
 }
 
+/// The modulus of an RSA key, in PKCS#1 or PKCS#8. What is behind it may be missing.
+pub(super) fn modulus(bytes: &[u8]) -> Option<&[u8]> {
+    let (contents, _) = element(bytes, 0x30)?;
+    let (_, rest) = element(contents, 2)?;
+    if let Some((modulus, _)) = number(rest, 64) {
+        return Some(modulus);
+    }
+    let (_, rest) = element(rest, 0x30)?;
+    let (key, _) = element(rest, 4)?;
+    let (_, rest) = element(element(key, 0x30)?.0, 2)?;
+    Some(number(rest, 64)?.0)
+}
+
 /// What kind of private key an encoding is.
 pub(super) fn describe(bytes: &[u8]) -> Option<String> {
     let (contents, _) = element(bytes, 0x30)?;
@@ -175,7 +189,9 @@ pub(super) static PRIVATE_KEY: Detector = Detector {
             Some((start..end, describe(whole)?))
         });
         if let Some((range, kind)) = found {
-            out.push(Match::of(range).of_whom(Some(kind)));
+            let is_known = is_known(part(bytes, range.clone()));
+            let found = Match::of(range).of_whom(Some(kind));
+            out.push(if is_known { found.tag("example") } else { found });
         }
     },
 };

@@ -14,6 +14,7 @@ mod google;
 mod hash;
 mod http;
 mod jwt;
+mod known;
 mod kubernetes;
 mod kubernetes_secret;
 mod kubernetes_yaml;
