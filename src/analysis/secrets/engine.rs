@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use super::super::Confidence;
 use super::detector::{Detector, Match, Style};
 use super::detectors::{self, ALL};
 use super::prefilter::{Coding, Prefilter, Seen, entry};
-use super::redact::plain_engine;
 use super::text;
 use super::user::UserRules;
 
@@ -31,6 +31,12 @@ pub(crate) struct Engine {
     /// For each mark: the detectors and rules that have it.
     owners: Vec<Vec<usize>>,
     user: UserRules,
+}
+
+/// The detectors without rules of the user's.
+pub(super) fn plain_engine() -> &'static Engine {
+    static ENGINE: OnceLock<Engine> = OnceLock::new();
+    ENGINE.get_or_init(|| Engine::new(UserRules::default()))
 }
 
 /// A secret that was found.

@@ -16,9 +16,9 @@ const ALL: u64 = 4 << 30;
 table! {
     "image_changes", key(path), brief(state, size, size_in_image, path),
     event(Event::state(&["file"], "image-change").about(Subject::File).under("image"));
-    /// Only with `--root`: the regular files of `rootfs_changes` beside those of the container's image, by path. A file that is
-    /// `same` was touched, not changed, and rules about changed files pass over it, unless its permissions give rights.
-    /// Nothing is listed if the image that was given is another container's.
+    /// Only with `--root`: the regular files of `rootfs_changes` beside those of the container's image, in the order of
+    /// the archive. A file that is `same` was touched, not changed, and rules about changed files pass over it, unless its
+    /// permissions give rights. Nothing is listed if the image that was given is another container's.
     pub struct ImageChange {
         /// Path in the container.
         #[to(ecs("file.path").path(), ocsf("file.path").path())]

@@ -6,8 +6,7 @@ mod make;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::detectors::ALL;
-use super::engine::{Engine, Hit, owned};
-use super::redact::plain_engine;
+use super::engine::{Engine, Hit, owned, plain_engine};
 use make::Maker;
 
 const POSITIVES: &str = include_str!("positives.txt");

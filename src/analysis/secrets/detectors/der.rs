@@ -149,8 +149,13 @@ fn wrapped(contents: &[u8]) -> Option<String> {
     }
 }
 
+/// Whether a key is one that everybody has.
+pub(super) fn is_published(key: &[u8]) -> bool {
+    modulus(key).is_some_and(is_known)
+}
+
 /// The modulus of an RSA key, in PKCS#1 or PKCS#8. What is behind it may be missing.
-pub(super) fn modulus(bytes: &[u8]) -> Option<&[u8]> {
+fn modulus(bytes: &[u8]) -> Option<&[u8]> {
     let (contents, _) = element(bytes, 0x30)?;
     let (_, rest) = element(contents, 2)?;
     if let Some((modulus, _)) = number(rest, 64) {
@@ -189,9 +194,28 @@ pub(super) static PRIVATE_KEY: Detector = Detector {
             Some((start..end, describe(whole)?))
         });
         if let Some((range, kind)) = found {
-            let is_known = is_known(part(bytes, range.clone()));
+            let is_published = is_published(part(bytes, range.clone()));
             let found = Match::of(range).of_whom(Some(kind));
-            out.push(if is_known { found.tag("example") } else { found });
+            out.push(if is_published { found.tag("example") } else { found });
         }
     },
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_published_key_is_known_by_its_modulus() {
+        // The modulus of the key of Go's tests of TLS, in a key that is cut behind it.
+        let head = concat!(
+            "MIIBOwIBAAJBANLJhPHhITqQbPklG3ibCVxwGMRfp/v4XqhfdQHdcVfHap6NQ5Wo",
+            "k/4xIA+ui35/MmNartNuC+BdZ1tMuVCPFZcCAwEA"
+        );
+        let head = data_encoding::BASE64.decode(head.as_bytes()).unwrap();
+        assert!(is_published(&head));
+        let mut other = head;
+        other[40] ^= 1;
+        assert!(!is_published(&other) && !is_published(b"") && !is_published(b"\x30\x03\x02\x01\x00"));
+    }
+}

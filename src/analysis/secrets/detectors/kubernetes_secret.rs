@@ -6,22 +6,8 @@ use bstr::ByteSlice;
 
 use super::super::detector::{Detector, Mark, Match, Style};
 use super::super::text::{self, at, is_url64, part, run, run_back};
-use super::kubernetes_yaml::yaml;
+use super::kubernetes_yaml::{REACH, VALUES, Value, yaml};
 use super::placeholder::is_placeholder;
-
-/// Bytes before and after the kind in which the object may be.
-pub(super) const REACH: usize = 8 << 10;
-/// Values of one object.
-pub(super) const VALUES: usize = 64;
-
-/// A value of an object.
-pub(super) struct Value {
-    pub(super) key: String,
-    pub(super) place: Range<usize>,
-    pub(super) is_encoded: bool,
-    /// Where the part of the object begins that says what the value is.
-    pub(super) start: usize,
-}
 
 /// Objects of kind Secret.
 pub(super) static SECRET: Detector = Detector {

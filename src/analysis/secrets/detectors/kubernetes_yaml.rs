@@ -5,7 +5,20 @@ use std::ops::Range;
 use bstr::ByteSlice;
 
 use super::super::text::{self, at, before, is_base64, part};
-use super::kubernetes_secret::{REACH, VALUES, Value};
+
+/// Bytes before and after the kind in which the object may be.
+pub(super) const REACH: usize = 8 << 10;
+/// Values of one object.
+pub(super) const VALUES: usize = 64;
+
+/// A value of an object.
+pub(super) struct Value {
+    pub(super) key: String,
+    pub(super) place: Range<usize>,
+    pub(super) is_encoded: bool,
+    /// Where the part of the object begins that says what the value is.
+    pub(super) start: usize,
+}
 
 /// A line: where its text begins, and ends without what is blank; the column of its text. `- ` counts as blank.
 #[derive(Clone, Copy)]

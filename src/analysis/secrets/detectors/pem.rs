@@ -8,7 +8,6 @@ use super::super::super::Confidence;
 use super::super::detector::{Detector, Mark, Match, Style};
 use super::super::text::{self, has, is_base64, is_upper, part, run};
 use super::der;
-use super::known::is_known;
 
 /// Longest body: an RSA key of 16384 bits has 13 KiB.
 const LONGEST: usize = 14 << 10;
@@ -170,7 +169,7 @@ pub(super) static PRIVATE_KEY: Detector = Detector {
             (false, false) => Confidence::Medium,
         };
         let found = Match::of(place..body.end).sure(sure).of_whom(Some(kind));
-        let found = if is_known(&data) { found.tag("example") } else { found };
+        let found = if der::is_published(&data) { found.tag("example") } else { found };
         out.push(if is_encrypted { found.tag("encrypted") } else { found });
     },
 };
