@@ -86,7 +86,8 @@ fn value_of(bytes: &[u8], name: Range<usize>) -> Option<(Range<usize>, How)> {
         return text::has(bytes, value.end, b"</").then_some((value, How::Element));
     }
     // `define('DB_PASSWORD', 'x')`
-    let is_defined = || bytes.get(..name.start.saturating_sub(1)).is_some_and(|head| head.ends_with(b"define("));
+    let is_defined =
+        || bytes.get(..name.start.saturating_sub(1)).is_some_and(|head| head.trim_end().ends_with(b"define("));
     if quoted > plural && at(bytes, quoted) == Some(b',') && is_defined() {
         let start = run(bytes, quoted.saturating_add(1), is_blank, 3);
         return at(bytes, start).is_some_and(is_quote).then(|| (value_at(bytes, start), How::Sign));

@@ -99,9 +99,9 @@ pub(super) fn is_placeholder(value: &[u8]) -> bool {
         || names.iter().any(|name| lower == name.as_bytes())
 }
 
-/// A variable of a shell: `$DB_PASSWORD`, `$password`.
+/// A variable of a shell, or of a query: `$DB_PASSWORD`, `$password`, `:password1`.
 fn is_variable(value: &[u8]) -> bool {
-    let Some(name) = value.strip_prefix(b"$") else { return false };
+    let Some(name) = value.strip_prefix(b"$").or_else(|| value.strip_prefix(b":")) else { return false };
     let is_of =
         |letter: fn(&u8) -> bool| name.iter().all(|byte| letter(byte) || byte.is_ascii_digit() || *byte == b'_');
     is_of(u8::is_ascii_uppercase) || is_of(u8::is_ascii_lowercase)
