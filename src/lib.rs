@@ -109,6 +109,8 @@ mod root_image;
 pub mod tables;
 pub mod timeline;
 mod warning;
+#[cfg(any(feature = "query", feature = "sigma"))]
+mod yaml;
 
 pub use checkpoint::{Checkpoint, Details, ImageFile, MemoryView, Options};
 pub use error::{Error, ErrorKind};

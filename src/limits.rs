@@ -139,6 +139,14 @@ limits! {
     elf_bytes, ELF_BYTES: "elf" = 64 << 20;
     /// Number of ELF images in an archive: files, mapped files, images in memory.
     elf_images, ELF_IMAGES: "elf-images" = 100_000;
+    /// Bytes of one file that YARA rules look at. Larger ones are skipped.
+    yara_file_bytes, YARA_FILE_BYTES: "yara-file" = 64 << 20;
+    /// Total bytes of memory, files and queues that YARA rules look at, in addition to 32 for each byte of the archive.
+    yara_bytes, YARA_BYTES: "yara" = 4 << 30;
+    /// Number of matches of YARA rules that are kept. Each is a rule and a process, file or queue.
+    yara_matches, YARA_MATCHES: "yara-matches" = 100_000;
+    /// Bytes of one file with users, jobs, keys or commands that are read for tables of osquery.
+    list_bytes, LIST_BYTES: "list" = 4 << 20;
     /// Number of things that one rule looks at.
     rule_candidates, RULE_CANDIDATES: "candidates" = 1 << 20;
     /// Pieces of evidence of one finding that are listed. The rest are counted.

@@ -3,10 +3,10 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::Family;
 use super::hits::{Search, Sought};
 use super::indicators::Indicators;
 use super::secrets::{SecretsMode, SecretsWanted};
+use super::{Family, Rule, sigma, yara};
 use crate::memory::Sieve;
 use crate::{Checkpoint, RootImage};
 
@@ -22,6 +22,8 @@ pub struct Brought {
     search: OnceLock<Option<Arc<Search>>>,
     /// The image of the container.
     root: Option<RootImage>,
+    yara: Option<yara::Rules>,
+    sigma: Option<sigma::Rules>,
 }
 
 impl Brought {
@@ -53,9 +55,38 @@ impl Brought {
         self.indicators.as_ref()
     }
 
-    /// Whether there is what the rules of a family need.
-    pub(super) fn serves(&self, family: Family) -> bool {
-        match family {
+    /// Adds YARA rules.
+    #[must_use]
+    pub fn with_yara(self, rules: yara::Rules) -> Self {
+        Brought { yara: Some(rules), ..self }
+    }
+
+    /// The YARA rules.
+    pub fn yara(&self) -> Option<&yara::Rules> {
+        self.yara.as_ref()
+    }
+
+    /// Adds Sigma rules.
+    #[must_use]
+    pub fn with_sigma(self, rules: sigma::Rules) -> Self {
+        Brought { sigma: Some(rules), ..self }
+    }
+
+    /// The Sigma rules.
+    pub fn sigma(&self) -> Option<&sigma::Rules> {
+        self.sigma.as_ref()
+    }
+
+    /// Whether all memory and all files are read for it, and not only what our rules read.
+    pub fn reads_everything(&self) -> bool {
+        self.yara.is_some()
+    }
+
+    /// Whether there is what a rule needs. A rule without it does not run and is not in the coverage.
+    pub(super) fn serves(&self, rule: &Rule) -> bool {
+        match rule.family {
+            Family::Yara => self.yara.as_ref().is_some_and(|rules| rules.has(rule.tags.contains(&yara::BUILTIN))),
+            Family::Sigma => self.sigma.is_some(),
             Family::Indicators => self.indicators.is_some(),
             Family::Secrets => self.secrets.mode != SecretsMode::No,
             _ => true,

@@ -11,6 +11,11 @@ use crate::memory::{EarlySearch, Keep};
 /// What is kept of an archive that is read as a stream for the rules.
 pub const KEEP: Keep = Keep::Evidence;
 
+/// What is kept for the rules and for what was brought.
+pub fn keep(brought: &Brought) -> Keep {
+    if brought.reads_everything() { Keep::Everything } else { KEEP }
+}
+
 /// The search for the patterns of all rules, for secrets, and for what was brought. `None` if there is nothing to look for.
 pub(super) fn search(brought: &Brought) -> Option<Arc<Search>> {
     brought.search(|| {

@@ -1,10 +1,10 @@
 //! All rules. Each family lists its own.
 
-use super::{Rule, credentials, files, ioc, isolation, memory, network, persistence, process, quality};
+use super::{Rule, credentials, files, foreign, ioc, isolation, memory, network, persistence, process, quality};
 
 /// All rules, by family and id.
 pub fn all() -> impl Iterator<Item = &'static Rule> + Clone {
-    let families: [&[&'static Rule]; 9] = [
+    let families: [&[&'static Rule]; 10] = [
         memory::RULES,
         process::RULES,
         network::RULES,
@@ -13,6 +13,7 @@ pub fn all() -> impl Iterator<Item = &'static Rule> + Clone {
         persistence::RULES,
         credentials::RULES,
         ioc::RULES,
+        foreign::RULES,
         quality::RULES,
     ];
     families.into_iter().flatten().copied()

@@ -130,7 +130,7 @@ impl Scan {
         let limits = checkpoint.limits();
         let mut findings = Vec::new();
         let mut coverage = Vec::new();
-        let serves = |rule: &&Rule| facts.brought().serves(rule.family);
+        let serves = |rule: &&Rule| facts.brought().serves(rule);
         for rule in rules::all().filter(|rule| selection.selects(rule)).filter(serves) {
             let mut report = Report::new(rule, limits.rule_candidates, usize_of(limits.evidence));
             // A rule that fails must not hide what others find.

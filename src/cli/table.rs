@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use cryoscope::Checkpoint;
+use cryoscope::analysis::tables::YaraMatch;
 use cryoscope::catalog::{self, ColumnRow, columns_of, on_one_line};
 use cryoscope::formats::{Columns, Format, Grid, GridColumn, RowWriter, Style, wrapped};
 use cryoscope::tables::{FAILURES, Table, TableSource, nearest, usual_name};
@@ -42,6 +43,11 @@ pub(crate) fn run(args: &TableArgs, global: &Global) -> Outcome {
     let is_of_failures = |source: &&TableSource| source.table.name == FAILURES.table.name;
     let has_rows_of_failures = !args.all && sources.iter().any(is_of_failures);
     check_rows(args, &mut sources, &lead)?;
+    let is_of_yara = |source: &&TableSource| source.table.name == YaraMatch::TABLE.name;
+    if !args.all && args.brought.yara.is_empty() && sources.iter().any(is_of_yara) {
+        let message = "the table yara_matches has the matches of rules: name rules with --yara, or use --yara builtin";
+        return Err(Failure::Usage(message.to_owned()));
+    }
     let fleet = Fleet::resolve(&archives, &args.fleet, global)?.with_rows_of_failures(has_rows_of_failures);
     let brought = brought::read(&args.brought, global)?;
     let sought = (!args.pid.is_empty()).then(|| Sought::new(&args.pid, None, &fleet));

@@ -7,7 +7,7 @@ use bstr::{BString, ByteSlice};
 
 use super::{Choice, ExtractError, Output, What, below};
 use crate::Checkpoint;
-use crate::analysis::elf::{self, Found, Header, Mapped};
+use crate::analysis::elf::{self, Found, Mapped};
 use crate::elf::{Bytes, Elf, Made, Part, file_of, file_of_parts};
 use crate::int::u64_of;
 use crate::memory::Missing;
@@ -41,19 +41,17 @@ pub(super) fn write(checkpoint: &Checkpoint, choice: &Choice<'_>, output: &mut O
 
 /// An image that no file backs.
 fn unbacked(found: &Found<'_>, choice: &Choice<'_>, output: &mut Output<'_>) -> Result<(), ExtractError> {
-    let (Some(pid), Some(address)) = (found.pid, found.address) else { return Ok(()) };
+    let (Some(pid), Some(name)) = (found.pid, found.extracted_as()) else { return Ok(()) };
     let path = found.path.clone().unwrap_or_default();
     if !choice.wants(&path, &[pid]) {
         return Ok(());
     }
     let row = row(found.path.clone(), pid);
-    let made = Elf::read_at(&found.bytes, found.address).filter(|_| found.header != Header::None);
-    let Some(made) = made.and_then(|elf| file_of(&elf)) else {
+    let Some(made) = found.file() else {
         let why = "it has no ELF header, and none could be made";
         return output.list(What::Elf, &Extracted { why: Some(why), size: found.size, ..row });
     };
-    let wiped = if found.header == Header::Wiped { "-header-rebuilt" } else { "" };
-    file(&made, format!("{pid}/{address:x}{wiped}.elf"), row, Missing::Truncated, output)
+    file(&made, name, row, Missing::Truncated, output)
 }
 
 /// The changed pages of a mapped file.

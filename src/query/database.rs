@@ -7,12 +7,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use bstr::ByteSlice;
+use rusqlite::types::{ToSqlOutput, Value as Owned, ValueRef};
 use rusqlite::{Connection, ErrorCode};
 
 use super::cell::{fraction, from_sql, to_sql};
 use super::error::Error;
 use super::functions::register;
 use super::guard::{Guard, LONGEST, Reads, words};
+use super::osquery::{self, Cell, Given, Made};
 use super::result;
 use super::watch::Watch;
 use super::{ARCHIVE, SET};
@@ -83,6 +86,8 @@ pub struct Query {
     names: Vec<String>,
     table: Table,
     reads: Reads,
+    /// Names of osquery's tables that it reads.
+    osquery: BTreeSet<String>,
     /// Time left.
     left: Duration,
 }
@@ -103,6 +108,16 @@ impl Query {
         self.reads.keys().filter_map(|name| catalog::find(name))
     }
 
+    /// osquery's tables that it reads, in a database that has them.
+    pub fn osquery_tables(&self) -> impl Iterator<Item = &'static str> {
+        osquery::tables().filter(|name| self.osquery.contains(*name))
+    }
+
+    /// Those of them that are made from files.
+    fn made(&self) -> impl Iterator<Item = &'static Made> {
+        osquery::MADE.iter().filter(|made| self.osquery.contains(made.name))
+    }
+
     /// Time left.
     pub fn time_left(&self) -> Duration {
         self.left
@@ -110,7 +125,9 @@ impl Query {
 
     /// The parts to keep when an archive is read as a stream.
     pub fn keep(&self) -> Keep {
-        self.sources().fold(Keep::Tables, |keep, source| keep.and(source.keep))
+        let keep = self.sources().fold(Keep::Tables, |keep, source| keep.and(source.keep));
+        // These are made from files.
+        if self.made().next().is_some() { keep.and(Keep::Evidence) } else { keep }
     }
 }
 
@@ -149,6 +166,29 @@ impl Database {
         Ok(Database { connection, guard, watch, bounds, loaded: BTreeMap::new() })
     }
 
+    /// Adds osquery's tables, which hide ours of the same names. They know of one machine: load one checkpoint.
+    ///
+    /// # Errors
+    ///
+    /// If the engine does not make them.
+    pub fn with_osquery(self) -> Result<Self, Error> {
+        self.guard.allow(osquery::names());
+        self.guard.trust();
+        let make = || -> rusqlite::Result<()> {
+            for made in osquery::MADE {
+                let columns: Vec<String> = made.columns.iter().map(|column| format!("\"{column}\"")).collect();
+                self.connection
+                    .execute(&format!("CREATE TEMP TABLE \"{}\" ({})", made.name, columns.join(", ")), [])?;
+            }
+            for view in osquery::VIEWS {
+                self.connection.execute(&format!("CREATE TEMP VIEW \"{}\" AS {}", view.name, view.sql), [])?;
+            }
+            Ok(())
+        };
+        make().map_err(|error| Error::of(error, ""))?;
+        Ok(self)
+    }
+
     /// Compiles a query. No archive is needed.
     ///
     /// # Errors
@@ -174,7 +214,8 @@ impl Database {
         let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
         add_joined(sql, &mut reads);
         let table = result::table(&names);
-        Ok(Query { sql: sql.to_owned(), names, table, reads, left: self.bounds.time })
+        let osquery = self.guard.used();
+        Ok(Query { sql: sql.to_owned(), names, table, reads, osquery, left: self.bounds.time })
     }
 
     /// Loads the data that a query reads from a checkpoint, unless it is already loaded. `archive` is the value of the
@@ -209,7 +250,34 @@ impl Database {
             let by_pid = index(source.table).map_or(Ok(0), |sql| self.connection.execute(&sql, []));
             by_pid.map_err(|error| self.failure(error, ""))?;
         }
+        self.make(query, archive, checkpoint).map_err(|error| self.failure(error, ""))?;
         query.left = query.left.saturating_sub(start.elapsed());
+        Ok(())
+    }
+
+    /// Fills the tables of osquery's that are made from files, each once.
+    fn make(&mut self, query: &Query, archive: &str, checkpoint: &Checkpoint) -> rusqlite::Result<()> {
+        let mut given: Option<Given<'_>> = None;
+        for made in query.made() {
+            let key = (archive.to_owned(), checkpoint.set_name().to_string(), made.name);
+            if self.loaded.contains_key(&key) {
+                continue;
+            }
+            let transaction = self.connection.unchecked_transaction()?;
+            let places = vec!["?"; made.columns.len()].join(", ");
+            let mut statement =
+                transaction.prepare(&format!("INSERT INTO temp.\"{}\" VALUES ({places})", made.name))?;
+            let mut result = Ok(());
+            (made.rows)(given.get_or_insert_with(|| Given::of(checkpoint)), &mut |row| {
+                let insert = statement.execute(rusqlite::params_from_iter(row.iter().map(cell_to_sql)));
+                result = insert.map(drop);
+                result.is_ok() && !self.watch.is_over()
+            });
+            result?;
+            drop(statement);
+            transaction.commit()?;
+            self.loaded.insert(key, BTreeSet::new());
+        }
         Ok(())
     }
 
@@ -225,7 +293,7 @@ impl Database {
     ) -> rusqlite::Result<bool> {
         let transaction = self.connection.unchecked_transaction()?;
         let set = checkpoint.set_name().to_string();
-        let stale = format!("DELETE FROM {} WHERE {ARCHIVE} = ? AND \"{SET}\" = ?", source.table.name);
+        let stale = format!("DELETE FROM main.{} WHERE {ARCHIVE} = ? AND \"{SET}\" = ?", source.table.name);
         transaction.execute(&stale, [archive, &set])?;
         let mut statement = transaction.prepare(&insertion(source.table, columns))?;
         statement.raw_bind_parameter(1, archive)?;
@@ -331,6 +399,16 @@ impl Database {
     }
 }
 
+/// A value of a table of osquery's.
+fn cell_to_sql(cell: &Cell) -> ToSqlOutput<'_> {
+    match cell {
+        Cell::Null => ToSqlOutput::Owned(Owned::Null),
+        Cell::Number(number) => ToSqlOutput::Owned(Owned::Integer(*number)),
+        Cell::Text(text) if text.to_str().is_ok() => ToSqlOutput::Borrowed(ValueRef::Text(text)),
+        Cell::Text(bytes) => ToSqlOutput::Borrowed(ValueRef::Blob(bytes)),
+    }
+}
+
 /// Adds the columns read by `USING` and `NATURAL` joins, for which the engine does not ask.
 fn add_joined(sql: &str, reads: &mut Reads) {
     let words = words(sql);
@@ -366,7 +444,9 @@ fn definition(table: &Table) -> String {
 fn index(table: &Table) -> Option<String> {
     let name = &table.name;
     table.column("pid")?;
-    Some(format!("CREATE INDEX IF NOT EXISTS {name}_pid ON {name} (pid, {ARCHIVE}, \"{SET}\") WHERE pid IS NOT NULL"))
+    Some(format!(
+        "CREATE INDEX IF NOT EXISTS main.{name}_pid ON {name} (pid, {ARCHIVE}, \"{SET}\") WHERE pid IS NOT NULL"
+    ))
 }
 
 /// The SQL that adds a row with some columns.
@@ -377,7 +457,7 @@ fn insertion(table: &Table, columns: &BTreeSet<usize>) -> String {
         let _ = write!(names, ", \"{}\"", column.name);
         values.push_str(", ?");
     }
-    format!("INSERT INTO {} ({names}) VALUES ({values})", table.name)
+    format!("INSERT INTO main.{} ({names}) VALUES ({values})", table.name)
 }
 
 #[cfg(test)]

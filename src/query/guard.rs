@@ -44,6 +44,10 @@ pub(super) struct Seen {
     modules: BTreeSet<String>,
     /// Whether the statement is our own.
     ours: bool,
+    /// Names of further tables that may be read.
+    more: BTreeSet<String>,
+    /// Those of them that are read.
+    used: BTreeSet<String>,
     reads: Reads,
     /// Why it was refused.
     refused: Option<String>,
@@ -89,6 +93,16 @@ impl Guard {
         self.seen().begin(true);
     }
 
+    /// Allows queries to read further tables.
+    pub(super) fn allow(&self, tables: BTreeSet<String>) {
+        self.seen().more = tables;
+    }
+
+    /// The further tables that are read since then.
+    pub(super) fn used(&self) -> BTreeSet<String> {
+        self.seen().used.clone()
+    }
+
     /// The columns read and the refused access since then.
     pub(super) fn found(&self) -> (Reads, Option<String>) {
         let seen = self.seen();
@@ -102,7 +116,8 @@ impl Guard {
 
 impl Seen {
     fn begin(&mut self, ours: bool) {
-        *self = Seen { ours, modules: std::mem::take(&mut self.modules), ..Seen::default() };
+        let (modules, more) = (std::mem::take(&mut self.modules), std::mem::take(&mut self.more));
+        *self = Seen { modules, ours, more, ..Seen::default() };
     }
 
     fn judge(&mut self, action: AuthAction<'_>) -> Authorization {
@@ -139,7 +154,12 @@ impl Seen {
         if HARMLESS.iter().any(|name| table.eq_ignore_ascii_case(name)) {
             return true;
         }
+        let is_more = self.more.get(&table.to_ascii_lowercase()).cloned();
+        self.used.extend(is_more.clone());
         let Some(source) = catalog::all().find(|source| source.table.name.eq_ignore_ascii_case(table)) else {
+            if is_more.is_some() {
+                return true;
+            }
             // For a named part of the query, the engine asks with its name if no column matters.
             let table = table.to_ascii_lowercase();
             return column.is_empty() && !table.starts_with("pragma_") && !self.modules.contains(&table);

@@ -47,6 +47,7 @@ mod database;
 mod error;
 mod functions;
 mod guard;
+pub mod osquery;
 mod result;
 mod watch;
 

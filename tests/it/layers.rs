@@ -10,7 +10,7 @@ use std::path::Path;
 
 /// Layers, from the bottom to the top. Modules of one line may use each other, but not in circles.
 const LAYERS: &[&[&str]] = &[
-    &["abi", "elf", "error", "escape", "int", "json", "limits", "warning"],
+    &["abi", "elf", "error", "escape", "int", "json", "limits", "warning", "yaml"],
     &["archive"],
     &["root_image"],
     &["images"],

@@ -3,13 +3,16 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::{Cursor, Write as _};
+use std::sync::Arc;
 
+use cryoscope::analysis::{Brought, yara};
 use cryoscope::extract::{Choice, Output, What, extract};
 use cryoscope::images::proto::{
     EventpollFileEntry, EventpollTfdEntry, FdTypes, FdinfoEntry, FileEntry, PagemapEntry, TaskKobjIdsEntry,
 };
 use cryoscope::memory::{Encoding, Keep, Matcher, Pattern, SearchOptions};
-use cryoscope::{Code, Limit, Limits, Options};
+use cryoscope::query::{Bounds, Database};
+use cryoscope::{Checkpoint, Code, Limit, Limits, Options};
 use prost::Message;
 
 use crate::archives::Members;
@@ -17,6 +20,7 @@ use crate::command::{run, run_with};
 use crate::docs::compare;
 use crate::fixtures;
 use crate::hostile::read_everything;
+use crate::recovered::chunked;
 
 /// The flag that sets a limit.
 fn flag(limit: &Limit) -> String {
@@ -49,7 +53,8 @@ fn limits_are_documented() {
     }
     text.push_str(
         "\n`memparse --max-matches` bounds the number of matches of a search, and `--max-match-length` the length of one. They depend on \
-         the question,\nnot on the archive. Standard error says when the first is reached.\n\n\
+         the question,\nnot on the archive. Standard error says when the first is reached. Files of rules, lists and packs have limits of their \
+         own, which\n[yara.md](yara.md), [sigma.md](sigma.md), [osquery.md](osquery.md) and [indicators.md](indicators.md) give.\n\n\
          ## What an archive can use in total\n\n\
          For *N* bytes of input and *U* bytes after inflating (*U* = *N* for plain archives; at most `--max-unpacked`, and at most \
          `--max-ratio` times\n*N* above the first 4 GiB):\n\n\
@@ -68,7 +73,8 @@ fn limits_are_documented() {
          for names,\n  about 1 KiB for each member, at most a hundred times the bytes of records (a process is recorded in 25 bytes and \
          shown with 2.8 KiB;\n  `--max-processes` bounds that), and 64 MiB for the rest.\n\
          - **Searching and hashing** pass over the stored bytes once. Holes of sparse members are hashed, and those of pages images read as \
-         memory, up\n  to `--max-holes`. The size of compiled patterns is bounded by `--max-patterns`.\n\
+         memory, up\n  to `--max-holes`. The size of compiled patterns is bounded by `--max-patterns`. YARA rules pass over memory, files and queues \
+         once\n  (`--max-yara`, `--max-yara-file`), and stop after a time (`--yara-timeout`).\n\
          - **Writing** happens only where a flag says so, such as `--output` and `--dump`. Holes stay holes. In a stream, they \
          become zeros, up to\n  `--max-dump`.\n",
     );
@@ -249,6 +255,26 @@ fn hit(flag: &str) -> (Vec<u8>, Limits) {
             limits.rule_candidates = 1;
             members.tar()
         }
+        "--max-yara-file" => {
+            limits.yara_file_bytes = 10;
+            with_changed(&mut members, "etc/motd", "longer than that");
+            members.tar()
+        }
+        "--max-yara" => {
+            limits.yara_bytes = 5;
+            // Holes take no room in the archive.
+            members.set("checkpoint/ghost-file-1.img", chunked(1 << 24, &[]));
+            members.tar()
+        }
+        "--max-yara-matches" => {
+            limits.yara_matches = 1;
+            members.tar()
+        }
+        "--max-list" => {
+            limits.list_bytes = 12;
+            with_changed(&mut members, "etc/passwd", "root:x:0:0:root:/root:/bin/sh\n");
+            members.tar()
+        }
         "--max-warnings" => {
             limits.warnings_per_code = 1;
             for pid in 10..20 {
@@ -272,6 +298,29 @@ fn hit(flag: &str) -> (Vec<u8>, Limits) {
         other => panic!("{other} is a new limit: show here what hits it"),
     };
     (archive, limits)
+}
+
+/// A changed file of the root file system.
+fn with_changed(members: &mut Members, path: &str, contents: &str) {
+    let mut inner = Members::default();
+    inner.set(path, contents);
+    members.set("rootfs-diff.tar", inner.tar());
+}
+
+/// A rule that matches everything.
+fn of_yara() -> Arc<Brought> {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(b"rule all { condition: true }").unwrap();
+    let mut loader = yara::Loader::new();
+    loader.path(file.path());
+    Arc::new(Brought::default().with_yara(loader.finish().rules.unwrap()))
+}
+
+/// Reads a table of osquery's.
+fn read_users(checkpoint: &Checkpoint) {
+    let mut database = Database::new(Bounds::default()).unwrap().with_osquery().unwrap();
+    let mut query = database.prepare("SELECT * FROM users").unwrap();
+    database.load(&mut query, "", checkpoint).unwrap();
 }
 
 /// An epoll instance that waits for 500 descriptors, and is open as often: each of them tells it anew.
@@ -343,11 +392,15 @@ fn every_limit_that_is_hit_is_a_warning_that_names_it() {
     for limit in Limits::ALL.iter().filter(|limit| !OTHERS.contains(&limit.name)) {
         let (archive, limits) = hit(&flag(limit));
         let set = limits.values().find(|(other, _)| *other == limit).unwrap().1;
-        let options = Options::new().limits(limits).keep(Keep::Everything).hash(true);
+        let mut options = Options::new().limits(limits).keep(Keep::Everything).hash(true);
+        if limit.name.starts_with("yara") {
+            options = options.bring(of_yara());
+        }
         let checkpoints = options.open_reader(Cursor::new(archive)).unwrap();
         let checkpoint = &checkpoints[0];
         checkpoint.read_all();
         read_everything(&checkpoints);
+        read_users(checkpoint);
         let pattern = Pattern::text("nowhere in it", Encoding::Utf8, false).unwrap();
         let matcher = Matcher::new(&[pattern]).unwrap();
         let search = SearchOptions { threads: 1, longest: 16, most: 10 };

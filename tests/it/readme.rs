@@ -41,6 +41,14 @@ fn commands_print_what_the_answers_say() {
     assert!(run_all("docs/faq.md").len() >= 2);
 }
 
+#[test]
+fn commands_print_what_the_pages_on_rules_of_others_say() {
+    let pages = ["docs/yara.md", "docs/sigma.md", "docs/osquery.md"];
+    for (page, commands) in pages.into_iter().zip([4, 3, 2]) {
+        assert!(run_all(page).len() >= commands, "{page}");
+    }
+}
+
 /// Runs the commands of all `console` blocks of a page in order, in one directory that has `fixtures` and `docs`. Returns the
 /// commands.
 fn run_all(page: &str) -> Vec<String> {

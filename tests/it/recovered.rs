@@ -75,7 +75,7 @@ fn programs_without_a_file_are_known_by_their_contents() {
 }
 
 /// A ghost image of chunks.
-fn chunked(size: u64, chunks: &[(u64, &[u8])]) -> Vec<u8> {
+pub(crate) fn chunked(size: u64, chunks: &[(u64, &[u8])]) -> Vec<u8> {
     let head = GhostFileEntry { mode: Some(REGULAR), chunks: Some(true), size: Some(size), ..Default::default() };
     let mut records = vec![(head.encode_to_vec(), Vec::new())];
     for (off, bytes) in chunks {

@@ -15,7 +15,7 @@ pub(crate) use self::digest::Digests;
 pub(crate) use self::mapped::{Mapped, mapped};
 pub(crate) use self::memory::extent;
 use crate::Checkpoint;
-use crate::elf::Bytes;
+use crate::elf::{Bytes, Elf, Made, file_of};
 use crate::limits::Limits;
 use crate::model::ids::Pid;
 use crate::warning::Place;
@@ -53,6 +53,21 @@ pub(crate) struct Found<'c> {
     pub(crate) digests: Digests,
     /// A build id that is known from elsewhere, in hexadecimal.
     pub(crate) build_id: Option<String>,
+}
+
+impl Found<'_> {
+    /// The path that `extract --what elf` gives an image in memory. `None` for files.
+    pub(crate) fn extracted_as(&self) -> Option<String> {
+        let (pid, address) = self.pid.zip(self.address)?;
+        let rebuilt = if self.header == Header::Wiped { "-header-rebuilt" } else { "" };
+        Some(format!("{pid}/{address:x}{rebuilt}.elf"))
+    }
+
+    /// The file that an image in memory was, as far as it can be told. `None` if it has no header.
+    pub(crate) fn file(&self) -> Option<Made> {
+        let elf = Elf::read_at(&self.bytes, self.address).filter(|_| self.header != Header::None)?;
+        file_of(&elf)
+    }
 }
 
 /// What the header of an image is like.

@@ -130,7 +130,7 @@ impl std::fmt::Debug for FileFacts<'_> {
 }
 
 impl<'c> FileFacts<'c> {
-    pub(super) fn read(checkpoint: &'c Checkpoint) -> Self {
+    pub(in crate::analysis) fn read(checkpoint: &'c Checkpoint) -> Self {
         let rootfs = checkpoint.rootfs();
         let volumes = checkpoint.volumes();
         let recovered = checkpoint.judged_recovered();
@@ -388,6 +388,34 @@ impl<'c> FileFacts<'c> {
                 pieces_of(tree.and_then(|tree| tree.entry(number)?.contents()), take);
             }
         }
+    }
+
+    /// The files of a checkpoint.
+    pub fn of(checkpoint: &'c Checkpoint) -> Self {
+        FileFacts::read(checkpoint)
+    }
+
+    /// The whole contents of a regular file, zeros in holes included. `None` if some of them are not in the archive, or
+    /// if there are more than `most` bytes.
+    pub fn whole(&self, file: &ChangedFile, most: u64) -> Option<Vec<u8>> {
+        if file.file_type != "regular" || file.size > most {
+            return None;
+        }
+        let (mut bytes, mut is_whole) = (Vec::new(), true);
+        let most = usize_of(file.size);
+        self.each_piece(file, &mut |piece| {
+            let left = most.saturating_sub(bytes.len());
+            match piece {
+                Part::Bytes(piece) => bytes.extend_from_slice(piece.get(..left.min(piece.len())).unwrap_or_default()),
+                Part::Zeros(len) => bytes.resize(bytes.len().saturating_add(usize_of(len).min(left)), 0),
+                Part::Missing => {
+                    is_whole = false;
+                    return ControlFlow::Break(());
+                }
+            }
+            ControlFlow::Continue(())
+        });
+        (is_whole && bytes.len() == most).then_some(bytes)
     }
 
     /// Whether the archive says how the root file system differs from the image.

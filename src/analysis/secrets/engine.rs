@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use super::super::Confidence;
 use super::detector::{Detector, Match, Style};
 use super::detectors::{self, ALL};
-use super::prefilter::{Coding, Prefilter, Seen, entry};
+use super::prefilter::{Coding, Found, Prefilter, Seen, entry};
 use super::text;
 use super::user::UserRules;
 
@@ -114,7 +114,29 @@ impl Engine {
         let mut tries = 0_usize;
         let mut found = Vec::new();
         let mut seen_windows: HashMap<usize, usize> = HashMap::new();
-        self.filter.find(bytes, span.start..bytes.len(), |seen| {
+        let schedule = detectors::find("aes-key-schedule").filter(|_| schedules);
+        let mut until = 0;
+        self.filter.find(bytes, span.start..bytes.len(), |filtered| {
+            let seen = match (filtered, schedule) {
+                (Found::Mark(seen), _) => seen,
+                (Found::Random(place), Some(number)) => {
+                    detectors::schedules(bytes, place, |place| {
+                        if place < until || !span.contains(&place) || tries >= most {
+                            return;
+                        }
+                        tries = tries.saturating_add(1);
+                        if let Some(detector) = ALL.get(number) {
+                            (detector.find)(bytes, place, &mut found);
+                        }
+                        for found in found.drain(..) {
+                            until = found.span.end;
+                            each(number, found, Coding::Plain);
+                        }
+                    });
+                    return tries < most;
+                }
+                (Found::Random(_), None) => return true,
+            };
             for owner in self.owners.get(seen.number).into_iter().flatten() {
                 tries = tries.saturating_add(1);
                 found.clear();
@@ -138,25 +160,6 @@ impl Engine {
             for found in found.drain(..).filter(|found| span.contains(&found.span.start)) {
                 each(ALL.len().saturating_add(number), found, Coding::Plain);
             }
-        }
-        if schedules && let Some(number) = detectors::find("aes-key-schedule") {
-            // Whole words from the beginning of the span on.
-            let mut until = 0;
-            detectors::schedules(text::from(bytes, span.start), |at| {
-                let place = span.start.saturating_add(at);
-                if place < until || !span.contains(&place) || tries >= most {
-                    return;
-                }
-                tries = tries.saturating_add(1);
-                found.clear();
-                if let Some(detector) = ALL.get(number) {
-                    (detector.find)(bytes, place, &mut found);
-                }
-                for found in found.drain(..) {
-                    until = found.span.end;
-                    each(number, found, Coding::Plain);
-                }
-            });
         }
         Tired(tries >= most)
     }

@@ -9,6 +9,7 @@ mod modules;
 mod rule_coverage;
 mod secret_rotation;
 mod secrets;
+mod yara_matches;
 
 use bstr::BString;
 
@@ -21,6 +22,7 @@ pub use self::modules::ModuleRow;
 pub use self::rule_coverage::RuleCoverage;
 pub use self::secret_rotation::RotationRow;
 pub use self::secrets::SecretRow;
+pub use self::yara_matches::YaraMatch;
 use super::credentials::Secrets;
 use super::plan::KEEP;
 use super::secrets::{Secret, SecretsMode};
@@ -59,6 +61,9 @@ pub const ALL: &[TableSource] = &[
     TableSource::new(&ImageChange::TABLE, KEEP, |context, sink| {
         let facts = Facts::new(context.checkpoint, Brought::of(context.checkpoint), None);
         image_changes::rows(&facts, sink);
+    }),
+    TableSource::new(&YaraMatch::TABLE, Keep::Everything, |context, sink| {
+        yara_matches::rows(context.checkpoint, &mut |row| sink(&row).is_continue());
     }),
 ];
 

@@ -10,6 +10,21 @@ use clap::{Args, ValueEnum};
 pub(crate) struct BroughtArgs {
     #[command(flatten)]
     pub(crate) lists: IocArgs,
+    /// Look for YARA rules in memory, files and queues: a file, a directory with files *.yar and *.yara, or `builtin`
+    ///
+    /// `builtin` stands for the rules that are part of cryoscope, which do not run otherwise; for a file of that name, write
+    /// ./builtin. A file that does not load is named, and the others run. All memory is kept when a compressed archive is
+    /// read: first in memory, then in a temporary file.
+    #[arg(long, value_name = "RULES", hide_short_help = true)]
+    pub(crate) yara: Vec<PathBuf>,
+    /// Stop the YARA scan of a process or file after this time
+    #[arg(long, value_name = "SECONDS", default_value_t = 60.0, requires = "yara", hide_short_help = true)]
+    pub(crate) yara_timeout: f64,
+    /// Ask Sigma rules about processes, files and connections: a file, or a directory with files *.yml and *.yaml
+    ///
+    /// What is wrong in them is named, and the others run. Rules for other logs are counted in the coverage.
+    #[arg(long, value_name = "RULES", hide_short_help = true)]
+    pub(crate) sigma: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) root: RootArgs,
     #[command(flatten)]

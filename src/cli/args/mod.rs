@@ -718,6 +718,11 @@ pub(crate) struct QueryArgs {
     /// Hash contents: fills `sha256` of `members`, `rootfs_changes`, `volume_files`
     #[arg(long)]
     pub(crate) hash: bool,
+    /// Run the queries of a pack of osquery: a file in its JSON, or YAML
+    ///
+    /// The tables then have osquery's names and columns. A query that cannot run is named, and the others run.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pack: Vec<PathBuf>,
     /// Do not save the history of the prompt (default: saved in the user's state directory)
     #[cfg(feature = "prompt")]
     #[arg(long, hide_short_help = true)]

@@ -29,7 +29,7 @@ use super::fleet::{Entry, Fleet, Gone, Speaker, Stop, in_order};
 use super::lead::Lead;
 use super::limits::flag;
 use super::open::Opener;
-use super::rows::{All, Selection, Wanted, keep, say_rows};
+use super::rows::{All, Selection, Wanted, keep_for, say_rows};
 use super::screen::{Report, complain};
 use super::{Failure, Outcome};
 
@@ -347,7 +347,7 @@ struct Readers<'a> {
 
 impl<'a> Readers<'a> {
     fn new(job: &Job<'a>, several: bool) -> Self {
-        let keep = keep(job.sources, job.style.format);
+        let keep = keep_for(job.sources, job.style.format, &job.brought);
         let keep = if job.hash { keep.and(cryoscope::memory::Keep::Everything) } else { keep };
         let plain =
             Opener::new(job.global, keep).bringing(&job.brought).hashing(job.hash).naming_stdin(job.lead.name());

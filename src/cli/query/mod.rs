@@ -1,5 +1,6 @@
 //! `cryoscope query`: answers SQL over the tables.
 
+mod pack;
 #[cfg(feature = "prompt")]
 mod prompt;
 mod split;
@@ -58,6 +59,10 @@ pub(crate) fn run(args: &QueryArgs, global: &Global) -> Outcome {
         return Err(Failure::Usage("no archive was named; give one before or after the query".to_owned()));
     }
     match queries.as_slice() {
+        _ if !args.pack.is_empty() && !queries.is_empty() => {
+            Err(Failure::Usage("--pack runs the queries of a pack; leave out the query".to_owned()))
+        }
+        _ if !args.pack.is_empty() => pack::run(&archives, args, global),
         [sql] => once(&archives, sql, args, global),
         [] if stdin().is_terminal() => prompted(&archives, args, global),
         [] => {
@@ -173,7 +178,7 @@ fn ahead(args: &QueryArgs) -> usize {
 /// How archives are opened for queries.
 fn opener<'g>(args: &'g QueryArgs, global: &'g Global, keep: Keep, brought: &Arc<Brought>) -> Opener<'g> {
     let hashed = args.name.source_id == Some(SourceId::Sha256);
-    let keep = if args.hash { keep.and(Keep::Everything) } else { keep };
+    let keep = if args.hash || brought.reads_everything() { keep.and(Keep::Everything) } else { keep };
     Opener::new(global, keep).bringing(brought).hashing(args.hash).hashing_archive(hashed).naming_stdin(&args.name)
 }
 

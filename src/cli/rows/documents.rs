@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bstr::BString;
 use cryoscope::Checkpoint;
+use cryoscope::analysis::{self, Brought};
 use cryoscope::formats::{Format, Origin};
 use cryoscope::memory::Keep;
 use cryoscope::tables::TableSource;
@@ -13,10 +14,17 @@ use super::super::args::{BulkOp, DocumentArgs};
 use super::super::lead::{Lead, text_of};
 
 /// What must be kept of a stream for some tables in a format.
-pub(crate) fn keep(sources: &[&TableSource], format: Format) -> Keep {
+fn keep(sources: &[&TableSource], format: Format) -> Keep {
     // Documents name the processes that they are about.
     let least = if format.needs_origin() { Keep::Arguments } else { Keep::Tables };
     sources.iter().fold(least, |keep, source| keep.and(source.keep))
+}
+
+/// The same, with what the user brought: rules of others may read everything.
+pub(crate) fn keep_for(sources: &[&TableSource], format: Format, brought: &Brought) -> Keep {
+    let keep = keep(sources, format);
+    let judges = |source: &&TableSource| analysis::tables::ALL.iter().any(|one| one.table.name == source.table.name);
+    if brought.reads_everything() && sources.iter().any(judges) { keep.and(Keep::Everything) } else { keep }
 }
 
 /// The checkpoint's part of documents, if the format writes documents.

@@ -28,7 +28,7 @@ use super::record::hash_of;
 use super::screen::{Report, complain};
 use super::wide::Wide;
 
-pub(crate) use self::documents::{keep, origin, origin_of_itself};
+pub(crate) use self::documents::{keep_for, origin, origin_of_itself};
 pub(crate) use self::filter::{All, Filter, OfProcesses, holders_of, pid_of};
 pub(crate) use self::output::Place;
 pub(crate) use self::selection::{Selection, Wanted, say_rows};
@@ -83,7 +83,7 @@ impl Job<'_> {
             self.sources.iter().map(|source| source.table).collect()
         };
         let mut output = Output::open(self, &tables, place)?;
-        let keep = keep(self.sources, self.style.format);
+        let keep = keep_for(self.sources, self.style.format, &self.brought);
         let keep = if self.hash { keep.and(Keep::Everything) } else { keep };
         let opener = Opener::new(self.global, keep)
             .bringing(&self.brought)

@@ -71,8 +71,9 @@ pub(crate) fn run(args: &ScanArgs, global: &Global) -> Outcome {
     };
     let least: Severity =
         args.min_severity.map_or(if format.is_none() { Severity::Medium } else { Severity::Info }, Into::into);
-    let opener = Opener::new(global, plan::KEEP)
-        .bringing(&brought::read(&args.brought, global)?)
+    let brought = brought::read(&args.brought, global)?;
+    let opener = Opener::new(global, plan::keep(&brought))
+        .bringing(&brought)
         .hashing_archive(lead.is_hashed())
         .naming_stdin(lead.name());
     if let Some(format) = format {

@@ -87,7 +87,7 @@ fn key_of(bytes: &[u8]) -> Option<(usize, usize)> {
 }
 
 /// Words of a block in which schedules may begin, and of those behind it that are looked at.
-const BLOCK: usize = 16;
+const BLOCK: usize = 8;
 const BEHIND: usize = 12;
 
 /// Whether a schedule may begin at any word of a block. Most words of a schedule are the word before them XOR the one a
@@ -113,32 +113,22 @@ fn may_begin(words: &[u32; BLOCK + BEHIND]) -> bool {
     some
 }
 
-/// Calls `each` with the places in a slice where schedules may begin, of those that are multiples of four from its
+/// Calls `each` with the places in a block where schedules may begin, of those that are multiples of four from its
 /// beginning.
-pub(in super::super) fn schedules(bytes: &[u8], mut each: impl FnMut(usize)) {
-    let mut words = [0_u32; BLOCK + BEHIND];
-    let all = bytes.as_chunks::<4>().0;
-    for (number, block) in all.chunks(BLOCK).enumerate() {
-        let first = number.saturating_mul(BLOCK);
-        let here = all.get(first..).unwrap_or_default();
-        if block.iter().all(|word| *word == [0; 4]) {
-            continue;
-        }
-        // Too few words for a schedule.
-        let Some(here) = here.first_chunk::<{ BLOCK + BEHIND }>() else { return };
-        for (to, from) in words.iter_mut().zip(here) {
-            *to = u32::from_le_bytes(*from);
-        }
-        if may_begin(&words) {
-            for word in 0..BLOCK {
-                let at = |number: usize| words.get(word.wrapping_add(number)).copied().unwrap_or_default();
-                let starts = |key: usize| {
-                    let word = |number: usize| at(key.wrapping_add(number));
-                    word(1) ^ word(0) == at(1) && word(2) ^ word(1) == at(2)
-                };
-                if (starts(4) || starts(6) || starts(8)) && (at(1) | at(2)) != 0 {
-                    each(first.saturating_add(word).saturating_mul(4));
-                }
+pub(in super::super) fn schedules(bytes: &[u8], place: usize, mut each: impl FnMut(usize)) {
+    let all = from(bytes, place).as_chunks::<4>().0;
+    // With too few words for a schedule there is none.
+    let Some(here) = all.first_chunk::<{ BLOCK + BEHIND }>() else { return };
+    let words = here.map(u32::from_le_bytes);
+    if may_begin(&words) {
+        for word in 0..BLOCK {
+            let at = |number: usize| words.get(word.wrapping_add(number)).copied().unwrap_or_default();
+            let starts = |key: usize| {
+                let word = |number: usize| at(key.wrapping_add(number));
+                word(1) ^ word(0) == at(1) && word(2) ^ word(1) == at(2)
+            };
+            if (starts(4) || starts(6) || starts(8)) && (at(1) | at(2)) != 0 {
+                each(place.saturating_add(word.saturating_mul(4)));
             }
         }
     }

@@ -1,5 +1,7 @@
 //! Reads what the user brings to a scan besides the archive.
 
+mod rules;
+
 use std::fs;
 use std::io::{IsTerminal, Read as _, stdout};
 use std::path::{Path, PathBuf};
@@ -30,6 +32,12 @@ pub(crate) fn read(args: &BroughtArgs, global: &Global) -> Result<Arc<Brought>, 
     if let Some(indicators) = indicators(&args.lists, &say)? {
         brought = brought.with_indicators(indicators);
     }
+    if let Some(rules) = rules::yara(args, &say)? {
+        brought = brought.with_yara(rules);
+    }
+    if let Some(rules) = rules::sigma(args, &say)? {
+        brought = brought.with_sigma(rules);
+    }
     Ok(Arc::new(brought))
 }
 
@@ -55,7 +63,9 @@ pub(crate) fn root(args: &RootArgs, global: &Global) -> Result<Option<RootImage>
 
 /// The files and directories that are read.
 pub(crate) fn files(args: &BroughtArgs) -> Vec<PathBuf> {
-    files_of_lists(&args.lists).into_iter().chain(args.secrets.secrets_rules.iter().cloned()).collect()
+    let secrets = &args.secrets.secrets_rules;
+    let yara = args.yara.iter().filter(|path| !rules::is_builtin(path));
+    files_of_lists(&args.lists).into_iter().chain(secrets.iter().chain(yara).chain(&args.sigma).cloned()).collect()
 }
 
 fn indicators(args: &IocArgs, say: &dyn Fn(&str)) -> Result<Option<Indicators>, Failure> {

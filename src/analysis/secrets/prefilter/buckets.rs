@@ -1,0 +1,132 @@
+//! Which three bytes of each mark are looked for, in sixteen groups. A group takes three bytes if each of them has one of
+//! its lower halves and one of its upper halves at that place: a test that machines make of 32 places at once, by looking
+//! halves up in tables of 16 entries. This is how Hyperscan's "Teddy" works. What a group takes beyond its marks costs
+//! time, so marks are put together whose bytes are alike.
+
+use super::frequency::{self, Rates};
+use super::trigrams::cases;
+
+/// Number of groups.
+const BUCKETS: usize = 16;
+/// Bytes of a mark that are tested.
+pub(super) const TESTED: usize = 3;
+
+/// For each tested byte, for each half of the groups, for each value of half a byte: which groups take it.
+pub(super) type Tables = [[[u8; 16]; 2]; TESTED];
+
+/// The groups, as the tests use them.
+#[derive(Clone, Debug)]
+pub(super) struct Buckets {
+    pub(super) low: Tables,
+    pub(super) high: Tables,
+}
+
+/// A group: which lower and upper halves it takes at each place, a bit for each.
+#[derive(Clone, Copy, Debug, Default)]
+struct Bucket {
+    low: [u16; TESTED],
+    high: [u16; TESTED],
+}
+
+fn bit(number: u8) -> u16 {
+    1_u16.wrapping_shl(u32::from(number))
+}
+
+impl Bucket {
+    /// The group with three more bytes.
+    fn with(mut self, bytes: &[u8], any_case: bool) -> Self {
+        for ((byte, low), high) in bytes.iter().zip(&mut self.low).zip(&mut self.high) {
+            for byte in if any_case { cases(*byte) } else { [*byte; 2] } {
+                *low |= bit(byte & 15);
+                *high |= bit(byte >> 4);
+            }
+        }
+        self
+    }
+}
+
+/// What one look at marks costs, in tests of a place that was taken for nothing.
+const LOOK: f64 = 8.0;
+
+/// Puts marks (bytes, whether in any case) into groups. Gives where the tested bytes of each begin.
+pub(super) fn choose(marks: &[(&[u8], bool)]) -> (Buckets, Vec<usize>) {
+    let rates = Rates::new();
+    let mut buckets = [Bucket::default(); BUCKETS];
+    let mut begins = vec![0; marks.len()];
+    // Those with the least choice first.
+    let mut order: Vec<usize> = (0..marks.len()).collect();
+    order.sort_by_key(|mark| marks.get(*mark).map_or(0, |(bytes, _)| bytes.len()));
+    for mark in order {
+        let (Some((bytes, any_case)), Some(begin)) = (marks.get(mark), begins.get_mut(mark)) else { continue };
+        let before = buckets.map(|bucket| rates.of(&bucket.low, &bucket.high));
+        let mut best: Option<(f64, usize, usize, Bucket)> = None;
+        for (place, three) in bytes.windows(TESTED).enumerate() {
+            for (number, (bucket, rate)) in buckets.iter().zip(&before).enumerate() {
+                let with = bucket.with(three, *any_case);
+                let cost = rates.of(&with.low, &with.high) - rate + LOOK * frequency::of(three);
+                if best.is_none_or(|(least, ..)| cost < least) {
+                    best = Some((cost, place, number, with));
+                }
+            }
+        }
+        if let Some((_, place, number, with)) = best {
+            *begin = place;
+            if let Some(bucket) = buckets.get_mut(number) {
+                *bucket = with;
+            }
+        }
+    }
+    (tables(&buckets), begins)
+}
+
+fn tables(buckets: &[Bucket; BUCKETS]) -> Buckets {
+    let mut all = Buckets { low: Tables::default(), high: Tables::default() };
+    for (half, eight) in buckets.as_chunks::<8>().0.iter().enumerate() {
+        for (number, bucket) in (0_u32..).zip(eight) {
+            let own = 1_u8.wrapping_shl(number);
+            let fill = |tables: &mut Tables, halves: &[u16; TESTED]| {
+                for (table, taken) in tables.iter_mut().zip(halves) {
+                    let entries = table.get_mut(half).into_iter().flatten();
+                    for (_, entry) in (0_u8..).zip(entries).filter(|(value, _)| taken & bit(*value) != 0) {
+                        *entry |= own;
+                    }
+                }
+            };
+            fill(&mut all.low, &bucket.low);
+            fill(&mut all.high, &bucket.high);
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+impl Buckets {
+    /// The test of one place, as simply as it can be written.
+    pub(super) fn takes(&self, three: [u8; TESTED]) -> bool {
+        (0..2).any(|half| {
+            let groups = (0..TESTED).map(|place| {
+                let (low, high) = (self.low[place][half], self.high[place][half]);
+                low[usize::from(three[place] & 15)] & high[usize::from(three[place] >> 4)]
+            });
+            groups.fold(u8::MAX, |all, these| all & these) != 0
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_are_taken_and_little_else() {
+        let marks: [(&[u8], bool); 4] = [(b"ghp_", false), (b"password", true), (b"eyJ", false), (b"$1$", false)];
+        let (buckets, begins) = choose(&marks);
+        for ((bytes, any_case), begin) in marks.iter().zip(&begins) {
+            let three: [u8; 3] = bytes[*begin..*begin + 3].try_into().unwrap();
+            assert!(buckets.takes(three), "{three:?}");
+            assert!(!any_case || buckets.takes(three.map(|byte| byte.to_ascii_uppercase())));
+        }
+        let taken = (0..1_u32 << 24).step_by(131).filter(|n| buckets.takes(n.to_le_bytes()[..3].try_into().unwrap()));
+        assert!(taken.count() < 8);
+    }
+}

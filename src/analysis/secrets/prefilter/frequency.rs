@@ -1,0 +1,111 @@
+//! How often bytes follow each other in memory, roughly. Whatever is wrong here costs time and nothing else.
+
+/// Kinds of bytes that memory is full of: words, names with numbers, and what is no text. Bytes in a row are of one kind.
+const KINDS: [fn(u8) -> u32; 3] = [words, names, binary];
+
+/// How often a byte is in words, of ten thousand.
+fn words(byte: u8) -> u32 {
+    match byte {
+        b' ' => 1500,
+        b'e' => 1000,
+        b'a' | b't' => 750,
+        b'i' | b'n' | b'o' | b'r' | b's' => 600,
+        b'd' | b'h' | b'l' | b'u' => 350,
+        b'c' | b'g' | b'm' | b'p' => 250,
+        b'a'..=b'z' => 120,
+        b'.' | b',' | b'-' | b'_' | b'/' | b'\n' => 80,
+        b'A'..=b'Z' | b':' | b'"' | b'=' => 20,
+        b'!'..=b'~' => 5,
+        _ => 0,
+    }
+}
+
+/// The same of names, numbers, paths.
+fn names(byte: u8) -> u32 {
+    match byte {
+        b'0'..=b'9' => 350,
+        b'-' | b'_' | b'/' | b'.' | b':' => 300,
+        b'a'..=b'f' => 260,
+        b'i' | b'l' | b'n' | b'o' | b'p' | b'r' | b's' | b't' => 180,
+        b'a'..=b'z' | b'A'..=b'Z' => 60,
+        b' '..=b'~' => 15,
+        _ => 0,
+    }
+}
+
+/// The same of what is no text.
+fn binary(byte: u8) -> u32 {
+    match byte {
+        0 => 4000,
+        1..=8 | u8::MAX => 150,
+        _ => 18,
+    }
+}
+
+/// How often some bytes follow each other.
+pub(super) fn of(bytes: &[u8]) -> f64 {
+    let each = |frequency: &fn(u8) -> u32| -> f64 {
+        bytes.iter().map(|byte| f64::from(frequency(*byte)) / 10_000.0).product()
+    };
+    KINDS.iter().map(each).sum()
+}
+
+/// How often there are bytes of which lower and upper halves are known, ready to be added up: for each kind and each upper
+/// half, for the lower halves below eight and for the others, by a bit for each.
+#[derive(Debug)]
+pub(super) struct Rates(Vec<OfKind>);
+
+type OfKind = Vec<[[f64; 256]; 2]>;
+
+impl Rates {
+    pub(super) fn new() -> Self {
+        let of_half = |frequency: fn(u8) -> u32, first: u8| {
+            let mut sums = [0.0; 256];
+            for (taken, sum) in (0_u32..).zip(&mut sums) {
+                let parts: u32 = (0..8).filter(|low| taken >> low & 1 == 1).map(|low| frequency(first | low)).sum();
+                *sum = f64::from(parts) / 10_000.0;
+            }
+            sums
+        };
+        let of_kind = |frequency: fn(u8) -> u32| {
+            (0..16_u8).map(|high| [of_half(frequency, high << 4), of_half(frequency, high << 4 | 8)]).collect()
+        };
+        Rates(KINDS.into_iter().map(of_kind).collect())
+    }
+
+    /// How often bytes in a row each have one of some lower and one of some upper halves, a bit for each.
+    pub(super) fn of(&self, low: &[u16], high: &[u16]) -> f64 {
+        let at = |of_kind: &OfKind, low: u16, high: u16| -> f64 {
+            let [first, last] = low.to_le_bytes().map(usize::from);
+            let sum = |[below, above]: &[[f64; 256]; 2]| {
+                below.get(first).copied().unwrap_or_default() + above.get(last).copied().unwrap_or_default()
+            };
+            of_kind
+                .iter()
+                .enumerate()
+                .filter(|(number, _)| high >> number & 1 == 1)
+                .map(|(_, halves)| sum(halves))
+                .sum()
+        };
+        let of_kind = |of_kind| -> f64 { low.iter().zip(high).map(|(low, high)| at(of_kind, *low, *high)).product() };
+        self.0.iter().map(of_kind).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_are_sums_of_frequencies() {
+        let rates = Rates::new();
+        let (low, high) = ([0x0021, 0x8000, 0x0100], [0x00c0, 0x00ff, 0x0002]);
+        let takes = |byte: u8, at: usize| low[at] >> (byte & 15) & 1 == 1 && high[at] >> (byte >> 4) & 1 == 1;
+        let sum: f64 = (0..=255_u8)
+            .filter(|a| takes(*a, 0))
+            .flat_map(|a| (0..=255_u8).filter(|b| takes(*b, 1)).map(move |b| [a, b]))
+            .flat_map(|[a, b]| (0..=255_u8).filter(|c| takes(*c, 2)).map(move |c| of(&[a, b, c])))
+            .sum();
+        assert!((rates.of(&low, &high) - sum).abs() < 1e-12, "{sum}");
+    }
+}

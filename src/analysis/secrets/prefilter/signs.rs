@@ -1,0 +1,164 @@
+//! What each 32 bytes may hold, told by cheap tests of all of them: the beginning of a mark, text in base64, text in
+//! UTF-16, random bytes. With vectors where the machine has them, else byte by byte; both tell the same.
+
+use super::buckets::{Buckets, TESTED};
+
+/// Bytes of a block.
+pub(super) const BLOCK: usize = 32;
+/// Bytes that are read of a block and behind it.
+pub(super) const READ: usize = BLOCK + TESTED - 1;
+
+/// What a block may hold: a bit for each byte, the lowest for the first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Signs {
+    /// The tested bytes of a mark may begin here.
+    pub(super) marks: u32,
+    /// The byte is a digit of base64.
+    pub(super) base64: u32,
+    /// The byte is zero.
+    pub(super) zeros: u32,
+}
+
+impl Signs {
+    /// Whether there are twelve digits of base64 in a row.
+    pub(super) fn has_base64(self) -> bool {
+        let two = self.base64 & self.base64 >> 1;
+        let four = two & two >> 2;
+        let eight = four & four >> 4;
+        eight & eight >> 4 != 0
+    }
+
+    /// Whether four characters of UTF-16 stand at a multiple of eight bytes.
+    pub(super) fn has_wide(self) -> bool {
+        // Every second byte is zero, the others are not: the group is zero here.
+        let other = self.zeros ^ 0xaaaa_aaaa;
+        other.wrapping_sub(0x0101_0101) & !other & 0x8080_8080 != 0
+    }
+
+    /// Whether the bytes may be random: neither text nor small numbers.
+    pub(super) fn may_be_random(self) -> bool {
+        self.zeros.count_ones() < 12 && self.base64.count_ones() < 24
+    }
+}
+
+/// Calls `each` with the signs of every block of a text from a place to another, until it has enough. Behind the text are zeros.
+pub(super) fn each_block(
+    bytes: &[u8],
+    places: std::ops::Range<usize>,
+    buckets: &Buckets,
+    each: &mut impl FnMut(usize, Signs) -> bool,
+) {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(vectors) = pulp::x86::V3::try_new() {
+        return super::vectors::each_block(vectors, bytes, places, buckets, each);
+    }
+    walk(bytes, places, each, |block| plain(block, buckets));
+}
+
+/// Walks over the blocks with a test of one.
+#[allow(clippy::inline_always, reason = "it is compiled again for machines with vectors, together with its test")]
+#[inline(always)]
+pub(super) fn walk(
+    bytes: &[u8],
+    places: std::ops::Range<usize>,
+    each: &mut impl FnMut(usize, Signs) -> bool,
+    signs: impl Fn(&[u8; READ]) -> Signs,
+) {
+    let mut place = places.start;
+    while place < places.end {
+        let here = bytes.get(place..).unwrap_or_default();
+        let found = if let Some(block) = here.first_chunk() {
+            signs(block)
+        } else {
+            let mut last = [0; READ];
+            last.iter_mut().zip(here).for_each(|(to, from)| *to = *from);
+            signs(&last)
+        };
+        if !each(place, found) {
+            return;
+        }
+        place = place.saturating_add(BLOCK);
+    }
+}
+
+/// The signs of a block, byte by byte.
+pub(super) fn plain(block: &[u8; READ], buckets: &Buckets) -> Signs {
+    let mut signs = Signs::default();
+    if *block == [0; READ] {
+        return Signs { zeros: u32::MAX, ..signs };
+    }
+    let groups = |place: usize, byte: u8| {
+        let of = |tables: &super::buckets::Tables, half: u8| {
+            let table = tables.get(place).copied().unwrap_or_default();
+            table.map(|table| table.get(usize::from(half)).copied().unwrap_or_default())
+        };
+        u16::from_le_bytes(of(&buckets.low, byte & 15)) & u16::from_le_bytes(of(&buckets.high, byte >> 4))
+    };
+    for (number, [a, b, c]) in (0_u32..).zip(block.array_windows::<TESTED>()) {
+        let own = 1_u32.wrapping_shl(number);
+        let first = groups(0, *a);
+        if first != 0 && first & groups(1, *b) & groups(2, *c) != 0 {
+            signs.marks |= own;
+        }
+        if is_digit(*a) {
+            signs.base64 |= own;
+        }
+        if *a == 0 {
+            signs.zeros |= own;
+        }
+    }
+    signs
+}
+
+/// Whether a byte is a digit of base64.
+pub(super) fn is_digit(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::buckets::choose;
+    use super::*;
+
+    #[test]
+    fn signs_are_what_their_names_say() {
+        let (buckets, _) = choose(&[(b"ghp_", false)]);
+        let of = |text: &[u8]| {
+            let mut block = [0; READ];
+            block[..text.len()].copy_from_slice(text);
+            plain(&block, &buckets)
+        };
+        let text = of(b"a b c d e f g h i j k l m n o p");
+        assert_eq!((text.has_base64(), text.has_wide(), text.marks), (false, false, 0));
+        let wide = of(b"\0\0\0\0\0\0\0\0t\0o\0k\0e\0");
+        assert_eq!((wide.has_wide(), wide.may_be_random()), (true, false));
+        assert!(!of(b"\0\0\0\0t\0o\0k\0e\0").has_wide());
+        assert!(of(b"....AbCdEfGh12+/....").has_base64());
+        assert!(!of(b"....AbCdEfGh12+.....").has_base64());
+        assert!(of(&[0x91; 32]).may_be_random());
+        assert!(!of(&[b'a'; 32]).may_be_random());
+        assert!(of(b"..ghp_").marks.is_power_of_two());
+    }
+
+    proptest! {
+        #[test]
+        fn vectors_tell_the_same(
+            bytes in prop::collection::vec(prop_oneof![Just(0_u8), Just(b'g'), Just(b'_'), any::<u8>()], 0..200),
+            start in 0_usize..8
+        ) {
+            let (buckets, _) = choose(&[(b"ghp_", false), (b"Password", true), (b"$1$", false), (b"\x02\x01\x00", false)]);
+            let (mut with, mut without) = (Vec::new(), Vec::new());
+            each_block(&bytes, start..bytes.len(), &buckets, &mut |place, signs| {
+                with.push((place, signs));
+                true
+            });
+            walk(&bytes, start..bytes.len(), &mut |place, signs| {
+                without.push((place, signs));
+                true
+            }, |block| plain(block, &buckets));
+            prop_assert_eq!(with, without);
+        }
+    }
+}
