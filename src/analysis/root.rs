@@ -83,6 +83,11 @@ impl RootFiles {
         self.fitting > self.differing.len()
     }
 
+    /// Whether it is the image of another container: most of what is mapped is something else there.
+    pub(crate) fn is_other(&self) -> bool {
+        self.fitting < self.differing.len()
+    }
+
     /// Mapped files that should be those of the image, with the size that CRIU saw.
     pub(crate) fn mapped(&self) -> impl Iterator<Item = (&BString, Option<u64>)> {
         self.mapped.iter().map(|(path, (_, size))| (path, *size))

@@ -25,7 +25,9 @@ impl<'a> Named<'a> {
             |archives: &[PathBuf], fleet| Named { archives: archives.to_vec(), fleet: Some(fleet), ..Named::default() };
         match &cli.command {
             Command::Show(args) => fleet(&args.archives, &args.fleet),
-            Command::Inspect(args) => fleet(&args.archives, &args.fleet),
+            Command::Inspect(args) => {
+                Named { lists: brought::files_of_lists(&args.lists), ..fleet(&args.archives, &args.fleet) }
+            }
             Command::Scan(args) => {
                 let files = args.baseline.iter().chain(&args.suppress).cloned().collect();
                 Named { files, lists: brought::files(&args.brought), ..fleet(&args.archives, &args.fleet) }
@@ -42,7 +44,8 @@ impl<'a> Named<'a> {
             #[cfg(feature = "query")]
             Command::Query(args) => {
                 let split = super::query::split(args);
-                Named { query: split.queries.is_empty(), ..fleet(&split.archives, &args.fleet) }
+                let lists = brought::files(&args.brought);
+                Named { query: split.queries.is_empty(), lists, ..fleet(&split.archives, &args.fleet) }
             }
             Command::Table(_) | Command::Schema(_) | Command::Completions(_) | Command::Man(_) => Named::default(),
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use cryoscope::Checkpoint;
 use cryoscope::analysis::tables::archive_word;
-use cryoscope::analysis::{Cost, Scan, Selection as Rules, Severity, marks, quoted};
+use cryoscope::analysis::{Brought, Cost, Scan, Selection as Rules, Severity, marks, plan, quoted};
 use cryoscope::catalog;
 use cryoscope::checkpointctl::Report as Document;
 use cryoscope::formats::tree::{Found, Look, Networks, Overview, Sections, Waiting};
@@ -25,7 +25,7 @@ use super::processes::Sought;
 use super::rows::{Filter, Job, Place, Selection, holders_of, pid_of};
 use super::screen::{Report, Screen};
 use super::sizes::sizes;
-use super::{Failure, Outcome};
+use super::{Failure, Outcome, brought};
 
 /// The sections to show, besides the container and its processes.
 #[derive(Clone, Copy, Debug)]
@@ -119,6 +119,7 @@ impl Subject {
 
 pub(crate) fn run(args: &Inspect, global: &Global) -> Outcome {
     let wanted = Wanted::of(args);
+    let brought = brought::read_lists(&args.lists, global)?;
     let fleet = Fleet::resolve(&args.archives, &args.fleet, global)?;
     let sought = args.pid.map(|pid| Sought::new(&[pid], None, &fleet));
     let sought = sought.as_ref();
@@ -139,7 +140,7 @@ pub(crate) fn run(args: &Inspect, global: &Global) -> Outcome {
                 lead,
                 is_wide: false,
                 hash: false,
-                brought: Arc::default(),
+                brought,
                 global,
             };
             job.run(Place::Screen(screen), |archive, found| {
@@ -150,7 +151,7 @@ pub(crate) fn run(args: &Inspect, global: &Global) -> Outcome {
             })
         }
         InspectFormat::Tree | InspectFormat::CheckpointctlJson => {
-            let exit = reports(args, wanted, &fleet, sought, screen, global)?;
+            let exit = reports(args, wanted, &brought, &fleet, sought, screen, global)?;
             sought.map_or(Ok(()), Sought::end)?;
             Ok(exit)
         }
@@ -169,15 +170,22 @@ enum Said {
 fn reports(
     args: &Inspect,
     wanted: Wanted,
+    brought: &Arc<Brought>,
     fleet: &Fleet<'_>,
     sought: Option<&Sought>,
     mut screen: Screen,
     global: &Global,
 ) -> Outcome {
-    let opener = Opener::new(global, wanted.keep()).naming_stdin(&args.source.name);
+    let is_tree = args.format == InspectFormat::Tree;
+    // Indicators are looked for in memory, too.
+    let of_lists = if is_tree && brought.indicators().is_some() { plan::KEEP } else { Keep::Arguments };
+    let keep = wanted.keep().and(of_lists);
+    let opener = Opener::new(global, keep).bringing(brought).naming_stdin(&args.source.name);
+    let lists: String =
+        args.lists.ioc.iter().flat_map(|path| [" --ioc ".to_owned(), quoted(&path.display().to_string())]).collect();
     let look = Look { width: screen.width, color: screen.color };
     let said = |subject: &Subject| match args.format {
-        InspectFormat::Tree => Said::Tree(overview(subject, wanted).render(look) + &only(subject, wanted.pid)),
+        InspectFormat::Tree => Said::Tree(overview(subject, wanted, &lists).render(look) + &only(subject, wanted.pid)),
         _ => Said::Document(checkpointctl(subject, wanted).to_json()),
     };
     let read = |entry: &Entry, found: Vec<Checkpoint>, voice: &Voice<'_, Said>| -> Result<(), Stop> {
@@ -280,7 +288,7 @@ impl Filter for Shown {
     }
 }
 
-fn overview(subject: &Subject, wanted: Wanted) -> Overview {
+fn overview(subject: &Subject, wanted: Wanted, lists: &str) -> Overview {
     let checkpoint = &subject.checkpoint;
     let filter = Shown(subject.shown.clone());
     let all: Vec<Process> = checkpoint.rows().processes().collect();
@@ -288,6 +296,11 @@ fn overview(subject: &Subject, wanted: Wanted) -> Overview {
     let mut rules = Rules::default();
     rules.cost = Cost::Free;
     let scan = Scan::run(checkpoint, &rules);
+    let listed = (!lists.is_empty()).then(|| {
+        let mut rules = Rules::default();
+        rules.only = vec!["IOC".to_owned()];
+        Scan::run(checkpoint, &rules)
+    });
     let processes = all.into_iter().filter(|row| filter.wants(row)).collect();
     let title = subject.several.then(|| match checkpoint.set_name() {
         set if set.is_empty() => subject.archive.clone(),
@@ -321,7 +334,7 @@ fn overview(subject: &Subject, wanted: Wanted) -> Overview {
         changes: wanted.changes.then(|| checkpoint.rows().rootfs_changes().filter(|row| filter.wants(row)).collect()),
         warnings: checkpoint.rows().warnings().collect(),
         marks: marks(checkpoint, &scan),
-        findings: Some(found(&scan, checkpoint, subject)),
+        findings: Some(found(&[Some(&scan), listed.as_ref()], checkpoint, subject, lists)),
         sections: Sections {
             sockets: wanted.sockets,
             isolation: wanted.isolation,
@@ -335,14 +348,14 @@ fn overview(subject: &Subject, wanted: Wanted) -> Overview {
 }
 
 /// Findings of medium severity and above in numbers.
-fn found(scan: &Scan, checkpoint: &Checkpoint, subject: &Subject) -> Found {
-    let counts =
-        [Severity::Critical, Severity::High, Severity::Medium].map(|severity| (severity, scan.count(severity)));
+fn found(scans: &[Option<&Scan>], checkpoint: &Checkpoint, subject: &Subject, lists: &str) -> Found {
+    let count = |severity| scans.iter().flatten().map(|scan| scan.count(severity)).sum::<usize>();
+    let counts = [Severity::Critical, Severity::High, Severity::Medium].map(|severity| (severity, count(severity)));
     let set = checkpoint.set_name();
     let set = if subject.has_sets { format!(" --set {}", quoted(&set.to_string())) } else { String::new() };
     Found {
         counts: counts.into_iter().filter(|(_, count)| *count > 0).collect(),
-        command: format!("cryoscope scan {}{set}", archive_word(checkpoint)),
+        command: format!("cryoscope scan {}{set}{lists}", archive_word(checkpoint)),
     }
 }
 

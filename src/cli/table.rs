@@ -207,7 +207,7 @@ fn refuse_part_of_dataset(args: &TableArgs) -> Result<(), Failure> {
         ("--limit", args.limit.is_some(), ROWS),
         (
             "--ioc",
-            !args.brought.ioc.is_empty(),
+            !args.brought.lists.ioc.is_empty(),
             "compares with lists, which change, but a dataset is added to for years",
         ),
         ("--sort", args.sort.is_some(), "sorts rows, but those of a dataset are sorted by archive"),

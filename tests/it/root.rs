@@ -14,6 +14,7 @@ use goblin::elf::sym::Sym;
 use scroll::{Cwrite as _, Pwrite as _};
 use serde_json::Value;
 
+use crate::archives::Members;
 use crate::command::{Ran, cryoscope, run};
 use crate::fixtures;
 
@@ -233,4 +234,74 @@ fn layers_are_put_on_each_other() {
     fs::write(&none, tar_of(&[("empty/", b"")])).unwrap();
     let error = RootImage::open(&none, &Limits::default()).unwrap_err();
     assert!(error.to_string().contains("not the image of a container"), "{error}");
+}
+
+/// The reference with a recorded change to its root file system: these files, and the deletion of one.
+fn changed(files: &[(&str, u32, &[u8])], deleted: &str) -> Vec<u8> {
+    let mut members = Members::of(&archive());
+    let mut tar = tar::Builder::new(Vec::new());
+    for (name, mode, bytes) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(*mode);
+        tar.append_data(&mut header, name, *bytes).unwrap();
+    }
+    members.set("rootfs-diff.tar", tar.into_inner().unwrap());
+    members.set("deleted.files", serde_json::to_vec(&[deleted]).unwrap());
+    members.tar()
+}
+
+#[test]
+fn changed_files_are_compared_with_those_of_the_image() {
+    let elf = program(|_| ());
+    let root = root(&elf);
+    let folder = root.path();
+    fs::create_dir_all(folder.join("usr/bin")).unwrap();
+    fs::create_dir_all(folder.join("tmp/.cache")).unwrap();
+    for (name, bytes) in
+        [("tmp/.cache/touched", &elf[..]), ("usr/bin/setuid", &elf), ("etc/motd", b"hello"), ("etc/gone", b"x")]
+    {
+        fs::write(folder.join(name), bytes).unwrap();
+    }
+    let files: [(&str, u32, &[u8]); 4] = [
+        ("tmp/.cache/touched", 0o755, &elf),
+        ("usr/bin/setuid", 0o4755, &elf),
+        ("etc/motd", 0o644, b"HELLO"),
+        ("usr/bin/fresh", 0o755, &elf),
+    ];
+    let home = tempfile::tempdir().unwrap();
+    let made = home.path().join("made.tar");
+    fs::write(&made, changed(&files, "etc/gone")).unwrap();
+    let (made, folder) = (made.to_str().unwrap(), folder.to_str().unwrap());
+    let rows = |arguments: &[&str]| -> Vec<Value> {
+        let out = run(arguments.iter().chain(&["--format", "ndjson"])).out;
+        out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let all = rows(&["table", "image_changes", made, "--root", folder]);
+    let states: Vec<_> =
+        all.iter().map(|row| (row["path"].as_str().unwrap(), row["state"].as_str().unwrap())).collect();
+    assert_eq!(
+        states,
+        [
+            ("/tmp/.cache/touched", "same"),
+            ("/usr/bin/setuid", "same"),
+            ("/etc/motd", "changed"),
+            ("/usr/bin/fresh", "added"),
+            ("/etc/gone", "deleted"),
+        ]
+    );
+    assert_eq!(all[0]["sha256"], all[0]["sha256_in_image"]);
+    assert!(all[2]["sha256"].is_string() && all[2]["sha256"] != all[2]["sha256_in_image"]);
+    assert_eq!((&all[4]["size"], &all[4]["size_in_image"]), (&Value::Null, &Value::from(1)));
+    assert_eq!(rows(&["query", made, "SELECT count(*) AS n FROM image_changes", "--root", folder])[0]["n"], 5);
+    assert_eq!(rows(&["table", "image_changes", made]), Vec::<Value>::new());
+    // What was only touched is no finding; a set-user-id bit is, whatever the contents.
+    let paths = |more: &[&str]| -> Vec<String> {
+        let found = rows(&[&["scan", made, "--rules", "FS"], more].concat());
+        found.iter().filter_map(|row| row["path"].as_str().map(str::to_owned)).collect()
+    };
+    let (without, with) = (paths(&[]), paths(&["--root", folder]));
+    let has = |paths: &[String], name: &str| paths.iter().any(|path| path == name);
+    assert!(has(&without, "/tmp/.cache/touched") && !has(&with, "/tmp/.cache/touched"), "{without:?} {with:?}");
+    assert!(has(&with, "/usr/bin/setuid"), "{with:?}");
 }

@@ -183,3 +183,18 @@ fn rules_of_the_user_find_what_they_say_and_can_be_turned_off() {
 fn rows_of(out: &str, detector: &str) -> usize {
     rows(out).iter().filter(|row| text(row, "detector") == detector).count()
 }
+
+#[test]
+fn queries_look_for_secrets_as_tables_do() {
+    let members = planted(&["k3Jd9xTmWq"]);
+    let folder = tempfile::tempdir().unwrap();
+    let made = folder.path().join("made.tar").display().to_string();
+    fs::write(&made, members.tar()).unwrap();
+    let query = "SELECT detector, value FROM secrets WHERE detector = 'url-password'";
+    let out = run(["query", &made, query, "--format", "csv"]).ok();
+    assert!(out.contains("postgres://app:…@db.shop:5432") && !out.contains("k3Jd9xTmWq"), "{out}");
+    let none = run(["query", &made, query, "--secrets", "no", "--format", "csv"]);
+    assert!(!none.out.contains("postgres://"), "{none:?}");
+    let ran = run(["query", &made, query, "--reveal"]);
+    assert!(ran.code == Some(2) && ran.err.contains("--output FILE"), "{ran:?}");
+}

@@ -8,15 +8,17 @@ use bstr::{BStr, BString, ByteSlice};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use crate::Checkpoint;
 use crate::archive::Piece;
 use crate::int::{u64_of, usize_of};
 use crate::memory::Content;
 use crate::model::rootfs::{Change, RootfsChanges};
 use crate::recovered::RecoveredFiles;
+use crate::{Checkpoint, RootImage};
 
 /// Largest file that is hashed.
 const HASHED_MOST: u64 = 64 << 20;
+/// Bytes of all files that are compared with those of the image.
+const COMPARED: u64 = 2 << 30;
 
 /// A file of the root file system, a volume, a file system in memory, or a deleted file, with its contents.
 #[derive(Clone, Debug)]
@@ -44,7 +46,7 @@ pub struct ChangedFile {
     pub member: Option<BString>,
     /// Offset of the contents in that member, if they are in one piece.
     pub offset: Option<u64>,
-    /// Whether the engine made it.
+    /// Whether it is no change: the engine made it, or the image that the user brought has the same file.
     pub engine_noise: bool,
     /// Whether it has the attribute of file capabilities.
     pub has_capabilities: bool,
@@ -216,6 +218,57 @@ impl<'c> FileFacts<'c> {
         FileFacts { all, by_path, rootfs, volumes, recovered, mounts }
     }
 
+    /// Marks files that were touched, but have the contents that they have in the image. Permissions that give rights are a
+    /// change even so.
+    pub(super) fn pass_over_same(&mut self, image: &RootImage) {
+        const RIGHTS: u32 = 0o6002;
+        let mut left = COMPARED;
+        let mut same = Vec::new();
+        for (number, file) in self.all.iter().enumerate() {
+            let is_candidate = file.place == Place::Rootfs
+                && file.file_type == "regular"
+                && file.mode & RIGHTS == 0
+                && !file.has_capabilities
+                && file.size <= HASHED_MOST;
+            if !is_candidate || image.size(&file.path) != Some(file.size) {
+                continue;
+            }
+            let Some(rest) = left.checked_sub(file.size) else { break };
+            left = rest;
+            if image.read(&file.path, file.size).is_some_and(|bytes| self.has_contents(file, &bytes)) {
+                same.push(number);
+            }
+        }
+        for number in same {
+            if let Some(file) = self.all.get_mut(number) {
+                file.engine_noise = true;
+            }
+        }
+    }
+
+    /// Whether a file has these contents.
+    fn has_contents(&self, file: &ChangedFile, bytes: &[u8]) -> bool {
+        let mut rest = bytes;
+        self.each_piece(file, &mut |piece| {
+            let next = match piece {
+                Part::Bytes(piece) => rest.strip_prefix(piece),
+                Part::Zeros(len) => rest
+                    .split_at_checked(usize_of(len))
+                    .filter(|(zeros, _)| zeros.iter().all(|byte| *byte == 0))
+                    .map(|(_, rest)| rest),
+                Part::Missing => None,
+            };
+            match next {
+                Some(next) => {
+                    rest = next;
+                    ControlFlow::Continue(())
+                }
+                None => ControlFlow::Break(()),
+            }
+        });
+        rest.is_empty() && u64_of(bytes.len()) == file.size
+    }
+
     /// All of them.
     pub fn all(&self) -> &[ChangedFile] {
         &self.all
@@ -281,6 +334,14 @@ impl<'c> FileFacts<'c> {
         })?;
         let hex = |bytes: &[u8]| data_encoding::HEXLOWER.encode(bytes);
         Some(Digests { md5: hex(&md5.finalize()), sha1: hex(&sha1.finalize()), sha256: hex(&sha256.finalize()) })
+    }
+
+    /// TLSH of a file, as lists write it: `T1…`. `None` as for [`FileFacts::sha256`], and if the file is too short or too
+    /// uniform.
+    pub fn tlsh(&self, file: &ChangedFile) -> Option<String> {
+        let mut hash = tlsh2::TlshDefaultBuilder::new();
+        self.hash(file, &mut |bytes| hash.update(bytes))?;
+        Some(String::from_utf8_lossy(&hash.build()?.hash()).into_owned())
     }
 
     /// Passes all bytes of a file to a hash. `None` if some are not in the archive, or if it is large.

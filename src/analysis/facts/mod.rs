@@ -161,7 +161,13 @@ impl<'c> Facts<'c> {
 
     /// Changed, deleted and recovered files, and where a path is.
     pub fn files(&self) -> &FileFacts<'c> {
-        self.files.get_or_init(|| FileFacts::read(self.checkpoint))
+        self.files.get_or_init(|| {
+            let mut files = FileFacts::read(self.checkpoint);
+            if let Some((_, image)) = self.root().filter(|(root, _)| !root.is_other()) {
+                files.pass_over_same(image);
+            }
+            files
+        })
     }
 
     /// The specification of the container.

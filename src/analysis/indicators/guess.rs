@@ -29,11 +29,15 @@ pub(super) fn guess(text: &str) -> Result<Vec<Value>, &'static str> {
             "sha1" | "sha-1" => Some(Kind::Sha1),
             "sha256" | "sha-256" if digest.len() == 64 => Some(Kind::Sha256),
             "sha256" if name == "SHA256" => Some(Kind::SshKey),
+            "tlsh" => Some(Kind::Tlsh),
             _ => None,
         };
         if let Some(kind) = kind {
             return one(kind, if kind == Kind::SshKey { plain } else { digest });
         }
+    }
+    if let Ok(value) = Value::new(Kind::Tlsh, plain) {
+        return Ok(vec![value]);
     }
     if plain.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         match plain.len() {

@@ -8,6 +8,7 @@ use regex_automata::meta::{Config, Regex};
 use regex_automata::util::syntax;
 use regex_automata::{Input, MatchKind, PatternSet};
 
+use super::similar::{NEAR, Similar, distance};
 use super::value::{Kind, Value, is_below, masked, network, number, url_key};
 use super::warninglists::{Scope, Silencer};
 use crate::int::{u64_of, usize_of};
@@ -116,7 +117,9 @@ pub(in crate::analysis) struct Index {
     ports: HashMap<u16, Vec<u32>>,
     /// Names of the lists that silence, with their scope.
     quiet: Vec<(String, Scope)>,
-    kinds: [u64; 16],
+    /// Hashes whose near ones count.
+    similar: Similar,
+    kinds: [u64; 17],
 }
 
 /// The values that a row has.
@@ -246,6 +249,7 @@ impl Builder {
             Test::Is(value) if value.kind == Kind::Port => {
                 self.index.ports.entry(port).or_default().push(number);
             }
+            Test::Is(value) if value.kind == Kind::Tlsh => self.index.similar.add(&value.text, number),
             Test::Is(_) => {}
         }
         if let Some(count) = self.index.kinds.get_mut(place_of(kind)) {
@@ -363,6 +367,7 @@ fn is_value(value: &Value, here: &[u8]) -> bool {
         Kind::Directory => here.strip_prefix(wanted).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/")),
         Kind::Url => url_key(&value.text).as_bytes() == here || wanted == here,
         Kind::Domain => is_below(here, wanted),
+        Kind::Tlsh => here.to_str().ok().and_then(|here| distance(&value.text, here)).is_some_and(|far| far <= NEAR),
         kind if kind.is_any_case() => wanted.eq_ignore_ascii_case(here),
         Kind::Text => here.contains_str(wanted),
         _ => wanted == here,
@@ -412,6 +417,11 @@ impl Index {
 
     pub(in crate::analysis) fn has_hashes(&self) -> bool {
         [Kind::Md5, Kind::Sha1, Kind::Sha256].into_iter().any(|kind| self.has(kind))
+    }
+
+    /// The hashes whose near ones count.
+    pub(in crate::analysis) fn similar(&self) -> &Similar {
+        &self.similar
     }
 
     /// Whether there are values of a kind.

@@ -6,6 +6,7 @@ pub(in crate::analysis) mod index;
 mod lists;
 mod punycode;
 mod refang;
+pub(in crate::analysis) mod similar;
 pub(in crate::analysis) mod value;
 pub(in crate::analysis) mod warninglists;
 pub(in crate::analysis) mod words;

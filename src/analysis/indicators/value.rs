@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::punycode;
+use super::{punycode, similar};
 
 /// What an indicator is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -14,6 +14,8 @@ pub enum Kind {
     Sha1,
     /// SHA-256 of a file.
     Sha256,
+    /// TLSH of a file: near ones count.
+    Tlsh,
     /// An address, IPv4 or IPv6.
     Address,
     /// A network: an address and the length of its prefix.
@@ -44,10 +46,11 @@ pub enum Kind {
 
 impl Kind {
     /// All, in the order in which they are documented.
-    pub const ALL: [Kind; 16] = [
+    pub const ALL: [Kind; 17] = [
         Kind::Md5,
         Kind::Sha1,
         Kind::Sha256,
+        Kind::Tlsh,
         Kind::Address,
         Kind::Network,
         Kind::Domain,
@@ -63,13 +66,14 @@ impl Kind {
         Kind::Text,
     ];
 
-    /// `md5`, `sha1`, `sha256`, `address`, `network`, `domain`, `url`, `path`, `directory`, `name`, `process`, `command`,
+    /// `md5`, `sha1`, `sha256`, `tlsh`, `address`, `network`, `domain`, `url`, `path`, `directory`, `name`, `process`, `command`,
     /// `socket`, `port`, `ssh_key` or `text`.
     pub fn as_str(self) -> &'static str {
         match self {
             Kind::Md5 => "md5",
             Kind::Sha1 => "sha1",
             Kind::Sha256 => "sha256",
+            Kind::Tlsh => "tlsh",
             Kind::Address => "address",
             Kind::Network => "network",
             Kind::Domain => "domain",
@@ -93,7 +97,7 @@ impl Kind {
 
     /// Whether it is a hash of a file.
     pub fn is_hash(self) -> bool {
-        matches!(self, Kind::Md5 | Kind::Sha1 | Kind::Sha256)
+        matches!(self, Kind::Md5 | Kind::Sha1 | Kind::Sha256 | Kind::Tlsh)
     }
 
     /// Whether letters of its values match in either case.
@@ -107,7 +111,7 @@ impl Kind {
             Kind::Sha256 => 0,
             Kind::Sha1 => 1,
             Kind::Md5 => 2,
-            Kind::SshKey => 3,
+            Kind::SshKey | Kind::Tlsh => 3,
             Kind::Url => 4,
             Kind::Domain => 5,
             Kind::Address => 6,
@@ -154,6 +158,10 @@ impl Value {
             Kind::Md5 => hash(kind, text, 32),
             Kind::Sha1 => hash(kind, text, 40),
             Kind::Sha256 => hash(kind, text, 64),
+            Kind::Tlsh => {
+                let text = similar::form(text).ok_or("it is no TLSH: `T1` and 70 hexadecimal digits")?;
+                Ok(Value { kind, text, port: None })
+            }
             Kind::Address | Kind::Network => address(text),
             Kind::Domain => domain(text),
             Kind::Url => url(text),

@@ -58,6 +58,8 @@ pub(super) struct Spot {
     pub(super) socket: Option<u64>,
     pub(super) context: Vec<u8>,
     pub(super) sha256: Option<String>,
+    /// How far the TLSH of the file is from that of the indicator.
+    pub(super) distance: Option<i32>,
     /// Whether the thing is in use: connected, running, mapped.
     pub(super) in_use: bool,
 }

@@ -125,6 +125,13 @@ fn finding(facts: &Facts<'_>, matches: &Matches, found: &Match) -> Finding {
             let path = spot.path.as_ref().map_or_else(String::new, |path| shown(path));
             let use_of = who.filter(|_| spot.in_use).map_or_else(String::new, |who| format!("; {who} uses it"));
             let kind = match found.kind {
+                Kind::Tlsh => {
+                    let how = spot
+                        .distance
+                        .filter(|far| *far > 0)
+                        .map(|far| format!("is similar to a file with (distance {far})"));
+                    format!("{} the TLSH {value}", how.unwrap_or_else(|| "has".to_owned()))
+                }
                 kind if kind.is_hash() => format!("has the {} {value}", name_of(kind)),
                 Kind::SshKey => format!("lets the holder of the key {value} log in"),
                 _ => format!("matches {value}"),
@@ -137,7 +144,7 @@ fn finding(facts: &Facts<'_>, matches: &Matches, found: &Match) -> Finding {
     };
     let mut finding = Finding::new(&RULE, subject)
         .severity(severity(found))
-        .confidence(if found.kind.is_hash() || found.kind == Kind::SshKey {
+        .confidence(if found.kind.is_hash() && spot.distance.is_none_or(|far| far == 0) || found.kind == Kind::SshKey {
             Confidence::High
         } else {
             Confidence::Medium
@@ -185,6 +192,7 @@ pub(super) fn name_of(kind: Kind) -> &'static str {
         Kind::Md5 => "MD5",
         Kind::Sha1 => "SHA-1",
         Kind::Sha256 => "SHA-256",
+        Kind::Tlsh => "TLSH",
         Kind::Url => "URL",
         Kind::SshKey => "SSH key",
         Kind::Command => "command line",

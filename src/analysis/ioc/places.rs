@@ -22,6 +22,8 @@ use crate::tables::OpenSocket;
 /// Bytes of a file that are searched, and of all files.
 const FILE: u64 = 8 << 20;
 const FILES: u64 = 512 << 20;
+/// Pairs of hashes of similar files that are compared.
+const PAIRS: u64 = 20_000_000;
 /// Bytes of memory before and behind a match that are read for its context.
 const AROUND: u64 = super::super::indicators::words::CONTEXT;
 /// Open and mapped files of a process.
@@ -286,7 +288,7 @@ fn used(
 /// Changed, deleted and recovered files and those of volumes: paths, hashes, keys, contents.
 pub(super) fn files(to: &mut Collector<'_, '_>) {
     let facts = to.facts;
-    let mut left = FILES;
+    let (mut left, mut pairs) = (FILES, PAIRS);
     for file in facts.files().all() {
         if file.place == Place::Deleted || file.file_type == "directory" {
             continue;
@@ -308,10 +310,33 @@ pub(super) fn files(to: &mut Collector<'_, '_>) {
             }
         }
         let spot = spot_of(to, file, digests.as_ref().map(|digests| digests.sha256.clone()));
+        if is_regular && to.index.has(Kind::Tlsh) {
+            similar(to, file, &values, &spot, &mut pairs);
+        }
         to.row(&numbers, &Has { values, ..Has::default() }, How::Contact, &spot);
         if is_regular {
             contents(to, file, &spot, &mut left);
         }
+    }
+}
+
+/// Compares a file with the hashes of similar files.
+fn similar(to: &mut Collector<'_, '_>, file: &ChangedFile, values: &[(Kind, &[u8])], spot: &Spot, pairs: &mut u64) {
+    let Some(hash) = to.facts.files().tlsh(file) else {
+        to.not_compared(
+            "files that are not wholly in the archive, are larger than 64 MiB, or too short or too uniform: no TLSH",
+        );
+        return;
+    };
+    let Some(near) = to.index.similar().near(&hash, pairs) else {
+        to.not_compared("files that were not compared with all hashes of TLSH: there are too many of both");
+        return;
+    };
+    for (number, distance) in near {
+        let values = values.iter().copied().chain([(Kind::Tlsh, hash.as_bytes())]).collect();
+        let context = format!("TLSH {hash}, distance {distance}").into_bytes();
+        let spot = Spot { distance: Some(distance), context, ..spot.clone() };
+        to.row(&[number], &Has { values, ..Has::default() }, How::Contact, &spot);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use super::super::Confidence;
 use super::detector::{Detector, Match, Style};
@@ -18,6 +19,8 @@ const WRAPPED: usize = 6 << 10;
 /// Places in a mebibyte that the detectors look at before they give up. Memory that was made to be slow is not searched
 /// to its end.
 const TRIES: usize = 40_000;
+/// Most secrets in one text that is encoded once more.
+const INNER: usize = 64;
 /// Least secrets of different detectors near each other that are a list of signatures.
 pub(in crate::analysis) const CROWD: usize = 5;
 
@@ -28,6 +31,12 @@ pub(crate) struct Engine {
     /// For each mark: the detectors and rules that have it.
     owners: Vec<Vec<usize>>,
     user: UserRules,
+}
+
+/// The detectors without rules of the user's.
+pub(super) fn plain_engine() -> &'static Engine {
+    static ENGINE: OnceLock<Engine> = OnceLock::new();
+    ENGINE.get_or_init(|| Engine::new(UserRules::default()))
 }
 
 /// A secret that was found.
@@ -174,30 +183,23 @@ impl Engine {
         };
         let Some(value) = value.filter(|value| !value.is_empty()) else { return Vec::new() };
         let mut hits = Vec::new();
-        // What is encoded in it may be a secret of another kind.
+        // What is encoded in it may have secrets of other kinds.
         if let Some(inner) = &found.inner {
-            for (number, detector) in ALL.iter().enumerate().filter(|(_, detector)| detector.wrapped) {
-                let mut within = Vec::new();
-                let marks = detector.marks.iter().flat_map(|mark| {
-                    use bstr::ByteSlice;
-                    inner.find_iter(mark.bytes()).collect::<Vec<_>>()
-                });
-                for place in marks {
-                    (detector.find)(inner, place, &mut within);
+            let mut within = Vec::new();
+            let _ = plain_engine().raw(inner, 0..inner.len(), false, &mut |number, one, coding| {
+                if coding == Coding::Plain && within.len() < INNER {
+                    let value = text::part(inner, one.value.clone()).to_vec();
+                    within.push(Hit::new(number, one, value));
                 }
-                hits.extend(within.into_iter().take(16).map(|m| Hit {
-                    detector: number,
-                    span: found.span.clone(),
-                    place: found.value.clone(),
-                    value: text::part(inner, m.value.clone()).to_vec(),
-                    public: m.public,
-                    confidence: m.confidence,
-                    principal: m.principal,
-                    tags: m.tags.into_iter().chain(["base64"]).collect(),
-                }));
-            }
+            });
+            hits.extend(owned(within).into_iter().filter(|hit| !hit.value.is_empty()).map(|hit| Hit {
+                span: found.span.clone(),
+                place: found.value.clone(),
+                tags: hit.tags.into_iter().chain(["base64"]).collect(),
+                ..hit
+            }));
         }
-        let mut tags = found.tags;
+        let mut tags = found.tags.clone();
         match coding {
             Coding::Plain => {}
             Coding::Wide => tags.push("utf16"),
@@ -206,7 +208,14 @@ impl Engine {
         if detectors::is_example(&value) && !tags.contains(&"example") {
             tags.push("example");
         }
-        hits.push(Hit {
+        hits.push(Hit::new(detector, Match { tags, ..found }, value));
+        hits
+    }
+}
+
+impl Hit {
+    fn new(detector: usize, found: Match, value: Vec<u8>) -> Self {
+        Hit {
             detector,
             span: found.span,
             place: found.value,
@@ -214,9 +223,8 @@ impl Engine {
             public: found.public,
             confidence: found.confidence,
             principal: found.principal,
-            tags,
-        });
-        hits
+            tags: found.tags,
+        }
     }
 }
 

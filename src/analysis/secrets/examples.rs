@@ -4,8 +4,7 @@
 use data_encoding::{BASE64, BASE64URL_NOPAD};
 
 use super::detectors::ALL;
-use super::engine::Engine;
-use super::redact::plain_engine;
+use super::engine::{Engine, plain_engine};
 
 /// Characters that look random, the same in each run.
 fn random(alphabet: &str, len: usize, seed: u32) -> String {

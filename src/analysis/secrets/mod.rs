@@ -7,6 +7,8 @@
 //! Nothing shows a value whole, unless the user asks for it.
 
 pub(super) mod arguments;
+#[cfg(test)]
+mod cases;
 pub(super) mod detector;
 pub(super) mod detectors;
 pub(super) mod engine;

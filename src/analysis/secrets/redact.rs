@@ -1,17 +1,9 @@
 //! Removes secrets from text that is not about secrets: command lines, sentences, lines of files.
 
 use std::borrow::Cow;
-use std::sync::OnceLock;
 
-use super::engine::{Engine, style};
+use super::engine::{Engine, plain_engine, style};
 use super::mask::masked;
-use super::user::UserRules;
-
-/// The detectors without rules of the user's.
-pub(super) fn plain_engine() -> &'static Engine {
-    static ENGINE: OnceLock<Engine> = OnceLock::new();
-    ENGINE.get_or_init(|| Engine::new(UserRules::default()))
-}
 
 /// Text with the secrets in it replaced by what is shown of them.
 pub fn redacted(text: &[u8]) -> Cow<'_, [u8]> {

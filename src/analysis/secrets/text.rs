@@ -82,9 +82,20 @@ pub(super) fn run_back(text: &[u8], place: usize, class: Class, most: usize) -> 
     place.saturating_sub(head.iter().rev().take(most).take_while(|byte| class(**byte)).count())
 }
 
-/// Whether no word continues into a place from before it.
+/// Whether no word continues into a place from before it. The end of a line may stand there as a program writes it: `\n`,
+/// `%0A`, `\u000a`.
 pub(super) fn begins_word(text: &[u8], place: usize) -> bool {
-    before(text, place).is_none_or(|byte| !is_word(byte))
+    before(text, place).is_none_or(|byte| !is_word(byte)) || ends_escape(text.get(..place).unwrap_or_default())
+}
+
+/// Whether text ends in one character that is written with others.
+fn ends_escape(head: &[u8]) -> bool {
+    match head {
+        [.., b'\\', b'n' | b'r' | b't'] => true,
+        [.., b'%', a, b] => is_any_hex(*a) && is_any_hex(*b),
+        [.., b'\\', b'u', a, b, c, d] => [a, b, c, d].into_iter().all(|byte| is_any_hex(*byte)),
+        _ => false,
+    }
 }
 
 /// Whether no word continues behind a place.
@@ -194,6 +205,13 @@ mod tests {
         assert_eq!(base64(b"dXNlcjpwdx").unwrap(), b"user:pt");
         assert!(base64(b"dXNlc").is_none() && base64(b"a===").is_none() && base64(b"a-b_").is_none());
         assert_eq!(base64url(b"-_-_").unwrap(), [0xfb, 0xff, 0xbf]);
+    }
+
+    #[test]
+    fn words_begin_behind_what_stands_for_a_sign() {
+        let begins = |text: &str| begins_word(text.as_bytes(), text.len());
+        assert!(["", " ", "a=", "x\\n", "x%3D", "x\\u0026"].iter().all(|text| begins(text)));
+        assert!(!["x", "n", "%3G", "u0026", "_"].iter().any(|text| begins(text)));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod elf_files;
 mod evidence;
 mod findings;
+mod image_changes;
 mod ioc_matches;
 mod modules;
 mod rule_coverage;
@@ -15,6 +16,7 @@ use bstr::BString;
 pub use self::elf_files::ElfImage;
 pub use self::evidence::EvidenceRow;
 pub use self::findings::FindingRow;
+pub use self::image_changes::ImageChange;
 pub use self::ioc_matches::IocMatch;
 pub use self::modules::ModuleRow;
 pub use self::rule_coverage::RuleCoverage;
@@ -56,6 +58,10 @@ pub const ALL: &[TableSource] = &[
     }),
     TableSource::new(&ModuleRow::TABLE, Keep::Memory, |context, sink| modules::rows(context.checkpoint, sink)),
     TableSource::new(&ElfImage::TABLE, Keep::Everything, |context, sink| elf_files::rows(context.checkpoint, sink)),
+    TableSource::new(&ImageChange::TABLE, KEEP, |context, sink| {
+        let facts = Facts::new(context.checkpoint, Brought::of(context.checkpoint), None);
+        image_changes::rows(&facts, sink);
+    }),
     TableSource::new(&YaraMatch::TABLE, Keep::Everything, |context, sink| {
         yara_matches::rows(context.checkpoint, &mut |row| sink(&row).is_continue());
     }),

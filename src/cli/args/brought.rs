@@ -8,18 +8,8 @@ use clap::{Args, ValueEnum};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Rules and lists of your own")]
 pub(crate) struct BroughtArgs {
-    /// Compare with indicators: lists of lines, CSV, STIX 2.1 bundles, MISP events and feeds
-    ///
-    /// A directory stands for its files, or for the feed of MISP that it is; `-` for standard input. What a file is follows
-    /// from its contents.
-    #[arg(long, value_name = "FILE", hide_short_help = true)]
-    pub(crate) ioc: Vec<PathBuf>,
-    /// Also use indicators that are too general or, in MISP, not marked for detection
-    #[arg(long, requires = "ioc", hide_short_help = true)]
-    pub(crate) ioc_all: bool,
-    /// Pass over indicators that are too general, by MISP's warninglists in this directory
-    #[arg(long, value_name = "DIR", requires = "ioc", hide_short_help = true)]
-    pub(crate) warninglists: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) lists: IocArgs,
     /// Look for YARA rules in memory, files and queues: a file, a directory with files *.yar and *.yara, or `builtin`
     ///
     /// `builtin` stands for the rules that are part of cryoscope, which do not run otherwise; for a file of that name, write
@@ -39,6 +29,24 @@ pub(crate) struct BroughtArgs {
     pub(crate) root: RootArgs,
     #[command(flatten)]
     pub(crate) secrets: SecretsArgs,
+}
+
+/// Lists of indicators.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Rules and lists of your own")]
+pub(crate) struct IocArgs {
+    /// Compare with indicators: lists of lines, CSV, STIX 2.1 bundles, MISP events and feeds
+    ///
+    /// A directory stands for its files, or for the feed of MISP that it is; `-` for standard input. What a file is follows
+    /// from its contents.
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    pub(crate) ioc: Vec<PathBuf>,
+    /// Also use indicators that are too general or, in MISP, not marked for detection
+    #[arg(long, requires = "ioc", hide_short_help = true)]
+    pub(crate) ioc_all: bool,
+    /// Pass over indicators that are too general, by MISP's warninglists in this directory
+    #[arg(long, value_name = "DIR", requires = "ioc", hide_short_help = true)]
+    pub(crate) warninglists: Option<PathBuf>,
 }
 
 /// The image of the container.

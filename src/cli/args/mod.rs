@@ -16,7 +16,7 @@ use clap_complete::Shell;
 use cryoscope::formats::{BulkAction, Format, Index, SchemaForm};
 use jiff::Timestamp;
 
-pub(crate) use self::brought::{BroughtArgs, RootArgs, SecretsArgs, Wanted};
+pub(crate) use self::brought::{BroughtArgs, IocArgs, RootArgs, SecretsArgs, Wanted};
 use super::condition::Condition;
 use super::limits::LimitArgs;
 use super::no_input::NoInput;
@@ -308,6 +308,8 @@ pub(crate) struct Inspect {
     /// Number of archives to read at once (default: one per processor)
     #[arg(long, value_name = "N", hide_short_help = true)]
     pub(crate) jobs: Option<usize>,
+    #[command(flatten)]
+    pub(crate) lists: IocArgs,
     #[command(flatten)]
     pub(crate) fleet: FleetArgs,
     #[command(flatten)]
@@ -728,6 +730,8 @@ pub(crate) struct QueryArgs {
     /// Number of archives to open at once (default: one per processor)
     #[arg(long, visible_alias = "jobs", value_name = "N", hide_short_help = true)]
     pub(crate) threads: Option<usize>,
+    #[command(flatten)]
+    pub(crate) brought: BroughtArgs,
     #[command(flatten)]
     pub(crate) fleet: FleetArgs,
     #[command(flatten)]

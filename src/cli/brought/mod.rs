@@ -13,7 +13,7 @@ use cryoscope::analysis::indicators::{Indicators, Loader};
 use cryoscope::analysis::secrets::{SecretsMode, SecretsWanted, UserRules};
 
 use super::Failure;
-use super::args::{BroughtArgs, Global, RootArgs, SecretsArgs, Wanted};
+use super::args::{BroughtArgs, Global, IocArgs, RootArgs, SecretsArgs, Wanted};
 use super::screen::{complain, note};
 
 /// Largest file of rules that is read, in bytes.
@@ -29,7 +29,7 @@ pub(crate) fn read(args: &BroughtArgs, global: &Global) -> Result<Arc<Brought>, 
     if let Some(root) = root(&args.root, global)? {
         brought = brought.with_root(root);
     }
-    if let Some(indicators) = indicators(args, &say)? {
+    if let Some(indicators) = indicators(&args.lists, &say)? {
         brought = brought.with_indicators(indicators);
     }
     if let Some(rules) = rules::yara(args, &say)? {
@@ -39,6 +39,20 @@ pub(crate) fn read(args: &BroughtArgs, global: &Global) -> Result<Arc<Brought>, 
         brought = brought.with_sigma(rules);
     }
     Ok(Arc::new(brought))
+}
+
+/// Reads lists of indicators only. Secrets are not looked for.
+pub(crate) fn read_lists(args: &IocArgs, global: &Global) -> Result<Arc<Brought>, Failure> {
+    let brought = Brought::default().with_secrets(SecretsWanted::new(SecretsMode::No));
+    Ok(Arc::new(match indicators(args, &|message| note(message, global))? {
+        Some(indicators) => brought.with_indicators(indicators),
+        None => brought,
+    }))
+}
+
+/// The files and directories of lists of indicators.
+pub(crate) fn files_of_lists(args: &IocArgs) -> Vec<PathBuf> {
+    args.ioc.iter().chain(&args.warninglists).cloned().collect()
 }
 
 /// Reads the image of the container, if one was named.
@@ -51,10 +65,10 @@ pub(crate) fn root(args: &RootArgs, global: &Global) -> Result<Option<RootImage>
 pub(crate) fn files(args: &BroughtArgs) -> Vec<PathBuf> {
     let secrets = &args.secrets.secrets_rules;
     let yara = args.yara.iter().filter(|path| !rules::is_builtin(path));
-    args.ioc.iter().chain(&args.warninglists).chain(secrets).chain(yara).chain(&args.sigma).cloned().collect()
+    files_of_lists(&args.lists).into_iter().chain(secrets.iter().chain(yara).chain(&args.sigma).cloned()).collect()
 }
 
-fn indicators(args: &BroughtArgs, say: &dyn Fn(&str)) -> Result<Option<Indicators>, Failure> {
+fn indicators(args: &IocArgs, say: &dyn Fn(&str)) -> Result<Option<Indicators>, Failure> {
     if args.ioc.is_empty() {
         return Ok(None);
     }

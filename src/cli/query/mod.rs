@@ -18,6 +18,7 @@ use std::thread;
 use std::time::Duration;
 
 use cryoscope::Checkpoint;
+use cryoscope::analysis::Brought;
 use cryoscope::formats::{Columns, Format, RowWriter, Style, escape};
 use cryoscope::memory::Keep;
 use cryoscope::query::{Bounds, Database, Error, Query};
@@ -30,7 +31,7 @@ use super::fleet::{Entry, Fleet};
 use super::lead;
 use super::open::Opener;
 use super::screen::{Report, Screen, complain};
-use super::{Failure, Outcome};
+use super::{Failure, Outcome, brought};
 
 /// Maximum number of bytes read from standard input. Longer than a query may be.
 const LONGEST: u64 = 2 << 20;
@@ -84,8 +85,11 @@ pub(crate) fn run(args: &QueryArgs, global: &Global) -> Outcome {
 fn missing_archive(archives: &[PathBuf], args: &QueryArgs, global: &Global) -> Result<(), Failure> {
     let fleet = Fleet::resolve(archives, &args.fleet, global)?;
     let is_missing = |entry: &&Entry| !entry.is_stdin() && fs::symlink_metadata(&entry.path).is_err();
-    let opened =
-        fleet.entries().iter().find(is_missing).and_then(|entry| entry.open(&opener(args, global, Keep::Tables)));
+    let opened = fleet
+        .entries()
+        .iter()
+        .find(is_missing)
+        .and_then(|entry| entry.open(&opener(args, global, Keep::Tables, &Arc::default())));
     opened.map_or(Ok(()), |opened| Ok(opened.map(drop)?))
 }
 
@@ -121,8 +125,9 @@ fn once(archives: &[PathBuf], sql: &str, args: &QueryArgs, global: &Global) -> O
     let mut query = database.prepare(sql)?;
     let mut reports = Vec::new();
     let fleet = Fleet::resolve(archives, &args.fleet, global)?;
+    let brought = brought::read(&args.brought, global)?;
     let mut called = Called::default();
-    fleet.each(&opener(args, global, query.keep()), ahead(args), &mut |entry, checkpoints| {
+    fleet.each(&opener(args, global, query.keep(), &brought), ahead(args), &mut |entry, checkpoints| {
         let path = entry.path.display().to_string();
         match checkpoints {
             Ok(checkpoints) => {
@@ -171,10 +176,10 @@ fn ahead(args: &QueryArgs) -> usize {
 }
 
 /// How archives are opened for queries.
-fn opener<'g>(args: &'g QueryArgs, global: &'g Global, keep: Keep) -> Opener<'g> {
+fn opener<'g>(args: &'g QueryArgs, global: &'g Global, keep: Keep, brought: &Arc<Brought>) -> Opener<'g> {
     let hashed = args.name.source_id == Some(SourceId::Sha256);
-    let keep = if args.hash { keep.and(Keep::Everything) } else { keep };
-    Opener::new(global, keep).hashing(args.hash).hashing_archive(hashed).naming_stdin(&args.name)
+    let keep = if args.hash || brought.reads_everything() { keep.and(Keep::Everything) } else { keep };
+    Opener::new(global, keep).bringing(brought).hashing(args.hash).hashing_archive(hashed).naming_stdin(&args.name)
 }
 
 /// The values of the column `archive`.

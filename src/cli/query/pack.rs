@@ -20,7 +20,7 @@ use super::super::exit::Exit;
 use super::super::fleet::Fleet;
 use super::super::screen::{Report, Screen, complain};
 use super::super::{Failure, Outcome};
-use super::{Called, ahead, database, opener, say_none};
+use super::{Called, ahead, brought, database, opener, say_none};
 
 /// Largest file.
 const FILE_MOST: u64 = 4 << 20;
@@ -53,6 +53,7 @@ pub(super) fn run(archives: &[PathBuf], args: &QueryArgs, global: &Global) -> Ou
         return Err(Failure::Usage("no query of the packs can run here".to_owned()));
     }
     let fleet = Fleet::resolve(archives, &args.fleet, global)?;
+    let brought = brought::read(&args.brought, global)?;
     let mut called = Called::default();
     let mut reports = Vec::new();
     let mut screen = Screen::open(global)?;
@@ -60,7 +61,7 @@ pub(super) fn run(archives: &[PathBuf], args: &QueryArgs, global: &Global) -> Ou
     {
         let width = screen.width;
         let mut output = Output::begin(&mut screen.out, args.format, width)?;
-        fleet.each(&opener(args, global, keep), ahead(args), &mut |entry, checkpoints| {
+        fleet.each(&opener(args, global, keep, &brought), ahead(args), &mut |entry, checkpoints| {
             let path = entry.path.display().to_string();
             match checkpoints {
                 Ok(checkpoints) => {

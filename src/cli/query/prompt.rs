@@ -22,7 +22,7 @@ use rustyline::validate::Validator;
 use rustyline::{CompletionType, Context, Editor, Helper};
 
 use super::split::COMMANDS;
-use super::{Called, ahead, answer, database, opener, say_none};
+use super::{Called, ahead, answer, brought, database, opener, say_none};
 use crate::cli::args::{Global, QueryArgs};
 use crate::cli::exit::Exit;
 use crate::cli::fleet::Fleet;
@@ -67,7 +67,7 @@ pub(super) fn run(archives: &[PathBuf], args: &QueryArgs, global: &Global) -> Ou
     let mut all = Vec::new();
     let mut exits = Vec::new();
     // Any table may be needed.
-    let opener = opener(args, global, Keep::Everything);
+    let opener = opener(args, global, Keep::Everything, &brought::read(&args.brought, global)?);
     let fleet = Fleet::resolve(archives, &args.fleet, global)?;
     let mut called = Called::default();
     fleet.each(&opener, ahead(args), &mut |entry, result| {

@@ -46,7 +46,7 @@ const LEVEL: [&str; 4] = ["confidence", "confidence_level", "severity", "level"]
 const TAGS: [&str; 4] = ["tags", "labels", "tag", "attribute_tag"];
 const TO_IDS: [&str; 1] = ["to_ids"];
 /// Columns whose name says the kind.
-const KINDS: [(&str, Kind); 27] = [
+const KINDS: [(&str, Kind); 28] = [
     ("ip", Kind::Address),
     ("ipv4", Kind::Address),
     ("ipv6", Kind::Address),
@@ -70,6 +70,7 @@ const KINDS: [(&str, Kind); 27] = [
     ("sha1_hash", Kind::Sha1),
     ("sha256", Kind::Sha256),
     ("sha256_hash", Kind::Sha256),
+    ("tlsh", Kind::Tlsh),
     ("path", Kind::Path),
     ("filename", Kind::Name),
     ("file_name", Kind::Name),
@@ -280,7 +281,7 @@ fn typed(kind: Option<&str>, text: &str) -> Result<Vec<Value>, &'static str> {
         "cmdline" | "command_line" | "process:command_line" => Kind::Command,
         "mutex" => Kind::Socket,
         "email" | "user_agent" | "useragent" | "btc" | "xmr" | "wallet" => Kind::Text,
-        "yara" | "sigma" | "cve" | "vulnerability" | "registry" | "regkey" | "ja3" | "ssdeep" | "tlsh" | "imphash"
+        "yara" | "sigma" | "cve" | "vulnerability" | "registry" | "regkey" | "ja3" | "ssdeep" | "imphash"
         | "sha512" => {
             return Err("indicators of this type are not compared");
         }

@@ -242,6 +242,7 @@ pub(super) fn values(kind: &str, text: &str) -> Result<Parts, &'static str> {
         "md5" => simple(Kind::Md5),
         "sha1" => simple(Kind::Sha1),
         "sha256" => simple(Kind::Sha256),
+        "tlsh" => simple(Kind::Tlsh),
         "filename" => Ok(one(file(text)?)),
         "mutex" | "named pipe" => as_it_is(Kind::Socket),
         "port" => simple(Kind::Port),
@@ -260,11 +261,12 @@ pub(super) fn values(kind: &str, text: &str) -> Result<Parts, &'static str> {
             let rows = [Value::new(Kind::Domain, &refang(&domain))?, Value::new(Kind::Address, &refang(&address))?];
             Ok(rows.into_iter().map(|value| vec![Test::Is(value)]).collect())
         }
-        "filename|md5" | "filename|sha1" | "filename|sha256" => {
+        "filename|md5" | "filename|sha1" | "filename|sha256" | "filename|tlsh" => {
             let (name, hash) = both(text)?;
             let kind = match kind {
                 "filename|md5" => Kind::Md5,
                 "filename|sha1" => Kind::Sha1,
+                "filename|tlsh" => Kind::Tlsh,
                 _ => Kind::Sha256,
             };
             Ok(vec![vec![Test::Is(Value::new(kind, &hash)?), Test::Is(file(&name)?)]])

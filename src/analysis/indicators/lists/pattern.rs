@@ -367,6 +367,7 @@ fn property(path: &str) -> Option<Property> {
             "md5" => Some(Kind::Md5),
             "sha1" => Some(Kind::Sha1),
             "sha256" => Some(Kind::Sha256),
+            "tlsh" => Some(Kind::Tlsh),
             _ => None,
         },
         _ => None,

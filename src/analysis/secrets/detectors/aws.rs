@@ -34,20 +34,23 @@ pub(super) static ACCESS_KEY_ID: Detector = Detector {
     },
 };
 
+/// Quotes, also those of a text in a text, and blanks.
 fn is_quote_or_blank(byte: u8) -> bool {
-    matches!(byte, b'"' | b'\'' | b' ')
+    matches!(byte, b'"' | b'\'' | b' ' | b'\\' | b'\t')
 }
 
 fn is_joint(byte: u8) -> bool {
     matches!(byte, b'_' | b' ' | b'.' | b'-')
 }
 
-/// Where a value begins behind a name: quotes, a sign of assignment, quotes.
+/// Where a value begins behind a name: quotes, a sign of assignment, quotes; or a blank, as on a command line.
 fn value_of(bytes: &[u8], place: usize) -> Option<usize> {
     let sign = run(bytes, place, is_quote_or_blank, 3);
-    let signs: [&[u8]; 4] = [b":=", b"=>", b"=", b":"];
-    let behind = signs.iter().find_map(|text| text::skip(bytes, sign, text))?;
-    Some(run(bytes, behind, is_quote_or_blank, 3))
+    let signs: [&[u8]; 5] = [b":=", b"=>", b"=", b":", b">"];
+    match signs.iter().find_map(|text| text::skip(bytes, sign, text)) {
+        Some(behind) => Some(run(bytes, behind, is_quote_or_blank, 4)),
+        None => (sign > place).then_some(sign),
+    }
 }
 
 /// Secret keys, which only their name gives away.
@@ -58,7 +61,7 @@ pub(super) static SECRET_ACCESS_KEY: Detector = Detector {
     action: ACTION,
     style: Style::Token,
     marks: &[Mark::any_case("secret")],
-    wrapped: false,
+    wrapped: true,
     find: |bytes, place, out| {
         let behind = place.saturating_add(6);
         let key = || {
@@ -75,7 +78,9 @@ pub(super) static SECRET_ACCESS_KEY: Detector = Detector {
         let Some(start) = names.into_iter().flatten().find_map(|name| value_of(bytes, name)) else { return };
         let end = run(bytes, start, is_base64, 41);
         let value = part(bytes, start..end);
-        let is_whole = value.len() == 40 && at(bytes, end) != Some(b'=');
+        let has = |class: fn(&u8) -> bool| value.iter().any(class);
+        let is_mixed = has(u8::is_ascii_digit) && has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase);
+        let is_whole = value.len() == 40 && at(bytes, end) != Some(b'=') && is_mixed;
         if is_whole && !value.iter().all(|byte| is_any_hex(*byte)) && entropy(value) >= 4.2 {
             out.push(Match::of(start..end).within(place..end).sure(Confidence::Medium));
         }

@@ -6,7 +6,7 @@ use super::super::detector::{Detector, Mark, Match, Style};
 use super::super::text::{self, at, before, entropy, has_any_case, is_base64, is_url64, part, run, run_back};
 
 fn is_quote_or_blank(byte: u8) -> bool {
-    matches!(byte, b'"' | b'\'' | b' ')
+    matches!(byte, b'"' | b'\'' | b' ' | b'\\')
 }
 
 /// Keys of storage accounts: 64 bytes in base64 behind a name.
@@ -18,18 +18,23 @@ pub(super) static STORAGE_KEY: Detector = Detector {
     style: Style::Token,
     marks: &[
         Mark::any_case("accountkey"),
+        Mark::any_case("account_key"),
+        Mark::any_case("account-key"),
         Mark::any_case("storagekey"),
         Mark::any_case("storage_key"),
         Mark::any_case("storage-key"),
     ],
-    wrapped: false,
+    wrapped: true,
     find: |bytes, place, out| {
         let Some(name) = STORAGE_KEY.marks.iter().find(|mark| has_any_case(bytes, place, mark.bytes())) else { return };
-        let sign = run(bytes, place.saturating_add(name.bytes().len()), is_quote_or_blank, 3);
-        if !matches!(at(bytes, sign), Some(b'=' | b':')) {
-            return;
-        }
-        let start = run(bytes, sign.saturating_add(1), is_quote_or_blank, 3);
+        let behind = place.saturating_add(name.bytes().len());
+        let sign = run(bytes, behind, is_quote_or_blank, 3);
+        let start = match at(bytes, sign) {
+            Some(b'=' | b':') => run(bytes, sign.saturating_add(1), is_quote_or_blank, 4),
+            // On a command line.
+            _ if sign > behind => sign,
+            _ => return,
+        };
         let end = run(bytes, start, is_base64, 87);
         let Some(whole) = text::skip(bytes, end, b"==").filter(|_| end.saturating_sub(start) == 86) else { return };
         let key = text::base64(part(bytes, start..whole)).unwrap_or_default();
@@ -37,10 +42,12 @@ pub(super) static STORAGE_KEY: Detector = Detector {
             // The account stands before it in a connection string.
             let from = place.saturating_sub(256);
             let head = part(bytes, from..place);
-            let account = head.rfind(b"AccountName=").and_then(|at| head.get(at.checked_add(12)?..));
+            let named = head.rfind(b"AccountName=");
+            let span = named.map_or(place, |at| from.saturating_add(at));
+            let account = named.and_then(|at| head.get(at.checked_add(12)?..));
             let account = account.and_then(|rest| part(rest, 0..run(rest, 0, text::is_alnum, 24)).to_str().ok());
             let whom = account.filter(|name| !name.is_empty()).map(|name| format!("account {name}"));
-            out.push(Match::of(start..whole).within(place..whole).of_whom(whom));
+            out.push(Match::of(start..whole).within(span..whole).of_whom(whom));
         }
     },
 };
@@ -89,27 +96,31 @@ pub(super) static SAS: Detector = Detector {
     provider: Some("Azure"),
     action: "Rotate the key that signed it, or revoke its stored access policy.",
     style: Style::Token,
-    marks: &[Mark::text("&sig=")],
-    wrapped: false,
+    // The sign before it is also written as `&amp;` and `\u0026`.
+    marks: &[Mark::text("&sig="), Mark::text("?sig="), Mark::text(";sig="), Mark::text("u0026sig=")],
+    wrapped: true,
     find: |bytes, place, out| {
         let is_of_query = |byte: u8| !text::is_break(byte) && !matches!(byte, b'"' | b'\'' | b'<' | b'>');
         let from = run_back(bytes, place, is_of_query, 405);
-        let query = part(bytes, from..place);
+        let Some(mark) = SAS.marks.iter().find(|mark| text::has(bytes, place, mark.bytes())) else { return };
+        let start = place.saturating_add(mark.bytes().len());
+        let is_of_signature = |byte: u8| is_base64(byte) || byte == b'%' || byte == b'=';
+        let end = run(bytes, start, is_of_signature, 66);
+        let query = part(bytes, from..run(bytes, end, is_of_query, 405));
         let names: [&[u8]; 8] = [b"sv=", b"sp=", b"se=", b"st=", b"sr=", b"ss=", b"srt=", b"spr="];
         let is_parameter = |at: usize| {
-            matches!(query.get(at), Some(b'?' | b'&'))
+            matches!(query.get(at), Some(b'?' | b'&' | b';' | b'=' | b'6'))
                 && names.iter().any(|name| text::has(query, at.saturating_add(1), name))
         };
         let Some(first) = (0..query.len()).find(|at| is_parameter(*at)) else { return };
-        let start = place.saturating_add(5);
-        let is_of_signature = |byte: u8| is_base64(byte) || byte == b'%' || byte == b'=';
-        let end = run(bytes, start, is_of_signature, 66);
         let signature = text::base64(&unquoted(part(bytes, start..end)));
-        if signature.is_some_and(|signature| signature.len() == 32) {
+        if signature.is_some_and(|signature| signature.len() == 32 && entropy(&signature) >= 3.0) {
             let expiry = query.find(b"se=").and_then(|at| query.get(at.checked_add(3)?..));
-            let expiry = expiry.map(|rest| unquoted(rest.split(|byte| *byte == b'&').next().unwrap_or_default()));
-            let whom = expiry.and_then(|time| String::from_utf8(time).ok()).map(|time| format!("expires {time}"));
-            out.push(Match::of(start..end).within(from.saturating_add(first)..end).of_whom(whom));
+            let expiry = expiry.map(|rest| rest.split(|byte| matches!(byte, b'&' | b'\\')).next().unwrap_or_default());
+            let expiry = expiry.and_then(|time| String::from_utf8(unquoted(time)).ok());
+            let whom = expiry.map(|time| format!("expires {time}"));
+            let span = from.saturating_add(first).min(place)..end;
+            out.push(Match::of(start..end).within(span).of_whom(whom));
         }
     },
 };

@@ -2,6 +2,7 @@
 
 use super::super::detector::{Detector, Mark, Match, Style};
 use super::super::text::{from, part};
+use super::known::is_known;
 
 /// Largest key.
 const LARGEST: usize = 12 << 10;
@@ -58,6 +59,18 @@ fn rsa(contents: &[u8]) -> Option<String> {
     is_key.then(|| format!("RSA, {} bits", bits(modulus)))
 }
 
+/// DSA: version, the domain (a prime, its divisor, the base), the public number, the private one.
+fn dsa(contents: &[u8]) -> Option<String> {
+    let (version, rest) = element(contents, 2)?;
+    let (prime, rest) = number(rest, 64)?;
+    let (divisor, rest) = number(rest, 20)?;
+    let (_, rest) = number(rest, 16)?;
+    let (_, rest) = number(rest, 16)?;
+    let (private, _) = number(rest, 16)?;
+    let is_key = version == [0] && divisor.len() <= 33 && private.len() <= divisor.len() && is_varied(prime);
+    is_key.then(|| format!("DSA, {} bits", bits(prime)))
+}
+
 /// Whether a number is not one of a few bytes over and over.
 fn is_varied(number: &[u8]) -> bool {
     let mut seen = [false; 256];
@@ -73,18 +86,23 @@ fn is_varied(number: &[u8]) -> bool {
 }
 
 /// Curves by their object ids, with the length of the secret number.
-const CURVES: [(&[u8], &str, usize); 4] = [
+const CURVES: [(&[u8], &str, usize); 9] = [
     (b"\x2a\x86\x48\xce\x3d\x03\x01\x07", "EC P-256", 32),
     (b"\x2b\x81\x04\x00\x22", "EC P-384", 48),
     (b"\x2b\x81\x04\x00\x23", "EC P-521", 66),
     (b"\x2b\x81\x04\x00\x0a", "EC secp256k1", 32),
+    (b"\x2b\x81\x04\x00\x21", "EC P-224", 28),
+    (b"\x2b\x24\x03\x03\x02\x08\x01\x01\x07", "EC brainpoolP256r1", 32),
+    (b"\x2b\x24\x03\x03\x02\x08\x01\x01\x0b", "EC brainpoolP384r1", 48),
+    (b"\x2b\x24\x03\x03\x02\x08\x01\x01\x0d", "EC brainpoolP512r1", 64),
+    (b"\x2a\x81\x1c\xcf\x55\x01\x82\x2d", "SM2", 32),
 ];
 
 /// SEC1: version 1, the secret number, and maybe the curve and the public point.
 fn elliptic(contents: &[u8], curve: Option<&str>) -> Option<String> {
     let (version, rest) = element(contents, 2)?;
     let (secret, rest) = element(rest, 4)?;
-    if version != [1] || !matches!(secret.len(), 28 | 32 | 48 | 66) || !is_varied(secret) {
+    if version != [1] || !matches!(secret.len(), 28 | 32 | 48 | 64 | 66) || !is_varied(secret) {
         return None;
     }
     let named = element(rest, 0xa0).and_then(|(object, _)| element(object, 6));
@@ -107,7 +125,12 @@ fn wrapped(contents: &[u8]) -> Option<String> {
         return None;
     }
     match id {
-        b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01" => rsa(element(key, 0x30)?.0),
+        b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01" | b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a" => rsa(element(key, 0x30)?.0),
+        b"\x2a\x86\x48\xce\x38\x04\x01" => {
+            let (prime, _) = number(element(parameters, 0x30)?.0, 64)?;
+            let (private, _) = number(key, 16)?;
+            (private.len() <= 33 && is_varied(prime)).then(|| format!("DSA, {} bits", bits(prime)))
+        }
         b"\x2a\x86\x48\xce\x3d\x02\x01" => {
             let curve = element(parameters, 6).and_then(|(id, _)| CURVES.iter().find(|(known, ..)| *known == id));
             elliptic(element(key, 0x30)?.0, Some(curve.map_or("EC", |(_, name, _)| name)))
@@ -126,10 +149,28 @@ fn wrapped(contents: &[u8]) -> Option<String> {
     }
 }
 
+/// Whether a key is one that everybody has.
+pub(super) fn is_published(key: &[u8]) -> bool {
+    modulus(key).is_some_and(is_known)
+}
+
+/// The modulus of an RSA key, in PKCS#1 or PKCS#8. What is behind it may be missing.
+fn modulus(bytes: &[u8]) -> Option<&[u8]> {
+    let (contents, _) = element(bytes, 0x30)?;
+    let (_, rest) = element(contents, 2)?;
+    if let Some((modulus, _)) = number(rest, 64) {
+        return Some(modulus);
+    }
+    let (_, rest) = element(rest, 0x30)?;
+    let (key, _) = element(rest, 4)?;
+    let (_, rest) = element(element(key, 0x30)?.0, 2)?;
+    Some(number(rest, 64)?.0)
+}
+
 /// What kind of private key an encoding is.
 pub(super) fn describe(bytes: &[u8]) -> Option<String> {
     let (contents, _) = element(bytes, 0x30)?;
-    wrapped(contents).or_else(|| rsa(contents)).or_else(|| elliptic(contents, None))
+    wrapped(contents).or_else(|| rsa(contents)).or_else(|| elliptic(contents, None)).or_else(|| dsa(contents))
 }
 
 /// Keys in DER. The version behind the header is the mark.
@@ -139,7 +180,7 @@ pub(super) static PRIVATE_KEY: Detector = Detector {
     provider: None,
     action: "Make a new key pair, replace certificates and authorized keys, and revoke the old certificate.",
     style: Style::Key,
-    marks: &[Mark::Exact(b"\x02\x01\x00"), Mark::Exact(b"\x02\x01\x01\x04")],
+    marks: &[Mark::Exact(b"\x02\x01\x00"), Mark::Exact(b"\x02\x01\x01\x04"), Mark::Exact(b"\x02\x01\x01\x30")],
     wrapped: false,
     find: |bytes, place, out| {
         // The header before it has two to four bytes.
@@ -153,7 +194,28 @@ pub(super) static PRIVATE_KEY: Detector = Detector {
             Some((start..end, describe(whole)?))
         });
         if let Some((range, kind)) = found {
-            out.push(Match::of(range).of_whom(Some(kind)));
+            let is_published = is_published(part(bytes, range.clone()));
+            let found = Match::of(range).of_whom(Some(kind));
+            out.push(if is_published { found.tag("example") } else { found });
         }
     },
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_published_key_is_known_by_its_modulus() {
+        // The modulus of the key of Go's tests of TLS, in a key that is cut behind it.
+        let head = concat!(
+            "MIIBOwIBAAJBANLJhPHhITqQbPklG3ibCVxwGMRfp/v4XqhfdQHdcVfHap6NQ5Wo",
+            "k/4xIA+ui35/MmNartNuC+BdZ1tMuVCPFZcCAwEA"
+        );
+        let head = data_encoding::BASE64.decode(head.as_bytes()).unwrap();
+        assert!(is_published(&head));
+        let mut other = head;
+        other[40] ^= 1;
+        assert!(!is_published(&other) && !is_published(b"") && !is_published(b"\x30\x03\x02\x01\x00"));
+    }
+}

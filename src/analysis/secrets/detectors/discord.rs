@@ -1,7 +1,7 @@
 //! Tokens and webhooks of Discord.
 
 use super::super::detector::{Detector, Mark, Match, Style};
-use super::super::text::{self, at, begins_word, is_digit, is_url64, part, run, run_back};
+use super::super::text::{self, at, begins_word, entropy, has, is_digit, is_url64, part, run, run_back};
 
 /// The secret part of the address of a webhook.
 pub(super) static WEBHOOK: Detector = Detector {
@@ -10,26 +10,33 @@ pub(super) static WEBHOOK: Detector = Detector {
     provider: Some("Discord"),
     action: "Delete the webhook. Attackers use such addresses to take data out: look at the channel first.",
     style: Style::Token,
-    marks: &[Mark::text(".com/api/webhooks/")],
+    marks: &[Mark::text("/webhooks/")],
     wrapped: true,
     find: |bytes, place, out| {
-        let host = run_back(bytes, place, |byte| byte.is_ascii_lowercase() || byte == b'.', 32);
-        let name = part(bytes, host..place);
-        let name = name.strip_suffix(b"discordapp").or_else(|| name.strip_suffix(b"discord"));
-        let sub = name.and_then(|sub| if sub.is_empty() { Some(sub) } else { sub.strip_suffix(b".") });
-        let is_host = sub.is_some_and(|sub| sub.is_empty() || (2..=8).contains(&sub.len()) && !sub.contains(&b'.'));
-        let scheme = part(bytes, host.saturating_sub(8)..host) == b"https://";
-        let start = place.saturating_add(18);
+        // `https://discord.com/api`, perhaps with a sub-domain before and a version behind.
+        let begin = run_back(bytes, place, |byte| !text::is_break(byte) && byte != b'"' && byte != b'\'', 64);
+        let head = part(bytes, begin..place);
+        let digits = run_back(head, head.len(), is_digit, 2);
+        let head = head.get(..digits).and_then(|head| head.strip_suffix(b"/v")).unwrap_or(head);
+        let site = head.strip_suffix(b".com/api").unwrap_or_default();
+        let site = site.strip_suffix(b"discordapp").or_else(|| site.strip_suffix(b"discord")).unwrap_or_default();
+        let sub = run_back(site, site.len(), |byte| byte.is_ascii_lowercase() || byte == b'.', 12);
+        let name = part(site, sub..site.len());
+        let is_sub = name.is_empty()
+            || name.strip_suffix(b".").is_some_and(|name| (2..=8).contains(&name.len()) && !name.contains(&b'.'));
+        let Some(scheme) = sub.checked_sub(8).filter(|at| is_sub && has(site, *at, b"https://")) else { return };
+        let start = place.saturating_add(10);
         let slash = run(bytes, start, is_digit, 21);
         let secret = slash.saturating_add(1);
         let end = run(bytes, secret, is_url64, 72);
         let is_shape = (17..=20).contains(&slash.saturating_sub(start))
             && at(bytes, slash) == Some(b'/')
             && end.saturating_sub(secret) >= 60;
-        if is_host && scheme && is_shape {
+        if is_shape && entropy(part(bytes, secret..end)) >= 3.5 {
             let whom = std::str::from_utf8(part(bytes, start..slash)).ok().map(|id| format!("webhook {id}"));
             let public = secret.saturating_sub(start);
-            out.push(Match::of(start..end).within(host.saturating_sub(8)..end).public(public).of_whom(whom));
+            let span = begin.saturating_add(scheme)..end;
+            out.push(Match::of(start..end).within(span).public(public).of_whom(whom));
         }
     },
 };

@@ -28,6 +28,8 @@ pub(super) static TOKEN: Detector = Detector {
         Mark::text("gldt-"),
         Mark::text("glptt-"),
         Mark::text("glrt-"),
+        Mark::text("glrtr-"),
+        Mark::text("glwt-"),
         Mark::text("glsoat-"),
         Mark::text("glft-"),
         Mark::text("glcbt-"),

@@ -3,7 +3,8 @@
 use bstr::ByteSlice;
 
 use super::super::detector::{Detector, Mark, Match, Style};
-use super::super::text::{is_hex, part, run, run_back};
+use super::super::text::{entropy, is_hex, part, run, run_back};
+use super::placeholder::is_placeholder;
 
 /// Bytes before and after the type in which the object may be.
 const BEFORE: usize = 4096;
@@ -29,7 +30,7 @@ pub(super) static SERVICE_ACCOUNT: Detector = Detector {
     action: "Delete the key of the service account, make a new one, and search the audit logs for the e-mail address.",
     style: Style::Key,
     marks: &[Mark::text("\"service_account\"")],
-    wrapped: false,
+    wrapped: true,
     find: |bytes, place, out| {
         // `"type": ` stands before it.
         let colon = run_back(bytes, place, |byte| byte.is_ascii_whitespace(), 4);
@@ -47,6 +48,10 @@ pub(super) static SERVICE_ACCOUNT: Detector = Detector {
         let id = text_of(object, "private_key_id").map(|range| part(object, range));
         let is_id = id.is_some_and(|id| id.len() == 40 && id.iter().all(|byte| is_hex(*byte)));
         let Some(key) = text_of(object, "private_key").filter(|key| is_id && key.len() >= 8) else { return };
+        let text = part(object, key.clone());
+        if is_placeholder(text) || text.contains_str("...") || entropy(text) < 2.5 {
+            return;
+        }
         let whom = text_of(object, "client_email").and_then(|range| part(object, range).to_str().ok());
         let value = open.saturating_add(key.start)..open.saturating_add(key.end);
         out.push(Match::of(value).within(open..close).of_whom(whom.map(str::to_owned)));

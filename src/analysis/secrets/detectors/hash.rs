@@ -25,7 +25,7 @@ fn end_of(bytes: &[u8], place: usize) -> Option<usize> {
     let dollar = run(bytes, scheme, |byte| byte != b'$' && is_alnum(byte), 9);
     let body = text::skip(bytes, dollar, b"$")?;
     match part(bytes, scheme..dollar) {
-        b"1" => salted(bytes, body, 8, 22),
+        b"1" | b"apr1" => salted(bytes, body, 8, 22),
         kind @ (b"5" | b"6") => {
             let salt = match text::skip(bytes, body, b"rounds=") {
                 Some(number) => text::skip(bytes, run(bytes, number, is_digit, 9), b"$")?,
@@ -39,7 +39,9 @@ fn end_of(bytes: &[u8], place: usize) -> Option<usize> {
             let end = run(bytes, hash, is_of_crypt, 54);
             (cost.saturating_sub(body) == 2 && end.saturating_sub(hash) == 53).then_some(end)
         }
-        b"y" | b"7" => {
+        // The parameters and the salt of scrypt are one text.
+        b"7" => salted(bytes, body, 97, 43),
+        b"y" => {
             let salt = text::skip(bytes, run(bytes, body, is_of_crypt, 16), b"$")?;
             salted(bytes, salt, 86, 43)
         }
@@ -66,6 +68,7 @@ pub(super) static PASSWORD_HASH: Detector = Detector {
     style: Style::Key,
     marks: &[
         Mark::text("$1$"),
+        Mark::text("$apr1$"),
         Mark::text("$5$"),
         Mark::text("$6$"),
         Mark::text("$y$"),
@@ -78,14 +81,15 @@ pub(super) static PASSWORD_HASH: Detector = Detector {
     ],
     wrapped: false,
     find: |bytes, place, out| {
-        let is_begin = before(bytes, place).is_none_or(|byte| matches!(byte, b'\n' | 0 | b':' | b'\'' | b'"' | b' '));
+        let is_sign = |byte: u8| !(b' '..0x7f).contains(&byte) || b":'\" =,([>|}`".contains(&byte);
+        let is_begin = before(bytes, place).is_none_or(is_sign);
         let Some(end) = end_of(bytes, place).filter(|_| is_begin) else { return };
         let hash = part(bytes, place..end);
         if text::entropy(part(bytes, end.saturating_sub(22)..end)) < 2.5 {
             return;
         }
         let scheme = match hash {
-            [b'$', b'1', ..] => "MD5",
+            [b'$', b'1', ..] | [b'$', b'a', b'p', ..] => "MD5",
             [b'$', b'5', ..] => "SHA-256",
             [b'$', b'6', ..] => "SHA-512",
             [b'$', b'2', ..] => "bcrypt",

@@ -10,9 +10,16 @@ use super::super::text::{self, at, entropy, has_any_case, is_alnum, is_base64, i
 fn value(bytes: &[u8], place: usize, scheme: &[u8]) -> Option<usize> {
     let is_quote = |byte: u8| matches!(byte, b'"' | b'\'');
     let blank = |byte: u8| byte.is_ascii_whitespace();
-    let sign = run(bytes, maybe(bytes, place.checked_add(13)?, is_quote), blank, 2);
-    matches!(at(bytes, sign), Some(b':' | b'=')).then_some(())?;
-    let name = maybe(bytes, run(bytes, sign.checked_add(1)?, blank, 2), is_quote);
+    // A quote of a text in a text has a backslash before it.
+    let quote = |place: usize| maybe(bytes, maybe(bytes, place, |byte| byte == b'\\'), is_quote);
+    let name_end = quote(place.checked_add(13)?);
+    let sign = run(bytes, name_end, blank, 2);
+    let name = match at(bytes, sign) {
+        Some(b':' | b'=') => quote(run(bytes, sign.checked_add(1)?, blank, 2)),
+        // `proxy_set_header Authorization "Basic …"`
+        Some(b'"' | b'\'') if sign > name_end => sign.checked_add(1)?,
+        _ => return None,
+    };
     let behind = has_any_case(bytes, name, scheme).then(|| name.saturating_add(scheme.len()))?;
     let start = run(bytes, behind, blank, 2);
     (start > behind).then_some(start)

@@ -70,6 +70,10 @@ fn found(token: &Token, place: usize) -> Match {
     if sample { found.tag("example") } else { found }
 }
 
+/// What tokens begin with. Base64 of the first is too short to be looked for, so there are two longer ones: `{"alg":` and
+/// `{"typ":`.
+static MARKS: [Mark; 3] = [Mark::text("eyJ"), Mark::text("eyJhbGciOi"), Mark::text("eyJ0eXAiOi")];
+
 /// Tokens of service accounts.
 pub(super) static SERVICE_ACCOUNT: Detector = Detector {
     id: "kubernetes-serviceaccount-token",
@@ -78,7 +82,7 @@ pub(super) static SERVICE_ACCOUNT: Detector = Detector {
     action: "Delete the pod or the token's secret, so that the token is no longer accepted; the API server's audit log shows \
              its use.",
     style: Style::Token,
-    marks: &[Mark::text("eyJ")],
+    marks: &MARKS,
     wrapped: true,
     find: |bytes, place, out| {
         if let Some(token) = read(bytes, place).filter(|token| is_service_account(&token.claims)) {
@@ -94,7 +98,7 @@ pub(super) static JWT: Detector = Detector {
     provider: None,
     action: "End the session at its issuer; if it cannot be revoked, wait for its expiry or change the signing key.",
     style: Style::Token,
-    marks: &[Mark::text("eyJ")],
+    marks: &MARKS,
     wrapped: true,
     find: |bytes, place, out| {
         if let Some(token) = read(bytes, place).filter(|token| !is_service_account(&token.claims)) {

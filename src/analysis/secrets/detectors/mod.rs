@@ -14,7 +14,10 @@ mod google;
 mod hash;
 mod http;
 mod jwt;
+mod known;
 mod kubernetes;
+mod kubernetes_secret;
+mod kubernetes_yaml;
 mod openssh;
 mod pem;
 mod putty;
@@ -89,7 +92,7 @@ pub(in crate::analysis) const ALL: &[&Detector] = &[
     &tls::SESSION_KEY,
     &der::PRIVATE_KEY,
     &openssh::PRIVATE_KEY,
-    &kubernetes::SECRET,
+    &kubernetes_secret::SECRET,
     &aes::KEY_SCHEDULE,
     &assigned::SECRET,
 ];

@@ -9,9 +9,12 @@ fn field(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     rest.split_at_checked(usize::try_from(u32::from_be_bytes(*len)).ok()?)
 }
 
+/// A positive number, as short as it can be written. What follows a public key in a list of keys is none.
 fn positive(bytes: &[u8], least: usize, most: usize) -> Option<(&[u8], &[u8])> {
     let (number, rest) = field(bytes)?;
-    let is_number = number.first().is_some_and(|first| *first < 0x80) && (least..=most).contains(&number.len());
+    let is_positive = number.first().is_some_and(|first| *first < 0x80);
+    let is_short = !matches!(number, [0, 0..=0x7f, ..]);
+    let is_number = is_positive && is_short && (least..=most).contains(&number.len());
     is_number.then_some((number, rest))
 }
 
@@ -40,8 +43,15 @@ fn kind(name: &[u8], fields: &[u8]) -> Option<(String, usize)> {
         b"ecdsa-sha2-nistp256" | b"ecdsa-sha2-nistp384" | b"ecdsa-sha2-nistp521" => {
             let (curve, rest) = field(fields)?;
             let (point, rest) = field(rest)?;
-            let (_, rest) = positive(rest, 16, 67)?;
-            let is_key = name.ends_with(curve) && curve.starts_with(b"nistp") && point.first() == Some(&4);
+            // A coordinate of the curve, and a zero before it if its first bit is set.
+            let size = match curve {
+                b"nistp256" => 32_usize,
+                b"nistp384" => 48,
+                _ => 66,
+            };
+            let (_, rest) = positive(rest, size.saturating_sub(16), size.saturating_add(1))?;
+            let is_point = point.first() == Some(&4) && point.len() == size.saturating_mul(2).saturating_add(1);
+            let is_key = name.ends_with(curve) && curve.starts_with(b"nistp") && is_point;
             let curve = std::str::from_utf8(curve.get(5..)?).ok()?;
             is_key.then(|| (format!("EC P-{curve}"), taken(rest)))
         }

@@ -35,16 +35,26 @@ struct Body {
     end: usize,
     is_whole: bool,
     is_encrypted: bool,
+    /// Whether something is left out, as documents do: `MIIE...`.
+    is_elided: bool,
+}
+
+/// What stands between two lines of a text in source code: `\n" +`, then `"`.
+fn is_between(byte: u8) -> bool {
+    matches!(byte, b'"' | b'\'' | b' ' | b'\t' | b'\r' | b'\n' | b'+' | b',')
 }
 
 fn body(bytes: &[u8], start: usize, label: &[u8]) -> Body {
-    let mut body = Body { base64: Vec::new(), end: start, is_whole: false, is_encrypted: false };
-    let mut at = start;
+    let mut body = Body { base64: Vec::new(), end: start, is_whole: false, is_encrypted: false, is_elided: false };
+    let mut at =
+        if matches!(text::at(bytes, start), Some(b'"' | b'\'')) { run(bytes, start, is_between, 96) } else { start };
     let limit = start.saturating_add(LONGEST);
     while at < limit {
         at = run(bytes, at, |byte| matches!(byte, b' ' | b'\t'), 16);
         if let Some(next) = line_end(bytes, at) {
-            at = next;
+            let is_escaped = text::at(bytes, at) == Some(b'\\');
+            let is_quote = matches!(text::at(bytes, next), Some(b'"' | b'\''));
+            at = if is_escaped && is_quote { run(bytes, next, is_between, 96) } else { next };
             continue;
         }
         if let Some(tail) = text::skip(bytes, at, b"-----END ") {
@@ -70,6 +80,7 @@ fn body(bytes: &[u8], start: usize, label: &[u8]) -> Body {
         }
         if line == at {
             // Where the page is cut, or where something else was written over it.
+            body.is_elided = matches!(next, Some(b'.' | b'<' | b'[' | b'{' | b'$' | b'*' | b'%' | 0xe2));
             return body;
         }
         body.base64.extend_from_slice(part(bytes, at..line));
@@ -103,8 +114,13 @@ fn kind(bytes: &[u8], label: &[u8], is_whole: bool) -> Option<(String, bool)> {
     }
     let (head, len) = der::header(bytes, 0x30)?;
     let is_long = if is_whole { head.saturating_add(len) <= bytes.len() } else { bytes.len() >= LEAST };
-    let is_whole = is_whole && is_long;
-    if !is_long || len < 16 {
+    if !is_long {
+        // Shorter than it says: a part of a key, if it begins as one and is random.
+        let name = label.strip_suffix(b"PRIVATE KEY").unwrap_or(label).trim().to_str_lossy().into_owned();
+        let is_part = bytes.len() >= LEAST && bytes.get(head) == Some(&2) && text::entropy(bytes) >= 4.5;
+        return is_part.then(|| (format!("{name} key, cut off").trim().to_owned(), false));
+    }
+    if len < 16 {
         return None;
     }
     if label.starts_with(b"ENCRYPTED") {
@@ -136,6 +152,9 @@ pub(super) static PRIVATE_KEY: Detector = Detector {
         let label = part(bytes, range.clone());
         let Some(start) = line_end(bytes, range.end.saturating_add(5)) else { return };
         let body = body(bytes, start, label);
+        if body.is_elided {
+            return;
+        }
         let is_cipher = body.is_encrypted;
         let data = decoded(&body);
         let described = if is_cipher {
@@ -150,6 +169,7 @@ pub(super) static PRIVATE_KEY: Detector = Detector {
             (false, false) => Confidence::Medium,
         };
         let found = Match::of(place..body.end).sure(sure).of_whom(Some(kind));
+        let found = if der::is_published(&data) { found.tag("example") } else { found };
         out.push(if is_encrypted { found.tag("encrypted") } else { found });
     },
 };

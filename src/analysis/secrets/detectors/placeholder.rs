@@ -88,13 +88,30 @@ pub(super) fn is_placeholder(value: &[u8]) -> bool {
         "foo",
         "foobar",
     ];
-    lower.iter().all(|byte| matches!(byte, b'x' | b'*' | b'.' | b'0'))
+    lower.iter().all(|byte| matches!(byte, b'x' | b'*' | b'.' | b'0' | b'-' | b'_'))
         || has_sign
-        || lower.starts_with(b"$")
+        || is_variable(value)
+        || is_enclosed(value)
+        || ["_here", "-here"].iter().any(|end| lower.ends_with(end.as_bytes()))
         || beginnings.iter().any(|beginning| lower.starts_with(beginning))
         || lower.contains_str("example")
         || lower.contains_str("placeholder")
         || names.iter().any(|name| lower == name.as_bytes())
+}
+
+/// A variable of a shell, or of a query: `$DB_PASSWORD`, `$password`, `:password1`.
+fn is_variable(value: &[u8]) -> bool {
+    let Some(name) = value.strip_prefix(b"$").or_else(|| value.strip_prefix(b":")) else { return false };
+    let is_of =
+        |letter: fn(&u8) -> bool| name.iter().all(|byte| letter(byte) || byte.is_ascii_digit() || *byte == b'_');
+    is_of(u8::is_ascii_uppercase) || is_of(u8::is_ascii_lowercase)
+}
+
+/// A name between signs, as templates have them: `{password}`, `%PASSWORD%`, `__PASSWORD__`.
+fn is_enclosed(value: &[u8]) -> bool {
+    let signs: [(&[u8], &[u8]); 5] = [(b"{", b"}"), (b"[", b"]"), (b"%", b"%"), (b"__", b"__"), (b"@@", b"@@")];
+    let inner = signs.iter().find_map(|(open, close)| value.strip_prefix(*open)?.strip_suffix(*close));
+    inner.is_some_and(|name| name.iter().all(|byte| is_word(*byte) || matches!(byte, b'.' | b'-')))
 }
 
 /// A row of a keyboard, or letters or digits in order.
@@ -131,7 +148,42 @@ fn is_dotted(value: &[u8]) -> bool {
         name.first().is_some_and(|first| first.is_ascii_alphabetic() || *first == b'_')
             && name.iter().all(|byte| is_word(*byte))
     };
-    value.contains(&b'.') && value.split(|byte| *byte == b'.').all(is_name)
+    value.contains(&b'.')
+        && value.split(|byte| *byte == b'.').all(is_name)
+        && !value.split(|byte| *byte == b'.').any(is_random_name)
+}
+
+/// Whether a word has too many digits and capitals for a name: `DubmPHH0vOSItL8XjsmTVOak`.
+fn is_random_name(word: &[u8]) -> bool {
+    let digits = word.iter().filter(|byte| byte.is_ascii_digit()).count();
+    word.len() >= 16 && (digits >= 4 || digits > 0 && classes(word) >= 3)
+}
+
+/// A digest that says of what kind it is: `sha256:…`.
+fn is_digest(value: &[u8]) -> bool {
+    const KINDS: [&str; 7] = ["sha256", "sha512", "sha384", "sha1", "sha224", "md5", "blake2b"];
+    let kind = value.split(|byte| matches!(byte, b':' | b'-')).next().unwrap_or_default();
+    kind.len() < value.len() && KINDS.iter().any(|known| kind.eq_ignore_ascii_case(known.as_bytes()))
+}
+
+/// A version: `v1.2.3-beta4`; or a time: `2026-11-01T10:00:00Z`.
+fn is_version(value: &[u8]) -> bool {
+    let is_time = || value.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'T' | b'Z' | b':' | b'.' | b'+' | b'-'));
+    let rest = value.strip_prefix(b"v").unwrap_or(value);
+    let mut parts = rest.split(|byte| matches!(byte, b'-' | b'+' | b'~'));
+    let number = parts.next().unwrap_or_default();
+    let is_number = number.contains(&b'.') && number.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.');
+    let is_label = |part: &[u8]| {
+        let letters = part.iter().take_while(|byte| byte.is_ascii_lowercase()).count();
+        part.get(letters..).unwrap_or_default().iter().all(|byte| byte.is_ascii_digit() || *byte == b'.')
+    };
+    is_time() || is_number && parts.all(is_label)
+}
+
+/// Whether a value is too plain to be random. Short ones with many kinds of characters are not.
+fn is_monotonous(value: &[u8]) -> bool {
+    let (bits, kinds) = (entropy(value), classes(value));
+    kinds < 2 || bits < 3.0 && !(kinds >= 3 && bits >= 2.75)
 }
 
 /// Whether a value is too plain for a password, or stands for something else.
@@ -141,19 +193,30 @@ pub(super) fn is_plain(value: &[u8]) -> bool {
         || is_place(value)
         || is_dotted(value)
         || value.iter().all(|byte| Some(byte) == first)
+        || is_digest(value)
+        || is_version(value)
         || is_sequence(value)
-        || entropy(value) < 3.0
-        || classes(value) < 2
+        || is_monotonous(value)
 }
 
-/// Whether a value is made of words as programs and people write them: `TokenKind`, `my-secret-name`, `Required`. Letters
-/// in random order change their case more often than words do.
+/// Whether a value is made of words as programs and people write them: `TokenKind`, `my-secret-name`, `Required`,
+/// `markup.heading.1`. Letters in random order change their case more often than words do.
 pub(super) fn is_words(value: &[u8]) -> bool {
-    let is_of_words = |byte: &u8| {
-        byte.is_ascii_alphabetic()
-            || matches!(byte, b'_' | b'-' | b'.' | b':' | b'/' | b'|' | b'!' | b'?' | b'\\' | b'*')
+    const WITH_DIGITS: [&str; 14] = [
+        "base64", "base32", "sha1", "sha256", "sha512", "md5", "utf8", "oauth2", "x509", "http2", "ipv4", "ipv6",
+        "k8s", "int64",
+    ];
+    let is_joint = |byte: &u8| {
+        matches!(byte, b'_' | b'-' | b'.' | b':' | b'/' | b'|' | b'!' | b'?' | b'\\' | b'*' | b'@' | b'+' | b'~' | b'=')
     };
-    if !value.iter().all(is_of_words) {
+    let mut letters = 0_usize;
+    let mut is_word = |part: &[u8]| {
+        let is_name = part.iter().all(u8::is_ascii_alphabetic)
+            || WITH_DIGITS.iter().any(|known| part.eq_ignore_ascii_case(known.as_bytes()));
+        letters = letters.saturating_add(if is_name { part.len() } else { 0 });
+        is_name || part.len() == 1
+    };
+    if !value.split(is_joint).all(&mut is_word) || letters.saturating_mul(2) < value.len() {
         return false;
     }
     let turns = value.windows(2).filter(|pair| {

@@ -1,7 +1,7 @@
 //! Secrets of TLS sessions, as programs log them for Wireshark (`SSLKEYLOGFILE`).
 
 use super::super::detector::{Detector, Mark, Match, Style};
-use super::super::text::{at, begins_word, entropy, has, is_any_hex, part, run};
+use super::super::text::{self, at, begins_word, entropy, has, is_any_hex, part, run};
 
 /// A line of a key log: a label, the client's random bytes, the secret.
 pub(super) static SESSION_KEY: Detector = Detector {
@@ -18,11 +18,31 @@ pub(super) static SESSION_KEY: Detector = Detector {
         Mark::text("SERVER_HANDSHAKE_TRAFFIC_SECRET "),
         Mark::text("CLIENT_EARLY_TRAFFIC_SECRET "),
         Mark::text("EXPORTER_SECRET "),
+        Mark::text("EARLY_EXPORTER_SECRET "),
+        Mark::text("RSA "),
+        Mark::text("Master-Key:"),
     ],
     wrapped: false,
     find: |bytes, place, out| {
         let Some(mark) = SESSION_KEY.marks.iter().find(|mark| has(bytes, place, mark.bytes())) else { return };
         let label = place.saturating_add(mark.bytes().len());
+        // The two older forms have the encrypted secret or the session instead of the client's random bytes.
+        let old = match mark.bytes() {
+            b"RSA " => {
+                let space = run(bytes, label, is_any_hex, 17);
+                (space.saturating_sub(label) == 16 && at(bytes, space) == Some(b' ')).then(|| space.saturating_add(1))
+            }
+            b"Master-Key:" => Some(text::maybe(bytes, label, |byte| byte == b' ')),
+            _ => None,
+        };
+        if let Some(secret) = old {
+            let end = run(bytes, secret, is_any_hex, 97);
+            let is_whole = end.saturating_sub(secret) == 96 && begins_word(bytes, place);
+            if is_whole && entropy(part(bytes, secret..end)) >= 2.5 {
+                out.push(Match::of(secret..end).within(place..end).of_whom(Some("master secret".to_owned())));
+            }
+            return;
+        }
         // The number of a traffic secret.
         let digits = run(bytes, label, |byte| byte.is_ascii_digit(), 9);
         let random = if digits > label && at(bytes, digits) == Some(b' ') { digits.saturating_add(1) } else { label };

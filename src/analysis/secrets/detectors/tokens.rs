@@ -63,9 +63,15 @@ fn prefixed(bytes: &[u8], place: usize, marks: &[Mark], shape: &Shape, out: &mut
     let mark = mark.bytes().len();
     if begins_word(bytes, place)
         && let Some(end) = shaped(bytes, place, mark, shape)
+        && !is_name(text::part(bytes, place.saturating_add(mark)..end))
     {
         out.push(Match::of(place..end).public(mark));
     }
+}
+
+/// Whether the random part of a token is a name: small letters, and signs that join words.
+fn is_name(random: &[u8]) -> bool {
+    !random.iter().any(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase())
 }
 
 macro_rules! token {
@@ -121,17 +127,6 @@ token!(
     "Add a new secret to the OAuth client, then disable this one."
 );
 token!(
-    GOOGLE_OAUTH_TOKEN,
-    "google-oauth-token",
-    "Google access token",
-    "Google Cloud",
-    High,
-    ["ya29."][Run(is_url64, 60, 500)],
-    End::Any,
-    4.0,
-    "Revoke the grant it came from; access tokens end after an hour."
-);
-token!(
     DOCKER_HUB,
     "docker-hub-token",
     "Docker Hub token",
@@ -150,7 +145,7 @@ token!(
     High,
     ["doo_v1_", "dop_v1_", "dor_v1_"][Run(is_hex, 64, 64)],
     End::Word,
-    0.0,
+    2.8,
     "Delete the token under API, tokens."
 );
 token!(
@@ -166,19 +161,8 @@ token!(
 );
 token!(
     SENDGRID, "sendgrid-key", "SendGrid key", "Twilio", High,
-    ["SG."] [Run(is_url64, 22, 22), Text("."), Run(is_url64, 43, 43)], End::Not(is_url64), 0.0,
+    ["SG."] [Run(is_url64, 22, 22), Text("."), Run(is_url64, 43, 43)], End::Not(is_url64), 3.5,
     "Delete the API key in SendGrid and issue a new one."
-);
-token!(
-    MAILGUN,
-    "mailgun-key",
-    "Mailgun key",
-    "Mailgun",
-    Medium,
-    ["key-"][Run(is_hex, 32, 32)],
-    End::Word,
-    3.0,
-    "Reset the API key in Mailgun."
 );
 token!(
     SHOPIFY,
@@ -188,7 +172,7 @@ token!(
     High,
     ["shpat_", "shpca_", "shppa_", "shpss_"][Run(is_any_hex, 32, 32)],
     End::Word,
-    0.0,
+    2.8,
     "Rotate the credentials of the app."
 );
 token!(
@@ -204,7 +188,7 @@ token!(
 );
 token!(
     GRAFANA, "grafana-token", "Grafana service account token", "Grafana", High,
-    ["glsa_"] [Run(is_alnum, 32, 32), Text("_"), Run(is_hex, 8, 8)], End::Word, 0.0,
+    ["glsa_"] [Run(is_alnum, 32, 32), Text("_"), Run(is_hex, 8, 8)], End::Word, 3.5,
     "Delete the token of the service account."
 );
 token!(
@@ -215,7 +199,7 @@ token!(
     High,
     ["ATATT3xFfGF0"][Run(|byte| is_url64(byte) || byte == b'=', 160, 220)],
     End::Any,
-    0.0,
+    4.0,
     "Revoke the API token of the account."
 );
 token!(
@@ -226,14 +210,54 @@ token!(
     High,
     ["NRAK-"][Run(is_upper, 27, 27)],
     End::Word,
-    0.0,
+    3.0,
     "Delete the user key and create another."
 );
 token!(
     POSTMAN, "postman-key", "Postman key", "Postman", High,
-    ["PMAK-"] [Run(is_hex, 24, 24), Text("-"), Run(is_hex, 34, 34)], End::Word, 0.0,
+    ["PMAK-"] [Run(is_hex, 24, 24), Text("-"), Run(is_hex, 34, 34)], End::Word, 2.8,
     "Delete the API key in the account settings."
 );
+
+/// Access tokens of Google. Those of service accounts have `c.` behind the mark, and may end in dots.
+pub(super) static GOOGLE_OAUTH_TOKEN: Detector = Detector {
+    id: "google-oauth-token",
+    title: "Google access token",
+    provider: Some("Google Cloud"),
+    action: "Revoke the grant it came from; access tokens end after an hour.",
+    style: Style::Token,
+    marks: &[Mark::text("ya29.")],
+    wrapped: true,
+    find: |bytes, place, out| {
+        let kind = place.saturating_add(5);
+        let body = text::skip(bytes, kind, b"c.").unwrap_or(kind);
+        let end = text::run(bytes, body, is_url64, 1200);
+        let dots = text::run(bytes, end, |byte| byte == b'.', 16);
+        let whole = if dots.saturating_sub(end) >= 2 { dots } else { end };
+        let is_long = end.saturating_sub(body) >= 60;
+        if is_long && begins_word(bytes, place) && entropy(text::part(bytes, place..end)) >= 4.0 {
+            out.push(Match::of(place..whole).public(5));
+        }
+    },
+};
+
+/// Keys of Mailgun: `key-` and 32 digits. Caches have such keys too, with a name before them.
+pub(super) static MAILGUN: Detector = Detector {
+    id: "mailgun-key",
+    title: "Mailgun key",
+    provider: Some("Mailgun"),
+    action: "Reset the API key in Mailgun.",
+    style: Style::Token,
+    marks: &[Mark::text("key-")],
+    wrapped: true,
+    find: |bytes, place, out| {
+        const SHAPE: Shape = Shape { pieces: &[Run(is_hex, 32, 32)], end: End::Word, entropy: 3.0 };
+        let is_begin = text::before(bytes, place).is_none_or(|byte| !matches!(byte, b'-' | b'.' | b'/'));
+        if let Some(end) = shaped(bytes, place, 4, &SHAPE).filter(|_| is_begin && begins_word(bytes, place)) {
+            out.push(Match::of(place..end).public(4).sure(Confidence::Medium));
+        }
+    },
+};
 
 /// `dapi` and 32 digits, then perhaps a hyphen and a digit.
 pub(super) static DATABRICKS: Detector = Detector {
@@ -257,7 +281,7 @@ pub(super) static DATABRICKS: Detector = Detector {
     },
 };
 
-/// Slack's tokens: the first number is that of the workspace.
+/// Slack's tokens: the first number is that of the workspace, or the version of tokens that are renewed.
 pub(super) static SLACK: Detector = Detector {
     id: "slack-token",
     title: "Slack token",
@@ -267,6 +291,7 @@ pub(super) static SLACK: Detector = Detector {
     marks: &[
         Mark::text("xoxa-"),
         Mark::text("xoxb-"),
+        Mark::text("xoxc-"),
         Mark::text("xoxe-"),
         Mark::text("xoxo-"),
         Mark::text("xoxp-"),
@@ -280,7 +305,12 @@ pub(super) static SLACK: Detector = Detector {
         const TOKEN: Shape = Shape {
             pieces: &[Run(is_digit, 8, 13), Text("-"), Run(DASHED, 16, 200)],
             end: End::Not(DASHED),
-            entropy: 0.0,
+            entropy: 2.8,
+        };
+        const RENEWED: Shape = Shape {
+            pieces: &[Run(is_digit, 1, 1), Text("-"), Run(DASHED, 100, 250)],
+            end: End::Not(DASHED),
+            entropy: 4.0,
         };
         const APP: Shape = Shape {
             pieces: &[
@@ -293,11 +323,14 @@ pub(super) static SLACK: Detector = Detector {
                 Run(is_hex, 64, 64),
             ],
             end: End::Not(DASHED),
-            entropy: 0.0,
+            entropy: 2.8,
         };
-        let shape = if has(bytes, place, b"xapp-") { &APP } else { &TOKEN };
-        if let Some(end) = shaped(bytes, place, 5, shape).filter(|_| begins_word(bytes, place)) {
-            out.push(Match::of(place..end).public(5));
+        let shapes: &[&Shape] = if has(bytes, place, b"xapp-") { &[&APP] } else { &[&TOKEN, &RENEWED] };
+        let end = shapes.iter().find_map(|shape| shaped(bytes, place, 5, shape));
+        if let Some(end) = end.filter(|_| begins_word(bytes, place)) {
+            // `xoxe.` before it says that it is renewed.
+            let start = place.checked_sub(5).filter(|start| has(bytes, *start, b"xoxe.")).unwrap_or(place);
+            out.push(Match::of(start..end).public(place.saturating_sub(start).saturating_add(5)));
         }
     },
 };
@@ -309,29 +342,43 @@ pub(super) static SLACK_WEBHOOK: Detector = Detector {
     provider: Some("Slack"),
     action: "Remove the webhook from the app and add a new one.",
     style: Style::Token,
-    marks: &[Mark::text("https://hooks.slack.com/")],
+    marks: &[Mark::text("https://hooks.slack.com/"), Mark::text("https://hooks.slack-gov.com/")],
     wrapped: true,
     find: |bytes, place, out| {
-        const SHAPE: Shape = Shape {
-            pieces: &[
+        const fn shape(pieces: &'static [Piece]) -> Shape {
+            Shape { pieces, end: End::Not(is_alnum), entropy: 0.0 }
+        }
+        const SHAPES: [Shape; 3] = [
+            shape(&[
                 Text("T"),
                 Run(is_upper, 8, 12),
                 Text("/B"),
                 Run(is_upper, 8, 12),
                 Text("/"),
                 Run(is_alnum, 24, 24),
-            ],
-            end: End::Not(is_alnum),
-            entropy: 0.0,
-        };
-        let path = place.saturating_add(24);
+            ]),
+            // Workflows, and what starts them.
+            shape(&[
+                Text("T"),
+                Run(is_upper, 8, 12),
+                Text("/A"),
+                Run(is_upper, 8, 12),
+                Text("/"),
+                Run(is_digit, 16, 20),
+                Text("/"),
+                Run(is_alnum, 24, 24),
+            ]),
+            shape(&[Run(is_upper, 9, 13), Text("/"), Run(is_digit, 10, 16), Text("/"), Run(is_hex, 32, 32)]),
+        ];
+        let Some(mark) = SLACK_WEBHOOK.marks.iter().find(|mark| has(bytes, place, mark.bytes())) else { return };
+        let path = place.saturating_add(mark.bytes().len());
         let kinds = ["services/", "workflows/", "triggers/"];
         let Some(start) = kinds.iter().find_map(|kind| text::skip(bytes, path, kind.as_bytes())) else { return };
-        let Some(end) = shaped(bytes, start, 0, &SHAPE) else { return };
+        let Some(end) = SHAPES.iter().find_map(|shape| shaped(bytes, start, 0, shape)) else { return };
         let value = text::part(bytes, start..end);
         let secret = value.rsplit(|byte| *byte == b'/').next().unwrap_or(value);
         let mut found = Match::of(start..end).within(place..end);
-        if secret.iter().all(|byte| matches!(byte, b'X' | b'x' | b'0')) {
+        if entropy(secret) < 2.0 {
             found.tags.push("example");
         }
         out.push(found);
@@ -357,11 +404,14 @@ pub(super) static TOTP: Detector = Detector {
         let is_parameter = matches!(text::before(url, name), Some(b'?' | b'&'));
         let value = start.saturating_add(name).saturating_add(7);
         let to = text::run(bytes, value, is_base32, 64);
-        if is_parameter && to.saturating_sub(value) >= 16 {
+        let seed = text::part(url, name.saturating_add(7)..to.saturating_sub(start));
+        if is_parameter && seed.len() >= 16 && entropy(seed) >= 2.5 {
             let label = text::part(url, 5..name.saturating_sub(1));
             let label = label.split(|byte| *byte == b'?').next().unwrap_or_default();
             let whom = String::from_utf8(label.to_vec()).ok();
-            out.push(Match::of(value..to).within(place..to).of_whom(whom));
+            let found = Match::of(value..to).within(place..to).of_whom(whom);
+            // The seed of most documents.
+            out.push(if seed == b"JBSWY3DPEHPK3PXP" { found.tag("example") } else { found });
         }
     },
 };

@@ -2,7 +2,7 @@
 
 use super::super::super::Confidence;
 use super::super::detector::{Detector, Mark, Match, Style};
-use super::super::text::{begins_word, ends_word, has, is_hex, run};
+use super::super::text::{begins_word, ends_word, entropy, has, is_hex, part, run};
 
 /// Account ids and API keys near the name.
 pub(super) static KEY: Detector = Detector {
@@ -21,6 +21,7 @@ pub(super) static KEY: Detector = Detector {
             let end = run(bytes, start.saturating_add(2), is_hex, 33);
             (is_kind && end.saturating_sub(start) == 34 && ends_word(bytes, end)).then_some(start..end)
         });
+        let key = key.filter(|key| entropy(part(bytes, key.start.saturating_add(2)..key.end)) >= 2.5);
         if let Some(value) = key {
             let is_id = has(bytes, value.start, b"AC");
             let found = Match::of(value.clone()).within(place..value.end).public(2).sure(Confidence::Medium);

@@ -4,11 +4,17 @@ use bstr::ByteSlice;
 
 use super::super::detector::{Detector, Mark, Match, Style};
 use super::super::text::{at, begins_word, is_alnum, is_break, part, run, run_back};
-use super::placeholder::{default_login, is_example, is_plain, is_weak};
+use super::placeholder::{default_login, is_example, is_plain, is_weak, is_words};
 
 /// Neither blank, nor a separator of URLs, nor a quote.
 fn is_of_login(byte: u8) -> bool {
     !is_break(byte) && !matches!(byte, b'/' | b'?' | b'#' | b'@' | b'"' | b'\'' | b'<' | b'>')
+}
+
+/// Whether a password is words that say that it is one: `proxy-password`.
+fn is_description(password: &[u8]) -> bool {
+    let lower = password.to_ascii_lowercase();
+    is_words(password) && ["password", "passwd", "secret", "token"].iter().any(|word| lower.contains_str(word))
 }
 
 /// `scheme://user:password@host`. The user may be missing, as with Redis.
@@ -18,9 +24,22 @@ pub(super) static PASSWORD: Detector = Detector {
     provider: None,
     action: "Change the password of this user at this host.",
     style: Style::Password,
-    marks: &[Mark::text("://")],
+    // Base64 of the sign is too short to be looked for, so there are schemes too.
+    marks: &[
+        Mark::text("://"),
+        Mark::text("postgres://"),
+        Mark::text("postgresql://"),
+        Mark::text("mysql://"),
+        Mark::text("mongodb://"),
+        Mark::text("mongodb+srv://"),
+        Mark::text("redis://"),
+        Mark::text("amqp://"),
+    ],
     wrapped: true,
     find: |bytes, place, out| {
+        // A mark may begin with the scheme.
+        let scheme = run(bytes, place, |byte| byte.is_ascii_lowercase() || byte == b'+', 12);
+        let place = if at(bytes, place) == Some(b':') { place } else { scheme };
         let login = place.saturating_add(3);
         let colon = run(bytes, login, |byte| is_of_login(byte) && byte != b':', 128);
         if at(bytes, colon) != Some(b':') {
@@ -44,7 +63,12 @@ pub(super) static PASSWORD: Detector = Detector {
         let password = part(bytes, start..end);
         let user = part(bytes, login..colon);
         let is_default = default_login(user, password);
-        if !is_default && !is_weak(password) && is_plain(password) {
+        if !is_default && !is_weak(password) && (is_plain(password) || is_description(password)) {
+            return;
+        }
+        // `host:port`: words for what is meant.
+        let port = part(bytes, host..to).rsplit(|byte| matches!(byte, b':' | b']')).next().unwrap_or_default();
+        if to.saturating_sub(host) > port.len() && !port.iter().all(u8::is_ascii_digit) {
             return;
         }
         let whom = part(bytes, host..to).to_str_lossy();

@@ -94,7 +94,8 @@ pub(super) static TERRAFORM: Detector = Detector {
         let behind = place.saturating_add(9);
         let end = run(bytes, behind, is_url64, 71);
         let is_whole = run_back(bytes, place, is_alnum, 14) == start && begins_word(bytes, start);
-        if is_whole && (60..=70).contains(&end.saturating_sub(behind)) {
+        let is_length = (60..=70).contains(&end.saturating_sub(behind));
+        if is_whole && is_length && entropy(part(bytes, start..end)) >= 3.5 {
             out.push(Match::of(start..end));
         }
     },
@@ -150,21 +151,35 @@ pub(super) static OPENAI: Detector = Detector {
     provider: Some("OpenAI"),
     action: "Delete the key in the project's settings; the usage page shows what it was used for.",
     style: Style::Token,
-    // From parts, so that this file is not taken for a secret.
-    marks: &[Mark::text(concat!("T3Blbk", "FJ"))],
+    // From parts, so that this file is not taken for a secret. Encoded text is not read back as far as long keys begin, so
+    // these are looked for by their beginning too.
+    marks: &[
+        Mark::text(concat!("T3Blbk", "FJ")),
+        Mark::text("sk-proj-"),
+        Mark::text("sk-svcacct-"),
+        Mark::text("sk-admin-"),
+    ],
     wrapped: true,
     find: |bytes, place, out| {
+        let middle: &[u8] = concat!("T3Blbk", "FJ").as_bytes();
+        let (start, place) = if has(bytes, place, middle) {
+            let from = run_back(bytes, place, is_url64, 96);
+            let is_start = |start: usize| has(bytes, start, b"sk-") && begins_word(bytes, start);
+            let Some(start) = (from..place).find(|start| is_start(*start)) else { return };
+            (start, place)
+        } else {
+            let end = run(bytes, place, is_url64, 112);
+            let Some(at) = bstr::ByteSlice::find(part(bytes, place..end), middle) else { return };
+            (place, place.saturating_add(at))
+        };
         let behind = place.saturating_add(8);
         let end = run(bytes, behind, is_url64, 80);
-        let from = run_back(bytes, place, is_url64, 96);
-        let head = part(bytes, from..place);
-        let Some(at_key) = bstr::ByteSlice::find(head, b"sk-") else { return };
-        let start = from.saturating_add(at_key);
         let kinds = ["proj-", "svcacct-", "admin-"];
         let body = start.saturating_add(3);
         let body = kinds.iter().find_map(|kind| text::skip(bytes, body, kind.as_bytes())).unwrap_or(body);
         let is_whole = (20..=80).contains(&place.saturating_sub(body)) && end.saturating_sub(behind) >= 20;
-        if is_whole && begins_word(bytes, start) {
+        let is_random = entropy(part(bytes, body..place)) >= 3.0 && entropy(part(bytes, behind..end)) >= 3.0;
+        if is_whole && is_random && begins_word(bytes, start) {
             out.push(Match::of(start..end).public(body.saturating_sub(start)));
         }
     },
@@ -192,7 +207,7 @@ pub(super) static ANTHROPIC: Detector = Detector {
             && (82..=122).contains(&len)
             && before(bytes, end) == Some(b'A')
             && before(bytes, end.saturating_sub(1)) == Some(b'A');
-        if is_whole && begins_word(bytes, place) {
+        if is_whole && begins_word(bytes, place) && entropy(part(bytes, body..end)) >= 3.5 {
             out.push(Match::of(place..end).public(body.saturating_sub(place)));
         }
     },
