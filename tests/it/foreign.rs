@@ -120,13 +120,28 @@ fn queries_join_views_that_have_the_names_of_our_tables() {
             "listening",
             "select p.pid, p.name, l.port from listening_ports as l join processes as p on l.pid = p.pid where l.port > 0",
         ),
-        ("files", "select distinct p.name, f.path from process_open_files f join processes p using (pid) where f.path like '/%'"),
-        ("parents", "select c.pid from processes c left outer join processes p on c.parent = p.pid where c.pid = 6 and p.pid = 1"),
-        ("maps", "select pid from process_memory_map where pid in (select pid from processes where on_disk >= 0) limit 1"),
+        (
+            "files",
+            "select distinct p.name, f.path from process_open_files f join processes p using (pid) where f.path like '/%'",
+        ),
+        (
+            "parents",
+            "select c.pid from processes c left outer join processes p on c.parent = p.pid where c.pid = 6 and p.pid = 1",
+        ),
+        (
+            "maps",
+            "select pid from process_memory_map where pid in (select pid from processes where on_disk >= 0) limit 1",
+        ),
         ("envs", "select pid, key from process_envs join processes using (pid) where key = 'PATH' and pid = 1"),
-        ("mounts", "select path from mounts where path = '/proc' and exists (select 1 from processes where processes.pid = 1)"),
+        (
+            "mounts",
+            "select path from mounts where path = '/proc' and exists (select 1 from processes where processes.pid = 1)",
+        ),
         ("hashes", "select count(*) as n from file join hash using (path)"),
-        ("twice", "with p as (select * from processes) select p.pid from p join main.processes as o using (pid) where pid = 1"),
+        (
+            "twice",
+            "with p as (select * from processes) select p.pid from p join main.processes as o using (pid) where pid = 1",
+        ),
     ];
     let queries: Vec<String> =
         queries.iter().map(|(name, sql)| format!("{name:?}: {{\"query\": {sql:?}, \"interval\": 60}}")).collect();
