@@ -165,8 +165,11 @@ pub(super) fn scan(bytes: &Bytes<'_>, number: usize, target: &Target, rules: &Ru
         "elf" => format!("an ELF image in memory was not scanned to the end: {why}"),
         _ => format!("a file or queue was not scanned to the end: {why}"),
     });
+    let ending = target.path.as_ref().and_then(|path| path.rsplit(|&byte| byte == b'.').next());
+    let is_named = ending.is_some_and(|ending| [&b"yar"[..], b"yara", b"rule", b"rules"].contains(&ending));
+    let may_be_rules = target.kind == "process" || is_named;
     let Databases { inside, range } =
-        yara_database::judge(&outcome.matches, rules.infos(), &|range| part(bytes, range));
+        yara_database::judge(&outcome.matches, rules.infos(), may_be_rules, &|range| part(bytes, range));
     let matched = outcome.matches.into_iter().zip(inside).map(|(one, in_database)| Matched {
         rule: one.rule,
         target: number,
