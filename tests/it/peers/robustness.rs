@@ -86,7 +86,8 @@ fn claims_are_bounded_before_they_are_believed() {
 fn output_is_the_same_byte_by_byte() {
     for format in ["tree", "json", "ndjson", "csv", "table", "checkpointctl-json"] {
         // One large archive, for the formats that differ most.
-        let cases: &[&str] = if matches!(format, "tree" | "json") { &["webapp-compromise", "pod"] } else { &["tree", "pod"] };
+        let cases: &[&str] =
+            if matches!(format, "tree" | "json") { &["webapp-compromise", "pod"] } else { &["tree", "pod"] };
         let archives: Vec<_> = cases.iter().map(|case| fixtures::archive_of(case)).collect();
         let arguments = || {
             let flags = ["inspect", "--all", "--format", format].map(std::ffi::OsString::from);

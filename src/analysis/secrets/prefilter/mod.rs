@@ -3,6 +3,7 @@
 //! which a mark has three forms, depending on what stands before it; random bytes, which may be keys. Only where the test
 //! holds, marks are looked for.
 
+mod blocks;
 mod buckets;
 mod frequency;
 mod signs;
@@ -118,7 +119,7 @@ impl Prefilter {
         let (mut wide, mut base64) = (span.start, span.start);
         let mut was_base64 = false;
         let places = span.start..span.end.min(bytes.len());
-        signs::each_block(bytes, places, &self.buckets, &mut |place, signs: Signs| {
+        blocks::each_block(bytes, places, &self.buckets, &mut |place, signs: Signs| {
             if signs.zeros == u32::MAX {
                 was_base64 = false;
                 return true;

@@ -1,5 +1,7 @@
 //! What each 32 bytes may hold, told by cheap tests of all of them: the beginning of a mark, text in base64, text in
-//! UTF-16, random bytes. With vectors where the machine has them, else byte by byte; both tell the same.
+//! UTF-16, random bytes. Here byte by byte.
+
+use std::ops::Range;
 
 use super::buckets::{Buckets, TESTED};
 
@@ -41,26 +43,13 @@ impl Signs {
     }
 }
 
-/// Calls `each` with the signs of every block of a text from a place to another, until it has enough. Behind the text are zeros.
-pub(super) fn each_block(
-    bytes: &[u8],
-    places: std::ops::Range<usize>,
-    buckets: &Buckets,
-    each: &mut impl FnMut(usize, Signs) -> bool,
-) {
-    #[cfg(target_arch = "x86_64")]
-    if let Some(vectors) = pulp::x86::V3::try_new() {
-        return super::vectors::each_block(vectors, bytes, places, buckets, each);
-    }
-    walk(bytes, places, each, |block| plain(block, buckets));
-}
-
-/// Walks over the blocks with a test of one.
+/// Walks over the blocks of a text from a place to another with a test of one, until `each` has enough. Behind the text are
+/// zeros.
 #[allow(clippy::inline_always, reason = "it is compiled again for machines with vectors, together with its test")]
 #[inline(always)]
 pub(super) fn walk(
     bytes: &[u8],
-    places: std::ops::Range<usize>,
+    places: Range<usize>,
     each: &mut impl FnMut(usize, Signs) -> bool,
     signs: impl Fn(&[u8; READ]) -> Signs,
 ) {
@@ -117,8 +106,6 @@ pub(super) fn is_digit(byte: u8) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::super::buckets::choose;
     use super::*;
 
@@ -140,25 +127,5 @@ mod tests {
         assert!(of(&[0x91; 32]).may_be_random());
         assert!(!of(&[b'a'; 32]).may_be_random());
         assert!(of(b"..ghp_").marks.is_power_of_two());
-    }
-
-    proptest! {
-        #[test]
-        fn vectors_tell_the_same(
-            bytes in prop::collection::vec(prop_oneof![Just(0_u8), Just(b'g'), Just(b'_'), any::<u8>()], 0..200),
-            start in 0_usize..8
-        ) {
-            let (buckets, _) = choose(&[(b"ghp_", false), (b"Password", true), (b"$1$", false), (b"\x02\x01\x00", false)]);
-            let (mut with, mut without) = (Vec::new(), Vec::new());
-            each_block(&bytes, start..bytes.len(), &buckets, &mut |place, signs| {
-                with.push((place, signs));
-                true
-            });
-            walk(&bytes, start..bytes.len(), &mut |place, signs| {
-                without.push((place, signs));
-                true
-            }, |block| plain(block, &buckets));
-            prop_assert_eq!(with, without);
-        }
     }
 }

@@ -10,7 +10,7 @@ use pulp::x86::V3;
 use super::buckets::{Buckets, Tables};
 use super::signs::{READ, Signs, is_digit, walk};
 
-/// [`signs::each_block`](super::signs::each_block) with vectors.
+/// Calls `each` with the signs of every block, as [`walk`] does.
 pub(super) fn each_block(
     vectors: V3,
     bytes: &[u8],
