@@ -356,7 +356,7 @@ fn help_is_one_screen() {
             long.push(command);
         }
     }
-    assert!(long.iter().all(|command| ["inspect", "memparse", "scan", "table"].contains(command)), "{long:?}");
+    assert!(long.iter().all(|command| ["inspect", "memparse", "query", "scan", "table"].contains(command)), "{long:?}");
     let extract = run(["extract", "-h"]).ok();
     assert!(extract.contains("-o, --output <DIR>") && extract.contains("Directory to write to"), "{extract}");
 }

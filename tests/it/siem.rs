@@ -88,7 +88,10 @@ fn documents_by(mut encoder: Encoder, checkpoint: &Checkpoint, most: usize) -> V
 
 /// Checkpoints of the fixtures that have a truth. Those of old releases of CRIU have the same containers: one is enough.
 fn checkpoints() -> impl Iterator<Item = Checkpoint> {
-    let is_other_release = |case: &String| case.starts_with("criu-") && !case.starts_with("criu-4.2");
+    let is_other_release = |case: &String| {
+        // The first did not end well, and says so.
+        case.starts_with("criu-") && case != "criu-3.6-aged-lazy" && !case.starts_with("criu-4.2")
+    };
     let cases = fixtures::cases().into_iter().filter(move |case| !is_other_release(case));
     let archives = cases.flat_map(|case| fixtures::archives_of(&case));
     archives.flat_map(|archive| Options::new().open(&archive).unwrap())

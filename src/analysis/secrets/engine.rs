@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use super::super::Confidence;
 use super::detector::{Detector, Match, Style};
@@ -33,10 +33,10 @@ pub(crate) struct Engine {
     user: UserRules,
 }
 
-/// The detectors without rules of the user's.
-pub(super) fn plain_engine() -> &'static Engine {
-    static ENGINE: OnceLock<Engine> = OnceLock::new();
-    ENGINE.get_or_init(|| Engine::new(UserRules::default()))
+/// The detectors without rules of the user's. They take milliseconds to make, so all share them.
+pub(super) fn plain_engine() -> &'static Arc<Engine> {
+    static ENGINE: OnceLock<Arc<Engine>> = OnceLock::new();
+    ENGINE.get_or_init(|| Arc::new(Engine::new(UserRules::default())))
 }
 
 /// A secret that was found.

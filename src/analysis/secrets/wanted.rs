@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::engine::Engine;
+use super::engine::{Engine, plain_engine};
 use super::sieve::Sieve;
 use super::user::UserRules;
 use crate::memory::{self, Matcher, Pattern};
@@ -57,8 +57,8 @@ impl SecretsWanted {
             if self.mode == SecretsMode::No {
                 return None;
             }
-            let rules = self.rules.lock().ok().and_then(|mut rules| rules.take()).unwrap_or_default();
-            let engine = Arc::new(Engine::new(rules));
+            let rules = self.rules.lock().ok().and_then(|mut rules| rules.take());
+            let engine = rules.map_or_else(|| Arc::clone(plain_engine()), |rules| Arc::new(Engine::new(rules)));
             let sieve: Arc<dyn memory::Sieve> = Arc::new(Sieve(Arc::clone(&engine)));
             let matcher = Matcher::new(&Pattern::kinds("kind", &sieve)).ok().map(Arc::new);
             Some(Made { engine, sieve, matcher })

@@ -45,6 +45,9 @@ impl Bucket {
     }
 }
 
+/// Places of a mark of which one is chosen: the rarest.
+const WINDOWS: usize = 3;
+
 /// What one look at marks costs, in tests of a place that was taken for nothing.
 const LOOK: f64 = 8.0;
 
@@ -59,11 +62,14 @@ pub(super) fn choose(marks: &[(&[u8], bool)]) -> (Buckets, Vec<usize>) {
     for mark in order {
         let (Some((bytes, any_case)), Some(begin)) = (marks.get(mark), begins.get_mut(mark)) else { continue };
         let before = buckets.map(|bucket| rates.of(&bucket.low, &bucket.high));
+        let mut windows: Vec<(f64, usize, &[u8])> =
+            bytes.windows(TESTED).enumerate().map(|(place, three)| (frequency::of(three), place, three)).collect();
+        windows.sort_by(|(a, ..), (b, ..)| a.total_cmp(b));
         let mut best: Option<(f64, usize, usize, Bucket)> = None;
-        for (place, three) in bytes.windows(TESTED).enumerate() {
+        for (frequency, place, three) in windows.into_iter().take(WINDOWS) {
             for (number, (bucket, rate)) in buckets.iter().zip(&before).enumerate() {
                 let with = bucket.with(three, *any_case);
-                let cost = rates.of(&with.low, &with.high) - rate + LOOK * frequency::of(three);
+                let cost = rates.of(&with.low, &with.high) - rate + LOOK * frequency;
                 if best.is_none_or(|(least, ..)| cost < least) {
                     best = Some((cost, place, number, with));
                 }
