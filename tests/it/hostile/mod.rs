@@ -100,7 +100,7 @@ fn tamper_all(contents: &mut Vec<u8>, tamperings: &[Tampering]) {
 const CASES: [&str; 6] = ["files-more", "sockets-unix", "memory", "nspaces", "criu-1.5-agedipc", "forms-reference"];
 
 proptest! {
-    #![proptest_config(fixtures::cases_of(200))]
+    #![proptest_config(fixtures::cases_of(120))]
 
     #[test]
     fn tampered_images_are_read_as_far_as_they_can_be(

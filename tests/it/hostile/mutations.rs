@@ -87,7 +87,7 @@ fn archives_that_end_at_any_edge_or_between() {
         let edges = (0..whole.len()).step_by(512).flat_map(|edge| [edge, edge + 4, edge + 8, edge + 12]);
         let between = (0..200).map(|part| whole.len() / 200 * part + 77 % (part + 1));
         let places: Vec<usize> = edges.chain(between).filter(|place| *place < whole.len()).collect();
-        try_all(&share(places, 60), |&place| {
+        try_all(&share(places, 40), |&place| {
             (format!("{} cut at {place}", archive.display()), whole[..place].to_vec())
         });
     }
@@ -175,7 +175,7 @@ fn records_that_are_lost_doubled_moved_or_as_large_as_can_be() {
                 mutants.push((number, format!("{}: {}: a length of 4 GiB", archive.display(), member.name), bytes));
             }
         }
-        try_all(&share(mutants, 75), |(number, what, contents)| {
+        try_all(&share(mutants, 40), |(number, what, contents)| {
             let mut members = members.clone();
             members.0[*number].contents.clone_from(contents);
             (what.clone(), members.tar())
@@ -211,7 +211,7 @@ fn members_that_are_swapped_lost_or_doubled() {
             }),
         ];
         let all: Vec<_> = (0..members.0.len()).flat_map(|number| ways.map(|way| (number, way))).collect();
-        try_all(&share(all, 50), |&(number, (what, change))| {
+        try_all(&share(all, 30), |&(number, (what, change))| {
             let mut mutant = members.clone();
             change(&mut mutant, number);
             (format!("{}: {}: {what}", archive.display(), members.0[number].name), mutant.tar())
@@ -224,7 +224,7 @@ fn bytes_that_are_flipped_one_by_one() {
     for archive in archives() {
         let whole = inflated(&std::fs::read(&archive).unwrap());
         let places: Vec<usize> = (0..whole.len()).step_by(61).collect();
-        try_all(&share(places, 60), |&place| {
+        try_all(&share(places, 40), |&place| {
             let mut flipped = whole.clone();
             flipped[place] ^= 1 << (place % 8);
             (format!("{} flipped at {place}", archive.display()), flipped)
