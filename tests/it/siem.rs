@@ -12,7 +12,7 @@ mod template;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bstr::BString;
 use cryoscope::catalog;
@@ -87,7 +87,13 @@ fn documents_by(mut encoder: Encoder, checkpoint: &Checkpoint, most: usize) -> V
 }
 
 /// Checkpoints of the fixtures that have a truth. Those of old releases of CRIU have the same containers: one is enough.
-fn checkpoints() -> impl Iterator<Item = Checkpoint> {
+/// They are opened once for all tests, since what rules found stays with a checkpoint.
+fn checkpoints() -> impl Iterator<Item = &'static Checkpoint> {
+    static ALL: OnceLock<Vec<Checkpoint>> = OnceLock::new();
+    ALL.get_or_init(|| opened().collect()).iter()
+}
+
+fn opened() -> impl Iterator<Item = Checkpoint> {
     let is_other_release = |case: &String| {
         // The first did not end well, and says so.
         case.starts_with("criu-") && case != "criu-3.6-aged-lazy" && !case.starts_with("criu-4.2")
@@ -215,12 +221,12 @@ fn every_document_is_one_of_ecs() {
     let (mapped, mut types) = (template::mapped(), BTreeMap::new());
     for checkpoint in checkpoints() {
         for source in catalog::all() {
-            source.each(&checkpoint, &mut |_| {
+            source.each(checkpoint, &mut |_| {
                 with_rows.insert(&*source.table.name);
                 ControlFlow::Break(())
             });
         }
-        for (table, documents) in documents(&checkpoint, Format::ECS) {
+        for (table, documents) in documents(checkpoint, Format::ECS) {
             for document in &documents {
                 ecs.check(table, document);
                 template::fits(&mapped, document, &mut types);
@@ -390,7 +396,7 @@ fn every_event_is_one_of_ocsf() {
     let mut classes = BTreeSet::new();
     let mut types = BTreeSet::new();
     for checkpoint in checkpoints() {
-        for (_, events) in documents(&checkpoint, Format::OCSF) {
+        for (_, events) in documents(checkpoint, Format::OCSF) {
             for event in events {
                 ocsf.check(&event);
                 classes.insert(event["class_uid"].as_u64());
@@ -410,8 +416,8 @@ fn events_of_old_classes_are_of_ocsf_too() {
     let ocsf = Ocsf::legacy();
     let mut classes = BTreeSet::new();
     for checkpoint in checkpoints() {
-        let encoder = encoder_of(Format::OCSF, &checkpoint, Origin::with_legacy_classes);
-        for (_, events) in documents_by(encoder, &checkpoint, 20) {
+        let encoder = encoder_of(Format::OCSF, checkpoint, Origin::with_legacy_classes);
+        for (_, events) in documents_by(encoder, checkpoint, 20) {
             for event in events {
                 ocsf.check(&event);
                 classes.insert(event["class_uid"].as_u64().unwrap());
@@ -425,7 +431,7 @@ fn events_of_old_classes_are_of_ocsf_too() {
 fn every_event_has_what_timesketch_and_splunk_need() {
     for checkpoint in checkpoints() {
         let mut ids = BTreeSet::new();
-        for (table, events) in documents(&checkpoint, Format::TIMESKETCH) {
+        for (table, events) in documents(checkpoint, Format::TIMESKETCH) {
             for event in events {
                 nothing_is_filled(&event);
                 assert!(!event["message"].as_str().unwrap().is_empty());
@@ -439,7 +445,7 @@ fn every_event_has_what_timesketch_and_splunk_need() {
                 assert!(ids.insert(event["event_id"].as_str().unwrap().to_owned()), "{event}");
             }
         }
-        for (table, events) in documents(&checkpoint, Format::HEC) {
+        for (table, events) in documents(checkpoint, Format::HEC) {
             let [event] = events.as_slice() else { panic!("one a row") };
             assert!(event["time"].is_number() && event["sourcetype"] == format!("cryoscope:{table}"));
             assert!(event["event"].as_object().is_some_and(|row| !row.is_empty()));
@@ -456,7 +462,7 @@ fn every_event_has_what_timesketch_and_splunk_need() {
 fn bulk_is_what_the_protocol_wants_and_ids_are_once() {
     for checkpoint in checkpoints() {
         let mut ids = BTreeSet::new();
-        for (table, pair) in documents_of(&checkpoint, Format::BULK, usize::MAX) {
+        for (table, pair) in documents_of(checkpoint, Format::BULK, usize::MAX) {
             let [action, source] = pair.as_slice() else { panic!("two lines: {pair:?}") };
             let expected =
                 json!({ "create": { "_index": format!("cryoscope-{table}"), "_id": source["event"]["id"] } });

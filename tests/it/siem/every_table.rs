@@ -81,9 +81,16 @@ fn rows_of_every_table_are_documents_of_every_schema_whatever_they_hold() {
     let mut fillings = vec![Filling::Nothing, Filling::Something];
     fillings.extend(hostile.iter().map(|text| Filling::Extremes(text)));
     let tables = catalog::all().map(|source| source.table).chain(tables::ASKED.iter().copied());
-    let mut made = 0;
-    for table in tables {
+    let (mut made, mut long) = (0, 0);
+    for (number, table) in tables.enumerate() {
         for &filling in &fillings {
+            // What is cut is cut in all tables in the same way, and slow: some of them are enough.
+            if matches!(filling, Filling::Extremes(text) if text.len() > 1000) {
+                if !number.is_multiple_of(8) {
+                    continue;
+                }
+                long += 1;
+            }
             let row = Made { table, filling };
             let documents = |format| lines(encoder(format, &checkpoint).encode(&row).unwrap());
             let [document] = documents(Format::ECS).try_into().unwrap();
@@ -109,5 +116,6 @@ fn rows_of_every_table_are_documents_of_every_schema_whatever_they_hold() {
             made += 1;
         }
     }
-    assert_eq!(made, (catalog::all().count() + tables::ASKED.len()) * 12);
+    assert!(long > 5, "{long}");
+    assert_eq!(made - long, (catalog::all().count() + tables::ASKED.len()) * 11);
 }

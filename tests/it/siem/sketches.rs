@@ -48,7 +48,7 @@ impl Names {
 fn no_field_changes_its_type() {
     let mut names = Names::default();
     for checkpoint in checkpoints() {
-        for (_, events) in documents(&checkpoint, Format::TIMESKETCH) {
+        for (_, events) in documents(checkpoint, Format::TIMESKETCH) {
             for event in &events {
                 names.take(event);
             }

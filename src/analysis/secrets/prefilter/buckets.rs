@@ -19,6 +19,8 @@ pub(super) type Tables = [[[u8; 16]; 2]; TESTED];
 pub(super) struct Buckets {
     pub(super) low: Tables,
     pub(super) high: Tables,
+    /// The same for each tested byte, whole: for machines without vectors, and for short texts.
+    pub(super) whole: Vec<[u16; TESTED]>,
 }
 
 /// A group: which lower and upper halves it takes at each place, a bit for each.
@@ -86,7 +88,7 @@ pub(super) fn choose(marks: &[(&[u8], bool)]) -> (Buckets, Vec<usize>) {
 }
 
 fn tables(buckets: &[Bucket; BUCKETS]) -> Buckets {
-    let mut all = Buckets { low: Tables::default(), high: Tables::default() };
+    let mut all = Buckets { low: Tables::default(), high: Tables::default(), whole: Vec::new() };
     for (half, eight) in buckets.as_chunks::<8>().0.iter().enumerate() {
         for (number, bucket) in (0_u32..).zip(eight) {
             let own = 1_u8.wrapping_shl(number);
@@ -102,6 +104,19 @@ fn tables(buckets: &[Bucket; BUCKETS]) -> Buckets {
             fill(&mut all.high, &bucket.high);
         }
     }
+    let of = |tables: &Tables, half: u8| {
+        tables.map(|table| {
+            u16::from_le_bytes(table.map(|entries| entries.get(usize::from(half)).copied().unwrap_or_default()))
+        })
+    };
+    all.whole = (0..=u8::MAX)
+        .map(|byte| {
+            let (low, high) = (of(&all.low, byte & 15), of(&all.high, byte >> 4));
+            let mut both = low;
+            both.iter_mut().zip(high).for_each(|(both, high)| *both &= high);
+            both
+        })
+        .collect();
     all
 }
 

@@ -76,18 +76,15 @@ pub(super) fn plain(block: &[u8; READ], buckets: &Buckets) -> Signs {
     if *block == [0; READ] {
         return Signs { zeros: u32::MAX, ..signs };
     }
-    let groups = |place: usize, byte: u8| {
-        let of = |tables: &super::buckets::Tables, half: u8| {
-            let table = tables.get(place).copied().unwrap_or_default();
-            table.map(|table| table.get(usize::from(half)).copied().unwrap_or_default())
-        };
-        u16::from_le_bytes(of(&buckets.low, byte & 15)) & u16::from_le_bytes(of(&buckets.high, byte >> 4))
-    };
+    let groups = |byte: u8| buckets.whole.get(usize::from(byte)).copied().unwrap_or_default();
     for (number, [a, b, c]) in (0_u32..).zip(block.array_windows::<TESTED>()) {
         let own = 1_u32.wrapping_shl(number);
-        let first = groups(0, *a);
-        if first != 0 && first & groups(1, *b) & groups(2, *c) != 0 {
-            signs.marks |= own;
+        let [first, ..] = groups(*a);
+        if first != 0 {
+            let ([_, second, _], [.., third]) = (groups(*b), groups(*c));
+            if first & second & third != 0 {
+                signs.marks |= own;
+            }
         }
         if is_digit(*a) {
             signs.base64 |= own;
