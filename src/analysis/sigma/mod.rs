@@ -1,5 +1,5 @@
 //! Sigma: rules about events, which the user brings. What a checkpoint has instead of events is decided elsewhere: this
-//! module loads rules and knows which fields they ask for. The engine is behind one file, [`engine`].
+//! module loads rules and knows which fields they ask for. The engine is behind one file, `engine`.
 
 #[cfg(feature = "sigma")]
 mod engine;

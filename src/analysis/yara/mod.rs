@@ -1,5 +1,5 @@
 //! YARA: rules of the user's and our own, compiled once and run over bytes. What is scanned, and what becomes of matches,
-//! is decided elsewhere: this module knows only bytes. The engine is behind one file, [`engine`], with types of ours.
+//! is decided elsewhere: this module knows only bytes. The engine is behind one file, `engine`, with types of ours.
 
 mod builtin;
 #[cfg(feature = "yara")]
