@@ -154,7 +154,15 @@ fn json(text: &str) -> Result<Value, String> {
             None => plain.extend([line, "\n"]),
         }
     }
-    serde_json::from_str(&plain).map_err(|error| format!("line {}: {error}", line_of(text, error.line())))
+    serde_json::from_str(&plain).map_err(|error| {
+        let why = without_place(&error.to_string());
+        format!("line {}: {why}; a pack is JSON, or YAML in a file *.yaml", line_of(text, error.line()))
+    })
+}
+
+/// What a parser says, without the place, which is told in front.
+fn without_place(why: &str) -> String {
+    why.rsplit_once(" at line ").map_or(why, |(why, _)| why).to_owned()
 }
 
 /// The line of a file for a line of the text without continued lines.
@@ -179,7 +187,7 @@ fn yaml(text: &str) -> Result<Vec<Value>, String> {
     let documents: Result<Vec<Value>, _> =
         serde_norway::Deserializer::from_str(text).take(DOCUMENTS).map(one).collect();
     documents.map_err(|error| match error.location() {
-        Some(place) => format!("line {}: {error}", place.line()),
+        Some(place) => format!("line {}: {}", place.line(), without_place(&error.to_string())),
         None => error.to_string(),
     })
 }
@@ -227,6 +235,8 @@ mod tests {
             Pack::read(wrong, "x", false)
         );
         assert!(Pack::read("a: [", "x", true).unwrap_err().contains("line"));
+        let both = [Pack::read(wrong, "x", false), Pack::read("a: [", "x", true)];
+        assert!(both.iter().all(|one| !one.as_ref().unwrap_err().contains("column")), "{both:?}");
         assert!(Pack::read("{}", "x", false).unwrap_err().contains("no queries"));
     }
 
