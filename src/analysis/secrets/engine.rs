@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use super::super::Confidence;
 use super::detector::{Detector, Match, Style};
 use super::detectors::{self, ALL};
-use super::prefilter::{Coding, Found, Prefilter, Seen, entry};
+use super::prefilter::{Coding, Found, Prefilter, SAMPLE, Seen, entry};
 use super::text;
 use super::user::UserRules;
 
@@ -116,7 +116,8 @@ impl Engine {
         let mut seen_windows: HashMap<usize, usize> = HashMap::new();
         let schedule = detectors::find("aes-key-schedule").filter(|_| schedules);
         let mut until = 0;
-        self.filter.find(bytes, span.start..bytes.len(), |filtered| {
+        let random = |sample: &[u8; SAMPLE]| schedule.is_some() && detectors::may_be_schedule(sample);
+        self.filter.find(bytes, span.start..bytes.len(), random, |filtered| {
             let seen = match (filtered, schedule) {
                 (Found::Mark(seen), _) => seen,
                 (Found::Random(place), Some(number)) => {

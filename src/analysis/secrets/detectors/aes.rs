@@ -90,9 +90,23 @@ fn key_of(bytes: &[u8]) -> Option<(usize, usize)> {
 const BLOCK: usize = 8;
 const BEHIND: usize = 12;
 
-/// Whether a schedule may begin at any word of a block. Most words of a schedule are the word before them XOR the one a
-/// key's length before them, whatever the order of bytes. One such word is tested for each length of keys.
-fn may_begin(words: &[u32; BLOCK + BEHIND]) -> bool {
+/// Bytes that [`may_begin`] looks at.
+const SAMPLE: usize = (BLOCK + BEHIND) * 4;
+
+fn words(sample: &[u8; SAMPLE]) -> [u32; BLOCK + BEHIND] {
+    let mut words = [0; BLOCK + BEHIND];
+    for (word, bytes) in words.iter_mut().zip(sample.as_chunks::<4>().0) {
+        *word = u32::from_le_bytes(*bytes);
+    }
+    words
+}
+
+/// Whether a schedule may begin at any of the first eight words. Most words of a schedule are the word before them XOR the
+/// one a key's length before them, whatever the order of bytes. One such word is tested for each length of keys.
+#[allow(clippy::inline_always, reason = "the search compiles it again for machines with vectors")]
+#[inline(always)]
+pub(in super::super) fn may_begin(sample: &[u8; SAMPLE]) -> bool {
+    let words = words(sample);
     let mut some = false;
     for ((((((one, four), five), six), seven), eight), nine) in words
         .iter()
@@ -105,10 +119,8 @@ fn may_begin(words: &[u32; BLOCK + BEHIND]) -> bool {
         .zip(words.iter().skip(9))
         .take(BLOCK)
     {
-        // Products of differences instead of branches: zero if any of them is.
-        let differs = |a: &u32, b: &u32| u64::from((a ^ b ^ one) != 0);
-        let none = differs(five, four) & differs(seven, six) & differs(nine, eight);
-        some |= none < u64::from(*one != 0);
+        let follows = |a: &u32, b: &u32| a ^ b == *one;
+        some |= (follows(five, four) | follows(seven, six) | follows(nine, eight)) & (*one != 0);
     }
     some
 }
@@ -116,20 +128,17 @@ fn may_begin(words: &[u32; BLOCK + BEHIND]) -> bool {
 /// Calls `each` with the places in a block where schedules may begin, of those that are multiples of four from its
 /// beginning.
 pub(in super::super) fn schedules(bytes: &[u8], place: usize, mut each: impl FnMut(usize)) {
-    let all = from(bytes, place).as_chunks::<4>().0;
-    // With too few words for a schedule there is none.
-    let Some(here) = all.first_chunk::<{ BLOCK + BEHIND }>() else { return };
-    let words = here.map(u32::from_le_bytes);
-    if may_begin(&words) {
-        for word in 0..BLOCK {
-            let at = |number: usize| words.get(word.wrapping_add(number)).copied().unwrap_or_default();
-            let starts = |key: usize| {
-                let word = |number: usize| at(key.wrapping_add(number));
-                word(1) ^ word(0) == at(1) && word(2) ^ word(1) == at(2)
-            };
-            if (starts(4) || starts(6) || starts(8)) && (at(1) | at(2)) != 0 {
-                each(place.saturating_add(word.saturating_mul(4)));
-            }
+    // With too few bytes for a schedule there is none.
+    let Some(sample) = from(bytes, place).first_chunk() else { return };
+    let words = words(sample);
+    for word in 0..BLOCK {
+        let at = |number: usize| words.get(word.wrapping_add(number)).copied().unwrap_or_default();
+        let starts = |key: usize| {
+            let word = |number: usize| at(key.wrapping_add(number));
+            word(1) ^ word(0) == at(1) && word(2) ^ word(1) == at(2)
+        };
+        if (starts(4) || starts(6) || starts(8)) && (at(1) | at(2)) != 0 {
+            each(place.saturating_add(word.saturating_mul(4)));
         }
     }
 }

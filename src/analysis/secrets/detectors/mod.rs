@@ -28,9 +28,9 @@ mod twilio;
 mod url;
 mod vendor;
 
-pub(super) use self::aes::schedules;
 #[cfg(test)]
 pub(super) use self::aes::substitution;
+pub(super) use self::aes::{may_begin as may_be_schedule, schedules};
 pub(super) use self::placeholder::{is_example, is_weak};
 use super::detector::Detector;
 

@@ -51,40 +51,79 @@ impl Bucket {
 const WINDOWS: usize = 3;
 
 /// What one look at marks costs, in tests of a place that was taken for nothing.
-const LOOK: f64 = 8.0;
+const LOOK: f64 = 16.0;
+
+/// How often each mark is put into the best group anew. What the first ones do not yet know, they know then.
+const ROUNDS: usize = 2;
+
+/// A group while it is made.
+#[derive(Clone, Debug, Default)]
+struct Draft {
+    bucket: Bucket,
+    /// How often it takes something.
+    rate: f64,
+    /// The marks in it, with where their tested bytes begin.
+    marks: Vec<(usize, usize)>,
+}
 
 /// Puts marks (bytes, whether in any case) into groups. Gives where the tested bytes of each begin.
 pub(super) fn choose(marks: &[(&[u8], bool)]) -> (Buckets, Vec<usize>) {
     let rates = Rates::new();
-    let mut buckets = [Bucket::default(); BUCKETS];
-    let mut begins = vec![0; marks.len()];
+    let mut drafts: [Draft; BUCKETS] = Default::default();
     // Those with the least choice first.
     let mut order: Vec<usize> = (0..marks.len()).collect();
     order.sort_by_key(|mark| marks.get(*mark).map_or(0, |(bytes, _)| bytes.len()));
-    for mark in order {
-        let (Some((bytes, any_case)), Some(begin)) = (marks.get(mark), begins.get_mut(mark)) else { continue };
-        let before = buckets.map(|bucket| rates.of(&bucket.low, &bucket.high));
-        let mut windows: Vec<(f64, usize, &[u8])> =
-            bytes.windows(TESTED).enumerate().map(|(place, three)| (frequency::of(three), place, three)).collect();
-        windows.sort_by(|(a, ..), (b, ..)| a.total_cmp(b));
-        let mut best: Option<(f64, usize, usize, Bucket)> = None;
-        for (frequency, place, three) in windows.into_iter().take(WINDOWS) {
-            for (number, (bucket, rate)) in buckets.iter().zip(&before).enumerate() {
-                let with = bucket.with(three, *any_case);
-                let cost = rates.of(&with.low, &with.high) - rate + LOOK * frequency;
-                if best.is_none_or(|(least, ..)| cost < least) {
-                    best = Some((cost, place, number, with));
+    let windows: Vec<Vec<(f64, usize, &[u8])>> = marks.iter().map(|(bytes, _)| rarest(bytes)).collect();
+    for mark in (0..ROUNDS).flat_map(|_| order.iter().copied()) {
+        let (Some((_, any_case)), Some(windows)) = (marks.get(mark), windows.get(mark)) else { continue };
+        take_out(&mut drafts, marks, mark, &rates);
+        let mut best: Option<(f64, usize, usize, Draft)> = None;
+        for (frequency, place, three) in windows {
+            for (number, draft) in drafts.iter().enumerate() {
+                let bucket = draft.bucket.with(three, *any_case);
+                let rate = rates.of(&bucket.low, &bucket.high);
+                let cost = rate - draft.rate + LOOK * frequency;
+                if best.as_ref().is_none_or(|(least, ..)| cost < *least) {
+                    best = Some((cost, *place, number, Draft { bucket, rate, marks: Vec::new() }));
                 }
             }
         }
-        if let Some((_, place, number, with)) = best {
-            *begin = place;
-            if let Some(bucket) = buckets.get_mut(number) {
-                *bucket = with;
-            }
+        if let Some((_, place, number, with)) = best
+            && let Some(draft) = drafts.get_mut(number)
+        {
+            draft.marks.push((mark, place));
+            (draft.bucket, draft.rate) = (with.bucket, with.rate);
         }
     }
-    (tables(&buckets), begins)
+    let mut begins = vec![0; marks.len()];
+    for (mark, place) in drafts.iter().flat_map(|draft| &draft.marks) {
+        if let Some(begin) = begins.get_mut(*mark) {
+            *begin = *place;
+        }
+    }
+    (tables(&drafts.map(|draft| draft.bucket)), begins)
+}
+
+/// The windows of a mark of which one is chosen, with how often they are seen.
+fn rarest(mark: &[u8]) -> Vec<(f64, usize, &[u8])> {
+    let mut windows: Vec<(f64, usize, &[u8])> =
+        mark.windows(TESTED).enumerate().map(|(place, three)| (frequency::of(three), place, three)).collect();
+    windows.sort_by(|(a, ..), (b, ..)| a.total_cmp(b));
+    windows.truncate(WINDOWS);
+    windows
+}
+
+/// Takes a mark out of its group, if it is in one.
+fn take_out(drafts: &mut [Draft], marks: &[(&[u8], bool)], mark: usize, rates: &Rates) {
+    let Some(draft) = drafts.iter_mut().find(|draft| draft.marks.iter().any(|(known, _)| *known == mark)) else {
+        return;
+    };
+    draft.marks.retain(|(known, _)| *known != mark);
+    draft.bucket = draft.marks.iter().fold(Bucket::default(), |bucket, (mark, place)| match marks.get(*mark) {
+        Some((bytes, any_case)) => bucket.with(bytes.get(*place..).unwrap_or_default(), *any_case),
+        None => bucket,
+    });
+    draft.rate = rates.of(&draft.bucket.low, &draft.bucket.high);
 }
 
 fn tables(buckets: &[Bucket; BUCKETS]) -> Buckets {

@@ -38,6 +38,9 @@ fn binary(byte: u8) -> u32 {
     match byte {
         0 => 4000,
         1..=8 | u8::MAX => 150,
+        // The upper bytes of addresses.
+        0x7f => 300,
+        b'U' | b'V' => 100,
         _ => 18,
     }
 }

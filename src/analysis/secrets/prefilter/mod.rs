@@ -13,8 +13,9 @@ mod vectors;
 
 use std::ops::Range;
 
+pub(super) use self::blocks::SAMPLE;
 use self::buckets::{Buckets, TESTED};
-use self::signs::{BLOCK, Signs};
+use self::signs::BLOCK;
 use self::trigrams::{Place, Trigrams, in_all_cases, three_of};
 use super::detector::Mark;
 use super::text;
@@ -56,13 +57,9 @@ pub(super) struct Seen {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Found {
     Mark(Seen),
-    /// A block in which at least [`RANDOM`] random bytes may begin.
+    /// Where random bytes begin that passed the caller's test.
     Random(usize),
 }
-
-/// Length of random bytes that are told. The third block is tested: wherever in the first they begin, it is random, and the
-/// beginning of a key may be less so.
-const RANDOM: usize = 3 * BLOCK;
 
 /// Digits of base64 in a row that a block has with a mark in it or before it; bytes of UTF-16 that do not end one. A mark
 /// with its secret is longer than twice this.
@@ -112,47 +109,36 @@ impl Prefilter {
         Prefilter { sought, buckets, plain, wide, base64 }
     }
 
-    /// Calls `each` with the marks whose tested bytes begin in a span, and with where random bytes may begin, until it has
-    /// enough. Marks may reach beyond the span.
-    pub(super) fn find(&self, bytes: &[u8], span: Range<usize>, mut each: impl FnMut(Found) -> bool) {
+    /// Calls `each` with the marks whose tested bytes begin in a span, and with where random bytes begin that pass a test,
+    /// until it has enough. Marks may reach beyond the span.
+    pub(super) fn find(
+        &self,
+        bytes: &[u8],
+        span: Range<usize>,
+        random: impl Fn(&[u8; SAMPLE]) -> bool,
+        mut each: impl FnMut(Found) -> bool,
+    ) {
         // Where text in UTF-16 and in base64 was looked at.
         let (mut wide, mut base64) = (span.start, span.start);
-        let mut was_base64 = false;
         let places = span.start..span.end.min(bytes.len());
-        blocks::each_block(bytes, places, &self.buckets, &mut |place, signs: Signs| {
-            if signs.zeros == u32::MAX {
-                was_base64 = false;
-                return true;
-            }
-            let mut marks = signs.marks;
+        blocks::each_block(bytes, places, &self.buckets, random, |block| {
+            let mut marks = block.marks;
             while marks != 0 {
-                let at = place.saturating_add(usize::try_from(marks.trailing_zeros()).unwrap_or_default());
+                let at = block.place.saturating_add(usize::try_from(marks.trailing_zeros()).unwrap_or_default());
                 marks &= marks.wrapping_sub(1);
                 if !self.plain.of(three_of(text::from(bytes, at))).all(|mark| self.verify(bytes, at, mark, &mut each)) {
                     return false;
                 }
             }
-            let end = place.saturating_add(BLOCK);
-            let has_base64 = signs.has_base64();
-            if has_base64 || was_base64 {
-                let from = place.saturating_sub(RUN).max(base64);
-                base64 = end;
-                if !self.look_base64(bytes, from..end, &mut each) {
-                    return false;
-                }
+            let end = block.place.saturating_add(BLOCK);
+            let from = |last: usize| block.place.saturating_sub(RUN).max(last);
+            if block.base64 && !self.look_base64(bytes, from(std::mem::replace(&mut base64, end))..end, &mut each) {
+                return false;
             }
-            was_base64 = has_base64;
-            if signs.has_wide() {
-                let from = place.saturating_sub(RUN).max(wide);
-                wide = end;
-                if !self.look_wide(bytes, from..end, &mut each) {
-                    return false;
-                }
+            if block.wide && !self.look_wide(bytes, from(std::mem::replace(&mut wide, end))..end, &mut each) {
+                return false;
             }
-            match place.checked_sub(RANDOM.saturating_sub(BLOCK)).filter(|_| signs.may_be_random()) {
-                Some(start) if start >= span.start => each(Found::Random(start)),
-                _ => true,
-            }
+            block.random.is_none_or(|place| each(Found::Random(place)))
         });
     }
 
@@ -178,6 +164,11 @@ impl Prefilter {
     fn verify(&self, bytes: &[u8], place: usize, known: Place, each: &mut impl FnMut(Found) -> bool) -> bool {
         let Some(sought) = self.sought.get(known.mark) else { return true };
         let Some(start) = place.checked_sub(known.before) else { return true };
+        // Most others differ in the first byte.
+        let first = |bytes: &[u8], place: usize| bytes.get(place).map(u8::to_ascii_lowercase);
+        if first(bytes, start) != first(&sought.bytes, 0) {
+            return true;
+        }
         let is_here = match (sought.coding, sought.any_case) {
             (Coding::Wide, any_case) => is_wide(bytes, start, &sought.bytes, any_case),
             (_, true) => text::has_any_case(bytes, start, &sought.bytes),
@@ -237,12 +228,17 @@ mod tests {
 
     fn found(filter: &Prefilter, bytes: &[u8]) -> Vec<(usize, usize, Coding)> {
         let mut all = Vec::new();
-        filter.find(bytes, 0..bytes.len(), |found| {
-            if let Found::Mark(seen) = found {
-                all.push((seen.number, seen.place, seen.coding));
-            }
-            true
-        });
+        filter.find(
+            bytes,
+            0..bytes.len(),
+            |_| false,
+            |found| {
+                if let Found::Mark(seen) = found {
+                    all.push((seen.number, seen.place, seen.coding));
+                }
+                true
+            },
+        );
         all
     }
 

@@ -1,7 +1,7 @@
 //! What each 32 bytes may hold, told by cheap tests of all of them: the beginning of a mark, text in base64, text in
 //! UTF-16, random bytes. Here byte by byte.
 
-use std::ops::Range;
+#![allow(clippy::inline_always, reason = "the tests are compiled again for machines with vectors")]
 
 use super::buckets::{Buckets, TESTED};
 
@@ -23,6 +23,7 @@ pub(super) struct Signs {
 
 impl Signs {
     /// Whether there are twelve digits of base64 in a row.
+    #[inline(always)]
     pub(super) fn has_base64(self) -> bool {
         let two = self.base64 & self.base64 >> 1;
         let four = two & two >> 2;
@@ -31,6 +32,7 @@ impl Signs {
     }
 
     /// Whether four characters of UTF-16 stand at a multiple of eight bytes.
+    #[inline(always)]
     pub(super) fn has_wide(self) -> bool {
         // Every second byte is zero, the others are not: the group is zero here.
         let other = self.zeros ^ 0xaaaa_aaaa;
@@ -38,35 +40,9 @@ impl Signs {
     }
 
     /// Whether the bytes may be random: neither text nor small numbers.
+    #[inline(always)]
     pub(super) fn may_be_random(self) -> bool {
         self.zeros.count_ones() < 12 && self.base64.count_ones() < 24
-    }
-}
-
-/// Walks over the blocks of a text from a place to another with a test of one, until `each` has enough. Behind the text are
-/// zeros.
-#[allow(clippy::inline_always, reason = "it is compiled again for machines with vectors, together with its test")]
-#[inline(always)]
-pub(super) fn walk(
-    bytes: &[u8],
-    places: Range<usize>,
-    each: &mut impl FnMut(usize, Signs) -> bool,
-    signs: impl Fn(&[u8; READ]) -> Signs,
-) {
-    let mut place = places.start;
-    while place < places.end {
-        let here = bytes.get(place..).unwrap_or_default();
-        let found = if let Some(block) = here.first_chunk() {
-            signs(block)
-        } else {
-            let mut last = [0; READ];
-            last.iter_mut().zip(here).for_each(|(to, from)| *to = *from);
-            signs(&last)
-        };
-        if !each(place, found) {
-            return;
-        }
-        place = place.saturating_add(BLOCK);
     }
 }
 

@@ -3,43 +3,36 @@
 #![allow(clippy::inline_always, reason = "what is not a part of the one function for such machines cannot use vectors")]
 
 use std::arch::x86_64::__m256i;
-use std::ops::Range;
 
 use pulp::x86::V3;
 
+use super::blocks::{Block, SAMPLE, Walk};
 use super::buckets::{Buckets, Tables};
-use super::signs::{READ, Signs, is_digit, walk};
+use super::signs::{READ, Signs, is_digit};
 
-/// Calls `each` with the signs of every block, as [`walk`] does.
-pub(super) fn each_block(
+/// Makes a walk with vectors.
+pub(super) fn walk<R: Fn(&[u8; SAMPLE]) -> bool, F: FnMut(Block) -> bool>(
     vectors: V3,
-    bytes: &[u8],
-    places: Range<usize>,
     buckets: &Buckets,
-    each: &mut impl FnMut(usize, Signs) -> bool,
+    walk: Walk<'_, R, F>,
 ) {
-    vectors.vectorize(Walk { vectors, bytes, places, buckets, each });
+    vectors.vectorize(WithVectors { vectors, buckets, walk });
 }
 
 /// The walk, to be compiled for machines that have the vectors.
-struct Walk<'w, F> {
+struct WithVectors<'w, R, F> {
     vectors: V3,
-    bytes: &'w [u8],
-    places: Range<usize>,
     buckets: &'w Buckets,
-    each: &'w mut F,
+    walk: Walk<'w, R, F>,
 }
 
-impl<F: FnMut(usize, Signs) -> bool> pulp::NullaryFnOnce for Walk<'_, F> {
+impl<R: Fn(&[u8; SAMPLE]) -> bool, F: FnMut(Block) -> bool> pulp::NullaryFnOnce for WithVectors<'_, R, F> {
     type Output = ();
 
     #[inline(always)]
     fn call(self) {
         let tests = Tests::new(self.vectors, self.buckets);
-        walk(
-            self.bytes,
-            self.places,
-            self.each,
+        self.walk.with(
             #[inline(always)]
             |block| tests.signs(block),
         );
