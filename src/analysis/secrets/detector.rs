@@ -55,8 +55,8 @@ pub(crate) struct Match {
     pub(in crate::analysis) tags: Vec<&'static str>,
     /// Text inside that is encoded once more, to be searched.
     pub(in crate::analysis) inner: Option<Vec<u8>>,
-    /// In base64: where the value begins in the decoded bytes of its groups, and its length.
-    pub(in crate::analysis) decoded: Option<(usize, usize)>,
+    /// The value itself, if the text has it in UTF-16 or base64.
+    pub(in crate::analysis) decoded: Option<Vec<u8>>,
 }
 
 impl Match {

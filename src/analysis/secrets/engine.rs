@@ -7,15 +7,13 @@ use std::sync::{Arc, OnceLock};
 use super::super::Confidence;
 use super::detector::{Detector, Match, Style};
 use super::detectors::{self, ALL};
-use super::prefilter::{Coding, Found, Prefilter, SAMPLE, Seen, entry};
+use super::encoded;
+use super::prefilter::{Coding, Found, Prefilter, SAMPLE, entry};
 use super::text;
 use super::user::UserRules;
 
 /// Bytes behind a place that a secret may take with what gives it away.
 pub(in crate::analysis) const REACH: usize = 16 << 10;
-/// Characters before and behind a mark that are read of encoded text.
-const WRAPPED_BEFORE: usize = 48;
-const WRAPPED: usize = 6 << 10;
 /// Places in a mebibyte that the detectors look at before they give up. Memory that was made to be slow is not searched
 /// to its end.
 const TRIES: usize = 40_000;
@@ -30,7 +28,9 @@ pub(crate) struct Engine {
     filter: Prefilter,
     /// For each mark: the detectors and rules that have it.
     owners: Vec<Vec<usize>>,
-    user: UserRules,
+    user: Arc<UserRules>,
+    /// The lengths of the literals.
+    literals: Vec<usize>,
 }
 
 /// The detectors without rules of the user's. They take milliseconds to make, so all share them.
@@ -83,7 +83,21 @@ impl Engine {
             own((keyword.to_vec(), true, false), ALL.len().saturating_add(number));
         }
         let filter = Prefilter::new(marks.into_iter());
-        Engine { filter, owners, user }
+        Engine { filter, owners, user: Arc::new(user), literals: Vec::new() }
+    }
+
+    /// The same detectors and rules, and bytes that are to be found in the same pass. Their numbers come after those of the
+    /// rules. `None` if they are too short for the filter.
+    pub(super) fn with_literals(&self, literals: &[&[u8]]) -> Option<Self> {
+        let filter = self.filter.with(literals)?;
+        let own = (self.count()..).take(literals.len()).map(|number| vec![number]);
+        let owners = self.owners.iter().cloned().chain(own).collect();
+        Some(Engine {
+            filter,
+            owners,
+            user: Arc::clone(&self.user),
+            literals: literals.iter().map(|one| one.len()).collect(),
+        })
     }
 
     /// The detector with a number. `None` for a rule of the user's.
@@ -101,8 +115,8 @@ impl Engine {
         ALL.len().saturating_add(self.user.len())
     }
 
-    /// Calls `each` with the secrets that begin in a span, each with its detector, in no order and not yet owned. Says
-    /// whether it gave up.
+    /// Calls `each` with the secrets that begin in a span, each with its detector, in no order and not yet owned, and with
+    /// the literals. Says whether it gave up looking for secrets; literals are all found.
     pub(crate) fn raw(
         &self,
         bytes: &[u8],
@@ -134,16 +148,26 @@ impl Engine {
                             each(number, found, Coding::Plain);
                         }
                     });
-                    return tries < most;
+                    return tries < most || !self.literals.is_empty();
                 }
                 (Found::Random(_), None) => return true,
             };
             for owner in self.owners.get(seen.number).into_iter().flatten() {
+                if let Some(len) = owner.checked_sub(self.count()).and_then(|literal| self.literals.get(literal)) {
+                    let found = seen.place..seen.place.saturating_add(*len);
+                    if span.contains(&found.start) {
+                        each(*owner, Match::of(found), Coding::Plain);
+                    }
+                    continue;
+                }
+                if tries >= most {
+                    continue;
+                }
                 tries = tries.saturating_add(1);
                 found.clear();
                 match (ALL.get(*owner), seen.coding) {
                     (Some(detector), Coding::Plain) => (detector.find)(bytes, seen.place, &mut found),
-                    (Some(detector), _) => wrapped(detector, bytes, seen, &mut found),
+                    (Some(detector), _) => encoded::find(detector, bytes, seen, &mut found),
                     (None, _) => {
                         let number = owner.saturating_sub(ALL.len());
                         self.user.find(number, bytes, seen.place, &mut seen_windows, &mut found);
@@ -153,7 +177,7 @@ impl Engine {
                     each(*owner, found, seen.coding);
                 }
             }
-            tries < most
+            tries < most || !self.literals.is_empty()
         });
         for number in self.user.without_keywords() {
             found.clear();
@@ -176,13 +200,10 @@ impl Engine {
 
     /// The secret of a match, and those that are encoded in it.
     pub(crate) fn hit(bytes: &[u8], detector: usize, found: Match, coding: Coding) -> Vec<Hit> {
-        let raw = text::part(bytes, found.value.clone());
-        let value = match coding {
-            Coding::Plain => Some(raw.to_vec()),
-            Coding::Wide => narrowed(raw),
-            Coding::Base64 => unwrapped_value(bytes, &found),
-        };
-        let Some(value) = value.filter(|value| !value.is_empty()) else { return Vec::new() };
+        let value = found.decoded.clone().unwrap_or_else(|| text::part(bytes, found.value.clone()).to_vec());
+        if value.is_empty() {
+            return Vec::new();
+        }
         let mut hits = Vec::new();
         // What is encoded in it may have secrets of other kinds.
         if let Some(inner) = &found.inner {
@@ -268,80 +289,6 @@ pub(crate) fn owned(mut hits: Vec<Hit>) -> Vec<Hit> {
     }
     kept.sort_by_key(|hit| (hit.place.start, hit.detector));
     kept
-}
-
-/// Every second byte of UTF-16.
-fn narrowed(bytes: &[u8]) -> Option<Vec<u8>> {
-    let (pairs, rest) = bytes.as_chunks::<2>();
-    let narrow = pairs.iter().map(|[low, high]| (*high == 0).then_some(*low));
-    narrow.collect::<Option<Vec<u8>>>().filter(|_| rest.is_empty())
-}
-
-/// Looks at an encoded mark: decodes what is around it, and maps matches back.
-fn wrapped(detector: &Detector, bytes: &[u8], seen: Seen, out: &mut Vec<Match>) {
-    let before = out.len();
-    match seen.coding {
-        Coding::Plain => {}
-        Coding::Wide => {
-            let is_wide = |pair: &[u8; 2]| pair[1] == 0 && pair[0] != 0;
-            let head = bytes.get(..seen.place).unwrap_or_default();
-            let back = head.as_rchunks::<2>().1.iter().rev().take(WRAPPED_BEFORE).take_while(|p| is_wide(p)).count();
-            let start = seen.place.saturating_sub(back.saturating_mul(2));
-            let tail = text::from(bytes, start).as_chunks::<2>().0;
-            let narrow: Vec<u8> = tail.iter().take(WRAPPED).take_while(|p| is_wide(p)).map(|pair| pair[0]).collect();
-            (detector.find)(&narrow, back, out);
-            let to = |range: &Range<usize>| {
-                let place = |at: usize| start.saturating_add(at.saturating_mul(2));
-                place(range.start)..place(range.end)
-            };
-            for found in out.iter_mut().skip(before) {
-                (found.span, found.value) = (to(&found.span), to(&found.value));
-            }
-        }
-        Coding::Base64 => {
-            let (start, decoded) = decoded_at(bytes, seen.place);
-            let mark_at = seen.place.saturating_sub(start).saturating_mul(3).wrapping_div(4);
-            for place in mark_at..mark_at.saturating_add(3) {
-                let is_here = detector.marks.iter().any(|mark| text::has(&decoded, place, mark.bytes()));
-                if is_here {
-                    (detector.find)(&decoded, place, out);
-                    break;
-                }
-            }
-            // The whole groups of four that hold the value.
-            let to = |range: &Range<usize>| {
-                let first = start.saturating_add(range.start.wrapping_div(3).saturating_mul(4));
-                let last = start.saturating_add(range.end.div_ceil(3).saturating_mul(4)).min(bytes.len());
-                first..last
-            };
-            for found in out.iter_mut().skip(before) {
-                let (from, len) = (found.value.start.wrapping_rem(3), found.value.len());
-                found.inner = None;
-                (found.span, found.value) = (to(&found.span), to(&found.value));
-                found.decoded = Some((from, len));
-            }
-        }
-    }
-}
-
-/// Decodes base64 around the beginning of a group of four.
-fn decoded_at(bytes: &[u8], place: usize) -> (usize, Vec<u8>) {
-    let back = text::run_back(bytes, place, text::is_base64, WRAPPED_BEFORE);
-    let groups = place.saturating_sub(back).wrapping_div(4);
-    let start = place.saturating_sub(groups.saturating_mul(4));
-    let end = text::run(bytes, start, text::is_base64, WRAPPED);
-    let body = text::part(bytes, start..end);
-    let whole = body.len().saturating_sub(body.len().wrapping_rem(4));
-    let decoded = text::base64(body).or_else(|| text::base64(body.get(..whole)?)).unwrap_or_default();
-    (start, decoded)
-}
-
-/// The value of a match in base64.
-fn unwrapped_value(bytes: &[u8], found: &Match) -> Option<Vec<u8>> {
-    let (from, len) = found.decoded?;
-    let run = text::run(bytes, found.value.start, text::is_base64, found.value.len());
-    let decoded = text::base64(text::part(bytes, found.value.start..run))?;
-    decoded.get(from..from.checked_add(len)?).map(<[u8]>::to_vec)
 }
 
 /// How the values of a detector are shown.

@@ -11,6 +11,7 @@ pub(super) mod arguments;
 mod cases;
 pub(super) mod detector;
 pub(super) mod detectors;
+mod encoded;
 pub(super) mod engine;
 #[cfg(test)]
 mod examples;

@@ -20,9 +20,16 @@ impl memory::Sieve for Sieve {
         REACH
     }
 
+    fn also(&self, literals: &[&[u8]]) -> Option<Arc<dyn memory::Sieve>> {
+        let engine = self.0.with_literals(literals)?;
+        Some(Arc::new(Sieve(Arc::new(engine))))
+    }
+
     fn find(&self, bytes: &[u8], span: Range<usize>, each: &mut dyn FnMut(usize, Range<usize>)) {
         let start = span.start;
-        let tired = self.0.raw(bytes, span, true, &mut |detector, found, _| each(detector, found.span));
+        // The number of what is no detector is the number of a literal, and comes behind that one.
+        let kind = |number: usize| number.saturating_add(usize::from(number >= self.0.count()));
+        let tired = self.0.raw(bytes, span, true, &mut |number, found, _| each(kind(number), found.span));
         if tired.0 {
             each(self.0.count(), start..start.saturating_add(1));
         }

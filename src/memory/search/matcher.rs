@@ -12,7 +12,7 @@ use regex_automata::{Input, MatchKind, PatternSet};
 
 use super::mask::Mask;
 use super::pattern::{Pattern, PatternError, Shape, escaped};
-use super::sieve::Sieve;
+use super::sieve::{Sieve, Sifter};
 use super::table::Table;
 use crate::int::{u64_of, usize_of};
 use crate::limits::Limits;
@@ -44,8 +44,7 @@ pub struct Matcher {
     literals: Option<Literals>,
     masks: Vec<(usize, Mask)>,
     regexes: Vec<(usize, Regex)>,
-    /// Sieves, each with the number of the pattern of its first kind.
-    sieves: Vec<(usize, Arc<dyn Sieve>)>,
+    sifters: Vec<Sifter>,
     /// All expressions as one, to skip blocks in which none matches, and to tell which ones do.
     any: Option<(Regex, Regex)>,
     names: Vec<String>,
@@ -77,7 +76,7 @@ impl Matcher {
         let mut literals = Vec::new();
         let mut masks = Vec::new();
         let mut regexes = Vec::new();
-        let mut sieves: Vec<(usize, Arc<dyn Sieve>)> = Vec::new();
+        let mut sifters: Vec<Sifter> = Vec::new();
         let mut sources = Vec::new();
         let mut room = limits.pattern_bytes;
         let expressions = patterns.iter().filter(|pattern| matches!(pattern.shape, Shape::Regex(_))).count();
@@ -90,7 +89,7 @@ impl Matcher {
                 }
                 Shape::Kind(kind) => {
                     if kind.number == 0 {
-                        sieves.push((number, Arc::clone(&kind.sieve)));
+                        sifters.push(Sifter::new(&kind.sieve, number));
                     }
                     0
                 }
@@ -122,10 +121,16 @@ impl Matcher {
         let longest_mask = masks.iter().map(|(_, mask)| mask.len()).max().unwrap_or(0);
         let names = patterns.iter().map(|pattern| pattern.name.clone()).collect();
         let shapes = patterns.iter().map(|pattern| pattern.shape.clone()).collect();
-        let longest_thing = sieves.iter().map(|(_, sieve)| sieve.reach()).max().unwrap_or(0);
+        let longest_thing = sifters.iter().map(Sifter::reach).max().unwrap_or(0);
         let longest_fixed = longest_literal.max(longest_mask).max(longest_thing);
+        // A sieve that looks at all bytes anyway finds literals with little more work.
+        let exact: Option<Vec<(usize, &[u8])>> =
+            literals.iter().map(|one| (!one.any_case).then_some((one.number, one.bytes.as_slice()))).collect();
+        if exact.is_some_and(|exact| !exact.is_empty() && sifters.iter_mut().any(|sifter| sifter.take(&exact))) {
+            literals.clear();
+        }
         let literals = Literals::new(literals);
-        Ok(Matcher { literals, masks, regexes, sieves, any, names, shapes, longest_literal, longest_fixed })
+        Ok(Matcher { literals, masks, regexes, sifters, any, names, shapes, longest_literal, longest_fixed })
     }
 
     /// Whether another matcher finds the same: it has the same patterns in the same order, whatever their names.
@@ -187,9 +192,8 @@ impl Matcher {
                 find_mask(*number, mask, haystack, span.clone(), most, &mut found);
             }
         }
-        for (first, sieve) in &self.sieves {
-            sieve.find(haystack, span.clone(), &mut |kind, range| {
-                let pattern = first.saturating_add(kind);
+        for sifter in &self.sifters {
+            sifter.find(haystack, span.clone(), most, &mut |pattern, range| {
                 found.push(Match { start: range.start, end: range.end, pattern });
             });
         }

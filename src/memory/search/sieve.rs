@@ -22,6 +22,12 @@ pub trait Sieve: Debug + Send + Sync {
         128
     }
 
+    /// The same sieve, which also finds some bytes wherever they are. Their kinds come after its own. `None` if it cannot; the
+    /// bytes are then looked for by themselves.
+    fn also(&self, _literals: &[&[u8]]) -> Option<Arc<dyn Sieve>> {
+        None
+    }
+
     /// Calls `each` with the kind and the range of each thing that begins in a span of the bytes. What is before and
     /// behind the span is there to be looked at.
     fn find(&self, bytes: &[u8], span: Range<usize>, each: &mut dyn FnMut(usize, Range<usize>));
@@ -32,6 +38,63 @@ pub trait Sieve: Debug + Send + Sync {
 pub(super) struct Kind {
     pub(super) sieve: Arc<dyn Sieve>,
     pub(super) number: usize,
+}
+
+/// A sieve as the search uses it.
+#[derive(Clone, Debug)]
+pub(super) struct Sifter {
+    sieve: Arc<dyn Sieve>,
+    /// The number of the pattern of its first kind.
+    first: usize,
+    /// Number of its own kinds.
+    kinds: usize,
+    /// The literals that it also finds, by the numbers of their patterns.
+    literals: Vec<usize>,
+}
+
+impl Sifter {
+    /// A sieve whose first kind is a pattern.
+    pub(super) fn new(sieve: &Arc<dyn Sieve>, first: usize) -> Self {
+        Sifter { sieve: Arc::clone(sieve), first, kinds: sieve.kinds(), literals: Vec::new() }
+    }
+
+    /// Bytes behind a place that a thing which begins there may have.
+    pub(super) fn reach(&self) -> usize {
+        self.sieve.reach()
+    }
+
+    /// Whether it also finds literals from now on, given with the numbers of their patterns.
+    pub(super) fn take(&mut self, literals: &[(usize, &[u8])]) -> bool {
+        let bytes: Vec<&[u8]> = literals.iter().map(|(_, bytes)| *bytes).collect();
+        let taken = self.sieve.also(&bytes);
+        if let Some(sieve) = taken {
+            self.sieve = sieve;
+            self.literals = literals.iter().map(|(number, _)| *number).collect();
+            return true;
+        }
+        false
+    }
+
+    /// Calls `each` with the pattern and the range of everything it finds, and with at most `most` literals.
+    pub(super) fn find(
+        &self,
+        bytes: &[u8],
+        span: Range<usize>,
+        most: usize,
+        each: &mut dyn FnMut(usize, Range<usize>),
+    ) {
+        let mut literals = 0_usize;
+        self.sieve.find(bytes, span, &mut |kind, range| match kind.checked_sub(self.kinds) {
+            None => each(self.first.saturating_add(kind), range),
+            Some(literal) if literals < most => {
+                if let Some(pattern) = self.literals.get(literal) {
+                    literals = literals.saturating_add(1);
+                    each(*pattern, range);
+                }
+            }
+            Some(_) => {}
+        });
+    }
 }
 
 impl PartialEq for Kind {

@@ -107,7 +107,8 @@ fn words(sample: &[u8; SAMPLE]) -> [u32; BLOCK + BEHIND] {
 #[inline(always)]
 pub(in super::super) fn may_begin(sample: &[u8; SAMPLE]) -> bool {
     let words = words(sample);
-    let mut some = false;
+    // Numbers instead of booleans, so that nothing branches.
+    let mut some = 0;
     for ((((((one, four), five), six), seven), eight), nine) in words
         .iter()
         .skip(1)
@@ -119,10 +120,10 @@ pub(in super::super) fn may_begin(sample: &[u8; SAMPLE]) -> bool {
         .zip(words.iter().skip(9))
         .take(BLOCK)
     {
-        let follows = |a: &u32, b: &u32| a ^ b == *one;
-        some |= (follows(five, four) | follows(seven, six) | follows(nine, eight)) & (*one != 0);
+        let follows = |a: &u32, b: &u32| u32::from(a ^ b == *one);
+        some |= (follows(five, four) | follows(seven, six) | follows(nine, eight)) & u32::from(*one != 0);
     }
-    some
+    some != 0
 }
 
 /// Calls `each` with the places in a block where schedules may begin, of those that are multiples of four from its

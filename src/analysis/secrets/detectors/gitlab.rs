@@ -48,7 +48,9 @@ pub(super) static TOKEN: Detector = Detector {
         // Personal tokens without a tail have exactly twenty characters.
         let is_personal = mark.bytes() == b"glpat-";
         let is_length = (20..=300).contains(&len) && (!is_personal || len == 20 || is_routable);
-        let is_end = at(bytes, end).is_none_or(|byte| !is_url64(byte) && byte != b'.');
+        // A full stop behind it is the end of a sentence, unless a word follows.
+        let goes_on = |place: usize| at(bytes, place).is_some_and(is_url64);
+        let is_end = !goes_on(end) && (at(bytes, end) != Some(b'.') || !goes_on(end.saturating_add(1)));
         if !is_length || !is_end || !begins_word(bytes, place) {
             return;
         }

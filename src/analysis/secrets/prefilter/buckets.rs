@@ -3,6 +3,8 @@
 //! halves up in tables of 16 entries. This is how Hyperscan's "Teddy" works. What a group takes beyond its marks costs
 //! time, so marks are put together whose bytes are alike.
 
+use std::sync::OnceLock;
+
 use super::frequency::{self, Rates};
 use super::trigrams::cases;
 
@@ -53,55 +55,65 @@ const WINDOWS: usize = 3;
 /// What one look at marks costs, in tests of a place that was taken for nothing.
 const LOOK: f64 = 16.0;
 
-/// How often each mark is put into the best group anew. What the first ones do not yet know, they know then.
+/// How often each mark is put into the best group. What the first ones did not know of the others, they know then.
 const ROUNDS: usize = 2;
 
-/// A group while it is made.
+/// The groups of marks, to which more can be added.
 #[derive(Clone, Debug, Default)]
-struct Draft {
-    bucket: Bucket,
-    /// How often it takes something.
-    rate: f64,
-    /// The marks in it, with where their tested bytes begin.
-    marks: Vec<(usize, usize)>,
-}
+pub(super) struct Groups([Bucket; BUCKETS]);
 
-/// Puts marks (bytes, whether in any case) into groups. Gives where the tested bytes of each begin.
-pub(super) fn choose(marks: &[(&[u8], bool)]) -> (Buckets, Vec<usize>) {
-    let rates = Rates::new();
-    let mut drafts: [Draft; BUCKETS] = Default::default();
-    // Those with the least choice first.
-    let mut order: Vec<usize> = (0..marks.len()).collect();
-    order.sort_by_key(|mark| marks.get(*mark).map_or(0, |(bytes, _)| bytes.len()));
-    let windows: Vec<Vec<(f64, usize, &[u8])>> = marks.iter().map(|(bytes, _)| rarest(bytes)).collect();
-    for mark in (0..ROUNDS).flat_map(|_| order.iter().copied()) {
-        let (Some((_, any_case)), Some(windows)) = (marks.get(mark), windows.get(mark)) else { continue };
-        take_out(&mut drafts, marks, mark, &rates);
-        let mut best: Option<(f64, usize, usize, Draft)> = None;
-        for (frequency, place, three) in windows {
-            for (number, draft) in drafts.iter().enumerate() {
-                let bucket = draft.bucket.with(three, *any_case);
-                let rate = rates.of(&bucket.low, &bucket.high);
-                let cost = rate - draft.rate + LOOK * frequency;
-                if best.as_ref().is_none_or(|(least, ..)| cost < *least) {
-                    best = Some((cost, *place, number, Draft { bucket, rate, marks: Vec::new() }));
+impl Groups {
+    /// Puts marks (bytes, whether in any case) into groups. Gives where the tested bytes of each begin.
+    pub(super) fn put(&mut self, marks: &[(&[u8], bool)]) -> Vec<usize> {
+        static RATES: OnceLock<Rates> = OnceLock::new();
+        let rates = RATES.get_or_init(Rates::new);
+        let rate = |bucket: &Bucket| rates.of(&bucket.low, &bucket.high);
+        let before = self.0;
+        let mut now = self.0.map(|bucket| (bucket, rate(&bucket)));
+        let windows: Vec<Vec<(f64, usize, &[u8])>> = marks.iter().map(|(bytes, _)| rarest(bytes)).collect();
+        // For each mark: its group, and where its tested bytes begin.
+        let mut chosen: Vec<Option<(usize, usize)>> = vec![None; marks.len()];
+        // Those with the least choice first.
+        let mut order: Vec<usize> = (0..marks.len()).collect();
+        order.sort_by_key(|mark| marks.get(*mark).map_or(0, |(bytes, _)| bytes.len()));
+        for mark in (0..ROUNDS).flat_map(|_| order.iter().copied()) {
+            let (Some((_, any_case)), Some(windows)) = (marks.get(mark), windows.get(mark)) else { continue };
+            if let Some((group, _)) = chosen.get_mut(mark).and_then(Option::take)
+                && let (Some(first), Some(entry)) = (before.get(group), now.get_mut(group))
+            {
+                // The group without it.
+                let others = marks.iter().zip(&chosen).filter_map(|((bytes, any_case), chosen)| {
+                    let (_, place) = chosen.filter(|(other, _)| *other == group)?;
+                    Some((bytes.get(place..)?, *any_case))
+                });
+                let bucket = others.fold(*first, |bucket, (bytes, any_case)| bucket.with(bytes, any_case));
+                *entry = (bucket, rate(&bucket));
+            }
+            let mut best: Option<(f64, usize, usize, (Bucket, f64))> = None;
+            for (frequency, place, three) in windows {
+                for (number, (bucket, without)) in now.iter().enumerate() {
+                    let bucket = bucket.with(three, *any_case);
+                    let with = rate(&bucket);
+                    let cost = with - without + LOOK * frequency;
+                    if best.as_ref().is_none_or(|(least, ..)| cost < *least) {
+                        best = Some((cost, *place, number, (bucket, with)));
+                    }
                 }
             }
+            if let Some((_, place, number, with)) = best
+                && let (Some(chosen), Some(entry)) = (chosen.get_mut(mark), now.get_mut(number))
+            {
+                (*chosen, *entry) = (Some((number, place)), with);
+            }
         }
-        if let Some((_, place, number, with)) = best
-            && let Some(draft) = drafts.get_mut(number)
-        {
-            draft.marks.push((mark, place));
-            (draft.bucket, draft.rate) = (with.bucket, with.rate);
-        }
+        self.0 = now.map(|(bucket, _)| bucket);
+        chosen.into_iter().map(|chosen| chosen.map_or(0, |(_, place)| place)).collect()
     }
-    let mut begins = vec![0; marks.len()];
-    for (mark, place) in drafts.iter().flat_map(|draft| &draft.marks) {
-        if let Some(begin) = begins.get_mut(*mark) {
-            *begin = *place;
-        }
+
+    /// The groups, as the tests use them.
+    pub(super) fn tables(&self) -> Buckets {
+        tables(&self.0)
     }
-    (tables(&drafts.map(|draft| draft.bucket)), begins)
 }
 
 /// The windows of a mark of which one is chosen, with how often they are seen.
@@ -111,19 +123,6 @@ fn rarest(mark: &[u8]) -> Vec<(f64, usize, &[u8])> {
     windows.sort_by(|(a, ..), (b, ..)| a.total_cmp(b));
     windows.truncate(WINDOWS);
     windows
-}
-
-/// Takes a mark out of its group, if it is in one.
-fn take_out(drafts: &mut [Draft], marks: &[(&[u8], bool)], mark: usize, rates: &Rates) {
-    let Some(draft) = drafts.iter_mut().find(|draft| draft.marks.iter().any(|(known, _)| *known == mark)) else {
-        return;
-    };
-    draft.marks.retain(|(known, _)| *known != mark);
-    draft.bucket = draft.marks.iter().fold(Bucket::default(), |bucket, (mark, place)| match marks.get(*mark) {
-        Some((bytes, any_case)) => bucket.with(bytes.get(*place..).unwrap_or_default(), *any_case),
-        None => bucket,
-    });
-    draft.rate = rates.of(&draft.bucket.low, &draft.bucket.high);
 }
 
 fn tables(buckets: &[Bucket; BUCKETS]) -> Buckets {
@@ -157,6 +156,14 @@ fn tables(buckets: &[Bucket; BUCKETS]) -> Buckets {
         })
         .collect();
     all
+}
+
+/// Puts marks into groups that are new.
+#[cfg(test)]
+pub(super) fn choose(marks: &[(&[u8], bool)]) -> (Buckets, Vec<usize>) {
+    let mut groups = Groups::default();
+    let begins = groups.put(marks);
+    (groups.tables(), begins)
 }
 
 #[cfg(test)]

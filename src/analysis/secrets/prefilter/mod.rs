@@ -14,7 +14,7 @@ mod vectors;
 use std::ops::Range;
 
 pub(super) use self::blocks::SAMPLE;
-use self::buckets::{Buckets, TESTED};
+use self::buckets::{Buckets, Groups, TESTED};
 use self::signs::BLOCK;
 use self::trigrams::{Place, Trigrams, in_all_cases, three_of};
 use super::detector::Mark;
@@ -69,6 +69,9 @@ const RUN: usize = 12;
 #[derive(Clone, Debug)]
 pub(super) struct Prefilter {
     sought: Vec<Sought>,
+    /// Number of marks.
+    marks: usize,
+    groups: Groups,
     buckets: Buckets,
     plain: Trigrams,
     wide: Trigrams,
@@ -76,13 +79,19 @@ pub(super) struct Prefilter {
 }
 
 impl Prefilter {
-    /// A filter for marks: `(mark, whether also in UTF-16 and base64)`. Marks of fewer than three bytes are not found.
+    /// A filter for marks: `(mark, in any case, whether also in UTF-16 and base64)`. Marks of fewer than three bytes are not
+    /// found.
     pub(super) fn new(marks: impl Iterator<Item = (Vec<u8>, bool, bool)>) -> Self {
         let mut sought: Vec<Sought> = Vec::new();
-        let (mut plain, mut wide, mut base64) = (Vec::new(), Vec::new(), Vec::new());
-        for (number, (bytes, any_case, wrapped)) in marks.enumerate().filter(|(_, (bytes, ..))| bytes.len() >= TESTED) {
-            if wrapped && !any_case && bytes.len() >= 4 {
-                for (phase, form) in base64_forms(&bytes) {
+        let (mut wide, mut base64) = (Vec::new(), Vec::new());
+        let mut count = 0;
+        for (number, (bytes, any_case, wrapped)) in marks.enumerate() {
+            count = number.saturating_add(1);
+            if bytes.len() < TESTED {
+                continue;
+            }
+            if wrapped && bytes.len() >= 4 {
+                for (phase, form) in spellings(&bytes, any_case).iter().flat_map(|bytes| base64_forms(bytes)) {
                     base64.extend(base64_places(&form, sought.len()));
                     sought.push(Sought { bytes: form, any_case: false, coding: Coding::Base64, number, phase });
                 }
@@ -94,19 +103,26 @@ impl Prefilter {
             }
             sought.push(Sought { bytes, any_case, coding: Coding::Plain, number, phase: 0 });
         }
-        let of_plain = || sought.iter().enumerate().filter(|(_, one)| one.coding == Coding::Plain);
-        let texts: Vec<(&[u8], bool)> = of_plain().map(|(_, one)| (one.bytes.as_slice(), one.any_case)).collect();
-        let (buckets, begins) = buckets::choose(&texts);
-        for ((mark, one), before) in of_plain().zip(begins) {
-            let (three, place) = (text::from(&one.bytes, before), Place { mark, before });
-            if one.any_case {
-                plain.extend(in_all_cases(three).map(|three| (three, place)));
-            } else {
-                plain.push((three_of(three), place));
-            }
-        }
+        let mut groups = Groups::default();
+        let plain = places(&mut groups, &sought, 0);
+        let buckets = groups.tables();
         let [plain, wide, base64] = [plain, wide, base64].map(Trigrams::new);
-        Prefilter { sought, buckets, plain, wide, base64 }
+        Prefilter { sought, marks: count, groups, buckets, plain, wide, base64 }
+    }
+
+    /// The same filter with more marks, which are numbered on. They are not looked for in UTF-16 and base64. `None` if one of
+    /// them has fewer than three bytes.
+    pub(super) fn with(&self, marks: &[&[u8]]) -> Option<Self> {
+        let mut all = self.clone();
+        for (number, bytes) in (self.marks..).zip(marks) {
+            let bytes = (bytes.len() >= TESTED).then(|| bytes.to_vec())?;
+            all.sought.push(Sought { bytes, any_case: false, coding: Coding::Plain, number, phase: 0 });
+        }
+        all.marks = self.marks.saturating_add(marks.len());
+        let places = places(&mut all.groups, &all.sought, self.sought.len());
+        all.plain = self.plain.with(places);
+        all.buckets = all.groups.tables();
+        Some(all)
     }
 
     /// Calls `each` with the marks whose tested bytes begin in a span, and with where random bytes begin that pass a test,
@@ -151,10 +167,10 @@ impl Prefilter {
         })
     }
 
-    /// Looks for marks in UTF-16.
+    /// Looks for marks in UTF-16, which may begin at any place.
     #[cold]
-    fn look_wide(&self, bytes: &[u8], places: Range<usize>, each: &mut impl FnMut(Found) -> bool) -> bool {
-        places.step_by(2).all(|place| {
+    fn look_wide(&self, bytes: &[u8], mut places: Range<usize>, each: &mut impl FnMut(Found) -> bool) -> bool {
+        places.all(|place| {
             let Some([a, 0, b, 0, c, 0]) = text::from(bytes, place).first_chunk::<6>() else { return true };
             self.wide.of(three_of(&[*a, *b, *c])).all(|mark| self.verify(bytes, place, mark, each))
         })
@@ -181,6 +197,22 @@ impl Prefilter {
     }
 }
 
+/// Puts the marks from one on, as far as they are not encoded, into groups. Gives the three bytes that tell of each.
+fn places(groups: &mut Groups, sought: &[Sought], first: usize) -> Vec<(u32, Place)> {
+    let plain = || sought.iter().enumerate().skip(first).filter(|(_, one)| one.coding == Coding::Plain);
+    let texts: Vec<(&[u8], bool)> = plain().map(|(_, one)| (one.bytes.as_slice(), one.any_case)).collect();
+    let mut places = Vec::new();
+    for ((mark, one), before) in plain().zip(groups.put(&texts)) {
+        let (three, place) = (text::from(&one.bytes, before), Place { mark, before });
+        if one.any_case {
+            places.extend(in_all_cases(three).map(|three| (three, place)));
+        } else {
+            places.push((three_of(three), place));
+        }
+    }
+    places
+}
+
 /// The two groups of three bytes of a mark in base64 that are looked for: the rarest two that overlap.
 fn base64_places(form: &[u8], mark: usize) -> impl Iterator<Item = (u32, Place)> {
     let cost = |four: &[u8]| frequency::of(four);
@@ -199,6 +231,25 @@ fn is_wide(bytes: &[u8], place: usize, mark: &[u8], any_case: bool) -> bool {
         .iter()
         .zip(mark)
         .all(|([low, high], byte)| *high == 0 && if any_case { low.eq_ignore_ascii_case(byte) } else { low == byte })
+}
+
+/// How a mark is written in base64, where upper and lower case have nothing in common: in lower case, in upper case, as one
+/// word with a capital, and with one in front of what mostly is a word of its own.
+fn spellings(bytes: &[u8], any_case: bool) -> Vec<Vec<u8>> {
+    if !any_case {
+        return vec![bytes.to_vec()];
+    }
+    let capital = |bytes: &[u8]| {
+        let mut bytes = bytes.to_vec();
+        bytes.iter_mut().take(1).for_each(|first| first.make_ascii_uppercase());
+        bytes
+    };
+    let mut all = vec![bytes.to_ascii_lowercase(), bytes.to_ascii_uppercase(), capital(bytes)];
+    if let Some((first, key)) = bytes.split_last_chunk::<3>().filter(|(_, key)| *key == b"key") {
+        all.push([capital(first), capital(key)].concat());
+    }
+    all.dedup();
+    all
 }
 
 /// The characters of base64 that are certain where a text is encoded, for each number of bytes before it in its group of

@@ -31,12 +31,12 @@ impl Signs {
         eight & eight >> 4 != 0
     }
 
-    /// Whether four characters of UTF-16 stand at a multiple of eight bytes.
+    /// Whether four characters of UTF-16 stand at a multiple of eight bytes, or one byte behind it.
     #[inline(always)]
     pub(super) fn has_wide(self) -> bool {
         // Every second byte is zero, the others are not: the group is zero here.
-        let other = self.zeros ^ 0xaaaa_aaaa;
-        other.wrapping_sub(0x0101_0101) & !other & 0x8080_8080 != 0
+        let has_zero = |groups: u32| groups.wrapping_sub(0x0101_0101) & !groups & 0x8080_8080 != 0;
+        has_zero(self.zeros ^ 0xaaaa_aaaa) | has_zero(self.zeros ^ 0x5555_5555)
     }
 
     /// Whether the bytes may be random: neither text nor small numbers.
@@ -94,6 +94,7 @@ mod tests {
         assert_eq!((text.has_base64(), text.has_wide(), text.marks), (false, false, 0));
         let wide = of(b"\0\0\0\0\0\0\0\0t\0o\0k\0e\0");
         assert_eq!((wide.has_wide(), wide.may_be_random()), (true, false));
+        assert!(of(b"\0\0\0\0\0\0\0\0\0t\0o\0k\0e\0").has_wide());
         assert!(!of(b"\0\0\0\0t\0o\0k\0e\0").has_wide());
         assert!(of(b"....AbCdEfGh12+/....").has_base64());
         assert!(!of(b"....AbCdEfGh12+.....").has_base64());

@@ -70,6 +70,11 @@ impl Trigrams {
         Trigrams { bits, begins, places }
     }
 
+    /// The set with more places.
+    pub(super) fn with(&self, more: Vec<(u32, Place)>) -> Self {
+        Trigrams::new(self.places.iter().copied().chain(more).collect())
+    }
+
     /// The places of marks that three bytes tell of.
     #[inline]
     pub(super) fn of(&self, three: u32) -> impl Iterator<Item = Place> {
