@@ -262,6 +262,41 @@ pub fn metadata_service(address: IpAddr) -> Option<&'static str> {
     }
 }
 
+/// What names the service of a cloud that gives credentials.
+const METADATA: [&str; 9] = [
+    "169.254.169.254",
+    "169.254.170.2",
+    "metadata.google.internal",
+    "fd00:ec2::254",
+    "100.100.100.200",
+    "/computeMetadata/v1",
+    "/latest/meta-data",
+    "/metadata/identity/oauth2",
+    "2852039166",
+];
+
+/// Whether words of a command name the service of a cloud that gives credentials. A list of what no proxy is asked for
+/// (`NO_PROXY=…`, `--noproxy …`, `-Dhttp.nonProxyHosts=…`) keeps programs from asking it by mistake.
+pub fn names_metadata<'w>(words: impl Iterator<Item = &'w [u8]>) -> bool {
+    const EXCEPT: [&str; 4] = ["no_proxy", "noproxy", "no-proxy", "nonproxyhosts"];
+    let mut is_value = false;
+    for word in words {
+        let lower = word.to_ascii_lowercase();
+        let is_list = EXCEPT.iter().any(|except| lower.contains_str(except));
+        if !is_list && !is_value && METADATA.iter().any(|name| word.contains_str(name)) {
+            return true;
+        }
+        // `--noproxy LIST`: the list is the next word.
+        is_value = is_list && word.starts_with(b"-") && !word.contains(&b'=');
+    }
+    false
+}
+
+/// The words of a text: what stands between blanks and the marks at which a shell ends a command, with their quotes.
+pub fn words_of(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split(|byte| byte.is_ascii_whitespace() || matches!(byte, b';' | b'&')).filter(|word| !word.is_empty())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -321,6 +356,28 @@ mod tests {
     #[test]
     fn numbers_do_not_count() {
         assert_eq!(without_numbers(b"--port=8080 x1y22"), "--port=# x#y#");
+    }
+
+    #[test]
+    fn exceptions_of_proxies_do_not_name_the_metadata_service() {
+        let names = |text: &str| names_metadata(words_of(text.as_bytes()));
+        for text in [
+            "curl http://169.254.169.254/latest/meta-data/iam",
+            "sh -c 'curl -H X:Y metadata.google.internal/computeMetadata/v1'",
+            "NO_PROXY=169.254.169.254 curl http://169.254.169.254/",
+            "curl --noproxy * http://169.254.169.254/",
+        ] {
+            assert!(names(text), "{text}");
+        }
+        for text in [
+            "java -Dhttp.nonProxyHosts=169.254.169.254|*.corp -jar a.jar",
+            "env NO_PROXY=localhost,169.254.169.254 server",
+            "sh -c 'export no_proxy=\"169.254.169.254\"; exec server'",
+            "curl --noproxy 169.254.169.254 http://example.org",
+            "nginx",
+        ] {
+            assert!(!names(text), "{text}");
+        }
     }
 
     #[test]

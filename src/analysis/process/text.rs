@@ -3,7 +3,7 @@
 
 use bstr::{BString, ByteSlice};
 
-use super::super::vocabulary::{FETCHERS, is_interpreter, is_shell_name, is_world_writable};
+use super::super::vocabulary::{FETCHERS, is_interpreter, is_shell_name, is_world_writable, names_metadata, words_of};
 
 /// Longest text that is looked at.
 const MOST: usize = 64 << 10;
@@ -118,7 +118,7 @@ pub(super) fn signs(text: &[u8]) -> Vec<Sign> {
     if fetches {
         found.push(Sign::Fetch);
     }
-    if has("169.254.169.254") || has("metadata.google.internal") || has("fd00:ec2::254") {
+    if names_metadata(words_of(text)) {
         found.push(Sign::Metadata);
     }
     if SECRETS.iter().any(|path| has(path)) {
