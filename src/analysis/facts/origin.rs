@@ -55,7 +55,7 @@ const STARTERS: [&str; 34] = [
 
 impl ProcessFacts<'_> {
     /// Whether its program lies where nobody installs programs: a place that everyone may write to, a hidden one, or
-    /// nowhere, as it was deleted or exists only in memory.
+    /// nowhere, as it exists only in memory. A deleted program is judged by where it was: updates delete programs.
     pub fn is_program_suspicious(&self) -> bool {
         let Some(path) = &self.program.path else { return false };
         self.program.memfd || is_world_writable(path) || is_hidden(path)
