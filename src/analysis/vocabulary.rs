@@ -4,9 +4,6 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use bstr::{BStr, BString, ByteSlice};
 
-/// Programs that are shells.
-pub const SHELLS: [&str; 9] = crate::memory::SHELLS;
-
 /// Programs that run scripts, by the beginning of their name.
 const INTERPRETERS: [&str; 17] = [
     "python", "perl", "ruby", "php", "node", "nodejs", "deno", "bun", "lua", "luajit", "tclsh", "wish", "pwsh", "awk",
@@ -26,6 +23,12 @@ const DATABASES: [&str; 9] =
 /// Programs that fetch files.
 pub const FETCHERS: [&str; 8] = ["curl", "wget", "fetch", "lwp-download", "ftpget", "tftp", "aria2c", "ftp"];
 
+/// Whether a name is that of a program that is many: what it was called by says which.
+pub fn is_busybox(name: &[u8]) -> bool {
+    let name = crate::memory::without_static(name);
+    ["busybox", "toybox"].iter().any(|box_name| has_name(name, box_name))
+}
+
 /// Whether busybox is a shell by the name that it was called by.
 pub fn is_busybox_shell(called: &[u8]) -> bool {
     let called = called.strip_prefix(b"-").unwrap_or(called);
@@ -35,7 +38,7 @@ pub fn is_busybox_shell(called: &[u8]) -> bool {
 /// Whether a name is that of a shell.
 pub fn is_shell_name(name: &[u8]) -> bool {
     let name = name.strip_prefix(b"-").unwrap_or(name);
-    SHELLS.iter().any(|shell| shell.as_bytes() == name && *shell != "busybox")
+    crate::memory::is_shell(name) && !is_busybox(name)
 }
 
 /// Whether a name is that of an interpreter, with or without a version: `python3.12`.
@@ -51,6 +54,13 @@ pub fn is_web_server(name: &[u8]) -> bool {
 /// Whether a program is a database.
 pub fn is_database(name: &[u8]) -> bool {
     DATABASES.iter().any(|word| word.as_bytes() == name)
+}
+
+/// Whether code is that by which libraries start workers of a program.
+pub fn is_worker_code(code: &[u8]) -> bool {
+    ["multiprocessing", "billiard", "loky", "spawn_main", "resource_tracker", "forkserver", "ipykernel", "setuptools"]
+        .iter()
+        .any(|word| code.contains_str(word))
 }
 
 /// Whether a name is a word, maybe with a version behind it.
@@ -340,7 +350,19 @@ mod tests {
     fn names_match_with_a_version_but_not_in_part() {
         assert!(is_interpreter(b"python3.12") && is_interpreter(b"perl") && is_interpreter(b"lua5.4"));
         assert!(!is_interpreter(b"nodeenv") && !is_interpreter(b"pythonista") && !is_interpreter(b""));
-        assert!(is_shell_name(b"-bash") && !is_shell_name(b"bashful"));
+        for shell in ["-bash", "tcsh", "csh", "ksh93", "rbash", "bash-static", "zsh-5.9"] {
+            assert!(is_shell_name(shell.as_bytes()), "{shell}");
+        }
+        for other in ["bashful", "ssh", "shred", "busybox.static", "fishd", ""] {
+            assert!(!is_shell_name(other.as_bytes()), "{other}");
+        }
+        assert!(is_busybox(b"busybox.static") && is_busybox(b"busybox") && !is_busybox(b"busyboxd"));
+    }
+
+    #[test]
+    fn workers_of_python_are_known() {
+        assert!(is_worker_code(b"from multiprocessing.spawn import spawn_main; spawn_main(5)"));
+        assert!(!is_worker_code(b"import socket,pty;pty.spawn('/bin/sh')"));
     }
 
     #[test]
