@@ -267,6 +267,9 @@ pub struct Rule {
     pub told_from: Option<Basis>,
     /// Whether its findings say what the container may do rather than what happened. They never make others worse.
     pub posture: bool,
+    /// Whether its findings up to low are context: what ordinary software does as well. They make no other finding worse and
+    /// none makes them worse.
+    pub context: bool,
     /// Its help: the doc comment of its file's rule.
     pub help: &'static str,
     /// Looks at a checkpoint.
@@ -304,7 +307,8 @@ impl Eq for Rule {}
 /// }
 /// ```
 ///
-/// After `cost`, `tags: […]`, `regions: […]`, `patterns: […]`, `posture: true` and `basis: Program` may follow, in this order.
+/// After `cost`, `tags: […]`, `regions: […]`, `patterns: […]`, `posture: true`, `context: true` and `basis: Program` may follow, in this
+/// order.
 macro_rules! rule {
     (
         $(#[doc = $help:literal])+
@@ -318,6 +322,7 @@ macro_rules! rule {
         $(regions: [$($region:expr),+ $(,)?],)?
         $(patterns: [$($pattern:expr),+ $(,)?],)?
         $(posture: $posture:literal,)?
+        $(context: $context:literal,)?
         $(basis: $basis:ident,)?
         check: $check:path $(,)?
     ) => {
@@ -342,6 +347,7 @@ macro_rules! rule {
                 if let [one] = NAMED { Some(*one) } else { None }
             },
             posture: false $(|| $posture)?,
+            context: false $(|| $context)?,
             help: concat!($($help, "\n"),+),
             check: $check,
         };

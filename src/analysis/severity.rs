@@ -1,5 +1,5 @@
 //! Scores, and the severity of findings that agree with each other. Independent facts of two families about one process make
-//! the worst finding of each family worse; posture and secrets never do.
+//! the worst finding of each family worse; posture, secrets and context never do.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -41,7 +41,7 @@ pub(super) fn raise(findings: &mut [Finding]) {
             let here = pids(finding).filter_map(|pid| about.get(&pid));
             let here = here.filter(|about| about.speaks.get(&finding.rule.family) == Some(&place));
             for ((family, basis), severity) in here.flat_map(|about| &about.worst) {
-                // One of the two must be suspicious by itself, and inventory agrees with everything.
+                // One of the two must be suspicious by itself.
                 if *family != finding.rule.family
                     && *basis != finding.rule.basis()
                     && *severity >= Severity::Low
@@ -64,9 +64,10 @@ pub(super) fn raise(findings: &mut [Finding]) {
 
 /// Whether a finding is a sign of something that happened in a process.
 fn counts(finding: &Finding) -> bool {
+    let least = if finding.rule.context { Severity::Medium } else { Severity::Low };
     !finding.rule.posture
         && !matches!(finding.rule.family, Family::Evidence | Family::Secrets)
-        && finding.severity > Severity::Info
+        && finding.severity >= least
 }
 
 fn pids(finding: &Finding) -> impl Iterator<Item = Pid> {
@@ -112,11 +113,28 @@ mod tests {
     #[test]
     fn two_independent_families_confirm_each_other() {
         use Severity::*;
-        let named_and_connected = vec![finding("PROC-001", 7, Medium), finding("NET-002", 7, Low)];
+        let named_and_connected = vec![finding("PROC-001", 7, Medium), finding("NET-016", 7, Low)];
         assert_eq!(raised(named_and_connected), [High, Medium]);
-        assert_eq!(raised(vec![finding("PROC-001", 7, Low), finding("NET-002", 7, Low)]), [Low, Low]);
+        assert_eq!(raised(vec![finding("PROC-001", 7, Low), finding("NET-016", 7, Low)]), [Low, Low]);
         assert_eq!(raised(vec![finding("PROC-001", 7, Medium), finding("NET-002", 8, Medium)]), [Medium, Medium]);
         assert_eq!(raised(vec![finding("PROC-001", 7, Medium), finding("CTR-005", 7, High)]), [Medium, High]);
+    }
+
+    #[test]
+    fn what_ordinary_software_does_confirms_nothing() {
+        use Severity::*;
+        for inventory in ["NET-001", "NET-002", "NET-012", "FS-016"] {
+            let both = vec![finding("PROC-028", 7, Medium), finding(inventory, 7, Low)];
+            assert_eq!(raised(both), [Medium, Low], "{inventory}");
+        }
+        for context in ["PROC-010", "PROC-011"] {
+            assert_eq!(
+                raised(vec![finding("NET-016", 7, Medium), finding(context, 7, Low)]),
+                [Medium, Low],
+                "{context}"
+            );
+        }
+        assert_eq!(raised(vec![finding("PROC-028", 7, Medium), finding("NET-001", 7, Medium)]), [High, High]);
     }
 
     #[test]

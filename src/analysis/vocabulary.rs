@@ -4,9 +4,6 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use bstr::{BStr, BString, ByteSlice};
 
-/// Programs that are shells.
-pub const SHELLS: [&str; 9] = crate::memory::SHELLS;
-
 /// Programs that run scripts, by the beginning of their name.
 const INTERPRETERS: [&str; 17] = [
     "python", "perl", "ruby", "php", "node", "nodejs", "deno", "bun", "lua", "luajit", "tclsh", "wish", "pwsh", "awk",
@@ -26,6 +23,12 @@ const DATABASES: [&str; 9] =
 /// Programs that fetch files.
 pub const FETCHERS: [&str; 8] = ["curl", "wget", "fetch", "lwp-download", "ftpget", "tftp", "aria2c", "ftp"];
 
+/// Whether a name is that of a program that is many: what it was called by says which.
+pub fn is_busybox(name: &[u8]) -> bool {
+    let name = crate::memory::without_static(name);
+    ["busybox", "toybox"].iter().any(|box_name| has_name(name, box_name))
+}
+
 /// Whether busybox is a shell by the name that it was called by.
 pub fn is_busybox_shell(called: &[u8]) -> bool {
     let called = called.strip_prefix(b"-").unwrap_or(called);
@@ -35,7 +38,7 @@ pub fn is_busybox_shell(called: &[u8]) -> bool {
 /// Whether a name is that of a shell.
 pub fn is_shell_name(name: &[u8]) -> bool {
     let name = name.strip_prefix(b"-").unwrap_or(name);
-    SHELLS.iter().any(|shell| shell.as_bytes() == name && *shell != "busybox")
+    crate::memory::is_shell(name) && !is_busybox(name)
 }
 
 /// Whether a name is that of an interpreter, with or without a version: `python3.12`.
@@ -51,6 +54,13 @@ pub fn is_web_server(name: &[u8]) -> bool {
 /// Whether a program is a database.
 pub fn is_database(name: &[u8]) -> bool {
     DATABASES.iter().any(|word| word.as_bytes() == name)
+}
+
+/// Whether code is that by which libraries start workers of a program.
+pub fn is_worker_code(code: &[u8]) -> bool {
+    ["multiprocessing", "billiard", "loky", "spawn_main", "resource_tracker", "forkserver", "ipykernel", "setuptools"]
+        .iter()
+        .any(|word| code.contains_str(word))
 }
 
 /// Whether a name is a word, maybe with a version behind it.
@@ -262,6 +272,41 @@ pub fn metadata_service(address: IpAddr) -> Option<&'static str> {
     }
 }
 
+/// What names the service of a cloud that gives credentials.
+const METADATA: [&str; 9] = [
+    "169.254.169.254",
+    "169.254.170.2",
+    "metadata.google.internal",
+    "fd00:ec2::254",
+    "100.100.100.200",
+    "/computeMetadata/v1",
+    "/latest/meta-data",
+    "/metadata/identity/oauth2",
+    "2852039166",
+];
+
+/// Whether words of a command name the service of a cloud that gives credentials. A list of what no proxy is asked for
+/// (`NO_PROXY=…`, `--noproxy …`, `-Dhttp.nonProxyHosts=…`) keeps programs from asking it by mistake.
+pub fn names_metadata<'w>(words: impl Iterator<Item = &'w [u8]>) -> bool {
+    const EXCEPT: [&str; 4] = ["no_proxy", "noproxy", "no-proxy", "nonproxyhosts"];
+    let mut is_value = false;
+    for word in words {
+        let lower = word.to_ascii_lowercase();
+        let is_list = EXCEPT.iter().any(|except| lower.contains_str(except));
+        if !is_list && !is_value && METADATA.iter().any(|name| word.contains_str(name)) {
+            return true;
+        }
+        // `--noproxy LIST`: the list is the next word.
+        is_value = is_list && word.starts_with(b"-") && !word.contains(&b'=');
+    }
+    false
+}
+
+/// The words of a text: what stands between blanks and the marks at which a shell ends a command, with their quotes.
+pub fn words_of(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split(|byte| byte.is_ascii_whitespace() || matches!(byte, b';' | b'&')).filter(|word| !word.is_empty())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -305,7 +350,19 @@ mod tests {
     fn names_match_with_a_version_but_not_in_part() {
         assert!(is_interpreter(b"python3.12") && is_interpreter(b"perl") && is_interpreter(b"lua5.4"));
         assert!(!is_interpreter(b"nodeenv") && !is_interpreter(b"pythonista") && !is_interpreter(b""));
-        assert!(is_shell_name(b"-bash") && !is_shell_name(b"bashful"));
+        for shell in ["-bash", "tcsh", "csh", "ksh93", "rbash", "bash-static", "zsh-5.9"] {
+            assert!(is_shell_name(shell.as_bytes()), "{shell}");
+        }
+        for other in ["bashful", "ssh", "shred", "busybox.static", "fishd", ""] {
+            assert!(!is_shell_name(other.as_bytes()), "{other}");
+        }
+        assert!(is_busybox(b"busybox.static") && is_busybox(b"busybox") && !is_busybox(b"busyboxd"));
+    }
+
+    #[test]
+    fn workers_of_python_are_known() {
+        assert!(is_worker_code(b"from multiprocessing.spawn import spawn_main; spawn_main(5)"));
+        assert!(!is_worker_code(b"import socket,pty;pty.spawn('/bin/sh')"));
     }
 
     #[test]
@@ -321,6 +378,28 @@ mod tests {
     #[test]
     fn numbers_do_not_count() {
         assert_eq!(without_numbers(b"--port=8080 x1y22"), "--port=# x#y#");
+    }
+
+    #[test]
+    fn exceptions_of_proxies_do_not_name_the_metadata_service() {
+        let names = |text: &str| names_metadata(words_of(text.as_bytes()));
+        for text in [
+            "curl http://169.254.169.254/latest/meta-data/iam",
+            "sh -c 'curl -H X:Y metadata.google.internal/computeMetadata/v1'",
+            "NO_PROXY=169.254.169.254 curl http://169.254.169.254/",
+            "curl --noproxy * http://169.254.169.254/",
+        ] {
+            assert!(names(text), "{text}");
+        }
+        for text in [
+            "java -Dhttp.nonProxyHosts=169.254.169.254|*.corp -jar a.jar",
+            "env NO_PROXY=localhost,169.254.169.254 server",
+            "sh -c 'export no_proxy=\"169.254.169.254\"; exec server'",
+            "curl --noproxy 169.254.169.254 http://example.org",
+            "nginx",
+        ] {
+            assert!(!names(text), "{text}");
+        }
     }
 
     #[test]

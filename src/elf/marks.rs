@@ -12,7 +12,7 @@ pub(crate) struct Mark {
     pub(crate) offset: usize,
     /// What it is.
     pub(crate) what: &'static str,
-    /// How much it says: two points make an image.
+    /// How much it says: three points make an image.
     pub(crate) points: u32,
 }
 

@@ -55,7 +55,7 @@ pub(crate) use object::{GivenFile, Layer};
 pub use object::{Lost, Recorded};
 pub(crate) use overlaps::{Overlaps, union};
 pub use region::Region;
-pub(crate) use region::{SHELLS, STACK};
+pub(crate) use region::{STACK, is_shell, without_static};
 pub use search::{
     EarlySearch, Elsewhere, Encoding, Findings, FindingsElsewhere, Found, Matcher, Pattern, PatternError,
     SearchOptions, Sieve,

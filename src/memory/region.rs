@@ -10,8 +10,23 @@ const EXEC: u32 = 4;
 /// The kernel's protection bit for writing (`PROT_WRITE`).
 const WRITE: u32 = 2;
 
-/// Names of shells, as `comm` has them.
-pub(crate) const SHELLS: [&str; 9] = ["sh", "bash", "dash", "ash", "zsh", "ksh", "mksh", "fish", "busybox"];
+/// Names of shells, and of busybox, which is one of its programs.
+const SHELLS: [&str; 17] = [
+    "sh", "bash", "rbash", "dash", "ash", "zsh", "rzsh", "ksh", "rksh", "pdksh", "mksh", "lksh", "yash", "csh", "tcsh",
+    "fish", "busybox",
+];
+
+/// A name without the mark of a program that is linked statically: `bash` of `bash-static`.
+pub(crate) fn without_static(name: &[u8]) -> &[u8] {
+    name.strip_suffix(b"-static").or_else(|| name.strip_suffix(b".static")).unwrap_or(name)
+}
+
+/// Whether a name is that of a shell or of busybox, maybe with a version: `ksh93`, `zsh-5.9`.
+pub(crate) fn is_shell(name: &[u8]) -> bool {
+    let name = without_static(name);
+    let is_version = |rest: &[u8]| rest.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-'));
+    SHELLS.iter().any(|shell| name.strip_prefix(shell.as_bytes()).is_some_and(is_version))
+}
 
 /// A part of each process's memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -93,7 +108,7 @@ impl Region {
                 .collect(),
             Region::Stacks => own.flat_map(|vma| stacks_in(vma, task.stacks)).take(STACKS).collect(),
             Region::ShellHeap => {
-                let is_shell = task.name.is_some_and(|name| SHELLS.iter().any(|shell| shell.as_bytes() == name));
+                let is_shell = task.name.is_some_and(is_shell);
                 let heap = task.heap.start..task.heap.end.min(task.heap.start.saturating_add(MOST));
                 Some(heap).filter(|heap| is_shell && !heap.is_empty()).into_iter().collect()
             }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::table::table;
 use crate::Checkpoint;
 use crate::int::u64_of;
-use crate::memory::SHELLS;
+use crate::memory::is_shell;
 use crate::model::ids::{Address, Pid};
 
 table! {
@@ -34,7 +34,6 @@ table! {
 
 /// The rows of a checkpoint.
 pub(super) fn rows(checkpoint: &Checkpoint) -> impl Iterator<Item = ShellHistory> + '_ {
-    let is_shell = |name: &[u8]| SHELLS.iter().any(|shell| shell.as_bytes() == name);
     let shells = super::living(checkpoint).filter(move |process| process.name().is_some_and(is_shell));
     shells.flat_map(move |process| {
         let space = checkpoint.judged_memory().space(process, checkpoint.model());

@@ -1,7 +1,8 @@
 //! Facts about how a shell or an interpreter was started: with a command, a script, or to be typed into.
 
-use bstr::BString;
+use bstr::{BString, ByteSlice};
 
+use super::super::vocabulary::is_busybox;
 use super::{ProcessFacts, base};
 
 /// What a shell or an interpreter runs.
@@ -32,6 +33,16 @@ impl ProcessFacts<'_> {
         self.is_shell() && self.invocation() == Some(Invocation::Input)
     }
 
+    /// The absolute path of the script that it runs.
+    pub fn script(&self) -> Option<BString> {
+        let Invocation::Script(path) = self.invocation()? else { return None };
+        if path.starts_with(b"/") {
+            return Some(path);
+        }
+        let cwd = self.row.cwd.as_ref()?.trim_end_with(|c| c == '/');
+        Some(bstr::join("/", [cwd, path.strip_prefix(b"./").unwrap_or(&path)]).into())
+    }
+
     /// The text that it was given to run: of `sh -c …`, `python -c …`.
     pub fn inline(&self) -> Option<BString> {
         match self.invocation()? {
@@ -44,7 +55,7 @@ impl ProcessFacts<'_> {
 fn of_shell(argv: &[BString]) -> Invocation {
     let mut rest = argv.iter().map(|word| word.as_slice()).peekable();
     let called = rest.next().map(base).unwrap_or_default();
-    if matches!(called, b"busybox" | b"toybox") {
+    if is_busybox(called) {
         rest.next();
     }
     let mut command = false;
@@ -84,17 +95,21 @@ fn of_interpreter(program: &[u8], argv: &[BString]) -> Invocation {
         name if name.starts_with(b"php") => &[b"-r", b"-R"],
         name if name.starts_with(b"perl") => &[b"-e", b"-E"],
         name if [b"node".as_slice(), b"bun", b"deno"].iter().any(|start| name.starts_with(start)) => {
-            &[b"-e", b"--eval", b"-p", b"--print", b"eval"]
+            &[b"-e", b"--eval", b"-p", b"-pe", b"--print", b"eval"]
         }
+        name if name.starts_with(b"pwsh") => &[b"-c", b"-C", b"-Command", b"-command", b"-EncodedCommand", b"-e"],
         _ => &[b"-e"],
     };
     let is_awk = program.ends_with(b"awk");
     let takes_value: &[&[u8]] = match program {
         name if name.starts_with(b"python") => &[b"-W", b"-X"],
-        name if name.starts_with(b"node") => &[b"-r", b"--require", b"--import", b"--loader"],
-        name if name.starts_with(b"php") => &[b"-c", b"-d", b"-z"],
+        name if name.starts_with(b"node") => {
+            &[b"-r", b"--require", b"--import", b"--loader", b"--experimental-loader", b"-C", b"--conditions"]
+        }
+        name if name.starts_with(b"bun") => &[b"-r", b"--preload", b"--require", b"--import"],
+        name if name.starts_with(b"php") => &[b"-c", b"-d", b"-z", b"-t"],
         name if name.starts_with(b"perl") => &[b"-I"],
-        name if name.starts_with(b"ruby") => &[b"-r", b"-I"],
+        name if name.starts_with(b"ruby") => &[b"-r", b"-I", b"-C", b"-E"],
         name if name.starts_with(b"lua") => &[b"-l"],
         _ if is_awk => &[b"-F", b"-v"],
         _ => &[],
@@ -184,5 +199,17 @@ mod tests {
         assert_eq!(of(&["php", "-r", "x();"]), Invocation::Inline("x();".into()));
         assert_eq!(of(&["awk", "-F", ":", "{print $1}", "f"]), Invocation::Inline("{print $1}".into()));
         assert_eq!(of(&["python3"]), Invocation::Input);
+        assert_eq!(of(&["perl", "-ne", "x"]), Invocation::Inline("x".into()));
+        assert_eq!(of(&["node", "-pe", "1"]), Invocation::Inline("1".into()));
+    }
+
+    #[test]
+    fn a_letter_means_another_thing_to_each_interpreter() {
+        let of = |words: &[&str]| of_interpreter(words[0].as_bytes(), &argv(words));
+        assert_eq!(of(&["node", "-r", "dd-trace/init", "server.js"]), Invocation::Script("server.js".into()));
+        assert_eq!(of(&["ruby", "-r", "bundler/setup", "app.rb"]), Invocation::Script("app.rb".into()));
+        assert_eq!(of(&["php", "-c", "/etc/php.ini", "artisan"]), Invocation::Script("artisan".into()));
+        assert_eq!(of(&["pwsh", "-c", "x"]), Invocation::Inline("x".into()));
+        assert_eq!(of_shell(&argv(&["busybox.static", "sh", "-c", "id"])), Invocation::Inline("id".into()));
     }
 }

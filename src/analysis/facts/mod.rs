@@ -2,9 +2,11 @@
 //! first use, and once for all rules.
 
 mod container;
+mod declared;
 mod files;
 mod invocation;
 mod kinds;
+mod login;
 mod network;
 mod origin;
 mod packages;

@@ -11,7 +11,7 @@ use super::{Facts, Invocation, Place, ProcessFacts, base};
 use crate::model::ids::Pid;
 
 /// Ancestors that are looked at. A forged tree may be very deep.
-const ABOVE_MOST: usize = 64;
+pub(super) const ABOVE_MOST: usize = 64;
 /// Descendants that are looked at.
 const BELOW_MOST: usize = 256;
 
@@ -55,7 +55,7 @@ const STARTERS: [&str; 34] = [
 
 impl ProcessFacts<'_> {
     /// Whether its program lies where nobody installs programs: a place that everyone may write to, a hidden one, or
-    /// nowhere, as it was deleted or exists only in memory.
+    /// nowhere, as it exists only in memory. A deleted program is judged by where it was: updates delete programs.
     pub fn is_program_suspicious(&self) -> bool {
         let Some(path) = &self.program.path else { return false };
         self.program.memfd || is_world_writable(path) || is_hidden(path)
@@ -65,27 +65,37 @@ impl ProcessFacts<'_> {
 impl<'c> Facts<'c> {
     /// Whether a process runs the command that the specification starts the container with: the first process, or a part
     /// of a start script that went on while the script became the service (`helper & exec server`).
+    ///
+    /// A process can write what its arguments are, so that they alone prove nothing: its program must be of the image or
+    /// be named by the command, and it must be a child of the first process or run the same program. What came from outside
+    /// the container is no part of it.
     pub fn is_entry_point(&self, process: &ProcessFacts<'_>) -> bool {
         let args = self.spec().spec.as_ref().and_then(|spec| spec.args.as_deref()).unwrap_or_default();
-        is_started_by(process.argv(), args)
+        is_started_by(process.argv(), args) && self.may_be_of_command(process)
     }
 
-    /// Whether a process or one between it and the first process is of the container's start script.
+    fn may_be_of_command(&self, process: &ProcessFacts<'_>) -> bool {
+        let Some(init) = self.init() else { return false };
+        if init.pid() == process.pid() {
+            return true;
+        }
+        let is_near = self.parent(process).is_some_and(|parent| parent.pid() == init.pid())
+            || process.program.path.is_some() && process.program.path == init.program.path;
+        let is_declared = || process.program.path.as_ref().is_some_and(|path| self.is_declared(path));
+        let is_foreign = || process.program.deleted || process.is_program_suspicious() || self.is_program_new(process);
+        is_near && !process.row.entered && (!is_foreign() || is_declared())
+    }
+
+    /// Whether a process or one between it and the first process is of the container's start script. A worker of the
+    /// service has the arguments of the command as well, but is the service itself.
     pub fn is_of_entry_point(&self, process: &ProcessFacts<'_>) -> bool {
-        let init = self.init().map(ProcessFacts::pid);
+        let Some(init) = self.init() else { return false };
+        let is_worker = |above: &ProcessFacts<'_>| above.program.path == init.program.path && !above.is_shell();
         self.is_entry_point(process)
             || self
                 .ancestors(process)
                 .take(ABOVE_MOST)
-                .any(|above| Some(above.pid()) != init && self.is_entry_point(above))
-    }
-
-    /// Whether the command that starts the container names a program: by its path, or by the last two parts of it.
-    pub fn is_declared(&self, path: &[u8]) -> bool {
-        let args = self.spec().spec.as_ref().and_then(|spec| spec.args.as_deref()).unwrap_or_default();
-        let mut slashes = path.rfind_iter("/");
-        let tail = slashes.nth(1).and_then(|at| path.get(at.saturating_add(1)..)).unwrap_or(path);
-        names(args, path) || tail.len() < path.len() && names(args, tail)
+                .any(|above| above.pid() != init.pid() && !is_worker(above) && self.is_entry_point(above))
     }
 
     /// Whether another version of a program lies beside it: `/opt/agent/1.1/bin/agent` for `/opt/agent/1.0/bin/agent`.
@@ -131,13 +141,6 @@ impl<'c> Facts<'c> {
         // A worker does not listen, but its parent of the same program does.
         let same = |parent: &&ProcessFacts<'_>| parent.program.path == above.program.path && self.is_service(parent);
         self.parent(above).filter(same).map(|_| above)
-    }
-
-    /// Whether somebody may have come in the regular way: an ancestor is a server of terminals or of logins.
-    pub fn is_login(&self, process: &ProcessFacts<'_>) -> bool {
-        self.ancestors(process)
-            .take(ABOVE_MOST)
-            .any(|above| is_terminal_server(above.program.base()) && !above.is_program_suspicious())
     }
 
     /// The living descendants of a process, the nearest first, at most 256.
@@ -200,22 +203,6 @@ pub fn is_starter(process: &ProcessFacts<'_>) -> bool {
             if STARTERS.iter().any(|starter| base(&path) == starter.as_bytes()))
 }
 
-/// Whether words of a command name a path: as a whole, or between characters that paths do not have.
-fn names(args: &[String], path: &[u8]) -> bool {
-    let is_of_path = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'_' | b'-' | b'.');
-    path.len() >= 4
-        && args.iter().any(|word| {
-            word.as_bytes().find_iter(path).any(|at| {
-                let before = at.checked_sub(1).and_then(|before| word.as_bytes().get(before));
-                let after = word.as_bytes().get(at.saturating_add(path.len()));
-                // The end of a path follows a slash.
-                let is_end = before == Some(&b'/') && !path.starts_with(b"/");
-                (is_end || !before.is_some_and(|byte| is_of_path(*byte)))
-                    && !after.is_some_and(|byte| is_of_path(*byte))
-            })
-        })
-}
-
 /// Whether arguments are those of a command, maybe with the interpreter of its first line before them.
 fn is_started_by(argv: &[BString], command: &[String]) -> bool {
     // `#!/bin/sh -e`: the interpreter and at most one argument.
@@ -249,15 +236,6 @@ mod tests {
             assert!(!is(other), "{other}");
         }
         assert!(!is_other_version(b"/opt/a1", b"/opt/a2"));
-    }
-
-    #[test]
-    fn the_command_names_a_path_only_as_a_whole() {
-        let args = ["sh".to_owned(), "-c".to_owned(), "/tmp/run & exec nginx".to_owned()];
-        assert!(names(&args, b"/tmp/run") && names(&args, b"tmp/run"));
-        for other in [b"/tmp/ru".as_slice(), b"mp/run", b"/tmp", b"sh", b"/tmp/run2", b""] {
-            assert!(!names(&args, other), "{other:?}");
-        }
     }
 
     #[test]

@@ -126,7 +126,7 @@ impl ProcessFacts<'_> {
         let mut names = self.argv().iter().map(|argument| base(argument).as_bstr());
         let first = names.next().unwrap_or(self.name());
         match first.as_bytes() {
-            b"busybox" | b"toybox" => names.next().unwrap_or(first),
+            many if vocabulary::is_busybox(many) => names.next().unwrap_or(first),
             _ => first,
         }
     }
@@ -134,7 +134,7 @@ impl ProcessFacts<'_> {
     /// Whether it is a shell. Busybox is one if it was called so.
     pub fn is_shell(&self) -> bool {
         let name = self.program.base();
-        if name == "busybox" || name == "toybox" {
+        if vocabulary::is_busybox(name) {
             return vocabulary::is_busybox_shell(self.called());
         }
         vocabulary::is_shell_name(name)

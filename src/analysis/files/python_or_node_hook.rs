@@ -8,7 +8,7 @@ use regex_automata::meta::Regex;
 use super::super::card::rule;
 use super::super::commands::{self, Line};
 use super::super::facts::{ChangedFile, Place, ProcessFacts, base};
-use super::super::vocabulary::{is_hidden, is_world_writable};
+use super::super::vocabulary::{is_hidden, is_interpreter, is_shell_name, is_world_writable};
 use super::super::words::shown;
 use super::super::{Confidence, Evidence, Facts, Finding, Link, Next, Report, Severity, Subject};
 use super::common::{about, changed, has_part, line, quoted, text, when};
@@ -17,10 +17,10 @@ use crate::int::u64_of;
 rule! {
     /// Code that an interpreter runs before any script: `sitecustomize.py` and `usercustomize.py`, lines of `.pth`
     /// files that begin with `import`, and variables such as `NODE_OPTIONS`, `PYTHONSTARTUP`, `PERL5OPT`, `RUBYOPT`,
-    /// `JAVA_TOOL_OPTIONS` and `GIT_SSH_COMMAND` that name a file among the changes, or in a place that everyone may
-    /// write to. Lines that use the network, start programs or hide their text are high. What installers of Python
+    /// `JAVA_TOOL_OPTIONS` and `GIT_SSH_COMMAND` that load a file among the changes, or in a place that everyone may
+    /// write to; paths in them of logs, dumps and keys do not count. Lines that use the network, start programs or hide their text are high. What installers of Python
     /// packages write into `.pth` files does not count.
-    "FS-021", python_or_node_hook, version 1, Files, Incubating, Medium,
+    "FS-021", python_or_node_hook, version 2, Files, Incubating, Medium,
     title: "An interpreter runs code before any script",
     why: "Such code runs in each process of the interpreter, with the rights and secrets of the service.",
     benign: ["An agent for monitoring or for measuring coverage: its package lists the file.", "A virtual environment or an editable install."],
@@ -145,18 +145,10 @@ fn variables(facts: &Facts<'_>, process: &ProcessFacts<'_>, report: &mut Report<
     }
 }
 
-/// The path that a variable names, if it is among the changes or in a place that everyone may write to.
+/// The path that a variable makes an interpreter run, if it is among the changes or in a place that everyone may write to.
 fn target(facts: &Facts<'_>, key: &[u8], value: &[u8]) -> Option<(BString, Severity)> {
-    let is_folder = key.ends_with(b"PATH") || key.ends_with(b"LIB") || key.ends_with(b"HOME");
-    let paths: Vec<&[u8]> = if is_folder {
-        value.split_str(":").filter(|path| path.starts_with(b"/")).collect()
-    } else {
-        value
-            .split(|&byte| byte.is_ascii_whitespace() || b"=:,\"'".contains(&byte))
-            .filter(|word| word.starts_with(b"/"))
-            .collect()
-    };
-    paths.into_iter().take(64).find_map(|path| {
+    let is_folder = is_search_path(key);
+    run_by(key, value).into_iter().take(64).find_map(|path| {
         let slashed = bstr::concat([path, b"/"]);
         if is_world_writable(&slashed) {
             // A folder of jobs is an ordinary value of a search path.
@@ -176,6 +168,79 @@ fn target(facts: &Facts<'_>, key: &[u8], value: &[u8]) -> Option<(BString, Sever
     })
 }
 
+/// Whether a variable is a list of folders to look for modules in.
+fn is_search_path(key: &[u8]) -> bool {
+    key.ends_with(b"PATH") || key.ends_with(b"LIB") || key.ends_with(b"HOME")
+}
+
+/// Options that load code, of an interpreter whose options stand in a variable.
+struct Loads {
+    /// Options that the path follows at once: `-javaagent:/a.jar`.
+    joined: &'static [&'static str],
+    /// Options whose path is the next word, or follows `=`.
+    apart: &'static [&'static str],
+}
+
+/// The absolute paths that a variable makes an interpreter run or load. Other paths in it, as of logs, dumps and keys, are
+/// only data.
+fn run_by<'v>(key: &[u8], value: &'v [u8]) -> Vec<&'v [u8]> {
+    let blank = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'');
+    let mut words = value.split(blank).filter(|word| !word.is_empty());
+    let loads = match key {
+        b"PYTHONSTARTUP" => return absolute([value]),
+        b"DOTNET_STARTUP_HOOKS" => return absolute(value.split_str(":")),
+        _ if is_search_path(key) => return absolute(value.split_str(":")),
+        b"GIT_SSH_COMMAND" | b"GIT_EXTERNAL_DIFF" => {
+            // The program; the script if it is a shell or an interpreter; and what ssh starts to connect.
+            let program = words.next().unwrap_or_default();
+            let starts: [&[u8]; 2] = [b"ProxyCommand=", b"LocalCommand="];
+            let started =
+                |word: &'v [u8]| starts.iter().find_map(|start| word.split_once_str(start).map(|(_, rest)| rest));
+            let runs_script = is_shell_name(base(program)) || is_interpreter(base(program));
+            let script = words.clone().find(|word| !word.starts_with(b"-")).filter(|_| runs_script);
+            return absolute([program].into_iter().chain(script).chain(words.filter_map(started)));
+        }
+        b"NODE_OPTIONS" => {
+            Loads { joined: &[], apart: &["--require", "-r", "--import", "--loader", "--experimental-loader"] }
+        }
+        b"PERL5OPT" | b"RUBYOPT" => Loads { joined: &["-M", "-m", "-I", "-r"], apart: &["-I", "-r"] },
+        _ => Loads {
+            joined: &[
+                "-javaagent:",
+                "-agentpath:",
+                "-Xbootclasspath/a:",
+                "-Xbootclasspath/p:",
+                "-Xbootclasspath:",
+                "@",
+            ],
+            apart: &["-cp", "-classpath", "--class-path", "-XX:OnError", "-XX:OnOutOfMemoryError"],
+        },
+    };
+    let mut found = Vec::new();
+    while let Some(word) = words.next() {
+        let is_apart = |option: &&&str| {
+            word.strip_prefix(option.as_bytes()).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"="))
+        };
+        if let Some(option) = loads.apart.iter().find(is_apart) {
+            match word.get(option.len().saturating_add(1)..).filter(|joined| !joined.is_empty()) {
+                Some(joined) => found.push(joined),
+                None => found.extend(words.next()),
+            }
+        } else if let Some(joined) = loads.joined.iter().find_map(|option| word.strip_prefix(option.as_bytes())) {
+            // `-Mlib=/path` names a path behind the module, `-javaagent:/a.jar=option` options behind the path.
+            let ends = joined.split_once_str("=").filter(|(module, _)| !module.starts_with(b"/"));
+            found.push(ends.map_or(joined, |(_, path)| path));
+        }
+    }
+    let ends = |byte: &u8| matches!(byte, b':' | b',' | b'=' | b';');
+    absolute(found.into_iter().flat_map(|text| text.strip_prefix(b"file://").unwrap_or(text).split(ends)))
+}
+
+/// Those of some paths that are absolute.
+fn absolute<'v>(paths: impl IntoIterator<Item = &'v [u8]>) -> Vec<&'v [u8]> {
+    paths.into_iter().filter(|path| path.starts_with(b"/")).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -192,6 +257,40 @@ mod tests {
             "import _virtualenv",
         ] {
             assert!(!is_active(line.as_bytes()), "{line}");
+        }
+    }
+
+    #[test]
+    fn only_options_that_load_code_run_a_path() {
+        let of = |key: &str, value: &str| {
+            let found = run_by(key.as_bytes(), value.as_bytes());
+            found.iter().map(|path| path.to_str_lossy().into_owned()).collect::<Vec<_>>()
+        };
+        for (key, value) in [
+            ("JAVA_TOOL_OPTIONS", "-Xmx1g -javaagent:/tmp/a.jar=x=/srv/y"),
+            ("JAVA_TOOL_OPTIONS", "-agentpath:/tmp/a.jar"),
+            ("_JAVA_OPTIONS", "-Xbootclasspath/a:/tmp/a.jar"),
+            ("JDK_JAVA_OPTIONS", "-XX:OnOutOfMemoryError=\"/tmp/a.jar %p\""),
+            ("NODE_OPTIONS", "--max-old-space-size=99 --require /tmp/a.jar"),
+            ("NODE_OPTIONS", "--import=file:///tmp/a.jar"),
+            ("PERL5OPT", "-Mlib=/tmp/a.jar"),
+            ("RUBYOPT", "-W0 -r/tmp/a.jar"),
+            ("RUBYOPT", "-I /tmp/a.jar"),
+            ("GIT_SSH_COMMAND", "/tmp/a.jar -v"),
+            ("GIT_SSH_COMMAND", "sh -x /tmp/a.jar"),
+            ("GIT_SSH_COMMAND", "ssh -o ProxyCommand=/tmp/a.jar"),
+            ("PYTHONSTARTUP", "/tmp/a.jar"),
+        ] {
+            assert_eq!(of(key, value).first().map(String::as_str), Some("/tmp/a.jar"), "{key}={value}");
+        }
+        for (key, value) in [
+            ("JAVA_TOOL_OPTIONS", "-XX:HeapDumpPath=/tmp -XX:+HeapDumpOnOutOfMemoryError"),
+            ("JAVA_TOOL_OPTIONS", "-Djava.io.tmpdir=/tmp -Xlog:gc:/tmp/gc.log"),
+            ("NODE_OPTIONS", "--diagnostic-dir=/tmp --require dd-trace/init"),
+            ("GIT_SSH_COMMAND", "ssh -i /dev/shm/key -o UserKnownHostsFile=/tmp/hosts"),
+            ("PERL5OPT", "-MCarp"),
+        ] {
+            assert_eq!(of(key, value), Vec::<String>::new(), "{key}={value}");
         }
     }
 }

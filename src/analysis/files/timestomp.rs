@@ -19,6 +19,7 @@ rule! {
     attack: ["T1070.006"],
     cost: Files,
     tags: ["antiforensics"],
+    context: true,
     check: check,
 }
 

@@ -38,9 +38,8 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         let mut odd: Vec<&str> =
             names.unwrap_or_default().iter().filter_map(|name| BITS.into_iter().find(|bit| name == bit)).collect();
         let first = process.mappings().iter().find(|mapping| is_program(process, mapping));
-        if let Some(first) = first.filter(|first| first.start.0 == FIXED && odd.is_empty()) {
+        if first.is_some_and(|first| first.start.0 == FIXED) && odd.is_empty() {
             odd.push("its program lies at the fixed address");
-            let _ = first;
         }
         if odd.is_empty() {
             continue;

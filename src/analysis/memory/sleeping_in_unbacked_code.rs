@@ -2,7 +2,7 @@
 
 use super::super::card::rule;
 use super::super::hits::Region;
-use super::super::words::{count, shown};
+use super::super::words::{counted, shown};
 use super::super::{Confidence, Evidence, Fact, Facts, Report, Severity};
 use super::code::{about, kind_words, mapping_at, unbacked_code};
 use super::listing::Machine;
@@ -71,7 +71,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
                 super::thread_outside_code::lower(&process.title()),
                 kind_words(mapping),
                 mapping.permissions,
-                count(found.len(), "return address").replace("addresss", "addresses"),
+                counted(found.len(), ["return address", "return addresses"]),
             ))
             .thread(first.tid);
         for word in found.iter().take(6) {

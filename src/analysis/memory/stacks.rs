@@ -34,7 +34,7 @@ pub(super) fn threads<'f>(process: &'f ProcessFacts<'_>) -> impl Iterator<Item =
 }
 
 /// The return addresses on all stacks of a process that lead into code that no file backs. A word counts only if a call
-/// stands right before the address in it. `Err` is the number of stacks that are not in the archive.
+/// stands right before the address in it. The number is that of the stacks that are not in the archive.
 pub(super) fn returns(process: &ProcessFacts<'_>, space: &AddressSpace<'_>, machine: Machine) -> (Vec<Return>, u64) {
     let mut found: Vec<Return> = Vec::new();
     let mut unread = 0_u64;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::super::card::rule;
 use super::super::facts::ProcessFacts;
 use super::super::hits::Region;
-use super::super::words::count;
+use super::super::words::{count, counted};
 use super::super::{Confidence, Evidence, Facts, Report, Severity};
 use super::code::{about, bytes_at, len};
 use super::copies::{differences, was_restored};
@@ -87,7 +87,7 @@ fn found(
             count(spans.len(), "place"),
             others.map_or_else(
                 || "another process".to_owned(),
-                |others| count(others, "other process").replace("processs", "processes")
+                |others| counted(others, ["other process", "other processes"])
             ),
         ));
     let machine = Machine::of(process);

@@ -1,9 +1,9 @@
 //! What kind of program talks to the network. A connection by itself says little: who holds it says more.
 
-use bstr::{BStr, BString, ByteSlice};
+use bstr::ByteSlice;
 
-use super::super::facts::{Facts, ProcessFacts};
-use super::super::vocabulary::{FETCHERS, is_hidden, is_interpreter, is_world_writable};
+use super::super::facts::{Facts, Invocation, ProcessFacts};
+use super::super::vocabulary::{FETCHERS, is_hidden, is_interpreter, is_worker_code, is_world_writable};
 use super::super::words::shown;
 
 /// Programs that make connections by hand.
@@ -39,7 +39,7 @@ impl Actor {
         if program.memfd && !path.starts_with(b"/memfd:runc_cloned") {
             return Actor::Odd("it runs from memory, without a file".to_owned());
         }
-        if is_world_writable(path) && !is_asked_for(facts, path) {
+        if is_world_writable(path) && !facts.is_declared(path) {
             return Actor::Odd(format!("its program is in a place that everyone may write to ({})", shown(path)));
         }
         if process.is_shell() {
@@ -55,20 +55,29 @@ impl Actor {
             return Actor::Relay;
         }
         if is_interpreter(name) && name != "java" {
-            return match script(process) {
-                Some(Code::Argument(code)) if !is_worker_code(code) && !is_asked_for(facts, code) => Actor::OneLiner,
-                Some(Code::File(file)) if is_world_writable(&file) && !is_asked_for(facts, &file) => {
-                    let path = shown(&file);
-                    if is_hidden(&file) {
-                        Actor::Odd(format!("it runs a script from a hidden place that everyone may write to ({path})"))
-                    } else {
-                        Actor::Script(format!("it runs a script from a place that everyone may write to ({path})"))
-                    }
-                }
-                _ => Actor::Ordinary,
-            };
+            return Actor::of_interpreter(facts, process);
         }
         Actor::Ordinary
+    }
+
+    fn of_interpreter(facts: &Facts<'_>, process: &ProcessFacts<'_>) -> Self {
+        if let Some(Invocation::Inline(code)) = process.invocation() {
+            // Nearly all of awk's scripts are arguments, and few of them can open a connection.
+            let is_filter = process.program.base().ends_with(b"awk") && !code.contains_str("/inet");
+            let is_own = is_filter || is_worker_code(&code) || facts.is_declared_code(&code);
+            return if is_own { Actor::Ordinary } else { Actor::OneLiner };
+        }
+        match process.script() {
+            Some(file) if is_world_writable(&file) && !facts.is_declared(&file) => {
+                let path = shown(&file);
+                if is_hidden(&file) {
+                    Actor::Odd(format!("it runs a script from a hidden place that everyone may write to ({path})"))
+                } else {
+                    Actor::Script(format!("it runs a script from a place that everyone may write to ({path})"))
+                }
+            }
+            _ => Actor::Ordinary,
+        }
     }
 
     /// Whether the program is one that servers and clients of an image are not.
@@ -89,60 +98,6 @@ impl Actor {
     }
 }
 
-/// What an interpreter runs.
-#[derive(Debug, PartialEq, Eq)]
-enum Code<'p> {
-    /// Code in an argument.
-    Argument(&'p BStr),
-    /// A file, with the current directory before a relative path.
-    File(BString),
-}
-
-fn script<'p>(process: &'p ProcessFacts<'_>) -> Option<Code<'p>> {
-    let cwd = process.row.cwd.as_ref().map_or(&b""[..], |cwd| cwd.as_slice());
-    code(process.argv(), cwd)
-}
-
-fn code<'p>(argv: &'p [BString], cwd: &[u8]) -> Option<Code<'p>> {
-    let mut arguments = argv.iter().skip(1);
-    while let Some(argument) = arguments.next() {
-        match argument.as_slice() {
-            b"-c" | b"-e" | b"-r" | b"--eval" | b"-ne" | b"-pe" | b"-Bc" | b"-uc" | b"-Ec" | b"-Sc" | b"-Ic" => {
-                return arguments.next().map(|code| Code::Argument(code.as_bstr()));
-            }
-            b"-m" | b"-jar" | b"--" => return None,
-            [b'-', ..] => {}
-            file if file.starts_with(b"/") => return Some(Code::File(file.into())),
-            file => {
-                let file = file.strip_prefix(b"./").unwrap_or(file);
-                return Some(Code::File(bstr::join("/", [cwd.trim_end_with(|c| c == '/'), file]).into()));
-            }
-        }
-    }
-    None
-}
-
-/// Whether the specification of the container starts a program or script: its first process runs it, by its path or by the
-/// end of it.
-fn is_asked_for(facts: &Facts<'_>, what: &[u8]) -> bool {
-    let args = facts.spec().spec.as_ref().and_then(|spec| spec.args.as_ref());
-    args.into_iter().flatten().any(|argument| names(argument.as_bytes(), what))
-}
-
-/// Whether an argument names a file or is the code: it has the whole of it, or it is a relative path that ends it.
-fn names(argument: &[u8], what: &[u8]) -> bool {
-    let relative = argument.strip_prefix(b"./").unwrap_or(argument);
-    let is_end = || what.strip_suffix(relative).is_some_and(|rest| rest.ends_with(b"/"));
-    argument.contains_str(what) || relative.len() > 2 && is_end()
-}
-
-/// Code by which libraries start workers of a program.
-fn is_worker_code(code: &BStr) -> bool {
-    ["multiprocessing", "billiard", "loky", "spawn_main", "resource_tracker", "forkserver", "ipykernel", "setuptools"]
-        .iter()
-        .any(|word| code.contains_str(word))
-}
-
 /// Whether the program was added to the container or changed in it, and neither by a package manager into its place nor to be
 /// what the container is for.
 pub(in crate::analysis) fn is_added(facts: &Facts<'_>, process: &ProcessFacts<'_>) -> bool {
@@ -151,40 +106,5 @@ pub(in crate::analysis) fn is_added(facts: &Facts<'_>, process: &ProcessFacts<'_
     let Some(path) = &process.program.path else { return false };
     !OF_PACKAGES.iter().any(|folder| path.starts_with(folder.as_bytes()))
         && facts.files().is_changed(path)
-        && !is_asked_for(facts, path)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn argv(words: &[&str]) -> Vec<BString> {
-        words.iter().map(|word| BString::from(*word)).collect()
-    }
-
-    #[test]
-    fn scripts_and_code_are_found_behind_options() {
-        let file = |words: &[&str]| match code(&argv(words), b"/tmp/x/") {
-            Some(Code::File(path)) => path.to_string(),
-            other => format!("{other:?}"),
-        };
-        assert_eq!(file(&["python3", "-u", "/srv/app.py"]), "/srv/app.py");
-        assert_eq!(file(&["python3", "./implant.py"]), "/tmp/x/implant.py");
-        assert_eq!(file(&["python3", "-m", "http.server"]), "None");
-        let one = argv(&["perl", "-e", "use Socket;"]);
-        assert_eq!(code(&one, b"/"), Some(Code::Argument(b"use Socket;".as_bstr())));
-    }
-
-    #[test]
-    fn the_service_itself_may_be_anywhere() {
-        assert!(names(b"/tmp/api.py", b"/tmp/api.py") && names(b"exec node /tmp/app.js", b"/tmp/app.js"));
-        assert!(names(b"app.js", b"/tmp/app.js") && names(b"./app.js", b"/tmp/app.js"));
-        assert!(!names(b"p.js", b"/tmp/app.js") && !names(b"/srv/app.js", b"/tmp/app.js") && !names(b"", b"/tmp/x"));
-    }
-
-    #[test]
-    fn workers_of_python_are_no_one_liners() {
-        assert!(is_worker_code(b"from multiprocessing.spawn import spawn_main; spawn_main(5)".as_bstr()));
-        assert!(!is_worker_code(b"import socket,pty;pty.spawn('/bin/sh')".as_bstr()));
-    }
+        && !facts.is_declared(path)
 }

@@ -4,7 +4,7 @@ use bstr::ByteSlice;
 
 use super::super::card::rule;
 use super::super::facts::ProcessFacts;
-use super::super::vocabulary::{has_name, metadata_service};
+use super::super::vocabulary::{has_name, metadata_service, names_metadata, words_of};
 use super::super::words::{shown, shown_within};
 use super::super::{Confidence, Evidence, Facts, Finding, Link, Next, Report, Severity, Subject};
 use super::actor::Actor;
@@ -45,18 +45,8 @@ const AGENTS: [&str; 16] = [
     "vault",
 ];
 
-/// What names the service in arguments.
-const NAMES: [&str; 9] = [
-    "169.254.169.254",
-    "169.254.170.2",
-    "metadata.google.internal",
-    "fd00:ec2::254",
-    "100.100.100.200",
-    "/computeMetadata/v1",
-    "/latest/meta-data",
-    "/metadata/identity/oauth2",
-    "2852039166",
-];
+/// Arguments that are looked at.
+const ARGUMENTS: usize = 4096;
 
 fn severity(actor: &Actor, is_agent: bool) -> Severity {
     match actor {
@@ -94,8 +84,12 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         if !report.look() {
             return;
         }
-        let named = process.argv().iter().find(|argument| NAMES.iter().any(|name| argument.contains_str(name)));
-        let Some(argument) = named else { continue };
+        let argv = || process.argv().iter().take(ARGUMENTS);
+        if !names_metadata(argv().flat_map(|argument| words_of(argument))) {
+            continue;
+        }
+        let alone = argv().find(|argument| names_metadata(words_of(argument)));
+        let argument = alone.map_or(process.cmdline().as_bytes(), |argument| argument.as_slice());
         report.add(
             found(facts, process)
                 .sentence(format!(

@@ -20,6 +20,7 @@ rule! {
     attack: ["T1071.004"],
     cost: Files,
     tags: ["dns"],
+    context: true,
     check: check,
 }
 

@@ -23,6 +23,7 @@ rule! {
     attack: ["T1071", "T1041"],
     cost: Files,
     tags: ["outbound"],
+    context: true,
     check: check,
 }
 

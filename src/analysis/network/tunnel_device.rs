@@ -1,6 +1,6 @@
 //! NET-008: tunnels.
 
-use bstr::BString;
+use bstr::{BString, ByteSlice};
 
 use super::super::card::rule;
 use super::super::facts::{ProcessFacts, remote};
@@ -16,7 +16,7 @@ rule! {
     /// memory or from a place that everyone may write to, and a shell or an interpreter, is high. An SSH client that forwards
     /// ports is a tunnel, too: medium if others can come in through it (`-R`, `-w`), high if its server is on the internet
     /// and neither the container's command nor a login started it, and low otherwise (`-D`, `-L`).
-    "NET-008", tunnel_device, version 2, Network, Incubating, Medium,
+    "NET-008", tunnel_device, version 3, Network, Incubating, Medium,
     title: "Traffic goes through a tunnel",
     why: "A tunnel carries commands and data past the firewall.",
     benign: ["Images for VPNs, Tailscale, and network plug-ins."],
@@ -115,23 +115,94 @@ enum Forward {
     Out,
 }
 
+/// Letters of an SSH client's options that have a value, at once or as the next argument. `None` for other programs.
+fn letters_with_value(name: &[u8]) -> Option<&'static [u8]> {
+    match name {
+        b"ssh" => Some(b"BbcDEeFIiJLlmOopPQRSWw"),
+        // It passes all but its own port on.
+        b"autossh" => Some(b"BbcDEeFIiJLlMmOopPQRSWw"),
+        b"dbclient" => Some(b"BbcIiJKLlmopRW"),
+        _ => None,
+    }
+}
+
 /// How the arguments of an SSH client forward ports. `None` if they do not, or if it is another program.
 fn forwards(name: &[u8], argv: &[BString]) -> Option<Forward> {
-    if !matches!(name, b"ssh" | b"autossh" | b"dbclient" | b"plink") {
-        return None;
+    let mut rest = argv.iter().skip(1).take(4096).map(|word| word.as_slice());
+    let mut found = None;
+    if name == b"plink" {
+        // Its options are words, and stand before the host.
+        while let Some(word) = rest.next().filter(|word| word.starts_with(b"-")) {
+            match word {
+                b"-R" => found = Some(Forward::In),
+                b"-D" | b"-L" => found = found.or(Some(Forward::Out)),
+                b"-P" | b"-l" | b"-pw" | b"-pwfile" | b"-i" | b"-m" | b"-nc" | b"-load" | b"-hostkey" => {}
+                _ => continue,
+            }
+            rest.next();
+        }
+        return found;
     }
-    let options = argv.iter().skip(1).filter(|argument| argument.starts_with(b"-") && !argument.starts_with(b"--"));
-    // Options of one letter may stand together, and their value may follow at once: `-fNR 8080:localhost:80`.
-    let letters = |argument: &BString| -> Vec<u8> {
-        argument.iter().skip(1).copied().take_while(u8::is_ascii_alphabetic).collect()
-    };
-    let all: Vec<u8> = options.flat_map(letters).collect();
-    if all.iter().any(|letter| matches!(letter, b'R' | b'w')) {
-        Some(Forward::In)
-    } else if all.iter().any(|letter| matches!(letter, b'D' | b'L')) {
-        Some(Forward::Out)
-    } else {
-        None
+    let with_value = letters_with_value(name)?;
+    let is_ssh = name != b"dbclient";
+    let mut has_host = false;
+    while let Some(word) = rest.next() {
+        let Some(mut letters) = word.strip_prefix(b"-").filter(|letters| !letters.is_empty()) else {
+            // The host. Options may follow it, too, up to the command that runs there.
+            if std::mem::replace(&mut has_host, true) {
+                break;
+            }
+            continue;
+        };
+        if letters == b"-" {
+            if has_host {
+                break;
+            }
+            continue;
+        }
+        while let Some((&letter, more)) = letters.split_first() {
+            letters = more;
+            if !with_value.contains(&letter) {
+                continue;
+            }
+            let value = if more.is_empty() { rest.next().unwrap_or_default() } else { more };
+            match letter {
+                b'R' => found = Some(Forward::In),
+                b'w' if is_ssh => found = Some(Forward::In),
+                b'D' | b'L' => found = found.or(Some(Forward::Out)),
+                b'o' => match setting(value) {
+                    Some(Setting::Clear) => return None,
+                    Some(Setting::Forward(Forward::In)) => found = Some(Forward::In),
+                    Some(Setting::Forward(Forward::Out)) => found = found.or(Some(Forward::Out)),
+                    None => {}
+                },
+                _ => {}
+            }
+            break;
+        }
+    }
+    found
+}
+
+/// What a setting of the form `Name=value` or `Name value` does to forwarding.
+enum Setting {
+    /// It forwards.
+    Forward(Forward),
+    /// It takes back all that the configuration and the options ask for.
+    Clear,
+}
+
+fn setting(text: &[u8]) -> Option<Setting> {
+    let text = text.trim_ascii();
+    let end = text.iter().position(|byte| *byte == b'=' || byte.is_ascii_whitespace()).unwrap_or(text.len());
+    let (name, value) = text.split_at_checked(end)?;
+    let value = value.trim_with(|c| c == '=' || c.is_ascii_whitespace());
+    match name.to_ascii_lowercase().as_slice() {
+        b"remoteforward" => Some(Setting::Forward(Forward::In)),
+        b"tunnel" if !value.eq_ignore_ascii_case(b"no") => Some(Setting::Forward(Forward::In)),
+        b"localforward" | b"dynamicforward" => Some(Setting::Forward(Forward::Out)),
+        b"clearallforwardings" if value.eq_ignore_ascii_case(b"yes") => Some(Setting::Clear),
+        _ => None,
     }
 }
 
@@ -170,7 +241,42 @@ mod tests {
         assert_eq!(of(&["ssh", "-fNR", "2222:localhost:22", "a@b"]), Some(Forward::In));
         assert_eq!(of(&["ssh", "-N", "-R2222:localhost:22", "a@b"]), Some(Forward::In));
         assert_eq!(of(&["ssh", "-D", "1080", "a@b"]), Some(Forward::Out));
+        assert_eq!(of(&["ssh", "a@b", "-N", "-R", "2222:localhost:22"]), Some(Forward::In));
+        assert_eq!(of(&["ssh", "-oRemoteForward=2222 localhost:22", "a@b"]), Some(Forward::In));
+        assert_eq!(of(&["ssh", "-o", "Tunnel yes", "a@b"]), Some(Forward::In));
+        assert_eq!(of(&["ssh", "-o", "localforward 1:b:2", "a@b"]), Some(Forward::Out));
+        assert_eq!(of(&["ssh", "-L", "1:b:2", "-R", "3:b:4", "a@b"]), Some(Forward::In));
         assert_eq!(of(&["ssh", "-o", "X=R", "a@b"]), None);
         assert_eq!(forwards(b"rsync", &["rsync".into(), "-R".into()]), None);
+    }
+
+    #[test]
+    fn values_of_options_and_the_command_on_the_host_forward_nothing() {
+        for line in [
+            // As scp, sftp and rsync start it.
+            "ssh -x -oPermitLocalCommand=no -oClearAllForwardings=yes -oRemoteCommand=none -oRequestTTY=no -l me -s -- b sftp",
+            "ssh -x -oRemoteCommand=none -oForwardAgent=no -- b scp -R -f x",
+            "ssh -lwww-data b rsync --server --sender -vlogDtpRre.iLsfxC . /srv",
+            "ssh -oUserKnownHostsFile=/dev/null -oStrictHostKeyChecking=no -oTunnel=no b",
+            "ssh -i /srv/R.key -p 22 -F -R b ls -L",
+            "ssh b tail -F -D log",
+            "ssh",
+        ] {
+            let argv: Vec<BString> = line.split(' ').map(BString::from).collect();
+            assert_eq!(forwards(b"ssh", &argv), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn other_clients_have_letters_of_their_own() {
+        let of = |name: &str, line: &str| {
+            let argv: Vec<BString> = line.split(' ').map(BString::from).collect();
+            forwards(name.as_bytes(), &argv)
+        };
+        assert_eq!(of("autossh", "autossh -M 0 -N -R 1:b:2 h"), Some(Forward::In));
+        assert_eq!(of("autossh", "autossh -M -R h"), None);
+        assert_eq!(of("dbclient", "dbclient -K 30 -W 65536 -L 1:b:2 h"), Some(Forward::Out));
+        assert_eq!(of("plink", "plink -ssh -P 22 -R 1:b:2 h"), Some(Forward::In));
+        assert_eq!(of("plink", "plink -batch -l -R h ls -L"), None);
     }
 }

@@ -21,6 +21,7 @@ rule! {
     attack: ["T1571", "T1205"],
     cost: Files,
     tags: ["listener"],
+    context: true,
     check: check,
 }
 

@@ -10,9 +10,9 @@ rule! {
     /// A process whose permitted, effective or bounding capabilities have bits that the bounding set of the specification
     /// lacks. The kernel never gives them to a child of the first process.
     ///
-    /// It is for information if the process is in a user namespace of its own: then the sets are full, but count only
-    /// there. Many faults of the kernel can be used only from there.
-    "PROC-014", capabilities_beyond_spec, version 1, Process, Stable, High,
+    /// It is for information if the process is in a user namespace of its own that is not the host's: then the sets are
+    /// full, but count only there. Many faults of the kernel can be used only from there.
+    "PROC-014", capabilities_beyond_spec, version 2, Process, Stable, High,
     title: "A process has capabilities that the container was not given",
     why: "The capabilities of a process cannot grow beyond the bounding set of its parents by regular means.",
     benign: ["A session of `exec` with more rights (`--privileged`) left a process behind."],
@@ -45,7 +45,8 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             .collect();
         let Some(more) = beyond.iter().map(|(_, more)| *more).reduce(|a, b| a | b) else { continue };
         let own = process.task.ids.as_ref().and_then(|ids| ids.user_ns_id);
-        let is_nested = own.is_some() && own != first;
+        let is_hosts = crate::model::namespaces::is_shared(facts.model(), process.task, "user") == Some(true);
+        let is_nested = own.is_some() && own != first && !is_hosts;
         let names = abi::capability::names(more);
         let shown: Vec<String> = names.iter().take(6).map(ToString::to_string).collect();
         let mut evidence = row_of(process);

@@ -79,12 +79,17 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
     }
 }
 
+/// The files of passwords, with the copies that the tools which change them leave.
+const SHADOW: [&str; 4] = ["/etc/shadow", "/etc/gshadow", "/etc/shadow-", "/etc/gshadow-"];
+
 /// What a path holds, and how bad it is that it is open.
 fn kind(path: &[u8], own: u32) -> Option<(&'static str, Severity)> {
     if let Some(rest) = path.strip_prefix(b"/proc/") {
         let (pid, file) = rest.split_once_str("/")?;
         let is_other = pid.to_str().ok()?.parse::<u32>().is_ok_and(|pid| pid != own);
-        return match file {
+        // Each thread of a process has these files, too.
+        let of_thread = || file.strip_prefix(b"task/")?.split_once_str("/").map(|(_, file)| file);
+        return match of_thread().unwrap_or(file) {
             b"mem" if is_other => Some(("the memory of another process", Severity::Medium)),
             b"environ" if is_other => Some(("the environment of another process", Severity::Medium)),
             _ => None,
@@ -93,8 +98,8 @@ fn kind(path: &[u8], own: u32) -> Option<(&'static str, Severity)> {
     let ends = |end: &str| path.ends_with(end.as_bytes());
     match path {
         b"/proc/kcore" | b"/dev/mem" | b"/dev/kmem" => Some(("the memory of the kernel", Severity::High)),
-        b"/etc/shadow" | b"/etc/gshadow" | b"/etc/shadow-" => Some(("the file of passwords", Severity::Medium)),
-        _ if path.contains_str("/etc/shadow") && !path.contains_str("/usr/") => {
+        // Also below a directory of the host, and the copies that tools make.
+        _ if SHADOW.iter().any(|file| ends(file)) && !path.contains_str("/usr/") => {
             Some(("the file of passwords", Severity::Medium))
         }
         _ if path.contains_str("/serviceaccount/") && ends("/token") => {
@@ -127,13 +132,22 @@ mod tests {
             "/proc/7/environ",
             "/root/.ssh/id_ed25519",
             "/host/etc/shadow",
+            "/etc/gshadow-",
+            "/proc/7/task/8/mem",
             "/home/a/.aws/credentials",
         ] {
             assert!(kind(path.as_bytes(), 1).is_some(), "{path}");
         }
-        for path in
-            ["/proc/1/mem", "/proc/self/maps", "/root/.ssh/id_rsa.pub", "/etc/passwd", "/proc/meminfo", "/proc/7/stat"]
-        {
+        for path in [
+            "/etc/shadowsocks-libev/config.json",
+            "/proc/1/task/3/mem",
+            "/proc/1/mem",
+            "/proc/self/maps",
+            "/root/.ssh/id_rsa.pub",
+            "/etc/passwd",
+            "/proc/meminfo",
+            "/proc/7/stat",
+        ] {
             assert!(kind(path.as_bytes(), 1).is_none(), "{path}");
         }
     }

@@ -109,7 +109,6 @@ fn escape(argv: &[BString]) -> Option<(&'static str, bool)> {
         b"busybox" | b"sudo" | b"env" => return escape(rest).filter(|_| !rest.is_empty()),
         name => name,
     };
-    let has = |word: &str| rest.iter().any(|argument| argument == word);
     let is_device = |argument: &&BString| {
         ["/dev/sd", "/dev/nvme", "/dev/vd", "/dev/xvd", "/dev/mapper/", "/dev/dm-", "/dev/mmcblk"]
             .iter()
@@ -138,8 +137,7 @@ fn escape(argv: &[BString]) -> Option<(&'static str, bool)> {
         b"debugfs" => {
             rest.iter().any(|argument| is_device(&argument)).then_some(("reads a file system of the host", false))
         }
-        b"unshare" => (has("-r") || has("-Ur") || has("-U") || has("--map-root-user") || has("-UrmC"))
-            .then_some(("makes a user namespace in which it is root", true)),
+        b"unshare" => makes_user_namespace(rest).then_some(("makes a user namespace in which it is root", true)),
         b"curl" | b"socat" | b"nc" if talks_to_engine(rest) => {
             Some(("talks to the socket of the container engine", false))
         }
@@ -149,6 +147,33 @@ fn escape(argv: &[BString]) -> Option<(&'static str, bool)> {
             .any(|client| client.as_bytes() == name)
             .then_some(("is a client of the container engine or of the cluster", true)),
     }
+}
+
+/// Whether options of `unshare` ask for a user namespace. Letters may stand together: `-Urm`.
+fn makes_user_namespace(options: &[BString]) -> bool {
+    let mut options = options.iter().map(|option| option.as_slice());
+    while let Some(option) = options.next() {
+        match option {
+            b"--user" | b"--map-root-user" | b"--map-current-user" | b"--map-auto" => return true,
+            b"--" => return false,
+            long if long.starts_with(b"--") => {}
+            letters if letters.starts_with(b"-") => {
+                let letters = letters.get(1..).unwrap_or_default();
+                // The rest of the argument, or the next one, is the value of these.
+                let value = letters.iter().position(|letter| b"SGRw".contains(letter));
+                let plain = value.and_then(|at| letters.get(..at)).unwrap_or(letters);
+                let plain = plain.split(|&letter| letter == b'=').next().unwrap_or(plain);
+                if plain.iter().any(|letter| matches!(letter, b'U' | b'r' | b'c')) {
+                    return true;
+                }
+                if value.is_some_and(|at| at.saturating_add(1) == letters.len()) {
+                    options.next();
+                }
+            }
+            _ => return false,
+        }
+    }
+    false
 }
 
 #[cfg(test)]
@@ -174,10 +199,25 @@ mod tests {
         ] {
             assert_eq!(of(line), Some(false), "{line}");
         }
-        for line in ["kubectl get pods", "docker run -it alpine", "unshare -r sh"] {
+        for line in [
+            "kubectl get pods",
+            "docker run -it alpine",
+            "unshare -r sh",
+            "unshare -Urm sh",
+            "unshare -R /x -mUr sh",
+            "unshare --user --mount sh",
+        ] {
             assert_eq!(of(line), Some(true), "{line}");
         }
-        for line in ["nsenter -t 4711 -n ip a", "chroot /var/lib/haproxy", "mount -t tmpfs none /x", "sh -c ls", ""] {
+        for line in [
+            "nsenter -t 4711 -n ip a",
+            "chroot /var/lib/haproxy",
+            "mount -t tmpfs none /x",
+            "unshare -m grep -r x",
+            "unshare -w /srv/U -m sh",
+            "sh -c ls",
+            "",
+        ] {
             assert_eq!(of(line), None, "{line}");
         }
     }

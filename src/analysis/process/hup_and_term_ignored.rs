@@ -17,6 +17,7 @@ rule! {
     benign: ["A long job that an administrator started with `nohup`."],
     attack: ["T1564.011"],
     cost: Files,
+    context: true,
     check: check,
 }
 

@@ -43,7 +43,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         let is_window = facts
             .parent(process)
             .is_some_and(|parent| is_emulator(parent.program.base()) && !parent.is_program_suspicious());
-        let is_product = is_window || facts.ancestors(process).take(16).any(has_terminals);
+        let is_product = is_window || facts.ancestors(process).take(16).any(|above| has_terminals(facts, above));
         let on = process.file(0).and_then(|file| file.path.clone()).unwrap_or_default();
         let place = if terminal { format!(", on the terminal {}", shown(&on)) } else { String::new() };
         let mut sentence = format!("{} is interactive{place}", started(process));

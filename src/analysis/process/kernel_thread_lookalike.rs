@@ -1,5 +1,7 @@
 //! PROC-002: a process that calls itself like a thread of the kernel.
 
+use bstr::ByteSlice;
+
 use super::super::card::rule;
 use super::super::vocabulary::without_numbers;
 use super::super::words::shown;
@@ -12,7 +14,7 @@ rule! {
     ///
     /// It is low if only the first argument says so, while the name (comm) is honest and the program is an ordinary one:
     /// `exec -a '[kthreadd]' sleep 60` hides nothing.
-    "PROC-002", kernel_thread_lookalike, version 2, Process, Stable, High,
+    "PROC-002", kernel_thread_lookalike, version 3, Process, Stable, High,
     title: "A process poses as a kernel thread",
     why: "No thread of the kernel is in a container, so the name is there to be overlooked in a list of processes.",
     benign: ["Practically none: ask who gave the program this name."],
@@ -21,8 +23,9 @@ rule! {
     check: check,
 }
 
-/// Names of threads of the kernel, up to the first `/` or `:`.
-const THREADS: [&str; 22] = [
+/// Names of threads of the kernel, up to the first `/` or `:`. Where the kernel has one for each node, disk or the like, its
+/// number follows, and is left out here: `kswapd0`, `scsi_eh_3`.
+const THREADS: [&str; 28] = [
     "kworker",
     "kthreadd",
     "ksoftirqd",
@@ -32,16 +35,22 @@ const THREADS: [&str; 22] = [
     "rcu_tasks_kthre",
     "khugepaged",
     "ksmd",
-    "kswapd0",
+    "kswapd",
     "kdevtmpfs",
     "khungtaskd",
     "kauditd",
     "kintegrityd",
-    "kcompactd0",
+    "kcompactd",
     "oom_reaper",
     "kblockd",
     "kthrotld",
-    "scsi_eh_0",
+    "scsi_eh_",
+    "scsi_tmf_",
+    "netns",
+    "kdmflush",
+    "rcu_bh",
+    "rcu_par_gp",
+    "rcub",
     "mm_percpu_wq",
     "jbd2",
     "cpuhp",
@@ -95,7 +104,8 @@ fn is_kernels(name: &[u8]) -> bool {
         return inner.ends_with(b"]") && inner.len() > 1 && !inner.iter().any(|byte| matches!(byte, b' ' | b'@'));
     }
     let stem = name.split(|&byte| matches!(byte, b'/' | b':')).next().unwrap_or(name);
-    THREADS.iter().any(|thread| thread.as_bytes() == stem)
+    let unnumbered = stem.trim_end_with(|c| c.is_ascii_digit());
+    THREADS.iter().any(|thread| thread.as_bytes() == stem || thread.as_bytes() == unnumbered)
         || name.len() > stem.len()
             && name.get(stem.len()) == Some(&b'/')
             && WITH_NUMBER.iter().any(|thread| thread.as_bytes() == stem)
@@ -107,7 +117,18 @@ mod tests {
 
     #[test]
     fn names_of_the_kernel_are_known_with_and_without_brackets() {
-        for name in ["[kworker/0:1]", "kworker/u8:2", "ksoftirqd/3", "[x]", "migration/0"] {
+        for name in [
+            "[kworker/0:1]",
+            "kworker/u8:2",
+            "ksoftirqd/3",
+            "[x]",
+            "migration/0",
+            "scsi_eh_17",
+            "kswapd1",
+            "netns",
+            "rcu_bh",
+            "kdmflush/253:0",
+        ] {
             assert!(is_kernels(name.as_bytes()), "{name}");
         }
         for name in

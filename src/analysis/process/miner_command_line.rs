@@ -15,8 +15,9 @@ rule! {
     /// pool with a wallet), the settings of a miner in its memory, memory of the shape that `RandomX` needs, and the name of a
     /// known miner together with a program that was put there later or a connection to the internet.
     ///
-    /// One kind alone is low. Two are high, three critical.
-    "PROC-017", miner_command_line, version 1, Process, Stable, High,
+    /// One kind alone is low. Two are high, three critical. A single word that nodes and pools of a currency have as well
+    /// (`ethash`, `kawpow`, `--coin=`) does not count for a program of the image.
+    "PROC-017", miner_command_line, version 2, Process, Stable, High,
     title: "A process mines cryptocurrency",
     why: "Mining is what most intruders in containers are after; it also shows that they can run programs.",
     benign: [
@@ -35,7 +36,7 @@ const STRATUM: Pattern = Pattern::text("stratum+tcp://");
 const STRATUM_TLS: Pattern = Pattern::text("stratum+ssl://");
 const DONATE: Pattern = Pattern::text("\"donate-level\"");
 
-/// Words that no other program has in its arguments.
+/// Words of miners' arguments.
 const WORDS: [&str; 14] = [
     "stratum+tcp://",
     "stratum+ssl://",
@@ -52,6 +53,9 @@ const WORDS: [&str; 14] = [
     "--algo=rx",
     "ethash",
 ];
+
+/// Those of them that other programs of the same currencies have, too: nodes, and the software of pools.
+const SHARED: [&str; 3] = ["--coin=", "kawpow", "ethash"];
 
 /// Names of miners.
 const NAMES: [&str; 20] = [
@@ -171,7 +175,13 @@ impl<'f> Case<'f> {
 
     /// How bad it is, if it is a case at all.
     fn severity(&self) -> Option<Severity> {
-        let strong = [!self.words.is_empty(), self.memory.is_some(), self.shape];
+        let is_shared = |word: &String| SHARED.iter().any(|shared| word == shared);
+        // One such word of a program of the image is as much as none.
+        let is_weak = self.words.len() == 1 && self.words.iter().all(is_shared) && !self.is_new && !self.is_named;
+        if is_weak && self.memory.is_none() && !self.shape {
+            return Some(Severity::Low);
+        }
+        let strong = [!self.words.is_empty() && !is_weak, self.memory.is_some(), self.shape];
         let strong = strong.into_iter().filter(|&is| is).count();
         let more = usize::from(self.socket.is_some()).saturating_add(usize::from(self.is_new));
         Some(match (strong, self.is_named, more) {
@@ -321,6 +331,10 @@ mod tests {
         assert_eq!(Case { is_named: true, ..none() }.severity(), Some(Severity::Low));
         assert_eq!(Case { words: vec!["x".into()], ..none() }.severity(), Some(Severity::Low));
         assert_eq!(Case { words: vec!["x".into()], is_new: true, ..none() }.severity(), Some(Severity::High));
+        let shared = || Case { words: vec!["ethash".into()], ..none() };
+        assert_eq!(Case { is_new: true, ..shared() }.severity(), Some(Severity::High));
+        assert_eq!(shared().severity(), Some(Severity::Low));
+        assert_eq!(Case { is_named: true, ..shared() }.severity(), Some(Severity::Medium));
         assert_eq!(
             Case { words: vec!["x".into()], memory: Some(1), is_new: true, ..none() }.severity(),
             Some(Severity::Critical)

@@ -22,9 +22,15 @@ rule! {
 }
 
 /// Programs that make namespaces for themselves or for others.
-const SANDBOXES: [&str; 18] = [
+const SANDBOXES: [&str; 24] = [
     "chrome",
     "chromium",
+    "chromium-browser",
+    "chrome-headless-shell",
+    "chrome-sandbox",
+    "msedge",
+    "brave",
+    "electron",
     "chrome_crashpad",
     "headless_shell",
     "bwrap",
@@ -99,5 +105,18 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
                 .evidence(row_of(process))
                 .evidence(Evidence::row("process_namespaces", [("pid", process.pid().into())])),
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn browsers_are_known_by_each_of_their_names() {
+        for name in ["chrome", "chrome-headless-shell", "chromium-browser", "msedge", "headless_shell"] {
+            assert!(SANDBOXES.iter().any(|known| has_name(name.as_bytes(), known)), "{name}");
+        }
+        assert!(!SANDBOXES.iter().any(|known| has_name(b"unshare", known)));
     }
 }

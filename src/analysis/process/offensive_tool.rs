@@ -3,16 +3,17 @@
 use bstr::ByteSlice;
 
 use super::super::card::rule;
-use super::super::facts::{Invocation, ProcessFacts, base};
-use super::super::vocabulary::has_name;
+use super::super::facts::{ChangedFile, Place, ProcessFacts, base};
+use super::super::vocabulary::{has_name, is_hidden, is_world_writable};
 use super::super::words::shown;
 use super::super::{Confidence, Facts, Finding, Link, Next, Report, Severity, Subject};
 use super::common::{program, row_of, started};
 
 rule! {
     /// A process with the name of a tool for scans, tunnels, guessing of passwords or escape from containers. A name alone
-    /// is low; it is high if the program was put into the container later or lies in a place for temporary files.
-    "PROC-018", offensive_tool, version 1, Process, Incubating, Low,
+    /// is low; it is high if the program, or the script of that name, was put into the container later or lies in a place
+    /// for temporary files.
+    "PROC-018", offensive_tool, version 2, Process, Incubating, Low,
     title: "A process has the name of a tool that attackers use",
     why: "From a container that was taken over, intruders look for the next target.",
     benign: ["The image has the tool for its own work, such as a tunnel or a test of security.", "Another program has the same name."],
@@ -81,8 +82,13 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         if !report.look() {
             return;
         }
-        let Some((tool, what)) = tool_of(process) else { continue };
-        let is_new = facts.is_program_new(process) || process.is_program_suspicious() || process.program.deleted;
+        let Some(Tool { tool, what, is_script }) = tool_of(process) else { continue };
+        let script = process.script().filter(|_| is_script);
+        let is_new = match &script {
+            Some(path) => is_new_script(facts, path),
+            None => facts.is_program_new(process) || process.is_program_suspicious() || process.program.deleted,
+        };
+        let path = script.unwrap_or_else(|| program(process));
         let is_first = Some(process.pid()) == init || facts.is_entry_point(process);
         if is_first && !is_new {
             report.skip();
@@ -97,23 +103,46 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
                     "{} is called like {what}, {tool}{}.",
                     started(process),
                     if is_new {
-                        format!(", and its program {} is not of the image", shown(&program(process)))
+                        format!(
+                            ", and its {} {} is not of the image",
+                            if is_script { "script" } else { "program" },
+                            shown(&path)
+                        )
                     } else {
                         String::new()
                     },
                 ))
                 .next(Next::rows_of("process_open_sockets", process.pid()))
-                .link(Link::Path(program(process)))
+                .link(Link::Path(path))
                 .evidence(row_of(process)),
         );
     }
 }
 
-fn tool_of(process: &ProcessFacts<'_>) -> Option<(&'static str, &'static str)> {
-    let script = match process.invocation() {
-        Some(Invocation::Script(path)) => base(&path).to_vec(),
-        _ => Vec::new(),
+/// A tool that a process is called like.
+struct Tool {
+    tool: &'static str,
+    what: &'static str,
+    /// Whether the script is called so, not the program.
+    is_script: bool,
+}
+
+fn tool_of(process: &ProcessFacts<'_>) -> Option<Tool> {
+    let find = |names: &[&[u8]], is_script| {
+        let is_named = |tool: &str| names.iter().any(|name| !name.is_empty() && has_name(name, tool));
+        let found = TOOLS.into_iter().find(|(tool, _)| is_named(tool));
+        found.map(|(tool, what)| Tool { tool, what, is_script })
     };
-    let names = [process.program.base().as_bytes(), process.called().as_bytes(), script.as_slice()];
-    TOOLS.into_iter().find(|(tool, _)| names.iter().any(|name| !name.is_empty() && has_name(name, tool)))
+    let of_program = || find(&[process.program.base().as_bytes(), process.called().as_bytes()], false);
+    of_program().or_else(|| find(&[base(&process.script()?)], true))
+}
+
+/// Whether a script was put into the container later, or lies in a place for temporary files or a hidden one.
+fn is_new_script(facts: &Facts<'_>, path: &[u8]) -> bool {
+    let is_added = |file: &ChangedFile| {
+        !file.engine_noise
+            && !matches!(file.place, Place::Deleted | Place::Ghost)
+            && facts.packages().manager_of(facts.files(), file).is_none()
+    };
+    is_world_writable(path) || is_hidden(path) || facts.files().at(path).any(is_added)
 }

@@ -17,6 +17,7 @@ rule! {
     benign: ["Every daemon of the classical kind: it starts a session and its parent ends."],
     attack: ["T1036.009"],
     cost: Free,
+    context: true,
     check: check,
 }
 

@@ -3,7 +3,7 @@
 use bstr::ByteSlice;
 
 use super::super::card::rule;
-use super::super::facts::{Channel, Direction, ProcessFacts, is_connection};
+use super::super::facts::{Channel, Direction, Invocation, ProcessFacts, is_connection};
 use super::super::vocabulary::{is_loopback, is_public, is_terminal_server};
 use super::super::words::shown;
 use super::super::{Confidence, Facts, Finding, Link, Next, Report, Severity, Subject};
@@ -12,13 +12,14 @@ use super::text::{self, Sign};
 use crate::tables::OpenSocket;
 
 rule! {
-    /// A shell on a terminal whose controlling side is held by a process with a network connection, which is no server of
+    /// A shell that reads commands from a terminal whose controlling side is held by a process with a network connection, which is no server of
     /// terminals: `python -c 'import pty; pty.spawn("/bin/bash")'`, `script /dev/null`, `socat … exec:bash,pty`.
     ///
-    /// It is high if the container made the connection, or if the connection is the input of the process that holds the
+    /// It is high if the container made the connection to a public address, or if the connection is the input of the process that holds the
     /// terminal. It is low if the connection came to a port that the process listens on, as with terminals in a web page, unless its
-    /// arguments give a shell to whoever connects.
-    "PROC-023", pty_relay, version 1, Process, Stable, High,
+    /// arguments give a shell to whoever connects; and for products whose work are terminals. A job that an agent runs on a
+    /// terminal is no shell that somebody types into. Of several connections the one that goes the farthest counts.
+    "PROC-023", pty_relay, version 2, Process, Stable, High,
     title: "A process relays a shell's terminal to a connection",
     why: "A terminal makes a remote shell comfortable: with it `su`, editors and passwords work.",
     benign: ["A terminal in a web page or an editor for remote work, if that is what the image is for."],
@@ -29,8 +30,11 @@ rule! {
     check: check,
 }
 
+/// Connections of a process that are looked at.
+const SOCKETS_MOST: usize = 1024;
+
 fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
-    for shell in facts.living().filter(|process| process.is_shell() || process.is_interpreter()) {
+    for shell in facts.living().filter(|process| reads_commands(process)) {
         let Some(behind) = facts.behind(shell, 0).filter(|behind| behind.channel == Channel::Terminal) else {
             continue;
         };
@@ -39,7 +43,9 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         }
         // Below a shell on the same terminal are its programs.
         let is_nested = facts.parent(shell).is_some_and(|parent| {
-            parent.is_shell() && parent.file(0).map(|file| file.file_id) == shell.file(0).map(|file| file.file_id)
+            parent.is_shell()
+                && reads_commands(parent)
+                && parent.file(0).map(|file| file.file_id) == shell.file(0).map(|file| file.file_id)
         });
         if is_nested {
             continue;
@@ -59,12 +65,31 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
     }
 }
 
-/// The connection of a process that drives a terminal: its own input, any other, or one that its input leads to.
+/// Whether it is a shell or an interpreter that reads commands, or may be one.
+fn reads_commands(process: &ProcessFacts<'_>) -> bool {
+    (process.is_shell() || process.is_interpreter())
+        && process.invocation().is_none_or(|invocation| invocation == Invocation::Input)
+}
+
+/// How far a connection goes, the farthest first.
+fn nearness(facts: &Facts<'_>, socket: &OpenSocket) -> u8 {
+    let address = super::super::facts::remote(socket);
+    match () {
+        () if facts.direction(socket) == Direction::Inbound => 3,
+        () if address.is_some_and(is_loopback) => 2,
+        () if address.is_some_and(is_public) => 0,
+        () => 1,
+    }
+}
+
+/// The connection of a process that drives a terminal: its own input, the farthest of its others, or one that its input leads
+/// to.
 fn connection<'f>(facts: &'f Facts<'_>, holder: &ProcessFacts<'_>) -> Option<(&'f OpenSocket, bool)> {
     if let Some(socket) = facts.connection_at(holder, 0) {
         return Some((socket, true));
     }
-    if let Some(socket) = facts.sockets().of(holder.pid()).find(|socket| is_connection(socket)) {
+    let others = facts.sockets().of(holder.pid()).filter(|socket| is_connection(socket)).take(SOCKETS_MOST);
+    if let Some(socket) = others.min_by_key(|socket| nearness(facts, socket)) {
         return Some((socket, false));
     }
     facts.relay(holder).map(|relay| (relay.socket, true))
@@ -77,7 +102,7 @@ fn finding(
     socket: &OpenSocket,
     is_input: bool,
 ) -> Finding {
-    let is_product = has_terminals(holder);
+    let is_product = has_terminals(facts, holder);
     let address = super::super::facts::remote(socket);
     let outbound = facts.direction(socket) == Direction::Outbound;
     let severity = match () {

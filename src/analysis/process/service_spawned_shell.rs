@@ -4,21 +4,22 @@ use bstr::{BString, ByteSlice};
 
 use super::super::card::rule;
 use super::super::facts::{Channel, Invocation, ProcessFacts};
-use super::super::vocabulary::{FETCHERS, has_name, is_hidden, is_world_writable};
+use super::super::vocabulary::{FETCHERS, has_name, is_busybox, is_hidden, is_worker_code, is_world_writable};
 use super::super::words::{listed, shown};
 use super::super::{Confidence, Facts, Finding, Link, Next, Report, Severity, Subject};
 use super::common::{arguments, chain, has_terminals, program, row_of, started};
 use super::text::{self, Sign};
 
 rule! {
-    /// A shell, or a tool that intruders use, below a process that serves others over the network: a web server, a database,
-    /// an application with a listening port.
+    /// A shell, a tool that intruders use, or an interpreter with code in its arguments or with a script in a place that
+    /// everyone may write to, below a process that serves others over the network: a web server, a database, an application
+    /// with a listening port.
     ///
     /// Many applications start programs through a shell (`sh -c "convert …"`), so that alone is worth a line at most. It is
     /// medium if the command fetches something or looks around, and high if somebody can type into the shell, if it runs
     /// something in a place that everyone may write to, or if a connection stands behind it. The start script of the
     /// container, schedulers and servers of logins are passed over.
-    "PROC-007", service_spawned_shell, version 1, Process, Stable, Medium,
+    "PROC-007", service_spawned_shell, version 2, Process, Stable, Medium,
     title: "A service started a shell or a tool",
     why: "A service that is made to run commands starts a shell. This is what a web shell or an injected command looks like.",
     benign: [
@@ -38,15 +39,19 @@ const TOOLS: [&str; 14] = [
 
 fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
     for process in facts.living() {
-        if !process.is_shell() && !is_tool(process) {
+        if !is_case(process) {
             continue;
         }
         if !report.look() {
             return;
         }
         // Report the first of a chain, not each.
-        let below_other = facts.parent(process).is_some_and(|parent| parent.is_shell() || is_tool(parent));
+        let below_other = facts.parent(process).is_some_and(is_case);
         let Some(service) = facts.service_above(process).filter(|_| !below_other) else { continue };
+        // A worker that was started as the service was.
+        if process.argv() == service.argv() && process.program == service.program {
+            continue;
+        }
         if facts.is_of_entry_point(process) || facts.is_login(process) {
             report.skip();
             continue;
@@ -79,18 +84,32 @@ fn lower(text: &str) -> String {
     text.replacen("Process", "process", 1)
 }
 
+fn is_case(process: &ProcessFacts<'_>) -> bool {
+    process.is_shell() || is_tool(process) || runs_code(process)
+}
+
+/// Whether it is an interpreter that runs code which is in no file of the application. What awk is given are filters.
+fn runs_code(process: &ProcessFacts<'_>) -> bool {
+    let name = process.program.base();
+    if !process.is_interpreter() || name == "java" || name.ends_with(b"awk") {
+        return false;
+    }
+    process.inline().is_some_and(|code| !is_worker_code(&code))
+        || process.script().is_some_and(|script| is_world_writable(&script))
+}
+
 fn is_tool(process: &ProcessFacts<'_>) -> bool {
     let name = process.program.base();
     let called = process.called();
     let is_one =
         |name: &[u8]| TOOLS.iter().chain(&FETCHERS).any(|tool| has_name(name, tool)) || name.starts_with(b"nc.");
-    is_one(name) || name == "busybox" && is_one(called)
+    is_one(name) || is_busybox(name) && is_one(called)
 }
 
-/// A script of a shell in a place that everyone may write to.
+/// A script of a shell or an interpreter in a place that everyone may write to.
 fn writable_script(process: &ProcessFacts<'_>) -> Option<BString> {
     let path = match process.invocation()? {
-        Invocation::Script(path) => path,
+        Invocation::Script(_) => process.script()?,
         Invocation::Inline(text) => {
             let word = |word: &&[u8]| is_world_writable(word) || word.starts_with(b"/") && is_hidden(word);
             let blank = |byte: &u8| matches!(byte, b' ' | b';' | b'&' | b'|' | b'"' | b'\'' | b'\n');
@@ -114,7 +133,7 @@ fn judge(facts: &Facts<'_>, process: &ProcessFacts<'_>) -> (Severity, Vec<String
     }
     if process.is_open_shell() {
         let input = facts.behind(process, 0);
-        let is_product = || facts.ancestors(process).take(16).any(has_terminals);
+        let is_product = || facts.ancestors(process).take(16).any(|above| has_terminals(facts, above));
         match input.as_ref().map(|input| input.channel) {
             Some(Channel::Internet) => say(Severity::High, "somebody can type into it".to_owned()),
             Some(Channel::Terminal) if is_product() => {
@@ -138,6 +157,9 @@ fn judge(facts: &Facts<'_>, process: &ProcessFacts<'_>) -> (Severity, Vec<String
             Sign::Fetch | Sign::Survey => Severity::Low,
         };
         say(at_least, format!("the command {}", sign.words()));
+    }
+    if runs_code(process) && process.inline().is_some() {
+        say(Severity::Low, "it runs code in its arguments".to_owned());
     }
     if let Some(script) = writable_script(process)
         && matches!(process.invocation(), Some(Invocation::Script(_)))

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::super::Facts;
 use super::super::facts::{Channel, Direction, Invocation, ProcessFacts, is_connection, is_starter};
+use super::common::erlang_runtime;
 use super::text::{self, Sign};
 use crate::model::ids::Pid;
 use crate::tables::OpenSocket;
@@ -111,7 +112,8 @@ fn connection_of<'f>(facts: &'f Facts<'_>, process: &ProcessFacts<'_>) -> Option
                 || matches!(behind.channel, Channel::Fifo)
                 || behind.peers.iter().any(|&peer| reads_fifo_of(facts, peer, relay.holder))
         });
-        if reads && !is_starter(holder) {
+        let is_helper = erlang_runtime(facts, process) == Some(relay.holder);
+        if reads && !is_starter(holder) && !is_helper {
             return Some((relay.socket, Way::Relay(relay.channel, relay.holder)));
         }
     }

