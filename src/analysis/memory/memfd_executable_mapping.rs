@@ -96,10 +96,7 @@ fn library(
     let name = name_of(&mapping.path);
     let head = facts.space(process.pid()).map(|space| bytes_at(&space, mapping.start.0, 4096)).unwrap_or_default();
     // The first page of the file may be in another mapping.
-    let first = process
-        .mappings()
-        .iter()
-        .find(|other| other.path == mapping.path && other.offset == 0 && other.kind == "memfd");
+    let first = process.mappings_of(&mapping.path).find(|other| other.offset == 0 && other.kind == "memfd");
     let first =
         first.and_then(|first| Some(bytes_at(&facts.space(process.pid())?, first.start.0, 4096))).unwrap_or_default();
     let is_elf = [&head, &first].iter().any(|page| Image::read(page).is_some() || page.starts_with(b"\x7fELF"));
