@@ -10,6 +10,7 @@ mod origin;
 mod packages;
 mod process;
 mod stdio;
+mod runtime_copy;
 mod uses;
 
 use std::cell::OnceCell;

@@ -57,7 +57,7 @@ fn name_of(path: &[u8]) -> &[u8] {
 fn program(facts: &Facts<'_>, report: &mut Report<'_>, process: &ProcessFacts<'_>) {
     let pid = process.pid();
     let path = process.row.path.clone().unwrap_or_default();
-    let is_runtime_start = maker_of(name_of(&path)).is_some_and(|maker| maker.programs);
+    let is_runtime_start = facts.is_runtime_copy(process);
     let mapped = process.mappings().iter().find(|mapping| mapping.kind == "memfd" && mapping.path == path);
     let mut finding = with_program(facts, process, super::super::Finding::new(&RULE, Subject::Process(pid)))
         .severity(if is_runtime_start { Severity::Medium } else { Severity::Critical })
