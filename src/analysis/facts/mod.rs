@@ -164,8 +164,8 @@ impl<'c> Facts<'c> {
     pub fn files(&self) -> &FileFacts<'c> {
         self.files.get_or_init(|| {
             let mut files = FileFacts::read(self.checkpoint);
-            if let Some((_, image)) = self.root().filter(|(root, _)| !root.is_other()) {
-                files.pass_over_same(image);
+            if let Some((root, image)) = self.root().filter(|(root, _)| !root.is_other()) {
+                files.compare(image, root.is_it());
             }
             files
         })

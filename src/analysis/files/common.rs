@@ -314,6 +314,46 @@ fn is_usual(name: &[u8]) -> bool {
         ".keep",
         ".gitkeep",
         ".gitignore",
+/// Whether only the rights, the owner or the attributes of a file may have changed: its contents are those of the image, or it
+/// is older than the container, and its rights are not those that a package would give it, or many files of its directory were
+/// changed in the same way, as by `chown -R`. The time alone proves nothing: whoever replaces a file may set it.
+pub(in crate::analysis) fn is_only_touched(facts: &Facts<'_>, file: &ChangedFile) -> bool {
+    /// Files of a directory that nobody replaces one by one.
+    const MANY: usize = 16;
+    if let Some(is_same) = file.is_same_as_image {
+        return is_same;
+    }
+    let created = facts.model().container().facts.created.or_else(|| facts.started());
+    let Some(created) = created.filter(|_| is_older(facts, file)) else { return false };
+    let folder = file.path.strip_suffix(base(&file.path)).unwrap_or_default();
+    let folder = folder.strip_suffix(b"/").unwrap_or(folder);
+    has_other_rights(file) || facts.files().older_in(folder, created) > MANY
+}
+
+/// Whether a file has another owner or other rights than packages give programs and libraries, or capabilities.
+fn has_other_rights(file: &ChangedFile) -> bool {
+    const USUAL: [u32; 11] = [0o755, 0o555, 0o644, 0o444, 0o4755, 0o4555, 0o4711, 0o4511, 0o2755, 0o2555, 0o6755];
+    let is_of_root =
+        file.uid.unwrap_or_default() == 0 && (file.gid.unwrap_or_default() == 0 || file.mode & 0o2000 != 0);
+    // Links have no rights of their own.
+    let is_usual = file.file_type == "symlink" || USUAL.contains(&(file.mode & 0o7777));
+    !is_of_root || file.has_capabilities || !is_usual
+}
+
+/// Whether a file is of the system and older than the container, and more than its rights must have changed: it was replaced,
+/// and its time was set. With the severity of that: high if it differs from the image, or a process uses it.
+pub(super) fn replaced_with_old_time(facts: &Facts<'_>, file: &ChangedFile) -> Option<Severity> {
+    if !is_older(facts, file) || is_only_touched(facts, file) {
+        return None;
+    }
+    let is_used = file.file_type == "regular" && !facts.uses().mapping(&file.path).is_empty();
+    Some(if is_used || file.is_same_as_image == Some(false) { Severity::High } else { Severity::Medium })
+}
+
+/// Why a file of the system with an old time may be innocent.
+pub(super) const OLD_TIME: &str =
+    "An archive that keeps the times of its files was unpacked: `--root` with the image tells what the file was.";
+
         ".SEQ",
         ".lock",
         ".updated",
