@@ -120,6 +120,11 @@ fn capabilities(file: &ChangedFile) -> Option<(Severity, String)> {
     Some((if is_mild { Severity::Low } else { Severity::High }, read.text()))
 }
 
+/// Whether a file has capabilities, and all of them are such as services are given.
+pub(in crate::analysis) fn has_mild_capabilities(file: &ChangedFile) -> bool {
+    capabilities(file).is_some_and(|(severity, _)| severity == Severity::Low)
+}
+
 /// Programs that run as root in most images.
 fn is_usual(name: &[u8]) -> bool {
     const USUAL: [&str; 18] = [
