@@ -4,7 +4,7 @@ use bstr::ByteSlice;
 
 use super::super::commands::{self, Line};
 use super::super::facts::{ChangedFile, Kind, Place, ProcessFacts, base};
-use super::super::vocabulary::{has_name, is_hidden_name, is_world_writable};
+use super::super::vocabulary::{has_name, is_hidden_name, is_usual_in_system, is_world_writable};
 use super::super::words::{shown, shown_within, size};
 use super::super::{Confidence, Evidence, Fact, Facts, Finding, Link, Next, Report, Rule, Severity, Subject};
 use crate::elf::{Bytes, Elf};
@@ -283,7 +283,7 @@ pub(super) fn hidden_part(path: &[u8]) -> Option<&[u8]> {
     let mut end: usize = 0;
     for part in path.split_str("/") {
         end = end.saturating_add(part.len());
-        if is_hidden_name(part) && !is_usual(part) {
+        if is_hidden_name(part) && !is_usual_in_system(part) {
             return path.get(..end);
         }
         end = end.saturating_add(1);
@@ -291,29 +291,29 @@ pub(super) fn hidden_part(path: &[u8]) -> Option<&[u8]> {
     None
 }
 
-/// Hidden names that software uses in temporary directories and directories of the system, by their beginning.
-fn is_usual(name: &[u8]) -> bool {
-    const BEGINNINGS: [&str; 44] = [
-        ".org.chromium.",
-        ".com.google.Chrome",
-        ".net",
-        ".dotnet",
-        ".s.PGSQL.",
-        ".s.MYSQL",
-        ".java_pid",
-        ".attach_pid",
-        ".nfs",
-        ".fuse_hidden",
-        ".mount_",
-        ".goutputstream",
-        ".X",
-        ".~lock",
-        ".#",
-        ".pwd.lock",
-        ".placeholder",
-        ".keep",
-        ".gitkeep",
-        ".gitignore",
+/// Folders of programs and libraries of the system.
+pub(super) fn is_system(path: &[u8]) -> bool {
+    const PLACES: [&str; 10] = [
+        "/bin/",
+        "/sbin/",
+        "/usr/bin/",
+        "/usr/sbin/",
+        "/lib/",
+        "/lib32/",
+        "/lib64/",
+        "/usr/lib/",
+        "/usr/lib64/",
+        "/usr/libexec/",
+    ];
+    is_below(path, &PLACES)
+}
+
+/// Whether a file is older than the container: its contents are of the image, or its time was set.
+pub(super) fn is_older(facts: &Facts<'_>, file: &ChangedFile) -> bool {
+    let created = facts.model().container().facts.created.or_else(|| facts.started());
+    matches!((file.mtime, created), (Some(time), Some(created)) if time.as_second() < created.as_second().saturating_sub(3600))
+}
+
 /// Whether only the rights, the owner or the attributes of a file may have changed: its contents are those of the image, or it
 /// is older than the container, and its rights are not those that a package would give it, or many files of its directory were
 /// changed in the same way, as by `chown -R`. The time alone proves nothing: whoever replaces a file may set it.
@@ -353,57 +353,6 @@ pub(super) fn replaced_with_old_time(facts: &Facts<'_>, file: &ChangedFile) -> O
 /// Why a file of the system with an old time may be innocent.
 pub(super) const OLD_TIME: &str =
     "An archive that keeps the times of its files was unpacked: `--root` with the image tells what the file was.";
-
-        ".SEQ",
-        ".lock",
-        ".updated",
-        ".wh.",
-        ".vscode",
-        ".pip",
-        ".yarn",
-        ".pnpm",
-        ".bundle",
-        ".terraform",
-        ".gradle",
-        ".ansible",
-        ".esd-",
-        ".wine",
-        ".node",
-        ".well-known",
-        ".htaccess",
-        ".htpasswd",
-        ".hmac",
-        ".build-id",
-        ".debug",
-        ".dwz",
-        ".uuid",
-        ".step",
-    ];
-    BEGINNINGS.iter().any(|beginning| name.starts_with(beginning.as_bytes()))
-}
-
-/// Folders of programs and libraries of the system.
-pub(super) fn is_system(path: &[u8]) -> bool {
-    const PLACES: [&str; 10] = [
-        "/bin/",
-        "/sbin/",
-        "/usr/bin/",
-        "/usr/sbin/",
-        "/lib/",
-        "/lib32/",
-        "/lib64/",
-        "/usr/lib/",
-        "/usr/lib64/",
-        "/usr/libexec/",
-    ];
-    is_below(path, &PLACES)
-}
-
-/// Whether a file is older than the container: its contents are of the image, or its time was set.
-pub(super) fn is_older(facts: &Facts<'_>, file: &ChangedFile) -> bool {
-    let created = facts.model().container().facts.created.or_else(|| facts.started());
-    matches!((file.mtime, created), (Some(time), Some(created)) if time.as_second() < created.as_second().saturating_sub(3600))
-}
 
 /// A process with a runtime of the image that maps a file: runtimes unpack their native libraries into temporary
 /// directories.
