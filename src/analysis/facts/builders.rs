@@ -46,7 +46,7 @@ impl Builder {
 /// Compilers that work for a script of Python, which has a directory of its own.
 static PYTHON: Builder = Builder { parts: &[], tools: COMPILERS };
 
-impl<'c> Facts<'c> {
+impl Facts<'_> {
     /// The builders that run here, from the image.
     pub fn builders(&self) -> Vec<&'static Builder> {
         let is_here = |builder: &&Builder| self.living().any(|process| self.is_tool(process, builder));

@@ -308,7 +308,9 @@ impl<'c> FileFacts<'c> {
                 let Some(mtime) = file.mtime else { continue };
                 times.entry(parent(&file.path).into()).or_default().push(mtime.as_second());
             }
-            times.values_mut().for_each(|times| times.sort_unstable());
+            for times in times.values_mut() {
+                times.sort_unstable();
+            }
             times
         });
         times.get(folder.as_bstr()).map_or(0, |times| times.partition_point(|time| *time < before.as_second()))

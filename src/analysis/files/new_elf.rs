@@ -145,8 +145,8 @@ fn judge(
         let is_unpacked = unpack_folder(path).is_some_and(|folder| owned.unpacked.contains(folder)) && !runs;
         let is_built = !runs && !uses && owned.built.contains(parent(path));
         // What a compiler writes does not run yet: that would be a finding of the process.
-        let is_build = !runs && facts::is_built(&owned.builders, path);
-        if is_plain && (is_build || is_unpacked || is_built || runs && facts.is_declared(path)) {
+        let is_compiled = !runs && facts::is_built(&owned.builders, path);
+        if is_plain && (is_compiled || is_unpacked || is_built || runs && facts.is_declared(path)) {
             return (Some(Severity::Low), "", usual());
         }
         if let Some(runtime) = runtime_of(facts, path)

@@ -205,7 +205,7 @@ fn the_number_of_a_daemon_is_no_part_of_what_a_hook_is() {
     let of = |pid: u32, called: &str| {
         let path = format!("/proc/{pid}/exe");
         let scan = with(|spec| {
-            spec["hooks"] = json!({"prestart": [{"path": path, "args": [called, "-exec-root=/var/run/docker"]}]})
+            spec["hooks"] = json!({"prestart": [{"path": path, "args": [called, "-exec-root=/var/run/docker"]}]});
         });
         scan.findings
             .iter()
