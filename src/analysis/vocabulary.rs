@@ -91,9 +91,143 @@ pub fn is_hidden(path: &[u8]) -> bool {
     path.split_str("/").any(is_hidden_name)
 }
 
+/// Hidden directories into which tools install programs and libraries, for one user or for one project: managers of versions
+/// and of packages, editors, servers of languages. Images and volumes have them.
+const MANAGERS: [&str; 69] = [
+    ".asdf",
+    ".bun",
+    ".bundle",
+    ".cabal",
+    ".cargo",
+    ".codeium",
+    ".conda",
+    ".cpan",
+    ".cpanm",
+    ".cursor-server",
+    ".deno",
+    ".dotnet",
+    ".dylibs",
+    ".eggs",
+    ".elan",
+    ".gem",
+    ".ghcup",
+    ".goenv",
+    ".gradle",
+    ".hex",
+    ".ivy2",
+    ".jabba",
+    ".java",
+    ".jdks",
+    ".jenv",
+    ".julia",
+    ".juliaup",
+    ".kerl",
+    ".krew",
+    ".libs",
+    ".local",
+    ".luarocks",
+    ".m2",
+    ".mamba",
+    ".micromamba",
+    ".mix",
+    ".nodenv",
+    ".nox",
+    ".npm",
+    ".npm-global",
+    ".nuget",
+    ".nvm",
+    ".opam",
+    ".phpenv",
+    ".pixi",
+    ".plenv",
+    ".pnpm",
+    ".pnpm-store",
+    ".pulumi",
+    ".pyenv",
+    ".rbenv",
+    ".rustup",
+    ".rvm",
+    ".sbt",
+    ".sdkman",
+    ".stack",
+    ".swiftpm",
+    ".terraform",
+    ".terraform.d",
+    ".tfenv",
+    ".tox",
+    ".venv",
+    ".virtualenvs",
+    ".volta",
+    ".vscode",
+    ".vscode-server",
+    ".vscode-remote",
+    ".wine",
+    ".yarn",
+];
+
+/// Whether a path is below a hidden directory into which a tool installs programs.
+pub fn is_managed(path: &[u8]) -> bool {
+    path.split_str("/").any(is_manager)
+}
+
+fn is_manager(name: &[u8]) -> bool {
+    MANAGERS.iter().any(|manager| manager.as_bytes() == name)
+}
+
+/// Whether a hidden name is one that software uses in temporary directories and directories of the system, by its beginning.
+pub fn is_usual_in_system(name: &[u8]) -> bool {
+    const BEGINNINGS: [&str; 44] = [
+        ".org.chromium.",
+        ".com.google.Chrome",
+        ".net",
+        ".dotnet",
+        ".s.PGSQL.",
+        ".s.MYSQL",
+        ".java_pid",
+        ".attach_pid",
+        ".nfs",
+        ".fuse_hidden",
+        ".mount_",
+        ".goutputstream",
+        ".X",
+        ".~lock",
+        ".#",
+        ".pwd.lock",
+        ".placeholder",
+        ".keep",
+        ".gitkeep",
+        ".gitignore",
+        ".SEQ",
+        ".lock",
+        ".updated",
+        ".wh.",
+        ".vscode",
+        ".pip",
+        ".yarn",
+        ".pnpm",
+        ".bundle",
+        ".terraform",
+        ".gradle",
+        ".ansible",
+        ".esd-",
+        ".wine",
+        ".node",
+        ".well-known",
+        ".htaccess",
+        ".htpasswd",
+        ".hmac",
+        ".build-id",
+        ".debug",
+        ".dwz",
+        ".uuid",
+        ".step",
+    ];
+    BEGINNINGS.iter().any(|beginning| name.starts_with(beginning.as_bytes()))
+}
+
 /// Whether a name is hidden.
 pub fn is_hidden_name(name: &[u8]) -> bool {
-    const USUAL: [&str; 25] = [
+    const USUAL: [&str; 17] = [
         ".X11-unix",
         ".ICE-unix",
         ".font-unix",
@@ -101,8 +235,6 @@ pub fn is_hidden_name(name: &[u8]) -> bool {
         ".XIM-unix",
         ".cache",
         ".config",
-        ".npm",
-        ".local",
         ".dockerenv",
         ".containerenv",
         ".ssh",
@@ -111,20 +243,16 @@ pub fn is_hidden_name(name: &[u8]) -> bool {
         ".bash_logout",
         ".bash_history",
         ".gnupg",
-        ".cargo",
-        ".rustup",
-        ".nvm",
-        ".venv",
         ".git",
-        ".java",
-        ".m2",
-        ".wine",
+        ".triton",
     ];
     let is_blank =
         !name.is_empty() && !matches!(name, b"." | b"..") && name.iter().all(|byte| matches!(byte, b'.' | b' '));
     let ends_blank = name.ends_with(b" ") || name.starts_with(b" ");
     let is_dotted = name.starts_with(b".") && !matches!(name, b"." | b"..");
-    is_blank || ends_blank || is_dotted && !USUAL.iter().any(|usual| usual.as_bytes() == name)
+    let is_usual =
+        || USUAL.iter().any(|usual| usual.as_bytes() == name) || is_manager(name) || name.starts_with(b".mount_");
+    is_blank || ends_blank || is_dotted && !is_usual()
 }
 
 /// Whether an address is on the public internet. Addresses for documentation count as public: no network of one's own has
@@ -370,9 +498,12 @@ mod tests {
         for name in [".x", "...", ".. ", " a", "b "] {
             assert!(is_hidden(format!("/tmp/{name}/y").as_bytes()), "{name}");
         }
-        for name in ["a", ".", "..", ".cache", ".X11-unix", "a.b"] {
+        for name in
+            ["a", ".", "..", ".cache", ".X11-unix", "a.b", ".pnpm", ".pyenv", ".libs", ".terraform", ".mount_a1"]
+        {
             assert!(!is_hidden(format!("/tmp/{name}/y").as_bytes()), "{name}");
         }
+        assert!(is_managed(b"/opt/.pyenv/versions/3.13/lib/x.so") && !is_managed(b"/opt/.cache/x.so"));
     }
 
     #[test]

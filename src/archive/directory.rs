@@ -12,6 +12,7 @@ use super::contents::{Backing, Layout, Location};
 use super::folder::{Entry, Facts, Folder};
 use super::kind::MemberKind;
 use super::lazy::{Fault, LazyFile, Reading};
+use super::map::Map;
 use super::member::Member;
 use crate::int::u64_of;
 use crate::limits::Limits;
@@ -53,6 +54,20 @@ pub(super) fn one(path: &Path, map: bool, limits: &Limits) -> io::Result<(Vec<Me
     member.layout = Layout::run(member.size, Location::Backing { number: 0, offset: 0 });
     let reading = Reading::new(None, map, limits.kept_in_memory);
     Ok((vec![member], vec![Backing::File(Box::new(LazyFile::new(&reading, path.to_owned(), facts.identity)))]))
+}
+
+/// A temporary file without a name, as the only member of a directory.
+///
+/// # Errors
+///
+/// Fails if it cannot be mapped.
+pub(super) fn unlinked(file: fs::File) -> io::Result<(Vec<Member>, Vec<Backing>)> {
+    let mut member = Member::named("contents".into());
+    describe(&mut member, &Facts::from(&file.metadata()?));
+    member.layout = Layout::run(member.size, Location::Backing { number: 0, offset: 0 });
+    // What is empty cannot be mapped.
+    let backing = if member.size == 0 { Backing::Heap(Vec::new()) } else { Backing::Map(Map::keeping(file)?) };
+    Ok((vec![member], vec![backing]))
 }
 
 struct Lister<'a> {

@@ -465,6 +465,16 @@ impl Archive {
         Ok(Archive { listing: Listing::unsorted(members), ..Archive::with_backings(backings) })
     }
 
+    /// A temporary file without a name, as the only member of an archive.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it cannot be mapped.
+    pub(crate) fn of_unlinked(file: File) -> io::Result<Self> {
+        let (members, backings) = directory::unlinked(file)?;
+        Ok(Archive { listing: Listing::unsorted(members), ..Archive::with_backings(backings) })
+    }
+
     /// An archive whose members are not listed yet.
     fn with_backings(backings: Vec<Backing>) -> Self {
         Archive {

@@ -75,12 +75,17 @@ fn build_id<'b>(head: &'b [u8], header: &Header, context: Ctx) -> Option<&'b [u8
         let data = data.get(..usize_of(segment.p_filesz).min(left)).unwrap_or(data);
         let data = data.get(..left).unwrap_or(data);
         left = left.saturating_sub(data.len());
-        let alignment = if segment.p_align == 8 { 8 } else { 4 };
-        let mut notes = NoteDataIterator { data, size: data.len(), offset: 0, ctx: (alignment, context) };
-        let is_build_id = |name: &str, number| name == "GNU" && number == NT_GNU_BUILD_ID;
-        let note = notes.find_map(|note| note.ok().filter(|note| is_build_id(note.name, note.n_type)))?;
-        (1..=BUILD_ID).contains(&note.desc.len()).then_some(note.desc)
+        id_of_notes(data, segment.p_align, context)
     })
+}
+
+/// The build id among notes, whose parts begin at multiples of an alignment: 8, or else 4.
+pub(super) fn id_of_notes(data: &[u8], alignment: u64, context: Ctx) -> Option<&[u8]> {
+    let alignment = if alignment == 8 { 8 } else { 4 };
+    let notes = NoteDataIterator { data, size: data.len(), offset: 0, ctx: (alignment, context) };
+    let is_build_id = |name: &str, number| name == "GNU" && number == NT_GNU_BUILD_ID;
+    let note = notes.map_while(Result::ok).find(|note| is_build_id(note.name, note.n_type))?;
+    (1..=BUILD_ID).contains(&note.desc.len()).then_some(note.desc)
 }
 
 #[cfg(test)]
@@ -137,6 +142,23 @@ mod tests {
             let expected = ElfFile { file_type: Some("shared_object"), machine: Some(name.to_owned()), build_id };
             assert_eq!(read, expected);
         }
+    }
+
+    /// Linkers of today give the segment with the property note an alignment of 8, and some put the build id behind it.
+    #[test]
+    fn notes_begin_at_multiples_of_what_their_segment_says() {
+        let context = Ctx::new(Container::Big, Endian::Little);
+        let mut notes = note(Endian::Little, 5, b"GNU\0", &[0; 12]);
+        notes.resize(notes.len().next_multiple_of(8), 0);
+        notes.extend(note(Endian::Little, NT_GNU_BUILD_ID, b"GNU\0", b"\xab\x01\xff\x02"));
+        let mut bytes = file(Container::Big, Endian::Little, ET_DYN, EM_X86_64, &notes);
+        let p_offset = (Header::size(context) + ProgramHeader::size(context)) as u64;
+        let p_filesz = notes.len() as u64;
+        let segment = ProgramHeader { p_type: PT_NOTE, p_offset, p_filesz, p_align: 8, ..ProgramHeader::new() };
+        bytes.pwrite_with(segment, Header::size(context), context).unwrap();
+        assert_eq!(ElfFile::read(&bytes).unwrap().build_id.as_deref(), Some("ab01ff02"));
+        let whole = crate::elf::Bytes::whole(&*bytes);
+        assert_eq!(crate::elf::Elf::read(&whole).unwrap().build_id().as_deref(), Some("ab01ff02"));
     }
 
     #[test]

@@ -5,12 +5,11 @@ use goblin::container::{Container, Ctx};
 use goblin::elf::Elf as Goblin;
 use goblin::elf::dynamic::{DF_1_PIE, DT_FLAGS_1, Dyn};
 use goblin::elf::header::{ET_CORE, ET_DYN, ET_EXEC, ET_REL, Header};
-use goblin::elf::note::{NT_GNU_BUILD_ID, NoteDataIterator};
 use goblin::elf::program_header::{PT_DYNAMIC, PT_INTERP, PT_LOAD, PT_NOTE, ProgramHeader};
 use goblin::elf::section_header::{SHT_NOBITS, SHT_NULL, SHT_SYMTAB, SectionHeader};
 
 use super::Bytes;
-use super::head::{file_type, machine};
+use super::head::{file_type, id_of_notes, machine};
 use crate::int::{u64_of, usize_of};
 
 /// Most program headers that are read. Linkers write about a dozen.
@@ -265,17 +264,16 @@ impl<'b> Elf<'b> {
     /// The build id, in hexadecimal.
     pub(crate) fn build_id(&self) -> Option<String> {
         let segments = self.segments.iter().filter(|segment| segment.p_type == PT_NOTE);
-        let of_segments = segments.filter_map(|segment| Some((self.place_of(segment)?, segment.p_filesz)));
-        let named = self.section(b".note.gnu.build-id").map(|section| (section.sh_offset, section.sh_size));
+        let of_segments =
+            segments.filter_map(|segment| Some((self.place_of(segment)?, segment.p_filesz, segment.p_align)));
+        let named = self.section(b".note.gnu.build-id");
+        let named = named.map(|section| (section.sh_offset, section.sh_size, section.sh_addralign));
         let mut left = NOTES;
-        of_segments.chain(named).find_map(|(at, len)| {
+        of_segments.chain(named).find_map(|(at, len, alignment)| {
             let data = self.bytes.from(at);
             let data = data.get(..usize_of(len).min(left).min(data.len()))?;
             left = left.saturating_sub(data.len());
-            let notes = NoteDataIterator { data, size: data.len(), offset: 0, ctx: (4, self.context) };
-            let is_id = |name: &str, number| name == "GNU" && number == NT_GNU_BUILD_ID;
-            let note = notes.map_while(Result::ok).find(|note| is_id(note.name, note.n_type))?;
-            (1..=64).contains(&note.desc.len()).then(|| data_encoding::HEXLOWER.encode(note.desc))
+            id_of_notes(data, alignment, self.context).map(|id| data_encoding::HEXLOWER.encode(id))
         })
     }
 

@@ -38,23 +38,16 @@ pub(super) struct Layers {
     nodes: BTreeMap<BString, Node>,
     /// The temporary file, as an archive with one member.
     contents: Arc<Archive>,
-    /// That file. Small files are read by their name only when they are needed.
-    _file: tempfile::NamedTempFile,
 }
 
 impl Layers {
     /// Reads the layers of an image. A tar without a manifest is a root file system.
     pub(super) fn read(store: &Store<'_>, limits: &Limits, warnings: &Warnings) -> Result<Self, ErrorKind> {
-        let mut builder = Builder {
-            nodes: BTreeMap::new(),
-            contents: BufWriter::new(tempfile::NamedTempFile::new()?),
-            len: 0,
-            limits,
-        };
+        let mut builder =
+            Builder { nodes: BTreeMap::new(), contents: BufWriter::new(tempfile::tempfile()?), len: 0, limits };
         let layers = manifest::layers(store, limits)?;
         for path in &layers {
-            // The copy of a layer in a tar is there until the layer was read.
-            let (archive, _copy) = store.layer(path, limits)?;
+            let archive = store.layer(path, limits)?;
             let layer = archive.members().first().and_then(|member| archive.nested(member, limits, warnings));
             builder.layer(&layer.ok_or_else(|| ErrorKind::NoRootImage("a layer is not a tar".to_owned()))?)?;
         }
@@ -65,8 +58,7 @@ impl Layers {
             return Err(ErrorKind::NoRootImage("it has no files".to_owned()));
         }
         let contents = builder.contents.into_inner().map_err(std::io::IntoInnerError::into_error)?;
-        let archive = Archive::of_file(contents.path(), true, limits)?;
-        Ok(Layers { nodes: builder.nodes, contents: Arc::new(archive), _file: contents })
+        Ok(Layers { nodes: builder.nodes, contents: Arc::new(Archive::of_unlinked(contents)?) })
     }
 
     /// The first bytes of a file.
@@ -129,7 +121,7 @@ fn resolve(nodes: &BTreeMap<BString, Node>, path: &[u8], last: bool) -> Option<B
 
 struct Builder<'l> {
     nodes: BTreeMap<BString, Node>,
-    contents: BufWriter<tempfile::NamedTempFile>,
+    contents: BufWriter<std::fs::File>,
     len: u64,
     limits: &'l Limits,
 }

@@ -135,3 +135,43 @@ impl RootImage {
 fn parts(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     path.split(|&byte| byte == b'/').filter(|part| !part.is_empty() && *part != b".")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An image in a tar with a file whose text is nowhere else.
+    fn image(text: &str) -> tempfile::NamedTempFile {
+        let tar = |files: &[(&str, &[u8])]| {
+            let mut tar = tar::Builder::new(Vec::new());
+            for (name, bytes) in files {
+                let mut header = tar::Header::new_gnu();
+                header.set_size(bytes.len() as u64);
+                header.set_mode(0o644);
+                tar.append_data(&mut header, name, *bytes).unwrap();
+            }
+            tar.into_inner().unwrap()
+        };
+        let layer = tar(&[("etc/marked", text.as_bytes()), ("etc/empty", b"")]);
+        let file = tempfile::NamedTempFile::with_suffix(".image").unwrap();
+        let manifest = br#"[{"Layers":["layer.tar"]}]"#;
+        std::fs::write(file.path(), tar(&[("manifest.json", manifest), ("layer.tar", &layer)])).unwrap();
+        file
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn what_is_copied_has_no_name() {
+        let text = format!("only in this image, {}", std::process::id());
+        let file = image(&text);
+        let open = RootImage::open(file.path(), &Limits::default()).unwrap();
+        assert_eq!(open.read(b"/etc/marked", 100).as_deref(), Some(text.as_bytes()));
+        assert_eq!(open.read(b"/etc/empty", 100).as_deref(), Some(&b""[..]));
+        let named = std::fs::read_dir(std::env::temp_dir()).unwrap().flatten().filter(|entry| {
+            let is_small = entry.metadata().is_ok_and(|facts| facts.is_file() && facts.len() < 1 << 16);
+            is_small && std::fs::read(entry.path()).is_ok_and(|bytes| bstr::ByteSlice::contains_str(&*bytes, &text))
+        });
+        let named: Vec<PathBuf> = named.map(|entry| entry.path()).collect();
+        assert_eq!(named, [file.path()], "only the image itself");
+    }
+}

@@ -52,21 +52,17 @@ impl Store<'_> {
     /// # Errors
     ///
     /// If it is not there, or cannot be read.
-    pub(super) fn layer(
-        &self,
-        path: &str,
-        limits: &Limits,
-    ) -> Result<(Archive, Option<tempfile::NamedTempFile>), ErrorKind> {
+    pub(super) fn layer(&self, path: &str, limits: &Limits) -> Result<Archive, ErrorKind> {
         let gone =
             || ErrorKind::NoRootImage("a layer that its manifest names is missing; export the image again".to_owned());
         match self {
-            Store::Folder(folder) if is_plain(path) => Ok((Archive::of_file(&folder.join(path), true, limits)?, None)),
+            Store::Folder(folder) if is_plain(path) => Ok(Archive::of_file(&folder.join(path), true, limits)?),
             Store::Folder(_) => Err(gone()),
             Store::Tar(tar) => {
                 let first = tar.find(path.as_bytes()).and_then(|number| tar.first_name(number));
                 let member = first.and_then(|first| tar.get(first)).ok_or_else(gone)?;
                 let contents = tar.contents(member);
-                let mut copy = tempfile::NamedTempFile::new()?;
+                let mut copy = tempfile::tempfile()?;
                 for piece in contents.pieces(0, contents.len()) {
                     match piece {
                         Piece::Bytes(bytes) => copy.write_all(bytes)?,
@@ -74,7 +70,7 @@ impl Store<'_> {
                     }
                 }
                 copy.flush()?;
-                Ok((Archive::of_file(copy.path(), true, limits)?, Some(copy)))
+                Ok(Archive::of_unlinked(copy)?)
             }
         }
     }

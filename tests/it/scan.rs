@@ -1,5 +1,6 @@
 //! What rules find in real archives, and where they are silent.
 
+mod excuses;
 mod files;
 mod isolation;
 mod memory;

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
+use std::sync::OnceLock;
 
 use bstr::{BStr, BString, ByteSlice};
 use jiff::Timestamp;
@@ -56,6 +57,8 @@ pub struct ChangedFile {
     pub xattrs: Vec<(BString, BString)>,
     /// Name of its volume.
     pub volume: Option<BString>,
+    /// Whether the image that the user brought has a file with these contents at its path. `None` if that is not known.
+    pub is_same_as_image: Option<bool>,
     source: Source,
 }
 
@@ -121,6 +124,8 @@ pub struct FileFacts<'c> {
     recovered: RecoveredFiles<'c>,
     /// Mount points, except the root.
     mounts: HashSet<BString>,
+    /// Times of changed files in seconds, in order, by the directory that they are in.
+    times: OnceLock<HashMap<BString, Vec<i64>>>,
 }
 
 impl std::fmt::Debug for FileFacts<'_> {
@@ -157,6 +162,7 @@ impl<'c> FileFacts<'c> {
                 device: member.and_then(|member| member.device),
                 xattrs: member.map(|member| member.xattrs.clone()).unwrap_or_default(),
                 volume: None,
+                is_same_as_image: None,
                 source: changed.entry.map_or(Source::None, |entry| Source::Rootfs(entry.number)),
             });
         }
@@ -180,6 +186,7 @@ impl<'c> FileFacts<'c> {
                     device: member.and_then(|member| member.device),
                     xattrs: member.map(|member| member.xattrs.clone()).unwrap_or_default(),
                     volume: Some(name.clone()),
+                    is_same_as_image: None,
                     source: Source::Volume(number, entry.number),
                 });
             }
@@ -208,6 +215,7 @@ impl<'c> FileFacts<'c> {
                 device: file.rdev.map(|device| (device.major, device.minor)),
                 xattrs: Vec::new(),
                 volume: None,
+                is_same_as_image: None,
                 source: Source::Recovered(number),
             });
         }
@@ -215,33 +223,33 @@ impl<'c> FileFacts<'c> {
         for (place, file) in all.iter().enumerate() {
             by_path.entry(file.path.clone()).or_default().push(place);
         }
-        FileFacts { all, by_path, rootfs, volumes, recovered, mounts }
+        FileFacts { all, by_path, rootfs, volumes, recovered, mounts, times: OnceLock::new() }
     }
 
-    /// Marks files that were touched, but have the contents that they have in the image. Permissions that give rights are a
-    /// change even so.
-    pub(super) fn pass_over_same(&mut self, image: &RootImage) {
+    /// Compares changed files with those of an image. Those that were touched, but have the contents that they have in the
+    /// image, are no change. Permissions that give rights are one even so. What differs proves something only if the image is
+    /// that of the container, as `is_it` says.
+    pub(super) fn compare(&mut self, image: &RootImage, is_it: bool) {
         const RIGHTS: u32 = 0o6002;
         let mut left = COMPARED;
-        let mut same = Vec::new();
+        let mut compared = Vec::new();
         for (number, file) in self.all.iter().enumerate() {
-            let is_candidate = file.place == Place::Rootfs
-                && file.file_type == "regular"
-                && file.mode & RIGHTS == 0
-                && !file.has_capabilities
-                && file.size <= HASHED_MOST;
-            if !is_candidate || image.size(&file.path) != Some(file.size) {
+            if file.place != Place::Rootfs || file.file_type != "regular" || file.size > HASHED_MOST {
+                continue;
+            }
+            if image.size(&file.path) != Some(file.size) {
+                compared.push((number, false));
                 continue;
             }
             let Some(rest) = left.checked_sub(file.size) else { break };
             left = rest;
-            if image.read(&file.path, file.size).is_some_and(|bytes| self.has_contents(file, &bytes)) {
-                same.push(number);
-            }
+            let Some(bytes) = image.read(&file.path, file.size) else { continue };
+            compared.push((number, self.has_contents(file, &bytes)));
         }
-        for number in same {
+        for (number, is_same) in compared {
             if let Some(file) = self.all.get_mut(number) {
-                file.engine_noise = true;
+                file.is_same_as_image = Some(is_same).filter(|is_same| *is_same || is_it);
+                file.engine_noise |= is_same && file.mode & RIGHTS == 0 && !file.has_capabilities;
             }
         }
     }
@@ -284,9 +292,28 @@ impl<'c> FileFacts<'c> {
         self.at(path).any(|file| file.place == Place::Rootfs && !file.engine_noise)
     }
 
-    /// Whether a path is in the image: it has not changed, and nothing is mounted over it.
+    /// Whether a path is in the image: it has not changed, or was only touched, and nothing is mounted over it.
     pub fn is_in_image(&self, path: &[u8]) -> bool {
-        path.starts_with(b"/") && !self.at(path).any(|file| file.place != Place::Ghost) && self.mount_of(path).is_none()
+        let is_other = |file: &ChangedFile| file.place != Place::Ghost && file.is_same_as_image != Some(true);
+        path.starts_with(b"/") && !self.at(path).any(is_other) && self.mount_of(path).is_none()
+    }
+
+    /// Number of files of a directory itself among the changes that were last written before a time.
+    pub fn older_in(&self, folder: &[u8], before: Timestamp) -> usize {
+        let times = self.times.get_or_init(|| {
+            let mut times: HashMap<BString, Vec<i64>> = HashMap::new();
+            let changed =
+                |file: &&ChangedFile| file.place == Place::Rootfs && file.file_type == "regular" && !file.engine_noise;
+            for file in self.all.iter().filter(changed) {
+                let Some(mtime) = file.mtime else { continue };
+                times.entry(parent(&file.path).into()).or_default().push(mtime.as_second());
+            }
+            for times in times.values_mut() {
+                times.sort_unstable();
+            }
+            times
+        });
+        times.get(folder.as_bstr()).map_or(0, |times| times.partition_point(|time| *time < before.as_second()))
     }
 
     /// The mount point that a path is below, except the root.
@@ -424,6 +451,11 @@ impl<'c> FileFacts<'c> {
     }
 }
 
+/// The directory that a path is in, without the slash at its end.
+fn parent(path: &[u8]) -> &[u8] {
+    path.rfind_byte(b'/').and_then(|at| path.get(..at)).unwrap_or_default()
+}
+
 /// A part of a file.
 enum Part<'p> {
     Bytes(&'p [u8]),
@@ -446,5 +478,35 @@ fn pieces_of(contents: Option<crate::archive::Contents<'_>>, take: &mut dyn FnMu
         if flow.is_break() {
             break;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Limits;
+
+    #[test]
+    fn what_was_only_touched_is_of_the_image() {
+        let checkpoint = Checkpoint::open("fixtures/rootfs-diff/rootfs-diff.tar.zst").unwrap();
+        let mut files = FileFacts::read(&checkpoint);
+        let is_plain = |file: &&ChangedFile| {
+            file.place == Place::Rootfs && file.file_type == "regular" && !file.engine_noise && file.size > 0
+        };
+        let mut changed = files.all().iter().filter(is_plain).filter(|file| files.mount_of(&file.path).is_none());
+        let (same, other) = (changed.next().unwrap().clone(), changed.next().unwrap().clone());
+        let root = tempfile::tempdir().unwrap();
+        for (file, bytes) in [(&same, files.whole(&same, 1 << 20).unwrap()), (&other, vec![b'?'; usize_of(other.size)])]
+        {
+            let place = root.path().join(file.path.to_str().unwrap().trim_start_matches('/'));
+            std::fs::create_dir_all(place.parent().unwrap()).unwrap();
+            std::fs::write(place, bytes).unwrap();
+        }
+        let image = RootImage::open(root.path(), &Limits::default()).unwrap();
+        assert!(!files.is_in_image(&same.path));
+        files.compare(&image, true);
+        let state = |path: &BString| files.at(path).next().unwrap().is_same_as_image;
+        assert_eq!((state(&same.path), state(&other.path)), (Some(true), Some(false)));
+        assert!(files.is_in_image(&same.path) && !files.is_in_image(&other.path));
     }
 }

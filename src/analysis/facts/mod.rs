@@ -1,6 +1,7 @@
 //! Facts that rules look at: the rows of tables and the model, with the indexes that rules share. Each part is made on
 //! first use, and once for all rules.
 
+mod builders;
 mod container;
 mod declared;
 mod files;
@@ -11,6 +12,7 @@ mod network;
 mod origin;
 mod packages;
 mod process;
+mod runtime_copy;
 mod stdio;
 mod uses;
 
@@ -20,6 +22,7 @@ use std::sync::Arc;
 
 use bstr::{BStr, ByteSlice};
 
+pub use self::builders::{Builder, is_built, is_of_python_tempfile, unpack_folder};
 pub use self::container::SpecFacts;
 pub use self::files::{ChangedFile, Digests, FileFacts, Place};
 pub use self::invocation::Invocation;
@@ -165,8 +168,8 @@ impl<'c> Facts<'c> {
     pub fn files(&self) -> &FileFacts<'c> {
         self.files.get_or_init(|| {
             let mut files = FileFacts::read(self.checkpoint);
-            if let Some((_, image)) = self.root().filter(|(root, _)| !root.is_other()) {
-                files.pass_over_same(image);
+            if let Some((root, image)) = self.root().filter(|(root, _)| !root.is_other()) {
+                files.compare(image, root.is_it());
             }
             files
         })
@@ -240,9 +243,9 @@ impl Facts<'_> {
         Some(time.as_second().saturating_sub(self.started()?.as_second()).div_euclid(60))
     }
 
-    /// A living process that runs one of these programs from the image.
+    /// A living process that runs one of these programs from the image, maybe with a version in its name.
     pub fn runs_from_image(&self, names: &[&str]) -> Option<&ProcessFacts<'_>> {
-        names.iter().find_map(|name| self.process(self.uses().from_image(name.as_bytes())?))
+        names.iter().find_map(|name| self.process(self.uses().from_image(name)?))
     }
 }
 

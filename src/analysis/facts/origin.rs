@@ -166,9 +166,12 @@ impl<'c> Facts<'c> {
         let is_system = [b"/usr/".as_slice(), b"/bin/", b"/sbin/", b"/lib"].iter().any(|top| path.starts_with(top));
         // The databases of some managers cannot be read here.
         let is_unread = || is_system && self.packages().unread().is_some();
+        // An upgrade leaves the old program deleted while it runs, and puts a new file at its path.
+        let is_replaced = self.files().at(path).any(|file| file.place == Place::Rootfs && file.file_type == "regular");
         process.program.memfd
             || self.files().at(path).any(|file| {
                 file.place != Place::Deleted
+                    && !(file.place == Place::Ghost && is_replaced)
                     && !file.engine_noise
                     && self.packages().manager_of(self.files(), file).is_none()
                     && !(file.place == Place::Rootfs && is_unread())

@@ -25,6 +25,8 @@ pub struct ProcessFacts<'c> {
     checkpoint: &'c Checkpoint,
     files: OnceCell<Vec<OpenFile>>,
     mappings: OnceCell<Vec<Mapping>>,
+    /// Places of its mappings, by path and then by address.
+    by_path: OnceCell<Vec<usize>>,
     env: OnceCell<Option<Vec<(BString, BString)>>>,
     /// The runtime that compiles code in it, with the file that shows it; found by rules about memory.
     pub(in crate::analysis) runtime: OnceCell<Option<(&'static str, BString)>>,
@@ -98,6 +100,29 @@ impl ProcessFacts<'_> {
         self.mappings.get_or_init(|| tables::mappings_of(self.checkpoint, self.task).collect())
     }
 
+    /// Its mappings of a path, as `maps` prints it, by address. A process may map tens of thousands of files, so rules that
+    /// look for the other mappings of a file ask here.
+    pub fn mappings_of(&self, path: &[u8]) -> impl Iterator<Item = &Mapping> {
+        self.mappings_from(path).take_while(move |mapping| mapping.path == path)
+    }
+
+    /// Its mappings whose paths begin with a prefix, by path.
+    pub fn mappings_below(&self, prefix: &[u8]) -> impl Iterator<Item = &Mapping> {
+        self.mappings_from(prefix).take_while(move |mapping| mapping.path.starts_with(prefix))
+    }
+
+    /// Its mappings by path, from a path on.
+    fn mappings_from(&self, path: &[u8]) -> impl Iterator<Item = &Mapping> {
+        let all = self.mappings();
+        let places = self.by_path.get_or_init(|| {
+            let mut places: Vec<usize> = (0..all.len()).collect();
+            places.sort_by(|one, other| path_at(all, *one).cmp(path_at(all, *other)));
+            places
+        });
+        let first = places.partition_point(|place| path_at(all, *place) < path);
+        places.get(first..).unwrap_or_default().iter().filter_map(|&place| all.get(place))
+    }
+
     /// Its environment, in order. `None` if it is in memory that is not in the archive.
     pub fn env(&self) -> Option<&[(BString, BString)]> {
         let read = || {
@@ -158,6 +183,10 @@ impl ProcessFacts<'_> {
     }
 }
 
+fn path_at(mappings: &[Mapping], place: usize) -> &[u8] {
+    mappings.get(place).map_or(b"", |mapping| mapping.path.as_slice())
+}
+
 /// All processes, in tree order.
 pub(super) fn read(checkpoint: &Checkpoint) -> Vec<ProcessFacts<'_>> {
     let model = checkpoint.model();
@@ -175,6 +204,7 @@ pub(super) fn read(checkpoint: &Checkpoint) -> Vec<ProcessFacts<'_>> {
                 checkpoint,
                 files: OnceCell::new(),
                 mappings: OnceCell::new(),
+                by_path: OnceCell::new(),
                 env: OnceCell::new(),
                 runtime: OnceCell::new(),
                 small_makers: OnceCell::new(),
@@ -200,4 +230,27 @@ fn program_of(row: &Process) -> Program {
     let (plain, deleted) = without_deleted(path);
     let memfd = plain.starts_with(b"/memfd:");
     Program { path: Some(plain.into()), deleted: deleted && !memfd, memfd }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mappings_of_a_path_are_all_of_them_by_address() {
+        let checkpoint = Checkpoint::open("fixtures/memory/memory.tar.zst").unwrap();
+        let processes = read(&checkpoint);
+        assert!(!processes.is_empty());
+        for process in &processes {
+            let paths: std::collections::BTreeSet<&BString> = process.mappings().iter().map(|one| &one.path).collect();
+            for path in paths {
+                let expected = process.mappings().iter().filter(|one| one.path == *path).map(|one| one.start);
+                let found: Vec<_> = process.mappings_of(path).map(|one| one.start).collect();
+                assert_eq!(found, expected.collect::<Vec<_>>(), "{path}");
+            }
+            assert_eq!(process.mappings_of(b"/no/such/file").count(), 0);
+            let below = process.mappings().iter().filter(|one| one.path.starts_with(b"/"));
+            assert_eq!(process.mappings_below(b"/").count(), below.count());
+        }
+    }
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use bstr::{BString, ByteSlice};
 
+use super::super::vocabulary::has_name;
 use super::{FileFacts, ProcessFacts, without_deleted};
 use crate::model::ids::Pid;
 
@@ -51,8 +52,8 @@ impl Uses {
         self.mapping.get(path.as_bstr()).map_or(&[], Vec::as_slice)
     }
 
-    /// The first process that runs a program of this name from the image.
-    pub fn from_image(&self, name: &[u8]) -> Option<Pid> {
-        self.from_image.get(name.as_bstr()).copied()
+    /// The process with the lowest number that runs a program of this name, maybe with a version, from the image.
+    pub fn from_image(&self, name: &str) -> Option<Pid> {
+        self.from_image.iter().filter(|(program, _)| has_name(program, name)).map(|(_, pid)| *pid).min()
     }
 }

@@ -4,7 +4,7 @@ use bstr::ByteSlice;
 
 use super::super::commands::{self, Line};
 use super::super::facts::{ChangedFile, Kind, Place, ProcessFacts, base};
-use super::super::vocabulary::{has_name, is_hidden_name, is_world_writable};
+use super::super::vocabulary::{has_name, is_hidden_name, is_usual_in_system, is_world_writable};
 use super::super::words::{shown, shown_within, size};
 use super::super::{Confidence, Evidence, Fact, Facts, Finding, Link, Next, Report, Rule, Severity, Subject};
 use crate::elf::{Bytes, Elf};
@@ -283,63 +283,12 @@ pub(super) fn hidden_part(path: &[u8]) -> Option<&[u8]> {
     let mut end: usize = 0;
     for part in path.split_str("/") {
         end = end.saturating_add(part.len());
-        if is_hidden_name(part) && !is_usual(part) {
+        if is_hidden_name(part) && !is_usual_in_system(part) {
             return path.get(..end);
         }
         end = end.saturating_add(1);
     }
     None
-}
-
-/// Hidden names that software uses in temporary directories and directories of the system, by their beginning.
-fn is_usual(name: &[u8]) -> bool {
-    const BEGINNINGS: [&str; 44] = [
-        ".org.chromium.",
-        ".com.google.Chrome",
-        ".net",
-        ".dotnet",
-        ".s.PGSQL.",
-        ".s.MYSQL",
-        ".java_pid",
-        ".attach_pid",
-        ".nfs",
-        ".fuse_hidden",
-        ".mount_",
-        ".goutputstream",
-        ".X",
-        ".~lock",
-        ".#",
-        ".pwd.lock",
-        ".placeholder",
-        ".keep",
-        ".gitkeep",
-        ".gitignore",
-        ".SEQ",
-        ".lock",
-        ".updated",
-        ".wh.",
-        ".vscode",
-        ".pip",
-        ".yarn",
-        ".pnpm",
-        ".bundle",
-        ".terraform",
-        ".gradle",
-        ".ansible",
-        ".esd-",
-        ".wine",
-        ".node",
-        ".well-known",
-        ".htaccess",
-        ".htpasswd",
-        ".hmac",
-        ".build-id",
-        ".debug",
-        ".dwz",
-        ".uuid",
-        ".step",
-    ];
-    BEGINNINGS.iter().any(|beginning| name.starts_with(beginning.as_bytes()))
 }
 
 /// Folders of programs and libraries of the system.
@@ -364,6 +313,46 @@ pub(super) fn is_older(facts: &Facts<'_>, file: &ChangedFile) -> bool {
     let created = facts.model().container().facts.created.or_else(|| facts.started());
     matches!((file.mtime, created), (Some(time), Some(created)) if time.as_second() < created.as_second().saturating_sub(3600))
 }
+
+/// Whether only the rights, the owner or the attributes of a file may have changed: its contents are those of the image, or it
+/// is older than the container, and its rights are not those that a package would give it, or many files of its directory were
+/// changed in the same way, as by `chown -R`. The time alone proves nothing: whoever replaces a file may set it.
+pub(in crate::analysis) fn is_only_touched(facts: &Facts<'_>, file: &ChangedFile) -> bool {
+    /// Files of a directory that nobody replaces one by one.
+    const MANY: usize = 16;
+    if let Some(is_same) = file.is_same_as_image {
+        return is_same;
+    }
+    let created = facts.model().container().facts.created.or_else(|| facts.started());
+    let Some(created) = created.filter(|_| is_older(facts, file)) else { return false };
+    let folder = file.path.strip_suffix(base(&file.path)).unwrap_or_default();
+    let folder = folder.strip_suffix(b"/").unwrap_or(folder);
+    has_other_rights(file) || facts.files().older_in(folder, created) > MANY
+}
+
+/// Whether a file has another owner or other rights than packages give programs and libraries, or capabilities.
+fn has_other_rights(file: &ChangedFile) -> bool {
+    const USUAL: [u32; 11] = [0o755, 0o555, 0o644, 0o444, 0o4755, 0o4555, 0o4711, 0o4511, 0o2755, 0o2555, 0o6755];
+    let is_of_root =
+        file.uid.unwrap_or_default() == 0 && (file.gid.unwrap_or_default() == 0 || file.mode & 0o2000 != 0);
+    // Links have no rights of their own.
+    let is_usual = file.file_type == "symlink" || USUAL.contains(&(file.mode & 0o7777));
+    !is_of_root || file.has_capabilities || !is_usual
+}
+
+/// Whether a file is of the system and older than the container, and more than its rights must have changed: it was replaced,
+/// and its time was set. With the severity of that: high if it differs from the image, or a process uses it.
+pub(super) fn replaced_with_old_time(facts: &Facts<'_>, file: &ChangedFile) -> Option<Severity> {
+    if !is_older(facts, file) || is_only_touched(facts, file) {
+        return None;
+    }
+    let is_used = file.file_type == "regular" && !facts.uses().mapping(&file.path).is_empty();
+    Some(if is_used || file.is_same_as_image == Some(false) { Severity::High } else { Severity::Medium })
+}
+
+/// Why a file of the system with an old time may be innocent.
+pub(super) const OLD_TIME: &str =
+    "An archive that keeps the times of its files was unpacked: `--root` with the image tells what the file was.";
 
 /// A process with a runtime of the image that maps a file: runtimes unpack their native libraries into temporary
 /// directories.

@@ -121,7 +121,8 @@ fn wipes(line: &[u8]) -> Option<&'static str> {
     const PATTERNS: [&str; 5] = [
         r"(?:^|[;&|]\s*)(?:unset\s+(?:-v\s+)?HIST(?:FILE|SIZE)\b|set\s+\+o\s+history|export\s+-n\s+HISTFILE)",
         r"\bHIST(?:FILE=(?:/dev/null|\s|$|;)|(?:FILE)?SIZE=0\b)",
-        r"(?:^|[;&|]\s*)history\s+-[cdw]",
+        // `-w` alone writes it.
+        r"(?:^|[;&|]\s*)history\s+-[anrw]*[cd]",
         r"(?:\brm\s|\bshred\s|\bunlink\s|\btruncate\s|\bln\s).*(?:bash|zsh|ash|sh)_history\b",
         r"(?:>\s*|\bcp\s+/dev/null\s+)\S*(?:bash|zsh|ash|sh)_history\b",
     ];
@@ -312,6 +313,8 @@ mod tests {
             "> ~/.bash_history",
             "ln -sf /dev/null ~/.bash_history",
             "cat /dev/null > /root/.bash_history && history -c",
+            "history -cw",
+            "history -d 12",
         ] {
             assert!(wipes(line.as_bytes()).is_some(), "{line}");
         }
@@ -322,6 +325,8 @@ mod tests {
             "HISTSIZE=1000",
             "echo history",
             "export HISTFILE=/data/h",
+            "history -w",
+            "history -a; history -w",
         ] {
             assert_eq!(wipes(line.as_bytes()), None, "{line}");
         }

@@ -26,7 +26,7 @@ mod running_script;
 mod same_build_elsewhere;
 mod service_or_rc;
 mod serviceaccount_or_kubeconfig_copied;
-mod setid_file;
+pub(super) mod setid_file;
 mod shell_startup;
 mod shm_payload;
 mod staged_archive;

@@ -5,15 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use bstr::{BString, ByteSlice};
 
 use super::super::card::rule;
-use super::super::facts::{ChangedFile, Kind, Place, base};
+use super::super::facts::{self, Builder, ChangedFile, Kind, Place, base, unpack_folder};
 use super::super::vocabulary::{is_hidden_name, is_world_writable};
 use super::super::words::{count, shown};
 use super::super::{Evidence, Facts, Finding, Report, Severity};
 use super::common::{
-    about, bytes, described, everywhere, hidden_part, is_below, is_older, is_system, is_upload, is_web, row,
+    about, bytes, described, everywhere, hidden_part, is_below, is_only_touched, is_system, is_upload, is_web, row,
     runtime_of, when, with_users,
 };
 use super::replaced_binary::is_watched;
+use super::setid_file::has_mild_capabilities;
 use crate::elf::ElfFile;
 use crate::model::ids::Pid;
 
@@ -22,8 +23,10 @@ rule! {
     /// that everyone may write to, in a hidden place, in a directory of web pages, or named by `/etc/ld.so.preload` is
     /// high; one in a directory of the system that no package lists is medium. One in a directory of applications is low, and
     /// those of a directory are one finding: software is deployed that way. Files of packages do not count, nor libraries
-    /// that a runtime of the image or a packed program unpacked and maps, nor those that a compiler in the container writes.
-    "FS-008", new_elf, version 1, Files, Stable, Medium,
+    /// that a runtime of the image or a packed program unpacked and maps, nor those that a compiler in the container writes. One
+    /// in a directory of the system is low if only its rights may have changed: it is older than the container, and its rights
+    /// or its owner are unusual, or many files of its directory were changed with it.
+    "FS-008", new_elf, version 2, Files, Stable, Medium,
     title: "A program or library was added",
     why: "Tools that an intruder brings are files that the image does not have.",
     benign: [
@@ -40,7 +43,7 @@ rule! {
 
 fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
     let preloads = preloads(facts);
-    let owned = Owned { unpacked: unpacked(facts), built: built(facts) };
+    let owned = Owned { unpacked: unpacked(facts), built: built(facts), builders: facts.builders() };
     let mut deployed: BTreeMap<BString, Vec<&ChangedFile>> = BTreeMap::new();
     if !facts.files().has_rootfs() {
         report.not_checked("the archive has no record of changes to the root file system");
@@ -141,7 +144,9 @@ fn judge(
         let is_plain = hidden_part(path).is_none();
         let is_unpacked = unpack_folder(path).is_some_and(|folder| owned.unpacked.contains(folder)) && !runs;
         let is_built = !runs && !uses && owned.built.contains(parent(path));
-        if is_build(facts, path) || is_plain && (is_unpacked || is_built || runs && facts.is_declared(path)) {
+        // What a compiler writes does not run yet: that would be a finding of the process.
+        let is_compiled = !runs && facts::is_built(&owned.builders, path);
+        if is_plain && (is_compiled || is_unpacked || is_built || runs && facts.is_declared(path)) {
             return (Some(Severity::Low), "", usual());
         }
         if let Some(runtime) = runtime_of(facts, path)
@@ -181,7 +186,9 @@ fn judge(
         let runs_apart = runs
             && facts.init().is_none_or(|init| init.program.path.as_ref() != Some(&file.path))
             && facts.uses().running(path).iter().all(is_foreign);
-        let severity = if is_unread || is_older(facts, file) && !runs_apart { Severity::Low } else { Severity::Medium };
+        // Capabilities themselves tell what was changed.
+        let is_touched = is_only_touched(facts, file) && (!runs_apart || has_mild_capabilities(file));
+        let severity = if is_unread || is_touched { Severity::Low } else { Severity::Medium };
         return (Some(severity), "in a directory of the system, and no package lists it", usual());
     }
     // The program that the container is there to run.
@@ -196,32 +203,14 @@ fn has_web_name(path: &[u8]) -> bool {
     super::common::has_part(path, &["www", "htdocs", "webapps", "public_html", "cgi-bin", "wp-content"])
 }
 
-/// Whether a compiler or installer of the image runs here and writes to a directory of its own.
-fn is_build(facts: &Facts<'_>, path: &[u8]) -> bool {
-    const FOLDERS: [&str; 9] = [
-        "/tmp/go-build",
-        "/tmp/pip-",
-        "/tmp/cargo",
-        "/tmp/npm-",
-        "/tmp/bazel",
-        "/tmp/cc",
-        "/tmp/tmp",
-        "/tmp/rustc",
-        "/tmp/meson",
-    ];
-    const TOOLS: [&str; 16] = [
-        "go", "cargo", "rustc", "gcc", "cc1", "ld", "make", "gmake", "ninja", "cmake", "pip", "pip3", "npm", "python3",
-        "python", "node",
-    ];
-    is_below(path, &FOLDERS) && facts.runs_from_image(&TOOLS).is_some() && hidden_part(path).is_none()
-}
-
 /// Directories for temporary files that a known tool has for its own.
 struct Owned {
     /// Into which a program unpacked itself.
     unpacked: BTreeSet<BString>,
     /// In which programs are built.
     built: BTreeSet<BString>,
+    /// Tools that build programs, and run here.
+    builders: Vec<&'static Builder>,
 }
 
 /// The directories that have the files of a tool that builds programs.
@@ -244,15 +233,6 @@ fn built(facts: &Facts<'_>) -> BTreeSet<BString> {
 
 fn parent(path: &[u8]) -> &[u8] {
     path.rfind_byte(b'/').and_then(|at| path.get(..at)).unwrap_or_default()
-}
-
-/// The directory into which a packed program unpacked itself, of a path below it: of `PyInstaller`, Nuitka and PAR.
-fn unpack_folder(path: &[u8]) -> Option<&[u8]> {
-    const BEGINNINGS: [&str; 3] = ["_MEI", "onefile_", "par-"];
-    let rest = ["/tmp/", "/var/tmp/"].iter().find_map(|place| path.strip_prefix(place.as_bytes()))?;
-    let (name, _) = rest.split_once_str("/")?;
-    let is_known = BEGINNINGS.iter().any(|word| name.starts_with(word.as_bytes()));
-    is_known.then(|| path.get(..path.len().saturating_sub(rest.len()).saturating_add(name.len()))).flatten()
 }
 
 /// The directories into which running programs unpacked themselves: they map libraries from there, and lie elsewhere.
@@ -294,15 +274,6 @@ fn folder(path: &[u8]) -> BString {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn packed_programs_unpack_into_known_directories() {
-        assert_eq!(unpack_folder(b"/tmp/_MEIx7/lib-dynload/a.so"), Some(&b"/tmp/_MEIx7"[..]));
-        assert_eq!(unpack_folder(b"/tmp/onefile_1_2/a.so"), Some(&b"/tmp/onefile_1_2"[..]));
-        for other in [&b"/tmp/_MEIx7"[..], b"/tmp/x/_MEI1/a.so", b"/opt/_MEI1/a.so", b"/tmp/.x/a.so", b""] {
-            assert_eq!(unpack_folder(other), None);
-        }
-    }
 
     #[test]
     fn folders_of_applications() {

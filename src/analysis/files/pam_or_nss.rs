@@ -7,7 +7,10 @@ use super::super::commands;
 use super::super::facts::{ChangedFile, Kind, Place, base};
 use super::super::words::shown;
 use super::super::{Facts, Report, Severity};
-use super::common::{about, changed, is_below, is_older, line, quoted, runs_changed, text, when, with_users};
+use super::common::{
+    OLD_TIME, about, changed, is_below, is_older, line, quoted, replaced_with_old_time, runs_changed, text, when,
+    with_users,
+};
 
 rule! {
     /// Modules of PAM and NSS that no package lists, rules of `/etc/pam.d` that let everyone in or run a program, and
@@ -57,9 +60,12 @@ fn module(facts: &Facts<'_>, file: &ChangedFile, report: &mut Report<'_>) {
                 manager.as_str()
             ),
         ),
-        None if is_older(facts, file) => {
-            (Severity::Medium, "The file is older than the container: only its rights may have changed.".to_owned())
-        }
+        None if is_older(facts, file) => match replaced_with_old_time(facts, file) {
+            Some(severity) => (severity, OLD_TIME.to_owned()),
+            None => {
+                (Severity::Medium, "The file is older than the container: only its rights may have changed.".to_owned())
+            }
+        },
         None => (Severity::High, RULE.benign.first().copied().unwrap_or_default().to_owned()),
     };
     let finding = about(facts, &RULE, file).severity(severity).benign(benign).sentence(format!(

@@ -7,19 +7,24 @@ use super::super::facts::{ChangedFile, Kind, Place, base};
 use super::super::vocabulary::is_world_writable;
 use super::super::words::shown;
 use super::super::{Facts, Report, Severity};
-use super::common::{about, bytes, described, everywhere, is_older, is_system, when, with_users};
+use super::common::{
+    OLD_TIME, about, bytes, described, everywhere, is_older, is_system, replaced_with_old_time, when, with_users,
+};
 
 rule! {
     /// A program that people and scripts trust (`ls`, `ps`, `ss`, `sshd`, `sudo`, `login`, a shell, the C library, the
     /// library of PAM, …) that was added or changed in a directory of the system without a package that lists it, and a
     /// file with the name of such a program in a directory that `PATH` has before those of the system. A link to a place
-    /// that everyone may write to counts too. Links that alternatives and busybox make do not.
-    "FS-009", replaced_binary, version 1, Files, Stable, High,
+    /// that everyone may write to counts too. Links that alternatives and busybox make do not. One that is older than the
+    /// container is low if its rights or its owner are unusual, or if many files of its directory were changed with it: then its
+    /// contents may be those of the image. Otherwise its time was set; it is medium, and high if a process uses it or the image
+    /// differs.
+    "FS-009", replaced_binary, version 2, Files, Stable, High,
     title: "A program of the system was replaced, or another stands before it",
     why: "A replaced program hides processes and files from whoever looks, or takes the passwords that are typed into it.",
     benign: [
         "A package that was upgraded: its database lists the file.",
-        "An entry point that changed only the rights or the owner of the file: it is older than the container.",
+        "An entry point that changed only the rights or the owner of the file: it has unusual ones and an old time.",
     ],
     attack: ["T1554", "T1574.007", "T1036.005"],
     cost: Files,
@@ -144,6 +149,8 @@ fn found(facts: &Facts<'_>, file: &ChangedFile, kind: Kind, stands_before: bool,
     let (severity, benign) = if let Some(manager) = facts.packages().unread() {
         let benign = format!("{} ran, and its database cannot be read here: ask it for the file.", manager.as_str());
         (Severity::Low, benign)
+    } else if let Some(severity) = replaced_with_old_time(facts, file).filter(|_| !is_world_writable(&file.path)) {
+        (severity, OLD_TIME.to_owned())
     } else if is_older(facts, file) && !is_world_writable(&file.path) {
         let benign =
             "The file is older than the container: perhaps only its rights changed. Compare it with the image.";

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use bstr::{BString, ByteSlice};
 
 use super::super::commands::{self, Line};
-use super::super::facts::{Facts, Invocation, ProcessFacts, base, without_deleted};
+use super::super::facts::{Facts, Invocation, ProcessFacts, base, is_of_python_tempfile, without_deleted};
 use super::super::vocabulary::is_world_writable;
 use super::common::{judge, script};
 use super::python_or_node_hook::is_active;
@@ -44,7 +44,7 @@ pub(super) fn deleted(facts: &Facts<'_>) -> HashMap<BString, (Pid, u32)> {
 }
 
 /// Parts of paths of tools that run what they unpack, and remove it.
-const TOOLS: [&str; 4] = ["/ansible", "/pip-", "/tmp/tmp", "/selfgz"];
+const TOOLS: [&str; 3] = ["/ansible", "/pip-", "/selfgz"];
 
 /// The absolute path of the script in the arguments of a process, if it lies in a place that everyone may write to, and
 /// there is no such file in the archive.
@@ -59,7 +59,8 @@ pub(super) fn gone(facts: &Facts<'_>, process: &ProcessFacts<'_>) -> Option<BStr
     };
     // What is mounted there may not be in the archive.
     let files = facts.files();
-    let is_plain = !path.contains_str("..") && !TOOLS.iter().any(|tool| path.contains_str(tool));
+    let is_of_tool = TOOLS.iter().any(|tool| path.contains_str(tool)) || is_of_python_tempfile(&path);
+    let is_plain = !path.contains_str("..") && !is_of_tool;
     let is_known = is_world_writable(&path) && files.has_rootfs() && files.mount_of(&path).is_none();
     (is_plain && is_known && files.at(&path).next().is_none()).then_some(path)
 }

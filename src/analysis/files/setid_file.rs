@@ -6,15 +6,19 @@ use super::super::card::rule;
 use super::super::facts::{ChangedFile, Kind, Place, base};
 use super::super::vocabulary::is_world_writable;
 use super::super::{Facts, Report, Severity};
-use super::common::{about, described, everywhere, hidden_part, is_older, is_system, when, with_users};
+use super::common::{
+    OLD_TIME, about, described, everywhere, hidden_part, is_older, is_system, replaced_with_old_time, when, with_users,
+};
 use crate::abi::capability;
 use crate::abi::file_capability::FileCapabilities;
 
 rule! {
     /// Files among the changes that run as their owner or group whoever starts them, and files with capabilities. Files
     /// of packages do not count. One that is older than the container and has the name of a program that is always so
-    /// (`su`, `passwd`, `mount`) was in the image. Capabilities that only let a service use a low port are low.
-    "FS-010", setid_file, version 1, Files, Stable, High,
+    /// (`su`, `passwd`, `mount`) is low if many files of its directory were changed with it, or if its owner or rights are
+    /// unusual; otherwise it was replaced and its time was set: medium, and high if a process uses it or the image differs.
+    /// Capabilities that only let a service use a low port are low.
+    "FS-010", setid_file, version 2, Files, Stable, High,
     title: "A file that gives rights to whoever runs it was added",
     why: "A copy of a shell with this bit makes every user root again.",
     benign: [
@@ -72,6 +76,11 @@ fn found(facts: &Facts<'_>, file: &ChangedFile, kind: Kind, report: &mut Report<
                 manager.as_str()
             ),
         )
+    } else if let Some(old) = replaced_with_old_time(facts, file)
+        && is_system(&file.path)
+        && is_usual(base(&file.path))
+    {
+        (old, OLD_TIME.to_owned())
     } else if is_system(&file.path) && is_older(facts, file) && is_usual(base(&file.path)) {
         (
             Severity::Low,
@@ -109,6 +118,11 @@ fn capabilities(file: &ChangedFile) -> Option<(Severity, String)> {
     let names = capability::names(read.permitted | read.inheritable);
     let is_mild = names.iter().all(|name| MILD.iter().any(|mild| mild.eq_ignore_ascii_case(name)));
     Some((if is_mild { Severity::Low } else { Severity::High }, read.text()))
+}
+
+/// Whether a file has capabilities, and all of them are such as services are given.
+pub(in crate::analysis) fn has_mild_capabilities(file: &ChangedFile) -> bool {
+    capabilities(file).is_some_and(|(severity, _)| severity == Severity::Low)
 }
 
 /// Programs that run as root in most images.

@@ -12,7 +12,7 @@ use super::super::facts::{ChangedFile, Kind, Place, base, without_deleted};
 use super::super::vocabulary::is_web_server;
 use super::super::words::listed;
 use super::super::{Facts, Report, Severity};
-use super::common::{about, described, everywhere, extension, is_upload, is_web, line, text, when, with_users};
+use super::common::{TEXT, about, described, everywhere, extension, is_upload, is_web, line, when, with_users};
 
 rule! {
     /// Scripts in directories of web pages, in the directories of web servers, and in places that everyone may write to, with
@@ -55,7 +55,13 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         if !is_served && !is_script_name(&file.path) {
             continue;
         }
-        let Some(language) = language(facts, file) else { continue };
+        let head = facts.files().head(file, TEXT);
+        let Some(language) = language(&file.path, &head) else {
+            if file.size > TEXT {
+                report.not_checked("the end of a long file in which no script begins before");
+            }
+            continue;
+        };
         // Outside of web folders, only the languages of web pages count: others are ordinary scripts.
         if matches!(language, Language::Cgi | Language::Node)
             && !(is_web(&file.path) || folders.iter().any(|folder| file.path.starts_with(folder.as_slice())))
@@ -69,15 +75,19 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             report.skip();
             continue;
         }
-        let text = text(facts, file, report);
-        let mut score = score::of(language, &text);
+        if head.is_empty() {
+            report.not_checked("the contents of the file are not in the archive");
+        } else if file.size > TEXT {
+            report.not_checked("the end of a long text file");
+        }
+        let mut score = score::of(language, &head);
         if score.points > 0 && is_upload(&file.path) {
             score.points = score.points.saturating_add(2);
         }
         if score.points > 0 && !matches!(language, Language::Cgi | Language::Node) && !is_script_name(&file.path) {
             score.add(2, "code in a file that is not named as a script", None);
         }
-        found(facts, file, &text, &score, scripts, report);
+        found(facts, file, &head, &score, scripts, report);
     }
 }
 
@@ -134,22 +144,20 @@ fn is_script_name(path: &[u8]) -> bool {
     EXTENSIONS.iter().any(|known| known.as_bytes() == extension)
 }
 
-fn language(facts: &Facts<'_>, file: &ChangedFile) -> Option<Language> {
-    let extension = extension(&file.path);
-    let head = facts.files().head(file, 4096);
+/// The language of a file, by its name and the first of its bytes. Whatever stands before the mark of PHP is sent to the visitor
+/// as it is, so the mark may come late: behind blanks, or behind a whole picture.
+fn language(path: &[u8], text: &[u8]) -> Option<Language> {
+    let extension = extension(path);
     if matches!(extension.as_slice(), b"jsp" | b"jspx" | b"jspf" | b"jsw") {
         return Some(Language::Jsp);
     }
-    if head.contains_str("<?php")
-        || head.contains_str("<?=") && is_script_name(&file.path)
-        || is_script_name(&file.path) && head.contains_str("<?")
-    {
+    if is_script_name(path) && text.contains_str("<?") || text.contains_str("<?php") {
         return Some(Language::Php);
     }
-    if matches!(extension.as_slice(), b"js" | b"mjs" | b"cjs") && !head.starts_with(b"#!") {
-        return (base(&file.path) != b"Gruntfile.js").then_some(Language::Node);
+    if matches!(extension.as_slice(), b"js" | b"mjs" | b"cjs") && !text.starts_with(b"#!") {
+        return (base(path) != b"Gruntfile.js").then_some(Language::Node);
     }
-    let is_cgi = matches!(extension.as_slice(), b"cgi" | b"pl" | b"py" | b"rb") || Kind::of(&head) == Kind::Script;
+    let is_cgi = matches!(extension.as_slice(), b"cgi" | b"pl" | b"py" | b"rb") || Kind::of(text) == Kind::Script;
     is_cgi.then_some(Language::Cgi)
 }
 
@@ -161,5 +169,15 @@ mod tests {
     fn names_of_scripts() {
         assert!(is_script_name(b"/a/b.php") && is_script_name(b"/a/B.PHTML") && is_script_name(b"/a/x.jsp"));
         assert!(!is_script_name(b"/a/b.phps") && !is_script_name(b"/a/php"));
+    }
+
+    #[test]
+    fn scripts_of_php_may_begin_late() {
+        let late = [vec![b' '; 5000], b"<?= 1 ?>".to_vec()].concat();
+        assert_eq!(language(b"/a/b.php", &late), Some(Language::Php));
+        assert_eq!(language(b"/a/b.jpg", &late), None);
+        let late = [vec![0xff; 100_000], b"<?php x();".to_vec()].concat();
+        assert_eq!(language(b"/a/b.jpg", &late), Some(Language::Php));
+        assert_eq!(language(b"/a/b.inc", b"  mov eax, 1"), None);
     }
 }

@@ -1,19 +1,19 @@
 //! CTR-009: files of the kernel by which a container gets out.
 
-use bstr::ByteSlice;
+use bstr::{BString, ByteSlice};
 
 use super::super::card::rule;
-use super::super::facts::ProcessFacts;
+use super::super::facts::{ProcessFacts, base};
 use super::super::words::shown;
 use super::super::{Confidence, Evidence, Facts, Finding, Next, Report, Severity, Subject};
 
 rule! {
     /// A process has a file open, or names it in its arguments, through which the kernel starts a program on the host:
     /// `core_pattern`, `release_agent`, `uevent_helper`, `modprobe`, `binfmt_misc/register`, or `devices.allow`. It is
-    /// critical if the file is open for writing. A file that is only read is low. A file of a mounted directory of the host
-    /// that starts programs or lets people in there, such as `etc/cron.d/…` or `root/.ssh/authorized_keys`, is high if it
-    /// is open for writing.
-    "CTR-009", escape_file_touched, version 2, Isolation, Incubating, High,
+    /// critical if the file is open for writing. A file that is only read is low. A file of the host that starts programs or
+    /// lets people in there, such as `/etc/cron.d/…` or `/root/.ssh/authorized_keys`, is high if it is open for writing through
+    /// a directory that is mounted. What counts is its path on the host.
+    "CTR-009", escape_file_touched, version 3, Isolation, Incubating, High,
     title: "A process touches a file by which the kernel starts programs on the host",
     why: "A program whose path is written to such a file runs on the host as root.",
     benign: ["Programs that tune a node read or set core_pattern. Tests of security tools write to them."],
@@ -42,38 +42,108 @@ fn file(path: &[u8]) -> Option<&'static str> {
     FILES.iter().find(|(end, _)| in_kernel && path.ends_with(end.as_bytes())).map(|(_, words)| *words)
 }
 
-/// A file below a bind mount by which programs start, or people log in, where the directory is the root.
+/// A file of the host, in a directory that is mounted, by which programs start or people log in there.
 fn of_host(facts: &Facts<'_>, path: &[u8]) -> Option<&'static str> {
-    const PLACES: [(&str, &str); 13] = [
-        ("etc/cron.d/", "a job of cron of the host"),
-        ("etc/crontab", "a job of cron of the host"),
-        ("var/spool/cron/", "a job of cron of the host"),
-        ("etc/systemd/system/", "a service of the host"),
-        ("usr/lib/systemd/system/", "a service of the host"),
-        ("etc/ld.so.preload", "the list of libraries that the host loads into every program"),
-        ("etc/profile.d/", "a script of shells of the host"),
-        ("etc/rc.local", "a script that the host starts with"),
-        ("root/.ssh/authorized_keys", "the keys for logins at the host"),
-        ("etc/passwd", "the list of users of the host"),
-        ("etc/shadow", "the passwords of the host"),
-        ("etc/sudoers", "the rules of sudo of the host"),
-        ("etc/kubernetes/manifests/", "a pod that the host starts"),
-    ];
     let mount = facts.files().mount_of(path)?;
-    let is_bind = facts.model().container().mounts.iter().any(|one| {
-        one.destination.trim_end_matches('/').as_bytes() == mount.as_bytes()
-            && one.source.as_deref().is_some_and(|source| source.starts_with('/'))
-    });
-    let inner = path.strip_prefix(mount.as_bytes())?.strip_prefix(b"/")?;
-    PLACES.iter().find(|(place, _)| is_bind && inner.starts_with(place.as_bytes())).map(|(_, words)| *words)
+    let mounts = &facts.model().container().mounts;
+    let source = mounts
+        .iter()
+        .filter(|one| one.destination.trim_end_matches('/').as_bytes() == mount.as_bytes())
+        .find_map(|one| one.source.as_deref().filter(|source| source.starts_with('/')))?;
+    place_of_host(&on_host(source.as_bytes(), path.strip_prefix(mount.as_bytes())?))
 }
 
-/// The file that an argument writes to: a redirection in a command, or the argument of `tee`, `sed -i` or `dd`.
-fn written(argument: &[u8]) -> Option<&'static str> {
-    let (end, words) = FILES.iter().find(|(end, _)| argument.contains_str(end))?;
-    let before = argument.find(end).and_then(|at| argument.get(..at))?;
-    let writes = before.contains_str(">") || ["tee ", "of=", "sysctl -w"].iter().any(|word| before.contains_str(word));
-    writes.then_some(words)
+/// The path on the host of what is below a mount.
+fn on_host(source: &[u8], inner: &[u8]) -> BString {
+    let source = source.strip_suffix(b"/").unwrap_or(source);
+    bstr::concat([source, inner]).into()
+}
+
+/// What a file of the host is, if the host starts programs or lets people in by it. Volumes and roots of other systems have
+/// such paths below those of their own.
+fn place_of_host(path: &[u8]) -> Option<&'static str> {
+    const JOB: &str = "a job of cron of the host";
+    const SERVICE: &str = "a service of the host";
+    const FOLDERS: [(&str, &str); 14] = [
+        ("/etc/cron.d/", JOB),
+        ("/etc/cron.hourly/", JOB),
+        ("/etc/cron.daily/", JOB),
+        ("/etc/cron.weekly/", JOB),
+        ("/etc/cron.monthly/", JOB),
+        ("/var/spool/cron/", JOB),
+        ("/etc/systemd/system/", SERVICE),
+        ("/usr/lib/systemd/system/", SERVICE),
+        ("/lib/systemd/system/", SERVICE),
+        ("/run/systemd/system/", SERVICE),
+        ("/etc/profile.d/", "a script of shells of the host"),
+        ("/etc/sudoers.d/", "the rules of sudo of the host"),
+        ("/etc/pam.d/", "the rules for logins of the host"),
+        ("/etc/kubernetes/manifests/", "a pod that the host starts"),
+    ];
+    const PLACES: [(&str, &str); 8] = [
+        ("/etc/crontab", JOB),
+        ("/etc/ld.so.preload", "the list of libraries that the host loads into every program"),
+        ("/etc/rc.local", "a script that the host starts with"),
+        ("/etc/passwd", "the list of users of the host"),
+        ("/etc/shadow", "the passwords of the host"),
+        ("/etc/sudoers", "the rules of sudo of the host"),
+        ("/etc/profile", "a script of shells of the host"),
+        ("/root/.bashrc", "a script of shells of the host"),
+    ];
+    let is_home = || path.starts_with(b"/root/") || path.starts_with(b"/home/");
+    let keys = || is_home() && path.ends_with(b"/.ssh/authorized_keys");
+    let folder = FOLDERS.iter().find(|(folder, _)| path.starts_with(folder.as_bytes()));
+    folder
+        .or_else(|| PLACES.iter().find(|(file, _)| file.as_bytes() == path))
+        .map(|(_, words)| *words)
+        .or_else(|| keys().then_some("the keys for logins at the host"))
+}
+
+/// The files that the kernel also has as settings.
+const SETTINGS: [(&str, &str); 3] =
+    [("core_pattern", "core_pattern"), ("modprobe", "the path of modprobe"), ("hotplug", "the path of hotplug")];
+
+/// The file that an argument of a program writes to: a redirection in a command, the argument of `tee` or `dd`, or a setting that
+/// `sysctl` sets.
+fn written(called: &[u8], argument: &[u8]) -> Option<&'static str> {
+    let by_path = FILES.iter().find(|(end, _)| argument.find_iter(end).any(|at| is_written(called, argument, at)));
+    by_path.map(|(_, words)| *words).or_else(|| setting(called, argument))
+}
+
+/// Whether the file whose path has a place in an argument is written to.
+fn is_written(called: &[u8], argument: &[u8], at: usize) -> bool {
+    let before = argument.get(..at).unwrap_or_default();
+    // The path begins behind what paths do not have.
+    let is_end = |byte: &u8| byte.is_ascii_whitespace() || b">|;&='\"()<`".contains(byte);
+    let start = before.iter().rposition(is_end).map_or(0, |place| place.saturating_add(1));
+    let before = before.get(..start).unwrap_or_default();
+    let plain = before.trim_end_with(|char| char.is_ascii_whitespace() || matches!(char, '\'' | '"'));
+    let command = plain.rsplit(|byte| b"|;&\n".contains(byte)).next().unwrap_or_default();
+    let runs = |name: &[u8]| base(command.fields().next().unwrap_or_default()) == name;
+    // `>|` writes even where the shell was told not to.
+    plain.ends_with(b">")
+        || plain.ends_with(b">|")
+        || before.ends_with(b"of=")
+        || runs(b"tee")
+        || called == b"tee" && start == 0
+}
+
+/// The setting that `sysctl` sets: `kernel.core_pattern=|/tmp/x`.
+fn setting(called: &[u8], argument: &[u8]) -> Option<&'static str> {
+    let names_sysctl = || argument.fields().any(|word| base(word) == b"sysctl");
+    if called != b"sysctl" && !names_sysctl() {
+        return None;
+    }
+    let sets = |name: &str| {
+        ["kernel.", "kernel/"].iter().any(|folder| {
+            let full = bstr::concat([folder, name]);
+            argument.find_iter(&full).any(|at| {
+                let rest = argument.get(at.saturating_add(full.len())..).unwrap_or_default();
+                rest.trim_ascii_start().starts_with(b"=")
+            })
+        })
+    };
+    SETTINGS.iter().find(|(name, _)| sets(name)).map(|(_, words)| *words)
 }
 
 fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
@@ -109,7 +179,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             )));
         }
         for argument in process.argv() {
-            let Some(words) = written(argument) else { continue };
+            let Some(words) = written(process.called(), argument) else { continue };
             let evidence = Evidence::process(process.pid()).with("cmdline", process.row.cmdline.as_ref());
             report.add(found(process, words, Severity::High).evidence(evidence).sentence(format!(
                 "The arguments of process {} ({}) write to {words}.",
@@ -149,9 +219,55 @@ mod tests {
 
     #[test]
     fn arguments_count_only_if_they_write() {
-        assert!(written(b"echo '|/tmp/x' > /proc/sys/kernel/core_pattern").is_some());
-        assert!(written(b"echo 1 >/tmp/cgrp/x/notify_on_release").is_some());
-        assert!(written(b"cat /proc/sys/kernel/core_pattern").is_none());
-        assert!(written(b"/proc/sys/kernel/core_pattern > /tmp/out").is_none());
+        let of = |line: &str| written(b"sh", line.as_bytes());
+        for line in [
+            "echo '|/tmp/x' > /proc/sys/kernel/core_pattern",
+            "echo 1 >/tmp/cgrp/x/notify_on_release",
+            "cat /proc/sys/kernel/core_pattern; echo x >> \"/proc/sys/kernel/core_pattern\"",
+            "echo x | tee -a /proc/sys/kernel/core_pattern",
+            "dd if=/x of=/proc/sys/kernel/modprobe",
+            "sysctl -w kernel.core_pattern='|/tmp/x'",
+            "id; /sbin/sysctl -q kernel/modprobe = /tmp/x",
+        ] {
+            assert!(of(line).is_some(), "{line}");
+        }
+        for line in [
+            "cat /proc/sys/kernel/core_pattern",
+            "/proc/sys/kernel/core_pattern > /tmp/out",
+            "x 2>/dev/null; cat /proc/sys/kernel/core_pattern",
+            "id | tee /tmp/out; cat /proc/sys/kernel/core_pattern",
+            "sysctl kernel.core_pattern",
+            "sysctl -n kernel.core_pattern_x=1",
+            "podman run --sysctl kernel.core_pattern=x",
+        ] {
+            assert_eq!(of(line), None, "{line}");
+        }
+        assert!(written(b"tee", b"/proc/sys/kernel/core_pattern").is_some());
+        assert!(written(b"sysctl", b"kernel.core_pattern=|/tmp/x").is_some());
+        assert_eq!(written(b"cat", b"/proc/sys/kernel/core_pattern"), None);
+    }
+
+    #[test]
+    fn files_of_the_host_are_known_by_their_place_there() {
+        let of = |source: &str, inner: &str| place_of_host(&on_host(source.as_bytes(), inner.as_bytes()));
+        for (source, inner) in [
+            ("/", "/etc/cron.d/x"),
+            ("/etc", "/cron.d/x"),
+            ("/etc/", "/crontab"),
+            ("/root", "/.ssh/authorized_keys"),
+            ("/home", "/ada/.ssh/authorized_keys"),
+            ("/var/spool/cron", "/crontabs/root"),
+            ("/etc/shadow", ""),
+        ] {
+            assert!(of(source, inner).is_some(), "{source} {inner}");
+        }
+        for (source, inner) in [
+            ("/var/lib/containers/storage/volumes/data/_data", "/etc/passwd"),
+            ("/srv/rootfs", "/etc/cron.d/x"),
+            ("/etc", "/passwd-"),
+            ("/etc/nginx", "/nginx.conf"),
+        ] {
+            assert_eq!(of(source, inner), None, "{source} {inner}");
+        }
     }
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::super::card::rule;
 use super::super::facts::base;
-use super::super::vocabulary::{is_interpreter, is_shell_name, is_world_writable};
+use super::super::vocabulary::{is_interpreter, is_shell_name, is_world_writable, without_numbers};
 use super::super::words::shown;
 use super::super::{Confidence, Facts, Finding, Next, Report, Severity, Subject};
 use super::specification;
@@ -47,9 +47,19 @@ const KNOWN: [&str; 15] = [
     "netavark",
 ];
 
-/// How odd the program of a hook is. `None` for a known one.
-fn severity(path: &str) -> Option<Severity> {
+/// Whether a path is that of the program of a running process: `/proc/4711/exe`.
+fn is_of_process(path: &str) -> bool {
+    let number = path.strip_prefix("/proc/").and_then(|rest| rest.strip_suffix("/exe"));
+    number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// How odd the program of a hook is, which is called by its first argument. `None` for a known one.
+fn severity(path: &str, called: &str) -> Option<Severity> {
     let name = base(path.as_bytes());
+    // Docker has no program of its own for the network: the daemon is started once more, by its number at that time.
+    if is_of_process(path) && called == "libnetwork-setkey" {
+        return None;
+    }
     let in_system = ["/usr/", "/opt/", "/bin/", "/sbin/", "/proc/"].iter().any(|top| path.starts_with(top));
     if in_system && (KNOWN.iter().any(|known| known.as_bytes() == name) || path == "/proc/self/exe") {
         return None;
@@ -73,7 +83,8 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
                 return;
             }
             let path = hook.get("path").and_then(Value::as_str).unwrap_or_default();
-            let Some(severity) = severity(path) else {
+            let called = hook.pointer("/args/0").and_then(Value::as_str).unwrap_or_default();
+            let Some(severity) = severity(path, called) else {
                 report.skip();
                 continue;
             };
@@ -81,7 +92,10 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
                 Finding::new(&RULE, Subject::Container("hook"))
                     .severity(severity)
                     .confidence(Confidence::High)
-                    .identity([kind, path])
+                    .identity([
+                        kind.into(),
+                        if is_of_process(path) { without_numbers(path.as_bytes()) } else { path.into() },
+                    ])
                     .sentence(format!("The runtime starts {} on the host ({kind}).", shown(path.as_bytes())))
                     .benign("A tool of the host installed it. Ask which package the program belongs to.")
                     .next(Next::table("isolation"))
@@ -122,9 +136,17 @@ mod tests {
 
     #[test]
     fn hooks_of_known_tools_are_passed_over_where_they_are_installed() {
-        assert_eq!(severity("/usr/bin/nvidia-container-runtime-hook"), None);
-        assert_eq!(severity("/tmp/nvidia-ctk"), Some(Severity::Medium));
-        assert_eq!(severity("/bin/sh"), Some(Severity::Medium));
-        assert_eq!(severity("/usr/libexec/oci/hooks.d/mine"), Some(Severity::Low));
+        let of = |path| severity(path, "");
+        assert_eq!(of("/usr/bin/nvidia-container-runtime-hook"), None);
+        assert_eq!(of("/tmp/nvidia-ctk"), Some(Severity::Medium));
+        assert_eq!(of("/bin/sh"), Some(Severity::Medium));
+        assert_eq!(of("/usr/libexec/oci/hooks.d/mine"), Some(Severity::Low));
+    }
+
+    #[test]
+    fn the_hook_of_docker_is_known_by_its_first_argument() {
+        assert_eq!(severity("/proc/812/exe", "libnetwork-setkey"), None);
+        assert_eq!(severity("/proc/812/exe", "x"), Some(Severity::Low));
+        assert_eq!(severity("/tmp/exe", "libnetwork-setkey"), Some(Severity::Medium));
     }
 }

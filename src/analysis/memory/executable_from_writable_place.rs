@@ -4,7 +4,7 @@ use bstr::ByteSlice as _;
 
 use super::super::card::rule;
 use super::super::facts::{Place, ProcessFacts, base};
-use super::super::vocabulary::{is_hidden, is_world_writable};
+use super::super::vocabulary::{has_name, is_hidden, is_world_writable};
 use super::super::words::shown;
 use super::super::{Confidence, Evidence, Facts, Finding, Link, Next, Report, Severity};
 use super::code::{about, file_of, is_executable, is_in_shared_memory, is_program};
@@ -15,9 +15,9 @@ rule! {
     /// A library is mapped with execute permission from a directory that everyone may write to, from a hidden
     /// directory, from a file that was deleted, or from a file that was added to the container after it started. The
     /// program itself is not looked at: rules about processes do that. Lower if the name is one that a runtime of the
-    /// process unpacks, if a package manager most likely brought the file, or if it is a module in a directory of
-    /// modules.
-    "MEM-007", executable_from_writable_place, version 1, Memory, Stable, Medium,
+    /// process unpacks, if a packed program maps others beside it, if a package manager most likely brought the file, or if
+    /// it is a module in a directory of modules. In a hidden directory it is medium if it may be of the image or of a volume.
+    "MEM-007", executable_from_writable_place, version 2, Memory, Stable, Medium,
     title: "A library is mapped from an unusual place",
     why: "Libraries come with the image. One from a writable place was put there while the container ran.",
     benign: [
@@ -64,9 +64,11 @@ const UNPACKED: [&str; 30] = [
     "libtika",
 ];
 
-/// Directories into which packed programs unpack themselves, below a temporary one.
-const UNPACKERS: [&str; 8] =
-    ["/_MEI", "/.mount_", "/onefile_", "/torchinductor_", "/numba_cache", "/.triton/", "/go-build", "/pip-"];
+/// Directories into which packed programs and tools unpack, below a temporary one.
+const UNPACKERS: [&str; 9] =
+    ["/_MEI", "/.mount_", "/onefile_", "/par-", "/torchinductor_", "/numba_cache", "/.triton/", "/go-build", "/pip-"];
+/// Those of them into which Python compiles.
+const OF_PYTHON: [&str; 3] = ["/torchinductor_", "/numba_cache", "/.triton/"];
 
 /// Directories in which programs keep modules that were installed.
 const MODULES: [&str; 7] =
@@ -125,10 +127,18 @@ fn why(facts: &Facts<'_>, mapping: &Mapping) -> Option<Why> {
 /// Whether the archive has the changes to the root file system, and a path is not among them. Images have hidden
 /// directories of their own, as those of tools for versions of languages.
 fn is_known_to_be_of_image(facts: &Facts<'_>, path: &[u8]) -> bool {
-    // Changes to the root file system come first.
-    let has_changes =
-        facts.files().all().first().is_some_and(|file| matches!(file.place, Place::Rootfs | Place::Deleted));
-    has_changes && facts.files().is_in_image(path)
+    facts.files().has_rootfs() && facts.files().is_in_image(path)
+}
+
+/// Whether a packed program or a tool that is there unpacked a library: it maps others beside it, or started the process.
+fn is_unpacked(facts: &Facts<'_>, process: &ProcessFacts<'_>, path: &[u8]) -> bool {
+    let is_of_python = || {
+        has_name(process.program.base(), "python")
+            && process.program.path.as_ref().is_some_and(|program| facts.files().is_in_image(program))
+    };
+    process.is_unpacked(path)
+        || facts.is_of_builder(process, path)
+        || OF_PYTHON.iter().any(|word| path.contains_str(word)) && is_of_python()
 }
 
 fn found(facts: &Facts<'_>, process: &ProcessFacts<'_>, mapping: &Mapping, why: Why) -> Finding {
@@ -137,7 +147,9 @@ fn found(facts: &Facts<'_>, process: &ProcessFacts<'_>, mapping: &Mapping, why: 
     let runs = runtime(facts, process);
     let is_interpreter = process.is_interpreter();
     let named = UNPACKED.iter().any(|word| name.starts_with(word.as_bytes()));
-    let is_unpacker = UNPACKERS.iter().any(|word| path.contains_str(word));
+    let is_unpacker = UNPACKERS.iter().any(|word| path.contains_str(word)) && is_unpacked(facts, process, path);
+    // What is below a mount may not be in the archive, and without the changes nothing is known to be new.
+    let is_added = facts.files().at(path).any(|file| file.place != Place::Deleted && !file.engine_noise);
     let is_module = MODULES.iter().any(|word| path.contains_str(word)) && (is_interpreter || runs.is_some());
     let is_library = name.contains_str(".so") || name.ends_with(b".node") || name.ends_with(b".dll");
     let is_replaced = deleted && facts.files().at(path).any(|file| file.place == Place::Rootfs);
@@ -156,8 +168,11 @@ fn found(facts: &Facts<'_>, process: &ProcessFacts<'_>, mapping: &Mapping, why: 
         super::super::vocabulary::without_numbers(path)
     });
     let mut severity = match why {
-        Why::Writable | Why::Hidden if by_name || (is_module && !is_hidden(path)) => Severity::Low,
-        Why::Writable | Why::Hidden if !is_library || is_hidden(path) => Severity::High,
+        Why::Writable | Why::Hidden if by_name => Severity::Low,
+        Why::Writable if is_module && !is_hidden(path) => Severity::Low,
+        Why::Writable if !is_library || is_hidden(path) => Severity::High,
+        Why::Hidden if is_module && !is_added => Severity::Low,
+        Why::Hidden if (is_added || deleted) && !is_module => Severity::High,
         Why::Deleted if is_replaced || is_packaged(facts, path) || is_module => Severity::Info,
         // Most likely an upgrade: only root writes there.
         Why::Deleted if is_of_system => Severity::Low,

@@ -110,7 +110,7 @@ fn found(facts: &Facts<'_>, process: &ProcessFacts<'_>, module: &Module, mapping
             .with("base", Some(Fact::Address(linked.base)));
         finding = finding.evidence(evidence.with_note("where the list says that the library is"));
     }
-    let code = process.mappings().iter().find(|other| other.path == mapping.path && is_executable(other));
+    let code = process.mappings_of(&mapping.path).find(|other| is_executable(other));
     if let Some(code) = code.filter(|code| code.start.0 != mapping.start.0) {
         finding = finding.evidence(super::code::row(code).with_note("its code"));
     }

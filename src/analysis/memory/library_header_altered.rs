@@ -33,7 +33,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         };
         for mapping in process.mappings().iter().filter(is_candidate) {
             // Only files that are code: data files may be mapped and changed.
-            let is_code = process.mappings().iter().any(|other| other.path == mapping.path && is_executable(other));
+            let is_code = process.mappings_of(&mapping.path).any(is_executable);
             if !is_code {
                 continue;
             }

@@ -62,7 +62,7 @@ fn stomped(facts: &Facts<'_>, report: &mut Report<'_>, process: &ProcessFacts<'_
     // What every process of the container has is the product.
     let others = facts.living().filter(|other| other.pid() != process.pid());
     let shared = others
-        .flat_map(|other| other.mappings().iter().filter(|one| one.path == mapping.path && is_code_of_file(one)))
+        .flat_map(|other| other.mappings_of(&mapping.path).filter(|one| is_code_of_file(one)))
         .take(8)
         .any(|other| other.offset == mapping.offset && other.recorded_bytes >= mapping.recorded_bytes);
     let severity = if shared || was_restored(facts) { Severity::Low } else { Severity::Medium };

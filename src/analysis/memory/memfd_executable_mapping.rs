@@ -57,7 +57,7 @@ fn name_of(path: &[u8]) -> &[u8] {
 fn program(facts: &Facts<'_>, report: &mut Report<'_>, process: &ProcessFacts<'_>) {
     let pid = process.pid();
     let path = process.row.path.clone().unwrap_or_default();
-    let is_runtime_start = maker_of(name_of(&path)).is_some_and(|maker| maker.programs);
+    let is_runtime_start = facts.is_runtime_copy(process);
     let mapped = process.mappings().iter().find(|mapping| mapping.kind == "memfd" && mapping.path == path);
     let mut finding = with_program(facts, process, super::super::Finding::new(&RULE, Subject::Process(pid)))
         .severity(if is_runtime_start { Severity::Medium } else { Severity::Critical })
@@ -96,10 +96,7 @@ fn library(
     let name = name_of(&mapping.path);
     let head = facts.space(process.pid()).map(|space| bytes_at(&space, mapping.start.0, 4096)).unwrap_or_default();
     // The first page of the file may be in another mapping.
-    let first = process
-        .mappings()
-        .iter()
-        .find(|other| other.path == mapping.path && other.offset == 0 && other.kind == "memfd");
+    let first = process.mappings_of(&mapping.path).find(|other| other.offset == 0 && other.kind == "memfd");
     let first =
         first.and_then(|first| Some(bytes_at(&facts.space(process.pid())?, first.start.0, 4096))).unwrap_or_default();
     let is_elf = [&head, &first].iter().any(|page| Image::read(page).is_some() || page.starts_with(b"\x7fELF"));

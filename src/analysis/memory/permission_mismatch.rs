@@ -107,7 +107,7 @@ fn header(facts: &Facts<'_>, process: &ProcessFacts<'_>, mapping: &Mapping) -> O
     if let Some(file) = head(facts, &mapping.path, 65_536) {
         return Image::read(file.get(..65_536.min(file.len()))?);
     }
-    let first = process.mappings().iter().find(|other| other.path == mapping.path && other.offset == 0)?;
+    let first = process.mappings_of(&mapping.path).find(|other| other.offset == 0)?;
     let page = bytes_at(&facts.space(process.pid())?, first.start.0, 4096);
     Image::read(&page)
 }

@@ -3,7 +3,7 @@
 
 mod link_map;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use bstr::{BStr, BString, ByteSlice};
 
@@ -77,9 +77,10 @@ impl Modules {
     /// The modules of a process with these mappings.
     pub(crate) fn of(process: &Process, space: &AddressSpace<'_>, mappings: &[Mapping]) -> Self {
         let words = words(process, space);
-        let code = code_files(mappings);
+        let starts = starts(mappings);
+        let code = code_files(mappings, &starts);
         match link_map(&words, mappings) {
-            Ok(map) => compare(&map, space, mappings, &code),
+            Ok(map) => compare(&map, space, mappings, &code, &starts),
             Err(reason) => {
                 let all = code.iter().map(|(path, start)| Module {
                     linked: None,
@@ -104,14 +105,18 @@ fn permits(mapping: &Mapping, place: usize, letter: u8) -> bool {
 }
 
 /// Files that are mapped as code: by path, with the address of their first mapping.
-fn code_files(mappings: &[Mapping]) -> BTreeMap<&BString, u64> {
-    let mut all = BTreeMap::new();
-    for mapping in mappings.iter().filter(|mapping| is_file(mapping) && permits(mapping, 2, b'x')) {
-        let first =
-            mappings.iter().find(|other| other.path == mapping.path).map_or(mapping.start.0, |other| other.start.0);
-        all.entry(&mapping.path).or_insert(first);
+fn code_files<'m>(mappings: &'m [Mapping], starts: &HashMap<&BString, u64>) -> BTreeMap<&'m BString, u64> {
+    let code = mappings.iter().filter(|mapping| is_file(mapping) && permits(mapping, 2, b'x'));
+    code.map(|mapping| (&mapping.path, starts.get(&mapping.path).copied().unwrap_or(mapping.start.0))).collect()
+}
+
+/// Where the first mapping of each file begins.
+fn starts(mappings: &[Mapping]) -> HashMap<&BString, u64> {
+    let mut starts = HashMap::new();
+    for mapping in mappings {
+        starts.entry(&mapping.path).or_insert(mapping.start.0);
     }
-    all
+    starts
 }
 
 fn is_file(mapping: &Mapping) -> bool {
@@ -225,7 +230,13 @@ fn data(words: &Words<'_>, mapping: &Mapping) -> Vec<(u64, Vec<u8>)> {
 }
 
 /// Puts the two lists beside each other.
-fn compare(map: &LinkMap, space: &AddressSpace<'_>, mappings: &[Mapping], code: &BTreeMap<&BString, u64>) -> Modules {
+fn compare(
+    map: &LinkMap,
+    space: &AddressSpace<'_>,
+    mappings: &[Mapping],
+    code: &BTreeMap<&BString, u64>,
+    starts: &HashMap<&BString, u64>,
+) -> Modules {
     let is_whole = map.broken.is_none();
     let mut seen: HashSet<&BString> = HashSet::new();
     let mut places: HashSet<u64> = HashSet::new();
@@ -245,8 +256,8 @@ fn compare(map: &LinkMap, space: &AddressSpace<'_>, mappings: &[Mapping], code: 
             }
             Some(_) => State::Unbacked,
         };
-        let first = named.and_then(|named| mappings.iter().find(|other| other.path == named.path));
-        let start = first.or(mapping).map(|mapping| mapping.start.0);
+        let first = named.and_then(|named| starts.get(&named.path).copied());
+        let start = first.or(mapping.map(|mapping| mapping.start.0));
         places.extend(start);
         all.push(Module {
             linked: Some(linked.clone()),

@@ -36,7 +36,7 @@ impl Actor {
         let program = &process.program;
         let path = program.path.as_deref().map_or(&b""[..], |path| path.as_slice());
         // The runtime itself runs from a sealed copy for a moment.
-        if program.memfd && !path.starts_with(b"/memfd:runc_cloned") {
+        if program.memfd && !facts.is_runtime_copy(process) {
             return Actor::Odd("it runs from memory, without a file".to_owned());
         }
         if is_world_writable(path) && !facts.is_declared(path) {

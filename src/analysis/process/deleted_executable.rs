@@ -16,8 +16,8 @@ rule! {
     /// program itself can often be recovered. Programs that never had a name are the matter of MEM-006.
     ///
     /// It is low if a new file has the same path: that is an upgrade under a running program. It is high if the program lay
-    /// where everyone may write.
-    "PROC-003", deleted_executable, version 1, Process, Stable, Medium,
+    /// where everyone may write; a step lower if a tool of the image that builds there is among its ancestors.
+    "PROC-003", deleted_executable, version 2, Process, Stable, Medium,
     title: "A process runs a program that was deleted",
     why: "Intruders delete their program once it runs, so that nobody finds it on disk.",
     benign: [
@@ -55,13 +55,13 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             || name.contains_str(".dpkg-")
             || name.contains_str(".rpm")
             || path.rfind_byte(b';').is_some_and(|at| path.len().saturating_sub(at) == 9);
-        let built = path.contains_str("/go-build") || path.contains_str("/bazel-");
+        let built = facts.is_of_builder(process, &path);
         let severity = match () {
             () if replaced && !process.is_program_suspicious() => Severity::Low,
-            () if built => Severity::Low,
             () if process.is_program_suspicious() => Severity::High,
             () => Severity::Medium,
         };
+        let severity = if built && severity > Severity::Low { severity.lowered() } else { severity };
         read = read.saturating_add(1);
         let ghost = facts.files().at(&path).find(|file| file.place == Place::Ghost && read <= READ_MOST);
         let mut finding = Finding::new(&RULE, Subject::Process(process.pid()))

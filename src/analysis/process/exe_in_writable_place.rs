@@ -1,10 +1,8 @@
 //! PROC-004: a process whose program lies where everyone may write.
 
-use bstr::ByteSlice;
-
 use super::super::card::rule;
 use super::super::facts::Place;
-use super::super::vocabulary::{is_hidden, is_world_writable};
+use super::super::vocabulary::{is_hidden, is_managed, is_world_writable};
 use super::super::words::shown;
 use super::super::{Confidence, Evidence, Facts, Finding, Link, Next, Report, Severity, Subject};
 use super::common::{program, row_of, whole};
@@ -12,8 +10,10 @@ use super::common::{program, row_of, whole};
 rule! {
     /// A process whose program lies below `/tmp`, `/var/tmp`, `/dev/shm` or another place that everyone may write to, in a
     /// hidden directory, or, if it was put there after the container was created, in a home directory or the directories of a web
-    /// server. It is low if the specification names the program, or if a tool that builds programs started it. Programs that were deleted since are the matter of PROC-003.
-    "PROC-004", exe_in_writable_place, version 1, Process, Stable, High,
+    /// server. It is low if the specification names the program, or if a tool that builds programs started it; a step lower if it
+    /// lies where a tool of the image that is among its ancestors builds, or where a packed program unpacked itself that maps
+    /// other files from there. Programs that were deleted since are the matter of PROC-003.
+    "PROC-004", exe_in_writable_place, version 2, Process, Stable, High,
     title: "A process runs a program from a place for temporary or hidden files",
     why: "Installed programs lie elsewhere. A service that was taken over can write only to such places.",
     benign: [
@@ -29,36 +29,10 @@ rule! {
 /// Programs whose first bytes are shown.
 const READ_MOST: usize = 64;
 
-/// Tools that run what they have built or unpacked in a directory for temporary files.
-const BUILDERS: [&str; 9] = [
-    "/go-build",
-    "/bazel-",
-    "/.mount_",
-    "/_MEI",
-    "/pip-",
-    "/npm-",
-    "/.cache/go-build/",
-    "/.cache/bazel/",
-    "/.npm/_npx/",
-];
-
-/// Folders of version managers and editors, which install programs for one user.
-const MANAGERS: [&str; 14] = [
-    "/.vscode-server/",
-    "/.cursor-server/",
-    "/.local/",
-    "/.pyenv/",
-    "/.nvm/",
-    "/.rbenv/",
-    "/.asdf/",
-    "/.sdkman/",
-    "/.deno/",
-    "/.bun/",
-    "/.volta/",
-    "/.dotnet/",
-    "/.cargo/",
-    "/.gradle/",
-];
+/// Whether a program is among the files that the archive has.
+fn is_known(facts: &Facts<'_>, path: &[u8]) -> bool {
+    facts.files().at(path).any(|file| !matches!(file.place, Place::Deleted | Place::Ghost) && !file.engine_noise)
+}
 
 fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
     let mut read = 0_usize;
@@ -88,12 +62,12 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             () if (is_home || is_web) && !in_image => "a directory for data",
             () => continue,
         };
-        let built = BUILDERS.iter().any(|part| path.contains_str(part));
-        let managed = MANAGERS.iter().any(|part| path.contains_str(part));
+        let built = facts.is_of_builder(process, &path) || process.is_unpacked(&path);
+        let managed = is_managed(&path);
         // The specification names the program, or a tool that builds programs started it, or a person who logged in.
         let is_declared = !is_hidden(&path) && (facts.is_declared(&path) || facts.is_built(process));
         let severity = match () {
-            () if built || is_declared => Severity::Low,
+            () if is_declared => Severity::Low,
             () if managed && facts.service_above(process).is_none() => Severity::Low,
             () if managed => Severity::Medium,
             () if in_image && facts.is_of_entry_point(process) => Severity::Low,
@@ -102,8 +76,11 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
                 Severity::Low
             }
             () if place == "a directory for data" => Severity::Medium,
+            // A volume may have come with it.
+            () if place == "a hidden directory" && !is_known(facts, &path) => Severity::Medium,
             () => Severity::High,
         };
+        let severity = if built && severity > Severity::Low { severity.lowered() } else { severity };
         let mut finding = Finding::new(&RULE, Subject::Process(process.pid()))
             .severity(severity)
             .confidence(if in_image || built { Confidence::Medium } else { Confidence::High })

@@ -283,22 +283,34 @@ fn settings(facts: &Facts<'_>, process: &ProcessFacts<'_>, pattern: &Pattern) ->
     None
 }
 
-/// Whether a process has memory as `RandomX` needs it: a data set of 2,080 MiB, or a cache of 256 MiB with executable memory
-/// beside it and scratchpads of 2 MiB.
+/// Whether a process has memory as `RandomX` needs it. Heaps of virtual machines have such sizes, too.
 fn has_shape(process: &ProcessFacts<'_>) -> bool {
-    const MIB: u64 = 1 << 20;
     let anonymous = || process.task.mm.iter().flat_map(|mm| &mm.vmas).filter(|mapping| mapping.is_anonymous());
-    let about = |len: u64, mib: u64| {
-        let exact = mib.saturating_mul(MIB);
-        (exact..exact.saturating_add(MIB / 8)).contains(&len)
-    };
-    let data_set = anonymous().any(|mapping| about(mapping.len(), 2080));
-    let cache = anonymous().any(|mapping| about(mapping.len(), 256));
     let code = anonymous().any(|mapping| mapping.prot & 4 != 0 && mapping.len() >= 64 << 10);
-    let scratchpads = anonymous().filter(|mapping| about(mapping.len(), 2)).count();
-    // Heaps of virtual machines have such sizes, too.
     let is_machine = process.is_interpreter() || process.program.base() == "dotnet";
-    (data_set || cache && scratchpads >= 2) && code && !is_machine
+    // What is only reserved is not worked with.
+    let writable = || anonymous().filter(|mapping| mapping.prot & 7 == 3).map(crate::model::vma::Vma::len);
+    code && !is_machine && is_of_random_x(writable)
+}
+
+/// Whether there is a data set of 2,080 MiB, or a cache of 256 MiB and scratchpads of 2 MiB, among the lengths of anonymous
+/// memory. The kernel makes neighbours with the same rights one mapping, so they may be parts of longer ones: the data set lies
+/// beside the cache and the scratchpads of all threads.
+fn is_of_random_x<I: Iterator<Item = u64>>(lengths: impl Fn() -> I) -> bool {
+    const MIB: u64 = 1 << 20;
+    // What allocators put before and behind.
+    const SLACK: u64 = MIB / 8;
+    const CACHE: u64 = 256 * MIB;
+    const DATA_SET: u64 = 2080 * MIB;
+    const PAD: u64 = 2 * MIB;
+    // Of 128 threads.
+    const PADS: u64 = 128 * PAD;
+    let data_set = lengths().any(|len| (DATA_SET..=DATA_SET + CACHE + PADS).contains(&len));
+    let pads = |len: u64| if len % PAD < SLACK && len <= PADS + SLACK { len / PAD } else { 0 };
+    let cache = lengths().position(|len| (CACHE..CACHE + SLACK).contains(&len));
+    let beside = || lengths().enumerate().filter(|(place, _)| Some(*place) != cache).map(|(_, len)| pads(len));
+    let joined = || lengths().any(|len| len.checked_sub(CACHE).is_some_and(|rest| pads(rest) >= 2));
+    data_set || cache.is_some() && beside().fold(0, u64::saturating_add) >= 2 || joined()
 }
 
 #[cfg(test)]
@@ -319,6 +331,18 @@ mod tests {
                 && of("mysql -u root -o x.y:3306").is_empty()
                 && of("nginx").is_empty()
         );
+    }
+
+    #[test]
+    fn memory_of_random_x_is_known_where_the_kernel_joined_it() {
+        const MIB: u64 = 1 << 20;
+        let is = |lengths: &[u64]| is_of_random_x(|| lengths.iter().map(|mib| mib * MIB + 4096));
+        for lengths in [&[2080][..], &[2080 + 256], &[2080 + 256 + 16], &[256, 2, 2], &[8, 256], &[256 + 8]] {
+            assert!(is(lengths), "{lengths:?}");
+        }
+        for lengths in [&[2048][..], &[4096], &[256], &[256, 2], &[256, 3, 3], &[256 + 7], &[2, 2, 2], &[1024], &[]] {
+            assert!(!is(lengths), "{lengths:?}");
+        }
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! PROC-012: a process that gained rights by a program with set-id bits.
 
 use super::super::card::rule;
-use super::super::facts::ProcessFacts;
+use super::super::facts::{ChangedFile, Place, ProcessFacts};
+use super::super::files::common::is_only_touched;
+use super::super::files::setid_file::has_mild_capabilities;
 use super::super::vocabulary::has_name;
 use super::super::words::shown;
 use super::super::{Confidence, Facts, Finding, Link, Next, Report, Severity, Subject};
@@ -12,8 +14,9 @@ rule! {
     /// bits or file capabilities, or one whose effective user is root while its real user is not.
     ///
     /// It is high if the program was put there later, or is a shell or an interpreter, which nobody installs with such bits;
-    /// low if it is a tool that has them in every distribution.
-    "PROC-012", setid_elevation, version 1, Process, Stable, Medium,
+    /// low if it is a tool that has them in every distribution. A program of the image whose rights alone were changed, and one
+    /// that an upgrade replaced while it ran, were not put there.
+    "PROC-012", setid_elevation, version 2, Process, Stable, Medium,
     title: "A process has more rights than the user who started it",
     why: "A copy of a shell with the set-user-id bit is a way back to root.",
     benign: ["A tool that is installed with these bits: `sudo`, `su`, `ping`, `passwd`."],
@@ -87,7 +90,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         }
         let path = program(process);
         let is_script_host = process.is_shell() || process.is_interpreter();
-        let is_new = facts.is_program_new(process) || process.is_program_suspicious() || process.program.deleted;
+        let is_new = process.is_program_suspicious() || is_put_there(facts, process, &path);
         let is_usual = USUAL.iter().any(|tool| has_name(process.program.base(), tool));
         let severity = match () {
             () if is_new || is_script_host && is_root => Severity::High,
@@ -121,6 +124,18 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
                 .evidence(evidence_of(process, secure)),
         );
     }
+}
+
+/// Whether a program was put there after the container was created: not one whose rights alone were changed, as an entry point
+/// does that gives its service capabilities, nor one that an upgrade replaced while it ran.
+fn is_put_there(facts: &Facts<'_>, process: &ProcessFacts<'_>, path: &[u8]) -> bool {
+    let mut changed = facts.files().at(path).filter(|file| file.place == Place::Rootfs).peekable();
+    if process.program.deleted {
+        return changed.peek().is_none() || facts.is_program_new(process);
+    }
+    let is_touched = |file: &ChangedFile| is_only_touched(facts, file) || has_mild_capabilities(file);
+    let is_known = changed.peek().is_some() && changed.all(is_touched);
+    !is_known && facts.is_program_new(process)
 }
 
 fn evidence_of(process: &ProcessFacts<'_>, secure: u64) -> super::super::Evidence {

@@ -1,21 +1,24 @@
 //! A file while it is made.
 
+use std::borrow::Cow;
+
 use goblin::elf::header::Header;
 use scroll::Cwrite as _;
 
 use crate::elf::{Bytes, Elf};
 use crate::int::{u64_of, usize_of};
 
-/// Pieces of a file, in any order.
+/// Pieces of a file, in any order. They are copied only when the file is finished, and each place of it once: headers may
+/// name the same bytes many times.
 #[derive(Debug, Default)]
-pub(super) struct Draft {
-    pieces: Vec<(u64, Vec<u8>)>,
+pub(super) struct Draft<'b> {
+    pieces: Vec<(u64, Cow<'b, [u8]>)>,
     patches: Vec<(u64, Vec<u8>)>,
 }
 
-impl Draft {
+impl<'b> Draft<'b> {
     /// The known bytes of an image up to an end.
-    pub(super) fn of(bytes: &Bytes<'_>, end: u64) -> Self {
+    pub(super) fn of(bytes: &'b Bytes<'_>, end: u64) -> Self {
         let mut draft = Draft::default();
         for (at, piece) in bytes.pieces().take_while(|(at, _)| *at < end) {
             let rest = usize_of(end.saturating_sub(at)).min(piece.len());
@@ -25,9 +28,10 @@ impl Draft {
     }
 
     /// Adds bytes.
-    pub(super) fn add(&mut self, at: u64, bytes: &[u8]) {
+    pub(super) fn add(&mut self, at: u64, bytes: impl Into<Cow<'b, [u8]>>) {
+        let bytes = bytes.into();
         if !bytes.is_empty() {
-            self.pieces.push((at, bytes.to_vec()));
+            self.pieces.push((at, bytes));
         }
     }
 
@@ -53,8 +57,8 @@ impl Draft {
         let (mut bytes, mut known) = (Bytes::default(), 0_u64);
         for (at, piece) in self.pieces {
             let skip = usize_of(known.saturating_sub(at)).min(piece.len());
-            let (from, mut rest) = (at.saturating_add(u64_of(skip)), piece.get(skip..).unwrap_or_default().to_vec());
-            rest.truncate(usize_of(end.saturating_sub(from)));
+            let (from, rest) = (at.saturating_add(u64_of(skip)), piece.get(skip..).unwrap_or_default());
+            let mut rest = rest.get(..usize_of(end.saturating_sub(from)).min(rest.len())).unwrap_or_default().to_vec();
             for (place, patch) in &self.patches {
                 for (number, byte) in patch.iter().enumerate() {
                     let place = place.saturating_add(u64_of(number)).checked_sub(from).map(usize_of);
@@ -78,9 +82,9 @@ mod tests {
     #[test]
     fn pieces_are_sorted_patched_and_cut() {
         let mut draft = Draft::default();
-        draft.add(8, b"ijkl");
-        draft.add(0, b"abcd");
-        draft.add(2, b"CDef");
+        draft.add(8, &b"ijkl"[..]);
+        draft.add(0, &b"abcd"[..]);
+        draft.add(2, &b"CDef"[..]);
         draft.patch(3, b"XY");
         let bytes = draft.finish(10);
         let pieces: Vec<(u64, &[u8])> = bytes.pieces().collect();

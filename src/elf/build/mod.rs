@@ -87,13 +87,17 @@ fn of_memory(elf: &Elf<'_>, base: u64) -> Option<Made> {
     let mut draft = Draft::default();
     let head = u64_of(Header::size(elf.context));
     draft.add(0, elf.bytes.get(0, head)?);
+    // Segments of an honest file have no bytes in common, so together they are no longer than the image.
+    let mut left = elf.bytes.known();
     for load in elf.loads() {
         let from = load.p_vaddr.checked_sub(base)?;
         let to = from.saturating_add(load.p_filesz);
         for (at, piece) in elf.bytes.pieces() {
             let end = at.saturating_add(u64_of(piece.len()));
             let (start, stop) = (at.max(from), end.min(to));
+            let stop = stop.min(start.saturating_add(left));
             if start < stop {
+                left = left.saturating_sub(stop.saturating_sub(start));
                 let piece = piece.get(usize_of(start.saturating_sub(at))..usize_of(stop.saturating_sub(at)))?;
                 draft.add(load.p_offset.saturating_add(start.saturating_sub(from)), piece);
             }
@@ -116,7 +120,7 @@ fn of_memory(elf: &Elf<'_>, base: u64) -> Option<Made> {
 }
 
 /// Turns what the loader made of the pointers of the dynamic section back to what the file has.
-fn addresses_back(elf: &Elf<'_>, draft: &mut Draft) {
+fn addresses_back(elf: &Elf<'_>, draft: &mut Draft<'_>) {
     let Some(segment) = elf.segment(PT_DYNAMIC) else { return };
     let size = Dyn::size(elf.context.container);
     let inside = |address: u64| {
@@ -137,7 +141,7 @@ fn addresses_back(elf: &Elf<'_>, draft: &mut Draft) {
 }
 
 /// Adds a table of sections, if all that it names is known. Returns the new end.
-fn with_sections(elf: &Elf<'_>, draft: &mut Draft, end: u64) -> Option<(u64, &'static str)> {
+fn with_sections(elf: &Elf<'_>, draft: &mut Draft<'_>, end: u64) -> Option<(u64, &'static str)> {
     let all = sections::of(elf)?;
     let (mut names, mut headers) = (vec![0_u8], Vec::new());
     let at = end.checked_next_multiple_of(8)?;
@@ -160,22 +164,20 @@ fn with_sections(elf: &Elf<'_>, draft: &mut Draft, end: u64) -> Option<(u64, &'s
     for (number, header) in headers.into_iter().enumerate() {
         table.pwrite_with(header, size.checked_mul(number)?, elf.context).ok()?;
     }
-    draft.add(at, &names);
-    draft.add(table_at, &table);
+    let table_len = u64_of(table.len());
+    draft.add(at, names);
+    draft.add(table_at, table);
     draft.header(elf, |header| {
         header.e_shoff = table_at;
         header.e_shnum = count;
         header.e_shstrndx = count.saturating_sub(1);
         header.e_shentsize = u16::try_from(size).unwrap_or(0);
     })?;
-    Some((
-        table_at.checked_add(u64_of(table.len()))?,
-        "put back to its places in the file, with a new table of sections",
-    ))
+    Some((table_at.checked_add(table_len)?, "put back to its places in the file, with a new table of sections"))
 }
 
 /// Takes out the headers that lead to missing bytes.
-fn without_missing(elf: &Elf<'_>, draft: &mut Draft) -> Option<()> {
+fn without_missing(elf: &Elf<'_>, draft: &mut Draft<'_>) -> Option<()> {
     draft.header(elf, |header| {
         (header.e_shoff, header.e_shnum, header.e_shstrndx, header.e_shentsize) = (0, 0, 0, 0);
     })?;
@@ -286,6 +288,40 @@ mod tests {
                     "{said}"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn segments_over_the_same_bytes_are_copied_once() {
+        use goblin::container::{Container, Ctx, Endian};
+        use scroll::Cwrite as _;
+
+        const LOADS: u64 = 64;
+        const LEN: u64 = 1 << 20;
+        let context = Ctx::new(Container::Big, Endian::Little);
+        let (head, size) = (u64_of(Header::size(context)), u64_of(ProgramHeader::size(context)));
+        // The segments name the same part of the file, or each another one.
+        for apart in [0, LEN] {
+            let mut image = vec![7; usize_of(LEN)];
+            let header =
+                Header { e_type: 3, e_machine: 62, e_phoff: head, e_phnum: 64, e_shentsize: 0, ..Header::new(context) };
+            image.as_mut_slice().cwrite_with(header, 0, context);
+            for number in 0..LOADS {
+                let load = ProgramHeader {
+                    p_type: goblin::elf::program_header::PT_LOAD,
+                    p_flags: 5,
+                    p_offset: number * apart,
+                    p_vaddr: 0,
+                    p_filesz: LEN,
+                    p_memsz: LEN,
+                    ..ProgramHeader::new()
+                };
+                image.pwrite_with(load, usize_of(head + number * size), context).unwrap();
+            }
+            let bytes = Bytes::whole(image);
+            let elf = Elf::read(&bytes).unwrap();
+            let made = of_memory(&elf, 0).unwrap();
+            assert!(made.bytes.known() <= LEN + LEN / 2, "{}", made.bytes.known());
         }
     }
 

@@ -105,6 +105,8 @@ fn finds(cases: &[Case<'_>], others: &[(&str, u32, &[u8])]) {
 #[test]
 fn other_ways_to_come_back_are_found() {
     let elf = elf();
+    // Behind the header of a picture, or behind blanks.
+    let late = [vec![b' '; 5000], b"<?php system($_GET['c']); ?>".to_vec()].concat();
     let cases: &[Case<'_>] = &[
         ("FS-002", "/etc/sudoers.d/x", 0o440, b"www-data ALL=(ALL) NOPASSWD: ALL\n", Severity::High),
         ("FS-004", "/var/spool/cron/crontabs/root", 0o600, b"@reboot /dev/shm/.a/run\n", Severity::High),
@@ -140,6 +142,8 @@ fn other_ways_to_come_back_are_found() {
         ("FS-010", "/usr/bin/find2", 0o4755, &elf, Severity::High),
         ("FS-011", "/var/www/html/a.php", 0o644, b"<?php @eval($_POST['x']); ?>", Severity::High),
         ("FS-011", "/var/www/html/logo.jpg", 0o644, b"GIF89a<?php system($_GET['c']); ?>", Severity::High),
+        ("FS-011", "/var/www/html/late.php", 0o644, &late, Severity::High),
+        ("FS-011", "/var/www/html/late.jpg", 0o644, &late, Severity::High),
         (
             "FS-011",
             "/opt/tomcat/webapps/ROOT/s.jsp",

@@ -202,3 +202,20 @@ fn a_file_that_makes_the_host_start_a_program_is_critical_when_open_for_writing(
         assert_eq!(worst(&scan(&members.open()), "CTR-009"), Some(severity), "{flags:o}");
     }
 }
+
+#[test]
+fn the_number_of_a_daemon_is_no_part_of_what_a_hook_is() {
+    let of = |pid: u32, called: &str| {
+        let path = format!("/proc/{pid}/exe");
+        let scan = with(|spec| {
+            spec["hooks"] = json!({"prestart": [{"path": path, "args": [called, "-exec-root=/var/run/docker"]}]});
+        });
+        scan.findings
+            .iter()
+            .filter(|finding| finding.rule.id == "CTR-017")
+            .map(cryoscope::analysis::Finding::id)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(of(812, "libnetwork-setkey"), Vec::<String>::new());
+    assert_eq!((of(812, "other").len(), of(812, "other")), (1, of(977, "other")));
+}
