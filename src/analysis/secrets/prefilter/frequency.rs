@@ -13,7 +13,9 @@ fn words(byte: u8) -> u32 {
         b'd' | b'h' | b'l' | b'u' => 350,
         b'c' | b'g' | b'm' | b'p' => 250,
         b'a'..=b'z' => 120,
-        b'.' | b',' | b'-' | b'_' | b'/' | b'\n' => 80,
+        // Between the parts of names.
+        b'-' | b'_' => 250,
+        b'.' | b',' | b'/' | b'\n' => 80,
         b'A'..=b'Z' | b':' | b'"' | b'=' => 20,
         b'!'..=b'~' => 5,
         _ => 0,
