@@ -53,6 +53,8 @@ pub(crate) struct Match {
     /// Whom it belongs to, as far as it says so itself.
     pub(in crate::analysis) principal: Option<String>,
     pub(in crate::analysis) tags: Vec<&'static str>,
+    /// The value, where it is written in another way than its bytes: with escapes, or in base64.
+    pub(in crate::analysis) read: Option<Vec<u8>>,
     /// Text inside that is encoded once more, to be searched.
     pub(in crate::analysis) inner: Option<Vec<u8>>,
     /// In base64: where the value begins in the decoded bytes of its groups, and its length.
@@ -69,6 +71,7 @@ impl Match {
             confidence: Confidence::High,
             principal: None,
             tags: Vec::new(),
+            read: None,
             inner: None,
             decoded: None,
         }

@@ -174,13 +174,25 @@ impl Engine {
         owned(hits)
     }
 
+    /// All secrets in a setting, `name=value`, of which all is known to be the value: a variable, an argument.
+    pub(crate) fn find_in_setting(&self, bytes: &[u8]) -> Vec<Hit> {
+        let assigned = detectors::find("assigned-secret").unwrap_or_default();
+        let mut hits = Vec::new();
+        hits.extend(settings(bytes).flat_map(|found| Self::hit(bytes, assigned, found, Coding::Plain)));
+        self.raw(bytes, 0..bytes.len(), false, &mut |detector, found, coding| {
+            hits.extend(Self::hit(bytes, detector, found, coding));
+        });
+        owned(hits)
+    }
+
     /// The secret of a match, and those that are encoded in it.
     pub(crate) fn hit(bytes: &[u8], detector: usize, found: Match, coding: Coding) -> Vec<Hit> {
         let raw = text::part(bytes, found.value.clone());
-        let value = match coding {
-            Coding::Plain => Some(raw.to_vec()),
-            Coding::Wide => narrowed(raw),
-            Coding::Base64 => unwrapped_value(bytes, &found),
+        let value = match (&found.read, coding) {
+            (Some(read), _) => Some(read.clone()),
+            (None, Coding::Plain) => Some(raw.to_vec()),
+            (None, Coding::Wide) => narrowed(raw),
+            (None, Coding::Base64) => unwrapped_value(bytes, &found),
         };
         let Some(value) = value.filter(|value| !value.is_empty()) else { return Vec::new() };
         let mut hits = Vec::new();
@@ -189,7 +201,7 @@ impl Engine {
             let mut within = Vec::new();
             let _ = plain_engine().raw(inner, 0..inner.len(), false, &mut |number, one, coding| {
                 if coding == Coding::Plain && within.len() < INNER {
-                    let value = text::part(inner, one.value.clone()).to_vec();
+                    let value = one.read.clone().unwrap_or_else(|| text::part(inner, one.value.clone()).to_vec());
                     within.push(Hit::new(number, one, value));
                 }
             });
@@ -227,6 +239,18 @@ impl Hit {
             tags: found.tags,
         }
     }
+}
+
+/// The values of settings whose names say that they are secrets: that of the first name, and of the second, as in
+/// `--env=PASSWORD=…`.
+fn settings(bytes: &[u8]) -> impl Iterator<Item = Match> {
+    let is_of_name = |byte: &u8| text::is_url64(*byte) || *byte == b'.';
+    let signs = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'=').map(|(place, _)| place).take(2);
+    let starts = std::iter::once(0).chain(signs.clone().map(|sign| sign.saturating_add(1)));
+    starts.zip(signs).filter_map(move |(start, sign)| {
+        let is_name = text::part(bytes, start..sign).iter().all(is_of_name);
+        is_name.then(|| detectors::setting(bytes, start..sign)).flatten()
+    })
 }
 
 /// Whether a hit was found in text that is encoded once more.

@@ -19,6 +19,7 @@ mod prefilter;
 mod redact;
 mod sieve;
 mod text;
+mod unwrapped;
 pub(super) mod user;
 pub(super) mod value;
 mod wanted;

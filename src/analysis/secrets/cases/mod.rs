@@ -150,7 +150,7 @@ fn positives_are_found_in_other_surroundings() {
         // The text around a mark in base64 is looked at for a few kibibytes.
         if one.text.len() < 3000 && has_long_mark(name, &one.text) {
             for before in ["", "x", "xy"] {
-                let text = [before.as_bytes(), b" ", &one.text, b" "].concat();
+                let text = [before.as_bytes(), b"\n", &one.text, b" "].concat();
                 look("in base64", data_encoding::BASE64.encode(&text).as_bytes());
             }
         }

@@ -31,6 +31,7 @@ mod vendor;
 #[cfg(test)]
 pub(super) use self::aes::substitution;
 pub(super) use self::aes::{may_begin as may_be_schedule, schedules};
+pub(super) use self::assigned::setting;
 pub(super) use self::placeholder::{is_example, is_weak};
 use super::detector::Detector;
 
