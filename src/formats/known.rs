@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use bstr::BString;
 
+use crate::analysis::secrets::{redacted, redacted_arguments};
 use crate::model::ids::Address;
 use crate::tables::{OpenFile, Process, Tty};
 
@@ -28,6 +29,24 @@ pub(super) struct Known {
     is_zombie: bool,
     /// Addresses at which its program was loaded. They are random, so another program has other ones.
     pub(super) layout: [Option<Address>; 3],
+}
+
+impl Known {
+    /// The arguments and the command line as documents have them, which have secrets only if the user wants them.
+    pub(super) fn command(&self, secrets: bool) -> (Vec<BString>, Option<BString>) {
+        let argv = self.argv.as_deref().unwrap_or_default();
+        let line = self.cmdline.as_ref().filter(|line| !line.is_empty());
+        if secrets {
+            return (argv.to_vec(), line.cloned());
+        }
+        let argv: Vec<BString> = redacted_arguments(argv).into_iter().map(|one| one.into_owned().into()).collect();
+        // The line is the arguments with blanks between them.
+        let line =
+            line.map(
+                |line| if argv.is_empty() { redacted(line).into_owned().into() } else { bstr::join(" ", &argv).into() },
+            );
+        (argv, line)
+    }
 }
 
 impl From<Process> for Known {

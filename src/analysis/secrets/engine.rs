@@ -185,6 +185,20 @@ impl Engine {
         owned(hits)
     }
 
+    /// What begins at the beginning of a span that was found before. Of what was around it, some bytes are there; the
+    /// keyword of a rule of the user's may not be.
+    pub(crate) fn again(&self, bytes: &[u8], span: Range<usize>, schedules: bool) -> Vec<Hit> {
+        let mut hits = Vec::new();
+        let first = span.start..span.start.saturating_add(1);
+        self.raw(bytes, first.clone(), schedules, &mut |detector, found, coding| {
+            hits.extend(Self::hit(bytes, detector, found, coding));
+        });
+        for (number, found) in self.user.matches_at(bytes, span) {
+            hits.extend(Self::hit(bytes, ALL.len().saturating_add(number), found, Coding::Plain));
+        }
+        hits
+    }
+
     /// The secret of a match, and those that are encoded in it.
     pub(crate) fn hit(bytes: &[u8], detector: usize, found: Match, coding: Coding) -> Vec<Hit> {
         let raw = text::part(bytes, found.value.clone());
@@ -227,6 +241,12 @@ impl Engine {
 }
 
 impl Hit {
+    /// The same at places that are so many bytes further.
+    pub(crate) fn moved(self, by: usize) -> Self {
+        let to = |range: &Range<usize>| range.start.saturating_add(by)..range.end.saturating_add(by);
+        Hit { span: to(&self.span), place: to(&self.place), ..self }
+    }
+
     fn new(detector: usize, found: Match, value: Vec<u8>) -> Self {
         Hit {
             detector,

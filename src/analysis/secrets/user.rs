@@ -381,6 +381,17 @@ impl UserRules {
         }
     }
 
+    /// Matches of all rules that are a span, whether their keywords are near it or not.
+    pub(in crate::analysis) fn matches_at(&self, bytes: &[u8], span: Range<usize>) -> Vec<(usize, Match)> {
+        let mut all = Vec::new();
+        let mut found = Vec::new();
+        for (number, rule) in self.rules.iter().enumerate() {
+            self.matches(rule, bytes, span.start..bytes.len(), &mut found);
+            all.extend(found.drain(..).filter(|one| one.span == span).map(|one| (number, one)));
+        }
+        all
+    }
+
     fn matches(&self, rule: &UserRule, bytes: &[u8], range: Range<usize>, out: &mut Vec<Match>) {
         let mut captures = rule.regex.create_captures();
         let mut at = range.start;

@@ -96,6 +96,9 @@ impl Site {
 /// Sites that are kept of one value, of each context.
 const SITES: usize = 16;
 
+/// Tags that a value has only if it has them wherever it is.
+const OF_ALL: [&str; 5] = ["utf16", "base64", "example", "signature_database", "random_generator"];
+
 /// A value with everything that is known of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Secret {
@@ -113,6 +116,8 @@ pub(crate) struct Secret {
     pub(crate) public: usize,
     pub(crate) principal: Option<String>,
     pub(crate) tags: BTreeSet<&'static str>,
+    /// How many values before it have nothing else that tells them apart, but are no token or key, whose hash does.
+    pub(crate) number: usize,
     /// How often it was found.
     pub(crate) count: u64,
     /// Where, the best context first.
@@ -129,9 +134,10 @@ impl Secret {
         if self.principal.is_none() {
             self.principal.clone_from(&hit.principal);
         }
-        self.tags.extend(hit.tags.iter().copied().filter(|tag| !matches!(*tag, "utf16" | "base64")));
-        // A value that is encoded in one place is plain in another.
-        self.tags.retain(|tag| !matches!(*tag, "utf16" | "base64") || hit.tags.contains(tag));
+        self.tags.extend(hit.tags.iter().copied().filter(|tag| !OF_ALL.contains(tag)));
+        // A value that is encoded in one place is plain in another, and one that a scanner has in its rules may also be in
+        // use.
+        self.tags.retain(|tag| !OF_ALL.contains(tag) || hit.tags.contains(tag));
         if let Some(pid) = site.pid {
             let _ = self.holders.insert(pid, uid);
         }
@@ -164,7 +170,10 @@ impl Secret {
                 let variable = best.and_then(|site| site.variable.clone()).unwrap_or_default();
                 let path = best.and_then(|site| site.path.clone()).unwrap_or_default();
                 let principal = self.principal.clone().unwrap_or_default();
-                bstr::join(" ", [principal.as_bytes(), &variable, &path]).into()
+                // Several passwords may have the same name and no place that stays.
+                let number = if self.number > 0 { self.number.to_string() } else { String::new() };
+                let known = bstr::join(" ", [principal.as_bytes(), &variable, &path]);
+                if number.is_empty() { known.into() } else { bstr::join(" ", [&known, number.as_bytes()]).into() }
             }
             _ => data_encoding::HEXLOWER.encode(&Sha256::digest(&self.value)).into(),
         };
