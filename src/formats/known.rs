@@ -245,4 +245,15 @@ mod tests {
         let tree = tree(&[(1, Some(2)), (2, Some(1)), (3, Some(3))]);
         assert_eq!([1, 2, 3].map(|pid| tree.entry(pid)), [None; 3]);
     }
+
+    #[test]
+    fn documents_have_the_command_without_its_secrets() {
+        let argv = ["app", "--token", "k3Jd9xTmWqZr8pLk2x"].map(BString::from).to_vec();
+        let known = Known { cmdline: Some(bstr::join(" ", &argv).into()), argv: Some(argv), ..Known::default() };
+        let (argv, line) = known.command(false);
+        assert_eq!((argv[2].as_slice(), line.unwrap().to_string()), ("…".as_bytes(), "app --token …".to_owned()));
+        assert_eq!(known.command(true).0[2], "k3Jd9xTmWqZr8pLk2x");
+        let line = Known { argv: None, ..known }.command(false).1;
+        assert_eq!(line.unwrap().to_string(), "app --token …");
+    }
 }

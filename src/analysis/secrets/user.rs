@@ -537,6 +537,18 @@ mod tests {
     }
 
     #[test]
+    fn a_match_is_read_again_without_its_keyword() {
+        let rules = "[[rules]]\nid = \"a\"\nregex = \"k3[0-9a-z]{6}\"\nkeywords = [\"ACME\"]\n";
+        let engine = super::super::engine::Engine::new(UserRules::parse("rules.toml", rules).unwrap());
+        let of = |text: &str, span: Range<usize>| {
+            let hits = engine.again(text.as_bytes(), span, false);
+            hits.into_iter().map(|hit| String::from_utf8(hit.value).unwrap()).collect::<Vec<_>>()
+        };
+        assert_eq!(of("far away k3j9x0q2 k3j9x0q3", 9..17), ["k3j9x0q2"]);
+        assert!(of("far away k3j9x0q2", 0..8).is_empty());
+    }
+
+    #[test]
     fn what_cannot_be_used_is_listed_with_its_line() {
         let text = "[[rules]]\nid = \"a\"\nregex = '''a(?=b)'''\n\n[[rules]]\nid = \"b\"\nregex = '''(((((a{1000}){1000}){1000}'''\n\
                     [[rules]]\nid = \"c\"\npath = '''x'''\n";

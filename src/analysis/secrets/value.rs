@@ -187,3 +187,64 @@ impl Secret {
         time.parse().ok()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hit(tags: &[&'static str]) -> Hit {
+        Hit {
+            detector: 0,
+            span: 0..8,
+            place: 0..8,
+            value: b"k3Jd9xTm".to_vec(),
+            public: 0,
+            confidence: Confidence::Low,
+            principal: None,
+            tags: tags.to_vec(),
+        }
+    }
+
+    fn secret(tags: &[&'static str]) -> Secret {
+        let mut secret = Secret {
+            detector: 0,
+            id: "assigned-secret".to_owned(),
+            title: String::new(),
+            provider: None,
+            action: "",
+            rule_file: None,
+            style: Style::Password,
+            confidence: Confidence::Low,
+            value: b"k3Jd9xTm".to_vec(),
+            public: 0,
+            principal: Some("setting password".to_owned()),
+            tags: tags.iter().copied().collect(),
+            number: 0,
+            count: 0,
+            sites: Vec::new(),
+            holders: BTreeMap::new(),
+        };
+        secret.add(Site::new(Context::Memory), None, &hit(tags));
+        secret
+    }
+
+    #[test]
+    fn one_harmless_place_hides_no_other() {
+        for tag in ["example", "signature_database", "random_generator"] {
+            let mut one = secret(&[tag]);
+            assert!(one.is_harmless());
+            one.add(Site::new(Context::ChangedFile), None, &hit(&["weak"]));
+            assert!(!one.is_harmless() && one.has("weak"), "{tag}");
+            one.add(Site::new(Context::Memory), None, &hit(&[tag]));
+            assert!(!one.is_harmless(), "{tag}");
+        }
+    }
+
+    #[test]
+    fn passwords_of_one_name_are_told_apart() {
+        let (one, mut other) = (secret(&[]), secret(&[]));
+        assert_eq!(one.identity(), other.identity());
+        other.number = 1;
+        assert_ne!(one.identity(), other.identity());
+    }
+}

@@ -18,19 +18,19 @@ const BASE62: &str = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv
 
 /// Makes one text.
 #[derive(Debug)]
-pub(super) struct Maker {
+pub(in super::super) struct Maker {
     state: u64,
     /// What `«is …»` was made of.
     pub(super) value: Option<Vec<u8>>,
 }
 
 impl Maker {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(in super::super) fn new(seed: u64) -> Self {
         Maker { state: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1, value: None }
     }
 
     /// The bytes of a text.
-    pub(super) fn text(&mut self, text: &str) -> Vec<u8> {
+    pub(in super::super) fn text(&mut self, text: &str) -> Vec<u8> {
         let mut rest = text;
         let made = self.until(&mut rest, false);
         assert!(rest.is_empty(), "» without «: {text}");

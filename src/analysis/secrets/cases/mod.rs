@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::detectors::ALL;
 use super::engine::{Engine, Hit, owned, plain_engine};
-use make::Maker;
+pub(super) use make::Maker;
 
 const POSITIVES: &str = include_str!("positives.txt");
 const NEAR_MISSES: &str = include_str!("near-misses.txt");

@@ -192,9 +192,10 @@ fn is_expression(value: &[u8]) -> bool {
     let is_called = || {
         let head = value.split(|byte| is_bracket(*byte)).next().unwrap_or_default();
         let name = head.trim_end_with(|sign| sign.is_ascii_digit());
+        let is_ended = value.last().is_some_and(|last| is_bracket(*last) || matches!(last, b':' | b','));
         head.len() < value.len()
             && name.len() >= 3
-            && (is_words(name) || is_dotted(name))
+            && (is_words(name) || is_dotted(name) || is_ended)
             && head.iter().all(|byte| is_word(*byte) || matches!(byte, b'.' | b':'))
     };
     value.contains(&b'`') || has_variable() || is_called()
@@ -375,7 +376,7 @@ fn is_random(value: &[u8]) -> bool {
 
 /// Whether a value is an expression of a program or a format rather than a value: `request->token`, `%s:%s`, `a\nb`.
 fn is_code(value: &[u8]) -> bool {
-    const SIGNS: [&str; 9] = ["->", "::", "%s", "%d", "%v", "\\n", "\\x", "||", "!="];
+    const SIGNS: [&str; 10] = ["->", "::", "%s", "%d", "%v", "\\n", "\\x", "\\\\", "||", "!="];
     // Base64 ends in such signs.
     let value = value.trim_end_with(|c| c == '=');
     let is_name = |name: &[u8]| name.iter().all(u8::is_ascii_alphabetic) || name.iter().all(u8::is_ascii_digit);

@@ -271,7 +271,11 @@ pub(super) fn is_words(value: &[u8]) -> bool {
     ];
     // Such signs stand behind words, and within passwords.
     let value = value.trim_end_with(|sign| matches!(sign, '!' | '?' | '*' | '@' | '+' | '~' | '='));
-    let is_joint = |byte: &u8| matches!(byte, b'_' | b'-' | b'.' | b':' | b'/' | b'|' | b'\\' | b' ');
+    // In an expression, there is nothing but words: `name+value`.
+    let is_operator = |byte: &u8| matches!(byte, b'+' | b'=');
+    let has_operator = value.iter().any(is_operator);
+    let is_joint =
+        |byte: &u8| matches!(byte, b'_' | b'-' | b'.' | b':' | b'/' | b'|' | b'\\' | b' ') || is_operator(byte);
     let is_known = |part: &[u8]| WITH_DIGITS.iter().any(|known| part.eq_ignore_ascii_case(known.as_bytes()));
     let (mut letters, mut in_words) = (0_usize, 0_usize);
     for part in value.split(is_joint).filter(|part| !part.is_empty()) {
@@ -279,7 +283,10 @@ pub(super) fn is_words(value: &[u8]) -> bool {
             (letters, in_words) = (letters.saturating_add(part.len()), in_words.saturating_add(part.len()));
         } else if part.iter().all(u8::is_ascii_alphabetic) {
             letters = letters.saturating_add(part.len());
-            let spoken = if part.len() == 2 { 2 } else { letters_in_words(part) };
+            let is_short = part.len() == 2
+                || matches!(part.len(), 3 | 4)
+                    && (part.iter().all(u8::is_ascii_lowercase) || part.iter().all(u8::is_ascii_uppercase));
+            let spoken = if is_short { part.len() } else { letters_in_words(part) };
             in_words = in_words.saturating_add(spoken);
         } else if part.len() > 1 {
             return false;
@@ -290,15 +297,18 @@ pub(super) fn is_words(value: &[u8]) -> bool {
             || matches!(pair, [a, b] if a.is_ascii_uppercase() && b.is_ascii_lowercase())
     });
     letters.saturating_mul(2) >= value.len()
-        && in_words.saturating_mul(10) >= letters.saturating_mul(6)
+        && in_words.saturating_mul(10) >= letters.saturating_mul(if has_operator { 9 } else { 6 })
         && turns.count().saturating_mul(2) < value.len()
 }
+
+/// Consonants that no word has one behind the other: `passphrase` has five.
+const LONGEST_CLUSTER: usize = 6;
 
 /// How many letters of `getUserName` are in words that can be spoken, or are short forms in capitals.
 fn letters_in_words(part: &[u8]) -> usize {
     let is_vowel = |byte: &u8| matches!(byte.to_ascii_lowercase(), b'a' | b'e' | b'i' | b'o' | b'u' | b'y');
     let is_spoken = |word: &[u8]| {
-        let has_cluster = word.split(is_vowel).any(|consonants| consonants.len() >= 5);
+        let has_cluster = word.split(is_vowel).any(|consonants| consonants.len() >= LONGEST_CLUSTER);
         let is_short = word.len() == 3 || word.len() <= 5 && word.iter().all(u8::is_ascii_uppercase);
         word.len() >= 3 && (word.iter().any(is_vowel) && !has_cluster || is_short)
     };
