@@ -179,10 +179,8 @@ impl<'c> Collector<'_, 'c> {
         let argv = process.argv();
         let program = process.program.base();
         for text in arguments::texts(program, argv) {
-            let hits = match text.is_setting {
-                true => self.engine.find_in_setting(&text.bytes),
-                false => self.engine.find(&text.bytes),
-            };
+            let hits =
+                if text.is_setting { self.engine.find_in_setting(&text.bytes) } else { self.engine.find(&text.bytes) };
             for hit in hits {
                 let mut site = Site::new(Context::Arguments);
                 site.pid = Some(process.pid());

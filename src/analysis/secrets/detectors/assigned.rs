@@ -245,15 +245,15 @@ fn judged(value: &[u8], name: &[u8]) -> Option<&'static str> {
 /// The value of a setting that is known to be one: a variable of an environment, an argument. All of it is the value,
 /// whatever signs it has.
 pub(in super::super) fn setting(text: &[u8], name: Range<usize>) -> Option<Match> {
-    let is_secret = |start: usize| {
+    // Where the name ends without the sign of several.
+    let singular = |start: usize| {
         let named = SECRET.marks.iter().filter(|mark| !mark.bytes().starts_with(b"\""));
-        let mut named = named.filter(|mark| has_any_case(text, start, mark.bytes()));
-        named.any(|mark| {
-            let end = name_end(text, start, mark);
-            maybe(text, end, |byte| matches!(byte, b's' | b'S')) == name.end || end == name.end
-        })
+        let ends = named.filter(|mark| has_any_case(text, start, mark.bytes())).map(|mark| name_end(text, start, mark));
+        let is_last =
+            |end: &usize| *end == name.end || maybe(text, *end, |byte| matches!(byte, b's' | b'S')) == name.end;
+        ends.filter(is_last).max()
     };
-    name.clone().find(|start| is_secret(*start))?;
+    let singular = name.clone().find_map(singular)?;
     let start = name.end.saturating_add(1);
     let whole = start..text.len();
     let value = match part(text, whole.clone()) {
@@ -267,7 +267,7 @@ pub(in super::super) fn setting(text: &[u8], name: Range<usize>) -> Option<Match
         && text::is_printable(bytes)
         && !matches!(bytes, [b'{', .., b'}'] | [b'[', .., b']'])
         && !is_expression_alone(bytes);
-    let tag = judged(bytes, part(text, name.clone())).filter(|_| is_one)?;
+    let tag = judged(bytes, part(text, name.start..singular)).filter(|_| is_one)?;
     let whom = std::str::from_utf8(part(text, name.clone())).ok().map(|name| format!("setting {name}"));
     let found = Match::of(value).within(name.start..text.len()).sure(Confidence::Low).of_whom(whom);
     Some(if tag.is_empty() { found } else { found.tag(tag) })
@@ -376,7 +376,7 @@ fn is_random(value: &[u8]) -> bool {
 
 /// Whether a value is an expression of a program or a format rather than a value: `request->token`, `%s:%s`, `a\nb`.
 fn is_code(value: &[u8]) -> bool {
-    const SIGNS: [&str; 10] = ["->", "::", "%s", "%d", "%v", "\\n", "\\x", "\\\\", "||", "!="];
+    const SIGNS: [&str; 11] = ["->", "::", "%s", "%d", "%v", "\\n", "\\x", "\\u", "\\\\", "||", "!="];
     // Base64 ends in such signs.
     let value = value.trim_end_with(|c| c == '=');
     let is_name = |name: &[u8]| name.iter().all(u8::is_ascii_alphabetic) || name.iter().all(u8::is_ascii_digit);

@@ -192,7 +192,7 @@ fn is_place(value: &[u8]) -> bool {
 /// An address in memory, or the name of a secret as Kubernetes makes them: `default-token-x7k2p`.
 fn is_reference(value: &[u8]) -> bool {
     let is_address = || {
-        let digits = value.strip_prefix(b"0x").unwrap_or_default();
+        let digits = value.strip_prefix(b"-").unwrap_or(value).strip_prefix(b"0x").unwrap_or_default();
         (1..=16).contains(&digits.len()) && digits.iter().all(|byte| is_any_hex(*byte))
     };
     let is_of_name = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
