@@ -10,8 +10,9 @@ use super::{each_value, finding, named};
 
 rule! {
     /// A password, key or token in a file that the container wrote: a changed file, a volume, a file system in memory, a
-    /// deleted file that is still open, its log, which engines and agents send elsewhere. Start scripts write configuration with credentials. A file that a web server
-    /// hands out to everyone is worse. A value that only its name gives away is information.
+    /// deleted file that is still open, its log, which engines and agents send elsewhere. Start scripts write
+    /// configuration with credentials. A file that a web server hands out to everyone is worse. A value that only its name
+    /// gives away is information.
     "SEC-004", secret_in_changed_file, version 1, Secrets, Stable, Low,
     title: "A secret is in a file that was written",
     why: "Files outlive the process that wrote them, and more programs can read them.",

@@ -162,7 +162,7 @@ fn value_at(bytes: &[u8], place: usize) -> Value {
 /// The rest of a line that has nothing but a setting, if its value has signs that end one in a program, and yet it is no
 /// expression.
 fn rest_of_line(bytes: &[u8], name: &Range<usize>, start: usize) -> Option<Value> {
-    let line = text::run_back(bytes, name.start, |byte| is_blank(byte) || byte.is_ascii_alphabetic(), 16);
+    let line = run_back(bytes, name.start, |byte| is_blank(byte) || byte.is_ascii_alphabetic(), 16);
     let is_begin = before(bytes, line).is_none_or(|byte| matches!(byte, b'\n' | b'\r' | 0));
     let head = part(bytes, line..name.start).trim();
     let first = at(bytes, start)?;
