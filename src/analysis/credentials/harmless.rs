@@ -7,8 +7,9 @@ use crate::int::u64_of;
 
 /// Bytes in which secrets of many kinds are a list of signatures.
 const CROWDED: u64 = 64 << 10;
-/// Bytes in which a random number generator has its two copies of a key.
-const STRUCTURE: usize = 16 << 10;
+/// Bytes of the heap in which a random number generator has its two copies of a key. They are made one behind the other,
+/// but the first may take the place of something that was freed.
+const HEAP: usize = 1 << 20;
 
 /// Programs that have signatures of secrets and malware in memory, and places of their databases.
 pub(super) fn is_scanners(path: &[u8]) -> bool {
@@ -62,7 +63,7 @@ pub(super) fn crowds(hits: &[Hit]) -> Vec<bool> {
 }
 
 /// The keys of AES that belong to a random number generator: OpenSSL's has each of its keys, of 32 bytes, in two places of
-/// one structure, and beside it a constant one, the bytes 0, 1, 2 and so on. A service's own key may stand in more places.
+/// the heap, and with them a constant one, the bytes 0, 1, 2 and so on. A service's own key may stand in more places.
 pub(super) fn generators(hits: &[Hit], schedule: Option<usize>) -> HashSet<Vec<u8>> {
     let constant: Vec<u8> = (0..32).collect();
     let mut places: HashMap<&[u8], Vec<usize>> = HashMap::new();
@@ -70,7 +71,7 @@ pub(super) fn generators(hits: &[Hit], schedule: Option<usize>) -> HashSet<Vec<u
         places.entry(&hit.value).or_default().push(hit.place.start);
     }
     let has_constant = places.contains_key(constant.as_slice());
-    let is_pair = |places: &[usize]| matches!(places, [a, b] if a.abs_diff(*b) <= STRUCTURE);
+    let is_pair = |places: &[usize]| matches!(places, [a, b] if a.abs_diff(*b) <= HEAP);
     let of_generator = places
         .into_iter()
         .filter(|(key, places)| *key == constant || has_constant && key.len() == constant.len() && is_pair(places));
@@ -111,7 +112,7 @@ mod tests {
             generators(&hits, Some(1)).len()
         };
         assert_eq!(of(&[(1, 32, 1000), (1, 32, 1500)]), 2);
-        assert_eq!(of(&[(1, 32, 1000), (1, 32, 900_000)]), 1, "far apart");
+        assert_eq!(of(&[(1, 32, 1000), (1, 32, 9_000_000)]), 1, "far apart");
         assert_eq!(of(&[(1, 16, 1000), (1, 16, 1500)]), 1, "shorter");
         assert_eq!(of(&[(1, 32, 1000), (1, 32, 1500), (1, 32, 2000)]), 1, "in a third place");
     }
