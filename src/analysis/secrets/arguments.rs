@@ -80,7 +80,7 @@ pub(in crate::analysis) fn texts<T: AsRef<[u8]>>(program: &[u8], argv: &[T]) -> 
         };
         let is_flag = previous.starts_with(b"-") && !previous.contains(&b'=') && !argument.starts_with(b"-");
         // The script of a shell has settings, and is none.
-        let is_setting = !(is_flag && is_script(previous)) && !argument.contains(&b'\n');
+        let is_setting = !(is_flag && is_script(previous) || argument.contains(&b'\n'));
         if is_flag {
             add(&bstr::concat([previous, b"="]), 0, is_setting);
         } else {
