@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use bstr::BString;
 
+use crate::analysis::secrets::{redacted, redacted_arguments};
 use crate::model::ids::Address;
 use crate::tables::{OpenFile, Process, Tty};
 
@@ -28,6 +29,24 @@ pub(super) struct Known {
     is_zombie: bool,
     /// Addresses at which its program was loaded. They are random, so another program has other ones.
     pub(super) layout: [Option<Address>; 3],
+}
+
+impl Known {
+    /// The arguments and the command line as documents have them, which have secrets only if the user wants them.
+    pub(super) fn command(&self, secrets: bool) -> (Vec<BString>, Option<BString>) {
+        let argv = self.argv.as_deref().unwrap_or_default();
+        let line = self.cmdline.as_ref().filter(|line| !line.is_empty());
+        if secrets {
+            return (argv.to_vec(), line.cloned());
+        }
+        let argv: Vec<BString> = redacted_arguments(argv).into_iter().map(|one| one.into_owned().into()).collect();
+        // The line is the arguments with blanks between them.
+        let line =
+            line.map(
+                |line| if argv.is_empty() { redacted(line).into_owned().into() } else { bstr::join(" ", &argv).into() },
+            );
+        (argv, line)
+    }
 }
 
 impl From<Process> for Known {
@@ -225,5 +244,16 @@ mod tests {
     fn a_circle_has_no_entry() {
         let tree = tree(&[(1, Some(2)), (2, Some(1)), (3, Some(3))]);
         assert_eq!([1, 2, 3].map(|pid| tree.entry(pid)), [None; 3]);
+    }
+
+    #[test]
+    fn documents_have_the_command_without_its_secrets() {
+        let argv = ["app", "--token", "k3Jd9xTmWqZr8pLk2x"].map(BString::from).to_vec();
+        let known = Known { cmdline: Some(bstr::join(" ", &argv).into()), argv: Some(argv), ..Known::default() };
+        let (argv, line) = known.command(false);
+        assert_eq!((argv[2].as_slice(), line.unwrap().to_string()), ("…".as_bytes(), "app --token …".to_owned()));
+        assert_eq!(known.command(true).0[2], "k3Jd9xTmWqZr8pLk2x");
+        let line = Known { argv: None, ..known }.command(false).1;
+        assert_eq!(line.unwrap().to_string(), "app --token …");
     }
 }

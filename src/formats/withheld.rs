@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::analysis::secrets::redacted;
+use crate::analysis::secrets::{redacted, redacted_arguments};
 use crate::tables::{Row, Table, Value};
 
 /// A row whose secret values are null.
@@ -38,12 +38,30 @@ fn without_secrets(value: Value<'_>) -> Value<'_> {
             Cow::Owned(bytes) => Value::Bytes(bytes.into()),
             Cow::Borrowed(_) => Value::Bytes(bytes),
         },
-        Value::List(items) => Value::List(items.into_iter().map(without_secrets).collect()),
+        Value::List(items) => Value::List(items_without_secrets(items)),
         Value::Object(entries) => {
             Value::Object(entries.into_iter().map(|(key, value)| (key, without_secrets(value))).collect())
         }
         other => other,
     }
+}
+
+/// The items of a list. Those of texts may be arguments, of which a flag says what the next one is.
+fn items_without_secrets(items: Vec<Value<'_>>) -> Vec<Value<'_>> {
+    let text = |item: &Value<'_>| match item {
+        Value::Text(text) => Some(text.as_bytes().to_vec()),
+        Value::Bytes(bytes) => Some(bytes.to_vec()),
+        _ => None,
+    };
+    let Some(texts) = items.iter().map(text).collect::<Option<Vec<Vec<u8>>>>() else {
+        return items.into_iter().map(without_secrets).collect();
+    };
+    let shown = redacted_arguments(&texts).into_iter().zip(items).map(|(shown, item)| match (shown, item) {
+        (Cow::Borrowed(_), item) => item,
+        (Cow::Owned(bytes), Value::Text(_)) => Value::Text(String::from_utf8_lossy(&bytes).into_owned().into()),
+        (Cow::Owned(bytes), _) => Value::Bytes(bytes.into()),
+    });
+    shown.collect()
 }
 
 /// The columns of a row that hold a secret value.

@@ -16,7 +16,7 @@ const LOG_HEAD: u64 = 64 << 10;
 pub(super) const LOGS_OF_CRIU: [&str; 4] = ["dump.log", "criu-dump.log", "pre-dump.log", "restore.log"];
 /// Names of the container's logs: Podman's (`k8s-file` and `json-file` write the same), containerd's and CRI-O's, which
 /// is named after the annotation that holds its path.
-pub(super) const LOGS_OF_CONTAINER: [&str; 3] = ["ctr.log", "container.log", "io.kubernetes.cri-o.LogPath"];
+pub(crate) const LOGS_OF_CONTAINER: [&str; 3] = ["ctr.log", "container.log", "io.kubernetes.cri-o.LogPath"];
 
 /// Files next to the images of a set.
 #[derive(Clone, Copy, Debug)]

@@ -64,7 +64,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use self::container::Container;
-pub(crate) use self::engine_files::EngineFiles;
+pub(crate) use self::engine_files::{EngineFiles, LOGS_OF_CONTAINER};
 use self::fdinfo::Descriptors;
 use self::file::{File, FileTable};
 use self::ids::{FileId, Pid};

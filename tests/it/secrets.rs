@@ -162,6 +162,33 @@ fn a_value_across_pages_is_found_once() {
     assert_eq!(rows, found(&packed), "the same however it is packed");
 }
 
+/// A log that is full of tokens leaves room for what is in other files, and a file keeps the dots of its name.
+#[test]
+fn a_log_of_tokens_hides_no_key() {
+    let mut members = Members::of(&fixtures::path("forms-reference/podman-runc.tar"));
+    let line = |number: u64| {
+        let token = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        format!("GET /x?token=k{token:016x}Z\n")
+    };
+    members.set("ctr.log", (0..5000).map(line).collect::<String>().into_bytes());
+    let mut files = tar::Builder::new(Vec::new());
+    let env = ["AWS_ACCESS_KEY_ID=AKIA", "Z5CRYQLAB7FUKE42\n"].concat();
+    let mut header = tar::Header::new_gnu();
+    header.set_size(env.len() as u64);
+    header.set_mode(0o644);
+    files.append_data(&mut header, "./.env", env.as_bytes()).unwrap();
+    members.set("rootfs-diff.tar", files.into_inner().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let made = folder.path().join("made.tar").display().to_string();
+    fs::write(&made, members.tar()).unwrap();
+    let out = run(["table", "secrets", &made, "--format", "ndjson"]).out;
+    let all = rows(&out);
+    let key: Vec<&Value> = all.iter().filter(|row| text(row, "detector") == "aws-access-key-id").collect();
+    assert!(key.len() == 1 && text(key[0], "path") == "/.env", "{key:?}");
+    let tokens = rows_of(&out, "assigned-secret");
+    assert!((1000..5000).contains(&tokens), "{tokens}");
+}
+
 #[test]
 fn rules_of_the_user_find_what_they_say_and_can_be_turned_off() {
     let members = planted(&["k3Jd9xTmWq"]);

@@ -2,30 +2,28 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use bstr::{BStr, BString, ByteSlice};
+use bstr::{BString, ByteSlice};
 use sha2::{Digest, Sha256};
 
 use super::super::Facts;
-use super::super::facts::{Place, ProcessFacts};
+use super::super::facts::ProcessFacts;
 use super::super::hits::Sought;
 use super::super::secrets::arguments;
 use super::super::secrets::detector::Style;
 use super::super::secrets::detectors::{self, ALL};
-use super::super::secrets::engine::{CROWD, Engine, Hit, owned};
+use super::super::secrets::engine::{Engine, Hit, owned};
 use super::super::secrets::user::UserRule;
 use super::super::secrets::value::{Context, Secret, Site};
+use super::harmless::{crowds, generators, is_scanners};
+use super::places::about;
 use crate::int::{u64_of, usize_of};
 use crate::memory::{AddressSpace, Origin, SearchOptions};
 use crate::model::ids::Pid;
 
 /// Bytes before and behind what was found that are read with it.
 const AROUND: u64 = 64;
-/// Most places outside memory.
-const ELSEWHERE: u64 = 4_000;
 /// Most values.
 const VALUES: usize = 20_000;
-/// Bytes in which secrets of many kinds are a list of signatures.
-const CROWDED: u64 = 64 << 10;
 
 /// The secrets of a checkpoint.
 #[derive(Debug, Default)]
@@ -86,6 +84,12 @@ impl Secrets {
         secrets.gaps.dedup();
         let key = |secret: &Secret| (secret.provider.unwrap_or("~"), secret.detector);
         secrets.values.sort_by(|a, b| key(a).cmp(&key(b)).then_with(|| a.sites_key().cmp(&b.sites_key())));
+        let mut alike: HashMap<Vec<BString>, usize> = HashMap::new();
+        for secret in &mut secrets.values {
+            let count = alike.entry(secret.identity()).or_default();
+            secret.number = *count;
+            *count = count.saturating_add(1);
+        }
         secrets
     }
 }
@@ -147,6 +151,7 @@ impl<'c> Collector<'_, 'c> {
             public: hit.public,
             principal: hit.principal.clone(),
             tags: hit.tags.iter().copied().collect(),
+            number: 0,
             count: 0,
             sites: Vec::new(),
             holders: BTreeMap::new(),
@@ -161,7 +166,7 @@ impl<'c> Collector<'_, 'c> {
         };
         for (name, value) in variables {
             let text = bstr::concat([name.as_slice(), b"=", value.as_slice()]);
-            for hit in self.engine.find(&text) {
+            for hit in self.engine.find_in_setting(&text) {
                 let mut site = Site::new(Context::Environment);
                 site.pid = Some(process.pid());
                 site.variable = Some(name.clone());
@@ -174,7 +179,9 @@ impl<'c> Collector<'_, 'c> {
         let argv = process.argv();
         let program = process.program.base();
         for text in arguments::texts(program, argv) {
-            for hit in self.engine.find(&text) {
+            let hits =
+                if text.is_setting { self.engine.find_in_setting(&text.bytes) } else { self.engine.find(&text.bytes) };
+            for hit in hits {
                 let mut site = Site::new(Context::Arguments);
                 site.pid = Some(process.pid());
                 self.add(&hit, site);
@@ -225,22 +232,17 @@ impl<'c> Collector<'_, 'c> {
         for (address, len) in places {
             let (base, bytes) = around(space, address, len);
             let start = usize_of(address.saturating_sub(base));
-            let end = start.saturating_add(1);
-            self.engine.raw(&bytes, start..end, true, &mut |detector, found, coding| {
-                for hit in Engine::hit(&bytes, detector, found, coding) {
-                    let to = |at: usize| usize_of(base).saturating_add(at);
-                    let (place, span) = (to(hit.place.start)..to(hit.place.end), to(hit.span.start)..to(hit.span.end));
-                    hits.push(Hit { span, place, ..hit });
-                }
-            });
+            let span = start..start.saturating_add(usize_of(len));
+            hits.extend(self.engine.again(&bytes, span, true).into_iter().map(|hit| hit.moved(usize_of(base))));
         }
-        hits.sort_by_key(|hit| (hit.place.start, hit.detector));
         let hits = owned(hits);
         let crowd = crowds(&hits);
         let entry = &space.mm().entry;
         let (env, argv) = (entry.mm_env_start()..entry.mm_env_end(), entry.mm_arg_start()..entry.mm_arg_end());
         let is_schedule = detectors::find("aes-key-schedule");
         let generators = generators(&hits, is_schedule);
+        let program = self.facts.process(pid).and_then(|process| process.program.path.clone());
+        let is_scanner = program.is_some_and(|path| is_scanners(&path));
         for (mut hit, is_crowded) in hits.into_iter().zip(crowd) {
             let address = u64_of(hit.place.start);
             // These were looked at as such.
@@ -253,7 +255,7 @@ impl<'c> Collector<'_, 'c> {
                 continue;
             }
             self.secrets.looked_at = self.secrets.looked_at.saturating_add(1);
-            if is_crowded && self.is_scanner(pid) {
+            if is_crowded && is_scanner {
                 hit.tags.push("signature_database");
             }
             if is_schedule == Some(hit.detector) && generators.contains(&hit.value) {
@@ -289,11 +291,12 @@ impl<'c> Collector<'_, 'c> {
     /// Everything in the archive but the memory of processes.
     fn elsewhere(&mut self) {
         let Some(matcher) = self.facts.brought().secrets().matcher() else { return };
-        let options = SearchOptions { most: ELSEWHERE, ..SearchOptions::default() };
         let checkpoint = self.facts.checkpoint();
-        let found = checkpoint.memory().search_kept_files(&matcher, &options, AROUND);
+        let found = checkpoint.memory().search_kept_files(&matcher, &SearchOptions::default(), AROUND);
         if found.more {
-            self.secrets.gaps.push(format!("files: there are more than {ELSEWHERE} places; the rest are not listed"));
+            self.secrets
+                .gaps
+                .push("files: there are more places of a kind than are kept; the rest are not listed".to_owned());
         }
         if found.unread > 0 {
             self.secrets.gaps.push("files that are in the archive cannot be read".to_owned());
@@ -308,22 +311,15 @@ impl<'c> Collector<'_, 'c> {
                 continue;
             }
             let start = usize_of(one.before);
+            let span = start..start.saturating_add(usize_of(one.len));
             let base = usize_of(one.offset.saturating_sub(one.before));
-            let list = by_file.entry((one.member, one.file)).or_default();
-            self.engine.raw(&one.bytes, start..start.saturating_add(1), false, &mut |detector, found, coding| {
-                for hit in Engine::hit(&one.bytes, detector, found, coding) {
-                    let to = |at: usize| base.saturating_add(at);
-                    let (place, span) = (to(hit.place.start)..to(hit.place.end), to(hit.span.start)..to(hit.span.end));
-                    list.push(Hit { span, place, ..hit });
-                }
-            });
+            let again = self.engine.again(&one.bytes, span, false);
+            by_file.entry((one.member, one.file)).or_default().extend(again.into_iter().map(|hit| hit.moved(base)));
         }
-        for ((member, file), mut hits) in by_file {
-            hits.sort_by_key(|hit| (hit.place.start, hit.detector));
-            hits.dedup_by(|a, b| a.detector == b.detector && a.place == b.place && a.value == b.value);
+        for ((member, file), hits) in by_file {
             let hits = owned(hits);
             let crowd = crowds(&hits);
-            let about = self.about(member.as_bstr(), file.as_ref());
+            let about = about(self.facts, member.as_bstr(), file.as_ref());
             for (mut hit, is_crowded) in hits.into_iter().zip(crowd) {
                 self.secrets.looked_at = self.secrets.looked_at.saturating_add(1);
                 if is_crowded && about.path.as_ref().is_some_and(|path| is_scanners(path)) {
@@ -335,60 +331,6 @@ impl<'c> Collector<'_, 'c> {
                 self.add(&hit, site);
             }
         }
-    }
-
-    /// What a member of the archive, or a file in one, is.
-    fn about(&self, member: &BStr, file: Option<&BString>) -> Site {
-        let name = member.rsplit_str("/").next().unwrap_or_default();
-        let of_member = |entry: &&super::super::facts::ChangedFile| {
-            entry.member.as_deref().is_some_and(|known| known.as_slice() == member.as_bytes())
-                && file.is_none_or(|file| ends_with_path(&entry.path, file))
-        };
-        let files = self.facts.files();
-        let mut site = Site::new(Context::OtherMember);
-        site.member = Some(member.into());
-        let known = match file {
-            Some(file) => {
-                let path: BString = bstr::concat([b"/", file.trim_start_with(|c| c == '/' || c == '.')]).into();
-                files.at(&path).find(of_member).or_else(|| files.all().iter().find(of_member))
-            }
-            None => files.all().iter().find(of_member),
-        };
-        if let Some(known) = known {
-            site.context = match known.place {
-                Place::Rootfs | Place::Deleted => Context::ChangedFile,
-                Place::Volume => Context::Volume,
-                Place::Tmpfs => Context::Tmpfs,
-                Place::Ghost => Context::DeletedFile,
-                Place::Memfd => Context::Memfd,
-                Place::Sysv => Context::SharedMemory,
-            };
-            site.path = Some(known.path.clone());
-            site.mode = Some(known.mode).filter(|_| known.place != Place::Memfd && known.place != Place::Sysv);
-            site.uid = known.uid;
-            return site;
-        }
-        let starts = |text: &str| name.starts_with(text.as_bytes());
-        let is_queue = ["tcp-stream", "sk-queues", "pipes-data", "fifo-data", "tty-data", "ipcns-msg"];
-        site.context = if is_queue.iter().any(|queue| starts(queue)) {
-            Context::Queue
-        } else if starts("ghost-file") {
-            Context::DeletedFile
-        } else if starts("tmpfs") || starts("devshm") || name.ends_with(b"dev-shm.tar") {
-            Context::Tmpfs
-        } else if starts("ipcns-shm") {
-            Context::SharedMemory
-        } else if name.ends_with(b".dump") || name == b"config.json" {
-            Context::Specification
-        } else if name.ends_with(b".log") || starts("container.log") {
-            Context::Log
-        } else if starts("rootfs-diff") {
-            Context::ChangedFile
-        } else {
-            Context::OtherMember
-        };
-        site.path = file.map(|file| bstr::concat([b"/", file.trim_start_with(|c| c == '/' || c == '.')]).into());
-        site
     }
 
     /// A secret access key is sure if the id of a key is near it.
@@ -418,77 +360,6 @@ impl<'c> Collector<'_, 'c> {
         let user = || Some(self.engine.user().get(kind.checked_sub(ALL.len())?)?.id.clone());
         ALL.get(kind).map(|detector| detector.id.to_owned()).or_else(user).unwrap_or_default()
     }
-
-    fn is_scanner(&self, pid: Pid) -> bool {
-        self.facts.process(pid).is_some_and(|process| {
-            let argv = process.argv().first().cloned().unwrap_or_default();
-            process.program.path.as_ref().is_some_and(|path| is_scanners(path)) || is_scanners(&argv)
-        })
-    }
-}
-
-/// Programs that have signatures of secrets and malware in memory, and places of their databases.
-fn is_scanners(path: &[u8]) -> bool {
-    const NAMES: [&str; 16] = [
-        "clamd",
-        "clamscan",
-        "clamav",
-        "freshclam",
-        "gitleaks",
-        "trufflehog",
-        "noseyparker",
-        "titus",
-        "trivy",
-        "grype",
-        "detect-secrets",
-        "semgrep",
-        "yara",
-        "betterleaks",
-        "kingfisher",
-        "cryoscope",
-    ];
-    let lower = path.to_ascii_lowercase();
-    lower.split(|byte| *byte == b'/').any(|part| NAMES.iter().any(|name| part.starts_with(name.as_bytes())))
-}
-
-/// For each hit, whether secrets of many kinds are around it. Hits are in order.
-fn crowds(hits: &[Hit]) -> Vec<bool> {
-    let mut crowded = vec![false; hits.len()];
-    let (mut first, mut counts) = (0_usize, HashMap::<usize, usize>::new());
-    for (number, hit) in hits.iter().enumerate() {
-        let count = counts.entry(hit.detector).or_default();
-        *count = count.saturating_add(1);
-        while let Some(old) = hits.get(first)
-            && u64_of(hit.place.start.saturating_sub(old.place.start)) > CROWDED
-        {
-            if let Some(count) = counts.get_mut(&old.detector) {
-                *count = count.saturating_sub(1);
-            }
-            first = first.saturating_add(1);
-        }
-        if counts.values().filter(|count| **count > 0).count() >= CROWD {
-            crowded.get_mut(first..=number).unwrap_or_default().fill(true);
-        }
-    }
-    crowded
-}
-
-/// The keys of AES that belong to a random number generator: OpenSSL's has each key twice, and beside it a constant one,
-/// the bytes 0, 1, 2 and so on.
-fn generators(hits: &[Hit], schedule: Option<usize>) -> HashSet<Vec<u8>> {
-    let constant: Vec<u8> = (0..32).collect();
-    let mut counts: HashMap<&[u8], usize> = HashMap::new();
-    for hit in hits.iter().filter(|hit| Some(hit.detector) == schedule) {
-        let count = counts.entry(&hit.value).or_default();
-        *count = count.saturating_add(1);
-    }
-    let has_constant = counts.contains_key(constant.as_slice());
-    let of_generator = counts.into_iter().filter(|(key, count)| *key == constant || has_constant && *count > 1);
-    of_generator.map(|(key, _)| key.to_vec()).collect()
-}
-
-fn ends_with_path(path: &[u8], file: &[u8]) -> bool {
-    path.trim_start_with(|c| c == '/') == file.trim_start_with(|c| c == '/' || c == '.')
 }
 
 /// The bytes of what was found in memory, with what is around it, if that is here.

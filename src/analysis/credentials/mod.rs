@@ -3,7 +3,9 @@
 
 mod cloud_credential_triplet;
 mod found;
+mod harmless;
 mod key_material;
+mod places;
 mod private_key_in_foreign_process;
 mod secret_in_arguments;
 mod secret_in_changed_file;
@@ -15,7 +17,7 @@ pub(super) use self::found::Secrets;
 use super::facts::ProcessFacts;
 use super::secrets::masked;
 use super::secrets::value::{Context, Secret, Site};
-use super::words::{count, listed, shown};
+use super::words::{counted, listed, shown};
 use super::{Confidence, Evidence, Facts, Finding, Next, Report, Rule, Subject};
 
 use crate::model::ids::Pid;
@@ -84,7 +86,7 @@ fn named(secret: &Secret) -> String {
 fn holders(secret: &Secret) -> String {
     match secret.holders.len() {
         0 | 1 => String::new(),
-        number => format!(" It is in {}.", count(number, "process").replace("processs", "processes")),
+        number => format!(" It is in {}.", counted(number, ["process", "processes"])),
     }
 }
 

@@ -10,8 +10,9 @@ use super::{each_value, finding, named};
 
 rule! {
     /// A password, key or token in a file that the container wrote: a changed file, a volume, a file system in memory, a
-    /// deleted file that is still open. Start scripts write configuration with credentials. A file that a web server
-    /// hands out to everyone is worse. A value that only its name gives away is information.
+    /// deleted file that is still open, its log, which engines and agents send elsewhere. Start scripts write
+    /// configuration with credentials. A file that a web server hands out to everyone is worse. A value that only its name
+    /// gives away is information.
     "SEC-004", secret_in_changed_file, version 1, Secrets, Stable, Low,
     title: "A secret is in a file that was written",
     why: "Files outlive the process that wrote them, and more programs can read them.",
@@ -22,8 +23,8 @@ rule! {
     check: check,
 }
 
-const WANTED: [Context; 5] =
-    [Context::ChangedFile, Context::Volume, Context::Tmpfs, Context::DeletedFile, Context::Memfd];
+const WANTED: [Context; 6] =
+    [Context::ChangedFile, Context::Volume, Context::Tmpfs, Context::DeletedFile, Context::Memfd, Context::Log];
 
 fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
     let rule = report.rule();
@@ -31,10 +32,13 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         let mut has_found = false;
         let mut paths: Vec<&BString> = Vec::new();
         for site in secret.sites.iter().filter(|site| WANTED.contains(&site.context)) {
-            let Some(path) = site.path.as_ref().filter(|path| !paths.contains(path)) else { continue };
+            // The log lies beside the container, and has no path in it.
+            let path = site.path.as_ref().or(site.member.as_ref().filter(|_| site.context == Context::Log));
+            let Some(path) = path.filter(|path| !paths.contains(path)) else { continue };
+            let subject = if site.path.is_some() { Subject::File(path.clone()) } else { Subject::Archive };
             paths.push(path);
             let served = site.is_world_readable() && is_served(path);
-            let found = finding(facts, rule, secret, Subject::File(path.clone()), &WANTED)
+            let found = finding(facts, rule, secret, subject, &WANTED)
                 .identity([path.clone()])
                 .severity(severity(secret.confidence, served))
                 .sentence(format!("The file {} ({}) has a secret: {}.", shown(path), place(site), named(secret)));
@@ -68,6 +72,7 @@ fn place(site: &Site) -> &'static str {
         Context::Tmpfs => "in a file system in memory",
         Context::DeletedFile => "deleted, but still open",
         Context::Memfd => "only in memory",
+        Context::Log => "the log of the container",
         _ => "changed",
     }
 }

@@ -1,7 +1,7 @@
 //! SEC-007: a token of a Kubernetes service account.
 
 use super::super::card::rule;
-use super::super::secrets::value::Context;
+use super::super::secrets::value::{Context, Site};
 use super::super::words::shown;
 use super::super::{Facts, Report, Severity, Subject};
 use super::{each_value, finding, pids, titles};
@@ -11,7 +11,7 @@ rule! {
     /// Kubernetes mounts one into most pods, so this is information. A token of another namespace was taken from
     /// somewhere else.
     "SEC-007", serviceaccount_token, version 1, Secrets, Stable, Info,
-    title: "A token of a Kubernetes service account is in memory",
+    title: "A token of a Kubernetes service account is in the container",
     why: "With it, everybody has the rights of the account at the Kubernetes API.",
     benign: ["Kubernetes mounts a token into most pods, and clients read it; operators that serve several namespaces hold others, too."],
     attack: ["T1528", "T1552.007"],
@@ -20,7 +20,31 @@ rule! {
     check: check,
 }
 
-const WANTED: [Context; 4] = [Context::Memory, Context::SharedMemory, Context::Environment, Context::Queue];
+const WANTED: [Context; 12] = [
+    Context::Memory,
+    Context::SharedMemory,
+    Context::Environment,
+    Context::Arguments,
+    Context::Queue,
+    Context::Specification,
+    Context::ChangedFile,
+    Context::Volume,
+    Context::Tmpfs,
+    Context::DeletedFile,
+    Context::Memfd,
+    Context::Log,
+];
+
+/// Where a token is that no process has.
+fn place(site: Option<&Site>) -> String {
+    match site {
+        Some(Site { path: Some(path), .. }) => format!("the file {}", shown(path)),
+        Some(site) if site.context == Context::Log => "the log of the container".to_owned(),
+        Some(site) if site.context == Context::Specification => "the specification of the container".to_owned(),
+        Some(site) if site.context == Context::Queue => "a queue".to_owned(),
+        _ => "the archive".to_owned(),
+    }
+}
 
 fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
     let rule = report.rule();
@@ -41,7 +65,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             _ => "",
         };
         let whom = shown(subject.as_bytes());
-        let place = if all.is_empty() { "a file".to_owned() } else { titles(facts, &all) };
+        let place = if all.is_empty() { place(secret.best()) } else { titles(facts, &all) };
         let first = all.first().map_or(Subject::Archive, |pid| Subject::Process(*pid));
         let found = finding(facts, rule, secret, first, &WANTED);
         let found = if is_other {
@@ -55,4 +79,17 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         report.add(found);
         true
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_that_no_process_has_is_in_its_file() {
+        let mut site = Site::new(Context::Log);
+        assert_eq!(place(Some(&site)), "the log of the container");
+        site.path = Some("/root/token".into());
+        assert_eq!((place(Some(&site)), place(None)), ("the file /root/token".to_owned(), "the archive".to_owned()));
+    }
 }

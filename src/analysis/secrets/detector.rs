@@ -53,10 +53,10 @@ pub(crate) struct Match {
     /// Whom it belongs to, as far as it says so itself.
     pub(in crate::analysis) principal: Option<String>,
     pub(in crate::analysis) tags: Vec<&'static str>,
+    /// The value, where it is written in another way than its bytes: with escapes, in base64, in UTF-16.
+    pub(in crate::analysis) read: Option<Vec<u8>>,
     /// Text inside that is encoded once more, to be searched.
     pub(in crate::analysis) inner: Option<Vec<u8>>,
-    /// The value itself, if the text has it in UTF-16 or base64.
-    pub(in crate::analysis) decoded: Option<Vec<u8>>,
 }
 
 impl Match {
@@ -69,8 +69,8 @@ impl Match {
             confidence: Confidence::High,
             principal: None,
             tags: Vec::new(),
+            read: None,
             inner: None,
-            decoded: None,
         }
     }
 

@@ -32,7 +32,8 @@ fn ask(
     let before = out.len();
     (detector.find)(text, place, out);
     for found in out.iter_mut().skip(before) {
-        found.decoded = Some(text::part(text, found.value.clone()).to_vec());
+        let value = || text::part(text, found.value.clone()).to_vec();
+        found.read = Some(found.read.take().unwrap_or_else(value));
         (found.span, found.value) = (to(&found.span), to(&found.value));
     }
 }

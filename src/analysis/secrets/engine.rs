@@ -198,9 +198,34 @@ impl Engine {
         owned(hits)
     }
 
+    /// All secrets in a setting, `name=value`, of which all is known to be the value: a variable, an argument.
+    pub(crate) fn find_in_setting(&self, bytes: &[u8]) -> Vec<Hit> {
+        let assigned = detectors::find("assigned-secret").unwrap_or_default();
+        let mut hits = Vec::new();
+        hits.extend(settings(bytes).flat_map(|found| Self::hit(bytes, assigned, found, Coding::Plain)));
+        self.raw(bytes, 0..bytes.len(), false, &mut |detector, found, coding| {
+            hits.extend(Self::hit(bytes, detector, found, coding));
+        });
+        owned(hits)
+    }
+
+    /// What begins at the beginning of a span that was found before. Of what was around it, some bytes are there; the
+    /// keyword of a rule of the user's may not be.
+    pub(crate) fn again(&self, bytes: &[u8], span: Range<usize>, schedules: bool) -> Vec<Hit> {
+        let mut hits = Vec::new();
+        let first = span.start..span.start.saturating_add(1);
+        self.raw(bytes, first.clone(), schedules, &mut |detector, found, coding| {
+            hits.extend(Self::hit(bytes, detector, found, coding));
+        });
+        for (number, found) in self.user.matches_at(bytes, span) {
+            hits.extend(Self::hit(bytes, ALL.len().saturating_add(number), found, Coding::Plain));
+        }
+        hits
+    }
+
     /// The secret of a match, and those that are encoded in it.
     pub(crate) fn hit(bytes: &[u8], detector: usize, found: Match, coding: Coding) -> Vec<Hit> {
-        let value = found.decoded.clone().unwrap_or_else(|| text::part(bytes, found.value.clone()).to_vec());
+        let value = found.read.clone().unwrap_or_else(|| text::part(bytes, found.value.clone()).to_vec());
         if value.is_empty() {
             return Vec::new();
         }
@@ -210,7 +235,7 @@ impl Engine {
             let mut within = Vec::new();
             let _ = plain_engine().raw(inner, 0..inner.len(), false, &mut |number, one, coding| {
                 if coding == Coding::Plain && within.len() < INNER {
-                    let value = text::part(inner, one.value.clone()).to_vec();
+                    let value = one.read.clone().unwrap_or_else(|| text::part(inner, one.value.clone()).to_vec());
                     within.push(Hit::new(number, one, value));
                 }
             });
@@ -236,6 +261,12 @@ impl Engine {
 }
 
 impl Hit {
+    /// The same at places that are so many bytes further.
+    pub(crate) fn moved(self, by: usize) -> Self {
+        let to = |range: &Range<usize>| range.start.saturating_add(by)..range.end.saturating_add(by);
+        Hit { span: to(&self.span), place: to(&self.place), ..self }
+    }
+
     fn new(detector: usize, found: Match, value: Vec<u8>) -> Self {
         Hit {
             detector,
@@ -248,6 +279,18 @@ impl Hit {
             tags: found.tags,
         }
     }
+}
+
+/// The values of settings whose names say that they are secrets: that of the first name, and of the second, as in
+/// `--env=PASSWORD=…`.
+fn settings(bytes: &[u8]) -> impl Iterator<Item = Match> {
+    let is_of_name = |byte: &u8| text::is_url64(*byte) || *byte == b'.';
+    let signs = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'=').map(|(place, _)| place).take(2);
+    let starts = std::iter::once(0).chain(signs.clone().map(|sign| sign.saturating_add(1)));
+    starts.zip(signs).filter_map(move |(start, sign)| {
+        let is_name = text::part(bytes, start..sign).iter().all(is_of_name);
+        is_name.then(|| detectors::setting(bytes, start..sign)).flatten()
+    })
 }
 
 /// Whether a hit was found in text that is encoded once more.

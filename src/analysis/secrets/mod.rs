@@ -20,13 +20,14 @@ mod prefilter;
 mod redact;
 mod sieve;
 mod text;
+mod unwrapped;
 pub(super) mod user;
 pub(super) mod value;
 mod wanted;
 
 pub(super) use self::mask::{hash, length, masked};
-pub use self::redact::redacted;
 pub(super) use self::redact::redacted_text;
+pub use self::redact::{redacted, redacted_arguments};
 pub use self::user::{UserRules, UserRulesError};
 pub(super) use self::value::Secret;
 pub use self::wanted::{SecretsMode, SecretsWanted};

@@ -71,6 +71,25 @@ pub(super) fn part(text: &[u8], range: Range<usize>) -> &[u8] {
     text.get(range).unwrap_or_default()
 }
 
+/// Behind the end of a line: as such, or as text of a program or of JSON.
+pub(super) fn line_end(text: &[u8], place: usize) -> Option<usize> {
+    const ENDS: [&str; 6] = ["\n", "\r\n", "\\n", "\\r\\n", "\\\\n", "\\u000a"];
+    ENDS.iter().find_map(|end| skip(text, place, end.as_bytes()))
+}
+
+/// Decodes `%2B` and the like.
+pub(super) fn unquoted(text: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((first, behind)) = rest.split_first() {
+        let digits = behind.get(..2).filter(|_| *first == b'%');
+        let byte = digits.and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
+        bytes.push(byte.unwrap_or(*first));
+        rest = if byte.is_some() { behind.get(2..).unwrap_or_default() } else { behind };
+    }
+    bytes
+}
+
 /// Where a run of a class ends that begins at a place, after `most` bytes at the latest.
 pub(super) fn run(text: &[u8], place: usize, class: Class, most: usize) -> usize {
     place.saturating_add(from(text, place).iter().take(most).take_while(|byte| class(**byte)).count())
@@ -188,6 +207,59 @@ pub(super) fn is_printable(text: &[u8]) -> bool {
     !text.is_empty() && std::str::from_utf8(text).is_ok_and(|text| !text.chars().any(char::is_control))
 }
 
+/// Text between quotes.
+pub(super) struct Quoted {
+    /// Where the closing quote is, or the backslash before it.
+    pub(super) end: usize,
+    /// The text without escapes.
+    pub(super) text: Vec<u8>,
+}
+
+/// Reads to a closing quote, at most so many bytes of one line of printable ASCII. A text in a text has each of its signs
+/// escaped once more.
+pub(super) fn quoted(bytes: &[u8], start: usize, sign: u8, is_inner: bool, most: usize) -> Option<Quoted> {
+    let mut text = Vec::new();
+    let mut here = start;
+    // One character of the outer text: what it is, whether it was escaped, what follows.
+    let character = |place: usize| {
+        let byte = at(bytes, place)?;
+        match at(bytes, place.saturating_add(1)).filter(|_| is_inner && byte == b'\\') {
+            Some(escaped) => Some((escaped, true, place.saturating_add(2))),
+            None => Some((byte, false, place.saturating_add(1))),
+        }
+    };
+    while here < start.saturating_add(most) {
+        let (byte, is_escaped, next) = character(here)?;
+        if byte == sign && is_escaped == is_inner {
+            return Some(Quoted { end: here, text });
+        }
+        here = next;
+        let is_text = (b' '..0x7f).contains(&byte) && (!is_escaped || matches!(byte, b'\\' | b'/' | b'"' | b'\''));
+        if !is_text {
+            return None;
+        }
+        if byte != b'\\' {
+            text.push(byte);
+            continue;
+        }
+        let (escaped, _, next) = character(here)?;
+        let digits = part(bytes, next..next.saturating_add(4));
+        let code = std::str::from_utf8(digits).ok().and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        match (escaped, code) {
+            (b'"' | b'\'' | b'\\' | b'/', _) => {
+                text.push(escaped);
+                here = next;
+            }
+            (b'u', Some(code @ b' '..0x7f)) => {
+                text.push(code);
+                here = next.saturating_add(4);
+            }
+            _ => text.push(b'\\'),
+        }
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -212,6 +284,19 @@ mod tests {
         let begins = |text: &str| begins_word(text.as_bytes(), text.len());
         assert!(["", " ", "a=", "x\\n", "x%3D", "x\\u0026"].iter().all(|text| begins(text)));
         assert!(!["x", "n", "%3G", "u0026", "_"].iter().any(|text| begins(text)));
+    }
+
+    #[test]
+    fn text_between_quotes_is_read_without_escapes() {
+        let read = |text: &str, sign, is_inner| {
+            let Quoted { end, text } = quoted(text.as_bytes(), 0, sign, is_inner, 64)?;
+            Some((end, String::from_utf8(text).unwrap()))
+        };
+        assert_eq!(read(r#"a'b" c"#, b'"', false).unwrap(), (3, "a'b".to_owned()));
+        assert_eq!(read(r#"a\"b\u0026\/\\" c"#, b'"', false).unwrap(), (14, r#"a"b&/\"#.to_owned()));
+        assert_eq!(read(r#"a\\\"b\" c"#, b'"', true).unwrap(), (6, r#"a"b"#.to_owned()));
+        assert_eq!(read(r"C:\dir' c", b'\'', false).unwrap(), (6, r"C:\dir".to_owned()));
+        assert!(read("a\nb'", b'\'', false).is_none() && read("ab", b'\'', false).is_none());
     }
 
     #[test]

@@ -381,6 +381,17 @@ impl UserRules {
         }
     }
 
+    /// Matches of all rules that are a span, whether their keywords are near it or not.
+    pub(in crate::analysis) fn matches_at(&self, bytes: &[u8], span: Range<usize>) -> Vec<(usize, Match)> {
+        let mut all = Vec::new();
+        let mut found = Vec::new();
+        for (number, rule) in self.rules.iter().enumerate() {
+            self.matches(rule, bytes, span.start..bytes.len(), &mut found);
+            all.extend(found.drain(..).filter(|one| one.span == span).map(|one| (number, one)));
+        }
+        all
+    }
+
     fn matches(&self, rule: &UserRule, bytes: &[u8], range: Range<usize>, out: &mut Vec<Match>) {
         let mut captures = rule.regex.create_captures();
         let mut at = range.start;
@@ -523,6 +534,18 @@ mod tests {
         "##;
         let text = "acme_key=k3j9x0q2\nACME_=aaaaaaaa\nacme_=abcd1234\nacme_=z9y8x7w6 # example\n";
         assert_eq!(values(rules, text), ["k3j9x0q2"]);
+    }
+
+    #[test]
+    fn a_match_is_read_again_without_its_keyword() {
+        let rules = "[[rules]]\nid = \"a\"\nregex = \"k3[0-9a-z]{6}\"\nkeywords = [\"ACME\"]\n";
+        let engine = super::super::engine::Engine::new(UserRules::parse("rules.toml", rules).unwrap());
+        let of = |text: &str, span: Range<usize>| {
+            let hits = engine.again(text.as_bytes(), span, false);
+            hits.into_iter().map(|hit| String::from_utf8(hit.value).unwrap()).collect::<Vec<_>>()
+        };
+        assert_eq!(of("far away k3j9x0q2 k3j9x0q3", 9..17), ["k3j9x0q2"]);
+        assert!(of("far away k3j9x0q2", 0..8).is_empty());
     }
 
     #[test]

@@ -96,6 +96,10 @@ impl Site {
 /// Sites that are kept of one value, of each context.
 const SITES: usize = 16;
 
+/// Tags that a value has only if it has them wherever it is. A key of a generator is one in all processes that were forked
+/// from its own, though some of them have less of it.
+const OF_ALL: [&str; 4] = ["utf16", "base64", "example", "signature_database"];
+
 /// A value with everything that is known of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Secret {
@@ -113,6 +117,8 @@ pub(crate) struct Secret {
     pub(crate) public: usize,
     pub(crate) principal: Option<String>,
     pub(crate) tags: BTreeSet<&'static str>,
+    /// How many values before it have nothing else that tells them apart, but are no token or key, whose hash does.
+    pub(crate) number: usize,
     /// How often it was found.
     pub(crate) count: u64,
     /// Where, the best context first.
@@ -129,9 +135,10 @@ impl Secret {
         if self.principal.is_none() {
             self.principal.clone_from(&hit.principal);
         }
-        self.tags.extend(hit.tags.iter().copied().filter(|tag| !matches!(*tag, "utf16" | "base64")));
-        // A value that is encoded in one place is plain in another.
-        self.tags.retain(|tag| !matches!(*tag, "utf16" | "base64") || hit.tags.contains(tag));
+        self.tags.extend(hit.tags.iter().copied().filter(|tag| !OF_ALL.contains(tag)));
+        // A value that is encoded in one place is plain in another, and one that a scanner has in its rules may also be in
+        // use.
+        self.tags.retain(|tag| !OF_ALL.contains(tag) || hit.tags.contains(tag));
         if let Some(pid) = site.pid {
             let _ = self.holders.insert(pid, uid);
         }
@@ -164,7 +171,10 @@ impl Secret {
                 let variable = best.and_then(|site| site.variable.clone()).unwrap_or_default();
                 let path = best.and_then(|site| site.path.clone()).unwrap_or_default();
                 let principal = self.principal.clone().unwrap_or_default();
-                bstr::join(" ", [principal.as_bytes(), &variable, &path]).into()
+                // Several passwords may have the same name and no place that stays.
+                let number = if self.number > 0 { self.number.to_string() } else { String::new() };
+                let known = bstr::join(" ", [principal.as_bytes(), &variable, &path]);
+                if number.is_empty() { known.into() } else { bstr::join(" ", [&known, number.as_bytes()]).into() }
             }
             _ => data_encoding::HEXLOWER.encode(&Sha256::digest(&self.value)).into(),
         };
@@ -176,5 +186,66 @@ impl Secret {
         let text = self.principal.as_deref()?;
         let (_, time) = text.rsplit_once("expires ")?;
         time.parse().ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hit(tags: &[&'static str]) -> Hit {
+        Hit {
+            detector: 0,
+            span: 0..8,
+            place: 0..8,
+            value: b"k3Jd9xTm".to_vec(),
+            public: 0,
+            confidence: Confidence::Low,
+            principal: None,
+            tags: tags.to_vec(),
+        }
+    }
+
+    fn secret(tags: &[&'static str]) -> Secret {
+        let mut secret = Secret {
+            detector: 0,
+            id: "assigned-secret".to_owned(),
+            title: String::new(),
+            provider: None,
+            action: "",
+            rule_file: None,
+            style: Style::Password,
+            confidence: Confidence::Low,
+            value: b"k3Jd9xTm".to_vec(),
+            public: 0,
+            principal: Some("setting password".to_owned()),
+            tags: tags.iter().copied().collect(),
+            number: 0,
+            count: 0,
+            sites: Vec::new(),
+            holders: BTreeMap::new(),
+        };
+        secret.add(Site::new(Context::Memory), None, &hit(tags));
+        secret
+    }
+
+    #[test]
+    fn one_harmless_place_hides_no_other() {
+        for tag in ["example", "signature_database"] {
+            let mut one = secret(&[tag]);
+            assert!(one.is_harmless());
+            one.add(Site::new(Context::ChangedFile), None, &hit(&["weak"]));
+            assert!(!one.is_harmless() && one.has("weak"), "{tag}");
+            one.add(Site::new(Context::Memory), None, &hit(&[tag]));
+            assert!(!one.is_harmless(), "{tag}");
+        }
+    }
+
+    #[test]
+    fn passwords_of_one_name_are_told_apart() {
+        let (one, mut other) = (secret(&[]), secret(&[]));
+        assert_eq!(one.identity(), other.identity());
+        other.number = 1;
+        assert_ne!(one.identity(), other.identity());
     }
 }

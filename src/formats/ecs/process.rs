@@ -99,9 +99,10 @@ impl Filling<'_> {
 
     /// The command line and working directory of a process.
     fn arguments(&mut self, field: &str, known: &Known) {
-        let pieces = known.argv.as_ref().filter(|pieces| !pieces.is_empty());
+        let (argv, line) = known.command(self.origin.secrets);
+        let pieces = Some(argv).filter(|pieces| !pieces.is_empty());
         let args: Option<Vec<Json>> = pieces.map(|pieces| pieces.iter().map(|one| text_of(one).into()).collect());
-        let line = known.cmdline.as_ref().filter(|line| !line.is_empty()).map(|line| text_of(line).into());
+        let line = line.map(|line| text_of(&line).into());
         let folder = known.cwd.as_ref().filter(|path| path.starts_with(b"/")).map(|path| text_of(path).into());
         self.set_new(&format!("{field}.args_count"), args.as_ref().map(|args| args.len().into()));
         self.set_new(&format!("{field}.args"), args.map(Json::from));

@@ -183,7 +183,7 @@ pub(super) fn known_process(evidence: &mut Document, at: &str, pid: u32, origin:
     let texts = [
         ("name", known.name.as_ref().map(|name| document::text_of(name).into_owned())),
         ("path", path.map(|path| path.path)),
-        ("cmd_line", known.cmdline.as_ref().filter(|l| !l.is_empty()).map(|l| document::text_of(l).into_owned())),
+        ("cmd_line", known.command(origin.secrets).1.map(|line| document::text_of(&line).into_owned())),
     ];
     for (name, text) in texts {
         let field = format!("{at}.{name}");

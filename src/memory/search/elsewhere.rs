@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use bstr::{BString, ByteSlice};
 
+use super::sieve::Room;
 use super::{InLine, Matcher, SearchOptions, in_lines};
 use crate::archive::{Absence, Archive, Contents, Member, MemberKind, Piece};
 use crate::int::usize_of;
@@ -14,6 +15,8 @@ use crate::warning::Warnings;
 
 /// Bytes of a match that are kept with it.
 const MOST: u64 = 64 << 10;
+/// Most things of a kind of a sieve in one file, so that a log leaves room for what is in others.
+const OF_FILE: usize = 1_000;
 /// Zeros of a hole that are searched with the bytes before it, and with those after it.
 const EDGE: u64 = 64;
 
@@ -65,32 +68,49 @@ impl Search<'_> {
     /// Searches all members.
     pub(crate) fn run(&self) -> Findings {
         let mut findings = Findings::default();
+        let mut room = Room::default();
         let files = self.archive.members().iter().filter(|member| member.kind == MemberKind::File);
         let wanted = |member: &&Member| {
             !self.done.contains(&member.path) && self.only.is_none_or(|only| only.contains(&member.path))
         };
         for member in files.filter(wanted) {
-            if findings.more {
+            // Kinds of a sieve leave each other room.
+            if findings.more && findings.found.len() >= usize_of(self.options.most) {
                 break;
             }
             if let Some(nested) = self.archive.nested(member, self.limits, self.warnings) {
                 for (inner, contents) in nested.files() {
-                    self.contents(member, Some(&inner.path), contents, &mut findings);
+                    self.contents(member, Some(&inner.path), contents, &mut room, &mut findings);
                 }
             } else {
-                self.contents(member, None, self.archive.contents(member), &mut findings);
+                self.contents(member, None, self.archive.contents(member), &mut room, &mut findings);
             }
         }
         findings
     }
 
-    fn contents(&self, member: &Member, file: Option<&BString>, contents: Contents<'_>, findings: &mut Findings) {
+    fn contents(
+        &self,
+        member: &Member,
+        file: Option<&BString>,
+        contents: Contents<'_>,
+        kinds: &mut Room,
+        findings: &mut Findings,
+    ) {
         let mut found: Vec<InLine> = Vec::new();
+        let mut here = Room::default();
+        let mut is_full = false;
         let room = usize_of(self.options.most).saturating_sub(findings.found.len());
         let unread = in_lines(&lines(contents), self.matcher, self.options, |_, m| {
-            found.push(*m);
+            let most = self.matcher.most_of(m.pattern);
+            if most.is_none_or(|most| here.keep(m.pattern, most.min(OF_FILE)) && kinds.keep(m.pattern, most)) {
+                found.push(*m);
+            } else {
+                is_full = true;
+            }
             found.len() <= room
         });
+        findings.more |= is_full;
         found.sort_unstable();
         let not_kept = contents.pieces(0, contents.len()).filter_map(|piece| match piece {
             Piece::Absent(len, Absence::NotKept | Absence::Unreadable) => Some(len),

@@ -18,19 +18,19 @@ const BASE62: &str = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv
 
 /// Makes one text.
 #[derive(Debug)]
-pub(super) struct Maker {
+pub(in super::super) struct Maker {
     state: u64,
     /// What `«is …»` was made of.
     pub(super) value: Option<Vec<u8>>,
 }
 
 impl Maker {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(in super::super) fn new(seed: u64) -> Self {
         Maker { state: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1, value: None }
     }
 
     /// The bytes of a text.
-    pub(super) fn text(&mut self, text: &str) -> Vec<u8> {
+    pub(in super::super) fn text(&mut self, text: &str) -> Vec<u8> {
         let mut rest = text;
         let made = self.until(&mut rest, false);
         assert!(rest.is_empty(), "» without «: {text}");
@@ -106,6 +106,17 @@ impl Maker {
                 let blank = " ".repeat(std::str::from_utf8(len).unwrap().parse().unwrap());
                 let text = std::str::from_utf8(text).unwrap();
                 text.lines().flat_map(|line| [blank.as_str(), line, "\n"]).collect::<String>().into_bytes()
+            }
+            // Each line of a text behind some words.
+            "lines" => {
+                let (words, text) = halves(rest, b'|');
+                let lines = text.split_inclusive(|byte| *byte == b'\n').map(|line| [words, line].concat());
+                lines.collect::<Vec<_>>().concat()
+            }
+            // Each line of a text as an object, as engines of containers log them.
+            "objects" => {
+                let object = |line: &str| format!("{{\"log\":\"{line}\\n\",\"stream\":\"stdout\",\"time\":\"1\"}}\n");
+                words.lines().map(object).collect::<String>().into_bytes()
             }
             "summed" => self.summed(),
             "age" => self.age(),
@@ -207,7 +218,8 @@ impl Maker {
         };
         let secret = der(4, &self.bytes(len));
         let point = der(0xa1, &der(3, &[vec![0, 4], self.bytes(len * 2)].concat()));
-        der(0x30, &[der(2, &[1]), secret, der(0xa0, &der(6, id)), point].concat())
+        let parameters = if curve == "explicit" { der(0x30, &self.bytes(200)) } else { der(6, id) };
+        der(0x30, &[der(2, &[1]), secret, der(0xa0, &parameters), point].concat())
     }
 
     fn pkcs8(&mut self, kind: &str) -> Vec<u8> {
@@ -224,6 +236,17 @@ impl Maker {
                 let point = der(0xa1, &der(3, &[vec![0, 4], self.bytes(64)].concat()));
                 let curve = [der(6, b"\x2a\x86\x48\xce\x3d\x02\x01"), der(6, b"\x2a\x86\x48\xce\x3d\x03\x01\x07")];
                 wrapped(0, curve.concat(), &der(0x30, &[der(2, &[1]), secret, point].concat()), Vec::new())
+            }
+            "p192" => {
+                let secret = der(0x30, &[der(2, &[1]), der(4, &self.bytes(24))].concat());
+                let curve = [der(6, b"\x2a\x86\x48\xce\x3d\x02\x01"), der(6, b"\x2a\x86\x48\xce\x3d\x03\x01\x01")];
+                wrapped(0, curve.concat(), &secret, Vec::new())
+            }
+            "dh" => {
+                let domain = der(0x30, &[self.number(128), der(2, &[2])].concat());
+                let algorithm = [der(6, b"\x2a\x86\x48\x86\xf7\x0d\x01\x03\x01"), domain].concat();
+                let key = self.number(127);
+                wrapped(0, algorithm, &key, Vec::new())
             }
             "ed25519" => wrapped(0, der(6, b"\x2b\x65\x70"), &der(4, &self.bytes(32)), Vec::new()),
             "ed25519-v2" => {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::detectors::ALL;
 use super::engine::{Engine, Hit, owned, plain_engine};
-use make::Maker;
+pub(super) use make::Maker;
 
 const POSITIVES: &str = include_str!("positives.txt");
 const NEAR_MISSES: &str = include_str!("near-misses.txt");
@@ -114,6 +114,43 @@ fn positives_are_found_and_by_no_other_detector() {
     wrong.done();
 }
 
+/// Of a variable or an argument, all is the value, whatever signs it has, and words may be passwords.
+#[test]
+fn settings_are_values_to_their_end() {
+    let of = |text: &str| {
+        let hits = plain_engine().find_in_setting(text.as_bytes());
+        hits.into_iter().map(|hit| String::from_utf8(hit.value).unwrap()).collect::<Vec<_>>()
+    };
+    for (name, value) in [
+        ("DB_PASSWORD", "k3Jd9xTm$Wq7Zr8p"),
+        ("--password", "aB3$kd9(Wq7z"),
+        ("DB_PASSWORD", "Tr0ub4dor &3 xyz"),
+        ("--env=DB_PASSWORD", "p,w;k3Jd9x>y"),
+        ("SECRET_KEY", "PvqjZRpuBX"),
+        ("DB_PASSWORD", "Sommer!Regen"),
+        ("DB_PASSWORD", "ProductionDatabase"),
+        ("API_TOKENS", "k3Jd9..xTmB2"),
+        ("DB_PASSWORD", "hunter2"),
+        ("DB_PASSWORD", "s3cr3t"),
+        ("DB_PASSWORD", "correct horse battery staple"),
+    ] {
+        assert_eq!(of(&format!("{name}={value}")), [value], "{name}");
+    }
+    for text in [
+        "DB_PASSWORD=${OTHER}",
+        "DB_PASSWORD=<password>",
+        "DB_PASSWORD=changeme",
+        "DB_PASSWORD_FILE=/run/secrets/k3Jd9x",
+        "DB_PASSWORD=/run/secrets/k3Jd9x",
+        "PASSWORD_LENGTH=k3Jd9xTm",
+        "MAX_TOKENS=k3Jd9xTm1",
+        "TOKEN=eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0.",
+    ] {
+        assert_eq!(of(text), [""; 0], "{text}");
+    }
+    assert_eq!(of("URL=postgres://app:k3Jd9xTmWq@db"), ["k3Jd9xTmWq"]);
+}
+
 /// Bytes that are no text, and no word.
 fn noise(seed: u64) -> Vec<u8> {
     let mut noise = Maker::new(seed).text("\\0\\0«bytes 61»");
@@ -150,7 +187,7 @@ fn positives_are_found_in_other_surroundings() {
         // The text around a mark in base64 is looked at for a few kibibytes.
         if one.text.len() < 3000 && has_long_mark(name, &one.text) {
             for before in ["", "x", "xy"] {
-                let text = [before.as_bytes(), b" ", &one.text, b" "].concat();
+                let text = [before.as_bytes(), b"\n", &one.text, b" "].concat();
                 look("in base64", data_encoding::BASE64.encode(&text).as_bytes());
             }
         }

@@ -76,13 +76,25 @@ pub(super) static SECRET_ACCESS_KEY: Detector = Detector {
         };
         let names = [key(), is_aws().map(|_| behind)];
         let Some(start) = names.into_iter().flatten().find_map(|name| value_of(bytes, name)) else { return };
-        let end = run(bytes, start, is_base64, 41);
-        let value = part(bytes, start..end);
+        // PHP writes `\/` in JSON.
+        let mut value = Vec::new();
+        let mut end = start;
+        while value.len() <= 40 {
+            end = match (at(bytes, end), at(bytes, end.saturating_add(1))) {
+                (Some(b'\\'), Some(b'/')) => end.saturating_add(1),
+                _ => end,
+            };
+            let Some(byte) = at(bytes, end).filter(|byte| is_base64(*byte)) else { break };
+            value.push(byte);
+            end = end.saturating_add(1);
+        }
         let has = |class: fn(&u8) -> bool| value.iter().any(class);
         let is_mixed = has(u8::is_ascii_digit) && has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase);
         let is_whole = value.len() == 40 && at(bytes, end) != Some(b'=') && is_mixed;
-        if is_whole && !value.iter().all(|byte| is_any_hex(*byte)) && entropy(value) >= 4.2 {
-            out.push(Match::of(start..end).within(place..end).sure(Confidence::Medium));
+        if is_whole && !value.iter().all(|byte| is_any_hex(*byte)) && entropy(&value) >= 4.2 {
+            let mut found = Match::of(start..end).within(place..end).sure(Confidence::Medium);
+            found.read = (value != part(bytes, start..end)).then_some(value);
+            out.push(found);
         }
     },
 };
@@ -98,11 +110,15 @@ pub(super) static SESSION_TOKEN: Detector = Detector {
     wrapped: true,
     find: |bytes, place, out| {
         let body = place.saturating_add(12);
-        let to = run(bytes, body, is_base64, 2000);
+        // In a query, signs are written as `%2F`.
+        let to = run(bytes, body, |byte| is_base64(byte) || byte == b'%', 2000);
         let end = run(bytes, to, |byte| byte == b'=', 2);
+        let token = text::unquoted(part(bytes, place..end));
         let is_long = to.saturating_sub(body) >= 100;
-        if is_long && begins_word(bytes, place) && text::base64(part(bytes, place..end)).is_some() {
-            out.push(Match::of(place..end).public(12));
+        if is_long && begins_word(bytes, place) && text::base64(&token).is_some() {
+            let mut found = Match::of(place..end).public(12);
+            found.read = (token != part(bytes, place..end)).then_some(token);
+            out.push(found);
         }
     },
 };

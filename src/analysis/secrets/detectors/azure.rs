@@ -81,7 +81,7 @@ pub(super) static CLIENT_SECRET: Detector = Detector {
         let body = place.saturating_add(3);
         let end = run(bytes, body, is_of_secret, 35);
         let is_whole = run_back(bytes, place, is_of_secret, 3) == start
-            && before(bytes, start).is_none_or(|byte| !is_of_secret(byte))
+            && (before(bytes, start).is_none_or(|byte| !is_of_secret(byte)) || text::begins_word(bytes, start))
             && (31..=34).contains(&end.saturating_sub(body));
         if is_whole && entropy(part(bytes, start..end)) >= 3.5 {
             out.push(Match::of(start..end));
@@ -113,27 +113,15 @@ pub(super) static SAS: Detector = Detector {
                 && names.iter().any(|name| text::has(query, at.saturating_add(1), name))
         };
         let Some(first) = (0..query.len()).find(|at| is_parameter(*at)) else { return };
-        let signature = text::base64(&unquoted(part(bytes, start..end)));
+        let signature = text::base64(&text::unquoted(part(bytes, start..end)));
         if signature.is_some_and(|signature| signature.len() == 32 && entropy(&signature) >= 3.0) {
-            let expiry = query.find(b"se=").and_then(|at| query.get(at.checked_add(3)?..));
+            let is_expiry = |at: usize| is_parameter(at) && text::has(query, at.saturating_add(1), b"se=");
+            let expiry = (0..query.len()).find(|at| is_expiry(*at)).and_then(|at| query.get(at.checked_add(4)?..));
             let expiry = expiry.map(|rest| rest.split(|byte| matches!(byte, b'&' | b'\\')).next().unwrap_or_default());
-            let expiry = expiry.and_then(|time| String::from_utf8(unquoted(time)).ok());
+            let expiry = expiry.and_then(|time| String::from_utf8(text::unquoted(time)).ok());
             let whom = expiry.map(|time| format!("expires {time}"));
             let span = from.saturating_add(first).min(place)..end;
             out.push(Match::of(start..end).within(span).of_whom(whom));
         }
     },
 };
-
-/// Decodes `%2B` and the like.
-fn unquoted(text: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((first, behind)) = rest.split_first() {
-        let digits = behind.get(..2).filter(|_| *first == b'%');
-        let byte = digits.and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
-        bytes.push(byte.unwrap_or(*first));
-        rest = if byte.is_some() { behind.get(2..).unwrap_or_default() } else { behind };
-    }
-    bytes
-}

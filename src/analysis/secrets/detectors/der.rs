@@ -85,8 +85,21 @@ fn is_varied(number: &[u8]) -> bool {
     kinds >= number.len().min(64) / 3
 }
 
+/// Whether a secret is as random as those are that programs make. A constant of a program is followed by what is next in
+/// its file or memory.
+fn is_random(secret: &[u8]) -> bool {
+    let is_spread = |part: &[u8]| {
+        let mut bytes = part.to_vec();
+        bytes.sort_unstable();
+        bytes.dedup();
+        bytes.len().saturating_mul(32) >= part.len().saturating_mul(22)
+    };
+    secret.chunks(32).all(is_spread) && !secret.windows(4).any(|four| four == [0; 4])
+}
+
 /// Curves by their object ids, with the length of the secret number.
-const CURVES: [(&[u8], &str, usize); 9] = [
+const CURVES: [(&[u8], &str, usize); 10] = [
+    (b"\x2a\x86\x48\xce\x3d\x03\x01\x01", "EC P-192", 24),
     (b"\x2a\x86\x48\xce\x3d\x03\x01\x07", "EC P-256", 32),
     (b"\x2b\x81\x04\x00\x22", "EC P-384", 48),
     (b"\x2b\x81\x04\x00\x23", "EC P-521", 66),
@@ -102,15 +115,16 @@ const CURVES: [(&[u8], &str, usize); 9] = [
 fn elliptic(contents: &[u8], curve: Option<&str>) -> Option<String> {
     let (version, rest) = element(contents, 2)?;
     let (secret, rest) = element(rest, 4)?;
-    if version != [1] || !matches!(secret.len(), 28 | 32 | 48 | 64 | 66) || !is_varied(secret) {
+    if version != [1] || !matches!(secret.len(), 24 | 28 | 32 | 48 | 64 | 66) || !is_random(secret) {
         return None;
     }
-    let named = element(rest, 0xa0).and_then(|(object, _)| element(object, 6));
+    let (parameters, rest) = element(rest, 0xa0).map_or((None, rest), |(object, rest)| (Some(object), rest));
+    let named = parameters.and_then(|object| element(object, 6));
     let named = named.and_then(|(id, _)| CURVES.iter().find(|(known, _, len)| *known == id && *len == secret.len()));
     match (named, curve) {
         (Some((_, name, _)), _) => Some((*name).to_owned()),
         (None, Some(curve)) => Some(curve.to_owned()),
-        // Without a curve, the point must be there.
+        // Without a curve that is known, the point must be there.
         (None, None) => element(rest, 0xa1).map(|_| "EC".to_owned()),
     }
 }
@@ -131,6 +145,12 @@ fn wrapped(contents: &[u8]) -> Option<String> {
             let (private, _) = number(key, 16)?;
             (private.len() <= 33 && is_varied(prime)).then(|| format!("DSA, {} bits", bits(prime)))
         }
+        // Diffie-Hellman, of PKCS#3 and of X9.42.
+        b"\x2a\x86\x48\x86\xf7\x0d\x01\x03\x01" | b"\x2a\x86\x48\xce\x3e\x02\x01" => {
+            let (prime, _) = number(element(parameters, 0x30)?.0, 64)?;
+            let (private, _) = number(key, 16)?;
+            (private.len() <= prime.len() && is_varied(prime)).then(|| format!("DH, {} bits", bits(prime)))
+        }
         b"\x2a\x86\x48\xce\x3d\x02\x01" => {
             let curve = element(parameters, 6).and_then(|(id, _)| CURVES.iter().find(|(known, ..)| *known == id));
             elliptic(element(key, 0x30)?.0, Some(curve.map_or("EC", |(_, name, _)| name)))
@@ -138,12 +158,12 @@ fn wrapped(contents: &[u8]) -> Option<String> {
         b"\x2b\x65\x70" | b"\x2b\x65\x6e" => {
             let (secret, _) = element(key, 4)?;
             let name = if id.ends_with(b"\x70") { "Ed25519" } else { "X25519" };
-            (secret.len() == 32 && is_varied(secret)).then(|| name.to_owned())
+            (secret.len() == 32 && is_random(secret)).then(|| name.to_owned())
         }
         b"\x2b\x65\x71" | b"\x2b\x65\x6f" => {
             let (secret, _) = element(key, 4)?;
             let name = if id.ends_with(b"\x71") { "Ed448" } else { "X448" };
-            (matches!(secret.len(), 56 | 57) && is_varied(secret)).then(|| name.to_owned())
+            (matches!(secret.len(), 56 | 57) && is_random(secret)).then(|| name.to_owned())
         }
         _ => None,
     }

@@ -5,6 +5,9 @@ use bstr::ByteSlice;
 use super::super::detector::{Detector, Mark, Match, Style};
 use super::super::text::{self, at, is_base64, is_printable, part, run};
 
+/// Longest login: those of Amazon's registry have a token of two kibibytes.
+const LONGEST: usize = 8 << 10;
+
 /// `"auth": "…"`: the user and the password in base64.
 pub(super) static CONFIG_AUTH: Detector = Detector {
     id: "docker-config-auth",
@@ -19,12 +22,12 @@ pub(super) static CONFIG_AUTH: Detector = Detector {
         let colon = run(bytes, place.saturating_add(6), blank, 4);
         let quote = run(bytes, colon.saturating_add(1), blank, 4);
         let start = quote.saturating_add(1);
-        let body = run(bytes, start, is_base64, 1001);
+        let body = run(bytes, start, is_base64, LONGEST.saturating_add(1));
         let end = run(bytes, body, |byte| byte == b'=', 2);
         let is_shape = at(bytes, colon) == Some(b':')
             && at(bytes, quote) == Some(b'"')
             && at(bytes, end) == Some(b'"')
-            && (8..=1000).contains(&body.saturating_sub(start));
+            && (8..=LONGEST).contains(&body.saturating_sub(start));
         let Some(login) = text::base64(part(bytes, start..end)).filter(|login| is_shape && is_printable(login)) else {
             return;
         };

@@ -7,13 +7,19 @@ fn is_of_crypt(byte: u8) -> bool {
     is_alnum(byte) || matches!(byte, b'.' | b'/')
 }
 
+/// What administrators choose for salts: all that does not end the field.
+fn is_of_salt(byte: u8) -> bool {
+    is_of_crypt(byte)
+        || matches!(byte, b'-' | b'_' | b'=' | b'+' | b',' | b'!' | b'#' | b'@' | b'~' | b'^' | b'*' | b'?')
+}
+
 fn is_of_argon(byte: u8) -> bool {
     text::is_base64(byte)
 }
 
 /// The salt, which has so many characters at most, a dollar, and a hash of so many.
 fn salted(bytes: &[u8], salt: usize, most: usize, len: usize) -> Option<usize> {
-    let dollar = run(bytes, salt, |byte| byte != b'$' && is_of_crypt(byte), most);
+    let dollar = run(bytes, salt, is_of_salt, most);
     let hash = text::skip(bytes, dollar, b"$")?;
     let end = run(bytes, hash, is_of_crypt, len.saturating_add(1));
     (dollar > salt && end.saturating_sub(hash) == len).then_some(end)
@@ -37,7 +43,10 @@ fn end_of(bytes: &[u8], place: usize) -> Option<usize> {
             let cost = run(bytes, body, is_digit, 2);
             let hash = text::skip(bytes, cost, b"$")?;
             let end = run(bytes, hash, is_of_crypt, 54);
-            (cost.saturating_sub(body) == 2 && end.saturating_sub(hash) == 53).then_some(end)
+            // Fewer rounds are refused, and libraries test that they are.
+            let is_cost =
+                matches!(part(bytes, body..cost), [b'0', b'4'..=b'9'] | [b'1' | b'2', _] | [b'3', b'0' | b'1']);
+            (is_cost && end.saturating_sub(hash) == 53).then_some(end)
         }
         // The parameters and the salt of scrypt are one text.
         b"7" => salted(bytes, body, 97, 43),
@@ -57,6 +66,13 @@ fn end_of(bytes: &[u8], place: usize) -> Option<usize> {
         }
         _ => None,
     }
+}
+
+/// Whether the salt of bcrypt is one letter over and over, or letters in their order.
+fn is_plain_salt(hash: &[u8]) -> bool {
+    let salt = hash.get(7..27).filter(|_| hash.starts_with(b"$2")).unwrap_or_default();
+    let is_step = |step: u8| salt.windows(2).all(|pair| matches!(pair, [a, b] if a.checked_add(step) == Some(*b)));
+    !salt.is_empty() && (is_step(0) || is_step(1))
 }
 
 /// A hash with its scheme and salt.
@@ -82,7 +98,7 @@ pub(super) static PASSWORD_HASH: Detector = Detector {
     wrapped: false,
     find: |bytes, place, out| {
         let is_sign = |byte: u8| !(b' '..0x7f).contains(&byte) || b":'\" =,([>|}`".contains(&byte);
-        let is_begin = before(bytes, place).is_none_or(is_sign);
+        let is_begin = before(bytes, place).is_none_or(is_sign) || text::begins_word(bytes, place);
         let Some(end) = end_of(bytes, place).filter(|_| is_begin) else { return };
         let hash = part(bytes, place..end);
         if text::entropy(part(bytes, end.saturating_sub(22)..end)) < 2.5 {
@@ -101,12 +117,17 @@ pub(super) static PASSWORD_HASH: Detector = Detector {
         let colon = place.saturating_sub(1);
         let user = text::run_back(bytes, colon, |byte| text::is_url64(byte) || byte == b'.', 32);
         let is_shadow = before(bytes, place) == Some(b':') && user < colon;
-        let user = std::str::from_utf8(part(bytes, user..colon)).ok().filter(|_| is_shadow);
+        // The end of the line before may be written as `\n`.
+        let is_escaped =
+            before(bytes, user) == Some(b'\\') && matches!(text::at(bytes, user), Some(b'n' | b'r' | b't'));
+        let user = user.saturating_add(usize::from(is_escaped));
+        let user = std::str::from_utf8(part(bytes, user..colon)).ok().filter(|_| is_shadow && user < colon);
         let whom = user.map_or_else(|| scheme.to_owned(), |user| format!("{scheme}, user {user}"));
         let found = Match::of(place..end).of_whom(Some(whom));
         // Libraries test themselves with such salts.
         let is_test = bstr::ByteSlice::contains_str(hash, b"0123456789abcdef")
-            || bstr::ByteSlice::contains_str(hash, b"saltstring");
+            || bstr::ByteSlice::contains_str(hash, b"saltstring")
+            || is_plain_salt(hash);
         out.push(if is_test { found.tag("example") } else { found });
     },
 };

@@ -63,8 +63,11 @@ fn principal(token: &Token) -> String {
 }
 
 fn found(token: &Token, place: usize) -> Match {
-    let sample = token.claims.get("name").and_then(Value::as_str) == Some("John Doe")
-        && token.claims.get("sub").and_then(Value::as_str) == Some("1234567890");
+    let text = |name: &str| token.claims.get(name).and_then(Value::as_str);
+    // jwt.io, RFC 7515 and its relatives, PyJWT.
+    let sample = text("name") == Some("John Doe") && text("sub") == Some("1234567890")
+        || text("iss") == Some("joe") && token.claims.get("exp").and_then(Value::as_u64) == Some(1_300_819_380)
+        || token.claims.as_object().is_some_and(|claims| claims.len() == 1) && text("some") == Some("payload");
     let found =
         Match::of(place..token.end).public(token.payload_end.saturating_sub(place)).of_whom(Some(principal(token)));
     if sample { found.tag("example") } else { found }

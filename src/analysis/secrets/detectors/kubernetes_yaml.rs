@@ -7,7 +7,7 @@ use bstr::ByteSlice;
 use super::super::text::{self, at, before, is_base64, part};
 
 /// Bytes before and after the kind in which the object may be.
-pub(super) const REACH: usize = 8 << 10;
+pub(super) const REACH: usize = 24 << 10;
 /// Values of one object.
 pub(super) const VALUES: usize = 64;
 
@@ -18,6 +18,8 @@ pub(super) struct Value {
     pub(super) is_encoded: bool,
     /// Where the part of the object begins that says what the value is.
     pub(super) start: usize,
+    /// The value, if it is written with escapes.
+    pub(super) text: Option<Vec<u8>>,
 }
 
 /// A line: where its text begins, and ends without what is blank; the column of its text. `- ` counts as blank.
@@ -29,10 +31,9 @@ struct Line {
     is_item: bool,
 }
 
-/// `kind: Secret` at a place, and the values of its object.
-pub(super) fn yaml(bytes: &[u8], place: usize, is_quoted: bool) -> Vec<Value> {
-    let behind = place.saturating_add(if is_quoted { 14 } else { 12 });
-    let is_end = matches!(at(bytes, behind), None | Some(b'\r' | b'\n' | 0 | b' '));
+/// `kind: Secret`, from a place to another, and the values of its object.
+pub(super) fn yaml(bytes: &[u8], place: usize, behind: usize) -> Vec<Value> {
+    let is_end = matches!(at(bytes, behind), None | Some(b'\r' | b'\n' | b'\t' | 0 | b' '));
     let from = place.saturating_sub(REACH);
     let to = place.saturating_add(REACH).min(bytes.len());
     let head = part(bytes, from..place);
@@ -68,7 +69,7 @@ fn lines_before(bytes: &[u8], from: usize, end: usize, column: usize) -> Vec<Lin
         // What is before a zero is something else.
         let zero = text.rfind_byte(0);
         let one = line(bytes, start.saturating_add(zero.map_or(0, |at| at.saturating_add(1)))..stop);
-        if text.starts_with(b"---") || one.is_some_and(|one| one.column < column) {
+        if text.starts_with(b"---") || one.is_some_and(|one| one.column < column || is_kind(bytes, one, column)) {
             break;
         }
         stop = start;
@@ -98,12 +99,17 @@ fn lines_behind(bytes: &[u8], place: usize, to: usize, column: usize) -> Vec<Lin
             break;
         }
         let Some(one) = line(bytes, range) else { continue };
-        if one.column < column || one.column == column && one.is_item {
+        if one.column < column || one.column == column && one.is_item || is_kind(bytes, one, column) {
             break;
         }
         lines.push(one);
     }
     lines
+}
+
+/// Whether a line says the kind of another object.
+fn is_kind(bytes: &[u8], line: Line, column: usize) -> bool {
+    line.column == column && text::has(bytes, line.start, b"kind:")
 }
 
 /// A line that is not blank.
@@ -115,6 +121,12 @@ fn line(bytes: &[u8], range: Range<usize>) -> Option<Line> {
     let end = range.start.saturating_add(text.trim_end().len());
     let start = range.start.saturating_add(column);
     (start < end).then_some(Line { start, end, column, is_item })
+}
+
+/// What a line says before its comment.
+fn without_comment(text: &[u8]) -> &[u8] {
+    let text = text.trim();
+    if text.starts_with(b"#") { b"" } else { text.split_once_str(" #").map_or(text, |(text, _)| text.trim_end()) }
 }
 
 /// Reads the lines of an object.
@@ -136,11 +148,23 @@ impl Reader<'_> {
         let text = part(self.bytes, line.start..line.end);
         if line.column <= self.column {
             self.close();
-            self.section = match text {
-                b"data:" => Some((true, line.start, None)),
-                b"stringData:" => Some((false, line.start, None)),
-                _ => None,
+            let (name, rest) = text.split_once_str(":").unwrap_or_default();
+            let is_encoded = match name.trim_with(|sign| matches!(sign, '"' | '\'' | ' ')) {
+                b"data" => true,
+                b"stringData" => false,
+                _ => {
+                    self.section = None;
+                    return;
+                }
             };
+            self.section = Some((is_encoded, line.start, None));
+            let rest = without_comment(rest);
+            if let Some(brace) = text.find_byte(b'{').filter(|_| rest.starts_with(b"{")) {
+                self.flow(line.start.saturating_add(brace), rest, is_encoded);
+            }
+            if !rest.is_empty() {
+                self.section = None;
+            }
             return;
         }
         let Some((is_encoded, _, keys)) = &mut self.section else { return };
@@ -157,19 +181,38 @@ impl Reader<'_> {
         let Some((key, value)) = text.split_once_str(":") else { return };
         let key = key.trim_with(|c| c == '"' || c == '\'' || c == ' ').to_str_lossy().into_owned();
         let value = value.trim();
-        if value.first().is_some_and(|first| matches!(first, b'|' | b'>')) {
+        // The value is on the lines that follow.
+        if value.first().is_none_or(|first| matches!(first, b'|' | b'>')) {
             self.block = Some((key, None));
             return;
         }
         let quote = value.first().copied().filter(|first| matches!(first, b'"' | b'\''));
         let value = match quote {
             Some(quote) => value.get(1..).unwrap_or_default().split(|byte| *byte == quote).next().unwrap_or_default(),
-            None => value.split_once_str(" #").map_or(value, |(value, _)| value.trim_end()),
+            None => without_comment(value),
         };
         let is_value = !is_encoded || value.iter().all(|byte| is_base64(*byte) || *byte == b'=');
         if let Some(offset) = text.rfind(value).filter(|_| is_value && !value.is_empty()) {
             let start = line.start.saturating_add(offset);
             self.push(key, start..start.saturating_add(value.len()));
+        }
+    }
+
+    /// An object on one line: `{a: …, "b": …}`.
+    fn flow(&mut self, start: usize, object: &[u8], is_encoded: bool) {
+        let inner = object.strip_prefix(b"{").unwrap_or(object).strip_suffix(b"}").unwrap_or_default();
+        let mut here = start.saturating_add(1);
+        let is_quote = |sign: char| matches!(sign, '"' | '\'' | ' ');
+        for pair in inner.split(|byte| *byte == b',') {
+            if let Some((key, value)) = pair.split_once_str(":") {
+                let raw = value.trim_with(is_quote);
+                let offset = pair.rfind(raw).unwrap_or(0);
+                let place = here.saturating_add(offset)..here.saturating_add(offset).saturating_add(raw.len());
+                if !raw.is_empty() && (!is_encoded || raw.iter().all(|byte| is_base64(*byte) || *byte == b'=')) {
+                    self.push(key.trim_with(is_quote).to_str_lossy().into_owned(), place);
+                }
+            }
+            here = here.saturating_add(pair.len()).saturating_add(1);
         }
     }
 
@@ -187,7 +230,7 @@ impl Reader<'_> {
     fn push(&mut self, key: String, place: Range<usize>) {
         let Some((is_encoded, section, _)) = self.section else { return };
         if self.values.len() < VALUES && text::from(self.bytes, place.start).len() >= place.len() {
-            self.values.push(Value { key, place, is_encoded, start: section.min(self.place) });
+            self.values.push(Value { key, place, is_encoded, start: section.min(self.place), text: None });
         }
     }
 }

@@ -31,7 +31,8 @@ mod vendor;
 #[cfg(test)]
 pub(super) use self::aes::substitution;
 pub(super) use self::aes::{may_begin as may_be_schedule, schedules};
-pub(super) use self::placeholder::{is_example, is_weak};
+pub(super) use self::assigned::setting;
+pub(super) use self::placeholder::is_example;
 use super::detector::Detector;
 
 mod placeholder;

@@ -6,11 +6,16 @@ use bstr::ByteSlice;
 
 use super::super::super::Confidence;
 use super::super::detector::{Detector, Mark, Match, Style};
-use super::super::text::{self, has, is_base64, is_upper, part, run};
+use super::super::text::{self, has, is_base64, is_upper, line_end, part, run};
+use super::super::unwrapped::{Limits, Unwrapped};
 use super::der;
 
 /// Longest body: an RSA key of 16384 bits has 13 KiB.
 const LONGEST: usize = 14 << 10;
+/// Blanks before a line.
+const INDENTED: usize = 80;
+/// Characters that documents show of a key at most: two lines.
+const ELIDED: usize = 129;
 /// Bytes of a key whose end is missing that are enough to know it.
 const LEAST: usize = 32;
 
@@ -21,12 +26,6 @@ fn label(bytes: &[u8], place: usize) -> Option<Range<usize>> {
     let kind = label.strip_suffix(b" BLOCK").unwrap_or(label).strip_suffix(b"PRIVATE KEY")?;
     let words = memchr::memchr_iter(b' ', kind).count();
     (words <= 3 && (kind.is_empty() || kind.ends_with(b" ")) && has(bytes, end, b"-----")).then_some(place..end)
-}
-
-/// The end of a line: as such, or as text of a program or of JSON.
-fn line_end(bytes: &[u8], place: usize) -> Option<usize> {
-    let ends: [&[u8]; 6] = [b"\n", b"\r\n", b"\\n", b"\\r\\n", b"\\\\n", b"\\u000a"];
-    ends.iter().find_map(|end| text::skip(bytes, place, end))
 }
 
 /// The base64 of a body, and where the key ends; and whether its end is there.
@@ -50,7 +49,7 @@ fn body(bytes: &[u8], start: usize, label: &[u8]) -> Body {
         if matches!(text::at(bytes, start), Some(b'"' | b'\'')) { run(bytes, start, is_between, 96) } else { start };
     let limit = start.saturating_add(LONGEST);
     while at < limit {
-        at = run(bytes, at, |byte| matches!(byte, b' ' | b'\t'), 16);
+        at = run(bytes, at, |byte| matches!(byte, b' ' | b'\t'), INDENTED);
         if let Some(next) = line_end(bytes, at) {
             let is_escaped = text::at(bytes, at) == Some(b'\\');
             let is_quote = matches!(text::at(bytes, next), Some(b'"' | b'\''));
@@ -68,9 +67,11 @@ fn body(bytes: &[u8], start: usize, label: &[u8]) -> Body {
         let next = text::at(bytes, line);
         // A header: `Proc-Type: 4,ENCRYPTED`, `Version: …`.
         let is_name = matches!(next, Some(b':' | b'-' | b' ')) && body.base64.is_empty();
-        if is_name {
-            let end = run(bytes, line, |byte| !matches!(byte, b'\r' | b'\n' | b'\\' | 0), 128);
-            let header = part(bytes, at..end);
+        let end = run(bytes, line, |byte| !matches!(byte, b'\r' | b'\n' | b'\\' | 0), 128);
+        let header = part(bytes, at..end);
+        // A body may be on one line, with blanks instead of the ends of lines.
+        let is_line = next == Some(b' ') && !header.contains(&b':');
+        if is_name && !is_line {
             if !header.contains(&b':') {
                 return body;
             }
@@ -80,7 +81,9 @@ fn body(bytes: &[u8], start: usize, label: &[u8]) -> Body {
         }
         if line == at {
             // Where the page is cut, or where something else was written over it.
-            body.is_elided = matches!(next, Some(b'.' | b'<' | b'[' | b'{' | b'$' | b'*' | b'%' | 0xe2));
+            let is_sign = matches!(next, Some(b'.' | b'<' | b'[' | b'{' | b'$' | b'*' | b'%' | 0xe2));
+            let is_ended = part(bytes, at..bytes.len().min(at.saturating_add(256))).contains_str("-----END ");
+            body.is_elided = is_sign && (is_ended || body.base64.len() < ELIDED);
             return body;
         }
         body.base64.extend_from_slice(part(bytes, at..line));
@@ -132,7 +135,7 @@ fn kind(bytes: &[u8], label: &[u8], is_whole: bool) -> Option<(String, bool)> {
         Some(kind) => Some((kind, false)),
         None if is_whole => {
             let name = label.strip_suffix(b"PRIVATE KEY").unwrap_or(label).trim().to_str_lossy().into_owned();
-            (bytes.get(head) == Some(&2)).then(|| (format!("{name} key").trim().to_owned(), false))
+            (bytes.get(head) != Some(&0x30)).then(|| (format!("{name} key").trim().to_owned(), false))
         }
         None => Some(("key, cut off".to_owned(), false)),
     }
@@ -148,28 +151,37 @@ pub(super) static PRIVATE_KEY: Detector = Detector {
     marks: &[Mark::text("-----BEGIN ")],
     wrapped: true,
     find: |bytes, place, out| {
-        let Some(range) = label(bytes, place.saturating_add(11)) else { return };
-        let label = part(bytes, range.clone());
-        let Some(start) = line_end(bytes, range.end.saturating_add(5)) else { return };
-        let body = body(bytes, start, label);
-        if body.is_elided {
-            return;
-        }
-        let is_cipher = body.is_encrypted;
-        let data = decoded(&body);
-        let described = if is_cipher {
-            (data.len() >= LEAST).then(|| ("encrypted key".to_owned(), true))
-        } else {
-            kind(&data, label, body.is_whole)
+        const LINES: Limits = Limits { before: 0, behind: LONGEST, is_other: |line| line.starts_with(b"-----BEGIN ") };
+        let logged = || {
+            let log = Unwrapped::of_log(bytes, place, place, LINES)?;
+            Some(log.found(key(&log.text, log.mark)?))
         };
-        let Some((kind, is_encrypted)) = described else { return };
-        let sure = match (is_encrypted, body.is_whole) {
-            (true, _) => Confidence::Low,
-            (false, true) => Confidence::High,
-            (false, false) => Confidence::Medium,
-        };
-        let found = Match::of(place..body.end).sure(sure).of_whom(Some(kind));
-        let found = if der::is_published(&data) { found.tag("example") } else { found };
-        out.push(if is_encrypted { found.tag("encrypted") } else { found });
+        out.extend(key(bytes, place).or_else(logged));
     },
 };
+
+/// A key whose first line begins at a place.
+fn key(bytes: &[u8], place: usize) -> Option<Match> {
+    let range = label(bytes, place.saturating_add(11))?;
+    let label = part(bytes, range.clone());
+    let behind = range.end.saturating_add(5);
+    let start = line_end(bytes, behind).or_else(|| text::skip(bytes, behind, b" "))?;
+    let body = body(bytes, start, label);
+    if body.is_elided {
+        return None;
+    }
+    let data = decoded(&body);
+    let (kind, is_encrypted) = if body.is_encrypted {
+        (data.len() >= LEAST).then(|| ("encrypted key".to_owned(), true))?
+    } else {
+        kind(&data, label, body.is_whole)?
+    };
+    let sure = match (is_encrypted, body.is_whole) {
+        (true, _) => Confidence::Low,
+        (false, true) => Confidence::High,
+        (false, false) => Confidence::Medium,
+    };
+    let found = Match::of(place..body.end).sure(sure).of_whom(Some(kind));
+    let found = if der::is_published(&data) { found.tag("example") } else { found };
+    Some(if is_encrypted { found.tag("encrypted") } else { found })
+}

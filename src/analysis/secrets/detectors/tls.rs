@@ -12,6 +12,8 @@ pub(super) static SESSION_KEY: Detector = Detector {
     style: Style::Token,
     marks: &[
         Mark::text("CLIENT_RANDOM "),
+        Mark::text("PMS_CLIENT_RANDOM "),
+        Mark::text("ECH_SECRET "),
         Mark::text("CLIENT_TRAFFIC_SECRET_"),
         Mark::text("SERVER_TRAFFIC_SECRET_"),
         Mark::text("CLIENT_HANDSHAKE_TRAFFIC_SECRET "),

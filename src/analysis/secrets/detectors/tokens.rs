@@ -252,7 +252,7 @@ pub(super) static MAILGUN: Detector = Detector {
     wrapped: true,
     find: |bytes, place, out| {
         const SHAPE: Shape = Shape { pieces: &[Run(is_hex, 32, 32)], end: End::Word, entropy: 3.0 };
-        let is_begin = text::before(bytes, place).is_none_or(|byte| !matches!(byte, b'-' | b'.' | b'/'));
+        let is_begin = text::before(bytes, place).is_none_or(|byte| !matches!(byte, b'-' | b'.'));
         if let Some(end) = shaped(bytes, place, 4, &SHAPE).filter(|_| is_begin && begins_word(bytes, place)) {
             out.push(Match::of(place..end).public(4).sure(Confidence::Medium));
         }
@@ -330,7 +330,12 @@ pub(super) static SLACK: Detector = Detector {
         if let Some(end) = end.filter(|_| begins_word(bytes, place)) {
             // `xoxe.` before it says that it is renewed.
             let start = place.checked_sub(5).filter(|start| has(bytes, *start, b"xoxe.")).unwrap_or(place);
-            out.push(Match::of(start..end).public(place.saturating_sub(start).saturating_add(5)));
+            let found = Match::of(start..end).public(place.saturating_sub(start).saturating_add(5));
+            let secret = text::part(bytes, place..end).rsplit(|byte| *byte == b'-').next().unwrap_or_default();
+            // `xxxxxxxx` instead of the secret.
+            if secret.len() < 8 || entropy(secret) >= 2.0 {
+                out.push(found);
+            }
         }
     },
 };
@@ -401,7 +406,9 @@ pub(super) static TOTP: Detector = Detector {
             text::run(bytes, start, |byte| !text::is_break(byte) && !matches!(byte, b'"' | b'\'' | b'<' | b'>'), 400);
         let url = text::part(bytes, start..end);
         let Some(name) = kind.then(|| bstr::ByteSlice::find(url, b"secret=")).flatten() else { return };
-        let is_parameter = matches!(text::before(url, name), Some(b'?' | b'&'));
+        // The sign before it is also written as `&amp;` and `\u0026`.
+        let head = text::part(url, 0..name);
+        let is_parameter = [b"?".as_slice(), b"&", b"&amp;", b"u0026"].iter().any(|sign| head.ends_with(sign));
         let value = start.saturating_add(name).saturating_add(7);
         let to = text::run(bytes, value, is_base32, 64);
         let seed = text::part(url, name.saturating_add(7)..to.saturating_sub(start));

@@ -4,17 +4,11 @@ use bstr::ByteSlice;
 
 use super::super::detector::{Detector, Mark, Match, Style};
 use super::super::text::{at, begins_word, is_alnum, is_break, part, run, run_back};
-use super::placeholder::{default_login, is_example, is_plain, is_weak, is_words};
+use super::placeholder::{default_login, is_description, is_example, is_plain, is_weak};
 
 /// Neither blank, nor a separator of URLs, nor a quote.
 fn is_of_login(byte: u8) -> bool {
     !is_break(byte) && !matches!(byte, b'/' | b'?' | b'#' | b'@' | b'"' | b'\'' | b'<' | b'>')
-}
-
-/// Whether a password is words that say that it is one: `proxy-password`.
-fn is_description(password: &[u8]) -> bool {
-    let lower = password.to_ascii_lowercase();
-    is_words(password) && ["password", "passwd", "secret", "token"].iter().any(|word| lower.contains_str(word))
 }
 
 /// `scheme://user:password@host`. The user may be missing, as with Redis.
@@ -27,6 +21,8 @@ pub(super) static PASSWORD: Detector = Detector {
     // Base64 of the sign is too short to be looked for, so there are schemes too.
     marks: &[
         Mark::text("://"),
+        // In JSON, as PHP writes it.
+        Mark::text(":\\/\\/"),
         Mark::text("postgres://"),
         Mark::text("postgresql://"),
         Mark::text("mysql://"),
@@ -40,7 +36,8 @@ pub(super) static PASSWORD: Detector = Detector {
         // A mark may begin with the scheme.
         let scheme = run(bytes, place, |byte| byte.is_ascii_lowercase() || byte == b'+', 12);
         let place = if at(bytes, place) == Some(b':') { place } else { scheme };
-        let login = place.saturating_add(3);
+        let is_escaped = at(bytes, place.saturating_add(1)) == Some(b'\\');
+        let login = place.saturating_add(if is_escaped { 5 } else { 3 });
         let colon = run(bytes, login, |byte| is_of_login(byte) && byte != b':', 128);
         if at(bytes, colon) != Some(b':') {
             return;
@@ -53,12 +50,14 @@ pub(super) static PASSWORD: Detector = Detector {
         }
         let is_of_host = |byte: u8| is_alnum(byte) || matches!(byte, b'.' | b'_' | b'[' | b']' | b':' | b'-');
         let to = run(bytes, host, is_of_host, 253);
-        let is_of_scheme =
-            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'+' | b'.' | b'-');
+        // What ends a sentence is not a part of the host.
+        let sentence = part(bytes, host..to).trim_end_with(|sign| matches!(sign, '.' | ':' | '-' | '_'));
+        let to = host.saturating_add(sentence.len());
+        let is_of_scheme = |byte: u8| is_alnum(byte) || matches!(byte, b'+' | b'.' | b'-');
         let scheme = run_back(bytes, place, is_of_scheme, 21);
         // It begins with a letter, at the beginning of a word.
         let scheme = (scheme..place)
-            .find(|start| at(bytes, *start).is_some_and(|b| b.is_ascii_lowercase()) && begins_word(bytes, *start));
+            .find(|start| at(bytes, *start).is_some_and(|b| b.is_ascii_alphabetic()) && begins_word(bytes, *start));
         let Some(scheme) = scheme.filter(|start| to > host && place.saturating_sub(*start) >= 2) else { return };
         let password = part(bytes, start..end);
         let user = part(bytes, login..colon);

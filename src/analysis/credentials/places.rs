@@ -1,0 +1,89 @@
+//! What a member of the archive is, and the files in it: the places of secrets that are not in memory.
+
+use bstr::{BStr, BString, ByteSlice};
+
+use super::super::Facts;
+use super::super::facts::{ChangedFile, Place};
+use super::super::secrets::value::{Context, Site};
+use crate::model::LOGS_OF_CONTAINER;
+
+/// What a member of the archive, or a file in one, is.
+pub(super) fn about(facts: &Facts<'_>, member: &BStr, file: Option<&BString>) -> Site {
+    let name = member.rsplit_str("/").next().unwrap_or_default();
+    let of_member = |entry: &&ChangedFile| {
+        entry.member.as_deref().is_some_and(|known| known.as_slice() == member.as_bytes())
+            && file.is_none_or(|file| ends_with_path(&entry.path, file))
+    };
+    let files = facts.files();
+    let mut site = Site::new(Context::OtherMember);
+    site.member = Some(member.into());
+    let known = match file {
+        Some(file) => {
+            let path = path_of(file);
+            files.at(&path).find(of_member).or_else(|| files.all().iter().find(of_member))
+        }
+        None => files.all().iter().find(of_member),
+    };
+    if let Some(known) = known {
+        site.context = match known.place {
+            Place::Rootfs | Place::Deleted => Context::ChangedFile,
+            Place::Volume => Context::Volume,
+            Place::Tmpfs => Context::Tmpfs,
+            Place::Ghost => Context::DeletedFile,
+            Place::Memfd => Context::Memfd,
+            Place::Sysv => Context::SharedMemory,
+        };
+        site.path = Some(known.path.clone());
+        site.mode = Some(known.mode).filter(|_| known.place != Place::Memfd && known.place != Place::Sysv);
+        site.uid = known.uid;
+        return site;
+    }
+    let starts = |text: &str| name.starts_with(text.as_bytes());
+    let is_queue = ["tcp-stream", "sk-queues", "pipes-data", "fifo-data", "tty-data", "ipcns-msg"];
+    site.context = if is_queue.iter().any(|queue| starts(queue)) {
+        Context::Queue
+    } else if starts("ghost-file") {
+        Context::DeletedFile
+    } else if starts("tmpfs") || starts("devshm") || name.ends_with(b"dev-shm.tar") {
+        Context::Tmpfs
+    } else if starts("ipcns-shm") {
+        Context::SharedMemory
+    } else if name.ends_with(b".dump") || name == b"config.json" {
+        Context::Specification
+    } else if LOGS_OF_CONTAINER.iter().any(|log| name == log.as_bytes()) || name.ends_with(b".log") {
+        Context::Log
+    } else if starts("rootfs-diff") {
+        Context::ChangedFile
+    } else {
+        Context::OtherMember
+    };
+    site.path = file.map(|file| path_of(file));
+    site
+}
+
+/// The path in the container of a file in a tar, where names begin with `./`, with `/`, or with neither.
+fn path_of(file: &[u8]) -> BString {
+    bstr::concat([b"/", relative(file)]).into()
+}
+
+fn relative(file: &[u8]) -> &[u8] {
+    file.strip_prefix(b"./").or_else(|| file.strip_prefix(b"/")).unwrap_or(file)
+}
+
+fn ends_with_path(path: &[u8], file: &[u8]) -> bool {
+    relative(path) == relative(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_keep_their_dots() {
+        assert_eq!(
+            (path_of(b"./.env"), path_of(b".env"), path_of(b"/etc/x")),
+            ("/.env".into(), "/.env".into(), "/etc/x".into())
+        );
+        assert!(ends_with_path(b"/.env", b"./.env") && !ends_with_path(b"/env", b".env"));
+    }
+}
