@@ -132,7 +132,7 @@ impl Words {
     pub(in crate::analysis) fn new(index: &Arc<Index>, scope: Scope) -> Self {
         let wanted = |entry: &&Entry| match scope {
             Scope::Memory => Index::is_in_memory(entry),
-            Scope::Text => !matches!(entry.kind, Kind::Port | Kind::Directory | Kind::Network),
+            Scope::Text => !entry.is_expression && !matches!(entry.kind, Kind::Port | Kind::Directory | Kind::Network),
         };
         let count = index.entries.iter().filter(wanted).count();
         let bits = count.saturating_mul(16).next_power_of_two().clamp(1 << 16, 1 << 30);
@@ -150,7 +150,6 @@ impl Words {
         for (number, entry) in (0_u32..).zip(&index.entries).filter(|(_, entry)| wanted(entry)) {
             words.add(number, entry);
         }
-        words.has.domains |= Kind::ALL.into_iter().any(|kind| kind == Kind::Domain && index.has_expressions(kind));
         words
     }
 

@@ -105,6 +105,12 @@ fn indicators(args: &IocArgs, say: &dyn Fn(&str)) -> Result<Option<Indicators>, 
         };
         say(&format!("{texts} of --ioc {are} not searched for in memory: no word in {them} is long and rare enough"));
     }
+    if indicators.not_compiled() > 0 {
+        say(&format!(
+            "{} expressions of --ioc are not used: all together they are too large",
+            indicators.not_compiled()
+        ));
+    }
     Ok(Some(indicators))
 }
 

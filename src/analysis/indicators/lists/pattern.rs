@@ -412,8 +412,15 @@ fn tests(path: &str, operator: &str, literals: &[String], parsed: &mut Parsed) -
             "ISSUBSET" if kind == Kind::Address => {
                 Test::Is(value(kind, literal).map_err(|why| format!("a value of {path}: {why}"))?)
             }
+            // A name has no slash.
+            "LIKE" if kind == Kind::Name && literal.contains('/') => Test::Matches(Kind::Path, like(literal)),
             "LIKE" => Test::Matches(of_expression(kind), like(literal)),
-            "MATCHES" => Test::Matches(of_expression(kind), literal.clone()),
+            "MATCHES" => {
+                if kind == Kind::Name && literal.contains('/') {
+                    rows.push(vec![Test::Matches(Kind::Path, literal.clone())]);
+                }
+                Test::Matches(of_expression(kind), literal.clone())
+            }
             other => {
                 return Err(format!("conditions with {} are not compared", other.chars().take(20).collect::<String>()));
             }
@@ -499,6 +506,8 @@ mod tests_of_patterns {
                 &["address 203.0.113.7 & port 4444"],
             ),
             ("[process:command_line LIKE '%/dev/tcp/%']", &["command ~ ^.*\\x2fdev\\x2ftcp\\x2f.*$"]),
+            ("[file:name LIKE '/tmp/%']", &["path ~ ^\\x2ftmp\\x2f.*$"]),
+            ("[file:name MATCHES '^/tmp/x']", &["path ~ ^/tmp/x", "name ~ ^/tmp/x"]),
             ("[process:command_line MATCHES '^curl .+\\\\.sh']", &["command ~ ^curl .+\\.sh"]),
             (
                 "([domain-name:value = 'a.net'] AND [ipv4-addr:value = '203.0.113.7']) WITHIN 300 SECONDS",
