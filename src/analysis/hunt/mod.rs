@@ -5,6 +5,7 @@ mod files;
 mod network;
 mod text;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bstr::BString;
@@ -14,6 +15,7 @@ use super::finding::{Finding, Subject};
 use super::indicators::Kind;
 use super::indicators::value::Value;
 use super::network::actor::{Actor, is_added};
+use super::secrets::redacted;
 use super::{Confidence, Facts, Family, Scan, Severity, plan};
 use crate::Checkpoint;
 use crate::model::ids::Pid;
@@ -123,7 +125,14 @@ impl<'f, 'c> Hunt<'f, 'c> {
     /// Adds an observable, or another place of one.
     fn add(&mut self, new: Observable) {
         let Ok(value) = Value::new(new.kind, &new.value) else { return };
-        let new = Observable { kind: value.kind, value: value.text, ..new };
+        let mut new = Observable { kind: value.kind, value: value.text, ..new };
+        // What is given to others has no secrets, and without them it is found nowhere.
+        if matches!(new.kind, Kind::Command | Kind::Url | Kind::Text)
+            && let Cow::Owned(masked) = redacted(new.value.as_bytes())
+        {
+            new.value = String::from_utf8_lossy(&masked).into_owned();
+            new.left_out = Some("it has a secret".to_owned());
+        }
         let key = (new.kind, new.value.clone(), new.port);
         let left_out = self.general_reason(&key).or(new.left_out);
         if let Some(old) = self.by_value.get(&key).and_then(|&place| self.all.get_mut(place)) {
