@@ -1,6 +1,7 @@
 //! All indicators of all lists, compiled: values by their hash, networks by their prefix, expressions as one per kind.
 
 use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasher as _, RandomState};
 use std::net::IpAddr;
 
 use bstr::ByteSlice;
@@ -21,6 +22,8 @@ const EXPRESSIONS_MOST: usize = 20_000;
 const EXPRESSIONS: usize = 64 << 20;
 const EXPRESSIONS_ALL: usize = 512 << 20;
 const EXPRESSION: usize = 1 << 20;
+/// Times that a list may have the same value.
+const SAME: u8 = 8;
 /// Alternatives of one indicator.
 const ALTERNATIVES: usize = 1024;
 
@@ -140,6 +143,9 @@ pub(in crate::analysis) struct Builder {
     index: Index,
     expressions: BTreeMap<Kind, Vec<(String, u32)>>,
     expression_count: usize,
+    /// Values that stand alone, by the hash of list and value: an entry, and how many there are.
+    alone: HashMap<u64, (u32, u8)>,
+    hasher: RandomState,
 }
 
 impl Builder {
@@ -163,7 +169,13 @@ impl Builder {
         let before = self.index.entries.len();
         let mut wrong: Vec<String> = Vec::new();
         for parts in alternatives.iter().take(ALTERNATIVES) {
-            if let Err(why) = self.alternative(number, parts)
+            let added = match parts.as_slice() {
+                [part] if matches!(part.as_slice(), [Test::Is(value)] if !self.is_wanted(about.list, value)) => {
+                    Err(format!("the list has the same value more than {SAME} times"))
+                }
+                _ => self.alternative(number, parts),
+            };
+            if let Err(why) = added
                 && !wrong.contains(&why)
             {
                 wrong.push(why);
@@ -174,6 +186,24 @@ impl Builder {
             self.index.abouts.push(about);
         }
         if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+    }
+
+    /// Whether a value that stands alone is wanted again: what a list says of it may differ, but thousands of the same are
+    /// one.
+    fn is_wanted(&mut self, list: u32, value: &Value) -> bool {
+        let key = self.hasher.hash_one((list, value));
+        let next = u32::try_from(self.index.entries.len()).unwrap_or(u32::MAX);
+        let &mut (number, ref mut count) = self.alone.entry(key).or_insert((next, 0));
+        let is_same = self.index.entry(number).is_none_or(|entry| {
+            entry.kind == value.kind
+                && entry.port == value.port.unwrap_or(0)
+                && self.index.text_of(entry) == value.text.as_bytes()
+        });
+        if !is_same {
+            return true;
+        }
+        *count = count.saturating_add(1);
+        *count <= SAME
     }
 
     fn alternative(&mut self, about: u32, parts: &Parts) -> Result<(), String> {
@@ -761,6 +791,18 @@ mod tests {
             })
             .collect();
         assert_eq!(said, [(&b"a.net"[..], "one"), (b"b.net", "one"), (b"c.net", "two")]);
+    }
+
+    #[test]
+    fn the_same_value_many_times_is_a_few() {
+        let mut builder = Builder::default();
+        let added: Vec<bool> =
+            (0..20).map(|_| builder.add(About::default(), &one(Kind::Domain, "a.net")).is_ok()).collect();
+        assert_eq!(added.iter().filter(|is_added| **is_added).count(), usize::from(SAME));
+        let of_other_list = About { list: 1, ..About::default() };
+        builder.add(of_other_list, &one(Kind::Domain, "a.net")).unwrap();
+        builder.add(About::default(), &one(Kind::Domain, "b.net")).unwrap();
+        assert_eq!(builder.finish(&Silencer::default()).entries.len(), usize::from(SAME) + 2);
     }
 
     #[test]

@@ -84,6 +84,11 @@ impl Indicators {
         self.in_memory.left_out
     }
 
+    /// Texts that are searched for nowhere, for the same reason.
+    pub fn not_in_text(&self) -> u64 {
+        self.in_text.left_out
+    }
+
     /// Expressions that are not compared, as all together are too large.
     pub fn not_compiled(&self) -> u64 {
         self.index.not_compiled

@@ -46,6 +46,8 @@ enum Entries {
     Hostnames(HashSet<String>),
     Networks(HashMap<(bool, u8), HashSet<u128>>),
     Regexes(Regex),
+    /// What has fewer characters.
+    ShorterThan(usize),
 }
 
 /// All lists.
@@ -88,6 +90,19 @@ impl Silencer {
                 strings("the most used domains", Scope::All, &TOP),
                 strings("hashes of empty files", Scope::All, &EMPTY),
                 strings("names and paths of every system", Scope::All, &USUAL),
+                strings("domains under which anybody has a name", Scope::All, &SUFFIXES),
+                List {
+                    name: "names of fewer than five characters".to_owned(),
+                    scope: Scope::All,
+                    entries: Entries::ShorterThan(5),
+                    kinds: vec![Kind::Name, Kind::Process],
+                },
+                List {
+                    name: "networks that are too large".to_owned(),
+                    scope: Scope::All,
+                    entries: Entries::Networks(HashMap::new()),
+                    kinds: vec![Kind::Network],
+                },
             ],
         }
     }
@@ -168,6 +183,7 @@ impl List {
             }
             Entries::Substrings(all) => all.is_match(&text.to_ascii_lowercase()),
             Entries::Regexes(regex) => regex.is_match(text),
+            Entries::ShorterThan(count) => text.chars().count() < *count,
             Entries::Hostnames(all) => {
                 let host = match kind {
                     Kind::Url => host(text),
@@ -193,9 +209,9 @@ impl List {
                     _ => return false,
                 };
                 let Some(address): Option<IpAddr> = address.map(plain) else { return false };
-                // A network with most of an address family in it says nothing.
-                if kind == Kind::Network && most < if address.is_ipv4() { 16 } else { 32 } {
-                    return true;
+                // A network with much of an address family in it says nothing. That list has no networks of its own.
+                if all.is_empty() && kind == Kind::Network {
+                    return most < if address.is_ipv4() { 16 } else { 32 };
                 }
                 all.iter().any(|((is_v6, prefix), networks)| {
                     *is_v6 == address.is_ipv6() && *prefix <= most && networks.contains(&masked(address, *prefix))
@@ -399,6 +415,60 @@ const TOP: [&str; 87] = [
     "youtube.com",
 ];
 
+/// Domains that are no owner's: what is below belongs to many. The list of all is long, and changes; these are the most used.
+const SUFFIXES: [&str; 50] = [
+    "appspot.com",
+    "azureedge.net",
+    "azurewebsites.net",
+    "blogspot.com",
+    "cloudapp.net",
+    "cloudfront.net",
+    "co.il",
+    "co.in",
+    "co.jp",
+    "co.kr",
+    "co.nz",
+    "co.th",
+    "co.uk",
+    "co.za",
+    "com.ar",
+    "com.au",
+    "com.br",
+    "com.cn",
+    "com.co",
+    "com.hk",
+    "com.mx",
+    "com.my",
+    "com.pl",
+    "com.sg",
+    "com.tr",
+    "com.tw",
+    "com.ua",
+    "com.vn",
+    "ddns.net",
+    "duckdns.org",
+    "firebaseapp.com",
+    "fly.dev",
+    "github.io",
+    "gitlab.io",
+    "gov.uk",
+    "herokuapp.com",
+    "hopto.org",
+    "netlify.app",
+    "ngrok-free.app",
+    "ngrok.io",
+    "no-ip.org",
+    "onrender.com",
+    "org.uk",
+    "pages.dev",
+    "run.app",
+    "trycloudflare.com",
+    "vercel.app",
+    "web.app",
+    "workers.dev",
+    "ac.uk",
+];
+
 /// The hashes of nothing, and of one line feed.
 const EMPTY: [&str; 6] = [
     "d41d8cd98f00b204e9800998ecf8427e",
@@ -464,7 +534,12 @@ mod tests {
             (Kind::Address, "10.1.2.3", "private and reserved networks"),
             (Kind::Address, "fd00::1", "private and reserved networks"),
             (Kind::Network, "10.1.0.0/16", "private and reserved networks"),
-            (Kind::Network, "128.0.0.0/1", "private and reserved networks"),
+            (Kind::Network, "128.0.0.0/1", "networks that are too large"),
+            (Kind::Network, "2a00::/12", "networks that are too large"),
+            (Kind::Name, "run", "names of fewer than five characters"),
+            (Kind::Process, "x\u{fc}x", "names of fewer than five characters"),
+            (Kind::Domain, "co.uk", "domains under which anybody has a name"),
+            (Kind::Domain, "github.io", "domains under which anybody has a name"),
             (Kind::Address, "8.8.8.8", "public resolvers of DNS"),
             (Kind::Url, "http://192.168.0.1/x", "private and reserved networks"),
             (Kind::Domain, "google.com", "the most used domains"),
@@ -480,6 +555,9 @@ mod tests {
             (Kind::Address, "93.184.216.34"),
             (Kind::Network, "93.184.216.0/24"),
             (Kind::Domain, "evil.google.com"),
+            (Kind::Domain, "evil.co.uk"),
+            (Kind::Name, "xmrig"),
+            (Kind::Text, "run"),
             (Kind::Url, "https://api.github.com/repos/evil"),
             (Kind::Domain, "notlocal"),
             (Kind::Domain, "notgoogle.com"),

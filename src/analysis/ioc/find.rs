@@ -289,8 +289,7 @@ impl<'f, 'c> Collector<'f, 'c> {
     pub(super) fn in_text(&mut self, number: u32, text: &[u8], (start, end): (usize, usize), form: Form, spot: &Spot) {
         let Some(entry) = self.index.entry(number) else { return };
         let Some(ports) = self.index.ports_of(entry) else { return };
-        let after = text.get(end..).unwrap_or_default();
-        if !ports.is_empty() && form == Form::Plain && !ports.iter().all(|port| is_port(after, *port)) {
+        if !ports.is_empty() && !has_ports(text, (start, end), form, &ports) {
             return;
         }
         let spot = in_text(spot, text, start..end);
@@ -364,6 +363,27 @@ fn in_text(spot: &Spot, text: &[u8], range: Range<usize>) -> Spot {
     }
 }
 
+/// Whether the ports of an indicator stand with a value that was found in a text.
+fn has_ports(text: &[u8], (start, end): (usize, usize), form: Form, ports: &[u16]) -> bool {
+    let after = text.get(end..).unwrap_or_default();
+    match form {
+        Form::Plain => ports.iter().all(|port| is_port(after, *port)),
+        Form::Utf16 => {
+            let (pairs, _) = after.as_chunks::<2>();
+            let low = pairs.iter().take(8).map(|[low, high]| if *high == 0 { *low } else { 0xff });
+            let narrow: Vec<u8> = low.collect();
+            ports.iter().all(|port| is_port(&narrow, *port))
+        }
+        // The port stands before the address.
+        Form::SocketAddress => match text.get(start..).unwrap_or_default() {
+            [_, _, high, low, ..] => ports.iter().all(|port| *port == u16::from_be_bytes([*high, *low])),
+            _ => false,
+        },
+        // A question to DNS has no port.
+        Form::Wire => true,
+    }
+}
+
 /// Whether a port stands behind an address: `:4444`, `/4444`, ` 4444`, `|4444`.
 fn is_port(after: &[u8], port: u16) -> bool {
     let Some((first, rest)) = after.split_first() else { return false };
@@ -395,4 +415,30 @@ fn around(text: &[u8], start: usize, end: usize) -> Vec<u8> {
     let stop = after.iter().position(|byte| !is_text(byte)).unwrap_or(after.len());
     let inner = text.get(start..end.min(start.saturating_add(CONTEXT))).unwrap_or_default();
     [before.get(cut..).unwrap_or_default(), inner, after.get(..stop).unwrap_or_default()].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_stands_with_its_address_in_every_form() {
+        let of =
+            |text: &[u8], range, form| (has_ports(text, range, form, &[4444]), has_ports(text, range, form, &[80]));
+        assert_eq!(of(b"203.0.113.7:4444", (0, 11), Form::Plain), (true, false));
+        let wide: Vec<u8> = "1.2.3.4:4444".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert_eq!(of(&wide, (0, 14), Form::Utf16), (true, false));
+        let socket = b"\x02\0\x11\x5c\xcb\0\x71\x07\0\0\0\0\0\0\0\0";
+        assert_eq!(of(socket, (0, 16), Form::SocketAddress), (true, false));
+    }
+
+    #[test]
+    fn the_context_of_a_match_has_no_secret() {
+        let text =
+            ["x".repeat(300), " curl https://app:".to_owned(), "k3Jd9xTmWq@evil.example.net/x -n".to_owned()].concat();
+        let at = text.find("evil").unwrap();
+        let context = masked_around(text.as_bytes(), at, at + 16);
+        let context = context.to_str().unwrap();
+        assert!(context.contains("evil.example.net/x -n") && !context.contains("k3Jd9"), "{context}");
+    }
 }

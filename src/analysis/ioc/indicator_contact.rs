@@ -133,6 +133,10 @@ fn finding(facts: &Facts<'_>, matches: &Matches, found: &Match) -> Finding {
         "unix socket" => format!("has the unix socket {value}"),
         "process" if matches!(found.kind, Kind::Command) => format!("has a command line of a list: {value}"),
         "process" => format!("runs {value}"),
+        "working directory" => {
+            let path = spot.path.as_ref().map_or_else(String::new, |path| shown(path));
+            format!("works in {path}, which is {value} or in it")
+        }
         "open file" => format!("has {value} open"),
         "mapped file" => format!("maps {value}"),
         "image in memory" => format!("has an image in memory with the SHA-256 {value}"),

@@ -250,6 +250,9 @@ fn command(to: &mut Collector<'_, '_>, process: &ProcessFacts<'_>, spot: &Spot) 
 fn used_files(to: &mut Collector<'_, '_>, process: &ProcessFacts<'_>) {
     let pid = process.pid();
     let mut seen: HashSet<&BStr> = HashSet::new();
+    if let Some(cwd) = process.row.cwd.as_ref().filter(|cwd| cwd.len() > 1) {
+        used(to, cwd, "working directory", "processes", vec![("pid", pid.into())], process);
+    }
     for file in process.files().iter().take(PATHS) {
         let path = file.path.as_ref().map_or(BStr::new(b""), |path| path.as_bstr());
         if path.starts_with(b"/") && seen.insert(path) {
@@ -295,10 +298,11 @@ pub(super) fn files(to: &mut Collector<'_, '_>) {
     let facts = to.facts;
     let (mut left, mut pairs) = (FILES, PAIRS);
     for file in facts.files().all() {
-        if file.place == Place::Deleted || file.file_type == "directory" {
+        if file.place == Place::Deleted {
             continue;
         }
         to.look();
+        // Of a directory, only its path counts.
         let mut numbers = of_path(to, &file.path);
         let is_regular = file.file_type == "regular" && file.size > 0;
         let digests = if is_regular && to.index.has_hashes() { facts.files().digests(file) } else { None };
