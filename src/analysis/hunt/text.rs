@@ -13,7 +13,7 @@ use super::super::facts::{Kind as FileKind, Place};
 use super::super::indicators::Kind;
 use super::super::indicators::guess::is_name_of_file;
 use super::super::indicators::value::{Value, host};
-use super::{Hunt, Observable, observable};
+use super::{Hunt, Observable, as_text, observable};
 use crate::memory::{Encoding, Matcher, Pattern, SearchOptions};
 use crate::model::ids::Pid;
 
@@ -68,9 +68,11 @@ fn commands(hunt: &mut Hunt<'_, '_>) {
         let from = format!("processes, pid {pid}: command line of {}", process.title());
         let (confidence, findings) = (hunt.confidence(pid), findings_of(hunt, pid));
         yields(hunt, &line, confidence, &from, &findings);
-        let Ok(text) = std::str::from_utf8(&line) else { continue };
+        let (text, not_text) = as_text(&line);
         let imitates = findings.iter().any(|(rule, _)| matches!(*rule, "PROC-001" | "PROC-002"));
-        let left_out = if imitates {
+        let left_out = if not_text.is_some() {
+            not_text
+        } else if imitates {
             Some("it imitates the name of another program, which has it rightly".to_owned())
         } else if asked.contains(line.as_bstr()) {
             Some("the command of the container itself".to_owned())
