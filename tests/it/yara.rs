@@ -260,3 +260,23 @@ fn our_own_rules_find_the_known_compromise_and_are_silent_about_ordinary_ones() 
         assert_eq!(ran.out, "", "{quiet}");
     }
 }
+
+/// Many rules that look for the same bytes of a miner are no database of signatures.
+#[test]
+fn many_rules_about_one_program_hide_nothing() {
+    let one = |name: &str, text: &str| {
+        format!("rule {name} {{ meta: severity = \"critical\" strings: $a = \"{text}\" condition: $a }}\n")
+    };
+    let texts: Vec<(String, String)> = (0..4)
+        .map(|file| {
+            let both = [one(&format!("a{file}"), "donate-level"), one(&format!("b{file}"), "stratum+tcp://")].concat();
+            (format!("f{file}.yar"), both)
+        })
+        .collect();
+    let files: Vec<(&str, &str)> = texts.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    let folder = rules(&files);
+    let ran = findings(&shop(), &["--yara", &folder.path().display().to_string()]);
+    let rows = rows(&ran);
+    assert!(rows.len() >= 8, "{ran:?}");
+    assert!(rows.iter().all(|row| row["severity"] == "critical" && row["foreign_rule"].is_string()), "{rows:#?}");
+}

@@ -9,9 +9,11 @@ rule! {
     /// shells, web shells, implants for remote control, rootkits, droppers. They run with `--yara builtin`. Each says how
     /// bad it is.
     ///
-    /// Rules of several kinds that match within a few pages are no finding each: that is what a database of signatures looks
-    /// like. They are one finding of severity info with the tag `signature_database`.
-    "YARA-002", yara_builtin, version 1, Yara, Incubating, Medium,
+    /// Matches in the text of rules, in rules that YARA has compiled, and in lists of many variants of one thing are no
+    /// finding each: that is what a database of signatures looks like, such as that of a virus scanner. They are one
+    /// finding of severity info with the tag `signature_database`. A program is never taken for one. Matches next to what
+    /// many other rules look for have the tag `many_signatures`.
+    "YARA-002", yara_builtin, version 2, Yara, Incubating, Medium,
     title: "A built-in YARA rule matches",
     why: "The bytes are those of tools that attackers use.",
     benign: [

@@ -1,15 +1,15 @@
 //! Databases of signatures, such as those of scanners: they contain what rules look for, and are nothing by themselves.
-//! They are known by what no program has: strings of many different rules side by side, the text of rules or what YARA
-//! makes of it, or many variants of one thing that our rules look for.
+//! They are known by what no program has: the text of rules or what YARA makes of it, or many variants of one thing that
+//! our rules look for. Different strings of many rules side by side are a hint only: an attacker's tool may match as many.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use bstr::ByteSlice;
 
-use super::super::yara::{RawMatch, RuleInfo};
+use super::super::yara::{RawMatch, RawString, RuleInfo};
 
-/// Bytes within which strings of different rules make a database.
+/// Bytes within which strings of different rules make a crowd.
 const NEAR: u64 = 64 << 10;
 /// Number of rules that are enough by themselves.
 const MANY: usize = 24;
@@ -22,63 +22,139 @@ const VARIANTS: usize = 8;
 const NAMES: usize = 4;
 /// Bytes before a match in which the name of its string is looked for.
 const BEFORE: u64 = 256;
+/// Bytes of a match that make it one with those that overlap it.
+const OVERLAP: u64 = 256;
+
+/// Where a match stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::analysis) enum Inside {
+    /// By itself, or next to few.
+    Nothing,
+    /// Next to what many other rules look for.
+    Crowd,
+    /// In a database of signatures.
+    Database,
+}
 
 /// What is found of databases among the matches of one target.
 #[derive(Debug, Default)]
 pub(super) struct Databases {
-    /// For each match, whether all of its strings are in a database.
-    pub(super) inside: Vec<bool>,
-    /// The first and the last address of their strings.
+    /// For each match, where all of its strings stand.
+    pub(super) inside: Vec<Inside>,
+    /// The first and the last address of the strings that are in databases.
     pub(super) range: Option<Range<u64>>,
 }
 
-/// Judges the matches of one target. `bytes` gives bytes of a range, as far as they are there. `may_be_rules` says whether
-/// text of rules may be nothing but that: a file of another name may be a program, too, such as a page in PHP.
-pub(super) fn judge(
-    matches: &[RawMatch],
-    infos: &[RuleInfo],
-    may_be_rules: bool,
-    bytes: &dyn Fn(Range<u64>) -> Vec<u8>,
-) -> Databases {
-    let mut points: Vec<(u64, usize)> = matches
-        .iter()
-        .enumerate()
-        .flat_map(|(number, one)| one.strings.iter().map(move |string| (string.at, number)))
-        .collect();
-    points.sort_unstable();
-    points.dedup();
-    let mut texts = Texts { bytes, may_be_rules, known: HashMap::new() };
+/// What a target may be.
+pub(super) struct Judged<'t> {
+    /// Whether text of rules may be nothing but that: a file of another name may be a program, too, such as a page in PHP.
+    pub(super) may_be_rules: bool,
+    /// Whether an address is in a program. Programs are run, whatever else they contain.
+    pub(super) is_program: &'t dyn Fn(u64) -> bool,
+    /// Gives the bytes of a range, as far as they are there.
+    pub(super) bytes: &'t dyn Fn(Range<u64>) -> Vec<u8>,
+}
+
+/// A place at which a rule matches.
+struct Point {
+    at: u64,
+    /// Number of the match.
+    number: usize,
+    /// Number of the text there. Rules that look for the same bytes have one.
+    signature: usize,
+    inside: Inside,
+}
+
+/// Judges the matches of one target.
+pub(super) fn judge(matches: &[RawMatch], infos: &[RuleInfo], target: &Judged<'_>) -> Databases {
+    let mut points = points(matches);
+    let mut texts = Texts { bytes: target.bytes, may_be_rules: target.may_be_rules, known: HashMap::new() };
     let variants = variants(matches, infos);
-    let mut is_inside = vec![false; points.len()];
     let mut window = Window::default();
-    let (mut from, mut marked) = (0_usize, 0_usize);
-    for (to, &(at, number)) in points.iter().enumerate() {
-        window.add(number, infos, matches);
-        while let Some(&(first, gone)) = points.get(from).filter(|(first, _)| at.saturating_sub(*first) > NEAR) {
-            debug_assert!(first <= at);
-            window.remove(gone, infos, matches);
+    let (mut from, mut crowded, mut in_database) = (0_usize, 0_usize, 0_usize);
+    for to in 0..points.len() {
+        let Some(&Point { at, number, signature, .. }) = points.get(to) else { break };
+        window.add(number, signature, infos, matches);
+        while let Some(gone) = points.get(from).filter(|first| at.saturating_sub(first.at) > NEAR) {
+            window.remove(gone.number, gone.signature, infos, matches);
             from = from.saturating_add(1);
         }
-        if variants.contains(&(at, number)) {
-            is_inside.get_mut(to).into_iter().for_each(|inside| *inside = true);
+        let is_crowded = window.is_crowded();
+        let own = infos.get(matches.get(number).map_or(usize::MAX, |one| one.rule));
+        let is_program = (target.is_program)(at);
+        let mut mark = |begin: usize, inside: Inside| {
+            points.get_mut(begin..=to).unwrap_or_default().iter_mut().for_each(|point| {
+                let is_worse = inside == Inside::Database && (target.is_program)(point.at);
+                if !is_worse && point.inside != Inside::Database {
+                    point.inside = inside;
+                }
+            });
+        };
+        if is_crowded {
+            mark(crowded.max(from), Inside::Crowd);
+            crowded = to.saturating_add(1);
         }
-        if window.is_crowded() || texts.has_rules(at, &window, infos, matches) {
-            let begin = marked.max(from);
-            is_inside.get_mut(begin..=to).unwrap_or_default().fill(true);
-            marked = to.saturating_add(1);
-        }
-    }
-    let mut outside: HashSet<usize> = HashSet::new();
-    let mut range: Option<Range<u64>> = None;
-    for (&(at, number), &inside) in points.iter().zip(&is_inside) {
-        if !inside {
-            outside.insert(number);
+        if is_program {
             continue;
         }
-        range = Some(range.map_or(at..at.saturating_add(1), |range| range.start..at.saturating_add(1)));
+        match texts.rules_at(at, own) {
+            Some(Rules::Own) => mark(to, Inside::Database),
+            Some(Rules::Others) if is_crowded => {
+                mark(in_database.max(from), Inside::Database);
+                in_database = to.saturating_add(1);
+            }
+            _ if variants.contains(&(at, number)) => mark(to, Inside::Database),
+            _ => {}
+        }
     }
-    let is_in = |(number, one): (usize, &RawMatch)| !one.strings.is_empty() && !outside.contains(&number);
-    Databases { inside: matches.iter().enumerate().map(is_in).collect(), range }
+    let mut inside = vec![Inside::Database; matches.len()];
+    let mut range: Option<Range<u64>> = None;
+    for point in &points {
+        if let Some(all) = inside.get_mut(point.number) {
+            *all = match (*all, point.inside) {
+                (Inside::Nothing, _) | (_, Inside::Nothing) => Inside::Nothing,
+                (Inside::Database, Inside::Database) => Inside::Database,
+                _ => Inside::Crowd,
+            };
+        }
+        if point.inside == Inside::Database {
+            let end = point.at.saturating_add(1);
+            range = Some(range.map_or(point.at..end, |range| range.start..end));
+        }
+    }
+    for (all, _) in inside.iter_mut().zip(matches).filter(|(_, one)| one.strings.is_empty()) {
+        *all = Inside::Nothing;
+    }
+    Databases { inside, range }
+}
+
+/// The places of all matches, in order. Matches that overlap, and those of the same text elsewhere, are one signature.
+fn points(matches: &[RawMatch]) -> Vec<Point> {
+    let mut places: Vec<(u64, usize, &RawString)> = matches
+        .iter()
+        .enumerate()
+        .flat_map(|(number, one)| one.strings.iter().map(move |string| (string.at, number, string)))
+        .collect();
+    places.sort_unstable_by_key(|&(at, number, _)| (at, number));
+    let mut by_text: HashMap<&[u8], usize> = HashMap::new();
+    let (mut end, mut signature, mut count) = (0_u64, 0_usize, 0_usize);
+    let mut points: Vec<Point> = Vec::with_capacity(places.len());
+    for (at, number, string) in places {
+        if at >= end {
+            // Without its bytes, each place is a text of its own.
+            let known = by_text.get(string.bytes.as_slice()).copied().filter(|_| !string.bytes.is_empty());
+            signature = known.unwrap_or(count);
+            if known.is_none() {
+                by_text.insert(&string.bytes, count);
+                count = count.saturating_add(1);
+            }
+        }
+        end = end.max(at.saturating_add(string.length.clamp(1, OVERLAP)));
+        if points.last().is_none_or(|last| (last.at, last.number) != (at, number)) {
+            points.push(Point { at, number, signature, inside: Inside::Nothing });
+        }
+    }
+    points
 }
 
 /// Places of strings of our rules that find many different texts side by side, with the numbers of the matches.
@@ -106,6 +182,8 @@ fn variants(matches: &[RawMatch], infos: &[RuleInfo]) -> HashSet<(u64, usize)> {
 #[derive(Default)]
 struct Window {
     rules: HashMap<usize, usize>,
+    /// Different texts that they look for.
+    signatures: HashMap<usize, usize>,
     kinds: HashMap<String, usize>,
     /// Kinds of our own rules, of which four are enough.
     own_kinds: usize,
@@ -118,7 +196,9 @@ impl Window {
         Some((category.unwrap_or_else(|| info.namespace.clone()), info.is_builtin))
     }
 
-    fn add(&mut self, number: usize, infos: &[RuleInfo], matches: &[RawMatch]) {
+    fn add(&mut self, number: usize, signature: usize, infos: &[RuleInfo], matches: &[RawMatch]) {
+        let texts = self.signatures.entry(signature).or_default();
+        *texts = texts.saturating_add(1);
         let count = self.rules.entry(number).or_default();
         *count = count.saturating_add(1);
         if *count == 1
@@ -132,7 +212,13 @@ impl Window {
         }
     }
 
-    fn remove(&mut self, number: usize, infos: &[RuleInfo], matches: &[RawMatch]) {
+    fn remove(&mut self, number: usize, signature: usize, infos: &[RuleInfo], matches: &[RawMatch]) {
+        if let Some(texts) = self.signatures.get_mut(&signature) {
+            *texts = texts.saturating_sub(1);
+            if *texts == 0 {
+                self.signatures.remove(&signature);
+            }
+        }
         let Some(count) = self.rules.get_mut(&number) else { return };
         *count = count.saturating_sub(1);
         if *count > 0 {
@@ -150,9 +236,22 @@ impl Window {
         }
     }
 
+    /// Whether so many different things stand together. Rules that look for the same text count as one.
     fn is_crowded(&self) -> bool {
-        self.rules.len() >= MANY || self.rules.len() >= SOME && self.kinds.len() >= KINDS || self.own_kinds >= KINDS
+        let texts = self.signatures.len();
+        self.rules.len().min(texts) >= MANY
+            || self.rules.len().min(texts) >= SOME && self.kinds.len() >= KINDS
+            || self.own_kinds.min(texts) >= KINDS
     }
+}
+
+/// Rules whose text is somewhere.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rules {
+    /// The string there is one of a rule, or the rule that matches is there itself.
+    Own,
+    /// Others.
+    Others,
 }
 
 /// Text of rules in memory, block by block.
@@ -211,8 +310,8 @@ fn is_defined(before: &[u8], form: Form) -> bool {
 }
 
 impl Texts<'_> {
-    /// Whether an address is in the text of rules: of several, or of the rule that matches there.
-    fn has_rules(&mut self, at: u64, window: &Window, infos: &[RuleInfo], matches: &[RawMatch]) -> bool {
+    /// The rules in whose text an address is. `own` is the one that matches there.
+    fn rules_at(&mut self, at: u64, own: Option<&RuleInfo>) -> Option<Rules> {
         let block = at.checked_div(NEAR).unwrap_or(0);
         let bytes = self.bytes;
         let read = || {
@@ -221,18 +320,10 @@ impl Texts<'_> {
             let text = bytes(start..start.saturating_add(NEAR.saturating_add(NEAR / 4)));
             form_of(&text).map(|form| (text, form))
         };
-        let Some((text, form)) = self.known.entry(block).or_insert_with(read) else { return false };
-        if self.may_be_rules && is_defined(&bytes(at.saturating_sub(BEFORE)..at), *form) {
-            return true;
-        }
-        if *form == Form::Compiled {
-            return false;
-        }
-        if window.rules.len() > 1 {
-            return true;
-        }
-        let only = window.rules.keys().next().and_then(|&number| infos.get(matches.get(number)?.rule));
-        only.is_some_and(|info| text.contains_str(format!("rule {}", info.name)))
+        let (text, form) = self.known.entry(block).or_insert_with(read).as_ref()?;
+        let is_own = self.may_be_rules && is_defined(&bytes(at.saturating_sub(BEFORE)..at), *form)
+            || *form == Form::Text && own.is_some_and(|info| text.contains_str(format!("rule {}", info.name)));
+        Some(if is_own { Rules::Own } else { Rules::Others })
     }
 }
 
@@ -262,18 +353,70 @@ mod tests {
         Vec::new()
     }
 
+    /// What becomes of matches in memory that is no program.
+    fn judged(matches: &[RawMatch], infos: &[RuleInfo], bytes: &dyn Fn(Range<u64>) -> Vec<u8>) -> Databases {
+        judge(matches, infos, &Judged { may_be_rules: true, is_program: &|_| false, bytes })
+    }
+
+    fn all(databases: &Databases, inside: Inside) -> bool {
+        databases.inside.iter().all(|one| *one == inside)
+    }
+
+    /// Memory that has rules of others everywhere.
+    fn with_rules(_: Range<u64>) -> Vec<u8> {
+        b"rule other { strings: $x = /a/ condition: $x }\n".to_vec()
+    }
+
     #[test]
-    fn strings_of_many_rules_side_by_side_are_a_database() {
+    fn strings_of_many_rules_side_by_side_are_a_crowd_and_with_text_of_rules_a_database() {
         let infos = rules(9, 4, false);
         let mut matches: Vec<RawMatch> = (0..9).map(|rule| matched(rule, &[0x1000 + 500 * rule as u64])).collect();
-        let judged = judge(&matches, &infos, true, &nothing);
-        assert!(judged.inside.iter().all(|&inside| inside));
-        assert_eq!(judged.range, Some(0x1000..0x1000 + 4001));
+        let crowd = judged(&matches, &infos, &nothing);
+        assert!(all(&crowd, Inside::Crowd) && crowd.range.is_none());
+        let database = judged(&matches, &infos, &with_rules);
+        assert!(all(&database, Inside::Database));
+        assert_eq!(database.range, Some(0x1000..0x1000 + 4001));
         // A rule that also matches elsewhere stays.
         matches[3] = matched(3, &[0x1000 + 1500, 0x90_0000]);
-        let judged = judge(&matches, &infos, true, &nothing);
-        assert_eq!(judged.inside.iter().filter(|&&inside| !inside).count(), 1);
-        assert!(!judged.inside[3]);
+        let database = judged(&matches, &infos, &with_rules);
+        assert_eq!(database.inside.iter().filter(|&&inside| inside != Inside::Database).count(), 1);
+        assert_eq!(database.inside[3], Inside::Nothing);
+    }
+
+    #[test]
+    fn a_program_is_no_database_whatever_it_contains() {
+        let infos = rules(9, 4, false);
+        let matches: Vec<RawMatch> = (0..9).map(|rule| matched(rule, &[0x1000 + 500 * rule as u64])).collect();
+        let of = |is_program: &dyn Fn(u64) -> bool| {
+            judge(&matches, &infos, &Judged { may_be_rules: true, is_program, bytes: &with_rules }).inside
+        };
+        assert!(of(&|_| true).iter().all(|inside| *inside == Inside::Crowd));
+        let half = of(&|at| at < 0x1000 + 2000);
+        assert_eq!(half.iter().filter(|inside| **inside == Inside::Database).count(), 5, "{half:?}");
+    }
+
+    #[test]
+    fn rules_that_look_for_the_same_text_are_one_signature() {
+        let infos = rules(30, 10, false);
+        let string = |at: u64, text: &[u8]| RawString {
+            id: "$a".to_owned(),
+            at,
+            length: text.len() as u64,
+            bytes: text.to_vec(),
+            count: 1,
+        };
+        let matches: Vec<RawMatch> = (0..30)
+            .map(|rule| {
+                // Two texts, one of which some rules know with more around it, and which is there again and again.
+                let strings = match rule % 3 {
+                    0 => vec![string(0x1000, b"donate-level"), string(0x3000, b"donate-level")],
+                    1 => vec![string(0x1002, b"nate-level=1"), string(0x5000, b"donate-level")],
+                    _ => vec![string(0x2000, b"stratum+tcp")],
+                };
+                RawMatch { rule, strings }
+            })
+            .collect();
+        assert!(all(&judged(&matches, &infos, &with_rules), Inside::Nothing));
     }
 
     #[test]
@@ -281,18 +424,18 @@ mod tests {
         // One family of malware, and rules of three files about it.
         let infos = rules(20, 3, false);
         let matches: Vec<RawMatch> = (0..20).map(|rule| matched(rule, &[0x1000 + 64 * rule as u64])).collect();
-        assert!(judge(&matches, &infos, true, &nothing).inside.iter().all(|&inside| !inside));
+        assert!(all(&judged(&matches, &infos, &nothing), Inside::Nothing));
         // Different rules far from each other.
         let infos = rules(40, 10, false);
         let matches: Vec<RawMatch> = (0..40).map(|rule| matched(rule, &[0x10_0000 * rule as u64])).collect();
-        assert!(judge(&matches, &infos, true, &nothing).inside.iter().all(|&inside| !inside));
+        assert!(all(&judged(&matches, &infos, &nothing), Inside::Nothing));
     }
 
     #[test]
-    fn our_own_rules_of_four_kinds_are_a_database() {
+    fn our_own_rules_of_four_kinds_are_a_crowd() {
         let infos = rules(4, 4, true);
         let matches: Vec<RawMatch> = (0..4).map(|rule| matched(rule, &[0x1000 + 3000 * rule as u64])).collect();
-        assert!(judge(&matches, &infos, true, &nothing).inside.iter().all(|&inside| inside));
+        assert!(all(&judged(&matches, &infos, &nothing), Inside::Crowd));
     }
 
     #[test]
@@ -303,7 +446,8 @@ mod tests {
                 let end = usize::try_from(range.end).unwrap().min(memory.len());
                 memory.get(usize::try_from(range.start).unwrap()..end).unwrap_or_default().to_vec()
             };
-            judge(&[matched(0, &[at])], &infos, may_be_rules, &bytes).inside[0]
+            let target = Judged { may_be_rules, is_program: &|_| false, bytes: &bytes };
+            judge(&[matched(0, &[at])], &infos, &target).inside[0] == Inside::Database
         };
         // In the second case, the match is in the condition or elsewhere.
         let text = b"rule other {\n strings: $x = \"<?php eval\"\n $y = /a/\n condition: any of them }\n<?php eval";
@@ -327,7 +471,7 @@ mod tests {
             };
             let one = RawMatch { rule: 0, strings: (0..16).map(string).collect() };
             let infos: Vec<RuleInfo> = infos.iter().map(|info| RuleInfo { is_builtin, ..info.clone() }).collect();
-            judge(&[one], &infos, true, &nothing).inside[0]
+            judged(&[one], &infos, &nothing).inside[0] == Inside::Database
         };
         assert!(of(16, true) && of(8, true));
         assert!(!of(1, true), "the same text many times");
@@ -342,9 +486,9 @@ mod tests {
             let place = |at: u64| usize::try_from(at.saturating_sub(0x20_0000)).unwrap().min(text.len());
             text[place(range.start)..place(range.end)].to_vec()
         };
-        let judged = judge(&[matched(0, &[0x20_0010]), matched(1, &[0x90_0000])], &infos, true, &text);
-        assert_eq!(judged.inside, [true, false]);
-        let judged = judge(&[matched(1, &[0x20_0010])], &infos, true, &text);
-        assert_eq!(judged.inside, [false], "it is the text of another rule");
+        let two = judged(&[matched(0, &[0x20_0010]), matched(1, &[0x90_0000])], &infos, &text);
+        assert_eq!(two.inside, [Inside::Database, Inside::Nothing]);
+        let one = judged(&[matched(1, &[0x20_0010])], &infos, &text);
+        assert_eq!(one.inside, [Inside::Nothing], "it is the text of another rule");
     }
 }

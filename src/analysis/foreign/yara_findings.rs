@@ -6,6 +6,7 @@ use super::super::facts::ProcessFacts;
 use super::super::words::{count, shown, shown_within};
 use super::super::yara::{RawString, RuleInfo, Rules};
 use super::super::{Confidence, Evidence, Fact, Facts, Finding, Foreign, Next, Report, Rule, Severity, Subject};
+use super::yara_database::Inside;
 use super::{Matched, Matches, Target};
 use crate::int::u64_of;
 use crate::model::ids::Pid;
@@ -31,7 +32,7 @@ pub(super) fn report(facts: &Facts<'_>, rule: &'static Rule, is_builtin: bool, r
     for matched in &matches.all {
         let Some(info) = rules.infos().get(matched.rule).filter(|info| info.is_builtin == is_builtin) else { continue };
         let Some(target) = matches.targets.get(matched.target) else { continue };
-        if matched.in_database {
+        if matched.is_in_database() {
             in_databases.push(matched);
         } else {
             report.add(finding(facts, rule, info, matched, target));
@@ -79,6 +80,11 @@ fn finding(facts: &Facts<'_>, rule: &'static Rule, info: &RuleInfo, matched: &Ma
         .sentence(sentence)
         .foreign(foreign)
         .next(next(facts, matched, target));
+    if matched.inside == Inside::Crowd {
+        finding = finding.tag("many_signatures").benign(
+            "What many rules look for stands side by side there: a scanner and its signatures have that, and tools of attackers with many functions, too.",
+        );
+    }
     if target.kind != "process" {
         finding = finding.evidence(row_of(target));
         if let Some(pid) = target.pid {

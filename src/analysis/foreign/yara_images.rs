@@ -94,6 +94,7 @@ impl Known {
 #[cfg(test)]
 mod tests {
     use super::super::super::yara::RawString;
+    use super::super::yara_database::Inside;
     use super::super::yara_matches::Matched;
     use super::*;
 
@@ -102,7 +103,8 @@ mod tests {
         let string = |at| RawString { id: "$a".to_owned(), at, length: 4, bytes: Vec::new(), count: 1 };
         let mut process = Target::image(Pid(7), 0, "/bin/x".into(), 0, None);
         process.kind = "process";
-        let one = Matched { rule: 3, target: 0, strings: vec![string(0x7000), string(0x9000)], in_database: false };
+        let strings = vec![string(0x7000), string(0x9000)];
+        let one = Matched { rule: 3, target: 0, strings, inside: Inside::Nothing };
         let mut kept = Kept::up_to(10);
         kept.add(0, Done::of(vec![one]));
         let known = Known::of(&[process], &kept);

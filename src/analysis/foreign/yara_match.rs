@@ -10,9 +10,11 @@ rule! {
     /// that of the rule's metadata: a word in `severity`, or a number in `score` (90 is critical, 75 high, 50 medium);
     /// without either it is medium.
     ///
-    /// Many different rules that match within a few pages are no finding each: that is what a database of signatures looks
-    /// like, such as that of a virus scanner. They are one finding of severity info with the tag `signature_database`.
-    "YARA-001", yara_match, version 1, Yara, Stable, Medium,
+    /// Matches in the text of rules, in rules that YARA has compiled, and in lists of many variants of one thing are no
+    /// finding each: that is what a database of signatures looks like, such as that of a virus scanner. They are one
+    /// finding of severity info with the tag `signature_database`. A program is never taken for one. Matches next to what
+    /// many other rules look for have the tag `many_signatures`.
+    "YARA-001", yara_match, version 2, Yara, Stable, Medium,
     title: "A YARA rule of yours matches",
     why: "Somebody wrote the rule to recognise this.",
     benign: [

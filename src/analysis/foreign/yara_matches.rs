@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::super::yara::{RawString, Regions as _, Rules, Scanned};
-use super::yara_database::{self, Databases};
+use super::yara_database::{self, Databases, Inside, Judged};
 use super::yara_targets::{Bytes, Target};
 use crate::Checkpoint;
 use crate::int::usize_of;
@@ -23,8 +23,15 @@ pub(in crate::analysis) struct Matched {
     pub(in crate::analysis) target: usize,
     /// The strings that were found, a few of each.
     pub(in crate::analysis) strings: Vec<RawString>,
-    /// Whether all of them are in a database of signatures.
-    pub(in crate::analysis) in_database: bool,
+    /// Where all of them stand.
+    pub(in crate::analysis) inside: Inside,
+}
+
+impl Matched {
+    /// Whether all of its strings are in a database of signatures.
+    pub(in crate::analysis) fn is_in_database(&self) -> bool {
+        self.inside == Inside::Database
+    }
 }
 
 /// What rules found in a checkpoint.
@@ -168,16 +175,21 @@ pub(super) fn scan(bytes: &Bytes<'_>, number: usize, target: &Target, rules: &Ru
     let ending = target.path.as_ref().and_then(|path| path.rsplit(|&byte| byte == b'.').next());
     let is_named = ending.is_some_and(|ending| [&b"yar"[..], b"yara", b"rule", b"rules"].contains(&ending));
     let may_be_rules = target.kind == "process" || is_named;
-    let Databases { inside, range } =
-        yara_database::judge(&outcome.matches, rules.infos(), may_be_rules, &|range| part(bytes, range));
-    let matched = outcome.matches.into_iter().zip(inside).map(|(one, in_database)| Matched {
+    let is_program = |at: u64| match bytes {
+        Bytes::Whole(bytes) => bytes.starts_with(b"\x7fELF") || bytes.starts_with(b"#!"),
+        Bytes::Memory(space) => space.is_of_program(at),
+        Bytes::Missing(_) => false,
+    };
+    let judged = Judged { may_be_rules, is_program: &is_program, bytes: &|range| part(bytes, range) };
+    let Databases { inside, range } = yara_database::judge(&outcome.matches, rules.infos(), &judged);
+    let matched = outcome.matches.into_iter().zip(inside).map(|(one, inside)| Matched {
         rule: one.rule,
         target: number,
         strings: one.strings,
-        in_database,
+        inside,
     });
     let matched: Vec<Matched> = matched.collect();
-    let database = range.filter(|_| matched.iter().any(|one| one.in_database));
+    let database = range.filter(|_| matched.iter().any(Matched::is_in_database));
     Done { matched, database, not_checked, is_read: true }
 }
 
@@ -207,7 +219,7 @@ mod tests {
     use super::*;
 
     fn done(number: usize, rules: usize) -> Done {
-        let one = |rule| Matched { rule, target: number, strings: Vec::new(), in_database: false };
+        let one = |rule| Matched { rule, target: number, strings: Vec::new(), inside: Inside::Nothing };
         Done::of((0..rules).map(one).collect())
     }
 

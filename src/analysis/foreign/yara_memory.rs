@@ -9,6 +9,8 @@ use bstr::{BStr, ByteSlice};
 use super::super::yara::Regions;
 use crate::int::usize_of;
 use crate::memory::{AddressSpace, Content, Origin};
+use crate::model::file::FileTable;
+use crate::model::ids::FileId;
 use crate::model::process::Process;
 use crate::model::vma::Status;
 
@@ -22,9 +24,16 @@ const PART_MOST: u64 = 256 << 20;
 pub(super) struct Space<'t> {
     pub(super) space: AddressSpace<'t>,
     pub(super) ranges: &'t [Range<u64>],
+    /// Where the file of the program itself is mapped.
+    pub(super) program: &'t [Range<u64>],
 }
 
 impl Space<'_> {
+    /// Whether an address is in the program of the process: what it is, and no data that it has read.
+    pub(super) fn is_of_program(&self, at: u64) -> bool {
+        self.program.iter().any(|range| range.contains(&at))
+    }
+
     /// The bytes of a range, as far as they are there.
     pub(super) fn read(&self, range: Range<u64>) -> Vec<u8> {
         let mut all = Vec::new();
@@ -112,6 +121,17 @@ pub(super) fn regions_of(
         regions.extend(last);
     }
     (regions, false)
+}
+
+/// Where the file that a process runs is mapped. Mappings may have a record of the file of their own.
+pub(super) fn program_of(files: &FileTable, process: &Process) -> Vec<Range<u64>> {
+    let Some((mm, exe)) = process.mm.as_ref().and_then(|mm| Some((mm, mm.exe()?))) else { return Vec::new() };
+    let name = files.regular(exe).and_then(|file| file.name.as_ref());
+    let is_program =
+        |id: FileId| id == exe || name.is_some() && files.regular(id).and_then(|file| file.name.as_ref()) == name;
+    let of_file =
+        mm.vmas.iter().filter(|vma| !vma.status.contains(Status::SOCKET) && vma.file().is_some_and(is_program));
+    of_file.map(|vma| vma.start.0..vma.end.0).collect()
 }
 
 /// Whether an image is that of a deleted file.

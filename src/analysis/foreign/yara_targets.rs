@@ -9,7 +9,7 @@ use bstr::BString;
 
 use super::super::facts::{ChangedFile, FileFacts, Place};
 use super::super::yara::Variables;
-use super::yara_memory::{Space, regions_of};
+use super::yara_memory::{Space, program_of, regions_of};
 use crate::Checkpoint;
 use crate::images::Span;
 use crate::int::u64_of;
@@ -61,6 +61,8 @@ pub(super) struct Targets<'c> {
     pub(super) all: Vec<Target>,
     /// The parts of memory that are scanned for each process.
     regions: HashMap<Pid, Vec<Range<u64>>>,
+    /// Where the program of each process is mapped.
+    programs: HashMap<Pid, Vec<Range<u64>>>,
     /// What may still be scanned.
     pub(super) room: Room<'c>,
 }
@@ -131,6 +133,7 @@ impl<'c> Targets<'c> {
             terminals,
             all: Vec::new(),
             regions: HashMap::new(),
+            programs: HashMap::new(),
             room: Room {
                 checkpoint,
                 left: checkpoint.in_proportion(checkpoint.limits().yara_bytes),
@@ -168,6 +171,7 @@ impl<'c> Targets<'c> {
             let bytes = regions.iter().map(|range| range.end.saturating_sub(range.start)).fold(0, u64::saturating_add);
             self.room.left = self.room.left.saturating_sub(bytes);
             self.regions.insert(pid, regions);
+            self.programs.insert(pid, program_of(model.files(), process));
             self.all.push(Target {
                 kind: "process",
                 pid: Some(pid),
@@ -307,7 +311,10 @@ impl<'c> Targets<'c> {
                 let process = process.or_else(|| memory.nameless().iter().find(|process| process.pid() == pid));
                 let space = process.and_then(|process| memory.pages(process));
                 match (space, self.regions.get(&pid)) {
-                    (Some(space), Some(ranges)) => Bytes::Memory(Space { space, ranges }),
+                    (Some(space), Some(ranges)) => {
+                        let program = self.programs.get(&pid).map_or(&[][..], Vec::as_slice);
+                        Bytes::Memory(Space { space, ranges, program })
+                    }
                     _ => missing("the memory of a process is not in the archive"),
                 }
             }

@@ -9,7 +9,7 @@ use super::super::indicators::Kind;
 use super::super::ioc::keys::fingerprints;
 use super::super::vocabulary::{is_hidden, is_world_writable};
 use super::super::{Confidence, Severity};
-use super::{Hunt, Observable, observable, of_finding, paths_of};
+use super::{Hunt, Observable, as_text, observable, of_finding, paths_of};
 
 /// Bytes of a file of keys.
 const KEYS: u64 = 256 << 10;
@@ -99,7 +99,8 @@ fn file(hunt: &mut Hunt<'_, '_>, path: &BStr, about: &About) {
             keys(hunt, file, about, confidence);
         }
     }
-    let Ok(text) = std::str::from_utf8(path) else { return };
+    let (text, not_text) = as_text(path);
+    let text = text.as_ref();
     let is_folder = facts.files().at(path).any(|file| file.file_type == "directory");
     let is_code = all.iter().any(|(_, kind)| matches!(kind, FileKind::Elf | FileKind::Script));
     let is_usual = [&b"/etc/"[..], b"/root/", b"/home/", b"/var/log/"].iter().any(|folder| path.starts_with(folder));
@@ -118,7 +119,7 @@ fn file(hunt: &mut Hunt<'_, '_>, path: &BStr, about: &About) {
     let count = if about.findings.len() == 1 { "a finding is" } else { "findings are" };
     let kind = if is_folder { Kind::Directory } else { Kind::Path };
     hunt.add(Observable {
-        left_out: left_out.map(str::to_owned),
+        left_out: left_out.map(str::to_owned).or(not_text),
         findings: about.findings.clone(),
         ..observable(
             kind,
@@ -130,9 +131,7 @@ fn file(hunt: &mut Hunt<'_, '_>, path: &BStr, about: &About) {
     let name = base(path).to_str().unwrap_or_default();
     let is_named = text.starts_with('/') && !text.starts_with("/memfd:");
     if is_odd && is_code && is_named && left_out.is_none() {
-        let left_out = (name.len() < 4).then(|| "a name of fewer than four characters is everywhere".to_owned());
         hunt.add(Observable {
-            left_out,
             findings: about.findings.clone(),
             ..observable(Kind::Name, name, Confidence::Low, format!("name of {text}"))
         });

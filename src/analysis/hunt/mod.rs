@@ -5,6 +5,7 @@ mod files;
 mod network;
 mod text;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bstr::BString;
@@ -14,12 +15,15 @@ use super::finding::{Finding, Subject};
 use super::indicators::Kind;
 use super::indicators::value::Value;
 use super::network::actor::{Actor, is_added};
+use super::secrets::redacted;
 use super::{Confidence, Facts, Family, Scan, Severity, plan};
 use crate::Checkpoint;
 use crate::model::ids::Pid;
 
 /// Observables of one archive.
 const MOST: usize = 10_000;
+/// Characters of a value that is too long to be an indicator.
+const SHOWN: usize = 200;
 /// Places of one observable that are listed.
 const FROM: usize = 8;
 
@@ -122,8 +126,22 @@ impl<'f, 'c> Hunt<'f, 'c> {
 
     /// Adds an observable, or another place of one.
     fn add(&mut self, new: Observable) {
-        let Ok(value) = Value::new(new.kind, &new.value) else { return };
-        let new = Observable { kind: value.kind, value: value.text, ..new };
+        let mut new = match Value::new(new.kind, &new.value) {
+            Ok(value) => Observable { kind: value.kind, value: value.text, ..new },
+            Err(_) if new.value.trim().is_empty() => return,
+            // What cannot be an indicator is told as far as it can be shown.
+            Err(why) => {
+                let value = new.value.chars().take(SHOWN).collect();
+                Observable { value, left_out: Some(why.to_owned()), ..new }
+            }
+        };
+        // What is given to others has no secrets, and without them it is found nowhere.
+        if matches!(new.kind, Kind::Command | Kind::Url | Kind::Text)
+            && let Cow::Owned(masked) = redacted(new.value.as_bytes())
+        {
+            new.value = String::from_utf8_lossy(&masked).into_owned();
+            new.left_out = Some("it has a secret".to_owned());
+        }
         let key = (new.kind, new.value.clone(), new.port);
         let left_out = self.general_reason(&key).or(new.left_out);
         if let Some(old) = self.by_value.get(&key).and_then(|&place| self.all.get_mut(place)) {
@@ -178,6 +196,13 @@ fn is_foreign(facts: &Facts<'_>, process: &ProcessFacts<'_>) -> bool {
     deleted || Actor::of(facts, process) != Actor::Ordinary || is_added(facts, process)
 }
 
+/// Bytes as text, and why they are left out if they are none: formats of indicators are text.
+fn as_text(bytes: &[u8]) -> (Cow<'_, str>, Option<String>) {
+    let text = String::from_utf8_lossy(bytes);
+    let left_out = matches!(text, Cow::Owned(_)).then(|| "it is not UTF-8".to_owned());
+    (text, left_out)
+}
+
 /// An observable of a finding or a process.
 fn observable(kind: Kind, value: impl Into<String>, confidence: Confidence, from: String) -> Observable {
     Observable {
@@ -208,4 +233,16 @@ fn paths_of(finding: &Finding) -> Vec<BString> {
 
 fn of_finding(finding: &Finding) -> BTreeSet<(&'static str, String)> {
     BTreeSet::from([(finding.rule.id, finding.id())])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_that_are_no_text_are_shown_and_left_out() {
+        assert_eq!(as_text(b"/tmp/x"), (Cow::Borrowed("/tmp/x"), None));
+        let (text, left_out) = as_text(b"/tmp/\xff");
+        assert_eq!((text.as_ref(), left_out.as_deref()), ("/tmp/\u{fffd}", Some("it is not UTF-8")));
+    }
 }

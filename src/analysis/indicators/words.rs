@@ -33,7 +33,7 @@ const DOMAIN: usize = 253;
 const LONGEST: usize = 2048;
 /// Bytes of a text that are searched for.
 const TEXT: usize = 512;
-/// Texts with the same longest word that are looked for.
+/// Texts that are looked for by the same word.
 const SAME_WORD: usize = 256;
 /// Hits of one value in one slice.
 const HITS: u8 = 32;
@@ -60,7 +60,7 @@ pub(in crate::analysis) struct Words {
     anchors: HashMap<u64, Vec<(u32, u32)>>,
     /// Greatest place of a word in its text.
     reach: usize,
-    /// Texts that are not looked for, as their longest word is short or that of many.
+    /// Texts that are not looked for, as their words are short or those of many.
     pub(in crate::analysis) left_out: u64,
     has: Kinds,
 }
@@ -68,6 +68,8 @@ pub(in crate::analysis) struct Words {
 #[derive(Debug, Default)]
 struct Kinds {
     domains: bool,
+    /// Whether there are domains whose first label is shorter than a word.
+    short_labels: bool,
     addresses: bool,
     networks: bool,
     urls: bool,
@@ -132,7 +134,7 @@ impl Words {
     pub(in crate::analysis) fn new(index: &Arc<Index>, scope: Scope) -> Self {
         let wanted = |entry: &&Entry| match scope {
             Scope::Memory => Index::is_in_memory(entry),
-            Scope::Text => !matches!(entry.kind, Kind::Port | Kind::Directory | Kind::Network),
+            Scope::Text => !entry.is_expression && !matches!(entry.kind, Kind::Port | Kind::Directory | Kind::Network),
         };
         let count = index.entries.iter().filter(wanted).count();
         let bits = count.saturating_mul(16).next_power_of_two().clamp(1 << 16, 1 << 30);
@@ -150,7 +152,6 @@ impl Words {
         for (number, entry) in (0_u32..).zip(&index.entries).filter(|(_, entry)| wanted(entry)) {
             words.add(number, entry);
         }
-        words.has.domains |= Kind::ALL.into_iter().any(|kind| kind == Kind::Domain && index.has_expressions(kind));
         words
     }
 
@@ -164,7 +165,10 @@ impl Words {
         let key = index.key_of(entry);
         self.set(hash(key));
         match entry.kind {
-            Kind::Domain => self.has.domains = true,
+            Kind::Domain => {
+                self.has.domains = true;
+                self.has.short_labels |= key.find_byte(b'.').is_some_and(|len| len < least);
+            }
             Kind::Address => self.has.addresses = true,
             Kind::Url => self.has.urls = true,
             Kind::Path if key.iter().all(|&byte| is(byte, PATH)) => self.has.paths = true,
@@ -173,18 +177,19 @@ impl Words {
             _ => {
                 // The word may stand anywhere in the text.
                 let key = key.get(..TEXT).unwrap_or(key);
-                let longest =
-                    key.split(|&byte| !is(byte, WORD)).max_by_key(|word| word.len()).filter(|word| word.len() >= least);
-                let all = longest.map(|word| (word, self.anchors.entry(hash(word)).or_default()));
-                match all {
-                    Some((word, all)) if all.len() < SAME_WORD => {
-                        let at = offset_of(key, word);
-                        all.push((number, u32::try_from(at).unwrap_or(0)));
+                // The longest word is the rarest, unless many texts have it.
+                let mut all = words_of(key);
+                all.retain(|(_, word)| word.len() >= least);
+                all.sort_by_key(|(_, word)| std::cmp::Reverse(word.len()));
+                let is_free = |word: &[u8]| self.anchors.get(&hash(word)).is_none_or(|all| all.len() < SAME_WORD);
+                match all.into_iter().find(|(_, word)| is_free(word)) {
+                    Some((at, word)) => {
+                        self.anchors.entry(hash(word)).or_default().push((number, u32::try_from(at).unwrap_or(0)));
                         self.reach = self.reach.max(at);
                         self.set(hash(word));
                         self.has.names = true;
                     }
-                    _ => self.left_out = self.left_out.saturating_add(1),
+                    None => self.left_out = self.left_out.saturating_add(1),
                 }
             }
         }
@@ -273,8 +278,10 @@ impl Words {
         }
         if all.is_empty() && text.len() >= TEXT {
             // Of a long text, only the beginning is looked for.
-            let longest = text.split(|&byte| !is(byte, WORD)).max_by_key(|word| word.len()).unwrap_or_default();
-            let anchored = self.anchors.get(&hash(longest)).into_iter().flatten();
+            let mut of_words: Vec<u64> = words_of(text).iter().map(|(_, word)| hash(word)).collect();
+            of_words.sort_unstable();
+            of_words.dedup();
+            let anchored = of_words.iter().filter_map(|word| self.anchors.get(word)).flatten();
             let begins =
                 |number: u32| self.index.entry(number).is_some_and(|entry| self.index.key_of(entry).starts_with(text));
             all.extend(anchored.map(|(number, _)| *number).filter(|&number| begins(number)));
@@ -307,8 +314,15 @@ pub(in crate::analysis) enum Form {
     Wire,
 }
 
-fn offset_of(whole: &[u8], part: &[u8]) -> usize {
-    whole.find(part).unwrap_or(0)
+/// The words of a text, each with its place.
+fn words_of(text: &[u8]) -> Vec<(usize, &[u8])> {
+    let words = text.split(|&byte| !is(byte, WORD));
+    let placed = words.scan(0_usize, |at, word| {
+        let start = *at;
+        *at = start.saturating_add(word.len()).saturating_add(1);
+        Some((start, word))
+    });
+    placed.collect()
 }
 
 /// A URL in the form of its key: without scheme, its host in lower case, without what ends a sentence.
@@ -406,6 +420,9 @@ impl Sieve for Words {
             found: Vec::new(),
         };
         pass.narrow();
+        if self.has.short_labels {
+            pass.short_labels();
+        }
         if self.scope == Scope::Memory {
             pass.wide();
             pass.addresses();
@@ -560,7 +577,12 @@ impl Pass<'_, '_> {
         let end = start.saturating_add(key.len());
         let is_here = self.bytes.get(start..end).is_some_and(|here| here == key);
         let begins = key.first().is_some_and(|&byte| is(byte, WORD));
-        let is_bounded = !begins || start.checked_sub(1).is_none_or(|before| !is_at(self.bytes, before, WORD));
+        // What is whole ends where its key does: in text of its own, more may follow.
+        let ends = !matches!(entry.kind, Kind::Text | Kind::Command | Kind::Url | Kind::SshKey)
+            && key.len() < TEXT
+            && key.last().is_some_and(|&byte| is(byte, WORD));
+        let is_bounded = (!begins || start.checked_sub(1).is_none_or(|before| !is_at(self.bytes, before, WORD)))
+            && !(ends && is_at(self.bytes, end, WORD));
         if is_here && is_bounded && self.counts(&[number]) {
             self.found.push((start, end));
         }
@@ -653,6 +675,23 @@ impl Pass<'_, '_> {
             if !numbers.is_empty() && self.counts(&numbers) {
                 self.found.push((from, from.saturating_add(text.len())));
                 return;
+            }
+        }
+    }
+
+    /// Domains as DNS writes them whose first label is too short for a word.
+    fn short_labels(&mut self) {
+        let bytes = self.bytes;
+        let least = self.words.least();
+        let span = bytes.get(self.span.clone()).unwrap_or_default();
+        for at in memchr::memchr3_iter(1, 2, 3, span) {
+            let start = self.span.start.saturating_add(at);
+            let left = start.saturating_add(1);
+            let Some(len) = bytes.get(start).map(|&len| usize::from(len)).filter(|&len| len < least) else { continue };
+            let right = left.saturating_add(len);
+            // Another label follows.
+            if bytes.get(right).is_some_and(|next| (1..64).contains(next)) && is_at(bytes, left, WORD) {
+                self.wire(left, right);
             }
         }
     }
@@ -897,6 +936,27 @@ mod tests {
         assert_eq!(found(&words, hash.to_ascii_uppercase().as_bytes()), [format!("{hash}@0")]);
         assert_eq!(found(&words, b"User-Agent: Mozilla/5.0 (evil)\r\n"), ["Mozilla/5.0 (evil)@12"]);
         assert_eq!(found(&words, b"\0@evil-lock\0"), ["@evil-lock@1"]);
+        assert!(found(&words, b"\0@evil-lock2\0").is_empty() && found(&words, b"'/tmp/with blanks'").is_empty());
+    }
+
+    #[test]
+    fn texts_with_the_same_longest_word_are_found_by_another() {
+        let all: Vec<String> = (0..300).map(|number| format!("Mozilla/5.0 xmozilla agent{number}")).collect();
+        let all: Vec<(Kind, &str)> = all.iter().map(|text| (Kind::Text, text.as_str())).collect();
+        let words = words(&all);
+        assert_eq!(words.left_out, 0);
+        for number in [0, 299] {
+            let text = format!("User-Agent: Mozilla/5.0 xmozilla agent{number}");
+            assert!(!found(&words, text.as_bytes()).is_empty(), "{number}");
+        }
+    }
+
+    #[test]
+    fn domains_with_short_labels_are_found_in_questions_to_dns() {
+        let words = words(&[(Kind::Domain, "t.co"), (Kind::Domain, "ab.evil.com")]);
+        assert_eq!(found(&words, b"\0\0\x01t\x02co\0\0\x01"), ["t.co@2 Wire"]);
+        assert_eq!(found(&words, b"\x03www\x02ab\x04evil\x03com\0"), ["ab.evil.com@4 Wire"]);
+        assert!(found(&words, b"\x01t\x03com\0").is_empty());
     }
 
     proptest! {

@@ -1,14 +1,18 @@
 //! Compares the indicators with a checkpoint.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 use bstr::{BString, ByteSlice};
 
 use super::super::indicators::index::{Entry, Has, Index};
+use super::super::indicators::named::{Named, domains, urls};
 use super::super::indicators::warninglists::Scope as Quiet;
 use super::super::indicators::words::Form;
 use super::super::indicators::{About, Indicators, Kind, List};
+use super::super::secrets::redacted;
 use super::super::{Evidence, Fact, Facts};
 use crate::int::usize_of;
 use crate::model::ids::Pid;
@@ -18,6 +22,8 @@ const MATCHES: usize = 100_000;
 const PLACES: u64 = 64;
 /// Bytes of the context of a match.
 const CONTEXT: usize = 200;
+/// Bytes before and behind it by which secrets are known.
+const SECRET: usize = 1024;
 
 /// How sure a match is that the thing was here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -62,6 +68,25 @@ pub(super) struct Spot {
     pub(super) distance: Option<i32>,
     /// Whether the thing is in use: connected, running, mapped.
     pub(super) in_use: bool,
+}
+
+/// What a match is in: the place, the process, the other end of a connection, and the file, log or row outside of processes.
+pub(super) type Source = (&'static str, Option<Pid>, Option<(String, u32)>, BString);
+
+impl Spot {
+    /// What it is in.
+    pub(super) fn source(&self) -> Source {
+        // Where a client connects from is any port.
+        let remote = self.remote.clone();
+        let remote = remote.map(|(address, port)| (address, if self.direction == Some("inbound") { 0 } else { port }));
+        let of_row = || self.pid.is_none().then(|| format!("{:?}", self.key).into());
+        (
+            self.place,
+            self.pid,
+            remote,
+            self.path.clone().or_else(|| self.member.clone()).or_else(of_row).unwrap_or_default(),
+        )
+    }
 }
 
 /// An indicator that was found at a place.
@@ -163,9 +188,12 @@ pub(super) struct Collector<'f, 'c> {
     pub(super) indicators: &'f Indicators,
     pub(super) index: &'f Index,
     all: Vec<Match>,
-    /// Matches by indicator, place and process, so that the same is counted instead of listed again.
-    seen: HashMap<(u32, &'static str, Option<Pid>, BString), usize>,
+    /// Matches by value and place, so that the same is counted instead of listed again.
+    seen: HashMap<(u32, Source), usize>,
+    /// Number of matches of each indicator.
     places: HashMap<u32, u64>,
+    /// Values that have a match.
+    found: HashSet<u32>,
     more: bool,
     not_compared: BTreeMap<String, u64>,
     looked_at: u64,
@@ -181,6 +209,7 @@ impl<'f, 'c> Collector<'f, 'c> {
             all: Vec::new(),
             seen: HashMap::new(),
             places: HashMap::new(),
+            found: HashSet::new(),
             more: false,
             not_compared: BTreeMap::new(),
             looked_at: 0,
@@ -237,24 +266,33 @@ impl<'f, 'c> Collector<'f, 'c> {
                 self.in_text(number, text, (start, end), form, spot);
             }
         }
+        self.expressions(text, spot);
+    }
+
+    /// Adds the matches of expressions over the domains and URLs in a text.
+    fn expressions(&mut self, text: &[u8], spot: &Spot) {
+        for (kind, find) in [(Kind::Domain, domains as fn(&[u8]) -> Named), (Kind::Url, urls)] {
+            if !self.index.has_expressions(kind) {
+                continue;
+            }
+            for (range, value) in find(text) {
+                let has = Has { values: vec![(kind, value.as_bytes())], ..Has::default() };
+                let numbers = self.index.matching(kind, value.as_bytes());
+                if !numbers.is_empty() {
+                    self.row(&numbers, &has, How::Text, &in_text(spot, text, range));
+                }
+            }
+        }
     }
 
     /// Adds a match of a value that was found in a text.
     pub(super) fn in_text(&mut self, number: u32, text: &[u8], (start, end): (usize, usize), form: Form, spot: &Spot) {
         let Some(entry) = self.index.entry(number) else { return };
         let Some(ports) = self.index.ports_of(entry) else { return };
-        let after = text.get(end..).unwrap_or_default();
-        if !ports.is_empty() && form == Form::Plain && !ports.iter().all(|port| is_port(after, *port)) {
+        if !ports.is_empty() && !has_ports(text, (start, end), form, &ports) {
             return;
         }
-        let offset = |base: u64| base.saturating_add(crate::int::u64_of(start));
-        let mut spot = Spot {
-            context: around(text, start, end),
-            length: Some(crate::int::u64_of(end.saturating_sub(start))),
-            ..spot.clone()
-        };
-        spot.offset = spot.offset.map(offset);
-        spot.address = spot.address.map(offset);
+        let spot = in_text(spot, text, start..end);
         self.found(number, entry, How::Text, &spot);
     }
 
@@ -265,7 +303,7 @@ impl<'f, 'c> Collector<'f, 'c> {
             Quiet::All => true,
             Quiet::Text => how == How::Text && is_deep,
         });
-        let key = (entry.about, spot.place, spot.pid, spot.path.clone().unwrap_or_default());
+        let key = (number, spot.source());
         if let Some(&place) = self.seen.get(&key)
             && let Some(one) = self.all.get_mut(place).filter(|one| one.how >= how)
         {
@@ -274,7 +312,9 @@ impl<'f, 'c> Collector<'f, 'c> {
         }
         let places = self.places.entry(entry.about).or_default();
         *places = places.saturating_add(1);
-        if *places > PLACES || self.all.len() >= MATCHES {
+        // Every value has one match at least: of an indicator of several parts, all of them are wanted.
+        let is_first = self.found.insert(number);
+        if *places > PLACES && !is_first || self.all.len() >= MATCHES {
             self.more = true;
             return;
         }
@@ -311,12 +351,58 @@ impl<'f, 'c> Collector<'f, 'c> {
     }
 }
 
+/// The spot of a part of a text.
+fn in_text(spot: &Spot, text: &[u8], range: Range<usize>) -> Spot {
+    let offset = |base: u64| base.saturating_add(crate::int::u64_of(range.start));
+    Spot {
+        offset: spot.offset.map(offset),
+        address: spot.address.map(offset),
+        length: Some(crate::int::u64_of(range.len())),
+        context: masked_around(text, range.start, range.end),
+        ..spot.clone()
+    }
+}
+
+/// Whether the ports of an indicator stand with a value that was found in a text.
+fn has_ports(text: &[u8], (start, end): (usize, usize), form: Form, ports: &[u16]) -> bool {
+    let after = text.get(end..).unwrap_or_default();
+    match form {
+        Form::Plain => ports.iter().all(|port| is_port(after, *port)),
+        Form::Utf16 => {
+            let (pairs, _) = after.as_chunks::<2>();
+            let low = pairs.iter().take(8).map(|[low, high]| if *high == 0 { *low } else { 0xff });
+            let narrow: Vec<u8> = low.collect();
+            ports.iter().all(|port| is_port(&narrow, *port))
+        }
+        // The port stands before the address.
+        Form::SocketAddress => match text.get(start..).unwrap_or_default() {
+            [_, _, high, low, ..] => ports.iter().all(|port| *port == u16::from_be_bytes([*high, *low])),
+            _ => false,
+        },
+        // A question to DNS has no port.
+        Form::Wire => true,
+    }
+}
+
 /// Whether a port stands behind an address: `:4444`, `/4444`, ` 4444`, `|4444`.
 fn is_port(after: &[u8], port: u16) -> bool {
     let Some((first, rest)) = after.split_first() else { return false };
     let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
     matches!(first, b':' | b'/' | b' ' | b'|' | b',' | 0)
         && rest.get(..digits).and_then(|digits| digits.to_str().ok()).is_some_and(|digits| digits == port.to_string())
+}
+
+/// The text around a match, with only the beginning of secrets. They may begin or end beyond what is shown.
+fn masked_around(text: &[u8], start: usize, end: usize) -> Vec<u8> {
+    let from = start.saturating_sub(SECRET);
+    let wide = text.get(from..end.saturating_add(SECRET).min(text.len())).unwrap_or_default();
+    let Cow::Owned(masked) = redacted(wide) else { return around(text, start, end) };
+    let inner = text.get(start..end).unwrap_or_default();
+    // What is hidden before it moves it.
+    match masked.find(inner) {
+        Some(at) => around(&masked, at, at.saturating_add(inner.len())),
+        None => around(&masked, 0, 0),
+    }
 }
 
 /// The text around a match, without what is not text.
@@ -329,4 +415,30 @@ fn around(text: &[u8], start: usize, end: usize) -> Vec<u8> {
     let stop = after.iter().position(|byte| !is_text(byte)).unwrap_or(after.len());
     let inner = text.get(start..end.min(start.saturating_add(CONTEXT))).unwrap_or_default();
     [before.get(cut..).unwrap_or_default(), inner, after.get(..stop).unwrap_or_default()].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_stands_with_its_address_in_every_form() {
+        let of =
+            |text: &[u8], range, form| (has_ports(text, range, form, &[4444]), has_ports(text, range, form, &[80]));
+        assert_eq!(of(b"203.0.113.7:4444", (0, 11), Form::Plain), (true, false));
+        let wide: Vec<u8> = "1.2.3.4:4444".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert_eq!(of(&wide, (0, 14), Form::Utf16), (true, false));
+        let socket = b"\x02\0\x11\x5c\xcb\0\x71\x07\0\0\0\0\0\0\0\0";
+        assert_eq!(of(socket, (0, 16), Form::SocketAddress), (true, false));
+    }
+
+    #[test]
+    fn the_context_of_a_match_has_no_secret() {
+        let text =
+            ["x".repeat(300), " curl https://app:".to_owned(), "k3Jd9xTmWq@evil.example.net/x -n".to_owned()].concat();
+        let at = text.find("evil").unwrap();
+        let context = masked_around(text.as_bytes(), at, at + 16);
+        let context = context.to_str().unwrap();
+        assert!(context.contains("evil.example.net/x -n") && !context.contains("k3Jd9"), "{context}");
+    }
 }

@@ -1,9 +1,13 @@
 //! IOC-001: the thing that an indicator means is here.
 
+use std::net::{IpAddr, SocketAddr};
+
 use super::super::card::rule;
+use super::super::facts::ProcessFacts;
 use super::super::indicators::Kind;
 use super::super::words::{listed, shown, shown_within};
 use super::super::{Confidence, Facts, Finding, Foreign, Link, Next, Report, Severity, Subject};
+use super::find::Spot;
 use super::{How, Match, Matches};
 
 rule! {
@@ -11,10 +15,10 @@ rule! {
     /// connections, listening ports, programs, open, mapped, changed, deleted and recovered files with their hashes, names of
     /// unix sockets, keys for logins. The table `ioc_matches` has every match.
     ///
-    /// An address, a domain, a URL, a hash or a key is high, and critical if its list takes it for grave. A path is
+    /// An address, a network, a hash or a key is high, and critical if its list takes it for grave. A path is
     /// medium, and a name or a port alone is low. It is one step lower if the indicator had ceased to hold before the
     /// checkpoint. What is too general is passed over: see `--warninglists`.
-    "IOC-001", indicator_contact, version 1, Indicators, Incubating, High,
+    "IOC-001", indicator_contact, version 2, Indicators, Incubating, High,
     title: "An indicator of a list is in use, or its file is here",
     why: "Somebody else has seen this address, file or name in an attack.",
     benign: [
@@ -80,7 +84,7 @@ pub(super) fn foreign(matches: &Matches, found: &Match) -> Foreign {
     }
 }
 
-/// What the list says of an indicator, as a clause: `, which /x/feed.csv (line 7) calls "Emotet C2"`.
+/// What the list says of an indicator, in parentheses: ` (feed.csv, line 7: "Emotet C2")`.
 pub(super) fn said(matches: &Matches, found: &Match) -> String {
     let list = matches.list(found).map(|list| list.file.file_name().unwrap_or_default().to_string_lossy().into_owned());
     let list = list.unwrap_or_default();
@@ -91,10 +95,26 @@ pub(super) fn said(matches: &Matches, found: &Match) -> String {
     format!(" ({}{line}{words})", shown(list.as_bytes()))
 }
 
+/// The other end of a connection, as in `203.0.113.7:443 (tcp), in 203.0.113.0/24`.
+fn endpoint(found: &Match) -> String {
+    let spot = &found.spot;
+    let protocol = spot.protocol.as_deref().unwrap_or("ip");
+    let value = shown_within(&found.value, 100);
+    let Some((address, port)) = &spot.remote else { return format!("{value} ({protocol})") };
+    let port = u16::try_from(*port).unwrap_or_default();
+    let other = match address.parse::<IpAddr>() {
+        Ok(address) if port != 0 => SocketAddr::new(address, port).to_string(),
+        _ => address.clone(),
+    };
+    let within = if found.kind == Kind::Network { format!(", in {value}") } else { String::new() };
+    format!("{other} ({protocol}){within}")
+}
+
 fn finding(facts: &Facts<'_>, matches: &Matches, found: &Match) -> Finding {
     let spot = &found.spot;
     let value = shown_within(&found.value, 100);
-    let who = spot.pid.and_then(|pid| facts.process(pid)).map(super::super::facts::ProcessFacts::title);
+    let process = spot.pid.and_then(|pid| facts.process(pid));
+    let who = process.map(ProcessFacts::title);
     let subject = match (spot.pid, &spot.path, &spot.remote) {
         (_, Some(path), _) if spot.place == "file" => Subject::File(path.clone()),
         (Some(pid), ..) => Subject::Process(pid),
@@ -107,14 +127,16 @@ fn finding(facts: &Facts<'_>, matches: &Matches, found: &Match) -> Finding {
     let what = match spot.place {
         "socket" if spot.direction == Some("listening") => format!("listens on port {value}"),
         "socket" => {
-            let port = spot.remote.as_ref().map_or(0, |(_, port)| *port);
-            let protocol = spot.protocol.as_deref().unwrap_or("ip");
             let verb = if spot.direction == Some("inbound") { "has a connection from" } else { "is connected to" };
-            format!("{verb} {value}, port {port} ({protocol})")
+            format!("{verb} {}", endpoint(found))
         }
         "unix socket" => format!("has the unix socket {value}"),
         "process" if matches!(found.kind, Kind::Command) => format!("has a command line of a list: {value}"),
         "process" => format!("runs {value}"),
+        "working directory" => {
+            let path = spot.path.as_ref().map_or_else(String::new, |path| shown(path));
+            format!("works in {path}, which is {value} or in it")
+        }
         "open file" => format!("has {value} open"),
         "mapped file" => format!("maps {value}"),
         "image in memory" => format!("has an image in memory with the SHA-256 {value}"),
@@ -138,7 +160,7 @@ fn finding(facts: &Facts<'_>, matches: &Matches, found: &Match) -> Finding {
             };
             format!("{path} {kind}{use_of}")
         }
-        ("tracked connection", _) => format!("The kernel tracks a connection with {value}"),
+        ("tracked connection", _) => format!("The kernel tracks a connection with {}", endpoint(found)),
         (_, Some(who)) => format!("{who} {what}"),
         (_, None) => format!("Something {what}"),
     };
@@ -151,6 +173,8 @@ fn finding(facts: &Facts<'_>, matches: &Matches, found: &Match) -> Finding {
         })
         .identity([found.kind.as_str().as_bytes(), &found.value, spot.place.as_bytes()])
         .identity(spot.path.iter().cloned())
+        .identity(other_end(spot))
+        .identity(process.map_or_else(Vec::new, ProcessFacts::identity))
         .foreign(foreign(matches, found))
         .sentence(format!("{sentence}: an indicator of a list{}.", said(matches, found)))
         .next(next(found))
@@ -173,6 +197,12 @@ fn finding(facts: &Facts<'_>, matches: &Matches, found: &Match) -> Finding {
         finding = finding.link(Link::Socket(number));
     }
     finding
+}
+
+/// What identifies the other end of a connection beyond this checkpoint. Where a client connects from is any port.
+fn other_end(spot: &Spot) -> Vec<String> {
+    let port = |port: u32| if spot.direction == Some("inbound") { String::new() } else { port.to_string() };
+    spot.remote.as_ref().map_or_else(Vec::new, |(address, number)| vec![address.clone(), port(*number)])
 }
 
 /// The command that shows the row.

@@ -1,11 +1,12 @@
 //! IOC-002: text has an indicator.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::super::card::rule;
 use super::super::indicators::Kind;
 use super::super::words::{count, listed, shown, shown_within};
 use super::super::{Confidence, Facts, Finding, Link, Next, Report, Severity, Subject};
+use super::find::Source;
 use super::indicator_contact::{coverage, foreign, name_of, next, said};
 use super::{How, Match, Matches};
 use crate::model::ids::Pid;
@@ -15,14 +16,14 @@ rule! {
     /// queues, lines typed in shells, and in all memory. Text says that somebody named the thing, not that it was there.
     /// If the thing itself is here as well, IOC-001 tells of it, and this rule does not.
     ///
-    /// One finding stands for all places of an indicator in one process, or outside of processes. It is medium in a command
-    /// line, in what somebody typed or in a file that was changed, and low in memory, environments and logs. Names, paths and
-    /// free text are one step lower.
-    "IOC-002", indicator_text, version 1, Indicators, Incubating, Low,
+    /// One finding stands for all places of an indicator in one process, or in one file, log or queue. It is medium in a
+    /// command line, in what somebody typed or in a file that was changed, and low in memory, environments and logs. Names,
+    /// paths and free text are one step lower. Twenty and more different indicators in one place are a list, and info.
+    "IOC-002", indicator_text, version 2, Indicators, Incubating, Low,
     title: "Text has an indicator of a list",
     why: "A program that names an address or a file of an attack may have used it, or was told to.",
     benign: [
-        "Block lists, rules of scanners, mail filters and threat feeds are full of indicators: then there are many in one process.",
+        "Block lists, rules of scanners, mail filters and threat feeds are full of indicators: then there are many in one place.",
         "Somebody may have looked the indicator up, or read about it.",
     ],
     attack: [],
@@ -31,7 +32,7 @@ rule! {
     check: check,
 }
 
-/// So many different indicators in one process are a list of indicators.
+/// So many different indicators in one place are a list of indicators: in the memory of a process, in a file.
 const LIST: usize = 20;
 
 fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
@@ -43,24 +44,22 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         .filter(|found| found.how == How::Contact && found.silenced_by.is_none())
         .map(|found| (found.kind, found.value.as_slice()))
         .collect();
-    let contacts: std::collections::HashSet<(Kind, &[u8])> = contacts.into_iter().collect();
-    let mut groups: BTreeMap<(Option<Pid>, u32), Vec<&Match>> = BTreeMap::new();
-    let mut by_process: BTreeMap<Option<Pid>, usize> = BTreeMap::new();
+    let contacts: HashSet<(Kind, &[u8])> = contacts.into_iter().collect();
+    let mut groups: BTreeMap<(Option<Pid>, Option<Source>, u32), Vec<&Match>> = BTreeMap::new();
+    let mut by_place: BTreeMap<Source, HashSet<u32>> = BTreeMap::new();
     for found in matches.all.iter().filter(|found| found.how == How::Text && found.silenced_by.is_none()) {
         if contacts.contains(&(found.kind, found.value.as_slice())) {
             report.skip();
             continue;
         }
-        let group = groups.entry((found.pid(), found.entry)).or_default();
-        if group.is_empty() {
-            let number = by_process.entry(found.pid()).or_default();
-            *number = number.saturating_add(1);
-        }
-        group.push(found);
+        let source = found.spot.source();
+        by_place.entry(source.clone()).or_default().insert(found.entry);
+        let outside = found.pid().is_none().then_some(source);
+        groups.entry((found.pid(), outside, found.entry)).or_default().push(found);
     }
-    for ((pid, _), group) in &groups {
-        let is_list = by_process.get(pid).is_some_and(|number| *number >= LIST);
-        if let Some(finding) = finding(facts, &matches, group, is_list) {
+    for group in groups.values() {
+        let is_in_list = |found: &&Match| by_place.get(&found.spot.source()).is_some_and(|all| all.len() >= LIST);
+        if let Some(finding) = finding(facts, &matches, group, group.iter().all(is_in_list)) {
             report.add(finding);
         }
     }
@@ -108,7 +107,7 @@ fn finding(facts: &Facts<'_>, matches: &Matches, group: &[&Match], is_list: bool
         .severity(severity(group, is_list))
         .confidence(if is_list { Confidence::Low } else { Confidence::Medium })
         .identity([first.kind.as_str().as_bytes(), &first.value])
-        .identity(path.cloned())
+        .identity(path.or(first.spot.member.as_ref()).cloned())
         .identity(first.pid().and_then(|pid| facts.process(pid)).map(|process| process.name().to_owned()))
         .foreign(foreign(matches, first))
         .sentence(format!("{wher}{often}: an indicator of a list{}.", said(matches, first)))
@@ -121,8 +120,8 @@ fn finding(facts: &Facts<'_>, matches: &Matches, group: &[&Match], is_list: bool
             None => next(first),
         });
     if is_list {
-        finding =
-            finding.benign("The process has many indicators: it holds a list of them, as scanners and filters do.");
+        finding = finding
+            .benign("There are many indicators in one place: it is a list of them, as scanners and filters have.");
     }
     for found in group {
         finding = finding.evidence(found.evidence(facts));

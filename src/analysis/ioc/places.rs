@@ -9,10 +9,11 @@ use super::super::Fact;
 use super::super::facts::{ChangedFile, Place, ProcessFacts, base};
 use super::super::hits::Sought;
 use super::super::indicators::Kind;
-use super::super::indicators::index::Has;
+use super::super::indicators::index::{Has, parent};
 use super::super::indicators::value::plain;
 use super::super::memory::carved;
 use super::super::network::traffic::{outbound, peer};
+use super::super::secrets::redacted;
 use super::How;
 use super::find::{Collector, Spot};
 use super::keys::fingerprints;
@@ -119,7 +120,9 @@ fn internet(to: &mut Collector<'_, '_>, socket: &OpenSocket) {
         && let Ok(port) = u16::try_from(port)
     {
         let numbers = to.index.of_port(port).to_vec();
-        to.row(&numbers, &Has { ports: vec![port], address: remote, ..Has::default() }, How::Contact, &spot);
+        let text = remote.map(|address| address.to_string()).unwrap_or_default();
+        let values = vec![(Kind::Address, text.as_bytes())];
+        to.row(&numbers, &Has { values, ports: vec![port], address: remote }, How::Contact, &spot);
     }
 }
 
@@ -164,16 +167,12 @@ fn of_path(to: &Collector<'_, '_>, path: &[u8]) -> Vec<u32> {
         }
         numbers.extend(keyed(to, &[Kind::Directory], path));
     }
-    for (kind, text) in [(Kind::Path, path), (Kind::Name, base(path)), (Kind::Directory, directory(path))] {
+    for (kind, text) in [(Kind::Path, path), (Kind::Name, base(path)), (Kind::Directory, parent(path))] {
         numbers.extend(to.index.matching(kind, text));
     }
     numbers.sort_unstable();
     numbers.dedup();
     numbers
-}
-
-fn directory(path: &[u8]) -> &[u8] {
-    path.get(..path.rfind_byte(b'/').unwrap_or(0)).unwrap_or_default()
 }
 
 /// Processes: names, programs, arguments, environments, open and mapped files.
@@ -188,7 +187,7 @@ pub(super) fn processes(to: &mut Collector<'_, '_>) {
             key: vec![("pid", pid.into())],
             pid: Some(pid),
             path: process.program.path.clone(),
-            context: process.cmdline().to_vec(),
+            context: redacted(process.cmdline()).into_owned(),
             in_use: true,
             ..Spot::default()
         };
@@ -237,7 +236,13 @@ fn command(to: &mut Collector<'_, '_>, process: &ProcessFacts<'_>, spot: &Spot) 
     let mut numbers = keyed(to, &[Kind::Command], &line);
     numbers.extend(to.index.matching(Kind::Command, &line));
     let name = process.name().to_vec();
-    let values = vec![(Kind::Command, line.as_slice()), (Kind::Process, name.as_slice())];
+    let path = process.program.path.clone().unwrap_or_default();
+    let values = vec![
+        (Kind::Command, line.as_slice()),
+        (Kind::Process, name.as_slice()),
+        (Kind::Process, base(&path)),
+        (Kind::Path, path.as_slice()),
+    ];
     to.row(&numbers, &Has { values, ..Has::default() }, How::Contact, spot);
     to.text(&line, &Spot { place: "command line", in_use: false, context: Vec::new(), ..spot.clone() });
 }
@@ -245,6 +250,9 @@ fn command(to: &mut Collector<'_, '_>, process: &ProcessFacts<'_>, spot: &Spot) 
 fn used_files(to: &mut Collector<'_, '_>, process: &ProcessFacts<'_>) {
     let pid = process.pid();
     let mut seen: HashSet<&BStr> = HashSet::new();
+    if let Some(cwd) = process.row.cwd.as_ref().filter(|cwd| cwd.len() > 1) {
+        used(to, cwd, "working directory", "processes", vec![("pid", pid.into())], process);
+    }
     for file in process.files().iter().take(PATHS) {
         let path = file.path.as_ref().map_or(BStr::new(b""), |path| path.as_bstr());
         if path.starts_with(b"/") && seen.insert(path) {
@@ -290,10 +298,11 @@ pub(super) fn files(to: &mut Collector<'_, '_>) {
     let facts = to.facts;
     let (mut left, mut pairs) = (FILES, PAIRS);
     for file in facts.files().all() {
-        if file.place == Place::Deleted || file.file_type == "directory" {
+        if file.place == Place::Deleted {
             continue;
         }
         to.look();
+        // Of a directory, only its path counts.
         let mut numbers = of_path(to, &file.path);
         let is_regular = file.file_type == "regular" && file.size > 0;
         let digests = if is_regular && to.index.has_hashes() { facts.files().digests(file) } else { None };
@@ -306,6 +315,7 @@ pub(super) fn files(to: &mut Collector<'_, '_>) {
                 [(Kind::Md5, &digests.md5), (Kind::Sha1, &digests.sha1), (Kind::Sha256, &digests.sha256)]
             {
                 numbers.extend(keyed(to, &[kind], digest.as_bytes()));
+                numbers.extend(to.index.matching(kind, digest.as_bytes()));
                 values.push((kind, digest.as_bytes()));
             }
         }
@@ -379,7 +389,8 @@ fn contents(to: &mut Collector<'_, '_>, file: &ChangedFile, spot: &Spot, left: &
     let spot = Spot { offset: file.offset, pid: None, in_use: false, sha256: None, ..spot.clone() };
     if to.index.has(Kind::SshKey) && file.path.contains_str("authorized_keys") {
         for (print, line, at) in fingerprints(&bytes) {
-            let numbers = keyed(to, &[Kind::SshKey], print.as_bytes());
+            let mut numbers = keyed(to, &[Kind::SshKey], print.as_bytes());
+            numbers.extend(to.index.matching(Kind::SshKey, print.as_bytes()));
             let spot = Spot {
                 offset: file.offset.map(|start| start.saturating_add(u64_of(at))),
                 context: format!("line {line}").into_bytes(),
@@ -403,7 +414,8 @@ pub(super) fn images(to: &mut Collector<'_, '_>) {
     }
     for one in carved(to.facts) {
         to.look();
-        let numbers = keyed(to, &[Kind::Sha256], one.sha256.as_bytes());
+        let mut numbers = keyed(to, &[Kind::Sha256], one.sha256.as_bytes());
+        numbers.extend(to.index.matching(Kind::Sha256, one.sha256.as_bytes()));
         let spot = Spot {
             place: "image in memory",
             table: "process_memory_map",

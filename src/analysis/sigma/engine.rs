@@ -44,7 +44,13 @@ pub(super) fn read(text: &str, shown: &str, take: &mut dyn FnMut(Read)) {
     if let Err(why) = crate::yaml::check(text) {
         return take(Read::Wrong(None, why));
     }
-    for document in serde_norway::Deserializer::from_str(text).take(DOCUMENTS) {
+    let mut starts = starts(text).into_iter();
+    for (number, document) in serde_norway::Deserializer::from_str(text).enumerate() {
+        let start = starts.next().unwrap_or(0);
+        if number >= DOCUMENTS {
+            let why = format!("there are more than {DOCUMENTS} rules in the file; the rest is not used");
+            return take(Read::Wrong(None, why));
+        }
         let value = match Value::deserialize(document) {
             Ok(Value::Null) => continue,
             Ok(value) => value,
@@ -56,11 +62,25 @@ pub(super) fn read(text: &str, shown: &str, take: &mut dyn FnMut(Read)) {
         match rule(value, shown) {
             Ok(read) => take(read),
             Err(why) => {
-                let line = text.lines().position(|line| line.starts_with("detection:"));
+                let own = text.lines().enumerate().skip(start);
+                let own = own.take_while(|(line, text)| *line == start || !is_separator(text));
+                let line = own.filter(|(_, line)| line.starts_with("detection:")).map(|(line, _)| line).next();
                 take(Read::Wrong(line.map(|line| line.saturating_add(1)), why));
             }
         }
     }
+}
+
+fn is_separator(line: &str) -> bool {
+    line.strip_prefix("---").is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r']))
+}
+
+/// The lines, from 0, at which the documents of a file begin.
+fn starts(text: &str) -> Vec<usize> {
+    let is_nothing = |line: &str| line.trim().is_empty() || line.starts_with(['#', '%']);
+    let before = text.lines().take_while(|line| !is_separator(line)).any(|line| !is_nothing(line));
+    let separators = text.lines().enumerate().filter(|(_, line)| is_separator(line)).map(|(line, _)| line);
+    before.then_some(0).into_iter().chain(separators).collect()
 }
 
 fn rule(value: Value, shown: &str) -> Result<Read, String> {
@@ -200,5 +220,43 @@ impl Compiled {
     /// Whether the rule holds for an event.
     pub(super) fn holds(&self, event: &Asked) -> bool {
         catch_unwind(AssertUnwindSafe(|| self.0.is_match(&event.0))).unwrap_or(false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wrong(text: &str) -> Vec<(Option<usize>, String)> {
+        let mut all = Vec::new();
+        read(text, "x.yml", &mut |read| {
+            if let Read::Wrong(line, why) = read {
+                all.push((line, why));
+            }
+        });
+        all
+    }
+
+    #[test]
+    fn a_wrong_rule_is_named_by_its_own_line() {
+        let good = "title: a\nlogsource:\n  category: process_creation\n  product: linux\ndetection:\n  selection:\n    \
+                    Image: /bin/x\n  condition: selection\n";
+        let bad =
+            "title: b\nlogsource:\n  category: process_creation\n  product: linux\ndetection:\n  condition: nothing\n";
+        for (text, line) in [
+            (bad.to_owned(), 5),
+            (format!("{good}---\n{bad}"), 14),
+            (format!("# rules\n---\n{good}--- # next\n{bad}"), 16),
+        ] {
+            let lines: Vec<Option<usize>> = wrong(&text).into_iter().map(|(line, _)| line).collect();
+            assert_eq!(lines, [Some(line)], "{text}");
+        }
+    }
+
+    #[test]
+    fn rules_beyond_the_limit_are_told() {
+        let text = "---\ncorrelation: x\n".repeat(DOCUMENTS + 1);
+        let all = wrong(&text);
+        assert!(all.len() == 1 && all[0].1.contains("more than 1000 rules"), "{all:?}");
     }
 }

@@ -25,7 +25,8 @@ table! {
         /// The indicator. For a pattern of STIX with LIKE or MATCHES, the regular expression.
         pub indicator: BString,
         /// Where it was found: `socket`, `tracked connection`, `process`, `command line`, `environment`, `open file`,
-        /// `mapped file`, `file`, `image in memory`, `unix socket`, `queue`, `log`, `shell history` or `memory`.
+        /// `mapped file`, `working directory`, `file`, `image in memory`, `unix socket`, `queue`, `log`,
+        /// `shell history` or `memory`.
         pub place: &'static str,
         /// Process id. Null if it is not about a process.
         pub pid: Option<Pid>,

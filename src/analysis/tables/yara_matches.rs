@@ -150,7 +150,7 @@ impl Maker<'_> {
             mapped: mapping.map(|mapping| mapping.path.clone()).filter(|path| !path.is_empty()),
             member,
             member_offset,
-            in_database: self.matched.in_database,
+            in_database: self.matched.is_in_database(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod rules;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{IsTerminal, Read as _, stdout};
 use std::path::{Path, PathBuf};
@@ -88,24 +89,52 @@ fn indicators(args: &IocArgs, say: &dyn Fn(&str)) -> Result<Option<Indicators>, 
         }
     }
     let indicators = loader.finish();
-    for list in indicators.lists() {
-        for (why, (count, place)) in &list.not_used {
-            let more = if *count > 1 { format!(" and {} more", count - 1) } else { String::new() };
-            say(&format!("{}: {place}{more}: not used: {why}", list.file.display()));
-        }
-    }
+    say_not_used(&indicators, &args.ioc, say);
     if indicators.is_empty() {
         let names: Vec<String> = args.ioc.iter().map(|path| path.display().to_string()).collect();
         return Err(Failure::Usage(format!("{}: no indicator that can be used", names.join(", "))));
     }
-    if indicators.not_in_memory() > 0 {
-        let (texts, are, them) = match indicators.not_in_memory() {
+    for (count, wher) in [(indicators.not_in_memory(), " in memory"), (indicators.not_in_text(), "")] {
+        let (texts, are, them) = match count {
+            0 => continue,
             1 => ("1 text".to_owned(), "is", "it"),
             count => (format!("{count} texts"), "are", "them"),
         };
-        say(&format!("{texts} of --ioc {are} not searched for in memory: no word in {them} is long and rare enough"));
+        say(&format!("{texts} of --ioc {are} not searched for{wher}: no word in {them} is long and rare enough"));
+    }
+    if indicators.not_compiled() > 0 {
+        say(&format!(
+            "{} expressions of --ioc are not used: all together they are too large",
+            indicators.not_compiled()
+        ));
     }
     Ok(Some(indicators))
+}
+
+/// Names what of the lists is not used. Files of a directory or feed are one: there may be thousands.
+fn say_not_used(indicators: &Indicators, named: &[PathBuf], say: &dyn Fn(&str)) {
+    // By the file or the directory, then by the reason: how many, and where the first is.
+    let mut groups: BTreeMap<&Path, BTreeMap<&str, (u64, String)>> = BTreeMap::new();
+    for list in indicators.lists() {
+        let is_named = named.contains(&list.file);
+        let group = if is_named { Some(list.file.as_path()) } else { list.file.parent() };
+        let reasons = groups.entry(group.unwrap_or(&list.file)).or_default();
+        for (why, (count, place)) in &list.not_used {
+            let first = || (0, format!("{}: {place}", list.file.display()));
+            let (sum, _) = reasons.entry(why).or_insert_with(first);
+            *sum = sum.saturating_add(*count);
+        }
+    }
+    for (group, reasons) in &groups {
+        for (why, (count, first)) in reasons.iter().take(LISTED) {
+            let more = if *count > 1 { format!(" and {} more", count - 1) } else { String::new() };
+            say(&format!("{first}{more}: not used: {why}"));
+        }
+        let others = reasons.len().saturating_sub(LISTED);
+        if others > 0 {
+            say(&format!("{}: {others} more reasons why something is not used", group.display()));
+        }
+    }
 }
 
 /// Refuses to show secrets where others can read them.

@@ -73,8 +73,8 @@ pub(super) fn file(given: &Given<'_>, take: &mut Take<'_>) {
 /// `hash`: of regular files up to 64 MiB.
 pub(super) fn hash(given: &Given<'_>, take: &mut Take<'_>) {
     // Holes take no space in the archive but much time to hash.
-    let limit = given.checkpoint.limits().hole_bytes;
-    let mut left = given.checkpoint.in_proportion(limit);
+    let most = given.checkpoint.in_proportion(given.checkpoint.limits().hole_bytes);
+    let mut left = most;
     for file in there(given).filter(|file| file.file_type == "regular") {
         let mut bytes = None;
         if let Some(rest) = left.checked_sub(file.size) {
@@ -82,7 +82,7 @@ pub(super) fn hash(given: &Given<'_>, take: &mut Take<'_>) {
             left = if bytes.is_some() { rest } else { left };
         } else {
             given.checkpoint.warn(&Limits::HOLE_BYTES, Place::archive(), || {
-                format!("files have more than {limit} bytes of holes in total; the rest were not hashed")
+                format!("files have more than {most} bytes in total, with their holes; the rest were not hashed")
             });
         }
         let (directory, _) = split(&file.path);

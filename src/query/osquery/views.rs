@@ -115,7 +115,9 @@ pub(in crate::query) const VIEWS: &[View] = &[
     ),
     view(
         "time",
-        "SELECT strftime('%w', checkpointed) AS weekday, CAST(strftime('%Y', checkpointed) AS INTEGER) AS year, \
+        "SELECT CASE strftime('%w', checkpointed) WHEN '0' THEN 'Sunday' WHEN '1' THEN 'Monday' WHEN '2' THEN 'Tuesday' \
+         WHEN '3' THEN 'Wednesday' WHEN '4' THEN 'Thursday' WHEN '5' THEN 'Friday' WHEN '6' THEN 'Saturday' END AS weekday, \
+         CAST(strftime('%Y', checkpointed) AS INTEGER) AS year, \
          CAST(strftime('%m', checkpointed) AS INTEGER) AS month, CAST(strftime('%d', checkpointed) AS INTEGER) AS day, \
          CAST(strftime('%H', checkpointed) AS INTEGER) AS hour, CAST(strftime('%M', checkpointed) AS INTEGER) AS minutes, \
          CAST(strftime('%S', checkpointed) AS INTEGER) AS seconds, 'UTC' AS timezone, \

@@ -85,8 +85,19 @@ pub(super) fn is_csv(text: &str) -> bool {
     let Some(first) = lines.next() else { return false };
     let Some(by) = separator(first) else { return false };
     let names: Vec<String> = first.split(by).map(named).collect();
-    Columns::of(&names).is_some()
-        || lines.take(3).all(|line| line.matches(by).count() >= 1) && by != ' ' && first.split(by).any(is_clear)
+    if Columns::of(&names).is_some() {
+        return true;
+    }
+    // One line may have any sign in it. Signs that separate cells are in every line.
+    let others: Vec<&str> = lines.take(3).collect();
+    let is_table = !others.is_empty() && others.iter().all(|line| line.contains(by));
+    is_table && !is_one(first) && first.split(by).any(is_clear)
+}
+
+/// Whether a line is one indicator with a sign in it that could separate cells, such as `203.0.113.7|4444`. A URL may go on
+/// behind any sign, so it says nothing.
+fn is_one(line: &str) -> bool {
+    is_clear(line) && guess(line.trim()).is_ok_and(|values| values.iter().all(|value| value.kind != Kind::Url))
 }
 
 /// Whether a cell is clearly an indicator.
@@ -179,11 +190,14 @@ pub(super) fn read(loader: &mut Loader, mut reader: impl BufRead) -> Result<&'st
         }
         before = before.saturating_add(1);
     }
-    let by = header.as_ref().map_or_else(|| byte_of(separator(&first).unwrap_or(',')), |(_, by)| *by);
+    let by = header
+        .as_ref()
+        .map_or_else(|| byte_of(separator(&first).filter(|_| !is_one(&first)).unwrap_or(',')), |(_, by)| *by);
     let columns = header.and_then(|(names, _)| Columns::of(&names)).unwrap_or_default();
     let offset = if first.is_empty() { before } else { before.saturating_sub(1) };
     let since = Rc::new(Cell::new(0));
-    let body = Rows { inner: io::Cursor::new(first.into_bytes()).chain(reader), since: Rc::clone(&since) };
+    let cells = Cells::new(io::Cursor::new(first.into_bytes()).chain(reader), by);
+    let body = Rows { inner: cells, since: Rc::clone(&since) };
     let mut table =
         ReaderBuilder::new().has_headers(false).flexible(true).comment(Some(b'#')).delimiter(by).from_reader(body);
     let mut record = ByteRecord::new();
@@ -235,8 +249,16 @@ fn add(loader: &mut Loader, columns: &Columns, record: &StringRecord, line: u32)
             }
         }
     }
+    if let Some(why) = why.or_else(|| values.is_empty().then_some("the row has no indicator")) {
+        loader.not_used(why, place);
+    }
+    // The hash tells the file; its name may be that of any.
+    let is_hashed = values.iter().any(|value| value.kind.is_hash());
+    if is_hashed && values.iter().any(|value| matches!(value.kind, Kind::Name | Kind::Path)) {
+        values.retain(|value| !matches!(value.kind, Kind::Name | Kind::Path));
+        loader.not_used("the name of a file whose hash is given", place);
+    }
     if values.is_empty() {
-        loader.not_used(why.unwrap_or("the row has no indicator"), place);
         return;
     }
     if let Some(port) = cell(columns.port).and_then(|text| text.parse::<u16>().ok()).filter(|&port| port != 0) {
@@ -344,5 +366,134 @@ impl<R: Read> Read for Rows<R> {
             return Err(io::Error::other("the row is longer than 16 MiB; a quote may be missing"));
         }
         Ok(read)
+    }
+}
+
+/// A reader without the blanks before a quote that begins a cell: `"a", "b"` are two cells in quotes.
+struct Cells<R> {
+    inner: R,
+    by: u8,
+    place: InCell,
+    /// Blanks at the beginning of a cell that were not given yet.
+    blanks: usize,
+    /// What was made of what was read, and how much of it was given.
+    made: Vec<u8>,
+    given: usize,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum InCell {
+    Begin,
+    Quoted,
+    Plain,
+}
+
+impl<R: Read> Cells<R> {
+    fn new(inner: R, by: u8) -> Self {
+        Cells { inner, by, place: InCell::Begin, blanks: 0, made: Vec::new(), given: 0 }
+    }
+
+    fn take(&mut self, byte: u8) {
+        if self.place == InCell::Begin && byte == b' ' && self.by != b' ' {
+            self.blanks = self.blanks.saturating_add(1);
+            return;
+        }
+        if byte != b'"' || self.place != InCell::Begin {
+            self.made.resize(self.made.len().saturating_add(self.blanks), b' ');
+        }
+        self.blanks = 0;
+        self.place = match (self.place, byte) {
+            (InCell::Begin, b'"') => InCell::Quoted,
+            (InCell::Quoted, b'"') => InCell::Plain,
+            // Two quotes within quotes are one.
+            (InCell::Quoted, _) => InCell::Quoted,
+            (_, b'\n') => InCell::Begin,
+            (_, byte) if byte == self.by => InCell::Begin,
+            (InCell::Plain, b'"') if self.made.last() == Some(&b'"') => InCell::Quoted,
+            _ => InCell::Plain,
+        };
+        self.made.push(byte);
+    }
+}
+
+impl<R: Read> Read for Cells<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.given >= self.made.len() {
+            self.made.clear();
+            self.given = 0;
+            let mut bytes = [0; 8 << 10];
+            let read = self.inner.read(&mut bytes)?;
+            for &byte in bytes.get(..read).unwrap_or_default() {
+                self.take(byte);
+            }
+            if read == 0 {
+                return Ok(0);
+            }
+        }
+        let rest = self.made.get(self.given..).unwrap_or_default();
+        let count = rest.len().min(buffer.len());
+        if let (Some(to), Some(from)) = (buffer.get_mut(..count), rest.get(..count)) {
+            to.copy_from_slice(from);
+        }
+        self.given = self.given.saturating_add(count);
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::super::Loader;
+    use super::*;
+
+    /// What a list says: its format, its values, and what is not used.
+    fn read(name: &str, text: &str) -> (&'static str, Vec<String>, Vec<String>) {
+        let mut loader = Loader::new(true);
+        loader.read(Path::new(name), text.as_bytes()).unwrap();
+        let lists = loader.lists.clone();
+        let index = loader.finish().index;
+        let show = |entry| String::from_utf8_lossy(index.text_of(entry)).into_owned();
+        let port = |port: u16| if port == 0 { String::new() } else { format!(" {port}") };
+        let all = index.entries.iter().map(|entry| show(entry) + &port(entry.port)).collect();
+        (lists[0].format, all, lists[0].not_used.keys().cloned().collect())
+    }
+
+    #[test]
+    fn blanks_before_quotes_do_not_matter() {
+        let hash = "3efe3aa28687a245c22e76012b9cd433539ee8a410157cd8e65d69ff9c9c4958";
+        let text = format!(
+            "# \"first_seen_utc\",\"sha256_hash\",\"file_name\",\"signature\"\n\
+             \"2026-01-01 00:00:00\", \"{hash}\", \"run.sh, and more\", \"Mirai, \"\"a\"\"\"\n\
+             \"2026-01-01 00:00:00\", \"n/a\", \"alone.so\", \"x\"\n"
+        );
+        let (format, values, not_used) = read("x.csv", &text);
+        assert_eq!((format, values), ("csv", vec![hash.to_owned(), "alone.so".to_owned()]));
+        assert!(not_used.contains(&"the name of a file whose hash is given".to_owned()), "{not_used:?}");
+        assert!(not_used.iter().any(|why| why.contains("it is no such hash")), "{not_used:?}");
+    }
+
+    #[test]
+    fn cells_are_only_freed_of_blanks_before_quotes() {
+        for (text, wanted) in [
+            ("\"a\",  \"b, c\", d\n  \"e\"", "\"a\",\"b, c\", d\n\"e\""),
+            ("\"a \"\" , \"\"b\", \"c\"", "\"a \"\" , \"\"b\",\"c\""),
+            ("5\" disk, x \"y\"", "5\" disk, x \"y\""),
+        ] {
+            let mut made = String::new();
+            Cells::new(text.as_bytes(), b',').read_to_string(&mut made).unwrap();
+            assert_eq!(made, wanted);
+        }
+    }
+
+    #[test]
+    fn an_address_and_its_port_are_one_value() {
+        let text = "203.0.113.7|4444\n203.0.113.8|80\n";
+        for name in ["x.txt", "x.csv"] {
+            assert_eq!(read(name, text).1, ["203.0.113.7 4444", "203.0.113.8 80"], "{name}");
+        }
+        assert_eq!(read("x.txt", "http://evil.com/a,b\n"), ("text", vec!["http://evil.com/a,b".to_owned()], vec![]));
+        let table = "http://evil.com/a,2026\nhttp://evil.com/b,2026\n";
+        assert_eq!(read("x.txt", table).1, ["http://evil.com/a", "http://evil.com/b"]);
     }
 }

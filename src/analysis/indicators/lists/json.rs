@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use super::super::guess::guess;
+use super::super::index::{About, Test};
+use super::plain::cut;
 use super::{Loader, misp, stix};
 
 /// Events of a feed.
@@ -17,7 +20,7 @@ pub(super) fn is_json(text: &str) -> bool {
     let mut chars = text.chars().filter(|c| !c.is_whitespace());
     matches!(
         (chars.next(), chars.next()),
-        (Some('{'), None | Some('"' | '}')) | (Some('['), None | Some('{' | ']' | '['))
+        (Some('{'), None | Some('"' | '}')) | (Some('['), None | Some('{' | ']' | '[' | '"'))
     )
 }
 
@@ -144,6 +147,10 @@ impl<'de> Visitor<'de> for Document<'_, '_> {
                     self.0.format = Some("misp");
                     misp::attribute(self.0.loader, &attribute, None);
                 }
+                Item::Text(text) => {
+                    self.0.format.get_or_insert("text");
+                    value(self.0.loader, &text);
+                }
                 Item::Stix(_) | Item::Other(_) => {}
             }
         }
@@ -161,7 +168,20 @@ enum Item {
     },
     Attribute(Box<misp::Attribute>),
     Stix(Box<stix::Object>),
+    Text(String),
     Other(IgnoredAny),
+}
+
+/// Takes an indicator of a list of nothing but those.
+fn value(loader: &mut Loader, text: &str) {
+    match guess(text) {
+        Ok(values) => {
+            let alternatives: Vec<_> = values.into_iter().map(|value| vec![vec![Test::Is(value)]]).collect();
+            let about = About { list: loader.list(), ..About::default() };
+            loader.indicator(about, &alternatives, || cut(text));
+        }
+        Err(why) => loader.not_used(why, || cut(text)),
+    }
 }
 
 struct Objects<'s, 'l>(&'s mut State<'l>);
@@ -211,5 +231,21 @@ impl<'de> Visitor<'de> for Attributes<'_, '_> {
             misp::attribute(self.0.loader, &attribute, None);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_of_texts_is_one_of_indicators() {
+        let mut loader = Loader::new(true);
+        let text = "[\"evil[.]com\", \"203.0.113.7:4444\", \"HKLM\\\\Software\\\\x\"]";
+        loader.read(Path::new("x.json"), text.as_bytes()).unwrap();
+        assert_eq!((loader.lists[0].format, loader.lists[0].used, loader.lists[0].not_used.len()), ("text", 2, 1));
+        let index = loader.finish().index;
+        let said: Vec<&[u8]> = index.entries.iter().map(|entry| index.text_of(entry)).collect();
+        assert_eq!(said, [&b"evil.com"[..], b"203.0.113.7"]);
     }
 }

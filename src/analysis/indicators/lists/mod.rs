@@ -175,16 +175,21 @@ impl Loader {
 
     /// Adds an indicator to the current list.
     fn indicator(&mut self, about: About, alternatives: &[Parts], place: impl FnOnce() -> String) {
-        match self.builder.add(about, alternatives) {
-            Ok(()) => {
-                if let Some(list) = self.lists.last_mut() {
-                    list.used = list.used.saturating_add(1);
-                }
-            }
-            Err(why) => {
-                self.is_full |= why.contains("the rest is not used");
-                self.not_used(&why, place);
-            }
+        let before = self.builder.abouts().len();
+        let added = self.builder.add(about, alternatives);
+        if self.builder.abouts().len() > before
+            && let Some(list) = self.lists.last_mut()
+        {
+            list.used = list.used.saturating_add(1);
+        }
+        let wrong = added.err().unwrap_or_default();
+        if wrong.is_empty() {
+            return;
+        }
+        let place = place();
+        for why in wrong {
+            self.is_full |= why.contains("the rest is not used");
+            self.not_used(&why, || place.clone());
         }
     }
 

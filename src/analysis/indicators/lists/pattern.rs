@@ -9,6 +9,8 @@ use super::super::value::{Kind, Value};
 /// Alternatives of a pattern, and tokens of it.
 const ALTERNATIVES: usize = 512;
 const TOKENS: usize = 20_000;
+/// Conditions that must hold together.
+const TOGETHER: usize = 255;
 /// Parentheses in each other.
 const DEPTH: usize = 64;
 
@@ -204,7 +206,7 @@ impl Parser<'_> {
             } else if self.word("FOLLOWEDBY") {
                 self.parsed.note = Some("the order in time is not checked");
                 let more = self.observations_and()?;
-                all = crossed(&all, &more);
+                all = bounded(crossed(&all, &more)?)?;
             } else {
                 return bounded(all);
             }
@@ -215,7 +217,7 @@ impl Parser<'_> {
         let mut all = self.observation()?;
         while self.word("AND") {
             let more = self.observation()?;
-            all = bounded(crossed(&all, &more))?;
+            all = bounded(crossed(&all, &more)?)?;
         }
         Ok(all)
     }
@@ -270,7 +272,7 @@ impl Parser<'_> {
         let mut all = self.comparison()?;
         while self.word("AND") {
             let more = self.comparison()?;
-            all = bounded(crossed(&all, &more))?;
+            all = bounded(crossed(&all, &more)?)?;
         }
         Ok(all)
     }
@@ -333,17 +335,20 @@ impl Parser<'_> {
     }
 }
 
-fn crossed<T: Clone>(left: &[Vec<T>], right: &[Vec<T>]) -> Vec<Vec<T>> {
+fn crossed<T: Clone>(left: &[Vec<T>], right: &[Vec<T>]) -> Result<Vec<Vec<T>>, String> {
     let mut all = Vec::new();
     for one in left {
         for other in right {
             if all.len() > ALTERNATIVES {
-                return all;
+                return Ok(all);
+            }
+            if one.len().saturating_add(other.len()) > TOGETHER {
+                return Err("the pattern has too many conditions that must hold together".to_owned());
             }
             all.push(one.iter().chain(other).cloned().collect());
         }
     }
-    all
+    Ok(all)
 }
 
 fn bounded<T>(all: Vec<T>) -> Result<Vec<T>, String> {
@@ -412,8 +417,15 @@ fn tests(path: &str, operator: &str, literals: &[String], parsed: &mut Parsed) -
             "ISSUBSET" if kind == Kind::Address => {
                 Test::Is(value(kind, literal).map_err(|why| format!("a value of {path}: {why}"))?)
             }
+            // A name has no slash.
+            "LIKE" if kind == Kind::Name && literal.contains('/') => Test::Matches(Kind::Path, like(literal)),
             "LIKE" => Test::Matches(of_expression(kind), like(literal)),
-            "MATCHES" => Test::Matches(of_expression(kind), literal.clone()),
+            "MATCHES" => {
+                if kind == Kind::Name && literal.contains('/') {
+                    rows.push(vec![Test::Matches(Kind::Path, literal.clone())]);
+                }
+                Test::Matches(of_expression(kind), literal.clone())
+            }
             other => {
                 return Err(format!("conditions with {} are not compared", other.chars().take(20).collect::<String>()));
             }
@@ -499,6 +511,8 @@ mod tests_of_patterns {
                 &["address 203.0.113.7 & port 4444"],
             ),
             ("[process:command_line LIKE '%/dev/tcp/%']", &["command ~ ^.*\\x2fdev\\x2ftcp\\x2f.*$"]),
+            ("[file:name LIKE '/tmp/%']", &["path ~ ^\\x2ftmp\\x2f.*$"]),
+            ("[file:name MATCHES '^/tmp/x']", &["path ~ ^/tmp/x", "name ~ ^/tmp/x"]),
             ("[process:command_line MATCHES '^curl .+\\\\.sh']", &["command ~ ^curl .+\\.sh"]),
             (
                 "([domain-name:value = 'a.net'] AND [ipv4-addr:value = '203.0.113.7']) WITHIN 300 SECONDS",
@@ -526,6 +540,8 @@ mod tests_of_patterns {
         let or = (0..30).map(|n| format!("domain-name:value = 'a{n}.net'")).collect::<Vec<_>>().join(" OR ");
         let and = vec![format!("({or})"); 6].join(" AND ");
         assert_eq!(said(&format!("[{and}]")), ["the pattern has too many alternatives"]);
+        let many = vec!["[domain-name:value = 'a.net']"; 2600].join(" FOLLOWEDBY ");
+        assert_eq!(said(&many), ["the pattern has too many conditions that must hold together"]);
         let deep = format!("{}[a:b = 'c']{}", "(".repeat(5_000), ")".repeat(5_000));
         assert_eq!(said(&deep), ["the pattern has too many parentheses in each other"]);
     }
