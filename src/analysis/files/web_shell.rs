@@ -1,27 +1,34 @@
 //! FS-011: scripts that run what a visitor of a web site sends.
 
 mod comments;
+mod pages;
+mod php;
+mod place;
 mod score;
+mod war;
 
 use bstr::{BString, ByteSlice};
 
+use self::pages::page;
 use self::score::{Language, Score};
 use super::super::card::rule;
 use super::super::commands;
 use super::super::facts::{ChangedFile, Kind, Place, base, without_deleted};
 use super::super::vocabulary::is_web_server;
-use super::super::words::listed;
+use super::super::words::{listed, shown};
 use super::super::{Facts, Report, Severity};
 use super::common::{TEXT, about, described, everywhere, extension, is_upload, is_web, line, when, with_users};
 
 rule! {
     /// Scripts in directories of web pages, in the directories of web servers, and in places that everyone may write to, with
-    /// the marks of a web shell: input of a request that reaches a function which runs code or commands, decoded text
-    /// that is run, names of known web shells, a password in front of it, functions whose names are put together. Marks
-    /// are counted; one weak mark is no finding. PHP, JSP and scripts of CGI in Python, Perl and Node are read. A
-    /// script in a directory for uploads, and code in a file that is not named as such, weigh more. Files of packages do
-    /// not count.
-    "FS-011", web_shell, version 1, Files, Stable, High,
+    /// the marks of a web shell: input of a request, or text of another server, that reaches a function which runs code or
+    /// commands, loads a file or writes one of the visitor's choice; decoded text that is run, names of known web shells, a
+    /// password in front of it, functions whose names are put together. In PHP the input is followed through variables and
+    /// functions, and names that a script puts together are read. Marks are counted; one weak mark is no finding. PHP, JSP,
+    /// ASP, `ColdFusion`, server-side includes, templates, Lua (in settings of nginx, too), scripts of CGI, servers in Python,
+    /// Ruby and Node, and the pages of packed web applications are read. A script in a directory for uploads, and code in a
+    /// file that is not named as such, weigh more. A file that only quotes a script does not count, nor files of packages.
+    "FS-011", web_shell, version 2, Files, Stable, High,
     title: "A script runs what a visitor of the web site sends",
     why: "A web shell is the most usual way to stay in a web server: it answers only those who know its name.",
     benign: ["A tool for administrators, or an editor of a content management system, that was deployed on purpose."],
@@ -52,20 +59,23 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             || super::super::vocabulary::is_world_writable(&file.path)
             || matches!(file.place, Place::Ghost | Place::Memfd)
             || folders.iter().any(|folder| file.path.starts_with(folder.as_slice()));
-        if !is_served && !is_script_name(&file.path) {
+        let page = page(&file.path);
+        let is_packed = extension(&file.path) == b"war" && kind == Kind::Archive("zip");
+        let is_hidden_script = || place::begins_as_script(&facts.files().head(file, 64));
+        if !is_served && !is_script_name(&file.path) && page.is_none() && !is_packed && !is_hidden_script() {
             continue;
         }
         let head = facts.files().head(file, TEXT);
-        let Some(language) = language(&file.path, &head) else {
+        // Outside of web folders, only the languages of web pages count: others are ordinary scripts.
+        let language = language(&file.path, &head).filter(|language| {
+            !matches!(language, Language::Cgi | Language::Node)
+                || is_web(&file.path)
+                || folders.iter().any(|folder| file.path.starts_with(folder.as_slice()))
+        });
+        if language.is_none() && page.is_none() && !is_packed {
             if file.size > TEXT {
                 report.not_checked("the end of a long file in which no script begins before");
             }
-            continue;
-        };
-        // Outside of web folders, only the languages of web pages count: others are ordinary scripts.
-        if matches!(language, Language::Cgi | Language::Node)
-            && !(is_web(&file.path) || folders.iter().any(|folder| file.path.starts_with(folder.as_slice())))
-        {
             continue;
         }
         if !report.look() {
@@ -75,20 +85,58 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             report.skip();
             continue;
         }
+        if is_packed {
+            packed(facts, file, report);
+            continue;
+        }
         if head.is_empty() {
             report.not_checked("the contents of the file are not in the archive");
         } else if file.size > TEXT {
             report.not_checked("the end of a long text file");
         }
-        let mut score = score::of(language, &head);
+        // What only quotes a script is none.
+        let language = language
+            .filter(|language| *language != Language::Php || is_script_name(&file.path) || place::is_script(&head));
+        let mut score = language.map_or_else(Score::default, |language| score::of(language, &head));
+        if let Some(page) = page {
+            pages::marks(page, &head, &mut score);
+        }
         if score.points > 0 && is_upload(&file.path) {
             score.points = score.points.saturating_add(2);
         }
-        if score.points > 0 && !matches!(language, Language::Cgi | Language::Node) && !is_script_name(&file.path) {
+        let is_of_web = language.is_some_and(|language| !matches!(language, Language::Cgi | Language::Node));
+        if score.points > 0 && is_of_web && page.is_none() && !is_script_name(&file.path) {
             score.add(2, "code in a file that is not named as a script", None);
         }
         found(facts, file, &head, &score, scripts, report);
     }
+}
+
+/// The worst page of a packed web application.
+fn packed(facts: &Facts<'_>, file: &ChangedFile, report: &mut Report<'_>) {
+    /// Largest application that is read.
+    const MOST: u64 = 32 << 20;
+    if file.size > MOST {
+        report.not_checked("a packed web application is large");
+    }
+    let bytes = facts.files().head(file, MOST);
+    let judged = war::pages(&bytes).map(|(name, text)| {
+        let mut score = score::of(Language::Jsp, &text);
+        pages::marks(pages::Page::Java, &text, &mut score);
+        (name, score)
+    });
+    let Some((name, score)) = judged.max_by_key(|(_, score)| score.points).filter(|(_, score)| score.points >= 5)
+    else {
+        report.skip();
+        return;
+    };
+    report.add(about(facts, &RULE, file).severity(Severity::High).identity([name.clone()]).sentence(format!(
+        "{} has the page {}, which has marks of a web shell: {}{}.",
+        described(file),
+        shown(&name),
+        listed(&score.marks),
+        when(facts, file)
+    )));
 }
 
 fn found(facts: &Facts<'_>, file: &ChangedFile, text: &[u8], score: &Score, scripts: usize, report: &mut Report<'_>) {
@@ -151,7 +199,7 @@ fn language(path: &[u8], text: &[u8]) -> Option<Language> {
     if matches!(extension.as_slice(), b"jsp" | b"jspx" | b"jspf" | b"jsw") {
         return Some(Language::Jsp);
     }
-    if is_script_name(path) && text.contains_str("<?") || text.contains_str("<?php") {
+    if text.contains_str("<?php") || place::has_short_tag(text) || is_script_name(path) && text.contains_str("<?") {
         return Some(Language::Php);
     }
     if matches!(extension.as_slice(), b"js" | b"mjs" | b"cjs") && !text.starts_with(b"#!") {

