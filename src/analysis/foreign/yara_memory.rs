@@ -22,7 +22,7 @@ const PART_MOST: u64 = 256 << 20;
 /// The recorded parts of an address space.
 #[derive(Debug)]
 pub(super) struct Space<'t> {
-    pub(super) space: AddressSpace<'t>,
+    pub(super) memory: AddressSpace<'t>,
     pub(super) ranges: &'t [Range<u64>],
     /// Where the file of the program itself is mapped.
     pub(super) program: &'t [Range<u64>],
@@ -37,7 +37,7 @@ impl Space<'_> {
     /// The bytes of a range, as far as they are there.
     pub(super) fn read(&self, range: Range<u64>) -> Vec<u8> {
         let mut all = Vec::new();
-        for (_, content) in self.space.pieces(range.start, range.end) {
+        for (_, content) in self.memory.pieces(range.start, range.end) {
             if let Content::Bytes(bytes) = content {
                 all.extend_from_slice(&bytes);
             }
@@ -55,7 +55,7 @@ impl Regions for Space<'_> {
         let range = self.ranges.get(number)?;
         let len = usize_of(range.end.saturating_sub(range.start));
         let mut all: Cow<'_, [u8]> = Cow::Borrowed(&[]);
-        for (_, content) in self.space.pieces(range.start, range.end) {
+        for (_, content) in self.memory.pieces(range.start, range.end) {
             match content {
                 Content::Bytes(bytes) if bytes.len() == len => return Some(bytes),
                 Content::Bytes(bytes) => all.to_mut().extend_from_slice(&bytes),

@@ -313,7 +313,7 @@ impl<'c> Targets<'c> {
                 match (space, self.regions.get(&pid)) {
                     (Some(space), Some(ranges)) => {
                         let program = self.programs.get(&pid).map_or(&[][..], Vec::as_slice);
-                        Bytes::Memory(Space { space, ranges, program })
+                        Bytes::Memory(Space { memory: space, ranges, program })
                     }
                     _ => missing("the memory of a process is not in the archive"),
                 }

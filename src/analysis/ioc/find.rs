@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bstr::{BString, ByteSlice};
 
 use super::super::indicators::index::{Entry, Has, Index};
-use super::super::indicators::named::{Named, domains, urls};
+use super::super::indicators::named::{domains, urls};
 use super::super::indicators::warninglists::Scope as Quiet;
 use super::super::indicators::words::Form;
 use super::super::indicators::{About, Indicators, Kind, List};
@@ -271,11 +271,9 @@ impl<'f, 'c> Collector<'f, 'c> {
 
     /// Adds the matches of expressions over the domains and URLs in a text.
     fn expressions(&mut self, text: &[u8], spot: &Spot) {
-        for (kind, find) in [(Kind::Domain, domains as fn(&[u8]) -> Named), (Kind::Url, urls)] {
-            if !self.index.has_expressions(kind) {
-                continue;
-            }
-            for (range, value) in find(text) {
+        for kind in [Kind::Domain, Kind::Url].into_iter().filter(|kind| self.index.has_expressions(*kind)) {
+            let named = if kind == Kind::Domain { domains(text) } else { urls(text) };
+            for (range, value) in named {
                 let has = Has { values: vec![(kind, value.as_bytes())], ..Has::default() };
                 let numbers = self.index.matching(kind, value.as_bytes());
                 if !numbers.is_empty() {

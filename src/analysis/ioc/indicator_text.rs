@@ -35,6 +35,9 @@ rule! {
 /// So many different indicators in one place are a list of indicators: in the memory of a process, in a file.
 const LIST: usize = 20;
 
+/// What one finding stands for: the process or, outside of processes, the place, and the value.
+type Group = (Option<Pid>, Option<Source>, u32);
+
 fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
     let matches = Matches::of(facts);
     coverage(&matches, report, How::Text);
@@ -45,7 +48,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         .map(|found| (found.kind, found.value.as_slice()))
         .collect();
     let contacts: HashSet<(Kind, &[u8])> = contacts.into_iter().collect();
-    let mut groups: BTreeMap<(Option<Pid>, Option<Source>, u32), Vec<&Match>> = BTreeMap::new();
+    let mut groups: BTreeMap<Group, Vec<&Match>> = BTreeMap::new();
     let mut by_place: BTreeMap<Source, HashSet<u32>> = BTreeMap::new();
     for found in matches.all.iter().filter(|found| found.how == How::Text && found.silenced_by.is_none()) {
         if contacts.contains(&(found.kind, found.value.as_slice())) {

@@ -403,12 +403,10 @@ impl<R: Read> Cells<R> {
         }
         self.blanks = 0;
         self.place = match (self.place, byte) {
-            (InCell::Begin, b'"') => InCell::Quoted,
             (InCell::Quoted, b'"') => InCell::Plain,
+            (InCell::Begin, b'"') | (InCell::Quoted, _) => InCell::Quoted,
+            (_, byte) if byte == b'\n' || byte == self.by => InCell::Begin,
             // Two quotes within quotes are one.
-            (InCell::Quoted, _) => InCell::Quoted,
-            (_, b'\n') => InCell::Begin,
-            (_, byte) if byte == self.by => InCell::Begin,
             (InCell::Plain, b'"') if self.made.last() == Some(&b'"') => InCell::Quoted,
             _ => InCell::Plain,
         };
