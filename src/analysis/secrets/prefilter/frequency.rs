@@ -11,10 +11,9 @@ fn words(byte: u8) -> u32 {
         b'a' | b't' => 750,
         b'i' | b'n' | b'o' | b'r' | b's' => 600,
         b'd' | b'h' | b'l' | b'u' => 350,
-        b'c' | b'g' | b'm' | b'p' => 250,
+        // Signs between the parts of names, too.
+        b'c' | b'g' | b'm' | b'p' | b'-' | b'_' => 250,
         b'a'..=b'z' => 120,
-        // Between the parts of names.
-        b'-' | b'_' => 250,
         b'.' | b',' | b'/' | b'\n' => 80,
         b'A'..=b'Z' | b':' | b'"' | b'=' => 20,
         b'!'..=b'~' => 5,

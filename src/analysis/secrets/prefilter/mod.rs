@@ -241,7 +241,7 @@ fn spellings(bytes: &[u8], any_case: bool) -> Vec<Vec<u8>> {
     }
     let capital = |bytes: &[u8]| {
         let mut bytes = bytes.to_vec();
-        bytes.iter_mut().take(1).for_each(|first| first.make_ascii_uppercase());
+        bytes.iter_mut().take(1).for_each(u8::make_ascii_uppercase);
         bytes
     };
     let mut all = vec![bytes.to_ascii_lowercase(), bytes.to_ascii_uppercase(), capital(bytes)];
