@@ -99,8 +99,8 @@ impl Filling<'_> {
 
     /// The command line and working directory of a process.
     fn arguments(&mut self, field: &str, known: &Known) {
-        let (argv, line) = known.command(self.origin.secrets);
-        let pieces = Some(argv).filter(|pieces| !pieces.is_empty());
+        let (pieces, line) = known.command(self.origin.secrets);
+        let pieces = Some(pieces).filter(|pieces| !pieces.is_empty());
         let args: Option<Vec<Json>> = pieces.map(|pieces| pieces.iter().map(|one| text_of(one).into()).collect());
         let line = line.map(|line| text_of(&line).into());
         let folder = known.cwd.as_ref().filter(|path| path.starts_with(b"/")).map(|path| text_of(path).into());
