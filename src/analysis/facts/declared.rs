@@ -33,10 +33,8 @@ fn names(spec: &Spec, path: &[u8]) -> bool {
     if !path.starts_with(b"/") {
         return false;
     }
-    let variable = |name: &[u8]| {
-        let all = spec.env.iter().flatten();
-        all.filter_map(|line| line.as_bytes().strip_prefix(name)?.strip_prefix(b"=")).next()
-    };
+    let variable =
+        |name: &[u8]| spec.env.iter().flatten().find_map(|line| line.as_bytes().strip_prefix(name)?.strip_prefix(b"="));
     let found = |folder: &[u8], name: &[u8]| without_usr(&joined(folder, name)) == path;
     let in_path = |name: &[u8]| {
         let folders = variable(b"PATH").unwrap_or(USUAL.as_bytes());
@@ -104,16 +102,14 @@ fn expanded<'v>(text: &[u8], value: impl Fn(&[u8]) -> Option<&'v [u8]>) -> BStri
         let after = after.strip_prefix(b"{").unwrap_or(after);
         let end = after.iter().position(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_').unwrap_or(after.len());
         let (name, behind) = after.split_at_checked(end).unwrap_or((after, b""));
-        match value(name).filter(|value| !name.is_empty() && out.len().saturating_add(value.len()) < ARGUMENT_MOST) {
-            Some(value) => {
-                out.extend_from_slice(value);
-                rest = behind.strip_prefix(b"}").filter(|_| is_braced).unwrap_or(behind);
-            }
+        let fits = |value: &&[u8]| !name.is_empty() && out.len().saturating_add(value.len()) < ARGUMENT_MOST;
+        if let Some(value) = value(name).filter(fits) {
+            out.extend_from_slice(value);
+            rest = behind.strip_prefix(b"}").filter(|_| is_braced).unwrap_or(behind);
+        } else {
             // What is not known is no path.
-            None => {
-                out.push(b'$');
-                rest = after;
-            }
+            out.push(b'$');
+            rest = after;
         }
     }
     out.extend_from_slice(rest);

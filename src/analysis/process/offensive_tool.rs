@@ -82,7 +82,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         if !report.look() {
             return;
         }
-        let Some(Tool { tool, what, is_script }) = tool_of(process) else { continue };
+        let Some(Called { tool, what, is_script }) = tool_of(process) else { continue };
         let script = process.script().filter(|_| is_script);
         let is_new = match &script {
             Some(path) => is_new_script(facts, path),
@@ -120,18 +120,18 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
 }
 
 /// A tool that a process is called like.
-struct Tool {
+struct Called {
     tool: &'static str,
     what: &'static str,
     /// Whether the script is called so, not the program.
     is_script: bool,
 }
 
-fn tool_of(process: &ProcessFacts<'_>) -> Option<Tool> {
+fn tool_of(process: &ProcessFacts<'_>) -> Option<Called> {
     let find = |names: &[&[u8]], is_script| {
         let is_named = |tool: &str| names.iter().any(|name| !name.is_empty() && has_name(name, tool));
         let found = TOOLS.into_iter().find(|(tool, _)| is_named(tool));
-        found.map(|(tool, what)| Tool { tool, what, is_script })
+        found.map(|(tool, what)| Called { tool, what, is_script })
     };
     let of_program = || find(&[process.program.base().as_bytes(), process.called().as_bytes()], false);
     of_program().or_else(|| find(&[base(&process.script()?)], true))

@@ -3,7 +3,7 @@
 use cryoscope::Checkpoint;
 use cryoscope::analysis::{Cost, Finding, Scan, Selection, Severity};
 use cryoscope::images::proto::{
-    CoreEntry, CredsEntry, FdTypes, FdinfoEntry, FileEntry, InetSkEntry, MmEntry, TaskKobjIdsEntry,
+    CoreEntry, CredsEntry, FdTypes, FdinfoEntry, FileEntry, InetSkEntry, MmEntry, PstreeEntry, TaskKobjIdsEntry,
 };
 use cryoscope::model::ids::Pid;
 use prost::Message;
@@ -233,4 +233,164 @@ fn ids_are_the_same_in_another_checkpoint_of_the_container() {
         ids
     };
     assert_eq!(ids(&first), ids(&second));
+}
+
+/// Gives the container another command.
+fn with_command(members: &mut Members, args: &[&str]) {
+    let mut spec: Value = serde_json::from_slice(members.get("spec.dump")).unwrap();
+    spec["process"]["args"] = json!(args);
+    members.set("spec.dump", serde_json::to_vec(&spec).unwrap());
+}
+
+/// Changes bytes wherever they are in memory.
+fn in_memory(members: &mut Members, from: &[u8], to: &[u8]) {
+    use bstr::ByteSlice;
+    let is_pages = |name: &str| name.contains("/pages-");
+    let with: Vec<String> = members
+        .0
+        .iter()
+        .filter(|member| is_pages(&member.name) && member.contents.contains_str(from))
+        .map(|member| member.name.clone())
+        .collect();
+    assert!(!with.is_empty(), "no memory has {}", from.as_bstr());
+    for name in with {
+        while members.get(&name).contains_str(from) {
+            members.overwrite(&name, from, to);
+        }
+    }
+}
+
+/// Names the program of a process otherwise.
+fn with_program(members: &mut Members, pid: u32, path: &str) {
+    let mut exe = None;
+    members.clone().parts(&format!("checkpoint/mm-{pid}.img"), |image| {
+        exe = Some(MmEntry::decode(image.records[0].0.as_slice()).unwrap().exe_file_id);
+    });
+    members.edit::<FileEntry>("checkpoint/files.img", |_, entry| {
+        if let Some(file) = entry.reg.as_mut().filter(|file| Some(file.id) == exe) {
+            file.name = Some(path.as_bytes().to_vec());
+        }
+    });
+}
+
+fn with_parent(members: &mut Members, pid: u32, parent: u32) {
+    members.edit::<PstreeEntry>("checkpoint/pstree.img", |_, entry| {
+        if entry.pid == Some(pid) {
+            entry.ppid = Some(parent);
+        }
+    });
+}
+
+#[test]
+fn arguments_alone_make_no_process_a_part_of_the_command() {
+    let mut members = compromise();
+    with_command(&mut members, &["sh", "-i"]);
+    assert_eq!(severity(&free(&members), "PROC-008", 11), Some(Severity::Low));
+}
+
+#[test]
+fn a_change_of_user_that_starts_the_service_is_no_login() {
+    let mut members = compromise();
+    with_program(&mut members, 1, "/usr/bin/su");
+    assert_eq!(severity(&free(&members), "PROC-008", 35), Some(Severity::Medium));
+}
+
+#[test]
+fn settings_of_the_first_process_are_the_images() {
+    let mut members = compromise();
+    in_memory(&mut members, b"PYTHONDONTWRITEBYTECODE=1\0", b"GLIBC_TUNABLES=glibc.a=12\0");
+    let found = free(&members);
+    assert!(!found.findings.iter().any(|finding| finding.rule.id == "PROC-028"));
+    let (_, coverage) = found.coverage.iter().find(|(rule, _)| rule.id == "PROC-028").unwrap();
+    assert!(coverage.skipped > 0, "the variable was seen");
+}
+
+#[test]
+fn an_interpreter_below_a_service_is_judged_like_a_shell() {
+    let mut members = compromise();
+    with_parent(&mut members, 23, 1);
+    assert_eq!(severity(&free(&members), "PROC-007", 23), Some(Severity::Medium));
+    // The service's own helper is of the application.
+    assert_eq!(severity(&free(&members), "PROC-007", 6), None);
+}
+
+#[test]
+fn the_script_of_a_tool_is_judged_by_its_place() {
+    let mut members = compromise();
+    in_memory(&mut members, b"\0/tmp/.cache/.x/run.sh\0", b"\0/tmp/.cach/linpeas.sh\0");
+    let scan = scan(&members.open(), Cost::Files);
+    let found = of(&scan, "PROC-018", 10).unwrap();
+    assert!(found.severity == Severity::High && found.sentence.contains("/tmp/.cach/linpeas.sh"), "{}", found.sentence);
+}
+
+#[test]
+fn the_connection_of_a_terminal_that_goes_farthest_counts() {
+    let mut members = compromise();
+    with_socket(&mut members, |socket| socket.dst_addr = vec![u32::from_le_bytes([127, 0, 0, 1])]);
+    let (null, near, far) = (file_at(&members, 1, 0), file_at(&members, SHELL, 0), connection_of(&members, 23));
+    let name = descriptors(&members, 34);
+    members.edit::<FdinfoEntry>(&name, |_, entry| {
+        if entry.r#type == Some(FdTypes::Inetsk.into()) {
+            entry.id = Some(null);
+            entry.r#type = Some(FdTypes::Reg.into());
+        }
+    });
+    members.parts(&name, |image| {
+        for (fd, id) in [(40, near), (41, far)] {
+            let entry = FdinfoEntry {
+                id: Some(id),
+                flags: Some(0),
+                r#type: Some(FdTypes::Inetsk.into()),
+                fd: Some(fd),
+                ..FdinfoEntry::default()
+            };
+            image.records.push((entry.encode_to_vec(), Vec::new()));
+        }
+    });
+    assert_eq!(severity(&free(&members), "PROC-023", 34), Some(Severity::High));
+}
+
+/// CRIU's number of the first internet socket of a process.
+fn connection_of(members: &Members, pid: u32) -> u32 {
+    let mut found = None;
+    members.clone().parts(&descriptors(members, pid), |image| {
+        let entries = image.records.iter().map(|(bytes, _)| FdinfoEntry::decode(bytes.as_slice()).unwrap());
+        let mut sockets = entries.filter(|entry| entry.r#type == Some(FdTypes::Inetsk.into()));
+        found = sockets.next().map(|entry| entry.id());
+    });
+    found.unwrap()
+}
+
+#[test]
+fn a_helper_of_erlang_is_no_remote_shell() {
+    // As the shell behind a relay, but the runtime that holds the connection started it, and gave it a name.
+    let mut members = compromise();
+    let other = file_at(&members, 23, 7);
+    let name = descriptors(&members, SHELL);
+    members.edit::<FdinfoEntry>(&name, |_, entry| {
+        entry.id = Some(other);
+        entry.r#type = Some(FdTypes::Unixsk.into());
+    });
+    let other_starter = 22;
+    with_program(&mut members, other_starter, "/usr/lib/erlang/erts-15.0/bin/erl_child_setup");
+    // The starter comes after its parent and before its child.
+    members.parts("checkpoint/pstree.img", |image| {
+        let at = |image: &crate::archives::Image, pid: u32| {
+            let is = |(bytes, _): &(Vec<u8>, Vec<u8>)| PstreeEntry::decode(bytes.as_slice()).unwrap().pid == Some(pid);
+            image.records.iter().position(is).unwrap()
+        };
+        for pid in [other_starter, SHELL] {
+            let place = at(image, pid);
+            let record = image.records.remove(place);
+            image.records.push(record);
+        }
+    });
+    with_parent(&mut members, other_starter, 23);
+    with_parent(&mut members, SHELL, other_starter);
+    assert_eq!(severity(&free(&members), "PROC-005", SHELL), Some(Severity::Critical));
+    in_memory(&mut members, b"\0/bin/sh\0DATABASE", b"\0/bin/sh\0-s\0disk\0");
+    members.edit::<MmEntry>(&format!("checkpoint/mm-{SHELL}.img"), |_, mm| {
+        mm.mm_arg_end = mm.mm_arg_end.map(|end| end + 8);
+    });
+    assert_eq!(severity(&free(&members), "PROC-005", SHELL), None);
 }
