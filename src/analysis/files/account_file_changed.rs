@@ -12,10 +12,11 @@ use super::common::{about, changed, line, quoted, text, when};
 rule! {
     /// Changes to `/etc/passwd`, `/etc/shadow`, `/etc/group`, `/etc/sudoers` and `/etc/sudoers.d` that give rights: a
     /// second account with user id 0, an account without a password, a login shell or a password for an account of a
-    /// service, a password for root that is as new as the container, a rule of sudo without a password. What the file
+    /// service, a password for root that is as new as the container, a rule of sudo without a password, an account of a service
+    /// or a new one in a group whose members become root. What the file
     /// was before is not known, so only lines that are suspicious in any file count. Ordinary accounts, such as the one
     /// line that Podman or an entry point adds for a user id without a name, are no finding.
-    "FS-002", account_file_changed, version 1, Files, Stable, High,
+    "FS-002", account_file_changed, version 2, Files, Stable, High,
     title: "An account or a right was added",
     why: "A second root account, a password for an account of a service or a rule of sudo lets an intruder come back.",
     benign: [
@@ -66,9 +67,9 @@ struct Wrong {
 fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
     for (file, _) in changed(facts, report) {
         let judge: fn(&Facts<'_>, &[u8]) -> Option<Wrong> = match file.path.as_slice() {
-            b"/etc/passwd" => |_, line| passwd(line),
+            b"/etc/passwd" => passwd_line,
             b"/etc/shadow" => shadow,
-            b"/etc/group" => |_, line| group(line),
+            b"/etc/group" => |facts, line| group(line, &|who| is_new(facts, who)),
             b"/etc/sudoers" | b"/etc/sudo.conf" => |_, line| sudoers(line),
             path if path.starts_with(b"/etc/sudoers.d/") => |_, line| sudoers(line),
             _ => continue,
@@ -199,6 +200,52 @@ fn passwd(line: &[u8]) -> Option<Wrong> {
     None
 }
 
+/// As [`passwd`], with what the other lines of the file tell.
+fn passwd_line(facts: &Facts<'_>, line: &[u8]) -> Option<Wrong> {
+    passwd(line).or_else(|| {
+        let files = facts.files();
+        let text = files.at(b"/etc/passwd").next().map(|file| files.head(file, ACCOUNTS))?;
+        odd_shell(&text, line)
+    })
+}
+
+/// A service with a shell among others without one. In old Debian all had one.
+fn odd_shell(text: &[u8], line: &[u8]) -> Option<Wrong> {
+    let shell_of = |line: &[u8]| {
+        let fields = fields(line);
+        let is_service =
+            fields.first().is_some_and(|name| SERVICES.iter().take(17).any(|known| known.as_bytes() == *name));
+        fields.get(6).filter(|_| is_service).map(|shell| is_login_shell(shell))
+    };
+    if shell_of(line) != Some(true) {
+        return None;
+    }
+    let (mut with, mut without) = (0_usize, 0_usize);
+    for has in text.lines().take(4096).filter_map(shell_of) {
+        let count = if has { &mut with } else { &mut without };
+        *count = count.saturating_add(1);
+    }
+    let fields = fields(line);
+    let (name, shell) = (fields.first()?, fields.get(6)?);
+    (without >= 4 && with < without).then(|| Wrong {
+        severity: Severity::Medium,
+        words: format!("gives the service account {} the shell {}, and others have none", shown(name), shown(shell)),
+    })
+}
+
+/// Whether an account was made in this container: its password is as new, or its home is among the changes.
+fn is_new(facts: &Facts<'_>, who: &[u8]) -> bool {
+    let files = facts.files();
+    let created = facts.model().container().facts.created.or_else(|| facts.started());
+    let Some(today) = created.map(|created| created.as_second().div_euclid(86_400)) else { return false };
+    let is_of_today = |line: &[u8]| {
+        let fields = fields(line);
+        let day = fields.get(2).and_then(|day| day.to_str().ok()?.parse::<i64>().ok());
+        fields.first() == Some(&who) && day.is_some_and(|day| day >= today)
+    };
+    files.at(b"/etc/shadow").any(|file| files.head(file, ACCOUNTS).lines().any(is_of_today))
+}
+
 fn shadow(facts: &Facts<'_>, line: &[u8]) -> Option<Wrong> {
     let fields = fields(line);
     let [name, password, changed, ..] = fields.as_slice() else { return None };
@@ -229,8 +276,10 @@ fn shadow(facts: &Facts<'_>, line: &[u8]) -> Option<Wrong> {
     Some(Wrong { severity, words: format!("has a password for {} that is as new as the container", shown(name)) })
 }
 
-fn group(line: &[u8]) -> Option<Wrong> {
+fn group(line: &[u8], is_new: &dyn Fn(&[u8]) -> bool) -> Option<Wrong> {
     const STRONG: [&str; 6] = ["root", "shadow", "disk", "docker", "kmem", "lxd"];
+    /// Groups whose members become root by their own password. Images have people in them.
+    const ADMINS: [&str; 4] = ["sudo", "wheel", "admin", "sudoers"];
     let fields = fields(line);
     let [name, _, _, members] = fields.as_slice() else { return None };
     let odd: Vec<&[u8]> =
@@ -238,6 +287,21 @@ fn group(line: &[u8]) -> Option<Wrong> {
     let is_strong = STRONG.iter().any(|strong| strong.as_bytes() == *name);
     // Alpine has daemon and others in some of them.
     let is_usual = |member: &&[u8]| matches!(*member, b"adm" | b"bin" | b"daemon" | b"operator");
+    let is_admin = ADMINS.iter().any(|admin| admin.as_bytes() == *name);
+    let is_service =
+        |member: &&&[u8]| !is_usual(member) && SERVICES.iter().any(|service| service.as_bytes() == **member);
+    if let Some(service) = odd.iter().find(is_service).filter(|_| is_admin || is_strong) {
+        return Some(Wrong {
+            severity: Severity::High,
+            words: format!("has the service account {} in the group {}", shown(service), shown(name)),
+        });
+    }
+    if let Some(new) = odd.iter().find(|member| is_new(member)).filter(|_| is_admin) {
+        return Some(Wrong {
+            severity: Severity::Medium,
+            words: format!("has {}, an account as new as the container, in the group {}", shown(new), shown(name)),
+        });
+    }
     let first = odd.iter().copied().find(|member| !is_usual(member)).filter(|_| is_strong)?;
     Some(Wrong { severity: Severity::Low, words: format!("has {} in the group {}", shown(first), shown(name)) })
 }
@@ -295,7 +359,23 @@ mod tests {
         assert_eq!(worst(sudoers, "www-data ALL=(ALL) NOPASSWD: ALL"), Some(Severity::High));
         assert_eq!(worst(sudoers, "bob ALL=(ALL:ALL) ALL"), Some(Severity::Medium));
         assert_eq!(worst(sudoers, "Defaults !authenticate"), Some(Severity::High));
-        assert_eq!(worst(group, "docker:x:999:eve"), Some(Severity::Low));
+        let group = |line: &[u8]| group(line, &|who| who == b"mallory");
+        assert_eq!(group(b"docker:x:999:eve").map(|wrong| wrong.severity), Some(Severity::Low));
+        assert_eq!(group(b"sudo:x:27:games,eve").map(|wrong| wrong.severity), Some(Severity::High));
+        assert_eq!(group(b"wheel:x:10:root,mallory").map(|wrong| wrong.severity), Some(Severity::Medium));
+        assert!(group(b"sudo:x:27:ubuntu").is_none() && group(b"wheel:x:10:root").is_none());
+        assert!(group(b"root:x:0:root").is_none() && group(b"www-data:x:33:eve").is_none());
+        assert!(group(b"lp:x:7:daemon").is_none());
+    }
+
+    #[test]
+    fn a_shell_that_others_do_not_have_is_odd() {
+        let nologin = ["bin", "sys", "games", "man", "mail"].map(|name| format!("{name}:x:2:2::/:/usr/sbin/nologin\n"));
+        let all = [nologin.concat(), "backup:x:34:34::/:/bin/sh\nnobody:x:9:9::/:/bin/false\n".to_owned()].concat();
+        assert!(odd_shell(all.as_bytes(), b"backup:x:34:34::/:/bin/sh").is_some());
+        assert!(odd_shell(all.as_bytes(), b"ada:x:1000:1000::/:/bin/sh").is_none());
+        let old = all.replace("/usr/sbin/nologin", "/bin/sh");
+        assert!(odd_shell(old.as_bytes(), b"backup:x:34:34::/:/bin/sh").is_none());
     }
 
     #[test]
@@ -321,7 +401,5 @@ mod tests {
         ] {
             assert_eq!(worst(sudoers, line), None, "{line}");
         }
-        assert_eq!(worst(group, "root:x:0:root"), None);
-        assert_eq!(worst(group, "www-data:x:33:eve"), None);
     }
 }

@@ -179,16 +179,22 @@ pub(super) fn runs_changed<'f>(facts: &'f Facts<'_>, command: &[u8]) -> Option<&
                 && file.file_type == "regular"
                 && !file.engine_noise
                 && facts.packages().manager_of(facts.files(), file).is_none()
-                && Kind::of(&facts.files().head(file, 4096)).is_code()
+                && (Kind::of(&facts.files().head(file, 4096)).is_code() || is_named_as_script(path))
         };
         facts.files().at(path).find(is_code)
     })
 }
 
+/// Whether a file has the name of a script. An interpreter that is named before it needs no first line.
+fn is_named_as_script(path: &[u8]) -> bool {
+    matches!(extension(path).as_slice(), b"py" | b"pl" | b"rb" | b"sh" | b"bash" | b"php" | b"js" | b"lua")
+}
+
 /// What a changed script does that is dangerous.
 fn danger_in(facts: &Facts<'_>, file: &ChangedFile) -> Option<&'static str> {
     let text = facts.files().head(file, SCRIPT);
-    text.starts_with(b"#!").then(|| commands::lines(&text).find_map(|line| commands::danger(line.text)))?
+    let is_script = text.starts_with(b"#!") || is_named_as_script(&file.path);
+    is_script.then(|| commands::lines(&text).find_map(|line| commands::danger(line.text)))?
 }
 
 /// What a file that starts commands would run: the line that matters most, and why.

@@ -16,7 +16,7 @@ rule! {
     /// itself among the changes, and a job with a hidden name are high. A job of a package is not a finding. A harmless
     /// job that was written as a container with cron started is low: entry points do that. One that runs a script among
     /// the changes is medium if all of the script is known and nothing in it is odd: configuration management does that.
-    "FS-004", cron_or_timer, version 1, Files, Stable, High,
+    "FS-004", cron_or_timer, version 2, Files, Stable, High,
     title: "A scheduled job was added",
     why: "A job of cron starts an intruder's program again and again, and after each restart of the container.",
     benign: ["The container runs cron as its service, and its entry point wrote the job: the job runs a program of the image."],

@@ -69,7 +69,7 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
     }
 }
 
-fn is_history(path: &[u8]) -> bool {
+pub(super) fn is_history(path: &[u8]) -> bool {
     const NAMES: [&str; 8] = [
         ".bash_history",
         ".zsh_history",
@@ -113,6 +113,11 @@ fn contents(facts: &Facts<'_>, file: &ChangedFile, report: &mut Report<'_>) {
         quoted(first.text),
         when(facts, file)
     )));
+}
+
+/// Whether a line of a shell switches the history off.
+pub(super) fn switches_off(line: &[u8]) -> bool {
+    wipes(line) == Some("switches the history off")
 }
 
 /// What a command does to the history.

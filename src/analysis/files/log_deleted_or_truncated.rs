@@ -12,9 +12,9 @@ use super::common::{about, bytes, is_below, next, row};
 rule! {
     /// Logs that are gone: those of the image below `/var/log` that were deleted, records of logins that are links to
     /// `/dev/null`, a log that a process still has open although its name is gone, and a log whose writer is at a
-    /// position behind its end. Logs that a package manager or a rotation removes do not count: the next file of the
+    /// position behind its end, by 4 KiB or more, or with nothing left of it. Logs that a package manager or a rotation removes do not count: the next file of the
     /// rotation is there.
-    "FS-014", log_deleted_or_truncated, version 1, Files, Stable, Medium,
+    "FS-014", log_deleted_or_truncated, version 2, Files, Stable, Medium,
     title: "A log was deleted or cut",
     why: "Intruders remove the lines that show how they came in. A log that was deleted while open is still in the archive.",
     benign: [
@@ -132,8 +132,7 @@ fn open(facts: &Facts<'_>, report: &mut Report<'_>) {
                 .flag_names
                 .as_ref()
                 .is_some_and(|names| names.iter().any(|name| matches!(name.as_ref(), "O_WRONLY" | "O_RDWR")));
-            let is_cut =
-                matches!((file.pos, file.size), (Some(pos), Some(size)) if pos > size.saturating_add(4096)) && writes;
+            let is_cut = is_cut(file.pos, file.size) && writes;
             let is_deleted = file.deleted == Some(true);
             if !(is_deleted && writes || is_cut) {
                 continue;
@@ -187,6 +186,11 @@ fn open(facts: &Facts<'_>, report: &mut Report<'_>) {
     }
 }
 
+/// Whether a log is shorter than its writer has written. A few lines may be in flight, but not all of them.
+fn is_cut(pos: Option<u64>, size: Option<u64>) -> bool {
+    matches!((pos, size), (Some(pos), Some(size)) if pos > size.saturating_add(4096) || size == 0 && pos > 0)
+}
+
 /// Whether the files next to a log are those of a rotation, or a new log has its name.
 fn is_rotation(facts: &Facts<'_>, path: &[u8]) -> bool {
     let is_new = |path: &[u8]| {
@@ -200,6 +204,12 @@ fn is_rotation(facts: &Facts<'_>, path: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn logs_shorter_than_what_was_written_were_cut() {
+        assert!(is_cut(Some(318), Some(0)) && is_cut(Some(9000), Some(100)));
+        assert!(!is_cut(Some(0), Some(0)) && !is_cut(Some(318), Some(200)) && !is_cut(None, Some(0)));
+    }
 
     #[test]
     fn logs_of_installers_and_rotations_are_of_no_interest() {

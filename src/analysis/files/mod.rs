@@ -7,6 +7,7 @@ mod cron_or_timer;
 mod deleted_open_file;
 mod device_node_created;
 mod hidden_place;
+mod history_shows_escape;
 mod history_tampered;
 mod hook_library;
 mod hosts_or_resolver_changed;
@@ -27,6 +28,7 @@ mod same_build_elsewhere;
 mod service_or_rc;
 mod serviceaccount_or_kubeconfig_copied;
 pub(super) mod setid_file;
+mod setting_that_runs;
 mod shell_startup;
 mod shm_payload;
 mod staged_archive;
@@ -71,4 +73,6 @@ pub(super) const RULES: &[&Rule] = &[
     &packed_program::RULE,
     &hook_library::RULE,
     &other_file_than_image::RULE,
+    &setting_that_runs::RULE,
+    &history_shows_escape::RULE,
 ];

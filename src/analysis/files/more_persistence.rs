@@ -70,6 +70,11 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
     }
 }
 
+/// Whether the commands of a file are read here.
+pub(super) fn reads(path: &[u8]) -> bool {
+    form(path).is_some_and(|form| form != Form::Loads)
+}
+
 fn form(path: &[u8]) -> Option<Form> {
     let name = base(path);
     if matches!(name, b".htaccess" | b".user.ini") {

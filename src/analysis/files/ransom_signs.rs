@@ -1,21 +1,24 @@
 //! FS-027: files that were made unreadable for money.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use bstr::{BString, ByteSlice};
 
 use super::super::card::rule;
-use super::super::facts::{ChangedFile, Kind, Place, base};
+use super::super::facts::{ChangedFile, Kind, Place, base, without_deleted};
 use super::super::words::shown;
-use super::super::{Confidence, Facts, Finding, Report, Severity, Subject};
-use super::common::{everywhere, extension, next, row};
+use super::super::{Confidence, Evidence, Facts, Finding, Report, Severity, Subject};
+use super::common::{everywhere, extension, is_below, next, row};
 use crate::int::u64_of;
+use crate::model::ids::Pid;
 
 rule! {
     /// Many files with one new extension behind their own (`orders.db.locked`), whose contents are random, together
     /// with a note that says how to get them back, or with the originals deleted. All three are critical, two are high.
-    /// Extensions of packed files do not count.
-    "FS-027", ransom_signs, version 1, Files, Incubating, Critical,
+    /// A note is known by its name, or by its text if it lies beside the files or above them: it says that they are
+    /// encrypted, and how to pay. A process that has several of the files open is named. Extensions of packed files do not
+    /// count.
+    "FS-027", ransom_signs, version 2, Files, Incubating, Critical,
     title: "Many files were encrypted",
     why: "Files are being held for ransom. The key may still be in memory.",
     benign: ["A bulk converter or a backup that encrypts: there is no note, and the originals are still there."],
@@ -55,8 +58,76 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
     let mut suspects: Vec<_> = by_extension.into_iter().filter(|(_, files)| files.len() >= FEWEST).collect();
     suspects.sort_by(|a, b| a.0.cmp(&b.0));
     for (extension, files) in suspects {
+        let texts = beside(facts, &files);
+        let notes: Vec<&ChangedFile> = notes.iter().copied().chain(texts).collect();
         found(facts, &extension, &files, &notes, report);
     }
+}
+
+/// Notes by their text, in directories of encrypted files and above them.
+fn beside<'f>(facts: &'f Facts<'_>, files: &[&ChangedFile]) -> Vec<&'f ChangedFile> {
+    /// Longest note.
+    const LONGEST: u64 = 64 << 10;
+    let mut folders: BTreeSet<&[u8]> = BTreeSet::new();
+    for file in files.iter().take(4096) {
+        let mut folder = file.path.as_slice();
+        while let Some((above, _)) = folder.rsplit_once_str("/").filter(|(above, _)| !above.is_empty()) {
+            folder = above;
+            folders.insert(folder);
+        }
+    }
+    let is_beside = |(file, kind): &(&ChangedFile, Kind)| {
+        let folder = file.path.rsplit_once_str("/").map(|(folder, _)| folder).unwrap_or_default();
+        *kind == Kind::Other
+            && file.size <= LONGEST
+            && !file.engine_noise
+            && (folders.contains(folder) || is_below(folder, &["/root", "/home"]))
+    };
+    let texts = everywhere(facts).filter(is_beside).map(|(file, _)| file).take(4096);
+    texts.filter(|file| asks(&facts.files().head(file, LONGEST))).take(4).collect()
+}
+
+/// Whether a text says that files are encrypted, and how to pay.
+fn asks(text: &[u8]) -> bool {
+    const TAKEN: [&str; 8] =
+        ["encrypted", "decrypt", "locked", "stolen", "exfiltrated", "recover your", "restore your", "leaked"];
+    const PAY: [&str; 12] = [
+        ".onion",
+        "bitcoin",
+        "btc",
+        "monero",
+        "xmr",
+        "ransom",
+        "tor browser",
+        "bc1q",
+        "qtox",
+        "tox id",
+        "protonmail",
+        "onionmail",
+    ];
+    if text.contains(&0) {
+        return false;
+    }
+    let text = text.to_ascii_lowercase();
+    let has = |words: &[&str]| words.iter().any(|word| text.contains_str(word));
+    has(&TAKEN) && has(&PAY) && has(&["files", "data", "network", "documents", "server"])
+}
+
+/// The processes that have several of the files open, with how many, most first.
+fn holders(facts: &Facts<'_>, extension: &[u8]) -> Vec<(Pid, usize, Evidence)> {
+    let end = bstr::concat([b".", extension]);
+    let mut all: Vec<(Pid, usize, Evidence)> = Vec::new();
+    for process in facts.living() {
+        let is_one = |path: &BString| without_deleted(path).0.ends_with(&end);
+        let held = || process.files().iter().filter(|file| file.path.as_ref().is_some_and(is_one));
+        if let Some(first) = held().next().filter(|_| held().count() >= 3) {
+            let evidence = Evidence::descriptor(process.pid(), u64::from(first.fd.0)).with("path", first.path.as_ref());
+            all.push((process.pid(), held().count(), evidence));
+        }
+    }
+    all.sort_by_key(|(pid, held, _)| (std::cmp::Reverse(*held), *pid));
+    all.truncate(8);
+    all
 }
 
 fn found(facts: &Facts<'_>, extension: &[u8], files: &[&ChangedFile], notes: &[&ChangedFile], report: &mut Report<'_>) {
@@ -85,18 +156,30 @@ fn found(facts: &Facts<'_>, extension: &[u8], files: &[&ChangedFile], notes: &[&
         None => String::new(),
     };
     let Some(first) = files.first() else { return };
+    let holders = holders(facts, extension);
+    let held = match holders.first().and_then(|(pid, held, _)| Some((facts.process(*pid)?, held))) {
+        Some((process, held)) => format!(" {} has {held} of them open.", process.title()),
+        None => String::new(),
+    };
     let mut finding = Finding::new(&RULE, Subject::File(first.path.clone()))
         .severity(severity)
         .confidence(Confidence::High)
         .identity([extension])
         .next(next(first))
         .sentence(format!(
-            "{} files have the extension .{} behind their own, and their contents are random.{note}",
+            "{} files have the extension .{} behind their own, and their contents are random.{note}{held}",
             files.len(),
             shown(extension)
         ));
     for file in notes.iter().take(2).chain(files.iter().take(8)) {
         finding = finding.evidence(row(facts, file));
+    }
+    if gone > most {
+        finding = finding.benign("A backup that encrypts and removes what it was made of: then its owner has the key.");
+    }
+    for (number, (pid, _, evidence)) in holders.into_iter().enumerate() {
+        finding = if number == 0 { finding.process(pid) } else { finding.also(pid) };
+        finding = finding.evidence(evidence);
     }
     finding.evidence_more = u64_of(files.len().saturating_sub(8));
     report.add(finding);
@@ -170,6 +253,14 @@ mod tests {
         assert_eq!(second(b"/data/orders.db"), None);
         assert!(is_note(b"README_DECRYPT.txt") && is_note(b"HOW_TO_RECOVER_FILES.html"));
         assert!(!is_note(b"README.md") && !is_note(b"decrypt.py") && !is_note(b"restore_files.sh"));
+    }
+
+    #[test]
+    fn notes_are_known_by_their_text() {
+        assert!(asks(b"Your files are encrypted. Pay 2 BTC to bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq"));
+        assert!(asks(b"All DATA was stolen and encrypted! Install Tor Browser, http://abc.onion"));
+        assert!(!asks(b"This archive is encrypted; the key for your files is in the safe."));
+        assert!(!asks(b"We accept bitcoin donations.") && !asks(b"files encrypted .onion \0"));
     }
 
     #[test]

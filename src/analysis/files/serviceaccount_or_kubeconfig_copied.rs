@@ -8,14 +8,15 @@ use super::super::facts::{ChangedFile, Kind, Place, base};
 use super::super::vocabulary::is_world_writable;
 use super::super::words::shown;
 use super::super::{Facts, Report, Severity};
-use super::common::{about, everywhere, hidden_part, is_below, when};
+use super::common::{about, everywhere, hidden_part, is_below, is_web, when};
 
 rule! {
     /// Copies of credentials among the changes and in file systems in memory: a token of a Kubernetes service account
-    /// outside of the directory where it is mounted, a file with addresses and keys of a cluster (kubeconfig), and a
-    /// private key of SSH in a place that everyone may write to. A key whose public half lies beside it was made there
-    /// and is low. The secret itself is not shown.
-    "FS-026", serviceaccount_or_kubeconfig_copied, version 1, Files, Incubating, High,
+    /// outside of the directory where it is mounted, a file with addresses and keys of a cluster (kubeconfig), a list of
+    /// hashes of passwords as `/etc/shadow` is one, and a private key of SSH in a place that everyone may write to or that has
+    /// no keys. A key whose public half lies beside it was made there and is low; one that is the same as a key of a user or
+    /// of the server is high. The secret itself is not shown.
+    "FS-026", serviceaccount_or_kubeconfig_copied, version 2, Files, Incubating, High,
     title: "A credential was copied",
     why: "Stolen credentials are collected in a file before they are taken away, or used from a copy.",
     benign: ["A script that makes a kubeconfig from a template, as in jobs of CI."],
@@ -79,6 +80,20 @@ fn judge(facts: &Facts<'_>, file: &ChangedFile, text: &[u8]) -> Option<(Severity
     let is_key = ["-----BEGIN OPENSSH PRIVATE KEY", "-----BEGIN RSA PRIVATE KEY", "-----BEGIN DSA PRIVATE KEY"]
         .iter()
         .any(|begin| text.trim_ascii_start().starts_with(begin.as_bytes()));
+    if is_shadow(text) && !is_place_of_shadow(&file.path) {
+        let severity = if is_odd || is_web(&file.path) { Severity::High } else { Severity::Medium };
+        return Some((severity, "the list of hashes of passwords", "A backup of the system's files: ask who made it."));
+    }
+    if is_key && is_copy_of_key(facts, file, text) {
+        return Some((
+            Severity::High,
+            "a private key of SSH that has its place elsewhere",
+            "A backup of keys: ask who made it.",
+        ));
+    }
+    let is_odd = is_odd
+        || is_web(&file.path)
+        || is_below(&file.path, &["/usr/", "/var/lib/misc/", "/var/cache/", "/var/spool/", "/var/log/"]);
     if is_key && is_odd {
         let public = bstr::concat([file.path.as_slice(), b".pub"]);
         let is_pair = facts.files().at(&public).next().is_some();
@@ -86,6 +101,40 @@ fn judge(facts: &Facts<'_>, file: &ChangedFile, text: &[u8]) -> Option<(Severity
         return Some((severity, "a private key of SSH", "A job that makes a key for one use."));
     }
     None
+}
+
+/// Whether a key is the same as one of a user or of the server.
+fn is_copy_of_key(facts: &Facts<'_>, file: &ChangedFile, text: &[u8]) -> bool {
+    let is_place = |path: &[u8]| path.contains_str("/.ssh/") || is_below(path, &["/etc/ssh/"]);
+    let is_same = |other: &ChangedFile| {
+        other.place != Place::Deleted
+            && other.size == file.size
+            && is_place(&other.path)
+            && *facts.files().head(other, MOST) == *text
+    };
+    !is_place(&file.path) && facts.files().all().iter().any(is_same)
+}
+
+/// Whether a text is a list of hashes of passwords: most of its lines have the fields of one, and one has a hash.
+fn is_shadow(text: &[u8]) -> bool {
+    let is_line = |line: &&[u8]| {
+        let fields: Vec<&[u8]> = line.split_str(":").take(16).collect();
+        let days = fields.get(2).is_some_and(|days| days.iter().all(u8::is_ascii_digit));
+        fields.len() == 9 && days && fields.first().is_some_and(|name| !name.is_empty() && !name.contains(&b' '))
+    };
+    let (all, good) = (text.lines().take(256).count(), text.lines().take(256).filter(is_line).count());
+    let has_hash = text.lines().take(256).filter(is_line).any(|line| {
+        let password = line.split_str(":").nth(1).unwrap_or_default();
+        password.starts_with(b"$") || password.starts_with(b"!$") || password.starts_with(b"_")
+    });
+    // Without any hash it tells the names of the accounts and no more.
+    let is_long = good >= 10 && text.starts_with(b"root:");
+    good >= 3 && good.saturating_mul(4) >= all.saturating_mul(3) && (has_hash || is_long)
+}
+
+/// Where the list and the copies that programs make of it are.
+fn is_place_of_shadow(path: &[u8]) -> bool {
+    is_below(path, &["/etc/shadow", "/etc/.pwd", "/var/backups/", "/usr/share/base-passwd/"])
 }
 
 /// Whether a text is a JWT of a service account of Kubernetes.
@@ -113,6 +162,13 @@ mod tests {
         let claims = |text: &str| format!("eyJhbGciOiJSUzI1NiJ9.{}.c2ln\n", BASE64URL_NOPAD.encode(text.as_bytes()));
         assert!(is_token(claims("{\"sub\":\"system:serviceaccount:a:b\"}").as_bytes()));
         assert!(!is_token(claims("{\"sub\":\"user\"}").as_bytes()) && !is_token(b"eyJ not a token"));
+    }
+
+    #[test]
+    fn lists_of_hashes_are_known() {
+        let text = b"root:*:19000:0:99999:7:::\nbin:*:19000:0:99999:7:::\na:$6$x$y:19000:0:99999:7:::\n";
+        assert!(is_shadow(text) && !is_shadow(b"root:x:0:0:root:/root:/bin/sh\na:b\n"));
+        assert!(!is_shadow(&text[..40]) && is_place_of_shadow(b"/etc/shadow-") && !is_place_of_shadow(b"/srv/s"));
     }
 
     #[test]

@@ -14,10 +14,10 @@ use crate::int::u64_of;
 rule! {
     /// Files that shells run as they start (`/etc/profile`, `/etc/profile.d`, `~/.bashrc`, `~/.profile`, `~/.zshrc` and
     /// others) with a line that fetches or runs something dangerous, that runs a program among the changes, that takes
-    /// the place of `sudo`, `su` or `ssh`, or that puts a directory which everyone may write to before others in `PATH`.
+    /// the place of `sudo`, `su` or `ssh` or records what is typed into them, or that puts a directory which everyone may write to before others in `PATH`.
     /// Also the variables `BASH_ENV`, `ENV` and `PROMPT_COMMAND` of processes, if the file that they name is among the
     /// changes or in such a place. Other changes to these files are ordinary.
-    "FS-006", shell_startup, version 1, Files, Stable, High,
+    "FS-006", shell_startup, version 2, Files, Stable, High,
     title: "Each shell runs a dangerous command as it starts",
     why: "The next administrator who opens a shell runs the intruder's command, or types a password into it.",
     benign: ["An installer that adds its own directory of programs: the line names no directory that everyone may write to."],
@@ -121,6 +121,12 @@ fn takes_place(code: &[u8]) -> Option<&'static str> {
         let (name, value) = rest.trim_ascii_start().split_once_str("=")?;
         let value = value.trim_with(|c| c == '\'' || c == '"');
         let first = value.fields().next().unwrap_or_default();
+        // A function that asks for the password itself, or a tool that writes down what is typed.
+        let is_watched = WATCHED.iter().any(|watched| watched.as_bytes() == name);
+        let records = ["read -s", "strace", "ltrace", ">>", "tee ", "script -", "curl ", "nc "];
+        if is_watched && records.iter().any(|word| value.contains_str(word)) {
+            return Some("takes the place of a program that asks for a password, and records it");
+        }
         // `alias sudo='sudo '` has aliases work behind sudo; it names no path.
         return (WATCHED.iter().any(|watched| watched.as_bytes() == name)
             && first.contains(&b'/')
@@ -203,10 +209,13 @@ mod tests {
     #[test]
     fn lines_that_take_the_place_of_programs() {
         assert!(takes_place(b"alias sudo='/tmp/.s/sudo'").is_some());
+        assert!(takes_place(b"alias sudo='f(){ read -sp x p; echo $p >>/var/tmp/.p; }; f'").is_some());
+        assert!(takes_place(b"alias ssh='strace -o /var/tmp/.s -e read,write ssh'").is_some());
         assert!(takes_place(b"export PATH=/dev/shm/b:$PATH").is_some());
         assert!(takes_place(b"sudo() { read -s p; echo $p >> /tmp/p; }").is_some());
         for line in [
             "alias sudo='sudo '",
+            "alias ssh='ssh -A'",
             "alias ls='ls --color'",
             "export PATH=\"$HOME/.cargo/bin:$PATH\"",
             "PATH=/usr/local/bin:/tmp",

@@ -14,9 +14,10 @@ use crate::int::usize_of;
 
 rule! {
     /// Packed files and dumps of databases in places that everyone may write to, in directories of web pages and in homes.
-    /// The first names in a tar, a zip or a compressed tar are read: with keys, passwords or databases among them the
-    /// finding is medium. Packages and caches do not count.
-    "FS-020", staged_archive, version 1, Files, Incubating, Low,
+    /// The first names in a tar, a zip or a compressed tar are read: with keys, passwords, databases or the settings of the
+    /// system among them the finding is medium, and high where visitors of a web site may fetch it. One with the passwords of
+    /// the system or keys of SSH counts in any place but those of backups. Packages and caches do not count.
+    "FS-020", staged_archive, version 2, Files, Incubating, Low,
     title: "Packed data is in a temporary or web directory",
     why: "Before data is taken away, it is usually packed into one file.",
     benign: ["A backup, or a download that was not removed: ask its owner."],
@@ -36,14 +37,17 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
         let is_kept = matches!(file.place, Place::Rootfs | Place::Tmpfs | Place::Ghost);
         let (Kind::Archive(format) | Kind::Database(format)) = kind else { continue };
         let is_placed = is_world_writable(&file.path) || is_web(&file.path) || is_home(&file.path);
-        if !is_kept || file.engine_noise || !is_placed || is_cache(&file.path) || format == "SQLite" {
+        if !is_kept || file.engine_noise || is_cache(&file.path) || format == "SQLite" {
             continue;
         }
         if !report.look() {
             return;
         }
         let names = sensitive(format, &facts.files().head(file, HEAD));
-        if names.is_empty() && file.size < SMALLEST {
+        let is_secret = |name: &BString| ["etc/shadow", ".ssh/id_"].iter().any(|part| name.contains_str(part));
+        let is_elsewhere =
+            !is_placed && !(names.iter().any(is_secret) && !has_part(&file.path, &["backup", "backups"]));
+        if is_elsewhere || names.is_empty() && file.size < SMALLEST {
             report.skip();
             continue;
         }
@@ -53,7 +57,12 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
 
 fn found(facts: &Facts<'_>, file: &ChangedFile, format: &str, names: &[BString], kind: Kind, report: &mut Report<'_>) {
     let is_dump = matches!(kind, Kind::Database(_));
-    let severity = if !names.is_empty() || is_dump && is_web(&file.path) { Severity::Medium } else { Severity::Low };
+    let severity = match (names.is_empty(), is_web(&file.path)) {
+        (false, true) => Severity::High,
+        (false, false) => Severity::Medium,
+        (true, true) if is_dump => Severity::Medium,
+        _ => Severity::Low,
+    };
     let shown_names: Vec<String> = names.iter().map(|name| shown(name)).take(4).collect();
     let inside = if names.is_empty() { String::new() } else { format!(" with {}", listed(&shown_names)) };
     report.add(about(facts, &RULE, file).severity(severity).identity(names.iter().cloned()).sentence(format!(
@@ -108,7 +117,10 @@ fn unpacked(reader: impl Read) -> Vec<BString> {
 }
 
 fn of_tar(bytes: &[u8]) -> Vec<BString> {
-    let mut names = Vec::new();
+    /// Settings of the system that make a copy of them.
+    const MANY: usize = 8;
+    let mut names: Vec<BString> = Vec::new();
+    let mut settings: usize = 0;
     let mut at: usize = 0;
     while names.len() < 16
         && let Some(header) = bytes.get(at..at.saturating_add(512))
@@ -118,11 +130,16 @@ fn of_tar(bytes: &[u8]) -> Vec<BString> {
         let name = name.get(..100).unwrap_or(name);
         if is_sensitive(name) {
             names.push(name.into());
+        } else if name.trim_start_with(|c| c == '.' || c == '/').starts_with(b"etc/") {
+            settings = settings.saturating_add(1);
         }
         let size = header.get(124..135).and_then(|digits| digits.to_str().ok());
         let size = size.and_then(|digits| u64::from_str_radix(digits.trim_matches(['\0', ' ']), 8).ok());
         let blocks = size.unwrap_or(u64::MAX).div_ceil(512).saturating_add(1);
         at = at.saturating_add(usize_of(blocks.saturating_mul(512)));
+    }
+    if settings >= MANY {
+        names.push("etc/".into());
     }
     names
 }
@@ -183,6 +200,10 @@ mod tests {
         std::io::Write::write_all(&mut packed, &bytes).unwrap();
         assert_eq!(sensitive("gzip", &packed.finish().unwrap()).len(), 2);
         assert!(sensitive("tar", &tar(&["src/main.rs"])).is_empty());
+        let all: Vec<String> = (0..9).map(|number| format!("etc/x/{number}")).collect();
+        let all: Vec<&str> = all.iter().map(String::as_str).collect();
+        assert_eq!(sensitive("tar", &tar(&all)), ["etc/"]);
+        assert!(sensitive("tar", &tar(&all[..4])).is_empty());
         assert!(sensitive("gzip", b"\x1f\x8b\x08 broken").is_empty());
     }
 

@@ -6,4 +6,4 @@ mod flow;
 mod token;
 mod value;
 
-pub(super) use flow::{Found, found};
+pub(super) use flow::found;
