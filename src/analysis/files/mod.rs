@@ -11,6 +11,7 @@ mod history_tampered;
 mod hook_library;
 mod hosts_or_resolver_changed;
 mod immutable_or_xattr;
+mod interpreter_module;
 mod ld_so_preload;
 mod log_deleted_or_truncated;
 mod more_persistence;
@@ -71,4 +72,5 @@ pub(super) const RULES: &[&Rule] = &[
     &packed_program::RULE,
     &hook_library::RULE,
     &other_file_than_image::RULE,
+    &interpreter_module::RULE,
 ];
