@@ -31,10 +31,12 @@
     )
 )]
 
+mod active_code;
 mod baseline;
 mod brought;
 mod card;
 mod commands;
+mod contacts;
 mod credentials;
 pub(crate) mod elf;
 mod evidence;
@@ -61,6 +63,7 @@ mod root;
 mod rule_files;
 pub mod rules;
 mod scan;
+mod script_libraries;
 pub mod secrets;
 mod severity;
 mod shows;

@@ -11,7 +11,7 @@ use super::report::{Coverage, Report};
 use super::rules;
 use super::secrets::{redacted, redacted_text};
 use super::story::{self, Story};
-use super::{Cost, Family, Maturity, Rule, Severity, Verdict, plan, severity, shows};
+use super::{Cost, Family, Maturity, Rule, Severity, Verdict, contacts, plan, severity, shows};
 use crate::int::usize_of;
 use crate::warning::Place;
 use crate::{Checkpoint, Limits};
@@ -162,6 +162,7 @@ impl Scan {
         }
         shows::settle(&facts, &mut findings, selection.cost == Cost::Memory);
         severity::raise(&mut findings);
+        contacts::raise(&mut findings);
         let stories = story::group(&facts, &mut findings);
         let has_secrets = coverage.iter().any(|(rule, _)| rule.family == Family::Secrets);
         let secrets = if has_secrets { Secrets::of(&facts).counts() } else { Vec::new() };

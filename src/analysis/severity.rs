@@ -75,7 +75,7 @@ fn pids(finding: &Finding) -> impl Iterator<Item = Pid> {
 }
 
 /// The score of a finding, where `rules` rules hit its process.
-fn score(severity: Severity, confidence: Confidence, rules: usize) -> u8 {
+pub(super) fn score(severity: Severity, confidence: Confidence, rules: usize) -> u8 {
     let base: usize = match severity {
         Severity::Info => 5,
         Severity::Low => 20,

@@ -12,6 +12,7 @@ mod history_tampered;
 mod hook_library;
 mod hosts_or_resolver_changed;
 mod immutable_or_xattr;
+mod interpreter_module;
 mod ld_so_preload;
 mod log_deleted_or_truncated;
 mod more_persistence;
@@ -75,4 +76,5 @@ pub(super) const RULES: &[&Rule] = &[
     &other_file_than_image::RULE,
     &setting_that_runs::RULE,
     &history_shows_escape::RULE,
+    &interpreter_module::RULE,
 ];

@@ -13,7 +13,7 @@ use crate::memory::AddressSpace;
 use crate::tables::Mapping;
 
 rule! {
-    /// Executable memory that no file backs, of at least two pages, that has the marks of an ELF image but no header:
+    /// Executable memory that no file backs, of at least two pages with the memory beside it, that has the marks of an ELF image but no header:
     /// a table of program headers, a dynamic section, a table for unwinding the stack, the names and versions of a C
     /// library's symbols, texts of a C library that was linked into it, the table of functions of a Go program. Memory that adjoins is looked at, too, as a loader maps segments side by side. Parts that
     /// belong to an image with a header do not count: MEM-001 reports those.
@@ -44,7 +44,8 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             if !report.look() {
                 return;
             }
-            if len(mapping) < SHORTEST {
+            let whole = beside(process, mapping).into_iter().fold(0_u64, |sum, part| sum.saturating_add(len(part)));
+            if whole < SHORTEST {
                 report.skip();
                 continue;
             }

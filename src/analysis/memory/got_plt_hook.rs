@@ -5,29 +5,29 @@ use std::collections::HashSet;
 use bstr::BString;
 
 use super::super::card::rule;
-use super::super::facts::ProcessFacts;
+use super::super::facts::{ProcessFacts, without_deleted};
 use super::super::hits::Region;
 use super::super::words::{count, shown};
 use super::super::{Confidence, Evidence, Fact, Facts, Link, Report, Severity};
-use super::code::{about, file_of, is_executable, kind_words, pieces, unbacked_code, unbacked_code_at};
+use super::code::{about, is_executable, kind_words, pieces, unbacked_code, unbacked_code_at};
 use super::listing::Machine;
 use super::runtime::{runtime, small_maker};
 use super::stacks::words;
 use crate::tables::Mapping;
 
 rule! {
-    /// A pointer in the data of a program or library leads into executable memory that no file backs. Such data has the
-    /// tables through which functions of other libraries are called, and hooks for memory and input: whoever changes
+    /// A pointer in the data of a program or library, with what lies right behind it and begins as zeros, leads into
+    /// executable memory that no file backs. Such data has the tables through which functions of other libraries are called, and hooks for memory and input: whoever changes
     /// one is called in place of the honest function. Only processes with such memory are looked at, and not those with a
     /// just-in-time compiler of the image. Data that the dynamic loader protects after its work (RELRO) is never
     /// written to later: a hook there is worse.
-    "MEM-005", got_plt_hook, version 1, Memory, Incubating, High,
+    "MEM-005", got_plt_hook, version 2, Memory, Incubating, High,
     title: "A function table points into memory that no file backs",
     why: "A changed pointer in these tables redirects every call of a function, without a change to code.",
     benign: ["A library that makes small pieces of code for callbacks and keeps pointers to them."],
     attack: ["T1574", "T1056.004", "T1014"],
     cost: Memory,
-    regions: [Region::FileData, Region::Protected, Region::Executable],
+    regions: [Region::FileData, Region::Protected, Region::Executable, Region::Loader],
     check: check,
 }
 
@@ -50,14 +50,12 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             })
             .map(|code| code.start.0)
             .collect();
-        let is_data =
-            |mapping: &&Mapping| mapping.kind == "file" && !is_executable(mapping) && mapping.recorded_bytes > 0;
-        for mapping in process.mappings().iter().filter(is_data) {
+        for (mapping, path) in data(process) {
             if !report.look() {
                 return;
             }
             let known = pieces(&space, mapping.start.0, mapping.end.0);
-            if known.is_empty() {
+            if known.is_empty() && mapping.kind == "file" {
                 report.not_checked("data of libraries whose bytes are missing");
             }
             let all = known.iter().flat_map(|(start, bytes)| words(*start, bytes, machine.word()));
@@ -65,16 +63,36 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
                 .filter(|(_, value)| {
                     unbacked_code_at(process, *value).is_some_and(|code| {
                         // A module in shared memory points to itself: the loader wrote that.
-                        !callbacks.contains(&code.start.0) && (code.path.is_empty() || code.path != mapping.path)
+                        !callbacks.contains(&code.start.0) && (code.path.is_empty() || code.path != *path)
                     })
                 })
                 .take(32)
                 .collect();
             if !hooks.is_empty() {
-                found(facts, report, process, mapping, &hooks, machine);
+                found(facts, report, process, mapping, path, &hooks, machine);
             }
         }
     }
+}
+
+/// The data of the program and of libraries, each with the path of its file: what is mapped from the file, and what begins
+/// as zeros and lies right behind it.
+fn data<'f>(process: &'f ProcessFacts<'_>) -> impl Iterator<Item = (&'f Mapping, &'f BString)> {
+    let mut before: Option<&Mapping> = None;
+    process.mappings().iter().filter_map(move |mapping| {
+        let last = before.replace(mapping);
+        if is_executable(mapping) || mapping.recorded_bytes == 0 {
+            return None;
+        }
+        match mapping.kind {
+            "file" => Some((mapping, &mapping.path)),
+            "anonymous" => {
+                let last = last.filter(|last| last.kind == "file" && last.end.0 == mapping.start.0)?;
+                super::code::is_writable(last).then_some((mapping, &last.path))
+            }
+            _ => None,
+        }
+    })
 }
 
 fn found(
@@ -82,10 +100,11 @@ fn found(
     report: &mut Report<'_>,
     process: &ProcessFacts<'_>,
     mapping: &Mapping,
+    path: &BString,
     hooks: &[(u64, u64)],
     machine: Machine,
 ) {
-    let (path, _) = file_of(mapping);
+    let (path, _) = without_deleted(path);
     let code = hooks.first().and_then(|(_, target)| unbacked_code_at(process, *target));
     let is_protected = !super::code::is_writable(mapping);
     let mut finding = about(&RULE, facts, process, mapping)
@@ -99,7 +118,11 @@ fn found(
             shown(path),
             if hooks.len() == 1 { "leads" } else { "lead" },
             code.map_or("memory without a file", kind_words),
-            if is_protected { "; nothing writes to that data once a program runs" } else { "" },
+            if is_protected && mapping.kind == "file" {
+                "; nothing writes to that data once a program runs"
+            } else {
+                ""
+            },
         ))
         .path(path)
         .link(Link::Path(path.into()));

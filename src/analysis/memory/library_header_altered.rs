@@ -1,9 +1,9 @@
 //! MEM-028: the header of a mapped library was changed in memory.
 
-use bstr::BString;
+use bstr::{BString, ByteSlice as _};
 
 use super::super::card::rule;
-use super::super::facts::ProcessFacts;
+use super::super::facts::{ProcessFacts, base};
 use super::super::hits::Region;
 use super::super::words::shown;
 use super::super::{Confidence, Evidence, Facts, Link, Report, Severity};
@@ -81,8 +81,14 @@ fn look(facts: &Facts<'_>, report: &mut Report<'_>, process: &ProcessFacts<'_>, 
     };
     let severity = if was_restored(facts) { severity.lowered() } else { severity };
     let (path, _) = file_of(mapping);
+    // A data file that is mapped as code never had a header: it is a cover.
+    let was_elf = match &file {
+        Some(file) => file.starts_with(crate::elf::MAGIC),
+        None => super::code::is_program(process, mapping) || base(path).contains_str(".so"),
+    };
     let is_zero = page.iter().take(64).all(|&byte| byte == 0);
     let what = match (is_whole, is_zero) {
+        (false, _) if !was_elf => "is mapped as code and was written to; the file is no library",
         (false, true) => "was overwritten with zeros",
         (false, false) => "is no ELF header any more",
         (true, _) if differs == Some(true) => "differs from the file",
@@ -93,7 +99,12 @@ fn look(facts: &Facts<'_>, report: &mut Report<'_>, process: &ProcessFacts<'_>, 
             .severity(severity)
             .confidence(if is_whole { Confidence::Low } else { Confidence::High })
             .identity([BString::from(path), what.into()])
-            .sentence(format!("In {}, the header of {} {what}.", process.title(), shown(path)))
+            .sentence(format!(
+                "In {}, the {} of {} {what}.",
+                super::thread_outside_code::lower(&process.title()),
+                if was_elf { "header" } else { "first page" },
+                shown(path)
+            ))
             .path(path)
             .link(Link::Path(path.into()))
             .evidence(Evidence::memory(facts, process.pid(), start, page_size).with_note("where the header should be")),

@@ -6,6 +6,7 @@ mod anonymous_executable;
 mod argument_area_rewritten;
 mod aslr_or_nx_disabled;
 mod benign_memfds;
+mod changed_relocation;
 mod code;
 mod copies;
 mod dumpable_off;
@@ -15,9 +16,11 @@ mod executable_from_writable_place;
 mod executable_ghost_or_shm_mapping;
 mod executable_stack_or_heap;
 mod got_plt_hook;
+mod handler_in_unbacked_code;
 mod hidden_module;
 mod injected_thread;
 mod kernel_text_strings_in_user_memory;
+mod late_library;
 mod library_header_altered;
 mod library_mapping_inconsistent;
 mod listing;
@@ -72,4 +75,7 @@ pub(super) const RULES: &[&Rule] = &[
     &library_header_altered::RULE,
     &sleeping_in_unbacked_code::RULE,
     &thread_started_in_unbacked_code::RULE,
+    &changed_relocation::RULE,
+    &late_library::RULE,
+    &handler_in_unbacked_code::RULE,
 ];

@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use bstr::{BStr, BString, ByteSlice};
 
-use self::link_map::{LinkMap, Linked, Words};
+pub(crate) use self::link_map::Linked;
+use self::link_map::{LinkMap, Words};
 use crate::abi::arch::Arch;
 use crate::elf::{Image, MAGIC};
 use crate::memory::{AddressSpace, Content, Origin};
@@ -155,7 +156,7 @@ fn link_map(words: &Words<'_>, mappings: &[Mapping]) -> Result<LinkMap, &'static
 }
 
 /// Whether a path is that of a dynamic loader.
-fn is_loader(path: &[u8]) -> bool {
+pub(crate) fn is_loader(path: &[u8]) -> bool {
     let name = path.rsplit_str("/").next().unwrap_or_default();
     name.starts_with(b"ld-")
         || name.starts_with(b"ld.so")

@@ -98,13 +98,19 @@ impl Actor {
     }
 }
 
-/// Whether the program was added to the container or changed in it, and neither by a package manager into its place nor to be
-/// what the container is for.
+/// Whether the program was added to the container or changed in it, and neither by a package manager nor to be what the
+/// container is for. In the directories of the system, too: tools are hidden there. An entry point may have changed the
+/// rights of the service's own program, which then counts as changed.
 pub(in crate::analysis) fn is_added(facts: &Facts<'_>, process: &ProcessFacts<'_>) -> bool {
     const OF_PACKAGES: [&str; 8] =
         ["/usr/bin/", "/usr/sbin/", "/bin/", "/sbin/", "/usr/lib/", "/lib/", "/usr/libexec/", "/lib64/"];
     let Some(path) = &process.program.path else { return false };
-    !OF_PACKAGES.iter().any(|folder| path.starts_with(folder.as_bytes()))
-        && facts.files().is_changed(path)
-        && !facts.is_declared(path)
+    let is_of_system = || OF_PACKAGES.iter().any(|folder| path.starts_with(folder.as_bytes()));
+    let is_of_package = || {
+        // The databases of some managers cannot be read here.
+        facts.packages().unread().is_some() && is_of_system()
+            || facts.files().at(path).any(|file| facts.packages().manager_of(facts.files(), file).is_some())
+    };
+    let is_first = || facts.init().is_some_and(|init| init.program.path.as_ref() == Some(path)) && is_of_system();
+    facts.files().is_changed(path) && !is_of_package() && !is_first() && !facts.is_declared(path)
 }

@@ -1,5 +1,6 @@
 //! The ports that a container is known to listen on: what the engine published, what Kubernetes recorded, and what the
-//! environment and the arguments name.
+//! environment and the arguments of the container name. A process that is not of the container's command declares nothing by
+//! its own arguments: whoever starts it chooses them. A port that is published for TCP says nothing about UDP.
 
 use std::collections::BTreeSet;
 
@@ -14,12 +15,14 @@ const RANGE_MOST: u32 = 1024;
 /// The declared ports.
 #[derive(Debug, Default)]
 pub(super) struct DeclaredPorts {
-    /// Ports that the engine published or Kubernetes recorded.
-    published: BTreeSet<u32>,
+    /// Ports that the engine published or Kubernetes recorded, each with whether it is one of UDP.
+    published: BTreeSet<(bool, u32)>,
     /// Ports that the environment of the container names.
     named: BTreeSet<u32>,
     /// Arguments of the container's first program.
     arguments: Vec<String>,
+    /// Whether the specification, which has them, is in the archive.
+    has_arguments: bool,
 }
 
 impl DeclaredPorts {
@@ -41,6 +44,7 @@ impl DeclaredPorts {
             let pairs = spec.env.iter().flatten().filter_map(|pair| pair.split_once('='));
             ports.named.extend(pairs.filter_map(|(key, value)| port_of_variable(key, value)));
             ports.arguments = spec.args.clone().unwrap_or_default();
+            ports.has_arguments = !ports.arguments.is_empty();
         }
         ports
     }
@@ -50,31 +54,60 @@ impl DeclaredPorts {
         !self.published.is_empty()
     }
 
-    /// Whether a port is declared: published, or named by the environment or by the arguments of the container, of the
-    /// process or of one that started it.
-    pub(super) fn has(&self, facts: &Facts<'_>, process: &ProcessFacts<'_>, port: u32) -> bool {
-        self.has_without_own(facts, port) || named_by(process, port) || usual(process.program.base()).contains(&port)
+    /// Whether a port is declared: published, named by the environment or by the arguments of the container, or usual for
+    /// the program. The arguments of the process count if it is of the container's command.
+    pub(super) fn has(&self, facts: &Facts<'_>, process: &ProcessFacts<'_>, is_udp: bool, port: u32) -> bool {
+        self.has_without_own(facts, process, is_udp, port)
+            || is_of_command(facts, process) && named_by(process, port)
+            || is_usual(process.program.base(), is_udp, port)
     }
 
-    /// The same without what the process says of itself.
-    pub(super) fn has_without_own(&self, facts: &Facts<'_>, port: u32) -> bool {
-        self.published.contains(&port)
-            || self.named.contains(&port)
-            || self.arguments.iter().any(|argument| mentions(argument.as_bytes(), port))
-            || facts.init().is_some_and(|init| named_by(init, port))
+    /// The same without what the process says of itself. What the environment and the command name has no protocol: it is
+    /// that of TCP, unless the container's command itself takes packets.
+    pub(super) fn has_without_own(
+        &self,
+        facts: &Facts<'_>,
+        process: &ProcessFacts<'_>,
+        is_udp: bool,
+        port: u32,
+    ) -> bool {
+        let is_named = || {
+            self.named.contains(&port)
+                || self.arguments.iter().any(|argument| mentions(argument.as_bytes(), port))
+                || !self.has_arguments && facts.init().is_some_and(|init| named_by(init, port))
+        };
+        self.published.contains(&(is_udp, port)) || (!is_udp || is_of_command(facts, process)) && is_named()
     }
 }
 
+/// Whether a process is the first one, a part of the start script, or runs the program of the first one.
+fn is_of_command(facts: &Facts<'_>, process: &ProcessFacts<'_>) -> bool {
+    let Some(init) = facts.init() else { return false };
+    // An interpreter runs more than one program.
+    let is_worker = || {
+        process.program.path.is_some()
+            && process.program.path == init.program.path
+            && !(process.is_interpreter() || process.is_shell())
+    };
+    init.pid() == process.pid() || is_worker() || facts.is_of_entry_point(process)
+}
+
+/// Whether a word names UDP.
+fn names_udp(protocol: Option<&str>) -> bool {
+    protocol.is_some_and(|protocol| protocol.eq_ignore_ascii_case("udp"))
+}
+
 /// Ports that Podman was asked to publish or expose, from its own records and its command line.
-fn published_by_podman(config: &Value, ports: &mut BTreeSet<u32>) {
+fn published_by_podman(config: &Value, ports: &mut BTreeSet<(bool, u32)>) {
     for key in ["newPortMappings", "portMappings"] {
         for mapping in config.get(key).and_then(Value::as_array).into_iter().flatten() {
             let number = ["container_port", "containerPort"].iter().find_map(|key| mapping.get(key)?.as_u64());
-            ports.extend(number.and_then(|number| u32::try_from(number).ok()));
+            let is_udp = names_udp(mapping.get("protocol").and_then(Value::as_str));
+            ports.extend(number.and_then(|number| Some((is_udp, u32::try_from(number).ok()?))));
         }
     }
     let exposed = config.get("exposedPorts").and_then(Value::as_object);
-    ports.extend(exposed.into_iter().flatten().filter_map(|(key, _)| key.split('/').next()?.parse::<u32>().ok()));
+    ports.extend(exposed.into_iter().flatten().flat_map(|(key, _)| range(key)));
     let command = config.get("CreateCommand").and_then(Value::as_array);
     let mut words = command.into_iter().flatten().filter_map(Value::as_str);
     while let Some(word) = words.next() {
@@ -86,20 +119,27 @@ fn published_by_podman(config: &Value, ports: &mut BTreeSet<u32>) {
     }
 }
 
-/// The ports in the container of `8080`, `80:8080`, `127.0.0.1:80:8080/tcp` or `8000-8010`.
-fn range(text: &str) -> Vec<u32> {
-    let last = text.split('/').next().unwrap_or(text).rsplit(':').next().unwrap_or_default();
+/// The ports in the container of `8080`, `80:8080`, `127.0.0.1:80:8080/tcp` or `8000-8010/udp`, with whether they are of UDP.
+fn range(text: &str) -> Vec<(bool, u32)> {
+    let mut parts = text.split('/');
+    let last = parts.next().unwrap_or(text).rsplit(':').next().unwrap_or_default();
+    let is_udp = names_udp(parts.next());
     let (from, to) = last.split_once('-').unwrap_or((last, last));
     match (from.parse::<u32>(), to.parse::<u32>()) {
-        (Ok(from), Ok(to)) if from <= to && to.saturating_sub(from) <= RANGE_MOST => (from..=to).collect(),
+        (Ok(from), Ok(to)) if from <= to && to.saturating_sub(from) <= RANGE_MOST => {
+            (from..=to).map(|port| (is_udp, port)).collect()
+        }
         _ => Vec::new(),
     }
 }
 
 /// The ports of the kubelet's annotation: `[{"containerPort":8080,"protocol":"TCP"}]`.
-fn recorded_by_kubelet(text: &str) -> Vec<u32> {
+fn recorded_by_kubelet(text: &str) -> Vec<(bool, u32)> {
     let list: Value = serde_json::from_str(text).unwrap_or_default();
-    let port = |entry: &Value| u32::try_from(entry.get("containerPort")?.as_u64()?).ok();
+    let port = |entry: &Value| {
+        let is_udp = names_udp(entry.get("protocol").and_then(Value::as_str));
+        Some((is_udp, u32::try_from(entry.get("containerPort")?.as_u64()?).ok()?))
+    };
     list.as_array().into_iter().flatten().filter_map(port).collect()
 }
 
@@ -126,6 +166,12 @@ fn mentions(text: &[u8], port: u32) -> bool {
         let joins = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_digit() || *byte == b'.');
         !joins(before) && !after.is_some_and(u8::is_ascii_digit)
     })
+}
+
+/// Whether a well-known program listens on a port unless it is told otherwise. Few of them take packets.
+fn is_usual(name: &[u8], is_udp: bool, port: u32) -> bool {
+    const OF_UDP: [u32; 8] = [53, 67, 443, 8301, 8302, 8600, 6831, 514];
+    usual(name).contains(&port) && (!is_udp || OF_UDP.contains(&port))
 }
 
 /// The ports that a well-known program listens on unless it is told otherwise.
@@ -177,10 +223,10 @@ mod tests {
     #[test]
     fn ports_of_command_lines_are_those_in_the_container() {
         for (text, ports) in [
-            ("8080", vec![8080]),
-            ("80:8081", vec![8081]),
-            ("127.0.0.1:80:82/udp", vec![82]),
-            ("90-92", vec![90, 91, 92]),
+            ("8080", vec![(false, 8080)]),
+            ("80:8081", vec![(false, 8081)]),
+            ("127.0.0.1:80:82/udp", vec![(true, 82)]),
+            ("90-92", vec![(false, 90), (false, 91), (false, 92)]),
         ] {
             assert_eq!(range(text), ports, "{text}");
         }
@@ -203,12 +249,17 @@ mod tests {
         let config = serde_json::json!({
             "CreateCommand": ["podman", "run", "-p", "8080:80", "--expose=9000", "nginx"],
             "newPortMappings": [{"container_port": 443}],
-            "exposedPorts": {"81/tcp": {}},
+            "exposedPorts": {"81/tcp": {}, "82/udp": {}},
         });
         let mut ports = BTreeSet::new();
         published_by_podman(&config, &mut ports);
-        assert_eq!(ports.into_iter().collect::<Vec<_>>(), [80, 81, 443, 9000]);
-        assert_eq!(recorded_by_kubelet(r#"[{"containerPort":8080,"protocol":"TCP"}]"#), [8080]);
+        assert_eq!(
+            ports.into_iter().collect::<Vec<_>>(),
+            [(false, 80), (false, 81), (false, 443), (false, 9000), (true, 82)]
+        );
+        assert_eq!(recorded_by_kubelet(r#"[{"containerPort":8080,"protocol":"TCP"}]"#), [(false, 8080)]);
+        assert!(is_usual(b"redis-server", false, 6379) && !is_usual(b"redis-server", true, 6379));
+        assert!(is_usual(b"dnsmasq", true, 53));
         assert!(recorded_by_kubelet("nonsense").is_empty());
     }
 }

@@ -44,7 +44,11 @@ fn is_redirect(rule: &[u8]) -> bool {
 }
 
 fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
-    for line in facts.checkpoint().rows().firewall() {
+    let mut lines = facts.checkpoint().rows().firewall().peekable();
+    if lines.peek().is_none() {
+        report.not_checked("CRIU did not dump the firewall of the network");
+    }
+    for line in lines {
         if !report.look() {
             return;
         }

@@ -10,11 +10,12 @@ use crate::tables::OpenSocket;
 rule! {
     /// A TCP socket that listens, or a UDP socket that takes packets from anyone, on an address other than loopback and a
     /// port that is declared nowhere: not published by the engine, not recorded by Kubernetes, not named in the environment
-    /// or the arguments, and not usual for the program. Whether that matters depends on who listens: a shell, a program
+    /// or the command of the container, and not usual for the program. A process that is not of that command declares nothing
+    /// by its own arguments, and what is published for TCP says nothing about UDP. Whether that matters depends on who listens: a shell, a program
     /// in a place that everyone may write to, or one that runs from memory is high; an interpreter with code in its
     /// arguments, a relay such as netcat, or a program that was added to the container is medium. A port for debuggers is
     /// low, and so is another undeclared port where others are declared. Otherwise the finding is information.
-    "NET-001", unexpected_listener, version 1, Network, Stable, Medium,
+    "NET-001", unexpected_listener, version 2, Network, Stable, Medium,
     title: "A process listens on a port that is declared nowhere",
     why: "A port that nobody planned may be the way back in.",
     benign: ["Metrics, debuggers, helpers of a service, and images that do not declare their ports."],
@@ -71,10 +72,11 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             return;
         }
         let actor = Actor::of(facts, process);
+        let is_udp = socket.protocol.as_deref() != Some("tcp");
         // The code of an interpreter in its own arguments, and a relay's addresses, declare nothing.
         let is_declared = match actor {
-            Actor::OneLiner | Actor::Relay => declared.has_without_own(facts, port),
-            _ => declared.has(facts, process, port),
+            Actor::OneLiner | Actor::Relay => declared.has_without_own(facts, process, is_udp, port),
+            _ => declared.has(facts, process, is_udp, port),
         };
         if is_declared && !matches!(actor, Actor::Shell | Actor::Odd(_)) {
             report.skip();

@@ -4,14 +4,17 @@ use bstr::{BString, ByteSlice};
 
 use super::super::card::rule;
 use super::super::facts::{Behind, Channel, Invocation, ProcessFacts};
+use super::super::network::traffic::outbound;
+use super::super::vocabulary::is_public;
 use super::super::words::shown;
 use super::super::{Confidence, Facts, Finding, Next, Report, Severity, Subject};
 use super::common::{arguments, descriptor_of, program, row_of, started};
 
 rule! {
-    /// An interpreter without a script whose input is a pipe or a socket, or whose script is a descriptor (`/dev/fd/3`,
+    /// An interpreter without a script whose input is a pipe or a socket that somebody holds, or that has lost its other end
+    /// while the interpreter is connected to a public address; or whose script is a descriptor (`/dev/fd/3`,
     /// `/proc/self/fd/3`) of a file that was deleted or exists only in memory. What it runs is nowhere on disk.
-    "PROC-021", interpreter_from_stdin_or_memory, version 1, Process, Incubating, Medium,
+    "PROC-021", interpreter_from_stdin_or_memory, version 2, Process, Incubating, Medium,
     title: "An interpreter runs a script that is not a file",
     why: "A script that is piped into an interpreter leaves no trace on disk.",
     benign: ["Somebody piped a script through `ssh`, or a tool for automation did.", "A worker that its parent feeds with code."],
@@ -50,6 +53,12 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
     }
 }
 
+/// Whether a process has made a connection to a public address.
+fn talks(facts: &Facts<'_>, process: &ProcessFacts<'_>) -> bool {
+    let mut sockets = facts.sockets().of(process.pid());
+    sockets.any(|socket| outbound(facts, socket).is_some_and(|(address, _)| is_public(address)))
+}
+
 /// Where the script comes from, if that is no file.
 fn source_of(
     facts: &Facts<'_>,
@@ -66,6 +75,12 @@ fn source_of(
                 Channel::Pipe | Channel::Fifo | Channel::Unix if !is_worker && !peers.is_empty() => {
                     Some(("what it reads from a pipe or a socket", BString::default(), Severity::Low))
                 }
+                // Who wrote the script is gone; what it does is there.
+                Channel::Pipe | Channel::Fifo | Channel::Unix if !is_worker && talks(facts, process) => Some((
+                    "what it read from a pipe or a socket whose other end is gone, and is connected to a public address",
+                    BString::default(),
+                    Severity::Medium,
+                )),
                 Channel::Internet => {
                     Some(("what it reads from a network connection", BString::default(), Severity::High))
                 }

@@ -17,6 +17,7 @@ mod hup_and_term_ignored;
 mod interactive_shell;
 mod interpreter_from_stdin_or_memory;
 mod kernel_thread_lookalike;
+mod login_server_options;
 mod miner_command_line;
 mod name_masquerade;
 mod namespace_change;
@@ -28,6 +29,7 @@ mod process_limits_or_priority_odd;
 mod pty_relay;
 mod remote_login_environment;
 mod reverse_shell;
+mod script_among_changes;
 mod service_spawned_shell;
 mod setid_elevation;
 mod shell_connection;
@@ -74,4 +76,6 @@ pub(super) const RULES: &[&Rule] = &[
     &odd_cwd::RULE,
     &exe_in_odd_place::RULE,
     &shell_of_service_user::RULE,
+    &script_among_changes::RULE,
+    &login_server_options::RULE,
 ];

@@ -1,6 +1,6 @@
 //! The headline of a story: who started it, who acts, whom they talk to, what they brought, how they come back.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::facts::ProcessFacts;
 use super::super::finding::{Finding, Link};
@@ -76,20 +76,35 @@ fn addresses<'f>(facts: &Facts<'_>, findings: impl Iterator<Item = &'f Finding>)
             sockets.push(*socket);
         }
     }
-    let mut ends: Vec<String> = Vec::new();
-    let mut known = BTreeSet::new();
-    for socket in sockets {
-        let end = facts.sockets().holders(socket).find_map(|socket| {
-            let (address, port) = (socket.remote_address.as_ref()?, socket.remote_port?);
-            Some(if address.contains(':') { format!("[{address}]:{port}") } else { format!("{address}:{port}") })
-        });
-        ends.extend(end.filter(|end| known.insert(end.clone())));
+    let ends = sockets.into_iter().filter_map(|socket| {
+        facts.sockets().holders(socket).find_map(|socket| Some((socket.remote_address.clone()?, socket.remote_port?)))
+    });
+    hosts(ends)
+}
+
+/// Ends of connections by host: the first with its port, then how many more ports and hosts there are.
+fn hosts(ends: impl Iterator<Item = (String, u32)>) -> String {
+    let mut hosts: Vec<(String, BTreeSet<u32>, u32)> = Vec::new();
+    let mut places: BTreeMap<String, usize> = BTreeMap::new();
+    for (host, port) in ends {
+        let place = *places.entry(host.clone()).or_insert(hosts.len());
+        match hosts.get_mut(place) {
+            Some((_, ports, _)) => drop(ports.insert(port)),
+            None => hosts.push((host, BTreeSet::from([port]), port)),
+        }
     }
-    match ends.as_slice() {
-        [] => String::new(),
-        [one] => one.clone(),
-        [one, rest @ ..] => format!("{one} and {}", words::counted(rest.len(), ["more address", "more addresses"])),
+    let Some(((host, ports, port), rest)) = hosts.split_first() else { return String::new() };
+    let mut text = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+    let more = ports.len().saturating_sub(1);
+    if more > 0 {
+        words::add(&mut text, format_args!(" (and {})", words::counted(more, ["more port", "more ports"])));
     }
+    if let [(second, ..)] = rest {
+        words::add(&mut text, format_args!(" and {second}"));
+    } else if !rest.is_empty() {
+        words::add(&mut text, format_args!(" and {}", words::counted(rest.len(), ["more host", "more hosts"])));
+    }
+    text
 }
 
 /// The paths of findings, the first one first.
@@ -111,5 +126,21 @@ fn shortened(paths: &[&[u8]], noun: &str) -> String {
             words::shown_within(one, PATH),
             words::counted(rest.len(), [&format!("more {noun}"), &format!("more {noun}s")])
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_ports_of_one_host_are_one_host() {
+        let of = |ends: &[(&str, u32)]| hosts(ends.iter().map(|(host, port)| ((*host).to_owned(), *port)));
+        assert_eq!(of(&[]), "");
+        assert_eq!(of(&[("192.0.2.1", 443), ("192.0.2.1", 443)]), "192.0.2.1:443");
+        assert_eq!(of(&[("192.0.2.1", 443), ("192.0.2.1", 80)]), "192.0.2.1:443 (and 1 more port)");
+        assert_eq!(of(&[("::1", 443), ("192.0.2.1", 80)]), "[::1]:443 and 192.0.2.1");
+        let three = of(&[("192.0.2.1", 443), ("192.0.2.2", 80), ("192.0.2.3", 80)]);
+        assert_eq!(three, "192.0.2.1:443 and 2 more hosts");
     }
 }
