@@ -35,12 +35,21 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             return;
         }
         let is_plain = facts.is_of_entry_point(process) && facts.is_declared(&program(process));
-        let odd = odd(facts, process.argv());
+        let odd = odd(facts, &words(process.argv()));
         if odd.is_empty() || is_plain {
             report.skip();
             continue;
         }
         report.add(found(process, &odd));
+    }
+}
+
+/// The arguments. A server writes over them what it does: `sshd: /usr/sbin/sshd -D [listener] 0 of 10-100 startups`.
+fn words(argv: &[BString]) -> Vec<BString> {
+    let title = argv.first().and_then(|first| first.strip_prefix(b"sshd: "));
+    match title {
+        Some(title) => title.fields().take_while(|word| !word.starts_with(b"[")).take(256).map(BString::from).collect(),
+        None => argv.iter().take(256).cloned().collect(),
     }
 }
 
@@ -125,7 +134,7 @@ mod tests {
     fn of(line: &str) -> usize {
         let checkpoint = Checkpoint::open("fixtures/forms-reference/podman-runc.tar").unwrap();
         let facts = Facts::new(&checkpoint, std::sync::Arc::default(), None);
-        odd(&facts, &line.split('|').map(BString::from).collect::<Vec<_>>()).len()
+        odd(&facts, &words(&line.split('|').map(BString::from).collect::<Vec<_>>())).len()
     }
 
     #[test]
@@ -135,6 +144,10 @@ mod tests {
                 "/usr/sbin/sshd|-p|2222|-h|/var/lib/misc/hk|-o|PermitRootLogin=yes|-o|StrictModes=no|-o|AuthorizedKeysFile=/var/lib/misc/ak"
             ),
             4
+        );
+        assert_eq!(
+            of("sshd: /usr/sbin/sshd -o PermitRootLogin=yes -o StrictModes=no [listener] 0 of 10-100 startups"),
+            2
         );
         assert_eq!(of("sshd|-oPermitRootLogin yes"), 1);
         assert_eq!(of("sshd|-f|/opt/x/conf"), 1);
