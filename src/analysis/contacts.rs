@@ -9,9 +9,10 @@ use super::severity::score;
 use crate::model::ids::Pid;
 
 /// Rules that say that foreign code runs in a process, or that it is not what it says.
-const FOREIGN: [&str; 20] = [
+const FOREIGN: [&str; 22] = [
     "MEM-001", "MEM-002", "MEM-004", "MEM-005", "MEM-006", "MEM-007", "MEM-008", "MEM-010", "MEM-027", "MEM-029",
-    "MEM-030", "MEM-034", "MEM-035", "PROC-001", "PROC-002", "PROC-003", "PROC-004", "PROC-036", "FS-008", "FS-044",
+    "MEM-030", "MEM-034", "MEM-035", "MEM-037", "PROC-001", "PROC-002", "PROC-003", "PROC-004", "PROC-036", "PROC-038",
+    "FS-008", "FS-037",
 ];
 /// The rule about connections.
 const CONTACT: &str = "NET-002";

@@ -30,6 +30,7 @@ mod needs;
 mod packer;
 mod read;
 mod rust;
+mod slots;
 mod symbols;
 mod wiped;
 
@@ -43,5 +44,6 @@ pub(crate) use self::marks::{Mark, marks};
 pub(crate) use self::packer::packer;
 pub(crate) use self::read::{Elf, Layout};
 pub(crate) use self::rust::crates;
+pub(crate) use self::slots::Offered;
 pub(crate) use self::symbols::Symbols;
 pub(crate) use self::wiped::{rebuilt_header, segments_at};

@@ -9,7 +9,7 @@ use super::Elf;
 use crate::int::{u64_of, usize_of};
 
 /// Most symbols that are read of one table.
-const SYMBOLS: u64 = 1 << 19;
+pub(super) const SYMBOLS: u64 = 1 << 19;
 
 /// Bytes of names that are kept of one image. All symbols may have the same long name.
 const NAMES: usize = 4 << 20;
@@ -154,7 +154,7 @@ impl Elf<'_> {
         if self.context.le.is_little() { u32::from_le_bytes(bytes) } else { u32::from_be_bytes(bytes) }
     }
 
-    fn parse(&self, at: u64, count: u64) -> Option<Vec<Sym>> {
+    pub(super) fn parse(&self, at: u64, count: u64) -> Option<Vec<Sym>> {
         let size = u64_of(Sym::size(self.context.container));
         Sym::parse(self.bytes.get(at, count.checked_mul(size)?)?, 0, usize_of(count), self.context).ok()
     }

@@ -229,7 +229,39 @@ fn program_of(row: &Process) -> Program {
     let Some(path) = &row.path else { return Program::default() };
     let (plain, deleted) = without_deleted(path);
     let memfd = plain.starts_with(b"/memfd:");
+    if super::super::modules::is_loader(plain)
+        && let Some(program) = behind_loader(row)
+    {
+        return Program { path: Some(program), deleted: false, memfd: false };
+    }
     Program { path: Some(plain.into()), deleted: deleted && !memfd, memfd }
+}
+
+/// The program that the dynamic loader was told to run: `/lib64/ld-linux-x86-64.so.2 FILE`. The kernel knows only the loader.
+fn behind_loader(row: &Process) -> Option<BString> {
+    const WITH_VALUE: [&[u8]; 7] = [
+        b"--library-path",
+        b"--inhibit-rpath",
+        b"--preload",
+        b"--audit",
+        b"--argv0",
+        b"--glibc-hwcaps-prepend",
+        b"--glibc-hwcaps-mask",
+    ];
+    let mut rest = row.argv.as_ref()?.iter().skip(1).map(|word| word.as_slice());
+    while let Some(word) = rest.next() {
+        match word {
+            b"--" => {}
+            option if WITH_VALUE.contains(&option) => drop(rest.next()),
+            option if option.starts_with(b"-") => {}
+            path if path.starts_with(b"/") => return Some(path.into()),
+            path => {
+                let folder = row.cwd.as_ref()?.trim_end_with(|c| c == '/');
+                return Some(bstr::join("/", [folder, path.strip_prefix(b"./").unwrap_or(path)]).into());
+            }
+        }
+    }
+    None
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! FS-044: modules of interpreters that no package manager changed.
+//! FS-037: modules of interpreters that no package manager changed.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ rule! {
     /// line does what modules do not do: run what comes from the network, what a variable says, or what was hidden, or
     /// connect to an address that stands in it. Critical if a process of that interpreter is connected to a public address.
     /// Compiled modules are not read. All changed modules without such a line are one finding for each interpreter.
-    "FS-044", interpreter_module, version 1, Files, Incubating, Medium,
+    "FS-037", interpreter_module, version 1, Files, Incubating, Medium,
     title: "A module of an interpreter was changed, and not by a package manager",
     why: "A program of the image runs code of the intruder then, although its own files and arguments are as they were.",
     benign: ["A start script that patches a library.", "Modules that were copied into the container instead of being installed."],

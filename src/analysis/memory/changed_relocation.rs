@@ -170,7 +170,7 @@ fn is_shared_code(process: &ProcessFacts<'_>, sibling: &ProcessFacts<'_>, addres
 }
 
 /// Functions that start programs, load code or make memory executable.
-fn is_dangerous(name: &[u8]) -> bool {
+pub(super) fn is_dangerous(name: &[u8]) -> bool {
     const EXACT: [&[u8]; 12] = [
         b"system",
         b"popen",
@@ -191,7 +191,7 @@ fn is_dangerous(name: &[u8]) -> bool {
 }
 
 /// A place in code for a sentence, with the name of the function if the file is known: `libc.so.6+0x530b0 (system)`.
-fn place(
+pub(super) fn place(
     facts: &Facts<'_>,
     process: &ProcessFacts<'_>,
     address: u64,

@@ -16,7 +16,7 @@ use super::stacks::words;
 use crate::tables::Mapping;
 
 rule! {
-    /// A pointer in the data of a program or library, with what lies right behind it and begins as zeros, leads into
+    /// A pointer in the data of a program or library, or in what lies right behind that of the program, leads into
     /// executable memory that no file backs. Such data has the tables through which functions of other libraries are called, and hooks for memory and input: whoever changes
     /// one is called in place of the honest function. Only processes with such memory are looked at, and not those with a
     /// just-in-time compiler of the image. Data that the dynamic loader protects after its work (RELRO) is never
@@ -75,8 +75,8 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
     }
 }
 
-/// The data of the program and of libraries, each with the path of its file: what is mapped from the file, and what begins
-/// as zeros and lies right behind it.
+/// The data of the program and of libraries, each with the path of its file: what is mapped from the file, and of the program
+/// also what begins as zeros and lies right behind it.
 fn data<'f>(process: &'f ProcessFacts<'_>) -> impl Iterator<Item = (&'f Mapping, &'f BString)> {
     let mut before: Option<&Mapping> = None;
     process.mappings().iter().filter_map(move |mapping| {
@@ -88,7 +88,9 @@ fn data<'f>(process: &'f ProcessFacts<'_>) -> impl Iterator<Item = (&'f Mapping,
             "file" => Some((mapping, &mapping.path)),
             "anonymous" => {
                 let last = last.filter(|last| last.kind == "file" && last.end.0 == mapping.start.0)?;
-                super::code::is_writable(last).then_some((mapping, &last.path))
+                // Libraries with compilers of their own keep pointers to what they made there.
+                let is_own = super::code::is_writable(last) && super::code::is_program(process, last);
+                is_own.then_some((mapping, &last.path))
             }
             _ => None,
         }

@@ -19,13 +19,13 @@ rule! {
     /// What a program needs is loaded before it starts; in the list of the dynamic loader, what comes behind the loader
     /// itself was loaded while the program ran: by the program, or by somebody who made it do so (`dlopen` through
     /// `ptrace`). High if the process is also connected to a public address, and medium if it only serves others, or if the
-    /// library was there from the start. Modules of interpreters and libraries in places that everyone may write to are the
-    /// matter of MEM-007.
+    /// library was there from the start. Modules of interpreters, and libraries outside of the directories of
+    /// the system, are the matter of MEM-007.
     "MEM-035", late_library, version 1, Memory, Incubating, High,
     title: "A running program was made to load a library that was added",
     why: "A library in the process of an honest service has its rights, its connections and its name.",
     benign: ["A plug-in that was copied into the container and is named in the configuration of the service."],
-    attack: ["T1055.001", "T1574.006"],
+    attack: ["T1055", "T1574.006"],
     cost: Memory,
     regions: [Region::Loader, Region::FileData, Region::Protected],
     basis: Program,
@@ -74,7 +74,13 @@ fn added<'f>(facts: &'f Facts<'_>, process: &'f ProcessFacts<'_>) -> Vec<(&'f Ma
     for mapping in process.mappings().iter().filter(|mapping| mapping.kind == "file" && is_executable(mapping)) {
         let (path, deleted) = file_of(mapping);
         let is_known = found.last().is_some_and(|(last, _)| last.path == mapping.path);
-        let is_others = is_world_writable(path) || script_libraries::of(path).is_some() || is_program(process, mapping);
+        // Services compile code of their own into directories for their data.
+        let is_of_system =
+            [b"/usr/".as_slice(), b"/lib", b"/etc/", b"/bin/", b"/sbin/"].iter().any(|top| path.starts_with(top));
+        let is_others = !is_of_system
+            || is_world_writable(path)
+            || script_libraries::of(path).is_some()
+            || is_program(process, mapping);
         if deleted || is_known || is_others || found.len() >= MOST {
             continue;
         }

@@ -18,6 +18,7 @@ mod executable_stack_or_heap;
 mod got_plt_hook;
 mod handler_in_unbacked_code;
 mod hidden_module;
+mod import_leads_elsewhere;
 mod injected_thread;
 mod kernel_text_strings_in_user_memory;
 mod late_library;
@@ -78,4 +79,5 @@ pub(super) const RULES: &[&Rule] = &[
     &changed_relocation::RULE,
     &late_library::RULE,
     &handler_in_unbacked_code::RULE,
+    &import_leads_elsewhere::RULE,
 ];

@@ -35,12 +35,21 @@ fn check(facts: &Facts<'_>, report: &mut Report<'_>) {
             return;
         }
         let is_plain = facts.is_of_entry_point(process) && facts.is_declared(&program(process));
-        let odd = odd(facts, process.argv());
+        let odd = odd(facts, &words(process.argv()));
         if odd.is_empty() || is_plain {
             report.skip();
             continue;
         }
         report.add(found(process, &odd));
+    }
+}
+
+/// The arguments. A server writes over them what it does: `sshd: /usr/sbin/sshd -D [listener] 0 of 10-100 startups`.
+fn words(argv: &[BString]) -> Vec<BString> {
+    let title = argv.first().and_then(|first| first.strip_prefix(b"sshd: "));
+    match title {
+        Some(title) => title.fields().take_while(|word| !word.starts_with(b"[")).take(256).map(BString::from).collect(),
+        None => argv.iter().take(256).cloned().collect(),
     }
 }
 
@@ -81,7 +90,7 @@ fn setting(facts: &Facts<'_>, text: &[u8]) -> Option<Odd> {
     let is_yes = value.eq_ignore_ascii_case(b"yes");
     match name.to_ascii_lowercase().as_slice() {
         b"permitrootlogin" | b"permitemptypasswords" | b"permituserenvironment" if is_yes => Some((shown(), None)),
-        b"strictmodes" | b"usepam" if value.eq_ignore_ascii_case(b"no") => Some((shown(), None)),
+        b"strictmodes" if value.eq_ignore_ascii_case(b"no") => Some((shown(), None)),
         b"authorizedkeyscommand" | b"forcecommand" if !value.eq_ignore_ascii_case(b"none") => {
             Some((shown(), value.starts_with(b"/").then(|| value.into())))
         }
@@ -125,7 +134,7 @@ mod tests {
     fn of(line: &str) -> usize {
         let checkpoint = Checkpoint::open("fixtures/forms-reference/podman-runc.tar").unwrap();
         let facts = Facts::new(&checkpoint, std::sync::Arc::default(), None);
-        odd(&facts, &line.split('|').map(BString::from).collect::<Vec<_>>()).len()
+        odd(&facts, &words(&line.split('|').map(BString::from).collect::<Vec<_>>())).len()
     }
 
     #[test]
@@ -135,6 +144,10 @@ mod tests {
                 "/usr/sbin/sshd|-p|2222|-h|/var/lib/misc/hk|-o|PermitRootLogin=yes|-o|StrictModes=no|-o|AuthorizedKeysFile=/var/lib/misc/ak"
             ),
             4
+        );
+        assert_eq!(
+            of("sshd: /usr/sbin/sshd -o PermitRootLogin=yes -o StrictModes=no [listener] 0 of 10-100 startups"),
+            2
         );
         assert_eq!(of("sshd|-oPermitRootLogin yes"), 1);
         assert_eq!(of("sshd|-f|/opt/x/conf"), 1);
@@ -147,7 +160,7 @@ mod tests {
             "/usr/sbin/sshd|-D|-e",
             "sshd: /usr/sbin/sshd -D [listener] 0 of 10-100 startups",
             "sshd|-D|-p|2222|-h|/etc/ssh/ssh_host_rsa_key|-o|PasswordAuthentication=no|-o|AuthorizedKeysFile=.ssh/authorized_keys",
-            "sshd|-o|PermitRootLogin=no|-o|UsePAM=yes",
+            "sshd|-o|PermitRootLogin=no|-o|UsePAM=no",
         ] {
             assert_eq!(of(line), 0, "{line}");
         }

@@ -29,6 +29,7 @@ mod process_limits_or_priority_odd;
 mod pty_relay;
 mod remote_login_environment;
 mod reverse_shell;
+mod run_through_loader;
 mod script_among_changes;
 mod service_spawned_shell;
 mod setid_elevation;
@@ -78,4 +79,5 @@ pub(super) const RULES: &[&Rule] = &[
     &shell_of_service_user::RULE,
     &script_among_changes::RULE,
     &login_server_options::RULE,
+    &run_through_loader::RULE,
 ];

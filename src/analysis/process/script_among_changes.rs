@@ -13,10 +13,11 @@ use super::common::{arguments, program, row_of};
 
 rule! {
     /// A shell or an interpreter runs a script that is among the changes to the root file system, and neither a package
-    /// manager put it there nor the command of the container names it. In the directories of the system and of modules of
-    /// interpreters this is medium: programs of people lie elsewhere. `python -m NAME` runs a file of such a directory, too.
-    /// High if a line of it does what tools of intruders do: run what comes from the network, reach for memory of other
-    /// processes, connect to an address that stands in it; medium for such a script elsewhere. With the image at hand, a
+    /// manager put it there nor the command of the container names it. In the directories of libraries and of modules of
+    /// interpreters this is medium, and among commands low: programs of people lie elsewhere. `python -m NAME` runs a file
+    /// of such a directory, too. High if a line of it does what tools of intruders do: run what comes from the network, reach
+    /// for memory of other processes, connect to an address that stands in it; medium for such a script elsewhere, unless it
+    /// is one of a shell. With the image at hand, a
     /// script of these directories that neither the image nor the changes have was deleted after it started, and is high.
     "PROC-036", script_among_changes, version 1, Process, Incubating, Medium,
     title: "A script runs that was put among the files of the system",
@@ -100,6 +101,12 @@ fn is_of_system(path: &[u8]) -> bool {
     PLACES.iter().any(|place| path.starts_with(place.as_bytes())) || script_libraries::of(path).is_some()
 }
 
+/// Whether a path is in a directory of libraries, where no commands are.
+fn is_library(path: &[u8]) -> bool {
+    const PLACES: [&str; 6] = ["/lib/", "/lib64/", "/usr/lib/", "/usr/lib64/", "/usr/share/", "/usr/include/"];
+    PLACES.iter().any(|place| path.starts_with(place.as_bytes())) || script_libraries::of(path).is_some()
+}
+
 /// Whether the image that the user brought has no such file, and neither have the changes.
 fn is_gone(facts: &Facts<'_>, path: &[u8]) -> bool {
     let is_other = || facts.root().is_some_and(|(root, image)| root.is_it() && image.size(path).is_none());
@@ -114,8 +121,12 @@ fn judge(facts: &Facts<'_>, process: &ProcessFacts<'_>, file: &ChangedFile) -> O
     let of_system = is_of_system(&file.path);
     let severity = match (of_system, &telling) {
         (true, Some(_)) => Severity::High,
-        (true, None) | (false, Some(_)) => Severity::Medium,
-        (false, None) => return None,
+        (true, None) if is_library(&file.path) => Severity::Medium,
+        // Administrators put helpers where commands are, and settings have scripts.
+        (true, None) => Severity::Low,
+        // Scripts of shells that are copied into containers test ports and fetch things.
+        (false, Some(_)) if !process.is_shell() => Severity::Medium,
+        (false, _) => return None,
     };
     let does = telling.map_or_else(String::new, |(line, does)| {
         format!(". Its line `{}` {does}", shown_within(line.text.trim_ascii(), 100))

