@@ -39,7 +39,7 @@ impl Actor {
         if program.memfd && !facts.is_runtime_copy(process) {
             return Actor::Odd("it runs from memory, without a file".to_owned());
         }
-        if is_world_writable(path) && !facts.is_declared(path) {
+        if is_world_writable(path) && !facts.is_declared(path) && !facts.is_built_here(process) {
             return Actor::Odd(format!("its program is in a place that everyone may write to ({})", shown(path)));
         }
         if process.is_shell() {
@@ -107,4 +107,5 @@ pub(in crate::analysis) fn is_added(facts: &Facts<'_>, process: &ProcessFacts<'_
     !OF_PACKAGES.iter().any(|folder| path.starts_with(folder.as_bytes()))
         && facts.files().is_changed(path)
         && !facts.is_declared(path)
+        && !facts.is_built_here(process)
 }
